@@ -1,0 +1,80 @@
+// The rules that hold the style of the house. The engine is AssemblyScript (its own compiler
+// checks it), so here it gets only the rules that need no types.
+import tseslint from "typescript-eslint";
+
+const noWay = [
+  { selector: "TSEnumDeclaration", message: "No enums: a union or plain constants." },
+  { selector: "ExportDefaultDeclaration", message: "No default exports: a name says what it is." },
+  { selector: "TSParameterProperty", message: "No parameter properties: they are not erasable." },
+  { selector: "TSModuleDeclaration[declare!=true]", message: "No namespaces." },
+  { selector: "ExportAllDeclaration", message: "No barrels." },
+  {
+    selector: "TSAsExpression > TSAsExpression > TSUnknownKeyword",
+    message: "No `as unknown as`: check the value instead.",
+  },
+  {
+    selector: "CallExpression[callee.property.name='only'][callee.object.type='Identifier'] > ArrowFunctionExpression",
+    message: "A test that is singled out silences the others.",
+  },
+];
+
+const strict = {
+  "@typescript-eslint/no-explicit-any": "error",
+  "@typescript-eslint/no-non-null-assertion": "error",
+  "@typescript-eslint/ban-ts-comment": ["error", { "ts-expect-error": "allow-with-description" }],
+  "no-restricted-syntax": ["error", ...noWay],
+  "no-empty": "error",
+  "no-var": "error",
+  "prefer-const": "error",
+  eqeqeq: "error",
+};
+
+export default tseslint.config(
+  {
+    ignores: ["node_modules/", "**/node_modules/", "**/*.wasm", "docs/", "tests/cases/"],
+    linterOptions: { reportUnusedDisableDirectives: "error" },
+  },
+  {
+    files: ["**/*.ts"],
+    ignores: ["runtime/engine/**"],
+    plugins: { "@typescript-eslint": tseslint.plugin },
+    languageOptions: {
+      parser: tseslint.parser,
+      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+    },
+    rules: {
+      ...strict,
+      "@typescript-eslint/await-thenable": "error",
+      "@typescript-eslint/consistent-type-imports": "error",
+      "@typescript-eslint/no-base-to-string": "error",
+      "@typescript-eslint/no-floating-promises": "error",
+      "@typescript-eslint/no-for-in-array": "error",
+      "@typescript-eslint/no-implied-eval": "error",
+      "@typescript-eslint/no-misused-promises": "error",
+      "@typescript-eslint/no-unnecessary-type-assertion": "error",
+      "@typescript-eslint/no-unsafe-argument": "error",
+      "@typescript-eslint/no-unsafe-assignment": "error",
+      "@typescript-eslint/no-unsafe-call": "error",
+      "@typescript-eslint/no-unsafe-member-access": "error",
+      "@typescript-eslint/no-unsafe-return": "error",
+      "@typescript-eslint/only-throw-error": "error",
+      "@typescript-eslint/prefer-promise-reject-errors": "error",
+      "@typescript-eslint/restrict-plus-operands": "error",
+      "@typescript-eslint/switch-exhaustiveness-check": [
+        "error",
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+    },
+  },
+  {
+    files: ["runtime/engine/**/*.ts"],
+    plugins: { "@typescript-eslint": tseslint.plugin },
+    languageOptions: { parser: tseslint.parser },
+    rules: { ...strict, "prefer-const": "off" },
+  },
+  {
+    files: ["**/*.mjs", "**/*.js"],
+    ignores: ["eslint.config.js"],
+    rules: { "no-empty": "error", "no-var": "error", "prefer-const": "error", eqeqeq: "error" },
+  },
+);

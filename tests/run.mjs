@@ -1,0 +1,183 @@
+#!/usr/bin/env node
+// The test runner: one child process a file, two at a time, its counts from uvu's own summary.
+// uvu exits 0 when a file forgets `.run()` and when a `before` hook throws; here both fail.
+//
+//   node tests/run.mjs [options] [FILTER…]     a FILTER is a part of a file's path
+//   --root DIR        where to look (default: this folder)
+//   --suffix TEXT     what a file's name ends with (default: .test.ts)
+//   --timeout-ms N    the time that one file has (default: 120000)
+//   --jobs N          files at a time (default: 2)
+//
+// A file that can't run a check prints a line `SKIP name: what is missing` in its place.
+// The last line is `N passed, N failed, N skipped`; the exit code is 1 unless nothing failed.
+import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const project = dirname(here);
+/** How long descendants of a file that ended may hold on to its output. */
+const LINGER_MS = 5_000;
+
+function options() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      root: { type: "string", default: here },
+      suffix: { type: "string", default: ".test.ts" },
+      "timeout-ms": { type: "string", default: "120000" },
+      jobs: { type: "string", default: "2" },
+    },
+  });
+  const whole = (name) => {
+    const n = Number(values[name]);
+    if (Number.isSafeInteger(n) && n > 0) return n;
+    throw new Error(`--${name} takes a whole number above 0, not \`${values[name]}\``);
+  };
+  return {
+    root: resolve(values.root),
+    suffix: values.suffix,
+    timeoutMs: whole("timeout-ms"),
+    jobs: whole("jobs"),
+    filters: positionals,
+  };
+}
+
+function find(folder, suffix) {
+  return readdirSync(folder, { withFileTypes: true })
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) return entry.name === "node_modules" ? [] : find(path, suffix);
+      return entry.isFile() && entry.name.endsWith(suffix) ? [path] : [];
+    });
+}
+
+/** Process groups that run now; each is led by a child of ours. */
+const groups = new Set();
+
+function killGroup(pid) {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    if (error.code !== "ESRCH") throw error;
+  }
+}
+
+/** Runs one file; the child leads a process group, so that what it started ends with it. */
+function runFile(path, timeoutMs) {
+  const { FORCE_COLOR: _, ...inherited } = process.env;
+  const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), path], {
+    cwd: project,
+    env: { ...inherited, NO_COLOR: "1" },
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
+  return new Promise((done) => {
+    const chunks = [];
+    let trouble = null;
+    let linger = null;
+    const started = performance.now();
+    const timer = setTimeout(() => {
+      trouble = `took more than ${timeoutMs} ms and was ended`;
+      killGroup(child.pid);
+    }, timeoutMs);
+    if (child.pid !== undefined) groups.add(child.pid);
+    child.stdout.on("data", (chunk) => chunks.push(chunk));
+    child.stderr.on("data", (chunk) => chunks.push(chunk));
+    child.on("error", (error) => {
+      trouble = `could not be started: ${error.message}`;
+    });
+    child.on("exit", () => {
+      clearTimeout(timer);
+      linger = setTimeout(() => {
+        trouble ??= "left a process behind that holds its output";
+        killGroup(child.pid);
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, LINGER_MS);
+    });
+    child.on("close", (code, signal) => {
+      clearTimeout(timer);
+      clearTimeout(linger);
+      groups.delete(child.pid);
+      const output = Buffer.concat(chunks).toString("utf8");
+      done({ output, code, signal, trouble, ms: performance.now() - started });
+    });
+  });
+}
+
+const sum = (output, line) =>
+  [...output.matchAll(line)].reduce((total, match) => total + Number(match[1]), 0);
+
+/** What one run says: counts, and why it failed where it did. */
+function judge({ output, code, signal, trouble }) {
+  const skips = [...output.matchAll(/^(?:[^\n]*[•✘] )?SKIP ([^\n:]+): ([^\n]+)$/gmu)].map((m) => `${m[1]}: ${m[2]}`);
+  const ran = /^ {2}Total: {5}\d+$/m.test(output);
+  const total = sum(output, /^ {2}Total: {5}(\d+)$/gm);
+  const passed = sum(output, /^ {2}Passed: {4}(\d+)$/gm);
+  const unnamed = sum(output, /^ {2}Skipped: {3}(\d+)$/gm);
+  const why = [];
+  if (trouble !== null) why.push(trouble);
+  else if (signal !== null) why.push(`ended by ${signal}`);
+  else if (code !== 0) why.push(`exit code ${code}`);
+  if (trouble === null && total === 0 && skips.length === 0) {
+    why.push(ran ? "has no tests" : "ran no tests: does it end with `.run()`?");
+  }
+  if (passed < total) why.push(`${total - passed} of ${total} tests did not pass`);
+  if (unnamed > 0) why.push(`${unnamed} left out by \`.skip\` or \`.only\`: print a SKIP line that says what is missing`);
+  return { passed, failed: why.length === 0 ? 0 : Math.max(1, total - passed + unnamed), skips, why };
+}
+
+async function main() {
+  const { root, suffix, timeoutMs, jobs, filters } = options();
+  const files = find(root, suffix).filter((path) => {
+    const name = relative(project, path).split(sep).join("/");
+    return filters.length === 0 || filters.some((filter) => name.includes(filter));
+  });
+  if (files.length === 0) throw new Error(`no file ending in \`${suffix}\` matches`);
+  const totals = { passed: 0, failed: 0, skipped: 0 };
+  const failedFiles = [];
+  const queue = [...files];
+  const worker = async () => {
+    for (let path = queue.shift(); path !== undefined; path = queue.shift()) {
+      const run = await runFile(path, timeoutMs);
+      const { passed, failed, skips, why } = judge(run);
+      const name = relative(project, path);
+      const seconds = (run.ms / 1000).toFixed(1);
+      totals.passed += passed;
+      totals.failed += failed;
+      totals.skipped += skips.length;
+      if (why.length === 0) console.log(`ok    ${name} (${passed} tests, ${seconds} s)`);
+      else {
+        failedFiles.push(name);
+        console.log(`FAIL  ${name} (${seconds} s): ${why.join("; ")}\n${run.output.replace(/^/gm, "    | ")}`);
+      }
+      for (const skip of skips) console.log(`SKIP  ${skip}`);
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, worker));
+  if (failedFiles.length > 0) console.log(`\nfailed: ${failedFiles.join(", ")}`);
+  console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
+  return totals.failed === 0 ? 0 : 1;
+}
+
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.on(signal, () => {
+    for (const pid of groups) killGroup(pid);
+    process.exit(130);
+  });
+}
+
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error) => {
+    console.error(`tests/run.mjs: ${error.message}`);
+    console.log("0 passed, 1 failed, 0 skipped");
+    process.exitCode = 1;
+  },
+);
