@@ -1,0 +1,75 @@
+// Caps and limits for the oracle: buckets of exact fractions of a token, and plain lists of
+// the connections that are open. All are checked, then all are charged or none.
+import type { ModelExpose, ModelLimit } from "./model.ts";
+import { isV4, prefixOf } from "./space.ts";
+
+const PERIOD_MS = { s: 1_000n, m: 60_000n, h: 3_600_000n } as const;
+
+/** One token is `period` parts; a millisecond brings `count` parts. */
+interface Bucket {
+  parts: bigint;
+  atMs: bigint;
+}
+
+const keyOf = (source: bigint, v4: number, v6: number): string => {
+  const prefix = prefixOf(source, isV4(source) ? v4 : v6);
+  return `${prefix.family} ${prefix.base}`;
+};
+
+export class Meter {
+  private now = 0n;
+  private readonly open: bigint[] = [];
+  private readonly buckets = new Map<ModelLimit, Map<string, Bucket>>();
+  private readonly expose: ModelExpose;
+  /** The cap that holds where the policy names none. */
+  private readonly defaultCap: number;
+
+  constructor(expose: ModelExpose, defaultCap: number) {
+    this.expose = expose;
+    this.defaultCap = defaultCap;
+  }
+
+  /** A clock that runs backwards stands still. */
+  setClock(ms: number): void {
+    if (BigInt(ms) > this.now) this.now = BigInt(ms);
+  }
+
+  private bucket(limit: ModelLimit, source: bigint): Bucket {
+    const key = limit.key.kind === "listener" ? "" : keyOf(source, limit.key.v4, limit.key.v6);
+    const of = this.buckets.get(limit) ?? new Map<string, Bucket>();
+    this.buckets.set(limit, of);
+    const full = BigInt(limit.burst ?? limit.count) * PERIOD_MS[limit.per];
+    const bucket = of.get(key) ?? { parts: full, atMs: this.now };
+    of.set(key, bucket);
+    const grown = bucket.parts + (this.now - bucket.atMs) * BigInt(limit.count);
+    bucket.parts = grown < full ? grown : full;
+    bucket.atMs = this.now;
+    return bucket;
+  }
+
+  /** The codes that may be named for a refusal, or none: then the connection is open. */
+  admit(source: bigint): readonly string[] {
+    const cap = this.expose.cap;
+    if (this.open.length >= (cap?.connections ?? this.defaultCap)) return ["cap_listener"];
+    const per = cap?.perSource ?? null;
+    if (per !== null) {
+      const key = keyOf(source, per.v4, per.v6);
+      if (this.open.filter((s) => keyOf(s, per.v4, per.v6) === key).length >= per.connections) return ["cap_source"];
+    }
+    const short = this.expose.limits.filter((l) => this.bucket(l, source).parts < PERIOD_MS[l.per]);
+    if (short.length > 0) return short.map((l) => (l.key.kind === "listener" ? "limit_listener" : "limit_source"));
+    for (const l of this.expose.limits) this.bucket(l, source).parts -= PERIOD_MS[l.per];
+    this.open.push(source);
+    return [];
+  }
+
+  /** Caps come back; tokens never do. */
+  release(source: bigint): void {
+    const i = this.open.indexOf(source);
+    if (i >= 0) this.open.splice(i, 1);
+  }
+
+  get connections(): number {
+    return this.open.length;
+  }
+}
