@@ -1,0 +1,109 @@
+// FILE -> a compiled module, or the outcome that says why there is none.
+import { relative, resolve } from "node:path";
+import { compile, type CompileResult } from "../compile.ts";
+import type { CheckedPolicy } from "../check/policy.ts";
+import type { Diagnostic } from "../diagnostic.ts";
+import { render } from "../render.ts";
+import { positionOf, type SourceFile, type Span } from "../source.ts";
+import { isOpenFailure, openPolicy, type DiskPolicy, type Inputs, type OpenFailure } from "./disk.ts";
+import { count, usage, type Outcome } from "./outcome.ts";
+
+export interface Compiled {
+  readonly disk: DiskPolicy;
+  readonly policy: CheckedPolicy;
+  readonly module: Uint8Array;
+  readonly stats: NonNullable<CompileResult["stats"]>;
+}
+
+export interface NotCompiled {
+  readonly outcome: Outcome;
+  /** To watch for the change that mends it. */
+  readonly inputs: Inputs;
+}
+
+export function isNotCompiled(x: Compiled | NotCompiled): x is NotCompiled {
+  return "outcome" in x;
+}
+
+export function compileFile(path: string): Compiled | NotCompiled {
+  const disk = openPolicy(path);
+  if (isOpenFailure(disk)) return { outcome: cannotOpen(path, disk.failure), inputs: disk.inputs };
+  const { diagnostics, policy, module, stats } = compile(disk.entry, disk.reader);
+  if (diagnostics.length > 0 || policy === null || module === null || stats === null) {
+    return { outcome: rejected(path, disk, diagnostics), inputs: disk.inputs };
+  }
+  return { disk, policy, module, stats };
+}
+
+/** A path of the policy (relative to its root) as it is seen from the current folder. */
+export function shownPath(root: string, path: string): string {
+  const absolute = resolve(root, path);
+  const fromHere = relative(process.cwd(), absolute);
+  return fromHere.startsWith("..") ? absolute : fromHere;
+}
+
+function rejected(path: string, disk: DiskPolicy, diagnostics: readonly Diagnostic[]): Outcome {
+  const message = `${count(diagnostics.length, "error")} in \`${path}\``;
+  const files = new Map<SourceFile, SourceFile>();
+  const shown = (span: Span): Span => {
+    const file = files.get(span.file) ?? { ...span.file, path: shownPath(disk.root, span.file.path) };
+    files.set(span.file, file);
+    return { ...span, file };
+  };
+  return {
+    class: "reject",
+    code: "policy.rejected",
+    message,
+    report: (p) =>
+      diagnostics
+        .map((d) => ({ ...d, span: shown(d.span), related: d.related.map((r) => ({ ...r, span: shown(r.span) })) }))
+        .map((d) => `${render(d, { color: p.color }).trimEnd()}\n`)
+        .join("\n"),
+    data: { diagnostics: diagnostics.map(diagnosticJson) },
+  };
+}
+
+function diagnosticJson(d: Diagnostic): unknown {
+  return {
+    code: d.code,
+    message: d.message,
+    ...placeJson(d.span),
+    label: d.label,
+    related: d.related.map((r) => ({ ...placeJson(r.span), label: r.label })),
+    help: d.help,
+    fix: d.fix === null ? null : { ...placeJson(d.fix.span), text: d.fix.text },
+  };
+}
+
+function placeJson(span: Span): unknown {
+  return { file: span.file.path, start: positionOf(span.file, span.start), end: positionOf(span.file, span.end) };
+}
+
+function cannotOpen(path: string, failure: OpenFailure["failure"]): Outcome {
+  const name = `\`${path}\``;
+  switch (failure) {
+    case "missing":
+      return usage("missing_file", `there is no file ${name}`, "check the path of the policy");
+    case "folder":
+      return usage("not_a_file", `${name} is a folder`, "name the policy's entry file, for example `policies/demo.ingress`");
+    case "special":
+      return usage("not_a_file", `${name} is not a regular file`, "a policy is read from a regular file, not from a pipe or a device");
+    case "outside":
+    case "unreadable":
+      return usage("unreadable_file", `${name} can't be read`, "check the permissions of the file and of its folder");
+    case "too_large":
+      return {
+        class: "reject",
+        code: "policy.too_large",
+        message: `${name} is larger than 4 MiB`,
+        help: "put long address lists into files of their own and name them with `file \"…\"`",
+      };
+    case "not_text":
+      return {
+        class: "reject",
+        code: "policy.not_text",
+        message: `${name} is not UTF-8 text`,
+        help: "a policy is text; for a compiled module use `ingressc inspect`",
+      };
+  }
+}

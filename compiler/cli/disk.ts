@@ -1,0 +1,159 @@
+// The compiler's SourceReader on a disk. The policy root is the folder of the entry file (of
+// the file itself, where the operand is a symlink); every other file must lie below it by its
+// real path, so that a policy of one team can't read what its author can't.
+import { constants, closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import type { ReadFailure, SourceFile, SourceReader } from "../source.ts";
+
+/** Bytes of a policy source. */
+export const MAX_SOURCE_BYTES = 4 * 1024 * 1024;
+/** Bytes of a list file. */
+export const MAX_LIST_BYTES = 64 * 1024 * 1024;
+
+export interface DiskPolicy {
+  readonly entry: SourceFile;
+  readonly reader: SourceReader;
+  /** Absolute path of the policy root. */
+  readonly root: string;
+  /** What was read or missed so far, to watch it. */
+  readonly inputs: Inputs;
+}
+
+export interface Inputs {
+  /** Absolute folders in which a change can alter the policy. */
+  readonly folders: ReadonlySet<string>;
+  /** Absolute paths of the files that were read. */
+  readonly files: ReadonlySet<string>;
+  /** Changes when the contents of what was read do. */
+  digest(): string;
+}
+
+export interface OpenFailure {
+  readonly failure: ReadFailure | "folder" | "special";
+  readonly inputs: Inputs;
+}
+
+export function isOpenFailure(x: DiskPolicy | OpenFailure): x is OpenFailure {
+  return "failure" in x;
+}
+
+export function openPolicy(path: string): DiskPolicy | OpenFailure {
+  const seen = new Seen();
+  const named = resolve(path);
+  seen.folders.add(dirname(named));
+  const real = realPath(named);
+  if (real === null) return { failure: "missing", inputs: seen };
+  const root = dirname(real);
+  const text = readText(real, MAX_SOURCE_BYTES, seen);
+  if (typeof text !== "object") return { failure: text, inputs: seen };
+  const entry: SourceFile = { path: basename(real), text: text.text };
+  return { entry, root, reader: { read: (p, from) => readBelow(root, entry, p, from, seen) }, inputs: seen };
+}
+
+function readBelow(root: string, entry: SourceFile, path: string, from: SourceFile | null, seen: Seen): SourceFile | ReadFailure {
+  if (from === null && path === entry.path) return entry;
+  if (path === "" || path.includes("\0")) return "missing";
+  if (isAbsolute(path)) return "outside";
+  const base = join(root, dirname(from?.path ?? "."));
+  const named = resolve(base, path);
+  // The text decides first, so that what lies outside isn't even looked at.
+  if (!isBelow(root, named)) return "outside";
+  seen.folders.add(dirname(named));
+  // The kernel's reading of `..` counts: after a symlinked folder it differs from the text's.
+  const real = realPath(`${base}${sep}${path}`);
+  if (real === null) return "missing";
+  if (!isBelow(root, real)) return "outside";
+  const text = readText(real, MAX_LIST_BYTES, seen);
+  if (text === "folder" || text === "special") return "unreadable";
+  if (typeof text !== "object") return text;
+  return { path: relative(root, named).split(sep).join("/"), text: text.text };
+}
+
+function isBelow(root: string, path: string): boolean {
+  return path.startsWith(root.endsWith(sep) ? root : root + sep);
+}
+
+/** Null where nothing is there, a loop of symlinks and a file used as a folder included. */
+function realPath(path: string): string | null {
+  try {
+    return realpathSync(path);
+  } catch {
+    return null;
+  }
+}
+
+function readText(real: string, maxBytes: number, seen: Seen): { readonly text: string } | OpenFailure["failure"] {
+  seen.folders.add(dirname(real));
+  const bytes = readRegular(real, maxBytes);
+  if (typeof bytes === "string") {
+    seen.note(real, bytes);
+    return bytes;
+  }
+  seen.note(real, bytes);
+  if (bytes.includes(0)) return "not_text";
+  try {
+    return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
+  } catch {
+    return "not_text";
+  }
+}
+
+/**
+ * The bytes of a regular file, at most `maxBytes`. Looked at before it is opened, because
+ * opening a FIFO waits and opening a device acts; and again after, because it may be another by then.
+ */
+export function readRegular(path: string, maxBytes: number): Uint8Array | "missing" | "folder" | "special" | "too_large" | "unreadable" {
+  let fd: number | null = null;
+  try {
+    const before = statSync(path);
+    if (before.isDirectory()) return "folder";
+    if (!before.isFile()) return "special";
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    const after = fstatSync(fd);
+    if (!after.isFile() || after.ino !== before.ino || after.dev !== before.dev) return "special";
+    return readAll(fd, after.size, maxBytes);
+  } catch (error) {
+    return isCode(error, "ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG") ? "missing" : "unreadable";
+  } finally {
+    if (fd !== null) closeSync(fd);
+  }
+}
+
+/** Reads to the end, also of a file that grows meanwhile or that states no size (as in /proc). */
+function readAll(fd: number, size: number, maxBytes: number): Uint8Array | "too_large" {
+  if (size > maxBytes) return "too_large";
+  let buffer = new Uint8Array(Math.min(maxBytes, Math.max(size, 4096)) + 1);
+  let length = 0;
+  for (;;) {
+    const got = readSync(fd, buffer, length, buffer.length - length, null);
+    if (got === 0) return buffer.subarray(0, length);
+    length += got;
+    if (length > maxBytes) return "too_large";
+    if (length === buffer.length) {
+      const larger = new Uint8Array(Math.min(maxBytes + 1, buffer.length * 2));
+      larger.set(buffer);
+      buffer = larger;
+    }
+  }
+}
+
+export function isCode(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && "code" in error && typeof error.code === "string" && codes.includes(error.code);
+}
+
+class Seen implements Inputs {
+  readonly folders = new Set<string>();
+  readonly files = new Set<string>();
+  private readonly hash = createHash("sha256");
+
+  note(path: string, content: Uint8Array | string): void {
+    this.files.add(path);
+    this.hash.update(`${path}\0${content.length}\0`).update(content);
+  }
+
+  digest(): string {
+    const folders = [...this.folders].sort().join("\0");
+    return this.hash.copy().update(folders).digest("hex");
+  }
+}

@@ -1,0 +1,34 @@
+// X.wasm on a disk -> its bytes, or the outcome that says why not.
+import { readRegular } from "./disk.ts";
+import { usage, type Outcome } from "./outcome.ts";
+
+/** Bytes of a module that are read at most; ingressd has a lower bound of its own. */
+export const MAX_MODULE_BYTES = 256 * 1024 * 1024;
+
+/** A WebAssembly file by its first four bytes, whatever it is called. */
+export function looksLikeModule(bytes: Uint8Array): boolean {
+  return bytes[0] === 0 && bytes[1] === 0x61 && bytes[2] === 0x73 && bytes[3] === 0x6d;
+}
+
+export function readModule(path: string): Uint8Array | Outcome {
+  const bytes = readRegular(path, MAX_MODULE_BYTES);
+  if (typeof bytes !== "string") return bytes;
+  const name = `\`${path}\``;
+  switch (bytes) {
+    case "missing":
+      return usage("missing_file", `there is no file ${name}`, "check the path of the module");
+    case "folder":
+      return usage("not_a_file", `${name} is a folder`, "name the `.wasm` file that `ingressc build` wrote");
+    case "special":
+      return usage("not_a_file", `${name} is not a regular file`, "name the `.wasm` file that `ingressc build` wrote");
+    case "unreadable":
+      return usage("unreadable_file", `${name} can't be read`, "check the permissions of the file and of its folder");
+    case "too_large":
+      return {
+        class: "reject",
+        code: "policy.module_too_large",
+        message: `${name} is larger than any policy module`,
+        help: "name the `.wasm` file that `ingressc build` wrote",
+      };
+  }
+}

@@ -1,0 +1,44 @@
+// What a command answers: one record, from which main.ts makes the text for people, the JSON
+// envelope and the exit code.
+import type { Paint } from "./terminal.ts";
+
+/** Exit codes by class; they are the interface of build pipelines and never change. */
+export const EXIT_CODES = {
+  ok: 0,
+  /** The answer is no: a test of the policy failed. */
+  no: 1,
+  usage: 2,
+  /** The input was read and refused: diagnostics, or a module that won't load. */
+  reject: 3,
+  /** A dependency of ingressc is missing. */
+  missing: 4,
+  /** Something that ingressc relies on failed: the file system, for example. */
+  delegate: 5,
+  unsupported: 6,
+  internal: 7,
+} as const;
+
+export type OutcomeClass = keyof typeof EXIT_CODES;
+
+export interface Outcome {
+  readonly class: OutcomeClass;
+  /** `policy.<snake_case>` or `usage.<snake_case>`, for programs; never reworded. */
+  readonly code: string;
+  /** One sentence, lower case, no period. */
+  readonly message: string;
+  /** What to do about it. */
+  readonly help?: string;
+  /** The body for people, without a final newline; to stdout for `ok` and `no`, else to stderr. */
+  readonly report?: (paint: Paint) => string;
+  /** The body for programs; must survive JSON. */
+  readonly data?: unknown;
+}
+
+export function usage(code: string, message: string, help: string): Outcome {
+  return { class: "usage", code: `usage.${code}`, message, help };
+}
+
+/** `1 error`, `2 errors`. */
+export function count(n: number, noun: string): string {
+  return `${n.toLocaleString("en-US")} ${noun}${n === 1 ? "" : "s"}`;
+}

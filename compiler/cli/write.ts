@@ -1,0 +1,99 @@
+// Writes the compiled module so that a reader sees the old file or the new one, never a part:
+// a temporary file in the same folder, fsync, rename, fsync of the folder.
+import { randomBytes } from "node:crypto";
+import { open, realpath, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { isCode } from "./disk.ts";
+import { usage, type Outcome } from "./outcome.ts";
+
+/** Readable by the gateway's user, writable by the author alone: ingressd refuses anything wider. */
+const MODE = 0o644;
+
+/** Null when it is written. `inputs` are absolute paths that must not be overwritten. */
+export async function writeModule(out: string, bytes: Uint8Array, inputs: ReadonlySet<string>): Promise<Outcome | null> {
+  const target = await resolveTarget(out);
+  if (typeof target !== "string") return target;
+  if (inputs.has(target)) {
+    return usage("output_is_input", `\`${out}\` is a file that the policy is made of`, "give `-o` another path");
+  }
+  const temporary = join(dirname(target), temporaryName(target));
+  try {
+    const file = await open(temporary, "wx", 0o600);
+    try {
+      await file.writeFile(bytes);
+      await file.chmod(MODE);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, target);
+    await syncFolder(dirname(target));
+    return null;
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    return cannotWrite(out, error);
+  }
+}
+
+const PREFIX = ".ingressc-";
+
+function temporaryName(target: string): string {
+  return `${PREFIX}${basename(target)}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`;
+}
+
+/** Whether a changed name in a folder is only this program's own writing. */
+export function isOwnWriting(name: string, out: string): boolean {
+  return name === basename(out) || name.startsWith(PREFIX);
+}
+
+/** The path to rename to: through symlinks, in a folder that exists, and no device or folder. */
+async function resolveTarget(out: string): Promise<string | Outcome> {
+  try {
+    const found = await stat(out);
+    if (found.isDirectory()) {
+      return usage("output_is_folder", `\`${out}\` is a folder`, `name a file in it, for example \`-o ${join(out, "policy.wasm")}\``);
+    }
+    if (!found.isFile()) {
+      return usage("output_not_a_file", `\`${out}\` is not a regular file`, "give `-o` the path of a regular file");
+    }
+    return await realpath(out);
+  } catch (error) {
+    if (!isCode(error, "ENOENT")) return cannotWrite(out, error);
+  }
+  try {
+    return join(await realpath(dirname(out)), basename(out));
+  } catch (error) {
+    if (!isCode(error, "ENOENT")) return cannotWrite(out, error);
+    return usage("output_folder", `there is no folder \`${dirname(out)}\` to write \`${out}\` into`, `create it with \`mkdir -p ${dirname(out)}\``);
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+const CAUSES: Readonly<Record<string, string>> = {
+  EACCES: "permission is denied",
+  EPERM: "the operation is not permitted",
+  EROFS: "the file system is read-only",
+  ENOSPC: "the disk is full",
+  EDQUOT: "the quota is used up",
+  ENOTDIR: "a part of its path is not a folder",
+  ENAMETOOLONG: "the name is too long",
+  ELOOP: "its symlinks go in circles",
+};
+
+function cannotWrite(out: string, error: unknown): Outcome {
+  const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
+  return {
+    class: "delegate",
+    code: "policy.output_unwritable",
+    message: `\`${out}\` can't be written: ${CAUSES[code] ?? code}`,
+    help: "nothing was changed; choose another place with `-o`",
+  };
+}
