@@ -1,0 +1,89 @@
+// What a fresh machine installs: exact versions, every platform's packages, licences that go
+// with Apache-2.0, and no registry's address.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { read } from "./sources.ts";
+
+interface Locked {
+  readonly version?: string;
+  readonly resolved?: string;
+  readonly integrity?: string;
+  readonly license?: string;
+  readonly dev?: boolean;
+  readonly optional?: boolean;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+  readonly dependencies?: Readonly<Record<string, string>>;
+}
+
+interface Manifest {
+  readonly license: string;
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
+  readonly optionalDependencies: Readonly<Record<string, string>>;
+  readonly engines: { readonly node: string };
+  readonly bin: Readonly<Record<string, string>>;
+}
+
+const manifest = JSON.parse(read("package.json")) as Manifest;
+const lock = JSON.parse(read("package-lock.json")) as { readonly lockfileVersion: number; readonly packages: Readonly<Record<string, Locked>> };
+const locked = Object.entries(lock.packages).filter(([path]) => path !== "");
+const pinned = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies, ...manifest.optionalDependencies });
+
+const house = suite("dependencies");
+
+house("every version is exact, and the one that is locked", () => {
+  assert.ok(pinned.length > 5);
+  for (const [name, version] of pinned) {
+    assert.match(version, /^\d+\.\d+\.\d+$/, `${name} is pinned to ${version}`);
+    assert.is(lock.packages[`node_modules/${name}`]?.version, version, name);
+  }
+});
+
+house("only the libraries that were agreed on are used", () => {
+  assert.equal(Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }).sort(),
+    ["@assemblyscript/loader", "@noble/hashes", "ajv", "chevrotain", "ipaddr.js", "koffi", "smol-toml", "tsx"]);
+});
+
+house("no registry's address is locked in, and every package has its hash", () => {
+  assert.is(lock.lockfileVersion, 3);
+  assert.equal(locked.filter(([, p]) => p.resolved !== undefined).map(([path]) => path), []);
+  assert.equal(locked.filter(([, p]) => p.integrity?.startsWith("sha512-") !== true).map(([path]) => path), []);
+  assert.not.match(read("package-lock.json"), /https?:\/\/[^"]*registry/);
+  assert.match(read(".npmrc"), /^omit-lockfile-registry-resolved=true$/m);
+});
+
+house("the optional packages of every platform are locked", () => {
+  const missing = locked.flatMap(([path, p]) => Object.keys(p.optionalDependencies ?? {})
+    .filter((name) => lock.packages[`node_modules/${name}`] === undefined && lock.packages[`${path}/node_modules/${name}`] === undefined)
+    .map((name) => `${path} wants ${name}`));
+  assert.equal(missing, []);
+  for (const name of ["@esbuild/linux-x64", "@esbuild/linux-arm64", "@esbuild/darwin-arm64", "@esbuild/win32-x64"]) {
+    assert.ok(lock.packages[`node_modules/${name}`], `${name} is not locked`);
+  }
+});
+
+house("what the product needs is under Apache-2.0, MIT, BSD or ISC", () => {
+  const good = new Set(["Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "0BSD"]);
+  // What only checks the project may also be under Blue Oak, which asks for no more.
+  const goodForChecks = new Set([...good, "BlueOak-1.0.0"]);
+  const bad = locked.filter(([, p]) => !(p.dev === true ? goodForChecks : good).has(p.license ?? "none"));
+  assert.equal(bad.map(([path, p]) => `${path}: ${p.license ?? "none"}`), []);
+});
+
+house("the licence is what the package says", () => {
+  assert.is(manifest.license, "Apache-2.0");
+  const text = read("LICENSE");
+  assert.match(text, "Apache License");
+  assert.match(text, "Version 2.0, January 2004");
+  assert.match(text, "END OF TERMS AND CONDITIONS");
+});
+
+house("the supported versions of Node are stated", () => {
+  assert.is(manifest.engines.node, "^20.19.0 || ^22.0.0 || ^24.0.0 || >=26.0.0");
+});
+
+house("each executable is there and says how it is run", () => {
+  for (const [name, path] of Object.entries(manifest.bin)) assert.match(read(path), /^#!\/usr\/bin\/env node\n/, name);
+});
+
+house.run();

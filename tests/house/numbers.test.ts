@@ -1,0 +1,101 @@
+// The numbers of verdicts and the offsets of the layout: numbers are never renumbered, every
+// one has its word, and both compilers read the files alike.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import * as layout from "../../runtime/abi/layout.ts";
+import { CODES, REASON_NAMES, isCode } from "../../runtime/abi/names.ts";
+import * as verdicts from "../../runtime/abi/verdicts.ts";
+import { read } from "./sources.ts";
+
+const house = suite("numbers");
+
+/** Written by hand at release; a row here never changes. */
+const REASONS: Readonly<Record<number, string>> = { 0: "none", 1: "policy", 2: "cidr", 3: "sni", 4: "rate", 5: "mtls" };
+const CODE_WORDS: Readonly<Record<number, string>> = {
+  0: "none", 1: "allowed", 2: "loopback_bind", 3: "gateway_bind", 4: "not_exposed", 5: "not_gateway",
+  6: "no_allow", 7: "deny_rule", 8: "no_match", 9: "cap_listener", 10: "cap_source", 11: "cap_table",
+  12: "limit_listener", 13: "limit_source", 14: "bad_listener", 15: "bad_request", 16: "bad_tables",
+  100: "module_trap", 101: "module_result", 102: "no_module",
+  150: "no_peer", 151: "bad_peer", 152: "cap_overall", 153: "cap_backend", 154: "draining",
+  155: "no_backend", 156: "rechecked", 157: "audit_closed", 158: "internal", 159: "cap_ports",
+};
+
+house("0 is the refusal", () => {
+  assert.is(verdicts.VERDICT_DENY, 0);
+  assert.is(verdicts.VERDICT_ALLOW, 1);
+});
+
+house("no number was given another word", () => {
+  assert.equal({ ...REASON_NAMES }, REASONS);
+  const words = Object.fromEntries(Object.entries(CODES).map(([n, c]) => [n, c.name]));
+  for (const [n, word] of Object.entries(CODE_WORDS)) assert.is(words[n], word, `code ${n}`);
+});
+
+for (const prefix of ["VERDICT_", "REASON_", "CODE_"]) {
+  house(`${prefix} numbers and words are one to one`, () => {
+    const numbers = Object.entries(verdicts).filter(([name]) => name.startsWith(prefix)).map(([, n]) => n);
+    assert.is(new Set(numbers).size, numbers.length);
+  });
+}
+
+house("every code has a word of its own, a reason and a sentence", () => {
+  const rows = Object.values(CODES);
+  assert.is(new Set(rows.map((r) => r.name)).size, rows.length);
+  for (const row of rows) {
+    assert.match(row.name, /^[a-z][a-z_]*[a-z]$/);
+    assert.match(row.says, /^[a-z].*[a-z]$/);
+    assert.ok(row.reason in REASON_NAMES);
+  }
+});
+
+house("only the allowing codes have no reason", () => {
+  const without = Object.values(CODES).filter((c) => c.reason === verdicts.REASON_NONE).map((c) => c.name);
+  assert.equal(without, ["allowed", "loopback_bind", "gateway_bind"]);
+});
+
+house("a number without a word is no code", () => {
+  for (const n of [-1, 17, 99, 103, 160, 1.5, Number.NaN, 2 ** 32]) assert.not.ok(isCode(n), String(n));
+  assert.ok(isCode(0));
+});
+
+house("both compilers read the same literals", () => {
+  for (const file of ["runtime/abi/verdicts.ts", "runtime/abi/layout.ts"]) {
+    const exports = read(file).split("\n").filter((line) => line.startsWith("export"));
+    assert.ok(exports.length > 10);
+    for (const line of exports) {
+      const literal = /^export const [A-Z][A-Z0-9_]* = (-?(?:0x[0-9a-f]+|\d+));$/.exec(line)?.[1];
+      assert.ok(literal !== undefined, `not a plain literal: ${line}`);
+      const value = Number(literal);
+      assert.ok(value >= -(2 ** 31) && value < 2 ** 31, `asc makes an i64 of it: ${line}`);
+    }
+  }
+});
+
+/** Fields of a record lie apart, in order, within the record. */
+const records: readonly { readonly prefix: string; readonly bytes: number; readonly wide: readonly string[] }[] = [
+  { prefix: "H_", bytes: layout.HEADER_BYTES, wide: ["H_FAMILY4", "H_FAMILY6"] },
+  { prefix: "F_", bytes: layout.FAMILY_BYTES, wide: [] },
+  { prefix: "R_LISTENER_", bytes: layout.LISTENER_BYTES, wide: ["R_LISTENER_IDENTITY"] },
+  { prefix: "R_RESIDUAL_", bytes: layout.RESIDUAL_BYTES, wide: [] },
+  { prefix: "R_ENTRY_", bytes: layout.PORT_ENTRY_BYTES, wide: [] },
+  { prefix: "R_LIMIT_", bytes: layout.LIMIT_BYTES, wide: ["R_LIMIT_IDENTITY"] },
+  { prefix: "R_BATCH_", bytes: layout.BATCH_BYTES, wide: [] },
+  { prefix: "R_STATE_", bytes: layout.STATE_BYTES, wide: ["R_STATE_IDENTITY", "R_STATE_PRINT", "R_STATE_DEBT"] },
+];
+
+for (const { prefix, bytes, wide } of records) {
+  house(`the fields of ${prefix}* lie apart`, () => {
+    const fields = Object.entries(layout).filter(([name]) => name.startsWith(prefix)).sort((a, b) => a[1] - b[1]);
+    assert.ok(fields.length > 2);
+    let free = 0;
+    for (const [name, at] of fields) {
+      assert.ok(at >= free, `${name} lies on the field before it`);
+      const size = name.startsWith("H_FAMILY") ? layout.FAMILY_BYTES : wide.includes(name) ? 8 : name === "R_BATCH_SOURCE" ? 16 : 4;
+      if (size === 8) assert.is(at % 8, 0, `${name} is not aligned`);
+      free = at + size;
+    }
+    assert.ok(free <= bytes, `${prefix}* need ${free} bytes of ${bytes}`);
+  });
+}
+
+house.run();

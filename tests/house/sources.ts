@@ -1,0 +1,32 @@
+// The project's own source files, as the house tests read them.
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = fileURLToPath(new URL("../../", import.meta.url));
+
+export interface Source {
+  /** From the project's top, with forward slashes. */
+  readonly path: string;
+  readonly text: string;
+}
+
+const LEAVE_OUT = new Set(["node_modules", ".git", "build", "dist"]);
+
+function walk(folder: string, endings: readonly string[]): Source[] {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
+    if (entry.isDirectory()) return LEAVE_OUT.has(entry.name) ? [] : walk(path, endings);
+    if (!entry.isFile() || !endings.some((ending) => entry.name.endsWith(ending))) return [];
+    return [{ path, text: readFileSync(join(root, path), "utf8") }];
+  });
+}
+
+/** Every file below the project's top with one of the endings. */
+export function sources(...endings: readonly string[]): readonly Source[] {
+  return walk("", endings).sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+export function read(path: string): string {
+  return readFileSync(join(root, path), "utf8");
+}

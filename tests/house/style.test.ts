@@ -1,0 +1,76 @@
+// What the house asks of names, sizes and words, where it is cheap to ask.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { sources } from "./sources.ts";
+
+const house = suite("style");
+const code = sources(".ts", ".mjs");
+const product = code.filter((f) => !f.path.startsWith("tests/"));
+const all = sources(".ts", ".mjs", ".js", ".json", ".md", ".ingress", ".toml", ".txt", ".sh", ".capnp", "/run")
+  .filter((f) => f.path !== "package-lock.json");
+
+const linesOf = (text: string): number => text.split("\n").length - 1;
+
+house("no file has a name that says nothing", () => {
+  const bad = code.filter((f) => /(^|\/)(index|utils?|helpers?|common|types|misc|shared)(\/|\.\w+$)/.test(f.path));
+  assert.equal(bad.map((f) => f.path), []);
+});
+
+house("files stay small", () => {
+  const sizes = product.map((f) => ({ path: f.path, lines: linesOf(f.text) }));
+  assert.equal(sizes.filter((s) => s.lines > 500).map((s) => `${s.path}: ${s.lines} lines`), []);
+  const median = sizes.map((s) => s.lines).sort((a, b) => a - b)[Math.floor(sizes.length / 2)] ?? 0;
+  assert.ok(median <= 140, `the median file has ${median} lines`);
+});
+
+house("the top level has only the rooms that are agreed", () => {
+  const rooms = new Set(["compiler", "runtime", "gateway", "policies", "schemas", "tests", "docs", "scripts", ".ci"]);
+  const tops = new Set(all.filter((f) => f.path.includes("/")).map((f) => f.path.split("/")[0] ?? ""));
+  assert.equal([...tops].filter((t) => !rooms.has(t)), []);
+});
+
+/** Words in code that a reviewer would send back; the first line that has one is shown. */
+const words: readonly { readonly name: string; readonly found: RegExp }[] = [
+  { name: "work left open", found: /\b(TODO|FIXME|XXX|HACK)\b/ },
+  { name: "as unknown as", found: /\bas unknown as\b/ },
+  { name: "a compiler check switched off", found: /@ts-(ignore|nocheck)(?!: decorator)/ },
+  { name: "a lint rule switched off without its reason", found: /eslint-disable(?!-next-line [\w/@-]+ -- \w)/ },
+  { name: "a barrel", found: /^export \* from/m },
+  { name: "a default export", found: /^export default/m },
+  { name: "a catch that goes on silently", found: /catch *(\([^)]*\))? *\{ *\}/ },
+];
+
+house("no code has what the house forbids", () => {
+  const found = code.filter((f) => f.path !== "tests/house/style.test.ts" && f.path !== "tests/house/runner.test.ts")
+    .flatMap((f) => words.filter((w) => w.found.test(f.text)).map((w) => `${f.path}: ${w.name}`));
+  assert.equal(found, []);
+});
+
+house("no machine's own path stands in the project", () => {
+  const path = new RegExp(`(?:^|[^\\w.$}])/(?:${["work", "root", "home", "farm"].join("|")})/\\w`, "m");
+  assert.equal(all.filter((f) => path.test(f.text)).map((f) => f.path), []);
+});
+
+house("text ends with one line end and has no trailing blanks", () => {
+  const ragged = code.filter((f) => !/[^\n]\n$/.test(f.text) || /[ \t]+$/m.test(f.text) || f.text.includes("\r"));
+  assert.equal(ragged.map((f) => f.path), []);
+});
+
+house("every suite that a test makes is run", () => {
+  const tests = code.filter((f) => f.path.endsWith(".test.ts") && !f.path.startsWith("tests/house/"));
+  const short = tests.filter((f) => (f.text.match(/= suite(<[^(]*>)?\(/g) ?? []).length !== (f.text.match(/^\s*\w+\.run\(\);$/gm) ?? []).length);
+  assert.equal(short.map((f) => f.path), []);
+});
+
+house("no test sleeps", () => {
+  const sleepers = code.filter((f) => f.path.startsWith("tests/") && /timers\/promises|setTimeout\(\s*(resolve|done|r)\b/.test(f.text))
+    .map((f) => f.path).filter((p) => p !== "tests/house/style.test.ts");
+  assert.equal(sleepers, []);
+});
+
+house("folders open with their role", () => {
+  const headless = product.filter((f) => f.path.endsWith(".ts") && !/^(\/\/|\/\*\*|#!)/.test(f.text));
+  assert.equal(headless.map((f) => f.path), []);
+});
+
+house.run();
