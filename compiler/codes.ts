@@ -73,6 +73,7 @@ export const CODES = {
   ING604: line("too many prefixes"),
   ING605: line("too many exposes"),
   ING606: line("more errors than are shown"),
+  ING607: line("a policy that needs too much memory"),
 } as const satisfies Record<`ING${number}`, CodeRow>;
 
 export type DiagnosticCode = keyof typeof CODES;

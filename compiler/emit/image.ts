@@ -1,0 +1,174 @@
+// The only writer of the layout in runtime/abi/layout.ts: PolicyTables -> the bytes that stand
+// at TABLES_BASE, and the memory behind them. Every number is checked against its field.
+import * as abi from "../../runtime/abi/layout.ts";
+import { buildTrie, TRIE_FROM_STRETCHES } from "../lower/trie.ts";
+import type { ClassTable, PolicyTables } from "../lower/tables.ts";
+import { ImageWriter } from "./writer.ts";
+import { maximumSteps } from "./steps.ts";
+
+/** Batches and state records pass through here; a multiple of BATCH_BYTES. */
+const SCRATCH_BYTES = 16384;
+/** Sets of keyed limit entries and sketch cells, where a policy limits sources. */
+const LIMIT_SETS = 16384;
+const SKETCH_CELLS = 65536;
+/** Cap entries: two for each connection that can be open, within these bounds. */
+const CAP_ENTRIES_LEAST = 4096;
+const CAP_ENTRIES_MOST = 2 ** 20;
+
+export interface Image {
+  /** The data segment, to be placed at TABLES_BASE. */
+  readonly data: Uint8Array;
+  /** Memory in 64 KiB pages, initial and maximum. */
+  readonly pages: number;
+  readonly maxSteps: number;
+}
+
+/** Null where the policy needs more than MAX_PAGES of memory. */
+export function writeImage(tables: PolicyTables): Image | null {
+  const out = new ImageWriter(abi.TABLES_BASE, abi.HEADER_BYTES);
+  out.header(abi.H_MAGIC, abi.TABLES_MAGIC);
+  out.header(abi.H_VERSION, abi.ABI_VERSION);
+  out.header(abi.H_RULE_COUNT, tables.rules.length);
+  writeListeners(out, tables);
+  writeLimits(out, tables);
+  writePorts(out, tables);
+  writeCells(out, tables);
+  writeFamily(out, abi.H_FAMILY4, tables.v4);
+  writeFamily(out, abi.H_FAMILY6, tables.v6);
+  const maxSteps = maximumSteps(tables);
+  out.header(abi.H_MAX_STEPS, maxSteps);
+  const end = out.end();
+  out.header(abi.H_TABLES_END, end);
+  const memoryEnd = placeState(out, tables, end);
+  out.header(abi.H_MEMORY_END, memoryEnd);
+  const pages = Math.ceil(memoryEnd / abi.PAGE_BYTES);
+  return pages > abi.MAX_PAGES ? null : { data: out.bytes(), pages, maxSteps };
+}
+
+function writeListeners(out: ImageWriter, { listeners, limits }: PolicyTables): void {
+  out.header(abi.H_LISTENERS, out.end());
+  out.header(abi.H_LISTENER_COUNT, listeners.length);
+  listeners.forEach(({ expose, identity, limitFirst }, i) => {
+    const next = listeners[i + 1]?.limitFirst ?? limits.length;
+    const { perSource } = expose.cap;
+    const at = out.record(abi.LISTENER_BYTES);
+    out.u64(at + abi.R_LISTENER_IDENTITY, identity);
+    out.u32(at + abi.R_LISTENER_BIND_ANY, expose.bind === null ? 1 : 0);
+    out.u32(at + abi.R_LISTENER_CAP, expose.cap.connections);
+    out.u32(at + abi.R_LISTENER_CAP_SOURCE, perSource?.connections ?? 0);
+    out.u32(at + abi.R_LISTENER_CAP_V4, perSource?.v4 ?? 0);
+    out.u32(at + abi.R_LISTENER_CAP_V6, perSource?.v6 ?? 0);
+    out.u32(at + abi.R_LISTENER_LIMIT_FIRST, limitFirst);
+    out.u32(at + abi.R_LISTENER_LIMIT_COUNT, next - limitFirst, abi.MAX_LIMITS_PER_LISTENER);
+  });
+}
+
+function writeLimits(out: ImageWriter, { limits }: PolicyTables): void {
+  out.header(abi.H_LIMITS, out.end());
+  out.header(abi.H_LIMIT_COUNT, limits.length);
+  for (const limit of limits) {
+    const at = out.record(abi.LIMIT_BYTES);
+    out.u64(at + abi.R_LIMIT_IDENTITY, limit.identity);
+    out.u32(at + abi.R_LIMIT_COUNT, limit.count, abi.MAX_LIMIT_COUNT);
+    out.u32(at + abi.R_LIMIT_PERIOD_MS, limit.periodMs, abi.MAX_PERIOD_MS);
+    out.u32(at + abi.R_LIMIT_BURST, limit.burst, abi.MAX_LIMIT_BURST);
+    out.u32(at + abi.R_LIMIT_KIND, limit.kind === "listener" ? abi.LIMIT_PER_LISTENER : abi.LIMIT_PER_SOURCE);
+    out.u32(at + abi.R_LIMIT_V4, limit.v4, 32);
+    out.u32(at + abi.R_LIMIT_V6, limit.v6, 128);
+  }
+}
+
+function writePorts(out: ImageWriter, { ports }: PolicyTables): void {
+  out.header(abi.H_PORT_KEYS, out.words(ports.keys));
+  out.header(abi.H_PORT_COUNT, ports.keys.length);
+  out.header(abi.H_PORT_SPANS, out.words(ports.spans.flatMap(({ first, count }) => [first, count])));
+  out.header(abi.H_PORT_ENTRIES, out.end());
+  out.header(abi.H_PORT_ENTRY_COUNT, ports.entries.length);
+  for (const entry of ports.entries) {
+    const at = out.record(abi.PORT_ENTRY_BYTES);
+    out.u32(at + abi.R_ENTRY_LISTENER, entry.listener);
+    out.u32(at + abi.R_ENTRY_BIND_FIRST, entry.bindFirst);
+    out.u32(at + abi.R_ENTRY_BIND_COUNT, entry.bindCount);
+  }
+  out.header(abi.H_BINDS, out.words(ports.binds));
+  out.header(abi.H_BIND_COUNT, ports.binds.length / 8);
+}
+
+function writeCells(out: ImageWriter, { cells, classCount, residuals }: PolicyTables): void {
+  out.header(abi.H_CLASS_COUNT, classCount);
+  out.header(abi.H_CELLS, out.words(cells));
+  out.header(abi.H_RESIDUALS, out.end());
+  out.header(abi.H_RESIDUAL_COUNT, residuals.length);
+  for (const residual of residuals) {
+    const at = out.record(abi.RESIDUAL_BYTES);
+    out.u32(at + abi.R_RESIDUAL_VERDICT, residual.verdict);
+    out.u32(at + abi.R_RESIDUAL_CODE, residual.code);
+    out.u32(at + abi.R_RESIDUAL_RULE, residual.rule >>> 0);
+    out.u32(at + abi.R_RESIDUAL_OPEN, 0);
+  }
+}
+
+function writeFamily(out: ImageWriter, block: number, table: ClassTable): void {
+  const count = table.classes.length;
+  if (count < TRIE_FROM_STRETCHES) {
+    out.header(block + abi.F_KEYS, out.words(table.starts, table.classes));
+    out.header(block + abi.F_KEY_COUNT, count);
+    for (const field of [abi.F_PAGES, abi.F_VALUES, abi.F_BUCKETS]) out.header(block + field, out.end());
+    return;
+  }
+  const trie = buildTrie(table);
+  const groups: number[] = [];
+  const values: number[] = [];
+  for (const page of trie.pages) {
+    for (let group = 0; group < 256; group += 32) {
+      groups.push(0, values.length);
+      for (let slot = 0; slot < 32; slot++) {
+        // Each group starts a run, so that its count of values never reaches back.
+        if (slot > 0 && page[group + slot] === page[group + slot - 1]) continue;
+        groups[groups.length - 2] = ((groups[groups.length - 2] ?? 0) | (1 << slot)) >>> 0;
+        values.push(page[group + slot] ?? 0);
+      }
+    }
+  }
+  out.header(block + abi.F_ROOT, out.words(trie.root));
+  out.header(block + abi.F_PAGES, out.words(groups));
+  out.header(block + abi.F_PAGE_COUNT, trie.pages.length);
+  out.header(block + abi.F_PAGE_UPPER, trie.upperPages);
+  out.header(block + abi.F_VALUES, out.words(values));
+  out.header(block + abi.F_VALUE_COUNT, values.length);
+  out.header(block + abi.F_BUCKETS, out.words(trie.buckets.flatMap(({ first, count: n }) => [first, n])));
+  out.header(block + abi.F_BUCKET_COUNT, trie.buckets.length);
+  out.header(block + abi.F_KEYS, out.words(trie.keys, trie.classes));
+  out.header(block + abi.F_KEY_COUNT, trie.classes.length);
+}
+
+/** Lays out what the engine writes, one region behind the other; the end of memory in use. */
+function placeState(out: ImageWriter, { listeners, limits }: PolicyTables, end: number): number {
+  const keyed = limits.some((limit) => limit.kind === "source");
+  const capped = listeners.filter(({ expose }) => expose.cap.perSource !== null);
+  const wanted = 2 * capped.reduce((sum, { expose }) => sum + expose.cap.connections, 0);
+  const capEntries = capped.length === 0 ? 0 : powerOfTwo(Math.min(Math.max(wanted, CAP_ENTRIES_LEAST), CAP_ENTRIES_MOST));
+  const regions: readonly (readonly [field: number, bytes: number])[] = [
+    [abi.H_SCRATCH, SCRATCH_BYTES],
+    [abi.H_LISTENER_STATE, listeners.length * abi.LISTENER_STATE_BYTES],
+    [abi.H_LIMIT_STATE, limits.length * abi.LIMIT_STATE_BYTES],
+    [abi.H_LIMIT_TABLE, keyed ? LIMIT_SETS * abi.SET_BYTES : 0],
+    [abi.H_SKETCH, keyed ? SKETCH_CELLS * abi.SKETCH_ROWS * abi.SKETCH_CELL_BYTES : 0],
+    [abi.H_CAP_TABLE, capEntries * abi.ENTRY_BYTES],
+  ];
+  out.header(abi.H_SCRATCH_BYTES, SCRATCH_BYTES);
+  out.header(abi.H_LIMIT_SETS, keyed ? LIMIT_SETS : 0);
+  out.header(abi.H_SKETCH_CELLS, keyed ? SKETCH_CELLS : 0);
+  out.header(abi.H_CAP_SETS, capEntries / abi.WAYS);
+  // Sets are cache lines.
+  let at = Math.ceil(end / abi.SET_BYTES) * abi.SET_BYTES;
+  for (const [field, bytes] of regions) {
+    out.header(field, at);
+    at = Math.ceil((at + bytes) / abi.SET_BYTES) * abi.SET_BYTES;
+  }
+  return at;
+}
+
+function powerOfTwo(n: number): number {
+  return 2 ** Math.ceil(Math.log2(n));
+}

@@ -1,0 +1,19 @@
+// The source map: for every listener and rule of the module, where and under which names the
+// author wrote it. Outside the promise of equal bytes for equal policies.
+import type { OrderedRule, PolicyTables } from "../lower/tables.ts";
+import { positionOf } from "../source.ts";
+import type { Span } from "../source.ts";
+
+export function sourceMap(tables: PolicyTables): string {
+  const rules = tables.rules.map((rule: OrderedRule) => ({
+    action: rule.action,
+    listener: rule.listener,
+    names: rule.names,
+    origins: rule.spans.map(origin),
+  }));
+  return JSON.stringify({ listeners: tables.listeners.map(({ expose }) => origin(expose.span)), rules });
+}
+
+function origin(span: Span): unknown {
+  return { file: span.file.path, ...positionOf(span.file, span.start) };
+}

@@ -1,0 +1,34 @@
+// CheckedPolicy -> PolicyTables: orders the rules, divides addresses into classes, and says for
+// each listener what becomes of each class. Everything that asks about a policy later asks
+// these tables; the same policy gives the same tables, whatever order it was written in.
+import type { AddressSet, CheckedPolicy } from "../check/policy.ts";
+import { effectsOf, fillCells } from "./cells.ts";
+import { Memberships, sweep, toClasses } from "./classes.ts";
+import { lowerListeners } from "./limits.ts";
+import { orderRules } from "./order.ts";
+import { lowerPorts } from "./ports.ts";
+import type { PolicyTables } from "./tables.ts";
+
+export function lower(policy: CheckedPolicy): PolicyTables {
+  const rules = orderRules(policy);
+  const numbers = new Map<AddressSet, number>();
+  for (const rule of rules) if (!numbers.has(rule.from)) numbers.set(rule.from, numbers.size);
+  const sets = [...numbers.keys()];
+
+  const memberships = new Memberships();
+  const v4 = sweep(sets, 1, memberships);
+  const v6 = sweep(sets, 4, memberships);
+  const effects = effectsOf(rules, (rule) => numbers.get(rule.from) ?? 0, sets.length, policy.exposes);
+  const { cells, classOf, classCount, residuals } = fillCells(memberships.lists, effects, policy.exposes);
+
+  return {
+    rules,
+    ...lowerListeners(policy.exposes),
+    ports: lowerPorts(policy.exposes),
+    v4: toClasses(v4, classOf),
+    v6: toClasses(v6, classOf),
+    classCount,
+    cells,
+    residuals,
+  };
+}

@@ -1,0 +1,95 @@
+// The canonical order of rules: what is reported is the lowest rule that matches, so the order
+// decides which of several true answers a person reads. It depends on what rules say and on
+// nothing else (not on files, lines, names or the order they stand in):
+//   1. top-level denies before a listener's rules; listeners in the order of their names
+//   2. deny before allow
+//   3. the rule with fewer addresses first: the narrowest one is the most telling
+//   4. by the bounds of its addresses, then by its ports, both as numbers
+import type { AddressSet, CheckedPolicy, CheckedRule, PortRange } from "../check/policy.ts";
+import type { OrderedRule } from "./tables.ts";
+
+interface Draft {
+  readonly action: "allow" | "deny";
+  readonly listener: number | null;
+  readonly on: readonly PortRange[] | null;
+  readonly rule: CheckedRule;
+  readonly size: bigint;
+}
+
+export function orderRules(policy: CheckedPolicy): readonly OrderedRule[] {
+  const sizes = new Map<AddressSet, bigint>();
+  const draft = (action: "allow" | "deny", listener: number | null, on: readonly PortRange[] | null) =>
+    (rule: CheckedRule): Draft => {
+      const size = sizes.get(rule.from) ?? countAddresses(rule.from);
+      sizes.set(rule.from, size);
+      return { action, listener, on, rule, size };
+    };
+  const drafts = [
+    ...policy.denies.map((deny) => draft("deny", null, deny.on)(deny)),
+    ...policy.exposes.flatMap((expose, i) => [
+      ...expose.denies.map(draft("deny", i, null)),
+      ...expose.allows.map(draft("allow", i, null)),
+    ]),
+  ].sort(compareDrafts);
+
+  const rules: OrderedRule[] = [];
+  for (let i = 0; i < drafts.length; ) {
+    const first = drafts[i];
+    if (first === undefined) break;
+    const same: Draft[] = [];
+    for (let next = drafts[i]; next !== undefined && compareDrafts(first, next) === 0; next = drafts[++i]) same.push(next);
+    const names = same.map((d) => d.rule.name).filter((name) => name !== null);
+    rules.push({
+      id: rules.length,
+      action: first.action,
+      listener: first.listener,
+      from: first.rule.from,
+      on: first.on,
+      names: [...new Set(names)].sort(),
+      spans: same.map((d) => d.rule.span),
+    });
+  }
+  return rules;
+}
+
+function compareDrafts(x: Draft, y: Draft): number {
+  const scope = (x.listener ?? -1) - (y.listener ?? -1);
+  if (scope !== 0) return scope;
+  if (x.action !== y.action) return x.action === "deny" ? -1 : 1;
+  if (x.size !== y.size) return x.size < y.size ? -1 : 1;
+  return compareWords(x.rule.from.bounds, y.rule.from.bounds) || comparePorts(x.on, y.on);
+}
+
+function compareWords(x: Uint32Array, y: Uint32Array): number {
+  if (x === y) return 0;
+  const shared = Math.min(x.length, y.length);
+  for (let i = 0; i < shared; i++) {
+    const difference = (x[i] ?? 0) - (y[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return x.length - y.length;
+}
+
+function comparePorts(x: readonly PortRange[] | null, y: readonly PortRange[] | null): number {
+  if (x === null || y === null) return Number(x !== null) - Number(y !== null);
+  const numbers = (ranges: readonly PortRange[]): Uint32Array => Uint32Array.from(ranges.flatMap((r) => [r.first, r.last]));
+  return compareWords(numbers(x), numbers(y));
+}
+
+/** How many of the 2^128 addresses a set holds. */
+export function countAddresses(set: AddressSet): bigint {
+  let total = 0n;
+  const b = set.bounds;
+  for (let i = 0; i < b.length; i += 8) {
+    const v4 = b[i] === 0 && b[i + 1] === 0 && b[i + 2] === 0xffff;
+    if (v4) total += BigInt((b[i + 7] ?? 0) - (b[i + 3] ?? 0) + 1);
+    else total += wide(b, i + 4) - wide(b, i) + 1n;
+  }
+  return total;
+}
+
+function wide(words: Uint32Array, at: number): bigint {
+  let value = 0n;
+  for (let w = 0; w < 4; w++) value = (value << 32n) | BigInt(words[at + w] ?? 0);
+  return value;
+}

@@ -1,0 +1,42 @@
+// The port table: which listener has a protocol, port and local address. Ports are cut into
+// disjoint intervals; each lists the listeners there with their local addresses.
+import type { CheckedExpose } from "../check/policy.ts";
+import { PROTO_TCP } from "../../runtime/abi/layout.ts";
+import type { PortTable } from "./tables.ts";
+
+const TCP = PROTO_TCP * 65536;
+
+export function lowerPorts(exposes: readonly CheckedExpose[]): PortTable {
+  const cuts = new Set<number>([0]);
+  for (const { ports } of exposes) {
+    for (const { first, last } of ports) cuts.add(TCP + first).add(TCP + last + 1);
+  }
+  const keys = [...cuts].sort((x, y) => x - y);
+
+  const binds: number[] = [];
+  const bindOf = exposes.map(({ bind }) => {
+    const first = binds.length / 8;
+    if (bind !== null) for (const word of bind.bounds) binds.push(word);
+    return { first, count: binds.length / 8 - first };
+  });
+
+  const at = new Map<number, number[]>();
+  exposes.forEach((expose, listener) => {
+    for (const { first, last } of expose.ports) {
+      for (let i = keys.indexOf(TCP + first); i < keys.length && (keys[i] ?? 0) <= TCP + last; i++) {
+        at.set(i, [...(at.get(i) ?? []), listener]);
+      }
+    }
+  });
+  const entries: { listener: number; bindFirst: number; bindCount: number }[] = [];
+  const spans = keys.map((_, i) => {
+    const listeners = at.get(i) ?? [];
+    const first = entries.length;
+    for (const listener of listeners) {
+      const bind = bindOf[listener];
+      entries.push({ listener, bindFirst: bind?.first ?? 0, bindCount: bind?.count ?? 0 });
+    }
+    return { first, count: listeners.length };
+  });
+  return { keys, spans, entries, binds: Uint32Array.from(binds) };
+}

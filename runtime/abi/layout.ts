@@ -1,0 +1,207 @@
+// The bytes that the compiler writes and the engine reads. Plain un-annotated i32 literals:
+// the AssemblyScript compiler and tsc both read this file.
+//
+//   0        16        64         128          256        1024
+//   | unused | detail  | clock    | seed,status | work     | tables … | scratch | state …
+//
+// Offsets named H_* count bytes from TABLES_BASE, R_* from the start of their record. All
+// words are little-endian u32 unless a line says u64. Every offset stored in the header is an
+// address in memory, a multiple of 8, at or above TABLES_BASE.
+
+/** Layout and meaning of everything below; a host knows this release's and the previous one's. */
+export const ABI_VERSION = 1;
+/** "INGR" */
+export const TABLES_MAGIC = 1380404809;
+export const PAGE_BYTES = 65536;
+/** The most memory a module may ask for, in 64 KiB pages (256 MiB). */
+export const MAX_PAGES = 4096;
+
+// ---- fixed places -------------------------------------------------------------------------
+/** The answer to the last single question: verdict, reason, code, rule. */
+export const DETAIL_BASE = 16;
+export const DETAIL_VERDICT = 0;
+export const DETAIL_REASON = 4;
+export const DETAIL_CODE = 8;
+export const DETAIL_RULE = 12;
+export const DETAIL_BYTES = 16;
+/** u64 milliseconds, never falling. */
+export const CLOCK_MONO = 64;
+/** u64 UTC seconds, never falling; 0 while unknown. */
+export const CLOCK_WALL = 72;
+/** Two u64 words of SipHash key. */
+export const SEED_BASE = 128;
+/** 1 after `validate` has passed. */
+export const STATUS_VALID = 144;
+/** Connections that `recount` found no place for; while any is left, source caps refuse. */
+export const CAP_LOST = 148;
+/** Debts of the limits of one question, one u64 a limit. */
+export const WORK_DEBTS = 256;
+/** Fingerprints of the same, one u64 a limit. */
+export const WORK_PRINTS = 320;
+export const TABLES_BASE = 1024;
+
+// ---- header -------------------------------------------------------------------------------
+export const H_MAGIC = 0;
+export const H_VERSION = 4;
+/** Address just behind the tables. */
+export const H_TABLES_END = 8;
+export const H_LISTENERS = 12;
+export const H_LISTENER_COUNT = 16;
+export const H_CLASS_COUNT = 20;
+export const H_CELLS = 24;
+export const H_RESIDUALS = 28;
+export const H_RESIDUAL_COUNT = 32;
+export const H_RULE_COUNT = 36;
+export const H_PORT_KEYS = 40;
+export const H_PORT_SPANS = 44;
+export const H_PORT_COUNT = 48;
+export const H_PORT_ENTRIES = 52;
+export const H_PORT_ENTRY_COUNT = 56;
+export const H_BINDS = 60;
+export const H_BIND_COUNT = 64;
+export const H_LIMITS = 68;
+export const H_LIMIT_COUNT = 72;
+/** The two family blocks, FAMILY_BYTES each. */
+export const H_FAMILY4 = 76;
+export const H_FAMILY6 = 116;
+export const H_SCRATCH = 156;
+export const H_SCRATCH_BYTES = 160;
+export const H_LISTENER_STATE = 164;
+export const H_LIMIT_STATE = 168;
+export const H_LIMIT_TABLE = 172;
+/** Sets of WAYS entries, a power of two; 0 where no limit needs a key. */
+export const H_LIMIT_SETS = 176;
+export const H_SKETCH = 180;
+/** Cells in each of the SKETCH_ROWS rows, a power of two. */
+export const H_SKETCH_CELLS = 184;
+export const H_CAP_TABLE = 188;
+export const H_CAP_SETS = 192;
+export const H_MEMORY_END = 196;
+/** The most loop iterations of one decision, as the compiler computed it. */
+export const H_MAX_STEPS = 200;
+export const HEADER_BYTES = 256;
+
+// ---- family block: (address) -> class -----------------------------------------------------
+// Without a root: one binary search over all keys. With one: 16 bits choose a root value, 8
+// and 8 more a page value each; IPv6 then searches a bucket of the low 96 bits.
+/** 65,536 values, or 0 where the family has no trie. */
+export const F_ROOT = 0;
+export const F_PAGES = 4;
+export const F_PAGE_COUNT = 8;
+/** The first so many pages stand at depth 2, the others at depth 3. */
+export const F_PAGE_UPPER = 12;
+export const F_VALUES = 16;
+export const F_VALUE_COUNT = 20;
+export const F_BUCKETS = 24;
+export const F_BUCKET_COUNT = 28;
+/** Interval starts, ascending: 1 word a key (v4), 4 (v6), or 3 (v6 with a root). */
+export const F_KEYS = 32;
+export const F_KEY_COUNT = 36;
+export const FAMILY_BYTES = 40;
+// The class of key i stands behind the keys: one word each, at keys + count * words * 4.
+
+/** A value of root and pages: kind in the low two bits, number above. */
+export const VALUE_CLASS = 0;
+export const VALUE_PAGE = 1;
+export const VALUE_BUCKET = 2;
+export const VALUE_SHIFT = 2;
+// page: eight times { u32 bitmap of the run starts, u32 number of the values before them }
+export const PAGE_BYTES_TRIE = 64;
+// bucket: { u32 first key, u32 count }
+export const BUCKET_BYTES = 8;
+export const ROOT_SLOTS = 65536;
+
+// ---- listener record ----------------------------------------------------------------------
+/** u64 FNV-1a-64 of the expose's name: its identity over reloads. */
+export const R_LISTENER_IDENTITY = 0;
+/** 1 where it binds any address. */
+export const R_LISTENER_BIND_ANY = 8;
+export const R_LISTENER_CAP = 12;
+/** 0 where the source has no cap. */
+export const R_LISTENER_CAP_SOURCE = 16;
+/** Prefix lengths of the cap's source key: v4, v6. */
+export const R_LISTENER_CAP_V4 = 20;
+export const R_LISTENER_CAP_V6 = 24;
+export const R_LISTENER_LIMIT_FIRST = 28;
+export const R_LISTENER_LIMIT_COUNT = 32;
+export const LISTENER_BYTES = 40;
+export const MAX_LIMITS_PER_LISTENER = 8;
+
+// ---- residual set: what is still undecided after phase 1 ----------------------------------
+/** VERDICT_*; every set is decided as long as no later phase has facts. */
+export const R_RESIDUAL_VERDICT = 0;
+export const R_RESIDUAL_CODE = 4;
+/** Canonical rule number, or NO_RULE. */
+export const R_RESIDUAL_RULE = 8;
+/** Rules that wait for later facts: 0 in this version. */
+export const R_RESIDUAL_OPEN = 12;
+export const RESIDUAL_BYTES = 16;
+export const NO_RULE = -1;
+
+// ---- ports --------------------------------------------------------------------------------
+// keys: ascending u32 proto << 16 | port, each the start of an interval; spans: { u32 first
+// entry, u32 count }; entry: { u32 listener, u32 first bind interval, u32 count, u32 0 };
+// bind interval: first and last address, four words each.
+export const PORT_SPAN_BYTES = 8;
+export const R_ENTRY_LISTENER = 0;
+export const R_ENTRY_BIND_FIRST = 4;
+export const R_ENTRY_BIND_COUNT = 8;
+export const PORT_ENTRY_BYTES = 16;
+export const BIND_BYTES = 32;
+export const PROTO_TCP = 6;
+export const PROTO_UDP = 17;
+
+// ---- limit record -------------------------------------------------------------------------
+/** u64, its identity over reloads: listener, kind, period and prefix lengths. */
+export const R_LIMIT_IDENTITY = 0;
+export const R_LIMIT_COUNT = 8;
+export const R_LIMIT_PERIOD_MS = 12;
+export const R_LIMIT_BURST = 16;
+export const R_LIMIT_KIND = 20;
+export const R_LIMIT_V4 = 24;
+export const R_LIMIT_V6 = 28;
+export const LIMIT_BYTES = 32;
+export const LIMIT_PER_LISTENER = 0;
+export const LIMIT_PER_SOURCE = 1;
+export const MAX_LIMIT_COUNT = 1000000;
+export const MAX_LIMIT_BURST = 1000000;
+export const MAX_PERIOD_MS = 3600000;
+export const MAX_LIMITS = 65535;
+
+// ---- state --------------------------------------------------------------------------------
+// listener state: u32 connections; limit state: u64 theoretical arrival time (listener keys)
+export const LISTENER_STATE_BYTES = 8;
+export const LIMIT_STATE_BYTES = 8;
+/** Entries of one set: one cache line. */
+export const WAYS = 4;
+// limit entry: u64 fingerprint (48 bits) << 16 | limit + 1, u64 theoretical arrival time
+// cap entry:   u64 fingerprint, u32 connections, u32 0
+export const ENTRY_BYTES = 16;
+export const SET_BYTES = 64;
+export const SKETCH_ROWS = 2;
+export const SKETCH_CELL_BYTES = 8;
+/** Neighbouring sets in which a cap entry may stand. */
+export const CAP_PROBE_SETS = 4;
+/** Monotonic milliseconds saturate here (2^43, 278 years), so that time x rate fits 63 bits. */
+export const MONO_BITS = 43;
+/** Debts leave the module in 2^-20 ms. */
+export const DEBT_SHIFT = 20;
+
+// ---- scratch: batch and state records -----------------------------------------------------
+// batch: listener, a, b, c, d in; verdict, reason << 16 | code, rule out
+export const R_BATCH_LISTENER = 0;
+export const R_BATCH_SOURCE = 4;
+export const R_BATCH_VERDICT = 20;
+export const R_BATCH_CODE = 24;
+export const R_BATCH_RULE = 28;
+export const BATCH_BYTES = 32;
+// state: u64 limit identity, u64 fingerprint or cell, u64 debt, u32 kind, u32 cells a row
+export const R_STATE_IDENTITY = 0;
+export const R_STATE_PRINT = 8;
+export const R_STATE_DEBT = 16;
+export const R_STATE_KIND = 24;
+export const R_STATE_CELLS = 28;
+export const STATE_BYTES = 32;
+export const STATE_LISTENER = 1;
+export const STATE_SOURCE = 2;
+export const STATE_SKETCH = 3;

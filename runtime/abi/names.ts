@@ -1,0 +1,61 @@
+// The words for the numbers of verdicts.ts. tsc demands an entry for each number.
+import * as v from "./verdicts.ts";
+
+type Numbers<Prefix extends string> = {
+  [K in keyof typeof v]: K extends `${Prefix}${string}` ? (typeof v)[K] : never;
+}[keyof typeof v];
+
+export type ReasonNumber = Numbers<"REASON_">;
+export type CodeNumber = Numbers<"CODE_">;
+
+/** Reason words as markers and tests print them; `none` stands only beside an allow. */
+export const REASON_NAMES = {
+  [v.REASON_NONE]: "none",
+  [v.REASON_POLICY]: "policy",
+  [v.REASON_CIDR]: "cidr",
+  [v.REASON_SNI]: "sni",
+  [v.REASON_RATE]: "rate",
+  [v.REASON_MTLS]: "mtls",
+} as const satisfies Record<ReasonNumber, string>;
+
+export type Reason = (typeof REASON_NAMES)[ReasonNumber];
+
+/** Audit words with the reason that each belongs to and one sentence for people. */
+export const CODES = {
+  [v.CODE_NONE]: { name: "none", reason: v.REASON_POLICY, says: "nothing was decided" },
+  [v.CODE_ALLOWED]: { name: "allowed", reason: v.REASON_NONE, says: "an allow rule admits it" },
+  [v.CODE_LOOPBACK_BIND]: { name: "loopback_bind", reason: v.REASON_NONE, says: "a loopback bind is always allowed" },
+  [v.CODE_GATEWAY_BIND]: { name: "gateway_bind", reason: v.REASON_NONE, says: "ingressd binds what the policy exposes" },
+  [v.CODE_NOT_EXPOSED]: { name: "not_exposed", reason: v.REASON_POLICY, says: "the policy exposes nothing there" },
+  [v.CODE_NOT_GATEWAY]: { name: "not_gateway", reason: v.REASON_POLICY, says: "only ingressd binds non-loopback addresses" },
+  [v.CODE_NO_ALLOW]: { name: "no_allow", reason: v.REASON_POLICY, says: "the listener has no allow in force" },
+  [v.CODE_DENY_RULE]: { name: "deny_rule", reason: v.REASON_CIDR, says: "a deny rule matches the source" },
+  [v.CODE_NO_MATCH]: { name: "no_match", reason: v.REASON_CIDR, says: "no allow rule matches the source" },
+  [v.CODE_CAP_LISTENER]: { name: "cap_listener", reason: v.REASON_RATE, says: "the listener is at its cap of connections" },
+  [v.CODE_CAP_SOURCE]: { name: "cap_source", reason: v.REASON_RATE, says: "the source is at its cap of connections" },
+  [v.CODE_CAP_TABLE]: { name: "cap_table", reason: v.REASON_RATE, says: "no place is left to count another source" },
+  [v.CODE_LIMIT_LISTENER]: { name: "limit_listener", reason: v.REASON_RATE, says: "the listener's rate is used up" },
+  [v.CODE_LIMIT_SOURCE]: { name: "limit_source", reason: v.REASON_RATE, says: "the source's rate is used up" },
+  [v.CODE_BAD_LISTENER]: { name: "bad_listener", reason: v.REASON_POLICY, says: "the module has no such listener" },
+  [v.CODE_BAD_REQUEST]: { name: "bad_request", reason: v.REASON_POLICY, says: "the request is out of range" },
+  [v.CODE_BAD_TABLES]: { name: "bad_tables", reason: v.REASON_POLICY, says: "the module's tables are not valid" },
+  [v.CODE_MODULE_TRAP]: { name: "module_trap", reason: v.REASON_POLICY, says: "the module trapped" },
+  [v.CODE_MODULE_RESULT]: { name: "module_result", reason: v.REASON_POLICY, says: "the module's answer is out of range" },
+  [v.CODE_NO_MODULE]: { name: "no_module", reason: v.REASON_POLICY, says: "no valid policy is loaded" },
+  [v.CODE_NO_PEER]: { name: "no_peer", reason: v.REASON_POLICY, says: "the client had gone before it was asked about" },
+  [v.CODE_BAD_PEER]: { name: "bad_peer", reason: v.REASON_POLICY, says: "the client's address can't be decided" },
+  [v.CODE_CAP_OVERALL]: { name: "cap_overall", reason: v.REASON_RATE, says: "the gateway is at its cap of connections" },
+  [v.CODE_CAP_BACKEND]: { name: "cap_backend", reason: v.REASON_RATE, says: "too many connections are under way to the backend" },
+  [v.CODE_DRAINING]: { name: "draining", reason: v.REASON_POLICY, says: "the listener is closing" },
+  [v.CODE_NO_BACKEND]: { name: "no_backend", reason: v.REASON_POLICY, says: "no registered backend serves the listener" },
+  [v.CODE_RECHECKED]: { name: "rechecked", reason: v.REASON_POLICY, says: "a reload withdrew what had been admitted" },
+  [v.CODE_AUDIT_CLOSED]: { name: "audit_closed", reason: v.REASON_POLICY, says: "the audit record could not be written" },
+  [v.CODE_INTERNAL]: { name: "internal", reason: v.REASON_POLICY, says: "the gateway failed while it decided" },
+  [v.CODE_CAP_PORTS]: { name: "cap_ports", reason: v.REASON_POLICY, says: "the gateway is at its cap of open ports" },
+} as const satisfies Record<CodeNumber, { name: string; reason: ReasonNumber; says: string }>;
+
+export type Code = (typeof CODES)[CodeNumber]["name"];
+
+export function isCode(n: number): n is CodeNumber {
+  return Object.hasOwn(CODES, n);
+}

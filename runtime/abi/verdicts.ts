@@ -1,0 +1,81 @@
+// What a decision says. Read by the AssemblyScript compiler and by tsc alike, so only plain
+// un-annotated literals stand here; names.ts gives every number its word.
+// INVARIANT: numbers are never renumbered or reused, and 0 is always the refusal.
+
+/** The connection or bind is refused. */
+export const VERDICT_DENY = 0;
+/** Every fact is in and the policy permits it. */
+export const VERDICT_ALLOW = 1;
+
+// Reasons: the only words that a marker or a test may print.
+export const REASON_NONE = 0;
+export const REASON_POLICY = 1;
+export const REASON_CIDR = 2;
+export const REASON_SNI = 3;
+export const REASON_RATE = 4;
+export const REASON_MTLS = 5;
+
+// Audit codes: finer than the reasons. 0..99 the engine, 100..149 the host of the module,
+// 150..199 the gateway.
+/** No answer was computed; what memory says before the first decision. */
+export const CODE_NONE = 0;
+/** Admitted by an allow rule. */
+export const CODE_ALLOWED = 1;
+/** A bind of a loopback address: the built-in allow. */
+export const CODE_LOOPBACK_BIND = 2;
+/** ingressd binds an address and port that a gateway listener has. */
+export const CODE_GATEWAY_BIND = 3;
+/** The policy exposes nothing at this protocol, port and local address. */
+export const CODE_NOT_EXPOSED = 4;
+/** A non-loopback bind by a subject that is not ingressd. */
+export const CODE_NOT_GATEWAY = 5;
+/** The listener has no allow that could ever be true. */
+export const CODE_NO_ALLOW = 6;
+/** A deny rule matches. */
+export const CODE_DENY_RULE = 7;
+/** No allow rule matches. */
+export const CODE_NO_MATCH = 8;
+/** The listener's concurrent connections are at their cap. */
+export const CODE_CAP_LISTENER = 9;
+/** The source's concurrent connections are at their cap. */
+export const CODE_CAP_SOURCE = 10;
+/** No place is left to count one more source. */
+export const CODE_CAP_TABLE = 11;
+/** The listener's rate of new connections is used up. */
+export const CODE_LIMIT_LISTENER = 12;
+/** The source's rate of new connections is used up. */
+export const CODE_LIMIT_SOURCE = 13;
+/** The listener number is not one of this module's. */
+export const CODE_BAD_LISTENER = 14;
+/** A number that came in is out of its range. */
+export const CODE_BAD_REQUEST = 15;
+/** The tables were not validated, or say something impossible. */
+export const CODE_BAD_TABLES = 16;
+
+/** The module trapped; it is never asked again. */
+export const CODE_MODULE_TRAP = 100;
+/** The module answered outside its range; it is never asked again. */
+export const CODE_MODULE_RESULT = 101;
+/** No module is loaded. */
+export const CODE_NO_MODULE = 102;
+
+/** The peer's address is unknown: it had gone before it was asked about. */
+export const CODE_NO_PEER = 150;
+/** The peer's address is not one that can be decided (for example it has a zone). */
+export const CODE_BAD_PEER = 151;
+/** The gateway's overall cap of connections is reached. */
+export const CODE_CAP_OVERALL = 152;
+/** The cap of connections under way to one backend is reached. */
+export const CODE_CAP_BACKEND = 153;
+/** The listener is closing or draining. */
+export const CODE_DRAINING = 154;
+/** No owner is registered for the listener, or its backend is no longer the owner's. */
+export const CODE_NO_BACKEND = 155;
+/** Closed at a reload: the new policy refuses what the old one had admitted. */
+export const CODE_RECHECKED = 156;
+/** The audit record could not be written and `audit.on_error` is `closed`. */
+export const CODE_AUDIT_CLOSED = 157;
+/** The gateway failed inside while it decided. */
+export const CODE_INTERNAL = 158;
+/** The cap of ports that may be open is reached. */
+export const CODE_CAP_PORTS = 159;

@@ -1,0 +1,54 @@
+// Concurrent connections of a source: counts in an open table that holds twice the entries
+// there can be, so that a source without a place is a bound reached and not an accident.
+
+import {
+  CAP_LOST, CAP_PROBE_SETS, ENTRY_BYTES, H_CAP_SETS, H_CAP_TABLE, R_LISTENER_CAP_V4, R_LISTENER_CAP_V6, SET_BYTES,
+  TABLES_BASE, WAYS,
+} from "../abi/layout";
+import { sourcePrint } from "./limits";
+
+export function capPrint(record: usize, a: u32, b: u32, c: u32, d: u32): u64 {
+  const identity = ~load<u64>(record);
+  return sourcePrint(identity, load<u32>(record, R_LISTENER_CAP_V4), load<u32>(record, R_LISTENER_CAP_V6), a, b, c, d);
+}
+
+/** The place of a source: its entry, else a free one, else 0. A free entry counts zero. */
+export function capEntry(print: u64): usize {
+  const table = load<usize>(TABLES_BASE + H_CAP_TABLE);
+  const sets = load<u32>(TABLES_BASE + H_CAP_SETS);
+  let free: usize = 0;
+  for (let probe: u32 = 0; probe < <u32>(CAP_PROBE_SETS * WAYS); probe++) {
+    const set = (<u32>(print >>> 32) + probe / <u32>WAYS) & (sets - 1);
+    const entry = table + <usize>(set * SET_BYTES + (probe % <u32>WAYS) * ENTRY_BYTES);
+    if (load<u32>(entry, 8) == 0) {
+      if (free == 0) free = entry;
+    } else if (load<u64>(entry) == print) return entry;
+  }
+  return free;
+}
+
+export function capCount(entry: usize): u32 {
+  return load<u32>(entry, 8);
+}
+
+export function addCap(entry: usize, print: u64): void {
+  store<u64>(entry, print);
+  store<u32>(entry, load<u32>(entry, 8) + 1, 8);
+}
+
+/** Counts one connection of a source whatever its cap, in the table or else among the lost. */
+export function keepCap(print: u64): void {
+  const entry = capEntry(print);
+  if (entry != 0) addCap(entry, print);
+  else store<u32>(CAP_LOST, load<u32>(CAP_LOST) + 1);
+}
+
+/**
+ * Takes one connection off. INVARIANT: while connections are lost none is added, so a source
+ * without an entry is a lost one, and the counts are exact again when the last has gone.
+ */
+export function dropCap(print: u64): void {
+  const entry = capEntry(print);
+  if (entry != 0 && load<u32>(entry, 8) > 0) store<u32>(entry, load<u32>(entry, 8) - 1, 8);
+  else if (load<u32>(CAP_LOST) > 0) store<u32>(CAP_LOST, load<u32>(CAP_LOST) - 1);
+}

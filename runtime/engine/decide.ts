@@ -1,0 +1,105 @@
+// Phase 0 (bind) and phase 1 (accept): pure questions about the tables.
+
+import {
+  BIND_BYTES, H_BINDS, H_CELLS, H_LISTENERS, H_LISTENER_COUNT, H_PORT_COUNT, H_PORT_ENTRIES,
+  H_PORT_KEYS, H_PORT_SPANS, H_RESIDUALS, LISTENER_BYTES, NO_RULE, PORT_ENTRY_BYTES,
+  PORT_SPAN_BYTES, PROTO_TCP, PROTO_UDP, RESIDUAL_BYTES, R_ENTRY_BIND_COUNT, R_ENTRY_BIND_FIRST,
+  R_ENTRY_LISTENER, R_LISTENER_BIND_ANY, R_RESIDUAL_CODE, R_RESIDUAL_OPEN, R_RESIDUAL_RULE,
+  R_RESIDUAL_VERDICT, STATUS_VALID, TABLES_BASE,
+} from "../abi/layout";
+import {
+  CODE_BAD_LISTENER, CODE_BAD_REQUEST, CODE_BAD_TABLES, CODE_GATEWAY_BIND, CODE_LOOPBACK_BIND,
+  CODE_NOT_EXPOSED, CODE_NOT_GATEWAY, CODE_NO_ALLOW, REASON_CIDR, REASON_POLICY, VERDICT_ALLOW,
+} from "../abi/verdicts";
+import { allow, deny } from "./detail";
+import { classOf4, classOf6, searchWord } from "./search";
+
+export function valid(): bool {
+  return load<u32>(STATUS_VALID) == 1;
+}
+
+export function listenerCount(): u32 {
+  return load<u32>(TABLES_BASE + H_LISTENER_COUNT);
+}
+
+export function listenerRecord(listener: u32): usize {
+  return load<usize>(TABLES_BASE + H_LISTENERS) + <usize>listener * LISTENER_BYTES;
+}
+
+/** IPv4 lies in ::ffff:0:0/96. */
+export function isV4(a: u32, b: u32, c: u32): bool {
+  return (a | b) == 0 && c == 0xffff;
+}
+
+/** Phase 1 on the source alone. */
+export function accept(listener: u32, a: u32, b: u32, c: u32, d: u32): i32 {
+  if (!valid()) return deny(REASON_POLICY, CODE_BAD_TABLES, NO_RULE);
+  const count = listenerCount();
+  if (listener >= count) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);
+  const class_ = isV4(a, b, c) ? classOf4(d) : classOf6(a, b, c, d);
+  const cell = load<usize>(TABLES_BASE + H_CELLS) + ((<usize>class_ * count + listener) << 2);
+  const residual = load<usize>(TABLES_BASE + H_RESIDUALS) + <usize>load<u32>(cell) * RESIDUAL_BYTES;
+  const code = load<i32>(residual, R_RESIDUAL_CODE);
+  const rule = load<i32>(residual, R_RESIDUAL_RULE);
+  // A set with open rules waits for facts that this version never gets.
+  if (load<i32>(residual, R_RESIDUAL_VERDICT) == VERDICT_ALLOW && load<u32>(residual, R_RESIDUAL_OPEN) == 0) {
+    return allow(code, rule);
+  }
+  return deny(code == CODE_NO_ALLOW ? REASON_POLICY : REASON_CIDR, code, rule);
+}
+
+function isLoopback(a: u32, b: u32, c: u32, d: u32): bool {
+  if (isV4(a, b, c)) return d >>> 24 == 127;
+  return (a | b | c) == 0 && d == 1;
+}
+
+/** 0.0.0.0 and ::, which stand for every local address. */
+function isWildcard(a: u32, b: u32, c: u32, d: u32): bool {
+  return (a | b | d) == 0 && (c == 0 || c == 0xffff);
+}
+
+function within(entry: usize, a: u32, b: u32, c: u32, d: u32): bool {
+  const hi = (<u64>a << 32) | b;
+  const lo = (<u64>c << 32) | d;
+  let bind = load<usize>(TABLES_BASE + H_BINDS) + <usize>load<u32>(entry, R_ENTRY_BIND_FIRST) * BIND_BYTES;
+  for (let left = load<u32>(entry, R_ENTRY_BIND_COUNT); left > 0; left--) {
+    const firstHi = (<u64>load<u32>(bind) << 32) | load<u32>(bind, 4);
+    const firstLo = (<u64>load<u32>(bind, 8) << 32) | load<u32>(bind, 12);
+    const lastHi = (<u64>load<u32>(bind, 16) << 32) | load<u32>(bind, 20);
+    const lastLo = (<u64>load<u32>(bind, 24) << 32) | load<u32>(bind, 28);
+    if ((hi > firstHi || (hi == firstHi && lo >= firstLo)) && (hi < lastHi || (hi == lastHi && lo <= lastLo))) return true;
+    bind += BIND_BYTES;
+  }
+  return false;
+}
+
+/** The listener at a local endpoint, or -1. A wildcard address is only a `bind any` listener's. */
+export function listenerAt(proto: u32, port: u32, a: u32, b: u32, c: u32, d: u32): i32 {
+  if (!valid() || port - 1 >= 65535 || (proto != PROTO_TCP && proto != PROTO_UDP)) return -1;
+  const keys = load<usize>(TABLES_BASE + H_PORT_KEYS);
+  const found = searchWord(keys, load<u32>(TABLES_BASE + H_PORT_COUNT), (proto << 16) | port);
+  const span = load<usize>(TABLES_BASE + H_PORT_SPANS) + <usize>found * PORT_SPAN_BYTES;
+  let entry = load<usize>(TABLES_BASE + H_PORT_ENTRIES) + <usize>load<u32>(span) * PORT_ENTRY_BYTES;
+  const wildcard = isWildcard(a, b, c, d);
+  for (let left = load<u32>(span, 4); left > 0; left--) {
+    const listener = load<u32>(entry, R_ENTRY_LISTENER);
+    if (load<u32>(listenerRecord(listener), R_LISTENER_BIND_ANY) != 0) return listener;
+    if (!wildcard && within(entry, a, b, c, d)) return listener;
+    entry += PORT_ENTRY_BYTES;
+  }
+  return -1;
+}
+
+/** FNV-1a-64 of "ingressd". */
+const INGRESSD_HIGH: u32 = 0xbf71cd04;
+const INGRESSD_LOW: u32 = 0xb2ec8134;
+
+/** Phase 0: may the subject (FNV-1a-64 of its name) bind this local endpoint? */
+export function decideBind(high: u32, low: u32, proto: u32, port: u32, a: u32, b: u32, c: u32, d: u32): i32 {
+  if (!valid()) return deny(REASON_POLICY, CODE_BAD_TABLES, NO_RULE);
+  if (port > 65535 || (proto != PROTO_TCP && proto != PROTO_UDP)) return deny(REASON_POLICY, CODE_BAD_REQUEST, NO_RULE);
+  if (isLoopback(a, b, c, d)) return allow(CODE_LOOPBACK_BIND, NO_RULE);
+  if (high != INGRESSD_HIGH || low != INGRESSD_LOW) return deny(REASON_POLICY, CODE_NOT_GATEWAY, NO_RULE);
+  if (listenerAt(proto, port, a, b, c, d) < 0) return deny(REASON_POLICY, CODE_NOT_EXPOSED, NO_RULE);
+  return allow(CODE_GATEWAY_BIND, NO_RULE);
+}

@@ -1,0 +1,128 @@
+// The decision engine: the only code of every compiled policy. It reads tables that the
+// compiler wrote behind TABLES_BASE and keeps its state behind those. All arguments and
+// results are i32; nothing is imported, allocated or grown; what is not plainly allowed is
+// denied. runtime/abi holds every number, docs/abi.md explains them.
+
+import {
+  ABI_VERSION, BATCH_BYTES, CLOCK_MONO, CLOCK_WALL, DETAIL_BASE, DETAIL_CODE, DETAIL_REASON, DETAIL_RULE,
+  H_SCRATCH, H_SCRATCH_BYTES, MONO_BITS, NO_RULE, R_BATCH_CODE, R_BATCH_LISTENER, R_BATCH_RULE, R_BATCH_SOURCE,
+  R_BATCH_VERDICT, SEED_BASE, STATUS_VALID, TABLES_BASE,
+} from "../abi/layout";
+import { VERDICT_ALLOW } from "../abi/verdicts";
+import { charge as chargeOne, connections as connectionsOf, recount as recountOne, release as releaseOne } from "./charge";
+import { accept, decideBind, listenerAt as findListener, valid } from "./decide";
+import { exportNext as nextExport, exportRecords, importRecords, usedEntries } from "./state";
+import { checkTables } from "./validate";
+
+export function abiVersion(): i32 {
+  return ABI_VERSION;
+}
+
+/** 0 when the tables are sound; before that every answer is a deny. */
+export function validate(): i32 {
+  store<u32>(STATUS_VALID, 0);
+  const failed = checkTables();
+  if (failed == 0) store<u32>(STATUS_VALID, 1);
+  return failed;
+}
+
+/** The instance's secret, 128 bits. */
+export function seed(a: u32, b: u32, c: u32, d: u32): void {
+  store<u32>(SEED_BASE, a);
+  store<u32>(SEED_BASE, b, 4);
+  store<u32>(SEED_BASE, c, 8);
+  store<u32>(SEED_BASE, d, 12);
+}
+
+/** The time of what follows: monotonic milliseconds and UTC seconds (0: unknown), u64 each. */
+export function clock(monoHigh: u32, monoLow: u32, wallHigh: u32, wallLow: u32): void {
+  const mono = min((<u64>monoHigh << 32) | monoLow, ((<u64>1) << MONO_BITS) - 1);
+  const wall = (<u64>wallHigh << 32) | wallLow;
+  // A step backwards counts as none, for both.
+  store<u64>(CLOCK_MONO, max(mono, load<u64>(CLOCK_MONO)));
+  store<u64>(CLOCK_WALL, max(wall, load<u64>(CLOCK_WALL)));
+}
+
+/** Address of the scratch bytes, and how many there are. */
+export function scratch(): u32 {
+  return load<u32>(TABLES_BASE + H_SCRATCH);
+}
+
+export function scratchBytes(): u32 {
+  return valid() ? load<u32>(TABLES_BASE + H_SCRATCH_BYTES) : 0;
+}
+
+export function listenerAt(proto: u32, port: u32, a: u32, b: u32, c: u32, d: u32): i32 {
+  return findListener(proto, port, a, b, c, d);
+}
+
+/** Phase 0. */
+export function bind(subjectHigh: u32, subjectLow: u32, proto: u32, port: u32, a: u32, b: u32, c: u32, d: u32): i32 {
+  return decideBind(subjectHigh, subjectLow, proto, port, a, b, c, d);
+}
+
+/** Phase 1 without caps and limits. */
+export function accept4(listener: u32, source: u32): i32 {
+  return accept(listener, 0, 0, 0xffff, source);
+}
+
+export function accept6(listener: u32, a: u32, b: u32, c: u32, d: u32): i32 {
+  return accept(listener, a, b, c, d);
+}
+
+/** Caps and limits of phase 1 for a connection that accept4/6 admitted. */
+export function charge(listener: u32, a: u32, b: u32, c: u32, d: u32): i32 {
+  return chargeOne(listener, a, b, c, d, NO_RULE);
+}
+
+export function release(listener: u32, a: u32, b: u32, c: u32, d: u32): void {
+  releaseOne(listener, a, b, c, d);
+}
+
+export function recount(listener: u32, a: u32, b: u32, c: u32, d: u32): void {
+  recountOne(listener, a, b, c, d);
+}
+
+/** All of phase 1 for the first `count` records in scratch, in order. Returns how many it did. */
+export function batch(count: u32): u32 {
+  if (!valid()) return 0;
+  const room = load<u32>(TABLES_BASE + H_SCRATCH_BYTES) / BATCH_BYTES;
+  const done = min(count, room);
+  let at = load<usize>(TABLES_BASE + H_SCRATCH);
+  for (let left = done; left > 0; left--) {
+    const listener = load<u32>(at, R_BATCH_LISTENER);
+    const a = load<u32>(at, R_BATCH_SOURCE);
+    const b = load<u32>(at, R_BATCH_SOURCE + 4);
+    const c = load<u32>(at, R_BATCH_SOURCE + 8);
+    const d = load<u32>(at, R_BATCH_SOURCE + 12);
+    let verdict = accept(listener, a, b, c, d);
+    if (verdict == VERDICT_ALLOW) verdict = chargeOne(listener, a, b, c, d, load<i32>(DETAIL_BASE, DETAIL_RULE));
+    store<i32>(at, verdict, R_BATCH_VERDICT);
+    store<i32>(at, (load<i32>(DETAIL_BASE, DETAIL_REASON) << 16) | load<i32>(DETAIL_BASE, DETAIL_CODE), R_BATCH_CODE);
+    store<i32>(at, load<i32>(DETAIL_BASE, DETAIL_RULE), R_BATCH_RULE);
+    at += BATCH_BYTES;
+  }
+  return done;
+}
+
+/** Writes state records from `cursor` on into scratch; exportNext says where to go on (0: done). */
+export function exportState(cursor: u32): u32 {
+  return valid() ? exportRecords(cursor) : 0;
+}
+
+export function exportNext(): u32 {
+  return nextExport();
+}
+
+export function importState(count: u32): void {
+  if (valid()) importRecords(count);
+}
+
+export function connections(listener: u32): u32 {
+  return connectionsOf(listener);
+}
+
+/** Limit entries in use. */
+export function limiterUsed(): u32 {
+  return valid() ? usedEntries() : 0;
+}

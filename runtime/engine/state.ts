@@ -1,0 +1,140 @@
+// Limits that outlive a reload. Records name a limit by its identity and a key by its
+// fingerprint, so a module with the same seed finds its own whatever its table sizes are.
+
+import {
+  CLOCK_MONO, DEBT_SHIFT, ENTRY_BYTES, H_LIMIT_COUNT, H_LIMIT_SETS, H_LIMIT_TABLE, H_SCRATCH, H_SCRATCH_BYTES,
+  H_SKETCH, H_SKETCH_CELLS, LIMIT_PER_LISTENER, R_LIMIT_KIND, R_STATE_CELLS, R_STATE_DEBT, R_STATE_IDENTITY,
+  R_STATE_KIND, R_STATE_PRINT, SKETCH_ROWS, STATE_BYTES, STATE_LISTENER, STATE_SKETCH, STATE_SOURCE, TABLES_BASE,
+  WAYS,
+} from "../abi/layout";
+import {
+  debtIn, debtOut, entryDebt, limitRecord, listenerDebt, setListenerDebt, setSourceDebt, sourceDebt,
+} from "./limits";
+
+function entryCount(): u32 {
+  return load<u32>(TABLES_BASE + H_LIMIT_SETS) * WAYS;
+}
+
+function put(at: usize, kind: u32, identity: u64, print: u64, debt: u64): void {
+  store<u64>(at, identity, R_STATE_IDENTITY);
+  store<u64>(at, print, R_STATE_PRINT);
+  store<u64>(at, debt, R_STATE_DEBT);
+  store<u32>(at, kind, R_STATE_KIND);
+  store<u32>(at, load<u32>(TABLES_BASE + H_SKETCH_CELLS), R_STATE_CELLS);
+}
+
+/** Writes the record of place `cursor` if it holds a debt. */
+function exportPlace(cursor: u32, at: usize): bool {
+  const limits = load<u32>(TABLES_BASE + H_LIMIT_COUNT);
+  if (cursor < limits) {
+    const record = limitRecord(cursor);
+    if (load<u32>(record, R_LIMIT_KIND) != LIMIT_PER_LISTENER) return false;
+    const debt = listenerDebt(cursor);
+    if (debt == 0) return false;
+    put(at, STATE_LISTENER, load<u64>(record), 0, debtOut(record, debt));
+    return true;
+  }
+  const entries = entryCount();
+  cursor -= limits;
+  if (cursor < entries) {
+    const entry = load<usize>(TABLES_BASE + H_LIMIT_TABLE) + <usize>cursor * ENTRY_BYTES;
+    const debt = entryDebt(entry);
+    if (debt == 0) return false;
+    const tag = load<u64>(entry);
+    const record = limitRecord(<u32>(tag & 0xffff) - 1);
+    put(at, STATE_SOURCE, load<u64>(record), tag >> 16, debtOut(record, debt));
+    return true;
+  }
+  const cell = cursor - entries;
+  const arrival = load<u64>(load<usize>(TABLES_BASE + H_SKETCH) + (<usize>cell << 3));
+  const now = load<u64>(CLOCK_MONO) << DEBT_SHIFT;
+  if (arrival <= now) return false;
+  put(at, STATE_SKETCH, 0, cell, arrival - now);
+  return true;
+}
+
+function places(): u32 {
+  return load<u32>(TABLES_BASE + H_LIMIT_COUNT) + entryCount() + load<u32>(TABLES_BASE + H_SKETCH_CELLS) * SKETCH_ROWS;
+}
+
+let nextCursor: u32 = 0;
+
+/** Fills scratch with records from place `cursor` on and returns how many. */
+export function exportRecords(cursor: u32): u32 {
+  const room = load<u32>(TABLES_BASE + H_SCRATCH_BYTES) / STATE_BYTES;
+  const end = places();
+  let at = load<usize>(TABLES_BASE + H_SCRATCH);
+  let count: u32 = 0;
+  while (cursor < end && count < room) {
+    if (exportPlace(cursor, at)) {
+      at += STATE_BYTES;
+      count++;
+    }
+    cursor++;
+  }
+  nextCursor = cursor >= end ? 0 : cursor;
+  return count;
+}
+
+/** Where the next export goes on; 0 when all is out. */
+export function exportNext(): u32 {
+  return nextCursor;
+}
+
+function limitOf(identity: u64): i32 {
+  const limits = load<u32>(TABLES_BASE + H_LIMIT_COUNT);
+  for (let limit: u32 = 0; limit < limits; limit++) {
+    if (load<u64>(limitRecord(limit)) == identity) return limit;
+  }
+  return -1;
+}
+
+function importSketch(cell: u32, cells: u32, debt: u64): void {
+  const own = load<u32>(TABLES_BASE + H_SKETCH_CELLS);
+  if (own == 0 || cells == 0) return;
+  const row = cell / cells;
+  if (row >= <u32>SKETCH_ROWS) return;
+  const arrival = (load<u64>(CLOCK_MONO) << DEBT_SHIFT) + debt;
+  // Columns are the low bits of one number, so those that agree on the fewer bits are meant.
+  const mask = min(own, cells) - 1;
+  const step = min(own, cells);
+  for (let column = cell & mask; column < own; column += step) {
+    const at = load<usize>(TABLES_BASE + H_SKETCH) + (<usize>(row * own + column) << 3);
+    if (load<u64>(at) < arrival) store<u64>(at, arrival);
+  }
+}
+
+/** Takes `count` records from scratch; those of limits that are gone are dropped. */
+export function importRecords(count: u32): void {
+  let at = load<usize>(TABLES_BASE + H_SCRATCH);
+  const room = load<u32>(TABLES_BASE + H_SCRATCH_BYTES) / STATE_BYTES;
+  for (let left = min(count, room); left > 0; left--) {
+    const kind = load<u32>(at, R_STATE_KIND);
+    const debt = load<u64>(at, R_STATE_DEBT) & (u64.MAX_VALUE >> 1);
+    if (kind == STATE_SKETCH) importSketch(load<u32>(at, R_STATE_PRINT), load<u32>(at, R_STATE_CELLS), debt);
+    else {
+      const limit = limitOf(load<u64>(at, R_STATE_IDENTITY));
+      if (limit >= 0) {
+        const record = limitRecord(limit);
+        const listenerKey = load<u32>(record, R_LIMIT_KIND) == LIMIT_PER_LISTENER;
+        const print = load<u64>(at, R_STATE_PRINT);
+        const owed = debtIn(record, debt);
+        // Never below what is owed already: an import adds debt and takes none away.
+        if (kind == STATE_LISTENER && listenerKey) setListenerDebt(limit, max(owed, listenerDebt(limit)));
+        if (kind == STATE_SOURCE && !listenerKey) setSourceDebt(limit, print, max(owed, sourceDebt(limit, print)));
+      }
+    }
+    at += STATE_BYTES;
+  }
+}
+
+/** Keyed entries that hold a debt now. */
+export function usedEntries(): u32 {
+  let used: u32 = 0;
+  let entry = load<usize>(TABLES_BASE + H_LIMIT_TABLE);
+  for (let left = entryCount(); left > 0; left--) {
+    if (entryDebt(entry) != 0) used++;
+    entry += ENTRY_BYTES;
+  }
+  return used;
+}

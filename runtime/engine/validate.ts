@@ -1,0 +1,267 @@
+// Are the tables such that no later question can leave them? Run once after loading; until it
+// has passed, every answer is a deny. The result is 0, or the number of the failed check.
+
+import {
+  BIND_BYTES, BUCKET_BYTES, ABI_VERSION, F_BUCKETS, F_BUCKET_COUNT, F_KEYS, F_KEY_COUNT, F_PAGES, F_PAGE_COUNT,
+  F_PAGE_UPPER, F_ROOT, F_VALUES, F_VALUE_COUNT, HEADER_BYTES, H_BINDS, H_BIND_COUNT, H_CAP_SETS, H_CAP_TABLE,
+  H_CELLS, H_CLASS_COUNT, H_FAMILY4, H_FAMILY6, H_LIMITS, H_LIMIT_COUNT, H_LIMIT_SETS, H_LIMIT_STATE,
+  H_LIMIT_TABLE, H_LISTENERS, H_LISTENER_COUNT, H_LISTENER_STATE, H_MAGIC, H_MEMORY_END, H_PORT_COUNT,
+  H_PORT_ENTRIES, H_PORT_ENTRY_COUNT, H_PORT_KEYS, H_PORT_SPANS, H_RESIDUALS, H_RESIDUAL_COUNT, H_RULE_COUNT,
+  H_SCRATCH, H_SCRATCH_BYTES, H_SKETCH, H_SKETCH_CELLS, H_TABLES_END, H_VERSION, LIMIT_BYTES, LIMIT_PER_LISTENER,
+  LIMIT_PER_SOURCE, LIMIT_STATE_BYTES, LISTENER_BYTES, LISTENER_STATE_BYTES, MAX_LIMITS, MAX_LIMITS_PER_LISTENER,
+  MAX_LIMIT_BURST, MAX_LIMIT_COUNT, MAX_PERIOD_MS, NO_RULE, PAGE_BYTES_TRIE, PORT_ENTRY_BYTES, PORT_SPAN_BYTES,
+  RESIDUAL_BYTES, ROOT_SLOTS, R_ENTRY_BIND_COUNT, R_ENTRY_BIND_FIRST, R_ENTRY_LISTENER, R_LIMIT_BURST,
+  R_LIMIT_COUNT, R_LIMIT_KIND, R_LIMIT_PERIOD_MS, R_LIMIT_V4, R_LIMIT_V6, R_LISTENER_BIND_ANY, R_LISTENER_CAP,
+  R_LISTENER_CAP_SOURCE, R_LISTENER_CAP_V4, R_LISTENER_CAP_V6, R_LISTENER_LIMIT_COUNT, R_LISTENER_LIMIT_FIRST,
+  R_RESIDUAL_CODE, R_RESIDUAL_OPEN, R_RESIDUAL_RULE, R_RESIDUAL_VERDICT, SET_BYTES, SKETCH_CELL_BYTES, SKETCH_ROWS,
+  TABLES_BASE, TABLES_MAGIC, VALUE_BUCKET, VALUE_CLASS, VALUE_PAGE, VALUE_SHIFT,
+} from "../abi/layout";
+import {
+  CODE_ALLOWED, CODE_DENY_RULE, CODE_NO_ALLOW, CODE_NO_MATCH, VERDICT_ALLOW, VERDICT_DENY,
+} from "../abi/verdicts";
+
+// @ts-ignore: decorator
+@inline
+function head(field: i32): u32 {
+  return load<u32>(<usize>(TABLES_BASE + field));
+}
+
+/** `count` records of `size` bytes at the address in a header field lie between two bounds. */
+function fits(address: u32, count: u32, size: u32, low: u32, high: u32): bool {
+  if ((address & 7) != 0 || address < low || address > high) return false;
+  return <u64>count * size <= <u64>(high - address);
+}
+
+function inTables(address: u32, count: u32, size: u32): bool {
+  return fits(address, count, size, TABLES_BASE + HEADER_BYTES, head(H_TABLES_END));
+}
+
+function inState(address: u32, count: u32, size: u32): bool {
+  return fits(address, count, size, head(H_TABLES_END), head(H_MEMORY_END));
+}
+
+function isPowerOrZero(n: u32): bool {
+  return (n & (n - 1)) == 0;
+}
+
+function checkHeader(): bool {
+  if (head(H_MAGIC) != TABLES_MAGIC || head(H_VERSION) != ABI_VERSION) return false;
+  const end = head(H_TABLES_END);
+  const last = head(H_MEMORY_END);
+  if (end < <u32>(TABLES_BASE + HEADER_BYTES) || end > last || <u64>last > (<u64>memory.size() << 16)) return false;
+  return head(H_CLASS_COUNT) > 0 && head(H_RESIDUAL_COUNT) > 0;
+}
+
+function checkStatePlaces(): bool {
+  const sets = head(H_LIMIT_SETS);
+  const cells = head(H_SKETCH_CELLS);
+  const caps = head(H_CAP_SETS);
+  // 2^14 sets and 2^17 cells are what the fingerprint's bits can tell apart.
+  if (!isPowerOrZero(sets) || sets > 16384 || !isPowerOrZero(cells) || cells > 131072 || !isPowerOrZero(caps)) return false;
+  if (!inState(head(H_SCRATCH), 1, head(H_SCRATCH_BYTES))) return false;
+  const scratchEnd = head(H_SCRATCH) + head(H_SCRATCH_BYTES);
+  const listenerState = head(H_LISTENER_STATE);
+  const limitState = head(H_LIMIT_STATE);
+  const table = head(H_LIMIT_TABLE);
+  const sketch = head(H_SKETCH);
+  const capTable = head(H_CAP_TABLE);
+  // One behind the other, so that no two share a byte.
+  if (listenerState < scratchEnd || !inState(listenerState, head(H_LISTENER_COUNT), LISTENER_STATE_BYTES)) return false;
+  if (limitState < listenerState + head(H_LISTENER_COUNT) * LISTENER_STATE_BYTES) return false;
+  if (!inState(limitState, head(H_LIMIT_COUNT), LIMIT_STATE_BYTES)) return false;
+  if (table < limitState + head(H_LIMIT_COUNT) * LIMIT_STATE_BYTES || !inState(table, sets, SET_BYTES)) return false;
+  if (sketch < table + sets * SET_BYTES || !inState(sketch, cells, SKETCH_ROWS * SKETCH_CELL_BYTES)) return false;
+  if (capTable < sketch + cells * SKETCH_ROWS * SKETCH_CELL_BYTES) return false;
+  return inState(capTable, caps, SET_BYTES);
+}
+
+function checkListeners(): bool {
+  const count = head(H_LISTENER_COUNT);
+  if (!inTables(head(H_LISTENERS), count, LISTENER_BYTES)) return false;
+  const limits = head(H_LIMIT_COUNT);
+  let owned: u32 = 0;
+  let at: usize = head(H_LISTENERS);
+  for (let i: u32 = 0; i < count; i++) {
+    if (load<u32>(at, R_LISTENER_BIND_ANY) > 1 || load<u32>(at, R_LISTENER_CAP) == 0) return false;
+    if (load<u32>(at, R_LISTENER_CAP_SOURCE) != 0 && head(H_CAP_SETS) == 0) return false;
+    if (load<u32>(at, R_LISTENER_CAP_V4) > 32 || load<u32>(at, R_LISTENER_CAP_V6) > 128) return false;
+    const own = load<u32>(at, R_LISTENER_LIMIT_COUNT);
+    // Each limit is one listener's, in order.
+    if (load<u32>(at, R_LISTENER_LIMIT_FIRST) != owned || own > <u32>MAX_LIMITS_PER_LISTENER || own > limits - owned) return false;
+    owned += own;
+    at += LISTENER_BYTES;
+  }
+  return owned == limits;
+}
+
+function checkLimits(): bool {
+  const count = head(H_LIMIT_COUNT);
+  if (count > <u32>MAX_LIMITS || !inTables(head(H_LIMITS), count, LIMIT_BYTES)) return false;
+  let at: usize = head(H_LIMITS);
+  for (let i: u32 = 0; i < count; i++) {
+    if (load<u32>(at, R_LIMIT_COUNT) - 1 >= <u32>MAX_LIMIT_COUNT || load<u32>(at, R_LIMIT_BURST) - 1 >= <u32>MAX_LIMIT_BURST) return false;
+    if (load<u32>(at, R_LIMIT_PERIOD_MS) - 1 >= <u32>MAX_PERIOD_MS) return false;
+    const kind = load<u32>(at, R_LIMIT_KIND);
+    if (kind != LIMIT_PER_LISTENER && kind != LIMIT_PER_SOURCE) return false;
+    if (kind == LIMIT_PER_SOURCE && (head(H_LIMIT_SETS) == 0 || head(H_SKETCH_CELLS) == 0)) return false;
+    if (load<u32>(at, R_LIMIT_V4) > 32 || load<u32>(at, R_LIMIT_V6) > 128) return false;
+    at += LIMIT_BYTES;
+  }
+  return true;
+}
+
+function checkPorts(): bool {
+  const count = head(H_PORT_COUNT);
+  const entries = head(H_PORT_ENTRY_COUNT);
+  const binds = head(H_BIND_COUNT);
+  if (count == 0 || !inTables(head(H_PORT_KEYS), count, 4) || !inTables(head(H_PORT_SPANS), count, PORT_SPAN_BYTES)) return false;
+  if (!inTables(head(H_PORT_ENTRIES), entries, PORT_ENTRY_BYTES) || !inTables(head(H_BINDS), binds, BIND_BYTES)) return false;
+  if (!ascending(head(H_PORT_KEYS), count, 1)) return false;
+  for (let i: u32 = 0; i < count; i++) {
+    const span: usize = head(H_PORT_SPANS) + i * PORT_SPAN_BYTES;
+    const first = load<u32>(span);
+    if (first > entries || load<u32>(span, 4) > entries - first) return false;
+  }
+  for (let i: u32 = 0; i < entries; i++) {
+    const entry: usize = head(H_PORT_ENTRIES) + i * PORT_ENTRY_BYTES;
+    if (load<u32>(entry, R_ENTRY_LISTENER) >= head(H_LISTENER_COUNT)) return false;
+    const first = load<u32>(entry, R_ENTRY_BIND_FIRST);
+    if (first > binds || load<u32>(entry, R_ENTRY_BIND_COUNT) > binds - first) return false;
+  }
+  return true;
+}
+
+function checkCells(): bool {
+  const listeners = head(H_LISTENER_COUNT);
+  const cells = <u64>head(H_CLASS_COUNT) * listeners;
+  const residuals = head(H_RESIDUAL_COUNT);
+  if (cells > 0x10000000 || !inTables(head(H_CELLS), <u32>cells, 4)) return false;
+  if (!inTables(head(H_RESIDUALS), residuals, RESIDUAL_BYTES)) return false;
+  let at: usize = head(H_CELLS);
+  for (let left = <u32>cells; left > 0; left--) {
+    if (load<u32>(at) >= residuals) return false;
+    at += 4;
+  }
+  at = head(H_RESIDUALS);
+  for (let left = residuals; left > 0; left--) {
+    const verdict = load<i32>(at, R_RESIDUAL_VERDICT);
+    const code = load<i32>(at, R_RESIDUAL_CODE);
+    const rule = load<i32>(at, R_RESIDUAL_RULE);
+    if (load<u32>(at, R_RESIDUAL_OPEN) != 0) return false;
+    const ruled = code == CODE_ALLOWED || code == CODE_DENY_RULE;
+    if (verdict == VERDICT_ALLOW ? code != CODE_ALLOWED : verdict != VERDICT_DENY) return false;
+    if (verdict == VERDICT_DENY && code != CODE_DENY_RULE && code != CODE_NO_MATCH && code != CODE_NO_ALLOW) return false;
+    if (ruled ? <u32>rule >= head(H_RULE_COUNT) : rule != NO_RULE) return false;
+    at += RESIDUAL_BYTES;
+  }
+  return true;
+}
+
+/** Keys of `words` words rise strictly, and the first is zero. */
+function ascending(keys: u32, count: u32, words: u32): bool {
+  let at: usize = keys;
+  const size: usize = words << 2;
+  for (let w: u32 = 0; w < words; w++) if (load<u32>(at + (w << 2)) != 0) return false;
+  for (let i: u32 = 1; i < count; i++) {
+    let rises = false;
+    for (let w: u32 = 0; w < words; w++) {
+      const before = load<u32>(at + (w << 2));
+      const after = load<u32>(at + size + (w << 2));
+      if (after == before) continue;
+      rises = after > before;
+      break;
+    }
+    if (!rises) return false;
+    at += size;
+  }
+  return true;
+}
+
+function checkClasses(at: usize, count: u32): bool {
+  for (; count > 0; count--) {
+    if (load<u32>(at) >= head(H_CLASS_COUNT)) return false;
+    at += 4;
+  }
+  return true;
+}
+
+/** A value at `depth` (1 root, 2 upper page, 3 lower page) leads on downwards or to an end. */
+function checkValue(family: usize, value: u32, depth: u32, words: u32): bool {
+  const number = value >>> VALUE_SHIFT;
+  switch (value & 3) {
+    case VALUE_CLASS:
+      return number < head(H_CLASS_COUNT);
+    case VALUE_PAGE: {
+      const upper = load<u32>(family, F_PAGE_UPPER);
+      if (depth == 1) return number < upper;
+      return depth == 2 && number >= upper && number < load<u32>(family, F_PAGE_COUNT);
+    }
+    case VALUE_BUCKET:
+      return words == 3 && number < load<u32>(family, F_BUCKET_COUNT);
+    default:
+      return false;
+  }
+}
+
+function checkPages(family: usize, words: u32): bool {
+  const upper = load<u32>(family, F_PAGE_UPPER);
+  const values: usize = load<u32>(family, F_VALUES);
+  let next: u32 = 0;
+  for (let page: u32 = 0; page < load<u32>(family, F_PAGE_COUNT); page++) {
+    for (let group: u32 = 0; group < 8; group++) {
+      const at: usize = load<u32>(family, F_PAGES) + page * PAGE_BYTES_TRIE + (group << 3);
+      const bits = load<u32>(at);
+      // The first slot of every group starts a run, so that a rank never points before its page.
+      if ((bits & 1) == 0 || load<u32>(at, 4) != next) return false;
+      const count = popcnt<u32>(bits);
+      if (next > load<u32>(family, F_VALUE_COUNT) - count || count > load<u32>(family, F_VALUE_COUNT)) return false;
+      for (let i: u32 = 0; i < count; i++) {
+        if (!checkValue(family, load<u32>(values + (<usize>(next + i) << 2)), page < upper ? 2 : 3, words)) return false;
+      }
+      next += count;
+    }
+  }
+  return next == load<u32>(family, F_VALUE_COUNT);
+}
+
+function checkFamily(family: usize, words: u32): bool {
+  const root = load<u32>(family, F_ROOT);
+  const keys = load<u32>(family, F_KEYS);
+  const count = load<u32>(family, F_KEY_COUNT);
+  if (count > 0x4000000) return false;
+  if (root == 0) {
+    if (count == 0 || !inTables(keys, count, (words + 1) << 2) || !ascending(keys, count, words)) return false;
+    return checkClasses(keys + count * (words << 2), count);
+  }
+  // Below a root IPv4 has no keys left and IPv6 has its low three words.
+  words = words == 4 ? 3 : 0;
+  if (!inTables(root, ROOT_SLOTS, 4)) return false;
+  if (!inTables(load<u32>(family, F_PAGES), load<u32>(family, F_PAGE_COUNT), PAGE_BYTES_TRIE)) return false;
+  if (!inTables(load<u32>(family, F_VALUES), load<u32>(family, F_VALUE_COUNT), 4)) return false;
+  if (!inTables(load<u32>(family, F_BUCKETS), load<u32>(family, F_BUCKET_COUNT), BUCKET_BYTES)) return false;
+  if (!inTables(keys, count, (words + 1) << 2)) return false;
+  if (load<u32>(family, F_PAGE_UPPER) > load<u32>(family, F_PAGE_COUNT)) return false;
+  for (let slot: u32 = 0; slot < <u32>ROOT_SLOTS; slot++) {
+    if (!checkValue(family, load<u32>(<usize>root + (slot << 2)), 1, words)) return false;
+  }
+  for (let bucket: u32 = 0; bucket < load<u32>(family, F_BUCKET_COUNT); bucket++) {
+    const at: usize = load<u32>(family, F_BUCKETS) + bucket * BUCKET_BYTES;
+    const first = load<u32>(at);
+    const own = load<u32>(at, 4);
+    if (own == 0 || first > count || own > count - first) return false;
+    if (!ascending(keys + first * (words << 2), own, words)) return false;
+  }
+  return checkPages(family, words) && checkClasses(keys + count * (words << 2), count);
+}
+
+export function checkTables(): i32 {
+  if (!checkHeader()) return 1;
+  if (!checkStatePlaces()) return 2;
+  if (!checkLimits()) return 3;
+  if (!checkListeners()) return 4;
+  if (!checkPorts()) return 5;
+  if (!checkCells()) return 6;
+  if (!checkFamily(TABLES_BASE + H_FAMILY4, 1)) return 7;
+  if (!checkFamily(TABLES_BASE + H_FAMILY6, 4)) return 8;
+  return 0;
+}

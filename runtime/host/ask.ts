@@ -1,0 +1,192 @@
+// Asking a running policy. The only maker of Permits: one line here turns the module's "allow"
+// into leave to serve, and every other path, a trap included, is a Denial.
+import { createHash } from "node:crypto";
+import * as abi from "../abi/layout.ts";
+import { fnv1a64 } from "../abi/fnv.ts";
+import { CODES, isCode, REASON_NAMES } from "../abi/names.ts";
+import type { CodeNumber, Reason } from "../abi/names.ts";
+import * as v from "../abi/verdicts.ts";
+import { isV4 } from "../net/address.ts";
+import type { Address } from "../net/address.ts";
+import { mintPermit } from "./decision.ts";
+import type { Decision, Denial } from "./decision.ts";
+import { instantiate } from "./instance.ts";
+import type { EngineExports } from "./instance.ts";
+import type { BindQuestion, Clock, LoadedPolicy, Peer, PolicyEngine, PolicyInfo } from "./module.ts";
+
+const PROTOCOLS = { tcp: abi.PROTO_TCP, udp: abi.PROTO_UDP } as const;
+
+/** Starts a policy. `seed` is 16 random bytes, the same over reloads so that limits carry over. */
+export function openEngine(policy: LoadedPolicy, seed: Uint8Array): PolicyEngine {
+  return new RunningPolicy(policy, seed);
+}
+
+/** The Denial of a code, as the host and the gateway make them. */
+export function denial(code: CodeNumber, rule = abi.NO_RULE): Denial {
+  const entry = CODES[code];
+  const reason: Reason = REASON_NAMES[entry.reason];
+  return { allowed: false, reason: reason === "none" ? "policy" : reason, code: entry.name, rule };
+}
+
+class RunningPolicy implements PolicyEngine {
+  readonly info: PolicyInfo;
+  readonly #exports: EngineExports;
+  readonly #view: DataView;
+  readonly #bytes: Uint8Array;
+  readonly #scratch: number;
+  readonly #records: number;
+  #failure: Denial | null = null;
+
+  constructor(policy: LoadedPolicy, seed: Uint8Array) {
+    this.info = policy.info;
+    this.#exports = instantiate(policy.module);
+    this.#view = new DataView(this.#exports.memory.buffer);
+    this.#bytes = new Uint8Array(this.#exports.memory.buffer);
+    // Any 16 bytes would do; hashing takes a seed of another length too.
+    const digest = createHash("sha256").update(seed).digest();
+    const words = new DataView(digest.buffer, digest.byteOffset, digest.byteLength);
+    this.#exports.seed(words.getInt32(0), words.getInt32(4), words.getInt32(8), words.getInt32(12));
+    if (this.#exports.validate() !== 0) this.#failure = denial(v.CODE_BAD_TABLES);
+    this.#scratch = this.#exports.scratch() >>> 0;
+    this.#records = Math.floor((this.#exports.scratchBytes() >>> 0) / abi.BATCH_BYTES);
+  }
+
+  get poisoned(): boolean {
+    return this.#failure !== null;
+  }
+
+  setClock({ monoMs, wallSeconds }: Clock): void {
+    const mono = Number.isFinite(monoMs) ? Math.max(0, Math.floor(monoMs)) : 0;
+    const wall = wallSeconds !== null && Number.isFinite(wallSeconds) ? Math.max(0, Math.floor(wallSeconds)) : 0;
+    this.#run(() => { this.#exports.clock(high(mono), low(mono), high(wall), low(wall)); }, undefined);
+  }
+
+  bind({ subject, proto, address: [a, b, c, d], port }: BindQuestion): Decision {
+    const id = fnv1a64(subject);
+    return this.#ask(() =>
+      this.#exports.bind(Number(id >> 32n) | 0, Number(id & 0xffffffffn) | 0, PROTOCOLS[proto], port, a, b, c, d));
+  }
+
+  listenerAt(proto: "tcp" | "udp", port: number, [a, b, c, d]: Address): number {
+    const listener = this.#run(() => this.#exports.listenerAt(PROTOCOLS[proto], port, a, b, c, d), -1);
+    return listener >= 0 && listener < this.info.listeners.length ? listener : -1;
+  }
+
+  accept(listener: number, source: Address): Decision {
+    const [a, b, c, d] = source;
+    return this.#ask(() => isV4(source) ? this.#exports.accept4(listener, d) : this.#exports.accept6(listener, a, b, c, d));
+  }
+
+  admit(peers: readonly Peer[]): readonly Decision[] {
+    const decisions: Decision[] = [];
+    // A scratch of no record can't answer: each peer is denied below.
+    const size = Math.max(1, this.#records);
+    for (let from = 0; from < peers.length; from += size) decisions.push(...this.#admitSlice(peers.slice(from, from + size)));
+    return decisions;
+  }
+
+  #admitSlice(peers: readonly Peer[]): readonly Decision[] {
+    const view = this.#view;
+    const answered = this.#run(() => {
+      if (peers.length > this.#records) return 0;
+      peers.forEach(({ listener, source }, i) => {
+        const at = this.#scratch + i * abi.BATCH_BYTES;
+        view.setInt32(at + abi.R_BATCH_LISTENER, listener, true);
+        source.forEach((word, w) => { view.setUint32(at + abi.R_BATCH_SOURCE + 4 * w, word, true); });
+        view.setInt32(at + abi.R_BATCH_VERDICT, v.VERDICT_DENY, true);
+      });
+      return this.#exports.batch(peers.length);
+    }, 0);
+    if (answered !== peers.length && this.#failure === null) this.#failure = denial(v.CODE_MODULE_RESULT);
+    return peers.map((_, i) => {
+      const at = this.#scratch + i * abi.BATCH_BYTES;
+      if (this.#failure !== null) return this.#failure;
+      const word = view.getUint32(at + abi.R_BATCH_CODE, true);
+      return this.#decision(view.getInt32(at + abi.R_BATCH_VERDICT, true), word >>> 16, word & 0xffff, view.getInt32(at + abi.R_BATCH_RULE, true));
+    });
+  }
+
+  release(listener: number, [a, b, c, d]: Address): void {
+    this.#run(() => { this.#exports.release(listener, a, b, c, d); }, undefined);
+  }
+
+  recount(listener: number, [a, b, c, d]: Address): void {
+    this.#run(() => { this.#exports.recount(listener, a, b, c, d); }, undefined);
+  }
+
+  exportState(): Uint8Array {
+    return this.#run(() => {
+      const parts: Uint8Array[] = [];
+      let cursor = 0;
+      do {
+        const count = Math.min(this.#exports.exportState(cursor) >>> 0, this.#records);
+        parts.push(this.#bytes.slice(this.#scratch, this.#scratch + count * abi.STATE_BYTES));
+        const next = this.#exports.exportNext() >>> 0;
+        cursor = next > cursor ? next : 0;
+      } while (cursor !== 0);
+      return Uint8Array.from(Buffer.concat(parts));
+    }, new Uint8Array(0));
+  }
+
+  importState(state: Uint8Array): void {
+    this.#run(() => {
+      const size = this.#records * abi.STATE_BYTES;
+      for (let from = 0; size > 0 && from < state.length; from += size) {
+        const part = state.subarray(from, from + size);
+        this.#bytes.set(part, this.#scratch);
+        this.#exports.importState(Math.floor(part.length / abi.STATE_BYTES));
+      }
+    }, undefined);
+  }
+
+  connections(listener: number): number {
+    return this.#run(() => this.#exports.connections(listener) >>> 0, 0);
+  }
+
+  limiterFill(): { readonly used: number; readonly places: number } {
+    const places = this.#view.getUint32(abi.TABLES_BASE + abi.H_LIMIT_SETS, true) * abi.WAYS;
+    return { used: this.#run(() => this.#exports.limiterUsed() >>> 0, 0), places };
+  }
+
+  /** Runs a question of which the answer stands in the detail words. */
+  #ask(question: () => number): Decision {
+    const verdict = this.#run(question, v.VERDICT_DENY);
+    if (this.#failure !== null) return this.#failure;
+    const word = (field: number): number => this.#view.getInt32(abi.DETAIL_BASE + field, true);
+    if (word(abi.DETAIL_VERDICT) !== verdict) return this.#poison(v.CODE_MODULE_RESULT);
+    return this.#decision(verdict, word(abi.DETAIL_REASON), word(abi.DETAIL_CODE), word(abi.DETAIL_RULE));
+  }
+
+  /** INVARIANT: the answer's four numbers must agree with each other, or the module is done for. */
+  #decision(verdict: number, reason: number, code: number, rule: number): Decision {
+    if (!isCode(code) || rule < abi.NO_RULE || rule >= this.info.rules.length) return this.#poison(v.CODE_MODULE_RESULT);
+    const { name, reason: due } = CODES[code];
+    if (verdict === v.VERDICT_ALLOW && due === v.REASON_NONE && reason === v.REASON_NONE) return mintPermit(name, rule);
+    if (verdict === v.VERDICT_DENY && due !== v.REASON_NONE && reason === due) return denial(code, rule);
+    return this.#poison(v.CODE_MODULE_RESULT);
+  }
+
+  #poison(code: CodeNumber): Denial {
+    this.#failure = denial(code);
+    return this.#failure;
+  }
+
+  /** A trap ends the module for good. */
+  #run<T>(call: () => T, otherwise: T): T {
+    if (this.#failure !== null) return otherwise;
+    try {
+      return call();
+    } catch {
+      this.#poison(v.CODE_MODULE_TRAP);
+      return otherwise;
+    }
+  }
+}
+
+function high(n: number): number {
+  return Math.floor(n / 2 ** 32) | 0;
+}
+
+function low(n: number): number {
+  return n % 2 ** 32 | 0;
+}

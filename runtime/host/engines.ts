@@ -1,0 +1,14 @@
+// The engine code that this release runs: its own and the previous release's, so that compiled
+// policies outlive an upgrade. Any other code is refused, whatever it says of itself.
+import { ENGINE_ABI_VERSION, ENGINE_CODE_SHA256 } from "./pin.ts";
+
+export interface KnownEngine {
+  /** SHA-256 over `pinnedBytes`, lower-case hex. */
+  readonly code: string;
+  readonly abiVersion: number;
+}
+
+/** This release's engine, then the previous one's; 0.1.0 is the first release and has none. */
+export const KNOWN_ENGINES: readonly KnownEngine[] = [
+  { code: ENGINE_CODE_SHA256, abiVersion: ENGINE_ABI_VERSION },
+];

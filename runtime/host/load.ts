@@ -1,0 +1,65 @@
+// From a module's bytes to a policy that may be asked, or a refusal that names the cause:
+// hash, shape, code, version and memory (verify.ts), then the engine's own `validate` over the
+// tables, then the self-test vectors that the compiler computed without the tables.
+import { H_MAX_STEPS, TABLES_BASE } from "../abi/layout.ts";
+import { isCode } from "../abi/names.ts";
+import { CODE_ALLOWED } from "../abi/verdicts.ts";
+import { SECTION_VECTORS } from "../abi/sections.ts";
+import { readInfo } from "./info.ts";
+import { instantiate } from "./instance.ts";
+import type { EngineExports } from "./instance.ts";
+import { DETAIL_BASE, DETAIL_CODE, DETAIL_RULE, H_LISTENER_COUNT, H_RULE_COUNT } from "../abi/layout.ts";
+import type { LoadedPolicy, PolicyInfo, Refusal } from "./module.ts";
+import { refuse, verifyModule } from "./verify.ts";
+import type { VerifiedModule } from "./verify.ts";
+
+const MOST_VECTORS = 4096;
+
+export function isRefusal(x: LoadedPolicy | VerifiedModule | Refusal): x is Refusal {
+  return "code" in x && "message" in x;
+}
+
+export function loadPolicy(bytes: Uint8Array): LoadedPolicy | Refusal {
+  const verified = verifyModule(bytes);
+  if (isRefusal(verified)) return verified;
+  try {
+    const module = new WebAssembly.Module(Uint8Array.from(bytes));
+    const exports = instantiate(module);
+    const failed = exports.validate();
+    if (failed !== 0) return refuse("module_tables", `the module's tables are not sound (check ${failed})`);
+    const word = (field: number): number => new DataView(exports.memory.buffer).getUint32(TABLES_BASE + field, true);
+    const info = readInfo(verified, word(H_MAX_STEPS));
+    if (info === null) return refuse("module_malformed", "the module's account of its listeners and rules can't be read");
+    if (word(H_LISTENER_COUNT) !== info.listeners.length || word(H_RULE_COUNT) !== info.rules.length) {
+      return refuse("module_tables", "the module's tables and its account of them differ");
+    }
+    const wrong = selfTest(exports, verified, info);
+    return wrong === null ? { info, module } : refuse("module_selftest", wrong);
+  } catch (error) {
+    return refuse("module_selftest", `the module failed while it was checked: ${error instanceof Error ? error.message : "unknown"}`);
+  }
+}
+
+/** What the self-test found wrong, or null. */
+function selfTest(exports: EngineExports, module: VerifiedModule, info: PolicyInfo): string | null {
+  const body = module.custom.get(SECTION_VECTORS);
+  const vectors: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  if (!Array.isArray(vectors) || vectors.length > MOST_VECTORS) return "the self-test vectors are not a list within bounds";
+  const detail = new DataView(exports.memory.buffer, DETAIL_BASE);
+  for (const vector of vectors) {
+    if (!isVector(vector)) return "a self-test vector is not seven numbers";
+    const [listener, a, b, c, d, code, rule] = vector;
+    if (listener >= info.listeners.length || !isCode(code) || rule >= info.rules.length) return "a self-test vector is out of range";
+    const verdict = exports.accept6(listener, a, b, c, d);
+    const same = verdict === (code === CODE_ALLOWED ? 1 : 0)
+      && detail.getInt32(DETAIL_CODE, true) === code && detail.getInt32(DETAIL_RULE, true) === rule;
+    if (!same) return `the module answers a self-test question wrongly (listener ${listener})`;
+  }
+  return null;
+}
+
+type Vector = readonly [number, number, number, number, number, number, number];
+
+function isVector(x: unknown): x is Vector {
+  return Array.isArray(x) && x.length === 7 && x.every((n) => Number.isInteger(n));
+}

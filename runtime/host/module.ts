@@ -1,0 +1,121 @@
+// What the host offers to those who ask a compiled policy: types only. load.ts makes a
+// LoadedPolicy from bytes, ask.ts makes its PolicyEngine.
+import type { Address } from "../net/address.ts";
+import type { Decision } from "./decision.ts";
+
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** One exposure as the module's semantic JSON states it; ids are the module's own. */
+export interface ListenerInfo {
+  /** Position in `listeners`, and what the module's calls take. */
+  readonly id: number;
+  readonly name: string;
+  readonly service: string;
+  readonly proto: "tcp";
+  readonly ports: readonly PortRange[];
+  /** Prefixes of local addresses; null means the wildcard sockets 0.0.0.0 and ::. */
+  readonly bind: readonly string[] | null;
+  readonly mode: "tcp";
+  readonly backend: { readonly kind: "tcp"; readonly host: string; readonly port: number }
+    | { readonly kind: "unix"; readonly path: string } | null;
+  readonly capConnections: number;
+  readonly origin: Origin;
+}
+
+/** Where the author wrote something. `file` is relative to the policy root. */
+export interface Origin {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** A rule by its canonical number; equal rules written twice have several origins. */
+export interface RuleInfo {
+  readonly id: number;
+  readonly action: "allow" | "deny";
+  /** Listener name; null for a top-level deny. */
+  readonly listener: string | null;
+  readonly names: readonly string[];
+  readonly origins: readonly Origin[];
+}
+
+export interface PolicyInfo {
+  /** SHA-256 of the module's bytes before its hash section, lower-case hex. */
+  readonly sha256: string;
+  /** SHA-256 of the semantic JSON, lower-case hex. */
+  readonly treeSha256: string;
+  readonly abiVersion: number;
+  readonly memoryBytes: number;
+  /** The most loop iterations that one decision can take. */
+  readonly maxSteps: number;
+  readonly listeners: readonly ListenerInfo[];
+  readonly rules: readonly RuleInfo[];
+}
+
+/** Checked but not yet running; holds compiled code and the parsed sections, no state. */
+export interface LoadedPolicy {
+  readonly info: PolicyInfo;
+  /** @internal for ask.ts */
+  readonly module: WebAssembly.Module;
+}
+
+/** Codes of modules that are refused; the message names the cause for an operator. */
+export interface Refusal {
+  readonly code:
+    | "module_too_large" | "module_malformed" | "module_hash" | "module_code"
+    | "module_version" | "module_memory" | "module_tables" | "module_selftest";
+  readonly message: string;
+}
+
+export interface Clock {
+  /** Monotonic milliseconds since any fixed moment; whole, >= 0. */
+  readonly monoMs: number;
+  /** UTC seconds, or null where no wall clock is known. */
+  readonly wallSeconds: number | null;
+}
+
+export interface BindQuestion {
+  readonly subject: string;
+  readonly proto: "tcp" | "udp";
+  readonly address: Address;
+  readonly port: number;
+}
+
+/** A new peer, as the batch form takes it. */
+export interface Peer {
+  readonly listener: number;
+  readonly source: Address;
+}
+
+/**
+ * A running policy. Every method answers; none throws. After a trap or an impossible answer
+ * the engine is poisoned: everything is denied with `module_trap` or `module_result`.
+ */
+export interface PolicyEngine {
+  readonly info: PolicyInfo;
+  readonly poisoned: boolean;
+  /** Sets the time of the decisions that follow; a clock that runs backwards is held. */
+  setClock(clock: Clock): void;
+  /** Phase 0. */
+  bind(question: BindQuestion): Decision;
+  /** The listener at a protocol, port and local address (wildcard: exactly the wildcard), or -1. */
+  listenerAt(proto: "tcp" | "udp", port: number, local: Address): number;
+  /** Phase 1 without caps and limits: pure, nothing is charged. For recheck and explain. */
+  accept(listener: number, source: Address): Decision;
+  /** Phase 1 with caps and limits of a batch of peers, in order, in one call; allowed ones are charged. */
+  admit(peers: readonly Peer[]): readonly Decision[];
+  /** Gives back the caps of one admitted connection. */
+  release(listener: number, source: Address): void;
+  /** Counts a connection that lives on from before a reload; checks nothing. */
+  recount(listener: number, source: Address): void;
+  /** Limits that outlive a reload (opaque); caps are recounted instead. */
+  exportState(): Uint8Array;
+  importState(state: Uint8Array): void;
+  /** Concurrent connections that the module counts for a listener. */
+  connections(listener: number): number;
+  /** Limit entries in use and places in all, for `status`. */
+  limiterFill(): { readonly used: number; readonly places: number };
+}

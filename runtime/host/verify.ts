@@ -1,0 +1,86 @@
+// Everything that is checked about a module's bytes before any of its code runs. The order is
+// hash, shape, code, memory: what comes later may trust what came before.
+import { createHash } from "node:crypto";
+import * as abi from "../abi/layout.ts";
+import {
+  CORE_SECTIONS, CUSTOM_SECTIONS, pinnedBytes, readSections, readUnsigned, SECTION_CUSTOM, SECTION_DATA,
+  SECTION_HASH, SECTION_MEMORY,
+} from "../abi/sections.ts";
+import type { Section } from "../abi/sections.ts";
+import { KNOWN_ENGINES } from "./engines.ts";
+import type { KnownEngine } from "./engines.ts";
+import type { Refusal } from "./module.ts";
+
+/** The largest module that is looked at. */
+export const MAX_MODULE_BYTES = 256 * 1024 * 1024;
+
+export interface VerifiedModule {
+  readonly sha256: string;
+  readonly engine: KnownEngine;
+  readonly memoryBytes: number;
+  /** Bodies of the custom sections by name. */
+  readonly custom: ReadonlyMap<string, Uint8Array>;
+}
+
+export function refuse(code: Refusal["code"], message: string): Refusal {
+  return { code, message };
+}
+
+export function verifyModule(bytes: Uint8Array): VerifiedModule | Refusal {
+  if (bytes.length > MAX_MODULE_BYTES) return refuse("module_too_large", `the module has ${bytes.length} bytes, more than ${MAX_MODULE_BYTES}`);
+  const sections = readSections(bytes);
+  if (sections === null) return refuse("module_malformed", "the file is not a whole WebAssembly module");
+  const hash = sections.at(-1);
+  if (hash?.name !== SECTION_HASH || hash.body.length !== 32) return refuse("module_hash", "the module does not end with its SHA-256: it was not built by ingressc, or it is cut off");
+  const sha256 = createHash("sha256").update(bytes.subarray(0, hash.start)).digest();
+  if (!sha256.equals(hash.body)) return refuse("module_hash", "the module's bytes do not match its SHA-256: it was changed or damaged after the build");
+
+  const customs = sections.filter((s) => s.id === SECTION_CUSTOM);
+  const core = sections.filter((s) => s.id !== SECTION_CUSTOM);
+  const inOrder = core.every((s, i) => CORE_SECTIONS.includes(s.id) && s.id > (core[i - 1]?.id ?? 0));
+  const named = customs.length === CUSTOM_SECTIONS.length && customs.every((s, i) => s.name === CUSTOM_SECTIONS[i]);
+  // The customs stand last: nothing of the engine follows them.
+  if (!inOrder || !named || sections.indexOf(customs[0] ?? hash) !== core.length) {
+    return refuse("module_malformed", "the module has other sections than a compiled policy");
+  }
+
+  const code = createHash("sha256").update(pinnedBytes(sections, bytes)).digest("hex");
+  const engine = KNOWN_ENGINES.find((known) => known.code === code);
+  if (engine === undefined) return refuse("module_code", "the module's code is not an engine of this release or the previous one: build the policy with this release's ingressc");
+
+  const memoryBytes = memoryOf(core);
+  if (memoryBytes === null) return refuse("module_memory", `the module's memory is not one of fixed size within ${abi.MAX_PAGES * abi.PAGE_BYTES} bytes`);
+  const data = dataOf(core);
+  if (data === null || abi.TABLES_BASE + data.length > memoryBytes) return refuse("module_malformed", "the module's data is not one segment within its memory at the tables' place");
+  const version = headerWord(data, abi.H_VERSION);
+  if (headerWord(data, abi.H_MAGIC) !== abi.TABLES_MAGIC || version !== engine.abiVersion) {
+    return refuse("module_version", `the module's tables have version ${version ?? "none"}, its engine reads ${engine.abiVersion}`);
+  }
+  return { sha256: sha256.toString("hex"), engine, memoryBytes, custom: new Map(customs.map((s) => [s.name, s.body])) };
+}
+
+function headerWord(data: Uint8Array, field: number): number | null {
+  if (data.length < abi.HEADER_BYTES) return null;
+  return new DataView(data.buffer, data.byteOffset, data.byteLength).getUint32(field, true);
+}
+
+/** Bytes of the one memory with initial = maximum, or null. */
+function memoryOf(core: readonly Section[]): number | null {
+  const body = core.find((s) => s.id === SECTION_MEMORY)?.body;
+  if (body?.[0] !== 1 || body[1] !== 1) return null;
+  const least = readUnsigned(body, 2);
+  const most = least === null ? null : readUnsigned(body, least[1]);
+  if (least === null || most === null || most[1] !== body.length) return null;
+  return least[0] === most[0] && least[0] >= 1 && least[0] <= abi.MAX_PAGES ? least[0] * abi.PAGE_BYTES : null;
+}
+
+/** The bytes of the one active segment at TABLES_BASE, or null. */
+function dataOf(core: readonly Section[]): Uint8Array | null {
+  const body = core.find((s) => s.id === SECTION_DATA)?.body;
+  // one segment, memory 0, i32.const 1024, end
+  const head = [1, 0, 0x41, 0x80, 0x08, 0x0b];
+  if (body === undefined || !head.every((byte, i) => body[i] === byte)) return null;
+  const length = readUnsigned(body, head.length);
+  if (length === null || length[1] + length[0] !== body.length) return null;
+  return body.subarray(length[1]);
+}
