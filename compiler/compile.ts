@@ -19,6 +19,8 @@ import { MAX_PAGES, PAGE_BYTES } from "../runtime/abi/layout.ts";
 export interface CompileStats {
   readonly listeners: number;
   readonly rules: number;
+  /** Prefixes in all nets of the semantic JSON, each net counted once. */
+  readonly prefixes: number;
   /** Stretches of the address space that the tables tell apart, of both families. */
   readonly stretches: number;
   readonly classes: number;
@@ -50,8 +52,9 @@ export function compile(entry: SourceFile, reader: SourceReader): CompileResult 
   if (image === null) {
     return { diagnostics: [tooLarge(entry)], policy, module: null, stats: null };
   }
+  const semantic = semanticJson(policy, tables.rules);
   const texts = {
-    semantic: semanticJson(policy, tables.rules),
+    semantic: semantic.text,
     map: sourceMap(tables),
     vectors: JSON.stringify(selfTests(policy, tables.rules)),
   };
@@ -59,6 +62,7 @@ export function compile(entry: SourceFile, reader: SourceReader): CompileResult 
   const stats: CompileStats = {
     listeners: tables.listeners.length,
     rules: tables.rules.length,
+    prefixes: semantic.prefixes,
     stretches: tables.v4.classes.length + tables.v6.classes.length,
     classes: tables.classCount,
     coreBytes: engineBytes().length + image.data.length,

@@ -7,7 +7,13 @@ import type { AddressSet, CheckedExpose, CheckedLimit, CheckedPolicy, PortRange 
 import type { OrderedRule } from "../lower/tables.ts";
 import { prefixTexts } from "./prefixes.ts";
 
-export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[]): string {
+export interface SemanticJson {
+  readonly text: string;
+  /** Prefixes in all of its nets, each net counted once. */
+  readonly prefixes: number;
+}
+
+export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[]): SemanticJson {
   const nets = new Map<string, readonly string[]>();
   const ids = new Map<AddressSet, string>();
   const net = (set: AddressSet): string => {
@@ -35,7 +41,8 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
     service: expose.service,
   }));
   const denies = rulesOf(null, "deny").map(({ from, on }) => ({ from: net(from), on: on === null ? null : portTexts(on) }));
-  return JSON.stringify(sortKeys({ edition: policy.edition, deny: denies, expose: exposes, nets: Object.fromEntries(nets) }));
+  const text = JSON.stringify(sortKeys({ edition: policy.edition, deny: denies, expose: exposes, nets: Object.fromEntries(nets) }));
+  return { text, prefixes: [...nets.values()].reduce((sum, prefixes) => sum + prefixes.length, 0) };
 }
 
 function backendText({ backend }: CheckedExpose): unknown {

@@ -14,6 +14,7 @@ import { accept, decideBind, listenerAt as findListener, valid } from "./decide"
 import { exportNext as nextExport, exportRecords, importRecords, usedEntries } from "./state";
 import { checkTables } from "./validate";
 
+/** The layout that this engine reads. */
 export function abiVersion(): i32 {
   return ABI_VERSION;
 }
@@ -43,15 +44,17 @@ export function clock(monoHigh: u32, monoLow: u32, wallHigh: u32, wallLow: u32):
   store<u64>(CLOCK_WALL, max(wall, load<u64>(CLOCK_WALL)));
 }
 
-/** Address of the scratch bytes, and how many there are. */
+/** Address of the scratch bytes. */
 export function scratch(): u32 {
   return load<u32>(TABLES_BASE + H_SCRATCH);
 }
 
+/** How many bytes scratch has. */
 export function scratchBytes(): u32 {
   return valid() ? load<u32>(TABLES_BASE + H_SCRATCH_BYTES) : 0;
 }
 
+/** The listener at a local endpoint, or -1; protocols are IP's numbers. */
 export function listenerAt(proto: u32, port: u32, a: u32, b: u32, c: u32, d: u32): i32 {
   return findListener(proto, port, a, b, c, d);
 }
@@ -66,6 +69,7 @@ export function accept4(listener: u32, source: u32): i32 {
   return accept(listener, 0, 0, 0xffff, source);
 }
 
+/** The same for any address. */
 export function accept6(listener: u32, a: u32, b: u32, c: u32, d: u32): i32 {
   return accept(listener, a, b, c, d);
 }
@@ -75,10 +79,12 @@ export function charge(listener: u32, a: u32, b: u32, c: u32, d: u32): i32 {
   return chargeOne(listener, a, b, c, d, NO_RULE);
 }
 
+/** Gives the caps of one admitted connection back; limits are never refunded. */
 export function release(listener: u32, a: u32, b: u32, c: u32, d: u32): void {
   releaseOne(listener, a, b, c, d);
 }
 
+/** Counts a connection that an earlier policy admitted, whatever the caps. */
 export function recount(listener: u32, a: u32, b: u32, c: u32, d: u32): void {
   recountOne(listener, a, b, c, d);
 }
@@ -110,14 +116,17 @@ export function exportState(cursor: u32): u32 {
   return valid() ? exportRecords(cursor) : 0;
 }
 
+/** Where the last exportState stopped; 0 when all is out. */
 export function exportNext(): u32 {
   return nextExport();
 }
 
+/** Takes `count` state records from scratch. */
 export function importState(count: u32): void {
   if (valid()) importRecords(count);
 }
 
+/** Concurrent connections of a listener. */
 export function connections(listener: u32): u32 {
   return connectionsOf(listener);
 }

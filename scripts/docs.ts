@@ -1,0 +1,85 @@
+// Writes the tables of docs/abi.md from runtime/abi and the engine's exports; with `--check` it
+// only says whether they are what stands there. Text outside the markers is left alone.
+import { readFileSync, writeFileSync } from "node:fs";
+import { CODES, REASON_NAMES } from "../runtime/abi/names.ts";
+
+const root = new URL("../", import.meta.url);
+const read = (path: string): string => readFileSync(new URL(path, root), "utf8");
+
+function row(cells: readonly string[]): string {
+  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+}
+
+function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [row(heads), row(heads.map(() => "---")), ...rows.map(row)].join("\n");
+}
+
+/** `export const NAME = number` with its comment, under the headings of layout.ts. */
+function layoutTables(): string {
+  const out: string[] = [];
+  let rows: string[][] = [];
+  let comment = "";
+  const flush = (): void => {
+    if (rows.length > 0) out.push(table(["name", "value", "meaning"], rows));
+    rows = [];
+  };
+  for (const line of read("runtime/abi/layout.ts").split("\n")) {
+    const heading = /^\/\/ ---- (.*?) -+$/.exec(line)?.[1];
+    const constant = /^export const (\w+) = (\d+|-\d+);$/.exec(line);
+    if (heading !== undefined) {
+      flush();
+      out.push(`### ${heading}`);
+    } else if (line.startsWith("/**")) comment = line.replace(/^\/\*\* (.*) \*\/$/, "$1");
+    else if (constant !== null) {
+      rows.push([`\`${constant[1] ?? ""}\``, constant[2] ?? "", comment]);
+      comment = "";
+    }
+  }
+  flush();
+  return out.join("\n\n");
+}
+
+/** The exported functions of the engine with the sentence above each. */
+function exportTable(): string {
+  const rows: string[][] = [];
+  let comment = "";
+  for (const line of read("runtime/engine/main.ts").split("\n")) {
+    const call = /^export function (\w+\(.*\): \w+) \{$/.exec(line)?.[1];
+    if (line.startsWith("/**")) comment = line.replace(/^\/\*\* (.*) \*\/$/, "$1");
+    if (call !== undefined) {
+      rows.push([`\`${call}\``, comment]);
+      comment = "";
+    }
+  }
+  return table(["export", "meaning"], rows);
+}
+
+function codeTable(): string {
+  return table(["number", "code", "reason", "meaning"], Object.entries(CODES).map(([number, { name, reason, says }]) =>
+    [number, `\`${name}\``, REASON_NAMES[reason], says]));
+}
+
+function reasonTable(): string {
+  return table(["number", "reason"], Object.entries(REASON_NAMES).map(([number, name]) => [number, `\`${name}\``]));
+}
+
+const GENERATED: Readonly<Record<string, () => string>> = {
+  exports: exportTable,
+  reasons: reasonTable,
+  codes: codeTable,
+  layout: layoutTables,
+};
+
+export function regenerate(text: string): string {
+  return text.replace(/(<!-- generated: (\w+) -->)[^]*?(<!-- end -->)/g, (_, open: string, name: string, close: string) =>
+    `${open}\n${GENERATED[name]?.() ?? `no table is called ${name}`}\n${close}`);
+}
+
+if (process.argv[1] !== undefined && import.meta.url === new URL(`file://${process.argv[1]}`).href) {
+  const before = read("docs/abi.md");
+  const after = regenerate(before);
+  if (process.argv.includes("--check")) {
+    if (before !== after) console.error("docs/abi.md is out of date; run `npm run docs`");
+    process.exitCode = before === after ? 0 : 1;
+  } else writeFileSync(new URL("docs/abi.md", root), after);
+}
