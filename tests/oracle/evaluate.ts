@@ -59,26 +59,39 @@ export function bySize(a: ModelRule, b: ModelRule): number {
   return 0;
 }
 
+/** The ports of a deny as numbers in a row; without `on` it stands first. */
+const onOf = (rule: ModelRule | ModelDeny): readonly number[] =>
+  "on" in rule && rule.on !== null
+    ? [...rule.on].sort((a, b) => a.first - b.first).flatMap((p) => [p.first, p.last])
+    : [];
+
+function byPorts(a: ModelRule, b: ModelRule): number {
+  const x = onOf(a);
+  const y = onOf(b);
+  const i = x.findIndex((n, at) => n !== y[at]);
+  if (i >= 0 && i < y.length) return (x[i] ?? 0) - (y[i] ?? 0);
+  return x.length - y.length;
+}
+
+const canonical = (a: ModelRule, b: ModelRule): number => bySize(a, b) || byPorts(a, b);
+
 /** The lowest of some rules, and those that are the same rule written again. */
 function lowest(rules: readonly ModelRule[]): ModelRule[] {
-  const first = [...rules].sort(bySize)[0];
-  return first === undefined ? [] : rules.filter((r) => bySize(first, r) === 0);
+  const first = [...rules].sort(canonical)[0];
+  return first === undefined ? [] : rules.filter((r) => canonical(first, r) === 0);
 }
 
 /** Phase 1 without caps and limits. */
 export function accept(policy: ModelPolicy, expose: ModelExpose, source: bigint, has: Membership = setHas): Answer {
   const matching = <R extends ModelRule>(rules: readonly R[]): R[] => rules.filter((r) => has(fromOf(r), source));
+  const allows = expose.rules.filter((r) => r.action === "allow");
+  // A listener without an allow refuses everyone for that reason, whatever else matches.
+  if (allows.length === 0) return { allowed: false, reason: "policy", code: "no_allow", rules: [] };
   const topLevel = matching(policy.denies.filter((d) => holdsFor(d, expose)));
   const own = matching(expose.rules.filter((r) => r.action === "deny"));
-  const denies = [...topLevel, ...own];
-  if (denies.length > 0) {
-    // Where a top-level deny and the listener's own are equal, the policy's is named.
-    const named = lowest(denies);
-    const above = named.filter((r) => "on" in r);
-    return { allowed: false, reason: "cidr", code: "deny_rule", rules: above.length > 0 ? above : named };
-  }
-  const allows = expose.rules.filter((r) => r.action === "allow");
-  if (allows.length === 0) return { allowed: false, reason: "policy", code: "no_allow", rules: [] };
+  // The policy's own denies stand before every listener's.
+  const denies = topLevel.length > 0 ? topLevel : own;
+  if (denies.length > 0) return { allowed: false, reason: "cidr", code: "deny_rule", rules: lowest(denies) };
   const admits = matching(allows);
   if (admits.length === 0) return { allowed: false, reason: "cidr", code: "no_match", rules: [] };
   return { allowed: true, reason: "none", code: "allowed", rules: lowest(admits) };

@@ -1,0 +1,68 @@
+// A model through the real thing: printed, compiled by the compiler, loaded and asked by the
+// host. Test code only; the oracle itself knows nothing of it.
+import { compile } from "../../compiler/compile.ts";
+import { render } from "../../compiler/render.ts";
+import type { SourceFile, SourceReader } from "../../compiler/source.ts";
+import { openEngine } from "../../runtime/host/ask.ts";
+import type { Decision } from "../../runtime/host/decision.ts";
+import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
+import type { LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
+import type { Answer } from "./evaluate.ts";
+import type { ModelPolicy } from "./model.ts";
+import { printPolicy, type Printed, type Shuffle } from "./print.ts";
+
+export const ENTRY = "policy.ingress";
+
+/** Limits choose their places by it; a fixed one makes runs repeatable. */
+export const SEED = Uint8Array.from({ length: 16 }, (_, i) => i * 17 + 3);
+
+export function readerOf(files: ReadonlyMap<string, string>): SourceReader {
+  return {
+    read(path: string): SourceFile | "missing" {
+      const text = files.get(path);
+      return text === undefined ? "missing" : { path, text };
+    },
+  };
+}
+
+/** The module of a text that has to compile. */
+export function compileText(text: string, files: ReadonlyMap<string, string> = new Map()): Uint8Array {
+  const { diagnostics, module } = compile({ path: ENTRY, text }, readerOf(files));
+  if (module !== null) return module;
+  throw new Error(`does not compile:\n${diagnostics.slice(0, 3).map((d) => render(d, { color: false })).join("\n")}\n${text.slice(0, 4000)}`);
+}
+
+export function load(module: Uint8Array): LoadedPolicy {
+  const loaded = loadPolicy(module);
+  if (isRefusal(loaded)) throw new Error(`does not load: ${loaded.code}: ${loaded.message}`);
+  return loaded;
+}
+
+export interface Running {
+  readonly printed: Printed;
+  readonly module: Uint8Array;
+  readonly engine: PolicyEngine;
+  /** Ids by the name of the expose. */
+  readonly ids: ReadonlyMap<string, number>;
+}
+
+export function run(policy: ModelPolicy, shuffle?: Shuffle): Running {
+  const printed = printPolicy(policy, shuffle);
+  const module = compileText(printed.text, printed.files);
+  const engine = openEngine(load(module), SEED);
+  engine.setClock({ monoMs: 0, wallSeconds: null });
+  return { printed, module, engine, ids: new Map(engine.info.listeners.map((l) => [l.name, l.id])) };
+}
+
+/** What differs between an answer and a decision, in words; null when nothing does. */
+export function difference(running: Running, expected: Answer, decision: Decision): string | null {
+  const reason = decision.allowed ? "none" : decision.reason;
+  if (decision.allowed !== expected.allowed || reason !== expected.reason || decision.code !== expected.code) {
+    return `says ${String(decision.allowed)}/${reason}/${decision.code}, not ${String(expected.allowed)}/${expected.reason}/${expected.code}`;
+  }
+  const lines = expected.rules.map((r) => running.printed.lines.get(r) ?? 0);
+  const reported = decision.rule < 0 ? [] : (running.engine.info.rules[decision.rule]?.origins ?? []).map((o) => o.line);
+  // Equal rules are one, with every place that it stands in.
+  const same = [...new Set(reported)].sort((a, b) => a - b).join() === [...new Set(lines)].sort((a, b) => a - b).join();
+  return same ? null : `names the rule of line ${reported.join()}, not of line ${lines.join()}`;
+}
