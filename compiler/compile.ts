@@ -48,8 +48,8 @@ export function compile(entry: SourceFile, reader: SourceReader): CompileResult 
   if (policy === null || diagnostics.length > 0) return { diagnostics, policy: null, module: null, stats: null };
 
   const tables = lower(policy);
-  const image = writeImage(tables);
-  if (image === null) {
+  const image = tables === null ? null : writeImage(tables);
+  if (tables === null || image === null) {
     return { diagnostics: [tooLarge(entry)], policy, module: null, stats: null };
   }
   const semantic = semanticJson(policy, tables.rules);

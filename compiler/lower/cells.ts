@@ -2,7 +2,7 @@
 // membership; equal rows are one class, equal outcomes are one residual set.
 import type { CheckedExpose, PortRange } from "../check/policy.ts";
 import { CODE_ALLOWED, CODE_DENY_RULE, CODE_NO_ALLOW, CODE_NO_MATCH, VERDICT_ALLOW, VERDICT_DENY } from "../../runtime/abi/verdicts.ts";
-import { NO_RULE } from "../../runtime/abi/layout.ts";
+import { MAX_PAGES, NO_RULE, PAGE_BYTES } from "../../runtime/abi/layout.ts";
 import type { OrderedRule, ResidualRow } from "./tables.ts";
 
 /** Does a top-level deny hold for a listener? */
@@ -34,7 +34,11 @@ export interface Cells {
   readonly residuals: readonly ResidualRow[];
 }
 
-export function fillCells(memberships: readonly (readonly number[])[], effects: Effects, exposes: readonly CheckedExpose[]): Cells {
+/** Cells beyond which no module could hold them: a quarter of the most memory's bytes. */
+export const MAX_CELLS = (MAX_PAGES * PAGE_BYTES) / 4;
+
+/** Null as soon as there are more than MAX_CELLS. */
+export function fillCells(memberships: readonly (readonly number[])[], effects: Effects, exposes: readonly CheckedExpose[]): Cells | null {
   const width = exposes.length;
   const residuals: ResidualRow[] = [];
   const residualOf = new Map<string, number>();
@@ -42,15 +46,17 @@ export function fillCells(memberships: readonly (readonly number[])[], effects: 
   const rowOf = new Map<string, number>();
   const deny = new Float64Array(width);
   const allow = new Float64Array(width);
-  const classOf = Uint32Array.from(memberships, (sets) => {
+  const classOf = new Uint32Array(memberships.length);
+  for (const [membership, sets] of memberships.entries()) {
+    if (rows.length * width > MAX_CELLS) return null;
     lowest(deny, effects.denies, sets);
     lowest(allow, effects.allows, sets);
     const row = Uint32Array.from(exposes, (expose, i) => {
       const outcome = decide(expose.allows.length > 0, deny[i] ?? Infinity, allow[i] ?? Infinity);
       return internBy(residualOf, residuals, `${outcome.code}:${outcome.rule}`, outcome);
     });
-    return internBy(rowOf, rows, row.join(), row);
-  });
+    classOf[membership] = internBy(rowOf, rows, row.join(), row);
+  }
   if (residuals.length === 0) residuals.push(decide(false, Infinity, Infinity));
   const cells = new Uint32Array(rows.length * width);
   rows.forEach((row, i) => { cells.set(row, i * width); });

@@ -9,7 +9,8 @@ import { orderRules } from "./order.ts";
 import { lowerPorts } from "./ports.ts";
 import type { PolicyTables } from "./tables.ts";
 
-export function lower(policy: CheckedPolicy): PolicyTables {
+/** Null where the classes and listeners make more cells than a module can hold. */
+export function lower(policy: CheckedPolicy): PolicyTables | null {
   const rules = orderRules(policy);
   const numbers = new Map<AddressSet, number>();
   for (const rule of rules) if (!numbers.has(rule.from)) numbers.set(rule.from, numbers.size);
@@ -19,7 +20,9 @@ export function lower(policy: CheckedPolicy): PolicyTables {
   const v4 = sweep(sets, 1, memberships);
   const v6 = sweep(sets, 4, memberships);
   const effects = effectsOf(rules, (rule) => numbers.get(rule.from) ?? 0, sets.length, policy.exposes);
-  const { cells, classOf, classCount, residuals } = fillCells(memberships.lists, effects, policy.exposes);
+  const filled = fillCells(memberships.lists, effects, policy.exposes);
+  if (filled === null) return null;
+  const { cells, classOf, classCount, residuals } = filled;
 
   return {
     rules,
