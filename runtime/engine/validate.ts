@@ -20,8 +20,6 @@ import {
   CODE_ALLOWED, CODE_DENY_RULE, CODE_NO_ALLOW, CODE_NO_MATCH, VERDICT_ALLOW, VERDICT_DENY,
 } from "../abi/verdicts";
 
-// @ts-ignore: decorator
-@inline
 function head(field: i32): u32 {
   return load<u32>(<usize>(TABLES_BASE + field));
 }
