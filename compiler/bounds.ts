@@ -1,0 +1,36 @@
+// The bounds of what the compiler reads. Each is a diagnostic when it is passed, and each is
+// tested at N and at N + 1. Sizes of text are UTF-8 bytes.
+
+export const MAX_SOURCE_BYTES = 4 * 1024 * 1024;
+export const MAX_LIST_BYTES = 64 * 1024 * 1024;
+/** Blocks within blocks. */
+export const MAX_NESTING = 64;
+/** `allow` and `deny` of the whole policy. */
+export const MAX_RULES = 100_000;
+/** Addresses and prefixes that are written in the policy or stand in its list files. */
+export const MAX_PREFIXES = 2_000_000;
+export const MAX_EXPOSES = 4_096;
+/** Port ranges of the whole policy, after names are resolved. */
+export const MAX_PORT_RANGES = 65_536;
+export const MAX_SERVICE_BYTES = 48;
+/** Names of sets, exposes and rules; a service's name is shorter. */
+export const MAX_NAME_BYTES = 128;
+export const MAX_CAP_CONNECTIONS = 1_000_000;
+/** Concurrent connections of a listener for which no `cap` is written. */
+export const DEFAULT_CAP_CONNECTIONS = 10_000;
+export const MAX_LIMIT_COUNT = 1_000_000;
+export const MAX_LIMIT_BURST = 1_000_000;
+export const MAX_LIMITS = 8;
+/** The part of a source that is its key in caps and limits, where none is written. */
+export const DEFAULT_KEY_V4 = 32;
+export const DEFAULT_KEY_V6 = 64;
+/** Bytes of a unix socket's path: sun_path holds 108 with its final NUL. */
+export const MAX_UNIX_PATH_BYTES = 107;
+/** Sets that refer to sets that refer to sets. */
+export const MAX_SET_DEPTH = 256;
+/** Errors shown of one list file. */
+export const MAX_LIST_ERRORS = 10;
+/** Errors shown of one policy. */
+export const MAX_ERRORS = 100;
+/** Characters of the author's text in one message. */
+export const MAX_QUOTE = 48;

@@ -1,0 +1,29 @@
+// The concrete tree as ast/ reads it: types only, the part of Chevrotain's shape that is used.
+// After a syntax error any child may be missing.
+import type { Diagnostic } from "../diagnostic.ts";
+import type { SourceFile } from "../source.ts";
+
+export interface Token {
+  readonly image: string;
+  readonly startOffset: number;
+  readonly isInsertedInRecovery?: boolean;
+}
+
+export interface Cst {
+  readonly name: string;
+  /** By the name of the grammar rule, or of the token (`kw_net` for a keyword). */
+  readonly children: Readonly<Record<string, readonly (Cst | Token)[]>>;
+  /** Reading went on behind an error in this node. */
+  readonly recoveredNode?: boolean;
+}
+
+export interface Parsed {
+  readonly file: SourceFile;
+  /** Null where the text can't be read as a policy at all. */
+  readonly cst: Cst | null;
+  readonly diagnostics: readonly Diagnostic[];
+  /** Offsets of the ends of tokens that something wrong follows. */
+  readonly brokenAfter: ReadonlySet<number>;
+  /** Names that a misspelt statement may have declared. */
+  readonly doubtful: ReadonlySet<string>;
+}

@@ -1,0 +1,172 @@
+// SourceFile -> concrete syntax tree and everything that is wrong with the text as text.
+// The tree is there whenever reading went on at all, with holes where the text was broken;
+// `brokenAfter` marks the holes, so that later phases don't complain about what is missing.
+import { EOF, type IRecognitionException, type IToken } from "chevrotain";
+import { MAX_ERRORS, MAX_NESTING, MAX_SOURCE_BYTES } from "../bounds.ts";
+import type { DiagnosticCode } from "../codes.ts";
+import type { Diagnostic } from "../diagnostic.ts";
+import { quote } from "../quote.ts";
+import type { SourceFile, Span } from "../source.ts";
+import type { Parsed } from "./cst.ts";
+import { unpack } from "./errors.ts";
+import { parseTokens } from "./grammar.ts";
+import { strayComplaint } from "./stray.ts";
+import { LBrace, LParen, RBrace, RParen, Text, lex, type Unlexed } from "./tokens.ts";
+
+export function parse(file: SourceFile): Parsed {
+  const unreadable = refuseText(file);
+  if (unreadable !== null) return unread(file, unreadable);
+  const { tokens, unclosed, unlexed } = lex(file.text);
+  const deep = refuseNesting(file, tokens);
+  if (deep !== null) return unread(file, deep);
+  const { cst, errors, stray } = parseTokens(tokens);
+
+  const found: Diagnostic[] = [
+    ...unclosed.map((t) => at(file, t, "ING102", "the text has no closing quote", "a text ends on the line where it begins: add `\"`")),
+    ...tokens.filter((t) => t.tokenType === Text && hasControl(t.image)).map((t) =>
+      at(file, t, "ING103", "a text holds a control character", "remove it, or write the text anew")),
+    ...characters(file, unlexed),
+    ...errors.map((e) => fromParser(file, tokens, e)),
+    ...stray.map((s) => {
+      const { code, message, help, label } = strayComplaint(s);
+      return { ...at(file, s.token, code, message, help), label };
+    }),
+  ];
+  const brokenAfter = new Set([
+    ...errors.flatMap((e) => ("previousToken" in e && isToken(e.previousToken) ? [endOf(e.previousToken)] : [])),
+    ...stray.map((s) => endOf(s.previous)),
+  ]);
+  const doubtful = new Set(stray.filter((s) => s.context === "statement").map((s) => s.next.image));
+  return { file, cst, diagnostics: independent(file, tokens, found, unclosed), brokenAfter, doubtful };
+}
+
+function unread(file: SourceFile, diagnostic: Diagnostic): Parsed {
+  return { file, cst: null, diagnostics: [diagnostic], brokenAfter: new Set(), doubtful: new Set() };
+}
+
+function refuseText(file: SourceFile): Diagnostic | null {
+  const { text } = file;
+  const none = { related: [], fix: null, label: "" };
+  if (text.length > MAX_SOURCE_BYTES / 4 && new TextEncoder().encode(text).length > MAX_SOURCE_BYTES) {
+    return {
+      ...none, code: "ING601", span: { file, start: 0, end: 0 },
+      message: `the file is larger than ${MAX_SOURCE_BYTES / 1024 / 1024} MiB`,
+      help: "put long address lists into files of their own: `net x = file \"list.txt\" max 100000`",
+    };
+  }
+  const nul = text.indexOf("\0");
+  if (nul < 0) return null;
+  return {
+    ...none, code: "ING101", span: { file, start: nul, end: nul + 1 },
+    message: "a NUL character: this is not a text file", help: "a policy is UTF-8 text",
+  };
+}
+
+function refuseNesting(file: SourceFile, tokens: readonly IToken[]): Diagnostic | null {
+  let depth = 0;
+  for (const token of tokens) {
+    const type = token.tokenType;
+    if (type === LBrace || type === LParen) {
+      if (++depth > MAX_NESTING) {
+        return at(file, token, "ING602", `blocks are nested more than ${MAX_NESTING} deep`, "close the blocks that are open");
+      }
+    } else if ((type === RBrace || type === RParen) && depth > 0) depth--;
+  }
+  return null;
+}
+
+const ADVICE = new Map([
+  [";", "nothing stands between statements: leave it out"],
+  ["'", "a text stands in double quotes"],
+  ["`", "a text stands in double quotes"],
+  ["&", "clauses of one rule hold together without a word between them"],
+  ["|", "write two rules, or list the members of a set with commas"],
+  ["!", "what is not meant is taken away with `except`"],
+  ["+", "sets are joined with commas"],
+]);
+
+function characters(file: SourceFile, unlexed: readonly Unlexed[]): Diagnostic[] {
+  return unlexed.flatMap(({ start, length }) => {
+    const bom = start === 0 && file.text.charCodeAt(0) === 0xfeff ? 1 : 0;
+    const text = file.text.slice(start + bom, start + length);
+    if (text === "") return [];
+    const span = { file, start: start + bom, end: start + length };
+    const help = ADVICE.get(text.slice(0, 1)) ?? "names are letters A to Z, digits, `_` and `-`; a comment begins with `#`";
+    const fix = /^;+$/.test(text) ? { span, text: "" } : null;
+    const what = text.length === 1 ? "is not a character" : "are not characters";
+    return [{ code: "ING101", message: `${quote(text)} ${what} of the language`, span, label: "", related: [], help, fix }];
+  });
+}
+
+function fromParser(file: SourceFile, tokens: readonly IToken[], error: IRecognitionException): Diagnostic {
+  const { code, message, help } = unpack(error.message);
+  const atEnd = error.token.tokenType === EOF;
+  const token = atEnd ? tokens.at(-1) : error.token;
+  const base = at(file, token, code, message, help);
+  const label = atEnd ? "the text ends here" : "";
+  const open = code === "ING107" ? openBrace(tokens, token, atEnd) : null;
+  const related = open === null ? [] : [{ span: spanOf(file, open), label: "opened here" }];
+  return { ...base, label, related };
+}
+
+/** The innermost `{` that is open before a token. */
+function openBrace(tokens: readonly IToken[], before: IToken | undefined, inclusive: boolean): IToken | null {
+  const open: IToken[] = [];
+  for (const token of tokens) {
+    if (token === before && !inclusive) break;
+    if (token.tokenType === LBrace) open.push(token);
+    else if (token.tokenType === RBrace) open.pop();
+  }
+  return open.at(-1) ?? null;
+}
+
+/** Each of these stands for itself. */
+const LEXICAL: ReadonlySet<DiagnosticCode> = new Set<DiagnosticCode>(["ING101", "ING102", "ING103"]);
+
+/**
+ * Leaves out what only follows from an earlier error: the next token after it, and a few
+ * more of the same line; and braces that an unclosed string has swallowed. Bounded in number.
+ */
+function independent(file: SourceFile, tokens: readonly IToken[], found: Diagnostic[], unclosed: readonly IToken[]): Diagnostic[] {
+  const swallowed = unclosed.some((t) => /[{}]/.test(t.image));
+  const kept: Diagnostic[] = [];
+  let index = 0;
+  let lastIndex = -10;
+  let lastLineEnd = -1;
+  for (const d of found.sort((a, b) => a.span.start - b.span.start)) {
+    while (index < tokens.length && (tokens[index]?.startOffset ?? 0) < d.span.start) index++;
+    const near = kept.length > 0 && index - lastIndex < (d.span.start <= lastLineEnd ? 10 : 2);
+    if ((near && !LEXICAL.has(d.code)) || (swallowed && (d.code === "ING107" || d.code === "ING108"))) continue;
+    if (kept.length >= MAX_ERRORS) {
+      kept.push({ ...d, code: "ING606", message: "there are more errors, which are not shown", label: "the next is here", related: [], help: "mend the ones above first", fix: null });
+      break;
+    }
+    kept.push(d);
+    lastIndex = index;
+    const end = file.text.indexOf("\n", d.span.start);
+    lastLineEnd = end < 0 ? file.text.length : end;
+  }
+  return kept;
+}
+
+function at(file: SourceFile, token: IToken | undefined, code: DiagnosticCode, message: string, help: string | null): Diagnostic {
+  const span = token === undefined ? { file, start: 0, end: 0 } : spanOf(file, token);
+  return { code, message, span, label: "", related: [], help, fix: null };
+}
+
+function spanOf(file: SourceFile, token: IToken): Span {
+  return { file, start: token.startOffset, end: endOf(token) };
+}
+
+function endOf(token: IToken): number {
+  return token.startOffset + token.image.length;
+}
+
+function isToken(x: unknown): x is IToken {
+  return typeof x === "object" && x !== null && "startOffset" in x && "image" in x;
+}
+
+function hasControl(text: string): boolean {
+  // eslint-disable-next-line no-control-regex -- control characters are what it looks for
+  return /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/.test(text);
+}

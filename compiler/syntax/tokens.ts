@@ -1,0 +1,111 @@
+// Text -> tokens. The lexer knows only runs of word characters; what a run is (a keyword, a
+// name, a number, a literal) is decided by its own text, so that `10.0.0.0/08` reaches the
+// strict reader of literals whole and is refused with advice.
+import { createToken, Lexer, type IToken, type TokenType } from "chevrotain";
+import { KEYWORDS, isKeyword, type Keyword } from "./keywords.ts";
+
+const never = Lexer.NA;
+
+/** Whatever may stand where a member of a set does. */
+export const Word = createToken({ name: "Word", pattern: never, label: "a name or an address" });
+export const Name = createToken({ name: "Name", pattern: never, label: "a name", categories: [Word] });
+/** `a.b`, a name out of an import. */
+export const Qualified = createToken({ name: "Qualified", pattern: never, categories: [Word] });
+export const Integer = createToken({ name: "Integer", pattern: never, label: "a number", categories: [Word] });
+export const Range = createToken({ name: "Range", pattern: never, categories: [Word] });
+/** `200/s` */
+export const Rate = createToken({ name: "Rate", pattern: never, label: "a rate such as `200/s`", categories: [Word] });
+/** `/24` */
+export const Slash = createToken({ name: "Slash", pattern: never, label: "a prefix length such as `/24`", categories: [Word] });
+/** Addresses, prefixes, endpoints, times, durations, and what was meant as one. */
+export const Literal = createToken({ name: "Literal", pattern: never, categories: [Word] });
+
+const Run = createToken({ name: "Run", pattern: /[A-Za-z0-9_$*.:%/[\]-]+/ });
+const Space = createToken({ name: "Space", pattern: /[ \t\r\n]+/, group: Lexer.SKIPPED, line_breaks: true });
+const Comment = createToken({ name: "Comment", pattern: /#[^\n]*/, group: Lexer.SKIPPED });
+export const Text = createToken({ name: "Text", pattern: /"[^"\r\n]*"/, label: "a text in quotes" });
+const OpenText = createToken({ name: "OpenText", pattern: /"[^"\r\n]*/ });
+export const LBrace = createToken({ name: "LBrace", pattern: "{", label: "`{`" });
+export const RBrace = createToken({ name: "RBrace", pattern: "}", label: "`}`" });
+export const LParen = createToken({ name: "LParen", pattern: "(", label: "`(`" });
+export const RParen = createToken({ name: "RParen", pattern: ")", label: "`)`" });
+export const Comma = createToken({ name: "Comma", pattern: ",", label: "`,`" });
+export const Arrow = createToken({ name: "Arrow", pattern: "=>", label: "`=>`" });
+export const Equals = createToken({ name: "Equals", pattern: "=", label: "`=`" });
+export const At = createToken({ name: "At", pattern: "@", label: "`@`" });
+
+/** A token for each keyword; every keyword is soft, so it is a name as well. */
+export const KW = Object.fromEntries(
+  Object.keys(KEYWORDS).map((word) => [
+    word,
+    createToken({ name: `kw_${word}`, pattern: never, label: `\`${word}\``, categories: [Name] }),
+  ]),
+) as Record<Keyword, TokenType>;
+
+const LEXED = [Space, Comment, Run, Text, OpenText, LBrace, RBrace, LParen, RParen, Comma, Arrow, Equals, At];
+
+export const VOCABULARY: TokenType[] = [
+  ...LEXED, Word, Name, Qualified, Integer, Range, Rate, Slash, Literal, ...Object.values(KW),
+];
+
+const lexer = new Lexer(LEXED, { positionTracking: "onlyOffset", ensureOptimizations: true });
+
+export interface Unlexed {
+  readonly start: number;
+  readonly length: number;
+}
+
+export interface Lexed {
+  readonly tokens: IToken[];
+  /** Strings without their end; they stand in `tokens` as texts. */
+  readonly unclosed: readonly IToken[];
+  /** Runs of characters that no token has. */
+  readonly unlexed: readonly Unlexed[];
+}
+
+/** Linear in the length of the text. Each token's payload says whether it is the first of its line. A string without its end counts as one up to the end of its line. */
+export function lex(text: string): Lexed {
+  const { tokens, errors } = lexer.tokenize(text);
+  const unclosed: IToken[] = [];
+  let lineEnd = -1;
+  for (const token of tokens) {
+    token.endOffset = token.startOffset + token.image.length - 1;
+    if (token.tokenType === Run) {
+      const type = classify(token.image);
+      token.tokenType = type;
+      token.tokenTypeIdx = type.tokenTypeIdx ?? token.tokenTypeIdx;
+    } else if (token.tokenType === OpenText) {
+      token.tokenType = Text;
+      token.tokenTypeIdx = Text.tokenTypeIdx ?? token.tokenTypeIdx;
+      unclosed.push(token);
+    }
+    token.payload = token.startOffset > lineEnd;
+    if (token.payload) {
+      const next = text.indexOf("\n", token.startOffset);
+      lineEnd = next < 0 ? text.length : next;
+    }
+  }
+  return { tokens, unclosed, unlexed: errors.map((e) => ({ start: e.offset, length: e.length })) };
+}
+
+const NAME = /^[A-Za-z_][A-Za-z0-9_-]*$/;
+
+function classify(image: string): TokenType {
+  const first = image.charCodeAt(0);
+  if (first >= 65) {
+    if (isKeyword(image)) return KW[image];
+    if (NAME.test(image)) return Name;
+    if (/^[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z_][A-Za-z0-9_-]*)+$/.test(image)) return Qualified;
+    return Literal;
+  }
+  if (first === 47) return /^\/[0-9]+$/.test(image) ? Slash : Literal;
+  if (/^[0-9]+$/.test(image)) return Integer;
+  if (/^[0-9]+-[0-9]+$/.test(image)) return Range;
+  if (/^[0-9]+\/[A-Za-z]+$/.test(image)) return Rate;
+  return Literal;
+}
+
+/** True if the token is the first of its line. */
+export function startsLine(token: IToken): boolean {
+  return token.payload === true;
+}
