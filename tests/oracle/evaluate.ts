@@ -2,7 +2,7 @@
 // looking at every rule every time. It imports nothing of the compiler or the runtime.
 //
 //   permitted(L) = { r : some a in A(L) matches r } \ { r : some d in D(L) matches r }
-import { ANY, rangesOf, setHas, type ModelDeny, type ModelExpose, type ModelPolicy, type ModelRule, type ModelSet, type Ports } from "./model.ts";
+import { ANY, rangesOf, setHas, type Membership, type ModelDeny, type ModelExpose, type ModelPolicy, type ModelRule, type ModelSet, type Ports } from "./model.ts";
 import { isV4, type Range } from "./space.ts";
 
 export interface Answer {
@@ -12,9 +12,6 @@ export interface Answer {
   /** Every rule that may be named: one, or all that are equal to it. Empty: none is named. */
   readonly rules: readonly ModelRule[];
 }
-
-/** Is an address in a set? Lists of real size bring a quicker way to look. */
-export type Membership = (set: ModelSet, address: bigint) => boolean;
 
 const overlap = (a: readonly Ports[], b: readonly Ports[]): boolean =>
   a.some((x) => b.some((y) => x.first <= y.last && y.first <= x.last));
@@ -33,10 +30,10 @@ interface Weight {
 
 const weights = new WeakMap<ModelRule, Weight>();
 
-function weigh(rule: ModelRule): Weight {
+function weigh(rule: ModelRule, has: Membership): Weight {
   const known = weights.get(rule);
   if (known !== undefined) return known;
-  const ranges = rangesOf(fromOf(rule));
+  const ranges = rangesOf(fromOf(rule), has);
   const count = ranges.reduce((sum, r) => sum + r.last - r.first + 1n, 0n);
   const weight = { count, ranges };
   weights.set(rule, weight);
@@ -44,9 +41,9 @@ function weigh(rule: ModelRule): Weight {
 }
 
 /** Fewest addresses first; then the bounds, one after the other. 0 only for equal sets. */
-export function bySize(a: ModelRule, b: ModelRule): number {
-  const x = weigh(a);
-  const y = weigh(b);
+function bySize(a: ModelRule, b: ModelRule, has: Membership): number {
+  const x = weigh(a, has);
+  const y = weigh(b, has);
   if (x.count !== y.count) return x.count < y.count ? -1 : 1;
   for (let i = 0; i < x.ranges.length || i < y.ranges.length; i++) {
     const p = x.ranges[i];
@@ -73,12 +70,13 @@ function byPorts(a: ModelRule, b: ModelRule): number {
   return x.length - y.length;
 }
 
-const canonical = (a: ModelRule, b: ModelRule): number => bySize(a, b) || byPorts(a, b);
+const canonical = (a: ModelRule, b: ModelRule, has: Membership): number => bySize(a, b, has) || byPorts(a, b);
 
 /** The lowest of some rules, and those that are the same rule written again. */
-function lowest(rules: readonly ModelRule[]): ModelRule[] {
-  const first = [...rules].sort(canonical)[0];
-  return first === undefined ? [] : rules.filter((r) => canonical(first, r) === 0);
+function lowest(rules: readonly ModelRule[], has: Membership): readonly ModelRule[] {
+  if (rules.length < 2) return rules;
+  const first = [...rules].sort((a, b) => canonical(a, b, has))[0];
+  return first === undefined ? [] : rules.filter((r) => canonical(first, r, has) === 0);
 }
 
 /** Phase 1 without caps and limits. */
@@ -91,10 +89,10 @@ export function accept(policy: ModelPolicy, expose: ModelExpose, source: bigint,
   const own = matching(expose.rules.filter((r) => r.action === "deny"));
   // The policy's own denies stand before every listener's.
   const denies = topLevel.length > 0 ? topLevel : own;
-  if (denies.length > 0) return { allowed: false, reason: "cidr", code: "deny_rule", rules: lowest(denies) };
+  if (denies.length > 0) return { allowed: false, reason: "cidr", code: "deny_rule", rules: lowest(denies, has) };
   const admits = matching(allows);
   if (admits.length === 0) return { allowed: false, reason: "cidr", code: "no_match", rules: [] };
-  return { allowed: true, reason: "none", code: "allowed", rules: lowest(admits) };
+  return { allowed: true, reason: "none", code: "allowed", rules: lowest(admits, has) };
 }
 
 const isLoopback = (a: bigint): boolean => (isV4(a) ? ((a >> 24n) & 255n) === 127n : a === 1n);

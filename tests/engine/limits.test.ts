@@ -1,0 +1,260 @@
+// Caps and limits against the oracle's exact fractions: random runs of connections, closes and
+// steps of the clock, the long and the backward ones included; and state that outlives a reload.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { DEFAULT_CAP_CONNECTIONS } from "../../compiler/bounds.ts";
+import type { Decision } from "../../runtime/host/decision.ts";
+import { run, type Running } from "../oracle/ask.ts";
+import { accept } from "../oracle/evaluate.ts";
+import { randomPolicy } from "../oracle/generate.ts";
+import { Meter } from "../oracle/meter.ts";
+import { ANY, type ModelCap, type ModelExpose, type ModelLimit, type ModelPolicy } from "../oracle/model.ts";
+import { chance, type Chance } from "../oracle/random.ts";
+import { addressText, readPrefix, v4, words } from "../oracle/space.ts";
+
+const engine = suite("limits");
+
+// Neighbours under /24, /48 and /64 keys, and strangers.
+const SOURCES = ["192.0.2.1", "192.0.2.2", "192.0.3.1", "203.0.113.9", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "2001:db8:1::1", "::1", "::c000:201"]
+  .map((text) => readPrefix(text).base);
+
+/** Moments around which 32-bit ticks would wrap, in milliseconds. */
+const WRAPS = [2 ** 31 - 1, 2 ** 31, 2 ** 31 + 1, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1];
+
+function nextTime(c: Chance, now: number): number {
+  switch (c.below(12)) {
+    case 0: return now + 1;
+    case 1: return now + c.below(1_100);
+    case 2: return now + 60_000 + c.below(3) - 1;
+    case 3: return now + c.below(3_600_000);
+    case 4: return Math.max(0, now - 1 - c.below(100_000));
+    case 5: return now + c.pick(WRAPS);
+    case 6: return Math.max(now, c.pick(WRAPS));
+    default: return now;
+  }
+}
+
+function expectRefusal(decision: Decision, codes: readonly string[], where: string): void {
+  assert.not.ok(decision.allowed, where);
+  if (decision.allowed) return;
+  assert.is(decision.reason, "rate", where);
+  assert.ok(codes.includes(decision.code), `${where}: ${decision.code} is not among ${codes.join()}`);
+}
+
+/** One random run; returns how many were admitted and how many met a cap or a limit. */
+function play(policy: ModelPolicy, running: Running, c: Chance, steps: number, where: string): { admitted: number; refused: number } {
+  const meters = new Map(policy.exposes.map((e) => [e, new Meter(e, DEFAULT_CAP_CONNECTIONS)]));
+  const open: { readonly expose: ModelExpose; readonly source: bigint }[] = [];
+  let now = 0;
+  let admitted = 0;
+  let refused = 0;
+  for (let step = 0; step < steps; step++) {
+    now = nextTime(c, now);
+    running.engine.setClock({ monoMs: now, wallSeconds: null });
+    for (const meter of meters.values()) meter.setClock(now);
+    if (c.oneIn(4) && open.length > 0) {
+      const [{ expose, source } = { expose: c.pick(policy.exposes), source: 0n }] = open.splice(c.below(open.length), 1);
+      running.engine.release(running.ids.get(expose.name) ?? -1, words(source));
+      meters.get(expose)?.release(source);
+    }
+    // Now and then a batch: it has to charge one after the other.
+    const peers = Array.from({ length: c.oneIn(5) ? 1 + c.below(8) : 1 }, () => ({ expose: c.pick(policy.exposes), source: c.pick(SOURCES) }));
+    const decisions = running.engine.admit(peers.map((p) => ({ listener: running.ids.get(p.expose.name) ?? -1, source: words(p.source) })));
+    peers.forEach(({ expose, source }, i) => {
+      const at = `${where}, step ${step}, peer ${i}: ${expose.name} from ${addressText(source)} at ${now}\n${running.printed.text}`;
+      const decision = decisions[i];
+      assert.ok(decision, at);
+      const rules = accept(policy, expose, source);
+      const codes = rules.allowed ? (meters.get(expose)?.admit(source) ?? []) : [];
+      if (!rules.allowed) assert.is(decision.code, rules.code, at);
+      else if (codes.length > 0) {
+        refused++;
+        expectRefusal(decision, codes, at);
+      } else {
+        assert.is(decision.code, "allowed", at);
+        admitted++;
+        open.push({ expose, source });
+      }
+    });
+  }
+  for (const [expose, meter] of meters) assert.is(running.engine.connections(running.ids.get(expose.name) ?? -1), meter.connections, where);
+  return { admitted, refused };
+}
+
+engine("random runs agree with the oracle", () => {
+  let admitted = 0;
+  let refused = 0;
+  for (let i = 0; i < 120; i++) {
+    const c = chance(300_000 + i);
+    const made = randomPolicy(c, { nets: 2, exposes: 2, rules: 3, denies: 1 });
+    const open = { action: "allow", name: null, from: ANY } as const;
+    const policy = { ...made, denies: [], exposes: made.exposes.map((e) => (c.oneIn(5) ? e : { ...e, rules: [open] })) };
+    const counts = play(policy, run(policy), c, 150, `seed ${i}`);
+    admitted += counts.admitted;
+    refused += counts.refused;
+  }
+  assert.ok(admitted > 2_000 && refused > 2_000, `${admitted} admitted, ${refused} refused`);
+});
+
+const SOURCE: ModelLimit["key"] = { kind: "source", v4: 32, v6: 64, written: false };
+
+function one(limits: readonly ModelLimit[], cap: ModelCap | null = null, name = "web"): ModelPolicy {
+  return {
+    nets: [], denies: [],
+    exposes: [{ name, ports: [{ first: 443, last: 443 }], bind: null, cap, limits, rules: [{ action: "allow", name: null, from: ANY }] }],
+  };
+}
+
+const ask = (running: Running, source: bigint): string => running.engine.admit([{ listener: 0, source: words(source) }])[0]?.code ?? "none";
+const at = (running: Running, monoMs: number): void => { running.engine.setClock({ monoMs, wallSeconds: null }); };
+const HOST = v4(0xc0000201);
+
+// Every bound of what an author may write, at its two ends: the burst is admitted, one more is
+// not, and one emission interval later exactly one is.
+const ENDS: readonly { readonly count: number; readonly per: "s" | "m" | "h"; readonly burst: number }[] = [
+  { count: 1, per: "s", burst: 1 }, { count: 1, per: "h", burst: 1 }, { count: 3, per: "s", burst: 2 }, { count: 1000, per: "s", burst: 7 },
+  { count: 1_000_000, per: "s", burst: 5 }, { count: 1_000_000, per: "h", burst: 3 }, { count: 1, per: "h", burst: 1_000 }, { count: 7, per: "m", burst: 7 },
+];
+
+for (const key of [SOURCE, { kind: "listener" } as const]) {
+  for (const { count, per, burst } of ENDS) {
+    engine(`${count}/${per} burst ${burst} per ${key.kind} refills exactly`, () => {
+      const periodMs = { s: 1_000, m: 60_000, h: 3_600_000 }[per];
+      const refused = key.kind === "listener" ? "limit_listener" : "limit_source";
+      for (const start of [0, ...WRAPS, 2 ** 42]) {
+        const running = run(one([{ count, per, burst, key }]));
+        at(running, start);
+        for (let i = 0; i < burst; i++) assert.is(ask(running, HOST), "allowed", `${i} of ${burst} at ${start}`);
+        assert.is(ask(running, HOST), refused, `burst + 1 at ${start}`);
+        const interval = periodMs / count;
+        if (interval > 1) {
+          at(running, start + Math.ceil(interval) - 1);
+          assert.is(ask(running, HOST), refused, `too early after ${start}`);
+        }
+        at(running, start + Math.ceil(interval));
+        assert.is(ask(running, HOST), "allowed", `one interval after ${start}`);
+        at(running, start + 2 ** 32 + 3_600_000 * burst);
+        for (let i = 0; i < burst; i++) assert.is(ask(running, HOST), "allowed", `full again, ${i} after ${start}`);
+        assert.is(ask(running, HOST), refused);
+      }
+    });
+  }
+}
+
+engine("a clock that goes backwards refills nothing", () => {
+  const running = run(one([{ count: 1, per: "s", burst: 2, key: SOURCE }]));
+  at(running, 10_000_000);
+  assert.equal([ask(running, HOST), ask(running, HOST), ask(running, HOST)], ["allowed", "allowed", "limit_source"]);
+  for (const back of [9_999_999, 9_000_000, 0]) {
+    at(running, back);
+    assert.is(ask(running, HOST), "limit_source", String(back));
+  }
+  at(running, 10_000_999);
+  assert.is(ask(running, HOST), "limit_source");
+  at(running, 10_001_000);
+  assert.is(ask(running, HOST), "allowed");
+});
+
+engine("a clock that says nonsense refills nothing", () => {
+  const running = run(one([{ count: 1, per: "s", burst: 1, key: SOURCE }]));
+  at(running, 5_000);
+  assert.is(ask(running, HOST), "allowed");
+  for (const monoMs of [Number.NaN, Number.NEGATIVE_INFINITY, -1, -(2 ** 53)]) {
+    at(running, monoMs);
+    assert.is(ask(running, HOST), "limit_source", String(monoMs));
+  }
+});
+
+engine("a refusal charges nothing, neither the other limits nor the caps", () => {
+  const running = run(one([{ count: 1, per: "h", burst: 3, key: { kind: "listener" } }, { count: 1, per: "h", burst: 1, key: SOURCE }], { connections: 9, perSource: null }));
+  at(running, 1);
+  assert.is(ask(running, HOST), "allowed");
+  for (let i = 0; i < 20; i++) assert.is(ask(running, HOST), "limit_source");
+  assert.is(running.engine.connections(0), 1);
+  assert.is(ask(running, HOST + 1n), "allowed");
+  assert.is(ask(running, HOST + 2n), "allowed");
+  assert.is(ask(running, HOST + 3n), "limit_listener");
+});
+
+engine("where a cap and a limit are both full, the cap is named", () => {
+  const running = run(one([{ count: 1, per: "h", burst: 1, key: SOURCE }], { connections: 5, perSource: { connections: 1, v4: 32, v6: 64, written: false } }));
+  assert.is(ask(running, HOST), "allowed");
+  assert.is(ask(running, HOST), "cap_source");
+  running.engine.release(0, words(HOST));
+  assert.is(ask(running, HOST), "limit_source");
+});
+
+for (const connections of [1, 2, 1_000]) {
+  engine(`a cap of ${connections} holds at N and N + 1, and comes back`, () => {
+    for (const perSource of [null, { connections, v4: 0, v6: 0, written: true }]) {
+      const running = run(one([], { connections, perSource }));
+      for (let i = 0; i < connections; i++) assert.is(ask(running, HOST + BigInt(i % 50)), "allowed");
+      assert.is(ask(running, HOST), "cap_listener");
+      running.engine.release(0, words(HOST));
+      assert.is(ask(running, HOST + 60n), "allowed");
+      assert.is(ask(running, HOST), "cap_listener");
+    }
+  });
+}
+
+engine("every source under a cap has its own place, up to the listener's cap", () => {
+  const connections = 2_000;
+  const running = run(one([], { connections, perSource: { connections: 1, v4: 32, v6: 128, written: true } }));
+  const sources = Array.from({ length: connections }, (_, i) => (i % 2 === 0 ? v4(i * 7919) : BigInt(i) << 64n));
+  for (const source of sources) assert.is(ask(running, source), "allowed", addressText(source));
+  assert.is(ask(running, HOST), "cap_listener");
+  for (const source of sources) running.engine.release(0, words(source));
+  assert.is(running.engine.connections(0), 0);
+  for (const source of sources) assert.is(ask(running, source), "allowed", addressText(source));
+});
+
+engine("closing what is not open gives nothing away", () => {
+  const running = run(one([], { connections: 3, perSource: { connections: 2, v4: 32, v6: 64, written: false } }));
+  for (let i = 0; i < 5; i++) running.engine.release(0, words(HOST));
+  assert.equal([ask(running, HOST), ask(running, HOST), ask(running, HOST)], ["allowed", "allowed", "cap_source"]);
+  // A stranger's close must not free a place of this source.
+  running.engine.release(0, words(HOST + 1n));
+  assert.is(ask(running, HOST), "cap_source");
+});
+
+engine("debts outlive a reload, and a recounted cap only blocks new connections", () => {
+  const limits: readonly ModelLimit[] = [{ count: 1, per: "m", burst: 2, key: SOURCE }, { count: 1, per: "m", burst: 5, key: { kind: "listener" } }];
+  const before = run(one(limits));
+  at(before, 1_000_000);
+  assert.equal([ask(before, HOST), ask(before, HOST), ask(before, HOST)], ["allowed", "allowed", "limit_source"]);
+  const state = before.engine.exportState();
+  // Another module: a listener more, and a limit that is written elsewhere.
+  const wider = one(limits, { connections: 1, perSource: null });
+  const after = run({ ...wider, exposes: [...one([]).exposes.map((e) => ({ ...e, name: "aaa", ports: [{ first: 80, last: 80 }] })), ...wider.exposes] });
+  at(after, 1_000_000);
+  after.engine.importState(state);
+  const web = after.ids.get("web") ?? -1;
+  const askWeb = (source: bigint): string => after.engine.admit([{ listener: web, source: words(source) }])[0]?.code ?? "none";
+  assert.is(askWeb(HOST), "limit_source");
+  after.engine.recount(web, words(HOST));
+  after.engine.recount(web, words(HOST));
+  assert.is(after.engine.connections(web), 2);
+  assert.is(askWeb(HOST + 1n), "cap_listener");
+  after.engine.release(web, words(HOST));
+  after.engine.release(web, words(HOST));
+  assert.is(askWeb(HOST), "limit_source");
+  at(after, 1_060_000);
+  assert.is(askWeb(HOST), "allowed");
+});
+
+engine("state that is torn or foreign never opens anything", () => {
+  const limits: readonly ModelLimit[] = [{ count: 1, per: "h", burst: 1, key: SOURCE }];
+  const first = run(one(limits));
+  assert.is(ask(first, HOST), "allowed");
+  const state = first.engine.exportState();
+  assert.ok(state.length > 0);
+  const c = chance(1);
+  for (let i = 0; i < 50; i++) {
+    const garbage = Uint8Array.from({ length: c.below(4) === 0 ? state.length : c.below(200) }, () => c.below(256));
+    first.engine.importState(garbage);
+    assert.is(ask(first, HOST), "limit_source");
+  }
+  assert.not.ok(first.engine.poisoned);
+});
+
+engine.run();
