@@ -10,8 +10,10 @@ export const MAX_RULES = 100_000;
 /** Addresses and prefixes that are written in the policy or stand in its list files. */
 export const MAX_PREFIXES = 2_000_000;
 export const MAX_EXPOSES = 4_096;
-/** Port ranges of the whole policy, after names are resolved. */
+/** Port ranges of all exposes, after names are resolved. */
 export const MAX_PORT_RANGES = 65_536;
+/** Intervals of local addresses of one `bind`. */
+export const MAX_BIND_INTERVALS = 1_024;
 export const MAX_SERVICE_BYTES = 48;
 /** Names of sets, exposes and rules; a service's name is shorter. */
 export const MAX_NAME_BYTES = 128;
@@ -26,8 +28,9 @@ export const DEFAULT_KEY_V4 = 32;
 export const DEFAULT_KEY_V6 = 64;
 /** Bytes of a unix socket's path: sun_path holds 108 with its final NUL. */
 export const MAX_UNIX_PATH_BYTES = 107;
-/** Sets that refer to sets that refer to sets. */
-export const MAX_SET_DEPTH = 256;
+/** Intervals that all set operations of a policy may read, and that all sets may have. */
+export const MAX_SET_WORK = 100_000_000;
+export const MAX_SET_INTERVALS = 8_000_000;
 /** Errors shown of one list file. */
 export const MAX_LIST_ERRORS = 10;
 /** Errors shown of one policy. */

@@ -61,6 +61,7 @@ export const CODES = {
   ING407: line("not a rate"),
   ING408: line("too many limits on one listener"),
   ING409: line("not a reason"),
+  ING410: line("a backend that is the gateway itself"),
 
   ING501: line("a list file that can't be had"),
   ING502: token("a line of a list file that is not an entry"),

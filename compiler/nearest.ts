@@ -3,12 +3,12 @@
 /** Longer words are not compared: nobody mistypes them by a letter or two. */
 const MAX_WORD = 64;
 
-/** The nearest candidate within a third of the word's length (at least one edit), or null. */
+/** The nearest candidate within a third of the word's length (one edit in a short word of three letters or more), or null. */
 export function nearest(word: string, candidates: Iterable<string>): string | null {
   if (word.length === 0 || word.length > MAX_WORD) return null;
   const lower = word.toLowerCase();
   let best: string | null = null;
-  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
+  let bestDistance = Math.floor(word.length / 3) + 1;
   for (const candidate of candidates) {
     if (Math.abs(candidate.length - word.length) >= bestDistance) continue;
     const d = candidate.toLowerCase() === lower ? 0 : distance(lower, candidate.toLowerCase());

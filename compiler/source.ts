@@ -14,16 +14,33 @@ export interface Span {
   readonly end: number;
 }
 
-/** 1-based line and column; columns count UTF-16 units. */
+/** 1-based line and column; columns count UTF-16 units, without a byte order mark. */
 export interface Position {
   readonly line: number;
   readonly column: number;
 }
 
+/** Offsets at which lines start, by file: lists of a million lines are asked often. */
+const starts = new WeakMap<SourceFile, readonly number[]>();
+
 export function positionOf(file: SourceFile, offset: number): Position {
-  const before = file.text.slice(0, offset);
-  const line = before.split("\n").length;
-  return { line, column: offset - (before.lastIndexOf("\n") + 1) + 1 };
+  const lines = starts.get(file) ?? lineStarts(file);
+  let low = 0;
+  let high = lines.length;
+  while (high - low > 1) {
+    const middle = (low + high) >>> 1;
+    if ((lines[middle] ?? 0) <= offset) low = middle;
+    else high = middle;
+  }
+  const mark = low === 0 && file.text.charCodeAt(0) === 0xfeff && offset > 0 ? 1 : 0;
+  return { line: low + 1, column: offset - (lines[low] ?? 0) + 1 - mark };
+}
+
+function lineStarts(file: SourceFile): readonly number[] {
+  const lines = [0];
+  for (let at = file.text.indexOf("\n"); at >= 0; at = file.text.indexOf("\n", at + 1)) lines.push(at + 1);
+  starts.set(file, lines);
+  return lines;
 }
 
 /** Why a file that a policy names can't be had. */

@@ -1,0 +1,46 @@
+// `ADDRESS:PORT`, with brackets around IPv6.
+import { formatEndpoint } from "../../runtime/net/address.ts";
+import { quote } from "../quote.ts";
+import { isProblem, readAddress } from "./literals.ts";
+import type { AddressWords } from "./policy.ts";
+import { readPort } from "./portNumbers.ts";
+import type { Problem } from "./report.ts";
+
+export interface Endpoint {
+  readonly address: AddressWords;
+  readonly port: number;
+}
+
+const FORM = "an address with a port is written `127.0.0.1:8080` or `[::1]:8080`";
+
+export function readEndpoint(text: string): Endpoint | Problem {
+  const parts = /^(\[[^\]]*\]|[^:[\]]*):([^:[\]]*)$/.exec(text);
+  if (parts === null) return { code: "ING311", message: `${quote(text)} is not an address with a port`, help: FORM, replace: meant(text) };
+  const [, host = "", portText = ""] = parts;
+  const bare = host.startsWith("[") ? host.slice(1, -1) : host;
+  if (host.startsWith("[") && !bare.includes(":")) {
+    return { code: "ING311", message: `${quote(host)} is not an IPv6 address`, help: FORM, replace: null };
+  }
+  if (/^localhost$/i.test(bare)) {
+    return { code: "ING311", message: `${quote(bare)} is a name, and an address is wanted here`, help: FORM, replace: `127.0.0.1:${portText}` };
+  }
+  const address = readAddress(bare);
+  if (isProblem(address)) {
+    // The fix replaces the whole text, so it needs the port as well.
+    const fixed = address.replace === null ? null : readAddress(address.replace);
+    const port = Number(portText);
+    return { ...address, replace: fixed === null || isProblem(fixed) || !/^[0-9]{1,5}$/.test(portText) ? null : formatEndpoint(fixed, port) };
+  }
+  const port = readPort(portText);
+  if (typeof port !== "number") return { ...port, replace: null };
+  return { address, port };
+}
+
+function meant(text: string): string | null {
+  if (/^[0-9]{1,5}$/.test(text)) return `127.0.0.1:${text}`;
+  const unbracketed = /^([0-9A-Fa-f:]*:):?([0-9]{1,5})$/.exec(text);
+  if (unbracketed === null) return null;
+  const whole = /^(.*):([0-9]{1,5})$/.exec(text);
+  const address = readAddress(whole?.[1] ?? "");
+  return isProblem(address) ? null : formatEndpoint(address, Number(whole?.[2]));
+}

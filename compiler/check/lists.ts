@@ -1,0 +1,108 @@
+// List files: one address or prefix a line, `#` comments, white space ignored. A line that is
+// something else is an error at its place in the list; no more of the file than the one token
+// is ever shown, since a policy's author may not be allowed to read it.
+import { MAX_LIST_BYTES, MAX_LIST_ERRORS, MAX_PREFIXES } from "../bounds.ts";
+import type { Member } from "../ast/nodes.ts";
+import { quote } from "../quote.ts";
+import type { ReadFailure, SourceFile, SourceReader } from "../source.ts";
+import { SetBuilder } from "./intervals.ts";
+import { isProblem, readPrefix } from "./literals.ts";
+import type { AddressSet } from "./policy.ts";
+import type { Report } from "./report.ts";
+
+type FileMember = Extract<Member, { kind: "file" }>;
+
+export interface List {
+  readonly set: AddressSet;
+  readonly entries: number;
+}
+
+const FAILURES = {
+  missing: ["does not exist", "the path is relative to the file that names it"],
+  outside: ["is outside of the policy's folder", "list files stand in the folder of the policy or below it, without `..` or links that lead out of it"],
+  too_large: [`is larger than ${MAX_LIST_BYTES / 1024 / 1024} MiB`, "split it into several files"],
+  not_text: ["is not UTF-8 text", "a list has one address or prefix a line"],
+  unreadable: ["can't be read", "check that it is a file and its permissions"],
+} as const satisfies Record<ReadFailure, readonly [string, string]>;
+
+/** Reads a list, at most `max` entries of it; null if it can't be used (then it was told why). */
+export function readList(report: Report, reader: SourceReader, node: FileMember, from: SourceFile, max: number): List | null {
+  const { text: path, span } = node.path;
+  const file = path.startsWith("/") || path.includes("\\") ? "outside" : reader.read(path, from);
+  if (typeof file === "string") {
+    const [what, help] = FAILURES[file];
+    report.say("ING501", `${quote(path)} ${what}`, span, { help });
+    return null;
+  }
+  return readEntries(report, file, node, max);
+}
+
+function readEntries(report: Report, file: SourceFile, node: FileMember, max: number): List | null {
+  const { text } = file;
+  const builder = new SetBuilder();
+  const related = [{ span: node.path.span, label: "read because of this" }];
+  let entries = 0;
+  let errors = 0;
+  for (let at = text.charCodeAt(0) === 0xfeff ? 1 : 0; at < text.length; ) {
+    let lineEnd = text.indexOf("\n", at);
+    if (lineEnd < 0) lineEnd = text.length;
+    const start = skipSpace(text, at, lineEnd);
+    const end = tokenEnd(text, start, lineEnd);
+    at = lineEnd + 1;
+    if (start === end) continue;
+    if (entries >= max) {
+      report.say("ING503", `${quote(node.path.text)} has more than ${max} entries`, node.max.span, { help: "raise `max`, or look why the list is so long" });
+      return null;
+    }
+    entries++;
+    const rest = skipSpace(text, end, lineEnd);
+    const token = text.slice(start, end);
+    if (rest < lineEnd && text.charCodeAt(rest) !== HASH) {
+      errors++;
+      if (errors <= MAX_LIST_ERRORS) {
+        report.say("ING502", "more than one entry on a line", { file, start: rest, end: tokenEnd(text, rest, lineEnd) }, { related, help: "a list has one address or prefix a line; a comment begins with `#`" });
+      }
+      continue;
+    }
+    const prefix = readPrefix(token);
+    if (isProblem(prefix)) {
+      errors++;
+      if (errors <= MAX_LIST_ERRORS) {
+        const more = { related, help: prefix.help };
+        report.say("ING502", prefix.message, { file, start, end }, prefix.replace === null ? more : { ...more, replace: prefix.replace });
+      }
+    } else if (prefix.family === 4) builder.addV4(prefix.first[3], prefix.last[3]);
+    else builder.addV6(prefix.first, prefix.last);
+  }
+  if (errors > MAX_LIST_ERRORS) {
+    report.say("ING504", `${quote(node.path.text)} has ${errors} errors, of which ${MAX_LIST_ERRORS} are shown`, node.path.span, { help: "is it a list of addresses?" });
+  }
+  return errors > 0 ? null : { set: builder.done(), entries };
+}
+
+const HASH = 35;
+
+function isSpace(code: number): boolean {
+  return code === 32 || code === 9 || code === 13;
+}
+
+function skipSpace(text: string, from: number, end: number): number {
+  let at = from;
+  while (at < end && isSpace(text.charCodeAt(at))) at++;
+  return at;
+}
+
+function tokenEnd(text: string, from: number, end: number): number {
+  let at = from;
+  while (at < end && text.charCodeAt(at) !== HASH && !isSpace(text.charCodeAt(at))) at++;
+  return at;
+}
+
+/** The number behind `max`, or null (then it was told why). */
+export function readMax(report: Report, node: FileMember): number | null {
+  const max = Number(node.max.text);
+  if (/^[1-9][0-9]*$/.test(node.max.text) && max <= MAX_PREFIXES) return max;
+  report.say("ING310", `\`max\` is 1 to ${MAX_PREFIXES}, and ${quote(node.max.text)} is not`, node.max.span, { help: "write the most entries that the list should ever have" });
+  return null;
+}
+

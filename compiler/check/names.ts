@@ -1,0 +1,47 @@
+// Names: which may be declared, which are declared twice, which one a mistyped one meant.
+import { MAX_NAME_BYTES } from "../bounds.ts";
+import type { Piece } from "../ast/nodes.ts";
+import { nearest } from "../nearest.ts";
+import { quote } from "../quote.ts";
+import { BUILTIN } from "./builtin.ts";
+import type { Report } from "./report.ts";
+
+const RESERVED: ReadonlySet<string> = new Set(["ingressd", "tcp", "udp", ...BUILTIN.keys()]);
+
+/** Refuses a reserved or too long name; true if it may stand. */
+export function mayDeclare(report: Report, name: Piece, what: string): boolean {
+  if (RESERVED.has(name.text)) {
+    const why = BUILTIN.has(name.text) ? "it is a built-in net" : "it has a meaning of its own";
+    report.say("ING203", `${quote(name.text)} can't be the name of ${what}`, name.span, { help: `${why}; choose another name` });
+    return false;
+  }
+  // Names are ASCII, so characters are bytes.
+  if (name.text.length > MAX_NAME_BYTES) {
+    report.say("ING205", `a name has at most ${MAX_NAME_BYTES} characters, and ${quote(name.text)} has ${name.text.length}`, name.span, { help: "choose a shorter name" });
+    return false;
+  }
+  return true;
+}
+
+/** The declarations by name; the first of a name stands, further ones are refused. */
+export function declared<T extends { readonly name: Piece }>(report: Report, nodes: readonly T[], what: string): Map<string, T> {
+  const byName = new Map<string, T>();
+  for (const node of nodes) {
+    mayDeclare(report, node.name, what);
+    const first = byName.get(node.name.text);
+    if (first === undefined) byName.set(node.name.text, node);
+    else {
+      report.say("ING202", `${quote(node.name.text)} is declared twice as ${what}`, node.name.span, {
+        label: "declared again here",
+        related: [{ span: first.name.span, label: "first declared here" }],
+        help: "rename one of them",
+      });
+    }
+  }
+  return byName;
+}
+
+export function didYouMean(name: string, candidates: Iterable<string>): string | null {
+  const guess = nearest(name, candidates);
+  return guess === null ? null : `did you mean \`${guess}\`?`;
+}

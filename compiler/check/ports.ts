@@ -1,0 +1,53 @@
+// Ports: members to sets of ports.
+import { MAX_PORT_RANGES } from "../bounds.ts";
+import { quote } from "../quote.ts";
+import type { PortSet } from "./portNumbers.ts";
+import { readPorts, subtractPorts, unionPorts } from "./portNumbers.ts";
+import { sayProblem } from "./report.ts";
+import type { Algebra } from "./resolve.ts";
+import { sayQualified, sayUnknown, type Names } from "./unknown.ts";
+
+/** Ranges that all set operations of a policy may read. */
+const MAX_WORK = 64 * MAX_PORT_RANGES;
+
+export function portAlgebra(names: Names): Algebra<PortSet> {
+  const { report } = names;
+  let work = 0;
+  return {
+    declarations: names.ports,
+    literal(member) {
+      switch (member.kind) {
+        case "number":
+        case "literal": {
+          const range = readPorts(member.text);
+          if (!("code" in range)) return [range];
+          sayProblem(report, range, member.span);
+          return null;
+        }
+        case "text":
+          report.say("ING208", "a text in quotes stands where a port is wanted", member.span, { help: "ports and names of sets stand without quotes", ...(/^[0-9]+$/.test(member.text) ? { replace: member.text } : {}) });
+          return null;
+        case "file":
+          report.say("ING208", "a list file holds addresses, and ports are wanted here", member.span, { help: `write the ports out instead of ${quote(member.path.text)}` });
+          return null;
+        case "qualified":
+          sayQualified(names, member);
+          return null;
+        case "name":
+          sayUnknown(names, member, "ports");
+          return null;
+      }
+    },
+    combine(members, except, at) {
+      const before = work;
+      work += [...members, ...except].reduce((sum, s) => sum + s.length, 0);
+      if (work > MAX_WORK) {
+        if (before <= MAX_WORK) report.say("ING604", "the sets of ports of the policy are too large together", at.span, { help: "name a large set once and use its name" });
+        return null;
+      }
+      const all = unionPorts(members);
+      return except.length === 0 ? all : subtractPorts(all, unionPorts(except));
+    },
+    isEmpty: (set) => set.length === 0,
+  };
+}
