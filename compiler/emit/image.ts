@@ -11,9 +11,13 @@ const SCRATCH_BYTES = 16384;
 /** Sets of keyed limit entries and sketch cells, where a policy limits sources. */
 const LIMIT_SETS = 16384;
 const SKETCH_CELLS = 65536;
-/** Cap entries: two for each connection that can be open, within these bounds. */
+/**
+ * Cap entries: four for each connection that can be open, so that a window of CAP_PROBE_SETS
+ * sets has a place for every source, within these bounds.
+ */
+const CAP_ENTRIES_PER_CONNECTION = 4;
 const CAP_ENTRIES_LEAST = 4096;
-const CAP_ENTRIES_MOST = 2 ** 20;
+const CAP_ENTRIES_MOST = 2 ** 21;
 
 export interface Image {
   /** The data segment, to be placed at TABLES_BASE. */
@@ -146,7 +150,7 @@ function writeFamily(out: ImageWriter, block: number, table: ClassTable): void {
 function placeState(out: ImageWriter, { listeners, limits }: PolicyTables, end: number): number {
   const keyed = limits.some((limit) => limit.kind === "source");
   const capped = listeners.filter(({ expose }) => expose.cap.perSource !== null);
-  const wanted = 2 * capped.reduce((sum, { expose }) => sum + expose.cap.connections, 0);
+  const wanted = CAP_ENTRIES_PER_CONNECTION * capped.reduce((sum, { expose }) => sum + expose.cap.connections, 0);
   const capEntries = capped.length === 0 ? 0 : powerOfTwo(Math.min(Math.max(wanted, CAP_ENTRIES_LEAST), CAP_ENTRIES_MOST));
   const regions: readonly (readonly [field: number, bytes: number])[] = [
     [abi.H_SCRATCH, SCRATCH_BYTES],

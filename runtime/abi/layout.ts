@@ -181,7 +181,7 @@ export const SET_BYTES = 64;
 export const SKETCH_ROWS = 2;
 export const SKETCH_CELL_BYTES = 8;
 /** Neighbouring sets in which a cap entry may stand. */
-export const CAP_PROBE_SETS = 4;
+export const CAP_PROBE_SETS = 8;
 /** Monotonic milliseconds saturate here (2^43, 278 years), so that time x rate fits 63 bits. */
 export const MONO_BITS = 43;
 /** Debts leave the module in 2^-20 ms. */

@@ -1,4 +1,4 @@
-// Concurrent connections of a source: counts in an open table that holds twice the entries
+// Concurrent connections of a source: counts in an open table of four times the entries
 // there can be, so that a source without a place is a bound reached and not an accident.
 
 import {

@@ -1,3 +1,3 @@
 // Made by `npm run engine`: the engine code of this release.
-export const ENGINE_CODE_SHA256 = "b7d00209b97a47cc4866d5aea97ee3b2a2a90ed08e2b00d67eac859f9330edd6";
+export const ENGINE_CODE_SHA256 = "353b42849f6d851547e408a1b956bc2a4c3bbefc5a564eac86367fbe46c899b3";
 export const ENGINE_ABI_VERSION = 1;

@@ -1,0 +1,50 @@
+// Policies from text, for tests: compiled, loaded and opened by the shipped parts.
+import { compile } from "../../compiler/compile.ts";
+import { render } from "../../compiler/render.ts";
+import type { SourceFile, SourceReader } from "../../compiler/source.ts";
+import { openEngine } from "../../runtime/host/ask.ts";
+import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
+import type { LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
+import { parseAddress } from "../../runtime/net/address.ts";
+import type { Address } from "../../runtime/net/address.ts";
+
+const noFiles: SourceReader = { read: () => "missing" };
+
+/** The module of a policy; a diagnostic fails the test with its rendering. */
+export function moduleOf(text: string, reader: SourceReader = noFiles): Uint8Array {
+  const entry: SourceFile = { path: "test.ingress", text };
+  const { module, diagnostics } = compile(entry, reader);
+  if (module === null) throw new Error(diagnostics.map((d) => render(d, { color: false })).join("\n"));
+  return module;
+}
+
+export function loaded(bytes: Uint8Array): LoadedPolicy {
+  const policy = loadPolicy(bytes);
+  if (isRefusal(policy)) throw new Error(`${policy.code}: ${policy.message}`);
+  return policy;
+}
+
+/** A running engine at time 0 under a seed of zeros. */
+export function engineOf(text: string): PolicyEngine {
+  const engine = openEngine(loaded(moduleOf(text)), new Uint8Array(16));
+  engine.setClock({ monoMs: 0, wallSeconds: null });
+  return engine;
+}
+
+export function address(text: string): Address {
+  const parsed = parseAddress(text);
+  if (parsed === null) throw new Error(`not an address: ${text}`);
+  return parsed;
+}
+
+/** The code of one connection's decision; an admitted one stays open. */
+export function connect(engine: PolicyEngine, source: Address, listener = 0): string {
+  return engine.admit([{ listener, source }])[0]?.code ?? "no decision";
+}
+
+/** The same, closed again at once when it was admitted. */
+export function visit(engine: PolicyEngine, source: Address, listener = 0): string {
+  const code = connect(engine, source, listener);
+  if (code === "allowed") engine.release(listener, source);
+  return code;
+}
