@@ -1,7 +1,6 @@
 // The only writer of the layout in runtime/abi/layout.ts: PolicyTables -> the bytes that stand
 // at TABLES_BASE, and the memory behind them. Every number is checked against its field.
 import * as abi from "../../runtime/abi/layout.ts";
-import { buildTrie, TRIE_FROM_STRETCHES } from "../lower/trie.ts";
 import type { ClassTable, PolicyTables } from "../lower/tables.ts";
 import { ImageWriter } from "./writer.ts";
 import { maximumSteps } from "./steps.ts";
@@ -113,14 +112,13 @@ function writeCells(out: ImageWriter, { cells, classCount, residuals }: PolicyTa
 }
 
 function writeFamily(out: ImageWriter, block: number, table: ClassTable): void {
-  const count = table.classes.length;
-  if (count < TRIE_FROM_STRETCHES) {
+  const { trie } = table;
+  if (trie === null) {
     out.header(block + abi.F_KEYS, out.words(table.starts, table.classes));
-    out.header(block + abi.F_KEY_COUNT, count);
+    out.header(block + abi.F_KEY_COUNT, table.classes.length);
     for (const field of [abi.F_PAGES, abi.F_VALUES, abi.F_BUCKETS]) out.header(block + field, out.end());
     return;
   }
-  const trie = buildTrie(table);
   const groups: number[] = [];
   const values: number[] = [];
   for (const page of trie.pages) {

@@ -1,7 +1,6 @@
 // The most loop iterations that one whole phase-1 decision (accept and charge) can take: each
 // term is the bound of one loop of runtime/engine.
 import * as abi from "../../runtime/abi/layout.ts";
-import { TRIE_FROM_STRETCHES } from "../lower/trie.ts";
 import type { ClassTable, PolicyTables } from "../lower/tables.ts";
 
 /** Words in, rounds out: the loop of `fingerprint`. */
@@ -19,19 +18,8 @@ export function maximumSteps(tables: PolicyTables): number {
 /** Checked: hash, find, sketch. Charged: find, free place, sketch. */
 const sourceSteps = HASH_STEPS + abi.WAYS + abi.SKETCH_ROWS + abi.WAYS + abi.WAYS + abi.SKETCH_ROWS;
 
-function searchSteps(table: ClassTable): number {
-  const stretches = table.classes.length;
-  if (stretches < TRIE_FROM_STRETCHES) return Math.ceil(Math.log2(Math.max(stretches, 1)));
-  // Two pages without a loop; below them at most every stretch of one bucket.
-  return table.words === 1 ? 0 : Math.ceil(Math.log2(largestBucket(table)));
-}
-
-function largestBucket({ starts, classes }: ClassTable): number {
-  let largest = 1;
-  let run = 1;
-  for (let i = 1; i < classes.length; i++) {
-    run = starts[i * 4] === starts[i * 4 - 4] ? run + 1 : 1;
-    largest = Math.max(largest, run + 1);
-  }
-  return largest;
+function searchSteps({ classes, trie }: ClassTable): number {
+  // Pages take no loop; a bucket and a table without a trie are searched.
+  const searched = trie === null ? classes.length : trie.buckets.reduce((most, { count }) => Math.max(most, count), 1);
+  return Math.ceil(Math.log2(Math.max(searched, 1)));
 }

@@ -3,7 +3,6 @@
 import { CODE_ALLOWED, CODE_DENY_RULE, CODE_NO_ALLOW, CODE_NO_MATCH } from "../../runtime/abi/verdicts.ts";
 import { NO_RULE } from "../../runtime/abi/layout.ts";
 import type { AddressSet, AddressWords, CheckedPolicy } from "../check/policy.ts";
-import { holdsFor } from "../lower/cells.ts";
 import type { OrderedRule } from "../lower/tables.ts";
 
 const MOST_VECTORS = 64;
@@ -17,7 +16,7 @@ export function selfTests(policy: CheckedPolicy, rules: readonly OrderedRule[]):
   for (const { from } of rules.slice(0, MOST_VECTORS)) probes.push(...edges(from));
   const share = Math.max(1, Math.floor(MOST_VECTORS / Math.max(1, policy.exposes.length)));
   policy.exposes.slice(0, MOST_VECTORS).forEach((expose, listener) => {
-    const own = rules.filter((r) => r.listener === listener || (r.listener === null && holdsFor(r.on, expose)));
+    const own = rules.filter((r) => r.holds === "all" || r.holds.has(listener));
     const stride = Math.max(1, Math.floor(probes.length / share));
     for (let i = listener % stride, left = share; i < probes.length && left > 0; i += stride, left--) {
       const source = probes[i];

@@ -1,14 +1,9 @@
 // Cells: what each listener does with each class. A row (all listeners) is computed for every
 // membership; equal rows are one class, equal outcomes are one residual set.
-import type { CheckedExpose, PortRange } from "../check/policy.ts";
+import type { CheckedExpose } from "../check/policy.ts";
 import { CODE_ALLOWED, CODE_DENY_RULE, CODE_NO_ALLOW, CODE_NO_MATCH, VERDICT_ALLOW, VERDICT_DENY } from "../../runtime/abi/verdicts.ts";
 import { MAX_PAGES, NO_RULE, PAGE_BYTES } from "../../runtime/abi/layout.ts";
 import type { OrderedRule, ResidualRow } from "./tables.ts";
-
-/** Does a top-level deny hold for a listener? */
-export function holdsFor(on: readonly PortRange[] | null, expose: CheckedExpose): boolean {
-  return on === null || on.some((o) => expose.ports.some((p) => o.first <= p.last && p.first <= o.last));
-}
 
 /** For each set, where its rules take effect: (listener, rule) pairs. */
 export interface Effects {
@@ -21,8 +16,7 @@ export function effectsOf(rules: readonly OrderedRule[], setOf: (rule: OrderedRu
   const allows: number[][] = Array.from({ length: setCount }, () => []);
   for (const rule of rules) {
     const into = (rule.action === "deny" ? denies : allows)[setOf(rule)];
-    if (rule.listener !== null) into?.push(rule.listener, rule.id);
-    else exposes.forEach((expose, i) => { if (holdsFor(rule.on, expose)) into?.push(i, rule.id); });
+    for (const listener of rule.holds === "all" ? exposes.keys() : rule.holds) into?.push(listener, rule.id);
   }
   return { denies, allows };
 }

@@ -3,7 +3,7 @@
 // membership, and memberships that lead to the same row of decisions share a class.
 import type { AddressSet } from "../check/policy.ts";
 import { collectEdges, sortEdges } from "./intervals.ts";
-import type { ClassTable } from "./tables.ts";
+import type { Stretches } from "./tables.ts";
 
 /** Memberships that were met: each is the ascending list of the sets that hold an address. */
 export class Memberships {
@@ -26,7 +26,7 @@ export class Memberships {
 }
 
 /** Stretches of one family with their memberships; neighbours differ. */
-export function sweep(sets: readonly AddressSet[], words: 1 | 4, memberships: Memberships): ClassTable {
+export function sweep(sets: readonly AddressSet[], words: 1 | 4, memberships: Memberships): Stretches {
   const edges = collectEdges(sets, words);
   const order = sortEdges(edges);
   const starts = new Uint32Array((edges.count + 1) * words);
@@ -73,7 +73,7 @@ function mark(set: number): number {
 }
 
 /** Replaces memberships by classes and joins neighbours that became one. */
-export function toClasses(table: ClassTable, classOf: Uint32Array): ClassTable {
+export function toClasses(table: Stretches, classOf: Uint32Array): Stretches {
   const { words } = table;
   let kept = 0;
   const starts = new Uint32Array(table.starts.length);

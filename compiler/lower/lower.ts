@@ -8,6 +8,7 @@ import { lowerListeners } from "./limits.ts";
 import { orderRules } from "./order.ts";
 import { lowerPorts } from "./ports.ts";
 import type { PolicyTables } from "./tables.ts";
+import { withTrie } from "./trie.ts";
 
 /** Null where the classes and listeners make more cells than a module can hold. */
 export function lower(policy: CheckedPolicy): PolicyTables | null {
@@ -28,8 +29,8 @@ export function lower(policy: CheckedPolicy): PolicyTables | null {
     rules,
     ...lowerListeners(policy.exposes),
     ports: lowerPorts(policy.exposes),
-    v4: toClasses(v4, classOf),
-    v6: toClasses(v6, classOf),
+    v4: withTrie(toClasses(v4, classOf)),
+    v6: withTrie(toClasses(v6, classOf)),
     classCount,
     cells,
     residuals,

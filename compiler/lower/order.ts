@@ -5,7 +5,7 @@
 //   2. deny before allow
 //   3. the rule with fewer addresses first: the narrowest one is the most telling
 //   4. by the bounds of its addresses, then by its ports, both as numbers
-import type { AddressSet, CheckedPolicy, CheckedRule, PortRange } from "../check/policy.ts";
+import type { AddressSet, CheckedExpose, CheckedPolicy, CheckedRule, PortRange } from "../check/policy.ts";
 import type { OrderedRule } from "./tables.ts";
 
 interface Draft {
@@ -45,11 +45,19 @@ export function orderRules(policy: CheckedPolicy): readonly OrderedRule[] {
       listener: first.listener,
       from: first.rule.from,
       on: first.on,
+      holds: first.listener !== null ? new Set([first.listener]) : listenersOn(first.on, policy.exposes),
       names: [...new Set(names)].sort(),
       spans: same.map((d) => d.rule.span),
     });
   }
   return rules;
+}
+
+/** A top-level deny holds for a listener that has any of its ports. */
+function listenersOn(on: readonly PortRange[] | null, exposes: readonly CheckedExpose[]): ReadonlySet<number> | "all" {
+  if (on === null) return "all";
+  const meets = ({ ports }: CheckedExpose): boolean => on.some((o) => ports.some((p) => o.first <= p.last && p.first <= o.last));
+  return new Set(exposes.flatMap((expose, i) => (meets(expose) ? [i] : [])));
 }
 
 function compareDrafts(x: Draft, y: Draft): number {

@@ -11,16 +11,36 @@ export interface OrderedRule {
   readonly listener: number | null;
   readonly from: AddressSet;
   readonly on: readonly PortRange[] | null;
+  /** Listeners for which it holds. */
+  readonly holds: ReadonlySet<number> | "all";
   readonly names: readonly string[];
   readonly spans: readonly Span[];
 }
 
 /** Sorted interval starts of one family and the class of each interval. */
-export interface ClassTable {
+export interface Stretches {
   /** Words a key: 1 for IPv4, 4 for IPv6. */
   readonly words: 1 | 4;
   readonly starts: Uint32Array;
   readonly classes: Uint32Array;
+}
+
+/** The same as a trie on the first 32 bits of an address. */
+export interface Trie {
+  /** One value (VALUE_*) for each of the first 16 bits. */
+  readonly root: Uint32Array;
+  /** 256 values each; the upper pages first. */
+  readonly pages: readonly Uint32Array[];
+  readonly upperPages: number;
+  readonly buckets: readonly { readonly first: number; readonly count: number }[];
+  /** Three words a key. */
+  readonly keys: Uint32Array;
+  readonly classes: Uint32Array;
+}
+
+export interface ClassTable extends Stretches {
+  /** Null where a search over all stretches is good enough. */
+  readonly trie: Trie | null;
 }
 
 export interface ListenerRow {
@@ -66,4 +86,3 @@ export interface PolicyTables {
   readonly cells: Uint32Array;
   readonly residuals: readonly ResidualRow[];
 }
-

@@ -2,29 +2,22 @@
 // of a page. Runs of equal slots are stored once, equal lower pages too. What is still mixed
 // below 32 bits (IPv6 only) is a bucket of the low 96 bits.
 import { ROOT_SLOTS, VALUE_BUCKET, VALUE_CLASS, VALUE_PAGE, VALUE_SHIFT } from "../../runtime/abi/layout.ts";
-import type { ClassTable } from "./tables.ts";
+import type { ClassTable, Stretches, Trie } from "./tables.ts";
 
 /** Fewer stretches than this are searched: a root alone takes 256 KiB. */
 export const TRIE_FROM_STRETCHES = 8192;
 const PAGE_SLOTS = 256;
 
-export interface Trie {
-  readonly root: Uint32Array;
-  /** 256 values each; the upper pages first. */
-  readonly pages: readonly Uint32Array[];
-  readonly upperPages: number;
-  readonly buckets: readonly { readonly first: number; readonly count: number }[];
-  /** Three words a key. */
-  readonly keys: Uint32Array;
-  readonly classes: Uint32Array;
+export function withTrie(table: Stretches): ClassTable {
+  return { ...table, trie: table.classes.length < TRIE_FROM_STRETCHES ? null : buildTrie(table) };
 }
 
 /** VALUE_* and a number; both fit because numbers stay below 2^30 (the writer checks). */
-export function value(kind: number, number: number): number {
+function value(kind: number, number: number): number {
   return number * 2 ** VALUE_SHIFT + kind;
 }
 
-export function buildTrie(table: ClassTable): Trie {
+function buildTrie(table: Stretches): Trie {
   const { words, starts, classes } = table;
   const upper: Uint32Array[] = [];
   const lower: Uint32Array[] = [];
