@@ -1,7 +1,7 @@
 // Concrete tree -> abstract tree: what each statement says, in the order of the text, with the
 // place of every piece. Here everything of edition 1 that this release does not have gets its
 // one diagnostic, and the edition is judged; names and literals are left for check/.
-import type { Diagnostic } from "../diagnostic.ts";
+import { firstErrors, type Diagnostic } from "../diagnostic.ts";
 import type { Parsed } from "../syntax/cst.ts";
 import { judgeEdition } from "./edition.ts";
 import { buildExpose, buildLater } from "./expose.ts";
@@ -38,7 +38,11 @@ export function build(parsed: Parsed): Built {
     for (const kind of ["net", "ports"] as const) {
       const cstOfSet = node(statement, kind);
       const name = piece(r, cstOfSet, "Name");
-      if (cstOfSet === null || name === null) continue;
+      if (cstOfSet === null) continue;
+      if (name === null) {
+        all = true;
+        continue;
+      }
       const written = node(cstOfSet, "set");
       const span = spanOf(r, cstOfSet);
       const set = written === null ? { members: [], except: null, broken: true, span } : buildSet(r, written);
@@ -50,6 +54,7 @@ export function build(parsed: Parsed): Built {
     if (expose !== null) {
       const built = buildExpose(r, expose);
       if (built !== null) exposes.push(built);
+      if (built === null || isBroken(r, node(expose, "exposeHead") ?? expose)) all = true;
     }
     const deny = node(statement, "deny");
     if (deny !== null) denies.push(buildRule(r, deny, "deny", "top"));
@@ -61,6 +66,8 @@ export function build(parsed: Parsed): Built {
     const imported = node(statement, "import");
     const alias = piece(r, imported, "Name");
     if (alias !== null) imports.add(alias.text);
+    const laterName = piece(r, node(statement, "laterSet"), "Name");
+    if (laterName !== null) names.add(laterName.text);
     if (node(statement, "use") !== null) all = true;
     for (const [rule, word] of LATER) {
       const found = piece(r, node(statement, rule), word);
@@ -69,7 +76,8 @@ export function build(parsed: Parsed): Built {
     buildLater(r, statement);
   }
   const incomplete = parsed.diagnostics.length > 0 || r.diagnostics.length > 0;
-  return { ast: { file, nets, ports, exposes, denies, tests, incomplete, doubtful: { names, imports, all } }, diagnostics: r.diagnostics };
+  const diagnostics = firstErrors([...r.diagnostics].sort((a, b) => a.span.start - b.span.start));
+  return { ast: { file, nets, ports, exposes, denies, tests, incomplete, doubtful: { names, imports, all } }, diagnostics };
 }
 
 /** Statements that are refused whole, by the word that they begin with. */

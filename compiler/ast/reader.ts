@@ -70,7 +70,11 @@ export function spanOf(r: Reader, cst: Cst): Span {
 
 /** True if a syntax error lies in the node or directly behind it. */
 export function isBroken(r: Reader, cst: Cst): boolean {
-  return r.brokenAfter.has(spanOf(r, cst).end) || hasHole(cst);
+  if (r.brokenAfter.size > 0) {
+    const { start, end } = spanOf(r, cst);
+    for (const at of r.brokenAfter) if (at > start && at <= end) return true;
+  }
+  return hasHole(cst);
 }
 
 /** True if reading the node itself, or a part of it, was given up. */

@@ -2,8 +2,8 @@
 // else diagnostics and no policy. Pure but for the reader of list files. All independent
 // errors are told at once; what is unknown because of an error stays silent.
 import type { ExposeNode, PolicyNode, RuleNode } from "../ast/nodes.ts";
-import { MAX_ERRORS, MAX_EXPOSES, MAX_PORT_RANGES, MAX_RULES } from "../bounds.ts";
-import type { Diagnostic } from "../diagnostic.ts";
+import { MAX_EXPOSES, MAX_PORT_RANGES, MAX_RULES } from "../bounds.ts";
+import { firstErrors, type Diagnostic } from "../diagnostic.ts";
 import type { SourceReader } from "../source.ts";
 import { checkExpose, type Understood } from "./exposes.ts";
 import { declared } from "./names.ts";
@@ -74,10 +74,5 @@ function portsWithinBounds(exposes: readonly Understood[], report: Report): bool
 function bounded(diagnostics: readonly Diagnostic[], { file }: PolicyNode): Diagnostic[] {
   const files = [...new Set([file, ...diagnostics.map((d) => d.span.file)])];
   const sorted = [...diagnostics].sort((a, b) => files.indexOf(a.span.file) - files.indexOf(b.span.file) || a.span.start - b.span.start);
-  const next = sorted[MAX_ERRORS];
-  if (next === undefined) return sorted;
-  return [
-    ...sorted.slice(0, MAX_ERRORS),
-    { ...next, code: "ING606", message: "there are more errors, which are not shown", label: "the next is here", related: [], help: "mend the ones above first", fix: null },
-  ];
+  return firstErrors(sorted);
 }

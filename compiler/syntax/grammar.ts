@@ -119,9 +119,12 @@ class Grammar extends CstParser {
 
   members = this.RULE("members", () => {
     this.SUBRULE(this.member);
-    this.MANY(() => {
-      this.CONSUME(Comma);
-      this.SUBRULE2(this.member);
+    this.MANY({
+      GATE: () => !this.isHopeless(),
+      DEF: () => {
+        this.CONSUME(Comma);
+        this.SUBRULE2(this.member);
+      },
     });
   });
 
@@ -211,9 +214,12 @@ class Grammar extends CstParser {
     this.CONSUME(KW.cap);
     this.CONSUME(Integer);
     this.CONSUME(KW.connections);
-    this.MANY(() => {
-      this.CONSUME(Comma);
-      this.SUBRULE(this.capPart);
+    this.MANY({
+      GATE: () => !this.isHopeless(),
+      DEF: () => {
+        this.CONSUME(Comma);
+        this.SUBRULE(this.capPart);
+      },
     });
   });
 
@@ -259,12 +265,12 @@ class Grammar extends CstParser {
 
   allow = this.RULE("allow", () => {
     this.CONSUME(KW.allow);
-    this.MANY(() => this.SUBRULE(this.matcher));
+    this.MANY({ GATE: () => !this.isHopeless(), DEF: () => this.SUBRULE(this.matcher) });
   });
 
   deny = this.RULE("deny", () => {
     this.CONSUME(KW.deny);
-    this.MANY(() => this.SUBRULE(this.matcher));
+    this.MANY({ GATE: () => !this.isHopeless(), DEF: () => this.SUBRULE(this.matcher) });
   });
 
   matcher = this.RULE("matcher", () => {
@@ -307,12 +313,15 @@ class Grammar extends CstParser {
     this.CONSUME(Word);
     this.CONSUME(KW.to);
     this.SUBRULE(this.target);
-    this.MANY(() => this.SUBRULE(this.laterMatcher));
+    this.MANY({ GATE: () => !this.isHopeless(), DEF: () => this.SUBRULE(this.laterMatcher) });
     this.CONSUME(Arrow);
     this.SUBRULE(this.outcome);
-    this.MANY2(() => {
-      this.CONSUME(Comma);
-      this.SUBRULE2(this.outcome);
+    this.MANY2({
+      GATE: () => !this.isHopeless(),
+      DEF: () => {
+        this.CONSUME(Comma);
+        this.SUBRULE2(this.outcome);
+      },
     });
   });
 
@@ -451,7 +460,7 @@ class Grammar extends CstParser {
   private strayUntil(context: Context): boolean {
     const starts = STARTS[context];
     const atTop = context === "statement";
-    if (this.stray.length + this.errors.length > MAX_SYNTAX_ERRORS) return false;
+    if (this.isHopeless()) return false;
     if (starts.has(this.LA(1).tokenType)) return true;
     let depth = 0;
     for (let first = true; ; first = false) {
@@ -468,6 +477,10 @@ class Grammar extends CstParser {
       else if (type === RBrace && depth > 0) depth--;
       this.SKIP_TOKEN();
     }
+  }
+
+  private isHopeless(): boolean {
+    return this.stray.length + this.errors.length > MAX_SYNTAX_ERRORS;
   }
 
   private isMember(): boolean {

@@ -2,9 +2,9 @@
 // The tree is there whenever reading went on at all, with holes where the text was broken;
 // `brokenAfter` marks the holes, so that later phases don't complain about what is missing.
 import { EOF, type IRecognitionException, type IToken } from "chevrotain";
-import { MAX_ERRORS, MAX_NESTING, MAX_SOURCE_BYTES } from "../bounds.ts";
+import { MAX_NESTING, MAX_SOURCE_BYTES } from "../bounds.ts";
 import type { DiagnosticCode } from "../codes.ts";
-import type { Diagnostic } from "../diagnostic.ts";
+import { firstErrors, type Diagnostic } from "../diagnostic.ts";
 import { quote } from "../quote.ts";
 import type { SourceFile, Span } from "../source.ts";
 import type { Parsed } from "./cst.ts";
@@ -36,7 +36,7 @@ export function parse(file: SourceFile): Parsed {
     ...errors.flatMap((e) => ("previousToken" in e && isToken(e.previousToken) ? [endOf(e.previousToken)] : [])),
     ...stray.map((s) => endOf(s.previous)),
   ]);
-  const doubtful = new Set(stray.filter((s) => s.context === "statement").map((s) => s.next.image));
+  const doubtful = new Set(stray.filter((s) => s.context === "statement").flatMap((s) => [s.token.image, s.next.image]));
   return { file, cst, diagnostics: independent(file, tokens, found, unclosed), brokenAfter, doubtful };
 }
 
@@ -136,17 +136,13 @@ function independent(file: SourceFile, tokens: readonly IToken[], found: Diagnos
   for (const d of found.sort((a, b) => a.span.start - b.span.start)) {
     while (index < tokens.length && (tokens[index]?.startOffset ?? 0) < d.span.start) index++;
     const near = kept.length > 0 && index - lastIndex < (d.span.start <= lastLineEnd ? 10 : 2);
-    if ((near && !LEXICAL.has(d.code)) || (swallowed && (d.code === "ING107" || d.code === "ING108"))) continue;
-    if (kept.length >= MAX_ERRORS) {
-      kept.push({ ...d, code: "ING606", message: "there are more errors, which are not shown", label: "the next is here", related: [], help: "mend the ones above first", fix: null });
-      break;
-    }
-    kept.push(d);
     lastIndex = index;
+    if ((near && !LEXICAL.has(d.code)) || (swallowed && (d.code === "ING107" || d.code === "ING108"))) continue;
+    kept.push(d);
     const end = file.text.indexOf("\n", d.span.start);
     lastLineEnd = end < 0 ? file.text.length : end;
   }
-  return kept;
+  return firstErrors(kept);
 }
 
 function at(file: SourceFile, token: IToken | undefined, code: DiagnosticCode, message: string, help: string | null): Diagnostic {
