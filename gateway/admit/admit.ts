@@ -1,0 +1,181 @@
+// Admission: the one place that says whether a peer is served. It asks the compiled policy
+// about a batch, holds the gateway's own caps, and has every answer recorded before it takes
+// effect. Refusing is what happens unless all of that said yes.
+import { formatAddress, formatEndpoint, type Address } from "../../runtime/net/address.ts";
+import {
+  CODE_BAD_PEER, CODE_CAP_BACKEND, CODE_CAP_OVERALL, CODE_DRAINING, CODE_INTERNAL, CODE_NO_BACKEND,
+  CODE_NO_MODULE, CODE_NO_PEER,
+} from "../../runtime/abi/verdicts.ts";
+import type { CodeNumber } from "../../runtime/abi/names.ts";
+import type { Decision } from "../../runtime/host/decision.ts";
+import type { PolicyEngine } from "../../runtime/host/module.ts";
+import type { Recorder } from "../audit/recorder.ts";
+import type { GatewayClock } from "../clock.ts";
+import { bump, type Counters } from "../counters.ts";
+import { SOURCE_GONE, type ConnectionTable } from "../listen/connections.ts";
+import type { Admission, DecideBatch, End, Observer } from "../listen/listener.ts";
+import type { OpenPort, Ports } from "../listen/ports.ts";
+import { denial as deny } from "../../runtime/host/ask.ts";
+import type { TopDenied } from "./top_denied.ts";
+
+/** The policy in force; replaced as a whole at a commit. */
+export interface InForce {
+  engine: PolicyEngine | null;
+  /** 0 before the first policy. */
+  generation: number;
+}
+
+export interface AdmitSetup {
+  readonly inForce: InForce;
+  readonly ports: Ports;
+  readonly recorder: Recorder;
+  readonly counters: Counters;
+  readonly topDenied: TopDenied;
+  readonly clock: GatewayClock;
+  readonly caps: { readonly connections: number; readonly backend_connecting: number };
+  /** The forwarder's, which is made after admission. */
+  readonly table: () => ConnectionTable;
+}
+
+export interface Admitter {
+  readonly decide: DecideBatch;
+  readonly observer: Observer;
+  /** Refuses every peer from now on. */
+  drain(): void;
+}
+
+export function createAdmitter(setup: AdmitSetup): Admitter {
+  const { inForce, ports, recorder, counters, topDenied, clock, caps } = setup;
+  let admitted = 0;
+  let draining = false;
+
+  function ask(engine: PolicyEngine, open: OpenPort, sources: readonly Address[]): Decision[] {
+    const { info, backend } = open.serves;
+    const decisions: Decision[] = [];
+    engine.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });
+    let roomOverall = caps.connections - admitted;
+    let roomBackend = caps.backend_connecting - backend.load.underWay;
+    // Only as many are asked at once as could be admitted, so none is charged in vain.
+    while (decisions.length < sources.length) {
+      const room = Math.min(roomOverall, roomBackend);
+      if (room <= 0) break;
+      const part = sources.slice(decisions.length, decisions.length + room);
+      const answers = engine.admit(part.map((source) => ({ listener: info.id, source })));
+      for (let i = 0; i < part.length; i++) {
+        const answer = answers[i] ?? deny(CODE_INTERNAL);
+        if (answer.allowed) {
+          roomOverall--;
+          roomBackend--;
+        }
+        decisions.push(answer);
+      }
+    }
+    const full = roomOverall <= 0 ? CODE_CAP_OVERALL : CODE_CAP_BACKEND;
+    for (const source of sources.slice(decisions.length)) {
+      const answer = engine.accept(info.id, source);
+      decisions.push(answer.allowed ? deny(full) : answer);
+    }
+    return decisions;
+  }
+
+  /** A refusal that holds for everything on a socket just now. */
+  function closedFor(open: OpenPort | undefined): CodeNumber | null {
+    if (draining || open === undefined || open.closing) return CODE_DRAINING;
+    if (inForce.engine === null) return CODE_NO_MODULE;
+    return ports.isOwn(open.serves.backend.address) ? CODE_NO_BACKEND : null;
+  }
+
+  function verdicts(open: OpenPort | undefined, rows: readonly number[], table: ConnectionTable): Decision[] {
+    const code = closedFor(open);
+    const { engine } = inForce;
+    const askable: Address[] = [];
+    const found = rows.map((row): Decision | null => {
+      const source = table.sourceOf(row);
+      if (typeof source === "number") return deny(source === SOURCE_GONE ? CODE_NO_PEER : CODE_BAD_PEER);
+      if (code !== null) return deny(code);
+      askable.push(source);
+      return null;
+    });
+    if (engine === null || open === undefined || askable.length === 0) {
+      return found.map((decision) => decision ?? deny(CODE_INTERNAL));
+    }
+    const asked = ask(engine, open, askable);
+    let next = 0;
+    return found.map((decision) => decision ?? asked[next++] ?? deny(CODE_INTERNAL));
+  }
+
+  function decide(socket: number, rows: readonly number[]): readonly Admission[] {
+    const table = setup.table();
+    const open = ports.numbered(socket);
+    const { engine, generation } = inForce;
+    const info = open?.serves.info;
+    const backend = open?.serves.backend;
+    const wanted = verdicts(open, rows, table);
+    const final = recorder.record(rows.map((connection, i) => {
+      const source = table.sourceOf(connection);
+      return {
+        op: "accept" as const,
+        decision: wanted[i] ?? deny(CODE_INTERNAL),
+        generation,
+        connection,
+        listener: info?.name,
+        service: info?.service,
+        local: open?.local ?? "",
+        source: typeof source === "number" ? undefined : formatEndpoint(source, table.sourcePort[connection] ?? 0),
+        backend: wanted[i]?.allowed === true ? backend?.address.key : undefined,
+      };
+    }), engine?.info ?? null);
+    return final.map((decision, i) => {
+      const row = rows[i] ?? -1;
+      const source = table.sourceOf(row);
+      if (decision.allowed && info !== undefined && backend !== undefined) {
+        admitted++;
+        backend.load.underWay++;
+        table.listener[row] = info.id;
+        table.generation[row] = generation;
+        return { permit: decision, backend };
+      }
+      if (typeof source !== "number") {
+        topDenied.add(formatAddress(source));
+        // Charged, but its record was lost: the caps are given back.
+        if (wanted[i]?.allowed === true && info !== undefined) engine?.release(info.id, source);
+      }
+      return decision.allowed ? deny(CODE_INTERNAL) : decision;
+    });
+  }
+
+  return {
+    decide(socket, rows) {
+      try {
+        return decide(socket, rows);
+      } catch {
+        // INVARIANT: a failure inside is a refusal. It is counted as one whose record was lost.
+        counters.denied += rows.length;
+        counters.auditDropped += rows.length;
+        return rows.map(() => {
+          bump(counters.byCode, "internal");
+          return deny(CODE_INTERNAL);
+        });
+      }
+    },
+    observer: {
+      connected(_row, backend) {
+        backend.load.underWay--;
+      },
+      closed(row: number, end: End) {
+        const table = setup.table();
+        const listener = table.listener[row] ?? -1;
+        const source = table.sourceOf(row);
+        admitted--;
+        if (listener >= 0 && typeof source !== "number") inForce.engine?.release(listener, source);
+        bump(counters.ends, end);
+        if (end === "no_descriptor") counters.descriptorsExhausted++;
+        counters.bytesFromClients += table.bytesIn[row] ?? 0;
+        counters.bytesFromBackends += table.bytesOut[row] ?? 0;
+      },
+    },
+    drain() {
+      draining = true;
+    },
+  };
+}

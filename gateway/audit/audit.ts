@@ -1,0 +1,143 @@
+// The audit file: every decision is one line, written before the decision takes effect.
+//
+// A batch of lines is one write. When the disk takes only a part, the file is cut back to the
+// last whole line (a regular file) or the rest is written before anything else (a pipe), so
+// no line is ever torn in the middle of the file. Decisions = records + counted drops.
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import { failure, EXIT_REJECTED, type Failure } from "../exit.ts";
+import type { Counters } from "../counters.ts";
+
+/** The system calls, so that a test can have a full disk. */
+export interface AuditFile {
+  /** Returns how many bytes were taken; throws as fs.writeSync does. */
+  write(bytes: Buffer): number;
+  size(): number;
+  truncate(size: number): void;
+  /** Whether the file can be cut back. */
+  readonly regular: boolean;
+  close(): void;
+}
+
+export interface Audit {
+  /** Writes the lines as one batch; returns how many of them, from the first on, are recorded. */
+  write(lines: readonly string[]): number;
+  /** Opens the path again (after a rotation); keeps the open file when that fails. */
+  reopen(): string | null;
+  close(): void;
+}
+
+/** `path` is `-` for standard error. */
+export function openAuditFile(path: string): AuditFile {
+  const own = path !== "-";
+  const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const fd = own ? openSync(path, flags, 0o640) : 2;
+  return {
+    write: (bytes) => writeSync(fd, bytes),
+    size: () => fstatSync(fd).size,
+    truncate: (size) => ftruncateSync(fd, size),
+    // Standard error may be a file that others append to as well: it is never cut back.
+    regular: own && fstatSync(fd).isFile(),
+    close: () => {
+      if (own) closeSync(fd);
+    },
+  };
+}
+
+export function openAudit(path: string, counters: Counters, say: (sentence: string) => void): Audit | Failure {
+  try {
+    return createAudit(() => openAuditFile(path), counters, say);
+  } catch (error) {
+    return failure(EXIT_REJECTED, `audit.file = \`${path}\` can't be opened for appending (${cause(error)}): name a file that ingressd may write`);
+  }
+}
+
+/** Throws what `open` throws at the first opening. */
+export function createAudit(open: () => AuditFile, counters: Counters, say: (sentence: string) => void): Audit {
+  let file = open();
+  /** What a pipe has not yet taken of a line that it has begun. */
+  let rest: Buffer = Buffer.alloc(0);
+  let failing = false;
+
+  function put(bytes: Buffer): number {
+    let done = 0;
+    try {
+      while (done < bytes.length) {
+        const n = file.write(bytes.subarray(done));
+        if (n <= 0) break;
+        done += n;
+      }
+      if (done === bytes.length && failing) {
+        failing = false;
+        say(`the audit file takes records again; ${counters.auditDropped} were lost so far`);
+      }
+    } catch (error) {
+      if (!failing) say(`the audit file can't be written (${cause(error)}): records are lost until it can`);
+      failing = true;
+    }
+    return done;
+  }
+
+  return {
+    write(lines) {
+      if (lines.length === 0) return 0;
+      if (rest.length > 0) {
+        rest = rest.subarray(put(rest));
+        if (rest.length > 0) return dropped(lines.length, 0);
+      }
+      const bytes = Buffer.from(lines.join(""), "utf8");
+      const taken = put(bytes);
+      if (taken === bytes.length) return dropped(lines.length, lines.length);
+      // Whole lines among the bytes that were taken.
+      let whole = 0;
+      let end = 0;
+      for (const line of lines) {
+        const next = end + Buffer.byteLength(line);
+        if (next > taken) break;
+        end = next;
+        whole++;
+      }
+      if (taken > end) {
+        if (!cutBack(taken - end)) {
+          const next = end + Buffer.byteLength(lines[whole] ?? "");
+          // The line has begun and will be finished first, so it counts as recorded.
+          rest = bytes.subarray(taken, next);
+          whole++;
+        }
+      }
+      return dropped(lines.length, whole);
+    },
+    reopen() {
+      let next: AuditFile;
+      try {
+        next = open();
+      } catch (error) {
+        return `the audit file can't be opened again (${cause(error)}); the open one goes on`;
+      }
+      file.close();
+      file = next;
+      rest = Buffer.alloc(0);
+      return null;
+    },
+    close: () => file.close(),
+  };
+
+  function cutBack(bytes: number): boolean {
+    if (!file.regular) return false;
+    try {
+      file.truncate(file.size() - bytes);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  function dropped(all: number, recorded: number): number {
+    counters.auditRecords += recorded;
+    counters.auditDropped += all - recorded;
+    return recorded;
+  }
+}
+
+function cause(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

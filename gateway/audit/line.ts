@@ -1,0 +1,70 @@
+// One decision as one line of JSON. Bytes from outside can neither end the line nor reach a
+// terminal as control bytes, and no field is longer than FIELD_BYTES.
+import type { Decision } from "../../runtime/host/decision.ts";
+
+export const FIELD_BYTES = 256;
+
+export interface AuditFacts {
+  /** What was asked. */
+  readonly op: "accept" | "bind" | "register" | "recheck";
+  readonly decision: Decision;
+  /** Generation of the policy that decided; 0 before the first. */
+  readonly generation: number;
+  readonly wallMs: number;
+  /** Listener (expose) and service names of the policy. */
+  readonly listener?: string | undefined;
+  readonly service?: string | undefined;
+  /** Who asked for a bind or a register. */
+  readonly subject?: string | undefined;
+  /** Local address and port, `host:port`. */
+  readonly local: string;
+  /** The peer, `host:port`; absent where it is unknown. */
+  readonly source?: string | undefined;
+  readonly backend?: string | undefined;
+  /** The connection's number; numbers are used again after an end. */
+  readonly connection?: number | undefined;
+  /** Name and place of the rule that decides. */
+  readonly rule?: string | undefined;
+  readonly at?: string | undefined;
+  /** Free words for people, for example why a register was refused. */
+  readonly detail?: string | undefined;
+}
+
+export function auditLine(facts: AuditFacts): string {
+  const { decision } = facts;
+  return `${escapeControl(JSON.stringify({
+    time: new Date(facts.wallMs).toISOString(),
+    generation: facts.generation,
+    op: facts.op,
+    decision: decision.allowed ? "allow" : "deny",
+    reason: decision.allowed ? "none" : decision.reason,
+    code: decision.code,
+    ...(decision.rule >= 0 && { rule_id: decision.rule }),
+    rule: field(facts.rule),
+    at: field(facts.at),
+    listener: field(facts.listener),
+    service: field(facts.service),
+    subject: field(facts.subject),
+    local: field(facts.local),
+    source: field(facts.source),
+    backend: field(facts.backend),
+    connection: facts.connection,
+    detail: field(facts.detail),
+  }))}\n`;
+}
+
+/** At most FIELD_BYTES bytes of UTF-8, cut between characters. */
+export function field(text: string | undefined): string | undefined {
+  // A UTF-16 unit takes at most three bytes of UTF-8.
+  if (text === undefined || text.length * 3 <= FIELD_BYTES) return text;
+  const bytes = Buffer.from(text, "utf8");
+  if (bytes.length <= FIELD_BYTES) return text;
+  let end = FIELD_BYTES;
+  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
+  return bytes.toString("utf8", 0, end);
+}
+
+/** JSON.stringify leaves DEL, the C1 controls and the line separators as they are. */
+function escapeControl(json: string): string {
+  return json.replace(/[\u007f-\u009f\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}

@@ -1,0 +1,45 @@
+// Time for the whole gateway. This is the one file that reads the real clocks and arms real
+// timers; everything else is handed a GatewayClock, so a test moves time by hand.
+
+export interface GatewayClock {
+  /** Monotonic milliseconds since a fixed moment; whole, >= 0. */
+  monoMs(): number;
+  /** UTC milliseconds. INVARIANT: never less than an earlier answer of the same run. */
+  wallMs(): number;
+  /** Runs `tick` every `ms` until cancelled; does not keep the process alive. */
+  every(ms: number, tick: () => void): Cancel;
+  /** Runs `tick` once after `ms`; does not keep the process alive. */
+  after(ms: number, tick: () => void): Cancel;
+}
+
+export type Cancel = () => void;
+
+/**
+ * A wall clock that is set back would make an expired rule young again, so it is held at the
+ * latest moment that was seen and goes on from there when the clock has caught up.
+ */
+export function heldWall(read: () => number): () => number {
+  let latest = 0;
+  return () => {
+    const now = read();
+    if (now > latest) latest = now;
+    return latest;
+  };
+}
+
+export function systemClock(): GatewayClock {
+  return {
+    monoMs: () => Math.floor(performance.now()),
+    wallMs: heldWall(() => Date.now()),
+    every(ms, tick) {
+      const timer = setInterval(tick, ms);
+      timer.unref();
+      return () => clearInterval(timer);
+    },
+    after(ms, tick) {
+      const timer = setTimeout(tick, ms);
+      timer.unref();
+      return () => clearTimeout(timer);
+    },
+  };
+}

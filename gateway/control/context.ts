@@ -1,0 +1,57 @@
+// What the endpoints may reach of the gateway: types only; daemon.ts fills it in.
+import type { Address } from "../../runtime/net/address.ts";
+import type { InForce } from "../admit/admit.ts";
+import type { Backends } from "../admit/backends.ts";
+import type { TopDenied } from "../admit/top_denied.ts";
+import type { Recorder } from "../audit/recorder.ts";
+import type { GatewayClock } from "../clock.ts";
+import type { Config } from "../config.ts";
+import type { Counters } from "../counters.ts";
+import type { Caller } from "../intents/identity.ts";
+import type { Leases } from "../intents/leases.ts";
+import type { OwnershipSetup } from "../intents/ownership.ts";
+import type { Opener } from "../listen/open.ts";
+import type { Forwarder } from "../listen/listener.ts";
+import type { Markers } from "../markers.ts";
+import type { Ports } from "../listen/ports.ts";
+import type { Exchange } from "../reload/exchange.ts";
+import type { Reloader } from "../reload/reload.ts";
+import type { Turns } from "../turns.ts";
+import type { Answer } from "./rpc.ts";
+
+export interface Context {
+  readonly config: Config;
+  readonly allowedBackends: ReadonlySet<string>;
+  readonly inForce: InForce;
+  readonly ports: Ports;
+  readonly leases: Leases;
+  readonly backends: Backends;
+  readonly forwarder: Forwarder;
+  readonly recorder: Recorder;
+  readonly counters: Counters;
+  readonly topDenied: TopDenied;
+  readonly ownership: OwnershipSetup;
+  readonly exchange: Exchange;
+  readonly reloader: Reloader;
+  readonly clock: GatewayClock;
+  readonly turns: Turns;
+  readonly startedMs: number;
+  /** Paths of the gateway's own sockets; never a backend. */
+  readonly ownSockets: () => readonly string[];
+  /** Connections that may be open, after `nofile` was looked at. */
+  readonly connectionCap: number;
+  readonly draining: () => boolean;
+  readonly opener: Opener;
+  readonly markers: Markers;
+  readonly hostAddresses: () => readonly Address[];
+}
+
+/** One connection to a control or registration socket. */
+export interface Client {
+  readonly number: number;
+  readonly caller: Caller;
+  /** False once its connection has closed. */
+  readonly alive: () => boolean;
+}
+
+export type Endpoint = (context: Context, client: Client, params: unknown) => Promise<Answer>;

@@ -1,0 +1,70 @@
+// Opens the gateway's own sockets: the control socket, the shared registration socket and the
+// sockets of single services.
+import { failure, isFailure, EXIT_MISSING, type Failure } from "../exit.ts";
+import { identify, type Door } from "../intents/identity.ts";
+import type { ReadCredentials } from "../intents/peer_credentials.ts";
+import { endLease } from "../intents/unregister.ts";
+import type { Context } from "./context.ts";
+import { openDoor, type OpenDoor } from "./server.ts";
+import { clearStale, prepareDirectory } from "./socket_path.ts";
+
+export interface DoorsSetup {
+  readonly context: Context;
+  readonly controlPath: string;
+  readonly credentials: ReadCredentials | null;
+}
+
+export interface Doors {
+  readonly paths: readonly string[];
+  close(): void;
+}
+
+interface Wanted {
+  readonly path: string;
+  readonly door: Door;
+  readonly mode: number;
+  readonly gid: number | null;
+}
+
+export async function openDoors({ context, controlPath, credentials }: DoorsSetup): Promise<Doors | Failure> {
+  const { config, leases, clock } = context;
+  const { intents, services } = config;
+  const wanted: Wanted[] = [{ path: controlPath, door: { kind: "control" }, mode: 0o600, gid: null }];
+  if (intents.socket !== undefined) {
+    if (credentials === null) {
+      return failure(EXIT_MISSING, "intents.socket needs koffi, because only the peer's credentials tell services apart on it: npm install koffi, or give each service its own socket (services.NAME.socket)");
+    }
+    wanted.push({ path: intents.socket, door: { kind: "shared" }, mode: Number.parseInt(intents.mode, 8), gid: null });
+  }
+  for (const [service, entry] of Object.entries(services)) {
+    if (entry.socket === undefined) continue;
+    wanted.push({ path: entry.socket, door: { kind: "service", service }, mode: Number.parseInt(entry.mode, 8), gid: entry.gid ?? null });
+  }
+
+  const open: OpenDoor[] = [];
+  const close = (): void => {
+    for (const door of open) door.close();
+  };
+  let numbers = 0;
+  for (const { path, door, mode, gid } of wanted) {
+    const result = prepareDirectory(path, door.kind === "control" ? "private" : "public") ?? await clearStale(path) ?? await openDoor({
+      path, door, mode, gid,
+      maxClients: config.caps.control_connections,
+      idleMs: config.timers.control_idle_ms,
+      clock,
+      identify: (socket, at) => identify(socket, at, services, credentials),
+      run: (method, client, params) => method.run(context, client, params),
+      nextNumber: () => numbers++,
+      holdsLease: (client) => leases.ownedBy(client).length > 0,
+      gone: (client) => {
+        for (const lease of leases.ownedBy(client)) endLease(context, lease);
+      },
+    });
+    if (isFailure(result)) {
+      close();
+      return result;
+    }
+    open.push(result);
+  }
+  return { paths: open.map(({ path }) => path), close };
+}

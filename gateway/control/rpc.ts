@@ -1,0 +1,53 @@
+// JSON-RPC 2.0: what a request and an answer look like, and the error numbers in use.
+import { schemaCheck } from "../schema.ts";
+
+export const RPC_PARSE = -32700;
+export const RPC_INVALID_REQUEST = -32600;
+export const RPC_NO_METHOD = -32601;
+export const RPC_INVALID_PARAMS = -32602;
+export const RPC_INTERNAL = -32603;
+/** The policy, the caller's identity or a cap refuses it; `data` has `reason` and `code`. */
+export const RPC_DENIED = -32001;
+/** A reload was refused and the former policy stays; `data.generation`. */
+export const RPC_NOT_RELOADED = -32002;
+/** The port could not be opened. */
+export const RPC_PORT = -32003;
+
+export interface Request {
+  readonly jsonrpc: "2.0";
+  readonly id?: string | number | null;
+  readonly method: string;
+  readonly params?: unknown;
+}
+
+export type Answer =
+  | { readonly result: unknown }
+  | { readonly error: { readonly code: number; readonly message: string; readonly data?: unknown } };
+
+const check = schemaCheck("intents/request.schema.json");
+
+export function rpcError(code: number, message: string, data?: unknown): Answer {
+  return { error: { code, message, ...(data !== undefined && { data }) } };
+}
+
+/** A request, or the answer that a malformed one gets. */
+export function readRequest(frame: string): Request | Answer {
+  let value: unknown;
+  try {
+    value = JSON.parse(frame);
+  } catch {
+    return rpcError(RPC_PARSE, "the frame is not JSON");
+  }
+  const wrong = check(value);
+  if (wrong !== null) return rpcError(RPC_INVALID_REQUEST, `not a JSON-RPC 2.0 request: ${wrong}`);
+  return isRequest(value) ? value : rpcError(RPC_INVALID_REQUEST, "not a JSON-RPC 2.0 request");
+}
+
+export function isAnswer(x: Request | Answer): x is Answer {
+  return "result" in x || "error" in x;
+}
+
+/** The schema has spoken; this only tells the type checker so. */
+function isRequest(value: unknown): value is Request {
+  return typeof value === "object" && value !== null && "method" in value;
+}

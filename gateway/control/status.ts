@@ -1,0 +1,53 @@
+// `status`: what listens, which policy decides, what was counted, who is refused most.
+import type { Endpoint } from "./context.ts";
+
+const TOP_SOURCES = 10;
+
+export const status: Endpoint = async (context) => {
+  const { inForce, ports, leases, counters, forwarder, clock, topDenied } = context;
+  const { engine } = inForce;
+  let buffered = 0;
+  for (let row = 0; row < forwarder.table.rows; row++) buffered += forwarder.buffered(row);
+  return {
+    result: {
+      pid: process.pid,
+      uptime_ms: clock.monoMs() - context.startedMs,
+      draining: context.draining(),
+      policy: engine === null ? null : {
+        generation: inForce.generation,
+        sha256: engine.info.sha256,
+        tree_sha256: engine.info.treeSha256,
+        abi_version: engine.info.abiVersion,
+        memory_bytes: engine.info.memoryBytes,
+        max_steps: engine.info.maxSteps,
+        poisoned: engine.poisoned,
+        limiter: engine.limiterFill(),
+      },
+      listeners: (engine?.info.listeners ?? []).map((info) => ({
+        name: info.name,
+        service: info.service,
+        ports: info.ports,
+        at: `${info.origin.file}:${info.origin.line}`,
+        connections: engine?.connections(info.id) ?? 0,
+        cap_connections: info.capConnections,
+        open: ports.all().filter((open) => open.serves.info.name === info.name)
+          .map((open) => ({ local: open.local, backend: open.serves.backend.address.key, lease: open.serves.lease !== null })),
+      })),
+      connections: { live: forwarder.live, cap: context.connectionCap, buffered_bytes: buffered },
+      leases: leases.size,
+      decisions: {
+        allowed: counters.allowed,
+        denied: counters.denied,
+        by_reason: Object.fromEntries(counters.byReason),
+        by_code: Object.fromEntries(counters.byCode),
+      },
+      audit: { records: counters.auditRecords, dropped: counters.auditDropped },
+      ends: Object.fromEntries(counters.ends),
+      bytes: { from_clients: counters.bytesFromClients, from_backends: counters.bytesFromBackends },
+      descriptors_exhausted: counters.descriptorsExhausted,
+      deny_markers_suppressed: counters.denyMarkersSuppressed,
+      reloads: { done: counters.reloads, refused: counters.reloadsRefused },
+      top_denied: topDenied.first(TOP_SOURCES),
+    },
+  };
+};

@@ -1,0 +1,189 @@
+// ingressd as a value: startDaemon wires the rooms together and returns a handle. Nothing here
+// touches the process (signals, exit codes: main.ts), and time and output come in, so a test
+// runs the very same daemon.
+//
+//   listen/  sockets        admit/   who is served    forward/  bytes to the backend
+//   reload/  the policy     intents/ registrations    control/  orders    audit/  records
+import { randomBytes } from "node:crypto";
+import { createAdmitter, type InForce } from "./admit/admit.ts";
+import { Backends } from "./admit/backends.ts";
+import { TopDenied } from "./admit/top_denied.ts";
+import { openAudit } from "./audit/audit.ts";
+import { createRecorder } from "./audit/recorder.ts";
+import type { GatewayClock } from "./clock.ts";
+import { allowedBackends, type Config } from "./config.ts";
+import { newCounters, type Counters } from "./counters.ts";
+import type { Client, Context } from "./control/context.ts";
+import { openDoors } from "./control/doors.ts";
+import { status } from "./control/status.ts";
+import { connectionCap, openFileLimit, watchDescriptors } from "./descriptors.ts";
+import { EXIT_DELEGATE, EXIT_REJECTED, failure, isFailure, type Failure } from "./exit.ts";
+import { Leases } from "./intents/leases.ts";
+import { listeningSockets, oncePerTurn } from "./intents/ownership.ts";
+import { peerCredentials } from "./intents/peer_credentials.ts";
+import { endLease } from "./intents/unregister.ts";
+import { interfaceAddresses } from "./listen/addresses.ts";
+import { FREE } from "./listen/connections.ts";
+import type { Forwarder } from "./listen/listener.ts";
+import { nodeForwarder } from "./listen/node_forwarder.ts";
+import { createOpener } from "./listen/open.ts";
+import { Ports } from "./listen/ports.ts";
+import { createMarkers } from "./markers.ts";
+import { createExchange, isRefused, type Exchange, type Refused, type Report } from "./reload/exchange.ts";
+import { createReloader, reportSentence } from "./reload/reload.ts";
+import { watchFile } from "./reload/watch.ts";
+import { createTurns } from "./turns.ts";
+
+/** How often timers are looked at. */
+export const SWEEP_MS = 250;
+
+export interface DaemonSetup {
+  readonly policyPath: string;
+  readonly controlPath: string;
+  readonly config: Config;
+  readonly clock: GatewayClock;
+  /** Markers, one line each, without the newline. */
+  readonly print: (line: string) => void;
+  /** Sentences for people. */
+  readonly say: (sentence: string) => void;
+}
+
+export interface Daemon {
+  readonly controlPath: string;
+  readonly counters: Counters;
+  readonly forwarder: Forwarder;
+  readonly exchange: Exchange;
+  /** Answers when only the new policy decides, or why the former one stays. */
+  reload(): Promise<Report | Refused>;
+  /** SIGHUP: opens the audit file again and reloads. */
+  hangup(): Promise<void>;
+  status(): Promise<unknown>;
+  /** Stops accepting, lets connections end for at most timers.drain_ms, cuts the rest. */
+  stop(): Promise<void>;
+  /** Ends a drain that is under way. */
+  cut(): void;
+}
+
+export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure> {
+  const { config, clock, say } = setup;
+  const cap = connectionCap(config, openFileLimit(), say);
+  if (isFailure(cap)) return cap;
+  const counters = newCounters();
+  const audit = openAudit(config.audit.file, counters, say);
+  if (isFailure(audit)) return audit;
+  const descriptors = watchDescriptors(counters, say);
+
+  const inForce: InForce = { engine: null, generation: 0 };
+  const ports = new Ports();
+  const leases = new Leases();
+  const backends = new Backends();
+  const topDenied = new TopDenied();
+  const turns = createTurns();
+  const credentials = peerCredentials();
+  const markers = createMarkers(setup.print, counters);
+  const recorder = createRecorder({ audit, counters, markers, clock, onError: config.audit.on_error });
+  const admitter = createAdmitter({
+    inForce, ports, recorder, counters, topDenied, clock, table: () => forwarder.table,
+    caps: { connections: cap, backend_connecting: config.caps.backend_connecting },
+  });
+  const forwarder: Forwarder = nodeForwarder({ clock, observer: admitter.observer, timers: config.timers });
+  const opener = createOpener({ ports, forwarder, decide: admitter.decide, recorder, maxPorts: config.caps.ports });
+  const exchange = createExchange({
+    inForce, ports, leases, backends, forwarder, opener, recorder, markers, clock, seed: randomBytes(16),
+    hostAddresses: interfaceAddresses, maxPorts: config.caps.ports, onReload: config.on_reload, say,
+  });
+  const reloader = createReloader({
+    path: setup.policyPath, maxBytes: config.policy.max_bytes, checkMs: config.timers.policy_check_ms,
+    exchange, inForce, counters, turns, say,
+  });
+  let draining = false;
+  let doors: { readonly paths: readonly string[]; close(): void } | null = null;
+  const context: Context = {
+    config, allowedBackends: allowedBackends(config), inForce, ports, leases, backends, forwarder, recorder, counters,
+    topDenied, ownership: { credentials, listening: oncePerTurn(listeningSockets) }, exchange, reloader, clock, turns,
+    startedMs: clock.monoMs(), ownSockets: () => doors?.paths ?? [], connectionCap: cap, draining: () => draining,
+    opener, markers, hostAddresses: interfaceAddresses,
+  };
+
+  function closeAll(): void {
+    for (const cancel of timers.splice(0)) cancel();
+    for (const open of ports.all()) ports.close(open);
+    doors?.close();
+    descriptors.close();
+  }
+  const timers: (() => void)[] = [];
+  const abandon = (why: Failure): Failure => {
+    closeAll();
+    audit.close();
+    return why;
+  };
+
+  const opened = await openDoors({ context, controlPath: setup.controlPath, credentials });
+  if (isFailure(opened)) return abandon(opened);
+  doors = opened;
+  const first = await reloader.reload();
+  if (isRefused(first)) return abandon(failure(first.cause === "port" ? EXIT_DELEGATE : EXIT_REJECTED, first.message));
+  say(reportSentence(first));
+
+  timers.push(clock.every(SWEEP_MS, () => {
+    const now = clock.monoMs();
+    forwarder.sweep(now);
+    for (const lease of leases.expired(now)) endLease(context, lease);
+    descriptors.check();
+  }));
+  timers.push(clock.every(config.timers.interface_poll_ms, () => {
+    void turns(() => exchange.reconcile()).catch((error: unknown) => say(`the ports could not be looked at: ${String(error)}`));
+  }));
+  if (config.policy.watch) {
+    const watching = watchFile(setup.policyPath, clock, () => {
+      void reloader.changed().catch((error: unknown) => say(`the reload failed: ${String(error)}`));
+    });
+    if (typeof watching === "string") say(`the policy's directory can't be watched (${watching}): reload with SIGHUP or ingressd reload`);
+    else timers.push(watching);
+  }
+  markers.ready();
+
+  function cut(): void {
+    const { table } = forwarder;
+    for (let row = 0; row < table.rows; row++) if (table.state[row] !== FREE) forwarder.cut(row, "cut");
+  }
+
+  return {
+    controlPath: setup.controlPath,
+    counters,
+    forwarder,
+    exchange,
+    reload: () => reloader.reload(),
+    async hangup() {
+      const kept = audit.reopen();
+      if (kept !== null) say(kept);
+      const result = await reloader.reload();
+      say(isRefused(result) ? `reload refused, generation ${inForce.generation} stays in force: ${result.message}` : reportSentence(result));
+    },
+    async status() {
+      const answer = await status(context, operator, {});
+      return "result" in answer ? answer.result : answer.error;
+    },
+    async stop() {
+      draining = true;
+      admitter.drain();
+      for (const lease of leases.all()) endLease(context, lease);
+      for (const open of ports.all()) ports.close(open);
+      timers.push(clock.after(config.timers.drain_ms, cut));
+      await turns(async () => undefined);
+      // What a reload under way may have opened.
+      for (const open of ports.all()) ports.close(open);
+      await forwarder.drained();
+      closeAll();
+      audit.close();
+    },
+    cut,
+  };
+}
+
+/** Who asks when the daemon asks itself. */
+const operator: Client = {
+  number: -1,
+  caller: { operator: true, service: null, noServiceBecause: "", uid: null },
+  alive: () => true,
+};

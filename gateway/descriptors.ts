@@ -1,0 +1,86 @@
+// File descriptors: how many the process may have, what that leaves for connections, and
+// noticing (Node does not) when there are none left.
+import { closeSync, openSync, readFileSync } from "node:fs";
+import type { Config } from "./config.ts";
+import type { Counters } from "./counters.ts";
+import { failure, EXIT_UNSUPPORTED, type Failure } from "./exit.ts";
+
+/** For the runtime itself, files that are read, and peers that wait to be refused. */
+export const RESERVED_DESCRIPTORS = 256;
+/** Fewer connections than this are not worth a start. */
+const LEAST_CONNECTIONS = 16;
+
+/** The soft limit on open files; null where the kernel does not say. */
+export function openFileLimit(): number | null {
+  try {
+    const line = readFileSync("/proc/self/limits", "latin1").split("\n").find((l) => l.startsWith("Max open files"));
+    const soft = line?.split(/\s+/)[3];
+    return soft === undefined ? null : soft === "unlimited" ? Number.POSITIVE_INFINITY : Number(soft);
+  } catch {
+    return null;
+  }
+}
+
+/** How many connections may be open: as configured, or fewer with a sentence. */
+export function connectionCap(
+  config: Config, limit: number | null, say: (sentence: string) => void,
+): number | Failure {
+  const { connections, ports, control_connections } = config.caps;
+  if (limit === null) return connections;
+  // Each connection has two descriptors. Ports that are not open do not need theirs.
+  const sockets = Math.min(ports, Math.floor(limit / 8)) + Math.min(control_connections, Math.floor(limit / 16));
+  const room = Math.floor((limit - sockets - Math.min(RESERVED_DESCRIPTORS, Math.floor(limit / 4))) / 2);
+  if (room >= connections) return connections;
+  if (room < LEAST_CONNECTIONS) {
+    return failure(EXIT_UNSUPPORTED, `nofile = ${limit} leaves no room for connections: raise it (ulimit -n, systemd: LimitNOFILE=) to at least ${2 * connections + ports + control_connections + RESERVED_DESCRIPTORS}`);
+  }
+  say(`caps.connections = ${connections} is lowered to ${room}, because nofile = ${limit}: raise it (ulimit -n, systemd: LimitNOFILE=) to at least ${2 * connections + ports + control_connections + RESERVED_DESCRIPTORS}`);
+  return room;
+}
+
+export interface DescriptorWatch {
+  /** Called on a tick. */
+  check(): void;
+  close(): void;
+}
+
+/**
+ * Holds one descriptor from the start. On each tick a second one is tried: when there is none,
+ * the moment is counted and said once, and the spare is given up, so that an operator can
+ * still reach the control socket; it is taken back afterwards.
+ */
+export function watchDescriptors(counters: Counters, say: (sentence: string) => void): DescriptorWatch {
+  let spare = tryOpen();
+  let exhausted = false;
+  return {
+    check() {
+      const probe = tryOpen();
+      if (probe >= 0) {
+        if (spare < 0) spare = probe;
+        else closeSync(probe);
+        if (exhausted) say("file descriptors are free again");
+        exhausted = false;
+        return;
+      }
+      counters.descriptorsExhausted++;
+      if (!exhausted) say("no file descriptor is left: new connections are dropped until one is free; raise nofile or lower caps.connections");
+      exhausted = true;
+      if (spare >= 0) {
+        closeSync(spare);
+        spare = -1;
+      }
+    },
+    close() {
+      if (spare >= 0) closeSync(spare);
+      spare = -1;
+    },
+  };
+}
+
+function tryOpen(): number {
+  try {
+    return openSync("/dev/null", "r");
+  } catch {
+    return -1;
+  }
+}

@@ -1,0 +1,47 @@
+// Who speaks on a connection to a control or registration socket. The transport says it (the
+// kernel's credentials of the peer, or a socket that only one service may open), never a
+// field of a message.
+import type { Socket } from "node:net";
+import type { Config } from "../config.ts";
+import type { ReadCredentials } from "./peer_credentials.ts";
+
+/** What a socket path tells about those who can open it. */
+export type Door =
+  /** 0600 in a 0700 directory: the gateway's own user. */
+  | { readonly kind: "control" }
+  /** Open to many; only credentials tell them apart. */
+  | { readonly kind: "shared" }
+  | { readonly kind: "service"; readonly service: string };
+
+export interface Caller {
+  /** May use the operator's methods. */
+  readonly operator: boolean;
+  /** The service that it is proven to be, or why none. */
+  readonly service: string | null;
+  readonly noServiceBecause: string;
+  /** The service's uid where one is known; its backends are held against it. */
+  readonly uid: number | null;
+}
+
+export function identify(
+  socket: Socket, door: Door, services: Config["services"], credentials: ReadCredentials | null,
+): Caller {
+  const operator = door.kind === "control";
+  const nobody = (because: string): Caller => ({ operator, service: null, noServiceBecause: because, uid: null });
+  const peer = credentials?.(socket) ?? null;
+  if (door.kind === "service") {
+    const entry = services[door.service];
+    // Where both are known the kernel's word must agree with the path.
+    if (entry?.uid !== undefined && credentials !== null && peer?.uid !== entry.uid) {
+      return nobody(`the peer runs as uid ${peer?.uid ?? "unknown"}, and \`services.${door.service}.uid\` is ${entry.uid}`);
+    }
+    return { operator, service: door.service, noServiceBecause: "", uid: entry?.uid ?? null };
+  }
+  if (credentials === null) {
+    return nobody("koffi is not installed, so peers can't be told apart here: give the service a socket of its own (services.NAME.socket)");
+  }
+  if (peer === null) return nobody("the kernel does not say who the peer is");
+  const found = Object.entries(services).find(([, entry]) => entry.uid === peer.uid);
+  if (found === undefined) return nobody(`uid ${peer.uid} is no service of the configuration: add [services.NAME] with uid = ${peer.uid}`);
+  return { operator, service: found[0], noServiceBecause: "", uid: peer.uid };
+}

@@ -1,0 +1,54 @@
+// Leases: what services have registered. A lease opens one port of one listener and ends with
+// its owner's connection, at its time limit, or when a new policy no longer grants it.
+import type { Address } from "../../runtime/net/address.ts";
+import type { Backend } from "../admit/backends.ts";
+
+export interface Lease {
+  readonly id: string;
+  /** Proven by the transport; equals the listener's service. */
+  readonly service: string;
+  /** Number of the control connection that registered it. */
+  readonly owner: number;
+  readonly port: number;
+  /** A local address that was asked for; null: all of the listener's. */
+  readonly bind: Address | null;
+  readonly backend: Backend;
+  /** Monotonic milliseconds; null: as long as the owner's connection lives. */
+  expiresMs: number | null;
+}
+
+export class Leases {
+  readonly #leases = new Map<string, Lease>();
+
+  get size(): number {
+    return this.#leases.size;
+  }
+
+  add(lease: Lease): void {
+    this.#leases.set(lease.id, lease);
+  }
+
+  get(id: string): Lease | undefined {
+    return this.#leases.get(id);
+  }
+
+  delete(id: string): void {
+    this.#leases.delete(id);
+  }
+
+  all(): readonly Lease[] {
+    return [...this.#leases.values()];
+  }
+
+  of(service: string): readonly Lease[] {
+    return this.all().filter((lease) => lease.service === service);
+  }
+
+  ownedBy(owner: number): readonly Lease[] {
+    return this.all().filter((lease) => lease.owner === owner);
+  }
+
+  expired(monoMs: number): readonly Lease[] {
+    return this.all().filter((lease) => lease.expiresMs !== null && lease.expiresMs <= monoMs);
+  }
+}

@@ -1,0 +1,142 @@
+// `register`: a service asks for a port. Refused unless the transport proves the service, the
+// policy exposes that port for it without a static backend, and the backend is its own. The
+// answer is recorded before anything listens.
+import { randomBytes } from "node:crypto";
+import { parseAddress, type Address } from "../../runtime/net/address.ts";
+import type { CodeNumber } from "../../runtime/abi/names.ts";
+import { CODE_CAP_PORTS, CODE_NO_BACKEND, CODE_NO_MODULE, CODE_NOT_EXPOSED, CODE_DRAINING, CODE_NOT_GATEWAY } from "../../runtime/abi/verdicts.ts";
+import { denial } from "../../runtime/host/ask.ts";
+import type { PolicyEngine } from "../../runtime/host/module.ts";
+import type { Client, Context, Endpoint } from "../control/context.ts";
+import { rpcError, RPC_DENIED, RPC_INVALID_PARAMS, RPC_PORT, type Answer } from "../control/rpc.ts";
+import { canonicalBackend, type BackendAddress } from "../forward/backend.ts";
+import { isNotOpened } from "../listen/open.ts";
+import type { Exposure } from "../listen/ports.ts";
+import { overlaps } from "../listen/ports.ts";
+import { granting, leasedExposures } from "../reload/exposures.ts";
+import type { Lease } from "./leases.ts";
+import { belongsTo, claimable } from "./ownership.ts";
+import { endLease } from "./unregister.ts";
+
+/** As schemas/intents/register.schema.json has checked it. */
+interface ExposeIntent {
+  readonly service: string;
+  readonly port: number;
+  readonly bind?: string;
+  readonly backend: string;
+  readonly ttl_ms?: number;
+}
+
+interface Refusal {
+  readonly code: CodeNumber;
+  readonly message: string;
+}
+
+interface Granted {
+  readonly engine: PolicyEngine;
+  readonly lease: Lease;
+  readonly exposures: readonly Exposure[];
+}
+
+export const register: Endpoint = async (context, client, params) => {
+  if (!isIntent(params)) return rpcError(RPC_INVALID_PARAMS, "not an ExposeIntent");
+  return context.turns(async () => {
+    const bind = params.bind === undefined ? null : parseAddress(params.bind);
+    if (params.bind !== undefined && bind === null) {
+      return rpcError(RPC_INVALID_PARAMS, `\`bind\` = "${params.bind}" must be a literal address`);
+    }
+    const backend = canonicalBackend(params.backend);
+    if (typeof backend === "string") return rpcError(RPC_INVALID_PARAMS, `\`backend\` = "${params.backend}": ${backend}`);
+    const granted = grant(context, client, params, bind, backend);
+    return "code" in granted ? refuse(context, client, params, granted) : openLease(context, client, granted);
+  });
+};
+
+function grant(
+  context: Context, { number, caller }: Client, intent: ExposeIntent, bind: Address | null, backend: BackendAddress,
+): Granted | Refusal {
+  const { inForce: { engine }, leases, config, ports, clock } = context;
+  const no = (code: CodeNumber, message: string): Refusal => ({ code, message });
+  if (context.draining()) return no(CODE_DRAINING, "the gateway is shutting down");
+  if (engine === null) return no(CODE_NO_MODULE, "no policy is in force");
+  if (caller.service === null) return no(CODE_NOT_GATEWAY, caller.noServiceBecause);
+  if (caller.service !== intent.service) {
+    return no(CODE_NOT_GATEWAY, `this connection belongs to \`${caller.service}\`, which can't register \`${intent.service}\``);
+  }
+  const info = granting(engine, caller.service, intent.port, bind);
+  if (info === null) return no(CODE_NOT_EXPOSED, `the policy exposes no tcp port ${intent.port} there for \`${caller.service}\``);
+  if (info.backend !== null) {
+    return no(CODE_NOT_EXPOSED, `\`${info.name}\` is a static exposure: the policy names its backend and it is open without a registration`);
+  }
+  const unusable = backendProblem(context, caller.uid, backend);
+  if (unusable !== null) return no(CODE_NO_BACKEND, unusable);
+  if (leases.size >= config.caps.intents) return no(CODE_CAP_PORTS, `all ${config.caps.intents} leases are in use (caps.intents)`);
+  if (leases.of(caller.service).length >= config.caps.intents_per_service) {
+    return no(CODE_CAP_PORTS, `\`${caller.service}\` holds ${config.caps.intents_per_service} leases already (caps.intents_per_service)`);
+  }
+  const verify = context.allowedBackends.has(backend.key) || caller.uid === null ? null : belongsTo(caller.uid, context.ownership);
+  const lease: Lease = {
+    id: randomBytes(16).toString("hex"), service: caller.service, owner: number, port: intent.port, bind,
+    backend: context.backends.at(backend, verify),
+    expiresMs: intent.ttl_ms === undefined ? null : clock.monoMs() + intent.ttl_ms,
+  };
+  const exposures = leasedExposures(engine, lease, context.hostAddresses());
+  if (exposures.length === 0) return no(CODE_NOT_EXPOSED, `no address of this host is within the \`bind\` of \`${info.name}\``);
+  const taken = exposures.find(({ local }) => ports.at(local) !== undefined);
+  if (taken !== undefined) return no(CODE_NOT_EXPOSED, `${taken.local} is already open under another lease`);
+  if (backend.kind === "tcp" && exposures.some((e) => overlaps(e, backend))) {
+    return no(CODE_NO_BACKEND, `${backend.key} would be the gateway's own port`);
+  }
+  return { engine, lease, exposures };
+}
+
+function backendProblem(context: Context, uid: number | null, backend: BackendAddress): string | null {
+  if (context.ports.isOwn(backend)) return `${backend.key} is one of the gateway's own ports`;
+  if (backend.kind === "unix" && context.ownSockets().includes(backend.path)) return `${backend.key} is one of the gateway's own sockets`;
+  if (context.allowedBackends.has(backend.key)) return null;
+  const because = claimable(backend, uid, context.ownership);
+  return because === null ? null : `the backend ${backend.key} is not this service's: ${because}; an operator can list it in allowed_backends`;
+}
+
+function refuse(context: Context, { caller }: Client, intent: ExposeIntent, { code, message }: Refusal): Answer {
+  const decision = denial(code);
+  context.recorder.record([{
+    op: "register", decision, generation: context.inForce.generation, subject: caller.service ?? "unknown",
+    service: intent.service, local: `${intent.bind ?? "*"}:${intent.port}`, backend: intent.backend, detail: message,
+  }], null);
+  return rpcError(RPC_DENIED, message, { reason: decision.reason, code: decision.code });
+}
+
+async function openLease(context: Context, client: Client, { engine, lease, exposures }: Granted): Promise<Answer> {
+  const { leases, ports, opener, inForce, markers } = context;
+  const before = ports.hasPort(lease.port);
+  leases.add(lease);
+  const opened: string[] = [];
+  for (const exposure of exposures) {
+    const result = await opener.open(exposure, engine, inForce.generation, false);
+    // The owner may have gone, or the lease have ended, while the socket was opened.
+    const over = !client.alive() || leases.get(lease.id) === undefined;
+    if (!isNotOpened(result)) opened.push(result.local);
+    if (over || (isNotOpened(result) && !result.absent)) {
+      endLease(context, lease);
+      return rpcError(RPC_PORT, isNotOpened(result) ? result.message : "the lease ended before its port was open");
+    }
+  }
+  if (opened.length === 0) {
+    endLease(context, lease);
+    return rpcError(RPC_PORT, `no address of port ${lease.port} could be opened`);
+  }
+  if (!before) markers.portOpen(lease.port);
+  return {
+    result: {
+      lease: lease.id,
+      open: opened,
+      expires_in_ms: lease.expiresMs === null ? null : lease.expiresMs - context.clock.monoMs(),
+    },
+  };
+}
+
+/** The schema has spoken; this only tells the type checker so. */
+function isIntent(value: unknown): value is ExposeIntent {
+  return typeof value === "object" && value !== null && "service" in value && "port" in value && "backend" in value;
+}

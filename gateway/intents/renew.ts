@@ -1,0 +1,11 @@
+// `renew`: a lease of the caller ends `ttl_ms` from now, and no longer with its former end.
+import type { Endpoint } from "../control/context.ts";
+import { noSuchLease, ownLease } from "./unregister.ts";
+
+export const renew: Endpoint = async (context, { caller }, params) => {
+  const lease = ownLease(context, caller.service, params);
+  if (lease === null || typeof params !== "object" || params === null) return noSuchLease();
+  if (!("ttl_ms" in params) || typeof params.ttl_ms !== "number") return noSuchLease();
+  lease.expiresMs = context.clock.monoMs() + params.ttl_ms;
+  return { result: { lease: lease.id, expires_in_ms: params.ttl_ms } };
+};

@@ -1,0 +1,93 @@
+// Connections are numbers; what is known of each stands in typed arrays, so that a native
+// path needs no object per connection. A number is used again after its connection ended.
+import type { Address } from "../../runtime/net/address.ts";
+
+export const FREE = 0;
+/** Accepted, not yet decided; no byte of it was read. */
+export const WAITING = 1;
+/** Admitted; its backend has not yet accepted. */
+export const CONNECTING = 2;
+/** Bytes go both ways. */
+export const OPEN = 3;
+/** Told to close; counted until both sides are gone. */
+export const CLOSING = 4;
+
+/** Instead of an address: the peer had gone before it could be asked about. */
+export const SOURCE_GONE = 0;
+/** Instead of an address: text that is no address that a policy can decide. */
+export const SOURCE_ODD = 2;
+const SOURCE_KNOWN = 1;
+
+const FIRST_ROWS = 1024;
+
+export class ConnectionTable {
+  state = new Uint8Array(FIRST_ROWS);
+  /** Listener number in the policy in force; -1 when that policy has none any more. */
+  listener = new Int32Array(FIRST_ROWS).fill(-1);
+  /** Number of the listening socket; see listener.ts. */
+  socket = new Uint32Array(FIRST_ROWS);
+  /** Generation of the policy that admitted, or last rechecked, it. */
+  generation = new Uint32Array(FIRST_ROWS);
+  /** Four words a row; they mean something where `known` is SOURCE_KNOWN. */
+  source = new Uint32Array(4 * FIRST_ROWS);
+  known = new Uint8Array(FIRST_ROWS);
+  sourcePort = new Uint16Array(FIRST_ROWS);
+  openedMs = new Float64Array(FIRST_ROWS);
+  activeMs = new Float64Array(FIRST_ROWS);
+  /** Read from the client, and from the backend. */
+  bytesIn = new Float64Array(FIRST_ROWS);
+  bytesOut = new Float64Array(FIRST_ROWS);
+  /** No row at or above this one was ever used. */
+  rows = 0;
+
+  readonly #free: number[] = [];
+
+  take(): number {
+    const row = this.#free.pop() ?? this.rows;
+    if (row === this.state.length) this.#grow();
+    if (row >= this.rows) this.rows = row + 1;
+    this.listener[row] = -1;
+    this.bytesIn[row] = 0;
+    this.bytesOut[row] = 0;
+    return row;
+  }
+
+  give(row: number): void {
+    this.state[row] = FREE;
+    this.#free.push(row);
+  }
+
+  setSource(row: number, source: Address | typeof SOURCE_GONE | typeof SOURCE_ODD, port: number): void {
+    this.sourcePort[row] = port;
+    this.known[row] = typeof source === "number" ? source : SOURCE_KNOWN;
+    if (typeof source !== "number") this.source.set(source, 4 * row);
+  }
+
+  /** The peer's address, or why there is none. */
+  sourceOf(row: number): Address | typeof SOURCE_GONE | typeof SOURCE_ODD {
+    const known = this.known[row];
+    if (known !== SOURCE_KNOWN) return known === SOURCE_ODD ? SOURCE_ODD : SOURCE_GONE;
+    const at = 4 * row;
+    const s = this.source;
+    return [s[at] ?? 0, s[at + 1] ?? 0, s[at + 2] ?? 0, s[at + 3] ?? 0];
+  }
+
+  #grow(): void {
+    const rows = this.state.length * 2;
+    const wider = <A extends { set(from: A): void }>(to: A, from: A): A => {
+      to.set(from);
+      return to;
+    };
+    this.state = wider(new Uint8Array(rows), this.state);
+    this.listener = wider(new Int32Array(rows), this.listener);
+    this.socket = wider(new Uint32Array(rows), this.socket);
+    this.generation = wider(new Uint32Array(rows), this.generation);
+    this.source = wider(new Uint32Array(4 * rows), this.source);
+    this.known = wider(new Uint8Array(rows), this.known);
+    this.sourcePort = wider(new Uint16Array(rows), this.sourcePort);
+    this.openedMs = wider(new Float64Array(rows), this.openedMs);
+    this.activeMs = wider(new Float64Array(rows), this.activeMs);
+    this.bytesIn = wider(new Float64Array(rows), this.bytesIn);
+    this.bytesOut = wider(new Float64Array(rows), this.bytesOut);
+  }
+}

@@ -1,0 +1,79 @@
+// The forwarding interface. It is a listener, not a socket: open a local address with a
+// function that decides a batch of new peers in one call, and with an observer of what
+// becomes of the admitted ones. How bytes move is behind it; node_forwarder.ts is the default.
+import type { Denial, Permit } from "../../runtime/host/decision.ts";
+import type { Backend } from "../admit/backends.ts";
+import type { ConnectionTable } from "./connections.ts";
+
+/** Why an admitted connection ended. */
+export type End =
+  | "done" | "client_reset" | "backend_reset"
+  | "backend_refused" | "backend_timeout" | "backend_not_owned" | "no_descriptor"
+  | "idle" | "lifetime" | "rechecked" | "withdrawn" | "cut";
+
+/** Leave to forward, with the place to forward to. */
+export interface Grant {
+  readonly permit: Permit;
+  readonly backend: Backend;
+}
+
+export type Admission = Grant | Denial;
+
+export function isGrant(admission: Admission): admission is Grant {
+  return "permit" in admission;
+}
+
+/**
+ * Decides peers that wait on one listening socket. `connections` are rows of the table, whose
+ * source is filled in. The answers are in the same order. Must not throw.
+ */
+export type DecideBatch = (socket: number, connections: readonly number[]) => readonly Admission[];
+
+export interface Observer {
+  /** The backend accepted, or never will: it is no longer under way. */
+  connected(connection: number, backend: Backend): void;
+  /** An admitted connection is gone; its row still holds its state and its counts. */
+  closed(connection: number, end: End): void;
+}
+
+export interface Local {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A system error's code (`EADDRINUSE`, …). */
+export interface ListenFailure {
+  readonly code: string;
+}
+
+export interface ListeningSocket {
+  /** Number that the table's `socket` column and `decide` use; unique in a run. */
+  readonly number: number;
+  /** Lets held peers be decided; those that come later are decided at once. */
+  release(): void;
+  /** Stops listening; peers that still wait are decided with what `decide` then says. */
+  close(): void;
+}
+
+export interface Forwarder {
+  readonly table: ConnectionTable;
+  /** Admitted connections that have not ended. */
+  readonly live: number;
+  /**
+   * Listens. With `held`, peers are accepted but not decided until `release`; a bounded
+   * number waits, later ones are refused.
+   */
+  open(local: Local, decide: DecideBatch, held: boolean): Promise<ListeningSocket | ListenFailure>;
+  /** Ends one admitted connection at once, on both sides. */
+  cut(connection: number, end: End): void;
+  /** Ends connections whose timers ran out; called on a tick. */
+  sweep(monoMs: number): void;
+  /** Resolves when no admitted connection is left. */
+  drained(): Promise<void>;
+  /** Bytes held in user space for one connection, both directions. */
+  buffered(connection: number): number;
+}
+
+export function isListenFailure(result: ListeningSocket | ListenFailure): result is ListenFailure {
+  return "code" in result;
+}

@@ -1,0 +1,255 @@
+// The default forwarder: Node's own sockets. A new peer is accepted unread, waits for the end
+// of the turn so that one call decides all that came in it, and is reset when refused. No
+// upstream socket exists before a permit does.
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { parseAddress, isV4 } from "../../runtime/net/address.ts";
+import type { GatewayClock } from "../clock.ts";
+import { breakOff, MARK_BYTES, relay } from "../forward/relay.ts";
+import { CLOSING, CONNECTING, ConnectionTable, OPEN, SOURCE_GONE, SOURCE_ODD, WAITING } from "./connections.ts";
+import {
+  isGrant, type Admission, type DecideBatch, type End, type Forwarder, type Grant,
+  type ListenFailure, type Local, type Observer,
+} from "./listener.ts";
+
+/** Peers decided by one call. */
+const BATCH_PEERS = 256;
+/** Peers that wait on a held socket. */
+export const HELD_PEERS = 1024;
+const BACKLOG = 511;
+
+export interface ForwarderSetup {
+  readonly clock: GatewayClock;
+  readonly observer: Observer;
+  /** Zero switches idle and lifetime off. */
+  readonly timers: { readonly backend_connect_ms: number; readonly idle_ms: number; readonly lifetime_ms: number };
+}
+
+/** What stands behind one admitted connection. */
+interface Carried {
+  readonly client: Socket;
+  readonly upstream: Socket;
+  readonly grant: Grant;
+  /** Set by whoever ends it before its own end. */
+  end: End | null;
+}
+
+interface Listening {
+  readonly number: number;
+  readonly server: Server;
+  readonly decide: DecideBatch;
+  waiting: number[];
+  held: boolean;
+}
+
+export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forwarder {
+  const table = new ConnectionTable();
+  const undecided: (Socket | null)[] = [];
+  const carried: (Carried | null)[] = [];
+  const queued = new Set<Listening>();
+  const drainers: (() => void)[] = [];
+  let live = 0;
+  let sockets = 0;
+  let flushing = false;
+
+  function accepted(listening: Listening, client: Socket): void {
+    // A reset may come while the peer waits; its close is all that matters.
+    client.on("error", ignore);
+    if (listening.held && listening.waiting.length >= HELD_PEERS) {
+      breakOff(client);
+      return;
+    }
+    const row = table.take();
+    const text = client.remoteAddress;
+    table.state[row] = WAITING;
+    table.socket[row] = listening.number;
+    // A zone (a link-local peer) makes the text unreadable: no policy can speak of it.
+    const source = text === undefined ? SOURCE_GONE : parseAddress(text) ?? SOURCE_ODD;
+    table.setSource(row, source, client.remotePort ?? 0);
+    undecided[row] = client;
+    listening.waiting.push(row);
+    if (!listening.held) queue(listening);
+  }
+
+  function queue(listening: Listening): void {
+    queued.add(listening);
+    if (flushing) return;
+    flushing = true;
+    setImmediate(flush);
+  }
+
+  function flush(): void {
+    flushing = false;
+    const turn = [...queued];
+    queued.clear();
+    for (const listening of turn) {
+      const rows = listening.waiting;
+      listening.waiting = [];
+      for (let i = 0; i < rows.length; i += BATCH_PEERS) {
+        const batch = rows.slice(i, i + BATCH_PEERS);
+        const answers = listening.decide(listening.number, batch);
+        batch.forEach((row, j) => settle(row, answers[j]));
+      }
+    }
+  }
+
+  function settle(row: number, answer: Admission | undefined): void {
+    const client = undecided[row];
+    undecided[row] = null;
+    if (client === null || client === undefined) return;
+    if (answer === undefined || !isGrant(answer)) {
+      table.give(row);
+      breakOff(client);
+      return;
+    }
+    begin(row, client, answer);
+  }
+
+  function begin(row: number, client: Socket, grant: Grant): void {
+    const { address } = grant.backend;
+    const now = clock.monoMs();
+    table.state[row] = CONNECTING;
+    table.openedMs[row] = now;
+    table.activeMs[row] = now;
+    const marks = { allowHalfOpen: true, writableHighWaterMark: MARK_BYTES, readableHighWaterMark: MARK_BYTES };
+    const upstream = address.kind === "tcp"
+      ? connect({ host: address.host, port: address.port, noDelay: true, ...marks })
+      : connect({ path: address.path, ...marks });
+    upstream.pause();
+    const line: Carried = { client, upstream, grant, end: null };
+    carried[row] = line;
+    live++;
+    let settled = false;
+
+    const refused = (error?: unknown): void => {
+      if (settled) return;
+      settled = true;
+      if (outOfDescriptors(error)) line.end ??= "no_descriptor";
+      observer.connected(row, grant.backend);
+      breakOff(client);
+      upstream.destroy();
+      gone(row, line.end ?? "backend_refused");
+    };
+    upstream.once("error", refused);
+    upstream.once("close", refused);
+    upstream.once("connect", () => {
+      if (settled) return;
+      const wrong = grant.backend.verify?.(upstream, address) ?? null;
+      if (wrong !== null) {
+        line.end = "backend_not_owned";
+        upstream.destroy();
+        return;
+      }
+      settled = true;
+      upstream.off("error", refused);
+      upstream.off("close", refused);
+      observer.connected(row, grant.backend);
+      table.state[row] = OPEN;
+      table.activeMs[row] = clock.monoMs();
+      relay(grant.permit, client, upstream, {
+        fromClient(bytes) {
+          table.bytesIn[row] = (table.bytesIn[row] ?? 0) + bytes;
+          table.activeMs[row] = clock.monoMs();
+        },
+        fromBackend(bytes) {
+          table.bytesOut[row] = (table.bytesOut[row] ?? 0) + bytes;
+          table.activeMs[row] = clock.monoMs();
+        },
+        ended(reset) {
+          gone(row, line.end ?? (reset === null ? "done" : `${reset}_reset`));
+        },
+      });
+    });
+  }
+
+  function gone(row: number, end: End): void {
+    observer.closed(row, end);
+    carried[row] = null;
+    table.give(row);
+    live--;
+    if (live === 0) for (const resolve of drainers.splice(0)) resolve();
+  }
+
+  function cut(row: number, end: End): void {
+    const line = carried[row];
+    if (line === null || line === undefined || line.end !== null) return;
+    line.end = end;
+    table.state[row] = CLOSING;
+    breakOff(line.client);
+    breakOff(line.upstream);
+  }
+
+  return {
+    table,
+    get live() {
+      return live;
+    },
+    async open(local, decide, held) {
+      const server = createServer({
+        allowHalfOpen: true, pauseOnConnect: true, noDelay: true,
+        highWaterMark: MARK_BYTES,
+      });
+      const failed = await listen(server, local);
+      if (failed !== null) return failed;
+      const listening: Listening = { number: sockets++, server, decide, waiting: [], held };
+      server.on("connection", (client) => accepted(listening, client));
+      // An accept that fails is not the end of the listener.
+      server.on("error", ignore);
+      return {
+        number: listening.number,
+        release() {
+          listening.held = false;
+          if (listening.waiting.length > 0) queue(listening);
+        },
+        close() {
+          // The kernel's socket is gone when this returns; connections live on.
+          server.close();
+          listening.held = false;
+          if (listening.waiting.length > 0) queue(listening);
+        },
+      };
+    },
+    cut,
+    sweep(now) {
+      for (let row = 0; row < table.rows; row++) {
+        const state = table.state[row];
+        if (state !== CONNECTING && state !== OPEN) continue;
+        const age = now - (table.openedMs[row] ?? now);
+        if (state === CONNECTING) {
+          if (age >= timers.backend_connect_ms) cut(row, "backend_timeout");
+        } else if (timers.idle_ms > 0 && now - (table.activeMs[row] ?? now) >= timers.idle_ms) {
+          cut(row, "idle");
+        } else if (timers.lifetime_ms > 0 && age >= timers.lifetime_ms) {
+          cut(row, "lifetime");
+        }
+      }
+    },
+    drained: () => (live === 0 ? Promise.resolve() : new Promise((resolve) => drainers.push(resolve))),
+    buffered(row) {
+      const line = carried[row];
+      if (line === null || line === undefined) return 0;
+      const { client, upstream } = line;
+      return client.readableLength + upstream.writableLength + upstream.readableLength + client.writableLength;
+    },
+  };
+}
+
+async function listen(server: Server, local: Local): Promise<ListenFailure | null> {
+  return new Promise((resolve) => {
+    const onError = (error: Error): void => {
+      resolve({ code: "code" in error && typeof error.code === "string" ? error.code : error.message });
+    };
+    server.once("error", onError);
+    const address = parseAddress(local.host);
+    const ipv6Only = address !== null && !isV4(address);
+    server.listen({ host: local.host, port: local.port, ipv6Only, exclusive: true, backlog: BACKLOG }, () => {
+      server.off("error", onError);
+      resolve(null);
+    });
+  });
+}
+
+function outOfDescriptors(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "EMFILE" || error.code === "ENFILE");
+}
+
+function ignore(): void {}

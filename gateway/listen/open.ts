@@ -1,0 +1,86 @@
+// Opens a port: asks phase 0, has the answer recorded, listens, and says so; in this order.
+import { formatAddress, isV4, isWildcard } from "../../runtime/net/address.ts";
+import { CODE_CAP_PORTS, CODE_NOT_EXPOSED } from "../../runtime/abi/verdicts.ts";
+import { denial } from "../../runtime/host/ask.ts";
+import type { PolicyEngine } from "../../runtime/host/module.ts";
+import type { Recorder } from "../audit/recorder.ts";
+import { isListenFailure, type DecideBatch, type Forwarder } from "./listener.ts";
+import type { Exposure, OpenPort, Ports } from "./ports.ts";
+
+export interface OpenSetup {
+  readonly ports: Ports;
+  readonly forwarder: Forwarder;
+  readonly decide: DecideBatch;
+  readonly recorder: Recorder;
+  readonly maxPorts: number;
+}
+
+/** `absent`: this host has no such address family or address (any more). */
+export interface NotOpened {
+  readonly absent: boolean;
+  readonly message: string;
+}
+
+export interface Opener {
+  /** With `held`, peers wait until the socket is released. */
+  open(wanted: Exposure, engine: PolicyEngine, generation: number, held: boolean): Promise<OpenPort | NotOpened>;
+}
+
+export function isNotOpened(result: OpenPort | NotOpened): result is NotOpened {
+  return "message" in result;
+}
+
+export function createOpener({ ports, forwarder, decide, recorder, maxPorts }: OpenSetup): Opener {
+  /** Sockets that are being opened. */
+  let opening = 0;
+
+  return {
+    async open(wanted, engine, generation, held) {
+      const { address, port, info, local } = wanted;
+      const asked = ports.size + opening >= maxPorts
+        ? denial(CODE_CAP_PORTS)
+        : engine.listenerAt("tcp", port, address) !== info.id
+          ? denial(CODE_NOT_EXPOSED)
+          : engine.bind({ subject: "ingressd", proto: "tcp", address, port });
+      const [decision] = recorder.record([{
+        op: "bind", decision: asked, generation, subject: "ingressd",
+        listener: info.name, service: info.service, local, backend: wanted.backend.address.key,
+      }], engine.info);
+      if (decision === undefined || !decision.allowed) {
+        const remedy = decision?.code === "cap_ports" ? `: raise caps.ports (now ${maxPorts}) or expose fewer ports` : "";
+        return { absent: false, message: `port ${port} is not opened (${decision?.code ?? "internal"})${remedy}` };
+      }
+      opening++;
+      try {
+        const socket = await forwarder.open({ host: formatAddress(address), port }, decide, held);
+        if (isListenFailure(socket)) return notOpened(wanted, socket.code);
+        return ports.add(wanted, socket);
+      } finally {
+        opening--;
+      }
+    },
+  };
+}
+
+function notOpened({ address, port, local }: Exposure, code: string): NotOpened {
+  switch (code) {
+    case "EADDRINUSE":
+      return {
+        absent: false,
+        message: `port ${port} (${local}) is in use by another program: stop it (ss -ltnp 'sport = :${port}' names it) or expose another port`,
+      };
+    case "EACCES":
+      return {
+        absent: false,
+        message: `port ${port} (${local}) needs CAP_NET_BIND_SERVICE: give ingressd that capability (systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE) or expose a port from 1024 on`,
+      };
+    case "EAFNOSUPPORT":
+    case "EADDRNOTAVAIL":
+      return {
+        absent: !isV4(address) || !isWildcard(address),
+        message: `${local} is not an address of this host (${code})`,
+      };
+    default:
+      return { absent: false, message: `port ${port} (${local}) can't be opened (${code})` };
+  }
+}

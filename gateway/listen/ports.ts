@@ -1,0 +1,101 @@
+// The listening sockets that are open, by local address and by number, and what each serves
+// under the policy in force.
+import { formatEndpoint, isV4, isWildcard, type Address } from "../../runtime/net/address.ts";
+import type { ListenerInfo } from "../../runtime/host/module.ts";
+import type { Backend } from "../admit/backends.ts";
+import type { BackendAddress } from "../forward/backend.ts";
+import type { ListeningSocket } from "./listener.ts";
+
+/** Something that ought to listen, under one policy. */
+export interface Exposure {
+  readonly address: Address;
+  readonly port: number;
+  /** `host:port`; one key for one socket. */
+  readonly local: string;
+  readonly info: ListenerInfo;
+  readonly backend: Backend;
+  /** The lease that opened it; null for a static exposure. */
+  readonly lease: string | null;
+}
+
+export interface OpenPort {
+  readonly address: Address;
+  readonly port: number;
+  readonly local: string;
+  readonly socket: ListeningSocket;
+  /** What it serves now; changes at a reload. */
+  serves: Exposure;
+  closing: boolean;
+}
+
+export function exposure(
+  address: Address, port: number, info: ListenerInfo, backend: Backend, lease: string | null,
+): Exposure {
+  return { address, port, local: formatEndpoint(address, port), info, backend, lease };
+}
+
+export class Ports {
+  readonly #byLocal = new Map<string, OpenPort>();
+  readonly #byNumber = new Map<number, OpenPort>();
+
+  get size(): number {
+    return this.#byLocal.size;
+  }
+
+  all(): readonly OpenPort[] {
+    return [...this.#byLocal.values()];
+  }
+
+  at(local: string): OpenPort | undefined {
+    return this.#byLocal.get(local);
+  }
+
+  /** Also finds a socket that closes, until it is forgotten. */
+  numbered(number: number): OpenPort | undefined {
+    return this.#byNumber.get(number);
+  }
+
+  add(serves: Exposure, socket: ListeningSocket): OpenPort {
+    const { address, port, local } = serves;
+    const open: OpenPort = { address, port, local, socket, serves, closing: false };
+    this.#byLocal.set(local, open);
+    this.#byNumber.set(socket.number, open);
+    return open;
+  }
+
+  /** Stops listening at once; connections live on. */
+  close(open: OpenPort): void {
+    open.closing = true;
+    open.socket.close();
+    if (this.#byLocal.get(open.local) === open) this.#byLocal.delete(open.local);
+  }
+
+  /** Forgets closed sockets that no connection refers to any more. */
+  forget(inUse: (number: number) => boolean): void {
+    for (const [number, open] of this.#byNumber) {
+      if (open.closing && !inUse(number)) this.#byNumber.delete(number);
+    }
+  }
+
+  /** Whether any socket of this port number listens. */
+  hasPort(port: number): boolean {
+    for (const open of this.#byLocal.values()) if (open.port === port) return true;
+    return false;
+  }
+
+  /** Whether connecting to `backend` would come back to the gateway. */
+  isOwn(backend: BackendAddress): boolean {
+    if (backend.kind !== "tcp") return false;
+    for (const open of this.#byLocal.values()) if (overlaps(open, backend)) return true;
+    return false;
+  }
+}
+
+/** Whether two local endpoints can't both listen (a wildcard takes its whole family). */
+export function overlaps(
+  a: { readonly address: Address; readonly port: number },
+  b: { readonly address: Address; readonly port: number },
+): boolean {
+  if (a.port !== b.port || isV4(a.address) !== isV4(b.address)) return false;
+  return isWildcard(a.address) || isWildcard(b.address) || a.address.every((w, i) => w === b.address[i]);
+}

@@ -1,0 +1,34 @@
+// The lines on standard output that scripts and the OS image wait for, verbatim and with
+// nothing else on them. Each is printed after the fact that it states.
+import type { Denial } from "../runtime/host/decision.ts";
+import type { Counters } from "./counters.ts";
+
+/** Deny lines a second for each reason; the rest is only counted. */
+export const DENY_LINES_PER_SECOND = 5;
+
+export interface Markers {
+  ready(): void;
+  portOpen(port: number): void;
+  deny(reason: Denial["reason"], monoMs: number): void;
+}
+
+export function createMarkers(print: (line: string) => void, counters: Counters): Markers {
+  const windows = new Map<string, { startMs: number; lines: number }>();
+  return {
+    ready: () => print("ingressd: ready"),
+    portOpen: (port) => print(`ingressd: port open (port=${port}, proto=tcp)`),
+    deny(reason, monoMs) {
+      let window = windows.get(reason);
+      if (window === undefined || monoMs - window.startMs >= 1000) {
+        window = { startMs: monoMs, lines: 0 };
+        windows.set(reason, window);
+      }
+      if (window.lines >= DENY_LINES_PER_SECOND) {
+        counters.denyMarkersSuppressed++;
+        return;
+      }
+      window.lines++;
+      print(`ingressd: deny (reason=${reason})`);
+    },
+  };
+}

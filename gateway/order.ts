@@ -1,0 +1,35 @@
+// `ingressd status` and `ingressd reload`: ask the running gateway over its control socket.
+import { controlClient } from "./control/client.ts";
+import type { Answer } from "./control/rpc.ts";
+import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED } from "./exit.ts";
+import { reportText, statusText } from "./order_text.ts";
+
+export interface Outcome {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export async function order(kind: "status" | "reload", path: string, json: boolean): Promise<Outcome> {
+  let answer: Answer;
+  try {
+    const client = await controlClient(path);
+    answer = await client.call(kind);
+    client.close();
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    const message = `no ingressd answers at \`${path}\` (${cause}): start it, or name its socket with --control`;
+    return json ? envelope(EXIT_DELEGATE, "delegate", "no_gateway", message) : { exitCode: EXIT_DELEGATE, stdout: "", stderr: message };
+  }
+  if ("error" in answer) {
+    const { message, data } = answer.error;
+    return json ? envelope(EXIT_REJECTED, "reject", "refused", message, data) : { exitCode: EXIT_REJECTED, stdout: "", stderr: message };
+  }
+  if (json) return envelope(EXIT_OK, "ok", "ok", kind, answer.result);
+  return { exitCode: EXIT_OK, stdout: kind === "status" ? statusText(answer.result) : reportText(answer.result), stderr: "" };
+}
+
+function envelope(exitCode: number, kind: string, code: string, message: string, data?: unknown): Outcome {
+  const document = { ok: exitCode === EXIT_OK, class: kind, code, message, ...(data !== undefined && { data }) };
+  return { exitCode, stdout: JSON.stringify(document), stderr: "" };
+}

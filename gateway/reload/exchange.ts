@@ -1,0 +1,255 @@
+// Puts a policy in force, in two phases. `prepare` checks everything that can fail and opens
+// the new ports, held: nobody is served there yet. `commit` swaps in one turn of the event
+// loop, so every decision is the old policy's or the new one's. `abort` takes a prepare back,
+// and after a commit puts the former policy in force again.
+import { openEngine } from "../../runtime/host/ask.ts";
+import type { LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
+import type { Address } from "../../runtime/net/address.ts";
+import type { InForce } from "../admit/admit.ts";
+import type { Backends } from "../admit/backends.ts";
+import type { Recorder } from "../audit/recorder.ts";
+import type { GatewayClock } from "../clock.ts";
+import type { Leases } from "../intents/leases.ts";
+import { isNotOpened, type Opener } from "../listen/open.ts";
+import { overlaps, type Exposure, type OpenPort, type Ports } from "../listen/ports.ts";
+import type { Forwarder } from "../listen/listener.ts";
+import type { Markers } from "../markers.ts";
+import { FREE } from "../listen/connections.ts";
+import { leasedExposures, staticExposures } from "./exposures.ts";
+import { recheck } from "./recheck.ts";
+
+export interface ExchangeSetup {
+  readonly inForce: InForce;
+  readonly ports: Ports;
+  readonly leases: Leases;
+  readonly backends: Backends;
+  readonly forwarder: Forwarder;
+  readonly opener: Opener;
+  readonly recorder: Recorder;
+  readonly markers: Markers;
+  readonly clock: GatewayClock;
+  /** Sixteen random bytes, the same for the whole run, so that limits outlive a reload. */
+  readonly seed: Uint8Array;
+  readonly hostAddresses: () => readonly Address[];
+  readonly maxPorts: number;
+  readonly onReload: "recheck" | "keep";
+  readonly say: (sentence: string) => void;
+}
+
+export interface Report {
+  readonly generation: number;
+  /** The module's own hash. */
+  readonly sha256: string;
+  readonly opened: readonly string[];
+  readonly closed: readonly string[];
+  /** Established connections that the new policy refused and that were closed. */
+  readonly rechecked: number;
+  /** Ports that ought to be open and are not; they are tried again. */
+  readonly failed: readonly string[];
+}
+
+export interface Refused {
+  /** `policy`: it can't be served; `port`: a port could not be opened. */
+  readonly cause: "policy" | "port";
+  readonly message: string;
+}
+
+export interface Prepared {
+  commit(): Promise<Report>;
+  abort(): Promise<void>;
+}
+
+export interface Exchange {
+  prepare(policy: LoadedPolicy): Promise<Prepared | Refused>;
+  /** Opens what is wanted and not open, closes what is not wanted (interface addresses change). */
+  reconcile(): Promise<void>;
+}
+
+export function isRefused(x: Prepared | Report | Refused): x is Refused {
+  return "cause" in x;
+}
+
+export function createExchange(setup: ExchangeSetup): Exchange {
+  const { inForce, ports, leases, backends, forwarder, opener, recorder, markers, clock, say } = setup;
+  let current: LoadedPolicy | null = null;
+  /** The last sentence about an address that can't be opened, so that it is said once. */
+  const said = new Map<string, string>();
+  /** Addresses that this host lacks; tried again when its addresses change. */
+  const absent = new Set<string>();
+  let hostSeen = "";
+
+  function sayOnce(local: string, message: string): void {
+    if (said.get(local) === message) return;
+    said.set(local, message);
+    say(message);
+  }
+
+  function leaveOut({ local }: Exposure, message: string): void {
+    absent.add(local);
+    sayOnce(local, `${message}: it is left out`);
+  }
+
+  function wanted(engine: PolicyEngine): ReadonlyMap<string, Exposure> | string {
+    const host = setup.hostAddresses();
+    const seen = host.join(" ");
+    if (seen !== hostSeen) absent.clear();
+    hostSeen = seen;
+    const fixed = staticExposures(engine, backends, host, setup.maxPorts);
+    if (typeof fixed === "string") return fixed;
+    const leased = leases.all().flatMap((lease) => leasedExposures(engine, lease, host));
+    return new Map([...fixed, ...leased].map((e) => [e.local, e]));
+  }
+
+  /** Opens each; stops at the first that fails for another reason than a missing address. */
+  async function openAll(list: readonly Exposure[], engine: PolicyEngine, generation: number): Promise<OpenPort[] | string> {
+    const opened: OpenPort[] = [];
+    for (const exposure of list) {
+      const result = await opener.open(exposure, engine, generation, true);
+      if (!isNotOpened(result)) opened.push(result);
+      else if (result.absent) leaveOut(exposure, result.message);
+      else {
+        for (const port of opened) ports.close(port);
+        return result.message;
+      }
+    }
+    return opened;
+  }
+
+  async function prepare(policy: LoadedPolicy): Promise<Prepared | Refused> {
+    const engine = openEngine(policy, setup.seed);
+    setClock(engine);
+    const want = wanted(engine);
+    if (typeof want === "string") return { cause: "policy", message: want };
+    const missing = [...want.values()].filter(({ local }) => ports.at(local) === undefined && !absent.has(local));
+    // What an own socket that goes away still occupies is opened after the swap.
+    const blocked = (e: Exposure): boolean => ports.all().some((open) => !want.has(open.local) && overlaps(open, e));
+    const opened = await openAll(missing.filter((e) => !blocked(e)), engine, inForce.generation + 1);
+    if (typeof opened === "string") return { cause: "port", message: opened };
+
+    const former = current;
+    let state: "prepared" | "committed" | "aborted" = "prepared";
+    return {
+      async commit() {
+        if (state !== "prepared") throw new Error(`a policy that is ${state} can't be committed`);
+        state = "committed";
+        return commit(policy, engine, opened, want);
+      },
+      async abort() {
+        if (state === "prepared") for (const port of opened) ports.close(port);
+        else if (state === "committed") await restore(former);
+        state = "aborted";
+      },
+    };
+  }
+
+  async function commit(
+    policy: LoadedPolicy, engine: PolicyEngine, opened: readonly OpenPort[], prepared: ReadonlyMap<string, Exposure>,
+  ): Promise<Report> {
+    // From here to the swap nothing waits. A lease may have ended since `prepare`.
+    const alive = (e: Exposure): boolean => e.lease === null || leases.get(e.lease) !== undefined;
+    const want = new Map([...prepared].filter(([, e]) => alive(e)));
+    const before = new Set(ports.all().filter((p) => !opened.includes(p)).map((p) => p.port));
+    setClock(engine);
+    if (inForce.engine !== null) engine.importState(inForce.engine.exportState());
+    const generation = inForce.generation + 1;
+    const rechecked = recheck({
+      forwarder, recorder, engine, generation, onReload: setup.onReload, numbered: (n) => ports.numbered(n),
+    });
+    const closing = ports.all().filter((open) => !want.has(open.local));
+    for (const open of ports.all()) open.serves = want.get(open.local) ?? open.serves;
+    inForce.engine = engine;
+    inForce.generation = generation;
+    current = policy;
+    for (const open of closing) ports.close(open);
+    for (const open of opened) open.socket.release();
+    dropLeases(engine);
+
+    const late = [...want.values()].filter(({ local }) => ports.at(local) === undefined && !absent.has(local));
+    const failed: string[] = [];
+    const opens = [...opened];
+    for (const exposure of late) {
+      const result = await opener.open(exposure, engine, generation, false);
+      if (!isNotOpened(result)) opens.push(result);
+      else if (result.absent) leaveOut(exposure, result.message);
+      else {
+        failed.push(result.message);
+        sayOnce(exposure.local, result.message);
+      }
+    }
+    announce(opens.filter((open) => !open.closing), before);
+    tidy();
+    return {
+      generation,
+      sha256: policy.info.sha256,
+      opened: opens.filter((open) => !open.closing).map(({ local }) => local),
+      closed: closing.map(({ local }) => local),
+      rechecked,
+      failed,
+    };
+  }
+
+  async function restore(former: LoadedPolicy | null): Promise<void> {
+    if (former === null) {
+      for (const open of ports.all()) ports.close(open);
+      inForce.engine = null;
+      current = null;
+      return;
+    }
+    const again = await prepare(former);
+    if (isRefused(again)) say(`the former policy can't be put in force again: ${again.message}`);
+    else await again.commit();
+  }
+
+  /** One marker a port, whatever the number of its addresses. */
+  function announce(opened: readonly OpenPort[], before: ReadonlySet<number>): void {
+    for (const port of new Set(opened.map((open) => open.port))) {
+      if (!before.has(port)) markers.portOpen(port);
+    }
+    for (const { local } of opened) said.delete(local);
+  }
+
+  /** Leases that the policy no longer grants end; their owners see it in `list`. */
+  function dropLeases(engine: PolicyEngine): void {
+    const host = setup.hostAddresses();
+    for (const lease of leases.all()) {
+      if (leasedExposures(engine, lease, host).length === 0) {
+        leases.delete(lease.id);
+        say(`the lease of \`${lease.service}\` for port ${lease.port} ends: the policy no longer grants it`);
+      }
+    }
+  }
+
+  function setClock(engine: PolicyEngine): void {
+    engine.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });
+  }
+
+  function tidy(): void {
+    const { table } = forwarder;
+    const used = new Set<number>();
+    for (let row = 0; row < table.rows; row++) if (table.state[row] !== FREE) used.add(table.socket[row] ?? -1);
+    ports.forget((number) => used.has(number));
+    backends.prune(new Set(ports.all().map(({ serves }) => serves.backend.address.key)));
+  }
+
+  return {
+    prepare,
+    async reconcile() {
+      const { engine, generation } = inForce;
+      if (engine === null) return;
+      const want = wanted(engine);
+      if (typeof want === "string") return sayOnce("", want);
+      const before = new Set(ports.all().map(({ port }) => port));
+      for (const open of ports.all()) if (!want.has(open.local)) ports.close(open);
+      const opened: OpenPort[] = [];
+      for (const exposure of want.values()) {
+        if (ports.at(exposure.local) !== undefined || absent.has(exposure.local)) continue;
+        const result = await opener.open(exposure, engine, generation, false);
+        if (!isNotOpened(result)) opened.push(result);
+        else if (result.absent) leaveOut(exposure, result.message);
+        else sayOnce(exposure.local, result.message);
+      }
+      announce(opened, before);
+      tidy();
+    },
+  };
+}

@@ -1,0 +1,247 @@
+// What the gateway's tests share: a real daemon in this process (real compiler, engine and
+// sockets), with a clock that the test moves and everything it prints kept in lists.
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { compile } from "../../compiler/compile.ts";
+import type { SourceFile } from "../../compiler/source.ts";
+import type { GatewayClock } from "../../gateway/clock.ts";
+import { parseConfig } from "../../gateway/config.ts";
+import { controlClient, type ControlClient } from "../../gateway/control/client.ts";
+import { startDaemon, type Daemon } from "../../gateway/daemon.ts";
+import { isFailure, type Failure } from "../../gateway/exit.ts";
+
+/** Compiles; the text must be free of diagnostics. */
+export function moduleOf(text: string): Uint8Array {
+  const entry: SourceFile = { path: "test.ingress", text };
+  const { module, diagnostics } = compile(entry, { read: (_path, from) => (from === null ? entry : "missing") });
+  if (module === null) throw new Error(diagnostics.map((d) => d.message).join("; "));
+  return module;
+}
+
+export interface ManualClock extends GatewayClock {
+  /** Moves both clocks and runs what falls due, in order. */
+  advance(ms: number): void;
+}
+
+export function manualClock(): ManualClock {
+  let now = 1_000_000;
+  let numbers = 0;
+  const due = new Map<number, { at: number; every: number; tick: () => void }>();
+  const arm = (ms: number, every: number, tick: () => void): (() => void) => {
+    const number = numbers++;
+    due.set(number, { at: now + ms, every, tick });
+    return () => void due.delete(number);
+  };
+  return {
+    monoMs: () => now,
+    wallMs: () => Date.UTC(2030, 0, 1) + now,
+    every: (ms, tick) => arm(ms, ms, tick),
+    after: (ms, tick) => arm(ms, 0, tick),
+    advance(ms) {
+      const end = now + ms;
+      for (;;) {
+        const next = [...due].filter(([, t]) => t.at <= end).sort(([, a], [, b]) => a.at - b.at)[0];
+        if (next === undefined) break;
+        const [number, timer] = next;
+        now = Math.max(now, timer.at);
+        if (timer.every > 0) timer.at = now + timer.every;
+        else due.delete(number);
+        timer.tick();
+      }
+      now = end;
+    },
+  };
+}
+
+export interface Record {
+  readonly op: string;
+  readonly decision: "allow" | "deny";
+  readonly reason: string;
+  readonly code: string;
+  readonly generation: number;
+  readonly source?: string;
+  readonly local?: string;
+  readonly rule?: string;
+  readonly at?: string;
+  readonly listener?: string;
+  readonly service?: string;
+  readonly subject?: string;
+  readonly detail?: string;
+}
+
+export interface Under {
+  readonly daemon: Daemon;
+  readonly clock: ManualClock;
+  readonly folder: string;
+  readonly policyPath: string;
+  readonly markers: string[];
+  readonly said: string[];
+  records(): Record[];
+  /** Puts a module at the policy's path by rename. */
+  place(module: Uint8Array): void;
+  control(path?: string): Promise<ControlClient>;
+  stop(): Promise<void>;
+}
+
+export interface UnderSetup {
+  readonly policy?: string;
+  readonly module?: Uint8Array | null;
+  /** TOML; the audit file and the control socket are added. */
+  readonly config?: string;
+  readonly folder?: string;
+  readonly clock?: GatewayClock & { advance?: ManualClock["advance"] };
+}
+
+export function temporaryFolder(): string {
+  return mkdtempSync(join(tmpdir(), "ingressd-"));
+}
+
+export async function start(setup: UnderSetup): Promise<Under | { failure: Failure; markers: string[]; said: string[] }> {
+  const folder = setup.folder ?? temporaryFolder();
+  const policyPath = join(folder, "policy.wasm");
+  const auditPath = join(folder, "audit.jsonl");
+  const controlPath = join(folder, "run", "control.sock");
+  const clock = manualClock();
+  const text = setup.config ?? "";
+  const config = parseConfig(text.includes("[audit]") ? text : `${text}\n[audit]\nfile = "${auditPath}"\n`, "test.toml");
+  if (isFailure(config)) throw new Error(config.message);
+  const place = (module: Uint8Array): void => {
+    writeFileSync(`${policyPath}.new`, module);
+    renameSync(`${policyPath}.new`, policyPath);
+  };
+  const module = setup.module === undefined && setup.policy !== undefined ? moduleOf(setup.policy) : setup.module ?? null;
+  if (module !== null) place(module);
+  const markers: string[] = [];
+  const said: string[] = [];
+  const started = await startDaemon({
+    policyPath, controlPath, config, clock,
+    print: (line) => markers.push(line),
+    say: (sentence) => said.push(sentence),
+  });
+  if (isFailure(started)) {
+    rmSync(folder, { recursive: true, force: true });
+    return { failure: started, markers, said };
+  }
+  const daemon = started;
+  return {
+    daemon, clock, folder, policyPath, markers, said, place,
+    records: () => readFileSync(auditPath, "utf8").split("\n").slice(0, -1).map((line): Record => JSON.parse(line)),
+    control: (path) => controlClient(path ?? controlPath),
+    async stop() {
+      const stopped = daemon.stop();
+      daemon.cut();
+      await stopped;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A daemon that must start. */
+export async function running(setup: UnderSetup): Promise<Under> {
+  const started = await start(setup);
+  if ("failure" in started) throw new Error(started.failure.message);
+  return started;
+}
+
+/** A port that is free now. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  const port = await listening(server);
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+export function listening(server: Server, host = "127.0.0.1"): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host, port: 0 }, () => resolve(portOf(server)));
+  });
+}
+
+export function portOf(server: Server): number {
+  const address: AddressInfo | string | null = server.address();
+  if (address === null || typeof address === "string") throw new Error("not a TCP server");
+  return address.port;
+}
+
+export interface BackendUnderTest {
+  readonly port: number;
+  /** Connections that reached it. */
+  accepted: number;
+  readonly sockets: Set<Socket>;
+  close(): void;
+}
+
+/** Sends `greeting` at once, then does `serve` with each connection. */
+export async function backend(greeting: string, serve: (socket: Socket) => void = echo): Promise<BackendUnderTest> {
+  const sockets = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    under.accepted++;
+    sockets.add(socket);
+    socket.on("error", () => undefined);
+    socket.once("close", () => sockets.delete(socket));
+    if (greeting !== "") socket.write(greeting);
+    serve(socket);
+  });
+  const under: BackendUnderTest = {
+    port: await listening(server),
+    accepted: 0,
+    sockets,
+    close() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+  return under;
+}
+
+export function echo(socket: Socket): void {
+  socket.on("data", (chunk) => {
+    if (!socket.write(chunk)) socket.pause();
+  });
+  socket.on("drain", () => socket.resume());
+  socket.on("end", () => socket.end());
+}
+
+/** A client that has connected, seen from its own side. */
+export interface Visit {
+  readonly socket: Socket;
+  /** What came first: bytes, or the end without any. */
+  readonly first: Promise<string>;
+  readonly closed: Promise<void>;
+}
+
+export function visit(port: number, options: { from?: string; to?: string } = {}): Visit {
+  const socket = connect({
+    host: options.to ?? "127.0.0.1", port, allowHalfOpen: true,
+    ...(options.from !== undefined && { localAddress: options.from }),
+  });
+  const first = new Promise<string>((resolve) => {
+    socket.once("data", (chunk) => resolve(chunk.toString()));
+    socket.once("close", () => resolve(""));
+    socket.once("end", () => resolve(""));
+  });
+  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+  socket.on("error", () => undefined);
+  return { socket, first, closed };
+}
+
+/** Whether the backend's greeting comes through; the connection is then closed. */
+export async function probe(port: number, from = "127.0.0.1", to = "127.0.0.1"): Promise<"allow" | "deny"> {
+  const { socket, first, closed } = visit(port, { from, to });
+  const answer = await first;
+  socket.destroy();
+  await closed;
+  return answer === "" ? "deny" : "allow";
+}
+
+/** Runs `tick` once a turn of the event loop until it is true; for what sockets bring about. */
+export async function eventually(tick: () => boolean, what: string): Promise<void> {
+  for (let turn = 0; turn < 200_000; turn++) {
+    if (tick()) return;
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+  throw new Error(`never came: ${what}`);
+}
