@@ -1,6 +1,6 @@
 // Command-line words -> operands and flags, by the specification that each command states.
 import { usage, type Outcome } from "./outcome.ts";
-import { closest } from "./closest.ts";
+import { nearest } from "../nearest.ts";
 
 export interface FlagSpec {
   /** One letter, for `-o`; null where only the long form exists. */
@@ -63,7 +63,7 @@ export function isArguments(x: Arguments | Outcome): x is Arguments {
 
 function unknownFlag(written: string, specs: FlagSpecs, command: string): Outcome {
   const known = Object.entries(specs).flatMap(([long, s]) => [`--${long}`, ...(s.short === null ? [] : [`-${s.short}`])]);
-  const near = closest(written, known.filter((k) => k.startsWith("--")));
+  const near = nearest(written, known.filter((k) => k.startsWith("--")));
   const remedy = `\`ingressc ${command} --help\` lists its flags`;
   return usage(
     "unknown_flag",

@@ -4,12 +4,8 @@
 import { constants, closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { MAX_LIST_BYTES, MAX_SOURCE_BYTES } from "../bounds.ts";
 import type { ReadFailure, SourceFile, SourceReader } from "../source.ts";
-
-/** Bytes of a policy source. */
-export const MAX_SOURCE_BYTES = 4 * 1024 * 1024;
-/** Bytes of a list file. */
-export const MAX_LIST_BYTES = 64 * 1024 * 1024;
 
 export interface DiskPolicy {
   readonly entry: SourceFile;
@@ -23,10 +19,10 @@ export interface DiskPolicy {
 export interface Inputs {
   /** Absolute folders in which a change can alter the policy. */
   readonly folders: ReadonlySet<string>;
-  /** Absolute paths of the files that were read. */
+  /** Real paths of the files that were read. */
   readonly files: ReadonlySet<string>;
-  /** Changes when the contents of what was read do. */
-  digest(): string;
+  /** Absolute paths as they were named, with what was found there; see `fingerprint`. */
+  readonly found: ReadonlyMap<string, string>;
 }
 
 export interface OpenFailure {
@@ -41,11 +37,10 @@ export function isOpenFailure(x: DiskPolicy | OpenFailure): x is OpenFailure {
 export function openPolicy(path: string): DiskPolicy | OpenFailure {
   const seen = new Seen();
   const named = resolve(path);
-  seen.folders.add(dirname(named));
-  const real = realPath(named);
+  const real = seen.realPath(named);
   if (real === null) return { failure: "missing", inputs: seen };
   const root = dirname(real);
-  const text = readText(real, MAX_SOURCE_BYTES, seen);
+  const text = readText(named, real, MAX_SOURCE_BYTES, seen);
   if (typeof text !== "object") return { failure: text, inputs: seen };
   const entry: SourceFile = { path: basename(real), text: text.text };
   return { entry, root, reader: { read: (p, from) => readBelow(root, entry, p, from, seen) }, inputs: seen };
@@ -56,15 +51,14 @@ function readBelow(root: string, entry: SourceFile, path: string, from: SourceFi
   if (path === "" || path.includes("\0")) return "missing";
   if (isAbsolute(path)) return "outside";
   const base = join(root, dirname(from?.path ?? "."));
-  const named = resolve(base, path);
   // The text decides first, so that what lies outside isn't even looked at.
+  const named = resolve(base, path);
   if (!isBelow(root, named)) return "outside";
-  seen.folders.add(dirname(named));
   // The kernel's reading of `..` counts: after a symlinked folder it differs from the text's.
-  const real = realPath(`${base}${sep}${path}`);
+  const real = seen.realPath(`${base}${sep}${path}`);
   if (real === null) return "missing";
   if (!isBelow(root, real)) return "outside";
-  const text = readText(real, MAX_LIST_BYTES, seen);
+  const text = readText(named, real, MAX_LIST_BYTES, seen);
   if (text === "folder" || text === "special") return "unreadable";
   if (typeof text !== "object") return text;
   return { path: relative(root, named).split(sep).join("/"), text: text.text };
@@ -74,23 +68,10 @@ function isBelow(root: string, path: string): boolean {
   return path.startsWith(root.endsWith(sep) ? root : root + sep);
 }
 
-/** Null where nothing is there, a loop of symlinks and a file used as a folder included. */
-function realPath(path: string): string | null {
-  try {
-    return realpathSync(path);
-  } catch {
-    return null;
-  }
-}
-
-function readText(real: string, maxBytes: number, seen: Seen): { readonly text: string } | OpenFailure["failure"] {
-  seen.folders.add(dirname(real));
+function readText(named: string, real: string, maxBytes: number, seen: Seen): { readonly text: string } | OpenFailure["failure"] {
   const bytes = readRegular(real, maxBytes);
-  if (typeof bytes === "string") {
-    seen.note(real, bytes);
-    return bytes;
-  }
-  seen.note(real, bytes);
+  seen.note(named, real, bytes);
+  if (typeof bytes === "string") return bytes;
   if (bytes.includes(0)) return "not_text";
   try {
     return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
@@ -98,6 +79,8 @@ function readText(real: string, maxBytes: number, seen: Seen): { readonly text: 
     return "not_text";
   }
 }
+
+type Found = ReturnType<typeof readRegular>;
 
 /**
  * The bytes of a regular file, at most `maxBytes`. Looked at before it is opened, because
@@ -142,18 +125,34 @@ export function isCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && "code" in error && typeof error.code === "string" && codes.includes(error.code);
 }
 
+/** What stands at a path now, in a form that changes when its contents do. */
+export function fingerprint(path: string): string {
+  return fingerprintOf(readRegular(path, MAX_LIST_BYTES));
+}
+
+function fingerprintOf(found: Found): string {
+  return typeof found === "string" ? found : createHash("sha256").update(found).digest("hex");
+}
+
 class Seen implements Inputs {
   readonly folders = new Set<string>();
   readonly files = new Set<string>();
-  private readonly hash = createHash("sha256");
+  readonly found = new Map<string, string>();
 
-  note(path: string, content: Uint8Array | string): void {
-    this.files.add(path);
-    this.hash.update(`${path}\0${content.length}\0`).update(content);
+  /** Null where nothing is there, a loop of symlinks and a file used as a folder included. */
+  realPath(named: string): string | null {
+    this.folders.add(dirname(resolve(named)));
+    try {
+      return realpathSync(named);
+    } catch {
+      this.found.set(resolve(named), fingerprintOf("missing"));
+      return null;
+    }
   }
 
-  digest(): string {
-    const folders = [...this.folders].sort().join("\0");
-    return this.hash.copy().update(folders).digest("hex");
+  note(named: string, real: string, found: Found): void {
+    this.folders.add(dirname(real));
+    this.files.add(real);
+    this.found.set(named, fingerprintOf(found));
   }
 }

@@ -4,7 +4,7 @@
 // person types ends in a stack trace.
 import { readFileSync } from "node:fs";
 import { COMMON_FLAGS, isArguments, parseArguments } from "./arguments.ts";
-import { closest } from "./closest.ts";
+import { nearest } from "../nearest.ts";
 import type { Command } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { manual, overview } from "./help.ts";
@@ -46,7 +46,7 @@ async function dispatch(given: readonly string[]): Promise<Outcome> {
   if (name === "--version" || name === "-V") return textOutcome("version", version());
   const command = commandNamed(name);
   if (command === null) {
-    const near = closest(name, Object.keys(COMMANDS));
+    const near = nearest(name, Object.keys(COMMANDS));
     return usage(
       name.startsWith("-") ? "unknown_flag" : "unknown_command",
       `ingressc has no ${name.startsWith("-") ? "flag" : "command"} \`${name}\``,

@@ -35,15 +35,8 @@ export async function writeModule(out: string, bytes: Uint8Array, inputs: Readon
   }
 }
 
-const PREFIX = ".ingressc-";
-
 function temporaryName(target: string): string {
-  return `${PREFIX}${basename(target)}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`;
-}
-
-/** Whether a changed name in a folder is only this program's own writing. */
-export function isOwnWriting(name: string, out: string): boolean {
-  return name === basename(out) || name.startsWith(PREFIX);
+  return `.ingressc-${basename(target)}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`;
 }
 
 /** The path to rename to: through symlinks, in a folder that exists, and no device or folder. */

@@ -1,0 +1,94 @@
+// ingressc build: FILE -> one .wasm, tested before it is written.
+import { parse, format, resolve } from "node:path";
+import type { Command } from "../command.ts";
+import { shownPath } from "../compiled.ts";
+import type { Inputs } from "../disk.ts";
+import { count, usage, type Outcome } from "../outcome.ts";
+import { compileAndTest, failedTests, isTested, type Tested } from "../tested.ts";
+import { rows } from "../terminal.ts";
+import { watchInputs } from "../watch.ts";
+import { writeModule } from "../write.ts";
+
+export const build = {
+  summary: "compile and test a policy, then write its module",
+  operands: ["FILE"],
+  flags: {
+    out: { short: "o", value: "OUT", says: "where the module is written (default: FILE with `.wasm`)" },
+    watch: { short: null, value: null, says: "build again after every change, until Ctrl-C" },
+  },
+  manual: [
+    "Nothing is written unless the policy has no error and each of its tests passes in the module",
+    "itself. OUT is replaced in one step: a reader sees the old module or the new one.",
+    "With --watch, an error leaves the last good module in its place.",
+    "",
+    "  ingressc build policies/demo.ingress",
+    "  ingressc build policies/demo.ingress -o /etc/ingress/demo.wasm --watch",
+  ].join("\n"),
+  async run(args, { stop, show }) {
+    const file = args.operands[0] ?? "";
+    const out = args.flags.get("out") ?? besides(file);
+    if (resolve(out) === resolve(file)) {
+      return usage("output_is_input", `\`${out}\` is the policy itself`, "give `-o` another path");
+    }
+    if (!args.flags.has("watch")) return (await buildOnce(file, out)).outcome;
+    await watchInputs({
+      stop,
+      run: async () => {
+        const { outcome, inputs } = await buildOnce(file, out);
+        show(outcome);
+        return inputs;
+      },
+      watching: (folders) => show(watching(folders)),
+    });
+    return { class: "ok", code: "policy.watch_ended", message: `stopped watching \`${file}\`` };
+  },
+} as const satisfies Command;
+
+function watching(folders: readonly string[]): Outcome {
+  const places = folders.map((f) => `\`${shownPath(f, ".") || "."}\``).join(", ");
+  return { class: "ok", code: "policy.watching", message: `watching ${places}; Ctrl-C ends`, data: { folders } };
+}
+
+async function buildOnce(file: string, out: string): Promise<{ outcome: Outcome; inputs: Inputs }> {
+  const tested = compileAndTest(file);
+  if (!isTested(tested)) return tested;
+  const { inputs } = tested.disk;
+  const failed = failedTests(tested, `, so \`${out}\` is not written`);
+  if (failed !== null) return { outcome: failed, inputs };
+  const trouble = await writeModule(out, tested.module, inputs.files);
+  return { outcome: trouble ?? built(tested, out), inputs };
+}
+
+function besides(file: string): string {
+  const { dir, name } = parse(file);
+  return format({ dir, name, ext: ".wasm" });
+}
+
+function built(tested: Tested, out: string): Outcome {
+  const { stats, loaded: { info }, results, policy } = tested;
+  const ports = info.listeners.flatMap((l) => l.ports.map((r) => (r.first === r.last ? `${r.first}` : `${r.first}-${r.last}`)));
+  const allows = info.rules.filter((r) => r.action === "allow").length;
+  const listeners = `${info.listeners.length}${ports.length === 0 ? "" : ` (tcp ${ports.slice(0, 12).join(", ")}${ports.length > 12 ? ", …" : ""})`}`;
+  const n = (x: number): string => x.toLocaleString("en-US");
+  return {
+    class: "ok",
+    code: "policy.built",
+    message: `built \`${out}\``,
+    data: {
+      out, sha256: info.sha256, treeSha256: info.treeSha256, bytes: tested.module.length, maxSteps: info.maxSteps,
+      listeners: info.listeners.length, rules: info.rules.length, prefixes: stats.prefixes, testLines: results.length,
+    },
+    report: (p) => [
+      `${p.good("built")} ${p.bold(out)}`,
+      rows([
+        ["listeners", listeners],
+        ["rules", `${n(info.rules.length)} (${n(allows)} allow, ${n(info.rules.length - allows)} deny)`],
+        ["prefixes", n(stats.prefixes)],
+        ["tests", results.length === 0 ? "none written" : `${count(results.length, "line")} of ${count(policy.tests.length, "test")} passed`],
+        ["module", `${n(tested.module.length)} bytes`],
+        ["decision", `at most ${count(info.maxSteps, "step")}`],
+        ["sha256", info.sha256],
+      ]),
+    ].join("\n"),
+  };
+}

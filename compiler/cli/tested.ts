@@ -1,0 +1,46 @@
+// FILE -> a compiled module that the host accepts, with the results of the policy's tests in it.
+import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
+import type { LoadedPolicy } from "../../runtime/host/module.ts";
+import { compileFile, isNotCompiled, type Compiled, type NotCompiled } from "./compiled.ts";
+import { count, type Outcome } from "./outcome.ts";
+import { runTests, type LineResult } from "./policyTests.ts";
+import { failuresText, resultsJson } from "./testReport.ts";
+
+export interface Tested extends Compiled {
+  readonly loaded: LoadedPolicy;
+  readonly results: readonly LineResult[];
+}
+
+export function isTested(x: Tested | NotCompiled): x is Tested {
+  return !isNotCompiled(x);
+}
+
+export function compileAndTest(path: string): Tested | NotCompiled {
+  const compiled = compileFile(path);
+  if (isNotCompiled(compiled)) return compiled;
+  const loaded = loadPolicy(compiled.module);
+  if (isRefusal(loaded)) {
+    // What was just compiled must load: if it doesn't, the compiler is wrong, not the policy.
+    const outcome: Outcome = {
+      class: "internal",
+      code: `policy.${loaded.code}`,
+      message: `the compiled module does not load: ${loaded.message}`,
+      help: "this is a defect of ingressc; please report it with the policy",
+    };
+    return { outcome, inputs: compiled.disk.inputs };
+  }
+  return { ...compiled, loaded, results: runTests(compiled.policy, loaded) };
+}
+
+/** The answer is no; null when every line passed. `consequence` says what did not happen. */
+export function failedTests(tested: Tested, consequence: string): Outcome | null {
+  const failed = tested.results.filter((r) => !r.passed).length;
+  if (failed === 0) return null;
+  return {
+    class: "no",
+    code: "policy.test_failed",
+    message: `${failed.toLocaleString("en-US")} of ${count(tested.results.length, "test line")} failed${consequence}`,
+    report: (p) => `${failuresText(tested.results, tested.loaded.info, tested.disk.root, p)}\n`,
+    data: { failed, results: resultsJson(tested.results) },
+  };
+}
