@@ -10,7 +10,7 @@ export function prefixTexts(set: AddressSet): readonly string[] {
     const first: Address = [b[i] ?? 0, b[i + 1] ?? 0, b[i + 2] ?? 0, b[i + 3] ?? 0];
     const last: Address = [b[i + 4] ?? 0, b[i + 5] ?? 0, b[i + 6] ?? 0, b[i + 7] ?? 0];
     if (isV4(first)) splitV4(first[3], last[3], out);
-    else splitV6(toBig(first), toBig(last), out);
+    else splitV6(first, last, out);
   }
   return out;
 }
@@ -24,20 +24,40 @@ function splitV4(first: number, last: number, out: string[]): void {
   }
 }
 
-function splitV6(first: bigint, last: bigint, out: string[]): void {
-  for (let at = first; at <= last; ) {
-    let host = 0n;
-    while (host < 128n && at % (1n << (host + 1n)) === 0n && at + (1n << (host + 1n)) - 1n <= last) host++;
-    out.push(`${formatAddress(fromBig(at))}/${128n - host}`);
-    at += 1n << host;
+function splitV6(first: Address, last: Address, out: string[]): void {
+  for (let at: Address | null = first; at !== null; ) {
+    // The largest block that begins here and ends within the interval.
+    let host = trailingZeros(at);
+    let end = blockEnd(at, host);
+    while (compare(end, last) > 0) end = blockEnd(at, --host);
+    out.push(`${formatAddress(at)}/${128 - host}`);
+    at = compare(end, last) < 0 ? successor(end) : null;
   }
 }
 
-function toBig(a: Address): bigint {
-  return a.reduce((sum, word) => (sum << 32n) | BigInt(word), 0n);
+function trailingZeros(a: Address): number {
+  for (let w = 3, host = 0; w >= 0; w--, host += 32) {
+    const word = a[w] ?? 0;
+    if (word !== 0) return host + 31 - Math.clz32(word & -word);
+  }
+  return 128;
 }
 
-function fromBig(n: bigint): Address {
-  const word = (shift: bigint): number => Number((n >> shift) & 0xffffffffn);
-  return [word(96n), word(64n), word(32n), word(0n)];
+/** The last address of the block with `host` free bits at `a`. */
+function blockEnd(a: Address, host: number): Address {
+  const word = (w: 0 | 1 | 2 | 3): number => {
+    const bits = Math.min(32, Math.max(0, host - 32 * (3 - w)));
+    return bits === 32 ? 0xffffffff : (a[w] | (2 ** bits - 1)) >>> 0;
+  };
+  return [word(0), word(1), word(2), word(3)];
+}
+
+function compare(x: Address, y: Address): number {
+  return x[0] - y[0] || x[1] - y[1] || x[2] - y[2] || x[3] - y[3];
+}
+
+function successor([a, b, c, d]: Address): Address {
+  if (d !== 0xffffffff) return [a, b, c, d + 1];
+  if (c !== 0xffffffff) return [a, b, c + 1, 0];
+  return b !== 0xffffffff ? [a, b + 1, 0, 0] : [a + 1, 0, 0, 0];
 }

@@ -18,64 +18,10 @@ function value(kind: number, number: number): number {
 }
 
 function buildTrie(table: Stretches): Trie {
-  const { words, starts, classes } = table;
-  const upper: Uint32Array[] = [];
-  const lower: Uint32Array[] = [];
-  const lowerOf = new Map<string, number>();
-  const buckets: { first: number; count: number }[] = [];
-  const keys: number[] = [];
-  const bucketClasses: number[] = [];
-  const count = classes.length;
-  const high = (i: number): number => starts[i * words] ?? 0;
-  const exact = (i: number, word: number): boolean => {
-    if (high(i) !== word) return false;
-    for (let w = 1; w < words; w++) if (starts[i * words + w] !== 0) return false;
-    return true;
-  };
-
-  /** Stretches that touch 2^bits values of the high word from `word` on: [first, end). */
-  const touching = (from: number, word: number, size: number): readonly [number, number] => {
-    let first = from;
-    while (first + 1 < count && (high(first + 1) < word || exact(first + 1, word))) first++;
-    let end = first + 1;
-    while (end < count && high(end) < word + size) end++;
-    return [first, end];
-  };
-
-  const bucket = (first: number, end: number): number => {
-    buckets.push({ first: bucketClasses.length, count: end - first });
-    for (let i = first; i < end; i++) {
-      for (let w = 1; w < 4; w++) keys.push(i === first ? 0 : starts[i * 4 + w] ?? 0);
-      bucketClasses.push(classes[i] ?? 0);
-    }
-    return value(VALUE_BUCKET, buckets.length - 1);
-  };
-
-  const fill = (slots: Uint32Array, from: number, word: number, size: number, mixed: (first: number, end: number, word: number) => number): void => {
-    let first = from;
-    let end = from;
-    for (let slot = 0; slot < slots.length; slot++) {
-      const start = word + slot * size;
-      [first, end] = touching(first, start, size);
-      slots[slot] = end - first === 1 ? value(VALUE_CLASS, classes[first] ?? 0) : mixed(first, end, start);
-    }
-  };
-  const lowerPage = (first: number, _end: number, word: number): number => {
-    const slots = new Uint32Array(PAGE_SLOTS);
-    fill(slots, first, word, 1, bucket);
-    const text = slots.join();
-    const known = lowerOf.get(text) ?? lower.push(slots) - 1;
-    lowerOf.set(text, known);
-    return value(VALUE_PAGE, known);
-  };
-  const upperPage = (first: number, _end: number, word: number): number => {
-    const slots = new Uint32Array(PAGE_SLOTS);
-    fill(slots, first, word, PAGE_SLOTS, lowerPage);
-    return value(VALUE_PAGE, upper.push(slots) - 1);
-  };
+  const builder = new TrieBuilder(table);
   const root = new Uint32Array(ROOT_SLOTS);
-  fill(root, 0, 0, PAGE_SLOTS * PAGE_SLOTS, upperPage);
-
+  builder.fill(root, 0, 0, 1);
+  const { upper, lower, buckets, keys, classes } = builder;
   // Lower pages are numbered behind the upper ones.
   for (const page of upper) {
     page.forEach((v, slot) => {
@@ -84,6 +30,73 @@ function buildTrie(table: Stretches): Trie {
   }
   return {
     root, pages: [...upper, ...lower], upperPages: upper.length, buckets,
-    keys: Uint32Array.from(keys), classes: Uint32Array.from(bucketClasses),
+    keys: Uint32Array.from(keys), classes: Uint32Array.from(classes),
   };
+}
+
+class TrieBuilder {
+  readonly upper: Uint32Array[] = [];
+  readonly lower: Uint32Array[] = [];
+  readonly buckets: { first: number; count: number }[] = [];
+  readonly keys: number[] = [];
+  readonly classes: number[] = [];
+  readonly #lowerOf = new Map<string, number>();
+  readonly #table: Stretches;
+
+  constructor(table: Stretches) {
+    this.#table = table;
+  }
+
+  /**
+   * Fills the slots of the root (depth 1), an upper (2) or a lower page (3), the first of which
+   * stands for the high word `word`; stretch `from` begins at or before it.
+   */
+  fill(slots: Uint32Array, from: number, word: number, depth: 1 | 2 | 3): void {
+    const { classes } = this.#table;
+    const size = depth === 1 ? PAGE_SLOTS * PAGE_SLOTS : depth === 2 ? PAGE_SLOTS : 1;
+    let first = from;
+    for (let slot = 0; slot < slots.length; slot++) {
+      const start = word + slot * size;
+      while (first + 1 < classes.length && this.#beginsBy(first + 1, start)) first++;
+      let end = first + 1;
+      while (end < classes.length && this.#high(end) < start + size) end++;
+      slots[slot] = end - first === 1 ? value(VALUE_CLASS, classes[first] ?? 0) : this.#mixed(first, end, start, depth);
+    }
+  }
+
+  #high(i: number): number {
+    return this.#table.starts[i * this.#table.words] ?? 0;
+  }
+
+  /** Does stretch `i` hold the first address of the high word? */
+  #beginsBy(i: number, word: number): boolean {
+    const { starts, words } = this.#table;
+    const high = starts[i * words] ?? 0;
+    if (high !== word || words === 1) return high <= word;
+    return starts[i * words + 1] === 0 && starts[i * words + 2] === 0 && starts[i * words + 3] === 0;
+  }
+
+  #mixed(first: number, end: number, word: number, depth: 1 | 2 | 3): number {
+    if (depth === 3) return this.#bucket(first, end);
+    const slots = new Uint32Array(PAGE_SLOTS);
+    if (depth === 1) {
+      this.fill(slots, first, word, 2);
+      return value(VALUE_PAGE, this.upper.push(slots) - 1);
+    }
+    this.fill(slots, first, word, 3);
+    const text = slots.join();
+    const known = this.#lowerOf.get(text) ?? this.lower.push(slots) - 1;
+    this.#lowerOf.set(text, known);
+    return value(VALUE_PAGE, known);
+  }
+
+  #bucket(first: number, end: number): number {
+    const { starts, classes } = this.#table;
+    const number = this.buckets.push({ first: this.classes.length, count: end - first }) - 1;
+    for (let i = first; i < end; i++) {
+      for (let w = 1; w < 4; w++) this.keys.push(i === first ? 0 : starts[i * 4 + w] ?? 0);
+      this.classes.push(classes[i] ?? 0);
+    }
+    return value(VALUE_BUCKET, number);
+  }
 }

@@ -152,9 +152,12 @@ class RunningPolicy implements PolicyEngine {
   #ask(question: () => number): Decision {
     const verdict = this.#run(question, v.VERDICT_DENY);
     if (this.#failure !== null) return this.#failure;
-    const word = (field: number): number => this.#view.getInt32(abi.DETAIL_BASE + field, true);
-    if (word(abi.DETAIL_VERDICT) !== verdict) return this.#poison(v.CODE_MODULE_RESULT);
-    return this.#decision(verdict, word(abi.DETAIL_REASON), word(abi.DETAIL_CODE), word(abi.DETAIL_RULE));
+    if (this.#detail(abi.DETAIL_VERDICT) !== verdict) return this.#poison(v.CODE_MODULE_RESULT);
+    return this.#decision(verdict, this.#detail(abi.DETAIL_REASON), this.#detail(abi.DETAIL_CODE), this.#detail(abi.DETAIL_RULE));
+  }
+
+  #detail(field: number): number {
+    return this.#view.getInt32(abi.DETAIL_BASE + field, true);
   }
 
   /** INVARIANT: the answer's four numbers must agree with each other, or the module is done for. */
