@@ -45,11 +45,13 @@ function trailingZeros(a: Address): number {
 
 /** The last address of the block with `host` free bits at `a`. */
 function blockEnd(a: Address, host: number): Address {
-  const word = (w: 0 | 1 | 2 | 3): number => {
-    const bits = Math.min(32, Math.max(0, host - 32 * (3 - w)));
-    return bits === 32 ? 0xffffffff : (a[w] | (2 ** bits - 1)) >>> 0;
-  };
-  return [word(0), word(1), word(2), word(3)];
+  return [filled(a[0], host - 96), filled(a[1], host - 64), filled(a[2], host - 32), filled(a[3], host)];
+}
+
+/** A word with its low `bits` set. */
+function filled(word: number, bits: number): number {
+  if (bits <= 0) return word;
+  return bits >= 32 ? 0xffffffff : (word | (2 ** bits - 1)) >>> 0;
 }
 
 function compare(x: Address, y: Address): number {
