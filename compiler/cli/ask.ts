@@ -1,5 +1,7 @@
 // Asks a running module about a source: finds the listeners that a target means and lets each
 // decide. Shared by `test`, `build` and `explain`, so that they can't disagree.
+import { CODE_NOT_EXPOSED } from "../../runtime/abi/verdicts.ts";
+import { denial } from "../../runtime/host/ask.ts";
 import type { Decision } from "../../runtime/host/decision.ts";
 import type { ListenerInfo, PolicyEngine, PolicyInfo } from "../../runtime/host/module.ts";
 import { ANY4, parseAddress, type Address } from "../../runtime/net/address.ts";
@@ -26,7 +28,7 @@ export function askFrom(info: PolicyInfo, fresh: () => PolicyEngine, source: Add
     const id = pure.listenerAt(place.proto, place.port, place.local);
     if (asked.has(id)) continue;
     asked.add(id);
-    const [decision] = fresh().admit([{ listener: id, source }]);
+    const decision = id < 0 && !pure.poisoned ? denial(CODE_NOT_EXPOSED) : fresh().admit([{ listener: id, source }])[0];
     if (decision === undefined) throw new Error("the module gave no answer for a peer");
     const listener = info.listeners.find((l) => l.id === id) ?? null;
     const name = listener === null ? "" : ` of ${listener.name}`;

@@ -4,7 +4,7 @@ import { compile, type CompileResult } from "../compile.ts";
 import type { CheckedPolicy } from "../check/policy.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import { render } from "../render.ts";
-import { positionOf, type SourceFile, type Span } from "../source.ts";
+import { positionOf, type Position, type SourceFile, type Span } from "../source.ts";
 import { isOpenFailure, openPolicy, type DiskPolicy, type Inputs, type OpenFailure } from "./disk.ts";
 import { count, usage, type Outcome } from "./outcome.ts";
 
@@ -75,7 +75,7 @@ function diagnosticJson(d: Diagnostic): unknown {
   };
 }
 
-function placeJson(span: Span): unknown {
+function placeJson(span: Span): { file: string; start: Position; end: Position } {
   return { file: span.file.path, start: positionOf(span.file, span.start), end: positionOf(span.file, span.end) };
 }
 

@@ -1,9 +1,7 @@
 // X.wasm on a disk -> its bytes, or the outcome that says why not.
 import { readRegular } from "./disk.ts";
+import { MAX_MODULE_BYTES } from "../../runtime/host/verify.ts";
 import { usage, type Outcome } from "./outcome.ts";
-
-/** Bytes of a module that are read at most; ingressd has a lower bound of its own. */
-export const MAX_MODULE_BYTES = 256 * 1024 * 1024;
 
 /** A WebAssembly file by its first four bytes, whatever it is called. */
 export function looksLikeModule(bytes: Uint8Array): boolean {

@@ -36,12 +36,12 @@ export function codeSays(code: Code): string {
   return Object.values(CODES).find((c) => c.name === code)?.says ?? code;
 }
 
-/** `deny named blocked in web at policies/demo.ingress:7:3`; `root` null leaves paths as they are. */
+/** `deny named blocked` in web, policies/demo.ingress:7:3; `root` null leaves paths as they are. */
 export function ruleText(rule: RuleInfo, root: string | null): string {
   const names = rule.names.length === 0 ? "" : ` named ${rule.names.join(", ")}`;
   const scope = rule.listener === null ? "at top level" : `in ${rule.listener}`;
   const places = rule.origins.map((o) => `${root === null ? o.file : shownPath(root, o.file)}:${o.line}:${o.column}`);
-  return `\`${rule.action}${names}\` ${scope} at ${places.join(" and ")}`;
+  return `\`${rule.action}${names}\` ${scope}, ${places.join(" and ")}`;
 }
 
 export function resultsJson(results: readonly LineResult[]): unknown {

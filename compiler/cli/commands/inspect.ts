@@ -1,0 +1,104 @@
+// ingressc inspect: what a module holds, and whether this release would load it.
+import { isRefusal, loadPolicy } from "../../../runtime/host/load.ts";
+import type { ListenerInfo, PolicyInfo } from "../../../runtime/host/module.ts";
+import { readSections, type Section } from "../../../runtime/abi/sections.ts";
+import type { Command } from "../command.ts";
+import { readModule } from "../modules.ts";
+import { count } from "../outcome.ts";
+import { rows } from "../terminal.ts";
+import { ruleText } from "../testReport.ts";
+
+/** Rules shown to people; --json has all of them. */
+const MOST_RULES = 50;
+
+const SECTION_NAMES: Readonly<Record<number, string>> = {
+  0: "custom", 1: "type", 2: "import", 3: "function", 4: "table", 5: "memory", 6: "global",
+  7: "export", 8: "start", 9: "element", 10: "code", 11: "data", 12: "data count",
+};
+
+export const inspect = {
+  summary: "show what a compiled module holds",
+  operands: ["X.wasm"],
+  flags: {},
+  manual: [
+    "Checks the module as ingressd does before it loads it (hash, code, version, memory, tables,",
+    "self-test) and shows its hashes, sections, listeners and rules. Exits 3 when this release",
+    "would refuse it, with the code of the refusal.",
+    "",
+    "  ingressc inspect demo.wasm",
+  ].join("\n"),
+  async run(args) {
+    const file = args.operands[0] ?? "";
+    const bytes = readModule(file);
+    if (!(bytes instanceof Uint8Array)) return bytes;
+    const sections = readSections(bytes) ?? [];
+    const sectionData = sections.map((s) => ({ id: s.id, name: sectionName(s), bytes: s.end - s.start }));
+    const loaded = loadPolicy(bytes);
+    if (isRefusal(loaded)) {
+      return {
+        class: "reject",
+        code: `policy.${loaded.code}`,
+        message: `\`${file}\` is refused (${loaded.code}): ${loaded.message}`,
+        help: "ingressd would not load it; build the policy again with `ingressc build`",
+        data: { loads: false, bytes: bytes.length, sections: sectionData },
+        ...(sections.length === 0 ? {} : { report: () => `${file}: ${count(bytes.length, "byte")}\n\n${sectionsText(sections)}\n` }),
+      };
+    }
+    const { info } = loaded;
+    return {
+      class: "ok",
+      code: "policy.inspected",
+      message: `\`${file}\` loads in this release`,
+      data: { loads: true, bytes: bytes.length, ...info, sections: sectionData },
+      report: (p) => [
+        `${p.bold(file)}: ${p.good("this release loads it")}`,
+        "",
+        rows([
+          ["sha256", info.sha256],
+          ["tree sha256", info.treeSha256],
+          ["abi version", String(info.abiVersion)],
+          ["size", count(bytes.length, "byte")],
+          ["memory", `${count(info.memoryBytes / 65536, "page")} (${count(info.memoryBytes, "byte")})`],
+          ["decision", `at most ${count(info.maxSteps, "step")}`],
+        ]),
+        "",
+        p.bold("sections"),
+        sectionsText(sections),
+        "",
+        p.bold("listeners"),
+        info.listeners.length === 0 ? "  none: this policy opens nothing" : rows(info.listeners.map(listenerRow)),
+        "",
+        p.bold("rules"),
+        rulesText(info),
+      ].join("\n"),
+    };
+  },
+} as const satisfies Command;
+
+function sectionName({ id, name }: Section): string {
+  return id === 0 ? name : (SECTION_NAMES[id] ?? `unknown ${id}`);
+}
+
+function sectionsText(sections: readonly Section[]): string {
+  return rows(sections.map((s) => [sectionName(s), count(s.end - s.start, "byte").padStart(16)]));
+}
+
+function listenerRow(l: ListenerInfo): readonly [string, string] {
+  const ports = l.ports.map((r) => (r.first === r.last ? `${r.first}` : `${r.first}-${r.last}`)).join(", ");
+  const bind = l.bind === null ? "" : ` bind ${l.bind.slice(0, 4).join(", ")}${l.bind.length > 4 ? ", …" : ""}`;
+  const service = l.service === l.name ? "" : ` service ${l.service}`;
+  return [l.name, `${l.proto} ${ports}${bind}${service}, backend ${backendText(l)}, at most ${count(l.capConnections, "connection")}`];
+}
+
+function backendText({ backend }: ListenerInfo): string {
+  if (backend === null) return "by registration";
+  if (backend.kind === "unix") return `unix ${backend.path}`;
+  return `${backend.host.includes(":") ? `[${backend.host}]` : backend.host}:${backend.port}`;
+}
+
+function rulesText(info: PolicyInfo): string {
+  if (info.rules.length === 0) return "  none: everything is denied";
+  const shown = info.rules.slice(0, MOST_RULES).map((r): [string, string] => [String(r.id), ruleText(r, null)]);
+  const more = info.rules.length - shown.length;
+  return `${rows(shown)}${more > 0 ? `\n  … and ${more.toLocaleString("en-US")} more; \`--json\` has all` : ""}`;
+}
