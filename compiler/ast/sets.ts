@@ -54,4 +54,3 @@ export function buildPorts(r: Reader, proto: Cst | null, set: Cst | null): SetNo
   if (udp !== null) notYet(r, udp);
   return set === null ? null : buildSet(r, set);
 }
-

@@ -105,4 +105,3 @@ export function readMax(report: Report, node: FileMember): number | null {
   report.say("ING310", `\`max\` is 1 to ${MAX_PREFIXES}, and ${quote(node.max.text)} is not`, node.max.span, { help: "write the most entries that the list should ever have" });
   return null;
 }
-

@@ -2,7 +2,7 @@
 import type { DiagnosticCode } from "../codes.ts";
 import { nearest } from "../nearest.ts";
 import { quote } from "../quote.ts";
-import type { Context, Stray } from "./grammar.ts";
+import type { Context, Stray } from "./recovery.ts";
 import { isKeyword, KEYWORDS, wordsAt } from "./keywords.ts";
 import { Comma, LBrace, RBrace } from "./tokens.ts";
 
