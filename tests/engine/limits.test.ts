@@ -186,7 +186,7 @@ engine("where a cap and a limit are both full, the cap is named", () => {
 
 for (const connections of [1, 2, 1_000]) {
   engine(`a cap of ${connections} holds at N and N + 1, and comes back`, () => {
-    for (const perSource of [null, { connections, v4: 0, v6: 0, written: true }]) {
+    for (const perSource of [null, { connections, v4: 1, v6: 1, written: true }]) {
       const running = run(one([], { connections, perSource }));
       for (let i = 0; i < connections; i++) assert.is(ask(running, HOST + BigInt(i % 50)), "allowed");
       assert.is(ask(running, HOST), "cap_listener");

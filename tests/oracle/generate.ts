@@ -65,8 +65,8 @@ function rules(c: Chance, nets: readonly ModelNet[], count: number): ModelRule[]
   return made;
 }
 
-const KEYS4 = [32, 32, 24, 8, 0];
-const KEYS6 = [64, 64, 128, 48, 0];
+const KEYS4 = [32, 32, 24, 8, 1];
+const KEYS6 = [64, 64, 128, 48, 1];
 
 function sourceKey(c: Chance): { readonly v4: number; readonly v6: number; readonly written: boolean } {
   return c.oneIn(2) ? { v4: 32, v6: 64, written: false } : { v4: c.pick(KEYS4), v6: c.pick(KEYS6), written: true };

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { addressText, edges, isV4, prefixText, rangeOf, type Prefix } from "../oracle/space.ts";
 
 /** Prefixes a chunk: a miss makes nft read the chunk's sets anew, so they stay small. */
-const CHUNK = 400;
+const CHUNK = 150;
 
 export function kernelMissing(): string | null {
   const tried = spawnSync("unshare", ["-n", "nft", "list", "ruleset"], { encoding: "utf8" });
@@ -28,7 +28,11 @@ function ask(sets: ReadonlyMap<string, readonly Prefix[]>, questions: readonly {
     writeFileSync(join(folder, "load"), `table inet t {\n${tables.join("")}}\n`);
     const lines = questions.map(({ list, address }) => `get element inet t ${setName(list)} { ${addressText(address)} }`);
     writeFileSync(join(folder, "ask"), `${lines.join("\n")}\n`);
-    const { status, stdout, stderr } = spawnSync("unshare", ["-n", "sh", "-ec", "nft -f load; nft -i <ask"], { cwd: folder, encoding: "utf8", maxBuffer: 2 ** 28 });
+    // nft -i goes on after an error; without its line editor it is forty times as quick.
+    writeFileSync(join(folder, ".editrc"), "edit off\n");
+    const { status, stdout, stderr } = spawnSync("unshare", ["-n", "sh", "-ec", "nft -f load; nft -i <ask"], {
+      cwd: folder, encoding: "utf8", maxBuffer: 2 ** 28, env: { ...process.env, EDITRC: join(folder, ".editrc"), HOME: folder },
+    });
     const missing = new Set([...stderr.matchAll(/^Error: Could not process rule: No such file or directory\n(get element .*)$/gm)].map((m) => m[1]));
     const misses = lines.filter((line) => missing.has(line)).length;
     const hits = stdout.match(/elements = \{/g)?.length ?? 0;
