@@ -66,7 +66,8 @@ function besides(file: string): string {
 
 function built(tested: Tested, out: string): Outcome {
   const { stats, loaded: { info }, results, policy } = tested;
-  const ports = info.listeners.flatMap((l) => l.ports.map((r) => (r.first === r.last ? `${r.first}` : `${r.first}-${r.last}`)));
+  const ranges = info.listeners.flatMap((l) => l.ports).sort((a, b) => a.first - b.first);
+  const ports = ranges.map((r) => (r.first === r.last ? `${r.first}` : `${r.first}-${r.last}`));
   const allows = info.rules.filter((r) => r.action === "allow").length;
   const listeners = `${info.listeners.length}${ports.length === 0 ? "" : ` (tcp ${ports.slice(0, 12).join(", ")}${ports.length > 12 ? ", …" : ""})`}`;
   const n = (x: number): string => x.toLocaleString("en-US");

@@ -1,0 +1,90 @@
+// Child processes of the demo: started with their output as lines, ended by their own id.
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+
+/** How long a child has to end before it is killed, and a line to come before the demo gives up. */
+const END_MS = 5_000;
+const LINE_MS = 30_000;
+
+const running = new Set();
+
+/** A failure that is told in one sentence. */
+export class Trouble extends Error {}
+
+/** Starts `node ARGS`. In a group of its own: Ctrl-C reaches the demo alone, which ends its children. */
+export function start(name, args) {
+  const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "pipe"], detached: process.platform !== "win32" });
+  running.add(child);
+  const ended = new Promise((resolve) => {
+    child.once("error", (error) => resolve({ code: null, error }));
+    child.once("close", (code) => resolve({ code, error: null }));
+  }).finally(() => running.delete(child));
+  let said = [];
+  let follower = null;
+  const waiting = new Set();
+  const hear = (stream) => (line) => {
+    if (follower !== null) return follower(stream, line);
+    said.push({ stream, line });
+    for (const look of [...waiting]) look();
+  };
+  createInterface({ input: child.stdout }).on("line", hear("out"));
+  createInterface({ input: child.stderr }).on("line", hear("err"));
+  return {
+    name,
+    child,
+    ended,
+    /** From now on each line goes to `hears`, and none is kept. */
+    follow(hears) {
+      follower = hears;
+      said = [];
+    },
+    lines: (stream) => said.filter((s) => s.stream === stream).map((s) => s.line),
+    /** The first line, said already or to come, that `wanted` makes something of. */
+    line(stream, wanted) {
+      return new Promise((resolve, reject) => {
+        const done = (settle, value) => {
+          waiting.delete(look);
+          clearTimeout(timer);
+          settle(value);
+        };
+        const look = () => {
+          for (const s of said) {
+            const found = s.stream === stream ? wanted(s.line) : undefined;
+            if (found !== undefined && found !== false) return done(resolve, found === true ? s.line : found);
+          }
+        };
+        const timer = setTimeout(() => done(reject, new Trouble(`${name} did not answer within ${LINE_MS / 1000} s`)), LINE_MS);
+        waiting.add(look);
+        void ended.then(({ code }) => {
+          look();
+          if (!waiting.has(look)) return;
+          const last = said.filter((s) => s.stream === "err").at(-1)?.line;
+          done(reject, new Trouble(last ?? `${name} ended with exit code ${code}`));
+        });
+        look();
+      });
+    },
+  };
+}
+
+/** Runs `node ARGS` to its end; its output, or a Trouble with what it said. */
+export async function run(name, args) {
+  const started = start(name, args);
+  const { code, error } = await started.ended;
+  if (code === 0) return started.lines("out");
+  throw new Trouble([...started.lines("out"), ...started.lines("err"), error?.message ?? `${name} ended with exit code ${code}`].join("\n"));
+}
+
+/** Ends one child and waits for it. */
+export async function end({ child, ended }) {
+  if (!running.has(child)) return;
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), END_MS);
+  await ended;
+  clearTimeout(timer);
+}
+
+/** For a demo that can't wait any more. */
+export function killAll() {
+  for (const child of running) child.kill("SIGKILL");
+}
