@@ -70,7 +70,8 @@ function buildCap(r: Reader, cst: Cst): CapNode | null {
     const per = node(part, "perSource");
     const identity = piece(r, per, "kw_identity");
     const key = node(per, "sourceKey");
-    if (identity !== null) notYet(r, { text: "per identity", span: identity.span });
+    const word = piece(r, part, "kw_per");
+    if (identity !== null) notYet(r, word === null ? identity : joined(word, identity));
     else if (key !== null && count !== null) {
       if (perSource !== null) {
         r.diagnostics.push({
@@ -88,7 +89,8 @@ function buildLimit(r: Reader, cst: Cst): LimitNode | null {
   const per = node(cst, "per");
   const identity = piece(r, per, "kw_identity");
   if (identity !== null) {
-    notYet(r, { text: "per identity", span: identity.span }, "limit per source or per listener");
+    const word = piece(r, cst, "kw_per");
+    notYet(r, word === null ? identity : joined(word, identity), "limit per source or per listener");
     return null;
   }
   const key = node(per, "sourceKey");

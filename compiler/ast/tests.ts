@@ -89,6 +89,6 @@ function buildOutcome(r: Reader, cst: Cst | null): OutcomeNode | null {
     });
   }
   if (tokens(cst, "kw_allow").length > 0) return { verdict: "allow" };
-  const reason = piece(r, cst, "Name");
+  const reason = piece(r, node(cst, "reason"), "Name");
   return reason === null ? null : { verdict: "deny", reason };
 }

@@ -19,6 +19,7 @@ const WANTED = new Map<string, readonly [wanted: string, help: string | null]>([
   ["per", ["`source` or `listener`", "a limit counts per source or per listener: `limit 200/s per source`"]],
   ["perSource", ["`source`", "a cap's second part is `N per source`"]],
   ["target", ["the name of an expose, or `tcp` and a port", "`from 192.0.2.1 to web => allow`, or `to tcp 443`"]],
+  ["reason", ["a reason: policy, cidr or rate", null]],
   ["outcome", ["`allow` or `deny REASON`", "the reasons are policy, cidr and rate"]],
 ]);
 
@@ -76,8 +77,6 @@ function nameIn(rule: string): string {
       return "a name for the rule";
     case "bindLine":
       return "the name of a service";
-    case "outcome":
-      return "a reason: policy, cidr or rate";
     default:
       return "a name";
   }

@@ -124,8 +124,8 @@ function openBrace(tokens: readonly IToken[], before: IToken | undefined, inclus
 const LEXICAL: ReadonlySet<DiagnosticCode> = new Set<DiagnosticCode>(["ING101", "ING102", "ING103"]);
 
 /**
- * Leaves out what only follows from an earlier error: the next token after it, and a few
- * more of the same line; and braces that an unclosed string has swallowed. Bounded in number.
+ * Leaves out what only follows from an earlier error: at the same token, and a few tokens
+ * on along the same line; and braces that an unclosed string has swallowed. Bounded in number.
  */
 function independent(file: SourceFile, tokens: readonly IToken[], found: Diagnostic[], unclosed: readonly IToken[]): Diagnostic[] {
   const swallowed = unclosed.some((t) => /[{}]/.test(t.image));
@@ -135,7 +135,7 @@ function independent(file: SourceFile, tokens: readonly IToken[], found: Diagnos
   let lastLineEnd = -1;
   for (const d of found.sort((a, b) => a.span.start - b.span.start)) {
     while (index < tokens.length && (tokens[index]?.startOffset ?? 0) < d.span.start) index++;
-    const near = kept.length > 0 && index - lastIndex < (d.span.start <= lastLineEnd ? 10 : 2);
+    const near = kept.length > 0 && index - lastIndex < (d.span.start <= lastLineEnd ? 10 : 1);
     lastIndex = index;
     if ((near && !LEXICAL.has(d.code)) || (swallowed && (d.code === "ING107" || d.code === "ING108"))) continue;
     kept.push(d);

@@ -92,7 +92,7 @@ export class Recovering extends CstParser {
         if (type === RBrace && !atTop) return false;
         if (!first && starts.has(type) && (startsLine(token) || this.LA(0).tokenType === RBrace)) return true;
         if (!atTop && startsLine(token) && TOP_ONLY.has(type)) return false;
-        if (first || (startsLine(token) && isName(type) && !CONTINUES.has(this.LA(0).tokenType))) this.stray.push({ context, token, previous: this.LA(0), next: this.LA(2) });
+        if (first || (startsLine(token) && type !== LBrace && !CONTINUES.has(this.LA(0).tokenType))) this.stray.push({ context, token, previous: this.LA(0), next: this.LA(2) });
       }
       if (type === LBrace) depth++;
       else if (type === RBrace && depth > 0) depth--;
@@ -120,4 +120,9 @@ export class Recovering extends CstParser {
 
 function isName(type: TokenType): boolean {
   return type === Name || (type.CATEGORIES ?? []).includes(Name);
+}
+
+/** True of the words that begin a line of a test. */
+export function beginsLine(token: IToken): boolean {
+  return STARTS.line.has(token.tokenType);
 }

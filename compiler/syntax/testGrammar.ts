@@ -1,4 +1,5 @@
 // Rules of the grammar for `test` blocks.
+import { beginsLine } from "./recovery.ts";
 import { SetGrammar } from "./setGrammar.ts";
 import { Arrow, Comma, Integer, KW, LBrace, Literal, Name, Qualified, RBrace, Text, Word } from "./tokens.ts";
 
@@ -87,15 +88,19 @@ export class TestGrammar extends SetGrammar {
     this.SUBRULE(this.fromLine);
   });
 
+  reason = this.RULE("reason", () => {
+    this.OR([{ GATE: () => !beginsLine(this.LA(1)), ALT: () => this.CONSUME(Name) }]);
+  });
+
   outcome = this.RULE("outcome", () => {
     this.OR([
       { ALT: () => this.CONSUME(KW.allow) },
-      { ALT: () => { this.CONSUME(KW.deny); this.CONSUME(Name); } },
+      { ALT: () => { this.CONSUME(KW.deny); this.SUBRULE(this.reason); } },
     ]);
     this.OPTION(() => this.CONSUME(Integer));
     this.OPTION2(() => {
       this.CONSUME(KW.by);
-      this.CONSUME2(Name);
+      this.CONSUME(Name);
     });
   });
 }
