@@ -143,7 +143,7 @@ class Seen implements Inputs {
   realPath(named: string): string | null {
     this.folders.add(dirname(resolve(named)));
     try {
-      return realpathSync(named);
+      return realpathSync.native(named);
     } catch {
       this.found.set(resolve(named), fingerprintOf("missing"));
       return null;

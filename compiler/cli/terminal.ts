@@ -23,7 +23,7 @@ export function wantsColor(stream: { readonly isTTY?: boolean }, env: NodeJS.Pro
 
 // C0 (but tab and newline), DEL, C1, bidirectional controls; an SGR colour is matched first
 // and kept, because paint and the diagnostics' renderer write those.
-// eslint-disable-next-line no-control-regex
+// eslint-disable-next-line no-control-regex -- control characters are what it looks for
 const STEERING = /\x1b\[(?:0|1|2|22|39|3[1-7]|9[0-7]|1;3[1-7])?m|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069]/g;
 
 /** Replaces every character that steers a terminal by its `\u` escape. */

@@ -1,0 +1,138 @@
+// Words of the command line and of a request: what is meant, or one sentence with a remedy.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { COMMON_FLAGS, isArguments, parseArguments } from "../../compiler/cli/arguments.ts";
+import { build } from "../../compiler/cli/commands/build.ts";
+import { isRequest, parseRequest } from "../../compiler/cli/request.ts";
+import { paint, printable, printableJson, wantsColor } from "../../compiler/cli/terminal.ts";
+import { formatAddress } from "../../runtime/net/address.ts";
+
+const words = suite("arguments");
+
+const FLAGS = { ...build.flags, ...COMMON_FLAGS };
+
+words("flags and operands", () => {
+  const rows: readonly (readonly [given: string, meant: string])[] = [
+    ["a.ingress", "a.ingress |"],
+    ["a.ingress -o b.wasm", "a.ingress | out=b.wasm"],
+    ["-o b.wasm a.ingress", "a.ingress | out=b.wasm"],
+    ["--out=b.wasm a", "a | out=b.wasm"],
+    ["--out=a=b a", "a | out=a=b"],
+    ["a --watch --json", "a | watch= json="],
+    ["-h", " | help="],
+    ["-- -o", "-o |"],
+    ["a -- --json -x", "a --json -x |"],
+    ["-", "- |"],
+    ["a -o -", "a | out=-"],
+    ["a -o", "usage.flag_value"],
+    ["a -o --json", "usage.flag_value"],
+    ["a --out=", "usage.flag_value"],
+    ["a --watch=yes", "usage.flag_value"],
+    ["a --json --json", "usage.flag_twice"],
+    ["a -o x --out y", "usage.flag_twice"],
+    ["a --wathc", "usage.unknown_flag"],
+    ["a -x", "usage.unknown_flag"],
+    ["a -ob.wasm", "usage.unknown_flag"],
+    ["a --constructor", "usage.unknown_flag"],
+    ["a --", "a |"],
+  ];
+  for (const [given, meant] of rows) {
+    const parsed = parseArguments(given.split(" "), FLAGS, "build");
+    const text = isArguments(parsed)
+      ? `${parsed.operands.join(" ")} | ${[...parsed.flags].map(([k, v]) => `${k}=${v}`).join(" ")}`.trimEnd()
+      : parsed.code;
+    assert.is(text, meant, given);
+  }
+});
+
+words("an unknown flag gets the nearest one", () => {
+  const parsed = parseArguments(["--wathc"], FLAGS, "build");
+  assert.ok(!isArguments(parsed));
+  assert.is(parsed.message, "`ingressc build` has no flag `--wathc`");
+  assert.is(parsed.help, "did you mean `--watch`? `ingressc build --help` lists its flags");
+});
+
+words("requests", () => {
+  const rows: readonly (readonly [given: string, meant: string])[] = [
+    ["from 203.0.113.9 to web", "203.0.113.9 -> web"],
+    ["  from   203.0.113.9\tto  web ", "203.0.113.9 -> web"],
+    ["from 2001:DB8::1 to tcp 443", "2001:db8::1 -> tcp 443"],
+    ["from ::ffff:192.0.2.1 to udp 53", "192.0.2.1 -> udp 53"],
+    ["from 1.2.3.4 to tcp 65535", "1.2.3.4 -> tcp 65535"],
+    ["bind web on 0.0.0.0:443", "web on 0.0.0.0 443"],
+    ["bind ingressd on [::]:443", "ingressd on :: 443"],
+    ["bind web on 127.0.0.1:65535", "web on 127.0.0.1 65535"],
+    ["", "usage.request"],
+    ["to web", "usage.request"],
+    ["from", "usage.request"],
+    ["from 203.0.113.9", "usage.request"],
+    ["from 203.0.113.9 to", "usage.request"],
+    ["from 203.0.113.9 web", "usage.request"],
+    ["from 010.0.0.1 to web", "usage.request"],
+    ["from 10.0.0.0/8 to web", "usage.request"],
+    ["from fe80::1%eth0 to web", "usage.request"],
+    ["from 127.1 to web", "usage.request"],
+    ["from 1.2.3.4 to tcp", "usage.request"],
+    ["from 1.2.3.4 to tcp 0", "usage.request"],
+    ["from 1.2.3.4 to tcp 65536", "usage.request"],
+    ["from 1.2.3.4 to tcp 0443", "usage.request"],
+    ["from 1.2.3.4 to tcp 443 now", "usage.request"],
+    ["from 1.2.3.4 to web now", "usage.request"],
+    ["from 1.2.3.4 to wbe", "usage.unknown_expose"],
+    ["from 1.2.3.4 to web sni x", "policy.unsupported_request"],
+    ["from 1.2.3.4 to tcp 443 local 10.0.0.1", "policy.unsupported_request"],
+    ["bind web on :443", "usage.request"],
+    ["bind web on 0.0.0.0", "usage.request"],
+    ["bind web on 0.0.0.0:0", "usage.request"],
+    ["bind web on ::1:443", "usage.request"],
+    ["bind web at 0.0.0.0:443", "usage.request"],
+    ["bind 9web on 0.0.0.0:443", "usage.request"],
+    ["bind web on 0.0.0.0:443 now", "usage.request"],
+  ];
+  for (const [given, meant] of rows) {
+    const r = parseRequest(given, ["web"]);
+    assert.is(isRequest(r) ? requestText(r) : r.code, meant, given);
+  }
+});
+
+function requestText(r: Exclude<ReturnType<typeof parseRequest>, { readonly class: unknown }>): string {
+  if (r.kind === "bind") return `${r.subject} on ${formatAddress(r.address)} ${r.port}`;
+  return `${formatAddress(r.source)} -> ${r.to.kind === "expose" ? r.to.name : `${r.to.proto} ${r.to.port}`}`;
+}
+
+words("an unknown expose gets the nearest one", () => {
+  const near = parseRequest("from 1.2.3.4 to wbe", ["web", "console"]);
+  assert.is(isRequest(near) ? "" : near.help, "did you mean `web`?");
+  const none = parseRequest("from 1.2.3.4 to web", []);
+  assert.is(isRequest(none) ? "" : none.help, "this policy exposes nothing");
+});
+
+words("nothing that steers a terminal passes, our own colours do", () => {
+  const rows: readonly (readonly [given: string, shown: string])[] = [
+    ["plain\ttext\n", "plain\ttext\n"],
+    ["\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m"],
+    ["\x1b]0;title\x07", "\\u001b]0;title\\u0007"],
+    ["\x1b[2J", "\\u001b[2J"],
+    ["\x1b[8mhidden", "\\u001b[8mhidden"],
+    ["a\rb\bc", "a\\u000db\\u0008c"],
+    ["\u009b31m", "\\u009b31m"],
+    ["\u202eevil", "\\u202eevil"],
+    ["naïve 中文 🙂", "naïve 中文 🙂"],
+  ];
+  for (const [given, shown] of rows) assert.is(printable(given), shown);
+  assert.is(printableJson({ a: "\u009b\u202e" }), "{\"a\":\"\\u009b\\u202e\"}");
+  assert.equal(JSON.parse(printableJson({ a: "\u009b\u202e" })), { a: "\u009b\u202e" });
+});
+
+words("colour is for terminals that want it", () => {
+  const tty = { isTTY: true };
+  assert.is(wantsColor(tty, {}), true);
+  assert.is(wantsColor({}, {}), false);
+  assert.is(wantsColor(tty, { NO_COLOR: "1" }), false);
+  assert.is(wantsColor(tty, { NO_COLOR: "" }), true);
+  assert.is(wantsColor(tty, { TERM: "dumb" }), false);
+  assert.is(paint({ color: false }).bad("x"), "x");
+  assert.is(paint({ color: true }).bad("x"), "\x1b[31mx\x1b[0m");
+});
+
+words.run();

@@ -1,0 +1,112 @@
+// The real executables, started as a user starts them, and folders to start them in.
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+export const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
+export const INGRESSC = join(PROJECT, "compiler/cli/ingressc.mjs");
+export const INGRESSD = join(PROJECT, "gateway/ingressd.mjs");
+
+export interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface Options {
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly uid?: number;
+}
+
+export interface Running {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+  /** The first line of standard output, said already or to come, that matches; rejects at the end. */
+  line(pattern: RegExp, after?: number): Promise<string>;
+  /** How many lines of standard output there are. */
+  count(): number;
+}
+
+export function start(program: string, args: readonly string[], { cwd, env, uid }: Options = {}): Running {
+  const child = spawn(process.execPath, [program, ...args], {
+    cwd: cwd ?? PROJECT,
+    env: env ?? { ...process.env, NO_COLOR: "1" },
+    stdio: ["ignore", "pipe", "pipe"],
+    ...(uid === undefined ? {} : { uid, gid: uid }),
+  });
+  const lines: string[] = [];
+  const looks = new Set<() => void>();
+  let err = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => { err += text; });
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    lines.push(line);
+    for (const look of [...looks]) look();
+  });
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => resolve({ code, out: lines.map((l) => `${l}\n`).join(""), err }));
+  });
+  const line = (pattern: RegExp, after = 0): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        const found = lines.slice(after).find((l) => pattern.test(l));
+        if (found === undefined) return;
+        looks.delete(look);
+        resolve(found);
+      };
+      looks.add(look);
+      look();
+      void ended.then(() => reject(new Error(`${program} ended without ${String(pattern)}: ${lines.join("\n")}${err}`)), reject);
+    });
+  return { child, ended, line, count: () => lines.length };
+}
+
+export function ingressc(args: readonly string[], options: Options = {}): Promise<Ended> {
+  return start(INGRESSC, args, options).ended;
+}
+
+/** The envelope of a run with --json; exactly one line. */
+export function envelope({ out }: Ended): Readonly<Record<string, unknown>> {
+  const value: unknown = JSON.parse(out);
+  if (typeof value !== "object" || value === null) throw new Error(`not an envelope: ${out}`);
+  return Object.fromEntries(Object.entries(value));
+}
+
+export interface Folder {
+  readonly path: string;
+  /** Writes a file of the folder, with the folders on the way, and returns its absolute path. */
+  write(name: string, content: string | Uint8Array): string;
+  at(name: string): string;
+  remove(): void;
+}
+
+export function folder(): Folder {
+  const path = mkdtempSync(join(tmpdir(), "ingressc-test-"));
+  const at = (name: string): string => join(path, name);
+  return {
+    path,
+    at,
+    write(name, content) {
+      mkdirSync(dirname(at(name)), { recursive: true });
+      writeFileSync(at(name), content);
+      return at(name);
+    },
+    remove: () => rmSync(path, { recursive: true, force: true }),
+  };
+}
+
+/** A TCP port that is free on loopback at this moment. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const at = server.address();
+      server.close(() => (typeof at === "object" && at !== null ? resolve(at.port) : reject(new Error("no port"))));
+    });
+  });
+}
