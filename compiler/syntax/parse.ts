@@ -125,10 +125,11 @@ const LEXICAL: ReadonlySet<DiagnosticCode> = new Set<DiagnosticCode>(["ING101", 
 
 /**
  * Leaves out what only follows from an earlier error: at the same token, and a few tokens
- * on along the same line; and braces that an unclosed string has swallowed. Bounded in number.
+ * on along the same line; and what an unclosed string has swallowed. Bounded in number.
  */
 function independent(file: SourceFile, tokens: readonly IToken[], found: Diagnostic[], unclosed: readonly IToken[]): Diagnostic[] {
   const swallowed = unclosed.some((t) => /[{}]/.test(t.image));
+  const open = new Set(unclosed);
   const kept: Diagnostic[] = [];
   let index = 0;
   let lastIndex = -10;
@@ -137,6 +138,8 @@ function independent(file: SourceFile, tokens: readonly IToken[], found: Diagnos
     while (index < tokens.length && (tokens[index]?.startOffset ?? 0) < d.span.start) index++;
     const near = kept.length > 0 && index - lastIndex < (d.span.start <= lastLineEnd ? 10 : 1);
     lastIndex = index;
+    const before = tokens[index - 1];
+    if (before !== undefined && open.has(before)) continue;
     if ((near && !LEXICAL.has(d.code)) || (swallowed && (d.code === "ING107" || d.code === "ING108"))) continue;
     kept.push(d);
     const end = file.text.indexOf("\n", d.span.start);
