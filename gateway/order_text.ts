@@ -36,5 +36,6 @@ function oneLine(value: object): string | null {
 }
 
 function plain(value: unknown): string {
-  return value === null || value === undefined ? "none" : String(value);
+  if (value === null || value === undefined) return "none";
+  return typeof value === "string" ? value : JSON.stringify(value) ?? "none";
 }

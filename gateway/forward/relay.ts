@@ -6,7 +6,7 @@
 //
 // Buffered a direction: the writer's buffer (its mark and the read that crossed it) and,
 // behind the pause, the reader's buffer (the same).
-import { Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { Permit } from "../../runtime/host/decision.ts";
 
 /** Node's mark of each socket, for reads and for writes. */

@@ -58,4 +58,3 @@ export function leasedExposures(engine: PolicyEngine, lease: Lease, host: readon
   const addresses = lease.bind === null ? localAddresses(engine, info, lease.port, host) : [lease.bind];
   return addresses.map((address) => exposure(address, lease.port, info, lease.backend, lease.id));
 }
-

@@ -1,5 +1,6 @@
 // What the gateway's tests share: a real daemon in this process (real compiler, engine and
 // sockets), with a clock that the test moves and everything it prints kept in lists.
+import { randomInt } from "node:crypto";
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -127,7 +128,7 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
   const daemon = started;
   return {
     daemon, clock, folder, policyPath, markers, said, place,
-    records: () => readFileSync(auditPath, "utf8").split("\n").slice(0, -1).map((line): Record => JSON.parse(line)),
+    records: () => readFileSync(auditPath, "utf8").split("\n").slice(0, -1).map(readRecord),
     control: (path) => controlClient(path ?? controlPath),
     async stop() {
       const stopped = daemon.stop();
@@ -138,6 +139,16 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
   };
 }
 
+function readRecord(line: string): Record {
+  const record: unknown = JSON.parse(line);
+  if (!isRecord(record)) throw new Error(`not an audit record: ${line}`);
+  return record;
+}
+
+function isRecord(value: unknown): value is Record {
+  return typeof value === "object" && value !== null && "op" in value && "decision" in value && "code" in value;
+}
+
 /** A daemon that must start. */
 export async function running(setup: UnderSetup): Promise<Under> {
   const started = await start(setup);
@@ -145,12 +156,26 @@ export async function running(setup: UnderSetup): Promise<Under> {
   return started;
 }
 
-/** A port that is free now. */
+/** Below the ports that the kernel hands out, so that no client of a test takes it. */
+const FIRST_PORT = 12_000;
+const PORTS = 20_000;
+const given = new Set<number>();
+
+/** A port that is free now, never the same one twice. */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listening(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (;;) {
+    const port = FIRST_PORT + randomInt(PORTS);
+    if (given.has(port)) continue;
+    given.add(port);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false));
+      server.listen({ port, host: "0.0.0.0" }, () => resolve(true));
+    });
+    if (!free) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
 
 export function listening(server: Server, host = "127.0.0.1"): Promise<number> {

@@ -1,0 +1,369 @@
+// Registration: granted only to the proven service, for what the policy exposes, to its own
+// backend; refused in every other way; and over when the owner goes.
+import { createServer as createUnixServer, connect } from "node:net";
+import { chmodSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { ControlClient } from "../../gateway/control/client.ts";
+import type { Answer } from "../../gateway/control/rpc.ts";
+import { listeningSockets, parseListening, tcpOwner } from "../../gateway/intents/ownership.ts";
+import { peerCredentials } from "../../gateway/intents/peer_credentials.ts";
+import { parseAddress } from "../../runtime/net/address.ts";
+import { backend, eventually, freePort, moduleOf, probe, running, temporaryFolder, visit } from "./gateway_under_test.ts";
+import { skip } from "../skip.ts";
+
+const test = suite("exposure");
+const koffi = peerCredentials() !== null;
+const self = process.getuid?.() ?? 0;
+const byCredentials = (name: string, run: () => Promise<void>): void => {
+  if (koffi) test(name, run);
+  else skip(`exposure ${name}`, "koffi is not installed");
+};
+
+function intent(port: number, target: number | string, more: object = {}): object {
+  return { service: "web", proto: "tcp", port, mode: "tcp", backend: typeof target === "number" ? `127.0.0.1:${target}` : target, ...more };
+}
+
+function denialOf(answer: Answer): string {
+  if (!("error" in answer)) return "granted";
+  const { data, message } = answer.error;
+  const code = typeof data === "object" && data !== null && "code" in data ? String(data.code) : String(answer.error.code);
+  return `${code}: ${message}`;
+}
+
+async function leaseOf(client: ControlClient, params: object): Promise<string> {
+  const answer = await client.call("register", params);
+  if (!("result" in answer)) throw new Error(denialOf(answer));
+  const { result } = answer;
+  return typeof result === "object" && result !== null && "lease" in result ? String(result.lease) : "";
+}
+
+const policy = (port: number, more = ""): string => `edition 1
+expose web on tcp ${port} { allow from any }
+${more}`;
+
+byCredentials("granted, served, listed and unregistered", async () => {
+  const behind = await backend("hello");
+  const port = await freePort();
+  const gateway = await running({ policy: policy(port), config: `[services.web]\nuid = ${self}` });
+  assert.equal(gateway.markers, ["ingressd: ready"]);
+  assert.is(await probe(port), "deny", "no port before its service registers");
+  const client = await gateway.control();
+  const lease = await leaseOf(client, intent(port, behind.port));
+  assert.is(gateway.markers.at(-1), `ingressd: port open (port=${port}, proto=tcp)`);
+  const bind = gateway.records().find(({ op }) => op === "bind");
+  assert.equal([bind?.decision, bind?.subject, bind?.service], ["allow", "ingressd", "web"]);
+  assert.is(await probe(port), "allow");
+  assert.match(JSON.stringify(await client.call("list")), new RegExp(`"service":"web","port":${port},"backend":"127.0.0.1:${behind.port}"`));
+  assert.equal(await client.call("unregister", { lease }).then((a) => "result" in a && a.result), { closed: true });
+  assert.is(await probe(port), "deny");
+  client.close();
+  await gateway.stop();
+  behind.close();
+});
+
+byCredentials("the owner's connection closing closes its ports at once", async () => {
+  const behind = await backend("hello");
+  const port = await freePort();
+  const gateway = await running({ policy: policy(port), config: `[services.web]\nuid = ${self}` });
+  const client = await gateway.control();
+  await leaseOf(client, intent(port, behind.port));
+  assert.is(await probe(port), "allow");
+  client.close();
+  const from = performance.now();
+  await eventually(() => gateway.daemon.forwarder.live === 0, "nothing is live");
+  let answer = await probe(port);
+  while (answer === "allow" && performance.now() - from < 1000) answer = await probe(port);
+  assert.is(answer, "deny", "within a second");
+  await gateway.stop();
+  behind.close();
+});
+
+byCredentials("refused, each for its own reason, and recorded", async () => {
+  const behind = await backend("hello");
+  const [port, fixed, foreign] = [await freePort(), await freePort(), await freePort()];
+  const gateway = await running({
+    policy: policy(port, `expose api on tcp ${foreign} { allow from any }
+expose web-static service web on tcp ${fixed} { backend 127.0.0.1:${behind.port} allow from any }`),
+    config: `[services.web]\nuid = ${self}\n[services.api]\nuid = ${self + 7}`,
+  });
+  const client = await gateway.control();
+  const table: readonly (readonly [string, object, RegExp])[] = [
+    ["another service's claim", intent(foreign, behind.port, { service: "api" }), /^not_gateway: this connection belongs to `web`/],
+    ["a port that is not exposed", intent(port + 1 === fixed || port + 1 === foreign ? port + 2 : port + 1, behind.port), /^not_exposed/],
+    ["another service's port", intent(foreign, behind.port), /^not_exposed/],
+    ["a static exposure", intent(fixed, behind.port), /^not_exposed: .*static exposure/],
+    ["a bind that the host lacks", intent(port, behind.port, { bind: "192.0.2.77" }), /^-32003: 192\.0\.2\.77:.* is not an address|^-32003/],
+    ["the gateway's own port", intent(port, fixed), /^no_backend: .*own ports/],
+    ["its own future port", intent(port, port), /^no_backend/],
+    ["the control socket", intent(port, `unix:${gateway.daemon.controlPath}`), /^no_backend: .*own sockets/],
+    ["a backend that does not listen", intent(port, await freePort()), /^no_backend: .*nothing that can be seen/],
+    ["a public backend", intent(port, "8.8.8.8:53"), /^-32602: .*loopback/],
+    ["a name as backend", intent(port, "localhost:80"), /^-32602: .*literal/],
+    ["a relative unix path", intent(port, "unix:x.sock"), /^-32602: .*absolute/],
+    ["a unix path with ..", intent(port, "unix:/run/../x.sock"), /^-32602/],
+    ["another mode", intent(port, behind.port, { mode: "tls" }), /^-32602: .*mode/],
+    ["udp", intent(port, behind.port, { proto: "udp" }), /^-32602: .*proto/],
+    ["an unknown key", intent(port, behind.port, { uid: 0 }), /^-32602: .*unknown key `uid`/],
+    ["port 0", intent(0, behind.port), /^-32602/],
+    ["port 65536", intent(65536, behind.port), /^-32602/],
+    ["a name too long", intent(port, behind.port, { service: "x".repeat(49) }), /^-32602/],
+    ["a bind that is no address", intent(port, behind.port, { bind: "localhost" }), /^-32602: .*bind/],
+  ];
+  for (const [name, params, expected] of table) {
+    assert.match(denialOf(await client.call("register", params)), expected, name);
+    assert.is(await probe(port), "deny", name);
+  }
+  assert.is(gateway.markers.filter((line) => line.includes("port open")).length, 1, "only the static one");
+  const refused = gateway.records().filter(({ op }) => op === "register");
+  assert.ok(refused.length >= 8 && refused.every(({ decision, subject }) => decision === "deny" && subject === "web"));
+  client.close();
+  await gateway.stop();
+  behind.close();
+});
+
+byCredentials("an unknown uid is nobody", async () => {
+  const port = await freePort();
+  const gateway = await running({ policy: policy(port), config: `[services.web]\nuid = ${self + 1}` });
+  const client = await gateway.control();
+  assert.match(denialOf(await client.call("register", intent(port, 1))), /^not_gateway: uid [0-9]+ is no service/);
+  client.close();
+  await gateway.stop();
+});
+
+byCredentials("two registrations of one port: the second is refused; caps hold at N and N + 1", async () => {
+  const behind = await backend("hello");
+  const ports = [await freePort(), await freePort(), await freePort()];
+  const [a = 0, b = 0, c = 0] = ports;
+  const gateway = await running({
+    policy: `edition 1\nexpose web on tcp ${ports.join(", ")} { allow from any }`,
+    config: `[caps]\nintents_per_service = 2\n[services.web]\nuid = ${self}`,
+  });
+  const client = await gateway.control();
+  const lease = await leaseOf(client, intent(a, behind.port));
+  assert.match(denialOf(await client.call("register", intent(a, behind.port))), /already open/);
+  await leaseOf(client, intent(b, behind.port));
+  assert.match(denialOf(await client.call("register", intent(c, behind.port))), /^cap_ports: .*intents_per_service/);
+  await client.call("unregister", { lease });
+  await leaseOf(client, intent(c, behind.port));
+  client.close();
+  await gateway.stop();
+  behind.close();
+});
+
+byCredentials("a lease with a time ends there unless it is renewed", async () => {
+  const behind = await backend("hello");
+  const port = await freePort();
+  const gateway = await running({ policy: policy(port), config: `[services.web]\nuid = ${self}` });
+  const client = await gateway.control();
+  const lease = await leaseOf(client, intent(port, behind.port, { ttl_ms: 2000 }));
+  gateway.clock.advance(1750);
+  assert.is(await probe(port), "allow");
+  await client.call("renew", { lease, ttl_ms: 3000 });
+  gateway.clock.advance(2750);
+  assert.is(await probe(port), "allow");
+  gateway.clock.advance(500);
+  assert.is(await probe(port), "deny");
+  assert.match(denialOf(await client.call("renew", { lease, ttl_ms: 3000 })), /no such lease/);
+  client.close();
+  await gateway.stop();
+  behind.close();
+});
+
+byCredentials("a reload ends leases that the new policy does not grant, and keeps the others", async () => {
+  const behind = await backend("hello");
+  const [a, b] = [await freePort(), await freePort()];
+  const gateway = await running({
+    policy: `edition 1\nexpose web on tcp ${a}, ${b} { allow from any }`,
+    config: `[services.web]\nuid = ${self}\n[policy]\nwatch = false`,
+  });
+  const client = await gateway.control();
+  await leaseOf(client, intent(a, behind.port));
+  await leaseOf(client, intent(b, behind.port));
+  gateway.place(moduleOf(policy(b)));
+  await gateway.daemon.reload();
+  assert.equal([await probe(a), await probe(b)], ["deny", "allow"]);
+  const listed = await client.call("list");
+  assert.is("result" in listed && Array.isArray(listed.result) ? listed.result.length : -1, 1);
+  client.close();
+  await gateway.stop();
+  behind.close();
+});
+
+byCredentials("a unix backend is served when its listener is the service, by the peer's credentials", async () => {
+  const port = await freePort();
+  const folder = temporaryFolder();
+  const path = join(folder, "app.sock");
+  const app = createUnixServer((socket) => socket.end("over unix"));
+  app.listen(path);
+  await once(app, "listening");
+  const gateway = await running({ policy: policy(port), config: `[services.web]\nuid = ${self}` });
+  const client = await gateway.control();
+  await leaseOf(client, intent(port, `unix:${path}`));
+  const { first, closed, socket } = visit(port);
+  assert.is(await first, "over unix");
+  socket.end();
+  await closed;
+  client.close();
+  app.close();
+  await gateway.stop();
+});
+
+if (koffi && self === 0) {
+  test("a backend that passes to another user is cut before a byte of it is forwarded", async () => {
+    const port = await freePort();
+    const mine = await backend("mine");
+    const gateway = await running({ policy: policy(port), config: `[services.web]\nuid = 0` });
+    const client = await gateway.control();
+    await leaseOf(client, intent(port, mine.port));
+    const before = visit(port);
+    assert.is(await before.first, "mine");
+    before.socket.destroy();
+    mine.close();
+    // Another user takes the very same port.
+    const script = `require("net").createServer((s) => s.end("stolen")).listen(${mine.port}, "127.0.0.1", () => process.stdout.write("up"))`;
+    const thief = spawn(process.execPath, ["-e", script], { uid: 65534, gid: 65534, stdio: ["ignore", "pipe", "inherit"] });
+    await once(thief.stdout, "data");
+    const after = visit(port);
+    assert.is(await after.first, "");
+    await after.closed;
+    assert.is(gateway.daemon.counters.ends.get("backend_not_owned"), 1);
+    thief.kill();
+    await once(thief, "exit");
+    client.close();
+    await gateway.stop();
+  });
+
+  test("a backend of another user is refused, unless the configuration lists it", async () => {
+    const [port, other] = [await freePort(), await freePort()];
+    const script = `require("net").createServer((s) => s.end("database")).listen(${other}, "127.0.0.1", () => process.stdout.write("up"))`;
+    const database = spawn(process.execPath, ["-e", script], { uid: 65534, gid: 65534, stdio: ["ignore", "pipe", "inherit"] });
+    await once(database.stdout, "data");
+    for (const [config, expected] of [["", /^no_backend: .*belongs to uid 65534, not 0/], [`allowed_backends = ["127.0.0.1:${other}"]`, /^granted$/]] as const) {
+      const gateway = await running({ policy: policy(port), config: `${config}\n[services.web]\nuid = 0` });
+      const client = await gateway.control();
+      assert.match(denialOf(await client.call("register", intent(port, other))), expected);
+      client.close();
+      await gateway.stop();
+    }
+    database.kill();
+    await once(database, "exit");
+  });
+
+  test("the shared socket tells services apart by the kernel's word", async () => {
+    const behind = await backend("hello");
+    const [port, other] = [await freePort(), await freePort()];
+    const folder = temporaryFolder();
+    const shared = join(folder, "intents.sock");
+    const gateway = await running({
+      policy: policy(port, `expose api on tcp ${other} { allow from any }`),
+      config: `allowed_backends = ["127.0.0.1:${behind.port}"]\n[intents]\nsocket = "${shared}"\n[services.web]\nuid = 0\n[services.api]\nuid = 65534`,
+    });
+    const asOther = (params: object): Promise<string> => new Promise((resolve) => {
+      // Root opens the socket's folder; the other user needs only to connect.
+      const script = `process.setgid(65534);process.setuid(65534);const s=require("net").connect(${JSON.stringify(shared)},()=>s.write(${JSON.stringify(`${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "register", params })}\n`)}));s.on("data",(d)=>{process.stdout.write(d);process.exit()});s.on("error",(e)=>{process.stdout.write(e.message);process.exit()})`;
+      const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+      let out = "";
+      child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
+      child.once("exit", () => resolve(out));
+    });
+    // The folder of a shared socket must be open to those who register.
+    chmodSync(folder, 0o755);
+    assert.match(await asOther({ ...intent(port, behind.port) }), /this connection belongs to `api`/);
+    assert.match(await asOther({ ...intent(other, behind.port), service: "api" }), /"lease":"[0-9a-f]{32}"/);
+    const client = await gateway.control(shared);
+    assert.match(denialOf(await client.call("status")), /is for the control socket/);
+    assert.match(denialOf(await client.call("reload")), /is for the control socket/);
+    client.close();
+    await gateway.stop();
+    behind.close();
+  });
+} else {
+  skip("exposure backends of other users", koffi ? "not root" : "koffi is not installed");
+}
+
+test("a service's own socket proves it, with its own mode", async () => {
+  const behind = await backend("hello");
+  const port = await freePort();
+  const folder = temporaryFolder();
+  const path = join(folder, "web.sock");
+  const gateway = await running({
+    policy: policy(port),
+    config: `allowed_backends = ["127.0.0.1:${behind.port}"]\n[services.web]\nsocket = "${path}"\nmode = "0620"`,
+  });
+  assert.is(statSync(path).mode & 0o777, 0o620);
+  const client = await gateway.control(path);
+  assert.match(denialOf(await client.call("status")), /is for the control socket/);
+  assert.match(denialOf(await client.call("register", intent(port, behind.port, { service: "api" }))), /belongs to `web`/);
+  await leaseOf(client, intent(port, behind.port));
+  assert.is(await probe(port), "allow");
+  client.close();
+  await gateway.stop();
+  behind.close();
+});
+
+test("a service socket without a uid can only name listed backends", async () => {
+  const behind = await backend("hello");
+  const port = await freePort();
+  const path = join(temporaryFolder(), "web.sock");
+  const gateway = await running({ policy: policy(port), config: `[services.web]\nsocket = "${path}"` });
+  const client = await gateway.control(path);
+  assert.match(denialOf(await client.call("register", intent(port, behind.port))), /^no_backend: .*no uid in the configuration/);
+  client.close();
+  await gateway.stop();
+  behind.close();
+});
+
+test("a malformed frame gets an answer, a long one ends the connection", async () => {
+  const gateway = await running({ policy: "edition 1" });
+  const ask = async (bytes: string | Buffer): Promise<string> => {
+    const socket = connect(gateway.daemon.controlPath);
+    socket.write(bytes);
+    let out = "";
+    socket.on("error", () => undefined);
+    socket.on("data", (chunk) => {
+      out += chunk.toString();
+      socket.end();
+    });
+    await once(socket, "close");
+    return out;
+  };
+  assert.match(await ask("{\n"), /-32700/);
+  assert.match(await ask("[]\n"), /-32600/);
+  assert.match(await ask('{"jsonrpc":"1.0","id":1,"method":"status"}\n'), /-32600/);
+  assert.match(await ask('{"jsonrpc":"2.0","id":1,"method":"status","extra":1}\n'), /-32600/);
+  assert.match(await ask('{"jsonrpc":"2.0","id":1,"method":"constructor"}\n'), /-32601/);
+  assert.match(await ask('{"jsonrpc":"2.0","id":1,"method":"__proto__"}\n'), /-32601/);
+  assert.match(await ask('{"jsonrpc":"2.0","id":1,"method":"status","params":{"x":1}}\n'), /-32602/);
+  assert.match(await ask(Buffer.alloc(64 * 1024 + 1, 0x20)), /at most 65536 bytes/);
+  assert.match(await ask(`{"jsonrpc":"2.0","id":7,"method":"list","params":{}}${" ".repeat(65536 - 54)}\n`), /"id":7,"result":\[\]/);
+  await gateway.stop();
+});
+
+test("who owns a listening socket", () => {
+  const text = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1001        0 1 1 0
+   1: 00000000:1F91 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1002        0 1 1 0
+   2: 0100007F:1F92 00000000:0000 01 00000000:00000000 00:00000000 00000000  1001        0 1 1 0
+`;
+  const six = `   0: 00000000000000000000000000000000:1F93 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000  1003        0 1 1 0\n`;
+  const rows = [...parseListening(text), ...parseListening(six)];
+  const owner = (host: string, port: number, uid: number): string | null => {
+    const address = parseAddress(host);
+    return address === null ? "bad" : tcpOwner(address, port, uid, rows);
+  };
+  assert.is(owner("127.0.0.1", 8080, 1001), null);
+  assert.match(owner("127.0.0.1", 8080, 1002) ?? "", /uid 1001/);
+  assert.match(owner("127.0.0.2", 8080, 1001) ?? "", /nothing/, "another address");
+  assert.is(owner("127.0.0.2", 8081, 1002), null, "the wildcard takes all");
+  assert.match(owner("127.0.0.1", 8082, 1001) ?? "", /nothing/, "established is not listening");
+  assert.is(owner("::1", 8083, 1003), null);
+  assert.is(owner("127.0.0.1", 8083, 1003), null, "a dual-stack wildcard takes IPv4");
+  assert.match(owner("::1", 8081, 1002) ?? "", /nothing/, "an IPv4 wildcard does not take IPv6");
+  assert.ok(Array.isArray(listeningSockets()));
+});
+
+test.run();
