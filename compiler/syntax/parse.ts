@@ -139,7 +139,7 @@ function independent(file: SourceFile, tokens: readonly IToken[], found: Diagnos
     const near = kept.length > 0 && index - lastIndex < (d.span.start <= lastLineEnd ? 10 : 1);
     lastIndex = index;
     const before = tokens[index - 1];
-    if (before !== undefined && open.has(before)) continue;
+    if (before !== undefined && open.has(before) && !LEXICAL.has(d.code)) continue;
     if ((near && !LEXICAL.has(d.code)) || (swallowed && (d.code === "ING107" || d.code === "ING108"))) continue;
     kept.push(d);
     const end = file.text.indexOf("\n", d.span.start);
