@@ -59,7 +59,7 @@ function rejected(path: string, disk: DiskPolicy, diagnostics: readonly Diagnost
         .map((d) => ({ ...d, span: shown(d.span), related: d.related.map((r) => ({ ...r, span: shown(r.span) })) }))
         .map((d) => `${render(d, { color: p.color }).trimEnd()}\n`)
         .join("\n"),
-    data: { diagnostics: diagnostics.map(diagnosticJson) },
+    data: { root: disk.root, diagnostics: diagnostics.map(diagnosticJson) },
   };
 }
 

@@ -6,6 +6,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { EXIT_CODES, type Outcome } from "../../compiler/cli/outcome.ts";
+import { answer, envelopeText, isAnswer, outcomeText, wantsJson } from "../../compiler/cli/session.ts";
+import { paint } from "../../compiler/cli/terminal.ts";
 
 export const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 export const INGRESSC = join(PROJECT, "compiler/cli/ingressc.mjs");
@@ -64,6 +67,23 @@ export function start(program: string, args: readonly string[], { cwd, env, uid 
       void ended.then(() => reject(new Error(`${program} ended without ${String(pattern)}: ${lines.join("\n")}${err}`)), reject);
     });
   return { child, ended, line, count: () => lines.length };
+}
+
+/** The same words without a process of their own, for tables; some rows of them run for real too. */
+export async function ingresscHere(args: readonly string[], cwd: string): Promise<Ended> {
+  const before = process.cwd();
+  process.chdir(cwd);
+  try {
+    const shown: Outcome[] = [];
+    const outcome = await answer(args, { stop: AbortSignal.abort(), show: (o) => shown.push(o) });
+    const printed = [...shown, outcome].map((o) => {
+      const text = wantsJson(args) ? envelopeText(o) : outcomeText(o, paint({ color: false }));
+      return wantsJson(args) || isAnswer(o) ? { out: text, err: "" } : { out: "", err: text };
+    });
+    return { code: EXIT_CODES[outcome.class], out: printed.map((t) => t.out).join(""), err: printed.map((t) => t.err).join("") };
+  } finally {
+    process.chdir(before);
+  }
 }
 
 export function ingressc(args: readonly string[], options: Options = {}): Promise<Ended> {
