@@ -62,18 +62,21 @@ class RunningPolicy implements PolicyEngine {
   }
 
   bind({ subject, proto, address: [a, b, c, d], port }: BindQuestion): Decision {
+    if (!isPort(port)) return this.#failure ?? denial(v.CODE_BAD_REQUEST);
     const id = fnv1a64(subject);
     return this.#ask(() =>
       this.#exports.bind(Number(id >> 32n) | 0, Number(id & 0xffffffffn) | 0, PROTOCOLS[proto], port, a, b, c, d));
   }
 
   listenerAt(proto: "tcp" | "udp", port: number, [a, b, c, d]: Address): number {
+    if (!isPort(port)) return -1;
     const listener = this.#run(() => this.#exports.listenerAt(PROTOCOLS[proto], port, a, b, c, d), -1);
     return listener >= 0 && listener < this.info.listeners.length ? listener : -1;
   }
 
   accept(listener: number, source: Address): Decision {
     const [a, b, c, d] = source;
+    if (!this.#has(listener)) return this.#failure ?? denial(v.CODE_BAD_LISTENER);
     return this.#ask(() => isV4(source) ? this.#exports.accept4(listener, d) : this.#exports.accept6(listener, a, b, c, d));
   }
 
@@ -91,7 +94,7 @@ class RunningPolicy implements PolicyEngine {
       if (peers.length > this.#records) return 0;
       peers.forEach(({ listener, source }, i) => {
         const at = this.#scratch + i * abi.BATCH_BYTES;
-        view.setInt32(at + abi.R_BATCH_LISTENER, listener, true);
+        view.setInt32(at + abi.R_BATCH_LISTENER, this.#has(listener) ? listener : -1, true);
         source.forEach((word, w) => { view.setUint32(at + abi.R_BATCH_SOURCE + 4 * w, word, true); });
         view.setInt32(at + abi.R_BATCH_VERDICT, v.VERDICT_DENY, true);
       });
@@ -107,11 +110,11 @@ class RunningPolicy implements PolicyEngine {
   }
 
   release(listener: number, [a, b, c, d]: Address): void {
-    this.#run(() => { this.#exports.release(listener, a, b, c, d); }, undefined);
+    if (this.#has(listener)) this.#run(() => { this.#exports.release(listener, a, b, c, d); }, undefined);
   }
 
   recount(listener: number, [a, b, c, d]: Address): void {
-    this.#run(() => { this.#exports.recount(listener, a, b, c, d); }, undefined);
+    if (this.#has(listener)) this.#run(() => { this.#exports.recount(listener, a, b, c, d); }, undefined);
   }
 
   exportState(): Uint8Array {
@@ -140,12 +143,17 @@ class RunningPolicy implements PolicyEngine {
   }
 
   connections(listener: number): number {
-    return this.#run(() => this.#exports.connections(listener) >>> 0, 0);
+    return this.#has(listener) ? this.#run(() => this.#exports.connections(listener) >>> 0, 0) : 0;
   }
 
   limiterFill(): { readonly used: number; readonly places: number } {
     const places = this.#view.getUint32(abi.TABLES_BASE + abi.H_LIMIT_SETS, true) * abi.WAYS;
     return { used: this.#run(() => this.#exports.limiterUsed() >>> 0, 0), places };
+  }
+
+  /** INVARIANT: a number beyond 32 bits would wrap on its way in and mean another listener. */
+  #has(listener: number): boolean {
+    return Number.isInteger(listener) && listener >= 0 && listener < this.info.listeners.length;
   }
 
   /** Runs a question of which the answer stands in the detail words. */
@@ -184,6 +192,10 @@ class RunningPolicy implements PolicyEngine {
       return otherwise;
     }
   }
+}
+
+function isPort(n: number): boolean {
+  return Number.isInteger(n) && n >= 0 && n <= 65535;
 }
 
 function high(n: number): number {

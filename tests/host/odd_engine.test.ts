@@ -95,6 +95,17 @@ test("a listener that is not one of the policy's is none", () => {
   assert.is(open({ results: { listenerAt: 0 } }).listenerAt("tcp", 8443, V4), 0);
 });
 
+test("numbers that would wrap to a listener or port are none", () => {
+  const engine = open({ results: { accept4: 1, bind: 1, listenerAt: 0 }, detail: allowed, batch: batchAllowed });
+  for (const listener of [1, -1, 0.5, NaN, 2 ** 32, -(2 ** 32)]) assert.is(word(engine.accept(listener, V4)), "policy bad_listener", String(listener));
+  for (const port of [-1, 65_536, 2 ** 32 + 8443, 8443.5, NaN]) {
+    assert.is(word(engine.bind({ subject: "ingressd", proto: "tcp", address: V4, port })), "policy bad_request", String(port));
+    assert.is(engine.listenerAt("tcp", port, V4), -1, String(port));
+  }
+  const real = openEngine(loaded(moduleOf("edition 1\nexpose web on tcp 8443 { allow from any }")), new Uint8Array(16));
+  for (const listener of [1, -1, 0.5, NaN, 2 ** 32]) assert.is(word(real.admit([{ listener, source: V4 }])[0]), "policy bad_listener", String(listener));
+});
+
 test("a clock that is no number is none", () => {
   const engine = openEngine(loaded(moduleOf("edition 1\nexpose web on tcp 8443 { backend 127.0.0.1:80 limit 1/s per source allow from any }")), new Uint8Array(16));
   const visit = (): string => {
