@@ -136,8 +136,7 @@ async function explain(module, gateway, source, listener, decision) {
   const [answer] = await run("ingressc explain", [INGRESSC, "explain", module, `from ${source} to ${listener}`, "--json"]);
   const accept = JSON.parse(answer).data.answers[0].phases.find((phase) => phase.phase === "accept");
   detail(`audit    ${record.decision}, code ${record.code}, at ${record.at ?? "no rule"}`);
-  if (accept.rule === null) detail("explain  no rule of the listener matches the source");
-  else detail(`explain  ${ruleText(accept.rule)}`);
+  detail(`explain  ${accept.rule === null ? "no rule matches the source" : ruleText(accept.rule)}`);
   for (const rule of accept.overrides) detail(`         overrides ${ruleText(rule)}`);
 }
 

@@ -39,7 +39,7 @@ function check({ args, exit, out = /^$/, err = /^$/ }: Row, ended: Ended): void 
   assert.is(ended.code, exit, told);
   assert.match(ended.out, out, told);
   assert.match(ended.err, err, told);
-  assert.not.match(ended.out + ended.err, /\n {4}at |\x1b/, told);
+  assert.not.match(ended.out + ended.err, /\n {4}at |\u{1b}/u, told);
 }
 
 commands("a process has the same answers: one of each exit code", async ({ dir }) => {
