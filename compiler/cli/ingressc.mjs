@@ -4,11 +4,16 @@
 try {
   const { register } = await import("tsx/esm/api");
   register({ tsconfig: false });
+  await import("./main.ts");
 } catch (error) {
-  process.stderr.write(
-    `ingressc: its dependency tsx can't be loaded (${error.code ?? error.message})\n` +
-      "help: run `npm ci` in the folder of the package\n",
-  );
-  process.exit(4);
+  if (error?.code !== "ERR_MODULE_NOT_FOUND") throw error;
+  const missing = /'([^']+)'/.exec(error.message)?.[1] ?? "a package";
+  const message = `a package that ingressc needs is not installed: ${missing}`;
+  const help = "run `npm ci` in the folder of the package `ingressd`";
+  if (process.argv.includes("--json")) {
+    process.stdout.write(`${JSON.stringify({ ok: false, class: "missing", code: "policy.missing_dependency", message, help })}\n`);
+  } else {
+    process.stderr.write(`ingressc: ${message}\nhelp: ${help}\n`);
+  }
+  process.exitCode = 4;
 }
-await import("./main.ts");

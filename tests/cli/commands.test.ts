@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync }
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { skip } from "../skip.ts";
-import { envelope, folder, ingressc, ingresscHere, type Ended, type Folder } from "./programs.ts";
+import { envelope, folder, ingressc, INGRESSC, ingresscHere, start, type Ended, type Folder } from "./programs.ts";
 
 const commands = suite<{ dir: Folder }>("commands");
 commands.before((context) => { context.dir = folder(); });
@@ -39,7 +39,8 @@ function check({ args, exit, out = /^$/, err = /^$/ }: Row, ended: Ended): void 
   assert.is(ended.code, exit, told);
   assert.match(ended.out, out, told);
   assert.match(ended.err, err, told);
-  assert.not.match(ended.out + ended.err, /\n {4}at |\u{1b}/u, told);
+  assert.not.match(ended.out + ended.err, /\n {4}at /, told);
+  assert.not.ok(`${ended.out}${ended.err}`.includes("\u001b"), told);
 }
 
 commands("a process has the same answers: one of each exit code", async ({ dir }) => {
@@ -185,6 +186,15 @@ commands("a foreign tsconfig.json in the folder does not matter", async ({ dir }
   dir.write("foreign/good.ingress", GOOD);
   const ended = await ingressc(["check", "good.ingress"], { cwd: dir.at("foreign") });
   assert.is(ended.code, 0, ended.err);
+});
+
+commands("without its packages it says what is missing, exit 4", async ({ dir }) => {
+  const alone = dir.write("alone/ingressc.mjs", readFileSync(INGRESSC));
+  const [plain, json] = await Promise.all([start(alone, ["check", "x"]).ended, start(alone, ["check", "x", "--json"]).ended]);
+  assert.equal([plain.code, plain.out, json.code, json.err], [4, "", 4, ""]);
+  assert.match(plain.err, /^ingressc: a package that ingressc needs is not installed: tsx\nhelp: run `npm ci`[^\n]*\n$/);
+  const { ok, class: kind, code } = envelope(json);
+  assert.equal([ok, kind, code], [false, "missing", "policy.missing_dependency"]);
 });
 
 /** An unprivileged user that can start the program, or null. */
