@@ -128,7 +128,8 @@ const LEXICAL: ReadonlySet<DiagnosticCode> = new Set<DiagnosticCode>(["ING101", 
  * on along the same line; and what an unclosed string has swallowed. Bounded in number.
  */
 function independent(file: SourceFile, tokens: readonly IToken[], found: Diagnostic[], unclosed: readonly IToken[]): Diagnostic[] {
-  const swallowed = unclosed.some((t) => /[{}]/.test(t.image));
+  // Where a brace is inside of an unclosed string, all that comes after it stands in the wrong block.
+  const swallowed = unclosed.find((t) => /[{}]/.test(t.image))?.startOffset ?? Infinity;
   const open = new Set(unclosed);
   const kept: Diagnostic[] = [];
   let index = 0;
@@ -139,8 +140,8 @@ function independent(file: SourceFile, tokens: readonly IToken[], found: Diagnos
     const near = kept.length > 0 && index - lastIndex < (d.span.start <= lastLineEnd ? 10 : 1);
     lastIndex = index;
     const before = tokens[index - 1];
-    if (before !== undefined && open.has(before) && !LEXICAL.has(d.code)) continue;
-    if ((near && !LEXICAL.has(d.code)) || (swallowed && (d.code === "ING107" || d.code === "ING108"))) continue;
+    const follows = near || d.span.start > swallowed || (before !== undefined && open.has(before));
+    if (follows && !LEXICAL.has(d.code)) continue;
     kept.push(d);
     const end = file.text.indexOf("\n", d.span.start);
     lastLineEnd = end < 0 ? file.text.length : end;
