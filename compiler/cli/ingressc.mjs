@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // ingressc: registers tsx and hands over to main.ts. The tsconfig of the folder that it runs
-// in is not read: it belongs to somebody else's program.
+// in is not read: its `paths` could put code of that folder in the place of a package.
 try {
   const { register } = await import("tsx/esm/api");
   register({ tsconfig: false });

@@ -181,11 +181,16 @@ commands("help is for every command, and the version is the package's", async ({
   ]);
 });
 
-commands("a foreign tsconfig.json in the folder does not matter", async ({ dir }) => {
-  dir.write("foreign/tsconfig.json", "{ not json");
+commands("a foreign tsconfig.json in the folder neither stops it nor puts code into it", async ({ dir }) => {
   dir.write("foreign/good.ingress", GOOD);
-  const ended = await ingressc(["check", "good.ingress"], { cwd: dir.at("foreign") });
-  assert.is(ended.code, 0, ended.err);
+  dir.write("foreign/evil.ts", "process.exit(99);\n");
+  const evil = ["ipaddr.js", "chevrotain", "@assemblyscript/loader", "@noble/hashes/sha2.js"];
+  const paths = Object.fromEntries(evil.map((name) => [name, ["./evil.ts"]]));
+  for (const config of ["{ not json", JSON.stringify({ compilerOptions: { baseUrl: ".", paths } })]) {
+    dir.write("foreign/tsconfig.json", config);
+    const ended = await ingressc(["test", "good.ingress"], { cwd: dir.at("foreign") });
+    assert.is(ended.code, 0, ended.err);
+  }
 });
 
 commands("without its packages it says what is missing, exit 4", async ({ dir }) => {
