@@ -31,6 +31,24 @@ for (const name of names) {
   });
 }
 
+cases("every fix, applied, mends its error and makes no other", () => {
+  let applied = 0;
+  for (const name of names) {
+    const path = `${name}.ingress`;
+    const text = read(path);
+    const { diagnostics } = front(text, filesOf({}), path);
+    const before = diagnostics.map((d) => d.code).sort();
+    for (const d of diagnostics) {
+      if (d.fix === null || d.fix.span.file.path !== path) continue;
+      const { span: { start, end }, text: put } = d.fix;
+      const after = front(`${text.slice(0, start)}${put}${text.slice(end)}`, filesOf({}), path).diagnostics.map((x) => x.code).sort();
+      assert.equal([...after, d.code].sort(), before, `${name}: ${d.message} -> ${put}`);
+      applied++;
+    }
+  }
+  assert.ok(applied > 20, `only ${applied} fixes`);
+});
+
 cases("there are as many as a release needs", () => {
   assert.ok(names.length >= 40, `only ${names.length} cases`);
   assert.ok(names.filter((n) => read(`${n}.expected`) !== "").length >= 30);

@@ -1,0 +1,55 @@
+// docs/diagnostics.md and the table of codes, held to each other both ways; and every example
+// of it compiled: *before* gives exactly its code, *after* is accepted.
+import { readFileSync } from "node:fs";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { CODES } from "../../compiler/codes.ts";
+import { codes } from "./front.ts";
+
+const docs = suite("diagnostics");
+const text = readFileSync(new URL("../../docs/diagnostics.md", import.meta.url), "utf8");
+const sections = text.split(/^### /m).slice(1).map((s) => {
+  const [heading = "", ...body] = s.split("\n");
+  const [code = "", ...title] = heading.split(": ");
+  return { code, title: title.join(": "), body: body.join("\n") };
+});
+
+docs("every code has its heading, in the order of the table, and no heading is without a code", () => {
+  assert.equal(sections.map((s) => `${s.code}: ${s.title}`), Object.entries(CODES).map(([code, row]) => `${code}: ${row.title}`));
+});
+
+/** Too large, or too rare, to be printed. */
+const WITHOUT_EXAMPLE = new Set(["ING209", "ING601", "ING602", "ING603", "ING604", "ING605", "ING606", "ING607"]);
+
+const FILES = {
+  "scanners.txt": "192.0.2.1\n2001:db8::/32\n",
+  "broken.txt": "192.0.2.1\nexample.com\n",
+  "prose.txt": "word\n".repeat(20),
+};
+
+/** What an example gives beside its own code, and why it can't be otherwise. */
+const BESIDE: Readonly<Record<string, readonly string[]>> = { ING504: Array.from({ length: 10 }, () => "ING502") };
+
+for (const { code, body } of sections) {
+  const example = (kind: string): string | null => new RegExp(`\`\`\`ingress ${kind}\\n([^]*?)\`\`\``).exec(body)?.[1] ?? null;
+  const whole = (t: string): string => (/^edition\b/m.test(t) ? t : `edition 1\n${t}`);
+  if (WITHOUT_EXAMPLE.has(code)) {
+    docs(`${code} has no example, and says why or how much`, () => {
+      assert.is(example("before"), null);
+      assert.ok(body.trim().length > 40);
+    });
+    continue;
+  }
+  docs(`${code}: before and after`, () => {
+    const [before, after] = [example("before"), example("after")];
+    if (before === null || after === null) throw new Error("an example is missing");
+    assert.equal(codes(whole(before), FILES), [code, ...(BESIDE[code] ?? [])].sort((a, b) => (a === code ? -1 : b === code ? 1 : 0)));
+    assert.equal(codes(whole(after), FILES), []);
+  });
+}
+
+docs("codes are written as three digits in their hundreds", () => {
+  for (const code of Object.keys(CODES)) assert.match(code, /^ING[1-6]\d\d$/);
+});
+
+docs.run();
