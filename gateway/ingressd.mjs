@@ -1,8 +1,7 @@
 #!/usr/bin/env node
-// ingressd: registers tsx, then runs the TypeScript as it stands.
+// ingressd: runs the TypeScript as it stands.
 try {
-  const { register } = await import("tsx/esm/api");
-  register();
+  await import("../runtime/host/register.mjs");
 } catch (error) {
   process.stderr.write(`ingressd: its dependencies are not installed (${error.code ?? error.message}): run npm ci\n`);
   process.exit(4);

@@ -6,9 +6,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { register } from "tsx/esm/api";
+import "../runtime/host/register.mjs";
 
-register();
 const { pinnedBytes, readSections } = await import("../runtime/abi/sections.ts");
 const { ABI_VERSION } = await import("../runtime/abi/layout.ts");
 

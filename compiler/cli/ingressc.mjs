@@ -1,9 +1,7 @@
 #!/usr/bin/env node
-// ingressc: registers tsx and hands over to main.ts. The tsconfig of the folder that it runs
-// in is not read: its `paths` could put code of that folder in the place of a package.
+// ingressc: hands over to main.ts, which runs as the TypeScript that it is.
 try {
-  const { register } = await import("tsx/esm/api");
-  register({ tsconfig: false });
+  await import("../../runtime/host/register.mjs");
   await import("./main.ts");
 } catch (error) {
   if (error?.code !== "ERR_MODULE_NOT_FOUND") throw error;

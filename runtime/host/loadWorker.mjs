@@ -1,7 +1,6 @@
 // The worker in which a module is checked: whatever it does, the thread can be ended.
 import { parentPort, workerData } from "node:worker_threads";
-import { register } from "tsx/esm/api";
+import "./register.mjs";
 
-register();
 const { loadPolicy } = await import("./load.ts");
 parentPort.postMessage(loadPolicy(workerData));

@@ -1,0 +1,54 @@
+// The programs run this package's code and nobody else's: not what a tsconfig.json of the current
+// folder says, and not what stands in the shared temporary folder.
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { moduleOf } from "./compiled.ts";
+
+const run = promisify(execFile);
+const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+const test = suite<{ dir: string }>("register", { dir: "" });
+
+test.before.each((context) => {
+  context.dir = mkdtempSync(join(tmpdir(), "ingressd-test-"));
+  mkdirSync(join(context.dir, "tmp"));
+  writeFileSync(join(context.dir, "evil.ts"), "process.exit(99);\n");
+  const paths = Object.fromEntries(["smol-toml", "ajv/dist/2020.js", "ipaddr.js", "@assemblyscript/loader"].map((name) => [name, ["./evil.ts"]]));
+  writeFileSync(join(context.dir, "tsconfig.json"), JSON.stringify({ compilerOptions: { baseUrl: ".", paths } }));
+});
+test.after.each(({ dir }) => { rmSync(dir, { recursive: true, force: true }); });
+
+function options(dir: string): { cwd: string; env: NodeJS.ProcessEnv } {
+  const env: NodeJS.ProcessEnv = { ...process.env, TMPDIR: join(dir, "tmp") };
+  // As a user starts it: the runner's own settings are not there.
+  delete env["NODE_OPTIONS"];
+  delete env["TSX_DISABLE_CACHE"];
+  return { cwd: dir, env };
+}
+
+test("ingressd in a folder with a foreign tsconfig.json", async ({ dir }) => {
+  const { stdout } = await run(process.execPath, [at("gateway/ingressd.mjs"), "--version"], options(dir));
+  assert.match(stdout, /^ingressd \d+\.\d+\.\d+\n$/);
+  assert.equal(readdirSync(join(dir, "tmp")), []);
+});
+
+test("the worker that checks a module there", async ({ dir }) => {
+  writeFileSync(join(dir, "good.wasm"), moduleOf("edition 1\nexpose web on tcp 8443 { allow from any }"));
+  writeFileSync(join(dir, "ask.mjs"), `
+    await import(${JSON.stringify(at("runtime/host/register.mjs"))});
+    const { loadPolicyInWorker } = await import(${JSON.stringify(at("runtime/host/loadInWorker.ts"))});
+    const { readFileSync } = await import("node:fs");
+    const result = await loadPolicyInWorker(readFileSync("good.wasm"), 60000);
+    console.log(result.info?.listeners[0]?.name ?? result.message);
+  `);
+  const { stdout } = await run(process.execPath, ["ask.mjs"], options(dir));
+  assert.is(stdout, "web\n");
+  assert.equal(readdirSync(join(dir, "tmp")), []);
+});
+
+test.run();
