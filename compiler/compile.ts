@@ -43,7 +43,7 @@ export function compile(entry: SourceFile, reader: SourceReader): CompileResult 
   const parsed = parse(entry);
   const built = build(parsed);
   const checked = check(built.ast, reader);
-  const diagnostics = [...parsed.diagnostics, ...built.diagnostics, ...checked.diagnostics];
+  const diagnostics = inOrder(entry, [...parsed.diagnostics, ...built.diagnostics, ...checked.diagnostics]);
   const { policy } = checked;
   if (policy === null || diagnostics.length > 0) return { diagnostics, policy: null, module: null, stats: null };
 
@@ -70,6 +70,12 @@ export function compile(entry: SourceFile, reader: SourceReader): CompileResult 
     maxSteps: image.maxSteps,
   };
   return { diagnostics: [], policy, module, stats };
+}
+
+/** As a reader meets them: the entry file from top to bottom, then each list file. */
+function inOrder(entry: SourceFile, diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  const files = [...new Set([entry, ...diagnostics.map((d) => d.span.file)])];
+  return [...diagnostics].sort((x, y) => files.indexOf(x.span.file) - files.indexOf(y.span.file) || x.span.start - y.span.start);
 }
 
 function tooLarge(entry: SourceFile): Diagnostic {
