@@ -54,6 +54,8 @@ export interface ModelExpose {
   readonly name: string;
   readonly ports: readonly Ports[];
   readonly bind: ModelSet | null;
+  /** Not written: a service on 127.0.0.1:8080; `registers`: no backend in the policy. */
+  readonly backend?: "registers";
   readonly cap: ModelCap | null;
   readonly limits: readonly ModelLimit[];
   readonly rules: readonly ModelRule[];

@@ -51,7 +51,7 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
   };
   const expose = (e: ModelExpose): void => {
     out.push(`expose ${e.name} on tcp ${ports(e.ports)}${e.bind === null ? "" : ` bind ${set(e.bind)}`} {`);
-    out.push("  backend 127.0.0.1:8080");
+    if (e.backend === undefined) out.push("  backend 127.0.0.1:8080");
     if (e.cap !== null) {
       const s = e.cap.perSource;
       const perSource = s === null ? "" : `, ${s.connections} per source${s.written ? ` /${s.v4} /${s.v6}` : ""}`;
