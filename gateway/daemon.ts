@@ -85,6 +85,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const admitter = createAdmitter({
     inForce, ports, recorder, counters, topDenied, clock, table: () => forwarder.table,
     caps: { connections: cap, backend_connecting: config.caps.backend_connecting },
+    lackedDescriptor: () => descriptors.lacked(),
   });
   const forwarder: Forwarder = nodeForwarder({ clock, observer: admitter.observer, timers: config.timers });
   const opener = createOpener({ ports, forwarder, decide: admitter.decide, recorder, maxPorts: config.caps.ports });

@@ -41,6 +41,8 @@ export function connectionCap(
 export interface DescriptorWatch {
   /** Called on a tick. */
   check(): void;
+  /** A connection could not be served for lack of a descriptor. */
+  lacked(): void;
   close(): void;
 }
 
@@ -52,23 +54,25 @@ export interface DescriptorWatch {
 export function watchDescriptors(counters: Counters, say: (sentence: string) => void): DescriptorWatch {
   let spare = tryOpen();
   let exhausted = false;
+  const lacked = (): void => {
+    counters.descriptorsExhausted++;
+    if (!exhausted) say("no file descriptor is left: connections are dropped until one is free; raise nofile or lower caps.connections");
+    exhausted = true;
+  };
   return {
+    lacked,
     check() {
       const probe = tryOpen();
-      if (probe >= 0) {
-        if (spare < 0) spare = probe;
-        else closeSync(probe);
-        if (exhausted) say("file descriptors are free again");
-        exhausted = false;
+      if (probe < 0) {
+        lacked();
+        if (spare >= 0) closeSync(spare);
+        spare = -1;
         return;
       }
-      counters.descriptorsExhausted++;
-      if (!exhausted) say("no file descriptor is left: new connections are dropped until one is free; raise nofile or lower caps.connections");
-      exhausted = true;
-      if (spare >= 0) {
-        closeSync(spare);
-        spare = -1;
-      }
+      if (spare < 0) spare = probe;
+      else closeSync(probe);
+      if (exhausted) say("file descriptors are free again");
+      exhausted = false;
     },
     close() {
       if (spare >= 0) closeSync(spare);

@@ -35,6 +35,8 @@ export interface AdmitSetup {
   readonly caps: { readonly connections: number; readonly backend_connecting: number };
   /** The forwarder's, which is made after admission. */
   readonly table: () => ConnectionTable;
+  /** A connection that was admitted could not be served for lack of a descriptor. */
+  readonly lackedDescriptor: () => void;
 }
 
 export interface Admitter {
@@ -169,7 +171,7 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
         admitted--;
         if (listener >= 0 && typeof source !== "number") inForce.engine?.release(listener, source);
         bump(counters.ends, end);
-        if (end === "no_descriptor") counters.descriptorsExhausted++;
+        if (end === "no_descriptor") setup.lackedDescriptor();
         counters.bytesFromClients += table.bytesIn[row] ?? 0;
         counters.bytesFromBackends += table.bytesOut[row] ?? 0;
       },

@@ -262,11 +262,14 @@ export async function probe(port: number, from = "127.0.0.1", to = "127.0.0.1"):
   return answer === "" ? "deny" : "allow";
 }
 
-/** Runs `tick` once a turn of the event loop until it is true; for what sockets bring about. */
-export async function eventually(tick: () => boolean, what: string): Promise<void> {
-  for (let turn = 0; turn < 200_000; turn++) {
-    if (tick()) return;
+/** Longest wait for what sockets bring about. */
+const PATIENCE_MS = 10_000;
+
+/** Asks once a turn of the event loop until it is so. */
+export async function eventually(isSo: () => boolean, what: string): Promise<void> {
+  const from = performance.now();
+  while (!isSo()) {
+    if (performance.now() - from > PATIENCE_MS) throw new Error(`never came: ${what}`);
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
-  throw new Error(`never came: ${what}`);
 }

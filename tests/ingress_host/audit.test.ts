@@ -1,0 +1,161 @@
+// Audit lines: one a decision, safe to print, never torn; a full disk fails as configured.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { readFileSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { createAudit, type AuditFile } from "../../gateway/audit/audit.ts";
+import { auditLine, field, FIELD_BYTES } from "../../gateway/audit/line.ts";
+import { createRecorder } from "../../gateway/audit/recorder.ts";
+import { newCounters } from "../../gateway/counters.ts";
+import { createMarkers } from "../../gateway/markers.ts";
+import { denial } from "../../runtime/host/ask.ts";
+import { loadPolicy, isRefusal } from "../../runtime/host/load.ts";
+import { openEngine } from "../../runtime/host/ask.ts";
+import { parseAddress } from "../../runtime/net/address.ts";
+import { CODE_NO_MATCH } from "../../runtime/abi/verdicts.ts";
+import { backend, freePort, manualClock, moduleOf, probe, running, start } from "./gateway_under_test.ts";
+
+const test = suite("audit");
+const refused = denial(CODE_NO_MATCH);
+
+/** A disk (or pipe) with room for so many bytes; `room` can be changed. */
+function disk(regular: boolean): AuditFile & { room: number; bytes: Buffer } {
+  return {
+    regular, room: Number.POSITIVE_INFINITY, bytes: Buffer.alloc(0),
+    write(bytes) {
+      const n = Math.min(this.room, bytes.length);
+      if (n === 0) throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+      this.bytes = Buffer.concat([this.bytes, bytes.subarray(0, n)]);
+      this.room -= n;
+      return n;
+    },
+    size() {
+      return this.bytes.length;
+    },
+    truncate(size) {
+      this.room += this.bytes.length - size;
+      this.bytes = this.bytes.subarray(0, size);
+    },
+    close: () => undefined,
+  };
+}
+
+const line = (n: number): string => `${JSON.stringify({ n, fill: "x".repeat(40) })}\n`;
+
+test("control bytes never leave a line, and fields are capped between characters", () => {
+  const hostile = "a\nb\r\u0000\u001b[2J\u007f\u009b31m\u2028\u2029\"}\\";
+  const text = auditLine({ op: "register", decision: refused, generation: 1, wallMs: 0, local: "", detail: hostile });
+  assert.is(text.split("\n").length, 2);
+  assert.not.match(text.slice(0, -1), /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/);
+  const parsed: unknown = JSON.parse(text);
+  assert.is(typeof parsed === "object" && parsed !== null && "detail" in parsed && parsed.detail, hostile);
+  assert.is(field("x".repeat(FIELD_BYTES)), "x".repeat(FIELD_BYTES));
+  assert.is(field("x".repeat(FIELD_BYTES + 1)), "x".repeat(FIELD_BYTES));
+  assert.is(Buffer.byteLength(field("é".repeat(200)) ?? ""), 256);
+  assert.is(field(`x${"é".repeat(200)}`), `x${"é".repeat(127)}`);
+  assert.is(field("€".repeat(100)), "€".repeat(85));
+});
+
+test("a regular file is cut back to whole lines; drops are counted; it recovers", () => {
+  const file = disk(true);
+  const counters = newCounters();
+  const said: string[] = [];
+  const audit = createAudit(() => file, counters, (s) => said.push(s));
+  assert.is(audit.write([line(1), line(2)]), 2);
+  file.room = line(3).length + 10;
+  assert.is(audit.write([line(3), line(4), line(5)]), 1, "line 4 was torn and is cut back");
+  assert.is(file.bytes.toString(), line(1) + line(2) + line(3));
+  file.room = 0;
+  assert.is(audit.write([line(6)]), 0);
+  file.room = Number.POSITIVE_INFINITY;
+  assert.is(audit.write([line(7)]), 1);
+  assert.is(file.bytes.toString(), line(1) + line(2) + line(3) + line(7));
+  assert.equal([counters.auditRecords, counters.auditDropped], [4, 3]);
+  assert.is(said.length, 2, "said once when it fails and once when it works again");
+});
+
+test("every amount of room leaves whole lines and exact counts", () => {
+  const lines = [line(1), line(2), line(3)];
+  const all = lines.join("");
+  for (let room = 0; room <= all.length; room++) {
+    for (const regular of [true, false]) {
+      const file = disk(regular);
+      const counters = newCounters();
+      const audit = createAudit(() => file, counters, () => undefined);
+      file.room = room;
+      audit.write(lines);
+      file.room = Number.POSITIVE_INFINITY;
+      audit.write([line(9)]);
+      const written = file.bytes.toString();
+      assert.ok(written.endsWith(line(9)));
+      const whole = written.split("\n").slice(0, -1);
+      for (const text of whole) JSON.parse(text);
+      assert.is(whole.length, counters.auditRecords, `room ${room}, regular ${regular}`);
+      assert.is(counters.auditRecords + counters.auditDropped, 4);
+    }
+  }
+});
+
+test("closed: what can't be recorded is refused; count: it goes on", () => {
+  const policy = loadPolicy(moduleOf("edition 1\nexpose web on tcp 4443 { backend 127.0.0.1:9 allow from any }"));
+  if (isRefusal(policy)) throw new Error(policy.message);
+  const engine = openEngine(policy, new Uint8Array(16));
+  engine.setClock({ monoMs: 0, wallSeconds: 0 });
+  const source = parseAddress("127.0.0.1");
+  if (source === null) throw new Error("no address");
+  const [allowed] = engine.admit([{ listener: 0, source }]);
+  assert.ok(allowed?.allowed);
+  for (const [onError, expected] of [["closed", ["audit_closed", "no_match"]], ["count", ["allowed", "no_match"]]] as const) {
+    const file = disk(true);
+    file.room = 0;
+    const counters = newCounters();
+    const recorder = createRecorder({
+      audit: createAudit(() => file, counters, () => undefined), counters, onError, clock: manualClock(),
+      markers: createMarkers(() => undefined, counters),
+    });
+    const base = { op: "accept" as const, generation: 1, local: "127.0.0.1:4443" };
+    const final = recorder.record([{ ...base, decision: allowed ?? refused }, { ...base, decision: refused }], null);
+    assert.equal(final.map(({ code }) => code), expected);
+    assert.equal([counters.auditRecords, counters.auditDropped], [0, 2]);
+    assert.is(counters.allowed + counters.denied, counters.auditRecords + counters.auditDropped);
+  }
+});
+
+test("a real full device: /dev/full refuses to start in closed mode, serves in count mode", async () => {
+  const behind = await backend("hello");
+  const port = await freePort();
+  const policy = `edition 1\nexpose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow from any }`;
+  const closed = await start({ policy, config: '[audit]\nfile = "/dev/full"' });
+  assert.ok("failure" in closed, "no bind without its record");
+  assert.equal(closed.markers.filter((m) => !m.includes("deny")), []);
+  const gateway = await running({ policy, config: '[audit]\nfile = "/dev/full"\non_error = "count"' });
+  assert.is(await probe(port), "allow");
+  const { counters } = gateway.daemon;
+  assert.is(counters.auditRecords, 0);
+  assert.is(counters.auditDropped, counters.allowed + counters.denied);
+  await gateway.stop();
+  behind.close();
+});
+
+test("an audit file that can't be opened is refused with the remedy", async () => {
+  const started = await start({ policy: "edition 1", config: '[audit]\nfile = "/nonexistent/audit.jsonl"' });
+  assert.ok("failure" in started && /^audit\.file = `\/nonexistent\/audit\.jsonl` can't be opened .*: name a file/.test(started.failure.message));
+});
+
+test("hangup opens a rotated file again", async () => {
+  const behind = await backend("hello");
+  const port = await freePort();
+  const gateway = await running({ policy: `edition 1\nexpose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow from any }` });
+  await probe(port);
+  const before = gateway.records().length;
+  renameSync(join(gateway.folder, "audit.jsonl"), join(gateway.folder, "audit.1"));
+  await probe(port);
+  assert.is(readFileSync(join(gateway.folder, "audit.1"), "utf8").split("\n").length - 1, before + 1, "the open file goes on");
+  await gateway.daemon.hangup();
+  await probe(port);
+  assert.is(gateway.records().length, 1);
+  await gateway.stop();
+  behind.close();
+});
+
+test.run();

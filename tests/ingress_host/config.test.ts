@@ -1,0 +1,109 @@
+// A wrong configuration or command line is one sentence with key, value, reason and remedy.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { parseCommand } from "../../gateway/arguments.ts";
+import { heldWall } from "../../gateway/clock.ts";
+import { defaultConfig, parseConfig } from "../../gateway/config.ts";
+import { EXIT_REJECTED, EXIT_USAGE, isFailure } from "../../gateway/exit.ts";
+import { canonicalBackend } from "../../gateway/forward/backend.ts";
+
+const test = suite("config");
+
+test("defaults are complete", () => {
+  const config = defaultConfig();
+  assert.is(config.on_reload, "recheck");
+  assert.is(config.audit.on_error, "closed");
+  assert.is(config.caps.connections, 10_000);
+  assert.is(config.timers.idle_ms, 300_000);
+  assert.equal(config.services, {});
+});
+
+test("refusals", () => {
+  const table: readonly (readonly [string, RegExp])[] = [
+    ["timers = 3", /^c\.toml: `timers` = 3 must be object/],
+    ["[timers]\nidle_ms = \"5s\"", /^c\.toml: `timers\.idle_ms` = "5s" must be integer; it is: a connection without a byte/],
+    ["[timers]\nidle_ms = -1", /^c\.toml: `timers\.idle_ms` = -1 must be >= 0/],
+    ["[timers]\nidle = 5", /^c\.toml: unknown key `idle` in `timers`: the keys here are backend_connect_ms, idle_ms/],
+    ["tiemrs = 1", /^c\.toml: unknown key `tiemrs`: the keys here are on_reload/],
+    ["on_reload = \"drop\"", /^c\.toml: `on_reload` = "drop" must be "recheck" or "keep"/],
+    ["[audit]\non_error = true", /^c\.toml: `audit\.on_error` = true must be "closed" or "count"/],
+    ["[caps]\nconnections = 0", /^c\.toml: `caps\.connections` = 0 must be >= 1/],
+    ["[control]\nsocket = \"run/x.sock\"", /^c\.toml: `control\.socket` = "run\/x\.sock" must match/],
+    ["allowed_backends = [\"10.0.0.1:80\"]", /^c\.toml: `allowed_backends` has `10\.0\.0\.1:80`: a backend must be a loopback address/],
+    ["allowed_backends = [\"localhost:80\"]", /literal address/],
+    ["[services.web]\nuid = 5\n[services.api]\nuid = 5", /^c\.toml: `services\.api\.uid` = 5 is also the uid of `services\.web`, .*its own user/],
+    ["[services.web]\nsocket = \"/a\"\n[services.api]\nsocket = \"/a\"", /name one path `\/a`/],
+    ["[control]\nsocket = \"/a\"\n[services.api]\nsocket = \"/a\"", /name one path/],
+    ["[services.ingressd]\nuid = 5", /gateway's own name/],
+    ["[services.web]\nmode = \"0660\"", /^c\.toml: `services\.web` lacks what it needs; it is: one service: its user id/],
+    ["[services.web]\nuid = 5\nmode = \"rw\"", /`services\.web\.mode` = "rw" must match/],
+    [`[services.${"x".repeat(49)}]\nuid = 5`, /^c\.toml: /],
+    ["a = ", /^c\.toml:1:5: /],
+    ["[caps]\nports = 1\nports = 2", /^c\.toml:3:/],
+  ];
+  for (const [text, expected] of table) {
+    const config = parseConfig(text, "c.toml");
+    assert.ok(isFailure(config), text);
+    if (!isFailure(config)) continue;
+    assert.match(config.message, expected, text);
+    assert.is(config.message.split("\n").length, 1, "one line");
+    assert.is(config.exitCode, EXIT_REJECTED);
+  }
+});
+
+test("backends are literal and local", () => {
+  const good = [
+    ["127.0.0.1:80", "127.0.0.1:80"], ["[::1]:80", "[::1]:80"], ["[::ffff:127.0.0.1]:80", "127.0.0.1:80"],
+    ["127.255.255.255:65535", "127.255.255.255:65535"], ["unix:/run//x.sock", "unix:/run/x.sock"],
+  ] as const;
+  for (const [text, key] of good) {
+    const backend = canonicalBackend(text);
+    assert.is(typeof backend === "string" ? backend : backend.key, key);
+  }
+  const bad = [
+    "", "80", ":80", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "127.1:80", "0177.0.0.1:80", "128.0.0.1:80", "0.0.0.0:80",
+    "[::]:80", "[::2]:80", "[::1%lo]:80", "::1:80", "127.0.0.1:80x", "127.0.0.1:+80", "unix:x", "unix:", "unix:/a/../b", "unix:/a\0b",
+    `unix:/${"a".repeat(107)}`, "http://127.0.0.1:80", "[::127.0.0.1]:80",
+  ];
+  for (const text of bad) assert.type(canonicalBackend(text), "string", text);
+});
+
+test("the command line", () => {
+  const refused: readonly (readonly [readonly string[], RegExp])[] = [
+    [[], /`--policy P\.wasm` is missing/],
+    [["--polcy", "x"], /no option `--polcy`/],
+    [["--policy"], /`--policy` needs a value/],
+    [["--policy", "--config"], /`--policy` needs a value/],
+    [["--policy", "a", "--policy", "b"], /given twice/],
+    [["serve", "--policy", "a"], /no command `serve`/],
+    [["status", "extra"], /one word too many/],
+    [["status", "--policy", "a"], /is for serving/],
+    [["--policy", "a", "--json"], /`--json` is for/],
+    [["status", "--json=yes"], /takes no value/],
+    [["-x"], /no option `-x`/],
+  ];
+  for (const [argv, expected] of refused) {
+    const command = parseCommand(argv);
+    assert.ok(isFailure(command), argv.join(" "));
+    if (isFailure(command)) {
+      assert.match(command.message, expected);
+      assert.is(command.exitCode, EXIT_USAGE);
+    }
+  }
+  assert.equal(parseCommand(["--policy", "p.wasm"]), { kind: "serve", policy: "p.wasm", config: null, control: null });
+  assert.equal(parseCommand(["status", "--json", "--control", "/x"]), { kind: "status", json: true, config: null, control: "/x" });
+  assert.equal(parseCommand(["reload"]), { kind: "reload", json: false, config: null, control: null });
+  assert.equal(parseCommand(["--help"]), { kind: "help" });
+});
+
+test("a wall clock that is set back does not run back within one run", () => {
+  let real = 1_000_000;
+  const wall = heldWall(() => real);
+  assert.is(wall(), 1_000_000);
+  real = 1_000_000 - 5 * 86_400_000;
+  assert.is(wall(), 1_000_000);
+  real = 1_000_001;
+  assert.is(wall(), 1_000_001);
+});
+
+test.run();

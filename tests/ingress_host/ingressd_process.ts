@@ -1,0 +1,67 @@
+// The shipped ingressd as a process, for tests: started on a folder, its output kept.
+import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from "node:child_process";
+import { once } from "node:events";
+import { renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { moduleOf } from "./gateway_under_test.ts";
+
+const BIN = fileURLToPath(new URL("../../gateway/ingressd.mjs", import.meta.url));
+
+export interface Running {
+  readonly child: ChildProcessWithoutNullStreams;
+  readonly folder: string;
+  readonly out: () => string;
+  readonly err: () => string;
+  readonly line: (text: string) => Promise<void>;
+  /** Resolves when standard error has said it. */
+  readonly says: (text: string) => Promise<void>;
+  readonly exit: Promise<number | null>;
+  readonly order: (...argv: string[]) => { code: number | null; out: string; err: string };
+}
+
+export function launch(folder: string, config: string, options: { uid?: number } = {}): Running {
+  writeFileSync(join(folder, "config.toml"), `[audit]\nfile = "${join(folder, "audit.jsonl")}"\n${config}`, { mode: 0o644 });
+  const control = join(folder, "run", "control.sock");
+  const child = spawn(process.execPath, [
+    BIN, "--policy", join(folder, "policy.wasm"), "--config", join(folder, "config.toml"), "--control", control,
+  ], { ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }) });
+  let out = "";
+  let err = "";
+  child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString()));
+  const exit = once(child, "close").then(([code]) => (typeof code === "number" ? code : null));
+  return {
+    child, folder, exit,
+    out: () => out,
+    err: () => err,
+    line: (text) => new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (out.split("\n").includes(text)) resolve();
+      };
+      child.stdout.on("data", look);
+      child.once("close", () => reject(new Error(`it ended before \`${text}\`: ${err}`)));
+      look();
+    }),
+    says: (text) => new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (err.includes(text)) resolve();
+      };
+      child.stderr.on("data", look);
+      child.once("close", () => reject(new Error(`it ended before saying \`${text}\`: ${err}`)));
+      look();
+    }),
+    order(...argv) {
+      const done = spawnSync(process.execPath, [BIN, ...argv, "--control", control], { encoding: "utf8" });
+      return { code: done.status, out: done.stdout, err: done.stderr };
+    },
+  };
+}
+
+export function place(folder: string, module: Uint8Array): void {
+  writeFileSync(join(folder, "new.wasm"), module, { mode: 0o644 });
+  renameSync(join(folder, "new.wasm"), join(folder, "policy.wasm"));
+}
+
+export const web = (port: number, behind: number, net = "any"): Uint8Array =>
+  moduleOf(`edition 1\nexpose web on tcp ${port} { backend 127.0.0.1:${behind} allow from ${net} }`);
