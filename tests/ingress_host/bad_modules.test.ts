@@ -109,7 +109,9 @@ test("a policy that others can change is refused, file or directory", async () =
     writeFileSync(join(folder, "policy.wasm"), module, { mode: 0o644 });
     loosen(folder, join(folder, "policy.wasm"));
     const started = await start({ folder, module: null });
-    return "failure" in started ? started.failure.message : "started";
+    if ("failure" in started) return started.failure.message;
+    await started.stop();
+    return "started";
   };
   assert.match(await refused((_, file) => chmodSync(file, 0o664)), /others can write it \(mode 0664\): run chmod go-w/);
   assert.match(await refused((_, file) => chmodSync(file, 0o646)), /others can write it/);
