@@ -126,11 +126,15 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   if (isRefused(first)) return abandon(failure(first.cause === "port" ? EXIT_DELEGATE : EXIT_REJECTED, first.message));
   say(reportSentence(first));
 
+  let poisonSaid = false;
   timers.push(clock.every(SWEEP_MS, () => {
     const now = clock.monoMs();
     forwarder.sweep(now);
     for (const lease of leases.expired(now)) endLease(context, lease);
     descriptors.check();
+    const failed = inForce.engine?.poisoned === true;
+    if (failed && !poisonSaid) say("the policy module failed inside: everything is refused until a reload puts a module in force");
+    poisonSaid = failed;
   }));
   timers.push(clock.every(config.timers.interface_poll_ms, () => {
     void turns(() => exchange.reconcile()).catch((error: unknown) => say(`the ports could not be looked at: ${String(error)}`));

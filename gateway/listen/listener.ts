@@ -9,7 +9,7 @@ import type { ConnectionTable } from "./connections.ts";
 export type End =
   | "done" | "client_reset" | "backend_reset"
   | "backend_refused" | "backend_timeout" | "backend_not_owned" | "no_descriptor"
-  | "idle" | "lifetime" | "rechecked" | "withdrawn" | "cut";
+  | "idle" | "lifetime" | "rechecked" | "cut";
 
 /** Leave to forward, with the place to forward to. */
 export interface Grant {

@@ -305,6 +305,18 @@ test("a service's own socket proves it, with its own mode", async () => {
   behind.close();
 });
 
+byCredentials("on a service's own socket the kernel's word must agree with its uid", async () => {
+  const behind = await backend("hello");
+  const port = await freePort();
+  const path = join(temporaryFolder(), "web.sock");
+  const gateway = await running({ policy: policy(port), config: `[services.web]\nsocket = "${path}"\nuid = ${self + 1}` });
+  const client = await gateway.control(path);
+  assert.match(denialOf(await client.call("register", intent(port, behind.port))), /^not_gateway: the peer runs as uid/);
+  client.close();
+  await gateway.stop();
+  behind.close();
+});
+
 test("a service socket without a uid can only name listed backends", async () => {
   const behind = await backend("hello");
   const port = await freePort();

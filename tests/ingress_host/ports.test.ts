@@ -65,12 +65,12 @@ test("connections under way to a backend hold at N and N + 1, and time out", asy
   // stay under way.
   const script = 'require("net").createServer().listen({port:0,host:"127.0.0.1",backlog:1},function(){process.stdout.write(String(this.address().port));setImmediate(()=>process.kill(process.pid,"SIGSTOP"))})';
   const stopped = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
-  const [text] = await once(stopped.stdout, "data");
+  const text = await new Promise<string>((resolve) => stopped.stdout.once("data", (chunk: Buffer) => resolve(chunk.toString())));
   const port = await freePort();
   const UNDER_WAY = 3;
   const gateway = await running({
     config: `[caps]\nbackend_connecting = ${UNDER_WAY}\n[timers]\nbackend_connect_ms = 2000`,
-    policy: `edition 1\nexpose web on tcp ${port} { backend 127.0.0.1:${String(text)} allow from any }`,
+    policy: `edition 1\nexpose web on tcp ${port} { backend 127.0.0.1:${text} allow from any }`,
   });
   const { counters, forwarder } = gateway.daemon;
   const states = (state: number): number => forwarder.table.state.reduce((n, s) => n + (s === state ? 1 : 0), 0);
