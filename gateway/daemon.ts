@@ -5,6 +5,7 @@
 //   listen/  sockets        admit/   who is served    forward/  bytes to the backend
 //   reload/  the policy     intents/ registrations    control/  orders    audit/  records
 import { randomBytes } from "node:crypto";
+import type { Address } from "../runtime/net/address.ts";
 import { createAdmitter, type InForce } from "./admit/admit.ts";
 import { Backends } from "./admit/backends.ts";
 import { TopDenied } from "./admit/top_denied.ts";
@@ -22,7 +23,6 @@ import { Leases } from "./intents/leases.ts";
 import { listeningSockets, oncePerTurn } from "./intents/ownership.ts";
 import { peerCredentials } from "./intents/peer_credentials.ts";
 import { endLease } from "./intents/unregister.ts";
-import { interfaceAddresses } from "./listen/addresses.ts";
 import { FREE } from "./listen/connections.ts";
 import type { Forwarder } from "./listen/listener.ts";
 import { nodeForwarder } from "./listen/node_forwarder.ts";
@@ -42,6 +42,8 @@ export interface DaemonSetup {
   readonly controlPath: string;
   readonly config: Config;
   readonly clock: GatewayClock;
+  /** The addresses of this host's interfaces, now. */
+  readonly hostAddresses: () => readonly Address[];
   /** Markers, one line each, without the newline. */
   readonly print: (line: string) => void;
   /** Sentences for people. */
@@ -91,7 +93,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const opener = createOpener({ ports, forwarder, decide: admitter.decide, recorder, maxPorts: config.caps.ports });
   const exchange = createExchange({
     inForce, ports, leases, backends, forwarder, opener, recorder, markers, clock, seed: randomBytes(16),
-    hostAddresses: interfaceAddresses, maxPorts: config.caps.ports, onReload: config.on_reload, say,
+    hostAddresses: setup.hostAddresses, maxPorts: config.caps.ports, onReload: config.on_reload, say,
   });
   const reloader = createReloader({
     path: setup.policyPath, maxBytes: config.policy.max_bytes, checkMs: config.timers.policy_check_ms,
@@ -103,7 +105,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     config, allowedBackends: allowedBackends(config), inForce, ports, leases, backends, forwarder, recorder, counters,
     topDenied, ownership: { credentials, listening: oncePerTurn(listeningSockets) }, exchange, reloader, clock, turns,
     startedMs: clock.monoMs(), ownSockets: () => doors?.paths ?? [], connectionCap: cap, draining: () => draining,
-    opener, markers, hostAddresses: interfaceAddresses,
+    opener, markers, hostAddresses: setup.hostAddresses,
   };
 
   function closeAll(): void {

@@ -8,6 +8,7 @@ import { parseConfig, defaultConfig, type Config } from "./config.ts";
 import { defaultControlPath } from "./control/socket_path.ts";
 import { startDaemon, type Daemon } from "./daemon.ts";
 import { EXIT_INTERNAL, EXIT_OK, EXIT_REJECTED, failure, isFailure, type Failure } from "./exit.ts";
+import { interfaceAddresses } from "./listen/addresses.ts";
 import { order } from "./order.ts";
 import { isFileRefusal, readTrustedFile } from "./reload/policy_file.ts";
 
@@ -68,6 +69,7 @@ async function serve({ policy, config: path, control }: Extract<Command, { kind:
     controlPath: resolve(controlPath(control, config)),
     config,
     clock: systemClock(),
+    hostAddresses: interfaceAddresses,
     print: (line) => void process.stdout.write(`${line}\n`),
     say,
   });

@@ -12,6 +12,8 @@ import { methodNamed, type Method } from "./methods.ts";
 
 /** Answers that a client has not read. */
 const UNREAD_BYTES = 4 * 1024 * 1024;
+/** Of a shared socket's clients one service has at most this part. */
+const SHARES = 4;
 /** Requests of one connection that wait for their turn. */
 const WAITING_REQUESTS = 64;
 
@@ -38,17 +40,22 @@ export interface OpenDoor {
 
 export async function openDoor(setup: DoorSetup): Promise<OpenDoor | Failure> {
   const { path, mode, gid } = setup;
-  const sockets = new Set<Socket>();
+  const sockets = new Map<Socket, string>();
+  const held = (who: string): number => [...sockets.values()].filter((other) => other === who).length;
   const server = createServer((socket) => {
-    if (sockets.size >= setup.maxClients) {
+    const caller = setup.identify(socket, setup.door);
+    // On a shared socket nobody may keep the others out.
+    const who = caller.service ?? "";
+    const share = setup.door.kind === "shared" ? Math.ceil(setup.maxClients / SHARES) : setup.maxClients;
+    if (sockets.size >= setup.maxClients || held(who) >= share) {
       socket.on("error", ignore);
       socket.end(`${JSON.stringify({ jsonrpc: "2.0", id: null, ...rpcError(RPC_DENIED, "too many clients (caps.control_connections)") })}\n`);
       socket.destroySoon();
       return;
     }
-    sockets.add(socket);
+    sockets.set(socket, who);
     socket.once("close", () => sockets.delete(socket));
-    serve(socket, setup);
+    serve(socket, caller, setup);
   });
   server.on("error", ignore);
   // The socket must never be looser than its mode, not even before chmod.
@@ -70,14 +77,14 @@ export async function openDoor(setup: DoorSetup): Promise<OpenDoor | Failure> {
     path,
     close() {
       server.close();
-      for (const socket of sockets) socket.destroy();
+      for (const socket of sockets.keys()) socket.destroy();
     },
   };
 }
 
-function serve(socket: Socket, setup: DoorSetup): void {
+function serve(socket: Socket, caller: Caller, setup: DoorSetup): void {
   const number = setup.nextNumber();
-  const client: Client = { number, caller: setup.identify(socket, setup.door), alive: () => !socket.destroyed };
+  const client: Client = { number, caller, alive: () => !socket.destroyed };
   const frames = createFrames();
   const waiting: string[] = [];
   let busy = false;

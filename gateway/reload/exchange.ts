@@ -15,7 +15,7 @@ import { overlaps, type Exposure, type OpenPort, type Ports } from "../listen/po
 import type { Forwarder } from "../listen/listener.ts";
 import type { Markers } from "../markers.ts";
 import { FREE } from "../listen/connections.ts";
-import { leasedExposures, staticExposures } from "./exposures.ts";
+import { granting, leasedExposures, staticExposures } from "./exposures.ts";
 import { recheck } from "./recheck.ts";
 
 export interface ExchangeSetup {
@@ -210,9 +210,8 @@ export function createExchange(setup: ExchangeSetup): Exchange {
 
   /** Leases that the policy no longer grants end; their owners see it in `list`. */
   function dropLeases(engine: PolicyEngine): void {
-    const host = setup.hostAddresses();
     for (const lease of leases.all()) {
-      if (leasedExposures(engine, lease, host).length === 0) {
+      if (granting(engine, lease.service, lease.port, lease.bind)?.backend !== null) {
         leases.delete(lease.id);
         say(`the lease of \`${lease.service}\` for port ${lease.port} ends: the policy no longer grants it`);
       }

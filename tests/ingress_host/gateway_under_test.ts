@@ -12,6 +12,8 @@ import { parseConfig } from "../../gateway/config.ts";
 import { controlClient, type ControlClient } from "../../gateway/control/client.ts";
 import { startDaemon, type Daemon } from "../../gateway/daemon.ts";
 import { isFailure, type Failure } from "../../gateway/exit.ts";
+import { interfaceAddresses } from "../../gateway/listen/addresses.ts";
+import type { Address } from "../../runtime/net/address.ts";
 
 /** Compiles; the text must be free of diagnostics. */
 export function moduleOf(text: string): Uint8Array {
@@ -92,7 +94,7 @@ export interface UnderSetup {
   /** TOML; the audit file and the control socket are added. */
   readonly config?: string;
   readonly folder?: string;
-  readonly clock?: GatewayClock & { advance?: ManualClock["advance"] };
+  readonly hostAddresses?: () => readonly Address[];
 }
 
 export function temporaryFolder(): string {
@@ -118,6 +120,7 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
   const said: string[] = [];
   const started = await startDaemon({
     policyPath, controlPath, config, clock,
+    hostAddresses: setup.hostAddresses ?? interfaceAddresses,
     print: (line) => markers.push(line),
     say: (sentence) => said.push(sentence),
   });

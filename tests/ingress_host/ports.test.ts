@@ -12,6 +12,7 @@ import { nodeForwarder } from "../../gateway/listen/node_forwarder.ts";
 import { isListenFailure } from "../../gateway/listen/listener.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import { CODE_NO_MATCH } from "../../runtime/abi/verdicts.ts";
+import { fromV4, type Address } from "../../runtime/net/address.ts";
 import { backend, eventually, freePort, listening, manualClock, probe, running, start, visit } from "./gateway_under_test.ts";
 
 const test = suite("ports");
@@ -93,6 +94,52 @@ test("connections under way to a backend hold at N and N + 1, and time out", asy
   for (const { socket } of [...visits, later]) socket.destroy();
   stopped.kill("SIGKILL");
   await once(stopped, "exit");
+  await gateway.stop();
+});
+
+test("bind NET follows the host's addresses", async () => {
+  const behind = await backend("hello");
+  const port = await freePort();
+  const host: Address[] = [fromV4(0x7f000001), fromV4(0x0a000001)];
+  const gateway = await running({
+    hostAddresses: () => host,
+    policy: `edition 1\nexpose web on tcp ${port} bind 127.0.0.0/24 { backend 127.0.0.1:${behind.port} allow from any }`,
+  });
+  const opens = async (...local: string[]): Promise<("allow" | "deny")[]> => {
+    const answers: ("allow" | "deny")[] = [];
+    for (const to of local) answers.push(await probe(port, "127.0.0.1", to));
+    return answers;
+  };
+  assert.equal(await opens("127.0.0.1", "127.0.0.5", "127.0.1.1"), ["allow", "deny", "deny"]);
+  host.push(fromV4(0x7f000005), fromV4(0x7f000101));
+  gateway.clock.advance(5000);
+  await eventually(() => gateway.records().filter(({ op }) => op === "bind").length === 2, "it looked");
+  await gateway.daemon.exchange.reconcile();
+  assert.equal(await opens("127.0.0.1", "127.0.0.5", "127.0.1.1"), ["allow", "allow", "deny"]);
+  host.shift();
+  gateway.clock.advance(5000);
+  let first = await opens("127.0.0.1");
+  while (first[0] === "allow") first = await opens("127.0.0.1");
+  assert.equal(await opens("127.0.0.5"), ["allow"]);
+  assert.equal(gateway.markers.filter((line) => line.includes("port open")).length, 1, "one marker a port");
+  await gateway.stop();
+  behind.close();
+});
+
+test("an address that this host lacks is left out, said once, and tried when addresses change", async () => {
+  const port = await freePort();
+  // TEST-NET-1: the list says that the host has it, the kernel does not.
+  const host: Address[] = [fromV4(0xc000024d), fromV4(0x7f000001)];
+  const gateway = await running({
+    hostAddresses: () => host,
+    policy: `edition 1\nexpose web on tcp ${port} bind 192.0.2.77, 127.0.0.1 { backend 127.0.0.1:9 allow from any }`,
+  });
+  assert.ok(gateway.markers.includes(`ingressd: port open (port=${port}, proto=tcp)`));
+  const said = (): number => gateway.said.filter((sentence) => sentence.includes("192.0.2.77") && sentence.includes("left out")).length;
+  assert.is(said(), 1);
+  for (let i = 0; i < 3; i++) await gateway.daemon.exchange.reconcile();
+  assert.is(said(), 1);
+  assert.is(gateway.records().filter(({ op }) => op === "bind").length, 2, "no record for what was not tried again");
   await gateway.stop();
 });
 
