@@ -47,16 +47,15 @@ function otherCode(core: Buffer): void {
 }
 
 function broken(good: Uint8Array): readonly (readonly [string, Uint8Array])[] {
-  const step = Math.floor(good.length / 4);
+  const step = Math.floor(good.length / 3);
   return [
     ["text", new TextEncoder().encode("edition 1\n")],
     ["foreign wasm", FOREIGN],
     ["cut in half", good.subarray(0, good.length >> 1)],
-    ["one byte short", good.subarray(0, good.length - 1)],
     ["one byte more", Uint8Array.from([...good, 0])],
     ["another ABI, rightly hashed", rehashed(good, otherAbi)],
     ["another engine, rightly hashed", rehashed(good, otherCode)],
-    ...Array.from({ length: 3 }, (_, i) => [`a bit flipped at ${step * (i + 1)}`, flipped(good, step * (i + 1))] as const),
+    ...Array.from({ length: 2 }, (_, i) => [`a bit flipped at ${step * (i + 1)}`, flipped(good, step * (i + 1))] as const),
   ];
 }
 

@@ -97,8 +97,12 @@ export interface UnderSetup {
   readonly hostAddresses?: () => readonly Address[];
 }
 
+/** Closed to others, and gone when the test's process ends. */
 export function temporaryFolder(): string {
-  return mkdtempSync(join(tmpdir(), "ingressd-"));
+  const folder = mkdtempSync(join(tmpdir(), "ingressd-"));
+  process.setMaxListeners(0);
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
 }
 
 export async function start(setup: UnderSetup): Promise<Under | { failure: Failure; markers: string[]; said: string[] }> {
