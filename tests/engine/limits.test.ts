@@ -242,6 +242,20 @@ engine("debts outlive a reload, and a recounted cap only blocks new connections"
   assert.is(askWeb(HOST), "allowed");
 });
 
+engine("debts that found no place of their own outlive a reload too", () => {
+  const limits: readonly ModelLimit[] = [{ count: 1, per: "h", burst: 1, key: SOURCE }];
+  const before = run(one(limits, { connections: 1_000_000, perSource: null }));
+  const { places } = before.engine.limiterFill();
+  // One source more than the places there are, and more: many are held by the sketch alone.
+  const sources = Array.from({ length: 2 * places }, (_, i) => v4(0x40000000 + i * 13));
+  before.engine.admit(sources.map((source) => ({ listener: 0, source: words(source) })));
+  const after = run(one(limits, { connections: 1_000_000, perSource: null }));
+  after.engine.importState(before.engine.exportState());
+  const some = sources.filter((_, i) => i % 29 === 0);
+  const again = after.engine.admit(some.map((source) => ({ listener: 0, source: words(source) })));
+  assert.equal([...new Set(again.map((d) => d.code))], ["limit_source"]);
+});
+
 engine("state that is torn or foreign never opens anything", () => {
   const limits: readonly ModelLimit[] = [{ count: 1, per: "h", burst: 1, key: SOURCE }];
   const first = run(one(limits));

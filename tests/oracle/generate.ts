@@ -101,7 +101,7 @@ function ports(c: Chance, i: number): Ports[] {
   return list;
 }
 
-const BINDS: readonly Prefix[] = [prefixOf(v4(0x0a000000), 8), prefixOf(v4(0xc0a80100), 24), prefixOf(0x20010db8n << 96n, 32)];
+const BINDS: readonly Prefix[] = [prefixOf(v4(0x0a000000), 8), prefixOf(v4(0xc0a80100), 24), prefixOf(0x20010db8n << 96n, 32), prefixOf(v4(0), 1), prefixOf(0n, 3)];
 
 export function randomPolicy(c: Chance, size: Size): ModelPolicy {
   const nets: ModelNet[] = [];
