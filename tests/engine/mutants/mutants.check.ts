@@ -1,73 +1,30 @@
 // Every listed mutant of the engine is built by asc and put in the engine's place in a copy of
 // the project; the quick tests of the engine have to notice each of them. The copy without a
 // mutant has to pass first, so that nothing else can be what they notice.
-import { spawn } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { buildEngine, copyProject, root, runNode } from "../copies.ts";
 import { MUTANTS, type Mutant } from "./list.ts";
 
-const root = fileURLToPath(new URL("../../../", import.meta.url));
 const TESTS = ["engine/exports", "engine/decisions", "engine/limits", "engine/tries", "engine/tables", "engine/state", "engine/places"];
 /** The test that is nearest to a file goes first; the first that fails ends the row. */
 const NEAREST: Readonly<Record<Mutant["file"], string>> = {
   decide: "engine/decisions", search: "engine/tries", charge: "engine/limits", caps: "engine/limits",
   limits: "engine/limits", main: "engine/limits", state: "engine/state", validate: "engine/tables",
 };
-const COPIED = ["asconfig.json", "compiler", "package.json", "runtime", "scripts", "tests", "tsconfig.json"];
 /** A mutant may loop for ever; then it was noticed. */
 const TEST_MS = 60_000;
-const BUILD_MS = 120_000;
 const WORKERS = 2;
-
-/**
- * Exit code; null where it took too long, and 1 as soon as uvu marks a failed test. The child
- * leads a process group that ends with it.
- */
-function exitCode(folder: string, args: readonly string[], ms: number): Promise<number | null> {
-  return new Promise((done) => {
-    const child = spawn(process.execPath, args, { cwd: folder, stdio: ["ignore", "pipe", "ignore"], detached: true });
-    let failed = false;
-    const end = (): void => { if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL"); };
-    const timer = setTimeout(end, ms);
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      if (failed || !text.includes("\u2718")) return;
-      failed = true;
-      end();
-    });
-    child.on("error", () => { done(null); });
-    child.on("close", (code) => {
-      clearTimeout(timer);
-      done(failed ? 1 : code);
-    });
-  });
-}
 
 /** The first test that fails in a copy, or null. */
 async function noticedBy(folder: string, first: string): Promise<string | null> {
   for (const name of [first, ...TESTS.filter((t) => t !== first)]) {
-    const code = await exitCode(folder, ["--import", import.meta.resolve("tsx"), join("tests", `${name}.test.ts`)], TEST_MS);
+    const { code } = await runNode(folder, ["--import", import.meta.resolve("tsx"), join("tests", `${name}.test.ts`)], TEST_MS);
     if (code !== 0) return `${name}${code === null ? " (ended)" : ""}`;
   }
   return null;
-}
-
-const build = (folder: string): Promise<number | null> => exitCode(folder, ["scripts/engine.mjs"], BUILD_MS);
-
-interface Settings {
-  readonly targets: { readonly release: object };
-}
-
-/** A copy that builds its engine quickly: it decides the same, it is only larger. */
-function copy(folder: string): void {
-  for (const name of COPIED) cpSync(join(root, name), join(folder, name), { recursive: true });
-  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
-  const settings = JSON.parse(readFileSync(join(root, "asconfig.json"), "utf8")) as Settings;
-  const release = { ...settings.targets.release, optimizeLevel: 1, shrinkLevel: 0, converge: false };
-  writeFileSync(join(folder, "asconfig.json"), JSON.stringify({ ...settings, targets: { release } }));
 }
 
 const engineFile = (folder: string, file: string): string => join(folder, "runtime", "engine", `${file}.ts`);
@@ -81,7 +38,7 @@ async function fate(folder: string, plain: Buffer, { file, text, instead }: Muta
   if (places !== 1) return { killed: false, how: `its text stands ${places} times in ${file}.ts` };
   try {
     writeFileSync(path, original.replace(text, () => instead));
-    if (await build(folder) !== 0) return { killed: false, how: "asc does not build it" };
+    if (!await buildEngine(folder)) return { killed: false, how: "asc does not build it" };
     if (engineBytes(folder).equals(plain)) return { killed: false, how: "it is the same code" };
     const noticed = await noticedBy(folder, NEAREST[file]);
     return noticed === null ? { killed: false, how: "no test notices it" } : { killed: true, how: noticed };
@@ -91,13 +48,12 @@ async function fate(folder: string, plain: Buffer, { file, text, instead }: Muta
 }
 
 const mutants = suite("mutants");
-const folders = Array.from({ length: WORKERS }, () => mkdtempSync(join(tmpdir(), "mutants-")));
+const folders = Array.from({ length: WORKERS }, copyProject);
 const fates = new Map<Mutant, { readonly killed: boolean; readonly how: string }>();
 let baseline: string | null = "not run";
 try {
-  folders.forEach(copy);
   const [first = ""] = folders;
-  baseline = await build(first) === 0 ? await noticedBy(first, "engine/decisions") : "asc does not build the engine";
+  baseline = await buildEngine(first) ? await noticedBy(first, "engine/decisions") : "asc does not build the engine";
   const plain = engineBytes(first);
   const queue = baseline === null ? [...MUTANTS] : [];
   await Promise.all(folders.map(async (folder) => {

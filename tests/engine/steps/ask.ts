@@ -1,0 +1,68 @@
+// Runs in a copy whose engine counts its loops: asks random and large policies, floods their
+// limits, and prints the most steps that a decision took beside what its module promises.
+import * as abi from "../../../runtime/abi/layout.ts";
+import { instantiate } from "../../../runtime/host/instance.ts";
+import { compileText, load } from "../../oracle/ask.ts";
+import { randomPolicy, randomPrefix } from "../../oracle/generate.ts";
+import { printPolicy } from "../../oracle/print.ts";
+import { chance, type Chance } from "../../oracle/random.ts";
+import { prefixText, rangeOf, v4, words } from "../../oracle/space.ts";
+
+interface Row {
+  readonly name: string;
+  readonly module: Uint8Array;
+  readonly sources: readonly bigint[];
+}
+
+function worst({ module, sources }: Row): { readonly most: number; readonly promised: number } {
+  const { info, module: compiled } = load(module);
+  const engine = instantiate(compiled);
+  const { takeSteps } = engine;
+  if (typeof takeSteps !== "function") throw new Error("the engine counts no steps");
+  const steps = (): number => Number(Reflect.apply(takeSteps, undefined, []));
+  if (engine.validate() !== 0) throw new Error("the tables are not valid");
+  const view = new DataView(engine.memory.buffer);
+  const at = engine.scratch();
+  let most = 0;
+  for (const source of sources) {
+    for (let listener = 0; listener < info.listeners.length; listener++) {
+      view.setInt32(at + abi.R_BATCH_LISTENER, listener, true);
+      words(source).forEach((word, i) => { view.setUint32(at + abi.R_BATCH_SOURCE + 4 * i, word, true); });
+      steps();
+      engine.batch(1);
+      // One of them is the batch's own loop.
+      most = Math.max(most, steps() - 1);
+    }
+  }
+  return { most, promised: info.maxSteps };
+}
+
+const someSources = (c: Chance, count: number): bigint[] =>
+  Array.from({ length: count }, () => { const { first, last } = rangeOf(randomPrefix(c)); return c.oneIn(2) ? first : last; });
+
+function rows(): Row[] {
+  const c = chance(77);
+  const small = Array.from({ length: 25 }, (_, i): Row => {
+    const policy = randomPolicy(c, { nets: 3, exposes: 3, rules: 6, denies: 2 });
+    return { name: `random ${i}`, module: compileText(printPolicy(policy).text), sources: someSources(c, 200) };
+  });
+  const list = (count: number): string => Array.from({ length: count }, () => randomPrefix(c)).filter((p) => p.length >= 24).map((p) => `${prefixText(p)}\n`).join("");
+  const large = [2_000, 20_000].map((count): Row => ({
+    name: `${count} prefixes`, sources: someSources(c, 20_000),
+    module: compileText("edition 1\nnet many = file \"many\" max 100000\nexpose web on tcp 443 { allow from any except many }\n", new Map([["many", list(count)]])),
+  }));
+  // Places run out, so that every way through a charge is taken.
+  const flood: Row = {
+    name: "flood", sources: Array.from({ length: 150_000 }, (_, i) => v4(Math.imul(i, 0x9e3779b1))),
+    module: compileText(`edition 1
+expose web on tcp 443 { cap 100000 connections, 2 per source /24 /48
+  limit 1/h per source limit 5/h per source /24 /48 limit 1000/s per listener limit 100000/m per listener allow from any }
+`),
+  };
+  return [...small, ...large, flood];
+}
+
+for (const row of rows()) {
+  const { most, promised } = worst(row);
+  process.stdout.write(`${JSON.stringify({ name: row.name, most, promised })}\n`);
+}

@@ -1,0 +1,39 @@
+// The most steps of a decision, as the compiler computes it, held against an engine that counts
+// every iteration of every loop.
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { buildEngine, copyProject, runNode } from "../copies.ts";
+import { counted, instrument } from "./instrument.ts";
+
+const steps = suite("steps");
+
+steps("the counter finds every kind of loop", () => {
+  assert.equal(counted("while (a) { b(); }").text, "import { tick } from \"./steps\";\nwhile (a) { tick(); b(); }");
+  assert.equal(counted("for (;;) b();").text, "import { tick } from \"./steps\";\nfor (;;) { tick(); b(); }");
+  assert.equal(counted("for (;;) for (;;) b();").text, "import { tick } from \"./steps\";\nfor (;;) { tick(); for (;;) { tick(); b(); } }");
+  assert.equal(counted("const a = 1;"), { text: "const a = 1;", loops: 0 });
+});
+
+steps("no decision takes more steps than its module promises, and some take nearly as many", async () => {
+  const folder = copyProject();
+  try {
+    const loops = instrument(folder);
+    assert.ok(loops > 20, `only ${loops} loops`);
+    assert.ok(await buildEngine(folder), "the counting engine does not build");
+    const { code, output } = await runNode(folder, ["--import", import.meta.resolve("tsx"), join("tests", "engine", "steps", "ask.ts")], 300_000);
+    assert.is(code, 0);
+    const rows = output.trim().split("\n").map((line) => JSON.parse(line) as { readonly name: string; readonly most: number; readonly promised: number });
+    assert.ok(rows.length >= 20);
+    for (const { name, most, promised } of rows) assert.ok(most <= promised, `${name}: ${most} steps of ${promised}`);
+    for (const { name, most, promised } of rows.slice(-3)) {
+      console.log(`steps: ${name}: at most ${most} of ${promised}`);
+      assert.ok(most >= promised / 2, `${name}: a promise of ${promised} for ${most} says little`);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+steps.run();
