@@ -101,6 +101,15 @@ function onClose(this: RelaySocket): void {
 export function breakOff(socket: Socket): void {
   if (socket.destroyed) return;
   // A unix socket has no reset, and one that is still connecting has nobody to tell.
-  if (socket.connecting || socket.remoteFamily === undefined) socket.destroy();
+  if (socket.connecting || socket.remoteFamily === undefined || isShuttingDown(socket)) socket.destroy();
   else socket.resetAndDestroy();
+}
+
+/**
+ * The kernel has all bytes and is being told that no more come. libuv refuses a reset then
+ * (EINVAL), and Node would neither close the descriptor nor say 'close'. Nothing is cut short:
+ * what the other side reads before the end is whole.
+ */
+function isShuttingDown(socket: Socket): boolean {
+  return socket.writableEnded && socket.writableLength === 0 && !socket.writableFinished;
 }
