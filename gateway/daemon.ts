@@ -75,8 +75,9 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   if (isFailure(audit)) return audit;
   const descriptors = watchDescriptors(counters, say);
 
+  let doors: { readonly paths: readonly string[]; close(): void } | null = null;
   const inForce: InForce = { engine: null, generation: 0 };
-  const ports = new Ports();
+  const ports = new Ports(() => doors?.paths ?? []);
   const leases = new Leases();
   const backends = new Backends();
   const topDenied = new TopDenied();
@@ -100,11 +101,10 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     exchange, inForce, counters, turns, say,
   });
   let draining = false;
-  let doors: { readonly paths: readonly string[]; close(): void } | null = null;
   const context: Context = {
     config, allowedBackends: allowedBackends(config), inForce, ports, leases, backends, forwarder, recorder, counters,
     topDenied, ownership: { credentials, listening: oncePerTurn(listeningSockets) }, exchange, reloader, clock, turns,
-    startedMs: clock.monoMs(), ownSockets: () => doors?.paths ?? [], connectionCap: cap, draining: () => draining,
+    startedMs: clock.monoMs(), connectionCap: cap, draining: () => draining,
     opener, markers, hostAddresses: setup.hostAddresses,
   };
 

@@ -36,8 +36,6 @@ export interface Context {
   readonly clock: GatewayClock;
   readonly turns: Turns;
   readonly startedMs: number;
-  /** Paths of the gateway's own sockets; never a backend. */
-  readonly ownSockets: () => readonly string[];
   /** Connections that may be open, after `nofile` was looked at. */
   readonly connectionCap: number;
   readonly draining: () => boolean;

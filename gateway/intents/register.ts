@@ -91,8 +91,7 @@ function grant(
 }
 
 function backendProblem(context: Context, uid: number | null, backend: BackendAddress): string | null {
-  if (context.ports.isOwn(backend)) return `${backend.key} is one of the gateway's own ports`;
-  if (backend.kind === "unix" && context.ownSockets().includes(backend.path)) return `${backend.key} is one of the gateway's own sockets`;
+  if (context.ports.isOwn(backend)) return `${backend.key} is one of the gateway's own ${backend.kind === "unix" ? "sockets" : "ports"}`;
   if (context.allowedBackends.has(backend.key)) return null;
   const because = claimable(backend, uid, context.ownership);
   return because === null ? null : `the backend ${backend.key} is not this service's: ${because}; an operator can list it in allowed_backends`;

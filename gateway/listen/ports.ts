@@ -1,5 +1,6 @@
 // The listening sockets that are open, by local address and by number, and what each serves
 // under the policy in force.
+import { statSync } from "node:fs";
 import { formatEndpoint, isV4, isWildcard, type Address } from "../../runtime/net/address.ts";
 import type { ListenerInfo } from "../../runtime/host/module.ts";
 import type { Backend } from "../admit/backends.ts";
@@ -37,6 +38,12 @@ export function exposure(
 export class Ports {
   readonly #byLocal = new Map<string, OpenPort>();
   readonly #byNumber = new Map<number, OpenPort>();
+  readonly #ownSockets: () => readonly string[];
+
+  /** `ownSockets` are the paths of the gateway's own unix sockets, now. */
+  constructor(ownSockets: () => readonly string[]) {
+    this.#ownSockets = ownSockets;
+  }
 
   get size(): number {
     return this.#byLocal.size;
@@ -85,9 +92,20 @@ export class Ports {
 
   /** Whether connecting to `backend` would come back to the gateway. */
   isOwn(backend: BackendAddress): boolean {
-    if (backend.kind !== "tcp") return false;
+    if (backend.kind === "unix") return this.#ownSockets().some((own) => sameFile(own, backend.path));
     for (const open of this.#byLocal.values()) if (overlaps(open, backend)) return true;
     return false;
+  }
+}
+
+/** Whether two paths lead to one file, through whatever links; a path that leads nowhere is none. */
+function sameFile(x: string, y: string): boolean {
+  try {
+    const [a, b] = [x, y].map((path) => statSync(path, { throwIfNoEntry: false }));
+    return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino;
+  } catch {
+    // What can't be looked at can't be told from an own socket.
+    return true;
   }
 }
 

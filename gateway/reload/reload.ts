@@ -37,6 +37,7 @@ export function createReloader(setup: ReloadSetup): Reloader {
     const bytes = readTrustedFile(path, setup.maxBytes, "policy");
     if (isFileRefusal(bytes)) return onlyChanged && bad === bytes.refused ? null : refused("policy", bytes.refused, bytes.refused);
     const hash = createHash("sha256").update(bytes).digest("hex");
+    if (hash === good) bad = "";
     if (onlyChanged && (hash === bad || (hash === good && inForce.engine?.poisoned === false))) return null;
     const policy = await loadPolicyInWorker(bytes, setup.checkMs);
     if (isRefusal(policy)) {
@@ -52,7 +53,8 @@ export function createReloader(setup: ReloadSetup): Reloader {
   }
 
   function refused(cause: Refused["cause"], message: string, hash: string): Refused {
-    bad = hash;
+    // A port may be free the next time; the same bytes are not better then.
+    bad = cause === "policy" ? hash : "";
     counters.reloadsRefused++;
     return { cause, message };
   }

@@ -82,7 +82,7 @@ async function demo() {
   children.push(behind);
   await behind.line("out", (line) => line === "backend: ready");
   const config = join(folder, "ingressd.toml");
-  writeFileSync(config, "[audit]\nfile = \"-\"\n\n[timers]\ndrain_ms = 500\n");
+  writeFileSync(config, "[audit]\nfile = \"-\"\n\n[timers]\ndrain_ms = 500\n", { mode: 0o600 });
   const gateway = start("ingressd", [INGRESSD, "--policy", module, "--config", config, "--control", join(folder, "control.sock")]);
   children.push(gateway);
   for (const port of [staff.port, web.port]) {

@@ -76,7 +76,7 @@ if (process.getuid?.() === 0 && Number(unprivilegedStart()) > 1023) {
     spawnSync("chown", ["65534", join(folder, "run"), join(folder, "audit.jsonl")]);
     const it = launch(folder, "", { uid: 65534 });
     const code = await it.exit;
-    if (it.err().includes("EACCES: permission denied, ")) {
+    if (it.err().includes("EACCES: permission denied, ") || it.err().includes("MODULE_NOT_FOUND")) {
       process.stdout.write("\nSKIP process capability: the project's folder is closed to other users\n");
       return;
     }
