@@ -7,6 +7,7 @@
 //   --suffix TEXT     what a file's name ends with (default: .test.ts)
 //   --timeout-ms N    the time that one file has (default: 120000)
 //   --jobs N          files at a time (default: 2)
+//   --output          print also what files that pass have printed (figures, counts)
 //
 // A file that can't run a check prints a line `SKIP name: what is missing` in its place.
 // The last line is `N passed, N failed, N skipped`; the exit code is 1 unless nothing failed.
@@ -29,6 +30,7 @@ function options() {
       suffix: { type: "string", default: ".test.ts" },
       "timeout-ms": { type: "string", default: "120000" },
       jobs: { type: "string", default: "2" },
+      output: { type: "boolean", default: false },
     },
   });
   const whole = (name) => {
@@ -41,6 +43,7 @@ function options() {
     suffix: values.suffix,
     timeoutMs: whole("timeout-ms"),
     jobs: whole("jobs"),
+    output: values.output,
     filters: positionals,
   };
 }
@@ -131,8 +134,12 @@ function judge({ output, code, signal, trouble }) {
   return { passed, failed: why.length === 0 ? 0 : Math.max(1, total - passed + unnamed), skips, why };
 }
 
+/** A passing file's own lines, without uvu's marks and summary. */
+const ownLines = (output) => output.split("\n").map((line) => line.replace(/^ \S+ {2}(?=\S)/, "").replace(/^[^\n]*[•✘] /u, ""))
+  .filter((line) => line.trim() !== "" && !/^ {2}(Total|Passed|Skipped|Duration): |^[•✘\s]*\(\d+ \/ \d+\)$|^SKIP |• /u.test(line));
+
 async function main() {
-  const { root, suffix, timeoutMs, jobs, filters } = options();
+  const { root, suffix, timeoutMs, jobs, output: outputs, filters } = options();
   const files = find(root, suffix).filter((path) => {
     const name = relative(project, path).split(sep).join("/");
     return filters.length === 0 || filters.some((filter) => name.includes(filter));
@@ -150,8 +157,10 @@ async function main() {
       totals.passed += passed;
       totals.failed += failed;
       totals.skipped += skips.length;
-      if (why.length === 0) console.log(`ok    ${name} (${passed} tests, ${seconds} s)`);
-      else {
+      if (why.length === 0) {
+        console.log(`ok    ${name} (${passed} tests, ${seconds} s)`);
+        if (outputs) for (const line of ownLines(run.output)) console.log(`    | ${line}`);
+      } else {
         failedFiles.push(name);
         console.log(`FAIL  ${name} (${seconds} s): ${why.join("; ")}\n${run.output.replace(/^/gm, "    | ")}`);
       }

@@ -76,6 +76,14 @@ runnerTest("sums up files, and a filter chooses among them", () => {
   assert.is(run("--root", folder, "a.test").lines.at(-1), "1 passed, 0 failed, 0 skipped");
 });
 
+runnerTest("what a passing file prints is shown where it is asked for", () => {
+  const folder = join(root, "says");
+  mkdirSync(folder);
+  writeFileSync(join(folder, "a.test.ts"), `${uvu}t("p", () => console.log("figure: 42 of 43"));${passing}t.run();`);
+  assert.not.ok(run("--root", folder).output.includes("figure"));
+  assert.equal(run("--root", folder, "--output").lines.slice(1), ["    | figure: 42 of 43", "2 passed, 0 failed, 0 skipped"]);
+});
+
 runnerTest("no file that matches is a failure", () => {
   const { status, output } = run("--root", root, "no-such-name");
   assert.is(status, 1);
