@@ -98,6 +98,25 @@ demo("Ctrl-C in the middle of the start ends everything too", async ({ dir }) =>
   assert.equal(left(dir), []);
 });
 
+demo("Ctrl-C at `npm start` reaches everybody in front and still exits 0", async ({ dir }) => {
+  // A terminal signals the whole foreground group: npm, its shell and the demo.
+  const npm = spawn("npm", ["start"], { cwd: PROJECT, env: here(dir), detached: true, stdio: ["ignore", "pipe", "inherit"] });
+  const ended = new Promise<unknown>((resolve) => { npm.once("exit", (code, signal) => { resolve(signal ?? code); }); });
+  await new Promise<void>((resolve) => {
+    let out = "";
+    npm.stdout.on("data", (chunk: Buffer) => {
+      out += chunk.toString();
+      if (out.includes("Ctrl-C ends it")) resolve();
+    });
+    npm.once("exit", () => { resolve(); });
+  });
+  assert.is(await get(18443), "200 hello from behind ingressd");
+  assert.ok(npm.pid !== undefined);
+  if (npm.pid !== undefined) process.kill(-npm.pid, "SIGINT");
+  assert.is(await ended, 0);
+  for (const port of [18443, 18444, 18080]) assert.is(await listening(port), false, `port ${port}`);
+});
+
 demo("an unknown option is a usage mistake", async ({ dir }) => {
   const { code, err } = await start(START, ["--onec"], { env: here(dir) }).ended;
   assert.is(code, 2);
