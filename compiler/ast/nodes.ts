@@ -1,10 +1,10 @@
-// The abstract tree of a policy as it was written: names unresolved, literals as text. Types
-// only; build.ts makes it, check/ reads it. `broken` marks what a syntax error cut short or
-// what holds something that is not in this release: its error is told, so nothing may be said
-// about what seems to be missing there.
+// The abstract tree of one file as it was written: names unresolved, templates not expanded,
+// literals as text. Types only; build.ts makes it, check/ and print read it. It keeps everything
+// that an author wrote but comments and layout. `broken` marks what a syntax error cut short: its
+// error is told, so nothing may be said about what seems to be missing there.
 import type { SourceFile, Span } from "../source.ts";
 
-/** A piece of the author's text. */
+/** A piece of the author's text. In a template it may be a parameter, `$` first. */
 export interface Piece {
   readonly text: string;
   readonly span: Span;
@@ -20,7 +20,11 @@ export type Member =
   | ({ readonly kind: "number" } & Piece)
   /** Text in quotes; without them. */
   | ({ readonly kind: "text" } & Piece)
-  | { readonly kind: "file"; readonly path: Piece; readonly max: Piece; readonly span: Span };
+  /** `uri "spiffe://…"`; the text without its quotes. */
+  | { readonly kind: "id"; readonly type: "uri" | "dns" | "ip" | "sha256"; readonly pattern: Piece; readonly span: Span }
+  | { readonly kind: "file"; readonly path: Piece; readonly max: Piece; readonly span: Span }
+  /** `$a`, a template's parameter. */
+  | ({ readonly kind: "param" } & Piece);
 
 export interface SetNode {
   readonly members: readonly Member[];
@@ -30,26 +34,39 @@ export interface SetNode {
   readonly span: Span;
 }
 
-interface Declared {
-  readonly name: Piece;
-  readonly set: SetNode;
+export type AnnotationName = "owner" | "ticket" | "why";
+
+/** `@owner "web"`, before an expose, a rule or a set; `value` without its quotes. */
+export interface AnnotationNode {
+  readonly name: AnnotationName;
+  readonly value: Piece;
   readonly span: Span;
 }
 
-export interface NetNode extends Declared {
-  readonly kind: "net";
+interface Declared {
+  readonly name: Piece;
+  readonly set: SetNode;
+  readonly annotations: readonly AnnotationNode[];
+  readonly span: Span;
 }
 
-export interface PortsNode extends Declared {
-  readonly kind: "ports";
-}
+/** `net`, `ports`, `hosts` and `ids`: four spaces of names. */
+export type SetDeclaration = Declared & { readonly kind: "net" | "ports" | "hosts" | "ids" };
+
+export type ProtoNode = { readonly proto: "tcp" | "udp"; readonly span: Span };
 
 export interface RuleNode {
   readonly kind: "rule";
   readonly action: "allow" | "deny";
+  readonly dryrun: boolean;
   readonly name: Piece | null;
-  readonly on: SetNode | null;
+  /** `on tcp 443`; only in a `deny` at top level. */
+  readonly on: { readonly proto: ProtoNode; readonly ports: SetNode } | null;
   readonly from: SetNode | null;
+  readonly sni: SetNode | null;
+  readonly client: SetNode | null;
+  readonly until: Piece | null;
+  readonly annotations: readonly AnnotationNode[];
   readonly broken: boolean;
   readonly span: Span;
 }
@@ -60,13 +77,21 @@ export interface BackendNode {
   readonly span: Span;
 }
 
+/** `cert "name"`, `ca "name"`; without the quotes. */
+export interface CredentialNode {
+  readonly kind: "cert" | "ca";
+  readonly value: Piece;
+  readonly span: Span;
+}
+
 /** Null: none is written. */
 export type KeyNode = { readonly v4: Piece; readonly v6: Piece } | null;
 
 export interface CapNode {
   readonly kind: "cap";
   readonly connections: Piece;
-  readonly perSource: { readonly connections: Piece; readonly key: KeyNode } | null;
+  readonly perSource: { readonly connections: Piece; readonly key: KeyNode; readonly span: Span } | null;
+  readonly perIdentity: { readonly connections: Piece; readonly span: Span } | null;
   readonly span: Span;
 }
 
@@ -74,38 +99,75 @@ export interface LimitNode {
   readonly kind: "limit";
   readonly rate: Piece;
   readonly burst: Piece | null;
-  readonly per: { readonly kind: "listener" } | { readonly kind: "source"; readonly key: KeyNode };
+  readonly per: { readonly kind: "listener" | "identity"; readonly span: Span } | { readonly kind: "source"; readonly key: KeyNode; readonly span: Span };
   readonly span: Span;
 }
 
-export type ClauseNode = RuleNode | BackendNode | CapNode | LimitNode;
+/** `use NAME(…)`; arguments are single members. */
+export interface UseNode {
+  readonly kind: "use";
+  /** A name, or `a.b` out of an import. */
+  readonly template: Piece;
+  readonly args: readonly Member[];
+  readonly span: Span;
+}
+
+export type ClauseNode = RuleNode | BackendNode | CapNode | LimitNode | CredentialNode | UseNode;
 
 export interface ExposeNode {
   readonly kind: "expose";
   readonly name: Piece;
   readonly service: Piece | null;
+  readonly proto: ProtoNode | null;
   /** Null where the ports could not be read. */
   readonly ports: SetNode | null;
   readonly bind: SetNode | null;
+  /** Null: none is written. */
+  readonly mode: Piece | null;
   readonly clauses: readonly ClauseNode[];
+  readonly annotations: readonly AnnotationNode[];
   readonly broken: boolean;
   readonly span: Span;
 }
 
-export type OutcomeNode = { readonly verdict: "allow" } | { readonly verdict: "deny"; readonly reason: Piece };
+export type OutcomeNode = {
+  readonly verdict: "allow" | "deny";
+  /** The word behind `deny`. */
+  readonly reason: Piece | null;
+  /** `by NAME`. */
+  readonly by: Piece | null;
+  /** In `repeat`: how many. */
+  readonly count: Piece | null;
+  readonly span: Span;
+};
+
+/** `from 203.0.113.9 to web sni "a" client dns "b"` */
+export interface RequestNode {
+  readonly source: Piece;
+  /** An expose by its name, or `tcp 443 local 10.0.0.1`. */
+  readonly to: ({ readonly kind: "expose" } & Piece) | ({ readonly kind: "port"; readonly proto: ProtoNode; readonly local: Piece | null } & Piece);
+  readonly sni: Piece | null;
+  /** SANs of the client's certificate. */
+  readonly client: readonly Member[] | null;
+  readonly span: Span;
+}
 
 export type TestLineNode =
   | {
       readonly kind: "from";
-      readonly source: Piece;
-      readonly to: { readonly kind: "expose" | "port" } & Piece;
-      readonly outcome: OutcomeNode;
+      readonly request: RequestNode;
+      /** `repeat 500 in 0s closing`; null where the line stands alone. */
+      readonly repeat: { readonly count: Piece; readonly duration: Piece; readonly closing: boolean; readonly span: Span } | null;
+      /** One, or with `repeat` one or two. */
+      readonly outcomes: readonly OutcomeNode[];
       readonly span: Span;
     }
   | {
       readonly kind: "bind";
       readonly subject: Piece;
       readonly endpoint: Piece;
+      /** `bind web on udp 0.0.0.0:53`; tcp where none is written. */
+      readonly proto: ProtoNode | null;
       readonly outcome: OutcomeNode;
       readonly span: Span;
     };
@@ -113,17 +175,66 @@ export type TestLineNode =
 export interface TestNode {
   readonly kind: "test";
   readonly title: Piece;
+  readonly at: Piece | null;
   readonly lines: readonly TestLineNode[];
   readonly span: Span;
 }
 
+export interface ImportNode {
+  readonly kind: "import";
+  readonly path: Piece;
+  readonly alias: Piece;
+  readonly span: Span;
+}
+
+export interface TemplateNode {
+  readonly kind: "template";
+  readonly name: Piece;
+  /** `$a` each. */
+  readonly params: readonly Piece[];
+  /** Statements where it is used at top level, clauses where it is used in an expose. */
+  readonly body: readonly (StatementNode | ClauseNode)[];
+  readonly annotations: readonly AnnotationNode[];
+  readonly broken: boolean;
+  readonly span: Span;
+}
+
+export type BudgetWord = "ports" | "rules" | "prefixes" | "connections" | "module" | "steps";
+
+export interface BudgetNode {
+  readonly kind: "budget";
+  readonly entries: readonly { readonly word: BudgetWord; readonly value: Piece; readonly span: Span }[];
+  readonly span: Span;
+}
+
+/** `never from NET to X …`, `only P to X`, `always from NET to X …`. */
+export interface ClaimNode {
+  readonly word: "never" | "only" | "always";
+  readonly from: SetNode | null;
+  readonly sni: SetNode | null;
+  readonly client: SetNode | null;
+  /** `any`, an expose's name, or `tcp 443`. */
+  readonly to: ({ readonly kind: "any" | "expose" } & Piece) | ({ readonly kind: "ports"; readonly proto: ProtoNode; readonly ports: SetNode } & Piece);
+  /** `as MODE`. */
+  readonly mode: Piece | null;
+  readonly at: Piece | null;
+  readonly span: Span;
+}
+
+export interface InvariantNode {
+  readonly kind: "invariant";
+  readonly title: Piece;
+  readonly claims: readonly ClaimNode[];
+  readonly span: Span;
+}
+
+export type StatementNode =
+  | SetDeclaration | ExposeNode | RuleNode | TestNode | ImportNode | TemplateNode | UseNode | BudgetNode | InvariantNode;
+
 export interface PolicyNode {
   readonly file: SourceFile;
-  readonly nets: readonly NetNode[];
-  readonly ports: readonly PortsNode[];
-  readonly exposes: readonly ExposeNode[];
-  readonly denies: readonly RuleNode[];
-  readonly tests: readonly TestNode[];
+  /** In the order of the text, `edition 1` aside. */
+  readonly statements: readonly StatementNode[];
   /** True where something was refused already, so that the policy can't be used. */
   readonly incomplete: boolean;
   /** Names that something refused may have declared: unknown ones among them are not reported. */

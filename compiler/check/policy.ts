@@ -34,6 +34,8 @@ export interface CheckedCap {
   /** Concurrent connections of the listener; the documented default where none is written. */
   readonly connections: number;
   readonly perSource: ({ readonly connections: number } & SourceKey) | null;
+  /** Connections of one identity; never built in this release. */
+  readonly perIdentity: number | null;
 }
 
 export interface CheckedLimit {
@@ -41,64 +43,139 @@ export interface CheckedLimit {
   readonly count: number;
   readonly periodMs: 1_000 | 60_000 | 3_600_000;
   readonly burst: number;
-  readonly key: { readonly kind: "listener" } | ({ readonly kind: "source" } & SourceKey);
+  /** `identity` is never built in this release. */
+  readonly key: { readonly kind: "listener" } | { readonly kind: "identity" } | ({ readonly kind: "source" } & SourceKey);
   readonly span: Span;
+}
+
+/**
+ * A set of names as a trie of labels from the right; the root is the empty name. What a name is in
+ * is said by the deepest node on its way: `self` if the name ends there, `one` if one more label
+ * stands before it, `deep` if more do. Canonical: equal sets are equal tries, and a child that says
+ * what its parent says of it is left out.
+ */
+export interface HostNode {
+  readonly self: boolean;
+  readonly one: boolean;
+  readonly deep: boolean;
+  readonly children: ReadonlyMap<string, HostNode>;
+}
+
+export interface HostSet {
+  readonly root: HostNode;
+  /**
+   * The set in canonical words, sorted: `www.example.com`, `*.example.com` (one label more),
+   * `**.example.com` (one or more), and with `!` before what is taken out. The narrowest word that
+   * matches a name decides. Equal sets have equal words.
+   */
+  readonly words: readonly string[];
+}
+
+/** Client identities; only checked in this release, so only its words are kept. */
+export interface IdSet {
+  readonly words: readonly string[];
+}
+
+export interface Annotations {
+  readonly owner: string | null;
+  readonly ticket: string | null;
+  readonly why: string | null;
 }
 
 export interface CheckedRule {
   readonly from: AddressSet;
+  /** Null: whatever the name is, or none. */
+  readonly sni: HostSet | null;
+  /** Null: whatever the client is. A policy with another value is never built in this release. */
+  readonly client: IdSet | null;
+  /** UTC seconds; the rule is true before this moment. Null: always. Only an allow has one. */
+  readonly until: number | null;
+  /** Never enforced: it only counts for the shadow verdict. */
+  readonly dryrun: boolean;
   /** The author's word from `named`. */
   readonly name: string | null;
+  readonly annotations: Annotations;
   readonly span: Span;
 }
 
 export interface TopLevelDeny extends CheckedRule {
   /** The ports it holds for; null means every listener. */
-  readonly on: readonly PortRange[] | null;
+  readonly on: { readonly proto: "tcp" | "udp"; readonly ports: readonly PortRange[] } | null;
 }
+
+export type Mode = "tcp" | "passthrough" | "tls" | "mtls" | "direct";
 
 /** One `expose` is one listener: all its ports and addresses share its caps and limits. */
 export interface CheckedExpose {
   readonly name: string;
   readonly service: string;
-  readonly proto: "tcp";
+  readonly proto: "tcp" | "udp";
   readonly ports: readonly PortRange[];
   /** Local addresses; null means any (the wildcard sockets). */
   readonly bind: AddressSet | null;
-  readonly mode: "tcp";
+  /** Only `tcp` and `passthrough` are built in this release; udp has `direct` or none (`tcp` stands for it). */
+  readonly mode: Mode;
+  readonly cert: string | null;
+  readonly ca: string | null;
   /** Null: the port opens when the service registers an ExposeIntent. */
   readonly backend: Backend | null;
   readonly cap: CheckedCap;
   readonly limits: readonly CheckedLimit[];
   readonly allows: readonly CheckedRule[];
   readonly denies: readonly CheckedRule[];
+  readonly annotations: Annotations;
   readonly span: Span;
 }
 
 export type ReasonWord = "policy" | "cidr" | "sni" | "rate" | "mtls";
 
-export type Expected =
-  | { readonly verdict: "allow" }
-  | { readonly verdict: "deny"; readonly reason: ReasonWord };
+export interface Expected {
+  readonly verdict: "allow" | "deny";
+  /** Of a deny. */
+  readonly reason: ReasonWord | null;
+  /** `by NAME`: the author's word of the rule that must decide. */
+  readonly by: string | null;
+}
 
 /** Four big-endian u32 words; see runtime/net. */
 export type AddressWords = readonly [number, number, number, number];
+
+/** A named target must hold for each of the expose's ports. */
+export type Target =
+  | { readonly kind: "expose"; readonly name: string }
+  | { readonly kind: "port"; readonly proto: "tcp" | "udp"; readonly port: number; readonly local: AddressWords | null };
 
 export type TestLine =
   | {
       readonly kind: "from";
       readonly source: AddressWords;
-      /** A named target must hold for each of the expose's ports. */
-      readonly to:
-        | { readonly kind: "expose"; readonly name: string }
-        | { readonly kind: "port"; readonly proto: "tcp"; readonly port: number };
+      readonly to: Target;
+      /** Canonical; null: the client sends none. */
+      readonly sni: string | null;
+      /** The client's SANs (`dns:jump.example`); never run in this release. Null: no certificate. */
+      readonly client: readonly string[] | null;
       readonly expected: Expected;
+      readonly span: Span;
+    }
+  | {
+      readonly kind: "repeat";
+      readonly count: number;
+      /** The connections come evenly over this time, the first at its start. */
+      readonly overMs: number;
+      /** Each connection closes before the next one comes. */
+      readonly closing: boolean;
+      readonly source: AddressWords;
+      readonly to: Target;
+      readonly sni: string | null;
+      readonly client: readonly string[] | null;
+      /** How many of them; an outcome that is not written has none. */
+      readonly expected: readonly { readonly outcome: Expected; readonly count: number }[];
       readonly span: Span;
     }
   | {
       readonly kind: "bind";
       readonly subject: string;
-      readonly proto: "tcp";
+      readonly proto: "tcp" | "udp";
       readonly address: AddressWords;
       readonly port: number;
       readonly expected: Expected;
@@ -107,7 +184,46 @@ export type TestLine =
 
 export interface CheckedTest {
   readonly name: string;
+  /** UTC seconds; null: there is no wall clock. */
+  readonly at: number | null;
   readonly lines: readonly TestLine[];
+  readonly span: Span;
+}
+
+/** Null: only the documented default holds. */
+export interface CheckedBudget {
+  readonly ports: Bound | null;
+  readonly rules: Bound | null;
+  readonly prefixes: Bound | null;
+  /** Sum of the caps of all listeners. */
+  readonly connections: Bound | null;
+  readonly moduleKiB: Bound | null;
+  readonly steps: Bound | null;
+}
+
+/** The smallest of several, and where it stands. */
+export interface Bound {
+  readonly most: number;
+  readonly span: Span;
+}
+
+/** A named set, for those who ask which of its members are ever met. */
+export interface NamedNet {
+  /** As the policy calls it in its own file. */
+  readonly name: string;
+  readonly set: AddressSet;
+  /** The members as written, with what each stands for; a list file is one member. */
+  readonly members: readonly { readonly text: string; readonly set: AddressSet; readonly span: Span }[];
+  readonly annotations: Annotations;
+  readonly span: Span;
+}
+
+/** What `check` understands and this release can't enforce: `build` refuses each. */
+export interface Waiting {
+  /** The words, such as `as mtls` or `per identity`. */
+  readonly what: string;
+  /** The release that will have it, such as `0.5`. */
+  readonly release: string;
   readonly span: Span;
 }
 
@@ -117,4 +233,8 @@ export interface CheckedPolicy {
   readonly exposes: readonly CheckedExpose[];
   readonly denies: readonly TopLevelDeny[];
   readonly tests: readonly CheckedTest[];
+  readonly budget: CheckedBudget;
+  readonly nets: readonly NamedNet[];
+  /** Empty where the policy can be built. */
+  readonly waiting: readonly Waiting[];
 }

@@ -15,6 +15,7 @@ export interface Permit {
 
 export interface Denial {
   readonly allowed: false;
+  readonly later: false;
   readonly reason: Exclude<Reason, "none">;
   readonly code: Code;
   /** Canonical number of the rule that decides, or -1. */
@@ -22,6 +23,28 @@ export interface Denial {
 }
 
 export type Decision = Permit | Denial;
+
+/**
+ * Not refused with the facts so far, and not admitted: the name that the client asks for comes
+ * next. Whoever takes it for a Decision takes it for a refusal.
+ */
+export interface Pending {
+  readonly allowed: false;
+  readonly later: true;
+}
+
+/** The answer of phase 1. */
+export type Answer = Decision | Pending;
+
+/** What the rules would say if every `dryrun` rule were enforced; caps and limits aside. */
+export interface Shadow {
+  /** `undetermined`: a fact never came. */
+  readonly verdict: "allow" | "deny" | "undetermined";
+  /** `none` unless it is a deny. */
+  readonly reason: Reason;
+  readonly code: Code;
+  readonly rule: number;
+}
 
 /** @internal for ask.ts; a test holds that no other file imports it. */
 export function mintPermit(code: Code, rule: number): Permit {

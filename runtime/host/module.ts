@@ -1,7 +1,7 @@
 // What the host offers to those who ask a compiled policy: types only. load.ts makes a
 // LoadedPolicy from bytes, ask.ts makes its PolicyEngine.
 import type { Address } from "../net/address.ts";
-import type { Decision } from "./decision.ts";
+import type { Answer, Decision, Shadow } from "./decision.ts";
 
 export interface PortRange {
   readonly first: number;
@@ -18,11 +18,12 @@ export interface ListenerInfo {
   readonly ports: readonly PortRange[];
   /** Prefixes of local addresses; null means the wildcard sockets 0.0.0.0 and ::. */
   readonly bind: readonly string[] | null;
-  readonly mode: "tcp";
+  readonly mode: "tcp" | "passthrough";
   readonly backend: { readonly kind: "tcp"; readonly host: string; readonly port: number }
     | { readonly kind: "unix"; readonly path: string } | null;
   readonly capConnections: number;
   readonly origin: Origin;
+  readonly annotations: Annotations;
 }
 
 /** Where the author wrote something. `file` is relative to the policy root. */
@@ -32,14 +33,27 @@ export interface Origin {
   readonly column: number;
 }
 
+/** What the author wrote before a rule or an expose; null where nothing. */
+export interface Annotations {
+  readonly owner: string | null;
+  readonly ticket: string | null;
+  readonly why: string | null;
+}
+
 /** A rule by its canonical number; equal rules written twice have several origins. */
 export interface RuleInfo {
   readonly id: number;
   readonly action: "allow" | "deny";
   /** Listener name; null for a top-level deny. */
   readonly listener: string | null;
+  /** Never enforced; it only counts for the shadow verdict. */
+  readonly dryrun: boolean;
+  /** UTC seconds from which an allow is no longer true; null: never. */
+  readonly until: number | null;
   readonly names: readonly string[];
   readonly origins: readonly Origin[];
+  /** One for each origin. */
+  readonly annotations: readonly Annotations[];
 }
 
 export interface PolicyInfo {
@@ -104,9 +118,23 @@ export interface PolicyEngine {
   /** The listener at a protocol, port and local address (wildcard: exactly the wildcard), or -1. */
   listenerAt(proto: "tcp" | "udp", port: number, local: Address): number;
   /** Phase 1 without caps and limits: pure, nothing is charged. For recheck and explain. */
-  accept(listener: number, source: Address): Decision;
-  /** Phase 1 with caps and limits of a batch of peers, in order, in one call; allowed ones are charged. */
-  admit(peers: readonly Peer[]): readonly Decision[];
+  accept(listener: number, source: Address): Answer;
+  /**
+   * Phase 1 with caps and limits of a batch of peers, in order, in one call. Allowed and pending
+   * ones are charged; a pending one that is refused later must be released.
+   */
+  admit(peers: readonly Peer[]): readonly Answer[];
+  /**
+   * Phases 1 and 2 without caps and limits: pure, nothing is charged. `name` is canonical (lower
+   * case, no trailing dot, at most 255 bytes), null where the client sends none. For a listener in
+   * mode `tcp` the name is no fact, and the answer is that of phase 1.
+   */
+  hello(listener: number, source: Address, name: string | null): Decision;
+  /**
+   * The shadow verdict, or null where no dryrun rule holds for the listener. `name` is undefined
+   * where it never came.
+   */
+  shadow(listener: number, source: Address, name: string | null | undefined): Shadow | null;
   /** Gives back the caps of one admitted connection. */
   release(listener: number, source: Address): void;
   /** Counts a connection that lives on from before a reload; checks nothing. */
