@@ -9,7 +9,7 @@
 // address in memory, a multiple of 8, at or above TABLES_BASE.
 
 /** Layout and meaning of everything below; a host knows this release's and the previous one's. */
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 /** "INGR" */
 export const TABLES_MAGIC = 1380404809;
 export const PAGE_BYTES = 65536;
@@ -26,8 +26,10 @@ export const DETAIL_RULE = 12;
 export const DETAIL_BYTES = 16;
 /** u64 milliseconds, never falling. */
 export const CLOCK_MONO = 64;
-/** u64 UTC seconds, never falling; 0 while unknown. */
+/** u64 UTC seconds, never falling. */
 export const CLOCK_WALL = 72;
+/** 1 while the last clock that was set had a wall clock. */
+export const CLOCK_KNOWN = 80;
 /** Two u64 words of SipHash key. */
 export const SEED_BASE = 128;
 /** 1 after `validate` has passed. */
@@ -79,6 +81,23 @@ export const H_CAP_SETS = 192;
 export const H_MEMORY_END = 196;
 /** The most loop iterations of one decision, as the compiler computed it. */
 export const H_MAX_STEPS = 200;
+/** Columns of a row of cells: the listeners, then the shadows. */
+export const H_COLUMN_COUNT = 204;
+export const H_TIMES = 208;
+export const H_TIME_COUNT = 212;
+export const H_NAME_NODES = 216;
+/** At least 1: node 0 is the root. */
+export const H_NAME_NODE_COUNT = 220;
+export const H_NAME_SLOTS = 224;
+/** A power of two, more than there are nodes. */
+export const H_NAME_SLOT_COUNT = 228;
+export const H_NAME_BYTES = 232;
+export const H_NAME_BYTE_COUNT = 236;
+export const H_NAME_CLASS_COUNT = 240;
+export const H_NAME_CELLS = 244;
+export const H_NAME_ROW_COUNT = 248;
+/** The most slots that a search looks at. */
+export const H_NAME_PROBES = 252;
 export const HEADER_BYTES = 256;
 
 // ---- family block: (address) -> class -----------------------------------------------------
@@ -124,19 +143,54 @@ export const R_LISTENER_CAP_V4 = 20;
 export const R_LISTENER_CAP_V6 = 24;
 export const R_LISTENER_LIMIT_FIRST = 28;
 export const R_LISTENER_LIMIT_COUNT = 32;
+/** The column that also counts dryrun rules, or 0 where none holds for the listener. */
+export const R_LISTENER_SHADOW = 36;
 export const LISTENER_BYTES = 40;
 export const MAX_LIMITS_PER_LISTENER = 8;
 
 // ---- residual set: what is still undecided after phase 1 ----------------------------------
-/** VERDICT_*; every set is decided as long as no later phase has facts. */
+// Rules with an end make the outcome depend on the wall clock. The fields of a record hold when
+// every such end has passed, or no clock is known; before that the first time entry whose moment
+// is still to come says which residual holds instead, and that one has no entries of its own.
+/** VERDICT_*; VERDICT_OPEN waits for the name. */
 export const R_RESIDUAL_VERDICT = 0;
 export const R_RESIDUAL_CODE = 4;
 /** Canonical rule number, or NO_RULE. */
 export const R_RESIDUAL_RULE = 8;
-/** Rules that wait for later facts: 0 in this version. */
-export const R_RESIDUAL_OPEN = 12;
-export const RESIDUAL_BYTES = 16;
+/** Row of the name cells, where the verdict is VERDICT_OPEN; else 0. */
+export const R_RESIDUAL_ROW = 12;
+export const R_RESIDUAL_TIME_FIRST = 16;
+export const R_RESIDUAL_TIME_COUNT = 20;
+export const RESIDUAL_BYTES = 24;
 export const NO_RULE = -1;
+
+// time entry: u64 UTC seconds, u32 residual, u32 0; those of one residual rise strictly
+export const R_TIME_UNTIL = 0;
+export const R_TIME_RESIDUAL = 8;
+export const TIME_BYTES = 16;
+
+// ---- names: (SNI) -> class ----------------------------------------------------------------
+// A trie of labels from the right, its edges in one hash table: a slot holds a node's number, or
+// 0 where it is free. A node is found by its parent and its label, compared byte by byte. The
+// deepest node on the way says the class: `self` if the name ends there, `one` if one more label
+// stands before it, `deep` if more do. Class 0 is that of no name. A name cell (row, class) is a
+// residual that is decided.
+export const R_NAME_PARENT = 0;
+/** What `nameHash` says of parent and label. */
+export const R_NAME_HASH = 4;
+/** Of the label, in the bytes. */
+export const R_NAME_OFFSET = 8;
+export const R_NAME_LENGTH = 12;
+export const R_NAME_SELF = 16;
+export const R_NAME_ONE = 20;
+export const R_NAME_DEEP = 24;
+export const NAME_BYTES = 32;
+/** Bytes of the longest name that is looked at (a DNS name in text has at most 253). */
+export const MAX_NAME_BYTES = 255;
+export const MAX_LABEL_BYTES = 63;
+/** FNV-1a, 32 bits (the basis is 0x811c9dc5), over the parent's number (four bytes, low first) and the label from its end. */
+export const NAME_HASH_BASIS = -2128831035;
+export const NAME_HASH_PRIME = 16777619;
 
 // ---- ports --------------------------------------------------------------------------------
 // keys: ascending u32 proto << 16 | port, each the start of an interval; spans: { u32 first

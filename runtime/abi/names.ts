@@ -28,7 +28,7 @@ export const CODES = {
   [v.CODE_GATEWAY_BIND]: { name: "gateway_bind", reason: v.REASON_NONE, says: "ingressd binds what the policy exposes" },
   [v.CODE_NOT_EXPOSED]: { name: "not_exposed", reason: v.REASON_POLICY, says: "the policy exposes nothing there" },
   [v.CODE_NOT_GATEWAY]: { name: "not_gateway", reason: v.REASON_POLICY, says: "only ingressd binds non-loopback addresses" },
-  [v.CODE_NO_ALLOW]: { name: "no_allow", reason: v.REASON_POLICY, says: "the listener has no allow in force" },
+  [v.CODE_NO_ALLOW]: { name: "no_allow", reason: v.REASON_POLICY, says: "the listener has no allow" },
   [v.CODE_DENY_RULE]: { name: "deny_rule", reason: v.REASON_CIDR, says: "a deny rule matches the source" },
   [v.CODE_NO_MATCH]: { name: "no_match", reason: v.REASON_CIDR, says: "no allow rule matches the source" },
   [v.CODE_CAP_LISTENER]: { name: "cap_listener", reason: v.REASON_RATE, says: "the listener is at its cap of connections" },
@@ -39,6 +39,11 @@ export const CODES = {
   [v.CODE_BAD_LISTENER]: { name: "bad_listener", reason: v.REASON_POLICY, says: "the module has no such listener" },
   [v.CODE_BAD_REQUEST]: { name: "bad_request", reason: v.REASON_POLICY, says: "the request is out of range" },
   [v.CODE_BAD_TABLES]: { name: "bad_tables", reason: v.REASON_POLICY, says: "the module's tables are not valid" },
+  [v.CODE_EXPIRED]: { name: "expired", reason: v.REASON_POLICY, says: "every allow of the listener has passed its `until`, or no clock is known" },
+  [v.CODE_DENY_NAME]: { name: "deny_name", reason: v.REASON_SNI, says: "a deny rule matches the name" },
+  [v.CODE_NO_NAME]: { name: "no_name", reason: v.REASON_SNI, says: "no allow rule matches the name, or none was sent" },
+  [v.CODE_BAD_NAME]: { name: "bad_name", reason: v.REASON_SNI, says: "the name is not one that can be decided" },
+  [v.CODE_OPEN]: { name: "open", reason: v.REASON_NONE, says: "not refused yet; the name decides" },
   [v.CODE_MODULE_TRAP]: { name: "module_trap", reason: v.REASON_POLICY, says: "the module trapped" },
   [v.CODE_MODULE_RESULT]: { name: "module_result", reason: v.REASON_POLICY, says: "the module's answer is out of range" },
   [v.CODE_NO_MODULE]: { name: "no_module", reason: v.REASON_POLICY, says: "no valid policy is loaded" },
@@ -52,6 +57,10 @@ export const CODES = {
   [v.CODE_AUDIT_CLOSED]: { name: "audit_closed", reason: v.REASON_POLICY, says: "the audit record could not be written" },
   [v.CODE_INTERNAL]: { name: "internal", reason: v.REASON_POLICY, says: "the gateway failed while it decided" },
   [v.CODE_CAP_PORTS]: { name: "cap_ports", reason: v.REASON_POLICY, says: "the gateway is at its cap of open ports" },
+  [v.CODE_HELLO_MALFORMED]: { name: "hello_malformed", reason: v.REASON_SNI, says: "the client sent something else than a TLS ClientHello" },
+  [v.CODE_HELLO_TOO_LARGE]: { name: "hello_too_large", reason: v.REASON_SNI, says: "the ClientHello is too large" },
+  [v.CODE_HELLO_LATE]: { name: "hello_late", reason: v.REASON_SNI, says: "the ClientHello did not come in time" },
+  [v.CODE_HELLO_GONE]: { name: "hello_gone", reason: v.REASON_SNI, says: "the client left before its ClientHello was whole" },
 } as const satisfies Record<CodeNumber, { name: string; reason: ReasonNumber; says: string }>;
 
 export type Code = (typeof CODES)[CodeNumber]["name"];

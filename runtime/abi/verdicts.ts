@@ -6,6 +6,8 @@
 export const VERDICT_DENY = 0;
 /** Every fact is in and the policy permits it. */
 export const VERDICT_ALLOW = 1;
+/** Not refused with the facts so far; the name is asked for next. */
+export const VERDICT_OPEN = 2;
 
 // Reasons: the only words that a marker or a test may print.
 export const REASON_NONE = 0;
@@ -51,6 +53,16 @@ export const CODE_BAD_LISTENER = 14;
 export const CODE_BAD_REQUEST = 15;
 /** The tables were not validated, or say something impossible. */
 export const CODE_BAD_TABLES = 16;
+/** Every allow of the listener has reached its end, or no clock is known. */
+export const CODE_EXPIRED = 17;
+/** A deny rule matches the name. */
+export const CODE_DENY_NAME = 18;
+/** No allow rule matches the name, or none was sent. */
+export const CODE_NO_NAME = 19;
+/** The name is longer than one can be, or not in canonical form. */
+export const CODE_BAD_NAME = 20;
+/** Not refused yet: the name decides. */
+export const CODE_OPEN = 21;
 
 /** The module trapped; it is never asked again. */
 export const CODE_MODULE_TRAP = 100;
@@ -79,3 +91,11 @@ export const CODE_AUDIT_CLOSED = 157;
 export const CODE_INTERNAL = 158;
 /** The cap of ports that may be open is reached. */
 export const CODE_CAP_PORTS = 159;
+/** What the client sent first is not a TLS ClientHello. */
+export const CODE_HELLO_MALFORMED = 160;
+/** The ClientHello is larger than it may be. */
+export const CODE_HELLO_TOO_LARGE = 161;
+/** The ClientHello did not come in time. */
+export const CODE_HELLO_LATE = 162;
+/** The client left before its ClientHello was whole. */
+export const CODE_HELLO_GONE = 163;

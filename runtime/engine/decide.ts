@@ -1,17 +1,20 @@
-// Phase 0 (bind) and phase 1 (accept): pure questions about the tables.
+// Phases 0 (bind), 1 (accept) and 2 (hello): pure questions about the tables.
 
 import {
-  BIND_BYTES, H_BINDS, H_CELLS, H_LISTENERS, H_LISTENER_COUNT, H_PORT_COUNT, H_PORT_ENTRIES,
-  H_PORT_KEYS, H_PORT_SPANS, H_RESIDUALS, LISTENER_BYTES, NO_RULE, PORT_ENTRY_BYTES,
-  PORT_SPAN_BYTES, PROTO_TCP, PROTO_UDP, RESIDUAL_BYTES, R_ENTRY_BIND_COUNT, R_ENTRY_BIND_FIRST,
-  R_ENTRY_LISTENER, R_LISTENER_BIND_ANY, R_RESIDUAL_CODE, R_RESIDUAL_OPEN, R_RESIDUAL_RULE,
-  R_RESIDUAL_VERDICT, STATUS_VALID, TABLES_BASE,
+  BIND_BYTES, CLOCK_KNOWN, CLOCK_WALL, H_BINDS, H_CELLS, H_COLUMN_COUNT, H_LISTENERS, H_LISTENER_COUNT,
+  H_NAME_CELLS, H_NAME_CLASS_COUNT, H_PORT_COUNT, H_PORT_ENTRIES, H_PORT_KEYS, H_PORT_SPANS, H_RESIDUALS, H_TIMES,
+  LISTENER_BYTES, NO_RULE, PORT_ENTRY_BYTES, PORT_SPAN_BYTES, PROTO_TCP, PROTO_UDP, RESIDUAL_BYTES,
+  R_ENTRY_BIND_COUNT, R_ENTRY_BIND_FIRST, R_ENTRY_LISTENER, R_LISTENER_BIND_ANY, R_LISTENER_SHADOW, R_RESIDUAL_CODE,
+  R_RESIDUAL_ROW, R_RESIDUAL_RULE, R_RESIDUAL_TIME_COUNT, R_RESIDUAL_TIME_FIRST, R_RESIDUAL_VERDICT, R_TIME_RESIDUAL,
+  STATUS_VALID, TABLES_BASE, TIME_BYTES,
 } from "../abi/layout";
 import {
-  CODE_BAD_LISTENER, CODE_BAD_REQUEST, CODE_BAD_TABLES, CODE_GATEWAY_BIND, CODE_LOOPBACK_BIND,
-  CODE_NOT_EXPOSED, CODE_NOT_GATEWAY, CODE_NO_ALLOW, REASON_CIDR, REASON_POLICY, VERDICT_ALLOW,
+  CODE_BAD_LISTENER, CODE_BAD_NAME, CODE_BAD_REQUEST, CODE_BAD_TABLES, CODE_DENY_NAME, CODE_EXPIRED,
+  CODE_GATEWAY_BIND, CODE_LOOPBACK_BIND, CODE_NOT_EXPOSED, CODE_NOT_GATEWAY, CODE_NO_ALLOW, CODE_NO_NAME,
+  REASON_CIDR, REASON_POLICY, REASON_SNI, VERDICT_ALLOW, VERDICT_OPEN,
 } from "../abi/verdicts";
-import { allow, deny } from "./detail";
+import { allow, deny, open } from "./detail";
+import { classOfName } from "./names";
 import { classOf4, classOf6, searchWord } from "./search";
 
 export function valid(): bool {
@@ -31,21 +34,81 @@ export function isV4(a: u32, b: u32, c: u32): bool {
   return (a | b) == 0 && c == 0xffff;
 }
 
+function residualAt(number: u32): usize {
+  return load<usize>(TABLES_BASE + H_RESIDUALS) + <usize>number * RESIDUAL_BYTES;
+}
+
+/** The record that holds now: that of the first end to come, or the one after all ends. */
+function current(record: usize): usize {
+  let left = load<u32>(record, R_RESIDUAL_TIME_COUNT);
+  if (left == 0 || load<u32>(CLOCK_KNOWN) == 0) return record;
+  const now = load<u64>(CLOCK_WALL);
+  const times = load<usize>(TABLES_BASE + H_TIMES) + <usize>load<u32>(record, R_RESIDUAL_TIME_FIRST) * TIME_BYTES;
+  const end = left;
+  let first: u32 = 0;
+  // Halves what is left: the first entry whose moment is after now.
+  while (left > 0) {
+    const half = left >> 1;
+    if (load<u64>(times + <usize>(first + half) * TIME_BYTES) <= now) {
+      first += half + 1;
+      left -= half + 1;
+    } else left = half;
+  }
+  return first == end ? record : residualAt(load<u32>(times + <usize>first * TIME_BYTES, R_TIME_RESIDUAL));
+}
+
+/** What a column of the cells (a listener, or its shadow) has for a source now. */
+function residualOf(column: u32, a: u32, b: u32, c: u32, d: u32): usize {
+  const class_ = isV4(a, b, c) ? classOf4(d) : classOf6(a, b, c, d);
+  const columns = load<u32>(TABLES_BASE + H_COLUMN_COUNT);
+  const cell = load<usize>(TABLES_BASE + H_CELLS) + ((<usize>class_ * columns + column) << 2);
+  return current(residualAt(load<u32>(cell)));
+}
+
+function reasonOf(code: i32): i32 {
+  if (code == CODE_NO_ALLOW || code == CODE_EXPIRED) return REASON_POLICY;
+  return code == CODE_DENY_NAME || code == CODE_NO_NAME ? REASON_SNI : REASON_CIDR;
+}
+
+function answer(residual: usize): i32 {
+  const code = load<i32>(residual, R_RESIDUAL_CODE);
+  const rule = load<i32>(residual, R_RESIDUAL_RULE);
+  const verdict = load<i32>(residual, R_RESIDUAL_VERDICT);
+  if (verdict == VERDICT_ALLOW) return allow(code, rule);
+  return verdict == VERDICT_OPEN ? open() : deny(reasonOf(code), code, rule);
+}
+
+/** Phase 2 of a residual that waits for it. */
+function named(residual: usize, length: u32): i32 {
+  const class_ = classOfName(length);
+  if (class_ < 0) return deny(REASON_SNI, CODE_BAD_NAME, NO_RULE);
+  const cell = <usize>load<u32>(residual, R_RESIDUAL_ROW) * load<u32>(TABLES_BASE + H_NAME_CLASS_COUNT) + class_;
+  return answer(residualAt(load<u32>(load<usize>(TABLES_BASE + H_NAME_CELLS) + (cell << 2))));
+}
+
 /** Phase 1 on the source alone. */
 export function accept(listener: u32, a: u32, b: u32, c: u32, d: u32): i32 {
   if (!valid()) return deny(REASON_POLICY, CODE_BAD_TABLES, NO_RULE);
-  const count = listenerCount();
-  if (listener >= count) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);
-  const class_ = isV4(a, b, c) ? classOf4(d) : classOf6(a, b, c, d);
-  const cell = load<usize>(TABLES_BASE + H_CELLS) + ((<usize>class_ * count + listener) << 2);
-  const residual = load<usize>(TABLES_BASE + H_RESIDUALS) + <usize>load<u32>(cell) * RESIDUAL_BYTES;
-  const code = load<i32>(residual, R_RESIDUAL_CODE);
-  const rule = load<i32>(residual, R_RESIDUAL_RULE);
-  // A set with open rules waits for facts that this version never gets.
-  if (load<i32>(residual, R_RESIDUAL_VERDICT) == VERDICT_ALLOW && load<u32>(residual, R_RESIDUAL_OPEN) == 0) {
-    return allow(code, rule);
-  }
-  return deny(code == CODE_NO_ALLOW ? REASON_POLICY : REASON_CIDR, code, rule);
+  if (listener >= listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);
+  return answer(residualOf(listener, a, b, c, d));
+}
+
+/** Phases 1 and 2: the name is the first `length` bytes of scratch; 0 where none was sent. */
+export function acceptName(listener: u32, a: u32, b: u32, c: u32, d: u32, length: u32): i32 {
+  if (!valid()) return deny(REASON_POLICY, CODE_BAD_TABLES, NO_RULE);
+  if (listener >= listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);
+  const residual = residualOf(listener, a, b, c, d);
+  return load<i32>(residual, R_RESIDUAL_VERDICT) == VERDICT_OPEN ? named(residual, length) : answer(residual);
+}
+
+/** The same with dryrun rules counted; `length` is -1 where the name never came. -1: there are none. */
+export function shadowOf(listener: u32, a: u32, b: u32, c: u32, d: u32, length: i32): i32 {
+  if (!valid() || listener >= listenerCount()) return -1;
+  const column = load<u32>(listenerRecord(listener), R_LISTENER_SHADOW);
+  if (column == 0) return -1;
+  const residual = residualOf(column, a, b, c, d);
+  const waits = load<i32>(residual, R_RESIDUAL_VERDICT) == VERDICT_OPEN;
+  return waits && length >= 0 ? named(residual, length) : answer(residual);
 }
 
 function isLoopback(a: u32, b: u32, c: u32, d: u32): bool {

@@ -1,8 +1,8 @@
 // The answer to a question: four words in memory that the host reads, and the verdict as the
 // call's result. Deny is what is written first; only `allow` writes the other word.
 
-import { DETAIL_BASE, DETAIL_CODE, DETAIL_REASON, DETAIL_RULE, DETAIL_VERDICT } from "../abi/layout";
-import { REASON_NONE, VERDICT_ALLOW, VERDICT_DENY } from "../abi/verdicts";
+import { DETAIL_BASE, DETAIL_CODE, DETAIL_REASON, DETAIL_RULE, DETAIL_VERDICT, NO_RULE } from "../abi/layout";
+import { CODE_OPEN, REASON_NONE, VERDICT_ALLOW, VERDICT_DENY, VERDICT_OPEN } from "../abi/verdicts";
 
 export function deny(reason: i32, code: i32, rule: i32): i32 {
   store<i32>(DETAIL_BASE, VERDICT_DENY, DETAIL_VERDICT);
@@ -18,4 +18,13 @@ export function allow(code: i32, rule: i32): i32 {
   store<i32>(DETAIL_BASE, code, DETAIL_CODE);
   store<i32>(DETAIL_BASE, rule, DETAIL_RULE);
   return VERDICT_ALLOW;
+}
+
+/** Not refused, and not admitted either: a fact is still to come. */
+export function open(): i32 {
+  store<i32>(DETAIL_BASE, VERDICT_OPEN, DETAIL_VERDICT);
+  store<i32>(DETAIL_BASE, REASON_NONE, DETAIL_REASON);
+  store<i32>(DETAIL_BASE, CODE_OPEN, DETAIL_CODE);
+  store<i32>(DETAIL_BASE, NO_RULE, DETAIL_RULE);
+  return VERDICT_OPEN;
 }

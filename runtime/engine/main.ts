@@ -4,13 +4,14 @@
 // denied. runtime/abi holds every number, docs/abi.md explains them.
 
 import {
-  ABI_VERSION, BATCH_BYTES, CLOCK_MONO, CLOCK_WALL, DETAIL_BASE, DETAIL_CODE, DETAIL_REASON, DETAIL_RULE,
+  ABI_VERSION, BATCH_BYTES, CLOCK_KNOWN, CLOCK_MONO, CLOCK_WALL, DETAIL_BASE, DETAIL_CODE, DETAIL_REASON, DETAIL_RULE,
   H_SCRATCH, H_SCRATCH_BYTES, MONO_BITS, NO_RULE, R_BATCH_CODE, R_BATCH_LISTENER, R_BATCH_RULE, R_BATCH_SOURCE,
   R_BATCH_VERDICT, SEED_BASE, STATUS_VALID, TABLES_BASE,
 } from "../abi/layout";
-import { VERDICT_ALLOW } from "../abi/verdicts";
+import { VERDICT_DENY, VERDICT_OPEN } from "../abi/verdicts";
 import { charge as chargeOne, connections as connectionsOf, recount as recountOne, release as releaseOne } from "./charge";
-import { accept, decideBind, listenerAt as findListener, valid } from "./decide";
+import { accept, acceptName, decideBind, listenerAt as findListener, shadowOf, valid } from "./decide";
+import { open } from "./detail";
 import { exportNext as nextExport, exportRecords, importRecords, usedEntries } from "./state";
 import { checkTables } from "./validate";
 
@@ -42,6 +43,7 @@ export function clock(monoHigh: u32, monoLow: u32, wallHigh: u32, wallLow: u32):
   // A step backwards counts as none, for both.
   store<u64>(CLOCK_MONO, max(mono, load<u64>(CLOCK_MONO)));
   store<u64>(CLOCK_WALL, max(wall, load<u64>(CLOCK_WALL)));
+  store<u32>(CLOCK_KNOWN, u32(wall != 0));
 }
 
 /** Address of the scratch bytes. */
@@ -64,7 +66,7 @@ export function bind(subjectHigh: u32, subjectLow: u32, proto: u32, port: u32, a
   return decideBind(subjectHigh, subjectLow, proto, port, a, b, c, d);
 }
 
-/** Phase 1 without caps and limits. */
+/** Phase 1 without caps and limits; 2 where the name decides. */
 export function accept4(listener: u32, source: u32): i32 {
   return accept(listener, 0, 0, 0xffff, source);
 }
@@ -72,6 +74,16 @@ export function accept4(listener: u32, source: u32): i32 {
 /** The same for any address. */
 export function accept6(listener: u32, a: u32, b: u32, c: u32, d: u32): i32 {
   return accept(listener, a, b, c, d);
+}
+
+/** Phases 1 and 2 without caps and limits; the name's `length` bytes stand in scratch (0: none was sent). */
+export function hello(listener: u32, a: u32, b: u32, c: u32, d: u32, length: u32): i32 {
+  return acceptName(listener, a, b, c, d, length);
+}
+
+/** The verdict with dryrun rules counted (`length` -1: the name never came), or -1 where there are none. */
+export function shadow(listener: u32, a: u32, b: u32, c: u32, d: u32, length: i32): i32 {
+  return shadowOf(listener, a, b, c, d, length);
 }
 
 /** Caps and limits of phase 1 for a connection that accept4/6 admitted. */
@@ -102,7 +114,11 @@ export function batch(count: u32): u32 {
     const c = load<u32>(at, R_BATCH_SOURCE + 8);
     const d = load<u32>(at, R_BATCH_SOURCE + 12);
     let verdict = accept(listener, a, b, c, d);
-    if (verdict == VERDICT_ALLOW) verdict = chargeOne(listener, a, b, c, d, load<i32>(DETAIL_BASE, DETAIL_RULE));
+    if (verdict != VERDICT_DENY) {
+      const waits = verdict == VERDICT_OPEN;
+      verdict = chargeOne(listener, a, b, c, d, load<i32>(DETAIL_BASE, DETAIL_RULE));
+      if (waits && verdict != VERDICT_DENY) verdict = open();
+    }
     store<i32>(at, verdict, R_BATCH_VERDICT);
     store<i32>(at, (load<i32>(DETAIL_BASE, DETAIL_REASON) << 16) | load<i32>(DETAIL_BASE, DETAIL_CODE), R_BATCH_CODE);
     store<i32>(at, load<i32>(DETAIL_BASE, DETAIL_RULE), R_BATCH_RULE);

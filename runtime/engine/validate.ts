@@ -4,20 +4,24 @@
 import {
   BIND_BYTES, BUCKET_BYTES, ABI_VERSION, F_BUCKETS, F_BUCKET_COUNT, F_KEYS, F_KEY_COUNT, F_PAGES, F_PAGE_COUNT,
   F_PAGE_UPPER, F_ROOT, F_VALUES, F_VALUE_COUNT, HEADER_BYTES, H_BINDS, H_BIND_COUNT, H_CAP_SETS, H_CAP_TABLE,
-  H_CELLS, H_CLASS_COUNT, H_FAMILY4, H_FAMILY6, H_LIMITS, H_LIMIT_COUNT, H_LIMIT_SETS, H_LIMIT_STATE,
-  H_LIMIT_TABLE, H_LISTENERS, H_LISTENER_COUNT, H_LISTENER_STATE, H_MAGIC, H_MEMORY_END, H_PORT_COUNT,
+  H_CELLS, H_CLASS_COUNT, H_COLUMN_COUNT, H_FAMILY4, H_FAMILY6, H_LIMITS, H_LIMIT_COUNT, H_LIMIT_SETS, H_LIMIT_STATE,
+  H_LIMIT_TABLE, H_LISTENERS, H_LISTENER_COUNT, H_LISTENER_STATE, H_MAGIC, H_MEMORY_END, H_NAME_BYTES, H_NAME_BYTE_COUNT,
+  H_NAME_CELLS, H_NAME_CLASS_COUNT, H_NAME_NODES, H_NAME_NODE_COUNT, H_NAME_PROBES, H_NAME_ROW_COUNT, H_NAME_SLOTS,
+  H_NAME_SLOT_COUNT, H_PORT_COUNT,
   H_PORT_ENTRIES, H_PORT_ENTRY_COUNT, H_PORT_KEYS, H_PORT_SPANS, H_RESIDUALS, H_RESIDUAL_COUNT, H_RULE_COUNT,
-  H_SCRATCH, H_SCRATCH_BYTES, H_SKETCH, H_SKETCH_CELLS, H_TABLES_END, H_VERSION, LIMIT_BYTES, LIMIT_PER_LISTENER,
-  LIMIT_PER_SOURCE, LIMIT_STATE_BYTES, LISTENER_BYTES, LISTENER_STATE_BYTES, MAX_LIMITS, MAX_LIMITS_PER_LISTENER,
-  MAX_LIMIT_BURST, MAX_LIMIT_COUNT, MAX_PERIOD_MS, NO_RULE, PAGE_BYTES_TRIE, PORT_ENTRY_BYTES, PORT_SPAN_BYTES,
+  H_SCRATCH, H_SCRATCH_BYTES, H_SKETCH, H_SKETCH_CELLS, H_TABLES_END, H_TIMES, H_TIME_COUNT, H_VERSION, LIMIT_BYTES, LIMIT_PER_LISTENER,
+  LIMIT_PER_SOURCE, LIMIT_STATE_BYTES, LISTENER_BYTES, LISTENER_STATE_BYTES, MAX_LABEL_BYTES, MAX_LIMITS, MAX_LIMITS_PER_LISTENER,
+  MAX_LIMIT_BURST, MAX_LIMIT_COUNT, MAX_PERIOD_MS, NAME_BYTES, NO_RULE, PAGE_BYTES_TRIE, PORT_ENTRY_BYTES, PORT_SPAN_BYTES,
   RESIDUAL_BYTES, ROOT_SLOTS, R_ENTRY_BIND_COUNT, R_ENTRY_BIND_FIRST, R_ENTRY_LISTENER, R_LIMIT_BURST,
   R_LIMIT_COUNT, R_LIMIT_KIND, R_LIMIT_PERIOD_MS, R_LIMIT_V4, R_LIMIT_V6, R_LISTENER_BIND_ANY, R_LISTENER_CAP,
   R_LISTENER_CAP_SOURCE, R_LISTENER_CAP_V4, R_LISTENER_CAP_V6, R_LISTENER_LIMIT_COUNT, R_LISTENER_LIMIT_FIRST,
-  R_RESIDUAL_CODE, R_RESIDUAL_OPEN, R_RESIDUAL_RULE, R_RESIDUAL_VERDICT, SET_BYTES, SKETCH_CELL_BYTES, SKETCH_ROWS,
-  TABLES_BASE, TABLES_MAGIC, VALUE_BUCKET, VALUE_CLASS, VALUE_PAGE, VALUE_SHIFT,
+  R_LISTENER_SHADOW, R_NAME_DEEP, R_NAME_LENGTH, R_NAME_OFFSET, R_NAME_ONE, R_NAME_PARENT, R_NAME_SELF, R_RESIDUAL_CODE,
+  R_RESIDUAL_ROW, R_RESIDUAL_RULE, R_RESIDUAL_TIME_COUNT, R_RESIDUAL_TIME_FIRST, R_RESIDUAL_VERDICT, R_TIME_RESIDUAL, SET_BYTES, SKETCH_CELL_BYTES, SKETCH_ROWS,
+  TABLES_BASE, TABLES_MAGIC, TIME_BYTES, VALUE_BUCKET, VALUE_CLASS, VALUE_PAGE, VALUE_SHIFT,
 } from "../abi/layout";
 import {
-  CODE_ALLOWED, CODE_DENY_RULE, CODE_NO_ALLOW, CODE_NO_MATCH, VERDICT_ALLOW, VERDICT_DENY,
+  CODE_ALLOWED, CODE_DENY_NAME, CODE_DENY_RULE, CODE_EXPIRED, CODE_NO_ALLOW, CODE_NO_MATCH, CODE_NO_NAME, CODE_OPEN,
+  VERDICT_ALLOW, VERDICT_DENY, VERDICT_OPEN,
 } from "../abi/verdicts";
 
 function head(field: i32): u32 {
@@ -83,6 +87,8 @@ function checkListeners(): bool {
     if (load<u32>(at, R_LISTENER_BIND_ANY) > 1 || load<u32>(at, R_LISTENER_CAP) == 0) return false;
     if (load<u32>(at, R_LISTENER_CAP_SOURCE) != 0 && head(H_CAP_SETS) == 0) return false;
     if (load<u32>(at, R_LISTENER_CAP_V4) > 32 || load<u32>(at, R_LISTENER_CAP_V6) > 128) return false;
+    const shadow = load<u32>(at, R_LISTENER_SHADOW);
+    if (shadow != 0 && (shadow < count || shadow >= head(H_COLUMN_COUNT))) return false;
     const own = load<u32>(at, R_LISTENER_LIMIT_COUNT);
     // Each limit is one listener's, in order.
     if (load<u32>(at, R_LISTENER_LIMIT_FIRST) != owned || own > <u32>MAX_LIMITS_PER_LISTENER || own > limits - owned) return false;
@@ -130,11 +136,13 @@ function checkPorts(): bool {
 }
 
 function checkCells(): bool {
-  const listeners = head(H_LISTENER_COUNT);
-  const cells = <u64>head(H_CLASS_COUNT) * listeners;
+  const columns = head(H_COLUMN_COUNT);
+  if (columns < head(H_LISTENER_COUNT)) return false;
+  const cells = <u64>head(H_CLASS_COUNT) * columns;
   const residuals = head(H_RESIDUAL_COUNT);
   if (cells > 0x10000000 || !inTables(head(H_CELLS), <u32>cells, 4)) return false;
   if (!inTables(head(H_RESIDUALS), residuals, RESIDUAL_BYTES)) return false;
+  if (!inTables(head(H_TIMES), head(H_TIME_COUNT), TIME_BYTES)) return false;
   let at: usize = head(H_CELLS);
   for (let left = <u32>cells; left > 0; left--) {
     if (load<u32>(at) >= residuals) return false;
@@ -145,12 +153,70 @@ function checkCells(): bool {
     const verdict = load<i32>(at, R_RESIDUAL_VERDICT);
     const code = load<i32>(at, R_RESIDUAL_CODE);
     const rule = load<i32>(at, R_RESIDUAL_RULE);
-    if (load<u32>(at, R_RESIDUAL_OPEN) != 0) return false;
-    const ruled = code == CODE_ALLOWED || code == CODE_DENY_RULE;
-    if (verdict == VERDICT_ALLOW ? code != CODE_ALLOWED : verdict != VERDICT_DENY) return false;
-    if (verdict == VERDICT_DENY && code != CODE_DENY_RULE && code != CODE_NO_MATCH && code != CODE_NO_ALLOW) return false;
-    if (ruled ? <u32>rule >= head(H_RULE_COUNT) : rule != NO_RULE) return false;
+    const row = load<u32>(at, R_RESIDUAL_ROW);
+    if (verdict == VERDICT_OPEN ? row >= head(H_NAME_ROW_COUNT) : row != 0) return false;
+    if (!checkOutcome(verdict, code, rule)) return false;
+    const first = load<u32>(at, R_RESIDUAL_TIME_FIRST);
+    if (!checkTimes(first, load<u32>(at, R_RESIDUAL_TIME_COUNT))) return false;
     at += RESIDUAL_BYTES;
+  }
+  return true;
+}
+
+/** Verdict, code and rule agree with each other. */
+function checkOutcome(verdict: i32, code: i32, rule: i32): bool {
+  const ruled = <u32>rule < head(H_RULE_COUNT);
+  if (verdict == VERDICT_ALLOW) return code == CODE_ALLOWED && ruled;
+  if (verdict == VERDICT_OPEN) return code == CODE_OPEN && rule == NO_RULE;
+  if (verdict != VERDICT_DENY) return false;
+  if (code == CODE_DENY_RULE || code == CODE_DENY_NAME) return ruled;
+  if (code == CODE_NO_ALLOW || code == CODE_EXPIRED) return ruled || rule == NO_RULE;
+  return (code == CODE_NO_MATCH || code == CODE_NO_NAME) && rule == NO_RULE;
+}
+
+/** The time entries of one residual rise, and lead to residuals that have none. */
+function checkTimes(first: u32, count: u32): bool {
+  const times = head(H_TIME_COUNT);
+  if (first > times || count > times - first) return false;
+  let before: u64 = 0;
+  for (let i: u32 = 0; i < count; i++) {
+    const at: usize = head(H_TIMES) + (first + i) * TIME_BYTES;
+    if (load<u64>(at) <= before) return false;
+    before = load<u64>(at);
+    const residual = load<u32>(at, R_TIME_RESIDUAL);
+    if (residual >= head(H_RESIDUAL_COUNT)) return false;
+    if (load<u32>(<usize>head(H_RESIDUALS) + residual * RESIDUAL_BYTES, R_RESIDUAL_TIME_COUNT) != 0) return false;
+  }
+  return true;
+}
+
+function checkNames(): bool {
+  const nodes = head(H_NAME_NODE_COUNT);
+  const slots = head(H_NAME_SLOT_COUNT);
+  const bytes = head(H_NAME_BYTE_COUNT);
+  const classes = head(H_NAME_CLASS_COUNT);
+  if (nodes == 0 || nodes > 0x4000000 || classes == 0 || slots == 0 || !isPowerOrZero(slots) || head(H_NAME_PROBES) > slots) return false;
+  if (!inTables(head(H_NAME_NODES), nodes, NAME_BYTES) || !inTables(head(H_NAME_SLOTS), slots, 4) || !inTables(head(H_NAME_BYTES), bytes, 1)) return false;
+  for (let i: u32 = 0; i < nodes; i++) {
+    const at: usize = head(H_NAME_NODES) + i * NAME_BYTES;
+    const length = load<u32>(at, R_NAME_LENGTH);
+    const offset = load<u32>(at, R_NAME_OFFSET);
+    // Every node but the root hangs from an earlier one.
+    if (i == 0 ? length != 0 : length - 1 >= <u32>MAX_LABEL_BYTES || load<u32>(at, R_NAME_PARENT) >= i) return false;
+    if (offset > bytes || length > bytes - offset) return false;
+    if (load<u32>(at, R_NAME_SELF) >= classes || load<u32>(at, R_NAME_ONE) >= classes || load<u32>(at, R_NAME_DEEP) >= classes) return false;
+  }
+  for (let i: u32 = 0; i < slots; i++) {
+    if (load<u32>(<usize>head(H_NAME_SLOTS) + (i << 2)) >= nodes) return false;
+  }
+  const cells = <u64>head(H_NAME_ROW_COUNT) * classes;
+  if (cells > 0x10000000 || !inTables(head(H_NAME_CELLS), <u32>cells, 4)) return false;
+  for (let i: u32 = 0; i < <u32>cells; i++) {
+    const residual = load<u32>(<usize>head(H_NAME_CELLS) + (i << 2));
+    if (residual >= head(H_RESIDUAL_COUNT)) return false;
+    const at: usize = head(H_RESIDUALS) + residual * RESIDUAL_BYTES;
+    // No fact comes after the name, and its row was chosen for the time.
+    if (load<i32>(at, R_RESIDUAL_VERDICT) == VERDICT_OPEN || load<u32>(at, R_RESIDUAL_TIME_COUNT) != 0) return false;
   }
   return true;
 }
@@ -261,5 +327,6 @@ export function checkTables(): i32 {
   if (!checkCells()) return 6;
   if (!checkFamily(TABLES_BASE + H_FAMILY4, 1)) return 7;
   if (!checkFamily(TABLES_BASE + H_FAMILY6, 4)) return 8;
+  if (!checkNames()) return 9;
   return 0;
 }
