@@ -28,6 +28,9 @@ export const CODES = {
   ING112: line("an edition that this release does not read"),
   ING113: line("`edition` twice"),
   ING114: line("`on` in a rule of an expose"),
+  ING115: line("not a parameter here"),
+  ING116: line("an annotation that is about nothing"),
+  ING117: line("statements and clauses in one template"),
 
   ING201: line("an unknown name"),
   ING202: line("a name declared twice"),

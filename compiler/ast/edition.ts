@@ -1,10 +1,8 @@
 // `edition 1`: there, first, once, and one that is known.
-import type { DiagnosticCode } from "../codes.ts";
-import type { Diagnostic } from "../diagnostic.ts";
 import { quote } from "../quote.ts";
 import type { Span } from "../source.ts";
 import type { Cst, Parsed } from "../syntax/cst.ts";
-import { node, piece, spanOf, type Reader } from "./reader.ts";
+import { node, piece, say, spanOf, type Reader } from "./reader.ts";
 
 /** `unknown`: another edition's text would be misread, so nothing else is said about it. */
 export function judgeEdition(r: Reader, parsed: Parsed, statements: readonly Cst[]): "known" | "unknown" {
@@ -16,21 +14,21 @@ export function judgeEdition(r: Reader, parsed: Parsed, statements: readonly Cst
     const torn = parsed.diagnostics.some((d) => d.span.start <= begins && d.code !== "ING101");
     if (!torn) {
       const at = statements[0] === undefined ? start : wordOf(r, statements[0]);
-      say(r, "ING111", "a policy begins with `edition 1`", at, [], "write it as the first line", { span: start, text: "edition 1\n" });
+      say(r, "ING111", "a policy begins with `edition 1`", at, "write it as the first line", { fix: { span: start, text: "edition 1\n" } });
     }
     return "known";
   }
   const number = piece(r, first, "Integer");
   if (number !== null && number.text !== "1") {
-    say(r, "ING112", `edition ${quote(number.text)} is not one that this release reads`, number.span, [], "this release reads `edition 1`", null);
+    say(r, "ING112", `edition ${quote(number.text)} is not one that this release reads`, number.span, "this release reads `edition 1`");
     return "unknown";
   }
   const before = statements[0];
   if (before !== undefined && node(before, "edition") === null) {
-    say(r, "ING111", "`edition 1` is not the first statement", spanOf(r, first), [{ span: wordOf(r, before), label: "this stands before it" }], "move it to the top of the file", null);
+    say(r, "ING111", "`edition 1` is not the first statement", spanOf(r, first), "move it to the top of the file", { related: [{ span: wordOf(r, before), label: "this stands before it" }] });
   }
   for (const again of more) {
-    say(r, "ING113", "`edition` stands twice", spanOf(r, again), [{ span: spanOf(r, first), label: "first here" }], "keep the first one", { span: spanOf(r, again), text: "" });
+    say(r, "ING113", "`edition` stands twice", spanOf(r, again), "keep the first one", { related: [{ span: spanOf(r, first), label: "first here" }], fix: { span: spanOf(r, again), text: "" } });
   }
   return "known";
 }
@@ -39,8 +37,4 @@ function wordOf(r: Reader, statement: Cst): Span {
   const { start } = spanOf(r, statement);
   const word = /^@?[A-Za-z]+/.exec(r.file.text.slice(start, start + 32));
   return { file: r.file, start, end: start + (word?.[0].length ?? 1) };
-}
-
-function say(r: Reader, code: DiagnosticCode, message: string, span: Span, related: Diagnostic["related"], help: string, fix: Diagnostic["fix"]): void {
-  r.diagnostics.push({ code, message, span, label: "", related, help, fix });
 }

@@ -4,10 +4,12 @@
 // error is told, so nothing may be said about what seems to be missing there.
 import type { SourceFile, Span } from "../source.ts";
 
-/** A piece of the author's text. In a template it may be a parameter, `$` first. */
+/** A piece of the author's text; a text in quotes without them. */
 export interface Piece {
   readonly text: string;
   readonly span: Span;
+  /** The piece is a template's parameter, `$a`, and no text that only looks like one. */
+  readonly param?: true;
 }
 
 export type Member =
@@ -233,7 +235,7 @@ export type StatementNode =
 
 export interface PolicyNode {
   readonly file: SourceFile;
-  /** In the order of the text, `edition 1` aside. */
+  /** In the order of the text; `edition 1` and annotations are no statements here. */
   readonly statements: readonly StatementNode[];
   /** True where something was refused already, so that the policy can't be used. */
   readonly incomplete: boolean;

@@ -1,7 +1,7 @@
 // Reads the concrete tree: children by name, places, and whether a part is whole. Tokens that
 // recovery made up count as missing.
+import type { DiagnosticCode } from "../codes.ts";
 import type { Diagnostic } from "../diagnostic.ts";
-import { quote } from "../quote.ts";
 import type { SourceFile, Span } from "../source.ts";
 import type { Cst, Parsed, Token } from "../syntax/cst.ts";
 import type { Piece } from "./nodes.ts";
@@ -16,6 +16,13 @@ export function readerOf(parsed: Parsed): Reader {
   return { file: parsed.file, diagnostics: [], brokenAfter: parsed.brokenAfter };
 }
 
+export function say(
+  r: Reader, code: DiagnosticCode, message: string, span: Span, help: string | null,
+  more: { readonly related?: Diagnostic["related"]; readonly fix?: Diagnostic["fix"] } = {},
+): void {
+  r.diagnostics.push({ code, message, span, label: "", related: more.related ?? [], help, fix: more.fix ?? null });
+}
+
 function isCst(x: Cst | Token): x is Cst {
   return "children" in x;
 }
@@ -28,25 +35,40 @@ export function node(cst: Cst | null, name: string, index = 0): Cst | null {
   return nodes(cst, name)[index] ?? null;
 }
 
+/** All nodes among the children, whatever their names. */
+export function parts(cst: Cst): readonly Cst[] {
+  return Object.values(cst.children).flatMap((list) => list.filter(isCst));
+}
+
 export function tokens(cst: Cst | null, name: string): readonly Token[] {
   return cst?.children[name]?.filter((x): x is Token => !isCst(x) && x.isInsertedInRecovery !== true) ?? [];
 }
 
-/** The text of a token, or null if it is missing. */
+/** The token, or null if it is missing. */
 export function piece(r: Reader, cst: Cst | null, name: string, index = 0): Piece | null {
   const token = tokens(cst, name)[index];
   return token === undefined ? null : pieceOf(r, token);
 }
 
-export function pieceOf(r: Reader, token: Token): Piece {
-  const start = token.startOffset;
-  return { text: token.image, span: { file: r.file, start, end: start + token.image.length } };
+/** The first of several keywords that is there. */
+export function keyword<W extends string>(r: Reader, cst: Cst | null, words: readonly W[]): { readonly word: W; readonly piece: Piece } | null {
+  for (const word of words) {
+    const found = piece(r, cst, `kw_${word}`);
+    if (found !== null) return { word, piece: found };
+  }
+  return null;
 }
 
-/** A text without its quotes. */
-export function text(r: Reader, cst: Cst | null, name = "Text", index = 0): Piece | null {
-  const p = piece(r, cst, name, index);
-  return p === null ? null : { ...p, text: p.text.replace(/^"|"$/g, "") };
+/** A token's text; that of a text in quotes without them. */
+function pieceOf(r: Reader, { image, startOffset }: Token): Piece {
+  const span = { file: r.file, start: startOffset, end: startOffset + image.length };
+  if (image.startsWith("$")) return { text: image, span, param: true };
+  return { text: image.startsWith("\"") ? image.replace(/^"|"$/g, "") : image, span };
+}
+
+/** From the start of `a` to the end of `b`. */
+export function joined(a: { readonly span: Span }, b: { readonly span: Span }): Span {
+  return { ...a.span, end: b.span.end };
 }
 
 /** From the first token of a node to its last; an empty node has an empty span. */
@@ -81,23 +103,4 @@ export function isBroken(r: Reader, cst: Cst): boolean {
 function hasHole(cst: Cst): boolean {
   if (cst.recoveredNode === true) return true;
   return Object.values(cst.children).some((list) => list.some((c) => (isCst(c) ? hasHole(c) : c.isInsertedInRecovery === true)));
-}
-
-/** The one diagnostic of what edition 1 has and this release has not. */
-export function notYet(r: Reader, what: Piece, help: string | null = null): void {
-  r.diagnostics.push({
-    code: "ING110",
-    message: `${quote(what.text)} is not in this release`,
-    span: what.span,
-    label: "",
-    related: [],
-    help: help ?? "remove it; docs/language.md lists what this release has",
-    fix: null,
-  });
-}
-
-/** One piece from the start of `a` to the end of `b`, with the text between as it stands. */
-export function joined(a: Piece, b: Piece): Piece {
-  const span = { ...a.span, end: b.span.end };
-  return { text: `${a.text} ${b.text}`, span };
 }

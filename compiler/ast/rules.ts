@@ -2,84 +2,82 @@
 import { quote } from "../quote.ts";
 import type { Cst } from "../syntax/cst.ts";
 import type { Piece, RuleNode, SetNode } from "./nodes.ts";
-import { isBroken, node, nodes, notYet, piece, spanOf, type Reader } from "./reader.ts";
-import { buildPorts, buildSet } from "./sets.ts";
+import { isBroken, keyword, node, nodes, piece, say, spanOf, tokens, type Reader } from "./reader.ts";
+import { buildProto, buildSetOf } from "./sets.ts";
 
 /** The order in which the clauses of a rule stand. */
 const ORDER = ["named", "on", "from", "sni", "client", "until"] as const;
 type Clause = (typeof ORDER)[number];
 
-export type Place = "top" | "expose";
+/** `template`: where it is used decides. */
+export type Place = "top" | "expose" | "template";
 
-export function buildRule(r: Reader, cst: Cst, action: RuleNode["action"], place: Place): RuleNode {
+export function buildRule(r: Reader, cst: Cst, place: Place): RuleNode {
+  const action = tokens(cst, "kw_allow").length > 0 ? "allow" : "deny";
   let name: Piece | null = null;
-  let on: SetNode | null = null;
-  let from: SetNode | null = null;
+  let on: RuleNode["on"] = null;
+  let until: Piece | null = null;
+  const sets: { from: SetNode | null; sni: SetNode | null; client: SetNode | null } = { from: null, sni: null, client: null };
   let broken = isBroken(r, cst);
+  if (action === "allow" && place === "top") {
+    broken = true;
+    const word = piece(r, cst, "kw_allow");
+    if (word !== null) {
+      say(r, "ING104", "`allow` does not begin a statement", word.span, "`allow` stands in the block of an expose; at top level a rule can only deny");
+    }
+  }
   const seen = new Map<Clause, Piece>();
   for (const matcher of nodes(cst, "matcher")) {
-    const [clause, word] = clauseOf(r, matcher);
-    if (clause === null || word === null) continue;
+    const found = keyword(r, matcher, ORDER);
+    if (found === null) continue;
+    const { word: clause, piece: word } = found;
     if (refuseOrder(r, seen, clause, word)) broken = true;
     seen.set(clause, word);
-    const set = node(matcher, "set");
     switch (clause) {
       case "named":
         name = piece(r, matcher, "Name");
         break;
-      case "on":
-        if (place === "expose") {
+      case "on": {
+        const proto = buildProto(r, node(matcher, "proto"));
+        const ports = buildSetOf(r, matcher);
+        if (place === "expose" || action === "allow") {
           broken = true;
           refuseOn(r, word);
-        } else on = buildPorts(r, node(matcher, "proto"), set);
+        } else if (proto === null || ports === null) broken = true;
+        else on = { proto, ports };
         break;
+      }
       case "from":
-        from = set === null ? null : buildSet(r, set);
-        break;
       case "sni":
       case "client":
+        sets[clause] = buildSetOf(r, matcher);
+        break;
       case "until":
-        broken = true;
-        notYet(r, word);
+        until = piece(r, node(matcher, "time"), "Literal");
         break;
     }
   }
-  return { kind: "rule", action, name, on, from, broken, span: spanOf(r, cst) };
-}
-
-function clauseOf(r: Reader, matcher: Cst): [Clause | null, Piece | null] {
-  for (const clause of ORDER) {
-    const word = piece(r, matcher, `kw_${clause}`);
-    if (word !== null) return [clause, word];
-  }
-  return [null, null];
+  const dryrun = tokens(cst, "kw_dryrun").length > 0;
+  return { kind: "rule", action, dryrun, name, on, ...sets, until, annotations: [], broken, span: spanOf(r, cst) };
 }
 
 function refuseOrder(r: Reader, seen: ReadonlyMap<Clause, Piece>, clause: Clause, word: Piece): boolean {
   const twice = seen.get(clause);
+  if (twice !== undefined) {
+    const one = clause === "named" || clause === "until";
+    say(r, "ING109", `${quote(clause)} stands twice in one rule`, word.span, one ? "keep one of them" : "list the members in one clause, separated by commas", {
+      related: [{ span: twice.span, label: "first here" }],
+    });
+    return true;
+  }
   const later = [...seen].find(([c]) => ORDER.indexOf(c) > ORDER.indexOf(clause));
-  if (twice === undefined && later === undefined) return false;
-  const first = twice ?? later?.[1];
-  r.diagnostics.push({
-    code: "ING109",
-    message: twice === undefined ? `${quote(clause)} stands before ${quote(later?.[0] ?? "")} in a rule` : `${quote(clause)} stands twice in one rule`,
-    span: word.span,
-    label: "",
-    related: first === undefined ? [] : [{ span: first.span, label: twice === undefined ? "after this" : "first here" }],
-    help: twice === undefined ? `the order is ${ORDER.map((c) => `\`${c}\``).join(", ")}` : "list the members in one clause, separated by commas",
-    fix: null,
+  if (later === undefined) return false;
+  say(r, "ING109", `${quote(clause)} stands before ${quote(later[0])} in a rule`, word.span, `the order is ${ORDER.map((c) => `\`${c}\``).join(", ")}`, {
+    related: [{ span: later[1].span, label: "after this" }],
   });
   return true;
 }
 
 function refuseOn(r: Reader, word: Piece): void {
-  r.diagnostics.push({
-    code: "ING114",
-    message: "`on` stands only in a `deny` at top level",
-    span: word.span,
-    label: "",
-    related: [],
-    help: "a rule in an expose holds for all its ports; move the rule out of the block, or split the expose",
-    fix: null,
-  });
+  say(r, "ING114", "`on` stands only in a `deny` at top level", word.span, "a rule in an expose holds for all its ports; move the rule out of the block, or split the expose");
 }

@@ -1,7 +1,20 @@
 // Sets and their members out of the concrete tree.
 import type { Cst } from "../syntax/cst.ts";
-import type { KeyNode, Member, SetNode } from "./nodes.ts";
-import { isBroken, node, nodes, notYet, piece, spanOf, text, type Reader } from "./reader.ts";
+import type { KeyNode, Member, ProtoNode, SetDeclaration, SetNode } from "./nodes.ts";
+import { isBroken, keyword, node, nodes, piece, spanOf, type Reader } from "./reader.ts";
+
+const SPACES = ["net", "ports", "hosts", "ids"] as const;
+
+/** Null where not even the name is there. */
+export function buildDeclaration(r: Reader, cst: Cst): SetDeclaration | null {
+  const kind = keyword(r, cst, SPACES);
+  const name = piece(r, cst, "Name");
+  if (kind === null || name === null) return null;
+  const written = node(cst, "set");
+  const span = spanOf(r, cst);
+  const set = written === null ? { members: [], except: null, broken: true, span } : buildSet(r, written);
+  return { kind: kind.word, name, set: isBroken(r, cst) ? { ...set, broken: true } : set, annotations: [], span };
+}
 
 export function buildSet(r: Reader, cst: Cst): SetNode {
   const [listed = null, subtracted = null] = nodes(cst, "members");
@@ -13,33 +26,41 @@ export function buildSet(r: Reader, cst: Cst): SetNode {
   };
 }
 
+export function buildSetOf(r: Reader, cst: Cst | null): SetNode | null {
+  const set = node(cst, "set");
+  return set === null ? null : buildSet(r, set);
+}
+
 function members(r: Reader, cst: Cst | null): Member[] {
-  return nodes(cst, "member").flatMap((m) => member(r, m) ?? []);
+  return nodes(cst, "member").flatMap((m) => buildMember(r, m) ?? []);
 }
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_-]*$/;
 const QUALIFIED = /^[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z_][A-Za-z0-9_-]*)+$/;
 
-function member(r: Reader, cst: Cst): Member | null {
+export function buildMember(r: Reader, cst: Cst): Member | null {
   const file = node(cst, "file");
   if (file !== null) {
-    const path = text(r, file);
+    const path = piece(r, file, "Text");
     const max = piece(r, file, "Integer");
     return path === null || max === null ? null : { kind: "file", path, max, span: spanOf(r, file) };
   }
-  const typed = node(cst, "typedText");
-  if (typed !== null) {
-    const word = piece(r, typed, "kw_uri") ?? piece(r, typed, "kw_dns") ?? piece(r, typed, "kw_ip") ?? piece(r, typed, "kw_sha256");
-    if (word !== null) notYet(r, word);
-    return null;
-  }
-  const quoted = text(r, cst);
-  if (quoted !== null) return { kind: "text", ...quoted };
+  const identity = node(cst, "identity");
+  if (identity !== null) return buildIdentity(r, identity);
+  const quoted = piece(r, cst, "Text");
+  if (quoted !== null) return { kind: quoted.param === true ? "param" : "text", ...quoted };
   const word = piece(r, cst, "Word");
   if (word === null) return null;
+  if (word.param === true) return { kind: "param", ...word };
   if (NAME.test(word.text)) return { kind: "name", ...word };
   if (QUALIFIED.test(word.text)) return { kind: "qualified", ...word };
   return { kind: /^[0-9]+(?:-[0-9]+)?$/.test(word.text) ? "number" : "literal", ...word };
+}
+
+export function buildIdentity(r: Reader, cst: Cst): Member | null {
+  const type = keyword(r, cst, ["uri", "dns", "ip", "sha256"]);
+  const pattern = piece(r, cst, "Text");
+  return type === null || pattern === null ? null : { kind: "id", type: type.word, pattern, span: spanOf(r, cst) };
 }
 
 export function buildKey(r: Reader, cst: Cst | null): KeyNode {
@@ -48,9 +69,7 @@ export function buildKey(r: Reader, cst: Cst | null): KeyNode {
   return v4 === null || v6 === null ? null : { v4, v6 };
 }
 
-/** The set behind `on tcp`; `udp` is refused, and its ports are read all the same. */
-export function buildPorts(r: Reader, proto: Cst | null, set: Cst | null): SetNode | null {
-  const udp = piece(r, proto, "kw_udp");
-  if (udp !== null) notYet(r, udp);
-  return set === null ? null : buildSet(r, set);
+export function buildProto(r: Reader, cst: Cst | null): ProtoNode | null {
+  const proto = keyword(r, cst, ["tcp", "udp"]);
+  return proto === null ? null : { proto: proto.word, span: proto.piece.span };
 }

@@ -1,94 +1,104 @@
 // `test` out of the concrete tree.
+import { quote } from "../quote.ts";
 import type { Cst } from "../syntax/cst.ts";
-import type { OutcomeNode, Piece, TestLineNode, TestNode } from "./nodes.ts";
-import { isBroken, node, nodes, notYet, piece, spanOf, text, tokens, type Reader } from "./reader.ts";
+import type { Member, OutcomeNode, Piece, RequestNode, TestLineNode, TestNode } from "./nodes.ts";
+import { isBroken, keyword, node, nodes, piece, say, spanOf, tokens, type Reader } from "./reader.ts";
+import { buildIdentity, buildProto } from "./sets.ts";
 
+/** Null where not even the title is there. */
 export function buildTest(r: Reader, cst: Cst): TestNode | null {
   const head = node(cst, "testHead");
-  const title = text(r, head);
-  const at = piece(r, head, "kw_at");
-  if (at !== null) notYet(r, at, "remove the time: rules of this release have none");
-  const lines = nodes(cst, "testLine").flatMap((line) => buildLine(r, line) ?? []);
-  return title === null ? null : { kind: "test", title, lines, span: spanOf(r, cst) };
+  const title = piece(r, head, "Text");
+  const at = piece(r, node(head, "time"), "Literal");
+  const lines = nodes(cst, "testLine").flatMap((line) => (isBroken(r, line) ? [] : (buildLine(r, line) ?? [])));
+  return title === null ? null : { kind: "test", title, at, lines, span: spanOf(r, cst) };
 }
 
 function buildLine(r: Reader, line: Cst): TestLineNode | null {
-  const repeat = node(line, "repeatLine");
-  if (repeat !== null) {
-    const word = piece(r, repeat, "kw_repeat");
-    if (word !== null) notYet(r, word);
-    return null;
-  }
-  const from = node(line, "fromLine");
   const bind = node(line, "bindLine");
-  if (from !== null) return isBroken(r, from) ? null : fromLine(r, from);
-  return bind === null || isBroken(r, bind) ? null : bindLine(r, bind);
+  if (bind !== null) return buildBind(r, bind);
+  const repeat = node(line, "repeatLine");
+  const from = node(line, "fromLine") ?? node(repeat, "fromLine");
+  const request = buildRequest(r, node(from, "request"));
+  const outcomes = nodes(from, "outcome").map((o) => buildOutcome(r, o)).filter((o) => o !== null);
+  if (request === null || outcomes.length === 0) return null;
+  if (repeat === null) {
+    const [, second] = outcomes;
+    if (second !== undefined) {
+      say(r, "ING106", "expected the next line of the test, found a second outcome", second.span, "one connection has one outcome; several have `repeat N in TIME` before them");
+    }
+    for (const { count } of outcomes.slice(0, 1)) {
+      if (count !== null) say(r, "ING106", "expected the next line of the test, found a count", count.span, "counts belong to `repeat N in TIME from …`", { fix: { span: count.span, text: "" } });
+    }
+    return { kind: "from", request, repeat: null, outcomes, span: spanOf(r, line) };
+  }
+  const count = piece(r, repeat, "Integer");
+  const duration = piece(r, node(repeat, "duration"), "Literal");
+  if (count === null || duration === null) return null;
+  const word = keyword(r, repeat, ["repeat"]);
+  const closing = piece(r, repeat, "kw_closing");
+  const start = word?.piece.span.start ?? count.span.start;
+  const span = { file: r.file, start, end: (closing ?? duration).span.end };
+  return { kind: "from", request, repeat: { count, duration, closing: closing !== null, span }, outcomes, span: spanOf(r, line) };
 }
 
-function fromLine(r: Reader, cst: Cst): TestLineNode | null {
-  const before = r.diagnostics.length;
+function buildRequest(r: Reader, cst: Cst | null): RequestNode | null {
   const source = piece(r, cst, "Word");
-  const to = target(r, node(cst, "target"));
-  for (const matcher of nodes(cst, "laterMatcher")) {
-    const word = piece(r, matcher, "kw_sni") ?? piece(r, matcher, "kw_client");
-    if (word !== null) notYet(r, word);
+  const to = buildTarget(r, node(cst, "target"));
+  let sni: Piece | null = null;
+  let client: readonly Member[] | null = null;
+  const seen = new Map<string, Piece>();
+  for (const fact of nodes(cst, "fact")) {
+    const found = keyword(r, fact, ["sni", "client"]);
+    if (found === null) continue;
+    const first = seen.get(found.word);
+    if (first !== undefined) {
+      say(r, "ING109", `${quote(found.word)} stands twice in one request`, found.piece.span, "keep one of them", { related: [{ span: first.span, label: "first here" }] });
+      continue;
+    }
+    seen.set(found.word, found.piece);
+    if (found.word === "sni") sni = piece(r, fact, "Text");
+    else client = buildIdentities(r, node(fact, "identities"));
   }
-  const extra = node(cst, "outcome", 1);
-  const outcome = buildOutcome(r, node(cst, "outcome"));
-  if (extra !== null) {
-    r.diagnostics.push({
-      code: "ING106", message: "expected the next line of the test, found a second outcome", span: spanOf(r, extra), label: "",
-      related: [], help: "one connection has one outcome", fix: null,
-    });
-  }
-  if (r.diagnostics.length > before || source === null || to === null || outcome === null) return null;
-  return { kind: "from", source, to, outcome, span: spanOf(r, cst) };
+  if (cst === null || source === null || to === null) return null;
+  return { source, to, sni, client, span: spanOf(r, cst) };
 }
 
-function target(r: Reader, cst: Cst | null): ({ readonly kind: "expose" | "port" } & Piece) | null {
-  const qualified = piece(r, cst, "Qualified");
-  if (qualified !== null) notYet(r, qualified, "a name with a dot comes out of an `import`");
-  const udp = piece(r, node(cst, "proto"), "kw_udp");
-  if (udp !== null) notYet(r, udp);
-  const local = piece(r, cst, "kw_local");
-  if (local !== null) notYet(r, local);
+/** In the order of the text, whether they are written out or parameters. */
+function buildIdentities(r: Reader, cst: Cst | null): Member[] {
+  const written = nodes(cst, "identity").flatMap((i) => buildIdentity(r, i) ?? []);
+  const params = tokens(cst, "Param").flatMap((_, i) => {
+    const param = piece(r, cst, "Param", i);
+    return param === null ? [] : [{ kind: "param", ...param } as const];
+  });
+  return [...written, ...params].sort((a, b) => a.span.start - b.span.start);
+}
+
+function buildTarget(r: Reader, cst: Cst | null): RequestNode["to"] | null {
   const name = piece(r, cst, "Name");
   if (name !== null) return { kind: "expose", ...name };
   const port = piece(r, cst, "Word");
-  return port === null ? null : { kind: "port", ...port };
+  const proto = buildProto(r, node(cst, "proto"));
+  return port === null || proto === null ? null : { kind: "port", proto, local: piece(r, cst, "Word", 1), ...port };
 }
 
-function bindLine(r: Reader, cst: Cst): TestLineNode | null {
-  const before = r.diagnostics.length;
-  const proto = node(cst, "proto");
-  const udp = piece(r, proto, "kw_udp");
-  if (udp !== null) notYet(r, udp);
-  const tcp = piece(r, proto, "kw_tcp");
-  if (tcp !== null) {
-    r.diagnostics.push({
-      code: "ING106", message: "expected an address with a port, found `tcp`", span: tcp.span, label: "", related: [],
-      help: "a bind is asked as `bind web on 0.0.0.0:443`", fix: { span: tcp.span, text: "" },
-    });
-  }
+function buildBind(r: Reader, cst: Cst): TestLineNode | null {
   const subject = piece(r, cst, "Name");
   const endpoint = piece(r, cst, "Word");
-  const outcome = buildOutcome(r, node(cst, "outcome"));
-  if (r.diagnostics.length > before || subject === null || endpoint === null || outcome === null) return null;
-  return { kind: "bind", subject, endpoint, outcome, span: spanOf(r, cst) };
+  const written = node(cst, "outcome");
+  const outcome = written === null ? null : buildOutcome(r, written);
+  if (subject === null || endpoint === null || outcome === null) return null;
+  if (outcome.count !== null) {
+    say(r, "ING106", "expected the next line of the test, found a count", outcome.count.span, "a bind is asked once", { fix: { span: outcome.count.span, text: "" } });
+  }
+  return { kind: "bind", subject, endpoint, proto: buildProto(r, node(cst, "proto")), outcome, span: spanOf(r, cst) };
 }
 
-function buildOutcome(r: Reader, cst: Cst | null): OutcomeNode | null {
-  if (cst === null) return null;
-  const by = piece(r, cst, "kw_by");
-  if (by !== null) notYet(r, by);
-  const count = piece(r, cst, "Integer");
-  if (count !== null) {
-    r.diagnostics.push({
-      code: "ING106", message: "expected the next line of the test, found a count", span: count.span, label: "", related: [],
-      help: "counts belong to `repeat`, which is not in this release", fix: { span: count.span, text: "" },
-    });
-  }
-  if (tokens(cst, "kw_allow").length > 0) return { verdict: "allow" };
+function buildOutcome(r: Reader, cst: Cst): OutcomeNode | null {
+  const verdict = keyword(r, cst, ["allow", "deny"]);
+  if (verdict === null) return null;
   const reason = piece(r, node(cst, "reason"), "Name");
-  return reason === null ? null : { verdict: "deny", reason };
+  // Where a rule is named, its name is the only other name.
+  const by = tokens(cst, "kw_by").length > 0 ? piece(r, cst, "Name") : null;
+  return { verdict: verdict.word, reason, by, count: piece(r, cst, "Integer"), span: spanOf(r, cst) };
 }

@@ -3,7 +3,7 @@
 import { EOF, type IParserErrorMessageProvider, type IToken, type TokenType } from "chevrotain";
 import type { DiagnosticCode } from "../codes.ts";
 import { quote } from "../quote.ts";
-import { KW, RBrace, Rate, Slash } from "./tokens.ts";
+import { KW, Param, RBrace, Rate, Slash } from "./tokens.ts";
 
 export interface Complaint {
   readonly code: DiagnosticCode;
@@ -11,24 +11,52 @@ export interface Complaint {
   readonly help: string | null;
 }
 
-/** What was wanted in a rule whose alternatives all fail. */
+/** What was wanted in a rule whose alternatives all fail, or whose only token is missing. */
 const WANTED = new Map<string, readonly [wanted: string, help: string | null]>([
-  ["member", ["a member of the set", "members are names, addresses or ports; a comma stands only between two of them"]],
-  ["proto", ["`tcp`", "an expose says its protocol and its ports: `on tcp 443`"]],
+  ["member", ["a member of the set", "members are names, addresses, ports or texts; a comma stands only between two of them"]],
+  ["identity", ["an identity such as `dns \"jump.example\"`", "an identity is `uri`, `dns`, `ip` or `sha256` and a text in quotes"]],
+  ["identities", ["an identity such as `dns \"jump.example\"`", "an identity is `uri`, `dns`, `ip` or `sha256` and a text in quotes"]],
+  ["proto", ["`tcp` or `udp`", "an expose says its protocol and its ports: `on tcp 443`"]],
+  ["time", ["a time", "a time is UTC: `2027-03-01T00:00Z`"]],
+  ["duration", ["a duration", "a duration is a number and a unit: `0s`, `10s`, `5m` or `1h`"]],
+  ["mode", ["a mode", "the modes are tcp, passthrough, tls, mtls and direct"]],
   ["backend", ["`127.0.0.1:PORT` or `unix \"PATH\"`", "a backend is a loopback address with a port, or a unix socket"]],
-  ["per", ["`source` or `listener`", "a limit counts per source or per listener: `limit 200/s per source`"]],
-  ["perSource", ["`source`", "a cap's second part is `N per source`"]],
+  ["limitKey", ["`source`, `listener` or `identity`", "a limit counts per source, per listener or per identity: `limit 200/s per source`"]],
+  ["capKey", ["`source` or `identity`", "a cap's further parts are `N per source` and `N per identity`"]],
   ["target", ["the name of an expose, or `tcp` and a port", "`from 192.0.2.1 to web => allow`, or `to tcp 443`"]],
-  ["reason", ["a reason: policy, cidr or rate", null]],
-  ["outcome", ["`allow` or `deny REASON`", "the reasons are policy, cidr and rate"]],
+  ["fact", ["`sni` or `client`", null]],
+  ["reason", ["a reason", "the reasons are policy, cidr, sni, rate and mtls"]],
+  ["outcome", ["`allow` or `deny REASON`", "the reasons are policy, cidr, sni, rate and mtls"]],
+  ["rule", ["`allow` or `deny`", "`dryrun` stands before `allow` or `deny`"]],
+  ["subject", ["`any`, the name of an expose, or `tcp` and ports", "`never from internet to any as tcp`, `only from office to console`"]],
+  ["use", ["the name of a template", "a template is used as `use NAME(ARGUMENT, …)`"]],
 ]);
 
+/** Rules of a single token that is named by its meaning. */
+const ONE_TOKEN = new Set(["time", "duration", "mode"]);
+
+/** Help where a token is missing, whatever the rule. */
 const HELP = new Map<TokenType, string>([
   [KW.on, "an expose says its protocol and its ports: `on tcp 443`"],
   [KW.max, "a list file says how many entries it may have: `file \"list.txt\" max 1000`"],
   [KW.connections, "`cap 1000 connections`, then perhaps `, 20 per source`"],
+  [KW.in, "`repeat 500 in 10s from 192.0.2.1 to web => allow 400, deny rate 100`"],
+  [KW.KiB, "a module is measured in KiB: `module 64 KiB`"],
   [Rate, "a rate is a number and a unit: `200/s`, `30/m` or `5/h`"],
   [Slash, "a source key has a length for IPv4 and one for IPv6: `per source /24 /56`"],
+  [Param, "a parameter is `$` and a name: `template web($name, $port) { … }`"],
+]);
+
+/** Help where a token is missing in one rule. */
+const HELP_IN = new Map<string, string>([
+  ["import (kw_as)", "an import has a short name: `import \"nets.ingress\" as nets`"],
+  ["import (Text)", "a file is named in quotes: `import \"nets.ingress\" as nets`"],
+  ["claim (kw_to)", "a claim says about what it speaks: `never from internet to console`"],
+  ["use (LParen)", "a template is used as `use NAME(ARGUMENT, …)`, with `()` if it takes none"],
+  ["templateHead (LParen)", "a template has a list of parameters, `()` if it takes none: `template web($name) { … }`"],
+  ["use (RParen)", "an argument is one name, number, literal or text; arguments are separated by commas"],
+  ["templateHead (RParen)", "parameters are separated by commas: `template web($name, $port) { … }`"],
+  ["expose (LBrace)", "the first line of an expose is `expose NAME [service S] on tcp PORTS [bind NET] [as MODE] {`"],
 ]);
 
 export const messages: IParserErrorMessageProvider = {
@@ -37,8 +65,10 @@ export const messages: IParserErrorMessageProvider = {
       const help = isEnd(actual) ? "add the `}` that closes the block" : "close the block with `}`, or move the text into another block";
       return pack({ code: "ING107", message: `the block is not closed ${before(actual)}`, help });
     }
+    if (WANTED.has(ruleName) && ONE_TOKEN.has(ruleName)) return pack(wantedIn(ruleName, actual));
     const wanted = expected.name === "Name" ? nameIn(ruleName) : (expected.LABEL ?? expected.name);
-    return pack({ code: "ING106", message: `expected ${wanted}, found ${found(actual)}`, help: HELP.get(expected) ?? null });
+    const help = HELP_IN.get(`${ruleName} (${expected.name})`) ?? HELP.get(expected) ?? null;
+    return pack({ code: "ING106", message: `expected ${wanted}, found ${found(actual)}`, help });
   },
   buildNoViableAltMessage({ actual, ruleName }) {
     return pack(wantedIn(ruleName, actual[0]));
@@ -68,15 +98,22 @@ function wantedIn(rule: string, actual: IToken | undefined): Complaint {
 
 function nameIn(rule: string): string {
   switch (rule) {
-    case "net":
-    case "ports":
+    case "declaration":
       return "a name for the set";
     case "exposeHead":
       return "a name for the expose";
+    case "templateHead":
+      return "a name for the template";
+    case "import":
+      return "a name for the import";
     case "matcher":
       return "a name for the rule";
+    case "annotation":
+      return "`owner`, `ticket` or `why`";
     case "bindLine":
       return "the name of a service";
+    case "outcome":
+      return "the name of a rule";
     default:
       return "a name";
   }

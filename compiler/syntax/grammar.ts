@@ -1,15 +1,16 @@
 // The grammar of edition 1 over the tokens of tokens.ts, as a Chevrotain CST parser: text in,
-// a tree out, with recovery, and no meaning. What this release does not have is parsed too, so
-// that it is refused by name and nothing behind it is misread.
+// a tree out, with recovery, and no meaning. docs/grammar.ebnf is printed from these rules.
 //
-// Between statements and between clauses the loops skip what can't begin one (recovery.ts),
-// brace by brace, and note it; inside a statement Chevrotain resynchronises at the keywords.
+// Between statements, clauses and lines the loops skip what can't begin one (recovery.ts),
+// brace by brace, and note it; inside a statement Chevrotain resynchronises at the keywords. An
+// annotation is an item of its own, so that a misspelt statement behind it is told as such; ast/
+// gives it to what follows.
 import type { CstNode, IRecognitionException, IToken } from "chevrotain";
+import { ClauseGrammar } from "./clauseGrammar.ts";
 import type { Stray } from "./recovery.ts";
-import { TestGrammar } from "./testGrammar.ts";
-import { At, Comma, Equals, Integer, KW, LBrace, LParen, Literal, Name, Qualified, RBrace, RParen, Rate, Slash, Text, Word } from "./tokens.ts";
+import { Comma, Equals, Integer, KW, LBrace, LParen, Name, Param, RBrace, RParen, Text } from "./tokens.ts";
 
-class Grammar extends TestGrammar {
+class Grammar extends ClauseGrammar {
   constructor() {
     super();
     this.performSelfAnalysis();
@@ -22,16 +23,15 @@ class Grammar extends TestGrammar {
   statement = this.RULE("statement", () => {
     this.OR([
       { ALT: () => this.SUBRULE(this.edition) },
-      { ALT: () => this.SUBRULE(this.net) },
-      { ALT: () => this.SUBRULE(this.ports) },
-      { ALT: () => this.SUBRULE(this.expose) },
-      { ALT: () => this.SUBRULE(this.deny) },
-      { ALT: () => this.SUBRULE(this.test) },
       { ALT: () => this.SUBRULE(this.import) },
-      { ALT: () => this.SUBRULE(this.laterSet) },
-      { ALT: () => this.SUBRULE(this.laterBlock) },
+      { ALT: () => this.SUBRULE(this.declaration) },
+      { ALT: () => this.SUBRULE(this.expose) },
+      { ALT: () => this.SUBRULE(this.rule) },
+      { ALT: () => this.SUBRULE(this.template) },
       { ALT: () => this.SUBRULE(this.use) },
-      { ALT: () => this.SUBRULE(this.dryrun) },
+      { ALT: () => this.SUBRULE(this.budget) },
+      { ALT: () => this.SUBRULE(this.invariant) },
+      { ALT: () => this.SUBRULE(this.test) },
       { ALT: () => this.SUBRULE(this.annotation) },
     ]);
   });
@@ -41,15 +41,20 @@ class Grammar extends TestGrammar {
     this.CONSUME(Integer);
   });
 
-  net = this.RULE("net", () => {
-    this.CONSUME(KW.net);
+  import = this.RULE("import", () => {
+    this.CONSUME(KW.import);
+    this.CONSUME(Text);
+    this.CONSUME(KW.as);
     this.CONSUME(Name);
-    this.CONSUME(Equals);
-    this.SUBRULE(this.set);
   });
 
-  ports = this.RULE("ports", () => {
-    this.CONSUME(KW.ports);
+  declaration = this.RULE("declaration", () => {
+    this.OR([
+      { ALT: () => this.CONSUME(KW.net) },
+      { ALT: () => this.CONSUME(KW.ports) },
+      { ALT: () => this.CONSUME(KW.hosts) },
+      { ALT: () => this.CONSUME(KW.ids) },
+    ]);
     this.CONSUME(Name);
     this.CONSUME(Equals);
     this.SUBRULE(this.set);
@@ -78,165 +83,53 @@ class Grammar extends TestGrammar {
     });
     this.OPTION3(() => {
       this.CONSUME(KW.as);
-      this.CONSUME3(Name);
+      this.SUBRULE(this.mode);
     });
   });
 
   clause = this.RULE("clause", () => {
     this.OR([
       { ALT: () => this.SUBRULE(this.backend) },
+      { ALT: () => this.SUBRULE(this.credential) },
       { ALT: () => this.SUBRULE(this.cap) },
       { ALT: () => this.SUBRULE(this.limit) },
-      { ALT: () => this.SUBRULE(this.allow) },
-      { ALT: () => this.SUBRULE(this.deny) },
-      { ALT: () => this.SUBRULE(this.credential) },
+      { ALT: () => this.SUBRULE(this.rule) },
       { ALT: () => this.SUBRULE(this.use) },
-      { ALT: () => this.SUBRULE(this.dryrun) },
       { ALT: () => this.SUBRULE(this.annotation) },
     ]);
   });
 
-  backend = this.RULE("backend", () => {
-    this.CONSUME(KW.backend);
-    this.OR([
-      { GATE: () => this.LA(2).tokenType === Text, ALT: () => { this.CONSUME(KW.unix); this.CONSUME(Text); } },
-      { GATE: () => this.LA(1).tokenType === Literal || this.LA(1).tokenType === Integer, ALT: () => this.CONSUME(Word) },
-    ]);
-  });
-
-  cap = this.RULE("cap", () => {
-    this.CONSUME(KW.cap);
-    this.CONSUME(Integer);
-    this.CONSUME(KW.connections);
-    this.MANY({
-      GATE: () => !this.isHopeless(),
-      DEF: () => {
-        this.CONSUME(Comma);
-        this.SUBRULE(this.capPart);
-      },
-    });
-  });
-
-  capPart = this.RULE("capPart", () => {
-    this.CONSUME(Integer);
-    this.CONSUME(KW.per);
-    this.SUBRULE(this.perSource);
-  });
-
-  perSource = this.RULE("perSource", () => {
-    this.OR([
-      { ALT: () => this.SUBRULE(this.sourceKey) },
-      { ALT: () => this.CONSUME(KW.identity) },
-    ]);
-  });
-
-  limit = this.RULE("limit", () => {
-    this.CONSUME(KW.limit);
-    this.CONSUME(Rate);
-    this.OPTION(() => {
-      this.CONSUME(KW.burst);
-      this.CONSUME(Integer);
-    });
-    this.CONSUME(KW.per);
-    this.SUBRULE(this.per);
-  });
-
-  per = this.RULE("per", () => {
-    this.OR([
-      { ALT: () => this.SUBRULE(this.sourceKey) },
-      { ALT: () => this.CONSUME(KW.listener) },
-      { ALT: () => this.CONSUME(KW.identity) },
-    ]);
-  });
-
-  sourceKey = this.RULE("sourceKey", () => {
-    this.CONSUME(KW.source);
-    this.OPTION(() => {
-      this.CONSUME(Slash);
-      this.CONSUME2(Slash);
-    });
-  });
-
-  allow = this.RULE("allow", () => {
-    this.CONSUME(KW.allow);
-    this.MANY({ GATE: () => !this.isHopeless(), DEF: () => this.SUBRULE(this.matcher) });
-  });
-
-  deny = this.RULE("deny", () => {
-    this.CONSUME(KW.deny);
-    this.MANY({ GATE: () => !this.isHopeless(), DEF: () => this.SUBRULE(this.matcher) });
-  });
-
-  matcher = this.RULE("matcher", () => {
-    this.OR([
-      { ALT: () => { this.CONSUME(KW.named); this.CONSUME(Name); } },
-      { ALT: () => { this.CONSUME(KW.on); this.SUBRULE(this.proto); this.SUBRULE(this.set); } },
-      { ALT: () => { this.CONSUME(KW.from); this.SUBRULE2(this.set); } },
-      { ALT: () => { this.CONSUME(KW.sni); this.SUBRULE3(this.set); } },
-      { ALT: () => { this.CONSUME(KW.client); this.SUBRULE4(this.set); } },
-      { ALT: () => { this.CONSUME(KW.until); this.CONSUME(Literal); } },
-    ]);
-  });
-
-  import = this.RULE("import", () => {
-    this.CONSUME(KW.import);
-    this.CONSUME(Text);
-    this.CONSUME(KW.as);
-    this.CONSUME(Name);
-  });
-
-  laterSet = this.RULE("laterSet", () => {
-    this.OR([{ ALT: () => this.CONSUME(KW.hosts) }, { ALT: () => this.CONSUME(KW.ids) }]);
-    this.CONSUME(Name);
-    this.CONSUME(Equals);
-    this.SUBRULE(this.set);
-  });
-
-  laterBlock = this.RULE("laterBlock", () => {
-    this.OR([
-      {
-        ALT: () => {
-          this.CONSUME(KW.template);
-          this.CONSUME(Name);
-          this.OPTION(() => {
-            this.CONSUME(LParen);
-            this.ACTION(() => this.skipTo(RParen));
-            this.CONSUME(RParen);
-          });
-        },
-      },
-      { ALT: () => this.CONSUME(KW.budget) },
-      { ALT: () => { this.CONSUME(KW.invariant); this.CONSUME(Text); } },
-    ]);
+  template = this.RULE("template", () => {
+    this.SUBRULE(this.templateHead);
     this.CONSUME(LBrace);
-    this.ACTION(() => this.skipTo(RBrace));
+    this.MANY({ GATE: () => this.strayUntil("body"), DEF: () => this.SUBRULE(this.bodyItem) });
     this.CONSUME(RBrace);
   });
 
-  use = this.RULE("use", () => {
-    this.CONSUME(KW.use);
-    this.OR([{ ALT: () => this.CONSUME(Name) }, { ALT: () => this.CONSUME(Qualified) }]);
-    this.OPTION(() => {
-      this.CONSUME(LParen);
-      this.ACTION(() => this.skipTo(RParen));
-      this.CONSUME(RParen);
-    });
-  });
-
-  dryrun = this.RULE("dryrun", () => {
-    this.CONSUME(KW.dryrun);
-    this.OR([{ ALT: () => this.SUBRULE(this.allow) }, { ALT: () => this.SUBRULE(this.deny) }]);
-  });
-
-  annotation = this.RULE("annotation", () => {
-    this.CONSUME(At);
+  templateHead = this.RULE("templateHead", () => {
+    this.CONSUME(KW.template);
     this.CONSUME(Name);
-    this.CONSUME(Text);
+    this.CONSUME(LParen);
+    this.MANY_SEP({ SEP: Comma, DEF: () => this.CONSUME(Param) });
+    this.CONSUME(RParen);
   });
 
-  credential = this.RULE("credential", () => {
-    this.OR([{ ALT: () => this.CONSUME(KW.cert) }, { ALT: () => this.CONSUME(KW.ca) }]);
-    this.CONSUME(Text);
+  /** Statements or clauses, and not both; ast/ tells them apart. */
+  bodyItem = this.RULE("bodyItem", () => {
+    this.OR([
+      { ALT: () => this.SUBRULE(this.declaration) },
+      { ALT: () => this.SUBRULE(this.expose) },
+      { ALT: () => this.SUBRULE(this.budget) },
+      { ALT: () => this.SUBRULE(this.invariant) },
+      { ALT: () => this.SUBRULE(this.test) },
+      { ALT: () => this.SUBRULE(this.backend) },
+      { ALT: () => this.SUBRULE(this.credential) },
+      { ALT: () => this.SUBRULE(this.cap) },
+      { ALT: () => this.SUBRULE(this.limit) },
+      { ALT: () => this.SUBRULE(this.rule) },
+      { ALT: () => this.SUBRULE(this.use) },
+      { ALT: () => this.SUBRULE(this.annotation) },
+    ]);
   });
 }
 
@@ -244,6 +137,8 @@ export interface Tree {
   readonly cst: CstNode;
   readonly errors: readonly IRecognitionException[];
   readonly stray: readonly Stray[];
+  /** Offsets at which reading began anew, so that what was wrong before has no part in it. */
+  readonly fresh: readonly number[];
 }
 
 let grammar: Grammar | null = null;
@@ -253,7 +148,7 @@ export function parseTokens(tokens: IToken[]): Tree {
   grammar ??= new Grammar();
   grammar.begin(tokens);
   const cst = grammar.policy();
-  const { errors, stray } = grammar;
+  const { errors, stray, fresh } = grammar;
   grammar.begin([]);
-  return { cst, errors, stray };
+  return { cst, errors, stray, fresh };
 }

@@ -1,92 +1,97 @@
-// The register of keywords: every word of edition 1, where it stands, and whether this release
-// has it. A word that is `later` is recognised and refused by name; tokens.ts makes a token
-// for each row.
+// The register of keywords: every word of edition 1, and where one that begins something
+// stands. tokens.ts makes a token for each row; all of them are soft, so they name sets as well.
 
-interface Row {
-  /** `statement` begins one at top level, `clause` in an expose, `rule` in an allow or deny, `word` elsewhere. */
-  readonly stands: "statement" | "clause" | "rule" | "word";
-  readonly release: "now" | "later";
-}
+/** `statement` begins one at top level, `clause` in an expose, `rule` in an allow or deny, `line` in a test, `claim` in an invariant, `bound` in a budget. */
+export type Place = "statement" | "clause" | "rule" | "line" | "claim" | "bound";
 
-const now = (stands: Row["stands"]): Row => ({ stands, release: "now" });
-const later = (stands: Row["stands"]): Row => ({ stands, release: "later" });
+const at = (...places: readonly Place[]): readonly Place[] => places;
 
 export const KEYWORDS = {
-  edition: now("statement"),
-  net: now("statement"),
-  ports: now("statement"),
-  expose: now("statement"),
-  deny: now("statement"),
-  test: now("statement"),
-  import: later("statement"),
-  hosts: later("statement"),
-  ids: later("statement"),
-  template: later("statement"),
-  use: later("statement"),
-  budget: later("statement"),
-  invariant: later("statement"),
-  dryrun: later("statement"),
+  edition: at("statement"),
+  import: at("statement"),
+  net: at("statement"),
+  ports: at("statement", "bound"),
+  hosts: at("statement"),
+  ids: at("statement"),
+  expose: at("statement"),
+  deny: at("statement", "clause"),
+  dryrun: at("statement", "clause"),
+  template: at("statement"),
+  use: at("statement", "clause"),
+  budget: at("statement"),
+  invariant: at("statement"),
+  test: at("statement"),
 
-  allow: now("clause"),
-  backend: now("clause"),
-  cap: now("clause"),
-  limit: now("clause"),
-  cert: later("clause"),
-  ca: later("clause"),
+  allow: at("clause"),
+  backend: at("clause"),
+  cert: at("clause"),
+  ca: at("clause"),
+  cap: at("clause"),
+  limit: at("clause"),
 
-  named: now("rule"),
-  from: now("rule"),
-  on: now("rule"),
-  sni: later("rule"),
-  client: later("rule"),
-  until: later("rule"),
+  named: at("rule"),
+  on: at("rule"),
+  from: at("rule", "line"),
+  sni: at("rule"),
+  client: at("rule"),
+  until: at("rule"),
 
-  except: now("word"),
-  file: now("word"),
-  max: now("word"),
-  service: now("word"),
-  bind: now("word"),
-  tcp: now("word"),
-  unix: now("word"),
-  connections: now("word"),
-  per: now("word"),
-  source: now("word"),
-  listener: now("word"),
-  burst: now("word"),
-  to: now("word"),
-  as: later("word"),
-  udp: later("word"),
-  identity: later("word"),
-  at: later("word"),
-  repeat: later("word"),
-  in: later("word"),
-  closing: later("word"),
-  local: later("word"),
-  by: later("word"),
-  uri: later("word"),
-  dns: later("word"),
-  ip: later("word"),
-  sha256: later("word"),
-} as const satisfies Record<string, Row>;
+  bind: at("line"),
+  repeat: at("line"),
+  never: at("claim"),
+  only: at("claim"),
+  always: at("claim"),
+  rules: at("bound"),
+  prefixes: at("bound"),
+  connections: at("bound"),
+  module: at("bound"),
+  steps: at("bound"),
+
+  except: at(),
+  file: at(),
+  max: at(),
+  uri: at(),
+  dns: at(),
+  ip: at(),
+  sha256: at(),
+  service: at(),
+  tcp: at(),
+  udp: at(),
+  as: at(),
+  unix: at(),
+  per: at(),
+  source: at(),
+  listener: at(),
+  identity: at(),
+  burst: at(),
+  KiB: at(),
+  to: at(),
+  at: at(),
+  in: at(),
+  closing: at(),
+  local: at(),
+  by: at(),
+} as const satisfies Record<string, readonly Place[]>;
 
 export type Keyword = keyof typeof KEYWORDS;
 
-/** The words of edition 1 that stand where a name or a text is read, so that they need no token. */
+/** The words of edition 1 that stand where a name is read, so that they need no token. */
 export const WORDS = {
   mode: ["tcp", "passthrough", "tls", "mtls", "direct"],
   reason: ["policy", "cidr", "sni", "rate", "mtls"],
   annotation: ["owner", "ticket", "why"],
-  budget: ["ports", "rules", "prefixes", "connections", "module", "KiB", "steps"],
-  invariant: ["never", "only", "always"],
 } as const;
 
 export function isKeyword(word: string): word is Keyword {
   return Object.hasOwn(KEYWORDS, word);
 }
 
-/** The words that stand at the given places. */
-export function wordsAt(...places: readonly Row["stands"][]): Keyword[] {
-  return Object.entries(KEYWORDS)
-    .filter(([, row]) => places.includes(row.stands))
-    .flatMap(([word]) => (isKeyword(word) ? [word] : []));
+/** The places where a word begins something. */
+export function placesOf(word: Keyword): readonly Place[] {
+  return KEYWORDS[word];
+}
+
+/** The words that begin something at the given places. */
+export function wordsAt(...places: readonly Place[]): Keyword[] {
+  return Object.keys(KEYWORDS).filter(isKeyword).filter((word) => placesOf(word).some((p) => places.includes(p)));
 }

@@ -19,7 +19,7 @@ export function parse(file: SourceFile): Parsed {
   const { tokens, unclosed, unlexed } = lex(file.text);
   const deep = refuseNesting(file, tokens);
   if (deep !== null) return unread(file, deep);
-  const { cst, errors, stray } = parseTokens(tokens);
+  const { cst, errors, stray, fresh } = parseTokens(tokens);
 
   const found: Diagnostic[] = [
     ...unclosed.map((t) => at(file, t, "ING102", "the text has no closing quote", "a text ends on the line where it begins: add `\"`")),
@@ -36,8 +36,8 @@ export function parse(file: SourceFile): Parsed {
     ...errors.flatMap((e) => ("previousToken" in e && isToken(e.previousToken) ? [endOf(e.previousToken)] : [])),
     ...stray.map((s) => endOf(s.previous)),
   ]);
-  const doubtful = new Set(stray.filter((s) => s.context === "statement").flatMap((s) => [s.token.image, s.next.image]));
-  return { file, cst, diagnostics: independent(file, tokens, found, unclosed), brokenAfter, doubtful };
+  const doubtful = new Set(stray.filter((s) => s.context === "statement" || s.context === "body").flatMap((s) => [s.token.image, s.next.image]));
+  return { file, cst, diagnostics: independent(file, tokens, found, unclosed, fresh), brokenAfter, doubtful };
 }
 
 function unread(file: SourceFile, diagnostic: Diagnostic): Parsed {
@@ -127,7 +127,9 @@ const LEXICAL: ReadonlySet<DiagnosticCode> = new Set<DiagnosticCode>(["ING101", 
  * Leaves out what only follows from an earlier error: at the same token, and a few tokens
  * on along the same line; and what an unclosed string has swallowed. Bounded in number.
  */
-function independent(file: SourceFile, tokens: readonly IToken[], found: Diagnostic[], unclosed: readonly IToken[]): Diagnostic[] {
+function independent(
+  file: SourceFile, tokens: readonly IToken[], found: Diagnostic[], unclosed: readonly IToken[], fresh: readonly number[],
+): Diagnostic[] {
   // Where a brace is inside of an unclosed string, all that comes after it stands in the wrong block.
   const swallowed = unclosed.find((t) => /[{}]/.test(t.image))?.startOffset ?? Infinity;
   const open = new Set(unclosed);
@@ -135,10 +137,15 @@ function independent(file: SourceFile, tokens: readonly IToken[], found: Diagnos
   let index = 0;
   let lastIndex = -10;
   let lastLineEnd = -1;
+  let lastStart = 0;
+  let anew = 0;
   for (const d of found.sort((a, b) => a.span.start - b.span.start)) {
     while (index < tokens.length && (tokens[index]?.startOffset ?? 0) < d.span.start) index++;
-    const near = kept.length > 0 && index - lastIndex < (d.span.start <= lastLineEnd ? 10 : 1);
+    while ((fresh[anew] ?? Infinity) <= lastStart) anew++;
+    const begunAnew = (fresh[anew] ?? Infinity) < d.span.start;
+    const near = kept.length > 0 && index - lastIndex < (d.span.start <= lastLineEnd && !begunAnew ? 10 : 1);
     lastIndex = index;
+    lastStart = d.span.start;
     const before = tokens[index - 1];
     const follows = near || d.span.start > swallowed || (before !== undefined && open.has(before));
     if (follows && !LEXICAL.has(d.code)) continue;

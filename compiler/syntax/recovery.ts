@@ -3,11 +3,12 @@
 // stray text themselves instead of leaving it to the parser's follow sets.
 import { CstParser, EOF, type IToken, type TokenType } from "chevrotain";
 import { messages } from "./errors.ts";
-import { wordsAt } from "./keywords.ts";
-import { Arrow, At, Comma, Equals, KW, LBrace, LParen, Name, RBrace, VOCABULARY, startsLine } from "./tokens.ts";
+import { wordsAt, type Place } from "./keywords.ts";
+import { beginsSurely, wantsName } from "./sure.ts";
+import { Arrow, At, Comma, Equals, KW, LBrace, LParen, Name, Param, RBrace, RParen, VOCABULARY, isName, startsLine } from "./tokens.ts";
 
-/** Where a stray token was found. */
-export type Context = "statement" | "clause" | "line";
+/** Where a stray token was found; `body` is a template's. */
+export type Context = Exclude<Place, "rule"> | "body";
 
 export interface Stray {
   readonly context: Context;
@@ -17,21 +18,27 @@ export interface Stray {
   readonly next: IToken;
 }
 
+const typesAt = (...places: readonly Place[]): TokenType[] => wordsAt(...places).map((w) => KW[w]);
+
+/** What stands at top level and in no block, not even a template's. */
+const OUTERMOST: ReadonlySet<TokenType> = new Set([KW.edition, KW.import, KW.template]);
+
 const STARTS: Record<Context, ReadonlySet<TokenType>> = {
-  statement: new Set([...wordsAt("statement").map((w) => KW[w]), At]),
-  clause: new Set([...wordsAt("clause").map((w) => KW[w]), KW.deny, KW.use, KW.dryrun, At]),
-  line: new Set([KW.from, KW.bind, KW.repeat]),
+  statement: new Set([...typesAt("statement"), At]),
+  clause: new Set([...typesAt("clause"), At]),
+  body: new Set([...typesAt("statement", "clause").filter((t) => !OUTERMOST.has(t)), At]),
+  line: new Set(typesAt("line")),
+  claim: new Set(typesAt("claim")),
+  bound: new Set(typesAt("bound")),
 };
 
 /** At the start of a line in a block, these say that the block was not closed. */
-const TOP_ONLY: ReadonlySet<TokenType> = new Set(
-  wordsAt("statement").filter((w) => w !== "deny" && w !== "use" && w !== "dryrun").map((w) => KW[w]),
-);
+const TOP_ONLY: ReadonlySet<TokenType> = new Set(typesAt("statement").filter((t) => !STARTS.clause.has(t)));
 
 /** A keyword before one of these is itself the member of a set, and not the next clause. */
 const AFTER_MEMBER: ReadonlySet<TokenType> = new Set([
-  Comma, LBrace, RBrace, EOF, Arrow, KW.except, KW.bind, KW.as, KW.from, KW.sni, KW.client, KW.until,
-  ...STARTS.statement, ...STARTS.clause,
+  Comma, LBrace, RBrace, RParen, EOF, Arrow, KW.except, KW.bind, KW.as, KW.from, KW.sni, KW.client, KW.until, KW.to, KW.at,
+  ...STARTS.statement, ...STARTS.clause, ...STARTS.claim,
 ]);
 
 /** After one of these a line goes on. */
@@ -39,7 +46,7 @@ const CONTINUES: ReadonlySet<TokenType> = new Set([Comma, Equals, LBrace, LParen
 
 /** Inserting one of these in recovery can't change what the author said. */
 const INSERTABLE: ReadonlySet<TokenType> = new Set([
-  LBrace, RBrace, Equals, Arrow, KW.on, KW.to, KW.connections, KW.per, KW.max,
+  LBrace, RBrace, RParen, Equals, Arrow, KW.on, KW.to, KW.in, KW.connections, KW.per, KW.max, KW.KiB,
 ]);
 
 /** After so many errors the loops end: recovery on noise costs time and says nothing. */
@@ -47,6 +54,7 @@ const MAX_SYNTAX_ERRORS = 100;
 
 export class Recovering extends CstParser {
   stray: Stray[] = [];
+  fresh: number[] = [];
 
   constructor() {
     super(VOCABULARY, {
@@ -60,29 +68,20 @@ export class Recovering extends CstParser {
   begin(tokens: IToken[]): void {
     this.input = tokens;
     this.stray = [];
-  }
-
-  /** Steps over what is inside a block or a list of arguments that this release does not read. */
-  protected skipTo(close: TokenType): void {
-    const open = close === RBrace ? LBrace : LParen;
-    for (let depth = 0; ; this.SKIP_TOKEN()) {
-      const type = this.LA(1).tokenType;
-      if (type === EOF || (type === close && depth === 0)) return;
-      if (type === open) depth++;
-      else if (type === close) depth--;
-    }
+    this.fresh = [];
   }
 
   /**
    * Skips to the next token that may begin something here and notes where it began to; false
    * at the end of the block. Skipped text is left behind whole: braces are counted, and a
-   * keyword ends it only at the start of a line, where it is most likely no name.
+   * keyword ends it at the start of a line, where it is most likely no name, or where what
+   * follows says what it is.
    */
   protected strayUntil(context: Context): boolean {
     const starts = STARTS[context];
     const atTop = context === "statement";
+    const lost = context === "body" ? OUTERMOST : TOP_ONLY;
     if (this.isHopeless()) return false;
-    if (starts.has(this.LA(1).tokenType)) return true;
     let depth = 0;
     for (let first = true; ; first = false) {
       const token = this.LA(1);
@@ -90,8 +89,13 @@ export class Recovering extends CstParser {
       if (type === EOF) return false;
       if (depth === 0) {
         if (type === RBrace && !atTop) return false;
-        if (!first && starts.has(type) && (startsLine(token) || this.LA(0).tokenType === RBrace)) return true;
-        if (!atTop && startsLine(token) && TOP_ONLY.has(type)) return false;
+        if (starts.has(type)) {
+          const previous = this.LA(0);
+          const sure = beginsSurely(context === "bound", token, this.LA(2), this.LA(3));
+          if (sure) this.fresh.push(token.startOffset);
+          if (first || startsLine(token) || previous.tokenType === RBrace || (sure && !wantsName(previous))) return true;
+        }
+        if (!atTop && startsLine(token) && lost.has(type)) return false;
         if (first || (startsLine(token) && type !== LBrace && !CONTINUES.has(this.LA(0).tokenType))) this.stray.push({ context, token, previous: this.LA(0), next: this.LA(2) });
       }
       if (type === LBrace) depth++;
@@ -104,25 +108,22 @@ export class Recovering extends CstParser {
     return this.stray.length + this.errors.length > MAX_SYNTAX_ERRORS;
   }
 
+  /** True if the next token begins something there. */
+  protected isAtStart(context: Context): boolean {
+    return STARTS[context].has(this.LA(1).tokenType);
+  }
+
   protected isMember(): boolean {
     const token = this.LA(1);
     const type = token.tokenType;
-    if (type === Name || !isName(type)) return true;
-    const next = this.LA(2).tokenType;
-    if ((type === KW.allow || type === KW.deny) && next === KW.from) return false;
-    return AFTER_MEMBER.has(next);
+    if (type === Name || type === Param || !isName(token)) return true;
+    const next = this.LA(2);
+    if ((type === KW.allow || type === KW.deny) && next.tokenType === KW.from) return false;
+    if (startsLine(token) && beginsSurely(false, token, next, this.LA(3))) return false;
+    return AFTER_MEMBER.has(next.tokenType);
   }
 
   protected override canTokenTypeBeInsertedInRecovery(type: TokenType): boolean {
     return INSERTABLE.has(type);
   }
-}
-
-function isName(type: TokenType): boolean {
-  return type === Name || (type.CATEGORIES ?? []).includes(Name);
-}
-
-/** True of the words that begin a line of a test. */
-export function beginsLine(token: IToken): boolean {
-  return STARTS.line.has(token.tokenType);
 }

@@ -1,6 +1,7 @@
-// Rules of the grammar for sets: members, `except`, list files, and the protocol before ports.
+// Rules of the grammar for what statements are made of: sets with their members, ports with
+// their protocol, times and modes.
 import { Recovering } from "./recovery.ts";
-import { Comma, Integer, KW, Text, Word } from "./tokens.ts";
+import { Comma, Integer, KW, Literal, Name, Param, Text, Word, isText } from "./tokens.ts";
 
 export class SetGrammar extends Recovering {
   set = this.RULE("set", () => {
@@ -26,8 +27,8 @@ export class SetGrammar extends Recovering {
     this.OR({
       IGNORE_AMBIGUITIES: true,
       DEF: [
-        { GATE: () => this.LA(2).tokenType === Text, ALT: () => this.SUBRULE(this.file) },
-        { GATE: () => this.LA(2).tokenType === Text, ALT: () => this.SUBRULE(this.typedText) },
+        { GATE: () => isText(this.LA(2)), ALT: () => this.SUBRULE(this.file) },
+        { GATE: () => isText(this.LA(2)), ALT: () => this.SUBRULE(this.identity) },
         { ALT: () => this.CONSUME(Text) },
         { GATE: () => this.isMember(), ALT: () => this.CONSUME(Word) },
       ],
@@ -41,7 +42,7 @@ export class SetGrammar extends Recovering {
     this.CONSUME(Integer);
   });
 
-  typedText = this.RULE("typedText", () => {
+  identity = this.RULE("identity", () => {
     this.OR([
       { ALT: () => this.CONSUME(KW.uri) },
       { ALT: () => this.CONSUME(KW.dns) },
@@ -51,7 +52,32 @@ export class SetGrammar extends Recovering {
     this.CONSUME(Text);
   });
 
+  /** The SANs that a client shows. */
+  identities = this.RULE("identities", () => {
+    this.AT_LEAST_ONE_SEP({
+      SEP: Comma,
+      DEF: () => {
+        this.OR([{ ALT: () => this.SUBRULE(this.identity) }, { ALT: () => this.CONSUME(Param) }]);
+      },
+    });
+  });
+
   proto = this.RULE("proto", () => {
     this.OR([{ ALT: () => this.CONSUME(KW.tcp) }, { ALT: () => this.CONSUME(KW.udp) }]);
+  });
+
+  /** `2027-03-01T00:00Z` */
+  time = this.RULE("time", () => {
+    this.CONSUME(Literal);
+  });
+
+  /** `10s` */
+  duration = this.RULE("duration", () => {
+    this.CONSUME(Literal);
+  });
+
+  /** The words are checked where they are understood. */
+  mode = this.RULE("mode", () => {
+    this.CONSUME(Name);
   });
 }

@@ -3,7 +3,7 @@ import type { DiagnosticCode } from "../codes.ts";
 import { nearest } from "../nearest.ts";
 import { quote } from "../quote.ts";
 import type { Context, Stray } from "./recovery.ts";
-import { isKeyword, KEYWORDS, wordsAt } from "./keywords.ts";
+import { isKeyword, placesOf, wordsAt, type Keyword } from "./keywords.ts";
 import { Comma, LBrace, RBrace } from "./tokens.ts";
 
 interface Complaint {
@@ -13,19 +13,38 @@ interface Complaint {
   readonly help: string | null;
 }
 
+interface PlaceText {
+  readonly code: DiagnosticCode;
+  readonly what: string;
+  readonly words: readonly string[];
+  readonly help: string;
+}
+
 const PLACE = {
-  statement: { code: "ING104", what: "a statement", words: wordsAt("statement"), help: "a policy is made of `net`, `ports`, `expose`, `deny` and `test`" },
+  statement: { code: "ING104", what: "a statement", words: wordsAt("statement"), help: "a policy is made of statements such as `net`, `ports`, `expose`, `deny` and `test`" },
   clause: {
-    code: "ING105", what: "a clause of an expose", words: [...wordsAt("clause", "rule"), "deny"],
-    help: "an expose is made of `backend`, `cap`, `limit`, `allow` and `deny`",
+    code: "ING105", what: "a clause of an expose", words: wordsAt("clause", "rule"),
+    help: "an expose is made of `backend`, `cert`, `ca`, `cap`, `limit`, `allow`, `deny` and `use`",
   },
-  line: { code: "ING105", what: "a line of a test", words: ["from", "bind", "repeat"], help: "a test's line is `from ADDRESS to NAME => allow` or `bind SERVICE on ADDRESS:PORT => deny policy`" },
-} as const satisfies Record<Context, { code: DiagnosticCode; what: string; words: readonly string[]; help: string }>;
+  body: {
+    code: "ING105", what: "a part of a template", words: wordsAt("statement", "clause", "rule"),
+    help: "a template is made of statements, or of the clauses of an expose",
+  },
+  line: {
+    code: "ING105", what: "a line of a test", words: wordsAt("line"),
+    help: "a test's line is `from ADDRESS to NAME => allow`, `repeat N in TIME from …` or `bind SERVICE on ADDRESS:PORT => deny policy`",
+  },
+  claim: {
+    code: "ING105", what: "a claim of an invariant", words: wordsAt("claim"),
+    help: "a claim is `never from NET to NAME`, `only from NET to NAME` or `always from NET to NAME`",
+  },
+  bound: { code: "ING105", what: "a bound of a budget", words: wordsAt("bound"), help: `a budget has ${wordsAt("bound").map((w) => `\`${w}\``).join(", ")}` },
+} as const satisfies Record<Context, PlaceText>;
 
 /** Words that other languages have here. */
 const ELSEWHERE = new Map([
   ["default", "nothing is needed: what no `allow` admits is denied"],
-  ["include", "a list of addresses is read with `net NAME = file \"PATH\" max N`"],
+  ["include", "a policy file is read with `import \"PATH\" as NAME`, a list of addresses with `net NAME = file \"PATH\" max N`"],
   ["group", "a set of addresses is `net NAME = …`, of ports `ports NAME = …`"],
   ["port", "ports stand in the first line of an expose: `expose NAME on tcp 443 { … }`"],
   ["listen", "ports stand in the first line of an expose: `expose NAME on tcp 443 { … }`"],
@@ -70,11 +89,15 @@ export function strayComplaint({ context, token, previous }: Stray): Complaint {
   };
 }
 
-function elsewhere(word: keyof typeof KEYWORDS): string | null {
-  switch (KEYWORDS[word].stands) {
+function elsewhere(word: Keyword): string | null {
+  const [place] = placesOf(word);
+  if (place === undefined) return null;
+  switch (place) {
     case "statement": return `\`${word}\` stands at top level, outside every block`;
     case "clause": return `\`${word}\` stands in the block of an expose`;
     case "rule": return `\`${word}\` belongs to an \`allow\` or a \`deny\``;
-    case "word": return null;
+    case "line": return `\`${word}\` stands in a \`test\``;
+    case "claim": return `\`${word}\` stands in an \`invariant\``;
+    case "bound": return `\`${word}\` stands in a \`budget\``;
   }
 }

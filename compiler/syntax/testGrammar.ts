@@ -1,7 +1,6 @@
-// Rules of the grammar for `test` blocks.
-import { beginsLine } from "./recovery.ts";
+// Rules of the grammar for what is claimed about a policy: `test`, `invariant` and `budget`.
 import { SetGrammar } from "./setGrammar.ts";
-import { Arrow, Comma, Integer, KW, LBrace, Literal, Name, Qualified, RBrace, Text, Word } from "./tokens.ts";
+import { Arrow, Comma, Integer, KW, LBrace, Name, RBrace, Text, Word } from "./tokens.ts";
 
 export class TestGrammar extends SetGrammar {
   test = this.RULE("test", () => {
@@ -16,33 +15,46 @@ export class TestGrammar extends SetGrammar {
     this.CONSUME(Text);
     this.OPTION(() => {
       this.CONSUME(KW.at);
-      this.CONSUME(Literal);
+      this.SUBRULE(this.time);
     });
   });
 
   testLine = this.RULE("testLine", () => {
     this.OR([
       { ALT: () => this.SUBRULE(this.fromLine) },
-      { ALT: () => this.SUBRULE(this.bindLine) },
       { ALT: () => this.SUBRULE(this.repeatLine) },
+      { ALT: () => this.SUBRULE(this.bindLine) },
     ]);
   });
 
   fromLine = this.RULE("fromLine", () => {
-    this.CONSUME(KW.from);
-    this.CONSUME(Word);
-    this.CONSUME(KW.to);
-    this.SUBRULE(this.target);
-    this.MANY({ GATE: () => !this.isHopeless(), DEF: () => this.SUBRULE(this.laterMatcher) });
+    this.SUBRULE(this.request);
     this.CONSUME(Arrow);
     this.SUBRULE(this.outcome);
-    this.MANY2({
+    this.MANY({
       GATE: () => !this.isHopeless(),
       DEF: () => {
         this.CONSUME(Comma);
         this.SUBRULE2(this.outcome);
       },
     });
+  });
+
+  repeatLine = this.RULE("repeatLine", () => {
+    this.CONSUME(KW.repeat);
+    this.CONSUME(Integer);
+    this.CONSUME(KW.in);
+    this.SUBRULE(this.duration);
+    this.OPTION(() => this.CONSUME(KW.closing));
+    this.SUBRULE(this.fromLine);
+  });
+
+  request = this.RULE("request", () => {
+    this.CONSUME(KW.from);
+    this.CONSUME(Word);
+    this.CONSUME(KW.to);
+    this.SUBRULE(this.target);
+    this.MANY({ GATE: () => !this.isHopeless(), DEF: () => this.SUBRULE(this.fact) });
   });
 
   target = this.RULE("target", () => {
@@ -57,15 +69,14 @@ export class TestGrammar extends SetGrammar {
           });
         },
       },
-      { ALT: () => this.CONSUME(Qualified) },
       { ALT: () => this.CONSUME(Name), IGNORE_AMBIGUITIES: true },
     ]);
   });
 
-  laterMatcher = this.RULE("laterMatcher", () => {
+  fact = this.RULE("fact", () => {
     this.OR([
-      { ALT: () => { this.CONSUME(KW.sni); this.SUBRULE(this.set); } },
-      { ALT: () => { this.CONSUME(KW.client); this.SUBRULE2(this.set); } },
+      { ALT: () => { this.CONSUME(KW.sni); this.CONSUME(Text); } },
+      { ALT: () => { this.CONSUME(KW.client); this.SUBRULE(this.identities); } },
     ]);
   });
 
@@ -79,19 +90,6 @@ export class TestGrammar extends SetGrammar {
     this.SUBRULE(this.outcome);
   });
 
-  repeatLine = this.RULE("repeatLine", () => {
-    this.CONSUME(KW.repeat);
-    this.CONSUME(Integer);
-    this.CONSUME(KW.in);
-    this.CONSUME(Literal);
-    this.OPTION(() => this.CONSUME(KW.closing));
-    this.SUBRULE(this.fromLine);
-  });
-
-  reason = this.RULE("reason", () => {
-    this.OR([{ GATE: () => !beginsLine(this.LA(1)), ALT: () => this.CONSUME(Name) }]);
-  });
-
   outcome = this.RULE("outcome", () => {
     this.OR([
       { ALT: () => this.CONSUME(KW.allow) },
@@ -102,5 +100,68 @@ export class TestGrammar extends SetGrammar {
       this.CONSUME(KW.by);
       this.CONSUME(Name);
     });
+  });
+
+  reason = this.RULE("reason", () => {
+    this.OR([{ GATE: () => !this.isAtStart("line"), ALT: () => this.CONSUME(Name) }]);
+  });
+
+  invariant = this.RULE("invariant", () => {
+    this.CONSUME(KW.invariant);
+    this.CONSUME(Text);
+    this.CONSUME(LBrace);
+    this.MANY({ GATE: () => this.strayUntil("claim"), DEF: () => this.SUBRULE(this.claim) });
+    this.CONSUME(RBrace);
+  });
+
+  claim = this.RULE("claim", () => {
+    this.OR([
+      { ALT: () => this.CONSUME(KW.never) },
+      { ALT: () => this.CONSUME(KW.only) },
+      { ALT: () => this.CONSUME(KW.always) },
+    ]);
+    this.MANY({ GATE: () => !this.isHopeless(), DEF: () => this.SUBRULE(this.predicate) });
+    this.CONSUME(KW.to);
+    this.SUBRULE(this.subject);
+    this.MANY2({ GATE: () => !this.isHopeless(), DEF: () => this.SUBRULE2(this.predicate) });
+    this.OPTION(() => {
+      this.CONSUME(KW.as);
+      this.SUBRULE(this.mode);
+    });
+    this.OPTION2(() => {
+      this.CONSUME(KW.at);
+      this.SUBRULE(this.time);
+    });
+  });
+
+  predicate = this.RULE("predicate", () => {
+    this.OR([{ ALT: () => this.CONSUME(KW.from) }, { ALT: () => this.CONSUME(KW.sni) }, { ALT: () => this.CONSUME(KW.client) }]);
+    this.SUBRULE(this.set);
+  });
+
+  /** What a claim speaks of: an expose or any, or ports. */
+  subject = this.RULE("subject", () => {
+    this.OR([
+      { ALT: () => { this.SUBRULE(this.proto); this.SUBRULE(this.set); } },
+      { ALT: () => this.CONSUME(Name), IGNORE_AMBIGUITIES: true },
+    ]);
+  });
+
+  budget = this.RULE("budget", () => {
+    this.CONSUME(KW.budget);
+    this.CONSUME(LBrace);
+    this.MANY({ GATE: () => this.strayUntil("bound"), DEF: () => this.SUBRULE(this.bound) });
+    this.CONSUME(RBrace);
+  });
+
+  bound = this.RULE("bound", () => {
+    this.OR([
+      { ALT: () => { this.CONSUME(KW.ports); this.CONSUME1(Integer); } },
+      { ALT: () => { this.CONSUME(KW.rules); this.CONSUME2(Integer); } },
+      { ALT: () => { this.CONSUME(KW.prefixes); this.CONSUME3(Integer); } },
+      { ALT: () => { this.CONSUME(KW.connections); this.CONSUME4(Integer); } },
+      { ALT: () => { this.CONSUME(KW.module); this.CONSUME5(Integer); this.CONSUME(KW.KiB); } },
+      { ALT: () => { this.CONSUME(KW.steps); this.CONSUME6(Integer); } },
+    ]);
   });
 }

@@ -18,12 +18,16 @@ export const Rate = createToken({ name: "Rate", pattern: never, label: "a rate s
 /** `/24` */
 export const Slash = createToken({ name: "Slash", pattern: never, label: "a prefix length such as `/24`", categories: [Word] });
 /** Addresses, prefixes, endpoints, times, durations, and what was meant as one. */
-export const Literal = createToken({ name: "Literal", pattern: never, categories: [Word] });
+export const Literal = createToken({ name: "Literal", pattern: never, label: "a literal", categories: [Word] });
+export const Text = createToken({ name: "Text", pattern: /"[^"\r\n]*"/, label: "a text in quotes" });
+/** `$a`, a template's parameter: it stands for any one word, number, literal or text, and for no keyword. */
+export const Param = createToken({
+  name: "Param", pattern: never, label: "a parameter such as `$a`", categories: [Name, Integer, Rate, Slash, Literal, Text],
+});
 
 const Run = createToken({ name: "Run", pattern: /[A-Za-z0-9_$*.:%/[\]-]+/ });
 const Space = createToken({ name: "Space", pattern: /[ \t\r\n]+/, group: Lexer.SKIPPED, line_breaks: true });
-const Comment = createToken({ name: "Comment", pattern: /#[^\n]*/, group: Lexer.SKIPPED });
-export const Text = createToken({ name: "Text", pattern: /"[^"\r\n]*"/, label: "a text in quotes" });
+const Comment = createToken({ name: "Comment", pattern: /#[^\n]*/, group: "comments" });
 const OpenText = createToken({ name: "OpenText", pattern: /"[^"\r\n]*/ });
 export const LBrace = createToken({ name: "LBrace", pattern: "{", label: "`{`" });
 export const RBrace = createToken({ name: "RBrace", pattern: "}", label: "`}`" });
@@ -45,7 +49,7 @@ export const KW = Object.fromEntries(
 const LEXED = [Space, Comment, Run, Text, OpenText, LBrace, RBrace, LParen, RParen, Comma, Arrow, Equals, At];
 
 export const VOCABULARY: TokenType[] = [
-  ...LEXED, Word, Name, Qualified, Integer, Range, Rate, Slash, Literal, ...Object.values(KW),
+  ...LEXED, Word, Name, Qualified, Integer, Range, Rate, Slash, Literal, Param, ...Object.values(KW),
 ];
 
 const lexer = new Lexer(LEXED, { positionTracking: "onlyOffset", ensureOptimizations: true });
@@ -57,6 +61,8 @@ export interface Unlexed {
 
 export interface Lexed {
   readonly tokens: IToken[];
+  /** From `#` to the end of the line, a CR before the LF included; in the order of the text, and not in `tokens`. */
+  readonly comments: readonly IToken[];
   /** Strings without their end; they stand in `tokens` as texts. */
   readonly unclosed: readonly IToken[];
   /** Runs of characters that no token has. */
@@ -65,7 +71,9 @@ export interface Lexed {
 
 /** Linear in the length of the text. Each token's payload says whether it is the first of its line. A string without its end counts as one up to the end of its line. */
 export function lex(text: string): Lexed {
-  const { tokens, errors } = lexer.tokenize(text);
+  const { tokens, groups, errors } = lexer.tokenize(text);
+  const comments = groups["comments"] ?? [];
+  for (const comment of comments) comment.endOffset = comment.startOffset + comment.image.length - 1;
   const unclosed: IToken[] = [];
   let lineEnd = -1;
   for (const token of tokens) {
@@ -85,7 +93,7 @@ export function lex(text: string): Lexed {
       lineEnd = next < 0 ? text.length : next;
     }
   }
-  return { tokens, unclosed, unlexed: errors.map((e) => ({ start: e.offset, length: e.length })) };
+  return { tokens, comments, unclosed, unlexed: errors.map((e) => ({ start: e.offset, length: e.length })) };
 }
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_-]*$/;
@@ -99,6 +107,7 @@ function classify(image: string): TokenType {
     return Literal;
   }
   if (first === 47) return /^\/[0-9]+$/.test(image) ? Slash : Literal;
+  if (first === 36 && NAME.test(image.slice(1))) return Param;
   if (/^[0-9]+$/.test(image)) return Integer;
   if (/^[0-9]+-[0-9]+$/.test(image)) return Range;
   if (/^[0-9]+\/[A-Za-z]+$/.test(image)) return Rate;
@@ -108,4 +117,14 @@ function classify(image: string): TokenType {
 /** True if the token is the first of its line. */
 export function startsLine(token: IToken): boolean {
   return token.payload === true;
+}
+
+/** True of what may stand where a text does. */
+export function isText(token: IToken): boolean {
+  return token.tokenType === Text || token.tokenType === Param;
+}
+
+/** True of what may stand where a name does: names, keywords, parameters. */
+export function isName({ tokenType }: IToken): boolean {
+  return tokenType === Name || (tokenType.CATEGORIES ?? []).includes(Name);
 }

@@ -1,0 +1,84 @@
+// Annotations stand before an expose, a rule or a set and belong to it: `@owner "web"`.
+import type { Diagnostic } from "../diagnostic.ts";
+import { nearest } from "../nearest.ts";
+import { quote } from "../quote.ts";
+import type { Cst } from "../syntax/cst.ts";
+import type { AnnotationName, AnnotationNode } from "./nodes.ts";
+import { joined, piece, say, spanOf, type Reader } from "./reader.ts";
+
+const NAMES: readonly AnnotationName[] = ["owner", "ticket", "why"];
+
+/** Null where it is wrong. */
+export function buildAnnotation(r: Reader, cst: Cst): AnnotationNode | null {
+  const at = piece(r, cst, "At");
+  const name = piece(r, cst, "Name");
+  const value = piece(r, cst, "Text");
+  if (at === null || name === null) return null;
+  const known = NAMES.find((n) => n === name.text);
+  if (known === undefined) {
+    const guess = nearest(name.text, NAMES);
+    const fix: Diagnostic["fix"] = guess === null ? null : { span: name.span, text: guess };
+    say(r, "ING116", `${quote(`@${name.text}`)} is not an annotation`, joined(at, name), guess === null ? "the annotations are `@owner`, `@ticket` and `@why`" : `did you mean \`@${guess}\`?`, { fix });
+    return null;
+  }
+  return value === null ? null : { name: known, value, span: spanOf(r, cst) };
+}
+
+/** One item of a block, in the order of the text. */
+export interface Item<T> {
+  readonly cst: Cst;
+  /** An annotation, or what else stands there; null where it can't be used. */
+  readonly built: T | AnnotationNode | null;
+}
+
+type Annotated = { readonly kind: string; readonly annotations: readonly AnnotationNode[] };
+
+/** Gives each annotation to what follows it; one that nothing follows that can have it is refused. */
+export function attach<T extends { readonly kind: string }>(r: Reader, items: readonly Item<T>[]): T[] {
+  const out: T[] = [];
+  let waiting: AnnotationNode[] = [];
+  for (const { cst, built } of items) {
+    if (built !== null && !("kind" in built)) {
+      waiting.push(built);
+      continue;
+    }
+    if (built === null || waiting.length === 0) {
+      if (built !== null) out.push(built);
+      else if (cst.name === "edition") refuse(r, waiting, "`edition` has no annotations");
+      // A broken annotation is told already; those beside it still wait for what they stand before.
+      if (cst.name !== "annotation") waiting = [];
+      continue;
+    }
+    if (canHave(built)) out.push({ ...built, annotations: once(r, waiting) });
+    else {
+      out.push(built);
+      refuse(r, waiting, `\`${built.kind}\` has no annotations`);
+    }
+    waiting = [];
+  }
+  refuse(r, waiting, "nothing follows that the annotation is about");
+  return out;
+}
+
+function canHave<T extends { readonly kind: string }>(built: T): built is T & Annotated {
+  return "annotations" in built && built.kind !== "template";
+}
+
+function once(r: Reader, waiting: readonly AnnotationNode[]): AnnotationNode[] {
+  const seen = new Map<AnnotationName, AnnotationNode>();
+  for (const annotation of waiting) {
+    const first = seen.get(annotation.name);
+    if (first === undefined) seen.set(annotation.name, annotation);
+    else say(r, "ING405", `\`@${annotation.name}\` stands twice`, annotation.span, "keep one of them", { related: [{ span: first.span, label: "first here" }] });
+  }
+  return [...seen.values()];
+}
+
+/** At the first of them; not where something misspelt stands behind them. */
+function refuse(r: Reader, waiting: readonly AnnotationNode[], message: string): void {
+  const [first] = waiting;
+  const last = waiting.at(-1);
+  if (first === undefined || last === undefined || r.brokenAfter.has(last.span.end)) return;
+  say(r, "ING116", message, joined(first, last), "an annotation stands before an `expose`, a rule or a set");
+}
+

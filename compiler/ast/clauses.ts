@@ -1,0 +1,68 @@
+// The clauses of an expose out of the concrete tree, rules aside.
+import type { Cst } from "../syntax/cst.ts";
+import type { CapNode, ClauseNode, LimitNode, UseNode } from "./nodes.ts";
+import { isBroken, keyword, node, nodes, piece, say, spanOf, tokens, type Reader } from "./reader.ts";
+import { buildKey, buildMember } from "./sets.ts";
+
+/** Null where what is there can't be used; that was told. */
+export function buildBackend(r: Reader, cst: Cst): ClauseNode | null {
+  const path = piece(r, cst, "Text");
+  const address = piece(r, cst, "Word");
+  const span = spanOf(r, cst);
+  if (path !== null) return { kind: "backend", target: { kind: "unix", ...path }, span };
+  return address === null ? null : { kind: "backend", target: { kind: "tcp", ...address }, span };
+}
+
+export function buildCredential(r: Reader, cst: Cst): ClauseNode | null {
+  const kind = keyword(r, cst, ["cert", "ca"]);
+  const value = piece(r, cst, "Text");
+  return kind === null || value === null ? null : { kind: kind.word, value, span: spanOf(r, cst) };
+}
+
+export function buildCap(r: Reader, cst: Cst): CapNode | null {
+  const connections = piece(r, cst, "Integer");
+  let perSource: CapNode["perSource"] = null;
+  let perIdentity: CapNode["perIdentity"] = null;
+  for (const part of nodes(cst, "capPart")) {
+    const count = piece(r, part, "Integer");
+    const by = node(part, "capKey");
+    const key = node(by, "sourceKey");
+    const span = spanOf(r, part);
+    if (count === null) continue;
+    if (key !== null) {
+      if (perSource === null) perSource = { connections: count, key: buildKey(r, key), span };
+      else sayTwice(r, "per source", perSource, span);
+    } else if (tokens(by, "kw_identity").length > 0) {
+      if (perIdentity === null) perIdentity = { connections: count, span };
+      else sayTwice(r, "per identity", perIdentity, span);
+    }
+  }
+  return connections === null ? null : { kind: "cap", connections, perSource, perIdentity, span: spanOf(r, cst) };
+}
+
+function sayTwice(r: Reader, what: string, first: { readonly span: CapNode["span"] }, span: CapNode["span"]): void {
+  say(r, "ING405", `\`${what}\` stands twice in one \`cap\``, span, "keep one of them", { related: [{ span: first.span, label: "first here" }] });
+}
+
+export function buildLimit(r: Reader, cst: Cst): LimitNode | null {
+  const rate = piece(r, cst, "Rate");
+  const by = node(cst, "limitKey");
+  const key = node(by, "sourceKey");
+  const whole = keyword(r, by, ["listener", "identity"]);
+  if (rate === null || by === null) return null;
+  const base = { kind: "limit", rate, burst: piece(r, cst, "Integer"), span: spanOf(r, cst) } as const;
+  if (key !== null) return { ...base, per: { kind: "source", key: buildKey(r, key), span: spanOf(r, key) } };
+  return whole === null ? null : { ...base, per: { kind: whole.word, span: whole.piece.span } };
+}
+
+export function buildUse(r: Reader, cst: Cst): UseNode | null {
+  const template = piece(r, cst, "Name") ?? piece(r, cst, "Qualified");
+  if (template === null || isBroken(r, cst)) return null;
+  if (template.param === true) {
+    say(r, "ING115", "a parameter can't be the name of a template", template.span, "write the template's name");
+    return null;
+  }
+  const written = nodes(cst, "member");
+  const args = written.flatMap((m) => buildMember(r, m) ?? []);
+  return args.length < written.length ? null : { kind: "use", template, args, span: spanOf(r, cst) };
+}

@@ -1,0 +1,113 @@
+// The items of blocks out of the concrete tree: statements, an expose with its clauses, templates.
+import type { Cst } from "../syntax/cst.ts";
+import { attach, buildAnnotation, type Item } from "./annotations.ts";
+import { buildBudget, buildInvariant } from "./claims.ts";
+import { buildBackend, buildCap, buildCredential, buildLimit, buildUse } from "./clauses.ts";
+import type { ClauseNode, ExposeNode, ImportNode, StatementNode, TemplateNode } from "./nodes.ts";
+import { isBroken, node, nodes, parts, piece, say, spanOf, tokens, type Reader } from "./reader.ts";
+import { buildRule, type Place } from "./rules.ts";
+import { buildDeclaration, buildProto, buildSet } from "./sets.ts";
+import { buildTest } from "./tests.ts";
+
+export type ItemNode = StatementNode | ClauseNode;
+
+/** The items of a block, with the annotations of each. */
+export function buildItems(r: Reader, block: Cst, rule: "statement" | "clause" | "bodyItem", place: Place): Item<ItemNode>[] {
+  return nodes(block, rule).flatMap((item) => parts(item).slice(0, 1).map((cst) => ({ cst, built: buildItem(r, cst, place) })));
+}
+
+/** Null where it can't be used, and for `edition`; an error was told. */
+function buildItem(r: Reader, cst: Cst, place: Place): Item<ItemNode>["built"] {
+  switch (cst.name) {
+    case "import": return buildImport(r, cst);
+    case "declaration": return buildDeclaration(r, cst);
+    case "expose": return buildExpose(r, cst);
+    case "rule": return buildRule(r, cst, place);
+    case "template": return buildTemplate(r, cst);
+    case "use": return buildUse(r, cst);
+    case "budget": return buildBudget(r, cst);
+    case "invariant": return buildInvariant(r, cst);
+    case "test": return buildTest(r, cst);
+    case "annotation": return buildAnnotation(r, cst);
+    case "backend": return buildBackend(r, cst);
+    case "credential": return buildCredential(r, cst);
+    case "cap": return buildCap(r, cst);
+    case "limit": return buildLimit(r, cst);
+    default: return null;
+  }
+}
+
+function buildImport(r: Reader, cst: Cst): ImportNode | null {
+  const path = piece(r, cst, "Text");
+  const alias = piece(r, cst, "Name");
+  return path === null || alias === null ? null : { kind: "import", path, alias, span: spanOf(r, cst) };
+}
+
+/** Null where not even the name is there. */
+function buildExpose(r: Reader, cst: Cst): ExposeNode | null {
+  const head = node(cst, "exposeHead");
+  const name = piece(r, head, "Name");
+  // Which names and sets stand in the head follows from the words before them.
+  const service = tokens(head, "kw_service").length > 0 ? piece(r, head, "Name", 1) : null;
+  const bindCst = tokens(head, "kw_bind").length > 0 ? (nodes(head, "set").at(-1) ?? null) : null;
+  const portsCst = nodes(head, "set").find((s) => s !== bindCst) ?? null;
+  const ports = portsCst === null ? null : buildSet(r, portsCst);
+  const bind = bindCst === null ? null : buildSet(r, bindCst);
+  const mode = piece(r, node(head, "mode"), "Name");
+  const clauses = attach(r, buildItems(r, cst, "clause", "expose")).filter(isClause);
+  if (name === null) return null;
+  const broken = head === null || isBroken(r, head);
+  return { kind: "expose", name, service, proto: buildProto(r, node(head, "proto")), ports, bind, mode, clauses, annotations: [], broken, span: spanOf(r, cst) };
+}
+
+/** Null where not even the name is there. */
+function buildTemplate(r: Reader, cst: Cst): TemplateNode | null {
+  const head = node(cst, "templateHead");
+  const name = piece(r, head, "Name");
+  const params = tokens(head, "Param").map((_, i) => piece(r, head, "Param", i)).filter((p) => p !== null);
+  const body = attach(r, buildItems(r, cst, "bodyItem", "template"));
+  refuseMixed(r, body);
+  if (name === null) return null;
+  if (name.param === true) {
+    say(r, "ING115", "a template's name can't be a parameter", name.span, "write a name");
+    return null;
+  }
+  return { kind: "template", name, params, body, annotations: [], broken: isBroken(r, cst), span: spanOf(r, cst) };
+}
+
+/** What stands at top level and in an expose alike says nothing about where a template is used. */
+function sortOf(item: ItemNode): "statement" | "clause" | "either" {
+  switch (item.kind) {
+    case "net": case "ports": case "hosts": case "ids": case "expose": case "test": case "import": case "template": case "budget": case "invariant":
+      return "statement";
+    case "backend": case "cert": case "ca": case "cap": case "limit":
+      return "clause";
+    case "use":
+      return "either";
+    case "rule":
+      if (item.on !== null) return "statement";
+      return item.action === "allow" ? "clause" : "either";
+  }
+}
+
+function refuseMixed(r: Reader, body: readonly ItemNode[]): void {
+  const first = body.find((item) => sortOf(item) !== "either");
+  if (first === undefined) return;
+  const other = body.find((item) => sortOf(item) !== "either" && sortOf(item) !== sortOf(first));
+  if (other === undefined) return;
+  const [is, was] = sortOf(other) === "clause" ? ["a clause of an expose", "a statement"] : ["a statement", "a clause of an expose"];
+  say(r, "ING117", `this is ${is}, and the template already has ${was}`, other.span, "make two templates: one to be used at top level, one to be used in an expose", {
+    related: [{ span: first.span, label: `${was} here` }],
+  });
+}
+
+function isClause(item: ItemNode): item is ClauseNode {
+  switch (item.kind) {
+    case "rule": case "backend": case "cap": case "limit": case "cert": case "ca": case "use": return true;
+    default: return false;
+  }
+}
+
+export function isStatement(item: ItemNode): item is StatementNode {
+  return item.kind === "rule" || item.kind === "use" || !isClause(item);
+}

@@ -1,0 +1,102 @@
+// Rules of the grammar for the clauses of an expose, and for rules, which stand at top level too.
+import { TestGrammar } from "./testGrammar.ts";
+import { At, Comma, Integer, KW, LParen, Literal, Name, Param, Qualified, RParen, Rate, Slash, Text, Word, isText } from "./tokens.ts";
+
+export class ClauseGrammar extends TestGrammar {
+  backend = this.RULE("backend", () => {
+    this.CONSUME(KW.backend);
+    this.OR([
+      { GATE: () => isText(this.LA(2)), ALT: () => { this.CONSUME(KW.unix); this.CONSUME(Text); } },
+      { GATE: () => [Literal, Integer, Param].includes(this.LA(1).tokenType), ALT: () => this.CONSUME(Word) },
+    ]);
+  });
+
+  credential = this.RULE("credential", () => {
+    this.OR([{ ALT: () => this.CONSUME(KW.cert) }, { ALT: () => this.CONSUME(KW.ca) }]);
+    this.CONSUME(Text);
+  });
+
+  cap = this.RULE("cap", () => {
+    this.CONSUME(KW.cap);
+    this.CONSUME(Integer);
+    this.CONSUME(KW.connections);
+    this.MANY({
+      GATE: () => !this.isHopeless(),
+      DEF: () => {
+        this.CONSUME(Comma);
+        this.SUBRULE(this.capPart);
+      },
+    });
+  });
+
+  capPart = this.RULE("capPart", () => {
+    this.CONSUME(Integer);
+    this.CONSUME(KW.per);
+    this.SUBRULE(this.capKey);
+  });
+
+  capKey = this.RULE("capKey", () => {
+    this.OR([
+      { ALT: () => this.SUBRULE(this.sourceKey) },
+      { ALT: () => this.CONSUME(KW.identity) },
+    ]);
+  });
+
+  limit = this.RULE("limit", () => {
+    this.CONSUME(KW.limit);
+    this.CONSUME(Rate);
+    this.OPTION(() => {
+      this.CONSUME(KW.burst);
+      this.CONSUME(Integer);
+    });
+    this.CONSUME(KW.per);
+    this.SUBRULE(this.limitKey);
+  });
+
+  limitKey = this.RULE("limitKey", () => {
+    this.OR([
+      { ALT: () => this.SUBRULE(this.sourceKey) },
+      { ALT: () => this.CONSUME(KW.listener) },
+      { ALT: () => this.CONSUME(KW.identity) },
+    ]);
+  });
+
+  sourceKey = this.RULE("sourceKey", () => {
+    this.CONSUME(KW.source);
+    this.OPTION(() => {
+      this.CONSUME(Slash);
+      this.CONSUME2(Slash);
+    });
+  });
+
+  rule = this.RULE("rule", () => {
+    this.OPTION(() => this.CONSUME(KW.dryrun));
+    this.OR([{ ALT: () => this.CONSUME(KW.allow) }, { ALT: () => this.CONSUME(KW.deny) }]);
+    this.MANY({ GATE: () => !this.isHopeless(), DEF: () => this.SUBRULE(this.matcher) });
+  });
+
+  matcher = this.RULE("matcher", () => {
+    this.OR([
+      { ALT: () => { this.CONSUME(KW.named); this.CONSUME(Name); } },
+      { ALT: () => { this.CONSUME(KW.on); this.SUBRULE(this.proto); this.SUBRULE(this.set); } },
+      { ALT: () => { this.CONSUME(KW.from); this.SUBRULE2(this.set); } },
+      { ALT: () => { this.CONSUME(KW.sni); this.SUBRULE3(this.set); } },
+      { ALT: () => { this.CONSUME(KW.client); this.SUBRULE4(this.set); } },
+      { ALT: () => { this.CONSUME(KW.until); this.SUBRULE(this.time); } },
+    ]);
+  });
+
+  use = this.RULE("use", () => {
+    this.CONSUME(KW.use);
+    this.OR([{ ALT: () => this.CONSUME(Name) }, { ALT: () => this.CONSUME(Qualified) }]);
+    this.CONSUME(LParen);
+    this.MANY_SEP({ SEP: Comma, DEF: () => this.SUBRULE(this.member) });
+    this.CONSUME(RParen);
+  });
+
+  annotation = this.RULE("annotation", () => {
+    this.CONSUME(At);
+    this.CONSUME(Name);
+    this.CONSUME(Text);
+  });
+}
