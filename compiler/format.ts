@@ -1,0 +1,91 @@
+// The formatter: text -> the same policy and the same comments in the one layout. The printer
+// makes rows of the tree; their tokens are the source's, so that comments are put back by
+// counting. A row's clauses may have another order than in the source (`cap`, claims, requests);
+// then the comments inside of it come to stand at its end. The result is read again before anyone
+// gets it: a comment or a word that is not there, or a tree that is another, is a defect, and the
+// file stays as it is.
+import { build } from "./ast/build.ts";
+import { EMPTY_GAP, commentsIn, gapsOf, joined, type Gap } from "./ast/comments.ts";
+import { tokensOf, type Row } from "./ast/layout.ts";
+import type { PolicyNode } from "./ast/nodes.ts";
+import { policyRows } from "./ast/print.ts";
+import { renderRows } from "./ast/render.ts";
+import type { Diagnostic } from "./diagnostic.ts";
+import { encodePolicy, jsonText } from "./json/encode.ts";
+import type { SourceFile } from "./source.ts";
+import { parse } from "./syntax/parse.ts";
+import { lex } from "./syntax/tokens.ts";
+
+export type Formatted =
+  | { readonly kind: "formatted"; readonly text: string }
+  /** The text can't be read whole, so it is not touched. */
+  | { readonly kind: "broken"; readonly diagnostics: readonly Diagnostic[] }
+  /** What the formatter made is not what it was given: it has a defect. */
+  | { readonly kind: "defect"; readonly what: string };
+
+export type Tree =
+  | { readonly kind: "tree"; readonly ast: PolicyNode }
+  | { readonly kind: "broken"; readonly diagnostics: readonly Diagnostic[] };
+
+/** The tree of a text without errors in its syntax; names and literals are not looked at. */
+export function readTree(file: SourceFile): Tree {
+  const parsed = parse(file);
+  const { ast, diagnostics } = build(parsed);
+  const found = [...parsed.diagnostics, ...diagnostics].sort((a, b) => a.span.start - b.span.start);
+  return ast === null || found.length > 0 ? { kind: "broken", diagnostics: found } : { kind: "tree", ast };
+}
+
+/** Lines end in LF, and a byte order mark is dropped. */
+export function format(file: SourceFile): Formatted {
+  const tree = readTree(file);
+  if (tree.kind === "broken") return tree;
+  const source = placesIn(file.text);
+  const rows = policyRows(tree.ast);
+  const gaps = place(rows, source.words, source.gaps);
+  if (gaps === null) return { kind: "defect", what: "the words of the policy would not be the same" };
+  const text = renderRows(rows, gaps);
+  const what = difference({ path: file.path, text }, tree.ast, source);
+  return what === null ? { kind: "formatted", text } : { kind: "defect", what };
+}
+
+interface Places {
+  readonly words: readonly string[];
+  readonly gaps: readonly Gap[];
+}
+
+function placesIn(text: string): Places {
+  const { tokens } = lex(text);
+  const places = tokens.map(({ startOffset, image }) => ({ start: startOffset, end: startOffset + image.length }));
+  return { words: tokens.map((t) => t.image), gaps: gapsOf(text, places) };
+}
+
+/** The gaps of the printed tokens; null where a row has other words than the source. */
+function place(rows: readonly Row[], words: readonly string[], gaps: readonly Gap[]): Gap[] | null {
+  const placed = [...gaps];
+  let start = 0;
+  for (const { parts } of rows) {
+    const printed = tokensOf(parts);
+    const written = words.slice(start, start + printed.length);
+    const end = start + printed.length;
+    if (!isEqual(printed, written)) {
+      if (!isEqual([...printed].sort(), [...written].sort())) return null;
+      for (let k = start + 1; k < end; k++) {
+        placed[k + 1] = joined(placed[k] ?? EMPTY_GAP, placed[k + 1] ?? EMPTY_GAP);
+        placed[k] = EMPTY_GAP;
+      }
+    }
+    start = end;
+  }
+  return start === words.length ? placed : null;
+}
+
+function difference(after: SourceFile, before: PolicyNode, source: Places): string | null {
+  const tree = readTree(after);
+  if (tree.kind === "broken") return `the new text can't be read: ${tree.diagnostics[0]?.message ?? ""}`;
+  if (!isEqual(commentsIn(placesIn(after.text).gaps), commentsIn(source.gaps))) return "a comment would be lost or moved past another";
+  return jsonText(encodePolicy(tree.ast)) === jsonText(encodePolicy(before)) ? null : "the policy would not be the same";
+}
+
+function isEqual(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((text, i) => text === b[i]);
+}

@@ -1,0 +1,196 @@
+// PolicyNode -> source JSON. Only of a tree without errors: what a syntax error cut short has no
+// form. Absent parts have no keys.
+import type {
+  AnnotationNode, CapNode, ClaimNode, ExposeNode, KeyNode, LimitNode, Member, OutcomeNode, Piece, PolicyNode, RuleNode, SetNode,
+  TemplateNode, TestLineNode,
+} from "../ast/nodes.ts";
+
+/** A value of JSON. */
+export type Json = string | number | boolean | readonly Json[] | { readonly [key: string]: Json };
+
+export function encodePolicy({ statements }: PolicyNode): Json {
+  return { edition: 1, statements: statements.map(body) };
+}
+
+/** Two spaces a step, keys in code-point order, a line break at the end. */
+export function jsonText(value: Json): string {
+  return `${JSON.stringify(sorted(value), null, 2)}\n`;
+}
+
+function sorted(value: Json): Json {
+  if (typeof value !== "object") return value;
+  if (isList(value)) return value.map(sorted);
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, sorted(inner)]));
+}
+
+function isList(value: Json): value is readonly Json[] {
+  return Array.isArray(value);
+}
+
+type Parts = Readonly<Record<string, Json | null>>;
+
+/** Without the parts that are null. */
+function object(parts: Parts): Json {
+  return Object.fromEntries(Object.entries(parts).flatMap(([key, value]) => (value === null ? [] : [[key, value]])));
+}
+
+type Body = TemplateNode["body"][number] | PolicyNode["statements"][number];
+
+function body(node: Body): Json {
+  switch (node.kind) {
+    case "import":
+      return { kind: "import", path: quoted(node.path), as: node.alias.text };
+    case "net":
+    case "ports":
+    case "hosts":
+    case "ids":
+      return object({ kind: node.kind, name: node.name.text, set: set(node.set), annotations: annotations(node.annotations) });
+    case "expose":
+      return expose(node);
+    case "rule":
+      return rule(node);
+    case "use":
+      return { kind: "use", template: node.template.text, args: node.args.map(member) };
+    case "test":
+      return object({ kind: "test", title: quoted(node.title), at: word(node.at), lines: node.lines.map(testLine) });
+    case "template":
+      return { kind: "template", name: node.name.text, params: node.params.map((p) => p.text), body: node.body.map(body) };
+    case "budget":
+      return { kind: "budget", entries: node.entries.map((e) => ({ word: e.word, value: e.value.text })) };
+    case "invariant":
+      return { kind: "invariant", title: quoted(node.title), claims: node.claims.map(claim) };
+    case "backend":
+      return node.target.kind === "tcp" ? { kind: "backend", tcp: node.target.text } : { kind: "backend", unix: quoted(node.target) };
+    case "cert":
+    case "ca":
+      return { kind: node.kind, name: quoted(node.value) };
+    case "cap":
+      return cap(node);
+    case "limit":
+      return limit(node);
+  }
+}
+
+function expose(node: ExposeNode): Json {
+  return object({
+    kind: "expose",
+    name: node.name.text,
+    service: word(node.service),
+    proto: node.proto?.proto ?? null,
+    ports: maybeSet(node.ports),
+    bind: maybeSet(node.bind),
+    mode: word(node.mode),
+    clauses: node.clauses.map(body),
+    annotations: annotations(node.annotations),
+  });
+}
+
+function rule(node: RuleNode): Json {
+  return object({
+    kind: node.action,
+    dryrun: node.dryrun ? true : null,
+    named: word(node.name),
+    on: node.on === null ? null : { proto: node.on.proto.proto, ports: set(node.on.ports) },
+    from: maybeSet(node.from),
+    sni: maybeSet(node.sni),
+    client: maybeSet(node.client),
+    until: word(node.until),
+    annotations: annotations(node.annotations),
+  });
+}
+
+function cap({ connections, perSource, perIdentity }: CapNode): Json {
+  return object({
+    kind: "cap",
+    connections: connections.text,
+    perSource: perSource === null ? null : object({ connections: perSource.connections.text, key: key(perSource.key) }),
+    perIdentity: perIdentity === null ? null : perIdentity.connections.text,
+  });
+}
+
+function limit({ rate, burst, per }: LimitNode): Json {
+  const counted = per.kind === "source" ? key(per.key) : null;
+  return object({ kind: "limit", rate: rate.text, burst: word(burst), per: counted === null ? per.kind : { source: counted } });
+}
+
+function key(node: KeyNode): Json | null {
+  return node === null ? null : { v4: node.v4.text, v6: node.v6.text };
+}
+
+function testLine(line: TestLineNode): Json {
+  if (line.kind === "bind") {
+    return object({
+      kind: "bind", subject: line.subject.text, proto: line.proto?.proto ?? null, endpoint: line.endpoint.text, outcome: outcome(line.outcome),
+    });
+  }
+  const { source, to, sni, client } = line.request;
+  const asked: Parts = {
+    source: source.text,
+    to: to.kind === "expose" ? to.text : object({ proto: to.proto.proto, port: to.text, local: word(to.local) }),
+    sni: sni === null ? null : quoted(sni),
+    client: client === null ? null : client.map(member),
+  };
+  if (line.repeat === null) {
+    const [only] = line.outcomes;
+    return object({ kind: "from", ...asked, outcome: only === undefined ? null : outcome(only) });
+  }
+  const { count, duration, closing } = line.repeat;
+  return object({
+    kind: "repeat", count: count.text, duration: duration.text, closing: closing ? true : null, ...asked, outcomes: line.outcomes.map(outcome),
+  });
+}
+
+function outcome({ verdict, reason, by, count }: OutcomeNode): Json {
+  const said: Parts = verdict === "allow" ? { allow: true } : { deny: word(reason) };
+  return object({ ...said, by: word(by), count: word(count) });
+}
+
+function claim(node: ClaimNode): Json {
+  const { to } = node;
+  return object({
+    word: node.word,
+    from: maybeSet(node.from),
+    sni: maybeSet(node.sni),
+    client: maybeSet(node.client),
+    to: to.kind === "ports" ? { proto: to.proto.proto, ports: set(to.ports) } : to.text,
+    mode: word(node.mode),
+    at: word(node.at),
+  });
+}
+
+function set({ members, except }: SetNode): Json {
+  return object({ members: members.map(member), except: except === null ? null : except.map(member) });
+}
+
+function maybeSet(node: SetNode | null): Json | null {
+  return node === null ? null : set(node);
+}
+
+function member(node: Member): Json {
+  switch (node.kind) {
+    case "text":
+      return { text: node.text };
+    case "id":
+      return { [node.type]: quoted(node.pattern) };
+    case "file":
+      return { file: quoted(node.path), max: node.max.text };
+    case "name":
+    case "qualified":
+    case "literal":
+    case "number":
+    case "param":
+      return node.text;
+  }
+}
+
+function annotations(nodes: readonly AnnotationNode[]): Json | null {
+  return nodes.length === 0 ? null : Object.fromEntries(nodes.map(({ name, value }) => [name, quoted(value)]));
+}
+
+function quoted(piece: Piece): Json {
+  return piece.param === true ? { param: piece.text } : piece.text;
+}
+
+function word(piece: Piece | null): string | null {
+  return piece === null ? null : piece.text;
+}

@@ -1,0 +1,148 @@
+// The form of source JSON, edition 1: what an author wrote, without comments and layout. Words
+// stand as they are written, as strings (`"443"`, `"198.51.100.0/24"`, `"200/s"`); a text that has
+// quotes in a policy is an object among the members of a set, so that it is told from a word.
+import { constant, eitherList, list, named, object, oneOf, some, wordOr, type Definitions, type Of, type Schema, type Shape } from "./shape.ts";
+import { parameter, path, plainName, wordsIn } from "./words.ts";
+
+const proto = constant("tcp", "udp");
+const yes = constant(true);
+
+/** The parts of the language as they may be inside and outside of a template. */
+function partsIn(template: boolean) {
+  const { name, exposeName, reason, word, number, rate, slash, literal, endpoint, quoted: text, plainText } = wordsIn(template);
+  const part = <T>(called: string, shape: Shape<T>): Shape<T> => named(template ? `template_${called}` : called, shape);
+  const quoted = part("text", text);
+
+  const identities = [
+    { mark: "uri", shape: object({ uri: quoted }, {}) },
+    { mark: "dns", shape: object({ dns: quoted }, {}) },
+    { mark: "ip", shape: object({ ip: quoted }, {}) },
+    { mark: "sha256", shape: object({ sha256: quoted }, {}) },
+  ] as const;
+  const member = part("member", wordOr(word, oneOf("a member", [
+    ...identities,
+    { mark: "text", shape: object({ text: plainText }, {}) },
+    { mark: "file", shape: object({ file: quoted, max: number }, {}) },
+  ])));
+  const identity = oneOf("a name of a client", identities);
+  /** What a client's certificate shows. */
+  const shown: Shape<string | Of<typeof identity>> = part("identity", template ? wordOr(parameter, identity) : identity);
+  const set = part("set", object({ members: list(member, 1) }, { except: list(member, 1) }));
+  const annotations = part("annotations", some(object({}, { owner: quoted, ticket: quoted, why: quoted })));
+
+  const matchers = { dryrun: yes, named: name, from: set, sni: set, client: set, until: literal, annotations };
+  const allow = part("allow", object({ kind: constant("allow") }, matchers));
+  const deny = part("deny", object({ kind: constant("deny") }, matchers));
+  const topDeny = part("top_deny", object({ kind: constant("deny") }, { ...matchers, on: object({ proto, ports: set }, {}) }));
+
+  const key = part("key", object({ v4: slash, v6: slash }, {}));
+  const backend = part("backend", oneOf("a backend", [
+    { mark: "tcp", shape: object({ kind: constant("backend"), tcp: endpoint }, {}) },
+    { mark: "unix", shape: object({ kind: constant("backend"), unix: quoted }, {}) },
+  ]));
+  const credential = part("credential", object({ kind: constant("cert", "ca"), name: quoted }, {}));
+  const cap = part("cap", object({ kind: constant("cap"), connections: number }, { perSource: object({ connections: number }, { key }), perIdentity: number }));
+  const per = wordOr(constant("source", "listener", "identity"), object({ source: key }, {}));
+  const limit = part("limit", object({ kind: constant("limit"), rate, per }, { burst: number }));
+  const use = part("use", object({ kind: constant("use"), template: path, args: list(member, 0) }, {}));
+  const clause = part("clause", oneOf("a clause", [
+    { mark: { kinds: ["allow"] }, shape: allow },
+    { mark: { kinds: ["deny"] }, shape: deny },
+    { mark: { kinds: ["backend"] }, shape: backend },
+    { mark: { kinds: ["cert", "ca"] }, shape: credential },
+    { mark: { kinds: ["cap"] }, shape: cap },
+    { mark: { kinds: ["limit"] }, shape: limit },
+    { mark: { kinds: ["use"] }, shape: use },
+  ]));
+
+  const declaration = part("declaration", object({ kind: constant("net", "ports", "hosts", "ids"), name, set }, { annotations }));
+  const expose = part("expose", object(
+    { kind: constant("expose"), name, proto, ports: set, clauses: list(clause, 0) }, { service: name, bind: set, mode: name, annotations },
+  ));
+
+  const bound = object({ word: constant("ports", "rules", "prefixes", "connections", "module", "steps"), value: number }, {});
+  const budget = part("budget", object({ kind: constant("budget"), entries: list(bound, 0) }, {}));
+
+  const claim = part("claim", object(
+    { word: constant("never", "only", "always"), to: wordOr(exposeName, object({ proto, ports: set }, {})) },
+    { from: set, sni: set, client: set, mode: name, at: literal },
+  ));
+  const invariant = part("invariant", object({ kind: constant("invariant"), title: quoted, claims: list(claim, 1) }, {}));
+
+  const outcome = part("outcome", oneOf("an outcome", [
+    { mark: "allow", shape: object({ allow: yes }, { by: name }) },
+    { mark: "deny", shape: object({ deny: reason }, { by: name }) },
+  ]));
+  const counted = part("counted_outcome", oneOf("an outcome", [
+    { mark: "allow", shape: object({ allow: yes }, { by: name, count: number }) },
+    { mark: "deny", shape: object({ deny: reason }, { by: name, count: number }) },
+  ]));
+  const asked = { source: word, to: wordOr(exposeName, object({ proto, port: word }, { local: word })) };
+  const facts = { sni: quoted, client: list(shown, 1) };
+  const line = part("test_line", oneOf("a line of a test", [
+    { mark: { kinds: ["from"] }, shape: object({ kind: constant("from"), ...asked, outcome }, facts) },
+    {
+      mark: { kinds: ["repeat"] },
+      shape: object({ kind: constant("repeat"), count: number, duration: literal, ...asked, outcomes: list(counted, 1) }, { ...facts, closing: yes }),
+    },
+    { mark: { kinds: ["bind"] }, shape: object({ kind: constant("bind"), subject: name, endpoint: word, outcome }, { proto }) },
+  ]));
+  const test = part("test", object({ kind: constant("test"), title: quoted, lines: list(line, 0) }, { at: literal }));
+
+  const statements = [
+    { mark: { kinds: ["net", "ports", "hosts", "ids"] }, shape: declaration },
+    { mark: { kinds: ["expose"] }, shape: expose },
+    { mark: { kinds: ["deny"] }, shape: topDeny },
+    { mark: { kinds: ["use"] }, shape: use },
+    { mark: { kinds: ["budget"] }, shape: budget },
+    { mark: { kinds: ["invariant"] }, shape: invariant },
+    { mark: { kinds: ["test"] }, shape: test },
+  ] as const;
+  return { statements, clause, set, member, key, annotations, line, counted, claim, name, quoted };
+}
+
+const outside = partsIn(false);
+const inside = partsIn(true);
+
+/** What stands in an expose and not at top level: one of them makes a template one for exposes. */
+const CLAUSES_ALONE = ["allow", "backend", "cert", "ca", "cap", "limit"];
+
+const templateStatement = named("template_statement", oneOf("a statement", inside.statements));
+
+const template = named("template", object({
+  kind: constant("template"), name: plainName, params: list(parameter, 0, "unique"),
+  body: eitherList(CLAUSES_ALONE, list(inside.clause, 0), list(templateStatement, 0)),
+}, {}));
+
+const statement = named("statement", oneOf("a statement", [
+  ...outside.statements,
+  { mark: { kinds: ["import"] }, shape: named("import", object({ kind: constant("import"), path: outside.quoted, as: outside.name }, {})) },
+  { mark: { kinds: ["template"] }, shape: template },
+]));
+
+export const policy = object({ edition: constant(1), statements: list(statement, 0) }, {});
+
+export type StatementJson = Of<typeof statement>;
+export type BodyJson = Of<typeof templateStatement> | ClauseJson;
+export type ClauseJson = Of<typeof inside.clause>;
+export type SetJson = Of<typeof inside.set>;
+export type MemberJson = Of<typeof inside.member>;
+export type KeyJson = Of<typeof inside.key>;
+export type AnnotationsJson = Of<typeof inside.annotations>;
+export type TestLineJson = Of<typeof inside.line>;
+export type OutcomeJson = Of<typeof inside.counted>;
+export type ClaimJson = Of<typeof inside.claim>;
+
+/** schemas/policy/ingress.schema.json; `npm run docs` writes it. */
+export function policySchema(): Schema {
+  const definitions: Definitions = new Map();
+  const root = policy.schema(definitions);
+  const sorted = [...definitions].sort(([a], [b]) => (a < b ? -1 : 1));
+  return {
+    $schema: "https://json-schema.org/draft/2020-12/schema",
+    title: "A policy of ingressd as source JSON, edition 1",
+    description: "`ingressc export` writes it and `ingressc import` reads it; the decoder of `ingressc` accepts what this schema accepts",
+    ...root,
+    $defs: Object.fromEntries(sorted),
+  };
+}
