@@ -5,7 +5,7 @@ import type { Outcome } from "./outcome.ts";
 export interface Command {
   /** One line for the list of commands. */
   readonly summary: string;
-  /** Names of the operands, all required. */
+  /** Names of the operands, all required; the last may end in `...` and stands for one or more. */
   readonly operands: readonly string[];
   /** Its own flags, beside the common ones. */
   readonly flags: FlagSpecs;

@@ -3,7 +3,10 @@ import type { Command } from "./command.ts";
 import { build } from "./commands/build.ts";
 import { check } from "./commands/check.ts";
 import { explain } from "./commands/explain.ts";
+import { exportSource } from "./commands/export.ts";
+import { fmt } from "./commands/fmt.ts";
+import { importSource } from "./commands/import.ts";
 import { inspect } from "./commands/inspect.ts";
 import { test } from "./commands/test.ts";
 
-export const COMMANDS = { check, build, test, explain, inspect } as const satisfies Readonly<Record<string, Command>>;
+export const COMMANDS = { check, build, test, explain, inspect, fmt, export: exportSource, import: importSource } as const satisfies Readonly<Record<string, Command>>;

@@ -42,7 +42,7 @@ export function shownPath(root: string, path: string): string {
   return fromHere.startsWith("..") ? absolute : fromHere;
 }
 
-function rejected(path: string, disk: DiskPolicy, diagnostics: readonly Diagnostic[]): Outcome {
+export function rejected(path: string, disk: DiskPolicy, diagnostics: readonly Diagnostic[]): Outcome {
   const message = `${count(diagnostics.length, "error")} in \`${path}\``;
   const files = new Map<SourceFile, SourceFile>();
   const shown = (span: Span): Span => {
@@ -79,7 +79,7 @@ function placeJson(span: Span): { file: string; start: Position; end: Position }
   return { file: span.file.path, start: positionOf(span.file, span.start), end: positionOf(span.file, span.end) };
 }
 
-function cannotOpen(path: string, failure: OpenFailure["failure"]): Outcome {
+export function cannotOpen(path: string, failure: OpenFailure["failure"]): Outcome {
   const name = `\`${path}\``;
   switch (failure) {
     case "missing":

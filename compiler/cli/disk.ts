@@ -68,6 +68,20 @@ function isBelow(root: string, path: string): boolean {
   return path.startsWith(root.endsWith(sep) ? root : root + sep);
 }
 
+/** A text of its own that nothing is read for; `real` is its absolute path. */
+export function openText(path: string, maxBytes: number): { readonly text: string; readonly real: string } | OpenFailure {
+  const seen = new Seen();
+  const named = resolve(path);
+  const real = seen.realPath(named);
+  if (real === null) return { failure: "missing", inputs: seen };
+  const read = readText(named, real, maxBytes, seen);
+  return typeof read === "object" ? { text: read.text, real } : { failure: read, inputs: seen };
+}
+
+export function isUnreadText(x: { readonly text: string } | OpenFailure): x is OpenFailure {
+  return "failure" in x;
+}
+
 function readText(named: string, real: string, maxBytes: number, seen: Seen): { readonly text: string } | OpenFailure["failure"] {
   const bytes = readRegular(real, maxBytes);
   seen.note(named, real, bytes);

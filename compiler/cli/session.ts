@@ -50,7 +50,8 @@ async function dispatch(given: readonly string[], surroundings: Surroundings): P
   const missing = command.operands[args.operands.length];
   if (missing !== undefined) return usage("missing_operand", `\`ingressc ${name}\` needs ${missing}`, `write \`${synopsis}\``);
   const extra = args.operands[command.operands.length];
-  if (extra !== undefined) {
+  const several = command.operands.at(-1)?.endsWith("...") === true;
+  if (extra !== undefined && !several) {
     const quoted = command.operands.at(-1) === "REQUEST" ? ", with the request in quotes" : "";
     return usage("extra_operand", `\`${extra}\` is one operand too many`, `write \`${synopsis}\`${quoted}`);
   }

@@ -1,7 +1,7 @@
-// Writes the compiled module so that a reader sees the old file or the new one, never a part:
+// Writes a file so that a reader sees the old file or the new one, never a part:
 // a temporary file in the same folder, fsync, rename, fsync of the folder.
 import { randomBytes } from "node:crypto";
-import { open, realpath, rename, rm, stat } from "node:fs/promises";
+import { open, readFile, realpath, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { isCode } from "./disk.ts";
 import { usage, type Outcome } from "./outcome.ts";
@@ -16,22 +16,58 @@ export async function writeModule(out: string, bytes: Uint8Array, inputs: Readon
   if (inputs.has(target)) {
     return usage("output_is_input", `\`${out}\` is a file that the policy is made of`, "give `-o` another path");
   }
+  return replace(target, bytes, (file) => file.chmod(MODE), () => Promise.resolve(null), (error) => cannotWrite(out, error));
+}
+
+/**
+ * Puts `after` into a file that holds `before`, in one step and with its owner and mode kept. Null
+ * when it is written; a file that is another by now stays as it is.
+ */
+export async function replaceText(path: string, before: string, after: string): Promise<Outcome | null> {
+  const failed = (error: unknown): Outcome => cannotWrite(path, error, "nothing was changed; check the permissions of the file and of its folder");
+  try {
+    const target = await realpath(path);
+    const found = await stat(target);
+    return await replace(target, Buffer.from(after), async (file) => {
+      const own = await file.stat();
+      if (own.uid !== found.uid || own.gid !== found.gid) await file.chown(found.uid, found.gid);
+      await file.chmod(found.mode & 0o7777);
+    }, async () => {
+      // Decoded as it was when it was read: without a byte order mark.
+      if (new TextDecoder().decode(await readFile(target)) === before) return null;
+      return { class: "delegate", code: "policy.changed_meanwhile", message: `\`${path}\` was changed by somebody else meanwhile`, help: "nothing was changed; run it again" };
+    }, failed);
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+/** `last` may still say no, just before the new file takes the old one's place. */
+async function replace(
+  target: string, bytes: Uint8Array, prepare: (file: FileHandle) => Promise<void>, last: () => Promise<Outcome | null>,
+  failed: (error: unknown) => Outcome,
+): Promise<Outcome | null> {
   const temporary = join(dirname(target), temporaryName(target));
   try {
     const file = await open(temporary, "wx", 0o600);
     try {
       await file.writeFile(bytes);
-      await file.chmod(MODE);
+      await prepare(file);
       await file.sync();
     } finally {
       await file.close();
+    }
+    const no = await last();
+    if (no !== null) {
+      await rm(temporary, { force: true });
+      return no;
     }
     await rename(temporary, target);
     await syncFolder(dirname(target));
     return null;
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
-    return cannotWrite(out, error);
+    return failed(error);
   }
 }
 
@@ -81,12 +117,12 @@ const CAUSES: Readonly<Record<string, string>> = {
   ELOOP: "its symlinks go in circles",
 };
 
-function cannotWrite(out: string, error: unknown): Outcome {
+function cannotWrite(out: string, error: unknown, help = "nothing was changed; choose another place with `-o`"): Outcome {
   const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
   return {
     class: "delegate",
     code: "policy.output_unwritable",
     message: `\`${out}\` can't be written: ${CAUSES[code] ?? code}`,
-    help: "nothing was changed; choose another place with `-o`",
+    help,
   };
 }

@@ -1,0 +1,83 @@
+// ingressc fmt: policies in the one layout, each in its place.
+import { format } from "../../format.ts";
+import { quote } from "../../quote.ts";
+import type { Command } from "../command.ts";
+import { cannotOpen, rejected } from "../compiled.ts";
+import { isOpenFailure, openPolicy } from "../disk.ts";
+import { count, type Outcome, type OutcomeClass } from "../outcome.ts";
+import { replaceText } from "../write.ts";
+
+export const fmt = {
+  summary: "write policies in the one layout, with their comments",
+  operands: ["FILE..."],
+  flags: { check: { short: null, value: null, says: "write nothing; exit 1 if a file has another layout" } },
+  manual: [
+    "Two spaces a step, a clause a line, lines of at most 100 columns where they can be broken, a",
+    "blank line between statements of different kinds. Every comment stays, and so do blank lines",
+    "beside comments that have a line of their own. Lines end in LF, also where they ended in CR LF.",
+    "A file with syntax errors is not touched. A file is replaced in one step and keeps its mode.",
+    "",
+    "  ingressc fmt policies/demo.ingress",
+    "  ingressc fmt --check policies/demo.ingress policies/office/main.ingress",
+  ].join("\n"),
+  async run(args) {
+    const check = args.flags.has("check");
+    const results: Result[] = [];
+    for (const path of args.operands) results.push(await formatFile(path, check));
+    return summary(results, check);
+  },
+} as const satisfies Command;
+
+interface Result {
+  readonly path: string;
+  readonly result: "unchanged" | "formatted" | "would_change" | "failed";
+  /** Null where nothing is wrong. */
+  readonly trouble: Outcome | null;
+}
+
+async function formatFile(path: string, check: boolean): Promise<Result> {
+  const disk = openPolicy(path);
+  if (isOpenFailure(disk)) return { path, result: "failed", trouble: cannotOpen(path, disk.failure) };
+  const { text } = disk.entry;
+  const formatted = format(disk.entry);
+  if (formatted.kind === "broken") return { path, result: "failed", trouble: rejected(path, disk, formatted.diagnostics) };
+  if (formatted.kind === "defect") return { path, result: "failed", trouble: defect(path, formatted.what) };
+  if (formatted.text === text) return { path, result: "unchanged", trouble: null };
+  if (check) return { path, result: "would_change", trouble: null };
+  const trouble = await replaceText(path, text, formatted.text);
+  return { path, result: trouble === null ? "formatted" : "failed", trouble };
+}
+
+function defect(path: string, what: string): Outcome {
+  return {
+    class: "internal", code: "policy.format_defect", message: `${quote(path)} can't be written in the one layout: ${what}`,
+    help: "nothing was changed; this is a defect of ingressc, please report it with the policy",
+  };
+}
+
+/** With the class of the first file that failed. */
+function summary(results: readonly Result[], check: boolean): Outcome {
+  const failed = results.flatMap(({ trouble }) => (trouble === null ? [] : [trouble]));
+  const changed = results.filter((r) => r.result === "formatted" || r.result === "would_change");
+  const files = results.map(({ path, result, trouble }) => ({
+    file: path, result, ...(trouble === null ? {} : { code: trouble.code, message: trouble.message, ...(trouble.data === undefined ? {} : { data: trouble.data }) }),
+  }));
+  const verb = check ? "would change" : "formatted";
+  const names = changed.map((r) => `${verb} ${r.path}`);
+  const [first, ...others] = failed;
+  if (first !== undefined) {
+    if (results.length === 1) return first;
+    const many = `${failed.length} of ${count(results.length, "file")} can't be formatted`;
+    return {
+      class: first.class, code: first.code, message: others.length === 0 ? first.message : many, data: { files },
+      ...(first.help === undefined || others.length > 0 ? {} : { help: first.help }),
+      report: (p) => [...names, ...failed.flatMap((f) => [...(f.report === undefined ? [] : [f.report(p)]), ...(others.length === 0 ? [] : [f.message])])].join("\n"),
+    };
+  }
+  const answer: OutcomeClass = check && changed.length > 0 ? "no" : "ok";
+  const message = check
+    ? changed.length > 0 ? `${count(changed.length, "file")} of ${results.length} would change; \`ingressc fmt\` writes them` : `${count(results.length, "file")} in the one layout`
+    : `${count(changed.length, "file")} formatted, ${results.length - changed.length} as before`;
+  const code = answer === "no" ? "policy.not_formatted" : check ? "policy.is_formatted" : "policy.formatted";
+  return { class: answer, code, message, data: { files }, report: () => [...names, ...(answer === "no" ? [] : [message])].join("\n") };
+}

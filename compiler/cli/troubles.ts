@@ -1,0 +1,14 @@
+// What is wrong with a document of source JSON, as an outcome.
+import type { Trouble } from "../json/shape.ts";
+import { count, type Outcome } from "./outcome.ts";
+
+export function refusedDocument(path: string, troubles: readonly Trouble[]): Outcome {
+  return {
+    class: "reject",
+    code: "policy.document_refused",
+    message: `${count(troubles.length, "error")} in \`${path}\``,
+    report: (p) => troubles.map(({ pointer, message, help }) =>
+      `${p.bad("error")}: ${message}\n  at ${pointer === "" ? "the top of the document" : pointer}\n${p.bold("help")}: ${help}\n`).join("\n"),
+    data: { errors: troubles },
+  };
+}
