@@ -13,7 +13,7 @@ export function buildAnnotation(r: Reader, cst: Cst): AnnotationNode | null {
   const at = piece(r, cst, "At");
   const name = piece(r, cst, "Name");
   const value = piece(r, cst, "Text");
-  if (at === null || name === null) return null;
+  if (at === null || name === null || value === null) return null;
   const known = NAMES.find((n) => n === name.text);
   if (known === undefined) {
     const guess = nearest(name.text, NAMES);
@@ -21,7 +21,7 @@ export function buildAnnotation(r: Reader, cst: Cst): AnnotationNode | null {
     say(r, "ING116", `${quote(`@${name.text}`)} is not an annotation`, joined(at, name), guess === null ? "the annotations are `@owner`, `@ticket` and `@why`" : `did you mean \`@${guess}\`?`, { fix });
     return null;
   }
-  return value === null ? null : { name: known, value, span: spanOf(r, cst) };
+  return { name: known, value, span: spanOf(r, cst) };
 }
 
 /** One item of a block, in the order of the text. */
@@ -37,8 +37,10 @@ type Annotated = { readonly kind: string; readonly annotations: readonly Annotat
 export function attach<T extends { readonly kind: string }>(r: Reader, items: readonly Item<T>[]): T[] {
   const out: T[] = [];
   let waiting: AnnotationNode[] = [];
+  let torn = false;
   for (const { cst, built } of items) {
     if (built !== null && !("kind" in built)) {
+      torn = false;
       waiting.push(built);
       continue;
     }
@@ -47,6 +49,7 @@ export function attach<T extends { readonly kind: string }>(r: Reader, items: re
       else if (cst.name === "edition") refuse(r, waiting, "`edition` has no annotations");
       // A broken annotation is told already; those beside it still wait for what they stand before.
       if (cst.name !== "annotation") waiting = [];
+      torn = cst.name === "annotation";
       continue;
     }
     if (canHave(built)) out.push({ ...built, annotations: once(r, waiting) });
@@ -56,7 +59,7 @@ export function attach<T extends { readonly kind: string }>(r: Reader, items: re
     }
     waiting = [];
   }
-  refuse(r, waiting, "nothing follows that the annotation is about");
+  if (!torn) refuse(r, waiting, "nothing follows that the annotation is about");
   return out;
 }
 
@@ -79,6 +82,7 @@ function refuse(r: Reader, waiting: readonly AnnotationNode[], message: string):
   const [first] = waiting;
   const last = waiting.at(-1);
   if (first === undefined || last === undefined || r.brokenAfter.has(last.span.end)) return;
+  if (r.told.some((d) => d.span.start >= first.span.start && d.span.end <= last.span.end)) return;
   say(r, "ING116", message, joined(first, last), "an annotation stands before an `expose`, a rule or a set");
 }
 

@@ -10,10 +10,12 @@ export interface Reader {
   readonly file: SourceFile;
   readonly diagnostics: Diagnostic[];
   readonly brokenAfter: ReadonlySet<number>;
+  /** What reading has told already, in the order of the text. */
+  readonly told: readonly Diagnostic[];
 }
 
 export function readerOf(parsed: Parsed): Reader {
-  return { file: parsed.file, diagnostics: [], brokenAfter: parsed.brokenAfter };
+  return { file: parsed.file, diagnostics: [], brokenAfter: parsed.brokenAfter, told: parsed.diagnostics };
 }
 
 export function say(
@@ -97,6 +99,12 @@ export function isBroken(r: Reader, cst: Cst): boolean {
     for (const at of r.brokenAfter) if (at > start && at <= end) return true;
   }
   return hasHole(cst);
+}
+
+/** True if something is wrong before the place, on its line. */
+export function isBehindError(r: Reader, { start }: Span): boolean {
+  const line = r.file.text.lastIndexOf("\n", start - 1);
+  return r.told.some((d) => d.span.start > line && d.span.start < start);
 }
 
 /** True if reading the node itself, or a part of it, was given up. */

@@ -27,11 +27,13 @@ export function buildRule(r: Reader, cst: Cst, place: Place): RuleNode {
     }
   }
   const seen = new Map<Clause, Piece>();
+  // Clauses out of order are often two rules of which the second lacks its word: that is told once.
+  let mixedUp = false;
   for (const matcher of nodes(cst, "matcher")) {
     const found = keyword(r, matcher, ORDER);
     if (found === null) continue;
     const { word: clause, piece: word } = found;
-    if (refuseOrder(r, seen, clause, word)) broken = true;
+    if (!mixedUp) mixedUp = refuseOrder(r, seen, clause, word);
     seen.set(clause, word);
     switch (clause) {
       case "named":
@@ -58,7 +60,7 @@ export function buildRule(r: Reader, cst: Cst, place: Place): RuleNode {
     }
   }
   const dryrun = tokens(cst, "kw_dryrun").length > 0;
-  return { kind: "rule", action, dryrun, name, on, ...sets, until, annotations: [], broken, span: spanOf(r, cst) };
+  return { kind: "rule", action, dryrun, name, on, ...sets, until, annotations: [], broken: broken || mixedUp, span: spanOf(r, cst) };
 }
 
 function refuseOrder(r: Reader, seen: ReadonlyMap<Clause, Piece>, clause: Clause, word: Piece): boolean {

@@ -2,7 +2,7 @@
 import { quote } from "../quote.ts";
 import type { Cst } from "../syntax/cst.ts";
 import type { Member, OutcomeNode, Piece, RequestNode, TestLineNode, TestNode } from "./nodes.ts";
-import { isBroken, keyword, node, nodes, piece, say, spanOf, tokens, type Reader } from "./reader.ts";
+import { isBehindError, isBroken, keyword, node, nodes, piece, say, spanOf, tokens, type Reader } from "./reader.ts";
 import { buildIdentity, buildProto } from "./sets.ts";
 
 /** Null where not even the title is there. */
@@ -23,13 +23,7 @@ function buildLine(r: Reader, line: Cst): TestLineNode | null {
   const outcomes = nodes(from, "outcome").map((o) => buildOutcome(r, o)).filter((o) => o !== null);
   if (request === null || outcomes.length === 0) return null;
   if (repeat === null) {
-    const [, second] = outcomes;
-    if (second !== undefined) {
-      say(r, "ING106", "expected the next line of the test, found a second outcome", second.span, "one connection has one outcome; several have `repeat N in TIME` before them");
-    }
-    for (const { count } of outcomes.slice(0, 1)) {
-      if (count !== null) say(r, "ING106", "expected the next line of the test, found a count", count.span, "counts belong to `repeat N in TIME from …`", { fix: { span: count.span, text: "" } });
-    }
+    refuseRepetition(r, outcomes, request);
     return { kind: "from", request, repeat: null, outcomes, span: spanOf(r, line) };
   }
   const count = piece(r, repeat, "Integer");
@@ -40,6 +34,17 @@ function buildLine(r: Reader, line: Cst): TestLineNode | null {
   const start = word?.piece.span.start ?? count.span.start;
   const span = { file: r.file, start, end: (closing ?? duration).span.end };
   return { kind: "from", request, repeat: { count, duration, closing: closing !== null, span }, outcomes, span: spanOf(r, line) };
+}
+
+/** Counts and further outcomes belong to `repeat`; the first is told. */
+function refuseRepetition(r: Reader, [first, second]: readonly OutcomeNode[], request: RequestNode): void {
+  const count = first?.count ?? null;
+  if (isBehindError(r, request.span)) return;
+  if (count !== null) {
+    say(r, "ING106", "expected the next line of the test, found a count", count.span, "counts belong to `repeat N in TIME from …`", { fix: { span: count.span, text: "" } });
+  } else if (second !== undefined) {
+    say(r, "ING106", "expected the next line of the test, found a second outcome", second.span, "one connection has one outcome; several have `repeat N in TIME` before them");
+  }
 }
 
 function buildRequest(r: Reader, cst: Cst | null): RequestNode | null {

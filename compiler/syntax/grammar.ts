@@ -61,7 +61,9 @@ class Grammar extends ClauseGrammar {
   });
 
   expose = this.RULE("expose", () => {
+    this.ACTION(() => this.beginHead());
     this.SUBRULE(this.exposeHead);
+    this.ACTION(() => this.skipToBrace());
     this.CONSUME(LBrace);
     this.MANY({ GATE: () => this.strayUntil("clause"), DEF: () => this.SUBRULE(this.clause) });
     this.CONSUME(RBrace);
@@ -100,7 +102,9 @@ class Grammar extends ClauseGrammar {
   });
 
   template = this.RULE("template", () => {
+    this.ACTION(() => this.beginHead());
     this.SUBRULE(this.templateHead);
+    this.ACTION(() => this.skipToBrace());
     this.CONSUME(LBrace);
     this.MANY({ GATE: () => this.strayUntil("body"), DEF: () => this.SUBRULE(this.bodyItem) });
     this.CONSUME(RBrace);

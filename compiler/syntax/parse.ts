@@ -10,6 +10,7 @@ import type { SourceFile, Span } from "../source.ts";
 import type { Parsed } from "./cst.ts";
 import { unpack } from "./errors.ts";
 import { parseTokens } from "./grammar.ts";
+import { misplacedParams } from "./params.ts";
 import { strayComplaint } from "./stray.ts";
 import { LBrace, LParen, RBrace, RParen, Text, lex, type Unlexed } from "./tokens.ts";
 
@@ -20,6 +21,9 @@ export function parse(file: SourceFile): Parsed {
   const deep = refuseNesting(file, tokens);
   if (deep !== null) return unread(file, deep);
   const { cst, errors, stray, fresh } = parseTokens(tokens);
+  const misplaced = misplacedParams(tokens);
+  // Behind a torn head, or around a block that was closed too early, a parameter may well be in its template.
+  const firstTorn = stray.some((s) => s.token.tokenType === RBrace) ? 0 : Math.min(...[...errors, ...stray].map((e) => e.token.startOffset).filter((offset) => !Number.isNaN(offset)));
 
   const found: Diagnostic[] = [
     ...unclosed.map((t) => at(file, t, "ING102", "the text has no closing quote", "a text ends on the line where it begins: add `\"`")),
@@ -31,11 +35,17 @@ export function parse(file: SourceFile): Parsed {
       const { code, message, help, label } = strayComplaint(s);
       return { ...at(file, s.token, code, message, help), label };
     }),
+    ...misplaced.filter(({ why, token }) => why !== "again" && (why !== "outside" || token.startOffset < firstTorn)).map(({ token, message, help, related }) => ({
+      ...at(file, token, "ING115", message, help),
+      related: related === null ? [] : [{ span: spanOf(file, related.token), label: related.label }],
+    })),
   ];
   const brokenAfter = new Set([
     ...errors.flatMap((e) => ("previousToken" in e && isToken(e.previousToken) ? [endOf(e.previousToken)] : [])),
     ...stray.map((s) => endOf(s.previous)),
   ]);
+  // What a parameter that is none would have been is unknown: nothing more is said about it.
+  for (const { token } of misplaced) token.isInsertedInRecovery = true;
   const doubtful = new Set(stray.filter((s) => s.context === "statement" || s.context === "body").flatMap((s) => [s.token.image, s.next.image]));
   return { file, cst, diagnostics: independent(file, tokens, found, unclosed, fresh), brokenAfter, doubtful };
 }
@@ -143,6 +153,11 @@ function independent(
     while (index < tokens.length && (tokens[index]?.startOffset ?? 0) < d.span.start) index++;
     while ((fresh[anew] ?? Infinity) <= lastStart) anew++;
     const begunAnew = (fresh[anew] ?? Infinity) < d.span.start;
+    // It says nothing of the text around it.
+    if (d.code === "ING115") {
+      kept.push(d);
+      continue;
+    }
     const near = kept.length > 0 && index - lastIndex < (d.span.start <= lastLineEnd && !begunAnew ? 10 : 1);
     lastIndex = index;
     lastStart = d.span.start;

@@ -7,11 +7,12 @@ import { wordsAt, type Place } from "./keywords.ts";
 import { beginsSurely, wantsName } from "./sure.ts";
 import { Arrow, At, Comma, Equals, KW, LBrace, LParen, Name, Param, RBrace, RParen, VOCABULARY, isName, startsLine } from "./tokens.ts";
 
-/** Where a stray token was found; `body` is a template's. */
+/** What the loops read; `body` is a template's. */
 export type Context = Exclude<Place, "rule"> | "body";
 
 export interface Stray {
-  readonly context: Context;
+  /** Where it was found; `head` is before the `{` of a block. */
+  readonly context: Context | "head";
   readonly token: IToken;
   /** The token before it; the end of the file where there is none. */
   readonly previous: IToken;
@@ -41,6 +42,12 @@ const AFTER_MEMBER: ReadonlySet<TokenType> = new Set([
   ...STARTS.statement, ...STARTS.clause, ...STARTS.claim,
 ]);
 
+/** Where reading goes on behind an error: in the loop around one of these, or behind the head of a block. */
+const RESUMED = new Map<string, Context | "head">([
+  ["statement", "statement"], ["clause", "clause"], ["bodyItem", "body"], ["testLine", "line"], ["claim", "claim"], ["bound", "bound"],
+  ["exposeHead", "head"], ["templateHead", "head"], ["testHead", "head"],
+]);
+
 /** After one of these a line goes on. */
 const CONTINUES: ReadonlySet<TokenType> = new Set([Comma, Equals, LBrace, LParen, Arrow, KW.except]);
 
@@ -49,12 +56,16 @@ const INSERTABLE: ReadonlySet<TokenType> = new Set([
   LBrace, RBrace, RParen, Equals, Arrow, KW.on, KW.to, KW.in, KW.connections, KW.per, KW.max, KW.KiB,
 ]);
 
+/** Leaving out one of these in recovery would move what follows into another block or statement. */
+const STRUCTURE: ReadonlySet<TokenType> = new Set([LBrace, RBrace, LParen, RParen, At, Arrow, Equals]);
+
 /** After so many errors the loops end: recovery on noise costs time and says nothing. */
 const MAX_SYNTAX_ERRORS = 100;
 
 export class Recovering extends CstParser {
   stray: Stray[] = [];
   fresh: number[] = [];
+  private errorsBefore = 0;
 
   constructor() {
     super(VOCABULARY, {
@@ -73,34 +84,65 @@ export class Recovering extends CstParser {
 
   /**
    * Skips to the next token that may begin something here and notes where it began to; false
-   * at the end of the block. Skipped text is left behind whole: braces are counted, and a
-   * keyword ends it at the start of a line, where it is most likely no name, or where what
-   * follows says what it is.
+   * at the end of the block. Skipped text is left behind whole: braces are counted.
    */
   protected strayUntil(context: Context): boolean {
-    const starts = STARTS[context];
-    const atTop = context === "statement";
-    const lost = context === "body" ? OUTERMOST : TOP_ONLY;
     if (this.isHopeless()) return false;
+    const end = this.skipUntil(context, true);
+    if (end === "start" && this.isSure(context)) this.fresh.push(this.LA(1).startOffset);
+    return end === "start";
+  }
+
+  private skipUntil(context: Context, noting: boolean): "start" | "end" {
     let depth = 0;
     for (let first = true; ; first = false) {
       const token = this.LA(1);
       const type = token.tokenType;
-      if (type === EOF) return false;
-      if (depth === 0) {
-        if (type === RBrace && !atTop) return false;
-        if (starts.has(type)) {
-          const previous = this.LA(0);
-          const sure = beginsSurely(context === "bound", token, this.LA(2), this.LA(3));
-          if (sure) this.fresh.push(token.startOffset);
-          if (first || startsLine(token) || previous.tokenType === RBrace || (sure && !wantsName(previous))) return true;
-        }
-        if (!atTop && startsLine(token) && lost.has(type)) return false;
-        if (first || (startsLine(token) && type !== LBrace && !CONTINUES.has(this.LA(0).tokenType))) this.stray.push({ context, token, previous: this.LA(0), next: this.LA(2) });
+      if (depth === 0 || type === EOF) {
+        const end = this.endOfSkip(context, noting && first);
+        if (end !== null) return end;
+        const fitsNot = first || (startsLine(token) && type !== LBrace && !CONTINUES.has(this.LA(0).tokenType));
+        if (noting && fitsNot) this.stray.push({ context, token, previous: this.LA(0), next: this.LA(2) });
       }
       if (type === LBrace) depth++;
       else if (type === RBrace && depth > 0) depth--;
       this.SKIP_TOKEN();
+    }
+  }
+
+  /** A keyword ends a skip at the start of a line, where it is most likely no name, or where what follows says what it is. */
+  private endOfSkip(context: Context, isFirst: boolean): "start" | "end" | null {
+    const token = this.LA(1);
+    const type = token.tokenType;
+    if (type === EOF || (type === RBrace && context !== "statement")) return "end";
+    if (STARTS[context].has(type)) {
+      const previous = this.LA(0);
+      if (isFirst || startsLine(token) || previous.tokenType === RBrace || (this.isSure(context) && !wantsName(previous))) return "start";
+    }
+    const lost = context === "body" ? OUTERMOST : TOP_ONLY;
+    return context !== "statement" && startsLine(token) && (lost.has(type) || type === At) ? "end" : null;
+  }
+
+  private isSure(context: Context): boolean {
+    return beginsSurely(context === "bound", this.LA(1), this.LA(2), this.LA(3));
+  }
+
+  /** Where the head of a block begins, to know of errors in it at its brace. */
+  protected beginHead(): void {
+    this.errorsBefore = this.errors.length;
+  }
+
+  /** Skips to the `{` of a block if it stands on this line, so that the block is read as what it is. */
+  protected skipToBrace(): void {
+    for (let i = 1; ; i++) {
+      const token = this.LA(i);
+      const type = token.tokenType;
+      if (type === LBrace) {
+        if (i > 1 && this.errors.length === this.errorsBefore) this.stray.push({ context: "head", token: this.LA(1), previous: this.LA(0), next: this.LA(2) });
+        for (; i > 1; i--) this.SKIP_TOKEN();
+        return;
+      }
+      if (type === EOF || type === RBrace || startsLine(token)) return;
     }
   }
 
@@ -123,7 +165,37 @@ export class Recovering extends CstParser {
     return AFTER_MEMBER.has(next.tokenType);
   }
 
+  // Chevrotain goes on at any token that may follow any rule that is being read. With soft
+  // keywords that is nearly everything: a test's `allow` would end the test and its block. The
+  // four methods below are its own (11.2.0) and replace that: an error ends the statement, clause
+  // or line in which it stands, and its block goes on with the next one.
+
+  protected declare readonly getCurrRuleFullName: () => string;
+
+  protected findReSyncTokenType(): TokenType {
+    return EOF;
+  }
+
+  protected isInCurrentRuleReSyncSet(): boolean {
+    return RESUMED.has(this.getCurrRuleFullName());
+  }
+
+  protected reSyncTo(): IToken[] {
+    const context = RESUMED.get(this.getCurrRuleFullName());
+    if (context !== undefined && context !== "head") this.skipUntil(context, false);
+    return [];
+  }
+
+  protected shouldInRepetitionRecoveryBeTried(): boolean {
+    return false;
+  }
+
   protected override canTokenTypeBeInsertedInRecovery(type: TokenType): boolean {
     return INSERTABLE.has(type);
+  }
+
+  /** Names are everywhere, keywords being soft: the next line is not what was missing in this one. */
+  protected override canTokenTypeBeDeletedInRecovery(): boolean {
+    return !STRUCTURE.has(this.LA(1).tokenType) && !startsLine(this.LA(1)) && !startsLine(this.LA(2));
   }
 }

@@ -1,4 +1,5 @@
 // What to say about a token that can't begin a statement, a clause or a line of a test.
+import type { IToken } from "chevrotain";
 import type { DiagnosticCode } from "../codes.ts";
 import { nearest } from "../nearest.ts";
 import { quote } from "../quote.ts";
@@ -56,6 +57,7 @@ const ELSEWHERE = new Map([
 ]);
 
 export function strayComplaint({ context, token, previous }: Stray): Complaint {
+  if (context === "head") return strayInHead(token, previous);
   const { code, what, words, help } = PLACE[context];
   const text = quote(token.image);
   if (token.tokenType === RBrace) {
@@ -86,6 +88,14 @@ export function strayComplaint({ context, token, previous }: Stray): Complaint {
     message: `expected ${what}, found ${text}`,
     label: "",
     help: comment ? "a comment begins with `#`" : inSet ? "members of a set are separated by commas" : help,
+  };
+}
+
+function strayInHead({ image }: IToken, previous: IToken): Complaint {
+  const member = /^[0-9"[]/.test(image) && /[0-9A-Za-z/\]"]$/.test(previous.image);
+  return {
+    code: "ING106", message: `expected \`{\`, found ${quote(image)}`, label: "",
+    help: member ? "members of a set are separated by commas" : "the first line of an expose is `expose NAME [service S] on tcp PORTS [bind NET] [as MODE] {`",
   };
 }
 

@@ -4,7 +4,9 @@ import { Arrow, Comma, Integer, KW, LBrace, Name, RBrace, Text, Word } from "./t
 
 export class TestGrammar extends SetGrammar {
   test = this.RULE("test", () => {
+    this.ACTION(() => this.beginHead());
     this.SUBRULE(this.testHead);
+    this.ACTION(() => this.skipToBrace());
     this.CONSUME(LBrace);
     this.MANY({ GATE: () => this.strayUntil("line"), DEF: () => this.SUBRULE(this.testLine) });
     this.CONSUME(RBrace);
@@ -107,8 +109,10 @@ export class TestGrammar extends SetGrammar {
   });
 
   invariant = this.RULE("invariant", () => {
+    this.ACTION(() => this.beginHead());
     this.CONSUME(KW.invariant);
     this.CONSUME(Text);
+    this.ACTION(() => this.skipToBrace());
     this.CONSUME(LBrace);
     this.MANY({ GATE: () => this.strayUntil("claim"), DEF: () => this.SUBRULE(this.claim) });
     this.CONSUME(RBrace);
@@ -148,7 +152,9 @@ export class TestGrammar extends SetGrammar {
   });
 
   budget = this.RULE("budget", () => {
+    this.ACTION(() => this.beginHead());
     this.CONSUME(KW.budget);
+    this.ACTION(() => this.skipToBrace());
     this.CONSUME(LBrace);
     this.MANY({ GATE: () => this.strayUntil("bound"), DEF: () => this.SUBRULE(this.bound) });
     this.CONSUME(RBrace);

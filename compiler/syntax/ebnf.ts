@@ -1,0 +1,93 @@
+// The grammar as EBNF, from the rules of the parser itself. What the rules don't say stands in
+// docs/language.md beside it: the order of a rule's clauses, and what stands once.
+import type { ISerializedGast } from "chevrotain";
+import { serializedGrammar } from "./grammar.ts";
+
+/** What the lexer makes of a run of word characters; the first that fits. */
+const WORDS: readonly (readonly [name: string, is: string])[] = [
+  ["Name", "a letter or `_`, then letters, digits, `_` and `-`; every keyword is one as well"],
+  ["Qualified", "two names or more, a dot between"],
+  ["Param", "`$` and a name; in a template it stands for a Name, Integer, Rate, Slash, Literal or Text"],
+  ["Integer", "digits"],
+  ["Range", "digits, `-`, digits"],
+  ["Rate", "digits, `/`, letters"],
+  ["Slash", "`/`, digits"],
+  ["Literal", "any other run of letters, digits and `_ $ * . : % / [ ] -`"],
+  ["Word", "any of these"],
+  ["Text", "`\"`, anything on one line but `\"` and control characters, `\"`"],
+];
+
+export function grammarText(): string {
+  const rules = serializedGrammar().flatMap((rule) => (isRule(rule) ? [`${rule.name} = ${inner(rule.definition)}`] : []));
+  const width = Math.max(...WORDS.map(([name]) => name.length));
+  const words = WORDS.map(([name, is]) => `${name.padEnd(width)} : ${is}`);
+  return ["```ebnf", ...rules.map(wrapped), "", ...words, "```"].join("\n");
+}
+
+interface Part extends ISerializedGast {
+  readonly name?: string;
+  readonly label?: string;
+  readonly pattern?: string;
+  readonly separator?: Part;
+}
+
+function isRule(rule: ISerializedGast): rule is ISerializedGast & { readonly name: string } {
+  return rule.type === "Rule" && "name" in rule;
+}
+
+function inner(parts: readonly Part[] | undefined): string {
+  return (parts ?? []).map(text).join(" ");
+}
+
+function text(part: Part): string {
+  const within = inner(part.definition);
+  switch (part.type) {
+    case "NonTerminal":
+      return part.name ?? "";
+    case "Terminal":
+      return terminal(part);
+    case "Option":
+      return `[ ${within} ]`;
+    case "Repetition":
+      return `{ ${within} }`;
+    case "RepetitionMandatory":
+      return `${within} { ${within} }`;
+    case "RepetitionWithSeparator":
+      return `[ ${within} { ${terminal(part.separator)} ${within} } ]`;
+    case "RepetitionMandatoryWithSeparator":
+      return `${within} { ${terminal(part.separator)} ${within} }`;
+    case "Alternation": {
+      const choices = (part.definition ?? []).map((choice) => inner(choice.definition)).join(" | ");
+      return `( ${choices} )`;
+    }
+    case "Alternative":
+    case "Rule":
+      return within;
+  }
+}
+
+function terminal(part: Part | undefined): string {
+  const name = part?.name ?? "";
+  if (name.startsWith("kw_")) return `"${name.slice(3)}"`;
+  return typeof part?.pattern === "string" && WORDS.every(([word]) => word !== name) ? `"${part.pattern}"` : name;
+}
+
+/** Columns of a line. */
+const MAX_WIDTH = 100;
+
+/** The choices of a rule that is nothing but choices stand below each other where they are long. */
+function wrapped(rule: string): string {
+  const choices = /^(\w+) = \( (.*) \)$/.exec(rule);
+  const plain = choices === null || /[()]/.test(choices[2] ?? "") ? rule : `${choices[1] ?? ""} = ${choices[2] ?? ""}`;
+  if (plain.length <= MAX_WIDTH) return plain;
+  const lines: string[] = [];
+  let line = "";
+  for (const word of plain.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > MAX_WIDTH) {
+      lines.push(line);
+      line = "   ";
+    }
+    line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line].join("\n");
+}

@@ -1,0 +1,106 @@
+// Parameters stand in the template that lists them and are whole words: read from the tokens,
+// so that it holds whatever else is wrong with a template.
+import type { IToken, TokenType } from "chevrotain";
+import { nearest } from "../nearest.ts";
+import { quote } from "../quote.ts";
+import { KW, LBrace, LParen, Literal, Param, RBrace, RParen, isName } from "./tokens.ts";
+
+export interface Misplaced {
+  readonly token: IToken;
+  /** `outside` of every template may follow from a torn head; `again` was told already. */
+  readonly why: "outside" | "unknown" | "twice" | "joined" | "again";
+  readonly message: string;
+  readonly help: string;
+  /** The list of parameters that it is not in, or where it stands twice in. */
+  readonly related: { readonly token: IToken; readonly label: string } | null;
+}
+
+interface Head {
+  /** Null where no block follows the list. */
+  readonly template: Template | null;
+  /** The last token of it. */
+  readonly end: number;
+}
+
+interface Template {
+  readonly name: IToken;
+  /** Null where the list can't be read: anything may be in it. */
+  readonly params: ReadonlyMap<string, IToken> | null;
+}
+
+/** What is wrong with parameters, in the order of the text; linear. */
+export function misplacedParams(tokens: readonly IToken[]): Misplaced[] {
+  const found: Misplaced[] = [];
+  const told = new Set<string>();
+  let template: Template | null = null;
+  let depth = 0;
+  for (let i = 0; i < tokens.length; i++) {
+    const token = tokens[i];
+    if (token === undefined) break;
+    const type = token.tokenType;
+    if (template === null) {
+      const head = headAt(tokens, i, found);
+      if (head !== null) {
+        ({ template } = head);
+        i = head.end;
+        depth = 1;
+        continue;
+      }
+    } else if (type === LBrace) depth++;
+    else if (type === RBrace && --depth === 0) template = null;
+    const complaint = judge(token, template);
+    if (complaint === null) continue;
+    const key = `${template?.name.startOffset ?? ""} ${token.image}`;
+    found.push(told.has(key) ? { ...complaint, why: "again" } : complaint);
+    told.add(key);
+  }
+  return found;
+}
+
+/** `WORD NAME ( … ) {`, however the word is spelt, or what there is of it. */
+function headAt(tokens: readonly IToken[], at: number, found: Misplaced[]): Head | null {
+  const [word, name, open] = [tokens[at], tokens[at + 1], tokens[at + 2]];
+  if (word === undefined || name === undefined || open === undefined || !isName(word) || !isName(name)) return null;
+  const isTemplate = word.tokenType === KW.template;
+  if (open.tokenType === LBrace && isTemplate) return { template: { name, params: null }, end: at + 2 };
+  if (open.tokenType !== LParen) return null;
+  const params = new Map<string, IToken>();
+  const twice: Misplaced[] = [];
+  for (let i = at + 3; ; i++) {
+    const token = tokens[i];
+    if (token?.tokenType === Param) {
+      const first = params.get(token.image);
+      if (first === undefined) params.set(token.image, token);
+      else twice.push({ token, why: "twice", message: `${quote(token.image)} stands twice in the list of parameters`, help: "give one of them another name", related: { token: first, label: "first here" } });
+    } else if (token === undefined || ENDS.has(token.tokenType)) {
+      const end = token?.tokenType === RParen && tokens[i + 1]?.tokenType === LBrace ? i + 1 : i;
+      const opens = tokens[end]?.tokenType === LBrace;
+      if (!opens && !isTemplate) return null;
+      found.push(...twice);
+      return { template: opens ? { name, params } : null, end };
+    }
+  }
+}
+
+/** A list of parameters ends here at the latest. */
+const ENDS: ReadonlySet<TokenType> = new Set([LParen, RParen, LBrace, RBrace]);
+
+function judge(token: IToken, template: Template | null): Misplaced | null {
+  const { image, tokenType } = token;
+  if (tokenType === Literal && image.includes("$")) {
+    return { token, why: "joined", message: `${quote(image)} joins a parameter with other text`, help: "a parameter stands for a whole word such as `127.0.0.1:8080`: let the argument be all of it", related: null };
+  }
+  if (tokenType !== Param) return null;
+  const text = quote(image);
+  if (template === null) {
+    return { token, why: "outside", message: `${text} stands outside of a template`, help: "a parameter stands in the block of the template that lists it", related: null };
+  }
+  const { params, name } = template;
+  if (params === null || params.has(image)) return null;
+  const guess = nearest(image, params.keys());
+  return {
+    token, why: "unknown", message: `${text} is not a parameter of ${quote(name.image)}`,
+    help: guess === null ? `add it to the list: \`template ${name.image}(${[...params.keys(), image].join(", ")})\`` : `did you mean \`${guess}\`?`,
+    related: { token: name, label: "of this template" },
+  };
+}
