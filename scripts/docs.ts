@@ -1,6 +1,10 @@
-// Writes the tables of docs/abi.md from runtime/abi and the engine's exports; with `--check` it
-// only says whether they are what stands there. Text outside the markers is left alone.
+// Writes what documents have from the code: the tables of docs/abi.md from runtime/abi and the
+// engine's exports, the grammar of docs/language.md from the parser, and the schema of source JSON
+// from its form. With `--check` it only says whether they are what stands there. Text outside the
+// markers is left alone.
 import { readFileSync, writeFileSync } from "node:fs";
+import { policySchema } from "../compiler/json/form.ts";
+import { grammarText } from "../compiler/syntax/ebnf.ts";
 import { CODES, REASON_NAMES } from "../runtime/abi/names.ts";
 
 const root = new URL("../", import.meta.url);
@@ -68,6 +72,7 @@ const GENERATED: Readonly<Record<string, () => string>> = {
   reasons: reasonTable,
   codes: codeTable,
   layout: layoutTables,
+  grammar: grammarText,
 };
 
 export function regenerate(text: string): string {
@@ -75,11 +80,21 @@ export function regenerate(text: string): string {
     `${open}\n${GENERATED[name]?.() ?? `no table is called ${name}`}\n${close}`);
 }
 
+/** What each written file should hold, given what it holds. */
+export const WRITTEN: Readonly<Record<string, (before: string) => string>> = {
+  "docs/abi.md": regenerate,
+  "docs/language.md": regenerate,
+  "schemas/policy/ingress.schema.json": () => `${JSON.stringify(policySchema(), null, 2)}\n`,
+};
+
 if (process.argv[1] !== undefined && import.meta.url === new URL(`file://${process.argv[1]}`).href) {
-  const before = read("docs/abi.md");
-  const after = regenerate(before);
-  if (process.argv.includes("--check")) {
-    if (before !== after) console.error("docs/abi.md is out of date; run `npm run docs`");
-    process.exitCode = before === after ? 0 : 1;
-  } else writeFileSync(new URL("docs/abi.md", root), after);
+  for (const [path, write] of Object.entries(WRITTEN)) {
+    const before = read(path);
+    const after = write(before);
+    if (before === after) continue;
+    if (process.argv.includes("--check")) {
+      console.error(`${path} is out of date; run \`npm run docs\``);
+      process.exitCode = 1;
+    } else writeFileSync(new URL(path, root), after);
+  }
 }

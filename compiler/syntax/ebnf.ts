@@ -18,21 +18,33 @@ const WORDS: readonly (readonly [name: string, is: string])[] = [
 ];
 
 export function grammarText(): string {
-  const rules = serializedGrammar().flatMap((rule) => (isRule(rule) ? [`${rule.name} = ${inner(rule.definition)}`] : []));
+  const rules = new Map(serializedGrammar().flatMap((rule: Part) => (isRule(rule) ? [[rule.name, rule]] : [])));
+  const lines: string[] = [];
+  const told = new Set<string>();
+  const tell = (name: string): void => {
+    const rule = rules.get(name);
+    if (rule === undefined || told.has(name)) return;
+    told.add(name);
+    lines.push(...wrapped(`${name} = ${inner(rule.definition)}`));
+    namesIn(rule).forEach(tell);
+  };
+  tell("policy");
   const width = Math.max(...WORDS.map(([name]) => name.length));
   const words = WORDS.map(([name, is]) => `${name.padEnd(width)} : ${is}`);
-  return ["```ebnf", ...rules.map(wrapped), "", ...words, "```"].join("\n");
+  return ["```ebnf", ...lines, "", ...words, "```"].join("\n");
 }
 
-interface Part extends ISerializedGast {
-  readonly name?: string;
-  readonly label?: string;
-  readonly pattern?: string;
-  readonly separator?: Part;
+/** The rules that a part names, in their order. */
+function namesIn(part: Part): string[] {
+  const own = part.type === "NonTerminal" && part.name !== undefined ? [part.name] : [];
+  return [...own, ...(part.definition ?? []).flatMap(namesIn)];
 }
 
-function isRule(rule: ISerializedGast): rule is ISerializedGast & { readonly name: string } {
-  return rule.type === "Rule" && "name" in rule;
+/** What Chevrotain writes beside the type, by type. */
+type Part = ISerializedGast & { readonly name?: string; readonly pattern?: string; readonly separator?: Part };
+
+function isRule(rule: Part): rule is Part & { readonly name: string } {
+  return rule.type === "Rule" && rule.name !== undefined;
 }
 
 function inner(parts: readonly Part[] | undefined): string {
@@ -75,19 +87,18 @@ function terminal(part: Part | undefined): string {
 /** Columns of a line. */
 const MAX_WIDTH = 100;
 
-/** The choices of a rule that is nothing but choices stand below each other where they are long. */
-function wrapped(rule: string): string {
-  const choices = /^(\w+) = \( (.*) \)$/.exec(rule);
-  const plain = choices === null || /[()]/.test(choices[2] ?? "") ? rule : `${choices[1] ?? ""} = ${choices[2] ?? ""}`;
-  if (plain.length <= MAX_WIDTH) return plain;
+/** Brackets stay with what they hold. */
+function wrapped(rule: string): string[] {
+  const choices = /^(\w+) = \( ([^()]*) \)$/.exec(rule);
+  const plain = choices === null ? rule : `${choices[1] ?? ""} = ${choices[2] ?? ""}`;
   const lines: string[] = [];
   let line = "";
-  for (const word of plain.split(" ")) {
+  for (const word of plain.match(/(?:[[({|] )*[^ ]+(?: [\])}])*/g) ?? []) {
     if (line !== "" && line.length + 1 + word.length > MAX_WIDTH) {
       lines.push(line);
       line = "   ";
     }
     line = line === "" ? word : `${line} ${word}`;
   }
-  return [...lines, line].join("\n");
+  return [...lines, line];
 }

@@ -1,11 +1,11 @@
 // The grammar of edition 1 over the tokens of tokens.ts, as a Chevrotain CST parser: text in,
-// a tree out, with recovery, and no meaning. docs/grammar.ebnf is printed from these rules.
+// a tree out, with recovery, and no meaning. docs/language.md has the grammar printed from these rules.
 //
 // Between statements, clauses and lines the loops skip what can't begin one (recovery.ts),
 // brace by brace, and note it; inside a statement Chevrotain resynchronises at the keywords. An
 // annotation is an item of its own, so that a misspelt statement behind it is told as such; ast/
 // gives it to what follows.
-import type { CstNode, IRecognitionException, IToken } from "chevrotain";
+import type { CstNode, IRecognitionException, ISerializedGast, IToken } from "chevrotain";
 import { ClauseGrammar } from "./clauseGrammar.ts";
 import type { Stray } from "./recovery.ts";
 import { Comma, Equals, Integer, KW, LBrace, LParen, Name, Param, RBrace, RParen, Text } from "./tokens.ts";
@@ -155,4 +155,10 @@ export function parseTokens(tokens: IToken[]): Tree {
   const { errors, stray, fresh } = grammar;
   grammar.begin([]);
   return { cst, errors, stray, fresh };
+}
+
+/** The rules as data, for the printed grammar. */
+export function serializedGrammar(): ISerializedGast[] {
+  grammar ??= new Grammar();
+  return grammar.getSerializedGastProductions();
 }

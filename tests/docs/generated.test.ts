@@ -1,16 +1,30 @@
-// The tables of docs/abi.md are those of runtime/abi, and they name every constant there.
+// What documents have from the code is what the code says: the tables of docs/abi.md name every
+// constant of runtime/abi, and the grammar in docs/language.md every rule and keyword.
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as layout from "../../runtime/abi/layout.ts";
 import { CODES } from "../../runtime/abi/names.ts";
-import { regenerate } from "../../scripts/docs.ts";
+import { serializedGrammar } from "../../compiler/syntax/grammar.ts";
+import { KEYWORDS } from "../../compiler/syntax/keywords.ts";
+import { WRITTEN, regenerate } from "../../scripts/docs.ts";
 
-const abi = readFileSync(new URL("../../docs/abi.md", import.meta.url), "utf8");
-const test = suite("docs/abi.md");
+const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
+const abi = read("docs/abi.md");
+const test = suite("generated");
 
-test("is what `npm run docs` writes", () => {
-  assert.is(abi, regenerate(abi));
+for (const [path, write] of Object.entries(WRITTEN)) {
+  test(`${path} is what \`npm run docs\` writes`, () => {
+    assert.is(read(path), write(read(path)));
+  });
+}
+
+test("the grammar in docs/language.md has every rule and every keyword", () => {
+  const text = read("docs/language.md");
+  const grammar = /<!-- generated: grammar -->([^]*?)<!-- end -->/.exec(text)?.[1] ?? "";
+  for (const rule of serializedGrammar()) assert.ok("name" in rule && grammar.includes(`\n${String(rule.name)} = `), JSON.stringify(rule).slice(0, 60));
+  for (const word of Object.keys(KEYWORDS)) assert.ok(grammar.includes(`"${word}"`), word);
+  assert.is.not(text, regenerate(text.replace(grammar, "\nedited by hand\n")).replace(grammar, "\nedited by hand\n"));
 });
 
 test("has a row for each constant of the layout and each code", () => {
