@@ -36,9 +36,10 @@ export function writeImage(tables: PolicyTables): Image | null {
   writeLimits(out, tables);
   writePorts(out, tables);
   writeCells(out, tables);
+  const probes = writeNames(out, tables);
   writeFamily(out, abi.H_FAMILY4, tables.v4);
   writeFamily(out, abi.H_FAMILY6, tables.v6);
-  const maxSteps = maximumSteps(tables);
+  const maxSteps = maximumSteps(tables, probes);
   out.header(abi.H_MAX_STEPS, maxSteps);
   const end = out.end();
   out.header(abi.H_TABLES_END, end);
@@ -48,7 +49,7 @@ export function writeImage(tables: PolicyTables): Image | null {
   return pages > abi.MAX_PAGES ? null : { data: out.bytes(), pages, maxSteps };
 }
 
-function writeListeners(out: ImageWriter, { listeners, limits }: PolicyTables): void {
+function writeListeners(out: ImageWriter, { listeners, limits, shadows }: PolicyTables): void {
   out.header(abi.H_LISTENERS, out.end());
   out.header(abi.H_LISTENER_COUNT, listeners.length);
   listeners.forEach(({ expose, identity, limitFirst }, i) => {
@@ -63,6 +64,7 @@ function writeListeners(out: ImageWriter, { listeners, limits }: PolicyTables): 
     out.u32(at + abi.R_LISTENER_CAP_V6, perSource?.v6 ?? 0);
     out.u32(at + abi.R_LISTENER_LIMIT_FIRST, limitFirst);
     out.u32(at + abi.R_LISTENER_LIMIT_COUNT, next - limitFirst, abi.MAX_LIMITS_PER_LISTENER);
+    out.u32(at + abi.R_LISTENER_SHADOW, shadows[i] ?? 0);
   });
 }
 
@@ -97,8 +99,9 @@ function writePorts(out: ImageWriter, { ports }: PolicyTables): void {
   out.header(abi.H_BIND_COUNT, ports.binds.length / 8);
 }
 
-function writeCells(out: ImageWriter, { cells, classCount, residuals }: PolicyTables): void {
+function writeCells(out: ImageWriter, { cells, classCount, columnCount, residuals, times }: PolicyTables): void {
   out.header(abi.H_CLASS_COUNT, classCount);
+  out.header(abi.H_COLUMN_COUNT, columnCount);
   out.header(abi.H_CELLS, out.words(cells));
   out.header(abi.H_RESIDUALS, out.end());
   out.header(abi.H_RESIDUAL_COUNT, residuals.length);
@@ -107,8 +110,70 @@ function writeCells(out: ImageWriter, { cells, classCount, residuals }: PolicyTa
     out.u32(at + abi.R_RESIDUAL_VERDICT, residual.verdict);
     out.u32(at + abi.R_RESIDUAL_CODE, residual.code);
     out.u32(at + abi.R_RESIDUAL_RULE, residual.rule >>> 0);
-    out.u32(at + abi.R_RESIDUAL_OPEN, 0);
+    out.u32(at + abi.R_RESIDUAL_ROW, residual.row);
+    out.u32(at + abi.R_RESIDUAL_TIME_FIRST, residual.timeFirst);
+    out.u32(at + abi.R_RESIDUAL_TIME_COUNT, residual.timeCount);
   }
+  out.header(abi.H_TIMES, out.end());
+  out.header(abi.H_TIME_COUNT, times.length);
+  for (const { until, residual } of times) {
+    const at = out.record(abi.TIME_BYTES);
+    out.u64(at + abi.R_TIME_UNTIL, BigInt(until));
+    out.u32(at + abi.R_TIME_RESIDUAL, residual);
+  }
+}
+
+/** Writes the trie of names and its cells; how many slots a search looks at, at most. */
+function writeNames(out: ImageWriter, { names, nameRows }: PolicyTables): number {
+  const { nodes, classCount } = names;
+  const labels = new Map<string, number>();
+  const text: number[] = [];
+  const hashes = nodes.map(({ parent, label }) => nameHash(parent, label));
+  out.header(abi.H_NAME_NODES, out.end());
+  out.header(abi.H_NAME_NODE_COUNT, nodes.length);
+  nodes.forEach((node, i) => {
+    const offset = labels.get(node.label) ?? text.length;
+    if (!labels.has(node.label)) {
+      labels.set(node.label, offset);
+      for (let at = 0; at < node.label.length; at++) text.push(node.label.charCodeAt(at));
+    }
+    const at = out.record(abi.NAME_BYTES);
+    out.u32(at + abi.R_NAME_PARENT, node.parent);
+    out.u32(at + abi.R_NAME_HASH, hashes[i] ?? 0);
+    out.u32(at + abi.R_NAME_OFFSET, offset);
+    out.u32(at + abi.R_NAME_LENGTH, node.label.length, abi.MAX_LABEL_BYTES);
+    out.u32(at + abi.R_NAME_SELF, node.self);
+    out.u32(at + abi.R_NAME_ONE, node.one);
+    out.u32(at + abi.R_NAME_DEEP, node.deep);
+  });
+  // At most half full, so that a search ends soon.
+  const slots = new Uint32Array(powerOfTwo(nodes.length * 2));
+  let probes = 0;
+  for (let number = 1; number < nodes.length; number++) {
+    let slot = (hashes[number] ?? 0) & (slots.length - 1);
+    let looks = 1;
+    for (; slots[slot] !== 0; looks++) slot = (slot + 1) & (slots.length - 1);
+    slots[slot] = number;
+    probes = Math.max(probes, looks);
+  }
+  out.header(abi.H_NAME_SLOTS, out.words(slots));
+  out.header(abi.H_NAME_SLOT_COUNT, slots.length);
+  out.header(abi.H_NAME_PROBES, probes);
+  out.header(abi.H_NAME_BYTES, out.byteText(text));
+  out.header(abi.H_NAME_BYTE_COUNT, text.length);
+  out.header(abi.H_NAME_CLASS_COUNT, classCount);
+  out.header(abi.H_NAME_CELLS, out.words(...nameRows));
+  out.header(abi.H_NAME_ROW_COUNT, nameRows.length);
+  return probes;
+}
+
+/** FNV-1a as runtime/engine/names.ts computes it. */
+function nameHash(parent: number, label: string): number {
+  let hash = abi.NAME_HASH_BASIS;
+  const mix = (byte: number): void => { hash = Math.imul(hash ^ byte, abi.NAME_HASH_PRIME); };
+  for (let shift = 0; shift < 32; shift += 8) mix((parent >>> shift) & 255);
+  for (let at = label.length - 1; at >= 0; at--) mix(label.charCodeAt(at));
+  return hash >>> 0;
 }
 
 function writeFamily(out: ImageWriter, block: number, table: ClassTable): void {

@@ -3,7 +3,7 @@
 // the same have the same text, and its SHA-256 is the policy's tree hash.
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
-import type { AddressSet, CheckedExpose, CheckedLimit, CheckedPolicy, PortRange } from "../check/policy.ts";
+import type { AddressSet, CheckedExpose, CheckedLimit, CheckedPolicy, HostSet, PortRange } from "../check/policy.ts";
 import type { OrderedRule } from "../lower/tables.ts";
 import { prefixTexts } from "./prefixes.ts";
 
@@ -25,14 +25,22 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
     nets.set(id, prefixes);
     return id;
   };
+  const hosts = new Map<string, readonly string[]>();
+  const names = (set: HostSet | null): string | null => {
+    if (set === null) return null;
+    const id = bytesToHex(sha256(new TextEncoder().encode(set.words.join("\n")))).slice(0, 32);
+    hosts.set(id, set.words);
+    return id;
+  };
   const rulesOf = (listener: number | null, action: "allow" | "deny"): readonly OrderedRule[] =>
     rules.filter((rule) => rule.listener === listener && rule.action === action);
+  const rule = ({ from, sni, until, dryrun }: OrderedRule): object => ({ from: net(from), sni: names(sni), until, dryrun });
   const exposes = policy.exposes.map((expose, i) => ({
-    allow: rulesOf(i, "allow").map(({ from }) => ({ from: net(from) })),
+    allow: rulesOf(i, "allow").map(rule),
     backend: backendText(expose),
     bind: expose.bind === null ? null : net(expose.bind),
-    cap: expose.cap,
-    deny: rulesOf(i, "deny").map(({ from }) => ({ from: net(from) })),
+    cap: { connections: expose.cap.connections, perSource: expose.cap.perSource },
+    deny: rulesOf(i, "deny").map(rule),
     limits: expose.limits.map(limitJson).sort(byText),
     mode: expose.mode,
     name: expose.name,
@@ -40,8 +48,8 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
     proto: expose.proto,
     service: expose.service,
   }));
-  const denies = rulesOf(null, "deny").map(({ from, on }) => ({ from: net(from), on: on === null ? null : portTexts(on) }));
-  const text = JSON.stringify(sortKeys({ edition: policy.edition, deny: denies, expose: exposes, nets: Object.fromEntries(nets) }));
+  const denies = rulesOf(null, "deny").map((deny) => ({ ...rule(deny), on: deny.on === null ? null : { proto: deny.on.proto, ports: portTexts(deny.on.ports) } }));
+  const text = JSON.stringify(sortKeys({ edition: policy.edition, deny: denies, expose: exposes, hosts: Object.fromEntries(hosts), nets: Object.fromEntries(nets) }));
   return { text, prefixes: [...nets.values()].reduce((sum, prefixes) => sum + prefixes.length, 0) };
 }
 

@@ -8,10 +8,13 @@ export function sourceMap(tables: PolicyTables): string {
   const rules = tables.rules.map((rule: OrderedRule) => ({
     action: rule.action,
     listener: rule.listener,
+    dryrun: rule.dryrun,
+    until: rule.until,
     names: rule.names,
     origins: rule.spans.map(origin),
+    annotations: rule.annotations,
   }));
-  return JSON.stringify({ listeners: tables.listeners.map(({ expose }) => origin(expose.span)), rules });
+  return JSON.stringify({ listeners: tables.listeners.map(({ expose }) => ({ origin: origin(expose.span), annotations: expose.annotations })), rules });
 }
 
 function origin(span: Span): unknown {

@@ -52,6 +52,15 @@ export class ImageWriter {
     return address;
   }
 
+  /** Appends bytes and returns the address of the first. */
+  byteText(list: readonly number[]): number {
+    const address = this.end();
+    const at = this.#length;
+    this.#grow(list.length);
+    list.forEach((byte, i) => { this.#view.setUint8(at + i, fitting(byte, 0xff)); });
+    return address;
+  }
+
   bytes(): Uint8Array {
     return this.#bytes.slice(0, this.#length);
   }

@@ -5,20 +5,22 @@
 //   2. deny before allow
 //   3. the rule with fewer addresses first: the narrowest one is the most telling
 //   4. by the bounds of its addresses, then by its ports, both as numbers
-import type { AddressSet, CheckedExpose, CheckedPolicy, CheckedRule, PortRange } from "../check/policy.ts";
+//   5. a rule with names before one without, by the words of the names; the earlier end first
+// Rules that are dryrun stand behind all others, so that trying one out renumbers nothing.
+import type { AddressSet, CheckedExpose, CheckedPolicy, CheckedRule, TopLevelDeny } from "../check/policy.ts";
 import type { OrderedRule } from "./tables.ts";
 
 interface Draft {
   readonly action: "allow" | "deny";
   readonly listener: number | null;
-  readonly on: readonly PortRange[] | null;
+  readonly on: TopLevelDeny["on"];
   readonly rule: CheckedRule;
   readonly size: bigint;
 }
 
 export function orderRules(policy: CheckedPolicy): readonly OrderedRule[] {
   const sizes = new Map<AddressSet, bigint>();
-  const draft = (action: "allow" | "deny", listener: number | null, on: readonly PortRange[] | null) =>
+  const draft = (action: "allow" | "deny", listener: number | null, on: TopLevelDeny["on"]) =>
     (rule: CheckedRule): Draft => {
       const size = sizes.get(rule.from) ?? countAddresses(rule.from);
       sizes.set(rule.from, size);
@@ -44,28 +46,47 @@ export function orderRules(policy: CheckedPolicy): readonly OrderedRule[] {
       action: first.action,
       listener: first.listener,
       from: first.rule.from,
+      sni: first.rule.sni,
+      until: first.rule.until,
+      dryrun: first.rule.dryrun,
       on: first.on,
       holds: first.listener !== null ? new Set([first.listener]) : listenersOn(first.on, policy.exposes),
       names: [...new Set(names)].sort(),
       spans: same.map((d) => d.rule.span),
+      annotations: same.map((d) => d.rule.annotations),
     });
   }
   return rules;
 }
 
 /** A top-level deny holds for a listener that has any of its ports. */
-function listenersOn(on: readonly PortRange[] | null, exposes: readonly CheckedExpose[]): ReadonlySet<number> | "all" {
+function listenersOn(on: TopLevelDeny["on"], exposes: readonly CheckedExpose[]): ReadonlySet<number> | "all" {
   if (on === null) return "all";
-  const meets = ({ ports }: CheckedExpose): boolean => on.some((o) => ports.some((p) => o.first <= p.last && p.first <= o.last));
+  const meets = ({ proto, ports }: CheckedExpose): boolean =>
+    proto === on.proto && on.ports.some((o) => ports.some((p) => o.first <= p.last && p.first <= o.last));
   return new Set(exposes.flatMap((expose, i) => (meets(expose) ? [i] : [])));
 }
 
 function compareDrafts(x: Draft, y: Draft): number {
+  if (x.rule.dryrun !== y.rule.dryrun) return x.rule.dryrun ? 1 : -1;
   const scope = (x.listener ?? -1) - (y.listener ?? -1);
   if (scope !== 0) return scope;
   if (x.action !== y.action) return x.action === "deny" ? -1 : 1;
   if (x.size !== y.size) return x.size < y.size ? -1 : 1;
-  return compareWords(x.rule.from.bounds, y.rule.from.bounds) || comparePorts(x.on, y.on);
+  return compareWords(x.rule.from.bounds, y.rule.from.bounds) || comparePorts(x.on, y.on)
+    || compareNames(x.rule, y.rule) || compareEnds(x.rule.until, y.rule.until);
+}
+
+function compareEnds(x: number | null, y: number | null): number {
+  if (x === y) return 0;
+  return x === null ? 1 : y === null ? -1 : x - y;
+}
+
+function compareNames({ sni: x }: CheckedRule, { sni: y }: CheckedRule): number {
+  if (x === y) return 0;
+  if (x === null || y === null) return x === null ? 1 : -1;
+  const [a, b] = [x.words.join(" "), y.words.join(" ")];
+  return a < b ? -1 : Number(a > b);
 }
 
 function compareWords(x: Uint32Array, y: Uint32Array): number {
@@ -78,9 +99,10 @@ function compareWords(x: Uint32Array, y: Uint32Array): number {
   return x.length - y.length;
 }
 
-function comparePorts(x: readonly PortRange[] | null, y: readonly PortRange[] | null): number {
+function comparePorts(x: TopLevelDeny["on"], y: TopLevelDeny["on"]): number {
   if (x === null || y === null) return Number(x !== null) - Number(y !== null);
-  const numbers = (ranges: readonly PortRange[]): Uint32Array => Uint32Array.from(ranges.flatMap((r) => [r.first, r.last]));
+  if (x.proto !== y.proto) return x.proto < y.proto ? -1 : 1;
+  const numbers = ({ ports }: NonNullable<TopLevelDeny["on"]>): Uint32Array => Uint32Array.from(ports.flatMap((r) => [r.first, r.last]));
   return compareWords(numbers(x), numbers(y));
 }
 

@@ -1,6 +1,6 @@
 // The tables of a policy as values, before they are bytes. Types only: `lower/` makes them,
 // `emit/` writes them. runtime/abi/layout.ts says what the engine does with each.
-import type { AddressSet, CheckedExpose, PortRange } from "../check/policy.ts";
+import type { AddressSet, Annotations, CheckedExpose, HostSet, TopLevelDeny } from "../check/policy.ts";
 import type { Span } from "../source.ts";
 
 /** One rule in canonical order; rules that say the same are one. */
@@ -10,11 +10,17 @@ export interface OrderedRule {
   /** Index of the listener, or null for a top-level deny. */
   readonly listener: number | null;
   readonly from: AddressSet;
-  readonly on: readonly PortRange[] | null;
+  readonly sni: HostSet | null;
+  /** UTC seconds. */
+  readonly until: number | null;
+  readonly dryrun: boolean;
+  readonly on: TopLevelDeny["on"];
   /** Listeners for which it holds. */
   readonly holds: ReadonlySet<number> | "all";
   readonly names: readonly string[];
   readonly spans: readonly Span[];
+  /** One for each span. */
+  readonly annotations: readonly Annotations[];
 }
 
 /** Sorted interval starts of one family and the class of each interval. */
@@ -49,6 +55,28 @@ export interface ListenerRow {
   readonly limitFirst: number;
 }
 
+/** A place in the trie of names, by its parent and the label before it; node 0 is the root. */
+export interface NameNode {
+  readonly parent: number;
+  readonly label: string;
+  /** Classes of the name that ends here, of those with one label more, and of those with more. */
+  readonly self: number;
+  readonly one: number;
+  readonly deep: number;
+}
+
+export interface NameTable {
+  readonly nodes: readonly NameNode[];
+  /** Class 0 is that of no name. */
+  readonly classCount: number;
+}
+
+/** Until that moment the other residual holds. */
+export interface TimeRow {
+  readonly until: number;
+  readonly residual: number;
+}
+
 export interface LimitRow {
   readonly identity: bigint;
   readonly count: number;
@@ -63,6 +91,10 @@ export interface ResidualRow {
   readonly verdict: number;
   readonly code: number;
   readonly rule: number;
+  /** Of the name cells, where the name decides. */
+  readonly row: number;
+  readonly timeFirst: number;
+  readonly timeCount: number;
 }
 
 export interface PortTable {
@@ -82,7 +114,15 @@ export interface PolicyTables {
   readonly v4: ClassTable;
   readonly v6: ClassTable;
   readonly classCount: number;
-  /** Residual number at class * listeners + listener. */
+  /** The shadow column of each listener; 0 where no dryrun rule holds for it. */
+  readonly shadows: readonly number[];
+  /** Listeners and shadows. */
+  readonly columnCount: number;
+  /** Residual number at class * columns + column. */
   readonly cells: Uint32Array;
   readonly residuals: readonly ResidualRow[];
+  readonly times: readonly TimeRow[];
+  readonly names: NameTable;
+  /** For each row, a residual number for each class of names. */
+  readonly nameRows: readonly Uint32Array[];
 }
