@@ -52,6 +52,10 @@ export function piece(r: Reader, cst: Cst | null, name: string, index = 0): Piec
   return token === undefined ? null : pieceOf(r, token);
 }
 
+export function pieces(r: Reader, cst: Cst | null, name: string): Piece[] {
+  return tokens(cst, name).map((token) => pieceOf(r, token));
+}
+
 /** The first of several keywords that is there. */
 export function keyword<W extends string>(r: Reader, cst: Cst | null, words: readonly W[]): { readonly word: W; readonly piece: Piece } | null {
   for (const word of words) {

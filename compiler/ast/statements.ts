@@ -4,7 +4,7 @@ import { attach, buildAnnotation, type Item } from "./annotations.ts";
 import { buildBudget, buildInvariant } from "./claims.ts";
 import { buildBackend, buildCap, buildCredential, buildLimit, buildUse } from "./clauses.ts";
 import type { ClauseNode, ExposeNode, ImportNode, StatementNode, TemplateNode } from "./nodes.ts";
-import { isBroken, node, nodes, parts, piece, say, spanOf, tokens, type Reader } from "./reader.ts";
+import { isBroken, node, nodes, parts, piece, pieces, say, spanOf, tokens, type Reader } from "./reader.ts";
 import { buildRule, type Place } from "./rules.ts";
 import { buildDeclaration, buildProto, buildSet } from "./sets.ts";
 import { buildTest } from "./tests.ts";
@@ -64,7 +64,7 @@ function buildExpose(r: Reader, cst: Cst): ExposeNode | null {
 function buildTemplate(r: Reader, cst: Cst): TemplateNode | null {
   const head = node(cst, "templateHead");
   const name = piece(r, head, "Name");
-  const params = tokens(head, "Param").map((_, i) => piece(r, head, "Param", i)).filter((p) => p !== null);
+  const params = pieces(r, head, "Param");
   const body = attach(r, buildItems(r, cst, "bodyItem", "template"));
   refuseMixed(r, body);
   if (name === null) return null;

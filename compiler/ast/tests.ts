@@ -2,7 +2,7 @@
 import { quote } from "../quote.ts";
 import type { Cst } from "../syntax/cst.ts";
 import type { Member, OutcomeNode, Piece, RequestNode, TestLineNode, TestNode } from "./nodes.ts";
-import { isBehindError, isBroken, keyword, node, nodes, piece, say, spanOf, tokens, type Reader } from "./reader.ts";
+import { isBehindError, isBroken, keyword, node, nodes, piece, pieces, say, spanOf, tokens, type Reader } from "./reader.ts";
 import { buildIdentity, buildProto } from "./sets.ts";
 
 /** Null where not even the title is there. */
@@ -72,10 +72,7 @@ function buildRequest(r: Reader, cst: Cst | null): RequestNode | null {
 /** In the order of the text, whether they are written out or parameters. */
 function buildIdentities(r: Reader, cst: Cst | null): Member[] {
   const written = nodes(cst, "identity").flatMap((i) => buildIdentity(r, i) ?? []);
-  const params = tokens(cst, "Param").flatMap((_, i) => {
-    const param = piece(r, cst, "Param", i);
-    return param === null ? [] : [{ kind: "param", ...param } as const];
-  });
+  const params = pieces(r, cst, "Param").map((param) => ({ kind: "param", ...param }) as const);
   return [...written, ...params].sort((a, b) => a.span.start - b.span.start);
 }
 

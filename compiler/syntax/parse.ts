@@ -151,7 +151,7 @@ function independent(
   let anew = 0;
   for (const d of found.sort((a, b) => a.span.start - b.span.start)) {
     while (index < tokens.length && (tokens[index]?.startOffset ?? 0) < d.span.start) index++;
-    while ((fresh[anew] ?? Infinity) <= lastStart) anew++;
+    while ((fresh[anew] ?? Infinity) < lastStart) anew++;
     const begunAnew = (fresh[anew] ?? Infinity) < d.span.start;
     // It says nothing of the text around it.
     if (d.code === "ING115") {

@@ -101,8 +101,10 @@ export class Recovering extends CstParser {
       if (depth === 0 || type === EOF) {
         const end = this.endOfSkip(context, noting && first);
         if (end !== null) return end;
-        const fitsNot = first || (startsLine(token) && type !== LBrace && !CONTINUES.has(this.LA(0).tokenType));
-        if (noting && fitsNot) this.stray.push({ context, token, previous: this.LA(0), next: this.LA(2) });
+        const newLine = startsLine(token) && type !== LBrace && !CONTINUES.has(this.LA(0).tokenType);
+        // What is told already ends with its line, but for the brace that ends its block.
+        if (!noting && newLine && type !== RBrace) return "start";
+        if (noting && (first || newLine)) this.stray.push({ context, token, previous: this.LA(0), next: this.LA(2) });
       }
       if (type === LBrace) depth++;
       else if (type === RBrace && depth > 0) depth--;
@@ -148,6 +150,11 @@ export class Recovering extends CstParser {
 
   protected isHopeless(): boolean {
     return this.stray.length + this.errors.length > MAX_SYNTAX_ERRORS;
+  }
+
+  /** True if the next token begins something there, and no name that is wanted. */
+  protected isNextLine(context: Context): boolean {
+    return startsLine(this.LA(1)) && this.isAtStart(context) && this.isSure(context);
   }
 
   /** True if the next token begins something there. */

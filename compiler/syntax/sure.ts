@@ -34,7 +34,7 @@ const SURE = new Map<TokenType, Sure>([
   [KW.ca, credential],
   [KW.cap, number],
   [KW.limit, is(Rate, Integer, Param)],
-  [KW.from, (_, b) => is(KW.to)(b)],
+  [KW.from, (a, b) => is(Literal, Param)(a) || is(KW.to)(b)],
   [KW.bind, (a, b) => isName(a) && is(KW.on)(b)],
   [KW.repeat, (a, b) => number(a) && is(KW.in)(b)],
   [KW.never, claims],

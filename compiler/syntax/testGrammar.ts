@@ -71,7 +71,7 @@ export class TestGrammar extends SetGrammar {
           });
         },
       },
-      { ALT: () => this.CONSUME(Name), IGNORE_AMBIGUITIES: true },
+      { GATE: () => !this.isNextLine("line"), ALT: () => this.CONSUME(Name), IGNORE_AMBIGUITIES: true },
     ]);
   });
 
@@ -147,7 +147,7 @@ export class TestGrammar extends SetGrammar {
   subject = this.RULE("subject", () => {
     this.OR([
       { ALT: () => { this.SUBRULE(this.proto); this.SUBRULE(this.set); } },
-      { ALT: () => this.CONSUME(Name), IGNORE_AMBIGUITIES: true },
+      { GATE: () => !this.isNextLine("claim"), ALT: () => this.CONSUME(Name), IGNORE_AMBIGUITIES: true },
     ]);
   });
 

@@ -40,7 +40,7 @@ for (const [name, text] of WHOLE) {
   recovery(`${name} is read whole`, () => assert.equal(read(text).told.map((d) => d.message), []));
 
   recovery(`${name}: every truncation is whole or has at most two errors`, () => {
-    const step = Math.max(1, Math.round(text.length / 600));
+    const step = Math.max(1, Math.round(text.length / 300));
     for (let i = 0; i <= text.length; i += step) {
       const { told } = read(text.slice(0, i));
       assert.ok(told.length <= 2, `${text.slice(0, i)}\n${told.map((d) => d.message).join("\n")}`);
@@ -63,6 +63,117 @@ for (const [name, text] of WHOLE) {
     }
   });
 }
+
+/** All that is told of a text, in its order, as code and the text of the place. */
+const TOLD: readonly (readonly [what: string, text: string, told: readonly string[]])[] = [
+  ["clauses behind a misspelt one in a line", "expose a on tcp 1 { alow from any allow from 1.2.3.4 client }", ["ING105 alow", "ING106 }"]],
+  ["each misspelt clause of a line", "expose a on tcp 1 { alow from any cap 5 connections lmit 5/s per source deny from b bakend 1 cert \"x\" }", ["ING105 alow", "ING105 lmit", "ING105 bakend"]],
+  ["each misspelt statement of a line", "nett a = any net b = any porst c = 1 ports d = 2", ["ING104 nett", "ING104 porst"]],
+  ["a set named like a clause ends no skip", "expose a on tcp 1 { alow from allow, deny except cap }", ["ING105 alow"]],
+  ["each line of a test", "test \"t\" {\n  from 1.2.3.4 to web sni x => allow\n  form 1.2.3.4 to web => allow from 1.2.3.4 web => allow\n  bind a 1.2.3.4:5 => allow\n}", ["ING106 x", "ING105 form", "ING106 web", "ING106 1.2.3.4:5"]],
+  ["each claim", "invariant \"i\" {\n  never from a web\n  nver from a to b only to\n  always from b to c at 5 }", ["ING106 web", "ING105 nver", "ING106 always", "ING106 5"]],
+  ["an invariant of nothing", "invariant \"i\" { }", ["ING106 \"i\""]],
+  ["each bound", "budget { ports x\n rulse 5 rules 6 module 5 prefixes 1 step 7 }", ["ING106 x", "ING105 rulse", "ING106 prefixes", "ING105 step"]],
+  ["in a template", "template t($a) {\n  allow form any\n  expos b on tcp 1 { allow from any }\n  deny from\n}", ["ING105 form", "ING105 expos", "ING106 }"]],
+  ["statements and clauses in one template", "template t() { net a = any allow from a }", ["ING117 allow from a"]],
+  ["a deny stands on either side", "template t() { deny from a use u() net a = any }\ntemplate v() { deny from a allow from b }", []],
+  ["`on` makes a deny a statement", "template t() { cert \"x\" deny on tcp 1 }", ["ING117 deny on tcp 1"]],
+  ["an `allow` at top level", "allow from any", ["ING104 allow"]],
+  ["a `dryrun allow` at top level", "dryrun allow from any", ["ING104 allow"]],
+  ["`dryrun` alone", "dryrun from any", ["ING106 from"]],
+  ["`on` in an allow of a template", "template t() { allow on tcp 1 from any }", ["ING114 on"]],
+  ["an import in a template", "template t() { import \"x\" as y }", ["ING105 import"]],
+  ["a template in a template", "template t() { template u() { } }", ["ING105 template"]],
+  ["a template without its list", "template t { allow from $a }", ["ING106 {"]],
+  ["a use without its list", "use t\nnet a = any", ["ING106 net"]],
+  ["a list that goes on", "use t(a b)", ["ING106 b"]],
+  ["a word in a list of parameters", "template t(a) { }", ["ING106 a"]],
+  ["a name that is a parameter", "template $t() { }", ["ING115 $t"]],
+  ["a template's name that is a parameter", "template t($a) { use $a() }", ["ING115 $a"]],
+  ["a parameter outside", "net a = $a\nnet b = $a, $b", ["ING115 $a", "ING115 $b"]],
+  ["a parameter of another template", "template t($a) { allow from $a, $b, $b }", ["ING115 $b"]],
+  ["a parameter twice", "template t($a, $a) { allow from $a }", ["ING115 $a"]],
+  ["a parameter in other text", "template t($a) { backend 127.0.0.1:$a }", ["ING115 127.0.0.1:$a"]],
+  ["a parameter in place of a keyword", "template t($a) { $a from any }\ntemplate u($p) { deny on $p 1 }", ["ING105 $a", "ING106 $p"]],
+  ["parameters behind a torn head", "templte t($a) { allow from $a }", ["ING104 templte"]],
+  ["an unknown annotation", "@ower \"x\" net a = any", ["ING116 @ower"]],
+  ["an annotation twice", "@why \"x\" @owner \"y\" @why \"z\" net a = any", ["ING405 @why \"z\""]],
+  ["an annotation of nothing", "net a = any\n@why \"x\" @owner \"y\"", ["ING116 @why \"x\" @owner \"y\""]],
+  ["annotations of what has none", "@why \"a\" test \"t\" { }\n@why \"b\" budget { }\n@why \"c\" import \"x\" as y\n@why \"d\" template t() { }\n@why \"e\" use t()\n@why \"f\" invariant \"i\" { only to a }", [
+    "ING116 @why \"a\"", "ING116 @why \"b\"", "ING116 @why \"c\"", "ING116 @why \"d\"", "ING116 @why \"e\"", "ING116 @why \"f\"",
+  ]],
+  ["annotations of clauses that have none", "expose a on tcp 1 { @why \"a\" cap 1 connections @why \"b\" }", ["ING116 @why \"a\"", "ING116 @why \"b\""]],
+  ["an annotation of what is misspelt", "@why \"x\"\nexposee a on tcp 1 { }", ["ING104 exposee"]],
+  ["an annotation without quotes", "@owner web net a = any", ["ING106 web"]],
+  ["clauses twice", "deny named a named b from x\ndeny from a from b\ndeny from a sni \"x\" sni \"y\"", ["ING109 named", "ING109 from", "ING109 sni"]],
+  ["facts twice", "test \"t\" { from a to b sni \"x\" sni \"y\" client dns \"z\" client dns \"w\" => allow }", ["ING109 sni", "ING109 client"]],
+  ["a claim's clauses twice", "invariant \"i\" { only from a from b to c from d }", ["ING109 from", "ING109 from"]],
+  ["counts without repeat", "test \"t\" {\n  from a to b => allow 5\n  from a to b => allow, deny rate\n  bind a on 1.2.3.4:5 => allow 5\n}", ["ING106 5", "ING106 deny rate", "ING106 5"]],
+  ["the head of an expose out of order", "expose a on tcp 1 as tls bind b { allow from any }", ["ING106 bind"]],
+  ["a word too many before a block", "test \"t\" now { }\nbudget x { }\nexpose a on tcp 1 2 { allow from b, }", ["ING106 now", "ING106 x", "ING106 2", "ING106 }"]],
+  ["times and modes that are missing", "expose a on tcp 1 as { allow from any until }", ["ING106 {", "ING106 }"]],
+  ["a time that is a number", "deny from a until 2027", ["ING106 2027"]],
+];
+
+for (const [what, text, told] of TOLD) recovery(what, () => assert.equal(brief(text), told));
+
+/** The help of the first error. */
+const HELPS: readonly (readonly [text: string, help: string])[] = [
+  ["deny named a named b", "keep one of them"],
+  ["deny from a until 2027-01-01 until 2028-01-01", "keep one of them"],
+  ["deny from a from b", "list the members in one clause, separated by commas"],
+  ["expose a on tcp 1 { alow from any }", "did you mean `allow`?"],
+  ["inport \"x\" as y", "did you mean `import`?"],
+  ["hots a = \"x\"", "did you mean `hosts`?"],
+  ["templat t() { }", "did you mean `template`?"],
+  ["invarient \"x\" { }", "did you mean `invariant`?"],
+  ["budget { prefixs 5 }", "did you mean `prefixes`?"],
+  ["test \"t\" { repet 5 in 0s from a to b => allow }", "did you mean `repeat`?"],
+  ["invariant \"i\" { alway from a to b }", "did you mean `always`?"],
+  ["@tickt \"x\" net a = any", "did you mean `@ticket`?"],
+  ["template t($name) { allow from $nmae }", "did you mean `$name`?"],
+  ["template t($a) { allow from $other }", "add it to the list: `template t($a, $other)`"],
+  ["never from a to b", "`never` stands in an `invariant`"],
+  ["expose a on tcp 1 { import \"x\" as y }", "`import` stands at top level, outside every block"],
+];
+
+for (const [text, help] of HELPS) recovery(`${text}: ${help}`, () => assert.is(read(`edition 1\n${text}`).told[0]?.help, help));
+
+const HOSTILE: readonly (readonly [what: string, text: string, first: string | null])[] = [
+  ["200,000 open braces", `edition 1\n${"{".repeat(200_000)}`, "ING602"],
+  ["200,000 closed braces", `edition 1\n${"}".repeat(200_000)}`, "ING108"],
+  ["200,000 parentheses", `edition 1\nuse t${"(".repeat(200_000)}`, "ING602"],
+  ["200,000 closed parentheses", `edition 1\nuse t(${")".repeat(200_000)}`, "ING104"],
+  ["200,000 at signs", `edition 1\n${"@".repeat(200_000)}`, "ING106"],
+  ["200,000 dollar signs", `edition 1\nnet a = ${"$".repeat(200_000)}`, "ING115"],
+  ["200,000 parameters outside", `edition 1\nnet a = ${"$a,".repeat(200_000)}$a`, "ING115"],
+  ["200,000 parameters of one template", `edition 1\ntemplate t(${Array.from({ length: 200_000 }, (_, i) => `$a${i}`).join(",")}) { }`, null],
+  ["200,000 arguments", `edition 1\nuse t(${"a,".repeat(200_000)}a)`, null],
+  ["50,000 annotations", `edition 1\n${"@why \"x\"\n".repeat(50_000)}net a = any`, "ING405"],
+  ["10,000 templates", `edition 1\n${"template t($a) { allow from $a }\n".repeat(10_000)}`, null],
+  ["100,000 torn templates", `edition 1\n${"template t($a\n".repeat(100_000)}`, "ING602"],
+  ["100,000 torn exposes in a line", `edition 1\n${"expose a on tcp 1 ".repeat(100_000)}`, "ING106"],
+  ["10,000 lines of a test", `edition 1\ntest "t" {\n${"from 1.2.3.4 to a sni \"x\" => deny sni by b\n".repeat(10_000)}}`, null],
+  ["200,000 misspelt clauses in a line", `edition 1\nexpose a on tcp 1 { ${"alow from any ".repeat(200_000)}}`, "ING105"],
+];
+
+for (const [what, text, first] of HOSTILE) recovery(what, () => assert.is(read(text).told[0]?.code ?? null, first));
+
+const UNIT = "@owner \"x\" expose a on tcp 1 as passthrough { backend 127.0.0.1:1 allow named b from any, 10.0.0.0/8 sni \"x\" cap 5 connections use t(1) }\n";
+
+recovery("twice the text takes at most 2.5 times as long", () => {
+  for (const unit of [UNIT, "expose a on tcp 1 { alow from any allow form any }\n", "template t($a) { allow from $a, $b }\n", "test \"t\" { from => from a to b => allow\n }\n"]) {
+    const best = (n: number): number => Math.min(...[1, 2, 3].map(() => {
+      const text = `edition 1\n${unit.repeat(n)}`;
+      const start = performance.now();
+      read(text);
+      return performance.now() - start;
+    }));
+    best(500);
+    const [once, twice] = [best(1_000), best(2_000)];
+    assert.ok(twice < 2.5 * once + 20, `${once.toFixed(0)} ms, then ${twice.toFixed(0)} ms: ${unit}`);
+  }
+});
 
 recovery("words of the language in any order", () => {
   const word = fc.constantFrom(
