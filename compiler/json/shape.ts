@@ -129,12 +129,14 @@ export function oneOf<S extends readonly { readonly mark: Mark; readonly shape: 
   what: string, rows: S,
 ): Shape<Of<S[number]["shape"]>> {
   const marks = rows.map(({ mark }) => (typeof mark === "string" ? `\`${mark}\`` : mark.kinds.map((k) => `"${k}"`).join(", "))).join(", ");
-  const help = typeof rows[0]?.mark === "string" ? `it has one of the keys ${marks}` : `its \`kind\` is one of ${marks}`;
+  const byKey = typeof rows[0]?.mark === "string";
+  const help = byKey ? `it has one of the keys ${marks}` : `its \`kind\` is one of ${marks}`;
   return {
     check(value, pointer, told): value is Of<S[number]["shape"]> & {} {
       if (!isObject(value)) return refuse(told, pointer, `expected ${what}, found ${shown(value)}`, help);
       const row = rows.find(({ mark }) => has(value, mark));
       if (row !== undefined) return row.shape.check(value, pointer, told);
+      if (byKey) return refuse(told, pointer, `expected ${what}, found none of its keys`, help);
       const { kind } = value;
       const found = kind === undefined ? "one of no kind" : shown(kind);
       return refuse(told, Object.hasOwn(value, "kind") ? child(pointer, "kind") : pointer, `expected ${what}, found ${found}`, help);

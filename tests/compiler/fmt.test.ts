@@ -3,10 +3,11 @@ import { readFileSync, readdirSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { commentsIn, gapsOf } from "../../compiler/ast/comments.ts";
+import { compile } from "../../compiler/compile.ts";
 import { format } from "../../compiler/format.ts";
 import { exportPolicy } from "../../compiler/json/convert.ts";
 import { lex } from "../../compiler/syntax/tokens.ts";
-import { compile } from "../../compiler/compile.ts";
+import { SECTION_POLICY, readSections } from "../../runtime/abi/sections.ts";
 import { chance } from "../oracle/random.ts";
 import { filesOf } from "./front.ts";
 import { RandomPolicy, writeOut } from "./random_policy.ts";
@@ -146,8 +147,7 @@ fmt("examples and cases: the module is the same, but for the places in its map",
   const semantic = (path: string, text: string, files: Readonly<Record<string, string>>): unknown => {
     const { module, diagnostics } = compile({ path, text }, filesOf(files));
     if (module === null) return diagnostics.map((d) => [d.code, d.message]).sort();
-    const compiled = new WebAssembly.Module(Uint8Array.from(module));
-    return WebAssembly.Module.customSections(compiled, "ingress.policy").map((s) => Buffer.from(s).toString("utf8"));
+    return (readSections(module) ?? []).filter((s) => s.name === SECTION_POLICY).map((s) => Buffer.from(s.body).toString("utf8"));
   };
   const all = compiling();
   assert.ok(all.length > 5);
