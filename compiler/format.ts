@@ -5,7 +5,7 @@
 // gets it: a comment or a word that is not there, or a tree that is another, is a defect, and the
 // file stays as it is.
 import { build } from "./ast/build.ts";
-import { EMPTY_GAP, commentsIn, gapsOf, joined, type Gap } from "./ast/comments.ts";
+import { EMPTY_GAP, commentsIn, gapsOf, gathered, type Gap } from "./ast/comments.ts";
 import { tokensOf, type Row } from "./ast/layout.ts";
 import type { PolicyNode } from "./ast/nodes.ts";
 import { policyRows } from "./ast/print.ts";
@@ -69,10 +69,8 @@ function place(rows: readonly Row[], words: readonly string[], gaps: readonly Ga
     const end = start + printed.length;
     if (!isEqual(printed, written)) {
       if (!isEqual([...printed].sort(), [...written].sort())) return null;
-      for (let k = start + 1; k < end; k++) {
-        placed[k + 1] = joined(placed[k] ?? EMPTY_GAP, placed[k + 1] ?? EMPTY_GAP);
-        placed[k] = EMPTY_GAP;
-      }
+      placed[end] = gathered(placed.slice(start + 1, end + 1));
+      placed.fill(EMPTY_GAP, start + 1, end);
     }
     start = end;
   }

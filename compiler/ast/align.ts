@@ -32,7 +32,7 @@ export function alignLines(lines: readonly Line[]): string[] {
   const commented = (line: Code): string | null => (line.comment === null || whole(line).length > MAX_COMMENTED ? null : String(line.indent));
   const columns = new Map<Line, number>();
   for (const run of runs(lines, commented, "end")) {
-    const column = Math.max(...run.map((line) => whole(line).length));
+    const column = run.reduce((most, line) => Math.max(most, whole(line).length), 0);
     for (const line of run) columns.set(line, column);
   }
   return lines.map((line) => {

@@ -61,9 +61,14 @@ export function commentsIn(gaps: readonly Gap[]): string[] {
   return gaps.flatMap((g) => [...(g.trailing === null ? [] : [g.trailing]), ...g.own.map((c) => c.text)]);
 }
 
-/** Both gaps as one, where the tokens between them stand on one line with what is before. */
-export function joined(a: Gap, b: Gap): Gap {
-  if (a.trailing === null && a.own.length === 0) return b;
-  const pushed: readonly Comment[] = b.trailing === null ? [] : [{ text: b.trailing, apart: false }];
-  return { trailing: a.trailing, own: [...a.own, ...pushed, ...b.own], apart: b.apart };
+/** Several gaps as one, where the tokens between them come to stand on one line. */
+export function gathered(gaps: readonly Gap[]): Gap {
+  let trailing: string | null = null;
+  const own: Comment[] = [];
+  for (const gap of gaps) {
+    if (trailing === null && own.length === 0) trailing = gap.trailing;
+    else if (gap.trailing !== null) own.push({ text: gap.trailing, apart: false });
+    for (const comment of gap.own) own.push(comment);
+  }
+  return { trailing, own, apart: gaps.at(-1)?.apart ?? false };
 }

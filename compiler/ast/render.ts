@@ -2,7 +2,7 @@
 // width and the comments in it, never how the text stood before. Two things are kept of that: a
 // comment behind a token stays on its line, and blank lines around comments on lines of their own
 // stay (one of several).
-import { EMPTY_GAP, joined, type Gap } from "./comments.ts";
+import { EMPTY_GAP, gathered, type Gap } from "./comments.ts";
 import { INDENT, type Doc, type Row } from "./layout.ts";
 import { alignLines, type Line } from "./align.ts";
 
@@ -29,7 +29,7 @@ function settle(rows: readonly Row[], given: readonly Gap[]): Gap[] {
       else if (part.kind === "token") {
         const gap = gaps[k] ?? EMPTY_GAP;
         if (!breaks) {
-          gaps[k + 1] = joined(gap, gaps[k + 1] ?? EMPTY_GAP);
+          gaps[k + 1] = gathered([gap, gaps[k + 1] ?? EMPTY_GAP]);
           gaps[k] = EMPTY_GAP;
         }
         breaks = false;
