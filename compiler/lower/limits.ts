@@ -7,10 +7,11 @@ export function lowerListeners(exposes: readonly CheckedExpose[]): { readonly li
   const limits: LimitRow[] = [];
   const listeners = exposes.map((expose) => {
     const limitFirst = limits.length;
-    const rows = expose.limits.map((limit) => {
-      const { count, periodMs, burst, key } = limit;
+    const rows = expose.limits.flatMap(({ count, periodMs, burst, key }) => {
+      // INVARIANT: a policy with a limit per identity is never lowered (CheckedPolicy.waiting).
+      if (key.kind === "identity") return [];
       const [v4, v6] = key.kind === "source" ? [key.v4, key.v6] : [0, 0];
-      return { count, periodMs, burst, kind: key.kind, v4, v6 };
+      return [{ count, periodMs, burst, kind: key.kind, v4, v6 }];
     }).sort((x, y) => x.periodMs - y.periodMs || x.kind.localeCompare(y.kind, "en") || x.v4 - y.v4 || x.v6 - y.v6 || x.count - y.count || x.burst - y.burst);
     const seen = new Map<string, number>();
     for (const row of rows) {

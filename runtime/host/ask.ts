@@ -9,7 +9,7 @@ import * as v from "../abi/verdicts.ts";
 import { isV4 } from "../net/address.ts";
 import type { Address } from "../net/address.ts";
 import { mintPermit } from "./decision.ts";
-import type { Decision, Denial } from "./decision.ts";
+import type { Answer, Decision, Denial, Pending, Shadow } from "./decision.ts";
 import { instantiate } from "./instance.ts";
 import type { EngineExports } from "./instance.ts";
 import type { BindQuestion, Clock, LoadedPolicy, Peer, PolicyEngine, PolicyInfo } from "./module.ts";
@@ -25,8 +25,13 @@ export function openEngine(policy: LoadedPolicy, seed: Uint8Array): PolicyEngine
 export function denial(code: CodeNumber, rule = abi.NO_RULE): Denial {
   const entry = CODES[code];
   const reason: Reason = REASON_NAMES[entry.reason];
-  return { allowed: false, reason: reason === "none" ? "policy" : reason, code: entry.name, rule };
+  return { allowed: false, later: false, reason: reason === "none" ? "policy" : reason, code: entry.name, rule };
 }
+
+/** The only codes that a Permit may have. */
+const ADMITTING: ReadonlySet<CodeNumber> = new Set([v.CODE_ALLOWED, v.CODE_LOOPBACK_BIND, v.CODE_GATEWAY_BIND]);
+
+const PENDING: Pending = { allowed: false, later: true };
 
 class RunningPolicy implements PolicyEngine {
   readonly info: PolicyInfo;
@@ -64,8 +69,9 @@ class RunningPolicy implements PolicyEngine {
   bind({ subject, proto, address: [a, b, c, d], port }: BindQuestion): Decision {
     if (!isPort(port)) return this.#failure ?? denial(v.CODE_BAD_REQUEST);
     const id = fnv1a64(subject);
-    return this.#ask(() =>
+    const answer = this.#ask(() =>
       this.#exports.bind(Number(id >> 32n) | 0, Number(id & 0xffffffffn) | 0, PROTOCOLS[proto], port, a, b, c, d));
+    return answer.allowed || !answer.later ? answer : this.#poison(v.CODE_MODULE_RESULT);
   }
 
   listenerAt(proto: "tcp" | "udp", port: number, [a, b, c, d]: Address): number {
@@ -74,21 +80,57 @@ class RunningPolicy implements PolicyEngine {
     return listener >= 0 && listener < this.info.listeners.length ? listener : -1;
   }
 
-  accept(listener: number, source: Address): Decision {
+  accept(listener: number, source: Address): Answer {
     const [a, b, c, d] = source;
     if (!this.#has(listener)) return this.#failure ?? denial(v.CODE_BAD_LISTENER);
     return this.#ask(() => isV4(source) ? this.#exports.accept4(listener, d) : this.#exports.accept6(listener, a, b, c, d));
   }
 
-  admit(peers: readonly Peer[]): readonly Decision[] {
-    const decisions: Decision[] = [];
+  hello(listener: number, source: Address, name: string | null): Decision {
+    const [a, b, c, d] = source;
+    if (!this.#has(listener)) return this.#failure ?? denial(v.CODE_BAD_LISTENER);
+    const answer = this.#ask(() => {
+      const { hello } = this.#exports;
+      // Version 1 has no listener for which a name decides.
+      if (hello === undefined) return this.#exports.accept6(listener, a, b, c, d);
+      return hello(listener, a, b, c, d, this.#writeName(name));
+    });
+    // INVARIANT: after the name no fact is left to come.
+    return answer.allowed || !answer.later ? answer : this.#poison(v.CODE_MODULE_RESULT);
+  }
+
+  shadow(listener: number, source: Address, name: string | null | undefined): Shadow | null {
+    const [a, b, c, d] = source;
+    const { shadow } = this.#exports;
+    if (shadow === undefined || this.#failure !== null || !this.#has(listener)) return null;
+    const verdict = this.#run(() => shadow(listener, a, b, c, d, name === undefined ? -1 : this.#writeName(name)), v.VERDICT_DENY);
+    if (this.#failure !== null || verdict === -1) return null;
+    const answer = this.#answer(verdict);
+    const [code, rule] = [this.#detail(abi.DETAIL_CODE), this.#detail(abi.DETAIL_RULE)];
+    if (this.poisoned || !isCode(code)) return null;
+    const word = answer.allowed ? "allow" : answer.later ? "undetermined" : "deny";
+    return { verdict: word, reason: answer.allowed || answer.later ? "none" : answer.reason, code: CODES[code].name, rule };
+  }
+
+  /** Puts a name into scratch and returns its length; one that is too long is cut behind the bound, which is a refusal. */
+  #writeName(name: string | null): number {
+    if (name === null) return 0;
+    const bytes = new TextEncoder().encode(name);
+    const length = Math.min(bytes.length, abi.MAX_NAME_BYTES + 1);
+    this.#bytes.set(bytes.subarray(0, length), this.#scratch);
+    // The empty name is not the same as none.
+    return length === 0 ? abi.MAX_NAME_BYTES + 1 : length;
+  }
+
+  admit(peers: readonly Peer[]): readonly Answer[] {
+    const decisions: Answer[] = [];
     // A scratch of no record can't answer: each peer is denied below.
     const size = Math.max(1, this.#records);
     for (let from = 0; from < peers.length; from += size) decisions.push(...this.#admitSlice(peers.slice(from, from + size)));
     return decisions;
   }
 
-  #admitSlice(peers: readonly Peer[]): readonly Decision[] {
+  #admitSlice(peers: readonly Peer[]): readonly Answer[] {
     const view = this.#view;
     const answered = this.#run(() => {
       if (peers.length > this.#records) return 0;
@@ -157,9 +199,12 @@ class RunningPolicy implements PolicyEngine {
   }
 
   /** Runs a question of which the answer stands in the detail words. */
-  #ask(question: () => number): Decision {
+  #ask(question: () => number): Answer {
     const verdict = this.#run(question, v.VERDICT_DENY);
-    if (this.#failure !== null) return this.#failure;
+    return this.#failure ?? this.#answer(verdict);
+  }
+
+  #answer(verdict: number): Answer {
     if (this.#detail(abi.DETAIL_VERDICT) !== verdict) return this.#poison(v.CODE_MODULE_RESULT);
     return this.#decision(verdict, this.#detail(abi.DETAIL_REASON), this.#detail(abi.DETAIL_CODE), this.#detail(abi.DETAIL_RULE));
   }
@@ -169,11 +214,13 @@ class RunningPolicy implements PolicyEngine {
   }
 
   /** INVARIANT: the answer's four numbers must agree with each other, or the module is done for. */
-  #decision(verdict: number, reason: number, code: number, rule: number): Decision {
+  #decision(verdict: number, reason: number, code: number, rule: number): Answer {
     if (!isCode(code) || rule < abi.NO_RULE || rule >= this.info.rules.length) return this.#poison(v.CODE_MODULE_RESULT);
     const { name, reason: due } = CODES[code];
-    if (verdict === v.VERDICT_ALLOW && due === v.REASON_NONE && reason === v.REASON_NONE) return mintPermit(name, rule);
-    if (verdict === v.VERDICT_DENY && due !== v.REASON_NONE && reason === due) return denial(code, rule);
+    if (reason !== due) return this.#poison(v.CODE_MODULE_RESULT);
+    if (verdict === v.VERDICT_ALLOW && ADMITTING.has(code)) return mintPermit(name, rule);
+    if (verdict === v.VERDICT_OPEN && code === v.CODE_OPEN) return PENDING;
+    if (verdict === v.VERDICT_DENY && due !== v.REASON_NONE) return denial(code, rule);
     return this.#poison(v.CODE_MODULE_RESULT);
   }
 

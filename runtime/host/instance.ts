@@ -14,6 +14,10 @@ export interface EngineExports extends Record<string, unknown> {
   bind(high: number, low: number, proto: number, port: number, a: number, b: number, c: number, d: number): number;
   accept4(listener: number, source: number): number;
   accept6(listener: number, a: number, b: number, c: number, d: number): number;
+  /** Not in engines of version 1. */
+  hello?(listener: number, a: number, b: number, c: number, d: number, length: number): number;
+  /** Not in engines of version 1. */
+  shadow?(listener: number, a: number, b: number, c: number, d: number, length: number): number;
   charge(listener: number, a: number, b: number, c: number, d: number): number;
   release(listener: number, a: number, b: number, c: number, d: number): void;
   recount(listener: number, a: number, b: number, c: number, d: number): void;
