@@ -1,37 +1,94 @@
 // Self-test vectors: questions with the answers that a host must get from the module before it
 // trusts it. They come from the rules themselves, by scanning, and not from the tables.
-import { CODE_ALLOWED, CODE_DENY_RULE, CODE_NO_ALLOW, CODE_NO_MATCH } from "../../runtime/abi/verdicts.ts";
+import {
+  CODE_ALLOWED, CODE_DENY_NAME, CODE_DENY_RULE, CODE_EXPIRED, CODE_NO_ALLOW, CODE_NO_MATCH, CODE_NO_NAME,
+} from "../../runtime/abi/verdicts.ts";
 import { NO_RULE } from "../../runtime/abi/layout.ts";
-import type { AddressSet, AddressWords, CheckedPolicy } from "../check/policy.ts";
+import type { AddressSet, AddressWords, CheckedExpose, CheckedPolicy, HostSet } from "../check/policy.ts";
 import type { OrderedRule } from "../lower/tables.ts";
 
 const MOST_VECTORS = 64;
 
-/** listener, the source's four words, code, rule. */
-export type Vector = readonly [number, ...AddressWords, number, number];
+/** listener, the source's four words, UTC seconds (0: unknown), the name or null, code, rule. */
+export type Vector = readonly [number, ...AddressWords, number, string | null, number, number];
 
 export function selfTests(policy: CheckedPolicy, rules: readonly OrderedRule[]): readonly Vector[] {
+  const sources: AddressWords[] = [[0, 0, 0xffff, 0x01010101], [0x20010db8, 0, 0, 1]];
+  for (const { from } of rules.slice(0, MOST_VECTORS)) sources.push(...edges(from));
+  const names = new Set<string | null>([null, "nobody.invalid"]);
+  const moments = new Set<number>([0]);
+  for (const { sni, until } of rules.slice(0, MOST_VECTORS)) {
+    for (const word of sni?.words.slice(0, 4) ?? []) names.add(example(word));
+    if (until !== null) moments.add(until - 1).add(until);
+  }
   const vectors: Vector[] = [];
-  const probes: AddressWords[] = [[0, 0, 0xffff, 0x01010101], [0x20010db8, 0, 0, 1]];
-  for (const { from } of rules.slice(0, MOST_VECTORS)) probes.push(...edges(from));
   const share = Math.max(1, Math.floor(MOST_VECTORS / Math.max(1, policy.exposes.length)));
   policy.exposes.slice(0, MOST_VECTORS).forEach((expose, listener) => {
-    const own = rules.filter((r) => r.holds === "all" || r.holds.has(listener));
-    const stride = Math.max(1, Math.floor(probes.length / share));
-    for (let i = listener % stride, left = share; i < probes.length && left > 0; i += stride, left--) {
-      const source = probes[i];
-      if (source !== undefined) vectors.push([listener, ...source, ...answer(own, expose.allows.length > 0, source)]);
+    const own = rules.filter((r) => !r.dryrun && (r.holds === "all" || r.holds.has(listener)));
+    const asked = expose.mode === "passthrough" ? [...names] : [null];
+    const all = sources.flatMap((source) => asked.flatMap((name) => [...moments].map((wall) => ({ source, name, wall }))));
+    const stride = Math.max(1, Math.floor(all.length / share));
+    for (let i = listener % stride, left = share; i < all.length && left > 0; i += stride, left--) {
+      const question = all[i];
+      if (question === undefined) break;
+      const { source, name, wall } = question;
+      vectors.push([listener, ...source, wall, name, ...answer(own, expose, question)]);
     }
   });
-  return vectors;
+  // The engine's clock never falls.
+  return vectors.sort((x, y) => x[5] - y[5]);
 }
 
-function answer(rules: readonly OrderedRule[], hasAllow: boolean, source: AddressWords): readonly [number, number] {
-  const first = (action: string): OrderedRule | undefined => rules.find((r) => r.action === action && contains(r.from, source));
-  const [deny, allow] = [first("deny"), first("allow")];
-  if (!hasAllow) return [CODE_NO_ALLOW, NO_RULE];
+interface Question {
+  readonly source: AddressWords;
+  readonly name: string | null;
+  readonly wall: number;
+}
+
+function answer(rules: readonly OrderedRule[], { mode }: CheckedExpose, { source, name, wall }: Question): readonly [number, number] {
+  const tls = mode === "passthrough";
+  const live = ({ until }: OrderedRule): boolean => until === null || (wall !== 0 && wall < until);
+  const allows = rules.filter((r) => r.action === "allow" && r.listener !== null);
+  const reached = rules.filter((r) => live(r) && contains(r.from, source) && (r.sni === null || tls));
+  const sure = (action: string): OrderedRule | undefined => reached.find((r) => r.action === action && r.sni === null);
+  const byName = (action: string): OrderedRule | undefined =>
+    reached.find((r) => r.action === action && (r.sni === null || (name !== null && hasName(r.sni, name))));
+  const deny = sure("deny");
+  if (allows.length === 0) return [CODE_NO_ALLOW, deny?.id ?? NO_RULE];
+  if (!allows.some(live)) return [CODE_EXPIRED, deny?.id ?? NO_RULE];
   if (deny !== undefined) return [CODE_DENY_RULE, deny.id];
-  return allow === undefined ? [CODE_NO_MATCH, NO_RULE] : [CODE_ALLOWED, allow.id];
+  if (!reached.some((r) => r.action === "allow")) return [CODE_NO_MATCH, NO_RULE];
+  const refused = byName("deny");
+  if (refused !== undefined) return [CODE_DENY_NAME, refused.id];
+  const admitted = byName("allow");
+  return admitted === undefined ? [CODE_NO_NAME, NO_RULE] : [CODE_ALLOWED, admitted.id];
+}
+
+/** The narrowest of a set's words that matches says whether a name is in it. */
+function hasName({ words }: HostSet, name: string): boolean {
+  let best = -1;
+  let inside = false;
+  for (const word of words) {
+    const out = word.startsWith("!");
+    const pattern = out ? word.slice(1) : word;
+    const [head = "", ...rest] = pattern.split(".");
+    const suffix = rest.length === 0 ? "" : `.${rest.join(".")}`;
+    const front = name.endsWith(suffix) ? name.slice(0, name.length - suffix.length) : "";
+    const one = front !== "" && !front.includes(".");
+    const matches = head === "*" ? one : head === "**" ? front !== "" : pattern === name;
+    // A name itself is narrower than one label before its parent, and that than any before it.
+    const narrowness = 3 * rest.length + (head === "**" ? 0 : head === "*" ? 1 : 2);
+    if (matches && narrowness > best) {
+      best = narrowness;
+      inside = !out;
+    }
+  }
+  return inside;
+}
+
+/** A name that a word matches. */
+function example(word: string): string {
+  return word.replace(/^!/, "").replace(/^\*\*(?=\.|$)/, "a.b").replace(/^\*(?=\.|$)/, "c");
 }
 
 /** First and last address of a set, and the one behind. */

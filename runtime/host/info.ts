@@ -2,10 +2,23 @@
 // checked. The bytes are intact when this runs, but who built them is not known.
 import { createHash } from "node:crypto";
 import { SECTION_MAP, SECTION_POLICY } from "../abi/sections.ts";
-import type { ListenerInfo, Origin, PolicyInfo, PortRange, RuleInfo } from "./module.ts";
+import { parsePrefix } from "../net/prefix.ts";
+import { BeyondBounds, parseBounded, type JsonBounds } from "./boundedJson.ts";
+import type { Annotations, ListenerInfo, Origin, PolicyInfo, PortRange, RuleInfo } from "./module.ts";
 import type { VerifiedModule } from "./verify.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
+
+/** What the compiler's own bounds let a policy come to, with room; the file is the tighter bound for most. */
+const MEBI = 1024 * 1024;
+const BOUNDS: JsonBounds = { bytes: 128 * MEBI, containers: MEBI, keys: MEBI, values: 16 * MEBI, depth: 16 };
+/** The end of the year 9999. */
+const MOST_SECONDS = 253_402_300_799;
+export const MOST_LISTENERS = 4_096;
+/** Port ranges of all listeners. */
+export const MOST_PORT_RANGES = 65_536;
+/** Prefixes of all `bind`, a set that several name counted once: one set of 1,024 intervals fits. */
+export const MOST_BIND_PREFIXES = 262_144;
 
 class Malformed extends Error {}
 
@@ -17,9 +30,13 @@ export function readInfo(module: VerifiedModule, maxSteps: number): PolicyInfo |
   try {
     const semantic = fields(json(policy));
     const places = fields(json(map));
-    const nets = fields(semantic["nets"]);
-    const origins = list(places["listeners"]).map(readOrigin);
-    const listeners = list(semantic["expose"]).map((x, id) => readListener(fields(x), id, nets, origins[id]));
+    const bindOf = binds(fields(semantic["nets"]));
+    const annotated = module.engine.abiVersion > 1;
+    const origins = atMost(list(places["listeners"]), MOST_LISTENERS).map((x): Place =>
+      (annotated ? { origin: readOrigin(fields(x)["origin"]), annotations: readAnnotations(fields(x)["annotations"]) } : { origin: readOrigin(x), annotations: NO_ANNOTATIONS }));
+    const exposes = atMost(list(semantic["expose"]), MOST_LISTENERS).map(fields);
+    whole(exposes.reduce((sum, expose) => sum + list(expose["ports"]).length, 0), 0, MOST_PORT_RANGES);
+    const listeners = exposes.map((expose, id) => readListener(expose, id, bindOf, origins[id]));
     return {
       sha256: module.sha256,
       treeSha256: createHash("sha256").update(policy).digest("hex"),
@@ -30,13 +47,13 @@ export function readInfo(module: VerifiedModule, maxSteps: number): PolicyInfo |
       rules: list(places["rules"]).map((x, id) => readRule(fields(x), id, listeners)),
     };
   } catch (error) {
-    if (error instanceof Malformed || error instanceof SyntaxError || error instanceof TypeError) return null;
+    if (error instanceof Malformed || error instanceof BeyondBounds || error instanceof SyntaxError || error instanceof TypeError) return null;
     throw error;
   }
 }
 
 function json(bytes: Uint8Array): unknown {
-  return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  return parseBounded(bytes, BOUNDS);
 }
 
 function fields(value: unknown): Fields {
@@ -49,6 +66,11 @@ function list(value: unknown): readonly unknown[] {
   return value;
 }
 
+function atMost(values: readonly unknown[], most: number): readonly unknown[] {
+  if (values.length > most) throw new Malformed();
+  return values;
+}
+
 function text(value: unknown): string {
   if (typeof value !== "string") throw new Malformed();
   return value;
@@ -59,19 +81,50 @@ function whole(value: unknown, least: number, most: number): number {
   return value;
 }
 
-function readListener(f: Fields, id: number, nets: Fields, origin: Origin | undefined): ListenerInfo {
-  if (f["proto"] !== "tcp" || f["mode"] !== "tcp" || origin === undefined) throw new Malformed();
+/** Reads a `bind`'s prefixes; those who name one set share one list. */
+function binds(nets: Fields): (id: string) => readonly string[] {
+  const known = new Map<string, readonly string[]>();
+  let prefixes = 0;
+  return (id) => {
+    let bind = known.get(id);
+    if (bind === undefined) {
+      bind = list(nets[id]).map(text);
+      prefixes = whole(prefixes + bind.length, 1, MOST_BIND_PREFIXES);
+      if (bind.some((prefix) => parsePrefix(prefix) === null)) throw new Malformed();
+      known.set(id, bind);
+    }
+    return bind;
+  };
+}
+
+interface Place {
+  readonly origin: Origin;
+  readonly annotations: Annotations;
+}
+
+const NO_ANNOTATIONS: Annotations = { owner: null, ticket: null, why: null };
+
+function readAnnotations(value: unknown): Annotations {
+  const f = fields(value);
+  const one = (word: string): string | null => (f[word] === null ? null : text(f[word]));
+  return { owner: one("owner"), ticket: one("ticket"), why: one("why") };
+}
+
+function readListener(f: Fields, id: number, bindOf: (id: string) => readonly string[], place: Place | undefined): ListenerInfo {
+  const mode = f["mode"];
+  if (f["proto"] !== "tcp" || (mode !== "tcp" && mode !== "passthrough") || place === undefined) throw new Malformed();
   return {
     id,
     name: text(f["name"]),
     service: text(f["service"]),
     proto: f["proto"],
-    ports: list(f["ports"]).map(readPorts),
-    bind: f["bind"] === null ? null : list(nets[text(f["bind"])]).map(text),
-    mode: f["mode"],
+    ports: rising(list(f["ports"]).map(readPorts)),
+    bind: f["bind"] === null ? null : bindOf(text(f["bind"])),
+    mode,
     backend: readBackend(f["backend"]),
     capConnections: whole(fields(f["cap"])["connections"], 1, 0xffffffff),
-    origin,
+    origin: place.origin,
+    annotations: place.annotations,
   };
 }
 
@@ -79,6 +132,12 @@ function readPorts(value: unknown): PortRange {
   const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text(value));
   const first = whole(Number(match?.[1]), 1, 65535);
   return { first, last: whole(Number(match?.[2] ?? match?.[1]), first, 65535) };
+}
+
+/** Sorted and disjoint, so that a listener has each port once. */
+function rising(ranges: readonly PortRange[]): readonly PortRange[] {
+  if (ranges.some(({ first }, i) => first <= (ranges[i - 1]?.last ?? 0))) throw new Malformed();
+  return ranges;
 }
 
 function readBackend(value: unknown): ListenerInfo["backend"] {
@@ -97,5 +156,14 @@ function readRule(f: Fields, id: number, listeners: readonly ListenerInfo[]): Ru
   const action = f["action"];
   if (action !== "allow" && action !== "deny") throw new Malformed();
   const listener = f["listener"] === null ? null : listeners[whole(f["listener"], 0, listeners.length - 1)]?.name ?? null;
-  return { id, action, listener, names: list(f["names"]).map(text), origins: list(f["origins"]).map(readOrigin) };
+  const origins = list(f["origins"]).map(readOrigin);
+  const names = list(f["names"]).map(text);
+  // Modules of version 1 have neither.
+  if (f["annotations"] === undefined) {
+    return { id, action, listener, dryrun: false, until: null, names, origins, annotations: origins.map(() => NO_ANNOTATIONS) };
+  }
+  const annotations = list(f["annotations"]).map(readAnnotations);
+  const until = f["until"] === null ? null : whole(f["until"], 1, MOST_SECONDS);
+  if (typeof f["dryrun"] !== "boolean" || annotations.length !== origins.length) throw new Malformed();
+  return { id, action, listener, dryrun: f["dryrun"], until, names, origins, annotations };
 }
