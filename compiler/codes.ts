@@ -23,7 +23,7 @@ export const CODES = {
   ING107: line("a block that is not closed"),
   ING108: line("a `}` without its `{`"),
   ING109: line("a clause of a rule twice or out of order"),
-  ING110: line("not in this release"),
+  // ING110 was "not in this release"; see ING7xx.
   ING111: line("the policy does not begin with `edition 1`"),
   ING112: line("an edition that this release does not read"),
   ING113: line("`edition` twice"),

@@ -2,7 +2,9 @@
 // code, message and help travel in it on a line each; parse.ts takes them apart.
 import { EOF, type IParserErrorMessageProvider, type IToken, type TokenType } from "chevrotain";
 import type { DiagnosticCode } from "../codes.ts";
+import { nearest } from "../nearest.ts";
 import { quote } from "../quote.ts";
+import { isKeyword } from "./keywords.ts";
 import { KW, Param, RBrace, Rate, Slash } from "./tokens.ts";
 
 export interface Complaint {
@@ -72,11 +74,13 @@ export const messages: IParserErrorMessageProvider = {
     }
     if (WANTED.has(ruleName) && ONE_TOKEN.has(ruleName)) return pack(wantedIn(ruleName, actual));
     const wanted = expected.name === "Name" ? nameIn(ruleName) : (expected.LABEL ?? expected.name);
-    const help = HELP_IN.get(`${ruleName} (${expected.name})`) ?? HELP.get(expected) ?? null;
+    const help = didYouMean(actual, [expected]) ?? HELP_IN.get(`${ruleName} (${expected.name})`) ?? HELP.get(expected) ?? null;
     return pack({ code: "ING106", message: `expected ${wanted}, found ${found(actual)}`, help });
   },
-  buildNoViableAltMessage({ actual, ruleName }) {
-    return pack(wantedIn(ruleName, actual[0]));
+  buildNoViableAltMessage({ expectedPathsPerAlt, actual, ruleName }) {
+    const complaint = wantedIn(ruleName, actual[0]);
+    const guess = didYouMean(actual[0], expectedPathsPerAlt.flat().flatMap((path) => path.slice(0, 1)));
+    return pack(guess === null ? complaint : { ...complaint, help: guess });
   },
   buildEarlyExitMessage({ actual, ruleName }) {
     return pack(wantedIn(ruleName, actual[0]));
@@ -99,6 +103,12 @@ function pack(c: Complaint): string {
 function wantedIn(rule: string, actual: IToken | undefined): Complaint {
   const [wanted, help] = WANTED.get(rule) ?? ["something else", null];
   return { code: "ING106", message: `expected ${wanted}, found ${found(actual)}`, help };
+}
+
+/** Where a keyword was wanted and nearly written. */
+function didYouMean(actual: IToken | undefined, wanted: readonly TokenType[]): string | null {
+  const guess = actual === undefined ? null : nearest(actual.image, wanted.map((type) => type.name.replace(/^kw_/, "")).filter(isKeyword));
+  return guess === null || guess === actual?.image ? null : `did you mean \`${guess}\`?`;
 }
 
 function nameIn(rule: string): string {

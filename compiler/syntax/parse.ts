@@ -30,7 +30,7 @@ export function parse(file: SourceFile): Parsed {
     ...tokens.filter((t) => t.tokenType === Text && hasControl(t.image)).map((t) =>
       at(file, t, "ING103", "a text holds a control character", "remove it, or write the text anew")),
     ...characters(file, unlexed),
-    ...errors.map((e) => fromParser(file, tokens, e)),
+    ...withoutUnopened(errors).map((e) => fromParser(file, tokens, e)),
     ...stray.map((s) => {
       const { code, message, help, label } = strayComplaint(s);
       return { ...at(file, s.token, code, message, help), label };
@@ -117,6 +117,17 @@ function fromParser(file: SourceFile, tokens: readonly IToken[], error: IRecogni
   const open = code === "ING107" ? openBrace(tokens, token, atEnd) : null;
   const related = open === null ? [] : [{ span: spanOf(file, open), label: "opened here" }];
   return { ...base, label, related };
+}
+
+/** Leaves out that a block is not closed where it was told that it was not opened. */
+function withoutUnopened(errors: readonly IRecognitionException[]): IRecognitionException[] {
+  const unopened = new Set<string>();
+  return errors.filter(({ message, context }) => {
+    const rule = context.ruleStack.at(-1) ?? "";
+    if (unpack(message).code === "ING107") return !unopened.delete(rule);
+    if (message.includes("\nexpected `{`")) unopened.add(rule);
+    return true;
+  });
 }
 
 /** The innermost `{` that is open before a token. */

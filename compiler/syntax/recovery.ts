@@ -141,6 +141,7 @@ export class Recovering extends CstParser {
       const type = token.tokenType;
       if (type === LBrace) {
         if (i > 1 && this.errors.length === this.errorsBefore) this.stray.push({ context: "head", token: this.LA(1), previous: this.LA(0), next: this.LA(2) });
+        this.fresh.push(token.startOffset);
         for (; i > 1; i--) this.SKIP_TOKEN();
         return;
       }

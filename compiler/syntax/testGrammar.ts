@@ -60,19 +60,23 @@ export class TestGrammar extends SetGrammar {
   });
 
   target = this.RULE("target", () => {
-    this.OR([
-      {
-        ALT: () => {
-          this.SUBRULE(this.proto);
-          this.CONSUME(Word);
-          this.OPTION(() => {
-            this.CONSUME(KW.local);
-            this.CONSUME2(Word);
-          });
+    this.OR({
+      MAX_LOOKAHEAD: 1,
+      IGNORE_AMBIGUITIES: true,
+      DEF: [
+        {
+          ALT: () => {
+            this.SUBRULE(this.proto);
+            this.CONSUME(Word);
+            this.OPTION(() => {
+              this.CONSUME(KW.local);
+              this.CONSUME2(Word);
+            });
+          },
         },
-      },
-      { GATE: () => !this.isNextLine("line"), ALT: () => this.CONSUME(Name), IGNORE_AMBIGUITIES: true },
-    ]);
+        { GATE: () => !this.isNextLine("line"), ALT: () => this.CONSUME(Name) },
+      ],
+    });
   });
 
   fact = this.RULE("fact", () => {
@@ -145,10 +149,14 @@ export class TestGrammar extends SetGrammar {
 
   /** What a claim speaks of: an expose or any, or ports. */
   subject = this.RULE("subject", () => {
-    this.OR([
-      { ALT: () => { this.SUBRULE(this.proto); this.SUBRULE(this.set); } },
-      { GATE: () => !this.isNextLine("claim"), ALT: () => this.CONSUME(Name), IGNORE_AMBIGUITIES: true },
-    ]);
+    this.OR({
+      MAX_LOOKAHEAD: 1,
+      IGNORE_AMBIGUITIES: true,
+      DEF: [
+        { ALT: () => { this.SUBRULE(this.proto); this.SUBRULE(this.set); } },
+        { GATE: () => !this.isNextLine("claim"), ALT: () => this.CONSUME(Name) },
+      ],
+    });
   });
 
   budget = this.RULE("budget", () => {
