@@ -85,4 +85,3 @@ function refuse(r: Reader, waiting: readonly AnnotationNode[], message: string):
   if (r.told.some((d) => d.span.start >= first.span.start && d.span.end <= last.span.end)) return;
   say(r, "ING116", message, joined(first, last), "an annotation stands before an `expose`, a rule or a set");
 }
-
