@@ -1,7 +1,7 @@
 // Text and places in it. Every node, diagnostic and rule of a policy carries a Span, so that
 // a person is always shown the line that is meant.
 
-/** One text that was read; `path` is how the author names it, relative to the policy root. */
+/** One text that was read; `path` is relative to the policy root. One real file has one `path`. */
 export interface SourceFile {
   readonly path: string;
   readonly text: string;
@@ -12,7 +12,16 @@ export interface Span {
   readonly file: SourceFile;
   readonly start: number;
   readonly end: number;
+  /** How the text came to where it takes effect, where that is elsewhere. */
+  readonly origin?: Origin | undefined;
 }
+
+/** The two ways in which a template carries text to another place. */
+export type Origin =
+  /** Text of its body stands in the place of this `use`. */
+  | { readonly kind: "body"; readonly use: Span }
+  /** An argument stands in the place of this parameter; `own` is how the argument itself got there. */
+  | { readonly kind: "argument"; readonly parameter: Span; readonly own: Origin | undefined };
 
 /** 1-based line and column; columns count UTF-16 units, without a byte order mark. */
 export interface Position {

@@ -1,7 +1,8 @@
 // The nets that need no declaration.
 import { EMPTY, SetBuilder, subtract, union } from "./intervals.ts";
-import { isProblem, readPrefix } from "./literals.ts";
+import { readPrefix } from "./literals.ts";
 import type { AddressSet } from "./policy.ts";
+import { isProblem } from "./report.ts";
 import { GLOBAL_AFTER_ALL, MULTICAST, NOT_GLOBAL } from "./specialPurpose.ts";
 
 /** A set of prefixes that stand in the code; a wrong one is a defect that the tests find. */

@@ -1,10 +1,10 @@
 // `ADDRESS:PORT`, with brackets around IPv6.
 import { formatEndpoint } from "../../runtime/net/address.ts";
 import { quote } from "../quote.ts";
-import { isProblem, readAddress } from "./literals.ts";
+import { readAddress } from "./literals.ts";
 import type { AddressWords } from "./policy.ts";
 import { readPort } from "./portNumbers.ts";
-import type { Problem } from "./report.ts";
+import { isProblem, type Problem } from "./report.ts";
 
 export interface Endpoint {
   readonly address: AddressWords;

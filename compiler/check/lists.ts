@@ -1,45 +1,47 @@
-// List files: one address or prefix a line, `#` comments, white space ignored. A line that is
+// List files: one entry a line, `#` comments, white space ignored. A line that is
 // something else is an error at its place in the list; no more of the file than the one token
 // is ever shown, since a policy's author may not be allowed to read it.
 import { MAX_LIST_BYTES, MAX_LIST_ERRORS, MAX_PREFIXES } from "../bounds.ts";
 import type { Member } from "../ast/nodes.ts";
 import { quote } from "../quote.ts";
 import type { ReadFailure, SourceFile, SourceReader } from "../source.ts";
-import { SetBuilder } from "./intervals.ts";
-import { isProblem, readPrefix } from "./literals.ts";
-import type { AddressSet } from "./policy.ts";
-import type { Report } from "./report.ts";
+import type { Problem, Report } from "./report.ts";
 
-type FileMember = Extract<Member, { kind: "file" }>;
+export type FileMember = Extract<Member, { kind: "file" }>;
 
-export interface List {
-  readonly set: AddressSet;
-  readonly entries: number;
+/** What the lines of a list are. */
+export interface Entries {
+  /** "address or prefix" */
+  readonly what: string;
+  /** Takes an entry, or says why it is none. */
+  add(token: string): Problem | null;
 }
 
 const FAILURES = {
   missing: ["does not exist", "the path is relative to the file that names it"],
   outside: ["is outside of the policy's folder", "list files stand in the folder of the policy or below it, without `..` or links that lead out of it"],
   too_large: [`is larger than ${MAX_LIST_BYTES / 1024 / 1024} MiB`, "split it into several files"],
-  not_text: ["is not UTF-8 text", "a list has one address or prefix a line"],
+  not_text: ["is not UTF-8 text", "a list has one entry a line"],
   unreadable: ["can't be read", "check that it is a file and its permissions"],
 } as const satisfies Record<ReadFailure, readonly [string, string]>;
 
-/** Reads a list, at most `max` entries of it; null if it can't be used (then it was told why). */
-export function readList(report: Report, reader: SourceReader, node: FileMember, from: SourceFile, max: number): List | null {
+/**
+ * Reads a list, at most `max` entries of it, relative to the file in which the path is written.
+ * The number of its entries, or null if it can't be used (then it was told why).
+ */
+export function readList(report: Report, reader: SourceReader, node: FileMember, max: number, into: Entries): number | null {
   const { text: path, span } = node.path;
-  const file = path.startsWith("/") || path.includes("\\") ? "outside" : reader.read(path, from);
+  const file = path.startsWith("/") || path.includes("\\") ? "outside" : reader.read(path, span.file);
   if (typeof file === "string") {
     const [what, help] = FAILURES[file];
     report.say("ING501", `${quote(path)} ${what}`, span, { help });
     return null;
   }
-  return readEntries(report, file, node, max);
+  return readEntries(report, file, node, max, into);
 }
 
-function readEntries(report: Report, file: SourceFile, node: FileMember, max: number): List | null {
+function readEntries(report: Report, file: SourceFile, node: FileMember, max: number, into: Entries): number | null {
   const { text } = file;
-  const builder = new SetBuilder();
   const related = [{ span: node.path.span, label: "read because of this" }];
   let entries = 0;
   let errors = 0;
@@ -60,24 +62,22 @@ function readEntries(report: Report, file: SourceFile, node: FileMember, max: nu
     if (rest < lineEnd && text.charCodeAt(rest) !== HASH) {
       errors++;
       if (errors <= MAX_LIST_ERRORS) {
-        report.say("ING502", "more than one entry on a line", { file, start: rest, end: tokenEnd(text, rest, lineEnd) }, { related, help: "a list has one address or prefix a line; a comment begins with `#`" });
+        report.say("ING502", "more than one entry on a line", { file, start: rest, end: tokenEnd(text, rest, lineEnd) }, { related, help: `a list has one ${into.what} a line; a comment begins with \`#\`` });
       }
       continue;
     }
-    const prefix = readPrefix(token);
-    if (isProblem(prefix)) {
-      errors++;
-      if (errors <= MAX_LIST_ERRORS) {
-        const more = { related, help: prefix.help };
-        report.say("ING502", prefix.message, { file, start, end }, prefix.replace === null ? more : { ...more, replace: prefix.replace });
-      }
-    } else if (prefix.family === 4) builder.addV4(prefix.first[3], prefix.last[3]);
-    else builder.addV6(prefix.first, prefix.last);
+    const problem = into.add(token);
+    if (problem === null) continue;
+    errors++;
+    if (errors <= MAX_LIST_ERRORS) {
+      const more = { related, help: problem.help };
+      report.say("ING502", problem.message, { file, start, end }, problem.replace === null ? more : { ...more, replace: problem.replace });
+    }
   }
   if (errors > MAX_LIST_ERRORS) {
-    report.say("ING504", `${quote(node.path.text)} has ${errors} errors, of which ${MAX_LIST_ERRORS} are shown`, node.path.span, { help: "is it a list of addresses?" });
+    report.say("ING504", `${quote(node.path.text)} has ${errors} errors, of which ${MAX_LIST_ERRORS} are shown`, node.path.span, { help: `has it one ${into.what} a line?` });
   }
-  return errors > 0 ? null : { set: builder.done(), entries };
+  return errors > 0 ? null : entries;
 }
 
 const HASH = 35;

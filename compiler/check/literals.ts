@@ -4,7 +4,7 @@
 import { formatAddress } from "../../runtime/net/address.ts";
 import { quote } from "../quote.ts";
 import type { AddressWords } from "./policy.ts";
-import type { Problem } from "./report.ts";
+import { isProblem, type Problem } from "./report.ts";
 
 export interface Prefix {
   readonly first: AddressWords;
@@ -12,10 +12,6 @@ export interface Prefix {
   /** True if the text has no length: one address. */
   readonly single: boolean;
   readonly family: 4 | 6;
-}
-
-export function isProblem(x: object): x is Problem {
-  return "code" in x;
 }
 
 const MAPPED = 0xffff;

@@ -1,4 +1,6 @@
-// How the checks speak: one list of diagnostics, and a short way to add to it.
+// How the checks speak: one list of diagnostics, and a short way to add to it. A place in a
+// template's body is shown with the `use` that brought it, an argument with the parameter that
+// it stands for; what several uses of one body have wrong is told once.
 import type { DiagnosticCode } from "../codes.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import type { Span } from "../source.ts";
@@ -19,13 +21,40 @@ export interface Report {
 
 export function newReport(): Report {
   const diagnostics: Diagnostic[] = [];
+  const told = new Set<string>();
   return {
     diagnostics,
     say(code, message, span, more = {}) {
       const { label = "", help = null, related = [], replace } = more;
-      diagnostics.push({ code, message, span, label, related, help, fix: replace === undefined ? null : { span, text: replace } });
+      if (span.origin !== undefined) {
+        const key = `${code} ${span.file.path} ${span.start} ${span.end} ${message}`;
+        if (told.has(key)) return;
+        told.add(key);
+      }
+      diagnostics.push({
+        code, message, span, label, help,
+        related: [...related.flatMap((r) => [r, ...ways(r.span)]), ...ways(span)],
+        fix: replace === undefined ? null : { span, text: replace },
+      });
     },
   };
+}
+
+/** Steps shown of the way that a template's text took. */
+const MAX_WAYS = 4;
+
+function ways(span: Span): Diagnostic["related"][number][] {
+  const out: Diagnostic["related"][number][] = [];
+  for (let { origin } = span; origin !== undefined && out.length < MAX_WAYS; ) {
+    if (origin.kind === "body") {
+      out.push({ span: origin.use, label: "used here" });
+      origin = origin.use.origin;
+    } else {
+      out.push({ span: origin.parameter, label: "it stands here" });
+      origin = origin.own;
+    }
+  }
+  return out;
 }
 
 /** What is wrong with one literal, before it is known where it stands. */
@@ -37,7 +66,16 @@ export interface Problem {
   readonly replace: string | null;
 }
 
+export function isProblem(x: object): x is Problem {
+  return "code" in x && "replace" in x;
+}
+
 export function sayProblem(report: Report, problem: Problem, span: Span): void {
   const { code, message, help, replace } = problem;
   report.say(code, message, span, replace === null ? { help } : { help, replace });
+}
+
+/** The same for a text in quotes. */
+export function sayTextProblem(report: Report, problem: Problem, span: Span): void {
+  sayProblem(report, { ...problem, replace: problem.replace === null ? null : `"${problem.replace}"` }, span);
 }

@@ -1,13 +1,14 @@
-// Named sets -> their values, for nets and for ports alike: every name once, in the order in
-// which they need each other, without recursion, so that no chain of names is too long. A set
-// that can't be computed is null, was told about, and stays silent wherever it is used.
-import type { Member, SetNode, Piece } from "../ast/nodes.ts";
+// Named sets -> their values, for all kinds alike: every set once, in the order in which they
+// need each other, without recursion, so that no chain of names is too long. A set that can't be
+// computed is null, was told about, and stays silent wherever it is used.
+import type { Member, SetDeclaration, SetNode } from "../ast/nodes.ts";
 import { quote } from "../quote.ts";
+import type { Homes, SetKind } from "./homes.ts";
 import type { Report } from "./report.ts";
 
 /** What one kind of set knows. `T` is a set's value. */
 export interface Algebra<T> {
-  readonly declarations: ReadonlyMap<string, { readonly name: Piece; readonly set: SetNode }>;
+  readonly kind: SetKind;
   /** The value of anything but a declared name; null if it has none (then it was told why). */
   literal(member: Member): T | null;
   /** The members' union without the others; null if that is too much work (then it was told). */
@@ -17,15 +18,17 @@ export interface Algebra<T> {
 
 export class Resolver<T> {
   readonly #report: Report;
+  readonly #homes: Homes;
   readonly #algebra: Algebra<T>;
-  readonly #values = new Map<string, T | null>();
-  /** Sets that are written out of names and literals alone, by their text. */
-  readonly #written = new Map<string, T | null>();
+  readonly #values = new Map<SetDeclaration, T | null>();
+  /** Sets that are written out of names and literals alone, by their text and the home of their names. */
+  readonly #written = new Map<string, T>();
 
-  constructor(report: Report, algebra: Algebra<T>) {
+  constructor(report: Report, homes: Homes, algebra: Algebra<T>, declarations: Iterable<SetDeclaration>) {
     this.#report = report;
+    this.#homes = homes;
     this.#algebra = algebra;
-    for (const name of algebra.declarations.keys()) this.#declare(name);
+    for (const declaration of declarations) if (declaration.kind === algebra.kind) this.#declare(declaration);
   }
 
   /** The value of a set where it is used. */
@@ -34,59 +37,67 @@ export class Resolver<T> {
     const [only] = set.members;
     if (set.members.length === 1 && set.except === null && only !== undefined && !set.broken) return this.#member(only);
     if (all.some((m) => m.kind === "file")) return this.#evaluate(set);
-    const key = `${String(set.broken)} ${set.members.map(keyOf).join()} ${set.except?.map(keyOf).join() ?? "-"}`;
+    const key = `${String(set.broken)} ${set.members.map((m) => this.#key(m)).join()} ${set.except?.map((m) => this.#key(m)).join() ?? "-"}`;
     const known = this.#written.get(key);
-    if (known !== undefined && known !== null) return known;
+    if (known !== undefined) return known;
     const value = this.#evaluate(set);
-    this.#written.set(key, value);
+    if (value !== null) this.#written.set(key, value);
     return value;
   }
 
-  /** The value of one member, for those who ask which one it was; says nothing. */
-  valueOf(name: string): T | null {
-    return this.#values.get(name) ?? null;
+  /** The value of a declared set; says nothing. */
+  valueOf(declaration: SetDeclaration): T | null {
+    return this.#values.get(declaration) ?? null;
+  }
+
+  /** What a member of a set stands for; says what is wrong with it, so it is asked of good sets. */
+  valueOfMember(member: Member): T | null {
+    return this.#member(member);
   }
 
   /** Computes a declared set and all that it needs, deepest first. */
-  #declare(root: string): void {
-    const open: { readonly name: string; readonly needs: readonly Piece[]; next: number }[] = [];
-    const onPath = new Map<string, Piece>();
-    const enter = (name: string): void => {
-      const declaration = this.#algebra.declarations.get(name);
-      if (declaration === undefined) return;
-      onPath.set(name, declaration.name);
-      open.push({ name, needs: this.#needs(declaration.set), next: 0 });
+  #declare(root: SetDeclaration): void {
+    const open: { readonly set: SetDeclaration; readonly needs: readonly Need[]; next: number }[] = [];
+    const onPath = new Set<SetDeclaration>();
+    const enter = (set: SetDeclaration): void => {
+      onPath.add(set);
+      open.push({ set, needs: this.#needs(set.set), next: 0 });
     };
     if (!this.#values.has(root)) enter(root);
     for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
       const need = top.needs[top.next++];
       if (need === undefined) {
-        const set = this.#algebra.declarations.get(top.name)?.set;
-        if (set !== undefined && !this.#values.has(top.name)) this.#values.set(top.name, this.#evaluate(set));
-        onPath.delete(top.name);
+        if (!this.#values.has(top.set)) this.#values.set(top.set, this.#evaluate(top.set.set));
+        onPath.delete(top.set);
         open.pop();
-      } else if (onPath.has(need.text)) {
-        this.#refuseCircle(need, onPath);
-      } else if (!this.#values.has(need.text)) enter(need.text);
+      } else if (onPath.has(need.set)) {
+        this.#refuseCircle(need, [...onPath]);
+      } else if (!this.#values.has(need.set)) enter(need.set);
     }
   }
 
-  #needs(set: SetNode): Piece[] {
-    return [...set.members, ...(set.except ?? [])].flatMap((m) => (m.kind === "name" && this.#algebra.declarations.has(m.text) ? [m] : []));
+  #needs(set: SetNode): Need[] {
+    return [...set.members, ...(set.except ?? [])].flatMap((member) => {
+      const found = this.#find(member);
+      return found === undefined ? [] : [{ member, set: found }];
+    });
   }
 
-  #refuseCircle(need: Piece, onPath: ReadonlyMap<string, Piece>): void {
-    if (this.#values.has(need.text)) return;
-    const path = [...onPath];
-    const circle = path.slice(path.findIndex(([name]) => name === need.text));
-    for (const [name] of circle) this.#values.set(name, null);
-    const through = circle.slice(1, 4).map(([, piece]) => ({ span: piece.span, label: "by way of this" }));
-    this.#report.say("ING206", `the set ${quote(need.text)} contains itself`, need.span, { related: through, help: "take it out of its own members" });
+  #find(member: Member): SetDeclaration | undefined {
+    return member.kind === "name" || member.kind === "qualified" ? this.#homes.set(this.#algebra.kind, member) : undefined;
+  }
+
+  #refuseCircle({ member, set }: Need, path: readonly SetDeclaration[]): void {
+    if (this.#values.has(set)) return;
+    const circle = path.slice(path.indexOf(set));
+    for (const s of circle) this.#values.set(s, null);
+    const through = circle.slice(1, 4).map((s) => ({ span: s.name.span, label: "by way of this" }));
+    this.#report.say("ING206", `the set ${quote(set.name.text)} contains itself`, member.span, { related: through, help: "take it out of its own members" });
   }
 
   #member(member: Member): T | null {
-    if (member.kind !== "name") return this.#algebra.literal(member);
-    const value = this.#values.get(member.text);
+    const found = this.#find(member);
+    const value = found === undefined ? undefined : this.#values.get(found);
     return value === undefined ? this.#algebra.literal(member) : value;
   }
 
@@ -102,9 +113,24 @@ export class Resolver<T> {
     }
     return value;
   }
+
+  /** Two members with one key have one value; lists are never asked. */
+  #key(member: Member): string {
+    switch (member.kind) {
+      case "file":
+        return "";
+      case "id":
+        return JSON.stringify([member.type, member.pattern.text]);
+      case "name":
+      case "qualified":
+        return JSON.stringify([this.#homes.of(member.span).id, member.text]);
+      default:
+        return JSON.stringify([member.kind, member.text]);
+    }
+  }
 }
 
-/** Two members with one key have one value; a piece's kind follows from its text and its quotes. */
-function keyOf(member: Member): string {
-  return member.kind === "file" ? "" : JSON.stringify([member.kind, member.text]);
+interface Need {
+  readonly member: Member;
+  readonly set: SetDeclaration;
 }

@@ -4,7 +4,7 @@ import { nearest } from "../nearest.ts";
 import { quote } from "../quote.ts";
 import { WORDS } from "../syntax/keywords.ts";
 import { readEndpoint } from "./endpoint.ts";
-import { isProblem, readAddress } from "./literals.ts";
+import { readAddress } from "./literals.ts";
 import { didYouMean } from "./names.ts";
 import type { CheckedTest, Expected, ReasonWord, TestLine } from "./policy.ts";
 import { readPort } from "./portNumbers.ts";

@@ -1,43 +1,95 @@
-// A name that no set of the wanted kind has.
-import type { NetNode, Piece, PolicyNode, PortsNode } from "../ast/nodes.ts";
+// A name that no set of the wanted kind has, and what was probably meant.
+import type { Member, Piece } from "../ast/nodes.ts";
 import { quote } from "../quote.ts";
+import type { Span } from "../source.ts";
 import { BUILTIN } from "./builtin.ts";
+import { SET_KINDS, type Home, type Homes, type SetKind } from "./homes.ts";
 import { didYouMean } from "./names.ts";
 import type { Report } from "./report.ts";
 
-export interface Names {
-  readonly ast: PolicyNode;
-  readonly report: Report;
-  readonly nets: ReadonlyMap<string, NetNode>;
-  readonly ports: ReadonlyMap<string, PortsNode>;
-}
+/** How messages call a set, and what is missing where one is wanted. */
+export const CALLED: Readonly<Record<SetKind, { readonly a: string; readonly wanted: string }>> = {
+  net: { a: "a net", wanted: "a net is" },
+  ports: { a: "a set of ports", wanted: "ports are" },
+  hosts: { a: "a set of host names", wanted: "host names are" },
+  ids: { a: "a set of identities", wanted: "identities are" },
+};
 
-export function sayUnknown(names: Names, name: Piece, kind: "net" | "ports"): void {
-  const { ast, report, nets, ports } = names;
+export type NameMember = Extract<Member, { kind: "name" | "qualified" }>;
+
+export function sayUnknown(report: Report, homes: Homes, name: NameMember, kind: SetKind): void {
+  const { a, wanted } = CALLED[kind];
   const text = quote(name.text);
-  const other = (kind === "net" ? ports : nets).get(name.text);
-  if (kind === "ports" && BUILTIN.has(name.text)) {
-    report.say("ING208", `${text} is a net, and ports are wanted here`, name.span, { help: "ports are always written out: `443`, `9500-9509` or the name of a `ports` set" });
-  } else if (other !== undefined) {
-    const [is, wanted] = kind === "net" ? ["a set of ports", "a net is"] : ["a net", "ports are"];
-    report.say("ING208", `${text} is ${is}, and ${wanted} wanted here`, name.span, { related: [{ span: other.name.span, label: "declared here" }], help: `declare it with \`${kind} ${name.text} = …\`` });
-  } else if (!isDoubtful(ast, name.text)) {
-    const candidates = kind === "net" ? [...nets.keys(), ...BUILTIN.keys()] : ports.keys();
-    const what = kind === "net" ? "net" : "set of ports";
-    report.say("ING201", `there is no ${what} named ${text}`, name.span, { help: didYouMean(name.text, candidates) ?? `declare it: \`${kind} ${name.text} = …\`` });
+  const otherKind = SET_KINDS.find((k) => k !== kind && homes.set(k, name) !== undefined);
+  const other = otherKind === undefined ? undefined : homes.set(otherKind, name);
+  if (otherKind !== undefined && other !== undefined) {
+    report.say("ING208", `${text} is ${CALLED[otherKind].a}, and ${wanted} wanted here`, name.span, {
+      related: [{ span: other.name.span, label: "declared here" }],
+      help: belongs(otherKind) ?? `declare ${a} with \`${kind} NAME = …\``,
+    });
+  } else if (kind !== "net" && BUILTIN.has(name.text)) {
+    report.say("ING208", `${text} is a net, and ${wanted} wanted here`, name.span, {
+      help: kind === "ports" ? "ports are always written out: `443`, `9500-9509` or the name of a `ports` set" : kind === "hosts" ? "leave the clause out if every name is meant, or write `\"**\"` for any name" : "leave the clause out if everyone is meant",
+    });
+  } else if (name.kind === "qualified") {
+    sayQualified(report, homes, name, a.replace(/^a /, ""), (home) => home.sets[kind].keys());
+  } else if (!isDoubtful(homes, name.span, name.text)) {
+    const home = homes.of(name.span);
+    const own = [...home.sets[kind].keys(), ...(home.outer?.sets[kind].keys() ?? []), ...(kind === "net" ? BUILTIN.keys() : [])];
+    const elsewhere = aliasesThatHave(homes, home.outer ?? home, kind, name.text);
+    const help = elsewhere === null ? (didYouMean(name.text, own) ?? `declare it: \`${kind} ${name.text} = …\``) : `did you mean \`${elsewhere}\`? A name out of an import stands behind the import's own name`;
+    report.say("ING201", `there is no ${a.replace(/^a /, "")} named ${text}`, name.span, { help });
   }
 }
 
-/** True if something that was refused may have declared the name. */
-export function isDoubtful(ast: PolicyNode, name: string): boolean {
-  return ast.doubtful.all || ast.doubtful.names.has(name);
+/** Where a set of a kind stands. */
+function belongs(kind: SetKind): string | null {
+  switch (kind) {
+    case "net":
+      return "a net stands behind `from` and `bind`";
+    case "hosts":
+      return "host names stand behind `sni`";
+    case "ids":
+      return "identities stand behind `client`";
+    case "ports":
+      return "ports stand behind `on tcp` and `on udp`";
+  }
 }
 
-/** A name with a dot comes out of an import, which was refused where it stands. */
-export function sayQualified(names: Names, name: Piece): void {
-  const alias = name.text.slice(0, name.text.indexOf("."));
-  if (names.ast.doubtful.imports.has(alias) || names.ast.doubtful.all) return;
-  names.report.say("ING110", `${quote(name.text)} is not in this release`, name.span, {
-    help: "a name with a dot comes out of an `import`; an address is written in numbers",
-  });
+function aliasesThatHave(homes: Homes, file: Home, kind: SetKind, name: string): string | null {
+  for (const alias of file.unit.imports.keys()) if (homes.imported(file, alias)?.sets[kind].has(name) === true) return `${alias}.${name}`;
+  return null;
+}
+
+/** `a.b` where no import `a` has a `b`. */
+export function sayQualified(report: Report, homes: Homes, name: Piece, what: string, names: (home: Home) => Iterable<string>): void {
+  const home = homes.of(name.span);
+  const file = home.outer ?? home;
+  const dot = name.text.indexOf(".");
+  const [alias, rest] = [name.text.slice(0, dot), name.text.slice(dot + 1)];
+  const imported = homes.imported(file, alias);
+  const { doubtful } = file.unit.ast;
+  if (imported === null || doubtful.all || doubtful.imports.has(alias)) return;
+  if (imported === undefined) {
+    const help = didYouMean(alias, file.unit.imports.keys()) ?? "a name with a dot comes out of an import: `import \"./FILE.ingress\" as NAME`";
+    report.say("ING201", `there is no import named ${quote(alias)}`, name.span, { help });
+  } else if (rest.includes(".")) {
+    report.say("ING201", `${quote(name.text)} would be a name out of an import's import, which is not visible here`, name.span, { help: "import that file here as well" });
+  } else if (!imported.unit.ast.doubtful.all && !imported.unit.ast.doubtful.names.has(rest)) {
+    const guess = didYouMean(rest, names(imported));
+    report.say("ING201", `${quote(imported.unit.ast.file.path)} has no ${what} named ${quote(rest)}`, name.span, {
+      help: guess?.replace("`", `\`${alias}.`) ?? "only a file's own names are visible outside of it, not those of its imports",
+    });
+  }
+}
+
+/** True if something that was refused in the name's file may have declared it. */
+export function isDoubtful(homes: Homes, at: Span, name: string): boolean {
+  const { doubtful } = homes.of(at).unit.ast;
+  return doubtful.all || doubtful.names.has(name);
+}
+
+/** The same for names of the whole policy. */
+export function isDoubtfulAnywhere(homes: Homes, name: string): boolean {
+  return homes.program.units.some(({ ast }) => ast.doubtful.all || ast.doubtful.names.has(name));
 }
