@@ -3,12 +3,37 @@
 
 export const MAX_SOURCE_BYTES = 4 * 1024 * 1024;
 export const MAX_LIST_BYTES = 64 * 1024 * 1024;
+/** Imports from the entry file to another, by the shortest way. */
+export const MAX_IMPORT_DEPTH = 8;
+/** `import` statements of the whole policy. */
+export const MAX_IMPORTS = 1_024;
+/** Bytes that all imports of a policy read; the entry file aside. */
+export const MAX_IMPORTED_BYTES = 16 * 1024 * 1024;
+/** Templates that use templates. */
+export const MAX_TEMPLATE_DEPTH = 16;
+/** Words and groups of words that all templates of a policy make. */
+export const MAX_EXPANDED_PLACES = 2_000_000;
 /** Blocks within blocks. */
 export const MAX_NESTING = 64;
 /** `allow` and `deny` of the whole policy. */
 export const MAX_RULES = 100_000;
 /** Addresses and prefixes that are written in the policy or stand in its list files. */
 export const MAX_PREFIXES = 2_000_000;
+/** Host names and patterns that are written in the policy or stand in its list files. */
+export const MAX_HOSTS = 500_000;
+/** Labels that all set operations on host names may read. */
+export const MAX_SET_HOSTS = 20_000_000;
+/** Client identities that are written in the policy, and pairs of them that set operations may compare. */
+export const MAX_IDS = 10_000;
+export const MAX_SET_IDS = 20_000_000;
+export const MAX_ID_BYTES = 2_048;
+/** Characters of an annotation. */
+export const MAX_ANNOTATION = 512;
+/** Characters of the name of a certificate or of an authority. */
+export const MAX_CREDENTIAL = 128;
+/** Connections of one `repeat`, and its longest time. */
+export const MAX_REPEAT = 100_000;
+export const MAX_REPEAT_MS = 24 * 3_600_000;
 export const MAX_EXPOSES = 4_096;
 /** Port ranges of all exposes, after names are resolved. */
 export const MAX_PORT_RANGES = 65_536;
@@ -37,3 +62,15 @@ export const MAX_LIST_ERRORS = 10;
 export const MAX_ERRORS = 100;
 /** Characters of the author's text in one message. */
 export const MAX_QUOTE = 48;
+/** What a budget allows where none is written, and the most that one may allow. */
+export const DEFAULT_BUDGET = {
+  /** All ports of tcp and of udp, at 1,024 local addresses. */
+  ports: 2 * 65_535 * 1_024,
+  rules: MAX_RULES,
+  prefixes: MAX_PREFIXES,
+  /** The largest cap for each of the most exposes. */
+  connections: MAX_EXPOSES * MAX_CAP_CONNECTIONS,
+  /** KiB: the memory that a module may have. */
+  module: 256 * 1_024,
+  steps: 1_000_000,
+} as const;

@@ -1,6 +1,7 @@
 // The stable codes of diagnostics. A code is never renumbered or reused; docs/diagnostics.md
 // has a heading for each, with a before and an after, and a test holds the two together.
-// ING1xx the text, 2xx names and sets, 3xx literals, 4xx statements, 5xx list files, 6xx bounds.
+// ING1xx the text, 2xx names and sets, 3xx literals, 4xx statements, 5xx other files, 6xx bounds,
+// 7xx what waits for a later release.
 
 /** How much of the source a rendering may show: list files give no more than the token. */
 type Excerpt = "line" | "token";
@@ -41,6 +42,11 @@ export const CODES = {
   ING207: line("a set that is empty after `except`"),
   ING208: line("a member of another type"),
   ING209: line("two services with one hash"),
+  ING211: line("a template that uses itself"),
+  ING212: line("a wrong number of arguments"),
+  ING213: line("a parameter that is not used"),
+  ING214: line("an argument of the wrong kind"),
+  ING215: line("a claim about nobody"),
 
   ING301: line("an octet with a leading zero"),
   ING302: line("an IPv4 address that is not four decimal numbers"),
@@ -54,6 +60,11 @@ export const CODES = {
   ING310: line("a number out of its range"),
   ING311: line("not an address with a port"),
   ING312: line("a prefix where one address is wanted"),
+  ING313: line("not a time"),
+  ING314: line("not a duration"),
+  ING315: line("not a host name"),
+  ING316: line("a `*` where none can stand"),
+  ING317: line("not an identity"),
 
   ING401: line("an `allow` without `from`"),
   ING402: line("a `deny` without a clause"),
@@ -65,11 +76,26 @@ export const CODES = {
   ING408: line("too many limits on one listener"),
   ING409: line("not a reason"),
   ING410: line("a backend that is the gateway itself"),
+  ING411: line("not a mode"),
+  ING412: line("a `cert` or `ca` that is missing"),
+  ING413: line("a `cert` or `ca` that is not used"),
+  ING414: line("not the name of a certificate"),
+  ING415: line("a clause in an expose `as direct`"),
+  ING416: line("an expose `as direct` without its reason"),
+  ING417: line("`sni` where no name is read"),
+  ING418: line("`client` or `per identity` where no certificate is asked for"),
+  ING419: line("`until` in a `deny`"),
+  ING420: line("a template used where it can't be"),
+  ING421: line("an annotation that says nothing, or too much"),
+  ING422: line("outcomes that do not add up"),
+  ING423: line("a `deny` for ports that the gateway does not open"),
 
   ING501: line("a list file that can't be had"),
   ING502: token("a line of a list file that is not an entry"),
   ING503: line("a list file with more entries than its `max`"),
   ING504: line("a list file with more errors than are shown"),
+  ING505: line("an import that can't be had"),
+  ING506: line("a file that imports itself"),
 
   ING601: line("a source file that is too large"),
   ING602: line("blocks nested too deeply"),
@@ -78,6 +104,17 @@ export const CODES = {
   ING605: line("too many exposes"),
   ING606: line("more errors than are shown"),
   ING607: line("a policy that needs too much memory"),
+  ING608: line("imports that are too deep or too large"),
+  ING609: line("templates that are too deep or make too much"),
+  ING610: line("too many host names or identities"),
+  ING611: line("more than the budget allows"),
+
+  ING701: line("TLS is not terminated in this release"),
+  ING702: line("clients' certificates are not asked for in this release"),
+  ING703: line("identities are not counted in this release"),
+  ING704: line("`as direct` is not enforced in this release"),
+  ING705: line("udp is not served in this release"),
+  ING706: line("invariants are not proven in this release"),
 } as const satisfies Record<`ING${number}`, CodeRow>;
 
 export type DiagnosticCode = keyof typeof CODES;

@@ -1,9 +1,10 @@
 // The compiler, top to bottom: text -> tree -> checked policy -> tables -> module. Pure: files
 // come through the reader, and what comes out is bytes and diagnostics. The tests of a policy are
 // run in the finished module by those who asked for it (compiler/cli).
-import { build } from "./ast/build.ts";
+import { overBudget } from "./check/budget.ts";
 import { check } from "./check/check.ts";
 import type { CheckedPolicy } from "./check/policy.ts";
+import { refusals } from "./check/waiting.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import { engineBytes } from "./emit/engine.ts";
 import { writeImage } from "./emit/image.ts";
@@ -12,7 +13,7 @@ import { sourceMap } from "./emit/map.ts";
 import { spliceModule } from "./emit/module.ts";
 import { selfTests } from "./emit/vectors.ts";
 import { lower } from "./lower/lower.ts";
-import { parse } from "./syntax/parse.ts";
+import { load } from "./load.ts";
 import type { SourceFile, SourceReader } from "./source.ts";
 import { MAX_PAGES, PAGE_BYTES } from "../runtime/abi/layout.ts";
 
@@ -39,13 +40,28 @@ export interface CompileResult {
   readonly stats: CompileStats | null;
 }
 
+export interface Understood {
+  /** Empty exactly when there is a policy. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** It may have clauses that this release can't enforce (`waiting`). */
+  readonly policy: CheckedPolicy | null;
+  /** The policy's own files, the entry file first; list files are not among them. */
+  readonly files: readonly SourceFile[];
+}
+
+/** All that can be said of a policy without a module. */
+export function understand(entry: SourceFile, reader: SourceReader): Understood {
+  const { program, diagnostics: told, files } = load(entry, reader);
+  const { policy, diagnostics: found } = check(program, reader);
+  const diagnostics = inOrder(files, [...told, ...found]);
+  return { diagnostics, policy: diagnostics.length > 0 ? null : policy, files };
+}
+
 export function compile(entry: SourceFile, reader: SourceReader): CompileResult {
-  const parsed = parse(entry);
-  const built = build(parsed);
-  const checked = check(built.ast, reader);
-  const diagnostics = inOrder(entry, [...parsed.diagnostics, ...built.diagnostics, ...checked.diagnostics]);
-  const { policy } = checked;
-  if (policy === null || diagnostics.length > 0) return { diagnostics, policy: null, module: null, stats: null };
+  const { diagnostics, policy, files } = understand(entry, reader);
+  if (policy === null) return { diagnostics, policy: null, module: null, stats: null };
+  const waiting = inOrder(files, refusals(policy.waiting));
+  if (waiting.length > 0) return { diagnostics: waiting, policy, module: null, stats: null };
 
   const tables = lower(policy);
   const image = tables === null ? null : writeImage(tables);
@@ -69,13 +85,27 @@ export function compile(entry: SourceFile, reader: SourceReader): CompileResult 
     memoryBytes: image.pages * PAGE_BYTES,
     maxSteps: image.maxSteps,
   };
+  const over = overBudgets(policy, stats);
+  if (over.length > 0) return { diagnostics: inOrder(files, over), policy, module: null, stats: null };
   return { diagnostics: [], policy, module, stats };
 }
 
-/** As a reader meets them: the entry file from top to bottom, then each list file. */
-function inOrder(entry: SourceFile, diagnostics: readonly Diagnostic[]): Diagnostic[] {
-  const files = [...new Set([entry, ...diagnostics.map((d) => d.span.file)])];
-  return [...diagnostics].sort((x, y) => files.indexOf(x.span.file) - files.indexOf(y.span.file) || x.span.start - y.span.start);
+/** What a budget says of the finished module. */
+function overBudgets({ budget: { moduleKiB, steps } }: CheckedPolicy, { coreBytes, maxSteps, listeners, rules, prefixes }: CompileStats): Diagnostic[] {
+  const kib = Math.ceil(coreBytes / 1024);
+  const of = `${listeners} exposes, ${rules} rules and ${prefixes} prefixes`;
+  return [
+    ...(moduleKiB !== null && kib > moduleKiB.most ? [overBudget("module", moduleKiB, kib, of)] : []),
+    ...(steps !== null && maxSteps > steps.most ? [overBudget("steps", steps, maxSteps, of)] : []),
+  ];
+}
+
+/** As a reader meets them: the entry file from top to bottom, then its imports, then list files. */
+function inOrder(files: readonly SourceFile[], diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  const ranks = new Map(files.map((file, i) => [file, i]));
+  for (const { span } of diagnostics) if (!ranks.has(span.file)) ranks.set(span.file, ranks.size);
+  const rank = (d: Diagnostic): number => ranks.get(d.span.file) ?? 0;
+  return [...diagnostics].sort((x, y) => rank(x) - rank(y) || x.span.start - y.span.start);
 }
 
 function tooLarge(entry: SourceFile): Diagnostic {

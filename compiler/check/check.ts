@@ -1,19 +1,26 @@
-// Abstract tree -> CheckedPolicy: every name resolved, every set computed, every bound held, or
-// else diagnostics and no policy. Pure but for the reader of list files. All independent
-// errors are told at once; what is unknown because of an error stays silent.
-import type { ExposeNode, PolicyNode, RuleNode } from "../ast/nodes.ts";
+// Program -> CheckedPolicy: every template expanded, every name resolved, every set computed,
+// every bound held, or else diagnostics and no policy. Pure but for the reader of list files. All
+// independent errors are told at once; what is unknown because of an error stays silent.
+import type { SetDeclaration } from "../ast/nodes.ts";
 import { MAX_EXPOSES, MAX_PORT_RANGES, MAX_RULES } from "../bounds.ts";
 import { firstErrors, type Diagnostic } from "../diagnostic.ts";
 import type { SourceReader } from "../source.ts";
+import { checkAnnotations } from "./annotations.ts";
+import { checkBudgets, holdBudget } from "./budget.ts";
+import { expand, type Flat } from "./expand.ts";
 import { checkExpose, type Understood } from "./exposes.ts";
+import { Homes } from "./homes.ts";
+import { checkInvariant } from "./invariants.ts";
 import { declared } from "./names.ts";
 import { checkCircles, checkOverlaps } from "./overlap.ts";
-import type { CheckedPolicy } from "./policy.ts";
+import type { CheckedPolicy, NamedNet } from "./policy.ts";
+import type { Program } from "./program.ts";
 import { newReport, type Report } from "./report.ts";
-import { checkTopLevelDeny } from "./rules.ts";
-import { openScope } from "./scope.ts";
+import { checkTopLevelDeny, lacking } from "./rules.ts";
+import { openScope, type Scope } from "./scope.ts";
 import { checkServices } from "./services.ts";
-import { checkTest } from "./tests.ts";
+import { defineTemplates } from "./templates.ts";
+import { checkTest, type Known } from "./tests.ts";
 
 export interface Checked {
   /** Null if there is any diagnostic, of this phase or of an earlier one. */
@@ -21,37 +28,58 @@ export interface Checked {
   readonly diagnostics: Diagnostic[];
 }
 
-/** `ast` is null where the text could not be read as a policy; that was told already. */
-export function check(ast: PolicyNode | null, reader: SourceReader): Checked {
-  if (ast === null) return { policy: null, diagnostics: [] };
+/** `program` is null where the entry file could not be read as a policy; that was told already. */
+export function check(program: Program | null, reader: SourceReader): Checked {
+  const [entry] = program?.units ?? [];
+  if (program === null || entry === undefined) return { policy: null, diagnostics: [] };
   const report = newReport();
-  if (!withinBounds(ast, report)) return { policy: null, diagnostics: report.diagnostics };
-  const scope = openScope(ast, reader, report);
-  const names = declared(report, ast.exposes, "an expose");
-  const exposes = ast.exposes.map((node) => checkExpose(scope, node));
+  const homes = new Homes(program, entry);
+  const flat = expand(report, homes, defineTemplates(report, homes));
+  if (!withinBounds(flat, report)) return { policy: null, diagnostics: inOrder(report, program) };
+
+  const scope = openScope(homes, flat.sets, reader, report);
+  const nets = flat.sets.flatMap((set) => checkSet(scope, set) ?? []);
+  const names = declared(report, flat.exposes.map((e) => e.node), "an expose");
+  const exposes = flat.exposes.map((e) => checkExpose(scope, e, flat.whole));
   if (portsWithinBounds(exposes, report)) {
     checkOverlaps(scope, exposes);
     checkCircles(scope, exposes);
   }
   checkServices(scope, exposes);
-  const denies = ast.denies.flatMap((node) => checkTopLevelDeny(scope, node) ?? []);
-  const tests = ast.tests.map((node) => checkTest(scope, node, new Set(names.keys())));
+  const lack = { tcp: lacking(exposes, "tcp"), udp: lacking(exposes, "udp") };
+  const denies = flat.denies.flatMap((node) => checkTopLevelDeny(scope, node, lack) ?? []);
+  const known: Known = { exposes: new Set(names.keys()), rules: new Set(scope.ruleNames.keys()), whole: flat.whole && exposes.every((e) => !e.node.broken) };
+  const tests = flat.tests.map((node) => checkTest(scope, node, known));
+  for (const node of flat.invariants) checkInvariant(scope, node, known);
+  const budget = checkBudgets(scope, flat.budgets);
+  if (report.diagnostics.length === 0) holdBudget(scope, budget, exposes, denies.length);
 
-  const diagnostics = bounded(report.diagnostics, ast);
-  if (diagnostics.length > 0 || ast.incomplete) return { policy: null, diagnostics };
+  const diagnostics = inOrder(report, program);
+  if (diagnostics.length > 0 || program.incomplete || !flat.whole) return { policy: null, diagnostics };
   const checked = exposes.flatMap((e) => e.checked ?? []).sort((a, b) => (a.name < b.name ? -1 : 1));
   // INVARIANT: what has no diagnostic is whole; a part that is missing all the same must not
   // silently become a policy without it.
-  if (checked.length !== exposes.length || denies.length !== ast.denies.length) return { policy: null, diagnostics };
-  return { policy: { edition: 1, exposes: checked, denies, tests }, diagnostics };
+  const lines = flat.tests.reduce((n, t) => n + t.lines.length, 0);
+  const kept = tests.reduce((n, t) => n + t.lines.length, 0);
+  if (checked.length !== exposes.length || denies.length !== flat.denies.length || kept !== lines) return { policy: null, diagnostics };
+  return { policy: { edition: 1, exposes: checked, denies, tests, budget, nets, waiting: scope.waiting }, diagnostics };
 }
 
-function withinBounds(ast: PolicyNode, report: Report): boolean {
-  const expose: ExposeNode | undefined = ast.exposes[MAX_EXPOSES];
+/** Looks at a set's annotations; a net that stands in a file is shown by name. */
+function checkSet(scope: Scope, node: SetDeclaration): NamedNet | null {
+  const annotations = checkAnnotations(scope.report, node.annotations);
+  const set = node.kind === "net" ? scope.nets.valueOf(node) : null;
+  if (set === null || node.span.origin !== undefined) return null;
+  const { name, span } = node;
+  return { name: name.text, set, members: scope.nets.membersOf(node), annotations, span };
+}
+
+function withinBounds({ exposes, denies }: Flat, report: Report): boolean {
+  const expose = exposes[MAX_EXPOSES];
   if (expose !== undefined) {
-    report.say("ING605", `a policy has at most ${MAX_EXPOSES} exposes`, expose.name.span, { help: "give one expose several ports, or split the policy" });
+    report.say("ING605", `a policy has at most ${MAX_EXPOSES} exposes`, expose.node.name.span, { help: "give one expose several ports, or split the policy" });
   }
-  const rules = [...ast.exposes.flatMap((e) => e.clauses.filter((c): c is RuleNode => c.kind === "rule")), ...ast.denies];
+  const rules = [...exposes.flatMap((e) => e.clauses.filter((c) => c.kind === "rule")), ...denies];
   const rule = rules[MAX_RULES];
   if (rule !== undefined) {
     report.say("ING603", `a policy has at most ${MAX_RULES} rules`, rule.span, { help: "put the addresses of several rules into one net" });
@@ -70,9 +98,10 @@ function portsWithinBounds(exposes: readonly Understood[], report: Report): bool
   return true;
 }
 
-/** In the order of the text, and not more than a person can use. */
-function bounded(diagnostics: readonly Diagnostic[], { file }: PolicyNode): Diagnostic[] {
-  const files = [...new Set([file, ...diagnostics.map((d) => d.span.file)])];
-  const sorted = [...diagnostics].sort((a, b) => files.indexOf(a.span.file) - files.indexOf(b.span.file) || a.span.start - b.span.start);
-  return firstErrors(sorted);
+/** In the order of the text, the entry file first, and not more than a person can use. */
+function inOrder({ diagnostics }: Report, { units }: Program): Diagnostic[] {
+  const files = new Map(units.map(({ ast }, i) => [ast.file, i]));
+  for (const { span } of diagnostics) if (!files.has(span.file)) files.set(span.file, files.size);
+  const rank = (d: Diagnostic): number => files.get(d.span.file) ?? 0;
+  return firstErrors([...diagnostics].sort((a, b) => rank(a) - rank(b) || a.span.start - b.span.start));
 }

@@ -1,23 +1,27 @@
-// `expose`: names, ports, local addresses, and its clauses.
-import type { CapNode, ExposeNode, LimitNode, Piece } from "../ast/nodes.ts";
-import {
-  DEFAULT_CAP_CONNECTIONS, MAX_BIND_INTERVALS, MAX_CAP_CONNECTIONS, MAX_LIMITS, MAX_LIMIT_BURST, MAX_SERVICE_BYTES,
-} from "../bounds.ts";
+// `expose`: names, ports, local addresses, mode, and its clauses.
+import type { ClauseNode, CredentialNode, ExposeNode, Piece, UseNode } from "../ast/nodes.ts";
+import { DEFAULT_CAP_CONNECTIONS, MAX_BIND_INTERVALS, MAX_LIMITS, MAX_SERVICE_BYTES } from "../bounds.ts";
 import { quote } from "../quote.ts";
+import { checkAnnotations } from "./annotations.ts";
 import { checkBackend } from "./backend.ts";
 import { ANY, UNBINDABLE } from "./builtin.ts";
+import { checkCap, checkLimit } from "./counts.ts";
+import type { FlatExpose } from "./expand.ts";
 import { equal, isEmpty, size, subtract } from "./intervals.ts";
+import { checkCredentials, checkMode } from "./modes.ts";
 import { mayDeclare } from "./names.ts";
-import { readCount, readKey, readRate } from "./numbers.ts";
-import type { AddressSet, Backend, CheckedCap, CheckedExpose, CheckedLimit, CheckedRule } from "./policy.ts";
+import type { AddressSet, Backend, CheckedCap, CheckedExpose, CheckedLimit, CheckedRule, Mode } from "./policy.ts";
 import type { PortSet } from "./portNumbers.ts";
-import { checkRule } from "./rules.ts";
+import { checkRule, type Facts } from "./rules.ts";
 import type { Scope } from "./scope.ts";
 
 /** What could be understood of an expose; the parts that others are compared with may be missing. */
 export interface Understood {
   readonly node: ExposeNode;
+  readonly clauses: FlatExpose["clauses"];
   readonly service: string;
+  readonly proto: "tcp" | "udp" | null;
+  readonly mode: Mode | null;
   readonly ports: PortSet | null;
   /** Null: any. Undefined: not understood. */
   readonly bind: AddressSet | null | undefined;
@@ -26,58 +30,99 @@ export interface Understood {
   readonly checked: CheckedExpose | null;
 }
 
-export function checkExpose(scope: Scope, node: ExposeNode): Understood {
+/** `whole`: no clause is missing because its template was refused. */
+export function checkExpose(scope: Scope, { node, clauses }: FlatExpose, whole: boolean): Understood {
   const { report } = scope;
   const wrong = report.diagnostics.length;
   const service = checkService(scope, node);
   const ports = node.ports === null ? null : scope.ports.value(node.ports);
   const bind = checkBind(scope, node);
+  const mode = checkMode(scope, node);
+  const proto = node.proto?.proto ?? null;
+  const annotations = checkAnnotations(report, node.annotations);
+  // Of a clause that can't stand there at all, nothing else is said.
+  const clauseMode = mode === "direct" ? null : mode;
+  const inside = checkClauses(scope, clauses, { proto: proto ?? "tcp", mode: clauseMode });
+  const credentials = checkCredentials(scope, node, clauseMode, { cert: inside.cert, ca: inside.ca }, whole);
+  if (mode === "direct") checkDirect(scope, node, clauses, annotations.why !== null);
+  const understood = { node, clauses, service, proto, mode, ports, bind, backend: inside.backend };
+  const good = whole && !node.broken && inside.whole && ports !== null && bind !== undefined && mode !== null && proto !== null && report.diagnostics.length === wrong;
+  if (!good) return { ...understood, checked: null };
+  const { backend, cap, limits, allows, denies } = inside;
+  const checked: CheckedExpose = {
+    name: node.name.text, service, proto, ports, bind, mode, ...credentials, backend,
+    cap: cap ?? { connections: DEFAULT_CAP_CONNECTIONS, perSource: null, perIdentity: null },
+    limits, allows, denies, annotations, span: node.span,
+  };
+  return { ...understood, checked };
+}
 
-  let backend: Backend | null = null;
-  let cap: CheckedCap | null = null;
-  const limits: CheckedLimit[] = [];
-  const allows: CheckedRule[] = [];
-  const denies: CheckedRule[] = [];
-  const once = new Map<string, ExposeNode["clauses"][number]>();
-  let whole = !node.broken;
+interface Inside {
+  backend: Backend | null;
+  cap: CheckedCap | null;
+  cert: CredentialNode | null;
+  ca: CredentialNode | null;
+  readonly limits: CheckedLimit[];
+  readonly allows: CheckedRule[];
+  readonly denies: CheckedRule[];
+  /** False where a rule was refused. */
+  whole: boolean;
+}
+
+type Clause = Exclude<ClauseNode, UseNode>;
+
+function checkClauses(scope: Scope, clauses: readonly Clause[], facts: Facts): Inside {
+  const { report } = scope;
+  const inside: Inside = { backend: null, cap: null, cert: null, ca: null, limits: [], allows: [], denies: [], whole: true };
+  const once = new Map<string, Clause>();
   let limitCount = 0;
-  for (const clause of node.clauses) {
+  for (const clause of clauses) {
     switch (clause.kind) {
       case "rule": {
-        const rule = checkRule(scope, clause);
-        if (rule === null) whole = false;
-        else (clause.action === "allow" ? allows : denies).push(rule);
+        const rule = checkRule(scope, clause, facts);
+        if (rule === null) inside.whole = false;
+        else (clause.action === "allow" ? inside.allows : inside.denies).push(rule);
         break;
       }
       case "limit": {
-        const limit = checkLimit(scope, clause);
+        const limit = checkLimit(scope, clause, facts.mode);
         if (++limitCount === MAX_LIMITS + 1) {
           report.say("ING408", `an expose has at most ${MAX_LIMITS} limits`, clause.span, { help: "remove the ones that others imply" });
         }
-        if (limit !== null) limits.push(limit);
+        if (limit !== null) inside.limits.push(limit);
         break;
       }
       case "backend":
-      case "cap": {
+      case "cap":
+      case "cert":
+      case "ca": {
         const first = once.get(clause.kind);
         once.set(clause.kind, first ?? clause);
         if (first !== undefined) {
           report.say("ING405", `${quote(clause.kind)} stands twice in one expose`, clause.span, { related: [{ span: first.span, label: "first here" }], help: "keep one of them" });
-        } else if (clause.kind === "cap") cap = checkCap(scope, clause);
-        else backend = checkBackend(report, clause);
+        } else if (clause.kind === "cap") inside.cap = checkCap(scope, clause, facts.mode);
+        else if (clause.kind === "backend") inside.backend = checkBackend(report, clause);
+        else inside[clause.kind] = clause;
         break;
       }
     }
   }
-  const good = whole && ports !== null && bind !== undefined && report.diagnostics.length === wrong;
-  const checked: CheckedExpose | null = good
-    ? {
-        name: node.name.text, service, proto: "tcp", ports, bind, mode: "tcp", backend,
-        cap: cap ?? { connections: DEFAULT_CAP_CONNECTIONS, perSource: null },
-        limits, allows, denies, span: node.span,
-      }
-    : null;
-  return { node, service, ports, bind, backend, checked };
+  return inside;
+}
+
+/** The gateway is not on the way: what it would do can't be asked for, and why it is not has to be said. */
+function checkDirect(scope: Scope, node: ExposeNode, clauses: readonly Clause[], hasWhy: boolean): void {
+  const [first] = clauses;
+  if (first !== undefined) {
+    scope.report.say("ING415", `an expose \`as direct\` has no clauses: the service listens by itself, and nothing here would be enforced`, first.span, {
+      label: clauses.length === 1 ? "" : `the first of ${clauses.length}`,
+      related: node.mode === null ? [] : [{ span: node.mode.span, label: "because of this" }],
+      help: "remove them, or expose the service through the gateway",
+    });
+  }
+  if (!hasWhy && !node.annotations.some((a) => a.name === "why")) {
+    scope.report.say("ING416", "an expose `as direct` says why", node.mode?.span ?? node.name.span, { help: "write `@why \"…\"` before it: whoever reads the policy must know why the gateway is passed by" });
+  }
 }
 
 function checkService(scope: Scope, node: ExposeNode): string {
@@ -108,24 +153,4 @@ function checkBind(scope: Scope, node: ExposeNode): AddressSet | null | undefine
     return undefined;
   }
   return bind;
-}
-
-function checkCap(scope: Scope, node: CapNode): CheckedCap | null {
-  const { report } = scope;
-  const connections = readCount(report, node.connections.text, node.connections, MAX_CAP_CONNECTIONS, "the number of connections of a cap");
-  if (node.perSource === null) return connections === null ? null : { connections, perSource: null };
-  const { connections: written, key: keyNode } = node.perSource;
-  const each = readCount(report, written.text, written, MAX_CAP_CONNECTIONS, "the number of connections per source");
-  const key = readKey(report, keyNode);
-  return connections === null || each === null || key === null ? null : { connections, perSource: { connections: each, ...key } };
-}
-
-function checkLimit(scope: Scope, node: LimitNode): CheckedLimit | null {
-  const { report } = scope;
-  const rate = readRate(report, node.rate);
-  const burst = node.burst === null ? rate?.count : readCount(report, node.burst.text, node.burst, MAX_LIMIT_BURST, "the burst of a limit");
-  const key = node.per.kind === "listener" ? null : readKey(report, node.per.key);
-  if (rate === null || burst === undefined || burst === null) return null;
-  if (node.per.kind === "listener") return { ...rate, burst, key: { kind: "listener" }, span: node.span };
-  return key === null ? null : { ...rate, burst, key: { kind: "source", ...key }, span: node.span };
 }

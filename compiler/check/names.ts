@@ -26,19 +26,23 @@ export function mayDeclare(report: Report, name: Piece, what: string): boolean {
 /** The declarations by name; the first of a name stands, further ones are refused. */
 export function declared<T extends { readonly name: Piece }>(report: Report, nodes: readonly T[], what: string): Map<string, T> {
   const byName = new Map<string, T>();
-  for (const node of nodes) {
-    mayDeclare(report, node.name, what);
-    const first = byName.get(node.name.text);
-    if (first === undefined) byName.set(node.name.text, node);
-    else {
-      report.say("ING202", `${quote(node.name.text)} is declared twice as ${what}`, node.name.span, {
-        label: "declared again here",
-        related: [{ span: first.name.span, label: "first declared here" }],
-        help: "rename one of them",
-      });
-    }
-  }
+  for (const node of nodes) declare(report, byName, node, what);
   return byName;
+}
+
+/** Enters one declaration; false if its name has one already. */
+export function declare<T extends { readonly name: Piece }>(report: Report, byName: Map<string, T>, node: T, what: string): boolean {
+  mayDeclare(report, node.name, what);
+  const first = byName.get(node.name.text);
+  if (first === undefined) byName.set(node.name.text, node);
+  else {
+    report.say("ING202", `${quote(node.name.text)} is declared twice as ${what}`, node.name.span, {
+      label: "declared again here",
+      related: [{ span: first.name.span, label: "first declared here" }],
+      help: node.name.span.origin?.kind === "body" ? "let the template have a parameter for the name, so that each use has its own" : "rename one of them",
+    });
+  }
+  return first === undefined;
 }
 
 export function didYouMean(name: string, candidates: Iterable<string>): string | null {

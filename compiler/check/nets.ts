@@ -5,18 +5,23 @@ import { quote } from "../quote.ts";
 import type { SourceReader, Span } from "../source.ts";
 import { BUILTIN } from "./builtin.ts";
 import { SetBuilder, isEmpty, size, subtract, union } from "./intervals.ts";
-import { readList, readMax, type List } from "./lists.ts";
-import { isProblem, readPrefix } from "./literals.ts";
+import { readList, readMax, type FileMember } from "./lists.ts";
+import { readPrefix } from "./literals.ts";
 import type { AddressSet } from "./policy.ts";
-import { sayProblem } from "./report.ts";
+import { isProblem, sayProblem, type Report } from "./report.ts";
 import type { Algebra } from "./resolve.ts";
-import { sayQualified, sayUnknown, type Names } from "./unknown.ts";
+import type { Homes } from "./homes.ts";
+import { sayUnknown } from "./unknown.ts";
 
-export function netAlgebra(names: Names, reader: SourceReader): Algebra<AddressSet> {
-  const { ast, report } = names;
-  /** A list by its path and its `max`: read once, however often it is named. */
-  const lists = new Map<string, List | null>();
-  let written = 0;
+/** What was written, for the budget: the largest source of prefixes and their number. */
+export interface NetTally {
+  written: number;
+  largest: { entries: number; span: Span } | null;
+}
+
+export function netAlgebra(report: Report, homes: Homes, reader: SourceReader, tally: NetTally): Algebra<AddressSet> {
+  /** A list by the file that names it, its path and its `max`: read once, however often it is named. */
+  const lists = new Map<string, AddressSet | null>();
   let work = 0;
   let intervals = 0;
   let full = false;
@@ -27,22 +32,32 @@ export function netAlgebra(names: Names, reader: SourceReader): Algebra<AddressS
     return null;
   };
   const count = (n: number, span: Span): boolean => {
-    written += n;
-    if (written > MAX_PREFIXES) tooMuch(span, `the policy has more than ${MAX_PREFIXES} addresses and prefixes`, "shorten the lists, or merge their prefixes");
+    tally.written += n;
+    if (tally.largest === null || n > tally.largest.entries) tally.largest = { entries: n, span };
+    if (tally.written > MAX_PREFIXES) tooMuch(span, `the policy has more than ${MAX_PREFIXES} addresses and prefixes`, "shorten the lists, or merge their prefixes");
     return !full;
   };
 
-  const file = (member: Extract<Member, { kind: "file" }>): AddressSet | null => {
+  const file = (member: FileMember): AddressSet | null => {
     const max = readMax(report, member);
     if (max === null) return null;
-    const key = `${max} ${member.path.text}`;
-    let list = lists.get(key);
-    if (list === undefined) {
-      list = readList(report, reader, member, ast.file, max);
-      lists.set(key, list);
-      if (list !== null && !count(list.entries, member.path.span)) list = null;
-    }
-    return list?.set ?? null;
+    const key = JSON.stringify([max, member.path.span.file.path, member.path.text]);
+    const known = lists.get(key);
+    if (known !== undefined) return known;
+    const builder = new SetBuilder();
+    const entries = readList(report, reader, member, max, {
+      what: "address or prefix",
+      add(token) {
+        const prefix = readPrefix(token);
+        if (isProblem(prefix)) return prefix;
+        if (prefix.family === 4) builder.addV4(prefix.first[3], prefix.last[3]);
+        else builder.addV6(prefix.first, prefix.last);
+        return null;
+      },
+    });
+    const value = entries === null || !count(entries, member.path.span) ? null : builder.done();
+    lists.set(key, value);
+    return value;
   };
 
   const address = (member: { readonly text: string; readonly span: Span }): AddressSet | null => {
@@ -59,29 +74,36 @@ export function netAlgebra(names: Names, reader: SourceReader): Algebra<AddressS
   };
 
   return {
-    declarations: names.nets,
-    literal(member) {
+    kind: "net",
+    literal(member: Member) {
       switch (member.kind) {
         case "literal":
           return address(member);
         case "file":
           return file(member);
-        case "qualified":
-          sayQualified(names, member);
-          return null;
         case "text": {
-          const bare = isProblem(readPrefix(member.text)) ? {} : { replace: member.text };
-          report.say("ING208", `a text in quotes stands where an address is wanted`, member.span, { ...bare, help: "addresses and names of nets stand without quotes; a list file is `file \"PATH\" max N`" });
+          const bare = { ...member, kind: "name" } as const;
+          const meant = !isProblem(readPrefix(member.text)) || BUILTIN.has(member.text) || homes.set("net", bare) !== undefined;
+          const more = meant ? { replace: member.text } : {};
+          report.say("ING208", `a text in quotes stands where an address is wanted`, member.span, { ...more, help: "addresses and names of nets stand without quotes; a list file is `file \"PATH\" max N`" });
+          return null;
+        }
+        case "id": {
+          const more = member.type === "ip" && !isProblem(readPrefix(member.pattern.text)) ? { replace: member.pattern.text } : {};
+          report.say("ING208", "an identity stands where an address is wanted", member.span, { ...more, help: "addresses stand alone; identities stand behind `client`" });
           return null;
         }
         case "number":
           report.say("ING208", `${quote(member.text)} is a number, and an address is wanted here`, member.span, { help: "an address looks like `192.0.2.7` or `2001:db8::7`" });
           return null;
-        case "name": {
+        case "name":
+        case "qualified": {
           const builtin = BUILTIN.get(member.text);
-          if (builtin === undefined) sayUnknown(names, member, "net");
+          if (builtin === undefined) sayUnknown(report, homes, member, "net");
           return builtin ?? null;
         }
+        case "param":
+          return null;
       }
     },
     combine(members, except, at: SetNode) {

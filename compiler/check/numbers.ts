@@ -5,12 +5,14 @@ import { quote } from "../quote.ts";
 import type { CheckedLimit, SourceKey } from "./policy.ts";
 import type { Report } from "./report.ts";
 
-/** A whole number from 1 to `max`, or null (then it was told why). */
-export function readCount(report: Report, text: string, at: Piece, max: number, what: string): number | null {
+/** A whole number from 1 (or `min`) to `max`, or null (then it was told why). */
+export function readCount(report: Report, text: string, at: Piece, max: number, what: string, min = 1): number | null {
   const n = Number(text);
-  if (/^[0-9]+$/.test(text) && !(text.length > 1 && text.startsWith("0")) && n >= 1 && n <= max) return n;
+  if (/^[0-9]+$/.test(text) && !(text.length > 1 && text.startsWith("0")) && n >= min && n <= max) return n;
   const zero = /^0+[1-9]/.test(text) ? ", without leading zeros" : "";
-  report.say("ING310", `${what} is 1 to ${max}${zero}, and ${quote(text)} is not`, at.span, { help: `write a number from 1 to ${max}` });
+  // Only where the number is all of the text can it be replaced.
+  const more = zero !== "" && at.text === text && n <= max ? { replace: String(n) } : {};
+  report.say("ING310", `${what} is ${min} to ${max}${zero}, and ${quote(text)} is not`, at.span, { ...more, help: `write a number from ${min} to ${max}` });
   return null;
 }
 

@@ -19,6 +19,12 @@ interface Claim {
 
 /** Reports, for each expose, the first port that an earlier one has at a common address. */
 export function checkOverlaps(scope: Scope, exposes: readonly Understood[]): void {
+  for (const proto of ["tcp", "udp"] as const) {
+    overlapsOf(scope, exposes.filter((e) => e.proto === proto), proto);
+  }
+}
+
+function overlapsOf(scope: Scope, exposes: readonly Understood[], proto: "tcp" | "udp"): void {
   const claims: Claim[] = exposes.flatMap((expose, at) =>
     expose.bind === undefined || expose.node.broken ? [] : (expose.ports ?? []).map((range) => ({ ...range, at, expose })));
   claims.sort((a, b) => a.first - b.first || a.at - b.at);
@@ -37,7 +43,7 @@ export function checkOverlaps(scope: Scope, exposes: readonly Understood[]): voi
     const clash = met.get(expose);
     if (clash === undefined) continue;
     const { port, other } = clash;
-    scope.report.say("ING204", `port ${port}/tcp is already exposed by ${quote(other.node.name.text)}`, spanOfPort(scope, expose, port), {
+    scope.report.say("ING204", `port ${port}/${proto} is already exposed by ${quote(other.node.name.text)}`, spanOfPort(scope, expose, port), {
       label: "exposed again here",
       related: [{ span: spanOfPort(scope, other, port), label: "first exposed here" }],
       help: "give one of them another port, or a `bind` that does not overlap",
@@ -60,7 +66,8 @@ export function checkCircles(scope: Scope, exposes: readonly Understood[]): void
   }
   if (byPort.size === 0) return;
   for (const listener of exposes) {
-    if (listener.bind === undefined || listener.node.broken) continue;
+    // A backend is reached over tcp, and what a service opens itself is not the gateway.
+    if (listener.bind === undefined || listener.node.broken || listener.proto !== "tcp" || listener.mode === "direct") continue;
     for (const { first, last } of listener.ports ?? []) {
       for (const [port, from] of byPort) {
         if (port < first || port > last) continue;
@@ -72,7 +79,7 @@ export function checkCircles(scope: Scope, exposes: readonly Understood[]): void
 
 function sayCircle(scope: Scope, expose: Understood, listener: Understood, port: number): void {
   const host = expose.backend?.kind === "tcp" ? parseAddress(expose.backend.host) : null;
-  const clause = expose.node.clauses.find((c) => c.kind === "backend");
+  const clause = expose.clauses.find((c) => c.kind === "backend");
   const meets = listener.bind === null || (listener.bind !== undefined && host !== null && contains(listener.bind, host));
   if (!meets || clause === undefined) return;
   scope.report.say("ING410", `the backend of ${quote(expose.node.name.text)} is a port that the gateway itself opens`, clause.span, {
@@ -90,7 +97,10 @@ function spanOfPort(scope: Scope, expose: Understood, port: number): Span {
 }
 
 function holds(scope: Scope, member: Member, port: number): boolean {
-  if (member.kind === "name") return scope.ports.valueOf(member.text)?.some((r) => r.first <= port && port <= r.last) ?? false;
+  if (member.kind === "name" || member.kind === "qualified") {
+    const set = scope.homes.set("ports", member);
+    return set !== undefined && (scope.ports.valueOf(set)?.some((r) => r.first <= port && port <= r.last) ?? false);
+  }
   if (member.kind !== "number") return false;
   const range = readPorts(member.text);
   return !("code" in range) && range.first <= port && port <= range.last;

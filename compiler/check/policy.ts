@@ -1,5 +1,6 @@
 // CheckedPolicy: what a policy means, after every name is resolved and every set is computed.
 // Types only; `check/` makes it, `lower/` and `emit/` read it.
+import type { DiagnosticCode } from "../codes.ts";
 import type { Span } from "../source.ts";
 
 /**
@@ -220,6 +221,7 @@ export interface NamedNet {
 
 /** What `check` understands and this release can't enforce: `build` refuses each. */
 export interface Waiting {
+  readonly code: DiagnosticCode;
   /** The words, such as `as mtls` or `per identity`. */
   readonly what: string;
   /** The release that will have it, such as `0.5`. */

@@ -3,18 +3,18 @@ import { MAX_PORT_RANGES } from "../bounds.ts";
 import { quote } from "../quote.ts";
 import type { PortSet } from "./portNumbers.ts";
 import { readPorts, subtractPorts, unionPorts } from "./portNumbers.ts";
-import { sayProblem } from "./report.ts";
+import { sayProblem, type Report } from "./report.ts";
 import type { Algebra } from "./resolve.ts";
-import { sayQualified, sayUnknown, type Names } from "./unknown.ts";
+import type { Homes } from "./homes.ts";
+import { sayUnknown } from "./unknown.ts";
 
 /** Ranges that all set operations of a policy may read. */
 const MAX_WORK = 64 * MAX_PORT_RANGES;
 
-export function portAlgebra(names: Names): Algebra<PortSet> {
-  const { report } = names;
+export function portAlgebra(report: Report, homes: Homes): Algebra<PortSet> {
   let work = 0;
   return {
-    declarations: names.ports,
+    kind: "ports",
     literal(member) {
       switch (member.kind) {
         case "number":
@@ -30,11 +30,14 @@ export function portAlgebra(names: Names): Algebra<PortSet> {
         case "file":
           report.say("ING208", "a list file holds addresses, and ports are wanted here", member.span, { help: `write the ports out instead of ${quote(member.path.text)}` });
           return null;
-        case "qualified":
-          sayQualified(names, member);
+        case "id":
+          report.say("ING208", "an identity stands where a port is wanted", member.span, { help: "a port is a number from 1 to 65535; identities stand behind `client`" });
           return null;
+        case "qualified":
         case "name":
-          sayUnknown(names, member, "ports");
+          sayUnknown(report, homes, member, "ports");
+          return null;
+        case "param":
           return null;
       }
     },

@@ -4,6 +4,7 @@
 import type { Member, SetDeclaration, SetNode } from "../ast/nodes.ts";
 import { quote } from "../quote.ts";
 import type { Homes, SetKind } from "./homes.ts";
+import type { Span } from "../source.ts";
 import type { Report } from "./report.ts";
 
 /** What one kind of set knows. `T` is a set's value. */
@@ -23,6 +24,7 @@ export class Resolver<T> {
   readonly #values = new Map<SetDeclaration, T | null>();
   /** Sets that are written out of names and literals alone, by their text and the home of their names. */
   readonly #written = new Map<string, T>();
+  readonly #members = new Map<SetDeclaration, readonly { readonly text: string; readonly set: T; readonly span: Span }[]>();
 
   constructor(report: Report, homes: Homes, algebra: Algebra<T>, declarations: Iterable<SetDeclaration>) {
     this.#report = report;
@@ -50,9 +52,9 @@ export class Resolver<T> {
     return this.#values.get(declaration) ?? null;
   }
 
-  /** What a member of a set stands for; says what is wrong with it, so it is asked of good sets. */
-  valueOfMember(member: Member): T | null {
-    return this.#member(member);
+  /** What the members of a declared set stand for, as they are written; none where it has no value. */
+  membersOf(declaration: SetDeclaration): readonly { readonly text: string; readonly set: T; readonly span: Span }[] {
+    return this.#members.get(declaration) ?? [];
   }
 
   /** Computes a declared set and all that it needs, deepest first. */
@@ -67,7 +69,7 @@ export class Resolver<T> {
     for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
       const need = top.needs[top.next++];
       if (need === undefined) {
-        if (!this.#values.has(top.set)) this.#values.set(top.set, this.#evaluate(top.set.set));
+        if (!this.#values.has(top.set)) this.#values.set(top.set, this.#evaluate(top.set.set, top.set));
         onPath.delete(top.set);
         open.pop();
       } else if (onPath.has(need.set)) {
@@ -101,8 +103,14 @@ export class Resolver<T> {
     return value === undefined ? this.#algebra.literal(member) : value;
   }
 
-  #evaluate(set: SetNode): T | null {
+  #evaluate(set: SetNode, declaration: SetDeclaration | null = null): T | null {
     const members = set.members.map((m) => this.#member(m));
+    if (declaration !== null) {
+      this.#members.set(declaration, set.members.flatMap(({ span }, i) => {
+        const value = members[i];
+        return value === undefined || value === null ? [] : [{ text: span.file.text.slice(span.start, span.end), set: value, span }];
+      }));
+    }
     const except = (set.except ?? []).map((m) => this.#member(m));
     const whole = [...members, ...except].flatMap((v) => (v === null ? [] : [v]));
     if (set.broken || whole.length < members.length + except.length) return null;

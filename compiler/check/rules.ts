@@ -1,43 +1,160 @@
 // `allow` and `deny`: what they must say, and what they mean.
-import type { RuleNode } from "../ast/nodes.ts";
+import type { Piece, RuleNode, SetNode } from "../ast/nodes.ts";
+import { quote } from "../quote.ts";
+import type { Span } from "../source.ts";
+import { checkAnnotations } from "./annotations.ts";
 import { ANY } from "./builtin.ts";
-import { mayDeclare } from "./names.ts";
-import type { CheckedRule, TopLevelDeny } from "./policy.ts";
-import type { Scope } from "./scope.ts";
+import type { Understood } from "./exposes.ts";
+import { declare } from "./names.ts";
+import type { CheckedRule, HostSet, IdSet, Mode, TopLevelDeny } from "./policy.ts";
+import { PortIndex } from "./portIndex.ts";
+import type { PortSet } from "./portNumbers.ts";
+import { sayProblem } from "./report.ts";
+import { hostsOf, idsOf, type Scope } from "./scope.ts";
+import { readTime } from "./times.ts";
+import { wait } from "./waiting.ts";
+
+/** What a rule of an expose may ask for. */
+export interface Facts {
+  readonly proto: "tcp" | "udp";
+  /** Null where it was not understood: then nothing is said about what it lacks. */
+  readonly mode: Mode | null;
+}
 
 /** A rule of an expose, or null (then it was told why). */
-export function checkRule(scope: Scope, rule: RuleNode): CheckedRule | null {
-  const named = checkName(scope, rule);
-  if (rule.from === null) {
+export function checkRule(scope: Scope, rule: RuleNode, facts: Facts): CheckedRule | null {
+  const { report } = scope;
+  let good = !rule.broken;
+  if (rule.on !== null) {
+    good = false;
+    report.say("ING114", "`on` stands only in a `deny` at top level", rule.on.proto.span, { help: "a rule in an expose holds for all its ports; move the rule out of the block, or split the expose" });
+  }
+  const { mode } = facts;
+  if (rule.sni !== null && mode !== null && !readsName(facts)) {
+    good = false;
+    report.say("ING417", `${heading(facts)} reads no name, so that \`sni\` never holds`, rule.sni.span, {
+      help: facts.proto === "udp" ? "leave it out: udp has no names" : "write `as passthrough` to have the client's hello read, or leave `sni` out",
+    });
+  }
+  if (rule.client !== null && mode !== null && mode !== "mtls") {
+    good = false;
+    report.say("ING418", `${heading(facts)} asks for no certificate, so that \`client\` never holds`, rule.client.span, { help: "write `as mtls` to have it asked for, or leave `client` out" });
+  }
+  const body = checkBody(scope, rule);
+  return good ? body : null;
+}
+
+/** `as tls`; how messages call a listener by its mode. */
+function heading({ proto, mode }: Facts): string {
+  return proto === "udp" ? "udp" : mode === "tcp" || mode === null ? "plain tcp" : `\`as ${mode}\``;
+}
+
+function readsName({ proto, mode }: Facts): boolean {
+  return proto === "tcp" && (mode === "passthrough" || mode === "tls" || mode === "mtls");
+}
+
+/** Exposes by what a `deny on` can't find there, for each protocol. */
+export interface Lacking {
+  readonly direct: PortIndex;
+  readonly noName: PortIndex;
+  readonly noCertificate: PortIndex;
+}
+
+export function lacking(exposes: readonly Understood[], proto: "tcp" | "udp"): Lacking {
+  const known = exposes.filter((e) => e.proto === proto && e.mode !== null);
+  return {
+    direct: new PortIndex(known.filter((e) => e.mode === "direct")),
+    noName: new PortIndex(known.filter((e) => !readsName({ proto, mode: e.mode }))),
+    noCertificate: new PortIndex(known.filter((e) => e.mode !== "mtls")),
+  };
+}
+
+export function checkTopLevelDeny(scope: Scope, rule: RuleNode, lack: Readonly<Record<"tcp" | "udp", Lacking>>): TopLevelDeny | null {
+  if (rule.action === "allow") return null;
+  const on = rule.on === null ? null : scope.ports.value(rule.on.ports);
+  const body = checkBody(scope, rule);
+  if (rule.on === null) return body === null ? null : { ...body, on: null };
+  if (on === null) return null;
+  const { proto } = rule.on.proto;
+  if (proto === "udp") wait(scope.waiting, "udp", "udp", rule.on.proto.span);
+  if (!canHold(scope, rule, proto, rule.on.ports, on, lack[proto]) || body === null) return null;
+  return { ...body, on: { proto, ports: on } };
+}
+
+/** A deny that names ports must be able to hold on each listener there. */
+function canHold({ report }: Scope, rule: RuleNode, proto: "tcp" | "udp", at: SetNode, on: PortSet, lack: Lacking): boolean {
+  const place = (e: Understood, label: string) => [{ span: e.node.name.span, label }];
+  const direct = lack.direct.meets(on);
+  if (direct !== null) {
+    report.say("ING423", `${quote(direct.node.name.text)} is exposed \`as direct\` on these ports, where no rule holds`, at.span, {
+      related: place(direct, "the service itself listens there"), help: "leave its ports out of this rule, or expose the service through the gateway",
+    });
+    return false;
+  }
+  const noName = rule.sni === null ? null : lack.noName.meets(on);
+  if (rule.sni !== null && (proto === "udp" || noName !== null)) {
+    const more = noName === null ? {} : { related: place(noName, "no name is read there") };
+    report.say("ING417", proto === "udp" ? "udp has no names, so that `sni` never holds" : `${quote(noName?.node.name.text ?? "")} reads no name, so that \`sni\` never holds on its ports`, rule.sni.span, {
+      ...more, help: proto === "udp" ? "leave `sni` out" : "leave its ports out of this rule, or write `as passthrough` there",
+    });
+    return false;
+  }
+  const noCertificate = rule.client === null ? null : lack.noCertificate.meets(on);
+  if (rule.client !== null && (proto === "udp" || noCertificate !== null)) {
+    const more = noCertificate === null ? {} : { related: place(noCertificate, "no certificate is asked for there") };
+    report.say("ING418", proto === "udp" ? "udp has no certificates, so that `client` never holds" : `${quote(noCertificate?.node.name.text ?? "")} asks for no certificate, so that \`client\` never holds on its ports`, rule.client.span, {
+      ...more, help: proto === "udp" ? "leave `client` out" : "leave its ports out of this rule, or write `as mtls` there",
+    });
+    return false;
+  }
+  return true;
+}
+
+/** What a rule says wherever it stands. */
+function checkBody(scope: Scope, rule: RuleNode): CheckedRule | null {
+  const { report } = scope;
+  const named = rule.name === null || declare(report, scope.ruleNames, { name: rule.name }, "a rule");
+  const annotations = checkAnnotations(report, rule.annotations);
+  const from = rule.from === null ? null : scope.nets.value(rule.from);
+  const sni: HostSet | null = rule.sni === null ? null : hostsOf(scope, rule.sni);
+  const client: IdSet | null = rule.client === null ? null : idsOf(scope, rule.client);
+  const until = checkUntil(scope, rule, rule.until);
+  if (rule.client !== null) wait(scope.waiting, "mtls", "client", rule.client.span);
+  if (rule.from === null && (rule.action === "allow" || (rule.on === null && rule.sni === null && rule.client === null))) {
     if (!rule.broken) sayNoFrom(scope, rule);
     return null;
   }
-  const from = scope.nets.value(rule.from);
-  return from === null || !named || rule.broken ? null : { from, name: rule.name?.text ?? null, span: rule.span };
+  const missing = (rule.from !== null && from === null) || (rule.sni !== null && sni === null) || (rule.client !== null && client === null);
+  if (missing || until === undefined || !named || rule.broken) return null;
+  // Without `from` the other clauses alone decide, so everyone is meant.
+  return { from: from ?? ANY, sni, client, until, dryrun: rule.dryrun, name: rule.name?.text ?? null, annotations, span: rule.span };
 }
 
-export function checkTopLevelDeny(scope: Scope, rule: RuleNode): TopLevelDeny | null {
-  const named = checkName(scope, rule);
-  const on = rule.on === null ? null : scope.ports.value(rule.on);
-  // Without `from` the ports alone decide, so everyone is meant.
-  const from = rule.from === null ? ANY : scope.nets.value(rule.from);
-  if (rule.on === null && rule.from === null) {
-    if (!rule.broken) sayNoFrom(scope, rule);
-    return null;
+/** Undefined where it is wrong. */
+function checkUntil(scope: Scope, rule: RuleNode, until: Piece | null): number | null | undefined {
+  if (until === null) return null;
+  if (rule.action === "deny") {
+    scope.report.say("ING419", "a `deny` has no end", until.span, { help: "a refusal that ends by itself would open something unseen: remove the rule when it is no longer wanted, or give an `allow` an end" });
+    return undefined;
   }
-  if (from === null || (rule.on !== null && on === null) || !named || rule.broken) return null;
-  return { from, name: rule.name?.text ?? null, on, span: rule.span };
-}
-
-function checkName(scope: Scope, rule: RuleNode): boolean {
-  return rule.name === null || mayDeclare(scope.report, rule.name, "a rule");
+  const time = readTime(until.text);
+  if (typeof time === "number") return time;
+  sayProblem(scope.report, time, until.span);
+  return undefined;
 }
 
 function sayNoFrom(scope: Scope, rule: RuleNode): void {
-  const word = { ...rule.span, end: rule.span.start + rule.action.length };
+  const word = wordOf(rule);
   if (rule.action === "allow") {
     scope.report.say("ING401", "an `allow` says whom it admits", word, { help: "add `from NET`, or `from any` if everyone may come" });
   } else {
     scope.report.say("ING402", "a `deny` says whom it refuses", word, { help: "add `from NET`, or `from any` to refuse everyone" });
   }
+}
+
+/** `allow` or `dryrun allow`, as it begins the rule. */
+function wordOf({ span, action }: RuleNode): Span {
+  const text = span.file.text.slice(span.start, span.end);
+  const at = text.indexOf(action);
+  return at < 0 ? span : { ...span, end: span.start + at + action.length };
 }

@@ -1,29 +1,54 @@
-// What the checks of one policy share: where they report, and how names become sets.
-import type { PolicyNode } from "../ast/nodes.ts";
+// What the checks of one policy share: where they report, how names become sets, and what they
+// gather for others: rules by name, and what waits for a later release.
+import type { Piece, SetDeclaration, SetNode } from "../ast/nodes.ts";
 import type { SourceReader } from "../source.ts";
-import { declared } from "./names.ts";
-import { netAlgebra } from "./nets.ts";
-import type { AddressSet } from "./policy.ts";
+import type { Homes } from "./homes.ts";
+import { hostAlgebra } from "./hosts.ts";
+import { hostSet } from "./hostTrie.ts";
+import { idAlgebra, idSet, type Ids } from "./ids.ts";
+import { declare } from "./names.ts";
+import { netAlgebra, type NetTally } from "./nets.ts";
+import type { AddressSet, HostNode, HostSet, IdSet, Waiting } from "./policy.ts";
 import type { PortSet } from "./portNumbers.ts";
 import { portAlgebra } from "./ports.ts";
 import type { Report } from "./report.ts";
 import { Resolver } from "./resolve.ts";
 
 export interface Scope {
-  readonly ast: PolicyNode;
+  readonly homes: Homes;
   readonly report: Report;
   readonly nets: Resolver<AddressSet>;
   readonly ports: Resolver<PortSet>;
+  readonly hosts: Resolver<HostNode>;
+  readonly ids: Resolver<Ids>;
+  readonly tally: NetTally;
+  /** Rules with a name, which is theirs alone in the whole policy: an audit line that has it is about one rule. */
+  readonly ruleNames: Map<string, { readonly name: Piece }>;
+  readonly waiting: Waiting[];
 }
 
-export function openScope(ast: PolicyNode, reader: SourceReader, report: Report): Scope {
-  const nets = declared(report, ast.nets, "a net");
-  const ports = declared(report, ast.ports, "a set of ports");
-  const names = { ast, report, nets, ports };
+export function openScope(homes: Homes, sets: readonly SetDeclaration[], reader: SourceReader, report: Report): Scope {
+  const first = sets.filter((s) => declare(report, homes.of(s.name.span).sets[s.kind], s, NAMED[s.kind]));
+  const tally: NetTally = { written: 0, largest: null };
   return {
-    ast,
-    report,
-    nets: new Resolver(report, netAlgebra(names, reader)),
-    ports: new Resolver(report, portAlgebra(names)),
+    homes, report, tally,
+    nets: new Resolver(report, homes, netAlgebra(report, homes, reader, tally), first),
+    ports: new Resolver(report, homes, portAlgebra(report, homes), first),
+    hosts: new Resolver(report, homes, hostAlgebra(report, homes, reader), first),
+    ids: new Resolver(report, homes, idAlgebra(report, homes), first),
+    ruleNames: new Map(),
+    waiting: [],
   };
+}
+
+const NAMED = { net: "a net", ports: "a set of ports", hosts: "a set of host names", ids: "a set of identities" } as const;
+
+export function hostsOf(scope: Scope, set: SetNode): HostSet | null {
+  const value = scope.hosts.value(set);
+  return value === null ? null : hostSet(value);
+}
+
+export function idsOf(scope: Scope, set: SetNode): IdSet | null {
+  const value = scope.ids.value(set);
+  return value === null ? null : idSet(value);
 }

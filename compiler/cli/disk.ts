@@ -61,7 +61,8 @@ function readBelow(root: string, entry: SourceFile, path: string, from: SourceFi
   const text = readText(named, real, MAX_LIST_BYTES, seen);
   if (text === "folder" || text === "special") return "unreadable";
   if (typeof text !== "object") return text;
-  return { path: relative(root, named).split(sep).join("/"), text: text.text };
+  // The real path: one file has one name, however it is reached, and what it names is relative to it.
+  return { path: relative(root, real).split(sep).join("/"), text: text.text };
 }
 
 function isBelow(root: string, path: string): boolean {

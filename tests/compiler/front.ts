@@ -1,31 +1,35 @@
-// The compiler's front on a text, for tests: parse, build, check, with all that they say.
-import { build } from "../../compiler/ast/build.ts";
-import { check } from "../../compiler/check/check.ts";
+// The compiler's front on a text, for tests: load, parse, build, check, with all that they say.
+import { understand } from "../../compiler/compile.ts";
+import { refusals } from "../../compiler/check/waiting.ts";
 import type { CheckedPolicy } from "../../compiler/check/policy.ts";
 import type { Diagnostic } from "../../compiler/diagnostic.ts";
 import { positionOf, type ReadFailure, type SourceFile, type SourceReader } from "../../compiler/source.ts";
-import { parse } from "../../compiler/syntax/parse.ts";
 
 export interface Read {
   readonly policy: CheckedPolicy | null;
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** A reader of files that stand in memory, by path. */
+/** A reader of files that stand in memory, by path; `..` may not leave the top. */
 export function filesOf(files: Readonly<Record<string, string>>): SourceReader {
   return {
-    read(path): SourceFile | ReadFailure {
-      if (path.split("/").includes("..")) return "outside";
-      return Object.hasOwn(files, path) ? { path, text: files[path] ?? "" } : "missing";
+    read(path, from): SourceFile | ReadFailure {
+      const parts: string[] = from === null ? [] : from.path.split("/").slice(0, -1);
+      for (const part of path.split("/")) {
+        if (part === "..") {
+          if (parts.pop() === undefined) return "outside";
+        } else if (part !== "." && part !== "") parts.push(part);
+      }
+      const real = parts.join("/");
+      return Object.hasOwn(files, real) ? { path: real, text: files[real] ?? "" } : "missing";
     },
   };
 }
 
+/** With what `build` refuses of a policy that is sound. */
 export function front(text: string, reader: SourceReader = filesOf({}), path = "policy.ingress"): Read {
-  const parsed = parse({ path, text });
-  const built = build(parsed);
-  const { policy, diagnostics } = check(built.ast, reader);
-  return { policy, diagnostics: [...parsed.diagnostics, ...built.diagnostics, ...diagnostics] };
+  const { policy, diagnostics } = understand({ path, text }, reader);
+  return { policy, diagnostics: [...diagnostics, ...refusals(policy?.waiting ?? [])] };
 }
 
 /** The codes of a text's diagnostics, in their order. */

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readEndpoint } from "../../compiler/check/endpoint.ts";
-import { isProblem, readAddress, readPrefix } from "../../compiler/check/literals.ts";
+import { readAddress, readPrefix } from "../../compiler/check/literals.ts";
+import { isProblem } from "../../compiler/check/report.ts";
 import { readPorts, subtractPorts, unionPorts } from "../../compiler/check/portNumbers.ts";
 import { formatAddress, formatEndpoint, parseAddress } from "../../runtime/net/address.ts";
 

@@ -1,0 +1,104 @@
+// Patterns of client identities: a typed name as it stands in a certificate, where in a `uri` one
+// segment of the path may end in `*` (the rest of that segment, at least one character) and the
+// last may be `**` (one segment or more). Compared byte by byte in their canonical form.
+import { formatAddress } from "../../runtime/net/address.ts";
+import { MAX_ID_BYTES } from "../bounds.ts";
+import { quote } from "../quote.ts";
+import { readHostName } from "./hostNames.ts";
+import { readAddress } from "./literals.ts";
+import { isProblem, type Problem } from "./report.ts";
+
+export type IdType = "uri" | "dns" | "ip" | "sha256";
+
+export interface IdPattern {
+  readonly type: IdType;
+  /** All but the path of a uri. */
+  readonly head: string;
+  /** `open`: the segment begins so and goes on. */
+  readonly segments: readonly { readonly text: string; readonly open: boolean }[];
+  /** One more segment or several follow. */
+  readonly deep: boolean;
+}
+
+export function readId(type: IdType, text: string): IdPattern | Problem {
+  if (text.length > MAX_ID_BYTES) return problem("ING317", `${quote(text)} is longer than ${MAX_ID_BYTES} characters`, "an identity is a name, not a document", null);
+  if (type === "uri") return readUri(text);
+  if (text.includes("*")) return problem("ING316", `${quote(text)} has a \`*\`, which only the path of a \`uri\` may have`, `name each ${type} that is meant`, null);
+  const head = type === "dns" ? readHostName(text) : type === "ip" ? readIp(text) : readHash(text);
+  return typeof head === "string" ? { type, head, segments: [], deep: false } : { ...head, code: "ING317" };
+}
+
+function readIp(text: string): string | Problem {
+  const address = readAddress(text);
+  return isProblem(address) ? address : formatAddress(address);
+}
+
+function readHash(text: string): string | Problem {
+  const plain = text.toLowerCase().replace(/[: ]/g, "");
+  if (/^[0-9a-f]{64}$/.test(plain)) {
+    if (plain.length === text.length) return plain;
+    return problem("ING317", `${quote(text)} is not written as 64 hexadecimal digits`, "write the digits without colons or blanks", plain);
+  }
+  return problem("ING317", `${quote(text)} is not a SHA-256`, "a SHA-256 has 64 hexadecimal digits", null);
+}
+
+function readUri(text: string): IdPattern | Problem {
+  const no = (why: string, help: string, replace: string | null = null): Problem => problem("ING317", `${quote(text)} ${why}`, help, replace);
+  const parts = /^([A-Za-z][A-Za-z0-9+.-]*):(?:\/\/([^/?#]*))?([^?#]*)([?#][^]*)?$/.exec(text);
+  if (parts === null) return no("is not a uri", "a uri begins with its scheme: `spiffe://corp.example/ops/web`");
+  const [, scheme = "", authority, path = "", rest = ""] = parts;
+  if (/[^!-~]|["<>\\^`{|}]/.test(text)) return no("has a character that a uri does not have", "such characters are written as `%` and two hexadecimal digits");
+  if (/%(?![0-9A-Fa-f]{2})/.test(text)) return no("has a `%` without two hexadecimal digits", "`%` stands before two hexadecimal digits");
+  if (authority === "" && scheme.toLowerCase() !== "file") return no("names no authority", "write `spiffe://DOMAIN/PATH`");
+  if (authority === undefined && path === "") return no("is not a uri", "a uri begins with its scheme: `spiffe://corp.example/ops/web`");
+  const star = (why: string): Problem => problem("ING316", `${quote(text)} ${why}`, "`*` stands at the end of one segment of the path, `**` is the whole last segment", null);
+  if (`${scheme}${authority ?? ""}${rest}`.includes("*")) return star("has a `*` outside of the path");
+  if (authority === undefined && path.includes("*") && !path.includes("/")) return star("has a `*`, and no path");
+  const segments = path.split("/").map((s) => ({ text: s.endsWith("*") && s !== "**" ? s.slice(0, -1) : s, open: s.endsWith("*") && s !== "**" }));
+  const deep = segments.length > 1 && segments.at(-1)?.text === "**";
+  if (deep) segments.pop();
+  if (segments.some((s) => s.text.includes("*"))) return star("has a `*` inside of a segment, or a `**` that is not last");
+  if (segments.filter((s) => s.open).length + (deep ? 1 : 0) > 1) return star("leaves more than one segment open");
+  if (rest !== "" && (deep || segments.some((s) => s.open))) return star("has something behind an open path");
+  const last = segments.at(-1);
+  if (rest !== "" && last !== undefined) segments[segments.length - 1] = { text: `${last.text}${rest}`, open: false };
+  const head = `${scheme.toLowerCase()}:${authority === undefined ? "" : `//${authority.toLowerCase()}`}`;
+  return { type: "uri", head, segments, deep };
+}
+
+/** `uri:spiffe://corp.example/ops/*` */
+export function idWord({ type, head, segments, deep }: IdPattern): string {
+  const path = segments.map((s) => `${s.text}${s.open ? "*" : ""}`).join("/");
+  return `${type}:${head}${path}${deep ? "/**" : ""}`;
+}
+
+/** Whether every identity of `b` is one of `a`. */
+export function coversId(a: IdPattern, b: IdPattern): boolean {
+  if (a.type !== b.type || a.head !== b.head) return false;
+  if (a.deep ? b.segments.length + (b.deep ? 1 : 0) <= a.segments.length : b.deep || b.segments.length !== a.segments.length) return false;
+  return a.segments.every((s, i) => {
+    const other = b.segments[i];
+    if (other === undefined) return false;
+    if (!s.open) return !other.open && other.text === s.text;
+    return other.text.startsWith(s.text) && (other.open || other.text.length > s.text.length);
+  });
+}
+
+/** Whether some identity is one of both. */
+export function idsMeet(a: IdPattern, b: IdPattern): boolean {
+  if (a.type !== b.type || a.head !== b.head) return false;
+  const [short, long] = a.segments.length <= b.segments.length ? [a, b] : [b, a];
+  if (short.segments.length < long.segments.length ? !short.deep : short.deep !== long.deep) return false;
+  return short.segments.every((s, i) => {
+    const other = long.segments[i];
+    if (other === undefined) return false;
+    if (s.open && other.open) return s.text.startsWith(other.text) || other.text.startsWith(s.text);
+    if (s.open) return other.text.startsWith(s.text) && other.text.length > s.text.length;
+    if (other.open) return s.text.startsWith(other.text) && s.text.length > other.text.length;
+    return s.text === other.text;
+  });
+}
+
+function problem(code: Problem["code"], message: string, help: string, replace: string | null): Problem {
+  return { code, message, help, replace };
+}

@@ -1,0 +1,169 @@
+// Entry file -> Program: every file that imports lead to, read, parsed and built once, the nearest
+// first. What lies where (real paths, the policy root) is the reader's business; that one file is
+// one `path` is all that is needed here.
+import type { ImportNode, PolicyNode } from "./ast/nodes.ts";
+import { build } from "./ast/build.ts";
+import { MAX_IMPORTED_BYTES, MAX_IMPORTS, MAX_IMPORT_DEPTH } from "./bounds.ts";
+import { declare } from "./check/names.ts";
+import type { Program, Unit } from "./check/program.ts";
+import { newReport, type Report } from "./check/report.ts";
+import type { Diagnostic } from "./diagnostic.ts";
+import { quote } from "./quote.ts";
+import type { ReadFailure, SourceFile, SourceReader } from "./source.ts";
+import { parse } from "./syntax/parse.ts";
+
+export interface Loaded {
+  /** Null where the entry file can't be read as a policy at all. */
+  readonly program: Program | null;
+  readonly diagnostics: readonly Diagnostic[];
+  /** All files that were read, the entry file first. */
+  readonly files: readonly SourceFile[];
+}
+
+/** A file while its imports are being followed. */
+interface Open {
+  readonly ast: PolicyNode;
+  readonly depth: number;
+  readonly imports: Map<string, Unit | null>;
+  readonly edges: { readonly node: ImportNode; readonly to: Open }[];
+}
+
+export function load(entry: SourceFile, reader: SourceReader): Loaded {
+  return new Loader(entry, reader).all();
+}
+
+class Loader {
+  readonly #entry: SourceFile;
+  readonly #reader: SourceReader;
+  readonly #report: Report = newReport();
+  /** By the file's path; null: it can't be read as a policy. */
+  readonly #byPath = new Map<string, Open | null>();
+  /** By the folder and the path as written, so that no file is read again and again. */
+  readonly #asked = new Map<string, SourceFile | ReadFailure>();
+  readonly #files: SourceFile[] = [];
+  #incomplete = false;
+  #bytes = 0;
+  #imports = 0;
+
+  constructor(entry: SourceFile, reader: SourceReader) {
+    this.#entry = entry;
+    this.#reader = reader;
+  }
+
+  all(): Loaded {
+    const first = this.#open(this.#entry, 0, null);
+    const queue: Open[] = first === null ? [] : [first];
+    for (const unit of queue) queue.push(...this.#follow(unit));
+    if (first !== null) this.#refuseCircles(first);
+    const { diagnostics } = this.#report;
+    const incomplete = this.#incomplete || diagnostics.length > 0;
+    return { program: first === null ? null : { units: queue, incomplete }, diagnostics, files: this.#files };
+  }
+
+  #open(file: SourceFile, depth: number, by: ImportNode | null): Open | null {
+    this.#files.push(file);
+    const parsed = parse(file);
+    const built = build(parsed);
+    for (const d of [...parsed.diagnostics, ...built.diagnostics]) {
+      const whole = by !== null && ABOUT_FILE.has(d.code);
+      this.#report.diagnostics.push(whole ? { ...d, related: [...d.related, { span: by.span, label: "imported here" }] } : d);
+    }
+    const open = built.ast === null ? null : { ast: built.ast, depth, imports: new Map<string, Unit | null>(), edges: [] };
+    if (open === null || open.ast.incomplete) this.#incomplete = true;
+    this.#byPath.set(file.path, open);
+    return open;
+  }
+
+  /** The files that a file imports and that none before it did. */
+  #follow(unit: Open): Open[] {
+    const found: Open[] = [];
+    const aliases = new Map<string, { readonly name: ImportNode["alias"] }>();
+    for (const node of unit.ast.statements) {
+      if (node.kind !== "import") continue;
+      const { alias } = node;
+      if (!declare(this.#report, aliases, { name: alias }, "an import")) continue;
+      const file = this.#read(node, unit);
+      const known = file === null ? null : this.#byPath.get(file.path);
+      const to = file !== null && known === undefined ? this.#open(file, unit.depth + 1, node) : (known ?? null);
+      if (to !== null && known === undefined) found.push(to);
+      if (to === null) this.#incomplete = true;
+      else unit.edges.push({ node, to });
+      unit.imports.set(alias.text, to);
+    }
+    return found;
+  }
+
+  #read(node: ImportNode, { ast, depth }: Open): SourceFile | null {
+    const { text: path, span } = node.path;
+    const report = this.#report;
+    if (++this.#imports > MAX_IMPORTS) {
+      if (this.#imports === MAX_IMPORTS + 1) report.say("ING608", `a policy has at most ${MAX_IMPORTS} imports`, node.span, { help: "put small files together" });
+      return null;
+    }
+    const file = this.#ask(path, ast.file);
+    if (typeof file === "string") {
+      const [what, help] = FAILURES[file];
+      report.say("ING505", `${quote(path)} ${what}`, span, { help });
+      return null;
+    }
+    if (this.#bytes > MAX_IMPORTED_BYTES) {
+      report.say("ING608", `the imports of a policy have more than ${MAX_IMPORTED_BYTES / 1024 / 1024} MiB`, span, { help: "put long lists into list files: `file \"…\" max N`" });
+      this.#imports = MAX_IMPORTS + 1;
+      return null;
+    }
+    if (depth < MAX_IMPORT_DEPTH || this.#byPath.has(file.path)) return file;
+    report.say("ING608", `imports go at most ${MAX_IMPORT_DEPTH} deep`, node.span, { help: "import the file nearer to the entry file" });
+    return null;
+  }
+
+  #ask(path: string, from: SourceFile): SourceFile | ReadFailure {
+    if (path.startsWith("/") || path.includes("\\")) return "outside";
+    const folder = from.path.slice(0, from.path.lastIndexOf("/") + 1);
+    // `.` and doubled slashes name the same; `..` may not, behind a link.
+    const plain = path.split("/").filter((part) => part !== "" && part !== ".").join("/");
+    const key = JSON.stringify([folder, plain]);
+    let file = this.#asked.get(key);
+    if (file === undefined) {
+      file = this.#reader.read(path, from);
+      this.#asked.set(key, file);
+      if (typeof file !== "string" && file.path !== this.#entry.path) this.#bytes += new TextEncoder().encode(file.text).length;
+    }
+    return file;
+  }
+
+  /** An import that leads back to a file on its own way; each circle once, without recursion. */
+  #refuseCircles(first: Open): void {
+    const done = new Set<Open>();
+    const path: { readonly unit: Open; next: number; readonly by: ImportNode | null }[] = [{ unit: first, next: 0, by: null }];
+    const onPath = new Set<Open>([first]);
+    for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
+      const edge = top.unit.edges[top.next++];
+      if (edge === undefined) {
+        done.add(top.unit);
+        onPath.delete(top.unit);
+        path.pop();
+      } else if (onPath.has(edge.to)) {
+        const through = path.slice(path.findIndex((p) => p.unit === edge.to) + 1).flatMap((p) => (p.by === null ? [] : [p.by]));
+        this.#report.say("ING506", `${quote(edge.to.ast.file.path)} imports itself`, edge.node.span, {
+          label: through.length === 0 ? "" : "and this closes the circle",
+          related: through.slice(0, 4).map((by) => ({ span: by.span, label: "by way of this" })),
+          help: "take out one of the imports: what both files need goes into a third",
+        });
+      } else if (!done.has(edge.to)) {
+        onPath.add(edge.to);
+        path.push({ unit: edge.to, next: 0, by: edge.node });
+      }
+    }
+  }
+}
+
+/** Codes that are about a file as a whole: then it helps to see who wants it. */
+const ABOUT_FILE: ReadonlySet<string> = new Set(["ING111", "ING112", "ING601"]);
+
+const FAILURES = {
+  missing: ["does not exist", "the path is relative to the file that imports it"],
+  outside: ["is outside of the policy's folder", "imports stand in the entry file's folder or below it, without links that lead out of it"],
+  too_large: ["is too large", "put long lists into list files: `file \"…\" max N`"],
+  not_text: ["is not UTF-8 text", "an import is the text of a policy"],
+  unreadable: ["can't be read", "check that it is a file and its permissions"],
+} as const satisfies Record<ReadFailure, readonly [string, string]>;
