@@ -62,15 +62,3 @@ export const MAX_LIST_ERRORS = 10;
 export const MAX_ERRORS = 100;
 /** Characters of the author's text in one message. */
 export const MAX_QUOTE = 48;
-/** What a budget allows where none is written, and the most that one may allow. */
-export const DEFAULT_BUDGET = {
-  /** All ports of tcp and of udp, at 1,024 local addresses. */
-  ports: 2 * 65_535 * 1_024,
-  rules: MAX_RULES,
-  prefixes: MAX_PREFIXES,
-  /** The largest cap for each of the most exposes. */
-  connections: MAX_EXPOSES * MAX_CAP_CONNECTIONS,
-  /** KiB: the memory that a module may have. */
-  module: 256 * 1_024,
-  steps: 1_000_000,
-} as const;

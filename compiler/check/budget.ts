@@ -1,7 +1,8 @@
 // `budget`: the most that a policy may have, of several the smallest. What is counted here is
 // what the author wrote; the module's size and steps are known when it is made (compile.ts).
 import type { BudgetNode, BudgetWord } from "../ast/nodes.ts";
-import { DEFAULT_BUDGET } from "../bounds.ts";
+import { MAX_CAP_CONNECTIONS, MAX_EXPOSES, MAX_PORT_RANGES, MAX_PREFIXES, MAX_RULES } from "../bounds.ts";
+import { MAX_PAGES, PAGE_BYTES } from "../../runtime/abi/layout.ts";
 import { quote } from "../quote.ts";
 import type { Span } from "../source.ts";
 import type { Diagnostic } from "../diagnostic.ts";
@@ -9,6 +10,17 @@ import type { Understood } from "./exposes.ts";
 import { readCount } from "./numbers.ts";
 import type { Bound, CheckedBudget } from "./policy.ts";
 import type { Scope } from "./scope.ts";
+
+/** What holds where no budget is written: the bounds of the language itself. The most that a budget may allow. */
+export const DEFAULT_BUDGET: Readonly<Record<BudgetWord, number>> = {
+  ports: MAX_PORT_RANGES * 65_535,
+  rules: MAX_RULES,
+  prefixes: MAX_PREFIXES,
+  connections: MAX_EXPOSES * MAX_CAP_CONNECTIONS,
+  /** KiB. */
+  module: (MAX_PAGES * PAGE_BYTES) / 1024,
+  steps: 1_000_000_000,
+};
 
 export function checkBudgets(scope: Scope, nodes: readonly BudgetNode[]): CheckedBudget {
   const { report } = scope;

@@ -48,7 +48,7 @@ export function check(program: Program | null, reader: SourceReader): Checked {
   checkServices(scope, exposes);
   const lack = { tcp: lacking(exposes, "tcp"), udp: lacking(exposes, "udp") };
   const denies = flat.denies.flatMap((node) => checkTopLevelDeny(scope, node, lack) ?? []);
-  const known: Known = { exposes: new Set(names.keys()), rules: new Set(scope.ruleNames.keys()), whole: flat.whole && exposes.every((e) => !e.node.broken) };
+  const known: Known = { exposes: new Set(names.keys()), rules: scope.ruleNames, whole: flat.whole && exposes.every((e) => !e.node.broken) };
   const tests = flat.tests.map((node) => checkTest(scope, node, known));
   for (const node of flat.invariants) checkInvariant(scope, node, known);
   const budget = checkBudgets(scope, flat.budgets);

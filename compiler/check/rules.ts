@@ -5,7 +5,7 @@ import type { Span } from "../source.ts";
 import { checkAnnotations } from "./annotations.ts";
 import { ANY } from "./builtin.ts";
 import type { Understood } from "./exposes.ts";
-import { declare } from "./names.ts";
+import { mayDeclare } from "./names.ts";
 import type { CheckedRule, HostSet, IdSet, Mode, TopLevelDeny } from "./policy.ts";
 import { PortIndex } from "./portIndex.ts";
 import type { PortSet } from "./portNumbers.ts";
@@ -113,7 +113,7 @@ function canHold({ report }: Scope, rule: RuleNode, proto: "tcp" | "udp", at: Se
 /** What a rule says wherever it stands. */
 function checkBody(scope: Scope, rule: RuleNode): CheckedRule | null {
   const { report } = scope;
-  const named = rule.name === null || declare(report, scope.ruleNames, { name: rule.name }, "a rule");
+  const named = checkName(scope, rule);
   const annotations = checkAnnotations(report, rule.annotations);
   const from = rule.from === null ? null : scope.nets.value(rule.from);
   const sni: HostSet | null = rule.sni === null ? null : hostsOf(scope, rule.sni);
@@ -128,6 +128,13 @@ function checkBody(scope: Scope, rule: RuleNode): CheckedRule | null {
   if (missing || until === undefined || !named || rule.broken) return null;
   // Without `from` the other clauses alone decide, so everyone is meant.
   return { from: from ?? ANY, sni, client, until, dryrun: rule.dryrun, name: rule.name?.text ?? null, annotations, span: rule.span };
+}
+
+/** A label, which several rules may have: those of one purpose in several exposes, or of one template. */
+function checkName({ report, ruleNames }: Scope, { name }: RuleNode): boolean {
+  if (name === null) return true;
+  ruleNames.add(name.text);
+  return mayDeclare(report, name, "a rule");
 }
 
 /** Undefined where it is wrong. */

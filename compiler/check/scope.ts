@@ -1,6 +1,6 @@
 // What the checks of one policy share: where they report, how names become sets, and what they
 // gather for others: rules by name, and what waits for a later release.
-import type { Piece, SetDeclaration, SetNode } from "../ast/nodes.ts";
+import type { SetDeclaration, SetNode } from "../ast/nodes.ts";
 import type { SourceReader } from "../source.ts";
 import type { Homes } from "./homes.ts";
 import { hostAlgebra } from "./hosts.ts";
@@ -22,8 +22,8 @@ export interface Scope {
   readonly hosts: Resolver<HostNode>;
   readonly ids: Resolver<Ids>;
   readonly tally: NetTally;
-  /** Rules with a name, which is theirs alone in the whole policy: an audit line that has it is about one rule. */
-  readonly ruleNames: Map<string, { readonly name: Piece }>;
+  /** The names behind `named`, of the whole policy. */
+  readonly ruleNames: Set<string>;
   readonly waiting: Waiting[];
 }
 
@@ -36,7 +36,7 @@ export function openScope(homes: Homes, sets: readonly SetDeclaration[], reader:
     ports: new Resolver(report, homes, portAlgebra(report, homes), first),
     hosts: new Resolver(report, homes, hostAlgebra(report, homes, reader), first),
     ids: new Resolver(report, homes, idAlgebra(report, homes), first),
-    ruleNames: new Map(),
+    ruleNames: new Set(),
     waiting: [],
   };
 }

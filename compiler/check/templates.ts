@@ -46,13 +46,14 @@ export function defineTemplates(report: Report, homes: Homes): Templates {
     const nodes = ast.statements.filter((s) => s.kind === "template");
     const home = homes.of({ file: ast.file, start: 0, end: 0 });
     for (const [name, node] of declared(report, nodes, "a template")) home.templates.set(name, node);
-    for (const node of nodes) templates.set(node, define(report, node));
+    for (const node of nodes) templates.set(node, define(report, node, !ast.incomplete));
   }
   refuseCircles(report, homes, templates);
   return templates;
 }
 
-function define(report: Report, node: TemplateNode): Template {
+/** `sure`: nothing of the file was refused, so that what seems unused is. */
+function define(report: Report, node: TemplateNode, sure: boolean): Template {
   const slots: { param: string; slot: Slot; span: Span }[] = [];
   const used = new Set<string>();
   let places = 1;
@@ -80,7 +81,7 @@ function define(report: Report, node: TemplateNode): Template {
     if (isStatement(item)) carryStatement(carry, item);
     else carryClause(carry, item);
   }
-  if (!node.broken) {
+  if (!node.broken && sure) {
     for (const param of node.params) {
       if (used.has(param.text)) continue;
       report.say("ING213", `${quote(node.name.text)} does not use its parameter ${quote(param.text)}`, param.span, { help: "take it out of the list and out of each `use`, or use it" });

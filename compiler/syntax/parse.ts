@@ -23,7 +23,7 @@ export function parse(file: SourceFile): Parsed {
   const { cst, errors, stray, fresh } = parseTokens(tokens);
   const misplaced = misplacedParams(tokens);
   // Behind a torn head, or around a block that was closed too early, a parameter may well be in its template.
-  const firstTorn = stray.some((s) => s.token.tokenType === RBrace) ? 0 : Math.min(...[...errors, ...stray].map((e) => e.token.startOffset).filter((offset) => !Number.isNaN(offset)));
+  const firstTorn = stray.some((s) => s.token.tokenType === RBrace) ? 0 : [...errors, ...stray].map((e) => e.token.startOffset).filter((offset) => !Number.isNaN(offset)).reduce((least, offset) => Math.min(least, offset), Infinity);
 
   const found: Diagnostic[] = [
     ...unclosed.map((t) => at(file, t, "ING102", "the text has no closing quote", "a text ends on the line where it begins: add `\"`")),

@@ -37,8 +37,8 @@ language("built-in nets and the date of the table", () => {
 language("every bound stands in the table with its value", () => {
   const table = told.slice(told.indexOf("## Bounds"));
   const mib = (n: number): string => `${n / 1024 / 1024} MiB`;
-  const { MAX_QUOTE: _, DEFAULT_CAP_CONNECTIONS, DEFAULT_KEY_V4, DEFAULT_KEY_V6, MAX_SOURCE_BYTES, MAX_LIST_BYTES, ...counts } = bound;
-  for (const text of [mib(MAX_SOURCE_BYTES), mib(MAX_LIST_BYTES), ...Object.values(counts).map((n) => n.toLocaleString("en-US"))]) {
+  const { MAX_QUOTE: _, DEFAULT_CAP_CONNECTIONS, DEFAULT_KEY_V4, DEFAULT_KEY_V6, MAX_SOURCE_BYTES, MAX_LIST_BYTES, MAX_IMPORTED_BYTES, ...counts } = bound;
+  for (const text of [mib(MAX_SOURCE_BYTES), mib(MAX_LIST_BYTES), mib(MAX_IMPORTED_BYTES), ...Object.values(counts).map((n) => n.toLocaleString("en-US"))]) {
     assert.match(table, `| ${text} |`);
   }
   assert.match(told, `without it ${DEFAULT_CAP_CONNECTIONS.toLocaleString("en-US")}`);

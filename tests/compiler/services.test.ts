@@ -5,8 +5,11 @@ import { checkServices, collisions, fnv1a64 } from "../../compiler/check/service
 import { newReport } from "../../compiler/check/report.ts";
 import { openScope } from "../../compiler/check/scope.ts";
 import { checkExpose } from "../../compiler/check/exposes.ts";
-import { build } from "../../compiler/ast/build.ts";
-import { parse } from "../../compiler/syntax/parse.ts";
+import { expand } from "../../compiler/check/expand.ts";
+import { Homes } from "../../compiler/check/homes.ts";
+import { defineTemplates } from "../../compiler/check/templates.ts";
+import type { Diagnostic } from "../../compiler/diagnostic.ts";
+import { load } from "../../compiler/load.ts";
 import { filesOf } from "./front.ts";
 
 const services = suite("services");
@@ -23,16 +26,22 @@ services("collisions name the later with the first", () => {
   assert.equal(collisions(["web", "web", "api"]), []);
 });
 
-services("two services with one hash are refused, one service twice is not", () => {
-  const { ast } = build(parse({ path: "p", text: "edition 1\nexpose one service shop on tcp 1 { }\nexpose two service mall on tcp 2 { }\nexpose three service shop on tcp 3 { }\n" }));
-  if (ast === null) throw new Error("no tree");
+function servicesOf(text: string, hash?: (name: string) => bigint): readonly Diagnostic[] {
+  const { program } = load({ path: "p", text }, filesOf({}));
+  const [entry] = program?.units ?? [];
+  if (program === null || entry === undefined) throw new Error("no tree");
   const report = newReport();
-  const scope = openScope(ast, filesOf({}), report);
-  const exposes = ast.exposes.map((e) => checkExpose(scope, e));
-  checkServices(scope, exposes);
-  assert.equal(report.diagnostics, []);
-  checkServices(scope, exposes, weak);
-  const [d, ...more] = report.diagnostics;
+  const homes = new Homes(program, entry);
+  const flat = expand(report, homes, defineTemplates(report, homes));
+  const scope = openScope(homes, flat.sets, filesOf({}), report);
+  checkServices(scope, flat.exposes.map((e) => checkExpose(scope, e, true)), hash);
+  return report.diagnostics;
+}
+
+services("two services with one hash are refused, one service twice is not", () => {
+  const text = "edition 1\nexpose one service shop on tcp 1 { }\nexpose two service mall on tcp 2 { }\nexpose three service shop on tcp 3 { }\n";
+  assert.equal(servicesOf(text), []);
+  const [d, ...more] = servicesOf(text, weak);
   assert.equal(more, []);
   assert.is(d?.code, "ING209");
   assert.is(d?.message, "the services `mall` and `shop` have the same hash");
@@ -40,12 +49,7 @@ services("two services with one hash are refused, one service twice is not", () 
 });
 
 services("a service may not hash like the gateway itself", () => {
-  const { ast } = build(parse({ path: "p", text: "edition 1\nexpose elephant on tcp 1 { }\n" }));
-  if (ast === null) throw new Error("no tree");
-  const report = newReport();
-  const scope = openScope(ast, filesOf({}), report);
-  checkServices(scope, ast.exposes.map((e) => checkExpose(scope, e)), weak);
-  assert.equal(report.diagnostics.map((d) => d.code), ["ING209"]);
+  assert.equal(servicesOf("edition 1\nexpose elephant on tcp 1 { }\n", weak).map((d) => d.code), ["ING209"]);
 });
 
 services.run();
