@@ -12,7 +12,7 @@ export const MAX_IMPORTED_BYTES = 16 * 1024 * 1024;
 /** Templates that use templates. */
 export const MAX_TEMPLATE_DEPTH = 16;
 /** Words and groups of words that all templates of a policy make. */
-export const MAX_EXPANDED_PLACES = 2_000_000;
+export const MAX_EXPANDED_PLACES = 1_000_000;
 /** Blocks within blocks. */
 export const MAX_NESTING = 64;
 /** `allow` and `deny` of the whole policy. */

@@ -35,7 +35,7 @@ export function check(program: Program | null, reader: SourceReader): Checked {
   const report = newReport();
   const homes = new Homes(program, entry);
   const flat = expand(report, homes, defineTemplates(report, homes));
-  if (!withinBounds(flat, report)) return { policy: null, diagnostics: inOrder(report, program) };
+  if (flat === null || !withinBounds(flat, report)) return { policy: null, diagnostics: inOrder(report, program) };
 
   const scope = openScope(homes, flat.sets, reader, report);
   const nets = flat.sets.flatMap((set) => checkSet(scope, set) ?? []);

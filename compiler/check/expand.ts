@@ -32,7 +32,8 @@ export interface Flat {
   readonly whole: boolean;
 }
 
-export function expand(report: Report, homes: Homes, templates: Templates): Flat {
+/** Null where it would be too much (then it was told). */
+export function expand(report: Report, homes: Homes, templates: Templates): Flat | null {
   return new Expander(report, homes, templates).all();
 }
 
@@ -69,8 +70,9 @@ class Expander {
     this.#templates = templates;
   }
 
-  all(): Flat {
+  all(): Flat | null {
     for (const { ast } of this.#homes.program.units) for (const s of ast.statements) this.#statement(s);
+    if (this.#places > MAX_EXPANDED_PLACES) return null;
     return {
       sets: this.#sets, exposes: this.#exposes, denies: this.#denies, tests: this.#tests, budgets: this.#budgets, invariants: this.#invariants,
       whole: this.#whole,
@@ -128,6 +130,7 @@ class Expander {
   }
 
   #use(use: UseNode, each: (item: StatementNode | ClauseNode, carry: Carry) => void): void {
+    if (this.#places > MAX_EXPANDED_PLACES) return;
     const template = this.#template(use);
     if (template === null || !template.sound || !this.#fits(use, template)) {
       this.#whole = false;
@@ -135,8 +138,7 @@ class Expander {
     }
     this.#places += template.places;
     if (this.#places > MAX_EXPANDED_PLACES) {
-      if (this.#whole) this.#report.say("ING609", `the templates of the policy make too much text`, use.span, { help: "use a template with much in it less often: name a large set once, and use its name" });
-      this.#whole = false;
+      this.#report.say("ING609", `the templates of the policy make too much text`, use.span, { help: "use a template with much in it less often: name a large set once, and use its name" });
       return;
     }
     const origin: Origin = { kind: "body", use: use.span };

@@ -135,10 +135,10 @@ function close(report: Report, templates: Templates, path: Open[], depths: Map<T
   if (done === undefined) return;
   const template = templates.get(done.node);
   if (done.depth > MAX_TEMPLATE_DEPTH && template !== undefined) {
-    // Told once in a chain: the next one counts from here.
-    done.depth = 1;
     template.sound = false;
-    report.say("ING609", `templates that use templates go at most ${MAX_TEMPLATE_DEPTH} deep, and ${quote(done.node.name.text)} goes deeper`, done.node.name.span, { help: "write one of them out where it is used" });
+    // Told once in a chain: whatever uses it is too deep as well.
+    if (done.depth !== Infinity) report.say("ING609", `templates that use templates go at most ${MAX_TEMPLATE_DEPTH} deep, and ${quote(done.node.name.text)} goes deeper`, done.node.name.span, { help: "write one of them out where it is used" });
+    done.depth = Infinity;
   }
   depths.set(done.node, done.depth);
   const above = path.at(-1);

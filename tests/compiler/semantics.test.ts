@@ -28,14 +28,16 @@ function isSet(set: AddressSet | null | undefined, ...texts: string[]): void {
 }
 
 semantics("an empty policy exposes nothing", () => {
-  assert.equal(policyOf(""), { edition: 1, exposes: [], denies: [], tests: [] });
+  const none = { ports: null, rules: null, prefixes: null, connections: null, moduleKiB: null, steps: null };
+  assert.equal(policyOf(""), { edition: 1, exposes: [], denies: [], tests: [], budget: none, nets: [], waiting: [] });
 });
 
 semantics("an empty expose admits nobody and has the documented defaults", () => {
   const { span, ...expose } = exposeOf("");
   assert.equal(expose, {
     name: "web", service: "web", proto: "tcp", ports: [{ first: 443, last: 443 }], bind: null, mode: "tcp", backend: null,
-    cap: { connections: 10_000, perSource: null }, limits: [], allows: [], denies: [],
+    cert: null, ca: null, cap: { connections: 10_000, perSource: null, perIdentity: null }, limits: [], allows: [], denies: [],
+    annotations: { owner: null, ticket: null, why: null },
   });
   assert.is(span.file.text.slice(span.start, span.end).startsWith("expose web"), true);
 });
@@ -96,7 +98,7 @@ semantics("backends", () => {
 
 semantics("caps and limits with their defaults", () => {
   const e = exposeOf("cap 5 connections, 2 per source\nlimit 200/s per source /24 /48\nlimit 3/m burst 7 per listener\nlimit 1/h per source");
-  assert.equal(e.cap, { connections: 5, perSource: { connections: 2, v4: 32, v6: 64 } });
+  assert.equal(e.cap, { connections: 5, perSource: { connections: 2, v4: 32, v6: 64 }, perIdentity: null });
   assert.equal(e.limits.map(({ span, ...limit }) => ({ ...limit, at: span.file.text.slice(span.start, span.end) })), [
     { count: 200, periodMs: 1_000, burst: 200, key: { kind: "source", v4: 24, v6: 48 }, at: "limit 200/s per source /24 /48" },
     { count: 3, periodMs: 60_000, burst: 7, key: { kind: "listener" }, at: "limit 3/m burst 7 per listener" },
@@ -107,7 +109,7 @@ semantics("caps and limits with their defaults", () => {
 
 semantics("top-level denies: ports, sources, both", () => {
   const { denies } = policyOf("ports p = 22, 23\ndeny named a on tcp p\ndeny from 10.0.0.0/8\ndeny on tcp 80 from any6");
-  assert.equal(denies.map((d) => [d.name, d.on]), [["a", [{ first: 22, last: 23 }]], [null, null], [null, [{ first: 80, last: 80 }]]]);
+  assert.equal(denies.map((d) => [d.name, d.on]), [["a", { proto: "tcp", ports: [{ first: 22, last: 23 }] }], [null, null], [null, { proto: "tcp", ports: [{ first: 80, last: 80 }] }]]);
   assert.ok(equal(denies[0]?.from ?? ANY4, ANY), "without `from` everyone is meant");
 });
 
@@ -119,9 +121,9 @@ test "t" {
   bind web on [::1]:80 => deny cidr
 }`);
   assert.equal(tests.map((t) => [t.name, t.lines.map(({ span: _, ...line }) => line)]), [["t", [
-    { kind: "from", source: [0, 0, 0xffff, 0xc0000201], to: { kind: "expose", name: "web" }, expected: { verdict: "allow" } },
-    { kind: "from", source: [0, 0, 0xffff, 0xc0000201], to: { kind: "port", proto: "tcp", port: 22 }, expected: { verdict: "deny", reason: "policy" } },
-    { kind: "bind", subject: "web", proto: "tcp", address: [0, 0, 0, 1], port: 80, expected: { verdict: "deny", reason: "cidr" } },
+    { kind: "from", source: [0, 0, 0xffff, 0xc0000201], to: { kind: "expose", name: "web" }, sni: null, client: null, expected: { verdict: "allow", reason: null, by: null } },
+    { kind: "from", source: [0, 0, 0xffff, 0xc0000201], to: { kind: "port", proto: "tcp", port: 22, local: null }, sni: null, client: null, expected: { verdict: "deny", reason: "policy", by: null } },
+    { kind: "bind", subject: "web", proto: "tcp", address: [0, 0, 0, 1], port: 80, expected: { verdict: "deny", reason: "cidr", by: null } },
   ]]]);
 });
 

@@ -33,6 +33,7 @@ function servicesOf(text: string, hash?: (name: string) => bigint): readonly Dia
   const report = newReport();
   const homes = new Homes(program, entry);
   const flat = expand(report, homes, defineTemplates(report, homes));
+  if (flat === null) throw new Error("too much");
   const scope = openScope(homes, flat.sets, filesOf({}), report);
   checkServices(scope, flat.exposes.map((e) => checkExpose(scope, e, true)), hash);
   return report.diagnostics;
