@@ -6,7 +6,7 @@ import { MAX_PAGES, PAGE_BYTES } from "../../runtime/abi/layout.ts";
 import { quote } from "../quote.ts";
 import type { Span } from "../source.ts";
 import type { Diagnostic } from "../diagnostic.ts";
-import type { Understood } from "./exposes.ts";
+import type { Understood } from "./understood.ts";
 import { readCount } from "./numbers.ts";
 import type { Bound, CheckedBudget } from "./policy.ts";
 import type { Scope } from "./scope.ts";

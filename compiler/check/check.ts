@@ -8,7 +8,8 @@ import type { SourceReader } from "../source.ts";
 import { checkAnnotations } from "./annotations.ts";
 import { checkBudgets, holdBudget } from "./budget.ts";
 import { expand, type Flat } from "./expand.ts";
-import { checkExpose, type Understood } from "./exposes.ts";
+import { checkExpose } from "./exposes.ts";
+import type { Understood } from "./understood.ts";
 import { Homes } from "./homes.ts";
 import { checkInvariant } from "./invariants.ts";
 import { declared } from "./names.ts";
@@ -48,7 +49,7 @@ export function check(program: Program | null, reader: SourceReader): Checked {
   checkServices(scope, exposes);
   const lack = { tcp: lacking(exposes, "tcp"), udp: lacking(exposes, "udp") };
   const denies = flat.denies.flatMap((node) => checkTopLevelDeny(scope, node, lack) ?? []);
-  const known: Known = { exposes: new Set(names.keys()), rules: scope.ruleNames, whole: flat.whole && exposes.every((e) => !e.node.broken) };
+  const known: Known = { exposes: new Set(names.keys()), rules: scope.ruleNames, whole: flat.whole && isWhole(program) };
   const tests = flat.tests.map((node) => checkTest(scope, node, known));
   for (const node of flat.invariants) checkInvariant(scope, node, known);
   const budget = checkBudgets(scope, flat.budgets);
@@ -63,6 +64,11 @@ export function check(program: Program | null, reader: SourceReader): Checked {
   const kept = tests.reduce((n, t) => n + t.lines.length, 0);
   if (checked.length !== exposes.length || denies.length !== flat.denies.length || kept !== lines) return { policy: null, diagnostics };
   return { policy: { edition: 1, exposes: checked, denies, tests, budget, nets, waiting: scope.waiting }, diagnostics };
+}
+
+/** False where an import is missing, which may have had any name. */
+function isWhole({ units }: Program): boolean {
+  return units.every(({ imports }) => [...imports.values()].every((unit) => unit !== null));
 }
 
 /** Looks at a set's annotations; a net that stands in a file is shown by name. */

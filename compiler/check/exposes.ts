@@ -10,25 +10,10 @@ import type { FlatExpose } from "./expand.ts";
 import { equal, isEmpty, size, subtract } from "./intervals.ts";
 import { checkCredentials, checkMode } from "./modes.ts";
 import { mayDeclare } from "./names.ts";
-import type { AddressSet, Backend, CheckedCap, CheckedExpose, CheckedLimit, CheckedRule, Mode } from "./policy.ts";
-import type { PortSet } from "./portNumbers.ts";
+import type { AddressSet, Backend, CheckedCap, CheckedExpose, CheckedLimit, CheckedRule } from "./policy.ts";
 import { checkRule, type Facts } from "./rules.ts";
 import type { Scope } from "./scope.ts";
-
-/** What could be understood of an expose; the parts that others are compared with may be missing. */
-export interface Understood {
-  readonly node: ExposeNode;
-  readonly clauses: FlatExpose["clauses"];
-  readonly service: string;
-  readonly proto: "tcp" | "udp" | null;
-  readonly mode: Mode | null;
-  readonly ports: PortSet | null;
-  /** Null: any. Undefined: not understood. */
-  readonly bind: AddressSet | null | undefined;
-  readonly backend: Backend | null;
-  /** Null where anything is wrong. */
-  readonly checked: CheckedExpose | null;
-}
+import type { Understood } from "./understood.ts";
 
 /** `whole`: no clause is missing because its template was refused. */
 export function checkExpose(scope: Scope, { node, clauses }: FlatExpose, whole: boolean): Understood {

@@ -3,7 +3,7 @@ import { parseAddress } from "../../runtime/net/address.ts";
 import type { Member, SetNode } from "../ast/nodes.ts";
 import { quote } from "../quote.ts";
 import type { Span } from "../source.ts";
-import type { Understood } from "./exposes.ts";
+import type { Understood } from "./understood.ts";
 import { contains, intersects } from "./intervals.ts";
 import type { AddressSet } from "./policy.ts";
 import { readPorts } from "./portNumbers.ts";

@@ -1,6 +1,6 @@
 // Which expose of a group has a port that a set of ports has: asked by each `deny on`, so it must
 // not read all exposes each time.
-import type { Understood } from "./exposes.ts";
+import type { Understood } from "./understood.ts";
 import type { PortSet } from "./portNumbers.ts";
 
 interface Row {

@@ -4,7 +4,7 @@ import { quote } from "../quote.ts";
 import type { Span } from "../source.ts";
 import { checkAnnotations } from "./annotations.ts";
 import { ANY } from "./builtin.ts";
-import type { Understood } from "./exposes.ts";
+import type { Understood } from "./understood.ts";
 import { mayDeclare } from "./names.ts";
 import type { CheckedRule, HostSet, IdSet, Mode, TopLevelDeny } from "./policy.ts";
 import { PortIndex } from "./portIndex.ts";

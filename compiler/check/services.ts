@@ -1,7 +1,7 @@
 // The engine knows a service by the FNV-1a-64 hash of its name; two names with one hash can't
 // be told apart, so they may not stand in one policy.
 import { quote } from "../quote.ts";
-import type { Understood } from "./exposes.ts";
+import type { Understood } from "./understood.ts";
 import type { Scope } from "./scope.ts";
 
 /** FNV-1a, 64 bits, over the UTF-8 bytes of a name. */

@@ -83,6 +83,23 @@ disk("a list file is relative to the file that names it", ({ dir }) => {
   assert.is(reader.read("../../main.ingress", { path: "sub/teams.ingress", text: "" }), "outside");
 });
 
+disk("one real file has one path, by whatever way it is reached, and what it names is relative to it", ({ dir }) => {
+  dir.write("root/main.ingress", "edition 1\n");
+  dir.write("root/teams/a.ingress", "a");
+  dir.write("root/teams/list.txt", "in teams");
+  dir.write("root/list.txt", "in root");
+  symlinkSync("teams/a.ingress", dir.at("root/a.ingress"));
+  symlinkSync("teams", dir.at("root/linked"));
+  const { reader, entry } = opened(dir.at("root/main.ingress"));
+  for (const path of ["teams/a.ingress", "a.ingress", "linked/a.ingress", "./teams/../linked/a.ingress"]) {
+    const found = reader.read(path, entry);
+    if (typeof found === "string") throw new Error(`${path}: ${found}`);
+    assert.is(found.path, "teams/a.ingress", path);
+    const list = reader.read("list.txt", found);
+    assert.is(typeof list === "string" ? list : list.text, "in teams", path);
+  }
+});
+
 disk("only regular files are read", ({ dir }) => {
   dir.write("root/main.ingress", "edition 1\n");
   symlinkSync("/dev/zero", dir.at("root/zero"));
