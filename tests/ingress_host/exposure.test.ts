@@ -322,6 +322,7 @@ test("a service socket without a uid can only name listed backends", async () =>
   const port = await freePort();
   const path = join(temporaryFolder(), "web.sock");
   const gateway = await running({ policy: policy(port), config: `[services.web]\nsocket = "${path}"` });
+  assert.is(statSync(path).mode & 0o777, 0o660, "the mode unless given");
   const client = await gateway.control(path);
   assert.match(denialOf(await client.call("register", intent(port, behind.port))), /^no_backend: .*no uid in the configuration/);
   client.close();
