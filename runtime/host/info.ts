@@ -2,10 +2,21 @@
 // checked. The bytes are intact when this runs, but who built them is not known.
 import { createHash } from "node:crypto";
 import { SECTION_MAP, SECTION_POLICY } from "../abi/sections.ts";
+import { parsePrefix } from "../net/prefix.ts";
+import { BeyondBounds, parseBounded, type JsonBounds } from "./boundedJson.ts";
 import type { ListenerInfo, Origin, PolicyInfo, PortRange, RuleInfo } from "./module.ts";
 import type { VerifiedModule } from "./verify.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
+
+/** What the compiler's own bounds let a policy come to, with room; the file is the tighter bound for most. */
+const MEBI = 1024 * 1024;
+const BOUNDS: JsonBounds = { bytes: 128 * MEBI, containers: MEBI, keys: MEBI, values: 16 * MEBI, depth: 16 };
+export const MOST_LISTENERS = 4_096;
+/** Port ranges of all listeners. */
+export const MOST_PORT_RANGES = 65_536;
+/** Prefixes of all `bind`, a set that several name counted once: one set of 1,024 intervals fits. */
+export const MOST_BIND_PREFIXES = 262_144;
 
 class Malformed extends Error {}
 
@@ -17,9 +28,11 @@ export function readInfo(module: VerifiedModule, maxSteps: number): PolicyInfo |
   try {
     const semantic = fields(json(policy));
     const places = fields(json(map));
-    const nets = fields(semantic["nets"]);
-    const origins = list(places["listeners"]).map(readOrigin);
-    const listeners = list(semantic["expose"]).map((x, id) => readListener(fields(x), id, nets, origins[id]));
+    const bindOf = binds(fields(semantic["nets"]));
+    const origins = atMost(list(places["listeners"]), MOST_LISTENERS).map(readOrigin);
+    const exposes = atMost(list(semantic["expose"]), MOST_LISTENERS).map(fields);
+    whole(exposes.reduce((sum, expose) => sum + list(expose["ports"]).length, 0), 0, MOST_PORT_RANGES);
+    const listeners = exposes.map((expose, id) => readListener(expose, id, bindOf, origins[id]));
     return {
       sha256: module.sha256,
       treeSha256: createHash("sha256").update(policy).digest("hex"),
@@ -30,13 +43,13 @@ export function readInfo(module: VerifiedModule, maxSteps: number): PolicyInfo |
       rules: list(places["rules"]).map((x, id) => readRule(fields(x), id, listeners)),
     };
   } catch (error) {
-    if (error instanceof Malformed || error instanceof SyntaxError || error instanceof TypeError) return null;
+    if (error instanceof Malformed || error instanceof BeyondBounds || error instanceof SyntaxError || error instanceof TypeError) return null;
     throw error;
   }
 }
 
 function json(bytes: Uint8Array): unknown {
-  return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  return parseBounded(bytes, BOUNDS);
 }
 
 function fields(value: unknown): Fields {
@@ -49,6 +62,11 @@ function list(value: unknown): readonly unknown[] {
   return value;
 }
 
+function atMost(values: readonly unknown[], most: number): readonly unknown[] {
+  if (values.length > most) throw new Malformed();
+  return values;
+}
+
 function text(value: unknown): string {
   if (typeof value !== "string") throw new Malformed();
   return value;
@@ -59,15 +77,31 @@ function whole(value: unknown, least: number, most: number): number {
   return value;
 }
 
-function readListener(f: Fields, id: number, nets: Fields, origin: Origin | undefined): ListenerInfo {
+/** Reads a `bind`'s prefixes; those who name one set share one list. */
+function binds(nets: Fields): (id: string) => readonly string[] {
+  const known = new Map<string, readonly string[]>();
+  let prefixes = 0;
+  return (id) => {
+    let bind = known.get(id);
+    if (bind === undefined) {
+      bind = list(nets[id]).map(text);
+      prefixes = whole(prefixes + bind.length, 1, MOST_BIND_PREFIXES);
+      if (bind.some((prefix) => parsePrefix(prefix) === null)) throw new Malformed();
+      known.set(id, bind);
+    }
+    return bind;
+  };
+}
+
+function readListener(f: Fields, id: number, bindOf: (id: string) => readonly string[], origin: Origin | undefined): ListenerInfo {
   if (f["proto"] !== "tcp" || f["mode"] !== "tcp" || origin === undefined) throw new Malformed();
   return {
     id,
     name: text(f["name"]),
     service: text(f["service"]),
     proto: f["proto"],
-    ports: list(f["ports"]).map(readPorts),
-    bind: f["bind"] === null ? null : list(nets[text(f["bind"])]).map(text),
+    ports: rising(list(f["ports"]).map(readPorts)),
+    bind: f["bind"] === null ? null : bindOf(text(f["bind"])),
     mode: f["mode"],
     backend: readBackend(f["backend"]),
     capConnections: whole(fields(f["cap"])["connections"], 1, 0xffffffff),
@@ -79,6 +113,12 @@ function readPorts(value: unknown): PortRange {
   const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text(value));
   const first = whole(Number(match?.[1]), 1, 65535);
   return { first, last: whole(Number(match?.[2] ?? match?.[1]), first, 65535) };
+}
+
+/** Sorted and disjoint, so that a listener has each port once. */
+function rising(ranges: readonly PortRange[]): readonly PortRange[] {
+  if (ranges.some(({ first }, i) => first <= (ranges[i - 1]?.last ?? 0))) throw new Malformed();
+  return ranges;
 }
 
 function readBackend(value: unknown): ListenerInfo["backend"] {

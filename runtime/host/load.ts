@@ -1,10 +1,15 @@
 // From a module's bytes to a policy that may be asked, or a refusal that names the cause:
 // hash, shape, code, version and memory (verify.ts), then the engine's own `validate` over the
 // tables, then the self-test vectors that the compiler computed without the tables.
-import { H_MAX_STEPS, TABLES_BASE } from "../abi/layout.ts";
+import { H_MAX_STEPS, PROTO_TCP, TABLES_BASE } from "../abi/layout.ts";
 import { isCode } from "../abi/names.ts";
 import { CODE_ALLOWED } from "../abi/verdicts.ts";
 import { SECTION_VECTORS } from "../abi/sections.ts";
+import { ANY4, ANY6, isWildcard } from "../net/address.ts";
+import type { Address } from "../net/address.ts";
+import { parsePrefix } from "../net/prefix.ts";
+import { BeyondBounds, parseBounded } from "./boundedJson.ts";
+import type { JsonBounds } from "./boundedJson.ts";
 import { readInfo } from "./info.ts";
 import { instantiate } from "./instance.ts";
 import type { EngineExports } from "./instance.ts";
@@ -14,6 +19,8 @@ import { refuse, verifyModule } from "./verify.ts";
 import type { VerifiedModule } from "./verify.ts";
 
 const MOST_VECTORS = 4096;
+/** A vector is seven numbers of at most eleven characters. */
+const VECTOR_BOUNDS: JsonBounds = { bytes: 1024 * 1024, containers: MOST_VECTORS + 1, keys: 0, values: 8 * MOST_VECTORS, depth: 2 };
 
 export function isRefusal(x: LoadedPolicy | VerifiedModule | Refusal): x is Refusal {
   return "code" in x && "message" in x;
@@ -29,21 +36,51 @@ export function loadPolicy(bytes: Uint8Array): LoadedPolicy | Refusal {
     if (failed !== 0) return refuse("module_tables", `the module's tables are not sound (check ${failed})`);
     const word = (field: number): number => new DataView(exports.memory.buffer).getUint32(TABLES_BASE + field, true);
     const info = readInfo(verified, word(H_MAX_STEPS));
-    if (info === null) return refuse("module_malformed", "the module's account of its listeners and rules can't be read");
+    if (info === null) return refuse("module_malformed", "the module's account of its listeners and rules can't be read or is beyond its bounds");
     if (word(H_LISTENER_COUNT) !== info.listeners.length || word(H_RULE_COUNT) !== info.rules.length) {
       return refuse("module_tables", "the module's tables and its account of them differ");
     }
+    const elsewhere = misplaced(exports, info);
+    if (elsewhere !== null) return refuse("module_selftest", elsewhere);
     const wrong = selfTest(exports, verified, info);
     return wrong === null ? { info, module } : refuse("module_selftest", wrong);
   } catch (error) {
+    if (error instanceof BeyondBounds) return refuse("module_selftest", "the self-test vectors are not a list within bounds");
     return refuse("module_selftest", `the module failed while it was checked: ${error instanceof Error ? error.message : "unknown"}`);
   }
+}
+
+/**
+ * Where the tables and the account of a listener's ports differ, or null. Asked at both edges of
+ * every range, inside and just outside: the gateway opens what the account says, and asks the tables.
+ */
+function misplaced(exports: EngineExports, { listeners }: PolicyInfo): string | null {
+  for (const { id, name, ports, bind } of listeners) {
+    for (const [a, b, c, d] of localsOf(bind)) {
+      const listens = (port: number): boolean => exports.listenerAt(PROTO_TCP, port, a, b, c, d) === id;
+      const wrong = ports.find(({ first, last }, i) =>
+        !listens(first) || !listens(last)
+        || (ports[i - 1]?.last !== first - 1 && listens(first - 1))
+        || (ports[i + 1]?.first !== last + 1 && listens(last + 1)));
+      if (wrong !== undefined) {
+        return `the module's tables and its account of them differ about the ports of \`${name}\` (${wrong.first}-${wrong.last})`;
+      }
+    }
+  }
+  return null;
+}
+
+/** Local addresses to ask about; none is a wildcard where a `bind` names addresses. */
+function localsOf(bind: readonly string[] | null): readonly Address[] {
+  if (bind === null) return [ANY4, ANY6];
+  const edges = [bind[0], bind.at(-1)].map((text) => (text === undefined ? null : parsePrefix(text)));
+  return edges.flatMap((prefix) => (prefix === null || isWildcard(prefix.last) ? [] : [prefix.last]));
 }
 
 /** What the self-test found wrong, or null. */
 function selfTest(exports: EngineExports, module: VerifiedModule, info: PolicyInfo): string | null {
   const body = module.custom.get(SECTION_VECTORS);
-  const vectors: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  const vectors = parseBounded(body ?? new Uint8Array(0), VECTOR_BOUNDS);
   if (!Array.isArray(vectors) || vectors.length > MOST_VECTORS) return "the self-test vectors are not a list within bounds";
   const detail = new DataView(exports.memory.buffer, DETAIL_BASE);
   for (const vector of vectors) {
