@@ -18,7 +18,7 @@ import type { Client, Context } from "./control/context.ts";
 import { openDoors } from "./control/doors.ts";
 import { status } from "./control/status.ts";
 import { connectionCap, openFileLimit, watchDescriptors } from "./descriptors.ts";
-import { EXIT_DELEGATE, EXIT_REJECTED, failure, isFailure, type Failure } from "./exit.ts";
+import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED, failure, isFailure, type Failure } from "./exit.ts";
 import { Leases } from "./intents/leases.ts";
 import { listeningSockets, oncePerTurn } from "./intents/ownership.ts";
 import { peerCredentials } from "./intents/peer_credentials.ts";
@@ -48,6 +48,8 @@ export interface DaemonSetup {
   readonly print: (line: string) => void;
   /** Sentences for people. */
   readonly say: (sentence: string) => void;
+  /** Aborted where the start is to be given up; what it has opened is closed again. */
+  readonly givenUp?: AbortSignal;
 }
 
 export interface Daemon {
@@ -74,6 +76,11 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const audit = openAudit(config.audit.file, counters, say);
   if (isFailure(audit)) return audit;
   const descriptors = watchDescriptors(counters, say);
+  /** Aborted as soon as it is to end: a reload under way is abandoned, and none begins. */
+  const ending = new AbortController();
+  const giveUp = (): void => ending.abort();
+  setup.givenUp?.addEventListener("abort", giveUp, { once: true });
+  if (setup.givenUp?.aborted === true) giveUp();
 
   let doors: { readonly paths: readonly string[]; close(): void } | null = null;
   const inForce: InForce = { engine: null, generation: 0 };
@@ -95,10 +102,11 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const exchange = createExchange({
     inForce, ports, leases, backends, forwarder, opener, recorder, markers, clock, seed: randomBytes(16),
     hostAddresses: setup.hostAddresses, maxPorts: config.caps.ports, onReload: config.on_reload, say,
+    ending: ending.signal,
   });
   const reloader = createReloader({
     path: setup.policyPath, maxBytes: config.policy.max_bytes, checkMs: config.timers.policy_check_ms,
-    exchange, inForce, counters, turns, say,
+    exchange, inForce, counters, turns, say, ending: ending.signal,
   });
   let draining = false;
   const context: Context = {
@@ -116,6 +124,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   }
   const timers: (() => void)[] = [];
   const abandon = (why: Failure): Failure => {
+    ending.abort();
     closeAll();
     audit.close();
     return why;
@@ -125,7 +134,9 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   if (isFailure(opened)) return abandon(opened);
   doors = opened;
   const first = await reloader.reload();
+  if (ending.signal.aborted) return abandon(failure(EXIT_OK, "ended by a signal before it was ready"));
   if (isRefused(first)) return abandon(failure(first.cause === "port" ? EXIT_DELEGATE : EXIT_REJECTED, first.message));
+  setup.givenUp?.removeEventListener("abort", giveUp);
   say(reportSentence(first));
 
   let poisonSaid = false;
@@ -173,12 +184,13 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     },
     async stop() {
       draining = true;
+      ending.abort();
       admitter.drain();
       for (const lease of leases.all()) endLease(context, lease);
       for (const open of ports.all()) ports.close(open);
       timers.push(clock.after(config.timers.drain_ms, cut));
       await turns(async () => undefined);
-      // What a reload under way may have opened.
+      // What work under way may have opened.
       for (const open of ports.all()) ports.close(open);
       await forwarder.drained();
       closeAll();

@@ -34,6 +34,8 @@ export interface ExchangeSetup {
   readonly maxPorts: number;
   readonly onReload: "recheck" | "keep";
   readonly say: (sentence: string) => void;
+  /** Once aborted, no further port is opened. */
+  readonly ending: AbortSignal;
 }
 
 export interface Report {
@@ -111,7 +113,9 @@ export function createExchange(setup: ExchangeSetup): Exchange {
   async function openAll(list: readonly Exposure[], engine: PolicyEngine, generation: number): Promise<OpenPort[] | string> {
     const opened: OpenPort[] = [];
     for (const exposure of list) {
-      const result = await opener.open(exposure, engine, generation, true);
+      const result = setup.ending.aborted
+        ? { absent: false, message: "the gateway is stopping" }
+        : await opener.open(exposure, engine, generation, true);
       if (!isNotOpened(result)) opened.push(result);
       else if (result.absent) leaveOut(exposure, result.message);
       else {
@@ -176,6 +180,7 @@ export function createExchange(setup: ExchangeSetup): Exchange {
     const failed: string[] = [];
     const opens = [...opened];
     for (const exposure of late) {
+      if (setup.ending.aborted) break;
       const result = await opener.open(exposure, engine, generation, false);
       if (!isNotOpened(result)) opens.push(result);
       else if (result.absent) leaveOut(exposure, result.message);
@@ -254,6 +259,7 @@ export function createExchange(setup: ExchangeSetup): Exchange {
       for (const open of ports.all()) if (!want.has(open.local)) ports.close(open);
       const opened: OpenPort[] = [];
       for (const exposure of want.values()) {
+        if (setup.ending.aborted) return;
         if (ports.at(exposure.local) !== undefined || absent.has(exposure.local)) continue;
         const result = await opener.open(exposure, engine, generation, false);
         if (!isNotOpened(result)) opened.push(result);

@@ -4,17 +4,23 @@ import { Worker } from "node:worker_threads";
 import type { LoadedPolicy, Refusal } from "./module.ts";
 import { refuse } from "./verify.ts";
 
-export function loadPolicyInWorker(bytes: Uint8Array, timeoutMs: number): Promise<LoadedPolicy | Refusal> {
+/** `ending` gives the check up: its thread is terminated and the answer comes at once. */
+export function loadPolicyInWorker(bytes: Uint8Array, timeoutMs: number, ending?: AbortSignal): Promise<LoadedPolicy | Refusal> {
+  const abandoned = refuse("module_selftest", "the module's checks were abandoned");
+  if (ending?.aborted === true) return Promise.resolve(abandoned);
   return new Promise((resolve) => {
     const worker = new Worker(new URL("./loadWorker.mjs", import.meta.url), { workerData: bytes, execArgv: [] });
     const finish = (result: LoadedPolicy | Refusal): void => {
       clearTimeout(timer);
+      ending?.removeEventListener("abort", abandon);
       void worker.terminate();
       resolve(result);
     };
     const timer = setTimeout(() => {
       finish(refuse("module_selftest", `the module's checks took more than ${timeoutMs} ms`));
     }, timeoutMs);
+    const abandon = (): void => { finish(abandoned); };
+    ending?.addEventListener("abort", abandon);
     worker.once("message", (result: LoadedPolicy | Refusal) => { finish(result); });
     worker.once("error", (error: Error) => { finish(refuse("module_selftest", `the module's checks failed: ${error.message}`)); });
     worker.once("exit", () => { finish(refuse("module_selftest", "the module's checks ended without an answer")); });
