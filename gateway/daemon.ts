@@ -133,6 +133,13 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const opened = await openDoors({ context, controlPath: setup.controlPath, credentials });
   if (isFailure(opened)) return abandon(opened);
   doors = opened;
+  // From before the file is first read, so that no change falls between.
+  if (config.policy.watch) {
+    timers.push(watchFile({
+      path: setup.policyPath, clock, say,
+      changed: () => void reloader.changed().catch((error: unknown) => say(`the reload failed: ${String(error)}`)),
+    }));
+  }
   const first = await reloader.reload();
   if (ending.signal.aborted) return abandon(failure(EXIT_OK, "ended by a signal before it was ready"));
   if (isRefused(first)) return abandon(failure(first.cause === "port" ? EXIT_DELEGATE : EXIT_REJECTED, first.message));
@@ -152,13 +159,6 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   timers.push(clock.every(config.timers.interface_poll_ms, () => {
     void turns(() => exchange.reconcile()).catch((error: unknown) => say(`the ports could not be looked at: ${String(error)}`));
   }));
-  if (config.policy.watch) {
-    const watching = watchFile(setup.policyPath, clock, () => {
-      void reloader.changed().catch((error: unknown) => say(`the reload failed: ${String(error)}`));
-    });
-    if (typeof watching === "string") say(`the policy's directory can't be watched (${watching}): reload with SIGHUP or ingressd reload`);
-    else timers.push(watching);
-  }
   markers.ready();
 
   function cut(): void {
