@@ -66,7 +66,8 @@ function refuseOrder(r: Reader, seen: ReadonlyMap<Clause, Piece>, clause: Clause
     span: word.span,
     label: "",
     related: first === undefined ? [] : [{ span: first.span, label: twice === undefined ? "after this" : "first here" }],
-    help: twice === undefined ? `the order is ${ORDER.map((c) => `\`${c}\``).join(", ")}` : "list the members in one clause, separated by commas",
+    help: twice === undefined ? `the order is ${ORDER.map((c) => `\`${c}\``).join(", ")}`
+      : clause === "named" ? "a rule has one name: keep one of them" : "list the members in one clause, separated by commas",
     fix: null,
   });
   return true;

@@ -4,7 +4,7 @@
 import { CstParser, EOF, type IToken, type TokenType } from "chevrotain";
 import { messages } from "./errors.ts";
 import { wordsAt } from "./keywords.ts";
-import { Arrow, At, Comma, Equals, KW, LBrace, LParen, Name, RBrace, VOCABULARY, startsLine } from "./tokens.ts";
+import { Arrow, At, Comma, Equals, Integer, KW, LBrace, LParen, Literal, Name, RBrace, Rate, VOCABULARY, startsLine } from "./tokens.ts";
 
 /** Where a stray token was found. */
 export type Context = "statement" | "clause" | "line";
@@ -32,6 +32,15 @@ const TOP_ONLY: ReadonlySet<TokenType> = new Set(
 const AFTER_MEMBER: ReadonlySet<TokenType> = new Set([
   Comma, LBrace, RBrace, EOF, Arrow, KW.except, KW.bind, KW.as, KW.from, KW.sni, KW.client, KW.until,
   ...STARTS.statement, ...STARTS.clause,
+]);
+
+const RULE_WORDS = [KW.from, KW.named, KW.sni, KW.client];
+const FOLLOWERS: ReadonlyMap<TokenType, readonly TokenType[]> = new Map([
+  [KW.allow, RULE_WORDS],
+  [KW.deny, RULE_WORDS],
+  [KW.cap, [Integer]],
+  [KW.limit, [Rate]],
+  [KW.backend, [Literal, KW.unix]],
 ]);
 
 /** After one of these a line goes on. */
@@ -76,7 +85,8 @@ export class Recovering extends CstParser {
   /**
    * Skips to the next token that may begin something here and notes where it began to; false
    * at the end of the block. Skipped text is left behind whole: braces are counted, and a
-   * keyword ends it only at the start of a line, where it is most likely no name.
+   * keyword ends it only at the start of a line, where it is most likely no name, or where the
+   * word behind it shows that it is none.
    */
   protected strayUntil(context: Context): boolean {
     const starts = STARTS[context];
@@ -90,7 +100,7 @@ export class Recovering extends CstParser {
       if (type === EOF) return false;
       if (depth === 0) {
         if (type === RBrace && !atTop) return false;
-        if (!first && starts.has(type) && (startsLine(token) || this.LA(0).tokenType === RBrace)) return true;
+        if (!first && starts.has(type) && (startsLine(token) || this.LA(0).tokenType === RBrace || this.isSurelyClause(context))) return true;
         if (!atTop && startsLine(token) && TOP_ONLY.has(type)) return false;
         if (first || (startsLine(token) && type !== LBrace && !CONTINUES.has(this.LA(0).tokenType))) this.stray.push({ context, token, previous: this.LA(0), next: this.LA(2) });
       }
@@ -98,6 +108,11 @@ export class Recovering extends CstParser {
       else if (type === RBrace && depth > 0) depth--;
       this.SKIP_TOKEN();
     }
+  }
+
+  /** In the middle of a line: a keyword followed by what only that clause has there. */
+  private isSurelyClause(context: Context): boolean {
+    return context === "clause" && (FOLLOWERS.get(this.LA(1).tokenType)?.includes(this.LA(2).tokenType) ?? false);
   }
 
   protected isHopeless(): boolean {
