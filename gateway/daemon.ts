@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import type { Address } from "../runtime/net/address.ts";
 import { createAdmitter, type InForce } from "./admit/admit.ts";
 import { Backends } from "./admit/backends.ts";
+import { notOwnSocket } from "./admit/own_socket.ts";
 import { TopDenied } from "./admit/top_denied.ts";
 import { openAudit } from "./audit/audit.ts";
 import { createRecorder } from "./audit/recorder.ts";
@@ -86,10 +87,10 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const inForce: InForce = { engine: null, generation: 0 };
   const ports = new Ports(() => doors?.paths ?? []);
   const leases = new Leases();
-  const backends = new Backends();
+  const credentials = peerCredentials();
+  const backends = new Backends(notOwnSocket(process.pid, credentials, (address) => ports.isOwn(address)));
   const topDenied = new TopDenied();
   const turns = createTurns();
-  const credentials = peerCredentials();
   const markers = createMarkers(setup.print, counters);
   const recorder = createRecorder({ audit, counters, markers, clock, onError: config.audit.on_error });
   const admitter = createAdmitter({

@@ -1,6 +1,6 @@
 // Registration: granted only to the proven service, for what the policy exposes, to its own
 // backend; refused in every other way; and over when the owner goes.
-import { createServer as createUnixServer, connect } from "node:net";
+import { connect } from "node:net";
 import { chmodSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { spawn } from "node:child_process";
@@ -12,7 +12,7 @@ import type { Answer } from "../../gateway/control/rpc.ts";
 import { listeningSockets, parseListening, tcpOwner } from "../../gateway/intents/ownership.ts";
 import { peerCredentials } from "../../gateway/intents/peer_credentials.ts";
 import { parseAddress } from "../../runtime/net/address.ts";
-import { backend, eventually, freePort, moduleOf, probe, running, temporaryFolder, visit } from "./gateway_under_test.ts";
+import { backend, backendProcess, eventually, freePort, moduleOf, probe, running, temporaryFolder, visit } from "./gateway_under_test.ts";
 import { skip } from "../skip.ts";
 
 const test = suite("exposure");
@@ -197,9 +197,7 @@ byCredentials("a unix backend is served when its listener is the service, by the
   const port = await freePort();
   const folder = temporaryFolder();
   const path = join(folder, "app.sock");
-  const app = createUnixServer((socket) => socket.end("over unix"));
-  app.listen(path);
-  await once(app, "listening");
+  const app = await backendProcess(path, "over unix");
   const gateway = await running({ policy: policy(port), config: `[services.web]\nuid = ${self}` });
   const client = await gateway.control();
   await leaseOf(client, intent(port, `unix:${path}`));
@@ -208,7 +206,7 @@ byCredentials("a unix backend is served when its listener is the service, by the
   socket.end();
   await closed;
   client.close();
-  app.close();
+  await app?.stop();
   await gateway.stop();
 });
 
