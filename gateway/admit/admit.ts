@@ -46,6 +46,16 @@ export interface Admitter {
   drain(): void;
 }
 
+/** A failure while recording is a refusal, so what was charged is given back before it goes on up. */
+function recordOrRelease<T>(record: () => T, release: () => void): T {
+  try {
+    return record();
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
 export function createAdmitter(setup: AdmitSetup): Admitter {
   const { inForce, ports, recorder, counters, topDenied, clock, caps } = setup;
   let admitted = 0;
@@ -113,7 +123,7 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
     const info = open?.serves.info;
     const backend = open?.serves.backend;
     const wanted = verdicts(open, rows, table);
-    const final = recorder.record(rows.map((connection, i) => {
+    const final = recordOrRelease(() => recorder.record(rows.map((connection, i) => {
       const source = table.sourceOf(connection);
       return {
         op: "accept" as const,
@@ -126,7 +136,12 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
         source: typeof source === "number" ? undefined : formatEndpoint(source, table.sourcePort[connection] ?? 0),
         backend: wanted[i]?.allowed === true ? backend?.address.key : undefined,
       };
-    }), engine?.info ?? null);
+    }), engine?.info ?? null), () => {
+      rows.forEach((row, i) => {
+        const source = table.sourceOf(row);
+        if (wanted[i]?.allowed === true && info !== undefined && typeof source !== "number") engine?.release(info.id, source);
+      });
+    });
     return final.map((decision, i) => {
       const row = rows[i] ?? -1;
       const source = table.sourceOf(row);
