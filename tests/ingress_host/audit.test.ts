@@ -163,6 +163,7 @@ test("a real full device: /dev/full refuses to start in closed mode, serves in c
   const policy = `edition 1\nexpose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow from any }`;
   const closed = await start({ policy, config: '[audit]\nfile = "/dev/full"' });
   assert.ok("failure" in closed, "no bind without its record");
+  assert.match("failure" in closed ? closed.failure.message : "", /^port [0-9]+ is not opened \(audit_closed\): its record can't be written: make room for audit\.file, name another, or set audit\.on_error = "count"$/);
   assert.equal(closed.markers.filter((m) => !m.includes("deny")), []);
   const gateway = await running({ policy, config: '[audit]\nfile = "/dev/full"\non_error = "count"' });
   assert.is(await probe(port), "allow");
