@@ -212,9 +212,8 @@ byCredentials("a unix backend is served when its listener is the service, by the
 
 /** nobody */
 const OTHER = 65534;
-/** Whether another user can start this Node: not where its folder is closed to them. */
-const other = self === 0 && await startsAsOther();
-if (koffi && self === 0 && !other) skip("backends of another user", "another user can't start this Node");
+/** Why a service of another user can't be tried; a folder that is closed to them is one reason. */
+const lacking = !koffi ? "koffi is not installed" : self !== 0 ? "not root" : await startsAsOther() ? null : "another user can't start this Node";
 
 async function startsAsOther(): Promise<boolean> {
   const child = await backendProcess(await freePort(), "", { uid: OTHER });
@@ -222,7 +221,7 @@ async function startsAsOther(): Promise<boolean> {
   return child !== null;
 }
 
-if (koffi && self === 0 && other) {
+if (lacking === null) {
   test("a backend that passes to another user is cut before a byte of it is forwarded", async () => {
     const port = await freePort();
     const mine = await backend("mine");
@@ -288,7 +287,7 @@ if (koffi && self === 0 && other) {
     behind.close();
   });
 } else {
-  skip("exposure backends of other users", koffi ? "not root" : "koffi is not installed");
+  skip("exposure backends of other users", lacking);
 }
 
 test("a service's own socket proves it, with its own mode", async () => {
