@@ -8,7 +8,8 @@ import * as assert from "uvu/assert";
 import { Backends } from "../../gateway/admit/backends.ts";
 import { notOwnSocket } from "../../gateway/admit/own_socket.ts";
 import { unixBackend } from "../../gateway/forward/backend.ts";
-import { backendProcess, freePort, probe, running, temporaryFolder, visit } from "./gateway_under_test.ts";
+import { backendProcess } from "./backend_process.ts";
+import { freePort, probe, running, temporaryFolder, visit } from "./gateway_under_test.ts";
 
 const test = suite("own sockets");
 
