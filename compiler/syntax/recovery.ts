@@ -34,6 +34,7 @@ const AFTER_MEMBER: ReadonlySet<TokenType> = new Set([
   ...STARTS.statement, ...STARTS.clause,
 ]);
 
+/** In the middle of a line: behind a clause's keyword, what no set could go on with. */
 const RULE_WORDS = [KW.from, KW.named, KW.sni, KW.client];
 const FOLLOWERS: ReadonlyMap<TokenType, readonly TokenType[]> = new Map([
   [KW.allow, RULE_WORDS],
@@ -110,7 +111,7 @@ export class Recovering extends CstParser {
     }
   }
 
-  /** In the middle of a line: a keyword followed by what only that clause has there. */
+  /** A keyword followed by what only that clause has there. */
   private isSurelyClause(context: Context): boolean {
     return context === "clause" && (FOLLOWERS.get(this.LA(1).tokenType)?.includes(this.LA(2).tokenType) ?? false);
   }
