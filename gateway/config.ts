@@ -9,7 +9,7 @@ import { schemaCheck } from "./schema.ts";
 export interface ServiceConfig {
   readonly uid?: number;
   readonly socket?: string;
-  readonly mode: string;
+  readonly mode?: string;
   readonly gid?: number;
 }
 
@@ -17,7 +17,7 @@ export interface Config {
   readonly on_reload: "recheck" | "keep";
   readonly allowed_backends: readonly string[];
   readonly control: { readonly socket?: string };
-  readonly intents: { readonly socket?: string; readonly mode: string };
+  readonly intents: { readonly socket?: string; readonly mode?: string };
   readonly audit: { readonly file: string; readonly on_error: "closed" | "count" };
   readonly caps: {
     readonly ports: number;

@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import type { Address } from "../runtime/net/address.ts";
 import { createAdmitter, type InForce } from "./admit/admit.ts";
 import { Backends } from "./admit/backends.ts";
+import { notOwnSocket } from "./admit/own_socket.ts";
 import { TopDenied } from "./admit/top_denied.ts";
 import { openAudit } from "./audit/audit.ts";
 import { createRecorder } from "./audit/recorder.ts";
@@ -18,7 +19,7 @@ import type { Client, Context } from "./control/context.ts";
 import { openDoors } from "./control/doors.ts";
 import { status } from "./control/status.ts";
 import { connectionCap, openFileLimit, watchDescriptors } from "./descriptors.ts";
-import { EXIT_DELEGATE, EXIT_REJECTED, failure, isFailure, type Failure } from "./exit.ts";
+import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED, failure, isFailure, type Failure } from "./exit.ts";
 import { Leases } from "./intents/leases.ts";
 import { listeningSockets, oncePerTurn } from "./intents/ownership.ts";
 import { peerCredentials } from "./intents/peer_credentials.ts";
@@ -48,6 +49,8 @@ export interface DaemonSetup {
   readonly print: (line: string) => void;
   /** Sentences for people. */
   readonly say: (sentence: string) => void;
+  /** Aborted where the start is to be given up; what it has opened is closed again. */
+  readonly givenUp?: AbortSignal;
 }
 
 export interface Daemon {
@@ -74,15 +77,20 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const audit = openAudit(config.audit.file, counters, say);
   if (isFailure(audit)) return audit;
   const descriptors = watchDescriptors(counters, say);
+  /** Aborted as soon as it is to end: a reload under way is abandoned, and none begins. */
+  const ending = new AbortController();
+  const giveUp = (): void => ending.abort();
+  setup.givenUp?.addEventListener("abort", giveUp, { once: true });
+  if (setup.givenUp?.aborted === true) giveUp();
 
   let doors: { readonly paths: readonly string[]; close(): void } | null = null;
   const inForce: InForce = { engine: null, generation: 0 };
   const ports = new Ports(() => doors?.paths ?? []);
   const leases = new Leases();
-  const backends = new Backends();
+  const credentials = peerCredentials();
+  const backends = new Backends(notOwnSocket(process.pid, credentials, (address) => ports.isOwn(address)));
   const topDenied = new TopDenied();
   const turns = createTurns();
-  const credentials = peerCredentials();
   const markers = createMarkers(setup.print, counters);
   const recorder = createRecorder({ audit, counters, markers, clock, onError: config.audit.on_error });
   const admitter = createAdmitter({
@@ -95,10 +103,11 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const exchange = createExchange({
     inForce, ports, leases, backends, forwarder, opener, recorder, markers, clock, seed: randomBytes(16),
     hostAddresses: setup.hostAddresses, maxPorts: config.caps.ports, onReload: config.on_reload, say,
+    ending: ending.signal,
   });
   const reloader = createReloader({
     path: setup.policyPath, maxBytes: config.policy.max_bytes, checkMs: config.timers.policy_check_ms,
-    exchange, inForce, counters, turns, say,
+    exchange, inForce, counters, turns, say, ending: ending.signal,
   });
   let draining = false;
   const context: Context = {
@@ -116,6 +125,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   }
   const timers: (() => void)[] = [];
   const abandon = (why: Failure): Failure => {
+    ending.abort();
     closeAll();
     audit.close();
     return why;
@@ -124,8 +134,17 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const opened = await openDoors({ context, controlPath: setup.controlPath, credentials });
   if (isFailure(opened)) return abandon(opened);
   doors = opened;
+  // From before the file is first read, so that no change falls between.
+  if (config.policy.watch) {
+    timers.push(watchFile({
+      path: setup.policyPath, clock, say,
+      changed: () => void reloader.changed().catch((error: unknown) => say(`the reload failed: ${String(error)}`)),
+    }));
+  }
   const first = await reloader.reload();
+  if (ending.signal.aborted) return abandon(failure(EXIT_OK, "ended by a signal before it was ready"));
   if (isRefused(first)) return abandon(failure(first.cause === "port" ? EXIT_DELEGATE : EXIT_REJECTED, first.message));
+  setup.givenUp?.removeEventListener("abort", giveUp);
   say(reportSentence(first));
 
   let poisonSaid = false;
@@ -141,13 +160,6 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   timers.push(clock.every(config.timers.interface_poll_ms, () => {
     void turns(() => exchange.reconcile()).catch((error: unknown) => say(`the ports could not be looked at: ${String(error)}`));
   }));
-  if (config.policy.watch) {
-    const watching = watchFile(setup.policyPath, clock, () => {
-      void reloader.changed().catch((error: unknown) => say(`the reload failed: ${String(error)}`));
-    });
-    if (typeof watching === "string") say(`the policy's directory can't be watched (${watching}): reload with SIGHUP or ingressd reload`);
-    else timers.push(watching);
-  }
   markers.ready();
 
   function cut(): void {
@@ -173,12 +185,13 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     },
     async stop() {
       draining = true;
+      ending.abort();
       admitter.drain();
       for (const lease of leases.all()) endLease(context, lease);
       for (const open of ports.all()) ports.close(open);
       timers.push(clock.after(config.timers.drain_ms, cut));
       await turns(async () => undefined);
-      // What a reload under way may have opened.
+      // What work under way may have opened.
       for (const open of ports.all()) ports.close(open);
       await forwarder.drained();
       closeAll();

@@ -51,10 +51,11 @@ async function serve({ policy, config: path, control }: Extract<Command, { kind:
   if (isFailure(config)) return end(config);
   let daemon: Daemon | null = null;
   let stops = 0;
+  const starting = new AbortController();
   const stop = (): void => {
     stops++;
-    if (daemon === null) process.exit(EXIT_OK);
-    if (stops > 1) daemon.cut();
+    if (daemon === null) starting.abort();
+    else if (stops > 1) daemon.cut();
     else void daemon.stop().then(() => process.exit(EXIT_OK), fatal);
   };
   process.on("SIGTERM", stop);
@@ -72,6 +73,7 @@ async function serve({ policy, config: path, control }: Extract<Command, { kind:
     hostAddresses: interfaceAddresses,
     print: (line) => void process.stdout.write(`${line}\n`),
     say,
+    givenUp: starting.signal,
   });
   if (isFailure(started)) return end(started);
   daemon = started;

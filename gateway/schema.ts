@@ -15,7 +15,7 @@ export function schemaCheck(path: string): Check {
   const validate = ajv.compile(schema);
   return (value) => {
     if (validate(value)) return null;
-    // `anyOf` reports its branches first and itself last; the last one speaks of the whole.
+    // `anyOf` and `propertyNames` report their branches first and itself last; the last one speaks of the whole.
     const error = validate.errors?.at(-1);
     return error === undefined ? "is not valid" : sentence(error);
   };
@@ -35,6 +35,10 @@ function sentence(error: ErrorObject): string {
     }
     case "required":
       return `key \`${join(key, inner(error.params, "missingProperty"))}\` is missing${meaning}`;
+    case "dependentRequired":
+      return `\`${join(key, inner(error.params, "property"))}\` has no effect without \`${join(key, inner(error.params, "missingProperty"))}\`: give that too, or leave it out`;
+    case "propertyNames":
+      return `\`${key}\` can't have the name ${show(inner(error.params, "propertyName"))}${describe(error.schema)}`;
     case "anyOf":
       return `\`${key}\` lacks what it needs${meaning}`;
     case "enum": {

@@ -9,7 +9,7 @@ import {
 import type { CodeNumber } from "../../runtime/abi/names.ts";
 import type { Decision } from "../../runtime/host/decision.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
-import type { Recorder } from "../audit/recorder.ts";
+import type { Entry, Recorder } from "../audit/recorder.ts";
 import type { GatewayClock } from "../clock.ts";
 import { bump, type Counters } from "../counters.ts";
 import { SOURCE_GONE, type ConnectionTable } from "../listen/connections.ts";
@@ -113,7 +113,12 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
     const info = open?.serves.info;
     const backend = open?.serves.backend;
     const wanted = verdicts(open, rows, table);
-    const final = recorder.record(rows.map((connection, i) => {
+    /** Gives the caps of a connection that was charged back. */
+    const giveBack = (row: number, i: number): void => {
+      const source = table.sourceOf(row);
+      if (wanted[i]?.allowed === true && info !== undefined && typeof source !== "number") engine?.release(info.id, source);
+    };
+    const entries = rows.map((connection, i): Entry => {
       const source = table.sourceOf(connection);
       return {
         op: "accept" as const,
@@ -126,7 +131,14 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
         source: typeof source === "number" ? undefined : formatEndpoint(source, table.sourcePort[connection] ?? 0),
         backend: wanted[i]?.allowed === true ? backend?.address.key : undefined,
       };
-    }), engine?.info ?? null);
+    });
+    let final: readonly Decision[];
+    try {
+      final = recorder.record(entries, engine?.info ?? null);
+    } catch (error) {
+      rows.forEach(giveBack);
+      throw error;
+    }
     return final.map((decision, i) => {
       const row = rows[i] ?? -1;
       const source = table.sourceOf(row);
@@ -137,11 +149,9 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
         table.generation[row] = generation;
         return { permit: decision, backend };
       }
-      if (typeof source !== "number") {
-        topDenied.add(formatAddress(source));
-        // Charged, but its record was lost: the caps are given back.
-        if (wanted[i]?.allowed === true && info !== undefined) engine?.release(info.id, source);
-      }
+      if (typeof source !== "number") topDenied.add(formatAddress(source));
+      // Charged, but its record was lost.
+      giveBack(row, i);
       return decision.allowed ? deny(CODE_INTERNAL) : decision;
     });
   }

@@ -9,7 +9,7 @@ export type Verify = (socket: Socket, address: BackendAddress) => string | null;
 /** A backend as one exposure reaches it. */
 export interface Backend {
   readonly address: BackendAddress;
-  /** Null for a backend that the policy or the configuration names. */
+  /** Null for a TCP backend that the policy or the configuration names. */
   readonly verify: Verify | null;
   /** Shared by all that reach the same address. */
   readonly load: Load;
@@ -22,6 +22,12 @@ export interface Load {
 
 export class Backends {
   readonly #loads = new Map<string, Load>();
+  readonly #notOwn: Verify;
+
+  /** `notOwn` is asked at every connect to a unix socket, whoever named it. */
+  constructor(notOwn: Verify) {
+    this.#notOwn = notOwn;
+  }
 
   at(address: BackendAddress, verify: Verify | null): Backend {
     let load = this.#loads.get(address.key);
@@ -29,7 +35,9 @@ export class Backends {
       load = { underWay: 0 };
       this.#loads.set(address.key, load);
     }
-    return { address, verify, load };
+    if (address.kind === "tcp") return { address, verify, load };
+    const notOwn = this.#notOwn;
+    return { address, load, verify: (socket, at) => notOwn(socket, at) ?? verify?.(socket, at) ?? null };
   }
 
   /** Forgets idle addresses that are not in use, so that registrations can't pile them up. */

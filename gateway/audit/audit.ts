@@ -115,6 +115,11 @@ export function createAudit(open: () => AuditFile, counters: Counters, say: (sen
       }
       file.close();
       file = next;
+      // The line that had begun in the old file is never finished there, so it is lost after all.
+      if (rest.length > 0) {
+        counters.auditRecords--;
+        counters.auditDropped++;
+      }
       rest = Buffer.alloc(0);
       return null;
     },

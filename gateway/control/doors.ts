@@ -8,6 +8,10 @@ import type { Context } from "./context.ts";
 import { openDoor, type OpenDoor } from "./server.ts";
 import { clearStale, prepareDirectory } from "./socket_path.ts";
 
+/** Modes, in octal, of registration sockets that are given none. */
+const SHARED_MODE = "0666";
+const SERVICE_MODE = "0660";
+
 export interface DoorsSetup {
   readonly context: Context;
   readonly controlPath: string;
@@ -34,11 +38,11 @@ export async function openDoors({ context, controlPath, credentials }: DoorsSetu
     if (credentials === null) {
       return failure(EXIT_MISSING, "intents.socket needs koffi, because only the peer's credentials tell services apart on it: npm install koffi, or give each service its own socket (services.NAME.socket)");
     }
-    wanted.push({ path: intents.socket, door: { kind: "shared" }, mode: Number.parseInt(intents.mode, 8), gid: null });
+    wanted.push({ path: intents.socket, door: { kind: "shared" }, mode: Number.parseInt(intents.mode ?? SHARED_MODE, 8), gid: null });
   }
   for (const [service, entry] of Object.entries(services)) {
     if (entry.socket === undefined) continue;
-    wanted.push({ path: entry.socket, door: { kind: "service", service }, mode: Number.parseInt(entry.mode, 8), gid: entry.gid ?? null });
+    wanted.push({ path: entry.socket, door: { kind: "service", service }, mode: Number.parseInt(entry.mode ?? SERVICE_MODE, 8), gid: entry.gid ?? null });
   }
 
   const open: OpenDoor[] = [];

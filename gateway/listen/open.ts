@@ -1,5 +1,6 @@
 // Opens a port: asks phase 0, has the answer recorded, listens, and says so; in this order.
 import { formatAddress, isV4, isWildcard } from "../../runtime/net/address.ts";
+import type { Code } from "../../runtime/abi/names.ts";
 import { CODE_CAP_PORTS, CODE_NOT_EXPOSED } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
@@ -47,8 +48,7 @@ export function createOpener({ ports, forwarder, decide, recorder, maxPorts }: O
         listener: info.name, service: info.service, local, backend: wanted.backend.address.key,
       }], engine.info);
       if (decision === undefined || !decision.allowed) {
-        const remedy = decision?.code === "cap_ports" ? `: raise caps.ports (now ${maxPorts}) or expose fewer ports` : "";
-        return { absent: false, message: `port ${port} is not opened (${decision?.code ?? "internal"})${remedy}` };
+        return { absent: false, message: `port ${port} is not opened (${decision?.code ?? "internal"})${remedy(decision?.code, maxPorts)}` };
       }
       opening++;
       try {
@@ -60,6 +60,12 @@ export function createOpener({ ports, forwarder, decide, recorder, maxPorts }: O
       }
     },
   };
+}
+
+function remedy(code: Code | undefined, maxPorts: number): string {
+  if (code === "cap_ports") return `: raise caps.ports (now ${maxPorts}) or expose fewer ports`;
+  if (code === "audit_closed") return ": its record can't be written: make room for audit.file, name another, or set audit.on_error = \"count\"";
+  return "";
 }
 
 function notOpened({ address, port, local }: Exposure, code: string): NotOpened {

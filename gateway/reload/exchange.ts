@@ -15,7 +15,7 @@ import { overlaps, type Exposure, type OpenPort, type Ports } from "../listen/po
 import type { Forwarder } from "../listen/listener.ts";
 import type { Markers } from "../markers.ts";
 import { FREE } from "../listen/connections.ts";
-import { granting, leasedExposures, staticExposures } from "./exposures.ts";
+import { granting, groupedByPort, leasedExposures, staticExposures } from "./exposures.ts";
 import { recheck } from "./recheck.ts";
 
 export interface ExchangeSetup {
@@ -34,6 +34,8 @@ export interface ExchangeSetup {
   readonly maxPorts: number;
   readonly onReload: "recheck" | "keep";
   readonly say: (sentence: string) => void;
+  /** Once aborted, no further port is opened. */
+  readonly ending: AbortSignal;
 }
 
 export interface Report {
@@ -77,6 +79,8 @@ export function createExchange(setup: ExchangeSetup): Exchange {
   /** Addresses that this host lacks; tried again when its addresses change. */
   const absent = new Set<string>();
   let hostSeen = "";
+  /** What the last `reconcile` that left nothing undone was about; "" when there was none. */
+  let settled = "";
 
   function sayOnce(local: string, message: string): void {
     if (said.get(local) === message) return;
@@ -89,8 +93,13 @@ export function createExchange(setup: ExchangeSetup): Exchange {
     sayOnce(local, `${message}: it is left out`);
   }
 
-  function wanted(engine: PolicyEngine): ReadonlyMap<string, Exposure> | string {
-    const host = setup.hostAddresses();
+  /** Everything that `wanted` and the ports that are open depend on. */
+  function situation(engine: PolicyEngine, host: readonly Address[]): string {
+    const held = leases.all().map(({ id }) => id).join();
+    return `${inForce.generation} ${String(engine.poisoned)} ${host.join(" ")} ${held}`;
+  }
+
+  function wanted(engine: PolicyEngine, host: readonly Address[]): ReadonlyMap<string, Exposure> | string {
     const seen = host.join(" ");
     if (seen !== hostSeen) absent.clear();
     hostSeen = seen;
@@ -104,7 +113,9 @@ export function createExchange(setup: ExchangeSetup): Exchange {
   async function openAll(list: readonly Exposure[], engine: PolicyEngine, generation: number): Promise<OpenPort[] | string> {
     const opened: OpenPort[] = [];
     for (const exposure of list) {
-      const result = await opener.open(exposure, engine, generation, true);
+      const result = setup.ending.aborted
+        ? { absent: false, message: "the gateway is stopping" }
+        : await opener.open(exposure, engine, generation, true);
       if (!isNotOpened(result)) opened.push(result);
       else if (result.absent) leaveOut(exposure, result.message);
       else {
@@ -118,11 +129,12 @@ export function createExchange(setup: ExchangeSetup): Exchange {
   async function prepare(policy: LoadedPolicy): Promise<Prepared | Refused> {
     const engine = openEngine(policy, setup.seed);
     setClock(engine);
-    const want = wanted(engine);
+    const want = wanted(engine, setup.hostAddresses());
     if (typeof want === "string") return { cause: "policy", message: want };
     const missing = [...want.values()].filter(({ local }) => ports.at(local) === undefined && !absent.has(local));
     // What an own socket that goes away still occupies is opened after the swap.
-    const blocked = (e: Exposure): boolean => ports.all().some((open) => !want.has(open.local) && overlaps(open, e));
+    const leaving = groupedByPort(ports.all().filter(({ local }) => !want.has(local)));
+    const blocked = (e: Exposure): boolean => leaving.get(e.port)?.some((open) => overlaps(open, e)) ?? false;
     const opened = await openAll(missing.filter((e) => !blocked(e)), engine, inForce.generation + 1);
     if (typeof opened === "string") return { cause: "port", message: opened };
 
@@ -168,6 +180,7 @@ export function createExchange(setup: ExchangeSetup): Exchange {
     const failed: string[] = [];
     const opens = [...opened];
     for (const exposure of late) {
+      if (setup.ending.aborted) break;
       const result = await opener.open(exposure, engine, generation, false);
       if (!isNotOpened(result)) opens.push(result);
       else if (result.absent) leaveOut(exposure, result.message);
@@ -235,20 +248,30 @@ export function createExchange(setup: ExchangeSetup): Exchange {
     async reconcile() {
       const { engine, generation } = inForce;
       if (engine === null) return;
-      const want = wanted(engine);
+      const host = setup.hostAddresses();
+      const now = situation(engine, host);
+      if (now === settled) return;
+      settled = "";
+      const want = wanted(engine, host);
       if (typeof want === "string") return sayOnce("", want);
+      let failed = false;
       const before = new Set(ports.all().map(({ port }) => port));
       for (const open of ports.all()) if (!want.has(open.local)) ports.close(open);
       const opened: OpenPort[] = [];
       for (const exposure of want.values()) {
+        if (setup.ending.aborted) return;
         if (ports.at(exposure.local) !== undefined || absent.has(exposure.local)) continue;
         const result = await opener.open(exposure, engine, generation, false);
         if (!isNotOpened(result)) opened.push(result);
         else if (result.absent) leaveOut(exposure, result.message);
-        else sayOnce(exposure.local, result.message);
+        else {
+          failed = true;
+          sayOnce(exposure.local, result.message);
+        }
       }
       announce(opened, before);
       tidy();
+      if (!failed) settled = now;
     },
   };
 }

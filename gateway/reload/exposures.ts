@@ -4,7 +4,7 @@ import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import type { Backend, Backends } from "../admit/backends.ts";
 import { tcpBackend, unixBackend } from "../forward/backend.ts";
 import type { Lease } from "../intents/leases.ts";
-import { localAddresses } from "../listen/addresses.ts";
+import { candidateAddresses, listensAt, localAddresses } from "../listen/addresses.ts";
 import { exposure, overlaps, type Exposure } from "../listen/ports.ts";
 
 /** Static exposures; a string says why this policy can't be served. */
@@ -12,27 +12,45 @@ export function staticExposures(
   engine: PolicyEngine, backends: Backends, host: readonly Address[], maxPorts: number,
 ): readonly Exposure[] | string {
   const wanted: Exposure[] = [];
+  // INVARIANT: sockets are counted before any port is walked, so that the walk has at most
+  // `maxPorts` steps; this runs on the thread that serves.
+  let sockets = 0;
   for (const info of engine.info.listeners) {
     const backend = staticBackend(info, backends);
     if (backend === null) continue;
     if (typeof backend === "string") return `expose \`${info.name}\`: ${backend}`;
+    const addresses = candidateAddresses(info, host);
+    if (addresses.length === 0) continue;
+    sockets += addresses.length * info.ports.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+    if (sockets > maxPorts) {
+      return `the policy exposes more than ${maxPorts} sockets (one an address and port): raise caps.ports or expose fewer`;
+    }
     for (const { first, last } of info.ports) {
       for (let port = first; port <= last; port++) {
-        for (const address of localAddresses(engine, info, port, host)) {
-          if (wanted.length >= maxPorts) {
-            return `the policy exposes more than ${maxPorts} sockets (one an address and port): raise caps.ports or expose fewer`;
-          }
-          wanted.push(exposure(address, port, info, backend, null));
+        for (const address of addresses) {
+          if (listensAt(engine, info, port, address)) wanted.push(exposure(address, port, info, backend, null));
         }
       }
     }
   }
+  const byPort = groupedByPort(wanted);
   const loop = wanted.find(({ backend: { address } }) =>
-    address.kind === "tcp" && wanted.some((other) => overlaps(other, address)));
+    address.kind === "tcp" && byPort.get(address.port)?.some((other) => overlaps(other, address)));
   if (loop !== undefined) {
     return `expose \`${loop.info.name}\`: its backend ${loop.backend.address.key} is a port that ingressd itself opens; name the service's own port`;
   }
   return wanted;
+}
+
+/** Endpoints of one port number stand together; only those can stand in each other's way. */
+export function groupedByPort<E extends { readonly port: number }>(endpoints: Iterable<E>): ReadonlyMap<number, readonly E[]> {
+  const groups = new Map<number, E[]>();
+  for (const endpoint of endpoints) {
+    const group = groups.get(endpoint.port);
+    if (group === undefined) groups.set(endpoint.port, [endpoint]);
+    else group.push(endpoint);
+  }
+  return groups;
 }
 
 function staticBackend(info: ListenerInfo, backends: Backends): Backend | string | null {

@@ -1,8 +1,8 @@
 // Reads a file that may open ports: the compiled policy, or the configuration. Who may write
 // it decides what is exposed, so a file, or a directory that holds it, that others can write
 // is refused. One descriptor is checked and read; the path is never looked at twice.
-import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync, type Stats } from "node:fs";
-import { dirname } from "node:path";
+import { closeSync, constants, fstatSync, openSync, readSync, statSync, type Stats } from "node:fs";
+import { followLinks } from "./links.ts";
 
 export interface FileRefusal {
   readonly refused: string;
@@ -14,15 +14,17 @@ export function isFileRefusal(x: Uint8Array | FileRefusal): x is FileRefusal {
 
 const OTHERS_WRITE = 0o022;
 
-/** The bytes of `path`, or one sentence with the remedy. `what` is how messages call it. */
+/** The bytes of `path` (absolute and normal), or one sentence with the remedy. `what` is how messages call it. */
 export function readTrustedFile(path: string, maxBytes: number, what: string): Uint8Array | FileRefusal {
   const refuse = (sentence: string): FileRefusal => ({ refused: `${what} \`${path}\` ${sentence}` });
   let fd = -1;
   try {
-    // A policy may be reached through a symlink; both directories that could redirect it count.
-    const real = realpathSync(path);
-    for (const folder of new Set([dirname(real), dirname(path)])) {
-      const wrong = writers(statSync(folder), `its directory \`${folder}\``, folder);
+    // Whoever may write a directory with a link on the way could turn that link.
+    const { steps, real, because } = followLinks(path);
+    if (real === null) return refuse(`can't be read (${because ?? "it leads nowhere"})`);
+    for (const [i, { folder }] of steps.entries()) {
+      const name = i === steps.length - 1 ? "its directory" : "the directory of a link on its way,";
+      const wrong = writers(statSync(folder), `${name} \`${folder}\``, folder);
       if (wrong !== null) return refuse(`is refused: ${wrong}`);
     }
     fd = openSync(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);

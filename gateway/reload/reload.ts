@@ -17,6 +17,8 @@ export interface ReloadSetup {
   readonly inForce: InForce;
   readonly counters: Counters;
   readonly turns: Turns;
+  /** Once aborted, nothing is put in force any more. */
+  readonly ending: AbortSignal;
   readonly say: (sentence: string) => void;
 }
 
@@ -28,22 +30,29 @@ export interface Reloader {
 }
 
 export function createReloader(setup: ReloadSetup): Reloader {
-  const { path, exchange, inForce, counters, turns, say } = setup;
+  const { path, exchange, inForce, counters, turns, ending, say } = setup;
+  const stopping: Refused = { cause: "policy", message: "the gateway is stopping: nothing was loaded" };
   /** Hash of the file's bytes in force, and of those that were refused last. */
   let good = "";
   let bad = "";
 
   async function load(onlyChanged: boolean): Promise<Report | Refused | null> {
+    if (ending.aborted) return stopping;
     const bytes = readTrustedFile(path, setup.maxBytes, "policy");
     if (isFileRefusal(bytes)) return onlyChanged && bad === bytes.refused ? null : refused("policy", bytes.refused, bytes.refused);
     const hash = createHash("sha256").update(bytes).digest("hex");
     if (hash === good) bad = "";
     if (onlyChanged && (hash === bad || (hash === good && inForce.engine?.poisoned === false))) return null;
-    const policy = await loadPolicyInWorker(bytes, setup.checkMs);
+    const policy = await loadPolicyInWorker(bytes, setup.checkMs, ending);
+    if (ending.aborted) return stopping;
     if (isRefusal(policy)) {
       return refused("policy", `policy \`${path}\` is refused (${policy.code}): ${policy.message}; build it again with ingressc`, hash);
     }
     const prepared = await exchange.prepare(policy);
+    if (ending.aborted) {
+      if (!isRefused(prepared)) await prepared.abort();
+      return stopping;
+    }
     if (isRefused(prepared)) return refused(prepared.cause, prepared.message, hash);
     const report = await prepared.commit();
     good = hash;

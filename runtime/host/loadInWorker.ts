@@ -21,8 +21,15 @@ export function loadPolicyInWorker(bytes: Uint8Array, timeoutMs: number, ending?
     }, timeoutMs);
     const abandon = (): void => { finish(abandoned); };
     ending?.addEventListener("abort", abandon);
-    worker.once("message", (result: LoadedPolicy | Refusal) => { finish(result); });
+    const vanished = (): void => { finish(refuse("module_selftest", "the module's checks ended without an answer")); };
+    // The answer comes when the thread's descriptors are free again, so that they are not counted
+    // among those of the gateway that then opens its ports.
+    worker.once("message", (result: LoadedPolicy | Refusal) => {
+      const end = (): void => { finish(result); };
+      worker.off("exit", vanished);
+      void worker.terminate().then(end, end);
+    });
     worker.once("error", (error: Error) => { finish(refuse("module_selftest", `the module's checks failed: ${error.message}`)); });
-    worker.once("exit", () => { finish(refuse("module_selftest", "the module's checks ended without an answer")); });
+    worker.once("exit", vanished);
   });
 }

@@ -75,6 +75,41 @@ test("a regular file is cut back to whole lines; drops are counted; it recovers"
   assert.is(said.length, 2, "said once when it fails and once when it works again");
 });
 
+test("a line that had begun in a pipe is lost when the file is opened again", () => {
+  const pipe = disk(false);
+  const next = disk(false);
+  const files = [pipe, next];
+  const counters = newCounters();
+  const audit = createAudit(() => files.shift() ?? next, counters, () => undefined);
+  pipe.room = line(1).length + 10;
+  assert.is(audit.write([line(1), line(2), line(3)]), 2, "the second has begun and counts");
+  assert.equal([counters.auditRecords, counters.auditDropped], [2, 1]);
+  assert.is(audit.reopen(), null);
+  assert.equal([counters.auditRecords, counters.auditDropped], [1, 2]);
+  assert.is(audit.write([line(4)]), 1);
+  assert.is(next.bytes.toString(), line(4), "the new file begins with a whole line");
+  assert.equal([counters.auditRecords, counters.auditDropped], [2, 2]);
+});
+
+test("a failure while recording is a refusal that holds no cap", async () => {
+  const port = await freePort();
+  const behind = await backend("hello");
+  const gateway = await running({ policy: `edition 1\nexpose web on tcp ${port} { backend 127.0.0.1:${behind.port} cap 1 connections allow from any }` });
+  const { wallMs } = gateway.clock;
+  let asked = 0;
+  gateway.clock.wallMs = () => {
+    // The decision asks first, the record second.
+    if (++asked === 2) throw new Error("no clock");
+    return wallMs();
+  };
+  assert.is(await probe(port), "deny");
+  gateway.clock.wallMs = wallMs;
+  assert.is(gateway.daemon.counters.byCode.get("internal"), 1);
+  assert.is(await probe(port), "allow", "the one place under the cap is free again");
+  await gateway.stop();
+  behind.close();
+});
+
 test("every amount of room leaves whole lines and exact counts", () => {
   const lines = [line(1), line(2), line(3)];
   const all = lines.join("");
@@ -128,6 +163,7 @@ test("a real full device: /dev/full refuses to start in closed mode, serves in c
   const policy = `edition 1\nexpose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow from any }`;
   const closed = await start({ policy, config: '[audit]\nfile = "/dev/full"' });
   assert.ok("failure" in closed, "no bind without its record");
+  assert.match("failure" in closed ? closed.failure.message : "", /^port [0-9]+ is not opened \(audit_closed\): its record can't be written: make room for audit\.file, name another, or set audit\.on_error = "count"$/);
   assert.equal(closed.markers.filter((m) => !m.includes("deny")), []);
   const gateway = await running({ policy, config: '[audit]\nfile = "/dev/full"\non_error = "count"' });
   assert.is(await probe(port), "allow");

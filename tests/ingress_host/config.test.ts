@@ -37,7 +37,18 @@ test("refusals", () => {
     ["[services.ingressd]\nuid = 5", /gateway's own name/],
     ["[services.web]\nmode = \"0660\"", /^c\.toml: `services\.web` lacks what it needs; it is: one service: its user id/],
     ["[services.web]\nuid = 5\nmode = \"rw\"", /`services\.web\.mode` = "rw" must match/],
-    [`[services.${"x".repeat(49)}]\nuid = 5`, /^c\.toml: /],
+    ["[services.web]\nuid = 5\nmode = \"0660\"", /^c\.toml: `services\.web\.mode` has no effect without `services\.web\.socket`: give/],
+    ["[services.web]\nuid = 5\ngid = 7", /^c\.toml: `services\.web\.gid` has no effect without `services\.web\.socket`/],
+    ["[intents]\nmode = \"0600\"", /^c\.toml: `intents\.mode` has no effect without `intents\.socket`/],
+    ["[services.\"web site\"]\nuid = 5", /^c\.toml: `services` can't have the name "web site"; it is: a name that a policy can have: a letter/],
+    ["[services.9web]\nuid = 5", /can't have the name "9web"/],
+    ["[services.-web]\nuid = 5", /can't have the name "-web"/],
+    ["[services.\"\"]\nuid = 5", /can't have the name ""/],
+    ["[services.\"web\\n\"]\nuid = 5", /can't have the name "web\\n"/],
+    ["[services.\"wéb\"]\nuid = 5", /can't have the name "wéb"/],
+    [`[services.${"x".repeat(49)}]\nuid = 5`, /^c\.toml: `services` can't have the name "x{49}"/],
+    ["[services.__proto__]\nuid = -1", /^c\.toml: `services\.__proto__\.uid` = -1 must be >= 0/],
+    ["[timers]\n__proto__ = 5", /unknown key `__proto__` in `timers`/],
     ["a = ", /^c\.toml:1:5: /],
     ["[caps]\nports = 1\nports = 2", /^c\.toml:3:/],
   ];
@@ -48,6 +59,14 @@ test("refusals", () => {
     assert.match(config.message, expected, text);
     assert.is(config.message.split("\n").length, 1, "one line");
     assert.is(config.exitCode, EXIT_REJECTED);
+  }
+});
+
+test("names of services that a policy can have", () => {
+  for (const name of ["web", "_", "W-9_", "x".repeat(48), "constructor", "__proto__"]) {
+    const config = parseConfig(`[services.${name}]\nsocket = "/a"\nmode = "0660"\ngid = 7`, "c.toml");
+    assert.ok(!isFailure(config), name);
+    if (!isFailure(config)) assert.equal(Object.entries(config.services).map(([key, { gid }]) => [key, gid]), [[name, 7]]);
   }
 });
 

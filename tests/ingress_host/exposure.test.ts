@@ -1,18 +1,17 @@
 // Registration: granted only to the proven service, for what the policy exposes, to its own
 // backend; refused in every other way; and over when the owner goes.
-import { createServer as createUnixServer, connect } from "node:net";
-import { chmodSync, statSync } from "node:fs";
+import { connect } from "node:net";
+import { statSync } from "node:fs";
 import { join } from "node:path";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { ControlClient } from "../../gateway/control/client.ts";
-import type { Answer } from "../../gateway/control/rpc.ts";
 import { listeningSockets, parseListening, tcpOwner } from "../../gateway/intents/ownership.ts";
 import { peerCredentials } from "../../gateway/intents/peer_credentials.ts";
 import { parseAddress } from "../../runtime/net/address.ts";
+import { backendProcess } from "./backend_process.ts";
 import { backend, eventually, freePort, moduleOf, probe, running, temporaryFolder, visit } from "./gateway_under_test.ts";
+import { denialOf, intent, leaseOf, policy } from "./registering.ts";
 import { skip } from "../skip.ts";
 
 const test = suite("exposure");
@@ -22,28 +21,6 @@ const byCredentials = (name: string, run: () => Promise<void>): void => {
   if (koffi) test(name, run);
   else skip(`exposure ${name}`, "koffi is not installed");
 };
-
-function intent(port: number, target: number | string, more: object = {}): object {
-  return { service: "web", proto: "tcp", port, mode: "tcp", backend: typeof target === "number" ? `127.0.0.1:${target}` : target, ...more };
-}
-
-function denialOf(answer: Answer): string {
-  if (!("error" in answer)) return "granted";
-  const { data, message } = answer.error;
-  const code = typeof data === "object" && data !== null && "code" in data ? String(data.code) : String(answer.error.code);
-  return `${code}: ${message}`;
-}
-
-async function leaseOf(client: ControlClient, params: object): Promise<string> {
-  const answer = await client.call("register", params);
-  if (!("result" in answer)) throw new Error(denialOf(answer));
-  const { result } = answer;
-  return typeof result === "object" && result !== null && "lease" in result ? String(result.lease) : "";
-}
-
-const policy = (port: number, more = ""): string => `edition 1
-expose web on tcp ${port} { allow from any }
-${more}`;
 
 byCredentials("granted, served, listed and unregistered", async () => {
   const behind = await backend("hello");
@@ -197,9 +174,7 @@ byCredentials("a unix backend is served when its listener is the service, by the
   const port = await freePort();
   const folder = temporaryFolder();
   const path = join(folder, "app.sock");
-  const app = createUnixServer((socket) => socket.end("over unix"));
-  app.listen(path);
-  await once(app, "listening");
+  const app = await backendProcess(path, "over unix");
   const gateway = await running({ policy: policy(port), config: `[services.web]\nuid = ${self}` });
   const client = await gateway.control();
   await leaseOf(client, intent(port, `unix:${path}`));
@@ -208,82 +183,9 @@ byCredentials("a unix backend is served when its listener is the service, by the
   socket.end();
   await closed;
   client.close();
-  app.close();
+  await app?.stop();
   await gateway.stop();
 });
-
-if (koffi && self === 0) {
-  test("a backend that passes to another user is cut before a byte of it is forwarded", async () => {
-    const port = await freePort();
-    const mine = await backend("mine");
-    const gateway = await running({ policy: policy(port), config: `[services.web]\nuid = 0` });
-    const client = await gateway.control();
-    await leaseOf(client, intent(port, mine.port));
-    const before = visit(port);
-    assert.is(await before.first, "mine");
-    before.socket.destroy();
-    mine.close();
-    // Another user takes the very same port.
-    const script = `require("net").createServer((s) => s.end("stolen")).listen(${mine.port}, "127.0.0.1", () => process.stdout.write("up"))`;
-    const thief = spawn(process.execPath, ["-e", script], { uid: 65534, gid: 65534, stdio: ["ignore", "pipe", "inherit"] });
-    await once(thief.stdout, "data");
-    const after = visit(port);
-    assert.is(await after.first, "");
-    await after.closed;
-    assert.is(gateway.daemon.counters.ends.get("backend_not_owned"), 1);
-    thief.kill();
-    await once(thief, "exit");
-    client.close();
-    await gateway.stop();
-  });
-
-  test("a backend of another user is refused, unless the configuration lists it", async () => {
-    const [port, other] = [await freePort(), await freePort()];
-    const script = `require("net").createServer((s) => s.end("database")).listen(${other}, "127.0.0.1", () => process.stdout.write("up"))`;
-    const database = spawn(process.execPath, ["-e", script], { uid: 65534, gid: 65534, stdio: ["ignore", "pipe", "inherit"] });
-    await once(database.stdout, "data");
-    for (const [config, expected] of [["", /^no_backend: .*belongs to uid 65534, not 0/], [`allowed_backends = ["127.0.0.1:${other}"]`, /^granted$/]] as const) {
-      const gateway = await running({ policy: policy(port), config: `${config}\n[services.web]\nuid = 0` });
-      const client = await gateway.control();
-      assert.match(denialOf(await client.call("register", intent(port, other))), expected);
-      client.close();
-      await gateway.stop();
-    }
-    database.kill();
-    await once(database, "exit");
-  });
-
-  test("the shared socket tells services apart by the kernel's word", async () => {
-    const behind = await backend("hello");
-    const [port, other] = [await freePort(), await freePort()];
-    const folder = temporaryFolder();
-    const shared = join(folder, "intents.sock");
-    const gateway = await running({
-      policy: policy(port, `expose api on tcp ${other} { allow from any }`),
-      config: `allowed_backends = ["127.0.0.1:${behind.port}"]\n[intents]\nsocket = "${shared}"\n[services.web]\nuid = 0\n[services.api]\nuid = 65534`,
-    });
-    const asOther = (params: object): Promise<string> => new Promise((resolve) => {
-      // Root opens the socket's folder; the other user needs only to connect.
-      const script = `process.setgid(65534);process.setuid(65534);const s=require("net").connect(${JSON.stringify(shared)},()=>s.write(${JSON.stringify(`${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "register", params })}\n`)}));s.on("data",(d)=>{process.stdout.write(d);process.exit()});s.on("error",(e)=>{process.stdout.write(e.message);process.exit()})`;
-      const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
-      let out = "";
-      child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
-      child.once("exit", () => resolve(out));
-    });
-    // The folder of a shared socket must be open to those who register.
-    chmodSync(folder, 0o755);
-    assert.match(await asOther({ ...intent(port, behind.port) }), /this connection belongs to `api`/);
-    assert.match(await asOther({ ...intent(other, behind.port), service: "api" }), /"lease":"[0-9a-f]{32}"/);
-    const client = await gateway.control(shared);
-    assert.match(denialOf(await client.call("status")), /is for the control socket/);
-    assert.match(denialOf(await client.call("reload")), /is for the control socket/);
-    client.close();
-    await gateway.stop();
-    behind.close();
-  });
-} else {
-  skip("exposure backends of other users", koffi ? "not root" : "koffi is not installed");
-}
 
 test("a service's own socket proves it, with its own mode", async () => {
   const behind = await backend("hello");
@@ -322,6 +224,7 @@ test("a service socket without a uid can only name listed backends", async () =>
   const port = await freePort();
   const path = join(temporaryFolder(), "web.sock");
   const gateway = await running({ policy: policy(port), config: `[services.web]\nsocket = "${path}"` });
+  assert.is(statSync(path).mode & 0o777, 0o660, "the mode unless given");
   const client = await gateway.control(path);
   assert.match(denialOf(await client.call("register", intent(port, behind.port))), /^no_backend: .*no uid in the configuration/);
   client.close();

@@ -20,12 +20,22 @@ export interface Running {
   readonly order: (...argv: string[]) => { code: number | null; out: string; err: string };
 }
 
-export function launch(folder: string, config: string, options: { uid?: number } = {}): Running {
-  writeFileSync(join(folder, "config.toml"), `[audit]\nfile = "${join(folder, "audit.jsonl")}"\n${config}`, { mode: 0o644 });
+export interface LaunchOptions {
+  readonly uid?: number;
+  /** A command that ends by becoming the command it is given. */
+  readonly through?: readonly string[];
+  /** Options for Node, before the program. */
+  readonly node?: readonly string[];
+}
+
+export function launch(folder: string, config: string, options: LaunchOptions = {}): Running {
+  writeFileSync(join(folder, "config.toml"), `${config}\n[audit]\nfile = "${join(folder, "audit.jsonl")}"\n`, { mode: 0o644 });
   const control = join(folder, "run", "control.sock");
-  const child = spawn(process.execPath, [
+  const [command = process.execPath, ...argv] = [
+    ...(options.through ?? []), process.execPath, ...(options.node ?? []),
     BIN, "--policy", join(folder, "policy.wasm"), "--config", join(folder, "config.toml"), "--control", control,
-  ], { ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }) });
+  ];
+  const child = spawn(command, argv, { ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }) });
   let out = "";
   let err = "";
   child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
@@ -56,6 +66,11 @@ export function launch(folder: string, config: string, options: { uid?: number }
       return { code: done.status, out: done.stdout, err: done.stderr };
     },
   };
+}
+
+/** Whether another user can start ingressd: not where Node or the project lies in a folder closed to them. */
+export function startsAs(uid: number): boolean {
+  return spawnSync(process.execPath, [BIN, "--version"], { uid, gid: uid }).status === 0;
 }
 
 export function place(folder: string, module: Uint8Array): void {
