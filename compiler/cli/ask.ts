@@ -1,4 +1,4 @@
-// Asks a running module about a source: finds the listeners that a target means and lets each
+// Asks a running module about a request: finds the listeners that a target means and lets each
 // decide. Shared by `test`, `build` and `explain`, so that they can't disagree.
 import { CODE_NOT_EXPOSED } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
@@ -8,9 +8,18 @@ import { ANY4, parseAddress, type Address } from "../../runtime/net/address.ts";
 
 export type Target =
   | { readonly kind: "expose"; readonly name: string }
-  | { readonly kind: "port"; readonly proto: "tcp" | "udp"; readonly port: number };
+  /** `local` null: each address that something listens on there. */
+  | { readonly kind: "port"; readonly proto: "tcp" | "udp"; readonly port: number; readonly local: Address | null };
 
-export interface Answer {
+/** One request in the words of a test line. */
+export interface Question {
+  readonly source: Address;
+  readonly to: Target;
+  /** Canonical; null: the client sends none. */
+  readonly sni: string | null;
+}
+
+export interface Asked {
   /** For people: `tcp 443`, `tcp 443 of web`. */
   readonly asked: string;
   /** Null where nothing is exposed. */
@@ -19,22 +28,41 @@ export interface Answer {
 }
 
 /** Never empty. `fresh` makes an engine with no connection and no debt. */
-export function askFrom(info: PolicyInfo, fresh: () => PolicyEngine, source: Address, to: Target): readonly Answer[] {
-  const pure = fresh();
-  const places = to.kind === "expose" ? placesOfExpose(info, to.name) : placesOfPort(info, to.proto, to.port);
-  const answers: Answer[] = [];
-  const asked = new Set<number>();
-  for (const place of places) {
-    const id = pure.listenerAt(place.proto, place.port, place.local);
-    if (asked.has(id)) continue;
-    asked.add(id);
-    const decision = id < 0 && !pure.poisoned ? denial(CODE_NOT_EXPOSED) : fresh().admit([{ listener: id, source }])[0];
-    if (decision === undefined) throw new Error("the module gave no answer for a peer");
+export function askAll(info: PolicyInfo, fresh: () => PolicyEngine, { source, to, sni }: Question): readonly Asked[] {
+  return listenersMeant(info, fresh(), to).map(({ asked, id, listener }) => {
+    const decision = id < 0 ? denial(CODE_NOT_EXPOSED) : connect(fresh(), id, source, sni);
+    return { asked, listener, decision };
+  });
+}
+
+export interface Meant {
+  readonly asked: string;
+  /** -1 where nothing is exposed. */
+  readonly id: number;
+  readonly listener: ListenerInfo | null;
+}
+
+/** Each listener once, in the order of ports. Never empty. */
+export function listenersMeant(info: PolicyInfo, engine: PolicyEngine, to: Target): readonly Meant[] {
+  const places = to.kind === "expose" ? placesOfExpose(info, to.name) : placesOfPort(info, to);
+  const meant = new Map<number, Meant>();
+  for (const { proto, port, local } of places) {
+    const id = engine.listenerAt(proto, port, local);
     const listener = info.listeners.find((l) => l.id === id) ?? null;
     const name = listener === null ? "" : ` of ${listener.name}`;
-    answers.push({ asked: `${place.proto} ${place.port}${name}`, listener, decision });
+    if (!meant.has(id)) meant.set(id, { asked: `${proto} ${port}${name}`, id, listener });
   }
-  return answers;
+  return [...meant.values()];
+}
+
+/** A connection as the gateway asks for it: charged at phase 1, and given back if the name refuses it. */
+export function connect(engine: PolicyEngine, listener: number, source: Address, sni: string | null): Decision {
+  const [answer] = engine.admit([{ listener, source }]);
+  if (answer === undefined) throw new Error("the module gave no answer for a peer");
+  if (answer.allowed || !answer.later) return answer;
+  const decision = engine.hello(listener, source, sni);
+  if (!decision.allowed) engine.release(listener, source);
+  return decision;
 }
 
 interface Place {
@@ -52,7 +80,8 @@ function placesOfExpose(info: PolicyInfo, name: string): readonly Place[] {
 }
 
 /** Where a port has listeners on several addresses, each is asked; where it has none, that is the answer. */
-function placesOfPort(info: PolicyInfo, proto: "tcp" | "udp", port: number): readonly Place[] {
+function placesOfPort(info: PolicyInfo, { proto, port, local }: Extract<Target, { kind: "port" }>): readonly Place[] {
+  if (local !== null) return [{ proto, port, local }];
   const there = info.listeners.filter((l) => l.proto === proto && l.ports.some((r) => r.first <= port && port <= r.last));
   return there.length === 0 ? [{ proto, port, local: ANY4 }] : there.flatMap((l) => placesOf(l, port));
 }

@@ -5,7 +5,7 @@ import { positionOf, type Span } from "../source.ts";
 import { openEngine } from "../../runtime/host/ask.ts";
 import type { Decision } from "../../runtime/host/decision.ts";
 import type { LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
-import { askFrom } from "./ask.ts";
+import { askAll } from "./ask.ts";
 
 export interface LineResult {
   readonly test: string;
