@@ -3,7 +3,7 @@ import type { Code } from "../../runtime/abi/names.ts";
 import type { Decision } from "../../runtime/host/decision.ts";
 import type { ListenerInfo, LoadedPolicy, RuleInfo } from "../../runtime/host/module.ts";
 import { ANY4, formatEndpoint, parseAddress, type Address } from "../../runtime/net/address.ts";
-import { askFrom } from "./ask.ts";
+import { askAll } from "./ask.ts";
 import { matchingRules } from "./matching.ts";
 import { freshEngine } from "./policyTests.ts";
 import type { Request } from "./request.ts";
@@ -30,13 +30,13 @@ export interface Explanation {
 export function explainRequest(module: Uint8Array, loaded: LoadedPolicy, request: Request): readonly Explanation[] {
   if (request.kind === "bind") {
     const { subject, address, port } = request;
-    const decision = freshEngine(loaded).bind({ subject, proto: "tcp", address, port });
+    const decision = freshEngine(loaded, null).bind({ subject, proto: "tcp", address, port });
     const listener = listenerAt(loaded, port, address);
     const step = stepOf(loaded, "bind", `${subject} on ${formatEndpoint(address, port)}`, decision, []);
     return [{ listener, steps: [step], decision }];
   }
-  const fresh = (): ReturnType<typeof freshEngine> => freshEngine(loaded);
-  return askFrom(loaded.info, fresh, request.source, request.to).map(({ asked, listener, decision }) => {
+  const fresh = (): ReturnType<typeof freshEngine> => freshEngine(loaded, null);
+  return askAll(loaded.info, fresh, { source: request.source, to: request.to, sni: null }).map(({ asked, listener, decision }) => {
     if (listener === null) return { listener, decision, steps: [stepOf(loaded, "accept", asked, decision, [])] };
     const steps = [bindStep(loaded, listener), ...acceptSteps(module, loaded, listener, request.source, asked, decision)];
     return { listener, decision, steps };
@@ -47,12 +47,12 @@ export function explainRequest(module: Uint8Array, loaded: LoadedPolicy, request
 function bindStep(loaded: LoadedPolicy, listener: ListenerInfo): Step {
   const port = listener.ports[0]?.first ?? 0;
   const address = listener.bind === null ? ANY4 : (parseAddress(listener.bind[0]?.split("/")[0] ?? "") ?? ANY4);
-  const decision = freshEngine(loaded).bind({ subject: "ingressd", proto: listener.proto, address, port });
+  const decision = freshEngine(loaded, null).bind({ subject: "ingressd", proto: listener.proto, address, port });
   return stepOf(loaded, "bind", `ingressd on ${formatEndpoint(address, port)}`, decision, []);
 }
 
 function acceptSteps(module: Uint8Array, loaded: LoadedPolicy, listener: ListenerInfo, source: Address, asked: string, decision: Decision): readonly Step[] {
-  const pure = freshEngine(loaded).accept(listener.id, source);
+  const pure = freshEngine(loaded, null).accept(listener.id, source);
   const matching = matchingRules(module, loaded.info, listener, source);
   const overrides = pure.code === "deny_rule" ? matching.filter((r) => r.action === "allow") : [];
   const accept = stepOf(loaded, "accept", asked, pure, overrides);
@@ -62,7 +62,7 @@ function acceptSteps(module: Uint8Array, loaded: LoadedPolicy, listener: Listene
 }
 
 function listenerAt(loaded: LoadedPolicy, port: number, address: Address): ListenerInfo | null {
-  const id = freshEngine(loaded).listenerAt("tcp", port, address);
+  const id = freshEngine(loaded, null).listenerAt("tcp", port, address);
   return loaded.info.listeners.find((l) => l.id === id) ?? null;
 }
 

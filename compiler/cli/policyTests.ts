@@ -1,11 +1,12 @@
 // Runs a policy's tests in the very module that is shipped. Each line starts from fresh limits
-// and caps, which is a fresh engine, and without a clock.
-import type { CheckedPolicy, Expected, TestLine } from "../check/policy.ts";
+// and caps, which is a fresh engine, and without a wall clock unless its test has `at`.
+import { CODE_NOT_EXPOSED } from "../../runtime/abi/verdicts.ts";
+import type { CheckedPolicy, CheckedTest, Expected, TestLine } from "../check/policy.ts";
 import { positionOf, type Span } from "../source.ts";
-import { openEngine } from "../../runtime/host/ask.ts";
+import { denial, openEngine } from "../../runtime/host/ask.ts";
 import type { Decision } from "../../runtime/host/decision.ts";
-import type { LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
-import { askAll } from "./ask.ts";
+import type { LoadedPolicy, PolicyEngine, PolicyInfo } from "../../runtime/host/module.ts";
+import { askAll, connect, listenersMeant } from "./ask.ts";
 
 export interface LineResult {
   readonly test: string;
@@ -24,50 +25,112 @@ export interface LineResult {
 /** Limits have a random seed; what a single question gets doesn't depend on it. */
 const SEED = new Uint8Array(16);
 
-export function freshEngine(policy: LoadedPolicy): PolicyEngine {
+/** `wallSeconds` null: no wall clock. */
+export function freshEngine(policy: LoadedPolicy, wallSeconds: number | null): PolicyEngine {
   const engine = openEngine(policy, SEED);
-  engine.setClock({ monoMs: 0, wallSeconds: null });
+  engine.setClock({ monoMs: 0, wallSeconds });
   return engine;
 }
 
 export function runTests(policy: CheckedPolicy, loaded: LoadedPolicy): readonly LineResult[] {
-  return policy.tests.flatMap((test) => test.lines.map((line) => runLine(test.name, line, loaded)));
+  return policy.tests.flatMap((test) => test.lines.map((line) => runLine(test, line, loaded)));
 }
 
-function runLine(test: string, line: TestLine, loaded: LoadedPolicy): LineResult {
-  const expected = expectedText(line.expected);
-  const answers = askLine(line, loaded);
-  const wrong = answers.find((a) => verdictText(a.decision) !== expected);
+/** What one line got, or would have had to get. */
+interface Actual {
+  readonly asked: string;
+  readonly text: string;
+  readonly decision: Decision;
+}
+
+function runLine({ name, at }: CheckedTest, line: TestLine, loaded: LoadedPolicy): LineResult {
+  const expected = line.kind === "repeat" ? countsText(line.expected.map(({ outcome, count }) => [expectedText(outcome), count])) : expectedText(line.expected);
+  const answers = line.kind === "repeat" ? repeatLine(line, at, loaded) : askLine(line, at, loaded);
+  const wrong = answers.find((a) => a.text !== expected);
   const shown = wrong ?? answers[0];
-  // INVARIANT: askFrom answers at least once; a line that asks nothing has proven nothing.
+  // INVARIANT: a line is asked at least once; one that asks nothing has proven nothing.
   if (shown === undefined) throw new Error("a test line asked nothing");
   const { file, start, end } = line.span;
   const written = file.text.slice(start, end);
   const arrow = written.lastIndexOf("=>");
   return {
-    test,
+    test: name,
     span: line.span,
     question: (arrow < 0 ? written : written.slice(0, arrow)).trim().replace(/\s+/g, " "),
     expected,
-    actual: verdictText(shown.decision),
+    actual: shown.text,
     decision: shown.decision,
     asked: shown.asked,
     passed: wrong === undefined,
   };
 }
 
-function askLine(line: TestLine, loaded: LoadedPolicy): readonly { readonly asked: string; readonly decision: Decision }[] {
-  if (line.kind === "bind") return [{ asked: "", decision: freshEngine(loaded).bind(line) }];
-  const fresh = (): PolicyEngine => freshEngine(loaded);
-  return askFrom(loaded.info, fresh, line.source, line.to).map((a) => ({ asked: a.asked, decision: a.decision }));
+function askLine(line: Exclude<TestLine, { kind: "repeat" }>, at: number | null, loaded: LoadedPolicy): readonly Actual[] {
+  const { info } = loaded;
+  const { expected } = line;
+  const fresh = (): PolicyEngine => freshEngine(loaded, at);
+  if (line.kind === "bind") {
+    const decision = fresh().bind(line);
+    return [{ asked: "", text: actualText(decision, expected.by, info), decision }];
+  }
+  return askAll(info, fresh, line).map(({ asked, decision }) => ({ asked, text: actualText(decision, expected.by, info), decision }));
 }
 
-export function expectedText(expected: Expected): string {
-  return expected.verdict === "allow" ? "allow" : `deny ${expected.reason}`;
+/**
+ * The connections of one line share an engine and come evenly over `overMs`, the first at its
+ * start. A named target asks each listener it means apart: all ports of an expose are one.
+ */
+function repeatLine(line: Extract<TestLine, { kind: "repeat" }>, at: number | null, loaded: LoadedPolicy): readonly Actual[] {
+  const by = (decision: Decision): string | null =>
+    line.expected.find(({ outcome }) => outcome.by !== null && hasName(loaded.info, decision, outcome.by))?.outcome.by ?? null;
+  return listenersMeant(loaded.info, freshEngine(loaded, at), line.to).map(({ asked, id }) => {
+    const engine = freshEngine(loaded, at);
+    const counts = new Map<string, number>();
+    const due = new Map(line.expected.map(({ outcome, count }) => [expectedText(outcome), count]));
+    let shown: Decision | null = null;
+    let last: Decision = denial(CODE_NOT_EXPOSED);
+    for (let i = 0; i < line.count; i++) {
+      const monoMs = Math.floor((i * line.overMs) / line.count);
+      engine.setClock({ monoMs, wallSeconds: at === null ? null : at + Math.floor(monoMs / 1000) });
+      last = id < 0 ? denial(CODE_NOT_EXPOSED) : connect(engine, id, line.source, line.sni);
+      if (last.allowed && line.closing) engine.release(id, line.source);
+      const text = actualText(last, by(last), loaded.info);
+      const count = (counts.get(text) ?? 0) + 1;
+      counts.set(text, count);
+      if (count > (due.get(text) ?? 0)) shown ??= last;
+    }
+    return { asked, text: countsText([...counts]), decision: shown ?? last };
+  });
+}
+
+/** `allow 400, deny rate 100`, each outcome once, in one order; those without any are left out. */
+function countsText(counts: readonly (readonly [outcome: string, count: number])[]): string {
+  const sum = new Map<string, number>();
+  for (const [outcome, count] of counts) sum.set(outcome, (sum.get(outcome) ?? 0) + count);
+  const texts = [...sum].filter(([, count]) => count > 0).map(([outcome, count]) => `${outcome} ${count}`);
+  return texts.sort((x, y) => (x < y ? -1 : 1)).join(", ");
+}
+
+export function expectedText({ verdict, reason, by }: Expected): string {
+  const text = verdict === "allow" ? "allow" : `deny ${reason}`;
+  return by === null ? text : `${text} by ${by}`;
 }
 
 export function verdictText(decision: Decision): string {
   return decision.allowed ? "allow" : `deny ${decision.reason}`;
+}
+
+/** With the deciding rule, where one is asked for: the asked name if it is one of the rule's. */
+function actualText(decision: Decision, by: string | null, info: PolicyInfo): string {
+  if (by === null) return verdictText(decision);
+  if (hasName(info, decision, by)) return `${verdictText(decision)} by ${by}`;
+  const rule = info.rules.find((r) => r.id === decision.rule);
+  const who = rule === undefined ? "no rule" : rule.names.length === 0 ? "a rule without a name" : rule.names.join(", ");
+  return `${verdictText(decision)} by ${who}`;
+}
+
+function hasName(info: PolicyInfo, decision: Decision, name: string): boolean {
+  return info.rules.find((r) => r.id === decision.rule)?.names.includes(name) === true;
 }
 
 /** `file:line:column`, the file relative to the policy root. */

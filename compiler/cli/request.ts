@@ -40,7 +40,7 @@ function parseFrom(words: readonly string[], exposes: readonly string[]): Reques
   if (over !== undefined) return beyond(over);
   if (proto !== null) {
     const port = portNumber(rest[0] ?? "");
-    return typeof port === "number" ? { kind: "from", source, to: { kind: "port", proto, port } } : port;
+    return typeof port === "number" ? { kind: "from", source, to: { kind: "port", proto, port, local: null } } : port;
   }
   if (exposes.includes(target)) return { kind: "from", source, to: { kind: "expose", name: target } };
   const near = nearest(target, exposes);

@@ -2,7 +2,7 @@
 // every prefix and on random sources, one by one and in batches.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { difference, run, type Running } from "../oracle/ask.ts";
+import { decided, difference, run, type Running } from "../oracle/ask.ts";
 import { accept, bind, exposeAt } from "../oracle/evaluate.ts";
 import { randomPolicy, randomPrefix } from "../oracle/generate.ts";
 import { prefixesOf, type ModelExpose, type ModelPolicy } from "../oracle/model.ts";
@@ -84,10 +84,10 @@ engine("a batch of any length comes back whole", () => {
 engine("a listener that isn't there is refused", () => {
   const running = run(randomPolicy(chance(5), { nets: 0, exposes: 2, rules: 3, denies: 0 }));
   for (const listener of [-1, 2, 3, 65_536, 2 ** 31 - 1, -(2 ** 31)]) {
-    const single = running.engine.accept(listener, words(1n));
-    const [batch] = running.engine.admit([{ listener, source: words(1n) }]);
+    const single = decided(running.engine.accept(listener, words(1n)));
+    const batch = decided(running.engine.admit([{ listener, source: words(1n) }])[0]);
     for (const decision of [single, batch]) {
-      assert.ok(decision && !decision.allowed, `listener ${listener}`);
+      assert.ok(!decision.allowed, `listener ${listener}`);
       assert.is(decision.reason, "policy");
       assert.is(decision.code, "bad_listener");
     }

@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { DEFAULT_CAP_CONNECTIONS } from "../../compiler/bounds.ts";
 import type { Decision } from "../../runtime/host/decision.ts";
-import { run, type Running } from "../oracle/ask.ts";
+import { decided, run, type Running } from "../oracle/ask.ts";
 import { accept } from "../oracle/evaluate.ts";
 import { randomPolicy } from "../oracle/generate.ts";
 import { Meter } from "../oracle/meter.ts";
@@ -62,8 +62,7 @@ function play(policy: ModelPolicy, running: Running, c: Chance, steps: number, w
     const decisions = running.engine.admit(peers.map((p) => ({ listener: running.ids.get(p.expose.name) ?? -1, source: words(p.source) })));
     peers.forEach(({ expose, source }, i) => {
       const at = `${where}, step ${step}, peer ${i}: ${expose.name} from ${addressText(source)} at ${now}\n${running.printed.text}`;
-      const decision = decisions[i];
-      assert.ok(decision, at);
+      const decision = decided(decisions[i]);
       const rules = accept(policy, expose, source);
       const codes = rules.allowed ? (meters.get(expose)?.admit(source) ?? []) : [];
       if (!rules.allowed) assert.is(decision.code, rules.code, at);
@@ -105,7 +104,7 @@ function one(limits: readonly ModelLimit[], cap: ModelCap | null = null, name = 
   };
 }
 
-const ask = (running: Running, source: bigint): string => running.engine.admit([{ listener: 0, source: words(source) }])[0]?.code ?? "none";
+const ask = (running: Running, source: bigint): string => decided(running.engine.admit([{ listener: 0, source: words(source) }])[0]).code;
 const at = (running: Running, monoMs: number): void => { running.engine.setClock({ monoMs, wallSeconds: null }); };
 const HOST = v4(0xc0000201);
 
@@ -229,7 +228,7 @@ engine("debts outlive a reload, and a recounted cap only blocks new connections"
   at(after, 1_000_000);
   after.engine.importState(state);
   const web = after.ids.get("web") ?? -1;
-  const askWeb = (source: bigint): string => after.engine.admit([{ listener: web, source: words(source) }])[0]?.code ?? "none";
+  const askWeb = (source: bigint): string => decided(after.engine.admit([{ listener: web, source: words(source) }])[0]).code;
   assert.is(askWeb(HOST), "limit_source");
   after.engine.recount(web, words(HOST));
   after.engine.recount(web, words(HOST));
@@ -253,7 +252,7 @@ engine("debts that found no place of their own outlive a reload too", () => {
   after.engine.importState(before.engine.exportState());
   const some = sources.filter((_, i) => i % 29 === 0);
   const again = after.engine.admit(some.map((source) => ({ listener: 0, source: words(source) })));
-  assert.equal([...new Set(again.map((d) => d.code))], ["limit_source"]);
+  assert.equal([...new Set(again.map((d) => decided(d).code))], ["limit_source"]);
 });
 
 engine("state that is torn or foreign never opens anything", () => {

@@ -39,7 +39,9 @@ export function address(text: string): Address {
 
 /** The code of one connection's decision; an admitted one stays open. */
 export function connect(engine: PolicyEngine, source: Address, listener = 0): string {
-  return engine.admit([{ listener, source }])[0]?.code ?? "no decision";
+  const answer = engine.admit([{ listener, source }])[0];
+  if (answer === undefined) return "no decision";
+  return !answer.allowed && answer.later ? "later" : answer.code;
 }
 
 /** The same, closed again at once when it was admitted. */

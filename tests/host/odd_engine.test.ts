@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as v from "../../runtime/abi/verdicts.ts";
 import { openEngine } from "../../runtime/host/ask.ts";
-import type { Decision } from "../../runtime/host/decision.ts";
+import type { Answer } from "../../runtime/host/decision.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import { address, loaded, moduleOf } from "./compiled.ts";
 import { oddEngine } from "./odd_engine.ts";
@@ -16,15 +16,15 @@ const V4 = address("192.0.2.1");
 const V6 = address("2001:db8::1");
 
 const open = (odd: Odd): PolicyEngine => openEngine(oddEngine(info, odd), new Uint8Array(16));
-const word = (d: Decision | undefined): string => d === undefined ? "nothing" : d.allowed ? `allow ${d.code}` : `${d.reason} ${d.code}`;
-const accept = (e: PolicyEngine): Decision => e.accept(0, V4);
-const accept6 = (e: PolicyEngine): Decision => e.accept(0, V6);
-const bind = (e: PolicyEngine): Decision => e.bind({ subject: "ingressd", proto: "tcp", address: V4, port: 8443 });
-const admit = (e: PolicyEngine): Decision | undefined => e.admit([{ listener: 0, source: V4 }])[0];
+const word = (d: Answer | undefined): string => d === undefined ? "nothing" : !d.allowed && d.later ? "later" : d.allowed ? `allow ${d.code}` : `${d.reason} ${d.code}`;
+const accept = (e: PolicyEngine): Answer => e.accept(0, V4);
+const accept6 = (e: PolicyEngine): Answer => e.accept(0, V6);
+const bind = (e: PolicyEngine): Answer => e.bind({ subject: "ingressd", proto: "tcp", address: V4, port: 8443 });
+const admit = (e: PolicyEngine): Answer | undefined => e.admit([{ listener: 0, source: V4 }])[0];
 const allowed = [1, v.REASON_NONE, v.CODE_ALLOWED, 0] as const;
 const batchAllowed = [1, v.CODE_ALLOWED, 0] as const;
 
-type Ask = (e: PolicyEngine) => Decision | undefined;
+type Ask = (e: PolicyEngine) => Answer | undefined;
 const rows: readonly (readonly [name: string, odd: Odd, ask: Ask, due: string])[] = [
   // The first rows show that the rest fail for the reason they name.
   ["an allow that is one", { results: { accept4: 1 }, detail: allowed }, accept, "allow allowed"],

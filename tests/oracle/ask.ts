@@ -4,7 +4,7 @@ import { compile } from "../../compiler/compile.ts";
 import { render } from "../../compiler/render.ts";
 import type { SourceFile, SourceReader } from "../../compiler/source.ts";
 import { openEngine } from "../../runtime/host/ask.ts";
-import type { Decision } from "../../runtime/host/decision.ts";
+import type { Answer as HostAnswer, Decision } from "../../runtime/host/decision.ts";
 import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
 import type { LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
 import type { Answer } from "./evaluate.ts";
@@ -54,8 +54,15 @@ export function run(policy: ModelPolicy, shuffle?: Shuffle): Running {
   return { printed, module, engine, ids: new Map(engine.info.listeners.map((l) => [l.name, l.id])) };
 }
 
+/** Where no name can be asked for, phase 1 decides; an answer that waits for one is a failure. */
+export function decided(answer: HostAnswer | undefined): Decision {
+  if (answer === undefined || (!answer.allowed && answer.later)) throw new Error("phase 1 did not decide");
+  return answer;
+}
+
 /** What differs between an answer and a decision, in words; null when nothing does. */
-export function difference(running: Running, expected: Answer, decision: Decision): string | null {
+export function difference(running: Running, expected: Answer, answer: HostAnswer): string | null {
+  const decision = decided(answer);
   const reason = decision.allowed ? "none" : decision.reason;
   if (decision.allowed !== expected.allowed || reason !== expected.reason || decision.code !== expected.code) {
     return `says ${String(decision.allowed)}/${reason}/${decision.code}, not ${String(expected.allowed)}/${expected.reason}/${expected.code}`;
