@@ -7,7 +7,7 @@ import {
   CODE_NO_MODULE, CODE_NO_PEER,
 } from "../../runtime/abi/verdicts.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";
-import type { Decision } from "../../runtime/host/decision.ts";
+import type { Answer, Decision } from "../../runtime/host/decision.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
 import type { GatewayClock } from "../clock.ts";
@@ -64,7 +64,7 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
       const part = sources.slice(decisions.length, decisions.length + room);
       const answers = engine.admit(part.map((source) => ({ listener: info.id, source })));
       for (let i = 0; i < part.length; i++) {
-        const answer = answers[i] ?? deny(CODE_INTERNAL);
+        const answer = decided(answers[i], () => engine.release(info.id, part[i] ?? [0, 0, 0, 0]));
         if (answer.allowed) {
           roomOverall--;
           roomBackend--;
@@ -74,7 +74,7 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
     }
     const full = roomOverall <= 0 ? CODE_CAP_OVERALL : CODE_CAP_BACKEND;
     for (const source of sources.slice(decisions.length)) {
-      const answer = engine.accept(info.id, source);
+      const answer = decided(engine.accept(info.id, source), () => undefined);
       decisions.push(answer.allowed ? deny(full) : answer);
     }
     return decisions;
@@ -190,4 +190,12 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
       draining = true;
     },
   };
+}
+
+/** A pending answer was charged; nobody reads the name here, so it is a refusal. */
+function decided(answer: Answer | undefined, giveBack: () => void): Decision {
+  if (answer === undefined) return deny(CODE_INTERNAL);
+  if (answer.allowed || !answer.later) return answer;
+  giveBack();
+  return deny(CODE_INTERNAL);
 }

@@ -48,7 +48,7 @@ export function recheck({ forwarder, recorder, engine, generation, onReload, num
     // What is not counted in the new policy must not be given back to it either.
     table.listener[row] = -1;
     if ((state !== CONNECTING && state !== OPEN) || typeof source === "number") continue;
-    const decision: Decision = id < 0 ? denial(CODE_NOT_EXPOSED) : engine.accept(id, source);
+    const decision: Decision = id < 0 ? denial(CODE_NOT_EXPOSED) : engine.hello(id, source, null);
     if (decision.allowed || (onReload === "keep" && id >= 0)) {
       engine.recount(id, source);
       table.listener[row] = id;
