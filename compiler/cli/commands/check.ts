@@ -1,24 +1,50 @@
-// ingressc check: every error of a policy in one pass, nothing written.
+// ingressc check: every error of a policy in one pass; with --fix, those that have a fix mended.
 import type { Command } from "../command.ts";
 import { compileFile, isNotCompiled } from "../compiled.ts";
-import { count } from "../outcome.ts";
+import { isOpenFailure, openPolicy } from "../disk.ts";
+import { editLine, fixFile } from "../fixFile.ts";
+import { count, type Outcome } from "../outcome.ts";
 
 export const check = {
   summary: "show every error of a policy",
   operands: ["FILE"],
-  flags: {},
+  flags: { fix: { short: null, value: null, says: "apply the fixes that the errors name, in all files of the policy" } },
   manual: [
     "Compiles FILE and writes nothing. The policy's tests are not run: `ingressc test` does that.",
+    "With --fix every error that names a fix is mended in FILE, its imports and its list files, and",
+    "each edit is shown: read them, since a fix is a guess at what was meant. Everything else in",
+    "the files stays byte for byte; a fix that would tear the text is left out.",
     "",
     "  ingressc check policies/demo.ingress",
+    "  ingressc check --fix policies/demo.ingress",
   ].join("\n"),
   async run(args) {
     const file = args.operands[0] ?? "";
-    const compiled = compileFile(file);
-    if (isNotCompiled(compiled)) return compiled.outcome;
-    const { exposes, tests } = compiled.policy;
-    const lines = tests.reduce((n, t) => n + t.lines.length, 0);
-    const message = `\`${file}\` is valid: ${count(exposes.length, "expose")}, ${count(lines, "test line")}`;
-    return { class: "ok", code: "policy.valid", message, data: { exposes: exposes.map((e) => e.name), testLines: lines } };
+    return args.flags.has("fix") ? fixed(file) : checked(file);
   },
 } as const satisfies Command;
+
+function checked(file: string): Outcome {
+  const compiled = compileFile(file);
+  if (isNotCompiled(compiled)) return compiled.outcome;
+  const { exposes, tests } = compiled.policy;
+  const lines = tests.reduce((n, t) => n + t.lines.length, 0);
+  const message = `\`${file}\` is valid: ${count(exposes.length, "expose")}, ${count(lines, "test line")}`;
+  return { class: "ok", code: "policy.valid", message, data: { exposes: exposes.map((e) => e.name), testLines: lines } };
+}
+
+async function fixed(file: string): Promise<Outcome> {
+  const disk = openPolicy(file);
+  if (isOpenFailure(disk)) return checked(file);
+  const { edits, trouble } = await fixFile(disk);
+  const after = trouble ?? checked(file);
+  const lines = edits.map((edit) => editLine(disk.root, edit));
+  const data = typeof after.data === "object" ? after.data : {};
+  return {
+    ...after,
+    data: { ...data, root: disk.root, fixed: edits },
+    report: (p) => [
+      ...lines, ...(after.report === undefined ? [] : [after.report(p)]), ...(after.class === "ok" ? [after.message] : []),
+    ].join("\n"),
+  };
+}
