@@ -28,6 +28,7 @@ export interface Config {
     readonly control_connections: number;
   };
   readonly timers: {
+    readonly hello_ms: number;
     readonly backend_connect_ms: number;
     readonly idle_ms: number;
     readonly lifetime_ms: number;

@@ -1,6 +1,6 @@
 // Everything that the gateway counts since its start. Plain numbers, read by `status`.
 import type { Code, Reason } from "../runtime/abi/names.ts";
-import type { Decision } from "../runtime/host/decision.ts";
+import type { Decision, Shadow } from "../runtime/host/decision.ts";
 import type { End } from "./listen/listener.ts";
 
 export interface Counters {
@@ -9,6 +9,8 @@ export interface Counters {
   denied: number;
   readonly byReason: Map<Reason, number>;
   readonly byCode: Map<Code, number>;
+  /** Shadow verdicts by what they say, and those that differ from what was done. */
+  readonly shadow: { allow: number; deny: number; undetermined: number; differs: number };
   /** Audit lines written in full, and decisions whose line was not. */
   auditRecords: number;
   auditDropped: number;
@@ -29,6 +31,7 @@ export function newCounters(): Counters {
     denied: 0,
     byReason: new Map(),
     byCode: new Map(),
+    shadow: { allow: 0, deny: 0, undetermined: 0, differs: 0 },
     auditRecords: 0,
     auditDropped: 0,
     ends: new Map(),
@@ -48,6 +51,11 @@ export function countDecision(counters: Counters, decision: Decision): void {
     counters.denied++;
     bump(counters.byReason, decision.reason);
   }
+}
+
+export function countShadow({ shadow }: Counters, decision: Decision, { verdict }: Shadow): void {
+  shadow[verdict]++;
+  if (verdict !== "undetermined" && (verdict === "allow") !== decision.allowed) shadow.differs++;
 }
 
 export function bump<K>(map: Map<K, number>, key: K): void {

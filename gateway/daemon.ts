@@ -24,13 +24,14 @@ import { Leases } from "./intents/leases.ts";
 import { listeningSockets, oncePerTurn } from "./intents/ownership.ts";
 import { peerCredentials } from "./intents/peer_credentials.ts";
 import { endLease } from "./intents/unregister.ts";
-import { FREE } from "./listen/connections.ts";
+import { FREE, READING } from "./listen/connections.ts";
 import type { Forwarder } from "./listen/listener.ts";
 import { nodeForwarder } from "./listen/node_forwarder.ts";
 import { createOpener } from "./listen/open.ts";
 import { Ports } from "./listen/ports.ts";
 import { createMarkers } from "./markers.ts";
 import { createExchange, isRefused, type Exchange, type Refused, type Report } from "./reload/exchange.ts";
+import { createEnds } from "./reload/ends.ts";
 import { createReloader, reportSentence } from "./reload/reload.ts";
 import { watchFile } from "./reload/watch.ts";
 import { createTurns } from "./turns.ts";
@@ -105,6 +106,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     hostAddresses: setup.hostAddresses, maxPorts: config.caps.ports, onReload: config.on_reload, say,
     ending: ending.signal,
   });
+  const passEnds = createEnds({ inForce, forwarder, recorder, ports, clock, onReload: config.on_reload });
   const reloader = createReloader({
     path: setup.policyPath, maxBytes: config.policy.max_bytes, checkMs: config.timers.policy_check_ms,
     exchange, inForce, counters, turns, say, ending: ending.signal,
@@ -151,6 +153,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   timers.push(clock.every(SWEEP_MS, () => {
     const now = clock.monoMs();
     forwarder.sweep(now);
+    passEnds();
     for (const lease of leases.expired(now)) endLease(context, lease);
     descriptors.check();
     const failed = inForce.engine?.poisoned === true;
@@ -161,6 +164,12 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     void turns(() => exchange.reconcile()).catch((error: unknown) => say(`the ports could not be looked at: ${String(error)}`));
   }));
   markers.ready();
+
+  /** A connection that has not yet said what it wants has nothing to finish. */
+  function refuseUnread(): void {
+    const { table } = forwarder;
+    for (let row = 0; row < table.rows; row++) if (table.state[row] === READING) forwarder.cut(row, "cut");
+  }
 
   function cut(): void {
     const { table } = forwarder;
@@ -187,6 +196,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
       draining = true;
       ending.abort();
       admitter.drain();
+      refuseUnread();
       for (const lease of leases.all()) endLease(context, lease);
       for (const open of ports.all()) ports.close(open);
       timers.push(clock.after(config.timers.drain_ms, cut));

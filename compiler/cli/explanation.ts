@@ -52,7 +52,9 @@ function bindStep(loaded: LoadedPolicy, listener: ListenerInfo): Step {
 }
 
 function acceptSteps(module: Uint8Array, loaded: LoadedPolicy, listener: ListenerInfo, source: Address, asked: string, decision: Decision): readonly Step[] {
-  const pure = freshEngine(loaded, null).accept(listener.id, source);
+  const engine = freshEngine(loaded, null);
+  const first = engine.accept(listener.id, source);
+  const pure = !first.allowed && first.later ? engine.hello(listener.id, source, null) : first;
   const matching = matchingRules(module, loaded.info, listener, source);
   const overrides = pure.code === "deny_rule" ? matching.filter((r) => r.action === "allow") : [];
   const accept = stepOf(loaded, "accept", asked, pure, overrides);

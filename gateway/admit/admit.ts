@@ -7,13 +7,13 @@ import {
   CODE_NO_MODULE, CODE_NO_PEER,
 } from "../../runtime/abi/verdicts.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";
-import type { Answer, Decision } from "../../runtime/host/decision.ts";
+import type { Answer, Decision, Denial } from "../../runtime/host/decision.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
 import type { GatewayClock } from "../clock.ts";
 import { bump, type Counters } from "../counters.ts";
 import { SOURCE_GONE, type ConnectionTable } from "../listen/connections.ts";
-import type { Admission, DecideBatch, End, Observer } from "../listen/listener.ts";
+import type { Admission, DecideBatch, End, Grant, HelloOutcome, Observer } from "../listen/listener.ts";
 import type { OpenPort, Ports } from "../listen/ports.ts";
 import { denial as deny } from "../../runtime/host/ask.ts";
 import type { TopDenied } from "./top_denied.ts";
@@ -51,9 +51,9 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
   let admitted = 0;
   let draining = false;
 
-  function ask(engine: PolicyEngine, open: OpenPort, sources: readonly Address[]): Decision[] {
+  function ask(engine: PolicyEngine, open: OpenPort, sources: readonly Address[]): Answer[] {
     const { info, backend } = open.serves;
-    const decisions: Decision[] = [];
+    const decisions: Answer[] = [];
     engine.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });
     let roomOverall = caps.connections - admitted;
     let roomBackend = caps.backend_connecting - backend.load.underWay;
@@ -65,17 +65,15 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
       const answers = engine.admit(part.map((source) => ({ listener: info.id, source })));
       for (let i = 0; i < part.length; i++) {
         const answer = decided(answers[i], () => engine.release(info.id, part[i] ?? [0, 0, 0, 0]));
-        if (answer.allowed) {
-          roomOverall--;
-          roomBackend--;
-        }
+        if (answer.allowed || answer.later) roomOverall--;
+        if (answer.allowed) roomBackend--;
         decisions.push(answer);
       }
     }
     const full = roomOverall <= 0 ? CODE_CAP_OVERALL : CODE_CAP_BACKEND;
     for (const source of sources.slice(decisions.length)) {
       const answer = decided(engine.accept(info.id, source), () => undefined);
-      decisions.push(answer.allowed ? deny(full) : answer);
+      decisions.push(answer.allowed || answer.later ? deny(full) : answer);
     }
     return decisions;
   }
@@ -87,11 +85,11 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
     return ports.isOwn(open.serves.backend.address) ? CODE_NO_BACKEND : null;
   }
 
-  function verdicts(open: OpenPort | undefined, rows: readonly number[], table: ConnectionTable): Decision[] {
+  function verdicts(open: OpenPort | undefined, rows: readonly number[], table: ConnectionTable): Answer[] {
     const code = closedFor(open);
     const { engine } = inForce;
     const askable: Address[] = [];
-    const found = rows.map((row): Decision | null => {
+    const found = rows.map((row): Answer | null => {
       const source = table.sourceOf(row);
       if (typeof source === "number") return deny(source === SOURCE_GONE ? CODE_NO_PEER : CODE_BAD_PEER);
       if (code !== null) return deny(code);
@@ -106,54 +104,131 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
     return found.map((decision) => decision ?? asked[next++] ?? deny(CODE_INTERNAL));
   }
 
+  function entryOf(row: number, open: OpenPort | undefined, decision: Decision, engine: PolicyEngine | null, generation: number): Entry {
+    const table = setup.table();
+    const source = table.sourceOf(row);
+    const info = open?.serves.info;
+    const name = table.name[row];
+    const asked = engine !== null && info !== undefined && typeof source !== "number" && !engine.poisoned;
+    return {
+      op: "accept",
+      decision,
+      generation,
+      connection: row,
+      listener: info?.name,
+      service: info?.service,
+      local: open?.local ?? "",
+      source: typeof source === "number" ? undefined : formatEndpoint(source, table.sourcePort[row] ?? 0),
+      sni: name ?? undefined,
+      shadow: asked ? engine.shadow(info.id, source, name) : null,
+      backend: decision.allowed ? open?.serves.backend.address.key : undefined,
+    };
+  }
+
+  /** Gives the caps of a connection that was charged back. */
+  function giveBack(row: number, listener: number): void {
+    const source = setup.table().sourceOf(row);
+    if (listener >= 0 && typeof source !== "number") inForce.engine?.release(listener, source);
+  }
+
+  function countDenied(row: number): void {
+    const source = setup.table().sourceOf(row);
+    if (typeof source !== "number") topDenied.add(formatAddress(source));
+  }
+
   function decide(socket: number, rows: readonly number[]): readonly Admission[] {
     const table = setup.table();
     const open = ports.numbered(socket);
     const { engine, generation } = inForce;
-    const info = open?.serves.info;
+    const listener = open?.serves.info.id ?? -1;
     const backend = open?.serves.backend;
     const wanted = verdicts(open, rows, table);
-    /** Gives the caps of a connection that was charged back. */
-    const giveBack = (row: number, i: number): void => {
-      const source = table.sourceOf(row);
-      if (wanted[i]?.allowed === true && info !== undefined && typeof source !== "number") engine?.release(info.id, source);
+    const charged = (i: number): boolean => {
+      const answer = wanted[i];
+      return answer !== undefined && (answer.allowed || answer.later);
     };
-    const entries = rows.map((connection, i): Entry => {
-      const source = table.sourceOf(connection);
-      return {
-        op: "accept" as const,
-        decision: wanted[i] ?? deny(CODE_INTERNAL),
-        generation,
-        connection,
-        listener: info?.name,
-        service: info?.service,
-        local: open?.local ?? "",
-        source: typeof source === "number" ? undefined : formatEndpoint(source, table.sourcePort[connection] ?? 0),
-        backend: wanted[i]?.allowed === true ? backend?.address.key : undefined,
-      };
+    const due: number[] = [];
+    const entries: Entry[] = [];
+    wanted.forEach((answer, i) => {
+      if (!answer.allowed && answer.later) return;
+      due.push(i);
+      entries.push(entryOf(rows[i] ?? -1, open, answer, engine, generation));
     });
-    let final: readonly Decision[];
+    let recorded: readonly Decision[];
     try {
-      final = recorder.record(entries, engine?.info ?? null);
+      recorded = recorder.record(entries, engine?.info ?? null);
     } catch (error) {
-      rows.forEach(giveBack);
+      rows.forEach((row, i) => {
+        if (charged(i)) giveBack(row, listener);
+      });
       throw error;
     }
-    return final.map((decision, i) => {
-      const row = rows[i] ?? -1;
-      const source = table.sourceOf(row);
-      if (decision.allowed && info !== undefined && backend !== undefined) {
+    const final = new Map(due.map((i, at) => [i, recorded[at] ?? deny(CODE_INTERNAL)]));
+    return rows.map((row, i): Admission => {
+      const decision = final.get(i);
+      if (decision === undefined && open !== undefined && charged(i)) {
+        admitted++;
+        table.listener[row] = listener;
+        return { named: (outcome) => named(socket, row, outcome) };
+      }
+      if (decision?.allowed === true && backend !== undefined) {
         admitted++;
         backend.load.underWay++;
-        table.listener[row] = info.id;
+        table.listener[row] = listener;
         table.generation[row] = generation;
         return { permit: decision, backend };
       }
-      if (typeof source !== "number") topDenied.add(formatAddress(source));
+      countDenied(row);
       // Charged, but its record was lost.
-      giveBack(row, i);
-      return decision.allowed ? deny(CODE_INTERNAL) : decision;
+      if (charged(i)) giveBack(row, listener);
+      return decision === undefined || decision.allowed ? deny(CODE_INTERNAL) : decision;
     });
+  }
+
+  /** Phases 1 and 2 again, under the policy that is in force now. Nothing is charged twice. */
+  function helloVerdict(open: OpenPort | undefined, row: number, outcome: HelloOutcome): Decision {
+    if ("denial" in outcome) return outcome.denial;
+    const code = closedFor(open);
+    if (code !== null) return deny(code);
+    const { engine } = inForce;
+    const table = setup.table();
+    const source = table.sourceOf(row);
+    if (engine === null || open === undefined || typeof source === "number") return deny(CODE_INTERNAL);
+    // What the policy in force did not count is not its connection.
+    if (table.listener[row] !== open.serves.info.id) return deny(CODE_INTERNAL);
+    engine.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });
+    const decision = engine.hello(open.serves.info.id, source, outcome.name);
+    const full = open.serves.backend.load.underWay >= caps.backend_connecting;
+    return decision.allowed && full ? deny(CODE_CAP_BACKEND) : decision;
+  }
+
+  function named(socket: number, row: number, outcome: HelloOutcome): Grant | Denial {
+    const table = setup.table();
+    const open = ports.numbered(socket);
+    const backend = open?.serves.backend;
+    let decision: Decision = deny(CODE_INTERNAL);
+    try {
+      decision = helloVerdict(open, row, outcome);
+      const by = "denial" in outcome ? outcome.by : null;
+      const { engine, generation } = inForce;
+      const entry = entryOf(row, open, decision, by === null ? engine : null, by?.generation ?? generation);
+      decision = recorder.record([entry], by?.info ?? engine?.info ?? null)[0] ?? deny(CODE_INTERNAL);
+    } catch {
+      counters.denied++;
+      counters.auditDropped++;
+      bump(counters.byCode, "internal");
+      decision = deny(CODE_INTERNAL);
+    }
+    if (decision.allowed && backend !== undefined) {
+      backend.load.underWay++;
+      table.generation[row] = inForce.generation;
+      return { permit: decision, backend };
+    }
+    admitted--;
+    countDenied(row);
+    giveBack(row, table.listener[row] ?? -1);
+    table.listener[row] = -1;
+    return decision.allowed ? deny(CODE_INTERNAL) : decision;
   }
 
   return {

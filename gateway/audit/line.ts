@@ -1,6 +1,6 @@
 // One decision as one line of JSON. Bytes from outside can neither end the line nor reach a
 // terminal as control bytes, and no field is longer than FIELD_BYTES.
-import type { Decision } from "../../runtime/host/decision.ts";
+import type { Decision, Shadow } from "../../runtime/host/decision.ts";
 
 export const FIELD_BYTES = 256;
 
@@ -20,6 +20,10 @@ export interface AuditFacts {
   readonly local: string;
   /** The peer, `host:port`; absent where it is unknown. */
   readonly source?: string | undefined;
+  /** The name that a client asked for, canonical. */
+  readonly sni?: string | undefined;
+  /** What the rules would say with every dryrun rule enforced; null where there is none. */
+  readonly shadow?: Shadow | null | undefined;
   readonly backend?: string | undefined;
   /** The connection's number; numbers are used again after an end. */
   readonly connection?: number | undefined;
@@ -47,10 +51,16 @@ export function auditLine(facts: AuditFacts): string {
     subject: field(facts.subject),
     local: field(facts.local),
     source: field(facts.source),
+    sni: field(facts.sni),
+    ...(facts.shadow && { shadow: shadowJson(facts.shadow) }),
     backend: field(facts.backend),
     connection: facts.connection,
     detail: field(facts.detail),
   }))}\n`;
+}
+
+function shadowJson({ verdict, reason, code, rule }: Shadow): object {
+  return { decision: verdict, reason, code, ...(rule >= 0 && { rule_id: rule }) };
 }
 
 /** At most FIELD_BYTES bytes of UTF-8, cut between characters. */

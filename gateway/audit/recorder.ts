@@ -5,7 +5,7 @@ import type { Decision } from "../../runtime/host/decision.ts";
 import type { PolicyInfo } from "../../runtime/host/module.ts";
 import { denial as deny } from "../../runtime/host/ask.ts";
 import type { GatewayClock } from "../clock.ts";
-import { countDecision, type Counters } from "../counters.ts";
+import { countDecision, countShadow, type Counters } from "../counters.ts";
 import type { Markers } from "../markers.ts";
 import type { Audit } from "./audit.ts";
 import { auditLine, type AuditFacts } from "./line.ts";
@@ -37,6 +37,7 @@ export function createRecorder({ audit, counters, markers, clock, onError }: Rec
         const lost = i >= recorded && onError === "closed";
         const decision = lost && entry.decision.allowed ? refused : entry.decision;
         countDecision(counters, decision);
+        if (entry.shadow) countShadow(counters, decision, entry.shadow);
         if (!decision.allowed) markers.deny(decision.reason, monoMs);
         return decision;
       });

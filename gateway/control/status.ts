@@ -41,6 +41,7 @@ export const status: Endpoint = async (context) => {
         by_reason: Object.fromEntries(counters.byReason),
         by_code: Object.fromEntries(counters.byCode),
       },
+      shadow: { ...counters.shadow },
       audit: { records: counters.auditRecords, dropped: counters.auditDropped },
       ends: Object.fromEntries(counters.ends),
       bytes: { from_clients: counters.bytesFromClients, from_backends: counters.bytesFromBackends },

@@ -45,10 +45,11 @@ function attach(socket: Socket, side: Side): RelaySocket {
 }
 
 /**
- * Both sockets are connected, paused and have had no 'data' listener; `upstream` is connected
- * to the backend that `permit` admits to. A permit is what makes forwarding possible at all.
+ * Both sockets are connected and paused and have no 'data' listener; `upstream` is connected to
+ * the backend that `permit` admits to, and gets `first`, what was read of the client before. A
+ * permit is what makes forwarding possible at all.
  */
-export function relay(permit: Permit, client: Socket, upstream: Socket, events: RelayEvents): void {
+export function relay(permit: Permit, client: Socket, upstream: Socket, first: Buffer | null, events: RelayEvents): void {
   if (permit.allowed !== true) throw new Error("a relay needs a permit");
   const pair: Pair = { events, open: 2, reset: null };
   const a = attach(client, { name: "client", pair, count: events.fromClient, other: upstream });
@@ -62,8 +63,15 @@ export function relay(permit: Permit, client: Socket, upstream: Socket, events: 
     // One side may have gone between its accept and now.
     if (socket.closed) onClose.call(socket);
   }
-  a.resume();
+  // What the backend has not taken resumes the client at 'drain'.
+  const taken = first === null || writeFirst(b, first, events);
+  if (taken) a.resume();
   b.resume();
+}
+
+function writeFirst(upstream: Socket, first: Buffer, events: RelayEvents): boolean {
+  events.fromClient(first.length);
+  return upstream.destroyed || upstream.write(first) || upstream.writableLength === 0;
 }
 
 function onData(this: RelaySocket, chunk: Buffer): void {

@@ -22,6 +22,7 @@ import { endLease } from "./unregister.ts";
 interface ExposeIntent {
   readonly service: string;
   readonly port: number;
+  readonly mode: string;
   readonly bind?: string;
   readonly backend: string;
   readonly ttl_ms?: number;
@@ -67,6 +68,9 @@ function grant(
   if (info === null) return no(CODE_NOT_EXPOSED, `the policy exposes no tcp port ${intent.port} there for \`${caller.service}\``);
   if (info.backend !== null) {
     return no(CODE_NOT_EXPOSED, `\`${info.name}\` is a static exposure: the policy names its backend and it is open without a registration`);
+  }
+  if (info.mode !== intent.mode) {
+    return no(CODE_NOT_EXPOSED, `the policy exposes \`${info.name}\` in the mode ${info.mode}, not in the mode ${intent.mode}`);
   }
   const unusable = backendProblem(context, caller.uid, backend);
   if (unusable !== null) return no(CODE_NO_BACKEND, unusable);

@@ -11,6 +11,8 @@ export const CONNECTING = 2;
 export const OPEN = 3;
 /** Told to close; counted until both sides are gone. */
 export const CLOSING = 4;
+/** Not refused in phase 1, charged, and not admitted: its ClientHello is being read. */
+export const READING = 5;
 
 /** Instead of an address: the peer had gone before it could be asked about. */
 export const SOURCE_GONE = 0;
@@ -37,6 +39,8 @@ export class ConnectionTable {
   /** Read from the client, and from the backend. */
   bytesIn = new Float64Array(FIRST_ROWS);
   bytesOut = new Float64Array(FIRST_ROWS);
+  /** The name that was read, null where the client sent none; undefined where none is read. */
+  readonly name: (string | null | undefined)[] = [];
   /** No row at or above this one was ever used. */
   rows = 0;
 
@@ -49,6 +53,7 @@ export class ConnectionTable {
     this.listener[row] = -1;
     this.bytesIn[row] = 0;
     this.bytesOut[row] = 0;
+    this.name[row] = undefined;
     return row;
   }
 

@@ -2,6 +2,7 @@
 // function that decides a batch of new peers in one call, and with an observer of what
 // becomes of the admitted ones. How bytes move is behind it; node_forwarder.ts is the default.
 import type { Denial, Permit } from "../../runtime/host/decision.ts";
+import type { PolicyInfo } from "../../runtime/host/module.ts";
 import type { Backend } from "../admit/backends.ts";
 import type { ConnectionTable } from "./connections.ts";
 
@@ -17,10 +18,27 @@ export interface Grant {
   readonly backend: Backend;
 }
 
-export type Admission = Grant | Denial;
+/** What became of a ClientHello. */
+export type HelloOutcome =
+  /** Canonical; null where the client sends none. */
+  | { readonly name: string | null }
+  /** It was refused before it could be asked about; `by` where another policy than that in force did. */
+  | { readonly denial: Denial; readonly by: { readonly info: PolicyInfo; readonly generation: number } | null };
+
+/** Not refused, and not admitted: the name comes next. */
+export interface Awaiting {
+  /** Asked exactly once. Must not throw. */
+  named(outcome: HelloOutcome): Grant | Denial;
+}
+
+export type Admission = Grant | Awaiting | Denial;
 
 export function isGrant(admission: Admission): admission is Grant {
   return "permit" in admission;
+}
+
+export function isAwaiting(admission: Admission): admission is Awaiting {
+  return "named" in admission;
 }
 
 /**
@@ -57,15 +75,17 @@ export interface ListeningSocket {
 
 export interface Forwarder {
   readonly table: ConnectionTable;
-  /** Admitted connections that have not ended. */
+  /** Connections that have not ended and are admitted, or may be once their hello is read. */
   readonly live: number;
   /**
    * Listens. With `held`, peers are accepted but not decided until `release`; a bounded
    * number waits, later ones are refused.
    */
   open(local: Local, decide: DecideBatch, held: boolean): Promise<ListeningSocket | ListenFailure>;
-  /** Ends one admitted connection at once, on both sides. */
+  /** Ends one connection at once, on both sides; one whose hello is read is refused. */
   cut(connection: number, end: End): void;
+  /** Refuses a connection whose hello is read. */
+  refuse(connection: number, outcome: Extract<HelloOutcome, { denial: Denial }>): void;
   /** Ends connections whose timers ran out; called on a tick. */
   sweep(monoMs: number): void;
   /** Resolves when no admitted connection is left. */

@@ -4,11 +4,14 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { parseAddress, isV4 } from "../../runtime/net/address.ts";
 import type { GatewayClock } from "../clock.ts";
+import { CODE_DRAINING, CODE_HELLO_LATE } from "../../runtime/abi/verdicts.ts";
+import { denial } from "../../runtime/host/ask.ts";
 import { breakOff, MARK_BYTES, relay } from "../forward/relay.ts";
-import { CLOSING, CONNECTING, ConnectionTable, OPEN, SOURCE_GONE, SOURCE_ODD, WAITING } from "./connections.ts";
+import { readHello, type HelloReading } from "../tls/read_hello.ts";
+import { CLOSING, CONNECTING, ConnectionTable, OPEN, READING, SOURCE_GONE, SOURCE_ODD, WAITING } from "./connections.ts";
 import {
-  isGrant, type Admission, type DecideBatch, type End, type Forwarder, type Grant,
-  type ListenFailure, type Local, type Observer,
+  isAwaiting, isGrant, type Admission, type Awaiting, type DecideBatch, type End, type Forwarder, type Grant,
+  type HelloOutcome, type ListenFailure, type Local, type Observer,
 } from "./listener.ts";
 
 /** Peers decided by one call. */
@@ -21,7 +24,7 @@ export interface ForwarderSetup {
   readonly clock: GatewayClock;
   readonly observer: Observer;
   /** Zero switches idle and lifetime off. */
-  readonly timers: { readonly backend_connect_ms: number; readonly idle_ms: number; readonly lifetime_ms: number };
+  readonly timers: { readonly hello_ms: number; readonly backend_connect_ms: number; readonly idle_ms: number; readonly lifetime_ms: number };
 }
 
 /** What stands behind one admitted connection. */
@@ -31,6 +34,13 @@ interface Carried {
   readonly grant: Grant;
   /** Set by whoever ends it before its own end. */
   end: End | null;
+}
+
+/** What stands behind one connection whose hello is read. */
+interface Read {
+  readonly client: Socket;
+  readonly awaiting: Awaiting;
+  readonly reading: HelloReading;
 }
 
 interface Listening {
@@ -45,6 +55,7 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
   const table = new ConnectionTable();
   const undecided: (Socket | null)[] = [];
   const carried: (Carried | null)[] = [];
+  const reads: (Read | null)[] = [];
   const queued = new Set<Listening>();
   const drainers: (() => void)[] = [];
   let live = 0;
@@ -96,15 +107,43 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
     const client = undecided[row];
     undecided[row] = null;
     if (client === null || client === undefined) return;
-    if (answer === undefined || !isGrant(answer)) {
+    if (answer !== undefined && isAwaiting(answer)) {
+      live++;
+      read(row, client, answer);
+    } else if (answer !== undefined && isGrant(answer)) {
+      live++;
+      begin(row, client, answer, null);
+    } else {
       table.give(row);
       breakOff(client);
-      return;
     }
-    begin(row, client, answer);
   }
 
-  function begin(row: number, client: Socket, grant: Grant): void {
+  function read(row: number, client: Socket, awaiting: Awaiting): void {
+    table.state[row] = READING;
+    table.openedMs[row] = clock.monoMs();
+    const reading = readHello(client, (outcome) => named(row, outcome));
+    reads[row] = { client, awaiting, reading };
+    reading.start();
+  }
+
+  function named(row: number, outcome: HelloOutcome): void {
+    const pending = reads[row];
+    if (pending === null || pending === undefined) return;
+    reads[row] = null;
+    const { client, awaiting, reading } = pending;
+    reading.stop();
+    if ("name" in outcome) table.name[row] = outcome.name;
+    const answer = awaiting.named(outcome);
+    if (isGrant(answer)) {
+      begin(row, client, answer, reading.bytes());
+      return;
+    }
+    breakOff(client);
+    ended(row);
+  }
+
+  function begin(row: number, client: Socket, grant: Grant, first: Buffer | null): void {
     const { address } = grant.backend;
     const now = clock.monoMs();
     table.state[row] = CONNECTING;
@@ -117,7 +156,6 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
     upstream.pause();
     const line: Carried = { client, upstream, grant, end: null };
     carried[row] = line;
-    live++;
     let settled = false;
 
     const refused = (error?: unknown): void => {
@@ -145,7 +183,7 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
       observer.connected(row, grant.backend);
       table.state[row] = OPEN;
       table.activeMs[row] = clock.monoMs();
-      relay(grant.permit, client, upstream, {
+      relay(grant.permit, client, upstream, first, {
         fromClient(bytes) {
           table.bytesIn[row] = (table.bytesIn[row] ?? 0) + bytes;
           table.activeMs[row] = clock.monoMs();
@@ -164,12 +202,20 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
   function gone(row: number, end: End): void {
     observer.closed(row, end);
     carried[row] = null;
+    ended(row);
+  }
+
+  function ended(row: number): void {
     table.give(row);
     live--;
     if (live === 0) for (const resolve of drainers.splice(0)) resolve();
   }
 
   function cut(row: number, end: End): void {
+    if (table.state[row] === READING) {
+      named(row, { denial: denial(CODE_DRAINING), by: null });
+      return;
+    }
     const line = carried[row];
     if (line === null || line === undefined || line.end !== null) return;
     line.end = end;
@@ -209,11 +255,16 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
       };
     },
     cut,
+    refuse: named,
     sweep(now) {
       for (let row = 0; row < table.rows; row++) {
         const state = table.state[row];
-        if (state !== CONNECTING && state !== OPEN) continue;
+        if (state !== CONNECTING && state !== OPEN && state !== READING) continue;
         const age = now - (table.openedMs[row] ?? now);
+        if (state === READING) {
+          if (age >= timers.hello_ms) named(row, { denial: denial(CODE_HELLO_LATE), by: null });
+          continue;
+        }
         if (state === CONNECTING) {
           if (age >= timers.backend_connect_ms) cut(row, "backend_timeout");
         } else if (timers.idle_ms > 0 && now - (table.activeMs[row] ?? now) >= timers.idle_ms) {
@@ -226,7 +277,7 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
     drained: () => (live === 0 ? Promise.resolve() : new Promise((resolve) => drainers.push(resolve))),
     buffered(row) {
       const line = carried[row];
-      if (line === null || line === undefined) return 0;
+      if (line === null || line === undefined) return reads[row]?.reading.held() ?? 0;
       const { client, upstream } = line;
       return client.readableLength + upstream.writableLength + upstream.readableLength + client.writableLength;
     },

@@ -16,7 +16,6 @@ export function staticExposures(
   // `maxPorts` steps; this runs on the thread that serves.
   let sockets = 0;
   for (const info of engine.info.listeners) {
-    if (info.mode !== "tcp") return `expose \`${info.name}\`: the mode \`${info.mode}\` is not served yet`;
     const backend = staticBackend(info, backends);
     if (backend === null) continue;
     if (typeof backend === "string") return `expose \`${info.name}\`: ${backend}`;

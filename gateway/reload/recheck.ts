@@ -2,13 +2,13 @@
 // What the new policy refuses is closed (or, with `keep`, left to end); what it admits is
 // counted in the new policy. Nothing is charged again.
 import type { Address } from "../../runtime/net/address.ts";
-import { CODE_NOT_EXPOSED, CODE_RECHECKED } from "../../runtime/abi/verdicts.ts";
+import { CODE_NOT_EXPOSED, CODE_NO_NAME, CODE_RECHECKED } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
-import type { Decision } from "../../runtime/host/decision.ts";
+import type { Decision, Denial } from "../../runtime/host/decision.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import { formatEndpoint } from "../../runtime/net/address.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
-import { CONNECTING, FREE, OPEN, WAITING } from "../listen/connections.ts";
+import { CONNECTING, FREE, OPEN, READING, WAITING } from "../listen/connections.ts";
 import type { Forwarder } from "../listen/listener.ts";
 import type { OpenPort } from "../listen/ports.ts";
 
@@ -38,6 +38,8 @@ export function recheck({ forwarder, recorder, engine, generation, onReload, num
     return id;
   };
 
+  /** Between the phases: they start again at phase 1, and their hello is asked of the new policy. */
+  const unread: { readonly row: number; readonly denial: Denial }[] = [];
   const refused: { readonly row: number; readonly entry: Entry }[] = [];
   for (let row = 0; row < table.rows; row++) {
     const state = table.state[row] ?? FREE;
@@ -47,8 +49,16 @@ export function recheck({ forwarder, recorder, engine, generation, onReload, num
     const id = listenerOf(number);
     // What is not counted in the new policy must not be given back to it either.
     table.listener[row] = -1;
+    if (state === READING && typeof source !== "number") {
+      const answer = id < 0 ? denial(CODE_NOT_EXPOSED) : engine.accept(id, source);
+      if (!answer.allowed && !answer.later) unread.push({ row, denial: answer });
+      else {
+        engine.recount(id, source);
+        table.listener[row] = id;
+      }
+    }
     if ((state !== CONNECTING && state !== OPEN) || typeof source === "number") continue;
-    const decision: Decision = id < 0 ? denial(CODE_NOT_EXPOSED) : engine.hello(id, source, null);
+    const decision: Decision = id < 0 ? denial(CODE_NOT_EXPOSED) : standing(engine, id, source, table.name[row]);
     if (decision.allowed || (onReload === "keep" && id >= 0)) {
       engine.recount(id, source);
       table.listener[row] = id;
@@ -72,9 +82,19 @@ export function recheck({ forwarder, recorder, engine, generation, onReload, num
     };
   }
 
+  for (const { row, denial: said } of unread) {
+    forwarder.refuse(row, { denial: said, by: { info: engine.info, generation } });
+  }
   if (refused.length > 0) {
     recorder.record(refused.map(({ entry }) => entry), engine.info);
     for (const { row } of refused) forwarder.cut(row, "rechecked");
   }
   return refused.length;
+}
+
+/** Every phase that it has, on the facts that were kept; a fact that was never read refuses. */
+export function standing(engine: PolicyEngine, listener: number, source: Address, name: string | null | undefined): Decision {
+  if (name !== undefined) return engine.hello(listener, source, name);
+  const answer = engine.accept(listener, source);
+  return !answer.allowed && answer.later ? denial(CODE_NO_NAME) : answer;
 }

@@ -74,7 +74,7 @@ function accountOf(exposes: readonly unknown[], nets: Readonly<Record<string, re
   const place = { file: "p", line: 1, column: 1 };
   return rewritten(ports, new Map([
     [SECTION_POLICY, encode(JSON.stringify({ expose: exposes, nets }))],
-    [SECTION_MAP, encode(JSON.stringify({ listeners: exposes.map(() => place), rules: [] }))],
+    [SECTION_MAP, encode(JSON.stringify({ listeners: exposes.map(() => ({ origin: place, annotations: { owner: null, ticket: null, why: null } })), rules: [] }))],
   ]));
 }
 const listener = (ranges: readonly string[], bind: string | null = null): unknown =>
@@ -114,7 +114,7 @@ const slow: readonly (readonly [name: string, section: string, body: string, due
   ["two million lists in the account", SECTION_POLICY, `[${"[],".repeat(2_000_000)}1]`, MALFORMED],
   ["two million keys in the map", SECTION_MAP, `{${'"a":1,'.repeat(2_000_000)}"a":1}`, MALFORMED],
   ["lists a million deep in the account", SECTION_POLICY, "[".repeat(1_000_000), MALFORMED],
-  ["self-tests of more than a mebibyte", SECTION_VECTORS, `[${" ".repeat(1024 * 1024)}]`, /^module_selftest: the self-test vectors are not a list within bounds/],
+  ["self-tests of more than two mebibytes", SECTION_VECTORS, `[${" ".repeat(2 * 1024 * 1024)}]`, /^module_selftest: the self-test vectors are not a list within bounds/],
 ];
 for (const [name, where, body, due] of slow) {
   test(`${name}: refused before it is parsed`, () => {

@@ -23,7 +23,7 @@ test("refusals", () => {
     ["timers = 3", /^c\.toml: `timers` = 3 must be object/],
     ["[timers]\nidle_ms = \"5s\"", /^c\.toml: `timers\.idle_ms` = "5s" must be integer; it is: a connection without a byte/],
     ["[timers]\nidle_ms = -1", /^c\.toml: `timers\.idle_ms` = -1 must be >= 0/],
-    ["[timers]\nidle = 5", /^c\.toml: unknown key `idle` in `timers`: the keys here are backend_connect_ms, idle_ms/],
+    ["[timers]\nidle = 5", /^c\.toml: unknown key `idle` in `timers`: the keys here are hello_ms, backend_connect_ms, idle_ms/],
     ["tiemrs = 1", /^c\.toml: unknown key `tiemrs`: the keys here are on_reload/],
     ["on_reload = \"drop\"", /^c\.toml: `on_reload` = "drop" must be "recheck" or "keep"/],
     ["[audit]\non_error = true", /^c\.toml: `audit\.on_error` = true must be "closed" or "count"/],

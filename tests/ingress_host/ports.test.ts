@@ -49,7 +49,7 @@ test("caps.ports holds at N and N + 1", async () => {
 test("a denial makes no upstream socket and no admitted connection", async () => {
   const ends: string[] = [];
   const forwarder = nodeForwarder({
-    clock: manualClock(), timers: { backend_connect_ms: 1000, idle_ms: 0, lifetime_ms: 0 },
+    clock: manualClock(), timers: { hello_ms: 10_000, backend_connect_ms: 1000, idle_ms: 0, lifetime_ms: 0 },
     observer: { connected: () => ends.push("connected"), closed: (_row, end) => ends.push(end) },
   });
   const port = await freePort();

@@ -83,12 +83,12 @@ function lowest(rules: readonly ModelRule[], has: Membership): readonly ModelRul
 export function accept(policy: ModelPolicy, expose: ModelExpose, source: bigint, has: Membership = setHas): Answer {
   const matching = <R extends ModelRule>(rules: readonly R[]): R[] => rules.filter((r) => has(fromOf(r), source));
   const allows = expose.rules.filter((r) => r.action === "allow");
-  // A listener without an allow refuses everyone for that reason, whatever else matches.
-  if (allows.length === 0) return { allowed: false, reason: "policy", code: "no_allow", rules: [] };
   const topLevel = matching(policy.denies.filter((d) => holdsFor(d, expose)));
   const own = matching(expose.rules.filter((r) => r.action === "deny"));
   // The policy's own denies stand before every listener's.
   const denies = topLevel.length > 0 ? topLevel : own;
+  // A listener without an allow refuses everyone for that reason; a deny that is true is still named.
+  if (allows.length === 0) return { allowed: false, reason: "policy", code: "no_allow", rules: lowest(denies, has) };
   if (denies.length > 0) return { allowed: false, reason: "cidr", code: "deny_rule", rules: lowest(denies, has) };
   const admits = matching(allows);
   if (admits.length === 0) return { allowed: false, reason: "cidr", code: "no_match", rules: [] };
