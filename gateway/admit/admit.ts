@@ -7,8 +7,8 @@ import {
   CODE_NO_MODULE, CODE_NO_PEER,
 } from "../../runtime/abi/verdicts.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";
-import type { Answer, Decision, Denial } from "../../runtime/host/decision.ts";
-import type { PolicyEngine } from "../../runtime/host/module.ts";
+import type { Answer, Decision, Denial, Pending } from "../../runtime/host/decision.ts";
+import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
 import type { GatewayClock } from "../clock.ts";
 import { bump, type Counters } from "../counters.ts";
@@ -56,7 +56,8 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
     const decisions: Answer[] = [];
     engine.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });
     let roomOverall = caps.connections - admitted;
-    let roomBackend = caps.backend_connecting - backend.load.underWay;
+    // Whose hello is read first is not under way to the backend yet.
+    let roomBackend = info.mode === "passthrough" ? Infinity : caps.backend_connecting - backend.load.underWay;
     // Only as many are asked at once as could be admitted, so none is charged in vain.
     while (decisions.length < sources.length) {
       const room = Math.min(roomOverall, roomBackend);
@@ -64,7 +65,7 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
       const part = sources.slice(decisions.length, decisions.length + room);
       const answers = engine.admit(part.map((source) => ({ listener: info.id, source })));
       for (let i = 0; i < part.length; i++) {
-        const answer = decided(answers[i], () => engine.release(info.id, part[i] ?? [0, 0, 0, 0]));
+        const answer = next(answers[i] ?? deny(CODE_INTERNAL), info.mode);
         if (answer.allowed || answer.later) roomOverall--;
         if (answer.allowed) roomBackend--;
         decisions.push(answer);
@@ -72,7 +73,7 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
     }
     const full = roomOverall <= 0 ? CODE_CAP_OVERALL : CODE_CAP_BACKEND;
     for (const source of sources.slice(decisions.length)) {
-      const answer = decided(engine.accept(info.id, source), () => undefined);
+      const answer = engine.accept(info.id, source);
       decisions.push(answer.allowed || answer.later ? deny(full) : answer);
     }
     return decisions;
@@ -267,10 +268,14 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
   };
 }
 
-/** A pending answer was charged; nobody reads the name here, so it is a refusal. */
-function decided(answer: Answer | undefined, giveBack: () => void): Decision {
-  if (answer === undefined) return deny(CODE_INTERNAL);
-  if (answer.allowed || !answer.later) return answer;
-  giveBack();
-  return deny(CODE_INTERNAL);
+const PENDING: Pending = { allowed: false, later: true };
+
+/**
+ * On a passthrough listener the hello is always read, also where phase 1 admits already: what is no
+ * TLS never reaches its backend. On any other no name comes, so an open answer is a refusal (it stays
+ * charged: such a module contradicts itself, and the host must not trust its counts).
+ */
+function next(answer: Answer, mode: ListenerInfo["mode"]): Answer {
+  if (mode === "passthrough") return answer.allowed ? PENDING : answer;
+  return !answer.allowed && answer.later ? deny(CODE_INTERNAL) : answer;
 }

@@ -66,6 +66,8 @@ export function relay(permit: Permit, client: Socket, upstream: Socket, first: B
   // What the backend has not taken resumes the client at 'drain'.
   const taken = first === null || writeFirst(b, first, events);
   if (taken) a.resume();
+  // What was read may have reached its end before 'end' was listened to.
+  if (client.readableEnded) b.end();
   b.resume();
 }
 

@@ -141,5 +141,5 @@ async function openLease(context: Context, client: Client, { engine, lease, expo
 
 /** The schema has spoken; this only tells the type checker so. */
 function isIntent(value: unknown): value is ExposeIntent {
-  return typeof value === "object" && value !== null && "service" in value && "port" in value && "backend" in value;
+  return typeof value === "object" && value !== null && "service" in value && "port" in value && "mode" in value && "backend" in value;
 }
