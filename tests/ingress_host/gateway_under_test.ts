@@ -72,6 +72,8 @@ export interface Record {
   readonly service?: string;
   readonly subject?: string;
   readonly detail?: string;
+  readonly sni?: string;
+  readonly shadow?: { readonly decision: string; readonly reason: string; readonly code: string };
 }
 
 export interface Under {
