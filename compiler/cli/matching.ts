@@ -6,7 +6,12 @@ import { parseAddress, type Address } from "../../runtime/net/address.ts";
 
 interface RuleJson {
   readonly from: string;
-  readonly on?: readonly string[] | null;
+  readonly dryrun?: boolean;
+  /** Neither a name nor a clock is known here, so a rule that needs one does not match. */
+  readonly sni?: string | null;
+  readonly until?: number | null;
+  /** Version 1 of the tables had the ports alone. */
+  readonly on?: readonly string[] | { readonly ports: readonly string[] } | null;
 }
 
 interface SemanticJson {
@@ -26,15 +31,15 @@ export function matchingRules(module: Uint8Array, info: PolicyInfo, listener: Li
   ];
   return inOrder.flatMap(({ rule, holds }, id) => {
     const known = info.rules.find((r) => r.id === id);
-    const has = holds && (semantic.nets[rule.from] ?? []).some((prefix) => contains(prefix, source));
+    const has = holds && rule.dryrun !== true && (rule.sni ?? null) === null && (rule.until ?? null) === null && (semantic.nets[rule.from] ?? []).some((prefix) => contains(prefix, source));
     return has && known !== undefined ? [known] : [];
   });
 }
 
 /** A top-level deny holds for a listener that has any of its ports. */
-function holdsOn(on: readonly string[] | null, listener: ListenerInfo): boolean {
+function holdsOn(on: NonNullable<RuleJson["on"]> | null, listener: ListenerInfo): boolean {
   if (on === null) return true;
-  return on.some((range) => {
+  return ("ports" in on ? on.ports : on).some((range) => {
     const [first = 0, last = first] = range.split("-").map(Number);
     return listener.ports.some((p) => p.first <= last && first <= p.last);
   });
@@ -73,9 +78,9 @@ function isExpose(value: unknown): boolean {
 function isRules(value: unknown): boolean {
   return Array.isArray(value) && value.every((rule: unknown) =>
     typeof rule === "object" && rule !== null && "from" in rule && typeof rule.from === "string"
-    && (!("on" in rule) || rule.on === null || isTexts(rule.on)));
+    && (!("on" in rule) || rule.on === null || isTexts(rule.on) || (typeof rule.on === "object" && "ports" in rule.on && isTexts(rule.on.ports))));
 }
 
-function isTexts(value: unknown): boolean {
+function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((text) => typeof text === "string");
 }

@@ -128,6 +128,6 @@ function readVector(x: unknown): Vector | null {
 /** A vector of version 1 has neither time nor name. */
 function readVector1(x: unknown): Vector | null {
   if (!Array.isArray(x) || x.length !== 7) return null;
-  const [listener, a, b, c, d, code, rule]: unknown[] = x;
-  return readVector([listener, a, b, c, d, 0, null, code, rule]);
+  const values: readonly unknown[] = x;
+  return readVector([...values.slice(0, 5), 0, null, ...values.slice(5)]);
 }
