@@ -1,17 +1,21 @@
 // Every shipped example compiles, its tests pass in its module, and they are worth the name.
 import { readdirSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join, sep } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { compileAndTest, isTested } from "../../compiler/cli/tested.ts";
-import { PROJECT } from "./programs.ts";
+import { ingresscHere, PROJECT } from "./programs.ts";
 
 const examples = suite("policies");
 const folder = join(PROJECT, "policies");
-const files = readdirSync(folder).filter((name) => name.endsWith(".ingress"));
+/** What is built: a policy of one file, or a folder's entry `edge.ingress`, which imports the rest of it. */
+const all = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ingress")).sort();
+const files = all.filter((name) => !name.includes(sep) || basename(name) === "edge.ingress");
 
 examples("there are examples", () => {
-  assert.ok(files.includes("demo.ingress") && files.length >= 3);
+  for (const name of ["demo", "site", "office_vpn", "public_api", join("organisation", "edge")]) {
+    assert.ok(files.includes(`${name}.ingress`), name);
+  }
 });
 
 for (const file of files) {
@@ -25,6 +29,24 @@ for (const file of files) {
     for (const { name } of tested.policy.exposes) {
       assert.ok(tested.results.some((r) => r.question.includes(` to ${name}`)), `no line asks ${name}`);
     }
+  });
+}
+
+examples("no file of a folder is left out of its policy", () => {
+  for (const entry of files.filter((name) => name.includes(sep))) {
+    const tested = compileAndTest(join(folder, entry));
+    assert.ok(isTested(tested));
+    const read = new Set([...tested.disk.inputs.files].map((path) => basename(path)));
+    const parts = all.filter((name) => dirname(name) === dirname(entry)).map((name) => basename(name));
+    assert.equal(parts.filter((part) => !read.has(part)), []);
+  }
+});
+
+// The demo and the empty policy are laid out by hand.
+for (const file of all.filter((name) => name !== "demo.ingress" && name !== "shut.ingress")) {
+  examples(`${file} stands in the layout that fmt writes`, async () => {
+    const { code, out, err } = await ingresscHere(["fmt", "--check", join("policies", file)], PROJECT);
+    assert.is(code, 0, out + err);
   });
 }
 
