@@ -1,0 +1,200 @@
+// Access rules of other programs, as policies: what a policy's own tests ask is asked of nginx,
+// HAProxy and the kernel's packet filter too, with the configuration beside the policy in
+// tests/cases/acl. The source is told by the PROXY protocol; nft gets real connections, in a
+// network namespace of its own.
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, readdirSync } from "node:fs";
+import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { TestLine } from "../../compiler/check/policy.ts";
+import { compileAndTest, isTested, type Tested } from "../../compiler/cli/tested.ts";
+import { helloWith, records, serverName } from "../ingress_host/hello_bytes.ts";
+import { addressText } from "../oracle/space.ts";
+import { skip } from "../skip.ts";
+import { folder, freePort, PROJECT } from "./programs.ts";
+
+type Question = Extract<TestLine, { readonly kind: "from" }>;
+
+const acl = suite("acl");
+const cases = join(PROJECT, "tests/cases/acl");
+const text = (name: string): string => readFileSync(join(cases, name), "utf8");
+
+function tested(name: string): Tested {
+  const result = compileAndTest(join(cases, `${name}.ingress`));
+  if (!isTested(result)) throw new Error(result.outcome.message);
+  return result;
+}
+
+/** What the policy's tests ask in one line each, and expect. */
+function questions({ policy }: Tested): readonly Question[] {
+  return policy.tests.flatMap((t) => t.lines).filter((line): line is Question => line.kind === "from");
+}
+
+const source = ({ source: words }: Question): string => addressText(words.reduce((all, word) => (all << 32n) | BigInt(word), 0n));
+const told = (q: Question, allowed: boolean): string => `${source(q)} ${q.sni ?? ""} ${allowed ? "allow" : "deny"}`;
+
+for (const name of readdirSync(cases).filter((f) => f.endsWith(".ingress")).map((f) => f.slice(0, -".ingress".length))) {
+  acl(`${name}: the tests of the policy pass`, () => {
+    const { results, policy } = tested(name);
+    assert.equal(results.filter((r) => !r.passed).map((r) => `${r.question} => ${r.actual}`), []);
+    assert.ok(results.length >= 12);
+    assert.ok(policy.exposes.every((e) => results.some((r) => r.question.includes(` to ${e.name}`))));
+  });
+}
+
+/** A configuration with each pattern, which stands in it once, replaced. */
+function adapted(name: string, changes: readonly (readonly [string, string])[]): string {
+  return changes.reduce((all, [from, to]) => {
+    assert.is(all.split(from).length, 2, `${name} has \`${from}\` once`);
+    return all.replace(from, to);
+  }, text(name));
+}
+
+/** Answers the first bytes of every connection with a 200. */
+async function backend(): Promise<{ readonly server: Server; readonly port: number }> {
+  const server = createServer((socket: Socket) => {
+    socket.on("error", () => socket.destroy());
+    socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return { server, port: (server.address() as AddressInfo).port };
+}
+
+/** Whether the backend's answer comes back to a client of that source. */
+function served(port: number, question: Question, payload: Buffer): Promise<boolean> {
+  const family = source(question).includes(":") ? "TCP6" : "TCP4";
+  const local = family === "TCP6" ? "::1" : "127.0.0.1";
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    let answer = "";
+    socket.on("error", () => socket.destroy());
+    socket.setEncoding("latin1").on("data", (part: string) => { answer += part; });
+    socket.once("close", () => resolve(answer.startsWith("HTTP/1.1 200 ")));
+    socket.write(Buffer.concat([Buffer.from(`PROXY ${family} ${source(question)} ${local} 40000 ${port}\r\n`), payload]));
+  });
+}
+
+/** Resolves once the port takes connections; a program that ends first is an error. */
+async function listening(port: number, ended: Promise<unknown>): Promise<void> {
+  let over = false;
+  void ended.then(() => { over = true; });
+  for (;;) {
+    const socket = connect(port, "127.0.0.1");
+    const open = await new Promise<boolean>((resolve) => {
+      socket.once("connect", () => resolve(true));
+      socket.once("error", () => resolve(false));
+    });
+    socket.destroy();
+    if (open) return;
+    if (over) throw new Error("the program ended before it listened");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+interface Proxy {
+  readonly program: string;
+  readonly policy: string;
+  readonly config: (port: number, to: number, dir: string) => string;
+  readonly args: (file: string, dir: string) => readonly string[];
+  readonly payload: (question: Question) => Buffer;
+}
+
+const PROXIES: readonly Proxy[] = [
+  {
+    program: "nginx",
+    policy: "office_http",
+    config: (port, to, dir) => [
+      `daemon off; master_process off; pid ${dir}/pid; error_log stderr;`,
+      "events { worker_connections 64; }",
+      "http { access_log off; set_real_ip_from 127.0.0.1; real_ip_header proxy_protocol;",
+      ...["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((kind) => `${kind}_temp_path ${dir}/${kind};`),
+      adapted("office_http.nginx.conf", [
+        ["listen 8080;", `listen 127.0.0.1:${port} proxy_protocol;`], ["127.0.0.1:9000", `127.0.0.1:${to}`],
+      ]),
+      "}",
+    ].join("\n"),
+    args: (file, dir) => ["-p", dir, "-c", file],
+    payload: () => Buffer.from("GET / HTTP/1.1\r\nHost: intranet\r\nConnection: close\r\n\r\n"),
+  },
+  {
+    program: "haproxy",
+    policy: "tenants_tls",
+    config: (port, to) => [
+      "defaults\n    timeout connect 5s\n    timeout client 5s\n    timeout server 5s",
+      adapted("tenants_tls.haproxy.cfg", [["bind :8443", `bind 127.0.0.1:${port} accept-proxy`], ["127.0.0.1:9443", `127.0.0.1:${to}`]]),
+    ].join("\n"),
+    args: (file) => ["-db", "-f", file],
+    payload: ({ sni }) => records(sni === null ? helloWith() : helloWith(serverName(sni))),
+  },
+];
+
+for (const { program, policy, config, args, payload } of PROXIES) {
+  const tried = spawnSync(program, ["-v"]);
+  if (tried.status !== 0) {
+    skip(`${program} decides like ${policy}`, `no ${program}`);
+    continue;
+  }
+  acl(`${program} decides like ${policy}`, async () => {
+    const dir = folder();
+    const { server, port: to } = await backend();
+    const port = await freePort();
+    const child = spawn(program, args(dir.write("config", config(port, to, dir.path)), dir.path), { stdio: ["ignore", "ignore", "pipe"] });
+    let said = "";
+    child.stderr.setEncoding("utf8").on("data", (part: string) => { said += part; });
+    const ended = once(child, "close");
+    try {
+      await listening(port, ended).catch((error: unknown) => { throw new Error(`${String(error)}: ${said}`); });
+      const asked = questions(tested(policy));
+      const answers = await Promise.all(asked.map((q) => served(port, q, payload(q))));
+      assert.equal(asked.map((q, i) => told(q, answers[i] === true)), asked.map((q) => told(q, q.expected.verdict === "allow")));
+      assert.ok(answers.includes(true) && answers.includes(false));
+    } finally {
+      child.kill("SIGKILL");
+      await ended;
+      server.close();
+      dir.remove();
+    }
+  });
+}
+
+/** In the namespace: listens on the ports, connects from each source to its port, prints what happened. */
+const PROBE = `
+  const { connect, createServer } = require("node:net");
+  const [ports, asked] = JSON.parse(process.argv[1]);
+  const open = (port) => new Promise((done) => createServer((s) => s.on("error", () => {}).end()).listen(port, "0.0.0.0", done).unref());
+  const reached = ([localAddress, port]) => new Promise((done) => {
+    const s = connect({ host: "127.0.0.1", port, localAddress });
+    s.on("connect", () => { done(true); s.destroy(); }).on("error", (e) => done(e.code === "ECONNREFUSED" ? false : e.code));
+  });
+  Promise.all(ports.map(open)).then(() => Promise.all(asked.map(reached))).then((a) => { console.log(JSON.stringify(a)); });
+`;
+
+const INSIDE = 'ip link set lo up; nft -f "$1"; for a in $2; do ip addr add $a/32 dev lo; done; exec "$3" -e "$4" "$5"';
+const namespace = spawnSync("unshare", ["-n", "sh", "-ec", INSIDE, "sh", join(cases, "host_rules.nft"), "192.0.2.1", process.execPath, PROBE, "[[],[]]"], { encoding: "utf8" });
+if (namespace.status === 0) {
+  acl("nft decides like host_rules", () => {
+    const policy = tested("host_rules");
+    const asked = questions(policy).flatMap((q) => {
+      const { to } = q;
+      const ranges = to.kind === "port" ? [{ first: to.port, last: to.port }] : policy.policy.exposes.find((e) => e.name === to.name)?.ports ?? [];
+      return ranges.flatMap(({ first, last }) => Array.from({ length: last - first + 1 }, (_, i) => ({ q, port: first + i })));
+    });
+    assert.ok(asked.length > questions(policy).length);
+    const sources = [...new Set(asked.map(({ q }) => source(q)))].join(" ");
+    const work = JSON.stringify([[...new Set(asked.map(({ port }) => port))], asked.map(({ q, port }) => [source(q), port])]);
+    const { status, stdout, stderr } = spawnSync(
+      "unshare", ["-n", "sh", "-ec", INSIDE, "sh", join(cases, "host_rules.nft"), sources, process.execPath, PROBE, work], { encoding: "utf8", timeout: 10_000 },
+    );
+    assert.is(status, 0, stderr);
+    const answers: unknown = JSON.parse(stdout);
+    assert.equal(answers, asked.map(({ q }) => q.expected.verdict === "allow"), asked.map(({ q, port }) => `${source(q)}:${port}`).join(" "));
+  });
+} else {
+  skip("nft decides like host_rules", `nft in a network namespace: ${namespace.error?.message ?? namespace.stderr.trim().split("\n")[0] ?? ""}`);
+}
+
+acl.run();
