@@ -4,9 +4,10 @@ import type { Decision } from "../../runtime/host/decision.ts";
 import type { ListenerInfo, LoadedPolicy, RuleInfo } from "../../runtime/host/module.ts";
 import { ANY4, formatEndpoint, parseAddress, type Address } from "../../runtime/net/address.ts";
 import { askAll } from "./ask.ts";
-import { matchingRules } from "./matching.ts";
+import { ruleBook } from "./matching.ts";
 import { freshEngine } from "./policyTests.ts";
 import type { Request } from "./request.ts";
+import { semanticOf } from "./semantic.ts";
 
 export interface Step {
   readonly phase: "bind" | "accept" | "limits";
@@ -55,7 +56,7 @@ function acceptSteps(module: Uint8Array, loaded: LoadedPolicy, listener: Listene
   const engine = freshEngine(loaded, null);
   const first = engine.accept(listener.id, source);
   const pure = !first.allowed && first.later ? engine.hello(listener.id, source, null) : first;
-  const matching = matchingRules(module, loaded.info, listener, source);
+  const matching = ruleBook(semanticOf(module), loaded.info).matching(listener, { source, sni: null, wallSeconds: null }).filter((r) => !r.dryrun);
   const overrides = pure.code === "deny_rule" ? matching.filter((r) => r.action === "allow") : [];
   const accept = stepOf(loaded, "accept", asked, pure, overrides);
   // Caps and limits never admit by themselves: the rule that did stands one step above.

@@ -1,86 +1,109 @@
-// Which rules a source meets, by the semantic JSON that a module carries. The module's tables
-// alone decide; this only tells what its decision overrides.
-import { readSections, SECTION_POLICY } from "../../runtime/abi/sections.ts";
+// Which rules a request meets, by the semantic JSON that a module carries. The module's tables
+// alone decide; this only tells what its decision overrides, and what no test ever met.
 import type { ListenerInfo, PolicyInfo, RuleInfo } from "../../runtime/host/module.ts";
-import { parseAddress, type Address } from "../../runtime/net/address.ts";
+import type { Address } from "../../runtime/net/address.ts";
+import { isWithin, parsePrefix, type Prefix } from "../../runtime/net/prefix.ts";
+import type { Semantic, SemanticRule } from "./semantic.ts";
 
-interface RuleJson {
-  readonly from: string;
-  readonly dryrun?: boolean;
-  /** Neither a name nor a clock is known here, so a rule that needs one does not match. */
-  readonly sni?: string | null;
-  readonly until?: number | null;
-  /** Version 1 of the tables had the ports alone. */
-  readonly on?: readonly string[] | { readonly ports: readonly string[] } | null;
+/** Everything that a clause of a rule can look at. */
+export interface Facts {
+  readonly source: Address;
+  /** Canonical; null: none was sent. A listener that reads no name has none. */
+  readonly sni: string | null;
+  /** UTC seconds; null: no wall clock is known. */
+  readonly wallSeconds: number | null;
 }
 
-interface SemanticJson {
-  readonly deny: readonly RuleJson[];
-  readonly expose: readonly { readonly allow: readonly RuleJson[]; readonly deny: readonly RuleJson[]; readonly name: string }[];
-  readonly nets: Readonly<Record<string, readonly string[]>>;
+/** A rule with all that the module states of it. */
+export interface StatedRule {
+  readonly info: RuleInfo;
+  readonly stated: SemanticRule;
+  /** The listener's name; null for a top-level deny. */
+  readonly expose: string | null;
 }
 
-/** Every rule that holds for `listener` and whose addresses have `source`, in canonical order. */
-export function matchingRules(module: Uint8Array, info: PolicyInfo, listener: ListenerInfo, source: Address): readonly RuleInfo[] {
-  const semantic = semanticOf(module);
-  if (semantic === null) return [];
-  // Canonical numbers count the top-level denies first, then each expose's denies and allows.
-  const inOrder = [
-    ...semantic.deny.map((rule) => ({ rule, holds: holdsOn(rule.on ?? null, listener) })),
-    ...semantic.expose.flatMap((e) => [...e.deny, ...e.allow].map((rule) => ({ rule, holds: e.name === listener.name }))),
-  ];
-  return inOrder.flatMap(({ rule, holds }, id) => {
-    const known = info.rules.find((r) => r.id === id);
-    const has = holds && rule.dryrun !== true && (rule.sni ?? null) === null && (rule.until ?? null) === null && (semantic.nets[rule.from] ?? []).some((prefix) => contains(prefix, source));
-    return has && known !== undefined ? [known] : [];
+export interface RuleBook {
+  /** In canonical order. */
+  readonly rules: readonly StatedRule[];
+  /** Prefixes of a rule's sources. */
+  sourcesOf(rule: StatedRule): readonly Prefix[];
+  /** Words of a rule's names; null where it takes any. */
+  namesOf(rule: StatedRule): readonly string[] | null;
+  /** Every rule, `dryrun` ones too, that holds for `listener` and whose clauses are all true, in canonical order. */
+  matching(listener: ListenerInfo, facts: Facts): readonly RuleInfo[];
+}
+
+export function ruleBook(semantic: Semantic, info: PolicyInfo): RuleBook {
+  const rules = inCanonicalOrder(semantic).flatMap(({ stated, expose, action }, id): StatedRule[] => {
+    const known = info.rules[id];
+    // A map that says something else would put names on the wrong rules.
+    return known?.id === id && known.action === action && known.listener === expose ? [{ info: known, stated, expose }] : [];
   });
+  const nets = new Map<string, readonly Prefix[]>();
+  const prefixes = (id: string): readonly Prefix[] => {
+    let known = nets.get(id);
+    if (known === undefined) nets.set(id, (known = (semantic.nets.get(id) ?? []).map(parsePrefix).filter((p) => p !== null)));
+    return known;
+  };
+  const words = new Map<string, ReadonlySet<string>>();
+  const hosts = (id: string): ReadonlySet<string> => {
+    let known = words.get(id);
+    if (known === undefined) words.set(id, (known = new Set(semantic.hosts.get(id) ?? [])));
+    return known;
+  };
+  const isTrue = ({ stated: { from, sni, until } }: StatedRule, facts: Facts): boolean => {
+    if (until !== null && (facts.wallSeconds === null || facts.wallSeconds >= until)) return false;
+    if (sni !== null && (facts.sni === null || !hasName(hosts(sni), facts.sni))) return false;
+    return prefixes(from).some((prefix) => isWithin(prefix, facts.source));
+  };
+  return {
+    rules,
+    sourcesOf: ({ stated }) => prefixes(stated.from),
+    namesOf: ({ stated }) => (stated.sni === null ? null : (semantic.hosts.get(stated.sni) ?? [])),
+    matching(listener, facts) {
+      const known = listener.mode === "passthrough" ? facts : { ...facts, sni: null };
+      return rules.filter((rule) => holdsOn(rule, listener) && isTrue(rule, known)).map(({ info: found }) => found);
+    },
+  };
+}
+
+interface Listed {
+  readonly stated: SemanticRule;
+  readonly expose: string | null;
+  readonly action: "allow" | "deny";
+}
+
+/** Numbers count the top-level denies first, then each expose's denies and allows; then those that are `dryrun`, alike. */
+function inCanonicalOrder(semantic: Semantic): readonly Listed[] {
+  const all: readonly Listed[] = [
+    ...semantic.deny.map((stated) => ({ stated, expose: null, action: "deny" }) as const),
+    ...semantic.expose.flatMap(({ name, deny, allow }) => [
+      ...deny.map((stated) => ({ stated, expose: name, action: "deny" }) as const),
+      ...allow.map((stated) => ({ stated, expose: name, action: "allow" }) as const),
+    ]),
+  ];
+  return [...all.filter(({ stated }) => !stated.dryrun), ...all.filter(({ stated }) => stated.dryrun)];
 }
 
 /** A top-level deny holds for a listener that has any of its ports. */
-function holdsOn(on: NonNullable<RuleJson["on"]> | null, listener: ListenerInfo): boolean {
-  if (on === null) return true;
-  return ("ports" in on ? on.ports : on).some((range) => {
+function holdsOn({ expose, stated: { on } }: StatedRule, listener: ListenerInfo): boolean {
+  if (expose !== null) return expose === listener.name;
+  return on === null || on.some((range) => {
     const [first = 0, last = first] = range.split("-").map(Number);
     return listener.ports.some((p) => p.first <= last && first <= p.last);
   });
 }
 
-function contains(prefix: string, source: Address): boolean {
-  const [text = "", bits = ""] = prefix.split("/");
-  const base = parseAddress(text);
-  if (base === null) return false;
-  const length = Number(bits) + (text.includes(":") ? 0 : 96);
-  return base.every((word, i) => {
-    const significant = Math.min(32, Math.max(0, length - 32 * i));
-    return significant === 0 || (word >>> (32 - significant)) === ((source[i] ?? 0) >>> (32 - significant));
-  });
-}
-
-function semanticOf(module: Uint8Array): SemanticJson | null {
-  const section = readSections(module)?.find((s) => s.name === SECTION_POLICY);
-  if (section === undefined) return null;
-  const value: unknown = JSON.parse(new TextDecoder().decode(section.body));
-  return isSemantic(value) ? value : null;
-}
-
-function isSemantic(value: unknown): value is SemanticJson {
-  if (typeof value !== "object" || value === null || !("deny" in value && "expose" in value && "nets" in value)) return false;
-  const { deny, expose, nets } = value;
-  return isRules(deny) && Array.isArray(expose) && expose.every(isExpose)
-    && typeof nets === "object" && nets !== null && Object.values(nets).every(isTexts);
-}
-
-function isExpose(value: unknown): boolean {
-  return typeof value === "object" && value !== null && "allow" in value && "deny" in value && "name" in value
-    && isRules(value.allow) && isRules(value.deny) && typeof value.name === "string";
-}
-
-function isRules(value: unknown): boolean {
-  return Array.isArray(value) && value.every((rule: unknown) =>
-    typeof rule === "object" && rule !== null && "from" in rule && typeof rule.from === "string"
-    && (!("on" in rule) || rule.on === null || isTexts(rule.on) || (typeof rule.on === "object" && "ports" in rule.on && isTexts(rule.on.ports))));
-}
-
-function isTexts(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((text) => typeof text === "string");
+/** The narrowest word that matches decides: the name itself, `*` for one label, `**` for more. */
+export function hasName(words: ReadonlySet<string>, name: string): boolean {
+  const labels = name.split(".");
+  const candidates = [name, ...labels.flatMap((_, i) => {
+    const suffix = labels.slice(i + 1).map((label) => `.${label}`).join("");
+    return i === 0 ? [`*${suffix}`, `**${suffix}`] : [`**${suffix}`];
+  })];
+  for (const word of candidates) {
+    if (words.has(word)) return true;
+    if (words.has(`!${word}`)) return false;
+  }
+  return false;
 }

@@ -30,6 +30,8 @@ export interface Outcome {
   readonly help?: string;
   /** The body for people, without a final newline; to stdout for `ok` and `no`, else to stderr. */
   readonly report?: (paint: Paint) => string;
+  /** The report is a document for other programs: nothing is printed beside it. */
+  readonly document?: true;
   /** The body for programs; must survive JSON. */
   readonly data?: unknown;
 }

@@ -5,8 +5,18 @@ import type { CheckedPolicy, CheckedTest, Expected, TestLine } from "../check/po
 import { positionOf, type Span } from "../source.ts";
 import { denial, openEngine } from "../../runtime/host/ask.ts";
 import type { Decision } from "../../runtime/host/decision.ts";
-import type { LoadedPolicy, PolicyEngine, PolicyInfo } from "../../runtime/host/module.ts";
+import type { ListenerInfo, LoadedPolicy, PolicyEngine, PolicyInfo } from "../../runtime/host/module.ts";
+import type { Address } from "../../runtime/net/address.ts";
 import { askAll, connect, listenersMeant } from "./ask.ts";
+import type { Facts } from "./matching.ts";
+
+/** What a line asked of one listener. */
+export interface Probe {
+  readonly listener: ListenerInfo;
+  readonly facts: Facts;
+  /** Rules that decided, by number. */
+  readonly rules: ReadonlySet<number>;
+}
 
 export interface LineResult {
   readonly test: string;
@@ -20,6 +30,10 @@ export interface LineResult {
   /** What was asked to get `decision`, where a line asks several ports. */
   readonly asked: string;
   readonly passed: boolean;
+  /** The listeners that were asked, for coverage; none for a bind and where nothing is exposed. */
+  readonly probes: readonly Probe[];
+  /** Local address that the line itself names, or null. */
+  readonly local: Address | null;
 }
 
 /** Limits have a random seed; what a single question gets doesn't depend on it. */
@@ -32,8 +46,9 @@ export function freshEngine(policy: LoadedPolicy, wallSeconds: number | null): P
   return engine;
 }
 
-export function runTests(policy: CheckedPolicy, loaded: LoadedPolicy): readonly LineResult[] {
-  return policy.tests.flatMap((test) => test.lines.map((line) => runLine(test, line, loaded)));
+/** `tests`: those of a policy, or some of them. */
+export function runTests(tests: CheckedPolicy["tests"], loaded: LoadedPolicy): readonly LineResult[] {
+  return tests.flatMap((test) => test.lines.map((line) => runLine(test, line, loaded)));
 }
 
 /** What one line got, or would have had to get. */
@@ -41,6 +56,8 @@ interface Actual {
   readonly asked: string;
   readonly text: string;
   readonly decision: Decision;
+  readonly listener: ListenerInfo | null;
+  readonly rules: ReadonlySet<number>;
 }
 
 function runLine({ name, at }: CheckedTest, line: TestLine, loaded: LoadedPolicy): LineResult {
@@ -62,6 +79,9 @@ function runLine({ name, at }: CheckedTest, line: TestLine, loaded: LoadedPolicy
     decision: shown.decision,
     asked: shown.asked,
     passed: wrong === undefined,
+    probes: line.kind === "bind" ? [] : answers.flatMap(({ listener, rules }) =>
+      (listener === null ? [] : [{ listener, rules, facts: { source: line.source, sni: line.sni, wallSeconds: at } }])),
+    local: line.kind === "bind" ? line.address : line.to.kind === "port" ? line.to.local : null,
   };
 }
 
@@ -71,9 +91,10 @@ function askLine(line: Exclude<TestLine, { kind: "repeat" }>, at: number | null,
   const fresh = (): PolicyEngine => freshEngine(loaded, at);
   if (line.kind === "bind") {
     const decision = fresh().bind(line);
-    return [{ asked: "", text: actualText(decision, expected.by, info), decision }];
+    return [{ asked: "", text: actualText(decision, expected.by, info), decision, listener: null, rules: new Set() }];
   }
-  return askAll(info, fresh, line).map(({ asked, decision }) => ({ asked, text: actualText(decision, expected.by, info), decision }));
+  return askAll(info, fresh, line).map(({ asked, listener, decision }) =>
+    ({ asked, text: actualText(decision, expected.by, info), decision, listener, rules: new Set([decision.rule]) }));
 }
 
 /**
@@ -83,23 +104,25 @@ function askLine(line: Exclude<TestLine, { kind: "repeat" }>, at: number | null,
 function repeatLine(line: Extract<TestLine, { kind: "repeat" }>, at: number | null, loaded: LoadedPolicy): readonly Actual[] {
   const by = (decision: Decision): string | null =>
     line.expected.find(({ outcome }) => outcome.by !== null && hasName(loaded.info, decision, outcome.by))?.outcome.by ?? null;
-  return listenersMeant(loaded.info, freshEngine(loaded, at), line.to).map(({ asked, id }) => {
+  return listenersMeant(loaded.info, freshEngine(loaded, at), line.to).map(({ asked, id, listener }) => {
     const engine = freshEngine(loaded, at);
     const counts = new Map<string, number>();
     const due = new Map(line.expected.map(({ outcome, count }) => [expectedText(outcome), count]));
+    const rules = new Set<number>();
     let shown: Decision | null = null;
     let last: Decision = denial(CODE_NOT_EXPOSED);
     for (let i = 0; i < line.count; i++) {
       const monoMs = Math.floor((i * line.overMs) / line.count);
       engine.setClock({ monoMs, wallSeconds: at === null ? null : at + Math.floor(monoMs / 1000) });
       last = id < 0 ? denial(CODE_NOT_EXPOSED) : connect(engine, id, line.source, line.sni);
+      rules.add(last.rule);
       if (last.allowed && line.closing) engine.release(id, line.source);
       const text = actualText(last, by(last), loaded.info);
       const count = (counts.get(text) ?? 0) + 1;
       counts.set(text, count);
       if (count > (due.get(text) ?? 0)) shown ??= last;
     }
-    return { asked, text: countsText([...counts]), decision: shown ?? last };
+    return { asked, text: countsText([...counts]), decision: shown ?? last, listener, rules };
   });
 }
 

@@ -78,6 +78,7 @@ export function isAnswer(o: Outcome): boolean {
 export function outcomeText(o: Outcome, p: Paint): string {
   const lines: string[] = [];
   if (o.report !== undefined) lines.push(o.report(p));
+  if (o.document === true) return `${printable(lines.join("\n")).trimEnd()}\n`;
   if (o.class !== "ok") lines.push(`${p.bold(p.bad("ingressc:"))} ${o.message}`);
   else if (o.report === undefined) lines.push(o.message);
   if (o.help !== undefined) lines.push(`${p.bold("help:")} ${o.help}`);

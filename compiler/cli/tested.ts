@@ -15,7 +15,8 @@ export function isTested(x: Tested | NotCompiled): x is Tested {
   return !isNotCompiled(x);
 }
 
-export function compileAndTest(path: string): Tested | NotCompiled {
+/** `wanted` picks the tests that run, by name; without it all do. */
+export function compileAndTest(path: string, wanted: (name: string) => boolean = () => true): Tested | NotCompiled {
   const compiled = compileFile(path);
   if (isNotCompiled(compiled)) return compiled;
   const loaded = loadPolicy(compiled.module);
@@ -29,7 +30,7 @@ export function compileAndTest(path: string): Tested | NotCompiled {
     };
     return { outcome, inputs: compiled.disk.inputs };
   }
-  return { ...compiled, loaded, results: runTests(compiled.policy, loaded) };
+  return { ...compiled, loaded, results: runTests(compiled.policy.tests.filter(({ name }) => wanted(name)), loaded) };
 }
 
 /** The answer is no; null when every line passed. `consequence` says what did not happen. */

@@ -9,14 +9,14 @@ import { usage, type Outcome } from "./outcome.ts";
 /** Readable by the gateway's user, writable by the author alone: ingressd refuses anything wider. */
 const MODE = 0o644;
 
-/** Null when it is written. `inputs` are absolute paths that must not be overwritten. */
-export async function writeModule(out: string, bytes: Uint8Array, inputs: ReadonlySet<string>): Promise<Outcome | null> {
-  const target = await resolveTarget(out);
+/** Null when it is written. `inputs` are absolute paths that must not be overwritten; `flag` is the one that named `out`. */
+export async function writeModule(out: string, bytes: Uint8Array, inputs: ReadonlySet<string>, flag = "-o"): Promise<Outcome | null> {
+  const target = await resolveTarget(out, flag);
   if (typeof target !== "string") return target;
   if (inputs.has(target)) {
-    return usage("output_is_input", `\`${out}\` is a file that the policy is made of`, "give `-o` another path");
+    return usage("output_is_input", `\`${out}\` is a file that the policy is made of`, `give \`${flag}\` another path`);
   }
-  return replace(target, bytes, (file) => file.chmod(MODE), () => Promise.resolve(null), (error) => cannotWrite(out, error));
+  return replace(target, bytes, (file) => file.chmod(MODE), () => Promise.resolve(null), (error) => cannotWrite(out, error, elsewhere(flag)));
 }
 
 /**
@@ -76,23 +76,23 @@ function temporaryName(target: string): string {
 }
 
 /** The path to rename to: through symlinks, in a folder that exists, and no device or folder. */
-async function resolveTarget(out: string): Promise<string | Outcome> {
+async function resolveTarget(out: string, flag: string): Promise<string | Outcome> {
   try {
     const found = await stat(out);
     if (found.isDirectory()) {
-      return usage("output_is_folder", `\`${out}\` is a folder`, `name a file in it, for example \`-o ${join(out, "policy.wasm")}\``);
+      return usage("output_is_folder", `\`${out}\` is a folder`, `name a file in it, for example \`${flag} ${join(out, flag === "-o" ? "policy.wasm" : "report")}\``);
     }
     if (!found.isFile()) {
-      return usage("output_not_a_file", `\`${out}\` is not a regular file`, "give `-o` the path of a regular file");
+      return usage("output_not_a_file", `\`${out}\` is not a regular file`, `give \`${flag}\` the path of a regular file`);
     }
     return await realpath(out);
   } catch (error) {
-    if (!isCode(error, "ENOENT")) return cannotWrite(out, error);
+    if (!isCode(error, "ENOENT")) return cannotWrite(out, error, elsewhere(flag));
   }
   try {
     return join(await realpath(dirname(out)), basename(out));
   } catch (error) {
-    if (!isCode(error, "ENOENT")) return cannotWrite(out, error);
+    if (!isCode(error, "ENOENT")) return cannotWrite(out, error, elsewhere(flag));
     return usage("output_folder", `there is no folder \`${dirname(out)}\` to write \`${out}\` into`, `create it with \`mkdir -p ${dirname(out)}\``);
   }
 }
@@ -117,7 +117,11 @@ const CAUSES: Readonly<Record<string, string>> = {
   ELOOP: "its symlinks go in circles",
 };
 
-function cannotWrite(out: string, error: unknown, help = "nothing was changed; choose another place with `-o`"): Outcome {
+function elsewhere(flag: string): string {
+  return `nothing was changed; choose another place with \`${flag}\``;
+}
+
+function cannotWrite(out: string, error: unknown, help: string): Outcome {
   const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
   return {
     class: "delegate",

@@ -11,7 +11,7 @@ const lines = suite("policy tests");
 function results(text: string): readonly LineResult[] {
   const { diagnostics, policy, module } = compile({ path: "t.ingress", text: `edition 1\n${text}` }, { read: () => "missing" });
   if (policy === null || module === null) throw new Error(diagnostics.map((d) => render(d, { color: false })).join("\n"));
-  return runTests(policy, loaded(module));
+  return runTests(policy.tests, loaded(module));
 }
 
 /** `question: actual (code)` of each line, with a mark where the expectation fails. */

@@ -1,38 +1,124 @@
 // ingressc test: runs a policy's tests in the module that `build` would write.
+import { resolve } from "node:path";
 import type { Command } from "../command.ts";
-import { count } from "../outcome.ts";
-import { compileAndTest, failedTests, isTested } from "../tested.ts";
+import { coverageOf } from "../coverage.ts";
+import { coverageJson, coverageText, lcovText } from "../coverageReport.ts";
+import { count, usage, type Outcome } from "../outcome.ts";
+import { nearest } from "../../nearest.ts";
+import { quote } from "../../quote.ts";
+import { junitText, tapText } from "../testDocuments.ts";
+import { compileAndTest, failedTests, isTested, type Tested } from "../tested.ts";
 import { resultsJson } from "../testReport.ts";
+import { writeModule } from "../write.ts";
+
+/** Flags that name a file, with what is written into it. */
+const DOCUMENTS = {
+  tap: ({ results, loaded, disk }: Tested) => tapText(results, loaded.info, disk.root),
+  junit: ({ results, loaded, disk }: Tested) => junitText(results, loaded.info, disk.root),
+  lcov: (tested: Tested) => lcovText(coverage(tested), tested.disk.root),
+} as const satisfies Record<string, (tested: Tested) => string>;
+
+interface Wanted {
+  readonly flag: string;
+  readonly file: string;
+  readonly text: (tested: Tested) => string;
+}
 
 export const test = {
   summary: "run a policy's tests in its compiled module",
   operands: ["FILE"],
-  flags: {},
+  flags: {
+    filter: { short: null, value: "TEXT", says: "run only the tests whose names contain TEXT, in any case" },
+    coverage: { short: null, value: null, says: "say which rules decide no line, and which members of sets no line meets" },
+    tap: { short: null, value: "OUT", says: "write the results as TAP 14; `-` is standard output" },
+    junit: { short: null, value: "OUT", says: "write the results as JUnit XML; `-` is standard output" },
+    lcov: { short: null, value: "OUT", says: "write the coverage as an lcov trace; `-` is standard output" },
+  },
   manual: [
     "Every line of every `test` block is asked of the very module that `ingressc build` writes,",
-    "each from fresh limits and caps. Exits 1 when a line fails.",
+    "each from fresh limits and caps. Exits 1 when a line fails; documents are written then too.",
+    "A TEXT that no test's name contains is a mistake, exit 2, and not a pass.",
+    "",
+    "A rule is covered when it decides a line, which is more than matching: a deny may override it.",
+    "A member of a set is covered when a line's source, or the address that it connects to, is in it.",
+    "Tests that `--filter` leaves out cover nothing.",
     "",
     "  ingressc test policies/demo.ingress",
+    "  ingressc test policies/demo.ingress --filter lab --coverage",
+    "  ingressc test policies/demo.ingress --junit report.xml --lcov lcov.info",
+    "  ingressc test policies/demo.ingress --tap -",
   ].join("\n"),
-  async run(args) {
+  async run(args, { show }) {
     const file = args.operands[0] ?? "";
-    const tested = compileAndTest(file);
+    const filter = args.flags.get("filter")?.toLowerCase() ?? null;
+    const wanted = Object.entries(DOCUMENTS).flatMap(([flag, text]): Wanted[] => {
+      const out = args.flags.get(flag);
+      return out === undefined ? [] : [{ flag: `--${flag}`, file: out, text }];
+    });
+    const clash = clashOf(wanted, args.flags.has("json"));
+    if (clash !== null) return clash;
+    const picked = (name: string): boolean => filter === null || name.toLowerCase().includes(filter);
+    const tested = compileAndTest(file, picked);
     if (!isTested(tested)) return tested.outcome;
-    const failed = failedTests(tested, "");
-    if (failed !== null) return failed;
-    const { policy, results } = tested;
-    const message = results.length === 0
-      ? `\`${file}\` is valid and has no tests`
-      : `${count(results.length, "test line")} of ${count(policy.tests.length, "test")} passed`;
-    return {
-      class: "ok",
-      code: "policy.tests_passed",
-      message,
-      data: { failed: 0, results: resultsJson(results) },
-      report: (p) => {
-        const perTest = policy.tests.map((t) => `${p.good("ok")} ${JSON.stringify(t.name)} ${p.dim(count(t.lines.length, "line"))}`);
-        return [...perTest, message].join("\n");
-      },
-    };
+    const names = tested.policy.tests.map(({ name }) => name);
+    if (filter !== null && !names.some(picked)) return noSuchTest(args.flags.get("filter") ?? "", names);
+    const outcome = withCoverage(failedTests(tested, "") ?? passed(file, tested, picked), tested, args.flags.has("coverage"));
+    for (const document of wanted) {
+      if (document.file === "-") continue;
+      const trouble = await writeModule(document.file, Buffer.from(document.text(tested)), tested.disk.inputs.files, document.flag);
+      if (trouble === null) continue;
+      show(outcome);
+      return trouble;
+    }
+    const printed = wanted.find((document) => document.file === "-");
+    return printed === undefined ? outcome : { ...outcome, report: () => printed.text(tested), document: true };
   },
 } as const satisfies Command;
+
+function passed(file: string, { policy, results }: Tested, picked: (name: string) => boolean): Outcome {
+  const ran = policy.tests.filter(({ name }) => picked(name));
+  const left = policy.tests.length - ran.length;
+  const message = results.length === 0
+    ? `\`${file}\` is valid and has no tests`
+    : `${count(results.length, "test line")} of ${count(ran.length, "test")} passed${left === 0 ? "" : `, ${count(left, "test")} left out`}`;
+  return {
+    class: "ok",
+    code: "policy.tests_passed",
+    message,
+    data: { failed: 0, leftOut: left, results: resultsJson(results) },
+    report: (p) => [...ran.map((t) => `${p.good("ok")} ${JSON.stringify(t.name)} ${p.dim(count(t.lines.length, "line"))}`), message].join("\n"),
+  };
+}
+
+function withCoverage(outcome: Outcome, tested: Tested, asked: boolean): Outcome {
+  if (!asked) return outcome;
+  const found = coverage(tested);
+  const { data, report } = outcome;
+  return {
+    ...outcome,
+    data: { ...(typeof data === "object" ? data : {}), coverage: coverageJson(found) },
+    report: (p) => `${(report?.(p) ?? outcome.message).trimEnd()}\n\n${coverageText(found, tested.disk.root, p)}${outcome.class === "ok" ? "" : "\n"}`,
+  };
+}
+
+function coverage({ policy, module, loaded, results }: Tested): ReturnType<typeof coverageOf> {
+  return coverageOf(policy, module, loaded, results);
+}
+
+/** Two documents can't stand in one place. */
+function clashOf(wanted: readonly Wanted[], json: boolean): Outcome | null {
+  if (json && wanted.some(({ file }) => file === "-")) {
+    return usage("output_twice", "`--json` takes standard output, and so does `-`", "name a file instead of `-`");
+  }
+  const places = wanted.map(({ file }) => (file === "-" ? "-" : resolve(file)));
+  const second = wanted.find((_, i) => places.indexOf(places[i] ?? "") !== i);
+  if (second === undefined) return null;
+  return usage("output_twice", `two documents would be written to ${second.file === "-" ? "standard output" : `\`${second.file}\``}`, `give \`${second.flag}\` another place`);
+}
+
+function noSuchTest(text: string, names: readonly string[]): Outcome {
+  const near = nearest(text, names);
+  const some = names.slice(0, 8).map((name) => JSON.stringify(name)).join(", ");
+  const known = names.length === 0 ? "the policy has no tests" : `its tests are ${some}${names.length > 8 ? ", …" : ""}`;
+  return usage("no_such_test", `no test has ${quote(text)} in its name`, near === null ? known : `did you mean ${JSON.stringify(near)}? ${known}`);
+}

@@ -1,0 +1,72 @@
+// What a policy's tests leave out: rules that decide no line, and members of named sets that no
+// line has an address in. Counted in test lines.
+import { contains } from "../check/intervals.ts";
+import type { AddressSet, AddressWords, CheckedPolicy } from "../check/policy.ts";
+import { positionOf, type Span } from "../source.ts";
+import type { LoadedPolicy, RuleInfo } from "../../runtime/host/module.ts";
+import { parsePrefix } from "../../runtime/net/prefix.ts";
+import { ruleBook } from "./matching.ts";
+import { freshEngine, type LineResult, type Probe } from "./policyTests.ts";
+import { semanticOf } from "./semantic.ts";
+
+export interface RuleCoverage {
+  readonly rule: RuleInfo;
+  /** Lines in which it is the rule that is reported; for a `dryrun` rule, in the shadow verdict. */
+  readonly decides: number;
+  /** Lines in which all of its clauses are true. */
+  readonly matches: number;
+}
+
+export interface MemberCoverage {
+  readonly set: string;
+  /** As written. */
+  readonly text: string;
+  readonly span: Span;
+  /** Lines whose source, or whose listener's local address, is in it. */
+  readonly met: number;
+}
+
+export interface Coverage {
+  readonly rules: readonly RuleCoverage[];
+  readonly members: readonly MemberCoverage[];
+}
+
+export function coverageOf(policy: CheckedPolicy, module: Uint8Array, loaded: LoadedPolicy, results: readonly LineResult[]): Coverage {
+  const book = ruleBook(semanticOf(module), loaded.info);
+  const decides = new Map<number, number>();
+  const matches = new Map<number, number>();
+  for (const { probes } of results) {
+    const decided = new Set(probes.flatMap((probe) => [...probe.rules, shadowRule(loaded, probe)]));
+    const matched = new Set(probes.flatMap(({ listener, facts }) => book.matching(listener, facts).map(({ id }) => id)));
+    for (const id of decided) decides.set(id, (decides.get(id) ?? 0) + 1);
+    for (const id of matched) matches.set(id, (matches.get(id) ?? 0) + 1);
+  }
+  const lines = results.map(addressesOf);
+  const met = (set: AddressSet): number => lines.filter((addresses) => addresses.some((a) => contains(set, a))).length;
+  return {
+    rules: loaded.info.rules.map((rule) => ({ rule, decides: decides.get(rule.id) ?? 0, matches: matches.get(rule.id) ?? 0 })),
+    members: policy.nets.flatMap(({ name, members }) => members.map(({ text, set, span }) => ({ set: name, text, span, met: met(set) }))),
+  };
+}
+
+function shadowRule(loaded: LoadedPolicy, { listener, facts }: Probe): number {
+  return freshEngine(loaded, facts.wallSeconds).shadow(listener.id, facts.source, facts.sni)?.rule ?? -1;
+}
+
+/** A line that names no local address asks at each prefix of the listener's `bind`. */
+function addressesOf({ probes, local }: LineResult): readonly AddressWords[] {
+  const binds = local !== null ? [local] : probes.flatMap(({ listener }) => (listener.bind ?? []).map(parsePrefix).filter((p) => p !== null).map(({ first }) => first));
+  return [...probes.map(({ facts }) => facts.source), ...binds];
+}
+
+/** Hits of each line that has a rule or a member; where several stand on one line, the least of them. */
+export function lineCounts({ rules, members }: Coverage): ReadonlyMap<string, ReadonlyMap<number, number>> {
+  const files = new Map<string, Map<number, number>>();
+  const put = (file: string, line: number, hits: number): void => {
+    const lines = files.get(file) ?? new Map<number, number>();
+    files.set(file, lines.set(line, Math.min(lines.get(line) ?? hits, hits)));
+  };
+  for (const { rule, decides } of rules) for (const { file, line } of rule.origins) put(file, line, decides);
+  for (const { span, met } of members) put(span.file.path, positionOf(span.file, span.start).line, met);
+  return files;
+}

@@ -1,0 +1,63 @@
+// Coverage as text for people, as JSON, and as an lcov trace for editors and build servers.
+import { positionOf } from "../source.ts";
+import { printable } from "../quote.ts";
+import { shownPath } from "./compiled.ts";
+import { lineCounts, type Coverage } from "./coverage.ts";
+import { count } from "./outcome.ts";
+import { rows, type Paint } from "./terminal.ts";
+import { ruleText } from "./testReport.ts";
+
+/** Gaps shown to people; --json has all of them. */
+const MOST_GAPS = 50;
+
+export function coverageText(coverage: Coverage, root: string, p: Paint): string {
+  const { rules, members } = coverage;
+  const decisive = rules.filter(({ decides }) => decides > 0).length;
+  const met = members.filter((m) => m.met > 0).length;
+  const gaps = [
+    ...rules.filter(({ decides }) => decides === 0).map(({ rule, matches }) =>
+      `${p.bad(matches === 0 ? "never met " : "overridden")}  ${ruleText(rule, root)}${matches === 0 ? "" : `: ${count(matches, "line")} met it, and another rule decided`}`),
+    ...members.filter((m) => m.met === 0).map(({ set, text, span }) => {
+      const { line, column } = positionOf(span.file, span.start);
+      return `${p.bad("never met ")}  \`${text}\` of \`net ${set}\`, ${shownPath(root, span.file.path)}:${line}:${column}`;
+    }),
+  ];
+  const more = gaps.length - MOST_GAPS;
+  return [
+    p.bold("coverage"),
+    rows([
+      ["rules", share(decisive, rules.length, "decide a line")],
+      ["members of sets", share(met, members.length, "have an address of a line in them")],
+    ]),
+    ...gaps.slice(0, MOST_GAPS).map((gap) => `  ${gap}`),
+    ...(more > 0 ? [`  … and ${more.toLocaleString("en-US")} more; \`--json\` has all`] : []),
+  ].join("\n");
+}
+
+function share(part: number, whole: number, what: string): string {
+  if (whole === 0) return "none";
+  return `${part.toLocaleString("en-US")} of ${whole.toLocaleString("en-US")} ${what} (${Math.floor((100 * part) / whole)}%)`;
+}
+
+export function coverageJson({ rules, members }: Coverage): unknown {
+  return {
+    rules: rules.map(({ rule: { id, action, listener, dryrun, names, origins }, decides, matches }) => ({ id, action, listener, dryrun, names, origins, decides, matches })),
+    members: members.map(({ set, text, span, met }) => ({ set, text, file: span.file.path, ...positionOf(span.file, span.start), met })),
+  };
+}
+
+/** The trace format of geninfo(1): one record a file, `DA` for each line with a rule or a member. */
+export function lcovText(coverage: Coverage, root: string): string {
+  const records = [...lineCounts(coverage)].map(([file, lines]) => {
+    const counts = [...lines].sort(([x], [y]) => x - y);
+    return [
+      "TN:",
+      `SF:${printable(shownPath(root, file))}`,
+      ...counts.map(([line, hits]) => `DA:${line},${hits}`),
+      `LF:${counts.length}`,
+      `LH:${counts.filter(([, hits]) => hits > 0).length}`,
+      "end_of_record",
+    ].join("\n");
+  });
+  return records.map((record) => `${record}\n`).join("");
+}

@@ -1,0 +1,79 @@
+// The semantic JSON that a module carries, read for advice: what a policy's rules say. The
+// module's tables alone decide.
+import { readSections, SECTION_POLICY } from "../../runtime/abi/sections.ts";
+
+export interface SemanticRule {
+  /** Key of `nets`. */
+  readonly from: string;
+  /** Key of `hosts`; null: whatever the name is. */
+  readonly sni: string | null;
+  /** UTC seconds; null: always. */
+  readonly until: number | null;
+  readonly dryrun: boolean;
+  /** Port ranges such as `443` or `8000-8010`; only top-level denies have any, null: every listener. */
+  readonly on: readonly string[] | null;
+}
+
+export interface SemanticExpose {
+  readonly name: string;
+  readonly allow: readonly SemanticRule[];
+  readonly deny: readonly SemanticRule[];
+}
+
+export interface Semantic {
+  readonly deny: readonly SemanticRule[];
+  readonly expose: readonly SemanticExpose[];
+  /** Prefixes of each set of addresses. */
+  readonly nets: ReadonlyMap<string, readonly string[]>;
+  /** Words of each set of names, as HostSet has them. */
+  readonly hosts: ReadonlyMap<string, readonly string[]>;
+}
+
+const NONE: Semantic = { deny: [], expose: [], nets: new Map(), hosts: new Map() };
+
+/** A module that states nothing readable has no advice to give. */
+export function semanticOf(module: Uint8Array): Semantic {
+  const section = readSections(module)?.find((s) => s.name === SECTION_POLICY);
+  if (section === undefined) return NONE;
+  const value: unknown = JSON.parse(new TextDecoder().decode(section.body));
+  const { deny, expose, nets, hosts } = fields(value);
+  return {
+    deny: list(deny).map(readRule),
+    expose: list(expose).map((x) => {
+      const f = fields(x);
+      return { name: text(f["name"]), allow: list(f["allow"]).map(readRule), deny: list(f["deny"]).map(readRule) };
+    }),
+    nets: texts(nets),
+    // Version 1 of the tables had no names.
+    hosts: texts(hosts ?? {}),
+  };
+}
+
+/** Version 1 of the tables had the addresses alone, and of `on` the ports alone. */
+function readRule(value: unknown): SemanticRule {
+  const { from, sni, until, dryrun, on } = fields(value);
+  const ranges = on === null || on === undefined || Array.isArray(on) ? on : fields(on)["ports"];
+  return {
+    from: text(from),
+    sni: typeof sni === "string" ? sni : null,
+    until: typeof until === "number" ? until : null,
+    dryrun: dryrun === true,
+    on: ranges === null || ranges === undefined ? null : list(ranges).map(text),
+  };
+}
+
+function fields(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value)) : {};
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function texts(value: unknown): ReadonlyMap<string, readonly string[]> {
+  return new Map(Object.entries(fields(value)).map(([key, words]) => [key, list(words).map(text)]));
+}
