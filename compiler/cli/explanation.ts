@@ -1,18 +1,21 @@
-// One answer, phase by phase: what the module said, by which rule, and what that overrides.
+// One answer, phase by phase: what the module said, by which rule, what that overrides, what the
+// rules that are only tried out say, and what would have been allowed.
 import type { Code } from "../../runtime/abi/names.ts";
-import type { Decision } from "../../runtime/host/decision.ts";
-import type { ListenerInfo, LoadedPolicy, RuleInfo } from "../../runtime/host/module.ts";
-import { ANY4, formatEndpoint, parseAddress, type Address } from "../../runtime/net/address.ts";
+import type { Answer, Decision, Shadow } from "../../runtime/host/decision.ts";
+import type { ListenerInfo, LoadedPolicy, PolicyEngine, RuleInfo } from "../../runtime/host/module.ts";
+import { ANY4, formatEndpoint, parseAddress } from "../../runtime/net/address.ts";
 import { askAll } from "./ask.ts";
-import { ruleBook } from "./matching.ts";
+import { ruleBook, type Facts, type RuleBook } from "./matching.ts";
+import { nearestBind, nearestPlace, nearMisses, type NearMiss } from "./nearMiss.ts";
 import { freshEngine } from "./policyTests.ts";
 import type { Request } from "./request.ts";
 import { semanticOf } from "./semantic.ts";
 
 export interface Step {
-  readonly phase: "bind" | "accept" | "limits";
+  readonly phase: "bind" | "accept" | "limits" | "hello";
   readonly what: string;
-  readonly verdict: "allow" | "deny";
+  /** `open`: not refused, and the next phase decides. */
+  readonly verdict: "allow" | "deny" | "open";
   readonly reason: string | null;
   readonly code: Code;
   readonly rule: RuleInfo | null;
@@ -25,23 +28,50 @@ export interface Explanation {
   readonly listener: ListenerInfo | null;
   readonly steps: readonly Step[];
   readonly decision: Decision;
+  /** Null where no `dryrun` rule holds. */
+  readonly shadow: (Omit<Shadow, "rule"> & { readonly rule: RuleInfo | null }) | null;
+  /** Empty where it is allowed. */
+  readonly nearMisses: readonly NearMiss[];
+  /** What of the request made no difference, and why. */
+  readonly notes: readonly string[];
 }
 
 /** One explanation a listener that the request can mean. */
 export function explainRequest(module: Uint8Array, loaded: LoadedPolicy, request: Request): readonly Explanation[] {
-  if (request.kind === "bind") {
-    const { subject, address, port } = request;
-    const decision = freshEngine(loaded, null).bind({ subject, proto: "tcp", address, port });
-    const listener = listenerAt(loaded, port, address);
-    const step = stepOf(loaded, "bind", `${subject} on ${formatEndpoint(address, port)}`, decision, []);
-    return [{ listener, steps: [step], decision }];
-  }
-  const fresh = (): ReturnType<typeof freshEngine> => freshEngine(loaded, null);
-  return askAll(loaded.info, fresh, { source: request.source, to: request.to, sni: null }).map(({ asked, listener, decision }) => {
-    if (listener === null) return { listener, decision, steps: [stepOf(loaded, "accept", asked, decision, [])] };
-    const steps = [bindStep(loaded, listener), ...acceptSteps(module, loaded, listener, request.source, asked, decision)];
-    return { listener, decision, steps };
+  if (request.kind === "bind") return [explainBind(loaded, request)];
+  const { source, to, sni, at } = request;
+  const fresh = (): PolicyEngine => freshEngine(loaded, at);
+  const book = ruleBook(semanticOf(module), loaded.info);
+  return askAll(loaded.info, fresh, { source, to, sni }).map(({ asked, listener, decision }) => {
+    if (listener === null) {
+      return { listener, decision, steps: [stepOf(loaded, "accept", asked, decision, [])], shadow: null, nearMisses: nearestPlace(loaded, request), notes: [] };
+    }
+    const facts: Facts = { source, sni, wallSeconds: at };
+    const shadow = fresh().shadow(listener.id, source, sni);
+    return {
+      listener,
+      decision,
+      steps: [bindStep(loaded, listener), ...connectionSteps(book, loaded, listener, facts, asked)],
+      shadow: shadow === null ? null : { ...shadow, rule: ruleNumbered(loaded, shadow.rule) },
+      nearMisses: decision.allowed ? [] : nearMisses(book, loaded, listener, facts),
+      notes: sni !== null && listener.mode === "tcp" ? [`\`${listener.name}\` is a plain tcp listener: the name is never read`] : [],
+    };
   });
+}
+
+function explainBind(loaded: LoadedPolicy, request: Extract<Request, { kind: "bind" }>): Explanation {
+  const { subject, proto, address, port } = request;
+  const engine = freshEngine(loaded, null);
+  const decision = engine.bind({ subject, proto, address, port });
+  const id = engine.listenerAt(proto, port, address);
+  return {
+    listener: loaded.info.listeners.find((l) => l.id === id) ?? null,
+    steps: [stepOf(loaded, "bind", `${subject} on ${proto === "udp" ? "udp " : ""}${formatEndpoint(address, port)}`, decision, [])],
+    decision,
+    shadow: null,
+    nearMisses: decision.allowed ? [] : nearestBind(loaded, request),
+    notes: [],
+  };
 }
 
 /** What ingressd asks before it listens, for the first of the listener's ports. */
@@ -52,21 +82,36 @@ function bindStep(loaded: LoadedPolicy, listener: ListenerInfo): Step {
   return stepOf(loaded, "bind", `ingressd on ${formatEndpoint(address, port)}`, decision, []);
 }
 
-function acceptSteps(module: Uint8Array, loaded: LoadedPolicy, listener: ListenerInfo, source: Address, asked: string, decision: Decision): readonly Step[] {
-  const engine = freshEngine(loaded, null);
-  const first = engine.accept(listener.id, source);
-  const pure = !first.allowed && first.later ? engine.hello(listener.id, source, null) : first;
-  const matching = ruleBook(semanticOf(module), loaded.info).matching(listener, { source, sni: null, wallSeconds: null }).filter((r) => !r.dryrun);
-  const overrides = pure.code === "deny_rule" ? matching.filter((r) => r.action === "allow") : [];
-  const accept = stepOf(loaded, "accept", asked, pure, overrides);
-  // Caps and limits never admit by themselves: the rule that did stands one step above.
-  const limits = { ...stepOf(loaded, "limits", "caps and limits, nothing in use", decision, []), rule: null };
-  return pure.allowed ? [accept, limits] : [accept];
+/** The phases of a connection in the order in which the gateway asks for them. */
+function connectionSteps(book: RuleBook, loaded: LoadedPolicy, listener: ListenerInfo, facts: Facts, asked: string): readonly Step[] {
+  const { source, sni, wallSeconds } = facts;
+  const fresh = (): PolicyEngine => freshEngine(loaded, wallSeconds);
+  const allows = book.matching(listener, facts).filter((r) => r.action === "allow" && !r.dryrun);
+  const overrides = ({ allowed, code }: Decision): readonly RuleInfo[] => (!allowed && (code === "deny_rule" || code === "deny_name") ? allows : []);
+  const first = fresh().accept(listener.id, source);
+  const accept = isPending(first) ? openStep(asked) : stepOf(loaded, "accept", asked, first, overrides(first));
+  if (accept.verdict === "deny") return [accept];
+  const admitted = fresh().admit([{ listener: listener.id, source }])[0] ?? first;
+  const what = "caps and limits, nothing in use";
+  // Caps and limits never admit by themselves: the rule that did stands in another step.
+  const limits: Step = isPending(admitted)
+    ? { phase: "limits", what, verdict: "allow", reason: null, code: "allowed", rule: null, overrides: [] }
+    : { ...stepOf(loaded, "limits", what, admitted, []), rule: null };
+  if (limits.verdict === "deny" || !isPending(first)) return [accept, limits];
+  const hello = fresh().hello(listener.id, source, sni);
+  return [accept, limits, stepOf(loaded, "hello", sni === null ? "no SNI" : `SNI \`${sni}\``, hello, overrides(hello))];
 }
 
-function listenerAt(loaded: LoadedPolicy, port: number, address: Address): ListenerInfo | null {
-  const id = freshEngine(loaded, null).listenerAt("tcp", port, address);
-  return loaded.info.listeners.find((l) => l.id === id) ?? null;
+function isPending(answer: Answer): answer is Extract<Answer, { later: true }> {
+  return !answer.allowed && answer.later;
+}
+
+function openStep(asked: string): Step {
+  return { phase: "accept", what: asked, verdict: "open", reason: null, code: "open", rule: null, overrides: [] };
+}
+
+function ruleNumbered(loaded: LoadedPolicy, id: number): RuleInfo | null {
+  return loaded.info.rules.find((r) => r.id === id) ?? null;
 }
 
 function stepOf(loaded: LoadedPolicy, phase: Step["phase"], what: string, decision: Decision, overrides: readonly RuleInfo[]): Step {
@@ -76,7 +121,7 @@ function stepOf(loaded: LoadedPolicy, phase: Step["phase"], what: string, decisi
     verdict: decision.allowed ? "allow" : "deny",
     reason: decision.allowed ? null : decision.reason,
     code: decision.code,
-    rule: loaded.info.rules.find((r) => r.id === decision.rule) ?? null,
+    rule: ruleNumbered(loaded, decision.rule),
     overrides,
   };
 }

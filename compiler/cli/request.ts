@@ -1,89 +1,200 @@
-// The request of `explain`, in the words of a test line:
-//   from ADDRESS to NAME          from ADDRESS to tcp PORT
-//   bind SUBJECT on ADDRESS:PORT
-import { parseAddress, type Address } from "../../runtime/net/address.ts";
+// The request of `explain`, in the words of a test line and with the time of its test behind it:
+//   from ADDRESS to NAME [sni "NAME"] [at TIME]
+//   from ADDRESS to tcp PORT [local ADDRESS] [sni "NAME"] [at TIME]
+//   bind SUBJECT on [tcp|udp] ADDRESS:PORT
+import { readAddress } from "../check/literals.ts";
+import { readHostName } from "../check/hostNames.ts";
+import { isProblem } from "../check/report.ts";
+import { readTime } from "../check/times.ts";
 import { nearest } from "../nearest.ts";
-import { quote } from "../quote.ts";
+import { printable, quote } from "../quote.ts";
+import { parseAddress, type Address } from "../../runtime/net/address.ts";
 import type { Target } from "./ask.ts";
 import { usage, type Outcome } from "./outcome.ts";
 
 export type Request =
-  | { readonly kind: "from"; readonly source: Address; readonly to: Target }
-  | { readonly kind: "bind"; readonly subject: string; readonly address: Address; readonly port: number };
+  | {
+      readonly kind: "from";
+      readonly source: Address;
+      readonly to: Target;
+      /** Canonical; null: the client sends none. */
+      readonly sni: string | null;
+      /** UTC seconds; null: no wall clock is known. */
+      readonly at: number | null;
+    }
+  | { readonly kind: "bind"; readonly subject: string; readonly proto: "tcp" | "udp"; readonly address: Address; readonly port: number };
 
-const SHAPE = "write `from 203.0.113.9 to web`, `from 203.0.113.9 to tcp 443` or `bind web on 0.0.0.0:443`";
-/** Clauses of edition 1 that a request may have one day. */
-const LATER = ["sni", "client", "at", "local", "closing", "by"];
+const SHAPE = "write `from 203.0.113.9 to web`, `from 203.0.113.9 to tcp 443 sni \"www.example.com\" at 2027-01-10T09:00Z` or `bind web on 0.0.0.0:443`";
 const NAME = /^[A-Za-z_][A-Za-z0-9_-]*$/;
+const CLAUSES = ["local", "sni", "at"];
+/** Longer requests are not shown with a mark below the word. */
+const MOST_SHOWN = 240;
+
+interface Word {
+  /** Without its quotes. */
+  readonly text: string;
+  readonly quoted: boolean;
+}
+
+/** Thrown inside this file alone. */
+class Wrong extends Error {
+  readonly outcome: Outcome;
+
+  constructor(outcome: Outcome) {
+    super(outcome.message);
+    this.outcome = outcome;
+  }
+}
 
 /** `exposes` are the names of the policy, for advice. */
 export function parseRequest(text: string, exposes: readonly string[]): Request | Outcome {
-  const words = text.trim().split(/\s+/);
-  const first = words[0] ?? "";
-  if (first === "from") return parseFrom(words, exposes);
-  if (first === "bind") return parseBind(words);
-  return wrong(first === "" ? "the request is empty" : `a request begins with \`from\` or \`bind\`, not ${quote(first)}`);
+  try {
+    const reader = new Reader(text);
+    const first = reader.take("the request is empty");
+    if (!first.quoted && first.text === "from") return readFrom(reader, exposes);
+    if (!first.quoted && first.text === "bind") return readBind(reader);
+    if (!first.quoted && first.text === "repeat") throw reader.wrong("`explain` answers for one connection, not for several", "write what stands behind `repeat … in …`");
+    throw reader.wrong(`a request begins with \`from\` or \`bind\`, not ${quote(first.text)}`);
+  } catch (error) {
+    if (error instanceof Wrong) return error.outcome;
+    throw error;
+  }
 }
 
 export function isRequest(x: Request | Outcome): x is Request {
   return "kind" in x;
 }
 
-function parseFrom(words: readonly string[], exposes: readonly string[]): Request | Outcome {
-  const [, sourceText = "", to = "", target = "", ...rest] = words;
-  const source = address(sourceText);
-  if (!Array.isArray(source)) return source;
-  if (to !== "to") return wrong(to === "" ? "the request ends before `to`" : `${quote(to)} stands where \`to\` is expected`);
-  if (target === "") return wrong("the request ends before its target");
-  const proto = target === "tcp" || target === "udp" ? target : null;
-  const over = rest[proto === null ? 0 : 1];
-  if (over !== undefined) return beyond(over);
-  if (proto !== null) {
-    const port = portNumber(rest[0] ?? "");
-    return typeof port === "number" ? { kind: "from", source, to: { kind: "port", proto, port, local: null } } : port;
+class Reader {
+  readonly #words: readonly Word[];
+  #next = 0;
+
+  constructor(text: string) {
+    this.#words = [...text.matchAll(/"([^"]*)"|[^\s"]+|"/g)].map(([whole, inner]) => ({ text: inner ?? whole, quoted: inner !== undefined }));
   }
-  if (exposes.includes(target)) return { kind: "from", source, to: { kind: "expose", name: target } };
-  const near = nearest(target, exposes);
+
+  /** The next word; `missing` is what is wrong where there is none. */
+  take(missing: string): Word {
+    const word = this.#words[this.#next++];
+    if (word === undefined) throw this.wrong(missing);
+    return word;
+  }
+
+  /** The next word, if any: it is read as the name of a clause. */
+  more(): Word | null {
+    return this.#next < this.#words.length ? this.take("") : null;
+  }
+
+  expect(keyword: string): void {
+    const word = this.take(`the request ends before \`${keyword}\``);
+    if (word.quoted || word.text !== keyword) throw this.wrong(`${quote(word.text)} stands where \`${keyword}\` is expected`);
+  }
+
+  /** Says what is wrong with the word that was taken last, and shows it in its place. */
+  wrong(message: string, help = SHAPE, code = "request"): Wrong {
+    return new Wrong(this.#marked(usage(code, message, help)));
+  }
+
+  unsupported(message: string, help: string): Wrong {
+    return new Wrong(this.#marked({ class: "unsupported", code: "policy.unsupported_request", message, help }));
+  }
+
+  #marked(outcome: Outcome): Outcome {
+    const shown = this.#words.map(({ text, quoted }) => printable(quoted ? `"${text}"` : text));
+    const at = this.#next - 1;
+    const line = shown.join(" ");
+    if (line === "" || line.length > MOST_SHOWN) return outcome;
+    const before = shown.slice(0, at).map((word) => `${word} `).join("");
+    const mark = "^".repeat(Math.max(1, shown[at]?.length ?? 1));
+    return { ...outcome, report: (p) => `  ${line}\n  ${" ".repeat(before.length)}${p.bad(mark)}` };
+  }
+}
+
+function readFrom(reader: Reader, exposes: readonly string[]): Request {
+  const source = readSource(reader, reader.take("the request has no address").text);
+  reader.expect("to");
+  const to = readTarget(reader, exposes);
+  const seen = new Set<string>();
+  let [local, sni, at]: [Address | null, string | null, number | null] = [null, null, null];
+  for (let word = reader.more(); word !== null; word = reader.more()) {
+    const clause = word.quoted ? "" : word.text;
+    if (seen.has(clause)) throw reader.wrong(`\`${clause}\` is written twice`, "leave one of them out");
+    seen.add(clause);
+    if (clause === "local") local = readLocal(reader, to);
+    else if (clause === "sni") sni = readName(reader);
+    else if (clause === "at") at = readMoment(reader);
+    else throw beyond(reader, word);
+  }
+  return { kind: "from", source, to: to.kind === "port" ? { ...to, local } : to, sni, at };
+}
+
+function readTarget(reader: Reader, exposes: readonly string[]): Target {
+  const { text, quoted } = reader.take("the request ends before its target");
+  if (!quoted && (text === "tcp" || text === "udp")) {
+    return { kind: "port", proto: text, port: readPort(reader, reader.take("the request has no port").text), local: null };
+  }
+  if (!quoted && exposes.includes(text)) return { kind: "expose", name: text };
+  const near = nearest(text, exposes);
   const known = exposes.length === 0 ? "this policy exposes nothing" : `it exposes ${exposes.slice(0, 8).map(quote).join(", ")}`;
-  return usage("unknown_expose", `the policy has no expose ${quote(target)}`, near === null ? known : `did you mean ${quote(near)}?`);
+  throw reader.wrong(`the policy has no expose ${quote(text)}`, near === null ? known : `did you mean ${quote(near)}?`, "unknown_expose");
 }
 
-function parseBind(words: readonly string[]): Request | Outcome {
-  const [, subject = "", on = "", endpoint = "", ...rest] = words;
-  if (!NAME.test(subject)) return wrong(`${quote(subject)} is not the name of a service`);
-  if (on !== "on") return wrong(on === "" ? "the request ends before `on`" : `${quote(on)} stands where \`on\` is expected`);
-  if (rest[0] !== undefined) return beyond(rest[0]);
+function readLocal(reader: Reader, to: Target): Address {
+  if (to.kind === "expose") throw reader.wrong(`\`local\` stands behind a port, and ${quote(to.name)} is asked at all its addresses`, "write `to tcp 443 local 192.0.2.1`");
+  return readSource(reader, reader.take("`local` is followed by an address").text);
+}
+
+function readName(reader: Reader): string {
+  const missing = "`sni` is followed by a name in quotes";
+  const example = "write `sni \"www.example.com\"`, and the whole request in single quotes";
+  const { text, quoted } = reader.take(missing);
+  if (!quoted) throw reader.wrong(`${missing}, not by ${quote(text)}`, example);
+  if (text.includes("*")) throw reader.wrong(`${quote(text)} is a pattern, and a client sends one name`, "write a name that the pattern matches");
+  const name = readHostName(text);
+  if (typeof name === "string") return name;
+  throw reader.wrong(name.message, text === "" ? "without `sni`, the client sends no name" : name.help);
+}
+
+function readMoment(reader: Reader): number {
+  const time = readTime(reader.take("`at` is followed by a time").text);
+  if (typeof time === "number") return time;
+  throw reader.wrong(time.message, time.help);
+}
+
+function readBind(reader: Reader): Request {
+  const subject = reader.take("the request ends before the name of a service");
+  if (subject.quoted || !NAME.test(subject.text)) throw reader.wrong(`${quote(subject.text)} is not the name of a service`);
+  reader.expect("on");
+  const missing = "the request has no address";
+  const word = reader.take(missing);
+  const proto = !word.quoted && (word.text === "tcp" || word.text === "udp") ? word.text : null;
+  const endpoint = proto === null ? word.text : reader.take(missing).text;
   const match = /^(?:\[([^\]]*)\]|([^:]*)):([^:]*)$/.exec(endpoint);
-  if (match === null) return wrong(`${quote(endpoint)} is not an address with a port`);
-  const host = match[1] ?? match[2] ?? "";
-  const found = address(host);
-  if (!Array.isArray(found)) return found;
-  const port = portNumber(match[3] ?? "");
-  return typeof port === "number" ? { kind: "bind", subject, address: found, port } : port;
+  if (match === null) throw reader.wrong(`${quote(endpoint)} is not an address with a port`);
+  const address = readSource(reader, match[1] ?? match[2] ?? "");
+  const port = readPort(reader, match[3] ?? "");
+  const over = reader.more();
+  if (over !== null && over.text === "at") throw reader.wrong("no rule about a bind depends on the time", "leave `at` out");
+  if (over !== null) throw beyond(reader, over);
+  return { kind: "bind", subject: subject.text, proto: proto ?? "tcp", address, port };
 }
 
-function address(text: string): [number, number, number, number] | Outcome {
+function readSource(reader: Reader, text: string): Address {
   const found = parseAddress(text);
-  if (found !== null) return [...found];
-  return wrong(text === "" ? "the request has no address" : `${quote(text)} is not an IPv4 or IPv6 address`);
+  if (found !== null) return found;
+  const problem = text === "" ? null : readAddress(text);
+  throw reader.wrong(text === "" ? "the request has no address" : `${quote(text)} is not an IPv4 or IPv6 address`, problem !== null && isProblem(problem) ? problem.help : SHAPE);
 }
 
-function portNumber(text: string): number | Outcome {
+function readPort(reader: Reader, text: string): number {
   const port = /^[1-9][0-9]{0,4}$/.test(text) ? Number(text) : 0;
   if (port >= 1 && port <= 65535) return port;
-  return wrong(text === "" ? "the request has no port" : `${quote(text)} is not a port from 1 to 65535`);
+  throw reader.wrong(text === "" ? "the request has no port" : `${quote(text)} is not a port from 1 to 65535`);
 }
 
-function beyond(word: string): Outcome {
-  if (!LATER.includes(word)) return wrong(`${quote(word)} is one word too many`);
-  return {
-    class: "unsupported",
-    code: "policy.unsupported_request",
-    message: `\`${word}\` in a request is not in this release`,
-    help: SHAPE,
-  };
-}
-
-function wrong(message: string): Outcome {
-  return usage("request", message, SHAPE);
+function beyond(reader: Reader, { text, quoted }: Word): Wrong {
+  if (!quoted && text === "client") return reader.unsupported("`client` in a request is not in this release", "certificates of clients are decided by from release 0.4 on; leave `client` out");
+  if (!quoted && text === "=>") return reader.wrong("a request ends before `=>`", "leave out what is expected: the answer tells it");
+  const near = quoted ? null : nearest(text, CLAUSES);
+  return reader.wrong(`${quote(text)} is one word too many`, near === null ? SHAPE : `did you mean ${quote(near)}?`);
 }

@@ -79,8 +79,12 @@ words("requests", () => {
     ["from 1.2.3.4 to tcp 443 now", "usage.request"],
     ["from 1.2.3.4 to web now", "usage.request"],
     ["from 1.2.3.4 to wbe", "usage.unknown_expose"],
-    ["from 1.2.3.4 to web sni x", "policy.unsupported_request"],
-    ["from 1.2.3.4 to tcp 443 local 10.0.0.1", "policy.unsupported_request"],
+    ["from 1.2.3.4 to tcp 443 local 10.0.0.1", "1.2.3.4 -> tcp 443 local 10.0.0.1"],
+    ["from 1.2.3.4 to web sni \"WWW.Example.com.\"", "1.2.3.4 -> web sni www.example.com"],
+    ["from 1.2.3.4 to web at 2027-01-10T09:00Z sni \"a.b\"", "1.2.3.4 -> web sni a.b at 1799571600"],
+    ["from 1.2.3.4 to tcp 443 sni \"a.b\" at 1970-01-01T00:00:07Z local ::1", "1.2.3.4 -> tcp 443 local ::1 sni a.b at 7"],
+    ["bind web on udp 0.0.0.0:53", "web on udp 0.0.0.0 53"],
+    ["bind web on tcp [::1]:53", "web on ::1 53"],
     ["bind web on :443", "usage.request"],
     ["bind web on 0.0.0.0", "usage.request"],
     ["bind web on 0.0.0.0:0", "usage.request"],
@@ -96,9 +100,81 @@ words("requests", () => {
 });
 
 function requestText(r: Exclude<ReturnType<typeof parseRequest>, { readonly class: unknown }>): string {
-  if (r.kind === "bind") return `${r.subject} on ${formatAddress(r.address)} ${r.port}`;
-  return `${formatAddress(r.source)} -> ${r.to.kind === "expose" ? r.to.name : `${r.to.proto} ${r.to.port}`}`;
+  if (r.kind === "bind") return `${r.subject} on ${r.proto === "udp" ? "udp " : ""}${formatAddress(r.address)} ${r.port}`;
+  const local = r.to.kind === "port" && r.to.local !== null ? ` local ${formatAddress(r.to.local)}` : "";
+  const to = r.to.kind === "expose" ? r.to.name : `${r.to.proto} ${r.to.port}${local}`;
+  return `${formatAddress(r.source)} -> ${to}${r.sni === null ? "" : ` sni ${r.sni}`}${r.at === null ? "" : ` at ${r.at}`}`;
 }
+
+words("a wrong word of a request is marked, with a remedy", () => {
+  // What is wrong stands between the arrows; behind it the sentence and the remedy.
+  const rows: readonly (readonly [given: string, message: RegExp, help: RegExp])[] = [
+    [">form< 1.2.3.4 to web", /begins with `from` or `bind`, not `form`/, /write `from 203/],
+    [">\"from\"< 1.2.3.4 to web", /not `from`/, /write/],
+    [">repeat< 5 in 1s from 1.2.3.4 to web", /one connection/, /behind `repeat/],
+    ["from >010.0.0.1< to web", /is not an IPv4 or IPv6 address/, /zero/],
+    ["from >10.0.0.0/8< to web", /is not an IPv4 or IPv6 address/, /./],
+    ["from >web< to web", /is not an IPv4 or IPv6 address/, /./],
+    ["from 1.2.3.4 >tp< web", /stands where `to` is expected/, /write/],
+    ["from 1.2.3.4 >< ", /ends before `to`/, /write/],
+    ["from 1.2.3.4 to ><", /ends before its target/, /write/],
+    ["from 1.2.3.4 to tcp ><", /has no port/, /write/],
+    ["from 1.2.3.4 to tcp >0<", /not a port from 1 to 65535/, /write/],
+    ["from 1.2.3.4 to tcp >443-445<", /not a port/, /write/],
+    ["from 1.2.3.4 to >wbe<", /no expose `wbe`/, /did you mean `web`/],
+    ["from 1.2.3.4 to >\"web\"<", /no expose `web`/, /did you mean `web`/],
+    ["from 1.2.3.4 to web >local< 10.0.0.1", /`local` stands behind a port/, /to tcp 443 local/],
+    ["from 1.2.3.4 to tcp 443 local ><", /followed by an address/, /write/],
+    ["from 1.2.3.4 to tcp 443 local >10.0.0.0/8<", /is not an IPv4/, /./],
+    ["from 1.2.3.4 to tcp 443 local 10.0.0.1 >local< 10.0.0.2", /`local` is written twice/, /leave one/],
+    ["from 1.2.3.4 to web sni ><", /followed by a name in quotes/, /write/],
+    ["from 1.2.3.4 to web sni >a.b<", /in quotes, not by `a\.b`/, /single quotes/],
+    ["from 1.2.3.4 to web sni >\"<a.b", /in quotes, not by `"`/, /single quotes/],
+    ["from 1.2.3.4 to web sni >\"\"<", /is empty/, /without `sni`/],
+    ["from 1.2.3.4 to web sni >\"*.a.b\"<", /is a pattern/, /a name that the pattern matches/],
+    ["from 1.2.3.4 to web sni >\"1.2.3.4\"<", /is an address/, /sends no name/],
+    ["from 1.2.3.4 to web sni >\"a..b\"<", /empty label/, /one dot/],
+    ["from 1.2.3.4 to web sni >\"https://a.b/\"<", /is a URL/, /host alone/],
+    ["from 1.2.3.4 to web sni >\"a.b:443\"<", /has a port/, /alone/],
+    ["from 1.2.3.4 to web sni >\"bücher.example\"<", /A-labels/, /xn--bcher-kva/],
+    ["from 1.2.3.4 to web sni \"a.b\" >sni< \"c.d\"", /`sni` is written twice/, /leave one/],
+    ["from 1.2.3.4 to web at ><", /followed by a time/, /write/],
+    ["from 1.2.3.4 to web at >now<", /is not a time/, /UTC/],
+    ["from 1.2.3.4 to web at >2027-01-10<", /no time of day/, /T00:00Z/],
+    ["from 1.2.3.4 to web at >2027-02-30T00:00Z<", /no day of the calendar/, /28 days/],
+    ["from 1.2.3.4 to web at >2027-01-10T09:00<", /which zone/, /`Z`/],
+    ["from 1.2.3.4 to web >ta< 2027-01-10T09:00Z", /one word too many/, /./],
+    ["from 1.2.3.4 to web >sin< \"a.b\"", /one word too many/, /did you mean `sni`/],
+    ["from 1.2.3.4 to web >=>< allow", /ends before `=>`/, /leave out/],
+    ["from 1.2.3.4 to web >\"sni\"< \"a.b\"", /one word too many/, /write/],
+    ["from 1.2.3.4 to web >client< dns \"a.b\"", /`client` in a request is not in this release/, /0\.4/],
+    ["bind ><", /before the name of a service/, /write/],
+    ["bind >9web< on 0.0.0.0:443", /not the name of a service/, /write/],
+    ["bind web on udp ><", /has no address/, /write/],
+    ["bind web on >0.0.0.0<", /not an address with a port/, /write/],
+    ["bind web on >sctp< 0.0.0.0:443", /not an address with a port/, /write/],
+    ["bind web on 0.0.0.0:443 >at< 2027-01-10T09:00Z", /depends on the time/, /leave `at` out/],
+    ["bind web on 0.0.0.0:443 >=>< allow", /ends before `=>`/, /leave out/],
+    ["bind web on 0.0.0.0:443 >sni< \"a.b\"", /one word too many/, /./],
+  ];
+  for (const [given, message, help] of rows) {
+    const [, before = "", word = "", after = ""] = /^([^>]*?)>([^]*)<([^<]*)$/.exec(given) ?? [];
+    const answer = parseRequest(`${before}${word}${after}`, ["web", "console"]);
+    assert.ok(!isRequest(answer), given);
+    assert.match(answer.message, message, given);
+    assert.match(answer.help ?? "", help, given);
+    const [, marks = ""] = (answer.report?.(paint({ color: false })) ?? "").split("\n");
+    assert.is(marks.trim().length, Math.max(1, word.length), `${given}\n${marks}`);
+    assert.is(marks.indexOf("^") - 2, before.length, `${given}\n${marks}`);
+  }
+});
+
+words("what is marked can't steer a terminal, and a long request is not shown", () => {
+  const steering = parseRequest("from \u001b[2J to web", ["web"]);
+  assert.is(isRequest(steering) ? "" : steering.report?.(paint({ color: false })), "  from \\u{1b}[2J to web\n       ^^^^^^^^^");
+  const long = parseRequest(`from ${"1".repeat(10_000)} to web`, ["web"]);
+  assert.ok(!isRequest(long) && long.report === undefined && long.message.length < 200);
+});
 
 words("an unknown expose gets the nearest one", () => {
   const near = parseRequest("from 1.2.3.4 to wbe", ["web", "console"]);

@@ -78,7 +78,9 @@ commands("a usage mistake is one sentence with a remedy, exit 2", async ({ dir }
     { args: ["build", "good.ingress", "-o", "none/p.wasm"], exit: 2, err: /no folder `none`.*\nhelp: create it with `mkdir -p none`/ },
     { args: ["build", "good.ingress", "-o", "good.ingress"], exit: 2, err: /is the policy itself/ },
     { args: ["build", "good.ingress", "-o", "folder"], exit: 2, err: /`folder` is a folder/ },
-    { args: ["explain", "good.ingress", "from 1.2.3.4 to web sni x"], exit: 6, err: /`sni` in a request is not in this release/ },
+    { args: ["explain", "good.ingress", "from 1.2.3.4 tp web"], exit: 2, err: /^ {2}from 1\.2\.3\.4 tp web\n {15}\^\^\ningressc: `tp` stands where `to` is expected\nhelp: / },
+    { args: ["explain", "good.ingress", "from 1.2.3.4 to web sni x"], exit: 2, err: /\n {26}\^\ningressc: `sni` is followed by a name in quotes, not by `x`\nhelp: write `sni "/ },
+    { args: ["explain", "good.ingress", "from 1.2.3.4 to web client dns \"x\""], exit: 6, err: /`client` in a request is not in this release\nhelp: .*0\.4/ },
   ]);
   assert.is(readFileSync(dir.at("good.ingress"), "utf8"), GOOD);
 });
@@ -133,10 +135,10 @@ commands("build writes a module that inspect and explain answer from alone", asy
     { args: ["inspect", "flipped.wasm"], exit: 3, err: /code [^]*is refused \(module_hash\)/ },
     {
       args: ["explain", "moved/alone.wasm", "from 198.51.100.200 to web"], exit: 0,
-      out: /deny cidr: a deny rule matches the source\n +by `deny named lab` in web, good\.ingress:5:3\n +overrides `allow named staff` in web, good\.ingress:4:3\n\n  deny \(reason=cidr\)\n$/,
+      out: /deny cidr: a deny rule matches the source\n +by `deny named lab` in web, good\.ingress:5:3\n +overrides `allow named staff` in web, good\.ingress:4:3\n\n  deny \(reason=cidr\)\n  would be allowed from `198\.51\.100\.127`, by `allow named staff`[^\n]*\n$/,
     },
     { args: ["explain", "moved/alone.wasm", "from 198.51.100.1 to tcp 443"], exit: 0, out: /by `allow named staff`[^]*limits[^]*\n {2}allow\n$/ },
-    { args: ["explain", "moved/alone.wasm", "from 198.51.100.1 to tcp 22"], exit: 0, out: /the policy exposes nothing there\n\n {2}deny \(reason=policy\)\n$/ },
+    { args: ["explain", "moved/alone.wasm", "from 198.51.100.1 to tcp 22"], exit: 0, out: /the policy exposes nothing there\n\n {2}deny \(reason=policy\)\n {2}would be allowed to `tcp 443`, which is `web`, by [^\n]*\n$/ },
     { args: ["explain", "good.ingress", "bind web on 0.0.0.0:443"], exit: 0, out: /web on 0\.0\.0\.0:443\n +deny policy: only ingressd binds/ },
     { args: ["explain", "good.ingress", "bind anything on [::1]:9999"], exit: 0, out: /a loopback bind is always allowed\n\n {2}allow\n$/ },
     { args: ["test", "good.ingress"], exit: 0, out: /^ok "lab" 2 lines\n2 test lines of 1 test passed\n$/ },

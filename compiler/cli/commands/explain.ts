@@ -1,10 +1,11 @@
 // ingressc explain: why a request is allowed or denied, answered by the module itself.
 import { isRefusal, loadPolicy } from "../../../runtime/host/load.ts";
-import type { LoadedPolicy, RuleInfo } from "../../../runtime/host/module.ts";
+import type { Annotations, ListenerInfo, LoadedPolicy, RuleInfo } from "../../../runtime/host/module.ts";
 import type { Command } from "../command.ts";
 import { compileFile, isNotCompiled } from "../compiled.ts";
 import { explainRequest, type Explanation, type Step } from "../explanation.ts";
 import { looksLikeModule, readModule } from "../modules.ts";
+import { timeText } from "../nearMiss.ts";
 import type { Outcome } from "../outcome.ts";
 import { isRequest, parseRequest } from "../request.ts";
 import { rows, type Paint } from "../terminal.ts";
@@ -15,14 +16,18 @@ export const explain = {
   operands: ["FILE", "REQUEST"],
   flags: {},
   manual: [
-    "FILE is a policy or a compiled module. REQUEST is written as in a test line:",
+    "FILE is a policy or a compiled module. REQUEST is written as in a test line, with the time of the",
+    "test behind it; without `at` no clock is known, and without `sni` the client sends no name:",
     "",
     "  ingressc explain policies/demo.ingress 'from 203.0.113.9 to web'",
-    "  ingressc explain demo.wasm 'from 203.0.113.9 to tcp 22'",
+    "  ingressc explain demo.wasm 'from 203.0.113.9 to tcp 443 local 192.0.2.1'",
+    "  ingressc explain demo.wasm 'from 203.0.113.9 to web sni \"www.example.com\" at 2027-01-10T09:00Z'",
     "  ingressc explain demo.wasm 'bind web on 0.0.0.0:443'",
     "",
-    "Each phase is shown with the rule that decides it and the rules that it overrides. Exits 0",
-    "whatever the verdict is.",
+    "Each phase is shown with the rule that decides it and the allows that it overrides; then what the",
+    "`dryrun` rules would have said. Of a request that is refused it says what would be allowed if the",
+    "name, the time, the source or the place alone were another: each of these was asked of the module.",
+    "Exits 0 whatever the verdict is.",
   ].join("\n"),
   async run(args) {
     const [file = "", text = ""] = args.operands;
@@ -84,32 +89,65 @@ function explanationText(request: string, e: Explanation, root: string | null, p
   return [
     p.bold(request),
     "",
-    rows(e.steps.flatMap((s) => stepRows(s, root, p))),
+    rows([...e.steps.flatMap((s) => stepRows(s, root, p, e.listener)), ...shadowRows(e, root)]),
+    ...e.notes.map((note) => `  ${note}`),
     "",
     `  ${verdict}`,
+    ...e.nearMisses.map(({ text, rule }) => `  ${text}${rule === null ? "" : `, by ${ruleText(rule, root)}`}`),
   ].join("\n");
 }
 
-function stepRows(s: Step, root: string | null, p: Paint): readonly (readonly [string, string])[] {
-  const word = s.verdict === "allow" ? p.good("allow") : p.bad(`deny ${s.reason ?? ""}`);
+type Row = readonly [string, string];
+
+function stepRows(s: Step, root: string | null, p: Paint, listener: ListenerInfo | null): readonly Row[] {
+  const says = s.phase === "limits" && s.verdict === "allow" ? "within all of them" : codeSays(s.code);
+  const word = s.verdict === "open" ? says : `${s.verdict === "allow" ? p.good("allow") : p.bad(`deny ${s.reason ?? ""}`)}: ${says}`;
+  const owner = s.phase === "bind" && listener !== null ? annotationText([listener.annotations]) : "";
   return [
     [s.phase, s.what],
-    ["", s.phase === "limits" && s.verdict === "allow" ? `${word}: within all of them` : `${word}: ${codeSays(s.code)}`],
-    ...(s.rule === null ? [] : [["", `by ${ruleText(s.rule, root)}`] as const]),
+    ["", word],
+    ...(owner === "" || listener === null ? [] : [["", `\`${listener.name}\` has ${owner}`] as const]),
+    ...(s.rule === null ? [] : byRows(s.rule, root)),
     ...s.overrides.map((r) => ["", `overrides ${ruleText(r, root)}`] as const),
   ];
+}
+
+function byRows(rule: RuleInfo, root: string | null): readonly Row[] {
+  const about = [...(rule.until === null ? [] : [`until ${timeText(rule.until)}`]), annotationText(rule.annotations)].filter((text) => text !== "").join(", ");
+  return [["", `by ${ruleText(rule, root)}`], ...(about === "" ? [] : [["", `   ${about}`] as const])];
+}
+
+function shadowRows({ shadow, decision }: Explanation, root: string | null): readonly Row[] {
+  if (shadow === null) return [];
+  const said = shadow.verdict === "deny" ? `deny ${shadow.reason}` : shadow.verdict;
+  const same = said === (decision.allowed ? "allow" : `deny ${decision.reason}`);
+  return [
+    ["dryrun", "as if the rules that are tried out were enforced, caps and limits aside"],
+    ["", `${said}${same ? ", which is the same" : ", which differs"}: ${codeSays(shadow.code)}`],
+    ...(shadow.rule === null ? [] : byRows(shadow.rule, root)),
+  ];
+}
+
+/** `owner "web", ticket "OPS-4411", why "public site"`; equal rules may have several. */
+function annotationText(annotations: readonly Annotations[]): string {
+  const words = annotations.flatMap((a) => (["owner", "ticket", "why"] as const).flatMap((key) => (a[key] === null ? [] : [`${key} ${JSON.stringify(a[key])}`])));
+  return [...new Set(words)].join(", ");
 }
 
 function explanationJson(e: Explanation): unknown {
   return {
     listener: e.listener?.name ?? null,
+    annotations: e.listener?.annotations ?? null,
     verdict: e.decision.allowed ? "allow" : "deny",
     reason: e.decision.allowed ? null : e.decision.reason,
     code: e.decision.code,
     phases: e.steps.map((s) => ({ ...s, rule: s.rule === null ? null : ruleJson(s.rule), overrides: s.overrides.map(ruleJson) })),
+    dryrun: e.shadow === null ? null : { ...e.shadow, rule: e.shadow.rule === null ? null : ruleJson(e.shadow.rule) },
+    nearMisses: e.nearMisses.map((miss) => ({ ...miss, rule: miss.rule === null ? null : ruleJson(miss.rule) })),
+    notes: e.notes,
   };
 }
 
-function ruleJson({ id, action, listener, names, origins }: RuleInfo): unknown {
-  return { id, action, listener, names, origins };
+function ruleJson({ id, action, listener, dryrun, until, names, origins, annotations }: RuleInfo): unknown {
+  return { id, action, listener, dryrun, until, names, origins, annotations };
 }

@@ -1,0 +1,235 @@
+// What would have to be otherwise for a refused request to be allowed: one thing at a time, tried
+// in an order of nearness by asking the module again. Only what the module allows is told. The
+// semantic JSON gives the candidates; it decides nothing.
+import type { Decision } from "../../runtime/host/decision.ts";
+import type { ListenerInfo, LoadedPolicy, PolicyEngine, RuleInfo } from "../../runtime/host/module.ts";
+import { ANY4, formatAddress, formatEndpoint, isV4, type Address } from "../../runtime/net/address.ts";
+import { isWithin, parsePrefix, type Prefix } from "../../runtime/net/prefix.ts";
+import { nearest } from "../nearest.ts";
+import { connect, type Target } from "./ask.ts";
+import type { Facts, RuleBook, StatedRule } from "./matching.ts";
+import { freshEngine } from "./policyTests.ts";
+import type { Request } from "./request.ts";
+
+export interface NearMiss {
+  /** What is changed in the request. */
+  readonly change: "sni" | "at" | "source" | "target" | "subject" | "address";
+  /** What stands there instead; null: nothing. For `at`, the end that is to come. */
+  readonly value: string | null;
+  /** One sentence for people. */
+  readonly text: string;
+  /** The rule that would admit. */
+  readonly rule: RuleInfo | null;
+}
+
+/** Candidates of one kind that are asked about. */
+const MOST_ASKED = 64;
+/** Candidates that are kept while the nearest are looked for. */
+const MOST_KEPT = 4_096;
+
+interface Candidate {
+  readonly value: string | null;
+  readonly text: string;
+  ask(): Decision;
+}
+
+/** Why a listener refused, and what it would not have refused. */
+export function nearMisses(book: RuleBook, loaded: LoadedPolicy, listener: ListenerInfo, facts: Facts): readonly NearMiss[] {
+  const ask = (changed: Partial<Facts>): Decision => {
+    const { source, sni, wallSeconds } = { ...facts, ...changed };
+    return connect(freshEngine(loaded, wallSeconds), listener.id, source, sni);
+  };
+  const allows = book.rules.filter(({ info, expose }) => expose === listener.name && info.action === "allow" && !info.dryrun);
+  const names = listener.mode !== "passthrough" ? [] : namesNear(book, allows, facts.sni).map((name): Candidate => ({
+    value: name,
+    text: name === null ? "would be allowed without SNI" : `would be allowed with SNI \`${name}\``,
+    ask: () => ask({ sni: name }),
+  }));
+  const times = endsNear(allows, facts.wallSeconds).map((end): Candidate => ({
+    value: timeText(end),
+    text: facts.wallSeconds === null ? `would be allowed at a time before \`${timeText(end)}\`` : `was allowed until \`${timeText(end)}\``,
+    ask: () => ask({ wallSeconds: end - 1 }),
+  }));
+  const denies = book.rules.filter(({ info, expose }) => info.action === "deny" && !info.dryrun && (expose === null || expose === listener.name));
+  const sources = sourcesNear(book, allows, denies, facts.source).map((source): Candidate => ({
+    value: formatAddress(source),
+    text: `would be allowed from \`${formatAddress(source)}\``,
+    ask: () => ask({ source }),
+  }));
+  return [first("sni", names, loaded), first("at", times, loaded), first("source", sources, loaded)].filter((miss) => miss !== null);
+}
+
+/** Where nothing is exposed: the nearest place that would have taken the request. */
+export function nearestPlace(loaded: LoadedPolicy, request: Extract<Request, { kind: "from" }>): readonly NearMiss[] {
+  const { to } = request;
+  if (to.kind === "expose") return [];
+  const engine = freshEngine(loaded, request.at);
+  const candidates = placesNear(loaded.info.listeners, to).flatMap(({ port, local }): Candidate[] => {
+    const id = engine.listenerAt("tcp", port, local);
+    const name = loaded.info.listeners.find((l) => l.id === id)?.name;
+    if (name === undefined) return [];
+    const at = to.local === null || formatAddress(local) === formatAddress(to.local) ? "" : ` local ${formatAddress(local)}`;
+    return [{
+      value: `tcp ${port}${at}`,
+      text: `would be allowed to \`tcp ${port}${at}\`, which is \`${name}\``,
+      ask: () => connect(freshEngine(loaded, request.at), id, request.source, request.sni),
+    }];
+  });
+  return [first("target", candidates, loaded)].filter((miss) => miss !== null);
+}
+
+export function nearestBind(loaded: LoadedPolicy, request: Extract<Request, { kind: "bind" }>): readonly NearMiss[] {
+  const { proto, address, port } = request;
+  const engine = (): PolicyEngine => freshEngine(loaded, null);
+  const there = loaded.info.listeners.filter((l) => l.ports.some((r) => r.first <= port && port <= r.last));
+  const addresses = there.flatMap(({ bind }) => (bind === null ? [ANY4] : firstAddresses(bind)));
+  const loopback: Address = [0, 0, 0xffff, 0x7f000001];
+  return [
+    first("subject", [{ value: "ingressd", text: "would be allowed to `ingressd`", ask: () => engine().bind({ ...request, subject: "ingressd" }) }], loaded),
+    first("address", [...addresses.slice(0, MOST_ASKED - 1), loopback].map((other): Candidate => ({
+      value: formatEndpoint(other, port),
+      text: `would be allowed on \`${formatEndpoint(other, port)}\``,
+      ask: () => engine().bind({ subject: request.subject, proto, address: other, port }),
+    })).filter(({ value }) => value !== formatEndpoint(address, port)), loaded),
+  ].filter((miss) => miss !== null);
+}
+
+/** The first candidate that the module allows. */
+function first(change: NearMiss["change"], candidates: readonly Candidate[], { info }: LoadedPolicy): NearMiss | null {
+  for (const { value, text, ask } of candidates.slice(0, MOST_ASKED)) {
+    const decision = ask();
+    if (decision.allowed) return { change, value, text, rule: info.rules.find((r) => r.id === decision.rule) ?? null };
+  }
+  return null;
+}
+
+/** Names that allows ask for: what was most likely meant first, then by labels shared from the right; null is none at all. */
+function namesNear(book: RuleBook, allows: readonly StatedRule[], asked: string | null): readonly (string | null)[] {
+  const words = [...new Set(allows.flatMap((rule) => book.namesOf(rule) ?? []).filter((word) => !word.startsWith("!")))];
+  const exact = words.filter((word) => !word.startsWith("*"));
+  const meant = asked === null ? null : nearest(asked, exact);
+  const samples = [...exact, ...words.filter((word) => word.startsWith("*")).flatMap((word) => samplesOf(word, asked))];
+  const ranked = samples.map((name) => ({ name, shared: sharedLabels(name, asked ?? "") })).sort((x, y) => y.shared - x.shared);
+  const all = new Set([...(meant === null ? [] : [meant]), ...ranked.map(({ name }) => name)]);
+  if (asked !== null) all.delete(asked);
+  const none = asked !== null && allows.some((rule) => book.namesOf(rule) === null);
+  return [...[...all].slice(0, MOST_ASKED - 1), ...(none ? [null] : [])];
+}
+
+/** Names that a word matches; for a pattern those nearest to what was asked, then ordinary ones. */
+function samplesOf(word: string, asked: string | null): readonly string[] {
+  const pattern = /^\*\*?(?:\.(.+))?$/.exec(word);
+  if (pattern === null) return [word];
+  const suffix = pattern[1] === undefined ? "" : `.${pattern[1]}`;
+  const label = asked !== null && asked.endsWith(suffix) ? asked.slice(0, asked.length - suffix.length).split(".").at(-1) : undefined;
+  return [...(label === undefined || label === "" ? [] : [label]), "www", "a"].map((l) => `${l}${suffix}`);
+}
+
+function sharedLabels(x: string, y: string): number {
+  const [a, b] = [x.split(".").reverse(), y.split(".").reverse()];
+  const differs = a.findIndex((label, i) => label !== b[i]);
+  return differs < 0 ? a.length : differs;
+}
+
+/** Ends of allows that have passed, the latest first; without a clock all of them. */
+function endsNear(allows: readonly StatedRule[], now: number | null): readonly number[] {
+  const ends = allows.map(({ info }) => info.until).filter((end) => end !== null).filter((end) => end > 0 && (now === null || end <= now));
+  return [...new Set(ends)].sort((x, y) => y - x);
+}
+
+/**
+ * What is permitted is a union of intervals, and each of its edges is an edge of an allow or stands
+ * beside one of a deny. Nearest first, those of the source's family before the other's.
+ */
+function sourcesNear(book: RuleBook, allows: readonly StatedRule[], denies: readonly StatedRule[], source: Address): readonly Address[] {
+  let kept: { readonly address: Address; readonly far: number }[] = [];
+  const cut = (most: number): void => {
+    kept = kept.sort((x, y) => x.far - y.far).slice(0, most);
+  };
+  const keep = (address: Address | null): void => {
+    if (address === null) return;
+    // No two addresses of one family are as far from each other as the families are here.
+    const family = isV4(address) === isV4(source) ? 0 : 2 ** 129;
+    kept.push({ address, far: family + distance(address, source) });
+    if (kept.length > 2 * MOST_KEPT) cut(MOST_KEPT);
+  };
+  const allowed = allows.map((rule) => joined(book.sourcesOf(rule)));
+  for (const intervals of allowed) for (const { first: low, last } of intervals) [low, last].forEach(keep);
+  // A long deny list has most of its edges where nothing is allowed anyway.
+  const useful = (address: Address | null): boolean => address !== null && allowed.some((intervals) => has(intervals, address));
+  for (const rule of denies) for (const { first: low, last } of joined(book.sourcesOf(rule))) [step(low, -1), step(last, 1)].filter(useful).forEach(keep);
+  cut(MOST_ASKED);
+  return kept.filter(({ far }) => far > 0).map(({ address }) => address);
+}
+
+/** Neighbours in one, so that no edge lies within; a set's prefixes rise. */
+function joined(prefixes: readonly Prefix[]): readonly Prefix[] {
+  const intervals: Prefix[] = [];
+  for (const prefix of prefixes) {
+    const before = intervals.at(-1);
+    const next = before === undefined ? null : step(before.last, 1);
+    if (before !== undefined && next?.every((word, i) => word === prefix.first[i]) === true) intervals[intervals.length - 1] = { first: before.first, last: prefix.last };
+    else intervals.push(prefix);
+  }
+  return intervals;
+}
+
+/** `intervals` rise. */
+function has(intervals: readonly Prefix[], address: Address): boolean {
+  let [low, high] = [0, intervals.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const interval = intervals[middle];
+    if (interval === undefined) return false;
+    if (isWithin(interval, address)) return true;
+    if (isBelow(address, interval.first)) high = middle;
+    else low = middle + 1;
+  }
+  return false;
+}
+
+function isBelow(x: Address, y: Address): boolean {
+  const i = x.findIndex((word, at) => word !== y[at]);
+  return i >= 0 && (x[i] ?? 0) < (y[i] ?? 0);
+}
+
+/** Exact where two addresses are close to each other, which is where it decides. */
+function distance(x: Address, y: Address): number {
+  return Math.abs(x.reduce((sum, word, i) => sum * 2 ** 32 + (word - (y[i] ?? 0)), 0));
+}
+
+/** The address before or behind; null beyond the first and the last, and where the family would change. */
+function step(address: Address, by: 1 | -1): Address | null {
+  const words: [number, number, number, number] = [...address];
+  for (const i of [3, 2, 1, 0] as const) {
+    words[i] = (words[i] + by) >>> 0;
+    if (words[i] !== (by === 1 ? 0 : 0xffffffff)) return isV4(words) === isV4(address) ? words : null;
+  }
+  return null;
+}
+
+interface Place {
+  readonly port: number;
+  readonly local: Address;
+}
+
+/** Each listener's port that is nearest to the one asked for; its own local address where none was asked for. */
+function placesNear(listeners: readonly ListenerInfo[], to: Extract<Target, { kind: "port" }>): readonly Place[] {
+  const places = listeners.flatMap(({ ports, bind }) => {
+    const near = ports.map(({ first: low, last }) => Math.min(Math.max(to.port, low), last));
+    const port = near.reduce((best, p) => (Math.abs(p - to.port) < Math.abs(best - to.port) ? p : best), near[0] ?? 0);
+    const own = bind === null ? [ANY4] : firstAddresses(bind);
+    // One thing at a time: with another port the address stays.
+    return (to.local === null || port === to.port ? own : [to.local]).map((local): Place => ({ port, local }));
+  });
+  return places.sort((x, y) => Math.abs(x.port - to.port) - Math.abs(y.port - to.port));
+}
+
+function firstAddresses(bind: readonly string[]): readonly Address[] {
+  return bind.slice(0, MOST_ASKED).map(parsePrefix).filter((prefix) => prefix !== null).map(({ first: low }) => low);
+}
+
+/** As the language writes it. */
+export function timeText(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().replace(/(?::00)?\.000Z$/, "Z");
+}
