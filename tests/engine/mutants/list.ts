@@ -8,11 +8,11 @@ export interface Mutant {
 }
 
 export const MUTANTS: readonly Mutant[] = [
-  { file: "decide", text: "if (listener >= count) return", instead: "if (listener > count) return" },
+  { file: "decide", text: "if (listener >= listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);\n  return answer(", instead: "if (listener > listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);\n  return answer(" },
   { file: "decide", text: "return (a | b) == 0 && c == 0xffff;", instead: "return (a | b) == 0 || c == 0xffff;" },
-  { file: "decide", text: "<usize>class_ * count + listener", instead: "<usize>class_ * count - listener" },
-  { file: "decide", text: "== VERDICT_ALLOW && load<u32>(residual", instead: "== VERDICT_ALLOW || load<u32>(residual" },
-  { file: "decide", text: "code == CODE_NO_ALLOW ?", instead: "code != CODE_NO_ALLOW ?" },
+  { file: "decide", text: "<usize>class_ * columns + column", instead: "<usize>class_ * columns - column" },
+  { file: "decide", text: "if (verdict == VERDICT_ALLOW) return allow", instead: "if (verdict != VERDICT_ALLOW) return allow" },
+  { file: "decide", text: "code == CODE_NO_ALLOW ||", instead: "code != CODE_NO_ALLOW ||" },
   { file: "decide", text: "return d >>> 24 == 127;", instead: "return d >>> 24 >= 127;" },
   { file: "decide", text: "(a | b | c) == 0 && d == 1", instead: "(a | b | c) == 0 || d == 1" },
   { file: "decide", text: "(c == 0 || c == 0xffff)", instead: "(c == 0 && c == 0xffff)" },
@@ -50,7 +50,7 @@ export const MUTANTS: readonly Mutant[] = [
   { file: "charge", text: "if (entry == 0 || load<u32>(CAP_LOST) != 0)", instead: "if (entry == 0 || load<u32>(CAP_LOST) == 0)" },
   { file: "charge", text: "debt + load<u32>(limit, R_LIMIT_PERIOD_MS)", instead: "debt - load<u32>(limit, R_LIMIT_PERIOD_MS)" },
   { file: "charge", text: "if (load<u32>(state) > 0)", instead: "if (load<u32>(state) >= 0)" },
-  { file: "main", text: "if (verdict == VERDICT_ALLOW) verdict", instead: "if (verdict != VERDICT_ALLOW) verdict" },
+  { file: "main", text: "if (verdict != VERDICT_DENY) {", instead: "if (verdict == VERDICT_DENY) {" },
   { file: "main", text: "max(mono, load<u64>(CLOCK_MONO))", instead: "min(mono, load<u64>(CLOCK_MONO))" },
   { file: "main", text: "at += BATCH_BYTES;", instead: "at -= BATCH_BYTES;" },
   { file: "state", text: "max(owed, listenerDebt(limit))", instead: "min(owed, listenerDebt(limit))" },
