@@ -6,18 +6,40 @@ export type Command =
   | { readonly kind: "help" }
   | { readonly kind: "version" }
   | { readonly kind: "serve"; readonly policy: string; readonly config: string | null; readonly control: string | null }
+  | { readonly kind: "expose"; readonly intent: ExposeWords }
   | { readonly kind: "status" | "reload"; readonly json: boolean; readonly config: string | null; readonly control: string | null };
+
+export interface ExposeWords {
+  readonly service: string;
+  readonly port: number;
+  readonly backend: string;
+  readonly mode: ExposeMode;
+  readonly bind: string | null;
+  /** The registration socket; null: INGRESSD_SOCKET, else the default control socket. */
+  readonly socket: string | null;
+}
+
+const EXPOSE_MODES = ["tcp", "passthrough", "tls", "mtls"] as const;
+type ExposeMode = (typeof EXPOSE_MODES)[number];
 
 export const HELP = `ingressd: opens the ports that a compiled policy exposes and asks it about every connection.
 
   ingressd --policy P.wasm [--config C.toml] [--control PATH]
   ingressd status [--json] [--config C.toml] [--control PATH]
   ingressd reload [--json] [--config C.toml] [--control PATH]
+  ingressd expose --service NAME --port N --backend B [--mode M] [--bind ADDRESS] [--socket PATH]
 
   --policy P.wasm   the compiled policy (ingressc build makes it)
   --config C.toml   the configuration; docs/operations.md lists its keys
   --control PATH    the control socket (default: under XDG_RUNTIME_DIR or /run/ingressd)
   --json            print {ok, class, code, message, data}
+
+expose keeps a service's port open until it is ended, as far as the policy grants it:
+  --backend B       127.0.0.1:8080, [::1]:8080 or unix:/path; it must be the service's own
+  --mode M          as the policy states it: tcp (unless given), passthrough, tls, mtls
+  --bind ADDRESS    one local address (default: all that the policy gives)
+  --socket PATH     where registrations are taken (default: INGRESSD_SOCKET, else as --control)
+
   --help --version
 
 Signals: SIGHUP reloads; SIGTERM or SIGINT drains and exits 0, a second one cuts.
@@ -29,6 +51,12 @@ const OPTIONS = {
   policy: { type: "string" },
   config: { type: "string" },
   control: { type: "string" },
+  service: { type: "string" },
+  port: { type: "string" },
+  backend: { type: "string" },
+  mode: { type: "string" },
+  bind: { type: "string" },
+  socket: { type: "string" },
   json: { type: "boolean" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean" },
@@ -56,6 +84,9 @@ export function parseCommand(argv: readonly string[]): Command | Failure {
   if (given.has("version")) return { kind: "version" };
   const [word, extra] = words;
   if (extra !== undefined) return usage(`\`${extra}\` is one word too many`);
+  if (word === "expose") return exposeWords(given, usage);
+  const stray = EXPOSE_OPTIONS.find((name) => given.has(name));
+  if (stray !== undefined) return usage(`\`--${stray}\` is for \`expose\``);
   const control = given.get("control") ?? null;
   const config = given.get("config") ?? null;
   const policy = given.get("policy");
@@ -63,10 +94,26 @@ export function parseCommand(argv: readonly string[]): Command | Failure {
     if (policy !== undefined) return usage(`\`--policy\` is for serving, not for \`${word}\``);
     return { kind: word, json: given.has("json"), config, control };
   }
-  if (word !== undefined) return usage(`there is no command \`${word}\` (status, reload, or none to serve)`);
+  if (word !== undefined) return usage(`there is no command \`${word}\` (status, reload, expose, or none to serve)`);
   if (given.has("json")) return usage("`--json` is for `status` and `reload`");
   if (policy === undefined) return usage("`--policy P.wasm` is missing: without a policy nothing may be opened");
   return { kind: "serve", policy, config, control };
+}
+
+const EXPOSE_OPTIONS = ["service", "port", "backend", "mode", "bind", "socket"] as const;
+
+function exposeWords(given: ReadonlyMap<Option, string>, usage: (sentence: string) => Failure): Command | Failure {
+  const stray = [...given.keys()].find((name) => !EXPOSE_OPTIONS.some((known) => known === name));
+  if (stray !== undefined) return usage(`\`--${stray}\` is not for \`expose\``);
+  const [service, port, backend] = [given.get("service"), given.get("port"), given.get("backend")];
+  if (service === undefined) return usage("`--service NAME` is missing: the policy says which services there are");
+  if (port === undefined) return usage("`--port N` is missing: a port that the policy exposes for the service");
+  if (backend === undefined) return usage("`--backend B` is missing: where connections go, such as 127.0.0.1:8080");
+  if (!/^[1-9][0-9]{0,4}$/.test(port) || Number(port) > 65535) return usage(`\`--port ${port}\` is no port (1 to 65535)`);
+  const mode = EXPOSE_MODES.find((known) => known === (given.get("mode") ?? "tcp"));
+  if (mode === undefined) return usage(`\`--mode ${given.get("mode")}\` is none of ${EXPOSE_MODES.join(", ")}`);
+  const intent = { service, port: Number(port), backend, mode, bind: given.get("bind") ?? null, socket: given.get("socket") ?? null };
+  return { kind: "expose", intent };
 }
 
 function isOption(name: string): name is Option {

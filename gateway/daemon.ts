@@ -154,7 +154,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     const now = clock.monoMs();
     forwarder.sweep(now);
     passEnds();
-    for (const lease of leases.expired(now)) endLease(context, lease);
+    for (const lease of leases.expired(now)) endLease(context, lease, "its time is over: renew it sooner");
     descriptors.check();
     const failed = inForce.engine?.poisoned === true;
     if (failed && !poisonSaid) say("the policy module failed inside: everything is refused until a reload puts a module in force");
@@ -197,7 +197,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
       ending.abort();
       admitter.drain();
       refuseUnread();
-      for (const lease of leases.all()) endLease(context, lease);
+      for (const lease of leases.all()) endLease(context, lease, "the gateway is shutting down");
       for (const open of ports.all()) ports.close(open);
       timers.push(clock.after(config.timers.drain_ms, cut));
       await turns(async () => undefined);
@@ -216,4 +216,5 @@ const operator: Client = {
   number: -1,
   caller: { operator: true, service: null, noServiceBecause: "", uid: null },
   alive: () => true,
+  notify: () => undefined,
 };

@@ -2,12 +2,13 @@
 // decides or listens is behind startDaemon.
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { HELP, parseCommand, type Command } from "./arguments.ts";
+import { HELP, parseCommand, type Command, type ExposeWords } from "./arguments.ts";
 import { systemClock } from "./clock.ts";
 import { parseConfig, defaultConfig, type Config } from "./config.ts";
 import { defaultControlPath } from "./control/socket_path.ts";
 import { startDaemon, type Daemon } from "./daemon.ts";
 import { EXIT_INTERNAL, EXIT_OK, EXIT_REJECTED, failure, isFailure, type Failure } from "./exit.ts";
+import { exposeUntil } from "./expose_command.ts";
 import { interfaceAddresses } from "./listen/addresses.ts";
 import { order } from "./order.ts";
 import { isFileRefusal, readTrustedFile } from "./reload/policy_file.ts";
@@ -30,6 +31,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     case "status":
     case "reload":
       return ask(command);
+    case "expose":
+      return keepExposed(command.intent);
     case "serve":
       return serve(command);
     default:
@@ -44,6 +47,13 @@ async function ask({ kind, json, config: path, control }: Extract<Command, { kin
   if (outcome.stdout !== "") process.stdout.write(`${outcome.stdout}\n`);
   if (outcome.stderr !== "") say(outcome.stderr);
   process.exitCode = outcome.exitCode;
+}
+
+async function keepExposed(words: ExposeWords): Promise<void> {
+  const ended = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => ended.abort());
+  const outcome = await exposeUntil(words, ended.signal, (line) => void process.stdout.write(`${line}\n`), say);
+  if (isFailure(outcome)) return end(outcome);
 }
 
 async function serve({ policy, config: path, control }: Extract<Command, { kind: "serve" }>): Promise<void> {

@@ -1,5 +1,5 @@
 // `ingressd status` and `ingressd reload`: ask the running gateway over its control socket.
-import { controlClient } from "./control/client.ts";
+import { openConnection } from "./client/connection.mjs";
 import type { Answer } from "./control/rpc.ts";
 import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED } from "./exit.ts";
 import { reportText, statusText } from "./order_text.ts";
@@ -13,7 +13,7 @@ export interface Outcome {
 export async function order(kind: "status" | "reload", path: string, json: boolean): Promise<Outcome> {
   let answer: Answer;
   try {
-    const client = await controlClient(path);
+    const client = await openConnection(path);
     answer = await client.call(kind);
     client.close();
   } catch (error) {

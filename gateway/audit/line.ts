@@ -16,8 +16,8 @@ export interface AuditFacts {
   readonly service?: string | undefined;
   /** Who asked for a bind or a register. */
   readonly subject?: string | undefined;
-  /** Local address and port, `host:port`. */
-  readonly local: string;
+  /** Local address and port, `host:port`; absent where a message named none. */
+  readonly local?: string | undefined;
   /** The peer, `host:port`; absent where it is unknown. */
   readonly source?: string | undefined;
   /** The name that a client asked for, canonical. */

@@ -50,6 +50,8 @@ export interface Client {
   readonly caller: Caller;
   /** False once its connection has closed. */
   readonly alive: () => boolean;
+  /** Sends a notification; nothing where the connection has closed. */
+  readonly notify: (method: string, params: object) => void;
 }
 
 export type Endpoint = (context: Context, client: Client, params: unknown) => Promise<Answer>;

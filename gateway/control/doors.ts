@@ -1,5 +1,7 @@
 // Opens the gateway's own sockets: the control socket, the shared registration socket and the
 // sockets of single services.
+import { CODE_BAD_INTENT } from "../../runtime/abi/verdicts.ts";
+import { denial } from "../../runtime/host/ask.ts";
 import { failure, isFailure, EXIT_MISSING, type Failure } from "../exit.ts";
 import { identify, type Door } from "../intents/identity.ts";
 import type { ReadCredentials } from "../intents/peer_credentials.ts";
@@ -58,10 +60,17 @@ export async function openDoors({ context, controlPath, credentials }: DoorsSetu
       clock,
       identify: (socket, at) => identify(socket, at, services, credentials),
       run: (method, client, params) => method.run(context, client, params),
+      refused: ({ caller }, service, detail) => {
+        const { recorder, inForce } = context;
+        recorder.record([{
+          op: "register", decision: denial(CODE_BAD_INTENT), generation: inForce.generation,
+          subject: caller.service ?? "unknown", service, detail,
+        }], null);
+      },
       nextNumber: () => numbers++,
       holdsLease: (client) => leases.ownedBy(client).length > 0,
       gone: (client) => {
-        for (const lease of leases.ownedBy(client)) endLease(context, lease);
+        for (const lease of leases.ownedBy(client)) endLease(context, lease, null);
       },
     });
     if (isFailure(result)) {

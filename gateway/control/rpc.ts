@@ -20,13 +20,15 @@ export interface Request {
   readonly params?: unknown;
 }
 
-export type Answer =
-  | { readonly result: unknown }
-  | { readonly error: { readonly code: number; readonly message: string; readonly data?: unknown } };
+export interface RpcError {
+  readonly error: { readonly code: number; readonly message: string; readonly data?: unknown };
+}
+
+export type Answer = { readonly result: unknown } | RpcError;
 
 const check = schemaCheck("intents/request.schema.json");
 
-export function rpcError(code: number, message: string, data?: unknown): Answer {
+export function rpcError(code: number, message: string, data?: unknown): RpcError {
   return { error: { code, message, ...(data !== undefined && { data }) } };
 }
 

@@ -7,7 +7,7 @@ import type { Caller, Door } from "../intents/identity.ts";
 import type { Cancel, GatewayClock } from "../clock.ts";
 import type { Client } from "./context.ts";
 import { createFrames, FRAME_BYTES } from "./frames.ts";
-import { isAnswer, readRequest, rpcError, RPC_INTERNAL, RPC_INVALID_REQUEST, RPC_INVALID_PARAMS, RPC_NO_METHOD, RPC_DENIED, type Answer } from "./rpc.ts";
+import { isAnswer, readRequest, rpcError, RPC_INTERNAL, RPC_INVALID_REQUEST, RPC_INVALID_PARAMS, RPC_NO_METHOD, RPC_DENIED, type Answer, type RpcError } from "./rpc.ts";
 import { methodNamed, type Method } from "./methods.ts";
 
 /** Answers that a client has not read. */
@@ -27,6 +27,8 @@ export interface DoorSetup {
   readonly clock: GatewayClock;
   readonly identify: (socket: Socket, door: Door) => Caller;
   readonly run: (method: Method, client: Client, params: unknown) => Promise<Answer>;
+  /** Records a message that is none, or a registration that is none, before it is answered. */
+  readonly refused: (client: Client, service: string | undefined, detail: string) => void;
   /** A connection's number, unique over all doors. */
   readonly nextNumber: () => number;
   readonly holdsLease: (client: number) => boolean;
@@ -84,7 +86,6 @@ export async function openDoor(setup: DoorSetup): Promise<OpenDoor | Failure> {
 
 function serve(socket: Socket, caller: Caller, setup: DoorSetup): void {
   const number = setup.nextNumber();
-  const client: Client = { number, caller, alive: () => !socket.destroyed };
   const frames = createFrames();
   const waiting: string[] = [];
   let busy = false;
@@ -101,12 +102,22 @@ function serve(socket: Socket, caller: Caller, setup: DoorSetup): void {
     socket.write(`${JSON.stringify({ jsonrpc: "2.0", id: id ?? null, ...answer })}\n`);
     if (socket.writableLength > UNREAD_BYTES) socket.destroy();
   };
+  const client: Client = {
+    number, caller, alive: () => !socket.destroyed,
+    notify: (method, params) => {
+      if (!socket.destroyed) socket.write(`${JSON.stringify({ jsonrpc: "2.0", method, params })}\n`);
+    },
+  };
+  const refuse = (code: number, message: string): RpcError => {
+    setup.refused(client, undefined, message);
+    return rpcError(code, message, BAD_INTENT);
+  };
 
   async function work(): Promise<void> {
     busy = true;
     for (let frame = waiting.shift(); frame !== undefined && !socket.destroyed; frame = waiting.shift()) {
       const request = readRequest(frame);
-      if (isAnswer(request)) send(null, request);
+      if (isAnswer(request)) send(null, "error" in request ? refuse(request.error.code, request.error.message) : request);
       else {
         const answer = await answerTo(request.method, request.params, client, setup);
         if (request.id !== undefined && !socket.destroyed) send(request.id, answer);
@@ -120,7 +131,7 @@ function serve(socket: Socket, caller: Caller, setup: DoorSetup): void {
     rearm();
     const found = frames(chunk);
     if (found === "too_long") {
-      send(null, rpcError(RPC_INVALID_REQUEST, `a frame has at most ${FRAME_BYTES} bytes`));
+      send(null, refuse(RPC_INVALID_REQUEST, `a frame has at most ${FRAME_BYTES} bytes`));
       socket.destroySoon();
       return;
     }
@@ -146,11 +157,24 @@ async function answerTo(name: string, params: unknown, client: Client, setup: Do
     }
     const given = params ?? {};
     const wrong = method.params(given);
-    if (wrong !== null) return rpcError(RPC_INVALID_PARAMS, `${name}: ${wrong}`);
+    if (wrong !== null) {
+      const message = `${name}: ${wrong}`;
+      if (method.access === "operator") return rpcError(RPC_INVALID_PARAMS, message);
+      setup.refused(client, claimed(given), message);
+      return rpcError(RPC_INVALID_PARAMS, message, BAD_INTENT);
+    }
     return await setup.run(method, client, given);
   } catch {
     return rpcError(RPC_INTERNAL, "the gateway failed inside; nothing was granted");
   }
+}
+
+const BAD_INTENT = { reason: "policy", code: "bad_intent" } as const;
+
+/** The service that malformed parameters name, where they name one. */
+function claimed(params: unknown): string | undefined {
+  if (typeof params !== "object" || params === null || !("service" in params)) return undefined;
+  return typeof params.service === "string" ? params.service : undefined;
 }
 
 function ignore(): void {}

@@ -1,6 +1,7 @@
 // Leases: what services have registered. A lease opens one port of one listener and ends with
 // its owner's connection, at its time limit, or when a new policy no longer grants it.
 import type { Address } from "../../runtime/net/address.ts";
+import type { ListenerInfo } from "../../runtime/host/module.ts";
 import type { Backend } from "../admit/backends.ts";
 
 export interface Lease {
@@ -10,11 +11,15 @@ export interface Lease {
   /** Number of the control connection that registered it. */
   readonly owner: number;
   readonly port: number;
+  /** The listener's, when it was granted. */
+  readonly mode: ListenerInfo["mode"];
   /** A local address that was asked for; null: all of the listener's. */
   readonly bind: Address | null;
   readonly backend: Backend;
   /** Monotonic milliseconds; null: as long as the owner's connection lives. */
   expiresMs: number | null;
+  /** Tells the owner, where it is still there, that the lease has ended without its doing. */
+  readonly ended: (because: string) => void;
 }
 
 export class Leases {

@@ -4,11 +4,13 @@
 import { randomBytes } from "node:crypto";
 import { parseAddress, type Address } from "../../runtime/net/address.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";
-import { CODE_CAP_PORTS, CODE_NO_BACKEND, CODE_NO_MODULE, CODE_NOT_EXPOSED, CODE_DRAINING, CODE_NOT_GATEWAY } from "../../runtime/abi/verdicts.ts";
+import {
+  CODE_BAD_INTENT, CODE_CAP_PORTS, CODE_DRAINING, CODE_NO_BACKEND, CODE_NO_MODULE, CODE_NOT_EXPOSED, CODE_NOT_GATEWAY, CODE_UNSUPPORTED,
+} from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import type { Client, Context, Endpoint } from "../control/context.ts";
-import { rpcError, RPC_DENIED, RPC_INVALID_PARAMS, RPC_PORT, type Answer } from "../control/rpc.ts";
+import { rpcError, RPC_DENIED, RPC_INVALID_PARAMS, RPC_PORT, type Answer, type RpcError } from "../control/rpc.ts";
 import { canonicalBackend, type BackendAddress } from "../forward/backend.ts";
 import { isNotOpened } from "../listen/open.ts";
 import type { Exposure } from "../listen/ports.ts";
@@ -21,6 +23,7 @@ import { endLease } from "./unregister.ts";
 /** As schemas/intents/register.schema.json has checked it. */
 interface ExposeIntent {
   readonly service: string;
+  readonly proto: string;
   readonly port: number;
   readonly mode: string;
   readonly bind?: string;
@@ -42,19 +45,21 @@ interface Granted {
 export const register: Endpoint = async (context, client, params) => {
   if (!isIntent(params)) return rpcError(RPC_INVALID_PARAMS, "not an ExposeIntent");
   return context.turns(async () => {
+    const malformed = (message: string): Answer => {
+      const { error } = refuse(context, client, params, { code: CODE_BAD_INTENT, message });
+      return { error: { ...error, code: RPC_INVALID_PARAMS } };
+    };
     const bind = params.bind === undefined ? null : parseAddress(params.bind);
-    if (params.bind !== undefined && bind === null) {
-      return rpcError(RPC_INVALID_PARAMS, `\`bind\` = "${params.bind}" must be a literal address`);
-    }
+    if (params.bind !== undefined && bind === null) return malformed(`\`bind\` = "${params.bind}" must be a literal address`);
     const backend = canonicalBackend(params.backend);
-    if (typeof backend === "string") return rpcError(RPC_INVALID_PARAMS, `\`backend\` = "${params.backend}": ${backend}`);
+    if (typeof backend === "string") return malformed(`\`backend\` = "${params.backend}": ${backend}`);
     const granted = grant(context, client, params, bind, backend);
     return "code" in granted ? refuse(context, client, params, granted) : openLease(context, client, granted);
   });
 };
 
 function grant(
-  context: Context, { number, caller }: Client, intent: ExposeIntent, bind: Address | null, backend: BackendAddress,
+  context: Context, { number, caller, notify }: Client, intent: ExposeIntent, bind: Address | null, backend: BackendAddress,
 ): Granted | Refusal {
   const { inForce: { engine }, leases, config, ports, clock } = context;
   const no = (code: CodeNumber, message: string): Refusal => ({ code, message });
@@ -64,6 +69,7 @@ function grant(
   if (caller.service !== intent.service) {
     return no(CODE_NOT_GATEWAY, `this connection belongs to \`${caller.service}\`, which can't register \`${intent.service}\``);
   }
+  if (intent.proto !== "tcp") return no(CODE_UNSUPPORTED, `${intent.proto} is not served in this release: expose it without the gateway, or wait for 0.8`);
   const info = granting(engine, caller.service, intent.port, bind);
   if (info === null) return no(CODE_NOT_EXPOSED, `the policy exposes no tcp port ${intent.port} there for \`${caller.service}\``);
   if (info.backend !== null) {
@@ -79,10 +85,12 @@ function grant(
     return no(CODE_CAP_PORTS, `\`${caller.service}\` holds ${config.caps.intents_per_service} leases already (caps.intents_per_service)`);
   }
   const verify = context.allowedBackends.has(backend.key) || caller.uid === null ? null : belongsTo(caller.uid, context.ownership);
+  const id = randomBytes(16).toString("hex");
   const lease: Lease = {
-    id: randomBytes(16).toString("hex"), service: caller.service, owner: number, port: intent.port, bind,
+    id, service: caller.service, owner: number, port: intent.port, mode: info.mode, bind,
     backend: context.backends.at(backend, verify),
     expiresMs: intent.ttl_ms === undefined ? null : clock.monoMs() + intent.ttl_ms,
+    ended: (because) => notify("lease_ended", { lease: id, because }),
   };
   const exposures = leasedExposures(engine, lease, context.hostAddresses());
   if (exposures.length === 0) return no(CODE_NOT_EXPOSED, `no address of this host is within the \`bind\` of \`${info.name}\``);
@@ -101,7 +109,7 @@ function backendProblem(context: Context, uid: number | null, backend: BackendAd
   return because === null ? null : `the backend ${backend.key} is not this service's: ${because}; an operator can list it in allowed_backends`;
 }
 
-function refuse(context: Context, { caller }: Client, intent: ExposeIntent, { code, message }: Refusal): Answer {
+function refuse(context: Context, { caller }: Client, intent: ExposeIntent, { code, message }: Refusal): RpcError {
   const decision = denial(code);
   context.recorder.record([{
     op: "register", decision, generation: context.inForce.generation, subject: caller.service ?? "unknown",
@@ -121,12 +129,12 @@ async function openLease(context: Context, client: Client, { engine, lease, expo
     const over = !client.alive() || leases.get(lease.id) === undefined;
     if (!isNotOpened(result)) opened.push(result.local);
     if (over || (isNotOpened(result) && !result.absent)) {
-      endLease(context, lease);
+      endLease(context, lease, null);
       return rpcError(RPC_PORT, isNotOpened(result) ? result.message : "the lease ended before its port was open");
     }
   }
   if (opened.length === 0) {
-    endLease(context, lease);
+    endLease(context, lease, null);
     return rpcError(RPC_PORT, `no address of port ${lease.port} could be opened`);
   }
   if (!before) markers.portOpen(lease.port);
@@ -141,5 +149,5 @@ async function openLease(context: Context, client: Client, { engine, lease, expo
 
 /** The schema has spoken; this only tells the type checker so. */
 function isIntent(value: unknown): value is ExposeIntent {
-  return typeof value === "object" && value !== null && "service" in value && "port" in value && "mode" in value && "backend" in value;
+  return typeof value === "object" && value !== null && "service" in value && "proto" in value && "port" in value && "mode" in value && "backend" in value;
 }

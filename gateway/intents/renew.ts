@@ -2,10 +2,10 @@
 import type { Endpoint } from "../control/context.ts";
 import { noSuchLease, ownLease } from "./unregister.ts";
 
-export const renew: Endpoint = async (context, { caller }, params) => {
-  const lease = ownLease(context, caller.service, params);
-  if (lease === null || typeof params !== "object" || params === null) return noSuchLease();
-  if (!("ttl_ms" in params) || typeof params.ttl_ms !== "number") return noSuchLease();
+export const renew: Endpoint = async (context, client, params) => {
+  const lease = ownLease(context, client.caller.service, params);
+  if (lease === null || typeof params !== "object" || params === null) return noSuchLease(context, client);
+  if (!("ttl_ms" in params) || typeof params.ttl_ms !== "number") return noSuchLease(context, client);
   lease.expiresMs = context.clock.monoMs() + params.ttl_ms;
   return { result: { lease: lease.id, expires_in_ms: params.ttl_ms } };
 };

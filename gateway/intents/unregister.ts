@@ -1,19 +1,25 @@
 // `unregister`: ends a lease and closes its port. A lease of another service looks like none.
-import type { Context, Endpoint } from "../control/context.ts";
+import { CODE_NO_LEASE } from "../../runtime/abi/verdicts.ts";
+import { denial } from "../../runtime/host/ask.ts";
+import type { Client, Context, Endpoint } from "../control/context.ts";
 import { rpcError, RPC_DENIED } from "../control/rpc.ts";
 import type { Lease } from "./leases.ts";
 
-export const unregister: Endpoint = async (context, { caller }, params) => {
-  const lease = ownLease(context, caller.service, params);
-  if (lease === null) return noSuchLease();
-  endLease(context, lease);
+export const unregister: Endpoint = async (context, client, params) => {
+  const lease = ownLease(context, client.caller.service, params);
+  if (lease === null) return noSuchLease(context, client);
+  endLease(context, lease, null);
   return { result: { closed: true } };
 };
 
-/** Closes the lease's sockets at once; connections live on. */
-export function endLease({ leases, ports }: Pick<Context, "leases" | "ports">, lease: Lease): void {
+/**
+ * Closes the lease's sockets at once; connections live on. `because` is what its owner is told;
+ * null where it knows.
+ */
+export function endLease({ leases, ports }: Pick<Context, "leases" | "ports">, lease: Lease, because: string | null): void {
   leases.delete(lease.id);
   for (const open of ports.all()) if (open.serves.lease === lease.id) ports.close(open);
+  if (because !== null) lease.ended(because);
 }
 
 /** The lease that `params` names, if it is the service's. */
@@ -23,6 +29,9 @@ export function ownLease({ leases }: Context, service: string | null, params: un
   return lease !== undefined && lease.service === service ? lease : null;
 }
 
-export function noSuchLease(): ReturnType<typeof rpcError> {
-  return rpcError(RPC_DENIED, "you have no such lease: `list` shows yours", { reason: "policy", code: "no_backend" });
+export function noSuchLease({ recorder, inForce }: Context, { caller }: Client): ReturnType<typeof rpcError> {
+  const decision = denial(CODE_NO_LEASE);
+  const detail = "no lease of that number is this service's";
+  recorder.record([{ op: "register", decision, generation: inForce.generation, subject: caller.service ?? "unknown", detail }], null);
+  return rpcError(RPC_DENIED, "you have no such lease: `list` shows yours", { reason: decision.reason, code: decision.code });
 }

@@ -15,7 +15,7 @@ import { overlaps, type Exposure, type OpenPort, type Ports } from "../listen/po
 import type { Forwarder } from "../listen/listener.ts";
 import type { Markers } from "../markers.ts";
 import { FREE } from "../listen/connections.ts";
-import { granting, groupedByPort, leasedExposures, staticExposures } from "./exposures.ts";
+import { grants, groupedByPort, leasedExposures, staticExposures } from "./exposures.ts";
 import { recheck } from "./recheck.ts";
 
 export interface ExchangeSetup {
@@ -221,13 +221,13 @@ export function createExchange(setup: ExchangeSetup): Exchange {
     for (const { local } of opened) said.delete(local);
   }
 
-  /** Leases that the policy no longer grants end; their owners see it in `list`. */
+  /** Leases that the policy no longer grants end; their owners are told. */
   function dropLeases(engine: PolicyEngine): void {
     for (const lease of leases.all()) {
-      if (granting(engine, lease.service, lease.port, lease.bind)?.backend !== null) {
-        leases.delete(lease.id);
-        say(`the lease of \`${lease.service}\` for port ${lease.port} ends: the policy no longer grants it`);
-      }
+      if (grants(engine, lease)) continue;
+      leases.delete(lease.id);
+      say(`the lease of \`${lease.service}\` for port ${lease.port} ends: the policy no longer grants it`);
+      lease.ended("the policy no longer grants it");
     }
   }
 

@@ -69,10 +69,16 @@ export function granting(engine: PolicyEngine, service: string, port: number, bi
   return info ?? null;
 }
 
+/** Whether the policy still grants a lease as it was granted. */
+export function grants(engine: PolicyEngine, lease: Lease): boolean {
+  const info = granting(engine, lease.service, lease.port, lease.bind);
+  return info !== null && info.backend === null && info.mode === lease.mode;
+}
+
 /** What a lease opens; empty when the policy does not grant it (any more). */
 export function leasedExposures(engine: PolicyEngine, lease: Lease, host: readonly Address[]): readonly Exposure[] {
   const info = granting(engine, lease.service, lease.port, lease.bind);
-  if (info === null || info.backend !== null) return [];
+  if (info === null || !grants(engine, lease)) return [];
   const addresses = lease.bind === null ? localAddresses(engine, info, lease.port, host) : [lease.bind];
   return addresses.map((address) => exposure(address, lease.port, info, lease.backend, lease.id));
 }

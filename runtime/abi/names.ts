@@ -61,6 +61,9 @@ export const CODES = {
   [v.CODE_HELLO_TOO_LARGE]: { name: "hello_too_large", reason: v.REASON_SNI, says: "the ClientHello is too large" },
   [v.CODE_HELLO_LATE]: { name: "hello_late", reason: v.REASON_SNI, says: "the ClientHello did not come in time" },
   [v.CODE_HELLO_GONE]: { name: "hello_gone", reason: v.REASON_SNI, says: "the client left before its ClientHello was whole" },
+  [v.CODE_UNSUPPORTED]: { name: "unsupported", reason: v.REASON_POLICY, says: "this release does not serve that protocol or mode" },
+  [v.CODE_NO_LEASE]: { name: "no_lease", reason: v.REASON_POLICY, says: "the caller has no such lease: it has ended, or is another's" },
+  [v.CODE_BAD_INTENT]: { name: "bad_intent", reason: v.REASON_POLICY, says: "a service's message is malformed, too long or not one of the schemas" },
 } as const satisfies Record<CodeNumber, { name: string; reason: ReasonNumber; says: string }>;
 
 export type Code = (typeof CODES)[CodeNumber]["name"];

@@ -99,3 +99,9 @@ export const CODE_HELLO_TOO_LARGE = 161;
 export const CODE_HELLO_LATE = 162;
 /** The client left before its ClientHello was whole. */
 export const CODE_HELLO_GONE = 163;
+/** A registration for a protocol or a mode that this release does not serve. */
+export const CODE_UNSUPPORTED = 170;
+/** The caller has no such lease: it has ended, or is another's. */
+export const CODE_NO_LEASE = 171;
+/** A message of a service that is malformed, too long, or not one of the schemas. */
+export const CODE_BAD_INTENT = 172;

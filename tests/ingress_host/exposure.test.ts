@@ -59,49 +59,6 @@ byCredentials("the owner's connection closing closes its ports at once", async (
   behind.close();
 });
 
-byCredentials("refused, each for its own reason, and recorded", async () => {
-  const behind = await backend("hello");
-  const [port, fixed, foreign] = [await freePort(), await freePort(), await freePort()];
-  const gateway = await running({
-    policy: policy(port, `expose api on tcp ${foreign} { allow from any }
-expose web-static service web on tcp ${fixed} { backend 127.0.0.1:${behind.port} allow from any }`),
-    config: `[services.web]\nuid = ${self}\n[services.api]\nuid = ${self + 7}`,
-  });
-  const client = await gateway.control();
-  const table: readonly (readonly [string, object, RegExp])[] = [
-    ["another service's claim", intent(foreign, behind.port, { service: "api" }), /^not_gateway: this connection belongs to `web`/],
-    ["a port that is not exposed", intent(port + 1 === fixed || port + 1 === foreign ? port + 2 : port + 1, behind.port), /^not_exposed/],
-    ["another service's port", intent(foreign, behind.port), /^not_exposed/],
-    ["a static exposure", intent(fixed, behind.port), /^not_exposed: .*static exposure/],
-    ["a bind that the host lacks", intent(port, behind.port, { bind: "192.0.2.77" }), /^-32003: 192\.0\.2\.77:.* is not an address|^-32003/],
-    ["the gateway's own port", intent(port, fixed), /^no_backend: .*own ports/],
-    ["its own future port", intent(port, port), /^no_backend/],
-    ["the control socket", intent(port, `unix:${gateway.daemon.controlPath}`), /^no_backend: .*own sockets/],
-    ["a backend that does not listen", intent(port, await freePort()), /^no_backend: .*nothing that can be seen/],
-    ["a public backend", intent(port, "8.8.8.8:53"), /^-32602: .*loopback/],
-    ["a name as backend", intent(port, "localhost:80"), /^-32602: .*literal/],
-    ["a relative unix path", intent(port, "unix:x.sock"), /^-32602: .*absolute/],
-    ["a unix path with ..", intent(port, "unix:/run/../x.sock"), /^-32602/],
-    ["another mode", intent(port, behind.port, { mode: "tls" }), /^-32602: .*mode/],
-    ["udp", intent(port, behind.port, { proto: "udp" }), /^-32602: .*proto/],
-    ["an unknown key", intent(port, behind.port, { uid: 0 }), /^-32602: .*unknown key `uid`/],
-    ["port 0", intent(0, behind.port), /^-32602/],
-    ["port 65536", intent(65536, behind.port), /^-32602/],
-    ["a name too long", intent(port, behind.port, { service: "x".repeat(49) }), /^-32602/],
-    ["a bind that is no address", intent(port, behind.port, { bind: "localhost" }), /^-32602: .*bind/],
-  ];
-  for (const [name, params, expected] of table) {
-    assert.match(denialOf(await client.call("register", params)), expected, name);
-    assert.is(await probe(port), "deny", name);
-  }
-  assert.is(gateway.markers.filter((line) => line.includes("port open")).length, 1, "only the static one");
-  const refused = gateway.records().filter(({ op }) => op === "register");
-  assert.ok(refused.length >= 8 && refused.every(({ decision, subject }) => decision === "deny" && subject === "web"));
-  client.close();
-  await gateway.stop();
-  behind.close();
-});
-
 byCredentials("an unknown uid is nobody", async () => {
   const port = await freePort();
   const gateway = await running({ policy: policy(port), config: `[services.web]\nuid = ${self + 1}` });

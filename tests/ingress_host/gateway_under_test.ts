@@ -9,7 +9,7 @@ import { compile } from "../../compiler/compile.ts";
 import type { SourceFile } from "../../compiler/source.ts";
 import type { GatewayClock } from "../../gateway/clock.ts";
 import { parseConfig } from "../../gateway/config.ts";
-import { controlClient, type ControlClient } from "../../gateway/control/client.ts";
+import { openConnection, type Connection } from "../../gateway/client/connection.mjs";
 import { startDaemon, type Daemon } from "../../gateway/daemon.ts";
 import { isFailure, type Failure } from "../../gateway/exit.ts";
 import { interfaceAddresses } from "../../gateway/listen/addresses.ts";
@@ -86,7 +86,7 @@ export interface Under {
   records(): Record[];
   /** Puts a module at the policy's path by rename. */
   place(module: Uint8Array): void;
-  control(path?: string): Promise<ControlClient>;
+  control(path?: string, notified?: (method: string, params: unknown) => void): Promise<Connection>;
   stop(): Promise<void>;
 }
 
@@ -138,7 +138,7 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
   return {
     daemon, clock, folder, policyPath, markers, said, place,
     records: () => readFileSync(auditPath, "utf8").split("\n").slice(0, -1).map(readRecord),
-    control: (path) => controlClient(path ?? controlPath),
+    control: (path, notified = () => undefined) => openConnection(path ?? controlPath, { notified }),
     async stop() {
       const stopped = daemon.stop();
       daemon.cut();

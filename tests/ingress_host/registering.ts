@@ -1,5 +1,5 @@
 // What the tests of registration share: an intent, the policy that grants it, and its answer.
-import type { ControlClient } from "../../gateway/control/client.ts";
+import type { Connection } from "../../gateway/client/connection.mjs";
 import type { Answer } from "../../gateway/control/rpc.ts";
 
 export function intent(port: number, target: number | string, more: object = {}): object {
@@ -13,7 +13,7 @@ export function denialOf(answer: Answer): string {
   return `${code}: ${message}`;
 }
 
-export async function leaseOf(client: ControlClient, params: object): Promise<string> {
+export async function leaseOf(client: Connection, params: object): Promise<string> {
   const answer = await client.call("register", params);
   if (!("result" in answer)) throw new Error(denialOf(answer));
   const { result } = answer;

@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { controlClient } from "../../gateway/control/client.ts";
+import { openConnection } from "../../gateway/client/connection.mjs";
 import { backend, freePort, moduleOf, probe, temporaryFolder } from "./gateway_under_test.ts";
 import { launch, place, type Running } from "./ingressd_process.ts";
 
@@ -41,10 +41,10 @@ test("a service's own socket works; nobody is told by a uid, and no backend is a
   const it = withoutKoffi(folder, `allowed_backends = ["127.0.0.1:${behind.port}"]\n[services.web]\nsocket = "${own}"\nuid = ${process.getuid?.() ?? 0}`);
   await it.line("ingressd: ready");
   const intent = (to: string): object => ({ service: "web", proto: "tcp", port, mode: "tcp", backend: to });
-  const operator = await controlClient(join(folder, "run", "control.sock"));
+  const operator = await openConnection(join(folder, "run", "control.sock"));
   const asOperator = await operator.call("register", intent(`127.0.0.1:${behind.port}`));
   assert.match(JSON.stringify(asOperator), /koffi is not installed, so peers can't be told apart here.*"code":"not_gateway"/);
-  const service = await controlClient(own);
+  const service = await openConnection(own);
   const unix = await service.call("register", intent(`unix:${join(folder, "app.sock")}`));
   assert.match(JSON.stringify(unix), /koffi is not installed, so the owner of a unix socket can't be told.*"code":"no_backend"/);
   assert.is(await probe(port), "deny");

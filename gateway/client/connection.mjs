@@ -1,0 +1,71 @@
+// One connection to a control or registration socket: newline JSON-RPC 2.0, answers by number,
+// and notifications to whoever listens. Plain JavaScript without dependencies, so that a service
+// takes nothing else in with it.
+// @ts-check
+import { connect } from "node:net";
+
+/** Characters of one line that the gateway may send; longer is no answer of its. */
+const MOST_LINE = 64 * 1024 * 1024;
+
+/** @type {typeof import("./connection.mjs").openConnection} */
+export async function openConnection(path, { notified = () => undefined, background = false } = {}) {
+  const socket = connect({ path });
+  await new Promise((resolve, reject) => {
+    socket.once("connect", resolve);
+    socket.once("error", reject);
+  });
+  if (background) socket.unref();
+  /** @type {Map<unknown, { resolve: (answer: import("./connection.mjs").Answer) => void, reject: (error: Error) => void }>} */
+  const waiting = new Map();
+  let number = 1;
+  let text = "";
+  socket.setEncoding("utf8");
+  socket.on("error", () => socket.destroy());
+  socket.on("data", (/** @type {string} */ chunk) => {
+    text += chunk;
+    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
+      hear(text.slice(0, end));
+      text = text.slice(end + 1);
+    }
+    if (text.length > MOST_LINE) socket.destroy();
+  });
+
+  /** @param {string} line */
+  function hear(line) {
+    /** @type {any} */
+    let message;
+    try {
+      message = JSON.parse(line);
+    } catch {
+      // Not a gateway, or not one whole: what it says can't be trusted any more.
+      socket.destroy();
+      return;
+    }
+    if (typeof message?.method === "string") {
+      notified(message.method, message.params);
+      return;
+    }
+    const asked = waiting.get(message?.id);
+    waiting.delete(message?.id);
+    asked?.resolve(message);
+  }
+
+  /** @type {Promise<void>} */
+  const closed = new Promise((resolve) => {
+    socket.once("close", () => {
+      for (const { reject } of waiting.values()) reject(new Error("the gateway closed the connection"));
+      waiting.clear();
+      resolve();
+    });
+  });
+  return {
+    call: (method, params) => new Promise((resolve, reject) => {
+      if (socket.destroyed) return reject(new Error("the connection is closed"));
+      const id = number++;
+      waiting.set(id, { resolve, reject });
+      socket.write(`${JSON.stringify({ jsonrpc: "2.0", id, method, ...(params !== undefined && { params }) })}\n`);
+    }),
+    closed,
+    close: () => void socket.destroy(),
+  };
+}

@@ -1,0 +1,40 @@
+// `ingressd expose`: registers an intent for a service that does not do it itself, and keeps it
+// until it is told to end. The client is the one that services use.
+import { once } from "node:events";
+import type { ExposeWords } from "./arguments.ts";
+import { expose, ExposeError } from "./client/expose.mjs";
+import { EXIT_DELEGATE, EXIT_REJECTED, failure, type Failure } from "./exit.ts";
+
+/** An idle process would end; this is how long one wait of it is. */
+const HOLD_MS = 2 ** 30;
+
+/** Resolves when `ended` is aborted and the port is closed, or with why it never opened. */
+export async function exposeUntil(
+  words: ExposeWords, ended: AbortSignal, print: (line: string) => void, say: (sentence: string) => void,
+): Promise<null | Failure> {
+  const { service, port, backend, mode, bind, socket } = words;
+  const shown = (open: readonly string[]): void => print(`exposed ${service} on ${open.join(", ")}`);
+  // The client alone does not keep the process alive.
+  const hold = setInterval(() => undefined, HOLD_MS);
+  try {
+    const exposure = await expose({
+      service, port, backend, mode,
+      ...(bind !== null && { bind }),
+      ...(socket !== null && { socket }),
+      onChange: ({ open, because }) => {
+        if (because === null) shown(open);
+        else say(`\`${service}\` is not exposed now: ${because}; trying again`);
+      },
+    });
+    shown(exposure.open);
+    if (!ended.aborted) await once(ended, "abort");
+    await exposure.close();
+    return null;
+  } catch (error) {
+    if (!(error instanceof ExposeError)) throw error;
+    const unreachable = error.code === "unreachable";
+    return failure(unreachable ? EXIT_DELEGATE : EXIT_REJECTED, unreachable ? error.message : `refused (${error.code}): ${error.message}`);
+  } finally {
+    clearInterval(hold);
+  }
+}
