@@ -116,8 +116,8 @@ byCredentials("ingressd expose keeps the port open until it is ended", async () 
   const gateway = await running({ policy: policy(port), config });
   const command = (at: number): string[] => [BIN, "expose", "--service", "web", "--port", String(at), "--backend", `127.0.0.1:${behind.port}`, "--socket", gateway.daemon.controlPath];
   const child = spawn(process.execPath, command(port), { stdio: ["ignore", "pipe", "inherit"] });
-  const [line] = await once(child.stdout, "data");
-  assert.match(String(line), new RegExp(`^exposed web on 0\\.0\\.0\\.0:${port}`));
+  const line = String((await once(child.stdout, "data"))[0]);
+  assert.match(line, new RegExp(`^exposed web on 0\\.0\\.0\\.0:${port}`));
   assert.is(await probe(port), "allow");
   child.kill("SIGTERM");
   assert.equal(await once(child, "exit"), [0, null]);
