@@ -2,6 +2,7 @@
 // and not after.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -102,6 +103,23 @@ byCredentials("a refusal rejects with the audit's word, and no gateway with `unr
   assert.is(await probe(port), "deny");
   await gateway.stop();
   behind.close();
+});
+
+byCredentials("the service of README is reachable as it says", async () => {
+  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+  const program = /^```js\n([^]*?)^```$/m.exec(readme)?.[1] ?? "";
+  const port = await freePort();
+  const gateway = await running({ policy: policy(port), config });
+  const child = spawn(process.execPath, ["--input-type=module", "-e", `${program.replace("8443", String(port))}\nconsole.log("open");`], {
+    stdio: ["ignore", "pipe", "inherit"], cwd: fileURLToPath(new URL("../..", import.meta.url)),
+    env: { ...process.env, INGRESSD_SOCKET: gateway.daemon.controlPath },
+  });
+  assert.match(String((await once(child.stdout, "data"))[0]), /^open/);
+  assert.is(await (await fetch(`http://127.0.0.1:${port}/`)).text(), "hello\n");
+  child.kill("SIGTERM");
+  await once(child, "exit");
+  await eventually(() => gateway.daemon.forwarder.live === 0, "its connections end");
+  await gateway.stop();
 });
 
 test("the socket: INGRESSD_SOCKET, else that of the same user", () => {

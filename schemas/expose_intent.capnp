@@ -1,0 +1,75 @@
+# The exposure contract as messages of Cap'n Proto, for systems whose services speak it. The same
+# messages as JSON stand in schemas/intents/*.schema.json; tests/ingress_host/idl.test.ts holds the two
+# to each other. Who asks is what the transport proves: `service` names what is asked for and grants
+# nothing by itself.
+@0xd3b1f0a96c2e7a45;
+
+# Transport of the port.
+enum Proto {
+  tcp @0;
+  # Refused in this release with the code `unsupported`.
+  udp @1;
+}
+
+# As the policy states it; an intent for another mode is refused.
+enum Mode {
+  tcp @0;
+  passthrough @1;
+  tls @2;
+  mtls @3;
+  # Refused in this release: no policy can have it.
+  direct @4;
+}
+
+# `register`: a service asks for the port that the policy grants it.
+struct ExposeIntent {
+  # 1 to 48 bytes; it must be the service that the transport proves.
+  service @0 :Text;
+  proto @1 :Proto;
+  # 1 to 65535.
+  port @2 :UInt16;
+  # One literal local address; empty: all that the policy gives the expose.
+  bind @3 :Text;
+  mode @4 :Mode;
+  # 127.0.0.1:8080, [::1]:8080 or unix:/path, at most 256 bytes; it must be the service's own.
+  backend @5 :Text;
+  # 1,000 to 86,400,000; 0: as long as the connection lives.
+  ttlMs @6 :UInt32;
+}
+
+# `unregister`: ends a lease of the caller.
+struct Unregister {
+  # 32 hexadecimal digits, as `register` gave it.
+  lease @0 :Text;
+}
+
+# `renew`: a lease of the caller ends so long from now.
+struct Renew {
+  lease @0 :Text;
+  ttlMs @1 :UInt32;
+}
+
+# The answer to each of them.
+struct Outcome {
+  union {
+    granted @0 :Granted;
+    refused @1 :Refused;
+  }
+}
+
+struct Granted {
+  lease @0 :Text;
+  # Local endpoints, such as 0.0.0.0:8443.
+  open @1 :List(Text);
+  # 0: no end.
+  expiresInMs @2 :UInt32;
+}
+
+struct Refused {
+  # policy, cidr, sni, rate or mtls.
+  reason @0 :Text;
+  # The number of the audit's code (docs/operations.md), never reused.
+  code @1 :UInt16;
+  # One sentence for people.
+  message @2 :Text;
+}
