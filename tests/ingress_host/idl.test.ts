@@ -112,7 +112,7 @@ test("frames: each bound at N and N + 1", () => {
     ["backend 257", { backend: "b".repeat(257) }], ["backend 0", { backend: "" }], ["not ASCII", { service: "wéb" }], ["a space", { service: "w b" }],
   ];
   for (const [name, change] of bad) assert.throws(() => encodeRequest({ ...most, ...change }), RangeError, name);
-  for (const port of [-1, 65536, 1.5, NaN]) assert.throws(() => encodeRequest({ ...most, ...{ port } } as FrameRequest), RangeError);
+  for (const port of [-1, 65536, 1.5, NaN]) assert.throws(() => encodeRequest({ ...most, ...{ port } }), RangeError);
   assert.is(decodeRequest(new Uint8Array(FRAME_MOST_BYTES + 1)), "malformed");
 });
 
