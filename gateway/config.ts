@@ -19,6 +19,7 @@ export interface Config {
   readonly control: { readonly socket?: string };
   readonly intents: { readonly socket?: string; readonly mode?: string };
   readonly audit: { readonly file: string; readonly on_error: "closed" | "count" };
+  readonly metrics: { readonly listen?: string; readonly token_file?: string };
   readonly caps: {
     readonly ports: number;
     readonly connections: number;

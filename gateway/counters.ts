@@ -1,6 +1,7 @@
 // Everything that the gateway counts since its start. Plain numbers, read by `status`.
 import type { Code, Reason } from "../runtime/abi/names.ts";
 import type { Decision, Shadow } from "../runtime/host/decision.ts";
+import { RuleCounts } from "./audit/rule_hits.ts";
 import type { End } from "./listen/listener.ts";
 
 export interface Counters {
@@ -9,6 +10,7 @@ export interface Counters {
   denied: number;
   readonly byReason: Map<Reason, number>;
   readonly byCode: Map<Code, number>;
+  readonly ruleHits: RuleCounts;
   /** Shadow verdicts by what they say, and those that differ from what was done. */
   readonly shadow: { allow: number; deny: number; undetermined: number; differs: number };
   /** Audit lines written in full, and decisions whose line was not. */
@@ -31,6 +33,7 @@ export function newCounters(): Counters {
     denied: 0,
     byReason: new Map(),
     byCode: new Map(),
+    ruleHits: new RuleCounts(),
     shadow: { allow: 0, deny: 0, undetermined: 0, differs: 0 },
     auditRecords: 0,
     auditDropped: 0,

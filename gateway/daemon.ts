@@ -17,6 +17,7 @@ import { allowedBackends, type Config } from "./config.ts";
 import { newCounters, type Counters } from "./counters.ts";
 import type { Client, Context } from "./control/context.ts";
 import { openDoors } from "./control/doors.ts";
+import { openHttp, type HttpDoor } from "./control/http.ts";
 import { status } from "./control/status.ts";
 import { connectionCap, openFileLimit, watchDescriptors } from "./descriptors.ts";
 import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED, failure, isFailure, type Failure } from "./exit.ts";
@@ -84,9 +85,10 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   setup.givenUp?.addEventListener("abort", giveUp, { once: true });
   if (setup.givenUp?.aborted === true) giveUp();
 
+  let http: HttpDoor | null = null;
   let doors: { readonly paths: readonly string[]; close(): void } | null = null;
   const inForce: InForce = { engine: null, generation: 0 };
-  const ports = new Ports(() => doors?.paths ?? []);
+  const ports = new Ports(() => doors?.paths ?? [], () => http?.port ?? null);
   const leases = new Leases();
   const credentials = peerCredentials();
   const backends = new Backends(notOwnSocket(process.pid, credentials, (address) => ports.isOwn(address)));
@@ -123,6 +125,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     for (const cancel of timers.splice(0)) cancel();
     for (const open of ports.all()) ports.close(open);
     doors?.close();
+    http?.close();
     descriptors.close();
   }
   const timers: (() => void)[] = [];
@@ -136,6 +139,12 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const opened = await openDoors({ context, controlPath: setup.controlPath, credentials });
   if (isFailure(opened)) return abandon(opened);
   doors = opened;
+  const { listen, token_file: tokenFile } = config.metrics;
+  if (listen !== undefined && tokenFile !== undefined) {
+    const seen = await openHttp({ listen, tokenFile }, context);
+    if (isFailure(seen)) return abandon(seen);
+    http = seen;
+  }
   // From before the file is first read, so that no change falls between.
   if (config.policy.watch) {
     timers.push(watchFile({

@@ -37,6 +37,7 @@ export function createRecorder({ audit, counters, markers, clock, onError }: Rec
         const lost = i >= recorded && onError === "closed";
         const decision = lost && entry.decision.allowed ? refused : entry.decision;
         countDecision(counters, decision);
+        if (info !== null && decision.rule >= 0) counters.ruleHits.add(info, decision.rule);
         if (entry.shadow) countShadow(counters, decision, entry.shadow);
         if (!decision.allowed) markers.deny(decision.reason, monoMs);
         return decision;

@@ -5,6 +5,8 @@ import { register } from "../intents/register.ts";
 import { renew } from "../intents/renew.ts";
 import { unregister } from "../intents/unregister.ts";
 import type { Endpoint } from "./context.ts";
+import { health } from "./health.ts";
+import { metrics } from "./metrics.ts";
 import { reload } from "./reload.ts";
 import { status } from "./status.ts";
 
@@ -19,6 +21,8 @@ const none = schemaCheck("intents/none.schema.json");
 
 export const METHODS = {
   status: { access: "operator", params: none, run: status },
+  health: { access: "operator", params: none, run: health },
+  metrics: { access: "operator", params: none, run: metrics },
   reload: { access: "operator", params: none, run: reload },
   register: { access: "anyone", params: schemaCheck("intents/register.schema.json"), run: register },
   unregister: { access: "anyone", params: schemaCheck("intents/unregister.schema.json"), run: unregister },

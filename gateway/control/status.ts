@@ -2,6 +2,7 @@
 import type { Endpoint } from "./context.ts";
 
 const TOP_SOURCES = 10;
+const TOP_RULES = 100;
 
 export const status: Endpoint = async (context) => {
   const { inForce, ports, leases, counters, forwarder, clock, topDenied } = context;
@@ -41,6 +42,7 @@ export const status: Endpoint = async (context) => {
         by_reason: Object.fromEntries(counters.byReason),
         by_code: Object.fromEntries(counters.byCode),
       },
+      rules: engine === null ? [] : counters.ruleHits.ofPolicy(engine.info, TOP_RULES),
       shadow: { ...counters.shadow },
       audit: { records: counters.auditRecords, dropped: counters.auditDropped },
       ends: Object.fromEntries(counters.ends),

@@ -39,10 +39,12 @@ export class Ports {
   readonly #byLocal = new Map<string, OpenPort>();
   readonly #byNumber = new Map<number, OpenPort>();
   readonly #ownSockets: () => readonly string[];
+  readonly #ownPort: () => number | null;
 
-  /** `ownSockets` are the paths of the gateway's own unix sockets, now. */
-  constructor(ownSockets: () => readonly string[]) {
+  /** `ownSockets` are the paths of the gateway's own unix sockets, `ownPort` that of its HTTP, now. */
+  constructor(ownSockets: () => readonly string[], ownPort: () => number | null) {
     this.#ownSockets = ownSockets;
+    this.#ownPort = ownPort;
   }
 
   get size(): number {
@@ -93,6 +95,8 @@ export class Ports {
   /** Whether connecting to `backend` would come back to the gateway. */
   isOwn(backend: BackendAddress): boolean {
     if (backend.kind === "unix") return this.#ownSockets().some((own) => sameFile(own, backend.path));
+    // Whatever the loopback address: nothing else should stand at that number.
+    if (backend.port === this.#ownPort()) return true;
     for (const open of this.#byLocal.values()) if (overlaps(open, backend)) return true;
     return false;
   }

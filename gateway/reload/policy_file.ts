@@ -13,9 +13,13 @@ export function isFileRefusal(x: Uint8Array | FileRefusal): x is FileRefusal {
 }
 
 const OTHERS_WRITE = 0o022;
+const OTHERS_READ = 0o044;
 
-/** The bytes of `path` (absolute and normal), or one sentence with the remedy. `what` is how messages call it. */
-export function readTrustedFile(path: string, maxBytes: number, what: string): Uint8Array | FileRefusal {
+/**
+ * The bytes of `path` (absolute and normal), or one sentence with the remedy. `what` is how messages
+ * call it. A `private` file is also refused where others can read it.
+ */
+export function readTrustedFile(path: string, maxBytes: number, what: string, access: "public" | "private" = "public"): Uint8Array | FileRefusal {
   const refuse = (sentence: string): FileRefusal => ({ refused: `${what} \`${path}\` ${sentence}` });
   let fd = -1;
   try {
@@ -32,6 +36,9 @@ export function readTrustedFile(path: string, maxBytes: number, what: string): U
     if (!stats.isFile()) return refuse("is not a regular file: name the file itself");
     const wrong = writers(stats, "it", real);
     if (wrong !== null) return refuse(`is refused: ${wrong}`);
+    if (access === "private" && (stats.mode & OTHERS_READ) !== 0) {
+      return refuse(`is refused: others can read it (mode ${(stats.mode & 0o7777).toString(8).padStart(4, "0")}): run chmod 0600 ${real}`);
+    }
     const bytes = Buffer.alloc(Math.min(stats.size, maxBytes) + 1);
     let length = 0;
     while (length < bytes.length) {

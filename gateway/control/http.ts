@@ -1,0 +1,96 @@
+// The same over HTTP for those who can't open a unix socket: /metrics, /healthz and /readyz on a
+// loopback port. Every request needs the token; nothing can be changed here.
+import { createHash, timingSafeEqual } from "node:crypto";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { isLoopback } from "../../runtime/net/address.ts";
+import { EXIT_DELEGATE, EXIT_REJECTED, failure, isFailure, type Failure } from "../exit.ts";
+import { canonicalBackend } from "../forward/backend.ts";
+import { isFileRefusal, readTrustedFile } from "../reload/policy_file.ts";
+import type { Context } from "./context.ts";
+import { metricsText, unready } from "./metrics.ts";
+
+const MOST_TOKEN_BYTES = 4096;
+const LEAST_TOKEN_CHARACTERS = 16;
+const MOST_CONNECTIONS = 16;
+const REQUEST_MS = 5_000;
+const HEADER_BYTES = 4096;
+
+export interface HttpSetup {
+  readonly listen: string;
+  readonly tokenFile: string;
+}
+
+export interface HttpDoor {
+  readonly port: number;
+  close(): void;
+}
+
+/** `context` may be used once the daemon is whole; until then nothing is asked. */
+export async function openHttp({ listen, tokenFile }: HttpSetup, context: Context): Promise<HttpDoor | Failure> {
+  const place = canonicalBackend(listen);
+  if (typeof place === "string" || place.kind !== "tcp" || !isLoopback(place.address)) {
+    return failure(EXIT_REJECTED, `\`metrics.listen\` = "${listen}" must be a loopback address with a port, such as 127.0.0.1:9600`);
+  }
+  const token = readToken(tokenFile);
+  if (isFailure(token)) return token;
+  const wanted = digest(token);
+  const server = createServer({
+    maxHeaderSize: HEADER_BYTES, requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS, keepAlive: false, connectionsCheckingInterval: 1_000,
+  }, (request, response) => answer(request, response, wanted, context));
+  server.maxConnections = MOST_CONNECTIONS;
+  server.maxRequestsPerSocket = 1;
+  const failed = await new Promise<string | null>((resolve) => {
+    server.once("error", (error) => resolve("code" in error ? String(error.code) : error.message));
+    server.listen({ host: place.host, port: place.port, exclusive: true }, () => resolve(null));
+  });
+  if (failed !== null) return failure(EXIT_DELEGATE, `\`metrics.listen\` = "${listen}" can't be opened (${failed}): name another port`);
+  server.on("error", () => undefined);
+  return {
+    port: place.port,
+    close() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+function answer(request: IncomingMessage, response: ServerResponse, wanted: Buffer, context: Context): void {
+  const send = (status: number, text: string, type = "text/plain; charset=utf-8"): void => {
+    response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(text), "cache-control": "no-store", connection: "close" });
+    response.end(request.method === "HEAD" ? "" : text);
+  };
+  try {
+    const given = /^Bearer ([\x21-\x7e]+)$/.exec(request.headers.authorization ?? "")?.[1] ?? "";
+    // Digests have one length, so that comparing them tells nothing of the token.
+    if (!timingSafeEqual(digest(given), wanted)) return send(401, "a token is needed: Authorization: Bearer TOKEN\n");
+    if (request.method !== "GET" && request.method !== "HEAD") return send(405, "only GET and HEAD\n");
+    switch (request.url) {
+      case "/metrics":
+        return send(200, metricsText(context), "text/plain; version=0.0.4; charset=utf-8");
+      case "/healthz":
+        return send(200, "alive\n");
+      case "/readyz": {
+        const because = unready(context);
+        return because === null ? send(200, "ready\n") : send(503, `${because}\n`);
+      }
+      default:
+        return send(404, "there are /metrics, /healthz and /readyz\n");
+    }
+  } catch {
+    response.destroy();
+  }
+}
+
+function readToken(path: string): string | Failure {
+  const bytes = readTrustedFile(path, MOST_TOKEN_BYTES, "the token file", "private");
+  if (isFileRefusal(bytes)) return failure(EXIT_REJECTED, bytes.refused);
+  const token = new TextDecoder().decode(bytes).trim();
+  if (!/^[\x21-\x7e]+$/.test(token) || token.length < LEAST_TOKEN_CHARACTERS) {
+    return failure(EXIT_REJECTED, `the token file \`${path}\` must hold one line of at least ${LEAST_TOKEN_CHARACTERS} printable characters: openssl rand -hex 32 makes one`);
+  }
+  return token;
+}
+
+function digest(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}
