@@ -60,7 +60,7 @@ function portsOf(c: Chance, exposes: readonly ModelExpose[]): readonly Ports[] {
 const PLACES: readonly (readonly Prefix[])[] = [
   [prefixOf(v4(0x0a000000), 8), prefixOf(0x20010db8n << 96n, 32)],
   [prefixOf(v4(0xc0a80000), 16), prefixOf(0x20010db9n << 96n, 32)],
-  [prefixOf(v4(0x00000000), 8), prefixOf(v4(0x7f000000), 8)],
+  [prefixOf(v4(0xac100000), 12), prefixOf(v4(0x7f000000), 8)],
 ];
 
 /** A place of its own for each expose, less a part of it. */
