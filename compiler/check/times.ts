@@ -24,7 +24,9 @@ export function readTime(text: string): number | Problem {
   if (day < 1 || day > daysIn(year, month)) return no("is no day of the calendar", `that month has ${daysIn(year, month)} days`);
   if (hour > 23) return no("has no such hour", "hours are 00 to 23; the end of a day is 00:00 of the next");
   if (minute > 59 || second > 59) return no("has no such minute or second", "minutes and seconds are 00 to 59");
-  return Date.UTC(year, month - 1, day, hour, minute, second) / 1_000;
+  const seconds = Date.UTC(year, month - 1, day, hour, minute, second) / 1_000;
+  // INVARIANT: to the engine 0 is a clock that is not known.
+  return seconds > 0 ? seconds : no("is before any clock", "times begin a second later; a rule that never holds is better removed");
 }
 
 function daysIn(year: number, month: number): number {

@@ -5,10 +5,10 @@ import * as assert from "uvu/assert";
 import { DEFAULT_CAP_CONNECTIONS } from "../../compiler/bounds.ts";
 import type { Decision } from "../../runtime/host/decision.ts";
 import { decided, run, type Running } from "../oracle/ask.ts";
-import { accept } from "../oracle/evaluate.ts";
+import { decide } from "../oracle/evaluate.ts";
 import { randomPolicy } from "../oracle/generate.ts";
 import { Meter } from "../oracle/meter.ts";
-import { ANY, type ModelCap, type ModelExpose, type ModelLimit, type ModelPolicy } from "../oracle/model.ts";
+import { ANY, type ModelCap, type ModelExpose, type ModelLimit, type ModelPolicy, type ModelRule } from "../oracle/model.ts";
 import { chance, type Chance } from "../oracle/random.ts";
 import { addressText, readPrefix, v4, words } from "../oracle/space.ts";
 
@@ -17,6 +17,8 @@ const engine = suite("limits");
 // Neighbours under /24, /48 and /64 keys, and strangers.
 const SOURCES = ["192.0.2.1", "192.0.2.2", "192.0.3.1", "203.0.113.9", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "2001:db8:1::1", "::1", "::c000:201"]
   .map((text) => readPrefix(text).base);
+
+const NAMES = ["a.example", "b.example", null];
 
 /** Moments around which 32-bit ticks would wrap, in milliseconds. */
 const WRAPS = [2 ** 31 - 1, 2 ** 31, 2 ** 31 + 1, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1];
@@ -41,13 +43,14 @@ function expectRefusal(decision: Decision, codes: readonly string[], where: stri
   assert.ok(codes.includes(decision.code), `${where}: ${decision.code} is not among ${codes.join()}`);
 }
 
-/** One random run; returns how many were admitted and how many met a cap or a limit. */
-function play(policy: ModelPolicy, running: Running, c: Chance, steps: number, where: string): { admitted: number; refused: number } {
+/** One random run; returns how many caps and limits admitted, how many they refused, and how many the name did. */
+function play(policy: ModelPolicy, running: Running, c: Chance, steps: number, where: string): { admitted: number; refused: number; named: number } {
   const meters = new Map(policy.exposes.map((e) => [e, new Meter(e, DEFAULT_CAP_CONNECTIONS)]));
   const open: { readonly expose: ModelExpose; readonly source: bigint }[] = [];
   let now = 0;
   let admitted = 0;
   let refused = 0;
+  let named = 0;
   for (let step = 0; step < steps; step++) {
     now = nextTime(c, now);
     running.engine.setClock({ monoMs: now, wallSeconds: null });
@@ -60,39 +63,63 @@ function play(policy: ModelPolicy, running: Running, c: Chance, steps: number, w
     // Now and then a batch: it has to charge one after the other.
     const peers = Array.from({ length: c.oneIn(5) ? 1 + c.below(8) : 1 }, () => ({ expose: c.pick(policy.exposes), source: c.pick(SOURCES) }));
     const decisions = running.engine.admit(peers.map((p) => ({ listener: running.ids.get(p.expose.name) ?? -1, source: words(p.source) })));
+    const waiting: { readonly expose: ModelExpose; readonly source: bigint }[] = [];
     peers.forEach(({ expose, source }, i) => {
       const at = `${where}, step ${step}, peer ${i}: ${expose.name} from ${addressText(source)} at ${now}\n${running.printed.text}`;
-      const decision = decided(decisions[i]);
-      const rules = accept(policy, expose, source);
-      const codes = rules.allowed ? (meters.get(expose)?.admit(source) ?? []) : [];
-      if (!rules.allowed) assert.is(decision.code, rules.code, at);
+      const answer = decisions[i];
+      const rules = decide(policy, expose, { source, wall: null, name: undefined });
+      // What waits for its name is counted before it comes.
+      const codes = rules.allowed || rules.later ? (meters.get(expose)?.admit(source) ?? []) : [];
+      if (!rules.allowed && !rules.later) assert.is(decided(answer).code, rules.code, at);
       else if (codes.length > 0) {
         refused++;
-        expectRefusal(decision, codes, at);
+        expectRefusal(decided(answer), codes, at);
       } else {
-        assert.is(decision.code, "allowed", at);
+        assert.is(answer?.allowed, rules.allowed, at);
         admitted++;
         open.push({ expose, source });
+        if (rules.later) waiting.push({ expose, source });
       }
     });
+    // What its name refuses gives its caps back.
+    for (const peer of waiting) {
+      const name = c.pick(NAMES);
+      const id = running.ids.get(peer.expose.name) ?? -1;
+      const last = decide(policy, peer.expose, { source: peer.source, wall: null, name });
+      assert.is(running.engine.hello(id, words(peer.source), name).code, last.code, `${where}, step ${step}, ${name}`);
+      if (last.allowed) continue;
+      named++;
+      running.engine.release(id, words(peer.source));
+      meters.get(peer.expose)?.release(peer.source);
+      open.splice(open.findIndex((o) => o.expose === peer.expose && o.source === peer.source), 1);
+    }
   }
   for (const [expose, meter] of meters) assert.is(running.engine.connections(running.ids.get(expose.name) ?? -1), meter.connections, where);
-  return { admitted, refused };
+  return { admitted, refused, named };
 }
 
 engine("random runs agree with the oracle", () => {
   let admitted = 0;
   let refused = 0;
+  let named = 0;
   for (let i = 0; i < 120; i++) {
     const c = chance(300_000 + i);
     const made = randomPolicy(c, { nets: 2, exposes: 2, rules: 3, denies: 1 });
     const open = { action: "allow", name: null, from: ANY } as const;
-    const policy = { ...made, denies: [], exposes: made.exposes.map((e) => (c.oneIn(5) ? e : { ...e, rules: [open] })) };
+    const byName: ModelRule = { ...open, sni: { members: [{ kind: "pattern", text: "a.example" }], except: [] } };
+    const policy: ModelPolicy = {
+      ...made, denies: [],
+      exposes: made.exposes.map((e): ModelExpose => {
+        if (c.oneIn(5)) return e;
+        return c.oneIn(3) ? { ...e, mode: "passthrough", rules: [byName] } : { ...e, rules: [open] };
+      }),
+    };
     const counts = play(policy, run(policy), c, 150, `seed ${i}`);
     admitted += counts.admitted;
     refused += counts.refused;
+    named += counts.named;
   }
-  assert.ok(admitted > 2_000 && refused > 2_000, `${admitted} admitted, ${refused} refused`);
+  assert.ok(admitted > 2_000 && refused > 2_000 && named > 500, `${admitted} admitted, ${refused} refused, ${named} of them by their names`);
 });
 
 const SOURCE: ModelLimit["key"] = { kind: "source", v4: 32, v6: 64, written: false };

@@ -4,7 +4,7 @@ import { compile } from "../../compiler/compile.ts";
 import { render } from "../../compiler/render.ts";
 import type { SourceFile, SourceReader } from "../../compiler/source.ts";
 import { openEngine } from "../../runtime/host/ask.ts";
-import type { Answer as HostAnswer, Decision } from "../../runtime/host/decision.ts";
+import type { Answer as HostAnswer, Decision, Shadow } from "../../runtime/host/decision.ts";
 import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
 import type { LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
 import type { Answer } from "./evaluate.ts";
@@ -62,13 +62,29 @@ export function decided(answer: HostAnswer | undefined): Decision {
 
 /** What differs between an answer and a decision, in words; null when nothing does. */
 export function difference(running: Running, expected: Answer, answer: HostAnswer): string | null {
-  const decision = decided(answer);
-  const reason = decision.allowed ? "none" : decision.reason;
-  if (decision.allowed !== expected.allowed || reason !== expected.reason || decision.code !== expected.code) {
-    return `says ${String(decision.allowed)}/${reason}/${decision.code}, not ${String(expected.allowed)}/${expected.reason}/${expected.code}`;
-  }
+  const due = `${verdictOf(expected)} ${expected.reason} ${expected.code}`;
+  if (!answer.allowed && answer.later) return expected.later ? null : `says open, not ${due}`;
+  const said = `${verdictOf(answer)} ${answer.allowed ? "none" : answer.reason} ${answer.code}`;
+  return said === due ? ruleDifference(running, expected, answer.rule) : `says ${said}, not ${due}`;
+}
+
+/** The same for a shadow verdict. */
+export function shadowDifference(running: Running, expected: Answer | null, shadow: Shadow | null): string | null {
+  if (expected === null || shadow === null) return (expected === null) === (shadow === null) ? null : `has ${shadow === null ? "no" : "a"} shadow`;
+  const verdict = verdictOf(expected);
+  const due = `${verdict === "open" ? "undetermined" : verdict} ${expected.reason} ${expected.code}`;
+  const said = `${shadow.verdict} ${shadow.reason} ${shadow.code}`;
+  return said === due ? ruleDifference(running, expected, shadow.rule) : `the shadow says ${said}, not ${due}`;
+}
+
+function verdictOf({ allowed, later }: { readonly allowed: boolean; readonly later?: boolean }): string {
+  if (allowed) return "allow";
+  return later === true ? "open" : "deny";
+}
+
+function ruleDifference(running: Running, expected: Answer, rule: number): string | null {
   const lines = expected.rules.map((r) => running.printed.lines.get(r) ?? 0);
-  const reported = decision.rule < 0 ? [] : (running.engine.info.rules[decision.rule]?.origins ?? []).map((o) => o.line);
+  const reported = rule < 0 ? [] : (running.engine.info.rules[rule]?.origins ?? []).map((o) => o.line);
   // Equal rules are one, with every place that it stands in.
   const same = [...new Set(reported)].sort((a, b) => a - b).join() === [...new Set(lines)].sort((a, b) => a - b).join();
   return same ? null : `names the rule of line ${reported.join()}, not of line ${lines.join()}`;

@@ -1,98 +1,91 @@
-// The independent oracle: phases 0 and 1 as the equations of the language state them, by
+// The independent oracle: phases 0, 1 and 2 as the equations of docs/language.md state them, by
 // looking at every rule every time. It imports nothing of the compiler or the runtime.
 //
 //   permitted(L) = { r : some a in A(L) matches r } \ { r : some d in D(L) matches r }
-import { ANY, rangesOf, setHas, type Membership, type ModelDeny, type ModelExpose, type ModelPolicy, type ModelRule, type ModelSet, type Ports } from "./model.ts";
-import { isV4, type Range } from "./space.ts";
+import { ANY, setHas, type Membership, type ModelDeny, type ModelExpose, type ModelPolicy, type ModelRule, type Ports } from "./model.ts";
+import { hostsHave, isCanonical } from "./names.ts";
+import { lowest, portsMeet } from "./order.ts";
+import { isV4 } from "./space.ts";
 
 export interface Answer {
   readonly allowed: boolean;
-  readonly reason: "none" | "policy" | "cidr" | "rate";
+  /** Neither refused nor admitted: the name is to come. */
+  readonly later: boolean;
+  readonly reason: "none" | "policy" | "cidr" | "sni" | "rate";
   readonly code: string;
   /** Every rule that may be named: one, or all that are equal to it. Empty: none is named. */
   readonly rules: readonly ModelRule[];
 }
 
-const overlap = (a: readonly Ports[], b: readonly Ports[]): boolean =>
-  a.some((x) => b.some((y) => x.first <= y.last && y.first <= x.last));
+export interface Facts {
+  readonly source: bigint;
+  /** UTC seconds; null: no clock. */
+  readonly wall: number | null;
+  /** Undefined: not here yet; null: none was sent. */
+  readonly name: string | null | undefined;
+}
 
-/** A top-level deny holds for every listener on its ports, or for all. */
+type Truth = "true" | "false" | "open";
+
+/** A top-level deny holds for every listener that has one of its ports, or for all. */
 export function holdsFor(deny: ModelDeny, expose: ModelExpose): boolean {
-  return deny.on === null || overlap(deny.on, expose.ports);
+  return deny.on === null || portsMeet(deny.on, expose.ports);
 }
 
-const fromOf = (rule: ModelRule): ModelSet => rule.from ?? ANY;
+const inTime = ({ until = null }: ModelRule, wall: number | null): boolean => until === null || (wall !== null && wall < until);
 
-interface Weight {
-  readonly count: bigint;
-  readonly ranges: readonly Range[];
+function truth(rule: ModelRule, expose: ModelExpose, { source, wall, name }: Facts, has: Membership): Truth {
+  if (!has(rule.from ?? ANY, source) || !inTime(rule, wall)) return "false";
+  const { sni = null } = rule;
+  if (sni === null) return "true";
+  // Plain tcp reads no name.
+  if (expose.mode !== "passthrough") return "false";
+  if (name === undefined) return "open";
+  return name !== null && hostsHave(sni, name) ? "true" : "false";
 }
 
-const weights = new WeakMap<ModelRule, Weight>();
-
-function weigh(rule: ModelRule, has: Membership): Weight {
-  const known = weights.get(rule);
-  if (known !== undefined) return known;
-  const ranges = rangesOf(fromOf(rule), has);
-  const count = ranges.reduce((sum, r) => sum + r.last - r.first + 1n, 0n);
-  const weight = { count, ranges };
-  weights.set(rule, weight);
-  return weight;
+/** One phase, in its order. `dryrun`: as if every dryrun rule were enforced. */
+function phase(policy: ModelPolicy, expose: ModelExpose, facts: Facts, has: Membership, dryrun: boolean): Answer {
+  const counts = (rule: ModelRule): boolean => dryrun || rule.dryrun !== true;
+  const being = (rules: readonly ModelRule[], ...truths: readonly Truth[]): ModelRule[] => rules.filter((r) => truths.includes(truth(r, expose, facts, has)));
+  const allows = expose.rules.filter((r) => r.action === "allow" && counts(r));
+  const own = expose.rules.filter((r) => r.action === "deny" && counts(r));
+  const tops = policy.denies.filter((d) => holdsFor(d, expose) && counts(d));
+  const alive = allows.some((r) => inTime(r, facts.wall));
+  const refuse = (which: "deny_rule" | "no_match", rules: readonly ModelRule[]): Answer => {
+    const no = { allowed: false, later: false, rules };
+    if (facts.name !== undefined) return { ...no, reason: "sni", code: which === "deny_rule" ? "deny_name" : "no_name" };
+    if (alive) return { ...no, reason: "cidr", code: which };
+    return { ...no, reason: "policy", code: allows.length === 0 ? "no_allow" : "expired" };
+  };
+  // 1. a true deny
+  const denies = [...being(tops, "true"), ...being(own, "true")];
+  if (denies.length > 0) return refuse("deny_rule", lowest(denies, has));
+  // 2. no allow that is true or open
+  if (being(allows, "true", "open").length === 0) return refuse("no_match", []);
+  // 3. otherwise go on; when no fact is left to come, it is admitted
+  if (expose.mode === "passthrough" && facts.name === undefined) return { allowed: false, later: true, reason: "none", code: "open", rules: [] };
+  return { allowed: true, later: false, reason: "none", code: "allowed", rules: lowest(being(allows, "true"), has) };
 }
 
-/** Fewest addresses first; then the bounds, one after the other. 0 only for equal sets. */
-function bySize(a: ModelRule, b: ModelRule, has: Membership): number {
-  const x = weigh(a, has);
-  const y = weigh(b, has);
-  if (x.count !== y.count) return x.count < y.count ? -1 : 1;
-  for (let i = 0; i < x.ranges.length || i < y.ranges.length; i++) {
-    const p = x.ranges[i];
-    const q = y.ranges[i];
-    if (p === undefined) return -1;
-    if (q === undefined) return 1;
-    if (p.first !== q.first) return p.first < q.first ? -1 : 1;
-    if (p.last !== q.last) return p.last < q.last ? -1 : 1;
-  }
-  return 0;
+/** Phases 1 and 2 without caps and limits. */
+export function decide(policy: ModelPolicy, expose: ModelExpose, facts: Facts, has: Membership = setHas, dryrun = false): Answer {
+  const first = phase(policy, expose, { ...facts, name: undefined }, has, dryrun);
+  const { name } = facts;
+  if (!first.later || name === undefined) return first;
+  if (name !== null && !isCanonical(name)) return { allowed: false, later: false, reason: "sni", code: "bad_name", rules: [] };
+  return phase(policy, expose, facts, has, dryrun);
 }
 
-/** The ports of a deny as numbers in a row; without `on` it stands first. */
-const onOf = (rule: ModelRule | ModelDeny): readonly number[] =>
-  "on" in rule && rule.on !== null
-    ? [...rule.on].sort((a, b) => a.first - b.first).flatMap((p) => [p.first, p.last])
-    : [];
-
-function byPorts(a: ModelRule, b: ModelRule): number {
-  const x = onOf(a);
-  const y = onOf(b);
-  const i = x.findIndex((n, at) => n !== y[at]);
-  if (i >= 0 && i < y.length) return (x[i] ?? 0) - (y[i] ?? 0);
-  return x.length - y.length;
+/** The verdict with dryrun rules enforced, or null where none holds for the listener. */
+export function shadow(policy: ModelPolicy, expose: ModelExpose, facts: Facts): Answer | null {
+  const rules = [...policy.denies.filter((d) => holdsFor(d, expose)), ...expose.rules];
+  return rules.some((r) => r.dryrun === true) ? decide(policy, expose, facts, setHas, true) : null;
 }
 
-const canonical = (a: ModelRule, b: ModelRule, has: Membership): number => bySize(a, b, has) || byPorts(a, b);
-
-/** The lowest of some rules, and those that are the same rule written again. */
-function lowest(rules: readonly ModelRule[], has: Membership): readonly ModelRule[] {
-  if (rules.length < 2) return rules;
-  const first = [...rules].sort((a, b) => canonical(a, b, has))[0];
-  return first === undefined ? [] : rules.filter((r) => canonical(first, r, has) === 0);
-}
-
-/** Phase 1 without caps and limits. */
+/** Phase 1 of a source alone, with no clock. */
 export function accept(policy: ModelPolicy, expose: ModelExpose, source: bigint, has: Membership = setHas): Answer {
-  const matching = <R extends ModelRule>(rules: readonly R[]): R[] => rules.filter((r) => has(fromOf(r), source));
-  const allows = expose.rules.filter((r) => r.action === "allow");
-  const topLevel = matching(policy.denies.filter((d) => holdsFor(d, expose)));
-  const own = matching(expose.rules.filter((r) => r.action === "deny"));
-  // The policy's own denies stand before every listener's.
-  const denies = topLevel.length > 0 ? topLevel : own;
-  // A listener without an allow refuses everyone for that reason; a deny that is true is still named.
-  if (allows.length === 0) return { allowed: false, reason: "policy", code: "no_allow", rules: lowest(denies, has) };
-  if (denies.length > 0) return { allowed: false, reason: "cidr", code: "deny_rule", rules: lowest(denies, has) };
-  const admits = matching(allows);
-  if (admits.length === 0) return { allowed: false, reason: "cidr", code: "no_match", rules: [] };
-  return { allowed: true, reason: "none", code: "allowed", rules: lowest(admits, has) };
+  return decide(policy, expose, { source, wall: null, name: undefined }, has);
 }
 
 const isLoopback = (a: bigint): boolean => (isV4(a) ? ((a >> 24n) & 255n) === 127n : a === 1n);
@@ -100,14 +93,15 @@ const isWildcard = (a: bigint): boolean => a === 0n || (isV4(a) && (a & 0xffffff
 
 /** The expose at a local endpoint; a wildcard address belongs to those without a `bind` alone. */
 export function exposeAt(policy: ModelPolicy, port: number, local: bigint): ModelExpose | null {
-  const at = policy.exposes.filter((e) => overlap(e.ports, [{ first: port, last: port }]));
+  const here: readonly Ports[] = [{ first: port, last: port }];
+  const at = policy.exposes.filter((e) => portsMeet(e.ports, here));
   return at.find((e) => e.bind === null || (!isWildcard(local) && setHas(e.bind, local))) ?? null;
 }
 
 /** Phase 0 for tcp. */
 export function bind(policy: ModelPolicy, subject: string, port: number, local: bigint): Answer {
-  if (isLoopback(local)) return { allowed: true, reason: "none", code: "loopback_bind", rules: [] };
-  if (subject !== "ingressd") return { allowed: false, reason: "policy", code: "not_gateway", rules: [] };
-  if (exposeAt(policy, port, local) === null) return { allowed: false, reason: "policy", code: "not_exposed", rules: [] };
-  return { allowed: true, reason: "none", code: "gateway_bind", rules: [] };
+  const answer = (allowed: boolean, code: string): Answer => ({ allowed, later: false, reason: allowed ? "none" : "policy", code, rules: [] });
+  if (isLoopback(local)) return answer(true, "loopback_bind");
+  if (subject !== "ingressd") return answer(false, "not_gateway");
+  return exposeAt(policy, port, local) === null ? answer(false, "not_exposed") : answer(true, "gateway_bind");
 }

@@ -1,5 +1,6 @@
 // A small policy of the oracle's own: what a random policy is before it is text. The compiler
 // reads the text, the oracle reads this; whatever they make of it has to be the same.
+import type { ModelHosts, NamedHosts } from "./names.ts";
 import { FAMILY_CUTS, LAST, cuts, inPrefix, isV4, readPrefix, type Prefix, type Range } from "./space.ts";
 
 export type BuiltIn = "any" | "any4" | "any6" | "loopback" | "private" | "linklocal";
@@ -24,8 +25,13 @@ export interface ModelNet {
 export interface ModelRule {
   readonly action: "allow" | "deny";
   readonly name: string | null;
-  /** Null only where a top-level deny says no more than `on`. */
+  /** Null only in a top-level deny with another clause. */
   readonly from: ModelSet | null;
+  /** Not written or null: whatever the name is, or none. */
+  readonly sni?: ModelHosts | null;
+  /** UTC seconds. */
+  readonly until?: number | null;
+  readonly dryrun?: boolean;
 }
 
 export interface Ports {
@@ -54,6 +60,8 @@ export interface ModelExpose {
   readonly name: string;
   readonly ports: readonly Ports[];
   readonly bind: ModelSet | null;
+  /** Not written: plain tcp. */
+  readonly mode?: "passthrough";
   /** Not written: a service on 127.0.0.1:8080; `registers`: no backend in the policy. */
   readonly backend?: "registers";
   readonly cap: ModelCap | null;
@@ -63,6 +71,7 @@ export interface ModelExpose {
 
 export interface ModelPolicy {
   readonly nets: readonly ModelNet[];
+  readonly hosts?: readonly NamedHosts[];
   readonly denies: readonly ModelDeny[];
   readonly exposes: readonly ModelExpose[];
 }

@@ -1,5 +1,6 @@
 // A model as .ingress text, and where each rule stands in it. The order of everything whose
 // order must not matter can be shuffled.
+import type { HostTerm, ModelHosts } from "./names.ts";
 import type { ModelDeny, ModelExpose, ModelLimit, ModelPolicy, ModelRule, ModelSet, Ports, Term } from "./model.ts";
 import { prefixText, rangeOf } from "./space.ts";
 
@@ -14,6 +15,12 @@ export interface Printed {
 export type Shuffle = <T>(items: readonly T[]) => readonly T[];
 
 const asWritten: Shuffle = (items) => items;
+
+/** Now and then with capitals or a dot at the end, as authors write names. */
+function patternText(text: string): string {
+  if (text.length % 3 === 0) return text.toUpperCase();
+  return text.length % 5 === 0 && !text.endsWith("*") ? `${text}.` : text;
+}
 
 export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): Printed {
   const out: string[] = ["edition 1"];
@@ -36,11 +43,17 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
   const set = (s: ModelSet): string => `${terms(s.members)}${s.except.length === 0 ? "" : ` except ${terms(s.except)}`}`;
   const ports = (list: readonly Ports[]): string =>
     shuffle(list).map((p) => (p.first === p.last ? String(p.first) : `${p.first}-${p.last}`)).join(", ");
-  const rule = (r: ModelRule | ModelDeny, indent: string): string => {
-    const on = "on" in r && r.on !== null ? ` on tcp ${ports(r.on)}` : "";
-    const named = r.name === null ? "" : ` named ${r.name}`;
-    return `${indent}${r.action}${named}${on}${r.from === null ? "" : ` from ${set(r.from)}`}`;
-  };
+  const hostTerms = (list: readonly HostTerm[]): string =>
+    shuffle(list).map((t) => (t.kind === "hosts" ? t.hosts.name : `"${patternText(t.text)}"`)).join(", ");
+  const hosts = (s: ModelHosts): string => `${hostTerms(s.members)}${s.except.length === 0 ? "" : ` except ${hostTerms(s.except)}`}`;
+  const rule = (r: ModelRule | ModelDeny, indent: string): string => [
+    `${indent}${r.dryrun === true ? "dryrun " : ""}${r.action}`,
+    r.name === null ? "" : ` named ${r.name}`,
+    "on" in r && r.on !== null ? ` on tcp ${ports(r.on)}` : "",
+    r.from === null ? "" : ` from ${set(r.from)}`,
+    (r.sni ?? null) === null ? "" : ` sni ${hosts(r.sni ?? { members: [], except: [] })}`,
+    (r.until ?? null) === null ? "" : ` until ${new Date((r.until ?? 0) * 1000).toISOString().replace(".000Z", "Z")}`,
+  ].join("");
   const limit = (l: ModelLimit): string => {
     const key = l.key.kind === "listener" ? "listener" : `source${l.key.written ? ` /${l.key.v4} /${l.key.v6}` : ""}`;
     return `  limit ${l.count}/${l.per}${l.burst === null ? "" : ` burst ${l.burst}`} per ${key}`;
@@ -50,7 +63,7 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
     lines.set(r, out.length);
   };
   const expose = (e: ModelExpose): void => {
-    out.push(`expose ${e.name} on tcp ${ports(e.ports)}${e.bind === null ? "" : ` bind ${set(e.bind)}`} {`);
+    out.push(`expose ${e.name} on tcp ${ports(e.ports)}${e.bind === null ? "" : ` bind ${set(e.bind)}`}${e.mode === undefined ? "" : ` as ${e.mode}`} {`);
     if (e.backend === undefined) out.push("  backend 127.0.0.1:8080");
     if (e.cap !== null) {
       const s = e.cap.perSource;
@@ -64,6 +77,7 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
 
   const statements = [
     ...policy.nets.map((n) => () => { out.push(`net ${n.name} = ${set(n.set)}`); }),
+    ...(policy.hosts ?? []).map((h) => () => { out.push(`hosts ${h.name} = ${hosts(h.set)}`); }),
     ...policy.denies.map((d) => () => { writeRule(d, ""); }),
     ...policy.exposes.map((e) => () => { expose(e); }),
   ];
