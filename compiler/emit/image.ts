@@ -1,8 +1,9 @@
 // The only writer of the layout in runtime/abi/layout.ts: PolicyTables -> the bytes that stand
 // at TABLES_BASE, and the memory behind them. Every number is checked against its field.
 import * as abi from "../../runtime/abi/layout.ts";
+import { OS_PAGES, type Profile } from "../../runtime/abi/profiles.ts";
 import type { ClassTable, PolicyTables } from "../lower/tables.ts";
-import { placeState, powerOfTwo, stateSizes } from "./state.ts";
+import { placeState, powerOfTwo, stateSizes, type Misfit, type StateSizes } from "./state.ts";
 import { maximumSteps } from "./steps.ts";
 import { ImageWriter } from "./writer.ts";
 
@@ -12,29 +13,52 @@ export interface Image {
   /** Memory in 64 KiB pages, initial and maximum. */
   readonly pages: number;
   readonly maxSteps: number;
+  readonly sizes: StateSizes;
+  /** Bytes up to the end of the last region. */
+  readonly usedBytes: number;
 }
 
-/** Null where the policy needs more than MAX_PAGES of memory. */
-export function writeImage(tables: PolicyTables): Image | null {
+/** What the tables are made of. */
+export type Part = "exposes" | "ports" | "outcomes" | "names" | "addresses";
+
+/** A policy that does not fit, with the bytes of each of its tables' parts. */
+export interface Overflow {
+  readonly misfit: Misfit | { readonly what: "memory" };
+  readonly parts: Readonly<Record<Part, number>>;
+}
+
+export function isOverflow(x: Image | Overflow): x is Overflow {
+  return "misfit" in x;
+}
+
+export function writeImage(tables: PolicyTables, profile: Profile): Image | Overflow {
   const out = new ImageWriter(abi.TABLES_BASE, abi.HEADER_BYTES);
   out.header(abi.H_MAGIC, abi.TABLES_MAGIC);
   out.header(abi.H_VERSION, abi.ABI_VERSION);
   out.header(abi.H_RULE_COUNT, tables.rules.length);
   writeListeners(out, tables);
   writeLimits(out, tables);
+  const exposesEnd = out.end();
   writePorts(out, tables);
+  const portsEnd = out.end();
   writeCells(out, tables);
+  const cellsEnd = out.end();
   const probes = writeNames(out, tables);
+  const namesEnd = out.end();
   writeFamily(out, abi.H_FAMILY4, tables.v4);
   writeFamily(out, abi.H_FAMILY6, tables.v6);
   const maxSteps = maximumSteps(tables, probes);
   out.header(abi.H_MAX_STEPS, maxSteps);
   const end = out.end();
   out.header(abi.H_TABLES_END, end);
-  const memoryEnd = placeState(out, tables, stateSizes(tables), end);
-  out.header(abi.H_MEMORY_END, memoryEnd);
-  const pages = Math.ceil(memoryEnd / abi.PAGE_BYTES);
-  return pages > abi.MAX_PAGES ? null : { data: out.bytes(), pages, maxSteps };
+  const parts = { exposes: exposesEnd - abi.TABLES_BASE, ports: portsEnd - exposesEnd, outcomes: cellsEnd - portsEnd, names: namesEnd - cellsEnd, addresses: end - namesEnd };
+  const sizes = stateSizes(tables, end, profile);
+  if ("what" in sizes) return { misfit: sizes, parts };
+  const usedBytes = placeState(out, tables, sizes, end);
+  out.header(abi.H_MEMORY_END, usedBytes);
+  const pages = profile === "os" ? OS_PAGES : Math.ceil(usedBytes / abi.PAGE_BYTES);
+  if (pages > abi.MAX_PAGES) return { misfit: { what: "memory" }, parts };
+  return { data: out.bytes(), pages, maxSteps, sizes, usedBytes };
 }
 
 function writeListeners(out: ImageWriter, { listeners, limits, shadows }: PolicyTables): void {

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { suite } from "uvu";
 import type { AddressSet, AddressWords, CheckedExpose, CheckedPolicy, CheckedRule, HostNode, HostSet } from "../../compiler/check/policy.ts";
 import { engineBytes } from "../../compiler/emit/engine.ts";
-import { writeImage } from "../../compiler/emit/image.ts";
+import { isOverflow, writeImage } from "../../compiler/emit/image.ts";
 import { semanticJson } from "../../compiler/emit/json.ts";
 import { sourceMap } from "../../compiler/emit/map.ts";
 import { spliceModule } from "../../compiler/emit/module.ts";
@@ -95,12 +95,12 @@ function somePolicy(seed: number): Policy {
   }));
   const none = { ports: null, rules: null, prefixes: null, connections: null, moduleKiB: null, steps: null };
   const checked: CheckedPolicy = {
-    edition: 1, tests: [], nets: [], waiting: [], budget: none,
+    edition: 1, tests: [], nets: [], waiting: [], hostOnly: [], budget: none,
     denies: tops.map((rule) => ({ ...rule, on: null })),
     exposes: exposes.map(({ tls, allows, denies }, i): CheckedExpose => ({
       name: `e${i}`, service: `e${i}`, proto: "tcp", ports: [{ first: 80 + i, last: 80 + i }], bind: null,
       mode: tls ? "passthrough" : "tcp", cert: null, ca: null, backend: null,
-      cap: { connections: 1000, perSource: null, perIdentity: null }, limits: [], allows, denies, annotations, span,
+      cap: { connections: 1000, perSource: null, perIdentity: null, span: null }, limits: [], allows, denies, annotations, span,
     })),
   };
   return { checked, tops, exposes };
@@ -108,10 +108,10 @@ function somePolicy(seed: number): Policy {
 
 function open({ checked }: Policy): PolicyEngine {
   const tables = lower(checked);
-  const image = tables === null ? null : writeImage(tables);
-  if (tables === null || image === null) throw new Error("the policy is too large");
+  const image = tables === null ? null : writeImage(tables, "host");
+  if (tables === null || image === null || isOverflow(image)) throw new Error("the policy is too large");
   const loaded = loadPolicy(spliceModule(engineBytes(), image, {
-    semantic: semanticJson(checked, tables.rules).text, map: sourceMap(tables), vectors: JSON.stringify(selfTests(checked, tables.rules)),
+    semantic: semanticJson(checked, tables.rules).text, map: sourceMap(tables, "host"), vectors: JSON.stringify(selfTests(checked, tables.rules)),
   }));
   if (isRefusal(loaded)) throw new Error(loaded.message);
   return openEngine(loaded, new Uint8Array(16));
