@@ -1,7 +1,7 @@
 // The stable codes of diagnostics. A code is never renumbered or reused; docs/diagnostics.md
 // has a heading for each, with a before and an after, and a test holds the two together.
 // ING1xx the text, 2xx names and sets, 3xx literals, 4xx statements, 5xx other files, 6xx bounds,
-// 7xx what waits for a later release.
+// 7xx what waits for a later release, 8xx what the profile `os` does not have.
 
 /** How much of the source a rendering may show: list files give no more than the token. */
 type Excerpt = "line" | "token";
@@ -115,6 +115,14 @@ export const CODES = {
   ING704: line("`as direct` is not enforced in this release"),
   ING705: line("udp is not served in this release"),
   ING706: line("invariants are not proven in this release"),
+
+  ING801: line("TLS is not terminated in the profile `os`"),
+  ING802: line("clients' certificates are not asked for in the profile `os`"),
+  ING803: line("identities are not counted in the profile `os`"),
+  ING804: line("no service binds by itself in the profile `os`"),
+  ING805: line("there are no unix sockets in the profile `os`"),
+  ING806: line("a policy that does not fit the page of the profile `os`"),
+  ING807: line("caps per source that count more than the page of the profile `os` holds"),
 } as const satisfies Record<`ING${number}`, CodeRow>;
 
 export type DiagnosticCode = keyof typeof CODES;

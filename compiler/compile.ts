@@ -3,19 +3,23 @@
 // run in the finished module by those who asked for it (compiler/cli).
 import { overBudget } from "./check/budget.ts";
 import { check } from "./check/check.ts";
+import { osRefusals } from "./check/hostOnly.ts";
 import type { CheckedPolicy } from "./check/policy.ts";
 import { refusals } from "./check/waiting.ts";
 import type { Diagnostic } from "./diagnostic.ts";
-import { engineBytes } from "./emit/engine.ts";
-import { writeImage } from "./emit/image.ts";
+import { codeBytes, engineBytes } from "./emit/engine.ts";
+import { isOverflow, writeImage } from "./emit/image.ts";
 import { semanticJson } from "./emit/json.ts";
 import { sourceMap } from "./emit/map.ts";
+import { sayMisfit } from "./emit/misfit.ts";
 import { spliceModule } from "./emit/module.ts";
+import type { StateSizes } from "./emit/state.ts";
 import { selfTests } from "./emit/vectors.ts";
 import { lower } from "./lower/lower.ts";
 import { load } from "./load.ts";
 import type { SourceFile, SourceReader } from "./source.ts";
 import { MAX_PAGES, PAGE_BYTES } from "../runtime/abi/layout.ts";
+import { OS_CODE_BYTES, type Profile } from "../runtime/abi/profiles.ts";
 
 export interface CompileStats {
   readonly listeners: number;
@@ -28,6 +32,12 @@ export interface CompileStats {
   /** Bytes of the module without its custom sections. */
   readonly coreBytes: number;
   readonly memoryBytes: number;
+  /** Of them, up to the end of what the engine writes. */
+  readonly usedBytes: number;
+  readonly codeBytes: number;
+  readonly profile: Profile;
+  /** How much the module can count and pass on. */
+  readonly sizes: StateSizes;
   /** The most loop iterations of one decision. */
   readonly maxSteps: number;
 }
@@ -57,36 +67,47 @@ export function understand(entry: SourceFile, reader: SourceReader): Understood 
   return { diagnostics, policy: diagnostics.length > 0 ? null : policy, files };
 }
 
-export function compile(entry: SourceFile, reader: SourceReader): CompileResult {
+/** Throws RangeError where the engine of this release is too large for the profile, which a test holds. */
+export function compile(entry: SourceFile, reader: SourceReader, profile: Profile = "host"): CompileResult {
   const { diagnostics, policy, files } = understand(entry, reader);
   if (policy === null) return { diagnostics, policy: null, module: null, stats: null };
-  const waiting = inOrder(files, refusals(policy.waiting));
-  if (waiting.length > 0) return { diagnostics: waiting, policy, module: null, stats: null };
+  const refused = (said: readonly Diagnostic[]): CompileResult => ({ diagnostics: inOrder(files, said), policy, module: null, stats: null });
+  const refusedAs = profile === "os" ? osRefusals(policy) : refusals(policy.waiting);
+  if (refusedAs.length > 0) return refused(refusedAs);
 
+  const engine = engineBytes();
+  const code = codeBytes(engine);
+  if (profile === "os" && code > OS_CODE_BYTES) throw new RangeError(`the engine has ${code} bytes of code, and the profile \`os\` at most ${OS_CODE_BYTES}`);
   const tables = lower(policy);
-  const image = tables === null ? null : writeImage(tables);
-  if (tables === null || image === null) {
-    return { diagnostics: [tooLarge(entry)], policy, module: null, stats: null };
+  if (tables === null) return refused([tooLarge(entry)]);
+  const image = writeImage(tables, profile);
+  if (isOverflow(image)) {
+    const { misfit, parts } = image;
+    return refused([misfit.what === "memory" ? tooLarge(entry) : sayMisfit(misfit, parts, policy, tables, { file: entry, start: 0, end: 0 })]);
   }
   const semantic = semanticJson(policy, tables.rules);
   const texts = {
     semantic: semantic.text,
-    map: sourceMap(tables),
+    map: sourceMap(tables, profile),
     vectors: JSON.stringify(selfTests(policy, tables.rules)),
   };
-  const module = spliceModule(engineBytes(), image, texts);
+  const module = spliceModule(engine, image, texts);
   const stats: CompileStats = {
     listeners: tables.listeners.length,
     rules: tables.rules.length,
     prefixes: semantic.prefixes,
     stretches: tables.v4.classes.length + tables.v6.classes.length,
     classes: tables.classCount,
-    coreBytes: engineBytes().length + image.data.length,
+    coreBytes: engine.length + image.data.length,
     memoryBytes: image.pages * PAGE_BYTES,
+    usedBytes: image.usedBytes,
+    codeBytes: code,
+    profile,
+    sizes: image.sizes,
     maxSteps: image.maxSteps,
   };
   const over = overBudgets(policy, stats);
-  if (over.length > 0) return { diagnostics: inOrder(files, over), policy, module: null, stats: null };
+  if (over.length > 0) return refused(over);
   return { diagnostics: [], policy, module, stats };
 }
 

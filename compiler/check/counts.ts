@@ -2,6 +2,7 @@
 import type { CapNode, LimitNode } from "../ast/nodes.ts";
 import { MAX_CAP_CONNECTIONS, MAX_LIMIT_BURST } from "../bounds.ts";
 import type { Span } from "../source.ts";
+import { noteHostOnly } from "./hostOnly.ts";
 import { readCount, readKey, readRate } from "./numbers.ts";
 import type { CheckedCap, CheckedLimit, Mode } from "./policy.ts";
 import type { Scope } from "./scope.ts";
@@ -25,7 +26,7 @@ export function checkCap(scope: Scope, node: CapNode, mode: Mode | null): Checke
     perIdentity = readCount(report, written.text, written, MAX_CAP_CONNECTIONS, "the number of connections per identity");
     if (!hasIdentity(scope, mode, span) || perIdentity === null) return null;
   }
-  return connections === null ? null : { connections, perSource, perIdentity };
+  return connections === null ? null : { connections, perSource, perIdentity, span: node.span };
 }
 
 export function checkLimit(scope: Scope, node: LimitNode, mode: Mode | null): CheckedLimit | null {
@@ -40,8 +41,9 @@ export function checkLimit(scope: Scope, node: LimitNode, mode: Mode | null): Ch
   return key === null ? null : { ...rate, burst, key: { kind: "source", ...key }, span };
 }
 
-function hasIdentity({ report, waiting }: Scope, mode: Mode | null, span: Span): boolean {
+function hasIdentity({ report, waiting, hostOnly }: Scope, mode: Mode | null, span: Span): boolean {
   wait(waiting, "identity", "per identity", span);
+  noteHostOnly(hostOnly, "identity", "per identity", span);
   if (mode === "mtls" || mode === null) return true;
   report.say("ING418", "without `as mtls` no client has an identity to count by", span, { help: "count `per source`, or write `as mtls`" });
   return false;

@@ -7,6 +7,7 @@ import { checkBackend } from "./backend.ts";
 import { ANY, UNBINDABLE } from "./builtin.ts";
 import { checkCap, checkLimit } from "./counts.ts";
 import type { FlatExpose } from "./expand.ts";
+import { noteHostOnly } from "./hostOnly.ts";
 import { equal, isEmpty, size, subtract } from "./intervals.ts";
 import { checkCredentials, checkMode } from "./modes.ts";
 import { mayDeclare } from "./names.ts";
@@ -36,7 +37,7 @@ export function checkExpose(scope: Scope, { node, clauses }: FlatExpose, whole: 
   const { backend, cap, limits, allows, denies } = inside;
   const checked: CheckedExpose = {
     name: node.name.text, service, proto, ports, bind, mode, ...credentials, backend,
-    cap: cap ?? { connections: DEFAULT_CAP_CONNECTIONS, perSource: null, perIdentity: null },
+    cap: cap ?? { connections: DEFAULT_CAP_CONNECTIONS, perSource: null, perIdentity: null, span: null },
     limits, allows, denies, annotations, span: node.span,
   };
   return { ...understood, checked };
@@ -86,7 +87,10 @@ function checkClauses(scope: Scope, clauses: readonly Clause[], facts: Facts): I
         if (first !== undefined) {
           report.say("ING405", `${quote(clause.kind)} stands twice in one expose`, clause.span, { related: [{ span: first.span, label: "first here" }], help: "keep one of them" });
         } else if (clause.kind === "cap") inside.cap = checkCap(scope, clause, facts.mode);
-        else if (clause.kind === "backend") inside.backend = checkBackend(report, clause);
+        else if (clause.kind === "backend") {
+          if (clause.target.kind === "unix") noteHostOnly(scope.hostOnly, "unix", "backend unix", clause.span);
+          inside.backend = checkBackend(report, clause);
+        }
         else inside[clause.kind] = clause;
         break;
       }

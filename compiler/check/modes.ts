@@ -3,6 +3,7 @@ import type { CredentialNode, ExposeNode, Piece } from "../ast/nodes.ts";
 import { MAX_CREDENTIAL } from "../bounds.ts";
 import { quote } from "../quote.ts";
 import { WORDS } from "../syntax/keywords.ts";
+import { noteHostOnly } from "./hostOnly.ts";
 import { didYouMean } from "./names.ts";
 import type { Mode } from "./policy.ts";
 import type { Scope } from "./scope.ts";
@@ -18,7 +19,7 @@ const MEANS: Readonly<Record<Mode, string>> = {
 
 /** Null where it is not understood. */
 export function checkMode(scope: Scope, node: ExposeNode): Mode | null {
-  const { report, waiting } = scope;
+  const { report, waiting, hostOnly } = scope;
   if (node.proto === null) return null;
   const { proto, span } = node.proto;
   if (proto === "udp") wait(waiting, "udp", "udp", span);
@@ -35,7 +36,10 @@ export function checkMode(scope: Scope, node: ExposeNode): Mode | null {
     report.say("ING411", `${quote(text)} is not a mode of udp`, node.mode.span, { help: "leave `as` out; of the modes udp has only `direct`" });
     return null;
   }
-  if (mode === "tls" || mode === "mtls" || mode === "direct") wait(waiting, mode, `as ${mode}`, node.mode.span);
+  if (mode === "tls" || mode === "mtls" || mode === "direct") {
+    wait(waiting, mode, `as ${mode}`, node.mode.span);
+    noteHostOnly(hostOnly, mode, `as ${mode}`, node.mode.span);
+  }
   return mode;
 }
 
@@ -46,13 +50,14 @@ export interface Credentials {
 
 /** What a mode needs is there, and nothing else. */
 export function checkCredentials(scope: Scope, node: ExposeNode, mode: Mode | null, written: Readonly<Record<"cert" | "ca", CredentialNode | null>>, sure: boolean): Credentials {
-  const { report, waiting } = scope;
+  const { report, waiting, hostOnly } = scope;
   const out: { cert: string | null; ca: string | null } = { cert: null, ca: null };
   for (const kind of ["cert", "ca"] as const) {
     const clause = written[kind];
     const wanted = kind === "cert" ? mode === "tls" || mode === "mtls" : mode === "mtls";
     if (clause !== null) {
       wait(waiting, kind === "cert" ? "tls" : "mtls", kind, clause.span);
+      noteHostOnly(hostOnly, kind === "cert" ? "tls" : "mtls", kind, clause.span);
       if (isName(scope, clause)) out[kind] = clause.value.text;
       if (mode !== null && !wanted) {
         const help = kind === "ca" && mode === "tls" ? "write `as mtls` to have clients' certificates verified, or leave it out" : `\`${kind}\` stands in an expose \`as ${kind === "ca" ? "mtls" : "tls"}\`; leave it out`;

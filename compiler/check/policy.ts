@@ -37,6 +37,8 @@ export interface CheckedCap {
   readonly perSource: ({ readonly connections: number } & SourceKey) | null;
   /** Connections of one identity; never built in this release. */
   readonly perIdentity: number | null;
+  /** Null where none is written. */
+  readonly span: Span | null;
 }
 
 export interface CheckedLimit {
@@ -229,6 +231,16 @@ export interface Waiting {
   readonly span: Span;
 }
 
+/** What only the profile `host` has: the profile `os` refuses each. */
+export interface HostOnly {
+  readonly code: DiagnosticCode;
+  /** The words, such as `as mtls` or `backend unix`. */
+  readonly what: string;
+  readonly why: string;
+  readonly help: string;
+  readonly span: Span;
+}
+
 export interface CheckedPolicy {
   readonly edition: 1;
   /** Sorted by name. */
@@ -239,4 +251,6 @@ export interface CheckedPolicy {
   readonly nets: readonly NamedNet[];
   /** Empty where the policy can be built. */
   readonly waiting: readonly Waiting[];
+  /** Empty where it can be built for the profile `os`, if it fits. */
+  readonly hostOnly: readonly HostOnly[];
 }

@@ -4,6 +4,7 @@ import { quote } from "../quote.ts";
 import type { Span } from "../source.ts";
 import { checkAnnotations } from "./annotations.ts";
 import { ANY } from "./builtin.ts";
+import { noteHostOnly } from "./hostOnly.ts";
 import type { Understood } from "./understood.ts";
 import { mayDeclare } from "./names.ts";
 import type { CheckedRule, HostSet, IdSet, Mode, TopLevelDeny } from "./policy.ts";
@@ -119,7 +120,10 @@ function checkBody(scope: Scope, rule: RuleNode): CheckedRule | null {
   const sni: HostSet | null = rule.sni === null ? null : hostsOf(scope, rule.sni);
   const client: IdSet | null = rule.client === null ? null : idsOf(scope, rule.client);
   const until = checkUntil(scope, rule, rule.until);
-  if (rule.client !== null) wait(scope.waiting, "mtls", "client", rule.client.span);
+  if (rule.client !== null) {
+    wait(scope.waiting, "mtls", "client", rule.client.span);
+    noteHostOnly(scope.hostOnly, "mtls", "client", rule.client.span);
+  }
   if (rule.from === null && (rule.action === "allow" || (rule.on === null && rule.sni === null && rule.client === null))) {
     if (!rule.broken) sayNoFrom(scope, rule);
     return null;

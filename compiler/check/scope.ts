@@ -1,5 +1,5 @@
 // What the checks of one policy share: where they report, how names become sets, and what they
-// gather for others: rules by name, and what waits for a later release.
+// gather for others: rules by name, what waits for a later release, what only the host has.
 import type { SetDeclaration, SetNode } from "../ast/nodes.ts";
 import type { SourceReader } from "../source.ts";
 import type { Homes } from "./homes.ts";
@@ -8,7 +8,7 @@ import { hostSet } from "./hostTrie.ts";
 import { idAlgebra, idSet, type Ids } from "./ids.ts";
 import { declare } from "./names.ts";
 import { netAlgebra, type NetTally } from "./nets.ts";
-import type { AddressSet, HostNode, HostSet, IdSet, Waiting } from "./policy.ts";
+import type { AddressSet, HostNode, HostSet, HostOnly, IdSet, Waiting } from "./policy.ts";
 import type { PortSet } from "./portNumbers.ts";
 import { portAlgebra } from "./ports.ts";
 import type { Report } from "./report.ts";
@@ -25,6 +25,7 @@ export interface Scope {
   /** The names behind `named`, of the whole policy. */
   readonly ruleNames: Set<string>;
   readonly waiting: Waiting[];
+  readonly hostOnly: HostOnly[];
 }
 
 export function openScope(homes: Homes, sets: readonly SetDeclaration[], reader: SourceReader, report: Report): Scope {
@@ -38,6 +39,7 @@ export function openScope(homes: Homes, sets: readonly SetDeclaration[], reader:
     ids: new Resolver(report, homes, idAlgebra(report, homes), first),
     ruleNames: new Set(),
     waiting: [],
+    hostOnly: [],
   };
 }
 

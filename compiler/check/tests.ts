@@ -5,6 +5,7 @@ import { quote } from "../quote.ts";
 import { WORDS } from "../syntax/keywords.ts";
 import { readEndpoint } from "./endpoint.ts";
 import { readHostName } from "./hostNames.ts";
+import { noteHostOnly } from "./hostOnly.ts";
 import { idWord, readId } from "./idPatterns.ts";
 import { readAddress } from "./literals.ts";
 import { didYouMean } from "./names.ts";
@@ -80,7 +81,10 @@ function checkRequest(scope: Scope, node: RequestNode, known: Known): Asked | nu
     sayTextProblem(report, star ? { ...sni, code: "ING316", message: `${quote(node.sni.text)} is a pattern, and a client sends one name`, help: "write a name that the pattern matches", replace: null } : sni, node.sni.span);
   }
   const client = node.client === null ? null : node.client.map((m) => checkSan(scope, m));
-  if (node.client !== null) wait(scope.waiting, "mtls", "client", node.span);
+  if (node.client !== null) {
+    wait(scope.waiting, "mtls", "client", node.span);
+    noteHostOnly(scope.hostOnly, "mtls", "client", node.span);
+  }
   if (isProblem(source) || to === null || (sni !== null && typeof sni !== "string")) return null;
   const sans = client?.filter((s) => s !== null) ?? null;
   return sans !== null && sans.length < (client?.length ?? 0) ? null : { source, to, sni, client: sans };

@@ -1,5 +1,6 @@
 // FILE -> a compiled module, or the outcome that says why there is none.
 import { relative, resolve } from "node:path";
+import type { Profile } from "../../runtime/abi/profiles.ts";
 import { compile, type CompileResult } from "../compile.ts";
 import type { CheckedPolicy } from "../check/policy.ts";
 import type { Diagnostic } from "../diagnostic.ts";
@@ -25,10 +26,10 @@ export function isNotCompiled(x: Compiled | NotCompiled): x is NotCompiled {
   return "outcome" in x;
 }
 
-export function compileFile(path: string): Compiled | NotCompiled {
+export function compileFile(path: string, profile: Profile = "host"): Compiled | NotCompiled {
   const disk = openPolicy(path);
   if (isOpenFailure(disk)) return { outcome: cannotOpen(path, disk.failure), inputs: disk.inputs };
-  const { diagnostics, policy, module, stats } = compile(disk.entry, disk.reader);
+  const { diagnostics, policy, module, stats } = compile(disk.entry, disk.reader, profile);
   if (diagnostics.length > 0 || policy === null || module === null || stats === null) {
     return { outcome: rejected(path, disk, diagnostics), inputs: disk.inputs };
   }

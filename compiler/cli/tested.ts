@@ -1,4 +1,5 @@
 // FILE -> a compiled module that the host accepts, with the results of the policy's tests in it.
+import type { Profile } from "../../runtime/abi/profiles.ts";
 import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
 import type { LoadedPolicy } from "../../runtime/host/module.ts";
 import { compileFile, isNotCompiled, type Compiled, type NotCompiled } from "./compiled.ts";
@@ -16,8 +17,8 @@ export function isTested(x: Tested | NotCompiled): x is Tested {
 }
 
 /** `wanted` picks the tests that run, by name; without it all do. */
-export function compileAndTest(path: string, wanted: (name: string) => boolean = () => true): Tested | NotCompiled {
-  const compiled = compileFile(path);
+export function compileAndTest(path: string, profile: Profile = "host", wanted: (name: string) => boolean = () => true): Tested | NotCompiled {
+  const compiled = compileFile(path, profile);
   if (isNotCompiled(compiled)) return compiled;
   const loaded = loadPolicy(compiled.module);
   if (isRefusal(loaded)) {

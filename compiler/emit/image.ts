@@ -1,22 +1,11 @@
 // The only writer of the layout in runtime/abi/layout.ts: PolicyTables -> the bytes that stand
 // at TABLES_BASE, and the memory behind them. Every number is checked against its field.
 import * as abi from "../../runtime/abi/layout.ts";
+import { OS_PAGES, type Profile } from "../../runtime/abi/profiles.ts";
 import type { ClassTable, PolicyTables } from "../lower/tables.ts";
-import { ImageWriter } from "./writer.ts";
+import { placeState, powerOfTwo, stateSizes, type Misfit, type StateSizes } from "./state.ts";
 import { maximumSteps } from "./steps.ts";
-
-/** Batches and state records pass through here; a multiple of BATCH_BYTES. */
-const SCRATCH_BYTES = 16384;
-/** Sets of keyed limit entries and sketch cells, where a policy limits sources. */
-const LIMIT_SETS = 16384;
-const SKETCH_CELLS = 65536;
-/**
- * Cap entries: four for each connection that can be open, so that a window of CAP_PROBE_SETS
- * sets has a place for every source, within these bounds.
- */
-const CAP_ENTRIES_PER_CONNECTION = 4;
-const CAP_ENTRIES_LEAST = 4096;
-const CAP_ENTRIES_MOST = 2 ** 21;
+import { ImageWriter } from "./writer.ts";
 
 export interface Image {
   /** The data segment, to be placed at TABLES_BASE. */
@@ -24,29 +13,52 @@ export interface Image {
   /** Memory in 64 KiB pages, initial and maximum. */
   readonly pages: number;
   readonly maxSteps: number;
+  readonly sizes: StateSizes;
+  /** Bytes up to the end of the last region. */
+  readonly usedBytes: number;
 }
 
-/** Null where the policy needs more than MAX_PAGES of memory. */
-export function writeImage(tables: PolicyTables): Image | null {
+/** What the tables are made of. */
+export type Part = "exposes" | "ports" | "outcomes" | "names" | "addresses";
+
+/** A policy that does not fit, with the bytes of each of its tables' parts. */
+export interface Overflow {
+  readonly misfit: Misfit | { readonly what: "memory" };
+  readonly parts: Readonly<Record<Part, number>>;
+}
+
+export function isOverflow(x: Image | Overflow): x is Overflow {
+  return "misfit" in x;
+}
+
+export function writeImage(tables: PolicyTables, profile: Profile): Image | Overflow {
   const out = new ImageWriter(abi.TABLES_BASE, abi.HEADER_BYTES);
   out.header(abi.H_MAGIC, abi.TABLES_MAGIC);
   out.header(abi.H_VERSION, abi.ABI_VERSION);
   out.header(abi.H_RULE_COUNT, tables.rules.length);
   writeListeners(out, tables);
   writeLimits(out, tables);
+  const exposesEnd = out.end();
   writePorts(out, tables);
+  const portsEnd = out.end();
   writeCells(out, tables);
+  const cellsEnd = out.end();
   const probes = writeNames(out, tables);
+  const namesEnd = out.end();
   writeFamily(out, abi.H_FAMILY4, tables.v4);
   writeFamily(out, abi.H_FAMILY6, tables.v6);
   const maxSteps = maximumSteps(tables, probes);
   out.header(abi.H_MAX_STEPS, maxSteps);
   const end = out.end();
   out.header(abi.H_TABLES_END, end);
-  const memoryEnd = placeState(out, tables, end);
-  out.header(abi.H_MEMORY_END, memoryEnd);
-  const pages = Math.ceil(memoryEnd / abi.PAGE_BYTES);
-  return pages > abi.MAX_PAGES ? null : { data: out.bytes(), pages, maxSteps };
+  const parts = { exposes: exposesEnd - abi.TABLES_BASE, ports: portsEnd - exposesEnd, outcomes: cellsEnd - portsEnd, names: namesEnd - cellsEnd, addresses: end - namesEnd };
+  const sizes = stateSizes(tables, end, profile);
+  if ("what" in sizes) return { misfit: sizes, parts };
+  const usedBytes = placeState(out, tables, sizes, end);
+  out.header(abi.H_MEMORY_END, usedBytes);
+  const pages = profile === "os" ? OS_PAGES : Math.ceil(usedBytes / abi.PAGE_BYTES);
+  if (pages > abi.MAX_PAGES) return { misfit: { what: "memory" }, parts };
+  return { data: out.bytes(), pages, maxSteps, sizes, usedBytes };
 }
 
 function writeListeners(out: ImageWriter, { listeners, limits, shadows }: PolicyTables): void {
@@ -207,35 +219,4 @@ function writeFamily(out: ImageWriter, block: number, table: ClassTable): void {
   out.header(block + abi.F_BUCKET_COUNT, trie.buckets.length);
   out.header(block + abi.F_KEYS, out.words(trie.keys, trie.classes));
   out.header(block + abi.F_KEY_COUNT, trie.classes.length);
-}
-
-/** Lays out what the engine writes, one region behind the other; the end of memory in use. */
-function placeState(out: ImageWriter, { listeners, limits }: PolicyTables, end: number): number {
-  const keyed = limits.some((limit) => limit.kind === "source");
-  const capped = listeners.filter(({ expose }) => expose.cap.perSource !== null);
-  const wanted = CAP_ENTRIES_PER_CONNECTION * capped.reduce((sum, { expose }) => sum + expose.cap.connections, 0);
-  const capEntries = capped.length === 0 ? 0 : powerOfTwo(Math.min(Math.max(wanted, CAP_ENTRIES_LEAST), CAP_ENTRIES_MOST));
-  const regions: readonly (readonly [field: number, bytes: number])[] = [
-    [abi.H_SCRATCH, SCRATCH_BYTES],
-    [abi.H_LISTENER_STATE, listeners.length * abi.LISTENER_STATE_BYTES],
-    [abi.H_LIMIT_STATE, limits.length * abi.LIMIT_STATE_BYTES],
-    [abi.H_LIMIT_TABLE, keyed ? LIMIT_SETS * abi.SET_BYTES : 0],
-    [abi.H_SKETCH, keyed ? SKETCH_CELLS * abi.SKETCH_ROWS * abi.SKETCH_CELL_BYTES : 0],
-    [abi.H_CAP_TABLE, capEntries * abi.ENTRY_BYTES],
-  ];
-  out.header(abi.H_SCRATCH_BYTES, SCRATCH_BYTES);
-  out.header(abi.H_LIMIT_SETS, keyed ? LIMIT_SETS : 0);
-  out.header(abi.H_SKETCH_CELLS, keyed ? SKETCH_CELLS : 0);
-  out.header(abi.H_CAP_SETS, capEntries / abi.WAYS);
-  // Sets are cache lines.
-  let at = Math.ceil(end / abi.SET_BYTES) * abi.SET_BYTES;
-  for (const [field, bytes] of regions) {
-    out.header(field, at);
-    at = Math.ceil((at + bytes) / abi.SET_BYTES) * abi.SET_BYTES;
-  }
-  return at;
-}
-
-function powerOfTwo(n: number): number {
-  return 2 ** Math.ceil(Math.log2(n));
 }

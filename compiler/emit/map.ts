@@ -1,10 +1,11 @@
 // The source map: for every listener and rule of the module, where and under which names the
-// author wrote it. Outside the promise of equal bytes for equal policies.
+// author wrote it, and the profile it was built for. Outside the promise of equal bytes for equal policies.
+import type { Profile } from "../../runtime/abi/profiles.ts";
 import type { OrderedRule, PolicyTables } from "../lower/tables.ts";
 import { positionOf } from "../source.ts";
 import type { Span } from "../source.ts";
 
-export function sourceMap(tables: PolicyTables): string {
+export function sourceMap(tables: PolicyTables, profile: Profile): string {
   const rules = tables.rules.map((rule: OrderedRule) => ({
     action: rule.action,
     listener: rule.listener,
@@ -14,7 +15,7 @@ export function sourceMap(tables: PolicyTables): string {
     origins: rule.spans.map(origin),
     annotations: rule.annotations,
   }));
-  return JSON.stringify({ listeners: tables.listeners.map(({ expose }) => ({ origin: origin(expose.span), annotations: expose.annotations })), rules });
+  return JSON.stringify({ profile, listeners: tables.listeners.map(({ expose }) => ({ origin: origin(expose.span), annotations: expose.annotations })), rules });
 }
 
 function origin(span: Span): unknown {

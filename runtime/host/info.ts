@@ -1,6 +1,8 @@
 // A module's own account of itself: its semantic JSON and source map, decoded with every field
 // checked. The bytes are intact when this runs, but who built them is not known.
 import { createHash } from "node:crypto";
+import { isProfile, OS_PAGES, type Profile } from "../abi/profiles.ts";
+import { PAGE_BYTES } from "../abi/layout.ts";
 import { SECTION_MAP, SECTION_POLICY } from "../abi/sections.ts";
 import { parsePrefix } from "../net/prefix.ts";
 import { BeyondBounds, parseBounded, type JsonBounds } from "./boundedJson.ts";
@@ -41,6 +43,7 @@ export function readInfo(module: VerifiedModule, maxSteps: number): PolicyInfo |
       sha256: module.sha256,
       treeSha256: createHash("sha256").update(policy).digest("hex"),
       abiVersion: module.engine.abiVersion,
+      profile: readProfile(places["profile"], module.memoryBytes),
       memoryBytes: module.memoryBytes,
       maxSteps,
       listeners,
@@ -50,6 +53,13 @@ export function readInfo(module: VerifiedModule, maxSteps: number): PolicyInfo |
     if (error instanceof Malformed || error instanceof BeyondBounds || error instanceof SyntaxError || error instanceof TypeError) return null;
     throw error;
   }
+}
+
+/** Modules of earlier releases don't say one; what is said must be true. */
+function readProfile(word: unknown, memoryBytes: number): Profile {
+  if (word === undefined) return "host";
+  if (!isProfile(word) || (word === "os" && memoryBytes !== OS_PAGES * PAGE_BYTES)) throw new Malformed();
+  return word;
 }
 
 function json(bytes: Uint8Array): unknown {

@@ -1,5 +1,6 @@
 // What the host offers to those who ask a compiled policy: types only. load.ts makes a
 // LoadedPolicy from bytes, ask.ts makes its PolicyEngine.
+import type { Profile } from "../abi/profiles.ts";
 import type { Address } from "../net/address.ts";
 import type { Answer, Decision, Shadow } from "./decision.ts";
 
@@ -62,6 +63,8 @@ export interface PolicyInfo {
   /** SHA-256 of the semantic JSON, lower-case hex. */
   readonly treeSha256: string;
   readonly abiVersion: number;
+  /** What it was built for; `os` holds its bounds, and this host runs it as any other. */
+  readonly profile: Profile;
   readonly memoryBytes: number;
   /** The most loop iterations that one decision can take. */
   readonly maxSteps: number;

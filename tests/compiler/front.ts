@@ -1,8 +1,9 @@
 // The compiler's front on a text, for tests: load, parse, build, check, with all that they say.
-import { understand } from "../../compiler/compile.ts";
+import { compile, understand } from "../../compiler/compile.ts";
 import { refusals } from "../../compiler/check/waiting.ts";
 import type { CheckedPolicy } from "../../compiler/check/policy.ts";
 import type { Diagnostic } from "../../compiler/diagnostic.ts";
+import type { Profile } from "../../runtime/abi/profiles.ts";
 import { positionOf, type ReadFailure, type SourceFile, type SourceReader } from "../../compiler/source.ts";
 
 export interface Read {
@@ -26,15 +27,16 @@ export function filesOf(files: Readonly<Record<string, string>>): SourceReader {
   };
 }
 
-/** With what `build` refuses of a policy that is sound. */
-export function front(text: string, reader: SourceReader = filesOf({}), path = "policy.ingress"): Read {
+/** With what `build` refuses of a policy that is sound; for the profile `os` also of its size. */
+export function front(text: string, reader: SourceReader = filesOf({}), path = "policy.ingress", profile: Profile = "host"): Read {
+  if (profile === "os") return compile({ path, text }, reader, profile);
   const { policy, diagnostics } = understand({ path, text }, reader);
   return { policy, diagnostics: [...diagnostics, ...refusals(policy?.waiting ?? [])] };
 }
 
 /** The codes of a text's diagnostics, in their order. */
-export function codes(text: string, files: Readonly<Record<string, string>> = {}): string[] {
-  return front(text, filesOf(files)).diagnostics.map((d) => d.code);
+export function codes(text: string, files: Readonly<Record<string, string>> = {}, profile: Profile = "host"): string[] {
+  return front(text, filesOf(files), "policy.ingress", profile).diagnostics.map((d) => d.code);
 }
 
 /** `ING303 2 10.1.2.3/8`: code, line (with its file, if that is another) and the text of the span. */

@@ -29,14 +29,14 @@ function isSet(set: AddressSet | null | undefined, ...texts: string[]): void {
 
 semantics("an empty policy exposes nothing", () => {
   const none = { ports: null, rules: null, prefixes: null, connections: null, moduleKiB: null, steps: null };
-  assert.equal(policyOf(""), { edition: 1, exposes: [], denies: [], tests: [], budget: none, nets: [], waiting: [] });
+  assert.equal(policyOf(""), { edition: 1, exposes: [], denies: [], tests: [], budget: none, nets: [], waiting: [], hostOnly: [] });
 });
 
 semantics("an empty expose admits nobody and has the documented defaults", () => {
   const { span, ...expose } = exposeOf("");
   assert.equal(expose, {
     name: "web", service: "web", proto: "tcp", ports: [{ first: 443, last: 443 }], bind: null, mode: "tcp", backend: null,
-    cert: null, ca: null, cap: { connections: 10_000, perSource: null, perIdentity: null }, limits: [], allows: [], denies: [],
+    cert: null, ca: null, cap: { connections: 10_000, perSource: null, perIdentity: null, span: null }, limits: [], allows: [], denies: [],
     annotations: { owner: null, ticket: null, why: null },
   });
   assert.is(span.file.text.slice(span.start, span.end).startsWith("expose web"), true);
@@ -98,7 +98,9 @@ semantics("backends", () => {
 
 semantics("caps and limits with their defaults", () => {
   const e = exposeOf("cap 5 connections, 2 per source\nlimit 200/s per source /24 /48\nlimit 3/m burst 7 per listener\nlimit 1/h per source");
-  assert.equal(e.cap, { connections: 5, perSource: { connections: 2, v4: 32, v6: 64 }, perIdentity: null });
+  const { span: at, ...cap } = e.cap;
+  assert.equal(cap, { connections: 5, perSource: { connections: 2, v4: 32, v6: 64 }, perIdentity: null });
+  assert.is(at?.file.text.slice(at.start, at.end), "cap 5 connections, 2 per source");
   assert.equal(e.limits.map(({ span, ...limit }) => ({ ...limit, at: span.file.text.slice(span.start, span.end) })), [
     { count: 200, periodMs: 1_000, burst: 200, key: { kind: "source", v4: 24, v6: 48 }, at: "limit 200/s per source /24 /48" },
     { count: 3, periodMs: 60_000, burst: 7, key: { kind: "listener" }, at: "limit 3/m burst 7 per listener" },

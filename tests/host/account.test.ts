@@ -122,4 +122,24 @@ for (const [name, where, body, due] of slow) {
   });
 }
 
+const limited = moduleOf("edition 1\nexpose web on tcp 1 { limit 5/s per source allow from any }");
+const onePage = moduleOf("edition 1\nexpose web on tcp 1 { allow from any }");
+const profiles: readonly (readonly [name: string, module: Uint8Array, from: string, to: string, due: RegExp])[] = [
+  ["host, as it was built", limited, '"profile":"host"', '"profile":"host"', /^loaded$/],
+  ["none, as releases before did", limited, '"profile":"host",', "", /^loaded$/],
+  ["os, with more than one page", limited, '"profile":"host"', '"profile":"os"', MALFORMED],
+  ["os, with one page", onePage, '"profile":"host"', '"profile":"os"', /^loaded$/],
+  ["one that there is not", onePage, '"profile":"host"', '"profile":"Host"', MALFORMED],
+  ["a number", onePage, '"profile":"host"', '"profile":0', MALFORMED],
+  ["null", onePage, '"profile":"host"', '"profile":null', MALFORMED],
+];
+
+for (const [name, module, from, to, due] of profiles) {
+  test(`profile: ${name}`, () => {
+    const map = section(module, SECTION_MAP);
+    assert.ok(map.includes(from));
+    assert.match(answer(rewritten(module, new Map([[SECTION_MAP, encode(map.replace(from, to))]]))), due);
+  });
+}
+
 test.run();

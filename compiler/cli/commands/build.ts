@@ -1,9 +1,12 @@
 // ingressc build: FILE -> one .wasm, tested before it is written.
 import { parse, format, resolve } from "node:path";
+import type { Profile } from "../../../runtime/abi/profiles.ts";
 import type { Command } from "../command.ts";
 import { shownPath } from "../compiled.ts";
 import type { Inputs } from "../disk.ts";
 import { count, usage, type Outcome } from "../outcome.ts";
+import { memoryJson, memoryRows } from "../memory.ts";
+import { PROFILE_FLAG, readProfile } from "../profile.ts";
 import { compileAndTest, failedTests, isTested, type Tested } from "../tested.ts";
 import { rows } from "../terminal.ts";
 import { watchInputs } from "../watch.ts";
@@ -14,11 +17,13 @@ export const build = {
   operands: ["FILE"],
   flags: {
     out: { short: "o", value: "OUT", says: "where the module is written (default: FILE with `.wasm`)" },
+    profile: PROFILE_FLAG,
     watch: { short: null, value: null, says: "build again after every change, until Ctrl-C" },
   },
   manual: [
     "Nothing is written unless the policy has no error and each of its tests passes in the module",
     "itself. OUT is replaced in one step: a reader sees the old module or the new one.",
+    "With `--profile os` the module has one page of memory, and what does not fit there is an error.",
     "With --watch, an error leaves the last good module in its place.",
     "",
     "  ingressc build policies/demo.ingress",
@@ -30,11 +35,13 @@ export const build = {
     if (resolve(out) === resolve(file)) {
       return usage("output_is_input", `\`${out}\` is the policy itself`, "give `-o` another path");
     }
-    if (!args.flags.has("watch")) return (await buildOnce(file, out)).outcome;
+    const profile = readProfile(args);
+    if (typeof profile !== "string") return profile;
+    if (!args.flags.has("watch")) return (await buildOnce(file, out, profile)).outcome;
     await watchInputs({
       stop,
       run: async () => {
-        const { outcome, inputs } = await buildOnce(file, out);
+        const { outcome, inputs } = await buildOnce(file, out, profile);
         show(outcome);
         return inputs;
       },
@@ -49,8 +56,8 @@ function watching(folders: readonly string[]): Outcome {
   return { class: "ok", code: "policy.watching", message: `watching ${places}; Ctrl-C ends`, data: { folders } };
 }
 
-async function buildOnce(file: string, out: string): Promise<{ outcome: Outcome; inputs: Inputs }> {
-  const tested = compileAndTest(file);
+async function buildOnce(file: string, out: string, profile: Profile): Promise<{ outcome: Outcome; inputs: Inputs }> {
+  const tested = compileAndTest(file, profile);
   if (!isTested(tested)) return tested;
   const { inputs } = tested.disk;
   const failed = failedTests(tested, `, so \`${out}\` is not written`);
@@ -78,6 +85,7 @@ function built(tested: Tested, out: string): Outcome {
     data: {
       out, sha256: info.sha256, treeSha256: info.treeSha256, bytes: tested.module.length, maxSteps: info.maxSteps,
       listeners: info.listeners.length, rules: info.rules.length, prefixes: stats.prefixes, testLines: results.length,
+      profile: stats.profile, memory: memoryJson(stats),
     },
     report: (p) => [
       `${p.good("built")} ${p.bold(out)}`,
@@ -87,6 +95,7 @@ function built(tested: Tested, out: string): Outcome {
         ["prefixes", n(stats.prefixes)],
         ["tests", results.length === 0 ? "none written" : `${count(results.length, "line")} of ${count(policy.tests.length, "test")} passed`],
         ["module", `${n(tested.module.length)} bytes`],
+        ...memoryRows(stats),
         ["decision", `at most ${count(info.maxSteps, "step")}`],
         ["sha256", info.sha256],
       ]),

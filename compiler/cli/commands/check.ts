@@ -1,14 +1,19 @@
 // ingressc check: every error of a policy in one pass; with --fix, those that have a fix mended.
+import type { Profile } from "../../../runtime/abi/profiles.ts";
 import type { Command } from "../command.ts";
 import { compileFile, isNotCompiled } from "../compiled.ts";
 import { isOpenFailure, openPolicy } from "../disk.ts";
 import { editLine, fixFile } from "../fixFile.ts";
 import { count, type Outcome } from "../outcome.ts";
+import { PROFILE_FLAG, readProfile } from "../profile.ts";
 
 export const check = {
   summary: "show every error of a policy",
   operands: ["FILE"],
-  flags: { fix: { short: null, value: null, says: "apply the fixes that the errors name, in all files of the policy" } },
+  flags: {
+    profile: PROFILE_FLAG,
+    fix: { short: null, value: null, says: "apply the fixes that the errors name, in all files of the policy" },
+  },
   manual: [
     "Compiles FILE and writes nothing. The policy's tests are not run: `ingressc test` does that.",
     "With --fix every error that names a fix is mended in FILE, its imports and its list files, and",
@@ -20,24 +25,26 @@ export const check = {
   ].join("\n"),
   async run(args) {
     const file = args.operands[0] ?? "";
-    return args.flags.has("fix") ? fixed(file) : checked(file);
+    const profile = readProfile(args);
+    if (typeof profile !== "string") return profile;
+    return args.flags.has("fix") ? fixed(file, profile) : checked(file, profile);
   },
 } as const satisfies Command;
 
-function checked(file: string): Outcome {
-  const compiled = compileFile(file);
+function checked(file: string, profile: Profile): Outcome {
+  const compiled = compileFile(file, profile);
   if (isNotCompiled(compiled)) return compiled.outcome;
   const { exposes, tests } = compiled.policy;
   const lines = tests.reduce((n, t) => n + t.lines.length, 0);
   const message = `\`${file}\` is valid: ${count(exposes.length, "expose")}, ${count(lines, "test line")}`;
-  return { class: "ok", code: "policy.valid", message, data: { exposes: exposes.map((e) => e.name), testLines: lines } };
+  return { class: "ok", code: "policy.valid", message, data: { profile, exposes: exposes.map((e) => e.name), testLines: lines } };
 }
 
-async function fixed(file: string): Promise<Outcome> {
+async function fixed(file: string, profile: Profile): Promise<Outcome> {
   const disk = openPolicy(file);
-  if (isOpenFailure(disk)) return checked(file);
+  if (isOpenFailure(disk)) return checked(file, profile);
   const { edits, trouble } = await fixFile(disk);
-  const after = trouble ?? checked(file);
+  const after = trouble ?? checked(file, profile);
   const lines = edits.map((edit) => editLine(disk.root, edit));
   const data = typeof after.data === "object" ? after.data : {};
   return {

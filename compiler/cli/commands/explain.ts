@@ -1,4 +1,5 @@
 // ingressc explain: why a request is allowed or denied, answered by the module itself.
+import type { Profile } from "../../../runtime/abi/profiles.ts";
 import { isRefusal, loadPolicy } from "../../../runtime/host/load.ts";
 import type { Annotations, ListenerInfo, LoadedPolicy, RuleInfo } from "../../../runtime/host/module.ts";
 import type { Command } from "../command.ts";
@@ -6,7 +7,8 @@ import { compileFile, isNotCompiled } from "../compiled.ts";
 import { explainRequest, type Explanation, type Step } from "../explanation.ts";
 import { looksLikeModule, readModule } from "../modules.ts";
 import { timeText } from "../nearMiss.ts";
-import type { Outcome } from "../outcome.ts";
+import { usage, type Outcome } from "../outcome.ts";
+import { PROFILE_FLAG, readProfile } from "../profile.ts";
 import { isRequest, parseRequest } from "../request.ts";
 import { rows, type Paint } from "../terminal.ts";
 import { codeSays, ruleText } from "../testReport.ts";
@@ -14,7 +16,7 @@ import { codeSays, ruleText } from "../testReport.ts";
 export const explain = {
   summary: "say why a request is allowed or denied",
   operands: ["FILE", "REQUEST"],
-  flags: {},
+  flags: { profile: PROFILE_FLAG },
   manual: [
     "FILE is a policy or a compiled module. REQUEST is written as in a test line, with the time of the",
     "test behind it; without `at` no clock is known, and without `sni` the client sends no name:",
@@ -31,7 +33,9 @@ export const explain = {
   ].join("\n"),
   async run(args) {
     const [file = "", text = ""] = args.operands;
-    const subject = subjectOf(file);
+    const profile = readProfile(args);
+    if (typeof profile !== "string") return profile;
+    const subject = subjectOf(file, args.flags.has("profile") ? profile : null);
     if ("class" in subject) return subject;
     const { module, loaded, root } = subject;
     const request = parseRequest(text, loaded.info.listeners.map((l) => l.name));
@@ -55,12 +59,17 @@ interface Subject {
   readonly root: string | null;
 }
 
-function subjectOf(file: string): Subject | Outcome {
+/** `asked`: the profile that was asked for, or null. */
+function subjectOf(file: string, asked: Profile | null): Subject | Outcome {
   if (file.endsWith(".wasm") || startsLikeModule(file)) {
     const bytes = readModule(file);
     if (!(bytes instanceof Uint8Array)) return bytes;
     const loaded = loadPolicy(bytes);
-    if (!isRefusal(loaded)) return { module: bytes, loaded, root: null };
+    if (!isRefusal(loaded)) {
+      const { profile } = loaded.info;
+      if (asked === null || asked === profile) return { module: bytes, loaded, root: null };
+      return usage("other_profile", `\`${file}\` is a module of the profile \`${profile}\``, "leave `--profile` out, or name the policy that the module was built from");
+    }
     return {
       class: "reject",
       code: `policy.${loaded.code}`,
@@ -68,7 +77,7 @@ function subjectOf(file: string): Subject | Outcome {
       help: "build the policy again with `ingressc build`",
     };
   }
-  const compiled = compileFile(file);
+  const compiled = compileFile(file, asked ?? "host");
   if (isNotCompiled(compiled)) return compiled.outcome;
   const loaded = loadPolicy(compiled.module);
   if (!isRefusal(loaded)) return { module: compiled.module, loaded, root: compiled.disk.root };

@@ -57,6 +57,7 @@ export const inspect = {
           ["sha256", info.sha256],
           ["tree sha256", info.treeSha256],
           ["abi version", String(info.abiVersion)],
+          ["profile", info.profile],
           ["size", count(bytes.length, "byte")],
           ["memory", `${count(info.memoryBytes / 65536, "page")} (${count(info.memoryBytes, "byte")})`],
           ["decision", `at most ${count(info.maxSteps, "step")}`],

@@ -5,6 +5,7 @@ import { coverageOf } from "../coverage.ts";
 import { coverageJson, coverageText, lcovText } from "../coverageReport.ts";
 import { count, usage, type Outcome } from "../outcome.ts";
 import { nearest } from "../../nearest.ts";
+import { PROFILE_FLAG, readProfile } from "../profile.ts";
 import { quote } from "../../quote.ts";
 import { junitText, tapText } from "../testDocuments.ts";
 import { compileAndTest, failedTests, isTested, type Tested } from "../tested.ts";
@@ -28,6 +29,7 @@ export const test = {
   summary: "run a policy's tests in its compiled module",
   operands: ["FILE"],
   flags: {
+    profile: PROFILE_FLAG,
     filter: { short: null, value: "TEXT", says: "run only the tests whose names contain TEXT, in any case" },
     coverage: { short: null, value: null, says: "say which rules decide no line, and which members of sets no line meets" },
     tap: { short: null, value: "OUT", says: "write the results as TAP 14; `-` is standard output" },
@@ -55,10 +57,12 @@ export const test = {
       const out = args.flags.get(flag);
       return out === undefined ? [] : [{ flag: `--${flag}`, file: out, text }];
     });
+    const profile = readProfile(args);
+    if (typeof profile !== "string") return profile;
     const clash = clashOf(wanted, args.flags.has("json"));
     if (clash !== null) return clash;
     const picked = (name: string): boolean => filter === null || name.toLowerCase().includes(filter);
-    const tested = compileAndTest(file, picked);
+    const tested = compileAndTest(file, profile, picked);
     if (!isTested(tested)) return tested.outcome;
     const names = tested.policy.tests.map(({ name }) => name);
     if (filter !== null && !names.some(picked)) return noSuchTest(args.flags.get("filter") ?? "", names);

@@ -1,0 +1,15 @@
+// `--profile host|os`, for the commands that compile.
+import { isProfile, PROFILES, type Profile } from "../../runtime/abi/profiles.ts";
+import { nearest } from "../nearest.ts";
+import type { Arguments, FlagSpec } from "./arguments.ts";
+import { usage, type Outcome } from "./outcome.ts";
+
+export const PROFILE_FLAG: FlagSpec = { short: null, value: "NAME", says: "what the module is for: `host` (the default) or `os`, one page of memory" };
+
+/** `host` where none is given. */
+export function readProfile({ flags }: Arguments): Profile | Outcome {
+  const word = flags.get("profile") ?? "host";
+  if (isProfile(word)) return word;
+  const near = nearest(word, PROFILES);
+  return usage("unknown_profile", `there is no profile \`${word}\``, `${near === null ? "" : `did you mean \`${near}\`? `}the profiles are ${PROFILES.map((p) => `\`${p}\``).join(" and ")}`);
+}
