@@ -43,6 +43,7 @@ export function readInfo(module: VerifiedModule, maxSteps: number): PolicyInfo |
       abiVersion: module.engine.abiVersion,
       memoryBytes: module.memoryBytes,
       maxSteps,
+      signature: module.signature,
       listeners,
       rules: list(places["rules"]).map((x, id) => readRule(fields(x), id, listeners)),
     };
