@@ -80,7 +80,7 @@ test("a start that is given up before it begins opens nothing and says why", asy
   const markers: string[] = [];
   const control = join(folder, "run", "control.sock");
   const started = await startDaemon({
-    policyPath: join(folder, "policy.wasm"), controlPath: control, config: defaultConfig(), clock: manualClock(),
+    policyPath: join(folder, "policy.wasm"), controlPath: control, stateDirectory: null, config: defaultConfig(), clock: manualClock(),
     hostAddresses: () => [], print: (line) => markers.push(line), say: () => undefined, givenUp: AbortSignal.abort(),
   });
   assert.equal(isFailure(started) && started, { exitCode: 0, message: "ended by a signal before it was ready" });
