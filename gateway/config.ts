@@ -15,6 +15,7 @@ export interface ServiceConfig {
 
 export interface Config {
   readonly on_reload: "recheck" | "keep";
+  readonly state_dir?: string;
   readonly allowed_backends: readonly string[];
   readonly control: { readonly socket?: string };
   readonly intents: { readonly socket?: string; readonly mode?: string };
@@ -38,7 +39,7 @@ export interface Config {
     readonly policy_check_ms: number;
     readonly control_idle_ms: number;
   };
-  readonly policy: { readonly max_bytes: number; readonly watch: boolean };
+  readonly policy: { readonly max_bytes: number; readonly watch: boolean; readonly trusted_keys?: readonly string[] };
   readonly services: Readonly<Record<string, ServiceConfig>>;
 }
 

@@ -5,6 +5,8 @@
 //   listen/  sockets        admit/   who is served    forward/  bytes to the backend
 //   reload/  the policy     intents/ registrations    control/  orders    audit/  records
 import { randomBytes } from "node:crypto";
+import { CODE_NO_MODULE } from "../runtime/abi/verdicts.ts";
+import { denial } from "../runtime/host/ask.ts";
 import type { Address } from "../runtime/net/address.ts";
 import { createAdmitter, type InForce } from "./admit/admit.ts";
 import { Backends } from "./admit/backends.ts";
@@ -32,7 +34,9 @@ import { createOpener } from "./listen/open.ts";
 import { Ports } from "./listen/ports.ts";
 import { createMarkers } from "./markers.ts";
 import { createExchange, isRefused, type Exchange, type Refused, type Report } from "./reload/exchange.ts";
+import { systemDisk, type Disk } from "./reload/disk.ts";
 import { createEnds } from "./reload/ends.ts";
+import { createKeeper, prepareStateDirectory, type Keeper } from "./reload/keeper.ts";
 import { createReloader, reportSentence } from "./reload/reload.ts";
 import { watchFile } from "./reload/watch.ts";
 import { createTurns } from "./turns.ts";
@@ -43,6 +47,8 @@ export const SWEEP_MS = 250;
 export interface DaemonSetup {
   readonly policyPath: string;
   readonly controlPath: string;
+  /** Where the last good policy and its revision are kept; null: nothing outlives a restart. */
+  readonly stateDirectory: string | null;
   readonly config: Config;
   readonly clock: GatewayClock;
   /** The addresses of this host's interfaces, now. */
@@ -53,6 +59,8 @@ export interface DaemonSetup {
   readonly say: (sentence: string) => void;
   /** Aborted where the start is to be given up; what it has opened is closed again. */
   readonly givenUp?: AbortSignal;
+  /** How state reaches the disk; another one only where a test stops it in between. */
+  readonly disk?: Disk;
 }
 
 export interface Daemon {
@@ -73,6 +81,8 @@ export interface Daemon {
 
 export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure> {
   const { config, clock, say } = setup;
+  const keeper = openKeeper(setup);
+  if (isFailure(keeper)) return keeper;
   const cap = connectionCap(config, openFileLimit(), say);
   if (isFailure(cap)) return cap;
   const counters = newCounters();
@@ -111,12 +121,12 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const passEnds = createEnds({ inForce, forwarder, recorder, ports, clock, onReload: config.on_reload });
   const reloader = createReloader({
     path: setup.policyPath, maxBytes: config.policy.max_bytes, checkMs: config.timers.policy_check_ms,
-    exchange, inForce, counters, turns, say, ending: ending.signal,
+    trustedKeys: config.policy.trusted_keys, keeper, exchange, inForce, counters, turns, say, ending: ending.signal,
   });
   let draining = false;
   const context: Context = {
     config, allowedBackends: allowedBackends(config), inForce, ports, leases, backends, forwarder, recorder, counters,
-    topDenied, ownership: { credentials, listening: oncePerTurn(listeningSockets) }, exchange, reloader, clock, turns,
+    topDenied, ownership: { credentials, listening: oncePerTurn(listeningSockets) }, exchange, reloader, keeper, clock, turns,
     startedMs: clock.monoMs(), connectionCap: cap, draining: () => draining,
     opener, markers, hostAddresses: setup.hostAddresses,
   };
@@ -152,10 +162,17 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
       changed: () => void reloader.changed().catch((error: unknown) => say(`the reload failed: ${String(error)}`)),
     }));
   }
-  const first = await reloader.reload();
+  const fromFile = await reloader.reload();
+  const first = isRefused(fromFile) ? await reloader.fallBack(fromFile) : fromFile;
   if (ending.signal.aborted) return abandon(failure(EXIT_OK, "ended by a signal before it was ready"));
-  if (isRefused(first)) return abandon(failure(first.cause === "port" ? EXIT_DELEGATE : EXIT_REJECTED, first.message));
+  if (isRefused(first)) return abandon(failure(first.cause === "policy" || first.cause === "keys" ? EXIT_REJECTED : EXIT_DELEGATE, first.message));
   setup.givenUp?.removeEventListener("abort", giveUp);
+  if (isRefused(fromFile)) {
+    say(`WARNING: the last good policy is in force in place of the file: ${fromFile.message}`);
+    recorder.record([{
+      op: "load", decision: denial(CODE_NO_MODULE), generation: inForce.generation, local: setup.policyPath, detail: fromFile.message,
+    }], null);
+  }
   say(reportSentence(first));
 
   let poisonSaid = false;
@@ -218,6 +235,15 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     },
     cut,
   };
+}
+
+/** INVARIANT: where keys are trusted there is a mark, else an older policy could come back by itself. */
+function openKeeper({ stateDirectory, config, disk = systemDisk }: DaemonSetup): Keeper | null | Failure {
+  if (stateDirectory === null) {
+    return config.policy.trusted_keys === undefined ? null
+      : failure(EXIT_REJECTED, "`policy.trusted_keys` needs a directory that keeps the highest revision over restarts: name one with state_dir");
+  }
+  return prepareStateDirectory(stateDirectory) ?? createKeeper(stateDirectory, config.policy.max_bytes, disk);
 }
 
 /** Who asks when the daemon asks itself. */

@@ -78,6 +78,7 @@ async function serve({ policy, config: path, control }: Extract<Command, { kind:
   const started = await startDaemon({
     policyPath: resolve(policy),
     controlPath: resolve(controlPath(control, config)),
+    stateDirectory: stateDirectory(config, process.env),
     config,
     clock: systemClock(),
     hostAddresses: interfaceAddresses,
@@ -98,6 +99,12 @@ function loadConfig(path: string | null): Config | Failure {
 
 function controlPath(flag: string | null, config: Config): string {
   return flag ?? config.control.socket ?? defaultControlPath(process.env);
+}
+
+/** systemd names the directories of `StateDirectory=` with colons between. */
+function stateDirectory(config: Config, env: NodeJS.ProcessEnv): string | null {
+  const given = env["STATE_DIRECTORY"]?.split(":")[0] ?? "";
+  return config.state_dir ?? (given.startsWith("/") ? given : null);
 }
 
 function version(): string {

@@ -8,6 +8,8 @@ export interface FlagSpec {
   /** Name of the value in the help; null for a switch. */
   readonly value: string | null;
   readonly says: string;
+  /** It may be given more than once; its values are in `lists`. */
+  readonly many?: true;
 }
 
 export type FlagSpecs = Readonly<Record<string, FlagSpec>>;
@@ -22,11 +24,14 @@ export interface Arguments {
   readonly operands: readonly string[];
   /** Present flags; a switch has the value "". */
   readonly flags: ReadonlyMap<string, string>;
+  /** The values of flags that may be given more than once, in their order. */
+  readonly lists: ReadonlyMap<string, readonly string[]>;
 }
 
 export function parseArguments(words: readonly string[], specs: FlagSpecs, command: string): Arguments | Outcome {
   const operands: string[] = [];
   const flags = new Map<string, string>();
+  const lists = new Map<string, readonly string[]>();
   for (let i = 0; i < words.length; i++) {
     const word = words[i] ?? "";
     if (word === "--") {
@@ -52,9 +57,10 @@ export function parseArguments(words: readonly string[], specs: FlagSpecs, comma
     if (value === undefined || value === "" || (equals < 0 && value.startsWith("-") && value !== "-")) {
       return usage("flag_value", `\`${written}\` needs a value`, `write \`${written} ${spec.value}\``);
     }
-    flags.set(name, value);
+    if (spec.many === true) lists.set(name, [...(lists.get(name) ?? []), value]);
+    else flags.set(name, value);
   }
-  return { operands, flags };
+  return { operands, flags, lists };
 }
 
 export function isArguments(x: Arguments | Outcome): x is Arguments {

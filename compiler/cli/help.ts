@@ -23,7 +23,7 @@ export function manual(name: string, command: Command): string {
     `${f.short === null ? "" : `-${f.short}, `}--${long}${f.value === null ? "" : ` ${f.value}`}`,
     f.says,
   ]);
-  const own = Object.entries(command.flags).map(([long, f]) => `[--${long}${f.value === null ? "" : ` ${f.value}`}]`);
+  const own = Object.entries(command.flags).map(([long, f]) => `[--${long}${f.value === null ? "" : ` ${f.value}`}]${f.many === true ? "..." : ""}`);
   return [
     `ingressc ${name}: ${command.summary}`,
     "",

@@ -1,6 +1,7 @@
 // X.wasm on a disk -> its bytes, or the outcome that says why not.
 import { readRegular } from "./disk.ts";
 import { MAX_MODULE_BYTES } from "../../runtime/host/verify.ts";
+import type { Refusal } from "../../runtime/host/module.ts";
 import { usage, type Outcome } from "./outcome.ts";
 
 /** A WebAssembly file by its first four bytes, whatever it is called. */
@@ -29,4 +30,14 @@ export function readModule(path: string): Uint8Array | Outcome {
         help: "name the `.wasm` file that `ingressc build` wrote",
       };
   }
+}
+
+/** For a file that no gateway would load, whatever keys it trusts. */
+export function refusedModule(path: string, { code, message }: Refusal): Outcome {
+  return {
+    class: "reject",
+    code: `policy.${code}`,
+    message: `\`${path}\` is refused (${code}): ${message}`,
+    help: "ingressd would not load it; build the policy again with `ingressc build`",
+  };
 }

@@ -97,7 +97,7 @@ async function resolveTarget(out: string, flag: string): Promise<string | Outcom
   }
 }
 
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r");
   try {
     await handle.sync();
@@ -121,7 +121,7 @@ function elsewhere(flag: string): string {
   return `nothing was changed; choose another place with \`${flag}\``;
 }
 
-function cannotWrite(out: string, error: unknown, help: string): Outcome {
+export function cannotWrite(out: string, error: unknown, help: string): Outcome {
   const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
   return {
     class: "delegate",

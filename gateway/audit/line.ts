@@ -6,7 +6,7 @@ export const FIELD_BYTES = 256;
 
 export interface AuditFacts {
   /** What was asked. */
-  readonly op: "accept" | "bind" | "register" | "recheck";
+  readonly op: "accept" | "bind" | "register" | "recheck" | "load";
   readonly decision: Decision;
   /** Generation of the policy that decided; 0 before the first. */
   readonly generation: number;
@@ -16,7 +16,7 @@ export interface AuditFacts {
   readonly service?: string | undefined;
   /** Who asked for a bind or a register. */
   readonly subject?: string | undefined;
-  /** Local address and port, `host:port`; absent where a message named none. */
+  /** Local address and port, `host:port`, or the policy's path of a `load`; absent where a message named none. */
   readonly local?: string | undefined;
   /** The peer, `host:port`; absent where it is unknown. */
   readonly source?: string | undefined;

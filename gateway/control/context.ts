@@ -15,6 +15,7 @@ import type { Forwarder } from "../listen/listener.ts";
 import type { Markers } from "../markers.ts";
 import type { Ports } from "../listen/ports.ts";
 import type { Exchange } from "../reload/exchange.ts";
+import type { Keeper } from "../reload/keeper.ts";
 import type { Reloader } from "../reload/reload.ts";
 import type { Turns } from "../turns.ts";
 import type { Answer } from "./rpc.ts";
@@ -33,6 +34,8 @@ export interface Context {
   readonly ownership: OwnershipSetup;
   readonly exchange: Exchange;
   readonly reloader: Reloader;
+  /** Null where nothing outlives a restart. */
+  readonly keeper: Keeper | null;
   readonly clock: GatewayClock;
   readonly turns: Turns;
   readonly startedMs: number;

@@ -1,11 +1,13 @@
 // `status`: what listens, which policy decides, what was counted, who is refused most.
+import type { SignatureInfo } from "../../runtime/host/module.ts";
+import type { Keeper } from "../reload/keeper.ts";
 import type { Endpoint } from "./context.ts";
 
 const TOP_SOURCES = 10;
 const TOP_RULES = 100;
 
 export const status: Endpoint = async (context) => {
-  const { inForce, ports, leases, counters, forwarder, clock, topDenied } = context;
+  const { inForce, ports, leases, counters, forwarder, clock, topDenied, reloader } = context;
   const { engine } = inForce;
   let buffered = 0;
   for (let row = 0; row < forwarder.table.rows; row++) buffered += forwarder.buffered(row);
@@ -22,8 +24,12 @@ export const status: Endpoint = async (context) => {
         memory_bytes: engine.info.memoryBytes,
         max_steps: engine.info.maxSteps,
         poisoned: engine.poisoned,
+        source: reloader.insteadOf() === null ? "file" : "last_good",
+        instead_of: reloader.insteadOf(),
+        signature: signatureOf(engine.info.signature),
         limiter: engine.limiterFill(),
       },
+      state: stateOf(context.keeper),
       listeners: (engine?.info.listeners ?? []).map((info) => ({
         name: info.name,
         service: info.service,
@@ -54,3 +60,14 @@ export const status: Endpoint = async (context) => {
     },
   };
 };
+
+function signatureOf(signature: SignatureInfo | null): object | null {
+  return signature === null ? null : { key_id: signature.keyId, revision: signature.revision, verified: signature.verified };
+}
+
+function stateOf(keeper: Keeper | null): object | null {
+  if (keeper === null) return null;
+  const mark = keeper.mark();
+  const known = mark === null || "revision" in mark;
+  return { directory: keeper.directory, revision: known ? mark?.revision ?? null : null, trouble: known ? null : mark.refused };
+}

@@ -51,8 +51,8 @@ export interface Report {
 }
 
 export interface Refused {
-  /** `policy`: it can't be served; `port`: a port could not be opened. */
-  readonly cause: "policy" | "port";
+  /** `policy`: it can't be served; `keys`: it can't be verified; `port`: a port could not be opened; `state`: it could not be kept on the disk. */
+  readonly cause: "policy" | "keys" | "port" | "state";
   readonly message: string;
 }
 

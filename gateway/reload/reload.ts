@@ -3,16 +3,24 @@
 import { createHash } from "node:crypto";
 import { isRefusal } from "../../runtime/host/load.ts";
 import { loadPolicyInWorker } from "../../runtime/host/loadInWorker.ts";
+import type { LoadedPolicy } from "../../runtime/host/module.ts";
 import type { InForce } from "../admit/admit.ts";
 import type { Counters } from "../counters.ts";
 import type { Turns } from "../turns.ts";
 import { isRefused, type Exchange, type Refused, type Report } from "./exchange.ts";
+import type { Keeper } from "./keeper.ts";
 import { isFileRefusal, readTrustedFile } from "./policy_file.ts";
+import { remedyOf } from "./remedies.ts";
+import { isUntrusted, readTrustedKeys } from "./trusted_keys.ts";
 
 export interface ReloadSetup {
   readonly path: string;
   readonly maxBytes: number;
   readonly checkMs: number;
+  /** Paths of public keys; undefined: policies need no signature. */
+  readonly trustedKeys: readonly string[] | undefined;
+  /** Null where nothing outlives a restart. */
+  readonly keeper: Keeper | null;
   readonly exchange: Exchange;
   readonly inForce: InForce;
   readonly counters: Counters;
@@ -27,45 +35,93 @@ export interface Reloader {
   reload(): Promise<Report | Refused>;
   /** As `reload`, but silent and without effect when the file's bytes are those in force. */
   changed(): Promise<void>;
+  /**
+   * For a start at which `why` refused the file: puts the copy of the last good policy in force,
+   * checked in full again. Without one, or where it is refused too, the answer is a refusal.
+   */
+  fallBack(why: Refused): Promise<Report | Refused>;
+  /** Why the last good policy is in force in place of the file; null where it is not. */
+  insteadOf(): string | null;
 }
 
 export function createReloader(setup: ReloadSetup): Reloader {
-  const { path, exchange, inForce, counters, turns, ending, say } = setup;
+  const { path, keeper, exchange, inForce, counters, turns, ending, say } = setup;
   const stopping: Refused = { cause: "policy", message: "the gateway is stopping: nothing was loaded" };
   /** Hash of the file's bytes in force, and of those that were refused last. */
   let good = "";
   let bad = "";
+  let instead: string | null = null;
 
   async function load(onlyChanged: boolean): Promise<Report | Refused | null> {
     if (ending.aborted) return stopping;
     const bytes = readTrustedFile(path, setup.maxBytes, "policy");
-    if (isFileRefusal(bytes)) return onlyChanged && bad === bytes.refused ? null : refused("policy", bytes.refused, bytes.refused);
+    if (isFileRefusal(bytes)) return onlyChanged && bad === bytes.refused ? null : refused({ cause: "policy", message: bytes.refused }, bytes.refused);
     const hash = createHash("sha256").update(bytes).digest("hex");
     if (hash === good) bad = "";
     if (onlyChanged && (hash === bad || (hash === good && inForce.engine?.poisoned === false))) return null;
-    const policy = await loadPolicyInWorker(bytes, setup.checkMs, ending);
+    const report = await putInForce(bytes, hash, `policy \`${path}\``);
     if (ending.aborted) return stopping;
-    if (isRefusal(policy)) {
-      return refused("policy", `policy \`${path}\` is refused (${policy.code}): ${policy.message}; build it again with ingressc`, hash);
-    }
-    const prepared = await exchange.prepare(policy);
-    if (ending.aborted) {
-      if (!isRefused(prepared)) await prepared.abort();
-      return stopping;
-    }
-    if (isRefused(prepared)) return refused(prepared.cause, prepared.message, hash);
-    const report = await prepared.commit();
+    if (isRefused(report)) return refused(report, hash);
     good = hash;
     bad = "";
+    instead = null;
     counters.reloads++;
     return report;
   }
 
-  function refused(cause: Refused["cause"], message: string, hash: string): Refused {
-    // A port may be free the next time; the same bytes are not better then.
-    bad = cause === "policy" ? hash : "";
+  async function checked(bytes: Uint8Array, name: string): Promise<LoadedPolicy | Refused> {
+    const trust = readTrustedKeys(setup.trustedKeys);
+    if (isUntrusted(trust)) return { cause: "keys", message: `${name} can't be verified: ${trust.refused}` };
+    const policy = await loadPolicyInWorker(bytes, trust, setup.checkMs, ending);
+    if (isRefusal(policy)) return { cause: "policy", message: `${name} is refused (${policy.code}): ${policy.message}; ${remedyOf(policy.code)}` };
+    const old = keeper?.refusal(policy.info) ?? null;
+    return old === null ? policy : { cause: "policy", message: `${name} is refused ${old}` };
+  }
+
+  async function putInForce(bytes: Uint8Array, hash: string, name: string): Promise<Report | Refused> {
+    const policy = await checked(bytes, name);
+    if (ending.aborted) return stopping;
+    if ("cause" in policy) return policy;
+    const prepared = await exchange.prepare(policy);
+    if (isRefused(prepared)) return prepared;
+    let step = "kept";
+    try {
+      const staged = await keeper?.stage(bytes, hash, policy.info);
+      if (ending.aborted) {
+        await staged?.abort();
+        await prepared.abort();
+        return stopping;
+      }
+      const report = await prepared.commit();
+      step = "put in its place";
+      await staged?.commit();
+      return report;
+    } catch (error) {
+      // What is in force is also on the disk, or it is not in force.
+      await prepared.abort();
+      const cause = error instanceof Error ? error.message : String(error);
+      return { cause: "state", message: `${name} is not in force, because it could not be ${step} in the state directory (${cause}): mend that and reload` };
+    }
+  }
+
+  function refused(result: Refused, hash: string): Refused {
+    // A port may be free the next time, a key or a disk mended; the same bytes are not better then.
+    bad = result.cause === "policy" ? hash : "";
     counters.reloadsRefused++;
-    return { cause, message };
+    return result;
+  }
+
+  async function fallBack(why: Refused): Promise<Report | Refused> {
+    // A busy port or a missing key is the same for the copy.
+    const bytes = ending.aborted || why.cause === "port" || why.cause === "keys" ? null : keeper?.lastGood() ?? null;
+    if (bytes === null) return why;
+    const result = isFileRefusal(bytes) ? { cause: "policy", message: bytes.refused } as const
+      : await putInForce(bytes, createHash("sha256").update(bytes).digest("hex"), "the last good policy");
+    if (ending.aborted) return stopping;
+    if (isRefused(result)) return { cause: result.cause, message: `${why.message}; and ${result.message}` };
+    instead = why.message;
+    counters.reloads++;
+    return result;
   }
 
   return {
@@ -80,6 +136,8 @@ export function createReloader(setup: ReloadSetup): Reloader {
         ? `reload refused, generation ${inForce.generation} stays in force: ${result.message}`
         : reportSentence(result));
     }),
+    fallBack: (why) => turns(() => fallBack(why)),
+    insteadOf: () => instead,
   };
 }
 

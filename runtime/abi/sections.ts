@@ -14,6 +14,8 @@ export const SECTION_POLICY = "ingress.policy";
 export const SECTION_MAP = "ingress.map";
 export const SECTION_VECTORS = "ingress.vectors";
 export const SECTION_HASH = "ingress.sha256";
+/** May follow the hash; nothing else may. */
+export const SECTION_SIGNATURE = "ingress.signature";
 export const CUSTOM_SECTIONS: readonly string[] = [SECTION_POLICY, SECTION_MAP, SECTION_VECTORS, SECTION_HASH];
 
 /** Magic and version 1. */

@@ -46,6 +46,7 @@ export function readInfo(module: VerifiedModule, maxSteps: number): PolicyInfo |
       profile: readProfile(places["profile"], module.memoryBytes),
       memoryBytes: module.memoryBytes,
       maxSteps,
+      signature: module.signature,
       listeners,
       rules: list(places["rules"]).map((x, id) => readRule(fields(x), id, listeners)),
     };

@@ -1,6 +1,6 @@
-// From a module's bytes to a policy that may be asked, or a refusal that names the cause:
-// hash, shape, code, version and memory (verify.ts), then the engine's own `validate` over the
-// tables, then the self-test vectors that the compiler computed without the tables.
+// From a module's bytes to a policy that may be asked, or a refusal that names the cause: hash,
+// signature, shape, code, version and memory (verify.ts), then the engine's own `validate` over
+// the tables, then the self-test vectors that the compiler computed without the tables.
 import { H_MAX_STEPS, MAX_NAME_BYTES, PROTO_TCP, TABLES_BASE } from "../abi/layout.ts";
 import { isCode } from "../abi/names.ts";
 import { CODE_ALLOWED } from "../abi/verdicts.ts";
@@ -16,7 +16,7 @@ import type { EngineExports } from "./instance.ts";
 import { DETAIL_BASE, DETAIL_CODE, DETAIL_RULE, H_LISTENER_COUNT, H_RULE_COUNT } from "../abi/layout.ts";
 import type { LoadedPolicy, PolicyInfo, Refusal } from "./module.ts";
 import { refuse, verifyModule } from "./verify.ts";
-import type { VerifiedModule } from "./verify.ts";
+import type { Trust, VerifiedModule } from "./verify.ts";
 
 const MOST_VECTORS = 4096;
 /** A vector is nine values: eight numbers of at most twelve characters, and a name. */
@@ -26,8 +26,9 @@ export function isRefusal(x: LoadedPolicy | VerifiedModule | Refusal): x is Refu
   return "code" in x && "message" in x;
 }
 
-export function loadPolicy(bytes: Uint8Array): LoadedPolicy | Refusal {
-  const verified = verifyModule(bytes);
+/** With `trust`, only what one of its keys has signed is loaded; without, a signature is not looked at. */
+export function loadPolicy(bytes: Uint8Array, trust: Trust = null): LoadedPolicy | Refusal {
+  const verified = verifyModule(bytes, trust);
   if (isRefusal(verified)) return verified;
   try {
     const module = new WebAssembly.Module(Uint8Array.from(bytes));

@@ -3,13 +3,14 @@
 import { Worker } from "node:worker_threads";
 import type { LoadedPolicy, Refusal } from "./module.ts";
 import { refuse } from "./verify.ts";
+import type { Trust } from "./verify.ts";
 
 /** `ending` gives the check up: its thread is terminated and the answer comes at once. */
-export function loadPolicyInWorker(bytes: Uint8Array, timeoutMs: number, ending?: AbortSignal): Promise<LoadedPolicy | Refusal> {
+export function loadPolicyInWorker(bytes: Uint8Array, trust: Trust, timeoutMs: number, ending?: AbortSignal): Promise<LoadedPolicy | Refusal> {
   const abandoned = refuse("module_selftest", "the module's checks were abandoned");
   if (ending?.aborted === true) return Promise.resolve(abandoned);
   return new Promise((resolve) => {
-    const worker = new Worker(new URL("./loadWorker.mjs", import.meta.url), { workerData: bytes, execArgv: [] });
+    const worker = new Worker(new URL("./loadWorker.mjs", import.meta.url), { workerData: { bytes, trust }, execArgv: [] });
     const finish = (result: LoadedPolicy | Refusal): void => {
       clearTimeout(timer);
       ending?.removeEventListener("abort", abandon);

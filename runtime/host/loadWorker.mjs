@@ -3,4 +3,6 @@ import { parentPort, workerData } from "node:worker_threads";
 import "./register.mjs";
 
 const { loadPolicy } = await import("./load.ts");
-parentPort.postMessage(loadPolicy(workerData));
+const { bytes, trust } = workerData;
+// A list that is missing trusts nobody; null is the caller's word for "no signature is asked for".
+parentPort.postMessage(loadPolicy(bytes, trust === undefined ? [] : trust));

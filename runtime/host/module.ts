@@ -68,8 +68,19 @@ export interface PolicyInfo {
   readonly memoryBytes: number;
   /** The most loop iterations that one decision can take. */
   readonly maxSteps: number;
+  /** Null where the module has none. */
+  readonly signature: SignatureInfo | null;
   readonly listeners: readonly ListenerInfo[];
   readonly rules: readonly RuleInfo[];
+}
+
+export interface SignatureInfo {
+  /** The first sixteen bytes of the SHA-256 of the signer's public key, lower-case hex. */
+  readonly keyId: string;
+  /** 1 to 2^53 - 1. */
+  readonly revision: number;
+  /** False where no trusted keys were given: then anybody may have written all of it. */
+  readonly verified: boolean;
 }
 
 /** Checked but not yet running; holds compiled code and the parsed sections, no state. */
@@ -83,7 +94,9 @@ export interface LoadedPolicy {
 export interface Refusal {
   readonly code:
     | "module_too_large" | "module_malformed" | "module_hash" | "module_code"
-    | "module_version" | "module_memory" | "module_tables" | "module_selftest";
+    | "module_version" | "module_memory" | "module_tables" | "module_selftest" | "module_trailing"
+    | "signature_missing" | "signature_twice" | "signature_malformed" | "signature_version"
+    | "signature_algorithm" | "signature_key" | "signature_bad";
   readonly message: string;
 }
 

@@ -1,15 +1,17 @@
 // Everything that is checked about a module's bytes before any of its code runs. The order is
-// hash, shape, code, memory: what comes later may trust what came before.
+// hash, signature, shape, code, memory: what comes later may trust what came before.
 import { createHash } from "node:crypto";
 import * as abi from "../abi/layout.ts";
 import {
   CORE_SECTIONS, CUSTOM_SECTIONS, pinnedBytes, readSections, readUnsigned, SECTION_CUSTOM, SECTION_DATA,
-  SECTION_HASH, SECTION_MEMORY,
+  SECTION_HASH, SECTION_MEMORY, SECTION_SIGNATURE,
 } from "../abi/sections.ts";
 import type { Section } from "../abi/sections.ts";
 import { KNOWN_ENGINES } from "./engines.ts";
 import type { KnownEngine } from "./engines.ts";
-import type { Refusal } from "./module.ts";
+import type { TrustedKey } from "./keys.ts";
+import type { Refusal, SignatureInfo } from "./module.ts";
+import { checkSignature, readSignature } from "./signature.ts";
 
 /** The largest module that is looked at. */
 export const MAX_MODULE_BYTES = 256 * 1024 * 1024;
@@ -18,6 +20,7 @@ export interface VerifiedModule {
   readonly sha256: string;
   readonly engine: KnownEngine;
   readonly memoryBytes: number;
+  readonly signature: SignatureInfo | null;
   /** Bodies of the custom sections by name. */
   readonly custom: ReadonlyMap<string, Uint8Array>;
 }
@@ -26,14 +29,22 @@ export function refuse(code: Refusal["code"], message: string): Refusal {
   return { code, message };
 }
 
-export function verifyModule(bytes: Uint8Array): VerifiedModule | Refusal {
+/** Whose signatures count. Null: none is asked for, and one that is there is not checked. An empty list trusts nobody. */
+export type Trust = readonly TrustedKey[] | null;
+
+export function verifyModule(bytes: Uint8Array, trust: Trust): VerifiedModule | Refusal {
   if (bytes.length > MAX_MODULE_BYTES) return refuse("module_too_large", `the module has ${bytes.length} bytes, more than ${MAX_MODULE_BYTES}`);
-  const sections = readSections(bytes);
-  if (sections === null) return refuse("module_malformed", "the file is not a whole WebAssembly module");
+  const all = readSections(bytes);
+  if (all === null) return refuse("module_malformed", "the file is not a whole WebAssembly module");
+  const last = all.at(-1);
+  const signed = last?.name === SECTION_SIGNATURE ? last : null;
+  const sections = signed === null ? all : all.slice(0, -1);
   const hash = sections.at(-1);
-  if (hash?.name !== SECTION_HASH || hash.body.length !== 32) return refuse("module_hash", "the module does not end with its SHA-256: it was not built by ingressc, or it is cut off");
+  if (hash?.name !== SECTION_HASH || hash.body.length !== 32) return noHash(sections);
   const sha256 = createHash("sha256").update(bytes.subarray(0, hash.start)).digest();
   if (!sha256.equals(hash.body)) return refuse("module_hash", "the module's bytes do not match its SHA-256: it was changed or damaged after the build");
+  const signature = signatureOf(bytes, signed, trust);
+  if (signature !== null && "code" in signature) return signature;
 
   const customs = sections.filter((s) => s.id === SECTION_CUSTOM);
   const core = sections.filter((s) => s.id !== SECTION_CUSTOM);
@@ -56,7 +67,27 @@ export function verifyModule(bytes: Uint8Array): VerifiedModule | Refusal {
   if (headerWord(data, abi.H_MAGIC) !== abi.TABLES_MAGIC || version !== engine.abiVersion) {
     return refuse("module_version", `the module's tables have version ${version ?? "none"}, its engine reads ${engine.abiVersion}`);
   }
-  return { sha256: sha256.toString("hex"), engine, memoryBytes, custom: new Map(customs.map((s) => [s.name, s.body])) };
+  return { sha256: sha256.toString("hex"), engine, memoryBytes, signature, custom: new Map(customs.map((s) => [s.name, s.body])) };
+}
+
+/** INVARIANT: where keys are trusted, nothing passes that none of them has signed. */
+function signatureOf(bytes: Uint8Array, section: Section | null, trust: Trust): SignatureInfo | null | Refusal {
+  if (section === null) {
+    return trust === null ? null : refuse("signature_missing", "the module is not signed, and trusted keys make a signature mandatory");
+  }
+  const facts = readSignature(section);
+  if ("code" in facts) return facts;
+  if (trust === null) return { ...facts, verified: false };
+  return checkSignature(bytes, facts, trust) ?? { ...facts, verified: true };
+}
+
+/** What to say of sections that do not end with a hash. */
+function noHash(sections: readonly Section[]): Refusal {
+  if (sections.at(-1)?.name === SECTION_SIGNATURE) return refuse("signature_twice", "the module has more than one signature section");
+  if (sections.at(-1)?.name !== SECTION_HASH && sections.some(({ name }) => name === SECTION_HASH)) {
+    return refuse("module_trailing", "something else than one signature follows the module's SHA-256");
+  }
+  return refuse("module_hash", "the module does not end with its SHA-256: it was not built by ingressc, or it is cut off");
 }
 
 function headerWord(data: Uint8Array, field: number): number | null {

@@ -43,7 +43,7 @@ test("the worker that checks a module there", async ({ dir }) => {
     await import(${JSON.stringify(at("runtime/host/register.mjs"))});
     const { loadPolicyInWorker } = await import(${JSON.stringify(at("runtime/host/loadInWorker.ts"))});
     const { readFileSync } = await import("node:fs");
-    const result = await loadPolicyInWorker(readFileSync("good.wasm"), 60000);
+    const result = await loadPolicyInWorker(readFileSync("good.wasm"), null, 60000);
     console.log(result.info?.listeners[0]?.name ?? result.message);
   `);
   const { stdout } = await run(process.execPath, ["ask.mjs"], options(dir));

@@ -17,14 +17,14 @@ const test = suite("ending");
 
 test("a check that is given up answers at once, before and while it runs", async () => {
   const module = moduleOf("edition 1");
-  const never = await loadPolicyInWorker(module, 60_000, AbortSignal.abort());
+  const never = await loadPolicyInWorker(module, null, 60_000, AbortSignal.abort());
   assert.is(isRefusal(never) && never.message, "the module's checks were abandoned");
   const ending = new AbortController();
-  const checking = loadPolicyInWorker(module, 60_000, ending.signal);
+  const checking = loadPolicyInWorker(module, null, 60_000, ending.signal);
   ending.abort();
   const late = await checking;
   assert.is(isRefusal(late) && late.message, "the module's checks were abandoned");
-  assert.not(isRefusal(await loadPolicyInWorker(module, 60_000, new AbortController().signal)));
+  assert.not(isRefusal(await loadPolicyInWorker(module, null, 60_000, new AbortController().signal)));
 });
 
 test("a stop abandons the reload under way, and none begins after it", async () => {
@@ -80,7 +80,7 @@ test("a start that is given up before it begins opens nothing and says why", asy
   const markers: string[] = [];
   const control = join(folder, "run", "control.sock");
   const started = await startDaemon({
-    policyPath: join(folder, "policy.wasm"), controlPath: control, config: defaultConfig(), clock: manualClock(),
+    policyPath: join(folder, "policy.wasm"), controlPath: control, stateDirectory: null, config: defaultConfig(), clock: manualClock(),
     hostAddresses: () => [], print: (line) => markers.push(line), say: () => undefined, givenUp: AbortSignal.abort(),
   });
   assert.equal(isFailure(started) && started, { exitCode: 0, message: "ended by a signal before it was ready" });

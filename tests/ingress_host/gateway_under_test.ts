@@ -12,6 +12,7 @@ import { parseConfig } from "../../gateway/config.ts";
 import { openConnection, type Connection } from "../../gateway/client/connection.mjs";
 import { startDaemon, type Daemon } from "../../gateway/daemon.ts";
 import { isFailure, type Failure } from "../../gateway/exit.ts";
+import type { Disk } from "../../gateway/reload/disk.ts";
 import { interfaceAddresses } from "../../gateway/listen/addresses.ts";
 import type { Address } from "../../runtime/net/address.ts";
 
@@ -97,6 +98,7 @@ export interface UnderSetup {
   readonly config?: string;
   readonly folder?: string;
   readonly hostAddresses?: () => readonly Address[];
+  readonly disk?: Disk;
 }
 
 /** Closed to others, and gone when the test's process ends. */
@@ -125,7 +127,8 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
   const markers: string[] = [];
   const said: string[] = [];
   const started = await startDaemon({
-    policyPath, controlPath, config, clock,
+    policyPath, controlPath, config, clock, stateDirectory: config.state_dir ?? null,
+    ...(setup.disk !== undefined && { disk: setup.disk }),
     hostAddresses: setup.hostAddresses ?? interfaceAddresses,
     print: (line) => markers.push(line),
     say: (sentence) => said.push(sentence),

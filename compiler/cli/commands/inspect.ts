@@ -3,7 +3,7 @@ import { isRefusal, loadPolicy } from "../../../runtime/host/load.ts";
 import type { ListenerInfo, PolicyInfo } from "../../../runtime/host/module.ts";
 import { readSections, type Section } from "../../../runtime/abi/sections.ts";
 import type { Command } from "../command.ts";
-import { readModule } from "../modules.ts";
+import { readModule, refusedModule } from "../modules.ts";
 import { count } from "../outcome.ts";
 import { rows } from "../terminal.ts";
 import { ruleText } from "../testReport.ts";
@@ -22,8 +22,9 @@ export const inspect = {
   flags: {},
   manual: [
     "Checks the module as ingressd does before it loads it (hash, code, version, memory, tables,",
-    "self-test) and shows its hashes, sections, listeners and rules. Exits 3 when this release",
-    "would refuse it, with the code of the refusal.",
+    "self-test) and shows its hashes, signature, sections, listeners and rules. Exits 3 when this",
+    "release would refuse it, with the code of the refusal. Whether a signature is right, only",
+    "`ingressc verify` says.",
     "",
     "  ingressc inspect demo.wasm",
   ].join("\n"),
@@ -36,10 +37,7 @@ export const inspect = {
     const loaded = loadPolicy(bytes);
     if (isRefusal(loaded)) {
       return {
-        class: "reject",
-        code: `policy.${loaded.code}`,
-        message: `\`${file}\` is refused (${loaded.code}): ${loaded.message}`,
-        help: "ingressd would not load it; build the policy again with `ingressc build`",
+        ...refusedModule(file, loaded),
         data: { loads: false, bytes: bytes.length, sections: sectionData },
         ...(sections.length === 0 ? {} : { report: () => `${file}: ${count(bytes.length, "byte")}\n\n${sectionsText(sections)}\n` }),
       };
@@ -56,6 +54,7 @@ export const inspect = {
         rows([
           ["sha256", info.sha256],
           ["tree sha256", info.treeSha256],
+          ["signature", signatureText(info)],
           ["abi version", String(info.abiVersion)],
           ["profile", info.profile],
           ["size", count(bytes.length, "byte")],
@@ -75,6 +74,10 @@ export const inspect = {
     };
   },
 } as const satisfies Command;
+
+function signatureText({ signature }: PolicyInfo): string {
+  return signature === null ? "none" : `key ${signature.keyId}, revision ${signature.revision}; not verified: \`ingressc verify\` asks a key`;
+}
 
 function sectionName({ id, name }: Section): string {
   return id === 0 ? name : (SECTION_NAMES[id] ?? `unknown ${id}`);

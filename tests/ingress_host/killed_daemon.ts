@@ -1,0 +1,48 @@
+// A gateway that kills itself with SIGKILL at one step of keeping a policy: started by
+// killed.test.ts with a folder, a step, and a configuration. It loads `policy.wasm`, puts
+// `next.wasm` in its place and reloads.
+import { writeFileSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { systemClock } from "../../gateway/clock.ts";
+import { parseConfig } from "../../gateway/config.ts";
+import { startDaemon } from "../../gateway/daemon.ts";
+import { isFailure } from "../../gateway/exit.ts";
+import { isRefused } from "../../gateway/reload/exchange.ts";
+import { systemDisk, type Disk } from "../../gateway/reload/disk.ts";
+
+const [folder = "", step = "", text = ""] = process.argv.slice(2);
+let armed = false;
+
+/** Ends the process at once; nothing after it runs. */
+function dieAt(here: string): Promise<void> {
+  if (armed && here === step) process.kill(process.pid, "SIGKILL");
+  return Promise.resolve();
+}
+
+const disk: Disk = {
+  async write(path, bytes) {
+    const what = path.includes("mark") ? "mark" : "copy";
+    if (armed && step === `half of the ${what}`) writeFileSync(path, bytes.subarray(0, bytes.length >> 1), { mode: 0o600 });
+    await dieAt(`half of the ${what}`);
+    await systemDisk.write(path, bytes);
+  },
+  async replace(from, to) {
+    const what = to.includes("mark") ? "mark" : "copy";
+    await dieAt(`before the ${what} takes its place`);
+    await systemDisk.replace(from, to);
+    await dieAt(`after the ${what} took its place`);
+  },
+  remove: (path) => systemDisk.remove(path),
+};
+
+const config = parseConfig(text, "killed.toml");
+if (isFailure(config)) throw new Error(config.message);
+const daemon = await startDaemon({
+  policyPath: join(folder, "policy.wasm"), controlPath: join(folder, "run", "control.sock"), stateDirectory: config.state_dir ?? null,
+  config, clock: systemClock(), hostAddresses: () => [], print: () => undefined, say: () => undefined, disk,
+});
+if (isFailure(daemon)) throw new Error(daemon.message);
+renameSync(join(folder, "next.wasm"), join(folder, "policy.wasm"));
+armed = true;
+const result = await daemon.reload();
+throw new Error(isRefused(result) ? result.message : "it lived");
