@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs";
 import { basename, dirname, join, sep } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { Profile } from "../../runtime/abi/profiles.ts";
 import { compileAndTest, isTested } from "../../compiler/cli/tested.ts";
 import { ingresscHere, PROJECT } from "./programs.ts";
 
@@ -13,14 +14,17 @@ const all = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((n
 const files = all.filter((name) => !name.includes(sep) || basename(name) === "edge.ingress");
 
 examples("there are examples", () => {
-  for (const name of ["demo", "site", "office_vpn", "public_api", join("organisation", "edge")]) {
+  for (const name of ["demo", "site", "office_vpn", "public_api", "os_image", join("organisation", "edge")]) {
     assert.ok(files.includes(`${name}.ingress`), name);
   }
 });
 
-for (const file of files) {
-  examples(file, () => {
-    const tested = compileAndTest(join(folder, file));
+/** Each example for the host, and those of an OS image for that, too. */
+const built = files.flatMap((file): readonly (readonly [string, Profile])[] => (file.startsWith("os_") ? [[file, "host"], [file, "os"]] : [[file, "host"]]));
+
+for (const [file, profile] of built) {
+  examples(`${file} for ${profile}`, () => {
+    const tested = compileAndTest(join(folder, file), profile);
     assert.ok(isTested(tested), isTested(tested) ? "" : tested.outcome.message);
     assert.equal(tested.results.filter((r) => !r.passed).map((r) => `${r.question} => ${r.actual}`), []);
     // A test that only expects "allow" would pass under a policy that allows everything.

@@ -3,6 +3,7 @@
 import { compile } from "../../compiler/compile.ts";
 import { render } from "../../compiler/render.ts";
 import type { SourceFile, SourceReader } from "../../compiler/source.ts";
+import type { Profile } from "../../runtime/abi/profiles.ts";
 import { openEngine } from "../../runtime/host/ask.ts";
 import type { Answer as HostAnswer, Decision, Shadow } from "../../runtime/host/decision.ts";
 import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
@@ -26,8 +27,8 @@ export function readerOf(files: ReadonlyMap<string, string>): SourceReader {
 }
 
 /** The module of a text that has to compile. */
-export function compileText(text: string, files: ReadonlyMap<string, string> = new Map()): Uint8Array {
-  const { diagnostics, module } = compile({ path: ENTRY, text }, readerOf(files));
+export function compileText(text: string, files: ReadonlyMap<string, string> = new Map(), profile: Profile = "host"): Uint8Array {
+  const { diagnostics, module } = compile({ path: ENTRY, text }, readerOf(files), profile);
   if (module !== null) return module;
   throw new Error(`does not compile:\n${diagnostics.slice(0, 3).map((d) => render(d, { color: false })).join("\n")}\n${text.slice(0, 4000)}`);
 }
