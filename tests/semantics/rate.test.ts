@@ -97,6 +97,15 @@ expose net on tcp 444 { cap 100 connections, 1 per source /24 /48 allow named al
     ],
   },
   {
+    title: "of several limits that refuse, the one of the shortest period is named, and of one period the listener's",
+    policy: `expose web on tcp 443 { limit 1/h per listener limit 1/m per source allow named all from any }
+expose api on tcp 444 { limit 1/m per source limit 1/m per listener allow named all from any }`,
+    rows: [
+      [`admit from ${A} to web`, "allow allowed all"], [`admit from ${A} to web`, "deny rate limit_source all"], [`admit from ${B} to web`, "deny rate limit_listener all"],
+      [`admit from ${A} to api`, "allow allowed all"], [`admit from ${A} to api`, "deny rate limit_listener all"],
+    ],
+  },
+  {
     title: "what the rules refuse charges nothing, and is not refused for its rate",
     policy: "expose web on tcp 443 { cap 1 connections limit 1/h per listener deny named no from 203.0.113.9 allow named all from any }",
     rows: [
