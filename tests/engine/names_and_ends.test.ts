@@ -4,7 +4,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { engineOf, address } from "../host/compiled.ts";
-import { difference, run, shadowDifference } from "../oracle/ask.ts";
+import { openEngine } from "../../runtime/host/ask.ts";
+import { compileText, difference, load, run, SEED, shadowDifference } from "../oracle/ask.ts";
 import { decide, shadow, type Facts } from "../oracle/evaluate.ts";
 import { prefixesOf, type ModelExpose, type ModelPolicy } from "../oracle/model.ts";
 import { chance, type Chance } from "../oracle/random.ts";
@@ -70,6 +71,19 @@ test("random policies answer as the equations say", () => {
   }
 });
 
+test("each of many names is found, and none beside them", () => {
+  const names = Array.from({ length: 6_000 }, (_, i) => `n${i % 977}.${(i * 7).toString(36)}.example`);
+  const list = new Map([["names.txt", names.join("\n")]]);
+  const engine = openEngine(load(compileText("edition 1 hosts many = file \"names.txt\" max 9000 expose web on tcp 443 as passthrough { backend 127.0.0.1:80 allow from any sni many }", list)), SEED);
+  const known = new Set(names);
+  for (const name of names) {
+    assert.is(engine.hello(0, address("10.0.0.1"), name).code, "allowed", name);
+    for (const other of [`x.${name}`, name.slice(name.indexOf(".") + 1), `${name.slice(0, 3)}x${name.slice(3)}`, name.replace("n", "m")]) {
+      if (!known.has(other)) assert.is(engine.hello(0, address("10.0.0.1"), other).code, "no_name", other);
+    }
+  }
+});
+
 test("a name that is not in canonical form, or too long, is refused", () => {
   const engine = engineOf("edition 1 expose web on tcp 443 as passthrough { backend 127.0.0.1:80 allow from any }");
   const long = (n: number): string => `${"a.".repeat(Math.floor(n / 2))}${"a".repeat(n % 2)}`.replace(/\.$/, "b");
@@ -77,6 +91,8 @@ test("a name that is not in canonical form, or too long, is refused", () => {
     ["a", "allowed"], ["a-1_b.c", "allowed"], ["a".repeat(63), "allowed"], ["a".repeat(64), "bad_name"],
     [long(255), "allowed"], [long(256), "bad_name"], ["", "bad_name"], ["A", "bad_name"], ["a.", "bad_name"],
     [".a", "bad_name"], ["a..b", "bad_name"], ["*.a", "bad_name"], ["a\0", "bad_name"], ["ä", "bad_name"], ["a b", "bad_name"],
+    // Beside the ranges of bytes that a label has.
+    ["a/", "bad_name"], ["a:", "bad_name"], ["`", "bad_name"], ["{", "bad_name"], ["0-9_az", "allowed"],
   ];
   for (const [name, code] of rows) assert.is(engine.hello(0, address("10.0.0.1"), name).code, code, JSON.stringify(name));
 });

@@ -15,9 +15,11 @@ const CODE_WORDS: Readonly<Record<number, string>> = {
   0: "none", 1: "allowed", 2: "loopback_bind", 3: "gateway_bind", 4: "not_exposed", 5: "not_gateway",
   6: "no_allow", 7: "deny_rule", 8: "no_match", 9: "cap_listener", 10: "cap_source", 11: "cap_table",
   12: "limit_listener", 13: "limit_source", 14: "bad_listener", 15: "bad_request", 16: "bad_tables",
+  17: "expired", 18: "deny_name", 19: "no_name", 20: "bad_name", 21: "open",
   100: "module_trap", 101: "module_result", 102: "no_module",
   150: "no_peer", 151: "bad_peer", 152: "cap_overall", 153: "cap_backend", 154: "draining",
   155: "no_backend", 156: "rechecked", 157: "audit_closed", 158: "internal", 159: "cap_ports",
+  160: "hello_malformed", 161: "hello_too_large", 162: "hello_late", 163: "hello_gone",
 };
 
 house("0 is the refusal", () => {

@@ -47,20 +47,22 @@ export class Meter {
     return bucket;
   }
 
-  /** The codes that may be named for a refusal, or none: then the connection is open. */
-  admit(source: bigint): readonly string[] {
+  /** The code of a refusal, or null: then the connection is open. */
+  admit(source: bigint): string | null {
     const cap = this.expose.cap;
-    if (this.open.length >= (cap?.connections ?? this.defaultCap)) return ["cap_listener"];
+    if (this.open.length >= (cap?.connections ?? this.defaultCap)) return "cap_listener";
     const per = cap?.perSource ?? null;
     if (per !== null) {
       const key = keyOf(source, per.v4, per.v6);
-      if (this.open.filter((s) => keyOf(s, per.v4, per.v6) === key).length >= per.connections) return ["cap_source"];
+      if (this.open.filter((s) => keyOf(s, per.v4, per.v6) === key).length >= per.connections) return "cap_source";
     }
     const short = this.expose.limits.filter((l) => this.bucket(l, source).parts < PERIOD_MS[l.per]);
-    if (short.length > 0) return short.map((l) => (l.key.kind === "listener" ? "limit_listener" : "limit_source"));
+    // The shortest period is named, and of one period the listener's.
+    const [first] = [...short].sort((a, b) => Number(PERIOD_MS[a.per] - PERIOD_MS[b.per]) || Number(a.key.kind === "source") - Number(b.key.kind === "source"));
+    if (first !== undefined) return first.key.kind === "listener" ? "limit_listener" : "limit_source";
     for (const l of this.expose.limits) this.bucket(l, source).parts -= PERIOD_MS[l.per];
     this.open.push(source);
-    return [];
+    return null;
   }
 
   /** Caps come back; tokens never do. */

@@ -2,7 +2,7 @@
 // to fail a quick test. `text` stands exactly once in the file.
 
 export interface Mutant {
-  readonly file: "charge" | "caps" | "decide" | "limits" | "main" | "search" | "state" | "validate";
+  readonly file: "charge" | "caps" | "decide" | "limits" | "main" | "names" | "search" | "state" | "validate";
   readonly text: string;
   readonly instead: string;
 }

@@ -6,13 +6,16 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { buildEngine, copyProject, root, runNode } from "../copies.ts";
-import { MUTANTS, type Mutant } from "./list.ts";
+import { MUTANTS as OF_TABLES, type Mutant } from "./list.ts";
+import { PHASES } from "./phases.ts";
 
-const TESTS = ["engine/exports", "engine/decisions", "engine/limits", "engine/tries", "engine/tables", "engine/state", "engine/places"];
+const MUTANTS: readonly Mutant[] = [...OF_TABLES, ...PHASES];
+
+const TESTS = ["engine/exports", "engine/decisions", "engine/names_and_ends", "engine/limits", "engine/tries", "engine/tables", "engine/state", "engine/places"];
 /** The test that is nearest to a file goes first; the first that fails ends the row. */
 const NEAREST: Readonly<Record<Mutant["file"], string>> = {
   decide: "engine/decisions", search: "engine/tries", charge: "engine/limits", caps: "engine/limits",
-  limits: "engine/limits", main: "engine/limits", state: "engine/state", validate: "engine/tables",
+  limits: "engine/limits", main: "engine/limits", names: "engine/names_and_ends", state: "engine/state", validate: "engine/tables",
 };
 /** A mutant may loop for ever; then it was noticed. */
 const TEST_MS = 60_000;

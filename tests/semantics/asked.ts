@@ -1,0 +1,101 @@
+// Tables of the language's rules: a policy as text, questions in words, and answers that were
+// written by hand from docs/language.md. The shipped module answers.
+//
+//   from ADDRESS to NAME                 phase 1, nothing is charged
+//   from ADDRESS to NAME sni NAME|none   phases 1 and 2
+//   shadow from … to NAME [sni …]        with dryrun rules counted
+//   admit from ADDRESS to NAME           phase 1 with caps and limits; what is let in stays open
+//   close from ADDRESS to NAME           gives its caps back
+//   bind SUBJECT on ADDRESS PORT         phase 0
+//   at ADDRESS PORT                      the listener there
+//   clock MONOMS TIME|none               the time of what follows
+//
+// An answer is `allow CODE RULE`, `deny REASON CODE RULE` or `open`; RULE is the rule's names, or `-`.
+import * as assert from "uvu/assert";
+import type { Answer, Shadow } from "../../runtime/host/decision.ts";
+import type { PolicyEngine } from "../../runtime/host/module.ts";
+import { address, engineOf } from "../host/compiled.ts";
+
+export type Row = readonly [question: string, answer: string];
+
+export interface Table {
+  /** A rule of the language, in a sentence; docs/language.md names it. */
+  readonly title: string;
+  readonly policy: string;
+  readonly rows: readonly Row[];
+}
+
+interface Register {
+  (title: string, body: () => void): void;
+}
+
+/** One test a table. */
+export function tables(register: Register, all: readonly Table[]): void {
+  for (const { title, policy, rows } of all) {
+    register(title, () => {
+      const engine = engineOf(`edition 1\n${policy}`);
+      rows.forEach(([question, due], i) => {
+        assert.is(ask(engine, question), due, `row ${i + 1}: ${question}`);
+      });
+      assert.not.ok(engine.poisoned);
+    });
+  }
+}
+
+function ask(engine: PolicyEngine, question: string): string {
+  const words = question.split(" ");
+  const [verb, first = "", , third = ""] = words;
+  switch (verb) {
+    case "clock": {
+      const [, mono = "0", time = ""] = words;
+      const seconds = Date.parse(time) / 1000;
+      if (time !== "none" && !Number.isInteger(seconds)) throw new Error(`not a time: ${question}`);
+      engine.setClock({ monoMs: Number(mono), wallSeconds: time === "none" ? null : seconds });
+      return "";
+    }
+    case "bind":
+      return said(engine, engine.bind({ subject: first, proto: "tcp", address: address(third), port: Number(words[4]) }));
+    case "at":
+      return engine.info.listeners[engine.listenerAt("tcp", Number(words[2]), address(first))]?.name ?? "-";
+    case "from":
+      return connection(engine, "from", words.slice(1));
+    case "shadow":
+    case "admit":
+    case "close":
+      return connection(engine, verb, words.slice(2));
+    default:
+      throw new Error(`not a question: ${question}`);
+  }
+}
+
+/** `ADDRESS to NAME [sni NAME]` */
+function connection(engine: PolicyEngine, verb: string, words: readonly string[]): string {
+  const [source = "", , listener, sni, name = ""] = words;
+  const at = address(source);
+  const id = engine.info.listeners.find((l) => l.name === listener)?.id;
+  if (id === undefined) throw new Error(`no listener ${listener}`);
+  const asked = sni === undefined ? undefined : name === "none" ? null : name;
+  if (verb === "shadow") return saidShadow(engine, engine.shadow(id, at, asked));
+  if (verb === "admit") return said(engine, engine.admit([{ listener: id, source: at }])[0]);
+  if (verb === "close") {
+    engine.release(id, at);
+    return "";
+  }
+  return said(engine, asked === undefined ? engine.accept(id, at) : engine.hello(id, at, asked));
+}
+
+const named = (engine: PolicyEngine, rule: number): string => (rule < 0 ? "-" : engine.info.rules[rule]?.names.join() ?? "no such rule");
+
+function said(engine: PolicyEngine, answer: Answer | undefined): string {
+  if (answer === undefined) return "no answer";
+  if (!answer.allowed && answer.later) return "open";
+  const rule = named(engine, answer.rule);
+  return answer.allowed ? `allow ${answer.code} ${rule}` : `deny ${answer.reason} ${answer.code} ${rule}`;
+}
+
+function saidShadow(engine: PolicyEngine, shadow: Shadow | null): string {
+  if (shadow === null) return "none";
+  const rule = named(engine, shadow.rule);
+  if (shadow.verdict === "deny") return `deny ${shadow.reason} ${shadow.code} ${rule}`;
+  return shadow.verdict === "allow" ? `allow ${shadow.code} ${rule}` : "undetermined";
+}
