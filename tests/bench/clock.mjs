@@ -11,12 +11,17 @@ const EMPTY = Uint8Array.from([
 /** What all loops add up, so that none of them is nothing to an optimizer. */
 export const sink = { sum: 0 };
 
-/** A loop's CPU time in milliseconds, that of V8's helper threads included. */
-export const clocked = (loop) => (from, count) => {
+/** Milliseconds of CPU that the process has had, that of V8's helper threads included. */
+export function cpuMs() {
   const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
+}
+
+/** A loop that gives its CPU time. */
+export const clocked = (loop) => (from, count) => {
+  const before = cpuMs();
   loop(from, count);
-  const after = process.cpuUsage();
-  return (after.user - user + after.system - system) / 1_000;
+  return cpuMs() - before;
 };
 
 /**
@@ -24,8 +29,8 @@ export const clocked = (loop) => (from, count) => {
  * @returns {{ least: number, median: number, runs: number, calls: number }} nanoseconds a call
  */
 export function time(loop, { runs = 9, runMs = 40, warmMs = 150, mostMs = 4_000 } = {}) {
-  const started = performance.now();
-  const spent = () => performance.now() - started;
+  const started = cpuMs();
+  const spent = () => cpuMs() - started;
   let at = 0;
   let count = 1;
   let last = 0;
@@ -35,15 +40,15 @@ export function time(loop, { runs = 9, runMs = 40, warmMs = 150, mostMs = 4_000 
     return (last * 1e6) / count;
   };
   const slow = run();
-  if (performance.now() - started > mostMs / 3) return { least: slow, median: slow, runs: 1, calls: 1 };
+  if (spent() > mostMs / 3) return { least: slow, median: slow, runs: 1, calls: 1 };
   while (last < runMs && spent() < mostMs) {
     count = last < runMs / 16 ? count * 4 : Math.ceil((count * runMs * 1.1) / last);
     run();
   }
   while (spent() < warmMs) run();
   const figures = [];
-  const from = performance.now();
-  do figures.push(run()); while (figures.length < runs && performance.now() - from < mostMs);
+  const from = spent();
+  do figures.push(run()); while (figures.length < runs && spent() - from < mostMs);
   return { ...ofRuns(figures), calls: at };
 }
 

@@ -4,10 +4,10 @@ import { isDecided, type Results, type World } from "./results.ts";
 import { SUBJECTS } from "./subjects.ts";
 import { thousands } from "./text.ts";
 
-const WIDTH = 860;
+const WIDTH = 920;
 const HEIGHT = 520;
 const LEFT = 74;
-const RIGHT = 250;
+const RIGHT = 310;
 const TOP = 62;
 const BOTTOM = 62;
 /** Lines of text at the right end keep this apart. */

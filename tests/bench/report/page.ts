@@ -90,7 +90,7 @@ function compileTable(results: Results): string {
     const figures = nodes.map(([, node]) => node.compile[world.name]);
     const one = figures.find((f) => f !== undefined);
     if (one === undefined) return [];
-    const times = figures.map((f) => f === undefined ? "" : `${duration(f.coldMs * 1e6)}${f.warmMs === null ? "" : `, again ${duration(f.warmMs * 1e6)}`}; ${digits(f.peakMiB)} MiB (+${digits(Math.max(0, f.peakMiB - f.beforeMiB))})`);
+    const times = figures.map((f) => f === undefined ? "" : `${duration(f.coldMs * 1e6)} (CPU ${duration(f.coldCpuMs * 1e6)})${f.warmMs === null ? "" : `, again ${duration(f.warmMs * 1e6)}`}; ${digits(f.peakMiB)} MiB (+${digits(Math.max(0, f.peakMiB - f.beforeMiB))})`);
     const same = new Set(figures.map((f) => f?.sha256)).size === 1;
     return [[worldText(world), ...times, `${bytes(one.coreBytes)}${same ? "" : ", **differs between Nodes**"}`, thousands(one.maxSteps)]];
   });
@@ -139,7 +139,7 @@ export function page(results: Results): string {
     "## Required against reached", made(results), requiredTable(results),
     "## Decisions", "![Nanoseconds a decision by the number of prefixes](performance.svg)", decisions(results),
     ...(rest === "" ? [] : [rest]),
-    "## Compiling", "First time in a fresh process, then again; the largest that the process became, and how much of it came by compiling.", compileTable(results),
+    "## Compiling", "First time in a fresh process with the CPU time of all its threads, then again; the largest that the process became, and how much of it came by compiling.", compileTable(results),
     "## Loading an IPv4 list", ...loads,
     "## Swapping", swapTable(results),
     "## Floods", results.floods.map((f) => `- ${f.name}: ${thousands(f.served)} of ${thousands(f.asked)} newcomers served; the abuser got ${f.abuser} of at most ${f.due}; ${thousands(f.places)} places`).join("\n"),

@@ -42,7 +42,9 @@ export interface World {
 }
 
 export interface Compiled {
+  /** The first time in a fresh process, by the clock, and the CPU time of all its threads. */
   readonly coldMs: number;
+  readonly coldCpuMs: number;
   readonly warmMs: number | null;
   /** The process at its largest, Node and the policy's text included. */
   readonly peakMiB: number;

@@ -8,7 +8,7 @@ import { REGO } from "../subjects/opa.mjs";
 
 export const OPA_VERSION = "v1.10.1";
 const home = fileURLToPath(new URL(`../node_modules/.opa-${OPA_VERSION}/`, import.meta.url));
-const BUILD_MS = 240_000;
+const BUILD_MS = 480_000;
 
 function run(command, args, options) {
   const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: "utf8", maxBuffer: 2 ** 28, ...options });
