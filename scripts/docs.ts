@@ -1,11 +1,14 @@
 // Writes what documents have from the code: the tables of docs/abi.md from runtime/abi and the
-// engine's exports, the grammar of docs/language.md from the parser, and the schema of source JSON
-// from its form. With `--check` it only says whether they are what stands there. Text outside the
+// engine's exports, the grammar of docs/language.md from the parser, the schema of source JSON from
+// its form, and the figures of docs/performance.md from what the bench recorded. With `--check` it only says whether they are what stands there. Text outside the
 // markers is left alone.
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { policySchema } from "../compiler/json/form.ts";
 import { grammarText } from "../compiler/syntax/ebnf.ts";
 import { CODES, REASON_NAMES } from "../runtime/abi/names.ts";
+import { chart } from "../tests/bench/report/chart.ts";
+import { page } from "../tests/bench/report/page.ts";
+import { readResults } from "../tests/bench/report/results.ts";
 
 const root = new URL("../", import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), "utf8");
@@ -67,12 +70,15 @@ function reasonTable(): string {
   return table(["number", "reason"], Object.entries(REASON_NAMES).map(([number, name]) => [number, `\`${name}\``]));
 }
 
+const figures = (): ReturnType<typeof readResults> => readResults(new URL("tests/bench/results.json", root));
+
 const GENERATED: Readonly<Record<string, () => string>> = {
   exports: exportTable,
   reasons: reasonTable,
   codes: codeTable,
   layout: layoutTables,
   grammar: grammarText,
+  performance: () => page(figures()),
 };
 
 export function regenerate(text: string): string {
@@ -84,12 +90,14 @@ export function regenerate(text: string): string {
 export const WRITTEN: Readonly<Record<string, (before: string) => string>> = {
   "docs/abi.md": regenerate,
   "docs/language.md": regenerate,
+  "docs/performance.md": regenerate,
+  "docs/performance.svg": () => chart(figures()),
   "schemas/policy/ingress.schema.json": () => `${JSON.stringify(policySchema(), null, 2)}\n`,
 };
 
 if (process.argv[1] !== undefined && import.meta.url === new URL(`file://${process.argv[1]}`).href) {
   for (const [path, write] of Object.entries(WRITTEN)) {
-    const before = read(path);
+    const before = existsSync(new URL(path, root)) ? read(path) : "";
     const after = write(before);
     if (before === after) continue;
     if (process.argv.includes("--check")) {

@@ -18,7 +18,7 @@ interface Settings {
 /** A new folder; its engine is built quickly: it decides the same, it is only larger. */
 export function copyProject(): string {
   const folder = mkdtempSync(join(tmpdir(), "engine-"));
-  for (const name of COPIED) cpSync(join(root, name), join(folder, name), { recursive: true });
+  for (const name of COPIED) cpSync(join(root, name), join(folder, name), { recursive: true, filter: (path) => !path.endsWith("node_modules") });
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
   const settings = JSON.parse(readFileSync(join(root, "asconfig.json"), "utf8")) as Settings;
   const release = { ...settings.targets.release, optimizeLevel: 1, shrinkLevel: 0, converge: false };

@@ -1,0 +1,101 @@
+// What the project asks of itself, and what of a run's figures is held against it. `cause` is said
+// where a row falls short: why, and what would be tried next.
+import { isDecided, type OnNode, type Results } from "./results.ts";
+import { bytes, digits, duration, thousands } from "./text.ts";
+
+interface Reached {
+  /** In the unit of `most` or `least`. */
+  readonly value: number;
+  readonly text: string;
+}
+
+export interface Requirement {
+  readonly work: string;
+  readonly required: string;
+  /** One of the two is set. */
+  readonly most?: number;
+  readonly least?: number;
+  /** Null where it was not measured. */
+  readonly reached: (node: OnNode, results: Results) => Reached | null;
+  readonly cause?: string;
+}
+
+function accept(world: string): Requirement["reached"] {
+  return ({ decide }) => {
+    const call = decide[world]?.["call"];
+    if (!isDecided(call)) return null;
+    const { random, reference } = call;
+    const ratio = reference === undefined ? "" : ` (${digits(random.median / reference.median)} × reference)`;
+    return { value: random.median, text: `${duration(random.median)}${ratio}` };
+  };
+}
+
+function compiled(world: string): Requirement["reached"] {
+  return ({ compile }) => {
+    const figure = compile[world];
+    if (figure === undefined) return null;
+    return { value: figure.coldMs, text: `${duration(figure.coldMs * 1e6)}${figure.warmMs === null ? "" : `, again ${duration(figure.warmMs * 1e6)}`}` };
+  };
+}
+
+function swapped(megabytes: number): Requirement["reached"] {
+  return ({ swap }) => {
+    const figure = swap.find((s) => s.megabytes === megabytes);
+    if (figure === undefined) return null;
+    const { stopMs, quietMs } = figure;
+    return { value: stopMs.median, text: `${digits(stopMs.median)} ms, at most ${digits(stopMs.most)}; without a swap ${digits(quietMs.median)}` };
+  };
+}
+
+export const REQUIREMENTS: readonly Requirement[] = [
+  { work: "accept from TypeScript, 1,000 rules x 100,000 prefixes, random", required: "<= 60 ns", most: 60, reached: accept("rules-1000-100000") },
+  { work: "the same, 1,000 rules x 1,000,000 prefixes", required: "<= 120 ns", most: 120, reached: accept("rules-1000-1000000") },
+  { work: "compile 1,000 rules x 100,000 prefixes from source text", required: "<= 300 ms", most: 300, reached: compiled("rules-1000-100000") },
+  { work: "compile 1,000 rules x 1,000,000 prefixes", required: "<= 2.5 s", most: 2_500, reached: compiled("rules-1000-1000000") },
+  {
+    work: "its peak memory, the whole process", required: "<= 10 x the module", most: 10,
+    reached: ({ compile }) => {
+      const figure = compile["rules-1000-1000000"];
+      if (figure === undefined) return null;
+      const ratio = (figure.peakMiB * 2 ** 20) / figure.coreBytes;
+      return { value: ratio, text: `${digits(ratio)} x (${digits(figure.peakMiB)} MiB for ${bytes(figure.coreBytes)})` };
+    },
+  },
+  { work: "compile 10,000 rules x 10,000 prefixes", required: "<= 1 s", most: 1_000, reached: compiled("rules-10000-10000") },
+  { work: "longest stop while a policy of 1 MB is swapped", required: "<= 2 ms", most: 2, reached: swapped(1) },
+  { work: "the same, 16 MB", required: "<= 10 ms", most: 10, reached: swapped(16) },
+  {
+    work: "module of a ten-rule policy, without custom sections", required: "<= 16 KB", most: 16_000,
+    reached: ({ sizes }) => sizes === null ? null : { value: sizes.tenRuleBytes, text: `${thousands(sizes.tenRuleBytes)} bytes` },
+  },
+  {
+    work: "the engine in it", required: "<= 12 KiB", most: 12 * 1024,
+    reached: ({ sizes }) => sizes === null ? null : { value: sizes.engineBytes, text: `${thousands(sizes.engineBytes)} bytes` },
+  },
+  {
+    work: "honest newcomers served under the worse of two floods", required: ">= 95 %", least: 95,
+    reached: (_, { floods }) => {
+      const shares = floods.map(({ served, asked }) => (100 * served) / asked);
+      return shares.length === 0 ? null : { value: Math.min(...shares), text: shares.map((s) => `${digits(s)} %`).join(" and ") };
+    },
+  },
+  {
+    work: "an abuser's budget under them", required: "never refilled", most: 0,
+    reached: (_, { floods }) => floods.length === 0 ? null : {
+      value: Math.max(0, ...floods.map(({ abuser, due }) => abuser - due)), text: floods.map(({ abuser, due }) => `${abuser} of at most ${due}`).join(" and "),
+    },
+  },
+  {
+    work: "wrong answers of ingressd, all worlds", required: "0", most: 0,
+    reached: ({ decide }) => {
+      const ours = Object.values(decide).flatMap((subjects) => ["call", "host", "text", "batch", "admit"].map((s) => subjects[s])).filter(isDecided);
+      if (ours.length === 0) return null;
+      const sum = (of: "asked" | "wrong"): number => ours.reduce((n, { answers }) => n + answers[of], 0);
+      return { value: sum("wrong"), text: `${sum("wrong")} of ${thousands(sum("asked"))}` };
+    },
+  },
+];
+
+export function isHeld({ most, least }: Requirement, { value }: Reached): boolean {
+  return (most === undefined || value <= most) && (least === undefined || value >= least);
+}
