@@ -9,13 +9,14 @@ import type { Piece } from "./nodes.ts";
 export interface Reader {
   readonly file: SourceFile;
   readonly diagnostics: Diagnostic[];
+  readonly whole: boolean;
   readonly brokenAfter: ReadonlySet<number>;
   /** What reading has told already, in the order of the text. */
   readonly told: readonly Diagnostic[];
 }
 
 export function readerOf(parsed: Parsed): Reader {
-  return { file: parsed.file, diagnostics: [], brokenAfter: parsed.brokenAfter, told: parsed.diagnostics };
+  return { file: parsed.file, diagnostics: [], whole: parsed.whole, brokenAfter: parsed.brokenAfter, told: parsed.diagnostics };
 }
 
 export function say(
@@ -40,6 +41,15 @@ export function node(cst: Cst | null, name: string, index = 0): Cst | null {
 /** All nodes among the children, whatever their names. */
 export function parts(cst: Cst): readonly Cst[] {
   return Object.values(cst.children).flatMap((list) => list.filter(isCst));
+}
+
+/** The first of them. */
+export function firstPart(cst: Cst): Cst | null {
+  for (const name in cst.children) {
+    const found = cst.children[name]?.find(isCst);
+    if (found !== undefined) return found;
+  }
+  return null;
 }
 
 export function tokens(cst: Cst | null, name: string): readonly Token[] {
@@ -79,6 +89,9 @@ export function joined(a: { readonly span: Span }, b: { readonly span: Span }): 
 
 /** From the first token of a node to its last; an empty node has an empty span. */
 export function spanOf(r: Reader, cst: Cst): Span {
+  const { startOffset = NaN, endOffset = NaN } = cst.location ?? {};
+  // The parser counts what it made up.
+  if (r.whole && endOffset >= startOffset) return { file: r.file, start: startOffset, end: endOffset + 1 };
   let start = Number.MAX_SAFE_INTEGER;
   let end = 0;
   const open: Cst[] = [cst];
@@ -98,6 +111,7 @@ export function spanOf(r: Reader, cst: Cst): Span {
 
 /** True if a syntax error lies in the node or directly behind it. */
 export function isBroken(r: Reader, cst: Cst): boolean {
+  if (r.whole) return false;
   if (r.brokenAfter.size > 0) {
     const { start, end } = spanOf(r, cst);
     for (const at of r.brokenAfter) if (at > start && at <= end) return true;

@@ -1,7 +1,7 @@
 // Sets and their members out of the concrete tree.
 import type { Cst } from "../syntax/cst.ts";
-import type { KeyNode, Member, ProtoNode, SetDeclaration, SetNode } from "./nodes.ts";
-import { isBroken, keyword, node, nodes, piece, spanOf, type Reader } from "./reader.ts";
+import type { KeyNode, Member, Piece, ProtoNode, SetDeclaration, SetNode } from "./nodes.ts";
+import { isBroken, keyword, node, nodes, piece, pieces, spanOf, type Reader } from "./reader.ts";
 
 const SPACES = ["net", "ports", "hosts", "ids"] as const;
 
@@ -31,8 +31,14 @@ export function buildSetOf(r: Reader, cst: Cst | null): SetNode | null {
   return set === null ? null : buildSet(r, set);
 }
 
+/** Members that are one word or text stand beside the nodes of the others. */
 function members(r: Reader, cst: Cst | null): Member[] {
-  return nodes(cst, "member").flatMap((m) => buildMember(r, m) ?? []);
+  const lists = [
+    nodes(cst, "member").flatMap((m) => buildMember(r, m) ?? []),
+    pieces(r, cst, "Text").map(textMember),
+    pieces(r, cst, "Word").map(wordMember),
+  ].filter((list) => list.length > 0);
+  return lists.length < 2 ? (lists[0] ?? []) : lists.flat().sort((a, b) => a.span.start - b.span.start);
 }
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_-]*$/;
@@ -48,13 +54,20 @@ export function buildMember(r: Reader, cst: Cst): Member | null {
   const identity = node(cst, "identity");
   if (identity !== null) return buildIdentity(r, identity);
   const quoted = piece(r, cst, "Text");
-  if (quoted !== null) return { kind: quoted.param === true ? "param" : "text", ...quoted };
+  if (quoted !== null) return textMember(quoted);
   const word = piece(r, cst, "Word");
-  if (word === null) return null;
-  if (word.param === true) return { kind: "param", ...word };
-  if (NAME.test(word.text)) return { kind: "name", ...word };
-  if (QUALIFIED.test(word.text)) return { kind: "qualified", ...word };
-  return { kind: /^[0-9]+(?:-[0-9]+)?$/.test(word.text) ? "number" : "literal", ...word };
+  return word === null ? null : wordMember(word);
+}
+
+function textMember({ text, span, param }: Piece): Member {
+  return param === true ? { kind: "param", text, span, param } : { kind: "text", text, span };
+}
+
+function wordMember({ text, span, param }: Piece): Member {
+  if (param === true) return { kind: "param", text, span, param };
+  if (NAME.test(text)) return { kind: "name", text, span };
+  if (QUALIFIED.test(text)) return { kind: "qualified", text, span };
+  return { kind: /^[0-9]+(?:-[0-9]+)?$/.test(text) ? "number" : "literal", text, span };
 }
 
 export function buildIdentity(r: Reader, cst: Cst): Member | null {

@@ -4,7 +4,7 @@ import { attach, buildAnnotation, type Item } from "./annotations.ts";
 import { buildBudget, buildInvariant } from "./claims.ts";
 import { buildBackend, buildCap, buildCredential, buildLimit, buildUse } from "./clauses.ts";
 import type { ClauseNode, ExposeNode, ImportNode, StatementNode, TemplateNode } from "./nodes.ts";
-import { isBroken, node, nodes, parts, piece, pieces, say, spanOf, tokens, type Reader } from "./reader.ts";
+import { firstPart, isBroken, node, nodes, piece, pieces, say, spanOf, tokens, type Reader } from "./reader.ts";
 import { buildRule, type Place } from "./rules.ts";
 import { buildDeclaration, buildProto, buildSet } from "./sets.ts";
 import { buildTest } from "./tests.ts";
@@ -13,7 +13,10 @@ export type ItemNode = StatementNode | ClauseNode;
 
 /** The items of a block, with the annotations of each. */
 export function buildItems(r: Reader, block: Cst, rule: "statement" | "clause" | "bodyItem", place: Place): Item<ItemNode>[] {
-  return nodes(block, rule).flatMap((item) => parts(item).slice(0, 1).map((cst) => ({ cst, built: buildItem(r, cst, place) })));
+  return nodes(block, rule).flatMap((item) => {
+    const cst = firstPart(item);
+    return cst === null ? [] : [{ cst, built: buildItem(r, cst, place) }];
+  });
 }
 
 /** Null where it can't be used, and for `edition`; an error was told. */

@@ -1,5 +1,6 @@
 // The nets that need no declaration.
-import { EMPTY, SetBuilder, subtract, union } from "./intervals.ts";
+import { EMPTY, subtract, union } from "./intervals.ts";
+import { SetBuilder } from "./setBuilder.ts";
 import { readPrefix } from "./literals.ts";
 import type { AddressSet } from "./policy.ts";
 import { isProblem } from "./report.ts";
@@ -11,8 +12,7 @@ export function prefixes(texts: readonly string[]): AddressSet {
   for (const text of texts) {
     const prefix = readPrefix(text);
     if (isProblem(prefix)) return EMPTY;
-    if (prefix.family === 4) builder.addV4(prefix.first[3], prefix.last[3]);
-    else builder.addV6(prefix.first, prefix.last);
+    builder.addPrefix(prefix);
   }
   return builder.done();
 }

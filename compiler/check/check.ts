@@ -77,7 +77,7 @@ function checkSet(scope: Scope, node: SetDeclaration): NamedNet | null {
   const set = node.kind === "net" ? scope.nets.valueOf(node) : null;
   if (set === null || node.span.origin !== undefined) return null;
   const { name, span } = node;
-  return { name: name.text, set, members: scope.nets.membersOf(node), annotations, span };
+  return { name: name.text, set, members: () => scope.nets.membersOf(node), annotations, span };
 }
 
 function withinBounds({ exposes, denies }: Flat, report: Report): boolean {

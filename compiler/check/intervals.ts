@@ -1,10 +1,10 @@
 // The algebra of address sets: sorted, disjoint, non-adjacent intervals over 128 bits in typed
 // arrays, so that lists of a million prefixes are merged in one pass. The layout stands in
-// policy.ts. Everything here is pure; results never share memory with a builder.
+// policy.ts. Everything here is pure.
 import type { AddressSet, AddressWords } from "./policy.ts";
 
 /** u32 words of one interval: four of its first address, four of its last. */
-const STRIDE = 8;
+export const STRIDE = 8;
 const MAX = 0xffffffff;
 
 export const EMPTY: AddressSet = { bounds: new Uint32Array(0) };
@@ -17,60 +17,6 @@ export function isEmpty(set: AddressSet): boolean {
   return set.bounds.length === 0;
 }
 
-/** Collects intervals in any order; `done` makes the set of them. */
-export class SetBuilder {
-  #words = new Uint32Array(STRIDE * 16);
-  #used = 0;
-
-  /** Adds an IPv6 prefix as written: `::/0` is IPv6 and holds no IPv4 address. */
-  addV6(first: AddressWords, last: AddressWords): void {
-    if (!isBelowV4(first) || isBelowV4(last)) return this.#push(first, last);
-    this.#push(first, BEFORE_V4);
-    if (isAboveV4(last)) this.#push(AFTER_V4, last);
-  }
-
-  addV4(first: number, last: number): void {
-    const at = this.#room();
-    const w = this.#words;
-    w[at + 2] = 0xffff;
-    w[at + 3] = first;
-    w[at + 6] = 0xffff;
-    w[at + 7] = last;
-  }
-
-  done(): AddressSet {
-    return { bounds: normal(this.#words.subarray(0, this.#used)) };
-  }
-
-  #push(first: AddressWords, last: AddressWords): void {
-    const at = this.#room();
-    this.#words.set(first, at);
-    this.#words.set(last, at + 4);
-  }
-
-  #room(): number {
-    const at = this.#used;
-    if (at + STRIDE > this.#words.length) {
-      const larger = new Uint32Array(this.#words.length * 2);
-      larger.set(this.#words);
-      this.#words = larger;
-    }
-    this.#used += STRIDE;
-    return at;
-  }
-}
-
-const BEFORE_V4: AddressWords = [0, 0, 0xfffe, MAX];
-const AFTER_V4: AddressWords = [0, 0, 0x10000, 0];
-
-function isBelowV4(a: AddressWords): boolean {
-  return a[0] === 0 && a[1] === 0 && a[2] < 0xffff;
-}
-
-function isAboveV4(a: AddressWords): boolean {
-  return a[0] !== 0 || a[1] !== 0 || a[2] > 0xffff;
-}
-
 /** The union; sets that are sorted already are merged pair by pair, without a sort. */
 export function union(sets: readonly AddressSet[]): AddressSet {
   let level = sets.filter((s) => !isEmpty(s));
@@ -79,7 +25,7 @@ export function union(sets: readonly AddressSet[]): AddressSet {
     for (let i = 0; i < level.length; i += 2) {
       const a = level[i] ?? EMPTY;
       const b = level[i + 1];
-      next.push(b === undefined ? a : { bounds: sweep(merged(a.bounds, b.bounds)) });
+      next.push(b === undefined ? a : { bounds: merged(a.bounds, b.bounds) });
     }
     level = next;
   }
@@ -164,49 +110,38 @@ function word(x: Uint32Array, i: number): number {
   return x[i] ?? 0;
 }
 
-/** Sorts by first address unless it is sorted already, then joins what overlaps or touches. */
-function normal(words: Uint32Array): Uint32Array {
-  for (let i = STRIDE; i < words.length; i += STRIDE) {
-    if (compare(words, i - STRIDE, words, i) > 0) return sweep(sorted(words));
-  }
-  return sweep(words);
-}
-
-function sorted(words: Uint32Array): Uint32Array {
-  const order = Array.from({ length: words.length / STRIDE }, (_, i) => i * STRIDE);
-  order.sort((a, b) => compare(words, a, words, b));
-  const out = new Uint32Array(words.length);
-  order.forEach((from, i) => out.set(words.subarray(from, from + STRIDE), i * STRIDE));
-  return out;
-}
-
+/** Two sorted sequences as one, joined on the way. */
 function merged(x: Uint32Array, y: Uint32Array): Uint32Array {
   const out = new Uint32Array(x.length + y.length);
-  let i = 0;
-  let j = 0;
-  for (let n = 0; n < out.length; n += STRIDE) {
-    const takeX = j >= y.length || (i < x.length && compare(x, i, y, j) <= 0);
-    const [from, at] = takeX ? [x, i] : [y, j];
-    for (let w = 0; w < STRIDE; w++) out[n + w] = word(from, at + w);
-    if (takeX) i += STRIDE;
-    else j += STRIDE;
+  let n = 0;
+  for (let i = 0, j = 0; i < x.length || j < y.length; ) {
+    if (j >= y.length || (i < x.length && compare(x, i, y, j) <= 0)) {
+      n = append(out, n, x, i);
+      i += STRIDE;
+    } else {
+      n = append(out, n, y, j);
+      j += STRIDE;
+    }
   }
-  return out;
+  return n === out.length ? out : out.slice(0, n);
 }
 
-/** Joins sorted intervals; never over the edge of IPv4. */
-function sweep(words: Uint32Array): Uint32Array {
+/** Joins sorted intervals that overlap or touch; never over the edge of IPv4. */
+export function joined(words: Uint32Array): Uint32Array {
   const out = new Uint32Array(words.length);
   let n = 0;
-  for (let i = 0; i < words.length; i += STRIDE) {
-    if (n > 0 && touches(out, n - STRIDE, words, i)) {
-      if (compare(words, i + 4, out, n - 4) > 0) for (let w = 0; w < 4; w++) out[n - 4 + w] = word(words, i + 4 + w);
-      continue;
-    }
-    for (let w = 0; w < STRIDE; w++) out[n + w] = word(words, i + w);
-    n += STRIDE;
+  for (let i = 0; i < words.length; i += STRIDE) n = append(out, n, words, i);
+  return n === out.length ? out : out.slice(0, n);
+}
+
+/** Puts an interval, which starts no earlier than the last one, behind the `n` words of `out`; their new number. */
+function append(out: Uint32Array, n: number, words: Uint32Array, i: number): number {
+  if (n > 0 && touches(out, n - STRIDE, words, i)) {
+    if (compare(words, i + 4, out, n - 4) > 0) for (let w = 0; w < 4; w++) out[n - 4 + w] = word(words, i + 4 + w);
+    return n;
   }
-  return out.slice(0, n);
+  for (let w = 0; w < STRIDE; w++) out[n + w] = word(words, i + w);
+  return n + STRIDE;
 }
 
 const after = new Uint32Array(4);

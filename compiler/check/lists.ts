@@ -13,6 +13,8 @@ export type FileMember = Extract<Member, { kind: "file" }>;
 export interface Entries {
   /** "address or prefix" */
   readonly what: string;
+  /** Takes an entry as it stands in a text, without a string of its own; false where it is left to `add`. */
+  scan?(text: string, start: number, end: number): boolean;
   /** Takes an entry, or says why it is none. */
   add(token: string): Problem | null;
 }
@@ -58,7 +60,6 @@ function readEntries(report: Report, file: SourceFile, node: FileMember, max: nu
     }
     entries++;
     const rest = skipSpace(text, end, lineEnd);
-    const token = text.slice(start, end);
     if (rest < lineEnd && text.charCodeAt(rest) !== HASH) {
       errors++;
       if (errors <= MAX_LIST_ERRORS) {
@@ -66,7 +67,8 @@ function readEntries(report: Report, file: SourceFile, node: FileMember, max: nu
       }
       continue;
     }
-    const problem = into.add(token);
+    if (into.scan?.(text, start, end) === true) continue;
+    const problem = into.add(text.slice(start, end));
     if (problem === null) continue;
     errors++;
     if (errors <= MAX_LIST_ERRORS) {

@@ -1,14 +1,15 @@
 // Nets: members to sets of addresses, within the bounds on prefixes and on work.
 import { MAX_PREFIXES, MAX_SET_INTERVALS, MAX_SET_WORK } from "../bounds.ts";
-import type { Member, SetNode } from "../ast/nodes.ts";
+import type { Member, Piece, SetNode } from "../ast/nodes.ts";
 import { quote } from "../quote.ts";
 import type { SourceReader, Span } from "../source.ts";
 import { BUILTIN } from "./builtin.ts";
-import { SetBuilder, isEmpty, size, subtract, union } from "./intervals.ts";
+import { isEmpty, size, subtract, union } from "./intervals.ts";
+import { SetBuilder } from "./setBuilder.ts";
 import { readList, readMax, type FileMember } from "./lists.ts";
 import { readPrefix } from "./literals.ts";
 import type { AddressSet } from "./policy.ts";
-import { isProblem, sayProblem, type Report } from "./report.ts";
+import { isProblem, sayProblem, type Problem, type Report } from "./report.ts";
 import type { Algebra } from "./resolve.ts";
 import type { Homes } from "./homes.ts";
 import { sayUnknown } from "./unknown.ts";
@@ -17,6 +18,15 @@ import { sayUnknown } from "./unknown.ts";
 export interface NetTally {
   written: number;
   largest: { entries: number; span: Span } | null;
+}
+
+/** Adds one prefix, or says why it is none. */
+function read(builder: SetBuilder, text: string): Problem | null {
+  if (builder.scan(text, 0, text.length)) return null;
+  const prefix = readPrefix(text);
+  if (isProblem(prefix)) return prefix;
+  builder.addPrefix(prefix);
+  return null;
 }
 
 export function netAlgebra(report: Report, homes: Homes, reader: SourceReader, tally: NetTally): Algebra<AddressSet> {
@@ -47,38 +57,38 @@ export function netAlgebra(report: Report, homes: Homes, reader: SourceReader, t
     const builder = new SetBuilder();
     const entries = readList(report, reader, member, max, {
       what: "address or prefix",
-      add(token) {
-        const prefix = readPrefix(token);
-        if (isProblem(prefix)) return prefix;
-        if (prefix.family === 4) builder.addV4(prefix.first[3], prefix.last[3]);
-        else builder.addV6(prefix.first, prefix.last);
-        return null;
-      },
+      scan: (text, start, end) => builder.scan(text, start, end),
+      add: (token) => read(builder, token),
     });
     const value = entries === null || !count(entries, member.path.span) ? null : builder.done();
     lists.set(key, value);
     return value;
   };
 
-  const address = (member: { readonly text: string; readonly span: Span }): AddressSet | null => {
-    const prefix = readPrefix(member.text);
-    if (isProblem(prefix)) {
-      sayProblem(report, prefix, member.span);
-      return null;
-    }
-    if (!count(1, member.span)) return null;
+  const literals = (members: readonly Piece[]): AddressSet | null => {
     const builder = new SetBuilder();
-    if (prefix.family === 4) builder.addV4(prefix.first[3], prefix.last[3]);
-    else builder.addV6(prefix.first, prefix.last);
-    return builder.done();
+    let good = true;
+    for (const { text, span } of members) {
+      const problem = read(builder, text);
+      if (problem !== null) sayProblem(report, problem, span);
+      if (problem !== null || !count(1, span)) good = false;
+    }
+    return good ? builder.done() : null;
   };
 
   return {
     kind: "net",
+    written: {
+      union: literals,
+      again({ text }) {
+        const builder = new SetBuilder();
+        return read(builder, text) === null ? builder.done() : null;
+      },
+    },
     literal(member: Member) {
       switch (member.kind) {
         case "literal":
-          return address(member);
+          return literals([member]);
         case "file":
           return file(member);
         case "text": {

@@ -215,8 +215,8 @@ export interface NamedNet {
   /** As the policy calls it in its own file. */
   readonly name: string;
   readonly set: AddressSet;
-  /** The members as written, with what each stands for; a list file is one member. */
-  readonly members: readonly { readonly text: string; readonly set: AddressSet; readonly span: Span }[];
+  /** The members as written, with what each stands for; a list file is one member. Made when it is asked for. */
+  members(): readonly { readonly text: string; readonly set: AddressSet; readonly span: Span }[];
   readonly annotations: Annotations;
   readonly span: Span;
 }

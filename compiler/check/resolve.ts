@@ -1,7 +1,7 @@
 // Named sets -> their values, for all kinds alike: every set once, in the order in which they
 // need each other, without recursion, so that no chain of names is too long. A set that can't be
 // computed is null, was told about, and stays silent wherever it is used.
-import type { Member, SetDeclaration, SetNode } from "../ast/nodes.ts";
+import type { Member, Piece, SetDeclaration, SetNode } from "../ast/nodes.ts";
 import { quote } from "../quote.ts";
 import type { Homes, SetKind } from "./homes.ts";
 import type { Span } from "../source.ts";
@@ -12,6 +12,13 @@ export interface Algebra<T> {
   readonly kind: SetKind;
   /** The value of anything but a declared name; null if it has none (then it was told why). */
   literal(member: Member): T | null;
+  /** For members of the kind `literal`, where a set may have very many. */
+  readonly written?: {
+    /** Their union; null if one of them has no value (then it was told why). */
+    union(members: readonly Piece[]): T | null;
+    /** The value of one that was read before: it is not counted, and nothing is said of it. */
+    again(member: Piece): T | null;
+  };
   /** The members' union without the others; null if that is too much work (then it was told). */
   combine(members: readonly T[], except: readonly T[], at: SetNode): T | null;
   isEmpty(value: T): boolean;
@@ -24,7 +31,6 @@ export class Resolver<T> {
   readonly #values = new Map<SetDeclaration, T | null>();
   /** Sets that are written out of names and literals alone, by their text and the home of their names. */
   readonly #written = new Map<string, T>();
-  readonly #members = new Map<SetDeclaration, readonly { readonly text: string; readonly set: T; readonly span: Span }[]>();
 
   constructor(report: Report, homes: Homes, algebra: Algebra<T>, declarations: Iterable<SetDeclaration>) {
     this.#report = report;
@@ -53,8 +59,12 @@ export class Resolver<T> {
   }
 
   /** What the members of a declared set stand for, as they are written; none where it has no value. */
-  membersOf(declaration: SetDeclaration): readonly { readonly text: string; readonly set: T; readonly span: Span }[] {
-    return this.#members.get(declaration) ?? [];
+  membersOf({ set: { members } }: SetDeclaration): { readonly text: string; readonly set: T; readonly span: Span }[] {
+    return members.flatMap((member) => {
+      const { span } = member;
+      const value = member.kind === "literal" && this.#algebra.written !== undefined ? this.#algebra.written.again(member) : this.#member(member);
+      return value === null ? [] : [{ text: span.file.text.slice(span.start, span.end), set: value, span }];
+    });
   }
 
   /** Computes a declared set and all that it needs, deepest first. */
@@ -69,7 +79,7 @@ export class Resolver<T> {
     for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
       const need = top.needs[top.next++];
       if (need === undefined) {
-        if (!this.#values.has(top.set)) this.#values.set(top.set, this.#evaluate(top.set.set, top.set));
+        if (!this.#values.has(top.set)) this.#values.set(top.set, this.#evaluate(top.set.set));
         onPath.delete(top.set);
         open.pop();
       } else if (onPath.has(need.set)) {
@@ -103,18 +113,21 @@ export class Resolver<T> {
     return value === undefined ? this.#algebra.literal(member) : value;
   }
 
-  #evaluate(set: SetNode, declaration: SetDeclaration | null = null): T | null {
-    const members = set.members.map((m) => this.#member(m));
-    if (declaration !== null) {
-      this.#members.set(declaration, set.members.flatMap(({ span }, i) => {
-        const value = members[i];
-        return value === undefined || value === null ? [] : [{ text: span.file.text.slice(span.start, span.end), set: value, span }];
-      }));
-    }
-    const except = (set.except ?? []).map((m) => this.#member(m));
-    const whole = [...members, ...except].flatMap((v) => (v === null ? [] : [v]));
-    if (set.broken || whole.length < members.length + except.length) return null;
-    const value = this.#algebra.combine(whole.slice(0, members.length), whole.slice(members.length), set);
+  /** The values of members, those of literals perhaps as one; null where one has none. */
+  #all(members: readonly Member[]): readonly T[] | null {
+    const { written } = this.#algebra;
+    const literals = written === undefined ? [] : members.filter((m) => m.kind === "literal");
+    const others = literals.length < 2 ? members : members.filter((m) => m.kind !== "literal");
+    const values = others.map((m) => this.#member(m));
+    if (literals.length >= 2) values.push(written?.union(literals) ?? null);
+    return values.every((value) => value !== null) ? values : null;
+  }
+
+  #evaluate(set: SetNode): T | null {
+    const members = this.#all(set.members);
+    const except = this.#all(set.except ?? []);
+    if (set.broken || members === null || except === null) return null;
+    const value = this.#algebra.combine(members, except, set);
     if (value !== null && set.except !== null && this.#algebra.isEmpty(value)) {
       this.#report.say("ING207", "nothing is left of this set after `except`", set.span, { help: "take less away, or remove the set and what uses it" });
       return null;

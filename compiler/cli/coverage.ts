@@ -45,7 +45,7 @@ export function coverageOf(policy: CheckedPolicy, module: Uint8Array, loaded: Lo
   const met = (set: AddressSet): number => lines.filter((addresses) => addresses.some((a) => contains(set, a))).length;
   return {
     rules: loaded.info.rules.map((rule) => ({ rule, decides: decides.get(rule.id) ?? 0, matches: matches.get(rule.id) ?? 0 })),
-    members: policy.nets.flatMap(({ name, members }) => members.map(({ text, set, span }) => ({ set: name, text, span, met: met(set) }))),
+    members: policy.nets.flatMap((net) => net.members().map(({ text, set, span }) => ({ set: net.name, text, span, met: met(set) }))),
   };
 }
 

@@ -1,4 +1,5 @@
 // Rules of the grammar for the clauses of an expose, and for rules, which stand at top level too.
+import type { CstNode, DSLMethodOpts, IOrAlt, IToken } from "chevrotain";
 import { TestGrammar } from "./testGrammar.ts";
 import { At, Comma, Integer, KW, LParen, Literal, Name, Param, Qualified, RParen, Rate, Slash, Text, Word, isText } from "./tokens.ts";
 
@@ -71,20 +72,25 @@ export class ClauseGrammar extends TestGrammar {
 
   rule = this.RULE("rule", () => {
     this.OPTION(() => this.CONSUME(KW.dryrun));
-    this.OR([{ ALT: () => this.CONSUME(KW.allow) }, { ALT: () => this.CONSUME(KW.deny) }]);
-    this.MANY({ GATE: () => !this.isHopeless(), DEF: () => this.SUBRULE(this.matcher) });
+    this.OR(this.actions);
+    this.MANY(this.matchers);
   });
 
+  private readonly actions: IOrAlt<IToken>[] = [{ ALT: () => this.CONSUME(KW.allow) }, { ALT: () => this.CONSUME(KW.deny) }];
+  private readonly matchers: DSLMethodOpts<CstNode> = { GATE: () => !this.isHopeless(), DEF: () => this.SUBRULE(this.matcher) };
+
   matcher = this.RULE("matcher", () => {
-    this.OR([
-      { ALT: () => { this.CONSUME(KW.named); this.CONSUME(Name); } },
-      { ALT: () => { this.CONSUME(KW.on); this.SUBRULE(this.proto); this.SUBRULE(this.set); } },
-      { ALT: () => { this.CONSUME(KW.from); this.SUBRULE2(this.set); } },
-      { ALT: () => { this.CONSUME(KW.sni); this.SUBRULE3(this.set); } },
-      { ALT: () => { this.CONSUME(KW.client); this.SUBRULE4(this.set); } },
-      { ALT: () => { this.CONSUME(KW.until); this.SUBRULE(this.time); } },
-    ]);
+    this.OR(this.matcherKinds);
   });
+
+  private readonly matcherKinds: IOrAlt<void>[] = [
+    { ALT: () => { this.CONSUME(KW.named); this.CONSUME(Name); } },
+    { ALT: () => { this.CONSUME(KW.on); this.SUBRULE(this.proto); this.SUBRULE(this.set); } },
+    { ALT: () => { this.CONSUME(KW.from); this.SUBRULE2(this.set); } },
+    { ALT: () => { this.CONSUME(KW.sni); this.SUBRULE3(this.set); } },
+    { ALT: () => { this.CONSUME(KW.client); this.SUBRULE4(this.set); } },
+    { ALT: () => { this.CONSUME(KW.until); this.SUBRULE(this.time); } },
+  ];
 
   use = this.RULE("use", () => {
     this.CONSUME(KW.use);

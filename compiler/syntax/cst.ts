@@ -13,6 +13,8 @@ export interface Cst {
   readonly name: string;
   /** By the name of the grammar rule, or of the token (`kw_net` for a keyword). */
   readonly children: Readonly<Record<string, readonly (Cst | Token)[]>>;
+  /** Offsets of the first character and of the last; not numbers where there is none. */
+  readonly location?: { readonly startOffset: number; readonly endOffset?: number };
   /** Reading went on behind an error in this node. */
   readonly recoveredNode?: boolean;
 }
@@ -22,6 +24,8 @@ export interface Parsed {
   /** Null where the text can't be read as a policy at all. */
   readonly cst: Cst | null;
   readonly diagnostics: readonly Diagnostic[];
+  /** Nothing was wrong: no part of the tree is missing or made up. */
+  readonly whole: boolean;
   /** Offsets of the ends of tokens that something wrong follows. */
   readonly brokenAfter: ReadonlySet<number>;
   /** Names that a misspelt statement may have declared. */

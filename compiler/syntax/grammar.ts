@@ -5,7 +5,10 @@
 // brace by brace, and note it; inside a statement Chevrotain resynchronises at the keywords. An
 // annotation is an item of its own, so that a misspelt statement behind it is told as such; ast/
 // gives it to what follows.
-import type { CstNode, IRecognitionException, ISerializedGast, IToken } from "chevrotain";
+//
+// What is read often has its alternatives in a field: those that stand in a rule are made anew each
+// time it is read.
+import type { CstNode, DSLMethodOpts, IOrAlt, IRecognitionException, ISerializedGast, IToken } from "chevrotain";
 import { ClauseGrammar } from "./clauseGrammar.ts";
 import type { Stray } from "./recovery.ts";
 import { Comma, Equals, Integer, KW, LBrace, LParen, Name, Param, RBrace, RParen, Text } from "./tokens.ts";
@@ -17,24 +20,28 @@ class Grammar extends ClauseGrammar {
   }
 
   policy = this.RULE("policy", () => {
-    this.MANY({ GATE: () => this.strayUntil("statement"), DEF: () => this.SUBRULE(this.statement) });
+    this.MANY(this.statements);
   });
 
+  private readonly statements: DSLMethodOpts<CstNode> = { GATE: () => this.strayUntil("statement"), DEF: () => this.SUBRULE(this.statement) };
+
   statement = this.RULE("statement", () => {
-    this.OR([
-      { ALT: () => this.SUBRULE(this.edition) },
-      { ALT: () => this.SUBRULE(this.import) },
-      { ALT: () => this.SUBRULE(this.declaration) },
-      { ALT: () => this.SUBRULE(this.expose) },
-      { ALT: () => this.SUBRULE(this.rule) },
-      { ALT: () => this.SUBRULE(this.template) },
-      { ALT: () => this.SUBRULE(this.use) },
-      { ALT: () => this.SUBRULE(this.budget) },
-      { ALT: () => this.SUBRULE(this.invariant) },
-      { ALT: () => this.SUBRULE(this.test) },
-      { ALT: () => this.SUBRULE(this.annotation) },
-    ]);
+    this.OR(this.statementKinds);
   });
+
+  private readonly statementKinds: IOrAlt<CstNode>[] = [
+    { ALT: () => this.SUBRULE(this.edition) },
+    { ALT: () => this.SUBRULE(this.import) },
+    { ALT: () => this.SUBRULE(this.declaration) },
+    { ALT: () => this.SUBRULE(this.expose) },
+    { ALT: () => this.SUBRULE(this.rule) },
+    { ALT: () => this.SUBRULE(this.template) },
+    { ALT: () => this.SUBRULE(this.use) },
+    { ALT: () => this.SUBRULE(this.budget) },
+    { ALT: () => this.SUBRULE(this.invariant) },
+    { ALT: () => this.SUBRULE(this.test) },
+    { ALT: () => this.SUBRULE(this.annotation) },
+  ];
 
   edition = this.RULE("edition", () => {
     this.CONSUME(KW.edition);
@@ -49,25 +56,29 @@ class Grammar extends ClauseGrammar {
   });
 
   declaration = this.RULE("declaration", () => {
-    this.OR([
-      { ALT: () => this.CONSUME(KW.net) },
-      { ALT: () => this.CONSUME(KW.ports) },
-      { ALT: () => this.CONSUME(KW.hosts) },
-      { ALT: () => this.CONSUME(KW.ids) },
-    ]);
+    this.OR(this.setKinds);
     this.CONSUME(Name);
     this.CONSUME(Equals);
     this.SUBRULE(this.set);
   });
+
+  private readonly setKinds: IOrAlt<IToken>[] = [
+    { ALT: () => this.CONSUME(KW.net) },
+    { ALT: () => this.CONSUME(KW.ports) },
+    { ALT: () => this.CONSUME(KW.hosts) },
+    { ALT: () => this.CONSUME(KW.ids) },
+  ];
 
   expose = this.RULE("expose", () => {
     this.ACTION(() => this.beginHead());
     this.SUBRULE(this.exposeHead);
     this.ACTION(() => this.skipToBrace());
     this.CONSUME(LBrace);
-    this.MANY({ GATE: () => this.strayUntil("clause"), DEF: () => this.SUBRULE(this.clause) });
+    this.MANY(this.clauses);
     this.CONSUME(RBrace);
   });
+
+  private readonly clauses: DSLMethodOpts<CstNode> = { GATE: () => this.strayUntil("clause"), DEF: () => this.SUBRULE(this.clause) };
 
   exposeHead = this.RULE("exposeHead", () => {
     this.CONSUME(KW.expose);
@@ -90,16 +101,18 @@ class Grammar extends ClauseGrammar {
   });
 
   clause = this.RULE("clause", () => {
-    this.OR([
-      { ALT: () => this.SUBRULE(this.backend) },
-      { ALT: () => this.SUBRULE(this.credential) },
-      { ALT: () => this.SUBRULE(this.cap) },
-      { ALT: () => this.SUBRULE(this.limit) },
-      { ALT: () => this.SUBRULE(this.rule) },
-      { ALT: () => this.SUBRULE(this.use) },
-      { ALT: () => this.SUBRULE(this.annotation) },
-    ]);
+    this.OR(this.clauseKinds);
   });
+
+  private readonly clauseKinds: IOrAlt<CstNode>[] = [
+    { ALT: () => this.SUBRULE(this.backend) },
+    { ALT: () => this.SUBRULE(this.credential) },
+    { ALT: () => this.SUBRULE(this.cap) },
+    { ALT: () => this.SUBRULE(this.limit) },
+    { ALT: () => this.SUBRULE(this.rule) },
+    { ALT: () => this.SUBRULE(this.use) },
+    { ALT: () => this.SUBRULE(this.annotation) },
+  ];
 
   template = this.RULE("template", () => {
     this.ACTION(() => this.beginHead());

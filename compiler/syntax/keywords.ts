@@ -82,8 +82,10 @@ export const WORDS = {
   annotation: ["owner", "ticket", "why"],
 } as const;
 
+const words: ReadonlySet<string> = new Set(Object.keys(KEYWORDS));
+
 export function isKeyword(word: string): word is Keyword {
-  return Object.hasOwn(KEYWORDS, word);
+  return words.has(word);
 }
 
 /** The places where a word begins something. */

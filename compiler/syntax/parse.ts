@@ -47,11 +47,12 @@ export function parse(file: SourceFile): Parsed {
   // What a parameter that is none would have been is unknown: nothing more is said about it.
   for (const { token } of misplaced) token.isInsertedInRecovery = true;
   const doubtful = new Set(stray.filter((s) => s.context === "statement" || s.context === "body").flatMap((s) => [s.token.image, s.next.image]));
-  return { file, cst, diagnostics: independent(file, tokens, found, unclosed, fresh), brokenAfter, doubtful };
+  const whole = found.length === 0 && misplaced.length === 0;
+  return { file, cst, diagnostics: independent(file, tokens, found, unclosed, fresh), whole, brokenAfter, doubtful };
 }
 
 function unread(file: SourceFile, diagnostic: Diagnostic): Parsed {
-  return { file, cst: null, diagnostics: [diagnostic], brokenAfter: new Set(), doubtful: new Set() };
+  return { file, cst: null, diagnostics: [diagnostic], whole: false, brokenAfter: new Set(), doubtful: new Set() };
 }
 
 function refuseText(file: SourceFile): Diagnostic | null {

@@ -1,7 +1,11 @@
 // Rules of the grammar for what statements are made of: sets with their members, ports with
 // their protocol, times and modes.
+import type { CstNode, DSLMethodOpts, IOrAlt, IToken, OrMethodOpts, TokenType } from "chevrotain";
 import { Recovering } from "./recovery.ts";
-import { Comma, Integer, KW, Literal, Name, Param, Text, Word, isText } from "./tokens.ts";
+import { Comma, Integer, KW, Literal, Name, Param, Qualified, Range, Text, Word, isText } from "./tokens.ts";
+
+/** What is no keyword and no parameter is a member by itself. */
+const PLAIN: ReadonlySet<TokenType> = new Set([Literal, Name, Qualified, Integer, Range, Text]);
 
 export class SetGrammar extends Recovering {
   set = this.RULE("set", () => {
@@ -13,27 +17,50 @@ export class SetGrammar extends Recovering {
   });
 
   members = this.RULE("members", () => {
-    this.SUBRULE(this.member);
-    this.MANY({
-      GATE: () => !this.isHopeless(),
-      DEF: () => {
-        this.CONSUME(Comma);
-        this.SUBRULE2(this.member);
-      },
-    });
+    if (this.ACTION(this.plain) !== true) this.SUBRULE(this.member);
+    this.ACTION(this.morePlain);
+    this.MANY(this.furtherMembers);
   });
 
+  private readonly furtherMembers: DSLMethodOpts<void> = {
+    GATE: () => !this.isHopeless(),
+    DEF: () => {
+      this.CONSUME(Comma);
+      this.SUBRULE2(this.member);
+      this.ACTION(this.morePlain);
+    },
+  };
+
+  /** Takes a member that is one word or text whatever follows, without a node for it. */
+  private readonly plain = (): boolean => {
+    const type = this.LA(1).tokenType;
+    if (!PLAIN.has(type)) return false;
+    if (type === Text) this.CONSUME2(Text);
+    else this.CONSUME2(Word);
+    return true;
+  };
+
+  /** The same for all that follow in a row: sets of a hundred thousand members are mostly these. */
+  private readonly morePlain = (): void => {
+    while (this.LA(1).tokenType === Comma && PLAIN.has(this.LA(2).tokenType)) {
+      this.SKIP_TOKEN();
+      this.plain();
+    }
+  };
+
   member = this.RULE("member", () => {
-    this.OR({
-      IGNORE_AMBIGUITIES: true,
-      DEF: [
-        { GATE: () => isText(this.LA(2)), ALT: () => this.SUBRULE(this.file) },
-        { GATE: () => isText(this.LA(2)), ALT: () => this.SUBRULE(this.identity) },
-        { ALT: () => this.CONSUME(Text) },
-        { GATE: () => this.isMember(), ALT: () => this.CONSUME(Word) },
-      ],
-    });
+    this.OR(this.memberKinds);
   });
+
+  private readonly memberKinds: OrMethodOpts<CstNode | IToken> = {
+    IGNORE_AMBIGUITIES: true,
+    DEF: [
+      { GATE: () => isText(this.LA(2)), ALT: () => this.SUBRULE(this.file) },
+      { GATE: () => isText(this.LA(2)), ALT: () => this.SUBRULE(this.identity) },
+      { ALT: () => this.CONSUME(Text) },
+      { GATE: () => this.isMember(), ALT: () => this.CONSUME(Word) },
+    ],
+  };
 
   file = this.RULE("file", () => {
     this.CONSUME(KW.file);
@@ -63,8 +90,10 @@ export class SetGrammar extends Recovering {
   });
 
   proto = this.RULE("proto", () => {
-    this.OR([{ ALT: () => this.CONSUME(KW.tcp) }, { ALT: () => this.CONSUME(KW.udp) }]);
+    this.OR(this.protos);
   });
+
+  private readonly protos: IOrAlt<IToken>[] = [{ ALT: () => this.CONSUME(KW.tcp) }, { ALT: () => this.CONSUME(KW.udp) }];
 
   /** `2027-03-01T00:00Z` */
   time = this.RULE("time", () => {

@@ -1,4 +1,5 @@
 // Rules of the grammar for what is claimed about a policy: `test`, `invariant` and `budget`.
+import type { CstNode, DSLMethodOpts, IOrAlt, IToken, OrMethodOpts } from "chevrotain";
 import { SetGrammar } from "./setGrammar.ts";
 import { Arrow, Comma, Integer, KW, LBrace, Name, RBrace, Text, Word } from "./tokens.ts";
 
@@ -8,9 +9,11 @@ export class TestGrammar extends SetGrammar {
     this.SUBRULE(this.testHead);
     this.ACTION(() => this.skipToBrace());
     this.CONSUME(LBrace);
-    this.MANY({ GATE: () => this.strayUntil("line"), DEF: () => this.SUBRULE(this.testLine) });
+    this.MANY(this.lines);
     this.CONSUME(RBrace);
   });
+
+  private readonly lines: DSLMethodOpts<CstNode> = { GATE: () => this.strayUntil("line"), DEF: () => this.SUBRULE(this.testLine) };
 
   testHead = this.RULE("testHead", () => {
     this.CONSUME(KW.test);
@@ -22,25 +25,29 @@ export class TestGrammar extends SetGrammar {
   });
 
   testLine = this.RULE("testLine", () => {
-    this.OR([
-      { ALT: () => this.SUBRULE(this.fromLine) },
-      { ALT: () => this.SUBRULE(this.repeatLine) },
-      { ALT: () => this.SUBRULE(this.bindLine) },
-    ]);
+    this.OR(this.lineKinds);
   });
+
+  private readonly lineKinds: IOrAlt<CstNode>[] = [
+    { ALT: () => this.SUBRULE(this.fromLine) },
+    { ALT: () => this.SUBRULE(this.repeatLine) },
+    { ALT: () => this.SUBRULE(this.bindLine) },
+  ];
 
   fromLine = this.RULE("fromLine", () => {
     this.SUBRULE(this.request);
     this.CONSUME(Arrow);
     this.SUBRULE(this.outcome);
-    this.MANY({
-      GATE: () => !this.isHopeless(),
-      DEF: () => {
-        this.CONSUME(Comma);
-        this.SUBRULE2(this.outcome);
-      },
-    });
+    this.MANY(this.furtherOutcomes);
   });
+
+  private readonly furtherOutcomes: DSLMethodOpts<void> = {
+    GATE: () => !this.isHopeless(),
+    DEF: () => {
+      this.CONSUME(Comma);
+      this.SUBRULE2(this.outcome);
+    },
+  };
 
   repeatLine = this.RULE("repeatLine", () => {
     this.CONSUME(KW.repeat);
@@ -56,28 +63,32 @@ export class TestGrammar extends SetGrammar {
     this.CONSUME(Word);
     this.CONSUME(KW.to);
     this.SUBRULE(this.target);
-    this.MANY({ GATE: () => !this.isHopeless(), DEF: () => this.SUBRULE(this.fact) });
+    this.MANY(this.facts);
   });
 
+  private readonly facts: DSLMethodOpts<CstNode> = { GATE: () => !this.isHopeless(), DEF: () => this.SUBRULE(this.fact) };
+
   target = this.RULE("target", () => {
-    this.OR({
-      MAX_LOOKAHEAD: 1,
-      IGNORE_AMBIGUITIES: true,
-      DEF: [
-        {
-          ALT: () => {
-            this.SUBRULE(this.proto);
-            this.CONSUME(Word);
-            this.OPTION(() => {
-              this.CONSUME(KW.local);
-              this.CONSUME2(Word);
-            });
-          },
-        },
-        { GATE: () => !this.isNextLine("line"), ALT: () => this.CONSUME(Name) },
-      ],
-    });
+    this.OR(this.targetKinds);
   });
+
+  private readonly targetKinds: OrMethodOpts<unknown> = {
+    MAX_LOOKAHEAD: 1,
+    IGNORE_AMBIGUITIES: true,
+    DEF: [
+      {
+        ALT: () => {
+          this.SUBRULE(this.proto);
+          this.CONSUME(Word);
+          this.OPTION(() => {
+            this.CONSUME(KW.local);
+            this.CONSUME2(Word);
+          });
+        },
+      },
+      { GATE: () => !this.isNextLine("line"), ALT: () => this.CONSUME(Name) },
+    ],
+  };
 
   fact = this.RULE("fact", () => {
     this.OR([
@@ -97,10 +108,7 @@ export class TestGrammar extends SetGrammar {
   });
 
   outcome = this.RULE("outcome", () => {
-    this.OR([
-      { ALT: () => this.CONSUME(KW.allow) },
-      { ALT: () => { this.CONSUME(KW.deny); this.SUBRULE(this.reason); } },
-    ]);
+    this.OR(this.verdicts);
     this.OPTION(() => this.CONSUME(Integer));
     this.OPTION2(() => {
       this.CONSUME(KW.by);
@@ -108,9 +116,16 @@ export class TestGrammar extends SetGrammar {
     });
   });
 
+  private readonly verdicts: IOrAlt<unknown>[] = [
+    { ALT: () => this.CONSUME(KW.allow) },
+    { ALT: () => { this.CONSUME(KW.deny); this.SUBRULE(this.reason); } },
+  ];
+
   reason = this.RULE("reason", () => {
-    this.OR([{ GATE: () => !this.isAtStart("line"), ALT: () => this.CONSUME(Name) }]);
+    this.OR(this.reasons);
   });
+
+  private readonly reasons: IOrAlt<IToken>[] = [{ GATE: () => !this.isAtStart("line"), ALT: () => this.CONSUME(Name) }];
 
   invariant = this.RULE("invariant", () => {
     this.ACTION(() => this.beginHead());

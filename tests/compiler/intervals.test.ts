@@ -3,8 +3,9 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { ANY, ANY4, ANY6, prefixes } from "../../compiler/check/builtin.ts";
-import { EMPTY, SetBuilder, contains, equal, intersects, isEmpty, size, subtract, union } from "../../compiler/check/intervals.ts";
+import { EMPTY, contains, equal, intersects, isEmpty, size, subtract, union } from "../../compiler/check/intervals.ts";
 import type { AddressSet, AddressWords } from "../../compiler/check/policy.ts";
+import { SetBuilder } from "../../compiler/check/setBuilder.ts";
 
 const sets = suite("intervals");
 
