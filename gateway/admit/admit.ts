@@ -3,8 +3,8 @@
 // effect. Refusing is what happens unless all of that said yes.
 import { formatAddress, formatEndpoint, type Address } from "../../runtime/net/address.ts";
 import {
-  CODE_BAD_PEER, CODE_CAP_BACKEND, CODE_CAP_OVERALL, CODE_DRAINING, CODE_INTERNAL, CODE_NO_BACKEND,
-  CODE_NO_MODULE, CODE_NO_PEER,
+  CODE_BAD_PEER, CODE_CAP_BACKEND, CODE_CAP_OVERALL, CODE_DRAINING, CODE_INTERNAL, CODE_NOT_EXPOSED,
+  CODE_NO_BACKEND, CODE_NO_MODULE, CODE_NO_PEER,
 } from "../../runtime/abi/verdicts.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";
 import type { Answer, Decision, Denial, Pending } from "../../runtime/host/decision.ts";
@@ -195,8 +195,8 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
     const table = setup.table();
     const source = table.sourceOf(row);
     if (engine === null || open === undefined || typeof source === "number") return deny(CODE_INTERNAL);
-    // What the policy in force did not count is not its connection.
-    if (table.listener[row] !== open.serves.info.id) return deny(CODE_INTERNAL);
+    // What the policy in force did not count is not its connection: a reload withdrew its listener.
+    if (table.listener[row] !== open.serves.info.id) return deny(CODE_NOT_EXPOSED);
     engine.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });
     const decision = engine.hello(open.serves.info.id, source, outcome.name);
     const full = open.serves.backend.load.underWay >= caps.backend_connecting;

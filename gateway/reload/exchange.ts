@@ -2,7 +2,7 @@
 // the new ports, held: nobody is served there yet. `commit` swaps in one turn of the event
 // loop, so every decision is the old policy's or the new one's. `abort` takes a prepare back,
 // and after a commit puts the former policy in force again.
-import { openEngine } from "../../runtime/host/ask.ts";
+import { openEngineInTurns } from "../../runtime/host/ask.ts";
 import type { LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
 import type { Address } from "../../runtime/net/address.ts";
 import type { InForce } from "../admit/admit.ts";
@@ -16,7 +16,7 @@ import type { Forwarder } from "../listen/listener.ts";
 import type { Markers } from "../markers.ts";
 import { FREE } from "../listen/connections.ts";
 import { grants, groupedByPort, leasedExposures, staticExposures } from "./exposures.ts";
-import { recheck } from "./recheck.ts";
+import { beginRecheck } from "./recheck.ts";
 
 export interface ExchangeSetup {
   readonly inForce: InForce;
@@ -127,7 +127,7 @@ export function createExchange(setup: ExchangeSetup): Exchange {
   }
 
   async function prepare(policy: LoadedPolicy): Promise<Prepared | Refused> {
-    const engine = openEngine(policy, setup.seed);
+    const engine = await openEngineInTurns(policy, setup.seed);
     setClock(engine);
     const want = wanted(engine, setup.hostAddresses());
     if (typeof want === "string") return { cause: "policy", message: want };
@@ -162,9 +162,12 @@ export function createExchange(setup: ExchangeSetup): Exchange {
     const want = new Map([...prepared].filter(([, e]) => alive(e)));
     const before = new Set(ports.all().filter((p) => !opened.includes(p)).map((p) => p.port));
     setClock(engine);
-    if (inForce.engine !== null) engine.importState(inForce.engine.exportState());
+    if (inForce.engine !== null) {
+      setClock(inForce.engine);
+      engine.takeState(inForce.engine);
+    }
     const generation = inForce.generation + 1;
-    const rechecked = recheck({
+    const recheck = beginRecheck({
       forwarder, recorder, engine, generation, onReload: setup.onReload, numbered: (n) => ports.numbered(n),
     });
     const closing = ports.all().filter((open) => !want.has(open.local));
@@ -175,6 +178,8 @@ export function createExchange(setup: ExchangeSetup): Exchange {
     for (const open of closing) ports.close(open);
     for (const open of opened) open.socket.release();
     dropLeases(engine);
+    // From here on the new policy decides; what it refuses of the past is closed in turns.
+    const rechecked = await recheck();
 
     const late = [...want.values()].filter(({ local }) => ports.at(local) === undefined && !absent.has(local));
     const failed: string[] = [];

@@ -1,37 +1,107 @@
 // Reads a file that may open ports: the compiled policy, or the configuration. Who may write
 // it decides what is exposed, so a file, or a directory that holds it, that others can write
 // is refused. One descriptor is checked and read; the path is never looked at twice.
-import { closeSync, constants, fstatSync, openSync, readSync, statSync, type Stats } from "node:fs";
+import { createHash } from "node:crypto";
+import { closeSync, constants, fstatSync, openSync, read, readSync, statSync, type Stats } from "node:fs";
+import { promisify } from "node:util";
 import { followLinks } from "./links.ts";
 
 export interface FileRefusal {
   readonly refused: string;
 }
 
-export function isFileRefusal(x: Uint8Array | FileRefusal): x is FileRefusal {
+export function isFileRefusal(x: Uint8Array | HashedFile | FileRefusal): x is FileRefusal {
   return "refused" in x;
 }
 
 const OTHERS_WRITE = 0o022;
 const OTHERS_READ = 0o044;
+const readPart = promisify(read);
+
+/** Bytes that are read and hashed in one turn of the event loop. */
+const TURN_BYTES = 512 * 1024;
+
+/** A file that was checked and is open. */
+interface Trusted {
+  readonly fd: number;
+  readonly size: number;
+}
+
+export interface HashedFile {
+  readonly bytes: Uint8Array;
+  /** SHA-256 of the bytes, lower-case hex. */
+  readonly sha256: string;
+}
 
 /**
  * The bytes of `path` (absolute and normal), or one sentence with the remedy. `what` is how messages
  * call it. A `private` file is also refused where others can read it.
  */
 export function readTrustedFile(path: string, maxBytes: number, what: string, access: "public" | "private" = "public"): Uint8Array | FileRefusal {
-  const refuse = (sentence: string): FileRefusal => ({ refused: `${what} \`${path}\` ${sentence}` });
+  const refuse = refusals(path, what);
   let fd = -1;
   try {
-    // Whoever may write a directory with a link on the way could turn that link.
-    const { steps, real, because } = followLinks(path);
-    if (real === null) return refuse(`can't be read (${because ?? "it leads nowhere"})`);
-    for (const [i, { folder }] of steps.entries()) {
-      const name = i === steps.length - 1 ? "its directory" : "the directory of a link on its way,";
-      const wrong = writers(statSync(folder), `${name} \`${folder}\``, folder);
-      if (wrong !== null) return refuse(`is refused: ${wrong}`);
+    const opened = openTrusted(path, maxBytes, access, refuse);
+    if ("refused" in opened) return opened;
+    fd = opened.fd;
+    const bytes = new Uint8Array(opened.size);
+    let length = 0;
+    for (let read = -1; length < bytes.length && read !== 0; length += read) read = readSync(fd, bytes, length, bytes.length - length, null);
+    if (readSync(fd, new Uint8Array(1), 0, 1, null) > 0) return grew(refuse, opened.size, maxBytes);
+    return bytes.subarray(0, length);
+  } catch (error) {
+    return refuse(`can't be read (${cause(error)})`);
+  } finally {
+    if (fd >= 0) closeSync(fd);
+  }
+}
+
+/** The same over several turns of the event loop, with the hash; the bytes are a buffer of their own. */
+export async function readTrustedFileInTurns(path: string, maxBytes: number, what: string): Promise<HashedFile | FileRefusal> {
+  const refuse = refusals(path, what);
+  let fd = -1;
+  try {
+    const opened = openTrusted(path, maxBytes, "public", refuse);
+    if ("refused" in opened) return opened;
+    fd = opened.fd;
+    // Not filled with zeros, which takes its time; only what was read is given out.
+    const bytes = Buffer.allocUnsafeSlow(opened.size);
+    const hash = createHash("sha256");
+    let length = 0;
+    while (length < bytes.length) {
+      const { bytesRead } = await readPart(fd, bytes, length, Math.min(TURN_BYTES, bytes.length - length), null);
+      if (bytesRead === 0) break;
+      hash.update(bytes.subarray(length, length + bytesRead));
+      length += bytesRead;
     }
-    fd = openSync(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    if ((await readPart(fd, new Uint8Array(1), 0, 1, null)).bytesRead > 0) return grew(refuse, opened.size, maxBytes);
+    return { bytes: length === bytes.length ? bytes : bytes.slice(0, length), sha256: hash.digest("hex") };
+  } catch (error) {
+    return refuse(`can't be read (${cause(error)})`);
+  } finally {
+    if (fd >= 0) closeSync(fd);
+  }
+}
+
+type Refuse = (sentence: string) => FileRefusal;
+
+function refusals(path: string, what: string): Refuse {
+  return (sentence) => ({ refused: `${what} \`${path}\` ${sentence}` });
+}
+
+/** Throws what the system says. */
+function openTrusted(path: string, maxBytes: number, access: "public" | "private", refuse: Refuse): Trusted | FileRefusal {
+  // Whoever may write a directory with a link on the way could turn that link.
+  const { steps, real, because } = followLinks(path);
+  if (real === null) return refuse(`can't be read (${because ?? "it leads nowhere"})`);
+  for (const [i, { folder }] of steps.entries()) {
+    const name = i === steps.length - 1 ? "its directory" : "the directory of a link on its way,";
+    const wrong = writers(statSync(folder), `${name} \`${folder}\``, folder);
+    if (wrong !== null) return refuse(`is refused: ${wrong}`);
+  }
+  const fd = openSync(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  let trusted = false;
+  try {
     const stats = fstatSync(fd);
     if (!stats.isFile()) return refuse("is not a regular file: name the file itself");
     const wrong = writers(stats, "it", real);
@@ -39,21 +109,24 @@ export function readTrustedFile(path: string, maxBytes: number, what: string, ac
     if (access === "private" && (stats.mode & OTHERS_READ) !== 0) {
       return refuse(`is refused: others can read it (mode ${(stats.mode & 0o7777).toString(8).padStart(4, "0")}): run chmod 0600 ${real}`);
     }
-    const bytes = Buffer.alloc(Math.min(stats.size, maxBytes) + 1);
-    let length = 0;
-    while (length < bytes.length) {
-      const read = readSync(fd, bytes, length, bytes.length - length, null);
-      if (read === 0) break;
-      length += read;
-    }
-    if (length > maxBytes) return refuse(`has more than ${maxBytes} bytes: raise the bound or name another file`);
-    if (length > stats.size) return refuse("grew while it was read: write a new file and rename it");
-    return new Uint8Array(bytes.subarray(0, length));
-  } catch (error) {
-    return refuse(`can't be read (${error instanceof Error ? error.message : String(error)})`);
+    if (stats.size > maxBytes) return tooLarge(refuse, maxBytes);
+    trusted = true;
+    return { fd, size: stats.size };
   } finally {
-    if (fd >= 0) closeSync(fd);
+    if (!trusted) closeSync(fd);
   }
+}
+
+function tooLarge(refuse: Refuse, maxBytes: number): FileRefusal {
+  return refuse(`has more than ${maxBytes} bytes: raise the bound or name another file`);
+}
+
+function grew(refuse: Refuse, size: number, maxBytes: number): FileRefusal {
+  return size >= maxBytes ? tooLarge(refuse, maxBytes) : refuse("grew while it was read: write a new file and rename it");
+}
+
+function cause(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Why `stats` can't be trusted, or null. */

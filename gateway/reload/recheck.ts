@@ -1,16 +1,25 @@
 // At a commit every established connection is asked about again, on the facts that were kept.
-// What the new policy refuses is closed (or, with `keep`, left to end); what it admits is
-// counted in the new policy. Nothing is charged again.
+// What the new policy refuses is closed (or, with `keep`, left to end); what it admits goes on.
+// Nothing is charged again. Two steps, because there may be many:
+//   - in the turn of the swap, each is counted in the new policy, so that its caps are right for
+//     the first decision that it makes;
+//   - then they are asked about, a share in each turn of the event loop. The reload is
+//     acknowledged when the last has been.
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Address } from "../../runtime/net/address.ts";
 import { CODE_NOT_EXPOSED, CODE_NO_NAME, CODE_RECHECKED } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
-import type { Decision, Denial } from "../../runtime/host/decision.ts";
+import type { Answer, Decision } from "../../runtime/host/decision.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import { formatEndpoint } from "../../runtime/net/address.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
 import { CONNECTING, FREE, OPEN, READING, WAITING } from "../listen/connections.ts";
 import type { Forwarder } from "../listen/listener.ts";
-import type { OpenPort } from "../listen/ports.ts";
+import type { Exposure, OpenPort } from "../listen/ports.ts";
+
+/** Rows that are asked about, and connections that are closed, in one turn at most. */
+const ROWS_A_TURN = 256;
+const CLOSED_A_TURN = 32;
 
 export interface RecheckSetup {
   readonly forwarder: Forwarder;
@@ -22,14 +31,20 @@ export interface RecheckSetup {
   readonly numbered: (number: number) => OpenPort | undefined;
 }
 
-/** Returns how many connections were closed. Runs in one turn: no decision falls between. */
-export function recheck({ forwarder, recorder, engine, generation, onReload, numbered }: RecheckSetup): number {
+/** To be called after the swap; returns how many connections were closed. */
+export type Recheck = () => Promise<number>;
+
+/** Counts every connection in the new policy. Runs in the turn of the swap, before it. */
+export function beginRecheck({ forwarder, recorder, engine, generation, onReload, numbered }: RecheckSetup): Recheck {
   const { table } = forwarder;
   const listeners = new Map<number, number>();
+  /** What each socket served when its connections were let in, for their records. */
+  const served = new Map<number, Exposure>();
   const listenerOf = (number: number): number => {
     let id = listeners.get(number);
     if (id === undefined) {
       const open = numbered(number);
+      if (open !== undefined) served.set(number, open.serves);
       id = open === undefined ? -1 : engine.listenerAt("tcp", open.port, open.address);
       // Another service behind the same port is not what the client was let in to.
       if (engine.info.listeners[id]?.service !== open?.serves.info.service) id = -1;
@@ -38,58 +53,76 @@ export function recheck({ forwarder, recorder, engine, generation, onReload, num
     return id;
   };
 
-  /** Between the phases: they start again at phase 1, and their hello is asked of the new policy. */
-  const unread: { readonly row: number; readonly denial: Denial }[] = [];
-  const refused: { readonly row: number; readonly entry: Entry }[] = [];
-  for (let row = 0; row < table.rows; row++) {
+  const rows = table.rows;
+  for (let row = 0; row < rows; row++) {
     const state = table.state[row] ?? FREE;
     if (state === FREE || state === WAITING) continue;
     const source = table.sourceOf(row);
-    const number = table.socket[row] ?? 0;
-    const id = listenerOf(number);
+    const id = listenerOf(table.socket[row] ?? 0);
     // What is not counted in the new policy must not be given back to it either.
-    table.listener[row] = -1;
-    if (state === READING && typeof source !== "number") {
-      const answer = id < 0 ? denial(CODE_NOT_EXPOSED) : engine.accept(id, source);
-      if (!answer.allowed && !answer.later) unread.push({ row, denial: answer });
-      else {
-        engine.recount(id, source);
-        table.listener[row] = id;
-      }
-    }
-    if ((state !== CONNECTING && state !== OPEN) || typeof source === "number") continue;
-    const decision: Decision = id < 0 ? denial(CODE_NOT_EXPOSED) : standing(engine, id, source, table.name[row]);
-    if (decision.allowed || (onReload === "keep" && id >= 0)) {
-      engine.recount(id, source);
-      table.listener[row] = id;
-      if (decision.allowed) table.generation[row] = generation;
-    } else if (onReload === "recheck") {
-      refused.push({ row, entry: entryOf(row, source, decision, numbered(number)) });
-    }
+    const counts = id >= 0 && (state === READING || state === CONNECTING || state === OPEN) && typeof source !== "number";
+    if (counts) engine.recount(id, source);
+    table.listener[row] = counts ? id : -1;
   }
 
-  function entryOf(row: number, source: Address, decision: Decision, open: OpenPort | undefined): Entry {
+  /** The new policy's word on a row, or null where there is nothing to ask. */
+  function asked(row: number): Answer | null {
+    const state = table.state[row];
+    const source = table.sourceOf(row);
+    // A row that was taken since holds a connection that the new policy itself admitted.
+    if (typeof source === "number" || table.generation[row] === generation) return null;
+    const listener = table.listener[row] ?? -1;
+    if (state === READING) return listener < 0 ? denial(CODE_NOT_EXPOSED) : engine.accept(listener, source);
+    if (state !== CONNECTING && state !== OPEN) return null;
+    if (listener < 0) return onReload === "keep" ? null : denial(CODE_NOT_EXPOSED);
+    return standing(engine, listener, source, table.name[row]);
+  }
+
+  function entryOf(row: number, source: Address, decision: Decision): Entry {
+    const number = table.socket[row] ?? 0;
+    const serves = served.get(number);
     return {
       op: "recheck",
       decision: denial(CODE_RECHECKED, decision.rule),
       generation,
       connection: row,
-      listener: open?.serves.info.name,
-      service: open?.serves.info.service,
-      local: open?.local ?? "",
+      listener: serves?.info.name,
+      service: serves?.info.service,
+      local: serves?.local ?? "",
       source: formatEndpoint(source, table.sourcePort[row] ?? 0),
       detail: decision.code,
     };
   }
 
-  for (const { row, denial: said } of unread) {
-    forwarder.refuse(row, { denial: said, by: { info: engine.info, generation } });
-  }
-  if (refused.length > 0) {
-    recorder.record(refused.map(({ entry }) => entry), engine.info);
-    for (const { row } of refused) forwarder.cut(row, "rechecked");
-  }
-  return refused.length;
+  return async () => {
+    let closed = 0;
+    for (let row = 0; row < rows; ) {
+      await nextTurn();
+      const entries: { readonly row: number; readonly entry: Entry }[] = [];
+      let unread = 0;
+      for (let left = ROWS_A_TURN; left > 0 && row < rows && entries.length + unread < CLOSED_A_TURN; left--, row++) {
+        const answer = asked(row);
+        if (answer === null || (!answer.allowed && answer.later)) continue;
+        if (answer.allowed) {
+          if (table.state[row] !== READING) table.generation[row] = generation;
+          continue;
+        }
+        const source = table.sourceOf(row);
+        if (table.state[row] === READING) {
+          unread++;
+          forwarder.refuse(row, { denial: answer, by: { info: engine.info, generation } });
+        } else if (onReload === "recheck" && typeof source !== "number") {
+          entries.push({ row, entry: entryOf(row, source, answer) });
+        }
+      }
+      if (entries.length > 0) {
+        recorder.record(entries.map(({ entry }) => entry), engine.info);
+        for (const { row: refused } of entries) forwarder.cut(refused, "rechecked");
+      }
+      closed += entries.length;
+    }
+    return closed;
+  };
 }
 
 /** Every phase that it has, on the facts that were kept; a fact that was never read refuses. */

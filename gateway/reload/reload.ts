@@ -2,14 +2,13 @@
 // file, the control socket). Whatever fails keeps the last good policy and says one sentence.
 import { createHash } from "node:crypto";
 import { isRefusal } from "../../runtime/host/load.ts";
-import { loadPolicyInWorker } from "../../runtime/host/loadInWorker.ts";
-import type { LoadedPolicy } from "../../runtime/host/module.ts";
+import { loadPolicyInWorker, type LoadedInWorker } from "../../runtime/host/loadInWorker.ts";
 import type { InForce } from "../admit/admit.ts";
 import type { Counters } from "../counters.ts";
 import type { Turns } from "../turns.ts";
 import { isRefused, type Exchange, type Refused, type Report } from "./exchange.ts";
 import type { Keeper } from "./keeper.ts";
-import { isFileRefusal, readTrustedFile } from "./policy_file.ts";
+import { isFileRefusal, readTrustedFileInTurns } from "./policy_file.ts";
 import { remedyOf } from "./remedies.ts";
 import { isUntrusted, readTrustedKeys } from "./trusted_keys.ts";
 
@@ -54,9 +53,10 @@ export function createReloader(setup: ReloadSetup): Reloader {
 
   async function load(onlyChanged: boolean): Promise<Report | Refused | null> {
     if (ending.aborted) return stopping;
-    const bytes = readTrustedFile(path, setup.maxBytes, "policy");
-    if (isFileRefusal(bytes)) return onlyChanged && bad === bytes.refused ? null : refused({ cause: "policy", message: bytes.refused }, bytes.refused);
-    const hash = createHash("sha256").update(bytes).digest("hex");
+    const file = await readTrustedFileInTurns(path, setup.maxBytes, "policy");
+    if (ending.aborted) return stopping;
+    if (isFileRefusal(file)) return onlyChanged && bad === file.refused ? null : refused({ cause: "policy", message: file.refused }, file.refused);
+    const { bytes, sha256: hash } = file;
     if (hash === good) bad = "";
     if (onlyChanged && (hash === bad || (hash === good && inForce.engine?.poisoned === false))) return null;
     const report = await putInForce(bytes, hash, `policy \`${path}\``);
@@ -69,7 +69,7 @@ export function createReloader(setup: ReloadSetup): Reloader {
     return report;
   }
 
-  async function checked(bytes: Uint8Array, name: string): Promise<LoadedPolicy | Refused> {
+  async function checked(bytes: Uint8Array, name: string): Promise<LoadedInWorker | Refused> {
     const trust = readTrustedKeys(setup.trustedKeys);
     if (isUntrusted(trust)) return { cause: "keys", message: `${name} can't be verified: ${trust.refused}` };
     const policy = await loadPolicyInWorker(bytes, trust, setup.checkMs, ending);
@@ -78,10 +78,12 @@ export function createReloader(setup: ReloadSetup): Reloader {
     return old === null ? policy : { cause: "policy", message: `${name} is refused ${old}` };
   }
 
-  async function putInForce(bytes: Uint8Array, hash: string, name: string): Promise<Report | Refused> {
-    const policy = await checked(bytes, name);
+  /** The bytes are given away. */
+  async function putInForce(given: Uint8Array, hash: string, name: string): Promise<Report | Refused> {
+    const loaded = await checked(given, name);
     if (ending.aborted) return stopping;
-    if ("cause" in policy) return policy;
+    if ("cause" in loaded) return loaded;
+    const { bytes, ...policy } = loaded;
     const prepared = await exchange.prepare(policy);
     if (isRefused(prepared)) return prepared;
     let step = "kept";

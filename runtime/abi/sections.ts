@@ -100,6 +100,12 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
   return out;
 }
 
+/** A module without its data and custom sections. */
+export function withoutData(bytes: Uint8Array): Uint8Array {
+  const kept = (readSections(bytes) ?? []).filter((s) => s.id !== SECTION_CUSTOM && s.id !== SECTION_DATA);
+  return concatBytes([Uint8Array.from(PREAMBLE), ...kept.map((s) => bytes.subarray(s.start, s.end))]);
+}
+
 /** A module's bytes that are the same in every policy: all but memory, data and custom sections. */
 export function pinnedBytes(sections: readonly Section[], bytes: Uint8Array): Uint8Array {
   const pinned = sections.filter((s) => s.id !== SECTION_CUSTOM && s.id !== SECTION_MEMORY && s.id !== SECTION_DATA);

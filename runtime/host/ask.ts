@@ -4,13 +4,15 @@ import { createHash } from "node:crypto";
 import * as abi from "../abi/layout.ts";
 import { fnv1a64 } from "../abi/fnv.ts";
 import { CODES, isCode, REASON_NAMES } from "../abi/names.ts";
+import { concatBytes } from "../abi/sections.ts";
 import type { CodeNumber, Reason } from "../abi/names.ts";
 import * as v from "../abi/verdicts.ts";
 import { isV4 } from "../net/address.ts";
 import type { Address } from "../net/address.ts";
 import { mintPermit } from "./decision.ts";
 import type { Answer, Decision, Denial, Pending, Shadow } from "./decision.ts";
-import { instantiate } from "./instance.ts";
+import { carryState, recordsOf } from "./carry.ts";
+import { instantiateInTurns, instantiatePolicy } from "./instance.ts";
 import type { EngineExports } from "./instance.ts";
 import type { BindQuestion, Clock, LoadedPolicy, Peer, PolicyEngine, PolicyInfo } from "./module.ts";
 
@@ -18,7 +20,12 @@ const PROTOCOLS = { tcp: abi.PROTO_TCP, udp: abi.PROTO_UDP } as const;
 
 /** Starts a policy. `seed` is 16 random bytes, the same over reloads so that limits carry over. */
 export function openEngine(policy: LoadedPolicy, seed: Uint8Array): PolicyEngine {
-  return new RunningPolicy(policy, seed);
+  return new RunningPolicy(policy, instantiatePolicy(policy), seed);
+}
+
+/** The same, over as many turns of the event loop as the size of the tables asks for. */
+export async function openEngineInTurns(policy: LoadedPolicy, seed: Uint8Array): Promise<PolicyEngine> {
+  return new RunningPolicy(policy, await instantiateInTurns(policy), seed);
 }
 
 /** The Denial of a code, as the host and the gateway make them. */
@@ -42,16 +49,17 @@ class RunningPolicy implements PolicyEngine {
   readonly #records: number;
   #failure: Denial | null = null;
 
-  constructor(policy: LoadedPolicy, seed: Uint8Array) {
-    this.info = policy.info;
-    this.#exports = instantiate(policy.module);
+  constructor({ info, tables }: LoadedPolicy, exports: EngineExports, seed: Uint8Array) {
+    this.info = info;
+    this.#exports = exports;
     this.#view = new DataView(this.#exports.memory.buffer);
     this.#bytes = new Uint8Array(this.#exports.memory.buffer);
     // Any 16 bytes would do; hashing takes a seed of another length too.
     const digest = createHash("sha256").update(seed).digest();
     const words = new DataView(digest.buffer, digest.byteOffset, digest.byteLength);
     this.#exports.seed(words.getInt32(0), words.getInt32(4), words.getInt32(8), words.getInt32(12));
-    if (this.#exports.validate() !== 0) this.#failure = denial(v.CODE_BAD_TABLES);
+    // Tables that stand apart were validated where they were loaded.
+    if (tables === null && this.#exports.validate() !== 0) this.#failure = denial(v.CODE_BAD_TABLES);
     this.#scratch = this.#exports.scratch() >>> 0;
     this.#records = Math.floor((this.#exports.scratchBytes() >>> 0) / abi.BATCH_BYTES);
   }
@@ -155,8 +163,9 @@ class RunningPolicy implements PolicyEngine {
     if (this.#has(listener)) this.#run(() => { this.#exports.release(listener, a, b, c, d); }, undefined);
   }
 
-  recount(listener: number, [a, b, c, d]: Address): void {
-    if (this.#has(listener)) this.#run(() => { this.#exports.recount(listener, a, b, c, d); }, undefined);
+  recount(listener: number, source: Address): void {
+    // A reload asks this of every connection in one turn: no iterator is made of the address.
+    if (this.#has(listener)) this.#run(() => { this.#exports.recount(listener, source[0], source[1], source[2], source[3]); }, undefined);
   }
 
   exportState(): Uint8Array {
@@ -169,7 +178,7 @@ class RunningPolicy implements PolicyEngine {
         const next = this.#exports.exportNext() >>> 0;
         cursor = next > cursor ? next : 0;
       } while (cursor !== 0);
-      return Uint8Array.from(Buffer.concat(parts));
+      return concatBytes(parts);
     }, new Uint8Array(0));
   }
 
@@ -182,6 +191,18 @@ class RunningPolicy implements PolicyEngine {
         this.#exports.importState(Math.floor(part.length / abi.STATE_BYTES));
       }
     }, undefined);
+  }
+
+  takeState(from: PolicyEngine): void {
+    const left = from instanceof RunningPolicy ? this.#run(() => this.#carry(from), null) : null;
+    if (left === null) this.importState(from.exportState());
+    else if (left.size > 0) this.importState(recordsOf(from.exportState(), left));
+  }
+
+  /** The limits that are left to records, or null where all are. */
+  #carry(from: RunningPolicy): ReadonlySet<bigint> | null {
+    const alike = [this, from].every(({ info }) => info.abiVersion === abi.ABI_VERSION);
+    return alike && !from.poisoned ? carryState(from.#exports, this.#exports) : null;
   }
 
   connections(listener: number): number {

@@ -1,5 +1,13 @@
 // A module's exports, through the AssemblyScript loader: the one place that instantiates.
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { instantiateSync } from "@assemblyscript/loader";
+import { STATUS_VALID, TABLES_BASE } from "../abi/layout.ts";
+import type { LoadedPolicy } from "./module.ts";
+
+/** Bytes of tables that are written in one turn of the event loop. */
+const TURN_BYTES = 1024 * 1024;
+/** Behind the tables stands the state; most of it that is written at once lies in so many bytes. */
+const STATE_BYTES_MOST = 4 * 1024 * 1024;
 
 /** What every engine exports; all numbers cross as i32 (a u32 result comes back signed). */
 export interface EngineExports extends Record<string, unknown> {
@@ -33,4 +41,39 @@ export interface EngineExports extends Record<string, unknown> {
 export function instantiate(module: WebAssembly.Module): EngineExports {
   const { exports } = instantiateSync<EngineExports>(module, {});
   return exports;
+}
+
+/** A policy's engine in one go; where the tables stand apart they are valid already. */
+export function instantiatePolicy(policy: LoadedPolicy): EngineExports {
+  const exports = instantiate(policy.module);
+  if (policy.tables !== null) {
+    new Uint8Array(exports.memory.buffer).set(policy.tables, TABLES_BASE);
+    markValid(exports);
+  }
+  return exports;
+}
+
+/** The same in slices, so that large tables hold no thread up. */
+export async function instantiateInTurns(policy: LoadedPolicy): Promise<EngineExports> {
+  const exports = instantiate(policy.module);
+  const { tables } = policy;
+  if (tables === null) return exports;
+  const memory = new Uint8Array(exports.memory.buffer);
+  for (let at = 0; at < tables.length; at += TURN_BYTES) {
+    memory.set(tables.subarray(at, at + TURN_BYTES), TABLES_BASE + at);
+    await nextTurn();
+  }
+  // Zeros over zeros: the system gives the pages behind the tables now, and not in the turn of a swap.
+  const end = TABLES_BASE + tables.length;
+  for (let at = end; at < Math.min(end + STATE_BYTES_MOST, memory.length); at += TURN_BYTES) {
+    memory.fill(0, at, at + TURN_BYTES);
+    await nextTurn();
+  }
+  markValid(exports);
+  return exports;
+}
+
+/** INVARIANT: only where `validate` has passed over the same code and the same bytes (loadPolicyApart). */
+function markValid(exports: EngineExports): void {
+  new DataView(exports.memory.buffer).setUint32(STATUS_VALID, 1, true);
 }

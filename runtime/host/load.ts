@@ -4,7 +4,7 @@
 import { H_MAX_STEPS, MAX_NAME_BYTES, PROTO_TCP, TABLES_BASE } from "../abi/layout.ts";
 import { isCode } from "../abi/names.ts";
 import { CODE_ALLOWED } from "../abi/verdicts.ts";
-import { SECTION_VECTORS } from "../abi/sections.ts";
+import { SECTION_VECTORS, withoutData } from "../abi/sections.ts";
 import { ANY4, ANY6, isWildcard } from "../net/address.ts";
 import type { Address } from "../net/address.ts";
 import { parsePrefix } from "../net/prefix.ts";
@@ -28,11 +28,21 @@ export function isRefusal(x: LoadedPolicy | VerifiedModule | Refusal): x is Refu
 
 /** With `trust`, only what one of its keys has signed is loaded; without, a signature is not looked at. */
 export function loadPolicy(bytes: Uint8Array, trust: Trust = null): LoadedPolicy | Refusal {
+  return checked(bytes, trust, () => ({ module: new WebAssembly.Module(Uint8Array.from(bytes)), tables: null }));
+}
+
+/** The same, with the tables beside the module and not in it: for who has to write them in slices. */
+export function loadPolicyApart(bytes: Uint8Array, trust: Trust): LoadedPolicy | Refusal {
+  return checked(bytes, trust, ({ data }) => ({ module: new WebAssembly.Module(withoutData(bytes)), tables: Uint8Array.from(data) }));
+}
+
+function checked(bytes: Uint8Array, trust: Trust, compile: (verified: VerifiedModule) => Pick<LoadedPolicy, "module" | "tables">): LoadedPolicy | Refusal {
   const verified = verifyModule(bytes, trust);
   if (isRefusal(verified)) return verified;
   try {
-    const module = new WebAssembly.Module(Uint8Array.from(bytes));
+    const { module, tables } = compile(verified);
     const exports = instantiate(module);
+    if (tables !== null) new Uint8Array(exports.memory.buffer).set(tables, TABLES_BASE);
     const failed = exports.validate();
     if (failed !== 0) return refuse("module_tables", `the module's tables are not sound (check ${failed})`);
     const word = (field: number): number => new DataView(exports.memory.buffer).getUint32(TABLES_BASE + field, true);
@@ -44,7 +54,7 @@ export function loadPolicy(bytes: Uint8Array, trust: Trust = null): LoadedPolicy
     const elsewhere = misplaced(exports, info);
     if (elsewhere !== null) return refuse("module_selftest", elsewhere);
     const wrong = selfTest(exports, verified, info);
-    return wrong === null ? { info, module } : refuse("module_selftest", wrong);
+    return wrong === null ? { info, module, tables } : refuse("module_selftest", wrong);
   } catch (error) {
     if (error instanceof BeyondBounds) return refuse("module_selftest", "the self-test vectors are not a list within bounds");
     return refuse("module_selftest", `the module failed while it was checked: ${error instanceof Error ? error.message : "unknown"}`);

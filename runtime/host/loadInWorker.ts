@@ -5,13 +5,25 @@ import type { LoadedPolicy, Refusal } from "./module.ts";
 import { refuse } from "./verify.ts";
 import type { Trust } from "./verify.ts";
 
-/** `ending` gives the check up: its thread is terminated and the answer comes at once. */
-export function loadPolicyInWorker(bytes: Uint8Array, trust: Trust, timeoutMs: number, ending?: AbortSignal): Promise<LoadedPolicy | Refusal> {
+/** What a thread has checked, with the bytes that it was given. */
+export interface LoadedInWorker extends LoadedPolicy {
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * The bytes are given away: a whole buffer moves to the thread and is empty here afterwards; they
+ * come back with the policy. `ending` gives the check up: its thread is terminated and the answer
+ * comes at once.
+ */
+export function loadPolicyInWorker(bytes: Uint8Array, trust: Trust, timeoutMs: number, ending?: AbortSignal): Promise<LoadedInWorker | Refusal> {
   const abandoned = refuse("module_selftest", "the module's checks were abandoned");
   if (ending?.aborted === true) return Promise.resolve(abandoned);
   return new Promise((resolve) => {
-    const worker = new Worker(new URL("./loadWorker.mjs", import.meta.url), { workerData: { bytes, trust }, execArgv: [] });
-    const finish = (result: LoadedPolicy | Refusal): void => {
+    // To copy a large policy would hold this thread up.
+    const moved = isWhole(bytes) ? bytes : Uint8Array.from(bytes);
+    const workerData = { bytes: moved, trust };
+    const worker = new Worker(new URL("./loadWorker.mjs", import.meta.url), { workerData, transferList: [moved.buffer], execArgv: [] });
+    const finish = (result: LoadedInWorker | Refusal): void => {
       clearTimeout(timer);
       ending?.removeEventListener("abort", abandon);
       void worker.terminate();
@@ -25,7 +37,7 @@ export function loadPolicyInWorker(bytes: Uint8Array, trust: Trust, timeoutMs: n
     const vanished = (): void => { finish(refuse("module_selftest", "the module's checks ended without an answer")); };
     // The answer comes when the thread's descriptors are free again, so that they are not counted
     // among those of the gateway that then opens its ports.
-    worker.once("message", (result: LoadedPolicy | Refusal) => {
+    worker.once("message", (result: LoadedInWorker | Refusal) => {
       const end = (): void => { finish(result); };
       worker.off("exit", vanished);
       void worker.terminate().then(end, end);
@@ -33,4 +45,8 @@ export function loadPolicyInWorker(bytes: Uint8Array, trust: Trust, timeoutMs: n
     worker.once("error", (error: Error) => { finish(refuse("module_selftest", `the module's checks failed: ${error.message}`)); });
     worker.once("exit", vanished);
   });
+}
+
+function isWhole(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
+  return bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength;
 }

@@ -2,7 +2,9 @@
 import { parentPort, workerData } from "node:worker_threads";
 import "./register.mjs";
 
-const { loadPolicy } = await import("./load.ts");
+const { loadPolicyApart, isRefusal } = await import("./load.ts");
 const { bytes, trust } = workerData;
 // A list that is missing trusts nobody; null is the caller's word for "no signature is asked for".
-parentPort.postMessage(loadPolicy(bytes, trust === undefined ? [] : trust));
+const policy = loadPolicyApart(bytes, trust === undefined ? [] : trust);
+if (isRefusal(policy)) parentPort.postMessage(policy);
+else parentPort.postMessage({ ...policy, bytes }, [policy.tables.buffer, bytes.buffer]);

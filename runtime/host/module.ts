@@ -88,6 +88,11 @@ export interface LoadedPolicy {
   readonly info: PolicyInfo;
   /** @internal for ask.ts */
   readonly module: WebAssembly.Module;
+  /**
+   * @internal The bytes of the data segment, where `module` is the module without it: the engine's
+   * `validate` has passed over exactly these. Null where the module holds its tables itself.
+   */
+  readonly tables: Uint8Array | null;
 }
 
 /** Codes of modules that are refused; the message names the cause for an operator. */
@@ -158,6 +163,8 @@ export interface PolicyEngine {
   /** Limits that outlive a reload (opaque); caps are recounted instead. */
   exportState(): Uint8Array;
   importState(state: Uint8Array): void;
+  /** What `importState(from.exportState())` does, at once; both have the same seed and time. */
+  takeState(from: PolicyEngine): void;
   /** Concurrent connections that the module counts for a listener. */
   connections(listener: number): number;
   /** Limit entries in use and places in all, for `status`. */

@@ -21,6 +21,8 @@ export interface VerifiedModule {
   readonly engine: KnownEngine;
   readonly memoryBytes: number;
   readonly signature: SignatureInfo | null;
+  /** The bytes of the data segment, which belong at TABLES_BASE. */
+  readonly data: Uint8Array;
   /** Bodies of the custom sections by name. */
   readonly custom: ReadonlyMap<string, Uint8Array>;
 }
@@ -67,7 +69,7 @@ export function verifyModule(bytes: Uint8Array, trust: Trust): VerifiedModule | 
   if (headerWord(data, abi.H_MAGIC) !== abi.TABLES_MAGIC || version !== engine.abiVersion) {
     return refuse("module_version", `the module's tables have version ${version ?? "none"}, its engine reads ${engine.abiVersion}`);
   }
-  return { sha256: sha256.toString("hex"), engine, memoryBytes, signature, custom: new Map(customs.map((s) => [s.name, s.body])) };
+  return { sha256: sha256.toString("hex"), engine, memoryBytes, signature, data, custom: new Map(customs.map((s) => [s.name, s.body])) };
 }
 
 /** INVARIANT: where keys are trusted, nothing passes that none of them has signed. */

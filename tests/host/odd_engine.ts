@@ -69,5 +69,5 @@ export function oddEngine(info: PolicyInfo, { results = {}, detail = [0, 0, 0, 0
     writeSection(10, vector(bodies)),
     writeSection(11, vector([segment(abi.DETAIL_BASE, words(detail))])),
   ]);
-  return { info, module: new WebAssembly.Module(bytes) };
+  return { info, module: new WebAssembly.Module(bytes), tables: null };
 }

@@ -132,15 +132,18 @@ test("a module with any one bit turned", () => {
 });
 
 test("the worker gives the same answers", async () => {
-  const fine = await loadPolicyInWorker(good, null, 60_000);
+  const given = Uint8Array.from(good);
+  const fine = await loadPolicyInWorker(given, null, 60_000);
+  assert.is(given.length, 0, "the bytes are the thread's now");
   assert.not(isRefusal(fine));
   if (!isRefusal(fine)) assert.equal(fine.info, loaded(good).info);
+  if (!isRefusal(fine)) assert.equal(fine.bytes, good, "and come back with the answer");
   const bad = await loadPolicyInWorker(good.subarray(1), null, 60_000);
   assert.is(isRefusal(bad) && bad.code, "module_malformed");
 });
 
 test("a worker that takes too long is ended", async () => {
-  const late = await loadPolicyInWorker(good, null, 0);
+  const late = await loadPolicyInWorker(Uint8Array.from(good), null, 0);
   assert.is(isRefusal(late) && late.code, "module_selftest");
 });
 

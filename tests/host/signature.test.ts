@@ -161,7 +161,7 @@ test("a signed module cut at any byte", () => {
 
 test("the worker checks signatures too", async () => {
   const ask = async (bytes: Uint8Array, keys: Trust): Promise<string> => {
-    const result = await loadPolicyInWorker(bytes, keys, 60_000);
+    const result = await loadPolicyInWorker(Uint8Array.from(bytes), keys, 60_000);
     return isRefusal(result) ? result.code : String(result.info.signature?.verified);
   };
   assert.equal(await Promise.all([ask(right, trust), ask(good, trust), ask(right, []), ask(right, null)]), ["true", "signature_missing", "signature_key", "false"]);

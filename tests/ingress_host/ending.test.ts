@@ -20,7 +20,7 @@ test("a check that is given up answers at once, before and while it runs", async
   const never = await loadPolicyInWorker(module, null, 60_000, AbortSignal.abort());
   assert.is(isRefusal(never) && never.message, "the module's checks were abandoned");
   const ending = new AbortController();
-  const checking = loadPolicyInWorker(module, null, 60_000, ending.signal);
+  const checking = loadPolicyInWorker(Uint8Array.from(module), null, 60_000, ending.signal);
   ending.abort();
   const late = await checking;
   assert.is(isRefusal(late) && late.message, "the module's checks were abandoned");

@@ -1,0 +1,121 @@
+// State of limits from one running module to the next. Records through scratch (exportState,
+// importState) suit any two modules; where both lay their limiter out alike, its words are copied
+// as they stand: a reload moves tables full of debts in the turn in which it swaps.
+import * as abi from "../abi/layout.ts";
+import type { EngineExports } from "./instance.ts";
+
+/** A module's memory, as its header says. */
+class Limiter {
+  readonly view: DataView;
+  readonly #buffer: ArrayBuffer;
+
+  constructor({ memory }: EngineExports) {
+    this.#buffer = memory.buffer;
+    this.view = new DataView(memory.buffer);
+  }
+
+  head(field: number): number {
+    return this.view.getUint32(abi.TABLES_BASE + field, true);
+  }
+
+  bytes(field: number, count: number, size: number): Uint8Array {
+    return new Uint8Array(this.#buffer, this.head(field), count * size);
+  }
+
+  words(field: number, count: number, size: number): Uint32Array {
+    return new Uint32Array(this.#buffer, this.head(field), (count * size) / 4);
+  }
+
+  get limits(): number {
+    return this.head(abi.H_LIMIT_COUNT);
+  }
+
+  /** A limit's record. */
+  record(limit: number): Uint8Array {
+    return this.bytes(abi.H_LIMITS, this.limits, abi.LIMIT_BYTES).subarray(limit * abi.LIMIT_BYTES, (limit + 1) * abi.LIMIT_BYTES);
+  }
+
+  identity(limit: number): bigint {
+    return this.view.getBigUint64(this.head(abi.H_LIMITS) + limit * abi.LIMIT_BYTES + abi.R_LIMIT_IDENTITY, true);
+  }
+}
+
+/**
+ * Copies what both have in the same terms into a module that has not served yet, both of this
+ * release's layout and under one seed and time. Returns the identities of limits whose terms differ, which
+ * are left to records, or null where all is.
+ */
+export function carryState(from: EngineExports, to: EngineExports): ReadonlySet<bigint> | null {
+  const [before, after] = [new Limiter(from), new Limiter(to)];
+  const sets = before.head(abi.H_LIMIT_SETS);
+  const cells = before.head(abi.H_SKETCH_CELLS);
+  if (sets !== after.head(abi.H_LIMIT_SETS) || cells !== after.head(abi.H_SKETCH_CELLS)) return null;
+  const { moves, changed } = matched(before, after);
+  copyListenerLimits(before, after, moves);
+  copyEntries(before, after, moves, sets * abi.WAYS);
+  after.bytes(abi.H_SKETCH, cells, abi.SKETCH_ROWS * abi.SKETCH_CELL_BYTES).set(before.bytes(abi.H_SKETCH, cells, abi.SKETCH_ROWS * abi.SKETCH_CELL_BYTES));
+  return changed;
+}
+
+const GONE = -1;
+
+interface Matched {
+  /** Of each former limit, its number now, or GONE where it has none in the same terms. */
+  readonly moves: Int32Array;
+  readonly changed: ReadonlySet<bigint>;
+}
+
+function matched(before: Limiter, after: Limiter): Matched {
+  const moves = new Int32Array(before.limits).fill(GONE);
+  const changed = new Set<bigint>();
+  const numbers = new Map<bigint, number>();
+  for (let limit = 0; limit < after.limits; limit++) numbers.set(after.identity(limit), limit);
+  for (let limit = 0; limit < before.limits; limit++) {
+    const identity = before.identity(limit);
+    const now = numbers.get(identity);
+    if (now === undefined) continue;
+    if (Buffer.compare(before.record(limit), after.record(now)) === 0) moves[limit] = now;
+    else changed.add(identity);
+  }
+  return { moves, changed };
+}
+
+function copyListenerLimits(before: Limiter, after: Limiter, moves: Int32Array): void {
+  const [was, is] = [before, after].map((limiter) => limiter.words(abi.H_LIMIT_STATE, limiter.limits, abi.LIMIT_STATE_BYTES));
+  if (was === undefined || is === undefined) return;
+  const size = abi.LIMIT_STATE_BYTES / 4;
+  moves.forEach((now, limit) => {
+    if (now !== GONE) is.set(was.subarray(limit * size, (limit + 1) * size), now * size);
+  });
+}
+
+/** Each entry keeps its place, which its fingerprint chose; its limit may have another number. */
+function copyEntries(before: Limiter, after: Limiter, moves: Int32Array, entries: number): void {
+  const was = before.words(abi.H_LIMIT_TABLE, entries, abi.ENTRY_BYTES);
+  const is = after.words(abi.H_LIMIT_TABLE, entries, abi.ENTRY_BYTES);
+  is.set(was);
+  if (moves.every((now, limit) => now === limit)) return;
+  const size = abi.ENTRY_BYTES / 4;
+  for (let at = 0; at < is.length; at += size) {
+    const tag = is[at] ?? 0;
+    const number = tag & 0xffff;
+    if (number === 0) continue;
+    const now = moves[number - 1] ?? GONE;
+    if (now === GONE) is.fill(0, at, at + size);
+    else is[at] = ((tag & 0xffff0000) | (now + 1)) >>> 0;
+  }
+}
+
+/** The records of exportState that are of some limits. */
+export function recordsOf(state: Uint8Array, identities: ReadonlySet<bigint>): Uint8Array {
+  const view = new DataView(state.buffer, state.byteOffset, state.byteLength);
+  const kept = new Uint8Array(state.length);
+  let length = 0;
+  for (let at = 0; at + abi.STATE_BYTES <= state.length; at += abi.STATE_BYTES) {
+    if (view.getUint32(at + abi.R_STATE_KIND, true) === abi.STATE_SKETCH) continue;
+    if (!identities.has(view.getBigUint64(at + abi.R_STATE_IDENTITY, true))) continue;
+    kept.set(state.subarray(at, at + abi.STATE_BYTES), length);
+    length += abi.STATE_BYTES;
+  }
+  return kept.subarray(0, length);
+}
