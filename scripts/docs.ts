@@ -1,11 +1,12 @@
 // Writes what documents have from the code: the tables of docs/abi.md from runtime/abi and the
-// engine's exports, the grammar of docs/language.md from the parser, and the schema of source JSON
-// from its form. With `--check` it only says whether they are what stands there. Text outside the
-// markers is left alone.
-import { readFileSync, writeFileSync } from "node:fs";
+// engine's exports, the grammar of docs/language.md from the parser, the schema of source JSON from
+// its form, and the completions in docs/deploy from the command tables. With `--check` it only says
+// whether they are what stands there. Text outside the markers is left alone.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { policySchema } from "../compiler/json/form.ts";
 import { grammarText } from "../compiler/syntax/ebnf.ts";
 import { CODES, REASON_NAMES } from "../runtime/abi/names.ts";
+import { PROGRAMS, bashCompletion, zshCompletion } from "./completion.ts";
 
 const root = new URL("../", import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), "utf8");
@@ -84,12 +85,16 @@ export function regenerate(text: string): string {
 export const WRITTEN: Readonly<Record<string, (before: string) => string>> = {
   "docs/abi.md": regenerate,
   "docs/language.md": regenerate,
+  ...Object.fromEntries(PROGRAMS.flatMap((program) => [
+    [`docs/deploy/completion/${program.name}.bash`, () => bashCompletion(program)],
+    [`docs/deploy/completion/_${program.name}`, () => zshCompletion(program)],
+  ])),
   "schemas/policy/ingress.schema.json": () => `${JSON.stringify(policySchema(), null, 2)}\n`,
 };
 
 if (process.argv[1] !== undefined && import.meta.url === new URL(`file://${process.argv[1]}`).href) {
   for (const [path, write] of Object.entries(WRITTEN)) {
-    const before = read(path);
+    const before = existsSync(new URL(path, root)) ? read(path) : "";
     const after = write(before);
     if (before === after) continue;
     if (process.argv.includes("--check")) {
