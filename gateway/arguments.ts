@@ -1,5 +1,6 @@
 // The command line: argv -> what to do, or one sentence.
 import { parseArgs } from "node:util";
+import { COMMANDS, EXPOSE_MODES, OPTIONS, type OptionName, type OptionSpec } from "./command_table.ts";
 import { EXIT_USAGE, failure, type Failure } from "./exit.ts";
 
 export type Command =
@@ -19,7 +20,6 @@ export interface ExposeWords {
   readonly socket: string | null;
 }
 
-const EXPOSE_MODES = ["tcp", "passthrough", "tls", "mtls"] as const;
 type ExposeMode = (typeof EXPOSE_MODES)[number];
 
 export const HELP = `ingressd: opens the ports that a compiled policy exposes and asks it about every connection.
@@ -47,35 +47,21 @@ Exit codes: 0 ok, 1 no, 2 usage, 3 policy or configuration refused, 4 something 
 installed, 5 another party failed, 6 not supported here, 7 internal.
 `;
 
-const OPTIONS = {
-  policy: { type: "string" },
-  config: { type: "string" },
-  control: { type: "string" },
-  service: { type: "string" },
-  port: { type: "string" },
-  backend: { type: "string" },
-  mode: { type: "string" },
-  bind: { type: "string" },
-  socket: { type: "string" },
-  json: { type: "boolean" },
-  help: { type: "boolean", short: "h" },
-  version: { type: "boolean" },
-} as const;
-
-type Option = keyof typeof OPTIONS;
+const PARSED = Object.fromEntries(Object.entries<OptionSpec>(OPTIONS).map(([name, { short, value }]) =>
+  [name, { type: value === null ? "boolean" : "string", ...(short !== null && { short }) }] as const));
 
 export function parseCommand(argv: readonly string[]): Command | Failure {
   const usage = (sentence: string): Failure => failure(EXIT_USAGE, `${sentence}; ingressd --help shows the command line`);
-  const { tokens } = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true, strict: false, tokens: true });
+  const { tokens } = parseArgs({ args: [...argv], options: PARSED, allowPositionals: true, strict: false, tokens: true });
   const words: string[] = [];
-  const given = new Map<Option, string>();
+  const given = new Map<OptionName, string>();
   for (const token of tokens) {
     if (token.kind === "positional") words.push(token.value);
     if (token.kind !== "option") continue;
     const { name, value } = token;
     if (!isOption(name)) return usage(`there is no option \`${token.rawName}\``);
     if (given.has(name)) return usage(`\`--${name}\` is given twice`);
-    const takesValue = OPTIONS[name].type === "string";
+    const takesValue = OPTIONS[name].value !== null;
     if (takesValue && (value === undefined || value === "" || value.startsWith("--"))) return usage(`\`--${name}\` needs a value`);
     if (!takesValue && value !== undefined) return usage(`\`--${name}\` takes no value`);
     given.set(name, value ?? "");
@@ -85,7 +71,7 @@ export function parseCommand(argv: readonly string[]): Command | Failure {
   const [word, extra] = words;
   if (extra !== undefined) return usage(`\`${extra}\` is one word too many`);
   if (word === "expose") return exposeWords(given, usage);
-  const stray = EXPOSE_OPTIONS.find((name) => given.has(name));
+  const stray = COMMANDS.expose.options.find((name) => given.has(name));
   if (stray !== undefined) return usage(`\`--${stray}\` is for \`expose\``);
   const control = given.get("control") ?? null;
   const config = given.get("config") ?? null;
@@ -94,16 +80,14 @@ export function parseCommand(argv: readonly string[]): Command | Failure {
     if (policy !== undefined) return usage(`\`--policy\` is for serving, not for \`${word}\``);
     return { kind: word, json: given.has("json"), config, control };
   }
-  if (word !== undefined) return usage(`there is no command \`${word}\` (status, reload, expose, or none to serve)`);
+  if (word !== undefined) return usage(`there is no command \`${word}\` (${Object.keys(COMMANDS).join(", ")}, or none to serve)`);
   if (given.has("json")) return usage("`--json` is for `status` and `reload`");
   if (policy === undefined) return usage("`--policy P.wasm` is missing: without a policy nothing may be opened");
   return { kind: "serve", policy, config, control };
 }
 
-const EXPOSE_OPTIONS = ["service", "port", "backend", "mode", "bind", "socket"] as const;
-
-function exposeWords(given: ReadonlyMap<Option, string>, usage: (sentence: string) => Failure): Command | Failure {
-  const stray = [...given.keys()].find((name) => !EXPOSE_OPTIONS.some((known) => known === name));
+function exposeWords(given: ReadonlyMap<OptionName, string>, usage: (sentence: string) => Failure): Command | Failure {
+  const stray = [...given.keys()].find((name) => !COMMANDS.expose.options.some((known) => known === name));
   if (stray !== undefined) return usage(`\`--${stray}\` is not for \`expose\``);
   const [service, port, backend] = [given.get("service"), given.get("port"), given.get("backend")];
   if (service === undefined) return usage("`--service NAME` is missing: the policy says which services there are");
@@ -116,6 +100,6 @@ function exposeWords(given: ReadonlyMap<Option, string>, usage: (sentence: strin
   return { kind: "expose", intent };
 }
 
-function isOption(name: string): name is Option {
+function isOption(name: string): name is OptionName {
   return Object.hasOwn(OPTIONS, name);
 }

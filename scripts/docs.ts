@@ -1,7 +1,8 @@
 // Writes what documents have from the code: the tables of docs/abi.md from runtime/abi and the
 // engine's exports, the grammar of docs/language.md from the parser, the schema of source JSON from
-// its form, and the figures of docs/performance.md from what the bench recorded. With `--check` it only says whether they are what stands there. Text outside the
-// markers is left alone.
+// its form, the figures of docs/performance.md from what the bench recorded, and the completions in
+// docs/deploy from the command tables. With `--check` it only says whether they are what stands there.
+// Text outside the markers is left alone.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { policySchema } from "../compiler/json/form.ts";
 import { grammarText } from "../compiler/syntax/ebnf.ts";
@@ -9,6 +10,7 @@ import { CODES, REASON_NAMES } from "../runtime/abi/names.ts";
 import { chart } from "../tests/bench/report/chart.ts";
 import { page } from "../tests/bench/report/page.ts";
 import { readResults } from "../tests/bench/report/results.ts";
+import { PROGRAMS, bashCompletion, zshCompletion } from "./completion.ts";
 
 const root = new URL("../", import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), "utf8");
@@ -92,6 +94,10 @@ export const WRITTEN: Readonly<Record<string, (before: string) => string>> = {
   "docs/language.md": regenerate,
   "docs/performance.md": regenerate,
   "docs/performance.svg": () => chart(figures()),
+  ...Object.fromEntries(PROGRAMS.flatMap((program) => [
+    [`docs/deploy/completion/${program.name}.bash`, () => bashCompletion(program)],
+    [`docs/deploy/completion/_${program.name}`, () => zshCompletion(program)],
+  ])),
   "schemas/policy/ingress.schema.json": () => `${JSON.stringify(policySchema(), null, 2)}\n`,
 };
 

@@ -10,6 +10,8 @@ export interface FlagSpec {
   readonly says: string;
   /** It may be given more than once; its values are in `lists`. */
   readonly many?: true;
+  /** The words that the value may be, for completion. */
+  readonly oneOf?: readonly string[];
 }
 
 export type FlagSpecs = Readonly<Record<string, FlagSpec>>;

@@ -4,7 +4,7 @@ import { nearest } from "../nearest.ts";
 import type { Arguments, FlagSpec } from "./arguments.ts";
 import { usage, type Outcome } from "./outcome.ts";
 
-export const PROFILE_FLAG: FlagSpec = { short: null, value: "NAME", says: "what the module is for: `host` (the default) or `os`, one page of memory" };
+export const PROFILE_FLAG: FlagSpec = { short: null, value: "NAME", says: "what the module is for: `host` (the default) or `os`, one page of memory", oneOf: PROFILES };
 
 /** `host` where none is given. */
 export function readProfile({ flags }: Arguments): Profile | Outcome {

@@ -1,0 +1,141 @@
+// The completions, tried in the shells that they are for: what a user is offered after a Tab.
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { COMMANDS as COMPILER } from "../../compiler/cli/commands.ts";
+import { parseCommand } from "../../gateway/arguments.ts";
+import { COMMANDS, OPTIONS, SERVE, type CommandSpec } from "../../gateway/command_table.ts";
+import { isFailure } from "../../gateway/exit.ts";
+import { skip } from "../skip.ts";
+
+const test = suite("completion");
+const at = (name: string): string => fileURLToPath(new URL(`../../docs/deploy/completion/${name}`, import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "ingress-completion-"));
+for (const name of ["edge.ingress", "edge.wasm", "a key.key", "a.pub", "b.pub", "c.toml", "p.json", "notes.txt"]) writeFileSync(join(folder, name), "");
+mkdirSync(join(folder, "sub"));
+process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+
+const COMPILER_WORDS = Object.keys(COMPILER).sort();
+
+/** The line up to the cursor (a word that ends in a blank is whole), and all that is offered. */
+const rows: readonly (readonly [line: string, offered: readonly string[]])[] = [
+  ["ingressc ", COMPILER_WORDS],
+  ["ingressc ch", ["check"]],
+  ["ingressc exp", ["explain", "export"]],
+  ["ingressc zz", []],
+  ["ingressc --", ["--help", "--version"]],
+  ["ingressc check ", ["edge.ingress", "sub"]],
+  ["ingressc check --f", ["--fix"]],
+  ["ingressc explain ", ["edge.ingress", "edge.wasm", "sub"]],
+  ["ingressc explain edge.wasm ", []],
+  ["ingressc import ", ["p.json", "sub"]],
+  ["ingressc inspect e", ["edge.wasm"]],
+  ["ingressc fmt edge.ingress e", ["edge.ingress"]],
+  ["ingressc build edge.ingress --profile ", ["host", "os"]],
+  ["ingressc keygen ", []],
+  ["ingressc sign edge.wasm --key ", ["a key.key", "sub"]],
+  ["ingressc sign --revision 3 edg", ["edge.wasm"]],
+  ["ingressc sign edge.wasm --rev", ["--revision"]],
+  ["ingressc sign edge.wasm --revision ", []],
+  ["ingressc verify edge.wasm --key a.pub --key b", ["b.pub"]],
+  ["ingressd ", ["expose", "reload", "status"]],
+  ["ingressd --po", ["--policy"]],
+  ["ingressd --policy ", ["edge.wasm", "sub"]],
+  ["ingressd --policy edge.wasm --config ", ["c.toml", "sub"]],
+  ["ingressd status --", ["--config", "--control", "--help", "--json", "--version"]],
+  ["ingressd expose --mode p", ["passthrough"]],
+  ["ingressd expose --mode=", ["mtls", "passthrough", "tcp", "tls"]],
+  ["ingressd expose --mode=tc", ["tcp"]],
+];
+
+/** `printed` has what each row offers, a line each, with `===` after every row. */
+function hold(printed: string): void {
+  const answers = printed.split("===\n").slice(0, -1).map((block) => block.split("\n").filter((word) => word !== ""));
+  assert.is(answers.length, rows.length, printed);
+  // The short forms of flags are left out here: zsh offers them only after one dash.
+  rows.forEach(([line, offered], i) => assert.equal([...new Set(answers[i])].filter((word) => !/^-.$/.test(word)).sort(), offered, line));
+}
+
+/** As readline splits a line: `=` is a word of its own. */
+function readlineWords(line: string): string[] {
+  return line.split(" ").flatMap((word) => word.split(/(=)/)).filter((word, i, all) => word !== "" || i === all.length - 1);
+}
+
+const here = (program: string): boolean => spawnSync(program, ["--version"]).status === 0;
+
+if (here("bash")) {
+  test("bash offers what is due", () => {
+    const script = `cd "$1"; source ${at("ingressc.bash")}; source ${at("ingressd.bash")}; shift
+      while [ $# != 0 ]; do
+        n=$1; shift; COMP_WORDS=("\${@:1:n}"); COMP_CWORD=$((n - 1)); shift "$n"; COMPREPLY=()
+        "_\${COMP_WORDS[0]}"; printf '%s\\n' \${COMPREPLY[@]+"\${COMPREPLY[@]}"} ===
+      done`;
+    const words = rows.map(([line]) => readlineWords(line)).flatMap((list) => [String(list.length), ...list]);
+    const { stdout, stderr } = spawnSync("bash", ["--norc", "--noprofile", "-c", script, "bash", folder, ...words], { encoding: "utf8" });
+    assert.is(stderr, "");
+    hold(stdout);
+  });
+
+  if (!here("script")) skip("completion in an interactive bash", "script (util-linux) is not installed");
+  else test("an interactive bash completes a line after a Tab", () => {
+    const rc = join(folder, ".rc");
+    writeFileSync(rc, `source ${at("ingressc.bash")}\nPS1='$ '\nbind 'set enable-bracketed-paste off'\ningressc() { printf 'got:%s\\n' "$*"; }\n`);
+    const typed = "ingressc insp\tedge.w\t\ningressc sign edge.wasm --k\ta\t\nexit\n";
+    const { stdout } = spawnSync("script", ["-qec", `bash --noprofile --rcfile ${rc} -i`, "/dev/null"], { cwd: folder, input: typed, encoding: "utf8", timeout: 20_000 });
+    assert.match(stdout, /got:inspect edge\.wasm/);
+    assert.match(stdout, /got:sign edge\.wasm --key a key\.key/);
+  });
+} else {
+  skip("completion in bash", "bash is not installed");
+}
+
+if (here("zsh")) {
+  test("zsh offers what is due", () => {
+    const out = join(folder, ".offered");
+    writeFileSync(out, "");
+    // Each match that zsh would offer goes through compadd, which notes it here.
+    writeFileSync(join(folder, ".zshrc"), `
+      PS1=READY; setopt no_beep; unset zle_bracketed_paste
+      fpath=(${at("")} $fpath); autoload -Uz compinit; compinit -u -D
+      bindkey -e; bindkey '^I' complete-word; zstyle ':completion:*' insert-tab false
+      compadd() {
+        if [[ \${@[1,(i)(-|--)]} == *-(O|A|D)\\ * ]]; then builtin compadd "$@"; return $?; fi
+        local -a hits; builtin compadd -A hits "$@"; (( $#hits )) && print -rl -- \${(Q)hits} >>.offered; builtin compadd "$@"
+      }
+      done_() { print -r -- '===' >>.offered; comppostfuncs=(done_) }
+      comppostfuncs=(done_)
+    `);
+    const script = `zmodload zsh/zpty; cd $1; export ZDOTDIR=$1; zpty worker zsh -d -i; zpty -r -m worker REPLY '*READY*'
+      for line in "\${@[2,-1]}"; do zpty -n -w worker "$line"$'\\t'$'\\C-u'; done
+      zpty -w worker exit; while zpty -r worker; do :; done`;
+    const { stderr } = spawnSync("zsh", ["-f", "-c", script, "zsh", folder, ...rows.map(([line]) => line)], { encoding: "utf8", timeout: 60_000 });
+    assert.is(stderr, "");
+    hold(readFileSync(out, "utf8"));
+  });
+} else {
+  skip("completion in zsh", "zsh is not installed");
+}
+
+test("ingressd reads exactly the options that its table gives each command", () => {
+  const values: Readonly<Record<string, string>> = { port: "443", mode: "tcp" };
+  const needed: Readonly<Record<string, readonly string[]>> = { serve: ["policy"], expose: ["service", "port", "backend"] };
+  const table: readonly (readonly [string, CommandSpec])[] = [["serve", SERVE], ...Object.entries(COMMANDS)];
+  for (const [command, { options }] of table) {
+    for (const [name, { value }] of Object.entries(OPTIONS)) {
+      if (name === "help" || name === "version") continue;
+      const given = new Set([...(needed[command] ?? []), name]);
+      const argv = [...given].flatMap((one) => (one !== name || value !== null ? [`--${one}`, values[one] ?? "x"] : [`--${one}`]));
+      const read = parseCommand([...(command === "serve" ? [] : [command]), ...argv]);
+      const due = options.some((known) => known === name);
+      assert.is(!isFailure(read) && read.kind === command, due, `${command} --${name}: ${isFailure(read) ? read.message : "taken"}`);
+    }
+  }
+  const help = readFileSync(fileURLToPath(new URL("../../gateway/arguments.ts", import.meta.url)), "utf8");
+  for (const [name] of Object.entries(OPTIONS)) assert.ok(help.includes(`--${name}`), name);
+});
+
+test.run();
