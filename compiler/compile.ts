@@ -7,6 +7,7 @@ import type { CheckedPolicy } from "./check/policy.ts";
 import { refusals } from "./check/waiting.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import { engineBytes } from "./emit/engine.ts";
+import type { Sha256 } from "./emit/hash.ts";
 import { writeImage } from "./emit/image.ts";
 import { semanticJson } from "./emit/json.ts";
 import { sourceMap } from "./emit/map.ts";
@@ -40,6 +41,17 @@ export interface CompileResult {
   readonly stats: CompileStats | null;
 }
 
+/** What the surroundings of a compilation may give and hear; nothing of it has a part in the result. */
+export interface Surroundings {
+  /** The platform's own SHA-256, where it is faster. */
+  readonly sha256?: Sha256;
+  /** Called as each phase begins. */
+  begin?(phase: Phase): void;
+}
+
+export const PHASES = ["read", "check", "lower", "tables", "texts", "module"] as const;
+export type Phase = (typeof PHASES)[number];
+
 export interface Understood {
   /** Empty exactly when there is a policy. */
   readonly diagnostics: readonly Diagnostic[];
@@ -50,31 +62,37 @@ export interface Understood {
 }
 
 /** All that can be said of a policy without a module. */
-export function understand(entry: SourceFile, reader: SourceReader): Understood {
+export function understand(entry: SourceFile, reader: SourceReader, around: Surroundings = {}): Understood {
+  around.begin?.("read");
   const { program, diagnostics: told, files } = load(entry, reader);
+  around.begin?.("check");
   const { policy, diagnostics: found } = check(program, reader);
   const diagnostics = inOrder(files, [...told, ...found]);
   return { diagnostics, policy: diagnostics.length > 0 ? null : policy, files };
 }
 
-export function compile(entry: SourceFile, reader: SourceReader): CompileResult {
-  const { diagnostics, policy, files } = understand(entry, reader);
+export function compile(entry: SourceFile, reader: SourceReader, around: Surroundings = {}): CompileResult {
+  const { diagnostics, policy, files } = understand(entry, reader, around);
   if (policy === null) return { diagnostics, policy: null, module: null, stats: null };
   const waiting = inOrder(files, refusals(policy.waiting));
   if (waiting.length > 0) return { diagnostics: waiting, policy, module: null, stats: null };
 
+  around.begin?.("lower");
   const tables = lower(policy);
+  around.begin?.("tables");
   const image = tables === null ? null : writeImage(tables);
   if (tables === null || image === null) {
     return { diagnostics: [tooLarge(entry)], policy, module: null, stats: null };
   }
-  const semantic = semanticJson(policy, tables.rules);
+  around.begin?.("texts");
+  const semantic = semanticJson(policy, tables.rules, around.sha256);
   const texts = {
     semantic: semantic.text,
     map: sourceMap(tables),
     vectors: JSON.stringify(selfTests(policy, tables.rules)),
   };
-  const module = spliceModule(engineBytes(), image, texts);
+  around.begin?.("module");
+  const module = spliceModule(engineBytes(), image, texts, around.sha256);
   const stats: CompileStats = {
     listeners: tables.listeners.length,
     rules: tables.rules.length,
