@@ -8,6 +8,7 @@ import type { CheckedPolicy } from "./check/policy.ts";
 import { refusals } from "./check/waiting.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import { codeBytes, engineBytes } from "./emit/engine.ts";
+import type { Sha256 } from "./emit/hash.ts";
 import { isOverflow, writeImage } from "./emit/image.ts";
 import { semanticJson } from "./emit/json.ts";
 import { sourceMap } from "./emit/map.ts";
@@ -50,6 +51,17 @@ export interface CompileResult {
   readonly stats: CompileStats | null;
 }
 
+/** What the surroundings of a compilation may give and hear; nothing of it has a part in the result. */
+export interface Surroundings {
+  /** The platform's own SHA-256, where it is faster. */
+  readonly sha256?: Sha256;
+  /** Called as each phase begins. */
+  begin?(phase: Phase): void;
+}
+
+export const PHASES = ["read", "check", "lower", "tables", "texts", "module"] as const;
+export type Phase = (typeof PHASES)[number];
+
 export interface Understood {
   /** Empty exactly when there is a policy. */
   readonly diagnostics: readonly Diagnostic[];
@@ -60,16 +72,18 @@ export interface Understood {
 }
 
 /** All that can be said of a policy without a module. */
-export function understand(entry: SourceFile, reader: SourceReader): Understood {
+export function understand(entry: SourceFile, reader: SourceReader, around: Surroundings = {}): Understood {
+  around.begin?.("read");
   const { program, diagnostics: told, files } = load(entry, reader);
+  around.begin?.("check");
   const { policy, diagnostics: found } = check(program, reader);
   const diagnostics = inOrder(files, [...told, ...found]);
   return { diagnostics, policy: diagnostics.length > 0 ? null : policy, files };
 }
 
 /** Throws RangeError where the engine of this release is too large for the profile, which a test holds. */
-export function compile(entry: SourceFile, reader: SourceReader, profile: Profile = "host"): CompileResult {
-  const { diagnostics, policy, files } = understand(entry, reader);
+export function compile(entry: SourceFile, reader: SourceReader, profile: Profile = "host", around: Surroundings = {}): CompileResult {
+  const { diagnostics, policy, files } = understand(entry, reader, around);
   if (policy === null) return { diagnostics, policy: null, module: null, stats: null };
   const refused = (said: readonly Diagnostic[]): CompileResult => ({ diagnostics: inOrder(files, said), policy, module: null, stats: null });
   const refusedAs = profile === "os" ? osRefusals(policy) : refusals(policy.waiting);
@@ -78,20 +92,24 @@ export function compile(entry: SourceFile, reader: SourceReader, profile: Profil
   const engine = engineBytes();
   const code = codeBytes(engine);
   if (profile === "os" && code > OS_CODE_BYTES) throw new RangeError(`the engine has ${code} bytes of code, and the profile \`os\` at most ${OS_CODE_BYTES}`);
+  around.begin?.("lower");
   const tables = lower(policy);
   if (tables === null) return refused([tooLarge(entry)]);
+  around.begin?.("tables");
   const image = writeImage(tables, profile);
   if (isOverflow(image)) {
     const { misfit, parts } = image;
     return refused([misfit.what === "memory" ? tooLarge(entry) : sayMisfit(misfit, parts, policy, tables, { file: entry, start: 0, end: 0 })]);
   }
-  const semantic = semanticJson(policy, tables.rules);
+  around.begin?.("texts");
+  const semantic = semanticJson(policy, tables.rules, around.sha256);
   const texts = {
     semantic: semantic.text,
     map: sourceMap(tables, profile),
     vectors: JSON.stringify(selfTests(policy, tables.rules)),
   };
-  const module = spliceModule(engine, image, texts);
+  around.begin?.("module");
+  const module = spliceModule(engine, image, texts, around.sha256);
   const stats: CompileStats = {
     listeners: tables.listeners.length,
     rules: tables.rules.length,

@@ -98,7 +98,7 @@ export function contains(set: AddressSet, address: AddressWords): boolean {
 }
 
 /** Negative, zero or positive as the address at x[i] is below, equal to or above that at y[j]. */
-function compare(x: Uint32Array, i: number, y: Uint32Array, j: number): number {
+export function compare(x: Uint32Array, i: number, y: Uint32Array, j: number): number {
   for (let w = 0; w < 4; w++) {
     const d = word(x, i + w) - word(y, j + w);
     if (d !== 0) return d;

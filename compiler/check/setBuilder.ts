@@ -1,6 +1,6 @@
 // Prefixes in any order -> the set of them. IPv4 is kept as pairs of words until the end, so that a
 // list of a million prefixes takes eight megabytes and is sorted as numbers of 64 bits.
-import { STRIDE, joined } from "./intervals.ts";
+import { STRIDE, compare, joined } from "./intervals.ts";
 import type { Prefix } from "./literals.ts";
 import type { AddressSet, AddressWords } from "./policy.ts";
 import { scanPrefix } from "./prefixScan.ts";
@@ -127,11 +127,25 @@ function joinedPairs(pairs: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> 
   return pairs.subarray(0, end);
 }
 
-/** Intervals of a set's form by their first address: a radix sort, a byte at a time from the last one. */
+/** Intervals of a set's form in the order of their first addresses. */
 function sortedIntervals(words: Uint32Array): Uint32Array {
   if (isSorted(words)) return words;
-  const n = words.length / STRIDE;
-  let order = Uint32Array.from({ length: n }, (_, i) => i * STRIDE);
+  const starts = Uint32Array.from({ length: words.length / STRIDE }, (_, i) => i * STRIDE);
+  const order = starts.length < FEW ? starts.sort((x, y) => compare(words, x, words, y)) : radixSorted(words, starts);
+  const out = new Uint32Array(words.length);
+  order.forEach((from, i) => {
+    for (let w = 0; w < STRIDE; w++) out[i * STRIDE + w] = words[from + w] ?? 0;
+  });
+  return out;
+}
+
+/** A radix sort costs sixteen passes over 256 counters, however few there are. */
+const FEW = 128;
+
+/** A byte at a time, from the last one. */
+function radixSorted(words: Uint32Array, unsorted: Uint32Array<ArrayBuffer>): Uint32Array {
+  const n = unsorted.length;
+  let order = unsorted;
   let other = new Uint32Array(n);
   for (let byte = 0; byte < 16; byte++) {
     const word = 3 - (byte >>> 2);
@@ -152,18 +166,10 @@ function sortedIntervals(words: Uint32Array): Uint32Array {
     }
     [order, other] = [other, order];
   }
-  const out = new Uint32Array(words.length);
-  order.forEach((from, i) => {
-    for (let w = 0; w < STRIDE; w++) out[i * STRIDE + w] = words[from + w] ?? 0;
-  });
-  return out;
+  return order;
 }
 
 function isSorted(words: Uint32Array): boolean {
-  for (let i = STRIDE; i < words.length; i += STRIDE) {
-    let w = 0;
-    while (w < 3 && words[i + w] === words[i - STRIDE + w]) w++;
-    if ((words[i - STRIDE + w] ?? 0) > (words[i + w] ?? 0)) return false;
-  }
+  for (let i = STRIDE; i < words.length; i += STRIDE) if (compare(words, i - STRIDE, words, i) > 0) return false;
   return true;
 }

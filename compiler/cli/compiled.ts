@@ -8,6 +8,7 @@ import { render } from "../render.ts";
 import { positionOf, type Position, type SourceFile, type Span } from "../source.ts";
 import { isOpenFailure, openPolicy, type DiskPolicy, type Inputs, type OpenFailure } from "./disk.ts";
 import { count, usage, type Outcome } from "./outcome.ts";
+import { sha256 } from "./sha256.ts";
 
 export interface Compiled {
   readonly disk: DiskPolicy;
@@ -29,7 +30,7 @@ export function isNotCompiled(x: Compiled | NotCompiled): x is NotCompiled {
 export function compileFile(path: string, profile: Profile = "host"): Compiled | NotCompiled {
   const disk = openPolicy(path);
   if (isOpenFailure(disk)) return { outcome: cannotOpen(path, disk.failure), inputs: disk.inputs };
-  const { diagnostics, policy, module, stats } = compile(disk.entry, disk.reader, profile);
+  const { diagnostics, policy, module, stats } = compile(disk.entry, disk.reader, profile, { sha256 });
   if (diagnostics.length > 0 || policy === null || module === null || stats === null) {
     return { outcome: rejected(path, disk, diagnostics), inputs: disk.inputs };
   }

@@ -1,39 +1,45 @@
 // Semantic JSON: what a policy means, in one canonical text. Lists are inlined and written as
 // the fewest prefixes, each net once; no tests, names of rules or places. Two policies that mean
 // the same have the same text, and its SHA-256 is the policy's tree hash.
-import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import type { AddressSet, CheckedExpose, CheckedLimit, CheckedPolicy, HostSet, PortRange } from "../check/policy.ts";
 import type { OrderedRule } from "../lower/tables.ts";
-import { prefixTexts } from "./prefixes.ts";
+import { sha256, type Sha256 } from "./hash.ts";
+import { prefixText, type PrefixText } from "./prefixes.ts";
 
 export interface SemanticJson {
-  readonly text: string;
+  /** UTF-8. */
+  readonly text: Uint8Array;
   /** Prefixes in all of its nets, each net counted once. */
   readonly prefixes: number;
 }
 
-export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[]): SemanticJson {
-  const nets = new Map<string, readonly string[]>();
+export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[], hash: Sha256 = sha256): SemanticJson {
+  const idOf = (bytes: Uint8Array): string => bytesToHex(hash(bytes)).slice(0, 32);
+  const nets = new Map<string, PrefixText>();
   const ids = new Map<AddressSet, string>();
   const net = (set: AddressSet): string => {
-    const known = ids.get(set);
-    if (known !== undefined) return known;
-    const prefixes = prefixTexts(set);
-    const id = bytesToHex(sha256(new TextEncoder().encode(prefixes.join("\n")))).slice(0, 32);
-    ids.set(set, id);
-    nets.set(id, prefixes);
+    let id = ids.get(set);
+    if (id === undefined) {
+      const prefixes = prefixText(set);
+      ids.set(set, (id = idOf(prefixes.lines)));
+      nets.set(id, prefixes);
+    }
     return id;
   };
   const hosts = new Map<string, readonly string[]>();
+  const hostIds = new Map<HostSet, string>();
   const names = (set: HostSet | null): string | null => {
     if (set === null) return null;
-    const id = bytesToHex(sha256(new TextEncoder().encode(set.words.join("\n")))).slice(0, 32);
-    hosts.set(id, set.words);
+    let id = hostIds.get(set);
+    if (id === undefined) {
+      hostIds.set(set, (id = idOf(new TextEncoder().encode(set.words.join("\n")))));
+      hosts.set(id, set.words);
+    }
     return id;
   };
-  const rulesOf = (listener: number | null, action: "allow" | "deny"): readonly OrderedRule[] =>
-    rules.filter((rule) => rule.listener === listener && rule.action === action);
+  const own = byOwner(rules);
+  const rulesOf = (listener: number | null, action: "allow" | "deny"): readonly OrderedRule[] => own.get(owner(listener, action)) ?? [];
   const rule = ({ from, sni, until, dryrun }: OrderedRule): object => ({ from: net(from), sni: names(sni), until, dryrun });
   const exposes = policy.exposes.map((expose, i) => ({
     allow: rulesOf(i, "allow").map(rule),
@@ -49,8 +55,73 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
     service: expose.service,
   }));
   const denies = rulesOf(null, "deny").map((deny) => ({ ...rule(deny), on: deny.on === null ? null : { proto: deny.on.proto, ports: portTexts(deny.on.ports) } }));
-  const text = JSON.stringify(sortKeys({ edition: policy.edition, deny: denies, expose: exposes, hosts: Object.fromEntries(hosts), nets: Object.fromEntries(nets) }));
-  return { text, prefixes: [...nets.values()].reduce((sum, prefixes) => sum + prefixes.length, 0) };
+  const text = withNets(JSON.stringify(sortKeys({ edition: policy.edition, deny: denies, expose: exposes, hosts: Object.fromEntries(hosts) })), nets);
+  return { text, prefixes: [...nets.values()].reduce((sum, { count }) => sum + count, 0) };
+}
+
+function byOwner(rules: readonly OrderedRule[]): ReadonlyMap<string, readonly OrderedRule[]> {
+  const own = new Map<string, OrderedRule[]>();
+  for (const rule of rules) {
+    const key = owner(rule.listener, rule.action);
+    const list = own.get(key);
+    if (list === undefined) own.set(key, [rule]);
+    else list.push(rule);
+  }
+  return own;
+}
+
+function owner(listener: number | null, action: "allow" | "deny"): string {
+  return `${listener ?? ""} ${action}`;
+}
+
+const NEWLINE = 10;
+const QUOTE = 34;
+const COMMA = 44;
+
+/** The object `json` with `nets` as its last key; written once into bytes of its size, since it may be large. */
+function withNets(json: string, nets: ReadonlyMap<string, PrefixText>): Uint8Array {
+  const encoder = new TextEncoder();
+  const head = encoder.encode(`${json.slice(0, -1)},"nets":{`);
+  const rows = [...nets].sort(([x], [y]) => (x < y ? -1 : 1)).map(([id, prefixes], i) => {
+    const before = encoder.encode(`${i === 0 ? "" : ","}"${id}":[`);
+    return { prefixes, before, after: encoder.encode("]") };
+  });
+  const tail = encoder.encode("}}");
+  // Each line end becomes three characters, and two quotes stand around what there is.
+  const listBytes = ({ lines, count }: PrefixText): number => (count === 0 ? 0 : lines.length + 2 * (count - 1) + 2);
+  const size = rows.reduce((sum, { prefixes, before, after }) => sum + before.length + listBytes(prefixes) + after.length, head.length + tail.length);
+  const out = new Uint8Array(size);
+  let at = 0;
+  const put = (bytes: Uint8Array): void => {
+    out.set(bytes, at);
+    at += bytes.length;
+  };
+  put(head);
+  for (const { prefixes, before, after } of rows) {
+    put(before);
+    at = putStrings(out, at, prefixes);
+    put(after);
+  }
+  put(tail);
+  return out;
+}
+
+/** Lines as strings with commas between them; where they end. */
+function putStrings(out: Uint8Array, start: number, { lines, count }: PrefixText): number {
+  if (count === 0) return start;
+  let at = start;
+  out[at++] = QUOTE;
+  for (const byte of lines) {
+    if (byte !== NEWLINE) {
+      out[at++] = byte;
+      continue;
+    }
+    out[at++] = QUOTE;
+    out[at++] = COMMA;
+    out[at++] = QUOTE;
+  }
+  out[at++] = QUOTE;
+  return at;
 }
 
 function backendText({ backend }: CheckedExpose): unknown {

@@ -116,8 +116,8 @@ function share(list, n) {
 /** Distinct prefixes; all but the share of `overlap` are disjoint. Lengths as in routing tables and block lists. */
 function drawPrefixes(random, count, v6Share, overlap) {
   const below = (n) => Math.floor(random() * n);
-  const seen = new Set();
-  const taken = new Set();
+  const again = new Set();
+  const taken = { 4: new Set(), 6: new Set() };
   const out = [];
   const drawn = { 4: [], 6: [] };
   while (out.length < count) {
@@ -127,23 +127,25 @@ function drawPrefixes(random, count, v6Share, overlap) {
     let block;
     let length;
     let inner;
-    if (known.length > 0 && random() < overlap) {
-      ({ block, inner } = known[below(known.length)]);
+    let own = -1;
+    const inside = known.length > 0 && random() < overlap;
+    if (inside) {
+      ({ block, inner, length: own } = known[below(known.length)]);
       length = wide + below(long - wide + 1);
     } else {
       // Blocks of public space: 1.0.0.0 to 223.255.255.255, 2400::/6; each is used once.
       block = family === 4 ? (1 << 14) + below(222 << 14) : below(2 ** 34);
-      if (taken.has(`${family}/${block}`)) continue;
-      taken.add(`${family}/${block}`);
+      if (taken[family].has(block)) continue;
+      taken[family].add(block);
       length = random() < 0.6 ? short : random() < 0.5 ? long : wide + below(long - wide + 1);
       inner = below(2 ** (long - wide));
-      known.push({ block, inner });
+      known.push({ block, inner, length });
     }
     const rest = long - length;
     const host = Math.floor(inner / 2 ** rest) * 2 ** rest;
     const text = family === 4 ? textV4(block * 2 ** 10 + host, length) : textV6(block, host, length);
-    if (seen.has(text)) continue;
-    seen.add(text);
+    if (inside && (length === own || again.has(text))) continue;
+    if (inside) again.add(text);
     out.push(text);
   }
   return out;

@@ -72,6 +72,13 @@ sets("a set is its sorted, joined intervals", () => {
   fc.assert(fc.property(list, (items) => assert.equal(intervals(setOf(items)), normal(items))));
 });
 
+sets("of many entries as well, whatever their order", () => {
+  fc.assert(fc.property(fc.array(literal, { minLength: 120, maxLength: 300 }), (items) => {
+    assert.equal(intervals(setOf(items)), normal(items));
+    assert.ok(equal(setOf(items), setOf([...items].reverse())));
+  }), { numRuns: 10 });
+});
+
 sets("union", () => {
   fc.assert(fc.property(fc.array(list, { maxLength: 5 }), (many) =>
     assert.equal(intervals(union(many.map(setOf))), normal(many.flat()))));
