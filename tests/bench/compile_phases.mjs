@@ -58,7 +58,7 @@ async function measure(path) {
   };
   begin("open");
   const disk = openPolicy(path);
-  const { module, stats, diagnostics } = compile(disk.entry, disk.reader, { sha256, begin });
+  const { module, stats, diagnostics } = compile(disk.entry, disk.reader, "host", { sha256, begin });
   begin("end");
   const sum = (key) => rows.reduce((n, row) => n + row[key], 0);
   rows.push({ phase: "all", "CPU ms": sum("CPU ms"), ms: sum("ms"), "peak MiB": Math.round(mib()) });
