@@ -19,6 +19,8 @@ import { parseArgs } from "node:util";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const project = dirname(here);
+/** Runs TypeScript, and has Chevrotain in one file as ingressc does. */
+const LOADERS = ["tsx", "../compiler/cli/chevrotain.mjs"].flatMap((name) => ["--import", import.meta.resolve(name)]);
 /** How long descendants of a file that ended may hold on to its output. */
 const LINGER_MS = 5_000;
 
@@ -72,7 +74,7 @@ function killGroup(pid) {
 /** Runs one file; the child leads a process group, so that what it started ends with it. */
 function runFile(path, timeoutMs) {
   const { FORCE_COLOR: _, ...inherited } = process.env;
-  const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), path], {
+  const child = spawn(process.execPath, [...LOADERS, path], {
     cwd: project,
     env: { ...inherited, NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "pipe"],

@@ -2,6 +2,7 @@
 // ingressc: hands over to main.ts, which runs as the TypeScript that it is.
 try {
   await import("../../runtime/host/register.mjs");
+  await import("./chevrotain.mjs");
   await import("./main.ts");
 } catch (error) {
   if (error?.code !== "ERR_MODULE_NOT_FOUND") throw error;
