@@ -20,21 +20,22 @@ interface Rule {
 }
 
 /** Which of the sets have a key. */
-type Table<K> = Map<K, number[]>;
+type Table = Map<string, number[]>;
 
-function put<K>(table: Table<K>, key: K, set: number): void {
+function put(table: Table, key: string, set: number): void {
   const sets = table.get(key);
   if (sets === undefined) table.set(key, [set]);
   else sets.push(set);
 }
 
-const keyOf = (p: Prefix): bigint => (p.base << 8n) | BigInt(p.length);
+/** Text: V8 hashes a BigInt by its lowest 64 bits, which IPv6 prefixes have in common. */
+const keyOf = (p: Prefix): string => `${p.base.toString(16)}/${p.length}`;
 
 export class Answers {
-  private readonly nets: Table<bigint> = new Map();
-  private readonly exact: Table<string> = new Map();
+  private readonly nets: Table = new Map();
+  private readonly exact: Table = new Map();
   /** By what stands behind `*.`. */
-  private readonly wild: Table<string> = new Map();
+  private readonly wild: Table = new Map();
   private readonly lengths = { 4: new Set<number>(), 6: new Set<number>() };
   private readonly exposes = new Map<string, Rule[]>();
   private readonly everywhere: Rule[] = [];
