@@ -3,7 +3,7 @@ import type { CredentialNode, ExposeNode, Piece } from "../ast/nodes.ts";
 import { MAX_CREDENTIAL } from "../bounds.ts";
 import { quote } from "../quote.ts";
 import { WORDS } from "../syntax/keywords.ts";
-import { didYouMean } from "./names.ts";
+import { didYouMean, meant, type Guess } from "./names.ts";
 import type { Mode } from "./policy.ts";
 import type { Scope } from "./scope.ts";
 import { wait } from "./waiting.ts";
@@ -26,9 +26,8 @@ export function checkMode(scope: Scope, node: ExposeNode): Mode | null {
   const { text } = node.mode;
   const mode = WORDS.mode.find((word) => word === text);
   if (mode === undefined) {
-    report.say("ING411", `${quote(text)} is not a mode`, node.mode.span, {
-      help: didYouMean(text, WORDS.mode) ?? `the modes are ${WORDS.mode.map((m) => `\`${m}\` (${MEANS[m]})`).join(", ")}`,
-    });
+    report.say("ING411", `${quote(text)} is not a mode`, node.mode.span,
+      elsewhere(text.toLowerCase()) ?? didYouMean(text, WORDS.mode) ?? { help: `the modes are ${WORDS.mode.map((m) => `\`${m}\` (${MEANS[m]})`).join(", ")}` });
     return null;
   }
   if (proto === "udp" && mode !== "direct") {
@@ -37,6 +36,12 @@ export function checkMode(scope: Scope, node: ExposeNode): Mode | null {
   }
   if (mode === "tls" || mode === "mtls" || mode === "direct") wait(waiting, mode, `as ${mode}`, node.mode.span);
   return mode;
+}
+
+/** What others call a mode. */
+function elsewhere(text: string): Guess | null {
+  if (text === "http") return { help: "HTTP is forwarded as it comes: `as tcp`, which is what no `as` means too", replace: "tcp" };
+  return text === "passthru" || text === "pass-through" ? meant("passthrough") : null;
 }
 
 export interface Credentials {

@@ -5,7 +5,7 @@
 // brace by brace, and note it; inside a statement Chevrotain resynchronises at the keywords. An
 // annotation is an item of its own, so that a misspelt statement behind it is told as such; ast/
 // gives it to what follows.
-import type { CstNode, IRecognitionException, ISerializedGast, IToken } from "chevrotain";
+import type { CstNode, IRecognitionException, ISerializedGast, IToken, TokenType } from "chevrotain";
 import { ClauseGrammar } from "./clauseGrammar.ts";
 import type { Stray } from "./recovery.ts";
 import { Comma, Equals, Integer, KW, LBrace, LParen, Name, Param, RBrace, RParen, Text } from "./tokens.ts";
@@ -143,6 +143,8 @@ export interface Tree {
   readonly stray: readonly Stray[];
   /** Offsets at which reading began anew, so that what was wrong before has no part in it. */
   readonly fresh: readonly number[];
+  /** What is missing before a token, where nothing else was wrong there. */
+  readonly inserted: ReadonlyMap<IToken, TokenType>;
 }
 
 let grammar: Grammar | null = null;
@@ -152,9 +154,9 @@ export function parseTokens(tokens: IToken[]): Tree {
   grammar ??= new Grammar();
   grammar.begin(tokens);
   const cst = grammar.policy();
-  const { errors, stray, fresh } = grammar;
+  const { errors, stray, fresh, inserted } = grammar;
   grammar.begin([]);
-  return { cst, errors, stray, fresh };
+  return { cst, errors, stray, fresh, inserted };
 }
 
 /** The rules as data, for the printed grammar. */
