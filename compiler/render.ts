@@ -43,7 +43,7 @@ export function render(diagnostic: Diagnostic, { color }: { readonly color: bool
   }
   if (help !== null) out.push(`${paint.bold("help")}: ${printable(help)}`);
   // Where the help names the very text, it is not said twice.
-  if (fix !== null && !(fix.text !== "" && help?.includes(quote(fix.text)) === true)) out.push(`${paint.bold("fix")}: ${fixText(fix)}`);
+  if (fix !== null && !(fix.text !== "" && help?.includes(quote(fix.text.trim())) === true)) out.push(`${paint.bold("fix")}: ${fixText(fix)}`);
   return out.join("\n");
 }
 
@@ -54,7 +54,8 @@ function where(span: Span): string {
 
 function fixText(fix: NonNullable<Diagnostic["fix"]>): string {
   if (fix.text === "") return "remove it";
-  return `${fix.span.start === fix.span.end ? "insert" : "write"} ${quote(fix.text.trimEnd())}`;
+  const [first = "", ...more] = fix.text.trim().split("\n");
+  return `${fix.span.start === fix.span.end ? "insert" : "write"} ${quote(first)}${more.length === 0 ? "" : ` and ${more.length} more ${more.length === 1 ? "line" : "lines"}`}`;
 }
 
 function excerpt(

@@ -3,7 +3,7 @@
 import type { DiagnosticCode } from "../codes.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import type { SourceFile, Span } from "../source.ts";
-import type { Cst, Parsed, Token } from "../syntax/cst.ts";
+import { endOf, type Cst, type Parsed, type Token } from "../syntax/cst.ts";
 import type { Piece } from "./nodes.ts";
 
 export interface Reader {
@@ -76,8 +76,9 @@ export function keyword<W extends string>(r: Reader, cst: Cst | null, words: rea
 }
 
 /** A token's text; that of a text in quotes without them. */
-function pieceOf(r: Reader, { image, startOffset }: Token): Piece {
-  const span = { file: r.file, start: startOffset, end: startOffset + image.length };
+function pieceOf(r: Reader, token: Token): Piece {
+  const { image } = token;
+  const span = { file: r.file, start: token.startOffset, end: endOf(token) };
   if (image.startsWith("$")) return { text: image, span, param: true };
   return { text: image.startsWith("\"") ? image.replace(/^"|"$/g, "") : image, span };
 }
@@ -101,7 +102,7 @@ export function spanOf(r: Reader, cst: Cst): Span {
         if (isCst(child)) open.push(child);
         else if (child.isInsertedInRecovery !== true) {
           start = Math.min(start, child.startOffset);
-          end = Math.max(end, child.startOffset + child.image.length);
+          end = Math.max(end, endOf(child));
         }
       }
     }

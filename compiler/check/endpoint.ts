@@ -37,6 +37,8 @@ export function readEndpoint(text: string): Endpoint | Problem {
 }
 
 function meant(text: string): string | null {
+  const url = /^(?:https?|tcp):\/\/([^/]+)\/?$/i.exec(text)?.[1];
+  if (url !== undefined) return isProblem(readEndpoint(url)) ? null : url;
   if (/^[0-9]{1,5}$/.test(text)) return `127.0.0.1:${text}`;
   const unbracketed = /^([0-9A-Fa-f:]*:):?([0-9]{1,5})$/.exec(text);
   if (unbracketed === null) return null;

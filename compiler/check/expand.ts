@@ -142,7 +142,7 @@ class Expander {
       return;
     }
     const origin: Origin = { kind: "body", use: use.span };
-    this.#homes.open(origin, template.node.span.file);
+    this.#homes.open(origin, template.node);
     const carry = carryOf(template, use, origin);
     for (const item of template.node.body) each(item, carry);
   }
@@ -153,9 +153,8 @@ class Expander {
     const { text, span } = use.template;
     if (text.includes(".")) sayQualified(this.#report, this.#homes, use.template, "template", (home) => home.templates.keys());
     else if (!isDoubtful(this.#homes, span, text)) {
-      this.#report.say("ING201", `there is no template named ${quote(text)}`, span, {
-        help: didYouMean(text, templateNames(this.#homes, span)) ?? (isSetName(this.#homes, use.template) ? `${quote(text)} is a set; name it where a set stands` : `declare it: \`template ${text}(…) { … }\``),
-      });
+      this.#report.say("ING201", `there is no template named ${quote(text)}`, span,
+        didYouMean(text, templateNames(this.#homes, span)) ?? { help: isSetName(this.#homes, use.template) ? `${quote(text)} is a set; name it where a set stands` : `declare it: \`template ${text}(…) { … }\`` });
     }
     return null;
   }

@@ -17,6 +17,8 @@ export interface Home {
   readonly outer: Home | null;
   readonly sets: Readonly<Record<SetKind, Map<string, SetDeclaration>>>;
   readonly templates: Map<string, TemplateNode>;
+  /** Those of the template, for a `use`. */
+  readonly params: readonly string[];
 }
 
 export class Homes {
@@ -32,10 +34,10 @@ export class Homes {
     this.#entry = this.#files.get(entry.ast.file) ?? this.#home(entry, null);
   }
 
-  /** A new home for the body of a template that is defined in `file`. */
-  open(origin: Origin, file: SourceFile): void {
-    const outer = this.#files.get(file) ?? this.#entry;
-    this.#uses.set(origin, this.#home(outer.unit, outer));
+  /** A new home for the body of a template. */
+  open(origin: Origin, template: TemplateNode): void {
+    const outer = this.#files.get(template.span.file) ?? this.#entry;
+    this.#uses.set(origin, this.#home(outer.unit, outer, template.params.map((p) => p.text)));
   }
 
   /** The home of the names that stand in a place. */
@@ -70,7 +72,7 @@ export class Homes {
     return space(home).get(name.text) ?? (home.outer === null ? undefined : space(home.outer).get(name.text));
   }
 
-  #home(unit: Unit, outer: Home | null): Home {
-    return { id: this.#ids++, unit, outer, sets: { net: new Map(), ports: new Map(), hosts: new Map(), ids: new Map() }, templates: new Map() };
+  #home(unit: Unit, outer: Home | null, params: readonly string[] = []): Home {
+    return { id: this.#ids++, unit, outer, sets: { net: new Map(), ports: new Map(), hosts: new Map(), ids: new Map() }, templates: new Map(), params };
   }
 }

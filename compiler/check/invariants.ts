@@ -25,7 +25,7 @@ function checkClaim(scope: Scope, claim: ClaimNode, known: Known): void {
   if (to.kind === "ports") notEmpty(scope, to.ports, (set) => isEmptyIn(ports.value(set), (v) => v.length === 0));
   else if (to.kind === "expose" && to.text !== "any") isExpose(scope, to, known, "`any`, or ports: `to tcp 443`");
   if (mode !== null && !WORDS.mode.some((word) => word === mode.text)) {
-    report.say("ING411", `${quote(mode.text)} is not a mode`, mode.span, { help: didYouMean(mode.text, WORDS.mode) ?? `the modes are ${WORDS.mode.join(", ")}` });
+    report.say("ING411", `${quote(mode.text)} is not a mode`, mode.span, didYouMean(mode.text, WORDS.mode) ?? { help: `the modes are ${WORDS.mode.join(", ")}` });
   }
   if (claim.at !== null) checkTime(scope, claim.at);
 }

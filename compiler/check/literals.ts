@@ -127,7 +127,11 @@ function readLength(text: string, address: string, length: string | null, bits: 
   if (length === null) return bits;
   const family = bits === 32 ? "IPv4" : "IPv6";
   const help = `the length of an ${family} prefix is 0 to ${bits}, without leading zeros`;
-  if (!/^[0-9]+$/.test(length)) return problem("ING304", `${quote(text)} has no valid prefix length`, help, null);
+  if (!/^[0-9]+$/.test(length)) {
+    const bitsOfMask = bits === 32 && /^[0-9]{1,3}(?:\.[0-9]{1,3}){3}$/.test(length) ? maskLength(length) : null;
+    const meant = bitsOfMask === null ? null : `${address}/${bitsOfMask}`;
+    return problem("ING304", `${quote(text)} has no valid prefix length`, help, meant !== null && !isProblem(readPrefix(meant)) ? meant : null);
+  }
   const n = Number(length);
   if (n > bits) return problem("ING304", `the prefix length of ${quote(text)} is more than ${bits}`, help, null);
   if (length.length > 1 && length.startsWith("0")) {
@@ -143,8 +147,36 @@ function hostBits(text: string, address: string, network: AddressWords, n: numbe
 }
 
 function notAnAddress(text: string): Problem {
-  const list = /^([0-9.]+)-([0-9.]+)$/.test(text);
-  return problem("ING307", `${quote(text)} is not an address`, list ? "a range of addresses is written as prefixes" : "an address looks like `192.0.2.7` or `2001:db8::7`, a prefix like `192.0.2.0/24`", null);
+  const what = `${quote(text)} is not an address`;
+  if (text === "*") return problem("ING307", what, "everyone is `any`", "any");
+  const wild = /^((?:[0-9]{1,3}\.){1,3})\*(?:\.\*)*$/.exec(text);
+  if (wild !== null) {
+    const parts = (wild[1] ?? "").split(".").slice(0, -1);
+    const meant = padded(parts, String(8 * parts.length));
+    return problem("ING307", what, "a whole net is written as a prefix", meant);
+  }
+  const range = /^([0-9.]{1,15})-([0-9.]{1,15})$/.exec(text);
+  if (range !== null) return problem("ING307", what, "a range of addresses is written as prefixes", prefixOf(range[1] ?? "", range[2] ?? ""));
+  return problem("ING307", what, "an address looks like `192.0.2.7` or `2001:db8::7`, a prefix like `192.0.2.0/24`; names of hosts are not looked up", null);
+}
+
+/** The one prefix that is the range, or null. */
+function prefixOf(first: string, last: string): string | null {
+  const [from, to] = [readPrefix(first), readPrefix(last)];
+  if (isProblem(from) || isProblem(to)) return null;
+  const size = to.first[3] - from.first[3] + 1;
+  const length = 32 - Math.log2(size);
+  const whole = `${first}/${length}`;
+  return size > 0 && Number.isInteger(length) && !isProblem(readPrefix(whole)) ? whole : null;
+}
+
+/** `/255.255.0.0` as its number of bits, or null. */
+function maskLength(mask: string): number | null {
+  const read = readV4(mask, mask, null);
+  if (isProblem(read)) return null;
+  const host = 2 ** 32 - read.first[3];
+  const length = 32 - Math.log2(host);
+  return Number.isInteger(length) ? length : null;
 }
 
 /** What inet_aton would read, or null. */

@@ -4,7 +4,7 @@ import { MAX_CREDENTIAL } from "../bounds.ts";
 import { quote } from "../quote.ts";
 import { WORDS } from "../syntax/keywords.ts";
 import { noteHostOnly } from "./hostOnly.ts";
-import { didYouMean } from "./names.ts";
+import { didYouMean, meant, type Guess } from "./names.ts";
 import type { Mode } from "./policy.ts";
 import type { Scope } from "./scope.ts";
 import { wait } from "./waiting.ts";
@@ -27,9 +27,8 @@ export function checkMode(scope: Scope, node: ExposeNode): Mode | null {
   const { text } = node.mode;
   const mode = WORDS.mode.find((word) => word === text);
   if (mode === undefined) {
-    report.say("ING411", `${quote(text)} is not a mode`, node.mode.span, {
-      help: didYouMean(text, WORDS.mode) ?? `the modes are ${WORDS.mode.map((m) => `\`${m}\` (${MEANS[m]})`).join(", ")}`,
-    });
+    report.say("ING411", `${quote(text)} is not a mode`, node.mode.span,
+      elsewhere(text.toLowerCase()) ?? didYouMean(text, WORDS.mode) ?? { help: `the modes are ${WORDS.mode.map((m) => `\`${m}\` (${MEANS[m]})`).join(", ")}` });
     return null;
   }
   if (proto === "udp" && mode !== "direct") {
@@ -41,6 +40,12 @@ export function checkMode(scope: Scope, node: ExposeNode): Mode | null {
     noteHostOnly(hostOnly, mode, `as ${mode}`, node.mode.span);
   }
   return mode;
+}
+
+/** What others call a mode. */
+function elsewhere(text: string): Guess | null {
+  if (text === "http") return { help: "HTTP is forwarded as it comes: `as tcp`, which is what no `as` means too", replace: "tcp" };
+  return text === "passthru" || text === "pass-through" ? meant("passthrough") : null;
 }
 
 export interface Credentials {

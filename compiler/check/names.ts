@@ -45,7 +45,17 @@ export function declare<T extends { readonly name: Piece }>(report: Report, byNa
   return first === undefined;
 }
 
-export function didYouMean(name: string, candidates: Iterable<string>): string | null {
+/** The help that names the nearest candidate, as an edit too. */
+export interface Guess {
+  readonly help: string;
+  readonly replace: string;
+}
+
+export function didYouMean(name: string, candidates: Iterable<string>): Guess | null {
   const guess = nearest(name, candidates);
-  return guess === null ? null : `did you mean \`${guess}\`?`;
+  return guess === null ? null : meant(guess);
+}
+
+export function meant(word: string): Guess {
+  return { help: `did you mean \`${word}\`?`, replace: word };
 }

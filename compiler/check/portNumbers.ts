@@ -1,5 +1,6 @@
 // Ports and ranges of them, and the algebra of sets of ports.
 import { quote } from "../quote.ts";
+import { borrowedPort } from "./borrowed.ts";
 import type { PortRange } from "./policy.ts";
 import type { Problem } from "./report.ts";
 
@@ -9,7 +10,12 @@ export type PortSet = readonly PortRange[];
 const HELP = "a port is a number from 1 to 65535, a range is `9500-9509`";
 
 export function readPort(text: string): number | Problem {
-  if (!/^[0-9]+$/.test(text)) return { code: "ING308", message: `${quote(text)} is not a port`, help: HELP, replace: null };
+  if (!/^[0-9]+$/.test(text)) {
+    const known = borrowedPort(text);
+    if (known !== null) return { code: "ING308", message: `${quote(text)} is not a port`, help: `ports are numbers, and ${quote(text)} is most often \`${known}\``, replace: String(known) };
+    const bare = /^[:*]*:([0-9]{1,5})$/.exec(text)?.[1];
+    return { code: "ING308", message: `${quote(text)} is not a port`, help: HELP, replace: bare === undefined ? null : String(Number(bare)) };
+  }
   const port = Number(text);
   if (port < 1 || port > 65535) return { code: "ING308", message: `${quote(text)} is not a port: ports are 1 to 65535`, help: HELP, replace: null };
   if (text.startsWith("0")) return { code: "ING308", message: `port ${quote(text)} has a leading zero`, help: HELP, replace: String(port) };

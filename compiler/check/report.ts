@@ -12,6 +12,8 @@ export interface More {
   readonly related?: Diagnostic["related"];
   /** The text that should stand in place of the span. */
   readonly replace?: string;
+  /** Where that text should stand, if not there. */
+  readonly at?: Span;
 }
 
 export interface Report {
@@ -25,7 +27,7 @@ export function newReport(): Report {
   return {
     diagnostics,
     say(code, message, span, more = {}) {
-      const { label = "", help = null, related = [], replace } = more;
+      const { label = "", help = null, related = [], replace, at } = more;
       if (span.origin !== undefined) {
         const key = `${code} ${span.file.path} ${span.start} ${span.end} ${message}`;
         if (told.has(key)) return;
@@ -34,7 +36,7 @@ export function newReport(): Report {
       diagnostics.push({
         code, message, span, label, help,
         related: [...related.flatMap((r) => [r, ...ways(r.span)]), ...ways(span)],
-        fix: replace === undefined ? null : { span, text: replace },
+        fix: replace === undefined ? null : { span: at ?? span, text: replace },
       });
     },
   };

@@ -33,13 +33,13 @@ export function checkRule(scope: Scope, rule: RuleNode, facts: Facts): CheckedRu
   const { mode } = facts;
   if (rule.sni !== null && mode !== null && !readsName(facts)) {
     good = false;
-    report.say("ING417", `${heading(facts)} reads no name, so that \`sni\` never holds`, rule.sni.span, {
+    report.say("ING417", `${heading(facts)} reads no name, so that \`sni\` never holds`, withWord(rule.sni.span, "sni"), {
       help: facts.proto === "udp" ? "leave it out: udp has no names" : "write `as passthrough` to have the client's hello read, or leave `sni` out",
     });
   }
   if (rule.client !== null && mode !== null && mode !== "mtls") {
     good = false;
-    report.say("ING418", `${heading(facts)} asks for no certificate, so that \`client\` never holds`, rule.client.span, { help: "write `as mtls` to have it asked for, or leave `client` out" });
+    report.say("ING418", `${heading(facts)} asks for no certificate, so that \`client\` never holds`, withWord(rule.client.span, "client"), { help: "write `as mtls` to have it asked for, or leave `client` out" });
   }
   const body = checkBody(scope, rule);
   return good ? body : null;
@@ -95,7 +95,7 @@ function canHold({ report }: Scope, rule: RuleNode, proto: "tcp" | "udp", at: Se
   const noName = rule.sni === null ? null : lack.noName.meets(on);
   if (rule.sni !== null && (proto === "udp" || noName !== null)) {
     const more = noName === null ? {} : { related: place(noName, "no name is read there") };
-    report.say("ING417", proto === "udp" ? "udp has no names, so that `sni` never holds" : `${quote(noName?.node.name.text ?? "")} reads no name, so that \`sni\` never holds on its ports`, rule.sni.span, {
+    report.say("ING417", proto === "udp" ? "udp has no names, so that `sni` never holds" : `${quote(noName?.node.name.text ?? "")} reads no name, so that \`sni\` never holds on its ports`, withWord(rule.sni.span, "sni"), {
       ...more, help: proto === "udp" ? "leave `sni` out" : "leave its ports out of this rule, or write `as passthrough` there",
     });
     return false;
@@ -103,7 +103,7 @@ function canHold({ report }: Scope, rule: RuleNode, proto: "tcp" | "udp", at: Se
   const noCertificate = rule.client === null ? null : lack.noCertificate.meets(on);
   if (rule.client !== null && (proto === "udp" || noCertificate !== null)) {
     const more = noCertificate === null ? {} : { related: place(noCertificate, "no certificate is asked for there") };
-    report.say("ING418", proto === "udp" ? "udp has no certificates, so that `client` never holds" : `${quote(noCertificate?.node.name.text ?? "")} asks for no certificate, so that \`client\` never holds on its ports`, rule.client.span, {
+    report.say("ING418", proto === "udp" ? "udp has no certificates, so that `client` never holds" : `${quote(noCertificate?.node.name.text ?? "")} asks for no certificate, so that \`client\` never holds on its ports`, withWord(rule.client.span, "client"), {
       ...more, help: proto === "udp" ? "leave `client` out" : "leave its ports out of this rule, or write `as mtls` there",
     });
     return false;
@@ -145,7 +145,7 @@ function checkName({ report, ruleNames }: Scope, { name }: RuleNode): boolean {
 function checkUntil(scope: Scope, rule: RuleNode, until: Piece | null): number | null | undefined {
   if (until === null) return null;
   if (rule.action === "deny") {
-    scope.report.say("ING419", "a `deny` has no end", until.span, { help: "a refusal that ends by itself would open something unseen: remove the rule when it is no longer wanted, or give an `allow` an end" });
+    scope.report.say("ING419", "a `deny` has no end", withWord(until.span, "until"), { replace: "", help: "a refusal that ends by itself would open something unseen: remove the rule when it is no longer wanted, or give an `allow` an end" });
     return undefined;
   }
   const time = readTime(until.text);
@@ -161,6 +161,13 @@ function sayNoFrom(scope: Scope, rule: RuleNode): void {
   } else {
     scope.report.say("ING402", "a `deny` says whom it refuses", word, { help: "add `from NET`, or `from any` to refuse everyone" });
   }
+}
+
+/** The span with the word of its clause, where that stands before it in the same text. */
+function withWord(span: Span, word: string): Span {
+  const before = span.file.text.slice(Math.max(0, span.start - 200), span.start).trimEnd();
+  const isArgument = span.origin?.kind === "argument";
+  return isArgument || !before.endsWith(word) ? span : { ...span, start: span.file.text.lastIndexOf(word, span.start) };
 }
 
 /** `allow` or `dryrun allow`, as it begins the rule. */

@@ -56,6 +56,8 @@ export function defineTemplates(report: Report, homes: Homes): Templates {
 function define(report: Report, node: TemplateNode, sure: boolean): Template {
   const slots: { param: string; slot: Slot; span: Span }[] = [];
   const used = new Set<string>();
+  /** Names in the body that are those of parameters but for the `$`. */
+  const bare = new Map<string, Span>();
   let places = 1;
   const note = (piece: Piece, slot: Slot): void => {
     used.add(piece.text);
@@ -69,6 +71,7 @@ function define(report: Report, node: TemplateNode, sure: boolean): Template {
     piece(piece, slot) {
       places++;
       if (piece.param === true) note(piece, slot);
+      else if (slot === "name" && !bare.has(`$${piece.text}`)) bare.set(`$${piece.text}`, piece.span);
       return piece;
     },
     param(piece): Member {
@@ -84,7 +87,9 @@ function define(report: Report, node: TemplateNode, sure: boolean): Template {
   if (!node.broken && sure) {
     for (const param of node.params) {
       if (used.has(param.text)) continue;
-      report.say("ING213", `${quote(node.name.text)} does not use its parameter ${quote(param.text)}`, param.span, { help: "take it out of the list and out of each `use`, or use it" });
+      const at = bare.get(param.text);
+      const more = at === undefined ? {} : { related: [{ span: at, label: "is it meant here?" }], replace: param.text, at };
+      report.say("ING213", `${quote(node.name.text)} does not use its parameter ${quote(param.text)}`, param.span, { ...more, help: "take it out of the list and out of each `use`, or use it" });
     }
   }
   return { node, slots, places, sound: !node.broken };

@@ -121,25 +121,30 @@ function checkTarget(scope: Scope, to: RequestNode["to"], known: Known): Target 
 export function isExpose(scope: Scope, name: Piece, { exposes, whole }: Known, or: string): boolean {
   if (exposes.has(name.text)) return true;
   if (whole && !isDoubtfulAnywhere(scope.homes, name.text)) {
-    scope.report.say("ING201", `there is no expose named ${quote(name.text)}`, name.span, { help: didYouMean(name.text, exposes) ?? `name an expose of this policy, ${or}` });
+    scope.report.say("ING201", `there is no expose named ${quote(name.text)}`, name.span, didYouMean(name.text, exposes) ?? { help: `name an expose of this policy, ${or}` });
   }
   return false;
 }
 
 function checkOutcome(scope: Scope, node: OutcomeNode, known: Known): Expected | null {
   const { report, homes } = scope;
+  const reason = node.verdict === "deny" && node.reason !== null ? checkReason(scope, node.reason) : null;
   if (node.by !== null && !known.rules.has(node.by.text)) {
     if (known.whole && !isDoubtfulAnywhere(homes, node.by.text)) {
-      report.say("ING201", `there is no rule named ${quote(node.by.text)}`, node.by.span, { help: didYouMean(node.by.text, known.rules) ?? "`by` says the name that a rule has behind `named`" });
+      report.say("ING201", `there is no rule named ${quote(node.by.text)}`, node.by.span, didYouMean(node.by.text, known.rules) ?? { help: "`by` says the name that a rule has behind `named`" });
     }
     return null;
   }
   const by = node.by?.text ?? null;
-  if (node.verdict === "allow" || node.reason === null) return node.verdict === "allow" ? { verdict: "allow", reason: null, by } : null;
-  const { text, span } = node.reason;
+  if (node.verdict === "allow") return { verdict: "allow", reason: null, by };
+  return reason === null ? null : { verdict: "deny", reason, by };
+}
+
+/** Null where it is none. */
+function checkReason({ report }: Scope, { text, span }: Piece): (typeof WORDS.reason)[number] | null {
   const reason = WORDS.reason.find((word) => word === text);
-  if (reason !== undefined) return { verdict: "deny", reason, by };
-  report.say("ING409", `${quote(text)} is not a reason`, span, { help: didYouMean(text, WORDS.reason) ?? `the reasons are ${WORDS.reason.join(", ")}` });
+  if (reason !== undefined) return reason;
+  report.say("ING409", `${quote(text)} is not a reason`, span, didYouMean(text, WORDS.reason) ?? { help: `the reasons are ${WORDS.reason.join(", ")}` });
   return null;
 }
 

@@ -1,4 +1,4 @@
-// The concrete tree as ast/ reads it: types only, the part of Chevrotain's shape that is used.
+// The concrete tree as ast/ reads it: the part of Chevrotain's shape that is used.
 // After a syntax error any child may be missing.
 import type { Diagnostic } from "../diagnostic.ts";
 import type { SourceFile } from "../source.ts";
@@ -6,7 +6,14 @@ import type { SourceFile } from "../source.ts";
 export interface Token {
   readonly image: string;
   readonly startOffset: number;
+  /** The last offset of what stands in the text, which may be other than the image; see habits.ts. */
+  readonly endOffset?: number | undefined;
   readonly isInsertedInRecovery?: boolean;
+}
+
+/** The offset behind a token. */
+export function endOf({ image, startOffset, endOffset }: Token): number {
+  return endOffset === undefined || Number.isNaN(endOffset) ? startOffset + image.length : endOffset + 1;
 }
 
 export interface Cst {
@@ -28,6 +35,6 @@ export interface Parsed {
   readonly whole: boolean;
   /** Offsets of the ends of tokens that something wrong follows. */
   readonly brokenAfter: ReadonlySet<number>;
-  /** Names that a misspelt statement may have declared. */
+  /** Names that a misspelt statement may have declared, and words that may be no names. */
   readonly doubtful: ReadonlySet<string>;
 }

@@ -1,5 +1,5 @@
 // The parser's own complaints in the author's words. Chevrotain carries one string an error, so
-// code, message and help travel in it on a line each; parse.ts takes them apart.
+// code, message, help and replacement travel in it on a line each; parse.ts takes them apart.
 import { EOF, type IParserErrorMessageProvider, type IToken, type TokenType } from "chevrotain";
 import type { DiagnosticCode } from "../codes.ts";
 import { nearest } from "../nearest.ts";
@@ -11,6 +11,8 @@ export interface Complaint {
   readonly code: DiagnosticCode;
   readonly message: string;
   readonly help: string | null;
+  /** What should stand in the place of the token, where it was nearly written. */
+  readonly instead: string | null;
 }
 
 /** What was wanted in a rule whose alternatives all fail, or whose only token is missing. */
@@ -33,6 +35,10 @@ const WANTED = new Map<string, readonly [wanted: string, help: string | null]>([
   ["subject", ["`any`, the name of an expose, or `tcp` and ports", "`never from internet to any as tcp`, `only from office to console`"]],
   ["use", ["the name of a template", "a template is used as `use NAME(ARGUMENT, …)`"]],
 ]);
+
+/** What others call a word that is wanted. */
+const OF_SOURCE = { ip: "source", src: "source", address: "source", host: "source", addr: "source", client: "source" };
+const SAME: Readonly<Record<string, Readonly<Record<string, string>>>> = { limitKey: { ...OF_SOURCE, server: "listener", total: "listener" }, capKey: OF_SOURCE, outcome: { accept: "allow", permit: "allow", allowed: "allow", ok: "allow" } };
 
 /** Rules of a single token that is named by its meaning. */
 const ONE_TOKEN = new Set(["time", "duration", "mode"]);
@@ -70,45 +76,52 @@ export const messages: IParserErrorMessageProvider = {
   buildMismatchTokenMessage({ expected, actual, ruleName }) {
     if (expected === RBrace) {
       const help = isEnd(actual) ? "add the `}` that closes the block" : "close the block with `}`, or move the text into another block";
-      return pack({ code: "ING107", message: `the block is not closed ${before(actual)}`, help });
+      return pack({ code: "ING107", message: `the block is not closed ${before(actual)}`, help, instead: null });
     }
     if (WANTED.has(ruleName) && ONE_TOKEN.has(ruleName)) return pack(wantedIn(ruleName, actual));
     const wanted = expected.name === "Name" ? nameIn(ruleName) : (expected.LABEL ?? expected.name);
-    const help = didYouMean(actual, [expected]) ?? HELP_IN.get(`${ruleName} (${expected.name})`) ?? HELP.get(expected) ?? null;
-    return pack({ code: "ING106", message: `expected ${wanted}, found ${found(actual)}`, help });
+    const guess = didYouMean(actual, [expected]);
+    const help = guess?.help ?? HELP_IN.get(`${ruleName} (${expected.name})`) ?? HELP.get(expected) ?? null;
+    return pack({ code: "ING106", message: `expected ${wanted}, found ${found(actual)}`, help, instead: guess?.instead ?? null });
   },
   buildNoViableAltMessage({ expectedPathsPerAlt, actual, ruleName }) {
     const complaint = wantedIn(ruleName, actual[0]);
     const guess = didYouMean(actual[0], expectedPathsPerAlt.flat().flatMap((path) => path.slice(0, 1)));
-    return pack(guess === null ? complaint : { ...complaint, help: guess });
+    return pack(guess === null ? complaint : { ...complaint, ...guess });
   },
   buildEarlyExitMessage({ actual, ruleName }) {
     return pack(wantedIn(ruleName, actual[0]));
   },
   buildNotAllInputParsedMessage({ firstRedundant }) {
-    return pack({ code: "ING106", message: `expected a statement, found ${found(firstRedundant)}`, help: null });
+    return pack({ code: "ING106", message: `expected a statement, found ${found(firstRedundant)}`, help: null, instead: null });
   },
 };
 
 export function unpack(message: string): Complaint {
-  const [code = "", text = "", help = ""] = message.split("\n");
+  const [code = "", text = "", help = "", instead = ""] = message.split("\n");
   const known = (["ING106", "ING107"] as const).find((c) => c === code);
-  return { code: known ?? "ING106", message: text, help: help === "" ? null : help };
+  return { code: known ?? "ING106", message: text, help: help === "" ? null : help, instead: instead === "" ? null : instead };
 }
 
 function pack(c: Complaint): string {
-  return [c.code, c.message, c.help ?? ""].join("\n");
+  return [c.code, c.message, c.help ?? "", c.instead ?? ""].join("\n");
 }
 
 function wantedIn(rule: string, actual: IToken | undefined): Complaint {
   const [wanted, help] = WANTED.get(rule) ?? ["something else", null];
-  return { code: "ING106", message: `expected ${wanted}, found ${found(actual)}`, help };
+  const instead = sameAs(rule, actual?.image ?? "");
+  return { code: "ING106", message: `expected ${wanted}, found ${found(actual)}`, help, instead };
+}
+
+function sameAs(rule: string, word: string): string | null {
+  const words = Object.hasOwn(SAME, rule) ? SAME[rule] : undefined;
+  return words !== undefined && Object.hasOwn(words, word) ? (words[word] ?? null) : null;
 }
 
 /** Where a keyword was wanted and nearly written. */
-function didYouMean(actual: IToken | undefined, wanted: readonly TokenType[]): string | null {
+function didYouMean(actual: IToken | undefined, wanted: readonly TokenType[]): Pick<Complaint, "help" | "instead"> | null {
   const guess = actual === undefined ? null : nearest(actual.image, wanted.map((type) => type.name.replace(/^kw_/, "")).filter(isKeyword));
-  return guess === null || guess === actual?.image ? null : `did you mean \`${guess}\`?`;
+  return guess === null || guess === actual?.image ? null : { help: `did you mean \`${guess}\`?`, instead: guess };
 }
 
 function nameIn(rule: string): string {

@@ -8,7 +8,7 @@
 //
 // What is read often has its alternatives in a field: those that stand in a rule are made anew each
 // time it is read.
-import type { CstNode, DSLMethodOpts, IOrAlt, IRecognitionException, ISerializedGast, IToken } from "chevrotain";
+import type { CstNode, DSLMethodOpts, IOrAlt, IRecognitionException, ISerializedGast, IToken, TokenType } from "chevrotain";
 import { ClauseGrammar } from "./clauseGrammar.ts";
 import type { Stray } from "./recovery.ts";
 import { Comma, Equals, Integer, KW, LBrace, LParen, Name, Param, RBrace, RParen, Text } from "./tokens.ts";
@@ -156,6 +156,8 @@ export interface Tree {
   readonly stray: readonly Stray[];
   /** Offsets at which reading began anew, so that what was wrong before has no part in it. */
   readonly fresh: readonly number[];
+  /** What is missing before a token, where nothing else was wrong there. */
+  readonly inserted: ReadonlyMap<IToken, TokenType>;
 }
 
 let grammar: Grammar | null = null;
@@ -165,9 +167,9 @@ export function parseTokens(tokens: IToken[]): Tree {
   grammar ??= new Grammar();
   grammar.begin(tokens);
   const cst = grammar.policy();
-  const { errors, stray, fresh } = grammar;
+  const { errors, stray, fresh, inserted } = grammar;
   grammar.begin([]);
-  return { cst, errors, stray, fresh };
+  return { cst, errors, stray, fresh, inserted };
 }
 
 /** The rules as data, for the printed grammar. */

@@ -1,39 +1,51 @@
 // SourceFile -> concrete syntax tree and everything that is wrong with the text as text.
 // The tree is there whenever reading went on at all, with holes where the text was broken;
 // `brokenAfter` marks the holes, so that later phases don't complain about what is missing.
-import { EOF, type IRecognitionException, type IToken } from "chevrotain";
+import { EOF, type IRecognitionException, type IToken, type TokenType } from "chevrotain";
 import { MAX_NESTING, MAX_SOURCE_BYTES } from "../bounds.ts";
 import type { DiagnosticCode } from "../codes.ts";
 import { firstErrors, type Diagnostic } from "../diagnostic.ts";
 import { quote } from "../quote.ts";
 import type { SourceFile, Span } from "../source.ts";
-import type { Parsed } from "./cst.ts";
+import { endOf, type Parsed } from "./cst.ts";
 import { unpack } from "./errors.ts";
 import { parseTokens } from "./grammar.ts";
+import { mendHabits } from "./habits.ts";
 import { misplacedParams } from "./params.ts";
+import { withHashes } from "./slashes.ts";
 import { strayComplaint } from "./stray.ts";
-import { LBrace, LParen, RBrace, RParen, Text, lex, type Unlexed } from "./tokens.ts";
+import { KW, LBrace, LParen, RBrace, RParen, Text, lex, startsLine, type Lexed } from "./tokens.ts";
 
 export function parse(file: SourceFile): Parsed {
   const unreadable = refuseText(file);
   if (unreadable !== null) return unread(file, unreadable);
-  const { tokens, unclosed, unlexed } = lex(file.text);
-  const deep = refuseNesting(file, tokens);
+  const lexed = lex(file.text);
+  const { unclosed } = lexed;
+  const deep = refuseNesting(file, lexed.tokens);
   if (deep !== null) return unread(file, deep);
-  const { cst, errors, stray, fresh } = parseTokens(tokens);
+  const { tokens, habits } = mendHabits(file.text, lexed.tokens);
+  const { cst, errors, stray, fresh, inserted } = parseTokens(tokens);
   const misplaced = misplacedParams(tokens);
   // Behind a torn head, or around a block that was closed too early, a parameter may well be in its template.
   const firstTorn = stray.some((s) => s.token.tokenType === RBrace) ? 0 : [...errors, ...stray].map((e) => e.token.startOffset).filter((offset) => !Number.isNaN(offset)).reduce((least, offset) => Math.min(least, offset), Infinity);
 
+  // What is read as it was meant says nothing of the text around it.
+  const apart = [
+    ...strange(file, lexed),
+    ...habits.map(({ start, end, message, help, fix }): Diagnostic => ({
+      code: "ING106", message, span: { file, start, end }, label: "", related: [], help, fix: { span: { file, start: fix.start, end: fix.end }, text: fix.text },
+    })),
+  ];
   const found: Diagnostic[] = [
     ...unclosed.map((t) => at(file, t, "ING102", "the text has no closing quote", "a text ends on the line where it begins: add `\"`")),
     ...tokens.filter((t) => t.tokenType === Text && hasControl(t.image)).map((t) =>
       at(file, t, "ING103", "a text holds a control character", "remove it, or write the text anew")),
-    ...characters(file, unlexed),
-    ...withoutUnopened(errors).map((e) => fromParser(file, tokens, e)),
+    ...characters(file, lexed, tokens),
+    ...withoutUnopened(errors).map((e) => fromParser(file, tokens, e, inserted)),
     ...stray.map((s) => {
-      const { code, message, help, label } = strayComplaint(s);
-      return { ...at(file, s.token, code, message, help), label };
+      const { code, message, help, label, instead } = strayComplaint(s);
+      const shown = at(file, s.token, code, message, help);
+      return { ...shown, label, fix: instead === null ? null : { span: shown.span, text: instead } };
     }),
     ...misplaced.filter(({ why, token }) => why !== "again" && (why !== "outside" || token.startOffset < firstTorn)).map(({ token, message, help, related }) => ({
       ...at(file, token, "ING115", message, help),
@@ -47,8 +59,9 @@ export function parse(file: SourceFile): Parsed {
   // What a parameter that is none would have been is unknown: nothing more is said about it.
   for (const { token } of misplaced) token.isInsertedInRecovery = true;
   const doubtful = new Set(stray.filter((s) => s.context === "statement" || s.context === "body").flatMap((s) => [s.token.image, s.next.image]));
-  const whole = found.length === 0 && misplaced.length === 0;
-  return { file, cst, diagnostics: independent(file, tokens, found, unclosed, fresh), whole, brokenAfter, doubtful };
+  for (const { doubtful: name } of habits) if (name !== undefined) doubtful.add(name);
+  const whole = found.length === 0 && misplaced.length === 0 && apart.length === 0 && habits.length === 0;
+  return { file, cst, diagnostics: merged(apart, independent(file, tokens, found, unclosed, fresh)), whole, brokenAfter, doubtful };
 }
 
 function unread(file: SourceFile, diagnostic: Diagnostic): Parsed {
@@ -96,28 +109,65 @@ const ADVICE = new Map([
   ["+", "sets are joined with commas"],
 ]);
 
-function characters(file: SourceFile, unlexed: readonly Unlexed[]): Diagnostic[] {
+/** Comments and quotes of other languages. */
+function strange(file: SourceFile, { slashed, quoted }: Lexed): Diagnostic[] {
+  const none = { code: "ING101", label: "", related: [] } as const;
+  return [
+    ...slashed.map((comment): Diagnostic => {
+      const { start, end } = comment;
+      const mark = file.text.slice(start, start + 2);
+      return { ...none, message: `${quote(mark)} does not begin a comment`, span: { file, start, end: start + 2 }, help: "a comment begins with `#` and ends with its line", fix: { span: { file, start, end }, text: withHashes(file.text, comment) } };
+    }),
+    ...quoted.map((token): Diagnostic => {
+      const span = spanOf(file, token);
+      return { ...none, message: `${quote(file.text.slice(span.start, span.start + 1))} does not begin a text`, span, help: "a text stands in double quotes", fix: { span, text: token.image } };
+    }),
+  ];
+}
+
+function merged(apart: readonly Diagnostic[], others: readonly Diagnostic[]): Diagnostic[] {
+  return apart.length === 0 ? [...others] : firstErrors([...apart, ...others].sort((a, b) => a.span.start - b.span.start));
+}
+
+function characters(file: SourceFile, { unlexed }: Lexed, tokens: readonly IToken[]): Diagnostic[] {
+  const starts = new Map(tokens.map((t) => [endOf(t), t.tokenType]));
   return unlexed.flatMap(({ start, length }) => {
     const bom = start === 0 && file.text.charCodeAt(0) === 0xfeff ? 1 : 0;
     const text = file.text.slice(start + bom, start + length);
     if (text === "") return [];
     const span = { file, start: start + bom, end: start + length };
     const help = ADVICE.get(text.slice(0, 1)) ?? "names are letters A to Z, digits, `_` and `-`; a comment begins with `#`";
-    const fix = /^;+$/.test(text) ? { span, text: "" } : null;
+    const behindFrom = starts.get(file.text.slice(0, span.start).trimEnd().length) === KW.from;
+    const fix = /^;+$/.test(text) ? { span, text: "" } : text === "!" && behindFrom ? { span, text: "any except " } : null;
     const what = text.length === 1 ? "is not a character" : "are not characters";
     return [{ code: "ING101", message: `${quote(text)} ${what} of the language`, span, label: "", related: [], help, fix }];
   });
 }
 
-function fromParser(file: SourceFile, tokens: readonly IToken[], error: IRecognitionException): Diagnostic {
-  const { code, message, help } = unpack(error.message);
+function fromParser(file: SourceFile, tokens: readonly IToken[], error: IRecognitionException, inserted: ReadonlyMap<IToken, TokenType>): Diagnostic {
+  const { code, message, help, instead } = unpack(error.message);
   const atEnd = error.token.tokenType === EOF;
   const token = atEnd ? tokens.at(-1) : error.token;
   const base = at(file, token, code, message, help);
   const label = atEnd ? "the text ends here" : "";
   const open = code === "ING107" ? openBrace(tokens, token, atEnd) : null;
   const related = open === null ? [] : [{ span: spanOf(file, open), label: "opened here" }];
-  return { ...base, label, related };
+  const missing = code === "ING107" && atEnd ? RBrace : inserted.get(error.token);
+  const fix = instead !== null && !atEnd ? { span: base.span, text: instead } : missing === undefined || missing === LBrace ? null : insertion(file, atEnd ? null : error.token, token, missing);
+  return { ...base, label, related, fix };
+}
+
+/** The edit that puts a missing word before a token, or a `}` on a line of its own. */
+function insertion(file: SourceFile, before: IToken | null, last: IToken | undefined, missing: TokenType): Diagnostic["fix"] {
+  const { text } = file;
+  const word = (missing.LABEL ?? "").replaceAll("`", "");
+  if (before === null) {
+    const start = missing === RBrace ? text.length : last === undefined ? text.length : endOf(last);
+    return { span: { file, start, end: start }, text: missing !== RBrace ? ` ${word}` : text.endsWith("\n") ? "}\n" : "\n}\n" };
+  }
+  const at = before.startOffset;
+  if (missing !== RBrace && /\S/.test(text.charAt(at - 1))) return { span: { file, start: at, end: at }, text: ` ${word}` };
+  return { span: { file, start: at, end: at }, text: missing === RBrace && startsLine(before) ? `${word}\n` : `${word} ` };
 }
 
 /** Leaves out that a block is not closed where it was told that it was not opened. */
@@ -190,10 +240,6 @@ function at(file: SourceFile, token: IToken | undefined, code: DiagnosticCode, m
 
 function spanOf(file: SourceFile, token: IToken): Span {
   return { file, start: token.startOffset, end: endOf(token) };
-}
-
-function endOf(token: IToken): number {
-  return token.startOffset + token.image.length;
 }
 
 function isToken(x: unknown): x is IToken {

@@ -1,7 +1,7 @@
 // How reading goes on behind an error: what may begin a statement, a clause or a line, what is
 // skipped until then, and what Chevrotain may make up. Keywords are soft, so the loops skip
 // stray text themselves instead of leaving it to the parser's follow sets.
-import { CstParser, EOF, type CstNode, type IToken, type TokenType } from "chevrotain";
+import { CstParser, EOF, createTokenInstance, type CstNode, type IToken, type TokenType } from "chevrotain";
 import { messages } from "./errors.ts";
 import { wordsAt, type Place } from "./keywords.ts";
 import { beginsSurely, wantsName } from "./sure.ts";
@@ -65,6 +65,8 @@ const MAX_SYNTAX_ERRORS = 100;
 export class Recovering extends CstParser {
   stray: Stray[] = [];
   fresh: number[] = [];
+  /** What recovery put before a token. */
+  inserted = new Map<IToken, TokenType>();
   private errorsBefore = 0;
 
   constructor() {
@@ -80,6 +82,7 @@ export class Recovering extends CstParser {
     this.input = tokens;
     this.stray = [];
     this.fresh = [];
+    this.inserted = new Map();
   }
 
   /**
@@ -183,7 +186,7 @@ export class Recovering extends CstParser {
 
   // Chevrotain goes on at any token that may follow any rule that is being read. With soft
   // keywords that is nearly everything: a test's `allow` would end the test and its block. The
-  // four methods below are its own (11.2.0) and replace that: an error ends the statement, clause
+  // five methods below are its own (11.2.0) and replace that: an error ends the statement, clause
   // or line in which it stands, and its block goes on with the next one.
 
   protected declare readonly getCurrRuleFullName: () => string;
@@ -208,6 +211,13 @@ export class Recovering extends CstParser {
 
   protected override canTokenTypeBeInsertedInRecovery(type: TokenType): boolean {
     return INSERTABLE.has(type);
+  }
+
+  protected override getTokenToInsert(type: TokenType): IToken {
+    this.inserted.set(this.LA(1), type);
+    const token = createTokenInstance(type, "", NaN, NaN, NaN, NaN, NaN, NaN);
+    token.isInsertedInRecovery = true;
+    return token;
   }
 
   /** Names are everywhere, keywords being soft: the next line is not what was missing in this one. */

@@ -4,6 +4,7 @@ import type { DiagnosticCode } from "../codes.ts";
 import { nearest } from "../nearest.ts";
 import { quote } from "../quote.ts";
 import type { Context, Stray } from "./recovery.ts";
+import { elsewhereCalled } from "./elsewhere.ts";
 import { isKeyword, placesOf, wordsAt, type Keyword } from "./keywords.ts";
 import { Comma, LBrace, RBrace } from "./tokens.ts";
 
@@ -12,6 +13,8 @@ interface Complaint {
   readonly message: string;
   readonly label: string;
   readonly help: string | null;
+  /** What should stand in the place of the token; empty where nothing should. */
+  readonly instead: string | null;
 }
 
 interface PlaceText {
@@ -42,61 +45,39 @@ const PLACE = {
   bound: { code: "ING105", what: "a bound of a budget", words: wordsAt("bound"), help: `a budget has ${wordsAt("bound").map((w) => `\`${w}\``).join(", ")}` },
 } as const satisfies Record<Context, PlaceText>;
 
-/** Words that other languages have here. */
-const ELSEWHERE = new Map([
-  ["default", "nothing is needed: what no `allow` admits is denied"],
-  ["include", "a policy file is read with `import \"PATH\" as NAME`, a list of addresses with `net NAME = file \"PATH\" max N`"],
-  ["group", "a set of addresses is `net NAME = …`, of ports `ports NAME = …`"],
-  ["port", "ports stand in the first line of an expose: `expose NAME on tcp 443 { … }`"],
-  ["listen", "ports stand in the first line of an expose: `expose NAME on tcp 443 { … }`"],
-  ["accept", "the word is `allow`"],
-  ["permit", "the word is `allow`"],
-  ["drop", "the word is `deny`"],
-  ["reject", "the word is `deny`"],
-  ["block", "the word is `deny`"],
-]);
-
 export function strayComplaint({ context, token, previous }: Stray): Complaint {
   if (context === "head") return strayInHead(token, previous);
   const { code, what, words, help } = PLACE[context];
   const text = quote(token.image);
+  const none = { label: "", instead: null };
   if (token.tokenType === RBrace) {
-    return { code: "ING108", message: "this `}` closes nothing", label: "", help: "remove it, or look above for a block that was closed too early" };
+    return { ...none, code: "ING108", message: "this `}` closes nothing", help: "remove it, or look above for a block that was closed too early", instead: "" };
   }
-  if (token.tokenType === LBrace) {
-    return { code, message: `expected ${what}, found \`{\``, label: "", help };
-  }
+  if (token.tokenType === LBrace) return { ...none, code, message: `expected ${what}, found \`{\``, help };
   if (token.tokenType === Comma) {
-    return { code, message: "a comma stands only between the members of a set", label: "", help: "remove it" };
+    return { ...none, code, message: "a comma stands only between the members of a set", help: "remove it", instead: "" };
   }
   const word = token.image;
-  if (isKeyword(word)) return { code, message: `${text} does not begin ${what}`, label: "", help: elsewhere(word) ?? help };
+  if (isKeyword(word)) return { ...none, code, message: `${text} does not begin ${what}`, help: elsewhere(word) ?? help };
   if (/^[A-Za-z_]/.test(word)) {
-    const guess = nearest(word, words);
-    const known = ELSEWHERE.get(word.toLowerCase());
-    return {
-      code,
-      message: `${text} is not ${what}`,
-      label: "",
-      help: known ?? (guess === null ? help : `did you mean \`${guess}\`?`),
-    };
+    const known = elsewhereCalled(word);
+    const guess = known === null ? nearest(word, words) : null;
+    const said = known ?? (guess === null ? { help, instead: null } : { help: `did you mean \`${guess}\`?`, instead: guess });
+    return { code, message: `${text} is not ${what}`, label: "", ...said };
   }
-  const comment = word.startsWith("//") || word.startsWith("/*");
-  const inSet = /[0-9A-Za-z/\]"]$/.test(previous.image) && /^[0-9"[]/.test(word);
-  return {
-    code,
-    message: `expected ${what}, found ${text}`,
-    label: "",
-    help: comment ? "a comment begins with `#`" : inSet ? "members of a set are separated by commas" : help,
-  };
+  const said = separated(previous, word) ?? { help: /^(?:allow|deny)$/.test(previous.image) && /^[0-9-]+$/.test(word) ? "ports stand behind `on` in a `deny` at top level (`deny on tcp 22`), addresses behind `from`" : help, instead: null };
+  return { code, message: `expected ${what}, found ${text}`, label: "", ...said };
 }
 
 function strayInHead({ image }: IToken, previous: IToken): Complaint {
-  const member = /^[0-9"[]/.test(image) && /[0-9A-Za-z/\]"]$/.test(previous.image);
-  return {
-    code: "ING106", message: `expected \`{\`, found ${quote(image)}`, label: "",
-    help: member ? "members of a set are separated by commas" : "the first line of an expose is `expose NAME [service S] on tcp PORTS [bind NET] [as MODE] {`",
-  };
+  const said = separated(previous, image) ?? { help: "the first line of an expose is `expose NAME [service S] on tcp PORTS [bind NET] [as MODE] {`", instead: null };
+  return { code: "ING106", message: `expected \`{\`, found ${quote(image)}`, label: "", ...said };
+}
+
+/** Where a member follows a member. */
+function separated(previous: IToken, word: string): Pick<Complaint, "help" | "instead"> | null {
+  const isMember = /^[0-9"[]/.test(word) && /[0-9A-Za-z/\]"]$/.test(previous.image) && !isKeyword(previous.image);
+  return isMember ? { help: "members of a set are separated by commas", instead: `, ${word}` } : null;
 }
 
 function elsewhere(word: Keyword): string | null {

@@ -3,6 +3,7 @@
 // strict reader of literals whole and is refused with advice.
 import { createToken, Lexer, type IToken, type TokenType } from "chevrotain";
 import { KEYWORDS, isKeyword, type Keyword } from "./keywords.ts";
+import { withoutSlashed, type Slashed } from "./slashes.ts";
 
 const never = Lexer.NA;
 
@@ -25,10 +26,15 @@ export const Param = createToken({
   name: "Param", pattern: never, label: "a parameter such as `$a`", categories: [Name, Integer, Rate, Slash, Literal, Text],
 });
 
-const Run = createToken({ name: "Run", pattern: /[A-Za-z0-9_$*.:%/[\]-]+/ });
+/** A hyphen before `>` is half of what others write for `=>`. */
+const Run = createToken({ name: "Run", pattern: /(?:[A-Za-z0-9_$*.:%/[\]]|-(?!>))+/ });
 const Space = createToken({ name: "Space", pattern: /[ \t\r\n]+/, group: Lexer.SKIPPED, line_breaks: true });
 const Comment = createToken({ name: "Comment", pattern: /#[^\n]*/, group: "comments" });
 const OpenText = createToken({ name: "OpenText", pattern: /"[^"\r\n]*/ });
+/** A text in the quotes of other languages; read as a text, and told. */
+const Quoted = createToken({ name: "Quoted", pattern: /'[^'"\r\n]*'|`[^`"\r\n]*`/ });
+/** What other languages write for `=>`. */
+export const ThinArrow = createToken({ name: "ThinArrow", pattern: "->" });
 export const LBrace = createToken({ name: "LBrace", pattern: "{", label: "`{`" });
 export const RBrace = createToken({ name: "RBrace", pattern: "}", label: "`}`" });
 export const LParen = createToken({ name: "LParen", pattern: "(", label: "`(`" });
@@ -46,7 +52,7 @@ export const KW = Object.fromEntries(
   ]),
 ) as Record<Keyword, TokenType>;
 
-const LEXED = [Space, Comment, Run, Text, OpenText, LBrace, RBrace, LParen, RParen, Comma, Arrow, Equals, At];
+const LEXED = [Space, Comment, Run, Text, OpenText, Quoted, ThinArrow, LBrace, RBrace, LParen, RParen, Comma, Arrow, Equals, At];
 
 export const VOCABULARY: TokenType[] = [
   ...LEXED, Word, Name, Qualified, Integer, Range, Rate, Slash, Literal, Param, ...Object.values(KW),
@@ -67,25 +73,32 @@ export interface Lexed {
   readonly unclosed: readonly IToken[];
   /** Runs of characters that no token has. */
   readonly unlexed: readonly Unlexed[];
+  /** Comments in the manner of other languages. */
+  readonly slashed: readonly Slashed[];
+  /** Texts in other quotes; they stand in `tokens` as texts. */
+  readonly quoted: readonly IToken[];
 }
 
 /** Linear in the length of the text. Each token's payload says whether it is the first of its line. A string without its end counts as one up to the end of its line. */
-export function lex(text: string): Lexed {
+export function lex(written: string): Lexed {
+  const { text, slashed } = withoutSlashed(written);
   const { tokens, groups, errors } = lexer.tokenize(text);
   const comments = groups["comments"] ?? [];
   for (const comment of comments) comment.endOffset = comment.startOffset + comment.image.length - 1;
   const unclosed: IToken[] = [];
+  const quoted: IToken[] = [];
   let lineEnd = -1;
   for (const token of tokens) {
     token.endOffset = token.startOffset + token.image.length - 1;
     if (token.tokenType === Run) {
-      const type = classify(token.image);
-      token.tokenType = type;
-      token.tokenTypeIdx = type.tokenTypeIdx ?? token.tokenTypeIdx;
+      retype(token, classify(token.image));
     } else if (token.tokenType === OpenText) {
-      token.tokenType = Text;
-      token.tokenTypeIdx = Text.tokenTypeIdx ?? token.tokenTypeIdx;
+      retype(token, Text);
       unclosed.push(token);
+    } else if (token.tokenType === Quoted) {
+      retype(token, Text);
+      token.image = `"${token.image.slice(1, -1)}"`;
+      quoted.push(token);
     }
     token.payload = token.startOffset > lineEnd;
     if (token.payload) {
@@ -93,12 +106,18 @@ export function lex(text: string): Lexed {
       lineEnd = next < 0 ? text.length : next;
     }
   }
-  return { tokens, comments, unclosed, unlexed: errors.map((e) => ({ start: e.offset, length: e.length })) };
+  return { tokens, comments, unclosed, unlexed: errors.map((e) => ({ start: e.offset, length: e.length })), slashed, quoted };
+}
+
+export function retype(token: IToken, type: TokenType): void {
+  token.tokenType = type;
+  token.tokenTypeIdx = type.tokenTypeIdx ?? token.tokenTypeIdx;
 }
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_-]*$/;
 
-function classify(image: string): TokenType {
+/** What a run of word characters is. */
+export function classify(image: string): TokenType {
   const first = image.charCodeAt(0);
   if (first >= 65) {
     if (isKeyword(image)) return KW[image];

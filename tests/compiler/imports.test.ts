@@ -43,7 +43,7 @@ imports("the reader is asked once for one spelling", () => {
 
 const ROWS: readonly (readonly [what: string, text: string, files: Readonly<Record<string, string>>, ...briefs: string[]])[] = [
   ["an error is told in its own file, once", "import \"a\" as a\nimport \"b\" as b", { a: `${E}import "b" as b\nnet n = 10.0.0.1/8\n`, b: `${E}net n = nobody\n` }, "ING303 a:3 10.0.0.1/8", "ING201 b:2 nobody"],
-  ["nothing follows from a file that can't be had", "import \"a\" as a\ndeny from a.x\nuse a.t()\ntest \"t\" { from 10.0.0.1 to web => allow }\nexpose w on tcp 1 { allow from a.y sni a.z }", {}, "ING505 2 \"a\"", "ING417 6 a.z"],
+  ["nothing follows from a file that can't be had", "import \"a\" as a\ndeny from a.x\nuse a.t()\ntest \"t\" { from 10.0.0.1 to web => allow }\nexpose w on tcp 1 { allow from a.y sni a.z }", {}, "ING505 2 \"a\"", "ING417 6 sni a.z"],
   ["not even that a name is missing", "import \"a\" as a\ntest \"t\" { from 10.0.0.1 to web => allow by some }", {}, "ING505 2 \"a\""],
   ["nor from one that can't be read", "import \"a\" as a\ndeny from a.x", { a: "edition 2\n" }, "ING112 a:1 2"],
   ["one file exposes what another does", "import \"a\" as a\nexpose web on tcp 443 {}", { a: `${E}expose web on tcp 444 {}\nexpose api on tcp 443 {}\n` }, "ING202 a:2 web", "ING204 a:3 443"],

@@ -67,6 +67,10 @@ for (const [name, text] of WHOLE) {
 }
 
 /** All that is told of a text, in its order, as code and the text of the place. */
+recovery("outcomes on lines of their own are no rules", () => {
+  assert.equal(brief("test \"t\" {\n  repeat 5 in 0s from a to b => allow 4,\n    deny sni 1\n  repeat 2 in 0s from a to b => deny cidr 1,\n    deny sni by x,\n    deny sni\n}"), []);
+});
+
 const TOLD: readonly (readonly [what: string, text: string, told: readonly string[]])[] = [
   ["clauses behind a misspelt one in a line", "expose a on tcp 1 { alow from any allow from 1.2.3.4 client }", ["ING105 alow", "ING106 }"]],
   ["each misspelt clause of a line", "expose a on tcp 1 { alow from any cap 5 connections lmit 5/s per source deny from b bakend 1 cert \"x\" }", ["ING105 alow", "ING105 lmit", "ING105 bakend"]],
@@ -112,7 +116,7 @@ const TOLD: readonly (readonly [what: string, text: string, told: readonly strin
   ["a claim's clauses twice", "invariant \"i\" { only from a from b to c from d }", ["ING109 from", "ING109 from"]],
   ["counts without repeat", "test \"t\" {\n  from a to b => allow 5\n  from a to b => allow, deny rate\n  bind a on 1.2.3.4:5 => allow 5\n}", ["ING106 5", "ING106 deny rate", "ING106 5"]],
   ["the head of an expose out of order", "expose a on tcp 1 as tls bind b { allow from any }", ["ING106 bind"]],
-  ["a word too many before a block", "test \"t\" now { }\nbudget x { }\nexpose a on tcp 1 2 { allow from b, }", ["ING106 now", "ING106 x", "ING106 2", "ING106 }"]],
+  ["a word too many before a block", "test \"t\" now { }\nbudget x { }\nexpose a on tcp 1 2 { allow from b, }", ["ING106 now", "ING106 x", "ING106 2", "ING106 ,"]],
   ["times and modes that are missing", "expose a on tcp 1 as { allow from any until }", ["ING106 {", "ING106 }"]],
   ["a time that is a number", "deny from a until 2027", ["ING106 2027"]],
 ];
