@@ -39,31 +39,33 @@ class PrefixWriter {
 
   v4(bits: number, length: number): void {
     this.#begin();
-    this.#decimal(bits >>> 24);
-    this.#byte(DOT);
-    this.#decimal((bits >>> 16) & 255);
-    this.#byte(DOT);
-    this.#decimal((bits >>> 8) & 255);
-    this.#byte(DOT);
-    this.#decimal(bits & 255);
-    this.#end(length);
+    const bytes = this.#bytes;
+    let at = decimal(bytes, this.#used, bits >>> 24);
+    bytes[at++] = DOT;
+    at = decimal(bytes, at, (bits >>> 16) & 255);
+    bytes[at++] = DOT;
+    at = decimal(bytes, at, (bits >>> 8) & 255);
+    bytes[at++] = DOT;
+    this.#end(decimal(bytes, at, bits & 255), length);
   }
 
   /** The longest run of two zero groups or more is `::`, the first of several. */
   v6(words: Uint32Array, length: number): void {
     this.#begin();
+    const bytes = this.#bytes;
+    let at = this.#used;
     const { from, to } = zeroRun(words);
     for (let i = 0; i < 8; i++) {
       if (i === from) {
-        this.#byte(COLON);
-        this.#byte(COLON);
+        bytes[at++] = COLON;
+        bytes[at++] = COLON;
         i = to - 1;
         continue;
       }
-      if (i > 0 && i !== to) this.#byte(COLON);
-      this.#hexadecimal(groupOf(words, i));
+      if (i > 0 && i !== to) bytes[at++] = COLON;
+      at = hexadecimal(bytes, at, groupOf(words, i));
     }
-    this.#end(length);
+    this.#end(at, length);
   }
 
   done(): PrefixText {
@@ -76,32 +78,32 @@ class PrefixWriter {
       larger.set(this.#bytes);
       this.#bytes = larger;
     }
-    if (this.#count++ > 0) this.#byte(NEWLINE);
+    if (this.#count++ > 0) this.#bytes[this.#used++] = NEWLINE;
   }
 
-  #end(length: number): void {
-    this.#byte(SLASH);
-    this.#decimal(length);
+  #end(at: number, length: number): void {
+    this.#bytes[at] = SLASH;
+    this.#used = decimal(this.#bytes, at + 1, length);
   }
+}
 
-  #byte(byte: number): void {
-    this.#bytes[this.#used++] = byte;
-  }
+/** Writes a number of up to three digits; where it ends. */
+function decimal(bytes: Uint8Array, start: number, n: number): number {
+  let at = start;
+  if (n >= 100) bytes[at++] = n >= 200 ? 50 : 49;
+  if (n >= 10) bytes[at++] = 48 + (Math.trunc(n / 10) % 10);
+  bytes[at++] = 48 + (n % 10);
+  return at;
+}
 
-  /** 0 to 255. */
-  #decimal(n: number): void {
-    if (n >= 100) this.#byte(48 + Math.floor(n / 100));
-    if (n >= 10) this.#byte(48 + (Math.floor(n / 10) % 10));
-    this.#byte(48 + (n % 10));
+/** Writes a number of 16 bits, lower case, without leading zeros; where it ends. */
+function hexadecimal(bytes: Uint8Array, start: number, n: number): number {
+  let at = start;
+  for (let shift = n > 0xfff ? 12 : n > 0xff ? 8 : n > 0xf ? 4 : 0; shift >= 0; shift -= 4) {
+    const digit = (n >>> shift) & 15;
+    bytes[at++] = digit + (digit < 10 ? 48 : 87);
   }
-
-  /** 0 to 65535, lower case, without leading zeros. */
-  #hexadecimal(n: number): void {
-    for (let shift = n > 0xfff ? 12 : n > 0xff ? 8 : n > 0xf ? 4 : 0; shift >= 0; shift -= 4) {
-      const digit = (n >>> shift) & 15;
-      this.#byte(digit + (digit < 10 ? 48 : 87));
-    }
-  }
+  return at;
 }
 
 function groupOf(words: Uint32Array, i: number): number {
@@ -124,10 +126,11 @@ function zeroRun(words: Uint32Array): { readonly from: number; readonly to: numb
 function splitV4(first: number, last: number, out: PrefixWriter): void {
   for (let at = first; at <= last; ) {
     // The largest block that begins here and ends within the interval.
-    let host = at === 0 ? 32 : 31 - Math.clz32(at & -at);
-    while (at + 2 ** host - 1 > last) host--;
-    out.v4(at, 32 - host);
-    at += 2 ** host;
+    let size = at === 0 ? 0x1_0000_0000 : (at & -at) >>> 0;
+    while (at + size - 1 > last) size /= 2;
+    // The length is 0 for all of 2^32 addresses, whose low word is none.
+    out.v4(at, size === 0x1_0000_0000 ? 0 : 1 + Math.clz32(size));
+    at += size;
   }
 }
 
@@ -156,7 +159,7 @@ function trailingZeros(a: Uint32Array): number {
 function fill(end: Uint32Array, a: Uint32Array, host: number): void {
   for (let w = 0; w < 4; w++) {
     const free = host - 32 * (3 - w);
-    const low = free <= 0 ? 0 : free >= 32 ? 0xffffffff : 2 ** free - 1;
+    const low = free <= 0 ? 0 : free >= 32 ? 0xffffffff : 0xffffffff >>> (32 - free);
     end[w] = (a[w] ?? 0) | low;
   }
 }

@@ -59,8 +59,12 @@ export function misplacedParams(tokens: readonly IToken[]): Misplaced[] {
 
 /** `WORD NAME ( … ) {`, however the word is spelt, or what there is of it. */
 function headAt(tokens: readonly IToken[], at: number, found: Misplaced[]): Head | null {
-  const [word, name, open] = [tokens[at], tokens[at + 1], tokens[at + 2]];
-  if (word === undefined || name === undefined || open === undefined || !isName(word) || !isName(name)) return null;
+  const open = tokens[at + 2];
+  // Asked of every token, so the rarest of the three is looked at first.
+  if (open?.tokenType !== LParen && open?.tokenType !== LBrace) return null;
+  const word = tokens[at];
+  const name = tokens[at + 1];
+  if (word === undefined || name === undefined || !isName(word) || !isName(name)) return null;
   const isTemplate = word.tokenType === KW.template;
   if (open.tokenType === LBrace && isTemplate) return { template: { name, params: null }, end: at + 2 };
   if (open.tokenType !== LParen) return null;

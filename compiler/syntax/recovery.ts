@@ -73,6 +73,7 @@ export class Recovering extends CstParser {
     super(VOCABULARY, {
       recoveryEnabled: true,
       maxLookahead: 2,
+      skipValidations: true,
       nodeLocationTracking: "onlyOffset",
       errorMessageProvider: messages,
     });
