@@ -1,0 +1,136 @@
+// The systemd unit: what systemd-analyze says of it, and that a real systemd runs ingressd by it
+// with one capability, keeps it from everything else, and starts it again on the last good policy.
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { moduleOf } from "../host/compiled.ts";
+import { skip } from "../skip.ts";
+
+/** Ten times the exposure level (0 to 10) that systemd-analyze may give the unit at most. */
+const MOST_EXPOSURE = 15;
+
+const test = suite("systemd");
+const project = fileURLToPath(new URL("../../", import.meta.url));
+const unit = join(project, "docs/deploy/ingressd.service");
+const analyze = (...args: readonly string[]): { status: number | null; stdout: string; stderr: string } =>
+  spawnSync("systemd-analyze", [...args], { encoding: "utf8", env: { ...process.env, NO_COLOR: "1" } });
+
+if (analyze("--version").status === 0) {
+  test("the unit has no mistake that systemd-analyze knows", () => {
+    const { status, stdout, stderr } = analyze("verify", unit);
+    assert.equal([status, stdout, stderr], [0, "", ""]);
+  });
+
+  test("its exposure is bounded", () => {
+    const at = (threshold: number): { status: number | null; stdout: string; stderr: string } =>
+      analyze("security", "--offline=yes", `--threshold=${threshold}`, unit);
+    const said = at(MOST_EXPOSURE);
+    assert.is(said.status, 0, said.stdout + said.stderr);
+    console.log(said.stdout.trim().split("\n").at(-1));
+    assert.is(at(MOST_EXPOSURE - 5).status, 1, "a bound that is too low is noticed");
+  });
+} else {
+  skip("systemd-analyze", "systemd-analyze is not installed");
+}
+
+/** Asks once a turn of the event loop until it is so. */
+async function until(isSo: () => boolean, what: () => string): Promise<void> {
+  const from = performance.now();
+  while (!isSo()) {
+    if (performance.now() - from > 60_000) throw new Error(`never came: ${what()}`);
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+}
+
+const read = (path: string): string => (existsSync(path) ? readFileSync(path, "utf8") : "");
+
+/** The processes below one that run ingressd. */
+function gatewaysBelow(pid: number): number[] {
+  return read(`/proc/${pid}/task/${pid}/children`).split(" ").filter((word) => /^\d+$/.test(word)).map(Number).flatMap((child) => [
+    ...(read(`/proc/${child}/cmdline`).includes("gateway/ingressd.mjs\0--policy") && read(`/proc/${child}/comm`).startsWith("node") ? [child] : []),
+    ...gatewaysBelow(child),
+  ]);
+}
+
+/** The control groups at the top of each hierarchy; a systemd in namespaces makes some there. */
+function groups(): string[] {
+  const folders = (path: string): string[] => readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => join(path, entry.name));
+  return folders("/sys/fs/cgroup").flatMap(folders);
+}
+
+/** False while a process in it has not quite ended. */
+function removeGroup(path: string): boolean {
+  try {
+    for (const entry of readdirSync(path, { withFileTypes: true })) if (entry.isDirectory()) removeGroup(join(path, entry.name));
+    rmdirSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EBUSY") return false;
+    throw error;
+  }
+}
+
+const missing = process.getuid?.() !== 0 ? "not root"
+  : existsSync("/run/systemd/system") ? "this machine is run by systemd, whose control groups a second one would share"
+    : !existsSync("/lib/systemd/systemd") ? "systemd is not installed"
+    : spawnSync("unshare", ["--fork", "--pid", "--mount", "--net", "true"]).status !== 0 ? "no namespaces can be made" : null;
+if (missing === null) {
+  test("a real systemd runs it, and starts it again on the last good policy", async () => {
+    const scratch = mkdtempSync(join(tmpdir(), "ingressd-unit-"));
+    mkdirSync(join(scratch, "units"));
+    mkdirSync(join(scratch, "mounts"));
+    writeFileSync(join(scratch, "policy.wasm"), moduleOf("edition 1\nexpose web on tcp 181 { backend 127.0.0.1:9 allow from any }"));
+    writeFileSync(join(scratch, "units", "alone.target"), "[Unit]\nWants=ingressd.service\n");
+    // What every service depends on, with nothing in it.
+    for (const name of ["sysinit", "basic", "shutdown", "network-online"]) writeFileSync(join(scratch, "units", `${name}.target`), "[Unit]\nDefaultDependencies=no\n");
+    // As it is shipped, but for where output goes (there is no journal here) and where Node lies.
+    const text = readFileSync(unit, "utf8").replace("[Service]\n", `[Service]\nStandardOutput=append:/run/out\nStandardError=append:/run/err\nEnvironment=PATH=${dirname(process.execPath)}:/usr/bin:/bin\n`);
+    writeFileSync(join(scratch, "units", "ingressd.service"), text);
+    const before = new Set(groups());
+    const outer = spawn("unshare", ["--fork", "--kill-child", "--pid", "--mount", "--net", "sh", join(project, "tests/deploy/inside_namespaces.sh"), scratch, project], { stdio: ["ignore", "pipe", "pipe"] });
+    let log = "";
+    for (const stream of [outer.stdout, outer.stderr]) stream.on("data", (chunk: Buffer) => (log += chunk.toString()));
+    try {
+      const own = outer.pid ?? 0;
+      const systemd = (): number => Number(read(`/proc/${own}/task/${own}/children`).trim());
+      const inside = (path: string): string => `/proc/${systemd()}/root${path}`;
+      const told = (): string => `${log}${read(inside("/run/err"))}`;
+      await until(() => read(inside("/run/out")).includes("ingressd: ready\n"), told);
+      assert.match(read(inside("/run/out")), /^ingressd: port open \(port=181, proto=tcp\)\n/);
+
+      const [gateway = 0] = gatewaysBelow(systemd());
+      const status = new Map(read(`/proc/${gateway}/status`).split("\n").map((line) => [line.split(":")[0] ?? "", line.replace(/^[^:]*:\s*/, "")]));
+      const uid = read(inside("/etc/passwd")).split("\n").find((line) => line.startsWith("ingressd:"))?.split(":")[2];
+      assert.is(status.get("Uid"), [uid, uid, uid, uid].join("\t"));
+      assert.is.not(uid, "0");
+      // CAP_NET_BIND_SERVICE is bit 10.
+      for (const set of ["CapEff", "CapPrm", "CapBnd", "CapAmb"]) assert.is(status.get(set), "0000000000000400", set);
+      assert.equal([status.get("NoNewPrivs"), status.get("Seccomp")], ["1", "2"]);
+
+      const within = (command: string): string => spawnSync("nsenter", ["-t", String(gateway), "-m", "sh", "-c", command], { encoding: "utf8" }).stdout.trim();
+      for (const place of ["/etc/ingressd", "/opt/ingressd", "/usr", "/var"]) assert.is(within(`touch ${place}/x 2>/dev/null || echo no`), "no", place);
+      assert.is(within("stat -c '%a %U' /var/lib/ingressd /run/ingressd /run/ingressd/control.sock /var/lib/ingressd/last_good.wasm | tr '\\n' ' '"), "700 ingressd 700 ingressd 600 ingressd 600 ingressd");
+      assert.is(within("find /home /root -mindepth 1 | wc -l"), "0");
+
+      rmSync(inside("/etc/ingressd/policy.wasm"));
+      process.kill(gateway, "SIGKILL");
+      await until(() => read(inside("/run/out")).split("ingressd: ready\n").length === 3, told);
+      assert.match(read(inside("/run/err")), /WARNING: the last good policy is in force in place of the file: policy `\/etc\/ingressd\/policy\.wasm` can't be read/);
+      assert.is.not(gatewaysBelow(systemd())[0], gateway);
+    } finally {
+      outer.kill("SIGKILL");
+      await new Promise((resolve) => outer.once("close", resolve));
+      rmSync(scratch, { recursive: true, force: true });
+      await until(() => groups().filter((group) => !before.has(group)).every(removeGroup), () => "the end of its control groups");
+    }
+    assert.equal(readdirSync("/etc").filter((name) => name === "ingressd"), [], "nothing of it is left");
+  });
+} else {
+  skip("systemd runs the unit", missing);
+}
+
+test.run();
