@@ -5,7 +5,8 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { readLists } from "../worlds.mjs";
 
-const { loadPolicy } = createRequire(import.meta.url)("@open-policy-agent/opa-wasm");
+/** Only where it is asked: the peers are installed after this file is read. */
+const loadPolicy = (...given) => createRequire(import.meta.url)("@open-policy-agent/opa-wasm").loadPolicy(...given);
 
 export const REGO = {
   ranges: `package ingress
