@@ -2,6 +2,7 @@
 // build: an overflow that goes on silently becomes a wrong verdict.
 
 const ALIGN = 8;
+const LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
 export class ImageWriter {
   readonly #base: number;
@@ -22,8 +23,8 @@ export class ImageWriter {
   }
 
   /** Writes a header word at its fixed place. */
-  header(field: number, value: number): void {
-    this.#view.setUint32(field, fitting(value, 0xffffffff), true);
+  header(field: number, value: number, most = 0xffffffff): void {
+    this.#view.setUint32(field, fitting(value, most), true);
   }
 
   /** Makes room for one record of zeros and returns its address. */
@@ -47,17 +48,20 @@ export class ImageWriter {
     let at = this.#length;
     this.#grow(lists.reduce((sum, list) => sum + list.length * 4, 0));
     for (const list of lists) {
-      for (let i = 0; i < list.length; i++, at += 4) this.#view.setUint32(at, fitting(list[i] ?? NaN, 0xffffffff), true);
+      // Words of a typed array fit; their bytes need only be in order.
+      if (list instanceof Uint32Array && LITTLE_ENDIAN) this.#bytes.set(new Uint8Array(list.buffer, list.byteOffset, list.byteLength), at);
+      else for (let i = 0; i < list.length; i++) this.#view.setUint32(at + 4 * i, fitting(list[i] ?? NaN, 0xffffffff), true);
+      at += 4 * list.length;
     }
     return address;
   }
 
-  /** Appends bytes and returns the address of the first. */
-  byteText(list: readonly number[]): number {
+  /** Appends a text of one byte a character and returns the address of the first. */
+  byteText(text: string): number {
     const address = this.end();
     const at = this.#length;
-    this.#grow(list.length);
-    list.forEach((byte, i) => { this.#view.setUint8(at + i, fitting(byte, 0xff)); });
+    this.#grow(text.length);
+    for (let i = 0; i < text.length; i++) this.#view.setUint8(at + i, fitting(text.charCodeAt(i), 0x7f));
     return address;
   }
 
