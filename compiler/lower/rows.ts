@@ -11,6 +11,7 @@ import { PageForest } from "./pages.ts";
 import type { OrderedRule } from "./tables.ts";
 
 const NO_ONE = 0xffffffff;
+const NONE: Range = { first: 0, end: 0 };
 
 export class Rows {
   readonly forest: PageForest;
@@ -116,16 +117,20 @@ export class Rows {
     const { groups } = this.#effects;
     const { columns } = this.#columns;
     const denies = new Map<number, number>();
-    const lower = (column: number, rule: number): void => { denies.set(column, Math.min(denies.get(column) ?? NO_ONE, rule)); };
+    const refuse = (column: number, rule: number): void => {
+      // Dryrun rules stand behind all others, so that in a shadow a deny of the listener may come before one at top level.
+      const own = columns[column]?.shadow === true ? this.#first(this.#effects.denies[column] ?? NONE) : NO_ONE;
+      denies.set(column, Math.min(denies.get(column) ?? NO_ONE, rule, own));
+    };
     if (all !== NO_ONE || dry !== NO_ONE) {
       columns.forEach(({ shadow }, column) => {
         const rule = shadow ? Math.min(all, dry) : all;
-        if (rule !== NO_ONE) lower(column, rule);
+        if (rule !== NO_ONE) refuse(column, rule);
       });
     }
     for (const group of groups) {
       const rule = this.#first(group);
-      if (rule !== NO_ONE) for (const column of group.columns) lower(column, rule);
+      if (rule !== NO_ONE) for (const column of group.columns) refuse(column, rule);
     }
     const indexes = Uint32Array.from(denies.keys()).sort();
     this.#meter.spend(indexes.length, this.#payer);
@@ -136,13 +141,12 @@ export class Rows {
 
   #ownResidual(column: number): number {
     const { denies, allows, conditional } = this.#effects;
-    const none = { first: 0, end: 0 };
-    const deny = this.#first(denies[column] ?? none);
-    const open = conditional[column] ?? none;
+    const deny = this.#first(denies[column] ?? NONE);
+    const open = conditional[column] ?? NONE;
     const firstOpen = this.#true.next(open.first, open.end);
     // A deny that is sure leaves nothing open.
     if (deny !== NO_ONE) return this.#plainResidual(column, deny, NO_ONE);
-    const allow = this.#first(allows[column] ?? none);
+    const allow = this.#first(allows[column] ?? NONE);
     if (firstOpen === open.end) return this.#plainResidual(column, deny, allow);
     const rules: OrderedRule[] = [];
     for (let slot = firstOpen; slot < open.end; slot = this.#true.next(slot + 1, open.end)) {
