@@ -5,6 +5,8 @@ export interface Mutant {
   readonly file: "charge" | "caps" | "decide" | "limits" | "main" | "names" | "search" | "state" | "validate";
   readonly text: string;
   readonly instead: string;
+  /** The test that is nearest, where it is not that of the file. */
+  readonly nearest?: string;
 }
 
 export const MUTANTS: readonly Mutant[] = [

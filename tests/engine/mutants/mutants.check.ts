@@ -34,7 +34,7 @@ const engineFile = (folder: string, file: string): string => join(folder, "runti
 const engineBytes = (folder: string): Buffer => readFileSync(join(folder, "runtime", "engine", "build", "engine.wasm"));
 
 /** What became of a mutant: the test that noticed it, or what is wrong with the mutant. */
-async function fate(folder: string, plain: Buffer, { file, text, instead }: Mutant): Promise<{ readonly killed: boolean; readonly how: string }> {
+async function fate(folder: string, plain: Buffer, { file, text, instead, nearest }: Mutant): Promise<{ readonly killed: boolean; readonly how: string }> {
   const path = engineFile(folder, file);
   const original = readFileSync(engineFile(root, file), "utf8");
   const places = original.split(text).length - 1;
@@ -43,7 +43,7 @@ async function fate(folder: string, plain: Buffer, { file, text, instead }: Muta
     writeFileSync(path, original.replace(text, () => instead));
     if (!await buildEngine(folder)) return { killed: false, how: "asc does not build it" };
     if (engineBytes(folder).equals(plain)) return { killed: false, how: "it is the same code" };
-    const noticed = await noticedBy(folder, NEAREST[file]);
+    const noticed = await noticedBy(folder, nearest ?? NEAREST[file]);
     return noticed === null ? { killed: false, how: "no test notices it" } : { killed: true, how: noticed };
   } finally {
     writeFileSync(path, original);

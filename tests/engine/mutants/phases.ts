@@ -2,24 +2,29 @@
 // limits. They stand apart from list.ts, which follows the tables; these follow the language.
 import type { Mutant } from "./list.ts";
 
+const NAMES = "engine/names_and_ends";
+const EXPORTS = "engine/exports";
+const PLACES = "engine/places";
+const STATE = "engine/state";
+
 export const PHASES: readonly Mutant[] = [
   // ends
-  { file: "decide", text: "* TIME_BYTES) <= now) {", instead: "* TIME_BYTES) < now) {" },
-  { file: "decide", text: "if (left == 0 || load<u32>(CLOCK_KNOWN) == 0) return record;", instead: "if (left == 0 && load<u32>(CLOCK_KNOWN) == 0) return record;" },
-  { file: "decide", text: "load<u32>(CLOCK_KNOWN) == 0) return record;", instead: "load<u32>(CLOCK_KNOWN) != 0) return record;" },
-  { file: "decide", text: "first += half + 1;", instead: "first += half - 1;" },
-  { file: "decide", text: "return first == end ? record", instead: "return first != end ? record" },
-  { file: "main", text: "u32(wall != 0)", instead: "u32(wall == 0)" },
-  { file: "main", text: "max(wall, load<u64>(CLOCK_WALL))", instead: "min(wall, load<u64>(CLOCK_WALL))" },
-  { file: "main", text: "(<u64>wallHigh << 32) | wallLow;", instead: "(<u64>wallHigh << 32) & wallLow;" },
+  { file: "decide", text: "* TIME_BYTES) <= now) {", instead: "* TIME_BYTES) < now) {", nearest: NAMES },
+  { file: "decide", text: "if (left == 0 || load<u32>(CLOCK_KNOWN) == 0) return record;", instead: "if (left == 0 && load<u32>(CLOCK_KNOWN) == 0) return record;", nearest: NAMES },
+  { file: "decide", text: "load<u32>(CLOCK_KNOWN) == 0) return record;", instead: "load<u32>(CLOCK_KNOWN) != 0) return record;", nearest: NAMES },
+  { file: "decide", text: "first += half + 1;", instead: "first += half - 1;", nearest: NAMES },
+  { file: "decide", text: "return first == end ? record", instead: "return first != end ? record", nearest: NAMES },
+  { file: "main", text: "u32(wall != 0)", instead: "u32(wall == 0)", nearest: NAMES },
+  { file: "main", text: "max(wall, load<u64>(CLOCK_WALL))", instead: "min(wall, load<u64>(CLOCK_WALL))", nearest: NAMES },
+  { file: "main", text: "(<u64>wallHigh << 32) | wallLow;", instead: "(<u64>wallHigh << 32) & wallLow;", nearest: NAMES },
   { file: "main", text: "const mono = min(", instead: "const mono = max(" },
   // the open verdict and the name
-  { file: "decide", text: "code == CODE_EXPIRED) return REASON_POLICY;", instead: "code != CODE_EXPIRED) return REASON_POLICY;" },
-  { file: "decide", text: "return code == CODE_DENY_NAME || code == CODE_NO_NAME", instead: "return code == CODE_DENY_NAME && code == CODE_NO_NAME" },
-  { file: "decide", text: "return verdict == VERDICT_OPEN ? open()", instead: "return verdict != VERDICT_OPEN ? open()" },
-  { file: "decide", text: "if (class_ < 0) return deny(REASON_SNI", instead: "if (class_ <= 0) return deny(REASON_SNI" },
-  { file: "decide", text: "R_RESIDUAL_VERDICT) == VERDICT_OPEN ? named(residual, length) : answer(residual);", instead: "R_RESIDUAL_VERDICT) != VERDICT_OPEN ? named(residual, length) : answer(residual);" },
-  { file: "decide", text: "if (listener >= listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);\n  const residual", instead: "if (listener > listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);\n  const residual" },
+  { file: "decide", text: "code == CODE_EXPIRED) return REASON_POLICY;", instead: "code != CODE_EXPIRED) return REASON_POLICY;", nearest: NAMES },
+  { file: "decide", text: "return code == CODE_DENY_NAME || code == CODE_NO_NAME", instead: "return code == CODE_DENY_NAME && code == CODE_NO_NAME", nearest: NAMES },
+  { file: "decide", text: "return verdict == VERDICT_OPEN ? open()", instead: "return verdict != VERDICT_OPEN ? open()", nearest: NAMES },
+  { file: "decide", text: "if (class_ < 0) return deny(REASON_SNI", instead: "if (class_ <= 0) return deny(REASON_SNI", nearest: NAMES },
+  { file: "decide", text: "R_RESIDUAL_VERDICT) == VERDICT_OPEN ? named(residual, length) : answer(residual);", instead: "R_RESIDUAL_VERDICT) != VERDICT_OPEN ? named(residual, length) : answer(residual);", nearest: NAMES },
+  { file: "decide", text: "if (listener >= listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);\n  const residual", instead: "if (listener > listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);\n  const residual", nearest: EXPORTS },
   { file: "main", text: "const waits = verdict == VERDICT_OPEN;", instead: "const waits = verdict != VERDICT_OPEN;" },
   { file: "main", text: "if (waits && verdict != VERDICT_DENY)", instead: "if (waits || verdict != VERDICT_DENY)" },
   { file: "names", text: "byte - 48 < 10 ||", instead: "byte - 48 <= 10 ||" },
@@ -32,26 +37,26 @@ export const PHASES: readonly Mutant[] = [
   { file: "names", text: "const size = end - start;", instead: "const size = end + start;" },
   { file: "names", text: "if (same == length) return number;", instead: "if (same != length) return number;" },
   // shadows
-  { file: "decide", text: "if (!valid() || listener >= listenerCount()) return -1;", instead: "if (!valid() && listener >= listenerCount()) return -1;" },
-  { file: "decide", text: "listener >= listenerCount()) return -1;", instead: "listener > listenerCount()) return -1;" },
-  { file: "decide", text: "if (column == 0) return -1;", instead: "if (column != 0) return -1;" },
-  { file: "decide", text: "return waits && length >= 0 ?", instead: "return waits || length >= 0 ?" },
-  { file: "decide", text: "return waits && length >= 0 ?", instead: "return waits && length > 0 ?" },
+  { file: "decide", text: "if (!valid() || listener >= listenerCount()) return -1;", instead: "if (!valid() && listener >= listenerCount()) return -1;", nearest: EXPORTS },
+  { file: "decide", text: "listener >= listenerCount()) return -1;", instead: "listener > listenerCount()) return -1;", nearest: EXPORTS },
+  { file: "decide", text: "if (column == 0) return -1;", instead: "if (column != 0) return -1;", nearest: EXPORTS },
+  { file: "decide", text: "return waits && length >= 0 ?", instead: "return waits || length >= 0 ?", nearest: EXPORTS },
+  { file: "decide", text: "return waits && length >= 0 ?", instead: "return waits && length > 0 ?", nearest: EXPORTS },
   // binds
-  { file: "decide", text: "if (port > 65535 ||", instead: "if (port >= 65535 ||" },
+  { file: "decide", text: "if (port > 65535 ||", instead: "if (port >= 65535 ||", nearest: EXPORTS },
   // caps
   { file: "charge", text: "if (capSource != 0) {", instead: "if (capSource == 0) {" },
   { file: "charge", text: "if (capSource != 0) addCap(entry, print);", instead: "if (capSource == 0) addCap(entry, print);" },
   { file: "charge", text: "store<u32>(state, load<u32>(state) + 1);\n  if (capSource != 0)", instead: "store<u32>(state, load<u32>(state) - 1);\n  if (capSource != 0)" },
   { file: "charge", text: "store<u32>(state, load<u32>(state) + 1);\n  if (load<u32>", instead: "store<u32>(state, load<u32>(state) - 1);\n  if (load<u32>" },
   { file: "charge", text: "R_LISTENER_CAP_SOURCE) != 0) dropCap", instead: "R_LISTENER_CAP_SOURCE) == 0) dropCap" },
-  { file: "charge", text: "R_LISTENER_CAP_SOURCE) != 0) keepCap", instead: "R_LISTENER_CAP_SOURCE) == 0) keepCap" },
+  { file: "charge", text: "R_LISTENER_CAP_SOURCE) != 0) keepCap", instead: "R_LISTENER_CAP_SOURCE) == 0) keepCap", nearest: PLACES },
   { file: "caps", text: "if (free == 0) free = entry;", instead: "if (free != 0) free = entry;" },
   { file: "caps", text: "& (sets - 1);", instead: "& (sets + 1);" },
   { file: "caps", text: "store<u32>(entry, load<u32>(entry, 8) + 1, 8);", instead: "store<u32>(entry, load<u32>(entry, 8) - 1, 8);" },
-  { file: "caps", text: "if (entry != 0) addCap(entry, print);", instead: "if (entry == 0) addCap(entry, print);" },
-  { file: "caps", text: "load<u32>(CAP_LOST) + 1", instead: "load<u32>(CAP_LOST) - 1" },
-  { file: "caps", text: "load<u32>(CAP_LOST) - 1", instead: "load<u32>(CAP_LOST) + 1" },
+  { file: "caps", text: "if (entry != 0) addCap(entry, print);", instead: "if (entry == 0) addCap(entry, print);", nearest: PLACES },
+  { file: "caps", text: "load<u32>(CAP_LOST) + 1", instead: "load<u32>(CAP_LOST) - 1", nearest: PLACES },
+  { file: "caps", text: "load<u32>(CAP_LOST) - 1", instead: "load<u32>(CAP_LOST) + 1", nearest: PLACES },
   { file: "caps", text: "load<u32>(entry, 8) > 0)", instead: "load<u32>(entry, 8) >= 0)" },
   // limits
   { file: "charge", text: "R_LIMIT_KIND) == LIMIT_PER_LISTENER) {", instead: "R_LIMIT_KIND) != LIMIT_PER_LISTENER) {" },
@@ -60,10 +65,10 @@ export const PHASES: readonly Mutant[] = [
   { file: "limits", text: "return debt + load<u32>(record, R_LIMIT_PERIOD_MS)", instead: "return debt - load<u32>(record, R_LIMIT_PERIOD_MS)" },
   { file: "limits", text: "R_LIMIT_BURST) * load<u32>(record, R_LIMIT_PERIOD_MS)", instead: "R_LIMIT_BURST) + load<u32>(record, R_LIMIT_PERIOD_MS)" },
   { file: "limits", text: "<< (64 - length)", instead: "<< (64 + length)" },
-  { file: "limits", text: "identity + <u64>length", instead: "identity - <u64>length" },
+  { file: "limits", text: "identity + <u64>length", instead: "identity - <u64>length", nearest: STATE },
   { file: "limits", text: "maskWord(lo, length - 64)", instead: "maskWord(lo, length + 64)" },
   { file: "limits", text: "store<u64>(entry, (print << 16) | (limit + 1));", instead: "store<u64>(entry, (print << 16) & (limit + 1));" },
-  { file: "limits", text: "least > now ? least - now", instead: "least < now ? least - now" },
-  { file: "limits", text: "least = min(least,", instead: "least = max(least," },
-  { file: "limits", text: "+ count - 1) / count", instead: "- count - 1) / count" },
+  { file: "limits", text: "least > now ? least - now", instead: "least < now ? least - now", nearest: PLACES },
+  { file: "limits", text: "least = min(least,", instead: "least = max(least,", nearest: PLACES },
+  { file: "limits", text: "+ count - 1) / count", instead: "- count - 1) / count", nearest: STATE },
 ];
