@@ -64,8 +64,8 @@ const SMALL_ORDER: readonly string[] = [
 ];
 
 /**
- * Whether the key is a point of small order, for which node:crypto accepts signatures that nobody
- * made, or is written in a form that no honest key has (y not below 2^255 - 19).
+ * Whether the key is a point of small order, for which node:crypto over OpenSSL 3.0 (Node 20) accepts
+ * signatures that nobody made (3.5.8 does not), or is written in a form that no honest key has (y not below 2^255 - 19).
  */
 function anyoneSignsFor(raw: Uint8Array): boolean {
   const y = Uint8Array.from(raw);
