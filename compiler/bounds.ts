@@ -56,6 +56,12 @@ export const MAX_UNIX_PATH_BYTES = 107;
 /** Intervals that all set operations of a policy may read, and that all sets may have. */
 export const MAX_SET_WORK = 100_000_000;
 export const MAX_SET_INTERVALS = 8_000_000;
+/** Steps of dividing addresses and names by all sets, such as a word of a row that is made anew: some ten seconds. */
+export const MAX_LOWER_WORK = 100_000_000;
+/** Places at which all rules together may take effect: a rule at an expose, or at the shadow of one. */
+export const MAX_EFFECTS = 20_000_000;
+/** Pairs of a set of host names and a kind of names that is in it. */
+export const MAX_NAME_MEMBERS = 20_000_000;
 /** Errors shown of one list file. */
 export const MAX_LIST_ERRORS = 10;
 /** Errors shown of one policy. */

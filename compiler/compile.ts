@@ -18,8 +18,9 @@ import type { StateSizes } from "./emit/state.ts";
 import { selfTests } from "./emit/vectors.ts";
 import { lower } from "./lower/lower.ts";
 import { load } from "./load.ts";
+import { tooLarge } from "./tooLarge.ts";
 import type { SourceFile, SourceReader } from "./source.ts";
-import { MAX_PAGES, PAGE_BYTES } from "../runtime/abi/layout.ts";
+import { PAGE_BYTES } from "../runtime/abi/layout.ts";
 import { OS_CODE_BYTES, type Profile } from "../runtime/abi/profiles.ts";
 
 export interface CompileStats {
@@ -94,12 +95,12 @@ export function compile(entry: SourceFile, reader: SourceReader, profile: Profil
   if (profile === "os" && code > OS_CODE_BYTES) throw new RangeError(`the engine has ${code} bytes of code, and the profile \`os\` at most ${OS_CODE_BYTES}`);
   around.begin?.("lower");
   const tables = lower(policy);
-  if (tables === null) return refused([tooLarge(entry)]);
+  if (tables.kind === "excess") return refused([tooLarge(entry, policy, tables)]);
   around.begin?.("tables");
   const image = writeImage(tables, profile);
   if (isOverflow(image)) {
     const { misfit, parts } = image;
-    return refused([misfit.what === "memory" ? tooLarge(entry) : sayMisfit(misfit, parts, policy, tables, { file: entry, start: 0, end: 0 })]);
+    return refused([misfit.what === "memory" ? tooLarge(entry, policy, null) : sayMisfit(misfit, parts, policy, tables, { file: entry, start: 0, end: 0 })]);
   }
   around.begin?.("texts");
   const semantic = semanticJson(policy, tables.rules, around.sha256);
@@ -145,16 +146,4 @@ function inOrder(files: readonly SourceFile[], diagnostics: readonly Diagnostic[
   for (const { span } of diagnostics) if (!ranks.has(span.file)) ranks.set(span.file, ranks.size);
   const rank = (d: Diagnostic): number => ranks.get(d.span.file) ?? 0;
   return [...diagnostics].sort((x, y) => rank(x) - rank(y) || x.span.start - y.span.start);
-}
-
-function tooLarge(entry: SourceFile): Diagnostic {
-  return {
-    code: "ING607",
-    message: `the policy needs more than ${(MAX_PAGES * PAGE_BYTES) / 2 ** 20} MiB of memory`,
-    span: { file: entry, start: 0, end: 0 },
-    label: "",
-    related: [],
-    help: "split the largest sets, or drop listeners that no longer serve",
-    fix: null,
-  };
 }

@@ -2,8 +2,9 @@
 // at TABLES_BASE, and the memory behind them. Every number is checked against its field.
 import * as abi from "../../runtime/abi/layout.ts";
 import { OS_PAGES, type Profile } from "../../runtime/abi/profiles.ts";
-import type { ClassTable, PolicyTables } from "../lower/tables.ts";
-import { placeState, powerOfTwo, stateSizes, type Misfit, type StateSizes } from "./state.ts";
+import type { CellTree, ClassTable, PolicyTables } from "../lower/tables.ts";
+import { writeNames } from "./names.ts";
+import { placeState, stateSizes, type Misfit, type StateSizes } from "./state.ts";
 import { maximumSteps } from "./steps.ts";
 import { ImageWriter } from "./writer.ts";
 
@@ -32,7 +33,7 @@ export function isOverflow(x: Image | Overflow): x is Overflow {
 }
 
 export function writeImage(tables: PolicyTables, profile: Profile): Image | Overflow {
-  const out = new ImageWriter(abi.TABLES_BASE, abi.HEADER_BYTES);
+  const out = new ImageWriter(abi.TABLES_BASE, abi.HEADER_BYTES, room(tables));
   out.header(abi.H_MAGIC, abi.TABLES_MAGIC);
   out.header(abi.H_VERSION, abi.ABI_VERSION);
   out.header(abi.H_RULE_COUNT, tables.rules.length);
@@ -43,11 +44,11 @@ export function writeImage(tables: PolicyTables, profile: Profile): Image | Over
   const portsEnd = out.end();
   writeCells(out, tables);
   const cellsEnd = out.end();
-  const probes = writeNames(out, tables);
+  const names = writeNames(out, tables.names);
   const namesEnd = out.end();
   writeFamily(out, abi.H_FAMILY4, tables.v4);
   writeFamily(out, abi.H_FAMILY6, tables.v6);
-  const maxSteps = maximumSteps(tables, probes);
+  const maxSteps = maximumSteps(tables, names);
   out.header(abi.H_MAX_STEPS, maxSteps);
   const end = out.end();
   out.header(abi.H_TABLES_END, end);
@@ -59,6 +60,15 @@ export function writeImage(tables: PolicyTables, profile: Profile): Image | Over
   const pages = profile === "os" ? OS_PAGES : Math.ceil(usedBytes / abi.PAGE_BYTES);
   if (pages > abi.MAX_PAGES) return { misfit: { what: "memory" }, parts };
   return { data: out.bytes(), pages, maxSteps, sizes, usedBytes };
+}
+
+/** Bytes of the tables, a little more than they take. */
+function room({ cells, nameCells, names, residuals, times, v4, v6, listeners, limits, ports }: PolicyTables): number {
+  const words = [cells, nameCells].flatMap(({ rows, pages }) => [rows, ...pages]).concat([v4, v6].flatMap(({ starts, classes, trie }) =>
+    (trie === null ? [starts, classes] : [trie.root, trie.pages, trie.values, trie.buckets, trie.keys, trie.classes])));
+  const records = residuals.length * abi.RESIDUAL_BYTES + times.length * abi.TIME_BYTES + names.labels.length * 48
+    + listeners.length * abi.LISTENER_BYTES + limits.length * abi.LIMIT_BYTES + ports.keys.length * 12 + ports.entries.length * abi.PORT_ENTRY_BYTES;
+  return 4 * words.reduce((sum, { length }) => sum + length + 2, 0) + records + 65536;
 }
 
 function writeListeners(out: ImageWriter, { listeners, limits, shadows }: PolicyTables): void {
@@ -111,10 +121,11 @@ function writePorts(out: ImageWriter, { ports }: PolicyTables): void {
   out.header(abi.H_BIND_COUNT, ports.binds.length / 8);
 }
 
-function writeCells(out: ImageWriter, { cells, classCount, columnCount, residuals, times }: PolicyTables): void {
+function writeCells(out: ImageWriter, { cells, nameCells, classCount, columnCount, residuals, times }: PolicyTables): void {
   out.header(abi.H_CLASS_COUNT, classCount);
   out.header(abi.H_COLUMN_COUNT, columnCount);
-  out.header(abi.H_CELLS, out.words(cells));
+  writeTree(out, abi.H_CELL_TREE, cells);
+  writeTree(out, abi.H_NAME_TREE, nameCells);
   out.header(abi.H_RESIDUALS, out.end());
   out.header(abi.H_RESIDUAL_COUNT, residuals.length);
   for (const residual of residuals) {
@@ -135,57 +146,13 @@ function writeCells(out: ImageWriter, { cells, classCount, columnCount, residual
   }
 }
 
-/** Writes the trie of names and its cells; how many slots a search looks at, at most. */
-function writeNames(out: ImageWriter, { names, nameRows }: PolicyTables): number {
-  const { nodes, classCount } = names;
-  const labels = new Map<string, number>();
-  const text: number[] = [];
-  const hashes = nodes.map(({ parent, label }) => nameHash(parent, label));
-  out.header(abi.H_NAME_NODES, out.end());
-  out.header(abi.H_NAME_NODE_COUNT, nodes.length);
-  nodes.forEach((node, i) => {
-    const offset = labels.get(node.label) ?? text.length;
-    if (!labels.has(node.label)) {
-      labels.set(node.label, offset);
-      for (let at = 0; at < node.label.length; at++) text.push(node.label.charCodeAt(at));
-    }
-    const at = out.record(abi.NAME_BYTES);
-    out.u32(at + abi.R_NAME_PARENT, node.parent);
-    out.u32(at + abi.R_NAME_HASH, hashes[i] ?? 0);
-    out.u32(at + abi.R_NAME_OFFSET, offset);
-    out.u32(at + abi.R_NAME_LENGTH, node.label.length, abi.MAX_LABEL_BYTES);
-    out.u32(at + abi.R_NAME_SELF, node.self);
-    out.u32(at + abi.R_NAME_ONE, node.one);
-    out.u32(at + abi.R_NAME_DEEP, node.deep);
-  });
-  // At most half full, so that a search ends soon.
-  const slots = new Uint32Array(powerOfTwo(nodes.length * 2));
-  let probes = 0;
-  for (let number = 1; number < nodes.length; number++) {
-    let slot = (hashes[number] ?? 0) & (slots.length - 1);
-    let looks = 1;
-    for (; slots[slot] !== 0; looks++) slot = (slot + 1) & (slots.length - 1);
-    slots[slot] = number;
-    probes = Math.max(probes, looks);
-  }
-  out.header(abi.H_NAME_SLOTS, out.words(slots));
-  out.header(abi.H_NAME_SLOT_COUNT, slots.length);
-  out.header(abi.H_NAME_PROBES, probes);
-  out.header(abi.H_NAME_BYTES, out.byteText(text));
-  out.header(abi.H_NAME_BYTE_COUNT, text.length);
-  out.header(abi.H_NAME_CLASS_COUNT, classCount);
-  out.header(abi.H_NAME_CELLS, out.words(...nameRows));
-  out.header(abi.H_NAME_ROW_COUNT, nameRows.length);
-  return probes;
-}
-
-/** FNV-1a as runtime/engine/names.ts computes it. */
-function nameHash(parent: number, label: string): number {
-  let hash = abi.NAME_HASH_BASIS;
-  const mix = (byte: number): void => { hash = Math.imul(hash ^ byte, abi.NAME_HASH_PRIME); };
-  for (let shift = 0; shift < 32; shift += 8) mix((parent >>> shift) & 255);
-  for (let at = label.length - 1; at >= 0; at--) mix(label.charCodeAt(at));
-  return hash >>> 0;
+function writeTree(out: ImageWriter, block: number, { rowCount, stride, shift, rows, pages, ends }: CellTree): void {
+  out.header(block + abi.T_ROWS, out.words(rows));
+  out.header(block + abi.T_ROW_COUNT, rowCount);
+  out.header(block + abi.T_STRIDE, stride);
+  out.header(block + abi.T_SHIFT, shift, abi.TREE_DEPTH * abi.CELL_BITS);
+  out.header(block + abi.T_PAGES, out.words(...pages));
+  for (let depth = 0; depth < abi.TREE_DEPTH; depth++) out.header(block + abi.T_ENDS + 4 * depth, ends[depth] ?? ends.at(-1) ?? 0);
 }
 
 function writeFamily(out: ImageWriter, block: number, table: ClassTable): void {
@@ -196,27 +163,14 @@ function writeFamily(out: ImageWriter, block: number, table: ClassTable): void {
     for (const field of [abi.F_PAGES, abi.F_VALUES, abi.F_BUCKETS]) out.header(block + field, out.end());
     return;
   }
-  const groups: number[] = [];
-  const values: number[] = [];
-  for (const page of trie.pages) {
-    for (let group = 0; group < 256; group += 32) {
-      groups.push(0, values.length);
-      for (let slot = 0; slot < 32; slot++) {
-        // Each group starts a run, so that its count of values never reaches back.
-        if (slot > 0 && page[group + slot] === page[group + slot - 1]) continue;
-        groups[groups.length - 2] = ((groups[groups.length - 2] ?? 0) | (1 << slot)) >>> 0;
-        values.push(page[group + slot] ?? 0);
-      }
-    }
-  }
   out.header(block + abi.F_ROOT, out.words(trie.root));
-  out.header(block + abi.F_PAGES, out.words(groups));
-  out.header(block + abi.F_PAGE_COUNT, trie.pages.length);
+  out.header(block + abi.F_PAGES, out.words(trie.pages));
+  out.header(block + abi.F_PAGE_COUNT, trie.pageCount);
   out.header(block + abi.F_PAGE_UPPER, trie.upperPages);
-  out.header(block + abi.F_VALUES, out.words(values));
-  out.header(block + abi.F_VALUE_COUNT, values.length);
-  out.header(block + abi.F_BUCKETS, out.words(trie.buckets.flatMap(({ first, count: n }) => [first, n])));
-  out.header(block + abi.F_BUCKET_COUNT, trie.buckets.length);
+  out.header(block + abi.F_VALUES, out.words(trie.values));
+  out.header(block + abi.F_VALUE_COUNT, trie.values.length);
+  out.header(block + abi.F_BUCKETS, out.words(trie.buckets));
+  out.header(block + abi.F_BUCKET_COUNT, trie.buckets.length / 2);
   out.header(block + abi.F_KEYS, out.words(trie.keys, trie.classes));
   out.header(block + abi.F_KEY_COUNT, trie.classes.length);
 }

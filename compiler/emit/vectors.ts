@@ -32,20 +32,21 @@ export function selfTests(policy: CheckedPolicy, rules: readonly OrderedRule[]):
       const question = all[i];
       if (question === undefined) break;
       const { source, name, wall } = question;
-      vectors.push([listener, ...source, wall, name, ...answer(own, expose, question)]);
+      vectors.push([listener, ...source, wall, name, ...scan(own, expose, question)]);
     }
   });
   // The engine's clock never falls.
   return vectors.sort((x, y) => x[5] - y[5]);
 }
 
-interface Question {
+export interface Question {
   readonly source: AddressWords;
   readonly name: string | null;
   readonly wall: number;
 }
 
-function answer(rules: readonly OrderedRule[], { mode }: CheckedExpose, { source, name, wall }: Question): readonly [number, number] {
+/** Code and rule that the rules of a listener, as they are ordered, give a question: one after the other is looked at. */
+export function scan(rules: readonly OrderedRule[], { mode }: CheckedExpose, { source, name, wall }: Question): readonly [number, number] {
   const tls = mode === "passthrough";
   const live = ({ until }: OrderedRule): boolean => until === null || (wall !== 0 && wall < until);
   const allows = rules.filter((r) => r.action === "allow" && r.listener !== null);

@@ -2,6 +2,7 @@
 // build: an overflow that goes on silently becomes a wrong verdict.
 
 const ALIGN = 8;
+const LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
 export class ImageWriter {
   readonly #base: number;
@@ -9,9 +10,10 @@ export class ImageWriter {
   #view: DataView;
   #length: number;
 
-  constructor(base: number, headerBytes: number) {
+  /** `room`: bytes that will be written, as well as they are known. */
+  constructor(base: number, headerBytes: number, room = 65536) {
     this.#base = base;
-    this.#bytes = new Uint8Array(65536);
+    this.#bytes = new Uint8Array(Math.max(room, headerBytes));
     this.#view = new DataView(this.#bytes.buffer);
     this.#length = headerBytes;
   }
@@ -22,8 +24,8 @@ export class ImageWriter {
   }
 
   /** Writes a header word at its fixed place. */
-  header(field: number, value: number): void {
-    this.#view.setUint32(field, fitting(value, 0xffffffff), true);
+  header(field: number, value: number, most = 0xffffffff): void {
+    this.#view.setUint32(field, fitting(value, most), true);
   }
 
   /** Makes room for one record of zeros and returns its address. */
@@ -47,22 +49,26 @@ export class ImageWriter {
     let at = this.#length;
     this.#grow(lists.reduce((sum, list) => sum + list.length * 4, 0));
     for (const list of lists) {
-      for (let i = 0; i < list.length; i++, at += 4) this.#view.setUint32(at, fitting(list[i] ?? NaN, 0xffffffff), true);
+      // Words of a typed array fit; their bytes need only be in order.
+      if (list instanceof Uint32Array && LITTLE_ENDIAN) this.#bytes.set(new Uint8Array(list.buffer, list.byteOffset, list.byteLength), at);
+      else for (let i = 0; i < list.length; i++) this.#view.setUint32(at + 4 * i, fitting(list[i] ?? NaN, 0xffffffff), true);
+      at += 4 * list.length;
     }
     return address;
   }
 
-  /** Appends bytes and returns the address of the first. */
-  byteText(list: readonly number[]): number {
+  /** Appends a text of one byte a character and returns the address of the first. */
+  byteText(text: string): number {
     const address = this.end();
     const at = this.#length;
-    this.#grow(list.length);
-    list.forEach((byte, i) => { this.#view.setUint8(at + i, fitting(byte, 0xff)); });
+    this.#grow(text.length);
+    for (let i = 0; i < text.length; i++) this.#view.setUint8(at + i, fitting(text.charCodeAt(i), 0x7f));
     return address;
   }
 
+  /** All that was written; nothing may be written after that. */
   bytes(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
+    return this.#bytes.subarray(0, this.#length);
   }
 
   #grow(bytes: number): void {

@@ -1,88 +1,160 @@
-// Address classes: two addresses are of one class when every rule treats them alike. A sweep
-// over all edges finds which sets hold each stretch; stretches held by the same sets share a
-// membership, and memberships that lead to the same row of decisions share a class.
+// Address classes: two addresses are of one class when they have the same row of cells. A sweep
+// over all edges toggles the sets that begin or end there and asks for the row; stretches with one
+// row share a class, and neighbours of one class are one stretch.
 import type { AddressSet } from "../check/policy.ts";
-import { collectEdges, sortEdges } from "./intervals.ts";
+import { sortedEdges } from "./intervals.ts";
+import type { Meter } from "./meter.ts";
+import { PageForest } from "./pages.ts";
+import type { Rows } from "./rows.ts";
 import type { Stretches } from "./tables.ts";
 
-/** Memberships that were met: each is the ascending list of the sets that hold an address. */
-export class Memberships {
-  readonly lists: number[][] = [];
-  readonly #byHash = new Map<number, number[]>();
+/** A toggle that costs no more slots than this is done at once, without a look at which sets hold. */
+const LIGHT_SLOTS = 4;
+const MEMBER_BITS = 3;
 
-  /** The number of the membership with exactly these sets; `list` is ascending. */
-  intern(hash: number, active: ReadonlySet<number>): number {
-    const candidates = this.#byHash.get(hash);
-    for (const number of candidates ?? []) {
-      // INVARIANT: equal hashes are never trusted; the sets themselves are compared.
-      const known = this.lists[number] ?? [];
-      if (known.length === active.size && known.every((set) => active.has(set))) return number;
-    }
-    const number = this.lists.push([...active].sort((x, y) => x - y)) - 1;
-    if (candidates === undefined) this.#byHash.set(hash, [number]);
-    else candidates.push(number);
+/** Numbers the rows that are asked for, and remembers the class of every collection of sets met before. */
+export class Classes {
+  /** The row of each class. */
+  readonly rows: number[] = [];
+  readonly #rows: Rows;
+  #full = false;
+  /** By row: its class + 1. */
+  readonly #classOfRow = new Marks();
+  readonly #members: Members | null;
+
+  /** `slots`: places that all toggles of the sweeps would touch, `edges` how many toggles there are. */
+  constructor(rows: Rows, setCount: number, slots: number, edges: number) {
+    this.#rows = rows;
+    this.#members = slots <= edges * LIGHT_SLOTS ? null : new Members(setCount);
+  }
+
+  /** The rows have more words than a module can hold. */
+  get full(): boolean {
+    return this.#full;
+  }
+
+  toggle(set: number): void {
+    if (this.#members === null) this.#rows.toggle(set);
+    else this.#members.toggle(set);
+  }
+
+  now(): number {
+    if (this.#members === null) return this.#number(this.#rows.row());
+    return this.#members.classNow((sets) => {
+      for (const set of sets) this.#rows.toggle(set);
+      return this.#number(this.#rows.row());
+    });
+  }
+
+  #number(row: number): number {
+    const known = this.#classOfRow.at(row);
+    if (known !== 0) return known - 1;
+    const number = this.rows.push(row) - 1;
+    this.#classOfRow.set(row, number + 1);
+    this.#full ||= this.#rows.full;
     return number;
   }
 }
 
-/** Stretches of one family with their memberships; neighbours differ. */
-export function sweep(sets: readonly AddressSet[], words: 1 | 4, memberships: Memberships): Stretches {
-  const edges = collectEdges(sets, words);
-  const order = sortEdges(edges);
-  const starts = new Uint32Array((edges.count + 1) * words);
-  const members = new Uint32Array(edges.count + 1);
-  const active = new Set<number>();
-  let hash = 0;
-  let stretches = 0;
-  const note = (edge: number): void => {
-    const membership = memberships.intern(hash, active);
-    const before = stretches - 1;
-    if (before >= 0 && sameKey(starts, before, edges.keys, edge, words)) {
-      members[before] = membership;
-      return;
-    }
-    for (let w = 0; w < words; w++) starts[stretches * words + w] = edge < 0 ? 0 : edges.keys[edge * words + w] ?? 0;
-    members[stretches++] = membership;
-  };
-  note(-1);
-  for (let at = 0; at < order.length; ) {
-    const edge = order[at] ?? 0;
-    // All that begins or ends at this address takes effect together.
-    do {
-      const set = edges.sets[order[at] ?? 0] ?? 0;
-      if (!active.delete(set)) active.add(set);
-      hash ^= mark(set);
-      at++;
-    } while (at < order.length && sameKey(edges.keys, edge, edges.keys, order[at] ?? 0, words));
-    note(edge);
+/** Which sets hold now, as a row of bits in shared pages: equal collections are one number. */
+class Members {
+  readonly #forest: PageForest;
+  readonly #bits: Uint32Array;
+  #row: number;
+  /** Words of bits that changed since the row was made. */
+  readonly #changed: number[] = [];
+  /** By row: its class + 1. */
+  readonly #classOf = new Marks();
+  /** Sets whose toggles the rows haven't seen. */
+  readonly #waiting = new Set<number>();
+
+  constructor(setCount: number) {
+    this.#bits = new Uint32Array(Math.ceil(setCount / 32));
+    this.#forest = new PageForest(this.#bits.length, MEMBER_BITS);
+    this.#row = this.#forest.uniform(0);
   }
-  return { words, starts: starts.subarray(0, stretches * words), classes: members.subarray(0, stretches) };
+
+  toggle(set: number): void {
+    const word = set >>> 5;
+    this.#bits[word] = (this.#bits[word] ?? 0) ^ (1 << (set & 31));
+    if (!this.#changed.includes(word)) this.#changed.push(word);
+    if (!this.#waiting.delete(set)) this.#waiting.add(set);
+  }
+
+  classNow(make: (toggled: Iterable<number>) => number): number {
+    this.#changed.sort((x, y) => x - y);
+    this.#row = this.#forest.patch(this.#row, this.#changed, this.#changed.map((word) => this.#bits[word] ?? 0), this.#changed.length);
+    this.#changed.length = 0;
+    const known = this.#classOf.at(this.#row);
+    if (known !== 0) return known - 1;
+    const number = make(this.#waiting);
+    this.#waiting.clear();
+    this.#classOf.set(this.#row, number + 1);
+    return number;
+  }
 }
 
-function sameKey(x: Uint32Array, i: number, y: Uint32Array, j: number, words: number): boolean {
-  for (let w = 0; w < words; w++) if (x[i * words + w] !== (j < 0 ? 0 : y[j * words + w])) return false;
+/** Numbers by number; 0 where none was set. */
+class Marks {
+  #marks = new Uint32Array(64);
+
+  at(i: number): number {
+    return this.#marks[i] ?? 0;
+  }
+
+  set(i: number, mark: number): void {
+    if (i >= this.#marks.length) {
+      const wider = new Uint32Array(2 * i);
+      wider.set(this.#marks);
+      this.#marks = wider;
+    }
+    this.#marks[i] = mark;
+  }
+}
+
+/** Stretches of one family with their classes; neighbours differ. Null when the work is too much. */
+export function sweep(sets: readonly AddressSet[], words: 1 | 4, classes: Classes, meter: Meter): Stretches | null {
+  const { keys, owners, count } = sortedEdges(sets, words);
+  const starts = new Uint32Array((count + 1) * words);
+  const numbers = new Uint32Array(count + 1);
+  const active = new Uint8Array(sets.length);
+  let stretches = 0;
+  let edge = 0;
+  /** Toggles all that begins or ends at the address of the next edge. */
+  const pass = (): void => {
+    const at = edge;
+    do {
+      const set = owners[edge++] ?? 0;
+      active[set] = (active[set] ?? 0) ^ 1;
+      classes.toggle(set);
+    } while (edge < count && sameKey(keys, at, edge, words));
+  };
+  const note = (at: number): void => {
+    const number = classes.now();
+    if (stretches > 0 && numbers[stretches - 1] === number) return;
+    for (let w = 0; w < words; w++) starts[stretches * words + w] = at < 0 ? 0 : keys[at * words + w] ?? 0;
+    numbers[stretches++] = number;
+  };
+  if (count > 0 && isZero(keys, words)) pass();
+  note(-1);
+  while (edge < count) {
+    const at = edge;
+    pass();
+    note(at);
+    if (meter.over || classes.full) return null;
+  }
+  // What holds the last address has no edge behind it.
+  active.forEach((holds, set) => { if (holds === 1) classes.toggle(set); });
+  if (meter.over || classes.full) return null;
+  return { words, starts: starts.subarray(0, stretches * words), classes: numbers.subarray(0, stretches) };
+}
+
+function sameKey(keys: Uint32Array, i: number, j: number, words: number): boolean {
+  for (let w = 0; w < words; w++) if (keys[i * words + w] !== keys[j * words + w]) return false;
   return true;
 }
 
-/** A well-mixed 32-bit number of a set (the finalizer of MurmurHash3). */
-function mark(set: number): number {
-  let h = Math.imul(set + 1, 0x9e3779b1);
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return h ^ (h >>> 16);
-}
-
-/** Replaces memberships by classes and joins neighbours that became one. */
-export function toClasses(table: Stretches, classOf: Uint32Array): Stretches {
-  const { words } = table;
-  let kept = 0;
-  const starts = new Uint32Array(table.starts.length);
-  const classes = new Uint32Array(table.classes.length);
-  table.classes.forEach((membership, i) => {
-    const number = classOf[membership] ?? 0;
-    if (kept > 0 && classes[kept - 1] === number) return;
-    for (let w = 0; w < words; w++) starts[kept * words + w] = table.starts[i * words + w] ?? 0;
-    classes[kept++] = number;
-  });
-  return { words, starts: starts.slice(0, kept * words), classes: classes.slice(0, kept) };
+function isZero(keys: Uint32Array, words: number): boolean {
+  for (let w = 0; w < words; w++) if (keys[w] !== 0) return false;
+  return true;
 }

@@ -1,27 +1,28 @@
-// Sweep over the edges of address sets: which sets hold each stretch of one family's space.
+// The edges of address sets in one family: where each set begins or has just ended, in order.
 import type { AddressSet } from "../check/policy.ts";
 
-/** Edges of one family: where a set begins or has just ended. */
 export interface Edges {
-  readonly words: 1 | 4;
-  /** `words` words an edge, unsorted. */
+  /** `words` words an edge, rising. */
   readonly keys: Uint32Array;
-  /** The set that begins or ends there, by its index. */
-  readonly sets: Uint32Array;
+  /** The set that begins or ends there, by its index; those of one address rise. */
+  readonly owners: Uint32Array;
   readonly count: number;
 }
 
-export function collectEdges(sets: readonly AddressSet[], words: 1 | 4): Edges {
+export function sortedEdges(sets: readonly AddressSet[], words: 1 | 4): Edges {
+  const edges = collectEdges(sets, words);
+  return words === 1 ? sortNarrow(edges) : sortWide(edges);
+}
+
+function collectEdges(sets: readonly AddressSet[], words: 1 | 4): Edges {
   let most = 0;
-  for (const set of sets) most += set.bounds.length / 4;
+  for (const { bounds } of sets) for (let i = 0; i < bounds.length; i += 8) if (isV4(bounds, i) === (words === 1)) most += 2;
   const keys = new Uint32Array(most * words);
   const owners = new Uint32Array(most);
   let count = 0;
-  sets.forEach((set, owner) => {
-    const b = set.bounds;
+  sets.forEach(({ bounds: b }, owner) => {
     for (let i = 0; i < b.length; i += 8) {
-      const v4 = b[i] === 0 && b[i + 1] === 0 && b[i + 2] === 0xffff;
-      if (v4 !== (words === 1)) continue;
+      if (isV4(b, i) !== (words === 1)) continue;
       for (let w = 0; w < words; w++) keys[count * words + w] = b[i + 4 - words + w] ?? 0;
       owners[count++] = owner;
       // The edge behind the last address; behind the last of all there is none.
@@ -34,24 +35,58 @@ export function collectEdges(sets: readonly AddressSet[], words: 1 | 4): Edges {
       if (carry === 0) owners[count++] = owner;
     }
   });
-  return { words, keys, sets: owners, count };
+  return { keys, owners, count };
 }
 
-/** Order of the edges by key: a radix sort, 16 bits at a time from the least significant. */
-export function sortEdges(edges: Edges): Uint32Array {
-  let order = Uint32Array.from({ length: edges.count }, (_, i) => i);
-  let other = new Uint32Array(edges.count);
-  for (let w = edges.words - 1; w >= 0; w--) {
+function isV4(bounds: Uint32Array, i: number): boolean {
+  return bounds[i] === 0 && bounds[i + 1] === 0 && bounds[i + 2] === 0xffff;
+}
+
+const DIGITS = 65536;
+
+/** Where the edges of each 16-bit digit of word `w` begin, or null where all have the same one. */
+function places(keys: Uint32Array, count: number, words: number, w: number, shift: number): Uint32Array | null {
+  const starts = new Uint32Array(DIGITS + 1);
+  for (let i = 0; i < count; i++) {
+    const digit = ((keys[i * words + w] ?? 0) >>> shift) & 0xffff;
+    starts[digit + 1] = (starts[digit + 1] ?? 0) + 1;
+  }
+  if (starts[(((keys[w] ?? 0) >>> shift) & 0xffff) + 1] === count) return null;
+  for (let d = 0; d < DIGITS; d++) starts[d + 1] = (starts[d + 1] ?? 0) + (starts[d] ?? 0);
+  return starts;
+}
+
+/** A radix sort, 16 bits at a time from the least significant, that moves keys and owners along. */
+function sortNarrow({ keys, owners, count }: Edges): Edges {
+  let from: Pick<Edges, "keys" | "owners"> = { keys, owners };
+  let to: typeof from = { keys: new Uint32Array(count), owners: new Uint32Array(count) };
+  for (const shift of [0, 16]) {
+    const starts = places(from.keys, count, 1, 0, shift);
+    if (starts === null) continue;
+    for (let i = 0; i < count; i++) {
+      const key = from.keys[i] ?? 0;
+      const digit = (key >>> shift) & 0xffff;
+      const place = starts[digit] ?? 0;
+      starts[digit] = place + 1;
+      to.keys[place] = key;
+      to.owners[place] = from.owners[i] ?? 0;
+    }
+    [from, to] = [to, from];
+  }
+  return { ...from, count };
+}
+
+/** The same over an order of the edges, because a key is four words. */
+function sortWide({ keys, owners, count }: Edges): Edges {
+  let order = new Uint32Array(count);
+  for (let i = 0; i < count; i++) order[i] = i;
+  let other = new Uint32Array(count);
+  for (let w = 3; w >= 0; w--) {
     for (const shift of [0, 16]) {
-      const starts = new Uint32Array(65537);
-      for (let i = 0; i < edges.count; i++) {
-        const digit = ((edges.keys[i * edges.words + w] ?? 0) >>> shift) & 0xffff;
-        starts[digit + 1] = (starts[digit + 1] ?? 0) + 1;
-      }
-      if (starts.includes(edges.count, 1)) continue; // all have the same digit
-      for (let d = 0; d < 65536; d++) starts[d + 1] = (starts[d + 1] ?? 0) + (starts[d] ?? 0);
+      const starts = places(keys, count, 4, w, shift);
+      if (starts === null) continue;
       for (const i of order) {
-        const digit = ((edges.keys[i * edges.words + w] ?? 0) >>> shift) & 0xffff;
+        const digit = ((keys[i * 4 + w] ?? 0) >>> shift) & 0xffff;
         const place = starts[digit] ?? 0;
         starts[digit] = place + 1;
         other[place] = i;
@@ -59,5 +94,7 @@ export function sortEdges(edges: Edges): Uint32Array {
       [order, other] = [other, order];
     }
   }
-  return order;
+  const sorted = new Uint32Array(count * 4);
+  order.forEach((i, at) => { for (let w = 0; w < 4; w++) sorted[at * 4 + w] = keys[i * 4 + w] ?? 0; });
+  return { keys: sorted, owners: order.map((i) => owners[i] ?? 0), count };
 }

@@ -1,21 +1,14 @@
-// What becomes of the sources of one membership at one column (a listener, or its shadow): the
-// order of a phase from docs/language.md, for each stretch of time between the ends of allows.
+// What becomes of the sources of one class at one column (a listener, or its shadow): the order
+// of a phase from docs/language.md, for each stretch of time between the ends of allows.
 import {
   CODE_ALLOWED, CODE_DENY_NAME, CODE_DENY_RULE, CODE_EXPIRED, CODE_NO_ALLOW, CODE_NO_MATCH, CODE_NO_NAME, CODE_OPEN,
   VERDICT_ALLOW, VERDICT_DENY, VERDICT_OPEN,
 } from "../../runtime/abi/verdicts.ts";
-import { MAX_PAGES, NO_RULE, PAGE_BYTES } from "../../runtime/abi/layout.ts";
+import { CELL_BITS, NO_RULE } from "../../runtime/abi/layout.ts";
+import type { Column } from "./columns.ts";
+import type { Meter } from "./meter.ts";
+import { PageForest } from "./pages.ts";
 import type { OrderedRule, ResidualRow, TimeRow } from "./tables.ts";
-
-/** Name cells beyond which no module could hold them. */
-export const MAX_NAME_CELLS = (MAX_PAGES * PAGE_BYTES) / 4;
-
-/** One column of the cells. */
-export interface Column {
-  readonly mode: "tcp" | "passthrough";
-  /** The allows of the listener that count here, whatever their sources. */
-  readonly allows: readonly OrderedRule[];
-}
 
 /** Rules that match the source at a column, each list ascending. */
 export interface Matching {
@@ -32,22 +25,33 @@ type Outcome = Omit<ResidualRow, "timeFirst" | "timeCount">;
 export class Outcomes {
   readonly residuals: ResidualRow[] = [];
   readonly times: TimeRow[] = [];
-  readonly rows: Uint32Array[] = [];
+  /** Rows of name cells. */
+  readonly rows: PageForest;
   readonly #residualOf = new Map<string, number>();
   readonly #timesOf = new Map<string, number>();
   readonly #rowOf = new Map<string, number>();
-  readonly #classCount: number;
-  /** The classes of names in a rule's set. */
-  readonly #classesOf: (rule: OrderedRule) => readonly number[];
+  /** The classes of names in a rule's set, ascending. */
+  readonly #classesOf: (rule: OrderedRule) => Uint32Array;
+  readonly #meter: Meter;
+  /** By class of names, while a row is made: the lowest deny and allow. */
+  readonly #deny: Float64Array;
+  readonly #allow: Float64Array;
+  /** The classes that have one, and the words of the row there. */
+  readonly #touched: Uint32Array;
+  #touchedCount = 0;
+  readonly #words: Uint32Array;
+  /** Residuals after the name, by rule. */
+  readonly #refused = new Map<number, number>();
+  readonly #admitted = new Map<number, number>();
 
-  constructor(classCount: number, classesOf: (rule: OrderedRule) => readonly number[]) {
-    this.#classCount = classCount;
+  constructor(classCount: number, classesOf: (rule: OrderedRule) => Uint32Array, meter: Meter) {
+    this.rows = new PageForest(classCount, CELL_BITS);
     this.#classesOf = classesOf;
-  }
-
-  /** True when there are more name cells than a module can hold. */
-  get full(): boolean {
-    return this.rows.length * this.#classCount > MAX_NAME_CELLS;
+    this.#meter = meter;
+    this.#deny = new Float64Array(classCount).fill(Infinity);
+    this.#allow = new Float64Array(classCount).fill(Infinity);
+    this.#touched = new Uint32Array(classCount);
+    this.#words = new Uint32Array(classCount);
   }
 
   /** The residual of a column for sources that these rules match. */
@@ -55,9 +59,7 @@ export class Outcomes {
     const after = this.#at(column, matching, null);
     const ends = new Set<number>();
     for (const { until } of matching.conditional) if (until !== null) ends.add(until);
-    if (column.allows.length > 0 && column.allows.every(({ until }) => until !== null)) {
-      ends.add(column.allows.reduce((last, { until }) => Math.max(last, until ?? 0), 0));
-    }
+    if (column.lastEnd >= 0 && column.lastEnd !== Infinity) ends.add(column.lastEnd);
     const entries: { readonly until: number; readonly residual: number }[] = [];
     let next = this.#intern(after, "");
     for (const until of [...ends].sort((x, y) => y - x)) {
@@ -69,17 +71,17 @@ export class Outcomes {
   }
 
   /** The outcome just before `until`; null: after every end, or with no clock. */
-  #at(column: Column, { deny, allow, conditional }: Matching, until: number | null): Outcome {
+  #at({ lastEnd, mode }: Column, { deny, allow, conditional }: Matching, until: number | null): Outcome {
     const live = (rule: OrderedRule): boolean => rule.until === null || (until !== null && rule.until >= until);
     const refuse = (code: number, rule = NO_RULE): Outcome => ({ verdict: VERDICT_DENY, code, rule, row: 0 });
     const named = deny === Infinity ? NO_RULE : deny;
-    if (column.allows.length === 0) return refuse(CODE_NO_ALLOW, named);
-    if (!column.allows.some(live)) return refuse(CODE_EXPIRED, named);
+    if (lastEnd < 0) return refuse(CODE_NO_ALLOW, named);
+    if (lastEnd < (until ?? Infinity)) return refuse(CODE_EXPIRED, named);
     if (deny !== Infinity) return refuse(CODE_DENY_RULE, deny);
     const allows = conditional.filter((rule) => rule.action === "allow" && live(rule));
-    const plain = Math.min(allow, ...allows.filter((rule) => rule.sni === null).map((rule) => rule.id));
+    const plain = allows.reduce((least, { sni, id }) => (sni === null ? Math.min(least, id) : least), allow);
     const open = allows.filter((rule) => rule.sni !== null);
-    if (column.mode === "tcp") {
+    if (mode === "tcp") {
       return plain === Infinity ? refuse(CODE_NO_MATCH) : { verdict: VERDICT_ALLOW, code: CODE_ALLOWED, rule: plain, row: 0 };
     }
     if (plain === Infinity && open.length === 0) return refuse(CODE_NO_MATCH);
@@ -92,21 +94,40 @@ export class Outcomes {
     const key = [plain, ...allows.map((r) => r.id), "-", ...denies.map((r) => r.id)].join();
     const known = this.#rowOf.get(key);
     if (known !== undefined) return known;
-    const allow = new Float64Array(this.#classCount).fill(plain);
-    const deny = new Float64Array(this.#classCount).fill(Infinity);
-    for (const rule of allows) lower(allow, this.#classesOf(rule), rule.id);
-    for (const rule of denies) lower(deny, this.#classesOf(rule), rule.id);
-    const row = new Uint32Array(this.#classCount);
-    for (let i = 0; i < row.length; i++) {
-      const refused = deny[i] ?? Infinity;
-      const admitted = allow[i] ?? Infinity;
-      if (refused !== Infinity) row[i] = this.#intern({ verdict: VERDICT_DENY, code: CODE_DENY_NAME, rule: refused, row: 0 }, "");
-      else if (admitted !== Infinity) row[i] = this.#intern({ verdict: VERDICT_ALLOW, code: CODE_ALLOWED, rule: admitted, row: 0 }, "");
-      else row[i] = this.#intern({ verdict: VERDICT_DENY, code: CODE_NO_NAME, rule: NO_RULE, row: 0 }, "");
+    this.#enter(allows, this.#allow);
+    this.#enter(denies, this.#deny);
+    const touched = this.#touched.subarray(0, this.#touchedCount).sort();
+    touched.forEach((i, at) => {
+      this.#words[at] = this.#named(this.#deny[i] ?? Infinity, Math.min(plain, this.#allow[i] ?? Infinity));
+      this.#deny[i] = this.#allow[i] = Infinity;
+    });
+    this.#touchedCount = 0;
+    const row = this.rows.patch(this.rows.uniform(this.#named(Infinity, plain)), touched, this.#words, touched.length);
+    this.#rowOf.set(key, row);
+    return row;
+  }
+
+  /** Puts the rules, which rise, at the classes of their names. */
+  #enter(rules: readonly OrderedRule[], into: Float64Array): void {
+    for (const rule of rules) {
+      const classes = this.#classesOf(rule);
+      this.#meter.spend(classes.length, this.#meter.numberOf(rule.from));
+      if (this.#meter.over) return;
+      for (const i of classes) {
+        if (this.#deny[i] === Infinity && this.#allow[i] === Infinity) this.#touched[this.#touchedCount++] = i;
+        if (rule.id < (into[i] ?? Infinity)) into[i] = rule.id;
+      }
     }
-    const number = this.rows.push(row) - 1;
-    this.#rowOf.set(key, number);
-    return number;
+  }
+
+  #named(deny: number, allow: number): number {
+    const [rule, memo, verdict, code] = deny !== Infinity ? [deny, this.#refused, VERDICT_DENY, CODE_DENY_NAME] as const
+      : allow !== Infinity ? [allow, this.#admitted, VERDICT_ALLOW, CODE_ALLOWED] as const : [NO_RULE, this.#admitted, VERDICT_DENY, CODE_NO_NAME] as const;
+    const known = memo.get(rule);
+    if (known !== undefined) return known;
+    const residual = this.#intern({ verdict, code, rule, row: 0 }, "");
+    memo.set(rule, residual);
+    return residual;
   }
 
   #entries(entries: readonly { readonly until: number; readonly residual: number }[]): string {
@@ -129,8 +150,4 @@ export class Outcomes {
     this.#residualOf.set(key, number);
     return number;
   }
-}
-
-function lower(into: Float64Array, classes: readonly number[], rule: number): void {
-  for (const i of classes) into[i] = Math.min(into[i] ?? Infinity, rule);
 }

@@ -35,10 +35,13 @@ export interface Stretches {
 export interface Trie {
   /** One value (VALUE_*) for each of the first 16 bits. */
   readonly root: Uint32Array;
-  /** 256 values each; the upper pages first. */
-  readonly pages: readonly Uint32Array[];
+  /** 16 words a page: eight bitmaps of run starts, each with the number of the values before it. The upper pages first. */
+  readonly pages: Uint32Array;
+  readonly pageCount: number;
   readonly upperPages: number;
-  readonly buckets: readonly { readonly first: number; readonly count: number }[];
+  readonly values: Uint32Array;
+  /** First key and count, two words a bucket. */
+  readonly buckets: Uint32Array;
   /** Three words a key. */
   readonly keys: Uint32Array;
   readonly classes: Uint32Array;
@@ -55,20 +58,27 @@ export interface ListenerRow {
   readonly limitFirst: number;
 }
 
-/** A place in the trie of names, by its parent and the label before it; node 0 is the root. */
-export interface NameNode {
-  readonly parent: number;
-  readonly label: string;
-  /** Classes of the name that ends here, of those with one label more, and of those with more. */
-  readonly self: number;
-  readonly one: number;
-  readonly deep: number;
-}
-
+/** The trie of names: parents stand before their children, node 0 is the root. */
 export interface NameTable {
-  readonly nodes: readonly NameNode[];
+  readonly parents: Uint32Array;
+  readonly labels: readonly string[];
+  /** By node: the number of its end record. */
+  readonly endOf: Uint32Array;
+  /** Three classes each: of the name that ends here, of those with one label more, and of those with more. */
+  readonly ends: Uint32Array;
   /** Class 0 is that of no name. */
   readonly classCount: number;
+}
+
+/** Rows of numbers in shared pages; see runtime/abi/layout.ts. */
+export interface CellTree {
+  readonly rowCount: number;
+  readonly stride: number;
+  readonly shift: number;
+  readonly rows: Uint32Array;
+  /** By depth, the lowest first. */
+  readonly pages: readonly Uint32Array[];
+  readonly ends: readonly number[];
 }
 
 /** Until that moment the other residual holds. */
@@ -107,6 +117,7 @@ export interface PortTable {
 }
 
 export interface PolicyTables {
+  readonly kind: "tables";
   readonly rules: readonly OrderedRule[];
   readonly listeners: readonly ListenerRow[];
   readonly limits: readonly LimitRow[];
@@ -118,11 +129,13 @@ export interface PolicyTables {
   readonly shadows: readonly number[];
   /** Listeners and shadows. */
   readonly columnCount: number;
-  /** Residual number at class * columns + column. */
-  readonly cells: Uint32Array;
+  /** A row a class: for each column a residual. */
+  readonly cells: CellTree;
   readonly residuals: readonly ResidualRow[];
   readonly times: readonly TimeRow[];
   readonly names: NameTable;
-  /** For each row, a residual number for each class of names. */
-  readonly nameRows: readonly Uint32Array[];
+  /** For each row of names, a residual for each class of names. */
+  readonly nameCells: CellTree;
+  /** What lowering spent of its bound (meter.ts). */
+  readonly work: number;
 }

@@ -9,7 +9,7 @@
 // address in memory, a multiple of 8, at or above TABLES_BASE.
 
 /** Layout and meaning of everything below; a host knows this release's and the previous one's. */
-export const ABI_VERSION = 2;
+export const ABI_VERSION = 3;
 /** "INGR" */
 export const TABLES_MAGIC = 1380404809;
 export const PAGE_BYTES = 65536;
@@ -50,7 +50,6 @@ export const H_TABLES_END = 8;
 export const H_LISTENERS = 12;
 export const H_LISTENER_COUNT = 16;
 export const H_CLASS_COUNT = 20;
-export const H_CELLS = 24;
 export const H_RESIDUALS = 28;
 export const H_RESIDUAL_COUNT = 32;
 export const H_RULE_COUNT = 36;
@@ -88,17 +87,21 @@ export const H_TIME_COUNT = 212;
 export const H_NAME_NODES = 216;
 /** At least 1: node 0 is the root. */
 export const H_NAME_NODE_COUNT = 220;
-export const H_NAME_SLOTS = 224;
-/** A power of two, more than there are nodes. */
-export const H_NAME_SLOT_COUNT = 228;
+/** First node of each bucket; one more behind the last says where that ends. */
+export const H_NAME_BUCKETS = 224;
+/** A power of two. */
+export const H_NAME_BUCKET_COUNT = 228;
 export const H_NAME_BYTES = 232;
 export const H_NAME_BYTE_COUNT = 236;
 export const H_NAME_CLASS_COUNT = 240;
-export const H_NAME_CELLS = 244;
-export const H_NAME_ROW_COUNT = 248;
-/** The most slots that a search looks at. */
-export const H_NAME_PROBES = 252;
-export const HEADER_BYTES = 256;
+export const H_NAME_ENDS = 244;
+export const H_NAME_END_COUNT = 248;
+/** Where the hash of every name begins. */
+export const H_NAME_SEED = 252;
+/** The two trees of cells, TREE_BYTES each: (class, column) and (row of names, class of names) to a residual. */
+export const H_CELL_TREE = 256;
+export const H_NAME_TREE = 296;
+export const HEADER_BYTES = 336;
 
 // ---- family block: (address) -> class -----------------------------------------------------
 // Without a root: one binary search over all keys. With one: 16 bits choose a root value, 8
@@ -129,6 +132,26 @@ export const PAGE_BYTES_TRIE = 64;
 // bucket: { u32 first key, u32 count }
 export const BUCKET_BYTES = 8;
 export const ROOT_SLOTS = 65536;
+
+// ---- tree of cells: (row, index) -> number -------------------------------------------------
+// A row has a word for each index, or for each 16, 256, … of them the number of a page of 16 words,
+// and so on down. Equal pages are one, so that rows cost what they differ by.
+//
+//   row       | n | n | …            T_STRIDE words; index >>> T_SHIFT chooses
+//   page        -> | n | n | … 16    4 bits of the index choose, T_SHIFT / 4 times
+//
+// The pages of the last step come first; T_ENDS says for each step back from it where its pages end.
+export const T_ROWS = 0;
+export const T_ROW_COUNT = 4;
+export const T_STRIDE = 8;
+export const T_SHIFT = 12;
+export const T_PAGES = 16;
+/** TREE_DEPTH words: pages up to the end of each depth, counted from the last step. */
+export const T_ENDS = 20;
+export const TREE_BYTES = 40;
+export const TREE_DEPTH = 5;
+export const CELL_BITS = 4;
+export const CELL_SLOTS = 16;
 
 // ---- listener record ----------------------------------------------------------------------
 /** u64 FNV-1a-64 of the expose's name: its identity over reloads. */
@@ -170,26 +193,27 @@ export const R_TIME_RESIDUAL = 8;
 export const TIME_BYTES = 16;
 
 // ---- names: (SNI) -> class ----------------------------------------------------------------
-// A trie of labels from the right, its edges in one hash table: a slot holds a node's number, or
-// 0 where it is free. A node is found by its parent and its label, compared byte by byte. The
-// deepest node on the way says the class: `self` if the name ends there, `one` if one more label
-// stands before it, `deep` if more do. Class 0 is that of no name. A name cell (row, class) is a
-// residual that is decided.
+// A trie of labels from the right, its edges in one hash table: a bucket is a run of nodes. A node
+// is found by its parent and its label, compared byte by byte. The deepest node on the way says
+// by its end record what the class is: `self` if the name ends there, `one` if one more label stands
+// before it, `deep` if more do. Class 0 is that of no name. A name cell (row, class) is a residual
+// that is decided.
 export const R_NAME_PARENT = 0;
-/** What `nameHash` says of parent and label. */
-export const R_NAME_HASH = 4;
-/** Of the label, in the bytes. */
-export const R_NAME_OFFSET = 8;
-export const R_NAME_LENGTH = 12;
-export const R_NAME_SELF = 16;
-export const R_NAME_ONE = 20;
-export const R_NAME_DEEP = 24;
-export const NAME_BYTES = 32;
+/** Of the label: its place in the bytes, and in the low NAME_LENGTH_BITS its length. */
+export const R_NAME_LABEL = 4;
+export const R_NAME_END = 8;
+export const NAME_BYTES = 12;
+export const NAME_LENGTH_BITS = 6;
+export const R_END_SELF = 0;
+export const R_END_ONE = 4;
+export const R_END_DEEP = 8;
+export const END_BYTES = 12;
 /** Bytes of the longest name that is looked at (a DNS name in text has at most 253). */
 export const MAX_NAME_BYTES = 255;
 export const MAX_LABEL_BYTES = 63;
-/** FNV-1a, 32 bits (the basis is 0x811c9dc5), over the parent's number (four bytes, low first) and the label from its end. */
-export const NAME_HASH_BASIS = -2128831035;
+/** Nodes of the largest bucket. */
+export const MAX_NAME_PROBES = 32;
+/** FNV-1a, 32 bits, from the seed over the name from its end to the label's first byte, dots too. */
 export const NAME_HASH_PRIME = 16777619;
 
 // ---- ports --------------------------------------------------------------------------------

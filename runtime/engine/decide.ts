@@ -1,8 +1,7 @@
 // Phases 0 (bind), 1 (accept) and 2 (hello): pure questions about the tables.
 
 import {
-  BIND_BYTES, CLOCK_KNOWN, CLOCK_WALL, H_BINDS, H_CELLS, H_COLUMN_COUNT, H_LISTENERS, H_LISTENER_COUNT,
-  H_NAME_CELLS, H_NAME_CLASS_COUNT, H_PORT_COUNT, H_PORT_ENTRIES, H_PORT_KEYS, H_PORT_SPANS, H_RESIDUALS, H_TIMES,
+  BIND_BYTES, CLOCK_KNOWN, CLOCK_WALL, H_BINDS, H_CELL_TREE, H_LISTENERS, H_LISTENER_COUNT, H_NAME_TREE, H_PORT_COUNT, H_PORT_ENTRIES, H_PORT_KEYS, H_PORT_SPANS, H_RESIDUALS, H_TIMES,
   LISTENER_BYTES, NO_RULE, PORT_ENTRY_BYTES, PORT_SPAN_BYTES, PROTO_TCP, PROTO_UDP, RESIDUAL_BYTES,
   R_ENTRY_BIND_COUNT, R_ENTRY_BIND_FIRST, R_ENTRY_LISTENER, R_LISTENER_BIND_ANY, R_LISTENER_SHADOW, R_RESIDUAL_CODE,
   R_RESIDUAL_ROW, R_RESIDUAL_RULE, R_RESIDUAL_TIME_COUNT, R_RESIDUAL_TIME_FIRST, R_RESIDUAL_VERDICT, R_TIME_RESIDUAL,
@@ -13,6 +12,7 @@ import {
   CODE_GATEWAY_BIND, CODE_LOOPBACK_BIND, CODE_NOT_EXPOSED, CODE_NOT_GATEWAY, CODE_NO_ALLOW, CODE_NO_NAME,
   REASON_CIDR, REASON_POLICY, REASON_SNI, VERDICT_ALLOW, VERDICT_OPEN,
 } from "../abi/verdicts";
+import { cellAt } from "./cells";
 import { allow, deny, open } from "./detail";
 import { classOfName } from "./names";
 import { classOf4, classOf6, searchWord } from "./search";
@@ -60,9 +60,7 @@ function current(record: usize): usize {
 /** What a column of the cells (a listener, or its shadow) has for a source now. */
 function residualOf(column: u32, a: u32, b: u32, c: u32, d: u32): usize {
   const class_ = isV4(a, b, c) ? classOf4(d) : classOf6(a, b, c, d);
-  const columns = load<u32>(TABLES_BASE + H_COLUMN_COUNT);
-  const cell = load<usize>(TABLES_BASE + H_CELLS) + ((<usize>class_ * columns + column) << 2);
-  return current(residualAt(load<u32>(cell)));
+  return current(residualAt(cellAt(TABLES_BASE + H_CELL_TREE, class_, column)));
 }
 
 function reasonOf(code: i32): i32 {
@@ -82,8 +80,7 @@ function answer(residual: usize): i32 {
 function named(residual: usize, length: u32): i32 {
   const class_ = classOfName(length);
   if (class_ < 0) return deny(REASON_SNI, CODE_BAD_NAME, NO_RULE);
-  const cell = <usize>load<u32>(residual, R_RESIDUAL_ROW) * load<u32>(TABLES_BASE + H_NAME_CLASS_COUNT) + class_;
-  return answer(residualAt(load<u32>(load<usize>(TABLES_BASE + H_NAME_CELLS) + (cell << 2))));
+  return answer(residualAt(cellAt(TABLES_BASE + H_NAME_TREE, load<u32>(residual, R_RESIDUAL_ROW), class_)));
 }
 
 /** Phase 1 on the source alone. */

@@ -2,22 +2,22 @@
 // has passed, every answer is a deny. The result is 0, or the number of the failed check.
 
 import {
-  BIND_BYTES, BUCKET_BYTES, ABI_VERSION, F_BUCKETS, F_BUCKET_COUNT, F_KEYS, F_KEY_COUNT, F_PAGES, F_PAGE_COUNT,
-  F_PAGE_UPPER, F_ROOT, F_VALUES, F_VALUE_COUNT, HEADER_BYTES, H_BINDS, H_BIND_COUNT, H_CAP_SETS, H_CAP_TABLE,
-  H_CELLS, H_CLASS_COUNT, H_COLUMN_COUNT, H_FAMILY4, H_FAMILY6, H_LIMITS, H_LIMIT_COUNT, H_LIMIT_SETS, H_LIMIT_STATE,
-  H_LIMIT_TABLE, H_LISTENERS, H_LISTENER_COUNT, H_LISTENER_STATE, H_MAGIC, H_MEMORY_END, H_NAME_BYTES, H_NAME_BYTE_COUNT,
-  H_NAME_CELLS, H_NAME_CLASS_COUNT, H_NAME_NODES, H_NAME_NODE_COUNT, H_NAME_PROBES, H_NAME_ROW_COUNT, H_NAME_SLOTS,
-  H_NAME_SLOT_COUNT, H_PORT_COUNT,
-  H_PORT_ENTRIES, H_PORT_ENTRY_COUNT, H_PORT_KEYS, H_PORT_SPANS, H_RESIDUALS, H_RESIDUAL_COUNT, H_RULE_COUNT,
-  H_SCRATCH, H_SCRATCH_BYTES, H_SKETCH, H_SKETCH_CELLS, H_TABLES_END, H_TIMES, H_TIME_COUNT, H_VERSION, LIMIT_BYTES, LIMIT_PER_LISTENER,
-  LIMIT_PER_SOURCE, LIMIT_STATE_BYTES, LISTENER_BYTES, LISTENER_STATE_BYTES, MAX_LABEL_BYTES, MAX_LIMITS, MAX_LIMITS_PER_LISTENER,
-  MAX_LIMIT_BURST, MAX_LIMIT_COUNT, MAX_PERIOD_MS, NAME_BYTES, NO_RULE, PAGE_BYTES_TRIE, PORT_ENTRY_BYTES, PORT_SPAN_BYTES,
-  RESIDUAL_BYTES, ROOT_SLOTS, R_ENTRY_BIND_COUNT, R_ENTRY_BIND_FIRST, R_ENTRY_LISTENER, R_LIMIT_BURST,
-  R_LIMIT_COUNT, R_LIMIT_KIND, R_LIMIT_PERIOD_MS, R_LIMIT_V4, R_LIMIT_V6, R_LISTENER_BIND_ANY, R_LISTENER_CAP,
-  R_LISTENER_CAP_SOURCE, R_LISTENER_CAP_V4, R_LISTENER_CAP_V6, R_LISTENER_LIMIT_COUNT, R_LISTENER_LIMIT_FIRST,
-  R_LISTENER_SHADOW, R_NAME_DEEP, R_NAME_LENGTH, R_NAME_OFFSET, R_NAME_ONE, R_NAME_PARENT, R_NAME_SELF, R_RESIDUAL_CODE,
-  R_RESIDUAL_ROW, R_RESIDUAL_RULE, R_RESIDUAL_TIME_COUNT, R_RESIDUAL_TIME_FIRST, R_RESIDUAL_VERDICT, R_TIME_RESIDUAL, SET_BYTES, SKETCH_CELL_BYTES, SKETCH_ROWS,
-  TABLES_BASE, TABLES_MAGIC, TIME_BYTES, VALUE_BUCKET, VALUE_CLASS, VALUE_PAGE, VALUE_SHIFT,
+  ABI_VERSION, BIND_BYTES, BUCKET_BYTES, CELL_BITS, CELL_SLOTS, END_BYTES, F_BUCKETS, F_BUCKET_COUNT, F_KEYS, F_KEY_COUNT,
+  F_PAGES, F_PAGE_COUNT, F_PAGE_UPPER, F_ROOT, F_VALUES, F_VALUE_COUNT, HEADER_BYTES, H_BINDS, H_BIND_COUNT, H_CAP_SETS,
+  H_CAP_TABLE, H_CELL_TREE, H_CLASS_COUNT, H_COLUMN_COUNT, H_FAMILY4, H_FAMILY6, H_LIMITS, H_LIMIT_COUNT, H_LIMIT_SETS,
+  H_LIMIT_STATE, H_LIMIT_TABLE, H_LISTENERS, H_LISTENER_COUNT, H_LISTENER_STATE, H_MAGIC, H_MEMORY_END, H_NAME_BUCKETS,
+  H_NAME_BUCKET_COUNT, H_NAME_BYTES, H_NAME_BYTE_COUNT, H_NAME_CLASS_COUNT, H_NAME_ENDS, H_NAME_END_COUNT, H_NAME_NODES,
+  H_NAME_NODE_COUNT, H_NAME_TREE, H_PORT_COUNT, H_PORT_ENTRIES, H_PORT_ENTRY_COUNT, H_PORT_KEYS, H_PORT_SPANS, H_RESIDUALS,
+  H_RESIDUAL_COUNT, H_RULE_COUNT, H_SCRATCH, H_SCRATCH_BYTES, H_SKETCH, H_SKETCH_CELLS, H_TABLES_END, H_TIMES,
+  H_TIME_COUNT, H_VERSION, LIMIT_BYTES, LIMIT_PER_LISTENER, LIMIT_PER_SOURCE, LIMIT_STATE_BYTES, LISTENER_BYTES,
+  LISTENER_STATE_BYTES, MAX_LIMITS, MAX_LIMITS_PER_LISTENER, MAX_LIMIT_BURST, MAX_LIMIT_COUNT, MAX_NAME_PROBES,
+  MAX_PERIOD_MS, NAME_BYTES, NAME_LENGTH_BITS, NO_RULE, PAGE_BYTES_TRIE, PORT_ENTRY_BYTES, PORT_SPAN_BYTES, RESIDUAL_BYTES,
+  ROOT_SLOTS, R_ENTRY_BIND_COUNT, R_ENTRY_BIND_FIRST, R_ENTRY_LISTENER, R_LIMIT_BURST, R_LIMIT_COUNT, R_LIMIT_KIND,
+  R_LIMIT_PERIOD_MS, R_LIMIT_V4, R_LIMIT_V6, R_LISTENER_BIND_ANY, R_LISTENER_CAP, R_LISTENER_CAP_SOURCE, R_LISTENER_CAP_V4,
+  R_LISTENER_CAP_V6, R_LISTENER_LIMIT_COUNT, R_LISTENER_LIMIT_FIRST, R_LISTENER_SHADOW, R_NAME_END, R_NAME_LABEL,
+  R_NAME_PARENT, R_RESIDUAL_CODE, R_RESIDUAL_ROW, R_RESIDUAL_RULE, R_RESIDUAL_TIME_COUNT, R_RESIDUAL_TIME_FIRST,
+  R_RESIDUAL_VERDICT, R_TIME_RESIDUAL, SET_BYTES, SKETCH_CELL_BYTES, SKETCH_ROWS, TABLES_BASE, TABLES_MAGIC, TIME_BYTES,
+  TREE_DEPTH, T_ENDS, T_PAGES, T_ROWS, T_ROW_COUNT, T_SHIFT, T_STRIDE, VALUE_BUCKET, VALUE_CLASS, VALUE_PAGE, VALUE_SHIFT,
 } from "../abi/layout";
 import {
   CODE_ALLOWED, CODE_DENY_NAME, CODE_DENY_RULE, CODE_EXPIRED, CODE_NO_ALLOW, CODE_NO_MATCH, CODE_NO_NAME, CODE_OPEN,
@@ -135,26 +135,63 @@ function checkPorts(): bool {
   return true;
 }
 
-function checkCells(): bool {
-  const columns = head(H_COLUMN_COUNT);
-  if (columns < head(H_LISTENER_COUNT)) return false;
-  const cells = <u64>head(H_CLASS_COUNT) * columns;
+/**
+ * A tree of cells: every row and page leads to pages of the next depth, and those of the last to
+ * residuals; `indexes` is how many of them are asked for.
+ */
+function checkTree(tree: usize, indexes: u32, decided: bool): bool {
+  const rows = load<u32>(tree, T_ROW_COUNT);
+  const stride = load<u32>(tree, T_STRIDE);
+  const shift = load<u32>(tree, T_SHIFT);
+  const depth = shift / CELL_BITS;
+  if (shift % CELL_BITS != 0 || depth > <u32>TREE_DEPTH || indexes == 0 || indexes - 1 >>> shift >= stride) return false;
+  if (<u64>rows * stride > 0x10000000 || !inTables(load<u32>(tree, T_ROWS), rows * stride, 4)) return false;
+  const pages = load<u32>(tree, T_PAGES);
+  let first: u32 = 0;
+  let end: u32 = 0;
+  for (let d: u32 = 0; d < depth; d++) {
+    const next = load<u32>(tree + (d << 2), T_ENDS);
+    if (next < end || next > 0x1000000 || !inTables(pages, next, CELL_SLOTS << 2)) return false;
+    if (!checkCells(pages + end * (CELL_SLOTS << 2), (next - end) * CELL_SLOTS, d, first, end, decided)) return false;
+    first = end;
+    end = next;
+  }
+  return checkCells(load<u32>(tree, T_ROWS), rows * stride, depth, first, end, decided);
+}
+
+/** Words that are residuals (depth 0), or pages from `first` to before `end`. */
+function checkCells(at: usize, count: u32, depth: u32, first: u32, end: u32, decided: bool): bool {
   const residuals = head(H_RESIDUAL_COUNT);
-  if (cells > 0x10000000 || !inTables(head(H_CELLS), <u32>cells, 4)) return false;
-  if (!inTables(head(H_RESIDUALS), residuals, RESIDUAL_BYTES)) return false;
-  if (!inTables(head(H_TIMES), head(H_TIME_COUNT), TIME_BYTES)) return false;
-  let at: usize = head(H_CELLS);
-  for (let left = <u32>cells; left > 0; left--) {
-    if (load<u32>(at) >= residuals) return false;
+  for (; count > 0; count--) {
+    const word = load<u32>(at);
+    if (depth != 0) {
+      if (word < first || word >= end) return false;
+    } else {
+      if (word >= residuals) return false;
+      if (decided && !isDecided(word)) return false;
+    }
     at += 4;
   }
-  at = head(H_RESIDUALS);
+  return true;
+}
+
+/** No fact comes after the name, and its row was chosen for the time. */
+function isDecided(residual: u32): bool {
+  const at: usize = head(H_RESIDUALS) + residual * RESIDUAL_BYTES;
+  return load<i32>(at, R_RESIDUAL_VERDICT) != VERDICT_OPEN && load<u32>(at, R_RESIDUAL_TIME_COUNT) == 0;
+}
+
+function checkResiduals(): bool {
+  const residuals = head(H_RESIDUAL_COUNT);
+  if (!inTables(head(H_RESIDUALS), residuals, RESIDUAL_BYTES)) return false;
+  if (!inTables(head(H_TIMES), head(H_TIME_COUNT), TIME_BYTES)) return false;
+  let at: usize = head(H_RESIDUALS);
   for (let left = residuals; left > 0; left--) {
     const verdict = load<i32>(at, R_RESIDUAL_VERDICT);
     const code = load<i32>(at, R_RESIDUAL_CODE);
     const rule = load<i32>(at, R_RESIDUAL_RULE);
     const row = load<u32>(at, R_RESIDUAL_ROW);
-    if (verdict == VERDICT_OPEN ? row >= head(H_NAME_ROW_COUNT) : row != 0) return false;
+    if (verdict == VERDICT_OPEN ? row >= load<u32>(TABLES_BASE + H_NAME_TREE, T_ROW_COUNT) : row != 0) return false;
     if (!checkOutcome(verdict, code, rule)) return false;
     const first = load<u32>(at, R_RESIDUAL_TIME_FIRST);
     if (!checkTimes(first, load<u32>(at, R_RESIDUAL_TIME_COUNT))) return false;
@@ -192,33 +229,30 @@ function checkTimes(first: u32, count: u32): bool {
 
 function checkNames(): bool {
   const nodes = head(H_NAME_NODE_COUNT);
-  const slots = head(H_NAME_SLOT_COUNT);
+  const buckets = head(H_NAME_BUCKET_COUNT);
   const bytes = head(H_NAME_BYTE_COUNT);
+  const ends = head(H_NAME_END_COUNT);
   const classes = head(H_NAME_CLASS_COUNT);
-  if (nodes == 0 || nodes > 0x4000000 || classes == 0 || slots == 0 || !isPowerOrZero(slots) || head(H_NAME_PROBES) > slots) return false;
-  if (!inTables(head(H_NAME_NODES), nodes, NAME_BYTES) || !inTables(head(H_NAME_SLOTS), slots, 4) || !inTables(head(H_NAME_BYTES), bytes, 1)) return false;
+  if (nodes == 0 || nodes > 0x4000000 || buckets == 0 || buckets > 0x4000000 || !isPowerOrZero(buckets) || classes == 0) return false;
+  if (!inTables(head(H_NAME_NODES), nodes, NAME_BYTES) || !inTables(head(H_NAME_BUCKETS), buckets + 1, 4)) return false;
+  if (!inTables(head(H_NAME_BYTES), bytes, 1) || !inTables(head(H_NAME_ENDS), ends, END_BYTES)) return false;
   for (let i: u32 = 0; i < nodes; i++) {
     const at: usize = head(H_NAME_NODES) + i * NAME_BYTES;
-    const length = load<u32>(at, R_NAME_LENGTH);
-    const offset = load<u32>(at, R_NAME_OFFSET);
-    // Every node but the root hangs from an earlier one.
-    if (i == 0 ? length != 0 : length - 1 >= <u32>MAX_LABEL_BYTES || load<u32>(at, R_NAME_PARENT) >= i) return false;
-    if (offset > bytes || length > bytes - offset) return false;
-    if (load<u32>(at, R_NAME_SELF) >= classes || load<u32>(at, R_NAME_ONE) >= classes || load<u32>(at, R_NAME_DEEP) >= classes) return false;
+    const label = load<u32>(at, R_NAME_LABEL);
+    const length = label & ((1 << NAME_LENGTH_BITS) - 1);
+    const offset = label >>> NAME_LENGTH_BITS;
+    if (i == 0 ? length != 0 : length == 0) return false;
+    if (load<u32>(at, R_NAME_PARENT) >= nodes || offset > bytes || length > bytes - offset || load<u32>(at, R_NAME_END) >= ends) return false;
   }
-  for (let i: u32 = 0; i < slots; i++) {
-    if (load<u32>(<usize>head(H_NAME_SLOTS) + (i << 2)) >= nodes) return false;
+  // The root stands in no bucket: every other node in the one behind the last's.
+  let before: u32 = 1;
+  for (let i: u32 = 0; i <= buckets; i++) {
+    const next = load<u32>(<usize>head(H_NAME_BUCKETS) + (i << 2));
+    if (i == 0 ? next != 1 : next < before || next - before > <u32>MAX_NAME_PROBES) return false;
+    before = next;
   }
-  const cells = <u64>head(H_NAME_ROW_COUNT) * classes;
-  if (cells > 0x10000000 || !inTables(head(H_NAME_CELLS), <u32>cells, 4)) return false;
-  for (let i: u32 = 0; i < <u32>cells; i++) {
-    const residual = load<u32>(<usize>head(H_NAME_CELLS) + (i << 2));
-    if (residual >= head(H_RESIDUAL_COUNT)) return false;
-    const at: usize = head(H_RESIDUALS) + residual * RESIDUAL_BYTES;
-    // No fact comes after the name, and its row was chosen for the time.
-    if (load<i32>(at, R_RESIDUAL_VERDICT) == VERDICT_OPEN || load<u32>(at, R_RESIDUAL_TIME_COUNT) != 0) return false;
-  }
-  return true;
+  if (before != nodes) return false;
+  return checkBelow(head(H_NAME_ENDS), ends * (END_BYTES >> 2), classes) && checkTree(TABLES_BASE + H_NAME_TREE, classes, true);
 }
 
 /** Keys of `words` words rise strictly, and the first is zero. */
@@ -241,9 +275,10 @@ function ascending(keys: u32, count: u32, words: u32): bool {
   return true;
 }
 
-function checkClasses(at: usize, count: u32): bool {
+/** `count` words that are all below a bound. */
+function checkBelow(at: usize, count: u32, bound: u32): bool {
   for (; count > 0; count--) {
-    if (load<u32>(at) >= head(H_CLASS_COUNT)) return false;
+    if (load<u32>(at) >= bound) return false;
     at += 4;
   }
   return true;
@@ -275,8 +310,8 @@ function checkPages(family: usize, words: u32): bool {
     for (let group: u32 = 0; group < 8; group++) {
       const at: usize = load<u32>(family, F_PAGES) + page * PAGE_BYTES_TRIE + (group << 3);
       const bits = load<u32>(at);
-      // The first slot of every group starts a run, so that a rank never points before its page.
-      if ((bits & 1) == 0 || load<u32>(at, 4) != next) return false;
+      // The first slot of a page starts a run, so that a rank never points before its page.
+      if ((group == 0 && (bits & 1) == 0) || load<u32>(at, 4) != next) return false;
       const count = popcnt<u32>(bits);
       if (next > load<u32>(family, F_VALUE_COUNT) - count || count > load<u32>(family, F_VALUE_COUNT)) return false;
       for (let i: u32 = 0; i < count; i++) {
@@ -295,7 +330,7 @@ function checkFamily(family: usize, words: u32): bool {
   if (count > 0x4000000) return false;
   if (root == 0) {
     if (count == 0 || !inTables(keys, count, (words + 1) << 2) || !ascending(keys, count, words)) return false;
-    return checkClasses(keys + count * (words << 2), count);
+    return checkBelow(keys + count * (words << 2), count, head(H_CLASS_COUNT));
   }
   // Below a root IPv4 has no keys left and IPv6 has its low three words.
   words = words == 4 ? 3 : 0;
@@ -315,7 +350,7 @@ function checkFamily(family: usize, words: u32): bool {
     if (own == 0 || first > count || own > count - first) return false;
     if (!ascending(keys + first * (words << 2), own, words)) return false;
   }
-  return checkPages(family, words) && checkClasses(keys + count * (words << 2), count);
+  return checkPages(family, words) && checkBelow(keys + count * (words << 2), count, head(H_CLASS_COUNT));
 }
 
 export function checkTables(): i32 {
@@ -324,7 +359,8 @@ export function checkTables(): i32 {
   if (!checkLimits()) return 3;
   if (!checkListeners()) return 4;
   if (!checkPorts()) return 5;
-  if (!checkCells()) return 6;
+  if (!checkResiduals() || load<u32>(TABLES_BASE + H_CELL_TREE, T_ROW_COUNT) != head(H_CLASS_COUNT)) return 6;
+  if (head(H_COLUMN_COUNT) < head(H_LISTENER_COUNT) || !checkTree(TABLES_BASE + H_CELL_TREE, max(head(H_COLUMN_COUNT), 1), false)) return 6;
   if (!checkFamily(TABLES_BASE + H_FAMILY4, 1)) return 7;
   if (!checkFamily(TABLES_BASE + H_FAMILY6, 4)) return 8;
   if (!checkNames()) return 9;

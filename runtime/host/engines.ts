@@ -8,8 +8,8 @@ export interface KnownEngine {
   readonly abiVersion: number;
 }
 
-/** This release's engine, then that of 0.1.0, which knows neither names nor ends nor shadows. */
+/** This release's engine, then that of 0.2.0, whose cells are a row of all columns a class. */
 export const KNOWN_ENGINES: readonly KnownEngine[] = [
   { code: ENGINE_CODE_SHA256, abiVersion: ENGINE_ABI_VERSION },
-  { code: "353b42849f6d851547e408a1b956bc2a4c3bbefc5a564eac86367fbe46c899b3", abiVersion: 1 },
+  { code: "c3d93de5d46bcbd290792ab99374864c8d93c5e2280e51ce1bb58db8791debe2", abiVersion: 2 },
 ];

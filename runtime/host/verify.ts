@@ -93,7 +93,7 @@ function noHash(sections: readonly Section[]): Refusal {
 }
 
 function headerWord(data: Uint8Array, field: number): number | null {
-  if (data.length < abi.HEADER_BYTES) return null;
+  if (data.length < field + 4) return null;
   return new DataView(data.buffer, data.byteOffset, data.byteLength).getUint32(field, true);
 }
 

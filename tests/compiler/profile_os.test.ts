@@ -110,10 +110,10 @@ profiles("addresses up to the last that fits; limits per source take their least
 /** What is the largest, and the words at the place that is named. */
 const TOO_LARGE: readonly (readonly [name: string, text: string, says: RegExp, at: string])[] = [
   ["a rule's own addresses", `expose web on tcp 443 { allow from any deny from 192.0.2.1 deny named all from file "4200" max 4200 }`, /addresses, of which this rule has 4,200 ranges/, "deny named all from"],
-  ["host names", `hosts h = ${list(800, (i) => `"a${i}.b${i}.example"`)}\nexpose web on tcp 443 as passthrough { allow from any sni "one.example" allow from any sni h }`, /host names, of which this rule has 800$/, "allow from any sni h"],
+  ["host names", `hosts h = ${list(1_600, (i) => `"a${i}.b${i}.example"`)}\nexpose web on tcp 443 as passthrough { allow from any sni "one.example" allow from any sni h }`, /host names, of which this rule has 1,600$/, "allow from any sni h"],
   ["ports", `expose few on tcp 2 {}\nexpose many on tcp ${list(2_500, (i) => String(2 * i + 3))} {}`, /ports and `bind`, of which `many` has 2,500 ranges/, "expose many"],
   ["a bind", `${times(60, (i) => `expose e${i} on tcp ${i + 1} bind ${list(40, (j) => `10.${i}.${2 * j}.1`)} {}`)} expose much on tcp 99 bind ${list(900, (j) => `10.${128 + (j >> 7)}.${(j & 127) * 2}.1`)} {}`, /ports and `bind`, of which `much` has 901 ranges/, "expose much"],
-  ["exposes times sources", `${times(150, (i) => `expose e${i} on tcp ${i + 1} { allow from 10.0.0.${i} }`)} expose most on tcp 999 { allow from 10.0.0.1 deny from 10.0.0.2 }`, /what 151 exposes do with 151 kinds of sources; the most rules are those of `most`/, "expose most"],
+  ["exposes times sources", `${times(300, (i) => `expose e${i} on tcp ${i + 1} { allow from 10.0.${i >> 8}.${i & 255} }`)} expose most on tcp 999 { allow from 10.0.0.1 deny from 10.0.0.2 }`, /what 301 exposes do with 301 kinds of sources; the most rules are those of `most`/, "expose most"],
   ["exposes and limits", `${times(220, (i) => `expose e${i} on tcp ${i + 1} { ${times(7, (j) => `limit ${j + 1}/s per listener`)} }`)} expose full on tcp 999 { ${times(8, (j) => `limit ${j + 1}/s per listener`)} }`, /221 exposes and their limits/, "expose full"],
 ];
 

@@ -7,6 +7,7 @@ import * as assert from "uvu/assert";
 import * as abi from "../../runtime/abi/layout.ts";
 import { openEngine } from "../../runtime/host/ask.ts";
 import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
+import type { PolicyEngine } from "../../runtime/host/module.ts";
 import { compileText, SEED } from "../oracle/ask.ts";
 import { chance } from "../oracle/random.ts";
 import { v4, words } from "../oracle/space.ts";
@@ -25,6 +26,13 @@ const large = ((): Uint8Array => {
   const v4Lines = Array.from({ length: 5_000 }, (_, i) => `10.${i >> 8}.${i & 255}.${c.below(120) * 2}\n`);
   const v6Lines = Array.from({ length: 5_000 }, (_, i) => `2001:db8:${(i >> 4).toString(16)}:${(i * 2).toString(16)}::/64\n`);
   return compileText("edition 1\nnet many = file \"many\" max 20000\nexpose web on tcp 443 { allow from many }\n", new Map([["many", [...v4Lines, ...v6Lines].join("")]]));
+})();
+
+/** More columns and more classes of names than fit one page of cells. */
+const wide = ((): Uint8Array => {
+  const exposes = Array.from({ length: 20 }, (_, i) => `expose e${i} on tcp ${i + 1} as passthrough { backend 127.0.0.1:8080
+  allow from 10.${i}.0.0/16 sni "h${i}.example", "*.w${i}.example" deny from 10.0.0.0/${i + 8} sni "bad${i}.example" }\n`);
+  return compileText(`edition 1\n${exposes.join("")}`);
 })();
 
 /** Where the tables stand in a module: they begin with their magic. */
@@ -81,7 +89,46 @@ const buckets6 = family(large, abi.H_FAMILY6, abi.F_BUCKETS);
 const page = (n: number): number => (n << abi.VALUE_SHIFT) | abi.VALUE_PAGE;
 const bucket = (n: number): number => (n << abi.VALUE_SHIFT) | abi.VALUE_BUCKET;
 
+const tree = (block: number, field: number): number => head(wide, block + field);
+const cells = abi.H_CELL_TREE;
+const nameCells = abi.H_NAME_TREE;
+/** Page `n` of a tree of `wide`. */
+const cellPage = (block: number, n: number): number => tree(block, abi.T_PAGES) + n * abi.CELL_SLOTS * 4;
+const node = (n: number, offset: number): number => head(wide, abi.H_NAME_NODES) + n * abi.NAME_BYTES + offset;
+const nodes = head(wide, abi.H_NAME_NODE_COUNT);
+const labelOf = (offset: number, length: number): number => offset * 2 ** abi.NAME_LENGTH_BITS + length;
+const labelBytes = head(wide, abi.H_NAME_BYTE_COUNT);
+const buckets = head(wide, abi.H_NAME_BUCKETS);
+const ends = (): number => head(wide, abi.H_NAME_ENDS);
+/** A residual of `wide` that waits for the name. */
+const openResidual = ((): number => {
+  for (let n = 0; ; n++) if (word(wide, head(wide, abi.H_RESIDUALS) + n * abi.RESIDUAL_BYTES + abi.R_RESIDUAL_VERDICT) === 2) return n;
+})();
+const openAt = (field: number): number => head(wide, abi.H_RESIDUALS) + openResidual * abi.RESIDUAL_BYTES + field;
+
 const rows: readonly Row[] = [
+  { name: "a row's page of cells", module: wide, address: tree(cells, abi.T_ROWS), sound: tree(cells, abi.T_ENDS) - 1, broken: tree(cells, abi.T_ENDS) },
+  { name: "a page's residual", module: wide, address: cellPage(cells, 0), sound: head(wide, abi.H_RESIDUAL_COUNT) - 1, broken: head(wide, abi.H_RESIDUAL_COUNT) },
+  { name: "a row narrower than the columns", module: wide, address: abi.TABLES_BASE + cells + abi.T_STRIDE, sound: 2, broken: 1 },
+  { name: "rows more than classes", module: wide, address: abi.TABLES_BASE + cells + abi.T_ROW_COUNT, sound: tree(cells, abi.T_ROW_COUNT), broken: tree(cells, abi.T_ROW_COUNT) - 1 },
+  { name: "a shift that is no depth", module: wide, address: abi.TABLES_BASE + cells + abi.T_SHIFT, sound: 4, broken: 5 },
+  { name: "a shift beyond the depths", module: wide, address: abi.TABLES_BASE + cells + abi.T_SHIFT, sound: 4, broken: 4 * (abi.TREE_DEPTH + 1) },
+  { name: "pages that end before those below", module: wide, address: abi.TABLES_BASE + nameCells + abi.T_ENDS, sound: tree(nameCells, abi.T_ENDS), broken: 0xffffffff },
+  { name: "pages behind the tables", module: wide, address: abi.TABLES_BASE + cells + abi.T_ENDS, sound: tree(cells, abi.T_ENDS), broken: 0x1000000 },
+  { name: "a row's page of name cells", module: wide, address: tree(nameCells, abi.T_ROWS), sound: tree(nameCells, abi.T_ENDS) - 1, broken: tree(nameCells, abi.T_ENDS) },
+  { name: "a name cell that waits for a name", module: wide, address: cellPage(nameCells, 0), sound: word(wide, cellPage(nameCells, 0)), broken: openResidual },
+  { name: "a row of names that isn't there", module: wide, address: openAt(abi.R_RESIDUAL_ROW), sound: tree(nameCells, abi.T_ROW_COUNT) - 1, broken: tree(nameCells, abi.T_ROW_COUNT) },
+  { name: "a root with a label", module: wide, address: node(0, abi.R_NAME_LABEL), sound: 0, broken: 1 },
+  { name: "a node without a label", module: wide, address: node(1, abi.R_NAME_LABEL), sound: labelOf(0, 1), broken: labelOf(0, 0) },
+  { name: "a label behind the bytes", module: wide, address: node(1, abi.R_NAME_LABEL), sound: labelOf(labelBytes - 1, 1), broken: labelOf(labelBytes, 1) },
+  { name: "a label that ends behind the bytes", module: wide, address: node(1, abi.R_NAME_LABEL), sound: labelOf(labelBytes - 5, 5), broken: labelOf(labelBytes - 5, 6) },
+  { name: "a parent that isn't there", module: wide, address: node(1, abi.R_NAME_PARENT), sound: nodes - 1, broken: nodes },
+  { name: "an end record that isn't there", module: wide, address: node(1, abi.R_NAME_END), sound: head(wide, abi.H_NAME_END_COUNT) - 1, broken: head(wide, abi.H_NAME_END_COUNT) },
+  { name: "a class of names", module: wide, address: ends(), sound: head(wide, abi.H_NAME_CLASS_COUNT) - 1, broken: head(wide, abi.H_NAME_CLASS_COUNT) },
+  { name: "a root in a bucket", module: wide, address: buckets, sound: 1, broken: 0 },
+  { name: "buckets that fall", module: wide, address: buckets + 4 * 8, sound: word(wide, buckets + 4 * 8), broken: 0 },
+  { name: "a bucket behind the nodes", module: wide, address: buckets + 4 * head(wide, abi.H_NAME_BUCKET_COUNT), sound: nodes, broken: nodes + 1 },
+  { name: "buckets that are no power of two", module: wide, address: abi.TABLES_BASE + abi.H_NAME_BUCKET_COUNT, sound: head(wide, abi.H_NAME_BUCKET_COUNT), broken: head(wide, abi.H_NAME_BUCKET_COUNT) - 1 },
   { name: "a limit's count", module: small, address: limit(abi.R_LIMIT_COUNT), sound: abi.MAX_LIMIT_COUNT, broken: abi.MAX_LIMIT_COUNT + 1 },
   { name: "a limit's count of none", module: small, address: limit(abi.R_LIMIT_COUNT), sound: 1, broken: 0 },
   { name: "a limit's burst", module: small, address: limit(abi.R_LIMIT_BURST), sound: abi.MAX_LIMIT_BURST, broken: abi.MAX_LIMIT_BURST + 1 },
@@ -103,7 +150,7 @@ const rows: readonly Row[] = [
   { name: "a row of names where no name decides", module: small, address: residual(abi.R_RESIDUAL_ROW), sound: 0, broken: 1 },
   { name: "a residual's first time entry", module: small, address: residual(abi.R_RESIDUAL_TIME_FIRST), sound: 0, broken: 1 },
   { name: "a residual's time entries", module: small, address: residual(abi.R_RESIDUAL_TIME_COUNT), sound: 0, broken: 1 },
-  { name: "a cell's set", module: small, address: at(small, abi.H_CELLS, 0), sound: head(small, abi.H_RESIDUAL_COUNT) - 1, broken: head(small, abi.H_RESIDUAL_COUNT) },
+  { name: "a cell's set", module: small, address: at(small, abi.H_CELL_TREE + abi.T_ROWS, 0), sound: head(small, abi.H_RESIDUAL_COUNT) - 1, broken: head(small, abi.H_RESIDUAL_COUNT) },
   { name: "a port's first entry", module: small, address: at(small, abi.H_PORT_SPANS, 0), sound: head(small, abi.H_PORT_ENTRY_COUNT), broken: head(small, abi.H_PORT_ENTRY_COUNT) + 1 },
   { name: "a port's entries", module: small, address: at(small, abi.H_PORT_SPANS, 4), sound: head(small, abi.H_PORT_ENTRY_COUNT), broken: head(small, abi.H_PORT_ENTRY_COUNT) + 1 },
   { name: "an entry's listener", module: small, address: entry(abi.R_ENTRY_LISTENER), sound: 1, broken: 2 },
@@ -124,9 +171,11 @@ const rows: readonly Row[] = [
   { name: "a bucket behind the keys", module: large, address: buckets6, sound: null, broken: family(large, abi.H_FAMILY6, abi.F_KEY_COUNT) },
 ];
 
-tables("both modules are good, and the large one has tries", () => {
+tables("the modules are good, the large one has tries and the wide one pages", () => {
   assert.is(codeOf(small), "loaded");
   assert.is(codeOf(large), "loaded");
+  assert.is(codeOf(wide), "loaded");
+  assert.ok(tree(cells, abi.T_SHIFT) === 4 && tree(nameCells, abi.T_SHIFT) === 4 && nodes > 60);
   assert.ok(root4 !== 0 && family(large, abi.H_FAMILY6, abi.F_ROOT) !== 0 && buckets6 !== 0);
 });
 
@@ -138,32 +187,43 @@ for (const { name, module, address, sound, broken } of rows) {
   });
 }
 
-tables("no word, turned to anything, makes a module trap that was let in", () => {
-  const length = head(small, abi.H_TABLES_END) - abi.TABLES_BASE;
-  const c = chance(11);
-  let let_in = 0;
-  for (let offset = 0; offset < length; offset += 4) {
-    const now = word(small, abi.TABLES_BASE + offset);
-    for (const value of [0, 1, now + 1, now - 1, 0x7fffffff, 0xffffffff, c.word()]) {
-      const loaded = loadPolicy(turned(small, abi.TABLES_BASE + offset, value >>> 0));
-      if (isRefusal(loaded)) continue;
-      let_in++;
-      const engine = openEngine(loaded, SEED);
-      engine.setClock({ monoMs: 1_000, wallSeconds: null });
-      for (const source of [0n, 1n, v4(0), v4(0x0a000001), v4(0x0a090001), v4(0xffffffff), 0x20010db8n << 96n, (1n << 128n) - 1n]) {
-        for (const listener of [0, 1]) {
-          engine.accept(listener, words(source));
-          engine.admit([{ listener, source: words(source) }]);
-          engine.release(listener, words(source));
-        }
-      }
-      for (const port of [1, 443, 8080, 65_535]) engine.bind({ subject: "ingressd", proto: "tcp", address: words(v4(0x0a000001)), port });
-      engine.importState(engine.exportState());
-      const [answer] = engine.admit([{ listener: 0, source: words(0n) }]);
-      assert.is.not(answer === undefined || (!answer.allowed && answer.later) ? "none" : answer.code, "module_trap", `offset ${offset} = ${value}`);
+const SOURCES = [0n, 1n, v4(0), v4(0x0a000001), v4(0x0a090001), v4(0xffffffff), 0x20010db8n << 96n, (1n << 128n) - 1n].map(words);
+const NAMES = [null, "h1.example", "a.w7.example", "bad19.example", "x.y.z", "a".repeat(64)];
+
+/** Asks all that a host may ask; the code of the last answer. */
+function exercise(engine: PolicyEngine, listeners: readonly number[]): string {
+  engine.setClock({ monoMs: 1_000, wallSeconds: null });
+  for (const source of SOURCES) {
+    for (const listener of listeners) {
+      engine.accept(listener, source);
+      for (const name of NAMES) engine.hello(listener, source, name);
+      engine.shadow(listener, source, "h1.example");
+      engine.admit([{ listener, source }]);
+      engine.release(listener, source);
     }
   }
-  assert.ok(let_in > 50, `only ${let_in} were let in`);
-});
+  for (const port of [1, 443, 8080, 65_535]) engine.bind({ subject: "ingressd", proto: "tcp", address: words(v4(0x0a000001)), port });
+  engine.importState(engine.exportState());
+  const [answer] = engine.admit([{ listener: 0, source: words(0n) }]);
+  return answer === undefined || (!answer.allowed && answer.later) ? "none" : answer.code;
+}
+
+for (const [name, module, listeners, stride] of [["small", small, [0, 1], 4], ["wide", wide, [0, 19], 140]] as const) {
+  tables(`no word of the ${name} one, turned to anything, makes a module trap that was let in`, () => {
+    const length = head(module, abi.H_TABLES_END) - abi.TABLES_BASE;
+    const c = chance(11);
+    let let_in = 0;
+    for (let offset = 0; offset < length; offset += offset < abi.HEADER_BYTES ? 4 : stride) {
+      const now = word(module, abi.TABLES_BASE + offset);
+      for (const value of [0, 1, now + 1, now - 1, 0x7fffffff, 0xffffffff, c.word()]) {
+        const loaded = loadPolicy(turned(module, abi.TABLES_BASE + offset, value >>> 0));
+        if (isRefusal(loaded)) continue;
+        let_in++;
+        assert.is.not(exercise(openEngine(loaded, SEED), listeners), "module_trap", `offset ${offset} = ${value}`);
+      }
+    }
+    assert.ok(let_in > 50, `only ${let_in} were let in`);
+  });
+}
 
 tables.run();

@@ -2,7 +2,7 @@
 // to fail a quick test. `text` stands exactly once in the file.
 
 export interface Mutant {
-  readonly file: "charge" | "caps" | "decide" | "limits" | "main" | "names" | "search" | "state" | "validate";
+  readonly file: "cells" | "charge" | "caps" | "decide" | "limits" | "main" | "names" | "search" | "state" | "validate";
   readonly text: string;
   readonly instead: string;
   /** The test that is nearest, where it is not that of the file. */
@@ -12,7 +12,18 @@ export interface Mutant {
 export const MUTANTS: readonly Mutant[] = [
   { file: "decide", text: "if (listener >= listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);\n  return answer(", instead: "if (listener > listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);\n  return answer(" },
   { file: "decide", text: "return (a | b) == 0 && c == 0xffff;", instead: "return (a | b) == 0 || c == 0xffff;" },
-  { file: "decide", text: "<usize>class_ * columns + column", instead: "<usize>class_ * columns - column" },
+  { file: "cells", text: "row * load<u32>(tree, T_STRIDE) + (index >>> shift)", instead: "row * load<u32>(tree, T_STRIDE) - (index >>> shift)" },
+  { file: "cells", text: "shift -= CELL_BITS;", instead: "shift += CELL_BITS;" },
+  { file: "cells", text: "(word << CELL_BITS) |", instead: "(word << CELL_BITS) &" },
+  { file: "cells", text: "& (CELL_SLOTS - 1))", instead: "& (CELL_SLOTS + 1))" },
+  { file: "names", text: "byte - 97 < 26 ||", instead: "byte - 97 <= 26 ||" },
+  { file: "names", text: "(hash ^ (hash >>> 16)) &", instead: "(hash | (hash >>> 16)) &" },
+  { file: "names", text: "number < end; number++", instead: "number <= end; number++" },
+  { file: "names", text: "if (load<u32>(node, R_NAME_PARENT) != parent) continue;", instead: "if (load<u32>(node, R_NAME_PARENT) < parent) continue;" },
+  { file: "names", text: "load<u8>(text + same) == load<u8>(label + same)", instead: "load<u8>(text + same) >= load<u8>(label + same)" },
+  { file: "names", text: "if (size - 1 >= <u32>MAX_LABEL_BYTES)", instead: "if (size - 1 > <u32>MAX_LABEL_BYTES)" },
+  { file: "names", text: "if (length > <u32>MAX_NAME_BYTES)", instead: "if (length >= <u32>MAX_NAME_BYTES)" },
+  { file: "names", text: "return beyond == 1 ?", instead: "return beyond != 1 ?" },
   { file: "decide", text: "if (verdict == VERDICT_ALLOW) return allow", instead: "if (verdict != VERDICT_ALLOW) return allow" },
   { file: "decide", text: "code == CODE_NO_ALLOW ||", instead: "code != CODE_NO_ALLOW ||" },
   { file: "decide", text: "return d >>> 24 == 127;", instead: "return d >>> 24 >= 127;" },
@@ -58,12 +69,21 @@ export const MUTANTS: readonly Mutant[] = [
   { file: "state", text: "max(owed, listenerDebt(limit))", instead: "min(owed, listenerDebt(limit))" },
   { file: "state", text: "max(owed, sourceDebt(limit, print))", instead: "min(owed, sourceDebt(limit, print))" },
   { file: "state", text: "if (arrival <= now) return false;", instead: "if (arrival >= now) return false;" },
-  { file: "validate", text: "if (load<u32>(at) >= residuals) return false;", instead: "if (load<u32>(at) > residuals) return false;" },
+  { file: "validate", text: "if (word >= residuals) return false;", instead: "if (word > residuals) return false;" },
+  { file: "validate", text: "if (word < first || word >= end) return false;", instead: "if (word < first || word > end) return false;" },
+  { file: "validate", text: "if (decided && !isDecided(word)) return false;", instead: "if (decided && isDecided(word)) return false;" },
+  { file: "validate", text: "indexes - 1 >>> shift >= stride", instead: "indexes - 1 >>> shift > stride" },
+  { file: "validate", text: "row >= load<u32>(TABLES_BASE + H_NAME_TREE, T_ROW_COUNT)", instead: "row > load<u32>(TABLES_BASE + H_NAME_TREE, T_ROW_COUNT)" },
+  { file: "validate", text: "load<u32>(at, R_NAME_PARENT) >= nodes", instead: "load<u32>(at, R_NAME_PARENT) > nodes" },
+  { file: "validate", text: "load<u32>(at, R_NAME_END) >= ends", instead: "load<u32>(at, R_NAME_END) > ends" },
+  { file: "validate", text: "length > bytes - offset", instead: "length > bytes + offset" },
+  { file: "validate", text: "if (i == 0 ? next != 1 :", instead: "if (i == 0 ? next == 1 :" },
+  { file: "validate", text: "if (before != nodes) return false;", instead: "if (before < nodes) return false;" },
   { file: "validate", text: "R_ENTRY_LISTENER) >= head(H_LISTENER_COUNT)", instead: "R_ENTRY_LISTENER) > head(H_LISTENER_COUNT)" },
-  { file: "validate", text: "if (load<u32>(at) >= head(H_CLASS_COUNT)) return false;", instead: "if (load<u32>(at) > head(H_CLASS_COUNT)) return false;" },
+  { file: "validate", text: "if (load<u32>(at) >= bound) return false;", instead: "if (load<u32>(at) > bound) return false;" },
   { file: "validate", text: "return owned == limits;", instead: "return owned <= limits;" },
   { file: "validate", text: "rises = after > before;", instead: "rises = after < before;" },
   { file: "validate", text: "if (depth == 1) return number < upper;", instead: "if (depth == 1) return number <= upper;" },
-  { file: "validate", text: "if ((bits & 1) == 0 ||", instead: "if ((bits & 1) == 0 &&" },
+  { file: "validate", text: "(group == 0 && (bits & 1) == 0) ||", instead: "(group == 0 && (bits & 1) == 0) &&" },
   { file: "validate", text: "if (own == 0 || first > count ||", instead: "if (own == 0 && first > count ||" },
 ];

@@ -12,9 +12,13 @@ interface Row {
   readonly name: string;
   readonly module: Uint8Array;
   readonly sources: readonly bigint[];
+  /** Names that each source asks for, beside none. */
+  readonly names?: readonly string[];
+  /** The promise is to be nearly reached. */
+  readonly tight?: true;
 }
 
-function worst({ module, sources }: Row): { readonly most: number; readonly promised: number } {
+function worst({ module, sources, names = [] }: Row): { readonly most: number; readonly promised: number } {
   const { info, module: compiled } = load(module);
   const engine = instantiate(compiled);
   const { takeSteps } = engine;
@@ -32,6 +36,14 @@ function worst({ module, sources }: Row): { readonly most: number; readonly prom
       engine.batch(1);
       // One of them is the batch's own loop.
       most = Math.max(most, steps() - 1);
+      for (const name of names) {
+        new Uint8Array(engine.memory.buffer).set(new TextEncoder().encode(name), at);
+        const [a, b, c, d] = words(source);
+        steps();
+        engine.hello?.(listener, a, b, c, d, name.length);
+        engine.charge(listener, a, b, c, d);
+        most = Math.max(most, steps());
+      }
     }
   }
   return { most, promised: info.maxSteps };
@@ -48,21 +60,43 @@ function rows(): Row[] {
   });
   const list = (count: number): string => Array.from({ length: count }, () => randomPrefix(c)).filter((p) => p.length >= 24).map((p) => `${prefixText(p)}\n`).join("");
   const large = [2_000, 20_000].map((count): Row => ({
-    name: `${count} prefixes`, sources: someSources(c, 20_000),
+    name: `${count} prefixes`, sources: someSources(c, 20_000), tight: true,
     module: compileText("edition 1\nnet many = file \"many\" max 100000\nexpose web on tcp 443 { allow from any except many }\n", new Map([["many", list(count)]])),
   }));
+  const columns: Row = {
+    name: "300 listeners", sources: someSources(c, 200), tight: true,
+    module: compileText(`edition 1\n${Array.from({ length: 300 }, (_, i) => `expose e${i} on tcp ${i + 1} { allow from 10.${i >> 8}.${i & 255}.0/24, 2001:db8:${i}::/48 }\n`).join("")}`),
+  };
   // Places run out, so that every way through a charge is taken.
   const flood: Row = {
-    name: "flood", sources: Array.from({ length: 150_000 }, (_, i) => v4(Math.imul(i, 0x9e3779b1))),
+    name: "flood", tight: true, sources: Array.from({ length: 150_000 }, (_, i) => v4(Math.imul(i, 0x9e3779b1))),
     module: compileText(`edition 1
 expose web on tcp 443 { cap 100000 connections, 2 per source /24 /48
   limit 1/h per source limit 5/h per source /24 /48 limit 1000/s per listener limit 100000/m per listener allow from any }
 `),
   };
-  return [...small, ...large, flood];
+  return [...small, ...large, columns, flood, ...named(c)];
+}
+
+/** Names that are known to the last label and those that part from them late; long labels, many labels, many names. */
+function named(c: Chance): Row[] {
+  const letters = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+  const label = (length: number): string => `a${Array.from({ length: length - 1 }, () => letters[c.below(36)] ?? "a").join("")}`;
+  const long = Array.from({ length: 2_000 }, () => `${label(62)}.${label(63)}.${label(63)}.example`);
+  const deep = Array.from({ length: 20 }, () => Array.from({ length: 127 }, () => label(1).replace("a", () => letters[c.below(26)] ?? "a")).join("."));
+  const many = Array.from({ length: 20_000 }, (_, i) => `${label(8)}.d${i % 97}.example`);
+  const policy = (names: readonly string[]): Uint8Array => compileText(
+    "edition 1\nhosts some = file \"names\" max 100000\nexpose web on tcp 443 as passthrough { backend 127.0.0.1:8443 allow from any sni some }\n",
+    new Map([["names", `${names.join("\n")}\n`]]));
+  const asked = (names: readonly string[]): string[] => names.flatMap((name) => [name, `x${name.slice(1)}`, `${name.slice(0, 30)}-${name.slice(31)}`, name.slice(2), "y.example"]);
+  return [
+    { name: "long labels", module: policy(long), names: asked(long), sources: [1n], tight: true },
+    { name: "many labels", module: policy(deep), names: asked(deep), sources: [1n] },
+    { name: "many names", module: policy(many), names: asked(many), sources: [1n] },
+  ];
 }
 
 for (const row of rows()) {
   const { most, promised } = worst(row);
-  process.stdout.write(`${JSON.stringify({ name: row.name, most, promised })}\n`);
+  process.stdout.write(`${JSON.stringify({ name: row.name, most, promised, tight: row.tight ?? false })}\n`);
 }

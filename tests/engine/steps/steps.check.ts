@@ -24,13 +24,14 @@ steps("no decision takes more steps than its module promises, and some take near
     assert.ok(await buildEngine(folder), "the counting engine does not build");
     const { code, output } = await runNode(folder, ["--import", import.meta.resolve("tsx"), join("tests", "engine", "steps", "ask.ts")], 300_000);
     assert.is(code, 0);
-    const rows = output.trim().split("\n").map((line) => JSON.parse(line) as { readonly name: string; readonly most: number; readonly promised: number });
+    const rows = output.trim().split("\n").map((line) => JSON.parse(line) as { readonly name: string; readonly most: number; readonly promised: number; readonly tight: boolean });
     assert.ok(rows.length >= 20);
     for (const { name, most, promised } of rows) assert.ok(most <= promised, `${name}: ${most} steps of ${promised}`);
-    for (const { name, most, promised } of rows.slice(-3)) {
+    for (const { name, most, promised, tight } of rows.slice(25)) {
       console.log(`steps: ${name}: at most ${most} of ${promised}`);
-      assert.ok(most >= promised / 2, `${name}: a promise of ${promised} for ${most} says little`);
+      if (tight) assert.ok(most >= promised / 2, `${name}: a promise of ${promised} for ${most} says little`);
     }
+    assert.is(rows.filter(({ tight }) => tight).length, 5);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -1,0 +1,36 @@
+// Columns of the cells: the listeners, and behind them a shadow of each listener for which a
+// dryrun rule holds. What each set does where is said once, as slots: (column, rule) pairs that
+// are true while the set holds the source.
+import type { CheckedExpose } from "../check/policy.ts";
+import type { OrderedRule } from "./tables.ts";
+
+export interface Column {
+  readonly mode: "tcp" | "passthrough";
+  readonly listener: number;
+  readonly shadow: boolean;
+  /** UTC seconds at which the last allow of the column ends: Infinity where one never does, -1 where there is none. */
+  readonly lastEnd: number;
+}
+
+/** Listeners first. `shadows`: for each listener its shadow's column, or 0. */
+export interface Columns {
+  readonly columns: readonly Column[];
+  readonly shadows: readonly number[];
+}
+
+export function columnsOf(rules: readonly OrderedRule[], exposes: readonly CheckedExpose[]): Columns {
+  const dry = exposes.map(() => false);
+  const ends = { enforced: exposes.map(() => -1), all: exposes.map(() => -1) };
+  for (const { action, dryrun, holds, listener, until } of rules) {
+    if (dryrun) for (const i of holds === "all" ? exposes.keys() : holds) dry[i] = true;
+    if (action !== "allow" || listener === null) continue;
+    for (const last of dryrun ? [ends.all] : [ends.enforced, ends.all]) last[listener] = Math.max(last[listener] ?? -1, until ?? Infinity);
+  }
+  const column = (listener: number, shadow: boolean): Column => ({
+    mode: exposes[listener]?.mode === "passthrough" ? "passthrough" : "tcp", listener, shadow,
+    lastEnd: (shadow ? ends.all : ends.enforced)[listener] ?? -1,
+  });
+  const columns = exposes.map((_, i) => column(i, false));
+  const shadows = dry.map((has, i) => (has ? columns.push(column(i, true)) - 1 : 0));
+  return { columns, shadows };
+}
