@@ -4,6 +4,7 @@ import * as abi from "../../runtime/abi/layout.ts";
 import { OS_PAGES, type Profile } from "../../runtime/abi/profiles.ts";
 import type { CellTree, ClassTable, PolicyTables } from "../lower/tables.ts";
 import { writeNames } from "./names.ts";
+import { sealOf } from "./seal.ts";
 import { placeState, stateSizes, type Misfit, type StateSizes } from "./state.ts";
 import { maximumSteps } from "./steps.ts";
 import { ImageWriter } from "./writer.ts";
@@ -59,6 +60,7 @@ export function writeImage(tables: PolicyTables, profile: Profile): Image | Over
   out.header(abi.H_MEMORY_END, usedBytes);
   const pages = profile === "os" ? OS_PAGES : Math.ceil(usedBytes / abi.PAGE_BYTES);
   if (pages > abi.MAX_PAGES) return { misfit: { what: "memory" }, parts };
+  sealOf(out.bytes()).forEach((word, i) => out.header(abi.H_SEAL + 4 * i, word));
   return { data: out.bytes(), pages, maxSteps, sizes, usedBytes };
 }
 

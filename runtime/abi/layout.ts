@@ -101,7 +101,19 @@ export const H_NAME_SEED = 252;
 /** The two trees of cells, TREE_BYTES each: (class, column) and (row of names, class of names) to a residual. */
 export const H_CELL_TREE = 256;
 export const H_NAME_TREE = 296;
-export const HEADER_BYTES = 336;
+/** Two words over all others up to the end of the tables; compiler/emit/seal.ts says how. */
+export const H_SEAL = 336;
+export const HEADER_BYTES = 344;
+
+// ---- seal ---------------------------------------------------------------------------------
+// Each half is a word that takes in every word of the tables, one after the other: turned left
+// and multiplied. Any one changed word changes both; of other damage one in 2^64 goes unseen.
+export const SEAL_BYTES = 8;
+export const SEAL_START = 1380404809;
+export const SEAL_TURN_FIRST = 13;
+export const SEAL_TURN_SECOND = 19;
+export const SEAL_PRIME_FIRST = -1640531535;
+export const SEAL_PRIME_SECOND = -2048144777;
 
 // ---- family block: (address) -> class -----------------------------------------------------
 // Without a root: one binary search over all keys. With one: 16 bits choose a root value, 8

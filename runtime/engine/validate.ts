@@ -8,15 +8,16 @@ import {
   H_LIMIT_STATE, H_LIMIT_TABLE, H_LISTENERS, H_LISTENER_COUNT, H_LISTENER_STATE, H_MAGIC, H_MEMORY_END, H_NAME_BUCKETS,
   H_NAME_BUCKET_COUNT, H_NAME_BYTES, H_NAME_BYTE_COUNT, H_NAME_CLASS_COUNT, H_NAME_ENDS, H_NAME_END_COUNT, H_NAME_NODES,
   H_NAME_NODE_COUNT, H_NAME_TREE, H_PORT_COUNT, H_PORT_ENTRIES, H_PORT_ENTRY_COUNT, H_PORT_KEYS, H_PORT_SPANS, H_RESIDUALS,
-  H_RESIDUAL_COUNT, H_RULE_COUNT, H_SCRATCH, H_SCRATCH_BYTES, H_SKETCH, H_SKETCH_CELLS, H_TABLES_END, H_TIMES,
+  H_RESIDUAL_COUNT, H_RULE_COUNT, H_SCRATCH, H_SCRATCH_BYTES, H_SEAL, H_SKETCH, H_SKETCH_CELLS, H_TABLES_END, H_TIMES,
   H_TIME_COUNT, H_VERSION, LIMIT_BYTES, LIMIT_PER_LISTENER, LIMIT_PER_SOURCE, LIMIT_STATE_BYTES, LISTENER_BYTES,
-  LISTENER_STATE_BYTES, MAX_LIMITS, MAX_LIMITS_PER_LISTENER, MAX_LIMIT_BURST, MAX_LIMIT_COUNT, MAX_NAME_PROBES,
-  MAX_PERIOD_MS, NAME_BYTES, NAME_LENGTH_BITS, NO_RULE, PAGE_BYTES_TRIE, PORT_ENTRY_BYTES, PORT_SPAN_BYTES, RESIDUAL_BYTES,
+  LISTENER_STATE_BYTES, MAX_LIMITS, MAX_LIMITS_PER_LISTENER, MAX_LIMIT_BURST, MAX_LIMIT_COUNT, MAX_NAME_BYTES,
+  MAX_NAME_PROBES, MAX_PERIOD_MS, NAME_BYTES, NAME_LENGTH_BITS, NO_RULE, PAGE_BYTES_TRIE, PORT_ENTRY_BYTES, PORT_SPAN_BYTES, RESIDUAL_BYTES,
   ROOT_SLOTS, R_ENTRY_BIND_COUNT, R_ENTRY_BIND_FIRST, R_ENTRY_LISTENER, R_LIMIT_BURST, R_LIMIT_COUNT, R_LIMIT_KIND,
   R_LIMIT_PERIOD_MS, R_LIMIT_V4, R_LIMIT_V6, R_LISTENER_BIND_ANY, R_LISTENER_CAP, R_LISTENER_CAP_SOURCE, R_LISTENER_CAP_V4,
   R_LISTENER_CAP_V6, R_LISTENER_LIMIT_COUNT, R_LISTENER_LIMIT_FIRST, R_LISTENER_SHADOW, R_NAME_END, R_NAME_LABEL,
   R_NAME_PARENT, R_RESIDUAL_CODE, R_RESIDUAL_ROW, R_RESIDUAL_RULE, R_RESIDUAL_TIME_COUNT, R_RESIDUAL_TIME_FIRST,
-  R_RESIDUAL_VERDICT, R_TIME_RESIDUAL, SET_BYTES, SKETCH_CELL_BYTES, SKETCH_ROWS, TABLES_BASE, TABLES_MAGIC, TIME_BYTES,
+  R_RESIDUAL_VERDICT, R_TIME_RESIDUAL, SEAL_BYTES, SEAL_PRIME_FIRST, SEAL_PRIME_SECOND, SEAL_START, SEAL_TURN_FIRST,
+  SEAL_TURN_SECOND, SET_BYTES, SKETCH_CELL_BYTES, SKETCH_ROWS, TABLES_BASE, TABLES_MAGIC, TIME_BYTES,
   TREE_DEPTH, T_ENDS, T_PAGES, T_ROWS, T_ROW_COUNT, T_SHIFT, T_STRIDE, VALUE_BUCKET, VALUE_CLASS, VALUE_PAGE, VALUE_SHIFT,
 } from "../abi/layout";
 import {
@@ -50,7 +51,7 @@ function checkHeader(): bool {
   if (head(H_MAGIC) != TABLES_MAGIC || head(H_VERSION) != ABI_VERSION) return false;
   const end = head(H_TABLES_END);
   const last = head(H_MEMORY_END);
-  if (end < <u32>(TABLES_BASE + HEADER_BYTES) || end > last || <u64>last > (<u64>memory.size() << 16)) return false;
+  if ((end & 7) != 0 || end < <u32>(TABLES_BASE + HEADER_BYTES) || end > last || <u64>last > (<u64>memory.size() << 16)) return false;
   return head(H_CLASS_COUNT) > 0 && head(H_RESIDUAL_COUNT) > 0;
 }
 
@@ -60,7 +61,7 @@ function checkStatePlaces(): bool {
   const caps = head(H_CAP_SETS);
   // 2^14 sets and 2^17 cells are what the fingerprint's bits can tell apart.
   if (!isPowerOrZero(sets) || sets > 16384 || !isPowerOrZero(cells) || cells > 131072 || !isPowerOrZero(caps)) return false;
-  if (!inState(head(H_SCRATCH), 1, head(H_SCRATCH_BYTES))) return false;
+  if (head(H_SCRATCH_BYTES) <= <u32>MAX_NAME_BYTES || !inState(head(H_SCRATCH), 1, head(H_SCRATCH_BYTES))) return false;
   const scratchEnd = head(H_SCRATCH) + head(H_SCRATCH_BYTES);
   const listenerState = head(H_LISTENER_STATE);
   const limitState = head(H_LIMIT_STATE);
@@ -353,6 +354,20 @@ function checkFamily(family: usize, words: u32): bool {
   return checkPages(family, words) && checkBelow(keys + count * (words << 2), count, head(H_CLASS_COUNT));
 }
 
+/** Every word of the tables is as the compiler left it. */
+function checkSeal(): bool {
+  let first: u32 = SEAL_START;
+  let second: u32 = 0;
+  const end = head(H_TABLES_END);
+  for (let at: u32 = TABLES_BASE; at < end; at += 4) {
+    if (at == TABLES_BASE + H_SEAL) at += SEAL_BYTES;
+    const word = load<u32>(at);
+    first = rotl<u32>(first ^ word, SEAL_TURN_FIRST) * SEAL_PRIME_FIRST;
+    second = rotl<u32>(second + word, SEAL_TURN_SECOND) * SEAL_PRIME_SECOND;
+  }
+  return head(H_SEAL) == first && head(H_SEAL + 4) == second;
+}
+
 export function checkTables(): i32 {
   if (!checkHeader()) return 1;
   if (!checkStatePlaces()) return 2;
@@ -364,5 +379,6 @@ export function checkTables(): i32 {
   if (!checkFamily(TABLES_BASE + H_FAMILY4, 1)) return 7;
   if (!checkFamily(TABLES_BASE + H_FAMILY6, 4)) return 8;
   if (!checkNames()) return 9;
+  if (!checkSeal()) return 10;
   return 0;
 }

@@ -69,6 +69,7 @@ export function verifyModule(bytes: Uint8Array, trust: Trust): VerifiedModule | 
   if (headerWord(data, abi.H_MAGIC) !== abi.TABLES_MAGIC || version !== engine.abiVersion) {
     return refuse("module_version", `the module's tables have version ${version ?? "none"}, its engine reads ${engine.abiVersion}`);
   }
+  if (data.length > (headerWord(data, abi.H_TABLES_END) ?? 0) - abi.TABLES_BASE) return refuse("module_tables", "the module's data goes on behind its tables, where the engine's state begins");
   return { sha256: sha256.toString("hex"), engine, memoryBytes, signature, data, custom: new Map(customs.map((s) => [s.name, s.body])) };
 }
 

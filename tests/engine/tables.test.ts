@@ -1,16 +1,18 @@
 // Tables that say something impossible. Each row turns one word of a good module to the last
-// value that is sound and to the first that is not, with the hash repaired; and whatever word is
-// turned to whatever value, no question makes a module that was let in trap.
+// value that is sound and to the first that is not, with seal and hash repaired; and whatever word
+// is turned to whatever value, no question makes a module that was let in trap.
 import { createHash } from "node:crypto";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as abi from "../../runtime/abi/layout.ts";
 import { openEngine } from "../../runtime/host/ask.ts";
+import { instantiate } from "../../runtime/host/instance.ts";
 import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import { compileText, SEED } from "../oracle/ask.ts";
 import { chance } from "../oracle/random.ts";
 import { v4, words } from "../oracle/space.ts";
+import { reseal } from "./resealed.ts";
 
 const tables = suite("tables");
 
@@ -48,9 +50,10 @@ const HASH_BYTES = 32;
 // id, size, name's length, name
 const HASH_SECTION_BYTES = 1 + 1 + 1 + "ingress.sha256".length + HASH_BYTES;
 
-function turned(module: Uint8Array, address: number, value: number): Uint8Array {
+function turned(module: Uint8Array, address: number, value: number, seal: "repaired" | "left" = "repaired"): Uint8Array {
   const copy = Uint8Array.from(module);
   new DataView(copy.buffer).setUint32(tablesAt(module) + address - abi.TABLES_BASE, value, true);
+  if (seal === "repaired") reseal(copy.subarray(tablesAt(module)));
   const body = copy.subarray(0, copy.length - HASH_SECTION_BYTES);
   copy.set(createHash("sha256").update(body).digest(), copy.length - HASH_BYTES);
   return copy;
@@ -129,6 +132,7 @@ const rows: readonly Row[] = [
   { name: "buckets that fall", module: wide, address: buckets + 4 * 8, sound: word(wide, buckets + 4 * 8), broken: 0 },
   { name: "a bucket behind the nodes", module: wide, address: buckets + 4 * head(wide, abi.H_NAME_BUCKET_COUNT), sound: nodes, broken: nodes + 1 },
   { name: "buckets that are no power of two", module: wide, address: abi.TABLES_BASE + abi.H_NAME_BUCKET_COUNT, sound: head(wide, abi.H_NAME_BUCKET_COUNT), broken: head(wide, abi.H_NAME_BUCKET_COUNT) - 1 },
+  { name: "scratch too small for a name", module: wide, address: abi.TABLES_BASE + abi.H_SCRATCH_BYTES, sound: abi.MAX_NAME_BYTES + 1, broken: abi.MAX_NAME_BYTES },
   { name: "a limit's count", module: small, address: limit(abi.R_LIMIT_COUNT), sound: abi.MAX_LIMIT_COUNT, broken: abi.MAX_LIMIT_COUNT + 1 },
   { name: "a limit's count of none", module: small, address: limit(abi.R_LIMIT_COUNT), sound: 1, broken: 0 },
   { name: "a limit's burst", module: small, address: limit(abi.R_LIMIT_BURST), sound: abi.MAX_LIMIT_BURST, broken: abi.MAX_LIMIT_BURST + 1 },
@@ -186,6 +190,30 @@ for (const { name, module, address, sound, broken } of rows) {
     if (sound !== null) assert.is.not(codeOf(turned(module, address, sound)), "module_tables", `${sound} is refused`);
   });
 }
+
+tables("the seal is over every word but its own, and is looked at last", () => {
+  for (const module of [small, wide]) {
+    const loaded = loadPolicy(module);
+    if (isRefusal(loaded)) throw new Error(loaded.message);
+    const engine = instantiate(loaded.module);
+    const memory = new DataView(engine.memory.buffer);
+    for (let address = abi.TABLES_BASE; address < head(module, abi.H_TABLES_END); address += 4) {
+      for (const bit of [0, 31]) {
+        const good = memory.getUint32(address, true);
+        memory.setUint32(address, (good ^ (1 << bit)) >>> 0, true);
+        assert.is.not(engine.validate(), 0, `bit ${bit} of the word at ${address} is not seen`);
+        memory.setUint32(address, good, true);
+      }
+    }
+    assert.is(engine.validate(), 0);
+  }
+  // A class in place of another is sound; only the seal tells.
+  const address = keys4 + 4 * count4;
+  const other = (word(small, address) + 1) % head(small, abi.H_CLASS_COUNT);
+  const result = loadPolicy(turned(small, address, other, "left"));
+  assert.is(isRefusal(result) ? result.message : "loaded", "the module's tables are not sound (check 10)");
+  assert.is.not(codeOf(turned(small, address, other)), "module_tables");
+});
 
 const SOURCES = [0n, 1n, v4(0), v4(0x0a000001), v4(0x0a090001), v4(0xffffffff), 0x20010db8n << 96n, (1n << 128n) - 1n].map(words);
 const NAMES = [null, "h1.example", "a.w7.example", "bad19.example", "x.y.z", "a".repeat(64)];

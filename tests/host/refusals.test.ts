@@ -1,4 +1,4 @@
-// What a host refuses to run: each row changes a good module in one way, repairs the hash where
+// What a host refuses to run: each row changes a good module in one way, repairs seal and hash where
 // the change would otherwise only show there, and names the refusal that is due.
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -12,6 +12,7 @@ import {
 import type { Section } from "../../runtime/abi/sections.ts";
 import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
 import { loadPolicyInWorker } from "../../runtime/host/loadInWorker.ts";
+import { reseal } from "../engine/resealed.ts";
 import { loaded, moduleOf } from "./compiled.ts";
 
 const test = suite("refusals");
@@ -46,12 +47,20 @@ function withBody(id: number, name: string, make: (body: Uint8Array) => Uint8Arr
     s.id !== id || s.name !== name ? whole(s) : name === "" ? writeSection(id, make(s.body)) : writeCustom(name, make(s.body))));
 }
 
+const dataIn = (body: Uint8Array): Uint8Array => body.subarray(body.length - tablesLength());
+
+/** A data section's body: the head of its one segment, and the segment. */
+function withData(data: Uint8Array): Uint8Array {
+  return concatBytes([Uint8Array.from([1, 0, 0x41, 0x80, 0x08, 0x0b, ...writeUnsigned(data.length)]), data]);
+}
+
 /** The module with a word of its header set; data bodies begin with 6 bytes and their length. */
 function withHeader(field: number, value: number): Uint8Array {
   return withBody(SECTION_DATA, "", (body) => {
     const copy = Uint8Array.from(body);
     const data = copy.length - tablesLength();
     new DataView(copy.buffer).setUint32(data + field, value, true);
+    reseal(copy.subarray(data));
     return copy;
   });
 }
@@ -104,6 +113,7 @@ const rows: readonly (readonly [name: string, bytes: () => Uint8Array, due: stri
   ["one rule more", () => withHeader(abi.H_RULE_COUNT, 2), "module_tables"],
   ["limit sets that are no power of two", () => withHeader(abi.H_LIMIT_SETS, 3), "module_tables"],
   ["no cap table for a cap", () => withHeader(abi.H_CAP_SETS, 0), "module_tables"],
+  ["data that goes on behind the tables", () => withBody(SECTION_DATA, "", (body) => withData(concatBytes([dataIn(body), new Uint8Array(8)]))), "module_tables"],
   ["scratch over the state", () => withHeader(abi.H_SCRATCH_BYTES, 0x20000), "module_tables"],
   ["semantic JSON that is none", () => withBody(0, SECTION_POLICY, () => text("{")), "module_malformed"],
   ["semantic JSON in another shape", () => withBody(0, SECTION_POLICY, () => text("[]")), "module_malformed"],
