@@ -1,14 +1,26 @@
 // The command line: argv -> what to do, or one sentence.
 import { parseArgs } from "node:util";
-import { COMMANDS, EXPOSE_MODES, OPTIONS, type OptionName, type OptionSpec } from "./command_table.ts";
+import { COMMANDS, EXPOSE_MODES, OPTIONS, SERVE, type CommandSpec, type OptionName, type OptionSpec } from "./command_table.ts";
 import { EXIT_USAGE, failure, type Failure } from "./exit.ts";
 
 export type Command =
   | { readonly kind: "help" }
   | { readonly kind: "version" }
-  | { readonly kind: "serve"; readonly policy: string; readonly config: string | null; readonly control: string | null }
+  | { readonly kind: "serve" } & ConfigWords
+  | { readonly kind: "check-config"; readonly json: boolean } & ConfigWords
   | { readonly kind: "expose"; readonly intent: ExposeWords }
-  | { readonly kind: "status" | "reload"; readonly json: boolean; readonly config: string | null; readonly control: string | null };
+  | { readonly kind: "status"; readonly json: boolean; readonly watch: boolean } & ConfigWords
+  | { readonly kind: "reload"; readonly json: boolean } & ConfigWords;
+
+/** What the command line says of the configuration. */
+export interface ConfigWords {
+  /** The file; null: none. */
+  readonly config: string | null;
+  /** `KEY=VALUE` of each `--set`. */
+  readonly sets: readonly string[];
+  readonly policy: string | null;
+  readonly control: string | null;
+}
 
 export interface ExposeWords {
   readonly service: string;
@@ -24,15 +36,19 @@ type ExposeMode = (typeof EXPOSE_MODES)[number];
 
 export const HELP = `ingressd: opens the ports that a compiled policy exposes and asks it about every connection.
 
-  ingressd --policy P.wasm [--config C.toml] [--control PATH]
-  ingressd status [--json] [--config C.toml] [--control PATH]
+  ingressd --policy P.wasm [--config C.toml] [--set KEY=VALUE]... [--control PATH]
+  ingressd check-config [--json] [--config C.toml] [--set KEY=VALUE]... [--policy P.wasm] [--control PATH]
+  ingressd status [--json] [--watch] [--config C.toml] [--control PATH]
   ingressd reload [--json] [--config C.toml] [--control PATH]
   ingressd expose --service NAME --port N --backend B [--mode M] [--bind ADDRESS] [--socket PATH]
 
-  --policy P.wasm   the compiled policy (ingressc build makes it)
+  --policy P.wasm   the compiled policy (ingressc build makes it); else policy.file
   --config C.toml   the configuration; docs/operations.md lists its keys
+  --set KEY=VALUE   one key of it, such as timers.idle_ms=60000. A flag goes before the
+                    environment (INGRESSD__TIMERS__IDLE_MS), which goes before the file
   --control PATH    the control socket (default: under XDG_RUNTIME_DIR or /run/ingressd)
   --json            print {ok, class, code, message, data}
+  --watch           show it again every two seconds (with --json: one line each time)
 
 expose keeps a service's port open until it is ended, as far as the policy grants it:
   --backend B       127.0.0.1:8080, [::1]:8080 or unix:/path; it must be the service's own
@@ -54,41 +70,53 @@ export function parseCommand(argv: readonly string[]): Command | Failure {
   const usage = (sentence: string): Failure => failure(EXIT_USAGE, `${sentence}; ingressd --help shows the command line`);
   const { tokens } = parseArgs({ args: [...argv], options: PARSED, allowPositionals: true, strict: false, tokens: true });
   const words: string[] = [];
+  const sets: string[] = [];
   const given = new Map<OptionName, string>();
   for (const token of tokens) {
     if (token.kind === "positional") words.push(token.value);
     if (token.kind !== "option") continue;
     const { name, value } = token;
     if (!isOption(name)) return usage(`there is no option \`${token.rawName}\``);
-    if (given.has(name)) return usage(`\`--${name}\` is given twice`);
-    const takesValue = OPTIONS[name].value !== null;
+    const option: OptionSpec = OPTIONS[name];
+    if (given.has(name) && option.many !== true) return usage(`\`--${name}\` is given twice`);
+    const takesValue = option.value !== null;
     if (takesValue && (value === undefined || value === "" || value.startsWith("--"))) return usage(`\`--${name}\` needs a value`);
     if (!takesValue && value !== undefined) return usage(`\`--${name}\` takes no value`);
     given.set(name, value ?? "");
+    if (name === "set") sets.push(value ?? "");
   }
   if (given.has("help")) return { kind: "help" };
   if (given.has("version")) return { kind: "version" };
   const [word, extra] = words;
   if (extra !== undefined) return usage(`\`${extra}\` is one word too many`);
-  if (word === "expose") return exposeWords(given, usage);
-  const stray = COMMANDS.expose.options.find((name) => given.has(name));
-  if (stray !== undefined) return usage(`\`--${stray}\` is for \`expose\``);
-  const control = given.get("control") ?? null;
-  const config = given.get("config") ?? null;
-  const policy = given.get("policy");
-  if (word === "status" || word === "reload") {
-    if (policy !== undefined) return usage(`\`--policy\` is for serving, not for \`${word}\``);
-    return { kind: word, json: given.has("json"), config, control };
+  if (word !== undefined && !isCommand(word)) return usage(`there is no command \`${word}\` (${Object.keys(COMMANDS).join(", ")}, or none to serve)`);
+  const { options }: CommandSpec = word === undefined ? SERVE : COMMANDS[word];
+  const stray = [...given.keys()].find((name) => !options.includes(name));
+  if (stray !== undefined) return usage(`\`--${stray}\` is not for ${word === undefined ? "serving" : `\`${word}\``} but for ${takers(stray)}`);
+  const settings: ConfigWords = { config: given.get("config") ?? null, sets, policy: given.get("policy") ?? null, control: given.get("control") ?? null };
+  switch (word) {
+    case undefined:
+      return { kind: "serve", ...settings };
+    case "expose":
+      return exposeWords(given, usage);
+    case "status":
+      return { kind: word, json: given.has("json"), watch: given.has("watch"), ...settings };
+    case "reload":
+    case "check-config":
+      return { kind: word, json: given.has("json"), ...settings };
+    default:
+      return word satisfies never;
   }
-  if (word !== undefined) return usage(`there is no command \`${word}\` (${Object.keys(COMMANDS).join(", ")}, or none to serve)`);
-  if (given.has("json")) return usage("`--json` is for `status` and `reload`");
-  if (policy === undefined) return usage("`--policy P.wasm` is missing: without a policy nothing may be opened");
-  return { kind: "serve", policy, config, control };
+}
+
+/** Who takes an option, in words. */
+function takers(name: OptionName): string {
+  const found = Object.entries<CommandSpec>(COMMANDS).filter(([, { options }]) => options.includes(name)).map(([word]) => `\`${word}\``);
+  const serve: CommandSpec = SERVE;
+  return [...(serve.options.includes(name) ? ["serving"] : []), ...found].join(", ");
 }
 
 function exposeWords(given: ReadonlyMap<OptionName, string>, usage: (sentence: string) => Failure): Command | Failure {
-  const stray = [...given.keys()].find((name) => !COMMANDS.expose.options.some((known) => known === name));
-  if (stray !== undefined) return usage(`\`--${stray}\` is not for \`expose\``);
   const [service, port, backend] = [given.get("service"), given.get("port"), given.get("backend")];
   if (service === undefined) return usage("`--service NAME` is missing: the policy says which services there are");
   if (port === undefined) return usage("`--port N` is missing: a port that the policy exposes for the service");
@@ -98,6 +126,10 @@ function exposeWords(given: ReadonlyMap<OptionName, string>, usage: (sentence: s
   if (mode === undefined) return usage(`\`--mode ${given.get("mode")}\` is none of ${EXPOSE_MODES.join(", ")}`);
   const intent = { service, port: Number(port), backend, mode, bind: given.get("bind") ?? null, socket: given.get("socket") ?? null };
   return { kind: "expose", intent };
+}
+
+function isCommand(word: string): word is keyof typeof COMMANDS {
+  return Object.hasOwn(COMMANDS, word);
 }
 
 function isOption(name: string): name is OptionName {

@@ -8,6 +8,8 @@ export interface OptionSpec {
   readonly says: string;
   /** The words that the value may be, where it can't be any other. */
   readonly oneOf?: readonly string[];
+  /** May be given several times. */
+  readonly many?: true;
 }
 
 export const EXPOSE_MODES = ["tcp", "passthrough", "tls", "mtls"] as const;
@@ -15,6 +17,7 @@ export const EXPOSE_MODES = ["tcp", "passthrough", "tls", "mtls"] as const;
 export const OPTIONS = {
   policy: { short: null, value: "P.wasm", says: "the compiled policy" },
   config: { short: null, value: "C.toml", says: "the configuration" },
+  set: { short: null, value: "KEY=VALUE", says: "one key of the configuration", many: true },
   control: { short: null, value: "PATH", says: "the control socket" },
   service: { short: null, value: "NAME", says: "the service, as the policy names it" },
   port: { short: null, value: "N", says: "the port to open" },
@@ -23,6 +26,7 @@ export const OPTIONS = {
   bind: { short: null, value: "ADDRESS", says: "one local address" },
   socket: { short: null, value: "PATH", says: "where registrations are taken" },
   json: { short: null, value: null, says: "print one JSON envelope" },
+  watch: { short: null, value: null, says: "show it again every two seconds" },
   help: { short: "h", value: null, says: "show the command line" },
   version: { short: null, value: null, says: "show the version" },
 } as const satisfies Readonly<Record<string, OptionSpec>>;
@@ -35,10 +39,11 @@ export interface CommandSpec {
 }
 
 /** Beside `help` and `version`, which all have. */
-export const SERVE = { says: "serve a policy", options: ["policy", "config", "control"] } as const satisfies CommandSpec;
+export const SERVE = { says: "serve a policy", options: ["policy", "config", "set", "control"] } as const satisfies CommandSpec;
 
 export const COMMANDS = {
-  status: { says: "what a running gateway does", options: ["config", "control", "json"] },
+  "check-config": { says: "say what is wrong with a configuration", options: ["config", "set", "policy", "control", "json"] },
+  status: { says: "what a running gateway does", options: ["config", "control", "json", "watch"] },
   reload: { says: "have a running gateway read its policy again", options: ["config", "control", "json"] },
   expose: { says: "keep a service's port open", options: ["service", "port", "backend", "mode", "bind", "socket"] },
 } as const satisfies Readonly<Record<string, CommandSpec>>;

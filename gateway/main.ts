@@ -2,18 +2,24 @@
 // decides or listens is behind startDaemon.
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { HELP, parseCommand, type Command, type ExposeWords } from "./arguments.ts";
+import { HELP, parseCommand, type Command, type ConfigWords, type ExposeWords } from "./arguments.ts";
+import { checkConfig } from "./check_config.ts";
 import { systemClock } from "./clock.ts";
-import { parseConfig, defaultConfig, type Config } from "./config.ts";
+import { configFailure, isDecoded, readConfig, type Config } from "./config.ts";
+import type { Decoded } from "./config/decode.ts";
+import type { Problem } from "./config/problem.ts";
 import { defaultControlPath } from "./control/socket_path.ts";
 import { startDaemon, type Daemon } from "./daemon.ts";
-import { EXIT_INTERNAL, EXIT_OK, EXIT_REJECTED, failure, isFailure, type Failure } from "./exit.ts";
+import { EXIT_INTERNAL, EXIT_OK, EXIT_REJECTED, EXIT_USAGE, failure, isFailure, type Failure } from "./exit.ts";
 import { exposeUntil } from "./expose_command.ts";
 import { interfaceAddresses } from "./listen/addresses.ts";
-import { order } from "./order.ts";
+import { order, type Outcome } from "./order.ts";
 import { isFileRefusal, readTrustedFile } from "./reload/policy_file.ts";
+import { watchStatus } from "./watch_status.ts";
 
 const MOST_CONFIG_BYTES = 1024 * 1024;
+/** An idle process would end; this is how long one wait of it is. */
+const HOLD_MS = 2 ** 30;
 
 export async function main(argv: readonly string[]): Promise<void> {
   // A reader that has gone away (a closed pipe) must not end the gateway.
@@ -31,6 +37,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     case "status":
     case "reload":
       return ask(command);
+    case "check-config":
+      return check(command);
     case "expose":
       return keepExposed(command.intent);
     case "serve":
@@ -40,13 +48,33 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-async function ask({ kind, json, config: path, control }: Extract<Command, { kind: "status" | "reload" }>): Promise<void> {
-  const config = loadConfig(path);
+function check(command: Extract<Command, { kind: "check-config" }>): void {
+  const layers = readLayers(command);
+  if (isFailure(layers)) return end(layers);
+  show(checkConfig(layers, command.json));
+}
+
+async function ask(command: Extract<Command, { kind: "status" | "reload" }>): Promise<void> {
+  const config = loadConfig(command);
   if (isFailure(config)) return end(config);
-  const outcome = await order(kind, controlPath(control, config), json);
-  if (outcome.stdout !== "") process.stdout.write(`${outcome.stdout}\n`);
-  if (outcome.stderr !== "") say(outcome.stderr);
-  process.exitCode = outcome.exitCode;
+  const ask = (): Promise<Outcome> => order(command.kind, controlPath(config), command.json);
+  if (command.kind !== "status" || !command.watch) return show(await ask());
+  const ended = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => ended.abort());
+  // The clock's timers do not keep the process.
+  const hold = setInterval(() => undefined, HOLD_MS);
+  // A reader that went away wants no more.
+  process.stdout.on("error", () => ended.abort());
+  show(await watchStatus({
+    ask, clock: systemClock(), ended: ended.signal, print: (text) => void process.stdout.write(text), terminal: process.stdout.isTTY && !command.json,
+  }));
+  clearInterval(hold);
+}
+
+function show({ stdout, stderr, exitCode }: Outcome): void {
+  if (stdout !== "") process.stdout.write(`${stdout}\n`);
+  if (stderr !== "") say(stderr);
+  process.exitCode = exitCode;
 }
 
 async function keepExposed(words: ExposeWords): Promise<void> {
@@ -56,9 +84,11 @@ async function keepExposed(words: ExposeWords): Promise<void> {
   if (isFailure(outcome)) return end(outcome);
 }
 
-async function serve({ policy, config: path, control }: Extract<Command, { kind: "serve" }>): Promise<void> {
-  const config = loadConfig(path);
+async function serve(command: Extract<Command, { kind: "serve" }>): Promise<void> {
+  const config = loadConfig(command);
   if (isFailure(config)) return end(config);
+  const { file } = config.policy;
+  if (file === undefined) return end(failure(EXIT_USAGE, "`--policy P.wasm` is missing (or policy.file in the configuration): without a policy nothing may be opened; ingressd --help shows the command line"));
   let daemon: Daemon | null = null;
   let stops = 0;
   const starting = new AbortController();
@@ -76,8 +106,8 @@ async function serve({ policy, config: path, control }: Extract<Command, { kind:
   process.on("uncaughtException", fatal);
   process.on("unhandledRejection", fatal);
   const started = await startDaemon({
-    policyPath: resolve(policy),
-    controlPath: resolve(controlPath(control, config)),
+    policyPath: file,
+    controlPath: controlPath(config),
     stateDirectory: stateDirectory(config, process.env),
     config,
     clock: systemClock(),
@@ -90,15 +120,29 @@ async function serve({ policy, config: path, control }: Extract<Command, { kind:
   daemon = started;
 }
 
-function loadConfig(path: string | null): Config | Failure {
-  if (path === null) return defaultConfig();
-  const bytes = readTrustedFile(resolve(path), MOST_CONFIG_BYTES, "configuration");
-  if (isFileRefusal(bytes)) return failure(EXIT_REJECTED, bytes.refused);
-  return parseConfig(new TextDecoder().decode(bytes), path);
+function loadConfig(words: ConfigWords): Config | Failure {
+  const layers = readLayers(words);
+  if (isFailure(layers)) return layers;
+  return isDecoded(layers) ? layers.config : configFailure(layers);
 }
 
-function controlPath(flag: string | null, config: Config): string {
-  return flag ?? config.control.socket ?? defaultControlPath(process.env);
+/** Defaults, the file, the environment, the flags. */
+function readLayers({ config: path, sets, policy, control }: ConfigWords): Decoded | readonly Problem[] | Failure {
+  const bytes = path === null ? null : readTrustedFile(resolve(path), MOST_CONFIG_BYTES, "configuration");
+  if (bytes !== null && isFileRefusal(bytes)) return failure(EXIT_REJECTED, bytes.refused);
+  return readConfig({
+    file: path === null || bytes === null ? null : { name: path, text: new TextDecoder().decode(bytes) },
+    env: process.env,
+    sets,
+    flags: [
+      ...(policy === null ? [] : [{ flag: "--policy", path: ["policy", "file"], value: resolve(policy) }]),
+      ...(control === null ? [] : [{ flag: "--control", path: ["control", "socket"], value: resolve(control) }]),
+    ],
+  });
+}
+
+function controlPath(config: Config): string {
+  return config.control.socket ?? defaultControlPath(process.env);
 }
 
 /** systemd names the directories of `StateDirectory=` with colons between. */
@@ -113,8 +157,9 @@ function version(): string {
   return String(document.version);
 }
 
-function say(sentence: string): void {
-  process.stderr.write(`ingressd: ${sentence}\n`);
+/** Sentences, a line each. */
+function say(sentences: string): void {
+  for (const sentence of sentences.split("\n")) process.stderr.write(`ingressd: ${sentence}\n`);
 }
 
 function end({ exitCode, message }: Failure): void {

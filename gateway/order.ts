@@ -2,7 +2,8 @@
 import { openConnection } from "./client/connection.mjs";
 import type { Answer } from "./control/rpc.ts";
 import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED } from "./exit.ts";
-import { reportText, statusText } from "./order_text.ts";
+import { reportText } from "./order_text.ts";
+import { statusText } from "./status_text.ts";
 
 export interface Outcome {
   readonly exitCode: number;

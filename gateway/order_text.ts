@@ -1,9 +1,5 @@
-// The answers of the control socket as text for people: nested keys as indented lines, in the
-// order in which the gateway gives them.
-
-export function statusText(status: unknown): string {
-  return lines(status, "").join("\n");
-}
+// The report of a reload as text for people: nested keys as indented lines, in the order in which
+// the gateway gives them.
 
 export function reportText(report: unknown): string {
   return ["reloaded", ...lines(report, "  ")].join("\n");

@@ -1,6 +1,6 @@
 // Writes what documents have from the code: the tables of docs/abi.md from runtime/abi and the
-// engine's exports, the grammar of docs/language.md from the parser, the schema of source JSON from
-// its form, the figures of docs/performance.md from what the bench recorded, and the completions in
+// engine's exports, the grammar of docs/language.md from the parser, the schemas of source JSON
+// and of the configuration from their forms, the figures of docs/performance.md from what the bench recorded, and the completions in
 // docs/deploy from the command tables. With `--check` it only says whether they are what stands there.
 // Text outside the markers is left alone.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -10,6 +10,9 @@ import { CODES, REASON_NAMES } from "../runtime/abi/names.ts";
 import { chart } from "../tests/bench/report/chart.ts";
 import { page } from "../tests/bench/report/page.ts";
 import { readResults } from "../tests/bench/report/results.ts";
+import { hasFallback, type Field, type Keys } from "../gateway/config/field.ts";
+import { NAMED, TABLES, TOP } from "../gateway/config/keys.ts";
+import { configSchema } from "../gateway/config/schema.ts";
 import { PROGRAMS, bashCompletion, zshCompletion } from "./completion.ts";
 
 const root = new URL("../", import.meta.url);
@@ -72,6 +75,19 @@ function reasonTable(): string {
   return table(["number", "reason"], Object.entries(REASON_NAMES).map(([number, name]) => [number, `\`${name}\``]));
 }
 
+/** Every key of the configuration with its default and what it may be. */
+function configTable(): string {
+  const range = ({ schema: { minimum, maximum, enum: words } }: Field<unknown>): string =>
+    (typeof minimum === "number" ? `${minimum}..${Number(maximum)}` : Array.isArray(words) ? words.map((word) => `\`${String(word)}\``).join(" ") : "");
+  const rows = (prefix: string, keys: Keys): string[][] => Object.entries(keys).map(([key, field]) =>
+    [`\`${prefix}${key}\``, hasFallback(field) ? `\`${JSON.stringify(field.fallback)}\`` : "none", range(field), field.says]);
+  return table(["key", "default", "range", "meaning"], [
+    ...rows("", TOP),
+    ...Object.entries(TABLES).flatMap(([name, { keys }]) => rows(`${name}.`, keys)),
+    ...Object.entries(NAMED).flatMap(([name, { keys }]) => rows(`${name}.NAME.`, keys)),
+  ]);
+}
+
 const RESULTS = new URL("tests/bench/results.json", root);
 /** What the last full run of the bench left; null where none was recorded. */
 const figures = existsSync(RESULTS) ? readResults(RESULTS) : null;
@@ -80,6 +96,7 @@ const GENERATED: Readonly<Record<string, () => string>> = {
   exports: exportTable,
   reasons: reasonTable,
   codes: codeTable,
+  config: configTable,
   layout: layoutTables,
   grammar: grammarText,
   performance: () => (figures === null ? "No run is recorded here yet: `npm run bench` measures and fills this in." : page(figures)),
@@ -94,12 +111,14 @@ export function regenerate(text: string): string {
 export const WRITTEN: Readonly<Record<string, (before: string) => string>> = {
   "docs/abi.md": regenerate,
   "docs/language.md": regenerate,
+  "docs/operations.md": regenerate,
   "docs/performance.md": regenerate,
   ...(figures !== null && { "docs/performance.svg": () => chart(figures) }),
   ...Object.fromEntries(PROGRAMS.flatMap((program) => [
     [`docs/deploy/completion/${program.name}.bash`, () => bashCompletion(program)],
     [`docs/deploy/completion/_${program.name}`, () => zshCompletion(program)],
   ])),
+  "schemas/config/ingressd.schema.json": () => `${JSON.stringify(configSchema(), null, 2)}\n`,
   "schemas/policy/ingress.schema.json": () => `${JSON.stringify(policySchema(), null, 2)}\n`,
 };
 

@@ -81,7 +81,12 @@ function answer(request: IncomingMessage, response: ServerResponse, wanted: Buff
   }
 }
 
-function readToken(path: string): string | Failure {
+export function isHttpToken(x: string | Failure): x is string {
+  return typeof x === "string";
+}
+
+/** The token of the file's one line, or why it can't be used. */
+export function readToken(path: string): string | Failure {
   const bytes = readTrustedFile(path, MOST_TOKEN_BYTES, "the token file", "private");
   if (isFileRefusal(bytes)) return failure(EXIT_REJECTED, bytes.refused);
   const token = new TextDecoder().decode(bytes).trim();

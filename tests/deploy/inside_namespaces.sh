@@ -16,8 +16,9 @@ mount -t tmpfs none /run
 cp -r "$scratch/units" /run/units
 mkdir /etc/ingressd
 cp "$scratch/policy.wasm" /etc/ingressd/
-printf '[audit]\nfile = "/var/log/ingressd/audit.jsonl"\n' >/etc/ingressd/ingressd.toml
+printf '[audit]\nfile = "/var/log/ingressd/audit.jsonl"\n[services.web]\nsocket = "/run/ingressd-services/web.sock"\n' >/etc/ingressd/ingressd.toml
 mount -t tmpfs -o mode=1777 none /tmp
 mount -t proc proc /proc
 systemd-sysusers /opt/ingressd/docs/deploy/ingressd.sysusers
+systemd-tmpfiles --create /opt/ingressd/docs/deploy/ingressd.tmpfiles
 SYSTEMD_UNIT_PATH=/run/units container=other exec /lib/systemd/systemd --system --unit=alone.target

@@ -113,7 +113,7 @@ if (missing === null) {
 
       const within = (command: string): string => spawnSync("nsenter", ["-t", String(gateway), "-m", "sh", "-c", command], { encoding: "utf8" }).stdout.trim();
       for (const place of ["/etc/ingressd", "/opt/ingressd", "/usr", "/var"]) assert.is(within(`touch ${place}/x 2>/dev/null || echo no`), "no", place);
-      assert.is(within("stat -c '%a %U' /var/lib/ingressd /run/ingressd /run/ingressd/control.sock /var/lib/ingressd/last_good.wasm | tr '\\n' ' '"), "700 ingressd 700 ingressd 600 ingressd 600 ingressd");
+      assert.is(within("stat -c '%a %U' /var/lib/ingressd /run/ingressd /run/ingressd/control.sock /var/lib/ingressd/last_good.wasm /run/ingressd-services/web.sock | tr '\\n' ' '"), "700 ingressd 700 ingressd 600 ingressd 600 ingressd 660 ingressd");
       assert.is(within("find /home /root -mindepth 1 | wc -l"), "0");
 
       rmSync(inside("/etc/ingressd/policy.wasm"));

@@ -20,44 +20,58 @@ test("defaults are complete", () => {
 
 test("refusals", () => {
   const table: readonly (readonly [string, RegExp])[] = [
-    ["timers = 3", /^c\.toml: `timers` = 3 must be object/],
-    ["[timers]\nidle_ms = \"5s\"", /^c\.toml: `timers\.idle_ms` = "5s" must be integer; it is: a connection without a byte/],
-    ["[timers]\nidle_ms = -1", /^c\.toml: `timers\.idle_ms` = -1 must be >= 0/],
-    ["[timers]\nidle = 5", /^c\.toml: unknown key `idle` in `timers`: the keys here are hello_ms, backend_connect_ms, idle_ms/],
-    ["tiemrs = 1", /^c\.toml: unknown key `tiemrs`: the keys here are on_reload/],
-    ["on_reload = \"drop\"", /^c\.toml: `on_reload` = "drop" must be "recheck" or "keep"/],
-    ["[audit]\non_error = true", /^c\.toml: `audit\.on_error` = true must be "closed" or "count"/],
-    ["[caps]\nconnections = 0", /^c\.toml: `caps\.connections` = 0 must be >= 1/],
-    ["[control]\nsocket = \"run/x.sock\"", /^c\.toml: `control\.socket` = "run\/x\.sock" must match/],
-    ["allowed_backends = [\"10.0.0.1:80\"]", /^c\.toml: `allowed_backends` has `10\.0\.0\.1:80`: a backend must be a loopback address/],
+    ["timers = 3", /^c\.toml:1: `timers` = 3 must be a table with the keys hello_ms, /],
+    ["timers = 1979-05-27", /^c\.toml:1: `timers` = "1979-05-27" must be a table/],
+    ["services = 3", /^c\.toml:1: `services` = 3 must hold one table for each name, such as \[services\.NAME\]/],
+    ["[services]\nweb = 3", /^c\.toml:2: `services\.web` = 3 must be a table with the keys uid, socket, mode, gid/],
+    ["[timers]\nidle_ms = \"5s\"", /^c\.toml:2: `timers\.idle_ms` = "5s" must be a whole number from 0 to 604800000; it is: a connection without a byte/],
+    ["[timers]\nidle_ms = -1", /^c\.toml:2: `timers\.idle_ms` = -1 must be a whole number from 0 /],
+    ["[timers]\nidle_ms = 604_800_001", /^c\.toml:2: `timers\.idle_ms` = 604800001 must be/],
+    ["[timers]\nidle_ms = 0.5", /^c\.toml:2: `timers\.idle_ms` = 0\.5 must be/],
+    ["[timers]\nidle = 5", /^c\.toml:2: unknown key `idle` in `timers`: the keys here are hello_ms, backend_connect_ms, idle_ms/],
+    ["tiemrs = 1", /^c\.toml:1: unknown key `tiemrs`: the keys here are on_reload/],
+    ["on_reload = \"drop\"", /^c\.toml:1: `on_reload` = "drop" must be "recheck" or "keep"/],
+    ["[audit]\non_error = true", /^c\.toml:2: `audit\.on_error` = true must be "closed" or "count"/],
+    ["[audit]\nfile = \"\"", /^c\.toml:2: `audit\.file` = "" must be a text of 1 to 4096 characters/],
+    ["[caps]\nconnections = 0", /^c\.toml:2: `caps\.connections` = 0 must be a whole number from 1 to 1000000/],
+    ["[control]\nsocket = \"run/x.sock\"", /^c\.toml:2: `control\.socket` = "run\/x\.sock" must be an absolute path/],
+    [`[control]\nsocket = "/${"x".repeat(107)}"`, /^c\.toml:2: `control\.socket` = "\/x+\.\.\. must be an absolute path \(at most 107 characters\)/],
+    ["[policy]\nfile = \"p.wasm\"", /^c\.toml:2: `policy\.file` = "p\.wasm" must be an absolute path/],
+    ["[policy]\nwatch = \"yes\"", /^c\.toml:2: `policy\.watch` = "yes" must be true or false/],
+    ["allowed_backends = \"127.0.0.1:80\"", /^c\.toml:1: `allowed_backends` = "127\.0\.0\.1:80" must be a list of 0 to 1024 different values/],
+    ["allowed_backends = [\"127.0.0.1:80\", \"127.0.0.1:80\"]", /^c\.toml:1: `allowed_backends` = .* must be a list of 0 to 1024 different values/],
+    ["allowed_backends = [\"10.0.0.1:80\"]", /^c\.toml:1: `allowed_backends` = \["10\.0\.0\.1:80"\] has `10\.0\.0\.1:80`: a backend must be a loopback address/],
     ["allowed_backends = [\"localhost:80\"]", /literal address/],
-    ["[services.web]\nuid = 5\n[services.api]\nuid = 5", /^c\.toml: `services\.api\.uid` = 5 is also the uid of `services\.web`, .*its own user/],
-    ["[services.web]\nsocket = \"/a\"\n[services.api]\nsocket = \"/a\"", /name one path `\/a`/],
-    ["[control]\nsocket = \"/a\"\n[services.api]\nsocket = \"/a\"", /name one path/],
-    ["[services.ingressd]\nuid = 5", /gateway's own name/],
-    ["[services.web]\nmode = \"0660\"", /^c\.toml: `services\.web` lacks what it needs; it is: one service: its user id/],
-    ["[services.web]\nuid = 5\nmode = \"rw\"", /`services\.web\.mode` = "rw" must match/],
-    ["[services.web]\nuid = 5\nmode = \"0660\"", /^c\.toml: `services\.web\.mode` has no effect without `services\.web\.socket`: give/],
-    ["[services.web]\nuid = 5\ngid = 7", /^c\.toml: `services\.web\.gid` has no effect without `services\.web\.socket`/],
-    ["[intents]\nmode = \"0600\"", /^c\.toml: `intents\.mode` has no effect without `intents\.socket`/],
-    ["[services.\"web site\"]\nuid = 5", /^c\.toml: `services` can't have the name "web site"; it is: a name that a policy can have: a letter/],
+    ["[services.web]\nuid = 5\n[services.api]\nuid = 5", /^c\.toml:4: `services\.api\.uid` = 5 is also the uid of `services\.web`, .*its own user/],
+    ["[services.web]\nsocket = \"/a\"\n[services.api]\nsocket = \"/a\"", /^c\.toml:4: `services\.api\.socket` = "\/a" is also the path of `services\.web\.socket`: give each its own/],
+    ["[control]\nsocket = \"/a\"\n[services.api]\nsocket = \"/a\"", /^c\.toml:4: `services\.api\.socket` = "\/a" is also the path of `control\.socket`/],
+    ["[services.ingressd]\nuid = 5", /^c\.toml:1: `services\.ingressd` is the gateway's own name/],
+    ["[services.web]", /^c\.toml:1: `services\.web` needs `uid` or `socket`; it is: one service: its user id/],
+    ["[services.web]\nuid = 5\nmode = \"rw\"", /^c\.toml:3: `services\.web\.mode` = "rw" must be an octal mode such as "0660"/],
+    ["[services.web]\nuid = 5\nmode = \"00660\"", /must be an octal mode/],
+    ["[services.web]\nuid = 5\nmode = \"0660\"", /^c\.toml:3: `services\.web\.mode` = "0660" has no effect without `services\.web\.socket`: give/],
+    ["[services.web]\nuid = 5\ngid = 7", /^c\.toml:3: `services\.web\.gid` = 7 has no effect without `services\.web\.socket`/],
+    ["[intents]\nmode = \"0600\"", /^c\.toml:2: `intents\.mode` = "0600" has no effect without `intents\.socket`/],
+    ["[metrics]\nlisten = \"127.0.0.1:9600\"", /^c\.toml:2: `metrics\.listen` = .* has no effect without `metrics\.token_file`/],
+    ["[services.\"web site\"]\nuid = 5", /^c\.toml:1: `services` can't have the name "web site"; it is: a name that a policy can have: a letter/],
     ["[services.9web]\nuid = 5", /can't have the name "9web"/],
     ["[services.-web]\nuid = 5", /can't have the name "-web"/],
     ["[services.\"\"]\nuid = 5", /can't have the name ""/],
     ["[services.\"web\\n\"]\nuid = 5", /can't have the name "web\\n"/],
     ["[services.\"wéb\"]\nuid = 5", /can't have the name "wéb"/],
-    [`[services.${"x".repeat(49)}]\nuid = 5`, /^c\.toml: `services` can't have the name "x{49}"/],
-    ["[services.__proto__]\nuid = -1", /^c\.toml: `services\.__proto__\.uid` = -1 must be >= 0/],
-    ["[timers]\n__proto__ = 5", /unknown key `__proto__` in `timers`/],
+    [`[services.${"x".repeat(49)}]\nuid = 5`, /^c\.toml:1: `services` can't have the name "x{49}"/],
+    ["[services.__proto__]\nuid = -1", /^c\.toml:2: `services\.__proto__\.uid` = -1 must be a whole number/],
+    ["[timers]\n__proto__ = 5", /^c\.toml:2: unknown key `__proto__` in `timers`/],
+    ["constructor = 5", /^c\.toml:1: unknown key `constructor`/],
     ["a = ", /^c\.toml:1:5: /],
-    ["[caps]\nports = 1\nports = 2", /^c\.toml:3:/],
+    ["[caps]\nports = 1\nports = 2", /^c\.toml:3:\d+: /],
   ];
   for (const [text, expected] of table) {
     const config = parseConfig(text, "c.toml");
     assert.ok(isFailure(config), text);
     if (!isFailure(config)) continue;
     assert.match(config.message, expected, text);
-    assert.is(config.message.split("\n").length, 1, "one line");
+    assert.is(config.message.split("\n").length, 1, `${text}: one line`);
     assert.is(config.exitCode, EXIT_REJECTED);
   }
 });
@@ -89,15 +103,19 @@ test("backends are literal and local", () => {
 
 test("the command line", () => {
   const refused: readonly (readonly [readonly string[], RegExp])[] = [
-    [[], /`--policy P\.wasm` is missing/],
     [["--polcy", "x"], /no option `--polcy`/],
     [["--policy"], /`--policy` needs a value/],
     [["--policy", "--config"], /`--policy` needs a value/],
     [["--policy", "a", "--policy", "b"], /given twice/],
     [["serve", "--policy", "a"], /no command `serve`/],
     [["status", "extra"], /one word too many/],
-    [["status", "--policy", "a"], /is for serving/],
-    [["--policy", "a", "--json"], /`--json` is for/],
+    [["status", "--policy", "a"], /`--policy` is not for `status` but for serving, `check-config`/],
+    [["--policy", "a", "--json"], /`--json` is not for serving but for `check-config`, `status`, `reload`/],
+    [["--policy", "a", "--service", "web"], /`--service` is not for serving but for `expose`/],
+    [["expose", "--config", "a"], /`--config` is not for `expose`/],
+    [["reload", "--watch"], /`--watch` is not for `reload` but for `status`/],
+    [["--set"], /`--set` needs a value/],
+    [["constructor"], /no command `constructor`/],
     [["status", "--json=yes"], /takes no value/],
     [["-x"], /no option `-x`/],
   ];
@@ -109,9 +127,12 @@ test("the command line", () => {
       assert.is(command.exitCode, EXIT_USAGE);
     }
   }
-  assert.equal(parseCommand(["--policy", "p.wasm"]), { kind: "serve", policy: "p.wasm", config: null, control: null });
-  assert.equal(parseCommand(["status", "--json", "--control", "/x"]), { kind: "status", json: true, config: null, control: "/x" });
-  assert.equal(parseCommand(["reload"]), { kind: "reload", json: false, config: null, control: null });
+  const none = { config: null, sets: [], policy: null, control: null };
+  assert.equal(parseCommand([]), { kind: "serve", ...none });
+  assert.equal(parseCommand(["--policy", "p.wasm", "--set", "a=1", "--set", "b=x=y"]), { kind: "serve", ...none, policy: "p.wasm", sets: ["a=1", "b=x=y"] });
+  assert.equal(parseCommand(["status", "--json", "--control", "/x"]), { kind: "status", json: true, watch: false, ...none, control: "/x" });
+  assert.equal(parseCommand(["check-config", "--config", "c"]), { kind: "check-config", json: false, ...none, config: "c" });
+  assert.equal(parseCommand(["reload"]), { kind: "reload", json: false, ...none });
   assert.equal(parseCommand(["--help"]), { kind: "help" });
 });
 

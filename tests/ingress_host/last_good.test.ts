@@ -142,8 +142,18 @@ test("a disk that refuses keeps the former policy in force, before the swap and 
     if (isRefused(result)) assert.match(result.message, due, name);
     assert.equal([await probe(port), await probe(other), state.revision()], ["allow", "deny", 1], name);
   }
-  disk = systemDisk;
+  const inForce: unknown[] = [];
+  disk = {
+    ...systemDisk,
+    async replace(from, to) {
+      inForce.push([to.includes("mark") ? "mark" : "copy", (await policyStatus(gateway)).signature]);
+      await systemDisk.replace(from, to);
+    },
+  };
   assert.not(isRefused(await gateway.daemon.reload()));
+  const due = { key_id: state.ours.trusted.id, revision: 2, verified: true };
+  // The copy stands in its place already, from the last of the failures.
+  assert.equal(inForce, [["mark", due]], "the new policy decides before the mark rises");
   assert.equal([await probe(port), await probe(other), state.revision()], ["deny", "allow", 2]);
   await gateway.stop();
 

@@ -22,7 +22,7 @@ _ingressd() {
   if [ "$before" = = ]; then before=${COMP_WORDS[COMP_CWORD-2]}; fi
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --config|--control|--service|--port|--backend|--mode|--bind|--socket|--policy) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
+      --config|--set|--policy|--control|--service|--port|--backend|--mode|--bind|--socket) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((operand++)); fi ;;
     esac
@@ -32,16 +32,26 @@ _ingressd() {
       case $before in
         --policy) _ingressd_files wasm; return ;;
         --config) _ingressd_files toml; return ;;
+        --set) :; return ;;
         --control) _ingressd_files; return ;;
       esac
-      case $word in -*) _ingressd_words --policy --config --control -h --help --version; return ;; esac
-      _ingressd_words status reload expose ;;
+      case $word in -*) _ingressd_words --policy --config --set --control -h --help --version; return ;; esac
+      _ingressd_words check-config status reload expose ;;
+    check-config)
+      case $before in
+        --config) _ingressd_files toml; return ;;
+        --set) :; return ;;
+        --policy) _ingressd_files wasm; return ;;
+        --control) _ingressd_files; return ;;
+      esac
+      case $word in -*) _ingressd_words --config --set --policy --control --json -h --help --version; return ;; esac
+      ;;
     status)
       case $before in
         --config) _ingressd_files toml; return ;;
         --control) _ingressd_files; return ;;
       esac
-      case $word in -*) _ingressd_words --config --control --json -h --help --version; return ;; esac
+      case $word in -*) _ingressd_words --config --control --json --watch -h --help --version; return ;; esac
       ;;
     reload)
       case $before in

@@ -1,0 +1,101 @@
+// Every key of the configuration, one row each: what it may be, what it is where nobody gives it,
+// and what it means. The decoder, the type `Config`, schemas/config/ingressd.schema.json and the
+// table of docs/operations.md come from these rows; `npm run docs` writes the last two.
+import { list, mode, orElse, path, socketPath, text, truth, whole, word, type Keys, type ValuesOf } from "./field.ts";
+
+export interface TableRules {
+  /** Keys that have no effect without another one of the table. */
+  readonly without?: Readonly<Record<string, string>>;
+  /** Of these keys a table has one at least. */
+  readonly someOf?: readonly string[];
+}
+
+export interface Table<K extends Keys> extends TableRules {
+  readonly says: string;
+  readonly keys: K;
+}
+
+/** A table of tables, each with a name that its author chooses. */
+export interface NamedTable<K extends Keys> extends Table<K> {
+  /** What one entry is. */
+  readonly entry: string;
+  readonly name: { readonly pattern: string; readonly says: string };
+}
+
+function table<K extends Keys>(says: string, keys: K, rules: TableRules = {}): Table<K> {
+  return { says, keys, ...rules };
+}
+
+const policyName = {
+  pattern: "^[A-Za-z_][A-Za-z0-9_-]{0,47}$",
+  says: "a name that a policy can have: a letter or `_`, then letters, digits, `_` and `-`, at most 48",
+};
+
+export const TOP = {
+  on_reload: orElse("recheck", word(["recheck", "keep"], "what happens to established connections that a new policy refuses: `recheck` closes them, `keep` lets them end")),
+  state_dir: path("absolute path of the directory that keeps the last good policy and the highest signed revision over restarts; made with mode 0700, one gateway each. Without it the first directory of `STATE_DIRECTORY` (systemd) is taken, else nothing is kept"),
+  allowed_backends: orElse([], list(text(1, 256, "a backend"), 0, 1024, "backends that any registered service may name, though it does not own them: `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/app.sock`")),
+} satisfies Keys;
+
+export const TABLES = {
+  control: table("the control socket", {
+    socket: socketPath("absolute path of the control socket; its directory is made with mode 0700"),
+  }),
+  intents: table("one registration socket that all services share; needs koffi, because only the peer's credentials tell services apart on it", {
+    socket: socketPath("absolute path of the shared registration socket"),
+    mode: mode("octal mode of `intents.socket`, `0666` unless given"),
+  }, { without: { mode: "socket" } }),
+  audit: table("where decisions are recorded", {
+    file: orElse("-", text(1, 4096, "path of the audit file (one JSON object a line, appended), or `-` for standard error")),
+    on_error: orElse("closed", word(["closed", "count"], "when a record can't be written: `closed` refuses what could not be recorded, `count` goes on and counts the lost records")),
+  }),
+  metrics: table("/metrics, /healthz and /readyz over HTTP; every request needs `Authorization: Bearer TOKEN`", {
+    listen: text(1, 64, "a loopback address with a port, such as 127.0.0.1:9600"),
+    token_file: path("absolute path of a file with the token on one line; nobody else may read it"),
+  }, { without: { listen: "token_file", token_file: "listen" } }),
+  caps: table("bounds of the gateway; each has its counter and audit code", {
+    ports: orElse(1024, whole(1, 65_535, "listening sockets (one an address and port)")),
+    connections: orElse(10_000, whole(1, 1_000_000, "connections overall; lowered at the start when `nofile` is too small")),
+    backend_connecting: orElse(512, whole(1, 65_535, "connections under way (not yet accepted) to one backend")),
+    intents: orElse(256, whole(0, 65_535, "leases overall")),
+    intents_per_service: orElse(16, whole(0, 65_535, "leases of one service")),
+    control_connections: orElse(64, whole(1, 4096, "clients of one control or registration socket")),
+  }),
+  timers: table("all in milliseconds; 0 switches the timer off where 0 is allowed", {
+    hello_ms: orElse(10_000, whole(100, 10_000, "until the ClientHello of a `passthrough` connection must be whole")),
+    backend_connect_ms: orElse(5_000, whole(1, 600_000, "until the backend must have accepted")),
+    idle_ms: orElse(300_000, whole(0, 604_800_000, "a connection without a byte in either direction is closed; 0: never")),
+    lifetime_ms: orElse(0, whole(0, 2_592_000_000, "the longest life of a connection; 0: no end")),
+    drain_ms: orElse(10_000, whole(0, 3_600_000, "how long connections may go on after SIGTERM")),
+    interface_poll_ms: orElse(5_000, whole(100, 3_600_000, "how often the interface addresses are read for `bind NET` listeners")),
+    policy_check_ms: orElse(10_000, whole(100, 600_000, "the longest time that a new policy's self-tests may take")),
+    control_idle_ms: orElse(30_000, whole(100, 3_600_000, "a control client that holds no lease and sends nothing is closed")),
+  }),
+  policy: table("which policy is served, and how its file is read", {
+    file: path("absolute path of the compiled policy; `--policy` goes before it"),
+    max_bytes: orElse(134_217_728, whole(1024, 1_073_741_824, "the largest policy file that is read")),
+    watch: orElse(true, truth("reload when the policy file changes (its directory is watched)")),
+    trusted_keys: list(path("a public key"), 1, 64, "absolute paths of public keys (PEM): only policies that one of them has signed are loaded. Without this key no signature is asked for"),
+  }),
+} satisfies Readonly<Record<string, Table<Keys>>>;
+
+export const NAMED = {
+  services: {
+    says: "who may register exposures, by the service name that the policy uses",
+    entry: "one service: its user id, its own registration socket, or both",
+    name: policyName,
+    keys: {
+      uid: whole(0, 4_294_967_294, "user id of the service; no two services share one"),
+      socket: socketPath("absolute path of this service's own registration socket"),
+      mode: mode("octal mode of `services.NAME.socket`, `0660` unless given"),
+      gid: whole(0, 4_294_967_294, "group that `services.NAME.socket` is given to"),
+    },
+    without: { mode: "socket", gid: "socket" },
+    someOf: ["uid", "socket"],
+  },
+} satisfies Readonly<Record<string, NamedTable<Keys>>>;
+
+export type Config =
+  & ValuesOf<typeof TOP>
+  & { readonly [T in keyof typeof TABLES]: ValuesOf<(typeof TABLES)[T]["keys"]> }
+  & { readonly [N in keyof typeof NAMED]: Readonly<Record<string, ValuesOf<(typeof NAMED)[N]["keys"]>>> };

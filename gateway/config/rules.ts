@@ -1,0 +1,49 @@
+// What the schema can't say of a configuration: values that clash with each other, and texts that
+// need more than a pattern. A rule is a function and a row at the end.
+import { canonicalBackend } from "../forward/backend.ts";
+import type { Config } from "./keys.ts";
+
+export interface Clash {
+  /** Dotted key that the sentence is about. */
+  readonly key: string;
+  readonly reason: string;
+  /** Keys whose place stands in, where `key` itself was not given. */
+  readonly near?: readonly string[];
+}
+
+export type Rule = (config: Config) => readonly Clash[];
+
+function socketsApart({ control, intents, services }: Config): readonly Clash[] {
+  const given: readonly (readonly [key: string, path: string | undefined])[] = [
+    ["control.socket", control.socket],
+    ["intents.socket", intents.socket],
+    ...Object.entries(services).map(([name, { socket }]) => [`services.${name}.socket`, socket] as const),
+  ];
+  const seen = new Map<string, string>();
+  return given.flatMap(([key, path]) => {
+    const other = path === undefined ? undefined : seen.get(path);
+    if (path !== undefined && other === undefined) seen.set(path, key);
+    return other === undefined ? [] : [{ key, reason: `is also the path of \`${other}\`: give each its own` }];
+  });
+}
+
+function servicesApart({ services }: Config): readonly Clash[] {
+  const uids = new Map<number, string>();
+  return Object.entries(services).flatMap(([service, { uid }]) => {
+    if (service === "ingressd") return [{ key: `services.${service}`, reason: "is the gateway's own name: call the service something else" }];
+    const other = uid === undefined ? undefined : uids.get(uid);
+    if (uid !== undefined && other === undefined) uids.set(uid, service);
+    return other === undefined ? [] : [{
+      key: `services.${service}.uid`, reason: `is also the uid of \`services.${other}\`, so they can't be told apart: run each under its own user`,
+    }];
+  });
+}
+
+function backendsLocal({ allowed_backends: backends }: Config): readonly Clash[] {
+  return backends.flatMap((text) => {
+    const backend = canonicalBackend(text);
+    return typeof backend === "string" ? [{ key: "allowed_backends", reason: `has \`${text}\`: ${backend}` }] : [];
+  });
+}
+
+export const RULES: readonly Rule[] = [socketsApart, servicesApart, backendsLocal];

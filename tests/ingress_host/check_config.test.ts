@@ -1,0 +1,87 @@
+// `ingressd check-config`: every problem at once, in text and as JSON, with key, value, reason and
+// place; nothing is made or opened.
+import { spawnSync } from "node:child_process";
+import { chmodSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { checkConfig } from "../../gateway/check_config.ts";
+import { readConfig } from "../../gateway/config.ts";
+import { newSigner } from "../host/signed.ts";
+import { temporaryFolder } from "./gateway_under_test.ts";
+
+const test = suite("check-config");
+const BIN = fileURLToPath(new URL("../../gateway/ingressd.mjs", import.meta.url));
+const folder = temporaryFolder();
+const path = join(folder, "c.toml");
+
+function run(text: string, argv: readonly string[] = [], env: Readonly<Record<string, string>> = {}): { readonly code: number | null; readonly out: string; readonly err: string } {
+  writeFileSync(path, text, { mode: 0o644 });
+  const done = spawnSync(process.execPath, [BIN, "check-config", "--config", path, ...argv], { encoding: "utf8", env: { ...process.env, ...env } });
+  return { code: done.status, out: done.stdout, err: done.stderr };
+}
+
+test("a sound one: what is given, and by whom", () => {
+  const { code, out, err } = run("[timers]\nidle_ms = 1\n[control]\nsocket = \"/c\"", ["--set", "caps.ports=5", "--policy", "/p.wasm"], { INGRESSD__TIMERS__IDLE_MS: "2" });
+  assert.equal([code, err], [0, ""]);
+  assert.equal(out.split("\n"), [
+    "the configuration is sound: 4 keys are given, the rest are defaults",
+    "  caps.ports = 5  (--set caps.ports=5)",
+    `  control.socket = "/c"  (${path})`,
+    "  policy.file = \"/p.wasm\"  (--policy)",
+    "  timers.idle_ms = 2  (INGRESSD__TIMERS__IDLE_MS)",
+    "",
+  ]);
+  assert.equal(readdirSync(folder), ["c.toml"], "nothing is made");
+});
+
+test("a wrong one: all of it, in text and as JSON", () => {
+  const wrong = "[timers]\nidle_ms = -1\n[caps]\nprots = 5";
+  const text = run(wrong, [], { INGRESSD__CAPS__PORTS: "0" });
+  assert.equal([text.code, text.out], [3, ""]);
+  assert.equal(text.err.trimEnd().split("\n").map((line) => line.slice(0, 60 + path.length)), [
+    `ingressd: ${path}:2: \`timers.idle_ms\` = -1 must be a whole number from 0`.slice(0, 60 + path.length),
+    `ingressd: ${path}:4: unknown key \`prots\` in \`caps\`: the keys here are ports`.slice(0, 60 + path.length),
+    "ingressd: INGRESSD__CAPS__PORTS: `caps.ports` = 0 must be a whole number from 1 to 65535; it is: listening sockets (one an address and port)".slice(0, 60 + path.length),
+  ]);
+  const json = run(wrong, ["--json"], { INGRESSD__CAPS__PORTS: "0" });
+  assert.equal([json.code, json.err], [3, ""]);
+  const envelope: unknown = JSON.parse(json.out);
+  assert.equal(envelope, {
+    ok: false, class: "reject", code: "config", message: "3 things are wrong",
+    data: {
+      problems: [
+        { key: "timers.idle_ms", value: "-1", reason: "must be a whole number from 0 to 604800000; it is: a connection without a byte in either direction is closed; 0: never", place: { layer: "file", file: path, line: 2 } },
+        { key: "", value: null, reason: "unknown key `prots` in `caps`: the keys here are ports, connections, backend_connecting, intents, intents_per_service, control_connections", place: { layer: "file", file: path, line: 4 } },
+        { key: "caps.ports", value: "0", reason: "must be a whole number from 1 to 65535; it is: listening sockets (one an address and port)", place: { layer: "environment", variable: "INGRESSD__CAPS__PORTS" } },
+      ],
+    },
+  });
+});
+
+test("the files that it names", () => {
+  const [key, other, token] = [join(folder, "a.pub"), join(folder, "b.pub"), join(folder, "token")];
+  writeFileSync(key, newSigner().pem, { mode: 0o644 });
+  writeFileSync(other, "not a key", { mode: 0o644 });
+  writeFileSync(token, "0123456789abcdef\n", { mode: 0o600 });
+  const told = (text: string): string => {
+    const { exitCode, stdout, stderr } = checkConfig(readConfig({ file: { name: "c.toml", text }, env: {}, sets: [], flags: [] }), false);
+    return exitCode === 0 ? stdout.split(":")[0] ?? "" : stderr;
+  };
+  const state = `state_dir = "${folder}/state"\n`;
+  const sound = "the configuration is sound";
+  assert.is(told(`${state}[policy]\ntrusted_keys = ["${key}"]`), sound);
+  assert.match(told(`${state}[policy]\ntrusted_keys = ["${other}"]`), /^c\.toml: `policy\.trusted_keys` can't be used: trusted key `.*b\.pub` /);
+  assert.match(told(`${state}[policy]\ntrusted_keys = ["${folder}/none.pub"]`), /can't be read/);
+  assert.match(told(`[policy]\ntrusted_keys = ["${key}"]`), /`policy\.trusted_keys` needs a directory .* state_dir$/);
+  const metrics = `[metrics]\nlisten = "127.0.0.1:9600"\ntoken_file = "${token}"`;
+  assert.is(told(metrics), sound);
+  chmodSync(token, 0o640);
+  assert.match(told(metrics), /^c\.toml: `metrics\.token_file` can't be used: .*others can read it/);
+  chmodSync(token, 0o600);
+  writeFileSync(token, "0123456789abcde\n");
+  assert.match(told(metrics), /`metrics\.token_file` can't be used: .*at least 16 printable characters/);
+});
+
+test.run();
