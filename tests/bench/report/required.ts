@@ -73,16 +73,16 @@ export const REQUIREMENTS: readonly Requirement[] = [
     reached: ({ sizes }) => sizes === null ? null : { value: sizes.engineBytes, text: `${thousands(sizes.engineBytes)} bytes` },
   },
   {
-    work: "honest newcomers served under the worse of two floods", required: ">= 95 %", least: 95,
+    work: "honest newcomers served under each flood", required: ">= 95 %", least: 95,
     reached: (_, { floods }) => {
       const shares = floods.map(({ served, asked }) => (100 * served) / asked);
-      return shares.length === 0 ? null : { value: Math.min(...shares), text: shares.map((s) => `${digits(s)} %`).join(" and ") };
+      return shares.length === 0 ? null : { value: Math.min(...shares), text: `at least ${digits(Math.min(...shares))} % of ${shares.length} floods` };
     },
   },
   {
     work: "an abuser's budget under them", required: "never refilled", most: 0,
     reached: (_, { floods }) => floods.length === 0 ? null : {
-      value: Math.max(0, ...floods.map(({ abuser, due }) => abuser - due)), text: floods.map(({ abuser, due }) => `${abuser} of at most ${due}`).join(" and "),
+      value: Math.max(0, ...floods.map(({ abuser, due }) => abuser - due)), text: [...new Set(floods.map(({ abuser, due }) => `${abuser} of at most ${due}`))].join(", "),
     },
   },
   {

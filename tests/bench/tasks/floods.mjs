@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-const LINE = /\bflood: ([^:\n]+): (\d+) of (\d+) newcomers served, abuser (\d+) of at most (\d+), (\d+) places$/gm;
+const LINE = /\bflood: (\S.*?): (\d+) of (\d+) newcomers served, abuser (\d+) of at most (\d+), (\d+) places$/gm;
 
 export function run() {
   const test = fileURLToPath(new URL("../../engine/flood.test.ts", import.meta.url));
