@@ -2,7 +2,7 @@
 // for an accepted socket. Each is a subject of its own, so that no measurement shares a process.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { sink } from "../clock.mjs";
+import { cpuMs, sink } from "../clock.mjs";
 import { textOf, TEXTS } from "../worlds.mjs";
 
 const { openEngine } = await import("../../../runtime/host/ask.ts");
@@ -163,29 +163,41 @@ function batch(folder, world) {
       if (allowed) exports.release(listener, a, b, c, d);
       return allowed;
     },
-    /** What is admitted is given back between batches, which isn't counted. */
     timed(part) {
       const listeners = numbered(part, ids);
       const { words, width } = part;
       const mask = listeners.length - 1;
       const source = (i, w) => (width === 1 ? [0, 0, 0xffff, words[i & mask]][w] : words[((i & mask) << 2) + w]);
-      return (from, count) => {
-        let spent = 0;
-        for (let first = from; first < from + count; first += room) {
-          const n = Math.min(room, from + count - first);
-          const started = performance.now();
-          if (width === 1) for (let i = 0; i < n; i++) write(i, listeners[(first + i) & mask], 0, 0, 0xffff, words[(first + i) & mask]);
-          else for (let i = 0, w = (first & mask) << 2; i < n; i++, w = ((first + i) & mask) << 2) write(i, listeners[(first + i) & mask], words[w], words[w + 1], words[w + 2], words[w + 3]);
-          exports.batch(n);
-          let sum = 0;
-          for (let i = 0; i < n; i++) sum += verdict(i);
-          spent += performance.now() - started;
-          sink.sum += sum;
-          for (let i = 0; i < n; i++) if (verdict(i) !== 0) exports.release(listeners[(first + i) & mask], source(first + i, 0), source(first + i, 1), source(first + i, 2), source(first + i, 3));
-        }
-        return spent;
+      const decide = (first, n, verdicts, at) => {
+        if (width === 1) for (let i = 0; i < n; i++) write(i, listeners[(first + i) & mask], 0, 0, 0xffff, words[(first + i) & mask]);
+        else for (let i = 0, w = (first & mask) << 2; i < n; i++, w = ((first + i) & mask) << 2) write(i, listeners[(first + i) & mask], words[w], words[w + 1], words[w + 2], words[w + 3]);
+        exports.batch(n);
+        for (let i = 0; i < n; i++) verdicts[at + i] = verdict(i);
       };
+      return released(room, decide, (i) => exports.release(listeners[i & mask], source(i, 0), source(i, 1), source(i, 2), source(i, 3)));
     },
+  };
+}
+
+/** Below the cap of a world's listener. */
+const HELD = 200_000;
+
+/**
+ * A loop that decides in batches and is clocked; what was admitted is given back afterwards, which
+ * isn't counted. `decide(first, n, verdicts, at)` writes n verdicts.
+ */
+function released(most, decide, release) {
+  const verdicts = new Int32Array(HELD);
+  return (from, count) => {
+    let spent = 0;
+    for (let start = from; start < from + count; start += HELD) {
+      const some = Math.min(HELD, from + count - start);
+      const before = cpuMs();
+      for (let at = 0; at < some; at += most) decide(start + at, Math.min(most, some - at), verdicts, at);
+      spent += cpuMs() - before;
+      for (let i = 0; i < some; i++) if (verdicts[i] !== 0) release(start + i);
+    }
+    return spent;
   };
 }
 
@@ -206,18 +218,12 @@ function admit(folder, world) {
       const mask = peers.length - 1;
       // A batch that begins near the end goes on at the start.
       peers.push(...peers.slice(0, PEERS));
-      return (from, count) => {
-        let spent = 0;
-        for (let first = from; first < from + count; first += PEERS) {
-          const at = first & mask;
-          const some = peers.slice(at, at + Math.min(PEERS, from + count - first));
-          const started = performance.now();
-          const answers = engine.admit(some);
-          spent += performance.now() - started;
-          answers.forEach(({ allowed }, i) => { if (allowed) engine.release(some[i].listener, some[i].source); });
-        }
-        return spent;
+      const decide = (first, n, verdicts, into) => {
+        const at = first & mask;
+        const answers = engine.admit(peers.slice(at, at + n));
+        for (let i = 0; i < n; i++) verdicts[into + i] = answers[i].allowed ? 1 : 0;
       };
+      return released(PEERS, decide, (i) => engine.release(peers[i & mask].listener, peers[i & mask].source));
     },
   };
 }
