@@ -115,7 +115,8 @@ async function onNode({ path, version }, opa) {
     if (result === null) continue;
     figures.swap.push({ megabytes: swap.megabytes, ...result });
     if (result.visits.failed > 0) troubles.push(`swap ${swap.megabytes} MB: ${result.visits.failed} visits failed`);
-    say(`Node ${version}  swap ${swap.megabytes} MB: stop of ${result.stopMs.median.toFixed(2)} ms, at most ${result.stopMs.most.toFixed(2)} ms`);
+    if (result.lost > 0) troubles.push(`swap ${swap.megabytes} MB: ${result.lost} of ${result.held} open connections were lost`);
+    say(`Node ${version}  swap ${swap.megabytes} MB: stop of ${result.stopCpuMs.median.toFixed(2)} ms of CPU, ${result.stopMs.median.toFixed(2)} ms by the clock`);
   }
   figures.sizes = await needed(path, { task: "sizes" }, "sizes");
   return figures;

@@ -1,22 +1,24 @@
 // Preloaded into a serving ingressd (`node --import`): measures how long its event loop stands still.
 // Each turn of the loop asks for the next one at once; the longest time between two is what any
 // connection may have waited. Beside it the most CPU time that the thread itself used in one turn,
-// where the kernel tells: what other processes take from it is not in that. The parent asks over the
+// where koffi is there to ask the kernel: what other processes take from it is not in that. The parent asks over the
 // IPC channel, which starts the next span.
-import { openSync, readSync } from "node:fs";
 
-const text = Buffer.alloc(64);
-const cpuMs = cpuClock();
+const CLOCK_THREAD_CPUTIME_ID = 3;
+
+const cpuMs = await cpuClock();
 let last = performance.now();
 let lastCpu = cpuMs();
 let longest = 0;
 let longestCpu = 0;
 
-/** Milliseconds that the main thread has run. */
-function cpuClock() {
+/** Milliseconds that this thread has run. (/proc's account moves in steps of the kernel's tick.) */
+async function cpuClock() {
   try {
-    const fd = openSync("/proc/self/schedstat", "r");
-    return () => Number(text.toString("latin1", 0, readSync(fd, text, 0, text.length, 0)).split(" ", 1)[0]) / 1e6;
+    const { default: koffi } = await import("koffi");
+    const read = koffi.load("libc.so.6").func("int clock_gettime(int, void *)");
+    const time = new BigInt64Array(2);
+    return () => (read(CLOCK_THREAD_CPUTIME_ID, time) === 0 ? Number(time[0]) * 1e3 + Number(time[1]) / 1e6 : 0);
   } catch {
     return () => 0;
   }

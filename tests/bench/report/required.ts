@@ -42,8 +42,10 @@ function swapped(megabytes: number): Requirement["reached"] {
   return ({ swap }) => {
     const figure = swap.find((s) => s.megabytes === megabytes);
     if (figure === undefined) return null;
-    const { stopMs, quietMs } = figure;
-    return { value: stopMs.median, text: `${digits(stopMs.median)} ms, at most ${digits(stopMs.most)}; without a swap ${digits(quietMs.median)}` };
+    const { stopMs, stopCpuMs, quietMs } = figure;
+    const clock = `${digits(stopMs.median)} ms by the clock (without a swap ${digits(quietMs.median)})`;
+    if (stopCpuMs.most === 0) return { value: stopMs.median, text: clock };
+    return { value: stopCpuMs.median, text: `${digits(stopCpuMs.median)} ms of CPU, at most ${digits(stopCpuMs.most)}; ${clock}` };
   };
 }
 

@@ -68,8 +68,12 @@ export interface Swap {
   readonly megabytes: number;
   readonly bytes: number;
   readonly swaps: number;
+  /** Connections that stayed open, and how many of them did not. */
+  readonly held: number;
+  readonly lost: number;
   readonly visits: { readonly served: number; readonly failed: number };
   readonly stopMs: Stop;
+  /** The same in CPU time of the serving thread, which other processes don't lengthen; 0 where the kernel doesn't say. */
   readonly stopCpuMs: Stop;
   readonly quietMs: Stop;
   readonly wholeMs: Figure;

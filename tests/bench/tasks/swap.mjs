@@ -1,6 +1,7 @@
 // The longest stop of a serving ingressd's event loop while one policy replaces another: the real
-// gateway, reloaded over its control socket, with clients that connect all the time. Beside it the
-// longest stop of a span of the same length without a reload.
+// gateway, reloaded over its control socket, with connections that stay open, all of which are asked
+// about again, and clients that connect all the time. Beside it the longest stop of a span of the
+// same length without a reload.
 import { spawn } from "node:child_process";
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
@@ -69,10 +70,22 @@ function visit(port) {
   });
 }
 
+/** Connections that have had their byte back, and stay; each tells when it is closed. */
+async function hold(port, count, onClose) {
+  const sockets = [];
+  while (sockets.length < count) {
+    sockets.push(...await Promise.all(Array.from({ length: Math.min(50, count - sockets.length) }, () => new Promise((resolve, reject) => {
+      const socket = connect(port, "127.0.0.1", () => socket.write("x"));
+      socket.on("error", reject).on("close", onClose).once("data", () => resolve(socket));
+    }))));
+  }
+  return sockets;
+}
+
 const message = (child) => new Promise((resolve) => { child.once("message", resolve); child.send({}); });
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
-export async function run({ megabytes, swaps }, tell) {
+export async function run({ megabytes, swaps, held }, tell) {
   const folder = mkdtempSync(join(tmpdir(), "ingressd-bench-"));
   const backend = createServer((socket) => socket.on("error", () => socket.destroy()).pipe(socket));
   await new Promise((resolve) => { backend.listen(0, "127.0.0.1", resolve); });
@@ -91,6 +104,8 @@ export async function run({ megabytes, swaps }, tell) {
       daemon.stdout.setEncoding("utf8").on("data", (text) => { if (text.includes("ingressd: ready")) resolve(); });
     });
     const visits = { served: 0, failed: 0 };
+    let lost = 0;
+    const sockets = await hold(port, held, () => { if (serving) lost++; });
     const clients = Array.from({ length: 4 }, async () => {
       while (serving) {
         if (await visit(port)) visits.served++;
@@ -124,9 +139,10 @@ export async function run({ megabytes, swaps }, tell) {
     }
     serving = false;
     await Promise.all(clients);
+    for (const socket of sockets) socket.destroy();
     const { generation } = await ask(control, "status");
     return {
-      bytes: policies[0].bytes, fileBytes: policies[0].module.length, swaps, generation, visits,
+      bytes: policies[0].bytes, fileBytes: policies[0].module.length, swaps, generation, held, lost, visits,
       stopMs: { ...ofRuns(stops), most: Math.max(...stops) }, stopCpuMs: { ...ofRuns(cpu), most: Math.max(...cpu) }, quietMs: { ...ofRuns(quiet), most: Math.max(...quiet) }, wholeMs: ofRuns(wholeMs),
     };
   } finally {
