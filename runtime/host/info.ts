@@ -13,7 +13,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** What the compiler's own bounds let a policy come to, with room; the file is the tighter bound for most. */
 const MEBI = 1024 * 1024;
-const BOUNDS: JsonBounds = { bytes: 128 * MEBI, containers: MEBI, keys: MEBI, values: 16 * MEBI, depth: 16 };
+const BOUNDS: JsonBounds = { bytes: 128 * MEBI, containers: MEBI, keys: 2 * MEBI, values: 16 * MEBI, depth: 16 };
 /** The end of the year 9999. */
 const MOST_SECONDS = 253_402_300_799;
 export const MOST_LISTENERS = 4_096;

@@ -16,6 +16,7 @@ export const WHOLE = {
     ...[4, 6].flatMap((family) => SIZES.map((size) => row(list(family, size), [...OURS, ...PEERS], size < 1e6 ? 3 : 0))),
     ...NAME_SIZES.map((size) => row(names(size), [...OURS_NAMES, ...NAME_PEERS], 1)),
     row(rules(1_000, 100_000), ["call"], 3), row(rules(1_000, 1_000_000), ["call"], 1), row(rules(10_000, 10_000), ["call"], 3),
+    row(rules(100_000, 1_000_000), ["call"], 0),
   ],
   proxies: SIZES.map((size) => list(4, size)),
   requests: { haproxy: 3_000, nginx: 50_000, rounds: 5 },
