@@ -33,10 +33,12 @@ import { nodeForwarder } from "./listen/node_forwarder.ts";
 import { createOpener } from "./listen/open.ts";
 import { Ports } from "./listen/ports.ts";
 import { createMarkers } from "./markers.ts";
+import type { Change } from "./reload/change.ts";
 import { createExchange, isRefused, type Exchange, type Refused, type Report } from "./reload/exchange.ts";
 import { systemDisk, type Disk } from "./reload/disk.ts";
 import { createEnds } from "./reload/ends.ts";
 import { createKeeper, prepareStateDirectory, type Keeper } from "./reload/keeper.ts";
+import type { Participant } from "./reload/participant.ts";
 import { createReloader, reportSentence } from "./reload/reload.ts";
 import { watchFile } from "./reload/watch.ts";
 import { createTurns } from "./turns.ts";
@@ -59,6 +61,8 @@ export interface DaemonSetup {
   readonly say: (sentence: string) => void;
   /** Aborted where the start is to be given up; what it has opened is closed again. */
   readonly givenUp?: AbortSignal;
+  /** What else changes with the policy, in the order in which it is prepared. */
+  readonly participants?: readonly Participant[];
   /** How state reaches the disk; another one only where a test stops it in between. */
   readonly disk?: Disk;
 }
@@ -70,6 +74,8 @@ export interface Daemon {
   readonly exchange: Exchange;
   /** Answers when only the new policy decides, or why the former one stays. */
   reload(): Promise<Report | Refused>;
+  /** The policy file as a change that the caller commits or aborts, together with what it changes elsewhere. */
+  prepare(): Promise<Change | Refused>;
   /** SIGHUP: opens the audit file again and reloads. */
   hangup(): Promise<void>;
   status(): Promise<unknown>;
@@ -115,13 +121,13 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const opener = createOpener({ ports, forwarder, decide: admitter.decide, recorder, maxPorts: config.caps.ports });
   const exchange = createExchange({
     inForce, ports, leases, backends, forwarder, opener, recorder, markers, clock, seed: randomBytes(16),
-    hostAddresses: setup.hostAddresses, maxPorts: config.caps.ports, onReload: config.on_reload, say,
+    hostAddresses: setup.hostAddresses, maxPorts: config.caps.ports, onReload: config.on_reload, say, participants: setup.participants ?? [],
     ending: ending.signal,
   });
   const passEnds = createEnds({ inForce, forwarder, recorder, ports, clock, onReload: config.on_reload });
   const reloader = createReloader({
     path: setup.policyPath, maxBytes: config.policy.max_bytes, checkMs: config.timers.policy_check_ms,
-    trustedKeys: config.policy.trusted_keys, keeper, exchange, inForce, counters, turns, say, ending: ending.signal,
+    trustedKeys: config.policy.trusted_keys, keeper, exchange, inForce, counters, turns, clock, say, ending: ending.signal,
   });
   let draining = false;
   const context: Context = {
@@ -208,6 +214,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     forwarder,
     exchange,
     reload: () => reloader.reload(),
+    prepare: () => reloader.prepare(),
     async hangup() {
       const kept = audit.reopen();
       if (kept !== null) say(kept);

@@ -1,7 +1,8 @@
-// Puts a policy in force, in two phases. `prepare` checks everything that can fail and opens
-// the new ports, held: nobody is served there yet. `commit` swaps in one turn of the event
-// loop, so every decision is the old policy's or the new one's. `abort` takes a prepare back,
-// and after a commit puts the former policy in force again.
+// Puts a policy in force, in two phases. `prepare` checks everything that can fail, opens the new
+// ports, held (nobody is served there yet), and prepares the participants. `commit` swaps all in
+// one turn of the event loop, so every decision is the old policy's or the new one's. `abort` takes
+// a prepare back, and after a commit puts the former policy in force again: its verdicts, its ports,
+// its limits with what is owed under either policy. A connection that was closed stays closed.
 import { openEngineInTurns } from "../../runtime/host/ask.ts";
 import type { LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
 import type { Address } from "../../runtime/net/address.ts";
@@ -15,6 +16,7 @@ import { overlaps, type Exposure, type OpenPort, type Ports } from "../listen/po
 import type { Forwarder } from "../listen/listener.ts";
 import type { Markers } from "../markers.ts";
 import { FREE } from "../listen/connections.ts";
+import { prepareParts, type Participant } from "./participant.ts";
 import { grants, groupedByPort, leasedExposures, staticExposures } from "./exposures.ts";
 import { beginRecheck } from "./recheck.ts";
 
@@ -33,6 +35,7 @@ export interface ExchangeSetup {
   readonly hostAddresses: () => readonly Address[];
   readonly maxPorts: number;
   readonly onReload: "recheck" | "keep";
+  readonly participants: readonly Participant[];
   readonly say: (sentence: string) => void;
   /** Once aborted, no further port is opened. */
   readonly ending: AbortSignal;
@@ -51,14 +54,31 @@ export interface Report {
 }
 
 export interface Refused {
-  /** `policy`: it can't be served; `keys`: it can't be verified; `port`: a port could not be opened; `state`: it could not be kept on the disk. */
-  readonly cause: "policy" | "keys" | "port" | "state";
+  /**
+   * `policy`: it can't be served; `keys`: it can't be verified; `port`: a port could not be opened;
+   * `state`: it could not be kept on the disk; `participant`: another party of the change refused or failed.
+   */
+  readonly cause: "policy" | "keys" | "port" | "state" | "participant";
   readonly message: string;
 }
 
 export interface Prepared {
+  /** Rejects with a PartFailed where a participant fails; `abort` is due then. */
   commit(): Promise<Report>;
   abort(): Promise<void>;
+}
+
+interface Readied {
+  readonly policy: LoadedPolicy;
+  readonly engine: PolicyEngine;
+  readonly opened: readonly OpenPort[];
+  readonly want: ReadonlyMap<string, Exposure>;
+}
+
+/** What was in force before; nulls before the first policy. */
+interface Former {
+  readonly policy: LoadedPolicy | null;
+  readonly engine: PolicyEngine | null;
 }
 
 export interface Exchange {
@@ -67,7 +87,7 @@ export interface Exchange {
   reconcile(): Promise<void>;
 }
 
-export function isRefused(x: Prepared | Report | Refused): x is Refused {
+export function isRefused(x: object): x is Refused {
   return "cause" in x;
 }
 
@@ -126,7 +146,8 @@ export function createExchange(setup: ExchangeSetup): Exchange {
     return opened;
   }
 
-  async function prepare(policy: LoadedPolicy): Promise<Prepared | Refused> {
+  /** What a policy needs: its engine and its new ports, held. With `late`, a port that can't be opened now is tried again after the swap. */
+  async function preparePolicy(policy: LoadedPolicy, busy: "refuse" | "late"): Promise<Readied | Refused> {
     const engine = await openEngineInTurns(policy, setup.seed);
     setClock(engine);
     const want = wanted(engine, setup.hostAddresses());
@@ -136,27 +157,43 @@ export function createExchange(setup: ExchangeSetup): Exchange {
     const leaving = groupedByPort(ports.all().filter(({ local }) => !want.has(local)));
     const blocked = (e: Exposure): boolean => leaving.get(e.port)?.some((open) => overlaps(open, e)) ?? false;
     const opened = await openAll(missing.filter((e) => !blocked(e)), engine, inForce.generation + 1);
-    if (typeof opened === "string") return { cause: "port", message: opened };
+    if (typeof opened === "string" && busy === "refuse") return { cause: "port", message: opened };
 
-    const former = current;
+    return { policy, engine, opened: typeof opened === "string" ? [] : opened, want };
+  }
+
+  async function prepare(policy: LoadedPolicy): Promise<Prepared | Refused> {
+    const ready = await preparePolicy(policy, "refuse");
+    if (isRefused(ready)) return ready;
+    const release = (): void => {
+      for (const port of ready.opened) ports.close(port);
+    };
+    const parts = await prepareParts(setup.participants, policy.info, say);
+    if (typeof parts === "string") {
+      release();
+      return { cause: "participant", message: parts };
+    }
+    const former: Former = { policy: current, engine: inForce.engine };
     let state: "prepared" | "committed" | "aborted" = "prepared";
     return {
       async commit() {
         if (state !== "prepared") throw new Error(`a policy that is ${state} can't be committed`);
         state = "committed";
-        return commit(policy, engine, opened, want);
+        return commit(ready, () => parts.commit());
       },
       async abort() {
-        if (state === "prepared") for (const port of opened) ports.close(port);
-        else if (state === "committed") await restore(former);
+        const was = state;
         state = "aborted";
+        if (was === "prepared") {
+          release();
+          await parts.abort();
+        } else if (was === "committed") await restore(former, () => parts.abort());
       },
     };
   }
 
-  async function commit(
-    policy: LoadedPolicy, engine: PolicyEngine, opened: readonly OpenPort[], prepared: ReadonlyMap<string, Exposure>,
-  ): Promise<Report> {
+  /** `inTurn` is called in the turn of the swap, after it. */
+  async function commit({ policy, engine, opened, want: prepared }: Readied, inTurn: () => Promise<void>, owed: PolicyEngine | null = null): Promise<Report> {
     // From here to the swap nothing waits. A lease may have ended since `prepare`.
     const alive = (e: Exposure): boolean => e.lease === null || leases.get(e.lease) !== undefined;
     const want = new Map([...prepared].filter(([, e]) => alive(e)));
@@ -165,6 +202,10 @@ export function createExchange(setup: ExchangeSetup): Exchange {
     if (inForce.engine !== null) {
       setClock(inForce.engine);
       engine.takeState(inForce.engine);
+    }
+    if (owed !== null) {
+      setClock(owed);
+      engine.importState(owed.exportState());
     }
     const generation = inForce.generation + 1;
     const recheck = beginRecheck({
@@ -178,8 +219,12 @@ export function createExchange(setup: ExchangeSetup): Exchange {
     for (const open of closing) ports.close(open);
     for (const open of opened) open.socket.release();
     dropLeases(engine);
+    const others = inTurn();
+    const settled = Promise.allSettled([others]);
     // From here on the new policy decides; what it refuses of the past is closed in turns.
     const rechecked = await recheck();
+    await settled;
+    await others;
 
     const late = [...want.values()].filter(({ local }) => ports.at(local) === undefined && !absent.has(local));
     const failed: string[] = [];
@@ -206,16 +251,19 @@ export function createExchange(setup: ExchangeSetup): Exchange {
     };
   }
 
-  async function restore(former: LoadedPolicy | null): Promise<void> {
-    if (former === null) {
-      for (const open of ports.all()) ports.close(open);
-      inForce.engine = null;
-      current = null;
+  /** `inTurn` is called in the turn in which the former policy decides again. */
+  async function restore({ policy, engine: owed }: Former, inTurn: () => Promise<void>): Promise<void> {
+    const again = policy === null ? null : await preparePolicy(policy, "late");
+    if (again !== null && !isRefused(again)) {
+      // INVARIANT: nobody's tokens come back by it, so what is owed under the former one counts too.
+      await commit(again, inTurn, owed);
       return;
     }
-    const again = await prepare(former);
-    if (isRefused(again)) say(`the former policy can't be put in force again: ${again.message}`);
-    else await again.commit();
+    if (again !== null) say(`the former policy can't be put in force again: ${again.message}: everything is refused until a reload`);
+    for (const open of ports.all()) ports.close(open);
+    inForce.engine = null;
+    current = null;
+    await inTurn();
   }
 
   /** One marker a port, whatever the number of its addresses. */

@@ -3,7 +3,7 @@
 // out then, and take their places after it: the copy first, then the mark. Stopped in between,
 // the copy is newer than the mark, never older, and so can be served.
 import { createHash } from "node:crypto";
-import { lstatSync, mkdirSync, statSync } from "node:fs";
+import { lstatSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { PolicyInfo } from "../../runtime/host/module.ts";
 import { failure, EXIT_REJECTED, type Failure } from "../exit.ts";
@@ -31,6 +31,8 @@ export interface Staged {
   /** Call it once the policy is in force; rejects where the disk does. */
   commit(): Promise<void>;
   abort(): Promise<void>;
+  /** Call it before `commit`: what it gives puts both files back as they are now, and rejects where the disk does. */
+  remember(): () => Promise<void>;
 }
 
 /** Makes the directory where it is missing. Who may write it decides which policies are too old. */
@@ -93,6 +95,12 @@ export function createKeeper(directory: string, maxBytes: number, disk: Disk): K
     return before !== null && "revision" in before && before.revision === signature.revision ? null : { revision: signature.revision, sha256 };
   }
 
+  async function putBack(path: string, bytes: Uint8Array | null): Promise<void> {
+    if (bytes === null) return disk.remove(path);
+    await disk.write(`${path}.new`, bytes);
+    await disk.replace(`${path}.new`, path);
+  }
+
   return {
     directory,
     mark,
@@ -122,6 +130,15 @@ export function createKeeper(directory: string, maxBytes: number, disk: Disk): K
           kept = hash;
         },
         abort,
+        remember() {
+          const [copy, mark] = [copyPath, markPath].map((path) => (isThere(path) ? readFileSync(path) : null));
+          return async () => {
+            kept = null;
+            // The mark first: stopped in between, the copy is newer than the mark, never older.
+            await putBack(markPath, mark ?? null);
+            await putBack(copyPath, copy ?? null);
+          };
+        },
       };
     },
   };

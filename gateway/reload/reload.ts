@@ -4,10 +4,13 @@ import { createHash } from "node:crypto";
 import { isRefusal } from "../../runtime/host/load.ts";
 import { loadPolicyInWorker, type LoadedInWorker } from "../../runtime/host/loadInWorker.ts";
 import type { InForce } from "../admit/admit.ts";
+import type { GatewayClock } from "../clock.ts";
 import type { Counters } from "../counters.ts";
 import type { Turns } from "../turns.ts";
+import { hold, type Change } from "./change.ts";
 import { isRefused, type Exchange, type Refused, type Report } from "./exchange.ts";
-import type { Keeper } from "./keeper.ts";
+import type { Keeper, Staged } from "./keeper.ts";
+import { causeOf, PartFailed } from "./participant.ts";
 import { isFileRefusal, readTrustedFileInTurns } from "./policy_file.ts";
 import { remedyOf } from "./remedies.ts";
 import { isUntrusted, readTrustedKeys } from "./trusted_keys.ts";
@@ -24,6 +27,7 @@ export interface ReloadSetup {
   readonly inForce: InForce;
   readonly counters: Counters;
   readonly turns: Turns;
+  readonly clock: GatewayClock;
   /** Once aborted, nothing is put in force any more. */
   readonly ending: AbortSignal;
   readonly say: (sentence: string) => void;
@@ -32,6 +36,8 @@ export interface ReloadSetup {
 export interface Reloader {
   /** Reads the file and puts it in force; the answer comes when only the new policy decides. */
   reload(): Promise<Report | Refused>;
+  /** The file's policy, ready to be put in force by another party; see change.ts. */
+  prepare(): Promise<Change | Refused>;
   /** As `reload`, but silent and without effect when the file's bytes are those in force. */
   changed(): Promise<void>;
   /**
@@ -44,7 +50,7 @@ export interface Reloader {
 }
 
 export function createReloader(setup: ReloadSetup): Reloader {
-  const { path, keeper, exchange, inForce, counters, turns, ending, say } = setup;
+  const { path, keeper, exchange, inForce, counters, turns, clock, ending, say } = setup;
   const stopping: Refused = { cause: "policy", message: "the gateway is stopping: nothing was loaded" };
   /** Hash of the file's bytes in force, and of those that were refused last. */
   let good = "";
@@ -62,10 +68,7 @@ export function createReloader(setup: ReloadSetup): Reloader {
     const report = await putInForce(bytes, hash, `policy \`${path}\``);
     if (ending.aborted) return stopping;
     if (isRefused(report)) return refused(report, hash);
-    good = hash;
-    bad = "";
-    instead = null;
-    counters.reloads++;
+    inPlace(hash);
     return report;
   }
 
@@ -78,32 +81,92 @@ export function createReloader(setup: ReloadSetup): Reloader {
     return old === null ? policy : { cause: "policy", message: `${name} is refused ${old}` };
   }
 
-  /** The bytes are given away. */
-  async function putInForce(given: Uint8Array, hash: string, name: string): Promise<Report | Refused> {
+  /** The bytes are given away. `undoable`: it must be possible to abort it after its commit. */
+  async function prepareBytes(given: Uint8Array, hash: string, name: string, undoable: "undoable" | "final"): Promise<Change | Refused> {
     const loaded = await checked(given, name);
     if (ending.aborted) return stopping;
     if ("cause" in loaded) return loaded;
     const { bytes, ...policy } = loaded;
     const prepared = await exchange.prepare(policy);
     if (isRefused(prepared)) return prepared;
-    let step = "kept";
+    const notKept = (step: string, error: unknown): Refused => ({
+      cause: "state", message: `${name} is not in force, because it could not be ${step} in the state directory (${causeOf(error)}): mend that and reload`,
+    });
+    let staged: Staged | null = null;
+    let putBack: (() => Promise<void>) | null = null;
     try {
-      const staged = await keeper?.stage(bytes, hash, policy.info);
-      if (ending.aborted) {
-        await staged?.abort();
-        await prepared.abort();
-        return stopping;
-      }
-      const report = await prepared.commit();
-      step = "put in its place";
-      await staged?.commit();
-      return report;
+      staged = await keeper?.stage(bytes, hash, policy.info) ?? null;
+      if (undoable === "undoable") putBack = staged?.remember() ?? null;
     } catch (error) {
-      // What is in force is also on the disk, or it is not in force.
+      await staged?.abort();
       await prepared.abort();
-      const cause = error instanceof Error ? error.message : String(error);
-      return { cause: "state", message: `${name} is not in force, because it could not be ${step} in the state directory (${cause}): mend that and reload` };
+      return notKept("kept", error);
     }
+    if (ending.aborted) {
+      await staged?.abort();
+      await prepared.abort();
+      return stopping;
+    }
+    let isKept = false;
+    return {
+      async commit() {
+        try {
+          const report = await prepared.commit();
+          await staged?.commit();
+          isKept = true;
+          return report;
+        } catch (error) {
+          // What is in force is also on the disk, or it is not in force.
+          await prepared.abort();
+          if (!(error instanceof PartFailed)) return notKept("put in its place", error);
+          await staged?.abort();
+          return { cause: "participant", message: `${name} is not in force: ${error.message}` };
+        }
+      },
+      async abort() {
+        if (!isKept) await staged?.abort();
+        await prepared.abort();
+        if (isKept) await putBack?.();
+      },
+    };
+  }
+
+  async function putInForce(given: Uint8Array, hash: string, name: string): Promise<Report | Refused> {
+    const change = await prepareBytes(given, hash, name, "final");
+    return isRefused(change) ? change : change.commit();
+  }
+
+  /** The file as a change that another party commits or aborts. */
+  async function prepareFile(): Promise<Change | Refused> {
+    if (ending.aborted) return stopping;
+    const file = await readTrustedFileInTurns(path, setup.maxBytes, "policy");
+    if (ending.aborted) return stopping;
+    if (isFileRefusal(file)) return refused({ cause: "policy", message: file.refused }, file.refused);
+    const { bytes, sha256: hash } = file;
+    const before = { good, bad, instead };
+    const change = await prepareBytes(bytes, hash, `policy \`${path}\``, "undoable");
+    if (isRefused(change)) return refused(change, hash);
+    return {
+      async commit() {
+        const report = await change.commit();
+        if (isRefused(report)) return refused(report, hash);
+        inPlace(hash);
+        return report;
+      },
+      async abort() {
+        await change.abort();
+        // The file that is in place was aborted: the watcher must not put it in force by itself.
+        ({ good, instead } = before);
+        bad = hash;
+      },
+    };
+  }
+
+  function inPlace(hash: string): void {
+    good = hash;
+    bad = "";
+    instead = null;
+    counters.reloads++;
   }
 
   function refused(result: Refused, hash: string): Refused {
@@ -138,6 +201,7 @@ export function createReloader(setup: ReloadSetup): Reloader {
         ? `reload refused, generation ${inForce.generation} stays in force: ${result.message}`
         : reportSentence(result));
     }),
+    prepare: () => hold(turns, prepareFile, { clock, inForce, ending }),
     fallBack: (why) => turns(() => fallBack(why)),
     insteadOf: () => instead,
   };

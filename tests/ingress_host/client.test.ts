@@ -183,8 +183,8 @@ test("the command line of expose", () => {
     [[...good.slice(0, 4), "65536", ...good.slice(5)], /is no port/],
     [[...good.slice(0, 4), "0", ...good.slice(5)], /is no port/],
     [[...good, "--policy", "p.wasm"], /`--policy` is not for `expose`/],
-    [["status", "--port", "1"], /`--port` is for `expose`/],
-    [["--policy", "p.wasm", "--backend", "x"], /`--backend` is for `expose`/],
+    [["status", "--port", "1"], /`--port` is not for `status` but for `expose`/],
+    [["--policy", "p.wasm", "--backend", "x"], /`--backend` is not for serving but for `expose`/],
   ];
   for (const [argv, expected] of bad) {
     const command = parseCommand(argv);

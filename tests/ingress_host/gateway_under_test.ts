@@ -13,6 +13,7 @@ import { openConnection, type Connection } from "../../gateway/client/connection
 import { startDaemon, type Daemon } from "../../gateway/daemon.ts";
 import { isFailure, type Failure } from "../../gateway/exit.ts";
 import type { Disk } from "../../gateway/reload/disk.ts";
+import type { Participant } from "../../gateway/reload/participant.ts";
 import { interfaceAddresses } from "../../gateway/listen/addresses.ts";
 import type { Address } from "../../runtime/net/address.ts";
 
@@ -99,6 +100,7 @@ export interface UnderSetup {
   readonly folder?: string;
   readonly hostAddresses?: () => readonly Address[];
   readonly disk?: Disk;
+  readonly participants?: readonly Participant[];
 }
 
 /** Closed to others, and gone when the test's process ends. */
@@ -129,6 +131,7 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
   const started = await startDaemon({
     policyPath, controlPath, config, clock, stateDirectory: config.state_dir ?? null,
     ...(setup.disk !== undefined && { disk: setup.disk }),
+    ...(setup.participants !== undefined && { participants: setup.participants }),
     hostAddresses: setup.hostAddresses ?? interfaceAddresses,
     print: (line) => markers.push(line),
     say: (sentence) => said.push(sentence),
