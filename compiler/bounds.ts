@@ -2,6 +2,8 @@
 // tested at N and at N + 1. Sizes of text are UTF-8 bytes.
 
 export const MAX_SOURCE_BYTES = 4 * 1024 * 1024;
+/** Words and signs of all sources, comments aside; with it goes the memory that reading needs. */
+export const MAX_WORDS = 1_000_000;
 export const MAX_LIST_BYTES = 64 * 1024 * 1024;
 /** Imports from the entry file to another, by the shortest way. */
 export const MAX_IMPORT_DEPTH = 8;

@@ -27,7 +27,7 @@ export const Param = createToken({
 });
 
 /** A hyphen before `>` is half of what others write for `=>`. */
-const Run = createToken({ name: "Run", pattern: /(?:[A-Za-z0-9_$*.:%/[\]]|-(?!>))+/ });
+const Run = createToken({ name: "Run", pattern: /(?:[A-Za-z0-9_$*.:%/[\]]+|-(?!>))+/ });
 const Space = createToken({ name: "Space", pattern: /[ \t\r\n]+/, group: Lexer.SKIPPED, line_breaks: true });
 const Comment = createToken({ name: "Comment", pattern: /#[^\n]*/, group: "comments" });
 const OpenText = createToken({ name: "OpenText", pattern: /"[^"\r\n]*/ });
