@@ -15,6 +15,8 @@ import { sayUnknown } from "./unknown.ts";
 
 export function hostAlgebra(report: Report, homes: Homes, reader: SourceReader): Algebra<HostNode> {
   const lists = new Map<string, HostNode | null>();
+  /** Members that were counted already. */
+  const read = new WeakMap<Member, HostNode>();
   let written = 0;
   let work = 0;
   let full = false;
@@ -60,8 +62,13 @@ export function hostAlgebra(report: Report, homes: Homes, reader: SourceReader):
     literal(member: Member) {
       switch (member.kind) {
         case "text": {
+          const known = read.get(member);
+          if (known !== undefined) return known;
           const node = trie(member.text);
-          if (!isProblem(node)) return count(1, member.span) ? node : null;
+          if (!isProblem(node)) {
+            read.set(member, node);
+            return count(1, member.span) ? node : null;
+          }
           const bare = { ...member, kind: "name" } as const;
           const isName = isSetName(homes, bare);
           if (isName && homes.set("hosts", bare) !== undefined) {
