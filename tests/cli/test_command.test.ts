@@ -117,7 +117,7 @@ testing("coverage has ports and names too, and sets by way of other sets", async
 `);
   await ingresscHere(["test", "sets.ingress", "--lcov", "sets.info"], dir.path);
   const records = readFileSync(dir.at("sets.info"), "utf8").split("end_of_record\n");
-  assert.match(records[0] ?? "", /^TN:\nSF:sets\.ingress\nDA:3,0\nDA:4,1\nDA:5,0\nDA:6,0\nDA:7,0\nDA:8,0\nDA:10,1\nDA:13,1\nLF:8\nLH:3\n$/);
+  assert.match(records[0] ?? "", /^TN:\nSF:sets\.ingress\nDA:3,0\nDA:4,2\nDA:5,0\nDA:6,0\nDA:7,0\nDA:8,0\nDA:10,1\nDA:13,1\nLF:8\nLH:3\n$/);
   assert.match(records[1] ?? "", /^TN:\nSF:nets\.ingress\nDA:2,0\nLF:1\nLH:0\n$/);
 });
 
