@@ -9,10 +9,12 @@ import { fileURLToPath } from "node:url";
 import { EXIT_CODES, type Outcome } from "../../compiler/cli/outcome.ts";
 import { answer, envelopeText, isAnswer, outcomeText, wantsJson } from "../../compiler/cli/session.ts";
 import { paint } from "../../compiler/cli/terminal.ts";
+import { program } from "../ready.ts";
 
 export const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
-export const INGRESSC = join(PROJECT, "compiler/cli/ingressc.mjs");
-export const INGRESSD = join(PROJECT, "gateway/ingressd.mjs");
+/** Node's arguments for each. */
+export const INGRESSC = program("compiler/cli/ingressc.mjs");
+export const INGRESSD = program("gateway/ingressd.mjs");
 
 export interface Ended {
   readonly code: number | null;
@@ -35,8 +37,9 @@ export interface Running {
   count(): number;
 }
 
-export function start(program: string, args: readonly string[], { cwd, env, uid }: Options = {}): Running {
-  const child = spawn(process.execPath, [program, ...args], {
+/** `words`: Node's arguments for the program. */
+export function start(words: readonly string[], args: readonly string[], { cwd, env, uid }: Options = {}): Running {
+  const child = spawn(process.execPath, [...words, ...args], {
     cwd: cwd ?? PROJECT,
     env: env ?? { ...process.env, NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "pipe"],
@@ -64,7 +67,7 @@ export function start(program: string, args: readonly string[], { cwd, env, uid 
       };
       looks.add(look);
       look();
-      void ended.then(() => reject(new Error(`${program} ended without ${String(pattern)}: ${lines.join("\n")}${err}`)), reject);
+      void ended.then(() => reject(new Error(`${words.join(" ")} ended without ${String(pattern)}: ${lines.join("\n")}${err}`)), reject);
     });
   return { child, ended, line, count: () => lines.length };
 }

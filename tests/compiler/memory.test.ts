@@ -1,18 +1,18 @@
 // The memory that docs/language.md states, at a tenth of the words in a tenth of the memory; all
 // of both is in tests/real/memory.check.ts.
 import { spawnSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MAX_WORDS } from "../../compiler/bounds.ts";
+import { program } from "../ready.ts";
 
 const memory = suite("memory");
-const HUNGRY = fileURLToPath(new URL("hungry.ts", import.meta.url));
+const HUNGRY = program("tests/compiler/hungry.ts");
 /** What Node and the compiler themselves take, in MiB. */
 const ITSELF = 40;
 
 function answerOf(shape: string, words: number, mib: number): string {
-  const { stdout, stderr, status } = spawnSync(process.execPath, [`--max-old-space-size=${mib}`, "--import", "tsx", HUNGRY, shape, String(words)], { encoding: "utf8" });
+  const { stdout, stderr, status } = spawnSync(process.execPath, [`--max-old-space-size=${mib}`, ...HUNGRY, shape, String(words)], { encoding: "utf8" });
   return status === 0 ? stdout.trim() : `status ${String(status)}: ${stderr.slice(-300)}`;
 }
 
