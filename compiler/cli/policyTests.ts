@@ -48,9 +48,13 @@ export function freshEngine(policy: LoadedPolicy, wallSeconds: number | null): P
   return engine;
 }
 
-/** `tests`: those of a policy, or some of them. */
-export function runTests(tests: CheckedPolicy["tests"], loaded: LoadedPolicy): readonly LineResult[] {
-  return tests.flatMap((test) => test.lines.map((line) => runLine(test, line, loaded)));
+/** `tests`: those of a policy, or some of them. `ran` is called behind each line. */
+export function runTests(tests: CheckedPolicy["tests"], loaded: LoadedPolicy, ran: () => void = () => undefined): readonly LineResult[] {
+  return tests.flatMap((test) => test.lines.map((line) => {
+    const result = runLine(test, line, loaded);
+    ran();
+    return result;
+  }));
 }
 
 /** What one line got, or would have had to get. */

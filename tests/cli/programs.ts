@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { EXIT_CODES, type Outcome } from "../../compiler/cli/outcome.ts";
+import { SILENT } from "../../compiler/cli/progress.ts";
 import { answer, envelopeText, isAnswer, outcomeText, wantsJson } from "../../compiler/cli/session.ts";
 import { paint } from "../../compiler/cli/terminal.ts";
 import { program } from "../ready.ts";
@@ -78,7 +79,7 @@ export async function ingresscHere(args: readonly string[], cwd: string): Promis
   process.chdir(cwd);
   try {
     const shown: Outcome[] = [];
-    const outcome = await answer(args, { stop: AbortSignal.abort(), show: (o) => shown.push(o) });
+    const outcome = await answer(args, { stop: AbortSignal.abort(), progress: SILENT, show: (o) => shown.push(o) });
     const printed = [...shown, outcome].map((o) => {
       const text = wantsJson(args) ? envelopeText(o) : outcomeText(o, paint({ color: false }));
       return wantsJson(args) || isAnswer(o) ? { out: text, err: "" } : { out: "", err: text };
