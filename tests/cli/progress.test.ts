@@ -121,7 +121,7 @@ async function inLarge<T>(f: (path: string) => Promise<T>): Promise<T> {
 function onTerminal(cwd: string, words: string): string {
   const log = join(cwd, "log");
   const env = { ...process.env, TERM: "xterm", NO_COLOR: "1" };
-  spawnSync("script", ["-qefc", `'${process.execPath}' '${INGRESSC}' ${words}`, log], { cwd, env, stdio: "ignore" });
+  spawnSync("script", ["-qefc", `${[process.execPath, ...INGRESSC].map((word) => `'${word}'`).join(" ")} ${words}`, log], { cwd, env, stdio: "ignore" });
   return readFileSync(log, "utf8");
 }
 
