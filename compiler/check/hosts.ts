@@ -4,7 +4,7 @@ import type { Member } from "../ast/nodes.ts";
 import { quote } from "../quote.ts";
 import type { SourceReader, Span } from "../source.ts";
 import type { Homes } from "./homes.ts";
-import { hostPattern, isEmptyHosts, nodeCount, subtractHosts, unionHosts } from "./hostTrie.ts";
+import { HostSetBuilder, hostPattern, isEmptyHosts, nodeCount, subtractHosts, unionHosts } from "./hostTrie.ts";
 import { readHostPattern } from "./hostNames.ts";
 import { readList, readMax, type FileMember } from "./lists.ts";
 import { isSetName } from "./templates.ts";
@@ -42,17 +42,17 @@ export function hostAlgebra(report: Report, homes: Homes, reader: SourceReader):
     const key = JSON.stringify([max, member.path.span.file.path, member.path.text]);
     const known = lists.get(key);
     if (known !== undefined) return known;
-    const nodes: HostNode[] = [];
+    const builder = new HostSetBuilder();
     const entries = readList(report, reader, member, max, {
       what: "name or pattern",
       add(token) {
-        const node = trie(token);
-        if (isProblem(node)) return node;
-        nodes.push(node);
+        const pattern = readHostPattern(token);
+        if (isProblem(pattern)) return pattern;
+        builder.add(pattern.labels, pattern.wild);
         return null;
       },
     });
-    const value = entries === null || !count(entries, member.path.span) ? null : unionHosts(nodes);
+    const value = entries === null || !count(entries, member.path.span) ? null : builder.done();
     lists.set(key, value);
     return value;
   };
