@@ -42,7 +42,7 @@ export class HostSetBuilder {
   add(labels: readonly string[], wild: "none" | "one" | "deep"): void {
     let node = this.#root;
     for (const label of labels) {
-      const children = (node.children ??= new Map());
+      const children = (node.children ??= new Map<string, Growing>());
       let child = children.get(label);
       if (child === undefined) children.set(label, (child = growing()));
       node = child;
