@@ -76,10 +76,7 @@ export function accept6(listener: u32, a: u32, b: u32, c: u32, d: u32): i32 {
   return accept(listener, a, b, c, d);
 }
 
-/**
- * Phases 1 and 2 without caps and limits; the name's `length` bytes stand in scratch (0: none was
- * sent). VERDICT_IDENTITY where the client's identity comes next.
- */
+/** Phases 1 and 2 without caps and limits; the name's `length` bytes stand in scratch (0: none was sent). VERDICT_IDENTITY where the client's identity comes next. */
 export function hello(listener: u32, a: u32, b: u32, c: u32, d: u32, length: u32): i32 {
   return acceptFacts(listener, a, b, c, d, length, -1);
 }
