@@ -31,6 +31,8 @@ export const MAX_SET_HOSTS = 20_000_000;
 export const MAX_IDS = 10_000;
 export const MAX_SET_IDS = 20_000_000;
 export const MAX_ID_BYTES = 2_048;
+/** Nodes that the patterns of all identities make together, where they overlap. */
+export const MAX_IDENTITY_NODES = 1_000_000;
 /** Characters of an annotation. */
 export const MAX_ANNOTATION = 512;
 /** Characters of the name of a certificate or of an authority. */

@@ -109,9 +109,7 @@ export const CODES = {
   ING610: line("too many host names or identities"),
   ING611: line("more than the budget allows"),
 
-  ING701: line("TLS is not terminated in this release"),
-  ING702: line("clients' certificates are not asked for in this release"),
-  ING703: line("identities are not counted in this release"),
+  // ING701, ING702 and ING703 were about TLS, clients' certificates and identities, before release 0.4 had them.
   ING704: line("`as direct` is not enforced in this release"),
   ING705: line("udp is not served in this release"),
   ING706: line("invariants are not proven in this release"),

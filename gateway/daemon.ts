@@ -27,11 +27,12 @@ import { Leases } from "./intents/leases.ts";
 import { listeningSockets, oncePerTurn } from "./intents/ownership.ts";
 import { peerCredentials } from "./intents/peer_credentials.ts";
 import { endLease } from "./intents/unregister.ts";
-import { FREE, READING } from "./listen/connections.ts";
+import { FREE, READING, SECURING } from "./listen/connections.ts";
 import type { Forwarder } from "./listen/listener.ts";
 import { nodeForwarder } from "./listen/node_forwarder.ts";
 import { createOpener } from "./listen/open.ts";
 import { Ports } from "./listen/ports.ts";
+import { createCredentials } from "./tls/credentials.ts";
 import { createMarkers } from "./markers.ts";
 import type { Change } from "./reload/change.ts";
 import { createExchange, isRefused, type Exchange, type Refused, type Report } from "./reload/exchange.ts";
@@ -76,6 +77,8 @@ export interface Daemon {
   reload(): Promise<Report | Refused>;
   /** The policy file as a change that the caller commits or aborts, together with what it changes elsewhere. */
   prepare(): Promise<Change | Refused>;
+  /** Reads certificates and authorities anew; returns the names of those that changed. */
+  renew(): Promise<readonly string[]>;
   /** SIGHUP: opens the audit file again and reloads. */
   hangup(): Promise<void>;
   status(): Promise<unknown>;
@@ -106,13 +109,15 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const inForce: InForce = { engine: null, generation: 0 };
   const ports = new Ports(() => doors?.paths ?? [], () => http?.port ?? null);
   const leases = new Leases();
-  const credentials = peerCredentials();
-  const backends = new Backends(notOwnSocket(process.pid, credentials, (address) => ports.isOwn(address)));
+  const peers = peerCredentials();
+  const backends = new Backends(notOwnSocket(process.pid, peers, (address) => ports.isOwn(address)));
   const topDenied = new TopDenied();
   const turns = createTurns();
   const markers = createMarkers(setup.print, counters);
   const recorder = createRecorder({ audit, counters, markers, clock, onError: config.audit.on_error });
+  const credentials = createCredentials(config, clock, say);
   const admitter = createAdmitter({
+    contextOf: (info) => credentials.contextOf(info),
     inForce, ports, recorder, counters, topDenied, clock, table: () => forwarder.table,
     caps: { connections: cap, backend_connecting: config.caps.backend_connecting },
     lackedDescriptor: () => descriptors.lacked(),
@@ -121,7 +126,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const opener = createOpener({ ports, forwarder, decide: admitter.decide, recorder, maxPorts: config.caps.ports });
   const exchange = createExchange({
     inForce, ports, leases, backends, forwarder, opener, recorder, markers, clock, seed: randomBytes(16),
-    hostAddresses: setup.hostAddresses, maxPorts: config.caps.ports, onReload: config.on_reload, say, participants: setup.participants ?? [],
+    hostAddresses: setup.hostAddresses, maxPorts: config.caps.ports, onReload: config.on_reload, say, participants: [credentials.participant, ...setup.participants ?? []],
     ending: ending.signal,
   });
   const passEnds = createEnds({ inForce, forwarder, recorder, ports, clock, onReload: config.on_reload });
@@ -132,7 +137,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   let draining = false;
   const context: Context = {
     config, allowedBackends: allowedBackends(config), inForce, ports, leases, backends, forwarder, recorder, counters,
-    topDenied, ownership: { credentials, listening: oncePerTurn(listeningSockets) }, exchange, reloader, keeper, clock, turns,
+    topDenied, ownership: { credentials: peers, listening: oncePerTurn(listeningSockets) }, exchange, reloader, keeper, clock, turns,
     startedMs: clock.monoMs(), connectionCap: cap, draining: () => draining,
     opener, markers, hostAddresses: setup.hostAddresses,
   };
@@ -145,6 +150,14 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     descriptors.close();
   }
   const timers: (() => void)[] = [];
+  /** A certificate's files changed: shown from the next handshake on. A policy that waited for them is tried again. */
+  const renew = async (): Promise<readonly string[]> => {
+    const changed = await turns(async () => credentials.renew());
+    if (changed.length > 0) say(`certificates and authorities renewed: ${changed.join(" ")}`);
+    await reloader.changed();
+    return changed;
+  };
+  const renewed = (): void => void renew().catch((error: unknown) => say(`the certificates could not be renewed: ${String(error)}`));
   const abandon = (why: Failure): Failure => {
     ending.abort();
     closeAll();
@@ -152,7 +165,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     return why;
   };
 
-  const opened = await openDoors({ context, controlPath: setup.controlPath, credentials });
+  const opened = await openDoors({ context, controlPath: setup.controlPath, credentials: peers });
   if (isFailure(opened)) return abandon(opened);
   doors = opened;
   const { listen, token_file: tokenFile } = config.metrics;
@@ -168,6 +181,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
       changed: () => void reloader.changed().catch((error: unknown) => say(`the reload failed: ${String(error)}`)),
     }));
   }
+  if (config.policy.watch) for (const path of new Set(credentials.paths)) timers.push(watchFile({ path, clock, say, changed: renewed }));
   const fromFile = await reloader.reload();
   const first = isRefused(fromFile) ? await reloader.fallBack(fromFile) : fromFile;
   if (ending.signal.aborted) return abandon(failure(EXIT_OK, "ended by a signal before it was ready"));
@@ -200,7 +214,9 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   /** A connection that has not yet said what it wants has nothing to finish. */
   function refuseUnread(): void {
     const { table } = forwarder;
-    for (let row = 0; row < table.rows; row++) if (table.state[row] === READING) forwarder.cut(row, "cut");
+    for (let row = 0; row < table.rows; row++) {
+      if (table.state[row] === READING || table.state[row] === SECURING) forwarder.cut(row, "cut");
+    }
   }
 
   function cut(): void {
@@ -214,6 +230,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     forwarder,
     exchange,
     reload: () => reloader.reload(),
+    renew,
     prepare: () => reloader.prepare(),
     async hangup() {
       const kept = audit.reopen();

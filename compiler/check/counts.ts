@@ -6,7 +6,6 @@ import { noteHostOnly } from "./hostOnly.ts";
 import { readCount, readKey, readRate } from "./numbers.ts";
 import type { CheckedCap, CheckedLimit, Mode } from "./policy.ts";
 import type { Scope } from "./scope.ts";
-import { wait } from "./waiting.ts";
 
 /** `mode` is null where it was not understood. */
 export function checkCap(scope: Scope, node: CapNode, mode: Mode | null): CheckedCap | null {
@@ -41,8 +40,7 @@ export function checkLimit(scope: Scope, node: LimitNode, mode: Mode | null): Ch
   return key === null ? null : { ...rate, burst, key: { kind: "source", ...key }, span };
 }
 
-function hasIdentity({ report, waiting, hostOnly }: Scope, mode: Mode | null, span: Span): boolean {
-  wait(waiting, "identity", "per identity", span);
+function hasIdentity({ report, hostOnly }: Scope, mode: Mode | null, span: Span): boolean {
   noteHostOnly(hostOnly, "identity", "per identity", span);
   if (mode === "mtls" || mode === null) return true;
   report.say("ING418", "without `as mtls` no client has an identity to count by", span, { help: "count `per source`, or write `as mtls`" });

@@ -6,11 +6,12 @@ import { MAX_ID_BYTES } from "../bounds.ts";
 import { quote } from "../quote.ts";
 import { readHostName } from "./hostNames.ts";
 import { readAddress } from "./literals.ts";
+import type { IdPattern } from "./policy.ts";
 import { isProblem, type Problem } from "./report.ts";
 
 export type IdType = "uri" | "dns" | "ip" | "sha256";
 
-export interface IdPattern {
+export interface ReadId {
   readonly type: IdType;
   /** All but the path of a uri. */
   readonly head: string;
@@ -20,7 +21,7 @@ export interface IdPattern {
   readonly deep: boolean;
 }
 
-export function readId(type: IdType, text: string): IdPattern | Problem {
+export function readId(type: IdType, text: string): ReadId | Problem {
   if (text.length > MAX_ID_BYTES) return problem("ING317", `${quote(text)} is longer than ${MAX_ID_BYTES} characters`, "an identity is a name, not a document", null);
   if (type === "uri") return readUri(text);
   if (text.includes("*")) return problem("ING316", `${quote(text)} has a \`*\`, which only the path of a \`uri\` may have`, `name each ${type} that is meant`, null);
@@ -42,7 +43,7 @@ function readHash(text: string): string | Problem {
   return problem("ING317", `${quote(text)} is not a SHA-256`, "a SHA-256 has 64 hexadecimal digits", null);
 }
 
-function readUri(text: string): IdPattern | Problem {
+function readUri(text: string): ReadId | Problem {
   const no = (why: string, help: string, replace: string | null = null): Problem => problem("ING317", `${quote(text)} ${why}`, help, replace);
   const parts = /^([A-Za-z][A-Za-z0-9+.-]*):(?:\/\/([^/?#]*))?([^?#]*)([?#][^]*)?$/.exec(text);
   if (parts === null) return no("is not a uri", "a uri begins with its scheme: `spiffe://corp.example/ops/web`");
@@ -67,13 +68,21 @@ function readUri(text: string): IdPattern | Problem {
 }
 
 /** `uri:spiffe://corp.example/ops/*` */
-export function idWord({ type, head, segments, deep }: IdPattern): string {
+export function idWord({ type, head, segments, deep }: ReadId): string {
   const path = segments.map((s) => `${s.text}${s.open ? "*" : ""}`).join("/");
   return `${type}:${head}${path}${deep ? "/**" : ""}`;
 }
 
+/** The same as the module looks for it. */
+export function idParts({ type, head, segments, deep }: ReadId): IdPattern {
+  const [first = { text: "", open: false }, ...rest] = segments;
+  const before = `${type}:${head}`.split("/");
+  const last = before.pop() ?? "";
+  return { parts: [...before.map((text) => ({ text, open: false })), { text: `${last}${first.text}`, open: first.open }, ...rest], deep };
+}
+
 /** Whether every identity of `b` is one of `a`. */
-export function coversId(a: IdPattern, b: IdPattern): boolean {
+export function coversId(a: ReadId, b: ReadId): boolean {
   if (a.type !== b.type || a.head !== b.head) return false;
   if (a.deep ? b.segments.length + (b.deep ? 1 : 0) <= a.segments.length : b.deep || b.segments.length !== a.segments.length) return false;
   return a.segments.every((s, i) => {
@@ -85,7 +94,7 @@ export function coversId(a: IdPattern, b: IdPattern): boolean {
 }
 
 /** Whether some identity is one of both. */
-export function idsMeet(a: IdPattern, b: IdPattern): boolean {
+export function idsMeet(a: ReadId, b: ReadId): boolean {
   if (a.type !== b.type || a.head !== b.head) return false;
   const [short, long] = a.segments.length <= b.segments.length ? [a, b] : [b, a];
   if (short.segments.length < long.segments.length ? !short.deep : short.deep !== long.deep) return false;

@@ -4,16 +4,16 @@ import { MAX_IDS, MAX_SET_IDS } from "../bounds.ts";
 import { quote } from "../quote.ts";
 import type { Homes } from "./homes.ts";
 import { readHostName } from "./hostNames.ts";
-import { coversId, idWord, idsMeet, readId, type IdPattern } from "./idPatterns.ts";
+import { coversId, idParts, idWord, idsMeet, readId, type ReadId } from "./idPatterns.ts";
 import type { IdSet } from "./policy.ts";
 import { isProblem, sayTextProblem, type Report } from "./report.ts";
 import type { Algebra } from "./resolve.ts";
 import { sayUnknown } from "./unknown.ts";
 
 interface Part {
-  readonly pattern: IdPattern;
+  readonly pattern: ReadId;
   /** INVARIANT: each meets the pattern, and none holds all of it. */
-  readonly without: readonly IdPattern[];
+  readonly without: readonly ReadId[];
 }
 
 export type Ids = readonly Part[];
@@ -114,6 +114,9 @@ function subtracted(all: Ids, out: Ids): Ids {
 }
 
 export function idSet(ids: Ids): IdSet {
-  const words = ids.flatMap(({ pattern, without }) => [idWord(pattern), ...without.map((w) => `!${idWord(w)}`)]);
-  return { words: [...new Set(words)].sort() };
+  const words = ids.map(({ pattern, without }) => [idWord(pattern), ...without.map((w) => `!${idWord(w)}`).sort()].join(" "));
+  return {
+    members: ids.map(({ pattern, without }) => ({ pattern: idParts(pattern), without: without.map(idParts) })),
+    words: [...new Set(words)].sort(),
+  };
 }

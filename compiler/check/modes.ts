@@ -35,8 +35,8 @@ export function checkMode(scope: Scope, node: ExposeNode): Mode | null {
     report.say("ING411", `${quote(text)} is not a mode of udp`, node.mode.span, { help: "leave `as` out; of the modes udp has only `direct`" });
     return null;
   }
+  if (mode === "direct") wait(waiting, mode, `as ${mode}`, node.mode.span);
   if (mode === "tls" || mode === "mtls" || mode === "direct") {
-    wait(waiting, mode, `as ${mode}`, node.mode.span);
     noteHostOnly(hostOnly, mode, `as ${mode}`, node.mode.span);
   }
   return mode;
@@ -55,13 +55,12 @@ export interface Credentials {
 
 /** What a mode needs is there, and nothing else. */
 export function checkCredentials(scope: Scope, node: ExposeNode, mode: Mode | null, written: Readonly<Record<"cert" | "ca", CredentialNode | null>>, sure: boolean): Credentials {
-  const { report, waiting, hostOnly } = scope;
+  const { report, hostOnly } = scope;
   const out: { cert: string | null; ca: string | null } = { cert: null, ca: null };
   for (const kind of ["cert", "ca"] as const) {
     const clause = written[kind];
     const wanted = kind === "cert" ? mode === "tls" || mode === "mtls" : mode === "mtls";
     if (clause !== null) {
-      wait(waiting, kind === "cert" ? "tls" : "mtls", kind, clause.span);
       noteHostOnly(hostOnly, kind === "cert" ? "tls" : "mtls", kind, clause.span);
       if (isName(scope, clause)) out[kind] = clause.value.text;
       if (mode !== null && !wanted) {

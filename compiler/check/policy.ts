@@ -35,7 +35,7 @@ export interface CheckedCap {
   /** Concurrent connections of the listener; the documented default where none is written. */
   readonly connections: number;
   readonly perSource: ({ readonly connections: number } & SourceKey) | null;
-  /** Connections of one identity; never built in this release. */
+  /** Connections of one identity. */
   readonly perIdentity: number | null;
   /** Null where none is written. */
   readonly span: Span | null;
@@ -46,7 +46,6 @@ export interface CheckedLimit {
   readonly count: number;
   readonly periodMs: 1_000 | 60_000 | 3_600_000;
   readonly burst: number;
-  /** `identity` is never built in this release. */
   readonly key: { readonly kind: "listener" } | { readonly kind: "identity" } | ({ readonly kind: "source" } & SourceKey);
   readonly span: Span;
 }
@@ -74,8 +73,18 @@ export interface HostSet {
   readonly words: readonly string[];
 }
 
-/** Client identities; only checked in this release, so only its words are kept. */
+/** One pattern of identities: a word such as `uri:spiffe://corp.example/ops/*`, cut at each `/` that ends a part. */
+export interface IdPattern {
+  /** `open`: the part begins so and goes on. At most one is open, and then nothing is `deep`. */
+  readonly parts: readonly { readonly text: string; readonly open: boolean }[];
+  /** One more part or several follow. */
+  readonly deep: boolean;
+}
+
+/** Client identities. A word is in the set when it matches a pattern, and nothing of what that is `without`. */
 export interface IdSet {
+  readonly members: readonly { readonly pattern: IdPattern; readonly without: readonly IdPattern[] }[];
+  /** Sorted, with `!` before what is taken out; equal words are equal sets. */
   readonly words: readonly string[];
 }
 
@@ -89,7 +98,7 @@ export interface CheckedRule {
   readonly from: AddressSet;
   /** Null: whatever the name is, or none. */
   readonly sni: HostSet | null;
-  /** Null: whatever the client is. A policy with another value is never built in this release. */
+  /** Null: whatever the client is. */
   readonly client: IdSet | null;
   /** UTC seconds; the rule is true before this moment. Null: always. Only an allow has one. */
   readonly until: number | null;
@@ -116,7 +125,7 @@ export interface CheckedExpose {
   readonly ports: readonly PortRange[];
   /** Local addresses; null means any (the wildcard sockets). */
   readonly bind: AddressSet | null;
-  /** Only `tcp` and `passthrough` are built in this release; udp has `direct` or none (`tcp` stands for it). */
+  /** `direct` is not built in this release; udp has it or none (`tcp` stands for it). */
   readonly mode: Mode;
   readonly cert: string | null;
   readonly ca: string | null;
@@ -155,7 +164,7 @@ export type TestLine =
       readonly to: Target;
       /** Canonical; null: the client sends none. */
       readonly sni: string | null;
-      /** The client's SANs (`dns:jump.example`); never run in this release. Null: no certificate. */
+      /** The words of the client's certificate (`dns:jump.example`). Null: no certificate. */
       readonly client: readonly string[] | null;
       readonly expected: Expected;
       readonly span: Span;

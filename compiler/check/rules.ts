@@ -34,7 +34,7 @@ export function checkRule(scope: Scope, rule: RuleNode, facts: Facts): CheckedRu
   if (rule.sni !== null && mode !== null && !readsName(facts)) {
     good = false;
     report.say("ING417", `${heading(facts)} reads no name, so that \`sni\` never holds`, withWord(rule.sni.span, "sni"), {
-      help: facts.proto === "udp" ? "leave it out: udp has no names" : "write `as passthrough` to have the client's hello read, or leave `sni` out",
+      help: facts.proto === "udp" ? "leave it out: udp has no names" : "write `as passthrough` or `as tls` to have the client's hello read, or leave `sni` out",
     });
   }
   if (rule.client !== null && mode !== null && mode !== "mtls") {
@@ -121,7 +121,6 @@ function checkBody(scope: Scope, rule: RuleNode): CheckedRule | null {
   const client: IdSet | null = rule.client === null ? null : idsOf(scope, rule.client);
   const until = checkUntil(scope, rule, rule.until);
   if (rule.client !== null) {
-    wait(scope.waiting, "mtls", "client", rule.client.span);
     noteHostOnly(scope.hostOnly, "mtls", "client", rule.client.span);
   }
   if (rule.from === null && (rule.action === "allow" || (rule.on === null && rule.sni === null && rule.client === null))) {

@@ -82,7 +82,6 @@ function checkRequest(scope: Scope, node: RequestNode, known: Known): Asked | nu
   }
   const client = node.client === null ? null : node.client.map((m) => checkSan(scope, m));
   if (node.client !== null) {
-    wait(scope.waiting, "mtls", "client", node.span);
     noteHostOnly(scope.hostOnly, "mtls", "client", node.span);
   }
   if (isProblem(source) || to === null || (sni !== null && typeof sni !== "string")) return null;

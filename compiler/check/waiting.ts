@@ -6,9 +6,6 @@ import type { Span } from "../source.ts";
 import type { Waiting } from "./policy.ts";
 
 const KINDS = {
-  tls: { code: "ING701", release: "0.4" },
-  mtls: { code: "ING702", release: "0.4" },
-  identity: { code: "ING703", release: "0.4" },
   direct: { code: "ING704", release: "0.5" },
   udp: { code: "ING705", release: "0.8" },
   invariant: { code: "ING706", release: "0.7" },

@@ -3,6 +3,7 @@
 import { CODE_NOT_EXPOSED } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Decision } from "../../runtime/host/decision.ts";
+import { identityOf } from "../../runtime/host/identity.ts";
 import type { ListenerInfo, PolicyEngine, PolicyInfo } from "../../runtime/host/module.ts";
 import { ANY4, parseAddress, type Address } from "../../runtime/net/address.ts";
 
@@ -17,6 +18,8 @@ export interface Question {
   readonly to: Target;
   /** Canonical; null: the client sends none. */
   readonly sni: string | null;
+  /** The words of the client's certificate; null where it has none. */
+  readonly client: readonly string[] | null;
 }
 
 export interface Asked {
@@ -28,9 +31,9 @@ export interface Asked {
 }
 
 /** Never empty. `fresh` makes an engine with no connection and no debt. */
-export function askAll(info: PolicyInfo, fresh: () => PolicyEngine, { source, to, sni }: Question): readonly Asked[] {
+export function askAll(info: PolicyInfo, fresh: () => PolicyEngine, { source, to, sni, client }: Question): readonly Asked[] {
   return listenersMeant(info, fresh(), to).map(({ asked, id, listener }) => {
-    const decision = id < 0 ? denial(CODE_NOT_EXPOSED) : connect(fresh(), id, source, sni);
+    const decision = id < 0 ? denial(CODE_NOT_EXPOSED) : connect(fresh(), id, { source, sni, client });
     return { asked, listener, decision };
   });
 }
@@ -55,12 +58,22 @@ export function listenersMeant(info: PolicyInfo, engine: PolicyEngine, to: Targe
   return [...meant.values()];
 }
 
-/** A connection as the gateway asks for it: charged at phase 1, and given back if the name refuses it. */
-export function connect(engine: PolicyEngine, listener: number, source: Address, sni: string | null): Decision {
+/** What a client brings. */
+export interface Facts {
+  readonly source: Address;
+  readonly sni: string | null;
+  /** The words of its certificate; null where it has none. */
+  readonly client: readonly string[] | null;
+}
+
+/** A connection as the gateway asks for it: charged at phase 1, and given back if a later one refuses it. */
+export function connect(engine: PolicyEngine, listener: number, { source, sni, client }: Facts): Decision {
   const [answer] = engine.admit([{ listener, source }]);
   if (answer === undefined) throw new Error("the module gave no answer for a peer");
   if (answer.allowed || !answer.later) return answer;
-  const decision = engine.hello(listener, source, sni);
+  const named = engine.named(listener, source, sni);
+  const decision = named.allowed || !named.later ? named
+    : client === null ? engine.hello(listener, source, sni) : engine.admitIdentity(listener, source, sni, identityOf(client));
   if (!decision.allowed) engine.release(listener, source);
   return decision;
 }

@@ -5,6 +5,7 @@ import { contains } from "../check/intervals.ts";
 import type { AddressWords, CheckedPolicy, NamedSet, PortRange } from "../check/policy.ts";
 import { positionOf, type Span } from "../source.ts";
 import type { LoadedPolicy, RuleInfo } from "../../runtime/host/module.ts";
+import { identityOf } from "../../runtime/host/identity.ts";
 import { parsePrefix } from "../../runtime/net/prefix.ts";
 import { ruleBook } from "./matching.ts";
 import { freshEngine, type LineResult, type Probe } from "./policyTests.ts";
@@ -78,7 +79,7 @@ function namesOf({ probes }: LineResult): readonly string[] {
 }
 
 function shadowRule(loaded: LoadedPolicy, { listener, facts }: Probe): number {
-  return freshEngine(loaded, facts.wallSeconds).shadow(listener.id, facts.source, facts.sni)?.rule ?? -1;
+  return freshEngine(loaded, facts.wallSeconds).shadow(listener.id, facts.source, facts.sni, facts.client === null ? undefined : identityOf(facts.client))?.rule ?? -1;
 }
 
 /** A line that names no local address asks at each prefix of the listener's `bind`. */

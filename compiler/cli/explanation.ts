@@ -2,6 +2,7 @@
 // rules that are only tried out say, and what would have been allowed.
 import type { Code } from "../../runtime/abi/names.ts";
 import type { Answer, Decision, Shadow } from "../../runtime/host/decision.ts";
+import { identityOf } from "../../runtime/host/identity.ts";
 import type { ListenerInfo, LoadedPolicy, PolicyEngine, RuleInfo } from "../../runtime/host/module.ts";
 import { ANY4, formatEndpoint, parseAddress } from "../../runtime/net/address.ts";
 import { askAll } from "./ask.ts";
@@ -12,7 +13,7 @@ import type { Request } from "./request.ts";
 import { semanticOf } from "./semantic.ts";
 
 export interface Step {
-  readonly phase: "bind" | "accept" | "limits" | "hello";
+  readonly phase: "bind" | "accept" | "limits" | "hello" | "identity" | "identity limits";
   readonly what: string;
   /** `open`: not refused, and the next phase decides. */
   readonly verdict: "allow" | "deny" | "open";
@@ -39,22 +40,25 @@ export interface Explanation {
 /** One explanation a listener that the request can mean. */
 export function explainRequest(module: Uint8Array, loaded: LoadedPolicy, request: Request): readonly Explanation[] {
   if (request.kind === "bind") return [explainBind(loaded, request)];
-  const { source, to, sni, at } = request;
+  const { source, to, sni, client, at } = request;
   const fresh = (): PolicyEngine => freshEngine(loaded, at);
   const book = ruleBook(semanticOf(module), loaded.info);
-  return askAll(loaded.info, fresh, { source, to, sni }).map(({ asked, listener, decision }) => {
+  return askAll(loaded.info, fresh, { source, to, sni, client }).map(({ asked, listener, decision }) => {
     if (listener === null) {
       return { listener, decision, steps: [stepOf(loaded, "accept", asked, decision, [])], shadow: null, nearMisses: nearestPlace(loaded, request), notes: [] };
     }
-    const facts: Facts = { source, sni, wallSeconds: at };
-    const shadow = fresh().shadow(listener.id, source, sni);
+    const facts: Facts = { source, sni, client, wallSeconds: at };
+    const shadow = fresh().shadow(listener.id, source, sni, client === null ? undefined : identityOf(client));
     return {
       listener,
       decision,
       steps: [bindStep(loaded, listener), ...connectionSteps(book, loaded, listener, facts, asked)],
       shadow: shadow === null ? null : { ...shadow, rule: ruleNumbered(loaded, shadow.rule) },
       nearMisses: decision.allowed ? [] : nearMisses(book, loaded, listener, facts),
-      notes: sni !== null && listener.mode === "tcp" ? [`\`${listener.name}\` is a plain tcp listener: the name is never read`] : [],
+      notes: [
+        ...(sni !== null && listener.mode === "tcp" ? [`\`${listener.name}\` is a plain tcp listener: the name is never read`] : []),
+        ...(client !== null && listener.mode !== "mtls" ? [`\`${listener.name}\` is not \`as mtls\`: no certificate is asked for`] : []),
+      ],
     };
   });
 }
@@ -84,12 +88,12 @@ function bindStep(loaded: LoadedPolicy, listener: ListenerInfo): Step {
 
 /** The phases of a connection in the order in which the gateway asks for them. */
 function connectionSteps(book: RuleBook, loaded: LoadedPolicy, listener: ListenerInfo, facts: Facts, asked: string): readonly Step[] {
-  const { source, sni, wallSeconds } = facts;
+  const { source, sni, client, wallSeconds } = facts;
   const fresh = (): PolicyEngine => freshEngine(loaded, wallSeconds);
   const allows = book.matching(listener, facts).filter((r) => r.action === "allow" && !r.dryrun);
-  const overrides = ({ allowed, code }: Decision): readonly RuleInfo[] => (!allowed && (code === "deny_rule" || code === "deny_name") ? allows : []);
+  const overrides = ({ allowed, code }: Decision): readonly RuleInfo[] => (!allowed && (code === "deny_rule" || code === "deny_name" || code === "deny_identity") ? allows : []);
   const first = fresh().accept(listener.id, source);
-  const accept = isPending(first) ? openStep(asked) : stepOf(loaded, "accept", asked, first, overrides(first));
+  const accept = isPending(first) ? openStep("accept", asked) : stepOf(loaded, "accept", asked, first, overrides(first));
   if (accept.verdict === "deny") return [accept];
   const admitted = fresh().admit([{ listener: listener.id, source }])[0] ?? first;
   const what = "caps and limits, nothing in use";
@@ -98,16 +102,23 @@ function connectionSteps(book: RuleBook, loaded: LoadedPolicy, listener: Listene
     ? { phase: "limits", what, verdict: "allow", reason: null, code: "allowed", rule: null, overrides: [] }
     : { ...stepOf(loaded, "limits", what, admitted, []), rule: null };
   if (limits.verdict === "deny" || !isPending(first)) return [accept, limits];
-  const hello = fresh().hello(listener.id, source, sni);
-  return [accept, limits, stepOf(loaded, "hello", sni === null ? "no SNI" : `SNI \`${sni}\``, hello, overrides(hello))];
+  const name = sni === null ? "no SNI" : `SNI \`${sni}\``;
+  const named = fresh().named(listener.id, source, sni);
+  const hello = isPending(named) ? openStep("hello", name) : stepOf(loaded, "hello", name, named, overrides(named));
+  if (!isPending(named)) return [accept, limits, hello];
+  const decision = client === null ? fresh().hello(listener.id, source, sni) : fresh().identity(listener.id, source, sni, identityOf(client));
+  const identity = stepOf(loaded, "identity", client === null ? "no certificate" : client.map((word) => `\`${word}\``).join(", "), decision, overrides(decision));
+  if (!decision.allowed || client === null) return [accept, limits, hello, identity];
+  const last = fresh().admitIdentity(listener.id, source, sni, identityOf(client));
+  return [accept, limits, hello, identity, { ...stepOf(loaded, "identity limits", what, last, []), rule: null }];
 }
 
 function isPending(answer: Answer): answer is Extract<Answer, { later: true }> {
   return !answer.allowed && answer.later;
 }
 
-function openStep(asked: string): Step {
-  return { phase: "accept", what: asked, verdict: "open", reason: null, code: "open", rule: null, overrides: [] };
+function openStep(phase: "accept" | "hello", what: string): Step {
+  return { phase, what, verdict: "open", reason: null, code: phase === "accept" ? "open" : "open_identity", rule: null, overrides: [] };
 }
 
 function ruleNumbered(loaded: LoadedPolicy, id: number): RuleInfo | null {

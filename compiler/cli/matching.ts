@@ -10,6 +10,8 @@ export interface Facts {
   readonly source: Address;
   /** Canonical; null: none was sent. A listener that reads no name has none. */
   readonly sni: string | null;
+  /** The words of the client's certificate; null: it showed none, or was not asked for one. */
+  readonly client: readonly string[] | null;
   /** UTC seconds; null: no wall clock is known. */
   readonly wallSeconds: number | null;
 }
@@ -51,7 +53,8 @@ export function ruleBook(semantic: Semantic, info: PolicyInfo): RuleBook {
     if (known === undefined) words.set(id, (known = new Set(semantic.hosts.get(id) ?? [])));
     return known;
   };
-  const isTrue = ({ stated: { from, sni, until } }: StatedRule, facts: Facts): boolean => {
+  const isTrue = ({ stated: { from, sni, client, until } }: StatedRule, facts: Facts): boolean => {
+    if (client !== null && facts.client?.some((word) => hasIdentity(semantic.ids.get(client) ?? [], word)) !== true) return false;
     if (until !== null && (facts.wallSeconds === null || facts.wallSeconds >= until)) return false;
     if (sni !== null && (facts.sni === null || !hasName(hosts(sni), facts.sni))) return false;
     return prefixes(from).some((prefix) => isWithin(prefix, facts.source));
@@ -61,7 +64,7 @@ export function ruleBook(semantic: Semantic, info: PolicyInfo): RuleBook {
     sourcesOf: ({ stated }) => prefixes(stated.from),
     namesOf: ({ stated }) => (stated.sni === null ? null : (semantic.hosts.get(stated.sni) ?? [])),
     matching(listener, facts) {
-      const known = listener.mode === "passthrough" ? facts : { ...facts, sni: null };
+      const known = { ...facts, ...(listener.mode === "tcp" && { sni: null }), ...(listener.mode !== "mtls" && { client: null }) };
       return rules.filter((rule) => holdsOn(rule, listener) && isTrue(rule, known)).map(({ info: found }) => found);
     },
   };
@@ -106,4 +109,32 @@ export function hasName(words: ReadonlySet<string>, name: string): boolean {
     if (words.has(`!${word}`)) return false;
   }
   return false;
+}
+
+/** Whether a word of a certificate is in a set: it matches a pattern, and nothing that this leaves out. */
+export function hasIdentity(members: readonly string[], word: string): boolean {
+  return members.some((member) => {
+    const [pattern = "", ...without] = member.split(" ");
+    return matchesId(pattern, word) && !without.some((out) => matchesId(out.slice(1), word));
+  });
+}
+
+/** `*` ends a part between two `/`, `**` is the rest of them; behind `?` or `#` no part ends. */
+function matchesId(pattern: string, word: string): boolean {
+  const parts = partsOf(word);
+  const asked = partsOf(pattern);
+  if (asked.at(-1) === "**") {
+    const head = asked.slice(0, -1);
+    return parts.length > head.length && head.every((part, i) => part === parts[i]);
+  }
+  return parts.length === asked.length && asked.every((part, i) => {
+    const own = parts[i] ?? "";
+    return part.endsWith("*") ? own.startsWith(part.slice(0, -1)) && own.length >= part.length : own === part;
+  });
+}
+
+function partsOf(word: string): readonly string[] {
+  const [, path = "", rest = ""] = /^([^?#]*)([^]*)$/.exec(word) ?? [];
+  const parts = path.split("/");
+  return [...parts.slice(0, -1), `${parts.at(-1) ?? ""}${rest}`];
 }

@@ -36,11 +36,11 @@ interface Candidate {
 /** Why a listener refused, and what it would not have refused. */
 export function nearMisses(book: RuleBook, loaded: LoadedPolicy, listener: ListenerInfo, facts: Facts): readonly NearMiss[] {
   const ask = (changed: Partial<Facts>): Decision => {
-    const { source, sni, wallSeconds } = { ...facts, ...changed };
-    return connect(freshEngine(loaded, wallSeconds), listener.id, source, sni);
+    const { wallSeconds, ...asked } = { ...facts, ...changed };
+    return connect(freshEngine(loaded, wallSeconds), listener.id, asked);
   };
   const allows = book.rules.filter(({ info, expose }) => expose === listener.name && info.action === "allow" && !info.dryrun);
-  const names = listener.mode !== "passthrough" ? [] : namesNear(book, allows, facts.sni).map((name): Candidate => ({
+  const names = listener.mode === "tcp" ? [] : namesNear(book, allows, facts.sni).map((name): Candidate => ({
     value: name,
     text: name === null ? "would be allowed without SNI" : `would be allowed with SNI \`${name}\``,
     ask: () => ask({ sni: name }),
@@ -72,7 +72,7 @@ export function nearestPlace(loaded: LoadedPolicy, request: Extract<Request, { k
     return [{
       value: `tcp ${port}${at}`,
       text: `would be allowed to \`tcp ${port}${at}\`, which is \`${name}\``,
-      ask: () => connect(freshEngine(loaded, request.at), id, request.source, request.sni),
+      ask: () => connect(freshEngine(loaded, request.at), id, request),
     }];
   });
   return [first("target", candidates, loaded)].filter((miss) => miss !== null);

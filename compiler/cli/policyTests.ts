@@ -5,6 +5,7 @@ import type { CheckedPolicy, CheckedTest, Expected, TestLine } from "../check/po
 import { positionOf, type Span } from "../source.ts";
 import { denial, openEngine } from "../../runtime/host/ask.ts";
 import type { Decision } from "../../runtime/host/decision.ts";
+import { identityOf } from "../../runtime/host/identity.ts";
 import type { ListenerInfo, LoadedPolicy, PolicyEngine, PolicyInfo } from "../../runtime/host/module.ts";
 import type { Address } from "../../runtime/net/address.ts";
 import { askAll, connect, listenersMeant } from "./ask.ts";
@@ -86,7 +87,7 @@ function runLine({ name, at }: CheckedTest, line: TestLine, loaded: LoadedPolicy
     asked: shown.asked,
     passed: wrong === undefined,
     probes: line.kind === "bind" ? [] : answers.flatMap(({ listener, rules }) =>
-      (listener === null ? [] : [{ listener, rules, facts: { source: line.source, sni: line.sni, wallSeconds: at } }])),
+      (listener === null ? [] : [{ listener, rules, facts: { source: line.source, sni: line.sni, client: line.client, wallSeconds: at } }])),
     port: line.kind === "bind" ? line.port : line.to.kind === "port" ? line.to.port : null,
     local: line.kind === "bind" ? line.address : line.to.kind === "port" ? line.to.local : null,
   };
@@ -121,9 +122,12 @@ function repeatLine(line: Extract<TestLine, { kind: "repeat" }>, at: number | nu
     for (let i = 0; i < line.count; i++) {
       const monoMs = Math.floor((i * line.overMs) / line.count);
       engine.setClock({ monoMs, wallSeconds: at === null ? null : at + Math.floor(monoMs / 1000) });
-      last = id < 0 ? denial(CODE_NOT_EXPOSED) : connect(engine, id, line.source, line.sni);
+      last = id < 0 ? denial(CODE_NOT_EXPOSED) : connect(engine, id, line);
       rules.add(last.rule);
-      if (last.allowed && line.closing) engine.release(id, line.source);
+      if (last.allowed && line.closing) {
+        engine.release(id, line.source);
+        if (line.client !== null) engine.releaseIdentity(id, identityOf(line.client));
+      }
       const text = actualText(last, by(last), loaded.info);
       const count = (counts.get(text) ?? 0) + 1;
       counts.set(text, count);

@@ -1,9 +1,10 @@
 // The request of `explain`, in the words of a test line and with the time of its test behind it:
-//   from ADDRESS to NAME [sni "NAME"] [at TIME]
-//   from ADDRESS to tcp PORT [local ADDRESS] [sni "NAME"] [at TIME]
+//   from ADDRESS to NAME [sni "NAME"] [client TYPE "NAME", …] [at TIME]
+//   from ADDRESS to tcp PORT [local ADDRESS] [sni "NAME"] [client TYPE "NAME", …] [at TIME]
 //   bind SUBJECT on [tcp|udp] ADDRESS:PORT
 import { readAddress } from "../check/literals.ts";
 import { readHostName } from "../check/hostNames.ts";
+import { idWord, readId } from "../check/idPatterns.ts";
 import { isProblem } from "../check/report.ts";
 import { readTime } from "../check/times.ts";
 import { nearest } from "../nearest.ts";
@@ -19,6 +20,8 @@ export type Request =
       readonly to: Target;
       /** Canonical; null: the client sends none. */
       readonly sni: string | null;
+      /** The words of the client's certificate; null: it shows none. */
+      readonly client: readonly string[] | null;
       /** UTC seconds; null: no wall clock is known. */
       readonly at: number | null;
     }
@@ -26,7 +29,8 @@ export type Request =
 
 const SHAPE = "write `from 203.0.113.9 to web`, `from 203.0.113.9 to tcp 443 sni \"www.example.com\" at 2027-01-10T09:00Z` or `bind web on 0.0.0.0:443`";
 const NAME = /^[A-Za-z_][A-Za-z0-9_-]*$/;
-const CLAUSES = ["local", "sni", "at"];
+const ID_TYPES = ["uri", "dns", "ip", "sha256"] as const;
+const CLAUSES = ["local", "sni", "client", "at"];
 /** Longer requests are not shown with a mark below the word. */
 const MOST_SHOWN = 240;
 
@@ -85,6 +89,14 @@ class Reader {
     return this.#next < this.#words.length ? this.take("") : null;
   }
 
+  /** Takes the next word where it is this one. */
+  passes(word: string): boolean {
+    const next = this.#words[this.#next];
+    const is = next !== undefined && !next.quoted && next.text === word;
+    if (is) this.#next++;
+    return is;
+  }
+
   expect(keyword: string): void {
     const word = this.take(`the request ends before \`${keyword}\``);
     if (word.quoted || word.text !== keyword) throw this.wrong(`${quote(word.text)} stands where \`${keyword}\` is expected`);
@@ -115,17 +127,18 @@ function readFrom(reader: Reader, exposes: readonly string[]): Request {
   reader.expect("to");
   const to = readTarget(reader, exposes);
   const seen = new Set<string>();
-  let [local, sni, at]: [Address | null, string | null, number | null] = [null, null, null];
+  let [local, sni, client, at]: [Address | null, string | null, readonly string[] | null, number | null] = [null, null, null, null];
   for (let word = reader.more(); word !== null; word = reader.more()) {
     const clause = word.quoted ? "" : word.text;
     if (seen.has(clause)) throw reader.wrong(`\`${clause}\` is written twice`, "leave one of them out");
     seen.add(clause);
     if (clause === "local") local = readLocal(reader, to);
     else if (clause === "sni") sni = readName(reader);
+    else if (clause === "client") client = readClient(reader);
     else if (clause === "at") at = readMoment(reader);
     else throw beyond(reader, word);
   }
-  return { kind: "from", source, to: to.kind === "port" ? { ...to, local } : to, sni, at };
+  return { kind: "from", source, to: to.kind === "port" ? { ...to, local } : to, sni, client, at };
 }
 
 function readTarget(reader: Reader, exposes: readonly string[]): Target {
@@ -153,6 +166,25 @@ function readName(reader: Reader): string {
   const name = readHostName(text);
   if (typeof name === "string") return name;
   throw reader.wrong(name.message, text === "" ? "without `sni`, the client sends no name" : name.help);
+}
+
+/** `uri "spiffe://corp.example/ops/web", dns "jump.corp.example"` */
+function readClient(reader: Reader): readonly string[] {
+  const words: string[] = [];
+  const example = "write `client uri \"spiffe://corp.example/ops/web\", dns \"jump.corp.example\"`, and the whole request in single quotes";
+  do {
+    const missing = "`client` is followed by the names of a certificate, each with its type";
+    const type = reader.take(missing);
+    const known = ID_TYPES.find((word) => word === type.text);
+    if (known === undefined || type.quoted) throw reader.wrong(`${missing}, not by ${quote(type.text)}`, example);
+    const { text, quoted } = reader.take(`\`${known}\` is followed by a name in quotes`);
+    if (!quoted) throw reader.wrong(`\`${known}\` is followed by a name in quotes, not by ${quote(text)}`, example);
+    const id = readId(known, text);
+    if (isProblem(id)) throw reader.wrong(id.message, id.help);
+    if (id.deep || id.segments.some(({ open }) => open)) throw reader.wrong(`${quote(text)} is a pattern, and a certificate has names`, "write a name that the pattern matches");
+    words.push(idWord(id));
+  } while (reader.passes(","));
+  return words;
 }
 
 function readMoment(reader: Reader): number {
@@ -193,7 +225,6 @@ function readPort(reader: Reader, text: string): number {
 }
 
 function beyond(reader: Reader, { text, quoted }: Word): Wrong {
-  if (!quoted && text === "client") return reader.unsupported("`client` in a request is not in this release", "certificates of clients are decided by from release 0.4 on; leave `client` out");
   if (!quoted && text === "=>") return reader.wrong("a request ends before `=>`", "leave out what is expected: the answer tells it");
   const near = quoted ? null : nearest(text, CLAUSES);
   return reader.wrong(`${quote(text)} is one word too many`, near === null ? SHAPE : `did you mean ${quote(near)}?`);

@@ -7,6 +7,8 @@ export interface SemanticRule {
   readonly from: string;
   /** Key of `hosts`; null: whatever the name is. */
   readonly sni: string | null;
+  /** Key of `ids`; null: whoever the client is. */
+  readonly client: string | null;
   /** UTC seconds; null: always. */
   readonly until: number | null;
   readonly dryrun: boolean;
@@ -27,16 +29,18 @@ export interface Semantic {
   readonly nets: ReadonlyMap<string, readonly string[]>;
   /** Words of each set of names, as HostSet has them. */
   readonly hosts: ReadonlyMap<string, readonly string[]>;
+  /** Words of each set of identities, as IdSet has them. */
+  readonly ids: ReadonlyMap<string, readonly string[]>;
 }
 
-const NONE: Semantic = { deny: [], expose: [], nets: new Map(), hosts: new Map() };
+const NONE: Semantic = { deny: [], expose: [], nets: new Map(), hosts: new Map(), ids: new Map() };
 
 /** A module that states nothing readable has no advice to give. */
 export function semanticOf(module: Uint8Array): Semantic {
   const section = readSections(module)?.find((s) => s.name === SECTION_POLICY);
   if (section === undefined) return NONE;
   const value: unknown = JSON.parse(new TextDecoder().decode(section.body));
-  const { deny, expose, nets, hosts } = fields(value);
+  const { deny, expose, nets, hosts, ids } = fields(value);
   return {
     deny: list(deny).map(readRule),
     expose: list(expose).map((x) => {
@@ -46,16 +50,18 @@ export function semanticOf(module: Uint8Array): Semantic {
     nets: texts(nets),
     // Version 1 of the tables had no names.
     hosts: texts(hosts ?? {}),
+    ids: texts(ids ?? {}),
   };
 }
 
 /** Version 1 of the tables had the addresses alone, and of `on` the ports alone. */
 function readRule(value: unknown): SemanticRule {
-  const { from, sni, until, dryrun, on } = fields(value);
+  const { from, sni, client, until, dryrun, on } = fields(value);
   const ranges = on === null || on === undefined || Array.isArray(on) ? on : fields(on)["ports"];
   return {
     from: text(from),
     sni: typeof sni === "string" ? sni : null,
+    client: typeof client === "string" ? client : null,
     until: typeof until === "number" ? until : null,
     dryrun: dryrun === true,
     on: ranges === null || ranges === undefined ? null : list(ranges).map(text),

@@ -3,6 +3,7 @@
 import * as abi from "../../runtime/abi/layout.ts";
 import { OS_PAGES, type Profile } from "../../runtime/abi/profiles.ts";
 import type { CellTree, ClassTable, PolicyTables } from "../lower/tables.ts";
+import { writeIdentities } from "./identities.ts";
 import { writeNames } from "./names.ts";
 import { sealOf } from "./seal.ts";
 import { placeState, stateSizes, type Misfit, type StateSizes } from "./state.ts";
@@ -46,10 +47,11 @@ export function writeImage(tables: PolicyTables, profile: Profile): Image | Over
   writeCells(out, tables);
   const cellsEnd = out.end();
   const names = writeNames(out, tables.names);
+  const identities = writeIdentities(out, tables.identities);
   const namesEnd = out.end();
   writeFamily(out, abi.H_FAMILY4, tables.v4);
   writeFamily(out, abi.H_FAMILY6, tables.v6);
-  const maxSteps = maximumSteps(tables, names);
+  const maxSteps = maximumSteps(tables, names, identities);
   out.header(abi.H_MAX_STEPS, maxSteps);
   const end = out.end();
   out.header(abi.H_TABLES_END, end);
@@ -65,10 +67,10 @@ export function writeImage(tables: PolicyTables, profile: Profile): Image | Over
 }
 
 /** Bytes of the tables, a little more than they take. */
-function room({ cells, nameCells, names, residuals, times, v4, v6, listeners, limits, ports }: PolicyTables): number {
-  const words = [cells, nameCells].flatMap(({ rows, pages }) => [rows, ...pages]).concat([v4, v6].flatMap(({ starts, classes, trie }) =>
+function room({ cells, nameCells, identityCells, identities, names, residuals, times, v4, v6, listeners, limits, ports }: PolicyTables): number {
+  const words = [cells, nameCells, identityCells].flatMap(({ rows, pages }) => [rows, ...pages]).concat([v4, v6].flatMap(({ starts, classes, trie }) =>
     (trie === null ? [starts, classes] : [trie.root, trie.pages, trie.values, trie.buckets, trie.keys, trie.classes])));
-  const records = residuals.length * abi.RESIDUAL_BYTES + times.length * abi.TIME_BYTES + names.labels.length * 48
+  const records = residuals.length * abi.RESIDUAL_BYTES + times.length * abi.TIME_BYTES + names.labels.length * 48 + identities.parts.length * 96
     + listeners.length * abi.LISTENER_BYTES + limits.length * abi.LIMIT_BYTES + ports.keys.length * 12 + ports.entries.length * abi.PORT_ENTRY_BYTES;
   return 4 * words.reduce((sum, { length }) => sum + length + 2, 0) + records + 65536;
 }
@@ -89,8 +91,11 @@ function writeListeners(out: ImageWriter, { listeners, limits, shadows }: Policy
     out.u32(at + abi.R_LISTENER_LIMIT_FIRST, limitFirst);
     out.u32(at + abi.R_LISTENER_LIMIT_COUNT, next - limitFirst, abi.MAX_LIMITS_PER_LISTENER);
     out.u32(at + abi.R_LISTENER_SHADOW, shadows[i] ?? 0);
+    out.u32(at + abi.R_LISTENER_CAP_IDENTITY, expose.cap.perIdentity ?? 0);
   });
 }
+
+const LIMIT_KINDS = { listener: abi.LIMIT_PER_LISTENER, source: abi.LIMIT_PER_SOURCE, identity: abi.LIMIT_PER_IDENTITY } as const;
 
 function writeLimits(out: ImageWriter, { limits }: PolicyTables): void {
   out.header(abi.H_LIMITS, out.end());
@@ -101,7 +106,7 @@ function writeLimits(out: ImageWriter, { limits }: PolicyTables): void {
     out.u32(at + abi.R_LIMIT_COUNT, limit.count, abi.MAX_LIMIT_COUNT);
     out.u32(at + abi.R_LIMIT_PERIOD_MS, limit.periodMs, abi.MAX_PERIOD_MS);
     out.u32(at + abi.R_LIMIT_BURST, limit.burst, abi.MAX_LIMIT_BURST);
-    out.u32(at + abi.R_LIMIT_KIND, limit.kind === "listener" ? abi.LIMIT_PER_LISTENER : abi.LIMIT_PER_SOURCE);
+    out.u32(at + abi.R_LIMIT_KIND, LIMIT_KINDS[limit.kind]);
     out.u32(at + abi.R_LIMIT_V4, limit.v4, 32);
     out.u32(at + abi.R_LIMIT_V6, limit.v6, 128);
   }
@@ -123,11 +128,12 @@ function writePorts(out: ImageWriter, { ports }: PolicyTables): void {
   out.header(abi.H_BIND_COUNT, ports.binds.length / 8);
 }
 
-function writeCells(out: ImageWriter, { cells, nameCells, classCount, columnCount, residuals, times }: PolicyTables): void {
+function writeCells(out: ImageWriter, { cells, nameCells, identityCells, classCount, columnCount, residuals, times }: PolicyTables): void {
   out.header(abi.H_CLASS_COUNT, classCount);
   out.header(abi.H_COLUMN_COUNT, columnCount);
   writeTree(out, abi.H_CELL_TREE, cells);
   writeTree(out, abi.H_NAME_TREE, nameCells);
+  writeTree(out, abi.H_IDENTITY_TREE, identityCells);
   out.header(abi.H_RESIDUALS, out.end());
   out.header(abi.H_RESIDUAL_COUNT, residuals.length);
   for (const residual of residuals) {

@@ -2,7 +2,7 @@
 // the fewest prefixes, each net once; no tests, names of rules or places. Two policies that mean
 // the same have the same text, and its SHA-256 is the policy's tree hash.
 import { bytesToHex } from "@noble/hashes/utils.js";
-import type { AddressSet, CheckedExpose, CheckedLimit, CheckedPolicy, HostSet, PortRange } from "../check/policy.ts";
+import type { AddressSet, CheckedExpose, CheckedLimit, CheckedPolicy, HostSet, IdSet, PortRange } from "../check/policy.ts";
 import type { OrderedRule } from "../lower/tables.ts";
 import { sha256, type Sha256 } from "./hash.ts";
 import { prefixText, type PrefixText } from "./prefixes.ts";
@@ -17,12 +17,12 @@ export interface SemanticJson {
 export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[], hash: Sha256 = sha256): SemanticJson {
   const idOf = (bytes: Uint8Array): string => bytesToHex(hash(bytes)).slice(0, 32);
   const nets = new Map<string, PrefixText>();
-  const ids = new Map<AddressSet, string>();
+  const netIds = new Map<AddressSet, string>();
   const net = (set: AddressSet): string => {
-    let id = ids.get(set);
+    let id = netIds.get(set);
     if (id === undefined) {
       const prefixes = prefixText(set);
-      ids.set(set, (id = idOf(prefixes.lines)));
+      netIds.set(set, (id = idOf(prefixes.lines)));
       nets.set(id, prefixes);
     }
     return id;
@@ -38,14 +38,28 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
     }
     return id;
   };
+  const ids = new Map<string, readonly string[]>();
+  const idIds = new Map<IdSet, string>();
+  const identities = (set: IdSet): string => {
+    let id = idIds.get(set);
+    if (id === undefined) {
+      idIds.set(set, (id = idOf(new TextEncoder().encode(set.words.join("\n")))));
+      ids.set(id, set.words);
+    }
+    return id;
+  };
   const own = byOwner(rules);
   const rulesOf = (listener: number | null, action: "allow" | "deny"): readonly OrderedRule[] => own.get(owner(listener, action)) ?? [];
-  const rule = ({ from, sni, until, dryrun }: OrderedRule): object => ({ from: net(from), sni: names(sni), until, dryrun });
+  // What stands only where TLS is terminated is left out elsewhere, so that a policy without it keeps its hash.
+  const rule = ({ from, sni, client, until, dryrun }: OrderedRule): object =>
+    ({ from: net(from), sni: names(sni), ...(client !== null && { client: identities(client) }), until, dryrun });
   const exposes = policy.exposes.map((expose, i) => ({
     allow: rulesOf(i, "allow").map(rule),
     backend: backendText(expose),
     bind: expose.bind === null ? null : net(expose.bind),
-    cap: { connections: expose.cap.connections, perSource: expose.cap.perSource },
+    ...(expose.ca !== null && { ca: expose.ca }),
+    cap: { connections: expose.cap.connections, ...(expose.cap.perIdentity !== null && { perIdentity: expose.cap.perIdentity }), perSource: expose.cap.perSource },
+    ...(expose.cert !== null && { cert: expose.cert }),
     deny: rulesOf(i, "deny").map(rule),
     limits: expose.limits.map(limitJson).sort(byText),
     mode: expose.mode,
@@ -55,7 +69,7 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
     service: expose.service,
   }));
   const denies = rulesOf(null, "deny").map((deny) => ({ ...rule(deny), on: deny.on === null ? null : { proto: deny.on.proto, ports: portTexts(deny.on.ports) } }));
-  const text = withNets(JSON.stringify(sortKeys({ edition: policy.edition, deny: denies, expose: exposes, hosts: Object.fromEntries(hosts) })), nets);
+  const text = withNets(JSON.stringify(sortKeys({ edition: policy.edition, deny: denies, expose: exposes, hosts: Object.fromEntries(hosts), ...(ids.size > 0 && { ids: Object.fromEntries(ids) }) })), nets);
   return { text, prefixes: [...nets.values()].reduce((sum, { count }) => sum + count, 0) };
 }
 

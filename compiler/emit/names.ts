@@ -1,13 +1,10 @@
 // The trie of names as nodes in the buckets of one hash table; runtime/engine/names.ts searches it.
 import * as abi from "../../runtime/abi/layout.ts";
 import type { NameTable } from "../lower/tables.ts";
+import { spread } from "./spread.ts";
 import type { ImageWriter } from "./writer.ts";
 
 const DOT = 46;
-/** A seed whose largest bucket has no more nodes than this is good enough. */
-const GOOD_PROBES = 10;
-const SEEDS = 64;
-
 /** What bounds a search. */
 export interface NameSearch {
   /** Nodes of the largest bucket. */
@@ -18,19 +15,13 @@ export interface NameSearch {
   readonly labels: number;
 }
 
-interface Placed {
-  readonly seed: number;
-  /** First node of each bucket, and one more. */
-  readonly starts: Uint32Array;
-  /** By place in the table, the node's number in `names`. */
-  readonly order: Uint32Array;
-  readonly probes: number;
-}
-
 export function writeNames(out: ImageWriter, names: NameTable): NameSearch {
   const { parents, labels, endOf, ends, classCount } = names;
   const count = labels.length;
-  const { seed, starts, order, probes } = place(names);
+  const { seed, starts, order, probes } = spread(count, abi.MAX_NAME_PROBES, "names", (node, hashes) => {
+    const parent = parents[node] ?? 0;
+    return nameHash(hashes[parent] ?? 0, parent !== 0, labels[node] ?? "");
+  });
   const placeOf = new Uint32Array(count);
   order.forEach((node, at) => { placeOf[node] = at; });
   const offsets = new Map<string, number>();
@@ -66,55 +57,6 @@ export function writeNames(out: ImageWriter, names: NameTable): NameSearch {
 function fitting(length: number): number {
   if (length > abi.MAX_LABEL_BYTES) throw new RangeError(`a label of ${length} bytes does not fit its field`);
   return length;
-}
-
-/**
- * The first seed, of some, that spreads the nodes well, else the best of them. Names are an author's
- * own words: nobody else may make a decision slow by choosing them, so no bucket may be large.
- */
-function place({ parents, labels }: NameTable): Placed {
-  const count = labels.length;
-  const buckets = 2 ** Math.ceil(Math.log2(Math.max(1, count - 1)));
-  const hashes = new Uint32Array(count);
-  let best: Placed | null = null;
-  for (let seed = 0; seed < SEEDS; seed++) {
-    hashes[0] = Math.imul(seed + 1, 0x9e3779b1);
-    const starts = new Uint32Array(buckets + 1);
-    for (let node = 1; node < count; node++) {
-      const parent = parents[node] ?? 0;
-      const hash = nameHash(hashes[parent] ?? 0, parent !== 0, labels[node] ?? "");
-      hashes[node] = hash;
-      const bucket = (hash ^ (hash >>> 16)) & (buckets - 1);
-      starts[bucket] = (starts[bucket] ?? 0) + 1;
-    }
-    const probes = starts.reduce((most, n) => Math.max(most, n), 0);
-    if (best !== null && probes >= best.probes) continue;
-    best = { seed: hashes[0], starts, order: inBuckets(hashes, starts), probes };
-    if (probes <= GOOD_PROBES) break;
-  }
-  if (best === null || best.probes > abi.MAX_NAME_PROBES) throw new RangeError("no seed spreads the names over their table");
-  return best;
-}
-
-/** The nodes bucket by bucket, behind the root; turns the buckets' sizes into where they start. */
-function inBuckets(hashes: Uint32Array, starts: Uint32Array): Uint32Array {
-  const buckets = starts.length - 1;
-  let next = 1;
-  for (let bucket = 0; bucket <= buckets; bucket++) {
-    const size = starts[bucket] ?? 0;
-    starts[bucket] = next;
-    next += size;
-  }
-  const order = new Uint32Array(hashes.length);
-  const free = starts.slice();
-  for (let node = 1; node < hashes.length; node++) {
-    const hash = hashes[node] ?? 0;
-    const bucket = (hash ^ (hash >>> 16)) & (buckets - 1);
-    const at = free[bucket] ?? 0;
-    free[bucket] = at + 1;
-    order[at] = node;
-  }
-  return order;
 }
 
 /** FNV-1a as runtime/engine/names.ts computes it: on from the parent's name, over the dot and the label's end. */

@@ -47,9 +47,10 @@ export type Misfit =
   | { readonly what: "caps"; readonly connections: number };
 
 export function stateSizes(tables: PolicyTables, end: number, profile: Profile): StateSizes | Misfit {
-  const keyed = tables.limits.some((limit) => limit.kind === "source");
-  const capped = tables.listeners.filter(({ expose }) => expose.cap.perSource !== null);
-  const connections = capped.reduce((sum, { expose }) => sum + expose.cap.connections, 0);
+  const keyed = tables.limits.some((limit) => limit.kind !== "listener");
+  // A connection may have an entry of its source and one of its identity.
+  const capped = tables.listeners.flatMap(({ expose: { cap } }) => [cap.perSource, cap.perIdentity].flatMap((key) => (key === null ? [] : [cap])));
+  const connections = capped.reduce((sum, cap) => sum + cap.connections, 0);
   if (profile === "os") return osSizes(osRoom(tables, end), keyed, capped.length === 0 ? null : connections);
   const wanted = CAP_ENTRIES_PER_CONNECTION * connections;
   return {

@@ -2,6 +2,7 @@
 // trusts it. They come from the rules themselves, by scanning, and not from the tables.
 import {
   CODE_ALLOWED, CODE_DENY_NAME, CODE_DENY_RULE, CODE_EXPIRED, CODE_NO_ALLOW, CODE_NO_MATCH, CODE_NO_NAME,
+  CODE_OPEN_IDENTITY,
 } from "../../runtime/abi/verdicts.ts";
 import { NO_RULE } from "../../runtime/abi/layout.ts";
 import type { AddressSet, AddressWords, CheckedExpose, CheckedPolicy, HostSet } from "../check/policy.ts";
@@ -25,7 +26,7 @@ export function selfTests(policy: CheckedPolicy, rules: readonly OrderedRule[]):
   const share = Math.max(1, Math.floor(MOST_VECTORS / Math.max(1, policy.exposes.length)));
   policy.exposes.slice(0, MOST_VECTORS).forEach((expose, listener) => {
     const own = rules.filter((r) => !r.dryrun && (r.holds === "all" || r.holds.has(listener)));
-    const asked = expose.mode === "passthrough" ? [...names] : [null];
+    const asked = expose.mode !== "tcp" ? [...names] : [null];
     const all = sources.flatMap((source) => asked.flatMap((name) => [...moments].map((wall) => ({ source, name, wall }))));
     const stride = Math.max(1, Math.floor(all.length / share));
     for (let i = listener % stride, left = share; i < all.length && left > 0; i += stride, left--) {
@@ -45,15 +46,15 @@ export interface Question {
   readonly wall: number;
 }
 
-/** Code and rule that the rules of a listener, as they are ordered, give a question: one after the other is looked at. */
+/** Code and rule that phases 1 and 2 of the rules of a listener, as they are ordered, give a question: one after the other is looked at. */
 export function scan(rules: readonly OrderedRule[], { mode }: CheckedExpose, { source, name, wall }: Question): readonly [number, number] {
-  const tls = mode === "passthrough";
+  const [tls, mutual] = [mode !== "tcp", mode === "mtls"];
   const live = ({ until }: OrderedRule): boolean => until === null || (wall !== 0 && wall < until);
   const allows = rules.filter((r) => r.action === "allow" && r.listener !== null);
-  const reached = rules.filter((r) => live(r) && contains(r.from, source) && (r.sni === null || tls));
-  const sure = (action: string): OrderedRule | undefined => reached.find((r) => r.action === action && r.sni === null);
-  const byName = (action: string): OrderedRule | undefined =>
-    reached.find((r) => r.action === action && (r.sni === null || (name !== null && hasName(r.sni, name))));
+  const reached = rules.filter((r) => live(r) && contains(r.from, source) && (r.sni === null || tls) && (r.client === null || mutual));
+  const sure = (action: string): OrderedRule | undefined => reached.find((r) => r.action === action && r.sni === null && r.client === null);
+  const named = reached.filter((r) => r.sni === null || (name !== null && hasName(r.sni, name)));
+  const byName = (action: string): OrderedRule | undefined => named.find((r) => r.action === action && r.client === null);
   const deny = sure("deny");
   if (allows.length === 0) return [CODE_NO_ALLOW, deny?.id ?? NO_RULE];
   if (!allows.some(live)) return [CODE_EXPIRED, deny?.id ?? NO_RULE];
@@ -61,6 +62,7 @@ export function scan(rules: readonly OrderedRule[], { mode }: CheckedExpose, { s
   if (!reached.some((r) => r.action === "allow")) return [CODE_NO_MATCH, NO_RULE];
   const refused = byName("deny");
   if (refused !== undefined) return [CODE_DENY_NAME, refused.id];
+  if (mutual && named.some((r) => r.action === "allow")) return [CODE_OPEN_IDENTITY, NO_RULE];
   const admitted = byName("allow");
   return admitted === undefined ? [CODE_NO_NAME, NO_RULE] : [CODE_ALLOWED, admitted.id];
 }

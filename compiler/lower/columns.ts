@@ -1,11 +1,12 @@
 // Columns of the cells: the listeners, and behind them a shadow of each listener for which a
 // dryrun rule holds. What each set does where is said once, as slots: (column, rule) pairs that
 // are true while the set holds the source.
-import type { CheckedExpose } from "../check/policy.ts";
+import type { CheckedExpose, Mode } from "../check/policy.ts";
 import type { OrderedRule } from "./tables.ts";
 
 export interface Column {
-  readonly mode: "tcp" | "passthrough";
+  /** The last fact that comes: the source, the name or the client's identity. */
+  readonly last: "source" | "name" | "identity";
   readonly listener: number;
   readonly shadow: boolean;
   /** UTC seconds at which the last allow of the column ends: Infinity where one never does, -1 where there is none. */
@@ -27,10 +28,25 @@ export function columnsOf(rules: readonly OrderedRule[], exposes: readonly Check
     for (const last of dryrun ? [ends.all] : [ends.enforced, ends.all]) last[listener] = Math.max(last[listener] ?? -1, until ?? Infinity);
   }
   const column = (listener: number, shadow: boolean): Column => ({
-    mode: exposes[listener]?.mode === "passthrough" ? "passthrough" : "tcp", listener, shadow,
+    last: lastFact(exposes[listener]?.mode ?? "tcp"), listener, shadow,
     lastEnd: (shadow ? ends.all : ends.enforced)[listener] ?? -1,
   });
   const columns = exposes.map((_, i) => column(i, false));
   const shadows = dry.map((has, i) => (has ? columns.push(column(i, true)) - 1 : 0));
   return { columns, shadows };
+}
+
+function lastFact(mode: Mode): Column["last"] {
+  switch (mode) {
+    case "tcp":
+    case "direct":
+      return "source";
+    case "passthrough":
+    case "tls":
+      return "name";
+    case "mtls":
+      return "identity";
+    default:
+      return mode satisfies never;
+  }
 }

@@ -92,15 +92,16 @@ export function effectsOf(rules: readonly OrderedRule[], setOf: (rule: OrderedRu
 }
 
 /** Place among the three lists of a column, and whether it is an unconditional deny at top level. */
-function kindOf({ sni, until, action, listener }: OrderedRule): readonly [kind: 0 | 1 | 2, top: boolean] {
-  if (sni !== null || until !== null) return [2, false];
+function kindOf({ sni, client, until, action, listener }: OrderedRule): readonly [kind: 0 | 1 | 2, top: boolean] {
+  if (sni !== null || client !== null || until !== null) return [2, false];
   return action === "allow" ? [1, false] : [0, listener === null];
 }
 
-/** The columns at which a rule can be true. Without TLS no name ever comes, so one that asks for it never is. */
-function* columnsWhere({ holds, dryrun, sni }: OrderedRule, columns: readonly Column[], shadows: readonly number[]): Generator<number> {
+/** The columns at which a rule can be true: one that asks for a fact that never comes is not. */
+function* columnsWhere({ holds, dryrun, sni, client }: OrderedRule, columns: readonly Column[], shadows: readonly number[]): Generator<number> {
   for (const listener of holds === "all" ? shadows.keys() : holds) {
-    if (sni !== null && columns[listener]?.mode !== "passthrough") continue;
+    const last = columns[listener]?.last ?? "source";
+    if ((sni !== null && last === "source") || (client !== null && last !== "identity")) continue;
     if (!dryrun) yield listener;
     const shadow = shadows[listener] ?? 0;
     if (shadow !== 0) yield shadow;

@@ -1,5 +1,6 @@
 // Limit rows, one after the other in the order of their listeners.
 import type { CheckedExpose } from "../check/policy.ts";
+import { IDENTITY_KEY_V4, IDENTITY_KEY_V6 } from "../../runtime/abi/layout.ts";
 import { fnv1a64 } from "../../runtime/abi/fnv.ts";
 import type { LimitRow, ListenerRow } from "./tables.ts";
 
@@ -7,11 +8,9 @@ export function lowerListeners(exposes: readonly CheckedExpose[]): { readonly li
   const limits: LimitRow[] = [];
   const listeners = exposes.map((expose) => {
     const limitFirst = limits.length;
-    const rows = expose.limits.flatMap(({ count, periodMs, burst, key }) => {
-      // INVARIANT: a policy with a limit per identity is never lowered (CheckedPolicy.waiting).
-      if (key.kind === "identity") return [];
-      const [v4, v6] = key.kind === "source" ? [key.v4, key.v6] : [0, 0];
-      return [{ count, periodMs, burst, kind: key.kind, v4, v6 }];
+    const rows = expose.limits.map(({ count, periodMs, burst, key }) => {
+      const [v4, v6] = key.kind === "source" ? [key.v4, key.v6] : key.kind === "identity" ? [IDENTITY_KEY_V4, IDENTITY_KEY_V6] : [0, 0];
+      return { count, periodMs, burst, kind: key.kind, v4, v6 };
     }).sort((x, y) => x.periodMs - y.periodMs || x.kind.localeCompare(y.kind, "en") || x.v4 - y.v4 || x.v6 - y.v6 || x.count - y.count || x.burst - y.burst);
     const seen = new Map<string, number>();
     for (const row of rows) {

@@ -1,12 +1,13 @@
 // CheckedPolicy -> PolicyTables: orders the rules, divides addresses into classes, and says for
 // each listener what becomes of each class. Everything that asks about a policy later asks
 // these tables; the same policy gives the same tables, whatever order it was written in.
-import type { AddressSet, CheckedPolicy, HostSet } from "../check/policy.ts";
-import { VERDICT_OPEN } from "../../runtime/abi/verdicts.ts";
+import type { AddressSet, CheckedPolicy } from "../check/policy.ts";
+import { VERDICT_IDENTITY, VERDICT_OPEN } from "../../runtime/abi/verdicts.ts";
 import { Classes, sweep } from "./classes.ts";
 import { columnsOf } from "./columns.ts";
 import { effectsOf } from "./effects.ts";
 import type { Effects } from "./effects.ts";
+import { lowerIdentities } from "./identities.ts";
 import { lowerListeners } from "./limits.ts";
 import { LOWER_BOUNDS, Meter } from "./meter.ts";
 import type { Excess } from "./meter.ts";
@@ -29,21 +30,28 @@ export function lower(policy: CheckedPolicy, bounds = LOWER_BOUNDS): PolicyTable
 
   const columns = columnsOf(rules, policy.exposes);
   const effects = effectsOf(rules, setOf, sets.length, columns, bounds.effects);
-  const hosts = hostSets(rules);
+  const hosts = distinct(rules.map(({ sni }) => sni));
+  const ids = distinct(rules.map(({ client }) => client));
   const names = lowerNames(hosts.sets, bounds.nameMembers);
   if (effects === null) {
     for (const rule of rules) meter.spend(rule.holds === "all" ? policy.exposes.length : rule.holds.size, setOf(rule));
     return meter.excess("effects");
   }
   if (names.kind === "excess") return names;
-  const outcomes = new Outcomes(names.classCount, ({ sni }) => names.classesOf[hosts.numberOf(sni)] ?? new Uint32Array(0), meter);
+  const identities = lowerIdentities(ids.sets, bounds.identityNodes);
+  if (identities.kind === "excess") return identities;
+  const outcomes = new Outcomes(
+    { count: names.classCount, of: ({ sni }) => names.classesOf[hosts.numberOf(sni)] ?? new Uint32Array(0) },
+    { count: identities.classCount, of: ({ client }) => identities.classesOf[ids.numberOf(client)] ?? new Uint32Array(0) },
+    meter,
+  );
   const rows = new Rows(columns, effects, rules, outcomes, meter, bounds.cellWords);
   const classes = new Classes(rows, sets.length, ...weigh(sets, effects));
   const v4 = sweep(sets, 1, classes, meter);
   const v6 = v4 === null ? null : sweep(sets, 4, classes, meter);
   if (v4 === null || v6 === null) return meter.excess(classes.full ? "cellWords" : "work");
   // Without an expose there is no column, and no row has asked for a residual.
-  if (outcomes.residuals.length === 0) outcomes.residual({ mode: "tcp", listener: 0, shadow: false, lastEnd: -1 }, { deny: Infinity, allow: Infinity, conditional: [] });
+  if (outcomes.residuals.length === 0) outcomes.residual({ last: "source", listener: 0, shadow: false, lastEnd: -1 }, { deny: Infinity, allow: Infinity, conditional: [] });
 
   return {
     kind: "tables",
@@ -56,24 +64,25 @@ export function lower(policy: CheckedPolicy, bounds = LOWER_BOUNDS): PolicyTable
     shadows: columns.shadows,
     columnCount: columns.columns.length,
     cells: packRows(rows.forest, classes.rows),
-    ...packNames(outcomes),
+    ...packFacts(outcomes),
     times: outcomes.times,
     names,
+    identities,
     work: meter.spent,
   };
 }
 
-/** Equal sets of names have equal words. */
-function hostSets(rules: readonly OrderedRule[]): { readonly sets: readonly HostSet[]; numberOf(set: HostSet | null): number } {
-  const byObject = new Map<HostSet, number>();
+/** Sets of names or of identities, each once: equal sets have equal words. */
+function distinct<S extends { readonly words: readonly string[] }>(all: readonly (S | null)[]): { readonly sets: readonly S[]; numberOf(set: S | null): number } {
+  const byObject = new Map<S, number>();
   const byWords = new Map<string, number>();
-  const sets: HostSet[] = [];
-  for (const { sni } of rules) {
-    if (sni === null || byObject.has(sni)) continue;
-    const words = sni.words.join(" ");
-    const number = byWords.get(words) ?? sets.push(sni) - 1;
+  const sets: S[] = [];
+  for (const set of all) {
+    if (set === null || byObject.has(set)) continue;
+    const words = set.words.join(" ");
+    const number = byWords.get(words) ?? sets.push(set) - 1;
     byWords.set(words, number);
-    byObject.set(sni, number);
+    byObject.set(set, number);
   }
   return { sets, numberOf: (set) => (set === null ? -1 : byObject.get(set) ?? -1) };
 }
@@ -89,12 +98,18 @@ function weigh(sets: readonly AddressSet[], { starts }: Effects): readonly [slot
   return [slots, edges];
 }
 
-/** Rows of names in the order of the residuals that lead to them. */
-function packNames({ residuals, rows }: Outcomes): { readonly residuals: readonly ResidualRow[]; readonly nameCells: CellTree } {
-  const numbers = new Map<number, number>();
-  for (const { verdict, row } of residuals) if (verdict === VERDICT_OPEN && !numbers.has(row)) numbers.set(row, numbers.size);
+/** Rows of names and of identities in the order of the residuals that lead to them. */
+function packFacts({ residuals, names, identities }: Outcomes): { readonly residuals: readonly ResidualRow[]; readonly nameCells: CellTree; readonly identityCells: CellTree } {
+  const numbers = { [VERDICT_OPEN]: new Map<number, number>(), [VERDICT_IDENTITY]: new Map<number, number>() };
+  const numberOf = ({ verdict, row }: ResidualRow): number => {
+    if (verdict !== VERDICT_OPEN && verdict !== VERDICT_IDENTITY) return row;
+    const known = numbers[verdict].get(row) ?? numbers[verdict].size;
+    numbers[verdict].set(row, known);
+    return known;
+  };
   return {
-    residuals: residuals.map((residual) => (residual.verdict === VERDICT_OPEN ? { ...residual, row: numbers.get(residual.row) ?? 0 } : residual)),
-    nameCells: packRows(rows, [...numbers.keys()]),
+    residuals: residuals.map((residual) => ({ ...residual, row: numberOf(residual) })),
+    nameCells: packRows(names.forest, [...numbers[VERDICT_OPEN].keys()]),
+    identityCells: packRows(identities.forest, [...numbers[VERDICT_IDENTITY].keys()]),
   };
 }

@@ -1,7 +1,7 @@
 // What the sets of a policy cost to lower. Sets that overlap at random make a class of nearly every
 // stretch of addresses, so work and tables are bounded, and the sets that use most of them are named.
-import { MAX_EFFECTS, MAX_LOWER_WORK, MAX_NAME_MEMBERS } from "../bounds.ts";
-import type { AddressSet, HostSet } from "../check/policy.ts";
+import { MAX_EFFECTS, MAX_IDENTITY_NODES, MAX_LOWER_WORK, MAX_NAME_MEMBERS } from "../bounds.ts";
+import type { AddressSet, HostSet, IdSet } from "../check/policy.ts";
 import { MAX_PAGES, PAGE_BYTES } from "../../runtime/abi/layout.ts";
 
 /** Words that cells may take in a module: all of the most memory's bytes. */
@@ -12,15 +12,16 @@ export interface LowerBounds {
   readonly cellWords: number;
   readonly effects: number;
   readonly nameMembers: number;
+  readonly identityNodes: number;
 }
 
-export const LOWER_BOUNDS: LowerBounds = { work: MAX_LOWER_WORK, cellWords: MAX_CELL_WORDS, effects: MAX_EFFECTS, nameMembers: MAX_NAME_MEMBERS };
+export const LOWER_BOUNDS: LowerBounds = { work: MAX_LOWER_WORK, cellWords: MAX_CELL_WORDS, effects: MAX_EFFECTS, nameMembers: MAX_NAME_MEMBERS, identityNodes: MAX_IDENTITY_NODES };
 
 /** What is too large, and the sets that use the most of it, the largest share (0 to 1) first. */
 export interface Excess {
   readonly kind: "excess";
   readonly what: keyof LowerBounds;
-  readonly sets: readonly { readonly set: AddressSet | HostSet; readonly share: number }[];
+  readonly sets: readonly { readonly set: AddressSet | HostSet | IdSet; readonly share: number }[];
 }
 
 const MOST_NAMED = 3;
@@ -62,7 +63,7 @@ export class Meter {
 }
 
 /** `sizes`: what each set uses of it. */
-export function excessOf(what: keyof LowerBounds, sets: readonly (AddressSet | HostSet)[], sizes: ArrayLike<number>): Excess {
+export function excessOf(what: keyof LowerBounds, sets: readonly (AddressSet | HostSet | IdSet)[], sizes: ArrayLike<number>): Excess {
   const rows = sets.map((set, i) => ({ set, size: sizes[i] ?? 0, i }));
   const all = rows.reduce((sum, { size }) => sum + size, 0);
   const most = rows.sort((x, y) => y.size - x.size || x.i - y.i).slice(0, MOST_NAMED);

@@ -5,7 +5,8 @@
 //   2. deny before allow
 //   3. the rule with fewer addresses first: the narrowest one is the most telling
 //   4. by the bounds of its addresses, then by its ports, both as numbers
-//   5. a rule with names before one without, by the words of the names; the earlier end first
+//   5. a rule with names before one without, by the words of the names; the same for identities; the
+//      earlier end first
 // Rules that are dryrun stand behind all others, so that trying one out renumbers nothing.
 import type { AddressSet, CheckedExpose, CheckedPolicy, CheckedRule, TopLevelDeny } from "../check/policy.ts";
 import type { OrderedRule } from "./tables.ts";
@@ -47,6 +48,7 @@ export function orderRules(policy: CheckedPolicy): readonly OrderedRule[] {
       listener: first.listener,
       from: first.rule.from,
       sni: first.rule.sni,
+      client: first.rule.client,
       until: first.rule.until,
       dryrun: first.rule.dryrun,
       on: first.on,
@@ -74,7 +76,7 @@ function compareDrafts(x: Draft, y: Draft): number {
   if (x.action !== y.action) return x.action === "deny" ? -1 : 1;
   if (x.size !== y.size) return x.size < y.size ? -1 : 1;
   return compareWords(x.rule.from.bounds, y.rule.from.bounds) || comparePorts(x.on, y.on)
-    || compareNames(x.rule, y.rule) || compareEnds(x.rule.until, y.rule.until);
+    || compareNames(x.rule.sni, y.rule.sni) || compareNames(x.rule.client, y.rule.client) || compareEnds(x.rule.until, y.rule.until);
 }
 
 function compareEnds(x: number | null, y: number | null): number {
@@ -82,7 +84,7 @@ function compareEnds(x: number | null, y: number | null): number {
   return x === null ? 1 : y === null ? -1 : x - y;
 }
 
-function compareNames({ sni: x }: CheckedRule, { sni: y }: CheckedRule): number {
+function compareNames(x: { readonly words: readonly string[] } | null, y: { readonly words: readonly string[] } | null): number {
   if (x === y) return 0;
   if (x === null || y === null) return x === null ? 1 : -1;
   const [a, b] = [x.words.join(" "), y.words.join(" ")];

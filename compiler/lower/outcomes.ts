@@ -1,13 +1,13 @@
 // What becomes of the sources of one class at one column (a listener, or its shadow): the order
 // of a phase from docs/language.md, for each stretch of time between the ends of allows.
 import {
-  CODE_ALLOWED, CODE_DENY_NAME, CODE_DENY_RULE, CODE_EXPIRED, CODE_NO_ALLOW, CODE_NO_MATCH, CODE_NO_NAME, CODE_OPEN,
-  VERDICT_ALLOW, VERDICT_DENY, VERDICT_OPEN,
+  CODE_ALLOWED, CODE_DENY_IDENTITY, CODE_DENY_NAME, CODE_DENY_RULE, CODE_EXPIRED, CODE_NO_ALLOW, CODE_NO_IDENTITY,
+  CODE_NO_MATCH, CODE_NO_NAME, CODE_OPEN, CODE_OPEN_IDENTITY, VERDICT_ALLOW, VERDICT_DENY, VERDICT_IDENTITY, VERDICT_OPEN,
 } from "../../runtime/abi/verdicts.ts";
-import { CELL_BITS, NO_RULE } from "../../runtime/abi/layout.ts";
+import { NO_RULE } from "../../runtime/abi/layout.ts";
 import type { Column } from "./columns.ts";
+import { FactRows } from "./factRows.ts";
 import type { Meter } from "./meter.ts";
-import { PageForest } from "./pages.ts";
 import type { OrderedRule, ResidualRow, TimeRow } from "./tables.ts";
 
 /** Rules that match the source at a column, each list ascending. */
@@ -15,43 +15,36 @@ export interface Matching {
   /** The lowest deny and the lowest allow that have no other condition, or Infinity. */
   readonly deny: number;
   readonly allow: number;
-  /** Rules with a name or an end. */
+  /** Rules with a name, an identity or an end. */
   readonly conditional: readonly OrderedRule[];
 }
 
 type Outcome = Omit<ResidualRow, "timeFirst" | "timeCount">;
 
-/** Makes residuals, time entries and name rows; equal ones are one. */
+/** The classes of a fact, and which of them a rule's set holds, ascending. */
+export interface FactClasses {
+  readonly count: number;
+  readonly of: (rule: OrderedRule) => Uint32Array;
+}
+
+/** Makes residuals, time entries and rows of names and identities; equal ones are one. */
 export class Outcomes {
   readonly residuals: ResidualRow[] = [];
   readonly times: TimeRow[] = [];
-  /** Rows of name cells. */
-  readonly rows: PageForest;
+  readonly names: FactRows;
+  readonly identities: FactRows;
   readonly #residualOf = new Map<string, number>();
   readonly #timesOf = new Map<string, number>();
-  readonly #rowOf = new Map<string, number>();
-  /** The classes of names in a rule's set, ascending. */
-  readonly #classesOf: (rule: OrderedRule) => Uint32Array;
+  readonly #nameClasses: FactClasses;
   readonly #meter: Meter;
-  /** By class of names, while a row is made: the lowest deny and allow. */
-  readonly #deny: Float64Array;
-  readonly #allow: Float64Array;
-  /** The classes that have one, and the words of the row there. */
-  readonly #touched: Uint32Array;
-  #touchedCount = 0;
-  readonly #words: Uint32Array;
-  /** Residuals after the name, by rule. */
-  readonly #refused = new Map<number, number>();
-  readonly #admitted = new Map<number, number>();
+  /** Residuals that a rule decides, by rule. */
+  readonly #decided = new Map<string, number>();
 
-  constructor(classCount: number, classesOf: (rule: OrderedRule) => Uint32Array, meter: Meter) {
-    this.rows = new PageForest(classCount, CELL_BITS);
-    this.#classesOf = classesOf;
+  constructor(names: FactClasses, identities: FactClasses, meter: Meter) {
+    this.#nameClasses = names;
     this.#meter = meter;
-    this.#deny = new Float64Array(classCount).fill(Infinity);
-    this.#allow = new Float64Array(classCount).fill(Infinity);
-    this.#touched = new Uint32Array(classCount);
-    this.#words = new Uint32Array(classCount);
+    this.names = new FactRows(names.count, names.of, meter, (deny, allow) => this.#last(deny, allow, CODE_DENY_NAME, CODE_NO_NAME));
+    this.identities = new FactRows(identities.count, identities.of, meter, (deny, allow) => this.#last(deny, allow, CODE_DENY_IDENTITY, CODE_NO_IDENTITY));
   }
 
   /** The residual of a column for sources that these rules match. */
@@ -71,7 +64,7 @@ export class Outcomes {
   }
 
   /** The outcome just before `until`; null: after every end, or with no clock. */
-  #at({ lastEnd, mode }: Column, { deny, allow, conditional }: Matching, until: number | null): Outcome {
+  #at({ lastEnd, last }: Column, { deny, allow, conditional }: Matching, until: number | null): Outcome {
     const live = (rule: OrderedRule): boolean => rule.until === null || (until !== null && rule.until >= until);
     const refuse = (code: number, rule = NO_RULE): Outcome => ({ verdict: VERDICT_DENY, code, rule, row: 0 });
     const named = deny === Infinity ? NO_RULE : deny;
@@ -79,54 +72,64 @@ export class Outcomes {
     if (lastEnd < (until ?? Infinity)) return refuse(CODE_EXPIRED, named);
     if (deny !== Infinity) return refuse(CODE_DENY_RULE, deny);
     const allows = conditional.filter((rule) => rule.action === "allow" && live(rule));
-    const plain = allows.reduce((least, { sni, id }) => (sni === null ? Math.min(least, id) : least), allow);
-    const open = allows.filter((rule) => rule.sni !== null);
-    if (mode === "tcp") {
+    const plain = allows.reduce((least, rule) => (isPlain(rule) ? Math.min(least, rule.id) : least), allow);
+    const open = allows.filter((rule) => !isPlain(rule));
+    if (last === "source") {
       return plain === Infinity ? refuse(CODE_NO_MATCH) : { verdict: VERDICT_ALLOW, code: CODE_ALLOWED, rule: plain, row: 0 };
     }
     if (plain === Infinity && open.length === 0) return refuse(CODE_NO_MATCH);
-    const denies = conditional.filter((rule) => rule.action === "deny" && rule.sni !== null);
-    return { verdict: VERDICT_OPEN, code: CODE_OPEN, rule: NO_RULE, row: this.#row(plain, open, denies) };
+    const denies = conditional.filter((rule) => rule.action === "deny" && !isPlain(rule));
+    const row = last === "name" ? this.names.row(plain, open, denies) : this.#namesThenIdentities(plain, open, denies);
+    return { verdict: VERDICT_OPEN, code: CODE_OPEN, rule: NO_RULE, row };
   }
 
-  /** The row of name cells: for each class, the lowest deny, else the lowest allow. */
-  #row(plain: number, allows: readonly OrderedRule[], denies: readonly OrderedRule[]): number {
-    const key = [plain, ...allows.map((r) => r.id), "-", ...denies.map((r) => r.id)].join();
-    const known = this.#rowOf.get(key);
-    if (known !== undefined) return known;
-    this.#enter(allows, this.#allow);
-    this.#enter(denies, this.#deny);
-    const touched = this.#touched.subarray(0, this.#touchedCount).sort();
-    touched.forEach((i, at) => {
-      this.#words[at] = this.#named(this.#deny[i] ?? Infinity, Math.min(plain, this.#allow[i] ?? Infinity));
-      this.#deny[i] = this.#allow[i] = Infinity;
-    });
-    this.#touchedCount = 0;
-    const row = this.rows.patch(this.rows.uniform(this.#named(Infinity, plain)), touched, this.#words, touched.length);
-    this.#rowOf.set(key, row);
-    return row;
-  }
-
-  /** Puts the rules, which rise, at the classes of their names. */
-  #enter(rules: readonly OrderedRule[], into: Float64Array): void {
+  /** The row of name cells where the identity comes behind the name. */
+  #namesThenIdentities(plain: number, allows: readonly OrderedRule[], denies: readonly OrderedRule[]): number {
+    const rules = [...allows, ...denies];
+    const always = rules.filter(({ sni }) => sni === null);
+    const named = new Map<number, OrderedRule[]>();
     for (const rule of rules) {
-      const classes = this.#classesOf(rule);
+      if (rule.sni === null) continue;
+      const classes = this.#nameClasses.of(rule);
       this.#meter.spend(classes.length, this.#meter.numberOf(rule.from));
-      if (this.#meter.over) return;
+      if (this.#meter.over) return 0;
       for (const i of classes) {
-        if (this.#deny[i] === Infinity && this.#allow[i] === Infinity) this.#touched[this.#touchedCount++] = i;
-        if (rule.id < (into[i] ?? Infinity)) into[i] = rule.id;
+        const known = named.get(i);
+        if (known === undefined) named.set(i, [rule]);
+        else known.push(rule);
       }
     }
+    const words = new Map<number, number>();
+    for (const [i, own] of named) {
+      this.#meter.spend(always.length, this.#meter.numberOf(own[0]?.from ?? always[0]?.from ?? { bounds: new Uint32Array(0) }));
+      if (this.#meter.over) return 0;
+      words.set(i, this.#afterName(plain, [...always, ...own]));
+    }
+    const key = `identity ${plain} ${rules.map(({ id }) => id).join()}`;
+    return this.names.mixed(key, this.#afterName(plain, always), words);
   }
 
-  #named(deny: number, allow: number): number {
-    const [rule, memo, verdict, code] = deny !== Infinity ? [deny, this.#refused, VERDICT_DENY, CODE_DENY_NAME] as const
-      : allow !== Infinity ? [allow, this.#admitted, VERDICT_ALLOW, CODE_ALLOWED] as const : [NO_RULE, this.#admitted, VERDICT_DENY, CODE_NO_NAME] as const;
-    const known = memo.get(rule);
+  /** What is left when the name is known; the sets of names of these rules have it. */
+  #afterName(plain: number, rules: readonly OrderedRule[]): number {
+    const lowest = (action: string): number =>
+      rules.reduce((least, rule) => (rule.action === action && rule.client === null ? Math.min(least, rule.id) : least), Infinity);
+    const waiting = rules.filter(({ client }) => client !== null).sort((x, y) => x.id - y.id);
+    const allows = waiting.filter(({ action }) => action === "allow");
+    const [deny, allow] = [lowest("deny"), Math.min(plain, lowest("allow"))];
+    if (deny !== Infinity || (allow === Infinity && allows.length === 0)) return this.#last(deny, Infinity, CODE_DENY_NAME, CODE_NO_NAME);
+    const row = this.identities.row(allow, allows, waiting.filter(({ action }) => action === "deny"));
+    return this.#intern({ verdict: VERDICT_IDENTITY, code: CODE_OPEN_IDENTITY, rule: NO_RULE, row }, "");
+  }
+
+  /** The residual when no fact is left: the lowest deny, else the lowest allow, else no rule. */
+  #last(deny: number, allow: number, denied: number, none: number): number {
+    const [rule, verdict, code] = deny !== Infinity ? [deny, VERDICT_DENY, denied] as const
+      : allow !== Infinity ? [allow, VERDICT_ALLOW, CODE_ALLOWED] as const : [NO_RULE, VERDICT_DENY, none] as const;
+    const key = `${rule} ${code}`;
+    const known = this.#decided.get(key);
     if (known !== undefined) return known;
     const residual = this.#intern({ verdict, code, rule, row: 0 }, "");
-    memo.set(rule, residual);
+    this.#decided.set(key, residual);
     return residual;
   }
 
@@ -150,4 +153,9 @@ export class Outcomes {
     this.#residualOf.set(key, number);
     return number;
   }
+}
+
+/** No name and no identity is asked for. */
+function isPlain({ sni, client }: OrderedRule): boolean {
+  return sni === null && client === null;
 }

@@ -61,7 +61,7 @@ export class Rows {
 
   /** True when the cells have more words than a module can hold. */
   get full(): boolean {
-    return this.forest.size + this.#outcomes.rows.size > this.#mostWords;
+    return this.forest.size + this.#outcomes.names.forest.size + this.#outcomes.identities.forest.size > this.#mostWords;
   }
 
   /** A set begins or ends to hold the source. */

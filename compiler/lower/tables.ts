@@ -1,6 +1,6 @@
 // The tables of a policy as values, before they are bytes. Types only: `lower/` makes them,
 // `emit/` writes them. runtime/abi/layout.ts says what the engine does with each.
-import type { AddressSet, Annotations, CheckedExpose, HostSet, TopLevelDeny } from "../check/policy.ts";
+import type { AddressSet, Annotations, CheckedExpose, HostSet, IdSet, TopLevelDeny } from "../check/policy.ts";
 import type { Span } from "../source.ts";
 
 /** One rule in canonical order; rules that say the same are one. */
@@ -11,6 +11,7 @@ export interface OrderedRule {
   readonly listener: number | null;
   readonly from: AddressSet;
   readonly sni: HostSet | null;
+  readonly client: IdSet | null;
   /** UTC seconds. */
   readonly until: number | null;
   readonly dryrun: boolean;
@@ -70,6 +71,19 @@ export interface NameTable {
   readonly classCount: number;
 }
 
+/** The trie of identities: parents stand before their children, node 0 is the root. */
+export interface IdentityTable {
+  readonly parents: Uint32Array;
+  /** The part that leads to a node; `open` where it is only the beginning of one. */
+  readonly parts: readonly { readonly text: string; readonly open: boolean }[];
+  /** By node: the number of its end record. */
+  readonly endOf: Uint32Array;
+  /** Two classes each, of the word that ends here and of those that go on otherwise, and 1 where an edge from here is open. */
+  readonly ends: Uint32Array;
+  /** Class 0 is that of a word in no set. */
+  readonly classCount: number;
+}
+
 /** Rows of numbers in shared pages; see runtime/abi/layout.ts. */
 export interface CellTree {
   readonly rowCount: number;
@@ -92,7 +106,7 @@ export interface LimitRow {
   readonly count: number;
   readonly periodMs: number;
   readonly burst: number;
-  readonly kind: "listener" | "source";
+  readonly kind: "listener" | "source" | "identity";
   readonly v4: number;
   readonly v6: number;
 }
@@ -101,7 +115,7 @@ export interface ResidualRow {
   readonly verdict: number;
   readonly code: number;
   readonly rule: number;
-  /** Of the name cells, where the name decides. */
+  /** Of the name cells, where the name comes next; of the identity cells, where the identity does. */
   readonly row: number;
   readonly timeFirst: number;
   readonly timeCount: number;
@@ -136,6 +150,9 @@ export interface PolicyTables {
   readonly names: NameTable;
   /** For each row of names, a residual for each class of names. */
   readonly nameCells: CellTree;
+  readonly identities: IdentityTable;
+  /** For each row of identities, a residual for each class of identities. */
+  readonly identityCells: CellTree;
   /** What lowering spent of its bound (meter.ts). */
   readonly work: number;
 }

@@ -4,7 +4,7 @@
 import { formatAddress, formatEndpoint, type Address } from "../../runtime/net/address.ts";
 import {
   CODE_BAD_PEER, CODE_CAP_BACKEND, CODE_CAP_OVERALL, CODE_DRAINING, CODE_INTERNAL, CODE_NOT_EXPOSED,
-  CODE_NO_BACKEND, CODE_NO_MODULE, CODE_NO_PEER,
+  CODE_NO_BACKEND, CODE_NO_MODULE, CODE_NO_PEER, CODE_TLS_CHANGED,
 } from "../../runtime/abi/verdicts.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";
 import type { Answer, Decision, Denial, Pending } from "../../runtime/host/decision.ts";
@@ -13,9 +13,12 @@ import type { Entry, Recorder } from "../audit/recorder.ts";
 import type { GatewayClock } from "../clock.ts";
 import { bump, type Counters } from "../counters.ts";
 import { SOURCE_GONE, type ConnectionTable } from "../listen/connections.ts";
-import type { Admission, DecideBatch, End, Grant, HelloOutcome, Observer } from "../listen/listener.ts";
+import type {
+  Admission, AwaitingTls, DecideBatch, DecidedBy, End, Grant, HelloOutcome, Observer, SecuredOutcome,
+} from "../listen/listener.ts";
 import type { OpenPort, Ports } from "../listen/ports.ts";
 import { denial as deny } from "../../runtime/host/ask.ts";
+import type { TlsContext } from "../tls/secure.ts";
 import type { TopDenied } from "./top_denied.ts";
 
 /** The policy in force; replaced as a whole at a commit. */
@@ -33,6 +36,8 @@ export interface AdmitSetup {
   readonly topDenied: TopDenied;
   readonly clock: GatewayClock;
   readonly caps: { readonly connections: number; readonly backend_connecting: number };
+  /** What a listener that terminates TLS shows and asks; a string says why there is nothing. */
+  readonly contextOf: (info: ListenerInfo) => TlsContext | string;
   /** The forwarder's, which is made after admission. */
   readonly table: () => ConnectionTable;
   /** A connection that was admitted could not be served for lack of a descriptor. */
@@ -57,7 +62,7 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
     engine.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });
     let roomOverall = caps.connections - admitted;
     // Whose hello is read first is not under way to the backend yet.
-    let roomBackend = info.mode === "passthrough" ? Infinity : caps.backend_connecting - backend.load.underWay;
+    let roomBackend = info.mode !== "tcp" ? Infinity : caps.backend_connecting - backend.load.underWay;
     // Only as many are asked at once as could be admitted, so none is charged in vain.
     while (decisions.length < sources.length) {
       const room = Math.min(roomOverall, roomBackend);
@@ -105,11 +110,12 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
     return found.map((decision) => decision ?? asked[next++] ?? deny(CODE_INTERNAL));
   }
 
-  function entryOf(row: number, open: OpenPort | undefined, decision: Decision, engine: PolicyEngine | null, generation: number): Entry {
+  function entryOf(row: number, open: OpenPort | undefined, decision: Decision, engine: PolicyEngine | null, generation: number, detail?: string): Entry {
     const table = setup.table();
     const source = table.sourceOf(row);
     const info = open?.serves.info;
     const name = table.name[row];
+    const identity = table.identity[row]?.identity;
     const asked = engine !== null && info !== undefined && typeof source !== "number" && !engine.poisoned;
     return {
       op: "accept",
@@ -121,8 +127,10 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
       local: open?.local ?? "",
       source: typeof source === "number" ? undefined : formatEndpoint(source, table.sourcePort[row] ?? 0),
       sni: name ?? undefined,
-      shadow: asked ? engine.shadow(info.id, source, name) : null,
+      client: identity?.words.join(" "),
+      shadow: asked ? engine.shadow(info.id, source, name, identity) : null,
       backend: decision.allowed ? open?.serves.backend.address.key : undefined,
+      detail,
     };
   }
 
@@ -186,33 +194,67 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
     });
   }
 
-  /** Phases 1 and 2 again, under the policy that is in force now. Nothing is charged twice. */
-  function helloVerdict(open: OpenPort | undefined, row: number, outcome: HelloOutcome): Decision {
-    if ("denial" in outcome) return outcome.denial;
+  /** Where a connection goes on that an earlier phase did not refuse: the listener in force, asked anew. */
+  function later(open: OpenPort | undefined, row: number): { readonly engine: PolicyEngine; readonly info: ListenerInfo; readonly source: Address } | Denial {
     const code = closedFor(open);
     if (code !== null) return deny(code);
     const { engine } = inForce;
     const table = setup.table();
     const source = table.sourceOf(row);
     if (engine === null || open === undefined || typeof source === "number") return deny(CODE_INTERNAL);
+    const { info } = open.serves;
     // What the policy in force did not count is not its connection: a reload withdrew its listener.
-    if (table.listener[row] !== open.serves.info.id) return deny(CODE_NOT_EXPOSED);
+    if (table.listener[row] !== info.id) return deny(CODE_NOT_EXPOSED);
     engine.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });
-    const decision = engine.hello(open.serves.info.id, source, outcome.name);
-    const full = open.serves.backend.load.underWay >= caps.backend_connecting;
-    return decision.allowed && full ? deny(CODE_CAP_BACKEND) : decision;
+    return { engine, info, source };
   }
 
-  function named(socket: number, row: number, outcome: HelloOutcome): Grant | Denial {
+  function isFull(open: OpenPort): boolean {
+    return open.serves.backend.load.underWay >= caps.backend_connecting;
+  }
+
+  /** Phases 1 and 2 again, under the policy that is in force now. Nothing is charged twice. */
+  function helloVerdict(open: OpenPort | undefined, row: number, outcome: HelloOutcome): Decision | TlsContext {
+    if ("denial" in outcome) return outcome.denial;
+    const at = later(open, row);
+    if ("allowed" in at || open === undefined) return "allowed" in at ? at : deny(CODE_INTERNAL);
+    const { engine, info, source } = at;
+    const answer = engine.named(info.id, source, outcome.name);
+    if (!answer.allowed && !answer.later) return answer;
+    if (info.mode === "tls" || info.mode === "mtls") {
+      const context = setup.contextOf(info);
+      return typeof context === "string" ? deny(CODE_TLS_CHANGED) : context;
+    }
+    if (!answer.allowed) return deny(CODE_INTERNAL);
+    return isFull(open) ? deny(CODE_CAP_BACKEND) : answer;
+  }
+
+  /** Phases 1 to 4 under the policy in force; only phase 4 is charged. */
+  function securedVerdict(open: OpenPort | undefined, row: number, context: TlsContext, outcome: SecuredOutcome): Decision {
+    if ("denial" in outcome) return outcome.denial;
+    const at = later(open, row);
+    if ("allowed" in at || open === undefined) return "allowed" in at ? at : deny(CODE_INTERNAL);
+    const { engine, info, source } = at;
+    const name = setup.table().name[row] ?? null;
+    // INVARIANT: who was verified by another authority, or by none, is not known to this listener.
+    const now = setup.contextOf(info);
+    if ((info.mode !== "tls" && info.mode !== "mtls") || typeof now === "string" || now.trust !== context.trust) return deny(CODE_TLS_CHANGED);
+    const { identity } = outcome;
+    if ((identity === null) !== (info.mode === "tls")) return deny(CODE_INTERNAL);
+    if (isFull(open)) return deny(CODE_CAP_BACKEND);
+    return identity === null ? engine.hello(info.id, source, name) : engine.admitIdentity(info.id, source, name, identity);
+  }
+
+  /** Records the last word on a connection that was charged at phase 1, and lets it go on or gives its caps back. */
+  function conclude(socket: number, row: number, asked: Decision, by: DecidedBy | null, detail?: string): Grant | Denial {
     const table = setup.table();
     const open = ports.numbered(socket);
     const backend = open?.serves.backend;
-    let decision: Decision = deny(CODE_INTERNAL);
+    const listener = table.listener[row] ?? -1;
+    let decision = asked;
     try {
-      decision = helloVerdict(open, row, outcome);
-      const by = "denial" in outcome ? outcome.by : null;
       const { engine, generation } = inForce;
-      const entry = entryOf(row, open, decision, by === null ? engine : null, by?.generation ?? generation);
+      const entry = entryOf(row, open, decision, by === null ? engine : null, by?.generation ?? generation, detail);
       decision = recorder.record([entry], by?.info ?? engine?.info ?? null)[0] ?? deny(CODE_INTERNAL);
     } catch {
       counters.denied++;
@@ -227,9 +269,34 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
     }
     admitted--;
     countDenied(row);
-    giveBack(row, table.listener[row] ?? -1);
+    giveBack(row, listener);
+    // Charged at phase 4, but its record was lost.
+    const known = table.identity[row];
+    if (asked.allowed && known !== undefined && listener >= 0) inForce.engine?.releaseIdentity(listener, known.identity);
     table.listener[row] = -1;
     return decision.allowed ? deny(CODE_INTERNAL) : decision;
+  }
+
+  /** INVARIANT: a failure inside is a refusal. */
+  function guarded<T>(ask: () => T): T | Denial {
+    try {
+      return ask();
+    } catch {
+      return deny(CODE_INTERNAL);
+    }
+  }
+
+  function named(socket: number, row: number, outcome: HelloOutcome): Grant | AwaitingTls | Denial {
+    const answer = guarded(() => helloVerdict(ports.numbered(socket), row, outcome));
+    if (!("server" in answer)) return conclude(socket, row, answer, "denial" in outcome ? outcome.by : null);
+    return { context: answer, secured: (last) => secured(socket, row, answer, last) };
+  }
+
+  function secured(socket: number, row: number, context: TlsContext, outcome: SecuredOutcome): Grant | Denial {
+    const { ca } = context;
+    if ("identity" in outcome && outcome.identity !== null && ca !== null) setup.table().identity[row] = { identity: outcome.identity, ca };
+    const decision = guarded(() => securedVerdict(ports.numbered(socket), row, context, outcome));
+    return conclude(socket, row, decision, "denial" in outcome ? outcome.by : null, "denial" in outcome ? outcome.detail : undefined);
   }
 
   return {
@@ -255,7 +322,9 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
         const listener = table.listener[row] ?? -1;
         const source = table.sourceOf(row);
         admitted--;
+        const known = table.identity[row];
         if (listener >= 0 && typeof source !== "number") inForce.engine?.release(listener, source);
+        if (listener >= 0 && known !== undefined) inForce.engine?.releaseIdentity(listener, known.identity);
         bump(counters.ends, end);
         if (end === "no_descriptor") setup.lackedDescriptor();
         counters.bytesFromClients += table.bytesIn[row] ?? 0;
@@ -271,11 +340,11 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
 const PENDING: Pending = { allowed: false, later: true };
 
 /**
- * On a passthrough listener the hello is always read, also where phase 1 admits already: what is no
+ * Where TLS is read the hello always is, also where phase 1 admits already: what is no
  * TLS never reaches its backend. On any other no name comes, so an open answer is a refusal (it stays
  * charged: such a module contradicts itself, and the host must not trust its counts).
  */
 function next(answer: Answer, mode: ListenerInfo["mode"]): Answer {
-  if (mode === "passthrough") return answer.allowed ? PENDING : answer;
+  if (mode !== "tcp") return answer.allowed ? PENDING : answer;
   return !answer.allowed && answer.later ? deny(CODE_INTERNAL) : answer;
 }

@@ -22,6 +22,8 @@ export interface AuditFacts {
   readonly source?: string | undefined;
   /** The name that a client asked for, canonical. */
   readonly sni?: string | undefined;
+  /** The words of the client's verified certificate, with blanks between. */
+  readonly client?: string | undefined;
   /** What the rules would say with every dryrun rule enforced; null where there is none. */
   readonly shadow?: Shadow | null | undefined;
   readonly backend?: string | undefined;
@@ -52,6 +54,7 @@ export function auditLine(facts: AuditFacts): string {
     local: field(facts.local),
     source: field(facts.source),
     sni: field(facts.sni),
+    client: field(facts.client),
     ...(facts.shadow && { shadow: shadowJson(facts.shadow) }),
     backend: field(facts.backend),
     connection: facts.connection,

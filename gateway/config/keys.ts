@@ -1,7 +1,7 @@
 // Every key of the configuration, one row each: what it may be, what it is where nobody gives it,
 // and what it means. The decoder, the type `Config`, schemas/config/ingressd.schema.json and the
 // table of docs/operations.md come from these rows; `npm run docs` writes the last two.
-import { list, mode, orElse, path, socketPath, text, truth, whole, word, type Keys, type ValuesOf } from "./field.ts";
+import { list, mode, needed, orElse, path, socketPath, text, truth, whole, word, type Keys, type ValuesOf } from "./field.ts";
 
 export interface TableRules {
   /** Keys that have no effect without another one of the table. */
@@ -29,6 +29,11 @@ function table<K extends Keys>(says: string, keys: K, rules: TableRules = {}): T
 const policyName = {
   pattern: "^[A-Za-z_][A-Za-z0-9_-]{0,47}$",
   says: "a name that a policy can have: a letter or `_`, then letters, digits, `_` and `-`, at most 48",
+};
+
+const credentialName = {
+  pattern: "^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$",
+  says: "a name that `cert` and `ca` can have: letters, digits, `.`, `_` and `-`, at most 128",
 };
 
 export const TOP = {
@@ -62,7 +67,7 @@ export const TABLES = {
     control_connections: orElse(64, whole(1, 4096, "clients of one control or registration socket")),
   }),
   timers: table("all in milliseconds; 0 switches the timer off where 0 is allowed", {
-    hello_ms: orElse(10_000, whole(100, 10_000, "until the ClientHello of a `passthrough` connection must be whole")),
+    hello_ms: orElse(10_000, whole(100, 10_000, "until the ClientHello must be whole where one is read, and where TLS is terminated the handshake too")),
     backend_connect_ms: orElse(5_000, whole(1, 600_000, "until the backend must have accepted")),
     idle_ms: orElse(300_000, whole(0, 604_800_000, "a connection without a byte in either direction is closed; 0: never")),
     lifetime_ms: orElse(0, whole(0, 2_592_000_000, "the longest life of a connection; 0: no end")),
@@ -92,6 +97,25 @@ export const NAMED = {
     },
     without: { mode: "socket", gid: "socket" },
     someOf: ["uid", "socket"],
+  },
+  certs: {
+    says: "certificates by the names that `cert` in a policy has; read again at every reload and when they change",
+    entry: "the two files of one certificate",
+    name: credentialName,
+    keys: {
+      cert: needed(path("absolute path of the certificate in PEM, followed by those between it and a root")),
+      key: needed(path("absolute path of its private key in PEM; nobody else may read it")),
+    },
+    without: {},
+  },
+  cas: {
+    says: "authorities by the names that `ca` in a policy has; read again at every reload and when they change",
+    entry: "the file of one authority",
+    name: credentialName,
+    keys: {
+      file: needed(path("absolute path of the certificates in PEM that clients' certificates must lead to")),
+    },
+    without: {},
   },
 } satisfies Readonly<Record<string, NamedTable<Keys>>>;
 

@@ -107,8 +107,21 @@ function onClose(this: RelaySocket): void {
   if (pair.open === 0) pair.events.ended(pair.reset);
 }
 
+const beneath = new WeakMap<Socket, Socket>();
+
+/** Notes the socket that a TLS socket is carried by. */
+export function overlay(secured: Socket, raw: Socket): void {
+  beneath.set(secured, raw);
+}
+
 /** Closes with a reset where the transport has one. */
 export function breakOff(socket: Socket): void {
+  const raw = beneath.get(socket);
+  if (raw !== undefined) {
+    // A close of TLS would say that all had come.
+    breakOff(raw);
+    socket.destroy();
+  }
   if (socket.destroyed) return;
   // A unix socket has no reset, and one that is still connecting has nobody to tell.
   if (socket.connecting || socket.remoteFamily === undefined || isShuttingDown(socket)) socket.destroy();

@@ -1,6 +1,13 @@
 // Connections are numbers; what is known of each stands in typed arrays, so that a native
 // path needs no object per connection. A number is used again after its connection ended.
+import type { Identity } from "../../runtime/host/identity.ts";
 import type { Address } from "../../runtime/net/address.ts";
+
+/** Who the client is, and by whose word: the authority's name in the policy that asked. */
+export interface Known {
+  readonly identity: Identity;
+  readonly ca: string;
+}
 
 export const FREE = 0;
 /** Accepted, not yet decided; no byte of it was read. */
@@ -13,6 +20,8 @@ export const OPEN = 3;
 export const CLOSING = 4;
 /** Not refused in phase 1, charged, and not admitted: its ClientHello is being read. */
 export const READING = 5;
+/** Its hello was not refused: the TLS handshake is under way. */
+export const SECURING = 6;
 
 /** Instead of an address: the peer had gone before it could be asked about. */
 export const SOURCE_GONE = 0;
@@ -41,6 +50,8 @@ export class ConnectionTable {
   bytesOut = new Float64Array(FIRST_ROWS);
   /** The name that was read, null where the client sent none; undefined where none is read. */
   readonly name: (string | null | undefined)[] = [];
+  /** Undefined where no certificate was verified. */
+  readonly identity: (Known | undefined)[] = [];
   /** No row at or above this one was ever used. */
   rows = 0;
 
@@ -54,6 +65,7 @@ export class ConnectionTable {
     this.bytesIn[row] = 0;
     this.bytesOut[row] = 0;
     this.name[row] = undefined;
+    this.identity[row] = undefined;
     return row;
   }
 

@@ -2,8 +2,10 @@
 // function that decides a batch of new peers in one call, and with an observer of what
 // becomes of the admitted ones. How bytes move is behind it; node_forwarder.ts is the default.
 import type { Denial, Permit } from "../../runtime/host/decision.ts";
+import type { Identity } from "../../runtime/host/identity.ts";
 import type { PolicyInfo } from "../../runtime/host/module.ts";
 import type { Backend } from "../admit/backends.ts";
+import type { TlsContext } from "../tls/secure.ts";
 import type { ConnectionTable } from "./connections.ts";
 
 /** Why an admitted connection ended. */
@@ -23,18 +25,40 @@ export type HelloOutcome =
   /** Canonical; null where the client sends none. */
   | { readonly name: string | null }
   /** It was refused before it could be asked about; `by` where another policy than that in force did. */
-  | { readonly denial: Denial; readonly by: { readonly info: PolicyInfo; readonly generation: number } | null };
+  | { readonly denial: Denial; readonly by: DecidedBy | null };
+
+export interface DecidedBy {
+  readonly info: PolicyInfo;
+  readonly generation: number;
+}
 
 /** Not refused, and not admitted: the name comes next. */
 export interface Awaiting {
   /** Asked exactly once. Must not throw. */
-  named(outcome: HelloOutcome): Grant | Denial;
+  named(outcome: HelloOutcome): Grant | AwaitingTls | Denial;
 }
+
+/** The name is not refused: the gateway is to terminate TLS with this context. */
+export interface AwaitingTls {
+  readonly context: TlsContext;
+  /** Asked exactly once, for each AwaitingTls. Must not throw. */
+  secured(outcome: SecuredOutcome): Grant | Denial;
+}
+
+/** What became of the handshake. */
+export type SecuredOutcome =
+  /** Null where no certificate is asked for. */
+  | { readonly identity: Identity | null }
+  | { readonly denial: Denial; readonly detail?: string; readonly by: DecidedBy | null };
 
 export type Admission = Grant | Awaiting | Denial;
 
-export function isGrant(admission: Admission): admission is Grant {
+export function isGrant(admission: Admission | AwaitingTls): admission is Grant {
   return "permit" in admission;
+}
+
+export function isAwaitingTls(answer: Grant | AwaitingTls | Denial): answer is AwaitingTls {
+  return "secured" in answer;
 }
 
 export function isAwaiting(admission: Admission): admission is Awaiting {
@@ -75,16 +99,16 @@ export interface ListeningSocket {
 
 export interface Forwarder {
   readonly table: ConnectionTable;
-  /** Connections that have not ended and are admitted, or may be once their hello is read. */
+  /** Connections that have not ended and are admitted, or may be once hello and handshake are over. */
   readonly live: number;
   /**
    * Listens. With `held`, peers are accepted but not decided until `release`; a bounded
    * number waits, later ones are refused.
    */
   open(local: Local, decide: DecideBatch, held: boolean): Promise<ListeningSocket | ListenFailure>;
-  /** Ends one connection at once, on both sides; one whose hello is read is refused. */
+  /** Ends one connection at once, on both sides; one whose hello is read, or whose handshake goes on, is refused. */
   cut(connection: number, end: End): void;
-  /** Refuses a connection whose hello is read. */
+  /** Refuses a connection whose hello is read, or whose handshake goes on. */
   refuse(connection: number, outcome: Extract<HelloOutcome, { denial: Denial }>): void;
   /** Ends connections whose timers ran out; called on a tick. */
   sweep(monoMs: number): void;

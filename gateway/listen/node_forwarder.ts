@@ -4,14 +4,16 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { parseAddress, isV4 } from "../../runtime/net/address.ts";
 import type { GatewayClock } from "../clock.ts";
-import { CODE_DRAINING, CODE_HELLO_LATE } from "../../runtime/abi/verdicts.ts";
+import { CODE_DRAINING, CODE_HELLO_LATE, CODE_TLS_LATE } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
+import type { Denial } from "../../runtime/host/decision.ts";
 import { breakOff, MARK_BYTES, relay } from "../forward/relay.ts";
 import { readHello, type HelloReading } from "../tls/read_hello.ts";
-import { CLOSING, CONNECTING, ConnectionTable, OPEN, READING, SOURCE_GONE, SOURCE_ODD, WAITING } from "./connections.ts";
+import { secure, type Securing } from "../tls/secure.ts";
+import { CLOSING, CONNECTING, ConnectionTable, OPEN, READING, SECURING, SOURCE_GONE, SOURCE_ODD, WAITING } from "./connections.ts";
 import {
-  isAwaiting, isGrant, type Admission, type Awaiting, type DecideBatch, type End, type Forwarder, type Grant,
-  type HelloOutcome, type ListenFailure, type Local, type Observer,
+  isAwaiting, isAwaitingTls, isGrant, type Admission, type Awaiting, type AwaitingTls, type DecideBatch, type End,
+  type Forwarder, type Grant, type HelloOutcome, type ListenFailure, type Local, type Observer, type SecuredOutcome,
 } from "./listener.ts";
 
 /** Peers decided by one call. */
@@ -43,6 +45,13 @@ interface Read {
   readonly reading: HelloReading;
 }
 
+/** What stands behind one connection whose TLS handshake goes on. */
+interface Secured {
+  readonly raw: Socket;
+  readonly awaiting: AwaitingTls;
+  readonly securing: Securing;
+}
+
 interface Listening {
   readonly number: number;
   readonly server: Server;
@@ -56,6 +65,7 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
   const undecided: (Socket | null)[] = [];
   const carried: (Carried | null)[] = [];
   const reads: (Read | null)[] = [];
+  const handshakes: (Secured | null)[] = [];
   const queued = new Set<Listening>();
   const drainers: (() => void)[] = [];
   let live = 0;
@@ -139,8 +149,45 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
       begin(row, client, answer, reading.bytes());
       return;
     }
+    if (isAwaitingTls(answer)) {
+      handshake(row, client, reading.bytes(), answer);
+      return;
+    }
     breakOff(client);
     ended(row);
+  }
+
+  /** `openedMs` stays: hello and handshake have one deadline. */
+  function handshake(row: number, raw: Socket, first: Buffer, awaiting: AwaitingTls): void {
+    table.state[row] = SECURING;
+    const name = table.name[row] ?? null;
+    const securing = secure(raw, first, awaiting.context, name, (outcome) => {
+      if ("secured" in outcome) secured(row, { identity: outcome.identity }, outcome.secured);
+      else secured(row, { ...outcome, by: null }, null);
+    });
+    handshakes[row] = { raw, awaiting, securing };
+  }
+
+  /** `client` carries what is inside TLS; null where nobody is to be served. */
+  function secured(row: number, outcome: SecuredOutcome, client: Socket | null): void {
+    const pending = handshakes[row];
+    if (pending === null || pending === undefined) return;
+    handshakes[row] = null;
+    const { raw, awaiting, securing } = pending;
+    securing.stop();
+    const answer = awaiting.secured(outcome);
+    if (isGrant(answer) && client !== null) {
+      begin(row, client, answer, null);
+      return;
+    }
+    breakOff(raw);
+    ended(row);
+  }
+
+  /** A connection of which not all facts have come. */
+  function refuse(row: number, outcome: Extract<HelloOutcome, { denial: Denial }>): void {
+    if (table.state[row] === SECURING) secured(row, outcome, null);
+    else named(row, outcome);
   }
 
   function begin(row: number, client: Socket, grant: Grant, first: Buffer | null): void {
@@ -212,8 +259,8 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
   }
 
   function cut(row: number, end: End): void {
-    if (table.state[row] === READING) {
-      named(row, { denial: denial(CODE_DRAINING), by: null });
+    if (table.state[row] === READING || table.state[row] === SECURING) {
+      refuse(row, { denial: denial(CODE_DRAINING), by: null });
       return;
     }
     const line = carried[row];
@@ -255,14 +302,15 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
       };
     },
     cut,
-    refuse: named,
+    refuse,
     sweep(now) {
       for (let row = 0; row < table.rows; row++) {
         const state = table.state[row];
-        if (state !== CONNECTING && state !== OPEN && state !== READING) continue;
+        if (state !== CONNECTING && state !== OPEN && state !== READING && state !== SECURING) continue;
         const age = now - (table.openedMs[row] ?? now);
-        if (state === READING) {
-          if (age >= timers.hello_ms) named(row, { denial: denial(CODE_HELLO_LATE), by: null });
+        if (state === READING || state === SECURING) {
+          const late = denial(state === READING ? CODE_HELLO_LATE : CODE_TLS_LATE);
+          if (age >= timers.hello_ms) refuse(row, { denial: late, by: null });
           continue;
         }
         if (state === CONNECTING) {

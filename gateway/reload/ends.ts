@@ -46,7 +46,7 @@ export function createEnds({ inForce, forwarder, recorder, ports, clock, onReloa
       const listener = table.listener[row] ?? -1;
       const source = table.sourceOf(row);
       if ((state !== OPEN && state !== CONNECTING) || listener < 0 || typeof source === "number") continue;
-      const decision = standing(engine, listener, source, table.name[row]);
+      const decision = standing(engine, listener, source, table.name[row], table.identity[row]);
       if (decision.allowed) continue;
       const open = ports.numbered(table.socket[row] ?? 0);
       refused.push({

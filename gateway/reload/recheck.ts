@@ -13,7 +13,7 @@ import type { Answer, Decision } from "../../runtime/host/decision.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import { formatEndpoint } from "../../runtime/net/address.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
-import { CONNECTING, FREE, OPEN, READING, WAITING } from "../listen/connections.ts";
+import { CONNECTING, FREE, OPEN, READING, SECURING, WAITING, type Known } from "../listen/connections.ts";
 import type { Forwarder } from "../listen/listener.ts";
 import type { Exposure, OpenPort } from "../listen/ports.ts";
 
@@ -60,8 +60,10 @@ export function beginRecheck({ forwarder, recorder, engine, generation, onReload
     const source = table.sourceOf(row);
     const id = listenerOf(table.socket[row] ?? 0);
     // What is not counted in the new policy must not be given back to it either.
-    const counts = id >= 0 && (state === READING || state === CONNECTING || state === OPEN) && typeof source !== "number";
+    const counts = id >= 0 && (state === READING || state === SECURING || state === CONNECTING || state === OPEN) && typeof source !== "number";
     if (counts) engine.recount(id, source);
+    const known = state === CONNECTING || state === OPEN ? table.identity[row] : undefined;
+    if (counts && known !== undefined) engine.recountIdentity(id, known.identity);
     table.listener[row] = counts ? id : -1;
   }
 
@@ -73,9 +75,10 @@ export function beginRecheck({ forwarder, recorder, engine, generation, onReload
     if (typeof source === "number" || table.generation[row] === generation) return null;
     const listener = table.listener[row] ?? -1;
     if (state === READING) return listener < 0 ? denial(CODE_NOT_EXPOSED) : engine.accept(listener, source);
+    if (state === SECURING) return listener < 0 ? denial(CODE_NOT_EXPOSED) : engine.named(listener, source, table.name[row] ?? null);
     if (state !== CONNECTING && state !== OPEN) return null;
     if (listener < 0) return onReload === "keep" ? null : denial(CODE_NOT_EXPOSED);
-    return standing(engine, listener, source, table.name[row]);
+    return standing(engine, listener, source, table.name[row], table.identity[row]);
   }
 
   function entryOf(row: number, source: Address, decision: Decision): Entry {
@@ -104,11 +107,11 @@ export function beginRecheck({ forwarder, recorder, engine, generation, onReload
         const answer = asked(row);
         if (answer === null || (!answer.allowed && answer.later)) continue;
         if (answer.allowed) {
-          if (table.state[row] !== READING) table.generation[row] = generation;
+          if (table.state[row] === CONNECTING || table.state[row] === OPEN) table.generation[row] = generation;
           continue;
         }
         const source = table.sourceOf(row);
-        if (table.state[row] === READING) {
+        if (table.state[row] === READING || table.state[row] === SECURING) {
           unread++;
           forwarder.refuse(row, { denial: answer, by: { info: engine.info, generation } });
         } else if (onReload === "recheck" && typeof source !== "number") {
@@ -126,7 +129,12 @@ export function beginRecheck({ forwarder, recorder, engine, generation, onReload
 }
 
 /** Every phase that it has, on the facts that were kept; a fact that was never read refuses. */
-export function standing(engine: PolicyEngine, listener: number, source: Address, name: string | null | undefined): Decision {
+export function standing(
+  engine: PolicyEngine, listener: number, source: Address, name: string | null | undefined, known: Known | undefined,
+): Decision {
+  const info = engine.info.listeners[listener];
+  // Who was verified by another authority is not known to this listener.
+  if (info?.mode === "mtls" && known !== undefined && known.ca === info.ca) return engine.identity(listener, source, name ?? null, known.identity);
   if (name !== undefined) return engine.hello(listener, source, name);
   const answer = engine.accept(listener, source);
   return !answer.allowed && answer.later ? denial(CODE_NO_NAME) : answer;

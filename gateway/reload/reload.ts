@@ -177,7 +177,7 @@ export function createReloader(setup: ReloadSetup): Reloader {
   }
 
   async function fallBack(why: Refused): Promise<Report | Refused> {
-    // A busy port or a missing key is the same for the copy.
+    // A busy port, a missing key is the same for the copy.
     const bytes = ending.aborted || why.cause === "port" || why.cause === "keys" ? null : keeper?.lastGood() ?? null;
     if (bytes === null) return why;
     const result = isFileRefusal(bytes) ? { cause: "policy", message: bytes.refused } as const

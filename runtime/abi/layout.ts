@@ -101,9 +101,25 @@ export const H_NAME_SEED = 252;
 /** The two trees of cells, TREE_BYTES each: (class, column) and (row of names, class of names) to a residual. */
 export const H_CELL_TREE = 256;
 export const H_NAME_TREE = 296;
+/** (row of identities, class of identities) to a residual. */
+export const H_IDENTITY_TREE = 336;
+export const H_IDENTITY_NODES = 376;
+/** At least 1: node 0 is the root. */
+export const H_IDENTITY_NODE_COUNT = 380;
+/** First node of each bucket; one more behind the last says where that ends. */
+export const H_IDENTITY_BUCKETS = 384;
+/** A power of two. */
+export const H_IDENTITY_BUCKET_COUNT = 388;
+export const H_IDENTITY_BYTES = 392;
+export const H_IDENTITY_BYTE_COUNT = 396;
+export const H_IDENTITY_ENDS = 400;
+export const H_IDENTITY_END_COUNT = 404;
+export const H_IDENTITY_CLASS_COUNT = 408;
+/** Where the hash of every word begins. */
+export const H_IDENTITY_SEED = 412;
 /** Two words over all others up to the end of the tables; compiler/emit/seal.ts says how. */
-export const H_SEAL = 336;
-export const HEADER_BYTES = 344;
+export const H_SEAL = 416;
+export const HEADER_BYTES = 424;
 
 // ---- seal ---------------------------------------------------------------------------------
 // Each half is a word that takes in every word of the tables, one after the other: turned left
@@ -180,19 +196,21 @@ export const R_LISTENER_LIMIT_FIRST = 28;
 export const R_LISTENER_LIMIT_COUNT = 32;
 /** The column that also counts dryrun rules, or 0 where none holds for the listener. */
 export const R_LISTENER_SHADOW = 36;
-export const LISTENER_BYTES = 40;
+/** Connections of one identity; 0 where it has no cap. */
+export const R_LISTENER_CAP_IDENTITY = 40;
+export const LISTENER_BYTES = 48;
 export const MAX_LIMITS_PER_LISTENER = 8;
 
 // ---- residual set: what is still undecided after phase 1 ----------------------------------
 // Rules with an end make the outcome depend on the wall clock. The fields of a record hold when
 // every such end has passed, or no clock is known; before that the first time entry whose moment
 // is still to come says which residual holds instead, and that one has no entries of its own.
-/** VERDICT_*; VERDICT_OPEN waits for the name. */
+/** VERDICT_*; VERDICT_OPEN waits for the name, VERDICT_IDENTITY for the client's identity. */
 export const R_RESIDUAL_VERDICT = 0;
 export const R_RESIDUAL_CODE = 4;
 /** Canonical rule number, or NO_RULE. */
 export const R_RESIDUAL_RULE = 8;
-/** Row of the name cells, where the verdict is VERDICT_OPEN; else 0. */
+/** Row of the name cells, where the verdict is VERDICT_OPEN; of the identity cells, where it is VERDICT_IDENTITY; else 0. */
 export const R_RESIDUAL_ROW = 12;
 export const R_RESIDUAL_TIME_FIRST = 16;
 export const R_RESIDUAL_TIME_COUNT = 20;
@@ -209,7 +227,7 @@ export const TIME_BYTES = 16;
 // is found by its parent and its label, compared byte by byte. The deepest node on the way says
 // by its end record what the class is: `self` if the name ends there, `one` if one more label stands
 // before it, `deep` if more do. Class 0 is that of no name. A name cell (row, class) is a residual
-// that is decided.
+// that is decided, or waits for the identity.
 export const R_NAME_PARENT = 0;
 /** Of the label: its place in the bytes, and in the low NAME_LENGTH_BITS its length. */
 export const R_NAME_LABEL = 4;
@@ -227,6 +245,35 @@ export const MAX_LABEL_BYTES = 63;
 export const MAX_NAME_PROBES = 32;
 /** FNV-1a, 32 bits, from the seed over the name from its end to the label's first byte, dots too. */
 export const NAME_HASH_PRIME = 16777619;
+
+// ---- identities: (a certificate's words) -> classes ----------------------------------------
+// A trie of the parts between the `/` of a word (`uri:spiffe://corp.example/ops/web`), from the left;
+// behind a `?` or `#` no part ends. An edge is a part, or (its length's lowest bit set) the beginning
+// of a longer one, of which the longest counts, and the whole part before any. The end record of the
+// node where the word ends says its class in `self`; where no edge leads on, in `deep`. Class 0 is
+// that of a word in no set. An identity cell (row, class) is a residual that is decided; of the words
+// of one certificate the deny with the lowest rule decides, else the allow with the lowest.
+//
+//   scratch: | name … 256 | u16 n, n bytes | u16 n, n bytes | …
+export const R_IDENTITY_PARENT = 0;
+export const R_IDENTITY_OFFSET = 4;
+/** Twice the length of the part, and 1 where it is only the beginning of one. */
+export const R_IDENTITY_LENGTH = 8;
+export const R_IDENTITY_END = 12;
+export const IDENTITY_BYTES = 16;
+export const R_IDENTITY_END_SELF = 0;
+export const R_IDENTITY_END_DEEP = 4;
+/** 1 where an edge from here is the beginning of a part. */
+export const R_IDENTITY_END_OPENS = 8;
+export const IDENTITY_END_BYTES = 12;
+/** Where the words stand in scratch, behind the longest name. */
+export const SCRATCH_IDENTITY = 256;
+/** Words of one certificate: 64 names and its own. */
+export const MAX_IDENTITY_WORDS = 65;
+/** Their bytes without the lengths: 8 KiB of names and the certificate's own 71. */
+export const MAX_IDENTITY_WORD_BYTES = 8263;
+/** Nodes of the largest bucket. */
+export const MAX_IDENTITY_PROBES = 32;
 
 // ---- ports --------------------------------------------------------------------------------
 // keys: ascending u32 proto << 16 | port, each the start of an interval; spans: { u32 first
@@ -253,6 +300,10 @@ export const R_LIMIT_V6 = 28;
 export const LIMIT_BYTES = 32;
 export const LIMIT_PER_LISTENER = 0;
 export const LIMIT_PER_SOURCE = 1;
+/** Its key is 128 bits of a hash, written as an address is. */
+export const LIMIT_PER_IDENTITY = 2;
+export const IDENTITY_KEY_V4 = 32;
+export const IDENTITY_KEY_V6 = 128;
 export const MAX_LIMIT_COUNT = 1000000;
 export const MAX_LIMIT_BURST = 1000000;
 export const MAX_PERIOD_MS = 3600000;

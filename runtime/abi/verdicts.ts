@@ -8,6 +8,8 @@ export const VERDICT_DENY = 0;
 export const VERDICT_ALLOW = 1;
 /** Not refused with the facts so far; the name is asked for next. */
 export const VERDICT_OPEN = 2;
+/** Not refused with the facts so far, the name among them; the client's identity is asked for next. */
+export const VERDICT_IDENTITY = 3;
 
 // Reasons: the only words that a marker or a test may print.
 export const REASON_NONE = 0;
@@ -63,6 +65,18 @@ export const CODE_NO_NAME = 19;
 export const CODE_BAD_NAME = 20;
 /** Not refused yet: the name decides. */
 export const CODE_OPEN = 21;
+/** A deny rule matches the client's identity. */
+export const CODE_DENY_IDENTITY = 22;
+/** No allow rule matches the client's identity. */
+export const CODE_NO_IDENTITY = 23;
+/** The identity has more names than one can have, or is not in its form. */
+export const CODE_BAD_IDENTITY = 24;
+/** Not refused yet: the identity decides. */
+export const CODE_OPEN_IDENTITY = 25;
+/** The identity's concurrent connections are at their cap. */
+export const CODE_CAP_IDENTITY = 26;
+/** The identity's rate of new connections is used up. */
+export const CODE_LIMIT_IDENTITY = 27;
 
 /** The module trapped; it is never asked again. */
 export const CODE_MODULE_TRAP = 100;
@@ -99,9 +113,23 @@ export const CODE_HELLO_TOO_LARGE = 161;
 export const CODE_HELLO_LATE = 162;
 /** The client left before its ClientHello was whole. */
 export const CODE_HELLO_GONE = 163;
+/** The TLS handshake failed, or was not the one that was decided about. */
+export const CODE_TLS_FAILED = 164;
+/** The TLS handshake was not over in time. */
+export const CODE_TLS_LATE = 165;
+/** The client left during the TLS handshake. */
+export const CODE_TLS_GONE = 166;
+/** The client showed no certificate. */
+export const CODE_NO_CERTIFICATE = 167;
+/** The client's certificate was not verified. */
+export const CODE_CERTIFICATE_REFUSED = 168;
+/** The names in the client's certificate can't be read, or are too many. */
+export const CODE_IDENTITY_MALFORMED = 169;
 /** A registration for a protocol or a mode that this release does not serve. */
 export const CODE_UNSUPPORTED = 170;
 /** The caller has no such lease: it has ended, or is another's. */
 export const CODE_NO_LEASE = 171;
 /** A message of a service that is malformed, too long, or not one of the schemas. */
 export const CODE_BAD_INTENT = 172;
+/** The gateway has no certificate or authority for the listener, or another one since the handshake began. */
+export const CODE_TLS_CHANGED = 173;

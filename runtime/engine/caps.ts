@@ -1,15 +1,16 @@
-// Concurrent connections of a source: counts in an open table of four times the entries
+// Concurrent connections of a source or an identity: counts in an open table of four times the entries
 // there can be, so that a source without a place is a bound reached and not an accident.
 
 import {
-  CAP_LOST, CAP_PROBE_SETS, ENTRY_BYTES, H_CAP_SETS, H_CAP_TABLE, R_LISTENER_CAP_V4, R_LISTENER_CAP_V6, SET_BYTES,
+  CAP_LOST, CAP_PROBE_SETS, ENTRY_BYTES, H_CAP_SETS, H_CAP_TABLE, IDENTITY_KEY_V4, IDENTITY_KEY_V6, R_LISTENER_CAP_V4, R_LISTENER_CAP_V6, SET_BYTES,
   TABLES_BASE, WAYS,
 } from "../abi/layout";
 import { sourcePrint } from "./limits";
 
-export function capPrint(record: usize, a: u32, b: u32, c: u32, d: u32): u64 {
-  const identity = ~load<u64>(record);
-  return sourcePrint(identity, load<u32>(record, R_LISTENER_CAP_V4), load<u32>(record, R_LISTENER_CAP_V6), a, b, c, d);
+export function capPrint(record: usize, a: u32, b: u32, c: u32, d: u32, ofIdentity: bool): u64 {
+  const identity = load<u64>(record);
+  if (ofIdentity) return sourcePrint(identity, IDENTITY_KEY_V4, IDENTITY_KEY_V6, a, b, c, d);
+  return sourcePrint(~identity, load<u32>(record, R_LISTENER_CAP_V4), load<u32>(record, R_LISTENER_CAP_V6), a, b, c, d);
 }
 
 /** The place of a source: its entry, else a free one, else 0. A free entry counts zero. */

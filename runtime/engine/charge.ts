@@ -1,14 +1,15 @@
-// Caps and limits of a connection that the rules admit: all are checked, then all are charged
-// or none. Caps come first, so that they are named when both are full.
+// Caps and limits of a connection that the rules admit: all of a phase are checked, then all are
+// charged or none. Caps come first, so that they are named when both are full. Phase 1 has those of
+// the listener and the source, phase 4 those of the identity, whose key is written as a source is.
 
 import {
-  CAP_LOST, H_LISTENER_STATE, LIMIT_PER_LISTENER, LISTENER_STATE_BYTES, NO_RULE, R_LIMIT_KIND, R_LIMIT_PERIOD_MS,
-  R_LISTENER_CAP, R_LISTENER_CAP_SOURCE, R_LISTENER_LIMIT_COUNT, R_LISTENER_LIMIT_FIRST, TABLES_BASE,
+  CAP_LOST, H_LISTENER_STATE, LIMIT_PER_IDENTITY, LIMIT_PER_LISTENER, LISTENER_STATE_BYTES, NO_RULE, R_LIMIT_KIND, R_LIMIT_PERIOD_MS,
+  R_LISTENER_CAP, R_LISTENER_CAP_IDENTITY, R_LISTENER_CAP_SOURCE, R_LISTENER_LIMIT_COUNT, R_LISTENER_LIMIT_FIRST, TABLES_BASE,
   WORK_DEBTS, WORK_PRINTS,
 } from "../abi/layout";
 import {
-  CODE_ALLOWED, CODE_BAD_LISTENER, CODE_BAD_TABLES, CODE_CAP_LISTENER, CODE_CAP_SOURCE, CODE_CAP_TABLE,
-  CODE_LIMIT_LISTENER, CODE_LIMIT_SOURCE, REASON_POLICY, REASON_RATE,
+  CODE_ALLOWED, CODE_BAD_LISTENER, CODE_BAD_TABLES, CODE_CAP_IDENTITY, CODE_CAP_LISTENER, CODE_CAP_SOURCE, CODE_CAP_TABLE,
+  CODE_LIMIT_IDENTITY, CODE_LIMIT_LISTENER, CODE_LIMIT_SOURCE, REASON_POLICY, REASON_RATE,
 } from "../abi/verdicts";
 import { addCap, capCount, capEntry, capPrint, dropCap, keepCap } from "./caps";
 import { listenerCount, listenerRecord, valid } from "./decide";
@@ -25,65 +26,73 @@ export function connections(listener: u32): u32 {
   return valid() && listener < listenerCount() ? load<u32>(connectionsAt(listener)) : 0;
 }
 
-/** Phase 1's caps and limits for one connection; `rule` is the allow that admitted it. */
-export function charge(listener: u32, a: u32, b: u32, c: u32, d: u32, rule: i32): i32 {
+function capOf(record: usize, ofIdentity: bool): u32 {
+  return ofIdentity ? load<u32>(record, R_LISTENER_CAP_IDENTITY) : load<u32>(record, R_LISTENER_CAP_SOURCE);
+}
+
+/** A phase's caps and limits for one connection; `rule` is the allow that admitted it. */
+export function charge(listener: u32, a: u32, b: u32, c: u32, d: u32, rule: i32, ofIdentity: bool): i32 {
   if (!valid()) return deny(REASON_POLICY, CODE_BAD_TABLES, NO_RULE);
   if (listener >= listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);
   const record = listenerRecord(listener);
   const state = connectionsAt(listener);
-  if (load<u32>(state) >= load<u32>(record, R_LISTENER_CAP)) return deny(REASON_RATE, CODE_CAP_LISTENER, rule);
+  if (!ofIdentity && load<u32>(state) >= load<u32>(record, R_LISTENER_CAP)) return deny(REASON_RATE, CODE_CAP_LISTENER, rule);
 
-  const capSource = load<u32>(record, R_LISTENER_CAP_SOURCE);
+  const capKey = capOf(record, ofIdentity);
   let print: u64 = 0;
   let entry: usize = 0;
-  if (capSource != 0) {
-    print = capPrint(record, a, b, c, d);
+  if (capKey != 0) {
+    print = capPrint(record, a, b, c, d, ofIdentity);
     entry = capEntry(print);
     if (entry == 0 || load<u32>(CAP_LOST) != 0) return deny(REASON_RATE, CODE_CAP_TABLE, rule);
-    if (capCount(entry) >= capSource) return deny(REASON_RATE, CODE_CAP_SOURCE, rule);
+    if (capCount(entry) >= capKey) return deny(REASON_RATE, ofIdentity ? CODE_CAP_IDENTITY : CODE_CAP_SOURCE, rule);
   }
 
   const first = load<u32>(record, R_LISTENER_LIMIT_FIRST);
   const count = load<u32>(record, R_LISTENER_LIMIT_COUNT);
   for (let i: u32 = 0; i < count; i++) {
     const limit = limitRecord(first + i);
+    const kind = load<u32>(limit, R_LIMIT_KIND);
+    if ((kind == LIMIT_PER_IDENTITY) != ofIdentity) continue;
     let debt: u64 = 0;
-    if (load<u32>(limit, R_LIMIT_KIND) == LIMIT_PER_LISTENER) {
+    if (kind == LIMIT_PER_LISTENER) {
       debt = listenerDebt(first + i);
       if (!conforms(limit, debt)) return deny(REASON_RATE, CODE_LIMIT_LISTENER, rule);
     } else {
       const key = limitPrint(limit, a, b, c, d);
       store<u64>(WORK_PRINTS + (i << 3), key);
       debt = sourceDebt(first + i, key);
-      if (!conforms(limit, debt)) return deny(REASON_RATE, CODE_LIMIT_SOURCE, rule);
+      if (!conforms(limit, debt)) return deny(REASON_RATE, ofIdentity ? CODE_LIMIT_IDENTITY : CODE_LIMIT_SOURCE, rule);
     }
     store<u64>(WORK_DEBTS + (i << 3), debt + load<u32>(limit, R_LIMIT_PERIOD_MS));
   }
 
-  store<u32>(state, load<u32>(state) + 1);
-  if (capSource != 0) addCap(entry, print);
+  if (!ofIdentity) store<u32>(state, load<u32>(state) + 1);
+  if (capKey != 0) addCap(entry, print);
   for (let i: u32 = 0; i < count; i++) {
+    const kind = load<u32>(limitRecord(first + i), R_LIMIT_KIND);
+    if ((kind == LIMIT_PER_IDENTITY) != ofIdentity) continue;
     const debt = load<u64>(WORK_DEBTS + (i << 3));
-    if (load<u32>(limitRecord(first + i), R_LIMIT_KIND) == LIMIT_PER_LISTENER) setListenerDebt(first + i, debt);
+    if (kind == LIMIT_PER_LISTENER) setListenerDebt(first + i, debt);
     else setSourceDebt(first + i, load<u64>(WORK_PRINTS + (i << 3)), debt);
   }
   return allow(CODE_ALLOWED, rule);
 }
 
 /** Gives the caps of one connection back; limits are never refunded. */
-export function release(listener: u32, a: u32, b: u32, c: u32, d: u32): void {
+export function release(listener: u32, a: u32, b: u32, c: u32, d: u32, ofIdentity: bool): void {
   if (!valid() || listener >= listenerCount()) return;
   const record = listenerRecord(listener);
   const state = connectionsAt(listener);
-  if (load<u32>(state) > 0) store<u32>(state, load<u32>(state) - 1);
-  if (load<u32>(record, R_LISTENER_CAP_SOURCE) != 0) dropCap(capPrint(record, a, b, c, d));
+  if (!ofIdentity && load<u32>(state) > 0) store<u32>(state, load<u32>(state) - 1);
+  if (capOf(record, ofIdentity) != 0) dropCap(capPrint(record, a, b, c, d, ofIdentity));
 }
 
 /** Counts a connection that an earlier policy admitted: it holds its caps, full or not. */
-export function recount(listener: u32, a: u32, b: u32, c: u32, d: u32): void {
+export function recount(listener: u32, a: u32, b: u32, c: u32, d: u32, ofIdentity: bool): void {
   if (!valid() || listener >= listenerCount()) return;
   const record = listenerRecord(listener);
   const state = connectionsAt(listener);
-  store<u32>(state, load<u32>(state) + 1);
-  if (load<u32>(record, R_LISTENER_CAP_SOURCE) != 0) keepCap(capPrint(record, a, b, c, d));
+  if (!ofIdentity) store<u32>(state, load<u32>(state) + 1);
+  if (capOf(record, ofIdentity) != 0) keepCap(capPrint(record, a, b, c, d, ofIdentity));
 }

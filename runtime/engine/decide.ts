@@ -1,19 +1,20 @@
-// Phases 0 (bind), 1 (accept) and 2 (hello): pure questions about the tables.
+// Phases 0 (bind), 1 (accept), 2 (hello) and 3 (identity): pure questions about the tables.
 
 import {
-  BIND_BYTES, CLOCK_KNOWN, CLOCK_WALL, H_BINDS, H_CELL_TREE, H_LISTENERS, H_LISTENER_COUNT, H_NAME_TREE, H_PORT_COUNT, H_PORT_ENTRIES, H_PORT_KEYS, H_PORT_SPANS, H_RESIDUALS, H_TIMES,
-  LISTENER_BYTES, NO_RULE, PORT_ENTRY_BYTES, PORT_SPAN_BYTES, PROTO_TCP, PROTO_UDP, RESIDUAL_BYTES,
+  BIND_BYTES, CLOCK_KNOWN, CLOCK_WALL, H_BINDS, H_CELL_TREE, H_IDENTITY_TREE, H_LISTENERS, H_LISTENER_COUNT, H_NAME_TREE, H_PORT_COUNT, H_PORT_ENTRIES, H_PORT_KEYS, H_PORT_SPANS, H_RESIDUALS, H_SCRATCH, H_TIMES,
+  LISTENER_BYTES, MAX_IDENTITY_WORDS, MAX_IDENTITY_WORD_BYTES, NO_RULE, PORT_ENTRY_BYTES, PORT_SPAN_BYTES, PROTO_TCP, PROTO_UDP, RESIDUAL_BYTES,
   R_ENTRY_BIND_COUNT, R_ENTRY_BIND_FIRST, R_ENTRY_LISTENER, R_LISTENER_BIND_ANY, R_LISTENER_SHADOW, R_RESIDUAL_CODE,
   R_RESIDUAL_ROW, R_RESIDUAL_RULE, R_RESIDUAL_TIME_COUNT, R_RESIDUAL_TIME_FIRST, R_RESIDUAL_VERDICT, R_TIME_RESIDUAL,
-  STATUS_VALID, TABLES_BASE, TIME_BYTES,
+  SCRATCH_IDENTITY, STATUS_VALID, TABLES_BASE, TIME_BYTES,
 } from "../abi/layout";
 import {
-  CODE_BAD_LISTENER, CODE_BAD_NAME, CODE_BAD_REQUEST, CODE_BAD_TABLES, CODE_DENY_NAME, CODE_EXPIRED,
-  CODE_GATEWAY_BIND, CODE_LOOPBACK_BIND, CODE_NOT_EXPOSED, CODE_NOT_GATEWAY, CODE_NO_ALLOW, CODE_NO_NAME,
-  REASON_CIDR, REASON_POLICY, REASON_SNI, VERDICT_ALLOW, VERDICT_OPEN,
+  CODE_BAD_IDENTITY, CODE_BAD_LISTENER, CODE_BAD_NAME, CODE_BAD_REQUEST, CODE_BAD_TABLES, CODE_DENY_IDENTITY, CODE_DENY_NAME, CODE_EXPIRED,
+  CODE_GATEWAY_BIND, CODE_LOOPBACK_BIND, CODE_NOT_EXPOSED, CODE_NOT_GATEWAY, CODE_NO_ALLOW, CODE_NO_IDENTITY, CODE_NO_NAME, CODE_OPEN,
+  CODE_OPEN_IDENTITY, REASON_CIDR, REASON_MTLS, REASON_POLICY, REASON_SNI, VERDICT_ALLOW, VERDICT_IDENTITY, VERDICT_OPEN,
 } from "../abi/verdicts";
 import { cellAt } from "./cells";
 import { allow, deny, open } from "./detail";
+import { classOfWord } from "./identities";
 import { classOfName } from "./names";
 import { classOf4, classOf6, searchWord } from "./search";
 
@@ -65,6 +66,7 @@ function residualOf(column: u32, a: u32, b: u32, c: u32, d: u32): usize {
 
 function reasonOf(code: i32): i32 {
   if (code == CODE_NO_ALLOW || code == CODE_EXPIRED) return REASON_POLICY;
+  if (code == CODE_DENY_IDENTITY || code == CODE_NO_IDENTITY) return REASON_MTLS;
   return code == CODE_DENY_NAME || code == CODE_NO_NAME ? REASON_SNI : REASON_CIDR;
 }
 
@@ -73,14 +75,41 @@ function answer(residual: usize): i32 {
   const rule = load<i32>(residual, R_RESIDUAL_RULE);
   const verdict = load<i32>(residual, R_RESIDUAL_VERDICT);
   if (verdict == VERDICT_ALLOW) return allow(code, rule);
-  return verdict == VERDICT_OPEN ? open() : deny(reasonOf(code), code, rule);
+  if (verdict == VERDICT_OPEN) return open(verdict, CODE_OPEN);
+  return verdict == VERDICT_IDENTITY ? open(verdict, CODE_OPEN_IDENTITY) : deny(reasonOf(code), code, rule);
 }
 
-/** Phase 2 of a residual that waits for it. */
-function named(residual: usize, length: u32): i32 {
+/** What a residual that waits for the name leads to, or 0 where the name is none. */
+function named(residual: usize, length: u32): usize {
   const class_ = classOfName(length);
-  if (class_ < 0) return deny(REASON_SNI, CODE_BAD_NAME, NO_RULE);
-  return answer(residualAt(cellAt(TABLES_BASE + H_NAME_TREE, load<u32>(residual, R_RESIDUAL_ROW), class_)));
+  if (class_ < 0) return 0;
+  return residualAt(cellAt(TABLES_BASE + H_NAME_TREE, load<u32>(residual, R_RESIDUAL_ROW), class_));
+}
+
+/** 0 a deny by a rule, 1 an allow, 2 what no rule matches. */
+function rank(residual: usize): u32 {
+  if (load<i32>(residual, R_RESIDUAL_VERDICT) == VERDICT_ALLOW) return 1;
+  return load<i32>(residual, R_RESIDUAL_RULE) == NO_RULE ? 2 : 0;
+}
+
+/** Phase 3 of a residual that waits for it: the words are `length` bytes of scratch. */
+function identified(residual: usize, length: u32): i32 {
+  const row = load<u32>(residual, R_RESIDUAL_ROW);
+  if (length > <u32>(MAX_IDENTITY_WORD_BYTES + 2 * MAX_IDENTITY_WORDS)) return deny(REASON_MTLS, CODE_BAD_IDENTITY, NO_RULE);
+  // What holds for anybody stands in class 0.
+  let best = residualAt(cellAt(TABLES_BASE + H_IDENTITY_TREE, row, 0));
+  let at = load<usize>(TABLES_BASE + H_SCRATCH) + SCRATCH_IDENTITY;
+  const end = at + length;
+  for (let words: u32 = 0; at < end; words++) {
+    if (words == <u32>MAX_IDENTITY_WORDS || end - at < 2) return deny(REASON_MTLS, CODE_BAD_IDENTITY, NO_RULE);
+    const size = <usize>load<u16>(at);
+    if (size > end - at - 2) return deny(REASON_MTLS, CODE_BAD_IDENTITY, NO_RULE);
+    const own = residualAt(cellAt(TABLES_BASE + H_IDENTITY_TREE, row, classOfWord(at + 2, <u32>size)));
+    const order = <i32>rank(own) - <i32>rank(best);
+    if (order < 0 || (order == 0 && load<i32>(own, R_RESIDUAL_RULE) < load<i32>(best, R_RESIDUAL_RULE))) best = own;
+    at += 2 + size;
+  }
+  return answer(best);
 }
 
 /** Phase 1 on the source alone. */
@@ -90,22 +119,30 @@ export function accept(listener: u32, a: u32, b: u32, c: u32, d: u32): i32 {
   return answer(residualOf(listener, a, b, c, d));
 }
 
-/** Phases 1 and 2: the name is the first `length` bytes of scratch; 0 where none was sent. */
-export function acceptName(listener: u32, a: u32, b: u32, c: u32, d: u32, length: u32): i32 {
+/**
+ * Phases 1 to 3. The name is the first `length` bytes of scratch; 0 where none was sent. The words
+ * of the certificate are `words` bytes of it; -1 where the identity is still to come.
+ */
+export function acceptFacts(listener: u32, a: u32, b: u32, c: u32, d: u32, length: u32, words: i32): i32 {
   if (!valid()) return deny(REASON_POLICY, CODE_BAD_TABLES, NO_RULE);
   if (listener >= listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);
-  const residual = residualOf(listener, a, b, c, d);
-  return load<i32>(residual, R_RESIDUAL_VERDICT) == VERDICT_OPEN ? named(residual, length) : answer(residual);
+  return decided(residualOf(listener, a, b, c, d), <i32>length, words);
 }
 
-/** The same with dryrun rules counted; `length` is -1 where the name never came. -1: there are none. */
-export function shadowOf(listener: u32, a: u32, b: u32, c: u32, d: u32, length: i32): i32 {
+/** A residual of phase 1 with the facts of those that follow; -1 where one has not come. */
+function decided(residual: usize, length: i32, words: i32): i32 {
+  if (load<i32>(residual, R_RESIDUAL_VERDICT) == VERDICT_OPEN && length >= 0) {
+    residual = named(residual, length);
+    if (residual == 0) return deny(REASON_SNI, CODE_BAD_NAME, NO_RULE);
+  }
+  return load<i32>(residual, R_RESIDUAL_VERDICT) == VERDICT_IDENTITY && words >= 0 ? identified(residual, words) : answer(residual);
+}
+
+/** The same with dryrun rules counted. -1: there are none. */
+export function shadowOf(listener: u32, a: u32, b: u32, c: u32, d: u32, length: i32, words: i32): i32 {
   if (!valid() || listener >= listenerCount()) return -1;
   const column = load<u32>(listenerRecord(listener), R_LISTENER_SHADOW);
-  if (column == 0) return -1;
-  const residual = residualOf(column, a, b, c, d);
-  const waits = load<i32>(residual, R_RESIDUAL_VERDICT) == VERDICT_OPEN;
-  return waits && length >= 0 ? named(residual, length) : answer(residual);
+  return column == 0 ? -1 : decided(residualOf(column, a, b, c, d), length, words);
 }
 
 function isLoopback(a: u32, b: u32, c: u32, d: u32): bool {

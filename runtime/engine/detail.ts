@@ -2,7 +2,7 @@
 // call's result. Deny is what is written first; only `allow` writes the other word.
 
 import { DETAIL_BASE, DETAIL_CODE, DETAIL_REASON, DETAIL_RULE, DETAIL_VERDICT, NO_RULE } from "../abi/layout";
-import { CODE_OPEN, REASON_NONE, VERDICT_ALLOW, VERDICT_DENY, VERDICT_OPEN } from "../abi/verdicts";
+import { REASON_NONE, VERDICT_ALLOW, VERDICT_DENY } from "../abi/verdicts";
 
 export function deny(reason: i32, code: i32, rule: i32): i32 {
   store<i32>(DETAIL_BASE, VERDICT_DENY, DETAIL_VERDICT);
@@ -20,11 +20,11 @@ export function allow(code: i32, rule: i32): i32 {
   return VERDICT_ALLOW;
 }
 
-/** Not refused, and not admitted either: a fact is still to come. */
-export function open(): i32 {
-  store<i32>(DETAIL_BASE, VERDICT_OPEN, DETAIL_VERDICT);
+/** Not refused, and not admitted either: the fact that `verdict` waits for is still to come. */
+export function open(verdict: i32, code: i32): i32 {
+  store<i32>(DETAIL_BASE, verdict, DETAIL_VERDICT);
   store<i32>(DETAIL_BASE, REASON_NONE, DETAIL_REASON);
-  store<i32>(DETAIL_BASE, CODE_OPEN, DETAIL_CODE);
+  store<i32>(DETAIL_BASE, code, DETAIL_CODE);
   store<i32>(DETAIL_BASE, NO_RULE, DETAIL_RULE);
-  return VERDICT_OPEN;
+  return verdict;
 }

@@ -8,9 +8,9 @@ import {
   H_SCRATCH, H_SCRATCH_BYTES, MONO_BITS, NO_RULE, R_BATCH_CODE, R_BATCH_LISTENER, R_BATCH_RULE, R_BATCH_SOURCE,
   R_BATCH_VERDICT, SEED_BASE, STATUS_VALID, TABLES_BASE,
 } from "../abi/layout";
-import { VERDICT_DENY, VERDICT_OPEN } from "../abi/verdicts";
+import { CODE_OPEN, VERDICT_ALLOW, VERDICT_DENY, VERDICT_OPEN } from "../abi/verdicts";
 import { charge as chargeOne, connections as connectionsOf, recount as recountOne, release as releaseOne } from "./charge";
-import { accept, acceptName, decideBind, listenerAt as findListener, shadowOf, valid } from "./decide";
+import { accept, acceptFacts, decideBind, listenerAt as findListener, shadowOf, valid } from "./decide";
 import { open } from "./detail";
 import { exportNext as nextExport, exportRecords, importRecords, usedEntries } from "./state";
 import { checkTables } from "./validate";
@@ -66,7 +66,7 @@ export function bind(subjectHigh: u32, subjectLow: u32, proto: u32, port: u32, a
   return decideBind(subjectHigh, subjectLow, proto, port, a, b, c, d);
 }
 
-/** Phase 1 without caps and limits; 2 where the name decides. */
+/** Phase 1 without caps and limits; VERDICT_OPEN where the name comes next. */
 export function accept4(listener: u32, source: u32): i32 {
   return accept(listener, 0, 0, 0xffff, source);
 }
@@ -76,29 +76,49 @@ export function accept6(listener: u32, a: u32, b: u32, c: u32, d: u32): i32 {
   return accept(listener, a, b, c, d);
 }
 
-/** Phases 1 and 2 without caps and limits; the name's `length` bytes stand in scratch (0: none was sent). */
+/** Phases 1 and 2 without caps and limits; the name's `length` bytes stand in scratch (0: none was sent). VERDICT_IDENTITY where the client's identity comes next. */
 export function hello(listener: u32, a: u32, b: u32, c: u32, d: u32, length: u32): i32 {
-  return acceptName(listener, a, b, c, d, length);
+  return acceptFacts(listener, a, b, c, d, length, -1);
 }
 
-/** The verdict with dryrun rules counted (`length` -1: the name never came), or -1 where there are none. */
-export function shadow(listener: u32, a: u32, b: u32, c: u32, d: u32, length: i32): i32 {
-  return shadowOf(listener, a, b, c, d, length);
+/** Phases 1 to 3; the words of the client's certificate are the `words` bytes of scratch behind SCRATCH_IDENTITY. */
+export function identity(listener: u32, a: u32, b: u32, c: u32, d: u32, length: u32, words: u32): i32 {
+  return acceptFacts(listener, a, b, c, d, length, words & 0x7fffffff);
+}
+
+/** The verdict with dryrun rules counted (`length` or `words` -1: that fact never came), or -1 where there are none. */
+export function shadow(listener: u32, a: u32, b: u32, c: u32, d: u32, length: i32, words: i32): i32 {
+  return shadowOf(listener, a, b, c, d, length, words);
 }
 
 /** Caps and limits of phase 1 for a connection that accept4/6 admitted. */
 export function charge(listener: u32, a: u32, b: u32, c: u32, d: u32): i32 {
-  return chargeOne(listener, a, b, c, d, NO_RULE);
+  return chargeOne(listener, a, b, c, d, NO_RULE, false);
+}
+
+/** Caps and limits of phase 4 for a connection that `identity` admitted by `rule`; the key is the identity's hash. */
+export function chargeIdentity(listener: u32, a: u32, b: u32, c: u32, d: u32, rule: i32): i32 {
+  return chargeOne(listener, a, b, c, d, rule, true);
 }
 
 /** Gives the caps of one admitted connection back; limits are never refunded. */
 export function release(listener: u32, a: u32, b: u32, c: u32, d: u32): void {
-  releaseOne(listener, a, b, c, d);
+  releaseOne(listener, a, b, c, d, false);
+}
+
+/** Gives the cap of phase 4 back. */
+export function releaseIdentity(listener: u32, a: u32, b: u32, c: u32, d: u32): void {
+  releaseOne(listener, a, b, c, d, true);
 }
 
 /** Counts a connection that an earlier policy admitted, whatever the caps. */
 export function recount(listener: u32, a: u32, b: u32, c: u32, d: u32): void {
-  recountOne(listener, a, b, c, d);
+  recountOne(listener, a, b, c, d, false);
+}
+
+/** The same for the cap of phase 4. */
+export function recountIdentity(listener: u32, a: u32, b: u32, c: u32, d: u32): void {
+  recountOne(listener, a, b, c, d, true);
 }
 
 /** All of phase 1 for the first `count` records in scratch, in order. Returns how many it did. */
@@ -115,9 +135,9 @@ export function batch(count: u32): u32 {
     const d = load<u32>(at, R_BATCH_SOURCE + 12);
     let verdict = accept(listener, a, b, c, d);
     if (verdict != VERDICT_DENY) {
-      const waits = verdict == VERDICT_OPEN;
-      verdict = chargeOne(listener, a, b, c, d, load<i32>(DETAIL_BASE, DETAIL_RULE));
-      if (waits && verdict != VERDICT_DENY) verdict = open();
+      const waits = verdict != VERDICT_ALLOW;
+      verdict = chargeOne(listener, a, b, c, d, load<i32>(DETAIL_BASE, DETAIL_RULE), false);
+      if (waits && verdict != VERDICT_DENY) verdict = open(VERDICT_OPEN, CODE_OPEN);
     }
     store<i32>(at, verdict, R_BATCH_VERDICT);
     store<i32>(at, (load<i32>(DETAIL_BASE, DETAIL_REASON) << 16) | load<i32>(DETAIL_BASE, DETAIL_CODE), R_BATCH_CODE);

@@ -2,27 +2,33 @@
 // has passed, every answer is a deny. The result is 0, or the number of the failed check.
 
 import {
-  ABI_VERSION, BIND_BYTES, BUCKET_BYTES, CELL_BITS, CELL_SLOTS, END_BYTES, F_BUCKETS, F_BUCKET_COUNT, F_KEYS, F_KEY_COUNT,
-  F_PAGES, F_PAGE_COUNT, F_PAGE_UPPER, F_ROOT, F_VALUES, F_VALUE_COUNT, HEADER_BYTES, H_BINDS, H_BIND_COUNT, H_CAP_SETS,
-  H_CAP_TABLE, H_CELL_TREE, H_CLASS_COUNT, H_COLUMN_COUNT, H_FAMILY4, H_FAMILY6, H_LIMITS, H_LIMIT_COUNT, H_LIMIT_SETS,
-  H_LIMIT_STATE, H_LIMIT_TABLE, H_LISTENERS, H_LISTENER_COUNT, H_LISTENER_STATE, H_MAGIC, H_MEMORY_END, H_NAME_BUCKETS,
-  H_NAME_BUCKET_COUNT, H_NAME_BYTES, H_NAME_BYTE_COUNT, H_NAME_CLASS_COUNT, H_NAME_ENDS, H_NAME_END_COUNT, H_NAME_NODES,
-  H_NAME_NODE_COUNT, H_NAME_TREE, H_PORT_COUNT, H_PORT_ENTRIES, H_PORT_ENTRY_COUNT, H_PORT_KEYS, H_PORT_SPANS, H_RESIDUALS,
-  H_RESIDUAL_COUNT, H_RULE_COUNT, H_SCRATCH, H_SCRATCH_BYTES, H_SEAL, H_SKETCH, H_SKETCH_CELLS, H_TABLES_END, H_TIMES,
-  H_TIME_COUNT, H_VERSION, LIMIT_BYTES, LIMIT_PER_LISTENER, LIMIT_PER_SOURCE, LIMIT_STATE_BYTES, LISTENER_BYTES,
-  LISTENER_STATE_BYTES, MAX_LIMITS, MAX_LIMITS_PER_LISTENER, MAX_LIMIT_BURST, MAX_LIMIT_COUNT, MAX_NAME_BYTES,
-  MAX_NAME_PROBES, MAX_PERIOD_MS, NAME_BYTES, NAME_LENGTH_BITS, NO_RULE, PAGE_BYTES_TRIE, PORT_ENTRY_BYTES, PORT_SPAN_BYTES, RESIDUAL_BYTES,
-  ROOT_SLOTS, R_ENTRY_BIND_COUNT, R_ENTRY_BIND_FIRST, R_ENTRY_LISTENER, R_LIMIT_BURST, R_LIMIT_COUNT, R_LIMIT_KIND,
-  R_LIMIT_PERIOD_MS, R_LIMIT_V4, R_LIMIT_V6, R_LISTENER_BIND_ANY, R_LISTENER_CAP, R_LISTENER_CAP_SOURCE, R_LISTENER_CAP_V4,
-  R_LISTENER_CAP_V6, R_LISTENER_LIMIT_COUNT, R_LISTENER_LIMIT_FIRST, R_LISTENER_SHADOW, R_NAME_END, R_NAME_LABEL,
-  R_NAME_PARENT, R_RESIDUAL_CODE, R_RESIDUAL_ROW, R_RESIDUAL_RULE, R_RESIDUAL_TIME_COUNT, R_RESIDUAL_TIME_FIRST,
-  R_RESIDUAL_VERDICT, R_TIME_RESIDUAL, SEAL_BYTES, SEAL_PRIME_FIRST, SEAL_PRIME_SECOND, SEAL_START, SEAL_TURN_FIRST,
-  SEAL_TURN_SECOND, SET_BYTES, SKETCH_CELL_BYTES, SKETCH_ROWS, TABLES_BASE, TABLES_MAGIC, TIME_BYTES,
-  TREE_DEPTH, T_ENDS, T_PAGES, T_ROWS, T_ROW_COUNT, T_SHIFT, T_STRIDE, VALUE_BUCKET, VALUE_CLASS, VALUE_PAGE, VALUE_SHIFT,
+  ABI_VERSION, BIND_BYTES, BUCKET_BYTES, CELL_BITS, CELL_SLOTS, END_BYTES, F_BUCKETS, F_BUCKET_COUNT, F_KEYS,
+  F_KEY_COUNT, F_PAGES, F_PAGE_COUNT, F_PAGE_UPPER, F_ROOT, F_VALUES, F_VALUE_COUNT, HEADER_BYTES, H_BINDS,
+  H_BIND_COUNT, H_CAP_SETS, H_CAP_TABLE, H_CELL_TREE, H_CLASS_COUNT, H_COLUMN_COUNT, H_FAMILY4, H_FAMILY6,
+  H_IDENTITY_BUCKETS, H_IDENTITY_BUCKET_COUNT, H_IDENTITY_BYTES, H_IDENTITY_BYTE_COUNT, H_IDENTITY_CLASS_COUNT,
+  H_IDENTITY_ENDS, H_IDENTITY_END_COUNT, H_IDENTITY_NODES, H_IDENTITY_NODE_COUNT, H_IDENTITY_TREE, H_LIMITS,
+  H_LIMIT_COUNT, H_LIMIT_SETS, H_LIMIT_STATE, H_LIMIT_TABLE, H_LISTENERS, H_LISTENER_COUNT, H_LISTENER_STATE, H_MAGIC,
+  H_MEMORY_END, H_NAME_BUCKETS, H_NAME_BUCKET_COUNT, H_NAME_BYTES, H_NAME_BYTE_COUNT, H_NAME_CLASS_COUNT, H_NAME_ENDS,
+  H_NAME_END_COUNT, H_NAME_NODES, H_NAME_NODE_COUNT, H_NAME_TREE, H_PORT_COUNT, H_PORT_ENTRIES, H_PORT_ENTRY_COUNT,
+  H_PORT_KEYS, H_PORT_SPANS, H_RESIDUALS, H_RESIDUAL_COUNT, H_RULE_COUNT, H_SCRATCH, H_SCRATCH_BYTES, H_SEAL,
+  H_SKETCH, H_SKETCH_CELLS, H_TABLES_END, H_TIMES, H_TIME_COUNT, H_VERSION, IDENTITY_BYTES, IDENTITY_END_BYTES,
+  LIMIT_BYTES, LIMIT_PER_IDENTITY, LIMIT_PER_LISTENER, LIMIT_STATE_BYTES, LISTENER_BYTES, LISTENER_STATE_BYTES,
+  MAX_IDENTITY_PROBES, MAX_LIMITS, MAX_LIMITS_PER_LISTENER, MAX_LIMIT_BURST, MAX_LIMIT_COUNT, MAX_NAME_BYTES,
+  MAX_NAME_PROBES, MAX_PERIOD_MS, NAME_BYTES, NAME_LENGTH_BITS, NO_RULE, PAGE_BYTES_TRIE, PORT_ENTRY_BYTES,
+  PORT_SPAN_BYTES, RESIDUAL_BYTES, ROOT_SLOTS, R_ENTRY_BIND_COUNT, R_ENTRY_BIND_FIRST, R_ENTRY_LISTENER,
+  R_IDENTITY_END, R_IDENTITY_LENGTH, R_IDENTITY_OFFSET, R_IDENTITY_PARENT, R_LIMIT_BURST, R_LIMIT_COUNT, R_LIMIT_KIND,
+  R_LIMIT_PERIOD_MS, R_LIMIT_V4, R_LIMIT_V6, R_LISTENER_BIND_ANY, R_LISTENER_CAP, R_LISTENER_CAP_IDENTITY,
+  R_LISTENER_CAP_SOURCE, R_LISTENER_CAP_V4, R_LISTENER_CAP_V6, R_LISTENER_LIMIT_COUNT, R_LISTENER_LIMIT_FIRST,
+  R_LISTENER_SHADOW, R_NAME_END, R_NAME_LABEL, R_NAME_PARENT, R_RESIDUAL_CODE, R_RESIDUAL_ROW, R_RESIDUAL_RULE,
+  R_RESIDUAL_TIME_COUNT, R_RESIDUAL_TIME_FIRST, R_RESIDUAL_VERDICT, R_TIME_RESIDUAL, SEAL_BYTES, SEAL_PRIME_FIRST,
+  SEAL_PRIME_SECOND, SEAL_START, SEAL_TURN_FIRST, SEAL_TURN_SECOND, SET_BYTES, SKETCH_CELL_BYTES, SKETCH_ROWS,
+  TABLES_BASE, TABLES_MAGIC, TIME_BYTES, TREE_DEPTH, T_ENDS, T_PAGES, T_ROWS, T_ROW_COUNT, T_SHIFT, T_STRIDE,
+  VALUE_BUCKET, VALUE_CLASS, VALUE_PAGE, VALUE_SHIFT,
 } from "../abi/layout";
 import {
-  CODE_ALLOWED, CODE_DENY_NAME, CODE_DENY_RULE, CODE_EXPIRED, CODE_NO_ALLOW, CODE_NO_MATCH, CODE_NO_NAME, CODE_OPEN,
-  VERDICT_ALLOW, VERDICT_DENY, VERDICT_OPEN,
+  CODE_ALLOWED, CODE_DENY_IDENTITY, CODE_DENY_NAME, CODE_DENY_RULE, CODE_EXPIRED, CODE_NO_ALLOW, CODE_NO_IDENTITY,
+  CODE_NO_MATCH, CODE_NO_NAME, CODE_OPEN, CODE_OPEN_IDENTITY, VERDICT_ALLOW, VERDICT_DENY, VERDICT_IDENTITY,
+  VERDICT_OPEN,
 } from "../abi/verdicts";
 
 function head(field: i32): u32 {
@@ -86,7 +92,7 @@ function checkListeners(): bool {
   let at: usize = head(H_LISTENERS);
   for (let i: u32 = 0; i < count; i++) {
     if (load<u32>(at, R_LISTENER_BIND_ANY) > 1 || load<u32>(at, R_LISTENER_CAP) == 0) return false;
-    if (load<u32>(at, R_LISTENER_CAP_SOURCE) != 0 && head(H_CAP_SETS) == 0) return false;
+    if ((load<u32>(at, R_LISTENER_CAP_SOURCE) | load<u32>(at, R_LISTENER_CAP_IDENTITY)) != 0 && head(H_CAP_SETS) == 0) return false;
     if (load<u32>(at, R_LISTENER_CAP_V4) > 32 || load<u32>(at, R_LISTENER_CAP_V6) > 128) return false;
     const shadow = load<u32>(at, R_LISTENER_SHADOW);
     if (shadow != 0 && (shadow < count || shadow >= head(H_COLUMN_COUNT))) return false;
@@ -107,8 +113,8 @@ function checkLimits(): bool {
     if (load<u32>(at, R_LIMIT_COUNT) - 1 >= <u32>MAX_LIMIT_COUNT || load<u32>(at, R_LIMIT_BURST) - 1 >= <u32>MAX_LIMIT_BURST) return false;
     if (load<u32>(at, R_LIMIT_PERIOD_MS) - 1 >= <u32>MAX_PERIOD_MS) return false;
     const kind = load<u32>(at, R_LIMIT_KIND);
-    if (kind != LIMIT_PER_LISTENER && kind != LIMIT_PER_SOURCE) return false;
-    if (kind == LIMIT_PER_SOURCE && (head(H_LIMIT_SETS) == 0 || head(H_SKETCH_CELLS) == 0)) return false;
+    if (kind > <u32>LIMIT_PER_IDENTITY) return false;
+    if (kind != LIMIT_PER_LISTENER && (head(H_LIMIT_SETS) == 0 || head(H_SKETCH_CELLS) == 0)) return false;
     if (load<u32>(at, R_LIMIT_V4) > 32 || load<u32>(at, R_LIMIT_V6) > 128) return false;
     at += LIMIT_BYTES;
   }
@@ -138,9 +144,9 @@ function checkPorts(): bool {
 
 /**
  * A tree of cells: every row and page leads to pages of the next depth, and those of the last to
- * residuals; `indexes` is how many of them are asked for.
+ * residuals; `indexes` is how many of them are asked for, `waits` what those may wait for.
  */
-function checkTree(tree: usize, indexes: u32, decided: bool): bool {
+function checkTree(tree: usize, indexes: u32, waits: i32): bool {
   const rows = load<u32>(tree, T_ROW_COUNT);
   const stride = load<u32>(tree, T_STRIDE);
   const shift = load<u32>(tree, T_SHIFT);
@@ -153,15 +159,15 @@ function checkTree(tree: usize, indexes: u32, decided: bool): bool {
   for (let d: u32 = 0; d < depth; d++) {
     const next = load<u32>(tree + (d << 2), T_ENDS);
     if (next < end || next > 0x1000000 || !inTables(pages, next, CELL_SLOTS << 2)) return false;
-    if (!checkCells(pages + end * (CELL_SLOTS << 2), (next - end) * CELL_SLOTS, d, first, end, decided)) return false;
+    if (!checkCells(pages + end * (CELL_SLOTS << 2), (next - end) * CELL_SLOTS, d, first, end, waits)) return false;
     first = end;
     end = next;
   }
-  return checkCells(load<u32>(tree, T_ROWS), rows * stride, depth, first, end, decided);
+  return checkCells(load<u32>(tree, T_ROWS), rows * stride, depth, first, end, waits);
 }
 
 /** Words that are residuals (depth 0), or pages from `first` to before `end`. */
-function checkCells(at: usize, count: u32, depth: u32, first: u32, end: u32, decided: bool): bool {
+function checkCells(at: usize, count: u32, depth: u32, first: u32, end: u32, waits: i32): bool {
   const residuals = head(H_RESIDUAL_COUNT);
   for (; count > 0; count--) {
     const word = load<u32>(at);
@@ -169,17 +175,23 @@ function checkCells(at: usize, count: u32, depth: u32, first: u32, end: u32, dec
       if (word < first || word >= end) return false;
     } else {
       if (word >= residuals) return false;
-      if (decided && !isDecided(word)) return false;
+      if (!isLater(word, waits)) return false;
     }
     at += 4;
   }
   return true;
 }
 
-/** No fact comes after the name, and its row was chosen for the time. */
-function isDecided(residual: u32): bool {
+/**
+ * INVARIANT: each phase leads on. What waits for the name (`waits` VERDICT_OPEN: any) leads to what
+ * waits for the identity at most, and that to what is decided (VERDICT_ALLOW); their rows were chosen
+ * for the time.
+ */
+function isLater(residual: u32, waits: i32): bool {
+  if (waits == VERDICT_OPEN) return true;
   const at: usize = head(H_RESIDUALS) + residual * RESIDUAL_BYTES;
-  return load<i32>(at, R_RESIDUAL_VERDICT) != VERDICT_OPEN && load<u32>(at, R_RESIDUAL_TIME_COUNT) == 0;
+  const verdict = load<i32>(at, R_RESIDUAL_VERDICT);
+  return verdict != VERDICT_OPEN && (verdict != VERDICT_IDENTITY || waits == VERDICT_IDENTITY) && load<u32>(at, R_RESIDUAL_TIME_COUNT) == 0;
 }
 
 function checkResiduals(): bool {
@@ -192,7 +204,9 @@ function checkResiduals(): bool {
     const code = load<i32>(at, R_RESIDUAL_CODE);
     const rule = load<i32>(at, R_RESIDUAL_RULE);
     const row = load<u32>(at, R_RESIDUAL_ROW);
-    if (verdict == VERDICT_OPEN ? row >= load<u32>(TABLES_BASE + H_NAME_TREE, T_ROW_COUNT) : row != 0) return false;
+    const tree = verdict == VERDICT_OPEN ? H_NAME_TREE : H_IDENTITY_TREE;
+    const waits = verdict == VERDICT_OPEN || verdict == VERDICT_IDENTITY;
+    if (waits ? row >= load<u32>(<usize>(TABLES_BASE + tree), T_ROW_COUNT) : row != 0) return false;
     if (!checkOutcome(verdict, code, rule)) return false;
     const first = load<u32>(at, R_RESIDUAL_TIME_FIRST);
     if (!checkTimes(first, load<u32>(at, R_RESIDUAL_TIME_COUNT))) return false;
@@ -206,10 +220,11 @@ function checkOutcome(verdict: i32, code: i32, rule: i32): bool {
   const ruled = <u32>rule < head(H_RULE_COUNT);
   if (verdict == VERDICT_ALLOW) return code == CODE_ALLOWED && ruled;
   if (verdict == VERDICT_OPEN) return code == CODE_OPEN && rule == NO_RULE;
+  if (verdict == VERDICT_IDENTITY) return code == CODE_OPEN_IDENTITY && rule == NO_RULE;
   if (verdict != VERDICT_DENY) return false;
-  if (code == CODE_DENY_RULE || code == CODE_DENY_NAME) return ruled;
+  if (code == CODE_DENY_RULE || code == CODE_DENY_NAME || code == CODE_DENY_IDENTITY) return ruled;
   if (code == CODE_NO_ALLOW || code == CODE_EXPIRED) return ruled || rule == NO_RULE;
-  return (code == CODE_NO_MATCH || code == CODE_NO_NAME) && rule == NO_RULE;
+  return (code == CODE_NO_MATCH || code == CODE_NO_NAME || code == CODE_NO_IDENTITY) && rule == NO_RULE;
 }
 
 /** The time entries of one residual rise, and lead to residuals that have none. */
@@ -245,15 +260,41 @@ function checkNames(): bool {
     if (i == 0 ? length != 0 : length == 0) return false;
     if (load<u32>(at, R_NAME_PARENT) >= nodes || offset > bytes || length > bytes - offset || load<u32>(at, R_NAME_END) >= ends) return false;
   }
-  // The root stands in no bucket: every other node in the one behind the last's.
+  if (!checkBuckets(head(H_NAME_BUCKETS), buckets, nodes, MAX_NAME_PROBES)) return false;
+  return checkBelow(head(H_NAME_ENDS), ends * (END_BYTES >> 2), classes) && checkTree(TABLES_BASE + H_NAME_TREE, classes, VERDICT_IDENTITY);
+}
+
+/** The root stands in no bucket: every other node in the one behind the last's. */
+function checkBuckets(starts: usize, buckets: u32, nodes: u32, most: u32): bool {
   let before: u32 = 1;
   for (let i: u32 = 0; i <= buckets; i++) {
-    const next = load<u32>(<usize>head(H_NAME_BUCKETS) + (i << 2));
-    if (i == 0 ? next != 1 : next < before || next - before > <u32>MAX_NAME_PROBES) return false;
+    const next = load<u32>(starts + (<usize>i << 2));
+    if (i == 0 ? next != 1 : next < before || next - before > most) return false;
     before = next;
   }
-  if (before != nodes) return false;
-  return checkBelow(head(H_NAME_ENDS), ends * (END_BYTES >> 2), classes) && checkTree(TABLES_BASE + H_NAME_TREE, classes, true);
+  return before == nodes;
+}
+
+function checkIdentities(): bool {
+  const nodes = head(H_IDENTITY_NODE_COUNT);
+  const buckets = head(H_IDENTITY_BUCKET_COUNT);
+  const bytes = head(H_IDENTITY_BYTE_COUNT);
+  const ends = head(H_IDENTITY_END_COUNT);
+  const classes = head(H_IDENTITY_CLASS_COUNT);
+  if (nodes == 0 || nodes > 0x4000000 || buckets == 0 || buckets > 0x4000000 || !isPowerOrZero(buckets) || classes == 0) return false;
+  if (!inTables(head(H_IDENTITY_NODES), nodes, IDENTITY_BYTES) || !inTables(head(H_IDENTITY_BUCKETS), buckets + 1, 4)) return false;
+  if (!inTables(head(H_IDENTITY_BYTES), bytes, 1) || !inTables(head(H_IDENTITY_ENDS), ends, IDENTITY_END_BYTES)) return false;
+  for (let i: u32 = 0; i < nodes; i++) {
+    const at: usize = head(H_IDENTITY_NODES) + i * IDENTITY_BYTES;
+    const length = load<u32>(at, R_IDENTITY_LENGTH) >>> 1;
+    const offset = load<u32>(at, R_IDENTITY_OFFSET);
+    if (load<u32>(at, R_IDENTITY_PARENT) >= nodes || offset > bytes || length > bytes - offset || load<u32>(at, R_IDENTITY_END) >= ends) return false;
+  }
+  if (!checkBuckets(head(H_IDENTITY_BUCKETS), buckets, nodes, MAX_IDENTITY_PROBES)) return false;
+  for (let i: u32 = 0; i < ends; i++) {
+    if (!checkBelow(<usize>head(H_IDENTITY_ENDS) + i * IDENTITY_END_BYTES, 2, classes)) return false;
+  }
+  return checkTree(TABLES_BASE + H_IDENTITY_TREE, classes, VERDICT_ALLOW);
 }
 
 /** Keys of `words` words rise strictly, and the first is zero. */
@@ -375,10 +416,11 @@ export function checkTables(): i32 {
   if (!checkListeners()) return 4;
   if (!checkPorts()) return 5;
   if (!checkResiduals() || load<u32>(TABLES_BASE + H_CELL_TREE, T_ROW_COUNT) != head(H_CLASS_COUNT)) return 6;
-  if (head(H_COLUMN_COUNT) < head(H_LISTENER_COUNT) || !checkTree(TABLES_BASE + H_CELL_TREE, max(head(H_COLUMN_COUNT), 1), false)) return 6;
+  if (head(H_COLUMN_COUNT) < head(H_LISTENER_COUNT) || !checkTree(TABLES_BASE + H_CELL_TREE, max(head(H_COLUMN_COUNT), 1), VERDICT_OPEN)) return 6;
   if (!checkFamily(TABLES_BASE + H_FAMILY4, 1)) return 7;
   if (!checkFamily(TABLES_BASE + H_FAMILY6, 4)) return 8;
   if (!checkNames()) return 9;
+  if (!checkIdentities()) return 11;
   if (!checkSeal()) return 10;
   return 0;
 }

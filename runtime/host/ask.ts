@@ -11,6 +11,8 @@ import { isV4 } from "../net/address.ts";
 import type { Address } from "../net/address.ts";
 import { mintPermit } from "./decision.ts";
 import type { Answer, Decision, Denial, Pending, Shadow } from "./decision.ts";
+import type { Identity } from "./identity.ts";
+import { MAX_IDENTITY_BYTES, MAX_IDENTITY_NAMES } from "./identity.ts";
 import { carryState, recordsOf } from "./carry.ts";
 import { instantiateInTurns, instantiatePolicy } from "./instance.ts";
 import type { EngineExports } from "./instance.ts";
@@ -95,6 +97,11 @@ class RunningPolicy implements PolicyEngine {
   }
 
   hello(listener: number, source: Address, name: string | null): Decision {
+    const answer = this.named(listener, source, name);
+    return answer.allowed || !answer.later ? answer : denial(v.CODE_NO_CERTIFICATE);
+  }
+
+  named(listener: number, source: Address, name: string | null): Answer {
     const [a, b, c, d] = source;
     if (!this.#has(listener)) return this.#failure ?? denial(v.CODE_BAD_LISTENER);
     const answer = this.#ask(() => {
@@ -103,21 +110,77 @@ class RunningPolicy implements PolicyEngine {
       if (hello === undefined) return this.#exports.accept6(listener, a, b, c, d);
       return hello(listener, a, b, c, d, this.#writeName(name));
     });
-    // INVARIANT: after the name no fact is left to come.
+    // INVARIANT: after the name no fact is left to come but where certificates are asked for.
+    return answer.allowed || !answer.later || this.#isMutual(listener) ? this.#withoutIdentity(listener, answer) : this.#poison(v.CODE_MODULE_RESULT);
+  }
+
+  identity(listener: number, source: Address, name: string | null, identity: Identity): Decision {
+    const [a, b, c, d] = source;
+    const { identity: ask } = this.#exports;
+    if (!this.#has(listener)) return this.#failure ?? denial(v.CODE_BAD_LISTENER);
+    if (ask === undefined || !this.#isMutual(listener)) return this.#failure ?? denial(v.CODE_BAD_REQUEST);
+    const names = identity.words.filter((word) => !word.startsWith("sha256:"));
+    const bytes = names.reduce((sum, word) => sum + word.length, 0);
+    if (names.length > MAX_IDENTITY_NAMES || bytes > MAX_IDENTITY_BYTES) return this.#failure ?? denial(v.CODE_BAD_IDENTITY);
+    const answer = this.#ask(() => ask(listener, a, b, c, d, this.#writeName(name), this.#writeWords(identity)));
     return answer.allowed || !answer.later ? answer : this.#poison(v.CODE_MODULE_RESULT);
   }
 
-  shadow(listener: number, source: Address, name: string | null | undefined): Shadow | null {
+  admitIdentity(listener: number, source: Address, name: string | null, identity: Identity): Decision {
+    const decision = this.identity(listener, source, name, identity);
+    const { chargeIdentity } = this.#exports;
+    if (!decision.allowed || chargeIdentity === undefined) return decision.allowed ? denial(v.CODE_BAD_REQUEST) : decision;
+    const [a, b, c, d] = identity.key;
+    const charged = this.#ask(() => chargeIdentity(listener, a, b, c, d, decision.rule));
+    return charged.allowed || !charged.later ? charged : this.#poison(v.CODE_MODULE_RESULT);
+  }
+
+  releaseIdentity(listener: number, { key: [a, b, c, d] }: Identity): void {
+    if (this.#has(listener)) this.#run(() => { this.#exports.releaseIdentity?.(listener, a, b, c, d); }, undefined);
+  }
+
+  recountIdentity(listener: number, { key: [a, b, c, d] }: Identity): void {
+    if (this.#has(listener)) this.#run(() => { this.#exports.recountIdentity?.(listener, a, b, c, d); }, undefined);
+  }
+
+  shadow(listener: number, source: Address, name: string | null | undefined, identity?: Identity): Shadow | null {
     const [a, b, c, d] = source;
     const { shadow } = this.#exports;
     if (shadow === undefined || this.#failure !== null || !this.#has(listener)) return null;
-    const verdict = this.#run(() => shadow(listener, a, b, c, d, name === undefined ? -1 : this.#writeName(name)), v.VERDICT_DENY);
+    const verdict = this.#run(
+      () => shadow(listener, a, b, c, d, name === undefined ? -1 : this.#writeName(name), identity === undefined ? -1 : this.#writeWords(identity)),
+      v.VERDICT_DENY,
+    );
     if (this.#failure !== null || verdict === -1) return null;
     const answer = this.#answer(verdict);
     const [code, rule] = [this.#detail(abi.DETAIL_CODE), this.#detail(abi.DETAIL_RULE)];
     if (this.poisoned || !isCode(code)) return null;
     const word = answer.allowed ? "allow" : answer.later ? "undetermined" : "deny";
     return { verdict: word, reason: answer.allowed || answer.later ? "none" : answer.reason, code: CODES[code].name, rule };
+  }
+
+  #isMutual(listener: number): boolean {
+    return this.info.listeners[listener]?.mode === "mtls";
+  }
+
+  /** INVARIANT: where certificates are asked for nobody is admitted without one. */
+  #withoutIdentity(listener: number, answer: Answer): Answer {
+    return answer.allowed && this.#isMutual(listener) ? this.#poison(v.CODE_MODULE_RESULT) : answer;
+  }
+
+  /** Puts a certificate's words into scratch and returns their bytes; more than there is room for is a number that is refused. */
+  #writeWords({ words }: Identity): number {
+    const room = (this.#exports.scratchBytes() >>> 0) - abi.SCRATCH_IDENTITY;
+    let at = this.#scratch + abi.SCRATCH_IDENTITY;
+    const end = at + Math.min(room, abi.MAX_IDENTITY_WORD_BYTES + 2 * abi.MAX_IDENTITY_WORDS);
+    for (const word of words) {
+      const bytes = new TextEncoder().encode(word);
+      if (bytes.length > 0xffff || at + 2 + bytes.length > end) return abi.MAX_IDENTITY_WORD_BYTES + 2 * abi.MAX_IDENTITY_WORDS + 1;
+      this.#view.setUint16(at, bytes.length, true);
+      this.#bytes.set(bytes, at + 2);
+      at += 2 + bytes.length;
+    }
+    return at - this.#scratch - abi.SCRATCH_IDENTITY;
   }
 
   /** Puts a name into scratch and returns its length; one that is too long is cut behind the bound, which is a refusal. */
@@ -241,6 +304,7 @@ class RunningPolicy implements PolicyEngine {
     if (reason !== due) return this.#poison(v.CODE_MODULE_RESULT);
     if (verdict === v.VERDICT_ALLOW && ADMITTING.has(code)) return mintPermit(name, rule);
     if (verdict === v.VERDICT_OPEN && code === v.CODE_OPEN) return PENDING;
+    if (verdict === v.VERDICT_IDENTITY && code === v.CODE_OPEN_IDENTITY) return PENDING;
     if (verdict === v.VERDICT_DENY && due !== v.REASON_NONE) return denial(code, rule);
     return this.#poison(v.CODE_MODULE_RESULT);
   }

@@ -26,14 +26,14 @@ export type Decision = Permit | Denial;
 
 /**
  * Not refused with the facts so far, and not admitted: the name that the client asks for comes
- * next. Whoever takes it for a Decision takes it for a refusal.
+ * next, or its identity. Whoever takes it for a Decision takes it for a refusal.
  */
 export interface Pending {
   readonly allowed: false;
   readonly later: true;
 }
 
-/** The answer of phase 1. */
+/** The answer of a phase that others may follow. */
 export type Answer = Decision | Pending;
 
 /** What the rules would say if every `dryrun` rule were enforced; caps and limits aside. */

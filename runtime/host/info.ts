@@ -87,6 +87,11 @@ function text(value: unknown): string {
   return value;
 }
 
+function absent(value: unknown): null {
+  if (value !== undefined) throw new Malformed();
+  return null;
+}
+
 function whole(value: unknown, least: number, most: number): number {
   if (typeof value !== "number" || !Number.isInteger(value) || value < least || value > most) throw new Malformed();
   return value;
@@ -123,7 +128,7 @@ function readAnnotations(value: unknown): Annotations {
 
 function readListener(f: Fields, id: number, bindOf: (id: string) => readonly string[], place: Place | undefined): ListenerInfo {
   const mode = f["mode"];
-  if (f["proto"] !== "tcp" || (mode !== "tcp" && mode !== "passthrough") || place === undefined) throw new Malformed();
+  if (f["proto"] !== "tcp" || (mode !== "tcp" && mode !== "passthrough" && mode !== "tls" && mode !== "mtls") || place === undefined) throw new Malformed();
   return {
     id,
     name: text(f["name"]),
@@ -132,6 +137,9 @@ function readListener(f: Fields, id: number, bindOf: (id: string) => readonly st
     ports: rising(list(f["ports"]).map(readPorts)),
     bind: f["bind"] === null ? null : bindOf(text(f["bind"])),
     mode,
+    // Who may connect depends on them: they stand exactly where the mode has them.
+    cert: mode === "tls" || mode === "mtls" ? text(f["cert"]) : absent(f["cert"]),
+    ca: mode === "mtls" ? text(f["ca"]) : absent(f["ca"]),
     backend: readBackend(f["backend"]),
     capConnections: whole(fields(f["cap"])["connections"], 1, 0xffffffff),
     origin: place.origin,

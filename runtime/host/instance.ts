@@ -24,11 +24,17 @@ export interface EngineExports extends Record<string, unknown> {
   accept6(listener: number, a: number, b: number, c: number, d: number): number;
   /** Not in engines of version 1. */
   hello?(listener: number, a: number, b: number, c: number, d: number, length: number): number;
-  /** Not in engines of version 1. */
-  shadow?(listener: number, a: number, b: number, c: number, d: number, length: number): number;
+  /** Not in engines before version 3. */
+  identity?(listener: number, a: number, b: number, c: number, d: number, length: number, words: number): number;
+  /** Not in engines of version 1; in version 2 without the last argument, which it does not need. */
+  shadow?(listener: number, a: number, b: number, c: number, d: number, length: number, words: number): number;
   charge(listener: number, a: number, b: number, c: number, d: number): number;
   release(listener: number, a: number, b: number, c: number, d: number): void;
   recount(listener: number, a: number, b: number, c: number, d: number): void;
+  /** Not in engines before version 3, as the next two. */
+  chargeIdentity?(listener: number, a: number, b: number, c: number, d: number, rule: number): number;
+  releaseIdentity?(listener: number, a: number, b: number, c: number, d: number): void;
+  recountIdentity?(listener: number, a: number, b: number, c: number, d: number): void;
   batch(count: number): number;
   exportState(cursor: number): number;
   exportNext(): number;

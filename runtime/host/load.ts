@@ -3,7 +3,7 @@
 // the tables, then the self-test vectors that the compiler computed without the tables.
 import { H_MAX_STEPS, MAX_NAME_BYTES, PROTO_TCP, TABLES_BASE } from "../abi/layout.ts";
 import { isCode } from "../abi/names.ts";
-import { CODE_ALLOWED } from "../abi/verdicts.ts";
+import { CODE_ALLOWED, CODE_OPEN_IDENTITY, VERDICT_ALLOW, VERDICT_DENY, VERDICT_IDENTITY } from "../abi/verdicts.ts";
 import { SECTION_VECTORS, withoutData } from "../abi/sections.ts";
 import { ANY4, ANY6, isWildcard } from "../net/address.ts";
 import type { Address } from "../net/address.ts";
@@ -110,7 +110,8 @@ function selfTest(exports: EngineExports, module: VerifiedModule, info: PolicyIn
       exports.clock(0, 0, Math.floor(wall / 2 ** 32), wall | 0);
       verdict = exports.hello(listener, a, b, c, d, text.length);
     }
-    const same = verdict === (code === CODE_ALLOWED ? 1 : 0)
+    const due = code === CODE_ALLOWED ? VERDICT_ALLOW : code === CODE_OPEN_IDENTITY ? VERDICT_IDENTITY : VERDICT_DENY;
+    const same = verdict === due
       && detail.getInt32(DETAIL_CODE, true) === code && detail.getInt32(DETAIL_RULE, true) === rule;
     if (!same) return `the module answers a self-test question wrongly (listener ${listener})`;
   }

@@ -1,5 +1,6 @@
 // What the host offers to those who ask a compiled policy: types only. load.ts makes a
 // LoadedPolicy from bytes, ask.ts makes its PolicyEngine.
+import type { Identity } from "./identity.ts";
 import type { Profile } from "../abi/profiles.ts";
 import type { Address } from "../net/address.ts";
 import type { Answer, Decision, Shadow } from "./decision.ts";
@@ -19,7 +20,11 @@ export interface ListenerInfo {
   readonly ports: readonly PortRange[];
   /** Prefixes of local addresses; null means the wildcard sockets 0.0.0.0 and ::. */
   readonly bind: readonly string[] | null;
-  readonly mode: "tcp" | "passthrough";
+  readonly mode: "tcp" | "passthrough" | "tls" | "mtls";
+  /** The certificate's name, where the gateway terminates TLS. */
+  readonly cert: string | null;
+  /** The name of the authority of clients' certificates, where they are asked for. */
+  readonly ca: string | null;
   readonly backend: { readonly kind: "tcp"; readonly host: string; readonly port: number }
     | { readonly kind: "unix"; readonly path: string } | null;
   readonly capConnections: number;
@@ -148,18 +153,29 @@ export interface PolicyEngine {
   /**
    * Phases 1 and 2 without caps and limits: pure, nothing is charged. `name` is canonical (lower
    * case, no trailing dot, at most 255 bytes), null where the client sends none. For a listener in
-   * mode `tcp` the name is no fact, and the answer is that of phase 1.
+   * mode `tcp` the name is no fact, and the answer is that of phase 1. Pending only for one in mode
+   * `mtls`, where the identity is still to come.
    */
+  named(listener: number, source: Address, name: string | null): Answer;
+  /** The same for a client that shows no certificate: what would wait for one is refused. */
   hello(listener: number, source: Address, name: string | null): Decision;
+  /** Phases 1 to 3 without caps and limits: pure, nothing is charged. `identity` is of a verified certificate. */
+  identity(listener: number, source: Address, name: string | null, identity: Identity): Decision;
+  /** The same with the caps and limits of phase 4. An admitted one is charged. */
+  admitIdentity(listener: number, source: Address, name: string | null, identity: Identity): Decision;
   /**
-   * The shadow verdict, or null where no dryrun rule holds for the listener. `name` is undefined
-   * where it never came.
+   * The shadow verdict, or null where no dryrun rule holds for the listener. `name` and `identity` are
+   * undefined where they never came.
    */
-  shadow(listener: number, source: Address, name: string | null | undefined): Shadow | null;
+  shadow(listener: number, source: Address, name: string | null | undefined, identity?: Identity): Shadow | null;
   /** Gives back the caps of one admitted connection. */
   release(listener: number, source: Address): void;
+  /** Gives back the cap of phase 4 of one admitted connection. */
+  releaseIdentity(listener: number, identity: Identity): void;
   /** Counts a connection that lives on from before a reload; checks nothing. */
   recount(listener: number, source: Address): void;
+  /** The same for the cap of phase 4. */
+  recountIdentity(listener: number, identity: Identity): void;
   /** Limits that outlive a reload (opaque); caps are recounted instead. */
   exportState(): Uint8Array;
   importState(state: Uint8Array): void;

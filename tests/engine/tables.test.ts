@@ -140,7 +140,7 @@ const rows: readonly Row[] = [
   { name: "a limit's burst of none", module: small, address: limit(abi.R_LIMIT_BURST), sound: 1, broken: 0 },
   { name: "a limit's period", module: small, address: limit(abi.R_LIMIT_PERIOD_MS), sound: abi.MAX_PERIOD_MS, broken: abi.MAX_PERIOD_MS + 1 },
   { name: "a limit's period of none", module: small, address: limit(abi.R_LIMIT_PERIOD_MS), sound: 1, broken: 0 },
-  { name: "a limit's kind", module: small, address: limit(abi.R_LIMIT_KIND), sound: abi.LIMIT_PER_SOURCE, broken: abi.LIMIT_PER_SOURCE + 1 },
+  { name: "a limit's kind", module: small, address: limit(abi.R_LIMIT_KIND), sound: abi.LIMIT_PER_SOURCE, broken: abi.LIMIT_PER_IDENTITY + 1 },
   { name: "a limit's IPv4 length", module: small, address: limit(abi.R_LIMIT_V4), sound: 32, broken: 33 },
   { name: "a limit's IPv6 length", module: small, address: limit(abi.R_LIMIT_V6), sound: 128, broken: 129 },
   { name: "a listener's cap", module: small, address: listener(abi.R_LISTENER_CAP), sound: 1, broken: 0 },

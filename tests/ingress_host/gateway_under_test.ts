@@ -75,6 +75,7 @@ export interface Record {
   readonly subject?: string;
   readonly detail?: string;
   readonly sni?: string;
+  readonly client?: string;
   readonly shadow?: { readonly decision: string; readonly reason: string; readonly code: string };
 }
 

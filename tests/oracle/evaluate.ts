@@ -1,17 +1,18 @@
-// The independent oracle: phases 0, 1 and 2 as the equations of docs/language.md state them, by
+// The independent oracle: phases 0 to 3 as the equations of docs/language.md state them, by
 // looking at every rule every time. It imports nothing of the compiler or the runtime.
 //
 //   permitted(L) = { r : some a in A(L) matches r } \ { r : some d in D(L) matches r }
 import { ANY, setHas, type Membership, type ModelDeny, type ModelExpose, type ModelPolicy, type ModelRule, type Ports } from "./model.ts";
+import { idsHave } from "./identities.ts";
 import { hostsHave, isCanonical } from "./names.ts";
 import { lowest, portsMeet } from "./order.ts";
 import { isV4 } from "./space.ts";
 
 export interface Answer {
   readonly allowed: boolean;
-  /** Neither refused nor admitted: the name is to come. */
+  /** Neither refused nor admitted: the name, or the identity, is to come. */
   readonly later: boolean;
-  readonly reason: "none" | "policy" | "cidr" | "sni" | "rate";
+  readonly reason: "none" | "policy" | "cidr" | "sni" | "rate" | "mtls";
   readonly code: string;
   /** Every rule that may be named: one, or all that are equal to it. Empty: none is named. */
   readonly rules: readonly ModelRule[];
@@ -23,6 +24,8 @@ export interface Facts {
   readonly wall: number | null;
   /** Undefined: not here yet; null: none was sent. */
   readonly name: string | null | undefined;
+  /** The words of a verified certificate; not written: not here yet, or none is asked for. */
+  readonly client?: readonly string[];
 }
 
 type Truth = "true" | "false" | "open";
@@ -34,14 +37,14 @@ export function holdsFor(deny: ModelDeny, expose: ModelExpose): boolean {
 
 const inTime = ({ until = null }: ModelRule, wall: number | null): boolean => until === null || (wall !== null && wall < until);
 
-function truth(rule: ModelRule, expose: ModelExpose, { source, wall, name }: Facts, has: Membership): Truth {
+function truth(rule: ModelRule, expose: ModelExpose, { source, wall, name, client }: Facts, has: Membership): Truth {
   if (!has(rule.from ?? ANY, source) || !inTime(rule, wall)) return "false";
-  const { sni = null } = rule;
-  if (sni === null) return "true";
-  // Plain tcp reads no name.
-  if (expose.mode !== "passthrough") return "false";
-  if (name === undefined) return "open";
-  return name !== null && hostsHave(sni, name) ? "true" : "false";
+  const { sni = null, client: ids = null } = rule;
+  // Plain tcp reads no name, and only mtls asks for a certificate.
+  const named: Truth = sni === null ? "true" : expose.mode === undefined ? "false" : name === undefined ? "open" : name !== null && hostsHave(sni, name) ? "true" : "false";
+  const known: Truth = ids === null ? "true" : expose.mode !== "mtls" ? "false" : client === undefined ? "open" : idsHave(ids, client) ? "true" : "false";
+  if (named === "false" || known === "false") return "false";
+  return named === "open" || known === "open" ? "open" : "true";
 }
 
 /** One phase, in its order. `dryrun`: as if every dryrun rule were enforced. */
@@ -54,6 +57,7 @@ function phase(policy: ModelPolicy, expose: ModelExpose, facts: Facts, has: Memb
   const alive = allows.some((r) => inTime(r, facts.wall));
   const refuse = (which: "deny_rule" | "no_match", rules: readonly ModelRule[]): Answer => {
     const no = { allowed: false, later: false, rules };
+    if (facts.client !== undefined) return { ...no, reason: "mtls", code: which === "deny_rule" ? "deny_identity" : "no_identity" };
     if (facts.name !== undefined) return { ...no, reason: "sni", code: which === "deny_rule" ? "deny_name" : "no_name" };
     if (alive) return { ...no, reason: "cidr", code: which };
     return { ...no, reason: "policy", code: allows.length === 0 ? "no_allow" : "expired" };
@@ -64,17 +68,21 @@ function phase(policy: ModelPolicy, expose: ModelExpose, facts: Facts, has: Memb
   // 2. no allow that is true or open
   if (being(allows, "true", "open").length === 0) return refuse("no_match", []);
   // 3. otherwise go on; when no fact is left to come, it is admitted
-  if (expose.mode === "passthrough" && facts.name === undefined) return { allowed: false, later: true, reason: "none", code: "open", rules: [] };
+  const wait = (code: string): Answer => ({ allowed: false, later: true, reason: "none", code, rules: [] });
+  if (expose.mode !== undefined && facts.name === undefined) return wait("open");
+  if (expose.mode === "mtls" && facts.client === undefined) return wait("open_identity");
   return { allowed: true, later: false, reason: "none", code: "allowed", rules: lowest(being(allows, "true"), has) };
 }
 
-/** Phases 1 and 2 without caps and limits. */
+/** Phases 1 to 3 without caps and limits. */
 export function decide(policy: ModelPolicy, expose: ModelExpose, facts: Facts, has: Membership = setHas, dryrun = false): Answer {
-  const first = phase(policy, expose, { ...facts, name: undefined }, has, dryrun);
+  const { client, ...before } = facts;
+  const first = phase(policy, expose, { ...before, name: undefined }, has, dryrun);
   const { name } = facts;
   if (!first.later || name === undefined) return first;
   if (name !== null && !isCanonical(name)) return { allowed: false, later: false, reason: "sni", code: "bad_name", rules: [] };
-  return phase(policy, expose, facts, has, dryrun);
+  const second = phase(policy, expose, before, has, dryrun);
+  return second.later && client !== undefined ? phase(policy, expose, facts, has, dryrun) : second;
 }
 
 /** The verdict with dryrun rules enforced, or null where none holds for the listener. */

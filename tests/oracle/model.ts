@@ -1,5 +1,6 @@
 // A small policy of the oracle's own: what a random policy is before it is text. The compiler
 // reads the text, the oracle reads this; whatever they make of it has to be the same.
+import type { ModelIds } from "./identities.ts";
 import type { ModelHosts, NamedHosts } from "./names.ts";
 import { FAMILY_CUTS, LAST, cuts, inPrefix, isV4, readPrefix, type Prefix, type Range } from "./space.ts";
 
@@ -29,6 +30,8 @@ export interface ModelRule {
   readonly from: ModelSet | null;
   /** Not written or null: whatever the name is, or none. */
   readonly sni?: ModelHosts | null;
+  /** Not written or null: whoever the client is. */
+  readonly client?: ModelIds | null;
   /** UTC seconds. */
   readonly until?: number | null;
   readonly dryrun?: boolean;
@@ -61,7 +64,7 @@ export interface ModelExpose {
   readonly ports: readonly Ports[];
   readonly bind: ModelSet | null;
   /** Not written: plain tcp. */
-  readonly mode?: "passthrough";
+  readonly mode?: "passthrough" | "tls" | "mtls";
   /** Not written: a service on 127.0.0.1:8080; `registers`: no backend in the policy. */
   readonly backend?: "registers";
   readonly cap: ModelCap | null;

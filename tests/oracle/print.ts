@@ -1,5 +1,6 @@
 // A model as .ingress text, and where each rule stands in it. The order of everything whose
 // order must not matter can be shuffled.
+import type { IdTerm, ModelIds } from "./identities.ts";
 import type { HostTerm, ModelHosts } from "./names.ts";
 import type { ModelDeny, ModelExpose, ModelLimit, ModelPolicy, ModelRule, ModelSet, Ports, Term } from "./model.ts";
 import { prefixText, rangeOf } from "./space.ts";
@@ -46,12 +47,15 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
   const hostTerms = (list: readonly HostTerm[]): string =>
     shuffle(list).map((t) => (t.kind === "hosts" ? t.hosts.name : `"${patternText(t.text)}"`)).join(", ");
   const hosts = (s: ModelHosts): string => `${hostTerms(s.members)}${s.except.length === 0 ? "" : ` except ${hostTerms(s.except)}`}`;
+  const idTerms = (list: readonly IdTerm[]): string => shuffle(list).map(({ type, text }) => `${type} "${text}"`).join(", ");
+  const ids = (s: ModelIds): string => `${idTerms(s.members)}${s.except.length === 0 ? "" : ` except ${idTerms(s.except)}`}`;
   const rule = (r: ModelRule | ModelDeny, indent: string): string => [
     `${indent}${r.dryrun === true ? "dryrun " : ""}${r.action}`,
     r.name === null ? "" : ` named ${r.name}`,
     "on" in r && r.on !== null ? ` on tcp ${ports(r.on)}` : "",
     r.from === null ? "" : ` from ${set(r.from)}`,
     (r.sni ?? null) === null ? "" : ` sni ${hosts(r.sni ?? { members: [], except: [] })}`,
+    (r.client ?? null) === null ? "" : ` client ${ids(r.client ?? { members: [], except: [] })}`,
     (r.until ?? null) === null ? "" : ` until ${new Date((r.until ?? 0) * 1000).toISOString().replace(".000Z", "Z")}`,
   ].join("");
   const limit = (l: ModelLimit): string => {
@@ -64,6 +68,7 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
   };
   const expose = (e: ModelExpose): void => {
     out.push(`expose ${e.name} on tcp ${ports(e.ports)}${e.bind === null ? "" : ` bind ${set(e.bind)}`}${e.mode === undefined ? "" : ` as ${e.mode}`} {`);
+    if (e.mode === "tls" || e.mode === "mtls") out.push(e.mode === "tls" ? '  cert "web"' : '  cert "web" ca "corp"');
     if (e.backend === undefined) out.push("  backend 127.0.0.1:8080");
     if (e.cap !== null) {
       const s = e.cap.perSource;

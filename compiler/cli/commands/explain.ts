@@ -109,7 +109,7 @@ function explanationText(request: string, e: Explanation, root: string | null, p
 type Row = readonly [string, string];
 
 function stepRows(s: Step, root: string | null, p: Paint, listener: ListenerInfo | null): readonly Row[] {
-  const says = s.phase === "limits" && s.verdict === "allow" ? "within all of them" : codeSays(s.code);
+  const says = (s.phase === "limits" || s.phase === "identity limits") && s.verdict === "allow" ? "within all of them" : codeSays(s.code);
   const word = s.verdict === "open" ? says : `${s.verdict === "allow" ? p.good("allow") : p.bad(`deny ${s.reason ?? ""}`)}: ${says}`;
   const owner = s.phase === "bind" && listener !== null ? annotationText([listener.annotations]) : "";
   return [

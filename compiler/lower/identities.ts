@@ -1,0 +1,177 @@
+// Identities: every set of them in one trie of parts from the left. Patterns with an open part may
+// match one word in several ways, so a node stands for all that have come so far, as in a
+// deterministic automaton; two words are of one class when the same sets hold them. Class 0 is that
+// of a word in no set.
+import type { IdPattern, IdSet } from "../check/policy.ts";
+import { excessOf, type Excess } from "./meter.ts";
+import type { IdentityTable } from "./tables.ts";
+import { Words } from "./words.ts";
+
+/** `classesOf[s]`: the classes whose words are in set s, ascending. */
+export interface Identities extends IdentityTable {
+  readonly kind: "identities";
+  readonly classesOf: readonly Uint32Array[];
+}
+
+/** How far a pattern has come: its parts before `at` are matched. */
+interface Progress {
+  readonly pattern: number;
+  readonly at: number;
+}
+
+interface Node {
+  readonly progress: readonly Progress[];
+  /** Patterns that match whatever follows, ascending. */
+  readonly matched: readonly number[];
+}
+
+/** An excess when the nodes are more than `most`. */
+export function lowerIdentities(sets: readonly IdSet[], most: number): Identities | Excess {
+  const patterns = new Patterns(sets);
+  const classes = new Classes(sets, patterns);
+  const parents = new Words();
+  const parts: IdentityTable["parts"][number][] = [];
+  const endOf = new Words();
+  const ends = new Map<string, number>();
+  const endWords = new Words();
+  const nodes: Node[] = [];
+  const sizes = new Float64Array(sets.length);
+
+  const add = (parent: number, text: string, open: boolean, node: Node): void => {
+    nodes.push(node);
+    parents.push(parent);
+    parts.push({ text, open });
+    for (const { pattern } of node.progress) for (const set of patterns.setsOf(pattern)) sizes[set] = (sizes[set] ?? 0) + 1;
+  };
+  add(0, "", false, { progress: patterns.all.map((_, pattern) => ({ pattern, at: 0 })), matched: [] });
+  // Nodes are appended while they are walked: parents stand before their children.
+  for (let number = 0; number < nodes.length; number++) {
+    const node = nodes[number];
+    if (node === undefined) break;
+    if (nodes.length > most) return excessOf("identityNodes", sets, sizes);
+    const { ended, deep, whole, begun } = patterns.sorted(node);
+    const self = classes.of([...node.matched, ...ended]);
+    const beyond = [...node.matched, ...deep];
+    const words = [self, classes.of(beyond), begun.size > 0 ? 1 : 0];
+    const key = words.join();
+    if (!ends.has(key)) {
+      ends.set(key, ends.size);
+      for (const word of words) endWords.push(word);
+    }
+    endOf.push(ends.get(key) ?? 0);
+    const opened = [...begun.keys()].sort();
+    const through = (part: string): readonly Progress[] =>
+      opened.flatMap((text) => (part.startsWith(text) && part.length > text.length ? begun.get(text) ?? [] : []));
+    for (const text of [...whole.keys()].sort()) {
+      add(number, text, false, { progress: [...whole.get(text) ?? [], ...through(text)], matched: beyond });
+    }
+    for (const text of opened) add(number, text, true, { progress: [...begun.get(text) ?? [], ...through(text)], matched: beyond });
+  }
+  return { kind: "identities", parents: parents.all(), parts, endOf: endOf.all(), ends: endWords.all(), classCount: classes.count, classesOf: classes.lists() };
+}
+
+/** The patterns of all sets, each once. */
+class Patterns {
+  readonly all: IdPattern[] = [];
+  readonly #numbers = new Map<string, number>();
+  readonly #members: Member[][] = [];
+
+  constructor(sets: readonly IdSet[]) {
+    sets.forEach(({ members }, set) => {
+      for (const { pattern, without } of members) {
+        const number = this.#number(pattern);
+        this.#members[number]?.push({ set, without: new Set(without.map((w) => this.#number(w))) });
+      }
+    });
+  }
+
+  #number(pattern: IdPattern): number {
+    const key = JSON.stringify(pattern);
+    const known = this.#numbers.get(key);
+    if (known !== undefined) return known;
+    const number = this.all.push(pattern) - 1;
+    this.#numbers.set(key, number);
+    this.#members.push([]);
+    return number;
+  }
+
+  /** The sets that have a pattern, with what each takes out of it. */
+  membersOf(pattern: number): readonly Member[] {
+    return this.#members[pattern] ?? [];
+  }
+
+  setsOf(pattern: number): readonly number[] {
+    return this.membersOf(pattern).map(({ set }) => set);
+  }
+
+  /** What becomes of a node's patterns: those that end there, those that match whatever follows, and those that go on by each part. */
+  sorted({ progress }: Node): {
+    readonly ended: readonly number[];
+    readonly deep: readonly number[];
+    readonly whole: ReadonlyMap<string, readonly Progress[]>;
+    readonly begun: ReadonlyMap<string, readonly Progress[]>;
+  } {
+    const [ended, deep]: [number[], number[]] = [[], []];
+    const [whole, begun] = [new Map<string, Progress[]>(), new Map<string, Progress[]>()];
+    for (const { pattern, at } of progress) {
+      const next = this.all[pattern]?.parts[at];
+      if (next === undefined) {
+        (this.all[pattern]?.deep === true ? deep : ended).push(pattern);
+        continue;
+      }
+      const edges = next.open ? begun : whole;
+      const on = { pattern, at: at + 1 };
+      const known = edges.get(next.text);
+      if (known === undefined) edges.set(next.text, [on]);
+      else known.push(on);
+    }
+    return { ended, deep, whole, begun };
+  }
+}
+
+interface Member {
+  readonly set: number;
+  /** Patterns. */
+  readonly without: ReadonlySet<number>;
+}
+
+/** Collections of sets, by the patterns that match. */
+class Classes {
+  readonly #sets: readonly IdSet[];
+  readonly #patterns: Patterns;
+  readonly #numbers = new Map<string, number>([["", 0]]);
+  readonly #collections: (readonly number[])[] = [[]];
+
+  constructor(sets: readonly IdSet[], patterns: Patterns) {
+    this.#sets = sets;
+    this.#patterns = patterns;
+  }
+
+  get count(): number {
+    return this.#collections.length;
+  }
+
+  /** The class of a word that these patterns match. */
+  of(matching: readonly number[]): number {
+    const all = new Set(matching);
+    const held = new Set<number>();
+    for (const pattern of all) {
+      for (const { set, without } of this.#patterns.membersOf(pattern)) {
+        if (![...all].some((other) => without.has(other))) held.add(set);
+      }
+    }
+    const sets = [...held].sort((x, y) => x - y);
+    const key = sets.join();
+    const known = this.#numbers.get(key);
+    if (known !== undefined) return known;
+    const number = this.#collections.push(sets) - 1;
+    this.#numbers.set(key, number);
+    return number;
+  }
+
+  lists(): readonly Uint32Array[] {
+    const lists = this.#sets.map(() => new Words());
+    this.#collections.forEach((sets, number) => { for (const set of sets) lists[set]?.push(number); });
+    return lists.map((list) => list.all());
+  }
+}
