@@ -20,9 +20,9 @@ const LINES: readonly (readonly [words: string, ...tests: readonly string[]])[] 
   ["Only `::ffff:0:0/96` becomes IPv4", `${HOST}/config.test.ts: backends are literal and local`, `${HOST}/cidr.test.ts: IPv6 sources are decided as such`],
   ["A zone is stripped or denied", `${HOST}/zones.test.ts: a peer with a zone is bad_peer`],
   ["an undefined `remoteAddress`", `${HOST}/ports.test.ts: a peer that is gone before it is asked about is a refusal with its own code`],
-  ["`0.0.0.0/0` and `::/0` differ", "tests/compiler/literals.test.ts: ::/0"],
+  ["`0.0.0.0/0` and `::/0` differ", "tests/compiler/literals.test.ts: ::/0", "tests/compiler/literals.test.ts: 0.0.0.0/0"],
   // Policy module
-  ["a policy file, or the directory that holds it", `${HOST}/bad_modules.test.ts: a policy that others can change is refused, file or directory`, `${HOST}/links.test.ts: trust: `],
+  ["a policy file, or the directory that holds it", `${HOST}/bad_modules.test.ts: a policy that others can change is refused, file or directory`, `${HOST}/links.test.ts: a directory's link in a loose directory`],
   ["below 1024 it needs CAP_NET_BIND_SERVICE", `${HOST}/process.test.ts: a port below 1024 without the capability names it`],
   ["read once into memory; size cap", `${HOST}/bad_modules.test.ts: a policy above policy.max_bytes is refused`, `${HOST}/reload.test.ts: the file watcher sees a rename as one reload and does not see equal bytes`],
   ["self-test vectors in a worker that can be terminated", "tests/host/refusals.test.ts: the worker gives the same answers", "tests/host/refusals.test.ts: a worker that takes too long is ended"],

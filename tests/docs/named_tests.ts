@@ -7,7 +7,7 @@ const root = new URL("../../", import.meta.url);
 export function isMissing(named: string): string | null {
   const at = named.indexOf(": ");
   const [path, name] = [named.slice(0, at), named.slice(at + 2)];
-  if (at < 0 || !/^tests\/[\w/.-]+\.(test|check)\.ts$/.test(path)) return `${named}: write tests/PATH: NAME`;
+  if (at < 0 || name.length < 4 || !/^tests\/[\w/.-]+\.(test|check)\.ts$/.test(path)) return `${named}: write tests/PATH: NAME`;
   if (!existsSync(new URL(path, root))) return `${named}: there is no such file`;
   const text = readFileSync(new URL(path, root), "utf8");
   return ["\"", "`"].some((quote) => text.includes(`${quote}${name}`)) ? null : `${named}: the file has no test of that name`;

@@ -47,10 +47,13 @@ expose web on tcp ${port} bind 127.0.0.1 as passthrough { backend 127.0.0.1:${be
   const sockets: Socket[] = [];
   let opened = 0;
   const stall = (n: number): void => {
-    const from = performance.now();
+    let from = performance.now();
     const { socket, closed } = visit(port);
     sockets.push(socket);
-    socket.once("connect", () => opened++);
+    socket.once("connect", () => {
+      from = performance.now();
+      opened++;
+    });
     // Silence, one byte, or all but the last one.
     socket.write(hello.subarray(0, n % 3 === 0 ? 0 : n % 3 === 1 ? 1 : hello.length - 1));
     socket.resume();
