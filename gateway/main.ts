@@ -10,7 +10,7 @@ import type { Decoded } from "./config/decode.ts";
 import type { Problem } from "./config/problem.ts";
 import { defaultControlPath } from "./control/socket_path.ts";
 import { startDaemon, type Daemon } from "./daemon.ts";
-import { EXIT_INTERNAL, EXIT_OK, EXIT_REJECTED, EXIT_USAGE, failure, isFailure, type Failure } from "./exit.ts";
+import { EXIT_INTERNAL, EXIT_OK, EXIT_REJECTED, EXIT_UNSUPPORTED, EXIT_USAGE, failure, isFailure, type Failure } from "./exit.ts";
 import { exposeUntil } from "./expose_command.ts";
 import { interfaceAddresses } from "./listen/addresses.ts";
 import { order, type Outcome } from "./order.ts";
@@ -87,6 +87,10 @@ async function keepExposed(words: ExposeWords): Promise<void> {
 async function serve(command: Extract<Command, { kind: "serve" }>): Promise<void> {
   const config = loadConfig(command);
   if (isFailure(config)) return end(config);
+  // Sockets that were passed would stay open and unserved: nobody must believe that they are guarded.
+  if (process.env["LISTEN_PID"] === String(process.pid)) {
+    return end(failure(EXIT_UNSUPPORTED, "this release takes no passed sockets (LISTEN_FDS): start it without the systemd socket unit; it opens the ports that the policy exposes"));
+  }
   const { file } = config.policy;
   if (file === undefined) return end(failure(EXIT_USAGE, "`--policy P.wasm` is missing (or policy.file in the configuration): without a policy nothing may be opened; ingressd --help shows the command line"));
   let daemon: Daemon | null = null;

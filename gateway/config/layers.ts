@@ -151,7 +151,14 @@ function isName(layers: Layers, key: string, name: string, { name: { pattern, sa
   return false;
 }
 
+/** Keys that people look for, of facilities that this release does not have. */
+const LATER = new Set(["proxy_protocol", "crl", "crls", "socket_activation"]);
+
 function unknown({ problems }: Layers, path: readonly string[], key: string, known: readonly string[], place: Place): void {
+  if (LATER.has(key)) {
+    problems.push({ key: [...path, key].join("."), reason: "is not served in this release: leave it out", place });
+    return;
+  }
   const where = path.length === 0 ? "" : ` in \`${path.join(".")}\``;
   problems.push({ key: "", reason: `unknown key \`${clip(key)}\`${where}: the keys here are ${known.join(", ")}`, place });
 }

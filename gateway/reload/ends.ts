@@ -26,6 +26,8 @@ export function createEnds({ inForce, forwarder, recorder, ports, clock, onReloa
   let known: PolicyEngine | null = null;
   /** UTC seconds, those still to come, rising. */
   let ends: number[] = [];
+  /** When it was looked the last time: an end may pass between a swap and the first look after it. */
+  let looked = Math.floor(clock.wallMs() / 1000);
 
   return () => {
     const { engine, generation } = inForce;
@@ -33,8 +35,9 @@ export function createEnds({ inForce, forwarder, recorder, ports, clock, onReloa
     if (engine !== known) {
       known = engine;
       const untils = (engine?.info.rules ?? []).flatMap(({ until, dryrun }) => (until === null || dryrun ? [] : [until]));
-      ends = [...new Set(untils)].filter((end) => end > now).sort((a, b) => a - b);
+      ends = [...new Set(untils)].filter((end) => end > looked).sort((a, b) => a - b);
     }
+    looked = now;
     if (engine === null || (ends[0] ?? Infinity) > now) return 0;
     ends = ends.filter((end) => end > now);
     if (onReload === "keep") return 0;

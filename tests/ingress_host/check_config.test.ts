@@ -3,22 +3,22 @@
 import { spawnSync } from "node:child_process";
 import { chmodSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { program } from "../ready.ts";
 import { checkConfig } from "../../gateway/check_config.ts";
 import { readConfig } from "../../gateway/config.ts";
 import { newSigner } from "../host/signed.ts";
 import { temporaryFolder } from "./gateway_under_test.ts";
 
 const test = suite("check-config");
-const BIN = fileURLToPath(new URL("../../gateway/ingressd.mjs", import.meta.url));
+const INGRESSD = program("gateway/ingressd.mjs");
 const folder = temporaryFolder();
 const path = join(folder, "c.toml");
 
 function run(text: string, argv: readonly string[] = [], env: Readonly<Record<string, string>> = {}): { readonly code: number | null; readonly out: string; readonly err: string } {
   writeFileSync(path, text, { mode: 0o644 });
-  const done = spawnSync(process.execPath, [BIN, "check-config", "--config", path, ...argv], { encoding: "utf8", env: { ...process.env, ...env } });
+  const done = spawnSync(process.execPath, [...INGRESSD, "check-config", "--config", path, ...argv], { encoding: "utf8", env: { ...process.env, ...env } });
   return { code: done.status, out: done.stdout, err: done.stderr };
 }
 

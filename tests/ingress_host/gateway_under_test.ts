@@ -30,7 +30,8 @@ export interface ManualClock extends GatewayClock {
   advance(ms: number): void;
 }
 
-export function manualClock(): ManualClock {
+/** `wall` takes the place of the wall clock that moves with the other one. */
+export function manualClock(wall: (() => number) | null = null): ManualClock {
   let now = 1_000_000;
   let numbers = 0;
   const due = new Map<number, { at: number; every: number; tick: () => void }>();
@@ -41,7 +42,7 @@ export function manualClock(): ManualClock {
   };
   return {
     monoMs: () => now,
-    wallMs: () => Date.UTC(2030, 0, 1) + now,
+    wallMs: wall ?? ((): number => Date.UTC(2030, 0, 1) + now),
     every: (ms, tick) => arm(ms, ms, tick),
     after: (ms, tick) => arm(ms, 0, tick),
     advance(ms) {
@@ -102,6 +103,8 @@ export interface UnderSetup {
   readonly hostAddresses?: () => readonly Address[];
   readonly disk?: Disk;
   readonly participants?: readonly Participant[];
+  /** The wall clock, where it is to move apart from the monotonic one. */
+  readonly wall?: () => number;
 }
 
 /** Closed to others, and gone when the test's process ends. */
@@ -117,7 +120,7 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
   const policyPath = join(folder, "policy.wasm");
   const auditPath = join(folder, "audit.jsonl");
   const controlPath = join(folder, "run", "control.sock");
-  const clock = manualClock();
+  const clock = manualClock(setup.wall ?? null);
   const text = setup.config ?? "";
   const config = parseConfig(text.includes("[audit]") ? text : `${text}\n[audit]\nfile = "${auditPath}"\n`, "test.toml");
   if (isFailure(config)) throw new Error(config.message);

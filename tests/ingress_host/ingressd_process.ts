@@ -28,6 +28,8 @@ export interface LaunchOptions {
   readonly node?: readonly string[];
   /** Node's arguments for ingressd. */
   readonly program?: readonly string[];
+  /** Beside those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export function launch(folder: string, config: string, options: LaunchOptions = {}): Running {
@@ -37,7 +39,7 @@ export function launch(folder: string, config: string, options: LaunchOptions = 
     ...(options.through ?? []), process.execPath, ...(options.node ?? []),
     ...(options.program ?? INGRESSD), "--policy", join(folder, "policy.wasm"), "--config", join(folder, "config.toml"), "--control", control,
   ];
-  const child = spawn(command, argv, { ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }) });
+  const child = spawn(command, argv, { env: { ...process.env, ...options.env }, ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }) });
   let out = "";
   let err = "";
   child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));

@@ -2,16 +2,16 @@
 // control socket; what a policy names can't reach a terminal as control bytes.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { program } from "../ready.ts";
 import { order } from "../../gateway/order.ts";
 import { statusText } from "../../gateway/status_text.ts";
 import { watchStatus, WATCH_MS } from "../../gateway/watch_status.ts";
 import { backend, eventually, freePort, manualClock, probe, running, type Under } from "./gateway_under_test.ts";
 
 const test = suite("status");
-const BIN = fileURLToPath(new URL("../../gateway/ingressd.mjs", import.meta.url));
+const INGRESSD = program("gateway/ingressd.mjs");
 const behind = await backend("hello");
 
 async function gatewayWithHits(): Promise<{ readonly gateway: Under; readonly port: number }> {
@@ -115,7 +115,7 @@ test("--watch shows each answer until it is told to end, or nobody answers", asy
 });
 
 test("the command: --watch --json is a line each time, and a signal ends it with 0", async () => {
-  const child = spawn(process.execPath, [BIN, "status", "--watch", "--json", "--control", gateway.daemon.controlPath], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [...INGRESSD, "status", "--watch", "--json", "--control", gateway.daemon.controlPath], { stdio: ["ignore", "pipe", "inherit"] });
   let out = "";
   child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
   await eventually(() => out.includes("\n"), "the first answer");
