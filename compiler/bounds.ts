@@ -2,7 +2,11 @@
 // tested at N and at N + 1. Sizes of text are UTF-8 bytes.
 
 export const MAX_SOURCE_BYTES = 4 * 1024 * 1024;
+/** Words and signs of all sources, comments aside; with it goes the memory that reading needs. */
+export const MAX_WORDS = 1_000_000;
 export const MAX_LIST_BYTES = 64 * 1024 * 1024;
+/** Names that are compared with mistyped ones; a second or so. */
+export const MAX_LOOKS = 500_000;
 /** Imports from the entry file to another, by the shortest way. */
 export const MAX_IMPORT_DEPTH = 8;
 /** `import` statements of the whole policy. */

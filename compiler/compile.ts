@@ -52,8 +52,8 @@ export interface CompileResult {
   readonly stats: CompileStats | null;
 }
 
-/** What the surroundings of a compilation may give and hear; nothing of it has a part in the result. */
-export interface Surroundings {
+/** What a compilation may be given, and who hears of it; nothing of it has a part in the result. */
+export interface Platform {
   /** The platform's own SHA-256, where it is faster. */
   readonly sha256?: Sha256;
   /** Called as each phase begins. */
@@ -73,18 +73,18 @@ export interface Understood {
 }
 
 /** All that can be said of a policy without a module. */
-export function understand(entry: SourceFile, reader: SourceReader, around: Surroundings = {}): Understood {
-  around.begin?.("read");
+export function understand(entry: SourceFile, reader: SourceReader, platform: Platform = {}): Understood {
+  platform.begin?.("read");
   const { program, diagnostics: told, files } = load(entry, reader);
-  around.begin?.("check");
+  platform.begin?.("check");
   const { policy, diagnostics: found } = check(program, reader);
   const diagnostics = inOrder(files, [...told, ...found]);
   return { diagnostics, policy: diagnostics.length > 0 ? null : policy, files };
 }
 
 /** Throws RangeError where the engine of this release is too large for the profile, which a test holds. */
-export function compile(entry: SourceFile, reader: SourceReader, profile: Profile = "host", around: Surroundings = {}): CompileResult {
-  const { diagnostics, policy, files } = understand(entry, reader, around);
+export function compile(entry: SourceFile, reader: SourceReader, profile: Profile = "host", platform: Platform = {}): CompileResult {
+  const { diagnostics, policy, files } = understand(entry, reader, platform);
   if (policy === null) return { diagnostics, policy: null, module: null, stats: null };
   const refused = (said: readonly Diagnostic[]): CompileResult => ({ diagnostics: inOrder(files, said), policy, module: null, stats: null });
   const refusedAs = profile === "os" ? osRefusals(policy) : refusals(policy.waiting);
@@ -93,24 +93,24 @@ export function compile(entry: SourceFile, reader: SourceReader, profile: Profil
   const engine = engineBytes();
   const code = codeBytes(engine);
   if (profile === "os" && code > OS_CODE_BYTES) throw new RangeError(`the engine has ${code} bytes of code, and the profile \`os\` at most ${OS_CODE_BYTES}`);
-  around.begin?.("lower");
+  platform.begin?.("lower");
   const tables = lower(policy);
   if (tables.kind === "excess") return refused([tooLarge(entry, policy, tables)]);
-  around.begin?.("tables");
+  platform.begin?.("tables");
   const image = writeImage(tables, profile);
   if (isOverflow(image)) {
     const { misfit, parts } = image;
     return refused([misfit.what === "memory" ? tooLarge(entry, policy, null) : sayMisfit(misfit, parts, policy, tables, { file: entry, start: 0, end: 0 })]);
   }
-  around.begin?.("texts");
-  const semantic = semanticJson(policy, tables.rules, around.sha256);
+  platform.begin?.("texts");
+  const semantic = semanticJson(policy, tables.rules, platform.sha256);
   const texts = {
     semantic: semantic.text,
     map: sourceMap(tables, profile),
     vectors: JSON.stringify(selfTests(policy, tables.rules)),
   };
-  around.begin?.("module");
-  const module = spliceModule(engine, image, texts, around.sha256);
+  platform.begin?.("module");
+  const module = spliceModule(engine, image, texts, platform.sha256);
   const stats: CompileStats = {
     listeners: tables.listeners.length,
     rules: tables.rules.length,

@@ -3,7 +3,7 @@
 // one `path` is all that is needed here.
 import type { ImportNode, PolicyNode } from "./ast/nodes.ts";
 import { build } from "./ast/build.ts";
-import { MAX_IMPORTED_BYTES, MAX_IMPORTS, MAX_IMPORT_DEPTH } from "./bounds.ts";
+import { MAX_IMPORTED_BYTES, MAX_IMPORTS, MAX_IMPORT_DEPTH, MAX_WORDS } from "./bounds.ts";
 import { declare } from "./check/names.ts";
 import type { Program, Unit } from "./check/program.ts";
 import { newReport, type Report } from "./check/report.ts";
@@ -11,6 +11,7 @@ import type { Diagnostic } from "./diagnostic.ts";
 import { quote } from "./quote.ts";
 import type { ReadFailure, SourceFile, SourceReader } from "./source.ts";
 import { parse } from "./syntax/parse.ts";
+import { countWords } from "./syntax/words.ts";
 
 export interface Loaded {
   /** Null where the entry file can't be read as a policy at all. */
@@ -43,6 +44,7 @@ class Loader {
   readonly #files: SourceFile[] = [];
   #incomplete = false;
   #bytes = 0;
+  #words = 0;
   #imports = 0;
 
   constructor(entry: SourceFile, reader: SourceReader) {
@@ -51,6 +53,7 @@ class Loader {
   }
 
   all(): Loaded {
+    this.#words = countWords(this.#entry.text);
     const first = this.#open(this.#entry, 0, null);
     const queue: Open[] = first === null ? [] : [first];
     for (const unit of queue) queue.push(...this.#follow(unit));
@@ -106,8 +109,10 @@ class Loader {
       report.say("ING505", `${quote(path)} ${what}`, span, { help });
       return null;
     }
-    if (this.#bytes > MAX_IMPORTED_BYTES) {
-      report.say("ING608", `the imports of a policy have more than ${MAX_IMPORTED_BYTES / 1024 / 1024} MiB`, span, { help: "put long lists into list files: `file \"…\" max N`" });
+    const over = this.#bytes > MAX_IMPORTED_BYTES ? `the imports of a policy have more than ${MAX_IMPORTED_BYTES / 1024 / 1024} MiB`
+      : this.#words > MAX_WORDS ? `the files of a policy have more than ${MAX_WORDS.toLocaleString("en-US")} words and signs together` : null;
+    if (over !== null) {
+      report.say("ING608", over, span, { help: "put long lists into list files: `file \"…\" max N`" });
       this.#imports = MAX_IMPORTS + 1;
       return null;
     }
@@ -126,7 +131,10 @@ class Loader {
     if (file === undefined) {
       file = this.#reader.read(path, from);
       this.#asked.set(key, file);
-      if (typeof file !== "string" && file.path !== this.#entry.path) this.#bytes += new TextEncoder().encode(file.text).length;
+      if (typeof file !== "string" && file.path !== this.#entry.path) {
+        this.#bytes += new TextEncoder().encode(file.text).length;
+        this.#words += countWords(file.text);
+      }
     }
     return file;
   }

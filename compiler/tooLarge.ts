@@ -38,8 +38,9 @@ function says(excess: Excess | null, mib: number): string {
 
 /** What a set is called, and where: its name, or the first rule that uses it. */
 function whereOf(policy: CheckedPolicy, set: AddressSet | HostSet): { readonly what: string; readonly span: Span | null } {
-  const net = policy.nets.find((named) => named.set === set);
-  if (net !== undefined) return { what: quote(net.name), span: net.span };
+  const has = "bounds" in set ? set : set.root;
+  const named = policy.sets.find((one) => one.set === has);
+  if (named !== undefined) return { what: quote(named.name), span: named.span };
   const rules: readonly CheckedRule[] = [...policy.denies, ...policy.exposes.flatMap(({ allows, denies }) => [...allows, ...denies])];
   const rule = rules.find(({ from, sni }) => from === set || sni === set);
   return { what: "bounds" in set ? "the sources of a rule" : "the names of a rule", span: rule?.span ?? null };

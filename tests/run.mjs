@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The test runner: one child process a file, two at a time, its counts from uvu's own summary.
+// The files are transpiled together before; where one can't be, each runs as it stands through tsx.
 // uvu exits 0 when a file forgets `.run()` and when a `before` hook throws; here both fail.
 //
 //   node tests/run.mjs [options] [FILTER…]     a FILTER is a part of a file's path
@@ -8,6 +9,8 @@
 //   --timeout-ms N    the time that one file has (default: 120000)
 //   --jobs N          files at a time (default: 2)
 //   --output          print also what files that pass have printed (figures, counts)
+//   --at-length       do all of what an ordinary run takes samples of
+//   --as-shipped      run all through tsx as it stands, as users do; nothing is transpiled before
 //
 // A file that can't run a check prints a line `SKIP name: what is missing` in its place.
 // The last line is `N passed, N failed, N skipped`; the exit code is 1 unless nothing failed.
@@ -16,6 +19,7 @@ import { readdirSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { transpile } from "./transpile.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const project = dirname(here);
@@ -33,6 +37,8 @@ function options() {
       "timeout-ms": { type: "string", default: "120000" },
       jobs: { type: "string", default: "2" },
       output: { type: "boolean", default: false },
+      "at-length": { type: "boolean", default: false },
+      "as-shipped": { type: "boolean", default: false },
     },
   });
   const whole = (name) => {
@@ -46,6 +52,8 @@ function options() {
     timeoutMs: whole("timeout-ms"),
     jobs: whole("jobs"),
     output: values.output,
+    atLength: values["at-length"],
+    asShipped: values["as-shipped"],
     filters: positionals,
   };
 }
@@ -72,11 +80,13 @@ function killGroup(pid) {
 }
 
 /** Runs one file; the child leads a process group, so that what it started ends with it. */
-function runFile(path, timeoutMs) {
-  const { FORCE_COLOR: _, ...inherited } = process.env;
-  const child = spawn(process.execPath, [...LOADERS, path], {
+function runFile(path, ready, { timeoutMs, atLength }) {
+  const built = ready?.built.get(path);
+  const words = built === undefined ? [...LOADERS, path] : ["--enable-source-maps", built];
+  const { FORCE_COLOR: _, INGRESSD_TESTS_READY: __, INGRESSD_TESTS_AT_LENGTH: ___, ...inherited } = process.env;
+  const child = spawn(process.execPath, words, {
     cwd: project,
-    env: { ...inherited, NO_COLOR: "1" },
+    env: { ...inherited, NO_COLOR: "1", ...(ready !== null && { INGRESSD_TESTS_READY: ready.folder }), ...(atLength && { INGRESSD_TESTS_AT_LENGTH: "1" }) },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });
@@ -141,7 +151,8 @@ const ownLines = (output) => output.split("\n").map((line) => line.replace(/^ \S
   .filter((line) => line.trim() !== "" && !/^ {2}(Total|Passed|Skipped|Duration): |^[•✘\s]*\(\d+ \/ \d+\)$|^SKIP |• /u.test(line));
 
 async function main() {
-  const { root, suffix, timeoutMs, jobs, output: outputs, filters } = options();
+  const chosen = options();
+  const { root, suffix, jobs, output: outputs, filters } = chosen;
   const files = find(root, suffix).filter((path) => {
     const name = relative(project, path).split(sep).join("/");
     return filters.length === 0 || filters.some((filter) => name.includes(filter));
@@ -149,10 +160,13 @@ async function main() {
   if (files.length === 0) throw new Error(`no file ending in \`${suffix}\` matches`);
   const totals = { passed: 0, failed: 0, skipped: 0 };
   const failedFiles = [];
+  const ready = chosen.asShipped ? null : await transpile(files, project);
+  const remove = ready?.remove ?? (() => undefined);
+  process.on("exit", remove);
   const queue = [...files];
   const worker = async () => {
     for (let path = queue.shift(); path !== undefined; path = queue.shift()) {
-      const run = await runFile(path, timeoutMs);
+      const run = await runFile(path, ready, chosen);
       const { passed, failed, skips, why } = judge(run);
       const name = relative(project, path);
       const seconds = (run.ms / 1000).toFixed(1);

@@ -14,9 +14,10 @@ import { Homes } from "./homes.ts";
 import { checkInvariant } from "./invariants.ts";
 import { declared } from "./names.ts";
 import { checkCircles, checkOverlaps } from "./overlap.ts";
-import type { CheckedPolicy, NamedNet } from "./policy.ts";
+import type { Annotations, CheckedPolicy, NamedSet, NamedSetOf } from "./policy.ts";
 import type { Program } from "./program.ts";
 import { newReport, type Report } from "./report.ts";
+import type { Resolver } from "./resolve.ts";
 import { checkTopLevelDeny, lacking } from "./rules.ts";
 import { openScope, type Scope } from "./scope.ts";
 import { checkServices } from "./services.ts";
@@ -39,7 +40,7 @@ export function check(program: Program | null, reader: SourceReader): Checked {
   if (flat === null || !withinBounds(flat, report)) return { policy: null, diagnostics: inOrder(report, program) };
 
   const scope = openScope(homes, flat.sets, reader, report);
-  const nets = flat.sets.flatMap((set) => checkSet(scope, set) ?? []);
+  const sets = flat.sets.flatMap((set) => checkSet(scope, set) ?? []);
   const names = declared(report, flat.exposes.map((e) => e.node), "an expose");
   const exposes = flat.exposes.map((e) => checkExpose(scope, e, flat.whole));
   if (portsWithinBounds(exposes, report)) {
@@ -63,7 +64,7 @@ export function check(program: Program | null, reader: SourceReader): Checked {
   const lines = flat.tests.reduce((n, t) => n + t.lines.length, 0);
   const kept = tests.reduce((n, t) => n + t.lines.length, 0);
   if (checked.length !== exposes.length || denies.length !== flat.denies.length || kept !== lines) return { policy: null, diagnostics };
-  return { policy: { edition: 1, exposes: checked, denies, tests, budget, nets, waiting: scope.waiting, hostOnly: scope.hostOnly }, diagnostics };
+  return { policy: { edition: 1, exposes: checked, denies, tests, budget, sets, waiting: scope.waiting, hostOnly: scope.hostOnly }, diagnostics };
 }
 
 /** False where an import is missing, which may have had any name. */
@@ -71,13 +72,25 @@ function isWhole({ units }: Program): boolean {
   return units.every(({ imports }) => [...imports.values()].every((unit) => unit !== null));
 }
 
-/** Looks at a set's annotations; a net that stands in a file is shown by name. */
-function checkSet(scope: Scope, node: SetDeclaration): NamedNet | null {
+/** Looks at a set's annotations; a set that stands in a file is shown by name. */
+function checkSet(scope: Scope, node: SetDeclaration): NamedSet | null {
   const annotations = checkAnnotations(scope.report, node.annotations);
-  const set = node.kind === "net" ? scope.nets.valueOf(node) : null;
-  if (set === null || node.span.origin !== undefined) return null;
-  const { name, span } = node;
-  return { name: name.text, set, members: () => scope.nets.membersOf(node), annotations, span };
+  if (node.span.origin !== undefined) return null;
+  switch (node.kind) {
+    case "net":
+      return named("net", scope.nets, node, annotations);
+    case "ports":
+      return named("ports", scope.ports, node, annotations);
+    case "hosts":
+      return named("hosts", scope.hosts, node, annotations);
+    case "ids":
+      return null;
+  }
+}
+
+function named<K, T>(kind: K, sets: Resolver<T>, node: SetDeclaration, annotations: Annotations): NamedSetOf<K, T> | null {
+  const set = sets.valueOf(node);
+  return set === null ? null : { kind, name: node.name.text, set, members: () => sets.membersOf(node), annotations, span: node.span };
 }
 
 function withinBounds({ exposes, denies }: Flat, report: Report): boolean {

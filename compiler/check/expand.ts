@@ -7,8 +7,8 @@ import type {
 import { MAX_EXPANDED_PLACES } from "../bounds.ts";
 import { quote } from "../quote.ts";
 import type { Origin, Span } from "../source.ts";
-import type { Homes } from "./homes.ts";
-import { didYouMean } from "./names.ts";
+import type { Home, Homes } from "./homes.ts";
+import { guessed, listed } from "./names.ts";
 import type { Report } from "./report.ts";
 import { carryClause, carryStatement, type Carry, type Slot } from "./substitute.ts";
 import { isClause, isSetName, isStatement, templateNames, type Template, type Templates } from "./templates.ts";
@@ -151,10 +151,10 @@ class Expander {
     const node = this.#homes.template(use.template);
     if (node !== undefined) return this.#templates.get(node) ?? null;
     const { text, span } = use.template;
-    if (text.includes(".")) sayQualified(this.#report, this.#homes, use.template, "template", (home) => home.templates.keys());
+    if (text.includes(".")) sayQualified(this.#report, this.#homes, use.template, "template", (home) => home.templates);
     else if (!isDoubtful(this.#homes, span, text)) {
       this.#report.say("ING201", `there is no template named ${quote(text)}`, span,
-        didYouMean(text, templateNames(this.#homes, span)) ?? { help: isSetName(this.#homes, use.template) ? `${quote(text)} is a set; name it where a set stands` : `declare it: \`template ${text}(…) { … }\`` });
+        guessed(this.#report, text, templateNames(this.#homes, span)) ?? { help: isSetName(this.#homes, use.template) ? `${quote(text)} is a set; name it where a set stands` : templatesHelp(this.#homes.of(span), text) });
     }
     return null;
   }
@@ -226,4 +226,11 @@ function carryOf({ node }: Template, use: UseNode, origin: Origin): Carry {
       }
     },
   };
+}
+
+function templatesHelp(home: Home, name: string): string {
+  const { templates } = home.outer ?? home;
+  const list = listed(templates.keys(), templates.size);
+  const declare = `declare it: \`template ${name}($a) { … }\``;
+  return list === null ? declare : `${templates.size === 1 ? "the template of this file is" : "the templates of this file are"} ${list}; or ${declare}`;
 }

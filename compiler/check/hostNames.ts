@@ -52,8 +52,7 @@ export function readHostName(text: string): string | Problem {
   if (wire !== text) return no("is not written in A-labels", `a client sends it as ${quote(wire)}; write that`, good(wire));
   const name = text.toLowerCase().replace(/\.$/, "");
   if (name.startsWith(".")) return no("begins with a dot", `write ${quote(`**${name}`)} for all names below ${quote(name.slice(1))}, and ${quote(name.slice(1))} itself beside it if it is meant too`);
-  const address = readPrefix(name);
-  if (!isProblem(address) || /^[0-9.]+$/.test(name)) return no("is an address, and a name is wanted here", "a client that connects to an address sends no name");
+  if (isAddress(name) || /^[0-9.]+$/.test(name)) return no("is an address, and a name is wanted here", "a client that connects to an address sends no name");
   if (/[^a-z0-9._-]/.test(name)) return no("is not a host name", "a name has letters, digits, hyphens and dots: `www.example.com`");
   if (name.length > MAX_NAME) return no(`is longer than ${MAX_NAME} characters`, "no name in DNS is that long");
   for (const label of name.split(".")) {
@@ -62,6 +61,11 @@ export function readHostName(text: string): string | Problem {
     if (label.startsWith("-") || label.endsWith("-")) return no("has a label with a hyphen at its edge", "a label begins and ends with a letter or a digit");
   }
   return name;
+}
+
+function isAddress(name: string): boolean {
+  // Every address begins with a digit or has a colon, and few names do.
+  return /^[0-9]|:/.test(name) && !isProblem(readPrefix(name));
 }
 
 function good(text: string): string | null {

@@ -27,6 +27,53 @@ export function hostPattern(labels: readonly string[], wild: "none" | "one" | "d
   return node;
 }
 
+interface Growing {
+  self: boolean;
+  one: boolean;
+  deep: boolean;
+  children: Map<string, Growing> | null;
+}
+
+/** Collects patterns in any order; `done` makes the set of them, the union of `hostPattern` of each. */
+export class HostSetBuilder {
+  readonly #root: Growing = growing();
+
+  /** As `hostPattern` takes it. */
+  add(labels: readonly string[], wild: "none" | "one" | "deep"): void {
+    let node = this.#root;
+    for (const label of labels) {
+      const children = (node.children ??= new Map<string, Growing>());
+      let child = children.get(label);
+      if (child === undefined) children.set(label, (child = growing()));
+      node = child;
+    }
+    if (wild === "none") node.self = true;
+    else node.one = true;
+    if (wild === "deep") node.deep = true;
+  }
+
+  done(): HostNode {
+    return settled(this.#root, NOTHING);
+  }
+}
+
+function growing(): Growing {
+  return { self: false, one: false, deep: false, children: null };
+}
+
+/** `said`: what the patterns above a node say of it. */
+function settled(node: Growing, said: HostNode): HostNode {
+  const parent = leaf(node.self || said.self, node.one || said.one, node.deep || said.deep);
+  if (node.children === null) return parent;
+  const children = new Map<string, HostNode>();
+  const inside = implied(parent);
+  for (const [label, child] of node.children) {
+    const value = settled(child, inside);
+    if (!isImplied(parent, value)) children.set(label, value);
+  }
+  return children.size === 0 ? parent : { ...parent, children };
+}
+
 export function isEmptyHosts(node: HostNode): boolean {
   // What is canonical and holds nothing has no children: each would say what is implied.
   return !node.self && !node.one && !node.deep && node.children.size === 0;

@@ -4,7 +4,7 @@ import type { Member } from "../ast/nodes.ts";
 import { quote } from "../quote.ts";
 import type { SourceReader, Span } from "../source.ts";
 import type { Homes } from "./homes.ts";
-import { hostPattern, isEmptyHosts, nodeCount, subtractHosts, unionHosts } from "./hostTrie.ts";
+import { HostSetBuilder, hostPattern, isEmptyHosts, nodeCount, subtractHosts, unionHosts } from "./hostTrie.ts";
 import { readHostPattern } from "./hostNames.ts";
 import { readList, readMax, type FileMember } from "./lists.ts";
 import { isSetName } from "./templates.ts";
@@ -15,6 +15,8 @@ import { sayUnknown } from "./unknown.ts";
 
 export function hostAlgebra(report: Report, homes: Homes, reader: SourceReader): Algebra<HostNode> {
   const lists = new Map<string, HostNode | null>();
+  /** Members that were counted already. */
+  const read = new WeakMap<Member, HostNode>();
   let written = 0;
   let work = 0;
   let full = false;
@@ -40,17 +42,17 @@ export function hostAlgebra(report: Report, homes: Homes, reader: SourceReader):
     const key = JSON.stringify([max, member.path.span.file.path, member.path.text]);
     const known = lists.get(key);
     if (known !== undefined) return known;
-    const nodes: HostNode[] = [];
+    const builder = new HostSetBuilder();
     const entries = readList(report, reader, member, max, {
       what: "name or pattern",
       add(token) {
-        const node = trie(token);
-        if (isProblem(node)) return node;
-        nodes.push(node);
+        const pattern = readHostPattern(token);
+        if (isProblem(pattern)) return pattern;
+        builder.add(pattern.labels, pattern.wild);
         return null;
       },
     });
-    const value = entries === null || !count(entries, member.path.span) ? null : unionHosts(nodes);
+    const value = entries === null || !count(entries, member.path.span) ? null : builder.done();
     lists.set(key, value);
     return value;
   };
@@ -60,8 +62,13 @@ export function hostAlgebra(report: Report, homes: Homes, reader: SourceReader):
     literal(member: Member) {
       switch (member.kind) {
         case "text": {
+          const known = read.get(member);
+          if (known !== undefined) return known;
           const node = trie(member.text);
-          if (!isProblem(node)) return count(1, member.span) ? node : null;
+          if (!isProblem(node)) {
+            read.set(member, node);
+            return count(1, member.span) ? node : null;
+          }
           const bare = { ...member, kind: "name" } as const;
           const isName = isSetName(homes, bare);
           if (isName && homes.set("hosts", bare) !== undefined) {

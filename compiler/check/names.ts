@@ -56,6 +56,33 @@ export function didYouMean(name: string, candidates: Iterable<string>): Guess | 
   return guess === null ? null : meant(guess);
 }
 
+/** The same among the names of a policy, as long as the report has looks left. */
+export function guessed(report: Report, name: string, candidates: Iterable<string>): Guess | null {
+  return didYouMean(name, lookedAt(report, candidates));
+}
+
+function* lookedAt(report: Report, candidates: Iterable<string>): Generator<string> {
+  for (const candidate of candidates) {
+    if (report.looks <= 0) return;
+    report.looks--;
+    yield candidate;
+  }
+}
+
+/** The first names of those that there are, for a help: "`a`, `b` and 3 more"; null where there is none. */
+export function listed(names: Iterable<string>, count: number): string | null {
+  const shown: string[] = [];
+  for (const name of names) {
+    if (shown.length === MOST_LISTED) break;
+    shown.push(quote(name));
+  }
+  if (count > shown.length) shown.push(`${(count - shown.length).toLocaleString("en-US")} more`);
+  const last = shown.pop();
+  return last === undefined ? null : shown.length === 0 ? last : `${shown.join(", ")} and ${last}`;
+}
+
+const MOST_LISTED = 8;
+
 export function meant(word: string): Guess {
   return { help: `did you mean \`${word}\`?`, replace: word };
 }

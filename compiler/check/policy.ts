@@ -211,12 +211,15 @@ export interface Bound {
 }
 
 /** A named set, for those who ask which of its members are ever met. */
-export interface NamedNet {
+export type NamedSet = NamedSetOf<"net", AddressSet> | NamedSetOf<"ports", readonly PortRange[]> | NamedSetOf<"hosts", HostNode>;
+
+export interface NamedSetOf<K, T> {
+  readonly kind: K;
   /** As the policy calls it in its own file. */
   readonly name: string;
-  readonly set: AddressSet;
-  /** The members as written, with what each stands for; a list file is one member. Made when it is asked for. */
-  members(): readonly { readonly text: string; readonly set: AddressSet; readonly span: Span }[];
+  readonly set: T;
+  /** The members as written, with what each stands for; a list file is one member, and so is another set. Made when it is asked for. */
+  members(): readonly { readonly text: string; readonly set: T; readonly span: Span }[];
   readonly annotations: Annotations;
   readonly span: Span;
 }
@@ -248,7 +251,8 @@ export interface CheckedPolicy {
   readonly denies: readonly TopLevelDeny[];
   readonly tests: readonly CheckedTest[];
   readonly budget: CheckedBudget;
-  readonly nets: readonly NamedNet[];
+  /** Those that stand in a file, identities aside. */
+  readonly sets: readonly NamedSet[];
   /** Empty where the policy can be built. */
   readonly waiting: readonly Waiting[];
   /** Empty where it can be built for the profile `os`, if it fits. */

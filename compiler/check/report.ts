@@ -1,6 +1,7 @@
 // How the checks speak: one list of diagnostics, and a short way to add to it. A place in a
 // template's body is shown with the `use` that brought it, an argument with the parameter that
 // it stands for; what several uses of one body have wrong is told once.
+import { MAX_LOOKS } from "../bounds.ts";
 import type { DiagnosticCode } from "../codes.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import type { Span } from "../source.ts";
@@ -18,6 +19,8 @@ export interface More {
 
 export interface Report {
   readonly diagnostics: Diagnostic[];
+  /** Names that may still be compared with mistyped ones, so that a thousand errors in a thousand names cost what they weigh. */
+  looks: number;
   say(code: DiagnosticCode, message: string, span: Span, more?: More): void;
 }
 
@@ -26,6 +29,7 @@ export function newReport(): Report {
   const told = new Set<string>();
   return {
     diagnostics,
+    looks: MAX_LOOKS,
     say(code, message, span, more = {}) {
       const { label = "", help = null, related = [], replace, at } = more;
       if (span.origin !== undefined) {

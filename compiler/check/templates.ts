@@ -164,11 +164,11 @@ function refuseCircle(report: Report, templates: Templates, use: UseNode, circle
 }
 
 /** All names of templates that a file can say, for did-you-mean. */
-export function templateNames(homes: Homes, at: Span): string[] {
+export function* templateNames(homes: Homes, at: Span): Generator<string> {
   const home = homes.of(at);
   const file = home.outer ?? home;
-  const imported = [...file.unit.imports.keys()].flatMap((alias) => [...(homes.imported(file, alias)?.templates.keys() ?? [])].map((name) => `${alias}.${name}`));
-  return [...file.templates.keys(), ...imported];
+  yield* file.templates.keys();
+  for (const alias of file.unit.imports.keys()) for (const name of homes.imported(file, alias)?.templates.keys() ?? []) yield `${alias}.${name}`;
 }
 
 /** Sets of any kind with a name, for the same. */

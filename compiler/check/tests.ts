@@ -8,7 +8,7 @@ import { readHostName } from "./hostNames.ts";
 import { noteHostOnly } from "./hostOnly.ts";
 import { idWord, readId } from "./idPatterns.ts";
 import { readAddress } from "./literals.ts";
-import { didYouMean } from "./names.ts";
+import { didYouMean, guessed, listed } from "./names.ts";
 import { readCount } from "./numbers.ts";
 import type { CheckedTest, Expected, Target, TestLine } from "./policy.ts";
 import { readPort } from "./portNumbers.ts";
@@ -121,9 +121,19 @@ function checkTarget(scope: Scope, to: RequestNode["to"], known: Known): Target 
 export function isExpose(scope: Scope, name: Piece, { exposes, whole }: Known, or: string): boolean {
   if (exposes.has(name.text)) return true;
   if (whole && !isDoubtfulAnywhere(scope.homes, name.text)) {
-    scope.report.say("ING201", `there is no expose named ${quote(name.text)}`, name.span, didYouMean(name.text, exposes) ?? { help: `name an expose of this policy, ${or}` });
+    scope.report.say("ING201", `there is no expose named ${quote(name.text)}`, name.span, guessed(scope.report, name.text, exposes.keys()) ?? { help: exposeHelp(exposes, or) });
   }
   return false;
+}
+
+function exposeHelp(exposes: Known["exposes"], or: string): string {
+  const list = listed(exposes.keys(), exposes.size);
+  return list === null ? `the policy has no expose yet: \`expose NAME on tcp PORT { … }\`` : `name an expose of this policy (${list}), ${or}`;
+}
+
+function ruleHelp(rules: Known["rules"]): string {
+  const list = listed(rules, rules.size);
+  return `\`by\` says the name that a rule has behind \`named\`: ${list === null ? "no rule of this policy has one" : `here ${list}`}`;
 }
 
 function checkOutcome(scope: Scope, node: OutcomeNode, known: Known): Expected | null {
@@ -131,7 +141,7 @@ function checkOutcome(scope: Scope, node: OutcomeNode, known: Known): Expected |
   const reason = node.verdict === "deny" && node.reason !== null ? checkReason(scope, node.reason) : null;
   if (node.by !== null && !known.rules.has(node.by.text)) {
     if (known.whole && !isDoubtfulAnywhere(homes, node.by.text)) {
-      report.say("ING201", `there is no rule named ${quote(node.by.text)}`, node.by.span, didYouMean(node.by.text, known.rules) ?? { help: "`by` says the name that a rule has behind `named`" });
+      report.say("ING201", `there is no rule named ${quote(node.by.text)}`, node.by.span, guessed(report, node.by.text, known.rules) ?? { help: ruleHelp(known.rules) });
     }
     return null;
   }

@@ -5,7 +5,7 @@ import type { Span } from "../source.ts";
 import { BUILTIN } from "./builtin.ts";
 import { SET_KINDS, type Home, type Homes, type SetKind } from "./homes.ts";
 import { borrowedNet, borrowedPort } from "./borrowed.ts";
-import { didYouMean, meant, type Guess } from "./names.ts";
+import { didYouMean, guessed, listed, meant, type Guess } from "./names.ts";
 import type { Report } from "./report.ts";
 
 /** How messages call a set, and what is missing where one is wanted. */
@@ -34,15 +34,40 @@ export function sayUnknown(report: Report, homes: Homes, name: NameMember, kind:
       help: kind === "ports" ? "ports are always written out: `443`, `9500-9509` or the name of a `ports` set" : kind === "hosts" ? "leave the clause out if every name is meant, or write `\"**\"` for any name" : "leave the clause out if everyone is meant",
     });
   } else if (name.kind === "qualified") {
-    sayQualified(report, homes, name, a.replace(/^a /, ""), (home) => home.sets[kind].keys());
+    sayQualified(report, homes, name, a.replace(/^a /, ""), (home) => home.sets[kind]);
   } else if (!isDoubtful(homes, name.span, name.text)) {
     const home = homes.of(name.span);
-    const own = [...home.sets[kind].keys(), ...(home.outer?.sets[kind].keys() ?? []), ...(kind === "net" ? BUILTIN.keys() : [])];
     const elsewhere = aliasesThatHave(homes, home.outer ?? home, kind, name.text);
     const imported = elsewhere === null ? null : { help: `did you mean \`${elsewhere}\`? A name out of an import stands behind the import's own name`, replace: elsewhere };
-    const more = imported ?? parameter(home, name.text) ?? borrowed(kind, name.text) ?? didYouMean(name.text, own) ?? { help: `declare it: \`${kind} ${name.text} = …\`` };
+    const more = imported ?? parameter(home, name.text) ?? borrowed(kind, name.text) ?? guessed(report, name.text, namesHere(home, kind)) ?? { help: whatThereIs(home, kind, name.text) };
     report.say("ING201", `there is no ${a.replace(/^a /, "")} named ${text}`, name.span, more);
   }
+}
+
+function* namesHere(home: Home, kind: SetKind): Generator<string> {
+  if (kind === "net") yield* BUILTIN.keys();
+  yield* home.sets[kind].keys();
+  if (home.outer !== null) yield* home.outer.sets[kind].keys();
+}
+
+/** How a help calls the sets of a kind. */
+const SETS: Readonly<Record<SetKind, { readonly one: string; readonly many: string; readonly members: string }>> = {
+  net: { one: "the net of this file is", many: "the nets of this file are", members: "198.51.100.0/24, 2001:db8::/32" },
+  ports: { one: "the set of ports of this file is", many: "the sets of ports of this file are", members: "443, 8000-8099" },
+  hosts: { one: "the set of host names of this file is", many: "the sets of host names of this file are", members: "\"www.example.com\"" },
+  ids: { one: "the set of identities of this file is", many: "the sets of identities of this file are", members: "dns \"client.example.com\"" },
+};
+
+/** Where no name is near: those that there are, and how to declare the one that is missing. */
+function whatThereIs(home: Home, kind: SetKind, name: string): string {
+  const { one, many, members } = SETS[kind];
+  const own = (home.outer ?? home).sets[kind];
+  const list = listed(own.keys(), own.size);
+  const declare = `declare it: \`${kind} ${name} = ${members}\``;
+  const builtIn = kind === "net" ? listed(BUILTIN.keys(), BUILTIN.size) : null;
+  const known = list === null ? "" : `${own.size === 1 ? one : many} ${list}`;
+  const always = builtIn === null ? "" : `${known === "" ? "" : ", and "}built in are ${builtIn}`;
+  return known === "" && always === "" ? declare : `${known}${always}; or ${declare}`;
 }
 
 /** A parameter of the template in whose body the name stands. */
@@ -80,7 +105,7 @@ function aliasesThatHave(homes: Homes, file: Home, kind: SetKind, name: string):
 }
 
 /** `a.b` where no import `a` has a `b`. */
-export function sayQualified(report: Report, homes: Homes, name: Piece, what: string, names: (home: Home) => Iterable<string>): void {
+export function sayQualified(report: Report, homes: Homes, name: Piece, what: string, names: (home: Home) => ReadonlyMap<string, unknown>): void {
   const home = homes.of(name.span);
   const file = home.outer ?? home;
   const dot = name.text.indexOf(".");
@@ -99,8 +124,9 @@ export function sayQualified(report: Report, homes: Homes, name: Piece, what: st
   } else if (rest.includes(".")) {
     report.say("ING201", `${quote(name.text)} would be a name out of an import's import, which is not visible here`, name.span, { help: "import that file here as well" });
   } else if (!imported.unit.ast.doubtful.all && !imported.unit.ast.doubtful.names.has(rest)) {
-    const guess = didYouMean(rest, names(imported));
-    const more = guess === null ? { help: "only a file's own names are visible outside of it, not those of its imports" } : meant(`${alias}.${guess.replace}`);
+    const guess = guessed(report, rest, names(imported).keys());
+    const list = listed(names(imported).keys(), names(imported).size);
+    const more = guess === null ? { help: `${list === null ? "it has none" : `it has ${list}`}; only a file's own names are visible outside of it, not those of its imports` } : meant(`${alias}.${guess.replace}`);
     report.say("ING201", `${quote(imported.unit.ast.file.path)} has no ${what} named ${quote(rest)}`, name.span, more);
   }
 }

@@ -1,6 +1,7 @@
 // The shape of a command; commands.ts is the register, one file a command stands in commands/.
 import type { Arguments, FlagSpecs } from "./arguments.ts";
 import type { Outcome } from "./outcome.ts";
+import type { Progress } from "./progress.ts";
 
 export interface Command {
   /** One line for the list of commands. */
@@ -17,6 +18,8 @@ export interface Command {
 export interface Surroundings {
   /** Aborted by Ctrl-C or SIGTERM; only a command that stays listens to it. */
   readonly stop: AbortSignal;
+  /** Told what the command is busy with; `show` ends it. */
+  readonly progress: Progress;
   /** Shows an outcome at once, for a command that has several. */
   show(outcome: Outcome): void;
 }

@@ -5,9 +5,10 @@ import { compile, type CompileResult } from "../compile.ts";
 import type { CheckedPolicy } from "../check/policy.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import { render } from "../render.ts";
-import { positionOf, type Position, type SourceFile, type Span } from "../source.ts";
+import { positionOf, type Position, type SourceFile, type SourceReader, type Span } from "../source.ts";
 import { isOpenFailure, openPolicy, type DiskPolicy, type Inputs, type OpenFailure } from "./disk.ts";
 import { count, usage, type Outcome } from "./outcome.ts";
+import { PHASE_WORDS, SILENT, type Progress } from "./progress.ts";
 import { sha256 } from "./sha256.ts";
 
 export interface Compiled {
@@ -27,10 +28,18 @@ export function isNotCompiled(x: Compiled | NotCompiled): x is NotCompiled {
   return "outcome" in x;
 }
 
-export function compileFile(path: string, profile: Profile = "host"): Compiled | NotCompiled {
+export function compileFile(path: string, profile: Profile = "host", progress: Progress = SILENT): Compiled | NotCompiled {
   const disk = openPolicy(path);
   if (isOpenFailure(disk)) return { outcome: cannotOpen(path, disk.failure), inputs: disk.inputs };
-  const { diagnostics, policy, module, stats } = compile(disk.entry, disk.reader, profile, { sha256 });
+  progress.step(disk.entry.text.length);
+  const reader: SourceReader = {
+    read(named, from) {
+      const file = disk.reader.read(named, from);
+      progress.step(typeof file === "string" ? 0 : file.text.length);
+      return file;
+    },
+  };
+  const { diagnostics, policy, module, stats } = compile(disk.entry, reader, profile, { sha256, begin: (phase) => progress.begin(PHASE_WORDS[phase]) });
   if (diagnostics.length > 0 || policy === null || module === null || stats === null) {
     return { outcome: rejected(path, disk, diagnostics), inputs: disk.inputs };
   }

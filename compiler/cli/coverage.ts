@@ -1,7 +1,8 @@
 // What a policy's tests leave out: rules that decide no line, and members of named sets that no
-// line has an address in. Counted in test lines.
+// line meets: with its addresses, its ports or its name. Counted in test lines.
+import { hasHost } from "../check/hostTrie.ts";
 import { contains } from "../check/intervals.ts";
-import type { AddressSet, AddressWords, CheckedPolicy } from "../check/policy.ts";
+import type { AddressWords, CheckedPolicy, NamedSet, PortRange } from "../check/policy.ts";
 import { positionOf, type Span } from "../source.ts";
 import type { LoadedPolicy, RuleInfo } from "../../runtime/host/module.ts";
 import { parsePrefix } from "../../runtime/net/prefix.ts";
@@ -18,11 +19,12 @@ export interface RuleCoverage {
 }
 
 export interface MemberCoverage {
+  readonly kind: NamedSet["kind"];
   readonly set: string;
   /** As written. */
   readonly text: string;
   readonly span: Span;
-  /** Lines whose source, or whose listener's local address, is in it. */
+  /** Of a net, lines whose source or whose listener's local address is in it; of ports, lines that ask one of them; of hosts, lines whose name is in it where names are read. */
   readonly met: number;
 }
 
@@ -41,12 +43,38 @@ export function coverageOf(policy: CheckedPolicy, module: Uint8Array, loaded: Lo
     for (const id of decided) decides.set(id, (decides.get(id) ?? 0) + 1);
     for (const id of matched) matches.set(id, (matches.get(id) ?? 0) + 1);
   }
-  const lines = results.map(addressesOf);
-  const met = (set: AddressSet): number => lines.filter((addresses) => addresses.some((a) => contains(set, a))).length;
+  const lines = results.map((line): Met => ({ addresses: addressesOf(line), ports: portsOf(line), names: namesOf(line) }));
   return {
     rules: loaded.info.rules.map((rule) => ({ rule, decides: decides.get(rule.id) ?? 0, matches: matches.get(rule.id) ?? 0 })),
-    members: policy.nets.flatMap((net) => net.members().map(({ text, set, span }) => ({ set: net.name, text, span, met: met(set) }))),
+    members: policy.sets.flatMap((set) => meeting(set).map(({ text, span, isMet }) => ({ kind: set.kind, set: set.name, text, span, met: lines.filter(isMet).length }))),
   };
+}
+
+/** What a line has that may be in a set. */
+interface Met {
+  readonly addresses: readonly AddressWords[];
+  readonly ports: readonly PortRange[];
+  readonly names: readonly string[];
+}
+
+function meeting(named: NamedSet): readonly { readonly text: string; readonly span: Span; readonly isMet: (line: Met) => boolean }[] {
+  switch (named.kind) {
+    case "net":
+      return named.members().map(({ text, span, set }) => ({ text, span, isMet: ({ addresses }) => addresses.some((a) => contains(set, a)) }));
+    case "ports":
+      return named.members().map(({ text, span, set }) => ({ text, span, isMet: ({ ports }) => ports.some((p) => set.some((r) => r.first <= p.last && p.first <= r.last)) }));
+    case "hosts":
+      return named.members().map(({ text, span, set }) => ({ text, span, isMet: ({ names }) => names.some((name) => hasHost(set, name)) }));
+  }
+}
+
+/** A line about an expose is about each of its ports. */
+function portsOf({ probes, port }: LineResult): readonly PortRange[] {
+  return port === null ? probes.flatMap(({ listener }) => listener.ports) : [{ first: port, last: port }];
+}
+
+function namesOf({ probes }: LineResult): readonly string[] {
+  return probes.flatMap(({ listener, facts }) => (listener.mode === "passthrough" && facts.sni !== null ? [facts.sni] : []));
 }
 
 function shadowRule(loaded: LoadedPolicy, { listener, facts }: Probe): number {

@@ -17,9 +17,9 @@ export function coverageText(coverage: Coverage, root: string, p: Paint): string
   const gaps = [
     ...rules.filter(({ decides }) => decides === 0).map(({ rule, matches }) =>
       `${p.bad(matches === 0 ? "never met " : "overridden")}  ${ruleText(rule, root)}${matches === 0 ? "" : `: ${count(matches, "line")} met it, and another rule decided`}`),
-    ...members.filter((m) => m.met === 0).map(({ set, text, span }) => {
+    ...members.filter((m) => m.met === 0).map(({ kind, set, text, span }) => {
       const { line, column } = positionOf(span.file, span.start);
-      return `${p.bad("never met ")}  \`${text}\` of \`net ${set}\`, ${shownPath(root, span.file.path)}:${line}:${column}`;
+      return `${p.bad("never met ")}  \`${text}\` of \`${kind} ${set}\`, ${shownPath(root, span.file.path)}:${line}:${column}`;
     }),
   ];
   const more = gaps.length - MOST_GAPS;
@@ -27,7 +27,7 @@ export function coverageText(coverage: Coverage, root: string, p: Paint): string
     p.bold("coverage"),
     rows([
       ["rules", share(decisive, rules.length, "decide a line")],
-      ["members of sets", share(met, members.length, "have an address of a line in them")],
+      ["members of sets", share(met, members.length, "are met by a line")],
     ]),
     ...gaps.slice(0, MOST_GAPS).map((gap) => `  ${gap}`),
     ...(more > 0 ? [`  … and ${more.toLocaleString("en-US")} more; \`--json\` has all`] : []),
@@ -42,7 +42,7 @@ function share(part: number, whole: number, what: string): string {
 export function coverageJson({ rules, members }: Coverage): unknown {
   return {
     rules: rules.map(({ rule: { id, action, listener, dryrun, names, origins }, decides, matches }) => ({ id, action, listener, dryrun, names, origins, decides, matches })),
-    members: members.map(({ set, text, span, met }) => ({ set, text, file: span.file.path, ...positionOf(span.file, span.start), met })),
+    members: members.map(({ kind, set, text, span, met }) => ({ kind, set, text, file: span.file.path, ...positionOf(span.file, span.start), met })),
   };
 }
 

@@ -3,8 +3,9 @@
 // JSON envelope {ok, class, code, message, data?}, and its class is the exit code. Nothing a
 // person types ends in a stack trace.
 import { EXIT_CODES, type Outcome } from "./outcome.ts";
+import { SILENT, progressOn, wantsProgress } from "./progress.ts";
 import { answer, envelopeText, isAnswer, outcomeText, wantsJson } from "./session.ts";
-import { paint, wantsColor } from "./terminal.ts";
+import { monotonicMs, paint, wantsColor } from "./terminal.ts";
 
 for (const stream of [process.stdout, process.stderr]) {
   // The reader went away (`| head`): there is nobody left to tell.
@@ -17,11 +18,13 @@ const stop = new AbortController();
 // Only a command that stays has a use for the signals; the others end by them as ever.
 if (words.includes("--watch")) for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
 
-const outcome = await answer(words, { stop: stop.signal, show });
+const progress = !json && wantsProgress(process.stderr, process.env) ? progressOn(process.stderr, monotonicMs) : SILENT;
+const outcome = await answer(words, { stop: stop.signal, progress, show });
 show(outcome);
 process.exitCode = EXIT_CODES[outcome.class];
 
 function show(o: Outcome): void {
+  progress.end();
   if (json) {
     process.stdout.write(envelopeText(o));
     return;

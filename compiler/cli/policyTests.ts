@@ -32,6 +32,8 @@ export interface LineResult {
   readonly passed: boolean;
   /** The listeners that were asked, for coverage; none for a bind and where nothing is exposed. */
   readonly probes: readonly Probe[];
+  /** Port that the line itself names, or null. */
+  readonly port: number | null;
   /** Local address that the line itself names, or null. */
   readonly local: Address | null;
 }
@@ -46,9 +48,13 @@ export function freshEngine(policy: LoadedPolicy, wallSeconds: number | null): P
   return engine;
 }
 
-/** `tests`: those of a policy, or some of them. */
-export function runTests(tests: CheckedPolicy["tests"], loaded: LoadedPolicy): readonly LineResult[] {
-  return tests.flatMap((test) => test.lines.map((line) => runLine(test, line, loaded)));
+/** `tests`: those of a policy, or some of them. `ran` is called behind each line. */
+export function runTests(tests: CheckedPolicy["tests"], loaded: LoadedPolicy, ran: () => void = () => undefined): readonly LineResult[] {
+  return tests.flatMap((test) => test.lines.map((line) => {
+    const result = runLine(test, line, loaded);
+    ran();
+    return result;
+  }));
 }
 
 /** What one line got, or would have had to get. */
@@ -81,6 +87,7 @@ function runLine({ name, at }: CheckedTest, line: TestLine, loaded: LoadedPolicy
     passed: wrong === undefined,
     probes: line.kind === "bind" ? [] : answers.flatMap(({ listener, rules }) =>
       (listener === null ? [] : [{ listener, rules, facts: { source: line.source, sni: line.sni, wallSeconds: at } }])),
+    port: line.kind === "bind" ? line.port : line.to.kind === "port" ? line.to.port : null,
     local: line.kind === "bind" ? line.address : line.to.kind === "port" ? line.to.local : null,
   };
 }

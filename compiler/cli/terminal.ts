@@ -1,6 +1,11 @@
 // Text on a terminal: colour where it is wanted, and nothing that a hostile policy or module
 // could send to steer the terminal.
 
+/** Milliseconds of a clock that never steps back. */
+export function monotonicMs(): number {
+  return performance.now();
+}
+
 export interface Paint {
   readonly color: boolean;
   bold(text: string): string;

@@ -4,6 +4,7 @@ import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
 import type { LoadedPolicy } from "../../runtime/host/module.ts";
 import { compileFile, isNotCompiled, type Compiled, type NotCompiled } from "./compiled.ts";
 import { count, type Outcome } from "./outcome.ts";
+import { SILENT, type Progress } from "./progress.ts";
 import { runTests, type LineResult } from "./policyTests.ts";
 import { failuresText, resultsJson } from "./testReport.ts";
 
@@ -17,9 +18,10 @@ export function isTested(x: Tested | NotCompiled): x is Tested {
 }
 
 /** `wanted` picks the tests that run, by name; without it all do. */
-export function compileAndTest(path: string, profile: Profile = "host", wanted: (name: string) => boolean = () => true): Tested | NotCompiled {
-  const compiled = compileFile(path, profile);
+export function compileAndTest(path: string, profile: Profile = "host", wanted: (name: string) => boolean = () => true, progress: Progress = SILENT): Tested | NotCompiled {
+  const compiled = compileFile(path, profile, progress);
   if (isNotCompiled(compiled)) return compiled;
+  progress.begin("checking the module");
   const loaded = loadPolicy(compiled.module);
   if (isRefusal(loaded)) {
     // What was just compiled must load: if it doesn't, the compiler is wrong, not the policy.
@@ -31,7 +33,9 @@ export function compileAndTest(path: string, profile: Profile = "host", wanted: 
     };
     return { outcome, inputs: compiled.disk.inputs };
   }
-  return { ...compiled, loaded, results: runTests(compiled.policy.tests.filter(({ name }) => wanted(name)), loaded) };
+  progress.begin("running the tests");
+  const results = runTests(compiled.policy.tests.filter(({ name }) => wanted(name)), loaded, () => progress.step());
+  return { ...compiled, loaded, results };
 }
 
 /** The answer is no; null when every line passed. `consequence` says what did not happen. */

@@ -62,8 +62,8 @@ interface Blame {
 
 const USERS = {
   addresses: {
-    users: ({ nets }, { rules }) => rules.flatMap(({ from, spans: [span] }) => {
-      const net = nets.find(({ set }) => set === from);
+    users: ({ sets }, { rules }) => rules.flatMap(({ from, spans: [span] }) => {
+      const net = sets.find(({ set }) => set === from);
       const what = `addresses, of which ${net === undefined ? "this rule" : `the net ${quote(net.name)}`} has ${ranges(from)}`;
       return span === undefined ? [] : [{ what, n: from.bounds.length, span: net?.span ?? span }];
     }),

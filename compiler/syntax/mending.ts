@@ -1,5 +1,6 @@
 // What rules of habits.ts share: tokens to look at, tokens to put in their place, and what is said.
 import { createTokenInstance, type IToken, type TokenType } from "chevrotain";
+import { MAX_ERRORS } from "../bounds.ts";
 import { quote } from "../quote.ts";
 import { endOf } from "./cst.ts";
 import { startsLine } from "./tokens.ts";
@@ -58,11 +59,12 @@ export class Mending {
 
   /** Says that `wanted` should stand where `token` does. */
   expected(wanted: string, token: IToken, help: string, fix: Habit["fix"], more: Pick<Habit, "doubtful"> = {}): void {
-    this.habits.push({ ...more, start: token.startOffset, end: endOf(token), message: `expected ${wanted}, found ${quote(this.written(token))}`, help, fix });
+    this.say({ ...more, start: token.startOffset, end: endOf(token), message: `expected ${wanted}, found ${quote(this.written(token))}`, help, fix });
   }
 
   say(habit: Habit): void {
-    this.habits.push(habit);
+    // One more than are shown says that there are others; all are mended.
+    if (this.habits.length <= MAX_ERRORS) this.habits.push(habit);
   }
 
   /** The text that stands there. */

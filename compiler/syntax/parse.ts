@@ -2,7 +2,7 @@
 // The tree is there whenever reading went on at all, with holes where the text was broken;
 // `brokenAfter` marks the holes, so that later phases don't complain about what is missing.
 import { EOF, type IRecognitionException, type IToken, type TokenType } from "chevrotain";
-import { MAX_NESTING, MAX_SOURCE_BYTES } from "../bounds.ts";
+import { MAX_ERRORS, MAX_NESTING, MAX_SOURCE_BYTES, MAX_WORDS } from "../bounds.ts";
 import type { DiagnosticCode } from "../codes.ts";
 import { firstErrors, type Diagnostic } from "../diagnostic.ts";
 import { quote } from "../quote.ts";
@@ -12,6 +12,7 @@ import { unpack } from "./errors.ts";
 import { parseTokens } from "./grammar.ts";
 import { mendHabits } from "./habits.ts";
 import { misplacedParams } from "./params.ts";
+import { countWords } from "./words.ts";
 import { withHashes } from "./slashes.ts";
 import { strayComplaint } from "./stray.ts";
 import { KW, LBrace, LParen, RBrace, RParen, Text, lex, startsLine, type Lexed } from "./tokens.ts";
@@ -37,8 +38,8 @@ export function parse(file: SourceFile): Parsed {
     })),
   ];
   const found: Diagnostic[] = [
-    ...unclosed.map((t) => at(file, t, "ING102", "the text has no closing quote", "a text ends on the line where it begins: add `\"`")),
-    ...tokens.filter((t) => t.tokenType === Text && hasControl(t.image)).map((t) =>
+    ...few(unclosed).map((t) => at(file, t, "ING102", "the text has no closing quote", "a text ends on the line where it begins: add `\"`")),
+    ...few(tokens.filter((t) => t.tokenType === Text && hasControl(t.image))).map((t) =>
       at(file, t, "ING103", "a text holds a control character", "remove it, or write the text anew")),
     ...characters(file, lexed, tokens),
     ...withoutUnopened(errors).map((e) => fromParser(file, tokens, e, inserted)),
@@ -78,6 +79,13 @@ function refuseText(file: SourceFile): Diagnostic | null {
       help: "put long address lists into files of their own: `net x = file \"list.txt\" max 100000`",
     };
   }
+  if (text.length > MAX_WORDS && countWords(text) > MAX_WORDS) {
+    return {
+      ...none, code: "ING601", span: { file, start: 0, end: 0 },
+      message: `the file has more than ${MAX_WORDS.toLocaleString("en-US")} words and signs`,
+      help: "put long address lists into files of their own: `net x = file \"list.txt\" max 100000`",
+    };
+  }
   const nul = text.indexOf("\0");
   if (nul < 0) return null;
   return {
@@ -113,16 +121,21 @@ const ADVICE = new Map([
 function strange(file: SourceFile, { slashed, quoted }: Lexed): Diagnostic[] {
   const none = { code: "ING101", label: "", related: [] } as const;
   return [
-    ...slashed.map((comment): Diagnostic => {
+    ...few(slashed).map((comment): Diagnostic => {
       const { start, end } = comment;
       const mark = file.text.slice(start, start + 2);
       return { ...none, message: `${quote(mark)} does not begin a comment`, span: { file, start, end: start + 2 }, help: "a comment begins with `#` and ends with its line", fix: { span: { file, start, end }, text: withHashes(file.text, comment) } };
     }),
-    ...quoted.map((token): Diagnostic => {
+    ...few(quoted).map((token): Diagnostic => {
       const span = spanOf(file, token);
       return { ...none, message: `${quote(file.text.slice(span.start, span.start + 1))} does not begin a text`, span, help: "a text stands in double quotes", fix: { span, text: token.image } };
     }),
   ];
+}
+
+/** As many as can be shown, and one that says that there are more. */
+function few<T>(list: readonly T[]): readonly T[] {
+  return list.slice(0, MAX_ERRORS + 1);
 }
 
 function merged(apart: readonly Diagnostic[], others: readonly Diagnostic[]): Diagnostic[] {
@@ -131,7 +144,7 @@ function merged(apart: readonly Diagnostic[], others: readonly Diagnostic[]): Di
 
 function characters(file: SourceFile, { unlexed }: Lexed, tokens: readonly IToken[]): Diagnostic[] {
   const starts = new Map(tokens.map((t) => [endOf(t), t.tokenType]));
-  return unlexed.flatMap(({ start, length }) => {
+  return few(unlexed).flatMap(({ start, length }) => {
     const bom = start === 0 && file.text.charCodeAt(0) === 0xfeff ? 1 : 0;
     const text = file.text.slice(start + bom, start + length);
     if (text === "") return [];

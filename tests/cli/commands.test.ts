@@ -3,7 +3,8 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync }
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { skip } from "../skip.ts";
-import { envelope, folder, ingressc, INGRESSC, ingresscHere, start, type Ended, type Folder } from "./programs.ts";
+import { shipped } from "../ready.ts";
+import { envelope, folder, ingressc, ingresscHere, start, type Ended, type Folder } from "./programs.ts";
 
 const commands = suite<{ dir: Folder }>("commands");
 commands.before((context) => { context.dir = folder(); });
@@ -190,15 +191,15 @@ commands("a foreign tsconfig.json in the folder neither stops it nor puts code i
   const paths = Object.fromEntries(evil.map((name) => [name, ["./evil.ts"]]));
   for (const config of ["{ not json", JSON.stringify({ compilerOptions: { baseUrl: ".", paths } })]) {
     dir.write("foreign/tsconfig.json", config);
-    const ended = await ingressc(["test", "good.ingress"], { cwd: dir.at("foreign") });
+    const ended = await start(shipped("compiler/cli/ingressc.mjs"), ["test", "good.ingress"], { cwd: dir.at("foreign") }).ended;
     assert.is(ended.code, 0, ended.err);
   }
 });
 
 commands("without its packages it says what is missing, exit 4", async ({ dir }) => {
-  const alone = dir.write("alone/compiler/cli/ingressc.mjs", readFileSync(INGRESSC));
+  const alone = dir.write("alone/compiler/cli/ingressc.mjs", readFileSync(new URL("../../compiler/cli/ingressc.mjs", import.meta.url)));
   dir.write("alone/runtime/host/register.mjs", readFileSync(new URL("../../runtime/host/register.mjs", import.meta.url)));
-  const [plain, json] = await Promise.all([start(alone, ["check", "x"]).ended, start(alone, ["check", "x", "--json"]).ended]);
+  const [plain, json] = await Promise.all([start([alone], ["check", "x"]).ended, start([alone], ["check", "x", "--json"]).ended]);
   assert.equal([plain.code, plain.out, json.code, json.err], [4, "", 4, ""]);
   assert.match(plain.err, /^ingressc: a package that ingressc needs is not installed: tsx\nhelp: run `npm ci`[^\n]*\n$/);
   const { ok, class: kind, code } = envelope(json);

@@ -7,12 +7,15 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { EXIT_CODES, type Outcome } from "../../compiler/cli/outcome.ts";
+import { SILENT } from "../../compiler/cli/progress.ts";
 import { answer, envelopeText, isAnswer, outcomeText, wantsJson } from "../../compiler/cli/session.ts";
 import { paint } from "../../compiler/cli/terminal.ts";
+import { program } from "../ready.ts";
 
 export const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
-export const INGRESSC = join(PROJECT, "compiler/cli/ingressc.mjs");
-export const INGRESSD = join(PROJECT, "gateway/ingressd.mjs");
+/** Node's arguments for each. */
+export const INGRESSC = program("compiler/cli/ingressc.mjs");
+export const INGRESSD = program("gateway/ingressd.mjs");
 
 export interface Ended {
   readonly code: number | null;
@@ -35,8 +38,9 @@ export interface Running {
   count(): number;
 }
 
-export function start(program: string, args: readonly string[], { cwd, env, uid }: Options = {}): Running {
-  const child = spawn(process.execPath, [program, ...args], {
+/** `words`: Node's arguments for the program. */
+export function start(words: readonly string[], args: readonly string[], { cwd, env, uid }: Options = {}): Running {
+  const child = spawn(process.execPath, [...words, ...args], {
     cwd: cwd ?? PROJECT,
     env: env ?? { ...process.env, NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "pipe"],
@@ -64,7 +68,7 @@ export function start(program: string, args: readonly string[], { cwd, env, uid 
       };
       looks.add(look);
       look();
-      void ended.then(() => reject(new Error(`${program} ended without ${String(pattern)}: ${lines.join("\n")}${err}`)), reject);
+      void ended.then(() => reject(new Error(`${words.join(" ")} ended without ${String(pattern)}: ${lines.join("\n")}${err}`)), reject);
     });
   return { child, ended, line, count: () => lines.length };
 }
@@ -75,7 +79,7 @@ export async function ingresscHere(args: readonly string[], cwd: string): Promis
   process.chdir(cwd);
   try {
     const shown: Outcome[] = [];
-    const outcome = await answer(args, { stop: AbortSignal.abort(), show: (o) => shown.push(o) });
+    const outcome = await answer(args, { stop: AbortSignal.abort(), progress: SILENT, show: (o) => shown.push(o) });
     const printed = [...shown, outcome].map((o) => {
       const text = wantsJson(args) ? envelopeText(o) : outcomeText(o, paint({ color: false }));
       return wantsJson(args) || isAnswer(o) ? { out: text, err: "" } : { out: "", err: text };

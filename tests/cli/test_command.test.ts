@@ -90,7 +90,7 @@ testing("coverage names what decides nothing and what nothing meets, with its pl
   const { out } = await ingresscHere(["test", "edge.ingress", "--coverage"], dir.path);
   assert.is(out.slice(out.indexOf("coverage")), `coverage
   rules            5 of 8 decide a line (62%)
-  members of sets  3 of 6 have an address of a line in them (50%)
+  members of sets  3 of 6 are met by a line (50%)
   overridden  \`deny named blocked\` at top level, edge.ingress:5:1: 1 line met it, and another rule decided
   never met   \`allow named ops\` in console, edge.ingress:15:65
   never met   \`deny named untried\` at top level, edge.ingress:8:1
@@ -99,6 +99,49 @@ testing("coverage names what decides nothing and what nothing meets, with its pl
   never met   \`10.1.0.0/16\` of \`net inside\`, edge.ingress:4:14
 `);
 });
+
+testing("coverage has ports and names too, and sets by way of other sets", async ({ dir }) => {
+  dir.write("sets.ingress", SETS);
+  dir.write("nets.ingress", "edition 1\nnet lab = 198.51.100.0/25, 198.51.100.128/25\n");
+  const { out } = await ingresscHere(["test", "sets.ingress", "--coverage"], dir.path);
+  // By hand: of the ports 8443 and 9501 are asked, of the names only www.example.com where one is read.
+  assert.is(out.slice(out.indexOf("coverage")), `coverage
+  rules            2 of 2 decide a line (100%)
+  members of sets  8 of 14 are met by a line (57%)
+  never met   \`9600\` of \`ports admin\`, sets.ingress:3:32
+  never met   \`"*.apps.example.com"\` of \`hosts site\`, sets.ingress:5:33
+  never met   \`"shop.example.com"\` of \`hosts shop\`, sets.ingress:6:14
+  never met   \`shop\` of \`hosts both\`, sets.ingress:7:20
+  never met   \`2001:db8::/32\` of \`net all\`, sets.ingress:8:30
+  never met   \`198.51.100.0/25\` of \`net lab\`, nets.ingress:2:11
+`);
+  await ingresscHere(["test", "sets.ingress", "--lcov", "sets.info"], dir.path);
+  const records = readFileSync(dir.at("sets.info"), "utf8").split("end_of_record\n");
+  assert.match(records[0] ?? "", /^TN:\nSF:sets\.ingress\nDA:3,0\nDA:4,2\nDA:5,0\nDA:6,0\nDA:7,0\nDA:8,0\nDA:10,1\nDA:13,1\nLF:8\nLH:3\n$/);
+  assert.match(records[1] ?? "", /^TN:\nSF:nets\.ingress\nDA:2,0\nLF:1\nLH:0\n$/);
+});
+
+const SETS = `edition 1
+import "nets.ingress" as n
+ports admin = 8443, 9500-9509, 9600
+ports shared = admin
+hosts site = "www.example.com", "*.apps.example.com"
+hosts shop = "shop.example.com"
+hosts both = site, shop
+net all = n.lab, 10.0.0.0/8, 2001:db8::/32
+expose web on tcp 443 as passthrough {
+  allow from all sni both
+}
+expose console on tcp shared {
+  allow from 192.0.2.0/24
+}
+test "some" {
+  from 198.51.100.200 to web sni "www.example.com" => allow
+  from 10.0.0.1 to web sni "other.example.com" => deny sni
+  from 192.0.2.1 to tcp 8443 sni "shop.example.com" => allow
+  bind ingressd on 0.0.0.0:9501 => allow
+}
+`;
 
 testing("coverage is of the tests that ran, and stands in the envelope", async ({ dir }) => {
   const decided = async (args: readonly string[]): Promise<readonly string[]> => {

@@ -26,6 +26,9 @@ interface Row {
 const ROWS: readonly Row[] = [
   { what: "bytes of a source", at: padded(bound.MAX_SOURCE_BYTES), over: padded(bound.MAX_SOURCE_BYTES + 1), code: "ING601" },
   { what: "bytes, not characters", at: `${E}#${"é".repeat(2_000_000)}`, over: `${E}#${"é".repeat(2_097_150)}`, code: "ING601" },
+  { what: "words", at: `${E}${";".repeat(bound.MAX_WORDS - 2)}`, over: `${E}${";".repeat(bound.MAX_WORDS - 1)}`, code: "ING601", then: "ING101" },
+  { what: "words, comments and texts aside", at: `${E}# ${"; ".repeat(100)}\ntest "${";".repeat(100)}" { } ${";".repeat(bound.MAX_WORDS - 6)}`, over: `${E}# ${"; ".repeat(100)}\ntest "${";".repeat(100)}" { } ${";".repeat(bound.MAX_WORDS - 5)}`, code: "ING601", then: "ING101" },
+  { what: "words of all files", at: `${E}import "a" as a\n`, over: `${E}import "a" as a\nids b = ip "::"\n`, files: { a: `${E}${";".repeat(bound.MAX_WORDS - 8)}` }, code: "ING608", then: "ING101" },
   { what: "nesting", at: nested(bound.MAX_NESTING), over: nested(bound.MAX_NESTING + 1), code: "ING602", then: "ING105" },
   { what: "rules", at: E, over: web(times(bound.MAX_RULES, () => "deny from a\n")) + "net a = 10.0.0.1\ndeny from a", code: "ING603" },
   { what: "exposes", at: E + times(bound.MAX_EXPOSES, (i) => `expose e${i} on tcp ${i + 1} {}\n`), over: E + times(bound.MAX_EXPOSES + 1, (i) => `expose e${i} on tcp ${i + 1} {}\n`), code: "ING605" },

@@ -3,7 +3,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readHostName, readHostPattern } from "../../compiler/check/hostNames.ts";
-import { hasHost, hostPattern, hostSet, isEmptyHosts, NO_HOSTS, subtractHosts, unionHosts } from "../../compiler/check/hostTrie.ts";
+import { hasHost, HostSetBuilder, hostPattern, hostSet, isEmptyHosts, NO_HOSTS, subtractHosts, unionHosts } from "../../compiler/check/hostTrie.ts";
 import type { HostNode } from "../../compiler/check/policy.ts";
 import { isProblem } from "../../compiler/check/report.ts";
 import { front, filesOf } from "./front.ts";
@@ -108,6 +108,14 @@ hosts("union, except and words agree with the patterns, on every name, whatever 
     }
     const again = unionHosts([of(...[...back].reverse()), subtractHosts(of(...[...plus].reverse()), of(...[...minus].reverse()))]);
     assert.equal(words(again), list);
+    // As a list file is read: all patterns into one trie.
+    const builder = new HostSetBuilder();
+    for (const text of plus) {
+      const read = readHostPattern(text);
+      if (isProblem(read)) throw new Error(read.message);
+      builder.add(read.labels, read.wild);
+    }
+    assert.equal(builder.done(), of(...plus), plus.join());
     // Canonical: what was taken away and put back leaves the same trie.
     assert.equal(words(unionHosts([subtractHosts(set, of(...plus)), set])), list);
   }

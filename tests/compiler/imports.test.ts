@@ -22,7 +22,7 @@ imports("what imports expose, deny and test is active, whatever the order", () =
     assert.equal(policy?.denies.map((d) => d.name), ["everywhere"]);
     assert.equal(policy?.tests.map((t) => t.lines.length), [2]);
     assert.is(policy?.budget.rules?.most, 50);
-    assert.is(policy?.nets.map((n) => `${n.span.file.path} ${n.name}`).join(), "b.ingress office");
+    assert.is(policy?.sets.map((n) => `${n.span.file.path} ${n.name}`).join(), "b.ingress office");
   }
 });
 

@@ -10,6 +10,7 @@ import type { Diagnostic } from "../../compiler/diagnostic.ts";
 import { render } from "../../compiler/render.ts";
 import { KEYWORDS } from "../../compiler/syntax/keywords.ts";
 import { parse } from "../../compiler/syntax/parse.ts";
+import { atLength } from "../at_length.ts";
 
 const recovery = suite("recovery");
 
@@ -38,11 +39,11 @@ const WHOLE = ["cases/good/office", "cases/good/soft_words", "compiler/texts/one
 
 for (const [name, text] of WHOLE) {
   /** Words and the space between them alternate; of a long text every other word is tried. */
-  const stride = text.length > 2_000 ? 4 : 2;
+  const stride = text.length > 2_000 ? atLength(2, 12) : 2;
   recovery(`${name} is read whole`, () => assert.equal(read(text).told.map((d) => d.message), []));
 
   recovery(`${name}: every truncation is whole or has at most two errors`, () => {
-    const step = Math.max(1, Math.round(text.length / 300));
+    const step = Math.max(1, Math.round(text.length / atLength(2_000, 60)));
     for (let i = 0; i <= text.length; i += step) {
       const { told } = read(text.slice(0, i));
       assert.ok(told.length <= 2, `${text.slice(0, i)}\n${told.map((d) => d.message).join("\n")}`);
@@ -145,6 +146,9 @@ const HELPS: readonly (readonly [text: string, help: string])[] = [
 
 for (const [text, help] of HELPS) recovery(`${text}: ${help}`, () => assert.is(read(`edition 1\n${text}`).told[0]?.help, help));
 
+/** Of what takes long, more than enough to show what is not linear. */
+const MANY = atLength(200_000, 40_000);
+
 const HOSTILE: readonly (readonly [what: string, text: string, first: string | null])[] = [
   ["200,000 open braces", `edition 1\n${"{".repeat(200_000)}`, "ING602"],
   ["200,000 closed braces", `edition 1\n${"}".repeat(200_000)}`, "ING108"],
@@ -152,15 +156,15 @@ const HOSTILE: readonly (readonly [what: string, text: string, first: string | n
   ["200,000 closed parentheses", `edition 1\nuse t(${")".repeat(200_000)}`, "ING104"],
   ["200,000 at signs", `edition 1\n${"@".repeat(200_000)}`, "ING106"],
   ["200,000 dollar signs", `edition 1\nnet a = ${"$".repeat(200_000)}`, "ING115"],
-  ["200,000 parameters outside", `edition 1\nnet a = ${"$a,".repeat(200_000)}$a`, "ING115"],
-  ["200,000 parameters of one template", `edition 1\ntemplate t(${Array.from({ length: 200_000 }, (_, i) => `$a${i}`).join(",")}) { }`, null],
-  ["200,000 arguments", `edition 1\nuse t(${"a,".repeat(200_000)}a)`, null],
-  ["50,000 annotations", `edition 1\n${"@why \"x\"\n".repeat(50_000)}net a = any`, "ING405"],
+  ["many parameters outside", `edition 1\nnet a = ${"$a,".repeat(MANY)}$a`, "ING115"],
+  ["many parameters of one template", `edition 1\ntemplate t(${Array.from({ length: MANY }, (_, i) => `$a${i}`).join(",")}) { }`, null],
+  ["many arguments", `edition 1\nuse t(${"a,".repeat(MANY)}a)`, null],
+  ["many annotations", `edition 1\n${"@why \"x\"\n".repeat(MANY / 4)}net a = any`, "ING405"],
   ["10,000 templates", `edition 1\n${"template t($a) { allow from $a }\n".repeat(10_000)}`, null],
   ["100,000 torn templates", `edition 1\n${"template t($a\n".repeat(100_000)}`, "ING602"],
-  ["100,000 torn exposes in a line", `edition 1\n${"expose a on tcp 1 ".repeat(100_000)}`, "ING106"],
+  ["many torn exposes in a line", `edition 1\n${"expose a on tcp 1 ".repeat(MANY / 2)}`, "ING106"],
   ["10,000 lines of a test", `edition 1\ntest "t" {\n${"from 1.2.3.4 to a sni \"x\" => deny sni by b\n".repeat(10_000)}}`, null],
-  ["200,000 misspelt clauses in a line", `edition 1\nexpose a on tcp 1 { ${"alow from any ".repeat(200_000)}}`, "ING105"],
+  ["many misspelt clauses in a line", `edition 1\nexpose a on tcp 1 { ${"alow from any ".repeat(MANY)}}`, "ING105"],
 ];
 
 for (const [what, text, first] of HOSTILE) recovery(what, () => assert.is(read(text).told[0]?.code ?? null, first));
@@ -190,13 +194,13 @@ recovery("words of the language in any order", () => {
   fc.assert(fc.property(fc.array(word, { maxLength: 60 }), (words) => {
     read(words.join(" "));
     read(`edition 1\n${words.join(" ")}`);
-  }), { numRuns: 600 });
+  }), { numRuns: atLength(3_000, 300) });
 });
 
 recovery("any text", () => {
   fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 200 }), (text) => {
     read(text);
-  }), { numRuns: 300 });
+  }), { numRuns: atLength(3_000, 150) });
 });
 
 recovery.run();

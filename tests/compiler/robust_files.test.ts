@@ -7,6 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { build } from "../../compiler/ast/build.ts";
 import { parse } from "../../compiler/syntax/parse.ts";
+import { atLength } from "../at_length.ts";
 import { codes, front } from "./front.ts";
 
 const robust = suite("robust files");
@@ -26,7 +27,7 @@ for (const folder of ["../../policies/", "../cases/good/"]) {
       const text = readFileSync(`${path}${name}`, "utf8");
       // Each is read; names and sets are judged too at every end of a line and some 300 other places.
       const step = Math.max(1, Math.ceil(text.length / 300));
-      for (let i = 0; i <= text.length; i++) {
+      for (let i = 0; i <= text.length; i += atLength(1, 11)) {
         const part = text.slice(0, i);
         if (i % step === 0 || text[i] === "\n") judge(part);
         else build(parse({ path: "p.ingress", text: part }));
@@ -41,7 +42,7 @@ robust("bytes at random, decoded as a browser would", () => {
     judge(text);
     judge(`edition 1\n${text}`);
     judge(`edition 1\nexpose web on tcp 443 { allow from ${text} }`);
-  }), { numRuns: 150 });
+  }), { numRuns: atLength(1_000, 100) });
 });
 
 const BORN = ["__proto__", "constructor", "toString", "hasOwnProperty", "valueOf", "prototype", "then"];

@@ -3,6 +3,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { build } from "../../compiler/ast/build.ts";
+import { validateGrammar } from "../../compiler/syntax/grammar.ts";
 import { KEYWORDS, WORDS } from "../../compiler/syntax/keywords.ts";
 import { lex } from "../../compiler/syntax/tokens.ts";
 import { parse } from "../../compiler/syntax/parse.ts";
@@ -202,6 +203,19 @@ syntax("comments come beside the tokens, with their places", () => {
   const { tokens, comments } = lex(written);
   assert.equal(comments.map((c) => [c.image, c.startOffset, c.endOffset]), [["# a\r", 0, 3], ["# b # c", 15, 21], ["#", 41, 41]]);
   assert.ok(tokens.every((t) => !t.image.startsWith("#")));
+});
+
+syntax("the grammar has no contradictions, which no compilation looks for", () => {
+  assert.not.throws(validateGrammar);
+});
+
+syntax("members that are one word and others keep their order", () => {
+  const { ast } = build(parse({ path: "m", text: 'edition 1\nhosts h = "a", b, file "f" max 1, "c", c.d, except, "e" except "g", i\nnet n = file, 10.0.0.0/8, file "x" max 2, a, tcp, 1.2.3.4, 7' }));
+  const texts = (ast?.statements ?? []).map((s) => (s.kind === "hosts" || s.kind === "net" ? [s.set.members, s.set.except ?? []] : []).map((list) => list.map((m) => ("text" in m ? `${m.kind} ${m.text}` : m.kind))));
+  assert.equal(texts, [
+    [["text a", "name b", "file", "text c", "qualified c.d", "name except", "text e"], ["text g", "name i"]],
+    [["name file", "literal 10.0.0.0/8", "file", "name a", "name tcp", "literal 1.2.3.4", "number 7"], []],
+  ]);
 });
 
 syntax.run();

@@ -3,6 +3,7 @@
 // policies are small. The sections are read here anew, apart from the product's reader.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { atLength } from "../at_length.ts";
 import { compileText, load, run } from "../oracle/ask.ts";
 import { randomPolicy } from "../oracle/generate.ts";
 import { printPolicy } from "../oracle/print.ts";
@@ -48,7 +49,7 @@ const engineOf = (module: Uint8Array): readonly Piece[] => pieces(module).filter
 
 modules("a policy in another order has the same bytes", () => {
   let moved = 0;
-  for (let i = 0; i < 60; i++) {
+  for (let i = 0; i < atLength(60, 25); i++) {
     const c = chance(900_000 + i);
     const policy = randomPolicy(c, { nets: 4, exposes: 3, rules: 8, denies: 3 });
     const first = run(policy);
@@ -61,7 +62,7 @@ modules("a policy in another order has the same bytes", () => {
       assert.is(other.engine.info.treeSha256, first.engine.info.treeSha256);
     }
   }
-  assert.ok(moved > 100);
+  assert.ok(moved > 40);
 });
 
 modules("one changed rule, port, cap or limit is another policy", () => {

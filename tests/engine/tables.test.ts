@@ -9,6 +9,7 @@ import { openEngine } from "../../runtime/host/ask.ts";
 import { instantiate } from "../../runtime/host/instance.ts";
 import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
+import { atLength } from "../at_length.ts";
 import { compileText, SEED } from "../oracle/ask.ts";
 import { chance } from "../oracle/random.ts";
 import { v4, words } from "../oracle/space.ts";
@@ -236,7 +237,7 @@ function exercise(engine: PolicyEngine, listeners: readonly number[]): string {
   return answer === undefined || (!answer.allowed && answer.later) ? "none" : answer.code;
 }
 
-for (const [name, module, listeners, stride] of [["small", small, [0, 1], 4], ["wide", wide, [0, 19], 140]] as const) {
+for (const [name, module, listeners, stride] of [["small", small, [0, 1], atLength(4, 28)], ["wide", wide, [0, 19], atLength(140, 420)]] as const) {
   tables(`no word of the ${name} one, turned to anything, makes a module trap that was let in`, () => {
     const length = head(module, abi.H_TABLES_END) - abi.TABLES_BASE;
     const c = chance(11);

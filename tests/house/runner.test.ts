@@ -76,12 +76,34 @@ runnerTest("sums up files, and a filter chooses among them", () => {
   assert.is(run("--root", folder, "a.test").lines.at(-1), "1 passed, 0 failed, 0 skipped");
 });
 
+runnerTest("a file that does not parse takes no other with it", () => {
+  const folder = join(root, "torn");
+  mkdirSync(folder);
+  writeFileSync(join(folder, "a.test.ts"), `${uvu}${passing}t.run();`);
+  writeFileSync(join(folder, "b.test.ts"), "const = ;");
+  const { lines, output } = run("--root", folder);
+  assert.is(lines.at(-1), "1 passed, 1 failed, 0 skipped");
+  assert.match(output, /^ok +\S*a\.test\.ts/m);
+  assert.match(output, /^FAIL +\S*b\.test\.ts/m);
+});
+
 runnerTest("what a passing file prints is shown where it is asked for", () => {
   const folder = join(root, "says");
   mkdirSync(folder);
   writeFileSync(join(folder, "a.test.ts"), `${uvu}t("p", () => console.log("figure: 42 of 43"));${passing}t.run();`);
   assert.not.ok(run("--root", folder).output.includes("figure"));
   assert.equal(run("--root", folder, "--output").lines.slice(1), ["    | figure: 42 of 43", "2 passed, 0 failed, 0 skipped"]);
+});
+
+runnerTest("files are transpiled before, unless they are to run as they stand; at length is said to them", () => {
+  const folder = join(root, "how");
+  mkdirSync(folder);
+  writeFileSync(join(folder, "a.test.ts"), `${uvu}const place: string = import.meta.url;
+t("p", () => console.log(process.argv[1]?.endsWith("a.test.mjs"), place.endsWith("how/a.test.ts"), process.env["INGRESSD_TESTS_READY"] !== undefined, process.env["INGRESSD_TESTS_AT_LENGTH"]));t.run();`);
+  const said = (...args: string[]): string | undefined => run("--root", folder, "--output", ...args).lines[1];
+  assert.is(said(), "    | true true true undefined");
+  assert.is(said("--at-length"), "    | true true true 1");
+  assert.is(said("--as-shipped"), "    | false true false undefined");
 });
 
 runnerTest("no file that matches is a failure", () => {

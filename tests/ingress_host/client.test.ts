@@ -12,13 +12,14 @@ import { expose, ExposeError, defaultSocket } from "../../gateway/client/expose.
 import { parseCommand } from "../../gateway/arguments.ts";
 import { isFailure } from "../../gateway/exit.ts";
 import { peerCredentials } from "../../gateway/intents/peer_credentials.ts";
+import { program } from "../ready.ts";
 import { skip } from "../skip.ts";
 import { backend, eventually, freePort, listening, moduleOf, probe, running, temporaryFolder } from "./gateway_under_test.ts";
 import { policy } from "./registering.ts";
 
 const test = suite("client");
 const self = process.getuid?.() ?? 0;
-const BIN = fileURLToPath(new URL("../../gateway/ingressd.mjs", import.meta.url));
+const INGRESSD = program("gateway/ingressd.mjs");
 const byCredentials = (name: string, run: () => Promise<void>): void => {
   if (peerCredentials() !== null) test(name, run);
   else skip(`client ${name}`, "koffi is not installed");
@@ -132,7 +133,7 @@ byCredentials("ingressd expose keeps the port open until it is ended", async () 
   const behind = await backend("hello");
   const port = await freePort();
   const gateway = await running({ policy: policy(port), config });
-  const command = (at: number): string[] => [BIN, "expose", "--service", "web", "--port", String(at), "--backend", `127.0.0.1:${behind.port}`, "--socket", gateway.daemon.controlPath];
+  const command = (at: number): string[] => [...INGRESSD, "expose", "--service", "web", "--port", String(at), "--backend", `127.0.0.1:${behind.port}`, "--socket", gateway.daemon.controlPath];
   const child = spawn(process.execPath, command(port), { stdio: ["ignore", "pipe", "inherit"] });
   const line = String((await once(child.stdout, "data"))[0]);
   assert.match(line, new RegExp(`^exposed web on 0\\.0\\.0\\.0:${port}`));

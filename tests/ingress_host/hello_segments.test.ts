@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { HELD_BYTES, HELLO_BYTES, HELLO_RECORDS, createHelloReader, type HelloAnswer } from "../../gateway/tls/client_hello.ts";
+import { atLength } from "../at_length.ts";
 import { alpn, body, bytes, extension, helloWith, message, padding, record, recorded, records, serverName, u16, u24, u8, vector16, vector8 } from "./hello_bytes.ts";
 import { oracle } from "./hello_oracle.ts";
 
@@ -94,6 +95,7 @@ test("mutations of one byte are read as the second reader reads them", () => {
   for (const [name, stream] of streams) {
     const mutant = Buffer.from(stream);
     for (const [at, byte] of stream.entries()) {
+      if (at % atLength(1, 4) !== 0) continue;
       for (const change of name === "small" ? every : some) {
         mutant[at] = change(byte);
         agrees(mutant, `${name}: byte ${at} is ${mutant[at]}`);

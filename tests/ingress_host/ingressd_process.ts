@@ -3,10 +3,10 @@ import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from "node:chil
 import { once } from "node:events";
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { program } from "../ready.ts";
 import { moduleOf } from "./gateway_under_test.ts";
 
-const BIN = fileURLToPath(new URL("../../gateway/ingressd.mjs", import.meta.url));
+const INGRESSD = program("gateway/ingressd.mjs");
 
 export interface Running {
   readonly child: ChildProcessWithoutNullStreams;
@@ -26,6 +26,8 @@ export interface LaunchOptions {
   readonly through?: readonly string[];
   /** Options for Node, before the program. */
   readonly node?: readonly string[];
+  /** Node's arguments for ingressd. */
+  readonly program?: readonly string[];
 }
 
 export function launch(folder: string, config: string, options: LaunchOptions = {}): Running {
@@ -33,7 +35,7 @@ export function launch(folder: string, config: string, options: LaunchOptions = 
   const control = join(folder, "run", "control.sock");
   const [command = process.execPath, ...argv] = [
     ...(options.through ?? []), process.execPath, ...(options.node ?? []),
-    BIN, "--policy", join(folder, "policy.wasm"), "--config", join(folder, "config.toml"), "--control", control,
+    ...(options.program ?? INGRESSD), "--policy", join(folder, "policy.wasm"), "--config", join(folder, "config.toml"), "--control", control,
   ];
   const child = spawn(command, argv, { ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }) });
   let out = "";
@@ -62,7 +64,7 @@ export function launch(folder: string, config: string, options: LaunchOptions = 
       look();
     }),
     order(...argv) {
-      const done = spawnSync(process.execPath, [BIN, ...argv, "--control", control], { encoding: "utf8" });
+      const done = spawnSync(process.execPath, [...INGRESSD, ...argv, "--control", control], { encoding: "utf8" });
       return { code: done.status, out: done.stdout, err: done.stderr };
     },
   };
@@ -70,7 +72,7 @@ export function launch(folder: string, config: string, options: LaunchOptions = 
 
 /** Whether another user can start ingressd: not where Node or the project lies in a folder closed to them. */
 export function startsAs(uid: number): boolean {
-  return spawnSync(process.execPath, [BIN, "--version"], { uid, gid: uid }).status === 0;
+  return spawnSync(process.execPath, [...INGRESSD, "--version"], { uid, gid: uid }).status === 0;
 }
 
 export function place(folder: string, module: Uint8Array): void {

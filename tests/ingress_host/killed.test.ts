@@ -4,17 +4,17 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createKeeper } from "../../gateway/reload/keeper.ts";
 import { systemDisk } from "../../gateway/reload/disk.ts";
 import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
+import { program } from "../ready.ts";
 import { backend, freePort, moduleOf, probe, running, temporaryFolder } from "./gateway_under_test.ts";
 import { newState, policyStatus } from "./state_under_test.ts";
 
 const test = suite("killed");
-const CHILD = fileURLToPath(new URL("./killed_daemon.ts", import.meta.url));
+const CHILD = program("tests/ingress_host/killed_daemon.ts");
 
 interface Row {
   readonly step: string;
@@ -55,7 +55,7 @@ test("at each step", async () => {
   // One after the other: all open the same port.
   for (const { step, serves, mark, folder, directory, config } of runs) {
     const audit = join(folder, "audit.jsonl");
-    const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), CHILD, folder, step, `${config}\n[audit]\nfile = "${audit}"\n`], { stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn(process.execPath, [...CHILD, folder, step, `${config}\n[audit]\nfile = "${audit}"\n`], { stdio: ["ignore", "ignore", "pipe"] });
     let err = "";
     child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString()));
     const ended: readonly unknown[] = await once(child, "close");

@@ -5,6 +5,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { shipped } from "../ready.ts";
 import { skip } from "../skip.ts";
 import { backend, freePort, moduleOf, probe, temporaryFolder, visit } from "./gateway_under_test.ts";
 import { launch, place, startsAs, web } from "./ingressd_process.ts";
@@ -93,7 +94,8 @@ if (spawnSync("prlimit", ["--version"]).status === 0) {
     const port = await freePort();
     const folder = temporaryFolder();
     place(folder, web(port, behind.port));
-    const it = launch(folder, "");
+    // Loading it as it stands takes descriptors too.
+    const it = launch(folder, "", { program: shipped("gateway/ingressd.mjs") });
     await it.line("ingressd: ready");
     const limit = (n: number): void => {
       const done = spawnSync("prlimit", ["--pid", String(it.child.pid), `--nofile=${n}:20000`], { encoding: "utf8" });

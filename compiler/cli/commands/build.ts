@@ -7,6 +7,7 @@ import type { Inputs } from "../disk.ts";
 import { count, usage, type Outcome } from "../outcome.ts";
 import { memoryJson, memoryRows } from "../memory.ts";
 import { PROFILE_FLAG, readProfile } from "../profile.ts";
+import type { Progress } from "../progress.ts";
 import { compileAndTest, failedTests, isTested, type Tested } from "../tested.ts";
 import { rows } from "../terminal.ts";
 import { watchInputs } from "../watch.ts";
@@ -29,7 +30,7 @@ export const build = {
     "  ingressc build policies/demo.ingress",
     "  ingressc build policies/demo.ingress -o /etc/ingress/demo.wasm --watch",
   ].join("\n"),
-  async run(args, { stop, show }) {
+  async run(args, { stop, show, progress }) {
     const file = args.operands[0] ?? "";
     const out = args.flags.get("out") ?? besides(file);
     if (resolve(out) === resolve(file)) {
@@ -37,11 +38,11 @@ export const build = {
     }
     const profile = readProfile(args);
     if (typeof profile !== "string") return profile;
-    if (!args.flags.has("watch")) return (await buildOnce(file, out, profile)).outcome;
+    if (!args.flags.has("watch")) return (await buildOnce(file, out, profile, progress)).outcome;
     await watchInputs({
       stop,
       run: async () => {
-        const { outcome, inputs } = await buildOnce(file, out, profile);
+        const { outcome, inputs } = await buildOnce(file, out, profile, progress);
         show(outcome);
         return inputs;
       },
@@ -56,8 +57,8 @@ function watching(folders: readonly string[]): Outcome {
   return { class: "ok", code: "policy.watching", message: `watching ${places}; Ctrl-C ends`, data: { folders } };
 }
 
-async function buildOnce(file: string, out: string, profile: Profile): Promise<{ outcome: Outcome; inputs: Inputs }> {
-  const tested = compileAndTest(file, profile);
+async function buildOnce(file: string, out: string, profile: Profile, progress: Progress): Promise<{ outcome: Outcome; inputs: Inputs }> {
+  const tested = compileAndTest(file, profile, undefined, progress);
   if (!isTested(tested)) return tested;
   const { inputs } = tested.disk;
   const failed = failedTests(tested, `, so \`${out}\` is not written`);

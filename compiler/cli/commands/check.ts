@@ -6,6 +6,7 @@ import { isOpenFailure, openPolicy } from "../disk.ts";
 import { editLine, fixFile } from "../fixFile.ts";
 import { count, type Outcome } from "../outcome.ts";
 import { PROFILE_FLAG, readProfile } from "../profile.ts";
+import type { Progress } from "../progress.ts";
 
 export const check = {
   summary: "show every error of a policy",
@@ -23,16 +24,16 @@ export const check = {
     "  ingressc check policies/demo.ingress",
     "  ingressc check --fix policies/demo.ingress",
   ].join("\n"),
-  async run(args) {
+  async run(args, { progress }) {
     const file = args.operands[0] ?? "";
     const profile = readProfile(args);
     if (typeof profile !== "string") return profile;
-    return args.flags.has("fix") ? fixed(file, profile) : checked(file, profile);
+    return args.flags.has("fix") ? fixed(file, profile, progress) : checked(file, profile, progress);
   },
 } as const satisfies Command;
 
-function checked(file: string, profile: Profile): Outcome {
-  const compiled = compileFile(file, profile);
+function checked(file: string, profile: Profile, progress: Progress): Outcome {
+  const compiled = compileFile(file, profile, progress);
   if (isNotCompiled(compiled)) return compiled.outcome;
   const { exposes, tests } = compiled.policy;
   const lines = tests.reduce((n, t) => n + t.lines.length, 0);
@@ -40,11 +41,11 @@ function checked(file: string, profile: Profile): Outcome {
   return { class: "ok", code: "policy.valid", message, data: { profile, exposes: exposes.map((e) => e.name), testLines: lines } };
 }
 
-async function fixed(file: string, profile: Profile): Promise<Outcome> {
+async function fixed(file: string, profile: Profile, progress: Progress): Promise<Outcome> {
   const disk = openPolicy(file);
-  if (isOpenFailure(disk)) return checked(file, profile);
+  if (isOpenFailure(disk)) return checked(file, profile, progress);
   const { edits, trouble } = await fixFile(disk);
-  const after = trouble ?? checked(file, profile);
+  const after = trouble ?? checked(file, profile, progress);
   const lines = edits.map((edit) => editLine(disk.root, edit));
   const data = typeof after.data === "object" ? after.data : {};
   return {

@@ -50,7 +50,7 @@ export const test = {
     "  ingressc test policies/demo.ingress --junit report.xml --lcov lcov.info",
     "  ingressc test policies/demo.ingress --tap -",
   ].join("\n"),
-  async run(args, { show }) {
+  async run(args, { show, progress }) {
     const file = args.operands[0] ?? "";
     const filter = args.flags.get("filter")?.toLowerCase() ?? null;
     const wanted = Object.entries(DOCUMENTS).flatMap(([flag, text]): Wanted[] => {
@@ -62,7 +62,7 @@ export const test = {
     const clash = clashOf(wanted, args.flags.has("json"));
     if (clash !== null) return clash;
     const picked = (name: string): boolean => filter === null || name.toLowerCase().includes(filter);
-    const tested = compileAndTest(file, profile, picked);
+    const tested = compileAndTest(file, profile, picked, progress);
     if (!isTested(tested)) return tested.outcome;
     const names = tested.policy.tests.map(({ name }) => name);
     if (filter !== null && !names.some(picked)) return noSuchTest(args.flags.get("filter") ?? "", names);

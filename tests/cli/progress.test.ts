@@ -1,0 +1,145 @@
+// What a terminal is told while a command works: with a clock that the test moves, and on a real
+// pseudo terminal.
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { PHASES } from "../../compiler/compile.ts";
+import { PHASE_WORDS, progressOn, wantsProgress, type Progress } from "../../compiler/cli/progress.ts";
+import { compileAndTest, isTested } from "../../compiler/cli/tested.ts";
+import { skip } from "../skip.ts";
+import { INGRESSC, folder, ingressc } from "./programs.ts";
+
+const progress = suite("progress");
+const CLEAR = "\r\x1b[K";
+
+/** A terminal with a clock that stands still until the test moves it. */
+function terminal(): { readonly on: Progress; readonly written: string[]; readonly clock: { ms: number } } {
+  const clock = { ms: 5_000 };
+  const written: string[] = [];
+  return { clock, written, on: progressOn({ write: (text) => written.push(text) }, () => clock.ms) };
+}
+
+progress("nothing is told of what takes less than a second", () => {
+  const { on, written, clock } = terminal();
+  on.begin("reading");
+  clock.ms += 999;
+  on.step(1_999_999);
+  on.begin("checking");
+  on.end();
+  assert.equal(written, []);
+});
+
+progress("what begins a second after the first is told, and taken back at the end", () => {
+  const { on, written, clock } = terminal();
+  on.begin("reading");
+  clock.ms += 1_000;
+  on.begin("checking");
+  clock.ms += 1_500;
+  on.begin("writing");
+  on.end();
+  assert.equal(written, [`${CLEAR}ingressc: checking, 1 s`, `${CLEAR}ingressc: writing, 2 s`, CLEAR]);
+});
+
+progress("a step shows what goes on, five times a second at most", () => {
+  const { on, written, clock } = terminal();
+  on.begin("running the tests");
+  for (const ms of [999, 1, 199, 1, 100, 100]) {
+    clock.ms += ms;
+    on.step();
+  }
+  assert.equal(written, Array.from({ length: 3 }, () => `${CLEAR}ingressc: running the tests, 1 s`));
+});
+
+progress("a large policy is told from its first phase on", () => {
+  const { on, written } = terminal();
+  on.step(2_000_000);
+  on.begin("reading");
+  assert.equal(written, [`${CLEAR}ingressc: reading`]);
+});
+
+progress("what comes after an end begins anew", () => {
+  const { on, written, clock } = terminal();
+  on.begin("reading");
+  on.step(3_000_000);
+  clock.ms += 2_000;
+  on.begin("checking");
+  on.end();
+  written.length = 0;
+  on.end();
+  clock.ms += 9_000;
+  on.step();
+  on.begin("reading");
+  clock.ms += 999;
+  on.begin("checking");
+  on.end();
+  assert.equal(written, []);
+});
+
+progress("only a terminal that can take a line back is told", () => {
+  assert.ok(wantsProgress({ isTTY: true }, { TERM: "xterm", NO_COLOR: "1" }));
+  assert.ok(wantsProgress({ isTTY: true }, {}));
+  assert.not(wantsProgress({ isTTY: true }, { TERM: "dumb" }));
+  assert.not(wantsProgress({ isTTY: false }, {}));
+  assert.not(wantsProgress({}, {}));
+});
+
+/** A policy that is large by its text alone, so that no time has to go by. */
+const LARGE = {
+  "p.ingress": 'edition 1\nnet a = file "l" max 9\nexpose web on tcp 443 { backend 127.0.0.1:1\n allow from a }\ntest "t" { from 192.0.2.1 to web => allow\n from 10.0.0.1 to web => deny cidr }\n',
+  l: `192.0.2.1\n${`# ${"x".repeat(998)}\n`.repeat(2_000)}`,
+};
+
+progress("each phase, each file and each test line is told as it comes", () => inLarge(async (cwd) => {
+  const heard: string[] = [];
+  const on: Progress = { begin: (what) => heard.push(what), step: (read = 0) => heard.push(`${read}`), end: () => heard.push("end") };
+  assert.ok(isTested(compileAndTest(join(cwd, "p.ingress"), "host", undefined, on)));
+  const [read, check, ...rest] = PHASES.map((phase) => PHASE_WORDS[phase]);
+  assert.equal(heard, [`${LARGE["p.ingress"].length}`, read, check, `${LARGE.l.length}`, ...rest, "checking the module", "running the tests", "0", "0"]);
+}));
+
+progress("a pipe is told nothing", () => inLarge(async (cwd) => {
+  for (const words of [["build", "p.ingress"], ["check", "p.ingress", "--json"]]) {
+    const { code, err } = await ingressc(words, { cwd });
+    assert.equal({ code, err }, { code: 0, err: "" });
+  }
+}));
+
+/** What `f` does in a folder of the large policy's. */
+async function inLarge<T>(f: (path: string) => Promise<T>): Promise<T> {
+  const { path, write, remove } = folder();
+  for (const [name, text] of Object.entries(LARGE)) write(name, text);
+  try {
+    return await f(path);
+  } finally {
+    remove();
+  }
+}
+
+/** All that a command writes to a terminal. */
+function onTerminal(cwd: string, words: string): string {
+  const log = join(cwd, "log");
+  const env = { ...process.env, TERM: "xterm", NO_COLOR: "1" };
+  spawnSync("script", ["-qefc", `${[process.execPath, ...INGRESSC].map((word) => `'${word}'`).join(" ")} ${words}`, log], { cwd, env, stdio: "ignore" });
+  return readFileSync(log, "utf8");
+}
+
+if (spawnSync("script", ["--version"]).status !== 0) skip("progress on a pseudo terminal", "util-linux script");
+else {
+  progress("a terminal is told, and shows the answer alone in the end", () => inLarge(async (cwd) => {
+    const log = onTerminal(cwd, "build p.ingress");
+    const lines = log.split(CLEAR);
+    // On a busy machine the first phases take their second, too, and some are drawn again.
+    const told = lines.slice(1, -1).map((line) => line.replace(/, \d+ s$/, "")).filter((line, i, all) => line !== all[i - 1]);
+    const large = [...PHASES.slice(2).map((phase) => PHASE_WORDS[phase]), "checking the module", "running the tests"];
+    assert.equal(told.slice(-large.length), large.map((what) => `ingressc: ${what}`));
+    assert.match(lines.at(-1) ?? "", /^built p\.wasm/);
+  }));
+
+  progress("with --json a terminal has the envelope alone", () => inLarge(async (cwd) => {
+    assert.not.match(onTerminal(cwd, "check p.ingress --json"), "ingressc:");
+  }));
+}
+
+progress.run();

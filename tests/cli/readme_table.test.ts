@@ -1,0 +1,93 @@
+// README's table for those who come from nginx or HAProxy: what stands on the right of each row is
+// put into a policy as it stands there, and decides as the left says. The decisions are written by
+// hand from the manuals of both.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { compileAndTest, isTested } from "../../compiler/cli/tested.ts";
+import { folder, ingresscHere, PROJECT } from "./programs.ts";
+
+const table = suite("README's table");
+const readme = readFileSync(join(PROJECT, "README.md"), "utf8");
+const section = readme.slice(readme.indexOf("### Coming from nginx or HAProxy"));
+const rows = section.slice(0, section.indexOf("\n\n", section.indexOf("| ---"))).split("\n").filter((line) => /^\| .*`/.test(line))
+  .map((line) => line.split(" | ").map((cell) => [...cell.matchAll(/`([^`]+)`/g)].map((m) => m[1] ?? "")));
+
+interface Row {
+  /** A part of the left side, so that a row can't be taken for another. */
+  readonly there: string;
+  readonly policy: (...here: readonly string[]) => string;
+  /** Lines of a test. */
+  readonly lines: string;
+  /** Where the first listener leads to. */
+  readonly backend?: string;
+}
+
+const web = (clauses: string, head = "expose web on tcp 443"): string => `${head} { ${clauses} }`;
+
+const ROWS: readonly Row[] = [
+  {
+    there: "listen 8443;", policy: (expose = "") => expose.replace("…", "allow from any"),
+    lines: "from 192.0.2.1 to tcp 8443 => allow from 192.0.2.1 to tcp 8444 => deny policy bind ingressd on 0.0.0.0:8443 => allow",
+  },
+  {
+    there: "listen 10.1.2.3:8443", policy: (expose = "") => expose.replace("…", "allow from any"),
+    lines: "bind ingressd on 10.1.2.3:8443 => allow bind ingressd on 10.1.2.4:8443 => deny policy bind ingressd on 0.0.0.0:8443 => deny policy from 192.0.2.1 to tcp 8443 local 10.1.2.4 => deny policy",
+  },
+  { there: "proxy_pass 127.0.0.1:8080", policy: (backend = "") => web(`${backend} allow from any`), lines: "from 192.0.2.1 to web => allow", backend: "127.0.0.1:8080" },
+  { there: "allow 198.51.100.0/24; deny all;", policy: (allow = "") => web(allow), lines: "from 198.51.100.255 to web => allow from 198.51.101.0 to web => deny cidr from 2001:db8::1 to web => deny cidr" },
+  {
+    there: "deny 198.51.100.7; allow 198.51.100.0/24; deny all;", policy: (allow = "", deny = "") => web(`${allow} ${deny}`),
+    lines: "from 198.51.100.7 to web => deny cidr from 198.51.100.6 to web => allow from 192.0.2.1 to web => deny cidr",
+  },
+  {
+    there: "allow 198.51.100.7; deny 198.51.100.0/24; allow all;", policy: (allow = "", net = "") => `${net}\n${web(allow)}`,
+    lines: "from 198.51.100.7 to web => allow from 198.51.100.6 to web => deny cidr from 192.0.2.1 to web => allow",
+  },
+  { there: "geo $bad { … }", policy: (net = "") => `${net}\n${web("allow from any")}\ndeny from bad`, lines: "from 192.0.2.66 to web => deny cidr from 192.0.2.67 to web => allow" },
+  { there: "limit_conn per_ip 20", policy: (cap = "") => web(`${cap} allow from any`), lines: "repeat 25 in 1s from 192.0.2.1 to web => allow 20, deny rate 5 repeat 25 in 1s closing from 192.0.2.1 to web => allow" },
+  // 20 at once and no more; 10 a second for as long as one likes.
+  { there: "limit_req zone=z rate=10r/s burst=20", policy: (limit = "") => web(`${limit} allow from any`), lines: "repeat 25 in 0s from 192.0.2.1 to web => allow 20, deny rate 5 repeat 30 in 3s from 192.0.2.1 to web => allow" },
+  {
+    there: "ssl_preread on", policy: (as = "", allow = "") => web(allow, `expose web on tcp 443 ${as}`),
+    lines: "from 192.0.2.1 to web sni \"www.example.com\" => allow from 192.0.2.1 to web sni \"example.com\" => deny sni from 192.0.2.1 to web => deny sni",
+  },
+];
+
+table("has a row for each that is held here, and the commands", () => {
+  assert.is(rows.length, ROWS.length + 1);
+});
+
+for (const [i, { there, policy, lines, backend }] of ROWS.entries()) {
+  table(`${there} => as the row says`, () => {
+    const [left = [], right = []] = rows[i] ?? [];
+    assert.ok(left.includes(there) || left.some((code) => code.includes(there)), `row ${i + 1} is about ${left.join(", ")}`);
+    const dir = folder();
+    dir.write("lists/bad.txt", "192.0.2.66\n");
+    dir.write("p.ingress", `edition 1\n${policy(...right)}\ntest "as there" { ${lines} }\n`);
+    const tested = compileAndTest(dir.at("p.ingress"));
+    dir.remove();
+    if (!isTested(tested)) throw new Error(tested.outcome.message);
+    for (const code of right) assert.ok(readPolicy(tested.policy.exposes[0]?.span.file.text ?? "", code), `${code} is not in the policy`);
+    assert.equal(tested.results.filter((r) => !r.passed).map((r) => `${r.question} => ${r.actual}`), []);
+    const target = tested.policy.exposes[0]?.backend ?? null;
+    if (backend !== undefined) assert.is(target?.kind === "tcp" ? `${target.host}:${target.port}` : "", backend);
+  });
+}
+
+/** As it stands in README, but for what it leaves open. */
+function readPolicy(text: string, code: string): boolean {
+  return code.split("…").every((part) => text.includes(part.trim()));
+}
+
+table("nginx -t => check and test", async () => {
+  const dir = folder();
+  dir.write("FILE", "edition 1\nexpose web on tcp 443 { allow from any }\ntest \"all\" { from 192.0.2.1 to web => allow }\n");
+  const [left = [], right = []] = rows.at(-1) ?? [];
+  assert.is(left[0], "nginx -t");
+  for (const command of right) assert.is((await ingresscHere(command.split(" ").slice(2), dir.path)).code, 0, command);
+  dir.remove();
+});
+
+table.run();
