@@ -5,6 +5,7 @@ import { constants } from "node:os";
 import { basename, dirname, resolve } from "node:path";
 import { isMisuse, HELP, parseCommand, type Command } from "./arguments.ts";
 import { serve } from "./broker.ts";
+import { systemClock } from "./clock.ts";
 import { EACCES, ENOENT } from "./errno.ts";
 import { architecture } from "./filter.ts";
 import { openKernel } from "./kernel.ts";
@@ -52,7 +53,7 @@ async function run({ policy: file, service, audit, program, args }: Extract<Comm
   const inherited = inheritedSockets();
   if (inherited.length > 0) return end(EXIT_REJECTED, `descriptor ${inherited.join(", ")} is a socket that could be listened on: start it with a file or a pipe there`);
   const path = resolve(file);
-  const clock = { monoMs: () => Math.floor(performance.now()), wallMs: heldWall() };
+  const clock = systemClock();
   const policy = policyInForce(path, service, clock);
   const refused = await policy.load();
   if (refused !== null) return end(EXIT_REJECTED, `${refused}: nothing was started`);
@@ -121,12 +122,6 @@ function reloadOnChange(policy: PolicyInForce, path: string): void {
     settling ??= setTimeout(() => { settling = null; ask(); }, SETTLE_MS).unref();
   });
   watcher.on("error", () => watcher.close());
-}
-
-/** A wall clock that never goes back, so that nothing that has ended begins again. */
-function heldWall(): () => number {
-  let latest = 0;
-  return () => (latest = Math.max(latest, Date.now()));
 }
 
 function version(): string {

@@ -8,16 +8,11 @@ import { isFileRefusal, readTrustedFile } from "../host/trustedFile.ts";
 import type { PolicyEngine } from "../host/module.ts";
 import { CODE_NO_MODULE } from "../abi/verdicts.ts";
 import type { Judge } from "./broker.ts";
+import type { Clock } from "./clock.ts";
 
 const MOST_BYTES = 256 * 1024 * 1024;
 const MOST_CHECK_MS = 30_000;
 const SEED_BYTES = 16;
-
-export interface Clock {
-  readonly monoMs: () => number;
-  /** UTC milliseconds; never falls. */
-  readonly wallMs: () => number;
-}
 
 export interface PolicyInForce {
   readonly judge: Judge;

@@ -36,7 +36,7 @@ async function untilServed(port: number): Promise<void> {
       socket.on("error", () => resolve(false));
     });
     if (served) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setImmediate(resolve));
   }
 }
 

@@ -65,7 +65,7 @@ test("when the guard is killed, the program's next bind fails", async () => {
   await new Promise<void>((resolve) => child.stdout?.once("data", () => resolve()));
   child.kill("SIGKILL");
   await ended(child);
-  while (!existsSync(result) || readFileSync(result, "utf8") === "") await new Promise((resolve) => setTimeout(resolve, 5));
+  while (!existsSync(result) || readFileSync(result, "utf8") === "") await new Promise((resolve) => setImmediate(resolve));
   assert.is(Number(readFileSync(result, "utf8")), ENOSYS);
 });
 
