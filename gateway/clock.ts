@@ -1,6 +1,8 @@
 // Time for the whole gateway. This is the one file that reads the real clocks and arms real
 // timers; everything else is handed a GatewayClock, so a test moves time by hand.
 
+import { heldWall } from "../runtime/host/heldWall.ts";
+
 export interface GatewayClock {
   /** Monotonic milliseconds since a fixed moment; whole, >= 0. */
   monoMs(): number;
@@ -13,19 +15,6 @@ export interface GatewayClock {
 }
 
 export type Cancel = () => void;
-
-/**
- * A wall clock that is set back would make an expired rule young again, so it is held at the
- * latest moment that was seen and goes on from there when the clock has caught up.
- */
-export function heldWall(read: () => number): () => number {
-  let latest = 0;
-  return () => {
-    const now = read();
-    if (now > latest) latest = now;
-    return latest;
-  };
-}
 
 export function systemClock(): GatewayClock {
   return {

@@ -14,7 +14,7 @@ import { EXIT_INTERNAL, EXIT_OK, EXIT_REJECTED, EXIT_UNSUPPORTED, EXIT_USAGE, fa
 import { exposeUntil } from "./expose_command.ts";
 import { interfaceAddresses } from "./listen/addresses.ts";
 import { order, type Outcome } from "./order.ts";
-import { isFileRefusal, readTrustedFile } from "./reload/policy_file.ts";
+import { isFileRefusal, readTrustedFile } from "../runtime/host/trustedFile.ts";
 import { watchStatus } from "./watch_status.ts";
 
 const MOST_CONFIG_BYTES = 1024 * 1024;

@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { isLoopback } from "../../runtime/net/address.ts";
 import { EXIT_DELEGATE, EXIT_REJECTED, failure, isFailure, type Failure } from "../exit.ts";
 import { canonicalBackend } from "../forward/backend.ts";
-import { isFileRefusal, readTrustedFile } from "../reload/policy_file.ts";
+import { isFileRefusal, readTrustedFile } from "../../runtime/host/trustedFile.ts";
 import type { Context } from "./context.ts";
 import { metricsText, unready } from "./metrics.ts";
 

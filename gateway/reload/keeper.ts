@@ -9,7 +9,7 @@ import type { PolicyInfo } from "../../runtime/host/module.ts";
 import { failure, EXIT_REJECTED, type Failure } from "../exit.ts";
 import type { Disk } from "./disk.ts";
 import { belowMark, markText, parseMark, type Mark } from "./mark.ts";
-import { isFileRefusal, readTrustedFile, type FileRefusal } from "./policy_file.ts";
+import { isFileRefusal, readTrustedFile, type FileRefusal } from "../../runtime/host/trustedFile.ts";
 
 export const COPY_NAME = "last_good.wasm";
 export const MARK_NAME = "revision.mark";

@@ -11,7 +11,7 @@ import { hold, type Change } from "./change.ts";
 import { isRefused, type Exchange, type Refused, type Report } from "./exchange.ts";
 import type { Keeper, Staged } from "./keeper.ts";
 import { causeOf, PartFailed } from "./participant.ts";
-import { isFileRefusal, readTrustedFileInTurns } from "./policy_file.ts";
+import { isFileRefusal, readTrustedFileInTurns } from "../../runtime/host/trustedFile.ts";
 import { remedyOf } from "./remedies.ts";
 import { isUntrusted, readTrustedKeys } from "./trusted_keys.ts";
 

@@ -2,7 +2,7 @@
 // key file that was taken away or changed counts from the next one on.
 import { isKeyRefusal, parsePublicKey, type TrustedKey } from "../../runtime/host/keys.ts";
 import type { Trust } from "../../runtime/host/verify.ts";
-import { isFileRefusal, readTrustedFile, type FileRefusal } from "./policy_file.ts";
+import { isFileRefusal, readTrustedFile, type FileRefusal } from "../../runtime/host/trustedFile.ts";
 
 const MOST_KEY_BYTES = 16 * 1024;
 

@@ -4,7 +4,7 @@
 // without events) is found by looking every now and then.
 import { statSync, watch, type FSWatcher } from "node:fs";
 import type { Cancel, GatewayClock } from "../clock.ts";
-import { followLinks, type Way } from "./links.ts";
+import { followLinks, type Way } from "../../runtime/host/links.ts";
 
 /** A writer's several events become one. */
 export const SETTLE_MS = 50;

@@ -5,7 +5,7 @@ import type { ListenerInfo } from "../../runtime/host/module.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import type { Participant } from "../reload/participant.ts";
-import { isFileRefusal, readTrustedFile } from "../reload/policy_file.ts";
+import { isFileRefusal, readTrustedFile } from "../../runtime/host/trustedFile.ts";
 import { createContext, type Shown, type Trusted } from "./context.ts";
 import type { TlsContext } from "./secure.ts";
 

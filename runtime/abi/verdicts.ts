@@ -20,7 +20,7 @@ export const REASON_RATE = 4;
 export const REASON_MTLS = 5;
 
 // Audit codes: finer than the reasons. 0..99 the engine, 100..149 the host of the module,
-// 150..199 the gateway.
+// 150..199 the gateway, 200..249 the guard.
 /** No answer was computed; what memory says before the first decision. */
 export const CODE_NONE = 0;
 /** Admitted by an allow rule. */
@@ -133,3 +133,12 @@ export const CODE_NO_LEASE = 171;
 export const CODE_BAD_INTENT = 172;
 /** The gateway has no certificate or authority for the listener, or another one since the handshake began. */
 export const CODE_TLS_CHANGED = 173;
+
+/** The guard: an address of another family than the socket's, or a family that it does not serve. */
+export const CODE_GUARD_FAMILY = 200;
+/** The guard: a socket that was not bound is to be listened on, at a port of the kernel's choice. */
+export const CODE_GUARD_UNBOUND = 201;
+/** The guard: a protocol that the policy has no word for. */
+export const CODE_GUARD_PROTOCOL = 202;
+/** The guard: a low port, for which the program itself has no right. */
+export const CODE_GUARD_LOW_PORT = 203;

@@ -6,8 +6,8 @@ import {
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { followLinks } from "../../gateway/reload/links.ts";
-import { isFileRefusal, readTrustedFile } from "../../gateway/reload/policy_file.ts";
+import { followLinks } from "../../runtime/host/links.ts";
+import { isFileRefusal, readTrustedFile } from "../../runtime/host/trustedFile.ts";
 import { LOOK_MS, SETTLE_MS, watchFile } from "../../gateway/reload/watch.ts";
 import { skip } from "../skip.ts";
 import { backend, eventually, freePort, manualClock, probe, running, temporaryFolder } from "./gateway_under_test.ts";

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { heldWall } from "../../gateway/clock.ts";
+import { heldWall } from "../../runtime/host/heldWall.ts";
 import { SWEEP_MS } from "../../gateway/daemon.ts";
 import { isRefused } from "../../gateway/reload/exchange.ts";
 import { backend, eventually, freePort, probe, running, visit } from "./gateway_under_test.ts";

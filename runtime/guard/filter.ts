@@ -1,0 +1,131 @@
+// The seccomp filter of a guarded program, in classic BPF: which system calls the supervisor is asked
+// about, and which fail or end the program at once. What is not named here goes on as ever.
+//
+//   other ABI (32-bit, x32)      the process is killed: its numbers mean other calls
+//   bind, listen                 asked about
+//   io_uring_*                   ENOSYS: a ring could bind without a system call
+//   ptrace, process_vm_writev,   EPERM: another process could be made to bind
+//   pidfd_getfd
+//   socket                       families other than unix, IPv4, IPv6 and netlink: EAFNOSUPPORT;
+//                                raw and packet sockets: EPERM
+
+/** Numbers of the system calls of one architecture. */
+export interface Architecture {
+  /** AUDIT_ARCH_*. */
+  readonly audit: number;
+  /** Numbers with this bit are of another ABI of the same architecture; 0: there is none. */
+  readonly foreignBit: number;
+  readonly numbers: {
+    readonly socket: number; readonly bind: number; readonly listen: number; readonly ptrace: number; readonly process_vm_writev: number;
+    readonly setgroups: number; readonly setfsuid: number; readonly setfsgid: number; readonly seccomp: number;
+  };
+}
+
+const X64: Architecture = {
+  audit: 0xc000003e, foreignBit: 0x40000000,
+  numbers: { socket: 41, bind: 49, listen: 50, ptrace: 101, process_vm_writev: 311, setgroups: 116, setfsuid: 122, setfsgid: 123, seccomp: 317 },
+};
+const ARM64: Architecture = {
+  audit: 0xc00000b7, foreignBit: 0,
+  numbers: { socket: 198, bind: 200, listen: 201, ptrace: 117, process_vm_writev: 271, setgroups: 159, setfsuid: 151, setfsgid: 152, seccomp: 277 },
+};
+
+/** Numbers that every architecture has in common. */
+export const PIDFD_OPEN = 434;
+export const CLOSE_RANGE = 436;
+export const PIDFD_GETFD = 438;
+const IO_URING = [425, 426, 427];
+
+/** Null where the guard does not know the machine. */
+export function architecture(name: string): Architecture | null {
+  return name === "x64" ? X64 : name === "arm64" ? ARM64 : null;
+}
+
+const AF_UNIX = 1;
+const AF_INET = 2;
+const AF_INET6 = 10;
+const AF_NETLINK = 16;
+export const FAMILIES = { unix: AF_UNIX, inet: AF_INET, inet6: AF_INET6, netlink: AF_NETLINK } as const;
+const SOCK_TYPE_MASK = 0xf;
+const SOCK_RAW = 3;
+const SOCK_PACKET = 10;
+
+const EPERM = 1;
+const ENOSYS = 38;
+const EAFNOSUPPORT = 97;
+
+const RET_KILL_PROCESS = 0x80000000;
+const RET_ERRNO = 0x00050000;
+const RET_USER_NOTIF = 0x7fc00000;
+const RET_ALLOW = 0x7fff0000;
+
+// struct seccomp_data: int nr; u32 arch; u64 instruction_pointer; u64 args[6]
+const DATA_NR = 0;
+const DATA_ARCH = 4;
+const DATA_ARGS = 16;
+
+const LOAD = 0x20;
+const AND = 0x54;
+const JUMP_EQUAL = 0x15;
+const JUMP_ANY_BIT = 0x45;
+const RETURN = 0x06;
+const INSTRUCTION_BYTES = 8;
+
+interface Instruction {
+  readonly code: number;
+  readonly k: number;
+  /** Instructions to skip. */
+  readonly whenTrue: number;
+  readonly whenFalse: number;
+}
+
+const load = (offset: number): Instruction => ({ code: LOAD, k: offset, whenTrue: 0, whenFalse: 0 });
+const and = (mask: number): Instruction => ({ code: AND, k: mask, whenTrue: 0, whenFalse: 0 });
+const answer = (k: number): Instruction => ({ code: RETURN, k, whenTrue: 0, whenFalse: 0 });
+/** Goes on with the next instruction where they are equal, else skips it. */
+const when = (k: number, result: number): readonly Instruction[] => [{ code: JUMP_EQUAL, k, whenTrue: 0, whenFalse: 1 }, answer(result)];
+
+/** The program as `struct sock_filter`s. */
+export function filterProgram({ audit, foreignBit, numbers }: Architecture): Uint8Array {
+  const families = Object.values(FAMILIES);
+  const socket: readonly Instruction[] = [
+    load(DATA_ARGS),
+    // Each known family skips the refusal behind the last one.
+    ...families.map((family, i): Instruction => ({ code: JUMP_EQUAL, k: family, whenTrue: families.length - i, whenFalse: 0 })),
+    answer(RET_ERRNO | EAFNOSUPPORT),
+    load(DATA_ARGS),
+    // A netlink socket is always raw.
+    ...when(AF_NETLINK, RET_ALLOW),
+    load(DATA_ARGS + 8),
+    and(SOCK_TYPE_MASK),
+    ...when(SOCK_RAW, RET_ERRNO | EPERM),
+    ...when(SOCK_PACKET, RET_ERRNO | EPERM),
+    answer(RET_ALLOW),
+  ];
+  return encode([
+    load(DATA_ARCH),
+    { code: JUMP_EQUAL, k: audit, whenTrue: 1, whenFalse: 0 },
+    answer(RET_KILL_PROCESS),
+    load(DATA_NR),
+    ...(foreignBit === 0 ? [] : [{ code: JUMP_ANY_BIT, k: foreignBit, whenTrue: 0, whenFalse: 1 }, answer(RET_KILL_PROCESS)]),
+    ...[numbers.bind, numbers.listen].flatMap((number) => when(number, RET_USER_NOTIF)),
+    ...IO_URING.flatMap((number) => when(number, RET_ERRNO | ENOSYS)),
+    ...[numbers.ptrace, numbers.process_vm_writev, PIDFD_GETFD].flatMap((number) => when(number, RET_ERRNO | EPERM)),
+    { code: JUMP_EQUAL, k: numbers.socket, whenTrue: 1, whenFalse: 0 },
+    answer(RET_ALLOW),
+    ...socket,
+  ]);
+}
+
+function encode(program: readonly Instruction[]): Uint8Array {
+  const bytes = new Uint8Array(program.length * INSTRUCTION_BYTES);
+  const view = new DataView(bytes.buffer);
+  program.forEach(({ code, k, whenTrue, whenFalse }, i) => {
+    const at = i * INSTRUCTION_BYTES;
+    view.setUint16(at, code, true);
+    view.setUint8(at + 2, whenTrue);
+    view.setUint8(at + 3, whenFalse);
+    view.setUint32(at + 4, k >>> 0, true);
+  });
+  return bytes;
+}

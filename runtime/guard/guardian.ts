@@ -1,0 +1,33 @@
+// What the guard makes of itself before it starts anything: orphans of the program come to it, since a
+// process may only look into its own descendants everywhere; and nobody may look into the guard.
+import type { Library } from "./koffi.ts";
+
+const PR_SET_DUMPABLE = 4;
+const PR_SET_CHILD_SUBREAPER = 36;
+const P_ALL = 0;
+const WNOHANG = 1;
+const WEXITED = 4;
+const WNOWAIT = 0x01000000;
+const SIGINFO_BYTES = 128;
+const SI_PID = 12;
+
+export function becomeGuardian(library: Library): void {
+  const prctl = library.func("int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)");
+  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+/** Ends what orphans leave behind; `own` is the child that Node itself waits for. */
+export function reapOrphans(library: Library, own: number): void {
+  const waitid = library.func("int waitid(int, unsigned int, void *, int)");
+  const waitpid = library.func("int waitpid(int, void *, int)");
+  process.on("SIGCHLD", () => {
+    for (;;) {
+      const info = Buffer.alloc(SIGINFO_BYTES);
+      if (waitid(P_ALL, 0, info, WEXITED | WNOHANG | WNOWAIT) !== 0) return;
+      const pid = info.readInt32LE(SI_PID);
+      if (pid === 0 || pid === own) return;
+      waitpid(pid, null, WNOHANG);
+    }
+  });
+}

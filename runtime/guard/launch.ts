@@ -1,0 +1,112 @@
+// Starts a program under the filter, with its notifications in the supervisor's hands before it runs.
+import { spawn, type ChildProcess } from "node:child_process";
+import { readFileSync, readlinkSync } from "node:fs";
+import type { Duplex } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { CLOSE_RANGE, filterProgram, type Architecture } from "./filter.ts";
+import { close, type Kernel } from "./kernel.ts";
+
+const LAUNCHER = fileURLToPath(new URL("./launcher.mjs", import.meta.url));
+const CHANNEL = 3;
+const LEAVE = "1";
+
+export interface Launched {
+  readonly child: ChildProcess;
+  /** The descriptor of its notifications. */
+  readonly listener: number;
+}
+
+export interface NotLaunched {
+  /** `kernel`: it has no such filter; `program`: it can't be executed. */
+  readonly because: "kernel" | "program" | "launcher";
+  readonly errno: number;
+}
+
+export interface Started {
+  readonly launched: Launched;
+  /** Resolves when the program runs (null), or could not be executed. */
+  readonly executed: Promise<NotLaunched | null>;
+}
+
+export function isNotLaunched(x: Started | NotLaunched): x is NotLaunched {
+  return "because" in x;
+}
+
+export async function launch(kernel: Kernel, architecture: Architecture, program: string, args: readonly string[]): Promise<Started | NotLaunched> {
+  const start = JSON.stringify({
+    program, args, filter: Buffer.from(filterProgram(architecture)).toString("base64"),
+    numbers: { seccomp: architecture.numbers.seccomp, closeRange: CLOSE_RANGE },
+  });
+  const child = spawn(process.execPath, [LAUNCHER], {
+    stdio: ["inherit", "inherit", "inherit", "pipe"], env: { ...process.env, INGRESS_GUARD_START: start },
+  });
+  child.on("error", () => undefined);
+  const channel = child.stdio[CHANNEL] as Duplex;
+  channel.on("error", () => undefined);
+  const lines = linesOf(channel);
+  const first = await lines();
+  const number = /^listener (\d+)$/.exec(first?.what ?? "")?.[1];
+  if (number === undefined || child.pid === undefined) return { because: first?.what === "filter" ? "kernel" : "launcher", errno: first?.errno ?? 0 };
+  const pidfd = kernel.openThread(child.pid, child.pid);
+  const listener = pidfd < 0 ? pidfd : kernel.takeDescriptor(pidfd, Number(number));
+  close(pidfd);
+  if (listener < 0) {
+    child.kill("SIGKILL");
+    return { because: "kernel", errno: -listener };
+  }
+  channel.write(LEAVE);
+  const executed = lines().then((line): NotLaunched | null => (line === null ? null : { because: line.what === "program" ? "program" : "launcher", errno: line.errno }));
+  return { launched: { child, listener }, executed };
+}
+
+interface Said {
+  readonly what: string;
+  readonly errno: number;
+}
+
+/** Null at the end. */
+function linesOf(channel: Duplex): () => Promise<Said | null> {
+  let text = "";
+  let ended = false;
+  let waiting: (() => void) | null = null;
+  channel.setEncoding("utf8").on("data", (chunk: string) => { text += chunk; waiting?.(); });
+  channel.on("close", () => { ended = true; waiting?.(); });
+  return async () => {
+    while (!text.includes("\n") && !ended) await new Promise<void>((resolve) => { waiting = resolve; });
+    const end = text.indexOf("\n");
+    if (end < 0) return null;
+    const line: unknown = JSON.parse(text.slice(0, end));
+    text = text.slice(end + 1);
+    return typeof line === "object" && line !== null && "what" in line && "errno" in line ? { what: String(line.what), errno: Number(line.errno) } : null;
+  };
+}
+
+/** Sockets of the network among the descriptors that a program would inherit. */
+export function inheritedSockets(): readonly number[] {
+  const inet = new Set(["tcp", "tcp6", "udp", "udp6", "udplite", "udplite6", "raw", "raw6"].flatMap((table) => inodesOf(`/proc/self/net/${table}`)));
+  return [0, 1, 2].filter((fd) => {
+    const inode = /^socket:\[(\d+)\]$/.exec(target(fd))?.[1];
+    return inode !== undefined && inet.has(inode);
+  });
+}
+
+function target(fd: number): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return "";
+  }
+}
+
+/** Of sockets that are bound and not connected: they could be listened on. */
+function inodesOf(table: string): readonly string[] {
+  try {
+    return readFileSync(table, "latin1").split("\n").slice(1).flatMap((line) => {
+      const fields = line.trim().split(/\s+/);
+      const connected = !/^[0:]+$/.test(fields[2] ?? "0:0");
+      return connected ? [] : (fields[9] ?? []);
+    });
+  } catch {
+    return [];
+  }
+}

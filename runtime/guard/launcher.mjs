@@ -1,0 +1,52 @@
+// Becomes the guarded program: asks for no new rights, puts the filter on itself, hands the supervisor
+// its notifications, waits for leave, and executes the program in its own place. Run by launch.ts with
+// a socket to the supervisor as descriptor 3; what can't be done is said there, and nothing is started.
+import { readSync, writeSync } from "node:fs";
+import koffi from "koffi";
+
+const CHANNEL = 3;
+const PR_SET_NO_NEW_PRIVS = 38;
+const SECCOMP_SET_MODE_FILTER = 1;
+// NEW_LISTENER, and WAIT_KILLABLE_RECV: a signal must not tear a call apart that is being answered.
+const FLAGS = 8 | 32;
+const CLOSE_RANGE_CLOEXEC = 4;
+const F_SETFD = 2;
+const SIGPIPE = 13;
+const INSTRUCTION_BYTES = 8;
+
+const { program, args, filter, numbers } = JSON.parse(process.env.INGRESS_GUARD_START);
+delete process.env.INGRESS_GUARD_START;
+const say = (what, errno = 0) => writeSync(CHANNEL, `${JSON.stringify({ what, errno })}\n`);
+
+const libc = koffi.load(null);
+koffi.struct("sock_fprog", { len: "uint16_t", filter: "void *" });
+const prctl = libc.func("int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)");
+const seccomp = libc.func("long syscall(long, long, long, sock_fprog *)");
+const closeRange = libc.func("long syscall(long, long, long, long)");
+const fcntl = libc.func("int fcntl(int, int, int)");
+const signal = libc.func("intptr_t signal(int, intptr_t)");
+const execvp = libc.func("int execvp(const char *, const char **)");
+
+const bytes = Buffer.from(filter, "base64");
+let listener = -1;
+if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) === 0) {
+  listener = Number(seccomp(numbers.seccomp, SECCOMP_SET_MODE_FILTER, FLAGS, { len: bytes.length / INSTRUCTION_BYTES, filter: bytes }));
+}
+if (listener < 0) {
+  say("filter", koffi.errno());
+  process.exit(1);
+}
+say(`listener ${listener}`);
+// Leave comes when the supervisor has the notifications; without it nothing is executed.
+const word = Buffer.alloc(1);
+if (readSync(CHANNEL, word, 0, 1, null) !== 1) process.exit(1);
+// Only standard input, output and error go on.
+if (closeRange(numbers.closeRange, CHANNEL, 0xffffffff, CLOSE_RANGE_CLOEXEC) !== 0) {
+  say("descriptors", koffi.errno());
+  process.exit(1);
+}
+for (const fd of [0, 1, 2]) fcntl(fd, F_SETFD, 0);
+signal(SIGPIPE, 0);
+execvp(program, [program, ...args, null]);
+say("program", koffi.errno());
+process.exit(1);

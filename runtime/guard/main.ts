@@ -1,0 +1,139 @@
+// ingress-guard: starts a program under a filter, and decides by the compiled policy what it, and all
+// that it starts, may bind and listen on. Exit codes and signals are the program's own.
+import { appendFileSync, readFileSync, watch } from "node:fs";
+import { constants } from "node:os";
+import { basename, dirname, resolve } from "node:path";
+import { isMisuse, HELP, parseCommand, type Command } from "./arguments.ts";
+import { serve } from "./broker.ts";
+import { systemClock } from "./clock.ts";
+import { EACCES, ENOENT } from "./errno.ts";
+import { architecture } from "./filter.ts";
+import { openKernel } from "./kernel.ts";
+import { loadLibrary } from "./koffi.ts";
+import { inheritedSockets, isNotLaunched, launch, type NotLaunched } from "./launch.ts";
+import { policyInForce, type PolicyInForce } from "./policy.ts";
+import { becomeGuardian, reapOrphans } from "./guardian.ts";
+import { createRecords } from "./records.ts";
+
+const EXIT_USAGE = 2;
+const EXIT_REJECTED = 3;
+const EXIT_MISSING = 4;
+const EXIT_NOT_EXECUTABLE = 126;
+const EXIT_NOT_FOUND = 127;
+const EXIT_SIGNAL = 128;
+const FORWARDED = ["SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH"] as const;
+/** A writer's several events become one. */
+const SETTLE_MS = 50;
+
+export async function main(argv: readonly string[]): Promise<void> {
+  const command = parseCommand(argv);
+  if (isMisuse(command)) return end(EXIT_USAGE, command.misuse);
+  switch (command.kind) {
+    case "help":
+      process.stdout.write(HELP);
+      return;
+    case "version":
+      process.stdout.write(`ingress-guard ${version()}\n`);
+      return;
+    case "run":
+      return run(command);
+    default:
+      return command satisfies never;
+  }
+}
+
+async function run({ policy: file, service, audit, program, args }: Extract<Command, { kind: "run" }>): Promise<void> {
+  const library = process.platform === "linux" ? loadLibrary() : null;
+  const machine = architecture(process.arch);
+  if (machine === null || library === null) {
+    return end(EXIT_MISSING, machine === null || process.platform !== "linux"
+      ? `it knows Linux on x64 and arm64, not ${process.platform} on ${process.arch}: nothing was started`
+      : "it needs koffi, an optional dependency that is not installed here: nothing was started");
+  }
+  const inherited = inheritedSockets();
+  if (inherited.length > 0) return end(EXIT_REJECTED, `descriptor ${inherited.join(", ")} is a socket that could be listened on: start it with a file or a pipe there`);
+  const path = resolve(file);
+  const clock = systemClock();
+  const policy = policyInForce(path, service, clock);
+  const refused = await policy.load();
+  if (refused !== null) return end(EXIT_REJECTED, `${refused}: nothing was started`);
+
+  const kernel = openKernel(library, machine);
+  becomeGuardian(library);
+  const started = await launch(kernel, machine, program, args);
+  if (isNotLaunched(started)) return end(EXIT_MISSING, notStarted(started));
+  const { launched: { child, listener }, executed } = started;
+  reapOrphans(library, child.pid ?? 0);
+  const exited = new Promise<number>((done) => {
+    child.once("exit", (code, signal) => done(code ?? EXIT_SIGNAL + (signal === null ? 0 : constants.signals[signal])));
+  });
+  for (const signal of FORWARDED) process.on(signal, () => child.kill(signal));
+  const record = createRecords({
+    service, wallMs: clock.wallMs, append: audit === null ? null : (line) => appendFileSync(audit, `${line}\n`, { mode: 0o600 }),
+    print: (line) => void process.stderr.write(`${line}\n`),
+  });
+  reloadOnChange(policy, path);
+  const serving = serve({ kernel, architecture: machine, listener, judge: policy.judge, record });
+  const failed = await executed;
+  const code = await exited;
+  if (failed !== null) return end(failed.errno === ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE, `\`${program}\` can't be run: ${errnoText(failed.errno)}`);
+  // What the program left running is still guarded.
+  await serving;
+  process.exit(code);
+}
+
+function notStarted({ because, errno }: NotLaunched): string {
+  switch (because) {
+    case "kernel":
+      return `the kernel has no seccomp notifications that signals leave alone (Linux 5.19), or forbids them here (${errnoText(errno)}): nothing was started`;
+    case "launcher":
+    case "program":
+      return `the program could not be started (${errnoText(errno)})`;
+    default:
+      return because satisfies never;
+  }
+}
+
+function errnoText(errno: number): string {
+  const known: Readonly<Record<number, string>> = { [ENOENT]: "no such file", [EACCES]: "no permission to execute it" };
+  return known[errno] ?? `error ${errno}`;
+}
+
+/** SIGHUP, and a new file under the old name. */
+function reloadOnChange(policy: PolicyInForce, path: string): void {
+  let running: Promise<void> | null = null;
+  let again = false;
+  const reload = async (): Promise<void> => {
+    do {
+      again = false;
+      const refused = await policy.load();
+      say(refused === null ? "the policy was read again and is in force" : `${refused}: the former policy stays in force`);
+    } while (again);
+    running = null;
+  };
+  const ask = (): void => {
+    if (running === null) running = reload();
+    else again = true;
+  };
+  process.on("SIGHUP", ask);
+  let settling: NodeJS.Timeout | null = null;
+  const watcher = watch(dirname(path), { persistent: false }, (_event, name) => {
+    if (name !== null && name !== basename(path)) return;
+    settling ??= setTimeout(() => { settling = null; ask(); }, SETTLE_MS).unref();
+  });
+  watcher.on("error", () => watcher.close());
+}
+
+function version(): string {
+  const document: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  return typeof document === "object" && document !== null && "version" in document ? String(document.version) : "unknown";
+}
+
+function say(sentence: string): void {
+  process.stderr.write(`ingress-guard: ${sentence}\n`);
+}
+
+function end(exitCode: number, sentence: string): void {
+  say(sentence);
+  process.exit(exitCode);
+}

@@ -1,0 +1,42 @@
+// The policy in force: read, checked in a thread of its own, and replaced as a whole. What can't be
+// loaded changes nothing.
+import { randomBytes } from "node:crypto";
+import { openEngine, denial } from "../host/ask.ts";
+import { isRefusal } from "../host/load.ts";
+import { loadPolicyInWorker } from "../host/loadInWorker.ts";
+import { isFileRefusal, readTrustedFile } from "../host/trustedFile.ts";
+import type { PolicyEngine } from "../host/module.ts";
+import { CODE_NO_MODULE } from "../abi/verdicts.ts";
+import type { Judge } from "./broker.ts";
+import type { Clock } from "./clock.ts";
+
+const MOST_BYTES = 256 * 1024 * 1024;
+const MOST_CHECK_MS = 30_000;
+const SEED_BYTES = 16;
+
+export interface PolicyInForce {
+  readonly judge: Judge;
+  /** Reads the file again; null, or why the former policy stays. */
+  load(): Promise<string | null>;
+}
+
+/** `path`: absolute and normal. */
+export function policyInForce(path: string, service: string, clock: Clock): PolicyInForce {
+  const seed = randomBytes(SEED_BYTES);
+  let engine: PolicyEngine | null = null;
+  return {
+    judge(proto, address, port) {
+      if (engine === null) return denial(CODE_NO_MODULE);
+      engine.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });
+      return engine.bind({ subject: service, proto, address, port });
+    },
+    async load() {
+      const bytes = readTrustedFile(path, MOST_BYTES, "policy");
+      if (isFileRefusal(bytes)) return bytes.refused;
+      const loaded = await loadPolicyInWorker(bytes, null, MOST_CHECK_MS);
+      if (isRefusal(loaded)) return `policy \`${path}\` is refused: ${loaded.message} (${loaded.code})`;
+      engine = openEngine(loaded, seed);
+      return null;
+    },
+  };
+}

@@ -1,0 +1,37 @@
+// The command line of ingress-guard: what is understood, and the sentence for each mistake.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { isMisuse, parseCommand } from "../../runtime/guard/arguments.ts";
+
+const test = suite("guard arguments");
+const right = ["--policy", "p.wasm", "--service", "web"];
+
+test("everything in its place", () => {
+  assert.equal(parseCommand([...right, "--audit", "a", "--", "nginx", "-g", "--policy", "--"]), { kind: "run", policy: "p.wasm", service: "web", audit: "a", program: "nginx", args: ["-g", "--policy", "--"] });
+  assert.equal(parseCommand(["--help"]), { kind: "help" });
+  assert.equal(parseCommand(["--version", "--", "x"]), { kind: "version" });
+});
+
+const rows: readonly (readonly [name: string, argv: readonly string[], sentence: RegExp])[] = [
+  ["nothing", [], /`--policy P\.wasm` is missing/],
+  ["no service", ["--policy", "p", "--", "x"], /`--service NAME` is missing/],
+  ["no program", right, /`-- PROGRAM` is missing/],
+  ["an empty program", [...right, "--", ""], /`-- PROGRAM` is missing/],
+  ["a program without its separator", [...right, "nginx"], /`nginx` is one word too many: the program stands behind `--`/],
+  ["an unknown option", [...right, "--isolated", "--", "x"], /there is no option `--isolated`/],
+  ["an option twice", [...right, "--service", "b", "--", "x"], /`--service` is given twice/],
+  ["an option without its value", ["--policy", "--service", "web", "--", "x"], /`--policy` needs a value/],
+  ["a switch with a value", ["--help=yes"], /`--help` takes no value/],
+  ["a service's name of 49 bytes", ["--policy", "p", "--service", "s".repeat(49), "--", "x"], /more than 48 bytes/],
+  ["the gateway's name", ["--policy", "p", "--service", "ingressd", "--", "x"], /the gateway's own name/],
+];
+for (const [name, argv, sentence] of rows) {
+  test(name, () => {
+    const result = parseCommand(argv);
+    assert.ok(isMisuse(result));
+    assert.match(result.misuse, sentence);
+  });
+}
+test("a service's name of 48 bytes", () => assert.not.ok(isMisuse(parseCommand(["--policy", "p", "--service", "s".repeat(48), "--", "x"]))));
+
+test.run();
