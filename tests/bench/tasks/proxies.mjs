@@ -46,7 +46,7 @@ defaults
   timeout connect 60s
   timeout client 300s
   timeout server 300s
-  timeout http-request 60s
+  timeout http-request 300s
 ${front(ports.with, true)}${front(ports.without, false)}${front(ports.check, null)}`);
 }
 
