@@ -3,12 +3,12 @@
 // server's own words arrived. Needs the Debian packages openssl, curl, nginx-light, stunnel4 and chromium.
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import { connect } from "node:net";
+import { createServer as createHttp } from "node:http";
+import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { freePort, portOf, running, temporaryFolder, type Under } from "../ingress_host/gateway_under_test.ts";
+import { freePort, listening, portOf, running, temporaryFolder, type Under } from "../ingress_host/gateway_under_test.ts";
 import { skip } from "../skip.ts";
 import { authority, dns, leaf, uri } from "../tls/certificates.ts";
 import { put, putAuthority } from "../tls/tls_under_test.ts";
@@ -57,7 +57,7 @@ const file = (name: string): string => join(folder, name);
 
 const ports = { tls: await freePort(), mtls: await freePort(), openssl: await freePort(), nginx: await freePort(), quantum: await freePort() };
 const behind = { openssl: await freePort(), nginx: await freePort(), plain: await freePort() };
-const http = createServer((_, answer) => answer.end(WORDS));
+const http = createHttp((_, answer) => answer.end(WORDS));
 await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
 const gateway: Under = await running({
   folder,
@@ -173,12 +173,24 @@ sni = ${NAME}
 });
 
 await needs("chromium", ["chromium", "nginx"], "headless Chromium, through termination and through passthrough", async () => {
-  for (const port of [ports.tls, ports.nginx]) {
+  for (const target of [ports.tls, ports.nginx]) {
+    const hellos: Buffer[] = [];
+    // Keeps the first bytes of each connection on their way.
+    const between = createServer((client) => {
+      const onwards = connect({ port: target, host: "127.0.0.1" });
+      client.on("data", (chunk: Buffer) => hellos.push(chunk));
+      client.pipe(onwards).pipe(client);
+      for (const socket of [client, onwards]) socket.on("error", () => undefined);
+    });
+    const port = await listening(between);
     const { out } = await run("chromium", [
       "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--ignore-certificate-errors", `--user-data-dir=${file(`chromium${port}`)}`,
       `--host-resolver-rules=MAP ${NAME} 127.0.0.1`, "--dump-dom", `https://${NAME}:${port}/`,
     ], "", 120);
+    between.close();
     assert.ok(out.includes(WORDS), out.slice(-1500));
+    // X25519MLKEM768 (0x11ec) with its share of 1,216 bytes (0x04c0).
+    assert.ok(Buffer.concat(hellos).includes(Buffer.from([0x11, 0xec, 0x04, 0xc0])), "no post-quantum share");
   }
 });
 

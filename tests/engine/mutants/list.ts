@@ -31,7 +31,6 @@ export const MUTANTS: readonly Mutant[] = [
   { file: "identities", text: "if (load<u32>(node, R_IDENTITY_PARENT) != parent ||", instead: "if (load<u32>(node, R_IDENTITY_PARENT) < parent ||" },
   { file: "identities", text: "same < length && load<u8>(text + same) == load<u8>(part + same)", instead: "same < length && load<u8>(text + same) >= load<u8>(part + same)" },
   { file: "identities", text: "if (byte == QUESTION || byte == HASH) whole = 1;", instead: "if (byte == QUESTION && byte == HASH) whole = 1;" },
-  { file: "identities", text: "number < end; number++", instead: "number <= end; number++" },
   { file: "decide", text: "if (order < 0 ||", instead: "if (order > 0 ||", nearest: "engine/identities" },
   { file: "decide", text: "load<i32>(own, R_RESIDUAL_RULE) < load<i32>(best, R_RESIDUAL_RULE)", instead: "load<i32>(own, R_RESIDUAL_RULE) > load<i32>(best, R_RESIDUAL_RULE)", nearest: "engine/identities" },
   { file: "decide", text: "words == <u32>MAX_IDENTITY_WORDS || end - at < 2", instead: "words > <u32>MAX_IDENTITY_WORDS || end - at < 2", nearest: "engine/identities" },
