@@ -135,6 +135,20 @@ test("ten thousand identities, each with a rule of its own", () => {
   assert.ok(stats.maxSteps < 200_000, `${stats.maxSteps} steps`);
 });
 
+test("each of many parts is found, and none beside them", () => {
+  const c = chance(5);
+  const part = (): string => Array.from({ length: 4 }, () => "abcdefghijklmnopqrstuvwxyz0123456789"[c.below(36)] ?? "a").join("");
+  const known = new Set(Array.from({ length: 5_000 }, part));
+  const engine = engineOf(`edition 1 ids many = ${[...known].map((p) => `uri "spiffe://x/${p}"`).join(", ")}
+expose m on tcp 443 as mtls { backend 127.0.0.1:80 cert "web" ca "corp" allow from any client many }`);
+  const as = (p: string): string => engine.identity(0, address("10.0.0.1"), null, identityOf([`uri:spiffe://x/${p}`])).code;
+  for (const p of known) assert.is(as(p), "allowed", p);
+  for (let i = 0; i < 20_000; i++) {
+    const p = part();
+    assert.is(as(p), known.has(p) ? "allowed" : "no_identity", p);
+  }
+});
+
 test("an identity is bounded: 64 names and one hash, 8 KiB", () => {
   const engine = engineOf('edition 1 expose m on tcp 443 as mtls { backend 127.0.0.1:80 cert "web" ca "corp" allow from any client dns "n0.example", sha256 "' + "a".repeat(64) + '" }');
   const as = (...all: readonly string[]): string => engine.identity(0, address("10.0.0.1"), null, identityOf(all)).code;

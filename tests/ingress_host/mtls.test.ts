@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { authority, dns, email, extension, ip, leaf, oid, sequence, subjectAltName, tlv, uri, type Issued, type Name, type Wish } from "../tls/certificates.ts";
 import { call, lastAccept, putAuthority, SERVED, within, type Setting } from "../tls/tls_under_test.ts";
-import { moduleOf } from "./gateway_under_test.ts";
+import { eventually, listening, moduleOf } from "./gateway_under_test.ts";
 
 const test = suite("mtls");
 const OPS = "spiffe://corp.example/ops/web";
@@ -177,6 +177,47 @@ test("an authority that was exchanged is the only one from the next handshake on
   putAuthority(s.folder, "corp", { ...next, ...leaf(next, {}) });
   assert.equal(await s.gateway.daemon.renew(), []);
   assert.is(await outcome(s, former), "allow");
+}));
+
+test("a handshake under an authority that is exchanged meanwhile ends in a refusal", () => within(RULES, {}, async (s) => {
+  const { connect, createServer } = await import("node:net");
+  const { connect: connectTls } = await import("node:tls");
+  const good = s.issue({ names: [uri(OPS)] });
+  let release = (): void => undefined;
+  // Lets the hello through and holds what the client says after it.
+  const between = createServer((client) => {
+    const onwards = connect({ port: s.port, host: "127.0.0.1" });
+    const held: Buffer[] = [];
+    let seen = 0;
+    let open = false;
+    client.on("data", (chunk) => {
+      if (seen++ === 0 || open) onwards.write(chunk);
+      else held.push(chunk);
+    });
+    release = () => {
+      open = true;
+      for (const chunk of held) onwards.write(chunk);
+    };
+    onwards.on("data", (chunk) => client.write(chunk));
+    for (const [x, y] of [[client, onwards], [onwards, client]] as const) {
+      x.on("error", () => undefined);
+      x.on("close", () => y.destroy());
+    }
+  });
+  const port = await listening(between);
+  for (const [next, due] of [[s.clients, "allowed"], [authority("another root"), "tls_changed"]] as const) {
+    const before = s.gateway.records().length;
+    const socket = connectTls({ port, host: "127.0.0.1", ca: s.site.pem, cert: good.pem, key: good.key, servername: "www.example.com", checkServerIdentity: () => undefined });
+    socket.on("error", () => undefined);
+    await new Promise((resolve) => socket.once("secureConnect", resolve));
+    putAuthority(s.folder, "corp", next);
+    await s.gateway.daemon.renew();
+    release();
+    await eventually(() => s.gateway.records().length > before, due);
+    assert.is(lastAccept(s).code, due);
+    socket.destroy();
+  }
+  between.close();
 }));
 
 test.run();

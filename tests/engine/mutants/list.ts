@@ -2,7 +2,7 @@
 // to fail a quick test. `text` stands exactly once in the file.
 
 export interface Mutant {
-  readonly file: "cells" | "charge" | "caps" | "decide" | "limits" | "main" | "names" | "search" | "state" | "validate";
+  readonly file: "cells" | "charge" | "caps" | "decide" | "identities" | "limits" | "main" | "names" | "search" | "state" | "validate";
   readonly text: string;
   readonly instead: string;
   /** The test that is nearest, where it is not that of the file. */
@@ -24,6 +24,18 @@ export const MUTANTS: readonly Mutant[] = [
   { file: "names", text: "if (size - 1 >= <u32>MAX_LABEL_BYTES)", instead: "if (size - 1 > <u32>MAX_LABEL_BYTES)" },
   { file: "names", text: "if (length > <u32>MAX_NAME_BYTES)", instead: "if (length >= <u32>MAX_NAME_BYTES)" },
   { file: "names", text: "return beyond == 1 ?", instead: "return beyond != 1 ?" },
+  { file: "identities", text: "if (byte == SLASH && whole == 0) {", instead: "if (byte == SLASH || whole == 0) {" },
+  { file: "identities", text: "hash = begunHash;", instead: "begunHash = hash;" },
+  { file: "identities", text: "if (next == 0 && begun == 0) return", instead: "if (next == 0 || begun == 0) return" },
+  { file: "identities", text: "((length << 1) | kind)", instead: "((length << 1) & kind)" },
+  { file: "identities", text: "if (load<u32>(node, R_IDENTITY_PARENT) != parent ||", instead: "if (load<u32>(node, R_IDENTITY_PARENT) < parent ||" },
+  { file: "identities", text: "same < length && load<u8>(text + same) == load<u8>(part + same)", instead: "same < length && load<u8>(text + same) >= load<u8>(part + same)" },
+  { file: "identities", text: "if (byte == QUESTION || byte == HASH) whole = 1;", instead: "if (byte == QUESTION && byte == HASH) whole = 1;" },
+  { file: "decide", text: "if (order < 0 ||", instead: "if (order > 0 ||", nearest: "engine/identities" },
+  { file: "decide", text: "load<i32>(own, R_RESIDUAL_RULE) < load<i32>(best, R_RESIDUAL_RULE)", instead: "load<i32>(own, R_RESIDUAL_RULE) > load<i32>(best, R_RESIDUAL_RULE)", nearest: "engine/identities" },
+  { file: "decide", text: "words == <u32>MAX_IDENTITY_WORDS || end - at < 2", instead: "words > <u32>MAX_IDENTITY_WORDS || end - at < 2", nearest: "engine/identities" },
+  { file: "decide", text: "if (size > end - at - 2)", instead: "if (size >= end - at - 2)", nearest: "engine/identities" },
+  { file: "charge", text: "if (!ofIdentity && load<u32>(state) >= load<u32>(record, R_LISTENER_CAP))", instead: "if (!ofIdentity || load<u32>(state) >= load<u32>(record, R_LISTENER_CAP))" },
   { file: "decide", text: "if (verdict == VERDICT_ALLOW) return allow", instead: "if (verdict != VERDICT_ALLOW) return allow" },
   { file: "decide", text: "code == CODE_NO_ALLOW ||", instead: "code != CODE_NO_ALLOW ||" },
   { file: "decide", text: "return d >>> 24 == 127;", instead: "return d >>> 24 >= 127;" },

@@ -11,11 +11,11 @@ import { PHASES } from "./phases.ts";
 
 const MUTANTS: readonly Mutant[] = [...OF_TABLES, ...PHASES];
 
-const TESTS = ["engine/exports", "engine/decisions", "engine/names_and_ends", "engine/names", "engine/limits", "engine/tries", "engine/tables", "engine/state", "engine/places"];
+const TESTS = ["engine/exports", "engine/decisions", "engine/names_and_ends", "engine/names", "engine/identities", "engine/limits", "engine/tries", "engine/tables", "engine/state", "engine/places"];
 /** The test that is nearest to a file goes first; the first that fails ends the row. */
 const NEAREST: Readonly<Record<Mutant["file"], string>> = {
   cells: "engine/tables", decide: "engine/decisions", search: "engine/tries", charge: "engine/limits", caps: "engine/limits",
-  limits: "engine/limits", main: "engine/limits", names: "engine/names", state: "engine/state", validate: "engine/tables",
+  identities: "engine/identities", limits: "engine/limits", main: "engine/limits", names: "engine/names", state: "engine/state", validate: "engine/tables",
 };
 /** A mutant may loop for ever; then it was noticed. */
 const TEST_MS = 60_000;

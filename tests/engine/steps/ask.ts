@@ -14,11 +14,13 @@ interface Row {
   readonly sources: readonly bigint[];
   /** Names that each source asks for, beside none. */
   readonly names?: readonly string[];
+  /** Certificates that each source shows, beside no name. */
+  readonly identities?: readonly (readonly string[])[];
   /** The promise is to be nearly reached. */
   readonly tight?: true;
 }
 
-function worst({ module, sources, names = [] }: Row): { readonly most: number; readonly promised: number } {
+function worst({ module, sources, names = [], identities = [] }: Row): { readonly most: number; readonly promised: number } {
   const { info, module: compiled } = load(module);
   const engine = instantiate(compiled);
   const { takeSteps } = engine;
@@ -36,6 +38,15 @@ function worst({ module, sources, names = [] }: Row): { readonly most: number; r
       engine.batch(1);
       // One of them is the batch's own loop.
       most = Math.max(most, steps() - 1);
+      for (const identity of identities) {
+        const [a, b, c, d] = words(source);
+        const length = writeWords(view, at + abi.SCRATCH_IDENTITY, identity);
+        steps();
+        engine.charge(listener, a, b, c, d);
+        engine.identity?.(listener, a, b, c, d, 0, length);
+        engine.chargeIdentity?.(listener, a, b, c, d, 0);
+        most = Math.max(most, steps());
+      }
       for (const name of names) {
         new Uint8Array(engine.memory.buffer).set(new TextEncoder().encode(name), at);
         const [a, b, c, d] = words(source);
@@ -47,6 +58,17 @@ function worst({ module, sources, names = [] }: Row): { readonly most: number; r
     }
   }
   return { most, promised: info.maxSteps };
+}
+
+function writeWords(view: DataView, from: number, identity: readonly string[]): number {
+  let at = from;
+  for (const word of identity) {
+    const bytes = new TextEncoder().encode(word);
+    view.setUint16(at, bytes.length, true);
+    bytes.forEach((byte, i) => { view.setUint8(at + 2 + i, byte); });
+    at += 2 + bytes.length;
+  }
+  return at - from;
 }
 
 const someSources = (c: Chance, count: number): bigint[] =>
@@ -75,7 +97,7 @@ expose web on tcp 443 { cap 100000 connections, 2 per source /24 /48
   limit 1/h per source limit 5/h per source /24 /48 limit 1000/s per listener limit 100000/m per listener allow from any }
 `),
   };
-  return [...small, ...large, columns, flood, ...named(c)];
+  return [...small, ...large, columns, flood, ...named(c), ...identified()];
 }
 
 /** Names that are known to the last label and those that part from them late; long labels, many labels, many names. */
@@ -93,6 +115,24 @@ function named(c: Chance): Row[] {
     { name: "long labels", module: policy(long), names: asked(long), sources: [1n], tight: true },
     { name: "many labels", module: policy(deep), names: asked(deep), sources: [1n] },
     { name: "many names", module: policy(many), names: asked(many), sources: [1n] },
+  ];
+}
+
+/** The longest certificates there are, known to the last part; ten thousand identities, and parts that only begin alike. */
+function identified(): Row[] {
+  const policy = (patterns: readonly string[]): Uint8Array => compileText(`edition 1
+ids some = ${patterns.map((p) => `uri "${p}"`).join(", ")}
+expose m on tcp 443 as mtls { backend 127.0.0.1:80 cert "w" ca "c" cap 10 connections, 2 per source, 2 per identity limit 9/s per identity allow from any client some }
+`);
+  const hash = `sha256:${"a".repeat(64)}`;
+  const teams = Array.from({ length: 10_000 }, (_, i) => `spiffe://corp.example/team-${i % 97}/svc-${i}`);
+  const sixtyFour = (word: (i: number) => string): readonly string[] => [...Array.from({ length: 64 }, (_, i) => word(i)), hash];
+  const deep = `spiffe://corp.example/${"abcdefgh/".repeat(11)}x`;
+  const begun = Array.from({ length: 60 }, (_, i) => `spiffe://corp.example/${"a".repeat(i + 1)}*`);
+  return [
+    { name: "10,000 identities", module: policy(teams), identities: [sixtyFour((i) => `uri:${teams[i] ?? ""}`), sixtyFour((i) => `uri:${teams[9_000 + i] ?? ""}x`)], sources: [1n] },
+    { name: "deep identities", module: policy([deep]), identities: [sixtyFour(() => `uri:${deep}`), [`uri:${deep}/${"y".repeat(8_000)}`, hash]], sources: [1n] },
+    { name: "parts that begin alike", module: policy(begun), identities: [sixtyFour(() => `uri:spiffe://corp.example/${"a".repeat(102)}`), [`uri:spiffe://corp.example/${"a".repeat(8_160)}`, hash]], sources: [1n] },
   ];
 }
 
