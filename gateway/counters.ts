@@ -11,7 +11,7 @@ export interface Counters {
   readonly byReason: Map<Reason, number>;
   readonly byCode: Map<Code, number>;
   readonly ruleHits: RuleCounts;
-  /** Shadow verdicts by what they say, and those that differ from what was done. */
+  /** Shadow verdicts by what they say, and those in which the rules would have decided otherwise with every dryrun rule enforced. */
   readonly shadow: { allow: number; deny: number; undetermined: number; differs: number };
   /** Audit lines written in full, and decisions whose line was not. */
   auditRecords: number;
@@ -58,8 +58,11 @@ export function countDecision(counters: Counters, decision: Decision): void {
 
 export function countShadow({ shadow }: Counters, decision: Decision, { verdict }: Shadow): void {
   shadow[verdict]++;
-  if (verdict !== "undetermined" && (verdict === "allow") !== decision.allowed) shadow.differs++;
+  if (verdict === "deny" ? decision.allowed : verdict === "allow" && BY_RULES.has(decision.code)) shadow.differs++;
 }
+
+/** Refusals that a rule, or the lack of one, made: what a cap or a broken hello refuses, no other rule would have admitted. */
+const BY_RULES: ReadonlySet<Code> = new Set(["no_allow", "expired", "deny_rule", "no_match", "deny_name", "no_name", "deny_identity", "no_identity"] satisfies Code[]);
 
 export function bump<K>(map: Map<K, number>, key: K): void {
   map.set(key, (map.get(key) ?? 0) + 1);

@@ -11,6 +11,8 @@ export interface Endpoint {
   readonly port: number;
 }
 
+/** A label with a letter that no address has, or a last label of letters. */
+const NAME = /^(?=[^:]*$)(?:.*\.)?[a-z_][a-z0-9_-]*$/i;
 const FORM = "an address with a port is written `127.0.0.1:8080` or `[::1]:8080`";
 
 export function readEndpoint(text: string): Endpoint | Problem {
@@ -24,6 +26,8 @@ export function readEndpoint(text: string): Endpoint | Problem {
   if (/^localhost$/i.test(bare)) {
     return { code: "ING311", message: `${quote(bare)} is a name, and an address is wanted here`, help: FORM, replace: `127.0.0.1:${portText}` };
   }
+  if (host === "") return { code: "ING311", message: `${quote(text)} has no address`, help: FORM, replace: null };
+  if (NAME.test(bare)) return { code: "ING311", message: `${quote(bare)} is a name, and an address is wanted here`, help: `names of hosts are not looked up; ${FORM}`, replace: null };
   const address = readAddress(bare);
   if (isProblem(address)) {
     // The fix replaces the whole text, so it needs the port as well.

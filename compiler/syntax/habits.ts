@@ -50,7 +50,9 @@ const withoutFrom: HabitRule = (m, at) => {
     return 2;
   }
   if (next.tokenType === Name && EVERYONE.has(image) || next.image === "*") {
-    m.expected("`from`", next, "everyone is `from any`", instead(next, next, "from any"));
+    // Where the first match wins, that is the last line; here it would take back every allow.
+    if (word.tokenType === KW.deny) m.expected("`from`", next, "leave it out: what no `allow` admits is denied, and `deny from any` would refuse everyone, whatever is allowed", null);
+    else m.expected("`from`", next, "everyone is `from any`", instead(next, next, "from any"));
     m.put(word, m.made(KW.from, "from", next.startOffset, next.startOffset), m.made(Name, "any", next.startOffset, endOf(next)));
     return 2;
   }

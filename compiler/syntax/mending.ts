@@ -11,7 +11,8 @@ export interface Habit {
   readonly end: number;
   readonly message: string;
   readonly help: string;
-  readonly fix: { readonly start: number; readonly end: number; readonly text: string };
+  /** Null where what was meant can't be told from what stands there. */
+  readonly fix: { readonly start: number; readonly end: number; readonly text: string } | null;
   /** A word that is read as a name, and may be none. */
   readonly doubtful?: string;
 }

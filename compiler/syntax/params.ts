@@ -1,6 +1,7 @@
 // Parameters stand in the template that lists them and are whole words: read from the tokens,
 // so that it holds whatever else is wrong with a template.
 import type { IToken, TokenType } from "chevrotain";
+import { MAX_ERRORS, MAX_LOOKS } from "../bounds.ts";
 import { nearest } from "../nearest.ts";
 import { quote } from "../quote.ts";
 import { KW, LBrace, LParen, Literal, Param, RBrace, RParen, isName } from "./tokens.ts";
@@ -34,6 +35,7 @@ export function misplacedParams(tokens: readonly IToken[]): Misplaced[] {
   const told = new Set<string>();
   let template: Template | null = null;
   let depth = 0;
+  let advised = 0;
   for (let i = 0; i < tokens.length; i++) {
     const token = tokens[i];
     if (token === undefined) break;
@@ -48,9 +50,11 @@ export function misplacedParams(tokens: readonly IToken[]): Misplaced[] {
       }
     } else if (type === LBrace) depth++;
     else if (type === RBrace && --depth === 0) template = null;
-    const complaint = judge(token, template);
+    // Advice is for those that are shown.
+    const complaint = judge(token, template, advised < MAX_ERRORS);
     if (complaint === null) continue;
     const key = `${template?.name.startOffset ?? ""} ${token.image}`;
+    if (complaint.why === "unknown" && !told.has(key)) advised++;
     found.push(told.has(key) ? { ...complaint, why: "again" } : complaint);
     told.add(key);
   }
@@ -89,7 +93,7 @@ function headAt(tokens: readonly IToken[], at: number, found: Misplaced[]): Head
 /** A list of parameters ends here at the latest. */
 const ENDS: ReadonlySet<TokenType> = new Set([LParen, RParen, LBrace, RBrace]);
 
-function judge(token: IToken, template: Template | null): Misplaced | null {
+function judge(token: IToken, template: Template | null, advise: boolean): Misplaced | null {
   const { image, tokenType } = token;
   if (tokenType === Literal && image.includes("$")) {
     return { token, why: "joined", message: `${quote(image)} joins a parameter with other text`, help: "a parameter stands for a whole word such as `127.0.0.1:8080`: let the argument be all of it", related: null };
@@ -101,10 +105,22 @@ function judge(token: IToken, template: Template | null): Misplaced | null {
   }
   const { params, name } = template;
   if (params === null || params.has(image)) return null;
-  const guess = nearest(image, params.keys());
+  const guess = advise ? nearest(image, first(params.keys(), MAX_LOOKS / MAX_ERRORS)) : null;
+  const list = [...(params.size > MOST_LISTED ? ["…"] : params.keys()), image].join(", ");
   return {
     token, why: "unknown", message: `${text} is not a parameter of ${quote(name.image)}`,
-    help: guess === null ? `add it to the list: \`template ${name.image}(${[...params.keys(), image].join(", ")})\`` : `did you mean \`${guess}\`?`,
+    help: guess === null ? `add it to the list: \`template ${name.image}(${list})\`` : `did you mean \`${guess}\`?`,
     related: { token: name, label: "of this template" },
   };
+}
+
+/** A longer list of parameters is not written anew. */
+const MOST_LISTED = 8;
+
+function* first(names: Iterable<string>, most: number): Generator<string> {
+  let n = 0;
+  for (const name of names) {
+    if (n++ === most) return;
+    yield name;
+  }
 }

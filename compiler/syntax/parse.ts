@@ -34,7 +34,7 @@ export function parse(file: SourceFile): Parsed {
   const apart = [
     ...strange(file, lexed),
     ...habits.map(({ start, end, message, help, fix }): Diagnostic => ({
-      code: "ING106", message, span: { file, start, end }, label: "", related: [], help, fix: { span: { file, start: fix.start, end: fix.end }, text: fix.text },
+      code: "ING106", message, span: { file, start, end }, label: "", related: [], help, fix: fix === null ? null : { span: { file, start: fix.start, end: fix.end }, text: fix.text },
     })),
   ];
   const found: Diagnostic[] = [

@@ -53,7 +53,7 @@ export function strayComplaint({ context, token, previous }: Stray): Complaint {
   if (token.tokenType === RBrace) {
     return { ...none, code: "ING108", message: "this `}` closes nothing", help: "remove it, or look above for a block that was closed too early", instead: "" };
   }
-  if (token.tokenType === LBrace) return { ...none, code, message: `expected ${what}, found \`{\``, help };
+  if (token.tokenType === LBrace) return { ...none, code, message: `expected ${what}, found \`{\``, help: token.startOffset === 0 ? "a policy as JSON becomes one by `ingressc import`" : help };
   if (token.tokenType === Comma) {
     return { ...none, code, message: "a comma stands only between the members of a set", help: "remove it", instead: "" };
   }
@@ -65,12 +65,14 @@ export function strayComplaint({ context, token, previous }: Stray): Complaint {
     const said = known ?? (guess === null ? { help, instead: null } : { help: `did you mean \`${guess}\`?`, instead: guess });
     return { code, message: `${text} is not ${what}`, label: "", ...said };
   }
-  const said = separated(previous, word) ?? { help: /^(?:allow|deny)$/.test(previous.image) && /^[0-9-]+$/.test(word) ? "ports stand behind `on` in a `deny` at top level (`deny on tcp 22`), addresses behind `from`" : help, instead: null };
+  const said = separated(previous, word) ?? (word === "-" ? A_RANGE : null) ?? { help: /^(?:allow|deny)$/.test(previous.image) && /^[0-9-]+$/.test(word) ? "ports stand behind `on` in a `deny` at top level (`deny on tcp 22`), addresses behind `from`" : help, instead: null };
   return { code, message: `expected ${what}, found ${text}`, label: "", ...said };
 }
 
+const A_RANGE = { help: "a range of ports is `9500-9509`, without blanks; a range of addresses is written as prefixes", instead: null };
+
 function strayInHead({ image }: IToken, previous: IToken): Complaint {
-  const said = separated(previous, image) ?? { help: "the first line of an expose is `expose NAME [service S] on tcp PORTS [bind NET] [as MODE] {`", instead: null };
+  const said = separated(previous, image) ?? (image === "-" ? A_RANGE : null) ?? { help: "the first line of an expose is `expose NAME [service S] on tcp PORTS [bind NET] [as MODE] {`", instead: null };
   return { code: "ING106", message: `expected \`{\`, found ${quote(image)}`, label: "", ...said };
 }
 

@@ -288,7 +288,7 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
 
   function named(socket: number, row: number, outcome: HelloOutcome): Grant | AwaitingTls | Denial {
     const answer = guarded(() => helloVerdict(ports.numbered(socket), row, outcome));
-    if (!("server" in answer)) return conclude(socket, row, answer, "denial" in outcome ? outcome.by : null);
+    if (!("server" in answer)) return conclude(socket, row, answer, "denial" in outcome ? outcome.by : null, "denial" in outcome ? outcome.detail : undefined);
     return { context: answer, secured: (last) => secured(socket, row, answer, last) };
   }
 

@@ -24,8 +24,8 @@ export interface Grant {
 export type HelloOutcome =
   /** Canonical; null where the client sends none. */
   | { readonly name: string | null }
-  /** It was refused before it could be asked about; `by` where another policy than that in force did. */
-  | { readonly denial: Denial; readonly by: DecidedBy | null };
+  /** It was refused before it could be asked about; `by` where another policy than that in force did, `detail` for the record. */
+  | { readonly denial: Denial; readonly by: DecidedBy | null; readonly detail?: string };
 
 export interface DecidedBy {
   readonly info: PolicyInfo;

@@ -21,6 +21,7 @@ const BATCH_PEERS = 256;
 /** Peers that wait on a held socket. */
 export const HELD_PEERS = 1024;
 const BACKLOG = 511;
+const TOO_LATE: HelloOutcome = { denial: denial(CODE_HELLO_LATE), by: null };
 
 export interface ForwarderSetup {
   readonly clock: GatewayClock;
@@ -132,9 +133,15 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
   function read(row: number, client: Socket, awaiting: Awaiting): void {
     table.state[row] = READING;
     table.openedMs[row] = clock.monoMs();
-    const reading = readHello(client, (outcome) => named(row, outcome));
+    const reading = readHello(client, (outcome) => named(row, inTime(row, outcome)));
     reads[row] = { client, awaiting, reading };
     reading.start();
+  }
+
+  /** A hello that is whole too late is refused, also where the sweep has not come by yet. */
+  function inTime(row: number, outcome: HelloOutcome): HelloOutcome {
+    const now = clock.monoMs();
+    return "name" in outcome && now - (table.openedMs[row] ?? now) >= timers.hello_ms ? TOO_LATE : outcome;
   }
 
   function named(row: number, outcome: HelloOutcome): void {

@@ -41,7 +41,7 @@ export function readHello(socket: Socket, done: (outcome: HelloOutcome) => void)
 
   function take(answer: HelloAnswer): void {
     if (answer.kind === "hello") finish({ name: answer.hello.serverName });
-    else if (answer.kind === "malformed") finish({ denial: denial(codeOf(answer.fault)), by: null });
+    else if (answer.kind === "malformed") finish({ denial: denial(codeOf(answer.fault)), by: null, detail: answer.fault });
   }
 
   function onData(chunk: Buffer): void {

@@ -160,8 +160,8 @@ const ENDPOINTS: readonly (readonly [string, string])[] = [
   ["127.1:80", "ING302 -> 127.0.0.1:80"],
   ["[fe80::1%eth0]:80", "ING305 -> [fe80::1]:80"],
   ["10.0.0.0/8:443", "ING312 -> 10.0.0.0:443"],
-  [":80", "ING307"],
-  ["example.com:80", "ING307"],
+  [":80", "ING311"],
+  ["example.com:80", "ING311"],
 ];
 
 for (const [text, expected] of ENDPOINTS) {

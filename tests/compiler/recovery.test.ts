@@ -140,6 +140,8 @@ const HELPS: readonly (readonly [text: string, help: string])[] = [
   ["@tickt \"x\" net a = any", "did you mean `@ticket`?"],
   ["template t($name) { allow from $nmae }", "did you mean `$name`?"],
   ["template t($a) { allow from $other }", "add it to the list: `template t($a, $other)`"],
+  ["template t($a, $b, $c, $d, $e, $f, $g, $h) { allow from $other }", "add it to the list: `template t($a, $b, $c, $d, $e, $f, $g, $h, $other)`"],
+  ["template t($a, $b, $c, $d, $e, $f, $g, $h, $i) { allow from $other }", "add it to the list: `template t(…, $other)`"],
   ["never from a to b", "`never` stands in an `invariant`"],
   ["expose a on tcp 1 { import \"x\" as y }", "`import` stands at top level, outside every block"],
 ];
@@ -158,6 +160,7 @@ const HOSTILE: readonly (readonly [what: string, text: string, first: string | n
   ["200,000 dollar signs", `edition 1\nnet a = ${"$".repeat(200_000)}`, "ING115"],
   ["many parameters outside", `edition 1\nnet a = ${"$a,".repeat(MANY)}$a`, "ING115"],
   ["many parameters of one template", `edition 1\ntemplate t(${Array.from({ length: MANY }, (_, i) => `$a${i}`).join(",")}) { }`, null],
+  ["many unknown parameters", `edition 1\ntemplate t(${Array.from({ length: MANY }, (_, i) => `$a${i}x`).join(",")}) { ${Array.from({ length: MANY }, (_, i) => `deny from $b${i}x`).join(" ")} }`, "ING115"],
   ["many arguments", `edition 1\nuse t(${"a,".repeat(MANY)}a)`, null],
   ["many annotations", `edition 1\n${"@why \"x\"\n".repeat(MANY / 4)}net a = any`, "ING405"],
   ["10,000 templates", `edition 1\n${"template t($a) { allow from $a }\n".repeat(10_000)}`, null],

@@ -134,6 +134,45 @@ test("the deadline is held at its edge", async () => {
   await end(s);
 });
 
+test("a hello that is whole at the deadline is late, and a millisecond earlier it is not, whenever timers are looked at", async () => {
+  const s = await setting(BODY, "[timers]\nhello_ms = 120");
+  for (const [ms, due] of [[119, "allowed"], [120, "hello_late"]] as const) {
+    const c = await client(s.port);
+    c.socket.write(GOOD.subarray(0, 40));
+    await eventually(() => s.gateway.daemon.forwarder.buffered(0) === 40, "the first bytes");
+    s.gateway.clock.advance(ms);
+    assert.is(s.gateway.daemon.forwarder.live, 1, "no sweep in between");
+    c.socket.write(GOOD.subarray(40));
+    await eventually(() => (due === "allowed" ? c.got().length === GOOD.length : c.closed()), due);
+    assert.is(code(s), due);
+    c.socket.destroy();
+    await eventually(() => s.gateway.daemon.forwarder.live === 0, "the end");
+  }
+  await end(s);
+});
+
+test("the record of a refused hello says what is wrong with it", async () => {
+  const s = await setting(BODY);
+  const table: readonly (readonly [stream: Buffer, code: string, detail: string | undefined])[] = [
+    [Buffer.from("GET / HTTP/1.1\r\n\r\n"), "hello_malformed", "not_tls"],
+    [Buffer.from([21, 3, 1, 0, 2, 2, 40]), "hello_malformed", "record_type"],
+    [helloOf("www.example.com", "evil.example"), "hello_malformed", "two_names"],
+    [helloOf("*.apps.example.com"), "hello_malformed", "name_wildcard"],
+    [Buffer.concat([Buffer.from([22, 3, 1, 0, 4]), Buffer.from([1, 0, 0x40, 1])]), "hello_too_large", "too_large"],
+    [helloOf("www.example.org"), "no_name", undefined],
+    [GOOD.subarray(0, 30), "hello_gone", "cut_short"],
+  ];
+  for (const [stream, due, detail] of table) {
+    const c = await client(s.port);
+    c.socket.write(stream);
+    if (due === "hello_gone") c.socket.end();
+    await eventually(c.closed, `${due}: the refusal`);
+    const last = s.gateway.records().at(-1);
+    assert.equal([last?.code, last?.detail], [due, detail]);
+  }
+  await end(s);
+});
+
 test("a client that leaves early, cleanly or not, is recorded and costs nothing", async () => {
   const s = await setting(`cap 1 connections\n  ${BODY}`);
   for (const leave of [(c: Client) => c.socket.end(), (c: Client) => c.socket.resetAndDestroy(), (c: Client) => c.socket.destroy()]) {
