@@ -25,6 +25,7 @@ const LINES: readonly (readonly [words: string, ...tests: readonly string[]])[] 
   ["a policy file, or the directory that holds it", `${HOST}/bad_modules.test.ts: a policy that others can change is refused, file or directory`, `${HOST}/links.test.ts: a directory's link in a loose directory`],
   ["below 1024 it needs CAP_NET_BIND_SERVICE", `${HOST}/process.test.ts: a port below 1024 without the capability names it`],
   ["read once into memory; size cap", `${HOST}/bad_modules.test.ts: a policy above policy.max_bytes is refused`, `${HOST}/reload.test.ts: the file watcher sees a rename as one reload and does not see equal bytes`],
+  ["Never read the path twice", `${HOST}/change.test.ts: the path is read once: what was checked is what is loaded and kept`],
   ["self-test vectors in a worker that can be terminated", "tests/host/refusals.test.ts: the worker gives the same answers", "tests/host/refusals.test.ts: a worker that takes too long is ended"],
   ["Any failure keeps the last good policy", `${HOST}/bad_modules.test.ts: at a reload: the good policy stays in force`, `${HOST}/last_good.test.ts: a restart without its file serves the copy and says so everywhere`],
   ["opens **zero** ports", `${HOST}/bad_modules.test.ts: no file at all: zero ports, no ready`, `${HOST}/bad_modules.test.ts: at the start: zero ports, no ready, exit 3, one sentence`],

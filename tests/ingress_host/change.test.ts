@@ -182,6 +182,27 @@ test("an outside party commits and aborts: verdicts, ports, limits and the disk 
   await again.stop();
 });
 
+test("the path is read once: what was checked is what is loaded and kept, whatever lies there meanwhile", async () => {
+  const state = newState();
+  const other = moduleOf(`edition 1\n${expose("web", a, "allow from any")}${expose("more", b, "allow from any")}`);
+  let exchanged: (() => void) | null = null;
+  const exchanger: Participant = {
+    name: "exchanger",
+    async prepare() {
+      exchanged?.();
+      return { commit: () => undefined, abort: () => undefined };
+    },
+  };
+  const gateway = await running({ module: moduleOf(OLD), config: `${state.kept}\n[policy]\nwatch = false`, participants: [exchanger] });
+  const read = moduleOf(`edition 1\n${expose("web", a, "allow from 127.0.0.2")}`);
+  gateway.place(read);
+  exchanged = () => gateway.place(other);
+  assert.not(isRefused(await gateway.daemon.reload()));
+  assert.is(await seen(), "-+-");
+  assert.equal(readFileSync(state.copy), Buffer.from(read));
+  await gateway.stop();
+});
+
 test("what nobody commits in time is aborted, and a stop doesn't wait for it", async () => {
   const gateway = await running({ module: moduleOf(OLD), config: "[policy]\nwatch = false" });
   gateway.place(moduleOf(NEW));

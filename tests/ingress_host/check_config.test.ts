@@ -1,7 +1,7 @@
 // `ingressd check-config`: every problem at once, in text and as JSON, with key, value, reason and
 // place; nothing is made or opened.
 import { spawnSync } from "node:child_process";
-import { chmodSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -58,6 +58,16 @@ test("a wrong one: all of it, in text and as JSON", () => {
       ],
     },
   });
+});
+
+test("the configuration to begin with is sound, and so is all that is commented out in it", () => {
+  const text = readFileSync(new URL("../../docs/deploy/ingressd.toml", import.meta.url), "utf8");
+  const whole = text.replace(/^# (?=\[|\w+ = )/gm, "");
+  for (const [shown, keys] of [[text, 3], [whole, 8]] as const) {
+    const decoded = readConfig({ file: { name: "ingressd.toml", text: shown }, env: {}, sets: [], flags: [] });
+    assert.ok("config" in decoded, JSON.stringify(decoded));
+    if ("config" in decoded) assert.is(decoded.places.size, keys);
+  }
 });
 
 test("the files that it names", () => {
