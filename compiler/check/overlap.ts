@@ -29,16 +29,32 @@ function overlapsOf(scope: Scope, exposes: readonly Understood[], proto: "tcp" |
     expose.bind === undefined || expose.node.broken ? [] : (expose.ports ?? []).map((range) => ({ ...range, at, expose })));
   claims.sort((a, b) => a.first - b.first || a.at - b.at);
   const met = new Map<Understood, { readonly port: number; readonly other: Understood; readonly otherAt: number }>();
-  let open: Claim[] = [];
-  for (const claim of claims) {
-    open = open.filter((o) => o.last >= claim.first);
-    for (const o of open) {
-      if (o.expose === claim.expose || !bindsMeet(o.expose.bind, claim.expose.bind)) continue;
+  // All pairs that share a port are looked at, most of them only at the ends of their binds.
+  const lows = Float64Array.from(claims, ({ expose }) => endOf(expose.bind, "low"));
+  const highs = Float64Array.from(claims, ({ expose }) => endOf(expose.bind, "high"));
+  const lasts = Uint32Array.from(claims, ({ last }) => last);
+  const places = Uint32Array.from(claims, ({ at }) => at);
+  /** By place in the text: said once is enough. */
+  const said = new Uint8Array(exposes.length);
+  const open = new Uint32Array(claims.length);
+  let count = 0;
+  claims.forEach((claim, i) => {
+    let kept = 0;
+    for (let k = 0; k < count; k++) {
+      const j = open[k] ?? 0;
+      if ((lasts[j] ?? 0) < claim.first) continue;
+      open[kept++] = j;
+      if ((highs[j] ?? 0) < (lows[i] ?? 0) || (highs[i] ?? 0) < (lows[j] ?? 0)) continue;
+      if (said[Math.max(places[j] ?? 0, claim.at)] === 1) continue;
+      const o = claims[j] ?? claim;
       const [earlier, later] = o.at < claim.at ? [o, claim] : [claim, o];
-      if (!met.has(later.expose)) met.set(later.expose, { port: claim.first, other: earlier.expose, otherAt: earlier.at });
+      if (o.expose === claim.expose || !bindsMeet(o.expose.bind, claim.expose.bind)) continue;
+      said[later.at] = 1;
+      met.set(later.expose, { port: claim.first, other: earlier.expose, otherAt: earlier.at });
     }
-    open.push(claim);
-  }
+    open[kept] = i;
+    count = kept + 1;
+  });
   for (const expose of exposes) {
     const clash = met.get(expose);
     if (clash === undefined) continue;
@@ -49,6 +65,13 @@ function overlapsOf(scope: Scope, exposes: readonly Understood[], proto: "tcp" |
       help: "give one of them another port, or a `bind` that does not overlap",
     });
   }
+}
+
+/** The first or the last address of a bind as a number: rounded, so that sets whose ends differ in it don't meet. */
+function endOf(bind: AddressSet | null | undefined, which: "low" | "high"): number {
+  if (bind === null || bind === undefined || bind.bounds.length === 0) return which === "low" ? 0 : 2 ** 128;
+  const from = which === "low" ? 0 : bind.bounds.length - 4;
+  return bind.bounds.subarray(from, from + 4).reduce((sum, word) => sum * 2 ** 32 + word, 0);
 }
 
 function bindsMeet(a: AddressSet | null | undefined, b: AddressSet | null | undefined): boolean {
@@ -62,7 +85,9 @@ export function checkCircles(scope: Scope, exposes: readonly Understood[]): void
   for (const expose of exposes) {
     if (expose.backend?.kind !== "tcp") continue;
     const { port } = expose.backend;
-    byPort.set(port, [...(byPort.get(port) ?? []), expose]);
+    const same = byPort.get(port);
+    if (same === undefined) byPort.set(port, [expose]);
+    else same.push(expose);
   }
   if (byPort.size === 0) return;
   for (const listener of exposes) {

@@ -35,6 +35,7 @@ export function orderRules(policy: CheckedPolicy): readonly OrderedRule[] {
     ]),
   ].sort(compareDrafts);
 
+  const holdersOf = holders(policy.exposes);
   const rules: OrderedRule[] = [];
   for (let i = 0; i < drafts.length; ) {
     const first = drafts[i];
@@ -52,7 +53,7 @@ export function orderRules(policy: CheckedPolicy): readonly OrderedRule[] {
       until: first.rule.until,
       dryrun: first.rule.dryrun,
       on: first.on,
-      holds: first.listener !== null ? new Set([first.listener]) : listenersOn(first.on, policy.exposes),
+      holds: first.listener !== null ? new Set([first.listener]) : holdersOf(first.on),
       names: [...new Set(names)].sort(),
       spans: same.map((d) => d.rule.span),
       annotations: same.map((d) => d.rule.annotations),
@@ -62,11 +63,36 @@ export function orderRules(policy: CheckedPolicy): readonly OrderedRule[] {
 }
 
 /** A top-level deny holds for a listener that has any of its ports. */
-function listenersOn(on: TopLevelDeny["on"], exposes: readonly CheckedExpose[]): ReadonlySet<number> | "all" {
-  if (on === null) return "all";
-  const meets = ({ proto, ports }: CheckedExpose): boolean =>
-    proto === on.proto && on.ports.some((o) => ports.some((p) => o.first <= p.last && p.first <= o.last));
-  return new Set(exposes.flatMap((expose, i) => (meets(expose) ? [i] : [])));
+function holders(exposes: readonly CheckedExpose[]): (on: TopLevelDeny["on"]) => ReadonlySet<number> | "all" {
+  const rows = exposes.flatMap(({ proto, ports }, listener) => ports.map(({ first, last }) => ({ proto, first, last, listener })));
+  rows.sort((x, y) => x.first - y.first);
+  /** The last port of the rows up to each. */
+  const ends = new Uint32Array(rows.length);
+  rows.forEach(({ last }, i) => { ends[i] = Math.max(last, ends[i - 1] ?? 0); });
+  const known = new Map<string, ReadonlySet<number>>();
+  const found = ({ proto, ports }: NonNullable<TopLevelDeny["on"]>): ReadonlySet<number> => {
+    const listeners: number[] = [];
+    for (const { first, last } of ports) {
+      let [low, high] = [0, rows.length];
+      while (low < high) {
+        const middle = (low + high) >>> 1;
+        if ((rows[middle]?.first ?? 0) <= last) low = middle + 1;
+        else high = middle;
+      }
+      for (let i = low - 1; i >= 0 && (ends[i] ?? 0) >= first; i--) {
+        const row = rows[i];
+        if (row !== undefined && row.last >= first && row.proto === proto) listeners.push(row.listener);
+      }
+    }
+    return new Set(listeners.sort((x, y) => x - y));
+  };
+  return (on) => {
+    if (on === null) return "all";
+    const key = `${on.proto} ${on.ports.map(({ first, last }) => `${first}-${last}`).join()}`;
+    const holds = known.get(key) ?? found(on);
+    known.set(key, holds);
+    return holds;
+  };
 }
 
 function compareDrafts(x: Draft, y: Draft): number {

@@ -20,17 +20,16 @@ export function lowerPorts(exposes: readonly CheckedExpose[]): PortTable {
     return { first, count: binds.length / 8 - first };
   });
 
-  const at = new Map<number, number[]>();
+  const places = new Map(keys.map((key, i) => [key, i]));
+  const at: number[][] = keys.map(() => []);
   exposes.forEach((expose, listener) => {
     for (const { first, last } of expose.ports) {
-      for (let i = keys.indexOf(TCP + first); i < keys.length && (keys[i] ?? 0) <= TCP + last; i++) {
-        at.set(i, [...(at.get(i) ?? []), listener]);
-      }
+      for (let i = places.get(TCP + first) ?? keys.length; i < keys.length && (keys[i] ?? 0) <= TCP + last; i++) at[i]?.push(listener);
     }
   });
   const entries: { listener: number; bindFirst: number; bindCount: number }[] = [];
   const spans = keys.map((_, i) => {
-    const listeners = at.get(i) ?? [];
+    const listeners = at[i] ?? [];
     const first = entries.length;
     for (const listener of listeners) {
       const bind = bindOf[listener];

@@ -123,7 +123,7 @@ export class Rows {
   }
 
   #deniedRow(all: number, dry: number): number {
-    const { groups, bounds } = this.#effects;
+    const { groups, bounds, ruleOf } = this.#effects;
     const { columns } = this.#columns;
     const denies = new Map<number, number>();
     const refuse = (column: number, rule: number): void => {
@@ -137,9 +137,13 @@ export class Rows {
         if (rule !== NO_ONE) refuse(column, rule);
       });
     }
-    for (const group of groups) {
-      const rule = this.#first(group.first, group.end);
-      if (rule !== NO_ONE) for (const column of group.columns) refuse(column, rule);
+    // From one deny that is true to the next: most groups have none.
+    const end = groups.at(-1)?.end ?? 0;
+    for (let slot = this.#true.next(groups[0]?.first ?? end, end); slot < end; ) {
+      const group = groupAt(groups, slot);
+      if (group === undefined) break;
+      for (const column of group.columns) refuse(column, ruleOf[slot] ?? NO_ONE);
+      slot = this.#true.next(group.end, end);
     }
     const indexes = Uint32Array.from(denies.keys()).sort();
     this.#meter.spend(indexes.length, this.#payer);
@@ -199,4 +203,15 @@ export class Rows {
     const rule = (number: number): number => (number === NO_ONE ? Infinity : number);
     return at === undefined ? 0 : this.#outcomes.residual(at, { deny: rule(deny), allow: rule(allow), conditional });
   }
+}
+
+/** The group whose slots have this one among them. */
+function groupAt(groups: Effects["groups"], slot: number): Effects["groups"][number] | undefined {
+  let [low, high] = [0, groups.length - 1];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((groups[middle]?.end ?? 0) > slot) high = middle;
+    else low = middle + 1;
+  }
+  return groups[low];
 }
