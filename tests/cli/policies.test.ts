@@ -14,7 +14,7 @@ const all = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((n
 const files = all.filter((name) => !name.includes(sep) || basename(name) === "edge.ingress");
 
 examples("there are examples", () => {
-  for (const name of ["demo", "site", "office_vpn", "public_api", "os_image", join("organisation", "edge")]) {
+  for (const name of ["demo", "site", "office_vpn", "public_api", "console", "os_image", join("organisation", "edge")]) {
     assert.ok(files.includes(`${name}.ingress`), name);
   }
 });

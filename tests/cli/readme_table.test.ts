@@ -49,6 +49,11 @@ const ROWS: readonly Row[] = [
   { there: "limit_conn per_ip 20", policy: (cap = "") => web(`${cap} allow from any`), lines: "repeat 25 in 1s from 192.0.2.1 to web => allow 20, deny rate 5 repeat 25 in 1s closing from 192.0.2.1 to web => allow" },
   // 20 at once and no more; 10 a second for as long as one likes.
   { there: "limit_req zone=z rate=10r/s burst=20", policy: (limit = "") => web(`${limit} allow from any`), lines: "repeat 25 in 0s from 192.0.2.1 to web => allow 20, deny rate 5 repeat 30 in 3s from 192.0.2.1 to web => allow" },
+  { there: "listen 443 ssl", policy: (as = "", cert = "") => web(`${cert} allow from any sni "www.example.com"`, `expose web on tcp 443 ${as}`), lines: "from 192.0.2.1 to web sni \"www.example.com\" => allow from 192.0.2.1 to web => deny sni" },
+  {
+    there: "ssl_verify_client on", policy: (as = "", ca = "", allow = "") => web(`cert "web" ${ca} ${allow}`, `expose web on tcp 443 ${as}`),
+    lines: "from 192.0.2.1 to web client uri \"spiffe://corp.example/a\" => allow from 192.0.2.1 to web client uri \"spiffe://corp.example/a/b\" => deny mtls from 192.0.2.1 to web client dns \"corp.example\" => deny mtls from 192.0.2.1 to web => deny mtls",
+  },
   {
     there: "ssl_preread on", policy: (as = "", allow = "") => web(allow, `expose web on tcp 443 ${as}`),
     lines: "from 192.0.2.1 to web sni \"www.example.com\" => allow from 192.0.2.1 to web sni \"example.com\" => deny sni from 192.0.2.1 to web => deny sni",
