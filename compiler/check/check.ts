@@ -13,6 +13,7 @@ import type { Understood } from "./understood.ts";
 import { Homes } from "./homes.ts";
 import { checkInvariant } from "./invariants.ts";
 import { declared } from "./names.ts";
+import { idSet } from "./ids.ts";
 import { checkCircles, checkOverlaps } from "./overlap.ts";
 import type { Annotations, CheckedPolicy, NamedSet, NamedSetOf } from "./policy.ts";
 import type { Program } from "./program.ts";
@@ -83,8 +84,10 @@ function checkSet(scope: Scope, node: SetDeclaration): NamedSet | null {
       return named("ports", scope.ports, node, annotations);
     case "hosts":
       return named("hosts", scope.hosts, node, annotations);
-    case "ids":
-      return null;
+    case "ids": {
+      const found = named("ids", scope.ids, node, annotations);
+      return found === null ? null : { ...found, kind: "ids", set: idSet(found.set), members: () => found.members().map((member) => ({ ...member, set: idSet(member.set) })) };
+    }
   }
 }
 

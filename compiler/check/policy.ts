@@ -220,7 +220,7 @@ export interface Bound {
 }
 
 /** A named set, for those who ask which of its members are ever met. */
-export type NamedSet = NamedSetOf<"net", AddressSet> | NamedSetOf<"ports", readonly PortRange[]> | NamedSetOf<"hosts", HostNode>;
+export type NamedSet = NamedSetOf<"net", AddressSet> | NamedSetOf<"ports", readonly PortRange[]> | NamedSetOf<"hosts", HostNode> | NamedSetOf<"ids", IdSet>;
 
 export interface NamedSetOf<K, T> {
   readonly kind: K;

@@ -1,5 +1,5 @@
 // What a policy's tests leave out: rules that decide no line, and members of named sets that no
-// line meets: with its addresses, its ports or its name. Counted in test lines.
+// line meets: with its addresses, its ports, its name or its certificate. Counted in test lines.
 import { hasHost } from "../check/hostTrie.ts";
 import { contains } from "../check/intervals.ts";
 import type { AddressWords, CheckedPolicy, NamedSet, PortRange } from "../check/policy.ts";
@@ -7,7 +7,7 @@ import { positionOf, type Span } from "../source.ts";
 import type { LoadedPolicy, RuleInfo } from "../../runtime/host/module.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
 import { parsePrefix } from "../../runtime/net/prefix.ts";
-import { ruleBook } from "./matching.ts";
+import { hasIdentity, ruleBook } from "./matching.ts";
 import { freshEngine, type LineResult, type Probe } from "./policyTests.ts";
 import { semanticOf } from "./semantic.ts";
 
@@ -25,7 +25,7 @@ export interface MemberCoverage {
   /** As written. */
   readonly text: string;
   readonly span: Span;
-  /** Of a net, lines whose source or whose listener's local address is in it; of ports, lines that ask one of them; of hosts, lines whose name is in it where names are read. */
+  /** Of a net, lines whose source or whose listener's local address is in it; of ports, lines that ask one of them; of hosts, lines whose name is in it where names are read; of ids, lines whose certificate has one where certificates are asked for. */
   readonly met: number;
 }
 
@@ -44,7 +44,7 @@ export function coverageOf(policy: CheckedPolicy, module: Uint8Array, loaded: Lo
     for (const id of decided) decides.set(id, (decides.get(id) ?? 0) + 1);
     for (const id of matched) matches.set(id, (matches.get(id) ?? 0) + 1);
   }
-  const lines = results.map((line): Met => ({ addresses: addressesOf(line), ports: portsOf(line), names: namesOf(line) }));
+  const lines = results.map((line): Met => ({ addresses: addressesOf(line), ports: portsOf(line), names: namesOf(line), clients: clientsOf(line) }));
   return {
     rules: loaded.info.rules.map((rule) => ({ rule, decides: decides.get(rule.id) ?? 0, matches: matches.get(rule.id) ?? 0 })),
     members: policy.sets.flatMap((set) => meeting(set).map(({ text, span, isMet }) => ({ kind: set.kind, set: set.name, text, span, met: lines.filter(isMet).length }))),
@@ -56,6 +56,8 @@ interface Met {
   readonly addresses: readonly AddressWords[];
   readonly ports: readonly PortRange[];
   readonly names: readonly string[];
+  /** Words of certificates. */
+  readonly clients: readonly string[];
 }
 
 function meeting(named: NamedSet): readonly { readonly text: string; readonly span: Span; readonly isMet: (line: Met) => boolean }[] {
@@ -66,6 +68,8 @@ function meeting(named: NamedSet): readonly { readonly text: string; readonly sp
       return named.members().map(({ text, span, set }) => ({ text, span, isMet: ({ ports }) => ports.some((p) => set.some((r) => r.first <= p.last && p.first <= r.last)) }));
     case "hosts":
       return named.members().map(({ text, span, set }) => ({ text, span, isMet: ({ names }) => names.some((name) => hasHost(set, name)) }));
+    case "ids":
+      return named.members().map(({ text, span, set }) => ({ text, span, isMet: ({ clients }) => clients.some((word) => hasIdentity(set.words, word)) }));
   }
 }
 
@@ -75,7 +79,11 @@ function portsOf({ probes, port }: LineResult): readonly PortRange[] {
 }
 
 function namesOf({ probes }: LineResult): readonly string[] {
-  return probes.flatMap(({ listener, facts }) => (listener.mode === "passthrough" && facts.sni !== null ? [facts.sni] : []));
+  return probes.flatMap(({ listener, facts }) => (listener.mode !== "tcp" && facts.sni !== null ? [facts.sni] : []));
+}
+
+function clientsOf({ probes }: LineResult): readonly string[] {
+  return probes.flatMap(({ listener, facts }) => (listener.mode === "mtls" ? facts.client ?? [] : []));
 }
 
 function shadowRule(loaded: LoadedPolicy, { listener, facts }: Probe): number {

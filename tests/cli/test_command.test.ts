@@ -121,6 +121,41 @@ testing("coverage has ports and names too, and sets by way of other sets", async
   assert.match(records[1] ?? "", /^TN:\nSF:nets\.ingress\nDA:2,0\nLF:1\nLH:0\n$/);
 });
 
+testing("coverage has identities, where a certificate is asked for, and the names of every mode that reads them", async ({ dir }) => {
+  dir.write("ids.ingress", IDS);
+  const { out } = await ingresscHere(["test", "ids.ingress", "--coverage"], dir.path);
+  // By hand: alice is of `ops/*`; the retired one is asked about, and what is taken out of `staff` is no member;
+  // the dns name comes where no certificate is asked for. Of the names, one is asked as tls and one as mtls.
+  assert.is(out.slice(out.indexOf("coverage")), `coverage
+  rules            2 of 3 decide a line (66%)
+  members of sets  4 of 6 are met by a line (66%)
+  never met   \`deny named gone\` in console, ids.ingress:13:3
+  never met   \`dns "jump.corp.example"\` of \`ids ops\`, ids.ingress:3:46
+  never met   \`ip "192.0.2.9"\` of \`ids staff\`, ids.ingress:4:18
+`);
+});
+
+const IDS = `edition 1
+hosts site = "www.example.com", "console.example.com"
+ids ops = uri "spiffe://corp.example/ops/*", dns "jump.corp.example"
+ids staff = ops, ip "192.0.2.9" except uri "spiffe://corp.example/ops/carol"
+expose web on tcp 443 as tls {
+  cert "web"
+  allow from any sni site
+}
+expose console on tcp 9443 as mtls {
+  cert "web"
+  ca "corp"
+  allow from any sni site client staff
+  deny named gone client uri "spiffe://corp.example/ops/dave"
+}
+test "some" {
+  from 192.0.2.1 to web sni "www.example.com" => allow
+  from 192.0.2.1 to console sni "console.example.com" client uri "spiffe://corp.example/ops/alice" => allow
+  from 192.0.2.1 to console sni "console.example.com" client uri "spiffe://corp.example/ops/carol" => deny mtls
+}
+`;
+
 const SETS = `edition 1
 import "nets.ingress" as n
 ports admin = 8443, 9500-9509, 9600

@@ -22,7 +22,7 @@ function judge(text: string): void {
 
 for (const folder of ["../../policies/", "../cases/good/"]) {
   const path = fileURLToPath(new URL(folder, import.meta.url));
-  for (const name of readdirSync(path).filter((n) => n.endsWith(".ingress"))) {
+  for (const name of readdirSync(path, { recursive: true, encoding: "utf8" }).filter((n) => n.endsWith(".ingress"))) {
     robust(`truncations of ${folder}${name}`, () => {
       const text = readFileSync(`${path}${name}`, "utf8");
       // Each is read; names and sets are judged too at every end of a line and some 300 other places.
