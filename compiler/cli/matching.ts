@@ -31,6 +31,8 @@ export interface RuleBook {
   sourcesOf(rule: StatedRule): readonly Prefix[];
   /** Words of a rule's names; null where it takes any. */
   namesOf(rule: StatedRule): readonly string[] | null;
+  /** Patterns of a rule's identities, each with what is taken out of it; null where it takes any client. */
+  identitiesOf(rule: StatedRule): readonly string[] | null;
   /** Every rule, `dryrun` ones too, that holds for `listener` and whose clauses are all true, in canonical order. */
   matching(listener: ListenerInfo, facts: Facts): readonly RuleInfo[];
 }
@@ -63,6 +65,7 @@ export function ruleBook(semantic: Semantic, info: PolicyInfo): RuleBook {
     rules,
     sourcesOf: ({ stated }) => prefixes(stated.from),
     namesOf: ({ stated }) => (stated.sni === null ? null : (semantic.hosts.get(stated.sni) ?? [])),
+    identitiesOf: ({ stated }) => (stated.client === null ? null : (semantic.ids.get(stated.client) ?? [])),
     matching(listener, facts) {
       const known = { ...facts, ...(listener.mode === "tcp" && { sni: null }), ...(listener.mode !== "mtls" && { client: null }) };
       return rules.filter((rule) => holdsOn(rule, listener) && isTrue(rule, known)).map(({ info: found }) => found);

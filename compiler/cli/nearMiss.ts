@@ -7,13 +7,14 @@ import { ANY4, formatAddress, formatEndpoint, isV4, type Address } from "../../r
 import { isWithin, parsePrefix, type Prefix } from "../../runtime/net/prefix.ts";
 import { nearest } from "../nearest.ts";
 import { connect, type Target } from "./ask.ts";
+import { identitiesNear } from "./identitiesNear.ts";
 import type { Facts, RuleBook, StatedRule } from "./matching.ts";
 import { freshEngine } from "./policyTests.ts";
 import type { Request } from "./request.ts";
 
 export interface NearMiss {
   /** What is changed in the request. */
-  readonly change: "sni" | "at" | "source" | "target" | "subject" | "address";
+  readonly change: "sni" | "client" | "at" | "source" | "target" | "subject" | "address";
   /** What stands there instead; null: nothing. For `at`, the end that is to come. */
   readonly value: string | null;
   /** One sentence for people. */
@@ -45,6 +46,11 @@ export function nearMisses(book: RuleBook, loaded: LoadedPolicy, listener: Liste
     text: name === null ? "would be allowed without SNI" : `would be allowed with SNI \`${name}\``,
     ask: () => ask({ sni: name }),
   }));
+  const clients = listener.mode !== "mtls" ? [] : identitiesNear(allows.flatMap((rule) => book.identitiesOf(rule) ?? []), facts.client).map((word): Candidate => ({
+    value: word,
+    text: `would be allowed with a certificate for \`${identityText(word)}\``,
+    ask: () => ask({ client: [word] }),
+  }));
   const times = endsNear(allows, facts.wallSeconds).map((end): Candidate => ({
     value: timeText(end),
     text: facts.wallSeconds === null ? `would be allowed at a time before \`${timeText(end)}\`` : `was allowed until \`${timeText(end)}\``,
@@ -56,7 +62,7 @@ export function nearMisses(book: RuleBook, loaded: LoadedPolicy, listener: Liste
     text: `would be allowed from \`${formatAddress(source)}\``,
     ask: () => ask({ source }),
   }));
-  return [first("sni", names, loaded), first("at", times, loaded), first("source", sources, loaded)].filter((miss) => miss !== null);
+  return [first("sni", names, loaded), first("client", clients, loaded), first("at", times, loaded), first("source", sources, loaded)].filter((miss) => miss !== null);
 }
 
 /** Where nothing is exposed: the nearest place that would have taken the request. */
@@ -227,6 +233,12 @@ function placesNear(listeners: readonly ListenerInfo[], to: Extract<Target, { ki
 
 function firstAddresses(bind: readonly string[]): readonly Address[] {
   return bind.slice(0, MOST_ASKED).map(parsePrefix).filter((prefix) => prefix !== null).map(({ first: low }) => low);
+}
+
+/** As the language writes it. */
+function identityText(word: string): string {
+  const colon = word.indexOf(":");
+  return `${word.slice(0, colon)} "${word.slice(colon + 1)}"`;
 }
 
 /** As the language writes it. */

@@ -27,6 +27,12 @@ expose web on tcp 443 as passthrough {
   dryrun allow named wider from 10.0.0.0/8 sni "**.example.com"
 }
 expose open on tcp 8443 as passthrough { backend 127.0.0.1:8081 allow from 2001:db8::/32 deny sni "no.example" }
+expose console on tcp 10443 as mtls {
+  cert "web"
+  ca "corp"
+  allow named ops from 10.0.0.0/8 client uri "spiffe://corp.example/ops/*", dns "jump.corp.example"
+  deny named gone client uri "spiffe://corp.example/ops/carol"
+}
 expose admin on tcp 9443 bind 10.1.0.0/16 { backend 127.0.0.1:9000 allow named one from 10.66.0.1, 198.51.100.0/25 allow named two from 198.51.100.192/26 }
 `;
 
@@ -105,6 +111,10 @@ const rows: readonly (readonly [request: string, told: readonly string[]])[] = [
   ["bind ingressd on 0.0.0.0:9443", ["address 10.1.0.0:9443: -"]],
   ["bind ingressd on udp 0.0.0.0:443", ["address 127.0.0.1:443: -"]],
   ["bind ingressd on 10.1.0.9:9443", []],
+  // Who shows another certificate is told of the nearest that would do; what a deny takes out is not.
+  ["from 10.1.1.1 to console client uri \"spiffe://corp.example/dev/alice\"", [open, within, "hello open open_identity -", "identity deny no_identity -", "dryrun deny -", "client uri:spiffe://corp.example/ops/alice: ops"]],
+  ["from 10.1.1.1 to console client uri \"spiffe://corp.example/ops/carol\"", [open, within, "hello open open_identity -", "identity deny deny_identity gone > ops", "dryrun deny gone", "client uri:spiffe://corp.example/ops/a: ops"]],
+  ["from 10.1.1.1 to console", [open, within, "hello open open_identity -", "identity deny no_certificate -", "dryrun undetermined -", "client dns:jump.corp.example: ops"]],
 ];
 
 for (const [request, expected] of rows) {
@@ -120,6 +130,10 @@ function changed(request: string, { change, value }: NearMiss): string {
   switch (change) {
     case "sni":
       return `${request.replace(/ sni "[^"]*"/, "")}${value === null ? "" : ` sni "${value}"`}`;
+    case "client": {
+      const [type = "", text = ""] = (value ?? "").split(/:(.*)/s);
+      return `${request.replace(/ client (?:\w+ "[^"]*",? ?)+/, "")} client ${type} "${text}"`;
+    }
     case "at":
       // The end itself is too late.
       return `${request.replace(/ at \S+/, "")} at ${timeText(Date.parse(value ?? "") / 1000 - 1)}`;
