@@ -50,7 +50,7 @@ function swapped(megabytes: number): Requirement["reached"] {
 }
 
 const LOOKUP = "sources spread at random over so many prefixes find their page, their values and their cell in memory and not in a cache: three or four waits, which are longer where other work shares the cache. Next: the values of a page beside its bitmaps, one line of memory less.";
-const COLD = "two thirds are code that runs for the first time: the same compilation again in one process is the second figure. Next: a start-up snapshot, so that the compiler begins warm.";
+const COLD = "code that runs for the first time has a large part in it (the second figure is the same again in one process), and where there are a million prefixes the sweep over them. Next: a start-up snapshot, so that the compiler begins warm, and the two families in threads of their own.";
 
 export const REQUIREMENTS: readonly Requirement[] = [
   { work: "accept from TypeScript, 1,000 rules x 100,000 prefixes, random", required: "<= 60 ns", most: 60, reached: accept("rules-1000-100000"), cause: LOOKUP },
