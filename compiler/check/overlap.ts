@@ -38,6 +38,8 @@ function overlapsOf(scope: Scope, exposes: readonly Understood[], proto: "tcp" |
   const said = new Uint8Array(exposes.length);
   const open = new Uint32Array(claims.length);
   let count = 0;
+  /** The last place in the text among those that are open. */
+  let latest = -1;
   claims.forEach((claim, i) => {
     let kept = 0;
     for (let k = 0; k < count; k++) {
@@ -51,9 +53,16 @@ function overlapsOf(scope: Scope, exposes: readonly Understood[], proto: "tcp" |
       if (o.expose === claim.expose || !bindsMeet(o.expose.bind, claim.expose.bind)) continue;
       said[later.at] = 1;
       met.set(later.expose, { port: claim.first, other: earlier.expose, otherAt: earlier.at });
+      if (later === claim && latest < claim.at) {
+        // Nothing more is to be said of it, nor by it of those before.
+        open.copyWithin(kept, k + 1, count);
+        kept += count - k - 1;
+        break;
+      }
     }
     open[kept] = i;
     count = kept + 1;
+    latest = Math.max(latest, claim.at);
   });
   for (const expose of exposes) {
     const clash = met.get(expose);
