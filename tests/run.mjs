@@ -25,6 +25,8 @@ const here = dirname(fileURLToPath(import.meta.url));
 const project = dirname(here);
 /** Runs TypeScript, and has Chevrotain in one file as ingressc does. */
 const LOADERS = ["tsx", "../compiler/cli/chevrotain.mjs"].flatMap((name) => ["--import", import.meta.resolve(name)]);
+/** What ends a process that has nothing left to wait for. */
+const ENDS = import.meta.resolve("./ends.mjs");
 /** How long descendants of a file that ended may hold on to its output. */
 const LINGER_MS = 5_000;
 
@@ -82,7 +84,7 @@ function killGroup(pid) {
 /** Runs one file; the child leads a process group, so that what it started ends with it. */
 function runFile(path, ready, { timeoutMs, atLength }) {
   const built = ready?.built.get(path);
-  const words = built === undefined ? [...LOADERS, path] : ["--enable-source-maps", built];
+  const words = ["--import", ENDS, ...(built === undefined ? [...LOADERS, path] : ["--enable-source-maps", built])];
   const { FORCE_COLOR: _, INGRESSD_TESTS_READY: __, INGRESSD_TESTS_AT_LENGTH: ___, ...inherited } = process.env;
   const child = spawn(process.execPath, words, {
     cwd: project,

@@ -34,6 +34,9 @@ const rows: readonly Row[] = [
   { name: "does not parse", text: "const = ;", last: "0 passed, 1 failed, 0 skipped", says: ["exit code 1"] },
   { name: "a hook throws", text: `${uvu}t.before(() => { throw new Error("no"); });${passing}t.run();`, last: "0 passed, 1 failed, 0 skipped", says: ["1 of 1 tests did not pass"] },
   { name: "fails after its tests", text: `${uvu}${passing}t.run(); process.on("exit", () => { process.exitCode = 3; });`, last: "1 passed, 1 failed, 0 skipped", says: ["exit code 3"] },
+  { name: "waits for what never comes", text: `${uvu}t("p", () => new Promise(() => {}));t.run();`, last: "0 passed, 1 failed, 0 skipped", says: ["exit code 1"] },
+  // tests/ends.mjs: nothing of the process runs after its last turn, Node's own tearing down neither.
+  { name: "is ended, not left to end", text: `${uvu}${passing}t.run(); process.on("beforeExit", () => { process.exitCode = 3; });`, last: "1 passed, 0 failed, 0 skipped", says: [] },
   { name: "exits early", text: `${uvu}t("p", () => process.exit(0));t.run();`, last: "0 passed, 1 failed, 0 skipped", says: ["exit code 1"] },
   { name: "ends by a signal", text: `process.kill(process.pid, "SIGKILL"); setInterval(() => {}, 1000);`, last: "0 passed, 1 failed, 0 skipped", says: ["ended by SIGKILL"] },
   { name: "hangs", text: `setInterval(() => {}, 1000);`, last: "0 passed, 1 failed, 0 skipped", says: ["took more than 1500 ms"], arguments: ["--timeout-ms", "1500"] },
