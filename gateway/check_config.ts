@@ -1,10 +1,10 @@
 // `ingressd check-config`: reads all layers as a start would, and the key and token files that they
 // name, and says everything that is wrong. Nothing is made, opened or loaded.
-import { isDecoded, type Config } from "./config.ts";
+import { configExit, isDecoded, type Config } from "./config.ts";
 import type { Decoded } from "./config/decode.ts";
 import { placeText, problemText, shown, type Place, type Problem } from "./config/problem.ts";
 import { isHttpToken, readToken } from "./control/http.ts";
-import { EXIT_OK, EXIT_REJECTED } from "./exit.ts";
+import { EXIT_OK, EXIT_REJECTED, EXIT_UNSUPPORTED } from "./exit.ts";
 import type { Outcome } from "./order.ts";
 import { isUntrusted, readTrustedKeys } from "./reload/trusted_keys.ts";
 
@@ -30,9 +30,10 @@ export function checkConfig(decoded: Decoded | readonly Problem[], json: boolean
   if (problems.length > 0 || !isDecoded(decoded)) {
     const first = problems[0];
     const message = problems.length === 1 && first !== undefined ? problemText(first) : `${problems.length} things are wrong`;
-    const data = problems.map(({ key, value, reason, place }) => ({ key, value: value ?? null, reason, place: placeJson(place) }));
+    const data = problems.map(({ key, value, reason, place, code }) => ({ code: code ?? "config", key, value: value ?? null, reason, place: placeJson(place) }));
     const text = problems.map(problemText).join("\n");
-    return json ? envelope(EXIT_REJECTED, message, { problems: data }) : { exitCode: EXIT_REJECTED, stdout: "", stderr: text };
+    const exitCode = configExit(problems);
+    return json ? envelope(exitCode, message, { problems: data }) : { exitCode, stdout: "", stderr: text };
   }
   const { config, places } = decoded;
   const given = [...places].map(([key, place]) => ({ key, place: placeText(place), value: valueAt(config, key) })).sort((a, b) => (a.key < b.key ? -1 : 1));
@@ -67,7 +68,9 @@ function placeJson(place: Place): object {
   }
 }
 
+const WORDS: Readonly<Record<number, readonly [className: string, code: string]>> = { [EXIT_OK]: ["ok", "ok"], [EXIT_REJECTED]: ["reject", "config"], [EXIT_UNSUPPORTED]: ["unsupported", "unsupported"] };
+
 function envelope(exitCode: number, message: string, data: object): Outcome {
-  const ok = exitCode === EXIT_OK;
-  return { exitCode, stdout: JSON.stringify({ ok, class: ok ? "ok" : "reject", code: ok ? "ok" : "config", message, data }), stderr: "" };
+  const [className, code] = WORDS[exitCode] ?? ["internal", "internal"];
+  return { exitCode, stdout: JSON.stringify({ ok: exitCode === EXIT_OK, class: className, code, message, data }), stderr: "" };
 }

@@ -5,8 +5,8 @@ import { decode, type Decoded } from "./config/decode.ts";
 import type { Config } from "./config/keys.ts";
 import { addDocument, addEnvironment, addFlag, addValue, newLayers } from "./config/layers.ts";
 import { lineOf } from "./config/place.ts";
-import { problemText, type Problem } from "./config/problem.ts";
-import { failure, isFailure, EXIT_REJECTED, type Failure } from "./exit.ts";
+import { codeOf, problemText, type Problem } from "./config/problem.ts";
+import { failure, isFailure, EXIT_REJECTED, EXIT_UNSUPPORTED, type Failure } from "./exit.ts";
 import { canonicalBackend, type BackendAddress } from "./forward/backend.ts";
 
 export type { Config } from "./config/keys.ts";
@@ -59,7 +59,11 @@ export function parseConfig(text: string, name: string): Config | Failure {
 
 /** One line a problem. */
 export function configFailure(problems: readonly Problem[]): Failure {
-  return failure(EXIT_REJECTED, problems.map(problemText).join("\n"));
+  return failure(configExit(problems), problems.map(problemText).join("\n"));
+}
+
+export function configExit(problems: readonly Problem[]): number {
+  return codeOf(problems) === "unsupported" ? EXIT_UNSUPPORTED : EXIT_REJECTED;
 }
 
 export function isDecoded(x: Decoded | readonly Problem[]): x is Decoded {

@@ -156,7 +156,7 @@ const LATER = new Set(["proxy_protocol", "crl", "crls", "socket_activation"]);
 
 function unknown({ problems }: Layers, path: readonly string[], key: string, known: readonly string[], place: Place): void {
   if (LATER.has(key)) {
-    problems.push({ key: [...path, key].join("."), reason: "is not served in this release: leave it out", place });
+    problems.push({ key: [...path, key].join("."), reason: "is not served in this release: leave it out", place, code: "unsupported" });
     return;
   }
   const where = path.length === 0 ? "" : ` in \`${path.join(".")}\``;

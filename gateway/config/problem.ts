@@ -16,6 +16,13 @@ export interface Problem {
   /** With its remedy; follows "`key` = value" in a sentence. */
   readonly reason: string;
   readonly place: Place;
+  /** A facility that this release does not have; all else is `config`. */
+  readonly code?: "unsupported";
+}
+
+/** What a whole configuration is refused with. */
+export function codeOf(problems: readonly Problem[]): "config" | "unsupported" {
+  return problems.every(({ code }) => code === "unsupported") ? "unsupported" : "config";
 }
 
 /** Characters of a value that a message shows. */

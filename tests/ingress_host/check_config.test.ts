@@ -36,6 +36,17 @@ test("a sound one: what is given, and by whom", () => {
   assert.equal(readdirSync(folder), ["c.toml"], "nothing is made");
 });
 
+test("what this release does not have is refused with a code of its own", () => {
+  for (const key of ["proxy_protocol", "crl", "crls", "socket_activation"]) {
+    assert.equal([run(`${key} = true`).code, run(`${key} = true\nprots = 5`).code], [6, 3], key);
+    const answer: unknown = JSON.parse(run(`${key} = true`, ["--json"]).out);
+    assert.equal(answer, {
+      ok: false, class: "unsupported", code: "unsupported", message: `${path}:1: \`${key}\` is not served in this release: leave it out`,
+      data: { problems: [{ code: "unsupported", key, value: null, reason: "is not served in this release: leave it out", place: { layer: "file", file: path, line: 1 } }] },
+    }, key);
+  }
+});
+
 test("a wrong one: all of it, in text and as JSON", () => {
   const wrong = "[timers]\nidle_ms = -1\n[caps]\nprots = 5";
   const text = run(wrong, [], { INGRESSD__CAPS__PORTS: "0" });
@@ -52,9 +63,9 @@ test("a wrong one: all of it, in text and as JSON", () => {
     ok: false, class: "reject", code: "config", message: "3 things are wrong",
     data: {
       problems: [
-        { key: "timers.idle_ms", value: "-1", reason: "must be a whole number from 0 to 604800000; it is: a connection without a byte in either direction is closed; 0: never", place: { layer: "file", file: path, line: 2 } },
-        { key: "", value: null, reason: "unknown key `prots` in `caps`: the keys here are ports, connections, backend_connecting, intents, intents_per_service, control_connections", place: { layer: "file", file: path, line: 4 } },
-        { key: "caps.ports", value: "0", reason: "must be a whole number from 1 to 65535; it is: listening sockets (one an address and port)", place: { layer: "environment", variable: "INGRESSD__CAPS__PORTS" } },
+        { code: "config", key: "timers.idle_ms", value: "-1", reason: "must be a whole number from 0 to 604800000; it is: a connection without a byte in either direction is closed; 0: never", place: { layer: "file", file: path, line: 2 } },
+        { code: "config", key: "", value: null, reason: "unknown key `prots` in `caps`: the keys here are ports, connections, backend_connecting, intents, intents_per_service, control_connections", place: { layer: "file", file: path, line: 4 } },
+        { code: "config", key: "caps.ports", value: "0", reason: "must be a whole number from 1 to 65535; it is: listening sockets (one an address and port)", place: { layer: "environment", variable: "INGRESSD__CAPS__PORTS" } },
       ],
     },
   });

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { parseCommand } from "../../gateway/arguments.ts";
 import { heldWall } from "../../runtime/host/heldWall.ts";
 import { defaultConfig, parseConfig } from "../../gateway/config.ts";
-import { EXIT_REJECTED, EXIT_USAGE, isFailure } from "../../gateway/exit.ts";
+import { EXIT_REJECTED, EXIT_UNSUPPORTED, EXIT_USAGE, isFailure } from "../../gateway/exit.ts";
 import { canonicalBackend } from "../../gateway/forward/backend.ts";
 
 const test = suite("config");
@@ -75,8 +75,10 @@ test("refusals", () => {
     if (!isFailure(config)) continue;
     assert.match(config.message, expected, text);
     assert.is(config.message.split("\n").length, 1, `${text}: one line`);
-    assert.is(config.exitCode, EXIT_REJECTED);
+    assert.is(config.exitCode, /not served in this release/.test(config.message) ? EXIT_UNSUPPORTED : EXIT_REJECTED, text);
   }
+  const both = parseConfig("proxy_protocol = true\nprots = 5", "c.toml");
+  assert.ok(isFailure(both) && both.exitCode === EXIT_REJECTED, "a mistake beside it is the user's");
 });
 
 test("names of services that a policy can have", () => {
