@@ -1,4 +1,4 @@
-// Caps and limits for the oracle: buckets of exact fractions of a token, and plain lists of
+// Caps and limits for the oracle, phase 1's and phase 4's: buckets of exact fractions of a token, and plain lists of
 // the connections that are open. All are checked, then all are charged or none.
 import type { ModelExpose, ModelLimit } from "./model.ts";
 import { isV4, prefixOf } from "./space.ts";
@@ -16,9 +16,13 @@ const keyOf = (source: bigint, v4: number, v6: number): string => {
   return `${prefix.family} ${prefix.base}`;
 };
 
+const identityKey = (names: readonly string[]): string => JSON.stringify([...new Set(names)].sort());
+
 export class Meter {
   private now = 0n;
   private readonly open: bigint[] = [];
+  /** Of the identities that are in. */
+  private readonly known: string[] = [];
   private readonly buckets = new Map<ModelLimit, Map<string, Bucket>>();
   private readonly expose: ModelExpose;
   /** The cap that holds where the policy names none. */
@@ -34,8 +38,7 @@ export class Meter {
     if (BigInt(ms) > this.now) this.now = BigInt(ms);
   }
 
-  private bucket(limit: ModelLimit, source: bigint): Bucket {
-    const key = limit.key.kind === "listener" ? "" : keyOf(source, limit.key.v4, limit.key.v6);
+  private bucket(limit: ModelLimit, key: string): Bucket {
     const of = this.buckets.get(limit) ?? new Map<string, Bucket>();
     this.buckets.set(limit, of);
     const full = BigInt(limit.burst ?? limit.count) * PERIOD_MS[limit.per];
@@ -56,13 +59,32 @@ export class Meter {
       const key = keyOf(source, per.v4, per.v6);
       if (this.open.filter((s) => keyOf(s, per.v4, per.v6) === key).length >= per.connections) return "cap_source";
     }
-    const short = this.expose.limits.filter((l) => this.bucket(l, source).parts < PERIOD_MS[l.per]);
+    const key = ({ key: of }: ModelLimit): string => (of.kind === "source" ? keyOf(source, of.v4, of.v6) : "");
+    const limits = this.expose.limits.filter((l) => l.key.kind !== "identity");
+    const short = limits.filter((l) => this.bucket(l, key(l)).parts < PERIOD_MS[l.per]);
     // The shortest period is named, and of one period the listener's.
     const [first] = [...short].sort((a, b) => Number(PERIOD_MS[a.per] - PERIOD_MS[b.per]) || Number(a.key.kind === "source") - Number(b.key.kind === "source"));
     if (first !== undefined) return first.key.kind === "listener" ? "limit_listener" : "limit_source";
-    for (const l of this.expose.limits) this.bucket(l, source).parts -= PERIOD_MS[l.per];
+    for (const l of limits) this.bucket(l, key(l)).parts -= PERIOD_MS[l.per];
     this.open.push(source);
     return null;
+  }
+
+  /** Phase 4, of a connection that `admit` let in. `names`: of its certificate, in any order. */
+  admitIdentity(names: readonly string[]): string | null {
+    const key = identityKey(names);
+    const most = this.expose.cap?.perIdentity ?? null;
+    if (most !== null && this.known.filter((k) => k === key).length >= most) return "cap_identity";
+    const limits = this.expose.limits.filter((l) => l.key.kind === "identity");
+    if (limits.some((l) => this.bucket(l, key).parts < PERIOD_MS[l.per])) return "limit_identity";
+    for (const l of limits) this.bucket(l, key).parts -= PERIOD_MS[l.per];
+    this.known.push(key);
+    return null;
+  }
+
+  releaseIdentity(names: readonly string[]): void {
+    const i = this.known.indexOf(identityKey(names));
+    if (i >= 0) this.known.splice(i, 1);
   }
 
   /** Caps come back; tokens never do. */

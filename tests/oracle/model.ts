@@ -51,11 +51,13 @@ export interface ModelLimit {
   readonly per: "s" | "m" | "h";
   /** Null: not written, so the count. */
   readonly burst: number | null;
-  readonly key: { readonly kind: "listener" } | { readonly kind: "source"; readonly v4: number; readonly v6: number; readonly written: boolean };
+  readonly key: { readonly kind: "listener" } | { readonly kind: "identity" } | { readonly kind: "source"; readonly v4: number; readonly v6: number; readonly written: boolean };
 }
 
 export interface ModelCap {
   readonly connections: number;
+  /** Not written or null: none. */
+  readonly perIdentity?: number | null;
   readonly perSource: { readonly connections: number; readonly v4: number; readonly v6: number; readonly written: boolean } | null;
 }
 

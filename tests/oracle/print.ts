@@ -59,7 +59,7 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
     (r.until ?? null) === null ? "" : ` until ${new Date((r.until ?? 0) * 1000).toISOString().replace(".000Z", "Z")}`,
   ].join("");
   const limit = (l: ModelLimit): string => {
-    const key = l.key.kind === "listener" ? "listener" : `source${l.key.written ? ` /${l.key.v4} /${l.key.v6}` : ""}`;
+    const key = l.key.kind !== "source" ? l.key.kind : `source${l.key.written ? ` /${l.key.v4} /${l.key.v6}` : ""}`;
     return `  limit ${l.count}/${l.per}${l.burst === null ? "" : ` burst ${l.burst}`} per ${key}`;
   };
   const writeRule = (r: ModelRule, indent: string): void => {
@@ -73,7 +73,8 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
     if (e.cap !== null) {
       const s = e.cap.perSource;
       const perSource = s === null ? "" : `, ${s.connections} per source${s.written ? ` /${s.v4} /${s.v6}` : ""}`;
-      out.push(`  cap ${e.cap.connections} connections${perSource}`);
+      const perIdentity = (e.cap.perIdentity ?? null) === null ? "" : `, ${e.cap.perIdentity} per identity`;
+      out.push(`  cap ${e.cap.connections} connections${perSource}${perIdentity}`);
     }
     for (const l of shuffle(e.limits)) out.push(limit(l));
     for (const r of shuffle(e.rules)) writeRule(r, "  ");

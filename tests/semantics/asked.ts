@@ -3,9 +3,11 @@
 //
 //   from ADDRESS to NAME                 phase 1, nothing is charged
 //   from ADDRESS to NAME sni NAME|none   phases 1 and 2
+//   … sni NAME|none client WORDS         phases 1 to 3; the words of a certificate with commas between
 //   shadow from … to NAME [sni …]        with dryrun rules counted
 //   admit from ADDRESS to NAME           phase 1 with caps and limits; what is let in stays open
-//   close from ADDRESS to NAME           gives its caps back
+//   admit … sni … client WORDS           phase 4 alone: the caps and limits of the identity
+//   close from ADDRESS to NAME           gives its caps back; with `sni … client`, those of the identity
 //   bind SUBJECT on ADDRESS PORT         phase 0
 //   at ADDRESS PORT                      the listener there
 //   clock MONOMS TIME|none               the time of what follows
@@ -13,6 +15,7 @@
 // An answer is `allow CODE RULE`, `deny REASON CODE RULE` or `open`; RULE is the rule's names, or `-`.
 import * as assert from "uvu/assert";
 import type { Answer, Shadow } from "../../runtime/host/decision.ts";
+import { identityOf } from "../../runtime/host/identity.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import { address, engineOf } from "../host/compiled.ts";
 
@@ -68,20 +71,29 @@ function ask(engine: PolicyEngine, question: string): string {
   }
 }
 
-/** `ADDRESS to NAME [sni NAME]` */
+/** `ADDRESS to NAME [sni NAME [client WORDS]]` */
 function connection(engine: PolicyEngine, verb: string, words: readonly string[]): string {
-  const [source = "", , listener, sni, name = ""] = words;
+  const [source = "", , listener, sni, name = "", , client] = words;
   const at = address(source);
   const id = engine.info.listeners.find((l) => l.name === listener)?.id;
   if (id === undefined) throw new Error(`no listener ${listener}`);
   const asked = sni === undefined ? undefined : name === "none" ? null : name;
-  if (verb === "shadow") return saidShadow(engine, engine.shadow(id, at, asked));
+  const identity = client === undefined ? undefined : identityOf(client.split(","));
+  if (identity !== undefined) {
+    if (verb === "from") return said(engine, engine.identity(id, at, asked ?? null, identity));
+    if (verb === "admit") return said(engine, engine.admitIdentity(id, at, asked ?? null, identity));
+    if (verb === "close") {
+      engine.releaseIdentity(id, identity);
+      return "";
+    }
+  }
+  if (verb === "shadow") return saidShadow(engine, engine.shadow(id, at, asked, identity));
   if (verb === "admit") return said(engine, engine.admit([{ listener: id, source: at }])[0]);
   if (verb === "close") {
     engine.release(id, at);
     return "";
   }
-  return said(engine, asked === undefined ? engine.accept(id, at) : engine.hello(id, at, asked));
+  return said(engine, asked === undefined ? engine.accept(id, at) : engine.named(id, at, asked));
 }
 
 const named = (engine: PolicyEngine, rule: number): string => (rule < 0 ? "-" : engine.info.rules[rule]?.names.join() ?? "no such rule");

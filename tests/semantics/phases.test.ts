@@ -1,4 +1,4 @@
-// Phases 0 to 2, rule by rule, as docs/language.md states them. The random policies of tests/engine
+// Phases 0 to 4, rule by rule, as docs/language.md states them. The random policies of tests/engine
 // hold the same against the oracle; here each rule stands alone, its nearest opposite beside it.
 import { suite } from "uvu";
 import { tables } from "./asked.ts";
@@ -206,6 +206,75 @@ expose web on tcp 443 as passthrough { allow named y from any }`,
       ["from 203.0.113.9 to web sni gone.example", "deny sni deny_name gone"], ["from 203.0.113.9 to web sni a.example", "allow allowed y"],
       ["from 192.0.2.1 to web sni a.example", "deny sni deny_name range"], ["from 192.0.2.1 to web sni none", "allow allowed y"],
       ["from 203.0.113.9 to plain", "allow allowed x"], ["from 203.0.113.9 to plain sni gone.example", "allow allowed x"], ["from 192.0.2.1 to plain", "allow allowed x"],
+    ],
+  },
+  {
+    title: "identity: source, name and client decide in their order, each with its reason",
+    policy: `deny named gone client uri "spiffe://corp.example/retired/**"
+expose admin on tcp 443 as mtls {
+  cert "web" ca "corp"
+  allow named ops from 198.51.100.0/24 sni "admin.example" client uri "spiffe://corp.example/ops/*"
+  deny named host from 198.51.100.66
+  deny named laptop client dns "lost.corp.example"
+}`,
+    rows: [
+      ["from 203.0.113.9 to admin", "deny cidr no_match -"], ["from 198.51.100.66 to admin", "deny cidr deny_rule host"], ["from 198.51.100.7 to admin", "open"],
+      ["from 198.51.100.7 to admin sni other.example", "deny sni no_name -"], ["from 198.51.100.7 to admin sni none", "deny sni no_name -"], ["from 198.51.100.7 to admin sni admin.example", "open"],
+      ["from 198.51.100.7 to admin sni admin.example client uri:spiffe://corp.example/ops/ann", "allow allowed ops"],
+      ["from 198.51.100.7 to admin sni admin.example client uri:spiffe://corp.example/ops/ann/x", "deny mtls no_identity -"],
+      ["from 198.51.100.7 to admin sni admin.example client uri:spiffe://corp.example/ops/", "deny mtls no_identity -"],
+      ["from 198.51.100.7 to admin sni admin.example client uri:spiffe://corp.example/retired/a/b", "deny mtls deny_identity gone"],
+      // One name of several is enough, for an allow and for a deny.
+      ["from 198.51.100.7 to admin sni admin.example client dns:x.example,uri:spiffe://corp.example/ops/ann", "allow allowed ops"],
+      ["from 198.51.100.7 to admin sni admin.example client dns:lost.corp.example,uri:spiffe://corp.example/ops/ann", "deny mtls deny_identity laptop"],
+      // The phases before are asked again: what they refuse, no certificate opens.
+      ["from 203.0.113.9 to admin sni admin.example client uri:spiffe://corp.example/ops/ann", "deny cidr no_match -"],
+      ["from 198.51.100.7 to admin sni other.example client uri:spiffe://corp.example/ops/ann", "deny sni no_name -"],
+    ],
+  },
+  {
+    title: "identity: each type has its own names, and `except` takes names, not clients",
+    policy: `ids staff = dns "ann.example", uri "urn:staff:7", uri "spiffe://corp.example/staff/*", ip "192.0.2.7" except uri "spiffe://corp.example/staff/temp"
+expose web on tcp 443 as mtls { cert "web" ca "corp" allow named staff from any client staff }`,
+    rows: [
+      ["from 203.0.113.9 to web sni none client dns:ann.example", "allow allowed staff"], ["from 203.0.113.9 to web sni none client uri:ann.example", "deny mtls no_identity -"],
+      ["from 203.0.113.9 to web sni none client dns:x.ann.example", "deny mtls no_identity -"], ["from 203.0.113.9 to web sni none client dns:ann.example.org", "deny mtls no_identity -"],
+      ["from 203.0.113.9 to web sni none client uri:urn:staff:7", "allow allowed staff"], ["from 203.0.113.9 to web sni none client uri:urn:staff:77", "deny mtls no_identity -"],
+      ["from 203.0.113.9 to web sni none client ip:192.0.2.7", "allow allowed staff"], ["from 203.0.113.9 to web sni none client dns:192.0.2.7", "deny mtls no_identity -"],
+      ["from 203.0.113.9 to web sni none client uri:spiffe://corp.example/staff/temp", "deny mtls no_identity -"],
+      ["from 203.0.113.9 to web sni none client uri:spiffe://corp.example/staff/bob", "allow allowed staff"],
+      ["from 203.0.113.9 to web sni none client uri:spiffe://corp.example/staff/temp,uri:spiffe://corp.example/staff/bob", "allow allowed staff"],
+    ],
+  },
+  {
+    title: "identity: a rule with `client` is silent where no certificate is asked for",
+    policy: `deny named lost client dns "lost.example"
+expose plain on tcp 80 { allow named x from any }
+expose site on tcp 443 as tls { cert "web" allow named y from any }
+expose admin on tcp 444 as mtls { cert "web" ca "corp" allow named z from any }`,
+    rows: [
+      ["from 203.0.113.9 to plain", "allow allowed x"], ["from 203.0.113.9 to site sni none", "allow allowed y"], ["from 203.0.113.9 to admin sni none", "open"],
+      ["from 203.0.113.9 to admin sni none client dns:lost.example", "deny mtls deny_identity lost"], ["from 203.0.113.9 to admin sni none client dns:a.example", "allow allowed z"],
+    ],
+  },
+  {
+    title: "per identity: counted when it is admitted, given back when it leaves",
+    policy: `expose admin on tcp 444 as mtls {
+  cert "web" ca "corp"
+  allow named z from any
+  deny named lost client dns "lost.example"
+  cap 9 connections, 1 per identity
+  limit 2/m per identity
+}`,
+    rows: [
+      ["clock 0 none", ""], ["admit from 192.0.2.1 to admin sni none client dns:a.example", "allow allowed z"],
+      ["admit from 192.0.2.2 to admin sni none client dns:a.example", "deny rate cap_identity z"], ["admit from 192.0.2.2 to admin sni none client dns:b.example", "allow allowed z"],
+      ["close from 192.0.2.1 to admin sni none client dns:a.example", ""], ["admit from 192.0.2.1 to admin sni none client dns:a.example", "allow allowed z"],
+      ["close from 192.0.2.1 to admin sni none client dns:a.example", ""], ["admit from 192.0.2.1 to admin sni none client dns:a.example", "deny rate limit_identity z"],
+      // What is refused by a rule is charged nothing.
+      ["admit from 192.0.2.1 to admin sni none client dns:lost.example", "deny mtls deny_identity lost"],
+      ["clock 29999 none", ""], ["admit from 192.0.2.1 to admin sni none client dns:a.example", "deny rate limit_identity z"],
+      ["clock 30000 none", ""], ["admit from 192.0.2.1 to admin sni none client dns:a.example", "allow allowed z"],
     ],
   },
 ]);
