@@ -96,6 +96,8 @@ const cpuNs = (pid) => Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").spl
 const rssMiB = (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
 
 const BODY_BYTES = 5;
+/** Requests that are under way at once. More bytes than HAProxy's 16 KiB for a request now and then left a connection without an answer. */
+const UNDER_WAY = 16;
 
 /** Sends requests in a pipeline over one connection; the bodies, in order, of which each has five bytes. */
 function pipeline(port, requests) {
@@ -104,7 +106,7 @@ function pipeline(port, requests) {
     let rest = "";
     let sent = 0;
     const more = () => {
-      const part = requests.slice(sent, sent + 64);
+      const part = requests.slice(sent, sent + UNDER_WAY);
       sent += part.length;
       if (part.length > 0) socket.write(part.join(""));
     };
