@@ -139,7 +139,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     config, allowedBackends: allowedBackends(config), inForce, ports, leases, backends, forwarder, recorder, counters,
     topDenied, ownership: { credentials: peers, listening: oncePerTurn(listeningSockets) }, exchange, reloader, keeper, clock, turns,
     startedMs: clock.monoMs(), connectionCap: cap, draining: () => draining,
-    opener, markers, hostAddresses: setup.hostAddresses,
+    opener, markers, certificates: () => credentials.ends(), hostAddresses: setup.hostAddresses,
   };
 
   function closeAll(): void {

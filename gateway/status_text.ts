@@ -11,6 +11,7 @@ export function statusText(status: unknown): string {
     table(["LISTENER", "SERVICE", "PORTS", "OPEN AT", "BACKEND", "CONNECTIONS", "WRITTEN AT"], listeners(status)),
     table(["HITS", "LISTENER", "RULE", "WRITTEN AT"], rules(status)),
     table(["DENIED", "SOURCE"], rows(at(status, "top_denied")).map((row) => [text(at(row, "denials")), text(at(row, "source"))])),
+    table(["CERTIFICATE", "KIND", "ENDS"], rows(at(status, "certificates")).map((row) => [text(at(row, "name")), text(at(row, "kind")), text(at(row, "not_after"))])),
     table(["ENDED", "CONNECTIONS"], counted(at(status, "ends"))),
   ];
   return paragraphs.filter((lines) => lines.length > 0).map((lines) => lines.join("\n")).join("\n\n");

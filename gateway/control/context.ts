@@ -17,6 +17,7 @@ import type { Ports } from "../listen/ports.ts";
 import type { Exchange } from "../reload/exchange.ts";
 import type { Keeper } from "../reload/keeper.ts";
 import type { Reloader } from "../reload/reload.ts";
+import type { CredentialEnd } from "../tls/credentials.ts";
 import type { Turns } from "../turns.ts";
 import type { Answer } from "./rpc.ts";
 
@@ -44,6 +45,7 @@ export interface Context {
   readonly draining: () => boolean;
   readonly opener: Opener;
   readonly markers: Markers;
+  readonly certificates: () => readonly CredentialEnd[];
   readonly hostAddresses: () => readonly Address[];
 }
 

@@ -23,7 +23,14 @@ export interface Credentials {
   /** Every file that is read. */
   readonly paths: readonly string[];
   /** Of each certificate and authority in use: when the first of its certificates ends. */
-  ends(): readonly { readonly kind: "cert" | "ca"; readonly name: string; readonly notAfter: string }[];
+  ends(): readonly CredentialEnd[];
+}
+
+export interface CredentialEnd {
+  readonly kind: "cert" | "ca";
+  /** As the configuration calls it. */
+  readonly name: string;
+  readonly notAfter: Date;
 }
 
 interface Held {
@@ -108,8 +115,8 @@ export function createCredentials(config: Pick<Config, "certs" | "cas">, clock: 
     },
     paths: [...Object.values(config.certs).flatMap(({ cert, key }) => [cert, key]), ...Object.values(config.cas).map(({ file }) => file)],
     ends: () => [
-      ...[...held.certs].map(([name, { notAfter }]) => ({ kind: "cert" as const, name, notAfter: notAfter.toISOString() })),
-      ...[...held.cas].map(([name, { notAfter }]) => ({ kind: "ca" as const, name, notAfter: notAfter.toISOString() })),
+      ...[...held.certs].map(([name, { notAfter }]) => ({ kind: "cert" as const, name, notAfter })),
+      ...[...held.cas].map(([name, { notAfter }]) => ({ kind: "ca" as const, name, notAfter })),
     ],
   };
 }

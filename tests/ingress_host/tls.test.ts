@@ -1,11 +1,13 @@
 // Listeners `as tls`: TLS ends at the gateway, the name decides before any handshake, and a client
 // was served only when the backend's bytes arrived.
-import { renameSync, writeFileSync } from "node:fs";
+import { X509Certificate } from "node:crypto";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { type TLSSocket, connect as connectTls } from "node:tls";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { statusText } from "../../gateway/status_text.ts";
 import { dns, leaf } from "../tls/certificates.ts";
 import { call, lastAccept, put, SERVED, within, type Setting } from "../tls/tls_under_test.ts";
 import { eventually, freePort, moduleOf, start } from "./gateway_under_test.ts";
@@ -121,6 +123,18 @@ test("a certificate is renewed without a restart; what can't be used leaves the 
     assert.is(await shown(), subject, what);
     assert.match(s.gateway.said.join("\n"), said, what);
   }
+  // Status and metrics say when what is in use ends, not what stands in the file.
+  const endOf = (file: string): string => new Date(new X509Certificate(readFileSync(join(s.folder, file))).validTo).toISOString();
+  const ends = [endOf("web.pem"), endOf("corp.pem")];
+  put(s.folder, "web", leaf(s.site, { commonName: "expired", names, from: -9, until: -1 }));
+  await s.gateway.daemon.renew();
+  assert.not.equal(endOf("web.pem"), ends[0]);
+  const status = JSON.stringify(await s.gateway.daemon.status());
+  assert.ok(status.includes(`"certificates":[{"kind":"cert","name":"web","not_after":"${ends[0] ?? ""}"},{"kind":"ca","name":"corp","not_after":"${ends[1] ?? ""}"}]`), status);
+  assert.ok(statusText(JSON.parse(status)).split("\n").includes(`web          cert  ${ends[0] ?? ""}`));
+  const control = await s.gateway.control();
+  assert.ok(JSON.stringify(await control.call("metrics")).includes(`ingressd_certificate_not_after_seconds{kind=\\"cert\\",name=\\"web\\"} ${Date.parse(ends[0] ?? "") / 1000}`));
+  control.close();
   // Established streams live on, and their TLS with them.
   const long = connectTls({ port: s.port, host: "127.0.0.1", ca: s.site.pem, checkServerIdentity: () => undefined });
   let got = "";
