@@ -1,5 +1,5 @@
 // Builds the decision engine: runtime/engine -> engine.wasm, its bytes as a TypeScript module for
-// the compiler, and the host's pin of its code. `--check` builds beside and compares only.
+// the compiler, the host's pin of its code, and the pin of the C that wasm2c makes of it. `--check` builds beside and compares only.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import "../runtime/host/register.mjs";
 
 const { pinnedBytes, readSections } = await import("../runtime/abi/sections.ts");
+const { findWasm2c, isEngineC, sha256OfC, writeEngineC } = await import("../compiler/cli/wasm2c.ts");
 const { ABI_VERSION } = await import("../runtime/abi/layout.ts");
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -24,6 +25,10 @@ try {
   const sections = readSections(bytes);
   if (sections === null) throw new Error("asc wrote something that is not a WebAssembly module");
   const code = createHash("sha256").update(pinnedBytes(sections, bytes)).digest("hex");
+  const wasm2c = findWasm2c();
+  if (wasm2c === null) throw new Error("wabt is not installed: npm ci");
+  const c = writeEngineC(wasm2c, bytes);
+  if (!isEngineC(c)) throw new Error(c.message);
   const outputs = {
     "runtime/engine/build/engine.wasm": bytes,
     "runtime/engine/build/bytes.ts": Buffer.from(
@@ -35,6 +40,10 @@ try {
       `export const ENGINE_CODE_SHA256 = "${code}";\nexport const ENGINE_ABI_VERSION = ${ABI_VERSION};\n`,
     ),
   };
+  outputs["compiler/emit/pin.ts"] = Buffer.from(
+    "// Made by `npm run engine`: SHA-256 of engine.c and engine.h, as wasm2c writes them of this release's engine.\n" +
+    `export const ENGINE_C_SHA256 = "${sha256OfC(c)}";\n`,
+  );
   let differs = false;
   for (const [path, content] of Object.entries(outputs)) {
     if (!check) writeFileSync(join(root, path), content);

@@ -1,0 +1,62 @@
+// The engine as C, by npm's wabt, an optional dependency: the same text for every policy, held to the
+// hash that this release was tested with.
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { engineBytes } from "../emit/engine.ts";
+import { ENGINE_C_SHA256 } from "../emit/pin.ts";
+import type { Outcome } from "./outcome.ts";
+
+export interface EngineC {
+  readonly source: string;
+  readonly header: string;
+}
+
+export function isEngineC(x: EngineC | Outcome): x is EngineC {
+  return "source" in x;
+}
+
+/** What wasm2c makes of the engine's bytes, whatever it is. */
+export function writeEngineC(wasm2c: string, engine: Uint8Array): EngineC | Outcome {
+  const scratch = mkdtempSync(join(tmpdir(), "ingressc-c-"));
+  try {
+    writeFileSync(join(scratch, "engine.wasm"), engine);
+    const { status, stderr } = spawnSync(process.execPath, [wasm2c, "engine.wasm", "-n", "engine", "-o", "engine.c"], { cwd: scratch, encoding: "utf8", timeout: 60_000 });
+    if (status !== 0) {
+      return { class: "delegate", code: "policy.wasm2c_failed", message: `wasm2c failed: ${stderr.trim().split("\n")[0] ?? "it said nothing"}`, help: "install wabt again: npm install" };
+    }
+    return { source: readFileSync(join(scratch, "engine.c"), "utf8"), header: readFileSync(join(scratch, "engine.h"), "utf8") };
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** SHA-256 of engine.c and engine.h, one behind the other, lower-case hex. */
+export function sha256OfC({ source, header }: EngineC): string {
+  return createHash("sha256").update(source).update(header).digest("hex");
+}
+
+/** The path of the command, or null where the package is not installed. */
+export function findWasm2c(): string | null {
+  try {
+    return createRequire(import.meta.url).resolve("wabt/bin/wasm2c");
+  } catch {
+    return null;
+  }
+}
+
+/** The pinned C, or why there is none. */
+export function engineC(wasm2c: string | null = findWasm2c()): EngineC | Outcome {
+  if (wasm2c === null) {
+    return { class: "missing", code: "policy.wabt_missing", message: "`--target c` needs the npm package wabt, which is not installed", help: "install it beside ingressd: npm install wabt@1.0.39" };
+  }
+  const made = writeEngineC(wasm2c, engineBytes());
+  if (!isEngineC(made)) return made;
+  if (sha256OfC(made) !== ENGINE_C_SHA256) {
+    return { class: "delegate", code: "policy.engine_c", message: "wasm2c wrote other C of the engine than this release was tested with", help: "install the version of wabt that ingressd names: npm install wabt@1.0.39" };
+  }
+  return made;
+}
