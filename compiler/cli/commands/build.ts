@@ -1,4 +1,4 @@
-// ingressc build: FILE -> one .wasm, tested before it is written.
+// ingressc build: FILE -> one .wasm, or what another target asks for, tested before it is written.
 import { parse, format, resolve } from "node:path";
 import type { Profile } from "../../../runtime/abi/profiles.ts";
 import type { Command } from "../command.ts";
@@ -7,7 +7,9 @@ import type { Inputs } from "../disk.ts";
 import { count, usage, type Outcome } from "../outcome.ts";
 import { memoryJson, memoryRows } from "../memory.ts";
 import { PROFILE_FLAG, readProfile } from "../profile.ts";
+import { writeNative } from "../nativeFolder.ts";
 import type { Progress } from "../progress.ts";
+import { readTarget, TARGET_FLAG, type Target } from "../target.ts";
 import { compileAndTest, failedTests, isTested, type Tested } from "../tested.ts";
 import { rows } from "../terminal.ts";
 import { watchInputs } from "../watch.ts";
@@ -17,32 +19,39 @@ export const build = {
   summary: "compile and test a policy, then write its module",
   operands: ["FILE"],
   flags: {
-    out: { short: "o", value: "OUT", says: "where the module is written (default: FILE with `.wasm`)" },
+    out: { short: "o", value: "OUT", says: "where it is written (default: FILE with the target's ending)" },
     profile: PROFILE_FLAG,
+    target: TARGET_FLAG,
     watch: { short: null, value: null, says: "build again after every change, until Ctrl-C" },
   },
   manual: [
     "Nothing is written unless the policy has no error and each of its tests passes in the module",
     "itself. OUT is replaced in one step: a reader sees the old module or the new one.",
     "With `--profile os` the module has one page of memory, and what does not fit there is an error.",
+    "With `--target c` OUT is a folder: the engine as C, the same for every policy, and the policy's",
+    "data as a file beside it. It needs the npm package wabt; docs/os.md has the host for it.",
     "With --watch, an error leaves the last good module in its place.",
     "",
     "  ingressc build policies/demo.ingress",
     "  ingressc build policies/demo.ingress -o /etc/ingress/demo.wasm --watch",
+    "  ingressc build policies/demo.ingress --profile os --target c -o native",
   ].join("\n"),
   async run(args, { stop, show, progress }) {
     const file = args.operands[0] ?? "";
-    const out = args.flags.get("out") ?? besides(file);
+    const profile = readProfile(args);
+    if (typeof profile !== "string") return profile;
+    const target = readTarget(args, profile);
+    if (typeof target !== "string") return target;
+    const out = args.flags.get("out") ?? besides(file, target);
     if (resolve(out) === resolve(file)) {
       return usage("output_is_input", `\`${out}\` is the policy itself`, "give `-o` another path");
     }
-    const profile = readProfile(args);
-    if (typeof profile !== "string") return profile;
-    if (!args.flags.has("watch")) return (await buildOnce(file, out, profile, progress)).outcome;
+    const request = { file, out, profile, target };
+    if (!args.flags.has("watch")) return (await buildOnce(request, progress)).outcome;
     await watchInputs({
       stop,
       run: async () => {
-        const { outcome, inputs } = await buildOnce(file, out, profile, progress);
+        const { outcome, inputs } = await buildOnce(request, progress);
         show(outcome);
         return inputs;
       },
@@ -57,19 +66,28 @@ function watching(folders: readonly string[]): Outcome {
   return { class: "ok", code: "policy.watching", message: `watching ${places}; Ctrl-C ends`, data: { folders } };
 }
 
-async function buildOnce(file: string, out: string, profile: Profile, progress: Progress): Promise<{ outcome: Outcome; inputs: Inputs }> {
+interface Request {
+  readonly file: string;
+  readonly out: string;
+  readonly profile: Profile;
+  readonly target: Target;
+}
+
+async function buildOnce({ file, out, profile, target }: Request, progress: Progress): Promise<{ outcome: Outcome; inputs: Inputs }> {
   const tested = compileAndTest(file, profile, undefined, progress);
   if (!isTested(tested)) return tested;
   const { inputs } = tested.disk;
   const failed = failedTests(tested, `, so \`${out}\` is not written`);
   if (failed !== null) return { outcome: failed, inputs };
-  const trouble = await writeModule(out, tested.module, inputs.files);
+  const trouble = target === "c" ? await writeNative(out, tested.module, inputs.files) : await writeModule(out, tested.module, inputs.files);
   return { outcome: trouble ?? built(tested, out), inputs };
 }
 
-function besides(file: string): string {
+const ENDINGS = { wasm: ".wasm", c: ".native", "abi-filter": ".af1", "abi-filter-v2": ".af2" } as const satisfies Record<Target, string>;
+
+function besides(file: string, target: Target): string {
   const { dir, name } = parse(file);
-  return format({ dir, name, ext: ".wasm" });
+  return format({ dir, name, ext: ENDINGS[target] });
 }
 
 function built(tested: Tested, out: string): Outcome {
