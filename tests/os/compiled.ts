@@ -1,0 +1,99 @@
+// Builds native code of the engine for the tests: the machine's own by gcc, and rv64imac for QEMU.
+import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { engineC, isEngineC } from "../../compiler/cli/wasm2c.ts";
+import { abiHeader } from "../../compiler/emit/native.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const OS = join(root, "runtime/os");
+const NATIVE = join(root, "tests/os/native");
+
+export interface Toolchain {
+  readonly name: string;
+  /** The Debian package of what is called. */
+  readonly packages: Readonly<Record<string, string>>;
+  readonly cc: string;
+  readonly flags: readonly string[];
+  readonly link: readonly string[];
+  /** Sources of tests/os/native that make the machine. */
+  readonly machine: readonly string[];
+}
+
+export const HOSTED: Toolchain = {
+  name: "native x86-64", packages: { gcc: "gcc" }, cc: "gcc",
+  flags: ["-O2"], link: ["-Wl,--gc-sections"], machine: ["posix.c"],
+};
+
+export const RISCV: Toolchain = {
+  name: "rv64imac", packages: { "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf", "qemu-system-riscv64": "qemu-system-misc" },
+  cc: "riscv64-unknown-elf-gcc",
+  flags: ["-march=rv64imac", "-mabi=lp64", "-mcmodel=medany", "-Os", "-msave-restore"],
+  link: ["-nostdlib", "-Wl,--gc-sections", "-Wl,--no-warn-rwx-segments", `-Wl,-T,${join(NATIVE, "virt.ld")}`],
+  machine: ["virt.S", "virt.c"],
+};
+
+/** The programs that are not here, with the packages that have them; null when all are. */
+export function missing({ packages }: Toolchain): string | null {
+  const lacking = Object.entries(packages).filter(([program]) => spawnSync(program, ["--version"]).error !== undefined);
+  return lacking.length === 0 ? null : lacking.map(([program, name]) => `${program} (Debian: ${name})`).join(", ");
+}
+
+/** engine.c, engine.h and abi.h in `folder`. */
+export function writeEngine(folder: string): void {
+  const c = engineC();
+  if (!isEngineC(c)) throw new Error(c.message);
+  writeFileSync(join(folder, "engine.c"), c.source);
+  writeFileSync(join(folder, "engine.h"), c.header);
+  writeFileSync(join(folder, "abi.h"), abiHeader());
+}
+
+export function called(command: string, args: readonly string[], cwd: string): string {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: "utf8", timeout: 120_000 });
+  if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${error?.message ?? `${stdout}${stderr}`}`);
+  return stdout;
+}
+
+/** Compiles the engine, the host and `programs` of tests/os/native in `folder`, and links them; the path of the result. */
+export function build(tools: Toolchain, folder: string, programs: readonly string[], withHost = true): string {
+  const prefix = tools.cc === "gcc" ? "x" : "rv";
+  const sources: readonly (readonly [path: string, ours: boolean])[] = [
+    [join(folder, "engine.c"), false],
+    ...(withHost ? [[join(OS, "host.c"), true] as const] : []),
+    ...(tools === RISCV ? [[join(OS, "memory.c"), true] as const] : []),
+    ...[...programs, "runner.c", ...tools.machine].map((name) => [join(NATIVE, name), true] as const),
+  ];
+  const objects = sources.map(([path, ours]) => {
+    const object = join(folder, `${prefix}-${path.split("/").at(-1) ?? ""}.o`);
+    // posix.c alone has a C library.
+    const standing = path.endsWith("posix.c") ? [] : ["-ffreestanding", "-isystem", join(OS, "include")];
+    called(tools.cc, [
+      ...tools.flags, "-std=c11", "-fno-strict-aliasing", "-ffunction-sections", "-fdata-sections", "-fcallgraph-info=su", ...standing,
+      ...(ours ? ["-Wall", "-Wextra", "-Werror"] : ["-w"]), "-I", folder, "-I", OS, "-I", NATIVE, "-c", path, "-o", object,
+    ], folder);
+    return object;
+  });
+  const out = join(folder, `${prefix}-${programs[0] ?? "program"}.elf`);
+  const arch = tools === RISCV ? tools.flags.slice(0, 3) : [];
+  called(tools.cc, [...arch, ...tools.link, ...objects, "-o", out, ...(tools === RISCV ? ["-lgcc"] : [])], folder);
+  return out;
+}
+
+export interface Run {
+  readonly status: number;
+  readonly output: string;
+}
+
+/** What a program says of one part of the file. */
+export function answered(tools: Toolchain, program: string, file: string, part: number): Run {
+  const [command, args] = tools === RISCV
+    ? ["qemu-system-riscv64", [
+      "-M", "virt", "-m", "64M", "-smp", "1", "-display", "none", "-monitor", "none", "-serial", "stdio", "-nodefaults", "-bios", "none", "-kernel", program,
+      "-device", `loader,file=${file},addr=0x82000000,force-raw=on`, "-device", `loader,addr=0x81fff000,data=${part},data-len=4`,
+    ]]
+    : [program, [file, String(part)]];
+  const { status, stdout, stderr, error } = spawnSync(command as string, args as string[], { encoding: "utf8", timeout: 60_000 });
+  if (status === null) throw new Error(`${tools.name}: ${error?.message ?? "ended by a signal"}: ${stdout}${stderr}`);
+  return { status, output: `${stdout}${stderr}` };
+}

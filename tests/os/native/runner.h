@@ -1,0 +1,23 @@
+/* What the tests of native code share: a way to say something, and vectors to read. A machine
+ * (posix.c, virt.c) gives `say`, the file and a number, and calls `run`, which is 0 when all is well. */
+#ifndef INGRESS_RUNNER_H
+#define INGRESS_RUNNER_H
+#include <stddef.h>
+#include <stdint.h>
+
+void say(const char *text);
+void say_number(const char *before, uint64_t number, const char *after);
+int run(const uint8_t *file, uint32_t part);
+
+enum { RECORDS, NAME_BYTES, POLICY_BYTES, MANIFEST_BYTES, SEED, HEAD_WORDS = 8 };
+
+struct part {
+  const uint32_t *head;
+  const uint32_t *records;
+  const char *names;
+  const uint8_t *policy;
+  const uint8_t *manifest;
+};
+
+struct part part_at(const uint8_t *file, uint32_t number);
+#endif

@@ -1,0 +1,43 @@
+// One vector file, three hosts: V8 wrote the answers, native x86-64 and rv64imac under QEMU give them
+// again, verdict, reason, code and rule, with caps and limits carried along.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { skip } from "../skip.ts";
+import { answered, build, HOSTED, missing, RISCV, writeEngine } from "./compiled.ts";
+import { makeVectors, VECTOR_SEED } from "./vectors.ts";
+
+const check = suite("parity");
+const folder = mkdtempSync(join(tmpdir(), "ingressd-native-"));
+process.on("exit", () => { rmSync(folder, { recursive: true, force: true }); });
+
+const vectors = makeVectors(VECTOR_SEED);
+const file = join(folder, "vectors.bin");
+writeFileSync(file, vectors.bytes);
+writeEngine(folder);
+
+for (const tools of [HOSTED, RISCV]) {
+  const lacks = missing(tools);
+  if (lacks !== null) {
+    skip(tools.name, lacks);
+    continue;
+  }
+  check(`${tools.name} answers as V8 does`, () => {
+    const program = build(tools, folder, ["vectors.c"]);
+    let [answers, disagreements, stack] = [0, 0, 0];
+    for (let part = 0; part < vectors.parts; part++) {
+      const { status, output } = answered(tools, program, file, part);
+      const [, given = "", wrong = ""] = /answers (\d+) disagreements (\d+) sum \d+/.exec(output) ?? [];
+      assert.is(status, 0, `part ${part}: ${output}`);
+      answers += Number(given);
+      disagreements += Number(wrong);
+      stack = Math.max(stack, Number(/^stack (\d+)$/m.exec(output)?.[1] ?? 0));
+    }
+    console.log(`${tools.name}: ${answers} answers, ${disagreements} disagreements${stack === 0 ? "" : `, ${stack} bytes of stack used`}`);
+    assert.equal([answers, disagreements], [vectors.answers, 0]);
+  });
+}
+
+check.run();
