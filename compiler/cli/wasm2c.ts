@@ -2,13 +2,16 @@
 // hash that this release was tested with.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { engineBytes } from "../emit/engine.ts";
 import { ENGINE_C_SHA256 } from "../emit/pin.ts";
 import type { Outcome } from "./outcome.ts";
+
+/** As package.json pins it. */
+const WABT_VERSION = "1.0.39";
 
 export interface EngineC {
   readonly source: string;
@@ -25,8 +28,9 @@ export function writeEngineC(wasm2c: string, engine: Uint8Array): EngineC | Outc
   try {
     writeFileSync(join(scratch, "engine.wasm"), engine);
     const { status, stderr } = spawnSync(process.execPath, [wasm2c, "engine.wasm", "-n", "engine", "-o", "engine.c"], { cwd: scratch, encoding: "utf8", timeout: 60_000 });
-    if (status !== 0) {
-      return { class: "delegate", code: "policy.wasm2c_failed", message: `wasm2c failed: ${stderr.trim().split("\n")[0] ?? "it said nothing"}`, help: "install wabt again: npm install" };
+    if (status !== 0 || !["engine.c", "engine.h"].every((name) => existsSync(join(scratch, name)))) {
+      const [said = ""] = stderr.trim().split("\n");
+      return { class: "delegate", code: "policy.wasm2c_failed", message: `wasm2c failed: ${said === "" ? "it said nothing" : said}`, help: `install wabt again: npm install wabt@${WABT_VERSION}` };
     }
     return { source: readFileSync(join(scratch, "engine.c"), "utf8"), header: readFileSync(join(scratch, "engine.h"), "utf8") };
   } finally {
@@ -51,12 +55,12 @@ export function findWasm2c(): string | null {
 /** The pinned C, or why there is none. */
 export function engineC(wasm2c: string | null = findWasm2c()): EngineC | Outcome {
   if (wasm2c === null) {
-    return { class: "missing", code: "policy.wabt_missing", message: "`--target c` needs the npm package wabt, which is not installed", help: "install it beside ingressd: npm install wabt@1.0.39" };
+    return { class: "missing", code: "policy.wabt_missing", message: "`--target c` needs the npm package wabt, which is not installed", help: `install it beside ingressd: npm install wabt@${WABT_VERSION}` };
   }
   const made = writeEngineC(wasm2c, engineBytes());
   if (!isEngineC(made)) return made;
   if (sha256OfC(made) !== ENGINE_C_SHA256) {
-    return { class: "delegate", code: "policy.engine_c", message: "wasm2c wrote other C of the engine than this release was tested with", help: "install the version of wabt that ingressd names: npm install wabt@1.0.39" };
+    return { class: "delegate", code: "policy.engine_c", message: "wasm2c wrote other C of the engine than this release was tested with", help: `install the version of wabt that ingressd names: npm install wabt@${WABT_VERSION}` };
   }
   return made;
 }

@@ -24,6 +24,7 @@ const rooms: readonly Room[] = [
   { at: "runtime/engine/", may: ["runtime/engine/", "runtime/abi/"], packages: [], node: false, why: "the engine has zero imports" },
   { at: "runtime/host/", may: ["runtime/host/", "runtime/abi/", "runtime/net/", "runtime/engine/build/"], packages: ["@assemblyscript/loader"], node: true, why: "what decides must not depend on what compiles or serves" },
   { at: "runtime/guard/", may: ["runtime/guard/", "runtime/host/", "runtime/abi/", "runtime/net/"], packages: ["koffi"], node: true, why: "the guardrail works without a gateway" },
+  { at: "runtime/os/", may: ["runtime/os/", "runtime/abi/"], packages: [], node: false, why: "what runs on bare metal has no Node and no C library" },
   { at: "compiler/cli/", may: ["compiler/", "runtime/host/", "runtime/abi/", "runtime/net/", "runtime/engine/build/"], packages: [], node: true, why: "the command line asks the shipped module and never the gateway" },
   { at: "compiler/syntax/", may: ["compiler/syntax/", ...COMPILER], packages: ["chevrotain"], node: false, why: pure },
   { at: "compiler/ast/", may: ["compiler/ast/", "compiler/syntax/", ...COMPILER], packages: [], node: false, why: `${pure}; only compiler/syntax knows Chevrotain` },
@@ -75,6 +76,14 @@ const house = suite("arrows");
 house("there are files and arrows to look at", () => {
   assert.ok(files.length > 20, `only ${files.length} files`);
   assert.ok(arrows.length > 20, `only ${arrows.length} imports`);
+});
+
+house("the freestanding host includes its own headers, what ingressc writes, and the compiler's alone", () => {
+  const own = sources(".c", ".h").filter((f) => f.path.startsWith("runtime/os/"));
+  const names = new Set([...own.map((f) => f.path.split("/").at(-1)), "abi.h", "engine.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h"]);
+  assert.ok(own.length >= 4, `only ${own.length} files`);
+  const strange = own.flatMap((f) => [...f.text.matchAll(/^#include ["<]([^">]+)[">]/gm)].flatMap(([, name = ""]) => (names.has(name) ? [] : [`${f.path}: ${name}`])));
+  assert.equal(strange, []);
 });
 
 house("every import is one that the house has", () => {

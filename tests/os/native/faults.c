@@ -1,0 +1,117 @@
+/* What must end in a refusal: damaged data, a trap, an impossible answer, a call within a call. The host
+ * is a part of this file, so that its memory can be broken. The low four bits of the number say which. */
+#include "../../../runtime/os/host.c"
+#include "runner.h"
+
+static const uint32_t nobody[4] = {0, 0, 0xffff, 0xcb007109}, loopback[4] = {0, 0, 0xffff, 0x7f000001};
+static const uint64_t INGRESSD = 0xbf71cd04b2ec8134;
+static struct part part;
+static uint8_t copy[65536];
+
+static int load_with(const uint8_t *policy, size_t bytes, const uint8_t *manifest, size_t manifest_bytes) {
+  return ingress_load(policy, bytes, manifest, manifest_bytes, part.head + SEED);
+}
+
+static int load_sound(void) { return load_with(part.policy, part.head[POLICY_BYTES], part.manifest, part.head[MANIFEST_BYTES]); }
+
+static int failed(const char *what) { return say("FAIL "), say(what), say("\n"), 1; }
+
+static int is_denied(struct ingress_answer a, int32_t code) {
+  return a.verdict == INGRESS_DENY && a.reason == INGRESS_REASON_POLICY && a.code == code && a.rule == -1;
+}
+
+/* Every question there is, a loopback bind among them, which a policy always allows. */
+static int all_denied(int32_t code) {
+  return is_denied(ingress_bind(INGRESSD, 6, 8080, loopback), code) && is_denied(ingress_bind(1, 17, 0, nobody), code)
+    && is_denied(ingress_accept(0, nobody), code) && is_denied(ingress_admit(0, nobody), code)
+    && is_denied(ingress_hello(0, nobody, "a.example", 9), code) && is_denied(ingress_hello(0, nobody, NULL, 0), code)
+    && ingress_listener_at(6, 443, nobody) == -1 && ingress_connections(0) == 0;
+}
+
+static int dead(void) {
+  ingress_clock(1, 1);
+  ingress_release(0, nobody);
+  return ingress_poisoned() && all_denied(INGRESS_CODE_MODULE_TRAP) && load_sound() == INGRESS_POISONED && all_denied(INGRESS_CODE_MODULE_TRAP);
+}
+
+/* Every `step`th bit of the data and of the manifest, turned alone. */
+static int flipped(uint32_t step) {
+  const uint32_t bytes = part.head[POLICY_BYTES], manifest_bytes = part.head[MANIFEST_BYTES];
+  uint32_t tried = 0, refusals[16] = {0};
+  if (!all_denied(INGRESS_CODE_NO_MODULE)) return failed("without a policy");
+  memcpy(copy, part.policy, bytes);
+  for (uint32_t bit = 0; bit < 8 * bytes; bit += step, tried++) {
+    copy[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    const int refused = load_with(copy, bytes, part.manifest, manifest_bytes);
+    if (refused == INGRESS_LOADED) return say_number("bit ", bit, " "), failed("of the data");
+    refusals[refused]++;
+    copy[bit / 8] ^= (uint8_t)(1 << bit % 8);
+  }
+  memcpy(copy, part.manifest, manifest_bytes);
+  for (uint32_t bit = 0; bit < 8 * manifest_bytes; bit += step, tried++) {
+    copy[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    if (load_with(part.policy, bytes, copy, manifest_bytes) != INGRESS_MANIFEST) return say_number("bit ", bit, " "), failed("of the manifest");
+    copy[bit / 8] ^= (uint8_t)(1 << bit % 8);
+  }
+  if (load_with(part.policy, bytes - 1, part.manifest, manifest_bytes) != INGRESS_SHORT) return failed("a byte less");
+  if (load_with(part.policy, bytes + 1, part.manifest, manifest_bytes) != INGRESS_SHORT) return failed("a byte more");
+  if (load_with(part.policy, 79, part.manifest, manifest_bytes) != INGRESS_SHORT) return failed("less than the head");
+  if (load_with(NULL, bytes, part.manifest, manifest_bytes) != INGRESS_SHORT) return failed("no data");
+  if (load_with(part.policy, bytes, NULL, manifest_bytes) != INGRESS_MANIFEST) return failed("no manifest");
+  if (load_with(part.policy, bytes, part.manifest, manifest_bytes - 1) != INGRESS_MANIFEST) return failed("a shorter manifest");
+  if (load_with(part.policy, bytes, part.manifest, manifest_bytes + 1) != INGRESS_MANIFEST) return failed("a longer manifest");
+  if (!all_denied(INGRESS_CODE_NO_MODULE) || ingress_poisoned()) return failed("after refusals");
+  if (load_sound() != INGRESS_LOADED || ingress_bind(1, 6, 1, loopback).verdict != INGRESS_ALLOW) return failed("the sound policy");
+  if (load_sound() != INGRESS_TWICE || ingress_bind(1, 6, 1, loopback).verdict != INGRESS_ALLOW) return failed("a second policy");
+  say_number("refused ", tried, " of as many");
+  for (uint32_t i = 1; i < 16; i++) if (refusals[i] != 0) say_number(", ", refusals[i], ""), say_number(" as ", i, "");
+  say("\n");
+  return 0;
+}
+
+static int trapping(void) {
+  const uint32_t at = INGRESS_TABLES_BASE + TEST_H_RESIDUALS;
+  if (load_sound() != INGRESS_LOADED) return failed("load");
+  if (is_denied(ingress_accept(0, nobody), INGRESS_CODE_MODULE_TRAP)) return failed("a sound question");
+  const uint32_t sound = (uint32_t)word(at);
+  put(at, 0xfffffff0);
+  if (!is_denied(ingress_accept(0, nobody), INGRESS_CODE_MODULE_TRAP)) return failed("the trap");
+  put(at, sound);
+  return dead() ? 0 : failed("after the trap");
+}
+
+/* An allow with the code of a refusal; a code or a rule that is none. */
+static int impossible(uint32_t offset, uint32_t value) {
+  if (load_sound() != INGRESS_LOADED) return failed("load");
+  const uint32_t residuals = (uint32_t)word(INGRESS_TABLES_BASE + TEST_H_RESIDUALS), count = (uint32_t)word(INGRESS_TABLES_BASE + TEST_H_RESIDUAL_COUNT);
+  for (uint32_t i = 0; i < count; i++) put(residuals + i * TEST_RESIDUAL_BYTES + offset, value);
+  if (!is_denied(ingress_accept(0, nobody), INGRESS_CODE_MODULE_RESULT)) return failed("the answer");
+  return dead() ? 0 : failed("after the answer");
+}
+
+static uint32_t call_within(const uint32_t *w) { return (void)w, (uint32_t)ingress_accept(0, nobody).code; }
+
+static int nested(void) {
+  if (load_sound() != INGRESS_LOADED) return failed("load");
+  if (!is_denied(ask(call_within, NULL), INGRESS_CODE_MODULE_TRAP)) return failed("the outer call");
+  return dead() ? 0 : failed("after a call within a call");
+}
+
+int run(const uint8_t *file, uint32_t number) {
+  part = part_at(file, number >> 4);
+  int status;
+  switch (number & 15) {
+    case 0: status = flipped(1); break;
+    case 1: status = flipped(61); break;
+    case 2: status = trapping(); break;
+    case 3: status = impossible(TEST_R_RESIDUAL_VERDICT, INGRESS_ALLOW); break;
+    case 4: status = impossible(TEST_R_RESIDUAL_CODE, 99); break;
+    case 5: status = impossible(TEST_R_RESIDUAL_RULE, 1 << 20); break;
+    /* The engine itself says `cidr` of such a code. */
+    case 7: status = impossible(TEST_R_RESIDUAL_CODE, INGRESS_CODE_LIMIT_SOURCE); break;
+    case 6: status = nested(); break;
+    default: status = failed("no such case");
+  }
+  if (status == 0) say("ok\n");
+  return status;
+}
