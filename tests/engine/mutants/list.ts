@@ -95,7 +95,7 @@ export const MUTANTS: readonly Mutant[] = [
   { file: "validate", text: "return before == nodes;", instead: "return before >= nodes;" },
   { file: "validate", text: "R_ENTRY_LISTENER) >= head(H_LISTENER_COUNT)", instead: "R_ENTRY_LISTENER) > head(H_LISTENER_COUNT)" },
   { file: "validate", text: "if (load<u32>(at) >= bound) return false;", instead: "if (load<u32>(at) > bound) return false;" },
-  { file: "validate", text: "return owned == limits;", instead: "return owned <= limits;" },
+  { file: "validate", text: "return owned == limits &&", instead: "return owned <= limits &&" },
   { file: "validate", text: "rises = after > before;", instead: "rises = after < before;" },
   { file: "validate", text: "if (depth == 1) return number < upper;", instead: "if (depth == 1) return number <= upper;" },
   { file: "validate", text: "(group == 0 && (bits & 1) == 0) ||", instead: "(group == 0 && (bits & 1) == 0) &&" },
