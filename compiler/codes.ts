@@ -109,8 +109,7 @@ export const CODES = {
   ING610: line("too many host names or identities"),
   ING611: line("more than the budget allows"),
 
-  // ING701, ING702 and ING703 were about TLS, clients' certificates and identities, before release 0.4 had them.
-  ING704: line("`as direct` is not enforced in this release"),
+  // ING701 to ING704 were about TLS, clients' certificates, identities and `as direct`, before there was a release that had them.
   ING705: line("udp is not served in this release"),
   ING706: line("invariants are not proven in this release"),
 

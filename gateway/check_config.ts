@@ -6,6 +6,7 @@ import { placeText, problemText, shown, type Place, type Problem } from "./confi
 import { isHttpToken, readToken } from "./control/http.ts";
 import { EXIT_OK, EXIT_REJECTED, EXIT_UNSUPPORTED } from "./exit.ts";
 import type { Outcome } from "./order.ts";
+import { readGuardKey } from "./intents/guard_key.ts";
 import { isUntrusted, readTrustedKeys } from "./reload/trusted_keys.ts";
 
 /** A look at files that the configuration names: the key that names them, and why they can't be used. */
@@ -19,6 +20,10 @@ const FILES: readonly FileCheck[] = [
   ({ metrics: { token_file: path } }) => {
     const token = path === undefined ? null : readToken(path);
     return token === null || isHttpToken(token) ? null : { key: "metrics.token_file", reason: `can't be used: ${token.message}` };
+  },
+  ({ guard: { key_file: path } }) => {
+    const key = readGuardKey(path);
+    return key === null || key instanceof Uint8Array ? null : { key: "guard.key_file", reason: `can't be used: ${key.message}` };
   },
   ({ state_dir: directory, policy }) => (directory === undefined && policy.trusted_keys !== undefined && process.env["STATE_DIRECTORY"] === undefined
     ? { key: "policy.trusted_keys", reason: "needs a directory that keeps the highest revision over restarts: name one with state_dir" } : null),

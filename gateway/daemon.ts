@@ -23,6 +23,7 @@ import { openHttp, type HttpDoor } from "./control/http.ts";
 import { status } from "./control/status.ts";
 import { connectionCap, openFileLimit, watchDescriptors } from "./descriptors.ts";
 import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED, failure, isFailure, type Failure } from "./exit.ts";
+import { readGuardKey } from "./intents/guard_key.ts";
 import { Leases } from "./intents/leases.ts";
 import { listeningSockets, oncePerTurn } from "./intents/ownership.ts";
 import { peerCredentials } from "./intents/peer_credentials.ts";
@@ -94,6 +95,8 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   if (isFailure(keeper)) return keeper;
   const cap = connectionCap(config, openFileLimit(), say);
   if (isFailure(cap)) return cap;
+  const guardKey = readGuardKey(config.guard.key_file);
+  if (isFailure(guardKey)) return guardKey;
   const counters = newCounters();
   const audit = openAudit(config.audit.file, counters, say);
   if (isFailure(audit)) return audit;
@@ -138,7 +141,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const context: Context = {
     config, allowedBackends: allowedBackends(config), inForce, ports, leases, backends, forwarder, recorder, counters,
     topDenied, ownership: { credentials: peers, listening: oncePerTurn(listeningSockets) }, exchange, reloader, keeper, clock, turns,
-    startedMs: clock.monoMs(), connectionCap: cap, draining: () => draining,
+    startedMs: clock.monoMs(), guardKey, connectionCap: cap, draining: () => draining,
     opener, markers, certificates: () => credentials.ends(), hostAddresses: setup.hostAddresses,
   };
 
@@ -273,6 +276,7 @@ function openKeeper({ stateDirectory, config, disk = systemDisk }: DaemonSetup):
 /** Who asks when the daemon asks itself. */
 const operator: Client = {
   number: -1,
+  challenge: "",
   caller: { operator: true, service: null, noServiceBecause: "", uid: null },
   alive: () => true,
   notify: () => undefined,

@@ -7,7 +7,7 @@
 # Transport of the port.
 enum Proto {
   tcp @0;
-  # Refused in this release with the code `unsupported`.
+  # In this release only in mode direct; else refused with the code `unsupported`.
   udp @1;
 }
 
@@ -17,7 +17,7 @@ enum Mode {
   passthrough @1;
   tls @2;
   mtls @3;
-  # Refused in this release: no policy can have it.
+  # The service binds by itself, under a guard, which registers for it with a proof and is given a token.
   direct @4;
 }
 
@@ -31,10 +31,12 @@ struct ExposeIntent {
   # One literal local address; empty: all that the policy gives the expose.
   bind @3 :Text;
   mode @4 :Mode;
-  # 127.0.0.1:8080, [::1]:8080 or unix:/path, at most 256 bytes; it must be the service's own.
+  # 127.0.0.1:8080, [::1]:8080 or unix:/path, at most 256 bytes; it must be the service's own. Empty in mode direct.
   backend @5 :Text;
-  # 1,000 to 86,400,000; 0: as long as the connection lives.
+  # 1,000 to 86,400,000; 0: as long as the connection lives, which mode direct does not have.
   ttlMs @6 :UInt32;
+  # In mode direct: 64 hexadecimal digits, HMAC-SHA256 with the guards' key; else empty.
+  proof @7 :Text;
 }
 
 # `unregister`: ends a lease of the caller.
@@ -63,6 +65,8 @@ struct Granted {
   open @1 :List(Text);
   # 0: no end.
   expiresInMs @2 :UInt32;
+  # In mode direct: 120 bytes (runtime/host/token.ts); else empty.
+  token @3 :Data;
 }
 
 struct Refused {

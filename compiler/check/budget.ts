@@ -59,7 +59,7 @@ export function holdBudget(scope: Scope, budget: CheckedBudget, exposes: readonl
       const { written, largest: most } = tally;
       return { used: written, most: most === null ? null : { what: most.entries === 1 ? "the sets that are written out" : "this list", n: most.entries, span: most.span } };
     }],
-    ["connections", budget.connections, () => largest(exposes, (e) => e.checked?.cap.connections ?? 0, 0)],
+    ["connections", budget.connections, () => largest(exposes, (e) => (e.mode === "direct" ? 0 : e.checked?.cap.connections ?? 0), 0)],
   ];
   for (const [word, bound, use] of rows) {
     if (bound === null) continue;

@@ -65,7 +65,7 @@ export function check(program: Program | null, reader: SourceReader): Checked {
   const lines = flat.tests.reduce((n, t) => n + t.lines.length, 0);
   const kept = tests.reduce((n, t) => n + t.lines.length, 0);
   if (checked.length !== exposes.length || denies.length !== flat.denies.length || kept !== lines) return { policy: null, diagnostics };
-  return { policy: { edition: 1, exposes: checked, denies, tests, budget, sets, waiting: scope.waiting, hostOnly: scope.hostOnly }, diagnostics };
+  return { policy: { edition: 1, exposes: checked, dials: [], denies, tests, budget, sets, waiting: scope.waiting, hostOnly: scope.hostOnly }, diagnostics };
 }
 
 /** False where an import is missing, which may have had any name. */

@@ -11,10 +11,13 @@ import { noteHostOnly } from "./hostOnly.ts";
 import { equal, isEmpty, size, subtract } from "./intervals.ts";
 import { checkCredentials, checkMode } from "./modes.ts";
 import { mayDeclare } from "./names.ts";
-import type { AddressSet, Backend, CheckedCap, CheckedExpose, CheckedLimit, CheckedRule } from "./policy.ts";
+import type { AddressSet, Annotations, Backend, CheckedCap, CheckedExpose, CheckedLimit, CheckedRule } from "./policy.ts";
 import { checkRule, type Facts } from "./rules.ts";
 import type { Scope } from "./scope.ts";
 import type { Understood } from "./understood.ts";
+
+/** Of connections that nobody but the service sees. */
+const UNCOUNTED = 0xffffffff;
 
 /** `whole`: no clause is missing because its template was refused. */
 export function checkExpose(scope: Scope, { node, clauses }: FlatExpose, whole: boolean): Understood {
@@ -34,10 +37,11 @@ export function checkExpose(scope: Scope, { node, clauses }: FlatExpose, whole: 
   const understood = { node, clauses, service, proto, mode, ports, bind, backend: inside.backend };
   const good = whole && !node.broken && inside.whole && ports !== null && bind !== undefined && mode !== null && proto !== null && report.diagnostics.length === wrong;
   if (!good) return { ...understood, checked: null };
-  const { backend, cap, limits, allows, denies } = inside;
+  const { backend, cap, limits, denies } = inside;
+  const allows = mode === "direct" ? [byItself(node, annotations)] : inside.allows;
   const checked: CheckedExpose = {
     name: node.name.text, service, proto, ports, bind, mode, ...credentials, backend,
-    cap: cap ?? { connections: DEFAULT_CAP_CONNECTIONS, perSource: null, perIdentity: null, span: null },
+    cap: cap ?? { connections: mode === "direct" ? UNCOUNTED : DEFAULT_CAP_CONNECTIONS, perSource: null, perIdentity: null, span: null },
     limits, allows, denies, annotations, span: node.span,
   };
   return { ...understood, checked };
@@ -97,6 +101,11 @@ function checkClauses(scope: Scope, clauses: readonly Clause[], facts: Facts): I
     }
   }
   return inside;
+}
+
+/** Whom the service serves is its own affair, so that everything counts it as `allow from any`. */
+function byItself(node: ExposeNode, annotations: Annotations): CheckedRule {
+  return { name: null, from: ANY, sni: null, client: null, until: null, dryrun: false, annotations, span: node.mode?.span ?? node.name.span };
 }
 
 /** The gateway is not on the way: what it would do can't be asked for, and why it is not has to be said. */

@@ -22,7 +22,7 @@ export function checkMode(scope: Scope, node: ExposeNode): Mode | null {
   const { report, waiting, hostOnly } = scope;
   if (node.proto === null) return null;
   const { proto, span } = node.proto;
-  if (proto === "udp") wait(waiting, "udp", "udp", span);
+  if (proto === "udp" && node.mode?.text !== "direct") wait(waiting, "udp", "udp", span);
   if (node.mode === null) return "tcp";
   const { text } = node.mode;
   const mode = WORDS.mode.find((word) => word === text);
@@ -35,7 +35,6 @@ export function checkMode(scope: Scope, node: ExposeNode): Mode | null {
     report.say("ING411", `${quote(text)} is not a mode of udp`, node.mode.span, { help: "leave `as` out; of the modes udp has only `direct`" });
     return null;
   }
-  if (mode === "direct") wait(waiting, mode, `as ${mode}`, node.mode.span);
   if (mode === "tls" || mode === "mtls" || mode === "direct") {
     noteHostOnly(hostOnly, mode, `as ${mode}`, node.mode.span);
   }

@@ -125,7 +125,7 @@ export interface CheckedExpose {
   readonly ports: readonly PortRange[];
   /** Local addresses; null means any (the wildcard sockets). */
   readonly bind: AddressSet | null;
-  /** `direct` is not built in this release; udp has it or none (`tcp` stands for it). */
+  /** udp has `direct` or none (`tcp` stands for it). Under `direct` the one rule is `allow from any`: the service serves whom it likes. */
   readonly mode: Mode;
   readonly cert: string | null;
   readonly ca: string | null;
@@ -135,6 +135,13 @@ export interface CheckedExpose {
   readonly limits: readonly CheckedLimit[];
   readonly allows: readonly CheckedRule[];
   readonly denies: readonly CheckedRule[];
+  readonly annotations: Annotations;
+  readonly span: Span;
+}
+
+/** A service that may use udp as a client does: bind the wildcard address at a port of the kernel's choice. */
+export interface CheckedDial {
+  readonly service: string;
   readonly annotations: Annotations;
   readonly span: Span;
 }
@@ -257,6 +264,7 @@ export interface CheckedPolicy {
   readonly edition: 1;
   /** Sorted by name. */
   readonly exposes: readonly CheckedExpose[];
+  readonly dials: readonly CheckedDial[];
   readonly denies: readonly TopLevelDeny[];
   readonly tests: readonly CheckedTest[];
   readonly budget: CheckedBudget;

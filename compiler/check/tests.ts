@@ -16,7 +16,6 @@ import { isProblem, sayProblem, sayTextProblem } from "./report.ts";
 import type { Scope } from "./scope.ts";
 import { readDuration, readTime } from "./times.ts";
 import { isDoubtfulAnywhere } from "./unknown.ts";
-import { wait } from "./waiting.ts";
 
 /** Names that tests and invariants may say. */
 export interface Known {
@@ -43,7 +42,6 @@ function checkBindLine(scope: Scope, line: Extract<TestLineNode, { kind: "bind" 
   const expected = checkOutcome(scope, line.outcome, known);
   const endpoint = readEndpoint(line.endpoint.text);
   const proto = line.proto?.proto ?? "tcp";
-  if (line.proto?.proto === "udp") wait(scope.waiting, "udp", "udp", line.proto.span);
   if (isProblem(endpoint)) {
     sayProblem(scope.report, endpoint, line.endpoint.span);
     return null;
@@ -112,7 +110,6 @@ function checkTarget(scope: Scope, to: RequestNode["to"], known: Known): Target 
   if (typeof port !== "number") sayProblem(report, port, to.span);
   const local = to.local === null ? null : readAddress(to.local.text);
   if (to.local !== null && local !== null && isProblem(local)) sayProblem(report, local, to.local.span);
-  if (to.proto.proto === "udp") wait(scope.waiting, "udp", "udp", to.proto.span);
   return typeof port !== "number" || (local !== null && isProblem(local)) ? null : { kind: "port", proto: to.proto.proto, port, local };
 }
 

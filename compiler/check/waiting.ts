@@ -6,7 +6,6 @@ import type { Span } from "../source.ts";
 import type { Waiting } from "./policy.ts";
 
 const KINDS = {
-  direct: { code: "ING704", release: "0.5" },
   udp: { code: "ING705", release: "0.8" },
   invariant: { code: "ING706", release: "0.7" },
 } as const satisfies Record<string, { readonly code: DiagnosticCode; readonly release: string }>;

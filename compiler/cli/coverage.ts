@@ -79,7 +79,7 @@ function portsOf({ probes, port }: LineResult): readonly PortRange[] {
 }
 
 function namesOf({ probes }: LineResult): readonly string[] {
-  return probes.flatMap(({ listener, facts }) => (listener.mode !== "tcp" && facts.sni !== null ? [facts.sni] : []));
+  return probes.flatMap(({ listener, facts }) => (listener.mode !== "tcp" && listener.mode !== "direct" && facts.sni !== null ? [facts.sni] : []));
 }
 
 function clientsOf({ probes }: LineResult): readonly string[] {

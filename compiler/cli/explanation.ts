@@ -56,6 +56,7 @@ export function explainRequest(module: Uint8Array, loaded: LoadedPolicy, request
       shadow: shadow === null ? null : { ...shadow, rule: ruleNumbered(loaded, shadow.rule) },
       nearMisses: decision.allowed ? [] : nearMisses(book, loaded, listener, facts),
       notes: [
+        ...(listener.mode === "direct" ? [`\`${listener.name}\` is \`as direct\`: \`${listener.service}\` listens by itself, and neither rules nor limits hold for who reaches it`] : []),
         ...(sni !== null && listener.mode === "tcp" ? [`\`${listener.name}\` is a plain tcp listener: the name is never read`] : []),
         ...(client !== null && listener.mode !== "mtls" ? [`\`${listener.name}\` is not \`as mtls\`: no certificate is asked for`] : []),
       ],
@@ -73,17 +74,18 @@ function explainBind(loaded: LoadedPolicy, request: Extract<Request, { kind: "bi
     steps: [stepOf(loaded, "bind", `${subject} on ${proto === "udp" ? "udp " : ""}${formatEndpoint(address, port)}`, decision, [])],
     decision,
     shadow: null,
-    nearMisses: decision.allowed ? [] : nearestBind(loaded, request),
+    nearMisses: decision.allowed || decision.code === "no_token" ? [] : nearestBind(loaded, request),
     notes: [],
   };
 }
 
-/** What ingressd asks before it listens, for the first of the listener's ports. */
+/** What is asked before anybody listens, for the first of the listener's ports. */
 function bindStep(loaded: LoadedPolicy, listener: ListenerInfo): Step {
   const port = listener.ports[0]?.first ?? 0;
   const address = listener.bind === null ? ANY4 : (parseAddress(listener.bind[0]?.split("/")[0] ?? "") ?? ANY4);
-  const decision = freshEngine(loaded, null).bind({ subject: "ingressd", proto: listener.proto, address, port });
-  return stepOf(loaded, "bind", `ingressd on ${formatEndpoint(address, port)}`, decision, []);
+  const subject = listener.mode === "direct" ? listener.service : "ingressd";
+  const decision = freshEngine(loaded, null).bind({ subject, proto: listener.proto, address, port });
+  return stepOf(loaded, "bind", `${subject} on ${listener.proto === "udp" ? "udp " : ""}${formatEndpoint(address, port)}`, decision, []);
 }
 
 /** The phases of a connection in the order in which the gateway asks for them. */
@@ -94,7 +96,7 @@ function connectionSteps(book: RuleBook, loaded: LoadedPolicy, listener: Listene
   const overrides = ({ allowed, code }: Decision): readonly RuleInfo[] => (!allowed && (code === "deny_rule" || code === "deny_name" || code === "deny_identity") ? allows : []);
   const first = fresh().accept(listener.id, source);
   const accept = isPending(first) ? openStep("accept", asked) : stepOf(loaded, "accept", asked, first, overrides(first));
-  if (accept.verdict === "deny") return [accept];
+  if (accept.verdict === "deny" || listener.mode === "direct") return [accept];
   const admitted = fresh().admit([{ listener: listener.id, source }])[0] ?? first;
   const what = "caps and limits, nothing in use";
   // Caps and limits never admit by themselves: the rule that did stands in another step.
@@ -129,8 +131,9 @@ function stepOf(loaded: LoadedPolicy, phase: Step["phase"], what: string, decisi
   return {
     phase,
     what,
-    verdict: decision.allowed ? "allow" : "deny",
-    reason: decision.allowed ? null : decision.reason,
+    // What a token is missing for alone is not refused for good.
+    verdict: decision.allowed ? "allow" : decision.code === "no_token" ? "open" : "deny",
+    reason: decision.allowed || decision.code === "no_token" ? null : decision.reason,
     code: decision.code,
     rule: ruleNumbered(loaded, decision.rule),
     overrides,

@@ -67,7 +67,7 @@ export function ruleBook(semantic: Semantic, info: PolicyInfo): RuleBook {
     namesOf: ({ stated }) => (stated.sni === null ? null : (semantic.hosts.get(stated.sni) ?? [])),
     identitiesOf: ({ stated }) => (stated.client === null ? null : (semantic.ids.get(stated.client) ?? [])),
     matching(listener, facts) {
-      const known = { ...facts, ...(listener.mode === "tcp" && { sni: null }), ...(listener.mode !== "mtls" && { client: null }) };
+      const known = { ...facts, ...((listener.mode === "tcp" || listener.mode === "direct") && { sni: null }), ...(listener.mode !== "mtls" && { client: null }) };
       return rules.filter((rule) => holdsOn(rule, listener) && isTrue(rule, known)).map(({ info: found }) => found);
     },
   };
@@ -91,9 +91,10 @@ function inCanonicalOrder(semantic: Semantic): readonly Listed[] {
   return [...all.filter(({ stated }) => !stated.dryrun), ...all.filter(({ stated }) => stated.dryrun)];
 }
 
-/** A top-level deny holds for a listener that has any of its ports. */
+/** A top-level deny holds for a listener that has any of its ports; never where the service listens by itself. */
 function holdsOn({ expose, stated: { on } }: StatedRule, listener: ListenerInfo): boolean {
   if (expose !== null) return expose === listener.name;
+  if (listener.mode === "direct") return false;
   return on === null || on.some((range) => {
     const [first = 0, last = first] = range.split("-").map(Number);
     return listener.ports.some((p) => p.first <= last && first <= p.last);

@@ -91,7 +91,11 @@ export function nearestBind(loaded: LoadedPolicy, request: Extract<Request, { ki
   const addresses = there.flatMap(({ bind }) => (bind === null ? [ANY4] : firstAddresses(bind)));
   const loopback: Address = [0, 0, 0xffff, 0x7f000001];
   return [
-    first("subject", [{ value: "ingressd", text: "would be allowed to `ingressd`", ask: () => engine().bind({ ...request, subject: "ingressd" }) }], loaded),
+    first("subject", ["ingressd", ...there.flatMap(({ mode, service }) => (mode === "direct" ? [service] : []))].map((subject): Candidate => ({
+      value: subject,
+      text: `would be allowed to \`${subject}\`${subject === "ingressd" ? "" : ", with a token"}`,
+      ask: () => engine().bind({ ...request, subject }),
+    })), loaded),
     first("address", [...addresses.slice(0, MOST_ASKED - 1), loopback].map((other): Candidate => ({
       value: formatEndpoint(other, port),
       text: `would be allowed on \`${formatEndpoint(other, port)}\``,
@@ -104,7 +108,7 @@ export function nearestBind(loaded: LoadedPolicy, request: Extract<Request, { ki
 function first(change: NearMiss["change"], candidates: readonly Candidate[], { info }: LoadedPolicy): NearMiss | null {
   for (const { value, text, ask } of candidates.slice(0, MOST_ASKED)) {
     const decision = ask();
-    if (decision.allowed) return { change, value, text, rule: info.rules.find((r) => r.id === decision.rule) ?? null };
+    if (decision.allowed || decision.code === "no_token") return { change, value, text, rule: info.rules.find((r) => r.id === decision.rule) ?? null };
   }
   return null;
 }

@@ -1,5 +1,6 @@
 // The only writer of the layout in runtime/abi/layout.ts: PolicyTables -> the bytes that stand
 // at TABLES_BASE, and the memory behind them. Every number is checked against its field.
+import { fnv1a64 } from "../../runtime/abi/fnv.ts";
 import * as abi from "../../runtime/abi/layout.ts";
 import { OS_PAGES, type Profile } from "../../runtime/abi/profiles.ts";
 import type { CellTree, ClassTable, PolicyTables } from "../lower/tables.ts";
@@ -40,6 +41,8 @@ export function writeImage(tables: PolicyTables, profile: Profile): Image | Over
   out.header(abi.H_VERSION, abi.ABI_VERSION);
   out.header(abi.H_RULE_COUNT, tables.rules.length);
   writeListeners(out, tables);
+  out.header(abi.H_DIALERS, out.words(tables.dialers.flatMap((id) => [Number(id & 0xffffffffn), Number(id >> 32n)])));
+  out.header(abi.H_DIALER_COUNT, tables.dialers.length, abi.MAX_DIALERS);
   writeLimits(out, tables);
   const exposesEnd = out.end();
   writePorts(out, tables);
@@ -92,6 +95,7 @@ function writeListeners(out: ImageWriter, { listeners, limits, shadows }: Policy
     out.u32(at + abi.R_LISTENER_LIMIT_COUNT, next - limitFirst, abi.MAX_LIMITS_PER_LISTENER);
     out.u32(at + abi.R_LISTENER_SHADOW, shadows[i] ?? 0);
     out.u32(at + abi.R_LISTENER_CAP_IDENTITY, expose.cap.perIdentity ?? 0);
+    out.u64(at + abi.R_LISTENER_BINDER, fnv1a64(expose.mode === "direct" ? expose.service : "ingressd"));
   });
 }
 

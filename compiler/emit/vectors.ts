@@ -26,7 +26,7 @@ export function selfTests(policy: CheckedPolicy, rules: readonly OrderedRule[]):
   const share = Math.max(1, Math.floor(MOST_VECTORS / Math.max(1, policy.exposes.length)));
   policy.exposes.slice(0, MOST_VECTORS).forEach((expose, listener) => {
     const own = rules.filter((r) => !r.dryrun && (r.holds === "all" || r.holds.has(listener)));
-    const asked = expose.mode !== "tcp" ? [...names] : [null];
+    const asked = expose.mode !== "tcp" && expose.mode !== "direct" ? [...names] : [null];
     const all = sources.flatMap((source) => asked.flatMap((name) => [...moments].map((wall) => ({ source, name, wall }))));
     const stride = Math.max(1, Math.floor(all.length / share));
     for (let i = listener % stride, left = share; i < all.length && left > 0; i += stride, left--) {
@@ -48,7 +48,7 @@ export interface Question {
 
 /** Code and rule that phases 1 and 2 of the rules of a listener, as they are ordered, give a question: one after the other is looked at. */
 export function scan(rules: readonly OrderedRule[], { mode }: CheckedExpose, { source, name, wall }: Question): readonly [number, number] {
-  const [tls, mutual] = [mode !== "tcp", mode === "mtls"];
+  const [tls, mutual] = [mode !== "tcp" && mode !== "direct", mode === "mtls"];
   const live = ({ until }: OrderedRule): boolean => until === null || (wall !== 0 && wall < until);
   const allows = rules.filter((r) => r.action === "allow" && r.listener !== null);
   const reached = rules.filter((r) => live(r) && contains(r.from, source) && (r.sni === null || tls) && (r.client === null || mutual));

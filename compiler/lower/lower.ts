@@ -1,6 +1,7 @@
 // CheckedPolicy -> PolicyTables: orders the rules, divides addresses into classes, and says for
 // each listener what becomes of each class. Everything that asks about a policy later asks
 // these tables; the same policy gives the same tables, whatever order it was written in.
+import { fnv1a64 } from "../../runtime/abi/fnv.ts";
 import type { AddressSet, CheckedPolicy } from "../check/policy.ts";
 import { VERDICT_IDENTITY, VERDICT_OPEN } from "../../runtime/abi/verdicts.ts";
 import { Classes, sweep } from "./classes.ts";
@@ -58,6 +59,7 @@ export function lower(policy: CheckedPolicy, bounds = LOWER_BOUNDS): PolicyTable
     rules,
     ...lowerListeners(policy.exposes),
     ports: lowerPorts(policy.exposes),
+    dialers: [...new Set(policy.dials.map(({ service }) => fnv1a64(service)))].sort((x, y) => (x < y ? -1 : 1)),
     v4: withTrie(v4),
     v6: withTrie(v6),
     classCount: classes.rows.length,

@@ -62,9 +62,11 @@ export function orderRules(policy: CheckedPolicy): readonly OrderedRule[] {
   return rules;
 }
 
-/** A top-level deny holds for a listener that has any of its ports. */
+/** A top-level deny holds for a listener that has any of its ports; never where the service listens by itself. */
 function holders(exposes: readonly CheckedExpose[]): (on: TopLevelDeny["on"]) => ReadonlySet<number> | "all" {
-  const rows = exposes.flatMap(({ proto, ports }, listener) => ports.map(({ first, last }) => ({ proto, first, last, listener })));
+  const ruled = exposes.flatMap(({ mode }, listener) => (mode === "direct" ? [] : [listener]));
+  const every = ruled.length === exposes.length ? "all" : new Set(ruled);
+  const rows = exposes.flatMap(({ proto, ports, mode }, listener) => mode === "direct" ? [] : ports.map(({ first, last }) => ({ proto, first, last, listener })));
   rows.sort((x, y) => x.first - y.first);
   /** The last port of the rows up to each. */
   const ends = new Uint32Array(rows.length);
@@ -87,7 +89,7 @@ function holders(exposes: readonly CheckedExpose[]): (on: TopLevelDeny["on"]) =>
     return new Set(listeners.sort((x, y) => x - y));
   };
   return (on) => {
-    if (on === null) return "all";
+    if (on === null) return every;
     const key = `${on.proto} ${on.ports.map(({ first, last }) => `${first}-${last}`).join()}`;
     const holds = known.get(key) ?? found(on);
     known.set(key, holds);

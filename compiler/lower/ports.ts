@@ -1,15 +1,16 @@
 // The port table: which listener has a protocol, port and local address. Ports are cut into
 // disjoint intervals; each lists the listeners there with their local addresses.
 import type { CheckedExpose } from "../check/policy.ts";
-import { PROTO_TCP } from "../../runtime/abi/layout.ts";
+import { PROTO_TCP, PROTO_UDP } from "../../runtime/abi/layout.ts";
 import type { PortTable } from "./tables.ts";
 
-const TCP = PROTO_TCP * 65536;
+/** Where the keys of a protocol begin. */
+const BASES = { tcp: PROTO_TCP * 65536, udp: PROTO_UDP * 65536 } as const;
 
 export function lowerPorts(exposes: readonly CheckedExpose[]): PortTable {
   const cuts = new Set<number>([0]);
-  for (const { ports } of exposes) {
-    for (const { first, last } of ports) cuts.add(TCP + first).add(TCP + last + 1);
+  for (const { proto, ports } of exposes) {
+    for (const { first, last } of ports) cuts.add(BASES[proto] + first).add(BASES[proto] + last + 1);
   }
   const keys = [...cuts].sort((x, y) => x - y);
 
@@ -23,8 +24,9 @@ export function lowerPorts(exposes: readonly CheckedExpose[]): PortTable {
   const places = new Map(keys.map((key, i) => [key, i]));
   const at: number[][] = keys.map(() => []);
   exposes.forEach((expose, listener) => {
+    const base = BASES[expose.proto];
     for (const { first, last } of expose.ports) {
-      for (let i = places.get(TCP + first) ?? keys.length; i < keys.length && (keys[i] ?? 0) <= TCP + last; i++) at[i]?.push(listener);
+      for (let i = places.get(base + first) ?? keys.length; i < keys.length && (keys[i] ?? 0) <= base + last; i++) at[i]?.push(listener);
     }
   });
   const entries: { listener: number; bindFirst: number; bindCount: number }[] = [];

@@ -136,6 +136,8 @@ export interface PolicyTables {
   readonly listeners: readonly ListenerRow[];
   readonly limits: readonly LimitRow[];
   readonly ports: PortTable;
+  /** FNV-1a-64 of the services that dial over udp, rising. */
+  readonly dialers: readonly bigint[];
   readonly v4: ClassTable;
   readonly v6: ClassTable;
   readonly classCount: number;

@@ -58,6 +58,9 @@ export const TABLES = {
     listen: text(1, 64, "a loopback address with a port, such as 127.0.0.1:9600"),
     token_file: path("absolute path of a file with the token on one line; nobody else may read it"),
   }, { without: { listen: "token_file", token_file: "listen" } }),
+  guard: table("services that the policy exposes `as direct`: they bind by themselves under `ingress-guard`, with tokens of this gateway", {
+    key_file: path("absolute path of the key that this gateway shares with guards, 64 hexadecimal digits; nobody else may read it, least of all the services. Without it no token is minted"),
+  }),
   caps: table("bounds of the gateway; each has its counter and audit code", {
     ports: orElse(1024, whole(1, 65_535, "listening sockets (one an address and port)")),
     connections: orElse(10_000, whole(1, 1_000_000, "connections overall; lowered at the start when `nofile` is too small")),

@@ -40,6 +40,8 @@ export interface Context {
   readonly clock: GatewayClock;
   readonly turns: Turns;
   readonly startedMs: number;
+  /** What guards and this gateway share; null: no tokens are minted. */
+  readonly guardKey: Uint8Array | null;
   /** Connections that may be open, after `nofile` was looked at. */
   readonly connectionCap: number;
   readonly draining: () => boolean;
@@ -53,6 +55,8 @@ export interface Context {
 export interface Client {
   readonly number: number;
   readonly caller: Caller;
+  /** 64 random hexadecimal digits of this connection, over which a guard's proof is made. */
+  readonly challenge: string;
   /** False once its connection has closed. */
   readonly alive: () => boolean;
   /** Sends a notification; nothing where the connection has closed. */

@@ -1,5 +1,6 @@
 // The register of endpoints: a new one is a file and a row.
 import { schemaCheck, type Check } from "../schema.ts";
+import { challenge } from "../intents/direct.ts";
 import { list } from "../intents/list.ts";
 import { register } from "../intents/register.ts";
 import { renew } from "../intents/renew.ts";
@@ -24,6 +25,7 @@ export const METHODS = {
   health: { access: "operator", params: none, run: health },
   metrics: { access: "operator", params: none, run: metrics },
   reload: { access: "operator", params: none, run: reload },
+  challenge: { access: "anyone", params: none, run: challenge },
   register: { access: "anyone", params: schemaCheck("intents/register.schema.json"), run: register },
   unregister: { access: "anyone", params: schemaCheck("intents/unregister.schema.json"), run: unregister },
   renew: { access: "anyone", params: schemaCheck("intents/renew.schema.json"), run: renew },

@@ -1,5 +1,6 @@
 // A control or registration socket: newline JSON-RPC 2.0, one request at a time a connection,
 // frames and answers bounded, methods and parameters checked before anything runs.
+import { randomBytes } from "node:crypto";
 import { chmodSync, chownSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { failure, EXIT_REJECTED, type Failure } from "../exit.ts";
@@ -10,6 +11,7 @@ import { createFrames, FRAME_BYTES } from "./frames.ts";
 import { isAnswer, readRequest, rpcError, RPC_INTERNAL, RPC_INVALID_REQUEST, RPC_INVALID_PARAMS, RPC_NO_METHOD, RPC_DENIED, type Answer, type RpcError } from "./rpc.ts";
 import { methodNamed, type Method } from "./methods.ts";
 
+const CHALLENGE_BYTES = 32;
 /** Answers that a client has not read. */
 const UNREAD_BYTES = 4 * 1024 * 1024;
 /** Of a shared socket's clients one service has at most this part. */
@@ -103,7 +105,7 @@ function serve(socket: Socket, caller: Caller, setup: DoorSetup): void {
     if (socket.writableLength > UNREAD_BYTES) socket.destroy();
   };
   const client: Client = {
-    number, caller, alive: () => !socket.destroyed,
+    number, caller, challenge: randomBytes(CHALLENGE_BYTES).toString("hex"), alive: () => !socket.destroyed,
     notify: (method, params) => {
       if (!socket.destroyed) socket.write(`${JSON.stringify({ jsonrpc: "2.0", method, params })}\n`);
     },

@@ -10,12 +10,14 @@ export interface Lease {
   readonly service: string;
   /** Number of the control connection that registered it. */
   readonly owner: number;
+  readonly proto: "tcp" | "udp";
   readonly port: number;
   /** The listener's, when it was granted. */
   readonly mode: ListenerInfo["mode"];
   /** A local address that was asked for; null: all of the listener's. */
   readonly bind: Address | null;
-  readonly backend: Backend;
+  /** Null where the service binds by itself: then the lease opens nothing here, and has a token. */
+  readonly backend: Backend | null;
   /** Monotonic milliseconds; null: as long as the owner's connection lives. */
   expiresMs: number | null;
   /** Tells the owner, where it is still there, that the lease has ended without its doing. */

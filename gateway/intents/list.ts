@@ -8,9 +8,10 @@ export const list: Endpoint = async ({ leases, ports, clock }, { caller }) => {
     result: shown.map((lease) => ({
       lease: lease.id,
       service: lease.service,
+      ...(lease.mode === "direct" && { mode: lease.mode, proto: lease.proto }),
       port: lease.port,
       ...(lease.bind !== null && { bind: formatAddress(lease.bind) }),
-      backend: lease.backend.address.key,
+      ...(lease.backend !== null && { backend: lease.backend.address.key }),
       expires_in_ms: lease.expiresMs === null ? null : Math.max(0, lease.expiresMs - clock.monoMs()),
       open: ports.all().filter((open) => open.serves.lease === lease.id).map(({ local }) => local),
     })),

@@ -8,7 +8,7 @@ import {
   CODE_BAD_INTENT, CODE_CAP_PORTS, CODE_DRAINING, CODE_NO_BACKEND, CODE_NO_MODULE, CODE_NOT_EXPOSED, CODE_NOT_GATEWAY, CODE_UNSUPPORTED,
 } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
-import type { PolicyEngine } from "../../runtime/host/module.ts";
+import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import type { Client, Context, Endpoint } from "../control/context.ts";
 import { rpcError, RPC_DENIED, RPC_INVALID_PARAMS, RPC_PORT, type Answer, type RpcError } from "../control/rpc.ts";
 import { canonicalBackend, type BackendAddress } from "../forward/backend.ts";
@@ -16,6 +16,7 @@ import { isNotOpened } from "../listen/open.ts";
 import type { Exposure } from "../listen/ports.ts";
 import { overlaps } from "../listen/ports.ts";
 import { granting, leasedExposures } from "../reload/exposures.ts";
+import { noGuard, withToken } from "./direct.ts";
 import type { Lease } from "./leases.ts";
 import { belongsTo, claimable } from "./ownership.ts";
 import { endLease } from "./unregister.ts";
@@ -27,8 +28,10 @@ interface ExposeIntent {
   readonly port: number;
   readonly mode: string;
   readonly bind?: string;
-  readonly backend: string;
+  /** Not where the service binds by itself. */
+  readonly backend?: string;
   readonly ttl_ms?: number;
+  readonly proof?: string;
 }
 
 interface Refusal {
@@ -39,7 +42,8 @@ interface Refusal {
 interface Granted {
   readonly engine: PolicyEngine;
   readonly lease: Lease;
-  readonly exposures: readonly Exposure[];
+  /** Null where the service binds by itself. */
+  readonly exposures: readonly Exposure[] | null;
 }
 
 export const register: Endpoint = async (context, client, params) => {
@@ -51,17 +55,20 @@ export const register: Endpoint = async (context, client, params) => {
     };
     const bind = params.bind === undefined ? null : parseAddress(params.bind);
     if (params.bind !== undefined && bind === null) return malformed(`\`bind\` = "${params.bind}" must be a literal address`);
-    const backend = canonicalBackend(params.backend);
-    if (typeof backend === "string") return malformed(`\`backend\` = "${params.backend}": ${backend}`);
+    if (params.backend === undefined && params.mode !== "direct") return malformed("`backend` is missing: where connections go");
+    const backend = params.backend === undefined ? null : canonicalBackend(params.backend);
+    if (typeof backend === "string") return malformed(`\`backend\` = "${params.backend ?? ""}": ${backend}`);
     const granted = grant(context, client, params, bind, backend);
-    return "code" in granted ? refuse(context, client, params, granted) : openLease(context, client, granted);
+    if ("code" in granted) return granted.code === CODE_BAD_INTENT ? malformed(granted.message) : refuse(context, client, params, granted);
+    return openLease(context, client, granted);
   });
 };
 
 function grant(
-  context: Context, { number, caller, notify }: Client, intent: ExposeIntent, bind: Address | null, backend: BackendAddress,
+  context: Context, client: Client, intent: ExposeIntent, bind: Address | null, backend: BackendAddress | null,
 ): Granted | Refusal {
-  const { inForce: { engine }, leases, config, ports, clock } = context;
+  const { number, caller, notify } = client;
+  const { inForce: { engine }, leases, config, clock } = context;
   const no = (code: CodeNumber, message: string): Refusal => ({ code, message });
   if (context.draining()) return no(CODE_DRAINING, "the gateway is shutting down");
   if (engine === null) return no(CODE_NO_MODULE, "no policy is in force");
@@ -69,29 +76,42 @@ function grant(
   if (caller.service !== intent.service) {
     return no(CODE_NOT_GATEWAY, `this connection belongs to \`${caller.service}\`, which can't register \`${intent.service}\``);
   }
-  if (intent.proto !== "tcp") return no(CODE_UNSUPPORTED, `${intent.proto} is not served in this release: expose it without the gateway, or wait for 0.8`);
-  const info = granting(engine, caller.service, intent.port, bind);
-  if (info === null) return no(CODE_NOT_EXPOSED, `the policy exposes no tcp port ${intent.port} there for \`${caller.service}\``);
+  const proto = intent.proto === "udp" ? "udp" : "tcp";
+  if (proto === "udp" && intent.mode !== "direct") return no(CODE_UNSUPPORTED, "udp goes through no gateway in this release: expose it `as direct`, or wait for 0.8");
+  const info = granting(engine, { service: caller.service, proto, port: intent.port, bind });
+  if (info === null) return no(CODE_NOT_EXPOSED, `the policy exposes no ${proto} port ${intent.port} there for \`${caller.service}\``);
   if (info.backend !== null) {
     return no(CODE_NOT_EXPOSED, `\`${info.name}\` is a static exposure: the policy names its backend and it is open without a registration`);
   }
   if (info.mode !== intent.mode) {
     return no(CODE_NOT_EXPOSED, `the policy exposes \`${info.name}\` in the mode ${info.mode}, not in the mode ${intent.mode}`);
   }
-  const unusable = backendProblem(context, caller.uid, backend);
-  if (unusable !== null) return no(CODE_NO_BACKEND, unusable);
+  if (intent.mode === "direct") {
+    if (backend !== null || bind === null || intent.ttl_ms === undefined) return no(CODE_BAD_INTENT, "what a service binds by itself has a `bind` and a `ttl_ms`, and no `backend`");
+    const unproven = noGuard(context, client, caller.service, intent.proof);
+    if (unproven !== null) return unproven;
+  } else {
+    const unusable = backend === null ? "none is named" : backendProblem(context, caller.uid, backend);
+    if (unusable !== null) return no(CODE_NO_BACKEND, unusable);
+  }
   if (leases.size >= config.caps.intents) return no(CODE_CAP_PORTS, `all ${config.caps.intents} leases are in use (caps.intents)`);
   if (leases.of(caller.service).length >= config.caps.intents_per_service) {
     return no(CODE_CAP_PORTS, `\`${caller.service}\` holds ${config.caps.intents_per_service} leases already (caps.intents_per_service)`);
   }
-  const verify = context.allowedBackends.has(backend.key) || caller.uid === null ? null : belongsTo(caller.uid, context.ownership);
   const id = randomBytes(16).toString("hex");
   const lease: Lease = {
-    id, service: caller.service, owner: number, port: intent.port, mode: info.mode, bind,
-    backend: context.backends.at(backend, verify),
+    id, service: caller.service, owner: number, proto, port: intent.port, mode: info.mode, bind,
+    backend: backend === null ? null : context.backends.at(backend, context.allowedBackends.has(backend.key) || caller.uid === null ? null : belongsTo(caller.uid, context.ownership)),
     expiresMs: intent.ttl_ms === undefined ? null : clock.monoMs() + intent.ttl_ms,
     ended: (because) => notify("lease_ended", { lease: id, because }),
   };
+  return backend === null ? { engine, lease, exposures: null } : withExposures(context, engine, lease, info, backend);
+}
+
+/** What the gateway opens for a lease, if it can. */
+function withExposures(context: Context, engine: PolicyEngine, lease: Lease, info: ListenerInfo, backend: BackendAddress): Granted | Refusal {
+  const { ports } = context;
+  const no = (code: CodeNumber, message: string): Refusal => ({ code, message });
   const exposures = leasedExposures(engine, lease, context.hostAddresses());
   if (exposures.length === 0) return no(CODE_NOT_EXPOSED, `no address of this host is within the \`bind\` of \`${info.name}\``);
   const taken = exposures.find(({ local }) => ports.at(local) !== undefined);
@@ -113,7 +133,7 @@ function refuse(context: Context, { caller }: Client, intent: ExposeIntent, { co
   const decision = denial(code);
   context.recorder.record([{
     op: "register", decision, generation: context.inForce.generation, subject: caller.service ?? "unknown",
-    service: intent.service, local: `${intent.bind ?? "*"}:${intent.port}`, backend: intent.backend, detail: message,
+    service: intent.service, local: `${intent.bind ?? "*"}:${intent.port}`, ...(intent.backend !== undefined && { backend: intent.backend }), detail: message,
   }], null);
   return rpcError(RPC_DENIED, message, { reason: decision.reason, code: decision.code });
 }
@@ -122,6 +142,7 @@ async function openLease(context: Context, client: Client, { engine, lease, expo
   const { leases, ports, opener, inForce, markers } = context;
   const before = ports.hasPort(lease.port);
   leases.add(lease);
+  if (exposures === null) return withToken(context, lease, engine);
   const opened: string[] = [];
   for (const exposure of exposures) {
     const result = await opener.open(exposure, engine, inForce.generation, false);
@@ -149,5 +170,5 @@ async function openLease(context: Context, client: Client, { engine, lease, expo
 
 /** The schema has spoken; this only tells the type checker so. */
 function isIntent(value: unknown): value is ExposeIntent {
-  return typeof value === "object" && value !== null && "service" in value && "proto" in value && "port" in value && "mode" in value && "backend" in value;
+  return typeof value === "object" && value !== null && "service" in value && "proto" in value && "port" in value && "mode" in value;
 }

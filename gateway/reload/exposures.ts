@@ -61,24 +61,28 @@ function staticBackend(info: ListenerInfo, backends: Backends): Backend | string
   return typeof address === "string" ? address : backends.at(address, null);
 }
 
+/** Where a service asks to be reached. */
+export type Asked = Pick<Lease, "service" | "proto" | "port" | "bind">;
+
 /** The listener that grants a registration, or null. */
-export function granting(engine: PolicyEngine, service: string, port: number, bind: Address | null): ListenerInfo | null {
+export function granting(engine: PolicyEngine, { service, proto, port, bind }: Asked): ListenerInfo | null {
   const info = engine.info.listeners.find((listener) =>
-    listener.service === service && listener.ports.some(({ first, last }) => port >= first && port <= last)
-    && (bind === null || engine.listenerAt("tcp", port, bind) === listener.id));
+    listener.service === service && listener.proto === proto && listener.ports.some(({ first, last }) => port >= first && port <= last)
+    && (bind === null || engine.listenerAt(proto, port, bind) === listener.id));
   return info ?? null;
 }
 
 /** Whether the policy still grants a lease as it was granted. */
 export function grants(engine: PolicyEngine, lease: Lease): boolean {
-  const info = granting(engine, lease.service, lease.port, lease.bind);
+  const info = granting(engine, lease);
   return info !== null && info.backend === null && info.mode === lease.mode;
 }
 
-/** What a lease opens; empty when the policy does not grant it (any more). */
+/** What the gateway opens for a lease; empty when the policy does not grant it (any more), and where the service listens by itself. */
 export function leasedExposures(engine: PolicyEngine, lease: Lease, host: readonly Address[]): readonly Exposure[] {
-  const info = granting(engine, lease.service, lease.port, lease.bind);
-  if (info === null || !grants(engine, lease)) return [];
+  const info = granting(engine, lease);
+  const { backend } = lease;
+  if (info === null || backend === null || !grants(engine, lease)) return [];
   const addresses = lease.bind === null ? localAddresses(engine, info, lease.port, host) : [lease.bind];
-  return addresses.map((address) => exposure(address, lease.port, info, lease.backend, lease.id));
+  return addresses.map((address) => exposure(address, lease.port, info, backend, lease.id));
 }

@@ -117,9 +117,12 @@ export const H_IDENTITY_END_COUNT = 404;
 export const H_IDENTITY_CLASS_COUNT = 408;
 /** Where the hash of every word begins. */
 export const H_IDENTITY_SEED = 412;
+/** u64 FNV-1a-64 of each service that may bind the wildcard address over udp at a port of the kernel's choice. */
+export const H_DIALERS = 416;
+export const H_DIALER_COUNT = 420;
 /** Two words over all others up to the end of the tables; compiler/emit/seal.ts says how. */
-export const H_SEAL = 416;
-export const HEADER_BYTES = 424;
+export const H_SEAL = 424;
+export const HEADER_BYTES = 432;
 
 // ---- seal ---------------------------------------------------------------------------------
 // Each half is a word that takes in every word of the tables, one after the other: turned left
@@ -198,7 +201,9 @@ export const R_LISTENER_LIMIT_COUNT = 32;
 export const R_LISTENER_SHADOW = 36;
 /** Connections of one identity; 0 where it has no cap. */
 export const R_LISTENER_CAP_IDENTITY = 40;
-export const LISTENER_BYTES = 48;
+/** u64 FNV-1a-64 of who may bind there: ingressd, or in mode `direct` the service, with a token. */
+export const R_LISTENER_BINDER = 48;
+export const LISTENER_BYTES = 56;
 export const MAX_LIMITS_PER_LISTENER = 8;
 
 // ---- residual set: what is still undecided after phase 1 ----------------------------------
@@ -287,6 +292,10 @@ export const PORT_ENTRY_BYTES = 16;
 export const BIND_BYTES = 32;
 export const PROTO_TCP = 6;
 export const PROTO_UDP = 17;
+
+// dialer: u64, in rising order
+export const DIALER_BYTES = 8;
+export const MAX_DIALERS = 4096;
 
 // ---- limit record -------------------------------------------------------------------------
 /** u64, its identity over reloads: listener, kind, period and prefix lengths. */

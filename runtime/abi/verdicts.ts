@@ -77,6 +77,12 @@ export const CODE_OPEN_IDENTITY = 25;
 export const CODE_CAP_IDENTITY = 26;
 /** The identity's rate of new connections is used up. */
 export const CODE_LIMIT_IDENTITY = 27;
+/** A service binds, with a valid token, what the policy exposes of it in mode `direct`. */
+export const CODE_DIRECT_BIND = 28;
+/** The policy grants the bind to this service, and no valid token is there. */
+export const CODE_NO_TOKEN = 29;
+/** A service that the policy lets dial over udp binds the wildcard address at a port of the kernel's choice. */
+export const CODE_DIAL_BIND = 30;
 
 /** The module trapped; it is never asked again. */
 export const CODE_MODULE_TRAP = 100;
@@ -142,3 +148,31 @@ export const CODE_GUARD_UNBOUND = 201;
 export const CODE_GUARD_PROTOCOL = 202;
 /** The guard: a low port, for which the program itself has no right. */
 export const CODE_GUARD_LOW_PORT = 203;
+/** The token has fewer bytes than a token has. */
+export const CODE_TOKEN_TRUNCATED = 204;
+/** The token has more bytes than a token has. */
+export const CODE_TOKEN_TOO_LONG = 205;
+/** The token is of a version that is not known. */
+export const CODE_TOKEN_VERSION = 206;
+/** The token's MAC is not that of the key. */
+export const CODE_TOKEN_FORGED = 207;
+/** The token is another service's. */
+export const CODE_TOKEN_SERVICE = 208;
+/** The token is for the other protocol. */
+export const CODE_TOKEN_PROTO = 209;
+/** The token is for the other family of addresses. */
+export const CODE_TOKEN_FAMILY = 210;
+/** The token is for another local address. */
+export const CODE_TOKEN_SCOPE = 211;
+/** The token is for another port. */
+export const CODE_TOKEN_PORT = 212;
+/** The token's time is over. */
+export const CODE_TOKEN_EXPIRED = 213;
+/** The token was made under another policy. */
+export const CODE_TOKEN_POLICY = 214;
+/** The token was used before. */
+export const CODE_TOKEN_REPLAYED = 215;
+/** No more tokens that were used can be remembered. */
+export const CODE_TOKEN_NONCES_FULL = 216;
+/** The socket's leave to be bound was taken back. */
+export const CODE_TOKEN_REVOKED = 217;

@@ -1,15 +1,15 @@
 // Phases 0 (bind), 1 (accept), 2 (hello) and 3 (identity): pure questions about the tables.
 
 import {
-  BIND_BYTES, CLOCK_KNOWN, CLOCK_WALL, H_BINDS, H_CELL_TREE, H_IDENTITY_TREE, H_LISTENERS, H_LISTENER_COUNT, H_NAME_TREE, H_PORT_COUNT, H_PORT_ENTRIES, H_PORT_KEYS, H_PORT_SPANS, H_RESIDUALS, H_SCRATCH, H_TIMES,
+  BIND_BYTES, CLOCK_KNOWN, CLOCK_WALL, DIALER_BYTES, H_BINDS, H_CELL_TREE, H_DIALERS, H_DIALER_COUNT, H_IDENTITY_TREE, H_LISTENERS, H_LISTENER_COUNT, H_NAME_TREE, H_PORT_COUNT, H_PORT_ENTRIES, H_PORT_KEYS, H_PORT_SPANS, H_RESIDUALS, H_SCRATCH, H_TIMES,
   LISTENER_BYTES, MAX_IDENTITY_WORDS, MAX_IDENTITY_WORD_BYTES, NO_RULE, PORT_ENTRY_BYTES, PORT_SPAN_BYTES, PROTO_TCP, PROTO_UDP, RESIDUAL_BYTES,
-  R_ENTRY_BIND_COUNT, R_ENTRY_BIND_FIRST, R_ENTRY_LISTENER, R_LISTENER_BIND_ANY, R_LISTENER_SHADOW, R_RESIDUAL_CODE,
+  R_ENTRY_BIND_COUNT, R_ENTRY_BIND_FIRST, R_ENTRY_LISTENER, R_LISTENER_BINDER, R_LISTENER_BIND_ANY, R_LISTENER_SHADOW, R_RESIDUAL_CODE,
   R_RESIDUAL_ROW, R_RESIDUAL_RULE, R_RESIDUAL_TIME_COUNT, R_RESIDUAL_TIME_FIRST, R_RESIDUAL_VERDICT, R_TIME_RESIDUAL,
   SCRATCH_IDENTITY, STATUS_VALID, TABLES_BASE, TIME_BYTES,
 } from "../abi/layout";
 import {
-  CODE_BAD_IDENTITY, CODE_BAD_LISTENER, CODE_BAD_NAME, CODE_BAD_REQUEST, CODE_BAD_TABLES, CODE_DENY_IDENTITY, CODE_DENY_NAME, CODE_EXPIRED,
-  CODE_GATEWAY_BIND, CODE_LOOPBACK_BIND, CODE_NOT_EXPOSED, CODE_NOT_GATEWAY, CODE_NO_ALLOW, CODE_NO_IDENTITY, CODE_NO_NAME, CODE_OPEN,
+  CODE_BAD_IDENTITY, CODE_BAD_LISTENER, CODE_BAD_NAME, CODE_BAD_REQUEST, CODE_BAD_TABLES, CODE_DENY_IDENTITY, CODE_DENY_NAME, CODE_DIAL_BIND, CODE_DIRECT_BIND, CODE_EXPIRED,
+  CODE_GATEWAY_BIND, CODE_LOOPBACK_BIND, CODE_NOT_EXPOSED, CODE_NOT_GATEWAY, CODE_NO_ALLOW, CODE_NO_IDENTITY, CODE_NO_NAME, CODE_NO_TOKEN, CODE_OPEN,
   CODE_OPEN_IDENTITY, REASON_CIDR, REASON_MTLS, REASON_POLICY, REASON_SNI, VERDICT_ALLOW, VERDICT_IDENTITY, VERDICT_OPEN,
 } from "../abi/verdicts";
 import { cellAt } from "./cells";
@@ -187,16 +187,33 @@ export function listenerAt(proto: u32, port: u32, a: u32, b: u32, c: u32, d: u32
   return -1;
 }
 
-/** FNV-1a-64 of "ingressd". */
-const INGRESSD_HIGH: u32 = 0xbf71cd04;
-const INGRESSD_LOW: u32 = 0xb2ec8134;
+/** A service that may use udp as a client does. */
+function dials(subject: u64): bool {
+  let at = load<usize>(TABLES_BASE + H_DIALERS);
+  for (let left = load<u32>(TABLES_BASE + H_DIALER_COUNT); left > 0; left--) {
+    if (load<u64>(at) == subject) return true;
+    at += DIALER_BYTES;
+  }
+  return false;
+}
 
-/** Phase 0: may the subject (FNV-1a-64 of its name) bind this local endpoint? */
-export function decideBind(high: u32, low: u32, proto: u32, port: u32, a: u32, b: u32, c: u32, d: u32): i32 {
+/** FNV-1a-64 of "ingressd". */
+const INGRESSD: u64 = 0xbf71cd04b2ec8134;
+
+/**
+ * Phase 0: may the subject (FNV-1a-64 of its name) bind this local endpoint? `token`: a valid one is
+ * there for exactly these facts. Only a listener's own binder may, and any but ingressd needs one.
+ */
+export function decideBind(high: u32, low: u32, proto: u32, port: u32, a: u32, b: u32, c: u32, d: u32, token: bool): i32 {
   if (!valid()) return deny(REASON_POLICY, CODE_BAD_TABLES, NO_RULE);
   if (port > 65535 || (proto != PROTO_TCP && proto != PROTO_UDP)) return deny(REASON_POLICY, CODE_BAD_REQUEST, NO_RULE);
   if (isLoopback(a, b, c, d)) return allow(CODE_LOOPBACK_BIND, NO_RULE);
-  if (high != INGRESSD_HIGH || low != INGRESSD_LOW) return deny(REASON_POLICY, CODE_NOT_GATEWAY, NO_RULE);
-  if (listenerAt(proto, port, a, b, c, d) < 0) return deny(REASON_POLICY, CODE_NOT_EXPOSED, NO_RULE);
-  return allow(CODE_GATEWAY_BIND, NO_RULE);
+  const subject = (<u64>high << 32) | low;
+  if (port == 0 && proto == PROTO_UDP && isWildcard(a, b, c, d) && dials(subject)) return allow(CODE_DIAL_BIND, NO_RULE);
+  const listener = listenerAt(proto, port, a, b, c, d);
+  if (listener < 0 || load<u64>(listenerRecord(listener), R_LISTENER_BINDER) != subject) {
+    return deny(REASON_POLICY, subject == INGRESSD ? CODE_NOT_EXPOSED : CODE_NOT_GATEWAY, NO_RULE);
+  }
+  if (subject == INGRESSD) return allow(CODE_GATEWAY_BIND, NO_RULE);
+  return token ? allow(CODE_DIRECT_BIND, NO_RULE) : deny(REASON_POLICY, CODE_NO_TOKEN, NO_RULE);
 }

@@ -63,7 +63,12 @@ export function listenerAt(proto: u32, port: u32, a: u32, b: u32, c: u32, d: u32
 
 /** Phase 0. */
 export function bind(subjectHigh: u32, subjectLow: u32, proto: u32, port: u32, a: u32, b: u32, c: u32, d: u32): i32 {
-  return decideBind(subjectHigh, subjectLow, proto, port, a, b, c, d);
+  return decideBind(subjectHigh, subjectLow, proto, port, a, b, c, d, false);
+}
+
+/** Phase 0 of one who has shown a valid token for exactly this bind; the host has verified it. */
+export function bindWithToken(subjectHigh: u32, subjectLow: u32, proto: u32, port: u32, a: u32, b: u32, c: u32, d: u32): i32 {
+  return decideBind(subjectHigh, subjectLow, proto, port, a, b, c, d, true);
 }
 
 /** Phase 1 without caps and limits; VERDICT_OPEN where the name comes next. */

@@ -16,6 +16,7 @@ import { MAX_IDENTITY_BYTES, MAX_IDENTITY_NAMES } from "./identity.ts";
 import { carryState, recordsOf } from "./carry.ts";
 import { instantiateInTurns, instantiatePolicy } from "./instance.ts";
 import type { EngineExports } from "./instance.ts";
+import type { ValidToken } from "./token.ts";
 import type { BindQuestion, Clock, LoadedPolicy, Peer, PolicyEngine, PolicyInfo } from "./module.ts";
 
 const PROTOCOLS = { tcp: abi.PROTO_TCP, udp: abi.PROTO_UDP } as const;
@@ -38,7 +39,7 @@ export function denial(code: CodeNumber, rule = abi.NO_RULE): Denial {
 }
 
 /** The only codes that a Permit may have. */
-const ADMITTING: ReadonlySet<CodeNumber> = new Set([v.CODE_ALLOWED, v.CODE_LOOPBACK_BIND, v.CODE_GATEWAY_BIND]);
+const ADMITTING: ReadonlySet<CodeNumber> = new Set([v.CODE_ALLOWED, v.CODE_LOOPBACK_BIND, v.CODE_GATEWAY_BIND, v.CODE_DIRECT_BIND, v.CODE_DIAL_BIND]);
 
 const PENDING: Pending = { allowed: false, later: true };
 
@@ -81,6 +82,15 @@ class RunningPolicy implements PolicyEngine {
     const id = fnv1a64(subject);
     const answer = this.#ask(() =>
       this.#exports.bind(Number(id >> 32n) | 0, Number(id & 0xffffffffn) | 0, PROTOCOLS[proto], port, a, b, c, d));
+    return answer.allowed || !answer.later ? answer : this.#poison(v.CODE_MODULE_RESULT);
+  }
+
+  bindWithToken({ service, proto, address: [a, b, c, d], port, policy }: ValidToken): Decision {
+    const { bindWithToken: ask } = this.#exports;
+    if (!isPort(port) || ask === undefined) return this.#failure ?? denial(v.CODE_BAD_REQUEST);
+    if (policy !== this.info.treeSha256) return this.#failure ?? denial(v.CODE_TOKEN_POLICY);
+    const id = fnv1a64(service);
+    const answer = this.#ask(() => ask(Number(id >> 32n) | 0, Number(id & 0xffffffffn) | 0, PROTOCOLS[proto], port, a, b, c, d));
     return answer.allowed || !answer.later ? answer : this.#poison(v.CODE_MODULE_RESULT);
   }
 

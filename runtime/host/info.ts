@@ -127,13 +127,16 @@ function readAnnotations(value: unknown): Annotations {
 }
 
 function readListener(f: Fields, id: number, bindOf: (id: string) => readonly string[], place: Place | undefined): ListenerInfo {
-  const mode = f["mode"];
-  if (f["proto"] !== "tcp" || (mode !== "tcp" && mode !== "passthrough" && mode !== "tls" && mode !== "mtls") || place === undefined) throw new Malformed();
+  const { mode, proto } = f;
+  if ((proto !== "tcp" && proto !== "udp") || (proto === "udp" && mode !== "direct") || place === undefined) throw new Malformed();
+  if (mode !== "tcp" && mode !== "passthrough" && mode !== "tls" && mode !== "mtls" && mode !== "direct") throw new Malformed();
+  // What binds by itself has nothing that the gateway would open.
+  if (mode === "direct" && f["backend"] !== null) throw new Malformed();
   return {
     id,
     name: text(f["name"]),
     service: text(f["service"]),
-    proto: f["proto"],
+    proto,
     ports: rising(list(f["ports"]).map(readPorts)),
     bind: f["bind"] === null ? null : bindOf(text(f["bind"])),
     mode,

@@ -20,6 +20,8 @@ export interface EngineExports extends Record<string, unknown> {
   scratchBytes(): number;
   listenerAt(proto: number, port: number, a: number, b: number, c: number, d: number): number;
   bind(high: number, low: number, proto: number, port: number, a: number, b: number, c: number, d: number): number;
+  /** Not in engines before version 3. */
+  bindWithToken?(high: number, low: number, proto: number, port: number, a: number, b: number, c: number, d: number): number;
   accept4(listener: number, source: number): number;
   accept6(listener: number, a: number, b: number, c: number, d: number): number;
   /** Not in engines of version 1. */

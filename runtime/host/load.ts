@@ -1,11 +1,12 @@
 // From a module's bytes to a policy that may be asked, or a refusal that names the cause: hash,
 // signature, shape, code, version and memory (verify.ts), then the engine's own `validate` over
 // the tables, then the self-test vectors that the compiler computed without the tables.
-import { H_MAX_STEPS, MAX_NAME_BYTES, PROTO_TCP, TABLES_BASE } from "../abi/layout.ts";
+import { H_MAX_STEPS, MAX_NAME_BYTES, PROTO_TCP, PROTO_UDP, TABLES_BASE } from "../abi/layout.ts";
 import { isCode } from "../abi/names.ts";
-import { CODE_ALLOWED, CODE_OPEN_IDENTITY, VERDICT_ALLOW, VERDICT_DENY, VERDICT_IDENTITY } from "../abi/verdicts.ts";
+import { fnv1a64 } from "../abi/fnv.ts";
+import { CODE_ALLOWED, CODE_GATEWAY_BIND, CODE_NO_TOKEN, CODE_OPEN_IDENTITY, VERDICT_ALLOW, VERDICT_DENY, VERDICT_IDENTITY } from "../abi/verdicts.ts";
 import { SECTION_VECTORS, withoutData } from "../abi/sections.ts";
-import { ANY4, ANY6, isWildcard } from "../net/address.ts";
+import { ANY4, ANY6, isLoopback, isWildcard } from "../net/address.ts";
 import type { Address } from "../net/address.ts";
 import { parsePrefix } from "../net/prefix.ts";
 import { BeyondBounds, parseBounded } from "./boundedJson.ts";
@@ -66,15 +67,24 @@ function checked(bytes: Uint8Array, trust: Trust, compile: (verified: VerifiedMo
  * every range, inside and just outside: the gateway opens what the account says, and asks the tables.
  */
 function misplaced(exports: EngineExports, { listeners }: PolicyInfo): string | null {
-  for (const { id, name, ports, bind } of listeners) {
+  const detail = new DataView(exports.memory.buffer, DETAIL_BASE);
+  for (const { id, name, service, mode, proto: word, ports, bind } of listeners) {
+    const proto = word === "udp" ? PROTO_UDP : PROTO_TCP;
+    const binder = fnv1a64(mode === "direct" ? service : "ingressd");
     for (const [a, b, c, d] of localsOf(bind)) {
-      const listens = (port: number): boolean => exports.listenerAt(PROTO_TCP, port, a, b, c, d) === id;
+      const listens = (port: number): boolean => exports.listenerAt(proto, port, a, b, c, d) === id;
       const wrong = ports.find(({ first, last }, i) =>
         !listens(first) || !listens(last)
         || (ports[i - 1]?.last !== first - 1 && listens(first - 1))
         || (ports[i + 1]?.first !== last + 1 && listens(last + 1)));
       if (wrong !== undefined) {
         return `the module's tables and its account of them differ about the ports of \`${name}\` (${wrong.first}-${wrong.last})`;
+      }
+      // Who may bind there decides whether the gateway stands before the service.
+      exports.bind(Number(binder >> 32n) | 0, Number(binder & 0xffffffffn) | 0, proto, ports[0]?.first ?? 0, a, b, c, d);
+      const code = detail.getInt32(DETAIL_CODE, true);
+      if (code !== (mode === "direct" ? CODE_NO_TOKEN : CODE_GATEWAY_BIND) && !isLoopback([a, b, c, d])) {
+        return `the module's tables and its account of them differ about who may bind \`${name}\``;
       }
     }
   }

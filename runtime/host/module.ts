@@ -3,6 +3,7 @@
 import type { Identity } from "./identity.ts";
 import type { Profile } from "../abi/profiles.ts";
 import type { Address } from "../net/address.ts";
+import type { ValidToken } from "./token.ts";
 import type { Answer, Decision, Shadow } from "./decision.ts";
 
 export interface PortRange {
@@ -16,11 +17,12 @@ export interface ListenerInfo {
   readonly id: number;
   readonly name: string;
   readonly service: string;
-  readonly proto: "tcp";
+  readonly proto: "tcp" | "udp";
   readonly ports: readonly PortRange[];
   /** Prefixes of local addresses; null means the wildcard sockets 0.0.0.0 and ::. */
   readonly bind: readonly string[] | null;
-  readonly mode: "tcp" | "passthrough" | "tls" | "mtls";
+  /** `direct`: the service binds by itself, with a token; the gateway opens nothing. udp has no other yet. */
+  readonly mode: "tcp" | "passthrough" | "tls" | "mtls" | "direct";
   /** The certificate's name, where the gateway terminates TLS. */
   readonly cert: string | null;
   /** The name of the authority of clients' certificates, where they are asked for. */
@@ -139,8 +141,10 @@ export interface PolicyEngine {
   readonly poisoned: boolean;
   /** Sets the time of the decisions that follow; a clock that runs backwards is held. */
   setClock(clock: Clock): void;
-  /** Phase 0. */
+  /** Phase 0 of one who shows no token: `no_token` where the policy grants it with one. */
   bind(question: BindQuestion): Decision;
+  /** Phase 0 of one who has shown this token, which must be of this policy. */
+  bindWithToken(token: ValidToken): Decision;
   /** The listener at a protocol, port and local address (wildcard: exactly the wildcard), or -1. */
   listenerAt(proto: "tcp" | "udp", port: number, local: Address): number;
   /** Phase 1 without caps and limits: pure, nothing is charged. For recheck and explain. */

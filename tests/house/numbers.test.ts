@@ -52,11 +52,11 @@ house("every code has a word of its own, a reason and a sentence", () => {
 
 house("only the allowing codes have no reason", () => {
   const without = Object.values(CODES).filter((c) => c.reason === verdicts.REASON_NONE).map((c) => c.name);
-  assert.equal(without, ["allowed", "loopback_bind", "gateway_bind", "open", "open_identity"]);
+  assert.equal(without, ["allowed", "loopback_bind", "gateway_bind", "open", "open_identity", "direct_bind", "dial_bind"]);
 });
 
 house("a number without a word is no code", () => {
-  for (const n of [-1, 28, 99, 103, 149, 174, 1.5, Number.NaN, 2 ** 32]) assert.not.ok(isCode(n), String(n));
+  for (const n of [-1, 31, 99, 103, 149, 174, 1.5, Number.NaN, 2 ** 32]) assert.not.ok(isCode(n), String(n));
   assert.ok(isCode(0));
 });
 
@@ -77,7 +77,7 @@ house("both compilers read the same literals", () => {
 const records: readonly { readonly prefix: string; readonly bytes: number; readonly wide: readonly string[] }[] = [
   { prefix: "H_", bytes: layout.HEADER_BYTES, wide: ["H_FAMILY4", "H_FAMILY6"] },
   { prefix: "F_", bytes: layout.FAMILY_BYTES, wide: [] },
-  { prefix: "R_LISTENER_", bytes: layout.LISTENER_BYTES, wide: ["R_LISTENER_IDENTITY"] },
+  { prefix: "R_LISTENER_", bytes: layout.LISTENER_BYTES, wide: ["R_LISTENER_IDENTITY", "R_LISTENER_BINDER"] },
   { prefix: "R_RESIDUAL_", bytes: layout.RESIDUAL_BYTES, wide: [] },
   { prefix: "R_ENTRY_", bytes: layout.PORT_ENTRY_BYTES, wide: [] },
   { prefix: "R_LIMIT_", bytes: layout.LIMIT_BYTES, wide: ["R_LIMIT_IDENTITY"] },

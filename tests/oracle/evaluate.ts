@@ -30,18 +30,21 @@ export interface Facts {
 
 type Truth = "true" | "false" | "open";
 
-/** A top-level deny holds for every listener that has one of its ports, or for all. */
+/** A top-level deny holds for every listener that has one of its ports, or for all; not for what listens by itself. */
 export function holdsFor(deny: ModelDeny, expose: ModelExpose): boolean {
+  if (expose.mode === "direct") return false;
   return deny.on === null || portsMeet(deny.on, expose.ports);
 }
 
 const inTime = ({ until = null }: ModelRule, wall: number | null): boolean => until === null || (wall !== null && wall < until);
 
+const readsName = ({ mode }: ModelExpose): boolean => mode !== undefined && mode !== "direct";
+
 function truth(rule: ModelRule, expose: ModelExpose, { source, wall, name, client }: Facts, has: Membership): Truth {
   if (!has(rule.from ?? ANY, source) || !inTime(rule, wall)) return "false";
   const { sni = null, client: ids = null } = rule;
   // Plain tcp reads no name, and only mtls asks for a certificate.
-  const named: Truth = sni === null ? "true" : expose.mode === undefined ? "false" : name === undefined ? "open" : name !== null && hostsHave(sni, name) ? "true" : "false";
+  const named: Truth = sni === null ? "true" : !readsName(expose) ? "false" : name === undefined ? "open" : name !== null && hostsHave(sni, name) ? "true" : "false";
   const known: Truth = ids === null ? "true" : expose.mode !== "mtls" ? "false" : client === undefined ? "open" : idsHave(ids, client) ? "true" : "false";
   if (named === "false" || known === "false") return "false";
   return named === "open" || known === "open" ? "open" : "true";
@@ -69,7 +72,7 @@ function phase(policy: ModelPolicy, expose: ModelExpose, facts: Facts, has: Memb
   if (being(allows, "true", "open").length === 0) return refuse("no_match", []);
   // 3. otherwise go on; when no fact is left to come, it is admitted
   const wait = (code: string): Answer => ({ allowed: false, later: true, reason: "none", code, rules: [] });
-  if (expose.mode !== undefined && facts.name === undefined) return wait("open");
+  if (readsName(expose) && facts.name === undefined) return wait("open");
   if (expose.mode === "mtls" && facts.client === undefined) return wait("open_identity");
   return { allowed: true, later: false, reason: "none", code: "allowed", rules: lowest(being(allows, "true"), has) };
 }
@@ -100,16 +103,19 @@ const isLoopback = (a: bigint): boolean => (isV4(a) ? ((a >> 24n) & 255n) === 12
 const isWildcard = (a: bigint): boolean => a === 0n || (isV4(a) && (a & 0xffffffffn) === 0n);
 
 /** The expose at a local endpoint; a wildcard address belongs to those without a `bind` alone. */
-export function exposeAt(policy: ModelPolicy, port: number, local: bigint): ModelExpose | null {
+export function exposeAt(policy: ModelPolicy, port: number, local: bigint, proto: "tcp" | "udp" = "tcp"): ModelExpose | null {
   const here: readonly Ports[] = [{ first: port, last: port }];
-  const at = policy.exposes.filter((e) => portsMeet(e.ports, here));
+  const at = policy.exposes.filter((e) => (e.proto ?? "tcp") === proto && portsMeet(e.ports, here));
   return at.find((e) => e.bind === null || (!isWildcard(local) && setHas(e.bind, local))) ?? null;
 }
 
-/** Phase 0 for tcp. */
-export function bind(policy: ModelPolicy, subject: string, port: number, local: bigint): Answer {
+/** Phase 0. `token`: a valid one for just this bind is there. */
+export function bind(policy: ModelPolicy, subject: string, port: number, local: bigint, proto: "tcp" | "udp" = "tcp", token = false): Answer {
   const answer = (allowed: boolean, code: string): Answer => ({ allowed, later: false, reason: allowed ? "none" : "policy", code, rules: [] });
   if (isLoopback(local)) return answer(true, "loopback_bind");
-  if (subject !== "ingressd") return answer(false, "not_gateway");
-  return exposeAt(policy, port, local) === null ? answer(false, "not_exposed") : answer(true, "gateway_bind");
+  const expose = exposeAt(policy, port, local, proto);
+  if (subject === "ingressd") return expose === null || expose.mode === "direct" ? answer(false, "not_exposed") : answer(true, "gateway_bind");
+  // A service has the name of its expose.
+  if (expose === null || expose.mode !== "direct" || expose.name !== subject) return answer(false, "not_gateway");
+  return token ? answer(true, "direct_bind") : answer(false, "no_token");
 }

@@ -66,11 +66,14 @@ export interface ModelExpose {
   readonly ports: readonly Ports[];
   readonly bind: ModelSet | null;
   /** Not written: plain tcp. */
-  readonly mode?: "passthrough" | "tls" | "mtls";
+  readonly mode?: "passthrough" | "tls" | "mtls" | "direct";
+  /** Not written: tcp. */
+  readonly proto?: "udp";
   /** Not written: a service on 127.0.0.1:8080; `registers`: no backend in the policy. */
   readonly backend?: "registers";
   readonly cap: ModelCap | null;
   readonly limits: readonly ModelLimit[];
+  /** In mode direct one that no text has: `allow from any`. */
   readonly rules: readonly ModelRule[];
 }
 

@@ -67,7 +67,13 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
     lines.set(r, out.length);
   };
   const expose = (e: ModelExpose): void => {
-    out.push(`expose ${e.name} on tcp ${ports(e.ports)}${e.bind === null ? "" : ` bind ${set(e.bind)}`}${e.mode === undefined ? "" : ` as ${e.mode}`} {`);
+    if (e.mode === "direct") out.push('@why "it listens by itself"');
+    out.push(`expose ${e.name} on ${e.proto ?? "tcp"} ${ports(e.ports)}${e.bind === null ? "" : ` bind ${set(e.bind)}`}${e.mode === undefined ? "" : ` as ${e.mode}`} {`);
+    if (e.mode === "direct") {
+      for (const r of e.rules) lines.set(r, out.length);
+      out.push("}");
+      return;
+    }
     if (e.mode === "tls" || e.mode === "mtls") out.push(e.mode === "tls" ? '  cert "web"' : '  cert "web" ca "corp"');
     if (e.backend === undefined) out.push("  backend 127.0.0.1:8080");
     if (e.cap !== null) {

@@ -41,6 +41,19 @@ expose both on tcp 445 bind any4, any6 { }`,
     ],
   },
   {
+    title: "bind: a service binds by itself where it is exposed `as direct`, with a token alone",
+    policy: `@why "it reads addresses" expose dns on tcp 53 as direct { }
+@why "it reads addresses" expose far service dns on tcp 54 bind 10.0.0.0/8 as direct { }
+expose web on tcp 443 { allow from any }`,
+    rows: [
+      ["bind dns on 0.0.0.0 53", "deny policy no_token -"], ["bind dns on :: 53", "deny policy no_token -"], ["bind dns on 203.0.113.7 53", "deny policy no_token -"],
+      ["bind dns on 10.1.2.3 54", "deny policy no_token -"], ["bind dns on 0.0.0.0 54", "deny policy not_gateway -"], ["bind dns on 11.0.0.0 54", "deny policy not_gateway -"],
+      ["bind dns on 0.0.0.0 52", "deny policy not_gateway -"], ["bind dns on 0.0.0.0 443", "deny policy not_gateway -"], ["bind web on 0.0.0.0 53", "deny policy not_gateway -"],
+      ["bind far on 10.1.2.3 54", "deny policy not_gateway -"], ["bind ingressd on 0.0.0.0 53", "deny policy not_exposed -"], ["bind ingressd on 10.1.2.3 54", "deny policy not_exposed -"],
+      ["bind ingressd on 0.0.0.0 443", "allow gateway_bind -"], ["bind dns on 127.0.0.1 53", "allow loopback_bind -"],
+    ],
+  },
+  {
     title: "bind: a loopback address is everybody's, exposed or not",
     policy: "deny from any",
     rows: [

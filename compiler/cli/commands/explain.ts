@@ -26,6 +26,7 @@ export const explain = {
     "  ingressc explain demo.wasm 'from 203.0.113.9 to web sni \"www.example.com\" at 2027-01-10T09:00Z'",
     "  ingressc explain demo.wasm 'bind web on 0.0.0.0:443'",
     "",
+    "A bind that the policy grants to a service `as direct` is answered `allow with a token`, which ingressd mints.",
     "Each phase is shown with the rule that decides it and the allows that it overrides; then what the",
     "`dryrun` rules would have said. Of a request that is refused it says what would be allowed if the",
     "name, the time, the source or the place alone were another: each of these was asked of the module.",
@@ -90,11 +91,12 @@ function startsLikeModule(file: string): boolean {
 }
 
 function verdictOf({ decision }: Explanation): string {
+  if (decision.code === "no_token") return "allow with a token";
   return decision.allowed ? "allow" : `deny (reason=${decision.reason})`;
 }
 
 function explanationText(request: string, e: Explanation, root: string | null, p: Paint): string {
-  const verdict = e.decision.allowed ? p.good(p.bold("allow")) : p.bad(p.bold(verdictOf(e)));
+  const verdict = e.decision.allowed || e.decision.code === "no_token" ? p.good(p.bold(verdictOf(e))) : p.bad(p.bold(verdictOf(e)));
   return [
     p.bold(request),
     "",
@@ -147,8 +149,8 @@ function explanationJson(e: Explanation): unknown {
   return {
     listener: e.listener?.name ?? null,
     annotations: e.listener?.annotations ?? null,
-    verdict: e.decision.allowed ? "allow" : "deny",
-    reason: e.decision.allowed ? null : e.decision.reason,
+    verdict: e.decision.allowed ? "allow" : e.decision.code === "no_token" ? "token" : "deny",
+    reason: e.decision.allowed || e.decision.code === "no_token" ? null : e.decision.reason,
     code: e.decision.code,
     phases: e.steps.map((s) => ({ ...s, rule: s.rule === null ? null : ruleJson(s.rule), overrides: s.overrides.map(ruleJson) })),
     dryrun: e.shadow === null ? null : { ...e.shadow, rule: e.shadow.rule === null ? null : ruleJson(e.shadow.rule) },
