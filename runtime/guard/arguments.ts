@@ -4,12 +4,17 @@ import { parseArgs } from "node:util";
 export type Command =
   | { readonly kind: "help" }
   | { readonly kind: "version" }
+  | { readonly kind: "status"; readonly json: boolean }
   | {
     readonly kind: "run";
     readonly policy: string;
     readonly service: string;
     /** Where records go, a JSON line each; null: nowhere. */
     readonly audit: string | null;
+    /** In a network namespace of its own. */
+    readonly isolate: boolean;
+    /** Where the ways into it stand; null: in the guards' own folder. */
+    readonly sockets: string | null;
     readonly program: string;
     readonly args: readonly string[];
   };
@@ -20,14 +25,19 @@ export interface Misuse {
 
 export const HELP = `ingress-guard: runs a program that may bind only what a compiled policy grants its service.
 
-  ingress-guard --policy P.wasm --service NAME [--audit FILE] -- PROGRAM [ARGUMENT]...
+  ingress-guard --policy P.wasm --service NAME [--audit FILE] [--isolate [--sockets FOLDER]] -- PROGRAM [ARGUMENT]...
+  ingress-guard status [--json]
 
   --policy P.wasm   the compiled policy (ingressc build makes it); SIGHUP, or a new file, reloads it
   --service NAME    the service, as the policy names it; one that it doesn't name may bind loopback
   --audit FILE      a JSON line for every bind and listen, allowed and denied
+  --isolate         the program gets a network namespace with loopback alone; a unix socket, PORT.sock, leads
+                    to each port that it listens on: the gateway's backend
+  --sockets FOLDER  where these stand; the folder's group may use them (default: a folder for this user alone)
 
 The program, and all that it starts, may bind and listen on loopback addresses and on unix sockets.
 Any other bind fails with EACCES, unless the policy grants it. Ends with the program's exit code.
+status shows the guards that run for this user, and what their programs have bound.
 Exit codes of its own: 2 usage, 3 policy refused, 4 koffi or the kernel's support is missing (nothing
 was started), 7 internal, 126 and 127 the program can't be run or isn't there.
 `;
@@ -38,22 +48,34 @@ export function isMisuse(x: Command | Misuse): x is Misuse {
   return "misuse" in x;
 }
 
+const VALUES = ["policy", "service", "audit", "sockets"];
+const SWITCHES = ["isolate", "help", "version"];
+
 export function parseCommand(argv: readonly string[]): Command | Misuse {
   const misuse = (sentence: string): Misuse => ({ misuse: `${sentence}; ingress-guard --help shows the command line` });
+  if (argv[0] === "status") {
+    const [, ...words] = argv;
+    const odd = words.find((word, i) => word !== "--json" || i > 0);
+    if (odd !== undefined) return misuse(`\`status\` knows no \`${odd}\``);
+    return { kind: "status", json: words.length > 0 };
+  }
   const separator = argv.indexOf("--");
   const own = separator < 0 ? argv : argv.slice(0, separator);
   const { tokens } = parseArgs({
     args: [...own], strict: false, tokens: true, allowPositionals: true,
-    options: { policy: { type: "string" }, service: { type: "string" }, audit: { type: "string" }, help: { type: "boolean", short: "h" }, version: { type: "boolean" } },
+    options: {
+      ...Object.fromEntries(VALUES.map((name) => [name, { type: "string" as const }])), ...Object.fromEntries(SWITCHES.map((name) => [name, { type: "boolean" as const }])),
+      help: { type: "boolean", short: "h" },
+    },
   });
   const given = new Map<string, string>();
   for (const token of tokens) {
     if (token.kind === "positional") return misuse(`\`${token.value}\` is one word too many: the program stands behind \`--\``);
     if (token.kind !== "option") continue;
     const { name, rawName, value } = token;
-    if (!["policy", "service", "audit", "help", "version"].includes(name)) return misuse(`there is no option \`${rawName}\``);
+    const isSwitch = SWITCHES.includes(name);
+    if (!isSwitch && !VALUES.includes(name)) return misuse(`there is no option \`${rawName}\``);
     if (given.has(name)) return misuse(`\`${rawName}\` is given twice`);
-    const isSwitch = name === "help" || name === "version";
     if (!isSwitch && (value === undefined || value === "" || value.startsWith("--"))) return misuse(`\`${rawName}\` needs a value`);
     if (isSwitch && value !== undefined) return misuse(`\`${rawName}\` takes no value`);
     given.set(name, value ?? "");
@@ -61,11 +83,14 @@ export function parseCommand(argv: readonly string[]): Command | Misuse {
   if (given.has("help")) return { kind: "help" };
   if (given.has("version")) return { kind: "version" };
   const [policy, service] = [given.get("policy"), given.get("service")];
+  const [isolate, sockets] = [given.has("isolate"), given.get("sockets") ?? null];
   const [program, ...args] = separator < 0 ? [] : argv.slice(separator + 1);
   if (policy === undefined) return misuse("`--policy P.wasm` is missing: without a policy nothing could be granted");
   if (service === undefined) return misuse("`--service NAME` is missing: the policy grants by service");
   if (Buffer.byteLength(service) > MOST_SERVICE_BYTES) return misuse(`\`--service\` has more than ${MOST_SERVICE_BYTES} bytes`);
   if (service === "ingressd") return misuse("`ingressd` is the gateway's own name: no service has it");
+  if (sockets !== null && !isolate) return misuse("`--sockets` goes with `--isolate`: without it nothing needs a way in");
+  if (isolate && sockets === null && !/^\w[\w-]*$/.test(service)) return misuse("`--isolate` needs `--sockets FOLDER` for a service with such a name");
   if (program === undefined || program === "") return misuse("`-- PROGRAM` is missing: the program to run");
-  return { kind: "run", policy, service, audit: given.get("audit") ?? null, program, args };
+  return { kind: "run", policy, service, audit: given.get("audit") ?? null, isolate, sockets, program, args };
 }

@@ -6,6 +6,7 @@
 //   io_uring_*                   ENOSYS: a ring could bind without a system call
 //   ptrace, process_vm_writev,   EPERM: another process could be made to bind
 //   pidfd_getfd
+//   setns                        EPERM, for a program that has a network namespace of its own
 //   socket                       families other than unix, IPv4, IPv6 and netlink: EAFNOSUPPORT;
 //                                raw and packet sockets: EPERM
 
@@ -17,17 +18,17 @@ export interface Architecture {
   readonly foreignBit: number;
   readonly numbers: {
     readonly socket: number; readonly bind: number; readonly listen: number; readonly ptrace: number; readonly process_vm_writev: number;
-    readonly setgroups: number; readonly setfsuid: number; readonly setfsgid: number; readonly seccomp: number;
+    readonly setns: number; readonly setgroups: number; readonly setfsuid: number; readonly setfsgid: number; readonly seccomp: number;
   };
 }
 
 const X64: Architecture = {
   audit: 0xc000003e, foreignBit: 0x40000000,
-  numbers: { socket: 41, bind: 49, listen: 50, ptrace: 101, process_vm_writev: 311, setgroups: 116, setfsuid: 122, setfsgid: 123, seccomp: 317 },
+  numbers: { socket: 41, bind: 49, listen: 50, ptrace: 101, process_vm_writev: 311, setns: 308, setgroups: 116, setfsuid: 122, setfsgid: 123, seccomp: 317 },
 };
 const ARM64: Architecture = {
   audit: 0xc00000b7, foreignBit: 0,
-  numbers: { socket: 198, bind: 200, listen: 201, ptrace: 117, process_vm_writev: 271, setgroups: 159, setfsuid: 151, setfsgid: 152, seccomp: 277 },
+  numbers: { socket: 198, bind: 200, listen: 201, ptrace: 117, process_vm_writev: 271, setns: 268, setgroups: 159, setfsuid: 151, setfsgid: 152, seccomp: 277 },
 };
 
 /** Numbers that every architecture has in common. */
@@ -85,8 +86,8 @@ const answer = (k: number): Instruction => ({ code: RETURN, k, whenTrue: 0, when
 /** Goes on with the next instruction where they are equal, else skips it. */
 const when = (k: number, result: number): readonly Instruction[] => [{ code: JUMP_EQUAL, k, whenTrue: 0, whenFalse: 1 }, answer(result)];
 
-/** The program as `struct sock_filter`s. */
-export function filterProgram({ audit, foreignBit, numbers }: Architecture): Uint8Array {
+/** The program as `struct sock_filter`s; `alsoRefused`: further system calls that fail with EPERM. */
+export function filterProgram({ audit, foreignBit, numbers }: Architecture, alsoRefused: readonly number[] = []): Uint8Array {
   const families = Object.values(FAMILIES);
   const socket: readonly Instruction[] = [
     load(DATA_ARGS),
@@ -110,7 +111,7 @@ export function filterProgram({ audit, foreignBit, numbers }: Architecture): Uin
     ...(foreignBit === 0 ? [] : [{ code: JUMP_ANY_BIT, k: foreignBit, whenTrue: 0, whenFalse: 1 }, answer(RET_KILL_PROCESS)]),
     ...[numbers.bind, numbers.listen].flatMap((number) => when(number, RET_USER_NOTIF)),
     ...IO_URING.flatMap((number) => when(number, RET_ERRNO | ENOSYS)),
-    ...[numbers.ptrace, numbers.process_vm_writev, PIDFD_GETFD].flatMap((number) => when(number, RET_ERRNO | EPERM)),
+    ...[numbers.ptrace, numbers.process_vm_writev, PIDFD_GETFD, ...alsoRefused].flatMap((number) => when(number, RET_ERRNO | EPERM)),
     { code: JUMP_EQUAL, k: numbers.socket, whenTrue: 1, whenFalse: 0 },
     answer(RET_ALLOW),
     ...socket,

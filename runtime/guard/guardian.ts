@@ -17,8 +17,8 @@ export function becomeGuardian(library: Library): void {
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-/** Ends what orphans leave behind; `own` is the child that Node itself waits for. */
-export function reapOrphans(library: Library, own: number): void {
+/** Ends what orphans leave behind; `own` are the children that Node itself waits for. */
+export function reapOrphans(library: Library, own: ReadonlySet<number>): void {
   const waitid = library.func("int waitid(int, unsigned int, void *, int)");
   const waitpid = library.func("int waitpid(int, void *, int)");
   process.on("SIGCHLD", () => {
@@ -26,7 +26,7 @@ export function reapOrphans(library: Library, own: number): void {
       const info = Buffer.alloc(SIGINFO_BYTES);
       if (waitid(P_ALL, 0, info, WEXITED | WNOHANG | WNOWAIT) !== 0) return;
       const pid = info.readInt32LE(SI_PID);
-      if (pid === 0 || pid === own) return;
+      if (pid === 0 || own.has(pid)) return;
       waitpid(pid, null, WNOHANG);
     }
   });

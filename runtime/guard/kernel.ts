@@ -21,6 +21,8 @@ const SOL_SOCKET = 1;
 const SO_TYPE = 3;
 const SO_PROTOCOL = 38;
 const SO_DOMAIN = 39;
+const SO_NETNS_COOKIE = 71;
+const COOKIE_BYTES = 8;
 
 /** A system call that waits for an answer. */
 export interface Notification {
@@ -63,6 +65,8 @@ export interface Kernel {
   /** struct sockaddr of the socket's own address, or null. */
   localAddress(fd: number): Uint8Array | null;
   kindOf(fd: number): SocketKind | null;
+  /** The kernel's number of the network namespace that a socket was made in; null where it is no socket. */
+  namespaceOf(fd: number): bigint | null;
   /** Runs with another's rights to files; this thread's alone change. Null where that can't be. */
   as<T>(credentials: Credentials, work: () => T): T | null;
 }
@@ -88,11 +92,15 @@ export function openKernel(library: Library, { numbers }: Architecture): Kernel 
     set.writeInt16LE(POLLIN, 4);
     return set;
   };
-  const setRights = ({ uid, gid, groups }: Credentials): boolean => {
-    // The groups first, while there is the right to set them; then each is asked whether it holds.
+  const setGroups = ({ groups }: Credentials): boolean => {
     const list = Buffer.alloc(Math.max(4, 4 * groups.length));
     groups.forEach((group, i) => list.writeUInt32LE(group, 4 * i));
-    if (callPointer(numbers.setgroups, groups.length, list) !== 0) return false;
+    return callPointer(numbers.setgroups, groups.length, list) === 0;
+  };
+  const setRights = (credentials: Credentials): boolean => {
+    const { uid, gid } = credentials;
+    // The groups first, while there is the right to set them; then each is asked whether it holds.
+    if (!setGroups(credentials)) return false;
     call3(numbers.setfsgid, gid, 0, 0);
     call3(numbers.setfsuid, uid, 0, 0);
     return call3(numbers.setfsgid, -1, 0, 0) === gid && call3(numbers.setfsuid, -1, 0, 0) === uid;
@@ -148,8 +156,16 @@ export function openKernel(library: Library, { numbers }: Architecture): Kernel 
       const [domain, type, protocol] = [option(fd, SO_DOMAIN), option(fd, SO_TYPE), option(fd, SO_PROTOCOL)];
       return domain === null || type === null || protocol === null ? null : { domain, type, protocol };
     },
+    namespaceOf(fd) {
+      const value = Buffer.alloc(COOKIE_BYTES);
+      return getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, value, [COOKIE_BYTES]) === 0 ? value.readBigUInt64LE(0) : null;
+    },
     as(credentials, work) {
       const own: Credentials = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0, groups: process.getgroups?.() ?? [] };
+      // A guard without privileges has no right to set any, and a program of its own user needs none set.
+      if (sameRights(own, credentials)) return work();
+      // Nothing has changed yet.
+      if (!setGroups(own)) return null;
       if (!setRights(credentials)) {
         if (!setRights(own)) throw new Error("the guard's own rights can't be set again");
         return null;
@@ -161,6 +177,12 @@ export function openKernel(library: Library, { numbers }: Architecture): Kernel 
       }
     },
   };
+}
+
+function sameRights(a: Credentials, b: Credentials): boolean {
+  // Node may count the group itself among the further ones.
+  const further = ({ gid, groups }: Credentials): string => [...new Set([gid, ...groups])].sort((x, y) => x - y).join();
+  return a.uid === b.uid && a.gid === b.gid && further(a) === further(b);
 }
 
 export function close(fd: number): void {

@@ -7,6 +7,8 @@ import { CLOSE_RANGE, filterProgram, type Architecture } from "./filter.ts";
 import { close, type Kernel } from "./kernel.ts";
 
 const LAUNCHER = fileURLToPath(new URL("./launcher.mjs", import.meta.url));
+/** Node can't do it itself: the kernel takes single-threaded processes only. The rights go before the program runs. */
+export const INTO_USER_NAMESPACE = ["unshare", "--user", "--map-current-user", "--keep-caps", "--"];
 const CHANNEL = 3;
 const LEAVE = "1";
 
@@ -17,10 +19,20 @@ export interface Launched {
 }
 
 export interface NotLaunched {
-  /** `kernel`: it has no such filter; `program`: it can't be executed. */
-  readonly because: "kernel" | "program" | "launcher";
+  /** `kernel`: it has no such filter; `namespace`: it gives no namespace; `program`: it can't be executed. */
+  readonly because: "kernel" | "namespace" | "program" | "launcher";
   readonly errno: number;
 }
+
+/** A program that has a network namespace of its own. */
+export interface Inside {
+  readonly namespace: Namespace;
+  /** Runs while the launcher waits in the namespace; a sentence: nothing is started. */
+  readonly ready: (launcher: number) => Promise<string | null>;
+}
+
+/** With the guard's own rights, or through a user namespace. */
+export type Namespace = "own_rights" | "user";
 
 export interface Started {
   readonly launched: Launched;
@@ -28,16 +40,18 @@ export interface Started {
   readonly executed: Promise<NotLaunched | null>;
 }
 
-export function isNotLaunched(x: Started | NotLaunched): x is NotLaunched {
-  return "because" in x;
+export function isNotLaunched(x: Started | NotLaunched | string): x is NotLaunched {
+  return typeof x === "object" && "because" in x;
 }
 
-export async function launch(kernel: Kernel, architecture: Architecture, program: string, args: readonly string[]): Promise<Started | NotLaunched> {
+/** A sentence: `inside` was not ready. */
+export async function launch(kernel: Kernel, architecture: Architecture, program: string, args: readonly string[], inside?: Inside): Promise<Started | NotLaunched | string> {
   const start = JSON.stringify({
-    program, args, filter: Buffer.from(filterProgram(architecture)).toString("base64"),
-    numbers: { seccomp: architecture.numbers.seccomp, closeRange: CLOSE_RANGE },
+    program, args, filter: Buffer.from(filterProgram(architecture, inside === undefined ? [] : [architecture.numbers.setns])).toString("base64"),
+    numbers: { seccomp: architecture.numbers.seccomp, closeRange: CLOSE_RANGE }, namespace: inside?.namespace ?? null,
   });
-  const child = spawn(process.execPath, [LAUNCHER], {
+  const [file = "", ...words] = [...(inside?.namespace === "user" ? INTO_USER_NAMESPACE : []), process.execPath, LAUNCHER];
+  const child = spawn(file, words, {
     stdio: ["inherit", "inherit", "inherit", "pipe"], env: { ...process.env, INGRESS_GUARD_START: start },
   });
   child.on("error", () => undefined);
@@ -46,13 +60,18 @@ export async function launch(kernel: Kernel, architecture: Architecture, program
   const lines = linesOf(channel);
   const first = await lines();
   const number = /^listener (\d+)$/.exec(first?.what ?? "")?.[1];
-  if (number === undefined || child.pid === undefined) return { because: first?.what === "filter" ? "kernel" : "launcher", errno: first?.errno ?? 0 };
+  if (number === undefined || child.pid === undefined) return { because: first?.what === "filter" ? "kernel" : first?.what === "namespace" ? "namespace" : "launcher", errno: first?.errno ?? 0 };
   const pidfd = kernel.openThread(child.pid, child.pid);
   const listener = pidfd < 0 ? pidfd : kernel.takeDescriptor(pidfd, Number(number));
   close(pidfd);
   if (listener < 0) {
     child.kill("SIGKILL");
     return { because: "kernel", errno: -listener };
+  }
+  const notReady = await inside?.ready(child.pid) ?? null;
+  if (notReady !== null) {
+    child.kill("SIGKILL");
+    return notReady;
   }
   channel.write(LEAVE);
   const executed = lines().then((line): NotLaunched | null => (line === null ? null : { because: line.what === "program" ? "program" : "launcher", errno: line.errno }));

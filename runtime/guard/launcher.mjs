@@ -14,7 +14,18 @@ const F_SETFD = 2;
 const SIGPIPE = 13;
 const INSTRUCTION_BYTES = 8;
 
-const { program, args, filter, numbers } = JSON.parse(process.env.INGRESS_GUARD_START);
+const PR_SET_DUMPABLE = 4;
+const CLONE_NEWNET = 0x40000000;
+const AF_INET = 2;
+const SOCK_DGRAM = 2;
+const SIOCSIFFLAGS = 0x8914;
+const IFF_UP = 1;
+const IFREQ_BYTES = 40;
+const IFREQ_FLAGS = 16;
+const CAPABILITY_VERSION_3 = 0x20080522;
+const CAPABILITY_BYTES = 24;
+
+const { program, args, filter, numbers, namespace } = JSON.parse(process.env.INGRESS_GUARD_START);
 delete process.env.INGRESS_GUARD_START;
 const say = (what, errno = 0) => writeSync(CHANNEL, `${JSON.stringify({ what, errno })}\n`);
 
@@ -27,6 +38,26 @@ const fcntl = libc.func("int fcntl(int, int, int)");
 const signal = libc.func("intptr_t signal(int, intptr_t)");
 const execvp = libc.func("int execvp(const char *, const char **)");
 
+if (namespace !== null) {
+  const unshare = libc.func("int unshare(int)");
+  const socket = libc.func("int socket(int, int, int)");
+  const ioctl = libc.func("int ioctl(int, unsigned long, void *)");
+  const capset = libc.func("int capset(void *, void *)");
+  const lo = Buffer.alloc(IFREQ_BYTES);
+  lo.write("lo", "latin1");
+  lo.writeInt16LE(IFF_UP, IFREQ_FLAGS);
+  let done = unshare(CLONE_NEWNET) === 0 && ioctl(socket(AF_INET, SOCK_DGRAM, 0), SIOCSIFFLAGS, lo) === 0;
+  if (done && namespace === "user") {
+    // The rights over the new namespaces end here; the guard must still see this process.
+    const head = Buffer.alloc(8);
+    head.writeUInt32LE(CAPABILITY_VERSION_3, 0);
+    done = capset(head, Buffer.alloc(CAPABILITY_BYTES)) === 0 && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) === 0;
+  }
+  if (!done) {
+    say("namespace", koffi.errno());
+    process.exit(1);
+  }
+}
 const bytes = Buffer.from(filter, "base64");
 let listener = -1;
 if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) === 0) {

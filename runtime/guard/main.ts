@@ -4,20 +4,25 @@ import { appendFileSync, readFileSync, watch } from "node:fs";
 import { constants } from "node:os";
 import { basename, dirname, resolve } from "node:path";
 import { isMisuse, HELP, parseCommand, type Command } from "./arguments.ts";
-import { serve } from "./broker.ts";
+import { serve, type Asked } from "./broker.ts";
 import { systemClock } from "./clock.ts";
 import { EACCES, ENOENT } from "./errno.ts";
 import { architecture } from "./filter.ts";
 import { openKernel } from "./kernel.ts";
 import { loadLibrary } from "./koffi.ts";
 import { inheritedSockets, isNotLaunched, launch, type NotLaunched } from "./launch.ts";
+import { prepareIsolation } from "./isolation.ts";
+import { networkDescriptors } from "./namespace.ts";
 import { policyInForce, type PolicyInForce } from "./policy.ts";
 import { becomeGuardian, reapOrphans } from "./guardian.ts";
 import { createRecords } from "./records.ts";
+import { serveStatus } from "./status.ts";
+import { askGuards, statusTable } from "./status_command.ts";
 
 const EXIT_USAGE = 2;
 const EXIT_REJECTED = 3;
 const EXIT_MISSING = 4;
+const EXIT_DELEGATE = 5;
 const EXIT_NOT_EXECUTABLE = 126;
 const EXIT_NOT_FOUND = 127;
 const EXIT_SIGNAL = 128;
@@ -35,6 +40,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     case "version":
       process.stdout.write(`ingress-guard ${version()}\n`);
       return;
+    case "status":
+      return status(command.json);
     case "run":
       return run(command);
     default:
@@ -42,7 +49,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-async function run({ policy: file, service, audit, program, args }: Extract<Command, { kind: "run" }>): Promise<void> {
+async function run(command: Extract<Command, { kind: "run" }>): Promise<void> {
+  const { policy: file, service, audit, isolate, program, args } = command;
   const library = process.platform === "linux" ? loadLibrary() : null;
   const machine = architecture(process.arch);
   if (machine === null || library === null) {
@@ -50,42 +58,91 @@ async function run({ policy: file, service, audit, program, args }: Extract<Comm
       ? `it knows Linux on x64 and arm64, not ${process.platform} on ${process.arch}: nothing was started`
       : "it needs koffi, an optional dependency that is not installed here: nothing was started");
   }
-  const inherited = inheritedSockets();
-  if (inherited.length > 0) return end(EXIT_REJECTED, `descriptor ${inherited.join(", ")} is a socket that could be listened on: start it with a file or a pipe there`);
+  const kernel = openKernel(library, machine);
+  const inherited = isolate ? networkDescriptors(kernel) : inheritedSockets();
+  if (inherited.length > 0) {
+    return end(EXIT_REJECTED, `descriptor ${inherited.join(", ")} is a socket ${isolate ? "of the network outside" : "that could be listened on"}: start it with a file or a pipe there`);
+  }
   const path = resolve(file);
   const clock = systemClock();
+  const startedMs = clock.monoMs();
   const policy = policyInForce(path, service, clock);
   const refused = await policy.load();
   if (refused !== null) return end(EXIT_REJECTED, `${refused}: nothing was started`);
 
-  const kernel = openKernel(library, machine);
+  let lost = (): void => undefined;
+  const isolation = isolate ? prepareIsolation({ service, sockets: command.sockets, say, lost: () => lost() }) : null;
+  if (isolation !== null && "because" in isolation) {
+    return end(isolation.because === "missing" ? EXIT_MISSING : EXIT_REJECTED, `${isolation.sentence}: nothing was started`);
+  }
   becomeGuardian(library);
-  const started = await launch(kernel, machine, program, args);
+  const started = await launch(kernel, machine, program, args, isolation?.inside);
+  const doors = isolation?.doors() ?? null;
+  if (typeof started === "string") return end(EXIT_MISSING, `${started}: nothing was started`);
   if (isNotLaunched(started)) return end(EXIT_MISSING, notStarted(started));
   const { launched: { child, listener }, executed } = started;
-  reapOrphans(library, child.pid ?? 0);
+  reapOrphans(library, new Set([child.pid ?? 0, doors?.process ?? 0]));
+  let ended = false;
   const exited = new Promise<number>((done) => {
-    child.once("exit", (code, signal) => done(code ?? EXIT_SIGNAL + (signal === null ? 0 : constants.signals[signal])));
+    child.once("exit", (code, signal) => {
+      ended = true;
+      done(code ?? EXIT_SIGNAL + (signal === null ? 0 : constants.signals[signal]));
+    });
   });
   for (const signal of FORWARDED) process.on(signal, () => child.kill(signal));
-  const record = createRecords({
+  lost = () => {
+    say("nothing leads into the program's namespace any more: it is ended");
+    child.kill("SIGTERM");
+  };
+  const write = createRecords({
     service, wallMs: clock.wallMs, append: audit === null ? null : (line) => appendFileSync(audit, `${line}\n`, { mode: 0o600 }),
     print: (line) => void process.stderr.write(`${line}\n`),
   });
+  const binds = { allowed: 0, denied: 0 };
+  const record = (asked: Asked): void => {
+    binds[asked.decision.allowed ? "allowed" : "denied"]++;
+    write(asked);
+  };
   reloadOnChange(policy, path);
-  const serving = serve({ kernel, architecture: machine, listener, judge: policy.judge, record });
+  const seen = isolation?.kernel(kernel, () => { binds.denied++; }) ?? kernel;
+  const serving = serve({ kernel: seen, architecture: machine, listener, judge: policy.judge, record });
+  const unseen = await serveStatus(() => {
+    const name = policy.name();
+    return {
+      service, program, program_pid: ended ? null : child.pid ?? null, isolated: isolate, uptime_ms: clock.monoMs() - startedMs,
+      policy: name === null ? null : { file: path, ...name }, binds: { ...binds }, doors: doors?.list() ?? [],
+    };
+  }, doors?.process ?? 0);
+  if (unseen !== null) say(`\`ingress-guard status\` will not show this guard: ${unseen}`);
   const failed = await executed;
   const code = await exited;
-  if (failed !== null) return end(failed.errno === ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE, `\`${program}\` can't be run: ${errnoText(failed.errno)}`);
+  if (failed !== null) {
+    doors?.close();
+    return end(failed.errno === ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE, `\`${program}\` can't be run: ${errnoText(failed.errno)}`);
+  }
   // What the program left running is still guarded.
   await serving;
+  doors?.close();
   process.exit(code);
+}
+
+async function status(json: boolean): Promise<void> {
+  const found = await askGuards(process.env);
+  const failed = typeof found === "string";
+  if (json) {
+    const envelope = failed ? { ok: false, class: "delegate", code: "delegate_failed", message: found } : { ok: true, class: "ok", code: "ok", message: `guards that run: ${found.guards.length}`, data: found };
+    process.stdout.write(`${JSON.stringify(envelope)}\n`);
+  } else if (failed) say(found);
+  else process.stdout.write(`${statusTable(found)}\n`);
+  if (failed) process.exitCode = EXIT_DELEGATE;
 }
 
 function notStarted({ because, errno }: NotLaunched): string {
   switch (because) {
     case "kernel":
       return `the kernel has no seccomp notifications that signals leave alone (Linux 5.19), or forbids them here (${errnoText(errno)}): nothing was started`;
+    case "namespace":
+      return `the kernel gives no network namespace here (${errnoText(errno)}): nothing was started`;
     case "launcher":
     case "program":
       return `the program could not be started (${errnoText(errno)})`;

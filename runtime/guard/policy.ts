@@ -14,8 +14,16 @@ const MOST_BYTES = 256 * 1024 * 1024;
 const MOST_CHECK_MS = 30_000;
 const SEED_BYTES = 16;
 
+/** Which policy is in force, and as which one of those that this guard has loaded. */
+export interface PolicyName {
+  readonly generation: number;
+  readonly sha256: string;
+  readonly tree_sha256: string;
+}
+
 export interface PolicyInForce {
   readonly judge: Judge;
+  name(): PolicyName | null;
   /** Reads the file again; null, or why the former policy stays. */
   load(): Promise<string | null>;
 }
@@ -24,7 +32,9 @@ export interface PolicyInForce {
 export function policyInForce(path: string, service: string, clock: Clock): PolicyInForce {
   const seed = randomBytes(SEED_BYTES);
   let engine: PolicyEngine | null = null;
+  let generation = 0;
   return {
+    name: () => (engine === null ? null : { generation, sha256: engine.info.sha256, tree_sha256: engine.info.treeSha256 }),
     judge(proto, address, port) {
       if (engine === null) return denial(CODE_NO_MODULE);
       engine.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });
@@ -36,6 +46,7 @@ export function policyInForce(path: string, service: string, clock: Clock): Poli
       const loaded = await loadPolicyInWorker(bytes, null, MOST_CHECK_MS);
       if (isRefusal(loaded)) return `policy \`${path}\` is refused: ${loaded.message} (${loaded.code})`;
       engine = openEngine(loaded, seed);
+      generation++;
       return null;
     },
   };

@@ -7,7 +7,10 @@ const test = suite("guard arguments");
 const right = ["--policy", "p.wasm", "--service", "web"];
 
 test("everything in its place", () => {
-  assert.equal(parseCommand([...right, "--audit", "a", "--", "nginx", "-g", "--policy", "--"]), { kind: "run", policy: "p.wasm", service: "web", audit: "a", program: "nginx", args: ["-g", "--policy", "--"] });
+  assert.equal(parseCommand([...right, "--audit", "a", "--", "nginx", "-g", "--policy", "--"]), { kind: "run", policy: "p.wasm", service: "web", audit: "a", isolate: false, sockets: null, program: "nginx", args: ["-g", "--policy", "--"] });
+  assert.equal(parseCommand([...right, "--isolate", "--sockets", "s", "--", "x", "--isolate"]), { kind: "run", policy: "p.wasm", service: "web", audit: null, isolate: true, sockets: "s", program: "x", args: ["--isolate"] });
+  assert.equal(parseCommand(["status"]), { kind: "status", json: false });
+  assert.equal(parseCommand(["status", "--json"]), { kind: "status", json: true });
   assert.equal(parseCommand(["--help"]), { kind: "help" });
   assert.equal(parseCommand(["--version", "--", "x"]), { kind: "version" });
 });
@@ -23,6 +26,12 @@ const rows: readonly (readonly [name: string, argv: readonly string[], sentence:
   ["an option without its value", ["--policy", "--service", "web", "--", "x"], /`--policy` needs a value/],
   ["a switch with a value", ["--help=yes"], /`--help` takes no value/],
   ["a service's name of 49 bytes", ["--policy", "p", "--service", "s".repeat(49), "--", "x"], /more than 48 bytes/],
+  ["a folder for ways in without a namespace", [...right, "--sockets", "s", "--", "x"], /`--sockets` goes with `--isolate`/],
+  ["a switch with a value, isolate", [...right, "--isolate=yes", "--", "x"], /`--isolate` takes no value/],
+  ["a name that is a path", ["--policy", "p", "--service", "../x", "--isolate", "--", "x"], /`--isolate` needs `--sockets FOLDER`/],
+  ["a name with a slash", ["--policy", "p", "--service", "a/b", "--isolate", "--", "x"], /`--isolate` needs `--sockets FOLDER`/],
+  ["status with a word too many", ["status", "--watch"], /`status` knows no `--watch`/],
+  ["status twice in JSON", ["status", "--json", "--json"], /`status` knows no/],
   ["the gateway's name", ["--policy", "p", "--service", "ingressd", "--", "x"], /the gateway's own name/],
 ];
 for (const [name, argv, sentence] of rows) {

@@ -1,6 +1,6 @@
 // A program under ingress-guard, as a process of its own; what it printed, and how it ended.
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,18 +20,27 @@ export interface Ended {
   readonly err: string;
 }
 
+/** Whose rights a guard has in a test that runs as root. */
+export const NOBODY = 65_534;
+
 export interface Place {
   readonly folder: string;
   readonly policy: string;
   readonly audit: string;
+  /** XDG_RUNTIME_DIR of its guards. */
+  readonly runtime: string;
+  /** Null: the test's own. */
+  readonly uid: number | null;
 }
 
-export function place(): Place {
+export function place(text = POLICY, uid: number | null = null): Place {
   const folder = mkdtempSync(join(tmpdir(), "ingressd-guard-"));
   chmodSync(folder, 0o755);
-  const policy = join(folder, "p.wasm");
-  writeFileSync(policy, compileText(POLICY), { mode: 0o600 });
-  return { folder, policy, audit: join(folder, "audit.jsonl") };
+  const [policy, runtime] = [join(folder, "p.wasm"), join(folder, "run")];
+  writeFileSync(policy, compileText(text), { mode: 0o600 });
+  mkdirSync(runtime, { mode: 0o700 });
+  if (uid !== null) for (const path of [folder, policy, runtime]) chownSync(path, uid, uid);
+  return { folder, policy, audit: join(folder, "audit.jsonl"), runtime, uid };
 }
 
 export function remove({ folder }: Place): void {
@@ -41,9 +50,27 @@ export function remove({ folder }: Place): void {
 /** A guarded program's path among the tests' own. */
 export const program = (name: string): string => join(PROGRAMS, `${name}.mjs`);
 
-export function start({ policy, audit }: Place, command: readonly string[], service = "web"): ChildProcess {
-  return spawn(process.execPath, [GUARD, "--policy", policy, "--service", service, "--audit", audit, "--", ...command], { stdio: ["pipe", "pipe", "pipe"] });
+export interface StartOptions {
+  readonly service?: string;
+  /** Further words of the guard's own. */
+  readonly words?: readonly string[];
+  /** A descriptor as standard input. */
+  readonly stdin?: number;
+  /** Run in the guard's place: a program and its first words. */
+  readonly through?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }
+
+export function startWith(where: Place, command: readonly string[], options: StartOptions = {}): ChildProcess {
+  const { service = "web", words = [], stdin = "pipe", through = [], env = {} } = options;
+  const [file = "", ...rest] = [...through, process.execPath, GUARD, "--policy", where.policy, "--service", service, "--audit", where.audit, ...words, "--", ...command];
+  return spawn(file, rest, {
+    stdio: [stdin, "pipe", "pipe"], env: { ...process.env, XDG_RUNTIME_DIR: where.runtime, ...env },
+    ...(where.uid !== null && { uid: where.uid, gid: where.uid }),
+  });
+}
+
+export const start = (where: Place, command: readonly string[], service = "web"): ChildProcess => startWith(where, command, { service });
 
 export function ended(child: ChildProcess): Promise<Ended> {
   let [out, err] = ["", ""];
@@ -58,8 +85,10 @@ export const run = (where: Place, command: readonly string[], service = "web"): 
 export const runNode = (where: Place, name: string, ...args: readonly string[]): Promise<Ended> => run(where, [process.execPath, program(name), ...args]);
 
 /** Why no program can be guarded here, or null: found out by trying it. */
-export function missing(where: Place): string | null {
-  const { status, stderr } = spawnSync(process.execPath, [GUARD, "--policy", where.policy, "--service", "web", "--", process.execPath, "-e", "0"], { encoding: "utf8" });
+export function missing(where: Place, words: readonly string[] = []): string | null {
+  const { status, stderr } = spawnSync(process.execPath, [GUARD, "--policy", where.policy, "--service", "web", ...words, "--", process.execPath, "-e", "0"], {
+    encoding: "utf8", env: { ...process.env, XDG_RUNTIME_DIR: where.runtime }, ...(where.uid !== null && { uid: where.uid, gid: where.uid }),
+  });
   return status === 4 ? stderr.trim() : null;
 }
 

@@ -1,0 +1,60 @@
+// `--isolate`: makes sure that the program can have a network namespace of its own and that there is a place
+// for the ways into it, and holds these while it runs.
+import { join, resolve } from "node:path";
+import { openDoors, prepareFolder, type Doors } from "./doors.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Inside } from "./launch.ts";
+import { kernelInside, namespaceHere } from "./namespace.ts";
+import { guardsFolder, preparePrivate } from "./private_folder.ts";
+
+export interface Isolation {
+  readonly inside: Inside;
+  /** Null before the launch. */
+  doors(): Doors | null;
+  /** The kernel for what runs inside: no socket of another namespace is bound. */
+  kernel(outer: Kernel, refused: () => void): Kernel;
+}
+
+export interface Impossible {
+  /** A precondition is missing, or what was given is refused. */
+  readonly because: "missing" | "refused";
+  readonly sentence: string;
+}
+
+export interface IsolationSetup {
+  readonly service: string;
+  /** Null: in the guards' own folder. */
+  readonly sockets: string | null;
+  readonly say: (sentence: string) => void;
+  readonly lost: () => void;
+}
+
+export function prepareIsolation({ service, sockets, say, lost }: IsolationSetup): Isolation | Impossible {
+  const namespace = namespaceHere();
+  if (typeof namespace !== "string") return { because: "missing", sentence: `--isolate can't be had: ${namespace.missing}` };
+  const given = sockets !== null;
+  const base = guardsFolder(process.env, process.geteuid?.() ?? 0);
+  const folder = given ? resolve(sockets) : join(base, service);
+  const refused = (given ? null : preparePrivate(base)) ?? prepareFolder(folder, given);
+  if (refused !== null) return { because: "refused", sentence: refused };
+  let doors: Doors | null = null;
+  return {
+    inside: {
+      namespace,
+      async ready(launcher) {
+        const opened = await openDoors({ folder, given, namespace, inside: launcher, say, lost });
+        if (typeof opened === "string") return opened;
+        doors = opened;
+        return null;
+      },
+    },
+    doors: () => doors,
+    kernel: (kernel, counted) => (doors === null ? kernel : kernelInside({
+      kernel, cookie: doors.cookie, listening: (local) => doors?.open(local),
+      foreign() {
+        counted();
+        say("a socket of another network namespace is neither bound nor listened on here");
+      },
+    })),
+  };
+}
