@@ -74,6 +74,39 @@ native("abi.h has every code and reason", () => {
   assert.equal(reasons.slice(0, 10), [1, 0, 0, 0, 1, 1, 1, 2, 2, 4]);
 });
 
+const PLACED = "edition 1\nexpose web on tcp 443 { backend 127.0.0.1:80 allow from any }\n\nexpose admin on tcp 22 bind 10.0.0.0/8 { backend 127.0.0.1:81 allow from any }\n";
+
+native("an ABI filter's profile: version 1 where it fits, else the clause that is to blame", async ({ dir }) => {
+  dir.write("placed.ingress", PLACED);
+  const filter = (...args: readonly string[]): ReturnType<typeof ingresscHere> => ingresscHere(["build", ...args], dir.path);
+  const fits = await filter("--target", "abi-filter", "none.ingress");
+  assert.is(fits.code, 0, fits.err);
+  assert.equal([...readFileSync(dir.at("none.af1"))], [0x41, 0x46, 1, 0, 0x34, 0x81, 0xec, 0xb2, 0x04, 0xcd, 0x71, 0xbf]);
+  assert.match(fits.out, /^ +subject +0xbf71cd04b2ec8134\n +filter +0 rules, 12 bytes; what none matches is denied$/m);
+  const no = await filter("--target", "abi-filter", "placed.ingress");
+  assert.is(no.code, 3);
+  assert.match(no.err, /^placed\.ingress:4: `admin` is bound at some addresses alone[^]*`--target abi-filter-v2` has addresses/m);
+  assert.match(no.err, /`placed\.af1` is not written/);
+  assert.not.ok(readdirSync(dir.path).includes("placed.af1"));
+  const two = await filter("--target", "abi-filter-v2", "--profile", "os", "placed.ingress");
+  assert.is(two.code, 0, two.err);
+  assert.match(two.out, /^ +may bind +tcp and udp 0-65535 at 127\.0\.0\.0\/8\n +tcp and udp 0-65535 at ::1\/128\n +tcp 443 at any address\n +tcp 22 at 10\.0\.0\.0\/8$/m);
+  assert.is(readFileSync(dir.at("placed.af2"))[3], 4);
+  const other = await filter("--target", "abi-filter-v2", "--subject", "admin", "-o", "admin.af2", "placed.ingress");
+  assert.is(other.code, 0, other.err);
+  assert.is(readFileSync(dir.at("admin.af2"))[3], 2);
+  const rows: readonly (readonly [args: readonly string[], says: RegExp])[] = [
+    [["--subject", "web", "placed.ingress"], /`--subject` is for `--target abi-filter`/],
+    [["--target", "abi-filter", "--subject", "x".repeat(49), "placed.ingress"], /at most 48 bytes/],
+    [["--target", "abi-filter", "-o", "placed.ingress", "placed.ingress"], /is the policy itself/],
+  ];
+  for (const [args, says] of rows) {
+    const run = await filter(...args);
+    assert.is(run.code, 2, args.join(" "));
+    assert.match(run.err, says);
+  }
+});
+
 native("what is asked for wrongly, or can't be written", async ({ dir }) => {
   const rows: readonly (readonly [args: readonly string[], code: number, says: RegExp])[] = [
     [["--target", "c", "web.ingress"], 2, /`--target c` is for the profile `os`[^]*add `--profile os`/],

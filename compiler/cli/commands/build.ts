@@ -7,6 +7,7 @@ import type { Inputs } from "../disk.ts";
 import { count, usage, type Outcome } from "../outcome.ts";
 import { memoryJson, memoryRows } from "../memory.ts";
 import { PROFILE_FLAG, readProfile } from "../profile.ts";
+import { FILTER_VERSIONS, filterRows, readSubject, SUBJECT_FLAG, writeFilter } from "../filterFile.ts";
 import { writeNative } from "../nativeFolder.ts";
 import type { Progress } from "../progress.ts";
 import { readTarget, TARGET_FLAG, type Target } from "../target.ts";
@@ -22,6 +23,7 @@ export const build = {
     out: { short: "o", value: "OUT", says: "where it is written (default: FILE with the target's ending)" },
     profile: PROFILE_FLAG,
     target: TARGET_FLAG,
+    subject: SUBJECT_FLAG,
     watch: { short: null, value: null, says: "build again after every change, until Ctrl-C" },
   },
   manual: [
@@ -30,11 +32,14 @@ export const build = {
     "With `--profile os` the module has one page of memory, and what does not fit there is an error.",
     "With `--target c` OUT is a folder: the engine as C, the same for every policy, and the policy's",
     "data as a file beside it. It needs the npm package wabt; docs/os.md has the host for it.",
+    "With `--target abi-filter` or `abi-filter-v2` OUT is what SERVICE may bind, for an OS that asks",
+    "a filter and no engine; what the version has no words for is refused. docs/abi-filter-v2.md.",
     "With --watch, an error leaves the last good module in its place.",
     "",
     "  ingressc build policies/demo.ingress",
     "  ingressc build policies/demo.ingress -o /etc/ingress/demo.wasm --watch",
     "  ingressc build policies/demo.ingress --profile os --target c -o native",
+    "  ingressc build policies/demo.ingress --target abi-filter -o ingressd.af1",
   ].join("\n"),
   async run(args, { stop, show, progress }) {
     const file = args.operands[0] ?? "";
@@ -42,11 +47,13 @@ export const build = {
     if (typeof profile !== "string") return profile;
     const target = readTarget(args, profile);
     if (typeof target !== "string") return target;
+    const subject = readSubject(args, target);
+    if (typeof subject !== "string") return subject;
     const out = args.flags.get("out") ?? besides(file, target);
     if (resolve(out) === resolve(file)) {
       return usage("output_is_input", `\`${out}\` is the policy itself`, "give `-o` another path");
     }
-    const request = { file, out, profile, target };
+    const request = { file, out, profile, target, subject };
     if (!args.flags.has("watch")) return (await buildOnce(request, progress)).outcome;
     await watchInputs({
       stop,
@@ -71,14 +78,21 @@ interface Request {
   readonly out: string;
   readonly profile: Profile;
   readonly target: Target;
+  /** Of a filter's profile. */
+  readonly subject: string;
 }
 
-async function buildOnce({ file, out, profile, target }: Request, progress: Progress): Promise<{ outcome: Outcome; inputs: Inputs }> {
+async function buildOnce({ file, out, profile, target, subject }: Request, progress: Progress): Promise<{ outcome: Outcome; inputs: Inputs }> {
   const tested = compileAndTest(file, profile, undefined, progress);
   if (!isTested(tested)) return tested;
   const { inputs } = tested.disk;
   const failed = failedTests(tested, `, so \`${out}\` is not written`);
   if (failed !== null) return { outcome: failed, inputs };
+  const version = FILTER_VERSIONS[target];
+  if (version !== undefined) {
+    const written = await writeFilter(out, tested, subject, version);
+    return { outcome: "outcome" in written ? written.outcome : built(tested, out, filterRows(written)), inputs };
+  }
   const trouble = target === "c" ? await writeNative(out, tested.module, inputs.files) : await writeModule(out, tested.module, inputs.files);
   return { outcome: trouble ?? built(tested, out), inputs };
 }
@@ -90,7 +104,7 @@ function besides(file: string, target: Target): string {
   return format({ dir, name, ext: ENDINGS[target] });
 }
 
-function built(tested: Tested, out: string): Outcome {
+function built(tested: Tested, out: string, more: readonly (readonly [string, string])[] = []): Outcome {
   const { stats, loaded: { info }, results, policy } = tested;
   const ranges = info.listeners.flatMap((l) => l.ports).sort((a, b) => a.first - b.first);
   const ports = ranges.map((r) => (r.first === r.last ? `${r.first}` : `${r.first}-${r.last}`));
@@ -117,6 +131,7 @@ function built(tested: Tested, out: string): Outcome {
         ...memoryRows(stats),
         ["decision", `at most ${count(info.maxSteps, "step")}`],
         ["sha256", info.sha256],
+        ...more,
       ]),
     ].join("\n"),
   };

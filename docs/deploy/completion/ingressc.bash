@@ -22,7 +22,7 @@ _ingressc() {
   if [ "$before" = = ]; then before=${COMP_WORDS[COMP_CWORD-2]}; fi
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --profile|-o|--out|--target|--filter|--tap|--junit|--lcov|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
+      --profile|-o|--out|--target|--subject|--filter|--tap|--junit|--lcov|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((operand++)); fi ;;
     esac
@@ -44,8 +44,9 @@ _ingressc() {
         -o|--out) _ingressc_files; return ;;
         --profile) _ingressc_words host os; return ;;
         --target) _ingressc_words wasm c abi-filter abi-filter-v2; return ;;
+        --subject) :; return ;;
       esac
-      case $word in -*) _ingressc_words -o --out --profile --target --watch --json -h --help; return ;; esac
+      case $word in -*) _ingressc_words -o --out --profile --target --subject --watch --json -h --help; return ;; esac
       case $operand in
         0) _ingressc_files ingress ;;
       esac ;;
