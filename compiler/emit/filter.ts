@@ -8,6 +8,9 @@ import type { Span } from "../source.ts";
 /** Who binds for all that is not `direct`. */
 const GATEWAY = "ingressd";
 
+/** The wildcard address over udp, at a port of the kernel's choice. */
+const DIAL: FilterRule = { action: "allow", proto: "udp", address: { kind: "wildcard" }, first: 0, last: 0 };
+
 export interface Profile {
   readonly bytes: Uint8Array;
   readonly subject: bigint;
@@ -27,8 +30,10 @@ export function isProfile(x: Profile | readonly Misfit[]): x is Profile {
 
 export function filterProfile(policy: CheckedPolicy, subject: string, version: FilterVersion): Profile | readonly Misfit[] {
   const own = policy.exposes.filter((e) => (e.mode === "direct" ? e.service : GATEWAY) === subject);
+  const dials = policy.dials.filter(({ service }) => service === subject);
   const misfits: Misfit[] = own.flatMap((e) => misfitsOf(e, version));
-  const rules = version === 1 ? portRules(own) : addressRules(own);
+  if (version === 1) misfits.push(...dials.map(({ span }) => ({ reason: `\`${subject}\` may dial over udp, and version 1 has no protocols: port 0 would be open over tcp too`, span })));
+  const rules = version === 1 ? portRules(own) : [...addressRules(own), ...dials.slice(0, 1).map(() => DIAL)];
   const made: Profile = { bytes: new Uint8Array(0), subject: fnv1a64(subject), rules };
   if (misfits.length === 0 && rules.length > FILTER_MAX_RULES) {
     misfits.push({ reason: `\`${subject}\` needs ${rules.length} rules, and a profile has at most ${FILTER_MAX_RULES}`, span: null });

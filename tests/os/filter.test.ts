@@ -79,6 +79,29 @@ test("what a version has no words for is refused, with the expose that is to bla
   assert.equal(built(ADMIN, "admin", 1), Uint8Array.from([0x41, 0x46, 1, 0, ...bytesOf(fnv1a64("admin")).slice(8).reverse()]));
 });
 
+test("`as direct` is its service's affair: the gateway's profile has nothing of it, the service's is refused", () => {
+  const text = `${WEB}@why "it speaks to phones by itself"\nexpose calls on udp 5000-5010 as direct {}\n`;
+  assert.equal([1, 2].map((version) => built(text, "ingressd", version === 1 ? 1 : 2)), [1, 2].map((version) => built(WEB, "ingressd", version === 1 ? 1 : 2)));
+  for (const version of [1, 2] as const) assert.match(String(built(text, "calls", version)), /^`calls` is bound with a token \(`as direct`\), and a filter sees none$/);
+});
+
+test("who may dial over udp binds the wildcard at port 0, and version 1 can't say so", () => {
+  const { policy } = compile({ path: ENTRY, text: WEB }, readerOf(new Map()));
+  if (policy === null) throw new Error("does not compile");
+  const [expose] = policy.exposes;
+  if (expose === undefined) throw new Error("no expose");
+  const dialling = { ...policy, dials: [{ service: "resolver", annotations: expose.annotations, span: expose.span }] };
+  const one = filterProfile(dialling, "resolver", 1);
+  assert.match(isProfile(one) ? "" : one[0]?.reason ?? "", /^`resolver` may dial over udp, and version 1 has no protocols/);
+  const two = filterProfile(dialling, "resolver", 2);
+  assert.ok(isProfile(two));
+  if (!isProfile(two)) return;
+  const may = (proto: "tcp" | "udp", port: number, address: string): boolean =>
+    filterAllows(decoded(two.bytes), { subject: fnv1a64("resolver"), proto, port, address: bytesOf(readPrefix(address).base) });
+  assert.equal([may("udp", 0, "0.0.0.0"), may("udp", 0, "::"), may("tcp", 0, "0.0.0.0"), may("udp", 1, "0.0.0.0"), may("udp", 0, "10.0.0.1")], [true, true, false, false, false]);
+  assert.equal(filterProfile(dialling, "ingressd", 1), filterProfile(policy, "ingressd", 1));
+});
+
 const RULE: FilterRule = { action: "allow", proto: "tcp", address: { kind: "any" }, first: 1, last: 2 };
 
 test("no more than 16 rules, and never more than 512 bytes", () => {

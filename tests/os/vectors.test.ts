@@ -9,8 +9,11 @@ import { makeVectors, OPS, VECTOR_SEED } from "./vectors.ts";
 const test = suite("vectors");
 const vectors = makeVectors(VECTOR_SEED);
 
-/** What no question of the vectors can lead to, by hand: no policy of the profile `os` asks for a certificate, and no table fills up. */
-const NEVER = ["none", "cap_table", "bad_tables", "deny_identity", "no_identity", "bad_identity", "open_identity", "cap_identity", "limit_identity"];
+/** What no question of the vectors can lead to, by hand: the profile `os` has no certificates, no `direct` and no tokens, and no table fills up. */
+const NEVER = [
+  "none", "cap_table", "bad_tables", "deny_identity", "no_identity", "bad_identity", "open_identity", "cap_identity", "limit_identity",
+  "direct_bind", "no_token", "dial_bind",
+];
 
 test("10,000 answers of V8, nearly all of them the oracle's too", () => {
   assert.is(vectors.answers, 10_000);

@@ -200,8 +200,8 @@ class Session {
     const [port, local] = [c.oneIn(8) ? c.pick([0, 1, 65_535, 65_536, 2 ** 32 - 1]) : c.pick(ports), c.pick(this.#locals)];
     const answer = this.#running.engine.bind({ subject, proto, address: words(local), port });
     const id = fnv1a64(subject);
-    // The oracle knows tcp, and a port that is none is refused before it.
-    const due = proto === "tcp" && port <= 65_535 ? bind(this.#policy, subject, port, local) : null;
+    // A port that is none is refused before the oracle.
+    const due = port <= 65_535 ? bind(this.#policy, subject, port, local, proto) : null;
     this.#note("bind", [id >> 32n, id & 0xffffffffn, proto === "tcp" ? 6 : 17, port, ...words(local)], null, answer, due, `bind ${subject} ${port} ${addressText(local)}`);
   }
 
