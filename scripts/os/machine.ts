@@ -91,7 +91,9 @@ function machine(child: ChildProcess, socket: Socket, theirs: number, remove: ()
   const changed = new Set<() => void>();
   const arrived: Buffer[] = [];
   const change = (): void => { for (const done of [...changed]) done(); };
-  const timer = setTimeout(() => child.kill("SIGKILL"), MOST_MS);
+  const kill = (): void => { child.kill("SIGKILL"); };
+  const timer = setTimeout(kill, MOST_MS);
+  process.on("exit", kill);
   child.stdout?.setEncoding("latin1").on("data", (chunk: string) => { text += chunk; change(); });
   child.stderr?.setEncoding("utf8").on("data", (chunk: string) => { errors += chunk; });
   socket.on("message", (frame) => { arrived.push(frame); change(); });
@@ -101,6 +103,7 @@ function machine(child: ChildProcess, socket: Socket, theirs: number, remove: ()
     child.on("error", (error) => { errors += error.message; });
     child.on("close", (code) => {
       clearTimeout(timer);
+      process.off("exit", kill);
       socket.close();
       remove();
       ended = code ?? -1;
@@ -153,7 +156,7 @@ function machine(child: ChildProcess, socket: Socket, theirs: number, remove: ()
       return status;
     },
     async stop() {
-      child.kill("SIGKILL");
+      kill();
       await status;
     },
   };
