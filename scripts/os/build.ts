@@ -1,7 +1,7 @@
 // Builds the OS image: the engine's pinned C, the network half (AssemblyScript by way of wasm2c) and
 // the kernel, for rv64imac without a C library. The policy is not in it: its data is loaded beside.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { abiHeader, nativePolicy, type NativePolicy } from "../../compiler/emit/native.ts";
@@ -27,12 +27,8 @@ function run(command: string, words: readonly string[], cwd: string): string {
   return stdout;
 }
 
-/** The network half as WebAssembly, the bytes that Node's tests run too. */
-export function buildNet(out: string): Uint8Array {
-  run(process.execPath, [join(root, "node_modules/assemblyscript/bin/asc.js"), "runtime/os/net/main.ts",
-    "--config", "runtime/os/net/asconfig.json", "--target", "release", "-o", out], root);
-  return readFileSync(out);
-}
+/** The network half as WebAssembly (`npm run engine` makes it): the bytes that Node's tests run too. */
+const NET = join(root, "runtime/os/net/build/net.wasm");
 
 /** What the machine loads of a policy: its data and its manifest. */
 export function buildPolicy(path: string, text: string): NativePolicy {
@@ -67,8 +63,7 @@ export function buildImage(folder: string): Image {
   writeFileSync(join(folder, "engine.h"), engine.header);
   writeFileSync(join(folder, "abi.h"), abiHeader());
   writeFileSync(join(folder, "numbers.h"), numbers());
-  buildNet(join(folder, "net.wasm"));
-  run(process.execPath, [wasm2c, "net.wasm", "-n", "net", "-o", "net_wasm.c"], folder);
+  run(process.execPath, [wasm2c, NET, "-n", "net", "-o", "net_wasm.c"], folder);
   const objects = compileAll(folder);
   const path = join(folder, "image.elf");
   run(`${PREFIX}gcc`, [...MACHINE, "-nostdlib", "-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,-z,max-page-size=4096", "-T", join(image, "link.ld"), "-o", path, ...objects, "-lgcc"], folder);

@@ -34,5 +34,6 @@ export function notAfter(a: u32, b: u32): bool {
 }
 
 export function count(counter: usize): void {
-  store<u32>(COUNTERS + counter, load<u32>(COUNTERS + counter) + 1);
+  const at = <usize>COUNTERS + counter;
+  store<u32>(at, load<u32>(at) + 1);
 }

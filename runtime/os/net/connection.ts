@@ -7,7 +7,7 @@ import {
 } from "./layout";
 
 export function connectionAt(index: u32): usize {
-  return CONNECTIONS + <usize>index * CONNECTION_BYTES;
+  return <usize>CONNECTIONS + <usize>index * CONNECTION_BYTES;
 }
 
 /** The connection of a peer, or 0. */

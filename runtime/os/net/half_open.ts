@@ -16,7 +16,7 @@ export const OWN_MSS: u32 = 1460;
 const OPTION_MSS: u32 = 0x02040000;
 
 function slotAt(index: u32): usize {
-  return HALF_OPEN + <usize>index * HALF_OPEN_BYTES;
+  return <usize>HALF_OPEN + <usize>index * HALF_OPEN_BYTES;
 }
 
 export function findHalfOpen(peer: u32, ports: u32): usize {

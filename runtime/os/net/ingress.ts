@@ -31,11 +31,11 @@ export function abort(c: usize): void {
 /** The handshake is over: caps and limits are asked about. False: the connection is gone. */
 export function begin(c: usize): bool {
   const answer = admit(load<u32>(c, C_PORTS) & 0xffff, load<u32>(c, C_PEER));
-  store<u32>(c, <u32>answer >>> 1, C_DEAL);
   if (answer <= 0) {
     abort(c);
     return false;
   }
+  store<u32>(c, <u32>answer >>> 1, C_DEAL);
   store<u32>(c, PHASE_HELLO, C_PHASE);
   store<u32>(c, now(), C_PHASE_AT);
   return (answer & 1) != 0 || forward(c);

@@ -65,5 +65,5 @@ export function halfOpen(): u32 {
 
 /** The counter of number `index` (layout.ts, N_*, divided by 4). */
 export function counter(index: u32): u32 {
-  return index < <u32>COUNTER_COUNT ? load<u32>(COUNTERS + (<usize>index << 2)) : 0;
+  return index < <u32>COUNTER_COUNT ? load<u32>(<usize>COUNTERS + (<usize>index << 2)) : 0;
 }
