@@ -20,8 +20,9 @@ void clock_advance(uint32_t ms) { virtual_ms += ms; }
 
 static void timer_at(uint64_t ticks) { *(volatile uint64_t *)CLINT_MTIMECMP = ticks; }
 
-/* What a process may run before others have their turn. */
-void timer_slice(void) { timer_at(mtime() + 10 * TICKS_PER_MS); }
+/* What a process may run before others have their turn. Until all have started it is so long that a
+ * busy machine below does not change the order in which they do. */
+void timer_slice(void) { timer_at(mtime() + (is_ready ? 10 : 1000) * TICKS_PER_MS); }
 
 /* `ms` of the policy's clock, at most half a second away. */
 void timer_until(uint64_t ms) {

@@ -117,6 +117,7 @@ void deal_finish(uint32_t deal, int inward);
 uint32_t deal_accept(uint32_t process);
 int deal_served_by(uint32_t deal, uint32_t process);
 /* markers.c */
+extern int is_ready; /* ingressd has opened its ports */
 void marker_ready(void);
 void marker_port_open(uint32_t port);
 void marker_deny(int32_t reason);

@@ -6,7 +6,12 @@
 
 static const char *const reasons[] = {"policy", "policy", "cidr", "sni", "rate"};
 
-void marker_ready(void) { print("ingressd: ready\n"); }
+int is_ready;
+
+void marker_ready(void) {
+  is_ready = 1;
+  print("ingressd: ready\n");
+}
 
 void marker_port_open(uint32_t port) {
   print("ingressd: port open (port=");
