@@ -32,7 +32,7 @@ const NET = join(root, "runtime/os/net/build/net.wasm");
 
 /** What the machine loads of a policy: its data and its manifest. */
 export function buildPolicy(path: string, text: string): NativePolicy {
-  const { module, diagnostics } = compile({ path, text }, { read: () => null }, "os");
+  const { module, diagnostics } = compile({ path, text }, { read: () => "missing" }, "os");
   if (module === null) throw new BuildFailed(`${path}: ${diagnostics.map((d) => d.message).join("; ")}`);
   return nativePolicy(module);
 }
@@ -75,7 +75,7 @@ export function buildImage(folder: string): Image {
 }
 
 function compileAll(folder: string): readonly string[] {
-  const include = ["-I", folder, "-I", join(root, "runtime/os"), "-isystem", join(root, "runtime/os/include")];
+  const include = ["-I", folder, "-I", image, "-I", join(root, "runtime/os"), "-isystem", join(root, "runtime/os/include")];
   const unit = (source: string, object: string, ...more: readonly string[]): string => {
     run(`${PREFIX}gcc`, [...MACHINE, ...C_FLAGS, ...include, ...more, "-c", source, "-o", object], folder);
     return object;

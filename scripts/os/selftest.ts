@@ -79,4 +79,3 @@ export async function selftest(wire: Wire): Promise<Seen> {
     refused: { port, abuser, stranger, name: named.isReset }, admitted, recovered,
   };
 }
-

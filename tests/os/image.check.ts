@@ -11,7 +11,7 @@ import * as assert from "uvu/assert";
 import type { NativePolicy } from "../../compiler/emit/native.ts";
 import { buildImage, buildPolicy, type Image } from "../../scripts/os/build.ts";
 import { client } from "../../scripts/os/client.ts";
-import { ACK, FIN, ip, PSH, RST, SYN, tcp } from "../../scripts/os/frames.ts";
+import { ACK, FIN, PSH, RST, SYN, tcp } from "../../scripts/os/frames.ts";
 import { RAM_MIB, startMachine, type Machine, type MachineOptions } from "../../scripts/os/machine.ts";
 import { ALERT, BURST, LAN, OUTSIDE, selftest } from "../../scripts/os/selftest.ts";
 import { missingTools } from "../../scripts/os/tools.ts";

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include "../calls.h"
+#include "calls.h"
 
 #define ALWAYS (~0UL)
 #define LOOPBACK 0x7f000001u
