@@ -31,7 +31,7 @@ static int64_t of_ingressd(uint64_t number, const uint64_t *a, uint8_t *at) {
     case CALL_SEND: return a[1] <= FRAME_MOST ? net_send(at, (uint32_t)a[1]), 0 : -1;
     case CALL_PEEK: return deal_peek((uint32_t)a[0], (uint32_t)a[1]);
     case CALL_ADMIT: return deal_admit((uint32_t)a[0], (uint32_t)a[1]);
-    case CALL_HELLO: return deal_hello((uint32_t)a[2], (const char *)at, (int32_t)a[3]);
+    case CALL_HELLO: return deal_hello((uint32_t)a[2], (const char *)at, a[3] != 0 ? -1 : (int32_t)a[1]);
     case CALL_CONNECT: return deal_connect((uint32_t)a[0]);
     case CALL_PASS_IN: return deal_move((uint32_t)a[2], 1, at, (uint32_t)a[1], 1);
     case CALL_PASS_OUT: return deal_move((uint32_t)a[2], 0, at, (uint32_t)a[1], 0);

@@ -129,6 +129,7 @@ struct counts {
 extern struct counts counts;
 void selftest_begin(const struct boot *);
 int selftest_frame(const uint8_t *frame, uint32_t length);
+void selftest_watch(void);
 int selftest_idle(void); /* 1: something may run now */
 
 #endif

@@ -72,10 +72,13 @@ int policy_bind(struct process *p, uint32_t proto, uint32_t address, uint32_t po
     marker_bind_denied(p->name);
     return -1;
   }
+  int loopback = address >> 24 == 127;
+  /* There is no UDP here, and no address but ours: what can't be bound is not said to be. */
+  if (proto != TCP || (!loopback && address != 0 && address != own_address)) return -1;
   /* A loopback port has one owner. */
   for (uint32_t i = 0; i < PROCESSES; i++)
-    if (address >> 24 == 127 && processes[i].port == port && &processes[i] != p) return -1;
-  if (address >> 24 == 127) p->port = port;
+    if (loopback && processes[i].port == port && &processes[i] != p) return -1;
+  if (loopback) p->port = port;
   else open_port(port);
   return 0;
 }

@@ -25,6 +25,7 @@ static void look_at_devices(void) {
 /* Until a process can run. Nothing moves in the machine when the control frame is answered. */
 static struct process *next(void) {
   for (;;) {
+    selftest_watch();
     look_at_devices();
     struct process *p = process_next();
     if (p != NULL) return p;

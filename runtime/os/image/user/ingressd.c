@@ -34,8 +34,8 @@ u32 w2c_kernel_peek(struct w2c_kernel *k, u32 port, u32 source) { return (void)k
 u32 w2c_kernel_admit(struct w2c_kernel *k, u32 port, u32 source) { return (void)k, (u32)system4(CALL_ADMIT, port, source, 0, 0); }
 u32 w2c_kernel_hello(struct w2c_kernel *k, u32 deal, u32 name, u32 length) {
   (void)k;
-  uint32_t bytes = (int32_t)length < 0 ? 0 : length;
-  return (u32)system4(CALL_HELLO, at(name, bytes), bytes, deal, (uint64_t)(int64_t)(int32_t)length);
+  uint32_t unreadable = (int32_t)length < 0, bytes = unreadable ? 0 : length;
+  return (u32)system4(CALL_HELLO, at(name, bytes), bytes, deal, unreadable);
 }
 u32 w2c_kernel_connect(struct w2c_kernel *k, u32 deal) { return (void)k, (u32)system4(CALL_CONNECT, deal, 0, 0, 0); }
 u32 w2c_kernel_write(struct w2c_kernel *k, u32 deal, u32 from, u32 length) { return (void)k, (u32)system4(CALL_PASS_IN, at(from, length), length, deal, 0); }
