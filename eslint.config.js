@@ -1,5 +1,5 @@
-// The rules that hold the style of the house. The engine is AssemblyScript (its own compiler
-// checks it), so here it gets only the rules that need no types.
+// The rules that hold the style of the house. The engine and the OS image's network half are
+// AssemblyScript (its own compiler checks it), so here they get only the rules that need no types.
 import tseslint from "typescript-eslint";
 
 const noWay = [
@@ -37,7 +37,7 @@ export default tseslint.config(
   },
   {
     files: ["**/*.ts"],
-    ignores: ["runtime/engine/**"],
+    ignores: ["runtime/engine/**", "runtime/os/net/**"],
     plugins: { "@typescript-eslint": tseslint.plugin },
     languageOptions: {
       parser: tseslint.parser,
@@ -68,7 +68,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ["runtime/engine/**/*.ts"],
+    files: ["runtime/engine/**/*.ts", "runtime/os/net/**/*.ts"],
     plugins: { "@typescript-eslint": tseslint.plugin },
     // AssemblyScript decorates plain functions and variables.
     languageOptions: { parser: tseslint.parser, parserOptions: { allowInvalidAST: true } },

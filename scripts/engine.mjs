@@ -1,5 +1,6 @@
 // Builds the decision engine: runtime/engine -> engine.wasm, its bytes as a TypeScript module for
-// the compiler, the host's pin of its code, and the pin of the C that wasm2c makes of it. `--check` builds beside and compares only.
+// the compiler, the host's pin of its code, and the pin of the C that wasm2c makes of it; and the OS
+// image's network half, runtime/os/net -> net.wasm. `--check` builds beside and compares only.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -16,12 +17,16 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const check = process.argv.includes("--check");
 const scratch = mkdtempSync(join(tmpdir(), "ingressd-engine-"));
 try {
-  const built = join(scratch, "engine.wasm");
-  execFileSync(process.execPath, [
-    join(root, "node_modules/assemblyscript/bin/asc.js"), "runtime/engine/main.ts",
-    "--config", "asconfig.json", "--target", "release", "-o", built,
-  ], { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
-  const bytes = readFileSync(built);
+  const build = (folder, config, name) => {
+    const built = join(scratch, name);
+    execFileSync(process.execPath, [
+      join(root, "node_modules/assemblyscript/bin/asc.js"), `${folder}/main.ts`,
+      "--config", config, "--target", "release", "-o", built,
+    ], { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+    return readFileSync(built);
+  };
+  const bytes = build("runtime/engine", "asconfig.json", "engine.wasm");
+  const net = build("runtime/os/net", "runtime/os/net/asconfig.json", "net.wasm");
   const sections = readSections(bytes);
   if (sections === null) throw new Error("asc wrote something that is not a WebAssembly module");
   const code = createHash("sha256").update(pinnedBytes(sections, bytes)).digest("hex");
@@ -31,6 +36,7 @@ try {
   if (!isEngineC(c)) throw new Error(c.message);
   const outputs = {
     "runtime/engine/build/engine.wasm": bytes,
+    "runtime/os/net/build/net.wasm": net,
     "runtime/engine/build/bytes.ts": Buffer.from(
       "// Made by `npm run engine`: the bytes of engine.wasm.\n" +
       `export const ENGINE_BASE64 =\n${(bytes.toString("base64").match(/.{1,96}/g) ?? []).map((line) => `  "${line}"`).join(" +\n")};\n`,
@@ -53,6 +59,7 @@ try {
     }
   }
   console.log(`engine: ${bytes.length} bytes, code ${code}`);
+  console.log(`network half of the OS image: ${net.length} bytes`);
   process.exitCode = differs ? 1 : 0;
 } finally {
   rmSync(scratch, { recursive: true, force: true });

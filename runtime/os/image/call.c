@@ -1,0 +1,75 @@
+/* The calls that processes make. Every pointer is held to the caller's own data, whole, before a
+ * byte moves: one that is not ends the process. */
+#include "kernel.h"
+#include "calls.h"
+#include <string.h>
+
+#define FRAME_MOST 1514
+
+static int64_t wait(struct process *p, uint64_t deadline) {
+  p->deadline = deadline;
+  if (p->woken == 0) p->state = WAITING;
+  p->woken = 0;
+  return 0;
+}
+
+static int64_t self(struct self_words *to) {
+  to->address = own_address;
+  to->mac_high = (uint32_t)net_mac[0] << 8 | net_mac[1];
+  to->mac_low = (uint32_t)net_mac[2] << 24 | (uint32_t)net_mac[3] << 16 | (uint32_t)net_mac[4] << 8 | net_mac[5];
+  rng_fill(to->secret, sizeof to->secret);
+  return 0;
+}
+
+static int64_t of_ingressd(uint64_t number, const uint64_t *a, uint8_t *at) {
+  switch (number) {
+    case CALL_READY: return marker_ready(), 0;
+    case CALL_SELF: return self((struct self_words *)at);
+    case CALL_PORT: return policy_port((uint32_t)a[0]);
+    case CALL_NOW: return (int64_t)clock_ms();
+    case CALL_FRAME: return net_take(at, (uint32_t)a[1]);
+    case CALL_SEND: return a[1] <= FRAME_MOST ? net_send(at, (uint32_t)a[1]), 0 : -1;
+    case CALL_PEEK: return deal_peek((uint32_t)a[0], (uint32_t)a[1]);
+    case CALL_ADMIT: return deal_admit((uint32_t)a[0], (uint32_t)a[1]);
+    case CALL_HELLO: return deal_hello((uint32_t)a[2], (const char *)at, a[3] != 0 ? -1 : (int32_t)a[1]);
+    case CALL_CONNECT: return deal_connect((uint32_t)a[0]);
+    case CALL_PASS_IN: return deal_move((uint32_t)a[2], 1, at, (uint32_t)a[1], 1);
+    case CALL_PASS_OUT: return deal_move((uint32_t)a[2], 0, at, (uint32_t)a[1], 0);
+    case CALL_END_IN: return deal_finish((uint32_t)a[0], 1), 0;
+    case CALL_CLOSE: return deal_close((uint32_t)a[0], a[1] != 0), 0;
+    default: return -1;
+  }
+}
+
+/* Calls whose a0 is a pointer to a1 bytes. */
+static int takes_pointer(uint64_t number) {
+  return number == CALL_READ || number == CALL_WRITE || number == CALL_SELF || number == CALL_FRAME || number == CALL_SEND
+    || number == CALL_HELLO || number == CALL_PASS_IN || number == CALL_PASS_OUT;
+}
+
+static int64_t answer(struct process *p, uint64_t number, const uint64_t *a, uint8_t *at) {
+  uint32_t index = (uint32_t)(p - processes);
+  switch (number) {
+    case CALL_WAIT: return wait(p, a[0]);
+    case CALL_BIND: return policy_bind(p, (uint32_t)a[0], (uint32_t)a[1], (uint32_t)a[2]);
+    case CALL_ACCEPT: return deal_accept(index);
+    case CALL_READ: return deal_served_by((uint32_t)a[2], index) ? deal_move((uint32_t)a[2], 1, at, (uint32_t)a[1], 0) : -2;
+    case CALL_WRITE: return deal_served_by((uint32_t)a[2], index) ? deal_move((uint32_t)a[2], 0, at, (uint32_t)a[1], 1) : -2;
+    case CALL_FINISH: return deal_served_by((uint32_t)a[0], index) ? (deal_finish((uint32_t)a[0], 0), 0) : -2;
+    default: return index == INGRESSD ? of_ingressd(number, a, at) : -1;
+  }
+}
+
+void call(struct process *p) {
+  uint64_t *x = p->frame.x, number = x[REG_A7];
+  const uint64_t a[] = {x[REG_A0], x[REG_A1], x[REG_A2], x[REG_A3]};
+  if (number == CALL_EXIT) {
+    process_stop(p, "exit");
+    return;
+  }
+  if (takes_pointer(number) && (!process_owns(p, a[0], a[1]) || (number == CALL_SELF && (a[1] < sizeof(struct self_words) || a[0] % 4 != 0)))) {
+    process_stop(p, "pointer");
+    return;
+  }
+  x[REG_A0] = (uint64_t)answer(p, number, a, (uint8_t *)a[0]);
+}

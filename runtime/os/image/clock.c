@@ -1,0 +1,31 @@
+/* Time. The machine's clock is mtime. The policy and TCP have a clock of their own: where the
+ * machine serves it is mtime as well, in a self-test it stands still but for what control frames
+ * add, so that a slow machine and a fast one print the same. */
+#include "kernel.h"
+
+static int is_virtual;
+static uint64_t begun, virtual_ms;
+
+static uint64_t mtime(void) { return *(volatile uint64_t *)CLINT_MTIME; }
+
+void clock_begin(int virtual) {
+  begun = mtime();
+  is_virtual = virtual;
+  virtual_ms = 1000;
+}
+
+uint64_t machine_ms(void) { return (mtime() - begun) / TICKS_PER_MS; }
+uint64_t clock_ms(void) { return is_virtual ? virtual_ms : 1000 + machine_ms(); }
+void clock_advance(uint32_t ms) { virtual_ms += ms; }
+
+static void timer_at(uint64_t ticks) { *(volatile uint64_t *)CLINT_MTIMECMP = ticks; }
+
+/* What a process may run before others have their turn. Until all have started it is so long that a
+ * busy machine below does not change the order in which they do. */
+void timer_slice(void) { timer_at(mtime() + (is_ready ? 10 : 1000) * TICKS_PER_MS); }
+
+/* `ms` of the policy's clock, at most half a second away. */
+void timer_until(uint64_t ms) {
+  uint64_t now = clock_ms(), wait = is_virtual || ms > now + 500 ? 500 : ms > now ? ms - now : 0;
+  timer_at(mtime() + wait * TICKS_PER_MS);
+}

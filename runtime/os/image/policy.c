@@ -1,0 +1,84 @@
+/* The policy module: loaded once, and asked about every bind. What it says of connections stands in
+ * deals.c. */
+#include "kernel.h"
+#include "abi.h"
+#include "host.h"
+#include "numbers.h"
+#include <string.h>
+
+#define INGRESSD_ID 0xbf71cd04b2ec8134UL
+#define TCP 6
+#define PORTS 16
+
+static const uint8_t *const policy = (const uint8_t *)POLICY_AT;
+static uint16_t ports[PORTS];
+static uint8_t opened[PORTS];
+uint32_t own_address;
+
+/* A word of the tables as they were loaded; `at` is an address of the module's. The module has
+ * checked the tables' own addresses before any is read here. */
+static uint32_t table(uint32_t at) {
+  uint32_t value;
+  memcpy(&value, policy + INGRESS_POLICY_HEAD + at - INGRESS_TABLES_BASE, sizeof value);
+  return value;
+}
+
+/* Every port of TCP at which the policy has a listener on our address, the lowest PORTS of them. */
+static void find_ports(void) {
+  const uint32_t own[] = {0, 0, 0xffff, own_address};
+  uint32_t keys = table(INGRESS_TABLES_BASE + H_PORT_KEYS), count = table(INGRESS_TABLES_BASE + H_PORT_COUNT), found = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    uint32_t key = table(keys + 4 * i), end = i + 1 < count ? table(keys + 4 * i + 4) : (TCP + 1) << 16;
+    for (; key >> 16 == TCP && key < end && found < PORTS && ingress_listener_at(TCP, key & 0xffff, own) >= 0; key++) ports[found++] = (uint16_t)key;
+  }
+}
+
+void policy_begin(void) {
+  uint32_t seed[4], bytes;
+  rng_fill(seed, sizeof seed);
+  memcpy(&bytes, policy + 12, sizeof bytes);
+  if (bytes > INGRESS_MEMORY_BYTES) bytes = 0;
+  if (ingress_load(policy, INGRESS_POLICY_HEAD + bytes, (const uint8_t *)MANIFEST_AT, MANIFEST_BYTES, seed) != INGRESS_LOADED) refuse_to_start("no sound policy");
+  ingress_clock(clock_ms(), 0);
+  find_ports();
+}
+
+uint32_t policy_port(uint32_t index) { return index < PORTS ? ports[index] : 0; }
+
+/* FNV-1a-64 of `listener` and the name of the expose: the service of that name serves it. */
+uint64_t policy_owner(uint32_t listener) {
+  uint32_t at = table(INGRESS_TABLES_BASE + H_LISTENERS) + listener * LISTENER_BYTES + R_LISTENER_IDENTITY;
+  return (uint64_t)table(at + 4) << 32 | table(at);
+}
+
+int policy_is_open(uint32_t port) {
+  for (uint32_t i = 0; i < PORTS; i++)
+    if (opened[i] && ports[i] == port) return 1;
+  return 0;
+}
+
+static void open_port(uint32_t port) {
+  for (uint32_t i = 0; i < PORTS; i++)
+    if (ports[i] == port) opened[i] = 1;
+  marker_port_open(port);
+}
+
+/* 0: the process has the port. A service keeps one loopback port, ingressd as many as there are. */
+int policy_bind(struct process *p, uint32_t proto, uint32_t address, uint32_t port) {
+  const uint32_t local[] = {0, 0, 0xffff, address};
+  ingress_clock(clock_ms(), 0);
+  if (ingress_bind(p->id, proto, port, local).verdict != INGRESS_ALLOW) {
+    counts.binds_denied++;
+    marker_bind_denied(p->name);
+    return -1;
+  }
+  int loopback = address >> 24 == 127;
+  /* There is no UDP here, and no address but ours: what can't be bound is not said to be. */
+  if (proto != TCP || (!loopback && address != 0 && address != own_address)) return -1;
+  /* A loopback port has one owner. */
+  for (uint32_t i = 0; i < PROCESSES; i++)
+    if (loopback && processes[i].port == port && &processes[i] != p) return -1;
+  if (loopback) p->port = port;
+  else open_port(port);
+  return 0;
+}

@@ -1,0 +1,21 @@
+/* Three services that do what no service may. Each is to be stopped by something that it can't reach. */
+#include "system.h"
+
+/* Binds for the outside what the policy gives to ingressd alone. */
+void binder_main(void) {
+  bind(TCP, 0, 8443);
+  for (;;) wait(ALWAYS);
+}
+
+/* Has the kernel write into the kernel. */
+void pointer_main(void) {
+  read(1, (void *)0x80000000UL, 64);
+  for (;;) wait(ALWAYS);
+}
+
+/* Prints a marker that would be a lie. */
+void poker_main(void) {
+  const char *text = "SELFTEST: ingress allow ok\n";
+  for (; *text != 0; text++) *(volatile char *)0x10000000UL = *text;
+  for (;;) wait(ALWAYS);
+}

@@ -1,0 +1,79 @@
+// The table of connections: found by peer and ports, bounded, and each with a ring for either way.
+
+import { copy } from "./bytes";
+import {
+  CONNECTION_BYTES, CONNECTION_COUNT, CONNECTIONS, C_FLAGS, C_MAC, C_PEER, C_PHASE_AT, C_PORTS, C_RECEIVE_NEXT, C_RECEIVE_READ,
+  C_STATE, FLAG_FIN_RECEIVED, RECEIVED, RING_BYTES, STATE_FREE, STATE_TIME_WAIT, TO_SEND,
+} from "./layout";
+
+export function connectionAt(index: u32): usize {
+  return <usize>CONNECTIONS + <usize>index * CONNECTION_BYTES;
+}
+
+/** The connection of a peer, or 0. */
+export function find(peer: u32, ports: u32): usize {
+  for (let i: u32 = 0; i < <u32>CONNECTION_COUNT; i++) {
+    const c = connectionAt(i);
+    if (load<u32>(c, C_STATE) != STATE_FREE && load<u32>(c, C_PEER) == peer && load<u32>(c, C_PORTS) == ports) return c;
+  }
+  return 0;
+}
+
+/** A free place, else that of the connection that has waited longest after its end, else 0. */
+export function take(peer: u32, ports: u32, mac: usize): usize {
+  let best: usize = 0;
+  for (let i: u32 = 0; i < <u32>CONNECTION_COUNT; i++) {
+    const c = connectionAt(i);
+    const state = load<u32>(c, C_STATE);
+    if (state == STATE_FREE) {
+      best = c;
+      break;
+    }
+    if (state == STATE_TIME_WAIT && (best == 0 || <i32>(load<u32>(c, C_PHASE_AT) - load<u32>(best, C_PHASE_AT)) < 0)) best = c;
+  }
+  if (best == 0) return 0;
+  memory.fill(best, 0, CONNECTION_BYTES);
+  store<u32>(best, peer, C_PEER);
+  store<u32>(best, ports, C_PORTS);
+  copy(best + C_MAC, mac, 6);
+  return best;
+}
+
+function ring(base: usize, c: usize): usize {
+  return base + (c - CONNECTIONS) / CONNECTION_BYTES * RING_BYTES;
+}
+
+export function receiveRing(c: usize): usize {
+  return ring(RECEIVED, c);
+}
+
+export function sendRing(c: usize): usize {
+  return ring(TO_SEND, c);
+}
+
+/** Bytes of a ring from the sequence number `seq` on that stand in one piece, `length` at most. */
+export function straight(seq: u32, length: u32): u32 {
+  return min(length, <u32>RING_BYTES - (seq & (RING_BYTES - 1)));
+}
+
+/** Bytes that came in order and were not taken yet. */
+export function waiting(c: usize): u32 {
+  return load<u32>(c, C_RECEIVE_NEXT) - load<u32>(c, C_RECEIVE_READ) - u32(has(c, FLAG_FIN_RECEIVED));
+}
+
+/** One received byte, `offset` behind the first that was not taken. */
+export function peekByte(c: usize, offset: u32): u32 {
+  return load<u8>(receiveRing(c) + ((load<u32>(c, C_RECEIVE_READ) + offset) & (RING_BYTES - 1)));
+}
+
+export function has(c: usize, flag: u32): bool {
+  return (load<u32>(c, C_FLAGS) & flag) != 0;
+}
+
+export function set(c: usize, flag: u32): void {
+  store<u32>(c, load<u32>(c, C_FLAGS) | flag, C_FLAGS);
+}
+
+export function clear(c: usize, flag: u32): void {
+  store<u32>(c, load<u32>(c, C_FLAGS) & ~flag, C_FLAGS);
+}

@@ -1,0 +1,131 @@
+// The fixed memory of the network half, five pages. Nothing is allocated: every place has its
+// address here, and every bound is one of these numbers. Read by the AssemblyScript compiler and by
+// tsc alike, so only plain literals stand here.
+//
+//   0        1024       2048       4096        6144   8192          16384        65536        196608
+//   | unused | counters | frame in | frame out | name | connections | half-open  | received … | to send …
+
+export const COUNTERS = 1024;
+export const FRAME_IN = 2048;
+export const FRAME_OUT = 4096;
+/** The longest Ethernet frame without its check sequence. */
+export const FRAME_BYTES = 1514;
+/** The canonical server name of the hello that was read last. */
+export const NAME = 6144;
+
+export const CONNECTIONS = 8192;
+export const CONNECTION_COUNT = 32;
+export const CONNECTION_BYTES = 160;
+
+export const HALF_OPEN = 16384;
+export const HALF_OPEN_COUNT = 16;
+export const HALF_OPEN_BYTES = 48;
+
+/** A byte of a stream stands at its sequence number modulo RING_BYTES. */
+export const RING_BYTES = 4096;
+export const RECEIVED = 65536;
+export const TO_SEND = 196608;
+
+// ---- connection: u32 words unless a line says else ------------------------------------------
+export const C_STATE = 0;
+export const C_PEER = 4;
+/** Peer's port in the high half, ours in the low. */
+export const C_PORTS = 8;
+/** Six bytes: where its frames come from, and so where answers go. */
+export const C_MAC = 12;
+export const C_SEND_UNACKED = 20;
+export const C_SEND_NEXT = 24;
+/** Behind the last byte that waits in the ring; a FIN stands here. */
+export const C_SEND_END = 28;
+export const C_SEND_WINDOW = 32;
+export const C_WINDOW_SEQ = 36;
+export const C_WINDOW_ACK = 40;
+export const C_RECEIVE_NEXT = 44;
+/** The first byte that has not been taken out of the ring. */
+export const C_RECEIVE_READ = 48;
+/** The right edge of the window as it was told last. */
+export const C_RECEIVE_TOLD = 52;
+export const C_MSS = 56;
+export const C_FLAGS = 60;
+/** When the retransmission timer ends, while FLAG_TIMER is set. */
+export const C_TIMER_AT = 64;
+export const C_TIMER_MS = 68;
+export const C_TRIES = 72;
+/** When a byte or an acknowledgement moved last. */
+export const C_MOVED_AT = 76;
+/** The kernel's number of the decision, 1 and up; 0 once it was given back. */
+export const C_DEAL = 80;
+export const C_PHASE = 84;
+export const C_PHASE_AT = 88;
+/** Stretches that came out of order: how many, then first and end of each. */
+export const C_STRETCH_COUNT = 92;
+export const C_STRETCHES = 96;
+export const STRETCH_COUNT = 4;
+
+export const STATE_FREE = 0;
+export const STATE_OPEN = 1;
+export const STATE_TIME_WAIT = 2;
+
+export const FLAG_TIMER = 1;
+export const FLAG_FIN_RECEIVED = 2;
+export const FLAG_FIN_QUEUED = 4;
+export const FLAG_FIN_SENT = 8;
+export const FLAG_FIN_ACKED = 16;
+/** An answer is due even where there is no data to carry it. */
+export const FLAG_ACK_DUE = 32;
+/** The peer's end was passed to the service. */
+export const FLAG_END_PASSED = 64;
+/** The peer was the first to end its half. */
+export const FLAG_PEER_FIRST = 128;
+
+/** Its name is still to come. */
+export const PHASE_HELLO = 0;
+export const PHASE_FORWARD = 1;
+
+// ---- half-open record -----------------------------------------------------------------------
+export const O_USED = 0;
+export const O_PEER = 4;
+export const O_PORTS = 8;
+export const O_MAC = 12;
+/** The peer's first sequence number, and ours. */
+export const O_THEIRS = 20;
+export const O_OURS = 24;
+export const O_MSS = 28;
+export const O_TIMER_AT = 32;
+export const O_TRIES = 36;
+export const O_SINCE = 40;
+
+// ---- bounds of time, milliseconds -----------------------------------------------------------
+/** The first wait before something is sent again (RFC 6298 section 2); it doubles each time. */
+export const RETRANSMIT_MS = 1000;
+export const RETRANSMIT_MOST_MS = 16000;
+/** Retransmissions of data or FIN without an answer before a connection is given up. */
+export const RETRANSMIT_TRIES = 5;
+/** SYN-ACKs sent again; a half-open slot is free 7 s after its SYN. */
+export const SYN_TRIES = 2;
+export const HELLO_MS = 5000;
+export const IDLE_MS = 30000;
+export const TIME_WAIT_MS = 2000;
+/** Challenge acknowledgements in one second, over all connections (RFC 5961 section 7). */
+export const CHALLENGES_PER_SECOND = 10;
+
+// ---- counters, one u32 each -----------------------------------------------------------------
+export const N_FRAMES = 0;
+export const N_DROPPED = 4;
+export const N_BAD_CHECKSUM = 8;
+export const N_ARP_REPLIES = 12;
+export const N_SYNS = 16;
+export const N_REFUSED = 20;
+export const N_HALF_OPEN_EVICTED = 24;
+export const N_HALF_OPEN_TIMEOUT = 28;
+export const N_ESTABLISHED = 32;
+export const N_NO_SLOT = 36;
+export const N_RETRANSMITS = 40;
+export const N_GIVEN_UP = 44;
+export const N_IDLE = 48;
+export const N_CHALLENGES = 52;
+export const N_RESETS_TAKEN = 56;
+export const N_OUT_OF_ORDER = 60;
+export const N_BAD_HELLO = 64;
+export const N_CLOSED = 68;
+export const COUNTER_COUNT = 18;

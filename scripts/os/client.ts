@@ -1,0 +1,88 @@
+// A client of TCP that is driven by hand: it says what it is told to, and remembers what came.
+import { ACK, FIN, PSH, RST, readTcp, SYN, tcp, type Received, type Segment } from "./frames.ts";
+import type { Wire } from "./wire.ts";
+
+export interface Client {
+  /** Sequence numbers of ours and theirs that come next. */
+  seq: number;
+  ack: number;
+  /** All data that came in order. */
+  readonly data: readonly Buffer[];
+  readonly isReset: boolean;
+  readonly isEnded: boolean;
+  /** Sends a segment as this client, with its numbers where none are given, and takes the answers. */
+  send(segment: Partial<Segment>): Promise<readonly Received[]>;
+  /** The three steps of a handshake; false where the machine refused. */
+  open(): Promise<boolean>;
+  /** Sends data, and acknowledges what comes for it. */
+  say(data: Buffer): Promise<void>;
+  /** Ends our half, and acknowledges the machine's end. */
+  finish(): Promise<void>;
+  reset(): Promise<void>;
+}
+
+const next = (n: number, by: number): number => (n + by) >>> 0;
+
+export function client(wire: Wire, source: number, sourcePort: number, port: number, first = 1_000): Client {
+  const data: Buffer[] = [];
+  let isReset = false;
+  let isEnded = false;
+  const self = {
+    seq: first,
+    ack: 0,
+    data,
+    get isReset() { return isReset; },
+    get isEnded() { return isEnded; },
+
+    async send(segment: Partial<Segment>): Promise<readonly Received[]> {
+      return take(await wire.send(tcp({ source, sourcePort, port, seq: self.seq, ack: self.ack, flags: ACK, ...segment })));
+    },
+
+    async open(): Promise<boolean> {
+      const [answer] = await self.send({ flags: SYN, ack: 0 });
+      if (answer === undefined || answer.flags !== (SYN | ACK)) return false;
+      self.seq = next(self.seq, 1);
+      self.ack = next(answer.seq, 1);
+      await self.send({});
+      return !isReset;
+    },
+
+    async say(bytes: Buffer): Promise<void> {
+      const from = self.seq;
+      self.seq = next(self.seq, bytes.length);
+      await acknowledge(await self.send({ seq: from, flags: ACK | PSH, data: bytes }));
+    },
+
+    async finish(): Promise<void> {
+      const from = self.seq;
+      self.seq = next(self.seq, 1);
+      await acknowledge(await self.send({ seq: from, flags: ACK | FIN }));
+    },
+
+    async reset(): Promise<void> {
+      await self.send({ flags: RST, ack: 0 });
+    },
+  };
+
+  function take(frames: readonly Buffer[]): readonly Received[] {
+    const own = frames.flatMap((frame) => readTcp(frame) ?? []).filter((s) => s.to === source && s.toPort === sourcePort && s.port === port);
+    for (const s of own) {
+      if ((s.flags & RST) !== 0) isReset = true;
+      if ((s.flags & SYN) !== 0 || s.seq !== self.ack) continue;
+      if (s.data.length > 0) data.push(s.data);
+      self.ack = next(self.ack, s.data.length);
+      if ((s.flags & FIN) !== 0) {
+        isEnded = true;
+        self.ack = next(self.ack, 1);
+      }
+    }
+    return own;
+  }
+
+  /** Until the machine has nothing more to say. */
+  async function acknowledge(answers: readonly Received[]): Promise<void> {
+    for (let due = answers; !isReset && due.some((s) => s.data.length > 0 || (s.flags & FIN) !== 0);) due = await self.send({});
+  }
+
+  return self;
+}

@@ -1,0 +1,163 @@
+// The image under QEMU's machine `virt`. What it prints, what it sends and how it ended; its network is
+// a datagram socket on loopback (`-netdev dgram`), one frame a datagram, or QEMU's own for real clients.
+import { spawn, type ChildProcess } from "node:child_process";
+import { createSocket, type Socket } from "node:dgram";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { NativePolicy } from "../../compiler/emit/native.ts";
+import { control, OP_ADVANCE, OP_COUNTS, OP_END, OP_WAIT, readControl } from "./frames.ts";
+import type { Wire } from "./wire.ts";
+
+export const QEMU = "qemu-system-riscv64";
+export const RAM_MIB = 8;
+const HERE = "127.0.0.1";
+/** runtime/os/image/kernel.h */
+const BOOT_AT = 0x80400000, MANIFEST_AT = 0x80401000, POLICY_AT = 0x80410000;
+/** The most that a machine may take; the image itself gives up before. */
+const MOST_MS = 110_000;
+
+export interface MachineOptions {
+  readonly image: string;
+  readonly policy: NativePolicy;
+  /** Control frames are taken and the clock is theirs. */
+  readonly selftest: boolean;
+  /** Bits: 1 binder, 2 pointer, 4 poker. */
+  readonly adversaries?: number;
+  /** Forwarded ports of loopback, instead of a wire: `[[8443, 34567]]` is the machine's 8443 at 34567 here. */
+  readonly forward?: readonly (readonly [port: number, here: number])[];
+  /** Other arguments for QEMU. */
+  readonly more?: readonly string[];
+}
+
+export interface Machine extends Wire {
+  /** All that it has printed. */
+  readonly text: () => string;
+  /** Resolves when a line is printed; rejects where the machine ended without it. */
+  line(text: string): Promise<void>;
+  counts(): Promise<readonly number[]>;
+  /** Asks for the verdict and resolves with the machine's status. */
+  end(): Promise<number>;
+  /** The machine's status once it ended by itself. */
+  readonly status: Promise<number>;
+  stop(): Promise<void>;
+}
+
+/** A port of UDP that nobody has now. */
+async function freePort(): Promise<number> {
+  const probe = createSocket("udp4");
+  probe.bind(0, HERE);
+  await once(probe, "listening");
+  const { port } = probe.address();
+  probe.close();
+  await once(probe, "close");
+  return port;
+}
+
+export async function startMachine(options: MachineOptions): Promise<Machine> {
+  const scratch = mkdtempSync(join(tmpdir(), "ingress-os-"));
+  const socket = createSocket("udp4");
+  socket.bind(0, HERE);
+  await once(socket, "listening");
+  const theirs = await freePort();
+  const child = spawn(QEMU, words(options, scratch, socket.address().port, theirs), { stdio: ["ignore", "pipe", "pipe"] });
+  return machine(child, socket, theirs, () => { rmSync(scratch, { recursive: true, force: true }); });
+}
+
+function words(options: MachineOptions, scratch: string, ours: number, theirs: number): readonly string[] {
+  const place = (name: string, bytes: Uint8Array | string, at: number): readonly string[] => {
+    writeFileSync(join(scratch, name), bytes);
+    return ["-device", `loader,file=${join(scratch, name)},addr=0x${at.toString(16)},force-raw=on`];
+  };
+  const boot = Buffer.alloc(12);
+  boot.writeUInt32LE(options.selftest ? 1 : 0, 0);
+  boot.writeUInt32LE(options.adversaries ?? 0, 4);
+  const net = options.forward === undefined
+    ? `dgram,id=net,local.type=inet,local.host=${HERE},local.port=${theirs},remote.type=inet,remote.host=${HERE},remote.port=${ours}`
+    : `user,id=net,restrict=on${options.forward.map(([port, here]) => `,hostfwd=tcp:${HERE}:${here}-10.0.2.15:${port}`).join("")}`;
+  return [
+    "-machine", "virt", "-bios", "none", "-m", `${RAM_MIB}M`, "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot",
+    "-global", "virtio-mmio.force-legacy=false", "-kernel", options.image,
+    ...place("boot.bin", boot, BOOT_AT), ...place("manifest", options.policy.manifest, MANIFEST_AT), ...place("policy.bin", options.policy.data, POLICY_AT),
+    "-device", "virtio-rng-device", "-netdev", net, "-device", "virtio-net-device,netdev=net,mac=52:54:00:12:34:56", ...(options.more ?? []),
+  ];
+}
+
+function machine(child: ChildProcess, socket: Socket, theirs: number, remove: () => void): Machine {
+  let text = "";
+  let errors = "";
+  let ended: number | null = null;
+  const changed = new Set<() => void>();
+  const arrived: Buffer[] = [];
+  const change = (): void => { for (const done of [...changed]) done(); };
+  const kill = (): void => { child.kill("SIGKILL"); };
+  const timer = setTimeout(kill, MOST_MS);
+  process.on("exit", kill);
+  child.stdout?.setEncoding("latin1").on("data", (chunk: string) => { text += chunk; change(); });
+  child.stderr?.setEncoding("utf8").on("data", (chunk: string) => { errors += chunk; });
+  socket.on("message", (frame) => { arrived.push(frame); change(); });
+  socket.on("error", (error) => { errors += error.message; });
+
+  const status = new Promise<number>((done) => {
+    child.on("error", (error) => { errors += error.message; });
+    child.on("close", (code) => {
+      clearTimeout(timer);
+      process.off("exit", kill);
+      socket.close();
+      remove();
+      ended = code ?? -1;
+      change();
+      done(ended);
+    });
+  });
+
+  /** Until `found` gives something; null once the machine has ended. */
+  async function until<T>(found: () => T | null): Promise<T | null> {
+    for (;;) {
+      const value = found();
+      if (value !== null || ended !== null) return value;
+      await new Promise<void>((done) => {
+        const again = (): void => { changed.delete(again); done(); };
+        changed.add(again);
+      });
+    }
+  }
+
+  const over = (): Error => new Error(`the machine ended with ${ended}: ${errors}\n${text}`);
+
+  async function exchange(frames: readonly Buffer[]): Promise<readonly Buffer[]> {
+    arrived.length = 0;
+    for (const frame of frames) socket.send(frame, theirs, HERE);
+    const count = await until(() => {
+      const at = arrived.findIndex((frame) => readControl(frame) !== null);
+      return at < 0 ? null : at;
+    });
+    if (count === null) throw over();
+    return arrived.slice(0, count + 1);
+  }
+
+  const quiet = async (frames: readonly Buffer[]): Promise<readonly Buffer[]> => (await exchange(frames)).slice(0, -1);
+
+  return {
+    text: () => text,
+    status,
+    send: (...frames) => quiet([...frames, control(OP_WAIT)]),
+    advance: (ms) => quiet([control(OP_ADVANCE, ms)]),
+    async line(wanted) {
+      if (await until(() => (text.split("\n").includes(wanted) ? true : null)) === null) throw over();
+    },
+    async counts() {
+      const last = (await exchange([control(OP_COUNTS)])).at(-1);
+      return (last === undefined ? null : readControl(last)) ?? [];
+    },
+    async end() {
+      socket.send(control(OP_END), theirs, HERE);
+      return status;
+    },
+    async stop() {
+      kill();
+      await status;
+    },
+  };
+}

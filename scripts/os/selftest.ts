@@ -1,0 +1,81 @@
+// What the self-test says to a machine that runs policies/os_image.ingress: traffic that is to be
+// admitted, and each kind that is not. Whether it was right is not judged here: the machine's own
+// counters are (runtime/os/image/selftest.c), and tests look at what came back.
+import { client } from "./client.ts";
+import { arpRequest, ip } from "./frames.ts";
+import { realHello } from "./hello.ts";
+import type { Wire } from "./wire.ts";
+
+export const LAN = ip("10.0.2.2");
+export const OUTSIDE = ip("198.51.100.7");
+/** Of a /24 of its own, so that no other traffic uses its rate up. */
+export const HASTY = ip("198.18.0.5");
+export const ABUSER = ip("203.0.113.200");
+export const STRANGER = ip("10.0.3.1");
+/** `limit 10/s burst 20 per source`. */
+export const BURST = 20;
+export const ALERT = Buffer.from("15030300020228", "hex");
+const WEB = 8443, HEALTH = 8080, SSH = 22;
+
+export interface Seen {
+  /** Frames that answered the question for our hardware address. */
+  readonly arp: number;
+  readonly health: string;
+  /** What `web` said to a hello that the policy admits, and whether both sides ended in peace. */
+  readonly web: Buffer;
+  readonly ended: boolean;
+  /** Whether the machine reset what was to be refused. */
+  readonly refused: { readonly port: boolean; readonly abuser: boolean; readonly stranger: boolean; readonly name: boolean };
+  /** Connections of one burst that were admitted, and whether one was after a second. */
+  readonly admitted: number;
+  readonly recovered: boolean;
+}
+
+export async function selftest(wire: Wire): Promise<Seen> {
+  const arp = await wire.send(arpRequest(LAN));
+
+  const health = client(wire, LAN, 40_000, HEALTH);
+  if (await health.open()) {
+    await health.say(Buffer.from("GET / HTTP/1.1\r\nHost: machine\r\n\r\n"));
+    await health.finish();
+  }
+
+  const web = client(wire, OUTSIDE, 40_001, WEB);
+  if (await web.open()) {
+    await web.say(await realHello("www.example.com"));
+    if (!web.isReset) await web.finish();
+  }
+
+  const refusal = async (source: number, sourcePort: number, port: number): Promise<boolean> => {
+    const c = client(wire, source, sourcePort, port);
+    const isOpen = await c.open();
+    if (isOpen) await c.reset();
+    return !isOpen && c.isReset;
+  };
+  const port = await refusal(LAN, 40_002, SSH);
+  const abuser = await refusal(ABUSER, 40_003, WEB);
+  const stranger = await refusal(STRANGER, 40_004, HEALTH);
+
+  const named = client(wire, OUTSIDE, 40_005, WEB);
+  if (await named.open()) {
+    await named.say(await realHello("old.api.example.com"));
+    if (!named.isReset) await named.finish();
+  }
+
+  let admitted = 0;
+  for (let i = 0; i <= BURST; i++) {
+    const c = client(wire, HASTY, 41_000 + i, WEB);
+    if (!(await c.open())) continue;
+    admitted++;
+    await c.reset();
+  }
+  await wire.advance(1_000);
+  const again = client(wire, HASTY, 42_000, WEB);
+  const recovered = await again.open();
+  if (recovered) await again.reset();
+
+  return {
+    arp: arp.length, health: Buffer.concat(health.data).toString("latin1"), web: Buffer.concat(web.data), ended: health.isEnded && web.isEnded,
+    refused: { port, abuser, stranger, name: named.isReset }, admitted, recovered,
+  };
+}

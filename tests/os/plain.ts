@@ -1,0 +1,43 @@
+// A machine with one plain port that anybody may reach, and clients of it: for tests of TCP itself.
+import { client, type Client } from "../../scripts/os/client.ts";
+import { ip, readTcp, type Received } from "../../scripts/os/frames.ts";
+import { nodeMachine, type NodeMachine, type NodeMachineOptions, type Served } from "./node_machine.ts";
+
+export const PORT = 7_000;
+export const PEER = ip("198.51.100.7");
+export const PLAIN = `edition 1\nexpose plain on tcp ${PORT} { cap 100 connections allow named all from any }\n`;
+
+export interface Plain {
+  readonly machine: NodeMachine;
+  readonly c: Client;
+  /** The service's side. */
+  readonly s: Served;
+}
+
+export function plainMachine(options: Partial<NodeMachineOptions> = {}): NodeMachine {
+  return nodeMachine({ policy: PLAIN, ...options });
+}
+
+/** A machine with one connection that is open. */
+export async function opened(options: Partial<NodeMachineOptions> = {}, first = 1_000): Promise<Plain> {
+  const machine = plainMachine(options);
+  return { machine, ...(await another(machine, 40_000, first)) };
+}
+
+export async function another(machine: NodeMachine, sourcePort: number, first = 1_000, source = PEER): Promise<Omit<Plain, "machine">> {
+  const c = client(machine, source, sourcePort, PORT, first);
+  const before = new Set(machine.served.keys());
+  const isOpen = await c.open();
+  const s = [...machine.served.values()].find(({ deal }) => !before.has(deal));
+  if (!isOpen || s === undefined) throw new Error("the connection was refused");
+  return { c, s };
+}
+
+export const segments = (frames: readonly Buffer[]): readonly Received[] => frames.flatMap((frame) => readTcp(frame) ?? []);
+export const text = (s: Served): string => Buffer.concat(s.received).toString("latin1");
+/** `flags seq+length ack` of what a machine sent, numbers counted from where `c` stands: enough to compare. */
+export function shown(answers: readonly Received[], c: Client, theirs: number): readonly string[] {
+  const names = ["FIN", "SYN", "RST", "PSH", "ACK"];
+  return answers.map(({ flags, seq, ack, data }) =>
+    `${names.filter((_, i) => (flags & (1 << i)) !== 0).join(" ")} ${(seq - theirs) | 0}+${data.length} ack ${(ack - c.seq) | 0}`);
+}

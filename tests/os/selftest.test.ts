@@ -1,0 +1,36 @@
+// The self-test of the OS image against the network half in Node: the frames are those that the
+// image gets under QEMU (image.check.ts), and the policy is the shipped one.
+import { readFileSync } from "node:fs";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { ALERT, BURST, selftest } from "../../scripts/os/selftest.ts";
+import * as n from "../../runtime/os/net/layout.ts";
+import { nodeMachine } from "./node_machine.ts";
+
+const test = suite("self-test of the image, in Node");
+const policy = readFileSync(new URL("../../policies/os_image.ingress", import.meta.url), "utf8");
+const HTTP = "HTTP/1.1 200 OK\r\n\r\nok\n";
+
+test("what is to be admitted is, and each kind of refusal is one", async () => {
+  const machine = nodeMachine({
+    policy,
+    onBytes: (s) => {
+      if (s.isFinished) return;
+      s.answers.push(s.service === "web" ? ALERT : Buffer.from(HTTP));
+      s.isFinished = true;
+    },
+  });
+  assert.equal(await selftest(machine), {
+    arp: 1, health: HTTP, web: ALERT, ended: true,
+    refused: { port: true, abuser: true, stranger: true, name: true }, admitted: BURST, recovered: true,
+  });
+  assert.is(machine.whole, 2);
+  // The services ended first: the two connections wait two seconds, of which one has passed.
+  assert.is(machine.connections(), 2);
+  await machine.advance(1_000);
+  assert.is(machine.connections(), 0);
+  assert.is(machine.halfOpen(), 0);
+  assert.is(machine.counter(n.N_BAD_CHECKSUM), 0);
+});
+
+test.run();
