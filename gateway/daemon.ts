@@ -203,7 +203,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     const now = clock.monoMs();
     forwarder.sweep(now);
     passEnds();
-    for (const lease of leases.expired(now)) endLease(context, lease, "its time is over: renew it sooner");
+    for (const lease of leases.expired(now)) endLease(context, lease, { because: "its time is over: renew it sooner", word: "expired" });
     descriptors.check();
     const failed = inForce.engine?.poisoned === true;
     if (failed && !poisonSaid) say("the policy module failed inside: everything is refused until a reload puts a module in force");
@@ -250,7 +250,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
       ending.abort();
       admitter.drain();
       refuseUnread();
-      for (const lease of leases.all()) endLease(context, lease, "the gateway is shutting down");
+      for (const lease of leases.all()) endLease(context, lease, { because: "the gateway is shutting down", word: "shutdown" });
       for (const open of ports.all()) ports.close(open);
       timers.push(clock.after(config.timers.drain_ms, cut));
       await turns(async () => undefined);

@@ -4,6 +4,9 @@ import type { Address } from "../../runtime/net/address.ts";
 import type { ListenerInfo } from "../../runtime/host/module.ts";
 import type { Backend } from "../admit/backends.ts";
 
+/** Why a lease ended. After `shutdown` a gateway may come back. */
+export type EndWord = "expired" | "policy" | "unregistered" | "shutdown";
+
 export interface Lease {
   readonly id: string;
   /** Proven by the transport; equals the listener's service. */
@@ -20,8 +23,8 @@ export interface Lease {
   readonly backend: Backend | null;
   /** Monotonic milliseconds; null: as long as the owner's connection lives. */
   expiresMs: number | null;
-  /** Tells the owner, where it is still there, that the lease has ended without its doing. */
-  readonly ended: (because: string) => void;
+  /** Tells the owner, where it is still there, that the lease has ended without its doing; `word` for programs. */
+  readonly ended: (because: string, word: EndWord) => void;
 }
 
 export class Leases {

@@ -103,7 +103,7 @@ function grant(
     id, service: caller.service, owner: number, proto, port: intent.port, mode: info.mode, bind,
     backend: backend === null ? null : context.backends.at(backend, context.allowedBackends.has(backend.key) || caller.uid === null ? null : belongsTo(caller.uid, context.ownership)),
     expiresMs: intent.ttl_ms === undefined ? null : clock.monoMs() + intent.ttl_ms,
-    ended: (because) => notify("lease_ended", { lease: id, because }),
+    ended: (because, word) => notify("lease_ended", { lease: id, because, word }),
   };
   return backend === null ? { engine, lease, exposures: null } : withExposures(context, engine, lease, info, backend);
 }

@@ -3,23 +3,24 @@ import { CODE_NO_LEASE } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Client, Context, Endpoint } from "../control/context.ts";
 import { rpcError, RPC_DENIED } from "../control/rpc.ts";
-import type { Lease } from "./leases.ts";
+import type { EndWord, Lease } from "./leases.ts";
 
 export const unregister: Endpoint = async (context, client, params) => {
   const lease = ownLease(context, client.caller.service, params);
   if (lease === null) return noSuchLease(context, client);
-  endLease(context, lease, null);
+  // Another connection of the service may end it as well: its owner must not believe that it goes on.
+  endLease(context, lease, lease.owner === client.number ? null : { because: "it was unregistered over another connection", word: "unregistered" });
   return { result: { closed: true } };
 };
 
 /**
- * Closes the lease's sockets at once; connections live on. `because` is what its owner is told;
+ * Closes the lease's sockets at once; connections live on. `told` is what its owner is told;
  * null where it knows.
  */
-export function endLease({ leases, ports }: Pick<Context, "leases" | "ports">, lease: Lease, because: string | null): void {
+export function endLease({ leases, ports }: Pick<Context, "leases" | "ports">, lease: Lease, told: { readonly because: string; readonly word: EndWord } | null): void {
   leases.delete(lease.id);
   for (const open of ports.all()) if (open.serves.lease === lease.id) ports.close(open);
-  if (because !== null) lease.ended(because);
+  if (told !== null) lease.ended(told.because, told.word);
 }
 
 /** The lease that `params` names, if it is the service's. */

@@ -280,7 +280,7 @@ export function createExchange(setup: ExchangeSetup): Exchange {
       if (grants(engine, lease)) continue;
       leases.delete(lease.id);
       say(`the lease of \`${lease.service}\` for port ${lease.port} ends: the policy no longer grants it`);
-      lease.ended("the policy no longer grants it");
+      lease.ended("the policy no longer grants it", "policy");
     }
   }
 

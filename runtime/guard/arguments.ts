@@ -15,6 +15,8 @@ export type Command =
     readonly isolate: boolean;
     /** Where the ways into it stand; null: in the guards' own folder. */
     readonly sockets: string | null;
+    /** Where tokens come from, for what the policy exposes `as direct`; null: none is to be had. */
+    readonly tokens: { readonly socket: string; readonly key: string; readonly ttlMs: number } | null;
     readonly program: string;
     readonly args: readonly string[];
   };
@@ -25,7 +27,7 @@ export interface Misuse {
 
 export const HELP = `ingress-guard: runs a program that may bind only what a compiled policy grants its service.
 
-  ingress-guard --policy P.wasm --service NAME [--audit FILE] [--isolate [--sockets FOLDER]] -- PROGRAM [ARGUMENT]...
+  ingress-guard --policy P.wasm --service NAME [OPTION]... -- PROGRAM [ARGUMENT]...
   ingress-guard status [--json]
 
   --policy P.wasm   the compiled policy (ingressc build makes it); SIGHUP, or a new file, reloads it
@@ -34,6 +36,11 @@ export const HELP = `ingress-guard: runs a program that may bind only what a com
   --isolate         the program gets a network namespace with loopback alone; a unix socket, PORT.sock, leads
                     to each port that it listens on: the gateway's backend
   --sockets FOLDER  where these stand; the folder's group may use them (default: a folder for this user alone)
+  --ingressd SOCKET ingressd's registration socket: tokens for what the policy exposes as direct come from there
+  --key FILE        the key that this guard shares with ingressd (guard.key_file), one that the program can't
+                    read: handed over open, as in --key /dev/fd/3 3<KEYFILE
+  --token-ms N      how long a token holds unless it is renewed, 1000 to 86400000 (default 60000): a port is
+                    closed so long after ingressd was last there
 
 The program, and all that it starts, may bind and listen on loopback addresses and on unix sockets.
 Any other bind fails with EACCES, unless the policy grants it. Ends with the program's exit code.
@@ -43,12 +50,16 @@ was started), 7 internal, 126 and 127 the program can't be run or isn't there.
 `;
 
 const MOST_SERVICE_BYTES = 48;
+const TOKEN_MS = 60_000;
+/** As ingressd takes leases. */
+const LEAST_TOKEN_MS = 1_000;
+const MOST_TOKEN_MS = 86_400_000;
 
 export function isMisuse(x: Command | Misuse): x is Misuse {
   return "misuse" in x;
 }
 
-const VALUES = ["policy", "service", "audit", "sockets"];
+const VALUES = ["policy", "service", "audit", "sockets", "ingressd", "key", "token-ms"];
 const SWITCHES = ["isolate", "help", "version"];
 
 export function parseCommand(argv: readonly string[]): Command | Misuse {
@@ -91,6 +102,13 @@ export function parseCommand(argv: readonly string[]): Command | Misuse {
   if (service === "ingressd") return misuse("`ingressd` is the gateway's own name: no service has it");
   if (sockets !== null && !isolate) return misuse("`--sockets` goes with `--isolate`: without it nothing needs a way in");
   if (isolate && sockets === null && !/^\w[\w-]*$/.test(service)) return misuse("`--isolate` needs `--sockets FOLDER` for a service with such a name");
+  const [socket, key, ttl] = [given.get("ingressd"), given.get("key"), given.get("token-ms")];
+  if ((socket === undefined) !== (key === undefined)) return misuse("`--ingressd SOCKET` and `--key FILE` go together: ingressd gives tokens to whom shows the key");
+  if (ttl !== undefined && socket === undefined) return misuse("`--token-ms` goes with `--ingressd`");
+  if (isolate && socket !== undefined) return misuse("`--ingressd` does not go with `--isolate`: nobody outside reaches what is bound in there");
+  const ttlMs = Number(ttl ?? TOKEN_MS);
+  if (!/^\d{1,8}$/.test(ttl ?? "0") || ttlMs < LEAST_TOKEN_MS || ttlMs > MOST_TOKEN_MS) return misuse(`\`--token-ms\` is a whole number from ${LEAST_TOKEN_MS} to ${MOST_TOKEN_MS}`);
+  const from = socket === undefined || key === undefined ? null : { socket, key, ttlMs };
   if (program === undefined || program === "") return misuse("`-- PROGRAM` is missing: the program to run");
-  return { kind: "run", policy, service, audit: given.get("audit") ?? null, isolate, sockets, program, args };
+  return { kind: "run", policy, service, audit: given.get("audit") ?? null, isolate, sockets, tokens: from, program, args };
 }

@@ -2,16 +2,18 @@
 // call: another thread could have turned the address, or the descriptor, since it was looked at. The
 // broker copies the address once, takes a copy of the descriptor, asks the policy about what the
 // kernel says of that socket, and binds or listens itself.
-import { closeSync, constants, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import * as v from "../abi/verdicts.ts";
 import { denial } from "../host/ask.ts";
 import type { Decision } from "../host/decision.ts";
 import { isLoopback, type Address } from "../net/address.ts";
+import type { Direct } from "./direct.ts";
 import { EACCES, EAFNOSUPPORT, EBADF, EFAULT, EINVAL, ENOENT, EPERM } from "./errno.ts";
 import { FAMILIES, type Architecture } from "./filter.ts";
 import { close, type Kernel, type Notification, type SocketKind } from "./kernel.ts";
 import { readMemory, sharesRoot, threadStatus, unprivilegedPorts, type ThreadStatus } from "./proc.ts";
+import type { SocketName } from "./sockets.ts";
 import { familyOf, MOST_SOCKADDR_BYTES, readInet, type InetAddress } from "./sockaddr.ts";
 
 export type Proto = "tcp" | "udp";
@@ -34,6 +36,8 @@ export interface BrokerSetup {
   readonly architecture: Architecture;
   readonly listener: number;
   readonly judge: Judge;
+  /** Null: no token is to be had, and what needs one is refused. */
+  readonly direct: Pick<Direct, "decide" | "known"> | null;
   /** Of what the policy, or the guard itself, decided. */
   readonly record: (asked: Asked) => void;
 }
@@ -48,18 +52,22 @@ export async function serve(setup: BrokerSetup): Promise<void> {
   const { kernel, listener } = setup;
   while (await kernel.waits(listener)) {
     const notification = kernel.receive(listener);
-    if (notification === null) continue;
-    let result = -EPERM;
-    try {
-      result = answer(setup, notification);
-    } finally {
-      // INVARIANT: whatever went wrong, the call fails; it never goes on by itself.
-      kernel.respond(listener, notification.id, result);
-    }
+    // One that waits for a token holds up no other.
+    if (notification !== null) void handle(setup, notification);
   }
 }
 
-function answer(setup: BrokerSetup, { id, thread, call, args }: Notification): number {
+async function handle(setup: BrokerSetup, notification: Notification): Promise<void> {
+  let result = -EPERM;
+  try {
+    result = await answer(setup, notification);
+  } finally {
+    // INVARIANT: whatever went wrong, the call fails; it never goes on by itself.
+    setup.kernel.respond(setup.listener, notification.id, result);
+  }
+}
+
+async function answer(setup: BrokerSetup, { id, thread, call, args }: Notification): Promise<number> {
   const { kernel, architecture: { numbers }, listener } = setup;
   const status = threadStatus(thread);
   if (status === null) return -EPERM;
@@ -72,20 +80,21 @@ function answer(setup: BrokerSetup, { id, thread, call, args }: Notification): n
     // The thread's number may have passed to another since: then nobody waits any more.
     if (!kernel.isValid(listener, id)) return -EPERM;
     const kind = kernel.kindOf(fd);
-    if (call === numbers.listen) return listenFor(setup, fd, kind, Number(BigInt.asIntN(32, args[1])), status);
+    const valid = (): boolean => kernel.isValid(listener, id);
+    if (call === numbers.listen) return await listenFor(setup, valid, fd, kind, Number(BigInt.asIntN(32, args[1])), status);
     if (call !== numbers.bind) return -EPERM;
     const length = Number(BigInt.asIntN(32, args[2]));
     if (length < 0 || length > MOST_SOCKADDR_BYTES) return -EINVAL;
     const bytes = readMemory(thread, args[1], length);
     if (bytes === null) return kernel.isValid(listener, id) ? -EFAULT : -EPERM;
-    return bindFor(setup, fd, kind, bytes, thread, status);
+    return await bindFor(setup, valid, fd, kind, bytes, thread, status);
   } finally {
     close(fd);
     close(pidfd);
   }
 }
 
-function bindFor(setup: BrokerSetup, fd: number, kind: SocketKind | null, bytes: Uint8Array, thread: number, status: ThreadStatus): number {
+async function bindFor(setup: BrokerSetup, valid: () => boolean, fd: number, kind: SocketKind | null, bytes: Uint8Array, thread: number, status: ThreadStatus): Promise<number> {
   const { kernel } = setup;
   if (kind === null) return kernel.bind(fd, bytes);
   switch (kind.domain) {
@@ -103,10 +112,10 @@ function bindFor(setup: BrokerSetup, fd: number, kind: SocketKind | null, bytes:
   const local = readInet(bytes);
   // AF_UNSPEC would be taken for any IPv4 address.
   if (local === null || local.family !== kind.domain) return refuse(setup, "bind", status, proto, local, v.CODE_GUARD_FAMILY, -EAFNOSUPPORT);
-  return decide(setup, "bind", status, proto, local, () => kernel.bind(fd, bytes));
+  return decide(setup, valid, { call: "bind", fd, act: () => kernel.bind(fd, bytes) }, status, proto, local);
 }
 
-function listenFor(setup: BrokerSetup, fd: number, kind: SocketKind | null, backlog: number, status: ThreadStatus): number {
+async function listenFor(setup: BrokerSetup, valid: () => boolean, fd: number, kind: SocketKind | null, backlog: number, status: ThreadStatus): Promise<number> {
   const { kernel } = setup;
   if (kind === null || kind.domain === FAMILIES.unix) return kernel.listen(fd, backlog);
   const proto = PROTOCOLS[kind.protocol] ?? null;
@@ -115,17 +124,34 @@ function listenFor(setup: BrokerSetup, fd: number, kind: SocketKind | null, back
   if (local === null) return refuse(setup, "listen", status, proto, null, v.CODE_GUARD_FAMILY, -EAFNOSUPPORT);
   // Without a port the kernel would choose one, at every address where none is bound.
   if (local.port === 0 && !isLoopback(local.address)) return refuse(setup, "listen", status, proto, local, v.CODE_GUARD_UNBOUND, -EACCES);
-  return decide(setup, "listen", status, proto, local, () => kernel.listen(fd, backlog));
+  return decide(setup, valid, { call: "listen", fd, act: () => kernel.listen(fd, backlog) }, status, proto, local);
 }
 
-function decide(setup: BrokerSetup, call: Asked["call"], status: ThreadStatus, proto: Proto | null, local: InetAddress, act: () => number): number {
+interface Call {
+  readonly call: Asked["call"];
+  readonly fd: number;
+  readonly act: () => number;
+}
+
+async function decide(setup: BrokerSetup, valid: () => boolean, { call, fd, act }: Call, status: ThreadStatus, proto: Proto | null, local: InetAddress): Promise<number> {
   if (proto === null) return refuse(setup, call, status, proto, local, v.CODE_GUARD_PROTOCOL, -EACCES);
   // The guard may have a right that the program has not; port 0 is a port of the kernel's choice.
   if (local.port !== 0 && local.port < unprivilegedPorts() && !status.bindsLowPorts) return refuse(setup, call, status, proto, local, v.CODE_GUARD_LOW_PORT, -EACCES);
   // A loopback address with a port of the kernel's choice is a loopback bind like any other.
   const decision = setup.judge(proto, local.address, local.port === 0 && isLoopback(local.address) ? 1 : local.port);
-  setup.record({ call, process: status.process, command: status.command, proto, local, decision });
-  return decision.allowed ? act() : -EACCES;
+  const made = (decided: Decision, bound: (name: SocketName) => void): number => {
+    setup.record({ call, process: status.process, command: status.command, proto, local, decision: decided });
+    const result = decided.allowed ? act() : -EACCES;
+    if (result === 0) bound({ cookie: setup.kernel.cookieOf(fd), inode: fstatSync(fd).ino });
+    return result;
+  };
+  if (decision.code !== "no_token" || setup.direct === null) return made(decision, () => undefined);
+  // What was bound with a token is listened on with the same leave, while that holds.
+  const known = call === "listen" ? setup.direct.known({ cookie: setup.kernel.cookieOf(fd), inode: 0 }) : null;
+  if (known !== null) return made(known, () => undefined);
+  const leave = await setup.direct.decide({ proto, address: local.address, port: local.port });
+  if (!valid()) return -EPERM;
+  return "permit" in leave ? made(leave.permit, leave.done) : made(leave, () => undefined);
 }
 
 function refuse(setup: BrokerSetup, call: Asked["call"], { process, command }: ThreadStatus, proto: Proto | null, local: InetAddress | null, code: Parameters<typeof denial>[0], result: number): number {

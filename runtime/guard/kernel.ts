@@ -23,6 +23,9 @@ const SO_PROTOCOL = 38;
 const SO_DOMAIN = 39;
 const SO_NETNS_COOKIE = 71;
 const COOKIE_BYTES = 8;
+const SO_ACCEPTCONN = 30;
+const SO_COOKIE = 57;
+const SHUT_RDWR = 2;
 
 /** A system call that waits for an answer. */
 export interface Notification {
@@ -67,6 +70,12 @@ export interface Kernel {
   kindOf(fd: number): SocketKind | null;
   /** The kernel's number of the network namespace that a socket was made in; null where it is no socket. */
   namespaceOf(fd: number): bigint | null;
+  /** SO_COOKIE: a number of the socket that no other ever has; -1 where there is none. */
+  cookieOf(fd: number): bigint;
+  /** Ends listening, and with it what waits to be accepted. */
+  shutdown(fd: number): void;
+  /** Whether the socket listens. */
+  accepts(fd: number): boolean;
   /** Runs with another's rights to files; this thread's alone change. Null where that can't be. */
   as<T>(credentials: Credentials, work: () => T): T | null;
 }
@@ -79,6 +88,7 @@ export function openKernel(library: Library, { numbers }: Architecture): Kernel 
   const bind = library.func("int bind(int, void *, unsigned int)");
   const listen = library.func("int listen(int, int)");
   const getsockname = library.func("int getsockname(int, _Out_ void *, _Inout_ uint32_t *)");
+  const shutdown = library.func("int shutdown(int, int)");
   const getsockopt = library.func("int getsockopt(int, int, int, _Out_ void *, _Inout_ uint32_t *)");
   const done = (result: unknown): number => (typeof result === "number" && result >= 0 ? result : -library.errno());
 
@@ -160,6 +170,12 @@ export function openKernel(library: Library, { numbers }: Architecture): Kernel 
       const value = Buffer.alloc(COOKIE_BYTES);
       return getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, value, [COOKIE_BYTES]) === 0 ? value.readBigUInt64LE(0) : null;
     },
+    cookieOf(fd) {
+      const value = Buffer.alloc(COOKIE_BYTES);
+      return getsockopt(fd, SOL_SOCKET, SO_COOKIE, value, [COOKIE_BYTES]) === 0 ? value.readBigUInt64LE(0) : -1n;
+    },
+    shutdown: (fd) => void shutdown(fd, SHUT_RDWR),
+    accepts: (fd) => option(fd, SO_ACCEPTCONN) !== 0,
     as(credentials, work) {
       const own: Credentials = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0, groups: process.getgroups?.() ?? [] };
       // A guard without privileges has no right to set any, and a program of its own user needs none set.

@@ -4,10 +4,12 @@ import { appendFileSync, readFileSync, watch } from "node:fs";
 import { constants } from "node:os";
 import { basename, dirname, resolve } from "node:path";
 import { isMisuse, HELP, parseCommand, type Command } from "./arguments.ts";
+import { beginDirect } from "./begin_direct.ts";
 import { serve, type Asked } from "./broker.ts";
 import { systemClock } from "./clock.ts";
 import { EACCES, ENOENT } from "./errno.ts";
 import { architecture } from "./filter.ts";
+import { openKey } from "./key.ts";
 import { openKernel } from "./kernel.ts";
 import { loadLibrary } from "./koffi.ts";
 import { inheritedSockets, isNotLaunched, launch, type NotLaunched } from "./launch.ts";
@@ -50,7 +52,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 }
 
 async function run(command: Extract<Command, { kind: "run" }>): Promise<void> {
-  const { policy: file, service, audit, isolate, program, args } = command;
+  const { policy: file, service, audit, isolate, tokens, program, args } = command;
   const library = process.platform === "linux" ? loadLibrary() : null;
   const machine = architecture(process.arch);
   if (machine === null || library === null) {
@@ -70,6 +72,8 @@ async function run(command: Extract<Command, { kind: "run" }>): Promise<void> {
   const refused = await policy.load();
   if (refused !== null) return end(EXIT_REJECTED, `${refused}: nothing was started`);
 
+  const key = tokens === null ? null : openKey(tokens.key, process.geteuid?.() ?? 0);
+  if (key !== null && "refused" in key) return end(EXIT_REJECTED, `${key.refused}: nothing was started`);
   let lost = (): void => undefined;
   const isolation = isolate ? prepareIsolation({ service, sockets: command.sockets, say, lost: () => lost() }) : null;
   if (isolation !== null && "because" in isolation) {
@@ -103,9 +107,10 @@ async function run(command: Extract<Command, { kind: "run" }>): Promise<void> {
     binds[asked.decision.allowed ? "allowed" : "denied"]++;
     write(asked);
   };
-  reloadOnChange(policy, path);
+  const direct = tokens === null || key === null ? null : beginDirect({ kernel, service, key, policy, clock, socket: tokens.socket, ttlMs: tokens.ttlMs, say });
+  reloadOnChange(policy, path, () => direct?.reloaded());
   const seen = isolation?.kernel(kernel, () => { binds.denied++; }) ?? kernel;
-  const serving = serve({ kernel: seen, architecture: machine, listener, judge: policy.judge, record });
+  const serving = serve({ kernel: seen, architecture: machine, listener, judge: policy.judge, direct, record });
   const unseen = await serveStatus(() => {
     const name = policy.name();
     return {
@@ -157,13 +162,14 @@ function errnoText(errno: number): string {
 }
 
 /** SIGHUP, and a new file under the old name. */
-function reloadOnChange(policy: PolicyInForce, path: string): void {
+function reloadOnChange(policy: PolicyInForce, path: string, reloaded: () => void): void {
   let running: Promise<void> | null = null;
   let again = false;
   const reload = async (): Promise<void> => {
     do {
       again = false;
       const refused = await policy.load();
+      if (refused === null) reloaded();
       say(refused === null ? "the policy was read again and is in force" : `${refused}: the former policy stays in force`);
     } while (again);
     running = null;

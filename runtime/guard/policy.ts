@@ -5,6 +5,8 @@ import { openEngine, denial } from "../host/ask.ts";
 import { isRefusal } from "../host/load.ts";
 import { loadPolicyInWorker } from "../host/loadInWorker.ts";
 import { isFileRefusal, readTrustedFile } from "../host/trustedFile.ts";
+import type { Decision } from "../host/decision.ts";
+import type { ValidToken } from "../host/token.ts";
 import type { PolicyEngine } from "../host/module.ts";
 import { CODE_NO_MODULE } from "../abi/verdicts.ts";
 import type { Judge } from "./broker.ts";
@@ -24,6 +26,10 @@ export interface PolicyName {
 export interface PolicyInForce {
   readonly judge: Judge;
   name(): PolicyName | null;
+  /** The same of one who has shown this token. */
+  permit(token: ValidToken): Decision;
+  /** The tree hash of the policy in force. */
+  tree(): string | null;
   /** Reads the file again; null, or why the former policy stays. */
   load(): Promise<string | null>;
 }
@@ -35,6 +41,12 @@ export function policyInForce(path: string, service: string, clock: Clock): Poli
   let generation = 0;
   return {
     name: () => (engine === null ? null : { generation, sha256: engine.info.sha256, tree_sha256: engine.info.treeSha256 }),
+    permit(token) {
+      if (engine === null) return denial(CODE_NO_MODULE);
+      engine.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });
+      return engine.bindWithToken(token);
+    },
+    tree: () => engine?.info.treeSha256 ?? null,
     judge(proto, address, port) {
       if (engine === null) return denial(CODE_NO_MODULE);
       engine.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });

@@ -7,10 +7,13 @@ const test = suite("guard arguments");
 const right = ["--policy", "p.wasm", "--service", "web"];
 
 test("everything in its place", () => {
-  assert.equal(parseCommand([...right, "--audit", "a", "--", "nginx", "-g", "--policy", "--"]), { kind: "run", policy: "p.wasm", service: "web", audit: "a", isolate: false, sockets: null, program: "nginx", args: ["-g", "--policy", "--"] });
-  assert.equal(parseCommand([...right, "--isolate", "--sockets", "s", "--", "x", "--isolate"]), { kind: "run", policy: "p.wasm", service: "web", audit: null, isolate: true, sockets: "s", program: "x", args: ["--isolate"] });
+  assert.equal(parseCommand([...right, "--audit", "a", "--", "nginx", "-g", "--policy", "--"]), { kind: "run", policy: "p.wasm", service: "web", audit: "a", isolate: false, sockets: null, tokens: null, program: "nginx", args: ["-g", "--policy", "--"] });
+  assert.equal(parseCommand([...right, "--isolate", "--sockets", "s", "--", "x", "--isolate"]), { kind: "run", policy: "p.wasm", service: "web", audit: null, isolate: true, sockets: "s", tokens: null, program: "x", args: ["--isolate"] });
   assert.equal(parseCommand(["status"]), { kind: "status", json: false });
   assert.equal(parseCommand(["status", "--json"]), { kind: "status", json: true });
+  assert.equal(parseCommand([...right, "--ingressd", "s", "--key", "/dev/fd/3", "--token-ms", "1000", "--", "x"]), {
+    kind: "run", policy: "p.wasm", service: "web", audit: null, isolate: false, sockets: null, tokens: { socket: "s", key: "/dev/fd/3", ttlMs: 1000 }, program: "x", args: [],
+  });
   assert.equal(parseCommand(["--help"]), { kind: "help" });
   assert.equal(parseCommand(["--version", "--", "x"]), { kind: "version" });
 });
@@ -32,6 +35,12 @@ const rows: readonly (readonly [name: string, argv: readonly string[], sentence:
   ["a name with a slash", ["--policy", "p", "--service", "a/b", "--isolate", "--", "x"], /`--isolate` needs `--sockets FOLDER`/],
   ["status with a word too many", ["status", "--watch"], /`status` knows no `--watch`/],
   ["status twice in JSON", ["status", "--json", "--json"], /`status` knows no/],
+  ["a gateway without a key", [...right, "--ingressd", "s", "--", "x"], /go together/],
+  ["a key without a gateway", [...right, "--key", "k", "--", "x"], /go together/],
+  ["a time without a gateway", [...right, "--token-ms", "1000", "--", "x"], /goes with `--ingressd`/],
+  ...["999", "86400001", "1e3", "1000.5", "-1000", "x"].map((ms) =>
+    [`a time of ${ms}`, [...right, "--ingressd", "s", "--key", "k", `--token-ms=${ms}`, "--", "x"], /whole number from 1000 to 86400000/] as const),
+  ["a gateway and a namespace", [...right, "--isolate", "--ingressd", "s", "--key", "k", "--", "x"], /does not go with `--isolate`/],
   ["the gateway's name", ["--policy", "p", "--service", "ingressd", "--", "x"], /the gateway's own name/],
 ];
 for (const [name, argv, sentence] of rows) {

@@ -138,7 +138,7 @@ byCredentials("withdrawn by a reload: not granted, or in another mode; the owner
     await gateway.daemon.reload();
     assert.is(await probe(port), "deny");
     assert.equal(await client.call("list"), { jsonrpc: "2.0", id: 2, result: [] });
-    assert.equal(told, [["lease_ended", { lease, because: "the policy no longer grants it" }]]);
+    assert.equal(told, [["lease_ended", { lease, because: "the policy no longer grants it", word: "policy" }]]);
     assert.match(denialOf(await client.call("renew", { lease, ttl_ms: 5000 })), /^no_lease/);
     await refused(gateway, client, "again", intent(port, behind.port), "not_exposed");
     client.close();

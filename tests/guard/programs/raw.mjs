@@ -23,3 +23,59 @@ export function localOf(fd) {
   if (done(callName(NR.getsockname, fd, bytes, length)) < 0) return "";
   return bytes.subarray(0, length.readUInt32LE(0)).toString("hex");
 }
+
+const recv = libc.func("long recv(int, _Out_ void *, size_t, int)");
+const accept = libc.func("int accept(int, void *, void *)");
+const connect = libc.func("int connect(int, void *, uint32_t)");
+const sendto = libc.func("long sendto(int, const char *, size_t, int, void *, uint32_t)");
+koffi.struct("iovec", { base: "void *", length: "size_t" });
+koffi.struct("msghdr", { name: "void *", nameLength: "uint32_t", iov: "iovec *", iovCount: "size_t", control: "void *", controlLength: "size_t", flags: "int" });
+const sendmsg = libc.func("long sendmsg(int, msghdr *, int)");
+const recvmsg = libc.func("long recvmsg(int, _Inout_ msghdr *, int)");
+const MSG_DONTWAIT = 0x40;
+const CMSG_BYTES = 24;
+
+/** How many bytes the next datagram has, or a negative errno where none is there. */
+export const receive = (fd) => done(recv(fd, Buffer.alloc(64), 64, MSG_DONTWAIT));
+
+const unixAddress = (path) => Buffer.concat([Buffer.from([1, 0]), Buffer.from(path), Buffer.from([0])]);
+const message = (control) => ({ name: null, nameLength: 0, iov: { base: Buffer.from("x"), length: 1 }, iovCount: 1, control, controlLength: CMSG_BYTES, flags: 0 });
+
+/** SCM_RIGHTS: hands a descriptor to whoever listens at `path`, as soon as there is one. */
+export function send(path, fd) {
+  const control = Buffer.alloc(CMSG_BYTES);
+  control.writeBigUInt64LE(20n, 0);
+  control.writeInt32LE(1, 8);
+  control.writeInt32LE(1, 12);
+  control.writeInt32LE(fd, 16);
+  const address = unixAddress(path);
+  for (const end = Date.now() + 5000; Date.now() < end; ) {
+    const to = socket(1, 1);
+    const result = done(connect(to, address, address.length)) < 0 ? -1 : done(sendmsg(to, message(control), 0));
+    close(to);
+    if (result === 1) return 0;
+  }
+  return -1;
+}
+
+/** Listens at `path` for one descriptor. */
+export function take(path) {
+  const door = socket(1, 1);
+  if (bind(door, unixAddress(path)) < 0 || listen(door) < 0) return -1;
+  const from = accept(door, null, null);
+  const control = Buffer.alloc(CMSG_BYTES);
+  const result = done(recvmsg(from, message(control), 0));
+  close(from);
+  close(door);
+  return result < 0 ? result : control.readInt32LE(16);
+}
+
+/** A datagram to loopback from a socket that was never bound; what the kernel made of its address. */
+export function unconnected() {
+  const fd = socket(2, 2);
+  const to = Buffer.from("0200" + "0009" + "7f000001" + "0000000000000000", "hex");
+  const sent = done(sendto(fd, "x", 1, 0, to, to.length));
+  const local = localOf(fd);
+  close(fd);
+  return { sent, local };
+}

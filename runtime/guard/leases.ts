@@ -1,0 +1,96 @@
+// What the guard has registered with ingressd: a lease for each place that its service binds by itself, with a
+// new token at each registration and renewal. A gateway that went away is looked for again when a token is asked for.
+import { proofOf } from "../host/token.ts";
+import { formatAddress, formatEndpoint, type Address } from "../net/address.ts";
+import { fieldsOf, openGateway, type Answer, type Gateway } from "./gateway.ts";
+
+export interface Place {
+  readonly proto: "tcp" | "udp";
+  readonly address: Address;
+  readonly port: number;
+}
+
+export const placeKey = ({ proto, address, port }: Place): string => `${proto} ${formatEndpoint(address, port)}`;
+
+/** `refused`: ingressd has answered no; `absent`: it has not answered, or is shutting down. */
+export type Taken = { readonly token: Uint8Array } | { readonly none: "refused" | "absent"; readonly because: string };
+
+export interface LeasesSetup {
+  /** Where registrations are taken. */
+  readonly socket: string;
+  readonly service: string;
+  readonly key: Uint8Array;
+  readonly ttlMs: number;
+  /** A lease has ended without the guard's doing. */
+  readonly ended: (key: string, because: string) => void;
+}
+
+export interface Leases {
+  take(place: Place): Promise<Taken>;
+  /** Gives a lease back. */
+  drop(key: string): void;
+}
+
+export function createLeases({ socket, service, key, ttlMs, ended }: LeasesSetup): Leases {
+  let opening: Promise<Gateway | null> | null = null;
+  let challenge = "";
+  /** Leases of the connection that is open, by place. */
+  const held = new Map<string, string>();
+
+  /** The connection, and what its proof is made over. */
+  async function gateway(): Promise<Gateway | null> {
+    const known = await opening;
+    if (known?.alive() === true) return known;
+    held.clear();
+    const fresh = openGateway(socket, { notified, closed: () => { if (opening === fresh) opening = null; } }).then(async (opened) => {
+      const answer = await opened?.call("challenge", {});
+      if (opened === null || answer === null || answer === undefined || !("result" in answer)) return null;
+      challenge = String(fieldsOf(answer.result)?.["challenge"] ?? "");
+      return opened;
+    });
+    opening = fresh;
+    const opened = await fresh;
+    if (opened === null && opening === fresh) opening = null;
+    return opened;
+  }
+
+  function notified(method: string, params: unknown): void {
+    const told = fieldsOf(params);
+    if (method !== "lease_ended" || told === null) return;
+    for (const [place, lease] of held) {
+      if (lease !== told["lease"]) continue;
+      held.delete(place);
+      // A gateway that restarts finds the lease registered again; until the token ends nothing has changed.
+      if (told["word"] !== "shutdown") ended(place, String(told["because"] ?? "ingressd ended it"));
+    }
+  }
+
+  async function register(open: Gateway, { proto, address, port }: Place): Promise<Answer | null> {
+    return open.call("register", { service, proto, port, mode: "direct", bind: formatAddress(address), ttl_ms: ttlMs, proof: proofOf(key, challenge, service) });
+  }
+
+  return {
+    async take(place) {
+      const open = await gateway();
+      if (open === null) return { none: "absent", because: `no ingressd answers at \`${socket}\`` };
+      const name = placeKey(place);
+      const lease = held.get(name);
+      let answer = lease === undefined ? await register(open, place) : await open.call("renew", { lease, ttl_ms: ttlMs });
+      if (lease !== undefined && answer !== null && "error" in answer && answer.error.code === "no_lease") answer = await register(open, place);
+      if (answer === null) return { none: "absent", because: "ingressd does not answer" };
+      if ("error" in answer) {
+        held.delete(name);
+        const { code, message } = answer.error;
+        return { none: code === "draining" || code === "no_module" ? "absent" : "refused", because: `${message} (${code})` };
+      }
+      const result = fieldsOf(answer.result);
+      if (typeof result?.["lease"] === "string") held.set(name, result["lease"]);
+      return { token: Buffer.from(String(result?.["token"] ?? ""), "base64") };
+    },
+    drop(name) {
+      const lease = held.get(name);
+      held.delete(name);
+      if (lease !== undefined) void opening?.then((open) => open?.call("unregister", { lease }));
+    },
+  };
+}

@@ -1,0 +1,85 @@
+// Sockets by the kernel's own names for them. A port is closed in the processes that have it, since the guard keeps no
+// descriptor of it: that would hold a port open which its program has closed.
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { close, type Kernel } from "./kernel.ts";
+
+export interface SocketName {
+  /** SO_COOKIE: never given twice. */
+  readonly cookie: bigint;
+  /** As /proc has it; given again once the socket is gone. */
+  readonly inode: number;
+}
+
+const LISTENS = "0A";
+
+/** A descriptor of the socket, taken from whoever has it, for the length of `use`; null where nobody seems to have it. */
+function withSocket<T>(kernel: Kernel, { cookie, inode }: SocketName, use: (fd: number) => T): T | null {
+  const link = `socket:[${inode}]`;
+  for (const process of numbersIn("/proc")) {
+    // Threads may have descriptors of their own.
+    for (const thread of numbersIn(`/proc/${process}/task`)) {
+      for (const fd of numbersIn(`/proc/${process}/task/${thread}/fd`)) {
+        if (target(`/proc/${process}/task/${thread}/fd/${fd}`) !== link) continue;
+        const pidfd = kernel.openThread(thread, process);
+        const taken = pidfd < 0 ? pidfd : kernel.takeDescriptor(pidfd, fd);
+        close(pidfd);
+        if (taken < 0) continue;
+        try {
+          if (kernel.cookieOf(taken) === cookie) return use(taken);
+        } finally {
+          close(taken);
+        }
+      }
+    }
+  }
+  return null;
+}
+
+/** Whether any process has it. */
+export function isHeld(kernel: Kernel, name: SocketName): boolean {
+  return withSocket(kernel, name, () => true) ?? isBound(name.inode);
+}
+
+/** True once nobody can reach the socket: it is gone, or no longer listens. A UDP socket can't be closed from outside. */
+export function shut(kernel: Kernel, proto: "tcp" | "udp", name: SocketName): boolean {
+  if (proto === "udp") return !isHeld(kernel, name);
+  const closed = withSocket(kernel, name, (fd) => {
+    kernel.shutdown(fd);
+    return !kernel.accepts(fd);
+  });
+  // One that is on its way over a unix socket stands in no process.
+  return closed ?? !isBound(name.inode);
+}
+
+/** A TCP socket that listens, or a UDP socket, of this inode. */
+function isBound(inode: number): boolean {
+  return ["tcp", "tcp6", "udp", "udp6"].some((table) => read(`/proc/self/net/${table}`).split("\n").some((line) => {
+    const fields = line.trim().split(/\s+/);
+    return fields[9] === String(inode) && (table.startsWith("udp") || fields[3] === LISTENS);
+  }));
+}
+
+function numbersIn(path: string): readonly number[] {
+  try {
+    return readdirSync(path).filter((name) => /^\d+$/.test(name)).map(Number);
+  } catch {
+    // It has ended, or is another's.
+    return [];
+  }
+}
+
+function target(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return "";
+  }
+}
