@@ -8,11 +8,11 @@ import * as v from "../abi/verdicts.ts";
 import { denial } from "../host/ask.ts";
 import type { Decision } from "../host/decision.ts";
 import { isLoopback, type Address } from "../net/address.ts";
-import type { Direct } from "./direct.ts";
 import { EACCES, EAFNOSUPPORT, EBADF, EFAULT, EINVAL, ENOENT, EPERM } from "./errno.ts";
 import { FAMILIES, type Architecture } from "./filter.ts";
 import { close, type Kernel, type Notification, type SocketKind } from "./kernel.ts";
 import { readMemory, sharesRoot, threadStatus, unprivilegedPorts, type ThreadStatus } from "./proc.ts";
+import type { TokenBinds } from "./leave.ts";
 import type { SocketName } from "./sockets.ts";
 import { familyOf, MOST_SOCKADDR_BYTES, readInet, type InetAddress } from "./sockaddr.ts";
 
@@ -37,7 +37,7 @@ export interface BrokerSetup {
   readonly listener: number;
   readonly judge: Judge;
   /** Null: no token is to be had, and what needs one is refused. */
-  readonly direct: Pick<Direct, "decide" | "known"> | null;
+  readonly direct: TokenBinds | null;
   /** Of what the policy, or the guard itself, decided. */
   readonly record: (asked: Asked) => void;
 }
@@ -147,7 +147,7 @@ async function decide(setup: BrokerSetup, valid: () => boolean, { call, fd, act 
   };
   if (decision.code !== "no_token" || setup.direct === null) return made(decision, () => undefined);
   // What was bound with a token is listened on with the same leave, while that holds.
-  const known = call === "listen" ? setup.direct.known({ cookie: setup.kernel.cookieOf(fd), inode: 0 }) : null;
+  const known = call === "listen" ? setup.direct.known(setup.kernel.cookieOf(fd)) : null;
   if (known !== null) return made(known, () => undefined);
   const leave = await setup.direct.decide({ proto, address: local.address, port: local.port });
   if (!valid()) return -EPERM;

@@ -2,12 +2,13 @@
 // up by one bind. What is bound with one is remembered, and is closed when its leave ends: by unregistering, by a policy
 // that no longer grants it, or because no new token came in time.
 import { denial } from "../host/ask.ts";
-import type { Decision, Denial, Permit } from "../host/decision.ts";
+import type { Denial, Permit } from "../host/decision.ts";
 import { NonceSet, verifyToken } from "../host/token.ts";
 import { CODE_NO_TOKEN, CODE_TOKEN_POLICY, CODE_TOKEN_REVOKED } from "../abi/verdicts.ts";
 import type { Clock } from "./clock.ts";
 import type { Kernel } from "./kernel.ts";
 import { placeKey, type Leases, type Place } from "./leases.ts";
+import type { TokenBinds } from "./leave.ts";
 import type { PolicyInForce } from "./policy.ts";
 import { isHeld, shut, type SocketName } from "./sockets.ts";
 
@@ -37,17 +38,7 @@ interface Held {
   notAfter: number;
 }
 
-/** Leave to bind; `done` is told of the socket that was bound with it. */
-export interface Leave {
-  readonly permit: Permit;
-  done(name: SocketName): void;
-}
-
-export interface Direct {
-  /** Asks for a token and verifies it. */
-  decide(place: Place): Promise<Leave | Denial>;
-  /** What was decided of a socket: its permit, a denial where that was taken back, or null where it was never bound with a token. */
-  known(name: SocketName): Decision | null;
+export interface Direct extends TokenBinds {
   /** To be called some times a second: renews what goes on and closes what has ended. */
   tick(): void;
   /** Another policy is in force. */
@@ -124,7 +115,7 @@ export function createDirect({ kernel, service, key, leases, policy, clock, ttlM
         },
       };
     },
-    known({ cookie }) {
+    known(cookie) {
       if (revoked.has(cookie)) return denial(CODE_TOKEN_REVOKED);
       return held.get(cookie)?.permit ?? null;
     },

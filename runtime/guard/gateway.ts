@@ -67,7 +67,7 @@ function speak(socket: Socket, notified: GatewaySetup["notified"]): Gateway {
     waiting.delete(id);
     const error = fieldsOf(message["error"]);
     done(error === null ? { result: message["result"] } : {
-      error: { code: String(fieldsOf(error["data"])?.["code"] ?? "unknown"), message: String(error["message"] ?? "") },
+      error: { code: textOf(fieldsOf(error["data"])?.["code"], "unknown"), message: textOf(error["message"], "") },
     });
   }
 
@@ -89,6 +89,10 @@ function speak(socket: Socket, notified: GatewaySetup["notified"]): Gateway {
 
 export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> | null {
   return typeof value === "object" && value !== null ? Object.fromEntries(Object.entries(value)) : null;
+}
+
+export function textOf(value: unknown, otherwise: string): string {
+  return typeof value === "string" ? value : otherwise;
 }
 
 function parsed(line: string): Readonly<Record<string, unknown>> | null {

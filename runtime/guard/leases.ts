@@ -2,7 +2,7 @@
 // new token at each registration and renewal. A gateway that went away is looked for again when a token is asked for.
 import { proofOf } from "../host/token.ts";
 import { formatAddress, formatEndpoint, type Address } from "../net/address.ts";
-import { fieldsOf, openGateway, type Answer, type Gateway } from "./gateway.ts";
+import { fieldsOf, openGateway, textOf, type Answer, type Gateway } from "./gateway.ts";
 
 export interface Place {
   readonly proto: "tcp" | "udp";
@@ -45,7 +45,7 @@ export function createLeases({ socket, service, key, ttlMs, ended }: LeasesSetup
     const fresh = openGateway(socket, { notified, closed: () => { if (opening === fresh) opening = null; } }).then(async (opened) => {
       const answer = await opened?.call("challenge", {});
       if (opened === null || answer === null || answer === undefined || !("result" in answer)) return null;
-      challenge = String(fieldsOf(answer.result)?.["challenge"] ?? "");
+      challenge = textOf(fieldsOf(answer.result)?.["challenge"], "");
       return opened;
     });
     opening = fresh;
@@ -61,7 +61,7 @@ export function createLeases({ socket, service, key, ttlMs, ended }: LeasesSetup
       if (lease !== told["lease"]) continue;
       held.delete(place);
       // A gateway that restarts finds the lease registered again; until the token ends nothing has changed.
-      if (told["word"] !== "shutdown") ended(place, String(told["because"] ?? "ingressd ended it"));
+      if (told["word"] !== "shutdown") ended(place, textOf(told["because"], "ingressd ended it"));
     }
   }
 
@@ -85,7 +85,7 @@ export function createLeases({ socket, service, key, ttlMs, ended }: LeasesSetup
       }
       const result = fieldsOf(answer.result);
       if (typeof result?.["lease"] === "string") held.set(name, result["lease"]);
-      return { token: Buffer.from(String(result?.["token"] ?? ""), "base64") };
+      return { token: Buffer.from(textOf(result?.["token"], ""), "base64") };
     },
     drop(name) {
       const lease = held.get(name);
