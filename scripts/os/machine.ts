@@ -23,7 +23,7 @@ export interface MachineOptions {
   readonly policy: NativePolicy;
   /** Control frames are taken and the clock is theirs. */
   readonly selftest: boolean;
-  /** Bits: 1 binder, 2 pointer, 4 poker. */
+  /** Bits: 1 binder, 2 pointer, 4 poker, 8 pretender. */
   readonly adversaries?: number;
   /** Forwarded ports of loopback, instead of a wire: `[[8443, 34567]]` is the machine's 8443 at 34567 here. */
   readonly forward?: readonly (readonly [port: number, here: number])[];

@@ -17,7 +17,7 @@ const POLICY = "policies/os_image.ingress";
 
 async function test(image: Image, policy: NativePolicy): Promise<number> {
   const started = performance.now();
-  const machine = await startMachine({ image: image.path, policy, selftest: true, adversaries: 7 });
+  const machine = await startMachine({ image: image.path, policy, selftest: true, adversaries: 15 });
   await machine.line("ingressd: ready");
   const readyMs = performance.now() - started;
   await selftest(machine);
