@@ -15,6 +15,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 
 const DUE = `deny 1
 before a policy: 0
+1001010010000
 connect before the name: 0
 pass in before the name: -2
 deny 3
@@ -55,6 +56,7 @@ at a port that is not open: 0
 deals: 32
 counted: 32
 counted after ingressd's end: 0
+kernel: stopped (subject=web cause=fault)
 pass in to a service that was stopped: -2
 out of it: -2
 connect to it: 0
@@ -73,7 +75,7 @@ else {
       writeFileSync(join(folder, "manifest"), policy.manifest);
       const os = join(root, "runtime/os");
       const flags = ["-std=gnu11", "-O1", "-g", "-fsanitize=undefined", "-fno-sanitize-recover=all", "-fno-strict-aliasing", "-w", "-I", folder, "-I", os, "-I", join(os, "image")];
-      called(HOSTED.cc, [...flags, "engine.c", join(os, "host.c"), join(os, "image/deals.c"), join(root, "tests/os/native/deals.c"), "-o", "deals"], folder);
+      called(HOSTED.cc, [...flags, "engine.c", join(os, "host.c"), join(os, "image/deals.c"), join(os, "image/process.c"), join(root, "tests/os/native/deals.c"), "-o", "deals"], folder);
       assert.is(called(join(folder, "deals"), ["policy.bin", "manifest"], folder), DUE);
     } finally {
       rmSync(folder, { recursive: true, force: true });

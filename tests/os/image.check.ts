@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { NativePolicy } from "../../compiler/emit/native.ts";
@@ -113,6 +114,14 @@ function checks(image: Image, shipped: NativePolicy): void {
     assert.equal(lines(machine), WHOLE.slice(3));
   });
 
+  test("a service that never waits keeps no client from another", async () => {
+    const health = await freePort();
+    const machine = await start({ selftest: false, adversaries: 16, forward: [[8080, health]] });
+    await machine.line("ingressd: ready");
+    for (let i = 0; i < 3; i++) assert.is(execFileSync("curl", ["-sS", "--max-time", "20", `http://127.0.0.1:${health}/`], { encoding: "utf8" }), "ok\n");
+    await machine.stop();
+  });
+
   test("stacks: no way through the kernel or a process is deeper than its stack", () => {
     const kernel = callGraph(folder, "");
     const user = callGraph(join(folder, "user"), "");
@@ -120,7 +129,7 @@ function checks(image: Image, shipped: NativePolicy): void {
     const both = { frames: new Map([...net.frames, ...user.frames]), calls: new Map([...net.calls, ...user.calls]) };
     const rows = [
       ["kernel", kernel, ["trap", "kernel_main", "kernel_fell"], 8_192], ["ingressd", both, ["ingressd_main"], 8_192],
-      ...["web", "health", "binder", "pointer", "poker", "pretender"].map((name) => [name, user, [`${name}_main`], 4_096] as const),
+      ...["web", "health", "binder", "pointer", "poker", "pretender", "hog"].map((name) => [name, user, [`${name}_main`], 4_096] as const),
     ] as const;
     for (const [name, graph, entries, bound] of rows) {
       assert.ok(entries.every((entry) => graph.frames.has(entry)), name);
@@ -248,9 +257,13 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
+test("without its tools `npm run os` names the packages, and exits with 4", () => {
+  const { status, stdout } = spawnSync(process.execPath, [fileURLToPath(new URL("../../scripts/os.mjs", import.meta.url))], { env: { PATH: folder }, encoding: "utf8" });
+  assert.is(stdout, "SKIP os: qemu-system-riscv64, riscv64-unknown-elf-gcc are not here; on Debian: apt-get install --no-install-recommends qemu-system-misc gcc-riscv64-unknown-elf\n");
+  assert.is(status, 4);
+});
+
 const missing = missingTools();
 if (missing !== null) skip("the image", missing);
-else {
-  checks(buildImage(folder), buildPolicy(SHIPPED, readFileSync(new URL(`../../${SHIPPED}`, import.meta.url), "utf8")));
-  test.run();
-}
+else checks(buildImage(folder), buildPolicy(SHIPPED, readFileSync(new URL(`../../${SHIPPED}`, import.meta.url), "utf8")));
+test.run();

@@ -10,6 +10,7 @@ DATA_OF(binder);
 DATA_OF(pointer);
 DATA_OF(poker);
 DATA_OF(pretender);
+DATA_OF(hog);
 
 struct process processes[PROCESSES];
 static uint32_t last;
@@ -45,6 +46,7 @@ void processes_begin(uint32_t adversaries) {
   if (adversaries & 2) BEGIN(POINTER, pointer);
   if (adversaries & 4) BEGIN(POKER, poker);
   if (adversaries & 8) BEGIN(PRETENDER, pretender);
+  if (adversaries & 16) BEGIN(HOG, hog);
 }
 
 void process_wake(uint32_t index) {

@@ -5,14 +5,24 @@
 #include <stdio.h>
 #include <string.h>
 
-struct process processes[PROCESSES];
+/* What the linker script has in the image; no process is started here. */
+#define PROCESS(name) char name##_data[1], name##_data_end[1]; void name##_main(void) {}
+PROCESS(ingressd)
+PROCESS(web)
+PROCESS(health)
+PROCESS(binder)
+PROCESS(pointer)
+PROCESS(poker)
+PROCESS(pretender)
+PROCESS(hog)
+
 struct counts counts;
 uint32_t own_address = 0x0a00020f;
 static uint64_t now = 1000;
 static uint64_t owner = 77;
 
 uint64_t clock_ms(void) { return now; }
-void process_wake(uint32_t index) { (void)index; }
+void print(const char *text) { fputs(text, stdout); }
 void marker_deny(int32_t reason) { printf("deny %d\n", reason); }
 int policy_is_open(uint32_t port) { return port == 8443; }
 uint64_t policy_owner(uint32_t listener) { return (void)listener, owner; }
@@ -23,6 +33,16 @@ static const char good[] = "www.example.com", bad[] = "old.api.example.com";
 static uint8_t bytes[4096];
 
 static uint32_t admitted(uint32_t source) { return (uint32_t)deal_admit(8443, source) >> 1; }
+
+/* A pointer is the caller's own from its first byte to its last, or not at all. */
+static void pointers(void) {
+  const struct process p = {.data = 1000, .data_end = 2000};
+  static const struct { uint64_t at, bytes; } rows[] = {
+    {1000, 1000}, {1000, 1001}, {999, 1}, {1999, 1}, {1999, 2}, {2000, 0}, {2000, 1}, {2001, 0}, {1500, 0}, {1000, ~0UL}, {~0UL, 2}, {0, 1500}, {0, 0},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) printf("%d", process_owns(&p, rows[i].at, rows[i].bytes));
+  printf("\n");
+}
 
 static void before_its_name(void) {
   uint32_t d = admitted(0xc6336407);
@@ -87,11 +107,10 @@ static void after_its_service(void) {
   uint32_t d = admitted(0xc6336407);
   deal_hello(d, good, sizeof good - 1);
   deal_connect(d);
-  deals_end_of(WEB);
+  process_stop(&processes[WEB], "fault");
   SAY("pass in to a service that was stopped", deal_move(d, 1, bytes, 1, 1));
   SAY("out of it", deal_move(d, 0, bytes, 1, 0));
   deal_close(d, 1);
-  processes[WEB].state = STOPPED;
   d = admitted(0xc6336407);
   deal_hello(d, good, sizeof good - 1);
   SAY("connect to it", deal_connect(d));
@@ -104,10 +123,12 @@ int main(int count, char **paths) {
   if (count != 3 || data == NULL || text == NULL) return 2;
   size_t size = fread(policy, 1, sizeof policy, data), length = fread(manifest, 1, sizeof manifest, text);
   processes[WEB].serves = 77;
+  processes[WEB].name = "web";
   processes[WEB].port = 9000;
   processes[WEB].state = READY;
   SAY("before a policy", deal_admit(8443, 0xc6336407));
   if (ingress_load(policy, size, manifest, length, seed) != INGRESS_LOADED) return 3;
+  pointers();
   before_its_name();
   in_its_order();
   full();
