@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const image = join(root, "runtime/os/image");
 const PREFIX = "riscv64-unknown-elf-";
 const MACHINE = ["-march=rv64imac", "-mabi=lp64", "-mcmodel=medany"];
-const C_FLAGS = ["-std=gnu11", "-Os", "-ffreestanding", "-fno-strict-aliasing", "-ffunction-sections", "-fdata-sections", "-fno-common"];
+const C_FLAGS = ["-std=gnu11", "-Os", "-ffreestanding", "-fno-strict-aliasing", "-ffunction-sections", "-fdata-sections", "-fno-common", "-fcallgraph-info=su"];
 const WARNINGS = ["-Wall", "-Wextra", "-Werror"];
 /** The network half's own names for what its surroundings give it; the engine's are host.c's. */
 const NET_RUNTIME = ["trap", "allocate_memory", "free_memory", "is_initialized"].map((name) => `-Dwasm_rt_${name}=net_rt_${name}`);

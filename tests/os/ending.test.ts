@@ -36,6 +36,9 @@ test("the service ends first: late segments of the client still find their place
   const { machine, c } = plain;
   await c.say(Buffer.from("GET"));
   assert.ok(c.isEnded);
+  // The client's half is open for as long as it likes.
+  await c.say(Buffer.from("more"));
+  assert.equal([text(plain.s), machine.whole, counted(plain)], ["GETmore", 0, 1]);
   await c.finish();
   assert.equal([machine.connections(), machine.whole, counted(plain)], [1, 1, 0]);
   assert.equal((await c.send({ seq: (c.seq - 1) >>> 0, flags: ACK | FIN })).map(({ flags }) => flags), [ACK]);

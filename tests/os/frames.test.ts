@@ -47,6 +47,13 @@ test("ARP is answered for our own address and for no other", () => {
 test("a frame that ends anywhere before its packet does is dropped", () => {
   const machine = plainMachine();
   for (let length = 0; length < PACKET_END; length++) dropped(machine, SYN_FRAME.subarray(0, length), `${length} bytes`);
+  // What an earlier frame left behind the end is no part of it.
+  const foreign = Buffer.from(SYN_FRAME);
+  foreign[5] = 0x57;
+  for (let length = 34; length < PACKET_END; length++) {
+    dropped(machine, foreign, "another machine's");
+    dropped(machine, SYN_FRAME.subarray(0, length), `${length} bytes behind a whole frame`);
+  }
   assert.is(machine.frame(SYN_FRAME.subarray(0, PACKET_END)).length, 1);
 });
 

@@ -72,6 +72,22 @@ test("nothing reaches the service before its name is admitted, and then all does
   await c.reset();
 });
 
+test("what is no hello is refused at once, not when its time is over", async () => {
+  const sni = serverName("a.example.com");
+  const rows: readonly (readonly [name: string, stream: Buffer])[] = [
+    ["HTTP", Buffer.from("G")], ["SSL 2", Buffer.from("802e01", "hex")], ["another version of records", Buffer.from("1602", "hex")],
+    ["an alert", Buffer.from("15", "hex")], ["an empty record", Buffer.from("1603010000", "hex")], ["a record above 2^14", Buffer.from("1603014001", "hex")],
+    ["a server's hello", Buffer.from("160301002002", "hex")], ["a byte behind the message in its record", record(bytes(helloWith(sni), u8(0)))],
+    ["a message above the ring", Buffer.from("160301010001001000", "hex")], ["two names", record(helloWith(serverName("a.b", "c.d")))],
+  ];
+  for (const [i, [name, stream]] of rows.entries()) {
+    const c = client(machine, PEER, 62_000 + i, PORT);
+    await c.open();
+    await c.say(stream);
+    assert.ok(c.isReset, name);
+  }
+});
+
 /** A hello of exactly `length` bytes on the wire. */
 function sized(length: number): Buffer {
   const around = record(helloWith(serverName("a.example.com"), padding(0))).length;

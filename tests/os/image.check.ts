@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { NativePolicy } from "../../compiler/emit/native.ts";
@@ -17,6 +18,7 @@ import { ALERT, BURST, LAN, OUTSIDE, selftest } from "../../scripts/os/selftest.
 import { missingTools } from "../../scripts/os/tools.ts";
 import { chance } from "../oracle/random.ts";
 import { skip } from "../skip.ts";
+import { callGraph, deepest } from "./stack.ts";
 
 const test = suite("the image");
 const folder = mkdtempSync(join(tmpdir(), "ingress-image-check-"));
@@ -52,7 +54,7 @@ function checks(image: Image, shipped: NativePolicy): void {
 
   test("the self-test: every line of the machine, and its status", async () => {
     const started = performance.now();
-    const machine = await ready({ adversaries: 7 });
+    const machine = await ready({ adversaries: 15 });
     const readyMs = performance.now() - started;
     const seen = await selftest(machine);
     assert.match(seen.health, /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nok\n$/);
@@ -66,7 +68,7 @@ function checks(image: Image, shipped: NativePolicy): void {
 
   test(`${BOOTS} boots print the same text`, async () => {
     for (let boot = 0; boot < BOOTS; boot++) {
-      const machine = await ready({ adversaries: 7 });
+      const machine = await ready({ adversaries: 15 });
       await selftest(machine);
       assert.is(await machine.end(), 0);
       assert.equal(lines(machine), WHOLE, `boot ${boot}`);
@@ -104,6 +106,38 @@ function checks(image: Image, shipped: NativePolicy): void {
       assert.equal(lines(machine), [STOPPED[i], ...WHOLE.slice(3)]);
     });
   }
+
+  test("a service that makes ingressd's calls is refused each of them", async () => {
+    const machine = await ready({ adversaries: 8 });
+    await selftest(machine);
+    assert.is(await machine.end(), 0);
+    assert.equal(lines(machine), WHOLE.slice(3));
+  });
+
+  test("a service that never waits keeps no client from another", async () => {
+    const health = await freePort();
+    const machine = await start({ selftest: false, adversaries: 16, forward: [[8080, health]] });
+    await machine.line("ingressd: ready");
+    for (let i = 0; i < 3; i++) assert.is(execFileSync("curl", ["-sS", "--max-time", "20", `http://127.0.0.1:${health}/`], { encoding: "utf8" }), "ok\n");
+    await machine.stop();
+  });
+
+  test("stacks: no way through the kernel or a process is deeper than its stack", () => {
+    const kernel = callGraph(folder, "");
+    const user = callGraph(join(folder, "user"), "");
+    const net = callGraph(folder, "net_wasm");
+    const both = { frames: new Map([...net.frames, ...user.frames]), calls: new Map([...net.calls, ...user.calls]) };
+    const rows = [
+      ["kernel", kernel, ["trap", "kernel_main", "kernel_fell"], 8_192], ["ingressd", both, ["ingressd_main"], 8_192],
+      ...["web", "health", "binder", "pointer", "poker", "pretender", "hog"].map((name) => [name, user, [`${name}_main`], 4_096] as const),
+    ] as const;
+    for (const [name, graph, entries, bound] of rows) {
+      assert.ok(entries.every((entry) => graph.frames.has(entry)), name);
+      const { bytes, way } = deepest(graph, entries);
+      console.log(`stack of ${name}: at most ${bytes} of ${bound} bytes (${way.join(" > ")})`);
+      assert.ok(bytes <= bound, name);
+    }
+  });
 
   // What stands in memory where the policy is due, and why the machine does not start with it.
   const flip = (bytes: Uint8Array, at: number): Uint8Array => {
@@ -223,9 +257,13 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
+test("without its tools `npm run os` names the packages, and exits with 4", () => {
+  const { status, stdout } = spawnSync(process.execPath, [fileURLToPath(new URL("../../scripts/os.mjs", import.meta.url))], { env: { PATH: folder }, encoding: "utf8" });
+  assert.is(stdout, "SKIP os: qemu-system-riscv64, riscv64-unknown-elf-gcc are not here; on Debian: apt-get install --no-install-recommends qemu-system-misc gcc-riscv64-unknown-elf\n");
+  assert.is(status, 4);
+});
+
 const missing = missingTools();
 if (missing !== null) skip("the image", missing);
-else {
-  checks(buildImage(folder), buildPolicy(SHIPPED, readFileSync(new URL(`../../${SHIPPED}`, import.meta.url), "utf8")));
-  test.run();
-}
+else checks(buildImage(folder), buildPolicy(SHIPPED, readFileSync(new URL(`../../${SHIPPED}`, import.meta.url), "utf8")));
+test.run();

@@ -63,7 +63,7 @@ test("no byte behind the window is taken", async () => {
   for (const over of [0, 1, 500]) {
     const plain = await opened();
     plain.s.room = 0;
-    for (let at = 0; at < RING; at += 1_024) piece(plain, at, letters(1_024, at));
+    for (let at = 0; at < RING - 100; at += 999) piece(plain, at, letters(999, at));
     const answers = piece(plain, RING - 100, letters(100 + over, RING - 100));
     assert.equal(answers.map(({ ack, window }) => [(ack - plain.c.seq) | 0, window]), [[RING, 0]]);
     plain.s.room = RING + 1_000;
@@ -157,12 +157,25 @@ test("a closed window is probed with one byte, and goes on where it opens", asyn
   assert.equal(rest.map(({ data }) => data.toString()), ["bcdefghij"]);
 });
 
-test("a window that opens in an old segment is not believed", async () => {
+test("a window that is told by an older segment is not believed", async () => {
+  // The segments in the order in which they come, and what may go out after them.
+  for (const [first, second, due] of [[{ at: 10, window: 0 }, { at: 0, window: 4_000 }, 0], [{ at: 0, window: 4_000 }, { at: 10, window: 0 }, 0], [{ at: 10, window: 4_000 }, { at: 0, window: 0 }, 10]] as const) {
+    const plain = await opened();
+    for (const { at, window } of [first, second]) piece(plain, at, letters(10, at), ACK | PSH, { window });
+    plain.s.answers.push(letters(10));
+    assert.is(segments(plain.machine.tick()).reduce((sum, { data }) => sum + data.length, 0), due);
+  }
+});
+
+test("a client that holds its window shut and goes on talking is not given up", async () => {
   const plain = await opened();
-  piece(plain, 0, letters(10), ACK | PSH, { window: 0 });
-  piece(plain, 0, letters(10), ACK | PSH, { window: 4_000 });
   plain.s.answers.push(letters(10));
-  assert.equal(segments(plain.machine.tick()), []);
+  piece(plain, 0, letters(1), ACK | PSH, { window: 0 });
+  for (let second = 1; second < 120; second++) {
+    plain.machine.tick(1_000);
+    piece(plain, second, letters(1), ACK | PSH, { window: 0 });
+  }
+  assert.is(plain.machine.connections(), 1);
 });
 
 test("a long answer comes whole through losses of every kind", async () => {

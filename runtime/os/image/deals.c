@@ -17,7 +17,7 @@ struct pipe {
 };
 
 static struct deal {
-  enum { FREE, OPEN, ALLOWED, CONNECTED } state;
+  enum { FREE, OPEN, REFUSED, ALLOWED, CONNECTED } state;
   uint32_t listener, source, service;
   int accepted, gone;      /* the service has it; the service was stopped */
   uint32_t moved_in, moved_out;
@@ -85,7 +85,7 @@ static struct deal *deal_of(uint32_t number) {
   return number >= 1 && number <= DEALS && deals[number - 1].state != FREE ? &deals[number - 1] : NULL;
 }
 
-/* `bytes` -1: what came is no hello that can be read, and nobody is asked about it. */
+/* Asked once a deal. `bytes` -1: what came is no hello that can be read, and the module is not asked about it. */
 int32_t deal_hello(uint32_t number, const char *name, int32_t bytes) {
   static const struct ingress_answer malformed = {INGRESS_DENY, INGRESS_REASON_SNI, INGRESS_CODE_HELLO_MALFORMED, INGRESS_NO_RULE};
   struct deal *d = deal_of(number);
@@ -98,6 +98,7 @@ int32_t deal_hello(uint32_t number, const char *name, int32_t bytes) {
   if (answer.verdict != INGRESS_ALLOW) {
     if (answer.verdict == INGRESS_OPEN) answer = not_exposed;
     allowed(answer);
+    d->state = REFUSED;
     return 0;
   }
   d->state = ALLOWED;

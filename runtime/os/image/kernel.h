@@ -24,7 +24,7 @@
 /* The boot words. Memory that nobody loaded is 0: it serves, and runs no adversaries. */
 struct boot {
   uint32_t selftest;    /* 1: control frames are taken, and the clock is theirs */
-  uint32_t adversaries; /* bits: 1 binder, 2 pointer, 4 poker */
+  uint32_t adversaries; /* bits: 1 binder, 2 pointer, 4 poker, 8 pretender, 16 hog */
   uint32_t address;     /* 0: 10.0.2.15 */
 };
 
@@ -55,7 +55,7 @@ struct process {
   uint32_t port;      /* its loopback port, 0 none */
 };
 
-enum { INGRESSD, WEB, HEALTH, BINDER, POINTER, POKER, PROCESSES };
+enum { INGRESSD, WEB, HEALTH, BINDER, POINTER, POKER, PRETENDER, HOG, PROCESSES };
 extern struct process processes[PROCESSES];
 extern uint32_t own_address;
 

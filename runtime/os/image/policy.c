@@ -73,8 +73,9 @@ int policy_bind(struct process *p, uint32_t proto, uint32_t address, uint32_t po
     return -1;
   }
   int loopback = address >> 24 == 127;
-  /* There is no UDP here, and no address but ours: what can't be bound is not said to be. */
-  if (proto != TCP || (!loopback && address != 0 && address != own_address)) return -1;
+  /* No UDP here, no address but ours, no port for the outside but ingressd's: what can't be had is not said to be. */
+  if (proto != TCP) return -1;
+  if (!loopback && (p != &processes[INGRESSD] || (address != 0 && address != own_address))) return -1;
   /* A loopback port has one owner. */
   for (uint32_t i = 0; i < PROCESSES; i++)
     if (loopback && processes[i].port == port && &processes[i] != p) return -1;

@@ -9,6 +9,8 @@ DATA_OF(health);
 DATA_OF(binder);
 DATA_OF(pointer);
 DATA_OF(poker);
+DATA_OF(pretender);
+DATA_OF(hog);
 
 struct process processes[PROCESSES];
 static uint32_t last;
@@ -43,6 +45,8 @@ void processes_begin(uint32_t adversaries) {
   if (adversaries & 1) BEGIN(BINDER, binder);
   if (adversaries & 2) BEGIN(POINTER, pointer);
   if (adversaries & 4) BEGIN(POKER, poker);
+  if (adversaries & 8) BEGIN(PRETENDER, pretender);
+  if (adversaries & 16) BEGIN(HOG, hog);
 }
 
 void process_wake(uint32_t index) {

@@ -51,6 +51,7 @@ kernel_fault:
   csrr a1, mepc
   tail kernel_fell
 
+# tests/os/image.check.ts holds that no way through the kernel is deeper.
 .bss
 .align 4
   .space 8192

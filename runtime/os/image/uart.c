@@ -11,6 +11,9 @@ void print(const char *text) {
 }
 
 void print_number(uint64_t n) {
-  if (n >= 10) print_number(n / 10);
-  put((char)('0' + n % 10));
+  char digits[21] = {0};
+  int at = 20;
+  do digits[--at] = (char)('0' + n % 10);
+  while ((n /= 10) != 0);
+  print(digits + at);
 }

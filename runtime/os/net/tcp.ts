@@ -52,7 +52,7 @@ export function segment(from: usize, length: u32, source: u32, mac: usize): bool
   return true;
 }
 
-/** SYN with FIN or RST, and a segment with none of SYN, ACK and RST, is nothing that anybody sends. */
+/** SYN with FIN or RST, and a segment with none of SYN, ACK and RST, is nothing that anybody sends: what is neither SYN nor RST has an ACK. */
 function isSound(): bool {
   if ((flags & SYN) != 0 && (flags & (FIN | RST)) != 0) return false;
   return (flags & (SYN | ACK | RST)) != 0;
@@ -175,7 +175,6 @@ function known(c: usize): void {
     } else challengeOf(c);
     return;
   }
-  if ((flags & ACK) == 0) return;
   const lowest = load<u32>(c, C_SEND_UNACKED) - RING_BYTES;
   if (before(ack, lowest) || before(load<u32>(c, C_SEND_NEXT), ack)) {
     challengeOf(c);
