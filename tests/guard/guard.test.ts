@@ -6,6 +6,7 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { chosen } from "./chosen.ts";
 import { ended, GUARD, missing, place, printed, remove, run, runNode } from "./guarded.ts";
 
 const guard = suite("guard");
@@ -67,11 +68,15 @@ const rows: readonly Row[] = [
   { name: "listen without bind, IPv6", family: INET6, type: STREAM, address: null, listens: true, due: EACCES, unlessMissing: true },
   { name: "UDP loopback", family: INET, type: DGRAM, address: v4("127.0.0.1", 0), due: 0 },
   { name: "UDP any", family: INET, type: DGRAM, address: v4("0.0.0.0", PORT), due: EACCES },
+  { name: "UDP any at a port of the kernel's choice, as Node's dgram.send binds", family: INET, type: DGRAM, address: v4("0.0.0.0", 0), due: EACCES },
+  { name: "UDP IPv6 any", family: INET6, type: DGRAM, address: v6("0", PORT), due: EACCES, unlessMissing: true },
   { name: "MPTCP loopback", family: INET, type: STREAM, protocol: MPTCP, address: v4("127.0.0.1", 0), listens: true, due: 0, unlessMissing: true },
   { name: "MPTCP any", family: INET, type: STREAM, protocol: MPTCP, address: v4("0.0.0.0", PORT), due: EACCES, unlessMissing: true },
   { name: "UDP-Lite, for which the policy has no word", family: INET, type: DGRAM, protocol: UDPLITE, address: v4("127.0.0.1", 0), due: EACCES, unlessMissing: true },
   { name: "raw IP", family: INET, type: RAW, protocol: ICMP, address: v4("127.0.0.1", 0), due: EPERM },
   { name: "raw IPv6", family: INET6, type: RAW, protocol: 58, address: v6("1", 0), due: EPERM },
+  { name: "packets, without a bind", family: PACKET, type: RAW, address: null, due: EAFNOSUPPORT },
+  { name: "vsock, without a bind", family: VSOCK, type: STREAM, address: null, due: EAFNOSUPPORT },
   { name: "packets", family: PACKET, type: RAW, address: "1100000000000000", due: EAFNOSUPPORT },
   { name: "vsock", family: VSOCK, type: STREAM, address: "28000000", due: EAFNOSUPPORT },
   { name: "the kernel's cryptography", family: ALG, type: 5, address: "2600", due: EAFNOSUPPORT },
@@ -81,9 +86,12 @@ const rows: readonly Row[] = [
   { name: "a unix socket where there is no folder", family: UNIX, type: STREAM, address: unix(join(where.folder, "none/u.sock\0")), due: -2 },
   { name: "an IPv4 address on a unix socket", family: UNIX, type: STREAM, address: v4("0.0.0.0", PORT), due: EINVAL },
 ];
-const NO_SUCH = [-93, -94, -97, -99];
+const NO_SUCH = [-93, -94, -97];
+/** There may be no IPv6 loopback; where a bind is to be refused, this would say that it was not. */
+const NO_SUCH_ADDRESS = -99;
 
 const test = (name: string, work: () => Promise<void>): void => {
+  if (!chosen(name)) return;
   if (lacks === null) guard(name, work);
   else guard(`${name} (skipped)`, () => console.log(`SKIP guard ${name}: ${lacks}`));
 };
@@ -95,7 +103,7 @@ test("what may be bound, and what not", async () => {
   assert.is(found.length, rows.length);
   const wrong = rows.flatMap(({ name, due, unlessMissing = false }, i) => {
     const { result = 1 } = found[i] ?? {};
-    if (unlessMissing && NO_SUCH.includes(result) && result !== due) {
+    if (unlessMissing && (NO_SUCH.includes(result) || (due === 0 && result === NO_SUCH_ADDRESS)) && result !== due) {
       console.log(`SKIP guard ${name}: this kernel has no such socket (${result})`);
       return [];
     }

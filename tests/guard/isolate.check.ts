@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { chosen } from "./chosen.ts";
 import { ended, missing, NOBODY, place, program, remove, startWith, type Place } from "./guarded.ts";
 
 const guard = suite("guard isolates");
@@ -86,6 +87,7 @@ for (const [who, uid] of [["with its own rights", null], ["as a user without rig
   const lacks = who === "with its own rights" && !root ? "not root here" : missing(where, ISOLATED);
   guard.after(() => remove(where));
   const test = (name: string, work: () => Promise<void>): void => {
+    if (!chosen(`${who}: ${name}`)) return;
     if (lacks === null) guard(`${who}: ${name}`, work);
     else guard(`${who}: ${name} (skipped)`, () => console.log(`SKIP guard isolates ${who} ${name}: ${lacks}`));
   };
@@ -196,6 +198,7 @@ s = socket.socket(); r = subprocess.run(sys.argv[1:], stdin=s.fileno(), capture_
 const where = place();
 guard.after(() => remove(where));
 const asRoot = (name: string, work: () => Promise<void>): void => {
+  if (!chosen(name)) return;
   if (root) guard(name, work);
   else guard(`${name} (skipped)`, () => console.log(`SKIP guard isolates ${name}: not root here`));
 };
@@ -235,7 +238,7 @@ asRoot("without util-linux a user is told what is missing", async () => {
   remove(fresh);
 });
 
-guard("a program that is not there leaves nothing behind", async () => {
+if (chosen("a program that is not there leaves nothing behind")) guard("a program that is not there leaves nothing behind", async () => {
   const lacks = missing(where, ISOLATED);
   if (lacks !== null) return console.log(`SKIP guard isolates a program that is not there: ${lacks}`);
   const { code } = await ended(startWith(where, ["no-such-program-anywhere"], { words: ISOLATED }));

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { compileText } from "../oracle/ask.ts";
+import { chosen } from "./chosen.ts";
 import { ended, GUARD, missing, NOBODY, place, remove, startWith, type Place } from "./guarded.ts";
 
 const guard = suite("guard status");
@@ -14,6 +15,7 @@ const where = place();
 const lacks = missing(where);
 guard.after(() => remove(where));
 const test = (name: string, work: () => Promise<void>, needsRoot = false): void => {
+  if (!chosen(name)) return;
   const why = lacks ?? (needsRoot && process.getuid?.() !== 0 ? "not root here" : null);
   if (why === null) guard(name, work);
   else guard(`${name} (skipped)`, () => console.log(`SKIP guard status ${name}: ${why}`));

@@ -2,10 +2,12 @@
 import { spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { compileText } from "../oracle/ask.ts";
-import { ended, missing, place, printed, program, remove, run, runNode, start } from "./guarded.ts";
+import { chosen } from "./chosen.ts";
+import { ended, missing, NOBODY, place, printed, program, remove, run, runNode, start, startWith } from "./guarded.ts";
 
 const guard = suite("guard at length");
 const where = place();
@@ -16,9 +18,11 @@ const EPERM = -1;
 const EACCES = -13;
 const ENOSYS = -38;
 
-const test = (name: string, work: () => Promise<void>): void => {
-  if (lacks === null) guard(name, work);
-  else guard(`${name} (skipped)`, () => console.log(`SKIP guard ${name}: ${lacks}`));
+const test = (name: string, work: () => Promise<void>, needsRoot = false): void => {
+  if (!chosen(name)) return;
+  const why = lacks ?? (needsRoot && process.getuid?.() !== 0 ? "not root here" : null);
+  if (why === null) guard(name, work);
+  else guard(`${name} (skipped)`, () => console.log(`SKIP guard ${name}: ${why}`));
 };
 
 test("5,000 binds while a thread turns the address: none stands at any", async () => {
@@ -45,19 +49,85 @@ test("4,000 binds under a timer that interrupts every millisecond", async () => 
 
 test("rings, other processes, threads, children", async () => {
   assert.equal(printed(await runNode(where, "others")), {
-    rings: ENOSYS, trace: EPERM, any: "EACCES", loopback: "listening", thread: "EACCES", child: "EACCES", grandchild: "EACCES",
+    rings: ENOSYS, trace: EPERM, any: "EACCES", loopback: "listening", thread: "EACCES", threadLoopback: "listening", child: "EACCES", grandchild: "EACCES",
   });
 });
 
-if (process.getuid?.() === 0) {
-  test("a program that gave up root gets none of the guard's rights", async () => {
-    const folder = join(where.folder, "rights");
-    mkdirSync(folder);
-    chmodSync(folder, 0o755);
-    const { low, foreign, mine, uid, mode } = printed(await runNode(where, "rights", folder)) as Record<string, unknown>;
-    assert.equal({ low, foreign, mine, uid, mode }, { low: EACCES, foreign: EACCES, mine: 0, uid: 65_534, mode: "700" });
+test("a program that gave up root gets none of the guard's rights", async () => {
+  const folder = join(where.folder, "rights");
+  mkdirSync(folder);
+  chmodSync(folder, 0o755);
+  const { low, foreign, mine, uid, mode } = printed(await runNode(where, "rights", folder)) as Record<string, unknown>;
+  assert.equal({ low, foreign, mine, uid, mode }, { low: EACCES, foreign: EACCES, mine: 0, uid: NOBODY, mode: "700" });
+}, true);
+
+const ATTEMPT = `import socket, sys
+def attempt(call):
+  try: call(); return 0
+  except OSError as e: return -e.errno
+`;
+
+test("root of a user namespace of its own gets no low port of the guard's", async () => {
+  const { out, err } = await run(where, ["unshare", "--user", "--map-root-user", "python3", "-c", `${ATTEMPT}s = socket.socket(); print(attempt(lambda: s.bind(("127.0.0.1", 81))))`]);
+  assert.is(out, `${EACCES}\n`, err);
+}, true);
+
+test("sockets that are passed: a bound one is not listened on, a fresh one is bound as any other", async () => {
+  const path = join(where.folder, "passed.sock");
+  const passing = spawn("python3", ["-c", `import socket
+l = socket.socket(socket.AF_UNIX); l.bind("${path}"); l.listen(1); print("up", flush=True)
+c = l.accept()[0]
+bound, fresh = socket.socket(), socket.socket(); bound.bind(("0.0.0.0", 0))
+socket.send_fds(c, [b"x"], [bound.fileno(), fresh.fileno()]); c.recv(1)`], { stdio: ["ignore", "pipe", "inherit"] });
+  await new Promise<void>((resolve) => passing.stdout.once("data", () => resolve()));
+  const { out, err } = await run(where, ["python3", "-c", `${ATTEMPT}c = socket.socket(socket.AF_UNIX); c.connect("${path}")
+bound, fresh = [socket.socket(fileno=fd) for fd in socket.recv_fds(c, 1, 8)[1]]
+print(attempt(lambda: bound.listen(1)), attempt(lambda: fresh.bind(("0.0.0.0", 18466))), attempt(lambda: fresh.bind(("127.0.0.1", 0))))`]);
+  assert.is(out, `${EACCES} ${EACCES} 0\n`, err);
+});
+
+test("a program without rights, and its guard: unix sockets, no look into the guard", async () => {
+  const user = place(undefined, NOBODY);
+  const { out, err } = await run(user, ["python3", "-c", `${ATTEMPT}import os
+s, t, u = socket.socket(), socket.socket(), socket.socket(socket.AF_UNIX)
+print(attempt(lambda: s.bind(("127.0.0.1", 0))), attempt(lambda: t.bind(("0.0.0.0", 18466))), attempt(lambda: u.bind("${user.folder}/u.sock")), attempt(lambda: os.open(f"/proc/{os.getppid()}/mem", os.O_RDWR)))`]);
+  assert.is(out, `0 ${EACCES} 0 ${EACCES}\n`, err);
+  remove(user);
+}, true);
+
+test("only standard descriptors go on, and SIGPIPE ends a program as ever", async () => {
+  const { out } = await run(where, ["bash", "-c", "echo $(ls -l /proc/$$/fd | sed -n 's/.* \\([0-9]*\\) -> .*/\\1/p'); yes | head -n 1; echo ${PIPESTATUS[0]}"]);
+  // Bash holds what it reads the script's output with.
+  assert.match(out, /^0 1 2( [3-9])?\ny\n141\n$/);
+  const { out: files } = await run(where, ["python3", "-c", "import os; print([fd for fd in range(3, 64) if os.path.exists(f'/proc/self/fd/{fd}')])"]);
+  assert.is(files, "[]\n");
+});
+
+test("what the program leaves running is still guarded", async () => {
+  const { out, code } = await run(where, ["python3", "-c", `${ATTEMPT}import os
+r, w = os.pipe()
+if os.fork() == 0:
+  os.close(w); os.setsid(); os.read(r, 1)
+  while os.getppid() == int(sys.argv[1]): pass
+  s, t = socket.socket(), socket.socket()
+  print(attempt(lambda: s.bind(("127.0.0.1", 0))), attempt(lambda: t.bind(("0.0.0.0", 18466))), flush=True)
+else: os._exit(6)`, "0"]);
+  assert.equal([code, out], [6, `0 ${EACCES}\n`]);
+});
+
+for (const [name, preload, sentence] of [
+  ["without koffi", { NODE_OPTIONS: `--require ${fileURLToPath(new URL("programs/hide_koffi.cjs", import.meta.url))}` }, /it needs koffi, an optional dependency that is not installed here: nothing was started/],
+  ["on a kernel without seccomp", "seccomp", /the kernel has no seccomp notifications .*\(error 38\): nothing was started/],
+  ["on a kernel whose notifications signals break", "killable", /the kernel has no seccomp notifications that signals leave alone .*\(error 22\): nothing was started/],
+] as const) {
+  test(`${name} it says so in one sentence, exits 4 and starts nothing`, async () => {
+    const told = join(where.folder, `told ${name}`);
+    const { code, err, out } = await ended(startWith(where, ["touch", told], typeof preload === "string" ? { through: [process.execPath, "--import", import.meta.resolve("tsx"), program("refusing"), preload] } : { env: preload }));
+    assert.is(code, 4, err);
+    assert.match(err, sentence);
+    assert.equal([err.trim().split("\n").length, out, existsSync(told)], [1, "", false]);
   });
-} else guard("rights (skipped)", () => console.log("SKIP guard rights of a program that gave up root: not root here"));
+}
 
 test("when the guard is killed, the program's next bind fails", async () => {
   const result = join(where.folder, "orphan.txt");

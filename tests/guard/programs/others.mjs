@@ -14,11 +14,12 @@ const rings = syscall(NR.io_uring_setup, 8, 0);
 const trace = syscall(NR.ptrace, 16, process.ppid, 0);
 const any = await outcome((server) => server.listen(0));
 const loopback = await outcome((server) => server.listen(0, "127.0.0.1"));
-const thread = await new Promise((resolve) => {
+const inThread = (address) => new Promise((resolve) => {
   const worker = new Worker(`const { parentPort } = require('node:worker_threads'); const s = require('node:net').createServer();
-    s.once('error', (e) => parentPort.postMessage(e.code)); s.listen(0, '0.0.0.0', () => parentPort.postMessage('listening'));`, { eval: true });
+    s.once('error', (e) => parentPort.postMessage(e.code)); s.listen(0, '${address}', () => parentPort.postMessage('listening'));`, { eval: true });
   worker.once("message", (word) => { resolve(word); void worker.terminate(); });
 });
+const [thread, threadLoopback] = [await inThread("0.0.0.0"), await inThread("127.0.0.1")];
 const child = spawnSync(process.execPath, ["-e", SERVE], { encoding: "utf8" }).stdout.trim();
 const grandchild = spawnSync("sh", ["-c", '"$0" -e "$1"', process.execPath, SERVE], { encoding: "utf8" }).stdout.trim();
-console.log(JSON.stringify({ rings, trace, any, loopback, thread, child, grandchild }));
+console.log(JSON.stringify({ rings, trace, any, loopback, thread, threadLoopback, child, grandchild }));

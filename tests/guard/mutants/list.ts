@@ -1,0 +1,79 @@
+// The guard without one of its points each: what is taken out of its sources, and the test with a real
+// process that has to notice. Every text stands exactly once in its file.
+
+export interface Edit {
+  /** In runtime/guard. */
+  readonly file: string;
+  readonly text: string;
+  readonly instead: string;
+}
+
+export interface Mutant {
+  readonly without: string;
+  readonly edits: readonly Edit[];
+  /** A file of tests/guard, and a part of the test's name. */
+  readonly noticedBy: readonly [file: string, name: string];
+  /** The test runs as root alone. */
+  readonly asRoot?: true;
+}
+
+const edit = (file: string, text: string, instead: string): Edit => ({ file, text, instead });
+const TABLE = ["guard.test", "what may be bound"] as const;
+const RACE = ["guard.test", "1,000 binds"] as const;
+const OTHERS = ["whole.check", "rings, other processes"] as const;
+const bindItself = "bind: (fd, address) => done(bind(fd, address, address.length)),";
+const judgedBind = 'return decide(setup, "bind", status, proto, local, () => kernel.bind(fd, bytes));';
+const judgedListen = 'return decide(setup, "listen", status, proto, local, () => kernel.listen(fd, backlog));';
+const refusedCalls = "...[numbers.ptrace, numbers.process_vm_writev, PIDFD_GETFD, ...alsoRefused].flatMap((number) => when(number, RET_ERRNO | EPERM)),";
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    without: "the guard's own bind: the program goes on with its call", noticedBy: RACE, edits: [
+      edit("kernel.ts", bindItself, "bind: () => 0,"),
+      edit("kernel.ts", "bytes.writeInt32LE(result, 16);", "if (result === 0) bytes.writeUInt32LE(1, 20); else bytes.writeInt32LE(result, 16);"),
+    ],
+  },
+  { without: "one copy of the address: it is read again for the bind", noticedBy: RACE, edits: [edit("broker.ts", judgedBind, 'return decide(setup, "bind", status, proto, local, () => { for (let i = 0; i < 20; i++) bytes.set(readMemory(thread, where, bytes.length) ?? bytes); return kernel.bind(fd, bytes); });'), edit("broker.ts", "bytes: Uint8Array, thread: number, status: ThreadStatus): number {\n  const { kernel } = setup;\n  if (kind", "bytes: Uint8Array, thread: number, status: ThreadStatus, where: bigint): number {\n  const { kernel } = setup;\n  if (kind"), edit("broker.ts", "bindFor(setup, fd, kind, bytes, thread, status);", "bindFor(setup, fd, kind, bytes, thread, status, args[1]);")] },
+  { without: "the socket's own family: a mismatch goes on", noticedBy: TABLE, edits: [edit("broker.ts", "local === null || local.family !== kind.domain", "local === null")] },
+  { without: "AF_UNSPEC's refusal", noticedBy: TABLE, edits: [edit("sockaddr.ts", "if (family === FAMILIES.inet && bytes", "if ((family === FAMILIES.inet || family === 0) && bytes"), edit("sockaddr.ts", "return { family, address: fromV4", "return { family: FAMILIES.inet, address: fromV4")] },
+  { without: "notifications that signals leave alone", noticedBy: ["whole.check", "4,000 binds under a timer"], edits: [edit("launcher.mjs", "const FLAGS = 8 | 32;", "const FLAGS = 8;")] },
+  { without: "the check of low ports", noticedBy: ["whole.check", "gave up root"], asRoot: true, edits: [edit("broker.ts", "if (local.port !== 0 && local.port < unprivilegedPorts() && !status.bindsLowPorts)", "if (local.port < 0)")] },
+  { without: "the user namespace of a right over low ports", noticedBy: ["whole.check", "root of a user namespace"], asRoot: true, edits: [edit("proc.ts", "bindsLowPorts: sameNamespace && ", "bindsLowPorts: ")] },
+  { without: "the program's own rights for unix sockets", noticedBy: ["whole.check", "gave up root"], asRoot: true, edits: [edit("broker.ts", "const made = kernel.as(status.credentials, () => {", "const made = ((_, work) => work())(status.credentials, () => {")] },
+  { without: "unix sockets of a guard without rights", noticedBy: ["whole.check", "a program without rights, and its guard"], asRoot: true, edits: [edit("kernel.ts", "if (sameRights(own, credentials)) return work();", "")] },
+  { without: "the end of foreign ABIs, 32-bit", noticedBy: ["debian.check", "the ABI i386"], edits: [edit("filter.ts", "{ code: JUMP_EQUAL, k: audit, whenTrue: 1, whenFalse: 0 },\n    answer(RET_KILL_PROCESS),", "{ code: JUMP_EQUAL, k: audit, whenTrue: 1, whenFalse: 0 },\n    answer(RET_ALLOW),")] },
+  { without: "the end of foreign ABIs, x32", noticedBy: ["debian.check", "the ABI x32"], edits: [edit("filter.ts", "...(foreignBit === 0 ? [] :", "...(foreignBit !== 0 ? [] :")] },
+  { without: "io_uring's refusal", noticedBy: OTHERS, edits: [edit("filter.ts", "...IO_URING.flatMap((number) => when(number, RET_ERRNO | ENOSYS)),", "")] },
+  { without: "the refusal of ptrace and its like", noticedBy: OTHERS, asRoot: true, edits: [edit("filter.ts", refusedCalls, refusedCalls.replace("numbers.ptrace, ", ""))] },
+  { without: "listen's notification: an unbound socket gets a port at every address", noticedBy: TABLE, edits: [edit("filter.ts", "...[numbers.bind, numbers.listen].flatMap(", "...[numbers.bind].flatMap(")] },
+  { without: "bind's notification", noticedBy: TABLE, edits: [edit("filter.ts", "...[numbers.bind, numbers.listen].flatMap(", "...[numbers.listen].flatMap(")] },
+  { without: "the policy on listen: a socket that was bound elsewhere and passed", noticedBy: ["whole.check", "sockets that are passed"], edits: [edit("broker.ts", judgedListen, "return kernel.listen(fd, backlog);")] },
+  { without: "the refusal of inherited sockets", noticedBy: ["guard.test", "a socket that comes as standard input"], edits: [edit("main.ts", "if (inherited.length > 0) {", "if (inherited.length > 9) {")] },
+  { without: "the end of inherited descriptors", noticedBy: ["whole.check", "only standard descriptors"], edits: [edit("launcher.mjs", "closeRange(numbers.closeRange, CHANNEL, 0xffffffff", "closeRange(numbers.closeRange, 9999, 0xffffffff")] },
+  { without: "standard streams over exec", noticedBy: ["whole.check", "exit codes, signals and standard streams"], edits: [edit("launcher.mjs", "for (const fd of [0, 1, 2]) fcntl(fd, F_SETFD, 0);", "for (const fd of [0, 1, 2]) fcntl(fd, F_SETFD, 1);")] },
+  { without: "SIGPIPE as ever", noticedBy: ["whole.check", "only standard descriptors"], edits: [edit("launcher.mjs", "signal(SIGPIPE, 0);", "")] },
+  { without: "UDP in the policy's words", noticedBy: TABLE, edits: [edit("broker.ts", '[IPPROTO_UDP]: "udp", ', "")] },
+  { without: "UDP's judgement", noticedBy: TABLE, edits: [edit("broker.ts", judgedBind, `if (proto === "udp") return kernel.bind(fd, bytes);\n  ${judgedBind}`)] },
+  { without: "IPv6's judgement", noticedBy: TABLE, edits: [edit("broker.ts", judgedBind, `if (kind.domain === FAMILIES.inet6) return kernel.bind(fd, bytes);\n  ${judgedBind}`)] },
+  { without: "the judgement of mapped addresses", noticedBy: TABLE, edits: [edit("broker.ts", judgedBind, `if (kind.domain === FAMILIES.inet6 && local.address[2] === 0xffff) return kernel.bind(fd, bytes);\n  ${judgedBind}`)] },
+  { without: "whole IPv6 addresses: the last word alone is looked at", noticedBy: TABLE, edits: [edit("sockaddr.ts", "address: [view.getUint32(8), view.getUint32(12), view.getUint32(16), view.getUint32(20)]", "address: [0, 0, 0xffff, view.getUint32(20)]")] },
+  { without: "MPTCP's judgement", noticedBy: TABLE, edits: [edit("broker.ts", judgedBind, `if (kind.protocol === IPPROTO_MPTCP) return kernel.bind(fd, bytes);\n  ${judgedBind}`)] },
+  { without: "the refusal of protocols without a word", noticedBy: TABLE, edits: [edit("broker.ts", "if (proto === null) return refuse(setup, call, status, proto, local, v.CODE_GUARD_PROTOCOL, -EACCES);", "if (proto === null) return act();")] },
+  { without: "the refusal of other families: vsock, packets", noticedBy: TABLE, edits: [edit("filter.ts", "answer(RET_ERRNO | EAFNOSUPPORT),", "answer(RET_ALLOW),")] },
+  { without: "the refusal of raw sockets", noticedBy: TABLE, asRoot: true, edits: [edit("filter.ts", "...when(SOCK_RAW, RET_ERRNO | EPERM),", "")] },
+  { without: "descriptors of threads", noticedBy: OTHERS, edits: [edit("kernel.ts", "return fd >= 0 ? fd : done(call3(PIDFD_OPEN, process, 0, 0));", "return done(call3(PIDFD_OPEN, thread, 0, 0));"), edit("kernel.ts", "const fd = done(call3(PIDFD_OPEN, thread, O_EXCL, 0));", "")] },
+  { without: "children that outlive the program", noticedBy: ["whole.check", "what the program leaves running"], edits: [edit("main.ts", "  await serving;\n", "")] },
+  { without: "a kernel's end of calls when the guard is dead: the program holds its notifications itself", noticedBy: ["whole.check", "when the guard is killed"], edits: [edit("launcher.mjs", "const CLOSE_RANGE_CLOEXEC = 4;", "const CLOSE_RANGE_CLOEXEC = 4 | 2;"), edit("launcher.mjs", "if (closeRange(numbers.closeRange, CHANNEL, 0xffffffff, CLOSE_RANGE_CLOEXEC) !== 0) {", "fcntl(listener, F_SETFD, 0);\nif (CLOSE_RANGE_CLOEXEC === 0) {")] },
+  { without: "a guard that nobody may look into", noticedBy: ["whole.check", "a program without rights, and its guard"], asRoot: true, edits: [edit("guardian.ts", "prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);", "")] },
+  { without: "the end of copied descriptors: hundreds of processes use them up", noticedBy: ["debian.check", "300 processes at once"], edits: [edit("broker.ts", "close(fd);\n    close(pidfd);", "")] },
+  { without: "koffi's check", noticedBy: ["whole.check", "without koffi"], edits: [edit("koffi.ts", "  } catch {\n    return null;\n  }", "  } catch {\n    throw new Error(\"none\");\n  }")] },
+  { without: "the refusal to start without the kernel's support", noticedBy: ["whole.check", "on a kernel without seccomp"], edits: [edit("launcher.mjs", "if (listener < 0) {", "if (listener < -9) {")] },
+  { without: "a network namespace", noticedBy: ["isolate.check", "the program sees lo"], edits: [edit("launcher.mjs", "unshare(CLONE_NEWNET) === 0 && ", ""), edit("doorman.mjs", 'if (readlinkSync("/proc/self/ns/net") === outside) return "it is in the namespace outside";', ""), edit("doorman.mjs", "return others.length === 0 ? null :", "return others.length >= 0 ? null :")] },
+  { without: "loopback in the namespace", noticedBy: ["isolate.check", "the program sees lo"], edits: [edit("launcher.mjs", " && ioctl(socket(AF_INET, SOCK_DGRAM, 0), SIOCSIFFLAGS, lo) === 0", "")] },
+  { without: "setns' refusal", noticedBy: ["isolate.check", "with its own rights: the program sees lo"], asRoot: true, edits: [edit("launch.ts", "inside === undefined ? [] : [architecture.numbers.setns]", "[]")] },
+  { without: "the namespace of a socket that is bound", noticedBy: ["isolate.check", "a socket that comes from outside"], edits: [edit("namespace.ts", "kernel.namespaceOf(copy) === cookie", "kernel.namespaceOf(copy) !== null")] },
+  { without: "the refusal of the network's sockets as standard input", noticedBy: ["isolate.check", "a socket that comes from outside"], edits: [edit("main.ts", "isolate ? networkDescriptors(kernel) : inheritedSockets()", "inheritedSockets()")] },
+  { without: "the doorman's end", noticedBy: ["isolate.check", "when the guard is killed, nobody gets in"], edits: [edit("doorman.mjs", '.on("close", () => process.exit(0))', ""), edit("doorman.mjs", "prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) !== 0 || ", "")] },
+  { without: "private ways in", noticedBy: ["isolate.check", "the program sees lo"], edits: [edit("private_folder.ts", "chmodSync(coming, 0o600);", "chmodSync(coming, 0o666);")] },
+  { without: "the folder's owner and mode", noticedBy: ["status.check", "the folder is this user's alone"], edits: [edit("private_folder.ts", "if ((stats.mode & 0o077) !== 0) return", "if (stats.mode === 0) return")] },
+];
