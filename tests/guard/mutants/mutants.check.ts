@@ -32,10 +32,14 @@ function noticed(folder: string, [file, name]: Mutant["noticedBy"]): Promise<str
       cwd: folder, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, INGRESSD_GUARD_ONLY: name, NO_COLOR: "1" }, detached: true,
     });
     let out = "";
-    let late = false;
+    let [late, failed] = [false, false];
     const end = (): void => { if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL"); };
     const timer = setTimeout(() => { late = true; end(); }, TEST_MS);
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => { out += text; });
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => {
+      out += text;
+      // uvu's mark of a test that failed; what the test had started may hold it.
+      if (!failed && out.includes("\u2718")) { failed = true; end(); }
+    });
     child.once("exit", (code) => {
       clearTimeout(timer);
       try {
@@ -43,6 +47,7 @@ function noticed(folder: string, [file, name]: Mutant["noticedBy"]): Promise<str
       } catch {
         // Nothing of it is left.
       }
+      if (failed) return resolve("it fails");
       if (late) return resolve("it did not end");
       // A row that this kernel has no socket for is no skipped test.
       const skipped = /SKIP (?![^\n]*no such socket)([^\n]+)/.exec(out)?.[1];
