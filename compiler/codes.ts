@@ -81,7 +81,7 @@ export const CODES = {
   ING413: line("a `cert` or `ca` that is not used"),
   ING414: line("not the name of a certificate"),
   ING415: line("a clause in an expose `as direct`"),
-  ING416: line("an expose `as direct` without its reason"),
+  ING416: line("an expose `as direct`, or a `dial`, without its reason"),
   ING417: line("`sni` where no name is read"),
   ING418: line("`client` or `per identity` where no certificate is asked for"),
   ING419: line("`until` in a `deny`"),
@@ -89,6 +89,7 @@ export const CODES = {
   ING421: line("an annotation that says nothing, or too much"),
   ING422: line("outcomes that do not add up"),
   ING423: line("a `deny` for ports that the gateway does not open"),
+  ING424: line("a `dial` over tcp"),
 
   ING501: line("a list file that can't be had"),
   ING502: token("a line of a list file that is not an entry"),
@@ -120,6 +121,7 @@ export const CODES = {
   ING805: line("there are no unix sockets in the profile `os`"),
   ING806: line("a policy that does not fit the page of the profile `os`"),
   ING807: line("caps per source that count more than the page of the profile `os` holds"),
+  ING808: line("no service dials over udp in the profile `os`"),
 } as const satisfies Record<`ING${number}`, CodeRow>;
 
 export type DiagnosticCode = keyof typeof CODES;

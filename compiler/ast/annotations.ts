@@ -1,4 +1,4 @@
-// Annotations stand before an expose, a rule or a set and belong to it: `@owner "web"`.
+// Annotations stand before an expose, a `dial`, a rule or a set and belong to it: `@owner "web"`.
 import type { Diagnostic } from "../diagnostic.ts";
 import { nearest } from "../nearest.ts";
 import { quote } from "../quote.ts";
@@ -83,5 +83,5 @@ function refuse(r: Reader, waiting: readonly AnnotationNode[], message: string):
   const last = waiting.at(-1);
   if (first === undefined || last === undefined || r.brokenAfter.has(last.span.end)) return;
   if (r.told.some((d) => d.span.start >= first.span.start && d.span.end <= last.span.end)) return;
-  say(r, "ING116", message, joined(first, last), "an annotation stands before an `expose`, a rule or a set");
+  say(r, "ING116", message, joined(first, last), "an annotation stands before an `expose`, a `dial`, a rule or a set");
 }

@@ -38,7 +38,7 @@ export interface SetNode {
 
 export type AnnotationName = "owner" | "ticket" | "why";
 
-/** `@owner "web"`, before an expose, a rule or a set; `value` without its quotes. */
+/** `@owner "web"`, before an expose, a `dial`, a rule or a set; `value` without its quotes. */
 export interface AnnotationNode {
   readonly name: AnnotationName;
   readonly value: Piece;
@@ -127,6 +127,16 @@ export interface ExposeNode {
   /** Null: none is written. */
   readonly mode: Piece | null;
   readonly clauses: readonly ClauseNode[];
+  readonly annotations: readonly AnnotationNode[];
+  readonly broken: boolean;
+  readonly span: Span;
+}
+
+/** `dial NAME on udp` */
+export interface DialNode {
+  readonly kind: "dial";
+  readonly service: Piece;
+  readonly proto: ProtoNode | null;
   readonly annotations: readonly AnnotationNode[];
   readonly broken: boolean;
   readonly span: Span;
@@ -231,7 +241,7 @@ export interface InvariantNode {
 }
 
 export type StatementNode =
-  | SetDeclaration | ExposeNode | RuleNode | TestNode | ImportNode | TemplateNode | UseNode | BudgetNode | InvariantNode;
+  | SetDeclaration | ExposeNode | DialNode | RuleNode | TestNode | ImportNode | TemplateNode | UseNode | BudgetNode | InvariantNode;
 
 export interface PolicyNode {
   readonly file: SourceFile;

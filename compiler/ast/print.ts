@@ -19,7 +19,7 @@ export function policyRows({ statements }: PolicyNode): Row[] {
 type Body = TemplateNode["body"][number];
 
 /** What stands together without blank lines; a block always stands apart. */
-type Group = "head" | "sets" | "rules" | "uses" | "clauses" | "block";
+type Group = "head" | "sets" | "dials" | "rules" | "uses" | "clauses" | "block";
 
 function groupOf(node: Body): Group {
   switch (node.kind) {
@@ -30,6 +30,8 @@ function groupOf(node: Body): Group {
     case "hosts":
     case "ids":
       return "sets";
+    case "dial":
+      return "dials";
     case "rule":
       return "rules";
     case "use":
@@ -77,6 +79,8 @@ function bodyRow(node: Body): Row[] {
       return annotated(node.annotations, [setRow(node)]);
     case "expose":
       return annotated(node.annotations, block(exposeHead(node), node.clauses.flatMap(clauseRows)));
+    case "dial":
+      return annotated(node.annotations, [row(words("dial", node.service.text, ...(node.proto === null ? [] : ["on", node.proto.proto])))]);
     case "rule":
       return ruleRows(node);
     case "use":

@@ -3,7 +3,7 @@ import type { Cst } from "../syntax/cst.ts";
 import { attach, buildAnnotation, type Item } from "./annotations.ts";
 import { buildBudget, buildInvariant } from "./claims.ts";
 import { buildBackend, buildCap, buildCredential, buildLimit, buildUse } from "./clauses.ts";
-import type { ClauseNode, ExposeNode, ImportNode, StatementNode, TemplateNode } from "./nodes.ts";
+import type { ClauseNode, DialNode, ExposeNode, ImportNode, StatementNode, TemplateNode } from "./nodes.ts";
 import { firstPart, isBroken, node, nodes, piece, pieces, say, spanOf, tokens, type Reader } from "./reader.ts";
 import { buildRule, type Place } from "./rules.ts";
 import { buildDeclaration, buildProto, buildSet } from "./sets.ts";
@@ -25,6 +25,7 @@ function buildItem(r: Reader, cst: Cst, place: Place): Item<ItemNode>["built"] {
     case "import": return buildImport(r, cst);
     case "declaration": return buildDeclaration(r, cst);
     case "expose": return buildExpose(r, cst);
+    case "dial": return buildDial(r, cst);
     case "rule": return buildRule(r, cst, place);
     case "template": return buildTemplate(r, cst);
     case "use": return buildUse(r, cst);
@@ -64,6 +65,13 @@ function buildExpose(r: Reader, cst: Cst): ExposeNode | null {
 }
 
 /** Null where not even the name is there. */
+function buildDial(r: Reader, cst: Cst): DialNode | null {
+  const service = piece(r, cst, "Name");
+  if (service === null) return null;
+  return { kind: "dial", service, proto: buildProto(r, node(cst, "proto")), annotations: [], broken: isBroken(r, cst), span: spanOf(r, cst) };
+}
+
+/** Null where not even the name is there. */
 function buildTemplate(r: Reader, cst: Cst): TemplateNode | null {
   const head = node(cst, "templateHead");
   const name = piece(r, head, "Name");
@@ -81,7 +89,7 @@ function buildTemplate(r: Reader, cst: Cst): TemplateNode | null {
 /** What stands at top level and in an expose alike says nothing about where a template is used. */
 function sortOf(item: ItemNode): "statement" | "clause" | "either" {
   switch (item.kind) {
-    case "net": case "ports": case "hosts": case "ids": case "expose": case "test": case "import": case "template": case "budget": case "invariant":
+    case "net": case "ports": case "hosts": case "ids": case "expose": case "dial": case "test": case "import": case "template": case "budget": case "invariant":
       return "statement";
     case "backend": case "cert": case "ca": case "cap": case "limit":
       return "clause";

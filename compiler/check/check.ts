@@ -7,6 +7,7 @@ import { firstErrors, type Diagnostic } from "../diagnostic.ts";
 import type { SourceReader } from "../source.ts";
 import { checkAnnotations } from "./annotations.ts";
 import { checkBudgets, holdBudget } from "./budget.ts";
+import { checkDials } from "./dials.ts";
 import { expand, type Flat } from "./expand.ts";
 import { checkExpose } from "./exposes.ts";
 import type { Understood } from "./understood.ts";
@@ -48,7 +49,8 @@ export function check(program: Program | null, reader: SourceReader): Checked {
     checkOverlaps(scope, exposes);
     checkCircles(scope, exposes);
   }
-  checkServices(scope, exposes);
+  const dials = checkDials(scope, flat.dials);
+  checkServices(scope, exposes, flat.dials);
   const lack = { tcp: lacking(exposes, "tcp"), udp: lacking(exposes, "udp") };
   const denies = flat.denies.flatMap((node) => checkTopLevelDeny(scope, node, lack) ?? []);
   const known: Known = { exposes: new Set(names.keys()), rules: scope.ruleNames, whole: flat.whole && isWhole(program) };
@@ -64,8 +66,8 @@ export function check(program: Program | null, reader: SourceReader): Checked {
   // silently become a policy without it.
   const lines = flat.tests.reduce((n, t) => n + t.lines.length, 0);
   const kept = tests.reduce((n, t) => n + t.lines.length, 0);
-  if (checked.length !== exposes.length || denies.length !== flat.denies.length || kept !== lines) return { policy: null, diagnostics };
-  return { policy: { edition: 1, exposes: checked, dials: [], denies, tests, budget, sets, waiting: scope.waiting, hostOnly: scope.hostOnly }, diagnostics };
+  if (checked.length !== exposes.length || denies.length !== flat.denies.length || dials.length !== flat.dials.length || kept !== lines) return { policy: null, diagnostics };
+  return { policy: { edition: 1, exposes: checked, dials, denies, tests, budget, sets, waiting: scope.waiting, hostOnly: scope.hostOnly }, diagnostics };
 }
 
 /** False where an import is missing, which may have had any name. */

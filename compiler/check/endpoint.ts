@@ -40,6 +40,14 @@ export function readEndpoint(text: string): Endpoint | Problem {
   return { address, port };
 }
 
+/** The same, or with port 0: a port of the kernel's choice, as udp clients have. */
+export function readUdpEndpoint(text: string): Endpoint | Problem {
+  const chosen = /^(.*):0$/.exec(text)?.[1];
+  if (chosen === undefined) return readEndpoint(text);
+  const endpoint = readEndpoint(`${chosen}:1`);
+  return isProblem(endpoint) ? endpoint : { ...endpoint, port: 0 };
+}
+
 function meant(text: string): string | null {
   const url = /^(?:https?|tcp):\/\/([^/]+)\/?$/i.exec(text)?.[1];
   if (url !== undefined) return isProblem(readEndpoint(url)) ? null : url;

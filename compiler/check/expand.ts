@@ -2,7 +2,7 @@
 // policy has. The copy of a template's text keeps its place in the body and knows the `use`
 // (Span.origin); an argument keeps the place where it was written.
 import type {
-  BudgetNode, ClauseNode, ExposeNode, InvariantNode, Member, Piece, RuleNode, SetDeclaration, StatementNode, TestNode, UseNode,
+  BudgetNode, ClauseNode, DialNode, ExposeNode, InvariantNode, Member, Piece, RuleNode, SetDeclaration, StatementNode, TestNode, UseNode,
 } from "../ast/nodes.ts";
 import { MAX_EXPANDED_PLACES } from "../bounds.ts";
 import { quote } from "../quote.ts";
@@ -23,6 +23,7 @@ export interface FlatExpose {
 export interface Flat {
   readonly sets: readonly SetDeclaration[];
   readonly exposes: readonly FlatExpose[];
+  readonly dials: readonly DialNode[];
   /** Top-level rules. */
   readonly denies: readonly RuleNode[];
   readonly tests: readonly TestNode[];
@@ -57,6 +58,7 @@ class Expander {
   readonly #templates: Templates;
   readonly #sets: SetDeclaration[] = [];
   readonly #exposes: FlatExpose[] = [];
+  readonly #dials: DialNode[] = [];
   readonly #denies: RuleNode[] = [];
   readonly #tests: TestNode[] = [];
   readonly #budgets: BudgetNode[] = [];
@@ -74,7 +76,7 @@ class Expander {
     for (const { ast } of this.#homes.program.units) for (const s of ast.statements) this.#statement(s);
     if (this.#places > MAX_EXPANDED_PLACES) return null;
     return {
-      sets: this.#sets, exposes: this.#exposes, denies: this.#denies, tests: this.#tests, budgets: this.#budgets, invariants: this.#invariants,
+      sets: this.#sets, exposes: this.#exposes, dials: this.#dials, denies: this.#denies, tests: this.#tests, budgets: this.#budgets, invariants: this.#invariants,
       whole: this.#whole,
     };
   }
@@ -93,6 +95,9 @@ class Expander {
         this.#exposes.push({ node, clauses });
         break;
       }
+      case "dial":
+        this.#dials.push(node);
+        break;
       case "rule":
         this.#denies.push(node);
         break;

@@ -21,6 +21,7 @@ const KINDS = {
     code: "ING804", why: "there is no token with which a service could bind by itself there",
     help: "expose the service through the gateway, with or without a `backend`",
   },
+  dial: { code: "ING808", why: "nothing but what the gateway forwards has a port there", help: "leave it out of a policy for an image" },
   unix: {
     code: "ING805", why: "there are no unix sockets there",
     help: "write `backend ADDRESS:PORT`, or leave it out: the port then opens when the service registers",

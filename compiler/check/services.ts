@@ -1,5 +1,6 @@
 // The engine knows a service by the FNV-1a-64 hash of its name; two names with one hash can't
 // be told apart, so they may not stand in one policy.
+import type { DialNode, Piece } from "../ast/nodes.ts";
 import { quote } from "../quote.ts";
 import type { Understood } from "./understood.ts";
 import type { Scope } from "./scope.ts";
@@ -26,15 +27,18 @@ export function collisions(names: Iterable<string>, hash: (name: string) => bigi
   return pairs;
 }
 
-export function checkServices(scope: Scope, exposes: readonly Understood[], hash?: (name: string) => bigint): void {
+export function checkServices(scope: Scope, exposes: readonly Understood[], dials: readonly DialNode[], hash?: (name: string) => bigint): void {
   // `ingressd` is the gateway's own name in the engine.
-  for (const [later, first] of collisions(["ingressd", ...exposes.map((e) => e.service)], hash)) {
-    const named = (name: string) => exposes.find((e) => e.service === name)?.node;
-    const node = named(later);
-    if (node === undefined) continue;
+  for (const [later, first] of collisions(["ingressd", ...exposes.map((e) => e.service), ...dials.map((d) => d.service.text)], hash)) {
+    const named = (name: string): Piece | undefined => {
+      const node = exposes.find((e) => e.service === name)?.node;
+      return node === undefined ? dials.find((d) => d.service.text === name)?.service : (node.service ?? node.name);
+    };
+    const place = named(later);
+    if (place === undefined) continue;
     const other = named(first);
-    scope.report.say("ING209", `the services ${quote(later)} and ${quote(first)} have the same hash`, (node.service ?? node.name).span, {
-      related: other === undefined ? [] : [{ span: (other.service ?? other.name).span, label: "the other one" }],
+    scope.report.say("ING209", `the services ${quote(later)} and ${quote(first)} have the same hash`, place.span, {
+      related: other === undefined ? [] : [{ span: other.span, label: "the other one" }],
       help: "rename one of them",
     });
   }

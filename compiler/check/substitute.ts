@@ -41,6 +41,8 @@ export function carryStatement(c: Carry, node: StatementNode): StatementNode {
       return { ...node, template: c.piece(node.template, "name"), args: node.args.map((m) => member(c, m)), span };
     case "test":
       return { ...node, title: c.piece(node.title, "text"), at: maybe(c, node.at, "literal"), lines: node.lines.map((l) => line(c, l)), span };
+    case "dial":
+      return { ...node, service: c.piece(node.service, "name"), proto: node.proto === null ? null : proto(c, node.proto), annotations: annotations(c, node.annotations), span };
     case "budget":
       return { ...node, entries: node.entries.map((e) => ({ ...e, value: c.piece(e.value, "number"), span: c.span(e.span) })), span };
     case "invariant":

@@ -3,7 +3,7 @@ import type { Member, OutcomeNode, Piece, RequestNode, TestLineNode, TestNode } 
 import { MAX_REPEAT, MAX_REPEAT_MS } from "../bounds.ts";
 import { quote } from "../quote.ts";
 import { WORDS } from "../syntax/keywords.ts";
-import { readEndpoint } from "./endpoint.ts";
+import { readEndpoint, readUdpEndpoint } from "./endpoint.ts";
 import { readHostName } from "./hostNames.ts";
 import { noteHostOnly } from "./hostOnly.ts";
 import { idWord, readId } from "./idPatterns.ts";
@@ -40,8 +40,8 @@ export function checkTime(scope: Scope, at: Piece): number | null {
 
 function checkBindLine(scope: Scope, line: Extract<TestLineNode, { kind: "bind" }>, known: Known): TestLine | null {
   const expected = checkOutcome(scope, line.outcome, known);
-  const endpoint = readEndpoint(line.endpoint.text);
   const proto = line.proto?.proto ?? "tcp";
+  const endpoint = proto === "udp" ? readUdpEndpoint(line.endpoint.text) : readEndpoint(line.endpoint.text);
   if (isProblem(endpoint)) {
     sayProblem(scope.report, endpoint, line.endpoint.span);
     return null;

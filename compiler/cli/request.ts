@@ -204,7 +204,8 @@ function readBind(reader: Reader): Request {
   const match = /^(?:\[([^\]]*)\]|([^:]*)):([^:]*)$/.exec(endpoint);
   if (match === null) throw reader.wrong(`${quote(endpoint)} is not an address with a port`);
   const address = readSource(reader, match[1] ?? match[2] ?? "");
-  const port = readPort(reader, match[3] ?? "");
+  // A port of the kernel's choice, as udp clients have.
+  const port = proto === "udp" && match[3] === "0" ? 0 : readPort(reader, match[3] ?? "");
   const over = reader.more();
   if (over !== null && over.text === "at") throw reader.wrong("no rule about a bind depends on the time", "leave `at` out");
   if (over !== null) throw beyond(reader, over);

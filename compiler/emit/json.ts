@@ -69,7 +69,8 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
     service: expose.service,
   }));
   const denies = rulesOf(null, "deny").map((deny) => ({ ...rule(deny), on: deny.on === null ? null : { proto: deny.on.proto, ports: portTexts(deny.on.ports) } }));
-  const text = withNets(JSON.stringify(sortKeys({ edition: policy.edition, deny: denies, expose: exposes, hosts: Object.fromEntries(hosts), ...(ids.size > 0 && { ids: Object.fromEntries(ids) }) })), nets);
+  const dials = [...new Set(policy.dials.map(({ service }) => service))].sort();
+  const text = withNets(JSON.stringify(sortKeys({ edition: policy.edition, deny: denies, ...(dials.length > 0 && { dial: dials }), expose: exposes, hosts: Object.fromEntries(hosts), ...(ids.size > 0 && { ids: Object.fromEntries(ids) }) })), nets);
   return { text, prefixes: [...nets.values()].reduce((sum, { count }) => sum + count, 0) };
 }
 

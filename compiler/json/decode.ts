@@ -78,6 +78,8 @@ function inTemplate(json: Inner): Exclude<StatementNode, { readonly kind: "impor
       return { kind: json.kind, name: piece(json.name), set: set(json.set), annotations: annotations(json.annotations), span: NOWHERE };
     case "expose":
       return expose(json);
+    case "dial":
+      return { kind: "dial", service: piece(json.service), proto: proto(json.proto), annotations: annotations(json.annotations), broken: false, span: NOWHERE };
     case "deny":
       return rule(json);
     case "use":

@@ -47,6 +47,8 @@ function body(node: Body): Json {
       return object({ kind: node.kind, name: node.name.text, set: set(node.set), annotations: annotations(node.annotations) });
     case "expose":
       return expose(node);
+    case "dial":
+      return object({ kind: "dial", service: node.service.text, proto: node.proto?.proto ?? null, annotations: annotations(node.annotations) });
     case "rule":
       return rule(node);
     case "use":

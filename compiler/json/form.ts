@@ -60,6 +60,8 @@ function partsIn(template: boolean) {
     { kind: constant("expose"), name, proto, ports: set, clauses: list(clause, 0) }, { service: name, bind: set, mode: name, annotations },
   ));
 
+  const dial = part("dial", object({ kind: constant("dial"), service: name, proto }, { annotations }));
+
   const bound = object({ word: constant("ports", "rules", "prefixes", "connections", "module", "steps"), value: number }, {});
   const budget = part("budget", object({ kind: constant("budget"), entries: list(bound, 0) }, {}));
 
@@ -92,6 +94,7 @@ function partsIn(template: boolean) {
   const statements = [
     { mark: { kinds: ["net", "ports", "hosts", "ids"] }, shape: declaration },
     { mark: { kinds: ["expose"] }, shape: expose },
+    { mark: { kinds: ["dial"] }, shape: dial },
     { mark: { kinds: ["deny"] }, shape: topDeny },
     { mark: { kinds: ["use"] }, shape: use },
     { mark: { kinds: ["budget"] }, shape: budget },

@@ -34,6 +34,7 @@ class Grammar extends ClauseGrammar {
     { ALT: () => this.SUBRULE(this.import) },
     { ALT: () => this.SUBRULE(this.declaration) },
     { ALT: () => this.SUBRULE(this.expose) },
+    { ALT: () => this.SUBRULE(this.dial) },
     { ALT: () => this.SUBRULE(this.rule) },
     { ALT: () => this.SUBRULE(this.template) },
     { ALT: () => this.SUBRULE(this.use) },
@@ -100,6 +101,13 @@ class Grammar extends ClauseGrammar {
     });
   });
 
+  dial = this.RULE("dial", () => {
+    this.CONSUME(KW.dial);
+    this.CONSUME(Name);
+    this.CONSUME(KW.on);
+    this.SUBRULE(this.proto);
+  });
+
   clause = this.RULE("clause", () => {
     this.OR(this.clauseKinds);
   });
@@ -136,6 +144,7 @@ class Grammar extends ClauseGrammar {
     this.OR([
       { ALT: () => this.SUBRULE(this.declaration) },
       { ALT: () => this.SUBRULE(this.expose) },
+      { ALT: () => this.SUBRULE(this.dial) },
       { ALT: () => this.SUBRULE(this.budget) },
       { ALT: () => this.SUBRULE(this.invariant) },
       { ALT: () => this.SUBRULE(this.test) },

@@ -14,6 +14,7 @@ export const KEYWORDS = {
   hosts: at("statement"),
   ids: at("statement"),
   expose: at("statement"),
+  dial: at("statement"),
   deny: at("statement", "clause"),
   dryrun: at("statement", "clause"),
   template: at("statement"),

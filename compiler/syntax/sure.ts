@@ -21,6 +21,7 @@ const SURE = new Map<TokenType, Sure>([
   [KW.hosts, declares],
   [KW.ids, declares],
   [KW.expose, (a, b) => isName(a) && is(KW.on, KW.service)(b)],
+  [KW.dial, (a, b) => isName(a) && is(KW.on)(b)],
   [KW.deny, matcher],
   [KW.allow, matcher],
   [KW.dryrun, is(KW.allow, KW.deny)],

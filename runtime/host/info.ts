@@ -2,7 +2,7 @@
 // checked. The bytes are intact when this runs, but who built them is not known.
 import { createHash } from "node:crypto";
 import { isProfile, OS_PAGES, type Profile } from "../abi/profiles.ts";
-import { PAGE_BYTES } from "../abi/layout.ts";
+import { MAX_DIALERS, PAGE_BYTES } from "../abi/layout.ts";
 import { SECTION_MAP, SECTION_POLICY } from "../abi/sections.ts";
 import { parsePrefix } from "../net/prefix.ts";
 import { BeyondBounds, parseBounded, type JsonBounds } from "./boundedJson.ts";
@@ -48,6 +48,7 @@ export function readInfo(module: VerifiedModule, maxSteps: number): PolicyInfo |
       maxSteps,
       signature: module.signature,
       listeners,
+      dialers: semantic["dial"] === undefined ? [] : atMost(list(semantic["dial"]), MAX_DIALERS).map(text),
       rules: list(places["rules"]).map((x, id) => readRule(fields(x), id, listeners)),
     };
   } catch (error) {

@@ -4,7 +4,7 @@
 import { H_MAX_STEPS, MAX_NAME_BYTES, PROTO_TCP, PROTO_UDP, TABLES_BASE } from "../abi/layout.ts";
 import { isCode } from "../abi/names.ts";
 import { fnv1a64 } from "../abi/fnv.ts";
-import { CODE_ALLOWED, CODE_GATEWAY_BIND, CODE_NO_TOKEN, CODE_OPEN_IDENTITY, VERDICT_ALLOW, VERDICT_DENY, VERDICT_IDENTITY } from "../abi/verdicts.ts";
+import { CODE_ALLOWED, CODE_DIAL_BIND, CODE_GATEWAY_BIND, CODE_NO_TOKEN, CODE_OPEN_IDENTITY, VERDICT_ALLOW, VERDICT_DENY, VERDICT_IDENTITY } from "../abi/verdicts.ts";
 import { SECTION_VECTORS, withoutData } from "../abi/sections.ts";
 import { ANY4, ANY6, isLoopback, isWildcard } from "../net/address.ts";
 import type { Address } from "../net/address.ts";
@@ -14,7 +14,7 @@ import type { JsonBounds } from "./boundedJson.ts";
 import { readInfo } from "./info.ts";
 import { instantiate } from "./instance.ts";
 import type { EngineExports } from "./instance.ts";
-import { DETAIL_BASE, DETAIL_CODE, DETAIL_RULE, H_LISTENER_COUNT, H_RULE_COUNT } from "../abi/layout.ts";
+import { DETAIL_BASE, DETAIL_CODE, DETAIL_RULE, H_DIALER_COUNT, H_LISTENER_COUNT, H_RULE_COUNT } from "../abi/layout.ts";
 import type { LoadedPolicy, PolicyInfo, Refusal } from "./module.ts";
 import { refuse, verifyModule } from "./verify.ts";
 import type { Trust, VerifiedModule } from "./verify.ts";
@@ -66,8 +66,15 @@ function checked(bytes: Uint8Array, trust: Trust, compile: (verified: VerifiedMo
  * Where the tables and the account of a listener's ports differ, or null. Asked at both edges of
  * every range, inside and just outside: the gateway opens what the account says, and asks the tables.
  */
-function misplaced(exports: EngineExports, { listeners }: PolicyInfo): string | null {
+function misplaced(exports: EngineExports, { listeners, dialers, abiVersion }: PolicyInfo): string | null {
   const detail = new DataView(exports.memory.buffer, DETAIL_BASE);
+  const count = abiVersion < 3 ? 0 : new DataView(exports.memory.buffer).getUint32(TABLES_BASE + H_DIALER_COUNT, true);
+  const dials = (service: string): boolean => {
+    const id = fnv1a64(service);
+    exports.bind(Number(id >> 32n) | 0, Number(id & 0xffffffffn) | 0, PROTO_UDP, 0, 0, 0, 0, 0);
+    return detail.getInt32(DETAIL_CODE, true) === CODE_DIAL_BIND;
+  };
+  if (count !== dialers.length || !dialers.every(dials)) return "the module's tables and its account of them differ about who may dial";
   for (const { id, name, service, mode, proto: word, ports, bind } of listeners) {
     const proto = word === "udp" ? PROTO_UDP : PROTO_TCP;
     const binder = fnv1a64(mode === "direct" ? service : "ingressd");

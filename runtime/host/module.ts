@@ -78,6 +78,8 @@ export interface PolicyInfo {
   /** Null where the module has none. */
   readonly signature: SignatureInfo | null;
   readonly listeners: readonly ListenerInfo[];
+  /** Services that may use udp as clients do. */
+  readonly dialers: readonly string[];
   readonly rules: readonly RuleInfo[];
 }
 

@@ -35,7 +35,7 @@ function servicesOf(text: string, hash?: (name: string) => bigint): readonly Dia
   const flat = expand(report, homes, defineTemplates(report, homes));
   if (flat === null) throw new Error("too much");
   const scope = openScope(homes, flat.sets, filesOf({}), report);
-  checkServices(scope, flat.exposes.map((e) => checkExpose(scope, e, true)), hash);
+  checkServices(scope, flat.exposes.map((e) => checkExpose(scope, e, true)), flat.dials, hash);
   return report.diagnostics;
 }
 

@@ -21,7 +21,8 @@ function withDirect(c: Chance, policy: ModelPolicy): ModelPolicy {
     ? { name: e.name, ports: e.ports, bind: e.bind, mode: "direct", ...(c.oneIn(2) && { proto: "udp" as const }), backend: "registers", cap: null, limits: [], rules: [everybody()] }
     : e));
   const own = exposes.filter(({ mode, proto }) => mode === "direct" && proto === undefined);
-  return { ...policy, exposes, denies: policy.denies.filter(({ on }) => on === null || !own.some((e) => portsMeet(on, e.ports))) };
+  const dials = ["svc0", "svc2", "other"].filter(() => c.oneIn(2));
+  return { ...policy, dials, exposes, denies: policy.denies.filter(({ on }) => on === null || !own.some((e) => portsMeet(on, e.ports))) };
 }
 
 function tokenFor({ engine }: Running, service: string, proto: "tcp" | "udp", port: number, local: bigint): ValidToken {
@@ -41,10 +42,10 @@ direct("phase 0 agrees with the oracle, with a token and without one", () => {
     // Where exposes share a port, a deny `on` it would be refused for the direct one's sake.
     const policy = withDirect(c, plain);
     const running = run(policy);
-    const ports = [65_535, ...policy.exposes.flatMap((e) => e.ports.flatMap((p) => [p.first - 1, p.first, p.last + 1]))].filter((p) => p > 0 && p <= 65_535);
+    const ports = [0, 65_535, ...policy.exposes.flatMap((e) => e.ports.flatMap((p) => [p.first - 1, p.first, p.last + 1]))].filter((p) => p >= 0 && p <= 65_535);
     for (const port of ports) for (const local of LOCALS) for (const proto of ["tcp", "udp"] as const) {
       const at = exposeAt(policy, port, local, proto);
-      assert.is(running.engine.listenerAt(proto, port, words(local)), at === null ? -1 : running.ids.get(at.name), `${proto} ${addressText(local)} port ${port}\n${running.printed.text}`);
+      if (port > 0) assert.is(running.engine.listenerAt(proto, port, words(local)), at === null ? -1 : running.ids.get(at.name), `${proto} ${addressText(local)} port ${port}\n${running.printed.text}`);
       for (const subject of ["ingressd", ...policy.exposes.map((e) => e.name), "other"]) {
         const where = `${subject} binds ${proto} ${addressText(local)} port ${port}\n${running.printed.text}`;
         const without = bind(policy, subject, port, local, proto);
@@ -55,7 +56,7 @@ direct("phase 0 agrees with the oracle, with a token and without one", () => {
       }
     }
   }
-  for (const code of ["loopback_bind", "not_exposed", "not_gateway", "gateway_bind", "no_token", "direct_bind"]) assert.ok((seen.get(code) ?? 0) > 50, `${code}: ${seen.get(code) ?? 0}`);
+  for (const code of ["loopback_bind", "not_exposed", "not_gateway", "gateway_bind", "no_token", "direct_bind", "dial_bind"]) assert.ok((seen.get(code) ?? 0) > 50, `${code}: ${seen.get(code) ?? 0}`);
 });
 
 direct("it counts as `allow from any`, and no deny holds there", () => {

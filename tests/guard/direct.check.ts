@@ -276,6 +276,25 @@ test("a socket that another process passes is decided as any other", async () =>
   await s.stop();
 });
 
+test("a service dials over udp where the policy says so, and has nothing else by it", async () => {
+  const policies = { without: "edition 1\n", with: 'edition 1\n@why "asks others"\ndial web on udp\n', other: 'edition 1\n@why "asks others"\ndial mail on udp\n' };
+  for (const [name, text] of Object.entries(policies)) {
+    const file = join(where.folder, `${name}.wasm`);
+    writeFileSync(file, moduleOf(text), { mode: 0o600 });
+    const guarded = under(file, "/nowhere");
+    const may = name === "with";
+    // What no bind comes before is not asked about: docs/guard.md says so.
+    assert.equal(await guarded.ask("dial"), may ? { sent: "sent", local: "0.0.0.0", unbound: 1 } : { sent: "EACCES", local: "", unbound: 1 }, name);
+    const bound = async (type: number, address: string): Promise<unknown> => guarded.ask("bind", await guarded.ask("socket", INET, type), address);
+    assert.is(await bound(DGRAM, at(0)), may ? 0 : EACCES);
+    assert.is(await bound(DGRAM, at(await freePort())), EACCES);
+    assert.is(await bound(DGRAM, at(0, "0a000001")), EACCES);
+    assert.is(await bound(STREAM, at(0)), EACCES);
+    guarded.child.kill();
+    await guarded.ended;
+  }
+});
+
 if (process.getuid?.() === 0) {
   test("neither key nor token is within reach of the program", async () => {
     const nobody = 65_534;

@@ -113,6 +113,7 @@ export function exposeAt(policy: ModelPolicy, port: number, local: bigint, proto
 export function bind(policy: ModelPolicy, subject: string, port: number, local: bigint, proto: "tcp" | "udp" = "tcp", token = false): Answer {
   const answer = (allowed: boolean, code: string): Answer => ({ allowed, later: false, reason: allowed ? "none" : "policy", code, rules: [] });
   if (isLoopback(local)) return answer(true, "loopback_bind");
+  if (proto === "udp" && port === 0 && isWildcard(local) && (policy.dials ?? []).includes(subject)) return answer(true, "dial_bind");
   const expose = exposeAt(policy, port, local, proto);
   if (subject === "ingressd") return expose === null || expose.mode === "direct" ? answer(false, "not_exposed") : answer(true, "gateway_bind");
   // A service has the name of its expose.

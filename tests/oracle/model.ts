@@ -78,6 +78,8 @@ export interface ModelExpose {
 }
 
 export interface ModelPolicy {
+  /** Services that dial over udp. */
+  readonly dials?: readonly string[];
   readonly nets: readonly ModelNet[];
   readonly hosts?: readonly NamedHosts[];
   readonly denies: readonly ModelDeny[];

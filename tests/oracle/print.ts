@@ -91,6 +91,7 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
     ...policy.nets.map((n) => () => { out.push(`net ${n.name} = ${set(n.set)}`); }),
     ...(policy.hosts ?? []).map((h) => () => { out.push(`hosts ${h.name} = ${hosts(h.set)}`); }),
     ...policy.denies.map((d) => () => { writeRule(d, ""); }),
+    ...(policy.dials ?? []).map((service) => () => { out.push(`@why "it asks" dial ${service} on udp`); }),
     ...policy.exposes.map((e) => () => { expose(e); }),
   ];
   for (const write of shuffle(statements)) write();

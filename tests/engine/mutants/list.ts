@@ -49,6 +49,8 @@ export const MUTANTS: readonly Mutant[] = [
   { file: "decide", text: "if (listener < 0 || load<u64>", instead: "if (listener <= 0 || load<u64>" },
   { file: "decide", text: "R_LISTENER_BINDER) != subject) {", instead: "R_LISTENER_BINDER) == subject) {" },
   { file: "decide", text: "if (subject == INGRESSD) return allow(", instead: "if (subject != INGRESSD) return allow(" },
+  { file: "decide", text: "if (port == 0 && proto == PROTO_UDP &&", instead: "if (port == 0 || proto == PROTO_UDP &&", nearest: "engine/direct" },
+  { file: "decide", text: "if (load<u64>(at) == subject) return true;", instead: "if (load<u64>(at) != subject) return true;", nearest: "engine/direct" },
   { file: "decide", text: "return token ? allow(CODE_DIRECT_BIND", instead: "return !token ? allow(CODE_DIRECT_BIND", nearest: "engine/direct" },
   { file: "search", text: "<= word) low = middle;", instead: "< word) low = middle;" },
   { file: "search", text: "if (first != a) {", instead: "if (first == a) {" },

@@ -2,6 +2,7 @@
 // sockets handed to another process and taken from one.
 import { closeSync, constants, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 import { spawn } from "node:child_process";
+import { createSocket } from "node:dgram";
 import { createConnection, createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -21,8 +22,14 @@ const does = {
     servers.push(server);
     server.listen(port, "0.0.0.0", () => resolve("listening"));
   }),
-  /** Datagrams sent from a socket that was never bound. */
-  dial: () => unconnected(),
+  /** A datagram sent by Node, which binds first, and one from a socket that was never bound. */
+  dial: async () => {
+    const socket = createSocket("udp4");
+    const sent = await new Promise((resolve) => socket.on("error", (error) => resolve(error.code)).send("x", 9, "127.0.0.1", (error) => resolve(error?.code ?? "sent")));
+    const local = sent === "sent" ? socket.address().address : "";
+    if (sent === "sent") socket.close();
+    return { sent, local, unbound: unconnected().sent };
+  },
   /** A descriptor out of a unix socket that another process listens on, or made there first. */
   pass: (path, fd) => send(path, fd),
   take: (path) => take(path),
