@@ -211,7 +211,7 @@ test("the first rule decides, and no prefix has a wildcard address", () => {
 
 test("every request that a version has words for is answered as the module answers it", () => {
   const seen = { written: 0, refused: 0, allowed: 0, denied: 0 };
-  for (let seed = 0; seed < 50; seed++) {
+  for (let seed = 0; seed < 30; seed++) {
     const c = chance(8_100_000 + seed);
     const model = wholePolicy(c, { nets: 2, exposes: 1 + c.below(3), rules: 2, denies: 1 });
     const printed = printPolicy(model);
@@ -249,7 +249,7 @@ test("every request that a version has words for is answered as the module answe
     assert.not.ok(engine.poisoned);
   }
   console.log(Object.entries(seen).map(([what, n]) => `${what} ${n}`).join(", "));
-  assert.ok(seen.written > 200 && seen.refused > 20 && seen.allowed > 5_000 && seen.denied > 20_000, JSON.stringify(seen));
+  assert.ok(seen.written > 120 && seen.refused > 12 && seen.allowed > 4_000 && seen.denied > 15_000, JSON.stringify(seen));
 });
 
 test.run();
