@@ -6,12 +6,12 @@ import { abiHeader, nativePolicy } from "../emit/native.ts";
 import { isCode } from "./disk.ts";
 import { usage, type Outcome } from "./outcome.ts";
 import { sha256 } from "./sha256.ts";
-import { engineC, isEngineC } from "./wasm2c.ts";
+import { isEngineC, pinnedC } from "./wasm2c.ts";
 import { cannotWrite, writeModule } from "./write.ts";
 
 /** Null when everything is written. The data comes last: what stops halfway leaves a manifest that does not fit, and hosts refuse that. */
 export async function writeNative(folder: string, module: Uint8Array, inputs: ReadonlySet<string>): Promise<Outcome | null> {
-  const c = engineC();
+  const c = pinnedC();
   if (!isEngineC(c)) return c;
   const { data, manifest } = nativePolicy(module, sha256);
   const text = (s: string): Uint8Array => new TextEncoder().encode(s);

@@ -52,7 +52,17 @@ export function findWasm2c(): string | null {
   }
 }
 
+/** The pinned C once it was made: it is one for every policy, and `--watch` builds many. */
+let held: EngineC | null = null;
+
 /** The pinned C, or why there is none. */
+export function pinnedC(): EngineC | Outcome {
+  const c = held ?? engineC();
+  if (isEngineC(c)) held = c;
+  return c;
+}
+
+/** The same, made anew by this wasm2c. */
 export function engineC(wasm2c: string | null = findWasm2c()): EngineC | Outcome {
   if (wasm2c === null) {
     return { class: "missing", code: "policy.wabt_missing", message: "`--target c` needs the npm package wabt, which is not installed", help: `install it beside ingressd: npm install wabt@${WABT_VERSION}` };

@@ -75,7 +75,7 @@ function addressRules(exposes: readonly CheckedExpose[]): readonly FilterRule[] 
 function isLoopback(address: FilterAddress): boolean {
   if (!("network" in address)) return false;
   const { kind, network, length } = address;
-  return kind === "v4" ? length >= 8 && network[0] === 127 : length === 128 && network.every((byte, i) => byte === (i === 15 ? 1 : 0));
+  return kind === "v4" ? length >= 8 && network[0] === 127 : network.every((byte, i) => byte === (i === 15 ? 1 : 0));
 }
 
 function joined(ports: readonly PortRange[]): readonly PortRange[] {

@@ -27,6 +27,12 @@ export const HOSTED: Toolchain = {
   flags: ["-O2"], link: ["-Wl,--gc-sections"], machine: ["posix.c"],
 };
 
+/** The same, ended by any access beyond an object and any operation that C leaves undefined. */
+export const SANITIZED: Toolchain = {
+  ...HOSTED, name: "sanitized x86-64", flags: ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"],
+  link: ["-fsanitize=address,undefined"],
+};
+
 export const RISCV: Toolchain = {
   name: "rv64imac", packages: { "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf", "qemu-system-riscv64": "qemu-system-misc" },
   cc: "riscv64-unknown-elf-gcc",
@@ -44,6 +50,8 @@ export function missing({ packages }: Toolchain): string | null {
 /** Where faults.c breaks the tables. */
 const BROKEN = {
   H_RESIDUALS: abi.H_RESIDUALS, H_RESIDUAL_COUNT: abi.H_RESIDUAL_COUNT, RESIDUAL_BYTES: abi.RESIDUAL_BYTES,
+  HEADER_BYTES: abi.HEADER_BYTES, H_SEAL: abi.H_SEAL, SEAL_START: abi.SEAL_START, SEAL_TURN_FIRST: abi.SEAL_TURN_FIRST,
+  SEAL_TURN_SECOND: abi.SEAL_TURN_SECOND, SEAL_PRIME_FIRST: abi.SEAL_PRIME_FIRST, SEAL_PRIME_SECOND: abi.SEAL_PRIME_SECOND,
   R_RESIDUAL_VERDICT: abi.R_RESIDUAL_VERDICT, R_RESIDUAL_CODE: abi.R_RESIDUAL_CODE, R_RESIDUAL_RULE: abi.R_RESIDUAL_RULE,
 };
 
@@ -64,7 +72,7 @@ export function called(command: string, args: readonly string[], cwd: string): s
 
 /** Compiles the engine, the host and `programs` of tests/os/native in `folder`, and links them; the path of the result. */
 export function build(tools: Toolchain, folder: string, programs: readonly string[], withHost = true): string {
-  const prefix = tools.cc === "gcc" ? "x" : "rv";
+  const prefix = tools === RISCV ? "rv" : tools === SANITIZED ? "xs" : "x";
   const sources: readonly (readonly [path: string, ours: boolean])[] = [
     [join(folder, "engine.c"), false],
     ...(withHost ? [[join(OS, "host.c"), true] as const] : []),

@@ -79,6 +79,19 @@ test("what a version has no words for is refused, with the expose that is to bla
   assert.equal(built(ADMIN, "admin", 1), Uint8Array.from([0x41, 0x46, 1, 0, ...bytesOf(fnv1a64("admin")).slice(8).reverse()]));
 });
 
+test("ports that touch are one rule, and a loopback address needs none of its own", () => {
+  const ports = `edition 1\nexpose a on tcp 1080 ${to}\nexpose b on tcp 1081-1090 ${to}\nexpose c on tcp 1092 ${to}\n`;
+  const rules = (text: string, version: FilterVersion): readonly string[] => {
+    const bytes = built(text, "ingressd", version);
+    if (!(bytes instanceof Uint8Array)) throw new Error(bytes.join());
+    return decoded(bytes).rules.map(({ first, last }) => `${first}-${last}`);
+  };
+  assert.equal(rules(ports, 1), ["1080-1090", "1092-1092"]);
+  assert.equal(rules(ports, 2), ["0-65535", "0-65535", "1080-1090", "1092-1092"]);
+  assert.equal(rules(`edition 1\nexpose a on tcp 1080 bind 127.0.0.0/8, ::1 ${to}\nexpose b on tcp 1081 bind 127.1.0.0/16 ${to}\n`, 2), ["0-65535", "0-65535"]);
+  assert.equal(rules(`edition 1\nexpose a on tcp 1080 bind 126.0.0.0/7, ::2 ${to}\n`, 2), ["0-65535", "0-65535", "1080-1080", "1080-1080"]);
+});
+
 test("`as direct` is its service's affair: the gateway's profile has nothing of it, the service's is refused", () => {
   const text = `${WEB}@why "it speaks to phones by itself"\nexpose calls on udp 5000-5010 as direct {}\n`;
   assert.equal([1, 2].map((version) => built(text, "ingressd", version === 1 ? 1 : 2)), [1, 2].map((version) => built(WEB, "ingressd", version === 1 ? 1 : 2)));
@@ -198,7 +211,7 @@ test("the first rule decides, and no prefix has a wildcard address", () => {
 
 test("every request that a version has words for is answered as the module answers it", () => {
   const seen = { written: 0, refused: 0, allowed: 0, denied: 0 };
-  for (let seed = 0; seed < 50; seed++) {
+  for (let seed = 0; seed < 30; seed++) {
     const c = chance(8_100_000 + seed);
     const model = wholePolicy(c, { nets: 2, exposes: 1 + c.below(3), rules: 2, denies: 1 });
     const printed = printPolicy(model);
@@ -236,7 +249,7 @@ test("every request that a version has words for is answered as the module answe
     assert.not.ok(engine.poisoned);
   }
   console.log(Object.entries(seen).map(([what, n]) => `${what} ${n}`).join(", "));
-  assert.ok(seen.written > 200 && seen.refused > 20 && seen.allowed > 5_000 && seen.denied > 20_000, JSON.stringify(seen));
+  assert.ok(seen.written > 120 && seen.refused > 12 && seen.allowed > 4_000 && seen.denied > 15_000, JSON.stringify(seen));
 });
 
 test.run();
