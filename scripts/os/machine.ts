@@ -34,8 +34,10 @@ export interface MachineOptions {
 export interface Machine extends Wire {
   /** All that it has printed. */
   readonly text: () => string;
-  /** Resolves when a line is printed; rejects where the machine ended without it. */
-  line(text: string): Promise<void>;
+  /** Resolves when a line was printed so many times; rejects where the machine ended without it. */
+  line(text: string, times?: number): Promise<void>;
+  /** Sends a frame and waits for nothing. */
+  post(frame: Buffer): void;
   counts(): Promise<readonly number[]>;
   /** Asks for the verdict and resolves with the machine's status. */
   end(): Promise<number>;
@@ -144,8 +146,11 @@ function machine(child: ChildProcess, echo: (text: string) => void, socket: Sock
     status,
     send: (...frames) => quiet([...frames, control(OP_WAIT)]),
     advance: (ms) => quiet([control(OP_ADVANCE, ms)]),
-    async line(wanted) {
-      if (await until(() => (text.split("\n").includes(wanted) ? true : null)) === null) throw over();
+    async line(wanted, times = 1) {
+      if (await until(() => (text.split("\n").slice(0, -1).filter((line) => line === wanted).length >= times ? true : null)) === null) throw over();
+    },
+    post(frame) {
+      socket.send(frame, theirs, HERE);
     },
     async counts() {
       const last = (await exchange([control(OP_COUNTS)])).at(-1);

@@ -14,7 +14,7 @@ import { buildImage, buildPolicy, type Image } from "../../scripts/os/build.ts";
 import { client } from "../../scripts/os/client.ts";
 import { ACK, FIN, PSH, RST, SYN, tcp } from "../../scripts/os/frames.ts";
 import { RAM_MIB, startMachine, type Machine, type MachineOptions } from "../../scripts/os/machine.ts";
-import { ALERT, BURST, LAN, OUTSIDE, selftest } from "../../scripts/os/selftest.ts";
+import { ALERT, BURST, HASTY, LAN, OUTSIDE, selftest } from "../../scripts/os/selftest.ts";
 import { missingTools } from "../../scripts/os/tools.ts";
 import { chance } from "../oracle/random.ts";
 import { skip } from "../skip.ts";
@@ -162,17 +162,34 @@ function checks(image: Image, shipped: NativePolicy): void {
     });
   }
 
-  test("a caller of the control frames ends nothing while the machine serves", async () => {
+  test("a control frame ends nothing while the machine serves", async () => {
     const machine = await startMachine({ image: image.path, policy: shipped, selftest: false });
     await machine.line("ingressd: ready");
-    let isAnswered = false;
-    const answer = machine.send().then(() => { isAnswered = true; }, () => undefined);
-    // A SYN behind the control frame is answered, the control frame is not.
-    const probe = machine.send(tcp({ source: LAN, sourcePort: 1, port: 22, seq: 1, flags: SYN })).catch(() => undefined);
-    await machine.line(deny("policy"));
-    assert.not.ok(isAnswered);
+    const ended = machine.end();
+    // Were it taken, the machine would be off before it judges the second SYN.
+    for (const times of [1, 2]) {
+      machine.post(tcp({ source: LAN, sourcePort: times, port: 22, seq: 1, flags: SYN }));
+      await machine.line(deny("policy"), times);
+    }
     await machine.stop();
-    await Promise.all([answer, probe]);
+    await ended;
+    assert.equal(lines(machine), [...OPENED, deny("policy"), deny("policy")]);
+  });
+
+  test("a rate that was used up, and nobody admitted of that source after it, is no `rate ok`", async () => {
+    const machine = await ready();
+    for (let i = 0; i <= BURST; i++) {
+      const c = client(machine, HASTY, 3_000 + i, 8443);
+      assert.is(await c.open(), i < BURST);
+      if (i < BURST) await c.reset();
+    }
+    // Others are admitted all the while.
+    const other = client(machine, LAN, 3_500, 8080);
+    assert.ok(await other.open());
+    await other.say(Buffer.from("GET / HTTP/1.0\r\n\r\n"));
+    await other.finish();
+    assert.is(await machine.end(), 1);
+    assert.equal(lines(machine), [...OPENED, deny("rate"), ...verdict("ok", "FAIL", "FAIL")]);
   });
 
   test("deny lines are five a second for each reason; the rest is counted", async () => {
