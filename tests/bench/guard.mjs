@@ -11,8 +11,8 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const GUARD = here("../../runtime/guard/ingress-guard.mjs");
 const BINDS = 2_000;
 const STARTS = 7;
-const ROUNDS = 5;
-const BYTES = 512 * 1024 * 1024;
+const ROUNDS = 9;
+const BYTES = 256 * 1024 * 1024;
 const PORT = 18_499;
 
 const folder = mkdtempSync(join(tmpdir(), "guard-bench-"));

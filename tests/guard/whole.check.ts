@@ -96,9 +96,8 @@ print(attempt(lambda: s.bind(("127.0.0.1", 0))), attempt(lambda: t.bind(("0.0.0.
 }, true);
 
 test("only standard descriptors go on, and SIGPIPE ends a program as ever", async () => {
-  const { out } = await run(where, ["bash", "-c", "echo $(ls -l /proc/$$/fd | sed -n 's/.* \\([0-9]*\\) -> .*/\\1/p'); yes | head -n 1; echo ${PIPESTATUS[0]}"]);
-  // Bash holds what it reads the script's output with.
-  assert.match(out, /^0 1 2( [3-9])?\ny\n141\n$/);
+  const { out } = await run(where, ["bash", "-c", "yes | head -n 1; echo ${PIPESTATUS[0]}"]);
+  assert.is(out, "y\n141\n");
   const { out: files } = await run(where, ["python3", "-c", "import os; print([fd for fd in range(3, 64) if os.path.exists(f'/proc/self/fd/{fd}')])"]);
   assert.is(files, "[]\n");
 });

@@ -22,8 +22,11 @@ const TABLE = ["guard.test", "what may be bound"] as const;
 const RACE = ["guard.test", "1,000 binds"] as const;
 const OTHERS = ["whole.check", "rings, other processes"] as const;
 const bindItself = "bind: (fd, address) => done(bind(fd, address, address.length)),";
-const judgedBind = 'return decide(setup, "bind", status, proto, local, () => kernel.bind(fd, bytes));';
-const judgedListen = 'return decide(setup, "listen", status, proto, local, () => kernel.listen(fd, backlog));';
+/** Where the address has been read, and is about to be judged. */
+const BEFORE_JUDGEMENT = "// AF_UNSPEC would be taken for any IPv4 address.";
+const bindsAtOnce = (condition: string): Edit => edit("broker.ts", BEFORE_JUDGEMENT, `if (local !== null && ${condition}) return kernel.bind(fd, bytes);\n  ${BEFORE_JUDGEMENT}`);
+const BEFORE_LISTEN = "// Without a port the kernel would choose one, at every address where none is bound.";
+const AFTER_COPY = "if (bytes === null) return kernel.isValid(listener, id) ? -EFAULT : -EPERM;";
 const refusedCalls = "...[numbers.ptrace, numbers.process_vm_writev, PIDFD_GETFD, ...alsoRefused].flatMap((number) => when(number, RET_ERRNO | EPERM)),";
 
 export const MUTANTS: readonly Mutant[] = [
@@ -33,7 +36,12 @@ export const MUTANTS: readonly Mutant[] = [
       edit("kernel.ts", "bytes.writeInt32LE(result, 16);", "if (result === 0) bytes.writeUInt32LE(1, 20); else bytes.writeInt32LE(result, 16);"),
     ],
   },
-  { without: "one copy of the address: it is read again for the bind", noticedBy: RACE, edits: [edit("broker.ts", judgedBind, 'return decide(setup, "bind", status, proto, local, () => { for (let i = 0; i < 20; i++) bytes.set(readMemory(thread, where, bytes.length) ?? bytes); return kernel.bind(fd, bytes); });'), edit("broker.ts", "bytes: Uint8Array, thread: number, status: ThreadStatus): number {\n  const { kernel } = setup;\n  if (kind", "bytes: Uint8Array, thread: number, status: ThreadStatus, where: bigint): number {\n  const { kernel } = setup;\n  if (kind"), edit("broker.ts", "bindFor(setup, fd, kind, bytes, thread, status);", "bindFor(setup, fd, kind, bytes, thread, status, args[1]);")] },
+  {
+    without: "one copy of the address: it is read again for the bind", noticedBy: RACE, edits: [
+      edit("broker.ts", AFTER_COPY, `${AFTER_COPY}\n    globalThis.again = () => bytes.set(readMemory(thread, args[1], length) ?? bytes);`),
+      edit("broker.ts", BEFORE_JUDGEMENT, "for (let i = 0; i < 20; i++) globalThis.again();"),
+    ],
+  },
   { without: "the socket's own family: a mismatch goes on", noticedBy: TABLE, edits: [edit("broker.ts", "local === null || local.family !== kind.domain", "local === null")] },
   { without: "AF_UNSPEC's refusal", noticedBy: TABLE, edits: [edit("sockaddr.ts", "if (family === FAMILIES.inet && bytes", "if ((family === FAMILIES.inet || family === 0) && bytes"), edit("sockaddr.ts", "return { family, address: fromV4", "return { family: FAMILIES.inet, address: fromV4")] },
   { without: "notifications that signals leave alone", noticedBy: ["whole.check", "4,000 binds under a timer"], edits: [edit("launcher.mjs", "const FLAGS = 8 | 32;", "const FLAGS = 8;")] },
@@ -47,17 +55,17 @@ export const MUTANTS: readonly Mutant[] = [
   { without: "the refusal of ptrace and its like", noticedBy: OTHERS, asRoot: true, edits: [edit("filter.ts", refusedCalls, refusedCalls.replace("numbers.ptrace, ", ""))] },
   { without: "listen's notification: an unbound socket gets a port at every address", noticedBy: TABLE, edits: [edit("filter.ts", "...[numbers.bind, numbers.listen].flatMap(", "...[numbers.bind].flatMap(")] },
   { without: "bind's notification", noticedBy: TABLE, edits: [edit("filter.ts", "...[numbers.bind, numbers.listen].flatMap(", "...[numbers.listen].flatMap(")] },
-  { without: "the policy on listen: a socket that was bound elsewhere and passed", noticedBy: ["whole.check", "sockets that are passed"], edits: [edit("broker.ts", judgedListen, "return kernel.listen(fd, backlog);")] },
+  { without: "the policy on listen: a socket that was bound elsewhere and passed", noticedBy: ["whole.check", "sockets that are passed"], edits: [edit("broker.ts", BEFORE_LISTEN, "if (local.port !== 0) return kernel.listen(fd, backlog);")] },
   { without: "the refusal of inherited sockets", noticedBy: ["guard.test", "a socket that comes as standard input"], edits: [edit("main.ts", "if (inherited.length > 0) {", "if (inherited.length > 9) {")] },
   { without: "the end of inherited descriptors", noticedBy: ["whole.check", "only standard descriptors"], edits: [edit("launcher.mjs", "closeRange(numbers.closeRange, CHANNEL, 0xffffffff", "closeRange(numbers.closeRange, 9999, 0xffffffff")] },
   { without: "standard streams over exec", noticedBy: ["whole.check", "exit codes, signals and standard streams"], edits: [edit("launcher.mjs", "for (const fd of [0, 1, 2]) fcntl(fd, F_SETFD, 0);", "for (const fd of [0, 1, 2]) fcntl(fd, F_SETFD, 1);")] },
   { without: "SIGPIPE as ever", noticedBy: ["whole.check", "only standard descriptors"], edits: [edit("launcher.mjs", "signal(SIGPIPE, 0);", "")] },
   { without: "UDP in the policy's words", noticedBy: TABLE, edits: [edit("broker.ts", '[IPPROTO_UDP]: "udp", ', "")] },
-  { without: "UDP's judgement", noticedBy: TABLE, edits: [edit("broker.ts", judgedBind, `if (proto === "udp") return kernel.bind(fd, bytes);\n  ${judgedBind}`)] },
-  { without: "IPv6's judgement", noticedBy: TABLE, edits: [edit("broker.ts", judgedBind, `if (kind.domain === FAMILIES.inet6) return kernel.bind(fd, bytes);\n  ${judgedBind}`)] },
-  { without: "the judgement of mapped addresses", noticedBy: TABLE, edits: [edit("broker.ts", judgedBind, `if (kind.domain === FAMILIES.inet6 && local.address[2] === 0xffff) return kernel.bind(fd, bytes);\n  ${judgedBind}`)] },
+  { without: "UDP's judgement", noticedBy: TABLE, edits: [bindsAtOnce('proto === "udp"')] },
+  { without: "IPv6's judgement", noticedBy: TABLE, edits: [bindsAtOnce("kind.domain === FAMILIES.inet6")] },
+  { without: "the judgement of mapped addresses", noticedBy: TABLE, edits: [bindsAtOnce("kind.domain === FAMILIES.inet6 && local.address[2] === 0xffff")] },
   { without: "whole IPv6 addresses: the last word alone is looked at", noticedBy: TABLE, edits: [edit("sockaddr.ts", "address: [view.getUint32(8), view.getUint32(12), view.getUint32(16), view.getUint32(20)]", "address: [0, 0, 0xffff, view.getUint32(20)]")] },
-  { without: "MPTCP's judgement", noticedBy: TABLE, edits: [edit("broker.ts", judgedBind, `if (kind.protocol === IPPROTO_MPTCP) return kernel.bind(fd, bytes);\n  ${judgedBind}`)] },
+  { without: "MPTCP's judgement", noticedBy: TABLE, edits: [bindsAtOnce("kind.protocol === IPPROTO_MPTCP")] },
   { without: "the refusal of protocols without a word", noticedBy: TABLE, edits: [edit("broker.ts", "if (proto === null) return refuse(setup, call, status, proto, local, v.CODE_GUARD_PROTOCOL, -EACCES);", "if (proto === null) return act();")] },
   { without: "the refusal of other families: vsock, packets", noticedBy: TABLE, edits: [edit("filter.ts", "answer(RET_ERRNO | EAFNOSUPPORT),", "answer(RET_ALLOW),")] },
   { without: "the refusal of raw sockets", noticedBy: TABLE, asRoot: true, edits: [edit("filter.ts", "...when(SOCK_RAW, RET_ERRNO | EPERM),", "")] },
