@@ -11,6 +11,7 @@ import { createInterface, type Interface } from "node:readline";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { eventually, freePort, moduleOf, running, type Under } from "../ingress_host/gateway_under_test.ts";
+import { chosen } from "./chosen.ts";
 import { GUARD, missing, place, program, remove } from "./guarded.ts";
 
 const guard = suite("guard direct");
@@ -19,6 +20,7 @@ const lacks = missing(where);
 guard.after(() => remove(where));
 
 const test = (name: string, work: () => Promise<void>): void => {
+  if (!chosen(name)) return;
   if (lacks === null) guard(name, work);
   else guard(`${name} (skipped)`, () => console.log(`SKIP guard ${name}: ${lacks}`));
 };
@@ -237,17 +239,39 @@ test("a UDP socket can't be closed from outside: the service is ended", async ()
   await s.gateway.stop();
 });
 
-test("a socket that another process passes is decided as any other", async () => {
-  const s = await setting();
+/** A process that no guard watches, and what passes a socket of its to the guarded program. */
+function outsideOf(s: Setting): { readonly outside: ChildProcess; readonly ask: Guarded["ask"]; pass(path: string, address: string | null): Promise<number> } {
   const outside = spawn(process.execPath, [program("told")], { stdio: ["pipe", "pipe", "inherit"] });
   const ask = asking(outside);
-  const pass = async (path: string, address: string | null): Promise<number> => {
-    const made = Number(await ask("socket", INET, STREAM));
-    if (address !== null) assert.is(await ask("bind", made, address), 0);
-    const taken = s.guarded.ask("take", path);
-    assert.is(await ask("pass", path, made), 0);
-    return Number(await taken);
+  return {
+    outside, ask,
+    async pass(path, address) {
+      const made = Number(await ask("socket", INET, STREAM));
+      if (address !== null) assert.is(await ask("bind", made, address), 0);
+      const taken = s.guarded.ask("take", path);
+      assert.is(await ask("pass", path, made), 0);
+      const mine = Number(await taken);
+      assert.is(await ask("close", made), 0);
+      return mine;
+    },
   };
+}
+
+test("a socket that was bound elsewhere at the service's own port listens with a token, and is closed with it", async () => {
+  const s = await setting();
+  const { outside, pass } = outsideOf(s);
+  const own = await pass(join(where.folder, "own.sock"), at(s.port));
+  assert.is(await s.guarded.ask("listen", own), 0, s.guarded.err());
+  assert.is(s.gateway.records().filter(({ op }) => op === "token").length, 1);
+  s.gateway.clock.advance(60_250);
+  await closed(s, own, /is closed: its time is over/);
+  outside.kill();
+  await s.stop();
+});
+
+test("a socket that another process passes is decided as any other", async () => {
+  const s = await setting();
+  const { outside, ask, pass } = outsideOf(s);
   const foreign = await freePort();
   // Bound by a process that no guard watches, at a port that nobody exposes.
   const bound = await pass(join(where.folder, "a.sock"), at(foreign));
@@ -305,6 +329,7 @@ if (process.getuid?.() === 0) {
     writeFileSync(policy, moduleOf(policyOf(port)), { mode: 0o600 });
     chownSync(policy, nobody, nobody);
     const audit = where.audit;
+    writeFileSync(audit, "", { flag: "a", mode: 0o600 });
     chownSync(audit, nobody, nobody);
     chownSync(where.folder, nobody, nobody);
     const as = ["setpriv", `--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups"];

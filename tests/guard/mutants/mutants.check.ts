@@ -11,7 +11,7 @@ import { missing, place, remove } from "../guarded.ts";
 import { MUTANTS, type Mutant } from "./list.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
-const COPIED = ["compiler", "gateway", "package.json", "runtime", "tests", "tsconfig.json"];
+const COPIED = ["compiler", "gateway", "package.json", "runtime", "schemas", "tests", "tsconfig.json"];
 /** A test that waits for ever has noticed. */
 const TEST_MS = 40_000;
 const SKIPPED = "skipped: ";
