@@ -93,7 +93,7 @@ function starts(ways) {
 }
 
 const SERVER = `const { createServer } = require("node:net");
-createServer((socket) => socket.on("error", () => undefined).resume().on("end", () => socket.end(JSON.stringify(process.cpuUsage())))).listen(${PORT}, "127.0.0.1", () => console.log(process.pid));
+createServer((socket) => { const from = process.cpuUsage(); socket.on("error", () => undefined).resume().on("end", () => socket.end(JSON.stringify(process.cpuUsage(from)))); }).listen(${PORT}, "127.0.0.1", () => console.log(process.pid));
 process.on("SIGTERM", () => process.exit(0));`;
 
 async function served(way) {
@@ -111,7 +111,7 @@ async function served(way) {
   return { pid: child.pid, at: way === "isolated" ? { path: door } : { port: PORT, host: "127.0.0.1" }, end };
 }
 
-/** Sends all bytes over one connection: ms that went by, and the server's own CPU in ms. */
+/** Sends all bytes over one connection: ms that went by, and the server's own CPU in ms since it was there. */
 function send(at) {
   const block = Buffer.alloc(256 * 1024);
   return new Promise((resolve, reject) => {
