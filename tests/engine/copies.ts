@@ -58,5 +58,5 @@ export function runNode(folder: string, args: readonly string[], ms: number): Pr
 }
 
 export async function buildEngine(folder: string): Promise<boolean> {
-  return (await runNode(folder, ["scripts/engine.mjs"], BUILD_MS)).code === 0;
+  return (await runNode(folder, ["scripts/engine.mjs", "--alone"], BUILD_MS)).code === 0;
 }
