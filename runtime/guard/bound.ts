@@ -1,5 +1,5 @@
 // What guarded processes have bound, by the kernel's own tables: TCP sockets that listen, and UDP sockets.
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { namesIn, read, target } from "./proc_text.ts";
 import { formatEndpoint, fromV4, type Address } from "../net/address.ts";
 
 const MOST_PROCESSES = 4_096;
@@ -66,29 +66,4 @@ export function endpoint(text: string): string | null {
   if (a === undefined || !/^[0-9A-F]{4}$/.test(port)) return null;
   const address: Address | null = digits.length === 8 ? fromV4(a) : b === undefined || c === undefined || d === undefined ? null : [a, b, c, d];
   return address === null ? null : formatEndpoint(address, Number.parseInt(port, 16));
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, "latin1");
-  } catch {
-    // The process has ended.
-    return "";
-  }
-}
-
-function namesIn(path: string): readonly string[] {
-  try {
-    return readdirSync(path);
-  } catch {
-    return [];
-  }
-}
-
-function target(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return "";
-  }
 }

@@ -1,7 +1,7 @@
 // Sockets by the kernel's own names for them. A port is closed in the processes that have it, since the guard keeps no
 // descriptor of it: that would hold a port open which its program has closed.
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { close, type Kernel } from "./kernel.ts";
+import { namesIn, read, target } from "./proc_text.ts";
 
 export interface SocketName {
   /** SO_COOKIE: never given twice. */
@@ -60,26 +60,5 @@ function isBound(inode: number): boolean {
 }
 
 function numbersIn(path: string): readonly number[] {
-  try {
-    return readdirSync(path).filter((name) => /^\d+$/.test(name)).map(Number);
-  } catch {
-    // It has ended, or is another's.
-    return [];
-  }
-}
-
-function target(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return "";
-  }
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, "latin1");
-  } catch {
-    return "";
-  }
+  return namesIn(path).filter((name) => /^\d+$/.test(name)).map(Number);
 }
