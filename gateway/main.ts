@@ -1,6 +1,5 @@
 // ingressd's process: arguments, configuration file, signals and exit codes. Everything that
 // decides or listens is behind startDaemon.
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { HELP, parseCommand, type Command, type ConfigWords, type ExposeWords } from "./arguments.ts";
 import { checkConfig } from "./check_config.ts";
@@ -15,6 +14,7 @@ import { exposeUntil } from "./expose_command.ts";
 import { interfaceAddresses } from "./listen/addresses.ts";
 import { order, type Outcome } from "./order.ts";
 import { isFileRefusal, readTrustedFile } from "../runtime/host/trustedFile.ts";
+import { packageVersion } from "../runtime/package/files.ts";
 import { watchStatus } from "./watch_status.ts";
 
 const MOST_CONFIG_BYTES = 1024 * 1024;
@@ -32,7 +32,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       process.stdout.write(HELP);
       return;
     case "version":
-      process.stdout.write(`ingressd ${version()}\n`);
+      process.stdout.write(`ingressd ${packageVersion()}\n`);
       return;
     case "status":
     case "reload":
@@ -153,12 +153,6 @@ function controlPath(config: Config): string {
 function stateDirectory(config: Config, env: NodeJS.ProcessEnv): string | null {
   const given = env["STATE_DIRECTORY"]?.split(":")[0] ?? "";
   return config.state_dir ?? (given.startsWith("/") ? given : null);
-}
-
-function version(): string {
-  const document: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
-  if (typeof document !== "object" || document === null || !("version" in document)) return "unknown";
-  return String(document.version);
 }
 
 /** Sentences, a line each. */

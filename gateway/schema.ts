@@ -1,21 +1,14 @@
-// JSON Schema at run time: reads a schema of `schemas/` and turns ajv's findings into one
-// sentence with key, value, reason and remedy.
-import { readFileSync } from "node:fs";
-import { Ajv2020, type ErrorObject } from "ajv/dist/2020.js";
+// What a validator says against a value, as one sentence with key, value, reason and remedy.
+import type { ErrorObject } from "ajv";
+import type { Validator } from "./control/validators.mjs";
 
 /** Null when `value` is valid (defaults are filled in then), else a sentence. */
 export type Check = (value: unknown) => string | null;
 
-const ajv = new Ajv2020({ useDefaults: true, allErrors: false, verbose: true, strict: true, strictRequired: false, allowUnionTypes: true });
-
-/** `path` is relative to the `schemas` folder. */
-export function schemaCheck(path: string): Check {
-  const schema: unknown = JSON.parse(readFileSync(new URL(`../schemas/${path}`, import.meta.url), "utf8"));
-  if (typeof schema !== "object" || schema === null) throw new Error(`schemas/${path} is not a schema`);
-  const validate = ajv.compile(schema);
+export function schemaCheck(validate: Validator): Check {
   return (value) => {
     if (validate(value)) return null;
-    // `anyOf` and `propertyNames` report their branches first and itself last; the last one speaks of the whole.
+    // `anyOf` and `propertyNames` report their branches first and itself last; the last one is about the whole.
     const error = validate.errors?.at(-1);
     return error === undefined ? "is not valid" : sentence(error);
   };

@@ -13,6 +13,7 @@ import { readResults } from "../tests/bench/report/results.ts";
 import { hasFallback, type Field, type Keys } from "../gateway/config/field.ts";
 import { NAMED, TABLES, TOP } from "../gateway/config/keys.ts";
 import { configSchema } from "../gateway/config/schema.ts";
+import { validatorsText } from "./validators.ts";
 import { PROGRAMS, bashCompletion, zshCompletion } from "./completion.ts";
 
 const root = new URL("../", import.meta.url);
@@ -118,6 +119,7 @@ export const WRITTEN: Readonly<Record<string, (before: string) => string>> = {
     [`docs/deploy/completion/${program.name}.bash`, () => bashCompletion(program)],
     [`docs/deploy/completion/_${program.name}`, () => zshCompletion(program)],
   ])),
+  "gateway/control/validators.mjs": validatorsText,
   "schemas/config/ingressd.schema.json": () => `${JSON.stringify(configSchema(), null, 2)}\n`,
   "schemas/policy/ingress.schema.json": () => `${JSON.stringify(policySchema(), null, 2)}\n`,
 };

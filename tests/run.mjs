@@ -19,6 +19,7 @@ import { readdirSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { build } from "../scripts/build.mjs";
 import { transpile } from "./transpile.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -162,6 +163,8 @@ async function main() {
   if (files.length === 0) throw new Error(`no file ending in \`${suffix}\` matches`);
   const totals = { passed: 0, failed: 0, skipped: 0 };
   const failedFiles = [];
+  // Tests start the programs, some of them at the same time and as another user: their build is current before.
+  await build();
   const ready = chosen.asShipped ? null : await transpile(files, project);
   const remove = ready?.remove ?? (() => undefined);
   process.on("exit", remove);

@@ -1,32 +1,29 @@
 // Test files as plain JavaScript: one run of esbuild over all of them takes a second, and each file
 // then starts in a tenth of the time that transpiling and loading it file by file takes. They stand
 // in a folder of their own below node_modules, from where packages are found, as long as a run lasts.
-// So do the programs that tests start (ready.ts), and the worker that checks modules.
+// So do programs of the tests that tests start (ready.ts), and the worker that checks modules.
 import { build } from "esbuild";
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
+import { chevrotainFile, LOADERS } from "../scripts/bundle.mjs";
 
-const PROGRAMS = [
-  "compiler/cli/ingressc.mjs", "gateway/ingressd.mjs", "runtime/host/loadWorker.mjs",
-  "tests/compiler/hungry.ts", "tests/ingress_host/killed_daemon.ts",
-];
-/** What lets Node load the sources as they stand; there is nothing left of that to do. */
-const LOADERS = /[/\\](?:runtime[/\\]host[/\\]register|compiler[/\\]cli[/\\]chevrotain)\.mjs$/;
-/** The one file that looks for a program, the worker, beside itself. */
-const STARTS_WORKER = "runtime/host/loadInWorker.ts";
+/** What tests start by its path and is no program of the package; those start from the package's own build. */
+const PROGRAMS = ["runtime/host/loadWorker.mjs", "tests/compiler/hungry.ts", "tests/ingress_host/killed_daemon.ts"];
+/** The file that has the worker's place. */
+const PACKAGE_FILES = "runtime/package/files.ts";
 
-/** Each file keeps its own place, which many read their neighbours by, and Chevrotain is one file, as in compiler/cli/chevrotain.mjs. */
+/** Each file keeps its own place, which many read their neighbours by; the worker is the one that is built here. */
 const places = (project, folder) => ({
   name: "places",
   setup(on) {
     on.onLoad({ filter: LOADERS }, () => ({ contents: "" }));
     on.onLoad({ filter: /\.(?:ts|mjs)$/ }, ({ path }) => {
-      const place = path === join(project, STARTS_WORKER) ? join(folder, STARTS_WORKER) : path;
       const text = readFileSync(path, "utf8").replace(/^#![^\n]*/, "");
-      return { loader: path.endsWith(".ts") ? "ts" : "js", contents: `const fileUrl = ${JSON.stringify(pathToFileURL(place).href)};${text}` };
+      const contents = path === join(project, PACKAGE_FILES) ? text.replace('"../host/loadWorker.mjs", import.meta.url', JSON.stringify(pathToFileURL(join(folder, PROGRAMS[0])).href)) : text;
+      return { loader: path.endsWith(".ts") ? "ts" : "js", contents: `const fileUrl = ${JSON.stringify(pathToFileURL(path).href)};${contents}` };
     });
-    on.onResolve({ filter: /^chevrotain$/ }, () => ({ path: new URL("../chevrotain.mjs", import.meta.resolve("chevrotain")).href, external: true }));
+    on.onResolve({ filter: /^chevrotain$/ }, () => ({ path: pathToFileURL(chevrotainFile()).href, external: true }));
     on.onResolve({ filter: /^file:/ }, ({ path }) => ({ path, external: true }));
   },
 });

@@ -7,28 +7,27 @@ import { SILENT, progressOn, wantsProgress } from "./progress.ts";
 import { answer, envelopeText, isAnswer, outcomeText, wantsJson } from "./session.ts";
 import { monotonicMs, paint, wantsColor } from "./terminal.ts";
 
-for (const stream of [process.stdout, process.stderr]) {
-  // The reader went away (`| head`): there is nobody left to tell.
-  stream.on("error", () => process.exit(EXIT_CODES.delegate));
-}
-
-const words = process.argv.slice(2);
-const json = wantsJson(words);
-const stop = new AbortController();
-// Only a command that stays has a use for the signals; the others end by them as ever.
-if (words.includes("--watch")) for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
-
-const progress = !json && wantsProgress(process.stderr, process.env) ? progressOn(process.stderr, monotonicMs) : SILENT;
-const outcome = await answer(words, { stop: stop.signal, progress, show });
-show(outcome);
-process.exitCode = EXIT_CODES[outcome.class];
-
-function show(o: Outcome): void {
-  progress.end();
-  if (json) {
-    process.stdout.write(envelopeText(o));
-    return;
+export async function main(words: readonly string[]): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) {
+    // The reader is gone (`| head`): nothing can be shown any more.
+    stream.on("error", () => process.exit(EXIT_CODES.delegate));
   }
-  const stream = isAnswer(o) ? process.stdout : process.stderr;
-  stream.write(outcomeText(o, paint({ color: wantsColor(stream, process.env) })));
+  const json = wantsJson(words);
+  const stop = new AbortController();
+  // Only a command that keeps running handles the signals; the others end by them.
+  if (words.includes("--watch")) for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
+
+  const progress = !json && wantsProgress(process.stderr, process.env) ? progressOn(process.stderr, monotonicMs) : SILENT;
+  const show = (o: Outcome): void => {
+    progress.end();
+    if (json) {
+      process.stdout.write(envelopeText(o));
+      return;
+    }
+    const stream = isAnswer(o) ? process.stdout : process.stderr;
+    stream.write(outcomeText(o, paint({ color: wantsColor(stream, process.env) })));
+  };
+  const outcome = await answer(words, { stop: stop.signal, progress, show });
+  show(outcome);
+  process.exitCode = EXIT_CODES[outcome.class];
 }

@@ -1,5 +1,5 @@
 // From the words of the command line to an outcome, and from an outcome to what is printed.
-import { readFileSync } from "node:fs";
+import { packageVersion } from "../../runtime/package/files.ts";
 import { COMMON_FLAGS, isArguments, parseArguments } from "./arguments.ts";
 import type { Command, Surroundings } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
@@ -32,8 +32,8 @@ export async function answer(words: readonly string[], surroundings: Surrounding
 async function dispatch(given: readonly string[], surroundings: Surroundings): Promise<Outcome> {
   const [name, ...rest] = given.filter((w, i) => !(w === "--json" && given.slice(0, i).every((v) => v === "--json")));
   if (name === undefined) return usage("no_command", "no command is given", "`ingressc --help` lists the commands");
-  if (name === "--help" || name === "-h") return textOutcome("help", overview(version()));
-  if (name === "--version" || name === "-V") return textOutcome("version", version());
+  if (name === "--help" || name === "-h") return textOutcome("help", overview(packageVersion()));
+  if (name === "--version" || name === "-V") return textOutcome("version", packageVersion());
   const command = commandNamed(name);
   if (command === null) {
     const near = nearest(name, Object.keys(COMMANDS));
@@ -87,10 +87,4 @@ export function outcomeText(o: Outcome, p: Paint): string {
 
 function textOutcome(what: "help" | "version", text: string): Outcome {
   return { class: "ok", code: `policy.${what}`, message: text.split("\n")[0] ?? "", report: () => text, data: { [what]: text } };
-}
-
-function version(): string {
-  const parsed: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  const known = typeof parsed === "object" && parsed !== null && "version" in parsed;
-  return known ? String(parsed.version) : "unknown";
 }

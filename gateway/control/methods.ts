@@ -10,6 +10,7 @@ import { health } from "./health.ts";
 import { metrics } from "./metrics.ts";
 import { reload } from "./reload.ts";
 import { status } from "./status.ts";
+import * as validators from "./validators.mjs";
 
 export interface Method {
   /** `operator`: on the control socket only. */
@@ -18,7 +19,7 @@ export interface Method {
   readonly run: Endpoint;
 }
 
-const none = schemaCheck("intents/none.schema.json");
+const none = schemaCheck(validators.none);
 
 export const METHODS = {
   status: { access: "operator", params: none, run: status },
@@ -26,9 +27,9 @@ export const METHODS = {
   metrics: { access: "operator", params: none, run: metrics },
   reload: { access: "operator", params: none, run: reload },
   challenge: { access: "anyone", params: none, run: challenge },
-  register: { access: "anyone", params: schemaCheck("intents/register.schema.json"), run: register },
-  unregister: { access: "anyone", params: schemaCheck("intents/unregister.schema.json"), run: unregister },
-  renew: { access: "anyone", params: schemaCheck("intents/renew.schema.json"), run: renew },
+  register: { access: "anyone", params: schemaCheck(validators.register), run: register },
+  unregister: { access: "anyone", params: schemaCheck(validators.unregister), run: unregister },
+  renew: { access: "anyone", params: schemaCheck(validators.renew), run: renew },
   list: { access: "anyone", params: none, run: list },
 } as const satisfies Record<string, Method>;
 

@@ -1,5 +1,6 @@
 // JSON-RPC 2.0: what a request and an answer look like, and the error numbers in use.
 import { schemaCheck } from "../schema.ts";
+import * as validators from "./validators.mjs";
 
 export const RPC_PARSE = -32700;
 export const RPC_INVALID_REQUEST = -32600;
@@ -26,7 +27,7 @@ export interface RpcError {
 
 export type Answer = { readonly result: unknown } | RpcError;
 
-const check = schemaCheck("intents/request.schema.json");
+const check = schemaCheck(validators.request);
 
 export function rpcError(code: number, message: string, data?: unknown): RpcError {
   return { error: { code, message, ...(data !== undefined && { data }) } };

@@ -3,10 +3,10 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { readFileSync, readlinkSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { LAUNCHER } from "../package/files.ts";
 import { CLOSE_RANGE, filterProgram, type Architecture } from "./filter.ts";
 import { close, type Kernel } from "./kernel.ts";
 
-const LAUNCHER = fileURLToPath(new URL("./launcher.mjs", import.meta.url));
 /** Node can't do it itself: the kernel takes single-threaded processes only. The rights go before the program runs. */
 export const INTO_USER_NAMESPACE = ["unshare", "--user", "--map-current-user", "--keep-caps", "--"];
 const CHANNEL = 3;
@@ -50,7 +50,7 @@ export async function launch(kernel: Kernel, architecture: Architecture, program
     program, args, filter: Buffer.from(filterProgram(architecture, inside === undefined ? [] : [architecture.numbers.setns])).toString("base64"),
     numbers: { seccomp: architecture.numbers.seccomp, closeRange: CLOSE_RANGE }, namespace: inside?.namespace ?? null,
   });
-  const [file = "", ...words] = [...(inside?.namespace === "user" ? INTO_USER_NAMESPACE : []), process.execPath, LAUNCHER];
+  const [file = "", ...words] = [...(inside?.namespace === "user" ? INTO_USER_NAMESPACE : []), process.execPath, fileURLToPath(LAUNCHER)];
   const child = spawn(file, words, {
     stdio: ["inherit", "inherit", "inherit", "pipe"], env: { ...process.env, INGRESS_GUARD_START: start },
   });

@@ -1,9 +1,10 @@
 // ingress-guard: starts a program under a filter, and decides by the compiled policy what it, and all
 // that it starts, may bind and listen on. Exit codes and signals are the program's own.
-import { appendFileSync, readFileSync, watch } from "node:fs";
+import { appendFileSync, watch } from "node:fs";
 import { constants } from "node:os";
 import { basename, dirname, resolve } from "node:path";
 import { isMisuse, HELP, parseCommand, type Command } from "./arguments.ts";
+import { packageVersion } from "../package/files.ts";
 import { beginDirect } from "./begin_direct.ts";
 import { serve, type Asked } from "./broker.ts";
 import { systemClock } from "./clock.ts";
@@ -40,7 +41,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       process.stdout.write(HELP);
       return;
     case "version":
-      process.stdout.write(`ingress-guard ${version()}\n`);
+      process.stdout.write(`ingress-guard ${packageVersion()}\n`);
       return;
     case "status":
       return status(command.json);
@@ -185,11 +186,6 @@ function reloadOnChange(policy: PolicyInForce, path: string, reloaded: () => voi
     settling ??= setTimeout(() => { settling = null; ask(); }, SETTLE_MS).unref();
   });
   watcher.on("error", () => watcher.close());
-}
-
-function version(): string {
-  const document: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  return typeof document === "object" && document !== null && "version" in document ? String(document.version) : "unknown";
 }
 
 function say(sentence: string): void {

@@ -1,6 +1,7 @@
 // loadPolicy in a thread that is terminated when it takes too long: a module that is not yet
 // trusted never holds up the thread that serves.
 import { Worker } from "node:worker_threads";
+import { LOAD_WORKER } from "../package/files.ts";
 import type { LoadedPolicy, Refusal } from "./module.ts";
 import { refuse } from "./verify.ts";
 import type { Trust } from "./verify.ts";
@@ -22,7 +23,7 @@ export function loadPolicyInWorker(bytes: Uint8Array, trust: Trust, timeoutMs: n
     // To copy a large policy would hold this thread up.
     const moved = isWhole(bytes) ? bytes : Uint8Array.from(bytes);
     const workerData = { bytes: moved, trust };
-    const worker = new Worker(new URL("./loadWorker.mjs", import.meta.url), { workerData, transferList: [moved.buffer], execArgv: [] });
+    const worker = new Worker(LOAD_WORKER, { workerData, transferList: [moved.buffer], execArgv: [] });
     const finish = (result: LoadedInWorker | Refusal): void => {
       clearTimeout(timer);
       ending?.removeEventListener("abort", abandon);

@@ -1,0 +1,13 @@
+import type { ErrorObject } from "ajv";
+
+/** What ajv makes of a schema: `errors` is of the last call. */
+export interface Validator {
+  (value: unknown): boolean;
+  errors?: readonly ErrorObject[] | null;
+}
+
+export const none: Validator;
+export const register: Validator;
+export const renew: Validator;
+export const request: Validator;
+export const unregister: Validator;

@@ -1,0 +1,16 @@
+// The files of this package that a program starts by their path, and the package's version. The build gives
+// them their places in `dist/` (scripts/build.mjs has the other version of this file).
+import { readFileSync } from "node:fs";
+
+/** The worker thread in which a module is checked. */
+export const LOAD_WORKER = new URL("../host/loadWorker.mjs", import.meta.url);
+/** The process that becomes a guarded program. */
+export const LAUNCHER = new URL("../guard/launcher.mjs", import.meta.url);
+/** The process that hands connections into a guarded program's network namespace. */
+export const DOORMAN = new URL("../guard/doorman.mjs", import.meta.url);
+
+/** The version in package.json. */
+export function packageVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  return typeof manifest === "object" && manifest !== null && "version" in manifest ? String(manifest.version) : "unknown";
+}

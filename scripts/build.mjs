@@ -1,0 +1,98 @@
+#!/usr/bin/env node
+// Builds the programs into `dist/`, or says that the build is current: `npm run build`. The programs do so by
+// themselves when a source has changed (runtime/shell/start.mjs).
+//
+//   dist/build.json   which folder is in use, and the sources that it was made of
+//   dist/HASH/        a build: one file a program, chunks that they share or that only one command needs
+//
+// Nothing is minified, source maps are files of their own. koffi and wabt stay packages: they have native code and
+// WebAssembly. A build that runs must not lose files that it has not loaded yet, so the last few are kept.
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build as bundle } from "esbuild";
+import { sourcesIn } from "./bundle.mjs";
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
+const DIST = join(ROOT, "dist");
+const KEPT = 8;
+const HASH_DIGITS = 16;
+/** The oldest Node that the package supports. */
+const TARGET = "node20.19";
+
+/** Name in `dist/` and source of each file that is started by its path. */
+const ENTRIES = {
+  ingressc: "compiler/cli/main.ts",
+  ingressd: "gateway/main.ts",
+  "ingress-guard": "runtime/guard/main.ts",
+  load_worker: "runtime/host/loadWorker.mjs",
+  launcher: "runtime/guard/launcher.mjs",
+  doorman: "runtime/guard/doorman.mjs",
+};
+
+const PACKAGE_FILES = `
+export const LOAD_WORKER = new URL("./load_worker.mjs", import.meta.url);
+export const LAUNCHER = new URL("./launcher.mjs", import.meta.url);
+export const DOORMAN = new URL("./doorman.mjs", import.meta.url);
+export const packageVersion = () => VERSION;
+`;
+
+/** What a build is made of beside the files that it contains. */
+const ALSO = ["package.json", "package-lock.json", "scripts/build.mjs", "scripts/bundle.mjs"];
+
+/** `{folder, sources}` of dist/build.json, after building. Throws where it can't be written, or does not build. */
+export async function build() {
+  const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  const { outputFiles, metafile } = await bundle({
+    entryPoints: Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [name, join(ROOT, path)])),
+    absWorkingDir: ROOT, outdir: "/", entryNames: "[name]", chunkNames: "chunk-[hash]", outExtension: { ".js": ".mjs" }, metafile: true, write: false,
+    bundle: true, splitting: true, format: "esm", platform: "node", target: TARGET, external: ["koffi", "wabt"],
+    plugins: [sourcesIn(ROOT, { "runtime/package/files.ts": `const VERSION = ${JSON.stringify(version)};${PACKAGE_FILES}` })],
+    sourcemap: "linked", sourcesContent: false, tsconfigRaw: {}, legalComments: "inline", logLevel: "silent",
+  });
+  const paths = Object.keys(metafile.inputs).filter((path) => !path.startsWith("node_modules/") && !path.includes("<"));
+  const sources = [...new Set([...paths, ...ALSO])].sort().map(rowOf);
+  const folder = createHash("sha256").update(JSON.stringify(sources.map(([path, , , sha256]) => [path, sha256]))).digest("hex").slice(0, HASH_DIGITS);
+  mkdirSync(DIST, { recursive: true });
+  put(folder, outputFiles);
+  const list = { folder, sources };
+  const next = join(DIST, `.build-${process.pid}.json`);
+  writeFileSync(next, JSON.stringify(list));
+  renameSync(next, join(DIST, "build.json"));
+  removeOld(folder);
+  return list;
+}
+
+function rowOf(path) {
+  const file = join(ROOT, path);
+  const { size, mtimeMs } = statSync(file);
+  return [path.split(sep).join("/"), size, mtimeMs, createHash("sha256").update(readFileSync(file)).digest("hex")];
+}
+
+/** The same text builds the same files, so it does not matter whose folder takes the name first. */
+function put(folder, files) {
+  const place = join(DIST, folder);
+  if (statSync(place, { throwIfNoEntry: false }) !== undefined) return;
+  const next = join(DIST, `.build-${process.pid}`);
+  rmSync(next, { recursive: true, force: true });
+  mkdirSync(next);
+  for (const { path, contents } of files) writeFileSync(join(next, relative("/", path)), contents);
+  try {
+    renameSync(next, place);
+  } catch (error) {
+    rmSync(next, { recursive: true, force: true });
+    if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
+  }
+}
+
+function removeOld(current) {
+  const builds = readdirSync(DIST).filter((name) => /^[0-9a-f]+$/.test(name) && name !== current)
+    .map((name) => ({ path: join(DIST, name), timeMs: statSync(join(DIST, name)).mtimeMs })).sort((a, b) => b.timeMs - a.timeMs);
+  for (const { path } of builds.slice(KEPT - 1)) rmSync(path, { recursive: true, force: true });
+}
+
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const { folder, sources } = await build();
+  console.log(`dist/${folder}: built from ${sources.length} files`);
+}
