@@ -1,0 +1,3 @@
+module ingressd
+
+go 1.19

@@ -1,0 +1,115 @@
+// A thousand answers to a registration, from good ones to what no gateway sends, always the same; and what a client has
+// to make of each, by JSON.parse and the bounds that the clients state.
+
+/** What the client reports: the endpoints, or a code with its sentence (empty for the client's own codes). */
+export type Outcome = { readonly open: readonly string[] } | { readonly code: string; readonly message: string };
+
+export interface Answer {
+  readonly line: Buffer;
+  readonly expected: Outcome;
+}
+
+const MOST_LINE_BYTES = 64 * 1024;
+const MOST_DEPTH = 32;
+
+/** Numbers from 0 to below 1, always the same for a seed. */
+function numbersFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const GOOD = `{"jsonrpc":"2.0","id":1,"result":{"lease":"00112233445566778899aabbccddeeff","open":["0.0.0.0:8443","[::]:8443"],"ttl_ms":null}}`;
+const REFUSED = `{"jsonrpc":"2.0","id":1,"error":{"code":-32001,"message":"the policy exposes no tcp port 8443 of \\"web\\"","data":{"reason":"policy","code":"not_exposed"}}}`;
+
+/** One of each kind that a reader can get wrong. */
+const ODD: readonly string[] = [
+  GOOD, REFUSED, "", " ", "null", "true", "[]", "{}", "1", '"x"', "{", "}", "[1,]", '{"a":1,}', "{'id':1}", '{"id":1}', '{"id":1,"result":null}', '{"id":1,"result":[]}', '{"id":1,"result":{}}',
+  '{"id":1,"result":{"lease":"a"}}', '{"id":1,"result":{"lease":1,"open":[]}}', '{"id":1,"result":{"lease":"a","open":{}}}', '{"id":1,"result":{"lease":"a","open":[1]}}', '{"id":1,"result":{"lease":"a","open":["b",null]}}',
+  '{"id":1,"result":{"lease":"a","open":[]}}', '{"id":2,"result":{"lease":"a","open":[]}}', '{"id":"1","result":{"lease":"a","open":[]}}', '{"id":true,"result":{"lease":"a","open":[]}}', '{"id":null,"result":{"lease":"a","open":[]}}',
+  '{"id":1.0,"result":{"lease":"a","open":["x"]}}', '{"id":1e0,"result":{"lease":"a","open":["x"]}}', '{"id":10e-1,"result":{"lease":"a","open":["x"]}}', '{"id":01,"result":{"lease":"a","open":["x"]}}', '{"id":+1,"result":{"lease":"a","open":["x"]}}',
+  '{"id":1e999,"result":{"lease":"a","open":["x"]}}', '{"id":-1e999,"result":{}}', `{"id":${"1".repeat(5000)},"result":{}}`, '{"id":1.,"result":{}}', '{"id":.1,"result":{}}', '{"id":1e,"result":{}}', '{"id":-,"result":{}}', '{"id":0x1,"result":{}}',
+  '{"id":NaN}', '{"id":Infinity}', '{"id":-Infinity}', '{"id":1,"error":null}', '{"id":1,"error":{}}', '{"id":1,"error":"x"}', '{"id":1,"error":{"message":1,"data":[]}}', '{"id":1,"error":{"message":"m","data":{"code":"c"}},"result":{"lease":"a","open":[]}}',
+  '{"ID":1,"Result":{"lease":"a","open":[]}}', '{"id":1,"result":{"Lease":"a","OPEN":[]}}', '{"id":2,"id":1,"result":{"lease":"a","open":["last"]}}', '{"id":1,"result":{"lease":"a","open":["first"],"open":["last"]}}',
+  '{"method":"lease_ended","params":{"because":"gone"}}', '{"method":"lease_ended"}', '{"method":"other","id":1,"result":{"lease":"a","open":[]}}', '{"method":1,"id":1,"result":{"lease":"a","open":["x"]}}',
+  '{"id":1,"result":{"lease":"a","open":["\\u0041\\n\\t\\/\\\\\\""]}}', '{"id":1,"result":{"lease":"a","open":["\\ud83d\\ude00"]}}', '{"id":1,"result":{"lease":"a","open":["\\ud83d"]}}', '{"id":1,"result":{"lease":"a","open":["\\ude00\\ud83d"]}}',
+  '{"id":1,"result":{"lease":"a","open":["\\ud83d\\u0041"]}}', '{"id":1,"result":{"lease":"a","open":["\\ud83d\\ud83d\\ude00"]}}', '{"id":1,"result":{"lease":"a","open":["\\uD83D\\uDE0"]}}', '{"id":1,"result":{"lease":"a","open":["\\x41"]}}', '{"id":1,"result":{"lease":"a","open":["\t"]}}',
+  '{"id":1,"result":{"lease":"a","open":["é€😀"]}}', "\ufeff{}", `${GOOD} x`, `${GOOD}${GOOD}`, `  ${GOOD}\t\r`, `${GOOD}\u00a0`, `\u000c${GOOD}`, "// c", '{"id":1 /* c */}', "tru", "nulll", '"', '"\\', "[[", "{\"a\"", '{"a":', '{1:2}', "\u0000", `${GOOD}\u0000`,
+  `${"[".repeat(MOST_DEPTH)}${"]".repeat(MOST_DEPTH)}`, `{"id":1,"result":{"lease":"a","open":[],"x":${"[".repeat(MOST_DEPTH - 2)}${"]".repeat(MOST_DEPTH - 2)}}}`, `{"id":1,"result":{"lease":"a","open":[],"x":${"[".repeat(MOST_DEPTH - 1)}${"]".repeat(MOST_DEPTH - 1)}}}`,
+  `{"id":1,"result":{"lease":"a","open":["[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["]}}`, "[".repeat(60_000), `{"a":`.repeat(10_000),
+  `{"id":1,"result":{"lease":"a","open":["${"x".repeat(MOST_LINE_BYTES - 47)}"]}}`, `{"id":1,"result":{"lease":"a","open":["${"x".repeat(MOST_LINE_BYTES - 45)}"]}}`,
+];
+
+export function thousandAnswers(): readonly Answer[] {
+  const random = numbersFrom(20261128);
+  const below = (n: number): number => Math.floor(random() * n);
+  const lines: Buffer[] = ODD.map((line) => Buffer.from(line, "utf8"));
+  // Bytes that are not UTF-8, in a place that a reader could overlook.
+  for (const bytes of [[0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe2, 0x82]]) {
+    lines.push(Buffer.concat([Buffer.from('{"id":1,"result":{"lease":"a","open":["'), Buffer.from(bytes), Buffer.from('"]}}')]));
+  }
+  const short = lines.filter((line) => line.length < 400 && line.length > 2);
+  while (lines.length < 1000) {
+    const line = Buffer.from(short[below(short.length)] ?? GOOD);
+    for (let times = below(3); times >= 0; times--) {
+      const at = below(line.length);
+      const ways = [below(256), (line[at] ?? 0) ^ (1 << below(8)), '{}[]",:0123456789\\u'.charCodeAt(below(19))];
+      line[at] = ways[below(ways.length)] ?? 0;
+    }
+    const cut = below(4) === 0 ? line.subarray(0, below(line.length)) : line;
+    // A line end would make two messages of one.
+    if (!cut.includes(0x0a)) lines.push(cut);
+  }
+  return lines.map((line) => ({ line, expected: outcome(line) }));
+}
+
+const UNREACHABLE: Outcome = { code: "unreachable", message: "" };
+const BAD: Outcome = { code: "bad_answer", message: "" };
+
+/** What the first line of the gateway says to request 1, where the connection ends after it. */
+function outcome(line: Buffer): Outcome {
+  const message = parsed(line);
+  if (!isObject(message)) return BAD;
+  if (typeof message["method"] === "string") return message["method"] === "lease_ended" ? BAD : UNREACHABLE;
+  if (message["id"] !== 1) return UNREACHABLE;
+  if ("error" in message) {
+    const error = isObject(message["error"]) ? message["error"] : {};
+    const data = isObject(error["data"]) ? error["data"] : {};
+    return { code: textOr(data["code"], "refused"), message: textOr(error["message"], "the gateway refuses it") };
+  }
+  const result = message["result"];
+  if (!isObject(result) || typeof result["lease"] !== "string" || !Array.isArray(result["open"])) return BAD;
+  const open: readonly unknown[] = result["open"];
+  return open.every((item) => typeof item === "string") ? { open: open.map((item) => whole(String(item))) } : BAD;
+}
+
+function parsed(line: Buffer): unknown {
+  if (line.length > MOST_LINE_BYTES) return undefined;
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(line);
+    return depth(text) > MOST_DEPTH ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function depth(text: string): number {
+  let [now, most] = [0, 0];
+  for (const bracket of text.replaceAll(/"(?:[^"\\]|\\.)*"?/gs, "")) {
+    if (bracket === "[" || bracket === "{") most = Math.max(most, ++now);
+    if (bracket === "]" || bracket === "}") now--;
+  }
+  return most;
+}
+
+/** Halves of surrogate pairs are U+FFFD. */
+const whole = (text: string): string => Buffer.from(text, "utf8").toString("utf8");
+const textOr = (value: unknown, otherwise: string): string => (typeof value === "string" ? whole(value) : otherwise);
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

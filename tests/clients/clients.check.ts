@@ -1,0 +1,243 @@
+// The clients in Python, Go and Rust: the same thousand answers, a gateway that stops and starts, leases that are
+// renewed. They are built with the oldest releases that they support, where these are installed as Debian 12 has them.
+import { spawn, spawnSync, type ChildProcessByStdio } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable, Writable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { backend, eventually, freePort, moduleOf, probe, running, temporaryFolder } from "../ingress_host/gateway_under_test.ts";
+import { policy } from "../ingress_host/registering.ts";
+import { skip } from "../skip.ts";
+import { thousandAnswers, type Outcome } from "./answers.ts";
+
+const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const self = process.getuid?.() ?? 0;
+const folder = temporaryFolder();
+/** Debian's own, where another one comes first in PATH. */
+const tool = (name: string): string => (existsSync(`/usr/bin/${name}`) ? `/usr/bin/${name}` : name);
+
+interface Client {
+  readonly name: string;
+  readonly command: readonly [string, ...string[]];
+}
+
+function built(command: string, words: readonly string[], cwd: string): void {
+  const { status, error, stderr } = spawnSync(command, words, { cwd, encoding: "utf8", env: { ...process.env, GOFLAGS: "-mod=mod", GO111MODULE: "on", GOTOOLCHAIN: "local", GOCACHE: join(folder, "go-cache") } });
+  assert.is(status, 0, error?.message ?? stderr);
+}
+
+const CLIENTS: Readonly<Record<string, { readonly needs: string; readonly make: () => Client["command"] }>> = {
+  python: { needs: "python3", make: () => ["python3", at("drivers/driver.py"), at("../../clients/python")] },
+  go: {
+    needs: tool("go"),
+    make() {
+      const home = join(folder, "go");
+      mkdirSync(join(home, "driver"), { recursive: true });
+      cpSync(at("../../clients/go"), home, { recursive: true });
+      cpSync(at("drivers/main.go"), join(home, "driver/main.go"));
+      built(tool("go"), ["vet", "./..."], home);
+      built(tool("go"), ["build", "-o", join(folder, "go-driver"), "./driver"], home);
+      return [join(folder, "go-driver")];
+    },
+  },
+  rust: {
+    needs: tool("rustc"),
+    make() {
+      const home = join(folder, "rust");
+      mkdirSync(home);
+      cpSync(at("../../clients/rust/ingressd.rs"), join(home, "ingressd.rs"));
+      cpSync(at("drivers/driver.rs"), join(home, "driver.rs"));
+      built(tool("rustc"), ["--edition", "2021", "-D", "warnings", "-o", join(folder, "rust-driver"), "driver.rs"], home);
+      return [join(folder, "rust-driver")];
+    },
+  },
+};
+
+interface Event {
+  readonly open?: readonly string[];
+  readonly because?: string;
+  readonly code?: string;
+  readonly message?: string;
+}
+
+interface Driven {
+  readonly child: ChildProcessByStdio<Writable, Readable, null>;
+  /** The next event; rejects at the end. */
+  next(): Promise<Event>;
+  readonly ended: Promise<number | null>;
+}
+
+function drive({ command: [file, ...words] }: Client, args: readonly (string | number)[]): Driven {
+  const child = spawn(file, [...words, ...args.map(String)], { stdio: ["pipe", "pipe", "inherit"], env: { ...process.env, PYTHONDONTWRITEBYTECODE: "1" } });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return {
+    child,
+    async next() {
+      const line = await lines.next();
+      if (line.done === true) throw new Error("the driver has ended");
+      return JSON.parse(line.value) as Event;
+    },
+    ended: new Promise((resolve) => child.once("close", resolve)),
+  };
+}
+
+function listen(path: string, heard: (socket: Socket) => void): Promise<Server> {
+  return new Promise((resolve) => {
+    const server = createServer((socket) => {
+      socket.on("error", () => undefined);
+      heard(socket);
+    });
+    server.listen(path, () => resolve(server));
+  });
+}
+
+const recipes = suite("recipes of docs/services.md");
+if (spawnSync("unshare", ["--net", "true"]).status !== 0) skip("recipe in a container", "no network namespace can be made");
+else {
+  recipes("a service in a network namespace of its own, by two sockets in a folder", async () => {
+    const page = readFileSync(at("../../docs/services.md"), "utf8");
+    const text = /^```python\n# in the container\n([^]*?)^```$/m.exec(page)?.[1] ?? "";
+    const port = await freePort();
+    const shared = temporaryFolder();
+    const gateway = await running({ policy: policy(port), config: `[services.web]\nuid = ${self}\nsocket = "${shared}/expose.sock"\n[policy]\nwatch = false` });
+    const service = join(shared, "service.py");
+    writeFileSync(service, `import sys\nsys.path.insert(0, ${JSON.stringify(at("../../clients/python"))})\n${text.replaceAll("/run/web", shared).replace("8443", String(port))}`);
+    const child = spawn("unshare", ["--net", "python3", "-B", service], { stdio: ["ignore", "inherit", "inherit"] });
+    await eventually(() => gateway.markers.includes(`ingressd: port open (port=${port}, proto=tcp)`), "its port opens");
+    assert.is(await probe(port), "allow");
+    child.kill("SIGTERM");
+    await new Promise((resolve) => child.once("exit", resolve));
+    let answer = await probe(port);
+    for (let tries = 0; answer === "allow" && tries < 100; tries++) answer = await probe(port);
+    assert.is(answer, "deny");
+    await gateway.stop();
+  });
+}
+recipes.run();
+
+for (const [name, { needs, make }] of Object.entries(CLIENTS)) {
+  const test = suite(`client ${name}`);
+  if (spawnSync(needs, [name === "go" ? "version" : "--version"]).error !== undefined) {
+    skip(`client ${name}`, `${needs} is not installed`);
+    continue;
+  }
+  let client: Client = { name, command: ["false"] };
+  test.before(() => { client = { name, command: make() }; });
+
+  test("a thousand answers", async () => {
+    const answers = thousandAnswers();
+    assert.is(answers.length, 1000);
+    const queue = [...answers];
+    const path = join(folder, `${name}-answers.sock`);
+    const server = await listen(path, (socket) => {
+      const answer = queue.shift();
+      socket.once("data", () => {
+        socket.write(Buffer.concat([answer?.line ?? Buffer.alloc(0), Buffer.from("\n")]));
+        // Who has been answered that the port is open ends it; all others have heard enough.
+        if (answer !== undefined && "open" in answer.expected) socket.once("data", () => socket.end());
+        else socket.end();
+      });
+    });
+    const driven = drive(client, ["answers", path, answers.length]);
+    for (const [index, { line, expected }] of answers.entries()) {
+      const { code, message, open } = await driven.next();
+      const seen: Outcome = code === undefined ? { open: open ?? ["?"] } : { code, message: message ?? "" };
+      assert.equal(seen, expected, `answer ${index}: ${line.subarray(0, 300).toString("latin1")}`);
+    }
+    assert.is(await driven.ended, 0);
+    server.close();
+  });
+
+  test("more than a line may have, without an end, ends the try", async () => {
+    const path = join(folder, `${name}-endless.sock`);
+    const server = await listen(path, (socket) => void socket.once("data", () => {
+      const more = (): void => { while (socket.writable && socket.write(Buffer.alloc(16 * 1024, 0x20))); };
+      socket.on("drain", more);
+      more();
+    }));
+    const driven = drive(client, ["answers", path, 1]);
+    assert.equal(await driven.next(), { code: "unreachable", message: "" });
+    assert.is(await driven.ended, 0);
+    server.close();
+  });
+
+  test("a lease with an end is renewed; one that is refused is registered again", async () => {
+    const path = join(folder, `${name}-renew.sock`);
+    const asked: string[] = [];
+    let registrations = 0;
+    const server = await listen(path, (socket) => {
+      createInterface({ input: socket }).on("error", () => undefined).on("line", (line) => {
+        const { id, method, params } = JSON.parse(line) as { id: number; method: string; params: { lease?: string; ttl_ms?: number } };
+        asked.push(`${method} ${params.lease ?? ""} ${params.ttl_ms ?? ""}`.trim());
+        if (method === "register") registrations++;
+        const refused = method === "renew" && asked.filter((word) => word.startsWith("renew")).length === 3;
+        const answer = refused ? { error: { code: -32001, message: "no such lease", data: { code: "no_lease" } } } : { result: method === "register" ? { lease: `lease${registrations}`, open: ["127.0.0.1:1"] } : {} };
+        socket.write(`${JSON.stringify({ jsonrpc: "2.0", id, ...answer })}\n`);
+      });
+    });
+    const driven = drive(client, ["keep", path, 8443, "127.0.0.1:9", 1]);
+    assert.equal(await driven.next(), { open: ["127.0.0.1:1"], because: "" });
+    assert.equal(await driven.next(), { open: [], because: "no such lease" });
+    assert.equal(await driven.next(), { open: ["127.0.0.1:1"], because: "" });
+    driven.child.stdin.end();
+    assert.equal(await driven.next(), { open: [], because: "closed" });
+    assert.is(await driven.ended, 0);
+    assert.equal(asked.slice(0, 5), ["register  1000", "renew lease1 1000", "renew lease1 1000", "renew lease1 1000", "register  1000"]);
+    assert.is(asked.at(-1), "unregister lease2");
+    server.close();
+  });
+
+  test("a real gateway: open while it is kept, closed after, and open again after a restart", async () => {
+    const behind = await backend("hello");
+    const port = await freePort();
+    const config = `[services.web]\nuid = ${self}\n[policy]\nwatch = false`;
+    const gateway = await running({ policy: policy(port), config });
+    const socket = gateway.daemon.controlPath;
+    const driven = drive(client, ["keep", socket, port, `127.0.0.1:${behind.port}`, 0]);
+    assert.ok((await driven.next()).open?.includes(`0.0.0.0:${port}`));
+    assert.is(await probe(port), "allow");
+
+    gateway.place(moduleOf("edition 1"));
+    await gateway.daemon.reload();
+    assert.equal(await driven.next(), { open: [], because: "the policy no longer grants it" });
+    assert.match((await driven.next()).because ?? "", /exposes no tcp port/);
+    gateway.place(moduleOf(policy(port)));
+    await gateway.daemon.reload();
+    let event = await driven.next();
+    while (event.because !== "") event = await driven.next();
+    assert.is(await probe(port), "allow");
+
+    await gateway.stop();
+    assert.match((await driven.next()).because ?? "", /^the gateway/);
+    mkdirSync(gateway.folder, { recursive: true, mode: 0o700 });
+    const second = await running({ policy: policy(port), config, folder: gateway.folder });
+    for (event = await driven.next(); event.because !== "";) event = await driven.next();
+    assert.is(await probe(port), "allow");
+    driven.child.stdin.end();
+    assert.equal(await driven.next(), { open: [], because: "closed" });
+    assert.is(await probe(port), "deny", "closed when close() has returned");
+    assert.is(await driven.ended, 0);
+
+    const refused = drive(client, ["keep", socket, port - 1, `127.0.0.1:${behind.port}`, 0]);
+    assert.is((await refused.next()).code, "not_exposed");
+    assert.is(await refused.ended, 3);
+    await second.stop();
+    behind.close();
+  });
+
+  test("no gateway, and a socket of something else", async () => {
+    const none = drive(client, ["keep", join(folder, "none.sock"), 1, "127.0.0.1:9", 0]);
+    const { code, message } = await none.next();
+    assert.is(code, "unreachable");
+    assert.match(message ?? "", /no ingressd answers at `[^`]*none\.sock` \(.+\): start it, or name its socket with INGRESSD_SOCKET/);
+    assert.is(await none.ended, 3);
+    writeFileSync(join(folder, `${name}-file`), "");
+    assert.is((await drive(client, ["keep", join(folder, `${name}-file`), 1, "127.0.0.1:9", 0]).next()).code, "unreachable");
+  });
+
+  test.run();
+}
