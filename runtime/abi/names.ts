@@ -98,6 +98,10 @@ export const CODES = {
   [v.CODE_TOKEN_REPLAYED]: { name: "token_replayed", reason: v.REASON_POLICY, says: "the token was used before" },
   [v.CODE_TOKEN_NONCES_FULL]: { name: "token_nonces_full", reason: v.REASON_POLICY, says: "no more used tokens can be remembered" },
   [v.CODE_TOKEN_REVOKED]: { name: "token_revoked", reason: v.REASON_POLICY, says: "the socket's leave was taken back" },
+  [v.CODE_GUARD_FOREIGN]: { name: "guard_foreign", reason: v.REASON_POLICY, says: "the guard did not bind the socket, or it was accepted from one that the guard bound" },
+  [v.CODE_GUARD_SOCKETS_FULL]: { name: "guard_sockets_full", reason: v.REASON_POLICY, says: "no more bound sockets can be remembered" },
+  [v.CODE_GUARD_LANDLOCK]: { name: "guard_landlock", reason: v.REASON_POLICY, says: "the process has a Landlock domain that might forbid the bind, which the guard would make outside it" },
+  [v.CODE_GUARD_MOVED]: { name: "guard_moved", reason: v.REASON_POLICY, says: "the socket is no longer at the address where the guard bound it" },
 } as const satisfies Record<CodeNumber, { name: string; reason: ReasonNumber; says: string }>;
 
 export type Code = (typeof CODES)[CodeNumber]["name"];

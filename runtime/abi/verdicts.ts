@@ -176,3 +176,11 @@ export const CODE_TOKEN_REPLAYED = 215;
 export const CODE_TOKEN_NONCES_FULL = 216;
 /** The socket's leave to be bound was taken back. */
 export const CODE_TOKEN_REVOKED = 217;
+/** The guard: a socket whose bind the guard did not make is to be listened on. */
+export const CODE_GUARD_FOREIGN = 218;
+/** The guard: no more bound sockets can be remembered. */
+export const CODE_GUARD_SOCKETS_FULL = 219;
+/** The guard: the process has a Landlock domain of its own that might forbid the bind. */
+export const CODE_GUARD_LANDLOCK = 220;
+/** The guard: the socket is no longer where the guard bound it. */
+export const CODE_GUARD_MOVED = 221;

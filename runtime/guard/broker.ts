@@ -2,19 +2,22 @@
 // call: another thread could have turned the address, or the descriptor, since it was looked at. The
 // broker copies the address once, takes a copy of the descriptor, asks the policy about what the
 // kernel says of that socket, and binds or listens itself.
-import { closeSync, constants, fstatSync, openSync } from "node:fs";
-import { basename, dirname } from "node:path";
+import { fstatSync } from "node:fs";
 import * as v from "../abi/verdicts.ts";
 import { denial } from "../host/ask.ts";
 import type { Decision } from "../host/decision.ts";
 import { isLoopback, type Address } from "../net/address.ts";
-import { EACCES, EAFNOSUPPORT, EBADF, EFAULT, EINVAL, ENOENT, EPERM } from "./errno.ts";
-import { FAMILIES, type Architecture } from "./filter.ts";
+import { bindUnix, pathOf } from "./bind_unix.ts";
+import { EACCES, EAFNOSUPPORT, EBADF, EFAULT, EINVAL, EPERM } from "./errno.ts";
+import { FAMILIES, LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF, type Architecture } from "./filter.ts";
 import { close, type Kernel, type Notification, type SocketKind } from "./kernel.ts";
-import { readMemory, sharesRoot, threadStatus, unprivilegedPorts, type ThreadStatus } from "./proc.ts";
+import { RULESET_BYTES, type Landlock } from "./landlock.ts";
 import type { TokenBinds } from "./leave.ts";
+import { isAt, listenAt, localOf } from "./listens.ts";
+import type { MadeBinds } from "./made_binds.ts";
+import { readMemory, threadStatus, unprivilegedPorts, type ThreadStatus } from "./proc.ts";
 import type { SocketName } from "./sockets.ts";
-import { familyOf, MOST_SOCKADDR_BYTES, readInet, type InetAddress } from "./sockaddr.ts";
+import { MOST_SOCKADDR_BYTES, readInet, type InetAddress } from "./sockaddr.ts";
 
 export type Proto = "tcp" | "udp";
 
@@ -36,6 +39,8 @@ export interface BrokerSetup {
   readonly architecture: Architecture;
   readonly listener: number;
   readonly judge: Judge;
+  readonly binds: MadeBinds;
+  readonly landlock: Landlock;
   /** Null: no token is to be had, and what needs one is refused. */
   readonly direct: TokenBinds | null;
   /** Of what the policy, or the guard itself, decided. */
@@ -58,13 +63,28 @@ export async function serve(setup: BrokerSetup): Promise<void> {
 }
 
 async function handle(setup: BrokerSetup, notification: Notification): Promise<void> {
-  let result = -EPERM;
+  let result: number | "goes_on" = -EPERM;
   try {
-    result = await answer(setup, notification);
+    result = isLandlock(notification) ? noteLandlock(setup, notification) : await answer(setup, notification);
   } finally {
-    // INVARIANT: whatever went wrong, the call fails; it never goes on by itself.
+    // INVARIANT: whatever went wrong, the call fails; a bind or listen never goes on by itself.
     setup.kernel.respond(setup.listener, notification.id, result);
   }
+}
+
+const isLandlock = ({ call }: Notification): boolean => call === LANDLOCK_CREATE_RULESET || call === LANDLOCK_RESTRICT_SELF;
+
+/** The program makes these calls itself: whatever it turns meanwhile, it gets no right by them. */
+function noteLandlock({ kernel, listener, landlock }: BrokerSetup, { id, thread, call, args }: Notification): "goes_on" | number {
+  const status = threadStatus(thread);
+  const length = Number(BigInt.asUintN(32, args[1]));
+  // With flags it asks what the kernel can.
+  const asks = call === LANDLOCK_CREATE_RULESET && args[2] !== 0n;
+  const ruleset = call === LANDLOCK_CREATE_RULESET && !asks ? readMemory(thread, args[0], Math.min(length, RULESET_BYTES)) : null;
+  if (status === null || !kernel.isValid(listener, id)) return -EPERM;
+  if (call === LANDLOCK_RESTRICT_SELF) landlock.restricts(status.process);
+  else if (!asks) landlock.creates(status.process, ruleset);
+  return "goes_on";
 }
 
 async function answer(setup: BrokerSetup, { id, thread, call, args }: Notification): Promise<number> {
@@ -95,13 +115,15 @@ async function answer(setup: BrokerSetup, { id, thread, call, args }: Notificati
 }
 
 async function bindFor(setup: BrokerSetup, valid: () => boolean, fd: number, kind: SocketKind | null, bytes: Uint8Array, thread: number, status: ThreadStatus): Promise<number> {
-  const { kernel } = setup;
-  if (kind === null) return kernel.bind(fd, bytes);
+  const { kernel, binds, landlock } = setup;
+  const asProgram = (): number => kernel.as(status.rights, () => kernel.bind(fd, bytes)) ?? -EPERM;
+  if (kind === null) return asProgram();
   switch (kind.domain) {
     case FAMILIES.netlink:
-      return kernel.bind(fd, bytes);
+      return asProgram();
     case FAMILIES.unix:
-      return bindUnix(kernel, fd, bytes, thread, status);
+      if (pathOf(bytes) !== null && landlock.mayForbid(status.process, "files")) return refuse(setup, "bind", status, null, null, v.CODE_GUARD_LANDLOCK, -EACCES);
+      return bindUnix(kernel, fd, bytes, thread, status, valid);
     case FAMILIES.inet:
     case FAMILIES.inet6:
       break;
@@ -112,20 +134,41 @@ async function bindFor(setup: BrokerSetup, valid: () => boolean, fd: number, kin
   const local = readInet(bytes);
   // AF_UNSPEC would be taken for any IPv4 address.
   if (local === null || local.family !== kind.domain) return refuse(setup, "bind", status, proto, local, v.CODE_GUARD_FAMILY, -EAFNOSUPPORT);
-  return decide(setup, valid, { call: "bind", fd, act: () => kernel.bind(fd, bytes) }, status, proto, local);
+  if (proto !== "tcp") return decide(setup, valid, { call: "bind", fd, act: asProgram }, status, proto, local);
+  if (landlock.mayForbid(status.process, "ports")) return refuse(setup, "bind", status, proto, local, v.CODE_GUARD_LANDLOCK, -EACCES);
+  const name = nameOf(kernel, fd);
+  // What ends with a token is found by the cookie: no second socket of the same one is bound.
+  if (binds.hasTwin(name)) return refuse(setup, "bind", status, proto, local, v.CODE_GUARD_FOREIGN, -EINVAL);
+  if (binds.of(name) === null && !binds.hasRoom()) return refuse(setup, "bind", status, proto, local, v.CODE_GUARD_SOCKETS_FULL, -EACCES);
+  const act = (): number => {
+    const result = asProgram();
+    if (result === 0) binds.remember(name, { ...local, port: localOf(kernel, fd)?.port ?? local.port });
+    // One that fails may take the address away that was bound before; EINVAL: it is bound, and stays so.
+    else if (result !== -EINVAL) binds.forget(name);
+    return result;
+  };
+  return decide(setup, valid, { call: "bind", fd, act }, status, proto, local);
 }
 
 async function listenFor(setup: BrokerSetup, valid: () => boolean, fd: number, kind: SocketKind | null, backlog: number, status: ThreadStatus): Promise<number> {
-  const { kernel } = setup;
-  if (kind === null || kind.domain === FAMILIES.unix) return kernel.listen(fd, backlog);
+  const { kernel, binds } = setup;
+  // A unix socket says of its clients' peer whose rights it was listened on with.
+  if (kind === null || kind.domain === FAMILIES.unix) return kernel.as(status.rights, () => kernel.listen(fd, backlog)) ?? -EPERM;
   const proto = PROTOCOLS[kind.protocol] ?? null;
-  const bytes = kernel.localAddress(fd);
-  const local = bytes === null ? null : readInet(bytes);
-  if (local === null) return refuse(setup, "listen", status, proto, null, v.CODE_GUARD_FAMILY, -EAFNOSUPPORT);
-  // Without a port the kernel would choose one, at every address where none is bound.
-  if (local.port === 0 && !isLoopback(local.address)) return refuse(setup, "listen", status, proto, local, v.CODE_GUARD_UNBOUND, -EACCES);
-  return decide(setup, valid, { call: "listen", fd, act: () => kernel.listen(fd, backlog) }, status, proto, local);
+  const bound = binds.of(nameOf(kernel, fd));
+  const local = localOf(kernel, fd);
+  if (local === null && bound === null && kind.domain !== FAMILIES.inet && kind.domain !== FAMILIES.inet6) return refuse(setup, "listen", status, proto, null, v.CODE_GUARD_FAMILY, -EAFNOSUPPORT);
+  if (proto === null) return refuse(setup, "listen", status, proto, local, v.CODE_GUARD_PROTOCOL, -EACCES);
+  // The kernel has no such call for it.
+  if (proto === "udp") return kernel.listen(fd, backlog);
+  // Without a bind the kernel would choose a port at every address; a bind that was made outside was never decided about.
+  if (bound === null) return refuse(setup, "listen", status, proto, local, local === null || local.port === 0 ? v.CODE_GUARD_UNBOUND : v.CODE_GUARD_FOREIGN, -EACCES);
+  const moved = (): number => refuse(setup, "listen", status, proto, localOf(kernel, fd), v.CODE_GUARD_MOVED, -EACCES);
+  if (!isAt(local, bound)) return moved();
+  return decide(setup, valid, { call: "listen", fd, act: () => listenAt(kernel, fd, backlog, bound) ?? moved() }, status, proto, bound);
 }
+
+const nameOf = (kernel: Kernel, fd: number): SocketName => ({ cookie: kernel.cookieOf(fd), inode: fstatSync(fd).ino });
 
 interface Call {
   readonly call: Asked["call"];
@@ -142,7 +185,7 @@ async function decide(setup: BrokerSetup, valid: () => boolean, { call, fd, act 
   const made = (decided: Decision, bound: (name: SocketName) => void): number => {
     setup.record({ call, process: status.process, command: status.command, proto, local, decision: decided });
     const result = decided.allowed ? act() : -EACCES;
-    if (result === 0) bound({ cookie: setup.kernel.cookieOf(fd), inode: fstatSync(fd).ino });
+    if (result === 0) bound(nameOf(setup.kernel, fd));
     return result;
   };
   if (decision.code !== "no_token" || setup.direct === null) return made(decision, () => undefined);
@@ -157,45 +200,4 @@ async function decide(setup: BrokerSetup, valid: () => boolean, { call, fd, act 
 function refuse(setup: BrokerSetup, call: Asked["call"], { process, command }: ThreadStatus, proto: Proto | null, local: InetAddress | null, code: Parameters<typeof denial>[0], result: number): number {
   setup.record({ call, process, command, proto, local, decision: denial(code) });
   return result;
-}
-
-const SUN_PATH = 2;
-
-/** A unix socket is a matter of the file system: made where and as the program itself would have. */
-function bindUnix(kernel: Kernel, fd: number, bytes: Uint8Array, thread: number, status: ThreadStatus): number {
-  if (familyOf(bytes) !== FAMILIES.unix) return -EINVAL;
-  const text = Buffer.from(bytes.subarray(SUN_PATH));
-  // Unnamed or abstract: no file.
-  if (text.length === 0 || text[0] === 0) return kernel.bind(fd, bytes);
-  const end = text.indexOf(0);
-  const path = text.subarray(0, end < 0 ? text.length : end).toString("latin1");
-  const own = { umask: process.umask(status.umask), folder: process.cwd() };
-  const inRoot = sharesRoot(thread);
-  let base = -1;
-  let folder = -1;
-  try {
-    if (inRoot) process.chdir(`/proc/${thread}/cwd`);
-    else base = openSync(`/proc/${thread}/${path.startsWith("/") ? "root" : "cwd"}`, constants.O_RDONLY | constants.O_DIRECTORY);
-    const made = kernel.as(status.credentials, () => {
-      if (inRoot) return kernel.bind(fd, bytes);
-      // Under another root the path means another file: its folder is opened from there.
-      folder = openSync(`/proc/self/fd/${base}/${dirname(`./${path}`)}`, constants.O_RDONLY | constants.O_DIRECTORY);
-      return kernel.bind(fd, unixAddress(`/proc/self/fd/${folder}/${basename(path)}`));
-    });
-    return made ?? -EPERM;
-  } catch (error) {
-    return error instanceof Error && "errno" in error && typeof error.errno === "number" ? error.errno : -ENOENT;
-  } finally {
-    if (inRoot) process.chdir(own.folder);
-    process.umask(own.umask);
-    if (base >= 0) closeSync(base);
-    if (folder >= 0) closeSync(folder);
-  }
-}
-
-function unixAddress(path: string): Uint8Array {
-  const bytes = Buffer.alloc(SUN_PATH + path.length + 1);
-  bytes.writeUInt16LE(FAMILIES.unix, 0);
-  bytes.write(path, SUN_PATH, "latin1");
-  return bytes;
 }

@@ -3,6 +3,10 @@
 //
 //   other ABI (32-bit, x32)      the process is killed: its numbers mean other calls
 //   bind, listen                 asked about
+//   landlock_create_ruleset,     asked about, and then made by the program itself: the guard has to know who has a
+//   landlock_restrict_self       domain of its own
+//   setsockopt                   IP_LOCAL_PORT_RANGE: ENOPROTOOPT; it chooses the port of a socket that was not bound
+//   prlimit64, setrlimit         of RLIMIT_LOCKS: EPERM; the guard keeps there who has a domain of its own
 //   io_uring_*                   ENOSYS: a ring could bind without a system call
 //   ptrace, process_vm_writev,   EPERM: another process could be made to bind
 //   pidfd_getfd
@@ -19,22 +23,28 @@ export interface Architecture {
   readonly numbers: {
     readonly socket: number; readonly bind: number; readonly listen: number; readonly ptrace: number; readonly process_vm_writev: number;
     readonly setns: number; readonly setgroups: number; readonly setfsuid: number; readonly setfsgid: number; readonly seccomp: number;
+    readonly setresuid: number; readonly setresgid: number; readonly setsockopt: number; readonly setrlimit: number; readonly prlimit64: number;
   };
 }
 
 const X64: Architecture = {
   audit: 0xc000003e, foreignBit: 0x40000000,
-  numbers: { socket: 41, bind: 49, listen: 50, ptrace: 101, process_vm_writev: 311, setns: 308, setgroups: 116, setfsuid: 122, setfsgid: 123, seccomp: 317 },
+  numbers: { socket: 41, bind: 49, listen: 50, ptrace: 101, process_vm_writev: 311, setns: 308, setgroups: 116, setfsuid: 122, setfsgid: 123, seccomp: 317,
+    setresuid: 117, setresgid: 119, setsockopt: 54, setrlimit: 160, prlimit64: 302 },
 };
 const ARM64: Architecture = {
   audit: 0xc00000b7, foreignBit: 0,
-  numbers: { socket: 198, bind: 200, listen: 201, ptrace: 117, process_vm_writev: 271, setns: 268, setgroups: 159, setfsuid: 151, setfsgid: 152, seccomp: 277 },
+  numbers: { socket: 198, bind: 200, listen: 201, ptrace: 117, process_vm_writev: 271, setns: 268, setgroups: 159, setfsuid: 151, setfsgid: 152, seccomp: 277,
+    setresuid: 147, setresgid: 149, setsockopt: 208, setrlimit: 164, prlimit64: 261 },
 };
 
 /** Numbers that every architecture has in common. */
 export const PIDFD_OPEN = 434;
 export const CLOSE_RANGE = 436;
+export const OPENAT2 = 437;
 export const PIDFD_GETFD = 438;
+export const LANDLOCK_CREATE_RULESET = 444;
+export const LANDLOCK_RESTRICT_SELF = 446;
 const IO_URING = [425, 426, 427];
 
 /** Null where the guard does not know the machine. */
@@ -50,9 +60,14 @@ export const FAMILIES = { unix: AF_UNIX, inet: AF_INET, inet6: AF_INET6, netlink
 const SOCK_TYPE_MASK = 0xf;
 const SOCK_RAW = 3;
 const SOCK_PACKET = 10;
+const SOL_IP = 0;
+const IP_LOCAL_PORT_RANGE = 51;
+/** Without any effect since Linux 2.4.25, inherited by children and over exec, and not to be raised again. */
+export const RLIMIT_LOCKS = 10;
 
 const EPERM = 1;
 const ENOSYS = 38;
+const ENOPROTOOPT = 92;
 const EAFNOSUPPORT = 97;
 
 const RET_KILL_PROCESS = 0x80000000;
@@ -83,13 +98,17 @@ interface Instruction {
 const load = (offset: number): Instruction => ({ code: LOAD, k: offset, whenTrue: 0, whenFalse: 0 });
 const and = (mask: number): Instruction => ({ code: AND, k: mask, whenTrue: 0, whenFalse: 0 });
 const answer = (k: number): Instruction => ({ code: RETURN, k, whenTrue: 0, whenFalse: 0 });
-/** Goes on with the next instruction where they are equal, else skips it. */
+/** Ends with `result` where they are equal. */
 const when = (k: number, result: number): readonly Instruction[] => [{ code: JUMP_EQUAL, k, whenTrue: 0, whenFalse: 1 }, answer(result)];
+/** Goes on with the next instruction where they are equal, else ends with `result`. */
+const unless = (k: number, result: number): readonly Instruction[] => [{ code: JUMP_EQUAL, k, whenTrue: 1, whenFalse: 0 }, answer(result)];
+/** What is done about one system call; each way through `block` ends. */
+const of = (number: number, block: readonly Instruction[]): readonly Instruction[] => [{ code: JUMP_EQUAL, k: number, whenTrue: 0, whenFalse: block.length }, ...block];
 
 /** The program as `struct sock_filter`s; `alsoRefused`: further system calls that fail with EPERM. */
 export function filterProgram({ audit, foreignBit, numbers }: Architecture, alsoRefused: readonly number[] = []): Uint8Array {
   const families = Object.values(FAMILIES);
-  const socket: readonly Instruction[] = [
+  const socket = [
     load(DATA_ARGS),
     // Each known family skips the refusal behind the last one.
     ...families.map((family, i): Instruction => ({ code: JUMP_EQUAL, k: family, whenTrue: families.length - i, whenFalse: 0 })),
@@ -103,18 +122,38 @@ export function filterProgram({ audit, foreignBit, numbers }: Architecture, also
     ...when(SOCK_PACKET, RET_ERRNO | EPERM),
     answer(RET_ALLOW),
   ];
+  const setsockopt = [
+    load(DATA_ARGS + 8),
+    ...unless(SOL_IP, RET_ALLOW),
+    load(DATA_ARGS + 16),
+    ...when(IP_LOCAL_PORT_RANGE, RET_ERRNO | ENOPROTOOPT),
+    answer(RET_ALLOW),
+  ];
+  const setrlimit = [load(DATA_ARGS), ...when(RLIMIT_LOCKS, RET_ERRNO | EPERM), answer(RET_ALLOW)];
+  const prlimit64 = [
+    load(DATA_ARGS + 8),
+    ...unless(RLIMIT_LOCKS, RET_ALLOW),
+    // Both halves of the pointer to the new limits: without one they are read alone.
+    load(DATA_ARGS + 16),
+    ...unless(0, RET_ERRNO | EPERM),
+    load(DATA_ARGS + 20),
+    ...unless(0, RET_ERRNO | EPERM),
+    answer(RET_ALLOW),
+  ];
   return encode([
     load(DATA_ARCH),
     { code: JUMP_EQUAL, k: audit, whenTrue: 1, whenFalse: 0 },
     answer(RET_KILL_PROCESS),
     load(DATA_NR),
     ...(foreignBit === 0 ? [] : [{ code: JUMP_ANY_BIT, k: foreignBit, whenTrue: 0, whenFalse: 1 }, answer(RET_KILL_PROCESS)]),
-    ...[numbers.bind, numbers.listen].flatMap((number) => when(number, RET_USER_NOTIF)),
+    ...[numbers.bind, numbers.listen, LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF].flatMap((number) => when(number, RET_USER_NOTIF)),
     ...IO_URING.flatMap((number) => when(number, RET_ERRNO | ENOSYS)),
     ...[numbers.ptrace, numbers.process_vm_writev, PIDFD_GETFD, ...alsoRefused].flatMap((number) => when(number, RET_ERRNO | EPERM)),
-    { code: JUMP_EQUAL, k: numbers.socket, whenTrue: 1, whenFalse: 0 },
+    ...of(numbers.socket, socket),
+    ...of(numbers.setsockopt, setsockopt),
+    ...of(numbers.setrlimit, setrlimit),
+    ...of(numbers.prlimit64, prlimit64),
     answer(RET_ALLOW),
-    ...socket,
   ]);
 }
 

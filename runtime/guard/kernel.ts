@@ -1,9 +1,10 @@
 // What the guard asks of the kernel: seccomp's notifications, another process's descriptors, and bind and
 // listen themselves. Every call gives 0 (or a descriptor) or a negative error number.
-import { closeSync } from "node:fs";
+import { closeSync, constants } from "node:fs";
 import { EINTR } from "./errno.ts";
-import { PIDFD_GETFD, PIDFD_OPEN, type Architecture } from "./filter.ts";
+import { OPENAT2, PIDFD_GETFD, PIDFD_OPEN, RLIMIT_LOCKS, type Architecture } from "./filter.ts";
 import type { Library } from "./koffi.ts";
+import { openRights, type RunAs } from "./rights.ts";
 import { MOST_SOCKADDR_BYTES } from "./sockaddr.ts";
 
 // _IOWR('!', 0, struct seccomp_notif), _IOWR('!', 1, struct seccomp_notif_resp), _IOW('!', 2, u64)
@@ -26,6 +27,20 @@ const COOKIE_BYTES = 8;
 const SO_ACCEPTCONN = 30;
 const SO_COOKIE = 57;
 const SHUT_RDWR = 2;
+const SOL_MPTCP = 284;
+const MPTCP_SUBFLOW_ADDRS = 3;
+// struct mptcp_subflow_data: u32 its size, number of subflows, the kernel's size of one, ours; then two sockaddr_storage each.
+const SUBFLOW_HEAD_BYTES = 16;
+const SUBFLOW_BYTES = 2 * MOST_SOCKADDR_BYTES;
+/** A socket that could listen has one. */
+const MOST_SUBFLOWS = 8;
+/** SECCOMP_USER_NOTIF_FLAG_CONTINUE */
+const FLAG_CONTINUE = 1;
+const O_PATH = 0o10000000;
+const O_CLOEXEC = 0o2000000;
+// struct open_how: u64 flags, mode, resolve
+const OPEN_HOW_BYTES = 24;
+const LIMIT_BYTES = 8;
 
 /** A system call that waits for an answer. */
 export interface Notification {
@@ -43,13 +58,6 @@ export interface SocketKind {
   readonly protocol: number;
 }
 
-/** Whose rights a file is made with. */
-export interface Credentials {
-  readonly uid: number;
-  readonly gid: number;
-  readonly groups: readonly number[];
-}
-
 export interface Kernel {
   /** A pidfd of the thread, or of its process where the kernel has none of threads. */
   openThread(thread: number, process: number): number;
@@ -61,12 +69,14 @@ export interface Kernel {
   receive(listener: number): Notification | null;
   /** Whether the call still waits: else its thread may be another by now. */
   isValid(listener: number, id: bigint): boolean;
-  /** `result`: 0, or a negative error number. */
-  respond(listener: number, id: bigint, result: number): void;
+  /** `result`: 0, or a negative error number; `goes_on`: the program makes its call itself. */
+  respond(listener: number, id: bigint, result: number | "goes_on"): void;
   bind(fd: number, address: Uint8Array): number;
   listen(fd: number, backlog: number): number;
   /** struct sockaddr of the socket's own address, or null. */
   localAddress(fd: number): Uint8Array | null;
+  /** Those of an MPTCP socket's subflows; its own may be one that it no longer has. Null where it is no MPTCP socket. */
+  subflowAddresses(fd: number): readonly Uint8Array[] | null;
   kindOf(fd: number): SocketKind | null;
   /** The kernel's number of the network namespace that a socket was made in; null where it is no socket. */
   namespaceOf(fd: number): bigint | null;
@@ -76,18 +86,27 @@ export interface Kernel {
   shutdown(fd: number): void;
   /** Whether the socket listens. */
   accepts(fd: number): boolean;
-  /** Runs with another's rights to files; this thread's alone change. Null where that can't be. */
-  as<T>(credentials: Credentials, work: () => T): T | null;
+  /** Runs with another's rights; this thread's alone change. Null where that can't be. */
+  readonly as: RunAs;
+  /** A folder, for lookups alone; `resolve`: RESOLVE_* of openat2. */
+  openFolder(from: number, path: string, resolve: number): number;
+  /** Makes it the working directory. */
+  enterFolder(fd: number): number;
+  /** RLIMIT_LOCKS of a process, both of it. False where the guard may not. */
+  limitLocks(process: number, most: number): boolean;
 }
 
-export function openKernel(library: Library, { numbers }: Architecture): Kernel {
+export function openKernel(library: Library, architecture: Architecture): Kernel {
   const call3 = library.func("long syscall(long, long, long, long)");
-  const callPointer = library.func("long syscall(long, long, void *)");
+  const openat2 = library.func("long syscall(long, long, void *, void *, long)");
+  const fchdir = library.func("int fchdir(int)");
+  const prlimit = library.func("int prlimit(int, int, void *, void *)");
   const ioctl = library.func("int ioctl(int, unsigned long, void *)");
   const poll = library.func("int poll(void *, unsigned long, int)");
   const bind = library.func("int bind(int, void *, unsigned int)");
   const listen = library.func("int listen(int, int)");
   const getsockname = library.func("int getsockname(int, _Out_ void *, _Inout_ uint32_t *)");
+  const subflows = library.func("int getsockopt(int, int, int, _Inout_ void *, _Inout_ uint32_t *)");
   const shutdown = library.func("int shutdown(int, int)");
   const getsockopt = library.func("int getsockopt(int, int, int, _Out_ void *, _Inout_ uint32_t *)");
   const done = (result: unknown): number => (typeof result === "number" && result >= 0 ? result : -library.errno());
@@ -102,19 +121,7 @@ export function openKernel(library: Library, { numbers }: Architecture): Kernel 
     set.writeInt16LE(POLLIN, 4);
     return set;
   };
-  const setGroups = ({ groups }: Credentials): boolean => {
-    const list = Buffer.alloc(Math.max(4, 4 * groups.length));
-    groups.forEach((group, i) => list.writeUInt32LE(group, 4 * i));
-    return callPointer(numbers.setgroups, groups.length, list) === 0;
-  };
-  const setRights = (credentials: Credentials): boolean => {
-    const { uid, gid } = credentials;
-    // The groups first, while there is the right to set them; then each is asked whether it holds.
-    if (!setGroups(credentials)) return false;
-    call3(numbers.setfsgid, gid, 0, 0);
-    call3(numbers.setfsuid, uid, 0, 0);
-    return call3(numbers.setfsgid, -1, 0, 0) === gid && call3(numbers.setfsuid, -1, 0, 0) === uid;
-  };
+  const runAs = openRights(library, architecture);
 
   return {
     openThread(thread, process) {
@@ -151,7 +158,8 @@ export function openKernel(library: Library, { numbers }: Architecture): Kernel 
     respond(listener, id, result) {
       const bytes = Buffer.alloc(RESPONSE_BYTES);
       bytes.writeBigUInt64LE(id, 0);
-      bytes.writeInt32LE(result, 16);
+      if (result === "goes_on") bytes.writeUInt32LE(FLAG_CONTINUE, 20);
+      else bytes.writeInt32LE(result, 16);
       // Who was killed meanwhile needs no answer.
       ioctl(listener, IOCTL_SEND, bytes);
     },
@@ -161,6 +169,14 @@ export function openKernel(library: Library, { numbers }: Architecture): Kernel 
       const bytes = Buffer.alloc(MOST_SOCKADDR_BYTES);
       const length = [bytes.length];
       return getsockname(fd, bytes, length) === 0 ? bytes.subarray(0, Math.min(bytes.length, length[0] ?? 0)) : null;
+    },
+    subflowAddresses(fd) {
+      const bytes = Buffer.alloc(SUBFLOW_HEAD_BYTES + MOST_SUBFLOWS * SUBFLOW_BYTES);
+      bytes.writeUInt32LE(SUBFLOW_HEAD_BYTES, 0);
+      bytes.writeUInt32LE(SUBFLOW_BYTES, 12);
+      if (subflows(fd, SOL_MPTCP, MPTCP_SUBFLOW_ADDRS, bytes, [bytes.length]) !== 0) return null;
+      const count = bytes.readUInt32LE(4);
+      return Array.from({ length: Math.min(count, MOST_SUBFLOWS) }, (_, i) => bytes.subarray(SUBFLOW_HEAD_BYTES + i * SUBFLOW_BYTES).subarray(0, MOST_SOCKADDR_BYTES));
     },
     kindOf(fd) {
       const [domain, type, protocol] = [option(fd, SO_DOMAIN), option(fd, SO_TYPE), option(fd, SO_PROTOCOL)];
@@ -176,29 +192,20 @@ export function openKernel(library: Library, { numbers }: Architecture): Kernel 
     },
     shutdown: (fd) => void shutdown(fd, SHUT_RDWR),
     accepts: (fd) => option(fd, SO_ACCEPTCONN) !== 0,
-    as(credentials, work) {
-      const own: Credentials = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0, groups: process.getgroups?.() ?? [] };
-      // A guard without privileges has no right to set any, and a program of its own user needs none set.
-      if (sameRights(own, credentials)) return work();
-      // Nothing has changed yet.
-      if (!setGroups(own)) return null;
-      if (!setRights(credentials)) {
-        if (!setRights(own)) throw new Error("the guard's own rights can't be set again");
-        return null;
-      }
-      try {
-        return work();
-      } finally {
-        if (!setRights(own)) throw new Error("the guard's own rights can't be set again");
-      }
+    as: runAs,
+    openFolder(from, path, resolve) {
+      const how = Buffer.alloc(OPEN_HOW_BYTES);
+      how.writeBigUInt64LE(BigInt(O_PATH | constants.O_DIRECTORY | O_CLOEXEC), 0);
+      how.writeBigUInt64LE(BigInt(resolve), 16);
+      return done(openat2(OPENAT2, from, Buffer.from(`${path}\0`, "latin1"), how, OPEN_HOW_BYTES));
+    },
+    enterFolder: (fd) => done(fchdir(fd)),
+    limitLocks(process, most) {
+      const limits = Buffer.alloc(2 * LIMIT_BYTES);
+      for (const at of [0, LIMIT_BYTES]) limits.writeBigUInt64LE(BigInt(most), at);
+      return prlimit(process, RLIMIT_LOCKS, limits, null) === 0;
     },
   };
-}
-
-function sameRights(a: Credentials, b: Credentials): boolean {
-  // Node may count the group itself among the further ones.
-  const further = ({ gid, groups }: Credentials): string => [...new Set([gid, ...groups])].sort((x, y) => x - y).join();
-  return a.uid === b.uid && a.gid === b.gid && further(a) === further(b);
 }
 
 export function close(fd: number): void {

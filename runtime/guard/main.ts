@@ -18,6 +18,9 @@ import { prepareIsolation } from "./isolation.ts";
 import { networkDescriptors } from "./namespace.ts";
 import { policyInForce, type PolicyInForce } from "./policy.ts";
 import { becomeGuardian, reapOrphans } from "./guardian.ts";
+import { createLandlock } from "./landlock.ts";
+import { createMadeBinds, MOST_BINDS } from "./made_binds.ts";
+import { socketInodes } from "./sockets.ts";
 import { createRecords } from "./records.ts";
 import { serveStatus } from "./status.ts";
 import { askGuards, statusTable } from "./status_command.ts";
@@ -111,7 +114,10 @@ async function run(command: Extract<Command, { kind: "run" }>): Promise<void> {
   const direct = tokens === null || key === null ? null : beginDirect({ kernel, service, key, policy, clock, socket: tokens.socket, ttlMs: tokens.ttlMs, say });
   reloadOnChange(policy, path, () => direct?.reloaded());
   const seen = isolation?.kernel(kernel, () => { binds.denied++; }) ?? kernel;
-  const serving = serve({ kernel: seen, architecture: machine, listener, judge: policy.judge, direct, record });
+  const serving = serve({
+    kernel: seen, architecture: machine, listener, judge: policy.judge, direct, record, landlock: createLandlock(kernel),
+    binds: createMadeBinds({ most: MOST_BINDS, inodes: socketInodes, monoMs: clock.monoMs }),
+  });
   const unseen = await serveStatus(() => {
     const name = policy.name();
     return {

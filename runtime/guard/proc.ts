@@ -1,6 +1,7 @@
 // What /proc says of a guarded thread, and its memory.
-import { closeSync, openSync, readFileSync, readlinkSync, readSync, statSync } from "node:fs";
-import type { Credentials } from "./kernel.ts";
+import { closeSync, fstatSync, openSync, readFileSync, readlinkSync, readSync } from "node:fs";
+import { read } from "./proc_text.ts";
+import type { Rights } from "./rights.ts";
 
 const CAP_NET_BIND_SERVICE = 10n;
 
@@ -9,8 +10,7 @@ export interface ThreadStatus {
   readonly process: number;
   readonly command: string;
   readonly umask: number;
-  /** For files. */
-  readonly credentials: Credentials;
+  readonly rights: Rights;
   /** It may bind ports below `ip_unprivileged_port_start` by itself. */
   readonly bindsLowPorts: boolean;
 }
@@ -24,14 +24,16 @@ export function threadStatus(thread: number): ThreadStatus | null {
     }));
     const word = (name: string): string => fields.get(name) ?? "";
     const numbers = (name: string): number[] => word(name).split(/\s+/).filter((x) => x !== "").map(Number);
-    const [uid, gid, process] = [numbers("Uid")[3], numbers("Gid")[3], numbers("Tgid")[0]];
-    if (uid === undefined || gid === undefined || process === undefined) return null;
-    // Rights in a user namespace of its own are none over the host's ports.
+    // Real, effective, saved, for files.
+    const [[, uid, , fileUid], [, gid, , fileGid], [process]] = [numbers("Uid"), numbers("Gid"), numbers("Tgid")];
+    if (uid === undefined || gid === undefined || fileUid === undefined || fileGid === undefined || process === undefined) return null;
+    // Rights in a user namespace of its own are none over the host's ports and files.
     const sameNamespace = readlinkSync(`/proc/${thread}/ns/user`) === readlinkSync("/proc/self/ns/user");
+    const capabilities = sameNamespace ? BigInt(`0x${word("CapEff") || "0"}`) : 0n;
     return {
       process, command: word("Name"), umask: Number.parseInt(word("Umask") || "22", 8),
-      credentials: { uid, gid, groups: numbers("Groups") },
-      bindsLowPorts: sameNamespace && (BigInt(`0x${word("CapEff") || "0"}`) >> CAP_NET_BIND_SERVICE) % 2n === 1n,
+      rights: { uid, gid, fileUid, fileGid, groups: numbers("Groups"), capabilities },
+      bindsLowPorts: (capabilities >> CAP_NET_BIND_SERVICE) % 2n === 1n,
     };
   } catch {
     return null;
@@ -61,12 +63,31 @@ export function unprivilegedPorts(): number {
   }
 }
 
-/** The thread sees the same files under the same names as the guard. */
-export function sharesRoot(thread: number): boolean {
+/** When the process began, in ticks since the machine's start; null where it is gone. */
+export function startOf(process: number): number | null {
+  const fields = read(`/proc/${process}/stat`).replace(/^.*\) /s, "").split(" ");
+  const start = Number(fields[19]);
+  return Number.isInteger(start) ? start : null;
+}
+
+/** Now, as `startOf` counts: hundredths of a second. */
+export function ticksNow(): number {
+  return Math.floor(Number(read("/proc/uptime").split(" ")[0]) * 100);
+}
+
+/** The hard limit RLIMIT_LOCKS of a process; null: there is none, as ever. 0 where it can't be read. */
+export function locksLimit(process: number): number | null {
+  const limit = /^Max file locks\s+\S+\s+(\S+)/m.exec(read(`/proc/${process}/limits`))?.[1] ?? "0";
+  return limit === "unlimited" ? null : Number(limit);
+}
+
+/** The mount and the inode that a descriptor of this process leads to; null where that can't be known. */
+export function placeOf(fd: number): string | null {
+  const mount = /^mnt_id:\s*(\d+)$/m.exec(read(`/proc/self/fdinfo/${fd}`))?.[1];
   try {
-    const [theirs, own] = [statSync(`/proc/${thread}/root`), statSync("/proc/self/root")];
-    return theirs.dev === own.dev && theirs.ino === own.ino && readlinkSync(`/proc/${thread}/ns/mnt`) === readlinkSync("/proc/self/ns/mnt");
+    const { dev, ino } = fstatSync(fd);
+    return mount === undefined ? null : `${mount} ${dev} ${ino}`;
   } catch {
-    return false;
+    return null;
   }
 }

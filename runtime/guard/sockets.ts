@@ -35,6 +35,16 @@ function withSocket<T>(kernel: Kernel, { cookie, inode }: SocketName, use: (fd: 
   return null;
 }
 
+/** The inodes of all sockets that any process has. */
+export function socketInodes(): ReadonlySet<number> {
+  const found = new Set<number>();
+  for (const process of numbersIn("/proc")) for (const thread of numbersIn(`/proc/${process}/task`)) for (const fd of numbersIn(`/proc/${process}/task/${thread}/fd`)) {
+    const inode = /^socket:\[(\d+)\]$/.exec(target(`/proc/${process}/task/${thread}/fd/${fd}`))?.[1];
+    if (inode !== undefined) found.add(Number(inode));
+  }
+  return found;
+}
+
 /** Whether any process has it. */
 export function isHeld(kernel: Kernel, name: SocketName): boolean {
   return withSocket(kernel, name, () => true) ?? isBound(name.inode);

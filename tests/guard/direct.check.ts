@@ -257,14 +257,15 @@ function outsideOf(s: Setting): { readonly outside: ChildProcess; readonly ask: 
   };
 }
 
-test("a socket that was bound elsewhere at the service's own port listens with a token, and is closed with it", async () => {
+test("a socket that was bound outside and passed in is not listened on, with or without a token", async () => {
   const s = await setting();
   const { outside, pass } = outsideOf(s);
   const own = await pass(join(where.folder, "own.sock"), at(s.port));
-  assert.is(await s.guarded.ask("listen", own), 0, s.guarded.err());
-  assert.is(s.gateway.records().filter(({ op }) => op === "token").length, 1);
-  s.gateway.clock.advance(60_250);
-  await closed(s, own, /is closed: its time is over/);
+  assert.is(await s.guarded.ask("listen", own), EACCES, s.guarded.err());
+  assert.not.ok(await reached(s.port));
+  // No token was asked for.
+  assert.is(s.gateway.records().filter(({ op }) => op === "token").length, 0);
+  assert.match(s.guarded.err(), /may not listen on 0\.0\.0\.0:\d+\/tcp: guard_foreign/);
   outside.kill();
   await s.stop();
 });
@@ -284,9 +285,8 @@ test("a socket that another process passes is decided as any other", async () =>
   assert.is(await s.guarded.ask("bind", unbound, at(s.port)), 0);
   assert.is(await s.guarded.ask("listen", unbound), 0);
   assert.ok(await reached(s.port));
-  // At loopback it may.
   const inside = await pass(join(where.folder, "c.sock"), at(0, "7f000001"));
-  assert.is(await s.guarded.ask("listen", inside), 0);
+  assert.is(await s.guarded.ask("listen", inside), EACCES);
   // What the program passes on and keeps no descriptor of is closed all the same.
   const kept = ask("take", join(where.folder, "d.sock"));
   assert.is(await s.guarded.ask("pass", join(where.folder, "d.sock"), unbound), 0);

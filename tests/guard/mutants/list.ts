@@ -25,8 +25,14 @@ const bindItself = "bind: (fd, address) => done(bind(fd, address, address.length
 /** Where the address has been read, and is about to be judged. */
 const BEFORE_JUDGEMENT = "// AF_UNSPEC would be taken for any IPv4 address.";
 const bindsAtOnce = (condition: string): Edit => edit("broker.ts", BEFORE_JUDGEMENT, `if (local !== null && ${condition}) return kernel.bind(fd, bytes);\n  ${BEFORE_JUDGEMENT}`);
-const BEFORE_LISTEN = "// Without a port the kernel would choose one, at every address where none is bound.";
 const AFTER_COPY = "if (bytes === null) return kernel.isValid(listener, id) ? -EFAULT : -EPERM;";
+const ATTACKS = ["attacks.check", "nothing listens but"] as const;
+const DROPPED = ["attacks.check", "a program that dropped rights"] as const;
+const DOMAINS = ["attacks.check", "a program with a Landlock domain"] as const;
+const ASKED = "...[numbers.bind, numbers.listen, LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF].flatMap(";
+const asked = (gone: string): Edit => edit("filter.ts", ASKED, ASKED.replace(new RegExp(`(?:, )?${gone}\\b`), "").replace("[, ", "["));
+const AS_PROGRAM = "const asProgram = (): number => kernel.as(status.rights, () => kernel.bind(fd, bytes)) ?? -EPERM;";
+const asGuard = edit("broker.ts", AS_PROGRAM, "const asProgram = (): number => kernel.bind(fd, bytes);");
 const refusedCalls = "...[numbers.ptrace, numbers.process_vm_writev, PIDFD_GETFD, ...alsoRefused].flatMap((number) => when(number, RET_ERRNO | EPERM)),";
 
 export const MUTANTS: readonly Mutant[] = [
@@ -45,17 +51,45 @@ export const MUTANTS: readonly Mutant[] = [
   { without: "the socket's own family: a mismatch goes on", noticedBy: TABLE, edits: [edit("broker.ts", "local === null || local.family !== kind.domain", "local === null")] },
   { without: "AF_UNSPEC's refusal", noticedBy: TABLE, edits: [edit("sockaddr.ts", "if (family === FAMILIES.inet && bytes", "if ((family === FAMILIES.inet || family === 0) && bytes"), edit("sockaddr.ts", "return { family, address: fromV4", "return { family: FAMILIES.inet, address: fromV4")] },
   { without: "notifications that signals leave alone", noticedBy: ["whole.check", "4,000 binds under a timer"], edits: [edit("launcher.mjs", "const FLAGS = 8 | 32;", "const FLAGS = 8;")] },
-  { without: "the check of low ports", noticedBy: ["whole.check", "gave up root"], asRoot: true, edits: [edit("broker.ts", "if (local.port !== 0 && local.port < unprivilegedPorts() && !status.bindsLowPorts)", "if (local.port < 0)")] },
-  { without: "the user namespace of a right over low ports", noticedBy: ["whole.check", "root of a user namespace"], asRoot: true, edits: [edit("proc.ts", "bindsLowPorts: sameNamespace && ", "bindsLowPorts: ")] },
-  { without: "the program's own rights for unix sockets", noticedBy: ["whole.check", "gave up root"], asRoot: true, edits: [edit("broker.ts", "const made = kernel.as(status.credentials, () => {", "const made = ((_, work) => work())(status.credentials, () => {")] },
-  { without: "unix sockets of a guard without rights", noticedBy: ["whole.check", "a program without rights, and its guard"], asRoot: true, edits: [edit("kernel.ts", "if (sameRights(own, credentials)) return work();", "")] },
+  { without: "the check of low ports", noticedBy: ["whole.check", "gave up root"], asRoot: true, edits: [edit("broker.ts", "if (local.port !== 0 && local.port < unprivilegedPorts() && !status.bindsLowPorts)", "if (local.port < 0)"), asGuard] },
+  { without: "the user namespace of a right over low ports", noticedBy: ["whole.check", "root of a user namespace"], asRoot: true, edits: [edit("proc.ts", "const capabilities = sameNamespace ? ", "const capabilities = sameNamespace || uid >= 0 ? ")] },
+  { without: "the program's own rights for unix sockets", noticedBy: ["whole.check", "gave up root"], asRoot: true, edits: [edit("bind_unix.ts", "return kernel.as(rights, () => bindIn(", "return ((_, work) => work())(rights, () => bindIn(")] },
+  { without: "unix sockets of a guard without rights", noticedBy: ["whole.check", "a program without rights, and its guard"], asRoot: true, edits: [edit("rights.ts", "const sameIds = hasSameIds(own, rights);", "const sameIds = !hasSameIds(rights, rights);")] },
   { without: "the end of foreign ABIs, 32-bit", noticedBy: ["debian.check", "the ABI i386"], edits: [edit("filter.ts", "{ code: JUMP_EQUAL, k: audit, whenTrue: 1, whenFalse: 0 },\n    answer(RET_KILL_PROCESS),", "{ code: JUMP_EQUAL, k: audit, whenTrue: 1, whenFalse: 0 },\n    answer(RET_ALLOW),")] },
   { without: "the end of foreign ABIs, x32", noticedBy: ["debian.check", "the ABI x32"], edits: [edit("filter.ts", "...(foreignBit === 0 ? [] :", "...(foreignBit !== 0 ? [] :")] },
   { without: "io_uring's refusal", noticedBy: OTHERS, edits: [edit("filter.ts", "...IO_URING.flatMap((number) => when(number, RET_ERRNO | ENOSYS)),", "")] },
   { without: "the refusal of ptrace and its like", noticedBy: OTHERS, asRoot: true, edits: [edit("filter.ts", refusedCalls, refusedCalls.replace("numbers.ptrace, ", ""))] },
-  { without: "listen's notification: an unbound socket gets a port at every address", noticedBy: TABLE, edits: [edit("filter.ts", "...[numbers.bind, numbers.listen].flatMap(", "...[numbers.bind].flatMap(")] },
-  { without: "bind's notification", noticedBy: TABLE, edits: [edit("filter.ts", "...[numbers.bind, numbers.listen].flatMap(", "...[numbers.listen].flatMap(")] },
-  { without: "the policy on listen: a socket that was bound elsewhere and passed", noticedBy: ["whole.check", "sockets that are passed"], edits: [edit("broker.ts", BEFORE_LISTEN, "if (local.port !== 0) return kernel.listen(fd, backlog);")] },
+  { without: "listen's notification: an unbound socket gets a port at every address", noticedBy: TABLE, edits: [asked("numbers.listen")] },
+  { without: "bind's notification", noticedBy: TABLE, edits: [asked("numbers.bind")] },
+  { without: "the refusal to listen on what the guard has not bound", noticedBy: ATTACKS, edits: [edit("broker.ts", 'if (bound === null) return refuse(', 'if (bound === null) return kernel.listen(fd, backlog);\n  if (bound === null) return refuse(')] },
+  { without: "… by the policy's word for it: the socket's own address is asked about", noticedBy: ATTACKS, edits: [edit("broker.ts", "const bound = binds.of(nameOf(kernel, fd));", "const bound = localOf(kernel, fd);")] },
+  { without: "the end of a bind's memory when another one fails", noticedBy: ATTACKS, edits: [edit("broker.ts", "else if (result !== -EINVAL) binds.forget(name);", "")] },
+  { without: "the inode of what was bound: an accepted MPTCP socket passes for its listener", noticedBy: ATTACKS, edits: [edit("made_binds.ts", "known?.inode === inode ? known : null", "known ?? null")] },
+  { without: "the refusal of a second socket of one cookie", noticedBy: ATTACKS, edits: [edit("broker.ts", "if (binds.hasTwin(name)) return", "if (binds.hasTwin(name) && binds.of(name) !== null) return")] },
+  { without: "the address before listening", noticedBy: ATTACKS, edits: [edit("broker.ts", "if (!isAt(local, bound)) return moved();", "")] },
+  { without: "the address after listening", noticedBy: ["attacks.check", "a socket that moves while"], edits: [edit("listens.ts", "if (result !== 0 || isAt(localOf(kernel, fd), bound)) return result;", "if (result !== 1) return result;")] },
+  { without: "the end of what listens elsewhere", noticedBy: ["attacks.check", "a socket that moves while"], edits: [edit("listens.ts", "kernel.shutdown(fd);", "")] },
+  { without: "an MPTCP socket's subflow: its own word counts", noticedBy: ["attacks.check", "an MPTCP socket that was disconnected"], edits: [edit("listens.ts", "const bytes = subflows === null ?", "const bytes = subflows !== null || subflows === null ?")] },
+  { without: "the bound of remembered sockets", noticedBy: ["attacks.check", "two sockets are remembered"], edits: [edit("broker.ts", "if (binds.of(name) === null && !binds.hasRoom()) return", "if (binds.of(name) === null && !binds.hasRoom() && kind.type < 0) return")] },
+  { without: "the forgetting of sockets that are gone", noticedBy: ["attacks.check", "two sockets are remembered"], edits: [edit("made_binds.ts", "if (!held.has(inode)) made.delete(cookie);", "void [held, cookie, inode];")] },
+  { without: "the refusal of IP_LOCAL_PORT_RANGE", noticedBy: ["attacks.check", "a socket that is never bound"], edits: [edit("filter.ts", "...of(numbers.setsockopt, setsockopt),", "")] },
+  { without: "the capabilities that the program lacks", noticedBy: DROPPED, asRoot: true, edits: [edit("rights.ts", "const wanted = own.capabilities & rights.capabilities;", "const wanted = own.capabilities;")] },
+  { without: "the program's rights for netlink", noticedBy: DROPPED, asRoot: true, edits: [asGuard] },
+  { without: "the program's rights as a listener on a unix socket", noticedBy: DROPPED, asRoot: true, edits: [edit("broker.ts", "return kernel.as(status.rights, () => kernel.listen(fd, backlog)) ?? -EPERM;", "return kernel.listen(fd, backlog);")] },
+  { without: "the program's effective user", noticedBy: DROPPED, asRoot: true, edits: [edit("rights.ts", "call(numbers.setresuid, UNCHANGED, uid, UNCHANGED) === 0 && ", "uid >= 0 && ")] },
+  { without: "the program's own root", noticedBy: DROPPED, asRoot: true, edits: [edit("bind_unix.ts", "const IN_ROOT = 0x10;", "const IN_ROOT = 0;")] },
+  { without: "the limits of a relative path under another root", noticedBy: DROPPED, asRoot: true, edits: [edit("bind_unix.ts", "const BENEATH = 0x08;", "const BENEATH = 0;")] },
+  { without: "the refusal of links that mean the guard's own", noticedBy: DROPPED, asRoot: true, edits: [edit("bind_unix.ts", "const NO_MAGICLINKS = 0x02;", "const NO_MAGICLINKS = 0;")] },
+  { without: "the mount of a root", noticedBy: DROPPED, asRoot: true, edits: [edit("proc.ts", "`${mount} ${dev} ${ino}`", "`${dev} ${ino}`")] },
+  { without: "the notice of a Landlock domain", noticedBy: DOMAINS, asRoot: true, edits: [asked("LANDLOCK_RESTRICT_SELF")] },
+  { without: "the notice of what a ruleset forbids", noticedBy: DOMAINS, asRoot: true, edits: [asked("LANDLOCK_CREATE_RULESET")] },
+  { without: "the refusal of files that a domain might forbid", noticedBy: DOMAINS, asRoot: true, edits: [edit("broker.ts", 'landlock.mayForbid(status.process, "files")', "kind.type < 0")] },
+  { without: "the refusal of ports that a domain might forbid", noticedBy: DOMAINS, asRoot: true, edits: [edit("broker.ts", 'landlock.mayForbid(status.process, "ports")', "kind.type < 0")] },
+  { without: "the mark that children inherit", noticedBy: DOMAINS, asRoot: true, edits: [edit("landlock.ts", "const forbidden = marked(process) | (late", "const forbidden = (late"), edit("landlock.ts", "if (limit === null || limitLocks(process, limit)) return;", "if (limit === null || limitLocks(process, limit)) return void unmarked.add(nameOf(process));")] },
+  { without: "the mark: all that begin later are taken for restricted", noticedBy: DOMAINS, asRoot: true, edits: [edit("landlock.ts", "if (limit === null || limitLocks(process, limit)) return;", "if (limit === null) return;")] },
+  { without: "those whom no mark can be set on", noticedBy: DOMAINS, asRoot: true, edits: [edit("landlock.ts", "const late = unmarked.has(nameOf(process)) || (startOf(process) ?? Number.POSITIVE_INFINITY) >= since;", "const late = false;")] },
+  { without: "the mark's protection by prlimit64", noticedBy: DOMAINS, asRoot: true, edits: [edit("filter.ts", "...of(numbers.prlimit64, prlimit64),", "")] },
+  { without: "the mark's protection by setrlimit", noticedBy: DOMAINS, asRoot: true, edits: [edit("filter.ts", "...of(numbers.setrlimit, setrlimit),", "")] },
   { without: "the refusal of inherited sockets", noticedBy: ["guard.test", "a socket that comes as standard input"], edits: [edit("main.ts", "if (inherited.length > 0) {", "if (inherited.length > 9) {")] },
   { without: "the end of inherited descriptors", noticedBy: ["whole.check", "only standard descriptors"], edits: [edit("launcher.mjs", "closeRange(numbers.closeRange, CHANNEL, 0xffffffff", "closeRange(numbers.closeRange, 9999, 0xffffffff")] },
   { without: "standard streams over exec", noticedBy: ["whole.check", "exit codes, signals and standard streams"], edits: [edit("launcher.mjs", "for (const fd of [0, 1, 2]) fcntl(fd, F_SETFD, 0);", "for (const fd of [0, 1, 2]) fcntl(fd, F_SETFD, 1);")] },
@@ -93,7 +127,7 @@ export const MUTANTS: readonly Mutant[] = [
   { without: "the closing of a port: it is said alone", noticedBy: ["direct.check", "unregistering closes"], edits: [edit("sockets.ts", "kernel.shutdown(fd);\n    return !kernel.accepts(fd);", "return true;")] },
   { without: "the refusal to listen again on what was taken back", noticedBy: ["direct.check", "unregistering closes"], edits: [edit("direct.ts", "if (revoked.has(cookie)) return denial(CODE_TOKEN_REVOKED);", "")] },
   { without: "the end of a service whose UDP port can't be closed", noticedBy: ["direct.check", "a UDP socket can't be closed"], edits: [edit("direct.ts", "if (!shut(kernel, at.place.proto, at.name)) endService(", "if (!shut(kernel, at.place.proto, at.name)) say(")] },
-  { without: "the judgement of a socket that is passed, for what needs a token", noticedBy: ["direct.check", "a socket that was bound elsewhere at the service"], edits: [edit("broker.ts", 'const known = call === "listen" ? setup.direct.known(setup.kernel.cookieOf(fd)) : null;', 'if (call === "listen") return act();\n  const known = setup.direct.known(setup.kernel.cookieOf(fd));')] },
+  { without: "the refusal of a socket that was bound outside, where there is a token", noticedBy: ["direct.check", "a socket that was bound outside"], edits: [edit("broker.ts", "const bound = binds.of(nameOf(kernel, fd));", "const bound = binds.of(nameOf(kernel, fd)) ?? localOf(kernel, fd);")] },
   { without: "the key's owner: the program could read it", noticedBy: ["direct.check", "neither key nor token"], asRoot: true, edits: [edit("key.ts", "if (uid !== 0 && stats.uid === uid && (stats.mode & OWNER_READ) !== 0) {", "if (uid < 0) {")] },
   { without: "the policy's word for who dials over udp", noticedBy: ["direct.check", "a service dials over udp"], edits: [bindsAtOnce('proto === "udp" && local.port === 0')] },
 ];
