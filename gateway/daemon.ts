@@ -37,12 +37,13 @@ import { createCredentials } from "./tls/credentials.ts";
 import { createMarkers } from "./markers.ts";
 import type { Change } from "./reload/change.ts";
 import { createExchange, isRefused, type Exchange, type Refused, type Report } from "./reload/exchange.ts";
-import { systemDisk, type Disk } from "./reload/disk.ts";
+import { systemDisk, type Disk } from "../runtime/shell/disk.ts";
+import { prepareStateDirectory } from "../runtime/shell/revision.ts";
 import { createEnds } from "./reload/ends.ts";
-import { createKeeper, prepareStateDirectory, type Keeper } from "./reload/keeper.ts";
+import { createKeeper, type Keeper } from "./reload/keeper.ts";
 import type { Participant } from "./reload/participant.ts";
 import { createReloader, reportSentence } from "./reload/reload.ts";
-import { watchFile } from "./reload/watch.ts";
+import { watchFile } from "../runtime/shell/watch.ts";
 import { createTurns } from "./turns.ts";
 
 /** How often timers are looked at. */
@@ -270,7 +271,8 @@ function openKeeper({ stateDirectory, config, disk = systemDisk }: DaemonSetup):
     return config.policy.trusted_keys === undefined ? null
       : failure(EXIT_REJECTED, "`policy.trusted_keys` needs a directory that keeps the highest revision over restarts: name one with state_dir");
   }
-  return prepareStateDirectory(stateDirectory) ?? createKeeper(stateDirectory, config.policy.max_bytes, disk);
+  const refused = prepareStateDirectory(stateDirectory, "ingressd", "state_dir");
+  return refused !== null ? failure(EXIT_REJECTED, refused) : createKeeper(stateDirectory, config.policy.max_bytes, disk);
 }
 
 /** Who asks when the daemon asks itself. */

@@ -1,7 +1,7 @@
 // Wires up what a guard does for services that bind by themselves: leases of ingressd, the sockets bound with their
 // tokens, and the clock that ends them.
 import { descendants } from "./bound.ts";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../shell/clock.ts";
 import { createDirect, type Direct } from "./direct.ts";
 import type { Kernel } from "./kernel.ts";
 import { createLeases } from "./leases.ts";

@@ -5,7 +5,7 @@ import { denial } from "../host/ask.ts";
 import type { Denial, Permit } from "../host/decision.ts";
 import { NonceSet, verifyToken } from "../host/token.ts";
 import { CODE_NO_TOKEN, CODE_TOKEN_POLICY, CODE_TOKEN_REVOKED } from "../abi/verdicts.ts";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../shell/clock.ts";
 import type { Kernel } from "./kernel.ts";
 import { placeKey, type Leases, type Place } from "./leases.ts";
 import type { TokenBinds } from "./leave.ts";

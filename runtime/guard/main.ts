@@ -6,7 +6,6 @@ import { basename, dirname, resolve } from "node:path";
 import { isMisuse, HELP, parseCommand, type Command } from "./arguments.ts";
 import { beginDirect } from "./begin_direct.ts";
 import { serve, type Asked } from "./broker.ts";
-import { systemClock } from "./clock.ts";
 import { EACCES, ENOENT } from "./errno.ts";
 import { architecture } from "./filter.ts";
 import { openKey } from "./key.ts";
@@ -20,6 +19,7 @@ import { becomeGuardian, reapOrphans } from "./guardian.ts";
 import { createRecords } from "./records.ts";
 import { serveStatus } from "./status.ts";
 import { askGuards, statusTable } from "./status_command.ts";
+import { systemClock } from "../shell/clock.ts";
 
 const EXIT_USAGE = 2;
 const EXIT_REJECTED = 3;

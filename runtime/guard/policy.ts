@@ -10,7 +10,7 @@ import type { ValidToken } from "../host/token.ts";
 import type { PolicyEngine } from "../host/module.ts";
 import { CODE_NO_MODULE } from "../abi/verdicts.ts";
 import type { Judge } from "./broker.ts";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../shell/clock.ts";
 
 const MOST_BYTES = 256 * 1024 * 1024;
 const MOST_CHECK_MS = 30_000;

@@ -23,7 +23,8 @@ const rooms: readonly Room[] = [
   { at: "runtime/net/", may: ["runtime/net/"], packages: ["ipaddr.js"], node: false, why: "addresses are the same everywhere, also in a browser" },
   { at: "runtime/engine/", may: ["runtime/engine/", "runtime/abi/"], packages: [], node: false, why: "the engine has zero imports" },
   { at: "runtime/host/", may: ["runtime/host/", "runtime/abi/", "runtime/net/", "runtime/engine/build/"], packages: ["@assemblyscript/loader"], node: true, why: "what decides must not depend on what compiles or serves" },
-  { at: "runtime/guard/", may: ["runtime/guard/", "runtime/host/", "runtime/abi/", "runtime/net/"], packages: ["koffi"], node: true, why: "the guardrail works without a gateway" },
+  { at: "runtime/shell/", may: ["runtime/shell/", "runtime/host/", "runtime/abi/", "runtime/net/"], packages: [], node: true, why: "what every program shares must not depend on any of them" },
+  { at: "runtime/guard/", may: ["runtime/guard/", "runtime/shell/", "runtime/host/", "runtime/abi/", "runtime/net/"], packages: ["koffi"], node: true, why: "the guardrail works without a gateway" },
   { at: "runtime/os/", may: ["runtime/os/", "runtime/abi/"], packages: [], node: false, why: "what runs on bare metal has no Node and no C library" },
   { at: "compiler/cli/", may: ["compiler/", "runtime/host/", "runtime/abi/", "runtime/net/", "runtime/engine/build/"], packages: [], node: true, why: "the command line asks the shipped module and never the gateway" },
   { at: "compiler/syntax/", may: ["compiler/syntax/", ...COMPILER], packages: ["chevrotain"], node: false, why: pure },
@@ -32,7 +33,7 @@ const rooms: readonly Room[] = [
   { at: "compiler/lower/", may: ["compiler/lower/", "compiler/check/policy.ts", "runtime/abi/", "runtime/net/", ...COMPILER], packages: [], node: false, why: `${pure}; a phase reads the types-only file of the phase before` },
   { at: "compiler/emit/", may: ["compiler/emit/", "compiler/lower/tables.ts", "compiler/check/policy.ts", "runtime/abi/", "runtime/net/", "runtime/engine/build/", ...COMPILER], packages: ["@noble/hashes"], node: false, why: `${pure}; a phase reads the types-only file of the phase before` },
   { at: "compiler/", may: ["compiler/", "runtime/abi/", "runtime/net/", "runtime/engine/build/"], packages: ["@noble/hashes"], node: false, why: pure },
-  { at: "gateway/", may: ["gateway/", "runtime/host/", "runtime/guard/", "runtime/abi/", "runtime/net/"], packages: ["ajv", "smol-toml", "koffi"], node: true, why: "the gateway loads only .wasm: it never compiles, so it can't be made to" },
+  { at: "gateway/", may: ["gateway/", "runtime/host/", "runtime/shell/", "runtime/guard/", "runtime/abi/", "runtime/net/"], packages: ["ajv", "smol-toml", "koffi"], node: true, why: "the gateway loads only .wasm: it never compiles, so it can't be made to" },
   { at: "policies/", may: ["policies/", "gateway/client/"], packages: [], node: true, why: "an example uses the product as its users do" },
 ];
 
@@ -102,6 +103,8 @@ house("the rules refuse what they must", () => {
     ["compiler/cli/main.ts", "../../gateway/config.ts"],
     ["runtime/host/ask.ts", "../../gateway/clock.ts"],
     ["runtime/host/load.ts", "../../compiler/compile.ts"],
+    ["runtime/shell/watch.ts", "../guard/main.ts"],
+    ["runtime/shell/watch.ts", "../../gateway/clock.ts"],
     ["runtime/abi/names.ts", "../net/address.ts"],
     ["runtime/net/address.ts", "node:net"],
     ["runtime/engine/main.ts", "../net/address"],
@@ -149,7 +152,7 @@ house("only the host's asker makes permits", () => {
 });
 
 /** Time comes in as an argument everywhere else. */
-const CLOCKS = new Set(["gateway/clock.ts", "runtime/guard/clock.ts", "compiler/cli/terminal.ts"]);
+const CLOCKS = new Set(["runtime/shell/clock.ts", "compiler/cli/terminal.ts"]);
 
 house("only the clocks read the time", () => {
   const readers = files.filter((f) => /\b(Date\.now|performance\.now|hrtime)\b|\bnew Date\(\s*\)/.test(f.text.replace(/\/\/.*$/gm, "")));
