@@ -98,6 +98,7 @@ export const CODES = {
   [v.CODE_TOKEN_REPLAYED]: { name: "token_replayed", reason: v.REASON_POLICY, says: "the token was used before" },
   [v.CODE_TOKEN_NONCES_FULL]: { name: "token_nonces_full", reason: v.REASON_POLICY, says: "no more used tokens can be remembered" },
   [v.CODE_TOKEN_REVOKED]: { name: "token_revoked", reason: v.REASON_POLICY, says: "the socket's leave was taken back" },
+  [v.CODE_GUARD_UNKEPT]: { name: "guard_unkept", reason: v.REASON_POLICY, says: "the guard's keeper has ended, so nobody would close the port if the guard could not" },
 } as const satisfies Record<CodeNumber, { name: string; reason: ReasonNumber; says: string }>;
 
 export type Code = (typeof CODES)[CodeNumber]["name"];

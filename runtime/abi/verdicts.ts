@@ -176,3 +176,5 @@ export const CODE_TOKEN_REPLAYED = 215;
 export const CODE_TOKEN_NONCES_FULL = 216;
 /** The socket's leave to be bound was taken back. */
 export const CODE_TOKEN_REVOKED = 217;
+/** The guard: nobody would end the program if the guard could not. */
+export const CODE_GUARD_UNKEPT = 222;

@@ -15,19 +15,20 @@ export interface BoundSocket {
   readonly local: string;
 }
 
-/** All that `root` has started, itself left out, without `except` and what that has started. */
-export function descendants(root: number, except: number): readonly number[] {
-  const found: number[] = [];
+/** All that `root` has started, itself left out, without `except` and what that has started; `found` has each as soon as it is seen. */
+export function descendants(root: number, except: number, found: (process: number) => void = () => undefined): readonly number[] {
+  const all: number[] = [];
   const queue = [root];
-  for (let next = queue.pop(); next !== undefined && found.length < MOST_PROCESSES; next = queue.pop()) {
+  for (let next = queue.pop(); next !== undefined && all.length < MOST_PROCESSES; next = queue.pop()) {
     const children = namesIn(`/proc/${next}/task`).flatMap((thread) => read(`/proc/${next}/task/${thread}/children`).trim().split(" "));
     for (const child of children.filter((word) => word !== "").map(Number)) {
       if (child === except) continue;
-      found.push(child);
+      found(child);
+      all.push(child);
       queue.push(child);
     }
   }
-  return found;
+  return all;
 }
 
 /** Each socket once, though several processes may have it. */

@@ -6,6 +6,8 @@
 //   io_uring_*                   ENOSYS: a ring could bind without a system call
 //   ptrace, process_vm_writev,   EPERM: another process could be made to bind
 //   pidfd_getfd
+//   prlimit64 of another process EPERM: the guard could be ended, or kept from starting threads
+//   ioctl TIOCSTI, TIOCLINUX     EPERM: a shell at the same terminal would run what is typed
 //   setns                        EPERM, for a program that has a network namespace of its own
 //   socket                       families other than unix, IPv4, IPv6 and netlink: EAFNOSUPPORT;
 //                                raw and packet sockets: EPERM
@@ -19,16 +21,17 @@ export interface Architecture {
   readonly numbers: {
     readonly socket: number; readonly bind: number; readonly listen: number; readonly ptrace: number; readonly process_vm_writev: number;
     readonly setns: number; readonly setgroups: number; readonly setfsuid: number; readonly setfsgid: number; readonly seccomp: number;
+    readonly ioctl: number; readonly prlimit64: number;
   };
 }
 
 const X64: Architecture = {
   audit: 0xc000003e, foreignBit: 0x40000000,
-  numbers: { socket: 41, bind: 49, listen: 50, ptrace: 101, process_vm_writev: 311, setns: 308, setgroups: 116, setfsuid: 122, setfsgid: 123, seccomp: 317 },
+  numbers: { socket: 41, bind: 49, listen: 50, ptrace: 101, process_vm_writev: 311, setns: 308, setgroups: 116, setfsuid: 122, setfsgid: 123, seccomp: 317, ioctl: 16, prlimit64: 302 },
 };
 const ARM64: Architecture = {
   audit: 0xc00000b7, foreignBit: 0,
-  numbers: { socket: 198, bind: 200, listen: 201, ptrace: 117, process_vm_writev: 271, setns: 268, setgroups: 159, setfsuid: 151, setfsgid: 152, seccomp: 277 },
+  numbers: { socket: 198, bind: 200, listen: 201, ptrace: 117, process_vm_writev: 271, setns: 268, setgroups: 159, setfsuid: 151, setfsgid: 152, seccomp: 277, ioctl: 29, prlimit64: 261 },
 };
 
 /** Numbers that every architecture has in common. */
@@ -50,6 +53,8 @@ export const FAMILIES = { unix: AF_UNIX, inet: AF_INET, inet6: AF_INET6, netlink
 const SOCK_TYPE_MASK = 0xf;
 const SOCK_RAW = 3;
 const SOCK_PACKET = 10;
+const TIOCSTI = 0x5412;
+const TIOCLINUX = 0x541c;
 
 const EPERM = 1;
 const ENOSYS = 38;
@@ -86,6 +91,27 @@ const answer = (k: number): Instruction => ({ code: RETURN, k, whenTrue: 0, when
 /** Goes on with the next instruction where they are equal, else skips it. */
 const when = (k: number, result: number): readonly Instruction[] => [{ code: JUMP_EQUAL, k, whenTrue: 0, whenFalse: 1 }, answer(result)];
 
+/** One system call's own instructions, each way through which ends with an answer. */
+const onCall = (number: number, block: readonly Instruction[]): readonly Instruction[] => [{ code: JUMP_EQUAL, k: number, whenTrue: 0, whenFalse: block.length }, ...block];
+
+const TYPING: readonly Instruction[] = [
+  load(DATA_ARGS + 8),
+  ...[TIOCSTI, TIOCLINUX].flatMap((command) => when(command, RET_ERRNO | EPERM)),
+  answer(RET_ALLOW),
+];
+
+/** One's own limits, or limits that are only read: a pointer of two words that is null. */
+const LIMITS: readonly Instruction[] = [
+  load(DATA_ARGS),
+  ...when(0, RET_ALLOW),
+  load(DATA_ARGS + 16),
+  { code: JUMP_EQUAL, k: 0, whenTrue: 1, whenFalse: 0 },
+  answer(RET_ERRNO | EPERM),
+  load(DATA_ARGS + 20),
+  ...when(0, RET_ALLOW),
+  answer(RET_ERRNO | EPERM),
+];
+
 /** The program as `struct sock_filter`s; `alsoRefused`: further system calls that fail with EPERM. */
 export function filterProgram({ audit, foreignBit, numbers }: Architecture, alsoRefused: readonly number[] = []): Uint8Array {
   const families = Object.values(FAMILIES);
@@ -112,6 +138,8 @@ export function filterProgram({ audit, foreignBit, numbers }: Architecture, also
     ...[numbers.bind, numbers.listen].flatMap((number) => when(number, RET_USER_NOTIF)),
     ...IO_URING.flatMap((number) => when(number, RET_ERRNO | ENOSYS)),
     ...[numbers.ptrace, numbers.process_vm_writev, PIDFD_GETFD, ...alsoRefused].flatMap((number) => when(number, RET_ERRNO | EPERM)),
+    ...onCall(numbers.ioctl, TYPING),
+    ...onCall(numbers.prlimit64, LIMITS),
     { code: JUMP_EQUAL, k: numbers.socket, whenTrue: 1, whenFalse: 0 },
     answer(RET_ALLOW),
     ...socket,

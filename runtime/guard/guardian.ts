@@ -2,6 +2,10 @@
 // process may only look into its own descendants everywhere; and nobody may look into the guard.
 import type { Library } from "./koffi.ts";
 
+const SIG_IGN = 1;
+const SIGTSTP = 20;
+const SIGTTIN = 21;
+const SIGTTOU = 22;
 const PR_SET_DUMPABLE = 4;
 const PR_SET_CHILD_SUBREAPER = 36;
 const P_ALL = 0;
@@ -15,6 +19,12 @@ export function becomeGuardian(library: Library): void {
   const prctl = library.func("int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)");
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+/** A program at the same terminal could take it over, and so have guard and keeper stopped when they write. */
+export function ignoreTerminal(library: Library): void {
+  const signal = library.func("intptr_t signal(int, intptr_t)");
+  for (const number of [SIGTSTP, SIGTTIN, SIGTTOU]) signal(number, SIG_IGN);
 }
 
 /** Ends what orphans leave behind; `own` are the children that Node itself waits for. */
