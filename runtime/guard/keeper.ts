@@ -49,7 +49,8 @@ export async function keepGuard({ library, kernel, clock, argv, keyFd, forwarded
   for (let fd = stdio.length; fd <= Math.max(channelFd, keyFd ?? 0); fd++) stdio.push(fd === channelFd ? "pipe" : fd === keyFd ? fd : "ignore");
   const child = spawn(process.execPath, argv, { stdio, env: { ...process.env, [KEEPER_VARIABLE]: String(channelFd) } });
   if (keyFd !== null) closeSync(keyFd);
-  reapOrphans(library, new Set([child.pid ?? 0]));
+  const own = new Set([child.pid ?? 0]);
+  const reap = reapOrphans(library, own);
   for (const signal of forwarded) process.on(signal, () => child.kill(signal));
   const heard = listenTo(child, channelFd);
   const ended = new Promise<number>((resolve) => {
@@ -67,9 +68,10 @@ export async function keepGuard({ library, kernel, clock, argv, keyFd, forwarded
   const first = await Promise.race([ended, silent]);
   child.kill("SIGKILL");
   const code = await ended;
+  own.clear();
   await Promise.race([heard.closed, new Promise<void>((resolve) => { clock.after(LAST_WORDS_MS, resolve); })]);
   if (heard.word.holds) {
-    await endAll(kernel, clock, heard.word, say);
+    await endAll({ kernel, clock, say }, heard.word, reap);
     say(first === "silent" ? "the guard was stopped, or could not go on, while its program had a port under a token: all that it guarded is ended"
       : "the guard has ended while its program had a port under a token: all that it guarded is ended");
   }
@@ -97,18 +99,18 @@ function listenTo(child: ChildProcess, fd: number): Heard {
 }
 
 /** Ends all that was started under the guard, which has ended: orphans come to the keeper. Nothing is said before it is done. */
-async function endAll(kernel: Kernel, clock: Clock, { sockets }: Word, say: (sentence: string) => void): Promise<void> {
+async function endAll({ kernel, clock, say }: Pick<KeeperSetup, "kernel" | "clock" | "say">, { sockets }: Word, reap: () => void): Promise<void> {
   const startedMs = clock.monoMs();
   let named = false;
   for (;;) {
     // Killed as it is found, and looked for again at once: what forks and ends without pause is met in between.
     const left = descendants(process.pid, 0, kill);
     if (left.length === 0) break;
+    reap();
     if (!named && clock.monoMs() - startedMs >= STUBBORN_MS) {
       named = true;
       say(`these processes can't be ended, and may have a port open: ${left.join(" ")}`);
     }
-    // In between what has ended is reaped.
     await new Promise<void>((resolve) => { setTimeout(resolve, named ? ROUND_MS : 0); });
   }
   // Whoever outside was handed one has it no longer, or keeps what can't be closed.
