@@ -26,6 +26,7 @@ import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED, failure, isFailure, type Failure
 import { readGuardKey } from "./intents/guard_key.ts";
 import { Leases } from "./intents/leases.ts";
 import { listeningSockets, oncePerTurn } from "./intents/ownership.ts";
+import { watchWithdrawn } from "./intents/withdrawn.ts";
 import { peerCredentials } from "./intents/peer_credentials.ts";
 import { endLease } from "./intents/unregister.ts";
 import { FREE, READING, SECURING } from "./listen/connections.ts";
@@ -113,6 +114,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const inForce: InForce = { engine: null, generation: 0 };
   const ports = new Ports(() => doors?.paths ?? [], () => http?.port ?? null);
   const leases = new Leases();
+  const withdrawn = watchWithdrawn({ leases, ports, clock, say });
   const peers = peerCredentials();
   const backends = new Backends(notOwnSocket(process.pid, peers, (address) => ports.isOwn(address)));
   const topDenied = new TopDenied();
@@ -142,7 +144,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const context: Context = {
     config, allowedBackends: allowedBackends(config), inForce, ports, leases, backends, forwarder, recorder, counters,
     topDenied, ownership: { credentials: peers, listening: oncePerTurn(listeningSockets) }, exchange, reloader, keeper, clock, turns,
-    startedMs: clock.monoMs(), guardKey, connectionCap: cap, draining: () => draining,
+    startedMs: clock.monoMs(), withdrawn, guardKey, connectionCap: cap, draining: () => draining,
     opener, markers, certificates: () => credentials.ends(), hostAddresses: setup.hostAddresses,
   };
 
@@ -205,6 +207,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     forwarder.sweep(now);
     passEnds();
     for (const lease of leases.expired(now)) endLease(context, lease, { because: "its time is over: renew it sooner", word: "expired" });
+    withdrawn.look();
     descriptors.check();
     const failed = inForce.engine?.poisoned === true;
     if (failed && !poisonSaid) say("the policy module failed inside: everything is refused until a reload puts a module in force");

@@ -50,13 +50,18 @@ export function boundSockets(processes: readonly number[]): readonly BoundSocket
 }
 
 /** Of the process's network namespace, by inode. */
-function waitingSockets(process: number): ReadonlyMap<string, Omit<BoundSocket, "process">> {
+function waitingSockets(process: number | "self"): ReadonlyMap<string, Omit<BoundSocket, "process">> {
   return new Map(TABLES.flatMap(([table, proto]) => read(`/proc/${process}/net/${table}`).split("\n").slice(1).flatMap((line): [string, Omit<BoundSocket, "process">][] => {
     const fields = line.trim().split(/\s+/);
     const local = fields[3] === WAITING[proto] ? endpoint(fields[1] ?? "") : null;
     const inode = fields[9];
     return local === null || inode === undefined ? [] : [[inode, { proto, local }]];
   })));
+}
+
+/** `tcp 0.0.0.0:53`: all of this process's network namespace. */
+export function waitingHere(): ReadonlySet<string> {
+  return new Set([...waitingSockets("self").values()].map(({ proto, local }) => `${proto} ${local}`));
 }
 
 /** `0100007F:1F90`: words in the machine's order, which is little-endian on all that the guard knows. */

@@ -79,6 +79,8 @@ async function run(command: Extract<Command, { kind: "run" }>, keeper: number): 
     return end(EXIT_MISSING, NO_GUARD(machine === null));
   }
   const kernel = openKernel(library, machine);
+  const confined = confinement(library, tokens !== null, process.geteuid?.() === 0);
+  if ("refused" in confined) return end(EXIT_MISSING, `${confined.refused}: nothing was started`);
   const inherited = isolate ? networkDescriptors(kernel) : inheritedSockets();
   if (inherited.length > 0) {
     return end(EXIT_REJECTED, `descriptor ${inherited.join(", ")} is a socket ${isolate ? "of the network outside" : "that could be listened on"}: start it with a file or a pipe there`);
@@ -104,8 +106,6 @@ async function run(command: Extract<Command, { kind: "run" }>, keeper: number): 
   if (isolation !== null && "because" in isolation) {
     return end(isolation.because === "missing" ? EXIT_MISSING : EXIT_REJECTED, `${isolation.sentence}: nothing was started`);
   }
-  const confined = confinement(library, tokens !== null, process.geteuid?.() === 0);
-  if ("refused" in confined) return end(EXIT_MISSING, `${confined.refused}: nothing was started`);
   becomeGuardian(library);
   if (tokens !== null) ignoreTerminal(library);
   const started = await launch(kernel, machine, program, args, confined.domain, isolation?.inside);
