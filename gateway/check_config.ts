@@ -7,7 +7,7 @@ import { isHttpToken, readToken } from "./control/http.ts";
 import { EXIT_OK, EXIT_REJECTED, EXIT_UNSUPPORTED } from "./exit.ts";
 import type { Outcome } from "./order.ts";
 import { readGuardKey } from "./intents/guard_key.ts";
-import { isUntrusted, readTrustedKeys } from "./reload/trusted_keys.ts";
+import { isUntrusted, readTrustedKeys } from "../runtime/shell/trusted_keys.ts";
 
 /** A look at files that the configuration names: the key that names them, and why they can't be used. */
 export type FileCheck = (config: Config) => { readonly key: string; readonly reason: string } | null;

@@ -1,34 +1,5 @@
-// Time for the whole gateway. This is the one file that reads the real clocks and arms real
-// timers; everything else is handed a GatewayClock, so a test moves time by hand.
+// Time as the gateway is given it: runtime/shell/clock.ts reads the real clocks.
+import type * as shell from "../runtime/shell/clock.ts";
 
-import { heldWall } from "../runtime/host/heldWall.ts";
-
-export interface GatewayClock {
-  /** Monotonic milliseconds since a fixed moment; whole, >= 0. */
-  monoMs(): number;
-  /** UTC milliseconds. INVARIANT: never less than an earlier answer of the same run. */
-  wallMs(): number;
-  /** Runs `tick` every `ms` until cancelled; does not keep the process alive. */
-  every(ms: number, tick: () => void): Cancel;
-  /** Runs `tick` once after `ms`; does not keep the process alive. */
-  after(ms: number, tick: () => void): Cancel;
-}
-
-export type Cancel = () => void;
-
-export function systemClock(): GatewayClock {
-  return {
-    monoMs: () => Math.floor(performance.now()),
-    wallMs: heldWall(() => Date.now()),
-    every(ms, tick) {
-      const timer = setInterval(tick, ms);
-      timer.unref();
-      return () => clearInterval(timer);
-    },
-    after(ms, tick) {
-      const timer = setTimeout(tick, ms);
-      timer.unref();
-      return () => clearTimeout(timer);
-    },
-  };
-}
+export type GatewayClock = shell.Clock;
+export type Cancel = shell.Cancel;

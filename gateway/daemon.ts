@@ -26,6 +26,7 @@ import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED, failure, isFailure, type Failure
 import { readGuardKey } from "./intents/guard_key.ts";
 import { Leases } from "./intents/leases.ts";
 import { listeningSockets, oncePerTurn } from "./intents/ownership.ts";
+import { watchWithdrawn } from "./intents/withdrawn.ts";
 import { peerCredentials } from "./intents/peer_credentials.ts";
 import { endLease } from "./intents/unregister.ts";
 import { FREE, READING, SECURING } from "./listen/connections.ts";
@@ -37,12 +38,13 @@ import { createCredentials } from "./tls/credentials.ts";
 import { createMarkers } from "./markers.ts";
 import type { Change } from "./reload/change.ts";
 import { createExchange, isRefused, type Exchange, type Refused, type Report } from "./reload/exchange.ts";
-import { systemDisk, type Disk } from "./reload/disk.ts";
+import { systemDisk, type Disk } from "../runtime/shell/disk.ts";
+import { prepareStateDirectory } from "../runtime/shell/revision.ts";
 import { createEnds } from "./reload/ends.ts";
-import { createKeeper, prepareStateDirectory, type Keeper } from "./reload/keeper.ts";
+import { createKeeper, type Keeper } from "./reload/keeper.ts";
 import type { Participant } from "./reload/participant.ts";
 import { createReloader, reportSentence } from "./reload/reload.ts";
-import { watchFile } from "./reload/watch.ts";
+import { watchFile } from "../runtime/shell/watch.ts";
 import { createTurns } from "./turns.ts";
 
 /** How often timers are looked at. */
@@ -112,6 +114,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const inForce: InForce = { engine: null, generation: 0 };
   const ports = new Ports(() => doors?.paths ?? [], () => http?.port ?? null);
   const leases = new Leases();
+  const withdrawn = watchWithdrawn({ leases, ports, clock, say });
   const peers = peerCredentials();
   const backends = new Backends(notOwnSocket(process.pid, peers, (address) => ports.isOwn(address)));
   const topDenied = new TopDenied();
@@ -141,7 +144,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const context: Context = {
     config, allowedBackends: allowedBackends(config), inForce, ports, leases, backends, forwarder, recorder, counters,
     topDenied, ownership: { credentials: peers, listening: oncePerTurn(listeningSockets) }, exchange, reloader, keeper, clock, turns,
-    startedMs: clock.monoMs(), guardKey, connectionCap: cap, draining: () => draining,
+    startedMs: clock.monoMs(), withdrawn, guardKey, connectionCap: cap, draining: () => draining,
     opener, markers, certificates: () => credentials.ends(), hostAddresses: setup.hostAddresses,
   };
 
@@ -204,6 +207,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     forwarder.sweep(now);
     passEnds();
     for (const lease of leases.expired(now)) endLease(context, lease, { because: "its time is over: renew it sooner", word: "expired" });
+    withdrawn.look();
     descriptors.check();
     const failed = inForce.engine?.poisoned === true;
     if (failed && !poisonSaid) say("the policy module failed inside: everything is refused until a reload puts a module in force");
@@ -270,7 +274,8 @@ function openKeeper({ stateDirectory, config, disk = systemDisk }: DaemonSetup):
     return config.policy.trusted_keys === undefined ? null
       : failure(EXIT_REJECTED, "`policy.trusted_keys` needs a directory that keeps the highest revision over restarts: name one with state_dir");
   }
-  return prepareStateDirectory(stateDirectory) ?? createKeeper(stateDirectory, config.policy.max_bytes, disk);
+  const refused = prepareStateDirectory(stateDirectory, "ingressd", "state_dir");
+  return refused !== null ? failure(EXIT_REJECTED, refused) : createKeeper(stateDirectory, config.policy.max_bytes, disk);
 }
 
 /** Who asks when the daemon asks itself. */

@@ -3,7 +3,7 @@
 import { resolve } from "node:path";
 import { HELP, parseCommand, type Command, type ConfigWords, type ExposeWords } from "./arguments.ts";
 import { checkConfig } from "./check_config.ts";
-import { systemClock } from "./clock.ts";
+import { systemClock } from "../runtime/shell/clock.ts";
 import { configFailure, isDecoded, readConfig, type Config } from "./config.ts";
 import type { Decoded } from "./config/decode.ts";
 import type { Problem } from "./config/problem.ts";

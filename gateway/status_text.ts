@@ -29,6 +29,7 @@ function head(status: unknown): string[] {
     ["decisions", `${text(at(status, "decisions.allowed"))} allowed, ${text(at(status, "decisions.denied"))} denied${reasons === "" ? "" : ` (${reasons})`}`],
     ["audit", `${text(at(status, "audit.records"))} records, ${text(at(status, "audit.dropped"))} dropped`],
     ["reloads", `${text(at(status, "reloads.done"))} done, ${text(at(status, "reloads.refused"))} refused`],
+    ...rows(at(status, "withdrawn_ports")).map((port) => ["WARNING", `${text(at(port, "local"))}/${text(at(port, "proto"))} is still bound, though ${text(at(port, "service"))} has no lease of it any more`] as const),
     ...(at(status, "descriptors_exhausted") === 0 ? [] : [["descriptors", `none was left ${text(at(status, "descriptors_exhausted"))} times: raise nofile or lower caps.connections`] as const]),
   ];
   const width = Math.max(...lines.map(([name]) => name.length));

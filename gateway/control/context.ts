@@ -10,6 +10,7 @@ import type { Counters } from "../counters.ts";
 import type { Caller } from "../intents/identity.ts";
 import type { Leases } from "../intents/leases.ts";
 import type { OwnershipSetup } from "../intents/ownership.ts";
+import type { Withdrawn } from "../intents/withdrawn.ts";
 import type { Opener } from "../listen/open.ts";
 import type { Forwarder } from "../listen/listener.ts";
 import type { Markers } from "../markers.ts";
@@ -42,6 +43,7 @@ export interface Context {
   readonly startedMs: number;
   /** What guards and this gateway share; null: no tokens are minted. */
   readonly guardKey: Uint8Array | null;
+  readonly withdrawn: Withdrawn;
   /** Connections that may be open, after `nofile` was looked at. */
   readonly connectionCap: number;
   readonly draining: () => boolean;

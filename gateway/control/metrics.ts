@@ -41,6 +41,7 @@ export function metricsText(context: Context): string {
   one("ingressd_connections_cap", "gauge", "connections that may be open", context.connectionCap);
   one("ingressd_open_sockets", "gauge", "listening sockets", ports.size);
   one("ingressd_leases", "gauge", "registrations in force", leases.size);
+  one("ingressd_withdrawn_ports", "gauge", "ports that a service has bound by itself and still has, without a lease", context.withdrawn.open().length);
   family("ingressd_certificate_not_after_seconds", "gauge", "UTC seconds at which a certificate or authority in use ends", context.certificates().map(({ kind, name, notAfter }) => [{ kind, name }, notAfter.getTime() / 1000]));
   byKey("ingressd_connection_ends_total", "end", "how admitted connections ended", counters.ends);
   family("ingressd_bytes_total", "counter", "bytes of ended connections", [[{ from: "clients" }, counters.bytesFromClients], [{ from: "backends" }, counters.bytesFromBackends]]);

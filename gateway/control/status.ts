@@ -42,6 +42,7 @@ export const status: Endpoint = async (context) => {
       })),
       connections: { live: forwarder.live, cap: context.connectionCap, buffered_bytes: buffered },
       leases: leases.size,
+      withdrawn_ports: context.withdrawn.open(),
       certificates: context.certificates().map(({ kind, name, notAfter }) => ({ kind, name, not_after: notAfter.toISOString() })),
       decisions: {
         allowed: counters.allowed,

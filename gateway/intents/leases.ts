@@ -29,6 +29,12 @@ export interface Lease {
 
 export class Leases {
   readonly #leases = new Map<string, Lease>();
+  #direct: (lease: Lease) => void = () => undefined;
+
+  /** Who is given each lease of a service that binds by itself, when it is added. */
+  onDirect(direct: (lease: Lease) => void): void {
+    this.#direct = direct;
+  }
 
   get size(): number {
     return this.#leases.size;
@@ -36,6 +42,7 @@ export class Leases {
 
   add(lease: Lease): void {
     this.#leases.set(lease.id, lease);
+    if (lease.mode === "direct") this.#direct(lease);
   }
 
   get(id: string): Lease | undefined {

@@ -3,24 +3,18 @@
 // out then, and take their places after it: the copy first, then the mark. Stopped in between,
 // the copy is newer than the mark, never older, and so can be served.
 import { createHash } from "node:crypto";
-import { lstatSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { PolicyInfo } from "../../runtime/host/module.ts";
-import { failure, EXIT_REJECTED, type Failure } from "../exit.ts";
-import type { Disk } from "./disk.ts";
-import { belowMark, markText, parseMark, type Mark } from "./mark.ts";
+import type { Disk } from "../../runtime/shell/disk.ts";
+import { markText } from "../../runtime/shell/mark.ts";
+import { isThere, revisionsIn, type Revisions } from "../../runtime/shell/revision.ts";
 import { isFileRefusal, readTrustedFile, type FileRefusal } from "../../runtime/host/trustedFile.ts";
 
 export const COPY_NAME = "last_good.wasm";
-export const MARK_NAME = "revision.mark";
-const MOST_MARK_BYTES = 256;
 
-export interface Keeper {
+export interface Keeper extends Pick<Revisions, "mark" | "refusal"> {
   readonly directory: string;
-  /** The highest revision that was in force, null for none, or why that can't be known. */
-  mark(): Mark | null | FileRefusal;
-  /** Why a verified policy may not be put in force, or null. One without a verified signature has no revision. */
-  refusal(info: PolicyInfo): string | null;
   /** Writes beside their places what is new of copy and mark; `hash` is that of `bytes`. Rejects where the disk does. */
   stage(bytes: Uint8Array, hash: string, info: PolicyInfo): Promise<Staged>;
   /** The copy's bytes, not checked; null where there is none. */
@@ -35,35 +29,11 @@ export interface Staged {
   remember(): () => Promise<void>;
 }
 
-/** Makes the directory where it is missing. Who may write it decides which policies are too old. */
-export function prepareStateDirectory(directory: string): Failure | null {
-  const refused = (sentence: string): Failure => failure(EXIT_REJECTED, `the state directory \`${directory}\` ${sentence}`);
-  try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const stats = statSync(directory);
-    const self = process.geteuid?.() ?? stats.uid;
-    if (stats.uid !== self) return refused(`belongs to uid ${stats.uid}, not to ingressd (${self}): run chown ${self} ${directory}, or name another one with state_dir`);
-    if ((stats.mode & 0o022) !== 0) return refused(`can be written by others (mode ${(stats.mode & 0o7777).toString(8).padStart(4, "0")}): run chmod 700 ${directory}`);
-    return null;
-  } catch (error) {
-    return refused(`can't be used (${error instanceof Error ? error.message : String(error)}): name another one with state_dir`);
-  }
-}
-
 export function createKeeper(directory: string, maxBytes: number, disk: Disk): Keeper {
   const copyPath = join(directory, COPY_NAME);
-  const markPath = join(directory, MARK_NAME);
+  const { path: markPath, mark, refusal, due } = revisionsIn(directory);
   /** Hash of the copy's bytes; null where it is not known. */
   let kept: string | null = null;
-
-  function mark(): Mark | null | FileRefusal {
-    if (!isThere(markPath)) return null;
-    const bytes = readTrustedFile(markPath, MOST_MARK_BYTES, "revision mark");
-    if (isFileRefusal(bytes)) return bytes;
-    return parseMark(new TextDecoder().decode(bytes)) ?? {
-      refused: `revision mark \`${markPath}\` is damaged, so nobody can tell which policies are too old: put it back from a backup, or remove it once you are sure that the policy in place is the newest`,
-    };
-  }
 
   function lastGood(): Uint8Array | FileRefusal | null {
     return isThere(copyPath) ? readTrustedFile(copyPath, maxBytes, "last good policy") : null;
@@ -76,23 +46,6 @@ export function createKeeper(directory: string, maxBytes: number, disk: Disk): K
       kept = copy === null || isFileRefusal(copy) ? "" : createHash("sha256").update(copy).digest("hex");
     }
     return kept === hash;
-  }
-
-  function refusal({ signature, sha256 }: PolicyInfo): string | null {
-    if (signature?.verified !== true) return null;
-    const highest = mark();
-    if (highest === null) return null;
-    return "refused" in highest ? `(mark_unreadable): ${highest.refused}` : belowMark(signature, sha256, highest);
-  }
-
-  /** The mark that is due once the policy is in force, or null where it stands already. Throws where it may not be. */
-  function dueMark(info: PolicyInfo): Mark | null {
-    const { signature, sha256 } = info;
-    if (signature?.verified !== true) return null;
-    const why = refusal(info);
-    if (why !== null) throw new Error(why);
-    const before = mark();
-    return before !== null && "revision" in before && before.revision === signature.revision ? null : { revision: signature.revision, sha256 };
   }
 
   async function putBack(path: string, bytes: Uint8Array | null): Promise<void> {
@@ -116,9 +69,9 @@ export function createKeeper(directory: string, maxBytes: number, disk: Disk): K
         for (const [from] of renames) await disk.remove(from);
       };
       try {
-        const due = dueMark(info);
+        const dueMark = due(info);
         if (!isKept(hash)) await write(copyPath, bytes);
-        if (due !== null) await write(markPath, Buffer.from(markText(due)));
+        if (dueMark !== null) await write(markPath, Buffer.from(markText(dueMark)));
       } catch (error) {
         await abort().catch(() => undefined);
         throw error;
@@ -142,9 +95,4 @@ export function createKeeper(directory: string, maxBytes: number, disk: Disk): K
       };
     },
   };
-}
-
-/** Also what can't be looked at counts as there: it is read then, and refused with its reason. */
-function isThere(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }

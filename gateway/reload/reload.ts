@@ -13,7 +13,7 @@ import type { Keeper, Staged } from "./keeper.ts";
 import { causeOf, PartFailed } from "./participant.ts";
 import { isFileRefusal, readTrustedFileInTurns } from "../../runtime/host/trustedFile.ts";
 import { remedyOf } from "./remedies.ts";
-import { isUntrusted, readTrustedKeys } from "./trusted_keys.ts";
+import { isUntrusted, readTrustedKeys } from "../../runtime/shell/trusted_keys.ts";
 
 export interface ReloadSetup {
   readonly path: string;

@@ -102,6 +102,7 @@ export const CODES = {
   [v.CODE_GUARD_SOCKETS_FULL]: { name: "guard_sockets_full", reason: v.REASON_POLICY, says: "no more bound sockets can be remembered" },
   [v.CODE_GUARD_LANDLOCK]: { name: "guard_landlock", reason: v.REASON_POLICY, says: "the process has a Landlock domain that might forbid the bind, which the guard would make outside it" },
   [v.CODE_GUARD_MOVED]: { name: "guard_moved", reason: v.REASON_POLICY, says: "the socket is no longer at the address where the guard bound it" },
+  [v.CODE_GUARD_UNKEPT]: { name: "guard_unkept", reason: v.REASON_POLICY, says: "the guard's keeper has ended, so nobody would close the port if the guard could not" },
 } as const satisfies Record<CodeNumber, { name: string; reason: ReasonNumber; says: string }>;
 
 export type Code = (typeof CODES)[CodeNumber]["name"];

@@ -184,3 +184,5 @@ export const CODE_GUARD_SOCKETS_FULL = 219;
 export const CODE_GUARD_LANDLOCK = 220;
 /** The guard: the socket is no longer where the guard bound it. */
 export const CODE_GUARD_MOVED = 221;
+/** The guard: nobody would end the program if the guard could not. */
+export const CODE_GUARD_UNKEPT = 222;

@@ -8,6 +8,8 @@ export type Command =
   | {
     readonly kind: "run";
     readonly policy: string;
+    /** Public keys, and where the highest revision is kept; null: no signature is asked for. */
+    readonly signatures: { readonly trustedKeys: readonly string[]; readonly stateDirectory: string } | null;
     readonly service: string;
     /** Where records go, a JSON line each; null: nowhere. */
     readonly audit: string | null;
@@ -30,9 +32,13 @@ export const HELP = `ingress-guard: runs a program that may bind only what a com
   ingress-guard --policy P.wasm --service NAME [OPTION]... -- PROGRAM [ARGUMENT]...
   ingress-guard status [--json]
 
-  --policy P.wasm   the compiled policy (ingressc build makes it); SIGHUP, or a new file, reloads it
+  --policy P.wasm   the compiled policy (ingressc build makes it); SIGHUP, or a change of the file or of a link on the
+                    way to it, reloads it
+  --trusted-key FILE  a public key (PEM): only policies that one of them has signed are loaded; may be given more
+                    than once, and needs --state-dir
+  --state-dir FOLDER  keeps the highest revision over restarts: an older policy is refused
   --service NAME    the service, as the policy names it; one that it doesn't name may bind loopback
-  --audit FILE      a JSON line for every bind and listen, allowed and denied
+  --audit FILE      a JSON line for every bind and listen, allowed and denied; SIGHUP opens it again
   --isolate         the program gets a network namespace with loopback alone; a unix socket, PORT.sock, leads
                     to each port that it listens on: the gateway's backend
   --sockets FOLDER  where these stand; the folder's group may use them (default: a folder for this user alone)
@@ -51,6 +57,8 @@ was started), 7 internal, 126 and 127 the program can't be run or isn't there.
 
 const MOST_SERVICE_BYTES = 48;
 const TOKEN_MS = 60_000;
+/** As ingressd takes keys. */
+const MOST_KEYS = 64;
 /** As ingressd takes leases. */
 const LEAST_TOKEN_MS = 1_000;
 const MOST_TOKEN_MS = 86_400_000;
@@ -59,7 +67,7 @@ export function isMisuse(x: Command | Misuse): x is Misuse {
   return "misuse" in x;
 }
 
-const VALUES = ["policy", "service", "audit", "sockets", "ingressd", "key", "token-ms"];
+const VALUES = ["policy", "trusted-key", "state-dir", "service", "audit", "sockets", "ingressd", "key", "token-ms"];
 const SWITCHES = ["isolate", "help", "version"];
 
 export function parseCommand(argv: readonly string[]): Command | Misuse {
@@ -80,16 +88,18 @@ export function parseCommand(argv: readonly string[]): Command | Misuse {
     },
   });
   const given = new Map<string, string>();
+  const trustedKeys: string[] = [];
   for (const token of tokens) {
     if (token.kind === "positional") return misuse(`\`${token.value}\` is one word too many: the program stands behind \`--\``);
     if (token.kind !== "option") continue;
     const { name, rawName, value } = token;
     const isSwitch = SWITCHES.includes(name);
     if (!isSwitch && !VALUES.includes(name)) return misuse(`there is no option \`${rawName}\``);
-    if (given.has(name)) return misuse(`\`${rawName}\` is given twice`);
+    if (given.has(name) && name !== "trusted-key") return misuse(`\`${rawName}\` is given twice`);
     if (!isSwitch && (value === undefined || value === "" || value.startsWith("--"))) return misuse(`\`${rawName}\` needs a value`);
     if (isSwitch && value !== undefined) return misuse(`\`${rawName}\` takes no value`);
     given.set(name, value ?? "");
+    if (name === "trusted-key") trustedKeys.push(value ?? "");
   }
   if (given.has("help")) return { kind: "help" };
   if (given.has("version")) return { kind: "version" };
@@ -97,6 +107,11 @@ export function parseCommand(argv: readonly string[]): Command | Misuse {
   const [isolate, sockets] = [given.has("isolate"), given.get("sockets") ?? null];
   const [program, ...args] = separator < 0 ? [] : argv.slice(separator + 1);
   if (policy === undefined) return misuse("`--policy P.wasm` is missing: without a policy nothing could be granted");
+  const stateDirectory = given.get("state-dir");
+  if (trustedKeys.length > 0 && stateDirectory === undefined) return misuse("`--trusted-key` needs `--state-dir FOLDER`, which keeps the highest revision over restarts");
+  if (trustedKeys.length === 0 && stateDirectory !== undefined) return misuse("`--state-dir` goes with `--trusted-key`: without a signature no policy has a revision that counts");
+  if (trustedKeys.length > MOST_KEYS) return misuse(`\`--trusted-key\` is given more than ${MOST_KEYS} times`);
+  const signatures = stateDirectory === undefined ? null : { trustedKeys, stateDirectory };
   if (service === undefined) return misuse("`--service NAME` is missing: the policy grants by service");
   if (Buffer.byteLength(service) > MOST_SERVICE_BYTES) return misuse(`\`--service\` has more than ${MOST_SERVICE_BYTES} bytes`);
   if (service === "ingressd") return misuse("`ingressd` is the gateway's own name: no service has it");
@@ -110,5 +125,5 @@ export function parseCommand(argv: readonly string[]): Command | Misuse {
   if (!/^\d{1,8}$/.test(ttl ?? "0") || ttlMs < LEAST_TOKEN_MS || ttlMs > MOST_TOKEN_MS) return misuse(`\`--token-ms\` is a whole number from ${LEAST_TOKEN_MS} to ${MOST_TOKEN_MS}`);
   const from = socket === undefined || key === undefined ? null : { socket, key, ttlMs };
   if (program === undefined || program === "") return misuse("`-- PROGRAM` is missing: the program to run");
-  return { kind: "run", policy, service, audit: given.get("audit") ?? null, isolate, sockets, tokens: from, program, args };
+  return { kind: "run", policy, signatures, service, audit: given.get("audit") ?? null, isolate, sockets, tokens: from, program, args };
 }

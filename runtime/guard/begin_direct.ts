@@ -1,13 +1,14 @@
 // Wires up what a guard does for services that bind by themselves: leases of ingressd, the sockets bound with their
 // tokens, and the clock that ends them.
 import { descendants } from "./bound.ts";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../shell/clock.ts";
 import { createDirect, type Direct } from "./direct.ts";
+import { kill, WORD_MS } from "./keeper.ts";
+import { keptThrough } from "./keeping.ts";
 import type { Kernel } from "./kernel.ts";
 import { createLeases } from "./leases.ts";
 import type { PolicyInForce } from "./policy.ts";
 
-const TICK_MS = 200;
 /** A process that is ended may have just started another. */
 const ROUNDS = 8;
 
@@ -19,26 +20,28 @@ export interface BeginSetup {
   readonly clock: Clock;
   readonly socket: string;
   readonly ttlMs: number;
+  /** Of the keeper. */
+  readonly keeperFd: number;
   readonly say: (sentence: string) => void;
 }
 
-export function beginDirect({ kernel, service, key, policy, clock, socket, ttlMs, say }: BeginSetup): Direct {
+export function beginDirect({ kernel, service, key, policy, clock, socket, ttlMs, keeperFd, say }: BeginSetup): Direct {
+  let ending = false;
+  const keeping = keptThrough(keeperFd, () => direct.unkept());
   const leases = createLeases({ socket, service, key, ttlMs, ended: (place, because) => direct.ended(place, because) });
   const direct = createDirect({
-    kernel, service, key, leases, policy, clock, ttlMs, say,
+    kernel, service, key, leases, policy, clock, ttlMs, keeping, say,
     endService(because) {
+      ending = true;
+      // Ended first: whoever reads what is said may not read.
+      for (let round = 0; round < ROUNDS; round++) descendants(process.pid, 0, kill);
       say(`${service} is ended: ${because}`);
-      for (let round = 0; round < ROUNDS; round++) for (const process of descendants(globalThis.process.pid, 0)) kill(process);
     },
   });
-  setInterval(() => direct.tick(), TICK_MS).unref();
+  clock.every(WORD_MS, () => {
+    direct.tick();
+    // What was just being started.
+    if (ending) descendants(process.pid, 0, kill);
+  });
   return direct;
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // It has ended by itself.
-  }
 }

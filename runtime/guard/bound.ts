@@ -15,19 +15,20 @@ export interface BoundSocket {
   readonly local: string;
 }
 
-/** All that `root` has started, itself left out, without `except` and what that has started. */
-export function descendants(root: number, except: number): readonly number[] {
-  const found: number[] = [];
+/** All that `root` has started, itself left out, without `except` and what that has started; `found` has each as soon as it is seen. */
+export function descendants(root: number, except: number, found: (process: number) => void = () => undefined): readonly number[] {
+  const all: number[] = [];
   const queue = [root];
-  for (let next = queue.pop(); next !== undefined && found.length < MOST_PROCESSES; next = queue.pop()) {
+  for (let next = queue.pop(); next !== undefined && all.length < MOST_PROCESSES; next = queue.pop()) {
     const children = namesIn(`/proc/${next}/task`).flatMap((thread) => read(`/proc/${next}/task/${thread}/children`).trim().split(" "));
     for (const child of children.filter((word) => word !== "").map(Number)) {
       if (child === except) continue;
-      found.push(child);
+      found(child);
+      all.push(child);
       queue.push(child);
     }
   }
-  return found;
+  return all;
 }
 
 /** Each socket once, though several processes may have it. */
@@ -49,13 +50,18 @@ export function boundSockets(processes: readonly number[]): readonly BoundSocket
 }
 
 /** Of the process's network namespace, by inode. */
-function waitingSockets(process: number): ReadonlyMap<string, Omit<BoundSocket, "process">> {
+function waitingSockets(process: number | "self"): ReadonlyMap<string, Omit<BoundSocket, "process">> {
   return new Map(TABLES.flatMap(([table, proto]) => read(`/proc/${process}/net/${table}`).split("\n").slice(1).flatMap((line): [string, Omit<BoundSocket, "process">][] => {
     const fields = line.trim().split(/\s+/);
     const local = fields[3] === WAITING[proto] ? endpoint(fields[1] ?? "") : null;
     const inode = fields[9];
     return local === null || inode === undefined ? [] : [[inode, { proto, local }]];
   })));
+}
+
+/** `tcp 0.0.0.0:53`: all of this process's network namespace. */
+export function waitingHere(): ReadonlySet<string> {
+  return new Set([...waitingSockets("self").values()].map(({ proto, local }) => `${proto} ${local}`));
 }
 
 /** `0100007F:1F90`: words in the machine's order, which is little-endian on all that the guard knows. */

@@ -4,8 +4,9 @@
 import { denial } from "../host/ask.ts";
 import type { Denial, Permit } from "../host/decision.ts";
 import { NonceSet, verifyToken } from "../host/token.ts";
-import { CODE_NO_TOKEN, CODE_TOKEN_POLICY, CODE_TOKEN_REVOKED } from "../abi/verdicts.ts";
-import type { Clock } from "./clock.ts";
+import { CODE_GUARD_UNKEPT, CODE_NO_TOKEN, CODE_TOKEN_POLICY, CODE_TOKEN_REVOKED } from "../abi/verdicts.ts";
+import type { Moments } from "../shell/clock.ts";
+import type { Keeping } from "./keeping.ts";
 import type { Kernel } from "./kernel.ts";
 import { placeKey, type Leases, type Place } from "./leases.ts";
 import type { TokenBinds } from "./leave.ts";
@@ -16,6 +17,8 @@ import { isHeld, shut, type SocketName } from "./sockets.ts";
 export const MOST_NONCES = 65_536;
 /** Sockets that are remembered after their leave was taken back; more could only listen with a new token. */
 const MOST_REVOKED = 1_024;
+/** After leave is given the keeper takes it for so long that there is a socket; the bind itself follows at once. */
+const BINDING_MS = 2_000;
 
 export interface DirectSetup {
   readonly kernel: Kernel;
@@ -23,8 +26,9 @@ export interface DirectSetup {
   readonly key: Uint8Array;
   readonly leases: Pick<Leases, "take" | "drop">;
   readonly policy: Pick<PolicyInForce, "judge" | "permit" | "tree">;
-  readonly clock: Clock;
+  readonly clock: Moments;
   readonly ttlMs: number;
+  readonly keeping: Keeping;
   readonly say: (sentence: string) => void;
   /** Ends the program: what can't be closed otherwise. */
   readonly endService: (because: string) => void;
@@ -45,15 +49,21 @@ export interface Direct extends TokenBinds {
   reloaded(): void;
   /** ingressd has ended the lease of a place. */
   ended(key: string, because: string): void;
+  /** There is no keeper any more, who would end the program if the guard can't. */
+  unkept(): void;
+  /** The program has ended: what it has passed to others is closed as well. */
+  close(): void;
 }
 
-export function createDirect({ kernel, service, key, leases, policy, clock, ttlMs, say, endService }: DirectSetup): Direct {
+export function createDirect({ kernel, service, key, leases, policy, clock, ttlMs, keeping, say, endService }: DirectSetup): Direct {
   const nonces = new NonceSet(MOST_NONCES);
   const held = new Map<bigint, Held>();
   const revoked = new Set<bigint>();
   const renewing = new Set<string>();
   const now = (): number => Math.floor(clock.wallMs() / 1000);
   let renewedMs = clock.monoMs();
+  let bindingUntilMs = 0;
+  const tell = (): void => keeping.tell(clock.monoMs() < bindingUntilMs, [...held.values()].map(({ place: { proto }, name }) => ({ proto, name })));
 
   function revoke(at: Held, because: string): void {
     held.delete(at.name.cookie);
@@ -103,15 +113,21 @@ export function createDirect({ kernel, service, key, leases, policy, clock, ttlM
 
   return {
     async decide(place) {
+      if (!keeping.alive()) return denial(CODE_GUARD_UNKEPT);
       const answer = await taken(place);
       if (answer === "absent") return denial(CODE_NO_TOKEN);
       if (!("permit" in answer)) return answer;
       const { permit, notAfter } = answer;
+      bindingUntilMs = clock.monoMs() + BINDING_MS;
+      // INVARIANT: the keeper knows before there is a socket.
+      tell();
+      if (!keeping.alive()) return denial(CODE_GUARD_UNKEPT);
       return {
         permit,
         done(name) {
           revoked.delete(name.cookie);
           held.set(name.cookie, { place, name, permit, notAfter });
+          tell();
         },
       };
     },
@@ -120,6 +136,7 @@ export function createDirect({ kernel, service, key, leases, policy, clock, ttlM
       return held.get(cookie)?.permit ?? null;
     },
     tick() {
+      tell();
       for (const at of [...held.values()]) if (now() >= at.notAfter) revoke(at, "its token's time is over, and no new one came");
       if (held.size > 0 && clock.monoMs() - renewedMs >= ttlMs / 3) renewAll();
     },
@@ -132,6 +149,18 @@ export function createDirect({ kernel, service, key, leases, policy, clock, ttlM
     },
     ended(name, because) {
       for (const at of [...held.values()]) if (placeKey(at.place) === name) revoke(at, because);
+    },
+    unkept() {
+      const ports = [...held.values()];
+      if (ports.length > 0 || clock.monoMs() < bindingUntilMs) endService("the guard's keeper has ended, and the program has a port under a token");
+      for (const at of ports) revoke(at, "the guard's keeper has ended");
+      say("the guard's keeper has ended: the program gets no further port under a token");
+    },
+    close() {
+      for (const { place: { proto }, name } of held.values()) shut(kernel, proto, name);
+      held.clear();
+      bindingUntilMs = 0;
+      tell();
     },
   };
 }

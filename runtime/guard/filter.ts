@@ -10,6 +10,8 @@
 //   io_uring_*                   ENOSYS: a ring could bind without a system call
 //   ptrace, process_vm_writev,   EPERM: another process could be made to bind
 //   pidfd_getfd
+//   prlimit64 of another process EPERM: the guard could be ended, or kept from starting threads
+//   ioctl TIOCSTI, TIOCLINUX     EPERM: a shell at the same terminal would run what is typed
 //   setns                        EPERM, for a program that has a network namespace of its own
 //   socket                       families other than unix, IPv4, IPv6 and netlink: EAFNOSUPPORT;
 //                                raw and packet sockets: EPERM
@@ -24,18 +26,19 @@ export interface Architecture {
     readonly socket: number; readonly bind: number; readonly listen: number; readonly ptrace: number; readonly process_vm_writev: number;
     readonly setns: number; readonly setgroups: number; readonly setfsuid: number; readonly setfsgid: number; readonly seccomp: number;
     readonly setresuid: number; readonly setresgid: number; readonly setsockopt: number; readonly setrlimit: number; readonly prlimit64: number;
+    readonly ioctl: number;
   };
 }
 
 const X64: Architecture = {
   audit: 0xc000003e, foreignBit: 0x40000000,
   numbers: { socket: 41, bind: 49, listen: 50, ptrace: 101, process_vm_writev: 311, setns: 308, setgroups: 116, setfsuid: 122, setfsgid: 123, seccomp: 317,
-    setresuid: 117, setresgid: 119, setsockopt: 54, setrlimit: 160, prlimit64: 302 },
+    setresuid: 117, setresgid: 119, setsockopt: 54, setrlimit: 160, prlimit64: 302, ioctl: 16 },
 };
 const ARM64: Architecture = {
   audit: 0xc00000b7, foreignBit: 0,
   numbers: { socket: 198, bind: 200, listen: 201, ptrace: 117, process_vm_writev: 271, setns: 268, setgroups: 159, setfsuid: 151, setfsgid: 152, seccomp: 277,
-    setresuid: 147, setresgid: 149, setsockopt: 208, setrlimit: 164, prlimit64: 261 },
+    setresuid: 147, setresgid: 149, setsockopt: 208, setrlimit: 164, prlimit64: 261, ioctl: 29 },
 };
 
 /** Numbers that every architecture has in common. */
@@ -64,6 +67,8 @@ const SOL_IP = 0;
 const IP_LOCAL_PORT_RANGE = 51;
 /** Without any effect since Linux 2.4.25, inherited by children and over exec, and not to be raised again. */
 export const RLIMIT_LOCKS = 10;
+const TIOCSTI = 0x5412;
+const TIOCLINUX = 0x541c;
 
 const EPERM = 1;
 const ENOSYS = 38;
@@ -131,13 +136,20 @@ export function filterProgram({ audit, foreignBit, numbers }: Architecture, also
   ];
   const setrlimit = [load(DATA_ARGS), ...when(RLIMIT_LOCKS, RET_ERRNO | EPERM), answer(RET_ALLOW)];
   const prlimit64 = [
-    load(DATA_ARGS + 8),
-    ...unless(RLIMIT_LOCKS, RET_ALLOW),
     // Both halves of the pointer to the new limits: without one they are read alone.
     load(DATA_ARGS + 16),
-    ...unless(0, RET_ERRNO | EPERM),
+    { code: JUMP_EQUAL, k: 0, whenTrue: 0, whenFalse: 3 },
     load(DATA_ARGS + 20),
+    ...when(0, RET_ALLOW),
+    load(DATA_ARGS),
     ...unless(0, RET_ERRNO | EPERM),
+    load(DATA_ARGS + 8),
+    ...when(RLIMIT_LOCKS, RET_ERRNO | EPERM),
+    answer(RET_ALLOW),
+  ];
+  const ioctl = [
+    load(DATA_ARGS + 8),
+    ...[TIOCSTI, TIOCLINUX].flatMap((command) => when(command, RET_ERRNO | EPERM)),
     answer(RET_ALLOW),
   ];
   return encode([
@@ -153,6 +165,7 @@ export function filterProgram({ audit, foreignBit, numbers }: Architecture, also
     ...of(numbers.setsockopt, setsockopt),
     ...of(numbers.setrlimit, setrlimit),
     ...of(numbers.prlimit64, prlimit64),
+    ...of(numbers.ioctl, ioctl),
     answer(RET_ALLOW),
   ]);
 }

@@ -2,6 +2,10 @@
 // process may only look into its own descendants everywhere; and nobody may look into the guard.
 import type { Library } from "./koffi.ts";
 
+const SIG_IGN = 1;
+const SIGTSTP = 20;
+const SIGTTIN = 21;
+const SIGTTOU = 22;
 const PR_SET_DUMPABLE = 4;
 const PR_SET_CHILD_SUBREAPER = 36;
 const P_ALL = 0;
@@ -9,7 +13,8 @@ const WNOHANG = 1;
 const WEXITED = 4;
 const WNOWAIT = 0x01000000;
 const SIGINFO_BYTES = 128;
-const SI_PID = 12;
+// Behind three words and a fourth that aligns what follows.
+const SI_PID = 16;
 
 export function becomeGuardian(library: Library): void {
   const prctl = library.func("int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)");
@@ -17,11 +22,17 @@ export function becomeGuardian(library: Library): void {
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-/** Ends what orphans leave behind; `own` are the children that Node itself waits for. */
-export function reapOrphans(library: Library, own: ReadonlySet<number>): void {
+/** A program at the same terminal could take it over, and so have guard and keeper stopped when they write. */
+export function ignoreTerminal(library: Library): void {
+  const signal = library.func("intptr_t signal(int, intptr_t)");
+  for (const number of [SIGTSTP, SIGTTIN, SIGTTOU]) signal(number, SIG_IGN);
+}
+
+/** Ends what orphans leave behind, from now on and whenever the answer is called; `own` are the children that Node itself waits for. */
+export function reapOrphans(library: Library, own: ReadonlySet<number>): () => void {
   const waitid = library.func("int waitid(int, unsigned int, void *, int)");
   const waitpid = library.func("int waitpid(int, void *, int)");
-  process.on("SIGCHLD", () => {
+  const reap = (): void => {
     for (;;) {
       const info = Buffer.alloc(SIGINFO_BYTES);
       if (waitid(P_ALL, 0, info, WEXITED | WNOHANG | WNOWAIT) !== 0) return;
@@ -29,5 +40,7 @@ export function reapOrphans(library: Library, own: ReadonlySet<number>): void {
       if (pid === 0 || own.has(pid)) return;
       waitpid(pid, null, WNOHANG);
     }
-  });
+  };
+  process.on("SIGCHLD", reap);
+  return reap;
 }

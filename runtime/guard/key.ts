@@ -7,13 +7,19 @@ const MOST_BYTES = 4096;
 const OTHERS_READ = 0o044;
 const OWNER_READ = 0o400;
 
+/** The descriptor that a path names, or null. */
+export function givenDescriptor(path: string): number | null {
+  const given = /^\/(?:dev|proc\/self)\/fd\/(\d+)$/.exec(path)?.[1];
+  return given === undefined ? null : Number(given);
+}
+
 /** The key, or one sentence. `uid`: the user that the program will run as. */
 export function openKey(path: string, uid: number): Uint8Array | { readonly refused: string } {
-  const given = /^\/(?:dev|proc\/self)\/fd\/(\d+)$/.exec(path)?.[1];
+  const given = givenDescriptor(path);
   let fd = -1;
   try {
     // A descriptor that is given is read itself: to open its path again would need the right to its file.
-    fd = given === undefined ? openSync(path, "r") : Number(given);
+    fd = given ?? openSync(path, "r");
     const stats = fstatSync(fd);
     if (stats.isFile()) {
       if ((stats.mode & OTHERS_READ) !== 0) return { refused: `key \`${path}\` can be read by others: run chmod 600 on it` };

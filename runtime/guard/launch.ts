@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { LAUNCHER } from "../package/files.ts";
 import { CLOSE_RANGE, filterProgram, type Architecture } from "./filter.ts";
 import { close, type Kernel } from "./kernel.ts";
+import type { Domain } from "./confinement.ts";
 
 /** Node can't do it itself: the kernel takes single-threaded processes only. The rights go before the program runs. */
 export const INTO_USER_NAMESPACE = ["unshare", "--user", "--map-current-user", "--keep-caps", "--"];
@@ -19,8 +20,8 @@ export interface Launched {
 }
 
 export interface NotLaunched {
-  /** `kernel`: it has no such filter; `namespace`: it gives no namespace; `program`: it can't be executed. */
-  readonly because: "kernel" | "namespace" | "program" | "launcher";
+  /** `kernel`: it has no such filter; `namespace`: it gives no namespace; `domain`: nor a Landlock domain; `program`: it can't be executed. */
+  readonly because: "kernel" | "namespace" | "domain" | "program" | "launcher";
   readonly errno: number;
 }
 
@@ -45,10 +46,10 @@ export function isNotLaunched(x: Started | NotLaunched | string): x is NotLaunch
 }
 
 /** A sentence: `inside` was not ready. */
-export async function launch(kernel: Kernel, architecture: Architecture, program: string, args: readonly string[], inside?: Inside): Promise<Started | NotLaunched | string> {
+export async function launch(kernel: Kernel, architecture: Architecture, program: string, args: readonly string[], domain: Domain, inside?: Inside): Promise<Started | NotLaunched | string> {
   const start = JSON.stringify({
     program, args, filter: Buffer.from(filterProgram(architecture, inside === undefined ? [] : [architecture.numbers.setns])).toString("base64"),
-    numbers: { seccomp: architecture.numbers.seccomp, closeRange: CLOSE_RANGE }, namespace: inside?.namespace ?? null,
+    numbers: { seccomp: architecture.numbers.seccomp, closeRange: CLOSE_RANGE }, namespace: inside?.namespace ?? null, domain,
   });
   const [file = "", ...words] = [...(inside?.namespace === "user" ? INTO_USER_NAMESPACE : []), process.execPath, fileURLToPath(LAUNCHER)];
   const child = spawn(file, words, {
@@ -60,7 +61,7 @@ export async function launch(kernel: Kernel, architecture: Architecture, program
   const lines = linesOf(channel);
   const first = await lines();
   const number = /^listener (\d+)$/.exec(first?.what ?? "")?.[1];
-  if (number === undefined || child.pid === undefined) return { because: first?.what === "filter" ? "kernel" : first?.what === "namespace" ? "namespace" : "launcher", errno: first?.errno ?? 0 };
+  if (number === undefined || child.pid === undefined) return { because: first?.what === "filter" ? "kernel" : first?.what === "namespace" || first?.what === "domain" ? first.what : "launcher", errno: first?.errno ?? 0 };
   const pidfd = kernel.openThread(child.pid, child.pid);
   const listener = pidfd < 0 ? pidfd : kernel.takeDescriptor(pidfd, Number(number));
   close(pidfd);

@@ -1,8 +1,9 @@
-// Becomes the guarded program: asks for no new rights, puts the filter on itself, hands the supervisor
+// Becomes the guarded program: asks for no new rights, enters its Landlock domain, puts the filter on itself, hands the supervisor
 // its notifications, waits for leave, and executes the program in its own place. Run by launch.ts with
 // a socket to the supervisor as descriptor 3; what can't be done is said there, and nothing is started.
 import { readSync, writeSync } from "node:fs";
 import koffi from "koffi";
+import { enterDomain } from "./domain.mjs";
 
 const CHANNEL = 3;
 const PR_SET_NO_NEW_PRIVS = 38;
@@ -25,7 +26,7 @@ const IFREQ_FLAGS = 16;
 const CAPABILITY_VERSION_3 = 0x20080522;
 const CAPABILITY_BYTES = 24;
 
-const { program, args, filter, numbers, namespace } = JSON.parse(process.env.INGRESS_GUARD_START);
+const { program, args, filter, numbers, namespace, domain } = JSON.parse(process.env.INGRESS_GUARD_START);
 delete process.env.INGRESS_GUARD_START;
 const say = (what, errno = 0) => writeSync(CHANNEL, `${JSON.stringify({ what, errno })}\n`);
 
@@ -61,6 +62,10 @@ if (namespace !== null) {
 const bytes = Buffer.from(filter, "base64");
 let listener = -1;
 if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) === 0) {
+  if (domain !== null && !enterDomain((prototype) => libc.func(prototype), domain.signals)) {
+    say("domain", koffi.errno());
+    process.exit(1);
+  }
   listener = Number(seccomp(numbers.seccomp, SECCOMP_SET_MODE_FILTER, FLAGS, { len: bytes.length / INSTRUCTION_BYTES, filter: bytes }));
 }
 if (listener < 0) {

@@ -1,29 +1,33 @@
 // ingress-guard: starts a program under a filter, and decides by the compiled policy what it, and all
 // that it starts, may bind and listen on. Exit codes and signals are the program's own.
-import { appendFileSync, watch } from "node:fs";
 import { constants } from "node:os";
-import { basename, dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import { isMisuse, HELP, parseCommand, type Command } from "./arguments.ts";
 import { packageVersion } from "../package/files.ts";
+import { openAudit } from "./audit_file.ts";
 import { beginDirect } from "./begin_direct.ts";
 import { serve, type Asked } from "./broker.ts";
-import { systemClock } from "./clock.ts";
 import { EACCES, ENOENT } from "./errno.ts";
 import { architecture } from "./filter.ts";
-import { openKey } from "./key.ts";
+import { confinement } from "./confinement.ts";
+import { openKey, givenDescriptor } from "./key.ts";
 import { openKernel } from "./kernel.ts";
 import { loadLibrary } from "./koffi.ts";
 import { inheritedSockets, isNotLaunched, launch, type NotLaunched } from "./launch.ts";
 import { prepareIsolation } from "./isolation.ts";
 import { networkDescriptors } from "./namespace.ts";
-import { policyInForce, type PolicyInForce } from "./policy.ts";
-import { becomeGuardian, reapOrphans } from "./guardian.ts";
+import { policyInForce } from "./policy.ts";
+import { becomeGuardian, ignoreTerminal, reapOrphans } from "./guardian.ts";
+import { KEEPER_VARIABLE, keepGuard } from "./keeper.ts";
 import { createLandlock } from "./landlock.ts";
 import { createMadeBinds, MOST_BINDS } from "./made_binds.ts";
 import { socketInodes } from "./sockets.ts";
 import { createRecords } from "./records.ts";
+import { reloadOnChange } from "./reload.ts";
 import { serveStatus } from "./status.ts";
 import { askGuards, statusTable } from "./status_command.ts";
+import { systemClock } from "../shell/clock.ts";
+import { prepareStateDirectory } from "../shell/revision.ts";
 
 const EXIT_USAGE = 2;
 const EXIT_REJECTED = 3;
@@ -33,8 +37,6 @@ const EXIT_NOT_EXECUTABLE = 126;
 const EXIT_NOT_FOUND = 127;
 const EXIT_SIGNAL = 128;
 const FORWARDED = ["SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH"] as const;
-/** A writer's several events become one. */
-const SETTLE_MS = 50;
 
 export async function main(argv: readonly string[]): Promise<void> {
   const command = parseCommand(argv);
@@ -48,23 +50,40 @@ export async function main(argv: readonly string[]): Promise<void> {
       return;
     case "status":
       return status(command.json);
-    case "run":
-      return run(command);
+    case "run": {
+      const keeper = process.env[KEEPER_VARIABLE];
+      delete process.env[KEEPER_VARIABLE];
+      return command.tokens === null || keeper !== undefined ? run(command, Number(keeper)) : keep(command.tokens.key, argv);
+    }
     default:
       return command satisfies never;
   }
 }
 
-async function run(command: Extract<Command, { kind: "run" }>): Promise<void> {
+/** What may get ports under tokens has a guard with a keeper; where there can't be one, the guard says why. */
+async function keep(key: string, argv: readonly string[]): Promise<void> {
+  const library = process.platform === "linux" ? loadLibrary() : null;
+  const machine = architecture(process.arch);
+  const words = [...process.execArgv, process.argv[1] ?? "", ...argv];
+  if (library === null || machine === null) return end(EXIT_MISSING, NO_GUARD(machine === null));
+  process.exit(await keepGuard({ library, kernel: openKernel(library, machine), clock: systemClock(), argv: words, keyFd: givenDescriptor(key), forwarded: [...FORWARDED, "SIGHUP"], say }));
+}
+
+const NO_GUARD = (strange: boolean): string => (strange || process.platform !== "linux"
+  ? `it knows Linux on x64 and arm64, not ${process.platform} on ${process.arch}: nothing was started`
+  : "it needs koffi, an optional dependency that is not installed here: nothing was started");
+
+/** `keeper`: the descriptor of one; not a number: there is none. */
+async function run(command: Extract<Command, { kind: "run" }>, keeper: number): Promise<void> {
   const { policy: file, service, audit, isolate, tokens, program, args } = command;
   const library = process.platform === "linux" ? loadLibrary() : null;
   const machine = architecture(process.arch);
   if (machine === null || library === null) {
-    return end(EXIT_MISSING, machine === null || process.platform !== "linux"
-      ? `it knows Linux on x64 and arm64, not ${process.platform} on ${process.arch}: nothing was started`
-      : "it needs koffi, an optional dependency that is not installed here: nothing was started");
+    return end(EXIT_MISSING, NO_GUARD(machine === null));
   }
   const kernel = openKernel(library, machine);
+  const confined = confinement(library, tokens !== null, process.geteuid?.() === 0);
+  if ("refused" in confined) return end(EXIT_MISSING, `${confined.refused}: nothing was started`);
   const inherited = isolate ? networkDescriptors(kernel) : inheritedSockets();
   if (inherited.length > 0) {
     return end(EXIT_REJECTED, `descriptor ${inherited.join(", ")} is a socket ${isolate ? "of the network outside" : "that could be listened on"}: start it with a file or a pipe there`);
@@ -72,9 +91,16 @@ async function run(command: Extract<Command, { kind: "run" }>): Promise<void> {
   const path = resolve(file);
   const clock = systemClock();
   const startedMs = clock.monoMs();
-  const policy = policyInForce(path, service, clock);
-  const refused = await policy.load();
-  if (refused !== null) return end(EXIT_REJECTED, `${refused}: nothing was started`);
+  const signatures = command.signatures === null ? null : {
+    trustedKeys: command.signatures.trustedKeys.map((key) => resolve(key)), stateDirectory: resolve(command.signatures.stateDirectory),
+  };
+  const noState = signatures === null ? null : prepareStateDirectory(signatures.stateDirectory, "this guard", "--state-dir");
+  if (noState !== null) return end(EXIT_REJECTED, `${noState}: nothing was started`);
+  const policy = policyInForce(path, service, clock, signatures);
+  const loaded = await policy.load();
+  if (typeof loaded === "object") return end(EXIT_REJECTED, `${loaded.refused}: nothing was started`);
+  const auditFile = audit === null ? null : openAudit(audit);
+  if (auditFile !== null && "refused" in auditFile) return end(EXIT_REJECTED, `${auditFile.refused}: nothing was started`);
 
   const key = tokens === null ? null : openKey(tokens.key, process.geteuid?.() ?? 0);
   if (key !== null && "refused" in key) return end(EXIT_REJECTED, `${key.refused}: nothing was started`);
@@ -84,10 +110,12 @@ async function run(command: Extract<Command, { kind: "run" }>): Promise<void> {
     return end(isolation.because === "missing" ? EXIT_MISSING : EXIT_REJECTED, `${isolation.sentence}: nothing was started`);
   }
   becomeGuardian(library);
-  const started = await launch(kernel, machine, program, args, isolation?.inside);
+  if (tokens !== null) ignoreTerminal(library);
+  const started = await launch(kernel, machine, program, args, confined.domain, isolation?.inside);
   const doors = isolation?.doors() ?? null;
   if (typeof started === "string") return end(EXIT_MISSING, `${started}: nothing was started`);
   if (isNotLaunched(started)) return end(EXIT_MISSING, notStarted(started));
+  if (confined.sentence !== null) say(confined.sentence);
   const { launched: { child, listener }, executed } = started;
   reapOrphans(library, new Set([child.pid ?? 0, doors?.process ?? 0]));
   let ended = false;
@@ -103,7 +131,7 @@ async function run(command: Extract<Command, { kind: "run" }>): Promise<void> {
     child.kill("SIGTERM");
   };
   const write = createRecords({
-    service, wallMs: clock.wallMs, append: audit === null ? null : (line) => appendFileSync(audit, `${line}\n`, { mode: 0o600 }),
+    service, wallMs: clock.wallMs, append: auditFile === null ? null : (line) => auditFile.append(line),
     print: (line) => void process.stderr.write(`${line}\n`),
   });
   const binds = { allowed: 0, denied: 0 };
@@ -111,8 +139,12 @@ async function run(command: Extract<Command, { kind: "run" }>): Promise<void> {
     binds[asked.decision.allowed ? "allowed" : "denied"]++;
     write(asked);
   };
-  const direct = tokens === null || key === null ? null : beginDirect({ kernel, service, key, policy, clock, socket: tokens.socket, ttlMs: tokens.ttlMs, say });
-  reloadOnChange(policy, path, () => direct?.reloaded());
+  const direct = tokens === null || key === null ? null : beginDirect({ kernel, service, key, policy, clock, socket: tokens.socket, ttlMs: tokens.ttlMs, keeperFd: keeper, say });
+  if (auditFile !== null) process.on("SIGHUP", () => {
+    const kept = auditFile.reopen();
+    if (kept !== null) say(kept);
+  });
+  reloadOnChange({ policy, path, trustedKeys: signatures?.trustedKeys ?? [], clock, say, reloaded: () => direct?.reloaded() });
   const seen = isolation?.kernel(kernel, () => { binds.denied++; }) ?? kernel;
   const serving = serve({
     kernel: seen, architecture: machine, listener, judge: policy.judge, direct, record, landlock: createLandlock(kernel),
@@ -134,6 +166,7 @@ async function run(command: Extract<Command, { kind: "run" }>): Promise<void> {
   }
   // What the program left running is still guarded.
   await serving;
+  direct?.close();
   doors?.close();
   process.exit(code);
 }
@@ -155,6 +188,8 @@ function notStarted({ because, errno }: NotLaunched): string {
       return `the kernel has no seccomp notifications that signals leave alone (Linux 5.19), or forbids them here (${errnoText(errno)}): nothing was started`;
     case "namespace":
       return `the kernel gives no network namespace here (${errnoText(errno)}): nothing was started`;
+    case "domain":
+      return `the kernel gives no Landlock domain here (${errnoText(errno)}): nothing was started`;
     case "launcher":
     case "program":
       return `the program could not be started (${errnoText(errno)})`;
@@ -166,32 +201,6 @@ function notStarted({ because, errno }: NotLaunched): string {
 function errnoText(errno: number): string {
   const known: Readonly<Record<number, string>> = { [ENOENT]: "no such file", [EACCES]: "no permission to execute it" };
   return known[errno] ?? `error ${errno}`;
-}
-
-/** SIGHUP, and a new file under the old name. */
-function reloadOnChange(policy: PolicyInForce, path: string, reloaded: () => void): void {
-  let running: Promise<void> | null = null;
-  let again = false;
-  const reload = async (): Promise<void> => {
-    do {
-      again = false;
-      const refused = await policy.load();
-      if (refused === null) reloaded();
-      say(refused === null ? "the policy was read again and is in force" : `${refused}: the former policy stays in force`);
-    } while (again);
-    running = null;
-  };
-  const ask = (): void => {
-    if (running === null) running = reload();
-    else again = true;
-  };
-  process.on("SIGHUP", ask);
-  let settling: NodeJS.Timeout | null = null;
-  const watcher = watch(dirname(path), { persistent: false }, (_event, name) => {
-    if (name !== null && name !== basename(path)) return;
-    settling ??= setTimeout(() => { settling = null; ask(); }, SETTLE_MS).unref();
-  });
-  watcher.on("error", () => watcher.close());
 }
 
 function say(sentence: string): void {

@@ -10,7 +10,7 @@ export interface RecordsSetup {
   readonly service: string;
   /** UTC milliseconds. */
   readonly wallMs: () => number;
-  /** Appends one line to the audit; null: there is none. Throws what the system says. */
+  /** Appends one line to the audit, without its end; null: there is none. Throws what the system says. */
   readonly append: ((line: string) => void) | null;
   readonly print: (line: string) => void;
 }

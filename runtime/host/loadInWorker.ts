@@ -23,7 +23,8 @@ export function loadPolicyInWorker(bytes: Uint8Array, trust: Trust, timeoutMs: n
     // To copy a large policy would hold this thread up.
     const moved = isWhole(bytes) ? bytes : Uint8Array.from(bytes);
     const workerData = { bytes: moved, trust };
-    const worker = new Worker(LOAD_WORKER, { workerData, transferList: [moved.buffer], execArgv: [] });
+    const worker = start(workerData);
+    if (!(worker instanceof Worker)) return resolve(worker);
     const finish = (result: LoadedInWorker | Refusal): void => {
       clearTimeout(timer);
       ending?.removeEventListener("abort", abandon);
@@ -46,6 +47,15 @@ export function loadPolicyInWorker(bytes: Uint8Array, trust: Trust, timeoutMs: n
     worker.once("error", (error: Error) => { finish(refuse("module_selftest", `the module's checks failed: ${error.message}`)); });
     worker.once("exit", vanished);
   });
+}
+
+/** A machine, or a user, that is out of threads starts none. */
+function start(workerData: { readonly bytes: Uint8Array<ArrayBuffer>; readonly trust: Trust }): Worker | Refusal {
+  try {
+    return new Worker(LOAD_WORKER, { workerData, transferList: [workerData.bytes.buffer], execArgv: [] });
+  } catch (error) {
+    return refuse("module_selftest", `no thread could be started for the module's checks (${error instanceof Error ? error.message : String(error)})`);
+  }
 }
 
 function isWhole(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {

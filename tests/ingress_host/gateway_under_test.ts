@@ -12,7 +12,7 @@ import { parseConfig } from "../../gateway/config.ts";
 import { openConnection, type Connection } from "../../gateway/client/connection.mjs";
 import { startDaemon, type Daemon } from "../../gateway/daemon.ts";
 import { isFailure, type Failure } from "../../gateway/exit.ts";
-import type { Disk } from "../../gateway/reload/disk.ts";
+import type { Disk } from "../../runtime/shell/disk.ts";
 import type { Participant } from "../../gateway/reload/participant.ts";
 import { interfaceAddresses } from "../../gateway/listen/addresses.ts";
 import type { Address } from "../../runtime/net/address.ts";

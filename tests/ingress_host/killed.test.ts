@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createKeeper } from "../../gateway/reload/keeper.ts";
-import { systemDisk } from "../../gateway/reload/disk.ts";
+import { systemDisk } from "../../runtime/shell/disk.ts";
 import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
 import { program } from "../ready.ts";
 import { backend, freePort, moduleOf, probe, running, temporaryFolder } from "./gateway_under_test.ts";

@@ -3,12 +3,12 @@
 // `next.wasm` in its place and reloads.
 import { writeFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { systemClock } from "../../gateway/clock.ts";
+import { systemClock } from "../../runtime/shell/clock.ts";
 import { parseConfig } from "../../gateway/config.ts";
 import { startDaemon } from "../../gateway/daemon.ts";
 import { isFailure } from "../../gateway/exit.ts";
 import { isRefused } from "../../gateway/reload/exchange.ts";
-import { systemDisk, type Disk } from "../../gateway/reload/disk.ts";
+import { systemDisk, type Disk } from "../../runtime/shell/disk.ts";
 
 const [folder = "", step = "", text = ""] = process.argv.slice(2);
 let armed = false;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { EXIT_DELEGATE, EXIT_REJECTED } from "../../gateway/exit.ts";
-import { systemDisk, type Disk } from "../../gateway/reload/disk.ts";
+import { systemDisk, type Disk } from "../../runtime/shell/disk.ts";
 import { isRefused } from "../../gateway/reload/exchange.ts";
 import { backend, freePort, moduleOf, probe, running, start, temporaryFolder, type BackendUnderTest } from "./gateway_under_test.ts";
 import { newState, policyStatus } from "./state_under_test.ts";

@@ -8,7 +8,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { followLinks } from "../../runtime/host/links.ts";
 import { isFileRefusal, readTrustedFile } from "../../runtime/host/trustedFile.ts";
-import { LOOK_MS, SETTLE_MS, watchFile } from "../../gateway/reload/watch.ts";
+import { LOOK_MS, SETTLE_MS, watchFile } from "../../runtime/shell/watch.ts";
 import { skip } from "../skip.ts";
 import { backend, eventually, freePort, manualClock, probe, running, temporaryFolder } from "./gateway_under_test.ts";
 import { place, web } from "./ingressd_process.ts";

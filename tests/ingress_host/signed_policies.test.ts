@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import { parseConfig } from "../../gateway/config.ts";
 import { EXIT_REJECTED, isFailure } from "../../gateway/exit.ts";
 import { isRefused } from "../../gateway/reload/exchange.ts";
-import { belowMark, markText, parseMark } from "../../gateway/reload/mark.ts";
+import { belowMark, markText, parseMark } from "../../runtime/shell/mark.ts";
 import { newSigner, signed } from "../host/signed.ts";
 import { backend, freePort, moduleOf, probe, running, start } from "./gateway_under_test.ts";
 import { newState, policyStatus } from "./state_under_test.ts";

@@ -1,5 +1,5 @@
 // Runs a program on a kernel that lacks something: `seccomp`: the call is not there; `killable`: it does not
-// know SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV. A filter stands in for the kernel, and answers as it would.
+// know SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV; `landlock`: it has none. A filter stands in for the kernel, and answers as it would.
 import koffi from "koffi";
 import { architecture } from "../../../runtime/guard/filter.ts";
 
@@ -10,8 +10,10 @@ const [ERRNO, ALLOW] = [0x00050000, 0x7fff0000];
 const [EINVAL, ENOSYS] = [22, 38];
 const FLAGS_ARGUMENT = 24;
 const WAIT_KILLABLE_RECV = 32;
-const lines = what === "seccomp"
-  ? [[LOAD, 0, 0, 0], [JUMP_EQUAL, 0, 1, numbers.seccomp], [RETURN, 0, 0, ERRNO | ENOSYS], [RETURN, 0, 0, ALLOW]]
+const LANDLOCK_CREATE_RULESET = 444;
+const absent = { seccomp: numbers.seccomp, landlock: LANDLOCK_CREATE_RULESET }[what];
+const lines = absent !== undefined
+  ? [[LOAD, 0, 0, 0], [JUMP_EQUAL, 0, 1, absent], [RETURN, 0, 0, ERRNO | ENOSYS], [RETURN, 0, 0, ALLOW]]
   : [[LOAD, 0, 0, 0], [JUMP_EQUAL, 0, 3, numbers.seccomp], [LOAD, 0, 0, FLAGS_ARGUMENT], [JUMP_ANY_BIT, 0, 1, WAIT_KILLABLE_RECV], [RETURN, 0, 0, ERRNO | EINVAL], [RETURN, 0, 0, ALLOW]];
 const bytes = Buffer.alloc(8 * lines.length);
 lines.forEach(([code, yes, no, k], i) => {

@@ -14,6 +14,8 @@ const does = {
   bind: (fd, address) => bind(fd, Buffer.from(address, "hex")),
   listen: (fd) => listen(fd),
   close: (fd) => close(fd),
+  /** Its own process, and the guard's. */
+  processes: () => [process.pid, process.ppid],
   /** The bytes of the next datagram, or a negative errno. */
   receive: (fd) => receive(fd),
   /** An echo server of Node's, as any program has one. */

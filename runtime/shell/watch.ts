@@ -3,8 +3,8 @@
 // are one. What raises no event (a directory that was renamed and made anew, a file system
 // without events) is found by looking every now and then.
 import { statSync, watch, type FSWatcher } from "node:fs";
-import type { Cancel, GatewayClock } from "../clock.ts";
-import { followLinks, type Way } from "../../runtime/host/links.ts";
+import { followLinks, type Way } from "../host/links.ts";
+import type { Cancel, Timers } from "./clock.ts";
 
 /** A writer's several events become one. */
 export const SETTLE_MS = 50;
@@ -14,7 +14,7 @@ export const LOOK_MS = 2_000;
 export interface WatchSetup {
   /** Absolute and normal. */
   readonly path: string;
-  readonly clock: GatewayClock;
+  readonly clock: Timers;
   readonly say: (sentence: string) => void;
   /** Called after the file may have changed. */
   readonly changed: () => void;
@@ -54,17 +54,23 @@ export function watchFile({ path, clock, say, changed }: WatchSetup): Cancel {
   }
 
   function watchFolder(folder: string, names: ReadonlySet<string>): FSWatcher | null {
+    const unwatched = (error: unknown): void => {
+      const sentence = `the directory \`${folder}\` can't be watched (${error instanceof Error ? error.message : String(error)}): `
+        + `a change of the file is seen within ${LOOK_MS} ms`;
+      if (!said.has(sentence)) say(sentence);
+      said.add(sentence);
+    };
     try {
       const watcher = watch(folder, { persistent: false }, (_event, name) => {
         if (name === null || names.has(name)) notice();
       });
-      watcher.on("error", () => watcher.close());
+      watcher.on("error", (error) => {
+        watcher.close();
+        unwatched(error);
+      });
       return watcher;
     } catch (error) {
-      const sentence = `the directory \`${folder}\` can't be watched (${error instanceof Error ? error.message : String(error)}): `
-        + `a change of the policy is seen within ${LOOK_MS} ms`;
-      if (!said.has(sentence)) say(sentence);
-      said.add(sentence);
+      unwatched(error);
       return null;
     }
   }

@@ -3,8 +3,8 @@
 //
 //   ingressd mark v1 revision=7 sha256=<64 hex digits> check=<16 hex digits>
 import { createHash } from "node:crypto";
-import { MAX_REVISION } from "../../runtime/abi/signature.ts";
-import type { SignatureInfo } from "../../runtime/host/module.ts";
+import { MAX_REVISION } from "../abi/signature.ts";
+import type { SignatureInfo } from "../host/module.ts";
 
 export interface Mark {
   readonly revision: number;

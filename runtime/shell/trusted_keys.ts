@@ -1,8 +1,8 @@
 // The public keys that policies must be signed with. They are read anew at every load, so that a
 // key file that was taken away or changed counts from the next one on.
-import { isKeyRefusal, parsePublicKey, type TrustedKey } from "../../runtime/host/keys.ts";
-import type { Trust } from "../../runtime/host/verify.ts";
-import { isFileRefusal, readTrustedFile, type FileRefusal } from "../../runtime/host/trustedFile.ts";
+import { isKeyRefusal, parsePublicKey, type TrustedKey } from "../host/keys.ts";
+import type { Trust } from "../host/verify.ts";
+import { isFileRefusal, readTrustedFile, type FileRefusal } from "../host/trustedFile.ts";
 
 const MOST_KEY_BYTES = 16 * 1024;
 

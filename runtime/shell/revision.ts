@@ -1,0 +1,78 @@
+// The highest signed revision that was in force, over restarts: a mark in a directory of state. It is
+// staged before a policy is put in force, so that a full disk is found out then, and takes its place after it.
+import { lstatSync, mkdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { PolicyInfo } from "../host/module.ts";
+import { isFileRefusal, readTrustedFile, type FileRefusal } from "../host/trustedFile.ts";
+import { belowMark, parseMark, type Mark } from "./mark.ts";
+
+export const MARK_NAME = "revision.mark";
+const MOST_MARK_BYTES = 256;
+
+export interface Revisions {
+  /** The mark's file. */
+  readonly path: string;
+  /** The highest revision that was in force, null for none, or why that can't be known. */
+  mark(): Mark | null | FileRefusal;
+  /** Why a verified policy may not be put in force, or null. One without a verified signature has no revision. */
+  refusal(info: PolicyInfo): string | null;
+  /** The mark that is due once the policy is in force, or null where it is there already. Throws where the policy may not be in force. */
+  due(info: PolicyInfo): Mark | null;
+}
+
+export function revisionsIn(directory: string): Revisions {
+  const path = join(directory, MARK_NAME);
+
+  function mark(): Mark | null | FileRefusal {
+    if (!isThere(path)) return null;
+    const bytes = readTrustedFile(path, MOST_MARK_BYTES, "revision mark");
+    if (isFileRefusal(bytes)) return bytes;
+    return parseMark(new TextDecoder().decode(bytes)) ?? {
+      refused: `revision mark \`${path}\` is damaged, so nobody can tell which policies are too old: put it back from a backup, or remove it once you are sure that the policy in place is the newest`,
+    };
+  }
+
+  function refusal({ signature, sha256 }: PolicyInfo): string | null {
+    if (signature?.verified !== true) return null;
+    const highest = mark();
+    if (highest === null) return null;
+    return "refused" in highest ? `(mark_unreadable): ${highest.refused}` : belowMark(signature, sha256, highest);
+  }
+
+  return {
+    path,
+    mark,
+    refusal,
+    due(info) {
+      const { signature, sha256 } = info;
+      if (signature?.verified !== true) return null;
+      const why = refusal(info);
+      if (why !== null) throw new Error(why);
+      const before = mark();
+      return before !== null && "revision" in before && before.revision === signature.revision ? null : { revision: signature.revision, sha256 };
+    },
+  };
+}
+
+/**
+ * Makes the directory where it is missing; null, or why it can't be used. Who may write it decides which policies are
+ * too old. `program`: whose it must be; `option`: what names another one.
+ */
+export function prepareStateDirectory(directory: string, program: string, option: string): string | null {
+  const refused = (sentence: string): string => `the state directory \`${directory}\` ${sentence}`;
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const stats = statSync(directory);
+    const self = process.geteuid?.() ?? stats.uid;
+    if (stats.uid !== self) return refused(`belongs to uid ${stats.uid}, not to ${program} (${self}): run chown ${self} ${directory}, or name another one with ${option}`);
+    if ((stats.mode & 0o022) !== 0) return refused(`can be written by others (mode ${(stats.mode & 0o7777).toString(8).padStart(4, "0")}): run chmod 700 ${directory}`);
+    return null;
+  } catch (error) {
+    return refused(`can't be used (${error instanceof Error ? error.message : String(error)}): name another one with ${option}`);
+  }
+}
+
+/** Also what can't be looked at counts as there: it is read then, and refused with its reason. */
+export function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
