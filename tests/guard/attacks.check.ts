@@ -180,6 +180,7 @@ const DROPPED = {
   "no capabilities": ["EACCES", "EACCES", "EPERM"],
   "no user": ["EACCES", 0, "EACCES", "EPERM"],
   "one capability": ["EACCES", 0],
+  "a low port, then no user": 0,
   "who listens": [NOBODY, NOBODY],
   // A relative path out of the working directory is refused under another root, and so are links in a circle.
   "in a jail": [0, 0, 0, 0, "EACCES", "EACCES", 0, "ENOENT", "EADDRINUSE", "ENOENT", "ENOENT", 0, "EACCES"],
