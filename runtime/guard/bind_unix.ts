@@ -26,7 +26,7 @@ export function pathOf(bytes: Uint8Array): string | null {
 export function bindUnix(kernel: Kernel, fd: number, bytes: Uint8Array, thread: number, { rights, umask }: ThreadStatus, valid: () => boolean): number {
   if (familyOf(bytes) !== FAMILIES.unix) return -EINVAL;
   const path = pathOf(bytes);
-  if (path === null) return kernel.as(rights, () => kernel.bind(fd, bytes)) ?? -EPERM;
+  if (path === null) return kernel.as({ capabilities: rights.capabilities }, () => kernel.bind(fd, bytes)) ?? -EPERM;
   const open = (from: string): number => kernel.openFolder(AT_FDCWD, from, 0);
   const folders = { root: open(`/proc/${thread}/root`), own: open("/proc/self/root"), cwd: open(`/proc/${thread}/cwd`), back: open(".") };
   const before = process.umask(umask);

@@ -116,7 +116,9 @@ async function answer(setup: BrokerSetup, { id, thread, call, args }: Notificati
 
 async function bindFor(setup: BrokerSetup, valid: () => boolean, fd: number, kind: SocketKind | null, bytes: Uint8Array, thread: number, status: ThreadStatus): Promise<number> {
   const { kernel, binds, landlock } = setup;
-  const asProgram = (): number => kernel.as(status.rights, () => kernel.bind(fd, bytes)) ?? -EPERM;
+  // No id counts for these: a program of other ids than the guard can take on binds as well.
+  const { capabilities } = status.rights;
+  const asProgram = (): number => kernel.as({ capabilities }, () => kernel.bind(fd, bytes)) ?? -EPERM;
   if (kind === null) return asProgram();
   switch (kind.domain) {
     case FAMILIES.netlink:
@@ -178,8 +180,9 @@ interface Call {
 
 async function decide(setup: BrokerSetup, valid: () => boolean, { call, fd, act }: Call, status: ThreadStatus, proto: Proto | null, local: InetAddress): Promise<number> {
   if (proto === null) return refuse(setup, call, status, proto, local, v.CODE_GUARD_PROTOCOL, -EACCES);
-  // The guard may have a right that the program has not; port 0 is a port of the kernel's choice.
-  if (local.port !== 0 && local.port < unprivilegedPorts() && !status.bindsLowPorts) return refuse(setup, call, status, proto, local, v.CODE_GUARD_LOW_PORT, -EACCES);
+  // The guard may have a right that the program has not; port 0 is a port of the kernel's choice. What is listened on was
+  // bound with the right, which may be gone by now.
+  if (call === "bind" && local.port !== 0 && local.port < unprivilegedPorts() && !status.bindsLowPorts) return refuse(setup, call, status, proto, local, v.CODE_GUARD_LOW_PORT, -EACCES);
   // A loopback address with a port of the kernel's choice is a loopback bind like any other.
   const decision = setup.judge(proto, local.address, local.port === 0 && isLoopback(local.address) ? 1 : local.port);
   const made = (decided: Decision, bound: (name: SocketName) => void): number => {

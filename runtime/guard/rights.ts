@@ -23,8 +23,11 @@ export interface Rights {
   readonly capabilities: bigint;
 }
 
+/** What a call needs of another's rights: all of them, or its capabilities where ids decide nothing. */
+export type Needed = Rights | Pick<Rights, "capabilities">;
+
 /** Runs with another's rights. Null where that can't be, and nothing was run. */
-export type RunAs = <T>(rights: Rights, work: () => T) => T | null;
+export type RunAs = <T>(rights: Needed, work: () => T) => T | null;
 
 export function openRights(library: Library, { numbers }: Architecture): RunAs {
   const call = library.func("long syscall(long, long, long, long)");
@@ -60,10 +63,11 @@ export function openRights(library: Library, { numbers }: Architecture): RunAs {
   const setGid = ({ gid, fileGid }: Rights): boolean => call(numbers.setresgid, UNCHANGED, gid, UNCHANGED) === 0 && setFile(numbers.setfsgid, fileGid);
   const setUid = ({ uid, fileUid }: Rights): boolean => call(numbers.setresuid, UNCHANGED, uid, UNCHANGED) === 0 && setFile(numbers.setfsuid, fileUid);
 
-  return (rights, work) => {
+  return (needed, work) => {
     const data = ownCapabilities();
     const [uid, gid] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0];
     const own: Rights = { uid, gid, fileUid: uid, fileGid: gid, groups: process.getgroups?.() ?? [], capabilities: effective(data) };
+    const rights: Rights = { ...own, ...needed };
     const wanted = own.capabilities & rights.capabilities;
     const sameIds = hasSameIds(own, rights);
     // A guard without privileges can set none, and a program of its own user needs none set.

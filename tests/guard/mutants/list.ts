@@ -31,7 +31,7 @@ const DROPPED = ["attacks.check", "a program that dropped rights"] as const;
 const DOMAINS = ["attacks.check", "a program with a Landlock domain"] as const;
 const ASKED = "...[numbers.bind, numbers.listen, LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF].flatMap(";
 const asked = (gone: string): Edit => edit("filter.ts", ASKED, ASKED.replace(new RegExp(`(?:, )?${gone}\\b`), "").replace("[, ", "["));
-const AS_PROGRAM = "const asProgram = (): number => kernel.as(status.rights, () => kernel.bind(fd, bytes)) ?? -EPERM;";
+const AS_PROGRAM = "const asProgram = (): number => kernel.as({ capabilities }, () => kernel.bind(fd, bytes)) ?? -EPERM;";
 const asGuard = edit("broker.ts", AS_PROGRAM, "const asProgram = (): number => kernel.bind(fd, bytes);");
 const refusedCalls = "...[numbers.ptrace, numbers.process_vm_writev, PIDFD_GETFD, ...alsoRefused].flatMap((number) => when(number, RET_ERRNO | EPERM)),";
 
@@ -51,7 +51,7 @@ export const MUTANTS: readonly Mutant[] = [
   { without: "the socket's own family: a mismatch goes on", noticedBy: TABLE, edits: [edit("broker.ts", "local === null || local.family !== kind.domain", "local === null")] },
   { without: "AF_UNSPEC's refusal", noticedBy: TABLE, edits: [edit("sockaddr.ts", "if (family === FAMILIES.inet && bytes", "if ((family === FAMILIES.inet || family === 0) && bytes"), edit("sockaddr.ts", "return { family, address: fromV4", "return { family: FAMILIES.inet, address: fromV4")] },
   { without: "notifications that signals leave alone", noticedBy: ["whole.check", "4,000 binds under a timer"], edits: [edit("launcher.mjs", "const FLAGS = 8 | 32;", "const FLAGS = 8;")] },
-  { without: "the check of low ports", noticedBy: ["whole.check", "gave up root"], asRoot: true, edits: [edit("broker.ts", "if (local.port !== 0 && local.port < unprivilegedPorts() && !status.bindsLowPorts)", "if (local.port < 0)"), asGuard] },
+  { without: "the check of low ports", noticedBy: ["whole.check", "gave up root"], asRoot: true, edits: [edit("broker.ts", "if (call === \"bind\" && local.port !== 0 && local.port < unprivilegedPorts() && !status.bindsLowPorts)", "if (local.port < 0)"), asGuard] },
   { without: "the user namespace of a right over low ports", noticedBy: ["whole.check", "root of a user namespace"], asRoot: true, edits: [edit("proc.ts", "const capabilities = sameNamespace ? ", "const capabilities = sameNamespace || uid >= 0 ? ")] },
   { without: "the program's own rights for unix sockets", noticedBy: ["whole.check", "gave up root"], asRoot: true, edits: [edit("bind_unix.ts", "return kernel.as(rights, () => bindIn(", "return ((_, work) => work())(rights, () => bindIn(")] },
   { without: "unix sockets of a guard without rights", noticedBy: ["whole.check", "a program without rights, and its guard"], asRoot: true, edits: [edit("rights.ts", "const sameIds = hasSameIds(own, rights);", "const sameIds = !hasSameIds(rights, rights);")] },

@@ -100,6 +100,16 @@ def one_capability():
     return each(lambda: made(f"{FOLDER}/roots/one.sock"), lambda: tcp("127.0.0.1", 83))
 
 
+def bound_before():
+    """Binds a low port, drops the right, and listens, as servers do."""
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("127.0.0.1", 84))
+    drop_user()
+    s.listen(1)
+    return 0
+
+
 def audit():
     """The multicast group of audit records, which needs CAP_AUDIT_READ."""
     socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 9).bind((0, 1))
@@ -169,18 +179,18 @@ def other_domain():
 
 
 def unmarks():
-    """Takes the guard's mark of a domain away, or tries to."""
+    """Turns the mark of a domain of files into one of a domain of ports, or tries to."""
     import resource
     landlock(fs=FS_MAKE_SOCK)
-    limits = struct.pack("QQ", 7, 7)
+    limits = struct.pack("QQ", 1, 1)
     def set_limit():
         try:
-            resource.setrlimit(RLIMIT_LOCKS, (7, 7))
+            resource.setrlimit(RLIMIT_LOCKS, (1, 1))
         except ValueError:
             raise PermissionError(errno.EPERM, "")
     raised = code(set_limit)
     number = {"x86_64": 160, "aarch64": 164}[os.uname().machine]
-    raised_old = code(lambda: system(number, RLIMIT_LOCKS, ctypes.create_string_buffer(struct.pack("QQ", 7, 7), 16)))
+    raised_old = code(lambda: system(number, RLIMIT_LOCKS, ctypes.create_string_buffer(struct.pack("QQ", 1, 1), 16)))
     return [raised, raised_old, type(code(lambda: list(resource.getrlimit(RLIMIT_LOCKS)))).__name__, code(lambda: made(f"{FOLDER}/nobodys/unmarked.sock"))]
 
 
@@ -233,7 +243,7 @@ def sockets():
 
 prepare()
 attempts = {
-    "no capabilities": no_capabilities, "no user": no_user, "one capability": one_capability, "who listens": listener_says,
+    "no capabilities": no_capabilities, "no user": no_user, "one capability": one_capability, "a low port, then no user": bound_before, "who listens": listener_says,
     "in a jail": jail(in_jail), "at a jail's root": jail(in_jail_at_root), "a root that is mounted again": readonly_root, "links of /proc": through_proc,
     "a domain of files": domain_of_files, "a domain of ports": domain_of_ports, "two domains": two_domains, "a domain of other rights": other_domain, "the mark": unmarks,
     "no domain": lambda: each(lambda: made(f"{FOLDER}/nobodys/none.sock"), lambda: tcp("127.0.0.1")),
