@@ -84,6 +84,15 @@ const WORDS: readonly (readonly [set: () => Ids, words: string])[] = [
   [() => without(of("a/*"), of("*/a", "*/b")), "!a/a !a/b a/*"],
   [() => without(of("*/1"), of("a/*")), "!a/1 */1"],
   [() => combine([of("*/1", "a/*")], [of("a/1")]), "!a/1 */1 a/*"],
+  [() => combine([of("*/b"), without(of("a/**"), of("a/*"))]), "!a/* */b a/** a/b"],
+  [() => combine([without(of("a/**"), of("a/*")), of("*/b")]), "!a/* */b a/** a/b"],
+  [() => combine([of("*/b"), without(of("**"), of("a/*"))]), "!a/* ** a/b"],
+  [() => combine([without(of("**"), of("a/*")), without(of("*/b"), of("z/b"))]), "!a/* ** a/b"],
+  [() => combine([without(of("*/b"), of("z/b")), without(of("**"), of("a/*"))]), "!a/* ** a/b"],
+  [() => without(without(of("**"), of("a/*")), without(of("**"), of("*/b"))), "!a/b */b"],
+  [() => without(of("*/b"), without(of("**"), of("a/*"))), "a/b"],
+  [() => without(without(of("**"), of("a/*")), of("*/b")), "!*/b !a/* **"],
+  [() => without(of("a/bb/**", "a/*/c"), of("a/b*/c")), "!a/b*/c !a/bb/c a/*/c a/bb/**"],
   // What lies across both is held by the union, though each of them leaves it out.
   [() => combine([without(of("*/1"), of("a/*")), of("a/*")]), "*/1 a/*"],
 ];
