@@ -32,15 +32,16 @@ function says(excess: Excess | null, mib: number): string {
     case "cellWords": return `the overlaps of the policy's sets need more than ${mib} MiB of memory`;
     case "work": return "the policy's sets overlap in more ways than the compiler follows";
     case "nameMembers": return "the policy's sets of host names overlap in more ways than the compiler follows";
-    case "identityNodes": return "the policy's patterns of identities overlap in more ways than the compiler follows";
+    case "identityNodes":
+    case "identityWork": return "the policy's patterns of identities overlap in more ways than the compiler follows";
     case "effects": return "the policy's rules hold for more listeners than the compiler follows";
   }
 }
 
 /** What a set is called, and where: its name, or the first rule that uses it. */
 function whereOf(policy: CheckedPolicy, set: AddressSet | HostSet | IdSet): { readonly what: string; readonly span: Span | null } {
-  const has = "bounds" in set ? set : "root" in set ? set.root : null;
-  const named = has === null ? undefined : policy.sets.find((one) => one.set === has);
+  const has = "bounds" in set ? set : "root" in set ? set.root : set;
+  const named = policy.sets.find((one) => one.set === has);
   if (named !== undefined) return { what: quote(named.name), span: named.span };
   const rules: readonly CheckedRule[] = [...policy.denies, ...policy.exposes.flatMap(({ allows, denies }) => [...allows, ...denies])];
   const rule = rules.find(({ from, sni, client }) => from === set || sni === set || client === set);

@@ -14,7 +14,7 @@ import type { Understood } from "./understood.ts";
 import { Homes } from "./homes.ts";
 import { checkInvariant } from "./invariants.ts";
 import { declared } from "./names.ts";
-import { idSet } from "./ids.ts";
+import { idSet } from "./idSets.ts";
 import { checkCircles, checkOverlaps } from "./overlap.ts";
 import type { Annotations, CheckedPolicy, NamedSet, NamedSetOf } from "./policy.ts";
 import type { Program } from "./program.ts";
@@ -88,7 +88,9 @@ function checkSet(scope: Scope, node: SetDeclaration): NamedSet | null {
       return named("hosts", scope.hosts, node, annotations);
     case "ids": {
       const found = named("ids", scope.ids, node, annotations);
-      return found === null ? null : { ...found, kind: "ids", set: idSet(found.set), members: () => found.members().map((member) => ({ ...member, set: idSet(member.set) })) };
+      if (found === null) return null;
+      // The words of a set that nobody asks for are not made.
+      return { ...found, kind: "ids", get set() { return idSet(found.set); }, members: () => found.members().map((member) => ({ ...member, set: idSet(member.set) })) };
     }
   }
 }

@@ -11,12 +11,18 @@ import { isProblem, type Problem } from "./report.ts";
 
 export type IdType = "uri" | "dns" | "ip" | "sha256";
 
+export interface Segment {
+  readonly text: string;
+  /** The segment begins so and goes on. */
+  readonly open: boolean;
+}
+
 export interface ReadId {
   readonly type: IdType;
   /** All but the path of a uri. */
   readonly head: string;
-  /** `open`: the segment begins so and goes on. */
-  readonly segments: readonly { readonly text: string; readonly open: boolean }[];
+  /** INVARIANT: at most one is open, and none where the pattern is deep. */
+  readonly segments: readonly Segment[];
   /** One more segment or several follow. */
   readonly deep: boolean;
 }
@@ -93,19 +99,36 @@ export function coversId(a: ReadId, b: ReadId): boolean {
   });
 }
 
-/** Whether some identity is one of both. */
-export function idsMeet(a: ReadId, b: ReadId): boolean {
-  if (a.type !== b.type || a.head !== b.head) return false;
+/** The identities that are of both patterns: again one pattern, or none at all. */
+export function sharedId(a: ReadId, b: ReadId): ReadId | null {
+  if (a.type !== b.type || a.head !== b.head) return null;
   const [short, long] = a.segments.length <= b.segments.length ? [a, b] : [b, a];
-  if (short.segments.length < long.segments.length ? !short.deep : short.deep !== long.deep) return false;
-  return short.segments.every((s, i) => {
-    const other = long.segments[i];
-    if (other === undefined) return false;
-    if (s.open && other.open) return s.text.startsWith(other.text) || other.text.startsWith(s.text);
-    if (s.open) return other.text.startsWith(s.text) && other.text.length > s.text.length;
-    if (other.open) return s.text.startsWith(other.text) && s.text.length > other.text.length;
-    return s.text === other.text;
-  });
+  if (short.segments.length < long.segments.length ? !short.deep : short.deep !== long.deep) return null;
+  const segments: Segment[] = [];
+  for (const [i, segment] of long.segments.entries()) {
+    const other = short.segments[i];
+    const shared = other === undefined ? segment : sharedSegment(segment, other);
+    if (shared === null) return null;
+    segments.push(shared);
+  }
+  return { ...long, segments };
+}
+
+function sharedSegment(a: Segment, b: Segment): Segment | null {
+  const [short, long] = a.text.length < b.text.length || (a.text.length === b.text.length && a.open) ? [a, b] : [b, a];
+  if (!short.open) return !long.open && short.text === long.text ? long : null;
+  // An open segment goes on by at least one character.
+  return long.text.startsWith(short.text) && (long.open || long.text.length > short.text.length) ? long : null;
+}
+
+/** More than the segments, and more than the characters, of any identity. */
+const NARROW = 2 * MAX_ID_BYTES;
+
+/** A pattern that holds all of another one has a lower number. */
+export function narrowness({ segments, deep }: ReadId): number {
+  if (deep) return segments.length;
+  const open = segments.find((segment) => segment.open);
+  return open === undefined ? 2 * NARROW : NARROW + open.text.length;
 }
 
 function problem(code: Problem["code"], message: string, help: string, replace: string | null): Problem {

@@ -81,10 +81,11 @@ export interface IdPattern {
   readonly deep: boolean;
 }
 
-/** Client identities. A word is in the set when it matches a pattern, and nothing of what that is `without`. */
+/** Client identities. Of the patterns that match a word the narrowest says whether the set holds it; where none does, it is not in the set. */
 export interface IdSet {
-  readonly members: readonly { readonly pattern: IdPattern; readonly without: readonly IdPattern[] }[];
-  /** Sorted, with `!` before what is taken out; equal words are equal sets. */
+  /** The wider ones first: of those that match a word, the last decides. */
+  readonly members: readonly { readonly pattern: IdPattern; readonly holds: boolean }[];
+  /** Sorted, with `!` before what is not in the set. Equal sets have equal words. */
   readonly words: readonly string[];
 }
 

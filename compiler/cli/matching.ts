@@ -31,7 +31,7 @@ export interface RuleBook {
   sourcesOf(rule: StatedRule): readonly Prefix[];
   /** Words of a rule's names; null where it takes any. */
   namesOf(rule: StatedRule): readonly string[] | null;
-  /** Patterns of a rule's identities, each with what is taken out of it; null where it takes any client. */
+  /** Words of a rule's identities; null where it takes any client. */
   identitiesOf(rule: StatedRule): readonly string[] | null;
   /** Every rule, `dryrun` ones too, that holds for `listener` and whose clauses are all true, in canonical order. */
   matching(listener: ListenerInfo, facts: Facts): readonly RuleInfo[];
@@ -115,16 +115,26 @@ export function hasName(words: ReadonlySet<string>, name: string): boolean {
   return false;
 }
 
-/** Whether a word of a certificate is in a set: it matches a pattern, and nothing that this leaves out. */
-export function hasIdentity(members: readonly string[], word: string): boolean {
-  return members.some((member) => {
-    const [pattern = "", ...without] = member.split(" ");
-    return matchesId(pattern, word) && !without.some((out) => matchesId(out.slice(1), word));
-  });
+/** Whether a word of a certificate is in a set: the narrowest pattern that matches it decides. */
+export function hasIdentity(words: readonly string[], word: string): boolean {
+  let [best, inside] = [-1, false];
+  for (const said of words) {
+    const holds = !said.startsWith("!");
+    const pattern = holds ? said : said.slice(1);
+    // Of two patterns that are open at one place and match one word the longer one is narrower.
+    const narrowness = pattern.endsWith("/**") ? pattern.length : (pattern.includes("*") ? NARROW : 2 * NARROW) + pattern.length;
+    if (narrowness > best && matchesId(pattern, word)) [best, inside] = [narrowness, holds];
+  }
+  return inside;
 }
+
+/** More than the characters of any pattern. */
+const NARROW = 2 ** 20;
 
 /** `*` ends a part between two `/`, `**` is the rest of them; behind `?` or `#` no part ends. */
 function matchesId(pattern: string, word: string): boolean {
+  const star = pattern.indexOf("*");
+  if (star < 0 ? pattern !== word : !word.startsWith(pattern.slice(0, star))) return false;
   const parts = partsOf(word);
   const asked = partsOf(pattern);
   if (asked.at(-1) === "**") {

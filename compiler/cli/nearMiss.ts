@@ -46,7 +46,7 @@ export function nearMisses(book: RuleBook, loaded: LoadedPolicy, listener: Liste
     text: name === null ? "would be allowed without SNI" : `would be allowed with SNI \`${name}\``,
     ask: () => ask({ sni: name }),
   }));
-  const clients = listener.mode !== "mtls" ? [] : identitiesNear(allows.flatMap((rule) => book.identitiesOf(rule) ?? []), facts.client).map((word): Candidate => ({
+  const clients = listener.mode !== "mtls" ? [] : identitiesNear(allows.map((rule) => book.identitiesOf(rule) ?? []), facts.client).map((word): Candidate => ({
     value: word,
     text: `would be allowed with a certificate for \`${identityText(word)}\``,
     ask: () => ask({ client: [word] }),

@@ -25,8 +25,8 @@ interface Node {
   readonly matched: readonly number[];
 }
 
-/** An excess when the nodes are more than `most`. */
-export function lowerIdentities(sets: readonly IdSet[], most: number): Identities | Excess {
+/** An excess when the nodes are more than `mostNodes`, or to make them is more than `mostWork` steps. */
+export function lowerIdentities(sets: readonly IdSet[], mostNodes: number, mostWork: number): Identities | Excess {
   const patterns = new Patterns(sets);
   const classes = new Classes(sets, patterns);
   const parents = new Words();
@@ -36,19 +36,25 @@ export function lowerIdentities(sets: readonly IdSet[], most: number): Identitie
   const endWords = new Words();
   const nodes: Node[] = [];
   const sizes = new Float64Array(sets.length);
+  let work = 0;
 
   const add = (parent: number, text: string, open: boolean, node: Node): void => {
     nodes.push(node);
     parents.push(parent);
     parts.push({ text, open });
-    for (const { pattern } of node.progress) for (const set of patterns.setsOf(pattern)) sizes[set] = (sizes[set] ?? 0) + 1;
+    for (const { pattern } of node.progress) {
+      const members = patterns.membersOf(pattern);
+      work += 1 + members.length;
+      for (const { set } of members) sizes[set] = (sizes[set] ?? 0) + 1;
+    }
   };
   add(0, "", false, { progress: patterns.all.map((_, pattern) => ({ pattern, at: 0 })), matched: [] });
   // Nodes are appended while they are walked: parents stand before their children.
   for (let number = 0; number < nodes.length; number++) {
     const node = nodes[number];
     if (node === undefined) break;
-    if (nodes.length > most) return excessOf("identityNodes", sets, sizes);
+    if (nodes.length > mostNodes) return excessOf("identityNodes", sets, sizes);
+    if (work + classes.work > mostWork) break;
     const { ended, deep, whole, begun } = patterns.sorted(node);
     const self = classes.of([...node.matched, ...ended]);
     const beyond = [...node.matched, ...deep];
@@ -60,6 +66,8 @@ export function lowerIdentities(sets: readonly IdSet[], most: number): Identitie
     }
     endOf.push(ends.get(key) ?? 0);
     const opened = [...begun.keys()].sort();
+    // Each part that goes on from here is compared with each beginning.
+    work += (whole.size + opened.length) * opened.length;
     const through = (part: string): readonly Progress[] =>
       opened.flatMap((text) => (part.startsWith(text) && part.length > text.length ? begun.get(text) ?? [] : []));
     for (const text of [...whole.keys()].sort()) {
@@ -67,41 +75,39 @@ export function lowerIdentities(sets: readonly IdSet[], most: number): Identitie
     }
     for (const text of opened) add(number, text, true, { progress: [...begun.get(text) ?? [], ...through(text)], matched: beyond });
   }
-  return { kind: "identities", parents: parents.all(), parts, endOf: endOf.all(), ends: endWords.all(), classCount: classes.count, classesOf: classes.lists() };
+  if (work + classes.work > mostWork) return excessOf("identityWork", sets, sizes);
+  return { kind: "identities", parents: parents.all(), parts, endOf: endOf.all(), ends: endWords.all(), classCount: classes.count, classesOf: classes.lists(), work: work + classes.work };
 }
 
 /** The patterns of all sets, each once. */
 class Patterns {
   readonly all: IdPattern[] = [];
   readonly #numbers = new Map<string, number>();
+  readonly #known = new Map<IdPattern, number>();
   readonly #members: Member[][] = [];
 
   constructor(sets: readonly IdSet[]) {
     sets.forEach(({ members }, set) => {
-      for (const { pattern, without } of members) {
-        const number = this.#number(pattern);
-        this.#members[number]?.push({ set, without: new Set(without.map((w) => this.#number(w))) });
-      }
+      members.forEach(({ pattern, holds }, place) => {
+        this.#members[this.#number(pattern)]?.push({ set, place, holds });
+      });
     });
   }
 
   #number(pattern: IdPattern): number {
+    const seen = this.#known.get(pattern);
+    if (seen !== undefined) return seen;
     const key = JSON.stringify(pattern);
-    const known = this.#numbers.get(key);
-    if (known !== undefined) return known;
-    const number = this.all.push(pattern) - 1;
+    const number = this.#numbers.get(key) ?? this.all.push(pattern) - 1;
+    this.#known.set(pattern, number);
     this.#numbers.set(key, number);
-    this.#members.push([]);
+    if (this.#members.length < this.all.length) this.#members.push([]);
     return number;
   }
 
-  /** The sets that have a pattern, with what each takes out of it. */
+  /** The sets that say something of a pattern. */
   membersOf(pattern: number): readonly Member[] {
     return this.#members[pattern] ?? [];
-  }
-
-  setsOf(pattern: number): readonly number[] {
-    return this.membersOf(pattern).map(({ set }) => set);
   }
 
   /** What becomes of a node's patterns: those that end there, those that match whatever follows, and those that go on by each part. */
@@ -131,8 +137,9 @@ class Patterns {
 
 interface Member {
   readonly set: number;
-  /** Patterns. */
-  readonly without: ReadonlySet<number>;
+  /** Among the set's members: of those that match, the last decides. */
+  readonly place: number;
+  readonly holds: boolean;
 }
 
 /** Collections of sets, by the patterns that match. */
@@ -141,6 +148,8 @@ class Classes {
   readonly #patterns: Patterns;
   readonly #numbers = new Map<string, number>([["", 0]]);
   readonly #collections: (readonly number[])[] = [[]];
+  /** Members that were looked at. */
+  work = 0;
 
   constructor(sets: readonly IdSet[], patterns: Patterns) {
     this.#sets = sets;
@@ -153,14 +162,13 @@ class Classes {
 
   /** The class of a word that these patterns match. */
   of(matching: readonly number[]): number {
-    const all = new Set(matching);
-    const held = new Set<number>();
-    for (const pattern of all) {
-      for (const { set, without } of this.#patterns.membersOf(pattern)) {
-        if (![...all].some((other) => without.has(other))) held.add(set);
-      }
+    const last = new Map<number, Member>();
+    for (const pattern of matching) {
+      const members = this.#patterns.membersOf(pattern);
+      this.work += 1 + members.length;
+      for (const member of members) if (member.place >= (last.get(member.set)?.place ?? 0)) last.set(member.set, member);
     }
-    const sets = [...held].sort((x, y) => x - y);
+    const sets = [...last.values()].flatMap(({ set, holds }) => (holds ? [set] : [])).sort((x, y) => x - y);
     const key = sets.join();
     const known = this.#numbers.get(key);
     if (known !== undefined) return known;

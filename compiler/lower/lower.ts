@@ -39,7 +39,7 @@ export function lower(policy: CheckedPolicy, bounds = LOWER_BOUNDS): PolicyTable
     return meter.excess("effects");
   }
   if (names.kind === "excess") return names;
-  const identities = lowerIdentities(ids.sets, bounds.identityNodes);
+  const identities = lowerIdentities(ids.sets, bounds.identityNodes, bounds.identityWork);
   if (identities.kind === "excess") return identities;
   const outcomes = new Outcomes(
     { count: names.classCount, of: ({ sni }) => names.classesOf[hosts.numberOf(sni)] ?? new Uint32Array(0) },

@@ -13,9 +13,10 @@ export interface LowerBounds {
   readonly effects: number;
   readonly nameMembers: number;
   readonly identityNodes: number;
+  readonly identityWork: number;
 }
 
-export const LOWER_BOUNDS: LowerBounds = { work: MAX_LOWER_WORK, cellWords: MAX_CELL_WORDS, effects: MAX_EFFECTS, nameMembers: MAX_NAME_MEMBERS, identityNodes: MAX_IDENTITY_NODES };
+export const LOWER_BOUNDS: LowerBounds = { work: MAX_LOWER_WORK, cellWords: MAX_CELL_WORDS, effects: MAX_EFFECTS, nameMembers: MAX_NAME_MEMBERS, identityNodes: MAX_IDENTITY_NODES, identityWork: MAX_LOWER_WORK };
 
 /** What is too large, and the sets that use the most of it, the largest share (0 to 1) first. */
 export interface Excess {

@@ -82,6 +82,8 @@ export interface IdentityTable {
   readonly ends: Uint32Array;
   /** Class 0 is that of a word in no set. */
   readonly classCount: number;
+  /** Steps that it took to make the trie. */
+  readonly work: number;
 }
 
 /** Rows of numbers in shared pages; see runtime/abi/layout.ts. */

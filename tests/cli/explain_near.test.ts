@@ -33,6 +33,9 @@ expose console on tcp 10443 as mtls {
   allow named ops from 10.0.0.0/8 client uri "spiffe://corp.example/ops/*", dns "jump.corp.example"
   deny named gone client uri "spiffe://corp.example/ops/carol"
 }
+ids walters = uri "spiffe://corp.example/dev/wa*" except uri "spiffe://corp.example/dev/walter"
+ids keyed = uri "spiffe://corp.example/ops/*", uri "spiffe://corp.example/dev/w*" except uri "spiffe://corp.example/ops/a", uri "spiffe://corp.example/ops/a*", uri "spiffe://corp.example/ops/web", uri "spiffe://corp.example/ops/carol", walters
+expose vault on tcp 11443 as mtls { cert "web" ca "corp" allow named keys from 10.0.0.0/8 client keyed }
 expose admin on tcp 9443 bind 10.1.0.0/16 { backend 127.0.0.1:9000 allow named one from 10.66.0.1, 198.51.100.0/25 allow named two from 198.51.100.192/26 }
 `;
 
@@ -114,6 +117,9 @@ const rows: readonly (readonly [request: string, told: readonly string[]])[] = [
   // Who shows another certificate is told of the nearest that would do; what a deny takes out is not.
   ["from 10.1.1.1 to console client uri \"spiffe://corp.example/dev/alice\"", [open, within, "hello open open_identity -", "identity deny no_identity -", "dryrun deny -", "client uri:spiffe://corp.example/ops/alice: ops"]],
   ["from 10.1.1.1 to console client uri \"spiffe://corp.example/ops/carol\"", [open, within, "hello open open_identity -", "identity deny deny_identity gone > ops", "dryrun deny gone", "client uri:spiffe://corp.example/ops/a: ops"]],
+  // Of a pattern what nothing takes out, and an exception's exception.
+  ["from 10.1.1.1 to vault client uri \"spiffe://corp.example/ops/carol\"", [open, within, "hello open open_identity -", "identity deny no_identity -", "dryrun deny -", "client uri:spiffe://corp.example/ops/c: keys"]],
+  ["from 10.1.1.1 to vault client uri \"spiffe://corp.example/dev/walt\"", [open, within, "hello open open_identity -", "identity deny no_identity -", "dryrun deny -", "client uri:spiffe://corp.example/dev/walter: keys"]],
   ["from 10.1.1.1 to console", [open, within, "hello open open_identity -", "identity deny no_certificate -", "dryrun undetermined -", "client dns:jump.corp.example: ops"]],
 ];
 

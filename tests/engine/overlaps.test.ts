@@ -113,6 +113,11 @@ const found = (said: Excess, { entry, policy }: Checked): string => {
   return [message, ...[span, ...related.map((r) => r.span)].map((s) => entry.text.slice(s.start, s.end).split(" ").slice(0, 4).join(" "))].join(" | ");
 };
 
+const IDENTITIES = `edition 1
+ids team = uri "spiffe://x/a/*", uri "spiffe://x/*/b", uri "spiffe://x/c/**" except uri "spiffe://x/a/b"
+expose m on tcp 443 as mtls { backend 127.0.0.1:9 cert "c" ca "c" allow from any client team deny from any client uri "spiffe://x/a/c" }
+`;
+
 /** A bound, how much of it a policy needs, and what the refusal says where there is one less. */
 const BOUNDS: readonly (readonly [what: keyof LowerBounds, text: string, used: (tables: PolicyTables) => number, says: RegExp])[] = [
   ["work", `edition 1\nnet calm = 10.0.0.0/8\nnet wild = ${Array.from({ length: 50 }, (_, i) => `10.${i}.0.0/24`).join(", ")}\nexpose a on tcp 1 { allow from calm deny from wild }\n`,
@@ -121,6 +126,8 @@ const BOUNDS: readonly (readonly [what: keyof LowerBounds, text: string, used: (
     () => 4, /hold for more listeners than the compiler follows; the most comes from `lan`/],
   ["nameMembers", `edition 1\nhosts h = "a.example", "*.b.example"\nexpose a on tcp 1 as passthrough { backend 127.0.0.1:9 allow from any sni h deny from any sni "a.example" }\n`,
     () => 3, /host names overlap in more ways .* the most comes from `h`, the names of a rule \| hosts h = .* \| deny from any sni$/],
+  ["identityNodes", IDENTITIES, ({ identities }) => identities.parents.length, /patterns of identities overlap in more ways than the compiler follows; the most comes from `team`, the identities of a rule \| ids team = .* \| deny from any client/],
+  ["identityWork", IDENTITIES, ({ identities }) => identities.work, /patterns of identities overlap in more ways than the compiler follows; the most comes from `team`/],
   ["cellWords", `edition 1\n${Array.from({ length: 40 }, (_, i) => `expose e${i} on tcp ${i + 1} { allow from 10.0.${i}.0/24 }\n`).join("")}`,
     ({ cells }) => cells.rowCount * cells.stride + cells.pages.reduce((sum, { length }) => sum + length, 0), /need more than 256 MiB of memory; the most comes from the sources of a rule/],
 ];

@@ -1,6 +1,6 @@
 // A small policy of the oracle's own: what a random policy is before it is text. The compiler
 // reads the text, the oracle reads this; whatever they make of it has to be the same.
-import type { ModelIds } from "./identities.ts";
+import type { ModelIds, NamedIds } from "./identities.ts";
 import type { ModelHosts, NamedHosts } from "./names.ts";
 import { FAMILY_CUTS, LAST, cuts, inPrefix, isV4, readPrefix, type Prefix, type Range } from "./space.ts";
 
@@ -82,6 +82,7 @@ export interface ModelPolicy {
   readonly dials?: readonly string[];
   readonly nets: readonly ModelNet[];
   readonly hosts?: readonly NamedHosts[];
+  readonly ids?: readonly NamedIds[];
   readonly denies: readonly ModelDeny[];
   readonly exposes: readonly ModelExpose[];
 }

@@ -47,7 +47,7 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
   const hostTerms = (list: readonly HostTerm[]): string =>
     shuffle(list).map((t) => (t.kind === "hosts" ? t.hosts.name : `"${patternText(t.text)}"`)).join(", ");
   const hosts = (s: ModelHosts): string => `${hostTerms(s.members)}${s.except.length === 0 ? "" : ` except ${hostTerms(s.except)}`}`;
-  const idTerms = (list: readonly IdTerm[]): string => shuffle(list).map(({ type, text }) => `${type} "${text}"`).join(", ");
+  const idTerms = (list: readonly IdTerm[]): string => shuffle(list).map((t) => (t.type === "ids" ? t.ids.name : `${t.type} "${t.text}"`)).join(", ");
   const ids = (s: ModelIds): string => `${idTerms(s.members)}${s.except.length === 0 ? "" : ` except ${idTerms(s.except)}`}`;
   const rule = (r: ModelRule | ModelDeny, indent: string): string => [
     `${indent}${r.dryrun === true ? "dryrun " : ""}${r.action}`,
@@ -90,6 +90,7 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
   const statements = [
     ...policy.nets.map((n) => () => { out.push(`net ${n.name} = ${set(n.set)}`); }),
     ...(policy.hosts ?? []).map((h) => () => { out.push(`hosts ${h.name} = ${hosts(h.set)}`); }),
+    ...(policy.ids ?? []).map((i) => () => { out.push(`ids ${i.name} = ${ids(i.set)}`); }),
     ...policy.denies.map((d) => () => { writeRule(d, ""); }),
     ...(policy.dials ?? []).map((service) => () => { out.push(`@why "it asks" dial ${service} on udp`); }),
     ...policy.exposes.map((e) => () => { expose(e); }),

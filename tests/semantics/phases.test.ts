@@ -260,6 +260,31 @@ expose web on tcp 443 as mtls { cert "web" ca "corp" allow named staff from any 
     ],
   },
   {
+    title: "identity: exceptions are sets with exceptions, patterns lie across each other, and a union holds what one of its members holds",
+    policy: `ids notOnes = uri "spiffe://c.example/ops/*" except uri "spiffe://c.example/ops/1*"
+ids nested = uri "spiffe://c.example/ops/*" except notOnes, uri "spiffe://c.example/ops/12"
+ids notFirst = uri "spiffe://c.example/team/**" except uri "spiffe://c.example/team/*/1"
+ids notA = uri "spiffe://c.example/team/**" except uri "spiffe://c.example/team/a/*"
+ids either = notFirst, notA
+ids others = uri "spiffe://c.example/ops/*" except uri "spiffe://c.example/*/1"
+ids refused = uri "spiffe://c.example/ops/*", uri "spiffe://c.example/dev/9" except others
+ids third = either except refused, nested, uri "spiffe://c.example/team/b/**"
+expose a on tcp 1 as mtls { cert "web" ca "corp" allow named a from any client nested }
+expose b on tcp 2 as mtls { cert "web" ca "corp" allow named b from any client either }
+expose c on tcp 3 as mtls { cert "web" ca "corp" allow named c from any deny named no client refused }
+expose d on tcp 4 as mtls { cert "web" ca "corp" allow named d from any client third, refused except others }`,
+    rows: [
+      ["from 192.0.2.1 to a sni none client uri:spiffe://c.example/ops/11", "allow allowed a"], ["from 192.0.2.1 to a sni none client uri:spiffe://c.example/ops/12", "deny mtls no_identity -"],
+      ["from 192.0.2.1 to a sni none client uri:spiffe://c.example/ops/22", "deny mtls no_identity -"], ["from 192.0.2.1 to a sni none client uri:spiffe://c.example/ops/121", "allow allowed a"],
+      ["from 192.0.2.1 to b sni none client uri:spiffe://c.example/team/b/1", "allow allowed b"], ["from 192.0.2.1 to b sni none client uri:spiffe://c.example/team/a/2", "allow allowed b"],
+      ["from 192.0.2.1 to b sni none client uri:spiffe://c.example/team/a/1", "deny mtls no_identity -"], ["from 192.0.2.1 to b sni none client uri:spiffe://c.example/team/a/1/x", "allow allowed b"],
+      ["from 192.0.2.1 to c sni none client uri:spiffe://c.example/ops/1", "deny mtls deny_identity no"], ["from 192.0.2.1 to c sni none client uri:spiffe://c.example/ops/2", "allow allowed c"],
+      ["from 192.0.2.1 to c sni none client uri:spiffe://c.example/dev/9", "deny mtls deny_identity no"], ["from 192.0.2.1 to c sni none client uri:spiffe://c.example/dev/1", "allow allowed c"],
+      ["from 192.0.2.1 to d sni none client uri:spiffe://c.example/team/b/2", "deny mtls no_identity -"], ["from 192.0.2.1 to d sni none client uri:spiffe://c.example/team/a/2", "allow allowed d"],
+      ["from 192.0.2.1 to d sni none client uri:spiffe://c.example/ops/1", "allow allowed d"], ["from 192.0.2.1 to d sni none client uri:spiffe://c.example/team/a/1", "deny mtls no_identity -"],
+    ],
+  },
+  {
     title: "identity: a rule with `client` is silent where no certificate is asked for",
     policy: `deny named lost client dns "lost.example"
 expose plain on tcp 80 { allow named x from any }
