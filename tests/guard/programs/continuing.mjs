@@ -11,7 +11,7 @@ const CONTINUE = 1;
 const [library, machine] = [loadLibrary(), architecture(process.arch)];
 const kernel = openKernel(library, machine);
 const ioctl = koffi.load(null).func("int ioctl(int, unsigned long, void *)");
-const { launched: { child, listener } } = await launch(kernel, machine, process.execPath, process.argv.slice(2));
+const { launched: { child, listener } } = await launch(kernel, machine, process.execPath, process.argv.slice(2), null);
 child.once("exit", (code) => process.exit(code));
 while (await kernel.waits(listener)) {
   const asked = kernel.receive(listener);

@@ -11,7 +11,7 @@ import { serve } from "../../../runtime/guard/broker.ts";
 
 const machine = architecture(process.arch);
 const kernel = openKernel(loadLibrary(), machine);
-const { launched: { child, listener } } = await launch(kernel, machine, process.argv[2], process.argv.slice(3));
+const { launched: { child, listener } } = await launch(kernel, machine, process.argv[2], process.argv.slice(3), null);
 let now = 0;
 const codes = [];
 await serve({
