@@ -5,7 +5,7 @@
 import { EXIT_CODES, type Outcome } from "./outcome.ts";
 import { SILENT, progressOn, wantsProgress } from "./progress.ts";
 import { answer, envelopeText, isAnswer, outcomeText, wantsJson } from "./session.ts";
-import { monotonicMs, paint, wantsColor } from "./terminal.ts";
+import { monotonicMs, paint, wallSeconds, wantsColor } from "./terminal.ts";
 
 for (const stream of [process.stdout, process.stderr]) {
   // The reader went away (`| head`): there is nobody left to tell.
@@ -19,7 +19,7 @@ const stop = new AbortController();
 if (words.includes("--watch")) for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
 
 const progress = !json && wantsProgress(process.stderr, process.env) ? progressOn(process.stderr, monotonicMs) : SILENT;
-const outcome = await answer(words, { stop: stop.signal, progress, show });
+const outcome = await answer(words, { stop: stop.signal, wallSeconds: wallSeconds(), progress, show });
 show(outcome);
 process.exitCode = EXIT_CODES[outcome.class];
 
