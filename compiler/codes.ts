@@ -71,7 +71,7 @@ export const CODES = {
   ING403: line("a backend that is not loopback"),
   ING404: line("not a path of a unix socket"),
   ING405: line("a clause that may stand only once"),
-  ING406: line("a `bind` that no interface can have"),
+  ING406: line("an address that no interface can have"),
   ING407: line("not a rate"),
   ING408: line("too many limits on one listener"),
   ING409: line("not a reason"),

@@ -7,7 +7,7 @@
 import { randomBytes } from "node:crypto";
 import { CODE_NO_MODULE } from "../runtime/abi/verdicts.ts";
 import { denial } from "../runtime/host/ask.ts";
-import type { Address } from "../runtime/net/address.ts";
+import type { HostAddress } from "./listen/addresses.ts";
 import { createAdmitter, type InForce } from "./admit/admit.ts";
 import { Backends } from "./admit/backends.ts";
 import { notOwnSocket } from "./admit/own_socket.ts";
@@ -58,7 +58,7 @@ export interface DaemonSetup {
   readonly config: Config;
   readonly clock: GatewayClock;
   /** The addresses of this host's interfaces, now. */
-  readonly hostAddresses: () => readonly Address[];
+  readonly hostAddresses: () => readonly HostAddress[];
   /** Markers, one line each, without the newline. */
   readonly print: (line: string) => void;
   /** Sentences for people. */

@@ -34,4 +34,5 @@ export const BUILTIN: ReadonlyMap<string, AddressSet> = new Map([
 ]);
 
 /** Addresses that no interface can have, so that nothing can be bound there. */
-export const UNBINDABLE = prefixes(["0.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32", "::/128", "ff00::/8"]);
+export const UNBINDABLE_TEXT = ["0.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32", "::/128", "ff00::/8"] as const;
+export const UNBINDABLE = prefixes(UNBINDABLE_TEXT);

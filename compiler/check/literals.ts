@@ -1,7 +1,7 @@
 // Addresses and prefixes as the language has them: one spelling, nothing guessed. What other
 // readers accept (octal octets, missing octets, host bits, zones) is refused with what was
 // most likely meant.
-import { formatAddress } from "../../runtime/net/address.ts";
+import { formatAddress, parseAddress } from "../../runtime/net/address.ts";
 import { quote } from "../quote.ts";
 import type { AddressWords } from "./policy.ts";
 import { isProblem, type Problem } from "./report.ts";
@@ -69,7 +69,7 @@ function readV4(text: string, address: string, length: string | null): Prefix | 
 }
 
 function readV6(text: string, address: string, length: string | null): Prefix | Problem {
-  const words = v6Words(address);
+  const words = parseAddress(address);
   if (words === null) return notAnAddress(text);
   const mapped = words[0] === 0 && words[1] === 0 && words[2] === MAPPED;
   const n = readLength(text, address, length, 128);
@@ -100,27 +100,6 @@ function masked(words: AddressWords, n: number, fill: number): AddressWords {
     return ((w & mask) | (fill & ~mask)) >>> 0;
   };
   return [one(0, words[0]), one(1, words[1]), one(2, words[2]), one(3, words[3])];
-}
-
-function v6Words(text: string): AddressWords | null {
-  let body = text;
-  const dots = text.lastIndexOf(":") + 1;
-  if (text.includes(".")) {
-    const v4 = readV4(text, text.slice(dots), null);
-    if (isProblem(v4)) return null;
-    const low = v4.first[3];
-    body = `${text.slice(0, dots)}${(low >>> 16).toString(16)}:${(low & 0xffff).toString(16)}`;
-  }
-  const halves = body.split("::");
-  if (halves.length > 2) return null;
-  const groups = halves.map((half) => (half === "" ? [] : half.split(":")));
-  const [head = [], tail = []] = groups;
-  const given = head.length + tail.length;
-  if (halves.length === 2 ? given > 7 : given !== 8) return null;
-  if (![...head, ...tail].every((g) => /^[0-9A-Fa-f]{1,4}$/.test(g))) return null;
-  const all = [...head, ...Array.from({ length: 8 - given }, () => "0"), ...tail].map((g) => parseInt(g, 16));
-  const at = (i: number): number => (((all[i] ?? 0) << 16) | (all[i + 1] ?? 0)) >>> 0;
-  return [at(0), at(2), at(4), at(6)];
 }
 
 function readLength(text: string, address: string, length: string | null, bits: 32 | 128): number | Problem {

@@ -3,10 +3,12 @@ import type { Member, OutcomeNode, Piece, RequestNode, TestLineNode, TestNode } 
 import { MAX_REPEAT, MAX_REPEAT_MS } from "../bounds.ts";
 import { quote } from "../quote.ts";
 import { WORDS } from "../syntax/keywords.ts";
+import { UNBINDABLE } from "./builtin.ts";
 import { readEndpoint, readUdpEndpoint } from "./endpoint.ts";
 import { readHostName } from "./hostNames.ts";
 import { noteHostOnly } from "./hostOnly.ts";
 import { idWord, readId } from "./idPatterns.ts";
+import { contains } from "./intervals.ts";
 import { readAddress } from "./literals.ts";
 import { didYouMean, guessed, listed } from "./names.ts";
 import { readCount } from "./numbers.ts";
@@ -110,7 +112,12 @@ function checkTarget(scope: Scope, to: RequestNode["to"], known: Known): Target 
   if (typeof port !== "number") sayProblem(report, port, to.span);
   const local = to.local === null ? null : readAddress(to.local.text);
   if (to.local !== null && local !== null && isProblem(local)) sayProblem(report, local, to.local.span);
-  return typeof port !== "number" || (local !== null && isProblem(local)) ? null : { kind: "port", proto: to.proto.proto, port, local };
+  if (typeof port !== "number" || (local !== null && isProblem(local))) return null;
+  if (to.local !== null && local !== null && contains(UNBINDABLE, local)) {
+    report.say("ING406", `no connection arrives at ${quote(to.local.text)}, which no interface can have`, to.local.span, { help: "leave `local` out to ask every listener of the port, or name the address of an interface" });
+    return null;
+  }
+  return { kind: "port", proto: to.proto.proto, port, local };
 }
 
 /** False where no expose has the name; it is told unless it may be one that was refused. */

@@ -5,11 +5,12 @@ import { denial } from "../../runtime/host/ask.ts";
 import type { Decision } from "../../runtime/host/decision.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
 import type { ListenerInfo, PolicyEngine, PolicyInfo } from "../../runtime/host/module.ts";
-import { ANY4, parseAddress, type Address } from "../../runtime/net/address.ts";
+import { ANY4, type Address } from "../../runtime/net/address.ts";
+import { listeningAddress } from "./bindable.ts";
 
 export type Target =
   | { readonly kind: "expose"; readonly name: string }
-  /** `local` null: each address that something listens on there. */
+  /** `local` null: each listener that has the port. */
   | { readonly kind: "port"; readonly proto: "tcp" | "udp"; readonly port: number; readonly local: Address | null };
 
 /** One request in the words of a test line. */
@@ -45,12 +46,15 @@ export interface Meant {
   readonly listener: ListenerInfo | null;
 }
 
-/** Each listener once, in the order of ports. Never empty. */
+/**
+ * Each listener once, in the order of the policy. Never empty. A listener is one thing, so it is asked for
+ * at one port and one address: ingressc does not ask as many times as there are ports and prefixes.
+ */
 export function listenersMeant(info: PolicyInfo, engine: PolicyEngine, to: Target): readonly Meant[] {
-  const places = to.kind === "expose" ? placesOfExpose(info, to.name) : placesOfPort(info, to);
+  const places = to.kind === "expose" ? [placeOfExpose(info, to.name)] : placesOfPort(info, to);
   const meant = new Map<number, Meant>();
   for (const { proto, port, local } of places) {
-    const id = engine.listenerAt(proto, port, local);
+    const id = local === null ? -1 : engine.listenerAt(proto, port, local);
     const listener = info.listeners.find((l) => l.id === id) ?? null;
     const name = listener === null ? "" : ` of ${listener.name}`;
     if (!meant.has(id)) meant.set(id, { asked: `${proto} ${port}${name}`, id, listener });
@@ -81,32 +85,23 @@ export function connect(engine: PolicyEngine, listener: number, { source, sni, c
 interface Place {
   readonly proto: "tcp" | "udp";
   readonly port: number;
-  readonly local: Address;
+  /** Null where the listener can't listen on any address. */
+  readonly local: Address | null;
 }
 
-function placesOfExpose(info: PolicyInfo, name: string): readonly Place[] {
+function placeOfExpose(info: PolicyInfo, name: string): Place {
   const listener = info.listeners.find((l) => l.name === name);
   if (listener === undefined) throw new Error(`the module has no listener named ${name}`);
-  return listener.ports.flatMap(({ first, last }) =>
-    Array.from({ length: last - first + 1 }, (_, i) => first + i).flatMap((port) => placesOf(listener, port)),
-  );
+  return placeOf(listener, listener.ports[0]?.first ?? 0);
 }
 
-/** Where a port has listeners on several addresses, each is asked; where it has none, that is the answer. */
+/** Where a port has several listeners, each is asked; where it has none, that is the answer. */
 function placesOfPort(info: PolicyInfo, { proto, port, local }: Extract<Target, { kind: "port" }>): readonly Place[] {
   if (local !== null) return [{ proto, port, local }];
   const there = info.listeners.filter((l) => l.proto === proto && l.ports.some((r) => r.first <= port && port <= r.last));
-  return there.length === 0 ? [{ proto, port, local: ANY4 }] : there.flatMap((l) => placesOf(l, port));
+  return there.length === 0 ? [{ proto, port, local: ANY4 }] : there.map((l) => placeOf(l, port));
 }
 
-/** The first address of each prefix stands for the prefix; a listener without `bind` has the wildcard. */
-function placesOf(listener: ListenerInfo, port: number): readonly Place[] {
-  const locals = listener.bind === null ? [ANY4] : listener.bind.map(firstAddress);
-  return locals.map((local) => ({ proto: listener.proto, port, local }));
-}
-
-function firstAddress(prefix: string): Address {
-  const address = parseAddress(prefix.split("/")[0] ?? "");
-  if (address === null) throw new Error(`the module states a prefix that is none: ${prefix}`);
-  return address;
+function placeOf(listener: ListenerInfo, port: number): Place {
+  return { proto: listener.proto, port, local: listeningAddress(listener) };
 }

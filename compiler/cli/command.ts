@@ -18,6 +18,8 @@ export interface Command {
 export interface Surroundings {
   /** Aborted by Ctrl-C or SIGTERM; only a command that stays listens to it. */
   readonly stop: AbortSignal;
+  /** The time now, in UTC seconds. */
+  readonly wallSeconds: number;
   /** Told what the command is busy with; `show` ends it. */
   readonly progress: Progress;
   /** Shows an outcome at once, for a command that has several. */

@@ -2,9 +2,9 @@
 // line meets: with its addresses, its ports, its name or its certificate. Counted in test lines.
 import { hasHost } from "../check/hostTrie.ts";
 import { contains } from "../check/intervals.ts";
-import type { AddressWords, CheckedPolicy, NamedSet, PortRange } from "../check/policy.ts";
+import type { AddressSet, AddressWords, CheckedPolicy, NamedSet, PortRange } from "../check/policy.ts";
 import { positionOf, type Span } from "../source.ts";
-import type { LoadedPolicy, RuleInfo } from "../../runtime/host/module.ts";
+import type { ListenerInfo, LoadedPolicy, RuleInfo } from "../../runtime/host/module.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
 import { parsePrefix } from "../../runtime/net/prefix.ts";
 import { hasIdentity, ruleBook } from "./matching.ts";
@@ -44,7 +44,7 @@ export function coverageOf(policy: CheckedPolicy, module: Uint8Array, loaded: Lo
     for (const id of decided) decides.set(id, (decides.get(id) ?? 0) + 1);
     for (const id of matched) matches.set(id, (matches.get(id) ?? 0) + 1);
   }
-  const lines = results.map((line): Met => ({ addresses: addressesOf(line), ports: portsOf(line), names: namesOf(line), clients: clientsOf(line) }));
+  const lines = results.map((line): Met => ({ addresses: addressesOf(line), listeners: line.local === null ? line.probes.map(({ listener }) => listener) : [], ports: portsOf(line), names: namesOf(line), clients: clientsOf(line) }));
   return {
     rules: loaded.info.rules.map((rule) => ({ rule, decides: decides.get(rule.id) ?? 0, matches: matches.get(rule.id) ?? 0 })),
     members: policy.sets.flatMap((set) => meeting(set).map(({ text, span, isMet }) => ({ kind: set.kind, set: set.name, text, span, met: lines.filter(isMet).length }))),
@@ -54,6 +54,8 @@ export function coverageOf(policy: CheckedPolicy, module: Uint8Array, loaded: Lo
 /** What a line has that may be in a set. */
 interface Met {
   readonly addresses: readonly AddressWords[];
+  /** Those that it asks at all their local addresses. */
+  readonly listeners: readonly ListenerInfo[];
   readonly ports: readonly PortRange[];
   readonly names: readonly string[];
   /** Words of certificates. */
@@ -63,7 +65,10 @@ interface Met {
 function meeting(named: NamedSet): readonly { readonly text: string; readonly span: Span; readonly isMet: (line: Met) => boolean }[] {
   switch (named.kind) {
     case "net":
-      return named.members().map(({ text, span, set }) => ({ text, span, isMet: ({ addresses }) => addresses.some((a) => contains(set, a)) }));
+      return named.members().map(({ text, span, set }) => {
+        const isBound = bindsIn(set);
+        return { text, span, isMet: ({ addresses, listeners }) => addresses.some((a) => contains(set, a)) || listeners.some(isBound) };
+      });
     case "ports":
       return named.members().map(({ text, span, set }) => ({ text, span, isMet: ({ ports }) => ports.some((p) => set.some((r) => r.first <= p.last && p.first <= r.last)) }));
     case "hosts":
@@ -90,10 +95,18 @@ function shadowRule(loaded: LoadedPolicy, { listener, facts }: Probe): number {
   return freshEngine(loaded, facts.wallSeconds).shadow(listener.id, facts.source, facts.sni, facts.client === null ? undefined : identityOf(facts.client))?.rule ?? -1;
 }
 
-/** A line that names no local address asks at each prefix of the listener's `bind`. */
 function addressesOf({ probes, local }: LineResult): readonly AddressWords[] {
-  const binds = local !== null ? [local] : probes.flatMap(({ listener }) => (listener.bind ?? []).map(parsePrefix).filter((p) => p !== null).map(({ first }) => first));
-  return [...probes.map(({ facts }) => facts.source), ...binds];
+  return [...probes.map(({ facts }) => facts.source), ...(local === null ? [] : [local])];
+}
+
+/** Whether the `bind` of a listener has a prefix that begins in a set; read once, however many lines ask. */
+function bindsIn(set: AddressSet): (listener: ListenerInfo) => boolean {
+  const known = new Map<number, boolean>();
+  return ({ id, bind }) => {
+    let is = known.get(id);
+    if (is === undefined) known.set(id, (is = (bind ?? []).map(parsePrefix).some((p) => p !== null && contains(set, p.first))));
+    return is;
+  };
 }
 
 /** Hits of each line that has a rule or a member; where several stand on one line, the least of them. */

@@ -4,8 +4,9 @@ import type { Code } from "../../runtime/abi/names.ts";
 import type { Answer, Decision, Shadow } from "../../runtime/host/decision.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
 import type { ListenerInfo, LoadedPolicy, PolicyEngine, RuleInfo } from "../../runtime/host/module.ts";
-import { ANY4, formatEndpoint, parseAddress } from "../../runtime/net/address.ts";
+import { ANY4, formatEndpoint, isLinkLocal6 } from "../../runtime/net/address.ts";
 import { askAll } from "./ask.ts";
+import { listeningAddress } from "./bindable.ts";
 import { ruleBook, type Facts, type RuleBook } from "./matching.ts";
 import { nearestBind, nearestPlace, nearMisses, type NearMiss } from "./nearMiss.ts";
 import { freshEngine } from "./policyTests.ts";
@@ -37,6 +38,9 @@ export interface Explanation {
   readonly notes: readonly string[];
 }
 
+/** What a rule about a link-local source is worth. */
+const LINK_LOCAL = "the source is link-local: every host on the link chooses its address, and caps and limits count the whole address and its interface";
+
 /** One explanation a listener that the request can mean. */
 export function explainRequest(module: Uint8Array, loaded: LoadedPolicy, request: Request): readonly Explanation[] {
   if (request.kind === "bind") return [explainBind(loaded, request)];
@@ -56,6 +60,7 @@ export function explainRequest(module: Uint8Array, loaded: LoadedPolicy, request
       shadow: shadow === null ? null : { ...shadow, rule: ruleNumbered(loaded, shadow.rule) },
       nearMisses: decision.allowed ? [] : nearMisses(book, loaded, listener, facts),
       notes: [
+        ...(isLinkLocal6(source) ? [LINK_LOCAL] : []),
         ...(listener.mode === "direct" ? [`\`${listener.name}\` is \`as direct\`: \`${listener.service}\` listens by itself, and neither rules nor limits hold for who reaches it`] : []),
         ...(sni !== null && listener.mode === "tcp" ? [`\`${listener.name}\` is a plain tcp listener: the name is never read`] : []),
         ...(client !== null && listener.mode !== "mtls" ? [`\`${listener.name}\` is not \`as mtls\`: no certificate is asked for`] : []),
@@ -82,7 +87,7 @@ function explainBind(loaded: LoadedPolicy, request: Extract<Request, { kind: "bi
 /** What is asked before anybody listens, for the first of the listener's ports. */
 function bindStep(loaded: LoadedPolicy, listener: ListenerInfo): Step {
   const port = listener.ports[0]?.first ?? 0;
-  const address = listener.bind === null ? ANY4 : (parseAddress(listener.bind[0]?.split("/")[0] ?? "") ?? ANY4);
+  const address = listeningAddress(listener) ?? ANY4;
   const subject = listener.mode === "direct" ? listener.service : "ingressd";
   const decision = freshEngine(loaded, null).bind({ subject, proto: listener.proto, address, port });
   return stepOf(loaded, "bind", `${subject} on ${listener.proto === "udp" ? "udp " : ""}${formatEndpoint(address, port)}`, decision, []);

@@ -5,7 +5,7 @@
 import { EXIT_CODES, type Outcome } from "./outcome.ts";
 import { SILENT, progressOn, wantsProgress } from "./progress.ts";
 import { answer, envelopeText, isAnswer, outcomeText, wantsJson } from "./session.ts";
-import { monotonicMs, paint, wantsColor } from "./terminal.ts";
+import { monotonicMs, paint, wallSeconds, wantsColor } from "./terminal.ts";
 
 export async function main(words: readonly string[]): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) {
@@ -27,7 +27,7 @@ export async function main(words: readonly string[]): Promise<void> {
     const stream = isAnswer(o) ? process.stdout : process.stderr;
     stream.write(outcomeText(o, paint({ color: wantsColor(stream, process.env) })));
   };
-  const outcome = await answer(words, { stop: stop.signal, progress, show });
+  const outcome = await answer(words, { stop: stop.signal, wallSeconds: wallSeconds(), progress, show });
   show(outcome);
   process.exitCode = EXIT_CODES[outcome.class];
 }

@@ -6,6 +6,7 @@ import type { ListenerInfo, LoadedPolicy, PolicyEngine, RuleInfo } from "../../r
 import { ANY4, formatAddress, formatEndpoint, isV4, type Address } from "../../runtime/net/address.ts";
 import { isWithin, parsePrefix, type Prefix } from "../../runtime/net/prefix.ts";
 import { nearest } from "../nearest.ts";
+import { bindableAddress } from "./bindable.ts";
 import { connect, type Target } from "./ask.ts";
 import { identitiesNear } from "./identitiesNear.ts";
 import type { Facts, RuleBook, StatedRule } from "./matching.ts";
@@ -88,7 +89,7 @@ export function nearestBind(loaded: LoadedPolicy, request: Extract<Request, { ki
   const { proto, address, port } = request;
   const engine = (): PolicyEngine => freshEngine(loaded, null);
   const there = loaded.info.listeners.filter((l) => l.ports.some((r) => r.first <= port && port <= r.last));
-  const addresses = there.flatMap(({ bind }) => (bind === null ? [ANY4] : firstAddresses(bind)));
+  const addresses = there.flatMap(addressesOf);
   const loopback: Address = [0, 0, 0xffff, 0x7f000001];
   return [
     first("subject", ["ingressd", ...there.flatMap(({ mode, service }) => (mode === "direct" ? [service] : []))].map((subject): Candidate => ({
@@ -225,18 +226,21 @@ interface Place {
 
 /** Each listener's port that is nearest to the one asked for; its own local address where none was asked for. */
 function placesNear(listeners: readonly ListenerInfo[], to: Extract<Target, { kind: "port" }>): readonly Place[] {
-  const places = listeners.flatMap(({ ports, bind }) => {
+  const places = listeners.flatMap((listener) => {
+    const { ports } = listener;
     const near = ports.map(({ first: low, last }) => Math.min(Math.max(to.port, low), last));
     const port = near.reduce((best, p) => (Math.abs(p - to.port) < Math.abs(best - to.port) ? p : best), near[0] ?? 0);
-    const own = bind === null ? [ANY4] : firstAddresses(bind);
+    const own = addressesOf(listener);
     // One thing at a time: with another port the address stays.
     return (to.local === null || port === to.port ? own : [to.local]).map((local): Place => ({ port, local }));
   });
   return places.sort((x, y) => Math.abs(x.port - to.port) - Math.abs(y.port - to.port));
 }
 
-function firstAddresses(bind: readonly string[]): readonly Address[] {
-  return bind.slice(0, MOST_ASKED).map(parsePrefix).filter((prefix) => prefix !== null).map(({ first: low }) => low);
+/** The wildcard where it has no `bind`, else an address of each prefix. */
+function addressesOf({ bind }: ListenerInfo): readonly Address[] {
+  if (bind === null) return [ANY4];
+  return bind.slice(0, MOST_ASKED).map(parsePrefix).filter((prefix) => prefix !== null).map(bindableAddress).filter((address) => address !== null);
 }
 
 /** As the language writes it. */

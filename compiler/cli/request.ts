@@ -2,6 +2,9 @@
 //   from ADDRESS to NAME [sni "NAME"] [client TYPE "NAME", …] [at TIME]
 //   from ADDRESS to tcp PORT [local ADDRESS] [sni "NAME"] [client TYPE "NAME", …] [at TIME]
 //   bind SUBJECT on [tcp|udp] ADDRESS:PORT
+// Without `at` it is about now; `at unknown` is a host without a clock.
+import { UNBINDABLE } from "../check/builtin.ts";
+import { contains } from "../check/intervals.ts";
 import { readAddress } from "../check/literals.ts";
 import { readHostName } from "../check/hostNames.ts";
 import { idWord, readId } from "../check/idPatterns.ts";
@@ -24,6 +27,8 @@ export type Request =
       readonly client: readonly string[] | null;
       /** UTC seconds; null: no wall clock is known. */
       readonly at: number | null;
+      /** The request has no `at`, and `at` is the time when it was read. */
+      readonly isNow: boolean;
     }
   | { readonly kind: "bind"; readonly subject: string; readonly proto: "tcp" | "udp"; readonly address: Address; readonly port: number };
 
@@ -50,12 +55,12 @@ class Wrong extends Error {
   }
 }
 
-/** `exposes` are the names of the policy, for advice. */
-export function parseRequest(text: string, exposes: readonly string[]): Request | Outcome {
+/** `exposes` are the names of the policy, for advice. `now`: the time of a request without `at`, in UTC seconds; null: none is known. */
+export function parseRequest(text: string, exposes: readonly string[], now: number | null = null): Request | Outcome {
   try {
     const reader = new Reader(text);
     const first = reader.take("the request is empty");
-    if (!first.quoted && first.text === "from") return readFrom(reader, exposes);
+    if (!first.quoted && first.text === "from") return readFrom(reader, exposes, now);
     if (!first.quoted && first.text === "bind") return readBind(reader);
     if (!first.quoted && first.text === "repeat") throw reader.wrong("`explain` answers for one connection, not for several", "write what stands behind `repeat … in …`");
     throw reader.wrong(`a request begins with \`from\` or \`bind\`, not ${quote(first.text)}`);
@@ -122,12 +127,12 @@ class Reader {
   }
 }
 
-function readFrom(reader: Reader, exposes: readonly string[]): Request {
+function readFrom(reader: Reader, exposes: readonly string[], now: number | null): Request {
   const source = readSource(reader, reader.take("the request has no address").text);
   reader.expect("to");
   const to = readTarget(reader, exposes);
   const seen = new Set<string>();
-  let [local, sni, client, at]: [Address | null, string | null, readonly string[] | null, number | null] = [null, null, null, null];
+  let [local, sni, client, at]: [Address | null, string | null, readonly string[] | null, number | null] = [null, null, null, now];
   for (let word = reader.more(); word !== null; word = reader.more()) {
     const clause = word.quoted ? "" : word.text;
     if (seen.has(clause)) throw reader.wrong(`\`${clause}\` is written twice`, "leave one of them out");
@@ -138,7 +143,7 @@ function readFrom(reader: Reader, exposes: readonly string[]): Request {
     else if (clause === "at") at = readMoment(reader);
     else throw beyond(reader, word);
   }
-  return { kind: "from", source, to: to.kind === "port" ? { ...to, local } : to, sni, client, at };
+  return { kind: "from", source, to: to.kind === "port" ? { ...to, local } : to, sni, client, at, isNow: !seen.has("at") };
 }
 
 function readTarget(reader: Reader, exposes: readonly string[]): Target {
@@ -154,7 +159,10 @@ function readTarget(reader: Reader, exposes: readonly string[]): Target {
 
 function readLocal(reader: Reader, to: Target): Address {
   if (to.kind === "expose") throw reader.wrong(`\`local\` stands behind a port, and ${quote(to.name)} is asked at all its addresses`, "write `to tcp 443 local 192.0.2.1`");
-  return readSource(reader, reader.take("`local` is followed by an address").text);
+  const { text } = reader.take("`local` is followed by an address");
+  const local = readSource(reader, text);
+  if (contains(UNBINDABLE, local)) throw reader.wrong(`no connection arrives at ${quote(text)}, which no interface can have`, "leave `local` out to ask every listener of the port, or name the address of an interface");
+  return local;
 }
 
 function readName(reader: Reader): string {
@@ -187,8 +195,11 @@ function readClient(reader: Reader): readonly string[] {
   return words;
 }
 
-function readMoment(reader: Reader): number {
-  const time = readTime(reader.take("`at` is followed by a time").text);
+/** Null: `unknown`. */
+function readMoment(reader: Reader): number | null {
+  const word = reader.take("`at` is followed by a time");
+  if (!word.quoted && word.text === "unknown") return null;
+  const time = readTime(word.text);
   if (typeof time === "number") return time;
   throw reader.wrong(time.message, time.help);
 }

@@ -6,6 +6,11 @@ export function monotonicMs(): number {
   return performance.now();
 }
 
+/** UTC seconds by the clock of this host. */
+export function wallSeconds(): number {
+  return Math.floor(Date.now() / 1_000);
+}
+
 export interface Paint {
   readonly color: boolean;
   bold(text: string): string;

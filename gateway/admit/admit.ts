@@ -1,7 +1,7 @@
 // Admission: the one place that says whether a peer is served. It asks the compiled policy
 // about a batch, holds the gateway's own caps, and has every answer recorded before it takes
 // effect. Refusing is what happens unless all of that said yes.
-import { formatAddress, formatEndpoint, type Address } from "../../runtime/net/address.ts";
+import type { Address } from "../../runtime/net/address.ts";
 import {
   CODE_BAD_PEER, CODE_CAP_BACKEND, CODE_CAP_OVERALL, CODE_DRAINING, CODE_INTERNAL, CODE_NOT_EXPOSED,
   CODE_NO_BACKEND, CODE_NO_MODULE, CODE_NO_PEER, CODE_TLS_CHANGED,
@@ -20,6 +20,12 @@ import type { OpenPort, Ports } from "../listen/ports.ts";
 import { denial as deny } from "../../runtime/host/ask.ts";
 import type { TlsContext } from "../tls/secure.ts";
 import type { TopDenied } from "./top_denied.ts";
+
+/** A peer's address, and the number of its interface where it is link-local. */
+interface Source {
+  readonly source: Address;
+  readonly zone: number;
+}
 
 /** The policy in force; replaced as a whole at a commit. */
 export interface InForce {
@@ -56,7 +62,7 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
   let admitted = 0;
   let draining = false;
 
-  function ask(engine: PolicyEngine, open: OpenPort, sources: readonly Address[]): Answer[] {
+  function ask(engine: PolicyEngine, open: OpenPort, sources: readonly Source[]): Answer[] {
     const { info, backend } = open.serves;
     const decisions: Answer[] = [];
     engine.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });
@@ -68,7 +74,7 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
       const room = Math.min(roomOverall, roomBackend);
       if (room <= 0) break;
       const part = sources.slice(decisions.length, decisions.length + room);
-      const answers = engine.admit(part.map((source) => ({ listener: info.id, source })));
+      const answers = engine.admit(part.map(({ source, zone }) => ({ listener: info.id, source, zone })));
       for (let i = 0; i < part.length; i++) {
         const answer = next(answers[i] ?? deny(CODE_INTERNAL), info.mode);
         if (answer.allowed || answer.later) roomOverall--;
@@ -77,7 +83,7 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
       }
     }
     const full = roomOverall <= 0 ? CODE_CAP_OVERALL : CODE_CAP_BACKEND;
-    for (const source of sources.slice(decisions.length)) {
+    for (const { source } of sources.slice(decisions.length)) {
       const answer = engine.accept(info.id, source);
       decisions.push(answer.allowed || answer.later ? deny(full) : answer);
     }
@@ -94,12 +100,12 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
   function verdicts(open: OpenPort | undefined, rows: readonly number[], table: ConnectionTable): Answer[] {
     const code = closedFor(open);
     const { engine } = inForce;
-    const askable: Address[] = [];
+    const askable: Source[] = [];
     const found = rows.map((row): Answer | null => {
       const source = table.sourceOf(row);
       if (typeof source === "number") return deny(source === SOURCE_GONE ? CODE_NO_PEER : CODE_BAD_PEER);
       if (code !== null) return deny(code);
-      askable.push(source);
+      askable.push({ source, zone: table.zone[row] ?? 0 });
       return null;
     });
     if (engine === null || open === undefined || askable.length === 0) {
@@ -125,7 +131,7 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
       listener: info?.name,
       service: info?.service,
       local: open?.local ?? "",
-      source: typeof source === "number" ? undefined : formatEndpoint(source, table.sourcePort[row] ?? 0),
+      source: table.endpointOf(row),
       sni: name ?? undefined,
       client: identity?.words.join(" "),
       shadow: asked ? engine.shadow(info.id, source, name, identity) : null,
@@ -136,13 +142,14 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
 
   /** Gives the caps of a connection that was charged back. */
   function giveBack(row: number, listener: number): void {
-    const source = setup.table().sourceOf(row);
-    if (listener >= 0 && typeof source !== "number") inForce.engine?.release(listener, source);
+    const table = setup.table();
+    const source = table.sourceOf(row);
+    if (listener >= 0 && typeof source !== "number") inForce.engine?.release(listener, source, table.zone[row] ?? 0);
   }
 
   function countDenied(row: number): void {
-    const source = setup.table().sourceOf(row);
-    if (typeof source !== "number") topDenied.add(formatAddress(source));
+    const host = setup.table().hostOf(row);
+    if (host !== undefined) topDenied.add(host);
   }
 
   function decide(socket: number, rows: readonly number[]): readonly Admission[] {
@@ -320,10 +327,9 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
       closed(row: number, end: End) {
         const table = setup.table();
         const listener = table.listener[row] ?? -1;
-        const source = table.sourceOf(row);
         admitted--;
         const known = table.identity[row];
-        if (listener >= 0 && typeof source !== "number") inForce.engine?.release(listener, source);
+        giveBack(row, listener);
         if (listener >= 0 && known !== undefined) inForce.engine?.releaseIdentity(listener, known.identity);
         bump(counters.ends, end);
         if (end === "no_descriptor") setup.lackedDescriptor();

@@ -1,5 +1,5 @@
 // What the endpoints may reach of the gateway: types only; daemon.ts fills it in.
-import type { Address } from "../../runtime/net/address.ts";
+import type { HostAddress } from "../listen/addresses.ts";
 import type { InForce } from "../admit/admit.ts";
 import type { Backends } from "../admit/backends.ts";
 import type { TopDenied } from "../admit/top_denied.ts";
@@ -50,7 +50,7 @@ export interface Context {
   readonly opener: Opener;
   readonly markers: Markers;
   readonly certificates: () => readonly CredentialEnd[];
-  readonly hostAddresses: () => readonly Address[];
+  readonly hostAddresses: () => readonly HostAddress[];
 }
 
 /** One connection to a control or registration socket. */

@@ -1,7 +1,8 @@
 // Connections are numbers; what is known of each stands in typed arrays, so that a native
 // path needs no object per connection. A number is used again after its connection ended.
 import type { Identity } from "../../runtime/host/identity.ts";
-import type { Address } from "../../runtime/net/address.ts";
+import { formatEndpoint, formatHost, type Address } from "../../runtime/net/address.ts";
+import { Zones } from "./zones.ts";
 
 /** Who the client is, and by whose word: the authority's name in the policy that asked. */
 export interface Known {
@@ -43,6 +44,8 @@ export class ConnectionTable {
   source = new Uint32Array(4 * FIRST_ROWS);
   known = new Uint8Array(FIRST_ROWS);
   sourcePort = new Uint16Array(FIRST_ROWS);
+  /** Number of the interface that a link-local source is on; else 0. See zones.ts. */
+  zone = new Uint32Array(FIRST_ROWS);
   openedMs = new Float64Array(FIRST_ROWS);
   activeMs = new Float64Array(FIRST_ROWS);
   /** Read from the client, and from the backend. */
@@ -56,6 +59,7 @@ export class ConnectionTable {
   rows = 0;
 
   readonly #free: number[] = [];
+  readonly #zones = new Zones();
 
   take(): number {
     const row = this.#free.pop() ?? this.rows;
@@ -74,10 +78,14 @@ export class ConnectionTable {
     this.#free.push(row);
   }
 
-  setSource(row: number, source: Address | typeof SOURCE_GONE | typeof SOURCE_ODD, port: number): void {
+  /** `zone` is the name of the interface that a link-local source is on; empty: none. */
+  setSource(row: number, source: Address | typeof SOURCE_GONE | typeof SOURCE_ODD, port: number, zone = ""): void {
+    const number = this.#zones.numberOf(zone);
+    const known = number === null ? SOURCE_ODD : source;
     this.sourcePort[row] = port;
-    this.known[row] = typeof source === "number" ? source : SOURCE_KNOWN;
-    if (typeof source !== "number") this.source.set(source, 4 * row);
+    this.zone[row] = number ?? 0;
+    this.known[row] = typeof known === "number" ? known : SOURCE_KNOWN;
+    if (typeof known !== "number") this.source.set(known, 4 * row);
   }
 
   /** The peer's address, or why there is none. */
@@ -87,6 +95,18 @@ export class ConnectionTable {
     const at = 4 * row;
     const s = this.source;
     return [s[at] ?? 0, s[at + 1] ?? 0, s[at + 2] ?? 0, s[at + 3] ?? 0];
+  }
+
+  /** The peer's address for records, with its zone; undefined where it is not known. */
+  hostOf(row: number): string | undefined {
+    const source = this.sourceOf(row);
+    return typeof source === "number" ? undefined : formatHost(source, this.#zones.nameOf(this.zone[row] ?? 0));
+  }
+
+  /** The same with the peer's port: `192.0.2.7:40000`, `[fe80::7%eth0]:40000`. */
+  endpointOf(row: number): string | undefined {
+    const source = this.sourceOf(row);
+    return typeof source === "number" ? undefined : formatEndpoint(source, this.sourcePort[row] ?? 0, this.#zones.nameOf(this.zone[row] ?? 0));
   }
 
   #grow(): void {
@@ -102,6 +122,7 @@ export class ConnectionTable {
     this.source = wider(new Uint32Array(4 * rows), this.source);
     this.known = wider(new Uint8Array(rows), this.known);
     this.sourcePort = wider(new Uint16Array(rows), this.sourcePort);
+    this.zone = wider(new Uint32Array(rows), this.zone);
     this.openedMs = wider(new Float64Array(rows), this.openedMs);
     this.activeMs = wider(new Float64Array(rows), this.activeMs);
     this.bytesIn = wider(new Float64Array(rows), this.bytesIn);

@@ -2,7 +2,6 @@
 // of the turn so that one call decides all that came in it, and is reset when refused. No
 // upstream socket exists before a permit does.
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { parseAddress, isV4 } from "../../runtime/net/address.ts";
 import type { GatewayClock } from "../clock.ts";
 import { CODE_DRAINING, CODE_HELLO_LATE, CODE_TLS_LATE } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
@@ -10,11 +9,12 @@ import type { Denial } from "../../runtime/host/decision.ts";
 import { breakOff, MARK_BYTES, relay } from "../forward/relay.ts";
 import { readHello, type HelloReading } from "../tls/read_hello.ts";
 import { secure, type Securing } from "../tls/secure.ts";
-import { CLOSING, CONNECTING, ConnectionTable, OPEN, READING, SECURING, SOURCE_GONE, SOURCE_ODD, WAITING } from "./connections.ts";
+import { CLOSING, CONNECTING, ConnectionTable, OPEN, READING, SECURING, WAITING } from "./connections.ts";
 import {
   isAwaiting, isAwaitingTls, isGrant, type Admission, type Awaiting, type AwaitingTls, type DecideBatch, type End,
   type Forwarder, type Grant, type HelloOutcome, type ListenFailure, type Local, type Observer, type SecuredOutcome,
 } from "./listener.ts";
+import { peerOf } from "./peer.ts";
 
 /** Peers decided by one call. */
 const BATCH_PEERS = 256;
@@ -81,12 +81,10 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
       return;
     }
     const row = table.take();
-    const text = client.remoteAddress;
     table.state[row] = WAITING;
     table.socket[row] = listening.number;
-    // A zone (a link-local peer) makes the text unreadable: no policy can speak of it.
-    const source = text === undefined ? SOURCE_GONE : parseAddress(text) ?? SOURCE_ODD;
-    table.setSource(row, source, client.remotePort ?? 0);
+    const { source, port, zone } = peerOf(client);
+    table.setSource(row, source, port, zone);
     undecided[row] = client;
     listening.waiting.push(row);
     if (!listening.held) queue(listening);
@@ -345,8 +343,7 @@ async function listen(server: Server, local: Local): Promise<ListenFailure | nul
       resolve({ code: "code" in error && typeof error.code === "string" ? error.code : error.message });
     };
     server.once("error", onError);
-    const address = parseAddress(local.host);
-    const ipv6Only = address !== null && !isV4(address);
+    const ipv6Only = local.host.includes(":");
     server.listen({ host: local.host, port: local.port, ipv6Only, exclusive: true, backlog: BACKLOG }, () => {
       server.off("error", onError);
       resolve(null);

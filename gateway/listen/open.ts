@@ -1,5 +1,5 @@
 // Opens a port: asks phase 0, has the answer recorded, listens, and says so; in this order.
-import { formatAddress, isV4, isWildcard } from "../../runtime/net/address.ts";
+import { formatHost, isV4, isWildcard } from "../../runtime/net/address.ts";
 import type { Code } from "../../runtime/abi/names.ts";
 import { CODE_CAP_PORTS, CODE_NOT_EXPOSED } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
@@ -37,7 +37,7 @@ export function createOpener({ ports, forwarder, decide, recorder, maxPorts }: O
 
   return {
     async open(wanted, engine, generation, held) {
-      const { address, port, info, local } = wanted;
+      const { address, zone, port, info, local } = wanted;
       const asked = ports.size + opening >= maxPorts
         ? denial(CODE_CAP_PORTS)
         : engine.listenerAt("tcp", port, address) !== info.id
@@ -52,7 +52,7 @@ export function createOpener({ ports, forwarder, decide, recorder, maxPorts }: O
       }
       opening++;
       try {
-        const socket = await forwarder.open({ host: formatAddress(address), port }, decide, held);
+        const socket = await forwarder.open({ host: formatHost(address, zone), port }, decide, held);
         if (isListenFailure(socket)) return notOpened(wanted, socket.code);
         return ports.add(wanted, socket);
       } finally {

@@ -5,13 +5,16 @@ import { formatEndpoint, isV4, isWildcard, type Address } from "../../runtime/ne
 import type { ListenerInfo } from "../../runtime/host/module.ts";
 import type { Backend } from "../admit/backends.ts";
 import type { BackendAddress } from "../forward/backend.ts";
+import { bareAddress, type HostAddress } from "./addresses.ts";
 import type { ListeningSocket } from "./listener.ts";
 
 /** Something that ought to listen, under one policy. */
 export interface Exposure {
   readonly address: Address;
   readonly port: number;
-  /** `host:port`; one key for one socket. */
+  /** Name of the interface where the address is link-local; empty: none. */
+  readonly zone: string;
+  /** `host:port`, the host with its zone; one key for one socket. */
   readonly local: string;
   readonly info: ListenerInfo;
   readonly backend: Backend;
@@ -30,9 +33,11 @@ export interface OpenPort {
 }
 
 export function exposure(
-  address: Address, port: number, info: ListenerInfo, backend: Backend, lease: string | null,
+  at: HostAddress, port: number, info: ListenerInfo, backend: Backend, lease: string | null,
 ): Exposure {
-  return { address, port, local: formatEndpoint(address, port), info, backend, lease };
+  const [, , , , zone = ""] = at;
+  const address = bareAddress(at);
+  return { address, zone, port, local: formatEndpoint(address, port, zone), info, backend, lease };
 }
 
 export class Ports {

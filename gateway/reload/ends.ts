@@ -3,7 +3,6 @@
 import { CODE_RECHECKED } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
-import { formatEndpoint } from "../../runtime/net/address.ts";
 import type { InForce } from "../admit/admit.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
 import type { GatewayClock } from "../clock.ts";
@@ -62,7 +61,7 @@ export function createEnds({ inForce, forwarder, recorder, ports, clock, onReloa
           listener: open?.serves.info.name,
           service: open?.serves.info.service,
           local: open?.local ?? "",
-          source: formatEndpoint(source, table.sourcePort[row] ?? 0),
+          source: table.endpointOf(row),
           detail: decision.code,
         },
       });

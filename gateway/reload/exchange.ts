@@ -5,7 +5,7 @@
 // its limits with what is owed under either policy. A connection that was closed stays closed.
 import { openEngineInTurns } from "../../runtime/host/ask.ts";
 import type { LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
-import type { Address } from "../../runtime/net/address.ts";
+import type { HostAddress } from "../listen/addresses.ts";
 import type { InForce } from "../admit/admit.ts";
 import type { Backends } from "../admit/backends.ts";
 import type { Recorder } from "../audit/recorder.ts";
@@ -32,7 +32,7 @@ export interface ExchangeSetup {
   readonly clock: GatewayClock;
   /** Sixteen random bytes, the same for the whole run, so that limits outlive a reload. */
   readonly seed: Uint8Array;
-  readonly hostAddresses: () => readonly Address[];
+  readonly hostAddresses: () => readonly HostAddress[];
   readonly maxPorts: number;
   readonly onReload: "recheck" | "keep";
   readonly participants: readonly Participant[];
@@ -114,12 +114,12 @@ export function createExchange(setup: ExchangeSetup): Exchange {
   }
 
   /** Everything that `wanted` and the ports that are open depend on. */
-  function situation(engine: PolicyEngine, host: readonly Address[]): string {
+  function situation(engine: PolicyEngine, host: readonly HostAddress[]): string {
     const held = leases.all().map(({ id }) => id).join();
     return `${inForce.generation} ${String(engine.poisoned)} ${host.join(" ")} ${held}`;
   }
 
-  function wanted(engine: PolicyEngine, host: readonly Address[]): ReadonlyMap<string, Exposure> | string {
+  function wanted(engine: PolicyEngine, host: readonly HostAddress[]): ReadonlyMap<string, Exposure> | string {
     const seen = host.join(" ");
     if (seen !== hostSeen) absent.clear();
     hostSeen = seen;

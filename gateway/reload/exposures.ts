@@ -1,15 +1,15 @@
 // What ought to listen under a policy: its static exposures, and the leases that it grants.
-import { type Address } from "../../runtime/net/address.ts";
+import { isLinkLocal6, type Address } from "../../runtime/net/address.ts";
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import type { Backend, Backends } from "../admit/backends.ts";
 import { tcpBackend, unixBackend } from "../forward/backend.ts";
 import type { Lease } from "../intents/leases.ts";
-import { candidateAddresses, listensAt, localAddresses } from "../listen/addresses.ts";
+import { bareAddress, candidateAddresses, listensAt, localAddresses, type HostAddress } from "../listen/addresses.ts";
 import { exposure, overlaps, type Exposure } from "../listen/ports.ts";
 
 /** Static exposures; a string says why this policy can't be served. */
 export function staticExposures(
-  engine: PolicyEngine, backends: Backends, host: readonly Address[], maxPorts: number,
+  engine: PolicyEngine, backends: Backends, host: readonly HostAddress[], maxPorts: number,
 ): readonly Exposure[] | string {
   const wanted: Exposure[] = [];
   // INVARIANT: sockets are counted before any port is walked, so that the walk has at most
@@ -79,10 +79,16 @@ export function grants(engine: PolicyEngine, lease: Lease): boolean {
 }
 
 /** What the gateway opens for a lease; empty when the policy does not grant it (any more), and where the service listens by itself. */
-export function leasedExposures(engine: PolicyEngine, lease: Lease, host: readonly Address[]): readonly Exposure[] {
+export function leasedExposures(engine: PolicyEngine, lease: Lease, host: readonly HostAddress[]): readonly Exposure[] {
   const info = granting(engine, lease);
   const { backend } = lease;
   if (info === null || backend === null || !grants(engine, lease)) return [];
-  const addresses = lease.bind === null ? localAddresses(engine, info, lease.port, host) : [lease.bind];
+  const addresses = lease.bind === null ? localAddresses(engine, info, lease.port, host) : placesOf(lease.bind, host);
   return addresses.map((address) => exposure(address, lease.port, info, backend, lease.id));
+}
+
+/** A link-local address is bound on each interface that has it. */
+function placesOf(address: Address, host: readonly HostAddress[]): readonly HostAddress[] {
+  if (!isLinkLocal6(address)) return [address];
+  return host.filter((own) => bareAddress(own).every((word, i) => word === address[i]));
 }

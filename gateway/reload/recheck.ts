@@ -11,7 +11,6 @@ import { CODE_NOT_EXPOSED, CODE_NO_NAME, CODE_RECHECKED } from "../../runtime/ab
 import { denial } from "../../runtime/host/ask.ts";
 import type { Answer, Decision } from "../../runtime/host/decision.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
-import { formatEndpoint } from "../../runtime/net/address.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
 import { CONNECTING, FREE, OPEN, READING, SECURING, WAITING, type Known } from "../listen/connections.ts";
 import type { Forwarder } from "../listen/listener.ts";
@@ -61,7 +60,7 @@ export function beginRecheck({ forwarder, recorder, engine, generation, onReload
     const id = listenerOf(table.socket[row] ?? 0);
     // What is not counted in the new policy must not be given back to it either.
     const counts = id >= 0 && (state === READING || state === SECURING || state === CONNECTING || state === OPEN) && typeof source !== "number";
-    if (counts) engine.recount(id, source);
+    if (counts) engine.recount(id, source, table.zone[row] ?? 0);
     const known = state === CONNECTING || state === OPEN ? table.identity[row] : undefined;
     if (counts && known !== undefined) engine.recountIdentity(id, known.identity);
     table.listener[row] = counts ? id : -1;
@@ -81,7 +80,7 @@ export function beginRecheck({ forwarder, recorder, engine, generation, onReload
     return standing(engine, listener, source, table.name[row], table.identity[row]);
   }
 
-  function entryOf(row: number, source: Address, decision: Decision): Entry {
+  function entryOf(row: number, decision: Decision): Entry {
     const number = table.socket[row] ?? 0;
     const serves = served.get(number);
     return {
@@ -92,7 +91,7 @@ export function beginRecheck({ forwarder, recorder, engine, generation, onReload
       listener: serves?.info.name,
       service: serves?.info.service,
       local: serves?.local ?? "",
-      source: formatEndpoint(source, table.sourcePort[row] ?? 0),
+      source: table.endpointOf(row),
       detail: decision.code,
     };
   }
@@ -115,7 +114,7 @@ export function beginRecheck({ forwarder, recorder, engine, generation, onReload
           unread++;
           forwarder.refuse(row, { denial: answer, by: { info: engine.info, generation } });
         } else if (onReload === "recheck" && typeof source !== "number") {
-          entries.push({ row, entry: entryOf(row, source, answer) });
+          entries.push({ row, entry: entryOf(row, answer) });
         }
       }
       if (entries.length > 0) {

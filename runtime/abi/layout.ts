@@ -311,6 +311,8 @@ export const LIMIT_PER_LISTENER = 0;
 export const LIMIT_PER_SOURCE = 1;
 /** Its key is 128 bits of a hash, written as an address is. */
 export const LIMIT_PER_IDENTITY = 2;
+/** The first 10 bits of fe80::/10: the prefix lengths don't hold for such a source. */
+export const LINK_LOCAL_BITS = 1018;
 export const IDENTITY_KEY_V4 = 32;
 export const IDENTITY_KEY_V6 = 128;
 export const MAX_LIMIT_COUNT = 1000000;
@@ -338,12 +340,14 @@ export const MONO_BITS = 43;
 export const DEBT_SHIFT = 20;
 
 // ---- scratch: batch and state records -----------------------------------------------------
-// batch: listener, a, b, c, d in; verdict, reason << 16 | code, rule out
+// batch: listener, a, b, c, d, zone in; verdict, reason << 16 | code, rule out
 export const R_BATCH_LISTENER = 0;
 export const R_BATCH_SOURCE = 4;
 export const R_BATCH_VERDICT = 20;
 export const R_BATCH_CODE = 24;
 export const R_BATCH_RULE = 28;
+/** Number of a link-local source's interface, else 0; the rule takes its place. */
+export const BATCH_ZONE = 28;
 export const BATCH_BYTES = 32;
 // state: u64 limit identity, u64 fingerprint or cell, u64 debt, u32 kind, u32 cells a row
 export const R_STATE_IDENTITY = 0;

@@ -7,10 +7,10 @@ import {
 } from "../abi/layout";
 import { sourcePrint } from "./limits";
 
-export function capPrint(record: usize, a: u32, b: u32, c: u32, d: u32, ofIdentity: bool): u64 {
+export function capPrint(record: usize, a: u32, b: u32, c: u32, d: u32, zone: u32, ofIdentity: bool): u64 {
   const identity = load<u64>(record);
-  if (ofIdentity) return sourcePrint(identity, IDENTITY_KEY_V4, IDENTITY_KEY_V6, a, b, c, d);
-  return sourcePrint(~identity, load<u32>(record, R_LISTENER_CAP_V4), load<u32>(record, R_LISTENER_CAP_V6), a, b, c, d);
+  if (ofIdentity) return sourcePrint(identity, IDENTITY_KEY_V4, IDENTITY_KEY_V6, a, b, c, d, 0);
+  return sourcePrint(~identity, load<u32>(record, R_LISTENER_CAP_V4), load<u32>(record, R_LISTENER_CAP_V6), a, b, c, d, zone);
 }
 
 /** The place of a source: its entry, else a free one, else 0. A free entry counts zero. */

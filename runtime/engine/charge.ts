@@ -30,8 +30,8 @@ function capOf(record: usize, ofIdentity: bool): u32 {
   return ofIdentity ? load<u32>(record, R_LISTENER_CAP_IDENTITY) : load<u32>(record, R_LISTENER_CAP_SOURCE);
 }
 
-/** A phase's caps and limits for one connection; `rule` is the allow that admitted it. */
-export function charge(listener: u32, a: u32, b: u32, c: u32, d: u32, rule: i32, ofIdentity: bool): i32 {
+/** A phase's caps and limits for one connection; `rule` is the allow that admitted it. `zone` is the number of a link-local source's interface, else 0. */
+export function charge(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32, rule: i32, ofIdentity: bool): i32 {
   if (!valid()) return deny(REASON_POLICY, CODE_BAD_TABLES, NO_RULE);
   if (listener >= listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);
   const record = listenerRecord(listener);
@@ -42,7 +42,7 @@ export function charge(listener: u32, a: u32, b: u32, c: u32, d: u32, rule: i32,
   let print: u64 = 0;
   let entry: usize = 0;
   if (capKey != 0) {
-    print = capPrint(record, a, b, c, d, ofIdentity);
+    print = capPrint(record, a, b, c, d, zone, ofIdentity);
     entry = capEntry(print);
     if (entry == 0 || load<u32>(CAP_LOST) != 0) return deny(REASON_RATE, CODE_CAP_TABLE, rule);
     if (capCount(entry) >= capKey) return deny(REASON_RATE, ofIdentity ? CODE_CAP_IDENTITY : CODE_CAP_SOURCE, rule);
@@ -59,7 +59,7 @@ export function charge(listener: u32, a: u32, b: u32, c: u32, d: u32, rule: i32,
       debt = listenerDebt(first + i);
       if (!conforms(limit, debt)) return deny(REASON_RATE, CODE_LIMIT_LISTENER, rule);
     } else {
-      const key = limitPrint(limit, a, b, c, d);
+      const key = limitPrint(limit, a, b, c, d, zone);
       store<u64>(WORK_PRINTS + (i << 3), key);
       debt = sourceDebt(first + i, key);
       if (!conforms(limit, debt)) return deny(REASON_RATE, ofIdentity ? CODE_LIMIT_IDENTITY : CODE_LIMIT_SOURCE, rule);
@@ -80,19 +80,19 @@ export function charge(listener: u32, a: u32, b: u32, c: u32, d: u32, rule: i32,
 }
 
 /** Gives the caps of one connection back; limits are never refunded. */
-export function release(listener: u32, a: u32, b: u32, c: u32, d: u32, ofIdentity: bool): void {
+export function release(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32, ofIdentity: bool): void {
   if (!valid() || listener >= listenerCount()) return;
   const record = listenerRecord(listener);
   const state = connectionsAt(listener);
   if (!ofIdentity && load<u32>(state) > 0) store<u32>(state, load<u32>(state) - 1);
-  if (capOf(record, ofIdentity) != 0) dropCap(capPrint(record, a, b, c, d, ofIdentity));
+  if (capOf(record, ofIdentity) != 0) dropCap(capPrint(record, a, b, c, d, zone, ofIdentity));
 }
 
 /** Counts a connection that an earlier policy admitted: it holds its caps, full or not. */
-export function recount(listener: u32, a: u32, b: u32, c: u32, d: u32, ofIdentity: bool): void {
+export function recount(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32, ofIdentity: bool): void {
   if (!valid() || listener >= listenerCount()) return;
   const record = listenerRecord(listener);
   const state = connectionsAt(listener);
   if (!ofIdentity) store<u32>(state, load<u32>(state) + 1);
-  if (capOf(record, ofIdentity) != 0) keepCap(capPrint(record, a, b, c, d, ofIdentity));
+  if (capOf(record, ofIdentity) != 0) keepCap(capPrint(record, a, b, c, d, zone, ofIdentity));
 }

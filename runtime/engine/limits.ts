@@ -8,7 +8,7 @@
 
 import {
   CLOCK_MONO, DEBT_SHIFT, ENTRY_BYTES, H_LIMITS, H_LIMIT_COUNT, H_LIMIT_SETS, H_LIMIT_STATE, H_LIMIT_TABLE,
-  H_SKETCH, H_SKETCH_CELLS, LIMIT_BYTES, R_LIMIT_BURST, R_LIMIT_COUNT, R_LIMIT_IDENTITY, R_LIMIT_PERIOD_MS,
+  H_SKETCH, H_SKETCH_CELLS, LIMIT_BYTES, LINK_LOCAL_BITS, R_LIMIT_BURST, R_LIMIT_COUNT, R_LIMIT_IDENTITY, R_LIMIT_PERIOD_MS,
   R_LIMIT_V4, R_LIMIT_V6, SET_BYTES, SKETCH_CELL_BYTES, SKETCH_ROWS, TABLES_BASE, WAYS,
 } from "../abi/layout";
 import { isV4 } from "./decide";
@@ -47,17 +47,25 @@ export function maskWord(word: u64, length: i32): u64 {
   return length >= 64 ? word : word & (~(<u64>0) << (64 - length));
 }
 
-/** A limit's or cap's fingerprint of a source under its prefix lengths. */
-export function sourcePrint(identity: u64, v4: u32, v6: u32, a: u32, b: u32, c: u32, d: u32): u64 {
+/**
+ * A limit's or cap's fingerprint of a source under its prefix lengths. A link-local address
+ * (fe80::/10) counts whole, together with the number of its interface, `zone`: all hosts of a link
+ * share its prefix, and hosts on two links may have the same address.
+ */
+export function sourcePrint(identity: u64, v4: u32, v6: u32, a: u32, b: u32, c: u32, d: u32, zone: u32): u64 {
   const hi = (<u64>a << 32) | b;
   const lo = (<u64>c << 32) | d;
-  const length: i32 = isV4(a, b, c) ? <i32>v4 + 96 : <i32>v6;
+  let length: i32 = isV4(a, b, c) ? <i32>v4 + 96 : <i32>v6;
+  if (a >>> 22 == <u32>LINK_LOCAL_BITS) {
+    length = 128;
+    identity ^= <u64>zone << 32;
+  }
   // The length tells ::/0 from a mapped prefix, and two keys of one address apart.
   return fingerprint(identity + <u64>length, maskWord(hi, length), maskWord(lo, length - 64));
 }
 
-export function limitPrint(record: usize, a: u32, b: u32, c: u32, d: u32): u64 {
-  const print = sourcePrint(load<u64>(record), load<u32>(record, R_LIMIT_V4), load<u32>(record, R_LIMIT_V6), a, b, c, d);
+export function limitPrint(record: usize, a: u32, b: u32, c: u32, d: u32, zone: u32): u64 {
+  const print = sourcePrint(load<u64>(record), load<u32>(record, R_LIMIT_V4), load<u32>(record, R_LIMIT_V6), a, b, c, d, zone);
   return print >>> 16;
 }
 

@@ -6,7 +6,7 @@
 import {
   ABI_VERSION, BATCH_BYTES, CLOCK_KNOWN, CLOCK_MONO, CLOCK_WALL, DETAIL_BASE, DETAIL_CODE, DETAIL_REASON, DETAIL_RULE,
   H_SCRATCH, H_SCRATCH_BYTES, MONO_BITS, NO_RULE, R_BATCH_CODE, R_BATCH_LISTENER, R_BATCH_RULE, R_BATCH_SOURCE,
-  R_BATCH_VERDICT, SEED_BASE, STATUS_VALID, TABLES_BASE,
+  R_BATCH_VERDICT, BATCH_ZONE, SEED_BASE, STATUS_VALID, TABLES_BASE,
 } from "../abi/layout";
 import { CODE_OPEN, VERDICT_ALLOW, VERDICT_DENY, VERDICT_OPEN } from "../abi/verdicts";
 import { charge as chargeOne, connections as connectionsOf, recount as recountOne, release as releaseOne } from "./charge";
@@ -96,34 +96,34 @@ export function shadow(listener: u32, a: u32, b: u32, c: u32, d: u32, length: i3
   return shadowOf(listener, a, b, c, d, length, words);
 }
 
-/** Caps and limits of phase 1 for a connection that accept4/6 admitted. */
-export function charge(listener: u32, a: u32, b: u32, c: u32, d: u32): i32 {
-  return chargeOne(listener, a, b, c, d, NO_RULE, false);
+/** Caps and limits of phase 1 for a connection that accept4/6 admitted; `zone` is the number of a link-local source's interface (0: not known). */
+export function charge(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32): i32 {
+  return chargeOne(listener, a, b, c, d, zone, NO_RULE, false);
 }
 
 /** Caps and limits of phase 4 for a connection that `identity` admitted by `rule`; the key is the identity's hash. */
 export function chargeIdentity(listener: u32, a: u32, b: u32, c: u32, d: u32, rule: i32): i32 {
-  return chargeOne(listener, a, b, c, d, rule, true);
+  return chargeOne(listener, a, b, c, d, 0, rule, true);
 }
 
-/** Gives the caps of one admitted connection back; limits are never refunded. */
-export function release(listener: u32, a: u32, b: u32, c: u32, d: u32): void {
-  releaseOne(listener, a, b, c, d, false);
+/** Gives the caps of one admitted connection back; limits are never refunded. `zone` is the one that it was charged with. */
+export function release(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32): void {
+  releaseOne(listener, a, b, c, d, zone, false);
 }
 
 /** Gives the cap of phase 4 back. */
 export function releaseIdentity(listener: u32, a: u32, b: u32, c: u32, d: u32): void {
-  releaseOne(listener, a, b, c, d, true);
+  releaseOne(listener, a, b, c, d, 0, true);
 }
 
 /** Counts a connection that an earlier policy admitted, whatever the caps. */
-export function recount(listener: u32, a: u32, b: u32, c: u32, d: u32): void {
-  recountOne(listener, a, b, c, d, false);
+export function recount(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32): void {
+  recountOne(listener, a, b, c, d, zone, false);
 }
 
 /** The same for the cap of phase 4. */
 export function recountIdentity(listener: u32, a: u32, b: u32, c: u32, d: u32): void {
-  recountOne(listener, a, b, c, d, true);
+  recountOne(listener, a, b, c, d, 0, true);
 }
 
 /** All of phase 1 for the first `count` records in scratch, in order. Returns how many it did. */
@@ -141,7 +141,7 @@ export function batch(count: u32): u32 {
     let verdict = accept(listener, a, b, c, d);
     if (verdict != VERDICT_DENY) {
       const waits = verdict != VERDICT_ALLOW;
-      verdict = chargeOne(listener, a, b, c, d, load<i32>(DETAIL_BASE, DETAIL_RULE), false);
+      verdict = chargeOne(listener, a, b, c, d, load<u32>(at, BATCH_ZONE), load<i32>(DETAIL_BASE, DETAIL_RULE), false);
       if (waits && verdict != VERDICT_DENY) verdict = open(VERDICT_OPEN, CODE_OPEN);
     }
     store<i32>(at, verdict, R_BATCH_VERDICT);

@@ -215,11 +215,12 @@ class RunningPolicy implements PolicyEngine {
     const view = this.#view;
     const answered = this.#run(() => {
       if (peers.length > this.#records) return 0;
-      peers.forEach(({ listener, source }, i) => {
+      peers.forEach(({ listener, source, zone = 0 }, i) => {
         const at = this.#scratch + i * abi.BATCH_BYTES;
         view.setInt32(at + abi.R_BATCH_LISTENER, this.#has(listener) ? listener : -1, true);
         source.forEach((word, w) => { view.setUint32(at + abi.R_BATCH_SOURCE + 4 * w, word, true); });
         view.setInt32(at + abi.R_BATCH_VERDICT, v.VERDICT_DENY, true);
+        view.setUint32(at + abi.BATCH_ZONE, zone, true);
       });
       return this.#exports.batch(peers.length);
     }, 0);
@@ -232,13 +233,13 @@ class RunningPolicy implements PolicyEngine {
     });
   }
 
-  release(listener: number, [a, b, c, d]: Address): void {
-    if (this.#has(listener)) this.#run(() => { this.#exports.release(listener, a, b, c, d); }, undefined);
+  release(listener: number, [a, b, c, d]: Address, zone = 0): void {
+    if (this.#has(listener)) this.#run(() => { this.#exports.release(listener, a, b, c, d, zone); }, undefined);
   }
 
-  recount(listener: number, source: Address): void {
+  recount(listener: number, source: Address, zone = 0): void {
     // A reload asks this of every connection in one turn: no iterator is made of the address.
-    if (this.#has(listener)) this.#run(() => { this.#exports.recount(listener, source[0], source[1], source[2], source[3]); }, undefined);
+    if (this.#has(listener)) this.#run(() => { this.#exports.recount(listener, source[0], source[1], source[2], source[3], zone); }, undefined);
   }
 
   exportState(): Uint8Array {

@@ -30,9 +30,10 @@ export interface EngineExports extends Record<string, unknown> {
   identity?(listener: number, a: number, b: number, c: number, d: number, length: number, words: number): number;
   /** Not in engines of version 1; in version 2 without the last argument, which it does not need. */
   shadow?(listener: number, a: number, b: number, c: number, d: number, length: number, words: number): number;
-  charge(listener: number, a: number, b: number, c: number, d: number): number;
-  release(listener: number, a: number, b: number, c: number, d: number): void;
-  recount(listener: number, a: number, b: number, c: number, d: number): void;
+  /** Engines before version 3 take no `zone`, here and in the next two: to them a source is its prefix. */
+  charge(listener: number, a: number, b: number, c: number, d: number, zone?: number): number;
+  release(listener: number, a: number, b: number, c: number, d: number, zone?: number): void;
+  recount(listener: number, a: number, b: number, c: number, d: number, zone?: number): void;
   /** Not in engines before version 3, as the next two. */
   chargeIdentity?(listener: number, a: number, b: number, c: number, d: number, rule: number): number;
   releaseIdentity?(listener: number, a: number, b: number, c: number, d: number): void;

@@ -132,6 +132,8 @@ export interface BindQuestion {
 export interface Peer {
   readonly listener: number;
   readonly source: Address;
+  /** Number of the interface of a link-local source, for the keys of caps and limits; 0 or absent: none. */
+  readonly zone?: number;
 }
 
 /**
@@ -174,12 +176,12 @@ export interface PolicyEngine {
    * undefined where they never came.
    */
   shadow(listener: number, source: Address, name: string | null | undefined, identity?: Identity): Shadow | null;
-  /** Gives back the caps of one admitted connection. */
-  release(listener: number, source: Address): void;
+  /** Gives back the caps of one admitted connection; `zone` as it was admitted. */
+  release(listener: number, source: Address, zone?: number): void;
   /** Gives back the cap of phase 4 of one admitted connection. */
   releaseIdentity(listener: number, identity: Identity): void;
   /** Counts a connection that lives on from before a reload; checks nothing. */
-  recount(listener: number, source: Address): void;
+  recount(listener: number, source: Address, zone?: number): void;
   /** The same for the cap of phase 4. */
   recountIdentity(listener: number, identity: Identity): void;
   /** Limits that outlive a reload (opaque); caps are recounted instead. */

@@ -1,3 +1,3 @@
 // Made by `npm run engine`: the engine code of this release.
-export const ENGINE_CODE_SHA256 = "efc7cbc6ea5ae6a0571ad7272adba1e7e324e0c5e27089aa991ff419b6949832";
+export const ENGINE_CODE_SHA256 = "5a1b4aab2552c6377dd98fe2e1dbc5e5a8e273cfd63890486d66d72ab10f66c5";
 export const ENGINE_ABI_VERSION = 3;

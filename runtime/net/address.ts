@@ -1,6 +1,7 @@
 // Addresses: text <-> sixteen bytes, held as four big-endian u32 words. IPv4 lies in
 // ::ffff:0:0/96, and no other embedding is unwrapped, so every later step sees one form.
 import ipaddr from "ipaddr.js";
+import { scanV4, scanV6 } from "./scan.ts";
 
 /** Sixteen bytes, most significant word first; each word is an unsigned 32-bit integer. */
 export type Address = readonly [number, number, number, number];
@@ -30,43 +31,20 @@ export function isWildcard(a: Address): boolean {
   return a[0] === 0 && a[1] === 0 && a[3] === 0 && (a[2] === 0 || a[2] === MAPPED);
 }
 
-/**
- * Reads an address as a kernel prints it: dotted quad of four decimal numbers, or IPv6 text
- * (mapped IPv4 becomes IPv4). Anything else, a zone included, is null. The policy language
- * has a stricter reader of its own with advice for the author.
- */
-export function parseAddress(text: string): Address | null {
-  const v4 = parseV4(text);
-  if (v4 >= 0) return fromV4(v4);
-  if (!text.includes(":") || text.includes("%") || !ipaddr.IPv6.isValid(text)) return null;
-  const parts = ipaddr.IPv6.parse(text).parts;
-  const word = (i: number): number => (((parts[i] ?? 0) << 16) | (parts[i + 1] ?? 0)) >>> 0;
-  const words: Address = [word(0), word(2), word(4), word(6)];
-  // ipaddr.js reads `::127.0.0.1` as mapped; the text decides.
-  if (isV4(words) && text.includes(".") && !/^(::|0*:0*:0*:0*:0*:)ffff:/i.test(text)) {
-    return [0, 0, 0, words[3]];
-  }
-  return words;
+/** fe80::/10: such an address means something on one interface alone, which its zone names. */
+export function isLinkLocal6(a: Address): boolean {
+  return !isV4(a) && a[0] >>> 22 === 0x3fa;
 }
 
-/** The 32 bits of a strict dotted quad, or -1. */
-export function parseV4(text: string): number {
-  let value = 0;
-  let octet = -1;
-  let dots = 0;
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    if (c === 46) {
-      if (octet < 0 || ++dots > 3) return -1;
-      value = value * 256 + octet;
-      octet = -1;
-    } else if (c >= 48 && c <= 57) {
-      if (octet === 0) return -1;
-      octet = octet < 0 ? c - 48 : octet * 10 + c - 48;
-      if (octet > 255) return -1;
-    } else return -1;
-  }
-  return dots === 3 && octet >= 0 ? value * 256 + octet : -1;
+const scanned = new Uint32Array(4);
+
+/**
+ * Reads an address: a dotted quad of four decimal numbers, or IPv6 text (mapped IPv4 becomes IPv4).
+ * Anything else, a zone included, is null. scan.ts says what an address is, here and in the language.
+ */
+export function parseAddress(text: string): Address | null {
+  if (!scanV4(text, 0, text.length, scanned) && !scanV6(text, 0, text.length, scanned)) return null;
+  return [scanned[0] ?? 0, scanned[1] ?? 0, scanned[2] ?? 0, scanned[3] ?? 0];
 }
 
 /** RFC 5952 text; IPv4 as a dotted quad. */
@@ -76,7 +54,12 @@ export function formatAddress(a: Address): string {
   return new ipaddr.IPv6(parts).toRFC5952String();
 }
 
+/** The same with a zone behind it; empty: none. */
+export function formatHost(a: Address, zone: string): string {
+  return zone === "" ? formatAddress(a) : `${formatAddress(a)}%${zone}`;
+}
+
 /** `host:port`, with brackets around IPv6. */
-export function formatEndpoint(a: Address, port: number): string {
-  return isV4(a) ? `${formatAddress(a)}:${port}` : `[${formatAddress(a)}]:${port}`;
+export function formatEndpoint(a: Address, port: number, zone = ""): string {
+  return isV4(a) ? `${formatAddress(a)}:${port}` : `[${formatHost(a, zone)}]:${port}`;
 }

@@ -63,7 +63,7 @@ static uint32_t call_bind(const uint32_t *w) { return w2c_engine_bind(&engine, w
 static uint32_t call_listener(const uint32_t *w) { return w2c_engine_listenerAt(&engine, w[0], w[1], w[2], w[3], w[4], w[5]); }
 static uint32_t call_accept(const uint32_t *w) { return w2c_engine_accept6(&engine, w[0], w[1], w[2], w[3], w[4]); }
 static uint32_t call_hello(const uint32_t *w) { return w2c_engine_hello(&engine, w[0], w[1], w[2], w[3], w[4], w[5]); }
-static uint32_t call_release(const uint32_t *w) { return w2c_engine_release(&engine, w[0], w[1], w[2], w[3], w[4]), 0; }
+static uint32_t call_release(const uint32_t *w) { return w2c_engine_release(&engine, w[0], w[1], w[2], w[3], w[4], 0), 0; }
 static uint32_t call_connections(const uint32_t *w) { return w2c_engine_connections(&engine, w[0]); }
 static uint32_t call_batch(const uint32_t *w) { return (void)w, w2c_engine_batch(&engine, 1); }
 
@@ -151,6 +151,7 @@ struct ingress_answer ingress_admit(uint32_t listener, const uint32_t a[4]) {
   put(at + INGRESS_R_BATCH_LISTENER, listener);
   for (uint32_t i = 0; i < 4; i++) put(at + INGRESS_R_BATCH_SOURCE + 4 * i, a[i]);
   put(at + INGRESS_R_BATCH_VERDICT, INGRESS_DENY);
+  put(at + INGRESS_BATCH_ZONE, 0);
   if (!enter(call_batch, NULL, &done)) return deny(INGRESS_CODE_MODULE_TRAP);
   if (done != 1) return checked(-1, 0, 0, 0);
   const uint32_t both = (uint32_t)word(at + INGRESS_R_BATCH_CODE);

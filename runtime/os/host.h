@@ -48,7 +48,8 @@ int32_t ingress_listener_at(uint32_t proto, uint32_t port, const uint32_t addres
 /* Phase 1, nothing charged. */
 struct ingress_answer ingress_accept(uint32_t listener, const uint32_t source[4]);
 
-/* Phase 1 with caps and limits. What is answered with ALLOW or OPEN is charged and is to be released. */
+/* Phase 1 with caps and limits. What is answered with ALLOW or OPEN is charged and is to be released.
+ * A link-local IPv6 source counts whole, whatever its interface. */
 struct ingress_answer ingress_admit(uint32_t listener, const uint32_t source[4]);
 
 /* Phases 1 and 2, nothing charged: the canonical name that the client asks for; NULL where it sent none. */

@@ -139,6 +139,8 @@ words("a wrong word of a request is marked, with a remedy", () => {
     ["from 1.2.3.4 to web sni >\"bücher.example\"<", /A-labels/, /xn--bcher-kva/],
     ["from 1.2.3.4 to web sni \"a.b\" >sni< \"c.d\"", /`sni` is written twice/, /leave one/],
     ["from 1.2.3.4 to web at ><", /followed by a time/, /write/],
+    ["from 1.2.3.4 to web at >\"unknown\"<", /is not a time/, /UTC/],
+    ["from 1.2.3.4 to web at unknown >at< 2027-01-10T09:00Z", /`at` is written twice/, /leave one/],
     ["from 1.2.3.4 to web at >now<", /is not a time/, /UTC/],
     ["from 1.2.3.4 to web at >2027-01-10<", /no time of day/, /T00:00Z/],
     ["from 1.2.3.4 to web at >2027-02-30T00:00Z<", /no day of the calendar/, /28 days/],

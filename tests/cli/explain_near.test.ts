@@ -7,7 +7,7 @@ import { hasName } from "../../compiler/cli/matching.ts";
 import { timeText, type NearMiss } from "../../compiler/cli/nearMiss.ts";
 import { isRequest, parseRequest } from "../../compiler/cli/request.ts";
 import { loaded, moduleOf } from "../host/compiled.ts";
-import { envelope, folder, ingresscHere } from "./programs.ts";
+import { envelope, folder, ingressc, ingresscHere } from "./programs.ts";
 
 const near = suite("explain: names, times, near misses");
 
@@ -212,6 +212,7 @@ near("the text names owners, tickets, ends and what is tried out; a module alone
     assert.is(source.out, alone.out);
     assert.is(source.out, `${request}
 
+  time    2027-02-28T23:59Z
   bind    ingressd on 0.0.0.0:443
           allow: ingressd binds what the policy exposes
           \`web\` has owner "web team", ticket "OPS-1"
@@ -241,6 +242,43 @@ near("the text names owners, tickets, ends and what is tried out; a module alone
   } finally {
     dir.remove();
   }
+});
+
+// `ingresscHere` runs at 2026-06-01T12:00Z. The end itself is too late.
+const TIMES: readonly (readonly [until: string, at: string, time: string, verdict: string, json: string])[] = [
+  ["2026-06-01T12:00:01Z", "", "2026-06-01T12:00Z, now", "allow", '"at":"2026-06-01T12:00Z","now":true'],
+  ["2026-06-01T12:00Z", "", "2026-06-01T12:00Z, now", "deny (reason=policy)", '"at":"2026-06-01T12:00Z","now":true'],
+  ["2026-06-01T12:00:01Z", " at 2026-06-01T12:00:01Z", "2026-06-01T12:00:01Z", "deny (reason=policy)", '"at":"2026-06-01T12:00:01Z","now":false'],
+  ["2026-06-01T12:00Z", " at 2026-06-01T11:59:59Z", "2026-06-01T11:59:59Z", "allow", '"at":"2026-06-01T11:59:59Z","now":false'],
+  ["2099-06-01T12:00Z", " at unknown", "unknown: no allow with `until` holds", "deny (reason=policy)", '"at":null,"now":false'],
+];
+
+for (const [until, at, time, verdict, json] of TIMES) {
+  near(`an allow until ${until}, asked${at === "" ? " without a time" : at}: ${verdict}`, async () => {
+    const dir = folder();
+    dir.write("edge.ingress", `edition 1\nexpose partner on tcp 443 { allow named acme from 192.0.2.1 until ${until} }\n`);
+    assert.is((await ingresscHere(["build", "edge.ingress"], dir.path)).code, 0);
+    for (const file of ["edge.ingress", "edge.wasm"]) {
+      const { out } = await ingresscHere(["explain", file, `from 192.0.2.1 to partner${at}`], dir.path);
+      assert.ok(out.includes(`\n  time    ${time}\n`), out);
+      assert.ok(out.includes(`\n  ${verdict}\n`), out);
+      const told = await ingresscHere(["explain", file, `from 192.0.2.1 to partner${at}`, "--json"], dir.path);
+      assert.ok(told.out.includes(json), told.out);
+    }
+    dir.remove();
+  });
+}
+
+near("a bind has no time, and the real ingressc asks the clock", async () => {
+  const dir = folder();
+  dir.write("edge.ingress", "edition 1\nexpose partner on tcp 443 { allow named acme from 192.0.2.1 until 2099-03-01T00:00Z }\n");
+  assert.not.match((await ingresscHere(["explain", "edge.ingress", "bind ingressd on 0.0.0.0:443"], dir.path)).out, /time/);
+  const before = Math.floor(Date.now() / 1000);
+  const { out } = await ingressc(["explain", "edge.ingress", "from 192.0.2.1 to partner", "--json"], { cwd: dir.path });
+  const at = Date.parse(/"at":"([^"]+)"/.exec(out)?.[1] ?? "") / 1000;
+  assert.ok(before <= at && at <= Math.floor(Date.now() / 1000), out);
+  assert.match(out, /"verdict":"allow"/);
+  dir.remove();
 });
 
 near.run();

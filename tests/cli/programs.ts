@@ -17,6 +17,9 @@ export const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 export const INGRESSC = program("compiler/cli/ingressc.mjs");
 export const INGRESSD = program("gateway/ingressd.mjs");
 
+/** The time of what runs without a process of its own: 2026-06-01T12:00Z. */
+export const NOW = Date.UTC(2026, 5, 1, 12) / 1_000;
+
 export interface Ended {
   readonly code: number | null;
   readonly out: string;
@@ -79,7 +82,7 @@ export async function ingresscHere(args: readonly string[], cwd: string): Promis
   process.chdir(cwd);
   try {
     const shown: Outcome[] = [];
-    const outcome = await answer(args, { stop: AbortSignal.abort(), progress: SILENT, show: (o) => shown.push(o) });
+    const outcome = await answer(args, { stop: AbortSignal.abort(), wallSeconds: NOW, progress: SILENT, show: (o) => shown.push(o) });
     const printed = [...shown, outcome].map((o) => {
       const text = wantsJson(args) ? envelopeText(o) : outcomeText(o, paint({ color: false }));
       return wantsJson(args) || isAnswer(o) ? { out: text, err: "" } : { out: "", err: text };

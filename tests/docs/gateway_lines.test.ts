@@ -18,7 +18,7 @@ const LINES: readonly (readonly [words: string, ...tests: readonly string[]])[] 
   ["never use it", "tests/docs/gateway_lines.test.ts: nothing pipes, and nothing forks workers"],
   // Addresses
   ["Only `::ffff:0:0/96` becomes IPv4", `${HOST}/config.test.ts: backends are literal and local`, `${HOST}/cidr.test.ts: IPv6 sources are decided as such`],
-  ["A zone is stripped or denied", `${HOST}/zones.test.ts: a peer with a zone is bad_peer`],
+  ["A zone is stripped or denied", `${HOST}/zones.test.ts: link-local clients are decided, recorded and counted by address and interface, as tests and explain say`],
   ["an undefined `remoteAddress`", `${HOST}/ports.test.ts: a peer that is gone before it is asked about is a refusal with its own code`],
   ["`0.0.0.0/0` and `::/0` differ", "tests/compiler/literals.test.ts: ::/0", "tests/compiler/literals.test.ts: 0.0.0.0/0"],
   // Policy module

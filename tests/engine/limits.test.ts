@@ -16,7 +16,11 @@ const engine = suite("limits");
 
 // Neighbours under /24, /48 and /64 keys, and strangers.
 const SOURCES = ["192.0.2.1", "192.0.2.2", "192.0.3.1", "203.0.113.9", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "2001:db8:1::1", "::1", "::c000:201"]
-  .map((text) => readPrefix(text).base);
+  .map((text) => ({ source: readPrefix(text).base, zone: 0 }));
+// Hosts of a link share its prefix, and two links may have the same address; the addresses beside fe80::/10 are as any other.
+const LINK_LOCAL = ["fe80::1", "fe80::2", "fe80:0:0:1::1", "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff"].flatMap((text) => [0, 1, 2 ** 32 - 1].map((zone) => ({ source: readPrefix(text).base, zone })));
+const BESIDE = ["fe7f:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "fec0::1", "fec0::2"].flatMap((text) => [0, 1].map((zone) => ({ source: readPrefix(text).base, zone })));
+const PEERS = [...SOURCES, ...LINK_LOCAL, ...BESIDE];
 
 const NAMES = ["a.example", "b.example", null];
 
@@ -43,10 +47,17 @@ function expectRefusal(decision: Decision, code: string, where: string): void {
   assert.is(decision.code, code, where);
 }
 
+interface Connection {
+  readonly expose: ModelExpose;
+  readonly source: bigint;
+  /** Number of the interface; the engine looks at it for link-local sources alone. */
+  readonly zone: number;
+}
+
 /** One random run; returns how many caps and limits admitted, how many they refused, and how many the name did. */
 function play(policy: ModelPolicy, running: Running, c: Chance, steps: number, where: string): { admitted: number; refused: number; named: number } {
   const meters = new Map(policy.exposes.map((e) => [e, new Meter(e, DEFAULT_CAP_CONNECTIONS)]));
-  const open: { readonly expose: ModelExpose; readonly source: bigint }[] = [];
+  const open: Connection[] = [];
   let now = 0;
   let admitted = 0;
   let refused = 0;
@@ -56,20 +67,20 @@ function play(policy: ModelPolicy, running: Running, c: Chance, steps: number, w
     running.engine.setClock({ monoMs: now, wallSeconds: null });
     for (const meter of meters.values()) meter.setClock(now);
     if (c.oneIn(4) && open.length > 0) {
-      const [{ expose, source } = { expose: c.pick(policy.exposes), source: 0n }] = open.splice(c.below(open.length), 1);
-      running.engine.release(running.ids.get(expose.name) ?? -1, words(source));
-      meters.get(expose)?.release(source);
+      const [{ expose, source, zone } = { expose: c.pick(policy.exposes), source: 0n, zone: 0 }] = open.splice(c.below(open.length), 1);
+      running.engine.release(running.ids.get(expose.name) ?? -1, words(source), zone);
+      meters.get(expose)?.release(source, zone);
     }
     // Now and then a batch: it has to charge one after the other.
-    const peers = Array.from({ length: c.oneIn(5) ? 1 + c.below(8) : 1 }, () => ({ expose: c.pick(policy.exposes), source: c.pick(SOURCES) }));
-    const decisions = running.engine.admit(peers.map((p) => ({ listener: running.ids.get(p.expose.name) ?? -1, source: words(p.source) })));
-    const waiting: { readonly expose: ModelExpose; readonly source: bigint }[] = [];
-    peers.forEach(({ expose, source }, i) => {
+    const peers = Array.from({ length: c.oneIn(5) ? 1 + c.below(8) : 1 }, () => ({ expose: c.pick(policy.exposes), ...c.pick(PEERS) }));
+    const decisions = running.engine.admit(peers.map((p) => ({ listener: running.ids.get(p.expose.name) ?? -1, source: words(p.source), zone: p.zone })));
+    const waiting: Connection[] = [];
+    peers.forEach(({ expose, source, zone }, i) => {
       const at = `${where}, step ${step}, peer ${i}: ${expose.name} from ${addressText(source)} at ${now}\n${running.printed.text}`;
       const answer = decisions[i];
       const rules = decide(policy, expose, { source, wall: null, name: undefined });
       // What waits for its name is counted before it comes.
-      const full = rules.allowed || rules.later ? (meters.get(expose)?.admit(source) ?? null) : null;
+      const full = rules.allowed || rules.later ? (meters.get(expose)?.admit(source, zone) ?? null) : null;
       if (!rules.allowed && !rules.later) assert.is(decided(answer).code, rules.code, at);
       else if (full !== null) {
         refused++;
@@ -77,8 +88,8 @@ function play(policy: ModelPolicy, running: Running, c: Chance, steps: number, w
       } else {
         assert.is(answer?.allowed, rules.allowed, at);
         admitted++;
-        open.push({ expose, source });
-        if (rules.later) waiting.push({ expose, source });
+        open.push({ expose, source, zone });
+        if (rules.later) waiting.push({ expose, source, zone });
       }
     });
     // What its name refuses gives its caps back.
@@ -89,9 +100,9 @@ function play(policy: ModelPolicy, running: Running, c: Chance, steps: number, w
       assert.is(running.engine.hello(id, words(peer.source), name).code, last.code, `${where}, step ${step}, ${name}`);
       if (last.allowed) continue;
       named++;
-      running.engine.release(id, words(peer.source));
-      meters.get(peer.expose)?.release(peer.source);
-      open.splice(open.findIndex((o) => o.expose === peer.expose && o.source === peer.source), 1);
+      running.engine.release(id, words(peer.source), peer.zone);
+      meters.get(peer.expose)?.release(peer.source, peer.zone);
+      open.splice(open.findIndex((o) => o.expose === peer.expose && o.source === peer.source && o.zone === peer.zone), 1);
     }
   }
   for (const [expose, meter] of meters) assert.is(running.engine.connections(running.ids.get(expose.name) ?? -1), meter.connections, where);
@@ -242,6 +253,42 @@ engine("closing what is not open gives nothing away", () => {
   running.engine.release(0, words(HOST + 1n));
   assert.is(ask(running, HOST), "cap_source");
 });
+
+// `::1`s of other networks are strangers; whoever shares a prefix with a source shares its key, but on a link.
+const TWO: readonly (readonly [first: readonly [string, number], second: readonly [string, number], key: "one key" | "two keys"])[] = [
+  [["fe80::1", 7], ["fe80::1", 7], "one key"], [["fe80::1", 7], ["fe80::2", 7], "two keys"], [["fe80::1", 7], ["fe80::1", 8], "two keys"],
+  [["fe80::1", 0], ["fe80::1", 1], "two keys"], [["fe80::1", 2 ** 32 - 1], ["fe80::1", 2 ** 31], "two keys"], [["fe80:0:0:1::1", 7], ["fe80::1", 7], "two keys"],
+  [["febf:ffff::1", 7], ["febf:ffff::2", 7], "two keys"], [["febf:ffff::1", 7], ["febf:ffff::1", 8], "two keys"],
+  [["fec0::1", 7], ["fec0::2", 8], "one key"], [["fe7f:ffff::1", 7], ["fe7f:ffff::2", 8], "one key"], [["2001:db8::1", 7], ["2001:db8::2", 8], "one key"],
+  [["169.254.0.1", 7], ["169.254.0.2", 8], "one key"],
+];
+
+for (const v6 of [48, 64, 128]) {
+  for (const [[text, zone], [otherText, otherZone], key] of TWO) {
+    const due = v6 === 128 && text !== otherText ? "two keys" : key;
+    engine(`per source /16 /${v6}: ${text} on ${zone} and ${otherText} on ${otherZone} have ${due}`, () => {
+      const [source, other] = [words(readPrefix(text).base), words(readPrefix(otherText).base)];
+      const v4 = 16;
+      if (v6 === 128 && source[2] === 0xffff) return;
+      const admit = (running: Running, from: typeof source, on: number): string => decided(running.engine.admit([{ listener: 0, source: from, zone: on }])[0]).code;
+      const limited = run(one([{ count: 1, per: "h", burst: 1, key: { kind: "source", v4, v6, written: true } }]));
+      assert.is(admit(limited, source, zone), "allowed");
+      assert.is(admit(limited, source, zone), "limit_source");
+      assert.is(admit(limited, other, otherZone), due === "one key" ? "limit_source" : "allowed");
+      const after = run(one([{ count: 1, per: "h", burst: 1, key: { kind: "source", v4, v6, written: true } }]));
+      after.engine.importState(limited.engine.exportState());
+      assert.is(admit(after, source, zone), "limit_source", "after a reload");
+
+      const capped = run(one([], { connections: 10, perSource: { connections: 1, v4, v6, written: true } }));
+      capped.engine.recount(0, source, zone);
+      assert.is(admit(capped, source, zone), "cap_source");
+      capped.engine.release(0, other, otherZone);
+      assert.is(admit(capped, source, zone), due === "one key" ? "allowed" : "cap_source", "another's close frees no place");
+      capped.engine.release(0, source, zone);
+      assert.is(admit(capped, source, zone), "allowed");
+    });
+  }
+}
 
 engine("debts outlive a reload, and a recounted cap only blocks new connections", () => {
   const limits: readonly ModelLimit[] = [{ count: 1, per: "m", burst: 2, key: SOURCE }, { count: 1, per: "m", burst: 5, key: { kind: "listener" } }];

@@ -3,7 +3,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Backends } from "../../gateway/admit/backends.ts";
-import { candidateAddresses } from "../../gateway/listen/addresses.ts";
+import { bareAddress, candidateAddresses } from "../../gateway/listen/addresses.ts";
 import { staticExposures } from "../../gateway/reload/exposures.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import { formatAddress, type Address } from "../../runtime/net/address.ts";
@@ -71,7 +71,7 @@ test("which addresses a bind has", () => {
   const [info] = engineOf("edition 1\nexpose e on tcp 1 bind 10.0.0.0/31, 2001:db8::/32, 127.0.0.5, 127.0.1.0/24 { backend 127.0.0.1:9 allow from any }").info.listeners;
   if (info === undefined) throw new Error("no listener");
   const host = ["10.0.0.1", "10.0.0.2", "9.255.255.255", "2001:db8:ffff::1", "2001:db9::", "127.0.0.1", "::1", "0.0.0.0", "::"].map(address);
-  assert.equal(candidateAddresses(info, host).map(formatAddress), ["10.0.0.1", "2001:db8:ffff::1", "127.0.0.5"]);
+  assert.equal(candidateAddresses(info, host).map((own) => formatAddress(bareAddress(own))), ["10.0.0.1", "2001:db8:ffff::1", "127.0.0.5"]);
 });
 
 const prefixes: readonly (readonly [text: string, first: string | null, last: string])[] = [

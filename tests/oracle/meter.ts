@@ -11,16 +11,27 @@ interface Bucket {
   atMs: bigint;
 }
 
-const keyOf = (source: bigint, v4: number, v6: number): string => {
+/** fe80::/10. */
+const isLinkLocal = (source: bigint): boolean => source >> 118n === 0b1111111010n;
+
+/** A link-local source is one host on one interface, whatever the prefixes. */
+const keyOf = ({ source, zone }: Peer, v4: number, v6: number): string => {
+  if (isLinkLocal(source)) return `link ${zone} ${source}`;
   const prefix = prefixOf(source, isV4(source) ? v4 : v6);
   return `${prefix.family} ${prefix.base}`;
 };
 
 const identityKey = (names: readonly string[]): string => JSON.stringify([...new Set(names)].sort());
 
+/** `zone`: number of the interface of a link-local source; any other has none. */
+interface Peer {
+  readonly source: bigint;
+  readonly zone: number;
+}
+
 export class Meter {
   private now = 0n;
-  private readonly open: bigint[] = [];
+  private readonly open: Peer[] = [];
   /** Of the identities that are in. */
   private readonly known: string[] = [];
   private readonly buckets = new Map<ModelLimit, Map<string, Bucket>>();
@@ -51,22 +62,23 @@ export class Meter {
   }
 
   /** The code of a refusal, or null: then the connection is open. */
-  admit(source: bigint): string | null {
+  admit(source: bigint, zone = 0): string | null {
+    const peer: Peer = { source, zone };
     const cap = this.expose.cap;
     if (this.open.length >= (cap?.connections ?? this.defaultCap)) return "cap_listener";
     const per = cap?.perSource ?? null;
     if (per !== null) {
-      const key = keyOf(source, per.v4, per.v6);
+      const key = keyOf(peer, per.v4, per.v6);
       if (this.open.filter((s) => keyOf(s, per.v4, per.v6) === key).length >= per.connections) return "cap_source";
     }
-    const key = ({ key: of }: ModelLimit): string => (of.kind === "source" ? keyOf(source, of.v4, of.v6) : "");
+    const key = ({ key: of }: ModelLimit): string => (of.kind === "source" ? keyOf(peer, of.v4, of.v6) : "");
     const limits = this.expose.limits.filter((l) => l.key.kind !== "identity");
     const short = limits.filter((l) => this.bucket(l, key(l)).parts < PERIOD_MS[l.per]);
     // The shortest period is named, and of one period the listener's.
     const [first] = [...short].sort((a, b) => Number(PERIOD_MS[a.per] - PERIOD_MS[b.per]) || Number(a.key.kind === "source") - Number(b.key.kind === "source"));
     if (first !== undefined) return first.key.kind === "listener" ? "limit_listener" : "limit_source";
     for (const l of limits) this.bucket(l, key(l)).parts -= PERIOD_MS[l.per];
-    this.open.push(source);
+    this.open.push(peer);
     return null;
   }
 
@@ -88,8 +100,8 @@ export class Meter {
   }
 
   /** Caps come back; tokens never do. */
-  release(source: bigint): void {
-    const i = this.open.indexOf(source);
+  release(source: bigint, zone = 0): void {
+    const i = this.open.findIndex((peer) => peer.source === source && peer.zone === zone);
     if (i >= 0) this.open.splice(i, 1);
   }
 

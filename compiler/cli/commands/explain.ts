@@ -9,7 +9,7 @@ import { looksLikeModule, readModule } from "../modules.ts";
 import { timeText } from "../nearMiss.ts";
 import { usage, type Outcome } from "../outcome.ts";
 import { PROFILE_FLAG, readProfile } from "../profile.ts";
-import { isRequest, parseRequest } from "../request.ts";
+import { isRequest, parseRequest, type Request } from "../request.ts";
 import { rows, type Paint } from "../terminal.ts";
 import { codeSays, ruleText } from "../testReport.ts";
 
@@ -18,8 +18,9 @@ export const explain = {
   operands: ["FILE", "REQUEST"],
   flags: { profile: PROFILE_FLAG },
   manual: [
-    "FILE is a policy or a compiled module. REQUEST is written as in a test line, with the time of the",
-    "test behind it; without `at` no clock is known, and without `sni` the client sends no name:",
+    "FILE is a policy or a compiled module. REQUEST is written as in a test line. Without `sni` the client",
+    "sends no name. Without `at` the answer is for the current time, which is printed; `at TIME` asks for",
+    "another, and `at unknown` for a host without a clock, where no allow with `until` holds:",
     "",
     "  ingressc explain policies/demo.ingress 'from 203.0.113.9 to web'",
     "  ingressc explain demo.wasm 'from 203.0.113.9 to tcp 443 local 192.0.2.1'",
@@ -32,14 +33,14 @@ export const explain = {
     "name, the time, the source or the place alone were another: each of these was asked of the module.",
     "Exits 0 whatever the verdict is.",
   ].join("\n"),
-  async run(args) {
+  async run(args, { wallSeconds }) {
     const [file = "", text = ""] = args.operands;
     const profile = readProfile(args);
     if (typeof profile !== "string") return profile;
     const subject = subjectOf(file, args.flags.has("profile") ? profile : null);
     if ("class" in subject) return subject;
     const { module, loaded, root } = subject;
-    const request = parseRequest(text, loaded.info.listeners.map((l) => l.name));
+    const request = parseRequest(text, loaded.info.listeners.map((l) => l.name), wallSeconds);
     if (!isRequest(request)) return request;
     const explanations = explainRequest(module, loaded, request);
     const words = [...new Set(explanations.map(verdictOf))];
@@ -47,8 +48,8 @@ export const explain = {
       class: "ok",
       code: "policy.explained",
       message: words.join("; "),
-      data: { request: text.trim(), answers: explanations.map(explanationJson) },
-      report: (p) => explanations.map((e) => explanationText(text.trim(), e, root, p)).join("\n\n"),
+      data: { request: text.trim(), ...timeJson(request), answers: explanations.map(explanationJson) },
+      report: (p) => explanations.map((e) => explanationText(text.trim(), request, e, root, p)).join("\n\n"),
     };
   },
 } as const satisfies Command;
@@ -95,12 +96,12 @@ function verdictOf({ decision }: Explanation): string {
   return decision.allowed ? "allow" : `deny (reason=${decision.reason})`;
 }
 
-function explanationText(request: string, e: Explanation, root: string | null, p: Paint): string {
+function explanationText(text: string, request: Request, e: Explanation, root: string | null, p: Paint): string {
   const verdict = e.decision.allowed || e.decision.code === "no_token" ? p.good(p.bold(verdictOf(e))) : p.bad(p.bold(verdictOf(e)));
   return [
-    p.bold(request),
+    p.bold(text),
     "",
-    rows([...e.steps.flatMap((s) => stepRows(s, root, p, e.listener)), ...shadowRows(e, root)]),
+    rows([...timeRows(request), ...e.steps.flatMap((s) => stepRows(s, root, p, e.listener)), ...shadowRows(e, root)]),
     ...e.notes.map((note) => `  ${note}`),
     "",
     `  ${verdict}`,
@@ -109,6 +110,17 @@ function explanationText(request: string, e: Explanation, root: string | null, p
 }
 
 type Row = readonly [string, string];
+
+/** No rule about a bind depends on the time. */
+function timeRows(request: Request): readonly Row[] {
+  if (request.kind === "bind") return [];
+  return [["time", request.at === null ? "unknown: no allow with `until` holds" : `${timeText(request.at)}${request.isNow ? ", now" : ""}`]];
+}
+
+/** `at` null: no clock; a bind has neither. */
+function timeJson(request: Request): object {
+  return request.kind === "bind" ? {} : { at: request.at === null ? null : timeText(request.at), now: request.isNow };
+}
 
 function stepRows(s: Step, root: string | null, p: Paint, listener: ListenerInfo | null): readonly Row[] {
   const says = (s.phase === "limits" || s.phase === "identity limits") && s.verdict === "allow" ? "within all of them" : codeSays(s.code);

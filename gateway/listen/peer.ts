@@ -1,0 +1,27 @@
+// Who a socket's other side is. A link-local address comes with its zone, the name of an interface: the
+// decision is about the bare address, records and the keys of caps and limits have the zone too.
+import type { Socket } from "node:net";
+import { isLinkLocal6, parseAddress, type Address } from "../../runtime/net/address.ts";
+import { SOURCE_GONE, SOURCE_ODD } from "./connections.ts";
+
+export interface PeerAddress {
+  readonly source: Address | typeof SOURCE_GONE | typeof SOURCE_ODD;
+  readonly port: number;
+  /** Empty where there is none. */
+  readonly zone: string;
+}
+
+export function peerOf(client: Pick<Socket, "remoteAddress" | "remotePort">): PeerAddress {
+  try {
+    const { remoteAddress: text, remotePort: port = 0 } = client;
+    if (text === undefined) return { source: SOURCE_GONE, port, zone: "" };
+    const mark = text.indexOf("%");
+    const source = parseAddress(mark < 0 ? text : text.slice(0, mark)) ?? SOURCE_ODD;
+    const zone = mark < 0 ? "" : text.slice(mark + 1);
+    const odd = typeof source !== "number" && mark >= 0 && (zone === "" || !isLinkLocal6(source));
+    return odd ? { source: SOURCE_ODD, port, zone: "" } : { source, port, zone: typeof source === "number" ? "" : zone };
+  } catch {
+    // Node throws where the interface of a link-local peer is no more: nothing reaches that peer.
+    return { source: SOURCE_GONE, port: 0, zone: "" };
+  }
+}
