@@ -6,6 +6,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { policySchema } from "../compiler/json/form.ts";
 import { grammarText } from "../compiler/syntax/ebnf.ts";
+import { CODES as DIAGNOSTICS } from "../compiler/codes.ts";
 import { CODES, REASON_NAMES } from "../runtime/abi/names.ts";
 import { chart } from "../tests/bench/report/chart.ts";
 import { page } from "../tests/bench/report/page.ts";
@@ -108,6 +109,37 @@ export function regenerate(text: string): string {
     `${open}\n${GENERATED[name]?.() ?? `no table is called ${name}`}\n${close}`);
 }
 
+/**
+ * Every number that has a meaning, a line each: `code 7 deny_rule`. Rows are added and never changed: a word that has another number now,
+ * or a number that has another word, is an error here. A diagnostic that is gone keeps its row, so that nothing gets its number.
+ */
+export function codeNumbers(before: string): string {
+  const rows = new Map(before.split("\n").filter((line) => line !== "").map((line): [string, string] => {
+    const [kind = "", number = "", word = ""] = line.split(" ");
+    return [`${kind} ${number}`, word];
+  }));
+  const current = new Map([
+    ...Object.entries(REASON_NAMES).map(([n, word]): [string, string] => [`reason ${n}`, word]),
+    ...Object.entries(CODES).map(([n, { name }]): [string, string] => [`code ${n}`, name]),
+    ...Object.keys(DIAGNOSTICS).map((code): [string, string] => [`diagnostic ${code.slice(3)}`, "used"]),
+  ]);
+  for (const [row, word] of current) {
+    const pinned = rows.get(row);
+    if (pinned !== undefined && pinned !== word) throw new Error(`tests/house/code_numbers.txt pins \`${row} ${pinned}\`, and the code has \`${word}\`: take a number that is new`);
+    rows.set(row, word);
+  }
+  for (const [row, word] of rows) {
+    if (current.has(row) || word === "gone") continue;
+    if (!row.startsWith("diagnostic ")) throw new Error(`tests/house/code_numbers.txt pins \`${row} ${word}\`, which the code has no more: numbers are never taken back`);
+    rows.set(row, "gone");
+  }
+  const order = ([a]: readonly [string, string], [b]: readonly [string, string]): number => {
+    const [[kindA = "", nA], [kindB = "", nB]] = [a.split(" "), b.split(" ")];
+    return kindA === kindB ? Number(nA) - Number(nB) : kindA < kindB ? -1 : 1;
+  };
+  return [...rows].sort(order).map(([row, word]) => `${row} ${word}\n`).join("");
+}
+
 /** What each written file should hold, given what it holds. */
 export const WRITTEN: Readonly<Record<string, (before: string) => string>> = {
   "docs/abi.md": regenerate,
@@ -119,6 +151,7 @@ export const WRITTEN: Readonly<Record<string, (before: string) => string>> = {
     [`docs/deploy/completion/${program.name}.bash`, () => bashCompletion(program)],
     [`docs/deploy/completion/_${program.name}`, () => zshCompletion(program)],
   ])),
+  "tests/house/code_numbers.txt": codeNumbers,
   "gateway/control/validators.mjs": validatorsText,
   "schemas/config/ingressd.schema.json": () => `${JSON.stringify(configSchema(), null, 2)}\n`,
   "schemas/policy/ingress.schema.json": () => `${JSON.stringify(policySchema(), null, 2)}\n`,

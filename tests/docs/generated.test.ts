@@ -7,7 +7,7 @@ import * as layout from "../../runtime/abi/layout.ts";
 import { CODES } from "../../runtime/abi/names.ts";
 import { serializedGrammar } from "../../compiler/syntax/grammar.ts";
 import { KEYWORDS } from "../../compiler/syntax/keywords.ts";
-import { WRITTEN, regenerate } from "../../scripts/docs.ts";
+import { WRITTEN, codeNumbers, regenerate } from "../../scripts/docs.ts";
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 const abi = read("docs/abi.md");
@@ -30,6 +30,15 @@ test("the grammar in docs/language.md has every rule and every keyword", () => {
 test("has a row for each constant of the layout and each code", () => {
   for (const [name, value] of Object.entries(layout)) assert.ok(abi.includes(`| \`${name}\` | ${value} |`), name);
   for (const { name } of Object.values(CODES)) assert.ok(abi.includes(`| \`${name}\` |`), name);
+});
+
+test("a number keeps its word, and a word its number", () => {
+  const before = read("tests/house/code_numbers.txt");
+  assert.throws(() => codeNumbers(before.replace("code 7 deny_rule", "code 7 other_rule")), /pins `code 7 other_rule`, and the code has `deny_rule`/);
+  assert.throws(() => codeNumbers(`${before}code 99 withdrawn\n`), /pins `code 99 withdrawn`, which the code has no more/);
+  assert.match(codeNumbers(`${before}diagnostic 199 used\n`), /^diagnostic 199 gone$/m);
+  assert.throws(() => codeNumbers(before.replace("diagnostic 101 used", "diagnostic 101 gone")), /take a number that is new/);
+  assert.match(codeNumbers(before.replace("code 7 deny_rule\n", "")), /^code 7 deny_rule$/m);
 });
 
 test("a table that is edited by hand is noticed", () => {
