@@ -49,7 +49,7 @@ export function send(path, fd) {
   control.writeInt32LE(1, 12);
   control.writeInt32LE(fd, 16);
   const address = unixAddress(path);
-  for (const end = Date.now() + 5000; Date.now() < end; ) {
+  for (const end = Date.now() + 20_000; Date.now() < end; ) {
     const to = socket(1, 1);
     const result = done(connect(to, address, address.length)) < 0 ? -1 : done(sendmsg(to, message(control), 0));
     close(to);
