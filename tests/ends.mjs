@@ -2,5 +2,27 @@
 // ends itself. Left to itself Node 26 tears its handles down one by one, and never gets to the end
 // when the handle under a TLS socket of an accepted connection was closed in the same turn: one run
 // in ten of ingress_host/tls.test.ts turned on the spot, its tests all passed.
-// A handle that a test leaves open still holds the process, and fails it by its time.
+//
+// A file whose tests have failed ends at once, whatever they have left open. One whose tests have passed
+// has a few seconds to close what it opened; what is open then is named, and fails it.
 process.once("beforeExit", () => process.exit());
+
+const CLOSING_MS = 4_000;
+/** uvu's last lines. */
+const SUMMARY = /^ {2}Total: {5}(\d+)\n {2}Passed: {4}(\d+)$/m;
+const write = process.stdout.write.bind(process.stdout);
+let ending = null;
+process.stdout.write = (chunk, ...rest) => {
+  const summary = SUMMARY.exec(String(chunk));
+  clearTimeout(ending);
+  // A file may have suites that run one after another.
+  if (summary !== null) {
+    const failed = summary[1] !== summary[2];
+    ending = setTimeout(() => {
+      if (!failed) write(`\n  still open after ${CLOSING_MS} ms: ${[...new Set(process.getActiveResourcesInfo())].join(", ")}\n`);
+      process.exit(1);
+    }, failed ? 500 : CLOSING_MS);
+    ending.unref();
+  }
+  return write(chunk, ...rest);
+};

@@ -11,7 +11,9 @@ import { missing, place, remove } from "../guarded.ts";
 import { MUTANTS, type Mutant } from "./list.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
-const COPIED = ["compiler", "gateway", "package.json", "runtime", "schemas", "tests", "tsconfig.json"];
+const COPIED = ["compiler", "gateway", "package-lock.json", "package.json", "runtime", "schemas", "scripts", "tests", "tsconfig.json"];
+/** Copies of the project, in each of which one mutant is tested at a time. */
+const COPIES = 2;
 /** A test that waits for ever has noticed. */
 const TEST_MS = 40_000;
 const SKIPPED = "skipped: ";
@@ -85,8 +87,8 @@ const FILTER = process.env["INGRESSD_MUTANT"] ?? "";
 
 if (lacks !== null) mutants("skipped", () => console.log(`SKIP guard mutants: ${lacks}`));
 else {
-  const folder = copyProject();
-  mutants.after(() => rmSync(folder, { recursive: true }));
+  const copies = Array.from({ length: COPIES }, copyProject);
+  mutants.after(() => { for (const folder of copies) rmSync(folder, { recursive: true }); });
   const chosen = MUTANTS.filter(({ without }) => without.includes(FILTER));
   const able = chosen.filter(({ asRoot = false }) => root || !asRoot);
   for (const { without } of chosen.filter((mutant) => !able.includes(mutant))) mutants(`${without} (skipped)`, () => console.log(`SKIP guard mutants ${without.replaceAll(":", ",")}: not root here`));
@@ -95,9 +97,22 @@ else {
   mutants("the guard as it is passes", async () => {
     const tests = new Map(able.map(({ noticedBy }) => [noticedBy.join(), noticedBy]));
     for (const [key, test] of tests) {
-      const how = await noticed(folder, test);
+      const how = await noticed(copies[0] ?? "", test);
       if (how?.startsWith(SKIPPED) === true) skipped.set(key, how.slice(SKIPPED.length));
       else assert.is(how, null, test.join(": "));
+    }
+  });
+
+  const fates = new Map<Mutant, ReturnType<typeof fate>>();
+  mutants("each is tried", () => {
+    // A copy takes the next mutant when it is done with one.
+    const queue = able.filter(({ noticedBy }) => !skipped.has(noticedBy.join()));
+    const free = copies.map((folder) => Promise.resolve(folder));
+    for (const [index, mutant] of queue.entries()) {
+      const copy = free[index % free.length] ?? Promise.resolve("");
+      const result = copy.then((folder) => fate(folder, mutant));
+      fates.set(mutant, result);
+      free[index % free.length] = result.then(() => copy, () => copy);
     }
   });
 
@@ -105,7 +120,7 @@ else {
     mutants(`without ${mutant.without}`, async () => {
       const why = skipped.get(mutant.noticedBy.join());
       if (why !== undefined) return console.log(`SKIP guard mutants ${mutant.without.replaceAll(":", ",")}: ${why}`);
-      const { killed, how } = await fate(folder, mutant);
+      const { killed, how } = await fates.get(mutant) ?? { killed: false, how: "it was not tried" };
       console.log(`mutant ${killed ? "noticed" : "LIVES"} (${mutant.noticedBy.join(": ")}: ${how}): without ${mutant.without}`);
       assert.ok(killed, how);
     });

@@ -1,0 +1,82 @@
+// Suites of tests that open something: a gateway, a backend, a connection, a process. What a test opens is closed when
+// it ends, however it ends, and a test that waits for what never comes fails after five seconds.
+import { suite as uvuSuite } from "uvu";
+
+/** Waiting counts while nothing happens in this process: a machine that is busy with other things doesn't use it up. */
+export const STALL_MS = 5_000;
+/** While processes of the test run, which may be slow to start. */
+export const STALL_WITH_PROCESSES_MS = 30_000;
+const LOOK_MS = 250;
+/** Of a look; a test that does something uses more. */
+const BUSY_MS = 5;
+/** How long one closing may take before the next one begins. */
+const CLOSING_MS = 2_000;
+
+type Closing = () => unknown;
+type Body<T> = (context: T) => Promise<void> | void;
+type Hook<T> = (hook: Body<T>) => void;
+
+export interface Suite<T> {
+  (name: string, body: Body<T>): void;
+  readonly before: Hook<T> & { readonly each: Hook<T> };
+  readonly after: Hook<T> & { readonly each: Hook<T> };
+  run(): void;
+}
+
+let closings: Closing[] | null = null;
+
+/**
+ * Registers what closes something that the test that runs has opened. The last one is closed first. Outside a test it
+ * does nothing: what a whole file shares it closes itself. `closing` may be called after a closing of the test's own.
+ */
+export function atEnd(closing: Closing): void {
+  closings?.push(closing);
+}
+
+export function suite<T extends object = Record<string, never>>(name: string, context?: T): Suite<T> {
+  const inner = uvuSuite<T>(name, context);
+  const add = (title: string, body: Body<T>): void => {
+    inner(title, async (given) => {
+      closings = [];
+      try {
+        await untilStalled(title, async () => body(given));
+      } finally {
+        await closeAll();
+      }
+    });
+  };
+  return Object.assign(add, { before: inner.before, after: inner.after, run: () => inner.run() });
+}
+
+async function closeAll(): Promise<void> {
+  const all = closings ?? [];
+  closings = null;
+  for (const closing of all.reverse()) {
+    const late = new Promise<void>((resolve) => { setTimeout(resolve, CLOSING_MS).unref(); });
+    // What the test has closed itself may say so.
+    await Promise.race([Promise.resolve().then(closing).catch(() => undefined), late]);
+  }
+}
+
+async function untilStalled(title: string, body: () => Promise<void>): Promise<void> {
+  let idleMs = 0;
+  let last = performance.eventLoopUtilization();
+  let stop: (() => void) | null = null;
+  const stalled = new Promise<void>((_, reject) => {
+    const timer = setInterval(() => {
+      const now = performance.eventLoopUtilization();
+      idleMs = performance.eventLoopUtilization(now, last).active > BUSY_MS ? 0 : idleMs + LOOK_MS;
+      last = now;
+      const open = process.getActiveResourcesInfo();
+      if (idleMs < (open.includes("ProcessWrap") ? STALL_WITH_PROCESSES_MS : STALL_MS)) return;
+      clearInterval(timer);
+      reject(new Error(`\`${title}\` waits for what does not come; open are ${[...new Set(open)].join(", ")}`));
+    }, LOOK_MS);
+    stop = () => { clearInterval(timer); };
+  });
+  try {
+    await Promise.race([body(), stalled]);
+  } finally {
+    (stop as (() => void) | null)?.();
+  }
+}
