@@ -24,7 +24,7 @@ export function readEndpoint(text: string): Endpoint | Problem {
     return { code: "ING311", message: `${quote(host)} is not an IPv6 address`, help: FORM, replace: null };
   }
   if (/^localhost$/i.test(bare)) {
-    return { code: "ING311", message: `${quote(bare)} is a name, and an address is wanted here`, help: FORM, replace: `127.0.0.1:${portText}` };
+    return { code: "ING311", message: `${quote(bare)} is a name, and an address is wanted here`, help: `names of hosts are not looked up: write \`127.0.0.1:${portText}\` or \`[::1]:${portText}\``, replace: null };
   }
   if (host === "") return { code: "ING311", message: `${quote(text)} has no address`, help: FORM, replace: null };
   if (NAME.test(bare)) return { code: "ING311", message: `${quote(bare)} is a name, and an address is wanted here`, help: `names of hosts are not looked up; ${FORM}`, replace: null };
@@ -51,7 +51,8 @@ export function readUdpEndpoint(text: string): Endpoint | Problem {
 function meant(text: string): string | null {
   const url = /^(?:https?|tcp):\/\/([^/]+)\/?$/i.exec(text)?.[1];
   if (url !== undefined) return isProblem(readEndpoint(url)) ? null : url;
-  if (/^[0-9]{1,5}$/.test(text)) return `127.0.0.1:${text}`;
+  // `::1:8080` is an address too.
+  if (!isProblem(readAddress(text))) return null;
   const unbracketed = /^([0-9A-Fa-f:]*:):?([0-9]{1,5})$/.exec(text);
   if (unbracketed === null) return null;
   const whole = /^(.*):([0-9]{1,5})$/.exec(text);

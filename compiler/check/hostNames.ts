@@ -43,10 +43,10 @@ export function readHostName(text: string): string | Problem {
   if (text === "") return no("is empty", "write a name such as `www.example.com`");
   // Nothing is long that is not too long as a name.
   if (text.length > 4 * MAX_NAME) return no(`is longer than ${MAX_NAME} characters`, "no name in DNS is that long");
-  const url = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/([^/:?#@]+)(?:[/:?#][^]*)?$/.exec(text);
-  if (url !== null) return no("is a URL, and a name is wanted here", "a client names the host alone", good(url[1] ?? ""));
+  const url = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/([^/:?#@]+)\/?([/:?#][^]*)?$/.exec(text);
+  if (url !== null) return no("is a URL, and a name is wanted here", "a client names the host alone", url[2] === undefined ? good(url[1] ?? "") : null);
   const port = /^([^:]+):[0-9]+$/.exec(text);
-  if (port !== null) return no("has a port", "the name stands alone; ports stand behind `on tcp`", good(port[1] ?? ""));
+  if (port !== null) return no("has a port", "the name stands alone; ports stand behind `on tcp`", null);
   const wire = ascii(text);
   if (wire === null) return no("is not a host name", "a name has letters, digits, hyphens and dots: `www.example.com`");
   if (wire !== text) return no("is not written in A-labels", `a client sends it as ${quote(wire)}; write that`, good(wire));

@@ -24,7 +24,7 @@ export function readPrefix(text: string): Prefix | Problem {
   const zone = text.indexOf("%");
   if (zone >= 0) {
     const rest = text.slice(0, zone) + (/\/.*$/.exec(text.slice(zone))?.[0] ?? "");
-    return problem("ING305", `${quote(text)} has a zone`, "an interface is not part of an address: leave the zone out", isProblem(readPrefix(rest)) ? null : rest);
+    return problem("ING305", `${quote(text)} has a zone`, isProblem(readPrefix(rest)) ? "an interface is not part of an address: leave the zone out" : `an interface is not part of an address: ${quote(rest)} holds on every interface`, null);
   }
   if (/^\[.*\]/.test(text)) {
     const bare = text.replace(/^\[(.*?)\]/, "$1");
@@ -41,7 +41,7 @@ export function readAddress(text: string): AddressWords | Problem {
   const prefix = readPrefix(text);
   if (isProblem(prefix)) return prefix;
   if (prefix.single) return prefix.first;
-  return problem("ING312", `${quote(text)} is a prefix, and one address is wanted here`, "name one address of it", formatAddress(prefix.first));
+  return problem("ING312", `${quote(text)} is a prefix, and one address is wanted here`, "name one address of it", null);
 }
 
 function readV4(text: string, address: string, length: string | null): Prefix | Problem {
@@ -49,13 +49,15 @@ function readV4(text: string, address: string, length: string | null): Prefix | 
   if (parts.length > 4 || !parts.every((p) => /^(?:[0-9]+|0[xX][0-9A-Fa-f]+)$/.test(p))) return notAnAddress(text);
   if (parts.length < 4 || parts.some((p) => /^0x/i.test(p))) {
     const meant = length === null ? classic(parts) : padded(parts, length);
-    return problem("ING302", `${quote(text)} is not four decimal numbers`, meant === null ? "an IPv4 address is written as four decimal numbers" : `write ${quote(meant)} if that is meant`, meant);
+    // `10.1/16` names as many numbers as its length has bytes; anything else is read in several ways.
+    const isSure = length !== null && Number(length) === 8 * parts.length;
+    return problem("ING302", `${quote(text)} is not four decimal numbers`, meant === null ? "an IPv4 address is written as four decimal numbers" : `write ${quote(meant)} if that is meant`, isSure ? meant : null);
   }
   const zeros = parts.find((p) => /^0[0-9]/.test(p));
   if (zeros !== undefined) {
     const plain = parts.map((p) => p.replace(/^0+(?=[0-9])/, "")).join(".") + (length === null ? "" : `/${length}`);
     const meant = isProblem(readPrefix(plain)) ? null : plain;
-    return problem("ING301", `${quote(zeros)} in ${quote(text)} has a leading zero`, "some programs read such a number as octal; write it without the zero", meant);
+    return problem("ING301", `${quote(zeros)} in ${quote(text)} has a leading zero`, meant === null ? "some programs read such a number as octal; write it without the zero" : `some programs read such a number as octal; write ${quote(meant)} if that is meant`, null);
   }
   const large = parts.find((p) => Number(p) > 255);
   if (large !== undefined) return problem("ING307", `${quote(text)} is not an address: ${quote(large)} is more than 255`, "each of the four numbers is 0 to 255", null);
@@ -78,7 +80,7 @@ function readV6(text: string, address: string, length: string | null): Prefix | 
     const inner = { ...splitV4(words[3], n <= 32 ? n : 0) };
     return problem(
       "ING306", `${quote(text)} is IPv4 in IPv6 with a prefix shorter than /96`,
-      "such a prefix would hold IPv4 and IPv6 at once; write the IPv4 prefix itself", inner.exact && n <= 32 ? inner.text : null,
+      inner.exact && n <= 32 ? `such a prefix would hold IPv4 and IPv6 at once; write ${quote(inner.text)} if that is meant` : "such a prefix would hold IPv4 and IPv6 at once; write the IPv4 prefix itself", null,
     );
   }
   const first = masked(words, n, 0);
@@ -122,7 +124,7 @@ function readLength(text: string, address: string, length: string | null, bits: 
 
 function hostBits(text: string, address: string, network: AddressWords, n: number): Problem {
   const prefix = `${formatAddress(network)}/${n}`;
-  return problem("ING303", `${quote(text)} has bits set behind its prefix`, `write ${quote(prefix)} for the network, or ${quote(address)} for the one address`, prefix);
+  return problem("ING303", `${quote(text)} has bits set behind its prefix`, `write ${quote(prefix)} for the network, or ${quote(address)} for the one address`, null);
 }
 
 function notAnAddress(text: string): Problem {
@@ -155,7 +157,8 @@ function maskLength(mask: string): number | null {
   if (isProblem(read)) return null;
   const host = 2 ** 32 - read.first[3];
   const length = 32 - Math.log2(host);
-  return Number.isInteger(length) ? length : null;
+  // As a wildcard mask 0.0.0.0 is one host.
+  return Number.isInteger(length) && length > 0 ? length : null;
 }
 
 /** What inet_aton would read, or null. */

@@ -43,7 +43,7 @@ export function checkMode(scope: Scope, node: ExposeNode): Mode | null {
 
 /** What others call a mode. */
 function elsewhere(text: string): Guess | null {
-  if (text === "http") return { help: "HTTP is forwarded as it comes: `as tcp`, which is what no `as` means too", replace: "tcp" };
+  if (text === "http") return { help: "HTTP is forwarded as it comes: `as tcp`, which is what no `as` means too" };
   return text === "passthru" || text === "pass-through" ? meant("passthrough") : null;
 }
 

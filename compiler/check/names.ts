@@ -45,20 +45,30 @@ export function declare<T extends { readonly name: Piece }>(report: Report, byNa
   return first === undefined;
 }
 
-/** The help that names the nearest candidate, as an edit too. */
+/** The help that names what was probably meant; as an edit too where nothing else can be meant. */
 export interface Guess {
   readonly help: string;
-  readonly replace: string;
+  readonly replace?: string;
 }
 
+/** Among the words of the language, of which one alone is near. */
 export function didYouMean(name: string, candidates: Iterable<string>): Guess | null {
   const guess = nearest(name, candidates);
   return guess === null ? null : meant(guess);
 }
 
-/** The same among the names of a policy, as long as the report has looks left. */
+/**
+ * Among the names of a policy, as long as the report has looks left. A near name is a guess and no edit:
+ * another set would let others in, another expose would be another test.
+ */
 export function guessed(report: Report, name: string, candidates: Iterable<string>): Guess | null {
-  return didYouMean(name, lookedAt(report, candidates));
+  const near = nearName(report, name, candidates);
+  return near === null ? null : maybe(near);
+}
+
+/** The nearest name itself. */
+export function nearName(report: Report, name: string, candidates: Iterable<string>): string | null {
+  return nearest(name, lookedAt(report, candidates));
 }
 
 function* lookedAt(report: Report, candidates: Iterable<string>): Generator<string> {
@@ -84,5 +94,10 @@ export function listed(names: Iterable<string>, count: number): string | null {
 const MOST_LISTED = 8;
 
 export function meant(word: string): Guess {
-  return { help: `did you mean \`${word}\`?`, replace: word };
+  return { ...maybe(word), replace: word };
+}
+
+/** The same where something else may be meant. */
+export function maybe(word: string): Guess {
+  return { help: `did you mean \`${word}\`?` };
 }

@@ -12,7 +12,7 @@ const HELP = "a port is a number from 1 to 65535, a range is `9500-9509`";
 export function readPort(text: string): number | Problem {
   if (!/^[0-9]+$/.test(text)) {
     const known = borrowedPort(text);
-    if (known !== null) return { code: "ING308", message: `${quote(text)} is not a port`, help: `ports are numbers, and ${quote(text)} is most often \`${known}\``, replace: String(known) };
+    if (known !== null) return { code: "ING308", message: `${quote(text)} is not a port`, help: `ports are numbers, and ${quote(text)} is most often \`${known}\``, replace: null };
     const bare = /^[:*]*:([0-9]{1,5})$/.exec(text)?.[1];
     return { code: "ING308", message: `${quote(text)} is not a port`, help: HELP, replace: bare === undefined ? null : String(Number(bare)) };
   }
@@ -26,7 +26,7 @@ export function readPort(text: string): number | Problem {
 export function readPorts(text: string): PortRange | Problem {
   const dash = text.indexOf("-");
   if (dash < 0) {
-    const colon = /^([0-9]{1,5})[:.]+([0-9]{1,5})$/.exec(text);
+    const colon = /^([0-9]{1,5})(?::|\.\.)([0-9]{1,5})$/.exec(text);
     if (colon !== null) return { code: "ING308", message: `${quote(text)} is not a range of ports`, help: HELP, replace: `${colon[1] ?? ""}-${colon[2] ?? ""}` };
     const port = readPort(text);
     return typeof port === "number" ? { first: port, last: port } : port;
@@ -36,7 +36,7 @@ export function readPorts(text: string): PortRange | Problem {
   const last = readPort(text.slice(dash + 1));
   if (typeof last !== "number") return { ...last, replace: null };
   if (last < first) {
-    return { code: "ING309", message: `the range ${quote(text)} ends before it starts`, help: "write the lower port first", replace: `${last}-${first}` };
+    return { code: "ING309", message: `the range ${quote(text)} ends before it starts`, help: `write \`${last}-${first}\` if that is meant`, replace: null };
   }
   return { first, last };
 }

@@ -88,7 +88,7 @@ function define(report: Report, node: TemplateNode, sure: boolean): Template {
     for (const param of node.params) {
       if (used.has(param.text)) continue;
       const at = bare.get(param.text);
-      const more = at === undefined ? {} : { related: [{ span: at, label: "is it meant here?" }], replace: param.text, at };
+      const more = at === undefined ? {} : { related: [{ span: at, label: "is it meant here?" }] };
       report.say("ING213", `${quote(node.name.text)} does not use its parameter ${quote(param.text)}`, param.span, { ...more, help: "take it out of the list and out of each `use`, or use it" });
     }
   }

@@ -5,7 +5,8 @@ import type { Span } from "../source.ts";
 import { BUILTIN } from "./builtin.ts";
 import { SET_KINDS, type Home, type Homes, type SetKind } from "./homes.ts";
 import { borrowedNet, borrowedPort } from "./borrowed.ts";
-import { didYouMean, guessed, listed, meant, type Guess } from "./names.ts";
+import { guessed, listed, maybe, meant, nearName, type Guess } from "./names.ts";
+import { nearest } from "../nearest.ts";
 import type { Report } from "./report.ts";
 
 /** How messages call a set, and what is missing where one is wanted. */
@@ -30,7 +31,6 @@ export function sayUnknown(report: Report, homes: Homes, name: NameMember, kind:
     });
   } else if (kind !== "net" && BUILTIN.has(name.text)) {
     report.say("ING208", `${text} is a net, and ${wanted} wanted here`, name.span, {
-      ...(kind === "hosts" && name.text === "any" ? { replace: "\"**\"" } : {}),
       help: kind === "ports" ? "ports are always written out: `443`, `9500-9509` or the name of a `ports` set" : kind === "hosts" ? "leave the clause out if every name is meant, or write `\"**\"` for any name" : "leave the clause out if everyone is meant",
     });
   } else if (name.kind === "qualified") {
@@ -38,7 +38,7 @@ export function sayUnknown(report: Report, homes: Homes, name: NameMember, kind:
   } else if (!isDoubtful(homes, name.span, name.text)) {
     const home = homes.of(name.span);
     const elsewhere = aliasesThatHave(homes, home.outer ?? home, kind, name.text);
-    const imported = elsewhere === null ? null : { help: `did you mean \`${elsewhere}\`? A name out of an import stands behind the import's own name`, replace: elsewhere };
+    const imported = elsewhere === null ? null : { help: `did you mean \`${elsewhere}\`? A name out of an import stands behind the import's own name` };
     const more = imported ?? parameter(home, name.text) ?? borrowed(kind, name.text) ?? guessed(report, name.text, namesHere(home, kind)) ?? { help: whatThereIs(home, kind, name.text) };
     report.say("ING201", `there is no ${a.replace(/^a /, "")} named ${text}`, name.span, more);
   }
@@ -78,9 +78,9 @@ function parameter({ params }: Home, name: string): Guess | null {
 /** What other languages call a set that is built in, or a port. */
 function borrowed(kind: SetKind, name: string): Guess | null {
   const net = kind === "net" ? borrowedNet(name) : null;
-  if (net !== null) return { help: `${WHO[net] ?? "this"} is \`${net}\``, replace: net };
+  if (net !== null) return { help: `${WHO[net] ?? "this"} is \`${net}\`` };
   const port = kind === "ports" ? borrowedPort(name) : null;
-  return port === null ? null : { help: `ports are numbers, and ${quote(name)} is most often \`${port}\``, replace: String(port) };
+  return port === null ? null : { help: `ports are numbers, and ${quote(name)} is most often \`${port}\`` };
 }
 
 const WHO: Readonly<Record<string, string>> = { any: "everyone", loopback: "this host", private: "what has a private address", any4: "everyone by IPv4", any6: "everyone by IPv6" };
@@ -114,19 +114,19 @@ export function sayQualified(report: Report, homes: Homes, name: Piece, what: st
   const { doubtful } = file.unit.ast;
   if (imported === null || doubtful.all || doubtful.imports.has(alias)) return;
   if (imported === undefined) {
-    const guess = didYouMean(alias, file.unit.imports.keys());
+    const guess = nearest(alias, file.unit.imports.keys());
     if (guess === null && rest.includes(".") && what === "net") {
       report.say("ING307", `${quote(name.text)} is not an address`, name.span, { help: "names of hosts are not looked up: write the addresses that the host has" });
       return;
     }
-    const more = guess === null ? { help: "a name with a dot comes out of an import: `import \"./FILE.ingress\" as NAME`; names of hosts are not looked up" } : meant(`${guess.replace}.${rest}`);
+    const more = guess === null ? { help: "a name with a dot comes out of an import: `import \"./FILE.ingress\" as NAME`; names of hosts are not looked up" } : maybe(`${guess}.${rest}`);
     report.say("ING201", `there is no import named ${quote(alias)}`, name.span, more);
   } else if (rest.includes(".")) {
     report.say("ING201", `${quote(name.text)} would be a name out of an import's import, which is not visible here`, name.span, { help: "import that file here as well" });
   } else if (!imported.unit.ast.doubtful.all && !imported.unit.ast.doubtful.names.has(rest)) {
-    const guess = guessed(report, rest, names(imported).keys());
+    const guess = nearName(report, rest, names(imported).keys());
     const list = listed(names(imported).keys(), names(imported).size);
-    const more = guess === null ? { help: `${list === null ? "it has none" : `it has ${list}`}; only a file's own names are visible outside of it, not those of its imports` } : meant(`${alias}.${guess.replace}`);
+    const more = guess === null ? { help: `${list === null ? "it has none" : `it has ${list}`}; only a file's own names are visible outside of it, not those of its imports` } : maybe(`${alias}.${guess}`);
     report.say("ING201", `${quote(imported.unit.ast.file.path)} has no ${what} named ${quote(rest)}`, name.span, more);
   }
 }

@@ -37,7 +37,7 @@ const WANTED = new Map<string, readonly [wanted: string, help: string | null]>([
 ]);
 
 /** What others call a word that is wanted. */
-const OF_SOURCE = { ip: "source", src: "source", address: "source", host: "source", addr: "source", client: "source" };
+const OF_SOURCE = { ip: "source", src: "source", address: "source", host: "source", addr: "source" };
 const SAME: Readonly<Record<string, Readonly<Record<string, string>>>> = { limitKey: { ...OF_SOURCE, server: "listener", total: "listener" }, capKey: OF_SOURCE, outcome: { accept: "allow", permit: "allow", allowed: "allow", ok: "allow" } };
 
 /** Rules of a single token that is named by its meaning. */

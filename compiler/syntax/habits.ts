@@ -83,7 +83,7 @@ const withoutPer: HabitRule = (m, at) => {
   const end = endOf(last);
   m.say({
     start: first.startOffset, end, message: "the limit does not say what it counts",
-    help: "`per source` counts each address by itself, `per listener` all of them together", fix: { start: end, end, text: " per source" },
+    help: "`per source` counts each address by itself, `per listener` all of them together", fix: null,
   });
   m.put(...m.tokens.slice(at, at + length), m.made(KW.per, "per", end, end), m.made(KW.source, "source", end, end));
   return length;
@@ -129,12 +129,12 @@ const withoutProto: HabitRule = (m, at) => {
   const isBind = word?.tokenType === KW.on && m.out.at(-2)?.tokenType === KW.bind;
   if (word === undefined || next === undefined || isBind || previous === undefined || previous.tokenType === Comma || previous.tokenType === Equals) return 0;
   if (isPorts(next)) {
-    m.expected("`tcp` or `udp`", next, PROTO_HELP, insertedBefore(next, "tcp "));
+    m.expected("`tcp` or `udp`", next, PROTO_HELP, null);
     m.put(word, m.made(KW.tcp, "tcp", next.startOffset, next.startOffset));
     return 1;
   }
   if (PORT_WORD.test(next.image) && isPorts(m.onLine(at + 2))) {
-    m.expected("`tcp` or `udp`", next, PROTO_HELP, instead(next, next, "tcp"));
+    m.expected("`tcp` or `udp`", next, PROTO_HELP, null);
     m.put(word, m.made(KW.tcp, "tcp", next.startOffset, endOf(next)));
     return 2;
   }
@@ -165,7 +165,7 @@ const withoutOn: HabitRule = (m, at) => {
   if (name === undefined || !isName(name) || next === undefined) return 0;
   const isWord = PORT_WORD.test(next.image) && isPorts(m.onLine(at + 3));
   if (!isWord && !isPorts(next)) return 0;
-  m.expected("`on`", next, "an expose says its protocol and its ports: `on tcp 443`", isWord ? instead(next, next, "on tcp") : insertedBefore(next, "on tcp "));
+  m.expected("`on`", next, "an expose says its protocol and its ports: `on tcp 443`", null);
   const end = isWord ? endOf(next) : next.startOffset;
   m.put(m.tokens[at], name, m.made(KW.on, "on", next.startOffset, next.startOffset), m.made(KW.tcp, "tcp", next.startOffset, end));
   return isWord ? 3 : 2;

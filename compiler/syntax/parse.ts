@@ -15,7 +15,7 @@ import { misplacedParams } from "./params.ts";
 import { countWords } from "./words.ts";
 import { withHashes } from "./slashes.ts";
 import { strayComplaint } from "./stray.ts";
-import { KW, LBrace, LParen, RBrace, RParen, Text, lex, startsLine, type Lexed } from "./tokens.ts";
+import { KW, LBrace, LParen, RBrace, RParen, Text, lex, type Lexed } from "./tokens.ts";
 
 export function parse(file: SourceFile): Parsed {
   const unreadable = refuseText(file);
@@ -149,9 +149,9 @@ function characters(file: SourceFile, { unlexed }: Lexed, tokens: readonly IToke
     const text = file.text.slice(start + bom, start + length);
     if (text === "") return [];
     const span = { file, start: start + bom, end: start + length };
-    const help = ADVICE.get(text.slice(0, 1)) ?? "names are letters A to Z, digits, `_` and `-`; a comment begins with `#`";
     const behindFrom = starts.get(file.text.slice(0, span.start).trimEnd().length) === KW.from;
-    const fix = /^;+$/.test(text) ? { span, text: "" } : text === "!" && behindFrom ? { span, text: "any except " } : null;
+    const help = text === "!" && behindFrom ? "everyone but a set is `any except SET`" : ADVICE.get(text.slice(0, 1)) ?? "names are letters A to Z, digits, `_` and `-`; a comment begins with `#`";
+    const fix = /^;+$/.test(text) ? { span, text: "" } : null;
     const what = text.length === 1 ? "is not a character" : "are not characters";
     return [{ code: "ING101", message: `${quote(text)} ${what} of the language`, span, label: "", related: [], help, fix }];
   });
@@ -166,21 +166,20 @@ function fromParser(file: SourceFile, tokens: readonly IToken[], error: IRecogni
   const open = code === "ING107" ? openBrace(tokens, token, atEnd) : null;
   const related = open === null ? [] : [{ span: spanOf(file, open), label: "opened here" }];
   const missing = code === "ING107" && atEnd ? RBrace : inserted.get(error.token);
-  const fix = instead !== null && !atEnd ? { span: base.span, text: instead } : missing === undefined || missing === LBrace ? null : insertion(file, atEnd ? null : error.token, token, missing);
+  const fix = instead !== null && !atEnd ? { span: base.span, text: instead } : missing === undefined || missing === LBrace || missing === RBrace ? null : insertion(file, atEnd ? null : error.token, token, missing);
   return { ...base, label, related, fix };
 }
 
-/** The edit that puts a missing word before a token, or a `}` on a line of its own. */
+/** The edit that puts a missing word before a token. Where a `}` is missing nobody can know what the block was to hold. */
 function insertion(file: SourceFile, before: IToken | null, last: IToken | undefined, missing: TokenType): Diagnostic["fix"] {
   const { text } = file;
   const word = (missing.LABEL ?? "").replaceAll("`", "");
   if (before === null) {
-    const start = missing === RBrace ? text.length : last === undefined ? text.length : endOf(last);
-    return { span: { file, start, end: start }, text: missing !== RBrace ? ` ${word}` : text.endsWith("\n") ? "}\n" : "\n}\n" };
+    const start = last === undefined ? text.length : endOf(last);
+    return { span: { file, start, end: start }, text: ` ${word}` };
   }
   const at = before.startOffset;
-  if (missing !== RBrace && /\S/.test(text.charAt(at - 1))) return { span: { file, start: at, end: at }, text: ` ${word}` };
-  return { span: { file, start: at, end: at }, text: missing === RBrace && startsLine(before) ? `${word}\n` : `${word} ` };
+  return { span: { file, start: at, end: at }, text: /\S/.test(text.charAt(at - 1)) ? ` ${word}` : `${word} ` };
 }
 
 /** Leaves out that a block is not closed where it was told that it was not opened. */

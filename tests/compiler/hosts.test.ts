@@ -124,7 +124,7 @@ hosts("union, except and words agree with the patterns, on every name, whatever 
 const NAMES_READ: readonly (readonly [text: string, name: string | null, replace: string | null])[] = [
   ["www.example.com", "www.example.com", null], ["WWW.EXAMPLE.COM.", "www.example.com", null], ["a_b.example", "a_b.example", null], ["xn--bcher-kva.example", "xn--bcher-kva.example", null],
   ["bücher.example", null, "xn--bcher-kva.example"], ["例え.テスト", null, "xn--r8jz45g.xn--zckzah"], ["BÜCHER.example", null, "xn--bcher-kva.example"],
-  ["https://www.example.com/x?y", null, "www.example.com"], ["www.example.com:8443", null, "www.example.com"],
+  ["https://www.example.com/x?y", null, null], ["https://www.example.com/", null, "www.example.com"], ["www.example.com:8443", null, null],
   ["", null, null], [".", null, null], ["..", null, null], [".example.com", null, null], ["a..b", null, null], ["a.b..", null, null], ["-a.b", null, null], ["a-.b", null, null],
   ["192.0.2.1", null, null], ["1.2.3", null, null], ["2001:db8::1", null, null], ["[::1]", null, null], ["a b", null, null], ["a/b", null, null], ["a\u0000b", null, null],
   [`${"a".repeat(63)}.b`, `${"a".repeat(63)}.b`, null], [`${"a".repeat(64)}.b`, null, null],

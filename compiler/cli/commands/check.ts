@@ -18,7 +18,7 @@ export const check = {
   manual: [
     "Compiles FILE and writes nothing. The policy's tests are not run: `ingressc test` does that.",
     "With --fix every error that names a fix is mended in FILE, its imports and its list files, and",
-    "each edit is shown: read them, since a fix is a guess at what was meant. Everything else in",
+    "each edit is shown. What has several readings is left to you, with its remedy. Everything else in",
     "the files stays byte for byte; a fix that would tear the text is left out.",
     "",
     "  ingressc check policies/demo.ingress",
