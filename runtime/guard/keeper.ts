@@ -60,7 +60,7 @@ export async function keepGuard({ library, kernel, clock, argv, keyFd, forwarded
   const silent = new Promise<"silent">((resolve) => {
     const stop = clock.every(WORD_MS, () => {
       heard.silentTicks++;
-      if (!heard.word.holds || heard.silentTicks < SILENT_TICKS) return;
+      if (!isSilent(heard)) return;
       stop();
       resolve("silent");
     });
@@ -76,6 +76,11 @@ export async function keepGuard({ library, kernel, clock, argv, keyFd, forwarded
       : "the guard has ended while its program had a port under a token: all that it guarded is ended");
   }
   return code;
+}
+
+/** A guard without a socket under a token may be stopped: its program can have no further one. */
+export function isSilent({ word, silentTicks }: Pick<Heard, "word" | "silentTicks">): boolean {
+  return word.holds && silentTicks >= SILENT_TICKS;
 }
 
 interface Heard {

@@ -7,13 +7,16 @@ const test = suite("guard arguments");
 const right = ["--policy", "p.wasm", "--service", "web"];
 
 test("everything in its place", () => {
-  assert.equal(parseCommand([...right, "--audit", "a", "--", "nginx", "-g", "--policy", "--"]), { kind: "run", policy: "p.wasm", service: "web", audit: "a", isolate: false, sockets: null, tokens: null, program: "nginx", args: ["-g", "--policy", "--"] });
-  assert.equal(parseCommand([...right, "--isolate", "--sockets", "s", "--", "x", "--isolate"]), { kind: "run", policy: "p.wasm", service: "web", audit: null, isolate: true, sockets: "s", tokens: null, program: "x", args: ["--isolate"] });
+  assert.equal(parseCommand([...right, "--audit", "a", "--", "nginx", "-g", "--policy", "--"]), { kind: "run", policy: "p.wasm", signatures: null, service: "web", audit: "a", isolate: false, sockets: null, tokens: null, program: "nginx", args: ["-g", "--policy", "--"] });
+  assert.equal(parseCommand([...right, "--isolate", "--sockets", "s", "--", "x", "--isolate"]), { kind: "run", policy: "p.wasm", signatures: null, service: "web", audit: null, isolate: true, sockets: "s", tokens: null, program: "x", args: ["--isolate"] });
   assert.equal(parseCommand(["status"]), { kind: "status", json: false });
   assert.equal(parseCommand(["status", "--json"]), { kind: "status", json: true });
   assert.equal(parseCommand([...right, "--ingressd", "s", "--key", "/dev/fd/3", "--token-ms", "1000", "--", "x"]), {
-    kind: "run", policy: "p.wasm", service: "web", audit: null, isolate: false, sockets: null, tokens: { socket: "s", key: "/dev/fd/3", ttlMs: 1000 }, program: "x", args: [],
+    kind: "run", policy: "p.wasm", signatures: null, service: "web", audit: null, isolate: false, sockets: null, tokens: { socket: "s", key: "/dev/fd/3", ttlMs: 1000 }, program: "x", args: [],
   });
+  const signatures = [...Array.from({ length: 64 }, (_, i) => ["--trusted-key", `${i}.pub`]).flat(), "--state-dir", "s"];
+  const signed = parseCommand([...right, ...signatures, "--", "x"]);
+  assert.ok("signatures" in signed && signed.signatures?.trustedKeys.length === 64 && signed.signatures.stateDirectory === "s");
   assert.equal(parseCommand(["--help"]), { kind: "help" });
   assert.equal(parseCommand(["--version", "--", "x"]), { kind: "version" });
 });
@@ -35,6 +38,9 @@ const rows: readonly (readonly [name: string, argv: readonly string[], sentence:
   ["a name with a slash", ["--policy", "p", "--service", "a/b", "--isolate", "--", "x"], /`--isolate` needs `--sockets FOLDER`/],
   ["status with a word too many", ["status", "--watch"], /`status` knows no `--watch`/],
   ["status twice in JSON", ["status", "--json", "--json"], /`status` knows no/],
+  ["a trusted key without a state directory", [...right, "--trusted-key", "k", "--", "x"], /`--trusted-key` needs `--state-dir FOLDER`/],
+  ["a state directory without a trusted key", [...right, "--state-dir", "s", "--", "x"], /`--state-dir` goes with `--trusted-key`/],
+  ["65 trusted keys", [...right, ...Array.from({ length: 65 }, () => ["--trusted-key", "k"]).flat(), "--state-dir", "s", "--", "x"], /more than 64 times/],
   ["a gateway without a key", [...right, "--ingressd", "s", "--", "x"], /go together/],
   ["a key without a gateway", [...right, "--key", "k", "--", "x"], /go together/],
   ["a time without a gateway", [...right, "--token-ms", "1000", "--", "x"], /goes with `--ingressd`/],

@@ -55,7 +55,7 @@ export interface StartOptions {
   /** Further words of the guard's own. */
   readonly words?: readonly string[];
   /** A descriptor as standard input. */
-  readonly stdin?: number;
+  readonly stdin?: number | "ignore";
   /** Run in the guard's place: a program and its first words. */
   readonly through?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;

@@ -165,7 +165,7 @@ test("the policy is read again while the program runs, and a bad one changes not
   await new Promise<void>((resolve) => child.stdout?.once("data", () => resolve()));
   const put = (bytes: Uint8Array): void => { writeFileSync(`${fresh.policy}.new`, bytes, { mode: 0o600 }); renameSync(`${fresh.policy}.new`, fresh.policy); };
   put(Uint8Array.of(1, 2, 3));
-  await said(/the former policy stays in force/);
+  await said(/the previous policy stays in force/);
   put(compileText("edition 1\nexpose web on tcp 18463 { allow from any }\n"));
   await said(/the policy was read again and is in force/);
   child.kill("SIGTERM");
