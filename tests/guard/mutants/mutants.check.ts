@@ -1,7 +1,7 @@
 // The guard without one of its points, each in a copy of the project, and the test with a real process that has to
 // notice. The tests pass in the copy as it is first, so that nothing else can be what they notice.
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync, chmodSync } from "node:fs";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -25,6 +25,12 @@ function copyProject(): string {
   for (const name of COPIED) cpSync(join(ROOT, name), join(folder, name), { recursive: true, filter: (path) => !path.endsWith("node_modules") });
   symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
   return folder;
+}
+
+/** A program that runs as another user can't build in the copy. */
+function build(folder: string): void {
+  const { status, stderr } = spawnSync(process.execPath, [join(folder, "scripts/build.mjs")], { encoding: "utf8" });
+  if (status !== 0) throw new Error(stderr);
 }
 
 /** Null: it passed; else the line that says what failed. */
@@ -71,6 +77,7 @@ async function fate(folder: string, { edits, noticedBy }: Mutant): Promise<{ rea
       if (!originals.has(path)) originals.set(path, now);
       writeFileSync(path, now.replace(text, () => instead));
     }
+    build(folder);
     const how = await noticed(folder, noticedBy);
     return { killed: how !== null && !how.startsWith(SKIPPED) && how !== NO_TEST, how: how ?? "its test passes without it" };
   } finally {
@@ -95,6 +102,7 @@ else {
 
   const skipped = new Map<string, string>();
   mutants("the guard as it is passes", async () => {
+    for (const folder of copies) build(folder);
     const tests = new Map(able.map(({ noticedBy }) => [noticedBy.join(), noticedBy]));
     for (const [key, test] of tests) {
       const how = await noticed(copies[0] ?? "", test);
