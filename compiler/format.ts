@@ -38,15 +38,28 @@ export function readTree(file: SourceFile): Tree {
 
 /** Lines end in LF, and a byte order mark is dropped. */
 export function format(file: SourceFile): Formatted {
+  const printed = print(file);
+  if ("kind" in printed) return printed;
+  // Of the first tree nothing is left here: a large policy has room for one at a time.
+  const what = difference({ path: file.path, text: printed.text }, printed);
+  return what === null ? { kind: "formatted", text: printed.text } : { kind: "defect", what };
+}
+
+interface Printed {
+  readonly text: string;
+  /** Source JSON of the policy as it was. */
+  readonly json: string;
+  readonly comments: readonly string[];
+}
+
+function print(file: SourceFile): Printed | Exclude<Formatted, { readonly kind: "formatted" }> {
   const tree = readTree(file);
   if (tree.kind === "broken") return tree;
   const source = placesIn(file.text);
   const rows = policyRows(tree.ast);
   const gaps = place(rows, source.words, source.gaps);
   if (gaps === null) return { kind: "defect", what: "the words of the policy would not be the same" };
-  const text = renderRows(rows, gaps);
-  const what = difference({ path: file.path, text }, tree.ast, source);
-  return what === null ? { kind: "formatted", text } : { kind: "defect", what };
+  return { text: renderRows(rows, gaps), json: jsonText(encodePolicy(tree.ast)), comments: commentsIn(source.gaps) };
 }
 
 interface Places {
@@ -56,8 +69,7 @@ interface Places {
 
 function placesIn(text: string): Places {
   const { tokens } = lex(text);
-  const places = tokens.map(({ startOffset, image }) => ({ start: startOffset, end: startOffset + image.length }));
-  return { words: { texts: tokens.map((t) => t.image), starts: tokens.map((t) => t.startOffset) }, gaps: gapsOf(text, places) };
+  return { words: { texts: tokens.map((t) => t.image), starts: tokens.map((t) => t.startOffset) }, gaps: gapsOf(text, tokens.map((t) => ({ start: t.startOffset, end: t.startOffset + t.image.length }))) };
 }
 
 /** The gaps of the printed tokens; null where a row has other words than the source. */
@@ -74,11 +86,11 @@ function place(rows: readonly Row[], words: Words, gaps: readonly Gap[]): Gap[] 
   return start === words.texts.length ? placed : null;
 }
 
-function difference(after: SourceFile, before: PolicyNode, source: Places): string | null {
+function difference(after: SourceFile, before: Printed): string | null {
   const tree = readTree(after);
   if (tree.kind === "broken") return `the new text can't be read: ${tree.diagnostics[0]?.message ?? ""}`;
-  if (!isEqual(commentsIn(placesIn(after.text).gaps).sort(), commentsIn(source.gaps).sort())) return "a comment would be lost";
-  return jsonText(encodePolicy(tree.ast)) === jsonText(encodePolicy(before)) ? null : "the policy would not be the same";
+  if (jsonText(encodePolicy(tree.ast)) !== before.json) return "the policy would not be the same";
+  return isEqual(commentsIn(placesIn(after.text).gaps).sort(), [...before.comments].sort()) ? null : "a comment would be lost";
 }
 
 function isEqual(a: readonly string[], b: readonly string[]): boolean {

@@ -21,7 +21,7 @@ export function memberDocs(member: Member): Doc[] {
     case "id":
       return [token(member.type), SPACE, quotedDoc(member.pattern)];
     case "file":
-      return [token("file"), SPACE, quotedDoc(member.path), SPACE, ...words("max", member.max.text)];
+      return [token("file"), SPACE, quotedDoc(member.path), SPACE, ...words("max", member.max.text, ...(member.min === null ? [] : ["min", member.min.text]))];
   }
 }
 
