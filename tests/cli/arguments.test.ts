@@ -112,7 +112,7 @@ words("a wrong word of a request is marked, with a remedy", () => {
     [">form< 1.2.3.4 to web", /begins with `from` or `bind`, not `form`/, /write `from 203/],
     [">\"from\"< 1.2.3.4 to web", /not `from`/, /write/],
     [">repeat< 5 in 1s from 1.2.3.4 to web", /one connection/, /behind `repeat/],
-    ["from >010.0.0.1< to web", /is not an IPv4 or IPv6 address/, /zero/],
+    ["from >010.0.0.1< to web", /is not an IPv4 or IPv6 address/, /octal/],
     ["from >10.0.0.0/8< to web", /is not an IPv4 or IPv6 address/, /./],
     ["from >web< to web", /is not an IPv4 or IPv6 address/, /./],
     ["from 1.2.3.4 >tp< web", /stands where `to` is expected/, /write/],

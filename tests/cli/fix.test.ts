@@ -105,7 +105,7 @@ const FORMS: readonly (readonly [before: string, after: string | null])[] = [
   ["net a = 203.0.113.9/0", STAYS], ["net a = 10.1.2.3/8", STAYS], ["net a = 2001:db8::1/32", STAYS], ["net a = 192.168.1", STAYS], ["net a = 127.1", STAYS], ["net a = 0x7f.1", STAYS],
   ["net a = 010.0.0.1", STAYS], ["net a = fe80::1%eth0", STAYS], ["net a = ::ffff:10.0.0.0/8", STAYS], ["net a = 192.168/24", STAYS], ["net a = 0.0.0.0/0.0.0.0", STAYS],
   ["net a = 10/8", "net a = 10.0.0.0/8"], ["net a = 192.168/16", "net a = 192.168.0.0/16"], ["net a = 10.0.0.0/255.0.0.0", "net a = 10.0.0.0/8"], ["net a = 10.0.0.0/08", "net a = 10.0.0.0/8"],
-  ["net a = 10.0.*", "net a = 10.0.0.0/16"], ["net a = 10.0.0.0-10.0.0.255", "net a = 10.0.0.0/24"], ["net a = 10.0.0.0-10.0.0.254", STAYS], ["net a = \"10.0.0.0/8\"", "net a = 10.0.0.0/8"], ["net a = ip \"10.0.0.1\"", "net a = 10.0.0.1"],
+  ["net a = 10.0.*", "net a = 10.0.0.0/16"], ["net a = 10.0.0.0-10.0.0.255", "net a = 10.0.0.0/24"], ["net a = 10.0.0.0-10.0.0.254", "net a = 10.0.0.0/25, 10.0.0.128/26, 10.0.0.192/27, 10.0.0.224/28, 10.0.0.240/29, 10.0.0.248/30, 10.0.0.252/31, 10.0.0.254"], ["net a = \"10.0.0.0/8\"", "net a = 10.0.0.0/8"], ["net a = ip \"10.0.0.1\"", "net a = 10.0.0.1"],
   // Names that are near, or that other languages have.
   ["net office = any\nnet a = ofice", STAYS], ["net a = lan", STAYS], ["net a = everyone", STAYS], ["ports a = https", STAYS], ["ports a = 0443", "ports a = 443"], ["ports a = 445-443", STAYS], ["ports a = 443:445", "ports a = 443-445"],
   ["hosts a = \"https://a.example/\"", "hosts a = \"a.example\""], ["hosts a = \"https://a.example/admin\"", STAYS], ["hosts a = \"a.example:8443\"", STAYS], ["hosts a = www.example.com", "hosts a = \"www.example.com\""],
