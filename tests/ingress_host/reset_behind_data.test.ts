@@ -241,7 +241,7 @@ test("a client that has ended, and resets when it is answered, has ended: its up
   await w.stop();
 });
 
-test("TLS that ends without a close_notify was cut, and all bytes before that arrive", async () => {
+test("TLS that ends without a close_notify was cut, and what came before goes on first", async () => {
   for (const mode of ["tls", "mtls"] as const) {
     const w = await world(mode);
     const ways: readonly (readonly [what: string, seen: Seen, leave: (client: Side) => void])[] = [
@@ -274,7 +274,10 @@ test("TLS that ends without a close_notify was cut, and all bytes before that ar
         last = now;
         return still > 1_000;
       }, "the backend's side is full");
-      assert.equal(await watched(backend), { seen, bytes: much.length }, `${mode}, ${what}, slowly`);
+      const came = await watched(backend);
+      assert.is(came.seen, seen, `${mode}, ${what}, slowly`);
+      // A reset takes away what the kernel has not sent yet.
+      if (seen === "end") assert.is(came.bytes, much.length);
       backend.socket.destroy();
       client.socket.destroy();
     }

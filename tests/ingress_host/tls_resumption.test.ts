@@ -51,9 +51,11 @@ for (const way of WAYS) {
         const before = await visit(s, way, first);
         assert.is(before.got, SERVED, `${first}: the first visit`);
         const again = await visit(s, way, name, before.session);
-        assert.equal([again.got, again.reused], [SERVED, way.resumes], `${first}, then ${name}`);
+        assert.is(again.got, SERVED, `${first}, then ${name}`);
+        // With another name it may be a handshake of its own: newer releases of Node tie a session to its name.
+        if (name === first) assert.is(again.reused, way.resumes, name);
         assert.is(lastAccept(s).sni, name === "" || name === "127.1" ? undefined : name);
-        const third = await visit(s, way, first, again.session);
+        const third = await visit(s, way, first, before.session);
         assert.equal([third.got, third.reused], [SERVED, way.resumes], `${first}, and once more`);
       }
     }
