@@ -31,6 +31,7 @@ import { peerCredentials } from "./intents/peer_credentials.ts";
 import { endLease } from "./intents/unregister.ts";
 import { FREE, READING, SECURING } from "./listen/connections.ts";
 import type { Forwarder } from "./listen/listener.ts";
+import { resetReader } from "./forward/reset.ts";
 import { nodeForwarder } from "./listen/node_forwarder.ts";
 import { createOpener } from "./listen/open.ts";
 import { Ports } from "./listen/ports.ts";
@@ -128,7 +129,8 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     caps: { connections: cap, backend_connecting: config.caps.backend_connecting },
     lackedDescriptor: () => descriptors.lacked(),
   });
-  const forwarder: Forwarder = nodeForwarder({ clock, observer: admitter.observer, timers: config.timers });
+  const isReset = resetReader();
+  const forwarder: Forwarder = nodeForwarder({ clock, observer: admitter.observer, isReset, timers: config.timers });
   const opener = createOpener({ ports, forwarder, decide: admitter.decide, recorder, maxPorts: config.caps.ports });
   const exchange = createExchange({
     inForce, ports, leases, backends, forwarder, opener, recorder, markers, clock, seed: randomBytes(16),
@@ -199,6 +201,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
       op: "load", decision: denial(CODE_NO_MODULE), generation: inForce.generation, local: setup.policyPath, detail: fromFile.message,
     }], null);
   }
+  if (isReset === null) say("WARNING: koffi is not installed, so the kernel can't be asked about resets: one right behind data may be passed on as an end");
   say(reportSentence(first));
 
   let poisonSaid = false;

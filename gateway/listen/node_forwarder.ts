@@ -7,6 +7,8 @@ import { CODE_DRAINING, CODE_HELLO_LATE, CODE_TLS_LATE } from "../../runtime/abi
 import { denial } from "../../runtime/host/ask.ts";
 import type { Denial } from "../../runtime/host/decision.ts";
 import { breakOff, MARK_BYTES, relay } from "../forward/relay.ts";
+import type { IsReset } from "../forward/reset.ts";
+import { createFirstFlights, type FirstFlights, type SecondHelloFault } from "../tls/first_flights.ts";
 import { readHello, type HelloReading } from "../tls/read_hello.ts";
 import { secure, type Securing } from "../tls/secure.ts";
 import { CLOSING, CONNECTING, ConnectionTable, OPEN, READING, SECURING, WAITING } from "./connections.ts";
@@ -26,6 +28,8 @@ const TOO_LATE: HelloOutcome = { denial: denial(CODE_HELLO_LATE), by: null };
 export interface ForwarderSetup {
   readonly clock: GatewayClock;
   readonly observer: Observer;
+  /** Null where the kernel can't be asked. */
+  readonly isReset: IsReset | null;
   /** Zero switches idle and lifetime off. */
   readonly timers: { readonly hello_ms: number; readonly backend_connect_ms: number; readonly idle_ms: number; readonly lifetime_ms: number };
 }
@@ -35,6 +39,8 @@ interface Carried {
   readonly client: Socket;
   readonly upstream: Socket;
   readonly grant: Grant;
+  /** Null where no hello goes through to the backend. */
+  readonly flights: FirstFlights | null;
   /** Set by whoever ends it before its own end. */
   end: End | null;
 }
@@ -61,7 +67,7 @@ interface Listening {
   held: boolean;
 }
 
-export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forwarder {
+export function nodeForwarder({ clock, observer, isReset, timers }: ForwarderSetup): Forwarder {
   const table = new ConnectionTable();
   const undecided: (Socket | null)[] = [];
   const carried: (Carried | null)[] = [];
@@ -121,7 +127,7 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
       read(row, client, answer);
     } else if (answer !== undefined && isGrant(answer)) {
       live++;
-      begin(row, client, answer, null);
+      begin(row, client, answer, null, null);
     } else {
       table.give(row);
       breakOff(client);
@@ -139,7 +145,7 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
   /** A hello that is whole too late is refused, also where the sweep has not come by yet. */
   function inTime(row: number, outcome: HelloOutcome): HelloOutcome {
     const now = clock.monoMs();
-    return "name" in outcome && now - (table.openedMs[row] ?? now) >= timers.hello_ms ? TOO_LATE : outcome;
+    return "hello" in outcome && now - (table.openedMs[row] ?? now) >= timers.hello_ms ? TOO_LATE : outcome;
   }
 
   function named(row: number, outcome: HelloOutcome): void {
@@ -148,14 +154,15 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
     reads[row] = null;
     const { client, awaiting, reading } = pending;
     reading.stop();
-    if ("name" in outcome) table.name[row] = outcome.name;
     const answer = awaiting.named(outcome);
-    if (isGrant(answer)) {
-      begin(row, client, answer, reading.bytes());
+    const hello = reading.hello();
+    if (isGrant(answer) && hello !== null) {
+      const flights = createFirstFlights({ hello, helloMs: timers.hello_ms, monoMs: () => clock.monoMs() });
+      begin(row, client, answer, reading.bytes(), flights);
       return;
     }
-    if (isAwaitingTls(answer)) {
-      handshake(row, client, reading.bytes(), answer);
+    if (isAwaitingTls(answer) && hello !== null) {
+      handshake(row, client, reading.bytes(), hello.said, answer);
       return;
     }
     breakOff(client);
@@ -163,10 +170,9 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
   }
 
   /** `openedMs` stays: hello and handshake have one deadline. */
-  function handshake(row: number, raw: Socket, first: Buffer, awaiting: AwaitingTls): void {
+  function handshake(row: number, raw: Socket, first: Buffer, said: string | null, awaiting: AwaitingTls): void {
     table.state[row] = SECURING;
-    const name = table.name[row] ?? null;
-    const securing = secure(raw, first, awaiting.context, name, (outcome) => {
+    const securing = secure(raw, first, awaiting.context, said, (outcome) => {
       if ("secured" in outcome) secured(row, { identity: outcome.identity }, outcome.secured);
       else secured(row, { ...outcome, by: null }, null);
     });
@@ -182,7 +188,7 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
     securing.stop();
     const answer = awaiting.secured(outcome);
     if (isGrant(answer) && client !== null) {
-      begin(row, client, answer, null);
+      begin(row, client, answer, null, null);
       return;
     }
     breakOff(raw);
@@ -195,7 +201,7 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
     else named(row, outcome);
   }
 
-  function begin(row: number, client: Socket, grant: Grant, first: Buffer | null): void {
+  function begin(row: number, client: Socket, grant: Grant, first: Buffer | null, flights: FirstFlights | null): void {
     const { address } = grant.backend;
     const now = clock.monoMs();
     table.state[row] = CONNECTING;
@@ -206,7 +212,7 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
       ? connect({ host: address.host, port: address.port, noDelay: true, ...marks })
       : connect({ path: address.path, ...marks });
     upstream.pause();
-    const line: Carried = { client, upstream, grant, end: null };
+    const line: Carried = { client, upstream, grant, flights, end: null };
     carried[row] = line;
     let settled = false;
 
@@ -235,7 +241,7 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
       observer.connected(row, grant.backend);
       table.state[row] = OPEN;
       table.activeMs[row] = clock.monoMs();
-      relay(grant.permit, client, upstream, first, {
+      relay(grant.permit, { client, upstream, first, flights, isReset }, {
         fromClient(bytes) {
           table.bytesIn[row] = (table.bytesIn[row] ?? 0) + bytes;
           table.activeMs[row] = clock.monoMs();
@@ -244,11 +250,19 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
           table.bytesOut[row] = (table.bytesOut[row] ?? 0) + bytes;
           table.activeMs[row] = clock.monoMs();
         },
+        refused(fault) {
+          secondHello(row, fault);
+        },
         ended(reset) {
           gone(row, line.end ?? (reset === null ? "done" : `${reset}_reset`));
         },
       });
     });
+  }
+
+  function secondHello(row: number, fault: SecondHelloFault): void {
+    observer.secondHello(row, fault);
+    cut(row, "second_hello");
   }
 
   function gone(row: number, end: End): void {
@@ -320,6 +334,8 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
         }
         if (state === CONNECTING) {
           if (age >= timers.backend_connect_ms) cut(row, "backend_timeout");
+        } else if (carried[row]?.flights?.isLate() === true) {
+          secondHello(row, "late");
         } else if (timers.idle_ms > 0 && now - (table.activeMs[row] ?? now) >= timers.idle_ms) {
           cut(row, "idle");
         } else if (timers.lifetime_ms > 0 && age >= timers.lifetime_ms) {
@@ -332,7 +348,7 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
       const line = carried[row];
       if (line === null || line === undefined) return reads[row]?.reading.held() ?? 0;
       const { client, upstream } = line;
-      return client.readableLength + upstream.writableLength + upstream.readableLength + client.writableLength;
+      return (line.flights?.held() ?? 0) + client.readableLength + upstream.writableLength + upstream.readableLength + client.writableLength;
     },
   };
 }

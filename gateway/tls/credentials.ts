@@ -68,6 +68,11 @@ export function createCredentials(config: Pick<Config, "certs" | "cas">, clock: 
     return { certs, cas };
   }
 
+  /** INVARIANT: no two exposes share a context, so that what a client got at one (a session) is good at no other. */
+  function keyOf({ name, mode, cert, ca }: ListenerInfo): string {
+    return JSON.stringify([name, mode, cert, ca]);
+  }
+
   function show(next: Held): readonly string[] {
     const changed = [
       ...[...next.certs].filter(([name, one]) => !sameShown(held.certs.get(name), one)),
@@ -91,6 +96,8 @@ export function createCredentials(config: Pick<Config, "certs" | "cas">, clock: 
         return {
           commit() {
             show(next);
+            const kept = new Set(listeners.map(keyOf));
+            contexts = new Map([...contexts].filter(([key]) => kept.has(key)));
             shown = true;
           },
           abort() {
@@ -103,7 +110,7 @@ export function createCredentials(config: Pick<Config, "certs" | "cas">, clock: 
     contextOf(info) {
       const missing = lack(info, held, config);
       if (missing !== null) return `the store of certificates ${missing}`;
-      const key = `${info.mode} ${info.cert ?? ""} ${info.ca ?? ""}`;
+      const key = keyOf(info);
       const known = contexts.get(key);
       if (known !== undefined) return known;
       const shown = held.certs.get(info.cert ?? "");

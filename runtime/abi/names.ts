@@ -76,6 +76,7 @@ export const CODES = {
   [v.CODE_NO_CERTIFICATE]: { name: "no_certificate", reason: v.REASON_MTLS, says: "the client showed no certificate" },
   [v.CODE_CERTIFICATE_REFUSED]: { name: "certificate_refused", reason: v.REASON_MTLS, says: "the client's certificate was not verified" },
   [v.CODE_IDENTITY_MALFORMED]: { name: "identity_malformed", reason: v.REASON_MTLS, says: "the names in the client's certificate can't be read, or are too many" },
+  [v.CODE_SECOND_HELLO]: { name: "second_hello", reason: v.REASON_SNI, says: "after a HelloRetryRequest the client sent another name, or a hello that can't be read" },
   [v.CODE_TLS_CHANGED]: { name: "tls_changed", reason: v.REASON_MTLS, says: "the gateway has no certificate or authority for the listener, or another one since the handshake began" },
   [v.CODE_UNSUPPORTED]: { name: "unsupported", reason: v.REASON_POLICY, says: "this release does not serve that protocol or mode" },
   [v.CODE_NO_LEASE]: { name: "no_lease", reason: v.REASON_POLICY, says: "the caller has no such lease: it has ended, or is another's" },

@@ -29,6 +29,8 @@ export interface ListenerInfo {
   readonly ca: string | null;
   readonly backend: { readonly kind: "tcp"; readonly host: string; readonly port: number }
     | { readonly kind: "unix"; readonly path: string } | null;
+  /** Whether a rule that holds here asks for the client's server name; `dryrun` rules don't count. */
+  readonly asksNames: boolean;
   readonly capConnections: number;
   readonly origin: Origin;
   readonly annotations: Annotations;
