@@ -3,9 +3,10 @@
 // out then, and take their places after it: the copy first, then the mark. Stopped in between,
 // the copy is newer than the mark, never older, and so can be served.
 import { createHash } from "node:crypto";
-import { lstatSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, lstatSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { PolicyInfo } from "../../runtime/host/module.ts";
+import type { Config } from "../config.ts";
 import { failure, EXIT_REJECTED, type Failure } from "../exit.ts";
 import type { Disk } from "./disk.ts";
 import { belowMark, markText, parseMark, type Mark } from "./mark.ts";
@@ -35,15 +36,31 @@ export interface Staged {
   remember(): () => Promise<void>;
 }
 
-/** Makes the directory where it is missing. Who may write it decides which policies are too old. */
+/** The directory that a configuration or systemd names (with colons between the directories of `StateDirectory=`); null for none. */
+export function stateDirectory(config: Pick<Config, "state_dir">, env: NodeJS.ProcessEnv): string | null {
+  const given = env["STATE_DIRECTORY"]?.split(":")[0] ?? "";
+  return config.state_dir ?? (given.startsWith("/") ? given : null);
+}
+
+/** Makes the directory where it is missing. */
 export function prepareStateDirectory(directory: string): Failure | null {
-  const refused = (sentence: string): Failure => failure(EXIT_REJECTED, `the state directory \`${directory}\` ${sentence}`);
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    return failure(EXIT_REJECTED, `the state directory \`${directory}\` can't be used (${error instanceof Error ? error.message : String(error)}): name another one with state_dir`);
+  }
+  return stateDirectoryFault(directory);
+}
+
+/** Who may write the directory decides which policies are too old. */
+export function stateDirectoryFault(directory: string): Failure | null {
+  const refused = (sentence: string): Failure => failure(EXIT_REJECTED, `the state directory \`${directory}\` ${sentence}`);
+  try {
     const stats = statSync(directory);
     const self = process.geteuid?.() ?? stats.uid;
     if (stats.uid !== self) return refused(`belongs to uid ${stats.uid}, not to ingressd (${self}): run chown ${self} ${directory}, or name another one with state_dir`);
     if ((stats.mode & 0o022) !== 0) return refused(`can be written by others (mode ${(stats.mode & 0o7777).toString(8).padStart(4, "0")}): run chmod 700 ${directory}`);
+    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
     return null;
   } catch (error) {
     return refused(`can't be used (${error instanceof Error ? error.message : String(error)}): name another one with state_dir`);
