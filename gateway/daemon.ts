@@ -18,6 +18,7 @@ import type { GatewayClock } from "./clock.ts";
 import { allowedBackends, type Config } from "./config.ts";
 import { newCounters, type Counters } from "./counters.ts";
 import type { Client, Context } from "./control/context.ts";
+import { closedExposes } from "./control/closed.ts";
 import { openDoors } from "./control/doors.ts";
 import { openHttp, type HttpDoor } from "./control/http.ts";
 import { status } from "./control/status.ts";
@@ -135,7 +136,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const exchange = createExchange({
     inForce, ports, leases, backends, forwarder, opener, recorder, markers, clock, seed: randomBytes(16),
     hostAddresses: setup.hostAddresses, maxPorts: config.caps.ports, onReload: config.on_reload, say, participants: [credentials.participant, ...setup.participants ?? []],
-    ending: ending.signal,
+    closedBecause: (info) => credentials.closedBecause(info), ending: ending.signal,
   });
   const passEnds = createEnds({ inForce, forwarder, recorder, ports, clock, onReload: config.on_reload });
   const reloader = createReloader({
@@ -147,7 +148,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     config, allowedBackends: allowedBackends(config), inForce, ports, leases, backends, forwarder, recorder, counters,
     topDenied, ownership: { credentials: peers, listening: oncePerTurn(listeningSockets) }, exchange, reloader, keeper, clock, turns,
     startedMs: clock.monoMs(), withdrawn, guardKey, connectionCap: cap, draining: () => draining,
-    opener, markers, certificates: () => credentials.ends(), hostAddresses: setup.hostAddresses,
+    opener, markers, certificates: () => credentials.ends(), closedBecause: (info) => credentials.closedBecause(info), hostAddresses: setup.hostAddresses,
   };
 
   function closeAll(): void {
@@ -158,10 +159,16 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     descriptors.close();
   }
   const timers: (() => void)[] = [];
-  /** A certificate's files changed: shown from the next handshake on. A policy that waited for them is tried again. */
-  const renew = async (): Promise<readonly string[]> => {
-    const changed = await turns(async () => credentials.renew());
+  /** A certificate's files may have changed: shown from the next handshake on. What was closed without them opens. */
+  const renewFiles = async (): Promise<readonly string[]> => turns(async () => {
+    const changed = credentials.renew();
     if (changed.length > 0) say(`certificates and authorities renewed: ${changed.join(" ")}`);
+    await exchange.reconcile();
+    return changed;
+  });
+  /** The same; a policy that waited for them is tried again. */
+  const renew = async (): Promise<readonly string[]> => {
+    const changed = await renewFiles();
     await reloader.changed();
     return changed;
   };
@@ -212,12 +219,15 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     for (const lease of leases.expired(now)) endLease(context, lease, { because: "its time is over: renew it sooner", word: "expired" });
     withdrawn.look();
     descriptors.check();
+    credentials.warnOfEnds();
     const failed = inForce.engine?.poisoned === true;
     if (failed && !poisonSaid) say("the policy module failed inside: everything is refused until a reload puts a module in force");
     poisonSaid = failed;
   }));
   timers.push(clock.every(config.timers.interface_poll_ms, () => {
     void turns(() => exchange.reconcile()).catch((error: unknown) => say(`the ports could not be looked at: ${String(error)}`));
+    // Also without a watcher, and where it is time alone that makes a certificate good.
+    if (closedExposes(context).length > 0) void renewFiles().catch((error: unknown) => say(`the certificates could not be renewed: ${String(error)}`));
   }));
   markers.ready();
 

@@ -13,6 +13,7 @@ import { EXIT_INTERNAL, EXIT_OK, EXIT_REJECTED, EXIT_UNSUPPORTED, EXIT_USAGE, fa
 import { exposeUntil } from "./expose_command.ts";
 import { interfaceAddresses } from "./listen/addresses.ts";
 import { order, type Outcome } from "./order.ts";
+import { stateDirectory } from "./reload/keeper.ts";
 import { isFileRefusal, readTrustedFile } from "../runtime/host/trustedFile.ts";
 import { packageVersion } from "../runtime/package/files.ts";
 import { watchStatus } from "./watch_status.ts";
@@ -147,12 +148,6 @@ function readLayers({ config: path, sets, policy, control }: ConfigWords): Decod
 
 function controlPath(config: Config): string {
   return config.control.socket ?? defaultControlPath(process.env);
-}
-
-/** systemd names the directories of `StateDirectory=` with colons between. */
-function stateDirectory(config: Config, env: NodeJS.ProcessEnv): string | null {
-  const given = env["STATE_DIRECTORY"]?.split(":")[0] ?? "";
-  return config.state_dir ?? (given.startsWith("/") ? given : null);
 }
 
 /** Sentences, a line each. */

@@ -24,6 +24,7 @@ function head(status: unknown): string[] {
   const lines: (readonly [string, string])[] = [
     ["process", `pid ${text(at(status, "pid"))}, up ${duration(at(status, "uptime_ms"))}${at(status, "draining") === true ? ", DRAINING" : ""}`],
     ...(policy === null ? [] : policyLines(policy)),
+    ...rows(at(status, "listeners")).map((row) => at(row, "closed_because")).filter((because) => typeof because === "string").map((because) => ["WARNING", text(because)] as const),
     ...stateLines(at(status, "state")),
     ["connections", `${of("connections.live", "connections.cap")}, ${text(at(status, "connections.buffered_bytes"))} bytes buffered, ${text(at(status, "leases"))} leases`],
     ["decisions", `${text(at(status, "decisions.allowed"))} allowed, ${text(at(status, "decisions.denied"))} denied${reasons === "" ? "" : ` (${reasons})`}`],

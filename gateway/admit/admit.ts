@@ -12,6 +12,7 @@ import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
 import type { GatewayClock } from "../clock.ts";
 import { bump, type Counters } from "../counters.ts";
+import { clientWords, matchingWord } from "./client_words.ts";
 import { SOURCE_GONE, type ConnectionTable } from "../listen/connections.ts";
 import type {
   Admission, AwaitingTls, DecideBatch, DecidedBy, End, Grant, HelloOutcome, Observer, SecuredOutcome,
@@ -134,7 +135,7 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
       local: open?.local ?? "",
       source: table.endpointOf(row),
       sni: name ?? undefined,
-      client: identity?.words.join(" "),
+      ...(identity !== undefined && clientWords(identity, asked ? matchingWord(engine, info.id, source, name ?? null, identity) : null)),
       shadow: asked ? engine.shadow(info.id, source, name, identity) : null,
       backend: decision.allowed ? open?.serves.backend.address.key : undefined,
       detail,

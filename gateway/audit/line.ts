@@ -1,5 +1,5 @@
 // One decision as one line of JSON. Bytes from outside can neither end the line nor reach a
-// terminal as control bytes, and no field is longer than FIELD_BYTES.
+// terminal as control bytes, and no field but `client` is longer than FIELD_BYTES.
 import type { Decision, Shadow } from "../../runtime/host/decision.ts";
 
 export const FIELD_BYTES = 256;
@@ -22,8 +22,10 @@ export interface AuditFacts {
   readonly source?: string | undefined;
   /** The name that a client asked for, canonical. */
   readonly sni?: string | undefined;
-  /** The words of the client's verified certificate, with blanks between. */
+  /** The words of the client's verified certificate, with blanks between, as admit/client_words.ts bounds them: never cut in one. */
   readonly client?: string | undefined;
+  /** How many words are left out of `client`. */
+  readonly client_more?: number | undefined;
   /** What the rules would say with every dryrun rule enforced; null where there is none. */
   readonly shadow?: Shadow | null | undefined;
   readonly backend?: string | undefined;
@@ -54,7 +56,8 @@ export function auditLine(facts: AuditFacts): string {
     local: field(facts.local),
     source: field(facts.source),
     sni: field(facts.sni),
-    client: field(facts.client),
+    client: facts.client,
+    client_more: facts.client_more,
     ...(facts.shadow && { shadow: shadowJson(facts.shadow) }),
     backend: field(facts.backend),
     connection: facts.connection,

@@ -38,6 +38,7 @@ const credentialName = {
 
 export const TOP = {
   on_reload: orElse("recheck", word(["recheck", "keep"], "what happens to established connections that a new policy refuses: `recheck` closes them, `keep` lets them end")),
+  on_bad_certificate: orElse("close", word(["close", "refuse"], "what a start makes of a certificate or an authority that can't be used: `close` leaves the exposes closed that need it, until it is good, `refuse` ends the start")),
   state_dir: path("absolute path of the directory that keeps the last good policy and the highest signed revision over restarts; made with mode 0700, one gateway each. Without it the first directory of `STATE_DIRECTORY` (systemd) is taken, else nothing is kept"),
   allowed_backends: orElse([], list(text(1, 256, "a backend"), 0, 1024, "backends that any registered service may name, though it does not own them: `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/app.sock`")),
 } satisfies Keys;
@@ -56,10 +57,10 @@ export const TABLES = {
   }),
   metrics: table("/metrics, /healthz and /readyz over HTTP; every request needs `Authorization: Bearer TOKEN`", {
     listen: text(1, 64, "a loopback address with a port, such as 127.0.0.1:9600"),
-    token_file: path("absolute path of a file with the token on one line; nobody else may read it"),
+    token_file: path("absolute path of a file with the token on one line; nobody may read it but its owner and ingressd's groups"),
   }, { without: { listen: "token_file", token_file: "listen" } }),
   guard: table("services that the policy exposes `as direct`: they bind by themselves under `ingress-guard`, with tokens of this gateway", {
-    key_file: path("absolute path of the key that this gateway shares with guards, 64 hexadecimal digits; nobody else may read it, least of all the services. Without it no token is minted"),
+    key_file: path("absolute path of the key that this gateway shares with guards, 64 hexadecimal digits; nobody may read it but its owner and ingressd's groups, least of all the services. Without it no token is minted"),
   }),
   caps: table("bounds of the gateway; each has its counter and audit code", {
     ports: orElse(1024, whole(1, 65_535, "listening sockets (one an address and port)")),
@@ -107,7 +108,7 @@ export const NAMED = {
     name: credentialName,
     keys: {
       cert: needed(path("absolute path of the certificate in PEM, followed by those between it and a root")),
-      key: needed(path("absolute path of its private key in PEM; nobody else may read it")),
+      key: needed(path("absolute path of its private key in PEM; nobody may read it but its owner and ingressd's groups")),
     },
     without: {},
   },

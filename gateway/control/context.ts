@@ -1,5 +1,6 @@
 // What the endpoints may reach of the gateway: types only; daemon.ts fills it in.
 import type { HostAddress } from "../listen/addresses.ts";
+import type { ListenerInfo } from "../../runtime/host/module.ts";
 import type { InForce } from "../admit/admit.ts";
 import type { Backends } from "../admit/backends.ts";
 import type { TopDenied } from "../admit/top_denied.ts";
@@ -50,6 +51,8 @@ export interface Context {
   readonly opener: Opener;
   readonly markers: Markers;
   readonly certificates: () => readonly CredentialEnd[];
+  /** Why a listener of the policy in force stays closed; null where it may be open. */
+  readonly closedBecause: (info: ListenerInfo) => string | null;
   readonly hostAddresses: () => readonly HostAddress[];
 }
 

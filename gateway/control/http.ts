@@ -6,6 +6,7 @@ import { isLoopback } from "../../runtime/net/address.ts";
 import { EXIT_DELEGATE, EXIT_REJECTED, failure, isFailure, type Failure } from "../exit.ts";
 import { canonicalBackend } from "../forward/backend.ts";
 import { isFileRefusal, readTrustedFile } from "../../runtime/host/trustedFile.ts";
+import { closedExposes } from "./closed.ts";
 import type { Context } from "./context.ts";
 import { metricsText, unready } from "./metrics.ts";
 
@@ -71,7 +72,7 @@ function answer(request: IncomingMessage, response: ServerResponse, wanted: Buff
         return send(200, "alive\n");
       case "/readyz": {
         const because = unready(context);
-        return because === null ? send(200, "ready\n") : send(503, `${because}\n`);
+        return because === null ? send(200, ["ready", ...closedExposes(context).map((one) => one.because), ""].join("\n")) : send(503, `${because}\n`);
       }
       default:
         return send(404, "there are /metrics, /healthz and /readyz\n");

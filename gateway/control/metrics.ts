@@ -1,5 +1,6 @@
 // `metrics`: what is counted, in the text format of Prometheus 0.0.4. Names end in `_total` where a
 // value only rises; counts of rules start again with each generation.
+import { closedExposes } from "./closed.ts";
 import type { Context, Endpoint } from "./context.ts";
 
 /** Rules that have decided, at most so many; a policy may have 100,000. */
@@ -27,6 +28,7 @@ export function metricsText(context: Context): string {
     family("ingressd_policy_info", "gauge", "the module and the tree hash of the policy in force", [[{ sha256, tree_sha256: treeSha256 }, 1]]);
     family("ingressd_listener_connections", "gauge", "connections of an expose, as the module counts them", listeners.map(({ id, name }) => [{ listener: name }, engine.connections(id)]));
     family("ingressd_listener_connections_cap", "gauge", "the cap of an expose", listeners.map(({ name, capConnections }) => [{ listener: name }, capConnections]));
+    family("ingressd_listener_closed", "gauge", "1 for an expose that stays closed because its certificate or authority can't be used", closedExposes(context).map(({ name }) => [{ listener: name }, 1]));
     const { used, places } = engine.limiterFill();
     one("ingressd_limiter_entries", "gauge", "places of the limiter in use", used);
     one("ingressd_limiter_places", "gauge", "places of the limiter", places);

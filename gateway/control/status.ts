@@ -37,6 +37,7 @@ export const status: Endpoint = async (context) => {
         at: `${info.origin.file}:${info.origin.line}`,
         connections: engine?.connections(info.id) ?? 0,
         cap_connections: info.capConnections,
+        closed_because: context.closedBecause(info),
         open: ports.all().filter((open) => open.serves.info.name === info.name)
           .map((open) => ({ local: open.local, backend: open.serves.backend.address.key, lease: open.serves.lease !== null })),
       })),

@@ -5,7 +5,8 @@ import { randomBytes } from "node:crypto";
 import { parseAddress, type Address } from "../../runtime/net/address.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";
 import {
-  CODE_BAD_INTENT, CODE_CAP_PORTS, CODE_DRAINING, CODE_NO_BACKEND, CODE_NO_MODULE, CODE_NOT_EXPOSED, CODE_NOT_GATEWAY, CODE_UNSUPPORTED,
+  CODE_BAD_INTENT, CODE_CAP_PORTS, CODE_CERTIFICATE_UNUSABLE, CODE_DRAINING, CODE_NO_BACKEND, CODE_NO_MODULE, CODE_NOT_EXPOSED, CODE_NOT_GATEWAY,
+  CODE_UNSUPPORTED,
 } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
@@ -112,6 +113,8 @@ function grant(
 function withExposures(context: Context, engine: PolicyEngine, lease: Lease, info: ListenerInfo, backend: BackendAddress): Granted | Refusal {
   const { ports } = context;
   const no = (code: CodeNumber, message: string): Refusal => ({ code, message });
+  const closed = context.closedBecause(info);
+  if (closed !== null) return no(CODE_CERTIFICATE_UNUSABLE, closed);
   const exposures = leasedExposures(engine, lease, context.hostAddresses());
   if (exposures.length === 0) return no(CODE_NOT_EXPOSED, `no address of this host is within the \`bind\` of \`${info.name}\``);
   const taken = exposures.find(({ local }) => ports.at(local) !== undefined);

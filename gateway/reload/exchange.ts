@@ -4,7 +4,7 @@
 // a prepare back, and after a commit puts the former policy in force again: its verdicts, its ports,
 // its limits with what is owed under either policy. A connection that was closed stays closed.
 import { openEngineInTurns } from "../../runtime/host/ask.ts";
-import type { LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
+import type { ListenerInfo, LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
 import type { HostAddress } from "../listen/addresses.ts";
 import type { InForce } from "../admit/admit.ts";
 import type { Backends } from "../admit/backends.ts";
@@ -36,6 +36,8 @@ export interface ExchangeSetup {
   readonly maxPorts: number;
   readonly onReload: "recheck" | "keep";
   readonly participants: readonly Participant[];
+  /** Why a listener of the policy in force, or of the one that participants have prepared, stays closed; null where it may open. */
+  readonly closedBecause: (info: ListenerInfo) => string | null;
   readonly say: (sentence: string) => void;
   /** Once aborted, no further port is opened. */
   readonly ending: AbortSignal;
@@ -116,7 +118,8 @@ export function createExchange(setup: ExchangeSetup): Exchange {
   /** Everything that `wanted` and the ports that are open depend on. */
   function situation(engine: PolicyEngine, host: readonly HostAddress[]): string {
     const held = leases.all().map(({ id }) => id).join();
-    return `${inForce.generation} ${String(engine.poisoned)} ${host.join(" ")} ${held}`;
+    const closed = engine.info.listeners.filter((info) => setup.closedBecause(info) !== null).map(({ id }) => id).join();
+    return `${inForce.generation} ${String(engine.poisoned)} ${host.join(" ")} ${held} ${closed}`;
   }
 
   function wanted(engine: PolicyEngine, host: readonly HostAddress[]): ReadonlyMap<string, Exposure> | string {
@@ -126,7 +129,7 @@ export function createExchange(setup: ExchangeSetup): Exchange {
     const fixed = staticExposures(engine, backends, host, setup.maxPorts);
     if (typeof fixed === "string") return fixed;
     const leased = leases.all().flatMap((lease) => leasedExposures(engine, lease, host));
-    return new Map([...fixed, ...leased].map((e) => [e.local, e]));
+    return new Map([...fixed, ...leased].filter(({ info }) => setup.closedBecause(info) === null).map((e) => [e.local, e]));
   }
 
   /** Opens each; stops at the first that fails for another reason than a missing address. */
@@ -163,16 +166,17 @@ export function createExchange(setup: ExchangeSetup): Exchange {
   }
 
   async function prepare(policy: LoadedPolicy): Promise<Prepared | Refused> {
+    // Which ports may open depends on what participants have.
+    const parts = await prepareParts(setup.participants, policy.info, say);
+    if (typeof parts === "string") return { cause: "participant", message: parts };
     const ready = await preparePolicy(policy, "refuse");
-    if (isRefused(ready)) return ready;
+    if (isRefused(ready)) {
+      await parts.abort();
+      return ready;
+    }
     const release = (): void => {
       for (const port of ready.opened) ports.close(port);
     };
-    const parts = await prepareParts(setup.participants, policy.info, say);
-    if (typeof parts === "string") {
-      release();
-      return { cause: "participant", message: parts };
-    }
     const former: Former = { policy: current, engine: inForce.engine };
     let state: "prepared" | "committed" | "aborted" = "prepared";
     return {

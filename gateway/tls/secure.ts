@@ -109,10 +109,10 @@ function judged(secured: TLSSocket, { context, said }: Under): TlsOutcome {
   if (context.ca === null) return { secured, identity: null };
   // INVARIANT: a certificate that was verified at another time, by another CA, is none.
   if (secured.isSessionReused()) return refusal(CODE_TLS_FAILED, "a resumed session");
-  const certificate = secured.getPeerX509Certificate();
-  if (certificate === undefined) return refusal(CODE_NO_CERTIFICATE, undefined);
+  const der = certificateOf(secured);
+  if (der === null) return refusal(CODE_NO_CERTIFICATE, undefined);
   if (!secured.authorized) return refusal(CODE_CERTIFICATE_REFUSED, wordOf(secured.authorizationError));
-  const names = subjectNames(certificate.raw);
+  const names = subjectNames(der);
   if ("fault" in names) return refusal(CODE_IDENTITY_MALFORMED, names.fault);
   return { secured, identity: identityOf(names.words) };
 }
@@ -126,6 +126,17 @@ function hasSecondName(secured: TLSSocket, said: string | null): boolean {
   if (secured.isSessionReused() && secured.getProtocol() === "TLSv1.2") return false;
   const { servername } = secured;
   return (typeof servername === "string" ? servername : "") !== (said ?? "");
+}
+
+/**
+ * The client's certificate; null where it showed none. Never `getPeerX509Certificate`: its object keeps
+ * some KiB outside of V8's heap, which V8 does not count, until a full collection that hardly ever comes.
+ */
+function certificateOf(secured: TLSSocket): Buffer | null {
+  // Empty, or null, where there is none.
+  const shown: unknown = secured.getPeerCertificate(false);
+  const raw: unknown = typeof shown === "object" && shown !== null && "raw" in shown ? shown.raw : null;
+  return Buffer.isBuffer(raw) ? raw : null;
 }
 
 function refusal(code: CodeNumber, detail: string | undefined): TlsOutcome {

@@ -78,6 +78,7 @@ export const CODES = {
   [v.CODE_IDENTITY_MALFORMED]: { name: "identity_malformed", reason: v.REASON_MTLS, says: "the names in the client's certificate can't be read, or are too many" },
   [v.CODE_SECOND_HELLO]: { name: "second_hello", reason: v.REASON_SNI, says: "after a HelloRetryRequest the client sent another name, or a hello that can't be read" },
   [v.CODE_TLS_CHANGED]: { name: "tls_changed", reason: v.REASON_MTLS, says: "the gateway has no certificate or authority for the listener, or another one since the handshake began" },
+  [v.CODE_CERTIFICATE_UNUSABLE]: { name: "certificate_unusable", reason: v.REASON_MTLS, says: "the certificate or the authority of the expose can't be used" },
   [v.CODE_UNSUPPORTED]: { name: "unsupported", reason: v.REASON_POLICY, says: "this release does not serve that protocol or mode" },
   [v.CODE_NO_LEASE]: { name: "no_lease", reason: v.REASON_POLICY, says: "the caller has no such lease: it has ended, or is another's" },
   [v.CODE_BAD_INTENT]: { name: "bad_intent", reason: v.REASON_POLICY, says: "a service's message is malformed, too long or not one of the schemas" },

@@ -139,6 +139,8 @@ export const CODE_NO_LEASE = 171;
 export const CODE_BAD_INTENT = 172;
 /** The gateway has no certificate or authority for the listener, or another one since the handshake began. */
 export const CODE_TLS_CHANGED = 173;
+/** A registration for an expose whose certificate or authority can't be used. */
+export const CODE_CERTIFICATE_UNUSABLE = 174;
 /** After a HelloRetryRequest of the backend the client sent another name, or a hello that can't be read. */
 export const CODE_SECOND_HELLO = 177;
 
