@@ -27,6 +27,7 @@ import { readGuardKey } from "./intents/guard_key.ts";
 import { Leases } from "./intents/leases.ts";
 import { listeningSockets, oncePerTurn } from "./intents/ownership.ts";
 import { peerCredentials } from "./intents/peer_credentials.ts";
+import { createRefusals } from "./intents/refusals.ts";
 import { endLease } from "./intents/unregister.ts";
 import { FREE, READING, SECURING } from "./listen/connections.ts";
 import type { Forwarder } from "./listen/listener.ts";
@@ -80,6 +81,8 @@ export interface Daemon {
   prepare(): Promise<Change | Refused>;
   /** Reads certificates and authorities anew; returns the names of those that changed. */
   renew(): Promise<readonly string[]>;
+  /** SIGUSR1: opens the audit file again; the answer is why it could not be, or null. */
+  reopen(): string | null;
   /** SIGHUP: opens the audit file again and reloads. */
   hangup(): Promise<void>;
   status(): Promise<unknown>;
@@ -118,6 +121,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const turns = createTurns();
   const markers = createMarkers(setup.print, counters);
   const recorder = createRecorder({ audit, counters, markers, clock, onError: config.audit.on_error });
+  const refusals = createRefusals(recorder, counters, clock);
   const credentials = createCredentials(config, clock, say);
   const admitter = createAdmitter({
     contextOf: (info) => credentials.contextOf(info),
@@ -137,12 +141,17 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     path: setup.policyPath, maxBytes: config.policy.max_bytes, checkMs: config.timers.policy_check_ms,
     trustedKeys: config.policy.trusted_keys, keeper, exchange, inForce, counters, turns, clock, say, ending: ending.signal,
   });
+  const reopen = (): string | null => {
+    const kept = audit.reopen();
+    if (kept !== null) say(kept);
+    return kept;
+  };
   let draining = false;
   const context: Context = {
-    config, allowedBackends: allowedBackends(config), inForce, ports, leases, backends, forwarder, recorder, counters,
+    config, allowedBackends: allowedBackends(config), inForce, ports, leases, backends, forwarder, recorder, refusals, counters,
     topDenied, ownership: { credentials: peers, listening: oncePerTurn(listeningSockets) }, exchange, reloader, keeper, clock, turns,
     startedMs: clock.monoMs(), guardKey, connectionCap: cap, draining: () => draining,
-    opener, markers, certificates: () => credentials.ends(), hostAddresses: setup.hostAddresses,
+    opener, markers, reopen, certificates: () => credentials.ends(), hostAddresses: setup.hostAddresses,
   };
 
   function closeAll(): void {
@@ -235,9 +244,9 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     reload: () => reloader.reload(),
     renew,
     prepare: () => reloader.prepare(),
+    reopen,
     async hangup() {
-      const kept = audit.reopen();
-      if (kept !== null) say(kept);
+      reopen();
       const result = await reloader.reload();
       say(isRefused(result) ? `reload refused, generation ${inForce.generation} stays in force: ${result.message}` : reportSentence(result));
     },
@@ -277,7 +286,7 @@ function openKeeper({ stateDirectory, config, disk = systemDisk }: DaemonSetup):
 const operator: Client = {
   number: -1,
   challenge: "",
-  caller: { operator: true, service: null, noServiceBecause: "", uid: null },
+  caller: { peer: "operator", operator: true, service: null, noServiceBecause: "", uid: null },
   alive: () => true,
   notify: () => undefined,
 };

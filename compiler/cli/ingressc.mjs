@@ -1,5 +1,9 @@
-#!/usr/bin/env node
+#!/bin/sh
+":" //; o=--disable-sigusr1; node $o --version >/dev/null 2>&1 || o=--inspect-port=240.0.0.1:9229; exec node $o "$0" "$@"
+process.on("SIGUSR1", () => undefined);
 // ingressc: hands over to main.ts, which runs as the TypeScript that it is.
+const { closeDebugger } = await import("../../runtime/host/debugger.mjs");
+await closeDebugger();
 try {
   await import("../../runtime/host/register.mjs");
   await import("./chevrotain.mjs");

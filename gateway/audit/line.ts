@@ -34,6 +34,8 @@ export interface AuditFacts {
   readonly at?: string | undefined;
   /** Free words for people, for example why a register was refused. */
   readonly detail?: string | undefined;
+  /** Refusals of registrations and messages since the last record of one that have no record of their own. */
+  readonly unrecorded?: number | undefined;
 }
 
 export function auditLine(facts: AuditFacts): string {
@@ -59,6 +61,7 @@ export function auditLine(facts: AuditFacts): string {
     backend: field(facts.backend),
     connection: facts.connection,
     detail: field(facts.detail),
+    unrecorded: facts.unrecorded,
   }))}\n`;
 }
 

@@ -51,7 +51,7 @@ export const TABLES = {
     mode: mode("octal mode of `intents.socket`, `0666` unless given"),
   }, { without: { mode: "socket" } }),
   audit: table("where decisions are recorded", {
-    file: orElse("-", text(1, 4096, "path of the audit file (one JSON object a line, appended), or `-` for standard error")),
+    file: orElse("-", text(1, 4096, "path of the audit file (one JSON object a line, appended), `-` or `/dev/stderr` for standard error, or `/dev/stdout` for standard output, which then has the records alone: markers go to standard error")),
     on_error: orElse("closed", word(["closed", "count"], "when a record can't be written: `closed` refuses what could not be recorded, `count` goes on and counts the lost records")),
   }),
   metrics: table("/metrics, /healthz and /readyz over HTTP; every request needs `Authorization: Bearer TOKEN`", {

@@ -9,6 +9,7 @@ import type { Config } from "../config.ts";
 import type { Counters } from "../counters.ts";
 import type { Caller } from "../intents/identity.ts";
 import type { Leases } from "../intents/leases.ts";
+import type { Refusals } from "../intents/refusals.ts";
 import type { OwnershipSetup } from "../intents/ownership.ts";
 import type { Opener } from "../listen/open.ts";
 import type { Forwarder } from "../listen/listener.ts";
@@ -30,6 +31,8 @@ export interface Context {
   readonly backends: Backends;
   readonly forwarder: Forwarder;
   readonly recorder: Recorder;
+  /** Refusals of what is asked on a control or registration socket. */
+  readonly refusals: Refusals;
   readonly counters: Counters;
   readonly topDenied: TopDenied;
   readonly ownership: OwnershipSetup;
@@ -47,6 +50,8 @@ export interface Context {
   readonly draining: () => boolean;
   readonly opener: Opener;
   readonly markers: Markers;
+  /** Opens the audit file again; the answer is why it could not be, or null. */
+  readonly reopen: () => string | null;
   readonly certificates: () => readonly CredentialEnd[];
   readonly hostAddresses: () => readonly Address[];
 }

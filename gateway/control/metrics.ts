@@ -46,6 +46,8 @@ export function metricsText(context: Context): string {
   family("ingressd_bytes_total", "counter", "bytes of ended connections", [[{ from: "clients" }, counters.bytesFromClients], [{ from: "backends" }, counters.bytesFromBackends]]);
   one("ingressd_audit_records_total", "counter", "audit records written", counters.auditRecords);
   one("ingressd_audit_dropped_total", "counter", "decisions without a record", counters.auditDropped);
+  one("ingressd_refusals_unrecorded_total", "counter", "refused registrations and messages beyond the rate at which they are recorded", counters.refusalsUnrecorded);
+  one("ingressd_clients_turned_away_total", "counter", "connections to control and registration sockets and HTTP that were closed unheard", counters.clientsTurnedAway);
   one("ingressd_deny_markers_suppressed_total", "counter", "deny markers that the rate limit held back", counters.denyMarkersSuppressed);
   one("ingressd_descriptors_exhausted_total", "counter", "moments without a free file descriptor", counters.descriptorsExhausted);
   family("ingressd_reloads_total", "counter", "reloads, the first policy included", [[{ result: "done" }, counters.reloads], [{ result: "refused" }, counters.reloadsRefused]]);

@@ -131,10 +131,10 @@ function backendProblem(context: Context, uid: number | null, backend: BackendAd
 
 function refuse(context: Context, { caller }: Client, intent: ExposeIntent, { code, message }: Refusal): RpcError {
   const decision = denial(code);
-  context.recorder.record([{
-    op: "register", decision, generation: context.inForce.generation, subject: caller.service ?? "unknown",
+  context.refusals.record(caller.peer, {
+    decision, generation: context.inForce.generation, subject: caller.service ?? "unknown",
     service: intent.service, local: `${intent.bind ?? "*"}:${intent.port}`, ...(intent.backend !== undefined && { backend: intent.backend }), detail: message,
-  }], null);
+  });
   return rpcError(RPC_DENIED, message, { reason: decision.reason, code: decision.code });
 }
 

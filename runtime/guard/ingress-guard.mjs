@@ -1,5 +1,9 @@
-#!/usr/bin/env node
+#!/bin/sh
+":" //; o=--disable-sigusr1; node $o --version >/dev/null 2>&1 || o=--inspect-port=240.0.0.1:9229; exec node $o "$0" "$@"
+process.on("SIGUSR1", () => undefined);
 // ingress-guard: runs the TypeScript as it stands.
+const { closeDebugger } = await import("../host/debugger.mjs");
+await closeDebugger();
 try {
   await import("../host/register.mjs");
 } catch (error) {

@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { readFileSync, readlinkSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { WITHOUT_DEBUGGER } from "../host/debugger.mjs";
 import { CLOSE_RANGE, filterProgram, type Architecture } from "./filter.ts";
 import { close, type Kernel } from "./kernel.ts";
 
@@ -50,7 +51,7 @@ export async function launch(kernel: Kernel, architecture: Architecture, program
     program, args, filter: Buffer.from(filterProgram(architecture, inside === undefined ? [] : [architecture.numbers.setns])).toString("base64"),
     numbers: { seccomp: architecture.numbers.seccomp, closeRange: CLOSE_RANGE }, namespace: inside?.namespace ?? null,
   });
-  const [file = "", ...words] = [...(inside?.namespace === "user" ? INTO_USER_NAMESPACE : []), process.execPath, LAUNCHER];
+  const [file = "", ...words] = [...(inside?.namespace === "user" ? INTO_USER_NAMESPACE : []), process.execPath, ...WITHOUT_DEBUGGER, LAUNCHER];
   const child = spawn(file, words, {
     stdio: ["inherit", "inherit", "inherit", "pipe"], env: { ...process.env, INGRESS_GUARD_START: start },
   });
