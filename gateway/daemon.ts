@@ -25,7 +25,8 @@ import { connectionCap, openFileLimit, watchDescriptors } from "./descriptors.ts
 import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED, failure, isFailure, type Failure } from "./exit.ts";
 import { readGuardKey } from "./intents/guard_key.ts";
 import { Leases } from "./intents/leases.ts";
-import { listeningSockets, oncePerTurn } from "./intents/ownership.ts";
+import { openSockDiag } from "./intents/sock_diag.ts";
+import { belongsTo, fileBelongsTo, listeningSockets, oncePerTurn, ROOT, type OwnershipSetup } from "./intents/ownership.ts";
 import { peerCredentials } from "./intents/peer_credentials.ts";
 import { createRefusals } from "./intents/refusals.ts";
 import { endLease } from "./intents/unregister.ts";
@@ -116,7 +117,13 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const ports = new Ports(() => doors?.paths ?? [], () => http?.port ?? null);
   const leases = new Leases();
   const peers = peerCredentials();
-  const backends = new Backends(notOwnSocket(process.pid, peers, (address) => ports.isOwn(address)));
+  const ownership: OwnershipSetup = { credentials: peers, sockets: openSockDiag(), listening: oncePerTurn(listeningSockets) };
+  const allowed = allowedBackends(config);
+  const backends = new Backends(notOwnSocket(process.pid, peers, (address) => ports.isOwn(address)), (service, address) => {
+    const uid = config.services[service]?.uid;
+    if (uid === undefined || allowed.has(address.key)) return null;
+    return address.kind === "unix" && peers === null ? fileBelongsTo([uid, ROOT]) : belongsTo([uid, ROOT], ownership);
+  });
   const topDenied = new TopDenied();
   const turns = createTurns();
   const markers = createMarkers(setup.print, counters);
@@ -148,8 +155,8 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   };
   let draining = false;
   const context: Context = {
-    config, allowedBackends: allowedBackends(config), inForce, ports, leases, backends, forwarder, recorder, refusals, counters,
-    topDenied, ownership: { credentials: peers, listening: oncePerTurn(listeningSockets) }, exchange, reloader, keeper, clock, turns,
+    config, allowedBackends: allowed, inForce, ports, leases, backends, forwarder, recorder, refusals, counters,
+    topDenied, ownership, exchange, reloader, keeper, clock, turns,
     startedMs: clock.monoMs(), guardKey, connectionCap: cap, draining: () => draining,
     opener, markers, reopen, certificates: () => credentials.ends(), hostAddresses: setup.hostAddresses,
   };

@@ -101,7 +101,7 @@ function grant(
   const id = randomBytes(16).toString("hex");
   const lease: Lease = {
     id, service: caller.service, owner: number, proto, port: intent.port, mode: info.mode, bind,
-    backend: backend === null ? null : context.backends.at(backend, context.allowedBackends.has(backend.key) || caller.uid === null ? null : belongsTo(caller.uid, context.ownership)),
+    backend: backend === null ? null : context.backends.at(backend, context.allowedBackends.has(backend.key) || caller.uid === null ? null : belongsTo([caller.uid], context.ownership)),
     expiresMs: intent.ttl_ms === undefined ? null : clock.monoMs() + intent.ttl_ms,
     ended: (because, word) => notify("lease_ended", { lease: id, because, word }),
   };

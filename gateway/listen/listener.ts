@@ -74,6 +74,8 @@ export type DecideBatch = (socket: number, connections: readonly number[]) => re
 export interface Observer {
   /** The backend accepted, or never will: it is no longer under way. */
   connected(connection: number, backend: Backend): void;
+  /** The backend accepted and is not who it must be: the connection ends unforwarded. */
+  notOwned(connection: number, backend: Backend, because: string): void;
   /** An admitted connection is gone; its row still holds its state and its counts. */
   closed(connection: number, end: End): void;
 }
