@@ -140,7 +140,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const opener = createOpener({ ports, forwarder, decide: admitter.decide, recorder, maxPorts: config.caps.ports });
   const exchange = createExchange({
     inForce, ports, leases, backends, forwarder, opener, recorder, markers, clock, seed: randomBytes(16),
-    hostAddresses: setup.hostAddresses, maxPorts: config.caps.ports, onReload: config.on_reload, say, participants: [credentials.participant, ...setup.participants ?? []],
+    hostAddresses: setup.hostAddresses, maxPorts: config.caps.ports, onReload: config.on_reload, ruleHits: counters.ruleHits, say, participants: [credentials.participant, ...setup.participants ?? []],
     ending: ending.signal,
   });
   const passEnds = createEnds({ inForce, forwarder, recorder, ports, clock, onReload: config.on_reload });

@@ -77,7 +77,7 @@ export const TABLES = {
     lifetime_ms: orElse(0, whole(0, 2_592_000_000, "the longest life of a connection; 0: no end")),
     drain_ms: orElse(10_000, whole(0, 3_600_000, "how long connections may go on after SIGTERM")),
     interface_poll_ms: orElse(5_000, whole(100, 3_600_000, "how often the interface addresses are read for `bind NET` listeners")),
-    policy_check_ms: orElse(10_000, whole(100, 600_000, "the longest time that a new policy's self-tests may take")),
+    policy_check_ms: orElse(10_000, whole(100, 600_000, "the longest time that a new policy's self-tests may take, counted in processor time of their own thread (by the clock at most 60 times as long)")),
     control_idle_ms: orElse(30_000, whole(100, 3_600_000, "a control client that holds no lease and sends nothing is closed")),
   }),
   policy: table("which policy is served, and how its file is read", {

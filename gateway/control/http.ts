@@ -7,6 +7,7 @@ import { isLoopback, parseAddress } from "../../runtime/net/address.ts";
 import { EXIT_DELEGATE, EXIT_REJECTED, failure, isFailure, type Failure } from "../exit.ts";
 import { canonicalBackend } from "../forward/backend.ts";
 import { isFileRefusal, readTrustedFile } from "../../runtime/host/trustedFile.ts";
+import { addressSentence } from "../listen/absent.ts";
 import type { SockDiag } from "../intents/sock_diag.ts";
 import type { Context } from "./context.ts";
 import { createPlaces } from "./http_places.ts";
@@ -80,7 +81,7 @@ function answer(request: IncomingMessage, response: ServerResponse, wanted: Buff
         return send(200, "alive\n");
       case "/readyz": {
         const because = unready(context);
-        return because === null ? send(200, "ready\n") : send(503, `${because}\n`);
+        return because === null ? send(200, `${["ready", ...context.exchange.waiting().map(addressSentence)].join("\n")}\n`) : send(503, `${because}\n`);
       }
       default:
         return send(404, "there are /metrics, /healthz and /readyz\n");

@@ -1,5 +1,5 @@
 // `metrics`: what is counted, in the text format of Prometheus 0.0.4. Names end in `_total` where a
-// value only rises; counts of rules start again with each generation.
+// value only rises; the count of a rule starts again when a reload changes what the rule says.
 import type { Context, Endpoint } from "./context.ts";
 
 /** Rules that have decided, at most so many; a policy may have 100,000. */
@@ -31,7 +31,7 @@ export function metricsText(context: Context): string {
     one("ingressd_limiter_entries", "gauge", "places of the limiter in use", used);
     one("ingressd_limiter_places", "gauge", "places of the limiter", places);
     const hits = counters.ruleHits.ofPolicy(engine.info, MOST_RULES);
-    family("ingressd_rule_hits_total", "counter", "decisions of a rule since its policy came into force", hits.map(({ listener, rule, at, hits: n }) => [{ listener, rule, at }, n]));
+    family("ingressd_rule_hits_total", "counter", "decisions of a rule since it came into force", hits.map(({ listener, rule, at, hits: n }) => [{ listener, rule, at }, n]));
   }
   family("ingressd_decisions_total", "counter", "decisions of every kind", [[{ decision: "allow" }, counters.allowed], [{ decision: "deny" }, counters.denied]]);
   byKey("ingressd_denied_total", "reason", "refusals by the word of the marker", counters.byReason);
@@ -40,6 +40,7 @@ export function metricsText(context: Context): string {
   one("ingressd_connections", "gauge", "connections that are open", forwarder.live);
   one("ingressd_connections_cap", "gauge", "connections that may be open", context.connectionCap);
   one("ingressd_open_sockets", "gauge", "listening sockets", ports.size);
+  one("ingressd_exposes_without_address", "gauge", "exposes that listen nowhere, because the host has no address of their bind", context.exchange.waiting().length);
   one("ingressd_leases", "gauge", "registrations in force", leases.size);
   family("ingressd_certificate_not_after_seconds", "gauge", "UTC seconds at which a certificate or authority in use ends", context.certificates().map(({ kind, name, notAfter }) => [{ kind, name }, notAfter.getTime() / 1000]));
   byKey("ingressd_connection_ends_total", "end", "how admitted connections ended", counters.ends);

@@ -108,6 +108,8 @@ export interface Forwarder {
    * number waits, later ones are refused.
    */
   open(local: Local, decide: DecideBatch, held: boolean): Promise<ListeningSocket | ListenFailure>;
+  /** The backend of a connection whose near end has this port; null where none has. */
+  connectedFrom(port: number): string | null;
   /** Ends one connection at once, on both sides; one whose hello is read, or whose handshake goes on, is refused. */
   cut(connection: number, end: End): void;
   /** Refuses a connection whose hello is read, or whose handshake goes on. */

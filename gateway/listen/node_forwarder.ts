@@ -350,6 +350,7 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
         },
       };
     },
+    connectedFrom: (port) => carried.find((line) => line?.upstream.localPort === port && line.grant.backend.address.kind === "tcp")?.grant.backend.address.key ?? null,
     cut,
     refuse,
     sweep(now) {
