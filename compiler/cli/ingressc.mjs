@@ -2,9 +2,9 @@
 ":" //; o=--disable-sigusr1; node $o --version >/dev/null 2>&1 || o=--inspect-port=240.0.0.1:9229; exec node $o "$0" "$@"
 process.on("SIGUSR1", () => undefined);
 // ingressc: hands over to main.ts, which runs as the TypeScript that it is.
-const { closeDebugger } = await import("../../runtime/host/debugger.mjs");
-await closeDebugger();
 try {
+  const { closeDebugger } = await import("../../runtime/host/debugger.mjs");
+  await closeDebugger();
   await import("../../runtime/host/register.mjs");
   await import("./chevrotain.mjs");
   await import("./main.ts");

@@ -198,7 +198,7 @@ commands("a foreign tsconfig.json in the folder neither stops it nor puts code i
 
 commands("without its packages it says what is missing, exit 4", async ({ dir }) => {
   const alone = dir.write("alone/compiler/cli/ingressc.mjs", readFileSync(new URL("../../compiler/cli/ingressc.mjs", import.meta.url)));
-  dir.write("alone/runtime/host/register.mjs", readFileSync(new URL("../../runtime/host/register.mjs", import.meta.url)));
+  for (const name of ["register.mjs", "debugger.mjs"]) dir.write(`alone/runtime/host/${name}`, readFileSync(new URL(`../../runtime/host/${name}`, import.meta.url)));
   const [plain, json] = await Promise.all([start([alone], ["check", "x"]).ended, start([alone], ["check", "x", "--json"]).ended]);
   assert.equal([plain.code, plain.out, json.code, json.err], [4, "", 4, ""]);
   assert.match(plain.err, /^ingressc: a package that ingressc needs is not installed: tsx\nhelp: run `npm ci`[^\n]*\n$/);
