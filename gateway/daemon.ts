@@ -26,9 +26,11 @@ import { connectionCap, openFileLimit, watchDescriptors } from "./descriptors.ts
 import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED, failure, isFailure, type Failure } from "./exit.ts";
 import { readGuardKey } from "./intents/guard_key.ts";
 import { Leases } from "./intents/leases.ts";
-import { listeningSockets, oncePerTurn } from "./intents/ownership.ts";
+import { openSockDiag } from "./intents/sock_diag.ts";
+import { belongsTo, fileBelongsTo, listeningSockets, oncePerTurn, ROOT, type OwnershipSetup } from "./intents/ownership.ts";
 import { watchWithdrawn } from "./intents/withdrawn.ts";
 import { peerCredentials } from "./intents/peer_credentials.ts";
+import { createRefusals } from "./intents/refusals.ts";
 import { endLease } from "./intents/unregister.ts";
 import { FREE, READING, SECURING } from "./listen/connections.ts";
 import type { Forwarder } from "./listen/listener.ts";
@@ -84,6 +86,8 @@ export interface Daemon {
   prepare(): Promise<Change | Refused>;
   /** Reads certificates and authorities anew; returns the names of those that changed. */
   renew(): Promise<readonly string[]>;
+  /** SIGUSR1: opens the audit file again; the answer is why it could not be, or null. */
+  reopen(): string | null;
   /** SIGHUP: opens the audit file again and reloads. */
   hangup(): Promise<void>;
   status(): Promise<unknown>;
@@ -118,11 +122,18 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const leases = new Leases();
   const withdrawn = watchWithdrawn({ leases, ports, clock, say });
   const peers = peerCredentials();
-  const backends = new Backends(notOwnSocket(process.pid, peers, (address) => ports.isOwn(address)));
+  const ownership: OwnershipSetup = { credentials: peers, sockets: openSockDiag(), listening: oncePerTurn(listeningSockets) };
+  const allowed = allowedBackends(config);
+  const backends = new Backends(notOwnSocket(process.pid, peers, (address) => ports.isOwn(address)), (service, address) => {
+    const uid = config.services[service]?.uid;
+    if (uid === undefined || allowed.has(address.key)) return null;
+    return address.kind === "unix" && peers === null ? fileBelongsTo([uid, ROOT]) : belongsTo([uid, ROOT], ownership);
+  });
   const topDenied = new TopDenied();
   const turns = createTurns();
   const markers = createMarkers(setup.print, counters);
   const recorder = createRecorder({ audit, counters, markers, clock, onError: config.audit.on_error });
+  const refusals = createRefusals(recorder, counters, clock);
   const credentials = createCredentials(config, clock, say);
   const admitter = createAdmitter({
     contextOf: (info) => credentials.contextOf(info),
@@ -135,7 +146,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const opener = createOpener({ ports, forwarder, decide: admitter.decide, recorder, maxPorts: config.caps.ports });
   const exchange = createExchange({
     inForce, ports, leases, backends, forwarder, opener, recorder, markers, clock, seed: randomBytes(16),
-    hostAddresses: setup.hostAddresses, maxPorts: config.caps.ports, onReload: config.on_reload, say, participants: [credentials.participant, ...setup.participants ?? []],
+    hostAddresses: setup.hostAddresses, maxPorts: config.caps.ports, onReload: config.on_reload, ruleHits: counters.ruleHits, say, participants: [credentials.participant, ...setup.participants ?? []],
     closedBecause: (info) => credentials.closedBecause(info), ending: ending.signal,
   });
   const passEnds = createEnds({ inForce, forwarder, recorder, ports, clock, onReload: config.on_reload });
@@ -143,12 +154,17 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     path: setup.policyPath, maxBytes: config.policy.max_bytes, checkMs: config.timers.policy_check_ms,
     trustedKeys: config.policy.trusted_keys, keeper, exchange, inForce, counters, turns, clock, say, ending: ending.signal,
   });
+  const reopen = (): string | null => {
+    const kept = audit.reopen();
+    if (kept !== null) say(kept);
+    return kept;
+  };
   let draining = false;
   const context: Context = {
-    config, allowedBackends: allowedBackends(config), inForce, ports, leases, backends, forwarder, recorder, counters,
-    topDenied, ownership: { credentials: peers, listening: oncePerTurn(listeningSockets) }, exchange, reloader, keeper, clock, turns,
+    config, allowedBackends: allowed, inForce, ports, leases, backends, forwarder, recorder, refusals, counters,
+    topDenied, ownership, exchange, reloader, keeper, clock, turns,
     startedMs: clock.monoMs(), withdrawn, guardKey, connectionCap: cap, draining: () => draining,
-    opener, markers, certificates: () => credentials.ends(), closedBecause: (info) => credentials.closedBecause(info), hostAddresses: setup.hostAddresses,
+    opener, markers, reopen, certificates: () => credentials.ends(), closedBecause: (info) => credentials.closedBecause(info), hostAddresses: setup.hostAddresses,
   };
 
   function closeAll(): void {
@@ -252,9 +268,9 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     reload: () => reloader.reload(),
     renew,
     prepare: () => reloader.prepare(),
+    reopen,
     async hangup() {
-      const kept = audit.reopen();
-      if (kept !== null) say(kept);
+      reopen();
       const result = await reloader.reload();
       say(isRefused(result) ? `reload refused, generation ${inForce.generation} stays in force: ${result.message}` : reportSentence(result));
     },
@@ -295,7 +311,7 @@ function openKeeper({ stateDirectory, config, disk = systemDisk }: DaemonSetup):
 const operator: Client = {
   number: -1,
   challenge: "",
-  caller: { operator: true, service: null, noServiceBecause: "", uid: null },
+  caller: { peer: "operator", operator: true, service: null, noServiceBecause: "", uid: null },
   alive: () => true,
   notify: () => undefined,
 };

@@ -3,7 +3,7 @@
 // effect. Refusing is what happens unless all of that said yes.
 import type { Address } from "../../runtime/net/address.ts";
 import {
-  CODE_BAD_PEER, CODE_CAP_BACKEND, CODE_CAP_OVERALL, CODE_DRAINING, CODE_HELLO_MALFORMED, CODE_INTERNAL, CODE_NOT_EXPOSED,
+  CODE_BACKEND_NOT_OWNED, CODE_BAD_PEER, CODE_CAP_BACKEND, CODE_CAP_OVERALL, CODE_DRAINING, CODE_HELLO_MALFORMED, CODE_INTERNAL, CODE_NOT_EXPOSED,
   CODE_NO_BACKEND, CODE_NO_MODULE, CODE_NO_PEER, CODE_SECOND_HELLO, CODE_TLS_CHANGED,
 } from "../../runtime/abi/verdicts.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";
@@ -346,6 +346,16 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
         } catch {
           counters.auditDropped++;
         }
+      },
+      notOwned(row, backend, because) {
+        const table = setup.table();
+        const open = ports.numbered(table.socket[row] ?? -1);
+        recorder.record([{
+          op: "backend", decision: deny(CODE_BACKEND_NOT_OWNED), generation: inForce.generation, connection: row,
+          listener: open?.serves.info.name, service: open?.serves.info.service, local: open?.local ?? "",
+          source: table.endpointOf(row),
+          backend: backend.address.key, detail: because,
+        }], null);
       },
       closed(row: number, end: End) {
         const table = setup.table();

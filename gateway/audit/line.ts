@@ -6,7 +6,7 @@ export const FIELD_BYTES = 256;
 
 export interface AuditFacts {
   /** What was asked. */
-  readonly op: "accept" | "bind" | "token" | "register" | "recheck" | "second_hello" | "load";
+  readonly op: "accept" | "backend" | "bind" | "token" | "register" | "recheck" | "second_hello" | "load";
   readonly decision: Decision;
   /** Generation of the policy that decided; 0 before the first. */
   readonly generation: number;
@@ -36,6 +36,8 @@ export interface AuditFacts {
   readonly at?: string | undefined;
   /** Free words for people, for example why a register was refused. */
   readonly detail?: string | undefined;
+  /** Refusals of registrations and messages since the last record of one that have no record of their own. */
+  readonly unrecorded?: number | undefined;
 }
 
 export function auditLine(facts: AuditFacts): string {
@@ -62,6 +64,7 @@ export function auditLine(facts: AuditFacts): string {
     backend: field(facts.backend),
     connection: facts.connection,
     detail: field(facts.detail),
+    unrecorded: facts.unrecorded,
   }))}\n`;
 }
 

@@ -102,7 +102,7 @@ function grant(
   const id = randomBytes(16).toString("hex");
   const lease: Lease = {
     id, service: caller.service, owner: number, proto, port: intent.port, mode: info.mode, bind,
-    backend: backend === null ? null : context.backends.at(backend, context.allowedBackends.has(backend.key) || caller.uid === null ? null : belongsTo(caller.uid, context.ownership)),
+    backend: backend === null ? null : context.backends.at(backend, context.allowedBackends.has(backend.key) || caller.uid === null ? null : belongsTo([caller.uid], context.ownership)),
     expiresMs: intent.ttl_ms === undefined ? null : clock.monoMs() + intent.ttl_ms,
     ended: (because, word) => notify("lease_ended", { lease: id, because, word }),
   };
@@ -134,10 +134,10 @@ function backendProblem(context: Context, uid: number | null, backend: BackendAd
 
 function refuse(context: Context, { caller }: Client, intent: ExposeIntent, { code, message }: Refusal): RpcError {
   const decision = denial(code);
-  context.recorder.record([{
-    op: "register", decision, generation: context.inForce.generation, subject: caller.service ?? "unknown",
+  context.refusals.record(caller.peer, {
+    decision, generation: context.inForce.generation, subject: caller.service ?? "unknown",
     service: intent.service, local: `${intent.bind ?? "*"}:${intent.port}`, ...(intent.backend !== undefined && { backend: intent.backend }), detail: message,
-  }], null);
+  });
   return rpcError(RPC_DENIED, message, { reason: decision.reason, code: decision.code });
 }
 

@@ -76,6 +76,8 @@ export interface Observer {
   connected(connection: number, backend: Backend): void;
   /** The backend of an admitted connection asked for a second hello, and the client's can't be let through. `cut` follows. */
   secondHello(connection: number, detail: string): void;
+  /** The backend accepted and is not who it must be: the connection ends unforwarded. */
+  notOwned(connection: number, backend: Backend, because: string): void;
   /** An admitted connection is gone; its row still holds its state and its counts. */
   closed(connection: number, end: End): void;
 }
@@ -108,6 +110,8 @@ export interface Forwarder {
    * number waits, later ones are refused.
    */
   open(local: Local, decide: DecideBatch, held: boolean): Promise<ListeningSocket | ListenFailure>;
+  /** The backend of a connection whose near end has this port; null where none has. */
+  connectedFrom(port: number): string | null;
   /** Ends one connection at once, on both sides; one whose hello is read, or whose handshake goes on, is refused. */
   cut(connection: number, end: End): void;
   /** Refuses a connection whose hello is read, or whose handshake goes on. */

@@ -2,6 +2,7 @@
 // of the turn so that one call decides all that came in it, and is reset when refused. No
 // upstream socket exists before a permit does.
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { AGAIN, type Backend, type Verify } from "../admit/backends.ts";
 import type { GatewayClock } from "../clock.ts";
 import { CODE_DRAINING, CODE_HELLO_LATE, CODE_TLS_LATE } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
@@ -23,6 +24,11 @@ const BATCH_PEERS = 256;
 /** Peers that wait on a held socket. */
 export const HELD_PEERS = 1024;
 const BACKLOG = 511;
+/** Waits between tries at a unix socket whose queue is full: one more unit each time, up to the second. */
+const RETRY_MS = 10;
+const MOST_RETRY_MS = 250;
+/** Connections that are given up because the backend's listening socket has just changed. */
+const MOST_CHECKS = 3;
 const TOO_LATE: HelloOutcome = { denial: denial(CODE_HELLO_LATE), by: null };
 
 export interface ForwarderSetup {
@@ -31,18 +37,20 @@ export interface ForwarderSetup {
   /** Null where the kernel can't be asked. */
   readonly isReset: IsReset | null;
   /** Zero switches idle and lifetime off. */
-  readonly timers: { readonly hello_ms: number; readonly backend_connect_ms: number; readonly idle_ms: number; readonly lifetime_ms: number };
+  readonly timers: { readonly keepalive_ms: number; readonly hello_ms: number; readonly backend_connect_ms: number; readonly idle_ms: number; readonly lifetime_ms: number };
 }
 
 /** What stands behind one admitted connection. */
 interface Carried {
   readonly client: Socket;
-  readonly upstream: Socket;
+  upstream: Socket;
   readonly grant: Grant;
   /** Null where no hello goes through to the backend. */
   readonly flights: FirstFlights | null;
   /** Set by whoever ends it before its own end. */
   end: End | null;
+  /** Ends a wait for another try at the backend; null where it does not wait. */
+  waits: (() => void) | null;
 }
 
 /** What stands behind one connection whose hello is read. */
@@ -69,6 +77,7 @@ interface Listening {
 
 export function nodeForwarder({ clock, observer, isReset, timers }: ForwarderSetup): Forwarder {
   const table = new ConnectionTable();
+  const keepAlive = { keepAlive: timers.keepalive_ms > 0, keepAliveInitialDelay: timers.keepalive_ms };
   const undecided: (Socket | null)[] = [];
   const carried: (Carried | null)[] = [];
   const reads: (Read | null)[] = [];
@@ -123,9 +132,11 @@ export function nodeForwarder({ clock, observer, isReset, timers }: ForwarderSet
     undecided[row] = null;
     if (client === null || client === undefined) return;
     if (answer !== undefined && isAwaiting(answer)) {
+      client.setKeepAlive(keepAlive.keepAlive, timers.keepalive_ms);
       live++;
       read(row, client, answer);
     } else if (answer !== undefined && isGrant(answer)) {
+      client.setKeepAlive(keepAlive.keepAlive, timers.keepalive_ms);
       live++;
       begin(row, client, answer, null, null);
     } else {
@@ -208,30 +219,60 @@ export function nodeForwarder({ clock, observer, isReset, timers }: ForwarderSet
     table.openedMs[row] = now;
     table.activeMs[row] = now;
     const marks = { allowHalfOpen: true, writableHighWaterMark: MARK_BYTES, readableHighWaterMark: MARK_BYTES };
-    const upstream = address.kind === "tcp"
-      ? connect({ host: address.host, port: address.port, noDelay: true, ...marks })
-      : connect({ path: address.path, ...marks });
-    upstream.pause();
-    const line: Carried = { client, upstream, grant, flights, end: null };
+    const dial = (): Socket => (address.kind === "tcp"
+      ? connect({ host: address.host, port: address.port, noDelay: true, ...keepAlive, ...marks })
+      : connect({ path: address.path, ...marks }));
+    const line: Carried = { client, upstream: dial(), grant, flights, end: null, waits: null };
     carried[row] = line;
     let settled = false;
+    let dials = 0;
 
     const refused = (error?: unknown): void => {
       if (settled) return;
+      if (isBusy(error) && address.kind === "unix" && line.end === null) {
+        again(Math.min(RETRY_MS * ++dials, MOST_RETRY_MS));
+        return;
+      }
       settled = true;
       if (outOfDescriptors(error)) line.end ??= "no_descriptor";
       observer.connected(row, grant.backend);
       breakOff(client);
-      upstream.destroy();
+      line.upstream.destroy();
       gone(row, line.end ?? "backend_refused");
     };
-    upstream.once("error", refused);
-    upstream.once("close", refused);
-    upstream.once("connect", () => {
+    /** Gives the socket up and makes another; `cut` ends the wait, at the latest when the backend's time is over. */
+    const again = (ms: number): void => {
+      line.upstream.off("error", refused).off("close", refused).destroy();
+      const cancel = clock.after(ms, () => {
+        line.waits = null;
+        line.upstream = dial();
+        watch(line.upstream);
+      });
+      line.waits = () => {
+        cancel();
+        refused();
+      };
+    };
+    const watch = (upstream: Socket): void => {
+      upstream.pause();
+      upstream.on("error", ignore);
+      upstream.once("error", refused);
+      upstream.once("close", refused);
+      upstream.once("connect", () => connected(upstream));
+    };
+    watch(line.upstream);
+
+    function connected(upstream: Socket): void {
       if (settled) return;
-      const wrong = grant.backend.verify?.(upstream, address) ?? null;
+      const found = verdictOf(grant.backend, upstream);
+      if (found === AGAIN && dials++ < MOST_CHECKS) {
+        again(0);
+        return;
+      }
+      const wrong = found === AGAIN ? "its listening socket changes from one connection to the next" : found;
       if (wrong !== null) {
         line.end = "backend_not_owned";
+        observer.notOwned(row, grant.backend, wrong);
         upstream.destroy();
         return;
       }
@@ -257,7 +298,7 @@ export function nodeForwarder({ clock, observer, isReset, timers }: ForwarderSet
           gone(row, line.end ?? (reset === null ? "done" : `${reset}_reset`));
         },
       });
-    });
+    }
   }
 
   function secondHello(row: number, fault: SecondHelloFault): void {
@@ -287,7 +328,8 @@ export function nodeForwarder({ clock, observer, isReset, timers }: ForwarderSet
     line.end = end;
     table.state[row] = CLOSING;
     breakOff(line.client);
-    breakOff(line.upstream);
+    if (line.waits !== null) line.waits();
+    else breakOff(line.upstream);
   }
 
   return {
@@ -320,6 +362,7 @@ export function nodeForwarder({ clock, observer, isReset, timers }: ForwarderSet
         },
       };
     },
+    connectedFrom: (port) => carried.find((line) => line?.upstream.localPort === port && line.grant.backend.address.kind === "tcp")?.grant.backend.address.key ?? null,
     cut,
     refuse,
     sweep(now) {
@@ -365,6 +408,20 @@ async function listen(server: Server, local: Local): Promise<ListenFailure | nul
       resolve(null);
     });
   });
+}
+
+/** INVARIANT: a check that fails inside is a refusal. */
+function verdictOf({ verify, address }: Backend, upstream: Socket): ReturnType<Verify> {
+  try {
+    return verify?.(upstream, address) ?? null;
+  } catch (error) {
+    return `it could not be looked at (${error instanceof Error ? error.message : String(error)})`;
+  }
+}
+
+/** The queue of a unix socket that listens is full. */
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EAGAIN";
 }
 
 function outOfDescriptors(error: unknown): boolean {

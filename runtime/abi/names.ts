@@ -82,6 +82,7 @@ export const CODES = {
   [v.CODE_UNSUPPORTED]: { name: "unsupported", reason: v.REASON_POLICY, says: "this release does not serve that protocol or mode" },
   [v.CODE_NO_LEASE]: { name: "no_lease", reason: v.REASON_POLICY, says: "the caller has no such lease: it has ended, or is another's" },
   [v.CODE_BAD_INTENT]: { name: "bad_intent", reason: v.REASON_POLICY, says: "a service's message is malformed, too long or not one of the schemas" },
+  [v.CODE_BACKEND_NOT_OWNED]: { name: "backend_not_owned", reason: v.REASON_POLICY, says: "what listens at the backend's address is not known to be the service's" },
   [v.CODE_GUARD_FAMILY]: { name: "guard_family", reason: v.REASON_POLICY, says: "the address is not of the socket's family, or of one that the guard does not serve" },
   [v.CODE_GUARD_UNBOUND]: { name: "guard_unbound", reason: v.REASON_POLICY, says: "a socket that was not bound would listen at a port of the kernel's choice" },
   [v.CODE_GUARD_PROTOCOL]: { name: "guard_protocol", reason: v.REASON_POLICY, says: "the policy has no word for the socket's protocol" },

@@ -143,6 +143,8 @@ export const CODE_TLS_CHANGED = 173;
 export const CODE_CERTIFICATE_UNUSABLE = 174;
 /** After a HelloRetryRequest of the backend the client sent another name, or a hello that can't be read. */
 export const CODE_SECOND_HELLO = 177;
+/** What listens at the backend's address is not the service's, or the kernel does not say whose it is. */
+export const CODE_BACKEND_NOT_OWNED = 180;
 
 /** The guard: an address of another family than the socket's, or a family that it does not serve. */
 export const CODE_GUARD_FAMILY = 200;

@@ -50,7 +50,7 @@ export function readInfo(module: VerifiedModule, maxSteps: number): PolicyInfo |
       signature: module.signature,
       listeners,
       dialers: semantic["dial"] === undefined ? [] : atMost(list(semantic["dial"]), MAX_DIALERS).map(text),
-      rules: list(places["rules"]).map((x, id) => readRule(fields(x), id, listeners)),
+      rules: readRules(list(places["rules"]), semantic, exposes, listeners),
     };
   } catch (error) {
     if (error instanceof Malformed || error instanceof BeyondBounds || error instanceof SyntaxError || error instanceof TypeError) return null;
@@ -205,7 +205,23 @@ function readOrigin(value: unknown): Origin {
   return { file: text(f["file"]), line: whole(f["line"], 1, 2 ** 31), column: whole(f["column"], 1, 2 ** 31) };
 }
 
-function readRule(f: Fields, id: number, listeners: readonly ListenerInfo[]): RuleInfo {
+/** The rules of a listener stand in the semantic JSON in the same order as in the map. */
+function readRules(rows: readonly unknown[], semantic: Fields, exposes: readonly Fields[], listeners: readonly ListenerInfo[]): readonly RuleInfo[] {
+  const next = new Map<string, number>();
+  return rows.map((row, id) => {
+    const f = fields(row);
+    const rule = readRule(f, id, listeners);
+    const owner = f["listener"] === null ? semantic : exposes[whole(f["listener"], 0, listeners.length - 1)];
+    const key = `${rule.action} ${String(f["listener"])}`;
+    const at = next.get(key) ?? 0;
+    next.set(key, at + 1);
+    const said = owner === undefined ? undefined : list(owner[rule.action])[at];
+    if (said === undefined) throw new Malformed();
+    return { ...rule, meaning: createHash("sha256").update(`${rule.action} ${rule.listener ?? ""} ${JSON.stringify(said)}`).digest("base64").slice(0, 16) };
+  });
+}
+
+function readRule(f: Fields, id: number, listeners: readonly ListenerInfo[]): Omit<RuleInfo, "meaning"> {
   const action = f["action"];
   if (action !== "allow" && action !== "deny") throw new Malformed();
   const listener = f["listener"] === null ? null : listeners[whole(f["listener"], 0, listeners.length - 1)]?.name ?? null;

@@ -60,6 +60,8 @@ export interface RuleInfo {
   readonly dryrun: boolean;
   /** UTC seconds from which an allow is no longer true; null: never. */
   readonly until: number | null;
+  /** The same for rules of two policies that say the same of an expose of the same name; 16 characters. */
+  readonly meaning: string;
   readonly names: readonly string[];
   readonly origins: readonly Origin[];
   /** One for each origin. */

@@ -28,7 +28,7 @@ test("refusals", () => {
     ["[timers]\nidle_ms = -1", /^c\.toml:2: `timers\.idle_ms` = -1 must be a whole number from 0 /],
     ["[timers]\nidle_ms = 604_800_001", /^c\.toml:2: `timers\.idle_ms` = 604800001 must be/],
     ["[timers]\nidle_ms = 0.5", /^c\.toml:2: `timers\.idle_ms` = 0\.5 must be/],
-    ["[timers]\nidle = 5", /^c\.toml:2: unknown key `idle` in `timers`: the keys here are hello_ms, backend_connect_ms, idle_ms/],
+    ["[timers]\nidle = 5", /^c\.toml:2: unknown key `idle` in `timers`: the keys here are hello_ms, backend_connect_ms, keepalive_ms, idle_ms/],
     ["tiemrs = 1", /^c\.toml:1: unknown key `tiemrs`: the keys here are on_reload/],
     ["on_reload = \"drop\"", /^c\.toml:1: `on_reload` = "drop" must be "recheck" or "keep"/],
     ["[audit]\non_error = true", /^c\.toml:2: `audit\.on_error` = true must be "closed" or "count"/],
