@@ -79,8 +79,13 @@ export function likenessesIn(text: string): { readonly character: string; readon
 
 /** What can't be seen as its code point, and behind the text what looks like ASCII and is not: `wеb` (with U+0435 for `e`). */
 export function quoted(text: string): string {
-  const likenesses = likenessesIn(text).slice(0, 4).map(({ character, like }) => `${codePoint(character)} for \`${like}\``);
-  return `\`${visible(text)}\`${likenesses.length === 0 ? "" : ` (with ${likenesses.join(", ")})`}`;
+  return `\`${visible(text)}\`${likenessNote(text)}`;
+}
+
+/** ` (with U+0435 for `e`)`, or nothing. */
+export function likenessNote(text: string): string {
+  const each = likenessesIn(text).slice(0, 4).map(({ character, like }) => `${codePoint(character)} for \`${like}\``);
+  return each.length === 0 ? "" : ` (with ${each.join(", ")})`;
 }
 
 /** Everything that can't be seen, and everything that would steer a terminal, as `\u{200b}`; a variation of an emoji stays. */

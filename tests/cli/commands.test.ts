@@ -251,4 +251,18 @@ expose web on tcp 443 as passthrough {
   assert.match(out, /dryrun, `deny named later` in web, m\.ingress:8:3\n/);
 });
 
+commands("a request's strange characters are shown by their code points, and what is meant is said", async ({ dir }) => {
+  dir.write("r.ingress", "edition 1\nexpose web on tcp 443 { backend 127.0.0.1:8080 allow from any }\n");
+  for (const [request, says] of [
+    ["from 203.0.113.9\u200b to web", /`203\.0\.113\.9\\u\{200b\}` is not an IPv4 or IPv6 address\nhelp: write `203\.0\.113\.9`/],
+    ["from 203.0.113.9 to w\u0435b", /no expose `w\u0435b` \(with U\+0435 for `e`\)\nhelp: did you mean `web`\?/],
+    ["from 203.0.113.9 to web at 2099-01-01T00:00+01:00", /is not UTC\nhelp: times are UTC: write `2098-12-31T23:00Z`/],
+    ["from 10.0.0.0-10.0.0.3 to web", /help: a range of addresses is written as prefixes: `10\.0\.0\.0\/30`/],
+  ] as const) {
+    const { code, err } = await ingresscHere(["explain", "r.ingress", request], dir.path);
+    assert.is(code, 2, request);
+    assert.match(err, says);
+  }
+});
+
 commands.run();
