@@ -23,7 +23,7 @@ export function folderFault(folder: Stats, { folder: path, name, linkUid }: Step
     const link = `${path === "/" ? "" : path}/${name}`;
     return isOurs(linkUid) ? null : `the link \`${link}\` belongs to uid ${linkUid}, who could turn it: run chown -h ${self()} ${link}`;
   }
-  return `others can write ${who} (mode ${octal(folder)}): ${sticky ? "put it into a directory that nobody else may write" : `run chmod go-w ${path}`}`;
+  return `others can write ${who} (mode ${octal(folder)}): ${sticky ? "put it into a directory that nobody else may write, or, if no other program uses this one, " : ""}run chmod go-w ${path}`;
 }
 
 /** Why a file can't be trusted, or, where it is `private`, isn't secret; null where it is both. */
