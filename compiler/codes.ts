@@ -97,6 +97,7 @@ export const CODES = {
   ING504: line("a list file with more errors than are shown"),
   ING505: line("an import that can't be had"),
   ING506: line("a file that imports itself"),
+  ING507: line("a list file with fewer entries than its `min`"),
 
   ING601: line("a source file that is too large"),
   ING602: line("blocks nested too deeply"),

@@ -26,7 +26,7 @@ import { OS_CODE_BYTES, type Profile } from "../runtime/abi/profiles.ts";
 export interface CompileStats {
   readonly listeners: number;
   readonly rules: number;
-  /** Prefixes in all nets of the semantic JSON, each net counted once. */
+  /** As the author wrote them, and as a budget counts them. */
   readonly prefixes: number;
   /** Stretches of the address space that the tables tell apart, of both families. */
   readonly stretches: number;
@@ -70,6 +70,8 @@ export interface Understood {
   readonly policy: CheckedPolicy | null;
   /** The policy's own files, the entry file first; list files are not among them. */
   readonly files: readonly SourceFile[];
+  /** As a budget counts them; 0 where there is no policy. */
+  readonly prefixes: number;
 }
 
 /** All that can be said of a policy without a module. */
@@ -77,14 +79,14 @@ export function understand(entry: SourceFile, reader: SourceReader, platform: Pl
   platform.begin?.("read");
   const { program, diagnostics: told, files } = load(entry, reader);
   platform.begin?.("check");
-  const { policy, diagnostics: found } = check(program, reader);
+  const { policy, diagnostics: found, prefixes } = check(program, reader);
   const diagnostics = inOrder(files, [...told, ...found]);
-  return { diagnostics, policy: diagnostics.length > 0 ? null : policy, files };
+  return { diagnostics, policy: diagnostics.length > 0 ? null : policy, files, prefixes };
 }
 
 /** Throws RangeError where the engine of this release is too large for the profile, which a test holds. */
 export function compile(entry: SourceFile, reader: SourceReader, profile: Profile = "host", platform: Platform = {}): CompileResult {
-  const { diagnostics, policy, files } = understand(entry, reader, platform);
+  const { diagnostics, policy, files, prefixes } = understand(entry, reader, platform);
   if (policy === null) return { diagnostics, policy: null, module: null, stats: null };
   const refused = (said: readonly Diagnostic[]): CompileResult => ({ diagnostics: inOrder(files, said), policy, module: null, stats: null });
   const refusedAs = profile === "os" ? osRefusals(policy) : refusals(policy.waiting);
@@ -114,7 +116,7 @@ export function compile(entry: SourceFile, reader: SourceReader, profile: Profil
   const stats: CompileStats = {
     listeners: tables.listeners.length,
     rules: tables.rules.length,
-    prefixes: semantic.prefixes,
+    prefixes,
     stretches: tables.v4.classes.length + tables.v6.classes.length,
     classes: tables.classCount,
     coreBytes: engine.length + image.data.length,

@@ -1,12 +1,13 @@
 // The formatter: text -> the same policy and the same comments in the one layout. The printer
 // makes rows of the tree; their tokens are the source's, so that comments are put back by
-// counting. A row's clauses may have another order than in the source (`cap`, claims, requests);
-// then the comments inside of it come to stand at its end. The result is read again before anyone
+// counting. A row's parts may have another order than in the source (annotations, `cap`, claims,
+// requests); then each comment goes with its words. The result is read again before anyone
 // gets it: a comment or a word that is not there, or a tree that is another, is a defect, and the
 // file stays as it is.
 import { build } from "./ast/build.ts";
-import { EMPTY_GAP, commentsIn, gapsOf, gathered, type Gap } from "./ast/comments.ts";
+import { commentsIn, gapsOf, type Gap } from "./ast/comments.ts";
 import { tokensOf, type Row } from "./ast/layout.ts";
+import { moveComments, orderOf, type Words } from "./ast/movedComments.ts";
 import type { PolicyNode } from "./ast/nodes.ts";
 import { policyRows } from "./ast/print.ts";
 import { renderRows } from "./ast/render.ts";
@@ -37,51 +38,59 @@ export function readTree(file: SourceFile): Tree {
 
 /** Lines end in LF, and a byte order mark is dropped. */
 export function format(file: SourceFile): Formatted {
+  const printed = print(file);
+  if ("kind" in printed) return printed;
+  // Of the first tree nothing is left here: a large policy has room for one at a time.
+  const what = difference({ path: file.path, text: printed.text }, printed);
+  return what === null ? { kind: "formatted", text: printed.text } : { kind: "defect", what };
+}
+
+interface Printed {
+  readonly text: string;
+  /** Source JSON of the policy as it was. */
+  readonly json: string;
+  readonly comments: readonly string[];
+}
+
+function print(file: SourceFile): Printed | Exclude<Formatted, { readonly kind: "formatted" }> {
   const tree = readTree(file);
   if (tree.kind === "broken") return tree;
   const source = placesIn(file.text);
   const rows = policyRows(tree.ast);
   const gaps = place(rows, source.words, source.gaps);
   if (gaps === null) return { kind: "defect", what: "the words of the policy would not be the same" };
-  const text = renderRows(rows, gaps);
-  const what = difference({ path: file.path, text }, tree.ast, source);
-  return what === null ? { kind: "formatted", text } : { kind: "defect", what };
+  return { text: renderRows(rows, gaps), json: jsonText(encodePolicy(tree.ast)), comments: commentsIn(source.gaps) };
 }
 
 interface Places {
-  readonly words: readonly string[];
+  readonly words: Words;
   readonly gaps: readonly Gap[];
 }
 
 function placesIn(text: string): Places {
   const { tokens } = lex(text);
-  const places = tokens.map(({ startOffset, image }) => ({ start: startOffset, end: startOffset + image.length }));
-  return { words: tokens.map((t) => t.image), gaps: gapsOf(text, places) };
+  return { words: { texts: tokens.map((t) => t.image), starts: tokens.map((t) => t.startOffset) }, gaps: gapsOf(text, tokens.map((t) => ({ start: t.startOffset, end: t.startOffset + t.image.length }))) };
 }
 
 /** The gaps of the printed tokens; null where a row has other words than the source. */
-function place(rows: readonly Row[], words: readonly string[], gaps: readonly Gap[]): Gap[] | null {
+function place(rows: readonly Row[], words: Words, gaps: readonly Gap[]): Gap[] | null {
   const placed = [...gaps];
   let start = 0;
   for (const { parts } of rows) {
     const printed = tokensOf(parts);
-    const written = words.slice(start, start + printed.length);
-    const end = start + printed.length;
-    if (!isEqual(printed, written)) {
-      if (!isEqual([...printed].sort(), [...written].sort())) return null;
-      placed[end] = gathered(placed.slice(start + 1, end + 1));
-      placed.fill(EMPTY_GAP, start + 1, end);
-    }
-    start = end;
+    const order = orderOf(printed, words, start);
+    if (order === null) return null;
+    if (order.some((k, i) => k !== start + i)) moveComments(placed, printed, order, start);
+    start += printed.length;
   }
-  return start === words.length ? placed : null;
+  return start === words.texts.length ? placed : null;
 }
 
-function difference(after: SourceFile, before: PolicyNode, source: Places): string | null {
+function difference(after: SourceFile, before: Printed): string | null {
   const tree = readTree(after);
   if (tree.kind === "broken") return `the new text can't be read: ${tree.diagnostics[0]?.message ?? ""}`;
-  if (!isEqual(commentsIn(placesIn(after.text).gaps), commentsIn(source.gaps))) return "a comment would be lost or moved past another";
-  return jsonText(encodePolicy(tree.ast)) === jsonText(encodePolicy(before)) ? null : "the policy would not be the same";
+  if (jsonText(encodePolicy(tree.ast)) !== before.json) return "the policy would not be the same";
+  return isEqual(commentsIn(placesIn(after.text).gaps).sort(), [...before.comments].sort()) ? null : "a comment would be lost";
 }
 
 function isEqual(a: readonly string[], b: readonly string[]): boolean {

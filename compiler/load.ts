@@ -5,11 +5,12 @@ import type { ImportNode, PolicyNode } from "./ast/nodes.ts";
 import { build } from "./ast/build.ts";
 import { MAX_IMPORTED_BYTES, MAX_IMPORTS, MAX_IMPORT_DEPTH, MAX_WORDS } from "./bounds.ts";
 import { declare } from "./check/names.ts";
+import { sayFailure, type FailureWords } from "./check/paths.ts";
 import type { Program, Unit } from "./check/program.ts";
 import { newReport, type Report } from "./check/report.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import { quote } from "./quote.ts";
-import type { ReadFailure, SourceFile, SourceReader } from "./source.ts";
+import { isReadFailure, type ReadFailure, type SourceFile, type SourceReader } from "./source.ts";
 import { parse } from "./syntax/parse.ts";
 import { countWords } from "./syntax/words.ts";
 
@@ -104,9 +105,8 @@ class Loader {
       return null;
     }
     const file = this.#ask(path, ast.file);
-    if (typeof file === "string") {
-      const [what, help] = FAILURES[file];
-      report.say("ING505", `${quote(path)} ${what}`, span, { help });
+    if (isReadFailure(file)) {
+      sayFailure(report, "ING505", node.path, file, FAILURES);
       return null;
     }
     const over = this.#bytes > MAX_IMPORTED_BYTES ? `the imports of a policy have more than ${MAX_IMPORTED_BYTES / 1024 / 1024} MiB`
@@ -131,7 +131,7 @@ class Loader {
     if (file === undefined) {
       file = this.#reader.read(path, from);
       this.#asked.set(key, file);
-      if (typeof file !== "string" && file.path !== this.#entry.path) {
+      if (!isReadFailure(file) && file.path !== this.#entry.path) {
         this.#bytes += new TextEncoder().encode(file.text).length;
         this.#words += countWords(file.text);
       }
@@ -172,6 +172,5 @@ const FAILURES = {
   missing: ["does not exist", "the path is relative to the file that imports it"],
   outside: ["is outside of the policy's folder", "imports stand in the entry file's folder or below it, without links that lead out of it"],
   too_large: ["is too large", "put long lists into list files: `file \"…\" max N`"],
-  not_text: ["is not UTF-8 text", "an import is the text of a policy"],
   unreadable: ["can't be read", "check that it is a file and its permissions"],
-} as const satisfies Record<ReadFailure, readonly [string, string]>;
+} as const satisfies FailureWords;

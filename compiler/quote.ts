@@ -1,19 +1,17 @@
 // The author's text inside a message: in backticks, on one line, shortened, harmless on a terminal.
+import { quoted, visible } from "../runtime/text/characters.ts";
 import { MAX_QUOTE } from "./bounds.ts";
 
+/** Where a character looks like one of ASCII and is another, its code point stands behind. */
 export function quote(text: string): string {
-  const short = text.length > MAX_QUOTE ? `${text.slice(0, MAX_QUOTE)}…` : text;
-  return `\`${printable(short)}\``;
+  return quoted(text.length > MAX_QUOTE ? `${text.slice(0, MAX_QUOTE)}…` : text);
 }
 
 /**
- * Makes visible what would move a terminal's cursor, change its colours or reorder its text:
- * control characters, bidirectional marks, line separators, lone surrogates.
+ * Makes visible what can't be seen, what would move a terminal's cursor, change its colours or
+ * reorder its text: blanks of other scripts, control characters, bidirectional marks, line
+ * separators, lone surrogates.
  */
 export function printable(text: string): string {
-  return text.replace(
-    // eslint-disable-next-line no-control-regex -- control characters are what it looks for
-    /[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g,
-    (c) => `\\u{${c.charCodeAt(0).toString(16)}}`,
-  );
+  return visible(text);
 }

@@ -53,7 +53,23 @@ function lineStarts(file: SourceFile): readonly number[] {
 }
 
 /** Why a file that a policy names can't be had. */
-export type ReadFailure = "missing" | "outside" | "too_large" | "not_text" | "unreadable";
+export type ReadFailure = "missing" | "outside" | "too_large" | "unreadable" | NotText;
+
+/** A file that is not UTF-8 text, and the first place where it is none. */
+export interface NotText extends Position {
+  readonly failure: "not_text";
+  /** `the byte 0xe9`, `a NUL character` */
+  readonly what: string;
+}
+
+export function isReadFailure(x: SourceFile | ReadFailure): x is ReadFailure {
+  return typeof x === "string" || "failure" in x;
+}
+
+/** `is not UTF-8 text: line 3, column 18 has the byte 0xe9` */
+export function notTextSays({ line, column, what }: NotText): string {
+  return `is not UTF-8 text: line ${line}, column ${column} has ${what}`;
+}
 
 /** How the compiler reaches files: the command line gives it, tests give a map. */
 export interface SourceReader {

@@ -10,7 +10,7 @@ export type Command =
   | { readonly kind: "check-config"; readonly json: boolean } & ConfigWords
   | { readonly kind: "expose"; readonly intent: ExposeWords }
   | { readonly kind: "status"; readonly json: boolean; readonly watch: boolean } & ConfigWords
-  | { readonly kind: "reload"; readonly json: boolean } & ConfigWords;
+  | { readonly kind: "reload" | "reopen"; readonly json: boolean } & ConfigWords;
 
 /** What the command line says of the configuration. */
 export interface ConfigWords {
@@ -40,6 +40,7 @@ export const HELP = `ingressd: opens the ports that a compiled policy exposes an
   ingressd check-config [--json] [--config C.toml] [--set KEY=VALUE]... [--policy P.wasm] [--control PATH]
   ingressd status [--json] [--watch] [--config C.toml] [--control PATH]
   ingressd reload [--json] [--config C.toml] [--control PATH]
+  ingressd reopen [--json] [--config C.toml] [--control PATH]
   ingressd expose --service NAME --port N --backend B [--mode M] [--bind ADDRESS] [--socket PATH]
 
   --policy P.wasm   the compiled policy (ingressc build makes it); else policy.file
@@ -58,7 +59,7 @@ expose keeps a service's port open until it is ended, as far as the policy grant
 
   --help --version
 
-Signals: SIGHUP reloads; SIGTERM or SIGINT drains and exits 0, a second one cuts.
+Signals: SIGHUP reloads; SIGUSR1 opens the audit file again; SIGTERM or SIGINT drains and exits 0, a second one cuts.
 Exit codes: 0 ok, 1 no, 2 usage, 3 policy or configuration refused, 4 something is not
 installed, 5 another party failed, 6 not supported here, 7 internal.
 `;
@@ -102,6 +103,7 @@ export function parseCommand(argv: readonly string[]): Command | Failure {
     case "status":
       return { kind: word, json: given.has("json"), watch: given.has("watch"), ...settings };
     case "reload":
+    case "reopen":
     case "check-config":
       return { kind: word, json: given.has("json"), ...settings };
     default:

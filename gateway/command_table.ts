@@ -45,5 +45,6 @@ export const COMMANDS = {
   "check-config": { says: "say what is wrong with a configuration", options: ["config", "set", "policy", "control", "json"] },
   status: { says: "what a running gateway does", options: ["config", "control", "json", "watch"] },
   reload: { says: "have a running gateway read its policy again", options: ["config", "control", "json"] },
+  reopen: { says: "have a running gateway open its audit file again", options: ["config", "control", "json"] },
   expose: { says: "keep a service's port open", options: ["service", "port", "backend", "mode", "bind", "socket"] },
 } as const satisfies Readonly<Record<string, CommandSpec>>;

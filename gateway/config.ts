@@ -1,6 +1,7 @@
 // The configuration: layers of text -> Config, or every problem with key, value, reason and place.
 // Keys, defaults and bounds stand in config/keys.ts, one row each.
 import { parse, TomlError } from "smol-toml";
+import { characterName, takenFor } from "../runtime/text/characters.ts";
 import { decode, type Decoded } from "./config/decode.ts";
 import type { Config } from "./config/keys.ts";
 import { addDocument, addEnvironment, addFlag, addValue, newLayers } from "./config/layers.ts";
@@ -34,7 +35,7 @@ export function readConfig({ file, env, sets, flags }: Sources): Decoded | reado
       addDocument(layers, parse(text), (path) => ({ layer: "file", file: name, path, line: null }));
     } catch (error) {
       if (!(error instanceof TomlError)) throw error;
-      const reason = error.message.split("\n")[0] ?? "not TOML";
+      const reason = `${error.message.split("\n")[0] ?? "not TOML"}${strangeNote(text.split("\n")[error.line - 1] ?? "")}`;
       layers.problems.push({ key: "", reason, place: { layer: "file", file: `${name}:${error.line}:${error.column}`, path: [], line: null } });
     }
   }
@@ -43,6 +44,12 @@ export function readConfig({ file, env, sets, flags }: Sources): Decoded | reado
   for (const { flag, path, value } of flags) addValue(layers, path, value, flag);
   const decoded = decode(layers);
   return isDecoded(decoded) || file === null ? decoded : decoded.map((problem, i) => (i < MOST_LINES ? withLine(problem, file.text) : problem));
+}
+
+/** A blank that is none, or a letter that only looks like one of ASCII, is what TOML can't read more often than what it names. */
+function strangeNote(line: string): string {
+  const strange = [...new Set(line.replace(/\r$/, ""))].filter((c) => takenFor(c) !== null).slice(0, 4);
+  return strange.length === 0 ? "" : `; the line holds ${strange.map(characterName).join(", ")}`;
 }
 
 function withLine(problem: Problem, text: string): Problem {

@@ -16,6 +16,10 @@ export interface Counters {
   /** Audit lines written in full, and decisions whose line was not. */
   auditRecords: number;
   auditDropped: number;
+  /** Refusals of registrations and messages beyond the rate at which they are recorded. */
+  refusalsUnrecorded: number;
+  /** Connections to the control and registration sockets and to HTTP that were closed unheard: too many, or too often. */
+  clientsTurnedAway: number;
   /** Ends of admitted connections, by cause. */
   readonly ends: Map<End, number>;
   bytesFromClients: number;
@@ -37,6 +41,8 @@ export function newCounters(): Counters {
     shadow: { allow: 0, deny: 0, undetermined: 0, differs: 0 },
     auditRecords: 0,
     auditDropped: 0,
+    refusalsUnrecorded: 0,
+    clientsTurnedAway: 0,
     ends: new Map(),
     bytesFromClients: 0,
     bytesFromBackends: 0,

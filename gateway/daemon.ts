@@ -18,6 +18,7 @@ import type { GatewayClock } from "./clock.ts";
 import { allowedBackends, type Config } from "./config.ts";
 import { newCounters, type Counters } from "./counters.ts";
 import type { Client, Context } from "./control/context.ts";
+import { closedExposes } from "./control/closed.ts";
 import { openDoors } from "./control/doors.ts";
 import { openHttp, type HttpDoor } from "./control/http.ts";
 import { status } from "./control/status.ts";
@@ -25,12 +26,15 @@ import { connectionCap, openFileLimit, watchDescriptors } from "./descriptors.ts
 import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED, failure, isFailure, type Failure } from "./exit.ts";
 import { readGuardKey } from "./intents/guard_key.ts";
 import { Leases } from "./intents/leases.ts";
-import { listeningSockets, oncePerTurn } from "./intents/ownership.ts";
+import { openSockDiag } from "./intents/sock_diag.ts";
+import { belongsTo, fileBelongsTo, listeningSockets, oncePerTurn, ROOT, type OwnershipSetup } from "./intents/ownership.ts";
 import { watchWithdrawn } from "./intents/withdrawn.ts";
 import { peerCredentials } from "./intents/peer_credentials.ts";
+import { createRefusals } from "./intents/refusals.ts";
 import { endLease } from "./intents/unregister.ts";
 import { FREE, READING, SECURING } from "./listen/connections.ts";
 import type { Forwarder } from "./listen/listener.ts";
+import { resetReader } from "./forward/reset.ts";
 import { nodeForwarder } from "./listen/node_forwarder.ts";
 import { createOpener } from "./listen/open.ts";
 import { Ports } from "./listen/ports.ts";
@@ -82,6 +86,8 @@ export interface Daemon {
   prepare(): Promise<Change | Refused>;
   /** Reads certificates and authorities anew; returns the names of those that changed. */
   renew(): Promise<readonly string[]>;
+  /** SIGUSR1: opens the audit file again; the answer is why it could not be, or null. */
+  reopen(): string | null;
   /** SIGHUP: opens the audit file again and reloads. */
   hangup(): Promise<void>;
   status(): Promise<unknown>;
@@ -116,11 +122,18 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const leases = new Leases();
   const withdrawn = watchWithdrawn({ leases, ports, clock, say });
   const peers = peerCredentials();
-  const backends = new Backends(notOwnSocket(process.pid, peers, (address) => ports.isOwn(address)));
+  const ownership: OwnershipSetup = { credentials: peers, sockets: openSockDiag(), listening: oncePerTurn(listeningSockets) };
+  const allowed = allowedBackends(config);
+  const backends = new Backends(notOwnSocket(process.pid, peers, (address) => ports.isOwn(address)), (service, address) => {
+    const uid = config.services[service]?.uid;
+    if (uid === undefined || allowed.has(address.key)) return null;
+    return address.kind === "unix" && peers === null ? fileBelongsTo([uid, ROOT]) : belongsTo([uid, ROOT], ownership);
+  });
   const topDenied = new TopDenied();
   const turns = createTurns();
   const markers = createMarkers(setup.print, counters);
   const recorder = createRecorder({ audit, counters, markers, clock, onError: config.audit.on_error });
+  const refusals = createRefusals(recorder, counters, clock);
   const credentials = createCredentials(config, clock, say);
   const admitter = createAdmitter({
     contextOf: (info) => credentials.contextOf(info),
@@ -128,24 +141,30 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     caps: { connections: cap, backend_connecting: config.caps.backend_connecting },
     lackedDescriptor: () => descriptors.lacked(),
   });
-  const forwarder: Forwarder = nodeForwarder({ clock, observer: admitter.observer, timers: config.timers });
+  const isReset = resetReader();
+  const forwarder: Forwarder = nodeForwarder({ clock, observer: admitter.observer, isReset, timers: config.timers });
   const opener = createOpener({ ports, forwarder, decide: admitter.decide, recorder, maxPorts: config.caps.ports });
   const exchange = createExchange({
     inForce, ports, leases, backends, forwarder, opener, recorder, markers, clock, seed: randomBytes(16),
-    hostAddresses: setup.hostAddresses, maxPorts: config.caps.ports, onReload: config.on_reload, say, participants: [credentials.participant, ...setup.participants ?? []],
-    ending: ending.signal,
+    hostAddresses: setup.hostAddresses, maxPorts: config.caps.ports, onReload: config.on_reload, ruleHits: counters.ruleHits, say, participants: [credentials.participant, ...setup.participants ?? []],
+    closedBecause: (info) => credentials.closedBecause(info), ending: ending.signal,
   });
   const passEnds = createEnds({ inForce, forwarder, recorder, ports, clock, onReload: config.on_reload });
   const reloader = createReloader({
     path: setup.policyPath, maxBytes: config.policy.max_bytes, checkMs: config.timers.policy_check_ms,
     trustedKeys: config.policy.trusted_keys, keeper, exchange, inForce, counters, turns, clock, say, ending: ending.signal,
   });
+  const reopen = (): string | null => {
+    const kept = audit.reopen();
+    if (kept !== null) say(kept);
+    return kept;
+  };
   let draining = false;
   const context: Context = {
-    config, allowedBackends: allowedBackends(config), inForce, ports, leases, backends, forwarder, recorder, counters,
-    topDenied, ownership: { credentials: peers, listening: oncePerTurn(listeningSockets) }, exchange, reloader, keeper, clock, turns,
+    config, allowedBackends: allowed, inForce, ports, leases, backends, forwarder, recorder, refusals, counters,
+    topDenied, ownership, exchange, reloader, keeper, clock, turns,
     startedMs: clock.monoMs(), withdrawn, guardKey, connectionCap: cap, draining: () => draining,
-    opener, markers, certificates: () => credentials.ends(), hostAddresses: setup.hostAddresses,
+    opener, markers, reopen, certificates: () => credentials.ends(), closedBecause: (info) => credentials.closedBecause(info), hostAddresses: setup.hostAddresses,
   };
 
   function closeAll(): void {
@@ -156,10 +175,16 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     descriptors.close();
   }
   const timers: (() => void)[] = [];
-  /** A certificate's files changed: shown from the next handshake on. A policy that waited for them is tried again. */
-  const renew = async (): Promise<readonly string[]> => {
-    const changed = await turns(async () => credentials.renew());
+  /** A certificate's files may have changed: shown from the next handshake on. What was closed without them opens. */
+  const renewFiles = async (): Promise<readonly string[]> => turns(async () => {
+    const changed = credentials.renew();
     if (changed.length > 0) say(`certificates and authorities renewed: ${changed.join(" ")}`);
+    await exchange.reconcile();
+    return changed;
+  });
+  /** The same; a policy that waited for them is tried again. */
+  const renew = async (): Promise<readonly string[]> => {
+    const changed = await renewFiles();
     await reloader.changed();
     return changed;
   };
@@ -199,6 +224,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
       op: "load", decision: denial(CODE_NO_MODULE), generation: inForce.generation, local: setup.policyPath, detail: fromFile.message,
     }], null);
   }
+  if (isReset === null) say("WARNING: koffi is not installed, so the kernel can't be asked about resets: one right behind data may be passed on as an end");
   say(reportSentence(first));
 
   let poisonSaid = false;
@@ -209,12 +235,15 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     for (const lease of leases.expired(now)) endLease(context, lease, { because: "its time is over: renew it sooner", word: "expired" });
     withdrawn.look();
     descriptors.check();
+    credentials.warnOfEnds();
     const failed = inForce.engine?.poisoned === true;
     if (failed && !poisonSaid) say("the policy module failed inside: everything is refused until a reload puts a module in force");
     poisonSaid = failed;
   }));
   timers.push(clock.every(config.timers.interface_poll_ms, () => {
     void turns(() => exchange.reconcile()).catch((error: unknown) => say(`the ports could not be looked at: ${String(error)}`));
+    // Also without a watcher, and where it is time alone that makes a certificate good.
+    if (closedExposes(context).length > 0) void renewFiles().catch((error: unknown) => say(`the certificates could not be renewed: ${String(error)}`));
   }));
   markers.ready();
 
@@ -239,9 +268,9 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     reload: () => reloader.reload(),
     renew,
     prepare: () => reloader.prepare(),
+    reopen,
     async hangup() {
-      const kept = audit.reopen();
-      if (kept !== null) say(kept);
+      reopen();
       const result = await reloader.reload();
       say(isRefused(result) ? `reload refused, generation ${inForce.generation} stays in force: ${result.message}` : reportSentence(result));
     },
@@ -282,7 +311,7 @@ function openKeeper({ stateDirectory, config, disk = systemDisk }: DaemonSetup):
 const operator: Client = {
   number: -1,
   challenge: "",
-  caller: { operator: true, service: null, noServiceBecause: "", uid: null },
+  caller: { peer: "operator", operator: true, service: null, noServiceBecause: "", uid: null },
   alive: () => true,
   notify: () => undefined,
 };

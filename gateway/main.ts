@@ -2,6 +2,7 @@
 // decides or listens is behind startDaemon.
 import { resolve } from "node:path";
 import { HELP, parseCommand, type Command, type ConfigWords, type ExposeWords } from "./arguments.ts";
+import { standardStream } from "./audit/audit.ts";
 import { checkConfig } from "./check_config.ts";
 import { systemClock } from "../runtime/shell/clock.ts";
 import { configFailure, isDecoded, readConfig, type Config } from "./config.ts";
@@ -13,6 +14,8 @@ import { EXIT_INTERNAL, EXIT_OK, EXIT_REJECTED, EXIT_UNSUPPORTED, EXIT_USAGE, fa
 import { exposeUntil } from "./expose_command.ts";
 import { interfaceAddresses } from "./listen/addresses.ts";
 import { order, type Outcome } from "./order.ts";
+import { stateDirectory } from "./reload/keeper.ts";
+import { unblockReopenSignal } from "./reopen_signal.ts";
 import { isFileRefusal, readTrustedFile } from "../runtime/host/trustedFile.ts";
 import { packageVersion } from "../runtime/package/files.ts";
 import { watchStatus } from "./watch_status.ts";
@@ -36,6 +39,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       return;
     case "status":
     case "reload":
+    case "reopen":
       return ask(command);
     case "check-config":
       return check(command);
@@ -54,7 +58,7 @@ function check(command: Extract<Command, { kind: "check-config" }>): void {
   show(checkConfig(layers, command.json));
 }
 
-async function ask(command: Extract<Command, { kind: "status" | "reload" }>): Promise<void> {
+async function ask(command: Extract<Command, { kind: "status" | "reload" | "reopen" }>): Promise<void> {
   const config = loadConfig(command);
   if (isFailure(config)) return end(config);
   const ask = (): Promise<Outcome> => order(command.kind, controlPath(config), command.json);
@@ -107,8 +111,13 @@ async function serve(command: Extract<Command, { kind: "serve" }>): Promise<void
   process.on("SIGHUP", () => {
     if (daemon !== null) daemon.hangup().catch((error: unknown) => say(`the reload failed: ${String(error)}`));
   });
+  // Before a daemon runs there is nothing to open again.
+  process.on("SIGUSR1", () => daemon?.reopen());
+  unblockReopenSignal();
   process.on("uncaughtException", fatal);
   process.on("unhandledRejection", fatal);
+  // Where the audit has standard output, it has it alone.
+  const markers = standardStream(config.audit.file) === 1 ? process.stderr : process.stdout;
   const started = await startDaemon({
     policyPath: file,
     controlPath: controlPath(config),
@@ -116,7 +125,7 @@ async function serve(command: Extract<Command, { kind: "serve" }>): Promise<void
     config,
     clock: systemClock(),
     hostAddresses: interfaceAddresses,
-    print: (line) => void process.stdout.write(`${line}\n`),
+    print: (line) => void markers.write(`${line}\n`),
     say,
     givenUp: starting.signal,
   });
@@ -147,12 +156,6 @@ function readLayers({ config: path, sets, policy, control }: ConfigWords): Decod
 
 function controlPath(config: Config): string {
   return config.control.socket ?? defaultControlPath(process.env);
-}
-
-/** systemd names the directories of `StateDirectory=` with colons between. */
-function stateDirectory(config: Config, env: NodeJS.ProcessEnv): string | null {
-  const given = env["STATE_DIRECTORY"]?.split(":")[0] ?? "";
-  return config.state_dir ?? (given.startsWith("/") ? given : null);
 }
 
 /** Sentences, a line each. */

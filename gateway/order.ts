@@ -1,4 +1,4 @@
-// `ingressd status` and `ingressd reload`: ask the running gateway over its control socket.
+// `ingressd status`, `ingressd reload` and `ingressd reopen`: ask the running gateway over its control socket.
 import { openConnection } from "./client/connection.mjs";
 import type { Answer } from "./control/rpc.ts";
 import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED } from "./exit.ts";
@@ -11,7 +11,7 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-export async function order(kind: "status" | "reload", path: string, json: boolean): Promise<Outcome> {
+export async function order(kind: "status" | "reload" | "reopen", path: string, json: boolean): Promise<Outcome> {
   let answer: Answer;
   try {
     const client = await openConnection(path);
@@ -24,10 +24,11 @@ export async function order(kind: "status" | "reload", path: string, json: boole
   }
   if ("error" in answer) {
     const { message, data } = answer.error;
-    return json ? envelope(EXIT_REJECTED, "reject", "refused", message, data) : { exitCode: EXIT_REJECTED, stdout: "", stderr: message };
+    const [exitCode, word] = kind === "reopen" ? [EXIT_DELEGATE, "delegate"] as const : [EXIT_REJECTED, "reject"] as const;
+    return json ? envelope(exitCode, word, "refused", message, data) : { exitCode, stdout: "", stderr: message };
   }
   if (json) return envelope(EXIT_OK, "ok", "ok", kind, answer.result);
-  return { exitCode: EXIT_OK, stdout: kind === "status" ? statusText(answer.result) : reportText(answer.result), stderr: "" };
+  return { exitCode: EXIT_OK, stdout: kind === "status" ? statusText(answer.result) : reportText(kind === "reload" ? "reloaded" : "reopened", answer.result), stderr: "" };
 }
 
 function envelope(exitCode: number, kind: string, code: string, message: string, data?: unknown): Outcome {

@@ -1,8 +1,8 @@
 // The report of a reload as text for people: nested keys as indented lines, in the order in which
 // the gateway gives them.
 
-export function reportText(report: unknown): string {
-  return ["reloaded", ...lines(report, "  ")].join("\n");
+export function reportText(done: "reloaded" | "reopened", report: unknown): string {
+  return [done, ...lines(report, "  ")].join("\n");
 }
 
 function lines(value: unknown, indent: string): string[] {

@@ -24,10 +24,13 @@ function head(status: unknown): string[] {
   const lines: (readonly [string, string])[] = [
     ["process", `pid ${text(at(status, "pid"))}, up ${duration(at(status, "uptime_ms"))}${at(status, "draining") === true ? ", DRAINING" : ""}`],
     ...(policy === null ? [] : policyLines(policy)),
+    ...rows(at(status, "listeners")).map((row) => at(row, "closed_because")).filter((because) => typeof because === "string").map((because) => ["WARNING", text(because)] as const),
     ...stateLines(at(status, "state")),
     ["connections", `${of("connections.live", "connections.cap")}, ${text(at(status, "connections.buffered_bytes"))} bytes buffered, ${text(at(status, "leases"))} leases`],
     ["decisions", `${text(at(status, "decisions.allowed"))} allowed, ${text(at(status, "decisions.denied"))} denied${reasons === "" ? "" : ` (${reasons})`}`],
     ["audit", `${text(at(status, "audit.records"))} records, ${text(at(status, "audit.dropped"))} dropped`],
+    ...(at(status, "audit.refusals_unrecorded") === 0 ? [] : [["refusals", `${text(at(status, "audit.refusals_unrecorded"))} of registrations and messages beyond the rate at which they are recorded`] as const]),
+    ...(at(status, "clients_turned_away") === 0 ? [] : [["clients", `${text(at(status, "clients_turned_away"))} of the gateway's own sockets turned away: too many, or too often`] as const]),
     ["reloads", `${text(at(status, "reloads.done"))} done, ${text(at(status, "reloads.refused"))} refused`],
     ...rows(at(status, "withdrawn_ports")).map((port) => ["WARNING", `${text(at(port, "local"))}/${text(at(port, "proto"))} is still bound, though ${text(at(port, "service"))} has no lease of it any more`] as const),
     ...(at(status, "descriptors_exhausted") === 0 ? [] : [["descriptors", `none was left ${text(at(status, "descriptors_exhausted"))} times: raise nofile or lower caps.connections`] as const]),

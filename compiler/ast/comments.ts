@@ -37,6 +37,7 @@ export function gapsOf(text: string, tokens: readonly Placed[]): Gap[] {
 }
 
 function gap(text: string, first: boolean): Gap {
+  if (!text.includes("#") && lineBreaks(text) < 2) return EMPTY_GAP;
   let trailing: string | null = null;
   const own: Comment[] = [];
   let at = 0;

@@ -1,9 +1,17 @@
 // What a printed text is made of before it is text: rows of tokens, with what may stand between
 // them. The tokens of a printed policy are those of its source in their order, so comments find
 // their place by counting (comments.ts), and render.ts decides where lines break.
+import type { Span } from "../source.ts";
+
+/**
+ * Which token of the source is printed, where a row may have another order than the source: the
+ * one at `offset`, or the one before that. A `separator` is printed between parts and goes with none.
+ * Tokens without an origin follow the one before them, as they do in the source.
+ */
+export type Origin = { readonly kind: "at" | "before"; readonly offset: number } | { readonly kind: "separator" };
 
 export type Doc =
-  | { readonly kind: "token"; readonly text: string }
+  | { readonly kind: "token"; readonly text: string; readonly from?: Origin }
   /** One space, always. */
   | { readonly kind: "space" }
   /** A space; what follows is put into one column with the rows around, where they are alike. */
@@ -14,6 +22,8 @@ export type Doc =
   | { readonly kind: "close" }
   /** On one line if it fits and holds no comment; else each `line` in it breaks. */
   | { readonly kind: "group"; readonly indent: number; readonly parts: readonly Doc[] };
+
+export type Token = Extract<Doc, { readonly kind: "token" }>;
 
 /** What stands on a line of its own, unless it is too long. */
 export interface Row {
@@ -37,6 +47,21 @@ export const SOFT: Doc = { kind: "line", soft: true };
 
 export function token(text: string): Doc {
   return { kind: "token", text };
+}
+
+/** The same parts, of which the first token is known by where it stands in the source. */
+export function placed(parts: readonly Doc[], from: Origin): Doc[] {
+  let found = false;
+  return parts.map((part): Doc => {
+    if (found || part.kind !== "token") return part;
+    found = true;
+    return { ...part, from };
+  });
+}
+
+/** The keyword of a clause, with what it is followed by at `span`. */
+export function clauseDocs(word: string, span: Span, parts: readonly Doc[]): Doc[] {
+  return placed([token(word), ...parts], { kind: "before", offset: span.start });
 }
 
 export function group(parts: readonly Doc[], indent = INDENT): Doc {
@@ -68,12 +93,12 @@ export function block(head: readonly Doc[], body: readonly Row[]): Row[] {
   ];
 }
 
-/** The texts of all tokens in their order. */
-export function tokensOf(parts: readonly Doc[]): string[] {
-  const found: string[] = [];
+/** All tokens in their order. */
+export function tokensOf(parts: readonly Doc[]): Token[] {
+  const found: Token[] = [];
   const visit = (docs: readonly Doc[]): void => {
     for (const doc of docs) {
-      if (doc.kind === "token") found.push(doc.text);
+      if (doc.kind === "token") found.push(doc);
       else if (doc.kind === "group") visit(doc.parts);
     }
   };

@@ -24,7 +24,8 @@ export type Member =
   | ({ readonly kind: "text" } & Piece)
   /** `uri "spiffe://…"`; the text without its quotes. */
   | { readonly kind: "id"; readonly type: "uri" | "dns" | "ip" | "sha256"; readonly pattern: Piece; readonly span: Span }
-  | { readonly kind: "file"; readonly path: Piece; readonly max: Piece; readonly span: Span }
+  /** `file "bad.txt" max 1000 min 1`; null: no `min` is written. */
+  | { readonly kind: "file"; readonly path: Piece; readonly max: Piece; readonly min: Piece | null; readonly span: Span }
   /** `$a`, a template's parameter. */
   | ({ readonly kind: "param" } & Piece);
 

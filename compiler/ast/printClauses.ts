@@ -1,5 +1,5 @@
 // Rules and the other clauses of an expose as rows.
-import { LINE, SPACE, group, row, token, words, type Doc, type Row } from "./layout.ts";
+import { LINE, SPACE, group, placed, row, token, words, type Doc, type Row } from "./layout.ts";
 import type { AnnotationNode, CapNode, ClauseNode, LimitNode, RuleNode, UseNode } from "./nodes.ts";
 import { annotationDocs, argumentsDocs, keyDocs, memberDocs, protoDocs, quotedDoc, setDoc } from "./printSets.ts";
 
@@ -41,11 +41,11 @@ export function ruleRows(rule: RuleNode): Row[] {
     ...(until === null ? [] : [words("until", until.text)]),
   ];
   const head = words(...(rule.dryrun ? ["dryrun"] : []), rule.action, ...(rule.name === null ? [] : ["named", rule.name.text]));
-  return annotated(rule.annotations, [row([...head, ...clauseDocs(clauses)])]);
+  return annotated(rule.annotations, [row([...head, ...lineDocs(clauses)])]);
 }
 
 /** The first of them on the line of what stands before; the others break together. */
-export function clauseDocs(clauses: readonly (readonly Doc[])[]): Doc[] {
+export function lineDocs(clauses: readonly (readonly Doc[])[]): Doc[] {
   const [first, ...more] = clauses;
   if (first === undefined) return [];
   return more.length === 0 ? [SPACE, ...first] : [SPACE, group([...first, ...more.flatMap((c) => [LINE, ...c])])];
@@ -53,10 +53,11 @@ export function clauseDocs(clauses: readonly (readonly Doc[])[]): Doc[] {
 
 function capDocs({ connections, perSource, perIdentity }: CapNode): Doc[] {
   const parts = [
-    ...(perSource === null ? [] : [[...words(perSource.connections.text, "per", "source"), ...keyDocs(perSource.key)]]),
-    ...(perIdentity === null ? [] : [words(perIdentity.connections.text, "per", "identity")]),
+    ...(perSource === null ? [] : [placed([...words(perSource.connections.text, "per", "source"), ...keyDocs(perSource.key)], { kind: "at", offset: perSource.span.start })]),
+    ...(perIdentity === null ? [] : [placed(words(perIdentity.connections.text, "per", "identity"), { kind: "at", offset: perIdentity.span.start })]),
   ];
-  return [...words("cap", connections.text, "connections"), group(parts.flatMap((docs) => [token(","), LINE, ...docs]))];
+  const comma: Doc = { kind: "token", text: ",", from: { kind: "separator" } };
+  return [...words("cap", connections.text, "connections"), group(parts.flatMap((docs) => [comma, LINE, ...docs]))];
 }
 
 function limitDocs({ rate, burst, per }: LimitNode): Doc[] {

@@ -1,5 +1,5 @@
 // Members, sets and the small parts that many statements have, as tokens with their spacing.
-import { LINE, SOFT, SPACE, commas, group, token, words, type Doc } from "./layout.ts";
+import { LINE, SOFT, SPACE, commas, group, placed, token, words, type Doc } from "./layout.ts";
 import type { AnnotationNode, KeyNode, Member, Piece, ProtoNode, SetNode } from "./nodes.ts";
 import { isKeyword } from "../syntax/keywords.ts";
 
@@ -21,7 +21,7 @@ export function memberDocs(member: Member): Doc[] {
     case "id":
       return [token(member.type), SPACE, quotedDoc(member.pattern)];
     case "file":
-      return [token("file"), SPACE, quotedDoc(member.path), SPACE, ...words("max", member.max.text)];
+      return [token("file"), SPACE, quotedDoc(member.path), SPACE, ...words("max", member.max.text, ...(member.min === null ? [] : ["min", member.min.text]))];
   }
 }
 
@@ -55,6 +55,8 @@ export function protoDocs({ proto }: ProtoNode): Doc[] {
 /** In one order, whatever it was. */
 export function annotationDocs(annotations: readonly AnnotationNode[]): Doc[] {
   const sorted = [...annotations].sort((a, b) => (a.name < b.name ? -1 : 1));
-  const each = sorted.flatMap(({ name, value }, i): Doc[] => [...(i === 0 ? [] : [LINE]), token("@"), token(name), SPACE, quotedDoc(value)]);
+  const each = sorted.flatMap(({ name, value, span }, i): Doc[] => [
+    ...(i === 0 ? [] : [LINE]), ...placed([token("@"), token(name), SPACE, quotedDoc(value)], { kind: "at", offset: span.start }),
+  ]);
   return [group(each, 0)];
 }

@@ -1,7 +1,7 @@
 // Tests and invariants as rows.
-import { COLUMN, LINE, SPACE, commas, group, row, token, words, type Doc, type Row } from "./layout.ts";
+import { COLUMN, LINE, SPACE, clauseDocs, commas, group, row, token, words, type Doc, type Row } from "./layout.ts";
 import type { ClaimNode, OutcomeNode, RequestNode, TestLineNode } from "./nodes.ts";
-import { clauseDocs } from "./printClauses.ts";
+import { lineDocs } from "./printClauses.ts";
 import { memberList, quotedDoc, setDoc } from "./printSets.ts";
 
 export function testLineRow(line: TestLineNode): Row {
@@ -19,10 +19,11 @@ export function testLineRow(line: TestLineNode): Row {
 
 function requestDocs({ source, to, sni, client }: RequestNode): Doc[] {
   const target = to.kind === "expose" ? [to.text] : [to.proto.proto, to.text, ...(to.local === null ? [] : ["local", to.local.text])];
+  const first = client?.[0];
   return [
     ...words("from", source.text, "to", ...target),
-    ...(sni === null ? [] : [SPACE, token("sni"), SPACE, quotedDoc(sni)]),
-    ...(client === null ? [] : [SPACE, token("client"), group([LINE, ...memberList(client)])]),
+    ...(sni === null ? [] : [SPACE, ...clauseDocs("sni", sni.span, [SPACE, quotedDoc(sni)])]),
+    ...(first === undefined ? [] : [SPACE, ...clauseDocs("client", first.span, [group([LINE, ...memberList(client ?? [])])])]),
   ];
 }
 
@@ -33,22 +34,24 @@ function outcomeDocs(outcomes: readonly OutcomeNode[]): Doc[] {
     ...(count === null ? [] : [count.text]),
     ...(by === null ? [] : ["by", by.text]),
   ));
-  return [token("=>"), SPACE, group(commas(each))];
+  const [first] = outcomes;
+  const parts: readonly Doc[] = [SPACE, group(commas(each))];
+  return first === undefined ? [token("=>"), ...parts] : clauseDocs("=>", first.span, parts);
 }
 
 /** `only P to X` says P before X; the others say who comes, then where to and with what. */
 export function claimRow({ word, from, sni, client, to, mode, at }: ClaimNode): Row {
   const predicates: readonly (readonly Doc[])[] = [
-    ...(sni === null ? [] : [[token("sni"), setDoc(sni)]]),
-    ...(client === null ? [] : [[token("client"), setDoc(client)]]),
+    ...(sni === null ? [] : [clauseDocs("sni", sni.span, [setDoc(sni)])]),
+    ...(client === null ? [] : [clauseDocs("client", client.span, [setDoc(client)])]),
   ];
   const parts: readonly (readonly Doc[])[] = [
-    ...(from === null ? [] : [[token("from"), setDoc(from)]]),
+    ...(from === null ? [] : [clauseDocs("from", from.span, [setDoc(from)])]),
     ...(word === "only" ? predicates : []),
-    to.kind === "ports" ? [...words("to", to.proto.proto), setDoc(to.ports)] : words("to", to.text),
+    clauseDocs("to", to.span, [SPACE, ...(to.kind === "ports" ? [token(to.proto.proto), setDoc(to.ports)] : [token(to.text)])]),
     ...(word === "only" ? [] : predicates),
-    ...(mode === null ? [] : [words("as", mode.text)]),
-    ...(at === null ? [] : [words("at", at.text)]),
+    ...(mode === null ? [] : [clauseDocs("as", mode.span, [SPACE, token(mode.text)])]),
+    ...(at === null ? [] : [clauseDocs("at", at.span, [SPACE, token(at.text)])]),
   ];
-  return row([token(word), ...clauseDocs(parts)]);
+  return row([token(word), ...lineDocs(parts)]);
 }

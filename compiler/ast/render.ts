@@ -3,7 +3,7 @@
 // comment behind a token stays on its line, and blank lines around comments on lines of their own
 // stay (one of several).
 import { EMPTY_GAP, gathered, type Gap } from "./comments.ts";
-import { INDENT, type Doc, type Row } from "./layout.ts";
+import { INDENT, tokensOf, type Doc, type Row } from "./layout.ts";
 import { alignLines, type Line } from "./align.ts";
 
 /** Columns that a line has, where it can be broken. */
@@ -17,31 +17,28 @@ export function renderRows(rows: readonly Row[], gaps: readonly Gap[] = []): str
   return alignLines(writer.lines).map((line) => `${line}\n`).join("");
 }
 
-/** Moves each comment to the next place where a line may break. */
+/** Before these no line breaks: what stands before one comes to stand behind it. */
+const NEVER_FIRST: ReadonlySet<string> = new Set([",", "{"]);
+
+/** Moves each comment before a comma or a `{` behind it; all others stay between their words. */
 function settle(rows: readonly Row[], given: readonly Gap[]): Gap[] {
   const gaps = [...given];
   let k = 0;
-  let breaks = true;
-  const visit = (parts: readonly Doc[]): void => {
-    for (const part of parts) {
-      if (part.kind === "group") visit(part.parts);
-      else if (part.kind === "line" || part.kind === "close") breaks = true;
-      else if (part.kind === "token") {
-        const gap = gaps[k] ?? EMPTY_GAP;
-        if (!breaks) {
-          gaps[k + 1] = gathered([gap, gaps[k + 1] ?? EMPTY_GAP]);
-          gaps[k] = EMPTY_GAP;
-        }
-        breaks = false;
-        k++;
-      }
-    }
-  };
   for (const { parts } of rows) {
-    breaks = true;
-    visit(parts);
+    for (const { text } of tokensOf(parts)) {
+      const gap = gaps[k] ?? EMPTY_GAP;
+      if (NEVER_FIRST.has(text) && hasComment(gap)) {
+        gaps[k + 1] = gathered([gap, gaps[k + 1] ?? EMPTY_GAP]);
+        gaps[k] = EMPTY_GAP;
+      }
+      k++;
+    }
   }
   return gaps;
+}
+
+function hasComment({ trailing, own }: Gap): boolean {
+  return trailing !== null || own.length > 0;
 }
 
 interface Measure {
@@ -58,6 +55,9 @@ class Writer {
   private next = 0;
   private cells: string[] = [""];
   private indent = 0;
+  private rowIndent = 0;
+  /** The number of the token whose gap was written last. */
+  private written = -1;
   private readonly measures = new Map<Doc, Measure>();
 
   constructor(gaps: readonly Gap[]) {
@@ -70,6 +70,8 @@ class Writer {
     const first = this.lines.length;
     this.cells = [""];
     this.indent = row.indent;
+    this.rowIndent = row.indent;
+    this.written = this.next;
     this.parts(row.parts, row.indent, false, 0);
     this.finish(this.gap().trailing, this.lines.length === first ? row.table : null);
   }
@@ -107,6 +109,7 @@ class Writer {
     for (const part of parts) {
       switch (part.kind) {
         case "token":
+          forced ||= next > k && hasComment(this.gaps[next] ?? EMPTY_GAP);
           width += part.text.length;
           next++;
           break;
@@ -116,8 +119,7 @@ class Writer {
           break;
         case "line":
         case "close": {
-          const { trailing, own } = this.gaps[next] ?? EMPTY_GAP;
-          forced ||= trailing !== null || own.length > 0;
+          forced ||= hasComment(this.gaps[next] ?? EMPTY_GAP);
           width += part.kind === "line" && part.soft ? 0 : 1;
           break;
         }
@@ -139,14 +141,15 @@ class Writer {
     parts.forEach((part, i) => {
       switch (part.kind) {
         case "token":
+          this.breakAtComment(indent);
           this.write(part.text);
           this.next++;
           break;
         case "space":
-          this.write(" ");
+          if (!this.breakAtComment(indent)) this.write(" ");
           break;
         case "column":
-          this.cells.push("");
+          if (!this.breakAtComment(indent)) this.cells.push("");
           break;
         case "line":
           if (!flat) this.breakLine(indent, indent);
@@ -187,7 +190,16 @@ class Writer {
     return this.indent + this.cells.reduce((sum, cell) => sum + cell.length + 1, -1);
   }
 
+  /** Where a line breaks only because of a comment; what follows stands below what it belongs to. */
+  private breakAtComment(indent: number): boolean {
+    if (this.written >= this.next || !hasComment(this.gap())) return false;
+    const deeper = Math.max(indent, this.rowIndent + INDENT);
+    this.breakLine(deeper, deeper);
+    return true;
+  }
+
   private breakLine(commentIndent: number, indent: number): void {
+    this.written = this.next;
     const { trailing, own } = this.gap();
     this.finish(trailing, null);
     for (const { text } of own) this.lines.push({ kind: "comment", indent: commentIndent, text });

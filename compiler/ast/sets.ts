@@ -1,7 +1,7 @@
 // Sets and their members out of the concrete tree.
 import type { Cst } from "../syntax/cst.ts";
 import type { KeyNode, Member, Piece, ProtoNode, SetDeclaration, SetNode } from "./nodes.ts";
-import { isBroken, keyword, node, nodes, piece, pieces, spanOf, type Reader } from "./reader.ts";
+import { isBroken, keyword, node, nodes, piece, pieces, spanOf, tokens, type Reader } from "./reader.ts";
 
 const SPACES = ["net", "ports", "hosts", "ids"] as const;
 
@@ -49,7 +49,9 @@ export function buildMember(r: Reader, cst: Cst): Member | null {
   if (file !== null) {
     const path = piece(r, file, "Text");
     const max = piece(r, file, "Integer");
-    return path === null || max === null ? null : { kind: "file", path, max, span: spanOf(r, file) };
+    const wantsMin = tokens(file, "kw_min").length > 0;
+    const min = piece(r, file, "Integer", 1);
+    return path === null || max === null || (wantsMin && min === null) ? null : { kind: "file", path, max, min, span: spanOf(r, file) };
   }
   const identity = node(cst, "identity");
   if (identity !== null) return buildIdentity(r, identity);

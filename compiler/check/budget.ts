@@ -7,6 +7,7 @@ import { quote } from "../quote.ts";
 import type { Span } from "../source.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import type { Understood } from "./understood.ts";
+import type { NetTally } from "./nets.ts";
 import { readCount } from "./numbers.ts";
 import type { Bound, CheckedBudget } from "./policy.ts";
 import type { Scope } from "./scope.ts";
@@ -43,6 +44,11 @@ export function checkBudgets(scope: Scope, nodes: readonly BudgetNode[]): Checke
   return { ports, rules, prefixes, connections, moduleKiB, steps };
 }
 
+/** As written, and the entries of lists; `build` shows the same number. */
+export function writtenPrefixes({ written, builtin }: NetTally): number {
+  return written + builtin.size;
+}
+
 interface Use {
   readonly used: number;
   /** What uses the most of it. */
@@ -56,8 +62,8 @@ export function holdBudget(scope: Scope, budget: CheckedBudget, exposes: readonl
     ["ports", budget.ports, () => largest(exposes, (e) => (e.ports ?? []).reduce((n, r) => n + r.last - r.first + 1, 0), 0)],
     ["rules", budget.rules, () => largest(exposes, (e) => e.clauses.filter((c) => c.kind === "rule").length, denies)],
     ["prefixes", budget.prefixes, () => {
-      const { written, largest: most } = tally;
-      return { used: written, most: most === null ? null : { what: most.entries === 1 ? "the sets that are written out" : "this list", n: most.entries, span: most.span } };
+      const { largest: most } = tally;
+      return { used: writtenPrefixes(tally), most: most === null ? null : { what: most.entries === 1 ? "the sets that are written out" : "this list", n: most.entries, span: most.span } };
     }],
     ["connections", budget.connections, () => largest(exposes, (e) => (e.mode === "direct" ? 0 : e.checked?.cap.connections ?? 0), 0)],
   ];

@@ -6,7 +6,7 @@ import { MAX_EXPOSES, MAX_PORT_RANGES, MAX_RULES } from "../bounds.ts";
 import { firstErrors, type Diagnostic } from "../diagnostic.ts";
 import type { SourceReader } from "../source.ts";
 import { checkAnnotations } from "./annotations.ts";
-import { checkBudgets, holdBudget } from "./budget.ts";
+import { checkBudgets, holdBudget, writtenPrefixes } from "./budget.ts";
 import { checkDials } from "./dials.ts";
 import { expand, type Flat } from "./expand.ts";
 import { checkExpose } from "./exposes.ts";
@@ -30,16 +30,18 @@ export interface Checked {
   /** Null if there is any diagnostic, of this phase or of an earlier one. */
   readonly policy: CheckedPolicy | null;
   readonly diagnostics: Diagnostic[];
+  /** As a budget counts them; 0 where there is no policy. */
+  readonly prefixes: number;
 }
 
 /** `program` is null where the entry file could not be read as a policy; that was told already. */
 export function check(program: Program | null, reader: SourceReader): Checked {
   const [entry] = program?.units ?? [];
-  if (program === null || entry === undefined) return { policy: null, diagnostics: [] };
+  if (program === null || entry === undefined) return { policy: null, diagnostics: [], prefixes: 0 };
   const report = newReport();
   const homes = new Homes(program, entry);
   const flat = expand(report, homes, defineTemplates(report, homes));
-  if (flat === null || !withinBounds(flat, report)) return { policy: null, diagnostics: inOrder(report, program) };
+  if (flat === null || !withinBounds(flat, report)) return { policy: null, diagnostics: inOrder(report, program), prefixes: 0 };
 
   const scope = openScope(homes, flat.sets, reader, report);
   const sets = flat.sets.flatMap((set) => checkSet(scope, set) ?? []);
@@ -60,14 +62,14 @@ export function check(program: Program | null, reader: SourceReader): Checked {
   if (report.diagnostics.length === 0) holdBudget(scope, budget, exposes, denies.length);
 
   const diagnostics = inOrder(report, program);
-  if (diagnostics.length > 0 || program.incomplete || !flat.whole) return { policy: null, diagnostics };
+  if (diagnostics.length > 0 || program.incomplete || !flat.whole) return { policy: null, diagnostics, prefixes: 0 };
   const checked = exposes.flatMap((e) => e.checked ?? []).sort((a, b) => (a.name < b.name ? -1 : 1));
   // INVARIANT: what has no diagnostic is whole; a part that is missing all the same must not
   // silently become a policy without it.
   const lines = flat.tests.reduce((n, t) => n + t.lines.length, 0);
   const kept = tests.reduce((n, t) => n + t.lines.length, 0);
-  if (checked.length !== exposes.length || denies.length !== flat.denies.length || dials.length !== flat.dials.length || kept !== lines) return { policy: null, diagnostics };
-  return { policy: { edition: 1, exposes: checked, dials, denies, tests, budget, sets, waiting: scope.waiting, hostOnly: scope.hostOnly }, diagnostics };
+  if (checked.length !== exposes.length || denies.length !== flat.denies.length || dials.length !== flat.dials.length || kept !== lines) return { policy: null, diagnostics, prefixes: 0 };
+  return { policy: { edition: 1, exposes: checked, dials, denies, tests, budget, sets, waiting: scope.waiting, hostOnly: scope.hostOnly }, diagnostics, prefixes: writtenPrefixes(scope.tally) };
 }
 
 /** False where an import is missing, which may have had any name. */

@@ -225,7 +225,10 @@ function carryOf({ node }: Template, use: UseNode, origin: Origin): Carry {
         case "id":
           return { ...arg, pattern: { ...arg.pattern, span: moved(arg.pattern.span, piece.span) }, span: at };
         case "file":
-          return { ...arg, path: { ...arg.path, span: moved(arg.path.span, piece.span) }, max: { ...arg.max, span: moved(arg.max.span, piece.span) }, span: at };
+          return {
+            ...arg, path: { ...arg.path, span: moved(arg.path.span, piece.span) }, max: { ...arg.max, span: moved(arg.max.span, piece.span) },
+            min: arg.min === null ? null : { ...arg.min, span: moved(arg.min.span, piece.span) }, span: at,
+          };
         default:
           return { ...arg, span: at };
       }

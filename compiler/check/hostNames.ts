@@ -2,6 +2,7 @@
 // so that what a client sends can be compared byte by byte. A name that is not ASCII is refused
 // with its A-label instead of being converted, since the tables for that change with the years
 // and two builds of one policy must not differ.
+import { asSeen, characterName, likenessesIn, unseenIn } from "../../runtime/text/characters.ts";
 import { quote } from "../quote.ts";
 import { readPrefix } from "./literals.ts";
 import { isProblem, type Problem } from "./report.ts";
@@ -47,8 +48,12 @@ export function readHostName(text: string): string | Problem {
   if (url !== null) return no("is a URL, and a name is wanted here", "a client names the host alone", url[2] === undefined ? good(url[1] ?? "") : null);
   const port = /^([^:]+):[0-9]+$/.exec(text);
   if (port !== null) return no("has a port", "the name stands alone; ports stand behind `on tcp`", null);
+  const unseen = unseenIn(text);
+  if (unseen.length > 0) return no(`holds ${unseen.map(characterName).join(", ")}`, "remove it", unseen.some((c) => /\p{Cc}/u.test(c)) ? null : good([...text].filter((c) => !unseen.includes(c)).join("")));
   const wire = ascii(text);
   if (wire === null) return no("is not a host name", "a name has letters, digits, hyphens and dots: `www.example.com`");
+  // Two names look alike: which of them is meant, only the author knows.
+  if (wire !== text && likenessesIn(text).length > 0) return no("is not written in A-labels", `write ${quote(asSeen(text))}, or ${quote(wire)} if the other letters are meant`);
   if (wire !== text) return no("is not written in A-labels", `a client sends it as ${quote(wire)}; write that`, good(wire));
   const name = text.toLowerCase().replace(/\.$/, "");
   if (name.startsWith(".")) return no("begins with a dot", `write ${quote(`**${name}`)} for all names below ${quote(name.slice(1))}, and ${quote(name.slice(1))} itself beside it if it is meant too`);

@@ -6,7 +6,7 @@ import type { SourceReader, Span } from "../source.ts";
 import type { Homes } from "./homes.ts";
 import { HostSetBuilder, hostPattern, isEmptyHosts, nodeCount, subtractHosts, unionHosts } from "./hostTrie.ts";
 import { readHostPattern } from "./hostNames.ts";
-import { readList, readMax, type FileMember } from "./lists.ts";
+import { readList, readSize, type FileMember } from "./lists.ts";
 import { isSetName } from "./templates.ts";
 import type { HostNode } from "./policy.ts";
 import { isProblem, sayTextProblem, type Problem, type Report } from "./report.ts";
@@ -37,13 +37,13 @@ export function hostAlgebra(report: Report, homes: Homes, reader: SourceReader):
   };
 
   const file = (member: FileMember): HostNode | null => {
-    const max = readMax(report, member);
-    if (max === null) return null;
-    const key = JSON.stringify([max, member.path.span.file.path, member.path.text]);
+    const size = readSize(report, member);
+    if (size === null) return null;
+    const key = JSON.stringify([size, member.path.span.file.path, member.path.text]);
     const known = lists.get(key);
     if (known !== undefined) return known;
     const builder = new HostSetBuilder();
-    const entries = readList(report, reader, member, max, {
+    const entries = readList(report, reader, member, size, {
       what: "name or pattern",
       add(token) {
         const pattern = readHostPattern(token);

@@ -2,6 +2,7 @@
 // segment of the path may end in `*` (the rest of that segment, at least one character) and the
 // last may be `**` (one segment or more). Compared byte by byte in their canonical form.
 import { formatAddress } from "../../runtime/net/address.ts";
+import { uriName } from "../../runtime/net/nameForms.ts";
 import { MAX_ID_BYTES } from "../bounds.ts";
 import { quote } from "../quote.ts";
 import { readHostName } from "./hostNames.ts";
@@ -69,6 +70,10 @@ function readUri(text: string): ReadId | Problem {
   if (rest !== "" && (deep || segments.some((s) => s.open))) return star("has something behind an open path");
   const last = segments.at(-1);
   if (rest !== "" && last !== undefined) segments[segments.length - 1] = { text: `${last.text}${rest}`, open: false };
+  // A `*` is at least one character, `**` at least one segment.
+  if (uriName(text.replace(/\*\*?/g, "x")) === null) {
+    return no("is a uri that no certificate can have", "a host without a user or a dot at its end, no empty segment, no `:` behind the host, and `%` only with capital digits and where it is needed");
+  }
   const head = `${scheme.toLowerCase()}:${authority === undefined ? "" : `//${authority.toLowerCase()}`}`;
   return { type: "uri", head, segments, deep };
 }

@@ -2,9 +2,11 @@
 // readers accept (octal octets, missing octets, host bits, zones) is refused with what was
 // most likely meant.
 import { formatAddress, parseAddress } from "../../runtime/net/address.ts";
+import { asSeen } from "../../runtime/text/characters.ts";
 import { quote } from "../quote.ts";
 import type { AddressWords } from "./policy.ts";
 import { isOctalToo } from "./octal.ts";
+import { readAddressRange, type RangeRead } from "./ranges.ts";
 import { isProblem, type Problem } from "./report.ts";
 
 export interface Prefix {
@@ -142,19 +144,29 @@ function notAnAddress(text: string): Problem {
     const meant = padded(parts, String(8 * parts.length));
     return problem("ING307", what, "a whole net is written as a prefix", meant);
   }
-  const range = /^([0-9.]{1,15})-([0-9.]{1,15})$/.exec(text);
-  if (range !== null) return problem("ING307", what, "a range of addresses is written as prefixes", prefixOf(range[1] ?? "", range[2] ?? ""));
+  const range = text.includes("-") ? readAddressRange(text, readEnd) : null;
+  if (range !== null) return rangeProblem(text, range);
+  const seen = asSeen(text);
+  if (seen !== text && !isProblem(readPrefix(seen))) return problem("ING307", what, `write ${quote(seen)}`, seen);
   return problem("ING307", what, "an address looks like `192.0.2.7` or `2001:db8::7`, a prefix like `192.0.2.0/24`; names of hosts are not looked up", null);
 }
 
-/** The one prefix that is the range, or null. */
-function prefixOf(first: string, last: string): string | null {
-  const [from, to] = [readPrefix(first), readPrefix(last)];
-  if (isProblem(from) || isProblem(to)) return null;
-  const size = to.first[3] - from.first[3] + 1;
-  const length = 32 - Math.log2(size);
-  const whole = `${first}/${length}`;
-  return size > 0 && Number.isInteger(length) && !isProblem(readPrefix(whole)) ? whole : null;
+function readEnd(text: string): Prefix | null {
+  const read = readPrefix(text);
+  return isProblem(read) || !read.single ? null : read;
+}
+
+/** Prefixes that a message names; a fix has them all. */
+const MOST_PREFIXES = 16;
+
+function rangeProblem(text: string, range: RangeRead): Problem {
+  if (range.kind === "mixed") return problem("ING307", `${quote(text)} begins in one family of addresses and ends in the other`, "write one range for IPv4 and one for IPv6, each as its prefixes", null);
+  const { prefixes, kind } = range;
+  const more = prefixes.length - MOST_PREFIXES;
+  const listed = `${prefixes.slice(0, MOST_PREFIXES).map(quote).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+  // Which of the two ends is the slip, only the author knows.
+  if (kind === "reversed") return problem("ING309", `the range ${quote(text)} ends before it begins`, `the other way round it is ${listed}`, null);
+  return problem("ING307", `${quote(text)} is a range, and not an address`, `a range of addresses is written as prefixes: ${listed}`, prefixes.join(", "));
 }
 
 /** `/255.255.0.0` as its number of bits, or null. */

@@ -6,7 +6,7 @@ import type { SourceReader, Span } from "../source.ts";
 import { BUILTIN } from "./builtin.ts";
 import { isEmpty, size, subtract, union } from "./intervals.ts";
 import { SetBuilder } from "./setBuilder.ts";
-import { readList, readMax, type FileMember } from "./lists.ts";
+import { readList, readSize, type FileMember } from "./lists.ts";
 import { readPrefix } from "./literals.ts";
 import type { AddressSet } from "./policy.ts";
 import { isProblem, sayProblem, type Problem, type Report } from "./report.ts";
@@ -17,6 +17,8 @@ import { sayUnknown } from "./unknown.ts";
 /** What was written, for the budget: the largest source of prefixes and their number. */
 export interface NetTally {
   written: number;
+  /** Built-in nets that are named, each once: `any` is one prefix of the author's, however many it is. */
+  readonly builtin: Set<string>;
   largest: { entries: number; span: Span } | null;
 }
 
@@ -49,13 +51,13 @@ export function netAlgebra(report: Report, homes: Homes, reader: SourceReader, t
   };
 
   const file = (member: FileMember): AddressSet | null => {
-    const max = readMax(report, member);
-    if (max === null) return null;
-    const key = JSON.stringify([max, member.path.span.file.path, member.path.text]);
+    const size = readSize(report, member);
+    if (size === null) return null;
+    const key = JSON.stringify([size, member.path.span.file.path, member.path.text]);
     const known = lists.get(key);
     if (known !== undefined) return known;
     const builder = new SetBuilder();
-    const entries = readList(report, reader, member, max, {
+    const entries = readList(report, reader, member, size, {
       what: "address or prefix",
       scan: (text, start, end) => builder.scan(text, start, end),
       add: (token) => read(builder, token),
@@ -70,7 +72,8 @@ export function netAlgebra(report: Report, homes: Homes, reader: SourceReader, t
     let good = true;
     for (const { text, span } of members) {
       const problem = read(builder, text);
-      if (problem !== null) sayProblem(report, problem, span);
+      // An argument of a template is one member.
+      if (problem !== null) sayProblem(report, span.origin !== undefined && problem.replace?.includes(",") === true ? { ...problem, replace: null } : problem, span);
       if (problem !== null || !count(1, span)) good = false;
     }
     return good ? builder.done() : null;
@@ -110,6 +113,7 @@ export function netAlgebra(report: Report, homes: Homes, reader: SourceReader, t
         case "qualified": {
           const builtin = BUILTIN.get(member.text);
           if (builtin === undefined) sayUnknown(report, homes, member, "net");
+          else tally.builtin.add(member.text);
           return builtin ?? null;
         }
         case "param":

@@ -31,7 +31,7 @@ export interface Scope {
 
 export function openScope(homes: Homes, sets: readonly SetDeclaration[], reader: SourceReader, report: Report): Scope {
   const first = sets.filter((s) => declare(report, homes.of(s.name.span).sets[s.kind], s, NAMED[s.kind]));
-  const tally: NetTally = { written: 0, largest: null };
+  const tally: NetTally = { written: 0, builtin: new Set(), largest: null };
   return {
     homes, report, tally,
     nets: new Resolver(report, homes, netAlgebra(report, homes, reader, tally), first),

@@ -182,7 +182,7 @@ function member(c: Carry, m: Member): Member {
     case "id":
       return { ...m, pattern: c.piece(m.pattern, "text"), span: c.span(m.span) };
     case "file":
-      return { ...m, path: c.piece(m.path, "text"), max: c.piece(m.max, "number"), span: c.span(m.span) };
+      return { ...m, path: c.piece(m.path, "text"), max: c.piece(m.max, "number"), min: m.min === null ? null : c.piece(m.min, "number"), span: c.span(m.span) };
     default:
       return { ...m, span: c.span(m.span) };
   }

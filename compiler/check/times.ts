@@ -14,6 +14,8 @@ export function readTime(text: string): number | Problem {
       return no("is not a time", "`T` and `Z` are written large", typeof readTime(upper) === "number" ? upper : null);
     }
     if (/^[0-9]{4}-[0-9]{2}-[0-9]{2}$/.test(text)) return no("has no time of day", `for the first moment of that day write ${quote(`${text}T00:00Z`)}`);
+    const utc = withoutZone(text);
+    if (utc !== null) return no("is not UTC", `times are UTC: write ${quote(utc)}`, utc);
     if (/^[0-9-]+T[0-9:]+$/.test(text)) return no("does not say which zone it is of", "times are UTC, and end with `Z`");
     return no("is not a time");
   }
@@ -27,6 +29,19 @@ export function readTime(text: string): number | Problem {
   const seconds = Date.UTC(year, month - 1, day, hour, minute, second) / 1_000;
   // INVARIANT: to the engine 0 is a clock that is not known.
   return seconds > 0 ? seconds : no("is before any clock", "times begin a second later; a rule that never holds is better removed");
+}
+
+/** The time in UTC of one with the difference of a zone (RFC 3339), or with a fraction of nothing; null where it is none. */
+function withoutZone(text: string): string | null {
+  const parts = /^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:\.0+)?(?:Z|([+-])([0-9]{2}):?([0-9]{2})?)$/i.exec(text);
+  if (parts === null) return null;
+  const [, local = "", sign, hours = "0", minutes = "0"] = parts;
+  const seconds = readTime(`${local.toUpperCase()}Z`);
+  // No zone is further off, and none has another minute.
+  if (typeof seconds !== "number" || Number(hours) > 14 || Number(minutes) > 59) return null;
+  const shift = (Number(hours) * 60 + Number(minutes)) * (sign === "-" ? 1 : -1);
+  const utc = new Date((seconds + shift * 60) * 1_000).toISOString().replace(/(?::00)?\.000Z$/, "Z");
+  return typeof readTime(utc) === "number" ? utc : null;
 }
 
 function daysIn(year: number, month: number): number {

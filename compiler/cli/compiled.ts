@@ -5,7 +5,7 @@ import { compile, type CompileResult } from "../compile.ts";
 import type { CheckedPolicy } from "../check/policy.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import { render } from "../render.ts";
-import { positionOf, type Position, type SourceFile, type SourceReader, type Span } from "../source.ts";
+import { isReadFailure, notTextSays, positionOf, type NotText, type Position, type SourceFile, type SourceReader, type Span } from "../source.ts";
 import { isOpenFailure, openPolicy, type DiskPolicy, type Inputs, type OpenFailure } from "./disk.ts";
 import { count, usage, type Outcome } from "./outcome.ts";
 import { PHASE_WORDS, SILENT, type Progress } from "./progress.ts";
@@ -35,7 +35,7 @@ export function compileFile(path: string, profile: Profile = "host", progress: P
   const reader: SourceReader = {
     read(named, from) {
       const file = disk.reader.read(named, from);
-      progress.step(typeof file === "string" ? 0 : file.text.length);
+      progress.step(isReadFailure(file) ? 0 : file.text.length);
       return file;
     },
   };
@@ -92,6 +92,7 @@ function placeJson(span: Span): { file: string; start: Position; end: Position }
 
 export function cannotOpen(path: string, failure: OpenFailure["failure"]): Outcome {
   const name = `\`${path}\``;
+  if (typeof failure === "object") return notText(path, failure);
   switch (failure) {
     case "missing":
       return usage("missing_file", `there is no file ${name}`, "check the path of the policy");
@@ -109,12 +110,18 @@ export function cannotOpen(path: string, failure: OpenFailure["failure"]): Outco
         message: `${name} is larger than 4 MiB`,
         help: "put long address lists into files of their own and name them with `file \"…\"`",
       };
-    case "not_text":
-      return {
-        class: "reject",
-        code: "policy.not_text",
-        message: `${name} is not UTF-8 text`,
-        help: "a policy is text; for a compiled module use `ingressc inspect`",
-      };
   }
+}
+
+/** `expected`: what kind of file it should be. */
+export function notText(path: string, failure: NotText, expected = "a policy is UTF-8 text"): Outcome {
+  const { line, column, what } = failure;
+  const isBinary = what === "a NUL character";
+  return {
+    class: "reject",
+    code: "policy.not_text",
+    message: `\`${path}\` ${notTextSays(failure)}`,
+    help: isBinary ? `${expected}; for a compiled module use \`ingressc inspect\`` : `${expected}: save the file as UTF-8`,
+    data: { line, column, what },
+  };
 }

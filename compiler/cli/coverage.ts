@@ -3,7 +3,7 @@
 import { hasHost } from "../check/hostTrie.ts";
 import { contains } from "../check/intervals.ts";
 import type { AddressSet, AddressWords, CheckedPolicy, NamedSet, PortRange } from "../check/policy.ts";
-import { positionOf, type Span } from "../source.ts";
+import { positionOf, type Position, type Span } from "../source.ts";
 import type { ListenerInfo, LoadedPolicy, RuleInfo } from "../../runtime/host/module.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
 import { parsePrefix } from "../../runtime/net/prefix.ts";
@@ -109,14 +109,25 @@ function bindsIn(set: AddressSet): (listener: ListenerInfo) => boolean {
   };
 }
 
-/** Hits of each line that has a rule or a member; where several stand on one line, the least of them. */
+/**
+ * Hits of each line that has a rule or a member. What stands at one place and is used more than once,
+ * as in a template, has the hits of the use that has the most; of several places on one line the
+ * least counts.
+ */
 export function lineCounts({ rules, members }: Coverage): ReadonlyMap<string, ReadonlyMap<number, number>> {
+  const places = new Map<string, { readonly file: string; readonly line: number; hits: number }>();
+  const put = (file: string, { line, column }: Position, hits: number): void => {
+    const key = JSON.stringify([file, line, column]);
+    const place = places.get(key);
+    if (place === undefined) places.set(key, { file, line, hits });
+    else place.hits = Math.max(place.hits, hits);
+  };
+  for (const { rule, decides } of rules) for (const origin of rule.origins) put(origin.file, origin, decides);
+  for (const { span, met } of members) put(span.file.path, positionOf(span.file, span.start), met);
   const files = new Map<string, Map<number, number>>();
-  const put = (file: string, line: number, hits: number): void => {
+  for (const { file, line, hits } of places.values()) {
     const lines = files.get(file) ?? new Map<number, number>();
     files.set(file, lines.set(line, Math.min(lines.get(line) ?? hits, hits)));
-  };
-  for (const { rule, decides } of rules) for (const { file, line } of rule.origins) put(file, line, decides);
-  for (const { span, met } of members) put(span.file.path, positionOf(span.file, span.start).line, met);
+  }
   return files;
 }

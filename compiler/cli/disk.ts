@@ -1,11 +1,12 @@
 // The compiler's SourceReader on a disk. The policy root is the folder of the entry file (of
 // the file itself, where the operand is a symlink); every other file must lie below it by its
 // real path, so that a policy of one team can't read what its author can't.
-import { constants, closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
+import { constants, closeSync, fstatSync, openSync, readSync, readlinkSync, realpathSync, statSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { MAX_LIST_BYTES, MAX_SOURCE_BYTES } from "../bounds.ts";
 import type { ReadFailure, SourceFile, SourceReader } from "../source.ts";
+import { decodeText } from "./utf8.ts";
 
 export interface DiskPolicy {
   readonly entry: SourceFile;
@@ -41,7 +42,7 @@ export function openPolicy(path: string): DiskPolicy | OpenFailure {
   if (real === null) return { failure: "missing", inputs: seen };
   const root = dirname(real);
   const text = readText(named, real, MAX_SOURCE_BYTES, seen);
-  if (typeof text !== "object") return { failure: text, inputs: seen };
+  if (!isText(text)) return { failure: text, inputs: seen };
   const entry: SourceFile = { path: basename(real), text: text.text };
   return { entry, root, reader: { read: (p, from) => readBelow(root, entry, p, from, seen) }, inputs: seen };
 }
@@ -60,7 +61,7 @@ function readBelow(root: string, entry: SourceFile, path: string, from: SourceFi
   if (!isBelow(root, real)) return "outside";
   const text = readText(named, real, MAX_LIST_BYTES, seen);
   if (text === "folder" || text === "special") return "unreadable";
-  if (typeof text !== "object") return text;
+  if (!isText(text)) return text;
   // The real path: one file has one name, however it is reached, and what it names is relative to it.
   return { path: relative(root, real).split(sep).join("/"), text: text.text };
 }
@@ -76,7 +77,7 @@ export function openText(path: string, maxBytes: number): { readonly text: strin
   const real = seen.realPath(named);
   if (real === null) return { failure: "missing", inputs: seen };
   const read = readText(named, real, maxBytes, seen);
-  return typeof read === "object" ? { text: read.text, real } : { failure: read, inputs: seen };
+  return isText(read) ? { text: read.text, real } : { failure: read, inputs: seen };
 }
 
 export function isUnreadText(x: { readonly text: string } | OpenFailure): x is OpenFailure {
@@ -87,12 +88,11 @@ function readText(named: string, real: string, maxBytes: number, seen: Seen): { 
   const bytes = readRegular(real, maxBytes);
   seen.note(named, real, bytes);
   if (typeof bytes === "string") return bytes;
-  if (bytes.includes(0)) return "not_text";
-  try {
-    return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
-  } catch {
-    return "not_text";
-  }
+  return decodeText(bytes);
+}
+
+function isText(x: ReturnType<typeof readText>): x is { readonly text: string } {
+  return typeof x === "object" && "text" in x;
 }
 
 type Found = ReturnType<typeof readRegular>;
@@ -140,13 +140,20 @@ export function isCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && "code" in error && typeof error.code === "string" && codes.includes(error.code);
 }
 
-/** What stands at a path now, in a form that changes when its contents do. */
+/** What stands at a path now, and where that is, in a form that changes when either does. */
 export function fingerprint(path: string): string {
-  return fingerprintOf(readRegular(path, MAX_LIST_BYTES));
+  try {
+    return fingerprintOf(realpathSync.native(path), readRegular(path, MAX_LIST_BYTES));
+  } catch {
+    return MISSING;
+  }
 }
 
-function fingerprintOf(found: Found): string {
-  return typeof found === "string" ? found : createHash("sha256").update(found).digest("hex");
+const MISSING = "missing";
+
+function fingerprintOf(real: string, found: Found): string {
+  if (found === "missing") return MISSING;
+  return JSON.stringify([real, typeof found === "string" ? found : createHash("sha256").update(found).digest("hex")]);
 }
 
 class Seen implements Inputs {
@@ -156,11 +163,12 @@ class Seen implements Inputs {
 
   /** Null where nothing is there, a loop of symlinks and a file used as a folder included. */
   realPath(named: string): string | null {
-    this.folders.add(dirname(resolve(named)));
+    for (const folder of foldersOfLinks(named)) this.folders.add(folder);
     try {
       return realpathSync.native(named);
     } catch {
-      this.found.set(resolve(named), fingerprintOf("missing"));
+      this.folders.add(dirname(resolve(named)));
+      this.found.set(resolve(named), MISSING);
       return null;
     }
   }
@@ -168,6 +176,49 @@ class Seen implements Inputs {
   note(named: string, real: string, found: Found): void {
     this.folders.add(dirname(real));
     this.files.add(real);
-    this.found.set(named, fingerprintOf(found));
+    this.found.set(named, fingerprintOf(real, found));
+  }
+}
+
+/** Links that one path goes through at most; the kernel's own bound. */
+const MOST_LINKS = 40;
+
+/**
+ * The real folders of all symlinks that a path goes through, links to links too: where one of them is
+ * turned, the path leads to another file.
+ */
+function foldersOfLinks(path: string): Set<string> {
+  const folders = new Set<string>();
+  const rest = parts(isAbsolute(path) ? path : `${process.cwd()}${sep}${path}`);
+  let at = "/";
+  for (let links = 0; rest.length > 0 && links <= MOST_LINKS; ) {
+    const name = rest.shift() ?? "";
+    if (name === "..") {
+      at = dirname(at);
+      continue;
+    }
+    const next = join(at, name);
+    const target = linkTarget(next);
+    if (target === null) {
+      at = next;
+      continue;
+    }
+    links++;
+    folders.add(at);
+    rest.unshift(...parts(target));
+    if (isAbsolute(target)) at = "/";
+  }
+  return folders;
+}
+
+function parts(path: string): string[] {
+  return path.split(sep).filter((part) => part !== "" && part !== ".");
+}
+
+function linkTarget(path: string): string | null {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return null;
   }
 }

@@ -4,7 +4,7 @@ import { build } from "../ast/build.ts";
 import { understand } from "../compile.ts";
 import type { DiagnosticCode } from "../codes.ts";
 import type { Diagnostic } from "../diagnostic.ts";
-import { positionOf, type Position, type SourceFile, type SourceReader } from "../source.ts";
+import { isReadFailure, positionOf, type Position, type SourceFile, type SourceReader } from "../source.ts";
 import { parse } from "../syntax/parse.ts";
 
 export interface Edit {
@@ -40,7 +40,7 @@ export function mend(entry: SourceFile, reader: SourceReader): Mended {
   const over: SourceReader = {
     read(path, from) {
       const file = reader.read(path, from);
-      return typeof file === "string" ? file : now(file);
+      return isReadFailure(file) ? file : now(file);
     },
   };
   for (let round = 0; round < MAX_ROUNDS; round++) {

@@ -5,6 +5,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { PUBLIC_KEY_BYTES } from "../../runtime/abi/signature.ts";
+import { kindOfKey, type KeyKind } from "../../runtime/host/keyKinds.ts";
 import { isKeyRefusal, parsePublicKey, trustedKey, type TrustedKey } from "../../runtime/host/keys.ts";
 import { isCode, readRegular } from "./disk.ts";
 import { usage, type Outcome } from "./outcome.ts";
@@ -69,13 +70,19 @@ export function readPrivateKey(path: string): SigningKey | Outcome {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
     const stats = fstatSync(fd);
     if (!stats.isFile()) return unread(path, stats.isDirectory() ? "folder" : "special", "the private key");
+    const bytes = Buffer.alloc(MOST_KEY_BYTES + 1);
+    const length = readSync(fd, bytes, 0, bytes.length, null);
+    if (length > MOST_KEY_BYTES) return unread(path, "too_large", "the private key");
+    const text = bytes.toString("utf8", 0, length);
+    const kind = kindOfKey(text);
+    // What is no private key may be read by anybody.
+    const instead = kind === null ? undefined : NO_PRIVATE_KEY[kind];
+    if (instead !== undefined) return refusedKey(`\`${path}\` holds ${instead}, which can't sign`, "name the `.key` file that `ingressc keygen` wrote");
     if ((stats.mode & OTHERS_READ) !== 0) {
       const mode = (stats.mode & 0o7777).toString(8).padStart(4, "0");
       return refusedKey(`\`${path}\` has mode ${mode}: others can get at this private key`, `take the key out of use if they may have; else run \`chmod 600 ${path}\``);
     }
-    const bytes = Buffer.alloc(MOST_KEY_BYTES + 1);
-    const length = readSync(fd, bytes, 0, bytes.length, null);
-    return length > MOST_KEY_BYTES ? unread(path, "too_large", "the private key") : parsePrivateKey(path, bytes.toString("utf8", 0, length));
+    return parsePrivateKey(path, text, kind);
   } catch (error) {
     return unread(path, isCode(error, "ENOENT", "ENOTDIR", "ELOOP") ? "missing" : "unreadable", "the private key");
   } finally {
@@ -83,11 +90,17 @@ export function readPrivateKey(path: string): SigningKey | Outcome {
   }
 }
 
-function parsePrivateKey(path: string, text: string): SigningKey | Outcome {
-  if (text.includes("ENCRYPTED")) {
+const NO_PRIVATE_KEY: Readonly<Partial<Record<KeyKind, string>>> = {
+  public: "a public key", ssh_public: "a public key of OpenSSH", der_public: "a public key in DER", certificate: "a certificate",
+};
+
+function parsePrivateKey(path: string, text: string, kind: KeyKind | null): SigningKey | Outcome {
+  if (kind === "encrypted") {
     return { class: "unsupported", code: "policy.key_encrypted", message: `\`${path}\` is protected by a passphrase, which ingressc does not ask for`, help: "write it without one, in mode 0600 and on a disk that is encrypted: `openssl pkey -in KEY -out PLAIN`" };
   }
-  if (text.includes("BEGIN PUBLIC KEY")) return refusedKey(`\`${path}\` holds a public key, which can't sign`, "name the `.key` file that `ingressc keygen` wrote");
+  if (kind === "ssh_private") return refusedKey(`\`${path}\` holds a key of OpenSSH, and PKCS#8 in PEM is wanted`, "make a pair for policies with `ingressc keygen`");
+  if (kind === "der_private") return refusedKey(`\`${path}\` holds a private key in DER, and PEM is wanted`, `write it as PEM, in mode 0600: \`openssl pkey -inform DER -in ${path} -out KEY\``);
+  if (kind === "raw") return refusedKey(`\`${path}\` holds the bytes of a key alone, and PEM is wanted`, "name the `.key` file that `ingressc keygen` wrote");
   let key: KeyObject;
   try {
     key = createPrivateKey(text);

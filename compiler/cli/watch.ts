@@ -1,5 +1,6 @@
 // Runs a build again whenever its inputs change. Folders are watched and not files, because
-// editors and deployments replace files by renaming; whether something changed is decided by
+// editors and deployments replace files by renaming, and the folders of symlinks too, because
+// deployments turn a link to the next release; whether something changed is decided by
 // content, so that an event for a neighbour (or for the module itself) builds nothing.
 import { watch, type FSWatcher } from "node:fs";
 import { basename } from "node:path";

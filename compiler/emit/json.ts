@@ -10,8 +10,6 @@ import { prefixText, type PrefixText } from "./prefixes.ts";
 export interface SemanticJson {
   /** UTF-8. */
   readonly text: Uint8Array;
-  /** Prefixes in all of its nets, each net counted once. */
-  readonly prefixes: number;
 }
 
 export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[], hash: Sha256 = sha256): SemanticJson {
@@ -71,7 +69,7 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
   const denies = rulesOf(null, "deny").map((deny) => ({ ...rule(deny), on: deny.on === null ? null : { proto: deny.on.proto, ports: portTexts(deny.on.ports) } }));
   const dials = [...new Set(policy.dials.map(({ service }) => service))].sort();
   const text = withNets(JSON.stringify(sortKeys({ edition: policy.edition, deny: denies, ...(dials.length > 0 && { dial: dials }), expose: exposes, hosts: Object.fromEntries(hosts), ...(ids.size > 0 && { ids: Object.fromEntries(ids) }) })), nets);
-  return { text, prefixes: [...nets.values()].reduce((sum, { count }) => sum + count, 0) };
+  return { text };
 }
 
 function byOwner(rules: readonly OrderedRule[]): ReadonlyMap<string, readonly OrderedRule[]> {

@@ -4,11 +4,12 @@
 import { printPolicy } from "../ast/print.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import { readTree } from "../format.ts";
-import type { SourceFile } from "../source.ts";
+import { positionOf, type SourceFile } from "../source.ts";
 import { decodePolicy } from "./decode.ts";
 import { encodePolicy, jsonText, type Json } from "./encode.ts";
 import { repeatedKeys } from "./keys.ts";
 import type { Trouble } from "./shape.ts";
+import { jsonFault } from "./syntaxError.ts";
 
 /** Troubles of one document that are told. */
 const MAX_TROUBLES = 20;
@@ -51,8 +52,10 @@ function parseJson(source: string): { readonly value: unknown } | Refused {
   try {
     value = JSON.parse(source);
   } catch (error) {
-    const why = error instanceof SyntaxError ? `: ${error.message}` : "";
-    return refused([{ pointer: "", message: `this is not JSON${why}`, help: "`ingressc export` writes a document of this form" }]);
+    if (!(error instanceof SyntaxError)) throw error;
+    const fault = jsonFault(source);
+    const help = fault?.help ?? "`ingressc export` writes a document of this form";
+    return refused([{ pointer: "", message: `this is not JSON: ${fault?.says ?? error.message}`, help, ...(fault === null ? {} : { place: positionOf({ path: "", text: source }, fault.at) }) }]);
   }
   const twice = repeatedKeys(source);
   return twice.length > 0 ? refused(twice) : { value };

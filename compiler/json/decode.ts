@@ -200,7 +200,7 @@ function member(json: MemberJson): Member {
   // What kind of word it is matters to nobody who prints it.
   if (typeof json === "string") return { kind: "literal", ...piece(json) };
   if ("text" in json) return { kind: "text", ...quoted(json.text) };
-  if ("file" in json) return { kind: "file", path: quoted(json.file), max: piece(json.max), span: NOWHERE };
+  if ("file" in json) return { kind: "file", path: quoted(json.file), max: piece(json.max), min: json.min === undefined ? null : piece(json.min), span: NOWHERE };
   if ("uri" in json) return { kind: "id", type: "uri", pattern: quoted(json.uri), span: NOWHERE };
   if ("dns" in json) return { kind: "id", type: "dns", pattern: quoted(json.dns), span: NOWHERE };
   if ("ip" in json) return { kind: "id", type: "ip", pattern: quoted(json.ip), span: NOWHERE };

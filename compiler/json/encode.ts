@@ -175,7 +175,7 @@ function member(node: Member): Json {
     case "id":
       return { [node.type]: quoted(node.pattern) };
     case "file":
-      return { file: quoted(node.path), max: node.max.text };
+      return { file: quoted(node.path), max: node.max.text, ...(node.min === null ? {} : { min: node.min.text }) };
     case "name":
     case "qualified":
     case "literal":

@@ -22,7 +22,7 @@ function partsIn(template: boolean) {
   const member = part("member", wordOr(word, oneOf("a member", [
     ...identities,
     { mark: "text", shape: object({ text: plainText }, {}) },
-    { mark: "file", shape: object({ file: quoted, max: number }, {}) },
+    { mark: "file", shape: object({ file: quoted, max: number }, { min: number }) },
   ])));
   const identity = oneOf("a name of a client", identities);
   /** What a client's certificate shows. */

@@ -1,5 +1,6 @@
 // Keys that stand twice in one object of a JSON text: `JSON.parse` takes the last one silently, and
 // another reader, who reviews it, perhaps the first.
+import { positionOf } from "../source.ts";
 import type { Trouble } from "./shape.ts";
 
 interface Open {
@@ -14,9 +15,10 @@ interface Open {
 
 /** Of a text that `JSON.parse` has read; linear. */
 export function repeatedKeys(json: string): Trouble[] {
+  const file = { path: "", text: json };
   const told: Trouble[] = [];
   const open: Open[] = [];
-  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\],:]/g)) {
+  for (const { 0: token, index } of json.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\],:]/g)) {
     const top = open.at(-1);
     switch (token) {
       case "{":
@@ -40,7 +42,7 @@ export function repeatedKeys(json: string): Trouble[] {
         top.key = String(key);
         top.wantsKey = false;
         if (top.keys.has(top.key)) {
-          told.push({ pointer: pointerOf(open), message: `the key ${token} stands twice in one object`, help: "keep one of them" });
+          told.push({ pointer: pointerOf(open), message: `the key ${token} stands twice in one object`, help: "keep one of them", place: positionOf(file, index) });
         }
         top.keys.add(top.key);
       }

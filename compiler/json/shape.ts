@@ -1,12 +1,16 @@
 // Shapes of JSON values. One description serves three: the decoder's check with its messages, the
 // TypeScript type of what passes, and the JSON Schema; so that no two of them can disagree.
 
+import type { Position } from "../source.ts";
+
 export interface Trouble {
   /** RFC 6901; empty for the whole document. */
   readonly pointer: string;
   /** One sentence, lower case, no period. */
   readonly message: string;
   readonly help: string;
+  /** In the text of the document, where it is known. */
+  readonly place?: Position;
 }
 
 export type Schema = Readonly<Record<string, unknown>>;

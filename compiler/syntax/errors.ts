@@ -57,6 +57,7 @@ const HELP = new Map<TokenType, string>([
 
 /** Help where a token is missing in one rule. */
 const HELP_IN = new Map<string, string>([
+  ["file (Integer)", "a list file says how many entries it may have: `file \"list.txt\" max 1000 min 1`"],
   ["import (kw_as)", "an import has a short name: `import \"nets.ingress\" as nets`"],
   ["import (Text)", "a file is named in quotes: `import \"nets.ingress\" as nets`"],
   ["claim (kw_to)", "a claim says about what it speaks: `never from internet to console`"],

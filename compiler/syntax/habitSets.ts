@@ -4,7 +4,7 @@ import { quote } from "../quote.ts";
 import { endOf } from "./cst.ts";
 import { instead, without, type Habit, type HabitRule, type Mending } from "./mending.ts";
 import { beginsSurely } from "./sure.ts";
-import { Comma, Equals, Integer, KW, LBrace, LParen, Literal, Name, RBrace, RParen, Range, Text, classify, isName, isText, startsLine } from "./tokens.ts";
+import { Comma, Equals, Integer, KW, LBrace, LParen, Literal, Name, Param, RBrace, RParen, Range, Text, classify, isName, isText, startsLine } from "./tokens.ts";
 
 const BARE = "members stand without brackets, separated by commas: `net office = 192.0.2.0/24, 2001:db8::/32`";
 
@@ -179,3 +179,12 @@ function equals(m: Mending, first: IToken, last: IToken): Habit {
     help: "a set has its members behind one `=`", fix: instead(first, last, "="),
   };
 }
+
+/** `file "x" min 1 max 10`. */
+export const minFirst: HabitRule = (m, at) => {
+  const [, , min, few, max, many] = m.tokens.slice(at, at + 6);
+  if (min === undefined || few === undefined || max === undefined || many === undefined || !m.is(at + 1, Text, Param) || !m.is(at + 2, KW.min) || !m.is(at + 3, Integer, Param) || !m.is(at + 4, KW.max) || !m.is(at + 5, Integer, Param)) return 0;
+  m.expected("`max`", min, "`min` stands behind `max`", instead(min, many, `max ${m.written(many)} min ${m.written(few)}`));
+  m.put(m.tokens[at], m.tokens[at + 1], max, many, min, few);
+  return 6;
+};

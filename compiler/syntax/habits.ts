@@ -5,7 +5,7 @@ import type { IToken, TokenType } from "chevrotain";
 import { nearest } from "../nearest.ts";
 import { quote } from "../quote.ts";
 import { endOf } from "./cst.ts";
-import { bracketed, commas, doubledEquals, namedWithColon } from "./habitSets.ts";
+import { bracketed, commas, doubledEquals, minFirst, namedWithColon } from "./habitSets.ts";
 import { isKeyword, WORDS } from "./keywords.ts";
 import { Mending, insertedBefore, instead, without, type Habit, type HabitRule } from "./mending.ts";
 import { Arrow, Comma, Equals, Integer, KW, LBrace, LParen, Literal, Name, Param, Qualified, RBrace, RParen, Range, Rate, Text, ThinArrow, classify, isName, isText, startsLine } from "./tokens.ts";
@@ -97,6 +97,40 @@ const withoutPer: HabitRule = (m, at) => {
   });
   m.put(...m.tokens.slice(at, at + length), m.made(KW.per, "per", end, end), m.made(KW.source, "source", end, end));
   return length;
+};
+
+const PERIOD = "(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?)";
+const RATE_FORMS = [
+  new RegExp(`^([0-9]+)(?:[a-z]+)?/1?${PERIOD}$`, "i"),
+  /^([0-9]+)[a-z]?p([smh])$/i,
+];
+
+/** `limit 10r/s`, `limit 10 r/s`, `limit 600rpm`, `limit 10/1s`, `limit rate=10r/s`, `limit 10 per second`. */
+const otherRate: HabitRule = (m, at) => {
+  const named = m.onLine(at + 1)?.image === "rate" && m.is(at + 2, Equals) ? 2 : 0;
+  const first = m.onLine(at + 1 + named);
+  const second = m.onLine(at + 2 + named);
+  const third = m.onLine(at + 3 + named);
+  if (first === undefined) return 0;
+  const forms: readonly (readonly [count: number, written: string, last: IToken | undefined])[] = [
+    [1, first.image, first],
+    [2, first.tokenType === Integer && second !== undefined && /^[a-z]*\//i.test(second.image) ? `${first.image}${second.image}` : "", second],
+    [3, first.tokenType === Integer && second?.tokenType === KW.per && third !== undefined ? `${first.image}/${third.image}` : "", third],
+  ];
+  for (const [count, written, last] of forms) {
+    const [, digits, period] = RATE_FORMS.map((form) => form.exec(written)).find((found) => found !== null) ?? [];
+    // A rate with a unit in full is told where it is understood.
+    if (digits === undefined || period === undefined || last === undefined || (named === 0 && count === 1 && first.tokenType === Rate)) continue;
+    const meant = `${digits}/${period.slice(0, 1).toLowerCase()}`;
+    const from = m.tokens[at + 1] ?? first;
+    m.say({
+      start: from.startOffset, end: endOf(last), message: `${quote(m.text.slice(from.startOffset, endOf(last)))} is not a rate of the language`,
+      help: `a rate is new connections in a second, minute or hour: write ${quote(meant)}`, fix: instead(from, last, meant),
+    });
+    m.put(m.tokens[at], m.made(Rate, meant, from.startOffset, endOf(last)));
+    return 1 + named + count;
+  }
+  return 0;
 };
 
 const thinArrow: HabitRule = (m, at) => {
@@ -231,7 +265,7 @@ function isMember(token: IToken): boolean {
 const RULES: ReadonlyMap<TokenType, readonly HabitRule[]> = new Map([
   [KW.allow, [withoutFrom]],
   [KW.deny, [withoutFrom]],
-  [KW.limit, [withoutPer]],
+  [KW.limit, [otherRate, withoutPer]],
   [ThinArrow, [thinArrow]],
   [KW.template, [bareParameters]],
   [KW.on, [withoutProto]],
@@ -251,4 +285,5 @@ const RULES: ReadonlyMap<TokenType, readonly HabitRule[]> = new Map([
   [KW.sni, [bracketed]],
   [KW.client, [bracketed]],
   [KW.except, [bracketed]],
+  [KW.file, [minFirst]],
 ]);

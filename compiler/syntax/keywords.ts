@@ -51,6 +51,7 @@ export const KEYWORDS = {
   except: at(),
   file: at(),
   max: at(),
+  min: at(),
   uri: at(),
   dns: at(),
   ip: at(),

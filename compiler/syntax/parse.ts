@@ -2,6 +2,7 @@
 // The tree is there whenever reading went on at all, with holes where the text was broken;
 // `brokenAfter` marks the holes, so that later phases don't complain about what is missing.
 import { EOF, type IRecognitionException, type IToken, type TokenType } from "chevrotain";
+import { characterName } from "../../runtime/text/characters.ts";
 import { MAX_ERRORS, MAX_NESTING, MAX_SOURCE_BYTES, MAX_WORDS } from "../bounds.ts";
 import type { DiagnosticCode } from "../codes.ts";
 import { firstErrors, type Diagnostic } from "../diagnostic.ts";
@@ -15,7 +16,7 @@ import { misplacedParams } from "./params.ts";
 import { countWords } from "./words.ts";
 import { isClosed, withHashes } from "./slashes.ts";
 import { strayComplaint } from "./stray.ts";
-import { KW, LBrace, LParen, RBrace, RParen, Text, lex, type Lexed } from "./tokens.ts";
+import { KW, LBrace, LParen, RBrace, RParen, Text, lex, startsLine, type Lexed } from "./tokens.ts";
 
 export function parse(file: SourceFile): Parsed {
   const unreadable = refuseText(file);
@@ -32,15 +33,15 @@ export function parse(file: SourceFile): Parsed {
 
   // What is read as it was meant says nothing of the text around it.
   const apart = [
-    ...strange(file, lexed),
+    ...foreign(file, lexed),
     ...habits.map(({ start, end, message, help, fix }): Diagnostic => ({
       code: "ING106", message, span: { file, start, end }, label: "", related: [], help, fix: fix === null ? null : { span: { file, start: fix.start, end: fix.end }, text: fix.text },
     })),
   ];
   const found: Diagnostic[] = [
     ...few(unclosed).map((t) => at(file, t, "ING102", "the text has no closing quote", "a text ends on the line where it begins: add `\"`")),
-    ...few(tokens.filter((t) => t.tokenType === Text && hasControl(t.image))).map((t) =>
-      at(file, t, "ING103", "a text holds a control character", "remove it, or write the text anew")),
+    ...few(tokens.filter((t) => t.tokenType === Text && controlsIn(t.image).length > 0)).map((t) =>
+      at(file, t, "ING103", `a text holds a control character: ${controlsIn(t.image).map(characterName).join(", ")}`, "remove it, or write the text anew")),
     ...characters(file, lexed, tokens),
     ...withoutUnopened(errors).map((e) => fromParser(file, tokens, e, inserted)),
     ...stray.map((s) => {
@@ -62,7 +63,7 @@ export function parse(file: SourceFile): Parsed {
   const doubtful = new Set(stray.filter((s) => s.context === "statement" || s.context === "body").flatMap((s) => [s.token.image, s.next.image]));
   for (const { doubtful: name } of habits) if (name !== undefined) doubtful.add(name);
   const whole = found.length === 0 && misplaced.length === 0 && apart.length === 0 && habits.length === 0;
-  return { file, cst, diagnostics: merged(apart, independent(file, tokens, found, unclosed, fresh)), whole, brokenAfter, doubtful };
+  return { file, cst, diagnostics: merged(apart, shownWhere(file, tokens, independent(file, tokens, found, unclosed, fresh), errors)), whole, brokenAfter, doubtful };
 }
 
 function unread(file: SourceFile, diagnostic: Diagnostic): Parsed {
@@ -117,8 +118,8 @@ const ADVICE = new Map([
   ["+", "sets are joined with commas"],
 ]);
 
-/** Comments and quotes of other languages. */
-function strange(file: SourceFile, { slashed, quoted }: Lexed): Diagnostic[] {
+/** Comments and quotes of other languages, and characters outside of ASCII. */
+function foreign(file: SourceFile, { slashed, quoted, strange }: Lexed): Diagnostic[] {
   const none = { code: "ING101", label: "", related: [] } as const;
   return [
     ...few(slashed).map((comment): Diagnostic => {
@@ -129,6 +130,10 @@ function strange(file: SourceFile, { slashed, quoted }: Lexed): Diagnostic[] {
     ...few(quoted).map((token): Diagnostic => {
       const span = spanOf(file, token);
       return { ...none, message: `${quote(file.text.slice(span.start, span.start + 1))} does not begin a text`, span, help: "a text stands in double quotes", fix: { span, text: token.image } };
+    }),
+    ...few(strange).map(({ start, end, message, help, instead }): Diagnostic => {
+      const span = { file, start, end };
+      return { ...none, message, span, help, fix: instead === null ? null : { span, text: instead } };
     }),
   ];
 }
@@ -145,15 +150,15 @@ function merged(apart: readonly Diagnostic[], others: readonly Diagnostic[]): Di
 function characters(file: SourceFile, { unlexed }: Lexed, tokens: readonly IToken[]): Diagnostic[] {
   const starts = new Map(tokens.map((t) => [endOf(t), t.tokenType]));
   return few(unlexed).flatMap(({ start, length }) => {
-    const bom = start === 0 && file.text.charCodeAt(0) === 0xfeff ? 1 : 0;
-    const text = file.text.slice(start + bom, start + length);
-    if (text === "") return [];
-    const span = { file, start: start + bom, end: start + length };
+    const text = file.text.slice(start, start + length);
+    const span = { file, start, end: start + length };
     const behindFrom = starts.get(file.text.slice(0, span.start).trimEnd().length) === KW.from;
     const help = text === "!" && behindFrom ? "everyone but a set is `any except SET`" : ADVICE.get(text.slice(0, 1)) ?? "names are letters A to Z, digits, `_` and `-`; a comment begins with `#`";
     const fix = /^;+$/.test(text) ? { span, text: "" } : null;
-    const what = text.length === 1 ? "is not a character" : "are not characters";
-    return [{ code: "ING101", message: `${quote(text)} ${what} of the language`, span, label: "", related: [], help, fix }];
+    const each = [...new Set(text)];
+    const names = each.filter((c) => c > "~").map(characterName);
+    const what = `${names.length === 0 ? "" : `, ${names.slice(0, 4).join(", ")},`} ${each.length === 1 ? "is not a character" : "are not characters"}`;
+    return [{ code: "ING101", message: `${quote(text)}${what} of the language`, span, label: "", related: [], help, fix }];
   });
 }
 
@@ -168,6 +173,21 @@ function fromParser(file: SourceFile, tokens: readonly IToken[], error: IRecogni
   const missing = code === "ING107" && atEnd ? RBrace : inserted.get(error.token);
   const fix = instead !== null && !atEnd ? { span: base.span, text: instead } : missing === undefined || missing === LBrace || missing === RBrace ? null : insertion(file, atEnd ? null : error.token, token, missing);
   return { ...base, label, related, fix };
+}
+
+/** Where a word is missing at the end of a line, the error is shown there and not where the next line begins. */
+function shownWhere(file: SourceFile, tokens: readonly IToken[], diagnostics: readonly Diagnostic[], errors: readonly IRecognitionException[]): Diagnostic[] {
+  const starts = new Map(errors.flatMap(({ token, message }) => (token.tokenType !== EOF && startsLine(token) && unpack(message).code === "ING106" ? [[token.startOffset, token]] : [])));
+  if (starts.size === 0) return [...diagnostics];
+  return diagnostics.map((d) => {
+    const token = d.code === "ING106" && d.label === "" ? starts.get(d.span.start) : undefined;
+    const previous = token === undefined ? undefined : tokens[tokens.indexOf(token) - 1];
+    if (previous === undefined) return d;
+    const end = endOf(previous);
+    const span = { file, start: end, end };
+    const fix = d.fix !== null && d.fix.span.start === d.fix.span.end ? { span, text: ` ${d.fix.text.trim()}` } : d.fix;
+    return { ...d, span, label: "missing here", fix };
+  });
 }
 
 /**
@@ -262,7 +282,8 @@ function isToken(x: unknown): x is IToken {
   return typeof x === "object" && x !== null && "startOffset" in x && "image" in x;
 }
 
-function hasControl(text: string): boolean {
+/** Each once. */
+function controlsIn(text: string): string[] {
   // eslint-disable-next-line no-control-regex -- control characters are what it looks for
-  return /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/.test(text);
+  return [...new Set(text.match(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g))];
 }

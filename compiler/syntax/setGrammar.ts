@@ -67,6 +67,10 @@ export class SetGrammar extends Recovering {
     this.CONSUME(Text);
     this.CONSUME(KW.max);
     this.CONSUME(Integer);
+    this.OPTION(() => {
+      this.CONSUME(KW.min);
+      this.CONSUME2(Integer);
+    });
   });
 
   identity = this.RULE("identity", () => {

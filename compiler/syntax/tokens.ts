@@ -4,6 +4,7 @@
 import { createToken, Lexer, type IToken, type TokenType } from "chevrotain";
 import { KEYWORDS, isKeyword, type Keyword } from "./keywords.ts";
 import { withoutSlashed, type Slashed } from "./slashes.ts";
+import { GAP, withoutStrange, type Strange } from "./strange.ts";
 
 const never = Lexer.NA;
 
@@ -26,8 +27,10 @@ export const Param = createToken({
   name: "Param", pattern: never, label: "a parameter such as `$a`", categories: [Name, Integer, Rate, Slash, Literal, Text],
 });
 
-/** A hyphen before `>` is half of what others write for `=>`. */
-const Run = createToken({ name: "Run", pattern: /(?:[A-Za-z0-9_$*.:%/[\]]+|-(?!>))+/ });
+/** A hyphen before `>` is half of what others write for `=>`; a NUL is the gap of strange.ts. */
+const Run = createToken({ name: "Run", pattern: /(?:[A-Za-z0-9_$*.:%/[\]\0]+|-(?!>))+/ });
+/** A time with the difference of its zone, which has a sign that no other word has. */
+const Zoned = createToken({ name: "Zoned", pattern: /[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:.]+\+[0-9:]*/ });
 const Space = createToken({ name: "Space", pattern: /[ \t\r\n]+/, group: Lexer.SKIPPED, line_breaks: true });
 const Comment = createToken({ name: "Comment", pattern: /#[^\n]*/, group: "comments" });
 const OpenText = createToken({ name: "OpenText", pattern: /"[^"\r\n]*/ });
@@ -52,7 +55,7 @@ export const KW = Object.fromEntries(
   ]),
 ) as Record<Keyword, TokenType>;
 
-const LEXED = [Space, Comment, Run, Text, OpenText, Quoted, ThinArrow, LBrace, RBrace, LParen, RParen, Comma, Arrow, Equals, At];
+const LEXED = [Space, Comment, Zoned, Run, Text, OpenText, Quoted, ThinArrow, LBrace, RBrace, LParen, RParen, Comma, Arrow, Equals, At];
 
 export const VOCABULARY: TokenType[] = [
   ...LEXED, Word, Name, Qualified, Integer, Range, Rate, Slash, Literal, Param, ...Object.values(KW),
@@ -82,20 +85,25 @@ export interface Lexed {
   readonly unlexed: readonly Unlexed[];
   /** Comments in the manner of other languages. */
   readonly slashed: readonly Slashed[];
+  /** Characters outside of ASCII, read as what they are taken for. */
+  readonly strange: readonly Strange[];
   /** Texts in other quotes; they stand in `tokens` as texts. */
   readonly quoted: readonly IToken[];
 }
 
 /** Linear in the length of the text. Each token's payload says whether it is the first of its line. A string without its end counts as one up to the end of its line. */
 export function lex(written: string): Lexed {
-  const { text, slashed } = withoutSlashed(written);
+  const { text: plain, slashed } = withoutSlashed(written);
+  const { text, strange } = withoutStrange(plain);
   const { tokens, groups, errors } = lexer.tokenize(text);
   const comments = groups["comments"] ?? [];
   const unclosed: IToken[] = [];
   const quoted: IToken[] = [];
   let lineEnd = -1;
   for (const token of tokens) {
-    if (token.tokenType === Run) {
+    if (token.tokenType === Zoned) retype(token, Literal);
+    else if (token.tokenType === Run) {
+      if (strange.length > 0) token.image = token.image.replaceAll(GAP, "");
       retype(token, classify(token.image));
     } else if (token.tokenType === OpenText) {
       retype(token, Text);
@@ -111,7 +119,7 @@ export function lex(written: string): Lexed {
       lineEnd = next < 0 ? text.length : next;
     }
   }
-  return { tokens, comments, unclosed, unlexed: errors.map((e) => ({ start: e.offset, length: e.length })), slashed, quoted };
+  return { tokens, comments, unclosed, unlexed: errors.map((e) => ({ start: e.offset, length: e.length })), slashed, strange, quoted };
 }
 
 export function retype(token: IToken, type: TokenType): void {

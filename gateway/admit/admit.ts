@@ -3,8 +3,8 @@
 // effect. Refusing is what happens unless all of that said yes.
 import type { Address } from "../../runtime/net/address.ts";
 import {
-  CODE_BAD_PEER, CODE_CAP_BACKEND, CODE_CAP_OVERALL, CODE_DRAINING, CODE_INTERNAL, CODE_NOT_EXPOSED,
-  CODE_NO_BACKEND, CODE_NO_MODULE, CODE_NO_PEER, CODE_TLS_CHANGED,
+  CODE_BACKEND_NOT_OWNED, CODE_BAD_PEER, CODE_CAP_BACKEND, CODE_CAP_OVERALL, CODE_DRAINING, CODE_HELLO_MALFORMED, CODE_INTERNAL, CODE_NOT_EXPOSED,
+  CODE_NO_BACKEND, CODE_NO_MODULE, CODE_NO_PEER, CODE_SECOND_HELLO, CODE_TLS_CHANGED,
 } from "../../runtime/abi/verdicts.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";
 import type { Answer, Decision, Denial, Pending } from "../../runtime/host/decision.ts";
@@ -12,6 +12,7 @@ import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
 import type { GatewayClock } from "../clock.ts";
 import { bump, type Counters } from "../counters.ts";
+import { clientWords, matchingWord } from "./client_words.ts";
 import { SOURCE_GONE, type ConnectionTable } from "../listen/connections.ts";
 import type {
   Admission, AwaitingTls, DecideBatch, DecidedBy, End, Grant, HelloOutcome, Observer, SecuredOutcome,
@@ -19,6 +20,7 @@ import type {
 import type { OpenPort, Ports } from "../listen/ports.ts";
 import { denial as deny } from "../../runtime/host/ask.ts";
 import type { TlsContext } from "../tls/secure.ts";
+import { passedName } from "../tls/server_name.ts";
 import type { TopDenied } from "./top_denied.ts";
 
 /** A peer's address, and the number of its interface where it is link-local. */
@@ -133,7 +135,7 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
       local: open?.local ?? "",
       source: table.endpointOf(row),
       sni: name ?? undefined,
-      client: identity?.words.join(" "),
+      ...(identity !== undefined && clientWords(identity, asked ? matchingWord(engine, info.id, source, name ?? null, identity) : null)),
       shadow: asked ? engine.shadow(info.id, source, name, identity) : null,
       backend: decision.allowed ? open?.serves.backend.address.key : undefined,
       detail,
@@ -226,7 +228,10 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
     const at = later(open, row);
     if ("allowed" in at || open === undefined) return "allowed" in at ? at : deny(CODE_INTERNAL);
     const { engine, info, source } = at;
-    const answer = engine.named(info.id, source, outcome.name);
+    const table = setup.table();
+    // INVARIANT: what no two programs read alike is a name to nobody, and where names count it is a refusal.
+    if (table.nameFault[row] !== null && info.asksNames) return deny(CODE_HELLO_MALFORMED);
+    const answer = engine.named(info.id, source, table.name[row] ?? null);
     if (!answer.allowed && !answer.later) return answer;
     if (info.mode === "tls" || info.mode === "mtls") {
       const context = setup.contextOf(info);
@@ -242,7 +247,9 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
     const at = later(open, row);
     if ("allowed" in at || open === undefined) return "allowed" in at ? at : deny(CODE_INTERNAL);
     const { engine, info, source } = at;
-    const name = setup.table().name[row] ?? null;
+    const table = setup.table();
+    const name = table.name[row] ?? null;
+    if (table.nameFault[row] !== null && info.asksNames) return deny(CODE_HELLO_MALFORMED);
     // INVARIANT: who was verified by another authority, or by none, is not known to this listener.
     const now = setup.contextOf(info);
     if ((info.mode !== "tls" && info.mode !== "mtls") || typeof now === "string" || now.trust !== context.trust) return deny(CODE_TLS_CHANGED);
@@ -294,8 +301,15 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
   }
 
   function named(socket: number, row: number, outcome: HelloOutcome): Grant | AwaitingTls | Denial {
-    const answer = guarded(() => helloVerdict(ports.numbered(socket), row, outcome));
-    if (!("server" in answer)) return conclude(socket, row, answer, "denial" in outcome ? outcome.by : null, "denial" in outcome ? outcome.detail : undefined);
+    const table = setup.table();
+    const open = ports.numbered(socket);
+    if ("hello" in outcome) {
+      const { serverName, nameFault } = open?.serves.info.mode === "passthrough" ? passedName(outcome.hello) : outcome.hello;
+      table.name[row] = serverName;
+      table.nameFault[row] = nameFault;
+    }
+    const answer = guarded(() => helloVerdict(open, row, outcome));
+    if (!("server" in answer)) return conclude(socket, row, answer, "denial" in outcome ? outcome.by : null, "denial" in outcome ? outcome.detail : table.nameFault[row] ?? undefined);
     return { context: answer, secured: (last) => secured(socket, row, answer, last) };
   }
 
@@ -303,7 +317,7 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
     const { ca } = context;
     if ("identity" in outcome && outcome.identity !== null && ca !== null) setup.table().identity[row] = { identity: outcome.identity, ca };
     const decision = guarded(() => securedVerdict(ports.numbered(socket), row, context, outcome));
-    return conclude(socket, row, decision, "denial" in outcome ? outcome.by : null, "denial" in outcome ? outcome.detail : undefined);
+    return conclude(socket, row, decision, "denial" in outcome ? outcome.by : null, "denial" in outcome ? outcome.detail : setup.table().nameFault[row] ?? undefined);
   }
 
   return {
@@ -323,6 +337,25 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
     observer: {
       connected(_row, backend) {
         backend.load.underWay--;
+      },
+      secondHello(row, detail) {
+        const open = ports.numbered(setup.table().socket[row] ?? -1);
+        const { engine, generation } = inForce;
+        try {
+          recorder.record([{ ...entryOf(row, open, deny(CODE_SECOND_HELLO), null, generation, detail), op: "second_hello" }], engine?.info ?? null);
+        } catch {
+          counters.auditDropped++;
+        }
+      },
+      notOwned(row, backend, because) {
+        const table = setup.table();
+        const open = ports.numbered(table.socket[row] ?? -1);
+        recorder.record([{
+          op: "backend", decision: deny(CODE_BACKEND_NOT_OWNED), generation: inForce.generation, connection: row,
+          listener: open?.serves.info.name, service: open?.serves.info.service, local: open?.local ?? "",
+          source: table.endpointOf(row),
+          backend: backend.address.key, detail: because,
+        }], null);
       },
       closed(row: number, end: End) {
         const table = setup.table();

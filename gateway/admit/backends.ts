@@ -3,13 +3,19 @@
 import type { Socket } from "node:net";
 import type { BackendAddress } from "../forward/backend.ts";
 
+/** The far side can't be told for certain, and will be if the connection is made anew. */
+export const AGAIN: unique symbol = Symbol("again");
+
 /** Says at a connect whether the far side is (still) who it must be; a string is why not. */
-export type Verify = (socket: Socket, address: BackendAddress) => string | null;
+export type Verify = (socket: Socket, address: BackendAddress) => string | typeof AGAIN | null;
+
+/** The check of a backend that the policy names for a service, or null where none is due. */
+export type StaticVerify = (service: string, address: BackendAddress) => Verify | null;
 
 /** A backend as one exposure reaches it. */
 export interface Backend {
   readonly address: BackendAddress;
-  /** Null for a TCP backend that the policy or the configuration names. */
+  /** Null for a TCP backend that the configuration lists, or that the policy names for a service without a uid. */
   readonly verify: Verify | null;
   /** Shared by all that reach the same address. */
   readonly load: Load;
@@ -23,10 +29,22 @@ export interface Load {
 export class Backends {
   readonly #loads = new Map<string, Load>();
   readonly #notOwn: Verify;
+  readonly #ofStatic: StaticVerify;
+  /** Kept over reloads: a check remembers what it has found. */
+  readonly #checks = new Map<string, Verify | null>();
 
   /** `notOwn` is asked at every connect to a unix socket, whoever named it. */
-  constructor(notOwn: Verify) {
+  constructor(notOwn: Verify, ofStatic: StaticVerify = () => null) {
     this.#notOwn = notOwn;
+    this.#ofStatic = ofStatic;
+  }
+
+  /** One that the policy names for a service. */
+  named(service: string, address: BackendAddress): Backend {
+    const key = `${service} ${address.key}`;
+    const check = this.#checks.get(key) ?? this.#ofStatic(service, address);
+    this.#checks.set(key, check);
+    return this.at(address, check);
   }
 
   at(address: BackendAddress, verify: Verify | null): Backend {
@@ -45,5 +63,6 @@ export class Backends {
     for (const [key, load] of this.#loads) {
       if (load.underWay === 0 && !inUse.has(key)) this.#loads.delete(key);
     }
+    for (const key of this.#checks.keys()) if (!inUse.has(key.slice(key.indexOf(" ") + 1))) this.#checks.delete(key);
   }
 }

@@ -26,16 +26,27 @@ export interface Audit {
   close(): void;
 }
 
-/** `path` is `-` for standard error. */
+/** Paths that name what the process was started with: opening them anew fails for sockets and begins files from their start. */
+const STANDARD: ReadonlyMap<string, 1 | 2> = new Map([
+  ["-", 2], ["/dev/stderr", 2], ["/dev/fd/2", 2], ["/proc/self/fd/2", 2],
+  ["/dev/stdout", 1], ["/dev/fd/1", 1], ["/proc/self/fd/1", 1],
+]);
+
+/** The descriptor of standard output or error that `path` names, or null. */
+export function standardStream(path: string): 1 | 2 | null {
+  return STANDARD.get(path) ?? null;
+}
+
 export function openAuditFile(path: string): AuditFile {
-  const own = path !== "-";
+  const standard = standardStream(path);
+  const own = standard === null;
   const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  const fd = own ? openSync(path, flags, 0o640) : 2;
+  const fd = standard ?? openSync(path, flags, 0o640);
   return {
     write: (bytes) => writeSync(fd, bytes),
     size: () => fstatSync(fd).size,
     truncate: (size) => ftruncateSync(fd, size),
-    // Standard error may be a file that others append to as well: it is never cut back.
+    // Standard output and error may be files that others append to as well: they are never cut back.
     regular: own && fstatSync(fd).isFile(),
     close: () => {
       if (own) closeSync(fd);
@@ -111,7 +122,7 @@ export function createAudit(open: () => AuditFile, counters: Counters, say: (sen
       try {
         next = open();
       } catch (error) {
-        return `the audit file can't be opened again (${cause(error)}); the open one goes on`;
+        return `the audit file can't be opened again (${cause(error)}): the open one stays in use`;
       }
       file.close();
       file = next;

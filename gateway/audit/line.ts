@@ -1,12 +1,12 @@
 // One decision as one line of JSON. Bytes from outside can neither end the line nor reach a
-// terminal as control bytes, and no field is longer than FIELD_BYTES.
+// terminal as control bytes, and no field but `client` is longer than FIELD_BYTES.
 import type { Decision, Shadow } from "../../runtime/host/decision.ts";
 
 export const FIELD_BYTES = 256;
 
 export interface AuditFacts {
   /** What was asked. */
-  readonly op: "accept" | "bind" | "token" | "register" | "recheck" | "load";
+  readonly op: "accept" | "backend" | "bind" | "token" | "register" | "recheck" | "second_hello" | "load";
   readonly decision: Decision;
   /** Generation of the policy that decided; 0 before the first. */
   readonly generation: number;
@@ -22,8 +22,10 @@ export interface AuditFacts {
   readonly source?: string | undefined;
   /** The name that a client asked for, canonical. */
   readonly sni?: string | undefined;
-  /** The words of the client's verified certificate, with blanks between. */
+  /** The words of the client's verified certificate, with blanks between, as admit/client_words.ts bounds them: never cut in one. */
   readonly client?: string | undefined;
+  /** How many words are left out of `client`. */
+  readonly client_more?: number | undefined;
   /** What the rules would say with every dryrun rule enforced; null where there is none. */
   readonly shadow?: Shadow | null | undefined;
   readonly backend?: string | undefined;
@@ -34,6 +36,8 @@ export interface AuditFacts {
   readonly at?: string | undefined;
   /** Free words for people, for example why a register was refused. */
   readonly detail?: string | undefined;
+  /** Refusals of registrations and messages since the last record of one that have no record of their own. */
+  readonly unrecorded?: number | undefined;
 }
 
 export function auditLine(facts: AuditFacts): string {
@@ -54,11 +58,13 @@ export function auditLine(facts: AuditFacts): string {
     local: field(facts.local),
     source: field(facts.source),
     sni: field(facts.sni),
-    client: field(facts.client),
+    client: facts.client,
+    client_more: facts.client_more,
     ...(facts.shadow && { shadow: shadowJson(facts.shadow) }),
     backend: field(facts.backend),
     connection: facts.connection,
     detail: field(facts.detail),
+    unrecorded: facts.unrecorded,
   }))}\n`;
 }
 

@@ -1,7 +1,7 @@
 // Every decision passes here once: its line is written, it is counted, and a refusal gets its
 // marker. With `on_error = "closed"` an allow that could not be recorded becomes a refusal.
 import { CODE_AUDIT_CLOSED } from "../../runtime/abi/verdicts.ts";
-import type { Decision } from "../../runtime/host/decision.ts";
+import type { Decision, Denial } from "../../runtime/host/decision.ts";
 import type { PolicyInfo } from "../../runtime/host/module.ts";
 import { denial as deny } from "../../runtime/host/ask.ts";
 import type { GatewayClock } from "../clock.ts";
@@ -15,6 +15,8 @@ export type Entry = Omit<AuditFacts, "wallMs" | "rule" | "at">;
 export interface Recorder {
   /** Returns the decisions that take effect, in the same order; `info` names the rules. */
   record(entries: readonly Entry[], info: PolicyInfo | null): readonly Decision[];
+  /** Counts a refusal that gets no record, and prints its marker. */
+  count(refusal: Denial): void;
 }
 
 export interface RecorderSetup {
@@ -42,6 +44,10 @@ export function createRecorder({ audit, counters, markers, clock, onError }: Rec
         if (!decision.allowed) markers.deny(decision.reason, monoMs);
         return decision;
       });
+    },
+    count(refusal) {
+      countDecision(counters, refusal);
+      markers.deny(refusal.reason, clock.monoMs());
     },
   };
 }

@@ -1,5 +1,5 @@
-// How often each rule has decided since its policy came into force. Counts go with the policy
-// whose rules they are, so that a number never speaks of another policy's rule.
+// How often each rule has decided since it came into force. Counts go with the policy whose rules they are, so
+// that a number never speaks of another policy's rule; a rule that a reload leaves as it was keeps its count.
 import type { PolicyInfo } from "../../runtime/host/module.ts";
 
 export interface RuleHits {
@@ -18,6 +18,19 @@ export class RuleCounts {
     let counts = this.#counts.get(info);
     if (counts === undefined) this.#counts.set(info, counts = new Map<number, number>());
     counts.set(rule, (counts.get(rule) ?? 0) + 1);
+  }
+
+  /** Gives the rules of `to` the counts of those of `from` that say the same. */
+  carry(from: PolicyInfo, to: PolicyInfo): void {
+    const counts = this.#counts.get(from);
+    if (counts === undefined) return;
+    const byMeaning = new Map([...counts].map(([rule, hits]) => [from.rules[rule]?.meaning, hits]));
+    const carried = this.#counts.get(to) ?? new Map<number, number>();
+    for (const { id, meaning } of to.rules) {
+      const hits = byMeaning.get(meaning);
+      if (hits !== undefined) carried.set(id, hits);
+    }
+    this.#counts.set(to, carried);
   }
 
   /** Most hits first, then in canonical order; at most `most`. */

@@ -38,8 +38,9 @@ const credentialName = {
 
 export const TOP = {
   on_reload: orElse("recheck", word(["recheck", "keep"], "what happens to established connections that a new policy refuses: `recheck` closes them, `keep` lets them end")),
+  on_bad_certificate: orElse("close", word(["close", "refuse"], "what a start makes of a certificate or an authority that can't be used: `close` leaves the exposes closed that need it, until it is good, `refuse` ends the start")),
   state_dir: path("absolute path of the directory that keeps the last good policy and the highest signed revision over restarts; made with mode 0700, one gateway each. Without it the first directory of `STATE_DIRECTORY` (systemd) is taken, else nothing is kept"),
-  allowed_backends: orElse([], list(text(1, 256, "a backend"), 0, 1024, "backends that any registered service may name, though it does not own them: `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/app.sock`")),
+  allowed_backends: orElse([], list(text(1, 256, "a backend"), 0, 1024, "backends that any service may have, in the policy or by a registration, whoever owns what listens there: `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/app.sock`")),
 } satisfies Keys;
 
 export const TABLES = {
@@ -51,15 +52,15 @@ export const TABLES = {
     mode: mode("octal mode of `intents.socket`, `0666` unless given"),
   }, { without: { mode: "socket" } }),
   audit: table("where decisions are recorded", {
-    file: orElse("-", text(1, 4096, "path of the audit file (one JSON object a line, appended), or `-` for standard error")),
+    file: orElse("-", text(1, 4096, "path of the audit file (one JSON object a line, appended), `-` or `/dev/stderr` for standard error, or `/dev/stdout` for standard output, which then has the records alone: markers go to standard error")),
     on_error: orElse("closed", word(["closed", "count"], "when a record can't be written: `closed` refuses what could not be recorded, `count` goes on and counts the lost records")),
   }),
   metrics: table("/metrics, /healthz and /readyz over HTTP; every request needs `Authorization: Bearer TOKEN`", {
     listen: text(1, 64, "a loopback address with a port, such as 127.0.0.1:9600"),
-    token_file: path("absolute path of a file with the token on one line; nobody else may read it"),
+    token_file: path("absolute path of a file with the token on one line; nobody may read it but its owner and ingressd's groups"),
   }, { without: { listen: "token_file", token_file: "listen" } }),
   guard: table("services that the policy exposes `as direct`: they bind by themselves under `ingress-guard`, with tokens of this gateway", {
-    key_file: path("absolute path of the key that this gateway shares with guards, 64 hexadecimal digits; nobody else may read it, least of all the services. Without it no token is minted"),
+    key_file: path("absolute path of the key that this gateway shares with guards, 64 hexadecimal digits; nobody may read it but its owner and ingressd's groups, least of all the services. Without it no token is minted"),
   }),
   caps: table("bounds of the gateway; each has its counter and audit code", {
     ports: orElse(1024, whole(1, 65_535, "listening sockets (one an address and port)")),
@@ -72,11 +73,12 @@ export const TABLES = {
   timers: table("all in milliseconds; 0 switches the timer off where 0 is allowed", {
     hello_ms: orElse(10_000, whole(100, 10_000, "until the ClientHello must be whole where one is read, and where TLS is terminated the handshake too")),
     backend_connect_ms: orElse(5_000, whole(1, 600_000, "until the backend must have accepted")),
+    keepalive_ms: orElse(60_000, whole(0, 7_200_000, "how long a TCP connection is silent before the kernel probes the side in question, ten times, a second apart; whole seconds; 0: never")),
     idle_ms: orElse(300_000, whole(0, 604_800_000, "a connection without a byte in either direction is closed; 0: never")),
     lifetime_ms: orElse(0, whole(0, 2_592_000_000, "the longest life of a connection; 0: no end")),
     drain_ms: orElse(10_000, whole(0, 3_600_000, "how long connections may go on after SIGTERM")),
     interface_poll_ms: orElse(5_000, whole(100, 3_600_000, "how often the interface addresses are read for `bind NET` listeners")),
-    policy_check_ms: orElse(10_000, whole(100, 600_000, "the longest time that a new policy's self-tests may take")),
+    policy_check_ms: orElse(10_000, whole(100, 600_000, "the longest time that a new policy's self-tests may take, counted in processor time of their own thread (by the clock at most 60 times as long)")),
     control_idle_ms: orElse(30_000, whole(100, 3_600_000, "a control client that holds no lease and sends nothing is closed")),
   }),
   policy: table("which policy is served, and how its file is read", {
@@ -107,7 +109,7 @@ export const NAMED = {
     name: credentialName,
     keys: {
       cert: needed(path("absolute path of the certificate in PEM, followed by those between it and a root")),
-      key: needed(path("absolute path of its private key in PEM; nobody else may read it")),
+      key: needed(path("absolute path of its private key in PEM; nobody may read it but its owner and ingressd's groups")),
     },
     without: {},
   },

@@ -5,6 +5,7 @@
 //   services.web.uid   [services.web] uid = 5   INGRESSD__SERVICES__web__UID=5  --set services.web.uid=5
 import type { Field, Keys } from "./field.ts";
 import { NAMED, TABLES, TOP, type NamedTable, type Table } from "./keys.ts";
+import { quoted } from "../../runtime/text/characters.ts";
 import { clip, shown, type Place, type Problem } from "./problem.ts";
 
 export const ENV_PREFIX = "INGRESSD__";
@@ -160,7 +161,7 @@ function unknown({ problems }: Layers, path: readonly string[], key: string, kno
     return;
   }
   const where = path.length === 0 ? "" : ` in \`${path.join(".")}\``;
-  problems.push({ key: "", reason: `unknown key \`${clip(key)}\`${where}: the keys here are ${known.join(", ")}`, place });
+  problems.push({ key: "", reason: `unknown key ${quoted(clip(key))}${where}: the keys here are ${known.join(", ")}`, place });
 }
 
 /** TOML's dates are objects too. */

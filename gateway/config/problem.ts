@@ -1,4 +1,5 @@
 // What is wrong with a configuration: which key, what it is, why that can't be, and where it stands.
+import { likenessNote, visible } from "../../runtime/text/characters.ts";
 
 /** Where a value comes from; the later ones go before the earlier ones. */
 export type Place =
@@ -29,7 +30,8 @@ export function codeOf(problems: readonly Problem[]): "config" | "unsupported" {
 const SHOWN = 80;
 
 export function shown(value: unknown): string {
-  return clip(JSON.stringify(value) ?? "undefined");
+  const text = clip(JSON.stringify(value) ?? "undefined");
+  return `${visible(text)}${likenessNote(text)}`;
 }
 
 export function clip(text: string): string {

@@ -1,5 +1,6 @@
 // What the endpoints may reach of the gateway: types only; daemon.ts fills it in.
 import type { HostAddress } from "../listen/addresses.ts";
+import type { ListenerInfo } from "../../runtime/host/module.ts";
 import type { InForce } from "../admit/admit.ts";
 import type { Backends } from "../admit/backends.ts";
 import type { TopDenied } from "../admit/top_denied.ts";
@@ -9,6 +10,7 @@ import type { Config } from "../config.ts";
 import type { Counters } from "../counters.ts";
 import type { Caller } from "../intents/identity.ts";
 import type { Leases } from "../intents/leases.ts";
+import type { Refusals } from "../intents/refusals.ts";
 import type { OwnershipSetup } from "../intents/ownership.ts";
 import type { Withdrawn } from "../intents/withdrawn.ts";
 import type { Opener } from "../listen/open.ts";
@@ -31,6 +33,8 @@ export interface Context {
   readonly backends: Backends;
   readonly forwarder: Forwarder;
   readonly recorder: Recorder;
+  /** Refusals of what is asked on a control or registration socket. */
+  readonly refusals: Refusals;
   readonly counters: Counters;
   readonly topDenied: TopDenied;
   readonly ownership: OwnershipSetup;
@@ -49,7 +53,11 @@ export interface Context {
   readonly draining: () => boolean;
   readonly opener: Opener;
   readonly markers: Markers;
+  /** Opens the audit file again; the answer is why it could not be, or null. */
+  readonly reopen: () => string | null;
   readonly certificates: () => readonly CredentialEnd[];
+  /** Why a listener of the policy in force stays closed; null where it may be open. */
+  readonly closedBecause: (info: ListenerInfo) => string | null;
   readonly hostAddresses: () => readonly HostAddress[];
 }
 

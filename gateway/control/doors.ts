@@ -6,8 +6,10 @@ import { failure, isFailure, EXIT_MISSING, type Failure } from "../exit.ts";
 import { identify, type Door } from "../intents/identity.ts";
 import type { ReadCredentials } from "../intents/peer_credentials.ts";
 import { endLease } from "../intents/unregister.ts";
+import { Budgets } from "./budgets.ts";
 import type { Context } from "./context.ts";
-import { openDoor, type OpenDoor } from "./server.ts";
+import { createDesk } from "./desk.ts";
+import { ARRIVALS, openDoor, type OpenDoor } from "./server.ts";
 import { clearStale, prepareDirectory } from "./socket_path.ts";
 
 /** Modes, in octal, of registration sockets that are given none. */
@@ -52,20 +54,24 @@ export async function openDoors({ context, controlPath, credentials }: DoorsSetu
     for (const door of open) door.close();
   };
   let numbers = 0;
+  const desk = createDesk(clock);
+  const arrivals = new Budgets(ARRIVALS);
   for (const { path, door, mode, gid } of wanted) {
     const result = prepareDirectory(path, door.kind === "control" ? "private" : "public") ?? await clearStale(path) ?? await openDoor({
       path, door, mode, gid,
       maxClients: config.caps.control_connections,
       idleMs: config.timers.control_idle_ms,
       clock,
+      desk,
+      arrivals,
+      turnedAway: () => context.counters.clientsTurnedAway++,
       identify: (socket, at) => identify(socket, at, services, credentials),
       run: (method, client, params) => method.run(context, client, params),
       refused: ({ caller }, service, detail) => {
-        const { recorder, inForce } = context;
-        recorder.record([{
-          op: "register", decision: denial(CODE_BAD_INTENT), generation: inForce.generation,
-          subject: caller.service ?? "unknown", service, detail,
-        }], null);
+        const { refusals, inForce } = context;
+        refusals.record(caller.peer, {
+          decision: denial(CODE_BAD_INTENT), generation: inForce.generation, subject: caller.service ?? "unknown", service, detail,
+        });
       },
       nextNumber: () => numbers++,
       holdsLease: (client) => leases.ownedBy(client).length > 0,

@@ -1,32 +1,47 @@
-// Newline-delimited frames with a cap. A frame that is too long ends the connection: what
-// follows it can't be told from its tail.
+// Newline-delimited frames with a cap, one at a time, so that a chunk of many small frames costs no more
+// than the frames that are asked for. A frame that is too long ends the connection: what follows it
+// can't be told from its tail.
 
 /** Longest frame, its newline included. */
 export const FRAME_BYTES = 64 * 1024;
 
-export type Frames = (chunk: Buffer) => readonly string[] | "too_long";
+/** A whole frame without its newline; `bytes` counts it. */
+export interface Frame {
+  readonly text: string;
+  readonly bytes: number;
+}
 
-/** Feeds chunks, gets whole frames; keeps at most one unfinished frame. */
+export interface Frames {
+  push(chunk: Buffer): void;
+  /** The next whole frame; an empty line is one. `none` until more is pushed. */
+  next(): Frame | "none" | "too_long";
+  /** Whether a frame has begun and is not whole. */
+  unfinished(): boolean;
+}
+
 export function createFrames(): Frames {
+  /** The begun frame, without a newline. */
   let parts: Buffer[] = [];
   let held = 0;
-  return (chunk) => {
-    const frames: string[] = [];
-    let from = 0;
-    for (;;) {
-      const end = chunk.indexOf(10, from);
-      const part = chunk.subarray(from, end < 0 ? chunk.length : end + 1);
-      if (held + part.length > FRAME_BYTES) return "too_long";
-      if (end < 0) {
-        if (part.length > 0) parts.push(part);
-        held += part.length;
-        return frames;
-      }
-      const text = Buffer.concat([...parts, part]).toString("utf8").trim();
+  /** What was not looked through. */
+  let rest: Buffer = Buffer.alloc(0);
+  return {
+    push(chunk) {
+      rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    },
+    next() {
+      const end = rest.indexOf(10);
+      const part = rest.subarray(0, end < 0 ? rest.length : end + 1);
+      rest = rest.subarray(part.length);
+      if (part.length > 0) parts.push(part);
+      held += part.length;
+      if (held > FRAME_BYTES) return "too_long";
+      if (end < 0) return "none";
+      const frame = { text: Buffer.concat(parts).toString("utf8").trim(), bytes: held };
       parts = [];
       held = 0;
-      from = end + 1;
-      if (text !== "") frames.push(text);
-    }
+      return frame;
+    },
+    unfinished: () => held > 0,
   };
 }

@@ -2,16 +2,21 @@
 // loopback port. Every request needs the token; nothing can be changed here.
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { isLoopback } from "../../runtime/net/address.ts";
+import type { Socket } from "node:net";
+import { isLoopback, parseAddress } from "../../runtime/net/address.ts";
 import { EXIT_DELEGATE, EXIT_REJECTED, failure, isFailure, type Failure } from "../exit.ts";
 import { canonicalBackend } from "../forward/backend.ts";
 import { isFileRefusal, readTrustedFile } from "../../runtime/host/trustedFile.ts";
+import { closedExposes } from "./closed.ts";
+import { addressSentence } from "../listen/absent.ts";
+import type { SockDiag } from "../intents/sock_diag.ts";
 import type { Context } from "./context.ts";
+import { createPlaces } from "./http_places.ts";
 import { metricsText, unready } from "./metrics.ts";
 
 const MOST_TOKEN_BYTES = 4096;
 const LEAST_TOKEN_CHARACTERS = 16;
-const MOST_CONNECTIONS = 16;
+/** Until a request must be whole, and until an answer must have been read. */
 const REQUEST_MS = 5_000;
 const HEADER_BYTES = 4096;
 
@@ -37,8 +42,14 @@ export async function openHttp({ listen, tokenFile }: HttpSetup, context: Contex
   const server = createServer({
     maxHeaderSize: HEADER_BYTES, requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS, keepAlive: false, connectionsCheckingInterval: 1_000,
   }, (request, response) => answer(request, response, wanted, context));
-  server.maxConnections = MOST_CONNECTIONS;
   server.maxRequestsPerSocket = 1;
+  server.timeout = REQUEST_MS;
+  const { sockets } = context.ownership;
+  server.on("connection", createPlaces({
+    clock: context.clock,
+    userOf: (socket) => userOf(sockets, socket),
+    turnedAway: () => context.counters.clientsTurnedAway++,
+  }));
   const failed = await new Promise<string | null>((resolve) => {
     server.once("error", (error) => resolve("code" in error ? String(error.code) : error.message));
     server.listen({ host: place.host, port: place.port, exclusive: true }, () => resolve(null));
@@ -71,7 +82,7 @@ function answer(request: IncomingMessage, response: ServerResponse, wanted: Buff
         return send(200, "alive\n");
       case "/readyz": {
         const because = unready(context);
-        return because === null ? send(200, "ready\n") : send(503, `${because}\n`);
+        return because === null ? send(200, ["ready", ...closedExposes(context).map((one) => one.because), ...context.exchange.waiting().map(addressSentence), ""].join("\n")) : send(503, `${because}\n`);
       }
       default:
         return send(404, "there are /metrics, /healthz and /readyz\n");
@@ -79,6 +90,14 @@ function answer(request: IncomingMessage, response: ServerResponse, wanted: Buff
   } catch {
     response.destroy();
   }
+}
+
+/** The user of the program at the far end, which is on this host too. */
+function userOf(sockets: SockDiag | null, { localAddress, localPort, remoteAddress, remotePort }: Socket): number | null {
+  const [local, remote] = [parseAddress(localAddress ?? ""), parseAddress(remoteAddress ?? "")];
+  if (sockets === null || local === null || remote === null || localPort === undefined || remotePort === undefined) return null;
+  const far = sockets.farEnd({ address: remote, port: remotePort }, { address: local, port: localPort });
+  return far?.state === "accepted" ? far.uid : null;
 }
 
 export function isHttpToken(x: string | Failure): x is string {

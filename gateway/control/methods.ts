@@ -9,6 +9,7 @@ import type { Endpoint } from "./context.ts";
 import { health } from "./health.ts";
 import { metrics } from "./metrics.ts";
 import { reload } from "./reload.ts";
+import { reopen } from "./reopen.ts";
 import { status } from "./status.ts";
 import * as validators from "./validators.mjs";
 
@@ -17,19 +18,22 @@ export interface Method {
   readonly access: "operator" | "anyone";
   readonly params: Check;
   readonly run: Endpoint;
+  /** Has more to do than answer, so that a client may ask less often. */
+  readonly dear?: true;
 }
 
 const none = schemaCheck(validators.none);
 
 export const METHODS = {
-  status: { access: "operator", params: none, run: status },
+  status: { access: "operator", params: none, run: status, dear: true },
   health: { access: "operator", params: none, run: health },
-  metrics: { access: "operator", params: none, run: metrics },
-  reload: { access: "operator", params: none, run: reload },
+  metrics: { access: "operator", params: none, run: metrics, dear: true },
+  reload: { access: "operator", params: none, run: reload, dear: true },
+  reopen: { access: "operator", params: none, run: reopen },
   challenge: { access: "anyone", params: none, run: challenge },
-  register: { access: "anyone", params: schemaCheck(validators.register), run: register },
-  unregister: { access: "anyone", params: schemaCheck(validators.unregister), run: unregister },
-  renew: { access: "anyone", params: schemaCheck(validators.renew), run: renew },
+  register: { access: "anyone", params: schemaCheck(validators.register), run: register, dear: true },
+  unregister: { access: "anyone", params: schemaCheck(validators.unregister), run: unregister, dear: true },
+  renew: { access: "anyone", params: schemaCheck(validators.renew), run: renew, dear: true },
   list: { access: "anyone", params: none, run: list },
 } as const satisfies Record<string, Method>;
 

@@ -14,6 +14,9 @@ export const RPC_NOT_RELOADED = -32002;
 /** The port could not be opened. */
 export const RPC_PORT = -32003;
 
+/** The audit file could not be opened again; the open one stays in use. */
+export const RPC_NOT_REOPENED = -32004;
+
 export interface Request {
   readonly jsonrpc: "2.0";
   readonly id?: string | number | null;

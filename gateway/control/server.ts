@@ -1,40 +1,32 @@
-// A control or registration socket: newline JSON-RPC 2.0, one request at a time a connection,
-// frames and answers bounded, methods and parameters checked before anything runs.
-import { randomBytes } from "node:crypto";
+// A control or registration socket: who may have a connection to it. No local user can keep the others
+// out: connections and their rate are bounded for each peer, and a client that is silent makes room.
 import { chmodSync, chownSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { failure, EXIT_REJECTED, type Failure } from "../exit.ts";
 import type { Caller, Door } from "../intents/identity.ts";
-import type { Cancel, GatewayClock } from "../clock.ts";
-import type { Client } from "./context.ts";
-import { createFrames, FRAME_BYTES } from "./frames.ts";
-import { isAnswer, readRequest, rpcError, RPC_INTERNAL, RPC_INVALID_REQUEST, RPC_INVALID_PARAMS, RPC_NO_METHOD, RPC_DENIED, type Answer, type RpcError } from "./rpc.ts";
-import { methodNamed, type Method } from "./methods.ts";
+import type { Budgets } from "./budgets.ts";
+import { rpcError, RPC_DENIED } from "./rpc.ts";
+import { serve, type ServedClient, type ServeSetup } from "./served_client.ts";
 
-const CHALLENGE_BYTES = 32;
-/** Answers that a client has not read. */
-const UNREAD_BYTES = 4 * 1024 * 1024;
-/** Of a shared socket's clients one service has at most this part. */
+/** Of a shared socket's clients one service, and all that are none together, have at most this part. */
 const SHARES = 4;
-/** Requests of one connection that wait for their turn. */
-const WAITING_REQUESTS = 64;
+/** A client without a request for so long is closed where another wants its place. */
+export const EVICT_IDLE_MS = 1_000;
+/** New connections of one peer, over all sockets. */
+export const ARRIVALS = { perSecond: 100, burst: 400 } as const;
 
-export interface DoorSetup {
+export interface DoorSetup extends ServeSetup {
   readonly path: string;
   readonly door: Door;
   readonly mode: number;
   readonly gid: number | null;
   readonly maxClients: number;
-  readonly idleMs: number;
-  readonly clock: GatewayClock;
+  readonly arrivals: Budgets;
   readonly identify: (socket: Socket, door: Door) => Caller;
-  readonly run: (method: Method, client: Client, params: unknown) => Promise<Answer>;
-  /** Records a message that is none, or a registration that is none, before it is answered. */
-  readonly refused: (client: Client, service: string | undefined, detail: string) => void;
-  /** A connection's number, unique over all doors. */
+  /** A connection was closed unheard. */
+  readonly turnedAway: () => void;
+  /** A connection's number, unique over all sockets. */
   readonly nextNumber: () => number;
-  readonly holdsLease: (client: number) => boolean;
-  readonly gone: (client: number) => void;
 }
 
 export interface OpenDoor {
@@ -42,24 +34,57 @@ export interface OpenDoor {
   close(): void;
 }
 
+interface Place {
+  /** A service, or "" for all that are none. */
+  readonly who: string;
+  readonly client: ServedClient;
+}
+
 export async function openDoor(setup: DoorSetup): Promise<OpenDoor | Failure> {
-  const { path, mode, gid } = setup;
-  const sockets = new Map<Socket, string>();
-  const held = (who: string): number => [...sockets.values()].filter((other) => other === who).length;
+  const { path, mode, gid, maxClients } = setup;
+  const places = new Map<Socket, Place>();
+  const share = setup.door.kind === "shared" ? Math.ceil(maxClients / SHARES) : maxClients;
+
+  const held = (who: string): number => {
+    let count = 0;
+    for (const place of places.values()) if (place.who === who) count++;
+    return count;
+  };
+
+  /** Closes the client that has been silent longest, if any may be closed; `who` limits it to that one's. */
+  function makeRoom(who: string | null): boolean {
+    let longest: Socket | null = null;
+    let idleMs = EVICT_IDLE_MS;
+    for (const [socket, place] of places) {
+      const idle = who === null || place.who === who ? place.client.idleForMs() : null;
+      if (idle === null || idle < idleMs) continue;
+      longest = socket;
+      idleMs = idle + 1;
+    }
+    if (longest === null) return false;
+    places.delete(longest);
+    longest.destroy();
+    return true;
+  }
+
   const server = createServer((socket) => {
+    socket.on("error", ignore);
     const caller = setup.identify(socket, setup.door);
-    // On a shared socket nobody may keep the others out.
+    if (!setup.arrivals.take(caller.peer, setup.clock.monoMs())) {
+      setup.turnedAway();
+      socket.destroy();
+      return;
+    }
     const who = caller.service ?? "";
-    const share = setup.door.kind === "shared" ? Math.ceil(setup.maxClients / SHARES) : setup.maxClients;
-    if (sockets.size >= setup.maxClients || held(who) >= share) {
-      socket.on("error", ignore);
+    const room = (held(who) < share || makeRoom(who)) && (places.size < maxClients || makeRoom(null));
+    if (!room) {
+      setup.turnedAway();
       socket.end(`${JSON.stringify({ jsonrpc: "2.0", id: null, ...rpcError(RPC_DENIED, "too many clients (caps.control_connections)") })}\n`);
       socket.destroySoon();
       return;
     }
-    sockets.set(socket, who);
-    socket.once("close", () => sockets.delete(socket));
-    serve(socket, caller, setup);
+    places.set(socket, { who, client: serve(socket, caller, setup.nextNumber(), setup) });
+    socket.once("close", () => places.delete(socket));
   });
   server.on("error", ignore);
   // The socket must never be looser than its mode, not even before chmod.
@@ -81,102 +106,9 @@ export async function openDoor(setup: DoorSetup): Promise<OpenDoor | Failure> {
     path,
     close() {
       server.close();
-      for (const socket of sockets.keys()) socket.destroy();
+      for (const socket of places.keys()) socket.destroy();
     },
   };
-}
-
-function serve(socket: Socket, caller: Caller, setup: DoorSetup): void {
-  const number = setup.nextNumber();
-  const frames = createFrames();
-  const waiting: string[] = [];
-  let busy = false;
-  let idle: Cancel = () => undefined;
-
-  const rearm = (): void => {
-    idle();
-    idle = setup.clock.after(setup.idleMs, () => {
-      if (busy || setup.holdsLease(number)) rearm();
-      else socket.destroy();
-    });
-  };
-  const send = (id: unknown, answer: Answer): void => {
-    socket.write(`${JSON.stringify({ jsonrpc: "2.0", id: id ?? null, ...answer })}\n`);
-    if (socket.writableLength > UNREAD_BYTES) socket.destroy();
-  };
-  const client: Client = {
-    number, caller, challenge: randomBytes(CHALLENGE_BYTES).toString("hex"), alive: () => !socket.destroyed,
-    notify: (method, params) => {
-      if (!socket.destroyed) socket.write(`${JSON.stringify({ jsonrpc: "2.0", method, params })}\n`);
-    },
-  };
-  const refuse = (code: number, message: string): RpcError => {
-    setup.refused(client, undefined, message);
-    return rpcError(code, message, BAD_INTENT);
-  };
-
-  async function work(): Promise<void> {
-    busy = true;
-    for (let frame = waiting.shift(); frame !== undefined && !socket.destroyed; frame = waiting.shift()) {
-      const request = readRequest(frame);
-      if (isAnswer(request)) send(null, "error" in request ? refuse(request.error.code, request.error.message) : request);
-      else {
-        const answer = await answerTo(request.method, request.params, client, setup);
-        if (request.id !== undefined && !socket.destroyed) send(request.id, answer);
-      }
-    }
-    busy = false;
-    if (!socket.destroyed) socket.resume();
-  }
-
-  socket.on("data", (chunk) => {
-    rearm();
-    const found = frames(chunk);
-    if (found === "too_long") {
-      send(null, refuse(RPC_INVALID_REQUEST, `a frame has at most ${FRAME_BYTES} bytes`));
-      socket.destroySoon();
-      return;
-    }
-    waiting.push(...found);
-    if (waiting.length > WAITING_REQUESTS) socket.pause();
-    if (!busy && waiting.length > 0) void work();
-  });
-  socket.on("error", ignore);
-  socket.once("close", () => {
-    idle();
-    setup.gone(number);
-  });
-  rearm();
-}
-
-/** INVARIANT: a failure inside is an answer, never the end of the process. */
-async function answerTo(name: string, params: unknown, client: Client, setup: DoorSetup): Promise<Answer> {
-  try {
-    const method = methodNamed(name);
-    if (method === null) return rpcError(RPC_NO_METHOD, `there is no method \`${name}\``);
-    if (method.access === "operator" && !client.caller.operator) {
-      return rpcError(RPC_DENIED, `\`${name}\` is for the control socket`, { reason: "policy", code: "not_gateway" });
-    }
-    const given = params ?? {};
-    const wrong = method.params(given);
-    if (wrong !== null) {
-      const message = `${name}: ${wrong}`;
-      if (method.access === "operator") return rpcError(RPC_INVALID_PARAMS, message);
-      setup.refused(client, claimed(given), message);
-      return rpcError(RPC_INVALID_PARAMS, message, BAD_INTENT);
-    }
-    return await setup.run(method, client, given);
-  } catch {
-    return rpcError(RPC_INTERNAL, "the gateway failed inside; nothing was granted");
-  }
-}
-
-const BAD_INTENT = { reason: "policy", code: "bad_intent" } as const;
-
-/** The service that malformed parameters name, where they name one. */
-function claimed(params: unknown): string | undefined {
-  if (typeof params !== "object" || params === null || !("service" in params)) return undefined;
-  return typeof params.service === "string" ? params.service : undefined;
 }
 
 function ignore(): void {}

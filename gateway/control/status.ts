@@ -9,6 +9,7 @@ const TOP_RULES = 100;
 export const status: Endpoint = async (context) => {
   const { inForce, ports, leases, counters, forwarder, clock, topDenied, reloader } = context;
   const { engine } = inForce;
+  const waiting = new Set(context.exchange.waiting().map(({ name }) => name));
   let buffered = 0;
   for (let row = 0; row < forwarder.table.rows; row++) buffered += forwarder.buffered(row);
   return {
@@ -37,6 +38,8 @@ export const status: Endpoint = async (context) => {
         at: `${info.origin.file}:${info.origin.line}`,
         connections: engine?.connections(info.id) ?? 0,
         cap_connections: info.capConnections,
+        closed_because: context.closedBecause(info),
+        waits_for_address: waiting.has(info.name),
         open: ports.all().filter((open) => open.serves.info.name === info.name)
           .map((open) => ({ local: open.local, backend: open.serves.backend.address.key, lease: open.serves.lease !== null })),
       })),
@@ -52,7 +55,8 @@ export const status: Endpoint = async (context) => {
       },
       rules: engine === null ? [] : counters.ruleHits.ofPolicy(engine.info, TOP_RULES),
       shadow: { ...counters.shadow },
-      audit: { records: counters.auditRecords, dropped: counters.auditDropped },
+      audit: { records: counters.auditRecords, dropped: counters.auditDropped, refusals_unrecorded: counters.refusalsUnrecorded },
+      clients_turned_away: counters.clientsTurnedAway,
       ends: Object.fromEntries(counters.ends),
       bytes: { from_clients: counters.bytesFromClients, from_backends: counters.bytesFromBackends },
       descriptors_exhausted: counters.descriptorsExhausted,

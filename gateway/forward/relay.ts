@@ -8,6 +8,9 @@
 // behind the pause, the reader's buffer (the same).
 import type { Socket } from "node:net";
 import type { Permit } from "../../runtime/host/decision.ts";
+import type { FirstFlights, FlightStep, SecondHelloFault } from "../tls/first_flights.ts";
+import type { IsReset } from "./reset.ts";
+import { carrierOf, endedByNotice } from "./tls_end.ts";
 
 /** Node's mark of each socket, for reads and for writes. */
 export const MARK_BYTES = 16 * 1024;
@@ -19,14 +22,32 @@ export const HIGH_WATER_BYTES = 2 * MARK_BYTES + READ_BYTES;
 export interface RelayEvents {
   fromClient(bytes: number): void;
   fromBackend(bytes: number): void;
+  /** The backend asked for a second hello, and the client's can't be let through; both sides are still open. */
+  refused(fault: SecondHelloFault): void;
   /** Both sockets are gone. `reset` names the side that broke, if one did. */
   ended(reset: "client" | "backend" | null): void;
 }
 
+export interface Relayed {
+  readonly client: Socket;
+  readonly upstream: Socket;
+  /** What was read of the client before. */
+  readonly first: Buffer | null;
+  /** `passthrough`: reads along until both sides have sent their first flight; `first` begins with its hello. */
+  readonly flights: FirstFlights | null;
+  /** Null where the kernel can't be asked: each end is then taken for one. */
+  readonly isReset: IsReset | null;
+}
+
 const SIDE = Symbol("side");
+const NOTHING = Buffer.alloc(0);
 
 interface Pair {
   readonly events: RelayEvents;
+  readonly isReset: IsReset | null;
+  readonly client: Socket;
+  readonly upstream: Socket;
+  flights: FirstFlights | null;
   open: number;
   reset: "client" | "backend" | null;
 }
@@ -46,12 +67,11 @@ function attach(socket: Socket, side: Side): RelaySocket {
 
 /**
  * Both sockets are connected and paused and have no 'data' listener; `upstream` is connected to
- * the backend that `permit` admits to, and gets `first`, what was read of the client before. A
- * permit is what makes forwarding possible at all.
+ * the backend that `permit` admits to. A permit is what makes forwarding possible at all.
  */
-export function relay(permit: Permit, client: Socket, upstream: Socket, first: Buffer | null, events: RelayEvents): void {
+export function relay(permit: Permit, { client, upstream, first, flights, isReset }: Relayed, events: RelayEvents): void {
   if (permit.allowed !== true) throw new Error("a relay needs a permit");
-  const pair: Pair = { events, open: 2, reset: null };
+  const pair: Pair = { events, isReset, client, upstream, flights, open: 2, reset: null };
   const a = attach(client, { name: "client", pair, count: events.fromClient, other: upstream });
   const b = attach(upstream, { name: "backend", pair, count: events.fromBackend, other: client });
   for (const socket of [a, b]) {
@@ -63,24 +83,38 @@ export function relay(permit: Permit, client: Socket, upstream: Socket, first: B
     // One side may have gone between its accept and now.
     if (socket.closed) onClose.call(socket);
   }
-  // What the backend has not taken resumes the client at 'drain'.
-  const taken = first === null || writeFirst(b, first, events);
-  if (taken) a.resume();
+  // What the backend has not taken pauses the client, until 'drain'.
+  a.resume();
+  if (first !== null) onData.call(a, first);
   // What was read may have reached its end before 'end' was listened to.
-  if (client.readableEnded) b.end();
+  if (client.readableEnded) onEnd.call(a);
   b.resume();
 }
 
-function writeFirst(upstream: Socket, first: Buffer, events: RelayEvents): boolean {
-  events.fromClient(first.length);
-  return upstream.destroyed || upstream.write(first) || upstream.writableLength === 0;
+function onData(this: RelaySocket, chunk: Buffer): void {
+  const { pair, name, count } = this[SIDE];
+  count(chunk.length);
+  const { flights } = pair;
+  if (flights === null) pass(this, chunk);
+  else step(pair, name === "client" ? flights.fromClient(chunk) : flights.fromBackend(chunk));
 }
 
-function onData(this: RelaySocket, chunk: Buffer): void {
-  const { other, count } = this[SIDE];
-  count(chunk.length);
+/** Writes to the other side of `from`. */
+function pass(from: Socket & { readonly [SIDE]?: Side }, chunk: Buffer): void {
+  const other = from[SIDE]?.other;
+  if (other === undefined || other.destroyed || chunk.length === 0) return;
   // A write that the kernel took at once leaves nothing behind, whatever its size.
-  if (!other.write(chunk) && other.writableLength > 0) this.pause();
+  if (!other.write(chunk) && other.writableLength > 0) from.pause();
+}
+
+function step(pair: Pair, { toBackend, toClient, over, fault }: FlightStep): void {
+  if (fault !== null) {
+    pair.events.refused(fault);
+    return;
+  }
+  if (over) pair.flights = null;
+  pass(pair.client, toBackend);
+  pass(pair.upstream, toClient);
 }
 
 function onDrain(this: RelaySocket): void {
@@ -88,7 +122,29 @@ function onDrain(this: RelaySocket): void {
 }
 
 function onEnd(this: RelaySocket): void {
-  this[SIDE].other.end();
+  const { pair, name, other } = this[SIDE];
+  if (wasCutOff(this, pair)) {
+    pair.reset ??= name;
+    cutAfterAll(other, this);
+    return;
+  }
+  if (pair.flights !== null) step(pair, name === "client" ? pair.flights.clientEnded() : pair.flights.backendEnded());
+  if (!other.destroyed) other.end();
+}
+
+/** Not all came that its side had to say, or nobody knows. */
+function wasCutOff(socket: Socket, { isReset }: Pair): boolean {
+  return carrierOf(socket) === undefined ? isReset?.(socket) === true : !endedByNotice(socket);
+}
+
+/** Breaks both off, once what came before the cut is with the kernel. */
+function cutAfterAll(other: Socket, socket: Socket): void {
+  const both = (): void => {
+    breakOff(socket);
+    breakOff(other);
+  };
+  if (other.destroyed || other.writableLength === 0) both();
+  else other.write(NOTHING, both);
 }
 
 function onError(this: RelaySocket): void {
@@ -107,16 +163,9 @@ function onClose(this: RelaySocket): void {
   if (pair.open === 0) pair.events.ended(pair.reset);
 }
 
-const beneath = new WeakMap<Socket, Socket>();
-
-/** Notes the socket that a TLS socket is carried by. */
-export function overlay(secured: Socket, raw: Socket): void {
-  beneath.set(secured, raw);
-}
-
 /** Closes with a reset where the transport has one. */
 export function breakOff(socket: Socket): void {
-  const raw = beneath.get(socket);
+  const raw = carrierOf(socket);
   if (raw !== undefined) {
     // A close of TLS would say that all had come.
     breakOff(raw);

@@ -14,6 +14,8 @@ export type Door =
   | { readonly kind: "service"; readonly service: string };
 
 export interface Caller {
+  /** Who pays for what it asks: a service, the operator, or all together that are neither. */
+  readonly peer: string;
   /** May use the operator's methods. */
   readonly operator: boolean;
   /** The service that it is proven to be, or why none. */
@@ -27,7 +29,8 @@ export function identify(
   socket: Socket, door: Door, services: Config["services"], credentials: ReadCredentials | null,
 ): Caller {
   const operator = door.kind === "control";
-  const nobody = (because: string): Caller => ({ operator, service: null, noServiceBecause: because, uid: null });
+  const nobody = (because: string): Caller => ({ peer: operator ? "operator" : "strangers", operator, service: null, noServiceBecause: because, uid: null });
+  const known = (service: string, uid: number | null): Caller => ({ peer: operator ? "operator" : `service ${service}`, operator, service, noServiceBecause: "", uid });
   const peer = credentials?.(socket) ?? null;
   if (door.kind === "service") {
     const entry = services[door.service];
@@ -35,7 +38,7 @@ export function identify(
     if (entry?.uid !== undefined && credentials !== null && peer?.uid !== entry.uid) {
       return nobody(`the peer runs as uid ${peer?.uid ?? "unknown"}, and \`services.${door.service}.uid\` is ${entry.uid}`);
     }
-    return { operator, service: door.service, noServiceBecause: "", uid: entry?.uid ?? null };
+    return known(door.service, entry?.uid ?? null);
   }
   if (credentials === null) {
     return nobody("koffi is not installed, so peers can't be told apart here: give the service a socket of its own (services.NAME.socket)");
@@ -43,5 +46,5 @@ export function identify(
   if (peer === null) return nobody("the kernel does not say who the peer is");
   const found = Object.entries(services).find(([, entry]) => entry.uid === peer.uid);
   if (found === undefined) return nobody(`uid ${peer.uid} is no service of the configuration: add [services.NAME] with uid = ${peer.uid}`);
-  return { operator, service: found[0], noServiceBecause: "", uid: peer.uid };
+  return known(found[0], peer.uid);
 }

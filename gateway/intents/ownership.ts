@@ -1,24 +1,19 @@
-// Whether a backend belongs to the service that names it. Else one service could publish
-// another's database. The check is made when the backend has accepted and before any byte is
-// forwarded, so what is checked is what was reached.
-import { readFileSync } from "node:fs";
-import type { Verify } from "../admit/backends.ts";
+// Whether a backend belongs to the service whose it is to be. Else one service could publish another's
+// database, and another local user could play a service that is down. The check is made when the connection
+// to the backend is there and before any byte is forwarded.
+import { readFileSync, statSync } from "node:fs";
+import { AGAIN, type Verify } from "../admit/backends.ts";
 import type { BackendAddress } from "../forward/backend.ts";
-import { isV4, isWildcard, type Address } from "../../runtime/net/address.ts";
+import { isV4, isWildcard, parseAddress, type Address } from "../../runtime/net/address.ts";
 import type { ReadCredentials } from "./peer_credentials.ts";
+import type { Endpoint, FarEnd, Listener, SockDiag } from "./sock_diag.ts";
 
-/** One row of /proc/net/tcp{,6} in state LISTEN. */
-export interface ListeningRow {
-  readonly address: Address;
-  readonly port: number;
-  readonly uid: number;
-}
-
-export type ReadListening = () => readonly ListeningRow[];
+/** The rows of /proc/net/tcp{,6} in state LISTEN, for hosts on which the kernel can't be asked for single sockets. */
+export type ReadListening = () => readonly Listener[];
 
 const LISTEN = "0A";
 
-export function listeningSockets(): readonly ListeningRow[] {
+export function listeningSockets(): readonly Listener[] {
   return ["/proc/net/tcp", "/proc/net/tcp6"].flatMap((path) => {
     try {
       return parseListening(readFileSync(path, "latin1"));
@@ -34,7 +29,7 @@ export function listeningSockets(): readonly ListeningRow[] {
  * event loop share it.
  */
 export function oncePerTurn(read: ReadListening): ReadListening {
-  let rows: readonly ListeningRow[] | null = null;
+  let rows: readonly Listener[] | null = null;
   return () => {
     if (rows === null) {
       rows = read();
@@ -47,8 +42,8 @@ export function oncePerTurn(read: ReadListening): ReadListening {
 }
 
 /** The text prints each 32-bit word of an address in host order (little-endian here). */
-export function parseListening(text: string): readonly ListeningRow[] {
-  const rows: ListeningRow[] = [];
+export function parseListening(text: string): readonly Listener[] {
+  const rows: Listener[] = [];
   for (const line of text.split("\n")) {
     if (!line.includes(` ${LISTEN} `)) continue;
     const [, local, , state, , , , uid] = line.trim().split(/\s+/);
@@ -58,7 +53,7 @@ export function parseListening(text: string): readonly ListeningRow[] {
     const words = (hex.match(/.{8}/g) ?? []).map(hostWord);
     const [a, b, c, d] = words.length === 1 ? [0, 0, 0xffff, ...words] : words;
     if (a === undefined || b === undefined || c === undefined || d === undefined) continue;
-    rows.push({ address: [a, b, c, d], port: Number.parseInt(port, 16), uid: Number(uid) });
+    rows.push({ address: [a, b, c, d], port: Number.parseInt(port, 16), uid: Number(uid), cookie: "", ipv6Only: false });
   }
   return rows;
 }
@@ -69,38 +64,75 @@ function hostWord(hex: string): number {
 
 export interface OwnershipSetup {
   readonly credentials: ReadCredentials | null;
+  /** Null: `listening` is read instead. */
+  readonly sockets: SockDiag | null;
   readonly listening: ReadListening;
 }
 
-/** A check for a backend that must belong to `uid`. */
-export function belongsTo(uid: number, { credentials, listening }: OwnershipSetup): Verify {
-  return (socket, backend) => {
-    if (backend.kind === "unix") {
-      if (credentials === null) return "koffi is not installed, so the owner of a unix socket can't be told";
-      const peer = credentials(socket);
-      return peer?.uid === uid ? null : `the unix socket's listener runs as uid ${peer?.uid ?? "unknown"}, not ${uid}`;
-    }
-    return tcpOwner(backend.address, backend.port, uid, listening());
+/** Root's sockets are a service's own where the policy names the backend: systemd, nginx and HAProxy open them as root. */
+export const ROOT = 0;
+
+/** A check of a unix socket by the owner of its file, where koffi is missing and the kernel can't be asked who listens. */
+export function fileBelongsTo(owners: readonly number[]): Verify {
+  return (_socket, backend) => {
+    const uid = backend.kind === "unix" ? statSync(backend.path, { throwIfNoEntry: false })?.uid : undefined;
+    return uid !== undefined && owners.includes(uid) ? null : `the file of the unix socket belongs to uid ${uid ?? "unknown"}, not ${owners.join(" or ")}`;
   };
 }
 
-/** Null when every socket that could have accepted at the address is the service's. */
-export function tcpOwner(address: Address, port: number, uid: number, rows: readonly ListeningRow[]): string | null {
-  const candidates = rows.filter((row) => row.port === port && couldAccept(row.address, address));
-  if (candidates.length === 0) return "nothing that can be seen listens there";
-  const stranger = candidates.find((row) => row.uid !== uid);
-  return stranger === undefined ? null : `the listening socket belongs to uid ${stranger.uid}, not ${uid}`;
+/** A check for a backend that must belong to one of `owners`. */
+export function belongsTo(owners: readonly number[], setup: OwnershipSetup): Verify {
+  /** Cookies of the listening sockets that were found to be the service's last. */
+  let known = "";
+  return (socket, backend) => {
+    if (backend.kind === "unix") {
+      if (setup.credentials === null) return "koffi is not installed, so the owner of a unix socket can't be told";
+      const peer = setup.credentials(socket);
+      return peer !== null && owners.includes(peer.uid) ? null : `the unix socket's listener runs as uid ${peer?.uid ?? "unknown"}, not ${owners.join(" or ")}`;
+    }
+    const far = farEndOf(setup, backend, { address: socket.localAddress, port: socket.localPort });
+    // INVARIANT: it is asked after the far end, so what waited in a queue then is in one of these.
+    const rows = candidates(setup, backend);
+    const wrong = tcpOwner(rows, owners);
+    if (wrong !== null || rows === null) return wrong;
+    const now = rows.map(({ cookie }) => cookie).sort().join();
+    const unchanged = now === known;
+    known = now;
+    // Whoever took the connection, the same sockets have listened since before it was made.
+    if (setup.sockets === null || unchanged) return null;
+    const certain = far?.state === "queued" || (far?.state === "accepted" && owners.includes(far.uid));
+    return certain ? null : AGAIN;
+  };
+}
+
+function farEndOf({ sockets }: OwnershipSetup, backend: Endpoint, near: { readonly address?: string | undefined; readonly port?: number | undefined }): FarEnd | null {
+  const address = parseAddress(near.address ?? "");
+  return sockets === null || address === null || near.port === undefined ? null : sockets.farEnd(backend, { address, port: near.port });
+}
+
+/** The listening sockets that could have taken a connection to the backend; null where the kernel gives no answer. */
+function candidates({ sockets, listening }: OwnershipSetup, { address, port }: Endpoint): readonly Listener[] | null {
+  const rows = sockets === null ? listening() : sockets.listeners(port, address);
+  return rows?.filter((row) => row.port === port && couldAccept(row, address)) ?? null;
+}
+
+/** Null when every one of them belongs to an owner. */
+export function tcpOwner(rows: readonly Listener[] | null, owners: readonly number[]): string | null {
+  if (rows === null) return "the kernel does not say who listens there";
+  if (rows.length === 0) return "nothing that can be seen listens there";
+  const stranger = rows.find((row) => !owners.includes(row.uid));
+  return stranger === undefined ? null : `the listening socket belongs to uid ${stranger.uid}, not ${owners.join(" or ")}`;
 }
 
 /** A dual-stack [::] takes IPv4 too. */
-function couldAccept(listening: Address, target: Address): boolean {
-  if (isWildcard(listening)) return !isV4(listening) || isV4(target);
-  return listening.every((word, i) => word === target[i]);
+export function couldAccept({ address, ipv6Only }: Listener, target: Address): boolean {
+  if (isWildcard(address)) return isV4(address) ? isV4(target) : !isV4(target) || !ipv6Only;
+  return address.every((word, i) => word === target[i]);
 }
 
-/** Why a backend can't be claimed at all, before any connect. */
+/** Why a registration can't claim a backend at all, before any connect. */
 export function claimable(backend: BackendAddress, uid: number | null, setup: OwnershipSetup): string | null {
   if (uid === null) return "this service has no uid in the configuration, so no backend can be told to be its own";
-  if (backend.kind === "tcp") return tcpOwner(backend.address, backend.port, uid, setup.listening());
+  if (backend.kind === "tcp") return tcpOwner(candidates(setup, backend), [uid]);
   return setup.credentials === null ? "koffi is not installed, so the owner of a unix socket can't be told" : null;
 }

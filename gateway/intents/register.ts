@@ -5,7 +5,8 @@ import { randomBytes } from "node:crypto";
 import { formatAddress, formatEndpoint, parseAddress, type Address } from "../../runtime/net/address.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";
 import {
-  CODE_BAD_INTENT, CODE_CAP_PORTS, CODE_DRAINING, CODE_NO_BACKEND, CODE_NO_MODULE, CODE_NOT_EXPOSED, CODE_NOT_GATEWAY, CODE_UNSUPPORTED,
+  CODE_BAD_INTENT, CODE_CAP_PORTS, CODE_CERTIFICATE_UNUSABLE, CODE_DRAINING, CODE_NO_BACKEND, CODE_NO_MODULE, CODE_NOT_EXPOSED, CODE_NOT_GATEWAY,
+  CODE_UNSUPPORTED,
 } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
@@ -101,7 +102,7 @@ function grant(
   const id = randomBytes(16).toString("hex");
   const lease: Lease = {
     id, service: caller.service, owner: number, proto, port: intent.port, mode: info.mode, bind,
-    backend: backend === null ? null : context.backends.at(backend, context.allowedBackends.has(backend.key) || caller.uid === null ? null : belongsTo(caller.uid, context.ownership)),
+    backend: backend === null ? null : context.backends.at(backend, context.allowedBackends.has(backend.key) || caller.uid === null ? null : belongsTo([caller.uid], context.ownership)),
     expiresMs: intent.ttl_ms === undefined ? null : clock.monoMs() + intent.ttl_ms,
     ended: (because, word) => notify("lease_ended", { lease: id, because, word }),
   };
@@ -112,6 +113,8 @@ function grant(
 function withExposures(context: Context, engine: PolicyEngine, lease: Lease, info: ListenerInfo, backend: BackendAddress): Granted | Refusal {
   const { ports } = context;
   const no = (code: CodeNumber, message: string): Refusal => ({ code, message });
+  const closed = context.closedBecause(info);
+  if (closed !== null) return no(CODE_CERTIFICATE_UNUSABLE, closed);
   const exposures = leasedExposures(engine, lease, context.hostAddresses());
   if (exposures.length === 0) return no(CODE_NOT_EXPOSED, lease.bind === null ? `no address of this host is within the \`bind\` of \`${info.name}\`` : `no interface of this host has the address ${formatAddress(lease.bind)}`);
   const taken = exposures.find(({ local }) => ports.at(local) !== undefined);
@@ -131,10 +134,10 @@ function backendProblem(context: Context, uid: number | null, backend: BackendAd
 
 function refuse(context: Context, { caller }: Client, intent: ExposeIntent, { code, message }: Refusal): RpcError {
   const decision = denial(code);
-  context.recorder.record([{
-    op: "register", decision, generation: context.inForce.generation, subject: caller.service ?? "unknown",
+  context.refusals.record(caller.peer, {
+    decision, generation: context.inForce.generation, subject: caller.service ?? "unknown",
     service: intent.service, local: placeOf(intent), ...(intent.backend !== undefined && { backend: intent.backend }), detail: message,
-  }], null);
+  });
   return rpcError(RPC_DENIED, message, { reason: decision.reason, code: decision.code });
 }
 

@@ -30,9 +30,9 @@ export function ownLease({ leases }: Context, service: string | null, params: un
   return lease !== undefined && lease.service === service ? lease : null;
 }
 
-export function noSuchLease({ recorder, inForce }: Context, { caller }: Client): ReturnType<typeof rpcError> {
+export function noSuchLease({ refusals, inForce }: Context, { caller }: Client): ReturnType<typeof rpcError> {
   const decision = denial(CODE_NO_LEASE);
   const detail = "no lease of that number is this service's";
-  recorder.record([{ op: "register", decision, generation: inForce.generation, subject: caller.service ?? "unknown", detail }], null);
+  refusals.record(caller.peer, { decision, generation: inForce.generation, subject: caller.service ?? "unknown", detail });
   return rpcError(RPC_DENIED, "you have no such lease: `list` shows yours", { reason: decision.reason, code: decision.code });
 }

@@ -3,6 +3,7 @@
 import type { Identity } from "../../runtime/host/identity.ts";
 import { formatEndpoint, formatHost, type Address } from "../../runtime/net/address.ts";
 import { Zones } from "./zones.ts";
+import type { NameFault } from "../tls/server_name.ts";
 
 /** Who the client is, and by whose word: the authority's name in the policy that asked. */
 export interface Known {
@@ -53,6 +54,8 @@ export class ConnectionTable {
   bytesOut = new Float64Array(FIRST_ROWS);
   /** The name that was read, null where the client sent none; undefined where none is read. */
   readonly name: (string | null | undefined)[] = [];
+  /** Why `name` is null though the client sent one; such a connection is admitted only where no rule asks for names. */
+  readonly nameFault: (NameFault | null)[] = [];
   /** Undefined where no certificate was verified. */
   readonly identity: (Known | undefined)[] = [];
   /** No row at or above this one was ever used. */
@@ -69,6 +72,7 @@ export class ConnectionTable {
     this.bytesIn[row] = 0;
     this.bytesOut[row] = 0;
     this.name[row] = undefined;
+    this.nameFault[row] = null;
     this.identity[row] = undefined;
     return row;
   }

@@ -6,13 +6,14 @@ import type { Identity } from "../../runtime/host/identity.ts";
 import type { PolicyInfo } from "../../runtime/host/module.ts";
 import type { Backend } from "../admit/backends.ts";
 import type { TlsContext } from "../tls/secure.ts";
+import type { SaidName } from "../tls/server_name.ts";
 import type { ConnectionTable } from "./connections.ts";
 
 /** Why an admitted connection ended. */
 export type End =
   | "done" | "client_reset" | "backend_reset"
   | "backend_refused" | "backend_timeout" | "backend_not_owned" | "no_descriptor"
-  | "idle" | "lifetime" | "rechecked" | "cut";
+  | "idle" | "lifetime" | "rechecked" | "second_hello" | "cut";
 
 /** Leave to forward, with the place to forward to. */
 export interface Grant {
@@ -22,8 +23,7 @@ export interface Grant {
 
 /** What became of a ClientHello. */
 export type HelloOutcome =
-  /** Canonical; null where the client sends none. */
-  | { readonly name: string | null }
+  | { readonly hello: SaidName }
   /** It was refused before it could be asked about; `by` where another policy than that in force did, `detail` for the record. */
   | { readonly denial: Denial; readonly by: DecidedBy | null; readonly detail?: string };
 
@@ -74,6 +74,10 @@ export type DecideBatch = (socket: number, connections: readonly number[]) => re
 export interface Observer {
   /** The backend accepted, or never will: it is no longer under way. */
   connected(connection: number, backend: Backend): void;
+  /** The backend of an admitted connection asked for a second hello, and the client's can't be let through. `cut` follows. */
+  secondHello(connection: number, detail: string): void;
+  /** The backend accepted and is not who it must be: the connection ends unforwarded. */
+  notOwned(connection: number, backend: Backend, because: string): void;
   /** An admitted connection is gone; its row still holds its state and its counts. */
   closed(connection: number, end: End): void;
 }
@@ -106,6 +110,8 @@ export interface Forwarder {
    * number waits, later ones are refused.
    */
   open(local: Local, decide: DecideBatch, held: boolean): Promise<ListeningSocket | ListenFailure>;
+  /** The backend of a connection whose near end has this port; null where none has. */
+  connectedFrom(port: number): string | null;
   /** Ends one connection at once, on both sides; one whose hello is read, or whose handshake goes on, is refused. */
   cut(connection: number, end: End): void;
   /** Refuses a connection whose hello is read, or whose handshake goes on. */

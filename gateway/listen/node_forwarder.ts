@@ -2,11 +2,14 @@
 // of the turn so that one call decides all that came in it, and is reset when refused. No
 // upstream socket exists before a permit does.
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { AGAIN, type Backend, type Verify } from "../admit/backends.ts";
 import type { GatewayClock } from "../clock.ts";
 import { CODE_DRAINING, CODE_HELLO_LATE, CODE_TLS_LATE } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Denial } from "../../runtime/host/decision.ts";
 import { breakOff, MARK_BYTES, relay } from "../forward/relay.ts";
+import type { IsReset } from "../forward/reset.ts";
+import { createFirstFlights, type FirstFlights, type SecondHelloFault } from "../tls/first_flights.ts";
 import { readHello, type HelloReading } from "../tls/read_hello.ts";
 import { secure, type Securing } from "../tls/secure.ts";
 import { CLOSING, CONNECTING, ConnectionTable, OPEN, READING, SECURING, WAITING } from "./connections.ts";
@@ -21,22 +24,33 @@ const BATCH_PEERS = 256;
 /** Peers that wait on a held socket. */
 export const HELD_PEERS = 1024;
 const BACKLOG = 511;
+/** Waits between tries at a unix socket whose queue is full: one more unit each time, up to the second. */
+const RETRY_MS = 10;
+const MOST_RETRY_MS = 250;
+/** Connections that are given up because the backend's listening socket has just changed. */
+const MOST_CHECKS = 3;
 const TOO_LATE: HelloOutcome = { denial: denial(CODE_HELLO_LATE), by: null };
 
 export interface ForwarderSetup {
   readonly clock: GatewayClock;
   readonly observer: Observer;
+  /** Null where the kernel can't be asked. */
+  readonly isReset: IsReset | null;
   /** Zero switches idle and lifetime off. */
-  readonly timers: { readonly hello_ms: number; readonly backend_connect_ms: number; readonly idle_ms: number; readonly lifetime_ms: number };
+  readonly timers: { readonly keepalive_ms: number; readonly hello_ms: number; readonly backend_connect_ms: number; readonly idle_ms: number; readonly lifetime_ms: number };
 }
 
 /** What stands behind one admitted connection. */
 interface Carried {
   readonly client: Socket;
-  readonly upstream: Socket;
+  upstream: Socket;
   readonly grant: Grant;
+  /** Null where no hello goes through to the backend. */
+  readonly flights: FirstFlights | null;
   /** Set by whoever ends it before its own end. */
   end: End | null;
+  /** Ends a wait for another try at the backend; null where it does not wait. */
+  waits: (() => void) | null;
 }
 
 /** What stands behind one connection whose hello is read. */
@@ -61,8 +75,9 @@ interface Listening {
   held: boolean;
 }
 
-export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forwarder {
+export function nodeForwarder({ clock, observer, isReset, timers }: ForwarderSetup): Forwarder {
   const table = new ConnectionTable();
+  const keepAlive = { keepAlive: timers.keepalive_ms > 0, keepAliveInitialDelay: timers.keepalive_ms };
   const undecided: (Socket | null)[] = [];
   const carried: (Carried | null)[] = [];
   const reads: (Read | null)[] = [];
@@ -117,11 +132,13 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
     undecided[row] = null;
     if (client === null || client === undefined) return;
     if (answer !== undefined && isAwaiting(answer)) {
+      client.setKeepAlive(keepAlive.keepAlive, timers.keepalive_ms);
       live++;
       read(row, client, answer);
     } else if (answer !== undefined && isGrant(answer)) {
+      client.setKeepAlive(keepAlive.keepAlive, timers.keepalive_ms);
       live++;
-      begin(row, client, answer, null);
+      begin(row, client, answer, null, null);
     } else {
       table.give(row);
       breakOff(client);
@@ -139,7 +156,7 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
   /** A hello that is whole too late is refused, also where the sweep has not come by yet. */
   function inTime(row: number, outcome: HelloOutcome): HelloOutcome {
     const now = clock.monoMs();
-    return "name" in outcome && now - (table.openedMs[row] ?? now) >= timers.hello_ms ? TOO_LATE : outcome;
+    return "hello" in outcome && now - (table.openedMs[row] ?? now) >= timers.hello_ms ? TOO_LATE : outcome;
   }
 
   function named(row: number, outcome: HelloOutcome): void {
@@ -148,14 +165,15 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
     reads[row] = null;
     const { client, awaiting, reading } = pending;
     reading.stop();
-    if ("name" in outcome) table.name[row] = outcome.name;
     const answer = awaiting.named(outcome);
-    if (isGrant(answer)) {
-      begin(row, client, answer, reading.bytes());
+    const hello = reading.hello();
+    if (isGrant(answer) && hello !== null) {
+      const flights = createFirstFlights({ hello, helloMs: timers.hello_ms, monoMs: () => clock.monoMs() });
+      begin(row, client, answer, reading.bytes(), flights);
       return;
     }
-    if (isAwaitingTls(answer)) {
-      handshake(row, client, reading.bytes(), answer);
+    if (isAwaitingTls(answer) && hello !== null) {
+      handshake(row, client, reading.bytes(), hello.said, answer);
       return;
     }
     breakOff(client);
@@ -163,10 +181,9 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
   }
 
   /** `openedMs` stays: hello and handshake have one deadline. */
-  function handshake(row: number, raw: Socket, first: Buffer, awaiting: AwaitingTls): void {
+  function handshake(row: number, raw: Socket, first: Buffer, said: string | null, awaiting: AwaitingTls): void {
     table.state[row] = SECURING;
-    const name = table.name[row] ?? null;
-    const securing = secure(raw, first, awaiting.context, name, (outcome) => {
+    const securing = secure(raw, first, awaiting.context, said, (outcome) => {
       if ("secured" in outcome) secured(row, { identity: outcome.identity }, outcome.secured);
       else secured(row, { ...outcome, by: null }, null);
     });
@@ -182,7 +199,7 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
     securing.stop();
     const answer = awaiting.secured(outcome);
     if (isGrant(answer) && client !== null) {
-      begin(row, client, answer, null);
+      begin(row, client, answer, null, null);
       return;
     }
     breakOff(raw);
@@ -195,37 +212,67 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
     else named(row, outcome);
   }
 
-  function begin(row: number, client: Socket, grant: Grant, first: Buffer | null): void {
+  function begin(row: number, client: Socket, grant: Grant, first: Buffer | null, flights: FirstFlights | null): void {
     const { address } = grant.backend;
     const now = clock.monoMs();
     table.state[row] = CONNECTING;
     table.openedMs[row] = now;
     table.activeMs[row] = now;
     const marks = { allowHalfOpen: true, writableHighWaterMark: MARK_BYTES, readableHighWaterMark: MARK_BYTES };
-    const upstream = address.kind === "tcp"
-      ? connect({ host: address.host, port: address.port, noDelay: true, ...marks })
-      : connect({ path: address.path, ...marks });
-    upstream.pause();
-    const line: Carried = { client, upstream, grant, end: null };
+    const dial = (): Socket => (address.kind === "tcp"
+      ? connect({ host: address.host, port: address.port, noDelay: true, ...keepAlive, ...marks })
+      : connect({ path: address.path, ...marks }));
+    const line: Carried = { client, upstream: dial(), grant, flights, end: null, waits: null };
     carried[row] = line;
     let settled = false;
+    let dials = 0;
 
     const refused = (error?: unknown): void => {
       if (settled) return;
+      if (isBusy(error) && address.kind === "unix" && line.end === null) {
+        again(Math.min(RETRY_MS * ++dials, MOST_RETRY_MS));
+        return;
+      }
       settled = true;
       if (outOfDescriptors(error)) line.end ??= "no_descriptor";
       observer.connected(row, grant.backend);
       breakOff(client);
-      upstream.destroy();
+      line.upstream.destroy();
       gone(row, line.end ?? "backend_refused");
     };
-    upstream.once("error", refused);
-    upstream.once("close", refused);
-    upstream.once("connect", () => {
+    /** Gives the socket up and makes another; `cut` ends the wait, at the latest when the backend's time is over. */
+    const again = (ms: number): void => {
+      line.upstream.off("error", refused).off("close", refused).destroy();
+      const cancel = clock.after(ms, () => {
+        line.waits = null;
+        line.upstream = dial();
+        watch(line.upstream);
+      });
+      line.waits = () => {
+        cancel();
+        refused();
+      };
+    };
+    const watch = (upstream: Socket): void => {
+      upstream.pause();
+      upstream.on("error", ignore);
+      upstream.once("error", refused);
+      upstream.once("close", refused);
+      upstream.once("connect", () => connected(upstream));
+    };
+    watch(line.upstream);
+
+    function connected(upstream: Socket): void {
       if (settled) return;
-      const wrong = grant.backend.verify?.(upstream, address) ?? null;
+      const found = verdictOf(grant.backend, upstream);
+      if (found === AGAIN && dials++ < MOST_CHECKS) {
+        again(0);
+        return;
+      }
+      const wrong = found === AGAIN ? "its listening socket changes from one connection to the next" : found;
       if (wrong !== null) {
         line.end = "backend_not_owned";
+        observer.notOwned(row, grant.backend, wrong);
         upstream.destroy();
         return;
       }
@@ -235,7 +282,7 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
       observer.connected(row, grant.backend);
       table.state[row] = OPEN;
       table.activeMs[row] = clock.monoMs();
-      relay(grant.permit, client, upstream, first, {
+      relay(grant.permit, { client, upstream, first, flights, isReset }, {
         fromClient(bytes) {
           table.bytesIn[row] = (table.bytesIn[row] ?? 0) + bytes;
           table.activeMs[row] = clock.monoMs();
@@ -244,11 +291,19 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
           table.bytesOut[row] = (table.bytesOut[row] ?? 0) + bytes;
           table.activeMs[row] = clock.monoMs();
         },
+        refused(fault) {
+          secondHello(row, fault);
+        },
         ended(reset) {
           gone(row, line.end ?? (reset === null ? "done" : `${reset}_reset`));
         },
       });
-    });
+    }
+  }
+
+  function secondHello(row: number, fault: SecondHelloFault): void {
+    observer.secondHello(row, fault);
+    cut(row, "second_hello");
   }
 
   function gone(row: number, end: End): void {
@@ -273,7 +328,8 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
     line.end = end;
     table.state[row] = CLOSING;
     breakOff(line.client);
-    breakOff(line.upstream);
+    if (line.waits !== null) line.waits();
+    else breakOff(line.upstream);
   }
 
   return {
@@ -306,6 +362,7 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
         },
       };
     },
+    connectedFrom: (port) => carried.find((line) => line?.upstream.localPort === port && line.grant.backend.address.kind === "tcp")?.grant.backend.address.key ?? null,
     cut,
     refuse,
     sweep(now) {
@@ -320,6 +377,8 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
         }
         if (state === CONNECTING) {
           if (age >= timers.backend_connect_ms) cut(row, "backend_timeout");
+        } else if (carried[row]?.flights?.isLate() === true) {
+          secondHello(row, "late");
         } else if (timers.idle_ms > 0 && now - (table.activeMs[row] ?? now) >= timers.idle_ms) {
           cut(row, "idle");
         } else if (timers.lifetime_ms > 0 && age >= timers.lifetime_ms) {
@@ -332,7 +391,7 @@ export function nodeForwarder({ clock, observer, timers }: ForwarderSetup): Forw
       const line = carried[row];
       if (line === null || line === undefined) return reads[row]?.reading.held() ?? 0;
       const { client, upstream } = line;
-      return client.readableLength + upstream.writableLength + upstream.readableLength + client.writableLength;
+      return (line.flights?.held() ?? 0) + client.readableLength + upstream.writableLength + upstream.readableLength + client.writableLength;
     },
   };
 }
@@ -349,6 +408,20 @@ async function listen(server: Server, local: Local): Promise<ListenFailure | nul
       resolve(null);
     });
   });
+}
+
+/** INVARIANT: a check that fails inside is a refusal. */
+function verdictOf({ verify, address }: Backend, upstream: Socket): ReturnType<Verify> {
+  try {
+    return verify?.(upstream, address) ?? null;
+  } catch (error) {
+    return `it could not be looked at (${error instanceof Error ? error.message : String(error)})`;
+  }
+}
+
+/** The queue of a unix socket that listens is full. */
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EAGAIN";
 }
 
 function outOfDescriptors(error: unknown): boolean {

@@ -23,8 +23,11 @@ export interface NotOpened {
 }
 
 export interface Opener {
-  /** With `held`, peers wait until the socket is released. */
-  open(wanted: Exposure, engine: PolicyEngine, generation: number, held: boolean): Promise<OpenPort | NotOpened>;
+  /**
+   * With `held`, peers wait until the socket is released. `leaving`: so many of the open sockets close
+   * when this one is released, and do not count.
+   */
+  open(wanted: Exposure, engine: PolicyEngine, generation: number, held: boolean, leaving?: number): Promise<OpenPort | NotOpened>;
 }
 
 export function isNotOpened(result: OpenPort | NotOpened): result is NotOpened {
@@ -36,9 +39,9 @@ export function createOpener({ ports, forwarder, decide, recorder, maxPorts }: O
   let opening = 0;
 
   return {
-    async open(wanted, engine, generation, held) {
+    async open(wanted, engine, generation, held, leaving = 0) {
       const { address, zone, port, info, local } = wanted;
-      const asked = ports.size + opening >= maxPorts
+      const asked = ports.size - leaving + opening >= maxPorts
         ? denial(CODE_CAP_PORTS)
         : engine.listenerAt("tcp", port, address) !== info.id
           ? denial(CODE_NOT_EXPOSED)
@@ -53,7 +56,7 @@ export function createOpener({ ports, forwarder, decide, recorder, maxPorts }: O
       opening++;
       try {
         const socket = await forwarder.open({ host: formatHost(address, zone), port }, decide, held);
-        if (isListenFailure(socket)) return notOpened(wanted, socket.code);
+        if (isListenFailure(socket)) return notOpened(wanted, socket.code, forwarder.connectedFrom(port));
         return ports.add(wanted, socket);
       } finally {
         opening--;
@@ -68,9 +71,16 @@ function remedy(code: Code | undefined, maxPorts: number): string {
   return "";
 }
 
-function notOpened({ address, port, local }: Exposure, code: string): NotOpened {
+/** `backend`: where a connection of ours goes that has `port` at its near end; null where none has. */
+function notOpened({ address, port, local }: Exposure, code: string, backend: string | null): NotOpened {
   switch (code) {
     case "EADDRINUSE":
+      if (backend !== null) {
+        return {
+          absent: false,
+          message: `port ${port} (${local}) is in use by one of ingressd's own connections to the backend ${backend}, for which the kernel chose it: reserve the ports that are exposed (sysctl -w net.ipv4.ip_local_reserved_ports=${port}) and reload again`,
+        };
+      }
       return {
         absent: false,
         message: `port ${port} (${local}) is in use by another program: stop it (ss -ltnp 'sport = :${port}' names it) or expose another port`,

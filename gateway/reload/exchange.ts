@@ -4,13 +4,15 @@
 // a prepare back, and after a commit puts the former policy in force again: its verdicts, its ports,
 // its limits with what is owed under either policy. A connection that was closed stays closed.
 import { openEngineInTurns } from "../../runtime/host/ask.ts";
-import type { LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
+import type { ListenerInfo, LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
 import type { HostAddress } from "../listen/addresses.ts";
 import type { InForce } from "../admit/admit.ts";
 import type { Backends } from "../admit/backends.ts";
+import type { RuleCounts } from "../audit/rule_hits.ts";
 import type { Recorder } from "../audit/recorder.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Leases } from "../intents/leases.ts";
+import { addressSentence, waitingForAddress } from "../listen/absent.ts";
 import { isNotOpened, type Opener } from "../listen/open.ts";
 import { overlaps, type Exposure, type OpenPort, type Ports } from "../listen/ports.ts";
 import type { Forwarder } from "../listen/listener.ts";
@@ -19,6 +21,9 @@ import { FREE } from "../listen/connections.ts";
 import { prepareParts, type Participant } from "./participant.ts";
 import { grants, groupedByPort, leasedExposures, staticExposures } from "./exposures.ts";
 import { beginRecheck } from "./recheck.ts";
+
+/** Before an expose's name where a sentence is about the expose and not about an address. */
+const WAITS = "expose ";
 
 export interface ExchangeSetup {
   readonly inForce: InForce;
@@ -35,7 +40,10 @@ export interface ExchangeSetup {
   readonly hostAddresses: () => readonly HostAddress[];
   readonly maxPorts: number;
   readonly onReload: "recheck" | "keep";
+  readonly ruleHits: RuleCounts;
   readonly participants: readonly Participant[];
+  /** Why a listener of the policy in force, or of the one that participants have prepared, stays closed; null where it may open. */
+  readonly closedBecause: (info: ListenerInfo) => string | null;
   readonly say: (sentence: string) => void;
   /** Once aborted, no further port is opened. */
   readonly ending: AbortSignal;
@@ -85,6 +93,8 @@ export interface Exchange {
   prepare(policy: LoadedPolicy): Promise<Prepared | Refused>;
   /** Opens what is wanted and not open, closes what is not wanted (interface addresses change). */
   reconcile(): Promise<void>;
+  /** Exposes of the policy in force that listen nowhere, because the host has no address of their `bind`. */
+  waiting(): readonly ListenerInfo[];
 }
 
 export function isRefused(x: object): x is Refused {
@@ -116,7 +126,8 @@ export function createExchange(setup: ExchangeSetup): Exchange {
   /** Everything that `wanted` and the ports that are open depend on. */
   function situation(engine: PolicyEngine, host: readonly HostAddress[]): string {
     const held = leases.all().map(({ id }) => id).join();
-    return `${inForce.generation} ${String(engine.poisoned)} ${host.join(" ")} ${held}`;
+    const closed = engine.info.listeners.filter((info) => setup.closedBecause(info) !== null).map(({ id }) => id).join();
+    return `${inForce.generation} ${String(engine.poisoned)} ${host.join(" ")} ${held} ${closed}`;
   }
 
   function wanted(engine: PolicyEngine, host: readonly HostAddress[]): ReadonlyMap<string, Exposure> | string {
@@ -126,16 +137,16 @@ export function createExchange(setup: ExchangeSetup): Exchange {
     const fixed = staticExposures(engine, backends, host, setup.maxPorts);
     if (typeof fixed === "string") return fixed;
     const leased = leases.all().flatMap((lease) => leasedExposures(engine, lease, host));
-    return new Map([...fixed, ...leased].map((e) => [e.local, e]));
+    return new Map([...fixed, ...leased].filter(({ info }) => setup.closedBecause(info) === null).map((e) => [e.local, e]));
   }
 
   /** Opens each; stops at the first that fails for another reason than a missing address. */
-  async function openAll(list: readonly Exposure[], engine: PolicyEngine, generation: number): Promise<OpenPort[] | string> {
+  async function openAll(list: readonly Exposure[], engine: PolicyEngine, generation: number, leaving: number): Promise<OpenPort[] | string> {
     const opened: OpenPort[] = [];
     for (const exposure of list) {
       const result = setup.ending.aborted
         ? { absent: false, message: "the gateway is stopping" }
-        : await opener.open(exposure, engine, generation, true);
+        : await opener.open(exposure, engine, generation, true, leaving);
       if (!isNotOpened(result)) opened.push(result);
       else if (result.absent) leaveOut(exposure, result.message);
       else {
@@ -154,25 +165,27 @@ export function createExchange(setup: ExchangeSetup): Exchange {
     if (typeof want === "string") return { cause: "policy", message: want };
     const missing = [...want.values()].filter(({ local }) => ports.at(local) === undefined && !absent.has(local));
     // What an own socket that goes away still occupies is opened after the swap.
-    const leaving = groupedByPort(ports.all().filter(({ local }) => !want.has(local)));
-    const blocked = (e: Exposure): boolean => leaving.get(e.port)?.some((open) => overlaps(open, e)) ?? false;
-    const opened = await openAll(missing.filter((e) => !blocked(e)), engine, inForce.generation + 1);
+    const leaving = ports.all().filter(({ local }) => !want.has(local));
+    const leavingAt = groupedByPort(leaving);
+    const blocked = (e: Exposure): boolean => leavingAt.get(e.port)?.some((open) => overlaps(open, e)) ?? false;
+    const opened = await openAll(missing.filter((e) => !blocked(e)), engine, inForce.generation + 1, leaving.length);
     if (typeof opened === "string" && busy === "refuse") return { cause: "port", message: opened };
 
     return { policy, engine, opened: typeof opened === "string" ? [] : opened, want };
   }
 
   async function prepare(policy: LoadedPolicy): Promise<Prepared | Refused> {
+    // Which ports may open depends on what participants have.
+    const parts = await prepareParts(setup.participants, policy.info, say);
+    if (typeof parts === "string") return { cause: "participant", message: parts };
     const ready = await preparePolicy(policy, "refuse");
-    if (isRefused(ready)) return ready;
+    if (isRefused(ready)) {
+      await parts.abort();
+      return ready;
+    }
     const release = (): void => {
       for (const port of ready.opened) ports.close(port);
     };
-    const parts = await prepareParts(setup.participants, policy.info, say);
-    if (typeof parts === "string") {
-      release();
-      return { cause: "participant", message: parts };
-    }
     const former: Former = { policy: current, engine: inForce.engine };
     let state: "prepared" | "committed" | "aborted" = "prepared";
     return {
@@ -213,6 +226,7 @@ export function createExchange(setup: ExchangeSetup): Exchange {
     });
     const closing = ports.all().filter((open) => !want.has(open.local));
     for (const open of ports.all()) open.serves = want.get(open.local) ?? open.serves;
+    if (inForce.engine !== null) setup.ruleHits.carry(inForce.engine.info, engine.info);
     inForce.engine = engine;
     inForce.generation = generation;
     current = policy;
@@ -240,6 +254,7 @@ export function createExchange(setup: ExchangeSetup): Exchange {
       }
     }
     announce(opens.filter((open) => !open.closing), before);
+    sayWaiting();
     tidy();
     return {
       generation,
@@ -264,6 +279,21 @@ export function createExchange(setup: ExchangeSetup): Exchange {
     inForce.engine = null;
     current = null;
     await inTurn();
+  }
+
+  function waiting(): readonly ListenerInfo[] {
+    const { engine } = inForce;
+    return engine === null ? [] : waitingForAddress(engine.info.listeners, ports, setup.hostAddresses(), absent);
+  }
+
+  /** Says once of each expose that it waits, and again where it has come to wait anew. */
+  function sayWaiting(): void {
+    const names = new Set<string>();
+    for (const info of waiting()) {
+      names.add(WAITS + info.name);
+      sayOnce(WAITS + info.name, addressSentence(info));
+    }
+    for (const key of said.keys()) if (key.startsWith(WAITS) && !names.has(key)) said.delete(key);
   }
 
   /** One marker a port, whatever the number of its addresses. */
@@ -298,6 +328,7 @@ export function createExchange(setup: ExchangeSetup): Exchange {
 
   return {
     prepare,
+    waiting,
     async reconcile() {
       const { engine, generation } = inForce;
       if (engine === null) return;
@@ -323,6 +354,7 @@ export function createExchange(setup: ExchangeSetup): Exchange {
         }
       }
       announce(opened, before);
+      if (!failed) sayWaiting();
       tidy();
       if (!failed) settled = now;
     },

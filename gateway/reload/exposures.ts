@@ -58,7 +58,7 @@ function staticBackend(info: ListenerInfo, backends: Backends): Backend | string
   const address = info.backend.kind === "tcp"
     ? tcpBackend(info.backend.host, info.backend.port)
     : unixBackend(info.backend.path);
-  return typeof address === "string" ? address : backends.at(address, null);
+  return typeof address === "string" ? address : backends.named(info.service, address);
 }
 
 /** Where a service asks to be reached. */

@@ -9,6 +9,7 @@ import type { PolicyInfo } from "../../runtime/host/module.ts";
 import type { Disk } from "../../runtime/shell/disk.ts";
 import { markText } from "../../runtime/shell/mark.ts";
 import { isThere, revisionsIn, type Revisions } from "../../runtime/shell/revision.ts";
+import type { Config } from "../config.ts";
 import { isFileRefusal, readTrustedFile, type FileRefusal } from "../../runtime/host/trustedFile.ts";
 
 export const COPY_NAME = "last_good.wasm";
@@ -27,6 +28,12 @@ export interface Staged {
   abort(): Promise<void>;
   /** Call it before `commit`: what it gives puts both files back as they are now, and rejects where the disk does. */
   remember(): () => Promise<void>;
+}
+
+/** The directory that a configuration or systemd names (with colons between the directories of `StateDirectory=`); null for none. */
+export function stateDirectory(config: Pick<Config, "state_dir">, env: NodeJS.ProcessEnv): string | null {
+  const given = env["STATE_DIRECTORY"]?.split(":")[0] ?? "";
+  return config.state_dir ?? (given.startsWith("/") ? given : null);
 }
 
 export function createKeeper(directory: string, maxBytes: number, disk: Disk): Keeper {

@@ -7,7 +7,7 @@
 //     acknowledged when the last has been.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Address } from "../../runtime/net/address.ts";
-import { CODE_NOT_EXPOSED, CODE_NO_NAME, CODE_RECHECKED } from "../../runtime/abi/verdicts.ts";
+import { CODE_HELLO_MALFORMED, CODE_NOT_EXPOSED, CODE_NO_NAME, CODE_RECHECKED } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Answer, Decision } from "../../runtime/host/decision.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
@@ -15,6 +15,7 @@ import type { Entry, Recorder } from "../audit/recorder.ts";
 import { CONNECTING, FREE, OPEN, READING, SECURING, WAITING, type Known } from "../listen/connections.ts";
 import type { Forwarder } from "../listen/listener.ts";
 import type { Exposure, OpenPort } from "../listen/ports.ts";
+import type { NameFault } from "../tls/server_name.ts";
 
 /** Rows that are asked about, and connections that are closed, in one turn at most. */
 const ROWS_A_TURN = 256;
@@ -74,9 +75,11 @@ export function beginRecheck({ forwarder, recorder, engine, generation, onReload
     if (typeof source === "number" || table.generation[row] === generation) return null;
     const listener = table.listener[row] ?? -1;
     if (state === READING) return listener < 0 ? denial(CODE_NOT_EXPOSED) : engine.accept(listener, source);
-    if (state === SECURING) return listener < 0 ? denial(CODE_NOT_EXPOSED) : engine.named(listener, source, table.name[row] ?? null);
+    if (state === SECURING) return listener < 0 ? denial(CODE_NOT_EXPOSED) : nameMayCount(engine, listener, table.nameFault[row])
+      ? engine.named(listener, source, table.name[row] ?? null) : denial(CODE_HELLO_MALFORMED);
     if (state !== CONNECTING && state !== OPEN) return null;
     if (listener < 0) return onReload === "keep" ? null : denial(CODE_NOT_EXPOSED);
+    if (!nameMayCount(engine, listener, table.nameFault[row])) return denial(CODE_HELLO_MALFORMED);
     return standing(engine, listener, source, table.name[row], table.identity[row]);
   }
 
@@ -125,6 +128,11 @@ export function beginRecheck({ forwarder, recorder, engine, generation, onReload
     }
     return closed;
   };
+}
+
+/** A client's name that has no form to decide by counts as none, where no rule asks for names. */
+export function nameMayCount(engine: PolicyEngine, listener: number, fault: NameFault | null | undefined): boolean {
+  return fault === null || engine.info.listeners[listener]?.asksNames === false;
 }
 
 /** Every phase that it has, on the facts that were kept; a fact that was never read refuses. */

@@ -1,7 +1,7 @@
 // What a listener shows and asks in a handshake, as Node keeps it: one server a context, which never
 // listens and gets its connections from the forwarder.
 import { constants, createHash, randomBytes } from "node:crypto";
-import { createServer } from "node:tls";
+import { createServer, DEFAULT_CIPHERS, type Server } from "node:tls";
 import { answerHandshakes, type TlsContext } from "./secure.ts";
 
 export interface Shown {
@@ -15,16 +15,19 @@ export interface Trusted {
   readonly name: string;
   /** PEM. */
   readonly roots: string;
+  /** One of them leads to no root that is among them, and is trusted by itself. */
+  readonly partial: boolean;
 }
 
-/** TLS 1.2 at least. Throws what OpenSSL has against a certificate or a key. */
-export function createContext({ chain, key }: Shown, trusted: Trusted | null): TlsContext {
+/** TLS 1.2 at least. Throws what OpenSSL has against a certificate or a key. Without something to show it serves nobody. */
+export function createContext(shown: Shown | null, trusted: Trusted | null): TlsContext {
   const asks = trusted !== null;
   const server = createServer({
-    cert: chain,
-    key,
+    ...(shown !== null && { cert: shown.chain, key: shown.key }),
     minVersion: "TLSv1.2",
     honorCipherOrder: true,
+    // 112 bits of security, in clients' certificates too (RSA from 2048 bits on, no SHA-1): by itself Node 20 asks for less.
+    ciphers: `${DEFAULT_CIPHERS}:@SECLEVEL=2`,
     // INVARIANT: nothing of one context is good for another. Who is asked for a certificate is asked
     // every time: no tickets, and no session is ever kept to be taken up by its number.
     sessionIdContext: randomBytes(16).toString("hex"),
@@ -34,10 +37,27 @@ export function createContext({ chain, key }: Shown, trusted: Trusted | null): T
     rejectUnauthorized: false,
     ...(asks && { ca: trusted.roots }),
   });
+  if (trusted?.partial === true && !trustPartialChains(server)) {
+    throw new Error(`an authority of \`${trusted.name}\` was issued by one that is not in its file, and ${process.version} can't trust it by itself: add that one, or run Node 20.19, 22.9 or later`);
+  }
   answerHandshakes(server);
   return { server, ca: trusted?.name ?? null, trust: trusted === null ? "" : trustOf(trusted) };
 }
 
 export function trustOf({ name, roots }: Trusted): string {
   return createHash("sha256").update(`${name}\n${roots}`).digest("hex");
+}
+
+/**
+ * `allowPartialTrustChain` of Node's secure contexts, which its servers don't pass on. False where this
+ * Node has no such thing.
+ */
+function trustPartialChains(server: Server): boolean {
+  const credentials: unknown = "_sharedCreds" in server ? server._sharedCreds : null;
+  const context: unknown = typeof credentials === "object" && credentials !== null && "context" in credentials ? credentials.context : null;
+  if (typeof context !== "object" || context === null || !("setAllowPartialTrustChain" in context)) return false;
+  const { setAllowPartialTrustChain: allow } = context;
+  if (typeof allow !== "function") return false;
+  Reflect.apply(allow, context, []);
+  return true;
 }

@@ -1,17 +1,15 @@
 // Certificates and authorities by the names that policies have for them. They are read anew at a
-// reload; what can't be used leaves the former one in its place, and that is said.
-import { createPrivateKey, X509Certificate } from "node:crypto";
+// reload; what can't be used leaves the former one in its place, and that is said. At a start there is no
+// former one: what needs it stays closed (`on_bad_certificate`) until its files are good.
 import type { ListenerInfo } from "../../runtime/host/module.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import type { Participant } from "../reload/participant.ts";
-import { isFileRefusal, readTrustedFile } from "../../runtime/host/trustedFile.ts";
+import { readShown, readTrusted, type Loaded } from "./certificate_files.ts";
 import { createContext, type Shown, type Trusted } from "./context.ts";
 import type { TlsContext } from "./secure.ts";
 
-/** Of one file. */
-const MOST_PEM_BYTES = 1024 * 1024;
-const MOST_CERTIFICATES = 1024;
+export type CredentialConfig = Pick<Config, "certs" | "cas" | "on_bad_certificate">;
 
 export interface Credentials {
   /** Its part in a change of policy: what it needs is there, and what was read is shown from the swap on. */
@@ -20,58 +18,85 @@ export interface Credentials {
   renew(): readonly string[];
   /** For a listener that terminates TLS; a string says why there is none. */
   contextOf(info: ListenerInfo): TlsContext | string;
+  /** Why a listener has to stay closed, as one sentence; null where it may open. While a change of policy is prepared: under that policy. */
+  closedBecause(info: ListenerInfo): string | null;
   /** Every file that is read. */
   readonly paths: readonly string[];
   /** Of each certificate and authority in use: when the first of its certificates ends. */
   ends(): readonly CredentialEnd[];
+  /** Warns, once each, of what has ended while it is in use. */
+  warnOfEnds(): void;
 }
 
 export interface CredentialEnd {
-  readonly kind: "cert" | "ca";
+  readonly kind: Kind;
   /** As the configuration calls it. */
   readonly name: string;
   readonly notAfter: Date;
 }
 
+type Kind = "cert" | "ca";
+
 interface Held {
-  readonly certs: ReadonlyMap<string, Shown & { readonly notAfter: Date }>;
-  readonly cas: ReadonlyMap<string, Trusted & { readonly notAfter: Date }>;
+  readonly certs: ReadonlyMap<string, Loaded<Shown>>;
+  readonly cas: ReadonlyMap<string, Loaded<Trusted>>;
+  /** Why the files that were read last can't be used, by kind and name. */
+  readonly faults: ReadonlyMap<string, string>;
 }
 
-export function createCredentials(config: Pick<Config, "certs" | "cas">, clock: GatewayClock, say: (sentence: string) => void): Credentials {
-  let held: Held = { certs: new Map(), cas: new Map() };
-  let contexts = new Map<string, TlsContext>();
+/** What a listener needs and isn't held. */
+interface Lack {
+  readonly kind: Kind;
+  readonly name: string;
+  /** Null where the configuration doesn't name it. */
+  readonly fault: string | null;
+}
 
-  function fresh<T extends object>(kind: "cert" | "ca", name: string, former: T | undefined, read: () => T): T | undefined {
-    try {
-      return read();
-    } catch (error) {
-      const cause = error instanceof Error ? error.message : String(error);
-      say(`the ${kind === "cert" ? "certificate" : "authority"} \`${name}\` can't be used: ${cause}; ${former === undefined ? "there is no former one" : "the former one stays in use"}`);
-      return former;
-    }
-  }
+const WORDS = { cert: "certificate", ca: "authority" } as const;
+
+export function createCredentials(config: CredentialConfig, clock: GatewayClock, say: (sentence: string) => void): Credentials {
+  let held: Held = { certs: new Map(), cas: new Map(), faults: new Map() };
+  /** What the policy that is being prepared would have. */
+  let staged: Held | null = null;
+  let contexts = new Map<string, TlsContext>();
+  /** Of the policy in force; null before the first. */
+  let listeners: readonly ListenerInfo[] | null = null;
+  /** The last sentence about each thing, so that it is said once. */
+  const said = new Map<string, string>();
 
   /** What the files hold now; where one can't be used, the former. */
   function read(): Held {
     const now = new Date(clock.wallMs());
-    const certs = new Map<string, Shown & { readonly notAfter: Date }>();
-    for (const [name, { cert, key }] of Object.entries(config.certs)) {
-      const one = fresh("cert", name, held.certs.get(name), () => readShown(cert, key, now));
-      if (one !== undefined) certs.set(name, one);
+    const faults = new Map<string, string>();
+    function all<E, T>(kind: Kind, entries: Readonly<Record<string, E>>, former: ReadonlyMap<string, T>, one: (name: string, entry: E) => T): Map<string, T> {
+      const found = new Map<string, T>();
+      for (const [name, entry] of Object.entries(entries)) {
+        try {
+          found.set(name, one(name, entry));
+        } catch (error) {
+          faults.set(`${kind} ${name}`, error instanceof Error ? error.message : String(error));
+          const before = former.get(name);
+          if (before !== undefined) found.set(name, before);
+        }
+      }
+      return found;
     }
-    const cas = new Map<string, Trusted & { readonly notAfter: Date }>();
-    for (const [name, { file }] of Object.entries(config.cas)) {
-      const one = fresh("ca", name, held.cas.get(name), () => readTrusted(name, file, now));
-      if (one !== undefined) cas.set(name, one);
-    }
-    return { certs, cas };
+    return {
+      certs: all("cert", config.certs, held.certs, (_name, { cert, key }) => readShown(cert, key, now)),
+      cas: all("ca", config.cas, held.cas, (name, { file }) => readTrusted(name, file, now)),
+      faults,
+    };
+  }
+
+  /** INVARIANT: no two exposes share a context, so that what a client got at one (a session) is good at no other. */
+  function keyOf({ name, mode, cert, ca }: ListenerInfo): string {
+    return JSON.stringify([name, mode, cert, ca]);
   }
 
   function show(next: Held): readonly string[] {
     const changed = [
-      ...[...next.certs].filter(([name, one]) => !sameShown(held.certs.get(name), one)),
-      ...[...next.cas].filter(([name, one]) => held.cas.get(name)?.roots !== one.roots),
+      ...[...next.certs].filter(([name, one]) => !sameShown(held.certs.get(name)?.value, one.value)),
+      ...[...next.cas].filter(([name, one]) => held.cas.get(name)?.value.roots !== one.value.roots),
     ].map(([name]) => name);
     held = next;
     // INVARIANT: a context is of what is held now. Those under way keep theirs until they are judged.
@@ -79,120 +104,137 @@ export function createCredentials(config: Pick<Config, "certs" | "cas">, clock: 
     return changed;
   }
 
+  function sayOnce(about: string, sentence: string | null): void {
+    if (said.get(about) === sentence) return;
+    if (sentence === null) said.delete(about);
+    else {
+      said.set(about, sentence);
+      say(sentence);
+    }
+  }
+
+  /** What is to be known of the files, and which exposes stay closed. */
+  function report(of: readonly ListenerInfo[]): void {
+    const needed = new Set(of.flatMap((info) => needs(info).map(([kind, name]) => `${kind} ${name}`)));
+    const about = (kind: Kind, name: string, one: Loaded<unknown> | undefined): void => {
+      const key = `${kind} ${name}`;
+      const fault = held.faults.get(key);
+      const who = `the ${WORDS[kind]} \`${name}\``;
+      // What an expose lacks is said of the expose.
+      const unsaid = fault === undefined || (one === undefined && needed.has(key));
+      sayOnce(key, unsaid ? null : `${who} can't be used: ${fault}; ${one === undefined ? "there is no former one" : "the former one stays in use"}`);
+      if (fault === undefined) sayOnce(`warning ${key}`, one === undefined || one.warnings.length === 0 ? null : `WARNING: ${who}: ${one.warnings.join("; ")}`);
+    };
+    for (const name of Object.keys(config.certs)) about("cert", name, held.certs.get(name));
+    for (const name of Object.keys(config.cas)) about("ca", name, held.cas.get(name));
+    const closed = new Map(of.map((info) => [`expose ${info.name}`, closedBecause(info, held)]));
+    for (const [about, sentence] of closed) sayOnce(about, sentence);
+    for (const about of [...said.keys()]) if (about.startsWith("expose ") && !closed.has(about)) said.delete(about);
+  }
+
+  function closedBecause(info: ListenerInfo, of: Held): string | null {
+    const missing = lackOf(info, of, config);
+    return missing === null ? null : `expose \`${info.name}\` is closed: ${lackText(missing)}; it opens by itself once that is repaired`;
+  }
+
+  /** At a start what is wrong with a file closes what needs it; what is closed already stays closed at a reload. */
+  function isClosing({ kind, name, fault }: Lack): boolean {
+    if (fault === null || config.on_bad_certificate === "refuse") return false;
+    return listeners === null || listeners.some((info) => needs(info).some(([k, n]) => k === kind && n === name));
+  }
+
   return {
     participant: {
       name: "the store of certificates",
-      async prepare({ listeners }) {
-        const next = read();
-        const lacks = listeners.map((info) => lack(info, next, config)).find((why) => why !== null);
-        if (lacks !== undefined) return lacks;
-        const former = held;
+      async prepare(next) {
+        const files = read();
+        for (const info of next.listeners) {
+          const missing = lackOf(info, files, config);
+          if (missing !== null && !isClosing(missing)) return `lacks the ${missing.kind} \`${missing.name}\` of expose \`${info.name}\`: ${lackRemedy(missing)}`;
+        }
+        staged = files;
+        const former = { held, listeners };
         let shown = false;
         return {
           commit() {
-            show(next);
+            staged = null;
             shown = true;
+            listeners = next.listeners;
+            show(files);
+            const kept = new Set(next.listeners.map(keyOf));
+            contexts = new Map([...contexts].filter(([key]) => kept.has(key)));
+            report(next.listeners);
           },
           abort() {
-            if (shown) show(former);
+            staged = null;
+            if (!shown) return;
+            listeners = former.listeners;
+            show(former.held);
           },
         };
       },
     },
-    renew: () => show(read()),
+    renew() {
+      const changed = show(read());
+      report(listeners ?? []);
+      return changed;
+    },
     contextOf(info) {
-      const missing = lack(info, held, config);
-      if (missing !== null) return `the store of certificates ${missing}`;
-      const key = `${info.mode} ${info.cert ?? ""} ${info.ca ?? ""}`;
+      const missing = lackOf(info, held, config);
+      if (missing !== null) return lackText(missing);
+      const key = keyOf(info);
       const known = contexts.get(key);
       if (known !== undefined) return known;
       const shown = held.certs.get(info.cert ?? "");
       const trusted = info.mode === "mtls" ? held.cas.get(info.ca ?? "") : null;
       if (shown === undefined || trusted === undefined) return "there is no certificate for it";
-      const made = createContext(shown, trusted);
+      const made = createContext(shown.value, trusted?.value ?? null);
       contexts.set(key, made);
       return made;
     },
+    closedBecause: (info) => closedBecause(info, staged ?? held),
     paths: [...Object.values(config.certs).flatMap(({ cert, key }) => [cert, key]), ...Object.values(config.cas).map(({ file }) => file)],
-    ends: () => [
+    ends,
+    warnOfEnds() {
+      const now = clock.wallMs();
+      for (const { kind, name, notAfter } of ends()) {
+        const ended = notAfter.getTime() <= now;
+        sayOnce(`end ${kind} ${name}`, ended ? `WARNING: the ${WORDS[kind]} \`${name}\` has expired (${notAfter.toISOString()}) and stays in use: put a new one in its place` : null);
+      }
+    },
+  };
+
+  function ends(): readonly CredentialEnd[] {
+    return [
       ...[...held.certs].map(([name, { notAfter }]) => ({ kind: "cert" as const, name, notAfter })),
       ...[...held.cas].map(([name, { notAfter }]) => ({ kind: "ca" as const, name, notAfter })),
-    ],
-  };
+    ];
+  }
 }
 
-function lack(info: ListenerInfo, { certs, cas }: Held, config: Pick<Config, "certs" | "cas">): string | null {
-  const wanted: readonly (readonly ["cert" | "ca", string | null, boolean, boolean])[] = [
-    ["cert", info.mode === "tls" || info.mode === "mtls" ? info.cert : null, certs.has(info.cert ?? ""), Object.hasOwn(config.certs, info.cert ?? "")],
-    ["ca", info.mode === "mtls" ? info.ca : null, cas.has(info.ca ?? ""), Object.hasOwn(config.cas, info.ca ?? "")],
-  ];
-  for (const [kind, name, has, configured] of wanted) {
-    if (name === null || has) continue;
-    return configured
-      ? `lacks the ${kind} \`${name}\` of expose \`${info.name}\`, because it can't be used: mend its files and reload`
-      : `lacks the ${kind} \`${name}\` of expose \`${info.name}\`: add \`[${kind}s.${name}]\` to the configuration`;
+function needs(info: ListenerInfo): readonly (readonly [Kind, string])[] {
+  if (info.mode !== "tls" && info.mode !== "mtls") return [];
+  return [...(info.cert === null ? [] : [["cert", info.cert] as const]), ...(info.mode !== "mtls" || info.ca === null ? [] : [["ca", info.ca] as const])];
+}
+
+function lackOf(info: ListenerInfo, { certs, cas, faults }: Held, config: CredentialConfig): Lack | null {
+  for (const [kind, name] of needs(info)) {
+    if (kind === "cert" ? certs.has(name) : cas.has(name)) continue;
+    const configured = Object.hasOwn(kind === "cert" ? config.certs : config.cas, name);
+    return { kind, name, fault: configured ? faults.get(`${kind} ${name}`) ?? "it was not read yet" : null };
   }
   return null;
 }
 
+function lackText(missing: Lack): string {
+  const who = `the ${WORDS[missing.kind]} \`${missing.name}\``;
+  return missing.fault === null ? `${who} is missing: ${lackRemedy(missing)}` : `${who} can't be used: ${missing.fault}`;
+}
+
+function lackRemedy({ kind, name, fault }: Lack): string {
+  return fault === null ? `add \`[${kind}s.${name}]\` to the configuration` : `${fault}; repair that and reload`;
+}
+
 function sameShown(x: Shown | undefined, y: Shown): boolean {
   return x !== undefined && x.chain === y.chain && x.key === y.key;
-}
-
-function readShown(certPath: string, keyPath: string, now: Date): Shown & { readonly notAfter: Date } {
-  const chain = readPem(certPath, "certificate", "public");
-  const key = readPem(keyPath, "key", "private");
-  const [leaf, ...between] = certificatesOf(chain, certPath);
-  if (leaf === undefined) throw new Error(`\`${certPath}\` has no certificate in PEM`);
-  for (const one of [leaf, ...between]) holdTime(one, certPath, now);
-  let fits = false;
-  try {
-    fits = leaf.checkPrivateKey(createPrivateKey(key));
-  } catch {
-    throw new Error(`\`${keyPath}\` is not a private key in PEM without a passphrase`);
-  }
-  if (!fits) throw new Error(`\`${keyPath}\` is not the key of the first certificate of \`${certPath}\``);
-  const shown = { chain, key };
-  // What OpenSSL has against it is heard now, and not at a handshake.
-  createContext(shown, null);
-  return { ...shown, notAfter: firstEnd([leaf, ...between]) };
-}
-
-function readTrusted(name: string, path: string, now: Date): Trusted & { readonly notAfter: Date } {
-  const roots = readPem(path, "authority", "public");
-  const all = certificatesOf(roots, path);
-  if (all.length === 0) throw new Error(`\`${path}\` has no certificate in PEM`);
-  for (const one of all) {
-    holdTime(one, path, now);
-    if (!one.ca) throw new Error(`a certificate of \`${path}\` is not an authority's (basicConstraints without CA)`);
-  }
-  return { name, roots, notAfter: firstEnd(all) };
-}
-
-function readPem(path: string, what: string, access: "public" | "private"): string {
-  const bytes = readTrustedFile(path, MOST_PEM_BYTES, what, access);
-  if (isFileRefusal(bytes)) throw new Error(bytes.refused);
-  return Buffer.from(bytes).toString("latin1");
-}
-
-function certificatesOf(pem: string, path: string): readonly X509Certificate[] {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
-  if (blocks.length > MOST_CERTIFICATES) throw new Error(`\`${path}\` has more than ${MOST_CERTIFICATES} certificates`);
-  return blocks.map((block) => {
-    try {
-      return new X509Certificate(block);
-    } catch {
-      throw new Error(`a certificate of \`${path}\` can't be read`);
-    }
-  });
-}
-
-function holdTime({ validFrom, validTo }: X509Certificate, path: string, now: Date): void {
-  // INVARIANT: a date that can't be read compares false, and is refused.
-  if (!(new Date(validTo) > now)) throw new Error(`a certificate of \`${path}\` has expired (${validTo})`);
-  if (!(new Date(validFrom) <= now)) throw new Error(`a certificate of \`${path}\` is not yet valid (${validFrom})`);
-}
-
-function firstEnd(all: readonly X509Certificate[]): Date {
-  return new Date(Math.min(...all.map(({ validTo }) => new Date(validTo).getTime())));
 }

@@ -11,11 +11,10 @@
 // accept is refused: the backend may read it another way. With Encrypted ClientHello the name that
 // stands here is the outer one; the inner name is sealed for the backend and stays unknown.
 import type { HelloFault } from "./hello_faults.ts";
-import { canonicalServerName } from "./server_name.ts";
+import { saidName, type SaidName } from "./server_name.ts";
 
-export interface HelloNames {
-  /** Canonical (server_name.ts); null without the extension. */
-  readonly serverName: string | null;
+/** A name that has no canonical form is no fault of the hello: who decides by names refuses it. */
+export interface HelloNames extends SaidName {
   /** In the client's order, one character a byte (latin1). */
   readonly alpn: readonly string[];
 }
@@ -78,7 +77,7 @@ export function readHelloBody(body: Buffer): HelloNames | HelloFault {
   const compression = hello.vector(1);
   if (compression === null) return "hello_length";
   if (compression.length === 0) return "compression_methods";
-  if (hello.left === 0) return { serverName: null, alpn: [] };
+  if (hello.left === 0) return { ...saidName(null), alpn: [] };
   const extensions = hello.vector(2);
   if (extensions === null || hello.left > 0) return "extensions_length";
   return readExtensions(new Span(extensions));
@@ -86,7 +85,7 @@ export function readHelloBody(body: Buffer): HelloNames | HelloFault {
 
 function readExtensions(extensions: Span): HelloNames | HelloFault {
   const seen = new Set<number>();
-  let serverName: string | null = null;
+  let said: string | null = null;
   let alpn: readonly string[] = [];
   while (extensions.left > 0) {
     const type = extensions.number(2);
@@ -97,17 +96,17 @@ function readExtensions(extensions: Span): HelloNames | HelloFault {
     if (type === SERVER_NAME) {
       const answer = readServerName(data);
       if ("fault" in answer) return answer.fault;
-      serverName = answer.name;
+      said = answer.said;
     } else if (type === ALPN) {
       const answer = readAlpn(data);
       if (answer === null) return "alpn_length";
       alpn = answer;
     }
   }
-  return { serverName, alpn };
+  return { ...saidName(said), alpn };
 }
 
-function readServerName(data: Buffer): { readonly name: string } | { readonly fault: HelloFault } {
+function readServerName(data: Buffer): { readonly said: string } | { readonly fault: HelloFault } {
   const list = onlyVector(data);
   if (list === null) return { fault: "server_name_length" };
   const type = list.number(1);
@@ -117,7 +116,7 @@ function readServerName(data: Buffer): { readonly name: string } | { readonly fa
   const name = list.vector(2);
   if (name === null) return { fault: "server_name_length" };
   if (list.left > 0) return { fault: "two_names" };
-  return canonicalServerName(name.toString("latin1"));
+  return { said: name.toString("latin1") };
 }
 
 function readAlpn(data: Buffer): readonly string[] | null {

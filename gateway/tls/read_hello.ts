@@ -5,13 +5,15 @@ import { CODE_HELLO_GONE, CODE_HELLO_MALFORMED, CODE_HELLO_TOO_LARGE } from "../
 import type { CodeNumber } from "../../runtime/abi/names.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { HelloOutcome } from "../listen/listener.ts";
-import { createHelloReader, type HelloAnswer } from "./client_hello.ts";
+import { createHelloReader, type ClientHello, type HelloAnswer } from "./client_hello.ts";
 import type { HelloFault } from "./hello_faults.ts";
 
 export interface HelloReading {
   start(): void;
   /** Stops reading; `done` is not called any more. */
   stop(): void;
+  /** Null until a hello is whole. */
+  hello(): ClientHello | null;
   /** All that was read, for the backend. */
   bytes(): Buffer;
   /** Bytes held in user space. */
@@ -23,6 +25,7 @@ export function readHello(socket: Socket, done: (outcome: HelloOutcome) => void)
   const reader = createHelloReader();
   let held = 0;
   let stopped = false;
+  let hello: ClientHello | null = null;
 
   function stop(): void {
     if (stopped) return;
@@ -40,8 +43,10 @@ export function readHello(socket: Socket, done: (outcome: HelloOutcome) => void)
   }
 
   function take(answer: HelloAnswer): void {
-    if (answer.kind === "hello") finish({ name: answer.hello.serverName });
-    else if (answer.kind === "malformed") finish({ denial: denial(codeOf(answer.fault)), by: null, detail: answer.fault });
+    if (answer.kind === "hello") {
+      hello = answer.hello;
+      finish({ hello });
+    } else if (answer.kind === "malformed") finish({ denial: denial(codeOf(answer.fault)), by: null, detail: answer.fault });
   }
 
   function onData(chunk: Buffer): void {
@@ -66,6 +71,7 @@ export function readHello(socket: Socket, done: (outcome: HelloOutcome) => void)
       else socket.resume();
     },
     stop,
+    hello: () => hello,
     bytes: () => reader.bytes(),
     held: () => held + socket.readableLength,
   };

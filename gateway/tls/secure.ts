@@ -10,8 +10,7 @@ import type { CodeNumber } from "../../runtime/abi/names.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Denial } from "../../runtime/host/decision.ts";
 import { identityOf, type Identity } from "../../runtime/host/identity.ts";
-import { overlay } from "../forward/relay.ts";
-import { canonicalServerName } from "./server_name.ts";
+import { overlay } from "../forward/tls_end.ts";
 import { subjectNames } from "./subject_names.ts";
 
 /** What a listener shows and asks in a handshake (context.ts makes it). */
@@ -37,7 +36,8 @@ export interface Securing {
 interface Under {
   readonly finish: (outcome: TlsOutcome) => void;
   readonly context: TlsContext;
-  readonly name: string | null;
+  /** The server name of the hello that was read, as it came. */
+  readonly said: string | null;
 }
 
 /** Whose handshake it is: a server made from the context's own, one a connection. */
@@ -59,8 +59,8 @@ export function answerHandshakes(server: Server): void {
   server.on("error", ignore);
 }
 
-/** `raw` is paused and nobody listens for its data; `first` is what was read of it. `done` is called at most once. */
-export function secure(raw: Socket, first: Buffer, context: TlsContext, name: string | null, done: (outcome: TlsOutcome) => void): Securing {
+/** `raw` is paused and nobody listens for its data; `first` is what was read of it, a whole hello with the name `said`. `done` is called at most once. */
+export function secure(raw: Socket, first: Buffer, context: TlsContext, said: string | null, done: (outcome: TlsOutcome) => void): Securing {
   let over = false;
   const finish = (outcome: TlsOutcome): void => {
     if (over) return;
@@ -77,7 +77,7 @@ export function secure(raw: Socket, first: Buffer, context: TlsContext, name: st
   // The same server to all who use it, and another one to ask whose handshake it is.
   const own: unknown = Object.create(context.server);
   if (!(own instanceof Server)) throw new Error("a server made from a server is one");
-  under.set(own, { finish, context, name });
+  under.set(own, { finish, context, said });
   try {
     raw.unshift(first);
     // Who ends before the handshake is over can't finish it; the TLS socket takes this over.
@@ -104,20 +104,39 @@ function guarded(judge: () => TlsOutcome): TlsOutcome {
   }
 }
 
-function judged(secured: TLSSocket, { context, name }: Under): TlsOutcome {
-  // A second hello may have said another name than the one that was decided about.
-  const said = secured.servername;
-  const canonical = typeof said === "string" && said !== "" ? canonicalServerName(said) : { name: null };
-  if ("fault" in canonical || canonical.name !== name) return refusal(CODE_TLS_FAILED, "another name in a second hello");
+function judged(secured: TLSSocket, { context, said }: Under): TlsOutcome {
+  if (hasSecondName(secured, said)) return refusal(CODE_TLS_FAILED, "another name in a second hello");
   if (context.ca === null) return { secured, identity: null };
   // INVARIANT: a certificate that was verified at another time, by another CA, is none.
   if (secured.isSessionReused()) return refusal(CODE_TLS_FAILED, "a resumed session");
-  const certificate = secured.getPeerX509Certificate();
-  if (certificate === undefined) return refusal(CODE_NO_CERTIFICATE, undefined);
+  const der = certificateOf(secured);
+  if (der === null) return refusal(CODE_NO_CERTIFICATE, undefined);
   if (!secured.authorized) return refusal(CODE_CERTIFICATE_REFUSED, wordOf(secured.authorizationError));
-  const names = subjectNames(certificate.raw);
+  const names = subjectNames(der);
   if ("fault" in names) return refusal(CODE_IDENTITY_MALFORMED, names.fault);
   return { secured, identity: identityOf(names.words) };
+}
+
+/**
+ * A second hello may have said another name than the one that was decided about. Only TLS 1.3 has a second
+ * hello. Of a session of TLS 1.2 that is resumed OpenSSL tells the name that is kept in the session, and Node
+ * keeps none there: the hello that was read is the only one, and its name the one that counts.
+ */
+function hasSecondName(secured: TLSSocket, said: string | null): boolean {
+  if (secured.isSessionReused() && secured.getProtocol() === "TLSv1.2") return false;
+  const { servername } = secured;
+  return (typeof servername === "string" ? servername : "") !== (said ?? "");
+}
+
+/**
+ * The client's certificate; null where it showed none. Never `getPeerX509Certificate`: its object keeps
+ * some KiB outside of V8's heap, which V8 does not count, until a full collection that hardly ever comes.
+ */
+function certificateOf(secured: TLSSocket): Buffer | null {
+  // Empty, or null, where there is none.
+  const shown: unknown = secured.getPeerCertificate(false);
+  const raw: unknown = typeof shown === "object" && shown !== null && "raw" in shown ? shown.raw : null;
+  return Buffer.isBuffer(raw) ? raw : null;
 }
 
 function refusal(code: CodeNumber, detail: string | undefined): TlsOutcome {

@@ -16,15 +16,38 @@ export const LABEL_BYTES = 63;
 
 export const NAME_FAULTS = [
   "name_empty", "name_too_long", "name_nul", "name_wildcard", "name_byte", "name_empty_label",
-  "name_label_too_long", "name_ip_literal",
+  "name_label_too_long", "name_ip_literal", "name_dot",
 ] as const;
 export type NameFault = (typeof NAME_FAULTS)[number];
 
 export type CanonicalName = { readonly name: string } | { readonly fault: NameFault };
 
+/** What was read of a hello about its name. */
+export interface SaidName {
+  /** As it came, one character a byte (latin1); null without the extension. */
+  readonly said: string | null;
+  /** Canonical; null without the extension, and where `nameFault` says that there is no such form. */
+  readonly serverName: string | null;
+  readonly nameFault: NameFault | null;
+}
+
+export function saidName(said: string | null): SaidName {
+  const canonical = said === null ? { name: null } : canonicalServerName(said);
+  return "fault" in canonical ? { said, serverName: null, nameFault: canonical.fault } : { said, serverName: canonical.name, nameFault: null };
+}
+
+/**
+ * The same where the hello goes on to a backend as it came: there a trailing dot is a fault, because a
+ * backend may take `a.test.` for another name than `a.test`.
+ */
+export function passedName(name: SaidName): SaidName {
+  const dot = name.nameFault === null && name.said?.endsWith(".") === true;
+  return dot ? { said: name.said, serverName: null, nameFault: "name_dot" } : name;
+}
+
 /**
  * `text` has one character a byte (latin1) when it comes from the wire. The first fault in the
- * order of NAME_FAULTS is told. Source: RFC 6066 section 3, RFC 1035 section 2.3.4.
+ * order of NAME_FAULTS is told, `name_dot` never (passedName tells it). Source: RFC 6066 section 3, RFC 1035 section 2.3.4.
  */
 export function canonicalServerName(text: string): CanonicalName {
   const name = text.endsWith(".") ? text.slice(0, -1) : text;

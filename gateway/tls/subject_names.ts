@@ -7,9 +7,11 @@
 //   sha256:<sha256>         the certificate itself, not one of its names
 //
 // A name that is not plainly what its type says refuses the certificate as a whole: whoever
-// skipped it would admit what a `deny` means.
+// skipped it would admit what a `deny` means. So does one that can be written in two ways, or that the
+// verifier's name constraints read as another name (runtime/net/nameForms.ts).
 import { createHash } from "node:crypto";
-import { formatAddress, type Address } from "../../runtime/net/address.ts";
+import { formatAddress, isV4, type Address } from "../../runtime/net/address.ts";
+import { dnsName, emailName, uriName } from "../../runtime/net/nameForms.ts";
 import { MAX_IDENTITY_BYTES, MAX_IDENTITY_NAMES } from "../../runtime/host/identity.ts";
 import { BOOLEAN, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, readInside, readValues, SEQUENCE, type DerValue } from "./der.ts";
 
@@ -88,48 +90,28 @@ function wordOf({ tag, content }: DerValue): Word {
   if (tag >> 6 !== 2 || kind > LAST_NAME_TAG) return { fault: "names_malformed" };
   switch (kind) {
     case DNS:
-      return primitive ? dnsWord(content.toString("latin1")) : { fault: "names_malformed" };
+      return named("dns", primitive ? dnsName(content.toString("latin1")) : null, "dns_name");
     case URI:
-      return primitive ? uriWord(content.toString("latin1")) : { fault: "names_malformed" };
+      return named("uri", primitive ? uriName(content.toString("latin1")) : null, "uri_name");
     case IP:
-      return primitive ? ipWord(content) : { fault: "names_malformed" };
+      return named("ip", primitive ? ipName(content) : null, "ip_name");
     case EMAIL:
-      return primitive ? emailWord(content.toString("latin1")) : { fault: "names_malformed" };
+      return named("email", primitive ? emailName(content.toString("latin1")) : null, "email_name");
     default:
       return { word: `other:${kind}:${sha256(content)}` };
   }
 }
 
-/** A `*` stays a letter that no pattern of a policy has. */
-function dnsWord(text: string): Word {
-  const name = text.endsWith(".") ? text.slice(0, -1) : text;
-  const labels = name.split(".");
-  const good = /^[A-Za-z0-9_.*-]+$/.test(name) && name.length <= 253 && labels.every(({ length }) => length >= 1 && length <= 63);
-  return good ? { word: `dns:${name.toLowerCase()}` } : { fault: "dns_name" };
+function named(type: string, name: string | null, fault: SubjectFault): Word {
+  return name === null ? { fault } : { word: `${type}:${name}` };
 }
 
-/**
- * Scheme and authority in lower case, the rest as it stands. A path with `.`, `..` or an empty
- * segment in it is refused: programs read it as another one.
- */
-function uriWord(text: string): Word {
-  const parts = /^([A-Za-z][A-Za-z0-9+.-]*):(\/\/[^/?#]*)?([^?#]*)((?:[?#][^]*)?)$/.exec(text);
-  if (parts === null || /[^!-~]|["<>\\^`{|}]/.test(text) || /%(?![0-9A-Fa-f]{2})/.test(text)) return { fault: "uri_name" };
-  const [, scheme = "", authority = "", path = "", rest = ""] = parts;
-  const segments = path.split("/").slice(path.startsWith("/") ? 1 : 0);
-  const odd = segments.some((segment, i) => segment === "." || segment === ".." || (segment === "" && i < segments.length - 1));
-  return odd ? { fault: "uri_name" } : { word: `uri:${scheme.toLowerCase()}:${authority.toLowerCase()}${path}${rest}` };
-}
-
-function ipWord(bytes: Buffer): Word {
-  if (bytes.length === 4) return { word: `ip:${formatAddress([0, 0, 0xffff, bytes.readUInt32BE(0)])}` };
-  if (bytes.length !== 16) return { fault: "ip_name" };
+/** Four bytes are IPv4, sixteen IPv6; never IPv4 in sixteen. */
+function ipName(bytes: Buffer): string | null {
+  if (bytes.length === 4) return formatAddress([0, 0, 0xffff, bytes.readUInt32BE(0)]);
+  if (bytes.length !== 16) return null;
   const address: Address = [bytes.readUInt32BE(0), bytes.readUInt32BE(4), bytes.readUInt32BE(8), bytes.readUInt32BE(12)];
-  return { word: `ip:${formatAddress(address)}` };
-}
-
-function emailWord(text: string): Word {
-  return /^[!-~]+@[!-~]+$/.test(text) ? { word: `email:${text}` } : { fault: "email_name" };
+  return isV4(address) ? null : formatAddress(address);
 }
 
 function sha256(bytes: Buffer): string {

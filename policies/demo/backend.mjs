@@ -1,6 +1,7 @@
 // The demo's backend: one page over HTTP on a loopback address, `node backend.mjs HOST PORT`.
 // Ends when its standard input does, so that it can't outlive whoever started it.
-import { createServer } from "node:http";
+process.on("SIGUSR1", () => undefined);
+const { createServer } = await import("node:http");
 
 const [host = "127.0.0.1", port = "18080"] = process.argv.slice(2);
 

@@ -1,6 +1,7 @@
 // Child processes of the demo: started with their output as lines, ended by their own id.
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { WITHOUT_DEBUGGER } from "../../runtime/host/debugger.mjs";
 
 /** How long a child has to end before it is killed, and a line to come before the demo gives up. */
 const END_MS = 5_000;
@@ -13,7 +14,7 @@ export class Trouble extends Error {}
 
 /** Starts `node ARGS`. In a group of its own: Ctrl-C reaches the demo alone, which ends its children. */
 export function start(name, args) {
-  const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "pipe"], detached: process.platform !== "win32" });
+  const child = spawn(process.execPath, [...WITHOUT_DEBUGGER, ...args], { stdio: ["pipe", "pipe", "pipe"], detached: process.platform !== "win32" });
   running.add(child);
   const ended = new Promise((resolve) => {
     child.once("error", (error) => resolve({ code: null, error }));

@@ -139,6 +139,12 @@ export const CODE_NO_LEASE = 171;
 export const CODE_BAD_INTENT = 172;
 /** The gateway has no certificate or authority for the listener, or another one since the handshake began. */
 export const CODE_TLS_CHANGED = 173;
+/** A registration for an expose whose certificate or authority can't be used. */
+export const CODE_CERTIFICATE_UNUSABLE = 174;
+/** After a HelloRetryRequest of the backend the client sent another name, or a hello that can't be read. */
+export const CODE_SECOND_HELLO = 177;
+/** What listens at the backend's address is not the service's, or the kernel does not say whose it is. */
+export const CODE_BACKEND_NOT_OWNED = 180;
 
 /** The guard: an address of another family than the socket's, or a family that it does not serve. */
 export const CODE_GUARD_FAMILY = 200;

@@ -1,11 +1,12 @@
 // Stands in a guarded program's network namespace and hands connections in: for each port that the program
 // listens on, a unix socket outside leads to it. Run by doors.ts, which says on standard input what to open, a
 // JSON line each; when that ends, so does this. It decides nothing and looks at nothing of what it hands in.
-import { openSync, readlinkSync } from "node:fs";
-import { connect, createServer } from "node:net";
-import { networkInterfaces } from "node:os";
-import { createInterface } from "node:readline";
-import koffi from "koffi";
+process.on("SIGUSR1", () => undefined);
+const { openSync, readlinkSync } = await import("node:fs");
+const { connect, createServer } = await import("node:net");
+const { networkInterfaces } = await import("node:os");
+const { createInterface } = await import("node:readline");
+const { default: koffi } = await import("koffi");
 
 const CLONE_NEWNET = 0x40000000;
 const PR_SET_PDEATHSIG = 1;

@@ -8,6 +8,7 @@ import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { DOORMAN } from "../package/files.ts";
+import { WITHOUT_DEBUGGER } from "../host/debugger.mjs";
 import { formatEndpoint } from "../net/address.ts";
 import type { Namespace } from "./launch.ts";
 import { cause, preparePrivate, standAt } from "./private_folder.ts";
@@ -57,7 +58,7 @@ export function prepareFolder(folder: string, given: boolean): string | null {
 /** A sentence: there is no way in. */
 export async function openDoors({ folder, given, namespace, inside, say, lost }: DoorsSetup): Promise<Doors | string> {
   const into = namespace === "user" ? ["nsenter", "--target", String(inside), "--user", "--net", "--preserve-credentials", "--"] : [];
-  const [file = "", ...words] = [...into, process.execPath, fileURLToPath(DOORMAN)];
+  const [file = "", ...words] = [...into, process.execPath, ...WITHOUT_DEBUGGER, fileURLToPath(DOORMAN)];
   const start = { enter: namespace === "user" ? null : inside, outside: readlinkSync("/proc/self/ns/net") };
   const child: ChildProcessByStdio<Writable, Readable, null> = spawn(file, words, {
     stdio: ["pipe", "pipe", "inherit"], env: { PATH: process.env["PATH"], INGRESS_GUARD_DOORMAN: JSON.stringify(start) },

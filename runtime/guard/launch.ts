@@ -4,6 +4,7 @@ import { readFileSync, readlinkSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { LAUNCHER } from "../package/files.ts";
+import { WITHOUT_DEBUGGER } from "../host/debugger.mjs";
 import { CLOSE_RANGE, filterProgram, type Architecture } from "./filter.ts";
 import { close, type Kernel } from "./kernel.ts";
 import type { Domain } from "./confinement.ts";
@@ -51,7 +52,7 @@ export async function launch(kernel: Kernel, architecture: Architecture, program
     program, args, filter: Buffer.from(filterProgram(architecture, inside === undefined ? [] : [architecture.numbers.setns])).toString("base64"),
     numbers: { seccomp: architecture.numbers.seccomp, closeRange: CLOSE_RANGE }, namespace: inside?.namespace ?? null, domain,
   });
-  const [file = "", ...words] = [...(inside?.namespace === "user" ? INTO_USER_NAMESPACE : []), process.execPath, fileURLToPath(LAUNCHER)];
+  const [file = "", ...words] = [...(inside?.namespace === "user" ? INTO_USER_NAMESPACE : []), process.execPath, ...WITHOUT_DEBUGGER, fileURLToPath(LAUNCHER)];
   const child = spawn(file, words, {
     stdio: ["inherit", "inherit", "inherit", "pipe"], env: { ...process.env, INGRESS_GUARD_START: start },
   });

@@ -1,9 +1,10 @@
 // Becomes the guarded program: asks for no new rights, enters its Landlock domain, puts the filter on itself, hands the supervisor
 // its notifications, waits for leave, and executes the program in its own place. Run by launch.ts with
 // a socket to the supervisor as descriptor 3; what can't be done is said there, and nothing is started.
-import { readSync, writeSync } from "node:fs";
-import koffi from "koffi";
-import { enterDomain } from "./domain.mjs";
+process.on("SIGUSR1", () => undefined);
+const { readSync, writeSync } = await import("node:fs");
+const { default: koffi } = await import("koffi");
+const { enterDomain } = await import("./domain.mjs");
 
 const CHANNEL = 3;
 const PR_SET_NO_NEW_PRIVS = 38;
@@ -13,6 +14,10 @@ const FLAGS = 8 | 32;
 const CLOSE_RANGE_CLOEXEC = 4;
 const F_SETFD = 2;
 const SIGPIPE = 13;
+const SIG_UNBLOCK = 1;
+/** sigset_t with signal 10 in it. */
+const SIGUSR1_SET = Buffer.alloc(128);
+SIGUSR1_SET.writeUInt32LE(1 << 9);
 const INSTRUCTION_BYTES = 8;
 
 const PR_SET_DUMPABLE = 4;
@@ -37,6 +42,7 @@ const seccomp = libc.func("long syscall(long, long, long, sock_fprog *)");
 const closeRange = libc.func("long syscall(long, long, long, long)");
 const fcntl = libc.func("int fcntl(int, int, int)");
 const signal = libc.func("intptr_t signal(int, intptr_t)");
+const sigprocmask = libc.func("int sigprocmask(int, const void *, void *)");
 const execvp = libc.func("int execvp(const char *, const char **)");
 
 if (namespace !== null) {
@@ -83,6 +89,8 @@ if (closeRange(numbers.closeRange, CHANNEL, 0xffffffff, CLOSE_RANGE_CLOEXEC) !==
 }
 for (const fd of [0, 1, 2]) fcntl(fd, F_SETFD, 0);
 signal(SIGPIPE, 0);
+// Where Node has --disable-sigusr1 it blocks the signal, and a program inherits what is blocked.
+sigprocmask(SIG_UNBLOCK, SIGUSR1_SET, null);
 execvp(program, [program, ...args, null]);
 say("program", koffi.errno());
 process.exit(1);

@@ -3,6 +3,7 @@
 import { constants } from "node:os";
 import { resolve } from "node:path";
 import { isMisuse, HELP, parseCommand, type Command } from "./arguments.ts";
+import { WITHOUT_DEBUGGER } from "../host/debugger.mjs";
 import { packageVersion } from "../package/files.ts";
 import { openAudit } from "./audit_file.ts";
 import { beginDirect } from "./begin_direct.ts";
@@ -64,7 +65,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 async function keep(key: string, argv: readonly string[]): Promise<void> {
   const library = process.platform === "linux" ? loadLibrary() : null;
   const machine = architecture(process.arch);
-  const words = [...process.execArgv, process.argv[1] ?? "", ...argv];
+  const words = [...WITHOUT_DEBUGGER, ...process.execArgv.filter((word) => !WITHOUT_DEBUGGER.includes(word)), process.argv[1] ?? "", ...argv];
   if (library === null || machine === null) return end(EXIT_MISSING, NO_GUARD(machine === null));
   process.exit(await keepGuard({ library, kernel: openKernel(library, machine), clock: systemClock(), argv: words, keyFd: givenDescriptor(key), forwarded: [...FORWARDED, "SIGHUP"], say }));
 }

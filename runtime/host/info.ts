@@ -38,7 +38,8 @@ export function readInfo(module: VerifiedModule, maxSteps: number): PolicyInfo |
       (annotated ? { origin: readOrigin(fields(x)["origin"]), annotations: readAnnotations(fields(x)["annotations"]) } : { origin: readOrigin(x), annotations: NO_ANNOTATIONS }));
     const exposes = atMost(list(semantic["expose"]), MOST_LISTENERS).map(fields);
     whole(exposes.reduce((sum, expose) => sum + list(expose["ports"]).length, 0), 0, MOST_PORT_RANGES);
-    const listeners = exposes.map((expose, id) => readListener(expose, id, bindOf, origins[id]));
+    const namesDenied = deniedPorts(list(semantic["deny"]).map(fields).filter(asksName));
+    const listeners = exposes.map((expose, id) => readListener(expose, id, bindOf, origins[id], namesDenied));
     return {
       sha256: module.sha256,
       treeSha256: createHash("sha256").update(policy).digest("hex"),
@@ -49,7 +50,7 @@ export function readInfo(module: VerifiedModule, maxSteps: number): PolicyInfo |
       signature: module.signature,
       listeners,
       dialers: semantic["dial"] === undefined ? [] : atMost(list(semantic["dial"]), MAX_DIALERS).map(text),
-      rules: list(places["rules"]).map((x, id) => readRule(fields(x), id, listeners)),
+      rules: readRules(list(places["rules"]), semantic, exposes, listeners),
     };
   } catch (error) {
     if (error instanceof Malformed || error instanceof BeyondBounds || error instanceof SyntaxError || error instanceof TypeError) return null;
@@ -127,28 +128,57 @@ function readAnnotations(value: unknown): Annotations {
   return { owner: one("owner"), ticket: one("ticket"), why: one("why") };
 }
 
-function readListener(f: Fields, id: number, bindOf: (id: string) => readonly string[], place: Place | undefined): ListenerInfo {
+function readListener(f: Fields, id: number, bindOf: (id: string) => readonly string[], place: Place | undefined, namesDenied: (port: PortRange) => boolean): ListenerInfo {
   const { mode, proto } = f;
   if ((proto !== "tcp" && proto !== "udp") || (proto === "udp" && mode !== "direct") || place === undefined) throw new Malformed();
   if (mode !== "tcp" && mode !== "passthrough" && mode !== "tls" && mode !== "mtls" && mode !== "direct") throw new Malformed();
   // What binds by itself has nothing that the gateway would open.
   if (mode === "direct" && f["backend"] !== null) throw new Malformed();
+  const ports = rising(list(f["ports"]).map(readPorts));
   return {
     id,
     name: text(f["name"]),
     service: text(f["service"]),
     proto,
-    ports: rising(list(f["ports"]).map(readPorts)),
+    ports,
     bind: f["bind"] === null ? null : bindOf(text(f["bind"])),
     mode,
     // Who may connect depends on them: they stand exactly where the mode has them.
     cert: mode === "tls" || mode === "mtls" ? text(f["cert"]) : absent(f["cert"]),
     ca: mode === "mtls" ? text(f["ca"]) : absent(f["ca"]),
     backend: readBackend(f["backend"]),
+    asksNames: mode !== "tcp" && mode !== "direct" && ([...list(f["allow"]), ...list(f["deny"])].map(fields).some(asksName) || ports.some(namesDenied)),
     capConnections: whole(fields(f["cap"])["connections"], 1, 0xffffffff),
     origin: place.origin,
     annotations: place.annotations,
   };
+}
+
+/** Whether one of these top-level denies holds at a tcp port of a range; work is linear in the ranges. */
+function deniedPorts(denies: readonly Fields[]): (ports: PortRange) => boolean {
+  const edges = new Int32Array(65537);
+  for (const { on } of denies) {
+    if (on === null || on === undefined) return () => true;
+    const { proto, ports } = fields(on);
+    if (proto !== "tcp") continue;
+    for (const { first, last } of list(ports).map(readPorts)) {
+      edges[first] = (edges[first] ?? 0) + 1;
+      edges[last + 1] = (edges[last + 1] ?? 0) - 1;
+    }
+  }
+  /** How many ports below each are denied. */
+  const below = new Uint32Array(65537);
+  let open = 0;
+  for (let port = 0; port < 65536; port++) {
+    open += edges[port] ?? 0;
+    below[port + 1] = (below[port] ?? 0) + (open > 0 ? 1 : 0);
+  }
+  return ({ first, last }) => (below[last + 1] ?? 0) > (below[first] ?? 0);
+}
+
+/** A rule that is enforced and has `sni`. */
+function asksName({ sni, dryrun }: Fields): boolean {
+  return typeof sni === "string" && dryrun !== true;
 }
 
 function readPorts(value: unknown): PortRange {
@@ -175,7 +205,23 @@ function readOrigin(value: unknown): Origin {
   return { file: text(f["file"]), line: whole(f["line"], 1, 2 ** 31), column: whole(f["column"], 1, 2 ** 31) };
 }
 
-function readRule(f: Fields, id: number, listeners: readonly ListenerInfo[]): RuleInfo {
+/** The rules of a listener stand in the semantic JSON in the same order as in the map. */
+function readRules(rows: readonly unknown[], semantic: Fields, exposes: readonly Fields[], listeners: readonly ListenerInfo[]): readonly RuleInfo[] {
+  const next = new Map<string, number>();
+  return rows.map((row, id) => {
+    const f = fields(row);
+    const rule = readRule(f, id, listeners);
+    const owner = f["listener"] === null ? semantic : exposes[whole(f["listener"], 0, listeners.length - 1)];
+    const key = `${rule.action} ${String(f["listener"])}`;
+    const at = next.get(key) ?? 0;
+    next.set(key, at + 1);
+    const said = owner === undefined ? undefined : list(owner[rule.action])[at];
+    if (said === undefined) throw new Malformed();
+    return { ...rule, meaning: createHash("sha256").update(`${rule.action} ${rule.listener ?? ""} ${JSON.stringify(said)}`).digest("base64").slice(0, 16) };
+  });
+}
+
+function readRule(f: Fields, id: number, listeners: readonly ListenerInfo[]): Omit<RuleInfo, "meaning"> {
   const action = f["action"];
   if (action !== "allow" && action !== "deny") throw new Malformed();
   const listener = f["listener"] === null ? null : listeners[whole(f["listener"], 0, listeners.length - 1)]?.name ?? null;

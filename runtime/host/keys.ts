@@ -1,5 +1,6 @@
 // Public keys that policies are checked with: PEM text -> TrustedKey, or a sentence.
 import { createHash, createPublicKey, type KeyObject } from "node:crypto";
+import { kindOfKey, type KeyKind } from "./keyKinds.ts";
 import { KEY_ID_BYTES, PUBLIC_KEY_BYTES } from "../abi/signature.ts";
 
 /** An Ed25519 key that signatures can be checked with; plain data, so that it can go to a worker. */
@@ -24,9 +25,21 @@ const SPKI_HEAD = Uint8Array.of(0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 
 
 const ONE_PUBLIC_KEY = /^\s*-----BEGIN PUBLIC KEY-----\r?\n[A-Za-z0-9+/=\r\n]+-----END PUBLIC KEY-----\s*$/;
 
+const PRIVATE = "holds a private key: name the public one, and keep this file where the policies are signed";
+
+const NO_PUBLIC_KEY: Readonly<Partial<Record<KeyKind, string>>> = {
+  private: PRIVATE, encrypted: PRIVATE, ssh_private: PRIVATE, der_private: PRIVATE,
+  certificate: "holds a certificate, and a public key is wanted: `ingressc keygen` makes a pair for policies",
+  ssh_public: "holds a key of OpenSSH, and PEM is wanted: `ssh-keygen -e -m PKCS8 -f FILE` writes an RSA or ECDSA key so, and `ingressc keygen` makes an Ed25519 pair",
+  der_public: "holds a public key in DER, and PEM is wanted: `openssl pkey -pubin -inform DER -in FILE -out KEY.pub` writes it",
+  raw: "holds the bytes of a key alone, and PEM is wanted: name the `.pub` file that `ingressc keygen` wrote",
+};
+
 /** One PEM block of a SubjectPublicKeyInfo, as `ingressc keygen` and `openssl pkey -pubout` write it. */
 export function parsePublicKey(text: string): TrustedKey | KeyRefusal {
-  if (text.includes("PRIVATE KEY")) return { refused: "holds a private key: name the public one, and keep this file where the policies are signed" };
+  const kind = kindOfKey(text);
+  const instead = kind === null ? undefined : NO_PUBLIC_KEY[kind];
+  if (instead !== undefined) return { refused: instead };
   if (!ONE_PUBLIC_KEY.test(text)) return { refused: "is not one public key in PEM (`-----BEGIN PUBLIC KEY-----`)" };
   let key: KeyObject;
   try {

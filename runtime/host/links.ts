@@ -11,6 +11,8 @@ export interface Step {
   /** Without links in it. */
   readonly folder: string;
   readonly name: string;
+  /** Whose link it is; null where it is none. */
+  readonly linkUid: number | null;
 }
 
 export interface Way {
@@ -38,8 +40,9 @@ export function followLinks(path: string): Way {
     }
     const at = join(folder, name);
     try {
-      if (lstatSync(at).isSymbolicLink()) {
-        steps.push({ folder, name });
+      const stats = lstatSync(at);
+      if (stats.isSymbolicLink()) {
+        steps.push({ folder, name, linkUid: stats.uid });
         if (++links > MOST_LINKS) return { steps, real: null, because: `more than ${MOST_LINKS} links follow each other` };
         const target = readlinkSync(at);
         if (target.startsWith("/")) folder = "/";
@@ -47,11 +50,11 @@ export function followLinks(path: string): Way {
         continue;
       }
     } catch (error) {
-      steps.push({ folder, name });
+      steps.push({ folder, name, linkUid: null });
       return { steps, real: null, because: error instanceof Error ? error.message : String(error) };
     }
     if (rest.length === 0) {
-      steps.push({ folder, name });
+      steps.push({ folder, name, linkUid: null });
       return { steps, real: at, because: null };
     }
     folder = at;

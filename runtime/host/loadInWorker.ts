@@ -1,5 +1,6 @@
 // loadPolicy in a thread that is terminated when it takes too long: a module that is not yet
 // trusted never holds up the thread that serves.
+import { readFileSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { LOAD_WORKER } from "../package/files.ts";
 import type { LoadedPolicy, Refusal } from "./module.ts";
@@ -11,10 +12,31 @@ export interface LoadedInWorker extends LoadedPolicy {
   readonly bytes: Uint8Array;
 }
 
+/** What a thread says before it begins with the module: its number in /proc, null where there is none. */
+interface Began {
+  readonly thread: number | null;
+}
+
+/** The clock ends a check at the latest after so many times its limit, on however busy a machine. */
+const CLOCK_FACTOR = 60;
+/** Between two looks at a thread's time. */
+const LOOK_MS = 1_000;
+
+/** Milliseconds of a processor that a thread of this process has had; null where the system does not say. */
+function processorMs(thread: number): number | null {
+  try {
+    const ms = Number(readFileSync(`/proc/self/task/${thread}/schedstat`, "latin1").split(" ", 1)[0]) / 1e6;
+    return Number.isFinite(ms) ? ms : null;
+  } catch {
+    return null;
+  }
+}
+
 /**
  * The bytes are given away: a whole buffer moves to the thread and is empty here afterwards; they
  * come back with the policy. `ending` gives the check up: its thread is terminated and the answer
- * comes at once.
+ * comes at once. `timeoutMs` is the thread's own processor time, from when it begins with the module; where
+ * the system does not say that, it is the clock's.
  */
 export function loadPolicyInWorker(bytes: Uint8Array, trust: Trust, timeoutMs: number, ending?: AbortSignal): Promise<LoadedInWorker | Refusal> {
   const abandoned = refuse("module_selftest", "the module's checks were abandoned");
@@ -27,19 +49,34 @@ export function loadPolicyInWorker(bytes: Uint8Array, trust: Trust, timeoutMs: n
     if (!(worker instanceof Worker)) return resolve(worker);
     const finish = (result: LoadedInWorker | Refusal): void => {
       clearTimeout(timer);
+      clearTimeout(last);
       ending?.removeEventListener("abort", abandon);
       void worker.terminate();
       resolve(result);
     };
-    const timer = setTimeout(() => {
-      finish(refuse("module_selftest", `the module's checks took more than ${timeoutMs} ms`));
-    }, timeoutMs);
+    const late = (): void => { finish(refuse("module_selftest", `the module's checks took more than ${timeoutMs} ms`)); };
+    const last = setTimeout(late, timeoutMs * CLOCK_FACTOR);
+    let timer: NodeJS.Timeout | undefined;
+    const watch = ({ thread }: Began): void => {
+      const beganMs = thread === null ? null : processorMs(thread);
+      const look = (): void => {
+        const nowMs = thread === null ? null : processorMs(thread);
+        const leftMs = beganMs === null || nowMs === null ? 0 : timeoutMs - (nowMs - beganMs);
+        if (leftMs > 0) timer = setTimeout(look, Math.min(LOOK_MS, Math.max(leftMs, 1)));
+        else late();
+      };
+      timer = setTimeout(look, timeoutMs);
+    };
     const abandon = (): void => { finish(abandoned); };
     ending?.addEventListener("abort", abandon);
     const vanished = (): void => { finish(refuse("module_selftest", "the module's checks ended without an answer")); };
     // The answer comes when the thread's descriptors are free again, so that they are not counted
     // among those of the gateway that then opens its ports.
-    worker.once("message", (result: LoadedInWorker | Refusal) => {
+    worker.on("message", (result: LoadedInWorker | Refusal | Began) => {
+      if ("thread" in result) {
+        watch(result);
+        return;
+      }
       const end = (): void => { finish(result); };
       worker.off("exit", vanished);
       void worker.terminate().then(end, end);

@@ -29,6 +29,8 @@ export interface ListenerInfo {
   readonly ca: string | null;
   readonly backend: { readonly kind: "tcp"; readonly host: string; readonly port: number }
     | { readonly kind: "unix"; readonly path: string } | null;
+  /** Whether a rule that holds here asks for the client's server name; `dryrun` rules don't count. */
+  readonly asksNames: boolean;
   readonly capConnections: number;
   readonly origin: Origin;
   readonly annotations: Annotations;
@@ -58,6 +60,8 @@ export interface RuleInfo {
   readonly dryrun: boolean;
   /** UTC seconds from which an allow is no longer true; null: never. */
   readonly until: number | null;
+  /** The same for rules of two policies that say the same of an expose of the same name; 16 characters. */
+  readonly meaning: string;
   readonly names: readonly string[];
   readonly origins: readonly Origin[];
   /** One for each origin. */

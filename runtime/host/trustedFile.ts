@@ -1,10 +1,11 @@
 // Reads a file that may open ports: the compiled policy, or the configuration. Who may write
 // it decides what is exposed, so a file, or a directory that holds it, that others can write
-// is refused. One descriptor is checked and read; the path is never looked at twice.
+// is refused (ownership.ts). One descriptor is checked and read; the path is never looked at twice.
 import { createHash } from "node:crypto";
-import { closeSync, constants, fstatSync, openSync, read, readSync, statSync, type Stats } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, read, readSync, statSync } from "node:fs";
 import { promisify } from "node:util";
 import { followLinks } from "./links.ts";
+import { folderFault, fileFault, unreadable, type Access } from "./ownership.ts";
 
 export interface FileRefusal {
   readonly refused: string;
@@ -14,8 +15,6 @@ export function isFileRefusal(x: Uint8Array | HashedFile | FileRefusal): x is Fi
   return "refused" in x;
 }
 
-const OTHERS_WRITE = 0o022;
-const OTHERS_READ = 0o044;
 const readPart = promisify(read);
 
 /** Bytes that are read and hashed in one turn of the event loop. */
@@ -35,9 +34,9 @@ export interface HashedFile {
 
 /**
  * The bytes of `path` (absolute and normal), or one sentence with the remedy. `what` is how messages
- * call it. A `private` file is also refused where others can read it.
+ * call it. A `private` file is also refused where others can read it than its owner and this process's groups.
  */
-export function readTrustedFile(path: string, maxBytes: number, what: string, access: "public" | "private" = "public"): Uint8Array | FileRefusal {
+export function readTrustedFile(path: string, maxBytes: number, what: string, access: Access = "public"): Uint8Array | FileRefusal {
   const refuse = refusals(path, what);
   let fd = -1;
   try {
@@ -90,25 +89,22 @@ function refusals(path: string, what: string): Refuse {
 }
 
 /** Throws what the system says. */
-function openTrusted(path: string, maxBytes: number, access: "public" | "private", refuse: Refuse): Trusted | FileRefusal {
+function openTrusted(path: string, maxBytes: number, access: Access, refuse: Refuse): Trusted | FileRefusal {
   // Whoever may write a directory with a link on the way could turn that link.
   const { steps, real, because } = followLinks(path);
   if (real === null) return refuse(`can't be read (${because ?? "it leads nowhere"})`);
-  for (const [i, { folder }] of steps.entries()) {
-    const name = i === steps.length - 1 ? "its directory" : "the directory of a link on its way,";
-    const wrong = writers(statSync(folder), `${name} \`${folder}\``, folder);
+  for (const step of steps) {
+    const wrong = folderFault(statSync(step.folder), step);
     if (wrong !== null) return refuse(`is refused: ${wrong}`);
   }
-  const fd = openSync(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const fd = openReadable(real, access);
+  if (typeof fd === "string") return refuse(fd);
   let trusted = false;
   try {
     const stats = fstatSync(fd);
     if (!stats.isFile()) return refuse("is not a regular file: name the file itself");
-    const wrong = writers(stats, "it", real);
+    const wrong = fileFault(stats, real, access);
     if (wrong !== null) return refuse(`is refused: ${wrong}`);
-    if (access === "private" && (stats.mode & OTHERS_READ) !== 0) {
-      return refuse(`is refused: others can read it (mode ${(stats.mode & 0o7777).toString(8).padStart(4, "0")}): run chmod 0600 ${real}`);
-    }
     if (stats.size > maxBytes) return tooLarge(refuse, maxBytes);
     trusted = true;
     return { fd, size: stats.size };
@@ -129,14 +125,12 @@ function cause(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Why `stats` can't be trusted, or null. */
-function writers(stats: Stats, name: string, path: string): string | null {
-  const self = process.geteuid?.() ?? stats.uid;
-  if (stats.uid !== 0 && stats.uid !== self) {
-    return `${name} belongs to uid ${stats.uid}, who could change it: run chown ${self} ${path}`;
+/** A descriptor, or why this process may not read the file. Throws what else the system says. */
+function openReadable(real: string, access: Access): number | string {
+  try {
+    return openSync(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EACCES")) throw error;
+    return `can't be read (${error.message}): ${unreadable(statSync(real), real, access)}`;
   }
-  if ((stats.mode & OTHERS_WRITE) !== 0) {
-    return `others can write ${name} (mode ${(stats.mode & 0o7777).toString(8).padStart(4, "0")}): run chmod go-w ${path}`;
-  }
-  return null;
 }

@@ -1,6 +1,6 @@
 // The highest signed revision that was in force, over restarts: a mark in a directory of state. It is
 // staged before a policy is put in force, so that a full disk is found out then, and takes its place after it.
-import { lstatSync, mkdirSync, statSync } from "node:fs";
+import { accessSync, constants, lstatSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { PolicyInfo } from "../host/module.ts";
 import { isFileRefusal, readTrustedFile, type FileRefusal } from "../host/trustedFile.ts";
@@ -59,13 +59,23 @@ export function revisionsIn(directory: string): Revisions {
  * too old. `program`: whose it must be; `option`: what names another one.
  */
 export function prepareStateDirectory(directory: string, program: string, option: string): string | null {
-  const refused = (sentence: string): string => `the state directory \`${directory}\` ${sentence}`;
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    return `the state directory \`${directory}\` can't be used (${error instanceof Error ? error.message : String(error)}): name another one with ${option}`;
+  }
+  return stateDirectoryFault(directory, program, option);
+}
+
+/** Why a directory that is there can't be used, or null. */
+export function stateDirectoryFault(directory: string, program: string, option: string): string | null {
+  const refused = (sentence: string): string => `the state directory \`${directory}\` ${sentence}`;
+  try {
     const stats = statSync(directory);
     const self = process.geteuid?.() ?? stats.uid;
     if (stats.uid !== self) return refused(`belongs to uid ${stats.uid}, not to ${program} (${self}): run chown ${self} ${directory}, or name another one with ${option}`);
     if ((stats.mode & 0o022) !== 0) return refused(`can be written by others (mode ${(stats.mode & 0o7777).toString(8).padStart(4, "0")}): run chmod 700 ${directory}`);
+    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
     return null;
   } catch (error) {
     return refused(`can't be used (${error instanceof Error ? error.message : String(error)}): name another one with ${option}`);

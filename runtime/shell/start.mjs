@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { closeDebugger } from "../host/debugger.mjs";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const LIST = `${ROOT}dist/build.json`;
@@ -16,6 +17,7 @@ const EXIT_MISSING = 4;
  * @param {"ingressc" | "ingressd" | "ingress-guard"} name
  */
 export async function start(name) {
+  await closeDebugger();
   const build = await currentBuild();
   if ("missing" in build) return refuse(name, build.missing);
   const { main } = await import(pathToFileURL(`${ROOT}dist/${build.folder}/${name}.mjs`).href);

@@ -98,7 +98,7 @@ commands("a refused input shows all its errors and a count, exit 3", async ({ di
     { args: ["build", "two.ingress"], exit: 3, err: both },
     { args: ["test", "two.ingress"], exit: 3, err: /2 errors/ },
     { args: ["explain", "two.ingress", "from 1.2.3.4 to web"], exit: 3, err: /2 errors/ },
-    { args: ["check", "binary.ingress"], exit: 3, err: /is not UTF-8 text\nhelp: .*ingressc inspect/ },
+    { args: ["check", "binary.ingress"], exit: 3, err: /is not UTF-8 text: line 1, column 5 has a NUL character\nhelp: .*ingressc inspect/ },
     { args: ["check", "empty.ingress"], exit: 3, err: /ING111[^]*1 error in/ },
     { args: ["check", "escape.ingress"], exit: 3, err: /ING501[^]*1 error in/ },
     { args: ["inspect", "binary.wasm"], exit: 3, err: /is refused \(module_malformed\)/ },
@@ -223,6 +223,45 @@ commands("what may not be read or written is told, and nothing is left behind", 
     assert.match(hidden.err, /`hidden\.ingress` can't be read\nhelp: check the permissions/);
   } finally {
     chmodSync(dir.at("shut"), 0o755);
+  }
+});
+
+commands("inspect names modes, ends and what is tried out; build counts prefixes as a budget does", async ({ dir }) => {
+  const policy = (budget: number): string => `edition 1
+budget { prefixes ${budget} }
+net office = 10.0.0.0/8, file "l.txt" max 9
+expose web on tcp 443 as passthrough {
+  backend 127.0.0.1:8080
+  allow named staff from office until 2099-03-01T00:00Z
+  allow from any sni "a.example.com"
+  dryrun deny named later from any
+}
+`;
+  dir.write("l.txt", "192.0.2.1\n192.0.2.2\n");
+  // One literal, two entries, and `any`, however often it is named and however many prefixes it is.
+  dir.write("m.ingress", policy(4));
+  const built = await ingresscHere(["build", "m.ingress"], dir.path);
+  assert.is(built.code, 0, built.err);
+  assert.match(built.out, /\n {2}prefixes {3}4\n/);
+  dir.write("over.ingress", policy(3));
+  assert.match((await ingresscHere(["check", "over.ingress"], dir.path)).err, /the policy has 4 prefixes, and its budget is 3/);
+  const { out } = await ingresscHere(["inspect", "m.wasm"], dir.path);
+  assert.match(out, / web {2}tcp 443 as passthrough, backend 127\.0\.0\.1:8080/);
+  assert.match(out, /`allow named staff` in web, m\.ingress:6:3, until 2099-03-01T00:00Z\n/);
+  assert.match(out, /dryrun, `deny named later` in web, m\.ingress:8:3\n/);
+});
+
+commands("a request's strange characters are shown by their code points, and what is meant is said", async ({ dir }) => {
+  dir.write("r.ingress", "edition 1\nexpose web on tcp 443 { backend 127.0.0.1:8080 allow from any }\n");
+  for (const [request, says] of [
+    ["from 203.0.113.9\u200b to web", /`203\.0\.113\.9\\u\{200b\}` is not an IPv4 or IPv6 address\nhelp: write `203\.0\.113\.9`/],
+    ["from 203.0.113.9 to w\u0435b", /no expose `w\u0435b` \(with U\+0435 for `e`\)\nhelp: did you mean `web`\?/],
+    ["from 203.0.113.9 to web at 2099-01-01T00:00+01:00", /is not UTC\nhelp: times are UTC: write `2098-12-31T23:00Z`/],
+    ["from 10.0.0.0-10.0.0.3 to web", /help: a range of addresses is written as prefixes: `10\.0\.0\.0\/30`/],
+  ] as const) {
+    const { code, err } = await ingresscHere(["explain", "r.ingress", request], dir.path);
+    assert.is(code, 2, request);
+    assert.match(err, says);
   }
 });
 

@@ -4,7 +4,10 @@ import { mkdirSync, symlinkSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MAX_LIST_BYTES, MAX_SOURCE_BYTES } from "../../compiler/bounds.ts";
-import { isOpenFailure, openPolicy, type DiskPolicy } from "../../compiler/cli/disk.ts";
+import { isOpenFailure, openPolicy, type DiskPolicy, type OpenFailure } from "../../compiler/cli/disk.ts";
+import { isReadFailure } from "../../compiler/source.ts";
+import { decodeText } from "../../compiler/cli/utf8.ts";
+import { chance } from "../oracle/random.ts";
 import { skip } from "../skip.ts";
 import { folder, type Folder } from "./programs.ts";
 
@@ -14,20 +17,24 @@ disk.after.each(({ dir }) => dir.remove());
 
 function opened(path: string): DiskPolicy {
   const policy = openPolicy(path);
-  if (isOpenFailure(policy)) throw new Error(policy.failure);
+  if (isOpenFailure(policy)) throw new Error(failureText(policy.failure));
   return policy;
 }
 
 function failure(path: string): string {
   const policy = openPolicy(path);
-  return isOpenFailure(policy) ? policy.failure : "opened";
+  return isOpenFailure(policy) ? failureText(policy.failure) : "opened";
+}
+
+function failureText(failure: OpenFailure["failure"]): string {
+  return typeof failure === "string" ? failure : `${failure.failure} ${failure.line}:${failure.column} ${failure.what}`;
 }
 
 /** What reading `path` from the entry file gives: the failure, or the text. */
 function read(dir: Folder, path: string): string {
   const { reader, entry } = opened(dir.at("root/main.ingress"));
   const found = reader.read(path, entry);
-  return typeof found === "string" ? found : found.text;
+  return isReadFailure(found) ? failureText(found) : found.text;
 }
 
 disk("a list file below the root is read, and every way out is closed", ({ dir }) => {
@@ -93,10 +100,10 @@ disk("one real file has one path, by whatever way it is reached, and what it nam
   const { reader, entry } = opened(dir.at("root/main.ingress"));
   for (const path of ["teams/a.ingress", "a.ingress", "linked/a.ingress", "./teams/../linked/a.ingress"]) {
     const found = reader.read(path, entry);
-    if (typeof found === "string") throw new Error(`${path}: ${found}`);
+    if (isReadFailure(found)) throw new Error(`${path}: ${failureText(found)}`);
     assert.is(found.path, "teams/a.ingress", path);
     const list = reader.read("list.txt", found);
-    assert.is(typeof list === "string" ? list : list.text, "in teams", path);
+    assert.is(isReadFailure(list) ? failureText(list) : list.text, "in teams", path);
   }
 });
 
@@ -124,19 +131,47 @@ disk("text is UTF-8 without NUL", ({ dir }) => {
     [[0x61], "a"],
     [[0xef, 0xbb, 0xbf, 0x61], "a"],
     [[0xc3, 0xa9], "é"],
-    [[0xc3], "not_text"],
-    [[0xc0, 0xaf], "not_text"],
-    [[0xed, 0xa0, 0x80], "not_text"],
-    [[0xff, 0xfe, 0x61, 0x00], "not_text"],
-    [[0x61, 0x00], "not_text"],
-    [[0x00, 0x61, 0x73, 0x6d], "not_text"],
+    [[0xc3], "not_text 1:1 the byte 0xc3"],
+    [[0xc0, 0xaf], "not_text 1:1 the byte 0xc0"],
+    [[0xed, 0xa0, 0x80], "not_text 1:1 the byte 0xed"],
+    [[0xff, 0xfe, 0x61, 0x00], "not_text 1:1 the mark of UTF-16"],
+    [[0xfe, 0xff, 0x00, 0x61], "not_text 1:1 the mark of UTF-16"],
+    [[0x61, 0x00], "not_text 1:2 a NUL character"],
+    [[0x00, 0x61, 0x73, 0x6d], "not_text 1:1 a NUL character"],
+    // A column counts UTF-16 units, as everywhere: é is one, 😀 two; a mark at the start is none.
+    [[0x61, 0x0a, 0x0d, 0x0a, 0xc3, 0xa9, 0xf0, 0x9f, 0x98, 0x80, 0xe9, 0x0a], "not_text 3:4 the byte 0xe9"],
+    [[0xef, 0xbb, 0xbf, 0x61, 0xfc], "not_text 1:2 the byte 0xfc"],
+    [[0x61, 0xff, 0x00], "not_text 1:2 the byte 0xff"],
     [[], ""],
   ];
   for (const [bytes, found] of rows) {
     dir.write("root/list.txt", Uint8Array.from(bytes));
     assert.is(read(dir, "list.txt"), found, bytes.join());
   }
-  assert.is(failure(dir.write("root/binary.ingress", Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 0))), "not_text");
+  assert.is(failure(dir.write("root/binary.ingress", Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 0))), "not_text 1:5 a NUL character");
+});
+
+disk("what is no UTF-8 is just what a fatal decoder refuses", () => {
+  const c = chance(7);
+  const fatal = new TextDecoder("utf-8", { fatal: true });
+  const isGood = (bytes: Uint8Array): boolean => {
+    try {
+      fatal.decode(bytes);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  let good = 0;
+  for (let n = 0; n < 20_000; n++) {
+    const parts = Array.from({ length: 1 + c.below(4) }, () => c.pick([[0x61], [0xc3, 0xa9], [0xe2, 0x82, 0xac], [0xf0, 0x9f, 0x98, 0x80], [0xe0, 0x80 + c.below(64), 0x80], [0xed, 0x80 + c.below(64), 0x80], [0xf0, 0x80 + c.below(64), 0x80, 0x80], [0xf4, 0x80 + c.below(64), 0x80, 0x80], [1 + c.below(255)]]));
+    const bytes = Uint8Array.from(parts.flat());
+    const found = decodeText(bytes);
+    if (isGood(bytes)) good++;
+    assert.is("text" in found, isGood(bytes), bytes.join());
+    if ("text" in found) assert.is(found.text, fatal.decode(bytes));
+  }
+  assert.ok(good > 2_000 && good < 18_000, `${good}`);
 });
 
 disk("sources and lists have bounds", ({ dir }) => {
@@ -157,7 +192,7 @@ disk("the root is the folder of the entry file itself, not of a symlink to it", 
   symlinkSync("../root/main.ingress", dir.at("links/current.ingress"));
   const { reader, entry } = opened(dir.at("links/current.ingress"));
   const found = reader.read("a.txt", entry);
-  assert.is(typeof found === "string" ? found : found.text, "beside the file");
+  assert.is(isReadFailure(found) ? failureText(found) : found.text, "beside the file");
   assert.is(entry.path, "main.ingress");
 });
 

@@ -51,16 +51,18 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "check/literals.ts": [
     ["net a = 10/8", "net a = 10.0.0.0/8"], ["net a = [::1]", "net a = ::1"], t("from [::1] to e => allow", "from ::1 to e => allow"), ["net a = 10.0.0.0/255.0.0.0", "net a = 10.0.0.0/8"],
     ["net a = 10.0.0.0/08", "net a = 10.0.0.0/8"], ["net a = *", "net a = any"], ["net a = 10.*", "net a = 10.0.0.0/8"], ["net a = 10.0.0.0-10.0.0.3", "net a = 10.0.0.0/30"],
+    ["\uff110.0.0.1", "10.0.0.1", "list"],
   ],
   "check/modes.ts": [["expose e on tcp 1 as passthru { }", "expose e on tcp 1 as passthrough { }"], ["expose e on tcp 1 as passthrouh { }", "expose e on tcp 1 as passthrough { }"]],
   "check/names.ts": [["expose e on tcp 1 as Passthrough { }", "expose e on tcp 1 as passthrough { }"], t("from 10.0.0.1 to e => deny polcy", "from 10.0.0.1 to e => deny policy")],
   "check/nets.ts": [IP, ["net a = ip \"10.0.0.1\"", "net a = 10.0.0.1"]],
   "check/numbers.ts": [one("cap 09 connections", "cap 9 connections"), one("limit 5/min per source", "limit 5/m per source")],
+  "check/paths.ts": [["net a = file \"l\\x.txt\" max 3", "net a = file \"l/x.txt\" max 3"]],
   "check/portNumbers.ts": [["ports a = :443", "ports a = 443"], ["ports a = 080", "ports a = 80"], ["ports a = 1:2", "ports a = 1-2"]],
   "check/ports.ts": [["ports a = \"443\"", "ports a = 443"]],
   "check/report.ts": [IP, ["hosts a = \"bücher.example\"", "hosts a = \"xn--bcher-kva.example\""]],
   "check/tests.ts": [t("from 10.0.0.1 to e => deny cird", "from 10.0.0.1 to e => deny cidr")],
-  "check/times.ts": [one("allow from any until 2030-01-01t00:00z", "allow from any until 2030-01-01T00:00Z"), t("repeat 3 in 1sec from 10.0.0.1 to e => allow", "repeat 3 in 1s from 10.0.0.1 to e => allow")],
+  "check/times.ts": [one("allow from any until 2030-01-01T01:00+01:00", "allow from any until 2030-01-01T00:00Z"), one("allow from any until 2030-01-01t00:00z", "allow from any until 2030-01-01T00:00Z"), t("repeat 3 in 1sec from 10.0.0.1 to e => allow", "repeat 3 in 1s from 10.0.0.1 to e => allow")],
   "check/unknown.ts": [["template t($a) { deny from a }\nuse t(any)", "template t($a) { deny from $a }\nuse t(any)"]],
   "syntax/elsewhere.ts": [one("accept from any", "allow from any")],
   "syntax/errors.ts": [
@@ -69,14 +71,19 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   ],
   "syntax/habitSets.ts": [
     ["net a = 10.0.0.0/8,", "net a = 10.0.0.0/8"], ["net a: any", "net a = any"], ["net a: = any", "net a= any"], ["net a == any", "net a = any"], ["net a := any", "net a = any"],
+    ["net a = file \"x.txt\" min 1 max 3", "net a = file \"x.txt\" max 3 min 1"],
   ],
   "syntax/habits.ts": [
     ["deny tcp 22", "deny on tcp 22"], ["deny if 10.0.0.0/8", "deny from 10.0.0.0/8"], one("allow all", "allow from any"), ["deny 10.0.0.0/8", "deny from 10.0.0.0/8"],
     t("from 10.0.0.1 to e -> allow", "from 10.0.0.1 to e => allow"), ["template t(a) { deny from $a }", "template t($a) { deny from $a }"], ["deny on tcp/22", "deny on tcp 22"],
     ["deny on tcp port 22", "deny on tcp 22"], one("backend \"/a\"", "backend unix \"/a\""), one("backend \"127.0.0.1:1\"", "backend 127.0.0.1:1"),
     ["deny from any and sni \"a.example\"", "deny from any sni \"a.example\""], ["net a = any but 10.0.0.0/8", "net a = any except 10.0.0.0/8"],
+    one("limit 10r/s per source", "limit 10/s per source"), one("limit 10 per minute per source", "limit 10/m per source"),
   ],
-  "syntax/parse.ts": [one("alow from any", "allow from any"), ["// x", "# x"], ["@why 'a'\nnet a = any", "@why \"a\"\nnet a = any"], one("cap 5", "cap 5 connections")],
+  "syntax/parse.ts": [one("alow from any", "allow from any"), ["// x", "# x"], ["@why 'a'\nnet a = any", "@why \"a\"\nnet a = any"], one("cap 5", "cap 5 connections"), one("allow from any4\n cap 5\n", "allow from any4\n cap 5 connections\n")],
+  "syntax/strange.ts": [
+    ["net a =\u00a0any", "net a = any"], ["@why \u201ca\u201d\nnet a = any", "@why \"a\"\nnet a = any"], ["n\u0435t a = any", "net a = any"], ["net a \uff1d any", "net a = any"], ["net\u200b a = any", "net a = any"],
+  ],
   "syntax/stray.ts": [["net a = any,\n, 10.0.0.1", "net a = any,\n 10.0.0.1"], ["dney from any", "deny from any"]],
   "check/lists.ts": [["10.0.0.0/08 # office", "10.0.0.0/8 # office", "list"]],
 };

@@ -117,7 +117,7 @@ commands("what can't be exported or imported is told with its place", async ({ d
     ["export none.ingress", 2, /there is no file/],
     ["export broken.ingress loose.ingress", 2, /one operand too many/],
     ["import bad.json", 3, /expected a name, found "a b"\n {2}at \/statements\/0\/name\nhelp: [^]*the list is empty\n {2}at \/statements\/0\/set\/members\n[^]*2 errors in `bad\.json`/],
-    ["import not.json", 3, /this is not JSON[^]*at the top of the document/],
+    ["import not.json", 3, /this is not JSON[^]*at not\.json:1:1\n/],
     ["import bytes.json", 3, /is not UTF-8 text/],
     ["import folder", 2, /is a folder/],
     ["import none.json", 2, /there is no file/],

@@ -1,5 +1,6 @@
 // keygen, sign and verify as people use them: keys that others can read are no keys, nothing is
 // overwritten, and the answers say which of yes, no and "no policy" it is.
+import { createPrivateKey, createPublicKey } from "node:crypto";
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { suite } from "uvu";
@@ -118,6 +119,12 @@ signing("sign: what it takes and what it refuses", async ({ dir }) => {
   chmodSync(dir.at("plain.key"), 0o600);
   writeFileSync(dir.at("public.key"), readFileSync(dir.at("a.pub")), { mode: 0o600 });
   writeFileSync(dir.at("locked.key"), "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n", { mode: 0o600 });
+  writeFileSync(dir.at("a.der"), createPublicKey(readFileSync(dir.at("a.pub"))).export({ format: "der", type: "spki" }));
+  writeFileSync(dir.at("der.key"), createPrivateKey(readFileSync(dir.at("a.key"))).export({ format: "der", type: "pkcs8" }), { mode: 0o600 });
+  dir.write("ssh.pub", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBcXFxcXFxcXFxcXFxcXFxcXFxcXFxcXFxcXFxcXFxcX me@example\n");
+  writeFileSync(dir.at("ssh.key"), "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n", { mode: 0o600 });
+  dir.write("cert.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+  writeFileSync(dir.at("raw.key"), `${"17".repeat(32)}\n`, { mode: 0o600 });
   const by = (key: string, revision: string, file = "signed.wasm"): string[] => ["sign", file, "--key", key, "--revision", revision, "-o", "out.wasm"];
   await hold(dir, [
     { args: ["sign", "signed.wasm", "--revision", "8"], exit: 2, err: /`--key` is missing/ },
@@ -130,6 +137,19 @@ signing("sign: what it takes and what it refuses", async ({ dir }) => {
     { args: by("loose.key", "8"), exit: 3, err: /`loose\.key` has mode 0644: others can get at this private key\nhelp: take the key out of use/ },
     { args: by("plain.key", "8"), exit: 3, err: /is not a private key in PEM/ },
     { args: by("public.key", "8"), exit: 3, err: /holds a public key, which can't sign/ },
+    // The public one may be read by anybody: that is not what is wrong with it.
+    { args: by("a.pub", "8"), exit: 3, err: /^ingressc: `a\.pub` holds a public key, which can't sign\nhelp: name the `\.key` file/ },
+    { args: by("a.der", "8"), exit: 3, err: /holds a public key in DER, which can't sign/ },
+    { args: by("ssh.pub", "8"), exit: 3, err: /holds a public key of OpenSSH, which can't sign/ },
+    { args: by("cert.pem", "8"), exit: 3, err: /holds a certificate, which can't sign/ },
+    { args: by("der.key", "8"), exit: 3, err: /holds a private key in DER, and PEM is wanted/ },
+    { args: by("ssh.key", "8"), exit: 3, err: /holds a key of OpenSSH, and PKCS#8 in PEM is wanted/ },
+    { args: by("raw.key", "8"), exit: 3, err: /holds the bytes of a key alone, and PEM is wanted/ },
+    ...["a.key", "locked.key", "ssh.key", "der.key"].map((key): Row => ({ args: ["verify", "signed.wasm", "--key", key], exit: 3, err: /holds a private key: name the public one/ })),
+    { args: ["verify", "signed.wasm", "--key", "cert.pem"], exit: 3, err: /holds a certificate, and a public key is wanted/ },
+    { args: ["verify", "signed.wasm", "--key", "ssh.pub"], exit: 3, err: /holds a key of OpenSSH/ },
+    { args: ["verify", "signed.wasm", "--key", "a.der"], exit: 3, err: /holds a public key in DER, and PEM is wanted/ },
+    { args: ["verify", "signed.wasm", "--key", "raw.key"], exit: 3, err: /holds the bytes of a key alone/ },
     { args: by("locked.key", "8"), exit: 6, err: /is protected by a passphrase/ },
     { args: by("a.key", "8", "damaged.wasm"), exit: 3, err: /is refused \(module_hash\)/ },
     { args: by("a.key", "8", "none.wasm"), exit: 2, err: /there is no file/ },

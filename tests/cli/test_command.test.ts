@@ -60,6 +60,10 @@ const rows: readonly Row[] = [
   { args: "edge.ingress --filter .*", exit: 2, says: /no test has `\.\*`/ },
   { args: "bare.ingress --filter x", exit: 2, says: /no test has `x` in its name\nhelp: the policy has no tests/ },
   { args: "bare.ingress", exit: 0, says: /is valid and has no tests/ },
+  { args: "bare.ingress --json", exit: 0, says: /"class":"ok","code":"policy\.no_tests"/ },
+  { args: "bare.ingress --require-tests", exit: 1, says: /has no tests, and `--require-tests` wants some\nhelp: a test is/ },
+  { args: "bare.ingress --require-tests --json", exit: 1, says: /"ok":false,"class":"no","code":"policy\.no_tests"/ },
+  { args: "edge.ingress --require-tests --json", exit: 0, says: /"code":"policy\.tests_passed"/ },
   { args: "bare.ingress --coverage", exit: 0, says: /rules +none\n +members of sets +none\n$/ },
   { args: "edge.ingress --filter", exit: 2, says: /`--filter` needs a value/ },
   { args: "edge.ingress --coverage=yes", exit: 2, says: /`--coverage` takes no value/ },
@@ -200,6 +204,16 @@ testing("lcov has a line for each rule and each line of members, the least of th
     "TN:", "SF:edge.ingress", "DA:2,0", "DA:3,0", "DA:4,0", "DA:5,0", "DA:6,1", "DA:7,1", "DA:8,0", "DA:11,1", "DA:12,1", "DA:13,1", "DA:15,0",
     "LF:11", "LH:5", "end_of_record", "",
   ].join("\n"));
+});
+
+testing("in lcov a template's line has the hits of the use that has the most, each use its own", async ({ dir }) => {
+  dir.write("t.ingress", [
+    "edition 1", "template team($net) {", "  allow from $net", "  deny from 10.9.0.0/16", "}",
+    "expose a on tcp 1 { backend 127.0.0.1:81 use team(10.0.0.0/8) }", "expose b on tcp 2 { backend 127.0.0.1:82 use team(192.0.2.0/24) }",
+    "test \"t\" { from 10.1.1.1 to a => allow }", "",
+  ].join("\n"));
+  assert.is((await ingresscHere(["test", "t.ingress", "--lcov", "t.info"], dir.path)).code, 0);
+  assert.match(readFileSync(dir.at("t.info"), "utf8"), /DA:3,1\nDA:4,0\n/);
 });
 
 testing("TAP has a point a line; a failed one says why; nothing in a name is a directive", async ({ dir }) => {

@@ -112,4 +112,73 @@ watching("a symlink that is turned to another file is a change; a neighbour's fi
   }
 });
 
+/** What lies in `releases/1` and `releases/2`, how the policy is named, and what turns it. */
+const TURNS: readonly (readonly [what: string, links: Readonly<Record<string, string>>, policy: string, turned: readonly [link: string, target: string]])[] = [
+  ["a relative link to a folder", { current: "releases/1" }, "current/p.ingress", ["current", "releases/2"]],
+  ["a link to a link", { current: "latest", latest: "releases/1" }, "current/p.ingress", ["latest", "releases/2"]],
+  ["a link in another folder", { "etc/policies": "../current", current: "releases/1" }, "etc/policies/p.ingress", ["current", "releases/2"]],
+  ["a link of a file by way of a linked folder", { "p.ingress": "current/p.ingress", current: "releases/1" }, "p.ingress", ["current", "releases/2"]],
+];
+
+for (const [what, links, policyPath, [link, target]] of TURNS) {
+  watching(`a release is exchanged: ${what}, where only a list or an import differs`, async () => {
+    const dir = folder();
+    for (const [release, entry] of [["1", "192.0.2.1"], ["2", "192.0.2.2"], ["3", "192.0.2.3"]] as const) {
+      dir.write(`releases/${release}/p.ingress`, `edition 1\nimport "teams/n.ingress" as n\nexpose web on tcp 443 { backend 127.0.0.1:8080 allow from any except n.bad }\n`);
+      dir.write(`releases/${release}/teams/n.ingress`, "edition 1\nnet bad = file \"bad.txt\" max 9\n");
+      dir.write(`releases/${release}/teams/bad.txt`, `${entry}\n`);
+    }
+    mkdirSync(dir.at("etc"));
+    for (const [name, to] of Object.entries(links)) symlinkSync(to, dir.at(name));
+    const turn = (to: string): void => {
+      symlinkSync(to, dir.at("turned"));
+      renameSync(dir.at("turned"), dir.at(link));
+    };
+    const hash = (): string => readFileSync(dir.at("out.wasm")).toString("hex");
+    const running = start(INGRESSC, ["build", policyPath, "-o", "out.wasm", "--watch", "--json"], { cwd: dir.path });
+    try {
+      await running.line(/"code":"policy.watching"/);
+      const first = hash();
+      await after(running, () => turn(target), "policy.built");
+      const second = hash();
+      assert.is.not(second, first);
+      // What is behind the link now is watched as well, and so is the link.
+      await after(running, () => dir.write("releases/2/teams/bad.txt", "192.0.2.9\n"), "policy.built");
+      const changed = hash();
+      assert.is.not(changed, second);
+      await after(running, () => turn(dir.at("releases/3")), "policy.built");
+      assert.is.not(hash(), changed);
+      await after(running, () => turn("releases/none"), "usage.missing_file");
+      await after(running, () => turn("releases/1"), "policy.built");
+      assert.is(hash(), first);
+    } finally {
+      running.child.kill("SIGKILL");
+      await running.ended;
+      dir.remove();
+    }
+  });
+}
+
+watching("a link to a list is turned", async () => {
+  const dir = folder();
+  dir.write("p.ingress", policy(2003, "bad.txt"));
+  dir.write("lists/1.txt", "192.0.2.1\n");
+  dir.write("lists/2.txt", "192.0.2.2\n");
+  symlinkSync("lists/1.txt", dir.at("bad.txt"));
+  const running = start(INGRESSC, ["build", "p.ingress", "-o", "out.wasm", "--watch", "--json"], { cwd: dir.path });
+  try {
+    await running.line(/"code":"policy.watching"/);
+    const first = readFileSync(dir.at("out.wasm")).toString("hex");
+    await after(running, () => {
+      symlinkSync("lists/2.txt", dir.at("turned"));
+      renameSync(dir.at("turned"), dir.at("bad.txt"));
+    }, "policy.built");
+    assert.is.not(readFileSync(dir.at("out.wasm")).toString("hex"), first);
+  } finally {
+    running.child.kill("SIGKILL");
+    await running.ended;
+    dir.remove();
+  }
+});
+
 watching.run();

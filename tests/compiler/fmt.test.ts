@@ -62,11 +62,22 @@ const LAYOUT: readonly (readonly [what: string, before: string, after: string])[
   ["a comment in an empty block", "expose e on tcp 1 {\n# x\n}", "expose e on tcp 1 {\n  # x\n}"],
   ["comments among members", "net a = 1.2.3.4, # x\n# y\n5.6.7.8 # z", "net a =\n  1.2.3.4,  # x\n  # y\n  5.6.7.8  # z"],
   ["a comment before a comma stands behind it", "net a = 1.2.3.4 # x\n, 5.6.7.8", "net a =\n  1.2.3.4,  # x\n  5.6.7.8"],
-  ["a comment where no line can break", "net # x\na = any", "net a =  # x\n  any"],
+  ["a comment behind a word where no line can break", "net # x\na = any", "net  # x\n  a = any"],
+  ["a comment on its own line where no line can break", "net\n# x\na = any", "net\n  # x\n  a = any"],
+  ["comments inside of a limit", "expose e on tcp 1 { limit 5/s # a\nburst 3 # b\n# c\nper source\nallow from any }",
+    "expose e on tcp 1 {\n  limit 5/s  # a\n    burst 3  # b\n    # c\n    per source\n  allow from any\n}"],
+  ["a comment before a rule's `from`", "expose e on tcp 1 { allow named x\n# why\nfrom any sni \"a\" # b\n}",
+    "expose e on tcp 1 {\n  allow named x\n    # why\n    from any sni \"a\"  # b\n}"],
   ["a comment before a brace", "expose e on tcp 1 # x\n{ allow from any }", "expose e on tcp 1 {  # x\n  allow from any\n}"],
   ["a comment between annotations and what they are about", "@why \"x\" # a\n\n# b\n\nnet a = any", "@why \"x\"  # a\n# b\nnet a = any"],
-  ["comments where words move", "expose e on tcp 1 { cap 9 connections, # a\n# b\n2 per identity, 3 per source # c\nallow from any }",
-    "expose e on tcp 1 {\n  cap 9 connections, 3 per source, 2 per identity  # a\n  # b\n  # c\n  allow from any\n}"],
+  ["comments where a cap's parts move", "expose e on tcp 1 { cap 9 connections, # a\n# b\n2 per identity, # d\n# e\n3 per source # c\nallow from any }",
+    "expose e on tcp 1 {\n  cap 9 connections,  # a\n    # e\n    3 per source,  # c\n    # b\n    2 per identity  # d\n  allow from any\n}"],
+  ["comments where annotations move", "net b = any\n# b\n@why \"x\" # a\n# o\n@owner \"o\"\nnet a = any", "net b = any\n# o\n@owner \"o\"\n# b\n@why \"x\"  # a\nnet a = any"],
+  ["a paragraph above annotations stays above them", "net b = any\n\n# p\n\n# b\n@why \"x\" @owner \"o\"\nnet a = any", "net b = any\n\n# p\n\n@owner \"o\"\n# b\n@why \"x\"\nnet a = any"],
+  ["comments where a claim's parts move", "invariant \"i\" { always\n# t\nto web # u\n# s\nsni \"x\" # v\n# f\nfrom any # w\n}",
+    "invariant \"i\" {\n  always\n    # f\n    from any  # w\n    # t\n    to web  # u\n    # s\n    sni \"x\"  # v\n}"],
+  ["comments where a request's parts move", "test \"t\" { from 1.2.3.4 to web\n# c\nclient dns \"a\" # d\n# s\nsni \"b\" # e\n# o\n=> deny sni # p\n}",
+    "test \"t\" {\n  from 1.2.3.4 to web\n    # s\n    sni \"b\"  # e\n    # c\n    client dns \"a\"  # d\n    # o\n    => deny sni  # p\n}"],
   ["comments behind the end", "net a = any # x\n\n# y\n# z\n\n", "net a = any  # x\n\n# y\n# z"],
   ["a `#` in a text is none", "net a = file \"#x\" max 1 # y", "net a = file \"#x\" max 1  # y"],
 ];
@@ -107,7 +118,37 @@ fmt("names and literals that mean nothing are formatted all the same", () => {
   assert.is(formatted("edition 1 net a = 010.0.0.1,nobody"), "edition 1\n\nnet a = 010.0.0.1, nobody\n");
 });
 
-fmt("random policies: every comment in its order, the same words, and twice is once", () => {
+/**
+ * What each comment on a line of its own stands before: the next word that is no comma or `{`, and
+ * how many words like it stand before that one, where their order can't change.
+ */
+function followers(text: string): ReadonlyMap<string, string> {
+  const { tokens } = lex(text);
+  const places = tokens.map((t) => ({ start: t.startOffset, end: t.startOffset + t.image.length }));
+  const found = new Map<string, string>();
+  gapsOf(text, places).forEach(({ own }, i) => {
+    const next = tokens.slice(i).find(({ image }) => image !== "," && image !== "{");
+    for (const comment of own) found.set(comment.text, next?.image ?? "the end");
+  });
+  return found;
+}
+
+fmt("random policies: each comment on a line of its own stays before the word that followed it", () => {
+  let read = 0;
+  for (let seed = 1; seed <= 400; seed++) {
+    const c = chance(seed);
+    let n = 0;
+    const words = new RandomPolicy(c).words();
+    const text = words.map((word) => (c.oneIn(3) ? `\n# ${n++}\n${word}` : word)).join(" ");
+    if (format({ path: "p", text }).kind === "broken") continue;
+    read += n;
+    const after = followers(formatted(text));
+    for (const [comment, word] of followers(text)) assert.is(after.get(comment), word, `seed ${seed}: ${comment}\n${text}`);
+  }
+  assert.ok(read > 5_000, `${read} comments`);
+});
+
+fmt("random policies: every comment, the same words, and twice is once", () => {
   let read = 0;
   for (let seed = 1; seed <= 300; seed++) {
     const c = chance(seed);
@@ -118,7 +159,7 @@ fmt("random policies: every comment in its order, the same words, and twice is o
     read++;
     const once = formatted(text);
     assert.is(formatted(once), once, `seed ${seed}: twice`);
-    assert.equal(commentsOf(once), commentsOf(text), `seed ${seed}: comments`);
+    assert.equal(commentsOf(once).sort(), commentsOf(text).sort(), `seed ${seed}: comments`);
     assert.equal(lex(once).tokens.map((t) => t.image).sort(), [...words].sort(), `seed ${seed}: words`);
     const [a, b] = [exportPolicy({ path: "p", text }), exportPolicy({ path: "p", text: once })];
     assert.ok(a.kind === "exported" && b.kind === "exported" && a.text === b.text, `seed ${seed}: source JSON`);
@@ -136,7 +177,7 @@ fmt("whatever is cut off or torn out of a policy, it is formatted or told, and n
       const torn = n % 2 === 0 ? text.slice(0, at) : text.slice(0, at) + text.slice(at + 1 + c.below(8));
       const result = format({ path: "p", text: torn });
       assert.is.not(result.kind, "defect", torn);
-      if (result.kind === "formatted") assert.equal(commentsOf(result.text), commentsOf(torn));
+      if (result.kind === "formatted") assert.equal(commentsOf(result.text).sort(), commentsOf(torn).sort());
     }
   }
 });

@@ -130,7 +130,9 @@ export class RandomPolicy {
     switch (this.c.below(9)) {
       case 0: return this.put(`"${this.c.pick(TEXTS)}"`);
       case 1: return this.put(this.c.pick(["uri", "dns", "ip", "sha256"]), this.text());
-      case 2: return this.put("file", this.text(), "max", this.number());
+      case 2:
+        this.put("file", this.text(), "max", this.number());
+        return this.maybe(() => { this.put("min", this.number()); });
       case 3: return this.put(this.c.pick(["443", "9500-9509", "80-"]));
       case 4: return this.put(this.param() ?? "10.0.0.0/8");
       case 5: return this.put(last ? "office" : this.c.pick(NAMES));

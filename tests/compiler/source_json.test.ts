@@ -5,6 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { format } from "../../compiler/format.ts";
 import { exportPolicy, importPolicy } from "../../compiler/json/convert.ts";
+import { jsonFault } from "../../compiler/json/syntaxError.ts";
 import { decodePolicy } from "../../compiler/json/decode.ts";
 import { chance, type Chance } from "../oracle/random.ts";
 import { RandomPolicy, writeOut } from "./random_policy.ts";
@@ -265,6 +266,56 @@ source("random changes: decoder and schema agree, and what they take is written 
   }
   assert.ok(taken > rounds / 20 && rounds - taken > rounds / 4, `${taken} of ${rounds} taken`);
   assert.ok(written > taken * 0.8, `${written} of ${taken} written`);
+});
+
+const FAULTS: readonly (readonly [json: string, at: number, says: RegExp])[] = [
+  ["", 0, /expected a value, found the end/], ["[", 1, /expected a value, found the end/], ["{\"a\":1,}", 7, /expected a key, found `}`/], ["[1,]", 3, /expected a value, found `]`/],
+  ["[1 2]", 3, /expected `,` or `]`, found `2`/], ["{\"a\" 1}", 5, /expected `:`, found `1`/], ["{'a':1}", 1, /expected a key, found `'`/], ["{a:1}", 1, /found `a`/],
+  ["{\"a\":tru}", 5, /found `tru`/], ["[01]", 1, /found `01`/], ["[1.]", 1, /found `1.`/], ["[+1]", 1, /found `\+1`/], ["[-]", 1, /found `-`/], ["[1]x", 3, /the end of the document, found `x`/],
+  ["[1}", 2, /expected `,` or `]`, found `}`/], ["{,}", 1, /a key, found `,`/], ["// x", 0, /found `\/`/], ["[\"a", 1, /no closing quote/], ["[\"a\nb\"]", 1, /no closing quote/],
+  ["[\"a\tb\"]", 3, /holds U\+0009/], ["[\"a\\q\"]", 3, /begins no escape/], ["[\"\\u12g4\"]", 2, /begins no escape/], ["[1,\u00a02]", 3, /found U\+00A0 \(no-break space\)/], ["[NaN]", 1, /found `NaN`/],
+];
+
+for (const [json, at, says] of FAULTS) {
+  source(`not JSON: ${JSON.stringify(json)}`, () => {
+    assert.throws(() => { JSON.parse(json); });
+    const fault = jsonFault(json);
+    assert.is(fault?.at, at);
+    assert.match(fault?.says ?? "", says);
+  });
+}
+
+source("a document with a fault is told with its line and column, and a key that stands twice too", () => {
+  const places = (json: string): unknown => {
+    const imported = importPolicy(json);
+    return imported.kind === "refused" ? imported.troubles.map(({ place }) => `${place?.line}:${place?.column}`) : [];
+  };
+  assert.equal(places("{\n  \"edition\": 1,\r\n  \"statements\": [],\n}"), ["4:1"]);
+  assert.equal(places("{\n  \"edition\": 1, \"statements\": [],\n  \"edition\": 1 }"), ["3:3"]);
+});
+
+source("what is no JSON is just what JSON.parse refuses", () => {
+  const text = "{\"a\": [1, -2.5e+3, \"x\\u00e9\\n\", true, null, {}, []], \"b\": {\"c\": false}}";
+  const parses = (json: string): boolean => {
+    try {
+      JSON.parse(json);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  let good = 0;
+  const c = chance(25);
+  for (let n = 0; n < 20_000; n++) {
+    let json = text;
+    for (let edits = 1 + c.below(2); edits > 0; edits--) {
+      const at = c.below(json.length);
+      json = json.slice(0, at) + (c.oneIn(2) ? "" : c.pick([..."{}[],:\"\\ 0129.eE+-truefalsn\n\t"])) + json.slice(at + c.below(2));
+    }
+    if (parses(json)) good++;
+    assert.is(jsonFault(json) === null, parses(json), json);
+  }
+  assert.ok(good > 500, `${good}`);
 });
 
 source.run();

@@ -73,12 +73,12 @@ for (const [name, from, to, due] of rows) test(name, () => { assert.match(answer
 function accountOf(exposes: readonly unknown[], nets: Readonly<Record<string, readonly string[]>> = {}): Uint8Array {
   const place = { file: "p", line: 1, column: 1 };
   return rewritten(ports, new Map([
-    [SECTION_POLICY, encode(JSON.stringify({ expose: exposes, nets }))],
+    [SECTION_POLICY, encode(JSON.stringify({ expose: exposes, deny: [], nets }))],
     [SECTION_MAP, encode(JSON.stringify({ listeners: exposes.map(() => ({ origin: place, annotations: { owner: null, ticket: null, why: null } })), rules: [] }))],
   ]));
 }
 const listener = (ranges: readonly string[], bind: string | null = null): unknown =>
-  ({ name: "x", service: "x", proto: "tcp", mode: "tcp", ports: ranges, bind, backend: null, cap: { connections: 1 } });
+  ({ name: "x", service: "x", proto: "tcp", mode: "tcp", ports: ranges, bind, backend: null, allow: [], deny: [], cap: { connections: 1 } });
 /** Read, and then found to be another policy's. */
 const READ = /^module_tables: the module's tables and its account of them differ$/;
 const singles = (n: number): string[] => Array.from({ length: n }, (_, i) => String(i + 1));

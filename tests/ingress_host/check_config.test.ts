@@ -1,7 +1,7 @@
 // `ingressd check-config`: every problem at once, in text and as JSON, with key, value, reason and
 // place; nothing is made or opened.
 import { spawnSync } from "node:child_process";
-import { chmodSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -9,6 +9,7 @@ import { program } from "../ready.ts";
 import { checkConfig } from "../../gateway/check_config.ts";
 import { readConfig } from "../../gateway/config.ts";
 import { newSigner } from "../host/signed.ts";
+import { authority, leaf } from "../tls/certificates.ts";
 import { temporaryFolder } from "./gateway_under_test.ts";
 
 const test = suite("check-config");
@@ -23,13 +24,13 @@ function run(text: string, argv: readonly string[] = [], env: Readonly<Record<st
 }
 
 test("a sound one: what is given, and by whom", () => {
-  const { code, out, err } = run("[timers]\nidle_ms = 1\n[control]\nsocket = \"/c\"", ["--set", "caps.ports=5", "--policy", "/p.wasm"], { INGRESSD__TIMERS__IDLE_MS: "2" });
+  const { code, out, err } = run("[timers]\nidle_ms = 1\n[control]\nsocket = \"/c\"", ["--set", "caps.ports=5", "--policy", path], { INGRESSD__TIMERS__IDLE_MS: "2" });
   assert.equal([code, err], [0, ""]);
   assert.equal(out.split("\n"), [
     "the configuration is sound: 4 keys are given, the rest are defaults",
     "  caps.ports = 5  (--set caps.ports=5)",
     `  control.socket = "/c"  (${path})`,
-    "  policy.file = \"/p.wasm\"  (--policy)",
+    `  policy.file = "${path}"  (--policy)`,
     "  timers.idle_ms = 2  (INGRESSD__TIMERS__IDLE_MS)",
     "",
   ]);
@@ -98,11 +99,67 @@ test("the files that it names", () => {
   assert.match(told(`[policy]\ntrusted_keys = ["${key}"]`), /`policy\.trusted_keys` needs a directory .* state_dir$/);
   const metrics = `[metrics]\nlisten = "127.0.0.1:9600"\ntoken_file = "${token}"`;
   assert.is(told(metrics), sound);
-  chmodSync(token, 0o640);
+  chmodSync(token, 0o644);
   assert.match(told(metrics), /^c\.toml: `metrics\.token_file` can't be used: .*others can read it/);
   chmodSync(token, 0o600);
   writeFileSync(token, "0123456789abcde\n");
   assert.match(told(metrics), /`metrics\.token_file` can't be used: .*at least 16 printable characters/);
+});
+
+test("every file that a start opens is looked at, and nothing is made or changed", () => {
+  const place = temporaryFolder();
+  const at = (name: string, text: string, mode = 0o600): string => {
+    writeFileSync(join(place, name), text, { mode });
+    return join(place, name);
+  };
+  const [corp, old, web] = [authority("corp"), authority("old", { from: -9, until: -1 }), leaf(authority("site"), {})];
+  at("corp.pem", corp.pem);
+  at("both.pem", corp.pem + old.pem);
+  at("web.pem", web.pem);
+  at("web.key", web.key);
+  at("guard", "0".repeat(64));
+  at("short", "0".repeat(63));
+  at("audit.jsonl", "a record\n");
+  mkdirSync(join(place, "state"), { mode: 0o700 });
+  mkdirSync(join(place, "loose"));
+  chmodSync(join(place, "loose"), 0o777);
+  mkdirSync(join(place, "marked"), { mode: 0o700 });
+  at("marked/revision.mark", "nonsense");
+  symlinkSync("audit.jsonl", join(place, "link"));
+  spawnSync("mkfifo", [join(place, "pipe")]);
+  const look = (text: string): string => {
+    const { exitCode, stdout, stderr } = checkConfig(readConfig({ file: { name: "c.toml", text: text.replaceAll("AT", place) }, env: {}, sets: [], flags: [] }), false, { env: {}, now: new Date() });
+    return exitCode === 0 ? stderr || (stdout.split(":")[0] ?? "") : stderr;
+  };
+  const rows: readonly (readonly [text: string, due: RegExp])[] = [
+    ['[cas.corp]\nfile = "AT/corp.pem"\n[certs.web]\ncert = "AT/web.pem"\nkey = "AT/web.key"', /^the configuration is sound$/],
+    ['[cas.corp]\nfile = "AT/both.pem"', /^WARNING: c\.toml: `cas\.corp\.file` the certificate `CN=old` of .* is left out: it has expired/],
+    ['[cas.corp]\nfile = "AT/none.pem"', /^c\.toml: `cas\.corp\.file` can't be used: authority `.*none\.pem` can't be read \(ENOENT/],
+    ['[certs.web]\ncert = "AT/none.pem"\nkey = "AT/web.key"', /^c\.toml: `certs\.web\.cert` can't be used: certificate `.*none\.pem` can't be read/],
+    ['[certs.web]\ncert = "AT/web.pem"\nkey = "AT/none.key"', /`certs\.web\.cert` can't be used: key `.*none\.key` can't be read/],
+    ['[certs.web]\ncert = "AT/corp.pem"\nkey = "AT/web.key"', /is not the key of the first certificate/],
+    ['[policy]\nfile = "AT/web.pem"', /sound/],
+    ['[policy]\nfile = "AT/none.wasm"', /^c\.toml: `policy\.file` can't be used: policy `.*none\.wasm` can't be read/],
+    ['[guard]\nkey_file = "AT/guard"', /sound/],
+    ['[guard]\nkey_file = "AT/short"', /`guard\.key_file` can't be used: .*64 hexadecimal digits/],
+    ['[audit]\nfile = "AT/audit.jsonl"', /sound/],
+    ['[audit]\nfile = "AT/new.jsonl"', /sound/],
+    ['[audit]\nfile = "AT/pipe"', /sound/],
+    ['[audit]\nfile = "AT/none/new.jsonl"', /`audit\.file` can't be used: it can't be made in `.*none` \(ENOENT/],
+    ['[audit]\nfile = "AT/web.key/new.jsonl"', /`audit\.file` can't be used: it can't be .*web\.key/],
+    ['[audit]\nfile = "AT/link"', /`audit\.file` can't be used: it is a link/],
+    ['state_dir = "AT/state"', /sound/],
+    ['state_dir = "AT/new/deeper"', /sound/],
+    ['state_dir = "AT/loose"', /`state_dir` can't be used: the state directory .*can be written by others/],
+    ['state_dir = "AT/web.key/state"', /`state_dir` can't be used/],
+    ['state_dir = "AT/marked"', /`state_dir` can't be used: revision mark .* is damaged/],
+  ];
+  const before = readdirSync(place, { recursive: true }).sort();
+  for (const [text, due] of rows) assert.match(look(text), due, text);
+  assert.equal(readdirSync(place, { recursive: true }).sort(), before, "nothing is made");
+  assert.is(readFileSync(join(place, "audit.jsonl"), "utf8"), "a record\n");
+  const warned: unknown = JSON.parse(checkConfig(readConfig({ file: { name: "c.toml", text: `[cas.corp]\nfile = "${place}/both.pem"` }, env: {}, sets: [], flags: [] }), true).stdout);
+  assert.match(JSON.stringify(warned), /"warnings":\[\{"key":"cas\.corp\.file","reason":"the certificate `CN=old`/);
 });
 
 test.run();

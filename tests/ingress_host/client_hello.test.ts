@@ -1,10 +1,11 @@
 // Hand-built hellos: what is read from good ones, and the one word for each thing that is wrong.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { HELLO_BYTES, HELLO_RECORDS, RECORD_BYTES, createHelloReader, type HelloAnswer } from "../../gateway/tls/client_hello.ts";
+import { HELLO_BYTES, HELLO_RECORDS, RECORD_BYTES, createHelloReader } from "../../gateway/tls/client_hello.ts";
 import { SESSION_ID_BYTES } from "../../gateway/tls/hello_body.ts";
 import { HELLO_FAULTS, type HelloFault } from "../../gateway/tls/hello_faults.ts";
 import { LABEL_BYTES, NAME_BYTES } from "../../gateway/tls/server_name.ts";
+import { decidedByName, type DecidedByName } from "./decided_by_name.ts";
 import {
   alpn, body, bytes, extension, helloWith, hostName, message, padding, record, records, serverName, u16, u24, u8, vector16, vector8,
 } from "./hello_bytes.ts";
@@ -13,11 +14,11 @@ const test = suite("client hello");
 const site = serverName("www.example.com");
 const good = helloWith(site);
 
-function read(stream: Buffer): HelloAnswer {
-  return createHelloReader().feed(stream);
+function read(stream: Buffer): DecidedByName {
+  return decidedByName(createHelloReader().feed(stream));
 }
 
-function words(answer: HelloAnswer): string {
+function words(answer: DecidedByName): string {
   if (answer.kind === "malformed") return answer.fault;
   if (answer.kind === "more") return "more";
   return `${answer.hello.serverName ?? "(none)"} [${answer.hello.alpn.join(",")}]`;
@@ -131,8 +132,8 @@ test("what is refused, and how it is called", () => {
   for (const [what, stream, fault] of refused) assert.is(words(read(stream)), fault, what);
 });
 
-/** These have their rows at the bounds and at the end of the stream. */
-const elsewhere: readonly HelloFault[] = ["session_id", "too_many_records", "cut_short"];
+/** These have their rows at the bounds, at the end of the stream, and where a mode has them (server_name.test.ts). */
+const elsewhere: readonly HelloFault[] = ["session_id", "too_many_records", "cut_short", "name_dot"];
 
 test("the table of refusals has every word", () => {
   const shown = new Set<string>([...elsewhere, ...refused.map(([, , fault]) => fault)]);

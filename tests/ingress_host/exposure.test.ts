@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { once } from "node:events";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { listeningSockets, parseListening, tcpOwner } from "../../gateway/intents/ownership.ts";
+import { couldAccept, listeningSockets, parseListening, tcpOwner } from "../../gateway/intents/ownership.ts";
 import { peerCredentials } from "../../gateway/intents/peer_credentials.ts";
 import { parseAddress } from "../../runtime/net/address.ts";
 import { backendProcess } from "./backend_process.ts";
@@ -225,7 +225,7 @@ test("who owns a listening socket", () => {
   const rows = [...parseListening(text), ...parseListening(six)];
   const owner = (host: string, port: number, uid: number): string | null => {
     const address = parseAddress(host);
-    return address === null ? "bad" : tcpOwner(address, port, uid, rows);
+    return address === null ? "bad" : tcpOwner(rows.filter((row) => row.port === port && couldAccept(row, address)), [uid]);
   };
   assert.is(owner("127.0.0.1", 8080, 1001), null);
   assert.match(owner("127.0.0.1", 8080, 1002) ?? "", /uid 1001/);

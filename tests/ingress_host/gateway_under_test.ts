@@ -77,6 +77,7 @@ export interface Record {
   readonly detail?: string;
   readonly sni?: string;
   readonly client?: string;
+  readonly client_more?: number;
   readonly shadow?: { readonly decision: string; readonly reason: string; readonly code: string };
 }
 

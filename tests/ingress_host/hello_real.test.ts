@@ -7,9 +7,10 @@ import { Duplex } from "node:stream";
 import { connect, createServer, type ConnectionOptions } from "node:tls";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createHelloReader, type HelloAnswer } from "../../gateway/tls/client_hello.ts";
+import { createHelloReader } from "../../gateway/tls/client_hello.ts";
 import { canonicalServerName } from "../../gateway/tls/server_name.ts";
 import { skip } from "../skip.ts";
+import { decidedByName, type DecidedByName } from "./decided_by_name.ts";
 import { alpn, bytes, extension, helloWith, hostName, record, recorded, records, serverName, u16, u8, vector16 } from "./hello_bytes.ts";
 
 const test = suite("real hellos");
@@ -17,10 +18,10 @@ const X25519MLKEM768 = 0x11ec;
 /** What one segment carries on an Ethernet path (1,500 less the headers and the options). */
 const SEGMENT_BYTES = 1448;
 
-function read(...chunks: readonly Buffer[]): HelloAnswer {
+function read(...chunks: readonly Buffer[]): DecidedByName {
   const reader = createHelloReader();
-  let answer: HelloAnswer = { kind: "more" };
-  for (const chunk of chunks) answer = reader.feed(chunk);
+  let answer: DecidedByName = { kind: "more" };
+  for (const chunk of chunks) answer = decidedByName(reader.feed(chunk));
   return answer;
 }
 
@@ -121,7 +122,7 @@ test("a TLS server reads the same name from a hello", async () => {
 });
 
 /** Neither another name, nor a name where the gateway reads that there is none. */
-async function agreesWithBackend(stream: Buffer, what: string): Promise<HelloAnswer["kind"]> {
+async function agreesWithBackend(stream: Buffer, what: string): Promise<DecidedByName["kind"]> {
   const answer = read(stream);
   if (answer.kind !== "hello") return answer.kind;
   const told = await backendName(stream);
@@ -151,7 +152,7 @@ test("a TLS server reads no other name from an odd hello", async () => {
   const groups = extension(10, vector16(u16(29)));
   const versions = extension(43, bytes(u8(2), u16(0x0304)));
   const list = (...parts: readonly Buffer[]): Buffer => extension(0, vector16(bytes(...parts)));
-  const table: readonly (readonly [what: string, stream: Buffer, kind: HelloAnswer["kind"]])[] = [
+  const table: readonly (readonly [what: string, stream: Buffer, kind: DecidedByName["kind"]])[] = [
     ["one name", record(helloWith(serverName("a.example"), groups, versions)), "hello"],
     ["in two records", records(helloWith(serverName("a.example"), groups, versions), 90), "hello"],
     ["two names", record(helloWith(serverName("a.example", "b.example"), groups, versions)), "malformed"],

@@ -3,8 +3,9 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { HELD_BYTES, HELLO_BYTES, HELLO_RECORDS, createHelloReader, type HelloAnswer } from "../../gateway/tls/client_hello.ts";
+import { HELD_BYTES, HELLO_BYTES, HELLO_RECORDS, createHelloReader } from "../../gateway/tls/client_hello.ts";
 import { atLength } from "../at_length.ts";
+import { decidedByName, type DecidedByName } from "./decided_by_name.ts";
 import { alpn, body, bytes, extension, helloWith, message, padding, record, recorded, records, serverName, u16, u24, u8, vector16, vector8 } from "./hello_bytes.ts";
 import { oracle } from "./hello_oracle.ts";
 
@@ -18,17 +19,17 @@ const streams: readonly (readonly [name: string, stream: Buffer])[] = [
   ...recorded().map(({ name, stream }) => [name, stream] as const),
 ];
 
-function feedAll(chunks: readonly Uint8Array[]): { answer: HelloAnswer; kept: Buffer } {
+function feedAll(chunks: readonly Uint8Array[]): { answer: DecidedByName; kept: Buffer } {
   const reader = createHelloReader();
-  let answer: HelloAnswer = { kind: "more" };
-  for (const chunk of chunks) answer = reader.feed(chunk);
+  let answer: DecidedByName = { kind: "more" };
+  for (const chunk of chunks) answer = decidedByName(reader.feed(chunk));
   return { answer, kept: reader.bytes() };
 }
 
 const oneByOne = (stream: Buffer): Buffer[] => Array.from(stream.keys(), (i) => stream.subarray(i, i + 1));
 
 /** What a reader says at once, held against the second reader. */
-function agrees(stream: Buffer, what: string): HelloAnswer {
+function agrees(stream: Buffer, what: string): DecidedByName {
   const { answer } = feedAll([stream]);
   const second = oracle(stream);
   if (second === null) assert.is.not(answer.kind, "hello", what);
@@ -195,9 +196,9 @@ test("the costliest hello, byte by byte, is read once", () => {
   assert.is(stream.length, HELD_BYTES);
   const chunks = oneByOne(stream);
   const reader = createHelloReader();
-  let last: HelloAnswer = { kind: "more" };
+  let last: DecidedByName = { kind: "more" };
   const cost = counted(() => {
-    for (const chunk of chunks) last = reader.feed(chunk);
+    for (const chunk of chunks) last = decidedByName(reader.feed(chunk));
   });
   assert.equal(last, { kind: "hello", hello: { serverName: "a.example", alpn: [], streamBytes: HELD_BYTES } });
   assert.ok(cost.allocated > HELD_BYTES && cost.allocated < 6 * HELD_BYTES, `${cost.allocated} bytes`);

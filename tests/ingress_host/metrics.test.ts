@@ -1,10 +1,9 @@
 // Metrics and health: the numbers are those of real traffic, and only the token's holder gets them.
-import { chmodSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
-import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { backend, freePort, moduleOf, probe, running, start, temporaryFolder, type Under } from "./gateway_under_test.ts";
+import { backend, freePort, moduleOf, probe, running, start, type Under } from "./gateway_under_test.ts";
+import { tokenFile } from "./token_file.ts";
 
 const test = suite("metrics");
 const TOKEN = "0123456789abcdef";
@@ -14,13 +13,6 @@ async function withHttp(policy: string, more = ""): Promise<{ gateway: Under; ht
   const file = tokenFile(TOKEN);
   const gateway = await running({ policy, config: `${more}\n[metrics]\nlisten = "127.0.0.1:${http}"\ntoken_file = "${file}"\n` });
   return { gateway, http };
-}
-
-function tokenFile(text: string, mode = 0o600): string {
-  const path = join(temporaryFolder(), "token");
-  writeFileSync(path, text, { mode });
-  chmodSync(path, mode);
-  return path;
 }
 
 async function get(port: number, path: string, token: string | null = TOKEN, method = "GET"): Promise<{ status: number; text: string; type: string | null }> {
@@ -71,7 +63,7 @@ expose web on tcp ${port} {
   behind.close();
 });
 
-test("hits are those of the policy in force", async () => {
+test("hits are those of the policy in force: a rule that a reload leaves as it was keeps them", async () => {
   const behind = await backend("hello");
   const port = await freePort();
   const policy = `edition 1\nexpose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow from any }`;
@@ -81,7 +73,16 @@ test("hits are those of the policy in force", async () => {
   assert.is(value((await get(http, "/metrics")).text, row), 1);
   gateway.place(moduleOf(`${policy} deny from 192.0.2.1`.replace(" }", "").replace("deny", "\n deny") + " }"));
   await gateway.daemon.reload();
-  assert.ok(Number.isNaN(value((await get(http, "/metrics")).text, row)));
+  assert.is(value((await get(http, "/metrics")).text, row), 1, "beside another rule");
+  await probe(port);
+  gateway.place(moduleOf(`edition 1\n\nexpose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow from any }`));
+  await gateway.daemon.reload();
+  assert.is(value((await get(http, "/metrics")).text, row.replace(":2", ":3")), 2, "on another line");
+  for (const changed of [`expose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow from 0.0.0.0/1 }`, `expose site on tcp ${port} { backend 127.0.0.1:${behind.port} allow from any }`]) {
+    gateway.place(moduleOf(`edition 1\n${changed}`));
+    await gateway.daemon.reload();
+    assert.not.match((await get(http, "/metrics")).text, /^ingressd_rule_hits_total\{/m, changed);
+  }
   await gateway.stop();
   behind.close();
 });

@@ -49,8 +49,8 @@ test("caps.ports holds at N and N + 1", async () => {
 test("a denial makes no upstream socket and no admitted connection", async () => {
   const ends: string[] = [];
   const forwarder = nodeForwarder({
-    clock: manualClock(), timers: { hello_ms: 10_000, backend_connect_ms: 1000, idle_ms: 0, lifetime_ms: 0 },
-    observer: { connected: () => ends.push("connected"), closed: (_row, end) => ends.push(end) },
+    clock: manualClock(), isReset: null, timers: { keepalive_ms: 0, hello_ms: 10_000, backend_connect_ms: 1000, idle_ms: 0, lifetime_ms: 0 },
+    observer: { connected: () => ends.push("connected"), notOwned: () => ends.push("not owned"), secondHello: () => ends.push("second hello"), closed: (_row, end) => ends.push(end) },
   });
   const port = await freePort();
   const socket = await forwarder.open({ host: "127.0.0.1", port }, (_n, rows) => rows.map(() => denial(CODE_NO_MATCH)), false);

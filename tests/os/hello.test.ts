@@ -42,7 +42,7 @@ function gateway(stream: Buffer): string {
   const reader = createHelloReader();
   const first = reader.feed(stream);
   const answer = first.kind === "more" ? reader.end() : first;
-  if (answer.kind !== "hello") return "unreadable 0";
+  if (answer.kind !== "hello" || answer.hello.nameFault !== null) return "unreadable 0";
   return `${answer.hello.serverName} ${answer.hello.serverName === null || answer.hello.serverName === "old.example.com" ? 0 : 1}`;
 }
 

@@ -9,7 +9,7 @@ import * as assert from "uvu/assert";
 import { start as startProcess } from "../cli/programs.ts";
 
 const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
-const SOURCES = ["compiler", "gateway", "runtime/abi", "runtime/engine/build", "runtime/guard", "runtime/host", "runtime/net", "runtime/package", "runtime/shell", "scripts", "package.json", "package-lock.json"];
+const SOURCES = ["compiler", "gateway", "runtime/abi", "runtime/engine/build", "runtime/guard", "runtime/host", "runtime/net", "runtime/package", "runtime/shell", "runtime/text", "scripts", "package.json", "package-lock.json"];
 const INGRESSC = "compiler/cli/ingressc.mjs";
 /** The version's row of the overview, which the tests change. */
 const TEXT = "compiler/cli/help.ts";

@@ -1,6 +1,6 @@
 // Certificates as tests want them, also those that no proper authority would issue: a minimal
 // writer of DER (X.690, RFC 5280), signed with ECDSA on P-256.
-import { createHash, generateKeyPairSync, sign, type KeyObject } from "node:crypto";
+import { createHash, createPublicKey, generateKeyPairSync, sign, type KeyObject } from "node:crypto";
 
 export interface Issued {
   readonly pem: string;
@@ -40,21 +40,27 @@ export interface Wish {
   readonly from?: number;
   readonly until?: number;
   readonly ca?: boolean;
+  /** Another key than a fresh one on P-256. */
+  readonly key?: KeyObject;
+  /** Of the signature. */
+  readonly digest?: "sha256" | "sha1";
 }
 
-export function authority(name: string, { from = -1, until = 3650, by }: { readonly from?: number; readonly until?: number; readonly by?: Authority } = {}): Authority {
+export function authority(
+  name: string, { from = -1, until = 3650, by, more = [], digest = "sha256" }: Pick<Wish, "from" | "until" | "more" | "digest"> & { readonly by?: Authority } = {},
+): Authority {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const issued = made(by ?? { name, signer: privateKey }, privateKey, { commonName: name, ca: true, use: "none", from, until });
+  const issued = made(by ?? { name, signer: privateKey }, privateKey, { commonName: name, ca: true, use: "none", from, until, more, digest });
   return { ...issued, name, signer: privateKey };
 }
 
 export function leaf(by: Authority, wish: Wish): Issued {
-  return made(by, generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey, wish);
+  return made(by, wish.key ?? generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey, wish);
 }
 
 function made(by: Pick<Authority, "name" | "signer">, key: KeyObject, wish: Wish): Issued {
-  const { commonName = "a test", names, more = [], use = "both", from = -1, until = 3650, ca = false } = wish;
-  const algorithm = sequence(oid(1, 2, 840, 10045, 4, 3, 2));
+  const { commonName = "a test", names, more = [], use = "both", from = -1, until = 3650, ca = false, digest = "sha256" } = wish;
+  const algorithm = sequence(digest === "sha1" ? oid(1, 2, 840, 10045, 4, 1) : oid(1, 2, 840, 10045, 4, 3, 2));
   const subjectKey = createHash("sha1").update(publicKeyOf(key)).digest();
   const extensions = [
     extension(oid(2, 5, 29, 19), sequence(...(ca ? [tlv(0x01, Buffer.from([0xff]))] : [])), true),
@@ -74,7 +80,7 @@ function made(by: Pick<Authority, "name" | "signer">, key: KeyObject, wish: Wish
     publicKeyOf(key),
     tlv(0xa3, sequence(...extensions)),
   );
-  const signature = sign("sha256", body, by.signer);
+  const signature = sign(digest, body, by.signer);
   const der = sequence(body, algorithm, tlv(0x03, Buffer.concat([Buffer.from([0]), signature])));
   const exported = key.export({ type: "pkcs8", format: "pem" });
   return { der, pem: pemOf(der), key: exported.toString() };
@@ -137,7 +143,5 @@ function time(days: number): Buffer {
 }
 
 function publicKeyOf(key: KeyObject): Buffer {
-  const jwk = key.export({ format: "jwk" });
-  const point = Buffer.concat([Buffer.from([4]), Buffer.from(jwk.x ?? "", "base64url"), Buffer.from(jwk.y ?? "", "base64url")]);
-  return sequence(sequence(oid(1, 2, 840, 10045, 2, 1), oid(1, 2, 840, 10045, 3, 1, 7)), tlv(0x03, Buffer.concat([Buffer.from([0]), point])));
+  return createPublicKey(key).export({ type: "spki", format: "der" });
 }

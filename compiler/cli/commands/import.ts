@@ -1,7 +1,7 @@
 // ingressc import: source JSON -> a policy's text.
 import { importPolicy } from "../../json/convert.ts";
 import type { Command } from "../command.ts";
-import { cannotOpen } from "../compiled.ts";
+import { cannotOpen, notText } from "../compiled.ts";
 import { isUnreadText, openText } from "../disk.ts";
 import { usage } from "../outcome.ts";
 import { printable } from "../terminal.ts";
@@ -26,9 +26,9 @@ export const importSource = {
     const path = args.operands[0] ?? "";
     const read = openText(path, MAX_DOCUMENT_BYTES);
     if (isUnreadText(read)) {
-      if (read.failure !== "too_large" && read.failure !== "not_text") return cannotOpen(path, read.failure);
-      const what = read.failure === "too_large" ? "is larger than 64 MiB" : "is not UTF-8 text";
-      return { class: "reject", code: `policy.${read.failure}`, message: `\`${path}\` ${what}`, help: "name a document that `ingressc export` wrote" };
+      if (typeof read.failure === "object") return notText(path, read.failure, "a document of `ingressc export` is UTF-8 text");
+      if (read.failure !== "too_large") return cannotOpen(path, read.failure);
+      return { class: "reject", code: "policy.too_large", message: `\`${path}\` is larger than 64 MiB`, help: "name a document that `ingressc export` wrote" };
     }
     const imported = importPolicy(read.text);
     if (imported.kind === "refused") return refusedDocument(path, imported.troubles);

@@ -4,6 +4,7 @@ import type { ListenerInfo, PolicyInfo } from "../../../runtime/host/module.ts";
 import { readSections, type Section } from "../../../runtime/abi/sections.ts";
 import type { Command } from "../command.ts";
 import { readModule, refusedModule } from "../modules.ts";
+import { timeText } from "../nearMiss.ts";
 import { count } from "../outcome.ts";
 import { rows } from "../terminal.ts";
 import { ruleText } from "../testReport.ts";
@@ -91,7 +92,7 @@ function listenerRow(l: ListenerInfo): readonly [string, string] {
   const ports = l.ports.map((r) => (r.first === r.last ? `${r.first}` : `${r.first}-${r.last}`)).join(", ");
   const bind = l.bind === null ? "" : ` bind ${l.bind.slice(0, 4).join(", ")}${l.bind.length > 4 ? ", …" : ""}`;
   const service = l.service === l.name ? "" : ` service ${l.service}`;
-  return [l.name, `${l.proto} ${ports}${bind}${service}, backend ${backendText(l)}, at most ${count(l.capConnections, "connection")}`];
+  return [l.name, `${l.proto} ${ports}${bind}${service}${l.mode === "tcp" ? "" : ` as ${l.mode}`}, backend ${backendText(l)}, at most ${count(l.capConnections, "connection")}`];
 }
 
 function backendText({ backend }: ListenerInfo): string {
@@ -102,7 +103,7 @@ function backendText({ backend }: ListenerInfo): string {
 
 function rulesText(info: PolicyInfo): string {
   if (info.rules.length === 0) return "  none: everything is denied";
-  const shown = info.rules.slice(0, MOST_RULES).map((r): [string, string] => [String(r.id), ruleText(r, null)]);
+  const shown = info.rules.slice(0, MOST_RULES).map((r): [string, string] => [String(r.id), `${r.dryrun ? "dryrun, " : ""}${ruleText(r, null)}${r.until === null ? "" : `, until ${timeText(r.until)}`}`]);
   const more = info.rules.length - shown.length;
   return `${rows(shown)}${more > 0 ? `\n  … and ${more.toLocaleString("en-US")} more; \`--json\` has all` : ""}`;
 }

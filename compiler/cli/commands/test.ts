@@ -31,6 +31,7 @@ export const test = {
   flags: {
     profile: PROFILE_FLAG,
     filter: { short: null, value: "TEXT", says: "run only the tests whose names contain TEXT, in any case" },
+    "require-tests": { short: null, value: null, says: "fail where the policy has no test lines" },
     coverage: { short: null, value: null, says: "say which rules decide no line, and which members of sets no line meets" },
     tap: { short: null, value: "OUT", says: "write the results as TAP 14; `-` is standard output" },
     junit: { short: null, value: "OUT", says: "write the results as JUnit XML; `-` is standard output" },
@@ -39,7 +40,8 @@ export const test = {
   manual: [
     "Every line of every `test` block is asked of the very module that `ingressc build` writes,",
     "each from fresh limits and caps. Exits 1 when a line fails; documents are written then too.",
-    "A TEXT that no test's name contains is a mistake, exit 2, and not a pass.",
+    "A TEXT that no test's name contains is a mistake, exit 2, and not a pass. A policy without test",
+    "lines is answered with the code `policy.no_tests`: exit 0, or 1 with --require-tests.",
     "",
     "A rule is covered when it decides a line, which is more than matching: a deny may override it.",
     "A member of a set is covered when a line's source, or the address that it connects to, is in it.",
@@ -66,7 +68,7 @@ export const test = {
     if (!isTested(tested)) return tested.outcome;
     const names = tested.policy.tests.map(({ name }) => name);
     if (filter !== null && !names.some(picked)) return noSuchTest(args.flags.get("filter") ?? "", names);
-    const outcome = withCoverage(failedTests(tested, "") ?? passed(file, tested, picked), tested, args.flags.has("coverage"));
+    const outcome = withCoverage(failedTests(tested, "") ?? noTests(file, tested, args.flags.has("require-tests")) ?? passed(tested, picked), tested, args.flags.has("coverage"));
     for (const document of wanted) {
       if (document.file === "-") continue;
       const trouble = await writeModule(document.file, Buffer.from(document.text(tested)), tested.disk.inputs.files, document.flag);
@@ -79,12 +81,21 @@ export const test = {
   },
 } as const satisfies Command;
 
-function passed(file: string, { policy, results }: Tested, picked: (name: string) => boolean): Outcome {
+/** Null where a line was asked. */
+function noTests(file: string, { results }: Tested, required: boolean): Outcome | null {
+  if (results.length > 0) return null;
+  const data = { failed: 0, leftOut: 0, results: [] };
+  if (!required) return { class: "ok", code: "policy.no_tests", message: `\`${file}\` is valid and has no tests`, data, report: () => `\`${file}\` is valid and has no tests` };
+  return {
+    class: "no", code: "policy.no_tests", message: `\`${file}\` has no tests, and \`--require-tests\` wants some`,
+    help: "a test is `test \"who may come\" { from 198.51.100.7 to web => allow }`", data,
+  };
+}
+
+function passed({ policy, results }: Tested, picked: (name: string) => boolean): Outcome {
   const ran = policy.tests.filter(({ name }) => picked(name));
   const left = policy.tests.length - ran.length;
-  const message = results.length === 0
-    ? `\`${file}\` is valid and has no tests`
-    : `${count(results.length, "test line")} of ${count(ran.length, "test")} passed${left === 0 ? "" : `, ${count(left, "test")} left out`}`;
+  const message = `${count(results.length, "test line")} of ${count(ran.length, "test")} passed${left === 0 ? "" : `, ${count(left, "test")} left out`}`;
   return {
     class: "ok",
     code: "policy.tests_passed",

@@ -58,7 +58,7 @@ _ingressc() {
         --junit) _ingressc_files; return ;;
         --lcov) _ingressc_files; return ;;
       esac
-      case $word in -*) _ingressc_words --profile --filter --coverage --tap --junit --lcov --json -h --help; return ;; esac
+      case $word in -*) _ingressc_words --profile --filter --require-tests --coverage --tap --junit --lcov --json -h --help; return ;; esac
       case $operand in
         0) _ingressc_files ingress ;;
       esac ;;

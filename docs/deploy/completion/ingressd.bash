@@ -36,7 +36,7 @@ _ingressd() {
         --control) _ingressd_files; return ;;
       esac
       case $word in -*) _ingressd_words --policy --config --set --control -h --help --version; return ;; esac
-      _ingressd_words check-config status reload expose ;;
+      _ingressd_words check-config status reload reopen expose ;;
     check-config)
       case $before in
         --config) _ingressd_files toml; return ;;
@@ -54,6 +54,13 @@ _ingressd() {
       case $word in -*) _ingressd_words --config --control --json --watch -h --help --version; return ;; esac
       ;;
     reload)
+      case $before in
+        --config) _ingressd_files toml; return ;;
+        --control) _ingressd_files; return ;;
+      esac
+      case $word in -*) _ingressd_words --config --control --json -h --help --version; return ;; esac
+      ;;
+    reopen)
       case $before in
         --config) _ingressd_files toml; return ;;
         --control) _ingressd_files; return ;;
