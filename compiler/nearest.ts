@@ -5,19 +5,32 @@ const MAX_WORD = 64;
 
 /** The nearest candidate within a third of the word's length (one edit in a short word of three letters or more), or null. */
 export function nearest(word: string, candidates: Iterable<string>): string | null {
+  return found(word, candidates)?.best ?? null;
+}
+
+/** The same, or null where another candidate is as near: `ucp` is `tcp` or `udp`. */
+export function nearestAlone(word: string, candidates: Iterable<string>): string | null {
+  const near = found(word, candidates);
+  return near === null || near.isTied ? null : near.best;
+}
+
+function found(word: string, candidates: Iterable<string>): { readonly best: string; readonly isTied: boolean } | null {
   if (word.length === 0 || word.length > MAX_WORD) return null;
   const lower = word.toLowerCase();
   let best: string | null = null;
+  let isTied = false;
   let bestDistance = Math.floor(word.length / 3) + 1;
   for (const candidate of candidates) {
-    if (Math.abs(candidate.length - word.length) >= bestDistance) continue;
+    if (Math.abs(candidate.length - word.length) > bestDistance) continue;
     const d = candidate.toLowerCase() === lower ? 0 : distance(lower, candidate.toLowerCase());
+    if (d === bestDistance && best !== null && candidate !== best) isTied = true;
     if (d < bestDistance) {
       best = candidate;
       bestDistance = d;
+      isTied = false;
     }
   }
-  return best;
+  return best === null ? null : { best, isTied };
 }
 
 /** Edits between two words; two neighbours that changed places count as one. */

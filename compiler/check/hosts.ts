@@ -84,7 +84,8 @@ export function hostAlgebra(report: Report, homes: Homes, reader: SourceReader):
           // `www.example.com` reads like a name out of an import, `*.example.com` like a literal.
           const looksLikeHost = member.kind === "literal" || (member.kind === "qualified" && homes.imported(homes.of(member.span), member.text.slice(0, member.text.indexOf("."))) === undefined);
           if (member.kind !== "literal" && !looksLikeHost) sayUnknown(report, homes, member, "hosts");
-          else if (looksLikeHost && !isProblem(readHostPattern(member.text))) {
+          // `*` alone is everything to some, and a name of one label here.
+          else if (looksLikeHost && /[^.]\.[^.]/.test(member.text) && !isProblem(readHostPattern(member.text))) {
             report.say("ING208", `${quote(member.text)} stands without quotes`, member.span, { help: "host names and patterns stand in quotes", replace: `"${member.text}"` });
           } else report.say("ING208", `${quote(member.text)} is no host name`, member.span, { help: "host names and patterns stand in quotes: `\"*.example.com\"`" });
           return null;

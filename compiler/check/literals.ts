@@ -5,6 +5,7 @@ import { formatAddress, parseAddress } from "../../runtime/net/address.ts";
 import { asSeen } from "../../runtime/text/characters.ts";
 import { quote } from "../quote.ts";
 import type { AddressWords } from "./policy.ts";
+import { isOctalToo } from "./octal.ts";
 import { readAddressRange, type RangeRead } from "./ranges.ts";
 import { isProblem, type Problem } from "./report.ts";
 
@@ -41,10 +42,14 @@ export function readPrefix(text: string): Prefix | Problem {
 /** One address; a prefix is a problem. */
 export function readAddress(text: string): AddressWords | Problem {
   const prefix = readPrefix(text);
-  // One address is none of the prefixes of a range.
-  if (isProblem(prefix)) return readAddressRange(text, readEnd) === null ? prefix : { ...prefix, replace: null };
+  if (isProblem(prefix)) return { ...prefix, replace: prefix.replace !== null && isOneAddress(prefix.replace) ? prefix.replace : null };
   if (prefix.single) return prefix.first;
   return problem("ING312", `${quote(text)} is a prefix, and one address is wanted here`, "name one address of it", null);
+}
+
+function isOneAddress(text: string): boolean {
+  const read = readPrefix(text);
+  return !isProblem(read) && read.single;
 }
 
 function readV4(text: string, address: string, length: string | null): Prefix | Problem {
@@ -120,7 +125,7 @@ function readLength(text: string, address: string, length: string | null, bits: 
   if (n > bits) return problem("ING304", `the prefix length of ${quote(text)} is more than ${bits}`, help, null);
   if (length.length > 1 && length.startsWith("0")) {
     const plain = `${address}/${n}`;
-    return problem("ING304", `the prefix length of ${quote(text)} has a leading zero`, help, isProblem(readPrefix(plain)) ? null : plain);
+    return problem("ING304", `the prefix length of ${quote(text)} has a leading zero`, help, isOctalToo(length) || isProblem(readPrefix(plain)) ? null : plain);
   }
   return n;
 }
@@ -134,7 +139,7 @@ function notAnAddress(text: string): Problem {
   const what = `${quote(text)} is not an address`;
   if (text === "*") return problem("ING307", what, "everyone is `any`", "any");
   const wild = /^((?:[0-9]{1,3}\.){1,3})\*(?:\.\*)*$/.exec(text);
-  if (wild !== null) {
+  if (wild !== null && text.split(".").length <= 4) {
     const parts = (wild[1] ?? "").split(".").slice(0, -1);
     const meant = padded(parts, String(8 * parts.length));
     return problem("ING307", what, "a whole net is written as a prefix", meant);
@@ -170,8 +175,8 @@ function maskLength(mask: string): number | null {
   if (isProblem(read)) return null;
   const host = 2 ** 32 - read.first[3];
   const length = 32 - Math.log2(host);
-  // As a wildcard mask 0.0.0.0 is one host.
-  return Number.isInteger(length) && length > 0 ? length : null;
+  // As wildcard masks 0.0.0.0 is one host and 255.255.255.255 everyone.
+  return Number.isInteger(length) && length > 0 && length < 32 ? length : null;
 }
 
 /** What inet_aton would read, or null. */

@@ -1,7 +1,7 @@
 // Names: which may be declared, which are declared twice, which one a mistyped one meant.
 import { MAX_NAME_BYTES } from "../bounds.ts";
 import type { Piece } from "../ast/nodes.ts";
-import { nearest } from "../nearest.ts";
+import { nearest, nearestAlone } from "../nearest.ts";
 import { quote } from "../quote.ts";
 import { BUILTIN } from "./builtin.ts";
 import type { Report } from "./report.ts";
@@ -53,8 +53,9 @@ export interface Guess {
 
 /** Among the words of the language, of which one alone is near. */
 export function didYouMean(name: string, candidates: Iterable<string>): Guess | null {
-  const guess = nearest(name, candidates);
-  return guess === null ? null : meant(guess);
+  const all = [...candidates];
+  const guess = nearest(name, all);
+  return guess === null ? null : nearestAlone(name, all) === null ? maybe(guess) : meant(guess);
 }
 
 /**

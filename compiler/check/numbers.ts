@@ -2,6 +2,7 @@
 import { DEFAULT_KEY_V4, DEFAULT_KEY_V6, MAX_LIMIT_COUNT } from "../bounds.ts";
 import type { KeyNode, Piece } from "../ast/nodes.ts";
 import { quote } from "../quote.ts";
+import { isOctalToo } from "./octal.ts";
 import type { CheckedLimit, SourceKey } from "./policy.ts";
 import type { Report } from "./report.ts";
 
@@ -11,7 +12,7 @@ export function readCount(report: Report, text: string, at: Piece, max: number, 
   if (/^[0-9]+$/.test(text) && !(text.length > 1 && text.startsWith("0")) && n >= min && n <= max) return n;
   const zero = /^0+[1-9]/.test(text) ? ", without leading zeros" : "";
   // Only where the number is all of the text can it be replaced.
-  const more = zero !== "" && at.text === text && n <= max ? { replace: String(n) } : {};
+  const more = zero !== "" && !isOctalToo(text) && at.text === text && n <= max ? { replace: String(n) } : {};
   report.say("ING310", `${what} is ${min} to ${max}${zero}, and ${quote(text)} is not`, at.span, { ...more, help: `write a number from ${min} to ${max}` });
   return null;
 }

@@ -1,6 +1,7 @@
 // Ports and ranges of them, and the algebra of sets of ports.
 import { quote } from "../quote.ts";
 import { borrowedPort } from "./borrowed.ts";
+import { isOctalToo } from "./octal.ts";
 import type { PortRange } from "./policy.ts";
 import type { Problem } from "./report.ts";
 
@@ -14,11 +15,11 @@ export function readPort(text: string): number | Problem {
     const known = borrowedPort(text);
     if (known !== null) return { code: "ING308", message: `${quote(text)} is not a port`, help: `ports are numbers, and ${quote(text)} is most often \`${known}\``, replace: null };
     const bare = /^[:*]*:([0-9]{1,5})$/.exec(text)?.[1];
-    return { code: "ING308", message: `${quote(text)} is not a port`, help: HELP, replace: bare === undefined ? null : String(Number(bare)) };
+    return { code: "ING308", message: `${quote(text)} is not a port`, help: HELP, replace: bare === undefined || isOctalToo(bare) ? null : String(Number(bare)) };
   }
   const port = Number(text);
   if (port < 1 || port > 65535) return { code: "ING308", message: `${quote(text)} is not a port: ports are 1 to 65535`, help: HELP, replace: null };
-  if (text.startsWith("0")) return { code: "ING308", message: `port ${quote(text)} has a leading zero`, help: HELP, replace: String(port) };
+  if (text.startsWith("0")) return { code: "ING308", message: `port ${quote(text)} has a leading zero`, help: HELP, replace: isOctalToo(text) ? null : String(port) };
   return port;
 }
 

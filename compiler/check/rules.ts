@@ -144,7 +144,7 @@ function checkName({ report, ruleNames }: Scope, { name }: RuleNode): boolean {
 function checkUntil(scope: Scope, rule: RuleNode, until: Piece | null): number | null | undefined {
   if (until === null) return null;
   if (rule.action === "deny") {
-    scope.report.say("ING419", "a `deny` has no end", withWord(until.span, "until"), { replace: "", help: "a refusal that ends by itself would open something unseen: remove the rule when it is no longer wanted, or give an `allow` an end" });
+    scope.report.say("ING419", "a `deny` has no end", withWord(until.span, "until"), { help: "a refusal that ends by itself would open something unseen: remove the rule when it is no longer wanted, or give an `allow` an end" });
     return undefined;
   }
   const time = readTime(until.text);

@@ -5,6 +5,7 @@
 // Without `at` it is about now; `at unknown` is a host without a clock.
 import { UNBINDABLE } from "../check/builtin.ts";
 import { contains } from "../check/intervals.ts";
+import { readEndpoint, readUdpEndpoint } from "../check/endpoint.ts";
 import { readAddress } from "../check/literals.ts";
 import { readHostName } from "../check/hostNames.ts";
 import { idWord, readId } from "../check/idPatterns.ts";
@@ -212,11 +213,9 @@ function readBind(reader: Reader): Request {
   const word = reader.take(missing);
   const proto = !word.quoted && (word.text === "tcp" || word.text === "udp") ? word.text : null;
   const endpoint = proto === null ? word.text : reader.take(missing).text;
-  const match = /^(?:\[([^\]]*)\]|([^:]*)):([^:]*)$/.exec(endpoint);
-  if (match === null) throw reader.wrong(`${quote(endpoint)} is not an address with a port`);
-  const address = readSource(reader, match[1] ?? match[2] ?? "");
-  // A port of the kernel's choice, as udp clients have.
-  const port = proto === "udp" && match[3] === "0" ? 0 : readPort(reader, match[3] ?? "");
+  const read = proto === "udp" ? readUdpEndpoint(endpoint) : readEndpoint(endpoint);
+  if (isProblem(read)) throw reader.wrong(read.message, read.help);
+  const { address, port } = read;
   const over = reader.more();
   if (over !== null && over.text === "at") throw reader.wrong("no rule about a bind depends on the time", "leave `at` out");
   if (over !== null) throw beyond(reader, over);

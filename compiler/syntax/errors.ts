@@ -2,7 +2,7 @@
 // code, message, help and replacement travel in it on a line each; parse.ts takes them apart.
 import { EOF, type IParserErrorMessageProvider, type IToken, type TokenType } from "chevrotain";
 import type { DiagnosticCode } from "../codes.ts";
-import { nearest } from "../nearest.ts";
+import { nearest, nearestAlone } from "../nearest.ts";
 import { quote } from "../quote.ts";
 import { isKeyword } from "./keywords.ts";
 import { KW, Param, RBrace, Rate, Slash } from "./tokens.ts";
@@ -37,7 +37,7 @@ const WANTED = new Map<string, readonly [wanted: string, help: string | null]>([
 ]);
 
 /** What others call a word that is wanted. */
-const OF_SOURCE = { ip: "source", src: "source", address: "source", host: "source", addr: "source" };
+const OF_SOURCE = { ip: "source", src: "source", address: "source", addr: "source" };
 const SAME: Readonly<Record<string, Readonly<Record<string, string>>>> = { limitKey: { ...OF_SOURCE, server: "listener", total: "listener" }, capKey: OF_SOURCE, outcome: { accept: "allow", permit: "allow", allowed: "allow", ok: "allow" } };
 
 /** Rules of a single token that is named by its meaning. */
@@ -121,8 +121,9 @@ function sameAs(rule: string, word: string): string | null {
 
 /** Where a keyword was wanted and nearly written. */
 function didYouMean(actual: IToken | undefined, wanted: readonly TokenType[]): Pick<Complaint, "help" | "instead"> | null {
-  const guess = actual === undefined ? null : nearest(actual.image, wanted.map((type) => type.name.replace(/^kw_/, "")).filter(isKeyword));
-  return guess === null || guess === actual?.image ? null : { help: `did you mean \`${guess}\`?`, instead: guess };
+  const words = wanted.map((type) => type.name.replace(/^kw_/, "")).filter(isKeyword);
+  const guess = actual === undefined ? null : nearest(actual.image, words);
+  return guess === null || guess === actual?.image ? null : { help: `did you mean \`${guess}\`?`, instead: nearestAlone(actual?.image ?? "", words) };
 }
 
 function nameIn(rule: string): string {

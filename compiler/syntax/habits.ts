@@ -6,7 +6,7 @@ import { nearest } from "../nearest.ts";
 import { quote } from "../quote.ts";
 import { endOf } from "./cst.ts";
 import { bracketed, commas, doubledEquals, minFirst, namedWithColon } from "./habitSets.ts";
-import { WORDS } from "./keywords.ts";
+import { isKeyword, WORDS } from "./keywords.ts";
 import { Mending, insertedBefore, instead, without, type Habit, type HabitRule } from "./mending.ts";
 import { Arrow, Comma, Equals, Integer, KW, LBrace, LParen, Literal, Name, Param, Qualified, RBrace, RParen, Range, Rate, Text, ThinArrow, classify, isName, isText, startsLine } from "./tokens.ts";
 
@@ -62,10 +62,20 @@ const withoutFrom: HabitRule = (m, at) => {
   if (!begins && (next.tokenType === Param || WORDS.reason.some((reason) => reason === next.image))) return 0;
   // A misspelt clause is told as such.
   if (next.tokenType === Name && isMore && nearest(next.image, MATCHERS) !== null) return 0;
-  m.expected("`from`", next, `write ${quote(`${word.image} from ${m.written(next)}`)}`, insertedBefore(next, "from "), { doubtful: next.image });
+  const isSource = ![Qualified, Text].includes(next.tokenType) && image !== "not" && !declaredApart(m).has(next.image);
+  m.expected("`from`", next, `write ${quote(`${word.image} from ${m.written(next)}`)}`, isSource ? insertedBefore(next, "from ") : null, { doubtful: next.image });
   m.put(word, m.made(KW.from, "from", next.startOffset, next.startOffset));
   return 1;
 };
+
+const apart = new WeakMap<Mending, ReadonlySet<string>>();
+
+/** Names of sets that are no nets, which may stand behind `sni` or `client` as well; what an import has is not known here. */
+function declaredApart(m: Mending): ReadonlySet<string> {
+  const known = apart.get(m) ?? new Set(m.tokens.flatMap((token, i) => (m.is(i - 1, KW.hosts, KW.ids) ? [token.image] : [])));
+  apart.set(m, known);
+  return known;
+}
 
 /** Behind these `allow` and `deny` are an outcome or a name. */
 const NO_RULE_BEHIND: ReadonlySet<TokenType> = new Set([Arrow, ThinArrow, Comma, Equals, LParen, KW.from, KW.except, KW.sni, KW.client, KW.named, KW.by, KW.to]);
@@ -225,10 +235,11 @@ const quotedBackend: HabitRule = (m, at) => {
 
 /** `from any and sni "x"`, `from any but office`. */
 const wordBetween: HabitRule = (m, at) => {
+  // Behind `named` or `service` it is a name.
   const word = m.onLine(at);
   const next = m.tokens[at + 1];
   const { previous } = m;
-  if (word === undefined || next === undefined || previous === undefined || !(isMember(previous) || isText(previous))) return 0;
+  if (word === undefined || next === undefined || previous === undefined || isKeyword(previous.image) || !(isMember(previous) || isText(previous))) return 0;
   const image = word.image.toLowerCase();
   if (image === "and" && MATCHERS.some((w) => next.tokenType === KW[w])) {
     m.expected("the next clause", word, "the clauses of a rule hold together, without a word between them", without(m, word));

@@ -14,7 +14,7 @@ import { parseTokens } from "./grammar.ts";
 import { mendHabits } from "./habits.ts";
 import { misplacedParams } from "./params.ts";
 import { countWords } from "./words.ts";
-import { withHashes } from "./slashes.ts";
+import { isClosed, withHashes } from "./slashes.ts";
 import { strayComplaint } from "./stray.ts";
 import { KW, LBrace, LParen, RBrace, RParen, Text, lex, startsLine, type Lexed } from "./tokens.ts";
 
@@ -125,7 +125,7 @@ function foreign(file: SourceFile, { slashed, quoted, strange }: Lexed): Diagnos
     ...few(slashed).map((comment): Diagnostic => {
       const { start, end } = comment;
       const mark = file.text.slice(start, start + 2);
-      return { ...none, message: `${quote(mark)} does not begin a comment`, span: { file, start, end: start + 2 }, help: "a comment begins with `#` and ends with its line", fix: { span: { file, start, end }, text: withHashes(file.text, comment) } };
+      return { ...none, message: `${quote(mark)} does not begin a comment`, span: { file, start, end: start + 2 }, help: "a comment begins with `#` and ends with its line", fix: isClosed(file.text, comment) ? { span: { file, start, end }, text: withHashes(file.text, comment) } : null };
     }),
     ...few(quoted).map((token): Diagnostic => {
       const span = spanOf(file, token);
@@ -190,10 +190,14 @@ function shownWhere(file: SourceFile, tokens: readonly IToken[], diagnostics: re
   });
 }
 
-/** The edit that puts a missing word before a token. Where a `}` is missing nobody can know what the block was to hold. */
+/**
+ * The edit that puts a missing word before a token. Where a `}` is missing nobody can know what the block was to hold;
+ * what has no one spelling, such as a time, can't be put anywhere; and a word that is there was read as a name.
+ */
 function insertion(file: SourceFile, before: IToken | null, last: IToken | undefined, missing: TokenType): Diagnostic["fix"] {
   const { text } = file;
   const word = (missing.LABEL ?? "").replaceAll("`", "");
+  if (word === "" || text.slice(0, before?.startOffset ?? text.length).trimEnd().endsWith(` ${word}`)) return null;
   if (before === null) {
     const start = last === undefined ? text.length : endOf(last);
     return { span: { file, start, end: start }, text: ` ${word}` };

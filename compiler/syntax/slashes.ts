@@ -35,6 +35,12 @@ export function withoutSlashed(text: string): { readonly text: string; readonly 
   return { text: out + text.slice(at), slashed };
 }
 
+// Nobody knows how far a `/*` was to reach that nothing closes.
+/** Whether the end of a comment is known. */
+export function isClosed(text: string, { start, end }: Slashed): boolean {
+  return text.startsWith("//", start) || (end - start >= 4 && text.startsWith("*/", end - 2));
+}
+
 /** The same comment as the language has them; a line of its own for what stands behind it. */
 export function withHashes(text: string, { start, end }: Slashed): string {
   const written = text.slice(start, end);

@@ -1,19 +1,19 @@
 // What to say about a token that can't begin a statement, a clause or a line of a test.
 import type { IToken } from "chevrotain";
 import type { DiagnosticCode } from "../codes.ts";
-import { nearest } from "../nearest.ts";
+import { nearest, nearestAlone } from "../nearest.ts";
 import { quote } from "../quote.ts";
 import type { Context, Stray } from "./recovery.ts";
 import { elsewhereCalled } from "./elsewhere.ts";
 import { isKeyword, placesOf, wordsAt, type Keyword } from "./keywords.ts";
-import { Comma, LBrace, RBrace } from "./tokens.ts";
+import { Comma, LBrace, RBrace, startsLine } from "./tokens.ts";
 
 interface Complaint {
   readonly code: DiagnosticCode;
   readonly message: string;
   readonly label: string;
   readonly help: string | null;
-  /** What should stand in the place of the token; empty where nothing should. */
+  /** What should stand in the place of the token; empty where nothing should, null where it may be one thing or another. */
   readonly instead: string | null;
 }
 
@@ -51,7 +51,7 @@ export function strayComplaint({ context, token, previous }: Stray): Complaint {
   const text = quote(token.image);
   const none = { label: "", instead: null };
   if (token.tokenType === RBrace) {
-    return { ...none, code: "ING108", message: "this `}` closes nothing", help: "remove it, or look above for a block that was closed too early", instead: "" };
+    return { ...none, code: "ING108", message: "this `}` closes nothing", help: "remove it, or look above for a block that was closed too early", instead: null };
   }
   if (token.tokenType === LBrace) return { ...none, code, message: `expected ${what}, found \`{\``, help: token.startOffset === 0 ? "a policy as JSON becomes one by `ingressc import`" : help };
   if (token.tokenType === Comma) {
@@ -62,7 +62,9 @@ export function strayComplaint({ context, token, previous }: Stray): Complaint {
   if (/^[A-Za-z_]/.test(word)) {
     const known = elsewhereCalled(word);
     const guess = known === null ? nearest(word, words) : null;
-    const said = known ?? (guess === null ? { help, instead: null } : { help: `did you mean \`${guess}\`?`, instead: guess });
+    // Behind the members of a set it may be a word that belongs to them, such as `except`.
+    const isFirst = startsLine(token) || previous.tokenType === LBrace || previous.tokenType === RBrace;
+    const said = known ?? (guess === null ? { help, instead: null } : { help: `did you mean \`${guess}\`?`, instead: isFirst ? nearestAlone(word, words) : null });
     return { code, message: `${text} is not ${what}`, label: "", ...said };
   }
   const said = separated(previous, word) ?? (word === "-" ? A_RANGE : null) ?? { help: /^(?:allow|deny)$/.test(previous.image) && /^[0-9-]+$/.test(word) ? "ports stand behind `on` in a `deny` at top level (`deny on tcp 22`), addresses behind `from`" : help, instead: null };
@@ -76,10 +78,10 @@ function strayInHead({ image }: IToken, previous: IToken): Complaint {
   return { code: "ING106", message: `expected \`{\`, found ${quote(image)}`, label: "", ...said };
 }
 
-/** Where a member follows a member. */
+/** Where a member follows a member. A mask, the end of a range, an exception or a clause may be meant as well. */
 function separated(previous: IToken, word: string): Pick<Complaint, "help" | "instead"> | null {
   const isMember = /^[0-9"[]/.test(word) && /[0-9A-Za-z/\]"]$/.test(previous.image) && !isKeyword(previous.image);
-  return isMember ? { help: "members of a set are separated by commas", instead: `, ${word}` } : null;
+  return isMember ? { help: "members of a set are separated by commas, and `except` stands before those that are taken out", instead: null } : null;
 }
 
 function elsewhere(word: Keyword): string | null {

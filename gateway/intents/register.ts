@@ -2,7 +2,7 @@
 // policy exposes that port for it without a static backend, and the backend is its own. The
 // answer is recorded before anything listens.
 import { randomBytes } from "node:crypto";
-import { parseAddress, type Address } from "../../runtime/net/address.ts";
+import { formatAddress, formatEndpoint, parseAddress, type Address } from "../../runtime/net/address.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";
 import {
   CODE_BAD_INTENT, CODE_CAP_PORTS, CODE_CERTIFICATE_UNUSABLE, CODE_DRAINING, CODE_NO_BACKEND, CODE_NO_MODULE, CODE_NOT_EXPOSED, CODE_NOT_GATEWAY,
@@ -55,7 +55,7 @@ export const register: Endpoint = async (context, client, params) => {
       return { error: { ...error, code: RPC_INVALID_PARAMS } };
     };
     const bind = params.bind === undefined ? null : parseAddress(params.bind);
-    if (params.bind !== undefined && bind === null) return malformed(`\`bind\` = "${params.bind}" must be a literal address`);
+    if (params.bind !== undefined && bind === null) return malformed(`\`bind\` = "${params.bind}" must be a literal address${params.bind.includes("%") ? " without an interface: a link-local address is bound on each that has it" : ""}`);
     if (params.backend === undefined && params.mode !== "direct") return malformed("`backend` is missing: where connections go");
     const backend = params.backend === undefined ? null : canonicalBackend(params.backend);
     if (typeof backend === "string") return malformed(`\`backend\` = "${params.backend ?? ""}": ${backend}`);
@@ -116,7 +116,7 @@ function withExposures(context: Context, engine: PolicyEngine, lease: Lease, inf
   const closed = context.closedBecause(info);
   if (closed !== null) return no(CODE_CERTIFICATE_UNUSABLE, closed);
   const exposures = leasedExposures(engine, lease, context.hostAddresses());
-  if (exposures.length === 0) return no(CODE_NOT_EXPOSED, `no address of this host is within the \`bind\` of \`${info.name}\``);
+  if (exposures.length === 0) return no(CODE_NOT_EXPOSED, lease.bind === null ? `no address of this host is within the \`bind\` of \`${info.name}\`` : `no interface of this host has the address ${formatAddress(lease.bind)}`);
   const taken = exposures.find(({ local }) => ports.at(local) !== undefined);
   if (taken !== undefined) return no(CODE_NOT_EXPOSED, `${taken.local} is already open under another lease`);
   if (backend.kind === "tcp" && exposures.some((e) => overlaps(e, backend))) {
@@ -136,9 +136,15 @@ function refuse(context: Context, { caller }: Client, intent: ExposeIntent, { co
   const decision = denial(code);
   context.refusals.record(caller.peer, {
     decision, generation: context.inForce.generation, subject: caller.service ?? "unknown",
-    service: intent.service, local: `${intent.bind ?? "*"}:${intent.port}`, ...(intent.backend !== undefined && { backend: intent.backend }), detail: message,
+    service: intent.service, local: placeOf(intent), ...(intent.backend !== undefined && { backend: intent.backend }), detail: message,
   });
   return rpcError(RPC_DENIED, message, { reason: decision.reason, code: decision.code });
+}
+
+/** As what is open is shown; a `bind` that is no address as it came. */
+function placeOf({ bind, port }: ExposeIntent): string {
+  const address = bind === undefined ? null : parseAddress(bind);
+  return address === null ? `${bind ?? "*"}:${port}` : formatEndpoint(address, port);
 }
 
 async function openLease(context: Context, client: Client, { engine, lease, exposures }: Granted): Promise<Answer> {

@@ -98,24 +98,31 @@ fixes("of every case all that can be mended is mended, and nothing is torn", () 
 });
 
 // Every form that an edit is made of, or that has several readings and so has none. What is between the marks
-// is the whole of what may change.
+// is the whole of what may change; fix_makers.test.ts has each place of the sources that makes one.
 const STAYS = null;
 const FORMS: readonly (readonly [before: string, after: string | null])[] = [
   // Addresses: host bits, missing numbers, octal, an interface, IPv4 in IPv6.
   ["net a = 203.0.113.9/0", STAYS], ["net a = 10.1.2.3/8", STAYS], ["net a = 2001:db8::1/32", STAYS], ["net a = 192.168.1", STAYS], ["net a = 127.1", STAYS], ["net a = 0x7f.1", STAYS],
   ["net a = 010.0.0.1", STAYS], ["net a = fe80::1%eth0", STAYS], ["net a = ::ffff:10.0.0.0/8", STAYS], ["net a = 192.168/24", STAYS], ["net a = 0.0.0.0/0.0.0.0", STAYS],
   ["net a = 10/8", "net a = 10.0.0.0/8"], ["net a = 192.168/16", "net a = 192.168.0.0/16"], ["net a = 10.0.0.0/255.0.0.0", "net a = 10.0.0.0/8"], ["net a = 10.0.0.0/08", "net a = 10.0.0.0/8"],
-  ["net a = 10.0.*", "net a = 10.0.0.0/16"], ["net a = 10.0.0.0-10.0.0.255", "net a = 10.0.0.0/24"], ["net a = 10.0.0.0-10.0.0.254", "net a = 10.0.0.0/25, 10.0.0.128/26, 10.0.0.192/27, 10.0.0.224/28, 10.0.0.240/29, 10.0.0.248/30, 10.0.0.252/31, 10.0.0.254"], ["net a = \"10.0.0.0/8\"", "net a = 10.0.0.0/8"], ["net a = ip \"10.0.0.1\"", "net a = 10.0.0.1"],
+  ["net a = 10.0.*", "net a = 10.0.0.0/16"], ["net a = 10.0.0.0-10.0.0.255", "net a = 10.0.0.0/24"], ["net a = 10.0.0.0-10.0.0.254", "net a = 10.0.0.0/25, 10.0.0.128/26, 10.0.0.192/27, 10.0.0.224/28, 10.0.0.240/29, 10.0.0.248/30, 10.0.0.252/31, 10.0.0.254"], ["net a = \"10.0.0.0/8\"", "net a = 10.0.0.0/8"], ["net a = ip \"10.0.0.1\"", "net a = 10.0.0.1"], ["net a = 10.*.*.*.*", STAYS], ["net a = 0.0.0.0/255.255.255.255", STAYS], ["net a = 10.0.0.0/010", STAYS], ["net a = 10.0.0.0 255.0.0.0", STAYS], ["net a = any 10.0.0.0/8", STAYS],
   // Names that are near, or that other languages have.
-  ["net office = any\nnet a = ofice", STAYS], ["net a = lan", STAYS], ["net a = everyone", STAYS], ["ports a = https", STAYS], ["ports a = 0443", "ports a = 443"], ["ports a = 445-443", STAYS], ["ports a = 443:445", "ports a = 443-445"],
+  ["net office = any\nnet a = ofice", STAYS], ["net a = lan", STAYS], ["net a = everyone", STAYS], ["ports a = https", STAYS], ["ports a = 0443", STAYS], ["ports a = 089", "ports a = 89"], ["ports a = 445-443", STAYS], ["ports a = 443:445", "ports a = 443-445"],
   ["hosts a = \"https://a.example/\"", "hosts a = \"a.example\""], ["hosts a = \"https://a.example/admin\"", STAYS], ["hosts a = \"a.example:8443\"", STAYS], ["hosts a = www.example.com", "hosts a = \"www.example.com\""],
+  ["hosts a = *", STAYS], ["hosts a = 0x7f", STAYS], ["hosts a = \"*.example.com\" \"b.example.com\"", STAYS],
+  // Statements.
+  ["edition 2", STAYS], ["net a = any not except 10.0.0.0/8", STAYS], ["expose e on tcp 1 { } }", STAYS], ["net a = any /* except 10.0.0.0/8", STAYS], ["/* a */ net a = any", "# a\n net a = any"],
+  ["deny on ucp 22", STAYS], ["deny not from 10.0.0.0/8", STAYS], ["net o = any4\nhosts o = \"a.example\"\ndeny o", STAYS], ["ids o = dns \"a.example\"\ndeny o", STAYS], ["net o = any4\ndeny o", "net o = any4\ndeny from o"], ["deny \"a.example\"", STAYS],
+  ["deny from any4 until 2030-01-01T00:00Z", STAYS], ["expose e service on tcp 1 { allow from any }", STAYS], ["expose e on tcp 1 { backend 127.0.0.1:80\n10 connections }", STAYS],
   // Clauses.
+  ["expose e on tcp 1 { allow from any until 2030-01-01 00:00Z }", STAYS], ["expose e on tcp 1 { limit 5/s per host }", STAYS], ["expose e on tcp 1 { cap 010 connections }", STAYS], ["expose e on tcp 1 { cap 08 connections }", "expose e on tcp 1 { cap 8 connections }"],
   ["expose e on tcp 1 { alow from any }", "expose e on tcp 1 { allow from any }"], ["expose e on tcp 1 { allow 10.0.0.0/8 }", "expose e on tcp 1 { allow from 10.0.0.0/8 }"], ["expose e on tcp 1 { allow all }", "expose e on tcp 1 { allow from any }"],
   ["expose e on tcp 1 { allow from any deny all }", STAYS], ["expose e on tcp 1 { allow from !10.0.0.0/8 }", STAYS], ["expose e on tcp 1 { limit 5/s allow from any }", STAYS], ["expose e on tcp 1 { limit 5/min per listener allow from any }", "expose e on tcp 1 { limit 5/m per listener allow from any }"],
   ["expose e on 443 { allow from any }", STAYS], ["expose e 443 { allow from any }", STAYS], ["expose e on port 443 { allow from any }", STAYS], ["expose e on tcp/443 { allow from any }", "expose e on tcp 443 { allow from any }"], ["deny on 22", STAYS],
   ["expose e on tcp 1 { backend localhost:80 allow from any }", STAYS], ["expose e on tcp 1 { backend ::1:8080 allow from any }", STAYS], ["expose e on tcp 1 { backend \"127.0.0.1:80\" allow from any }", "expose e on tcp 1 { backend 127.0.0.1:80 allow from any }"],
   ["expose e on tcp 1 as http { allow from any }", STAYS], ["expose e on tcp 1 as passthrough { allow from any deny sni any }", STAYS], ["expose e on tcp 1 { allow from any\ndeny from 10.0.0.1\nexpose f on tcp 2 { allow from any }", STAYS],
   // Tests.
+  ["expose web on tcp 1 { allow from any }\ntest \"t\" { from 10.0.0.* to web => allow }", STAYS], ["expose web on tcp 1 { allow from any }\ntest \"t\" { from 10.0.0.1 to ucp 1 => allow }", STAYS],
   ["expose web on tcp 1 { allow from any }\ntest \"t\" { from 10.0.0.0/8 to web => allow }", STAYS], ["expose web on tcp 1 { allow from any }\ntest \"t\" { from 10.0.0.1 to wbe => allow }", STAYS],
   ["expose web on tcp 1 { allow from any }\ntest \"t\" { from 10.0.0.1 to web -> allow }", "expose web on tcp 1 { allow from any }\ntest \"t\" { from 10.0.0.1 to web => allow }"],
 ];

@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { expose, ExposeError } from "../../gateway/client/expose.mjs";
 import { peerOf } from "../../gateway/listen/peer.ts";
 import { ConnectionTable, SOURCE_GONE, SOURCE_ODD } from "../../gateway/listen/connections.ts";
 import { MAX_ZONES, Zones } from "../../gateway/listen/zones.ts";
@@ -31,6 +32,7 @@ expose web on tcp 8443 {
   allow from chosen, 2001:db8::/32, fec0::/10
 }
 expose lan on tcp 8444 bind linklocal { backend 127.0.0.1:9000 allow from linklocal }
+expose leased on tcp 8447 { allow from chosen }
 expose held on tcp 8445 { backend 127.0.0.1:9000 cap 9 connections, 1 per source /24 /48 allow from any }
 test "the clients of the links" {
   from fe80::b to web => allow
@@ -104,7 +106,7 @@ if (tried.status === 0) {
     const built = await ingresscHere(["build", "edge.ingress"], sources.path);
     assert.is(built.code, 0, built.out + built.err);
     place(home, readFileSync(sources.at("edge.wasm")));
-    const it = launch(home, "[timers]\ninterface_poll_ms = 100", { through: APART });
+    const it = launch(home, `[timers]\ninterface_poll_ms = 100\n[services.leased]\nuid = ${process.getuid?.() ?? 0}`, { through: APART });
     await it.line("ingressd: ready");
     // A shell that waits for the end of its input: the namespace lives as long as it does.
     const client = spawn("unshare", ["-n", "sh", "-ec", "ip link set lo up; echo up; read -r _ || true"], { stdio: ["pipe", "pipe", "inherit"] });
@@ -145,6 +147,21 @@ if (tried.status === 0) {
     stays.stdin.end();
     await once(stays, "exit");
     await eventually(() => visit("fe80::b%vb") === "hello", "the place comes back");
+
+    // A lease of one link-local address opens it on each interface that has it, and on no other.
+    const lease = { service: "leased", port: 8447, backend: "127.0.0.1:9000", bind: "fe80::a", socket: join(home, "run", "control.sock") };
+    const exposure = await expose(lease);
+    assert.equal([...exposure.open].sort(), ["[fe80::a%va]:8447", "[fe80::a%vc]:8447"]);
+    const leased = (to: string, from: string): string => inside(client.pid, process.execPath, "-e", CLIENT, JSON.stringify([{ port: 8447, to, from }])).stdout.trim();
+    assert.equal([leased("fe80::a%vb", "fe80::b%vb"), leased("fe80::a%vd", "fe80::b%vd"), leased("fe80::a%vb", "fe80::bad%vb")], ["hello", "hello", "refused"]);
+    assert.match(leased("2001:db8::a", "2001:db8::b"), /ECONNREFUSED/);
+    await exposure.close();
+    assert.match(leased("fe80::a%vb", "fe80::b%vb"), /ECONNREFUSED/);
+    const refused = async (bind: string): Promise<string> => expose({ ...lease, bind }).then(() => "open", (error: unknown) => (error instanceof ExposeError ? `${error.code}: ${error.message}` : String(error)));
+    assert.match(await refused("fe80::d"), /^not_exposed: .*fe80::d/);
+    assert.match(await refused("fe80::a%va"), /^bad_intent: .*without an interface/);
+    assert.match(await refused("fe80::00a.0.0.1"), /^bad_intent: /);
+    assert.match(readFileSync(join(home, "audit.jsonl"), "utf8"), /"local":"\[fe80::d\]:8447"/);
 
     for (const [request, verdict] of [["from fe80::b to web", "allow"], ["from fe80::bad to web", "deny (reason=cidr)"], ["from fe80::b to lan", "allow"]] as const) {
       const { out } = await ingresscHere(["explain", "edge.wasm", request], sources.path);
