@@ -7,15 +7,18 @@
 // has a few seconds to close what it opened; what is open then is named, and fails it.
 process.once("beforeExit", () => process.exit());
 
-const CLOSING_MS = 4_000;
-/** uvu's last lines. */
-const SUMMARY = /^ {2}Total: {5}(\d+)\n {2}Passed: {4}(\d+)$/m;
+const CLOSING_MS = 8_000;
+/** uvu's last lines, which it writes one by one. */
+const SUMMARY = /\n {2}Total: {5}(\d+)\n {2}Passed: {4}(\d+)\n {2}Skipped: {3}\d+\n {2}Duration: /;
 const write = process.stdout.write.bind(process.stdout);
 let ending = null;
+let text = "";
 process.stdout.write = (chunk, ...rest) => {
-  const summary = SUMMARY.exec(String(chunk));
-  clearTimeout(ending);
+  text += String(chunk);
+  const summary = SUMMARY.exec(text);
   // A file may have suites that run one after another.
+  clearTimeout(ending);
+  text = summary === null ? text.slice(-200) : "";
   if (summary !== null) {
     const failed = summary[1] !== summary[2];
     ending = setTimeout(() => {

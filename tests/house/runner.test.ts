@@ -12,6 +12,7 @@ const uvu = `import { suite } from ${JSON.stringify(import.meta.resolve("uvu"))}
 import * as assert from ${JSON.stringify(import.meta.resolve("uvu/assert"))};
 const t = suite("t");
 `;
+const suiteFile = fileURLToPath(new URL("../suite.ts", import.meta.url));
 const passing = `t("p", () => assert.is(1, 1));\n`;
 const failing = `t("f", () => assert.is(1, 2));\n`;
 
@@ -37,6 +38,11 @@ const rows: readonly Row[] = [
   { name: "waits for what never comes", text: `${uvu}t("p", () => new Promise(() => {}));t.run();`, last: "0 passed, 1 failed, 0 skipped", says: ["exit code 1"] },
   // tests/ends.mjs: nothing of the process runs after its last turn, Node's own tearing down neither.
   { name: "is ended, not left to end", text: `${uvu}${passing}t.run(); process.on("beforeExit", () => { process.exitCode = 3; });`, last: "1 passed, 0 failed, 0 skipped", says: [] },
+  // tests/ends.mjs: what a failed test has left open does not hold the file; what passed tests have left open is named.
+  { name: "fails and leaves a server open", text: `${uvu}import { createServer } from "node:net"; t("f", () => { createServer().listen(0); assert.is(1, 2); });t.run();`, last: "0 passed, 1 failed, 0 skipped", says: ["1 of 1 tests did not pass"], arguments: ["--timeout-ms", "20000"] },
+  { name: "passes and leaves a server open", text: `${uvu}import { createServer } from "node:net"; t("p", () => { createServer().listen(0); });t.run();`, last: "1 passed, 1 failed, 0 skipped", says: ["still open after 8000 ms: ", "TCPServerWrap"], arguments: ["--timeout-ms", "20000"] },
+  { name: "waits in a suite that closes", text: `import { suite } from ${JSON.stringify(suiteFile)}; import { createServer } from "node:net"; const t = suite("t"); t("w", async () => { createServer().listen(0); await new Promise(() => {}); });t.run();`, last: "0 passed, 1 failed, 0 skipped", says: ["`w` waits for what does not come; open are", "TCPServerWrap"], arguments: ["--timeout-ms", "20000"] },
+  { name: "closes what a failed test has opened", text: `import { suite, atEnd } from ${JSON.stringify(suiteFile)}; const t = suite("t"); let closed = 0; t("f", () => { atEnd(() => { closed += 1; }); atEnd(() => { closed *= 10; }); throw new Error("f"); }); t("s", () => { if (closed !== 1) throw new Error(\`closed \${closed}\`); });t.run();`, last: "1 passed, 1 failed, 0 skipped", says: ["1 of 2 tests did not pass"] },
   { name: "exits early", text: `${uvu}t("p", () => process.exit(0));t.run();`, last: "0 passed, 1 failed, 0 skipped", says: ["exit code 1"] },
   { name: "ends by a signal", text: `process.kill(process.pid, "SIGKILL"); setInterval(() => {}, 1000);`, last: "0 passed, 1 failed, 0 skipped", says: ["ended by SIGKILL"] },
   { name: "hangs", text: `setInterval(() => {}, 1000);`, last: "0 passed, 1 failed, 0 skipped", says: ["took more than 1500 ms"], arguments: ["--timeout-ms", "1500"] },

@@ -1,5 +1,5 @@
 // An exposed port serves whom the policy allows, and nothing else is open.
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { backend, freePort, probe, running } from "./gateway_under_test.ts";
 

@@ -1,5 +1,5 @@
 // Audit lines: one a decision, safe to print, never torn; a full disk fails as configured.
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";

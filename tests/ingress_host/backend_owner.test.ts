@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { chownSync, rmSync } from "node:fs";
 import { connect, createServer, Socket } from "node:net";
 import { join } from "node:path";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { AGAIN } from "../../gateway/admit/backends.ts";
 import { tcpBackend, unixBackend, type BackendAddress } from "../../gateway/forward/backend.ts";

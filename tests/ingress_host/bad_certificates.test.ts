@@ -1,7 +1,7 @@
 // At a start a certificate that can't be used closes what needs it, and nothing else. It opens by itself.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { statusText } from "../../gateway/status_text.ts";
 import { authority, dns, leaf } from "../tls/certificates.ts";

@@ -2,7 +2,7 @@
 // of the same code. What is refused opens nothing.
 import { once } from "node:events";
 import { connect } from "node:net";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import type { Connection } from "../../gateway/client/connection.mjs";
 import { peerCredentials } from "../../gateway/intents/peer_credentials.ts";

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { H_MAGIC, H_VERSION, TABLES_MAGIC } from "../../runtime/abi/layout.ts";
 import { concatBytes, readSections, SECTION_CODE, SECTION_HASH, writeCustom } from "../../runtime/abi/sections.ts";

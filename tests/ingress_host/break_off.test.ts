@@ -1,7 +1,7 @@
 // A socket that is broken off is gone, at whatever moment of its own end that happens. A reset
 // while a shutdown was under way once left the descriptor open and the connection counted.
 import { connect, createServer, type Socket } from "node:net";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { breakOff } from "../../gateway/forward/relay.ts";
 import { eventually, listening } from "./gateway_under_test.ts";

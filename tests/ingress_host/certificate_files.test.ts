@@ -3,7 +3,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { MOST_SENT_BYTES, readShown, readTrusted } from "../../gateway/tls/certificate_files.ts";
 import { readBlocks } from "../../gateway/tls/pem.ts";

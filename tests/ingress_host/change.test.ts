@@ -1,7 +1,7 @@
 // A change of policy as one: whoever takes part (a second store, a writer of kernel rules) commits and
 // aborts with it, and an abort after the own commit brings back the old verdicts, ports and limits.
 import { readFileSync } from "node:fs";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { HELD_MS, type Change } from "../../gateway/reload/change.ts";
 import { isRefused } from "../../gateway/reload/exchange.ts";

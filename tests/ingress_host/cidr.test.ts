@@ -1,6 +1,6 @@
 // Sources outside the allows, or within a deny, are refused before the backend hears of them.
 import { createServer } from "node:net";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { skip } from "../skip.ts";
 import { backend, freePort, listening, probe, running } from "./gateway_under_test.ts";

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { expose, ExposeError, defaultSocket } from "../../gateway/client/expose.mjs";
 import { parseCommand } from "../../gateway/arguments.ts";

@@ -1,5 +1,5 @@
 // Hand-built hellos: what is read from good ones, and the one word for each thing that is wrong.
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { HELLO_BYTES, HELLO_RECORDS, RECORD_BYTES, createHelloReader } from "../../gateway/tls/client_hello.ts";
 import { SESSION_ID_BYTES } from "../../gateway/tls/hello_body.ts";

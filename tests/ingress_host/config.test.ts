@@ -1,5 +1,5 @@
 // A wrong configuration or command line is one sentence with key, value, reason and remedy.
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { parseCommand } from "../../gateway/arguments.ts";
 import { heldWall } from "../../runtime/host/heldWall.ts";

@@ -2,7 +2,7 @@
 // said with the place that it came from. Decoder and published schema give one answer.
 import { readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { isDecoded, readConfig, type Config, type Sources } from "../../gateway/config.ts";
 import { decode } from "../../gateway/config/decode.ts";

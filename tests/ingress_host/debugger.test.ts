@@ -3,7 +3,7 @@ import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, readlinkSync, renameSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { WITHOUT_DEBUGGER } from "../../runtime/host/debugger.mjs";
 import { loadLibrary } from "../../runtime/guard/koffi.ts";

@@ -1,6 +1,6 @@
 // docs/operations.md has a row for everything that the gateway can say or be told.
 import { readFileSync } from "node:fs";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { CODES, REASON_NAMES } from "../../runtime/abi/names.ts";
 import { auditLine } from "../../gateway/audit/line.ts";

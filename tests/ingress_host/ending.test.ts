@@ -2,7 +2,7 @@
 // is given up leaves nothing behind.
 import { existsSync, mkdirSync, watch } from "node:fs";
 import { join } from "node:path";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { startDaemon } from "../../gateway/daemon.ts";
 import { defaultConfig } from "../../gateway/config.ts";

@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { once } from "node:events";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { couldAccept, listeningSockets, parseListening, tcpOwner } from "../../gateway/intents/ownership.ts";
 import { peerCredentials } from "../../gateway/intents/peer_credentials.ts";

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { statSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { Budgets, MOST_PEERS } from "../../gateway/control/budgets.ts";
 import { BYTES_PER_TURN, createDesk, FRAMES_PER_TURN, TOKENS_BURST } from "../../gateway/control/desk.ts";

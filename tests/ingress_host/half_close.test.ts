@@ -2,7 +2,7 @@
 // make the gateway hold more than its marks.
 import { createHash, randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { HIGH_WATER_BYTES, READ_BYTES } from "../../gateway/forward/relay.ts";
 import { backend, eventually, freePort, running, visit, type BackendUnderTest, type Under } from "./gateway_under_test.ts";

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { createServer as createTcpServer, type AddressInfo } from "node:net";
 import { Duplex } from "node:stream";
 import { connect, createServer, type ConnectionOptions } from "node:tls";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { createHelloReader } from "../../gateway/tls/client_hello.ts";
 import { canonicalServerName } from "../../gateway/tls/server_name.ts";

@@ -1,7 +1,7 @@
 // The answer depends on the bytes alone: not on segments, not on records, and for every mutation
 // it is the one of a second strict reader. What a hello costs is linear.
 import fc from "fast-check";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { HELD_BYTES, HELLO_BYTES, HELLO_RECORDS, createHelloReader } from "../../gateway/tls/client_hello.ts";
 import { atLength } from "../at_length.ts";

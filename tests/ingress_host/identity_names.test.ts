@@ -1,6 +1,6 @@
 // Each typed name of a client's certificate has one form. Names that can be written in two ways, or that
 // OpenSSL compares with an authority's name constraints as another name, are refused with the certificate.
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { clientWords } from "../../gateway/admit/client_words.ts";
 import { FIELD_BYTES } from "../../gateway/audit/line.ts";

@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import {
   decodeReply, decodeRequest, encodeReply, encodeRequest, FRAME_MOST_BYTES, type FrameReply, type FrameRequest,

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { program } from "../ready.ts";
+import { atEnd } from "../suite.ts";
 import { moduleOf } from "./gateway_under_test.ts";
 
 const INGRESSD = program("gateway/ingressd.mjs");
@@ -44,6 +45,7 @@ export function launch(folder: string, config: string, options: LaunchOptions = 
   let err = "";
   child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString()));
+  atEnd(() => { child.kill("SIGKILL"); });
   const exit = once(child, "close").then(([code]) => (typeof code === "number" ? code : null));
   return {
     child, folder, exit,

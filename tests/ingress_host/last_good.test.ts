@@ -3,7 +3,7 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { EXIT_DELEGATE, EXIT_REJECTED } from "../../gateway/exit.ts";
 import { systemDisk, type Disk } from "../../runtime/shell/disk.ts";

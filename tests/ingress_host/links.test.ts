@@ -4,7 +4,7 @@ import {
   chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, utimesSync, writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { followLinks } from "../../runtime/host/links.ts";
 import { isFileRefusal, readTrustedFile } from "../../runtime/host/trustedFile.ts";

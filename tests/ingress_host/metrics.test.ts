@@ -1,6 +1,6 @@
 // Metrics and health: the numbers are those of real traffic, and only the token's holder gets them.
 import { connect } from "node:net";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { backend, freePort, moduleOf, probe, running, start, type Under } from "./gateway_under_test.ts";
 import { tokenFile } from "./token_file.ts";

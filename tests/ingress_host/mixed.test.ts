@@ -1,5 +1,5 @@
 // Thousands of connections of every kind, with exact counts and one record a decision.
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { atLength } from "../at_length.ts";
 import { backend, eventually, freePort, running, visit } from "./gateway_under_test.ts";

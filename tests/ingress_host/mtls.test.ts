@@ -1,6 +1,6 @@
 // Listeners `as mtls`: a verified certificate's typed names decide. Each row says what a client
 // shows; it was served only when the backend's bytes arrived.
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { authority, dns, email, extension, ip, leaf, oid, sequence, subjectAltName, tlv, uri, type Issued, type Name, type Wish } from "../tls/certificates.ts";
 import { call, lastAccept, putAuthority, SERVED, within, type Setting } from "../tls/tls_under_test.ts";

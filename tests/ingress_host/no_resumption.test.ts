@@ -3,7 +3,7 @@
 // bytes arrived both before and after, in a handshake of its own.
 import { constants } from "node:crypto";
 import { connect, createServer, type TLSSocket } from "node:tls";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { authority, dns, leaf, uri, type Issued } from "../tls/certificates.ts";
 import { call, lastAccept, putAuthority, read, SERVED, within, type Came, type Setting } from "../tls/tls_under_test.ts";

@@ -2,7 +2,7 @@
 // addresses that the host does not have yet; and TCP's keep-alive on both sides.
 import { existsSync, readFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { isRefused } from "../../gateway/reload/exchange.ts";
 import { parseAddress, type Address } from "../../runtime/net/address.ts";

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { peerCredentials } from "../../gateway/intents/peer_credentials.ts";
 import { skip } from "../skip.ts";

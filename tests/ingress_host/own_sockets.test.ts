@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { renameSync, symlinkSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { Backends } from "../../gateway/admit/backends.ts";
 import { notOwnSocket } from "../../gateway/admit/own_socket.ts";

@@ -1,7 +1,7 @@
 // Passthrough listeners: the name in the ClientHello decides, before any backend hears of it, and
 // every byte that was read arrives. Real sockets, recorded hellos of real clients.
 import { connect, type Socket } from "node:net";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { backend, eventually, freePort, moduleOf, running, type BackendUnderTest, type Under } from "./gateway_under_test.ts";
 import { helloWith, padding, record, recorded, records, serverName } from "./hello_bytes.ts";

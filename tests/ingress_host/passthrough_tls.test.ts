@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { connect as connectTcp, createServer as createTcpServer } from "node:net";
 import { connect, createServer } from "node:tls";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { freePort, listening, running, type Under } from "./gateway_under_test.ts";
 import { helloWith, record, serverName } from "./hello_bytes.ts";

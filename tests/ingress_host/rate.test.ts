@@ -1,5 +1,5 @@
 // Limits and caps: a burst is throttled exactly, by the injected clock, and counters move.
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { backend, eventually, freePort, probe, running, visit } from "./gateway_under_test.ts";
 

@@ -1,7 +1,7 @@
 // A reload is atomic: after its acknowledgement only the new policy answers; whatever fails
 // keeps the old one; established connections are asked about again.
 import { writeFileSync } from "node:fs";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { isRefused } from "../../gateway/reload/exchange.ts";
 import { loadPolicy, isRefusal } from "../../runtime/host/load.ts";

@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { connect as connectPlain, createServer, type Socket } from "node:net";
 import { connect as connectTls, createSecureContext, TLSSocket } from "node:tls";
 import { join } from "node:path";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { authority, dns, leaf, uri } from "../tls/certificates.ts";
 import { watch, Wire, type Seen } from "../tls/exact_end.ts";

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { once } from "node:events";
 import { connect as connectPlain, createServer, type Socket } from "node:net";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { createHelloReader } from "../../gateway/tls/client_hello.ts";
 import { createFirstFlights, type FirstFlights } from "../../gateway/tls/first_flights.ts";

@@ -2,7 +2,7 @@
 // refused sources are named, the control socket stands where it should and has its cap.
 import { connect } from "node:net";
 import { once } from "node:events";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { SOURCE_ODD } from "../../gateway/listen/connections.ts";
 import { createMarkers, DENY_LINES_PER_SECOND } from "../../gateway/markers.ts";

@@ -1,6 +1,6 @@
 // One name has one form; what has none is refused with its own word.
 import fc from "fast-check";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { LABEL_BYTES, NAME_BYTES, NAME_FAULTS, canonicalServerName, type NameFault, passedName, saidName } from "../../gateway/tls/server_name.ts";
 

@@ -1,6 +1,6 @@
 // The count of shadow verdicts that differ: where the rules would have decided otherwise with
 // every dryrun rule enforced, and not where a cap decided.
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { backend, eventually, freePort, probe, running, visit } from "./gateway_under_test.ts";
 

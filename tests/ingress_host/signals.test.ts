@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { backend, freePort, probe, temporaryFolder, visit } from "./gateway_under_test.ts";
 import { launch, place, web } from "./ingressd_process.ts";

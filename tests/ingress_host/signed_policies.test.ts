@@ -3,7 +3,7 @@
 import { chmodSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { parseConfig } from "../../gateway/config.ts";
 import { EXIT_REJECTED, isFailure } from "../../gateway/exit.ts";

@@ -2,7 +2,7 @@
 // control socket; what a policy names can't reach a terminal as control bytes.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { program } from "../ready.ts";
 import { order } from "../../gateway/order.ts";

@@ -5,7 +5,7 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { type TLSSocket, connect as connectTls } from "node:tls";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { statusText } from "../../gateway/status_text.ts";
 import { dns, leaf } from "../tls/certificates.ts";

@@ -3,7 +3,7 @@
 // expose, or after the certificate was renewed: there it is a handshake of its own.
 import { constants } from "node:crypto";
 import { connect } from "node:tls";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { dns, leaf } from "../tls/certificates.ts";
 import { lastAccept, put, read, SERVED, within, type Came, type Setting } from "../tls/tls_under_test.ts";

@@ -2,7 +2,7 @@
 import { connect as connectPlain } from "node:net";
 import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { HIGH_WATER_BYTES, READ_BYTES } from "../../gateway/forward/relay.ts";
 import { authority, dns, leaf } from "../tls/certificates.ts";

@@ -1,7 +1,7 @@
 // A server name that is an address, empty or invalid counts as no name where no rule asks for names, and is a
 // refusal where one does.
 import { connect } from "node:net";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { uri } from "../tls/certificates.ts";
 import { call, lastAccept, SERVED, within } from "../tls/tls_under_test.ts";

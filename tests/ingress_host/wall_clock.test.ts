@@ -2,7 +2,7 @@
 // run, limits go by the monotonic clock alone, and no audit record is earlier than the one before.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { heldWall } from "../../runtime/host/heldWall.ts";
 import { SWEEP_MS } from "../../gateway/daemon.ts";

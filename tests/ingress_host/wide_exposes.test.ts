@@ -1,6 +1,6 @@
 // Exposes of very many ports: what they cost the thread that serves is counted in questions to
 // the engine and in looks at the host's addresses, not in time.
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { Backends } from "../../gateway/admit/backends.ts";
 import { bareAddress, candidateAddresses } from "../../gateway/listen/addresses.ts";

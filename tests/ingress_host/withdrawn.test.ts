@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { writeFileSync } from "node:fs";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { GRACE_MS, LOOK_MS, MOST_PLACES, watchWithdrawn } from "../../gateway/intents/withdrawn.ts";
 import { Leases, type Lease } from "../../gateway/intents/leases.ts";
