@@ -38,7 +38,7 @@ import { resetReader } from "./forward/reset.ts";
 import { nodeForwarder } from "./listen/node_forwarder.ts";
 import { createOpener } from "./listen/open.ts";
 import { Ports } from "./listen/ports.ts";
-import { createCredentials } from "./tls/credentials.ts";
+import { createCredentials, type Which } from "./tls/credentials.ts";
 import { createMarkers } from "./markers.ts";
 import type { Change } from "./reload/change.ts";
 import { createExchange, isRefused, type Exchange, type Refused, type Report } from "./reload/exchange.ts";
@@ -176,8 +176,8 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   }
   const timers: (() => void)[] = [];
   /** A certificate's files may have changed: shown from the next handshake on. What was closed without them opens. */
-  const renewFiles = async (): Promise<readonly string[]> => turns(async () => {
-    const changed = credentials.renew();
+  const renewFiles = async (which: Which = "all"): Promise<readonly string[]> => turns(async () => {
+    const changed = credentials.renew(which);
     if (changed.length > 0) say(`certificates and authorities renewed: ${changed.join(" ")}`);
     await exchange.reconcile();
     return changed;
@@ -243,7 +243,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   timers.push(clock.every(config.timers.interface_poll_ms, () => {
     void turns(() => exchange.reconcile()).catch((error: unknown) => say(`the ports could not be looked at: ${String(error)}`));
     // Also without a watcher, and where it is time alone that makes a certificate good.
-    if (closedExposes(context).length > 0) void renewFiles().catch((error: unknown) => say(`the certificates could not be renewed: ${String(error)}`));
+    if (closedExposes(context).length > 0) void renewFiles("missing").catch((error: unknown) => say(`the certificates could not be renewed: ${String(error)}`));
   }));
   markers.ready();
 

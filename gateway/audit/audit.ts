@@ -15,6 +15,8 @@ export interface AuditFile {
   truncate(size: number): void;
   /** Whether the file can be cut back. */
   readonly regular: boolean;
+  /** Which file it is, by device and number: a line that has begun in it can be finished there, however often it is opened. */
+  readonly id: string;
   close(): void;
 }
 
@@ -48,10 +50,15 @@ export function openAuditFile(path: string): AuditFile {
     truncate: (size) => ftruncateSync(fd, size),
     // Standard output and error may be files that others append to as well: they are never cut back.
     regular: own && fstatSync(fd).isFile(),
+    id: idOf(fstatSync(fd)),
     close: () => {
       if (own) closeSync(fd);
     },
   };
+}
+
+function idOf({ dev, ino }: { readonly dev: number; readonly ino: number }): string {
+  return `${dev}:${ino}`;
 }
 
 export function openAudit(path: string, counters: Counters, say: (sentence: string) => void): Audit | Failure {
@@ -124,8 +131,10 @@ export function createAudit(open: () => AuditFile, counters: Counters, say: (sen
       } catch (error) {
         return `the audit file can't be opened again (${cause(error)}): the open one stays in use`;
       }
+      const same = next.id === file.id;
       file.close();
       file = next;
+      if (same) return null;
       // The line that had begun in the old file is never finished there, so it is lost after all.
       if (rest.length > 0) {
         counters.auditRecords--;

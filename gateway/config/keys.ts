@@ -73,7 +73,7 @@ export const TABLES = {
   timers: table("all in milliseconds; 0 switches the timer off where 0 is allowed", {
     hello_ms: orElse(10_000, whole(100, 10_000, "until the ClientHello must be whole where one is read, and where TLS is terminated the handshake too")),
     backend_connect_ms: orElse(5_000, whole(1, 600_000, "until the backend must have accepted")),
-    keepalive_ms: orElse(60_000, whole(0, 7_200_000, "how long a TCP connection is silent before the kernel probes the side in question, ten times, a second apart; whole seconds; 0: never")),
+    keepalive_ms: orElse(60_000, whole(0, 7_200_000, "how long a TCP connection is silent before the kernel probes the side in question, ten times, a second apart; whole seconds, at least one; 0: never")),
     idle_ms: orElse(300_000, whole(0, 604_800_000, "a connection without a byte in either direction is closed; 0: never")),
     lifetime_ms: orElse(0, whole(0, 2_592_000_000, "the longest life of a connection; 0: no end")),
     drain_ms: orElse(10_000, whole(0, 3_600_000, "how long connections may go on after SIGTERM")),

@@ -51,7 +51,7 @@ export function serve(socket: Socket, caller: Caller, number: number, setup: Ser
     idle();
     idle = clock.after(setup.idleMs, () => {
       // INVARIANT: who has begun a frame or reads no answers is closed, lease or not.
-      const stuck = frames.unfinished() || socket.writableLength > UNREAD_PAUSE_BYTES;
+      const stuck = ending || frames.unfinished() || socket.writableLength > UNREAD_PAUSE_BYTES;
       if (!stuck && (working || setup.holdsLease(number))) rearm();
       else socket.destroy();
     });
@@ -133,7 +133,7 @@ export function serve(socket: Socket, caller: Caller, number: number, setup: Ser
   });
   rearm();
   return {
-    idleForMs: () => (working || ending || setup.holdsLease(number) ? null : clock.monoMs() - sinceMs),
+    idleForMs: () => (!ending && (working || setup.holdsLease(number)) ? null : clock.monoMs() - sinceMs),
     close: () => socket.destroy(),
   };
 }

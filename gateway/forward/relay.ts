@@ -167,8 +167,10 @@ function onClose(this: RelaySocket): void {
 export function breakOff(socket: Socket): void {
   const raw = carrierOf(socket);
   if (raw !== undefined) {
-    // A close of TLS would say that all had come.
-    breakOff(raw);
+    // A close of TLS would say that all had come. The shutdown of the transport is TLS's own, so only `socket` knows
+    // of it, and libuv refuses the reset then as well.
+    if (isShuttingDown(socket)) raw.destroy();
+    else breakOff(raw);
     socket.destroy();
   }
   if (socket.destroyed) return;

@@ -31,6 +31,8 @@ const MOST_RETRY_MS = 250;
 const MOST_CHECKS = 3;
 const TOO_LATE: HelloOutcome = { denial: denial(CODE_HELLO_LATE), by: null };
 
+const KEEPALIVE_LEAST_MS = 1_000;
+
 export interface ForwarderSetup {
   readonly clock: GatewayClock;
   readonly observer: Observer;
@@ -77,7 +79,9 @@ interface Listening {
 
 export function nodeForwarder({ clock, observer, isReset, timers }: ForwarderSetup): Forwarder {
   const table = new ConnectionTable();
-  const keepAlive = { keepAlive: timers.keepalive_ms > 0, keepAliveInitialDelay: timers.keepalive_ms };
+  /** Node counts whole seconds, and takes none for the kernel's two hours. */
+  const keepAliveMs = timers.keepalive_ms === 0 ? 0 : Math.max(KEEPALIVE_LEAST_MS, timers.keepalive_ms);
+  const keepAlive = { keepAlive: keepAliveMs > 0, keepAliveInitialDelay: keepAliveMs };
   const undecided: (Socket | null)[] = [];
   const carried: (Carried | null)[] = [];
   const reads: (Read | null)[] = [];
@@ -132,11 +136,11 @@ export function nodeForwarder({ clock, observer, isReset, timers }: ForwarderSet
     undecided[row] = null;
     if (client === null || client === undefined) return;
     if (answer !== undefined && isAwaiting(answer)) {
-      client.setKeepAlive(keepAlive.keepAlive, timers.keepalive_ms);
+      client.setKeepAlive(keepAlive.keepAlive, keepAliveMs);
       live++;
       read(row, client, answer);
     } else if (answer !== undefined && isGrant(answer)) {
-      client.setKeepAlive(keepAlive.keepAlive, timers.keepalive_ms);
+      client.setKeepAlive(keepAlive.keepAlive, keepAliveMs);
       live++;
       begin(row, client, answer, null, null);
     } else {

@@ -178,7 +178,10 @@ export function createExchange(setup: ExchangeSetup): Exchange {
     // Which ports may open depends on what participants have.
     const parts = await prepareParts(setup.participants, policy.info, say);
     if (typeof parts === "string") return { cause: "participant", message: parts };
-    const ready = await preparePolicy(policy, "refuse");
+    const ready = await preparePolicy(policy, "refuse").catch(async (error: unknown) => {
+      await parts.abort();
+      throw error;
+    });
     if (isRefused(ready)) {
       await parts.abort();
       return ready;

@@ -15,7 +15,7 @@ export interface Credentials {
   /** Its part in a change of policy: what it needs is there, and what was read is shown from the swap on. */
   readonly participant: Participant;
   /** Reads every file anew and shows what is good from the next handshake on; what is wrong with one is said, and the former stays. Returns the names that changed. */
-  renew(): readonly string[];
+  renew(which?: Which): readonly string[];
   /** For a listener that terminates TLS; a string says why there is none. */
   contextOf(info: ListenerInfo): TlsContext | string;
   /** Why a listener has to stay closed, as one sentence; null where it may open. While a change of policy is prepared: under that policy. */
@@ -52,6 +52,9 @@ interface Lack {
   readonly fault: string | null;
 }
 
+/** Large lists of authorities take long to read: what is only missing is looked for without them. */
+export type Which = "all" | "missing";
+
 const WORDS = { cert: "certificate", ca: "authority" } as const;
 
 export function createCredentials(config: CredentialConfig, clock: GatewayClock, say: (sentence: string) => void): Credentials {
@@ -64,13 +67,20 @@ export function createCredentials(config: CredentialConfig, clock: GatewayClock,
   /** The last sentence about each thing, so that it is said once. */
   const said = new Map<string, string>();
 
-  /** What the files hold now; where one can't be used, the former. */
-  function read(): Held {
+  /** What the files hold now; where one can't be used, the former. `missing`: only what is not held is read. */
+  function read(which: Which = "all"): Held {
     const now = new Date(clock.wallMs());
     const faults = new Map<string, string>();
     function all<E, T>(kind: Kind, entries: Readonly<Record<string, E>>, former: ReadonlyMap<string, T>, one: (name: string, entry: E) => T): Map<string, T> {
       const found = new Map<string, T>();
       for (const [name, entry] of Object.entries(entries)) {
+        const kept = which === "missing" ? former.get(name) : undefined;
+        if (kept !== undefined) {
+          found.set(name, kept);
+          const fault = held.faults.get(`${kind} ${name}`);
+          if (fault !== undefined) faults.set(`${kind} ${name}`, fault);
+          continue;
+        }
         try {
           found.set(name, one(name, entry));
         } catch (error) {
@@ -138,9 +148,9 @@ export function createCredentials(config: CredentialConfig, clock: GatewayClock,
   }
 
   /** At a start what is wrong with a file closes what needs it; what is closed already stays closed at a reload. */
-  function isClosing({ kind, name, fault }: Lack): boolean {
+  function isClosing(expose: string, { kind, name, fault }: Lack): boolean {
     if (fault === null || config.on_bad_certificate === "refuse") return false;
-    return listeners === null || listeners.some((info) => needs(info).some(([k, n]) => k === kind && n === name));
+    return listeners === null || listeners.some((info) => info.name === expose && needs(info).some(([k, n]) => k === kind && n === name));
   }
 
   return {
@@ -150,7 +160,7 @@ export function createCredentials(config: CredentialConfig, clock: GatewayClock,
         const files = read();
         for (const info of next.listeners) {
           const missing = lackOf(info, files, config);
-          if (missing !== null && !isClosing(missing)) return `lacks the ${missing.kind} \`${missing.name}\` of expose \`${info.name}\`: ${lackRemedy(missing)}`;
+          if (missing !== null && !isClosing(info.name, missing)) return `lacks the ${missing.kind} \`${missing.name}\` of expose \`${info.name}\`: ${lackRemedy(missing)}`;
         }
         staged = files;
         const former = { held, listeners };
@@ -174,8 +184,8 @@ export function createCredentials(config: CredentialConfig, clock: GatewayClock,
         };
       },
     },
-    renew() {
-      const changed = show(read());
+    renew(which) {
+      const changed = show(read(which));
       report(listeners ?? []);
       return changed;
     },

@@ -19,9 +19,11 @@ const test = suite("audit");
 const refused = denial(CODE_NO_MATCH);
 
 /** A disk (or pipe) with room for so many bytes; `room` can be changed. */
+let files = 0;
+
 function disk(regular: boolean): AuditFile & { room: number; bytes: Buffer } {
   return {
-    regular, room: Number.POSITIVE_INFINITY, bytes: Buffer.alloc(0),
+    regular, id: String(files++), room: Number.POSITIVE_INFINITY, bytes: Buffer.alloc(0),
     write(bytes) {
       const n = Math.min(this.room, bytes.length);
       if (n === 0) throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
@@ -89,6 +91,19 @@ test("a line that had begun in a pipe is lost when the file is opened again", ()
   assert.is(audit.write([line(4)]), 1);
   assert.is(next.bytes.toString(), line(4), "the new file begins with a whole line");
   assert.equal([counters.auditRecords, counters.auditDropped], [2, 2]);
+});
+
+test("a line that had begun in a pipe is finished where the same pipe is opened again", () => {
+  const pipe = disk(false);
+  const counters = newCounters();
+  const audit = createAudit(() => pipe, counters, () => undefined);
+  pipe.room = line(1).length + 10;
+  assert.is(audit.write([line(1), line(2)]), 2);
+  assert.is(audit.reopen(), null);
+  pipe.room = Number.POSITIVE_INFINITY;
+  assert.is(audit.write([line(3)]), 1);
+  assert.is(pipe.bytes.toString(), line(1) + line(2) + line(3));
+  assert.equal([counters.auditRecords, counters.auditDropped], [3, 0]);
 });
 
 test("a failure while recording is a refusal that holds no cap", async () => {

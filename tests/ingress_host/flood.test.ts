@@ -164,6 +164,24 @@ test("a frame that has begun has a deadline, whatever drips in", async () => {
   await gateway.stop();
 });
 
+test("a client that is being ended and reads nothing loses its place", async () => {
+  const gateway = await running({ policy: "edition 1", config: "[timers]\ncontrol_idle_ms = 1000\n[caps]\ncontrol_connections = 1" });
+  const socket = await openClient(gateway);
+  socket.pause();
+  // More answers than the kernel keeps for a reader, fewer than those at which it is closed at once; then what ends it.
+  socket.write(`${LIST.repeat(1_500)}${"x\n".repeat(MALFORMED_FRAMES)}`);
+  await eventually(() => {
+    gateway.clock.advance(5);
+    return gateway.records().filter(({ code }) => code === "bad_intent").length >= MALFORMED_FRAMES;
+  }, "the third malformed frame");
+  assert.match((await until(gateway.daemon.controlPath, LIST)).answers.join(), /too many clients/);
+  gateway.clock.advance(1_000);
+  const client = await gateway.control();
+  assert.match(JSON.stringify(await client.call("list")), /"result"/);
+  client.close();
+  await gateway.stop();
+});
+
 test("a silent client makes room once it has been silent long enough", async () => {
   const gateway = await running({ policy: "edition 1", config: "[caps]\ncontrol_connections = 2" });
   const [first] = [await openClient(gateway), await openClient(gateway)];

@@ -11,6 +11,8 @@ import * as assert from "uvu/assert";
 import { authority, dns, leaf, uri } from "../tls/certificates.ts";
 import { watch, Wire, type Seen } from "../tls/exact_end.ts";
 import { put, putAuthority } from "../tls/tls_under_test.ts";
+import { breakOff } from "../../gateway/forward/relay.ts";
+import { overlay } from "../../gateway/forward/tls_end.ts";
 import type { End } from "../../gateway/listen/listener.ts";
 import { eventually, freePort, listening, moduleOf, running, temporaryFolder, type Under } from "./gateway_under_test.ts";
 
@@ -300,6 +302,32 @@ server.listen(0, "127.0.0.1", () => console.log(server.address().port));`;
   child.kill("SIGKILL");
   assert.is((await came).seen, "reset");
   await gateway.stop();
+});
+
+test("what is broken off while TLS ends the transport is closed all the same", async () => {
+  const shown = leaf(authority("site root"), { names: [dns("www.example.com")] });
+  const errors: string[] = [];
+  const ends: Promise<unknown>[] = [];
+  const server = createServer({ allowHalfOpen: true }, (raw) => {
+    raw.on("error", (error: NodeJS.ErrnoException) => errors.push(error.code ?? error.message));
+    ends.push(once(raw, "close"));
+    const secured = new TLSSocket(raw, { isServer: true, secureContext: createSecureContext({ cert: shown.pem, key: shown.key }) });
+    overlay(secured, raw);
+    secured.on("error", () => undefined);
+    secured.once("data", () => {
+      // The other side's end is passed on, and its failure is seen before the loop has run.
+      secured.end();
+      breakOff(secured);
+    });
+  });
+  const port = await listening(server);
+  const client = connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false });
+  client.on("error", () => undefined);
+  client.write("hello");
+  await once(client, "close");
+  await Promise.all(ends);
+  assert.equal([ends.length, errors], [1, []]);
+  server.close();
 });
 
 test.run();
