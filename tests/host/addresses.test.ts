@@ -55,7 +55,7 @@ const READERS: Readonly<Record<string, (text: string) => boolean>> = {
   "ip identities": (text) => !isProblem(readId("ip", text)),
   "explain from": (text) => explains(`from ${text} to web`, text),
   "explain local": (text) => explains(`from 192.0.2.1 to tcp 1 local ${text}`, text),
-  "explain bind": (text) => explains(`bind web on [${text}]:1`, text),
+  "explain bind": (text) => explains(`bind web on ${text.includes(":") ? `[${text}]` : text}:1`, text),
   "a backend": (text) => typeof canonicalBackend(text.includes(":") ? `[${text}]:1` : `${text}:1`) !== "string",
 };
 
