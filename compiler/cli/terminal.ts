@@ -1,5 +1,6 @@
 // Text on a terminal: colour where it is wanted, and nothing that a hostile policy or module
 // could send to steer the terminal.
+import { systemClock } from "../../runtime/shell/clock.ts";
 
 /** Milliseconds of a clock that never steps back. */
 export function monotonicMs(): number {
@@ -8,7 +9,7 @@ export function monotonicMs(): number {
 
 /** UTC seconds by the clock of this host. */
 export function wallSeconds(): number {
-  return Math.floor(Date.now() / 1_000);
+  return Math.floor(systemClock().wallMs() / 1_000);
 }
 
 export interface Paint {
