@@ -290,7 +290,7 @@ export async function probe(port: number, from = "127.0.0.1", to = "127.0.0.1"):
 }
 
 /** Longest wait for what sockets bring about, in processor time of this process: a busy machine does not use it up. */
-const PATIENCE_MS = 3_500;
+const PATIENCE_MS = 4_500;
 
 /** Asks once a turn of the event loop until it is so. */
 export async function eventually(isSo: () => boolean, what: string): Promise<void> {
