@@ -174,10 +174,16 @@ test("a client that is being ended and reads nothing loses its place", async () 
     gateway.clock.advance(5);
     return gateway.records().filter(({ code }) => code === "bad_intent").length >= MALFORMED_FRAMES;
   }, "the third malformed frame");
-  assert.match((await until(gateway.daemon.controlPath, LIST)).answers.join(), /too many clients/);
   gateway.clock.advance(1_000);
   const client = await gateway.control();
-  assert.match(JSON.stringify(await client.call("list")), /"result"/);
+  let answer = "";
+  void client.call("list").then((got) => { answer = JSON.stringify(got); }, (error: unknown) => { answer = String(error); });
+  await eventually(() => {
+    // The flood has used up what this peer may ask for.
+    gateway.clock.advance(5);
+    return answer !== "";
+  }, "the answer of another client");
+  assert.match(answer, /"result"/);
   client.close();
   await gateway.stop();
 });
