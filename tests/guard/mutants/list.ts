@@ -35,6 +35,9 @@ const AS_PROGRAM = "const asProgram = (): number => kernel.as({ capabilities }, 
 const asGuard = edit("broker.ts", AS_PROGRAM, "const asProgram = (): number => kernel.bind(fd, bytes);");
 const refusedCalls = "...[numbers.ptrace, numbers.process_vm_writev, PIDFD_GETFD, ...alsoRefused].flatMap((number) => when(number, RET_ERRNO | EPERM)),";
 
+/** As on a kernel without Landlock, whose domain refuses the same once more. */
+const withoutDomain = edit("confinement.ts", "const domain = version >= LANDLOCK_REFER ? { signals: direct && signals } : null;", "const domain = null;");
+
 export const MUTANTS: readonly Mutant[] = [
   {
     without: "the guard's own bind: the program goes on with its call", noticedBy: RACE, edits: [
@@ -58,7 +61,7 @@ export const MUTANTS: readonly Mutant[] = [
   { without: "the end of foreign ABIs, 32-bit", noticedBy: ["debian.check", "the ABI i386"], edits: [edit("filter.ts", "{ code: JUMP_EQUAL, k: audit, whenTrue: 1, whenFalse: 0 },\n    answer(RET_KILL_PROCESS),", "{ code: JUMP_EQUAL, k: audit, whenTrue: 1, whenFalse: 0 },\n    answer(RET_ALLOW),")] },
   { without: "the end of foreign ABIs, x32", noticedBy: ["debian.check", "the ABI x32"], edits: [edit("filter.ts", "...(foreignBit === 0 ? [] :", "...(foreignBit !== 0 ? [] :")] },
   { without: "io_uring's refusal", noticedBy: OTHERS, edits: [edit("filter.ts", "...IO_URING.flatMap((number) => when(number, RET_ERRNO | ENOSYS)),", "")] },
-  { without: "the refusal of ptrace and its like", noticedBy: OTHERS, asRoot: true, edits: [edit("filter.ts", refusedCalls, refusedCalls.replace("numbers.ptrace, ", ""))] },
+  { without: "the refusal of ptrace and its like", noticedBy: OTHERS, asRoot: true, edits: [withoutDomain, edit("filter.ts", refusedCalls, refusedCalls.replace("numbers.ptrace, ", ""))] },
   { without: "listen's notification: an unbound socket gets a port at every address", noticedBy: TABLE, edits: [asked("numbers.listen")] },
   { without: "bind's notification", noticedBy: TABLE, edits: [asked("numbers.bind")] },
   { without: "the refusal to listen on what the guard has not bound", noticedBy: ATTACKS, edits: [edit("broker.ts", 'if (bound === null) return refuse(', 'if (bound === null) return kernel.listen(fd, backlog);\n  if (bound === null) return refuse(')] },
@@ -106,7 +109,7 @@ export const MUTANTS: readonly Mutant[] = [
   { without: "descriptors of threads", noticedBy: OTHERS, edits: [edit("kernel.ts", "return fd >= 0 ? fd : done(call3(PIDFD_OPEN, process, 0, 0));", "return done(call3(PIDFD_OPEN, thread, 0, 0));"), edit("kernel.ts", "const fd = done(call3(PIDFD_OPEN, thread, O_EXCL, 0));", "")] },
   { without: "children that outlive the program", noticedBy: ["whole.check", "what the program leaves running"], edits: [edit("main.ts", "  await serving;\n", "")] },
   { without: "a kernel's end of calls when the guard is dead: the program holds its notifications itself", noticedBy: ["whole.check", "when the guard is killed"], edits: [edit("launcher.mjs", "const CLOSE_RANGE_CLOEXEC = 4;", "const CLOSE_RANGE_CLOEXEC = 4 | 2;"), edit("launcher.mjs", "if (closeRange(numbers.closeRange, CHANNEL, 0xffffffff, CLOSE_RANGE_CLOEXEC) !== 0) {", "fcntl(listener, F_SETFD, 0);\nif (CLOSE_RANGE_CLOEXEC === 0) {")] },
-  { without: "a guard that nobody may look into", noticedBy: ["whole.check", "a program without rights, and its guard"], asRoot: true, edits: [edit("guardian.ts", "prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);", "")] },
+  { without: "a guard that nobody may look into", noticedBy: ["whole.check", "a program without rights, and its guard"], asRoot: true, edits: [withoutDomain, edit("guardian.ts", "prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);", "")] },
   { without: "the end of copied descriptors: hundreds of processes use them up", noticedBy: ["debian.check", "300 processes at once"], edits: [edit("broker.ts", "close(fd);\n    close(pidfd);", "")] },
   { without: "koffi's check", noticedBy: ["whole.check", "without koffi"], edits: [edit("koffi.ts", "  } catch {\n    return null;\n  }", "  } catch {\n    throw new Error(\"none\");\n  }")] },
   { without: "the refusal to start without the kernel's support", noticedBy: ["whole.check", "on a kernel without seccomp"], edits: [edit("launcher.mjs", "if (listener < 0) {", "if (listener < -9) {")] },
