@@ -3,7 +3,7 @@
 // run in the finished module by those who asked for it (compiler/cli).
 import { overBudget } from "./check/budget.ts";
 import { check } from "./check/check.ts";
-import { osRefusals } from "./check/hostOnly.ts";
+import { osRefusals } from "./check/host_only.ts";
 import type { CheckedPolicy } from "./check/policy.ts";
 import { refusals } from "./check/waiting.ts";
 import type { Diagnostic } from "./diagnostic.ts";
@@ -18,7 +18,7 @@ import type { StateSizes } from "./emit/state.ts";
 import { selfTests } from "./emit/vectors.ts";
 import { lower } from "./lower/lower.ts";
 import { load } from "./load.ts";
-import { tooLarge } from "./tooLarge.ts";
+import { tooLarge } from "./too_large.ts";
 import type { SourceFile, SourceReader } from "./source.ts";
 import { PAGE_BYTES } from "../runtime/abi/layout.ts";
 import { OS_CODE_BYTES, type Profile } from "../runtime/abi/profiles.ts";

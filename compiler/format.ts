@@ -7,7 +7,7 @@
 import { build } from "./ast/build.ts";
 import { commentsIn, gapsOf, type Gap } from "./ast/comments.ts";
 import { tokensOf, type Row } from "./ast/layout.ts";
-import { moveComments, orderOf, type Words } from "./ast/movedComments.ts";
+import { moveComments, orderOf, type Words } from "./ast/moved_comments.ts";
 import type { PolicyNode } from "./ast/nodes.ts";
 import { policyRows } from "./ast/print.ts";
 import { renderRows } from "./ast/render.ts";

@@ -2,7 +2,7 @@
 // they are written. Nothing is made, changed or loaded.
 import { accessSync, closeSync, constants, lstatSync, openSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { isFileRefusal, readTrustedFile } from "../runtime/host/trustedFile.ts";
+import { isFileRefusal, readTrustedFile } from "../runtime/host/trusted_file.ts";
 import type { Config } from "./config.ts";
 import { isHttpToken, readToken } from "./control/http.ts";
 import { readGuardKey } from "./intents/guard_key.ts";

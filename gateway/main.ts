@@ -16,7 +16,7 @@ import { interfaceAddresses } from "./listen/addresses.ts";
 import { order, type Outcome } from "./order.ts";
 import { stateDirectory } from "./reload/keeper.ts";
 import { unblockReopenSignal } from "./reopen_signal.ts";
-import { isFileRefusal, readTrustedFile } from "../runtime/host/trustedFile.ts";
+import { isFileRefusal, readTrustedFile } from "../runtime/host/trusted_file.ts";
 import { packageVersion } from "../runtime/package/files.ts";
 import { watchStatus } from "./watch_status.ts";
 

@@ -26,7 +26,7 @@ const ENTRIES = {
   ingressc: "compiler/cli/main.ts",
   ingressd: "gateway/main.ts",
   "ingress-guard": "runtime/guard/main.ts",
-  load_worker: "runtime/host/loadWorker.mjs",
+  load_worker: "runtime/host/load_worker.mjs",
   launcher: "runtime/guard/launcher.mjs",
   doorman: "runtime/guard/doorman.mjs",
 };

@@ -9,7 +9,7 @@ import { pathToFileURL } from "node:url";
 import { chevrotainFile, LOADERS } from "../scripts/bundle.mjs";
 
 /** What tests start by its path and is no program of the package; those start from the package's own build. */
-const PROGRAMS = ["runtime/host/loadWorker.mjs", "tests/compiler/hungry.ts", "tests/ingress_host/killed_daemon.ts"];
+const PROGRAMS = ["runtime/host/load_worker.mjs", "tests/compiler/hungry.ts", "tests/ingress_host/killed_daemon.ts"];
 /** The file that has the worker's place. */
 const PACKAGE_FILES = "runtime/package/files.ts";
 
@@ -20,7 +20,7 @@ const places = (project, folder) => ({
     on.onLoad({ filter: LOADERS }, () => ({ contents: "" }));
     on.onLoad({ filter: /\.(?:ts|mjs)$/ }, ({ path }) => {
       const text = readFileSync(path, "utf8").replace(/^#![^\n]*/, "");
-      const contents = path === join(project, PACKAGE_FILES) ? text.replace('"../host/loadWorker.mjs", import.meta.url', JSON.stringify(pathToFileURL(join(folder, PROGRAMS[0])).href)) : text;
+      const contents = path === join(project, PACKAGE_FILES) ? text.replace('"../host/load_worker.mjs", import.meta.url', JSON.stringify(pathToFileURL(join(folder, PROGRAMS[0])).href)) : text;
       return { loader: path.endsWith(".ts") ? "ts" : "js", contents: `const fileUrl = ${JSON.stringify(pathToFileURL(path).href)};${contents}` };
     });
     on.onResolve({ filter: /^chevrotain$/ }, () => ({ path: pathToFileURL(chevrotainFile()).href, external: true }));

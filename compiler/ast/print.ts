@@ -3,9 +3,9 @@
 // error cut short can't be printed, so callers refuse it before.
 import { COLUMN, LINE, SPACE, block, group, row, token, words, type Doc, type Row } from "./layout.ts";
 import type { ExposeNode, PolicyNode, SetDeclaration, TemplateNode } from "./nodes.ts";
-import { annotated, clauseRows, ruleRows, useDocs } from "./printClauses.ts";
-import { argumentsDocs, quotedDoc, setDoc } from "./printSets.ts";
-import { claimRow, testLineRow } from "./printTests.ts";
+import { annotated, clauseRows, ruleRows, useDocs } from "./print_clauses.ts";
+import { argumentsDocs, quotedDoc, setDoc } from "./print_sets.ts";
+import { claimRow, testLineRow } from "./print_tests.ts";
 import { renderRows } from "./render.ts";
 
 export function printPolicy(policy: PolicyNode): string {

@@ -1,10 +1,10 @@
 // The nets that need no declaration.
 import { EMPTY, subtract, union } from "./intervals.ts";
-import { SetBuilder } from "./setBuilder.ts";
+import { SetBuilder } from "./set_builder.ts";
 import { readPrefix } from "./literals.ts";
 import type { AddressSet } from "./policy.ts";
 import { isProblem } from "./report.ts";
-import { GLOBAL_AFTER_ALL, MULTICAST, NOT_GLOBAL } from "./specialPurpose.ts";
+import { GLOBAL_AFTER_ALL, MULTICAST, NOT_GLOBAL } from "./special_purpose.ts";
 
 /** A set of prefixes that stand in the code; a wrong one is a defect that the tests find. */
 export function prefixes(texts: readonly string[]): AddressSet {

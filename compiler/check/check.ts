@@ -14,7 +14,7 @@ import type { Understood } from "./understood.ts";
 import { Homes } from "./homes.ts";
 import { checkInvariant } from "./invariants.ts";
 import { declared } from "./names.ts";
-import { idSet } from "./idSets.ts";
+import { idSet } from "./id_sets.ts";
 import { checkCircles, checkOverlaps } from "./overlap.ts";
 import type { Annotations, CheckedPolicy, NamedSet, NamedSetOf } from "./policy.ts";
 import type { Program } from "./program.ts";

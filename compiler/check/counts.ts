@@ -2,7 +2,7 @@
 import type { CapNode, LimitNode } from "../ast/nodes.ts";
 import { MAX_CAP_CONNECTIONS, MAX_LIMIT_BURST } from "../bounds.ts";
 import type { Span } from "../source.ts";
-import { noteHostOnly } from "./hostOnly.ts";
+import { noteHostOnly } from "./host_only.ts";
 import { readCount, readKey, readRate } from "./numbers.ts";
 import type { CheckedCap, CheckedLimit, Mode } from "./policy.ts";
 import type { Scope } from "./scope.ts";

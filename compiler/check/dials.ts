@@ -5,7 +5,7 @@ import { MAX_SERVICE_BYTES } from "../bounds.ts";
 import { quote } from "../quote.ts";
 import { MAX_DIALERS } from "../../runtime/abi/layout.ts";
 import { checkAnnotations } from "./annotations.ts";
-import { noteHostOnly } from "./hostOnly.ts";
+import { noteHostOnly } from "./host_only.ts";
 import { mayDeclare } from "./names.ts";
 import type { CheckedDial } from "./policy.ts";
 import type { Scope } from "./scope.ts";

@@ -3,7 +3,7 @@ import { formatEndpoint } from "../../runtime/net/address.ts";
 import { quote } from "../quote.ts";
 import { readAddress } from "./literals.ts";
 import type { AddressWords } from "./policy.ts";
-import { readPort } from "./portNumbers.ts";
+import { readPort } from "./port_numbers.ts";
 import { isProblem, type Problem } from "./report.ts";
 
 export interface Endpoint {

@@ -7,7 +7,7 @@ import { checkBackend } from "./backend.ts";
 import { ANY, UNBINDABLE } from "./builtin.ts";
 import { checkCap, checkLimit } from "./counts.ts";
 import type { FlatExpose } from "./expand.ts";
-import { noteHostOnly } from "./hostOnly.ts";
+import { noteHostOnly } from "./host_only.ts";
 import { equal, isEmpty, size, subtract } from "./intervals.ts";
 import { checkCredentials, checkMode } from "./modes.ts";
 import { mayDeclare } from "./names.ts";

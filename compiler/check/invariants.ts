@@ -5,7 +5,7 @@ import { WORDS } from "../syntax/keywords.ts";
 import { didYouMean } from "./names.ts";
 import type { Scope } from "./scope.ts";
 import { checkTime, isExpose, type Known } from "./tests.ts";
-import { isEmptyHosts } from "./hostTrie.ts";
+import { isEmptyHosts } from "./host_trie.ts";
 import { isEmpty } from "./intervals.ts";
 import { wait } from "./waiting.ts";
 

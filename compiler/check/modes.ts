@@ -3,7 +3,7 @@ import type { CredentialNode, ExposeNode, Piece } from "../ast/nodes.ts";
 import { MAX_CREDENTIAL } from "../bounds.ts";
 import { quote } from "../quote.ts";
 import { WORDS } from "../syntax/keywords.ts";
-import { noteHostOnly } from "./hostOnly.ts";
+import { noteHostOnly } from "./host_only.ts";
 import { didYouMean, meant, type Guess } from "./names.ts";
 import type { Mode } from "./policy.ts";
 import type { Scope } from "./scope.ts";

@@ -5,7 +5,7 @@ import { quote } from "../quote.ts";
 import type { SourceReader, Span } from "../source.ts";
 import { BUILTIN } from "./builtin.ts";
 import { isEmpty, size, subtract, union } from "./intervals.ts";
-import { SetBuilder } from "./setBuilder.ts";
+import { SetBuilder } from "./set_builder.ts";
 import { readList, readSize, type FileMember } from "./lists.ts";
 import { readPrefix } from "./literals.ts";
 import type { AddressSet } from "./policy.ts";

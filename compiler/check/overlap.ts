@@ -6,7 +6,7 @@ import type { Span } from "../source.ts";
 import type { Understood } from "./understood.ts";
 import { contains, intersects } from "./intervals.ts";
 import type { AddressSet } from "./policy.ts";
-import { readPorts } from "./portNumbers.ts";
+import { readPorts } from "./port_numbers.ts";
 import type { Scope } from "./scope.ts";
 
 interface Claim {

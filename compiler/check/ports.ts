@@ -1,8 +1,8 @@
 // Ports: members to sets of ports.
 import { MAX_PORT_RANGES } from "../bounds.ts";
 import { quote } from "../quote.ts";
-import type { PortSet } from "./portNumbers.ts";
-import { readPorts, subtractPorts, unionPorts } from "./portNumbers.ts";
+import type { PortSet } from "./port_numbers.ts";
+import { readPorts, subtractPorts, unionPorts } from "./port_numbers.ts";
 import { sayProblem, type Report } from "./report.ts";
 import type { Algebra } from "./resolve.ts";
 import type { Homes } from "./homes.ts";

@@ -2,7 +2,7 @@
 import type { ExposeNode } from "../ast/nodes.ts";
 import type { FlatExpose } from "./expand.ts";
 import type { AddressSet, Backend, CheckedExpose, Mode } from "./policy.ts";
-import type { PortSet } from "./portNumbers.ts";
+import type { PortSet } from "./port_numbers.ts";
 
 /** What could be understood of an expose; the parts that others are compared with may be missing. */
 export interface Understood {

@@ -4,11 +4,11 @@
 import { existsSync } from "node:fs";
 import * as modules from "node:module";
 import { fileURLToPath } from "node:url";
-import { initialize, resolveSync } from "./chevrotainHooks.mjs";
+import { initialize, resolveSync } from "./chevrotain_hooks.mjs";
 
 const bundle = new URL("../chevrotain.mjs", import.meta.resolve("chevrotain")).href;
 if (existsSync(fileURLToPath(bundle))) {
-  if (modules.registerHooks === undefined) modules.register("./chevrotainHooks.mjs", import.meta.url, { data: bundle });
+  if (modules.registerHooks === undefined) modules.register("./chevrotain_hooks.mjs", import.meta.url, { data: bundle });
   else {
     initialize(bundle);
     modules.registerHooks({ resolve: resolveSync });

@@ -1,6 +1,6 @@
 // What a policy's tests leave out: rules that decide no line, and members of named sets that no
 // line meets: with its addresses, its ports, its name or its certificate. Counted in test lines.
-import { hasHost } from "../check/hostTrie.ts";
+import { hasHost } from "../check/host_trie.ts";
 import { contains } from "../check/intervals.ts";
 import type { AddressSet, AddressWords, CheckedPolicy, NamedSet, PortRange } from "../check/policy.ts";
 import { positionOf, type Position, type Span } from "../source.ts";
@@ -8,7 +8,7 @@ import type { ListenerInfo, LoadedPolicy, RuleInfo } from "../../runtime/host/mo
 import { identityOf } from "../../runtime/host/identity.ts";
 import { parsePrefix } from "../../runtime/net/prefix.ts";
 import { hasIdentity, ruleBook } from "./matching.ts";
-import { freshEngine, type LineResult, type Probe } from "./policyTests.ts";
+import { freshEngine, type LineResult, type Probe } from "./policy_tests.ts";
 import { semanticOf } from "./semantic.ts";
 
 export interface RuleCoverage {

@@ -8,8 +8,8 @@ import { ANY4, formatEndpoint, isLinkLocal6 } from "../../runtime/net/address.ts
 import { askAll } from "./ask.ts";
 import { listeningAddress } from "./bindable.ts";
 import { ruleBook, type Facts, type RuleBook } from "./matching.ts";
-import { nearestBind, nearestPlace, nearMisses, type NearMiss } from "./nearMiss.ts";
-import { freshEngine } from "./policyTests.ts";
+import { nearestBind, nearestPlace, nearMisses, type NearMiss } from "./near_miss.ts";
+import { freshEngine } from "./policy_tests.ts";
 import type { Request } from "./request.ts";
 import { semanticOf } from "./semantic.ts";
 

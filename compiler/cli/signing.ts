@@ -3,7 +3,7 @@ import { sign } from "node:crypto";
 import { concatBytes, readSections, SECTION_SIGNATURE, writeCustom } from "../../runtime/abi/sections.ts";
 import { SIGNATURE_BYTES } from "../../runtime/abi/signature.ts";
 import { signatureBody, signedMessage } from "../../runtime/host/signature.ts";
-import type { SigningKey } from "./keyFiles.ts";
+import type { SigningKey } from "./key_files.ts";
 
 /** The module without the signature that it may have. */
 export function unsigned(module: Uint8Array): Uint8Array {

@@ -5,8 +5,8 @@ import type { LoadedPolicy } from "../../runtime/host/module.ts";
 import { compileFile, isNotCompiled, type Compiled, type NotCompiled } from "./compiled.ts";
 import { count, type Outcome } from "./outcome.ts";
 import { SILENT, type Progress } from "./progress.ts";
-import { runTests, type LineResult } from "./policyTests.ts";
-import { failuresText, resultsJson } from "./testReport.ts";
+import { runTests, type LineResult } from "./policy_tests.ts";
+import { failuresText, resultsJson } from "./test_report.ts";
 
 export interface Tested extends Compiled {
   readonly loaded: LoadedPolicy;

@@ -9,7 +9,7 @@ import { decodePolicy } from "./decode.ts";
 import { encodePolicy, jsonText, type Json } from "./encode.ts";
 import { repeatedKeys } from "./keys.ts";
 import type { Trouble } from "./shape.ts";
-import { jsonFault } from "./syntaxError.ts";
+import { jsonFault } from "./syntax_error.ts";
 
 /** Troubles of one document that are told. */
 const MAX_TROUBLES = 20;

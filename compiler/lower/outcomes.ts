@@ -6,7 +6,7 @@ import {
 } from "../../runtime/abi/verdicts.ts";
 import { NO_RULE } from "../../runtime/abi/layout.ts";
 import type { Column } from "./columns.ts";
-import { FactRows } from "./factRows.ts";
+import { FactRows } from "./fact_rows.ts";
 import type { Meter } from "./meter.ts";
 import type { OrderedRule, ResidualRow, TimeRow } from "./tables.ts";
 

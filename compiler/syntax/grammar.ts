@@ -9,7 +9,7 @@
 // What is read often has its alternatives in a field: those that stand in a rule are made anew each
 // time it is read.
 import type { CstNode, DSLMethodOpts, IOrAlt, IRecognitionException, ISerializedGast, IToken, TokenType } from "chevrotain";
-import { ClauseGrammar } from "./clauseGrammar.ts";
+import { ClauseGrammar } from "./clause_grammar.ts";
 import type { Stray } from "./recovery.ts";
 import { Comma, Equals, Integer, KW, LBrace, LParen, Name, Param, RBrace, RParen, Text } from "./tokens.ts";
 

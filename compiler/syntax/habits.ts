@@ -5,7 +5,7 @@ import type { IToken, TokenType } from "chevrotain";
 import { nearest } from "../nearest.ts";
 import { quote } from "../quote.ts";
 import { endOf } from "./cst.ts";
-import { bracketed, commas, doubledEquals, minFirst, namedWithColon } from "./habitSets.ts";
+import { bracketed, commas, doubledEquals, minFirst, namedWithColon } from "./habit_sets.ts";
 import { isKeyword, WORDS } from "./keywords.ts";
 import { Mending, insertedBefore, instead, without, type Habit, type HabitRule } from "./mending.ts";
 import { Arrow, Comma, Equals, Integer, KW, LBrace, LParen, Literal, Name, Param, Qualified, RBrace, RParen, Range, Rate, Text, ThinArrow, classify, isName, isText, startsLine } from "./tokens.ts";

@@ -6,7 +6,7 @@ import type { Socket } from "node:net";
 import { isLoopback, parseAddress } from "../../runtime/net/address.ts";
 import { EXIT_DELEGATE, EXIT_REJECTED, failure, isFailure, type Failure } from "../exit.ts";
 import { canonicalBackend } from "../forward/backend.ts";
-import { isFileRefusal, readTrustedFile } from "../../runtime/host/trustedFile.ts";
+import { isFileRefusal, readTrustedFile } from "../../runtime/host/trusted_file.ts";
 import { closedExposes } from "./closed.ts";
 import { addressSentence } from "../listen/absent.ts";
 import type { SockDiag } from "../intents/sock_diag.ts";

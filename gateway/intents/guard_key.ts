@@ -1,5 +1,5 @@
 // The key that ingressd shares with guards.
-import { isFileRefusal, readTrustedFile } from "../../runtime/host/trustedFile.ts";
+import { isFileRefusal, readTrustedFile } from "../../runtime/host/trusted_file.ts";
 import { readKey } from "../../runtime/host/token.ts";
 import { EXIT_REJECTED, failure, type Failure } from "../exit.ts";
 

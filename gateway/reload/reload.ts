@@ -2,7 +2,7 @@
 // file, the control socket). Whatever fails keeps the last good policy and says one sentence.
 import { createHash } from "node:crypto";
 import { isRefusal } from "../../runtime/host/load.ts";
-import { loadPolicyInWorker, type LoadedInWorker } from "../../runtime/host/loadInWorker.ts";
+import { loadPolicyInWorker, type LoadedInWorker } from "../../runtime/host/load_in_worker.ts";
 import type { InForce } from "../admit/admit.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Counters } from "../counters.ts";
@@ -11,7 +11,7 @@ import { hold, type Change } from "./change.ts";
 import { isRefused, type Exchange, type Refused, type Report } from "./exchange.ts";
 import type { Keeper, Staged } from "./keeper.ts";
 import { causeOf, PartFailed } from "./participant.ts";
-import { isFileRefusal, readTrustedFileInTurns } from "../../runtime/host/trustedFile.ts";
+import { isFileRefusal, readTrustedFileInTurns } from "../../runtime/host/trusted_file.ts";
 import { remedyOf } from "./remedies.ts";
 import { isUntrusted, readTrustedKeys } from "../../runtime/shell/trusted_keys.ts";
 

@@ -1,7 +1,7 @@
 // What the files of certificates and authorities hold. OpenSSL never gets their text: it gets what was
 // read and checked here, written anew, so that nothing is used that wasn't looked at, and the reverse.
 import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
-import { isFileRefusal, readTrustedFile } from "../../runtime/host/trustedFile.ts";
+import { isFileRefusal, readTrustedFile } from "../../runtime/host/trusted_file.ts";
 import { certificateParts } from "./certificate_parts.ts";
 import { createContext, type Shown, type Trusted } from "./context.ts";
 import { pemText, readBlocks, type PemBlock } from "./pem.ts";

@@ -8,10 +8,10 @@
 //
 // A name that is not plainly what its type says refuses the certificate as a whole: whoever
 // skipped it would admit what a `deny` means. So does one that can be written in two ways, or that the
-// verifier's name constraints read as another name (runtime/net/nameForms.ts).
+// verifier's name constraints read as another name (runtime/net/name_forms.ts).
 import { createHash } from "node:crypto";
 import { formatAddress, isV4, type Address } from "../../runtime/net/address.ts";
-import { dnsName, emailName, uriName } from "../../runtime/net/nameForms.ts";
+import { dnsName, emailName, uriName } from "../../runtime/net/name_forms.ts";
 import { MAX_IDENTITY_BYTES, MAX_IDENTITY_NAMES } from "../../runtime/host/identity.ts";
 import { BOOLEAN, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, readInside, readValues, SEQUENCE, type DerValue } from "./der.ts";
 

@@ -3,8 +3,8 @@
 import { randomBytes } from "node:crypto";
 import { openEngine, denial } from "../host/ask.ts";
 import { isRefusal } from "../host/load.ts";
-import { loadPolicyInWorker } from "../host/loadInWorker.ts";
-import { isFileRefusal, readTrustedFileInTurns } from "../host/trustedFile.ts";
+import { loadPolicyInWorker } from "../host/load_in_worker.ts";
+import { isFileRefusal, readTrustedFileInTurns } from "../host/trusted_file.ts";
 import type { Decision } from "../host/decision.ts";
 import type { ValidToken } from "../host/token.ts";
 import type { PolicyEngine, PolicyInfo } from "../host/module.ts";

@@ -5,7 +5,7 @@ import { isProfile, OS_PAGES, type Profile } from "../abi/profiles.ts";
 import { MAX_DIALERS, PAGE_BYTES } from "../abi/layout.ts";
 import { SECTION_MAP, SECTION_POLICY } from "../abi/sections.ts";
 import { parsePrefix } from "../net/prefix.ts";
-import { BeyondBounds, parseBounded, type JsonBounds } from "./boundedJson.ts";
+import { BeyondBounds, parseBounded, type JsonBounds } from "./bounded_json.ts";
 import type { Annotations, ListenerInfo, Origin, PolicyInfo, PortRange, RuleInfo } from "./module.ts";
 import type { VerifiedModule } from "./verify.ts";
 

@@ -1,6 +1,6 @@
 // Public keys that policies are checked with: PEM text -> TrustedKey, or a sentence.
 import { createHash, createPublicKey, type KeyObject } from "node:crypto";
-import { kindOfKey, type KeyKind } from "./keyKinds.ts";
+import { kindOfKey, type KeyKind } from "./key_kinds.ts";
 import { KEY_ID_BYTES, PUBLIC_KEY_BYTES } from "../abi/signature.ts";
 
 /** An Ed25519 key that signatures can be checked with; plain data, so that it can go to a worker. */

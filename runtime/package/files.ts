@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 
 /** The worker thread in which a module is checked. */
-export const LOAD_WORKER = new URL("../host/loadWorker.mjs", import.meta.url);
+export const LOAD_WORKER = new URL("../host/load_worker.mjs", import.meta.url);
 /** The process that becomes a guarded program. */
 export const LAUNCHER = new URL("../guard/launcher.mjs", import.meta.url);
 /** The process that hands connections into a guarded program's network namespace. */

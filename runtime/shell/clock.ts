@@ -1,7 +1,7 @@
 // Time for every program that runs for long. This is the one file that reads the real clocks and arms
 // real timers; everything else is given a clock, so a test moves time by hand.
 
-import { heldWall } from "../host/heldWall.ts";
+import { heldWall } from "../host/held_wall.ts";
 
 /** What only reads the time. */
 export interface Moments {

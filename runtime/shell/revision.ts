@@ -3,7 +3,7 @@
 import { accessSync, constants, lstatSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { PolicyInfo } from "../host/module.ts";
-import { isFileRefusal, readTrustedFile, type FileRefusal } from "../host/trustedFile.ts";
+import { isFileRefusal, readTrustedFile, type FileRefusal } from "../host/trusted_file.ts";
 import { belowMark, parseMark, type Mark } from "./mark.ts";
 
 export const MARK_NAME = "revision.mark";

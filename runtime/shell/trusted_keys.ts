@@ -2,7 +2,7 @@
 // key file that was taken away or changed counts from the next one on.
 import { isKeyRefusal, parsePublicKey, type TrustedKey } from "../host/keys.ts";
 import type { Trust } from "../host/verify.ts";
-import { isFileRefusal, readTrustedFile, type FileRefusal } from "../host/trustedFile.ts";
+import { isFileRefusal, readTrustedFile, type FileRefusal } from "../host/trusted_file.ts";
 
 const MOST_KEY_BYTES = 16 * 1024;
 

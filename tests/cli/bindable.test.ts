@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { bindableAddress, listeningAddress } from "../../compiler/cli/bindable.ts";
 import { listenersMeant } from "../../compiler/cli/ask.ts";
-import { freshEngine } from "../../compiler/cli/policyTests.ts";
+import { freshEngine } from "../../compiler/cli/policy_tests.ts";
 import { formatAddress } from "../../runtime/net/address.ts";
 import { parsePrefix } from "../../runtime/net/prefix.ts";
 import { candidateAddresses } from "../../gateway/listen/addresses.ts";

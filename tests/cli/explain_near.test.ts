@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { explainRequest, type Explanation } from "../../compiler/cli/explanation.ts";
 import { hasName } from "../../compiler/cli/matching.ts";
-import { timeText, type NearMiss } from "../../compiler/cli/nearMiss.ts";
+import { timeText, type NearMiss } from "../../compiler/cli/near_miss.ts";
 import { isRequest, parseRequest } from "../../compiler/cli/request.ts";
 import { loaded, moduleOf } from "../host/compiled.ts";
 import { envelope, folder, ingressc, ingresscHere } from "./programs.ts";

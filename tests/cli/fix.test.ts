@@ -8,7 +8,7 @@ import { isEmpty, subtract, union } from "../../compiler/check/intervals.ts";
 import { readPrefix } from "../../compiler/check/literals.ts";
 import type { AddressSet } from "../../compiler/check/policy.ts";
 import { isProblem } from "../../compiler/check/report.ts";
-import { SetBuilder } from "../../compiler/check/setBuilder.ts";
+import { SetBuilder } from "../../compiler/check/set_builder.ts";
 import { mend } from "../../compiler/cli/fixes.ts";
 import { brief, filesOf, front } from "../compiler/front.ts";
 import { folder, ingresscHere, type Folder } from "./programs.ts";

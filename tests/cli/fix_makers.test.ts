@@ -36,14 +36,14 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "check/endpoint.ts": [
     one("backend http://127.0.0.1:80", "backend 127.0.0.1:80"), one("backend https://[::1]:80/", "backend [::1]:80"), one("backend tcp://127.0.0.1:80", "backend 127.0.0.1:80"),
   ],
-  "check/hostNames.ts": [
+  "check/host_names.ts": [
     ["hosts a = \"https://a.example/\"", "hosts a = \"a.example\""], ["hosts a = \"*.bücher.example\"", "hosts a = \"*.xn--bcher-kva.example\""],
     ["hosts a = \"bücher.example\"", "hosts a = \"xn--bcher-kva.example\""],
   ],
   "check/hosts.ts": [
     ["hosts a- = \"a.example\"\nhosts b = \"a-\"", "hosts a- = \"a.example\"\nhosts b = a-"], ["hosts a = www.example.com", "hosts a = \"www.example.com\""], ["hosts a = dns \"a.example\"", "hosts a = \"a.example\""],
   ],
-  "check/idPatterns.ts": [[`ids a = sha256 "${SHA.toUpperCase().replace(/(..)(?!$)/g, "$1:")}"`, `ids a = sha256 "${SHA}"`]],
+  "check/id_patterns.ts": [[`ids a = sha256 "${SHA.toUpperCase().replace(/(..)(?!$)/g, "$1:")}"`, `ids a = sha256 "${SHA}"`]],
   "check/ids.ts": [
     ["ids a = \"a.example\"", "ids a = dns \"a.example\""], ["ids a = \"10.0.0.1\"", "ids a = ip \"10.0.0.1\""], ["ids a = \"spiffe://a/*\"", "ids a = uri \"spiffe://a/*\""], [`ids a = "${SHA}"`, `ids a = sha256 "${SHA}"`],
   ],
@@ -58,7 +58,7 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "check/nets.ts": [IP, ["net a = ip \"10.0.0.1\"", "net a = 10.0.0.1"]],
   "check/numbers.ts": [one("cap 09 connections", "cap 9 connections"), one("limit 5/min per source", "limit 5/m per source")],
   "check/paths.ts": [["net a = file \"l\\x.txt\" max 3", "net a = file \"l/x.txt\" max 3"]],
-  "check/portNumbers.ts": [["ports a = :443", "ports a = 443"], ["ports a = 080", "ports a = 80"], ["ports a = 1:2", "ports a = 1-2"]],
+  "check/port_numbers.ts": [["ports a = :443", "ports a = 443"], ["ports a = 080", "ports a = 80"], ["ports a = 1:2", "ports a = 1-2"]],
   "check/ports.ts": [["ports a = \"443\"", "ports a = 443"]],
   "check/report.ts": [IP, ["hosts a = \"bücher.example\"", "hosts a = \"xn--bcher-kva.example\""]],
   "check/tests.ts": [t("from 10.0.0.1 to e => deny cird", "from 10.0.0.1 to e => deny cidr")],
@@ -69,7 +69,7 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ["deny on tpc 22", "deny on tcp 22"], one("limit 5/s per ip", "limit 5/s per source"), one("cap 5 connection", "cap 5 connections"), t("from 10.0.0.1 to e => permit", "from 10.0.0.1 to e => allow"),
     one("limit 5/s per listner", "limit 5/s per listener"),
   ],
-  "syntax/habitSets.ts": [
+  "syntax/habit_sets.ts": [
     ["net a = 10.0.0.0/8,", "net a = 10.0.0.0/8"], ["net a: any", "net a = any"], ["net a: = any", "net a= any"], ["net a == any", "net a = any"], ["net a := any", "net a = any"],
     ["net a = file \"x.txt\" min 1 max 3", "net a = file \"x.txt\" max 3 min 1"],
   ],

@@ -1,7 +1,7 @@
 // Test lines are asked of the module: each from fresh caps and limits, a name on all its ports.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { runTests, type LineResult } from "../../compiler/cli/policyTests.ts";
+import { runTests, type LineResult } from "../../compiler/cli/policy_tests.ts";
 import { compile } from "../../compiler/compile.ts";
 import { render } from "../../compiler/render.ts";
 import { loaded } from "../host/compiled.ts";

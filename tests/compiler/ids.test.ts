@@ -3,9 +3,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as bound from "../../compiler/bounds.ts";
-import { allIdWork, IdIndex } from "../../compiler/check/idIndex.ts";
-import { coversId, idWord, narrowness, readId, sharedId, type ReadId } from "../../compiler/check/idPatterns.ts";
-import { combineIds, idOf, idSet, type Ids } from "../../compiler/check/idSets.ts";
+import { allIdWork, IdIndex } from "../../compiler/check/id_index.ts";
+import { coversId, idWord, narrowness, readId, sharedId, type ReadId } from "../../compiler/check/id_patterns.ts";
+import { combineIds, idOf, idSet, type Ids } from "../../compiler/check/id_sets.ts";
 import { isProblem } from "../../compiler/check/report.ts";
 import { hasIdentity } from "../../compiler/cli/matching.ts";
 import { idTerm } from "../oracle/id_terms.ts";

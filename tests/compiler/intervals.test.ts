@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { ANY, ANY4, ANY6, prefixes } from "../../compiler/check/builtin.ts";
 import { EMPTY, contains, equal, intersects, isEmpty, size, subtract, union } from "../../compiler/check/intervals.ts";
 import type { AddressSet, AddressWords } from "../../compiler/check/policy.ts";
-import { SetBuilder } from "../../compiler/check/setBuilder.ts";
+import { SetBuilder } from "../../compiler/check/set_builder.ts";
 
 const sets = suite("intervals");
 

@@ -5,7 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as bound from "../../compiler/bounds.ts";
 import { BUILTIN } from "../../compiler/check/builtin.ts";
-import { SPECIAL_PURPOSE_DATE } from "../../compiler/check/specialPurpose.ts";
+import { SPECIAL_PURPOSE_DATE } from "../../compiler/check/special_purpose.ts";
 import { KEYWORDS, WORDS } from "../../compiler/syntax/keywords.ts";
 import { codes, filesOf, front } from "./front.ts";
 

@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { readEndpoint } from "../../compiler/check/endpoint.ts";
 import { readAddress, readPrefix } from "../../compiler/check/literals.ts";
 import { isProblem } from "../../compiler/check/report.ts";
-import { readPorts, subtractPorts, unionPorts } from "../../compiler/check/portNumbers.ts";
+import { readPorts, subtractPorts, unionPorts } from "../../compiler/check/port_numbers.ts";
 import { formatAddress, formatEndpoint, parseAddress } from "../../runtime/net/address.ts";
 
 const literals = suite("literals");

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readPrefix } from "../../compiler/check/literals.ts";
-import { scanPrefix } from "../../compiler/check/prefixScan.ts";
+import { scanPrefix } from "../../compiler/check/prefix_scan.ts";
 import { isProblem } from "../../compiler/check/report.ts";
 import { formatAddress, type Address } from "../../runtime/net/address.ts";
 

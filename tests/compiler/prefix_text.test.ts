@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { ANY, prefixes } from "../../compiler/check/builtin.ts";
 import type { AddressSet, AddressWords } from "../../compiler/check/policy.ts";
-import { SetBuilder } from "../../compiler/check/setBuilder.ts";
+import { SetBuilder } from "../../compiler/check/set_builder.ts";
 import { prefixText } from "../../compiler/emit/prefixes.ts";
 import { formatAddress } from "../../runtime/net/address.ts";
 

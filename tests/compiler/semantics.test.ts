@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { ANY, ANY4, BUILTIN, prefixes } from "../../compiler/check/builtin.ts";
 import { contains, equal } from "../../compiler/check/intervals.ts";
 import type { AddressSet, CheckedExpose, CheckedPolicy } from "../../compiler/check/policy.ts";
-import { NOT_GLOBAL } from "../../compiler/check/specialPurpose.ts";
+import { NOT_GLOBAL } from "../../compiler/check/special_purpose.ts";
 import { parseAddress } from "../../runtime/net/address.ts";
 import { filesOf, front } from "./front.ts";
 

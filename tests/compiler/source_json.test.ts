@@ -5,7 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { format } from "../../compiler/format.ts";
 import { exportPolicy, importPolicy } from "../../compiler/json/convert.ts";
-import { jsonFault } from "../../compiler/json/syntaxError.ts";
+import { jsonFault } from "../../compiler/json/syntax_error.ts";
 import { decodePolicy } from "../../compiler/json/decode.ts";
 import { chance, type Chance } from "../oracle/random.ts";
 import { RandomPolicy, writeOut } from "./random_policy.ts";

@@ -11,7 +11,7 @@ import { scan } from "../../compiler/emit/vectors.ts";
 import { lower } from "../../compiler/lower/lower.ts";
 import { LOWER_BOUNDS, type Excess, type LowerBounds } from "../../compiler/lower/meter.ts";
 import type { PolicyTables } from "../../compiler/lower/tables.ts";
-import { tooLarge } from "../../compiler/tooLarge.ts";
+import { tooLarge } from "../../compiler/too_large.ts";
 import { CODES } from "../../runtime/abi/names.ts";
 import { openEngine } from "../../runtime/host/ask.ts";
 import { compileText, load, SEED } from "../oracle/ask.ts";

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { concatBytes, readSections, SECTION_HASH, SECTION_MAP, SECTION_POLICY, SECTION_VECTORS, writeCustom } from "../../runtime/abi/sections.ts";
-import { BeyondBounds, parseBounded, type JsonBounds } from "../../runtime/host/boundedJson.ts";
+import { BeyondBounds, parseBounded, type JsonBounds } from "../../runtime/host/bounded_json.ts";
 import { MOST_BIND_PREFIXES, MOST_LISTENERS, MOST_PORT_RANGES } from "../../runtime/host/info.ts";
 import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
 import { moduleOf } from "./compiled.ts";

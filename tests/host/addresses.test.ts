@@ -5,7 +5,7 @@ import { BlockList, isIPv4, isIPv6, SocketAddress } from "node:net";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readEndpoint } from "../../compiler/check/endpoint.ts";
-import { readId } from "../../compiler/check/idPatterns.ts";
+import { readId } from "../../compiler/check/id_patterns.ts";
 import { readAddress, readPrefix } from "../../compiler/check/literals.ts";
 import { isProblem } from "../../compiler/check/report.ts";
 import { isRequest, parseRequest } from "../../compiler/cli/request.ts";

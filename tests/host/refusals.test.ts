@@ -11,7 +11,7 @@ import {
 } from "../../runtime/abi/sections.ts";
 import type { Section } from "../../runtime/abi/sections.ts";
 import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
-import { loadPolicyInWorker } from "../../runtime/host/loadInWorker.ts";
+import { loadPolicyInWorker } from "../../runtime/host/load_in_worker.ts";
 import { reseal } from "../engine/resealed.ts";
 import { loaded, moduleOf } from "./compiled.ts";
 

@@ -41,7 +41,7 @@ test("the worker that checks a module there", async ({ dir }) => {
   writeFileSync(join(dir, "good.wasm"), moduleOf("edition 1\nexpose web on tcp 8443 { allow from any }"));
   writeFileSync(join(dir, "ask.mjs"), `
     await import(${JSON.stringify(at("runtime/host/register.mjs"))});
-    const { loadPolicyInWorker } = await import(${JSON.stringify(at("runtime/host/loadInWorker.ts"))});
+    const { loadPolicyInWorker } = await import(${JSON.stringify(at("runtime/host/load_in_worker.ts"))});
     const { readFileSync } = await import("node:fs");
     const result = await loadPolicyInWorker(readFileSync("good.wasm"), null, 60000);
     console.log(result.info?.listeners[0]?.name ?? result.message);

@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { signModule } from "../../compiler/cli/signing.ts";
 import { concatBytes, readSections, SECTION_HASH, writeCustom } from "../../runtime/abi/sections.ts";
 import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
-import { loadPolicyInWorker } from "../../runtime/host/loadInWorker.ts";
+import { loadPolicyInWorker } from "../../runtime/host/load_in_worker.ts";
 import { verifyModule, type Trust } from "../../runtime/host/verify.ts";
 import { createHash } from "node:crypto";
 import { moduleOf } from "./compiled.ts";

@@ -15,27 +15,28 @@ interface Room {
   readonly why: string;
 }
 
-const COMPILER = ["compiler/source.ts", "compiler/diagnostic.ts", "compiler/codes.ts", "compiler/bounds.ts", "compiler/nearest.ts", "compiler/quote.ts", "runtime/text/"];
+const COMPILER = ["compiler/source.ts", "compiler/diagnostic.ts", "compiler/codes.ts", "compiler/bounds.ts", "compiler/nearest.ts", "compiler/quote.ts", "runtime/text/", "runtime/result/"];
 const pure = "the compiler runs in a browser and says the same for the same text";
 
 const rooms: readonly Room[] = [
   { at: "runtime/abi/", may: ["runtime/abi/"], packages: [], node: false, why: "two compilers read these leaf files" },
   { at: "runtime/net/", may: ["runtime/net/"], packages: ["ipaddr.js"], node: false, why: "addresses are the same everywhere, also in a browser" },
+  { at: "runtime/result/", may: ["runtime/result/"], packages: [], node: false, why: "every program returns expected failures in one shape" },
   { at: "runtime/text/", may: ["runtime/text/"], packages: [], node: false, why: "the compiler and the gateway show text alike" },
   { at: "runtime/engine/", may: ["runtime/engine/", "runtime/abi/"], packages: [], node: false, why: "the engine has zero imports" },
   { at: "runtime/package/", may: ["runtime/package/"], packages: [], node: true, why: "a build replaces it, so it depends on nothing" },
-  { at: "runtime/shell/", may: ["runtime/shell/", "runtime/package/", "runtime/host/", "runtime/abi/", "runtime/net/", "scripts/build.mjs"], packages: ["koffi"], node: true, why: "what all programs share knows none of them" },
-  { at: "runtime/host/", may: ["runtime/host/", "runtime/package/", "runtime/abi/", "runtime/net/", "runtime/engine/build/"], packages: ["@assemblyscript/loader"], node: true, why: "what decides must not depend on what compiles or serves" },
-  { at: "runtime/guard/", may: ["runtime/guard/", "runtime/shell/", "runtime/package/", "runtime/host/", "runtime/abi/", "runtime/net/"], packages: ["koffi"], node: true, why: "the guardrail works without a gateway" },
+  { at: "runtime/shell/", may: ["runtime/shell/", "runtime/package/", "runtime/host/", "runtime/abi/", "runtime/net/", "scripts/build.mjs", "runtime/result/"], packages: ["koffi"], node: true, why: "what all programs share knows none of them" },
+  { at: "runtime/host/", may: ["runtime/host/", "runtime/package/", "runtime/abi/", "runtime/net/", "runtime/engine/build/", "runtime/result/"], packages: ["@assemblyscript/loader"], node: true, why: "what decides must not depend on what compiles or serves" },
+  { at: "runtime/guard/", may: ["runtime/guard/", "runtime/shell/", "runtime/package/", "runtime/host/", "runtime/abi/", "runtime/net/", "runtime/result/"], packages: ["koffi"], node: true, why: "the guardrail works without a gateway" },
   { at: "runtime/os/", may: ["runtime/os/", "runtime/abi/"], packages: [], node: false, why: "what runs on bare metal has no Node and no C library" },
-  { at: "compiler/cli/", may: ["compiler/", "runtime/shell/", "runtime/package/", "runtime/host/", "runtime/abi/", "runtime/net/", "runtime/text/", "runtime/engine/build/"], packages: [], node: true, why: "the command line asks the shipped module and never the gateway" },
+  { at: "compiler/cli/", may: ["compiler/", "runtime/shell/", "runtime/package/", "runtime/host/", "runtime/abi/", "runtime/net/", "runtime/text/", "runtime/result/", "runtime/engine/build/"], packages: [], node: true, why: "the command line asks the shipped module and never the gateway" },
   { at: "compiler/syntax/", may: ["compiler/syntax/", ...COMPILER], packages: ["chevrotain"], node: false, why: pure },
   { at: "compiler/ast/", may: ["compiler/ast/", "compiler/syntax/", ...COMPILER], packages: [], node: false, why: `${pure}; only compiler/syntax knows Chevrotain` },
   { at: "compiler/check/", may: ["compiler/check/", "compiler/ast/nodes.ts", "compiler/syntax/keywords.ts", "runtime/abi/", "runtime/net/", ...COMPILER], packages: [], node: false, why: `${pure}; a phase reads the types-only file of the phase before` },
   { at: "compiler/lower/", may: ["compiler/lower/", "compiler/check/policy.ts", "runtime/abi/", "runtime/net/", ...COMPILER], packages: [], node: false, why: `${pure}; a phase reads the types-only file of the phase before` },
   { at: "compiler/emit/", may: ["compiler/emit/", "compiler/lower/tables.ts", "compiler/check/policy.ts", "runtime/abi/", "runtime/net/", "runtime/engine/build/", ...COMPILER], packages: ["@noble/hashes"], node: false, why: `${pure}; a phase reads the types-only file of the phase before` },
-  { at: "compiler/", may: ["compiler/", "runtime/abi/", "runtime/net/", "runtime/text/", "runtime/engine/build/"], packages: ["@noble/hashes"], node: false, why: pure },
-  { at: "gateway/", may: ["gateway/", "runtime/shell/", "runtime/package/", "runtime/host/", "runtime/guard/", "runtime/abi/", "runtime/net/", "runtime/text/"], packages: ["ajv", "smol-toml", "koffi"], node: true, why: "the gateway loads only .wasm: it never compiles, so it can't be made to" },
+  { at: "compiler/", may: ["compiler/", "runtime/abi/", "runtime/net/", "runtime/text/", "runtime/result/", "runtime/engine/build/"], packages: ["@noble/hashes"], node: false, why: pure },
+  { at: "gateway/", may: ["gateway/", "runtime/shell/", "runtime/package/", "runtime/host/", "runtime/guard/", "runtime/abi/", "runtime/net/", "runtime/text/", "runtime/result/"], packages: ["ajv", "smol-toml", "koffi"], node: true, why: "the gateway loads only .wasm: it never compiles, so it can't be made to" },
   { at: "policies/", may: ["policies/", "gateway/client/", "runtime/host/debugger.mjs"], packages: [], node: true, why: "an example uses the product as its users do" },
 ];
 

@@ -9,7 +9,7 @@ import { defaultConfig } from "../../gateway/config.ts";
 import { isFailure } from "../../gateway/exit.ts";
 import { isRefused } from "../../gateway/reload/exchange.ts";
 import { isRefusal } from "../../runtime/host/load.ts";
-import { loadPolicyInWorker } from "../../runtime/host/loadInWorker.ts";
+import { loadPolicyInWorker } from "../../runtime/host/load_in_worker.ts";
 import { backend, freePort, manualClock, moduleOf, probe, running, temporaryFolder, visit } from "./gateway_under_test.ts";
 import { launch, place, web } from "./ingressd_process.ts";
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { followLinks } from "../../runtime/host/links.ts";
-import { isFileRefusal, readTrustedFile } from "../../runtime/host/trustedFile.ts";
+import { isFileRefusal, readTrustedFile } from "../../runtime/host/trusted_file.ts";
 import { LOOK_MS, SETTLE_MS, watchFile } from "../../runtime/shell/watch.ts";
 import { skip } from "../skip.ts";
 import { backend, eventually, freePort, manualClock, probe, running, temporaryFolder } from "./gateway_under_test.ts";

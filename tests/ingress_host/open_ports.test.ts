@@ -6,7 +6,7 @@ import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { isRefused } from "../../gateway/reload/exchange.ts";
 import { parseAddress, type Address } from "../../runtime/net/address.ts";
-import { loadPolicyInWorker } from "../../runtime/host/loadInWorker.ts";
+import { loadPolicyInWorker } from "../../runtime/host/load_in_worker.ts";
 import { isRefusal } from "../../runtime/host/load.ts";
 import { skip } from "../skip.ts";
 import { backend, eventually, freePort, listening, moduleOf, probe, running, visit } from "./gateway_under_test.ts";

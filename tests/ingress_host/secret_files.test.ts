@@ -10,7 +10,7 @@ import { temporaryFolder } from "./gateway_under_test.ts";
 
 const test = suite("secret files");
 const READER = `
-import { isFileRefusal, readTrustedFile } from ${JSON.stringify(new URL("../../runtime/host/trustedFile.ts", import.meta.url).href)};
+import { isFileRefusal, readTrustedFile } from ${JSON.stringify(new URL("../../runtime/host/trusted_file.ts", import.meta.url).href)};
 const [path, access, uid, gid, groups] = process.argv.slice(2);
 process.setgroups(JSON.parse(groups)); process.setegid(Number(gid)); process.seteuid(Number(uid));
 const answer = readTrustedFile(path, 1024, "key", access);

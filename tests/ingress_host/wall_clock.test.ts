@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { heldWall } from "../../runtime/host/heldWall.ts";
+import { heldWall } from "../../runtime/host/held_wall.ts";
 import { SWEEP_MS } from "../../gateway/daemon.ts";
 import { isRefused } from "../../gateway/reload/exchange.ts";
 import { backend, eventually, freePort, probe, running, visit } from "./gateway_under_test.ts";

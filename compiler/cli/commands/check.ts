@@ -3,7 +3,7 @@ import type { Profile } from "../../../runtime/abi/profiles.ts";
 import type { Command } from "../command.ts";
 import { compileFile, isNotCompiled } from "../compiled.ts";
 import { isOpenFailure, openPolicy } from "../disk.ts";
-import { editLine, fixFile } from "../fixFile.ts";
+import { editLine, fixFile } from "../fix_file.ts";
 import { count, type Outcome } from "../outcome.ts";
 import { PROFILE_FLAG, readProfile } from "../profile.ts";
 import type { Progress } from "../progress.ts";

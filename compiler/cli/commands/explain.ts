@@ -6,12 +6,12 @@ import type { Command } from "../command.ts";
 import { compileFile, isNotCompiled } from "../compiled.ts";
 import { explainRequest, type Explanation, type Step } from "../explanation.ts";
 import { looksLikeModule, readModule } from "../modules.ts";
-import { timeText } from "../nearMiss.ts";
+import { timeText } from "../near_miss.ts";
 import { usage, type Outcome } from "../outcome.ts";
 import { PROFILE_FLAG, readProfile } from "../profile.ts";
 import { isRequest, parseRequest, type Request } from "../request.ts";
 import { rows, type Paint } from "../terminal.ts";
-import { codeSays, ruleText } from "../testReport.ts";
+import { codeSays, ruleText } from "../test_report.ts";
 
 export const explain = {
   summary: "say why a request is allowed or denied",

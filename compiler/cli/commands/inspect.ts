@@ -4,10 +4,10 @@ import type { ListenerInfo, PolicyInfo } from "../../../runtime/host/module.ts";
 import { readSections, type Section } from "../../../runtime/abi/sections.ts";
 import type { Command } from "../command.ts";
 import { readModule, refusedModule } from "../modules.ts";
-import { timeText } from "../nearMiss.ts";
+import { timeText } from "../near_miss.ts";
 import { count } from "../outcome.ts";
 import { rows } from "../terminal.ts";
-import { ruleText } from "../testReport.ts";
+import { ruleText } from "../test_report.ts";
 
 /** Rules shown to people; --json has all of them. */
 const MOST_RULES = 50;

@@ -1,6 +1,6 @@
 // ingressc keygen: a new pair of keys for signing policies.
 import type { Command } from "../command.ts";
-import { isOutcome, writeKeyPair } from "../keyFiles.ts";
+import { isOutcome, writeKeyPair } from "../key_files.ts";
 import { rows } from "../terminal.ts";
 
 export const keygen = {

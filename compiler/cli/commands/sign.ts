@@ -4,7 +4,7 @@ import { MAX_REVISION } from "../../../runtime/abi/signature.ts";
 import { isRefusal, loadPolicy } from "../../../runtime/host/load.ts";
 import type { PolicyInfo } from "../../../runtime/host/module.ts";
 import type { Command } from "../command.ts";
-import { isOutcome, readPrivateKey } from "../keyFiles.ts";
+import { isOutcome, readPrivateKey } from "../key_files.ts";
 import { readModule, refusedModule } from "../modules.ts";
 import { usage, type Outcome } from "../outcome.ts";
 import { signModule, unsigned } from "../signing.ts";

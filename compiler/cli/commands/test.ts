@@ -2,14 +2,14 @@
 import { resolve } from "node:path";
 import type { Command } from "../command.ts";
 import { coverageOf } from "../coverage.ts";
-import { coverageJson, coverageText, lcovText } from "../coverageReport.ts";
+import { coverageJson, coverageText, lcovText } from "../coverage_report.ts";
 import { count, usage, type Outcome } from "../outcome.ts";
 import { nearest } from "../../nearest.ts";
 import { PROFILE_FLAG, readProfile } from "../profile.ts";
 import { quote } from "../../quote.ts";
-import { junitText, tapText } from "../testDocuments.ts";
+import { junitText, tapText } from "../test_documents.ts";
 import { compileAndTest, failedTests, isTested, type Tested } from "../tested.ts";
-import { resultsJson } from "../testReport.ts";
+import { resultsJson } from "../test_report.ts";
 import { writeModule } from "../write.ts";
 
 /** Flags that name a file, with what is written into it. */

@@ -3,7 +3,7 @@ import { isRefusal, loadPolicy } from "../../../runtime/host/load.ts";
 import type { TrustedKey } from "../../../runtime/host/keys.ts";
 import type { Refusal } from "../../../runtime/host/module.ts";
 import type { Command } from "../command.ts";
-import { isOutcome, readPublicKey } from "../keyFiles.ts";
+import { isOutcome, readPublicKey } from "../key_files.ts";
 import { readModule, refusedModule } from "../modules.ts";
 import { usage } from "../outcome.ts";
 import { rows } from "../terminal.ts";

@@ -1,7 +1,7 @@
 // Which expose of a group has a port that a set of ports has: asked by each `deny on`, so it must
 // not read all exposes each time.
 import type { Understood } from "./understood.ts";
-import type { PortSet } from "./portNumbers.ts";
+import type { PortSet } from "./port_numbers.ts";
 
 interface Row {
   readonly first: number;

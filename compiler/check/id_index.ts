@@ -1,7 +1,7 @@
 // Patterns of identities in a trie of their segments from the left, each with what a set says of it:
 // finds those that hold all of another pattern, and those that have an identity in common with it.
 import { MAX_SET_IDS } from "../bounds.ts";
-import type { ReadId } from "./idPatterns.ts";
+import type { ReadId } from "./id_patterns.ts";
 
 /** What a set says of the identities of one pattern. */
 export interface IdEntry {

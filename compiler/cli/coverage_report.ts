@@ -5,7 +5,7 @@ import { shownPath } from "./compiled.ts";
 import { lineCounts, type Coverage } from "./coverage.ts";
 import { count } from "./outcome.ts";
 import { rows, type Paint } from "./terminal.ts";
-import { ruleText } from "./testReport.ts";
+import { ruleText } from "./test_report.ts";
 
 /** Gaps shown to people; --json has all of them. */
 const MOST_GAPS = 50;

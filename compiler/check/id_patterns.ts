@@ -2,10 +2,10 @@
 // segment of the path may end in `*` (the rest of that segment, at least one character) and the
 // last may be `**` (one segment or more). Compared byte by byte in their canonical form.
 import { formatAddress } from "../../runtime/net/address.ts";
-import { uriName } from "../../runtime/net/nameForms.ts";
+import { uriName } from "../../runtime/net/name_forms.ts";
 import { MAX_ID_BYTES } from "../bounds.ts";
 import { quote } from "../quote.ts";
-import { readHostName } from "./hostNames.ts";
+import { readHostName } from "./host_names.ts";
 import { readAddress } from "./literals.ts";
 import type { IdPattern } from "./policy.ts";
 import { isProblem, type Problem } from "./report.ts";

@@ -1,7 +1,7 @@
 // Rules and the other clauses of an expose as rows.
 import { LINE, SPACE, group, placed, row, token, words, type Doc, type Row } from "./layout.ts";
 import type { AnnotationNode, CapNode, ClauseNode, LimitNode, RuleNode, UseNode } from "./nodes.ts";
-import { annotationDocs, argumentsDocs, keyDocs, memberDocs, protoDocs, quotedDoc, setDoc } from "./printSets.ts";
+import { annotationDocs, argumentsDocs, keyDocs, memberDocs, protoDocs, quotedDoc, setDoc } from "./print_sets.ts";
 
 /** What is annotated, with its annotations on the line above. */
 export function annotated(annotations: readonly AnnotationNode[], rows: readonly Row[]): Row[] {

@@ -3,8 +3,8 @@
 // narrowest decides. Where several match and none of them is the narrowest, they say the same. What
 // says no more than the wider ones say already is left out, so equal sets are equal lists. (That `a*`
 // is `a0`, `a0*`, `a1` and so on through all characters is not looked for.) Everything here is pure.
-import { IdIndex, type IdEntry, type IdWork } from "./idIndex.ts";
-import { coversId, idParts, idWord, narrowness, sharedId, type ReadId } from "./idPatterns.ts";
+import { IdIndex, type IdEntry, type IdWork } from "./id_index.ts";
+import { coversId, idParts, idWord, narrowness, sharedId, type ReadId } from "./id_patterns.ts";
 import type { IdPattern, IdSet } from "./policy.ts";
 
 /** In no order; none is there twice. */

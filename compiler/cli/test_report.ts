@@ -5,7 +5,7 @@ import type { Code } from "../../runtime/abi/names.ts";
 import { positionOf } from "../source.ts";
 import { shownPath } from "./compiled.ts";
 import { count } from "./outcome.ts";
-import { placeText, type LineResult } from "./policyTests.ts";
+import { placeText, type LineResult } from "./policy_tests.ts";
 import type { Paint } from "./terminal.ts";
 
 export function failuresText(results: readonly LineResult[], info: PolicyInfo, root: string, p: Paint): string {

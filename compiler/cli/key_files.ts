@@ -5,7 +5,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { PUBLIC_KEY_BYTES } from "../../runtime/abi/signature.ts";
-import { kindOfKey, type KeyKind } from "../../runtime/host/keyKinds.ts";
+import { kindOfKey, type KeyKind } from "../../runtime/host/key_kinds.ts";
 import { isKeyRefusal, parsePublicKey, trustedKey, type TrustedKey } from "../../runtime/host/keys.ts";
 import { isCode, readRegular } from "./disk.ts";
 import { usage, type Outcome } from "./outcome.ts";

@@ -3,7 +3,7 @@
 import { STRIDE, compare, joined } from "./intervals.ts";
 import type { Prefix } from "./literals.ts";
 import type { AddressSet, AddressWords } from "./policy.ts";
-import { scanPrefix } from "./prefixScan.ts";
+import { scanPrefix } from "./prefix_scan.ts";
 
 const MAX = 0xffffffff;
 

@@ -4,9 +4,9 @@ import { positionOf } from "../source.ts";
 import { printable } from "../quote.ts";
 import type { PolicyInfo } from "../../runtime/host/module.ts";
 import { shownPath } from "./compiled.ts";
-import type { LineResult } from "./policyTests.ts";
+import type { LineResult } from "./policy_tests.ts";
 import { printableJson } from "./terminal.ts";
-import { becauseText } from "./testReport.ts";
+import { becauseText } from "./test_report.ts";
 
 /** https://testanything.org/tap-version-14-specification.html; one point a test line. */
 export function tapText(results: readonly LineResult[], info: PolicyInfo, root: string): string {

@@ -1,8 +1,8 @@
 // Tests and invariants as rows.
 import { COLUMN, LINE, SPACE, clauseDocs, commas, group, row, token, words, type Doc, type Row } from "./layout.ts";
 import type { ClaimNode, OutcomeNode, RequestNode, TestLineNode } from "./nodes.ts";
-import { lineDocs } from "./printClauses.ts";
-import { memberList, quotedDoc, setDoc } from "./printSets.ts";
+import { lineDocs } from "./print_clauses.ts";
+import { memberList, quotedDoc, setDoc } from "./print_sets.ts";
 
 export function testLineRow(line: TestLineNode): Row {
   if (line.kind === "bind") {

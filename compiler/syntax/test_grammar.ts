@@ -1,6 +1,6 @@
 // Rules of the grammar for what is claimed about a policy: `test`, `invariant` and `budget`.
 import type { CstNode, DSLMethodOpts, IOrAlt, IToken, OrMethodOpts } from "chevrotain";
-import { SetGrammar } from "./setGrammar.ts";
+import { SetGrammar } from "./set_grammar.ts";
 import { Arrow, Comma, Integer, KW, LBrace, Name, RBrace, Text, Word } from "./tokens.ts";
 
 export class TestGrammar extends SetGrammar {

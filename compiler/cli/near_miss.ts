@@ -8,9 +8,9 @@ import { isWithin, parsePrefix, type Prefix } from "../../runtime/net/prefix.ts"
 import { nearest } from "../nearest.ts";
 import { bindableAddress } from "./bindable.ts";
 import { connect, type Target } from "./ask.ts";
-import { identitiesNear } from "./identitiesNear.ts";
+import { identitiesNear } from "./identities_near.ts";
 import type { Facts, RuleBook, StatedRule } from "./matching.ts";
-import { freshEngine } from "./policyTests.ts";
+import { freshEngine } from "./policy_tests.ts";
 import type { Request } from "./request.ts";
 
 export interface NearMiss {
