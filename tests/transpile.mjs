@@ -14,9 +14,13 @@ const PROGRAMS = ["runtime/host/load_worker.mjs", "tests/compiler/hungry.ts", "t
 const PACKAGE_FILES = "runtime/package/files.ts";
 
 /** Each file keeps its own place, which many read their neighbours by; the worker is the one that is built here. */
-const places = (project, folder) => ({
+const places = (project, folder, apart) => ({
   name: "places",
   setup(on) {
+    on.onResolve({ filter: /^\./ }, ({ path, resolveDir }) => {
+      const file = apart.get(join(resolveDir, path));
+      return file === undefined ? undefined : { path: pathToFileURL(file).href, external: true };
+    });
     on.onLoad({ filter: LOADERS }, () => ({ contents: "" }));
     on.onLoad({ filter: /\.(?:ts|mjs)$/ }, ({ path }) => {
       const text = readFileSync(path, "utf8").replace(/^#![^\n]*/, "");
@@ -28,9 +32,14 @@ const places = (project, folder) => ({
   },
 });
 
-/** The folder, the built file of each path, and what removes them; null where a file does not build: then each has to be run as it stands. */
-export async function transpile(files, project) {
+/**
+ * The folder, the built file of each path, and what removes them; null where a file does not build: then each has to
+ * be run as it is. The caller writes the files of `apart` (paths in the project): no built file contains them, so that
+ * a caller can replace them.
+ */
+export async function transpile(files, project, apart = []) {
   const folder = mkdtempSync(join(project, "node_modules", ".tests-"));
+  const written = new Map(apart.map((path) => [join(project, path), join(folder, "apart", path.replace(/\.ts$/, ".mjs"))]));
   const remove = () => rmSync(folder, { recursive: true, force: true });
   // Some programs are started as another user.
   chmodSync(folder, 0o755);
@@ -41,11 +50,11 @@ export async function transpile(files, project) {
       entryPoints: [...new Set([...files, ...programs.map((path) => join(project, path))])],
       absWorkingDir: project, outdir: folder, outbase: project, outExtension: { ".js": ".mjs" }, metafile: true,
       bundle: true, splitting: true, format: "esm", platform: "node", target: `node${process.versions.node}`, packages: "external",
-      plugins: [places(project, folder)], define: { "import.meta.url": "fileUrl" },
+      plugins: [places(project, folder, written)], define: { "import.meta.url": "fileUrl" },
       sourcemap: "linked", sourcesContent: false, tsconfigRaw: {}, logLevel: "silent",
     });
     const built = Object.entries(metafile.outputs).flatMap(([out, { entryPoint }]) => (entryPoint === undefined ? [] : [[resolve(project, entryPoint), resolve(project, out)]]));
-    return { folder, built: new Map(built), remove };
+    return { folder, built: new Map(built), apart: written, remove };
   } catch (error) {
     remove();
     if (error.errors === undefined) throw error;

@@ -1,11 +1,10 @@
-// Every listed mutant of the engine is built by asc and put in the engine's place in a copy of
-// the project; the quick tests of the engine have to notice each of them. The copy without a
-// mutant has to pass first, so that nothing else can be what they notice.
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+// The engine is built with each listed mutant in its source; the quick tests of the engine have to notice each of
+// them. They have to pass with the engine as it is first, so that nothing else can be what they notice.
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { buildEngine, copyProject, root, runNode } from "../copies.ts";
+import { buildEngine, engineTests, root, type EngineTests } from "../other_engine.ts";
 import { MUTANTS as OF_TABLES, type Mutant } from "./list.ts";
 import { PHASES } from "./phases.ts";
 
@@ -21,49 +20,55 @@ const NEAREST: Readonly<Record<Mutant["file"], string>> = {
 const TEST_MS = 60_000;
 const WORKERS = 2;
 
-/** The first test that fails in a copy, or null. */
-async function noticedBy(folder: string, first: string): Promise<string | null> {
+interface Fate {
+  readonly killed: boolean;
+  /** The test that noticed it, or what is wrong with the mutant. */
+  readonly how: string;
+}
+
+const testFile = (name: string): string => `tests/${name}.test.ts`;
+
+/** The first test that fails, or null. */
+async function noticedBy(tests: EngineTests, first: string): Promise<string | null> {
   for (const name of [first, ...TESTS.filter((t) => t !== first)]) {
-    const { code } = await runNode(folder, ["--import", import.meta.resolve("tsx"), join("tests", `${name}.test.ts`)], TEST_MS);
+    const { code } = await tests.run(testFile(name), TEST_MS);
     if (code !== 0) return `${name}${code === null ? " (ended)" : ""}`;
   }
   return null;
 }
 
-const engineFile = (folder: string, file: string): string => join(folder, "runtime", "engine", `${file}.ts`);
-const engineBytes = (folder: string): Buffer => readFileSync(join(folder, "runtime", "engine", "build", "engine.wasm"));
-
-/** What became of a mutant: the test that noticed it, or what is wrong with the mutant. */
-async function fate(folder: string, plain: Buffer, { file, text, instead, nearest }: Mutant): Promise<{ readonly killed: boolean; readonly how: string }> {
-  const path = engineFile(folder, file);
-  const original = readFileSync(engineFile(root, file), "utf8");
+/** What became of a mutant. */
+async function fate(tests: EngineTests, plain: Uint8Array, { file, text, instead, nearest }: Mutant): Promise<Fate> {
+  const path = `runtime/engine/${file}.ts`;
+  const original = readFileSync(join(root, path), "utf8");
   const places = original.split(text).length - 1;
-  if (places !== 1) return { killed: false, how: `its text stands ${places} times in ${file}.ts` };
-  try {
-    writeFileSync(path, original.replace(text, () => instead));
-    if (!await buildEngine(folder)) return { killed: false, how: "asc does not build it" };
-    if (engineBytes(folder).equals(plain)) return { killed: false, how: "it is the same code" };
-    const noticed = await noticedBy(folder, nearest ?? NEAREST[file]);
-    return noticed === null ? { killed: false, how: "no test notices it" } : { killed: true, how: noticed };
-  } finally {
-    writeFileSync(path, original);
-  }
+  if (places !== 1) return { killed: false, how: `its text is in ${file}.ts ${places} times` };
+  const engine = await buildEngine(new Map([[path, original.replace(text, () => instead)]]));
+  if (engine === null) return { killed: false, how: "asc does not build it" };
+  if (Buffer.from(engine).equals(plain)) return { killed: false, how: "it is the same code" };
+  tests.use(engine);
+  const noticed = await noticedBy(tests, nearest ?? NEAREST[file]);
+  return noticed === null ? { killed: false, how: "no test notices it" } : { killed: true, how: noticed };
 }
 
+const FILES = [...new Set([...TESTS, ...MUTANTS.flatMap(({ nearest }) => nearest ?? [])])].map(testFile);
+
 const mutants = suite("mutants");
-const folders = Array.from({ length: WORKERS }, copyProject);
-const fates = new Map<Mutant, { readonly killed: boolean; readonly how: string }>();
+const workers = await Promise.all(Array.from({ length: WORKERS }, () => engineTests(FILES)));
+const fates = new Map<Mutant, Fate>();
 let baseline: string | null = "not run";
 try {
-  const [first = ""] = folders;
-  baseline = await buildEngine(first) ? await noticedBy(first, "engine/decisions") : "asc does not build the engine";
-  const plain = engineBytes(first);
+  const plain = await buildEngine(new Map());
+  const [first] = workers;
+  if (plain === null || first === undefined) throw new Error("asc does not build the engine");
+  first.use(plain);
+  baseline = await noticedBy(first, "engine/decisions");
   const queue = baseline === null ? [...MUTANTS] : [];
-  await Promise.all(folders.map(async (folder) => {
-    for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) fates.set(mutant, await fate(folder, plain, mutant));
+  await Promise.all(workers.map(async (tests) => {
+    for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) fates.set(mutant, await fate(tests, plain, mutant));
   }));
 } finally {
-  for (const folder of folders) rmSync(folder, { recursive: true });
+  for (const tests of workers) tests.remove();
 }
 
 mutants("the engine as it is passes, and there are at least 30 mutants", () => {

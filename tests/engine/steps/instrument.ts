@@ -1,7 +1,8 @@
 // Puts a counter into every loop of the engine's text: one tick at the start of each iteration.
-import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
+import { root } from "../other_engine.ts";
 
 const COUNTER = `let steps: u32 = 0;
 
@@ -36,15 +37,15 @@ export function counted(text: string): { readonly text: string; readonly loops: 
   return { text: loops === 0 ? text : `import { tick } from "./steps";\n${out}`, loops };
 }
 
-/** Counts all loops of a copy's engine; returns how many there are. */
-export function instrument(folder: string): number {
-  const engine = join(folder, "runtime", "engine");
+/** The files of an engine that counts its loops (text by path in the project), and how many loops there are. */
+export function instrumentedEngine(): { readonly files: ReadonlyMap<string, string>; readonly loops: number } {
+  const engine = "runtime/engine";
+  const files = new Map([[`${engine}/steps.ts`, COUNTER]]);
   let loops = 0;
-  for (const name of readdirSync(engine).filter((n) => n.endsWith(".ts"))) {
-    const made = counted(readFileSync(join(engine, name), "utf8"));
+  for (const name of readdirSync(join(root, engine)).filter((n) => n.endsWith(".ts"))) {
+    const made = counted(readFileSync(join(root, engine, name), "utf8"));
     loops += made.loops;
-    writeFileSync(join(engine, name), name === "main.ts" ? `${made.text}\nexport { takeSteps } from "./steps";\n` : made.text);
+    files.set(`${engine}/${name}`, name === "main.ts" ? `${made.text}\nexport { takeSteps } from "./steps";\n` : made.text);
   }
-  writeFileSync(join(engine, "steps.ts"), COUNTER);
-  return loops;
+  return { files, loops };
 }

@@ -1,11 +1,9 @@
 // The most steps of a decision, as the compiler computes it, held against an engine that counts
 // every iteration of every loop.
-import { rmSync } from "node:fs";
-import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { buildEngine, copyProject, runNode } from "../copies.ts";
-import { counted, instrument } from "./instrument.ts";
+import { buildEngine, engineTests } from "../other_engine.ts";
+import { counted, instrumentedEngine } from "./instrument.ts";
 
 const steps = suite("steps");
 
@@ -17,12 +15,15 @@ steps("the counter finds every kind of loop", () => {
 });
 
 steps("no decision takes more steps than its module promises, and some take nearly as many", async () => {
-  const folder = copyProject();
+  const { files, loops } = instrumentedEngine();
+  assert.ok(loops > 20, `only ${loops} loops`);
+  const engine = await buildEngine(files);
+  if (engine === null) throw new Error("the counting engine does not build");
+  const program = "tests/engine/steps/ask.ts";
+  const tests = await engineTests([program]);
   try {
-    const loops = instrument(folder);
-    assert.ok(loops > 20, `only ${loops} loops`);
-    assert.ok(await buildEngine(folder), "the counting engine does not build");
-    const { code, output } = await runNode(folder, ["--import", import.meta.resolve("tsx"), join("tests", "engine", "steps", "ask.ts")], 300_000);
+    tests.use(engine);
+    const { code, output } = await tests.run(program, 300_000);
     assert.is(code, 0);
     const rows = output.trim().split("\n").map((line) => JSON.parse(line) as { readonly name: string; readonly most: number; readonly promised: number; readonly tight: boolean });
     assert.ok(rows.length >= 20);
@@ -33,7 +34,7 @@ steps("no decision takes more steps than its module promises, and some take near
     }
     assert.is(rows.filter(({ tight }) => tight).length, 5);
   } finally {
-    rmSync(folder, { recursive: true });
+    tests.remove();
   }
 });
 
