@@ -3,16 +3,16 @@
 // one `path` is all that is needed here.
 import type { ImportNode, PolicyNode } from "./ast/nodes.ts";
 import { build } from "./ast/build.ts";
-import { MAX_IMPORTED_BYTES, MAX_IMPORTS, MAX_IMPORT_DEPTH, MAX_WORDS } from "./bounds.ts";
-import { declare } from "./check/names.ts";
-import { sayFailure, type FailureWords } from "./check/paths.ts";
-import type { Program, Unit } from "./check/program.ts";
-import { newReport, type Report } from "./check/report.ts";
-import type { Diagnostic } from "./diagnostic.ts";
-import { quote } from "./quote.ts";
-import { isReadFailure, type ReadFailure, type SourceFile, type SourceReader } from "./source.ts";
+import { MAX_IMPORTED_BYTES, MAX_IMPORTS, MAX_IMPORT_DEPTH, MAX_WORDS } from "./source/bounds.ts";
+import { declare } from "./check/names/declarations.ts";
+import { sayFailure, type FailureWords } from "./check/names/paths.ts";
+import type { Program, Unit } from "./check/names/program.ts";
+import { newReport, type Report } from "./diagnostics/report.ts";
+import type { Diagnostic } from "./diagnostics/diagnostic.ts";
+import { quote } from "./diagnostics/quote.ts";
+import { isReadFailure, type ReadFailure, type SourceFile, type SourceReader } from "./source/source.ts";
 import { parse } from "./syntax/parse.ts";
-import { countWords } from "./syntax/words.ts";
+import { countWords } from "./syntax/word_count.ts";
 
 export interface Loaded {
   /** Null where the entry file can't be read as a policy at all. */

@@ -1,10 +1,10 @@
 // A policy whose tables are more than a module can hold, or more work than the compiler does: the
 // message names the sets that use most of it, where rules use them.
-import type { AddressSet, CheckedPolicy, CheckedRule, HostSet, IdSet } from "./check/policy.ts";
-import type { Diagnostic } from "./diagnostic.ts";
+import type { AddressSet, CheckedPolicy, CheckedRule, HostSet, IdSet } from "./policy/policy.ts";
+import type { Diagnostic } from "./diagnostics/diagnostic.ts";
 import type { Excess } from "./lower/meter.ts";
-import { quote } from "./quote.ts";
-import type { SourceFile, Span } from "./source.ts";
+import { quote } from "./diagnostics/quote.ts";
+import type { SourceFile, Span } from "./source/source.ts";
 import { MAX_PAGES, PAGE_BYTES } from "../runtime/abi/layout.ts";
 
 /** `excess` is null where the finished tables and the state do not fit into memory. */

@@ -1,8 +1,8 @@
 // Reads the concrete tree: children by name, places, and whether a part is whole. Tokens that
 // recovery made up count as missing.
-import type { DiagnosticCode } from "../codes.ts";
-import type { Diagnostic } from "../diagnostic.ts";
-import type { SourceFile, Span } from "../source.ts";
+import type { DiagnosticCode } from "../diagnostics/codes.ts";
+import type { Diagnostic } from "../diagnostics/diagnostic.ts";
+import type { SourceFile, Span } from "../source/source.ts";
 import { endOf, type Cst, type Parsed, type Token } from "../syntax/cst.ts";
 import type { Piece } from "./nodes.ts";
 

@@ -2,7 +2,7 @@
 // stand as they are written, as strings (`"443"`, `"198.51.100.0/24"`, `"200/s"`); a text that has
 // quotes in a policy is an object among the members of a set, so that it is told from a word.
 import { constant, eitherList, list, named, object, oneOf, some, wordOr, type Definitions, type Of, type Schema, type Shape } from "./shape.ts";
-import { parameter, path, plainName, wordsIn } from "./words.ts";
+import { parameter, path, plainName, wordsIn } from "./word_patterns.ts";
 
 const proto = constant("tcp", "udp");
 const yes = constant(true);

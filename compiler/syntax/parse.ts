@@ -3,19 +3,19 @@
 // `brokenAfter` marks the holes, so that later phases don't complain about what is missing.
 import { EOF, type IRecognitionException, type IToken, type TokenType } from "chevrotain";
 import { characterName } from "../../runtime/text/characters.ts";
-import { MAX_ERRORS, MAX_NESTING, MAX_SOURCE_BYTES, MAX_WORDS } from "../bounds.ts";
-import type { DiagnosticCode } from "../codes.ts";
-import { firstErrors, type Diagnostic } from "../diagnostic.ts";
-import { quote } from "../quote.ts";
-import type { SourceFile, Span } from "../source.ts";
+import { MAX_ERRORS, MAX_NESTING, MAX_SOURCE_BYTES, MAX_WORDS } from "../source/bounds.ts";
+import type { DiagnosticCode } from "../diagnostics/codes.ts";
+import { firstErrors, type Diagnostic } from "../diagnostics/diagnostic.ts";
+import { quote } from "../diagnostics/quote.ts";
+import type { SourceFile, Span } from "../source/source.ts";
 import { endOf, type Parsed } from "./cst.ts";
 import { unpack } from "./errors.ts";
 import { parseTokens } from "./grammar.ts";
-import { mendHabits } from "./habits.ts";
+import { mendHabits } from "./foreign_forms.ts";
 import { misplacedParams } from "./params.ts";
-import { countWords } from "./words.ts";
-import { isClosed, withHashes } from "./slashes.ts";
-import { strayComplaint } from "./stray.ts";
+import { countWords } from "./word_count.ts";
+import { isClosed, withHashes } from "./slash_comments.ts";
+import { strayComplaint } from "./unexpected_token.ts";
 import { KW, LBrace, LParen, RBrace, RParen, Text, lex, startsLine, type Lexed } from "./tokens.ts";
 
 export function parse(file: SourceFile): Parsed {

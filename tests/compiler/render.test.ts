@@ -2,8 +2,8 @@
 // long lines, wide characters, tabs, places at the end, and lists that must not be shown.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { Diagnostic } from "../../compiler/diagnostic.ts";
-import { render } from "../../compiler/render.ts";
+import type { Diagnostic } from "../../compiler/diagnostics/diagnostic.ts";
+import { render } from "../../compiler/diagnostics/render.ts";
 import { filesOf, front } from "./front.ts";
 
 const rendering = suite("render");

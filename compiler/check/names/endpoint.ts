@@ -1,0 +1,61 @@
+// `ADDRESS:PORT`, with brackets around IPv6.
+import { formatEndpoint } from "../../../runtime/net/address.ts";
+import { quote } from "../../diagnostics/quote.ts";
+import { readAddress } from "./literals.ts";
+import type { AddressWords } from "../../policy/policy.ts";
+import { readPort } from "./port_numbers.ts";
+import { isProblem, type Problem } from "../../diagnostics/report.ts";
+
+export interface Endpoint {
+  readonly address: AddressWords;
+  readonly port: number;
+}
+
+/** A label with a letter that no address has, or a last label of letters. */
+const NAME = /^(?=[^:]*$)(?:.*\.)?[a-z_][a-z0-9_-]*$/i;
+const FORM = "an address with a port is written `127.0.0.1:8080` or `[::1]:8080`";
+
+export function readEndpoint(text: string): Endpoint | Problem {
+  const parts = /^(\[[^\]]*\]|[^:[\]]*):([^:[\]]*)$/.exec(text);
+  if (parts === null) return { code: "ING311", message: `${quote(text)} is not an address with a port`, help: FORM, replace: meant(text) };
+  const [, host = "", portText = ""] = parts;
+  const bare = host.startsWith("[") ? host.slice(1, -1) : host;
+  if (host.startsWith("[") && !bare.includes(":")) {
+    return { code: "ING311", message: `${quote(host)} is not an IPv6 address`, help: FORM, replace: null };
+  }
+  if (/^localhost$/i.test(bare)) {
+    return { code: "ING311", message: `${quote(bare)} is a name, and an address is wanted here`, help: `names of hosts are not looked up: write \`127.0.0.1:${portText}\` or \`[::1]:${portText}\``, replace: null };
+  }
+  if (host === "") return { code: "ING311", message: `${quote(text)} has no address`, help: FORM, replace: null };
+  if (NAME.test(bare)) return { code: "ING311", message: `${quote(bare)} is a name, and an address is wanted here`, help: `names of hosts are not looked up; ${FORM}`, replace: null };
+  const address = readAddress(bare);
+  if (isProblem(address)) {
+    // The fix replaces the whole text, so it needs the port as well.
+    const fixed = address.replace === null ? null : readAddress(address.replace);
+    const port = Number(portText);
+    return { ...address, replace: fixed === null || isProblem(fixed) || !/^[0-9]{1,5}$/.test(portText) ? null : formatEndpoint(fixed, port) };
+  }
+  const port = readPort(portText);
+  if (typeof port !== "number") return { ...port, replace: null };
+  return { address, port };
+}
+
+/** The same, or with port 0: a port of the kernel's choice, as udp clients have. */
+export function readUdpEndpoint(text: string): Endpoint | Problem {
+  const chosen = /^(.*):0$/.exec(text)?.[1];
+  if (chosen === undefined) return readEndpoint(text);
+  const endpoint = readEndpoint(`${chosen}:1`);
+  return isProblem(endpoint) ? endpoint : { ...endpoint, port: 0 };
+}
+
+function meant(text: string): string | null {
+  const url = /^(?:https?|tcp):\/\/([^/]+)\/?$/i.exec(text)?.[1];
+  if (url !== undefined) return isProblem(readEndpoint(url)) ? null : url;
+  // `::1:8080` is an address too.
+  if (!isProblem(readAddress(text))) return null;
+  const unbracketed = /^([0-9A-Fa-f:]*:):?([0-9]{1,5})$/.exec(text);
+  if (unbracketed === null) return null;
+  const whole = /^(.*):([0-9]{1,5})$/.exec(text);
+  const address = readAddress(whole?.[1] ?? "");
+  return isProblem(address) ? null : formatEndpoint(address, Number(whole?.[2]));
+}

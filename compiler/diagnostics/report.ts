@@ -1,0 +1,87 @@
+// How the checks speak: one list of diagnostics, and a short way to add to it. A place in a
+// template's body is shown with the `use` that brought it, an argument with the parameter that
+// it stands for; what several uses of one body have wrong is told once.
+import { MAX_LOOKS } from "../source/bounds.ts";
+import type { DiagnosticCode } from "./codes.ts";
+import type { Diagnostic } from "./diagnostic.ts";
+import type { Span } from "../source/source.ts";
+
+/** What a diagnostic may have beyond its sentence and its place. */
+export interface More {
+  readonly label?: string;
+  readonly help?: string;
+  readonly related?: Diagnostic["related"];
+  /** The text that should stand in place of the span. */
+  readonly replace?: string;
+  /** Where that text should stand, if not there. */
+  readonly at?: Span;
+}
+
+export interface Report {
+  readonly diagnostics: Diagnostic[];
+  /** Names that may still be compared with mistyped ones, so that a thousand errors in a thousand names cost what they weigh. */
+  looks: number;
+  say(code: DiagnosticCode, message: string, span: Span, more?: More): void;
+}
+
+export function newReport(): Report {
+  const diagnostics: Diagnostic[] = [];
+  const told = new Set<string>();
+  return {
+    diagnostics,
+    looks: MAX_LOOKS,
+    say(code, message, span, more = {}) {
+      const { label = "", help = null, related = [], replace, at } = more;
+      if (span.origin !== undefined) {
+        const key = `${code} ${span.file.path} ${span.start} ${span.end} ${message}`;
+        if (told.has(key)) return;
+        told.add(key);
+      }
+      diagnostics.push({
+        code, message, span, label, help,
+        related: [...related.flatMap((r) => [r, ...ways(r.span)]), ...ways(span)],
+        fix: replace === undefined ? null : { span: at ?? span, text: replace },
+      });
+    },
+  };
+}
+
+/** Steps shown of the way that a template's text took. */
+const MAX_WAYS = 4;
+
+function ways(span: Span): Diagnostic["related"][number][] {
+  const out: Diagnostic["related"][number][] = [];
+  for (let { origin } = span; origin !== undefined && out.length < MAX_WAYS; ) {
+    if (origin.kind === "body") {
+      out.push({ span: origin.use, label: "used here" });
+      origin = origin.use.origin;
+    } else {
+      out.push({ span: origin.parameter, label: "it stands here" });
+      origin = origin.own;
+    }
+  }
+  return out;
+}
+
+/** What is wrong with one literal, before it is known where it stands. */
+export interface Problem {
+  readonly code: DiagnosticCode;
+  readonly message: string;
+  readonly help: string;
+  /** What was most likely meant; null where that is a guess. */
+  readonly replace: string | null;
+}
+
+export function isProblem(x: object): x is Problem {
+  return "code" in x && "replace" in x;
+}
+
+export function sayProblem(report: Report, problem: Problem, span: Span): void {
+  const { code, message, help, replace } = problem;
+  report.say(code, message, span, replace === null ? { help } : { help, replace });
+}
+
+/** The same for a text in quotes. */
+export function sayTextProblem(report: Report, problem: Problem, span: Span): void {
+  sayProblem(report, { ...problem, replace: problem.replace === null ? null : `"${problem.replace}"` }, span);
+}
