@@ -3,12 +3,12 @@
 import type { SetDeclaration, SetNode } from "../../ast/nodes.ts";
 import type { SourceReader } from "../../source/source.ts";
 import type { Homes } from "../names/scopes.ts";
-import { hostAlgebra } from "../sets/hosts.ts";
+import { HostAlgebra } from "../sets/hosts.ts";
 import { hostSet } from "../sets/host_trie.ts";
 import { idAlgebra } from "../sets/ids.ts";
 import { idSet, type Ids } from "../sets/id_sets.ts";
 import { declare } from "../names/declarations.ts";
-import { netAlgebra, type NetTally } from "../sets/nets.ts";
+import { NetAlgebra, type NetTally } from "../sets/nets.ts";
 import type { AddressSet, HostNode, HostSet, HostOnly, IdSet, Waiting } from "../../policy/policy.ts";
 import type { PortSet } from "../names/port_numbers.ts";
 import { portAlgebra } from "../sets/ports.ts";
@@ -31,12 +31,12 @@ export interface Scope {
 
 export function openScope(homes: Homes, sets: readonly SetDeclaration[], reader: SourceReader, report: Report): Scope {
   const first = sets.filter((s) => declare(report, homes.of(s.name.span).sets[s.kind], s, NAMED[s.kind]));
-  const tally: NetTally = { written: 0, builtin: new Set(), largest: null };
+  const nets = new NetAlgebra(report, homes, reader);
   return {
-    homes, report, tally,
-    nets: new Resolver(report, homes, netAlgebra(report, homes, reader, tally), first),
+    homes, report, tally: nets.tally,
+    nets: new Resolver(report, homes, nets, first),
     ports: new Resolver(report, homes, portAlgebra(report, homes), first),
-    hosts: new Resolver(report, homes, hostAlgebra(report, homes, reader), first),
+    hosts: new Resolver(report, homes, new HostAlgebra(report, homes, reader), first),
     ids: new Resolver(report, homes, idAlgebra(report, homes), first),
     ruleNames: new Set(),
     waiting: [],

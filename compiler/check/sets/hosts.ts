@@ -1,6 +1,6 @@
 // Sets of host names: members to tries, within the bounds on names and on work.
 import { MAX_HOSTS, MAX_SET_HOSTS } from "../../source/bounds.ts";
-import type { Member } from "../../ast/nodes.ts";
+import type { Member, SetNode } from "../../ast/nodes.ts";
 import { quote } from "../../diagnostics/quote.ts";
 import type { SourceReader, Span } from "../../source/source.ts";
 import type { Homes } from "../names/scopes.ts";
@@ -9,41 +9,77 @@ import { readHostPattern } from "../names/host_names.ts";
 import { readList, readSize, type FileMember } from "../names/list_files.ts";
 import { isSetName } from "../names/templates.ts";
 import type { HostNode } from "../../policy/policy.ts";
-import { isProblem, sayTextProblem, type Problem, type Report } from "../../diagnostics/report.ts";
+import { isProblem, sayTextProblem, type Report } from "../../diagnostics/report.ts";
 import type { Algebra } from "../names/resolver.ts";
 import { sayUnknown } from "../names/unknown_names.ts";
 
-export function hostAlgebra(report: Report, homes: Homes, reader: SourceReader): Algebra<HostNode> {
-  const lists = new Map<string, HostNode | null>();
+export class HostAlgebra implements Algebra<HostNode> {
+  readonly kind = "hosts";
+  readonly isEmpty = isEmptyHosts;
+  readonly #report: Report;
+  readonly #homes: Homes;
+  readonly #reader: SourceReader;
+  /** A list by the file that names it, its path and its size: read once, however often it is named. */
+  readonly #lists = new Map<string, HostNode | null>();
   /** Members that were counted already. */
-  const read = new WeakMap<Member, HostNode>();
-  let written = 0;
-  let work = 0;
-  let full = false;
+  readonly #read = new WeakMap<Member, HostNode>();
+  #written = 0;
+  #work = 0;
+  #isFull = false;
 
-  const tooMuch = (span: Span, message: string, help: string): null => {
-    if (!full) report.say("ING610", message, span, { help });
-    full = true;
+  constructor(report: Report, homes: Homes, reader: SourceReader) {
+    this.#report = report;
+    this.#homes = homes;
+    this.#reader = reader;
+  }
+
+  literal(member: Member): HostNode | null {
+    switch (member.kind) {
+      case "text":
+        return this.#text(member);
+      case "file":
+        return this.#file(member);
+      case "param":
+        return null;
+      default:
+        this.#refuse(member);
+        return null;
+    }
+  }
+
+  combine(members: readonly HostNode[], except: readonly HostNode[], at: SetNode): HostNode | null {
+    if (this.#isFull) return null;
+    for (const node of [...members, ...except]) this.#work += nodeCount(node);
+    if (this.#work > MAX_SET_HOSTS) return this.#tooMuch(at.span, "the sets of host names of the policy are too large to be computed", "name a large set once and use its name, instead of building it anew in many places");
+    const all = unionHosts(members);
+    return except.length === 0 ? all : subtractHosts(all, unionHosts(except));
+  }
+
+  #text(member: Extract<Member, { kind: "text" }>): HostNode | null {
+    const known = this.#read.get(member);
+    if (known !== undefined) return known;
+    const pattern = readHostPattern(member.text);
+    if (!isProblem(pattern)) {
+      const node = hostPattern(pattern.labels, pattern.wild);
+      this.#read.set(member, node);
+      return this.#count(1, member.span) ? node : null;
+    }
+    const bare = { ...member, kind: "name" } as const;
+    const isName = isSetName(this.#homes, bare);
+    if (isName && this.#homes.set("hosts", bare) !== undefined) {
+      this.#report.say("ING208", `${quote(member.text)} is the name of a set, and stands in quotes`, member.span, { help: "patterns stand in quotes, names of sets without", replace: member.text });
+    } else sayTextProblem(this.#report, pattern, member.span);
     return null;
-  };
-  const count = (n: number, span: Span): boolean => {
-    written += n;
-    if (written > MAX_HOSTS) tooMuch(span, `the policy has more than ${MAX_HOSTS} host names`, "use patterns such as `\"**.example.com\"`");
-    return !full;
-  };
-  const trie = (text: string): HostNode | Problem => {
-    const pattern = readHostPattern(text);
-    return isProblem(pattern) ? pattern : hostPattern(pattern.labels, pattern.wild);
-  };
+  }
 
-  const file = (member: FileMember): HostNode | null => {
-    const size = readSize(report, member);
+  #file(member: FileMember): HostNode | null {
+    const size = readSize(this.#report, member);
     if (size === null) return null;
     const key = JSON.stringify([size, member.path.span.file.path, member.path.text]);
-    const known = lists.get(key);
+    const known = this.#lists.get(key);
     if (known !== undefined) return known;
     const builder = new HostSetBuilder();
-    const entries = readList(report, reader, member, size, {
+    const entries = readList(this.#report, this.#reader, member, size, {
       what: "name or pattern",
       add(token) {
         const pattern = readHostPattern(token);
@@ -52,63 +88,47 @@ export function hostAlgebra(report: Report, homes: Homes, reader: SourceReader):
         return null;
       },
     });
-    const value = entries === null || !count(entries, member.path.span) ? null : builder.done();
-    lists.set(key, value);
+    const value = entries === null || !this.#count(entries, member.path.span) ? null : builder.done();
+    this.#lists.set(key, value);
     return value;
-  };
+  }
 
-  return {
-    kind: "hosts",
-    literal(member: Member) {
-      switch (member.kind) {
-        case "text": {
-          const known = read.get(member);
-          if (known !== undefined) return known;
-          const node = trie(member.text);
-          if (!isProblem(node)) {
-            read.set(member, node);
-            return count(1, member.span) ? node : null;
-          }
-          const bare = { ...member, kind: "name" } as const;
-          const isName = isSetName(homes, bare);
-          if (isName && homes.set("hosts", bare) !== undefined) {
-            report.say("ING208", `${quote(member.text)} is the name of a set, and stands in quotes`, member.span, { help: "patterns stand in quotes, names of sets without", replace: member.text });
-          } else sayTextProblem(report, node, member.span);
-          return null;
-        }
-        case "file":
-          return file(member);
-        case "qualified":
-        case "name":
-        case "literal": {
-          // `www.example.com` reads like a name out of an import, `*.example.com` like a literal.
-          const looksLikeHost = member.kind === "literal" || (member.kind === "qualified" && homes.imported(homes.of(member.span), member.text.slice(0, member.text.indexOf("."))) === undefined);
-          if (member.kind !== "literal" && !looksLikeHost) sayUnknown(report, homes, member, "hosts");
-          // `*` alone is everything to some, and a name of one label here.
-          else if (looksLikeHost && /[^.]\.[^.]/.test(member.text) && !isProblem(readHostPattern(member.text))) {
-            report.say("ING208", `${quote(member.text)} stands without quotes`, member.span, { help: "host names and patterns stand in quotes", replace: `"${member.text}"` });
-          } else report.say("ING208", `${quote(member.text)} is no host name`, member.span, { help: "host names and patterns stand in quotes: `\"*.example.com\"`" });
-          return null;
-        }
-        case "number":
-          report.say("ING208", `${quote(member.text)} is a number, and host names are wanted here`, member.span, { help: "host names and patterns stand in quotes: `\"*.example.com\"`" });
-          return null;
-        case "id": {
-          const plain = member.type === "dns" && !isProblem(readHostPattern(member.pattern.text)) ? { replace: `"${member.pattern.text}"` } : {};
-          report.say("ING208", `an identity stands where a host name is wanted`, member.span, { ...plain, help: "host names stand in quotes alone; identities stand behind `client`" });
-          return null;
-        }
-        case "param":
-          return null;
+  /** Reports a member that is no host name. */
+  #refuse(member: Exclude<Member, { kind: "text" | "file" | "param" }>): void {
+    const report = this.#report;
+    switch (member.kind) {
+      case "qualified":
+      case "name":
+      case "literal": {
+        // `www.example.com` reads like a name out of an import, `*.example.com` like a literal.
+        const looksLikeHost = member.kind === "literal" || (member.kind === "qualified" && this.#homes.imported(this.#homes.of(member.span), member.text.slice(0, member.text.indexOf("."))) === undefined);
+        if (member.kind !== "literal" && !looksLikeHost) sayUnknown(report, this.#homes, member, "hosts");
+        // `*` alone is everything to some, and a name of one label here.
+        else if (looksLikeHost && /[^.]\.[^.]/.test(member.text) && !isProblem(readHostPattern(member.text))) {
+          report.say("ING208", `${quote(member.text)} stands without quotes`, member.span, { help: "host names and patterns stand in quotes", replace: `"${member.text}"` });
+        } else report.say("ING208", `${quote(member.text)} is no host name`, member.span, { help: "host names and patterns stand in quotes: `\"*.example.com\"`" });
+        break;
       }
-    },
-    combine(members, except, at) {
-      if (full) return null;
-      for (const node of [...members, ...except]) work += nodeCount(node);
-      if (work > MAX_SET_HOSTS) return tooMuch(at.span, "the sets of host names of the policy are too large to be computed", "name a large set once and use its name, instead of building it anew in many places");
-      const all = unionHosts(members);
-      return except.length === 0 ? all : subtractHosts(all, unionHosts(except));
-    },
-    isEmpty: isEmptyHosts,
-  };
+      case "number":
+        report.say("ING208", `${quote(member.text)} is a number, and host names are wanted here`, member.span, { help: "host names and patterns stand in quotes: `\"*.example.com\"`" });
+        break;
+      case "id": {
+        const plain = member.type === "dns" && !isProblem(readHostPattern(member.pattern.text)) ? { replace: `"${member.pattern.text}"` } : {};
+        report.say("ING208", `an identity stands where a host name is wanted`, member.span, { ...plain, help: "host names stand in quotes alone; identities stand behind `client`" });
+        break;
+      }
+    }
+  }
+
+  #count(n: number, span: Span): boolean {
+    this.#written += n;
+    if (this.#written > MAX_HOSTS) this.#tooMuch(span, `the policy has more than ${MAX_HOSTS} host names`, "use patterns such as `\"**.example.com\"`");
+    return !this.#isFull;
+  }
+
+  #tooMuch(span: Span, message: string, help: string): null {
+    if (!this.#isFull) this.#report.say("ING610", message, span, { help });
+    this.#isFull = true;
+    return null;
+  }
 }

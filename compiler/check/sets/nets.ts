@@ -32,106 +32,126 @@ function read(builder: SetBuilder, text: string): Problem | null {
   return null;
 }
 
-export function netAlgebra(report: Report, homes: Homes, reader: SourceReader, tally: NetTally): Algebra<AddressSet> {
-  /** A list by the file that names it, its path and its `max`: read once, however often it is named. */
-  const lists = new Map<string, AddressSet | null>();
-  let work = 0;
-  let intervals = 0;
-  let full = false;
-
-  const tooMuch = (span: Span, message: string, help: string): null => {
-    if (!full) report.say("ING604", message, span, { help });
-    full = true;
-    return null;
+export class NetAlgebra implements Algebra<AddressSet> {
+  readonly kind = "net";
+  readonly isEmpty = isEmpty;
+  readonly written = {
+    union: (members: readonly Piece[]): AddressSet | null => this.#literals(members),
+    again: ({ text }: Piece): AddressSet | null => {
+      const builder = new SetBuilder();
+      return read(builder, text) === null ? builder.done() : null;
+    },
   };
-  const count = (n: number, span: Span): boolean => {
+  readonly tally: NetTally = { written: 0, builtin: new Set(), largest: null };
+  readonly #report: Report;
+  readonly #homes: Homes;
+  readonly #reader: SourceReader;
+  /** A list by the file that names it, its path and its `max`: read once, however often it is named. */
+  readonly #lists = new Map<string, AddressSet | null>();
+  #work = 0;
+  #intervals = 0;
+  #isFull = false;
+
+  constructor(report: Report, homes: Homes, reader: SourceReader) {
+    this.#report = report;
+    this.#homes = homes;
+    this.#reader = reader;
+  }
+
+  literal(member: Member): AddressSet | null {
+    switch (member.kind) {
+      case "literal":
+        return this.#literals([member]);
+      case "file":
+        return this.#file(member);
+      case "name":
+      case "qualified": {
+        const builtin = builtinNet(member.text);
+        if (builtin === undefined) sayUnknown(this.#report, this.#homes, member, "net");
+        else this.tally.builtin.add(member.text);
+        return builtin ?? null;
+      }
+      case "param":
+        return null;
+      default:
+        this.#refuse(member);
+        return null;
+    }
+  }
+
+  combine(members: readonly AddressSet[], except: readonly AddressSet[], at: SetNode): AddressSet | null {
+    if (this.#isFull) return null;
+    this.#work += [...members, ...except].reduce((sum, s) => sum + size(s), 0);
+    const help = "name a large set once and use its name, instead of building it anew in many places";
+    if (this.#work > MAX_SET_WORK) return this.#tooMuch(at.span, "the sets of the policy are too large to be computed", help);
+    const all = union(members);
+    const value = except.length === 0 ? all : subtract(all, union(except));
+    this.#intervals += size(value);
+    if (this.#intervals > MAX_SET_INTERVALS) return this.#tooMuch(at.span, "the sets of the policy are too large together", help);
+    return value;
+  }
+
+  /** Reports a member that is no address. */
+  #refuse(member: Extract<Member, { kind: "text" | "id" | "number" }>): void {
+    switch (member.kind) {
+      case "text": {
+        const bare = { ...member, kind: "name" } as const;
+        const meant = !isProblem(readPrefix(member.text)) || isBuiltin(member.text) || this.#homes.set("net", bare) !== undefined;
+        const more = meant ? { replace: member.text } : {};
+        this.#report.say("ING208", `a text in quotes stands where an address is wanted`, member.span, { ...more, help: "addresses and names of nets stand without quotes; a list file is `file \"PATH\" max N`" });
+        break;
+      }
+      case "id": {
+        const more = member.type === "ip" && !isProblem(readPrefix(member.pattern.text)) ? { replace: member.pattern.text } : {};
+        this.#report.say("ING208", "an identity stands where an address is wanted", member.span, { ...more, help: "addresses stand alone; identities stand behind `client`" });
+        break;
+      }
+      case "number":
+        this.#report.say("ING208", `${quote(member.text)} is a number, and an address is wanted here`, member.span, { help: "an address looks like `192.0.2.7` or `2001:db8::7`" });
+        break;
+    }
+  }
+
+  #tooMuch(span: Span, message: string, help: string): null {
+    if (!this.#isFull) this.#report.say("ING604", message, span, { help });
+    this.#isFull = true;
+    return null;
+  }
+
+  #count(n: number, span: Span): boolean {
+    const { tally } = this;
     tally.written += n;
     if (tally.largest === null || n > tally.largest.entries) tally.largest = { entries: n, span };
-    if (tally.written > MAX_PREFIXES) tooMuch(span, `the policy has more than ${MAX_PREFIXES} addresses and prefixes`, "shorten the lists, or merge their prefixes");
-    return !full;
-  };
+    if (tally.written > MAX_PREFIXES) this.#tooMuch(span, `the policy has more than ${MAX_PREFIXES} addresses and prefixes`, "shorten the lists, or merge their prefixes");
+    return !this.#isFull;
+  }
 
-  const file = (member: FileMember): AddressSet | null => {
-    const size = readSize(report, member);
+  #file(member: FileMember): AddressSet | null {
+    const size = readSize(this.#report, member);
     if (size === null) return null;
     const key = JSON.stringify([size, member.path.span.file.path, member.path.text]);
-    const known = lists.get(key);
+    const known = this.#lists.get(key);
     if (known !== undefined) return known;
     const builder = new SetBuilder();
-    const entries = readList(report, reader, member, size, {
+    const entries = readList(this.#report, this.#reader, member, size, {
       what: "address or prefix",
       scan: (text, start, end) => builder.scan(text, start, end),
       add: (token) => read(builder, token),
     });
-    const value = entries === null || !count(entries, member.path.span) ? null : builder.done();
-    lists.set(key, value);
+    const value = entries === null || !this.#count(entries, member.path.span) ? null : builder.done();
+    this.#lists.set(key, value);
     return value;
-  };
+  }
 
-  const literals = (members: readonly Piece[]): AddressSet | null => {
+  #literals(members: readonly Piece[]): AddressSet | null {
     const builder = new SetBuilder();
     let good = true;
     for (const { text, span } of members) {
       const problem = read(builder, text);
       // An argument of a template is one member.
-      if (problem !== null) sayProblem(report, span.origin !== undefined && problem.replace?.includes(",") === true ? { ...problem, replace: null } : problem, span);
-      if (problem !== null || !count(1, span)) good = false;
+      if (problem !== null) sayProblem(this.#report, span.origin !== undefined && problem.replace?.includes(",") === true ? { ...problem, replace: null } : problem, span);
+      if (problem !== null || !this.#count(1, span)) good = false;
     }
     return good ? builder.done() : null;
-  };
-
-  return {
-    kind: "net",
-    written: {
-      union: literals,
-      again({ text }) {
-        const builder = new SetBuilder();
-        return read(builder, text) === null ? builder.done() : null;
-      },
-    },
-    literal(member: Member) {
-      switch (member.kind) {
-        case "literal":
-          return literals([member]);
-        case "file":
-          return file(member);
-        case "text": {
-          const bare = { ...member, kind: "name" } as const;
-          const meant = !isProblem(readPrefix(member.text)) || isBuiltin(member.text) || homes.set("net", bare) !== undefined;
-          const more = meant ? { replace: member.text } : {};
-          report.say("ING208", `a text in quotes stands where an address is wanted`, member.span, { ...more, help: "addresses and names of nets stand without quotes; a list file is `file \"PATH\" max N`" });
-          return null;
-        }
-        case "id": {
-          const more = member.type === "ip" && !isProblem(readPrefix(member.pattern.text)) ? { replace: member.pattern.text } : {};
-          report.say("ING208", "an identity stands where an address is wanted", member.span, { ...more, help: "addresses stand alone; identities stand behind `client`" });
-          return null;
-        }
-        case "number":
-          report.say("ING208", `${quote(member.text)} is a number, and an address is wanted here`, member.span, { help: "an address looks like `192.0.2.7` or `2001:db8::7`" });
-          return null;
-        case "name":
-        case "qualified": {
-          const builtin = builtinNet(member.text);
-          if (builtin === undefined) sayUnknown(report, homes, member, "net");
-          else tally.builtin.add(member.text);
-          return builtin ?? null;
-        }
-        case "param":
-          return null;
-      }
-    },
-    combine(members, except, at: SetNode) {
-      if (full) return null;
-      work += [...members, ...except].reduce((sum, s) => sum + size(s), 0);
-      const help = "name a large set once and use its name, instead of building it anew in many places";
-      if (work > MAX_SET_WORK) return tooMuch(at.span, "the sets of the policy are too large to be computed", help);
-      const all = union(members);
-      const value = except.length === 0 ? all : subtract(all, union(except));
-      intervals += size(value);
-      if (intervals > MAX_SET_INTERVALS) return tooMuch(at.span, "the sets of the policy are too large together", help);
-      return value;
-    },
-    isEmpty,
-  };
+  }
 }
