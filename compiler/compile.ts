@@ -135,7 +135,7 @@ export function compile(entry: SourceFile, reader: SourceReader, profile: Profil
 /** What a budget says of the finished module. */
 function overBudgets({ budget: { moduleKiB, steps } }: CheckedPolicy, { coreBytes, maxSteps, listeners, rules, prefixes }: CompileStats): Diagnostic[] {
   const kib = Math.ceil(coreBytes / 1024);
-  const of = `${listeners} exposes, ${rules} rules and ${prefixes} prefixes`;
+  const of = { by: "module", exposes: listeners, rules, prefixes } as const;
   return [
     ...(moduleKiB !== null && kib > moduleKiB.most ? [overBudget("module", moduleKiB, kib, of)] : []),
     ...(steps !== null && maxSteps > steps.most ? [overBudget("steps", steps, maxSteps, of)] : []),

@@ -101,7 +101,7 @@ class Loader {
     const { text: path, span } = node.path;
     const report = this.#report;
     if (++this.#imports > MAX_IMPORTS) {
-      if (this.#imports === MAX_IMPORTS + 1) report.say("ING608", `a policy has at most ${MAX_IMPORTS} imports`, node.span, { help: "put small files together" });
+      if (this.#imports === MAX_IMPORTS + 1) report.say("ING608", { bound: "imports" }, node.span);
       return null;
     }
     const file = this.#ask(path, ast.file);
@@ -109,15 +109,14 @@ class Loader {
       sayFailure(report, "ING505", node.path, file, FAILURES);
       return null;
     }
-    const over = this.#bytes > MAX_IMPORTED_BYTES ? `the imports of a policy have more than ${MAX_IMPORTED_BYTES / 1024 / 1024} MiB`
-      : this.#words > MAX_WORDS ? `the files of a policy have more than ${MAX_WORDS.toLocaleString("en-US")} words and signs together` : null;
+    const over = this.#bytes > MAX_IMPORTED_BYTES ? "bytes" : this.#words > MAX_WORDS ? "words" : null;
     if (over !== null) {
-      report.say("ING608", over, span, { help: "put long lists into list files: `file \"…\" max N`" });
+      report.say("ING608", { bound: over }, span);
       this.#imports = MAX_IMPORTS + 1;
       return null;
     }
     if (depth < MAX_IMPORT_DEPTH || this.#byPath.has(file.path)) return file;
-    report.say("ING608", `imports go at most ${MAX_IMPORT_DEPTH} deep`, node.span, { help: "import the file nearer to the entry file" });
+    report.say("ING608", { bound: "depth" }, node.span);
     return null;
   }
 
@@ -152,7 +151,7 @@ class Loader {
         path.pop();
       } else if (onPath.has(edge.to)) {
         const through = path.slice(path.findIndex((p) => p.unit === edge.to) + 1).flatMap((p) => (p.by === null ? [] : [p.by]));
-        this.#report.say("ING506", `${quote(edge.to.ast.file.path)} imports itself`, edge.node.span, {
+        this.#report.sayUntyped("ING506", `${quote(edge.to.ast.file.path)} imports itself`, edge.node.span, {
           label: through.length === 0 ? "" : "and this closes the circle",
           related: through.slice(0, 4).map((by) => ({ span: by.span, label: "by way of this" })),
           help: "take out one of the imports: what both files need goes into a third",

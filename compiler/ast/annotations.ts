@@ -1,4 +1,5 @@
 // Annotations stand before an expose, a `dial`, a rule or a set and belong to it: `@owner "web"`.
+import { diagnostic } from "../diagnostics/diagnostic.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { nearest } from "../diagnostics/nearest.ts";
 import { quote } from "../diagnostics/quote.ts";
@@ -72,7 +73,7 @@ function once(r: Reader, waiting: readonly AnnotationNode[]): AnnotationNode[] {
   for (const annotation of waiting) {
     const first = seen.get(annotation.name);
     if (first === undefined) seen.set(annotation.name, annotation);
-    else say(r, "ING405", `\`@${annotation.name}\` stands twice`, annotation.span, "keep one of them", { related: [{ span: first.span, label: "first here" }] });
+    else r.diagnostics.push(diagnostic("ING405", { clause: `@${annotation.name}`, in: "annotations" }, annotation.span, { related: [{ span: first.span, label: "first here" }] }));
   }
   return [...seen.values()];
 }

@@ -107,12 +107,12 @@ function named<K, T>(kind: K, sets: Resolver<T>, node: SetDeclaration, annotatio
 function withinBounds({ exposes, denies }: Flat, report: Report): boolean {
   const expose = exposes[MAX_EXPOSES];
   if (expose !== undefined) {
-    report.say("ING605", `a policy has at most ${MAX_EXPOSES} exposes`, expose.node.name.span, { help: "give one expose several ports, or split the policy" });
+    report.say("ING605", { statement: "expose" }, expose.node.name.span);
   }
   const rules = [...exposes.flatMap((e) => e.clauses.filter((c) => c.kind === "rule")), ...denies];
   const rule = rules[MAX_RULES];
   if (rule !== undefined) {
-    report.say("ING603", `a policy has at most ${MAX_RULES} rules`, rule.span, { help: "put the addresses of several rules into one net" });
+    report.say("ING603", null, rule.span);
   }
   return expose === undefined && rule === undefined;
 }
@@ -122,7 +122,7 @@ function portsWithinBounds(exposes: readonly Understood[], report: Report): bool
   for (const { ports, node } of exposes) {
     ranges += ports?.length ?? 0;
     if (ranges <= MAX_PORT_RANGES) continue;
-    report.say("ING604", `the exposes of a policy have at most ${MAX_PORT_RANGES} ranges of ports`, node.name.span, { help: "expose whole ranges instead of single ports" });
+    report.say("ING604", { bound: "port_ranges" }, node.name.span);
     return false;
   }
   return true;

@@ -77,6 +77,7 @@ export function rejected(path: string, disk: DiskPolicy, diagnostics: readonly D
 function diagnosticJson(d: Diagnostic): unknown {
   return {
     code: d.code,
+    data: d.data,
     message: d.message,
     ...placeJson(d.span),
     label: d.label,

@@ -2,10 +2,13 @@
 // nothing is thrown at a policy author.
 import { MAX_ERRORS } from "../source/bounds.ts";
 import type { DiagnosticCode } from "./codes.ts";
+import { wordsOf, type DataOf, type TypedCode, type TypedData } from "./words.ts";
 import type { Span } from "../source/source.ts";
 
-export interface Diagnostic {
-  readonly code: DiagnosticCode;
+export interface Diagnostic<C extends DiagnosticCode = DiagnosticCode> {
+  readonly code: C;
+  /** What the words are made of, for programs; null where the code and the place say all. */
+  readonly data: DataOf<C>;
   /** One sentence, lower case, no period, the author's text in backticks. */
   readonly message: string;
   readonly span: Span;
@@ -19,10 +22,18 @@ export interface Diagnostic {
   readonly fix: { readonly span: Span; readonly text: string } | null;
 }
 
+/** What a diagnostic may have beside its words. */
+export type Beside = Partial<Pick<Diagnostic, "related" | "fix">>;
+
+/** A diagnostic with the words of its code and data. */
+export function diagnostic<C extends TypedCode>(code: C, data: TypedData<C> & DataOf<C>, span: Span, { related = [], fix = null }: Beside = {}): Diagnostic<C> {
+  const { message, help = null, label = "" } = wordsOf(code, data);
+  return { code, data, message, span, label, related, help, fix };
+}
+
 /** The first errors of a sorted list, and one more that says that there are others. */
 export function firstErrors(sorted: readonly Diagnostic[]): Diagnostic[] {
   const next = sorted[MAX_ERRORS];
   if (next === undefined) return [...sorted];
-  const more = { ...next, code: "ING606", message: "there are more errors, which are not shown", label: "the next is here", related: [], help: "mend the ones above first", fix: null } as const;
-  return [...sorted.slice(0, MAX_ERRORS), more];
+  return [...sorted.slice(0, MAX_ERRORS), diagnostic("ING606", null, next.span)];
 }

@@ -2,14 +2,12 @@
 // template's body is shown with the `use` that brought it, an argument with the parameter that
 // it stands for; what several uses of one body have wrong is told once.
 import { MAX_LOOKS } from "../source/bounds.ts";
-import type { DiagnosticCode } from "./codes.ts";
 import type { Diagnostic } from "./diagnostic.ts";
+import { wordsOf, type DataOf, type TypedCode, type TypedData, type UntypedCode } from "./words.ts";
 import type { Span } from "../source/source.ts";
 
-/** What a diagnostic may have beyond its sentence and its place. */
+/** What a diagnostic may have beside its data and its place. */
 export interface More {
-  readonly label?: string;
-  readonly help?: string;
   readonly related?: Diagnostic["related"];
   /** The text that should stand in place of the span. */
   readonly replace?: string;
@@ -17,31 +15,45 @@ export interface More {
   readonly at?: Span;
 }
 
+/** With the words of a code that has none in a family's file. */
+export interface UntypedMore extends More {
+  readonly label?: string;
+  readonly help?: string;
+}
+
 export interface Report {
   readonly diagnostics: Diagnostic[];
   /** Names that may still be compared with mistyped ones, so that a thousand errors in a thousand names cost what they weigh. */
   looks: number;
-  say(code: DiagnosticCode, message: string, span: Span, more?: More): void;
+  say<C extends TypedCode>(code: C, data: TypedData<C> & DataOf<C>, span: Span, more?: More): void;
+  sayUntyped(code: UntypedCode, message: string, span: Span, more?: UntypedMore): void;
 }
 
 export function newReport(): Report {
   const diagnostics: Diagnostic[] = [];
-  const told = new Set<string>();
+  const reported = new Set<string>();
+  const add = (said: Pick<Diagnostic, "code" | "data" | "message" | "label" | "help">, span: Span, { related = [], replace, at }: More): void => {
+    if (span.origin !== undefined) {
+      const key = `${said.code} ${span.file.path} ${span.start} ${span.end} ${said.message}`;
+      if (reported.has(key)) return;
+      reported.add(key);
+    }
+    diagnostics.push({
+      ...said, span,
+      related: [...related.flatMap((r) => [r, ...ways(r.span)]), ...ways(span)],
+      fix: replace === undefined ? null : { span: at ?? span, text: replace },
+    });
+  };
   return {
     diagnostics,
     looks: MAX_LOOKS,
-    say(code, message, span, more = {}) {
-      const { label = "", help = null, related = [], replace, at } = more;
-      if (span.origin !== undefined) {
-        const key = `${code} ${span.file.path} ${span.start} ${span.end} ${message}`;
-        if (told.has(key)) return;
-        told.add(key);
-      }
-      diagnostics.push({
-        code, message, span, label, help,
-        related: [...related.flatMap((r) => [r, ...ways(r.span)]), ...ways(span)],
-        fix: replace === undefined ? null : { span: at ?? span, text: replace },
-      });
+    say(code, data, span, more = {}) {
+      const { message, label = "", help = null } = wordsOf(code, data);
+      add({ code, data, message, label, help }, span, more);
+    },
+    sayUntyped(code, message, span, more = {}) {
+      const { label = "", help = null } = more;
+      add({ code, data: null, message, label, help }, span, more);
     },
   };
 }
@@ -65,7 +77,7 @@ function ways(span: Span): Diagnostic["related"][number][] {
 
 /** What is wrong with one literal, before it is known where it stands. */
 export interface Problem {
-  readonly code: DiagnosticCode;
+  readonly code: UntypedCode;
   readonly message: string;
   readonly help: string;
   /** What was most likely meant; null where that is a guess. */
@@ -78,7 +90,7 @@ export function isProblem(x: object): x is Problem {
 
 export function sayProblem(report: Report, problem: Problem, span: Span): void {
   const { code, message, help, replace } = problem;
-  report.say(code, message, span, replace === null ? { help } : { help, replace });
+  report.sayUntyped(code, message, span, replace === null ? { help } : { help, replace });
 }
 
 /** The same for a text in quotes. */

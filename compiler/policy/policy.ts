@@ -1,6 +1,5 @@
 // CheckedPolicy: what a policy means, after every name is resolved and every set is computed.
 // Types only; `check/` makes it, `lower/` and `emit/` read it.
-import type { DiagnosticCode } from "../diagnostics/codes.ts";
 import type { Span } from "../source/source.ts";
 
 /**
@@ -243,7 +242,7 @@ export interface NamedSetOf<K, T> {
 
 /** What `check` understands and this release can't enforce: `build` refuses each. */
 export interface Waiting {
-  readonly code: DiagnosticCode;
+  readonly code: "ING705" | "ING706";
   /** The words, such as `as mtls` or `per identity`. */
   readonly what: string;
   /** The release that will have it, such as `0.5`. */
@@ -253,11 +252,9 @@ export interface Waiting {
 
 /** What only the profile `host` has: the profile `os` refuses each. */
 export interface HostOnly {
-  readonly code: DiagnosticCode;
+  readonly code: "ING801" | "ING802" | "ING803" | "ING804" | "ING805" | "ING808";
   /** The words, such as `as mtls` or `backend unix`. */
   readonly what: string;
-  readonly why: string;
-  readonly help: string;
   readonly span: Span;
 }
 

@@ -1,6 +1,6 @@
 // What to say about a token that can't begin a statement, a clause or a line of a test.
 import type { IToken } from "chevrotain";
-import type { DiagnosticCode } from "../diagnostics/codes.ts";
+import type { UntypedCode } from "../diagnostics/words.ts";
 import { nearest, nearestAlone } from "../diagnostics/nearest.ts";
 import { quote } from "../diagnostics/quote.ts";
 import type { Context, Stray } from "./recovery.ts";
@@ -9,7 +9,7 @@ import { isKeyword, placesOf, wordsAt, type Keyword } from "./keywords.ts";
 import { Comma, LBrace, RBrace, startsLine } from "./tokens.ts";
 
 interface Complaint {
-  readonly code: DiagnosticCode;
+  readonly code: UntypedCode;
   readonly message: string;
   readonly label: string;
   readonly help: string | null;
@@ -18,7 +18,7 @@ interface Complaint {
 }
 
 interface PlaceText {
-  readonly code: DiagnosticCode;
+  readonly code: UntypedCode;
   readonly what: string;
   readonly words: readonly string[];
   readonly help: string;

@@ -9,7 +9,7 @@ import { filesOf, front } from "./front.ts";
 const rendering = suite("render");
 
 function diagnostic(text: string, start: number, end: number, more: Partial<Diagnostic> = {}): Diagnostic {
-  return { code: "ING201", message: "m", span: { file: { path: "p", text }, start, end }, label: "", related: [], help: null, fix: null, ...more };
+  return { code: "ING201", data: null, message: "m", span: { file: { path: "p", text }, start, end }, label: "", related: [], help: null, fix: null, ...more };
 }
 
 const plain = (d: Diagnostic): string => render(d, { color: false });

@@ -12,12 +12,12 @@ const RESERVED: ReadonlySet<string> = new Set(["ingressd", "tcp", "udp", ...BUIL
 export function mayDeclare(report: Report, name: Piece, what: string): boolean {
   if (RESERVED.has(name.text)) {
     const why = isBuiltin(name.text) ? "it is a built-in net" : "it has a meaning of its own";
-    report.say("ING203", `${quote(name.text)} can't be the name of ${what}`, name.span, { help: `${why}; choose another name` });
+    report.sayUntyped("ING203", `${quote(name.text)} can't be the name of ${what}`, name.span, { help: `${why}; choose another name` });
     return false;
   }
   // Names are ASCII, so characters are bytes.
   if (name.text.length > MAX_NAME_BYTES) {
-    report.say("ING205", `a name has at most ${MAX_NAME_BYTES} characters, and ${quote(name.text)} has ${name.text.length}`, name.span, { help: "choose a shorter name" });
+    report.sayUntyped("ING205", `a name has at most ${MAX_NAME_BYTES} characters, and ${quote(name.text)} has ${name.text.length}`, name.span, { help: "choose a shorter name" });
     return false;
   }
   return true;
@@ -36,7 +36,7 @@ export function declare<T extends { readonly name: Piece }>(report: Report, byNa
   const first = byName.get(node.name.text);
   if (first === undefined) byName.set(node.name.text, node);
   else {
-    report.say("ING202", `${quote(node.name.text)} is declared twice as ${what}`, node.name.span, {
+    report.sayUntyped("ING202", `${quote(node.name.text)} is declared twice as ${what}`, node.name.span, {
       label: "declared again here",
       related: [{ span: first.name.span, label: "first declared here" }],
       help: node.name.span.origin?.kind === "body" ? "let the template have a parameter for the name, so that each use has its own" : "rename one of them",
@@ -47,6 +47,7 @@ export function declare<T extends { readonly name: Piece }>(report: Report, byNa
 
 /** The help that names what was probably meant; as an edit too where nothing else can be meant. */
 export interface Guess {
+  readonly word: string;
   readonly help: string;
   readonly replace?: string;
 }
@@ -100,5 +101,5 @@ export function meant(word: string): Guess {
 
 /** The same where something else may be meant. */
 export function maybe(word: string): Guess {
-  return { help: `did you mean \`${word}\`?` };
+  return { word, help: `did you mean \`${word}\`?` };
 }

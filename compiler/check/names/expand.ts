@@ -112,7 +112,7 @@ class Expander {
         break;
       case "use":
         this.#use(node, (item, carry) => {
-          if (!isStatement(item) || (item.kind === "rule" && item.action === "allow")) this.#misplaced(node, item.span, item.kind === "rule" ? item.action : item.kind, "at top level");
+          if (!isStatement(item) || (item.kind === "rule" && item.action === "allow")) this.#misplaced(node, item.span, item.kind === "rule" ? item.action : item.kind, "top_level");
           else this.#statement(carryStatement(carry, item));
         });
         break;
@@ -130,7 +130,7 @@ class Expander {
     }
     this.#use(node, (item, carry) => {
       if (isClause(item)) this.#clause(carryClause(carry, item), into);
-      else this.#misplaced(node, item.span, item.kind, "in an expose");
+      else this.#misplaced(node, item.span, item.kind, "expose");
     });
   }
 
@@ -143,7 +143,7 @@ class Expander {
     }
     this.#places += template.places;
     if (this.#places > MAX_EXPANDED_PLACES) {
-      this.#report.say("ING609", `the templates of the policy make too much text`, use.span, { help: "use a template with much in it less often: name a large set once, and use its name" });
+      this.#report.say("ING609", { bound: "places" }, use.span);
       return;
     }
     const origin: Origin = { kind: "body", use: use.span };
@@ -158,7 +158,7 @@ class Expander {
     const { text, span } = use.template;
     if (text.includes(".")) sayQualified(this.#report, this.#homes, use.template, "template", (home) => home.templates);
     else if (!isDoubtful(this.#homes, span, text)) {
-      this.#report.say("ING201", `there is no template named ${quote(text)}`, span,
+      this.#report.sayUntyped("ING201", `there is no template named ${quote(text)}`, span,
         guessed(this.#report, text, templateNames(this.#homes, span)) ?? { help: isSetName(this.#homes, use.template) ? `${quote(text)} is a set; name it where a set stands` : templatesHelp(this.#homes.of(span), text) });
     }
     return null;
@@ -169,7 +169,7 @@ class Expander {
     const { params } = node;
     if (params.length !== use.args.length) {
       const [wanted, given] = [params.length, use.args.length];
-      this.#report.say("ING212", `${quote(node.name.text)} takes ${count(wanted)}, and ${given === 0 ? "none is" : `${given} ${given === 1 ? "is" : "are"}`} given`, use.span, {
+      this.#report.sayUntyped("ING212", `${quote(node.name.text)} takes ${count(wanted)}, and ${given === 0 ? "none is" : `${given} ${given === 1 ? "is" : "are"}`} given`, use.span, {
         related: [{ span: node.name.span, label: "declared here" }],
         help: `write \`use ${use.template.text}(${params.map((p) => p.text).join(", ")})\` with one argument for each parameter`,
       });
@@ -184,20 +184,16 @@ class Expander {
       if (kinds.includes(arg.kind)) continue;
       told.add(param);
       fits = false;
-      this.#report.say("ING214", `${quote(param)} stands for ${what}, and the argument is ${KINDS[arg.kind]}`, arg.span, {
+      this.#report.sayUntyped("ING214", `${quote(param)} stands for ${what}, and the argument is ${KINDS[arg.kind]}`, arg.span, {
         related: [{ span, label: "the parameter stands here" }], help: `give ${what}`,
       });
     }
     return fits;
   }
 
-  #misplaced(use: UseNode, span: Span, word: string, where: string): void {
+  #misplaced(use: UseNode, span: Span, statement: string, place: "top_level" | "expose"): void {
     this.#whole = false;
-    this.#report.say("ING420", `${quote(word)} can't stand ${where}`, span, {
-      label: `\`${word}\` of the template`,
-      related: [{ span: use.span, label: `used ${where}` }],
-      help: where === "at top level" ? "use the template in an expose" : "use the template at top level, outside of every block",
-    });
+    this.#report.say("ING420", { statement, place }, span, { related: [{ span: use.span, label: `used ${place === "expose" ? "in an expose" : "at top level"}` }] });
   }
 }
 

@@ -55,7 +55,7 @@ function readEntries(report: Report, file: SourceFile, node: FileMember, { min, 
     at = lineEnd + 1;
     if (start === end) continue;
     if (entries >= max) {
-      report.say("ING503", `${quote(node.path.text)} has more than ${max} entries`, node.max.span, { help: "raise `max`, or look why the list is so long" });
+      report.sayUntyped("ING503", `${quote(node.path.text)} has more than ${max} entries`, node.max.span, { help: "raise `max`, or look why the list is so long" });
       return null;
     }
     entries++;
@@ -70,7 +70,7 @@ function readEntries(report: Report, file: SourceFile, node: FileMember, { min, 
     if (rest < lineEnd && !beginsComment(text.charCodeAt(rest))) {
       errors++;
       if (errors <= MAX_LIST_ERRORS) {
-        report.say("ING502", "more than one entry on a line", { file, start: rest, end: tokenEnd(text, rest, lineEnd) }, { related, help: `a list has one ${into.what} a line; a comment begins with \`#\` or \`;\`` });
+        report.sayUntyped("ING502", "more than one entry on a line", { file, start: rest, end: tokenEnd(text, rest, lineEnd) }, { related, help: `a list has one ${into.what} a line; a comment begins with \`#\` or \`;\`` });
       }
       continue;
     }
@@ -81,11 +81,11 @@ function readEntries(report: Report, file: SourceFile, node: FileMember, { min, 
     if (errors <= MAX_LIST_ERRORS) sayEntry(report, problem, { file, start, end }, related);
   }
   if (errors > MAX_LIST_ERRORS) {
-    report.say("ING504", `${quote(node.path.text)} has ${errors} errors, of which ${MAX_LIST_ERRORS} are shown`, node.path.span, { help: `has it one ${into.what} a line?` });
+    report.sayUntyped("ING504", `${quote(node.path.text)} has ${errors} errors, of which ${MAX_LIST_ERRORS} are shown`, node.path.span, { help: `has it one ${into.what} a line?` });
   }
   if (errors > 0) return null;
   if (entries >= min) return entries;
-  report.say("ING507", `${quote(node.path.text)} has ${entries === 0 ? "no entries" : `${entries} ${entries === 1 ? "entry" : "entries"}`}, fewer than its \`min\` of ${min}`, node.min?.span ?? node.span, {
+  report.sayUntyped("ING507", `${quote(node.path.text)} has ${entries === 0 ? "no entries" : `${entries} ${entries === 1 ? "entry" : "entries"}`}, fewer than its \`min\` of ${min}`, node.min?.span ?? node.span, {
     help: "look why the list is so short: a download may have failed; or lower `min`",
   });
   return null;
@@ -93,7 +93,7 @@ function readEntries(report: Report, file: SourceFile, node: FileMember, { min, 
 
 /** Several entries in place of one stand on lines of their own. */
 function sayEntry(report: Report, { message, help, replace }: Problem, span: Span, related: Diagnostic["related"]): void {
-  report.say("ING502", message, span, { related, help, ...(replace === null ? {} : { replace: replace.replaceAll(", ", "\n") }) });
+  report.sayUntyped("ING502", message, span, { related, help, ...(replace === null ? {} : { replace: replace.replaceAll(", ", "\n") }) });
 }
 
 /** `10.0.0.10 - 10.0.0.20` alone on its line, without its blanks, or null. */
@@ -146,11 +146,11 @@ export interface ListSize {
 export function readSize(report: Report, { max: most, min: least }: FileMember): ListSize | null {
   const max = Number(most.text);
   const isMax = COUNT.test(most.text) && max <= MAX_PREFIXES;
-  if (!isMax) report.say("ING310", `\`max\` is 1 to ${MAX_PREFIXES}, and ${quote(most.text)} is not`, most.span, { help: "write the most entries that the list should ever have" });
+  if (!isMax) report.sayUntyped("ING310", `\`max\` is 1 to ${MAX_PREFIXES}, and ${quote(most.text)} is not`, most.span, { help: "write the most entries that the list should ever have" });
   if (least === null) return isMax ? { min: 0, max } : null;
   const min = Number(least.text);
   const isMin = COUNT.test(least.text) && min <= (isMax ? max : MAX_PREFIXES);
-  if (!isMin) report.say("ING310", `\`min\` is 1 to ${isMax ? "the `max` of the list" : MAX_PREFIXES}, and ${quote(least.text)} is not`, least.span, { help: "write the fewest entries that the list should ever have, or leave `min` out" });
+  if (!isMin) report.sayUntyped("ING310", `\`min\` is 1 to ${isMax ? "the `max` of the list" : MAX_PREFIXES}, and ${quote(least.text)} is not`, least.span, { help: "write the fewest entries that the list should ever have, or leave `min` out" });
   return isMax && isMin ? { min, max } : null;
 }
 

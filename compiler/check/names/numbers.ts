@@ -13,7 +13,7 @@ export function readCount(report: Report, text: string, at: Piece, max: number, 
   const zero = /^0+[1-9]/.test(text) ? ", without leading zeros" : "";
   // Only where the number is all of the text can it be replaced.
   const more = zero !== "" && !isOctalToo(text) && at.text === text && n <= max ? { replace: String(n) } : {};
-  report.say("ING310", `${what} is ${min} to ${max}${zero}, and ${quote(text)} is not`, at.span, { ...more, help: `write a number from ${min} to ${max}` });
+  report.sayUntyped("ING310", `${what} is ${min} to ${max}${zero}, and ${quote(text)} is not`, at.span, { ...more, help: `write a number from ${min} to ${max}` });
   return null;
 }
 
@@ -24,8 +24,7 @@ export function readRate(report: Report, rate: Piece): { readonly count: number;
   const periodMs = PERIODS.get(unit);
   if (periodMs === undefined) {
     const guess = unit.slice(0, 1).toLowerCase();
-    report.say("ING407", `${quote(rate.text)} is not a rate: ${quote(unit)} is not a unit`, rate.span, {
-      help: "the units are `s`, `m` and `h`: `200/s`",
+    report.say("ING407", { rate: rate.text, unit }, rate.span, {
       ...(/^(s|sec|seconds?|m|min|minutes?|h|hours?)$/i.test(unit) ? { replace: `${digits}/${guess}` } : {}),
     });
     return null;
@@ -45,7 +44,7 @@ function keyLength(report: Report, at: Piece, max: number, family: string): numb
   const text = at.text.slice(1);
   const n = Number(text);
   if (/^[1-9][0-9]*$/.test(text) && n <= max) return n;
-  report.say("ING304", `the ${family} length of a source key is 1 to ${max}, and ${quote(at.text)} is not`, at.span, {
+  report.sayUntyped("ING304", `the ${family} length of a source key is 1 to ${max}, and ${quote(at.text)} is not`, at.span, {
     help: "a source key is `per source /24 /56`: the length for IPv4, then for IPv6; to count all sources together write `per listener`",
   });
   return null;

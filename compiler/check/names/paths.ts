@@ -12,14 +12,14 @@ export function sayFailure(report: Report, code: "ING501" | "ING505", { text, sp
   if (text.includes("\\")) {
     const meant = text.replaceAll("\\", "/");
     const isBelow = !/^(?:\/|[A-Za-z]:)/.test(meant);
-    report.say(code, `${quote(text)} has a \`\\\`, and paths use \`/\``, span, {
+    report.sayUntyped(code, `${quote(text)} has a \`\\\`, and paths use \`/\``, span, {
       help: isBelow ? `write ${quote(meant)}` : `a path is relative to the file that names it, such as \`lists/bad.txt\``, ...(isBelow ? { replace: `"${meant}"` } : {}),
     });
   } else if (typeof failure === "object") {
-    report.say(code, `${quote(text)} ${notTextSays(failure)}`, span, { help: "save the file as UTF-8" });
+    report.sayUntyped(code, `${quote(text)} ${notTextSays(failure)}`, span, { help: "save the file as UTF-8" });
   } else {
     const [what, help] = words[failure];
-    report.say(code, `${quote(text)} ${what}`, span, { help });
+    report.sayUntyped(code, `${quote(text)} ${what}`, span, { help });
   }
 }
 

@@ -104,7 +104,7 @@ export class Resolver<T> {
     const circle = path.slice(path.indexOf(set));
     for (const s of circle) this.#values.set(s, null);
     const through = circle.slice(1, 4).map((s) => ({ span: s.name.span, label: "by way of this" }));
-    this.#report.say("ING206", `the set ${quote(set.name.text)} contains itself`, member.span, { related: through, help: "take it out of its own members" });
+    this.#report.sayUntyped("ING206", `the set ${quote(set.name.text)} contains itself`, member.span, { related: through, help: "take it out of its own members" });
   }
 
   #member(member: Member): T | null {
@@ -129,7 +129,7 @@ export class Resolver<T> {
     if (set.broken || members === null || except === null) return null;
     const value = this.#algebra.combine(members, except, set);
     if (value !== null && set.except !== null && this.#algebra.isEmpty(value)) {
-      this.#report.say("ING207", "nothing is left of this set after `except`", set.span, { help: "take less away, or remove the set and what uses it" });
+      this.#report.sayUntyped("ING207", "nothing is left of this set after `except`", set.span, { help: "take less away, or remove the set and what uses it" });
       return null;
     }
     return value;

@@ -89,7 +89,7 @@ function define(report: Report, node: TemplateNode, sure: boolean): Template {
       if (used.has(param.text)) continue;
       const at = bare.get(param.text);
       const more = at === undefined ? {} : { related: [{ span: at, label: "is it meant here?" }] };
-      report.say("ING213", `${quote(node.name.text)} does not use its parameter ${quote(param.text)}`, param.span, { ...more, help: "take it out of the list and out of each `use`, or use it" });
+      report.sayUntyped("ING213", `${quote(node.name.text)} does not use its parameter ${quote(param.text)}`, param.span, { ...more, help: "take it out of the list and out of each `use`, or use it" });
     }
   }
   return { node, slots, places, sound: !node.broken };
@@ -142,7 +142,7 @@ function close(report: Report, templates: Templates, path: Open[], depths: Map<T
   if (done.depth > MAX_TEMPLATE_DEPTH && template !== undefined) {
     template.sound = false;
     // Told once in a chain: whatever uses it is too deep as well.
-    if (done.depth !== Infinity) report.say("ING609", `templates that use templates go at most ${MAX_TEMPLATE_DEPTH} deep, and ${quote(done.node.name.text)} goes deeper`, done.node.name.span, { help: "write one of them out where it is used" });
+    if (done.depth !== Infinity) report.say("ING609", { bound: "depth", template: done.node.name.text }, done.node.name.span);
     done.depth = Infinity;
   }
   depths.set(done.node, done.depth);
@@ -157,7 +157,7 @@ function refuseCircle(report: Report, templates: Templates, use: UseNode, circle
   }
   const [first] = circle;
   if (first === undefined) return;
-  report.say("ING211", `the template ${quote(first.name.text)} uses itself`, use.span, {
+  report.sayUntyped("ING211", `the template ${quote(first.name.text)} uses itself`, use.span, {
     related: circle.slice(1, 4).map((t) => ({ span: t.name.span, label: "by way of this" })),
     help: "a template can't use itself; write out what it should make",
   });

@@ -25,12 +25,12 @@ export function sayUnknown(report: Report, homes: Homes, name: NameMember, kind:
   const otherKind = SET_KINDS.find((k) => k !== kind && homes.set(k, name) !== undefined);
   const other = otherKind === undefined ? undefined : homes.set(otherKind, name);
   if (otherKind !== undefined && other !== undefined) {
-    report.say("ING208", `${text} is ${CALLED[otherKind].a}, and ${wanted} wanted here`, name.span, {
+    report.sayUntyped("ING208", `${text} is ${CALLED[otherKind].a}, and ${wanted} wanted here`, name.span, {
       related: [{ span: other.name.span, label: "declared here" }],
       help: belongs(otherKind) ?? `declare ${a} with \`${kind} NAME = …\``,
     });
   } else if (kind !== "net" && isBuiltin(name.text)) {
-    report.say("ING208", `${text} is a net, and ${wanted} wanted here`, name.span, {
+    report.sayUntyped("ING208", `${text} is a net, and ${wanted} wanted here`, name.span, {
       help: kind === "ports" ? "ports are always written out: `443`, `9500-9509` or the name of a `ports` set" : kind === "hosts" ? "leave the clause out if every name is meant, or write `\"**\"` for any name" : "leave the clause out if everyone is meant",
     });
   } else if (name.kind === "qualified") {
@@ -40,7 +40,7 @@ export function sayUnknown(report: Report, homes: Homes, name: NameMember, kind:
     const elsewhere = aliasesThatHave(homes, home.outer ?? home, kind, name.text);
     const imported = elsewhere === null ? null : { help: `did you mean \`${elsewhere}\`? A name out of an import stands behind the import's own name` };
     const more = imported ?? parameter(home, name.text) ?? borrowed(kind, name.text) ?? guessed(report, name.text, namesHere(home, kind)) ?? { help: whatThereIs(home, kind, name.text) };
-    report.say("ING201", `there is no ${a.replace(/^a /, "")} named ${text}`, name.span, more);
+    report.sayUntyped("ING201", `there is no ${a.replace(/^a /, "")} named ${text}`, name.span, more);
   }
 }
 
@@ -76,7 +76,7 @@ function parameter({ params }: Home, name: string): Guess | null {
 }
 
 /** What other languages call a set that is built in, or a port. */
-function borrowed(kind: SetKind, name: string): Guess | null {
+function borrowed(kind: SetKind, name: string): { readonly help: string } | null {
   const net = kind === "net" ? borrowedNet(name) : null;
   if (net !== null) return { help: `${WHO[net] ?? "this"} is \`${net}\`` };
   const port = kind === "ports" ? borrowedPort(name) : null;
@@ -116,18 +116,18 @@ export function sayQualified(report: Report, homes: Homes, name: Piece, what: st
   if (imported === undefined) {
     const guess = nearest(alias, file.unit.imports.keys());
     if (guess === null && rest.includes(".") && what === "net") {
-      report.say("ING307", `${quote(name.text)} is not an address`, name.span, { help: "names of hosts are not looked up: write the addresses that the host has" });
+      report.sayUntyped("ING307", `${quote(name.text)} is not an address`, name.span, { help: "names of hosts are not looked up: write the addresses that the host has" });
       return;
     }
     const more = guess === null ? { help: "a name with a dot comes out of an import: `import \"./FILE.ingress\" as NAME`; names of hosts are not looked up" } : maybe(`${guess}.${rest}`);
-    report.say("ING201", `there is no import named ${quote(alias)}`, name.span, more);
+    report.sayUntyped("ING201", `there is no import named ${quote(alias)}`, name.span, more);
   } else if (rest.includes(".")) {
-    report.say("ING201", `${quote(name.text)} would be a name out of an import's import, which is not visible here`, name.span, { help: "import that file here as well" });
+    report.sayUntyped("ING201", `${quote(name.text)} would be a name out of an import's import, which is not visible here`, name.span, { help: "import that file here as well" });
   } else if (!imported.unit.ast.doubtful.all && !imported.unit.ast.doubtful.names.has(rest)) {
     const guess = nearName(report, rest, names(imported).keys());
     const list = listed(names(imported).keys(), names(imported).size);
     const more = guess === null ? { help: `${list === null ? "it has none" : `it has ${list}`}; only a file's own names are visible outside of it, not those of its imports` } : maybe(`${alias}.${guess}`);
-    report.say("ING201", `${quote(imported.unit.ast.file.path)} has no ${what} named ${quote(rest)}`, name.span, more);
+    report.sayUntyped("ING201", `${quote(imported.unit.ast.file.path)} has no ${what} named ${quote(rest)}`, name.span, more);
   }
 }
 

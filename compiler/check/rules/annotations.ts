@@ -8,9 +8,9 @@ export function checkAnnotations(report: Report, nodes: readonly AnnotationNode[
   const out: Record<AnnotationNode["name"], string | null> = { owner: null, ticket: null, why: null };
   for (const { name, value } of nodes) {
     if (value.text.trim() === "") {
-      report.say("ING421", `\`@${name}\` says nothing`, value.span, { help: "write a few words, or remove it" });
+      report.say("ING421", { annotation: name, fault: "empty", characters: value.text.length }, value.span);
     } else if (value.text.length > MAX_ANNOTATION) {
-      report.say("ING421", `an annotation has at most ${MAX_ANNOTATION} characters, and this one has ${value.text.length}`, value.span, { help: "name the document that says the rest" });
+      report.say("ING421", { annotation: name, fault: "too_long", characters: value.text.length }, value.span);
     } else out[name] ??= value.text;
   }
   return out;

@@ -2,7 +2,6 @@
 import { formatAddress, isLoopback } from "../../../runtime/net/address.ts";
 import type { BackendNode } from "../../ast/nodes.ts";
 import { MAX_UNIX_PATH_BYTES } from "../../source/bounds.ts";
-import { quote } from "../../diagnostics/quote.ts";
 import { readEndpoint } from "../names/endpoint.ts";
 import type { Backend } from "../../policy/policy.ts";
 import { sayProblem, type Report } from "../../diagnostics/report.ts";
@@ -15,9 +14,7 @@ export function checkBackend(report: Report, { target }: BackendNode): Backend |
     return null;
   }
   if (!isLoopback(endpoint.address)) {
-    report.say("ING403", `the backend ${quote(target.text)} is not a loopback address`, target.span, {
-      help: "a backend is reached on 127.0.0.0/8 or ::1, or through a unix socket, so that nothing reaches it but the gateway",
-    });
+    report.say("ING403", { backend: target.text }, target.span);
     return null;
   }
   return { kind: "tcp", host: formatAddress(endpoint.address), port: endpoint.port };
@@ -25,14 +22,14 @@ export function checkBackend(report: Report, { target }: BackendNode): Backend |
 
 function unixBackend(report: Report, { text, span }: BackendNode["target"]): Backend | null {
   const bytes = new TextEncoder().encode(text).length;
-  const wrong =
-    text === "" ? "is empty"
-    : !text.startsWith("/") ? "is not absolute"
-    : text.endsWith("/") ? "names a folder"
-    : text.split("/").some((part) => part === ".." || part === ".") ? "goes by way of `.` or `..`"
-    : bytes > MAX_UNIX_PATH_BYTES ? `has more than ${MAX_UNIX_PATH_BYTES} bytes`
+  const fault =
+    text === "" ? "empty"
+    : !text.startsWith("/") ? "relative"
+    : text.endsWith("/") ? "folder"
+    : text.split("/").some((part) => part === ".." || part === ".") ? "dots"
+    : bytes > MAX_UNIX_PATH_BYTES ? "too_long"
     : null;
-  if (wrong === null) return { kind: "unix", path: text };
-  report.say("ING404", `the path ${quote(text)} of a unix socket ${wrong}`, span, { help: "write the socket's whole path: `backend unix \"/run/web.sock\"`" });
+  if (fault === null) return { kind: "unix", path: text };
+  report.say("ING404", { path: text, fault }, span);
   return null;
 }

@@ -3,9 +3,9 @@
 import type { BudgetNode, BudgetWord } from "../../ast/nodes.ts";
 import { MAX_CAP_CONNECTIONS, MAX_EXPOSES, MAX_PORT_RANGES, MAX_PREFIXES, MAX_RULES } from "../../source/bounds.ts";
 import { MAX_PAGES, PAGE_BYTES } from "../../../runtime/abi/layout.ts";
-import { quote } from "../../diagnostics/quote.ts";
+import type { BudgetUse } from "../../diagnostics/bound_words.ts";
 import type { Span } from "../../source/source.ts";
-import type { Diagnostic } from "../../diagnostics/diagnostic.ts";
+import { diagnostic, type Diagnostic } from "../../diagnostics/diagnostic.ts";
 import type { Understood } from "./partial_expose.ts";
 import type { NetTally } from "../sets/nets.ts";
 import { readCount } from "../names/numbers.ts";
@@ -32,7 +32,7 @@ export function checkBudgets(scope: Scope, nodes: readonly BudgetNode[]): Checke
       const first = seen.get(word);
       seen.set(word, first ?? span);
       if (first !== undefined) {
-        report.say("ING405", `${quote(word)} stands twice in one budget`, span, { related: [{ span: first, label: "first here" }], help: "keep the smaller of them" });
+        report.say("ING405", { clause: word, in: "budget" }, span, { related: [{ span: first, label: "first here" }] });
         continue;
       }
       const most = readCount(report, value.text, value, DEFAULT_BUDGET[word], `\`${word}\` of a budget`, 0);
@@ -52,7 +52,7 @@ export function writtenPrefixes({ written, builtin }: NetTally): number {
 interface Use {
   readonly used: number;
   /** What uses the most of it. */
-  readonly most: { readonly what: string; readonly n: number; readonly span: Span } | null;
+  readonly most: { readonly use: BudgetUse; readonly span: Span } | null;
 }
 
 /** Says of each bound that is passed what passes it. */
@@ -63,7 +63,7 @@ export function holdBudget(scope: Scope, budget: CheckedBudget, exposes: readonl
     ["rules", budget.rules, () => largest(exposes, (e) => e.clauses.filter((c) => c.kind === "rule").length, denies)],
     ["prefixes", budget.prefixes, () => {
       const { largest: most } = tally;
-      return { used: writtenPrefixes(tally), most: most === null ? null : { what: most.entries === 1 ? "the sets that are written out" : "this list", n: most.entries, span: most.span } };
+      return { used: writtenPrefixes(tally), most: most === null ? null : { use: { by: most.entries === 1 ? "written" : "list", n: most.entries }, span: most.span } };
     }],
     ["connections", budget.connections, () => largest(exposes, (e) => (e.mode === "direct" ? 0 : e.checked?.cap.connections ?? 0), 0)],
   ];
@@ -71,32 +71,27 @@ export function holdBudget(scope: Scope, budget: CheckedBudget, exposes: readonl
     if (bound === null) continue;
     const { used, most } = use();
     if (used <= bound.most) continue;
-    const rest = most === null ? "" : `; the most, ${most.n}, come from ${most.what}`;
-    report.say("ING611", `the policy has ${used} ${word}, and its budget is ${bound.most}${rest}`, bound.span, {
-      related: most === null ? [] : [{ span: most.span, label: "most of them here" }], help: HELP,
+    report.say("ING611", { bound: word, used, most: bound.most, largest: most?.use ?? null }, bound.span, {
+      related: most === null ? [] : [{ span: most.span, label: "most of them here" }],
     });
   }
 }
 
-const HELP = "make the policy smaller, or ask for a larger budget where it is set";
-
 function largest(exposes: readonly Understood[], count: (e: Understood) => number, beside: number): Use {
   let used = beside;
+  let largestCount = 0;
   let most: Use["most"] = null;
   for (const expose of exposes) {
     const n = count(expose);
     used += n;
-    if (n > (most?.n ?? 0)) most = { what: quote(expose.node.name.text), n, span: expose.node.name.span };
+    if (n <= largestCount) continue;
+    largestCount = n;
+    most = { use: { by: "expose", name: expose.node.name.text, n }, span: expose.node.name.span };
   }
   return { used, most };
 }
 
-/** For a bound that is known only when the module is made. `what`: what uses the most of it. */
-export function overBudget(word: "module" | "steps", bound: Bound, used: number, what: string): Diagnostic {
-  const unit = word === "module" ? "KiB" : "steps";
-  return {
-    code: "ING611",
-    message: `the module needs ${used} ${unit}, and its budget is ${bound.most}${what === "" ? "" : `; the most comes from ${what}`}`,
-    span: bound.span, label: "", related: [], help: HELP, fix: null,
-  };
+/** For a bound that is known only when the module is made; `largest` is what the module has. */
+export function overBudget(word: "module" | "steps", bound: Bound, used: number, largest: BudgetUse): Diagnostic {
+  return diagnostic("ING611", { bound: word, used, most: bound.most, largest }, bound.span);
 }

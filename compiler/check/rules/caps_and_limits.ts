@@ -43,6 +43,6 @@ export function checkLimit(scope: Scope, node: LimitNode, mode: Mode | null): Ch
 function hasIdentity({ report, hostOnly }: Scope, mode: Mode | null, span: Span): boolean {
   noteHostOnly(hostOnly, "identity", "per identity", span);
   if (mode === "mtls" || mode === null) return true;
-  report.say("ING418", "without `as mtls` no client has an identity to count by", span, { help: "count `per source`, or write `as mtls`" });
+  report.say("ING418", { on: "per identity" }, span);
   return false;
 }

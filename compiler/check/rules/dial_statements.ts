@@ -17,13 +17,13 @@ export function checkDial(scope: Scope, { service, proto, annotations, broken, s
   const said = checkAnnotations(report, annotations);
   if (!mayDeclare(report, service, "a service")) return null;
   if (service.text.length > MAX_SERVICE_BYTES) {
-    report.say("ING205", `the name of a service has at most ${MAX_SERVICE_BYTES} characters, and ${quote(service.text)} has ${service.text.length}`, service.span, { help: "choose a shorter name" });
+    report.sayUntyped("ING205", `the name of a service has at most ${MAX_SERVICE_BYTES} characters, and ${quote(service.text)} has ${service.text.length}`, service.span, { help: "choose a shorter name" });
   }
   if (proto?.proto === "tcp") {
-    report.say("ING424", "over tcp no service needs leave to dial", proto.span, { help: "leave the statement out: connections that a service makes are not asked about; `dial` is for udp, where it binds a port for the answers" });
+    report.say("ING424", null, proto.span);
   }
   if (!broken && said.why === null && !annotations.some((a) => a.name === "why")) {
-    report.say("ING416", "a `dial` says why", service.span, { help: "write `@why \"…\"` before it: whoever reads the policy must know why a port stands open for answers" });
+    report.say("ING416", { statement: "dial" }, service.span);
   }
   noteHostOnly(scope.hostOnly, "dial", `dial ${service.text}`, span);
   return broken || proto === null || report.diagnostics.length > wrong ? null : { service: service.text, annotations: said, span };
@@ -31,6 +31,6 @@ export function checkDial(scope: Scope, { service, proto, annotations, broken, s
 
 export function checkDials(scope: Scope, nodes: readonly DialNode[]): readonly CheckedDial[] {
   const beyond = nodes[MAX_DIALERS];
-  if (beyond !== undefined) scope.report.say("ING605", `a policy has at most ${MAX_DIALERS} \`dial\``, beyond.span, { help: "remove those that no service needs" });
+  if (beyond !== undefined) scope.report.say("ING605", { statement: "dial" }, beyond.span);
   return nodes.flatMap((node) => checkDial(scope, node) ?? []);
 }

@@ -77,7 +77,7 @@ function checkClauses(scope: Scope, clauses: readonly Clause[], facts: Facts): I
       case "limit": {
         const limit = checkLimit(scope, clause, facts.mode);
         if (++limitCount === MAX_LIMITS + 1) {
-          report.say("ING408", `an expose has at most ${MAX_LIMITS} limits`, clause.span, { help: "remove the ones that others imply" });
+          report.say("ING408", null, clause.span);
         }
         if (limit !== null) inside.limits.push(limit);
         break;
@@ -89,7 +89,7 @@ function checkClauses(scope: Scope, clauses: readonly Clause[], facts: Facts): I
         const first = once.get(clause.kind);
         once.set(clause.kind, first ?? clause);
         if (first !== undefined) {
-          report.say("ING405", `${quote(clause.kind)} stands twice in one expose`, clause.span, { related: [{ span: first.span, label: "first here" }], help: "keep one of them" });
+          report.say("ING405", { clause: clause.kind, in: "expose" }, clause.span, { related: [{ span: first.span, label: "first here" }] });
         } else if (clause.kind === "cap") inside.cap = checkCap(scope, clause, facts.mode);
         else if (clause.kind === "backend") {
           if (clause.target.kind === "unix") noteHostOnly(scope.hostOnly, "unix", "backend unix", clause.span);
@@ -112,14 +112,10 @@ function byItself(node: ExposeNode, annotations: Annotations): CheckedRule {
 function checkDirect(scope: Scope, node: ExposeNode, clauses: readonly Clause[], hasWhy: boolean): void {
   const [first] = clauses;
   if (first !== undefined) {
-    scope.report.say("ING415", `an expose \`as direct\` has no clauses: the service listens by itself, and nothing here would be enforced`, first.span, {
-      label: clauses.length === 1 ? "" : `the first of ${clauses.length}`,
-      related: node.mode === null ? [] : [{ span: node.mode.span, label: "because of this" }],
-      help: "remove them, or expose the service through the gateway",
-    });
+    scope.report.say("ING415", { clauses: clauses.length }, first.span, { related: node.mode === null ? [] : [{ span: node.mode.span, label: "because of this" }] });
   }
   if (!hasWhy && !node.annotations.some((a) => a.name === "why")) {
-    scope.report.say("ING416", "an expose `as direct` says why", node.mode?.span ?? node.name.span, { help: "write `@why \"…\"` before it: whoever reads the policy must know why the gateway is passed by" });
+    scope.report.say("ING416", { statement: "expose" }, node.mode?.span ?? node.name.span);
   }
 }
 
@@ -128,7 +124,7 @@ function checkService(scope: Scope, node: ExposeNode): string {
   if (node.service !== null && !mayDeclare(scope.report, node.service, "a service")) return name.text;
   // Names are ASCII, so characters are bytes.
   if (name.text.length > MAX_SERVICE_BYTES) {
-    scope.report.say("ING205", `the name of a service has at most ${MAX_SERVICE_BYTES} characters, and ${quote(name.text)} has ${name.text.length}`, name.span, {
+    scope.report.sayUntyped("ING205", `the name of a service has at most ${MAX_SERVICE_BYTES} characters, and ${quote(name.text)} has ${name.text.length}`, name.span, {
       help: node.service === null ? "choose a shorter name, or give the service its own: `expose NAME service SHORT on …`" : "choose a shorter name",
     });
   }
@@ -141,13 +137,11 @@ function checkBind(scope: Scope, node: ExposeNode): AddressSet | null | undefine
   if (bind === null) return undefined;
   if (equal(bind, ANY)) return null;
   if (isEmpty(subtract(bind, UNBINDABLE))) {
-    scope.report.say("ING406", "no interface can have an address of this `bind`", node.bind.span, {
-      help: "leave `bind` out to listen on every address, or name the net that the interface's address is in",
-    });
+    scope.report.say("ING406", { clause: "bind" }, node.bind.span);
     return undefined;
   }
   if (size(bind) > MAX_BIND_INTERVALS) {
-    scope.report.say("ING604", `a \`bind\` has at most ${MAX_BIND_INTERVALS} ranges of addresses, and this one has ${size(bind)}`, node.bind.span, { help: "name the nets of the interfaces" });
+    scope.report.say("ING604", { bound: "bind_intervals", used: size(bind) }, node.bind.span);
     return undefined;
   }
   return bind;

@@ -1,6 +1,5 @@
 // `invariant`: whether each claim says something. Whether it holds is proven by a later release.
 import type { ClaimNode, InvariantNode, SetNode } from "../../ast/nodes.ts";
-import { quote } from "../../diagnostics/quote.ts";
 import { WORDS } from "../../syntax/keywords.ts";
 import { didYouMean } from "../names/declarations.ts";
 import type { Scope } from "./context.ts";
@@ -25,7 +24,8 @@ function checkClaim(scope: Scope, claim: ClaimNode, known: Known): void {
   if (to.kind === "ports") notEmpty(scope, to.ports, (set) => isEmptyIn(ports.value(set), (v) => v.length === 0));
   else if (to.kind === "expose" && to.text !== "any") isExpose(scope, to, known, "`any`, or ports: `to tcp 443`");
   if (mode !== null && !WORDS.mode.some((word) => word === mode.text)) {
-    report.say("ING411", `${quote(mode.text)} is not a mode`, mode.span, didYouMean(mode.text, WORDS.mode) ?? { help: `the modes are ${WORDS.mode.join(", ")}` });
+    const guess = didYouMean(mode.text, WORDS.mode);
+    report.say("ING411", { mode: mode.text, fault: "in_claim", guess: guess?.word ?? null }, mode.span, guess ?? {});
   }
   if (claim.at !== null) checkTime(scope, claim.at);
 }
@@ -36,5 +36,5 @@ function isEmptyIn<T>(value: T | null, empty: (value: T) => boolean): boolean {
 
 function notEmpty({ report }: Scope, set: SetNode | null, empty: (set: SetNode) => boolean): void {
   if (set === null || !empty(set)) return;
-  report.say("ING215", "nobody is in what this claim is about, so that it would hold whatever the policy says", set.span, { help: "name a set that has members: is its list file empty?" });
+  report.sayUntyped("ING215", "nobody is in what this claim is about, so that it would hold whatever the policy says", set.span, { help: "name a set that has members: is its list file empty?" });
 }

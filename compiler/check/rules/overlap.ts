@@ -68,7 +68,7 @@ function overlapsOf(scope: Scope, exposes: readonly Understood[], proto: "tcp" |
     const clash = met.get(expose);
     if (clash === undefined) continue;
     const { port, other } = clash;
-    scope.report.say("ING204", `port ${port}/${proto} is already exposed by ${quote(other.node.name.text)}`, spanOfPort(scope, expose, port), {
+    scope.report.sayUntyped("ING204", `port ${port}/${proto} is already exposed by ${quote(other.node.name.text)}`, spanOfPort(scope, expose, port), {
       label: "exposed again here",
       related: [{ span: spanOfPort(scope, other, port), label: "first exposed here" }],
       help: "give one of them another port, or a `bind` that does not overlap",
@@ -116,11 +116,7 @@ function sayCircle(scope: Scope, expose: Understood, listener: Understood, port:
   const clause = expose.clauses.find((c) => c.kind === "backend");
   const meets = listener.bind === null || (listener.bind !== undefined && host !== null && contains(listener.bind, host));
   if (!meets || clause === undefined) return;
-  scope.report.say("ING410", `the backend of ${quote(expose.node.name.text)} is a port that the gateway itself opens`, clause.span, {
-    label: "the gateway would connect to itself",
-    related: [{ span: spanOfPort(scope, listener, port), label: "exposed here" }],
-    help: "let the service listen on another port, or give the expose a `bind` without loopback addresses",
-  });
+  scope.report.say("ING410", { expose: expose.node.name.text }, clause.span, { related: [{ span: spanOfPort(scope, listener, port), label: "exposed here" }] });
 }
 
 /** The member of an expose's ports that a port comes from. */

@@ -1,6 +1,5 @@
 // `allow` and `deny`: what they must say, and what they mean.
 import type { Piece, RuleNode, SetNode } from "../../ast/nodes.ts";
-import { quote } from "../../diagnostics/quote.ts";
 import type { Span } from "../../source/source.ts";
 import { checkAnnotations } from "./annotations.ts";
 import { ANY } from "../sets/builtin_nets.ts";
@@ -28,26 +27,19 @@ export function checkRule(scope: Scope, rule: RuleNode, facts: Facts): CheckedRu
   let good = !rule.broken;
   if (rule.on !== null) {
     good = false;
-    report.say("ING114", "`on` stands only in a `deny` at top level", rule.on.proto.span, { help: "a rule in an expose holds for all its ports; move the rule out of the block, or split the expose" });
+    report.sayUntyped("ING114", "`on` stands only in a `deny` at top level", rule.on.proto.span, { help: "a rule in an expose holds for all its ports; move the rule out of the block, or split the expose" });
   }
   const { mode } = facts;
   if (rule.sni !== null && mode !== null && !readsName(facts)) {
     good = false;
-    report.say("ING417", `${heading(facts)} reads no name, so that \`sni\` never holds`, withWord(rule.sni.span, "sni"), {
-      help: facts.proto === "udp" ? "leave it out: udp has no names" : "write `as passthrough` or `as tls` to have the client's hello read, or leave `sni` out",
-    });
+    report.say("ING417", { on: "expose", mode: facts.proto === "udp" ? "udp" : mode }, withWord(rule.sni.span, "sni"));
   }
   if (rule.client !== null && mode !== null && mode !== "mtls") {
     good = false;
-    report.say("ING418", `${heading(facts)} asks for no certificate, so that \`client\` never holds`, withWord(rule.client.span, "client"), { help: "write `as mtls` to have it asked for, or leave `client` out" });
+    report.say("ING418", { on: "expose", mode: facts.proto === "udp" ? "udp" : mode }, withWord(rule.client.span, "client"));
   }
   const body = checkBody(scope, rule);
   return good ? body : null;
-}
-
-/** `as tls`; how messages call a listener by its mode. */
-function heading({ proto, mode }: Facts): string {
-  return proto === "udp" ? "udp" : mode === "tcp" || mode === null ? "plain tcp" : `\`as ${mode}\``;
 }
 
 function readsName({ proto, mode }: Facts): boolean {
@@ -87,28 +79,26 @@ function canHold({ report }: Scope, rule: RuleNode, proto: "tcp" | "udp", at: Se
   const place = (e: Understood, label: string) => [{ span: e.node.name.span, label }];
   const direct = lack.direct.meets(on);
   if (direct !== null) {
-    report.say("ING423", `${quote(direct.node.name.text)} is exposed \`as direct\` on these ports, where no rule holds`, at.span, {
-      related: place(direct, "the service itself listens there"), help: "leave its ports out of this rule, or expose the service through the gateway",
-    });
+    report.say("ING423", { expose: direct.node.name.text }, at.span, { related: place(direct, "the service itself listens there") });
     return false;
   }
   const noName = rule.sni === null ? null : lack.noName.meets(on);
   if (rule.sni !== null && (proto === "udp" || noName !== null)) {
     const more = noName === null ? {} : { related: place(noName, "no name is read there") };
-    report.say("ING417", proto === "udp" ? "udp has no names, so that `sni` never holds" : `${quote(noName?.node.name.text ?? "")} reads no name, so that \`sni\` never holds on its ports`, withWord(rule.sni.span, "sni"), {
-      ...more, help: proto === "udp" ? "leave `sni` out" : "leave its ports out of this rule, or write `as passthrough` there",
-    });
+    report.say("ING417", onPorts(proto, noName), withWord(rule.sni.span, "sni"), more);
     return false;
   }
   const noCertificate = rule.client === null ? null : lack.noCertificate.meets(on);
   if (rule.client !== null && (proto === "udp" || noCertificate !== null)) {
     const more = noCertificate === null ? {} : { related: place(noCertificate, "no certificate is asked for there") };
-    report.say("ING418", proto === "udp" ? "udp has no certificates, so that `client` never holds" : `${quote(noCertificate?.node.name.text ?? "")} asks for no certificate, so that \`client\` never holds on its ports`, withWord(rule.client.span, "client"), {
-      ...more, help: proto === "udp" ? "leave `client` out" : "leave its ports out of this rule, or write `as mtls` there",
-    });
+    report.say("ING418", onPorts(proto, noCertificate), withWord(rule.client.span, "client"), more);
     return false;
   }
   return true;
+}
+
+function onPorts(proto: "tcp" | "udp", lacking: Understood | null): { readonly on: "udp ports" } | { readonly on: "ports"; readonly expose: string } {
+  return proto === "udp" || lacking === null ? { on: "udp ports" } : { on: "ports", expose: lacking.node.name.text };
 }
 
 /** What a rule says wherever it stands. */
@@ -144,7 +134,7 @@ function checkName({ report, ruleNames }: Scope, { name }: RuleNode): boolean {
 function checkUntil(scope: Scope, rule: RuleNode, until: Piece | null): number | null | undefined {
   if (until === null) return null;
   if (rule.action === "deny") {
-    scope.report.say("ING419", "a `deny` has no end", withWord(until.span, "until"), { help: "a refusal that ends by itself would open something unseen: remove the rule when it is no longer wanted, or give an `allow` an end" });
+    scope.report.say("ING419", null, withWord(until.span, "until"));
     return undefined;
   }
   const time = readTime(until.text);
@@ -154,12 +144,7 @@ function checkUntil(scope: Scope, rule: RuleNode, until: Piece | null): number |
 }
 
 function sayNoFrom(scope: Scope, rule: RuleNode): void {
-  const word = wordOf(rule);
-  if (rule.action === "allow") {
-    scope.report.say("ING401", "an `allow` says whom it admits", word, { help: "add `from NET`, or `from any` if everyone may come" });
-  } else {
-    scope.report.say("ING402", "a `deny` says whom it refuses", word, { help: "add `from NET`, or `from any` to refuse everyone" });
-  }
+  scope.report.say(rule.action === "allow" ? "ING401" : "ING402", null, wordOf(rule));
 }
 
 /** The span with the word of its clause, where that stands before it in the same text. */

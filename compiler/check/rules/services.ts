@@ -37,7 +37,7 @@ export function checkServices(scope: Scope, exposes: readonly Understood[], dial
     const place = named(later);
     if (place === undefined) continue;
     const other = named(first);
-    scope.report.say("ING209", `the services ${quote(later)} and ${quote(first)} have the same hash`, place.span, {
+    scope.report.sayUntyped("ING209", `the services ${quote(later)} and ${quote(first)} have the same hash`, place.span, {
       related: other === undefined ? [] : [{ span: other.span, label: "the other one" }],
       help: "rename one of them",
     });

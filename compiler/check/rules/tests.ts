@@ -92,7 +92,7 @@ function checkRequest(scope: Scope, node: RequestNode, known: Known): Asked | nu
 /** One name of a certificate. */
 function checkSan({ report }: Scope, member: Member): string | null {
   if (member.kind !== "id") {
-    report.say("ING208", "a request has the names of one certificate here", member.span, { help: "write each with its type: `client uri \"spiffe://corp.example/ops/web\", dns \"jump.corp.example\"`" });
+    report.sayUntyped("ING208", "a request has the names of one certificate here", member.span, { help: "write each with its type: `client uri \"spiffe://corp.example/ops/web\", dns \"jump.corp.example\"`" });
     return null;
   }
   const id = readId(member.type, member.pattern.text);
@@ -101,7 +101,7 @@ function checkSan({ report }: Scope, member: Member): string | null {
     return null;
   }
   if (!id.deep && !id.segments.some((s) => s.open)) return idWord(id);
-  report.say("ING316", `${quote(member.pattern.text)} is a pattern, and a certificate has names`, member.pattern.span, { help: "write a name that the pattern matches" });
+  report.sayUntyped("ING316", `${quote(member.pattern.text)} is a pattern, and a certificate has names`, member.pattern.span, { help: "write a name that the pattern matches" });
   return null;
 }
 
@@ -114,7 +114,7 @@ function checkTarget(scope: Scope, to: RequestNode["to"], known: Known): Target 
   if (to.local !== null && local !== null && isProblem(local)) sayProblem(report, local, to.local.span);
   if (typeof port !== "number" || (local !== null && isProblem(local))) return null;
   if (to.local !== null && local !== null && contains(UNBINDABLE, local)) {
-    report.say("ING406", `no connection arrives at ${quote(to.local.text)}, which no interface can have`, to.local.span, { help: "leave `local` out to ask every listener of the port, or name the address of an interface" });
+    report.say("ING406", { clause: "local", address: to.local.text }, to.local.span);
     return null;
   }
   return { kind: "port", proto: to.proto.proto, port, local };
@@ -124,7 +124,7 @@ function checkTarget(scope: Scope, to: RequestNode["to"], known: Known): Target 
 export function isExpose(scope: Scope, name: Piece, { exposes, whole }: Known, or: string): boolean {
   if (exposes.has(name.text)) return true;
   if (whole && !isDoubtfulAnywhere(scope.homes, name.text)) {
-    scope.report.say("ING201", `there is no expose named ${quote(name.text)}`, name.span, guessed(scope.report, name.text, exposes.keys()) ?? { help: exposeHelp(exposes, or) });
+    scope.report.sayUntyped("ING201", `there is no expose named ${quote(name.text)}`, name.span, guessed(scope.report, name.text, exposes.keys()) ?? { help: exposeHelp(exposes, or) });
   }
   return false;
 }
@@ -144,7 +144,7 @@ function checkOutcome(scope: Scope, node: OutcomeNode, known: Known): Expected |
   const reason = node.verdict === "deny" && node.reason !== null ? checkReason(scope, node.reason) : null;
   if (node.by !== null && !known.rules.has(node.by.text)) {
     if (known.whole && !isDoubtfulAnywhere(homes, node.by.text)) {
-      report.say("ING201", `there is no rule named ${quote(node.by.text)}`, node.by.span, guessed(report, node.by.text, known.rules) ?? { help: ruleHelp(known.rules) });
+      report.sayUntyped("ING201", `there is no rule named ${quote(node.by.text)}`, node.by.span, guessed(report, node.by.text, known.rules) ?? { help: ruleHelp(known.rules) });
     }
     return null;
   }
@@ -157,7 +157,8 @@ function checkOutcome(scope: Scope, node: OutcomeNode, known: Known): Expected |
 function checkReason({ report }: Scope, { text, span }: Piece): (typeof WORDS.reason)[number] | null {
   const reason = WORDS.reason.find((word) => word === text);
   if (reason !== undefined) return reason;
-  report.say("ING409", `${quote(text)} is not a reason`, span, didYouMean(text, WORDS.reason) ?? { help: `the reasons are ${WORDS.reason.join(", ")}` });
+  const guess = didYouMean(text, WORDS.reason);
+  report.say("ING409", { reason: text, guess: guess?.word ?? null, reasons: WORDS.reason }, span, guess ?? {});
   return null;
 }
 
@@ -170,7 +171,7 @@ function checkCounts({ report }: Scope, outcomes: readonly { readonly outcome: E
   for (const { outcome, node } of outcomes) {
     const count = node.count === null ? null : readCount(report, node.count.text, node.count, MAX_REPEAT, "the count of an outcome", 0);
     if (node.count === null && outcomes.length > 1) {
-      report.say("ING422", "of several outcomes each says how many", node.span, { help: "write the count behind it: `=> allow 400, deny rate 100`" });
+      report.say("ING422", { fault: "no_count" }, node.span);
     }
     if (outcome === null || (node.count === null ? outcomes.length > 1 : count === null)) whole = false;
     else out.push({ outcome, count: count ?? total });
@@ -180,7 +181,7 @@ function checkCounts({ report }: Scope, outcomes: readonly { readonly outcome: E
   if (!whole || first === undefined || last === undefined) return null;
   const sum = out.reduce((n, o) => n + o.count, 0);
   if (sum === total) return out;
-  const one = outcomes.length === 1 ? first.node.count : null;
-  report.say("ING422", `the outcomes are ${sum}, and the connections ${total}`, { ...first.node.span, end: last.node.span.end }, { help: one === null ? "each connection has one outcome: let the counts add up" : "leave the count out if all are meant, or write the other outcome too" });
+  const hasOneOutcome = outcomes.length === 1 && first.node.count !== null;
+  report.say("ING422", { fault: "sum", outcomes: sum, connections: total, hasOneOutcome }, { ...first.node.span, end: last.node.span.end });
   return null;
 }

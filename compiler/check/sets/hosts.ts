@@ -50,7 +50,7 @@ export class HostAlgebra implements Algebra<HostNode> {
   combine(members: readonly HostNode[], except: readonly HostNode[], at: SetNode): HostNode | null {
     if (this.#isFull) return null;
     for (const node of [...members, ...except]) this.#work += nodeCount(node);
-    if (this.#work > MAX_SET_HOSTS) return this.#tooMuch(at.span, "the sets of host names of the policy are too large to be computed", "name a large set once and use its name, instead of building it anew in many places");
+    if (this.#work > MAX_SET_HOSTS) return this.#tooMuch(at.span, "host_work");
     const all = unionHosts(members);
     return except.length === 0 ? all : subtractHosts(all, unionHosts(except));
   }
@@ -67,7 +67,7 @@ export class HostAlgebra implements Algebra<HostNode> {
     const bare = { ...member, kind: "name" } as const;
     const isName = isSetName(this.#homes, bare);
     if (isName && this.#homes.set("hosts", bare) !== undefined) {
-      this.#report.say("ING208", `${quote(member.text)} is the name of a set, and stands in quotes`, member.span, { help: "patterns stand in quotes, names of sets without", replace: member.text });
+      this.#report.sayUntyped("ING208", `${quote(member.text)} is the name of a set, and stands in quotes`, member.span, { help: "patterns stand in quotes, names of sets without", replace: member.text });
     } else sayTextProblem(this.#report, pattern, member.span);
     return null;
   }
@@ -105,16 +105,16 @@ export class HostAlgebra implements Algebra<HostNode> {
         if (member.kind !== "literal" && !looksLikeHost) sayUnknown(report, this.#homes, member, "hosts");
         // `*` alone is everything to some, and a name of one label here.
         else if (looksLikeHost && /[^.]\.[^.]/.test(member.text) && !isProblem(readHostPattern(member.text))) {
-          report.say("ING208", `${quote(member.text)} stands without quotes`, member.span, { help: "host names and patterns stand in quotes", replace: `"${member.text}"` });
-        } else report.say("ING208", `${quote(member.text)} is no host name`, member.span, { help: "host names and patterns stand in quotes: `\"*.example.com\"`" });
+          report.sayUntyped("ING208", `${quote(member.text)} stands without quotes`, member.span, { help: "host names and patterns stand in quotes", replace: `"${member.text}"` });
+        } else report.sayUntyped("ING208", `${quote(member.text)} is no host name`, member.span, { help: "host names and patterns stand in quotes: `\"*.example.com\"`" });
         break;
       }
       case "number":
-        report.say("ING208", `${quote(member.text)} is a number, and host names are wanted here`, member.span, { help: "host names and patterns stand in quotes: `\"*.example.com\"`" });
+        report.sayUntyped("ING208", `${quote(member.text)} is a number, and host names are wanted here`, member.span, { help: "host names and patterns stand in quotes: `\"*.example.com\"`" });
         break;
       case "id": {
         const plain = member.type === "dns" && !isProblem(readHostPattern(member.pattern.text)) ? { replace: `"${member.pattern.text}"` } : {};
-        report.say("ING208", `an identity stands where a host name is wanted`, member.span, { ...plain, help: "host names stand in quotes alone; identities stand behind `client`" });
+        report.sayUntyped("ING208", `an identity stands where a host name is wanted`, member.span, { ...plain, help: "host names stand in quotes alone; identities stand behind `client`" });
         break;
       }
     }
@@ -122,12 +122,12 @@ export class HostAlgebra implements Algebra<HostNode> {
 
   #count(n: number, span: Span): boolean {
     this.#written += n;
-    if (this.#written > MAX_HOSTS) this.#tooMuch(span, `the policy has more than ${MAX_HOSTS} host names`, "use patterns such as `\"**.example.com\"`");
+    if (this.#written > MAX_HOSTS) this.#tooMuch(span, "hosts");
     return !this.#isFull;
   }
 
-  #tooMuch(span: Span, message: string, help: string): null {
-    if (!this.#isFull) this.#report.say("ING610", message, span, { help });
+  #tooMuch(span: Span, bound: "hosts" | "host_work"): null {
+    if (!this.#isFull) this.#report.say("ING610", { bound }, span);
     this.#isFull = true;
     return null;
   }

@@ -32,7 +32,7 @@ export function idAlgebra(report: Report, homes: Homes): Algebra<Ids> {
             return null;
           }
           if (++written > MAX_IDS) {
-            if (!full) report.say("ING610", `the policy has more than ${MAX_IDS} identities`, member.span, { help: "use patterns such as `uri \"spiffe://corp.example/ops/*\"`" });
+            if (!full) report.say("ING610", { bound: "ids" }, member.span);
             full = true;
             return null;
           }
@@ -45,14 +45,14 @@ export function idAlgebra(report: Report, homes: Homes): Algebra<Ids> {
           sayUnknown(report, homes, member, "ids");
           return null;
         case "text":
-          report.say("ING208", "a text in quotes stands where an identity is wanted", member.span, { help: FORM, ...typed(member.text) });
+          report.sayUntyped("ING208", "a text in quotes stands where an identity is wanted", member.span, { help: FORM, ...typed(member.text) });
           return null;
         case "file":
-          report.say("ING208", "a list file can't hold identities", member.span, { help: FORM });
+          report.sayUntyped("ING208", "a list file can't hold identities", member.span, { help: FORM });
           return null;
         case "literal":
         case "number":
-          report.say("ING208", `${quote(member.text)} is no identity`, member.span, { help: FORM });
+          report.sayUntyped("ING208", `${quote(member.text)} is no identity`, member.span, { help: FORM });
           return null;
         case "param":
           return null;
@@ -62,7 +62,7 @@ export function idAlgebra(report: Report, homes: Homes): Algebra<Ids> {
       if (full) return null;
       const value = combineIds(members, except, work);
       if (value !== null) return value;
-      report.say("ING610", "the sets of identities of the policy are too large to be computed", at.span, { help: "name a large set once and use its name, and take out patterns that overlap fewer of its members" });
+      report.say("ING610", { bound: "id_work" }, at.span);
       full = true;
       return null;
     },

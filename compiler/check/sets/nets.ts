@@ -82,12 +82,11 @@ export class NetAlgebra implements Algebra<AddressSet> {
   combine(members: readonly AddressSet[], except: readonly AddressSet[], at: SetNode): AddressSet | null {
     if (this.#isFull) return null;
     this.#work += [...members, ...except].reduce((sum, s) => sum + size(s), 0);
-    const help = "name a large set once and use its name, instead of building it anew in many places";
-    if (this.#work > MAX_SET_WORK) return this.#tooMuch(at.span, "the sets of the policy are too large to be computed", help);
+    if (this.#work > MAX_SET_WORK) return this.#tooMuch(at.span, "set_work");
     const all = union(members);
     const value = except.length === 0 ? all : subtract(all, union(except));
     this.#intervals += size(value);
-    if (this.#intervals > MAX_SET_INTERVALS) return this.#tooMuch(at.span, "the sets of the policy are too large together", help);
+    if (this.#intervals > MAX_SET_INTERVALS) return this.#tooMuch(at.span, "set_intervals");
     return value;
   }
 
@@ -98,22 +97,22 @@ export class NetAlgebra implements Algebra<AddressSet> {
         const bare = { ...member, kind: "name" } as const;
         const meant = !isProblem(readPrefix(member.text)) || isBuiltin(member.text) || this.#homes.set("net", bare) !== undefined;
         const more = meant ? { replace: member.text } : {};
-        this.#report.say("ING208", `a text in quotes stands where an address is wanted`, member.span, { ...more, help: "addresses and names of nets stand without quotes; a list file is `file \"PATH\" max N`" });
+        this.#report.sayUntyped("ING208", `a text in quotes stands where an address is wanted`, member.span, { ...more, help: "addresses and names of nets stand without quotes; a list file is `file \"PATH\" max N`" });
         break;
       }
       case "id": {
         const more = member.type === "ip" && !isProblem(readPrefix(member.pattern.text)) ? { replace: member.pattern.text } : {};
-        this.#report.say("ING208", "an identity stands where an address is wanted", member.span, { ...more, help: "addresses stand alone; identities stand behind `client`" });
+        this.#report.sayUntyped("ING208", "an identity stands where an address is wanted", member.span, { ...more, help: "addresses stand alone; identities stand behind `client`" });
         break;
       }
       case "number":
-        this.#report.say("ING208", `${quote(member.text)} is a number, and an address is wanted here`, member.span, { help: "an address looks like `192.0.2.7` or `2001:db8::7`" });
+        this.#report.sayUntyped("ING208", `${quote(member.text)} is a number, and an address is wanted here`, member.span, { help: "an address looks like `192.0.2.7` or `2001:db8::7`" });
         break;
     }
   }
 
-  #tooMuch(span: Span, message: string, help: string): null {
-    if (!this.#isFull) this.#report.say("ING604", message, span, { help });
+  #tooMuch(span: Span, bound: "prefixes" | "set_work" | "set_intervals"): null {
+    if (!this.#isFull) this.#report.say("ING604", { bound }, span);
     this.#isFull = true;
     return null;
   }
@@ -122,7 +121,7 @@ export class NetAlgebra implements Algebra<AddressSet> {
     const { tally } = this;
     tally.written += n;
     if (tally.largest === null || n > tally.largest.entries) tally.largest = { entries: n, span };
-    if (tally.written > MAX_PREFIXES) this.#tooMuch(span, `the policy has more than ${MAX_PREFIXES} addresses and prefixes`, "shorten the lists, or merge their prefixes");
+    if (tally.written > MAX_PREFIXES) this.#tooMuch(span, "prefixes");
     return !this.#isFull;
   }
 

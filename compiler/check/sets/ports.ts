@@ -25,13 +25,13 @@ export function portAlgebra(report: Report, homes: Homes): Algebra<PortSet> {
           return null;
         }
         case "text":
-          report.say("ING208", "a text in quotes stands where a port is wanted", member.span, { help: "ports and names of sets stand without quotes", ...(/^[0-9]+$/.test(member.text) ? { replace: member.text } : {}) });
+          report.sayUntyped("ING208", "a text in quotes stands where a port is wanted", member.span, { help: "ports and names of sets stand without quotes", ...(/^[0-9]+$/.test(member.text) ? { replace: member.text } : {}) });
           return null;
         case "file":
-          report.say("ING208", "a list file holds addresses, and ports are wanted here", member.span, { help: `write the ports out instead of ${quote(member.path.text)}` });
+          report.sayUntyped("ING208", "a list file holds addresses, and ports are wanted here", member.span, { help: `write the ports out instead of ${quote(member.path.text)}` });
           return null;
         case "id":
-          report.say("ING208", "an identity stands where a port is wanted", member.span, { help: "a port is a number from 1 to 65535; identities stand behind `client`" });
+          report.sayUntyped("ING208", "an identity stands where a port is wanted", member.span, { help: "a port is a number from 1 to 65535; identities stand behind `client`" });
           return null;
         case "qualified":
         case "name":
@@ -45,7 +45,7 @@ export function portAlgebra(report: Report, homes: Homes): Algebra<PortSet> {
       const before = work;
       work += [...members, ...except].reduce((sum, s) => sum + s.length, 0);
       if (work > MAX_WORK) {
-        if (before <= MAX_WORK) report.say("ING604", "the sets of ports of the policy are too large together", at.span, { help: "name a large set once and use its name" });
+        if (before <= MAX_WORK) report.say("ING604", { bound: "port_work" }, at.span);
         return null;
       }
       const all = unionPorts(members);
