@@ -5,11 +5,10 @@ import type { ImportNode, PolicyNode } from "./ast/nodes.ts";
 import { build } from "./ast/build.ts";
 import { MAX_IMPORTED_BYTES, MAX_IMPORTS, MAX_IMPORT_DEPTH, MAX_WORDS } from "./source/bounds.ts";
 import { declare } from "./check/names/declarations.ts";
-import { sayFailure, type FailureWords } from "./check/names/paths.ts";
+import { sayFailure } from "./check/names/paths.ts";
 import type { Program, Unit } from "./check/names/program.ts";
 import { newReport, type Report } from "./diagnostics/report.ts";
 import type { Diagnostic } from "./diagnostics/diagnostic.ts";
-import { quote } from "./diagnostics/quote.ts";
 import { isReadFailure, type ReadFailure, type SourceFile, type SourceReader } from "./source/source.ts";
 import { parse } from "./syntax/parse.ts";
 import { countWords } from "./syntax/word_count.ts";
@@ -106,7 +105,7 @@ class Loader {
     }
     const file = this.#ask(path, ast.file);
     if (isReadFailure(file)) {
-      sayFailure(report, "ING505", node.path, file, FAILURES);
+      sayFailure(report, "ING505", node.path, file);
       return null;
     }
     const over = this.#bytes > MAX_IMPORTED_BYTES ? "bytes" : this.#words > MAX_WORDS ? "words" : null;
@@ -151,10 +150,8 @@ class Loader {
         path.pop();
       } else if (onPath.has(edge.to)) {
         const through = path.slice(path.findIndex((p) => p.unit === edge.to) + 1).flatMap((p) => (p.by === null ? [] : [p.by]));
-        this.#report.sayUntyped("ING506", `${quote(edge.to.ast.file.path)} imports itself`, edge.node.span, {
-          label: through.length === 0 ? "" : "and this closes the circle",
+        this.#report.say("ING506", { path: edge.to.ast.file.path, files: through.length }, edge.node.span, {
           related: through.slice(0, 4).map((by) => ({ span: by.span, label: "by way of this" })),
-          help: "take out one of the imports: what both files need goes into a third",
         });
       } else if (!done.has(edge.to)) {
         onPath.add(edge.to);
@@ -166,10 +163,3 @@ class Loader {
 
 /** Codes that are about a file as a whole: then it helps to see who wants it. */
 const ABOUT_FILE: ReadonlySet<string> = new Set(["ING111", "ING112", "ING601"]);
-
-const FAILURES = {
-  missing: ["does not exist", "the path is relative to the file that imports it"],
-  outside: ["is outside of the policy's folder", "imports stand in the entry file's folder or below it, without links that lead out of it"],
-  too_large: ["is too large", "put long lists into list files: `file \"…\" max N`"],
-  unreadable: ["can't be read", "check that it is a file and its permissions"],
-} as const satisfies FailureWords;

@@ -4,6 +4,7 @@
 import { MAX_LOOKS } from "../source/bounds.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import { wordsOf, type DataOf, type TypedCode, type TypedData, type UntypedCode } from "./words.ts";
+import { LITERAL_WORDS, type LiteralData, type LiteralProblem } from "./literal_words.ts";
 import type { Span } from "../source/source.ts";
 
 /** What a diagnostic may have beside its data and its place. */
@@ -75,22 +76,33 @@ function ways(span: Span): Diagnostic["related"][number][] {
   return out;
 }
 
-/** What is wrong with one literal, before it is known where it stands. */
-export interface Problem {
-  readonly code: UntypedCode;
+/** What is wrong with one literal, before it is known where it is. */
+export interface Problem<C extends keyof LiteralData = keyof LiteralData> {
+  readonly code: C;
+  readonly data: LiteralData[C];
   readonly message: string;
   readonly help: string;
-  /** What was most likely meant; null where that is a guess. */
+  /** The most likely meaning; null where that is a guess. */
   readonly replace: string | null;
+}
+
+export function problem<C extends keyof LiteralData>(code: C, data: LiteralData[C], replace: string | null = null): Problem<C> {
+  const { message, help = "" } = LITERAL_WORDS[code](data);
+  return { code, data, message, help, replace };
+}
+
+/** The part of a problem that other data can have in it. */
+export function literalProblem({ code, data }: Problem): LiteralProblem {
+  // The code and the data of one problem belong together, which the type of a union does not say.
+  return { code, data } as LiteralProblem;
 }
 
 export function isProblem(x: object): x is Problem {
   return "code" in x && "replace" in x;
 }
 
-export function sayProblem(report: Report, problem: Problem, span: Span): void {
-  const { code, message, help, replace } = problem;
-  report.sayUntyped(code, message, span, replace === null ? { help } : { help, replace });
+export function sayProblem(report: Report, { code, data, replace }: Problem, span: Span): void {
+  report.say(code, data, span, replace === null ? {} : { replace });
 }
 
 /** The same for a text in quotes. */

@@ -1,10 +1,9 @@
 // `ADDRESS:PORT`, with brackets around IPv6.
 import { formatEndpoint } from "../../../runtime/net/address.ts";
-import { quote } from "../../diagnostics/quote.ts";
 import { readAddress } from "./literals.ts";
 import type { AddressWords } from "../../policy/policy.ts";
 import { readPort } from "./port_numbers.ts";
-import { isProblem, type Problem } from "../../diagnostics/report.ts";
+import { isProblem, problem, type Problem } from "../../diagnostics/report.ts";
 
 export interface Endpoint {
   readonly address: AddressWords;
@@ -13,21 +12,20 @@ export interface Endpoint {
 
 /** A label with a letter that no address has, or a last label of letters. */
 const NAME = /^(?=[^:]*$)(?:.*\.)?[a-z_][a-z0-9_-]*$/i;
-const FORM = "an address with a port is written `127.0.0.1:8080` or `[::1]:8080`";
 
 export function readEndpoint(text: string): Endpoint | Problem {
   const parts = /^(\[[^\]]*\]|[^:[\]]*):([^:[\]]*)$/.exec(text);
-  if (parts === null) return { code: "ING311", message: `${quote(text)} is not an address with a port`, help: FORM, replace: meant(text) };
+  if (parts === null) return problem("ING311", { literal: text, fault: "form" }, meant(text));
   const [, host = "", portText = ""] = parts;
   const bare = host.startsWith("[") ? host.slice(1, -1) : host;
   if (host.startsWith("[") && !bare.includes(":")) {
-    return { code: "ING311", message: `${quote(host)} is not an IPv6 address`, help: FORM, replace: null };
+    return problem("ING311", { literal: host, fault: "ipv6" });
   }
   if (/^localhost$/i.test(bare)) {
-    return { code: "ING311", message: `${quote(bare)} is a name, and an address is wanted here`, help: `names of hosts are not looked up: write \`127.0.0.1:${portText}\` or \`[::1]:${portText}\``, replace: null };
+    return problem("ING311", { literal: bare, fault: "localhost", port: portText });
   }
-  if (host === "") return { code: "ING311", message: `${quote(text)} has no address`, help: FORM, replace: null };
-  if (NAME.test(bare)) return { code: "ING311", message: `${quote(bare)} is a name, and an address is wanted here`, help: `names of hosts are not looked up; ${FORM}`, replace: null };
+  if (host === "") return problem("ING311", { literal: text, fault: "no_address" });
+  if (NAME.test(bare)) return problem("ING311", { literal: bare, fault: "host_name" });
   const address = readAddress(bare);
   if (isProblem(address)) {
     // The fix replaces the whole text, so it needs the port as well.

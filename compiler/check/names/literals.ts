@@ -3,11 +3,10 @@
 // most likely meant.
 import { formatAddress, parseAddress } from "../../../runtime/net/address.ts";
 import { asSeen } from "../../../runtime/text/characters.ts";
-import { quote } from "../../diagnostics/quote.ts";
 import type { AddressWords } from "../../policy/policy.ts";
 import { isOctalToo } from "./octal.ts";
 import { readAddressRange, type RangeRead } from "./ranges.ts";
-import { isProblem, type Problem } from "../../diagnostics/report.ts";
+import { isProblem, problem, type Problem } from "../../diagnostics/report.ts";
 
 export interface Prefix {
   readonly first: AddressWords;
@@ -27,11 +26,11 @@ export function readPrefix(text: string): Prefix | Problem {
   const zone = text.indexOf("%");
   if (zone >= 0) {
     const rest = text.slice(0, zone) + (/\/.*$/.exec(text.slice(zone))?.[0] ?? "");
-    return problem("ING305", `${quote(text)} has a zone`, isProblem(readPrefix(rest)) ? "an interface is not part of an address: leave the zone out" : `an interface is not part of an address: ${quote(rest)} holds on every interface`, null);
+    return problem("ING305", { literal: text, withoutZone: isProblem(readPrefix(rest)) ? null : rest });
   }
   if (/^\[.*\]/.test(text)) {
     const bare = text.replace(/^\[(.*?)\]/, "$1");
-    return problem("ING307", `${quote(text)} is not an address`, "brackets stand only where a port follows", isProblem(readPrefix(bare)) ? null : bare);
+    return problem("ING307", { literal: text, fault: "brackets" }, isProblem(readPrefix(bare)) ? null : bare);
   }
   const slash = text.indexOf("/");
   const address = slash < 0 ? text : text.slice(0, slash);
@@ -44,7 +43,7 @@ export function readAddress(text: string): AddressWords | Problem {
   const prefix = readPrefix(text);
   if (isProblem(prefix)) return { ...prefix, replace: prefix.replace !== null && isOneAddress(prefix.replace) ? prefix.replace : null };
   if (prefix.single) return prefix.first;
-  return problem("ING312", `${quote(text)} is a prefix, and one address is wanted here`, "name one address of it", null);
+  return problem("ING312", { literal: text });
 }
 
 function isOneAddress(text: string): boolean {
@@ -58,17 +57,17 @@ function readV4(text: string, address: string, length: string | null): Prefix | 
   if (parts.length < 4 || parts.some((p) => /^0x/i.test(p))) {
     const meant = length === null ? classic(parts) : padded(parts, length);
     // `10.1/16` names as many numbers as its length has bytes; anything else is read in several ways.
-    const isSure = length !== null && Number(length) === 8 * parts.length;
-    return problem("ING302", `${quote(text)} is not four decimal numbers`, meant === null ? "an IPv4 address is written as four decimal numbers" : `write ${quote(meant)} if that is meant`, isSure ? meant : null);
+    const isCertain = length !== null && Number(length) === 8 * parts.length;
+    return problem("ING302", { literal: text, meant }, isCertain ? meant : null);
   }
   const zeros = parts.find((p) => /^0[0-9]/.test(p));
   if (zeros !== undefined) {
     const plain = parts.map((p) => p.replace(/^0+(?=[0-9])/, "")).join(".") + (length === null ? "" : `/${length}`);
     const meant = isProblem(readPrefix(plain)) ? null : plain;
-    return problem("ING301", `${quote(zeros)} in ${quote(text)} has a leading zero`, meant === null ? "some programs read such a number as octal; write it without the zero" : `some programs read such a number as octal; write ${quote(meant)} if that is meant`, null);
+    return problem("ING301", { literal: text, octet: zeros, meant });
   }
   const large = parts.find((p) => Number(p) > 255);
-  if (large !== undefined) return problem("ING307", `${quote(text)} is not an address: ${quote(large)} is more than 255`, "each of the four numbers is 0 to 255", null);
+  if (large !== undefined) return problem("ING307", { literal: text, fault: "octet", octet: large });
   const bits = parts.reduce((value, p) => value * 256 + Number(p), 0);
   const n = readLength(text, address, length, 32);
   if (typeof n !== "number") return n;
@@ -86,10 +85,7 @@ function readV6(text: string, address: string, length: string | null): Prefix | 
   if (typeof n !== "number") return n;
   if (mapped && n < 96) {
     const inner = { ...splitV4(words[3], n <= 32 ? n : 0) };
-    return problem(
-      "ING306", `${quote(text)} is IPv4 in IPv6 with a prefix shorter than /96`,
-      inner.exact && n <= 32 ? `such a prefix would hold IPv4 and IPv6 at once; write ${quote(inner.text)} if that is meant` : "such a prefix would hold IPv4 and IPv6 at once; write the IPv4 prefix itself", null,
-    );
+    return problem("ING306", { literal: text, meant: inner.exact && n <= 32 ? inner.text : null });
   }
   const first = masked(words, n, 0);
   if (first.some((w, i) => w !== words[i])) return hostBits(text, address, first, mapped ? n - 96 : n);
@@ -115,40 +111,38 @@ function masked(words: AddressWords, n: number, fill: number): AddressWords {
 function readLength(text: string, address: string, length: string | null, bits: 32 | 128): number | Problem {
   if (length === null) return bits;
   const family = bits === 32 ? "IPv4" : "IPv6";
-  const help = `the length of an ${family} prefix is 0 to ${bits}, without leading zeros`;
   if (!/^[0-9]+$/.test(length)) {
     const bitsOfMask = bits === 32 && /^[0-9]{1,3}(?:\.[0-9]{1,3}){3}$/.test(length) ? maskLength(length) : null;
     const meant = bitsOfMask === null ? null : `${address}/${bitsOfMask}`;
-    return problem("ING304", `${quote(text)} has no valid prefix length`, help, meant !== null && !isProblem(readPrefix(meant)) ? meant : null);
+    return problem("ING304", { literal: text, family, fault: "form" }, meant !== null && !isProblem(readPrefix(meant)) ? meant : null);
   }
   const n = Number(length);
-  if (n > bits) return problem("ING304", `the prefix length of ${quote(text)} is more than ${bits}`, help, null);
+  if (n > bits) return problem("ING304", { literal: text, family, fault: "too_long" });
   if (length.length > 1 && length.startsWith("0")) {
     const plain = `${address}/${n}`;
-    return problem("ING304", `the prefix length of ${quote(text)} has a leading zero`, help, isOctalToo(length) || isProblem(readPrefix(plain)) ? null : plain);
+    return problem("ING304", { literal: text, family, fault: "leading_zero" }, isOctalToo(length) || isProblem(readPrefix(plain)) ? null : plain);
   }
   return n;
 }
 
 function hostBits(text: string, address: string, network: AddressWords, n: number): Problem {
   const prefix = `${formatAddress(network)}/${n}`;
-  return problem("ING303", `${quote(text)} has bits set behind its prefix`, `write ${quote(prefix)} for the network, or ${quote(address)} for the one address`, null);
+  return problem("ING303", { literal: text, network: prefix, address });
 }
 
 function notAnAddress(text: string): Problem {
-  const what = `${quote(text)} is not an address`;
-  if (text === "*") return problem("ING307", what, "everyone is `any`", "any");
+  if (text === "*") return problem("ING307", { literal: text, fault: "star" }, "any");
   const wild = /^((?:[0-9]{1,3}\.){1,3})\*(?:\.\*)*$/.exec(text);
   if (wild !== null && text.split(".").length <= 4) {
     const parts = (wild[1] ?? "").split(".").slice(0, -1);
     const meant = padded(parts, String(8 * parts.length));
-    return problem("ING307", what, "a whole net is written as a prefix", meant);
+    return problem("ING307", { literal: text, fault: "wildcard" }, meant);
   }
   const range = text.includes("-") ? readAddressRange(text, readEnd) : null;
   if (range !== null) return rangeProblem(text, range);
   const seen = asSeen(text);
-  if (seen !== text && !isProblem(readPrefix(seen))) return problem("ING307", what, `write ${quote(seen)}`, seen);
-  return problem("ING307", what, "an address looks like `192.0.2.7` or `2001:db8::7`, a prefix like `192.0.2.0/24`; names of hosts are not looked up", null);
+  if (seen !== text && !isProblem(readPrefix(seen))) return problem("ING307", { literal: text, fault: "look_alike", meant: seen }, seen);
+  return problem("ING307", { literal: text, fault: "form" });
 }
 
 function readEnd(text: string): Prefix | null {
@@ -160,13 +154,12 @@ function readEnd(text: string): Prefix | null {
 const MOST_PREFIXES = 16;
 
 function rangeProblem(text: string, range: RangeRead): Problem {
-  if (range.kind === "mixed") return problem("ING307", `${quote(text)} begins in one family of addresses and ends in the other`, "write one range for IPv4 and one for IPv6, each as its prefixes", null);
+  if (range.kind === "mixed") return problem("ING307", { literal: text, fault: "mixed_range" });
   const { prefixes, kind } = range;
-  const more = prefixes.length - MOST_PREFIXES;
-  const listed = `${prefixes.slice(0, MOST_PREFIXES).map(quote).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+  const listed = { prefixes: prefixes.slice(0, MOST_PREFIXES), more: Math.max(0, prefixes.length - MOST_PREFIXES) };
   // Which of the two ends is the slip, only the author knows.
-  if (kind === "reversed") return problem("ING309", `the range ${quote(text)} ends before it begins`, `the other way round it is ${listed}`, null);
-  return problem("ING307", `${quote(text)} is a range, and not an address`, `a range of addresses is written as prefixes: ${listed}`, prefixes.join(", "));
+  if (kind === "reversed") return problem("ING309", { range: text, ...listed });
+  return problem("ING307", { literal: text, fault: "range", ...listed }, prefixes.join(", "));
 }
 
 /** `/255.255.0.0` as its number of bits, or null. */
@@ -196,8 +189,4 @@ function padded(parts: readonly string[], length: string): string | null {
   if (parts.length > 3 || !parts.every((p) => /^[1-9]?[0-9]{1,2}$|^0$/.test(p))) return null;
   const full = `${[...parts, "0", "0", "0"].slice(0, 4).join(".")}/${length}`;
   return isProblem(readPrefix(full)) ? null : full;
-}
-
-function problem(code: Problem["code"], message: string, help: string, replace: string | null): Problem {
-  return { code, message, help, replace };
 }

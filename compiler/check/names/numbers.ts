@@ -1,19 +1,20 @@
 // Counts, rates and source keys.
 import { DEFAULT_KEY_V4, DEFAULT_KEY_V6, MAX_LIMIT_COUNT } from "../../source/bounds.ts";
 import type { KeyNode, Piece } from "../../ast/nodes.ts";
-import { quote } from "../../diagnostics/quote.ts";
+import type { CountName } from "../../diagnostics/literal_words.ts";
 import { isOctalToo } from "./octal.ts";
 import type { CheckedLimit, SourceKey } from "../../policy/policy.ts";
 import type { Report } from "../../diagnostics/report.ts";
 
 /** A whole number from 1 (or `min`) to `max`, or null (then it was told why). */
-export function readCount(report: Report, text: string, at: Piece, max: number, what: string, min = 1): number | null {
+export function readCount(report: Report, text: string, at: Piece, max: number, of: CountName | { readonly budget: string }, min = 1): number | null {
   const n = Number(text);
   if (/^[0-9]+$/.test(text) && !(text.length > 1 && text.startsWith("0")) && n >= min && n <= max) return n;
-  const zero = /^0+[1-9]/.test(text) ? ", without leading zeros" : "";
+  const fault = /^0+[1-9]/.test(text) ? "leading_zero" : "range";
   // Only where the number is all of the text can it be replaced.
-  const more = zero !== "" && !isOctalToo(text) && at.text === text && n <= max ? { replace: String(n) } : {};
-  report.sayUntyped("ING310", `${what} is ${min} to ${max}${zero}, and ${quote(text)} is not`, at.span, { ...more, help: `write a number from ${min} to ${max}` });
+  const more = fault === "leading_zero" && !isOctalToo(text) && at.text === text && n <= max ? { replace: String(n) } : {};
+  const named = typeof of === "string" ? { of, clause: null } : { of: "budget" as const, clause: of.budget };
+  report.say("ING310", { ...named, literal: text, min, max, fault }, at.span, more);
   return null;
 }
 
@@ -29,7 +30,7 @@ export function readRate(report: Report, rate: Piece): { readonly count: number;
     });
     return null;
   }
-  const count = readCount(report, digits, rate, MAX_LIMIT_COUNT, "the number of new connections of a limit");
+  const count = readCount(report, digits, rate, MAX_LIMIT_COUNT, "limit");
   return count === null ? null : { count, periodMs };
 }
 
@@ -40,12 +41,10 @@ export function readKey(report: Report, key: KeyNode): SourceKey | null {
   return v4 === null || v6 === null ? null : { v4, v6 };
 }
 
-function keyLength(report: Report, at: Piece, max: number, family: string): number | null {
+function keyLength(report: Report, at: Piece, max: number, family: "IPv4" | "IPv6"): number | null {
   const text = at.text.slice(1);
   const n = Number(text);
   if (/^[1-9][0-9]*$/.test(text) && n <= max) return n;
-  report.sayUntyped("ING304", `the ${family} length of a source key is 1 to ${max}, and ${quote(at.text)} is not`, at.span, {
-    help: "a source key is `per source /24 /56`: the length for IPv4, then for IPv6; to count all sources together write `per listener`",
-  });
+  report.say("ING304", { literal: at.text, family, fault: "source_key" }, at.span);
   return null;
 }

@@ -1,26 +1,17 @@
 // Paths of list files and imports: relative, with `/`, whatever system they are written on.
-import { quote } from "../../diagnostics/quote.ts";
 import type { Piece } from "../../ast/nodes.ts";
-import { notTextSays, type NotText, type ReadFailure, type SourceFile, type SourceReader } from "../../source/source.ts";
+import type { ReadFailure, SourceFile, SourceReader } from "../../source/source.ts";
 import type { Report } from "../../diagnostics/report.ts";
 
-/** What is wrong with a file that can't be had, in words. */
-export type FailureWords = Readonly<Record<Exclude<ReadFailure, NotText>, readonly [what: string, help: string]>>;
-
-/** Says why a file can't be had. */
-export function sayFailure(report: Report, code: "ING501" | "ING505", { text, span }: Piece, failure: ReadFailure, words: FailureWords): void {
-  if (text.includes("\\")) {
-    const meant = text.replaceAll("\\", "/");
-    const isBelow = !/^(?:\/|[A-Za-z]:)/.test(meant);
-    report.sayUntyped(code, `${quote(text)} has a \`\\\`, and paths use \`/\``, span, {
-      help: isBelow ? `write ${quote(meant)}` : `a path is relative to the file that names it, such as \`lists/bad.txt\``, ...(isBelow ? { replace: `"${meant}"` } : {}),
-    });
+/** Reports why a file can't be read. */
+export function sayFailure(report: Report, code: "ING501" | "ING505", { text: path, span }: Piece, failure: ReadFailure): void {
+  if (path.includes("\\")) {
+    const plain = path.replaceAll("\\", "/");
+    const meant = /^(?:\/|[A-Za-z]:)/.test(plain) ? null : plain;
+    report.say(code, { path, fault: "backslash", meant }, span, meant === null ? {} : { replace: `"${meant}"` });
   } else if (typeof failure === "object") {
-    report.sayUntyped(code, `${quote(text)} ${notTextSays(failure)}`, span, { help: "save the file as UTF-8" });
-  } else {
-    const [what, help] = words[failure];
-    report.sayUntyped(code, `${quote(text)} ${what}`, span, { help });
-  }
+    report.say(code, { path, fault: "not_text", line: failure.line, column: failure.column, character: failure.what }, span);
+  } else report.say(code, { path, fault: failure }, span);
 }
 
 /** No file lies outside of the policy's folder, whatever reads it. */

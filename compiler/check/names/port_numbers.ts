@@ -1,25 +1,22 @@
 // Ports and ranges of them, and the algebra of sets of ports.
-import { quote } from "../../diagnostics/quote.ts";
 import { borrowedPort } from "./familiar_names.ts";
 import { isOctalToo } from "./octal.ts";
 import type { PortRange } from "../../policy/policy.ts";
-import type { Problem } from "../../diagnostics/report.ts";
+import { problem, type Problem } from "../../diagnostics/report.ts";
 
 /** Sorted, disjoint, not adjacent. */
 export type PortSet = readonly PortRange[];
 
-const HELP = "a port is a number from 1 to 65535, a range is `9500-9509`";
-
 export function readPort(text: string): number | Problem {
   if (!/^[0-9]+$/.test(text)) {
     const known = borrowedPort(text);
-    if (known !== null) return { code: "ING308", message: `${quote(text)} is not a port`, help: `ports are numbers, and ${quote(text)} is most often \`${known}\``, replace: null };
+    if (known !== null) return problem("ING308", { literal: text, fault: "service", port: known });
     const bare = /^[:*]*:([0-9]{1,5})$/.exec(text)?.[1];
-    return { code: "ING308", message: `${quote(text)} is not a port`, help: HELP, replace: bare === undefined || isOctalToo(bare) ? null : String(Number(bare)) };
+    return problem("ING308", { literal: text, fault: "form" }, bare === undefined || isOctalToo(bare) ? null : String(Number(bare)));
   }
   const port = Number(text);
-  if (port < 1 || port > 65535) return { code: "ING308", message: `${quote(text)} is not a port: ports are 1 to 65535`, help: HELP, replace: null };
-  if (text.startsWith("0")) return { code: "ING308", message: `port ${quote(text)} has a leading zero`, help: HELP, replace: isOctalToo(text) ? null : String(port) };
+  if (port < 1 || port > 65535) return problem("ING308", { literal: text, fault: "too_large" });
+  if (text.startsWith("0")) return problem("ING308", { literal: text, fault: "leading_zero" }, isOctalToo(text) ? null : String(port));
   return port;
 }
 
@@ -28,7 +25,7 @@ export function readPorts(text: string): PortRange | Problem {
   const dash = text.indexOf("-");
   if (dash < 0) {
     const colon = /^([0-9]{1,5})(?::|\.\.)([0-9]{1,5})$/.exec(text);
-    if (colon !== null) return { code: "ING308", message: `${quote(text)} is not a range of ports`, help: HELP, replace: `${colon[1] ?? ""}-${colon[2] ?? ""}` };
+    if (colon !== null) return problem("ING308", { literal: text, fault: "range" }, `${colon[1] ?? ""}-${colon[2] ?? ""}`);
     const port = readPort(text);
     return typeof port === "number" ? { first: port, last: port } : port;
   }
@@ -37,7 +34,7 @@ export function readPorts(text: string): PortRange | Problem {
   const last = readPort(text.slice(dash + 1));
   if (typeof last !== "number") return { ...last, replace: null };
   if (last < first) {
-    return { code: "ING309", message: `the range ${quote(text)} ends before it starts`, help: `write \`${last}-${first}\` if that is meant`, replace: null };
+    return problem("ING309", { range: text, ports: `${last}-${first}` });
   }
   return { first, last };
 }

@@ -1,34 +1,32 @@
 // Times and durations: UTC to the second, in one spelling (RFC 3339 with `Z`).
-import { quote } from "../../diagnostics/quote.ts";
-import type { Problem } from "../../diagnostics/report.ts";
-
-const TIME_FORM = "a time is UTC: `2027-03-01T00:00Z`, or with seconds `2027-03-01T00:00:30Z`";
+import type { TimeFault } from "../../diagnostics/literal_words.ts";
+import { problem, type Problem } from "../../diagnostics/report.ts";
 
 /** UTC seconds since 1970. */
 export function readTime(text: string): number | Problem {
-  const no = (why: string, help = TIME_FORM, replace: string | null = null): Problem => ({ code: "ING313", message: `${quote(text)} ${why}`, help, replace });
+  const no = (fault: TimeFault, replace: string | null = null): Problem => problem("ING313", { literal: text, ...fault }, replace);
   const parts = /^([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?Z$/.exec(text);
   if (parts === null) {
     if (/^[0-9-]+t[0-9:]+z?$/i.test(text) && /[tz]/.test(text)) {
       const upper = text.toUpperCase();
-      return no("is not a time", "`T` and `Z` are written large", typeof readTime(upper) === "number" ? upper : null);
+      return no({ fault: "letter_case" }, typeof readTime(upper) === "number" ? upper : null);
     }
-    if (/^[0-9]{4}-[0-9]{2}-[0-9]{2}$/.test(text)) return no("has no time of day", `for the first moment of that day write ${quote(`${text}T00:00Z`)}`);
+    if (/^[0-9]{4}-[0-9]{2}-[0-9]{2}$/.test(text)) return no({ fault: "no_time" });
     const utc = withoutZone(text);
-    if (utc !== null) return no("is not UTC", `times are UTC: write ${quote(utc)}`, utc);
-    if (/^[0-9-]+T[0-9:]+$/.test(text)) return no("does not say which zone it is of", "times are UTC, and end with `Z`");
-    return no("is not a time");
+    if (utc !== null) return no({ fault: "not_utc", utc }, utc);
+    if (/^[0-9-]+T[0-9:]+$/.test(text)) return no({ fault: "no_zone" });
+    return no({ fault: "form" });
   }
   const [year, month, day, hour, minute, second] = parts.slice(1).map((p) => Number(p ?? "0"));
-  if (year === undefined || month === undefined || day === undefined || hour === undefined || minute === undefined || second === undefined) return no("is not a time");
-  if (year < 1970) return no("is before 1970");
-  if (month < 1 || month > 12) return no("has no such month", "months are 01 to 12");
-  if (day < 1 || day > daysIn(year, month)) return no("is no day of the calendar", `that month has ${daysIn(year, month)} days`);
-  if (hour > 23) return no("has no such hour", "hours are 00 to 23; the end of a day is 00:00 of the next");
-  if (minute > 59 || second > 59) return no("has no such minute or second", "minutes and seconds are 00 to 59");
+  if (year === undefined || month === undefined || day === undefined || hour === undefined || minute === undefined || second === undefined) return no({ fault: "form" });
+  if (year < 1970) return no({ fault: "before_1970" });
+  if (month < 1 || month > 12) return no({ fault: "month" });
+  if (day < 1 || day > daysIn(year, month)) return no({ fault: "day", days: daysIn(year, month) });
+  if (hour > 23) return no({ fault: "hour" });
+  if (minute > 59 || second > 59) return no({ fault: "minute" });
   const seconds = Date.UTC(year, month - 1, day, hour, minute, second) / 1_000;
   // INVARIANT: to the engine 0 is a clock that is not known.
-  return seconds > 0 ? seconds : no("is before any clock", "times begin a second later; a rule that never holds is better removed");
+  return seconds > 0 ? seconds : no({ fault: "first_second" });
 }
 
 /** The time in UTC of one with the difference of a zone (RFC 3339), or with a fraction of nothing; null where it is none. */
@@ -53,11 +51,10 @@ const UNITS = new Map([["ms", 1], ["s", 1_000], ["m", 60_000], ["h", 3_600_000]]
 
 /** Milliseconds, 0 to `maxMs`. */
 export function readDuration(text: string, maxMs: number): number | Problem {
-  const help = "a duration is a number with its unit: `0s`, `500ms`, `10m`, `1h`";
   const parts = /^(0|[1-9][0-9]{0,9})([A-Za-z]*)$/.exec(text);
   const unit = UNITS.get(parts?.[2] ?? "");
-  if (parts === null || unit === undefined) return { code: "ING314", message: `${quote(text)} is not a duration`, help, replace: /^[0-9]{1,9}sec(?:onds?)?$/.test(text) ? text.replace(/[a-z]+$/, "s") : null };
+  if (parts === null || unit === undefined) return problem("ING314", { literal: text, fault: "form" }, /^[0-9]{1,9}sec(?:onds?)?$/.test(text) ? text.replace(/[a-z]+$/, "s") : null);
   const ms = Number(parts[1]) * unit;
-  if (ms > maxMs) return { code: "ING314", message: `${quote(text)} is longer than ${maxMs / 3_600_000} hours`, help: "take a shorter time", replace: null };
+  if (ms > maxMs) return problem("ING314", { literal: text, fault: "too_long", hours: maxMs / 3_600_000 });
   return ms;
 }

@@ -116,7 +116,7 @@ export function sayQualified(report: Report, homes: Homes, name: Piece, what: st
   if (imported === undefined) {
     const guess = nearest(alias, file.unit.imports.keys());
     if (guess === null && rest.includes(".") && what === "net") {
-      report.sayUntyped("ING307", `${quote(name.text)} is not an address`, name.span, { help: "names of hosts are not looked up: write the addresses that the host has" });
+      report.say("ING307", { literal: name.text, fault: "host_name" }, name.span);
       return;
     }
     const more = guess === null ? { help: "a name with a dot comes out of an import: `import \"./FILE.ingress\" as NAME`; names of hosts are not looked up" } : maybe(`${guess}.${rest}`);

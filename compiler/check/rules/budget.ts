@@ -35,7 +35,7 @@ export function checkBudgets(scope: Scope, nodes: readonly BudgetNode[]): Checke
         report.say("ING405", { clause: word, in: "budget" }, span, { related: [{ span: first, label: "first here" }] });
         continue;
       }
-      const most = readCount(report, value.text, value, DEFAULT_BUDGET[word], `\`${word}\` of a budget`, 0);
+      const most = readCount(report, value.text, value, DEFAULT_BUDGET[word], { budget: word }, 0);
       const known = bounds[word];
       if (most !== null && (known === undefined || most < known.most)) bounds[word] = { most, span };
     }

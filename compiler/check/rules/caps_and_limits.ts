@@ -10,19 +10,19 @@ import type { Scope } from "./context.ts";
 /** `mode` is null where it was not understood. */
 export function checkCap(scope: Scope, node: CapNode, mode: Mode | null): CheckedCap | null {
   const { report } = scope;
-  const connections = readCount(report, node.connections.text, node.connections, MAX_CAP_CONNECTIONS, "the number of connections of a cap");
+  const connections = readCount(report, node.connections.text, node.connections, MAX_CAP_CONNECTIONS, "cap");
   let perSource: CheckedCap["perSource"] = null;
   let perIdentity: number | null = null;
   if (node.perSource !== null) {
     const { connections: written, key: keyNode } = node.perSource;
-    const each = readCount(report, written.text, written, MAX_CAP_CONNECTIONS, "the number of connections per source");
+    const each = readCount(report, written.text, written, MAX_CAP_CONNECTIONS, "cap_per_source");
     const key = readKey(report, keyNode);
     if (each === null || key === null) return null;
     perSource = { connections: each, ...key };
   }
   if (node.perIdentity !== null) {
     const { connections: written, span } = node.perIdentity;
-    perIdentity = readCount(report, written.text, written, MAX_CAP_CONNECTIONS, "the number of connections per identity");
+    perIdentity = readCount(report, written.text, written, MAX_CAP_CONNECTIONS, "cap_per_identity");
     if (!hasIdentity(scope, mode, span) || perIdentity === null) return null;
   }
   return connections === null ? null : { connections, perSource, perIdentity, span: node.span };
@@ -32,7 +32,7 @@ export function checkLimit(scope: Scope, node: LimitNode, mode: Mode | null): Ch
   const { report } = scope;
   const { per, span } = node;
   const rate = readRate(report, node.rate);
-  const burst = node.burst === null ? rate?.count : readCount(report, node.burst.text, node.burst, MAX_LIMIT_BURST, "the burst of a limit");
+  const burst = node.burst === null ? rate?.count : readCount(report, node.burst.text, node.burst, MAX_LIMIT_BURST, "burst");
   const key = per.kind === "source" ? readKey(report, per.key) : null;
   const known = per.kind !== "identity" || hasIdentity(scope, mode, per.span);
   if (rate === null || burst === undefined || burst === null || !known) return null;

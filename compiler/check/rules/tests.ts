@@ -14,7 +14,7 @@ import { didYouMean, guessed, listed } from "../names/declarations.ts";
 import { readCount } from "../names/numbers.ts";
 import type { CheckedTest, Expected, Target, TestLine } from "../../policy/policy.ts";
 import { readPort } from "../names/port_numbers.ts";
-import { isProblem, sayProblem, sayTextProblem } from "../../diagnostics/report.ts";
+import { isProblem, problem, sayProblem, sayTextProblem } from "../../diagnostics/report.ts";
 import type { Scope } from "./context.ts";
 import { readDuration, readTime } from "../names/times.ts";
 import { isDoubtfulAnywhere } from "../names/unknown_names.ts";
@@ -60,7 +60,7 @@ function checkFromLine(scope: Scope, line: Extract<TestLineNode, { kind: "from" 
     if (only === undefined || outcomes.length > 1 || only.node.count !== null) return null;
     return request === null || only.outcome === null ? null : { kind: "from", ...request, expected: only.outcome, span };
   }
-  const count = readCount(scope.report, repeat.count.text, repeat.count, MAX_REPEAT, "the number of connections of `repeat`");
+  const count = readCount(scope.report, repeat.count.text, repeat.count, MAX_REPEAT, "repeat");
   const overMs = readDuration(repeat.duration.text, MAX_REPEAT_MS);
   if (typeof overMs !== "number") sayProblem(scope.report, overMs, repeat.duration.span);
   const expected = count === null ? null : checkCounts(scope, outcomes, count);
@@ -77,8 +77,8 @@ function checkRequest(scope: Scope, node: RequestNode, known: Known): Asked | nu
   const to = checkTarget(scope, node.to, known);
   const sni = node.sni === null ? null : readHostName(node.sni.text);
   if (node.sni !== null && sni !== null && typeof sni !== "string") {
-    const star = node.sni.text.includes("*");
-    sayTextProblem(report, star ? { ...sni, code: "ING316", message: `${quote(node.sni.text)} is a pattern, and a client sends one name`, help: "write a name that the pattern matches", replace: null } : sni, node.sni.span);
+    const isPattern = node.sni.text.includes("*");
+    sayTextProblem(report, isPattern ? problem("ING316", { literal: node.sni.text, of: "host", fault: "name_wanted" }) : sni, node.sni.span);
   }
   const client = node.client === null ? null : node.client.map((m) => checkSan(scope, m));
   if (node.client !== null) {
@@ -101,7 +101,7 @@ function checkSan({ report }: Scope, member: Member): string | null {
     return null;
   }
   if (!id.deep && !id.segments.some((s) => s.open)) return idWord(id);
-  report.sayUntyped("ING316", `${quote(member.pattern.text)} is a pattern, and a certificate has names`, member.pattern.span, { help: "write a name that the pattern matches" });
+  report.say("ING316", { literal: member.pattern.text, of: "identity", fault: "name_wanted" }, member.pattern.span);
   return null;
 }
 
@@ -169,7 +169,7 @@ function checkCounts({ report }: Scope, outcomes: readonly { readonly outcome: E
   const out: { outcome: Expected; count: number }[] = [];
   let whole = true;
   for (const { outcome, node } of outcomes) {
-    const count = node.count === null ? null : readCount(report, node.count.text, node.count, MAX_REPEAT, "the count of an outcome", 0);
+    const count = node.count === null ? null : readCount(report, node.count.text, node.count, MAX_REPEAT, "outcome", 0);
     if (node.count === null && outcomes.length > 1) {
       report.say("ING422", { fault: "no_count" }, node.span);
     }

@@ -4,11 +4,11 @@
 import { formatAddress } from "../../../runtime/net/address.ts";
 import { uriName } from "../../../runtime/net/name_forms.ts";
 import { MAX_ID_BYTES } from "../../source/bounds.ts";
-import { quote } from "../../diagnostics/quote.ts";
+import type { StarFault, UriFault } from "../../diagnostics/literal_words.ts";
 import { readHostName } from "../names/host_names.ts";
 import { readAddress } from "../names/literals.ts";
 import type { IdPattern } from "../../policy/policy.ts";
-import { isProblem, type Problem } from "../../diagnostics/report.ts";
+import { isProblem, literalProblem, problem, type Problem } from "../../diagnostics/report.ts";
 
 export type IdType = "uri" | "dns" | "ip" | "sha256";
 
@@ -29,11 +29,12 @@ export interface ReadId {
 }
 
 export function readId(type: IdType, text: string): ReadId | Problem {
-  if (text.length > MAX_ID_BYTES) return problem("ING317", `${quote(text)} is longer than ${MAX_ID_BYTES} characters`, "an identity is a name, not a document", null);
+  if (text.length > MAX_ID_BYTES) return problem("ING317", { literal: text, fault: "too_long", most: MAX_ID_BYTES });
   if (type === "uri") return readUri(text);
-  if (text.includes("*")) return problem("ING316", `${quote(text)} has a \`*\`, which only the path of a \`uri\` may have`, `name each ${type} that is meant`, null);
+  if (text.includes("*")) return problem("ING316", { literal: text, of: "identity", fault: "not_a_uri", type });
   const head = type === "dns" ? readHostName(text) : type === "ip" ? readIp(text) : readHash(text);
-  return typeof head === "string" ? { type, head, segments: [], deep: false } : { ...head, code: "ING317" };
+  if (typeof head === "string") return { type, head, segments: [], deep: false };
+  return head.code === "ING317" ? head : problem("ING317", { literal: text, fault: "part", of: literalProblem(head) }, head.replace);
 }
 
 function readIp(text: string): string | Problem {
@@ -45,34 +46,34 @@ function readHash(text: string): string | Problem {
   const plain = text.toLowerCase().replace(/[: ]/g, "");
   if (/^[0-9a-f]{64}$/.test(plain)) {
     if (plain.length === text.length) return plain;
-    return problem("ING317", `${quote(text)} is not written as 64 hexadecimal digits`, "write the digits without colons or blanks", plain);
+    return problem("ING317", { literal: text, fault: "sha256_form" }, plain);
   }
-  return problem("ING317", `${quote(text)} is not a SHA-256`, "a SHA-256 has 64 hexadecimal digits", null);
+  return problem("ING317", { literal: text, fault: "sha256" });
 }
 
 function readUri(text: string): ReadId | Problem {
-  const no = (why: string, help: string, replace: string | null = null): Problem => problem("ING317", `${quote(text)} ${why}`, help, replace);
+  const no = (fault: UriFault): Problem => problem("ING317", { literal: text, fault });
   const parts = /^([A-Za-z][A-Za-z0-9+.-]*):(?:\/\/([^/?#]*))?([^?#]*)([?#][^]*)?$/.exec(text);
-  if (parts === null) return no("is not a uri", "a uri begins with its scheme: `spiffe://corp.example/ops/web`");
+  if (parts === null) return no("uri");
   const [, scheme = "", authority, path = "", rest = ""] = parts;
-  if (/[^!-~]|["<>\\^`{|}]/.test(text)) return no("has a character that a uri does not have", "such characters are written as `%` and two hexadecimal digits");
-  if (/%(?![0-9A-Fa-f]{2})/.test(text)) return no("has a `%` without two hexadecimal digits", "`%` stands before two hexadecimal digits");
-  if (authority === "" && scheme.toLowerCase() !== "file") return no("names no authority", "write `spiffe://DOMAIN/PATH`");
-  if (authority === undefined && path === "") return no("is not a uri", "a uri begins with its scheme: `spiffe://corp.example/ops/web`");
-  const star = (why: string): Problem => problem("ING316", `${quote(text)} ${why}`, "`*` stands at the end of one segment of the path, `**` is the whole last segment", null);
-  if (`${scheme}${authority ?? ""}${rest}`.includes("*")) return star("has a `*` outside of the path");
-  if (authority === undefined && path.includes("*") && !path.includes("/")) return star("has a `*`, and no path");
+  if (/[^!-~]|["<>\\^`{|}]/.test(text)) return no("uri_character");
+  if (/%(?![0-9A-Fa-f]{2})/.test(text)) return no("uri_percent");
+  if (authority === "" && scheme.toLowerCase() !== "file") return no("uri_authority");
+  if (authority === undefined && path === "") return no("uri");
+  const star = (fault: StarFault): Problem => problem("ING316", { literal: text, of: "identity", fault });
+  if (`${scheme}${authority ?? ""}${rest}`.includes("*")) return star("outside_path");
+  if (authority === undefined && path.includes("*") && !path.includes("/")) return star("no_path");
   const segments = path.split("/").map((s) => ({ text: s.endsWith("*") && s !== "**" ? s.slice(0, -1) : s, open: s.endsWith("*") && s !== "**" }));
   const deep = segments.length > 1 && segments.at(-1)?.text === "**";
   if (deep) segments.pop();
-  if (segments.some((s) => s.text.includes("*"))) return star("has a `*` inside of a segment, or a `**` that is not last");
-  if (segments.filter((s) => s.open).length + (deep ? 1 : 0) > 1) return star("leaves more than one segment open");
-  if (rest !== "" && (deep || segments.some((s) => s.open))) return star("has something behind an open path");
+  if (segments.some((s) => s.text.includes("*"))) return star("inside_segment");
+  if (segments.filter((s) => s.open).length + (deep ? 1 : 0) > 1) return star("two_open");
+  if (rest !== "" && (deep || segments.some((s) => s.open))) return star("behind_open");
   const last = segments.at(-1);
   if (rest !== "" && last !== undefined) segments[segments.length - 1] = { text: `${last.text}${rest}`, open: false };
   // A `*` is at least one character, `**` at least one segment.
   if (uriName(text.replace(/\*\*?/g, "x")) === null) {
-    return no("is a uri that no certificate can have", "a host without a user or a dot at its end, no empty segment, no `:` behind the host, and `%` only with capital digits and where it is needed");
+    return no("uri_not_in_certificate");
   }
   const head = `${scheme.toLowerCase()}:${authority === undefined ? "" : `//${authority.toLowerCase()}`}`;
   return { type: "uri", head, segments, deep };
@@ -134,8 +135,4 @@ export function narrowness({ segments, deep }: ReadId): number {
   if (deep) return segments.length;
   const open = segments.find((segment) => segment.open);
   return open === undefined ? 2 * NARROW : NARROW + open.text.length;
-}
-
-function problem(code: Problem["code"], message: string, help: string, replace: string | null): Problem {
-  return { code, message, help, replace };
 }
