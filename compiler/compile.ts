@@ -1,25 +1,25 @@
 // The compiler, top to bottom: text -> tree -> checked policy -> tables -> module. Pure: files
 // come through the reader, and what comes out is bytes and diagnostics. The tests of a policy are
 // run in the finished module by those who asked for it (compiler/cli).
-import { overBudget } from "./check/budget.ts";
+import { overBudget } from "./check/rules/budget.ts";
 import { check } from "./check/check.ts";
-import { osRefusals } from "./check/host_only.ts";
-import type { CheckedPolicy } from "./check/policy.ts";
-import { refusals } from "./check/waiting.ts";
-import type { Diagnostic } from "./diagnostic.ts";
+import { osRefusals } from "./check/rules/host_only.ts";
+import type { CheckedPolicy } from "./policy/policy.ts";
+import { refusals } from "./check/rules/unenforced.ts";
+import type { Diagnostic } from "./diagnostics/diagnostic.ts";
 import { codeBytes, engineBytes } from "./emit/engine.ts";
 import type { Sha256 } from "./emit/hash.ts";
 import { isOverflow, writeImage } from "./emit/image.ts";
 import { semanticJson } from "./emit/json.ts";
 import { sourceMap } from "./emit/map.ts";
-import { sayMisfit } from "./emit/misfit.ts";
+import { sayMisfit } from "./emit/profile_overflow.ts";
 import { spliceModule } from "./emit/module.ts";
 import type { StateSizes } from "./emit/state.ts";
 import { selfTests } from "./emit/vectors.ts";
 import { lower } from "./lower/lower.ts";
 import { load } from "./load.ts";
 import { tooLarge } from "./too_large.ts";
-import type { SourceFile, SourceReader } from "./source.ts";
+import type { SourceFile, SourceReader } from "./source/source.ts";
 import { PAGE_BYTES } from "../runtime/abi/layout.ts";
 import { OS_CODE_BYTES, type Profile } from "../runtime/abi/profiles.ts";
 
@@ -135,7 +135,7 @@ export function compile(entry: SourceFile, reader: SourceReader, profile: Profil
 /** What a budget says of the finished module. */
 function overBudgets({ budget: { moduleKiB, steps } }: CheckedPolicy, { coreBytes, maxSteps, listeners, rules, prefixes }: CompileStats): Diagnostic[] {
   const kib = Math.ceil(coreBytes / 1024);
-  const of = `${listeners} exposes, ${rules} rules and ${prefixes} prefixes`;
+  const of = { by: "module", exposes: listeners, rules, prefixes } as const;
   return [
     ...(moduleKiB !== null && kib > moduleKiB.most ? [overBudget("module", moduleKiB, kib, of)] : []),
     ...(steps !== null && maxSteps > steps.most ? [overBudget("steps", steps, maxSteps, of)] : []),

@@ -3,16 +3,15 @@
 // one `path` is all that is needed here.
 import type { ImportNode, PolicyNode } from "./ast/nodes.ts";
 import { build } from "./ast/build.ts";
-import { MAX_IMPORTED_BYTES, MAX_IMPORTS, MAX_IMPORT_DEPTH, MAX_WORDS } from "./bounds.ts";
-import { declare } from "./check/names.ts";
-import { sayFailure, type FailureWords } from "./check/paths.ts";
-import type { Program, Unit } from "./check/program.ts";
-import { newReport, type Report } from "./check/report.ts";
-import type { Diagnostic } from "./diagnostic.ts";
-import { quote } from "./quote.ts";
-import { isReadFailure, type ReadFailure, type SourceFile, type SourceReader } from "./source.ts";
+import { MAX_IMPORTED_BYTES, MAX_IMPORTS, MAX_IMPORT_DEPTH, MAX_WORDS } from "./source/bounds.ts";
+import { declare } from "./check/names/declarations.ts";
+import { sayFailure } from "./check/names/paths.ts";
+import type { Program, Unit } from "./check/names/program.ts";
+import { newReport, type Report } from "./diagnostics/report.ts";
+import type { Diagnostic } from "./diagnostics/diagnostic.ts";
+import { isReadFailure, type ReadFailure, type SourceFile, type SourceReader } from "./source/source.ts";
 import { parse } from "./syntax/parse.ts";
-import { countWords } from "./syntax/words.ts";
+import { countWords } from "./syntax/word_count.ts";
 
 export interface Loaded {
   /** Null where the entry file can't be read as a policy at all. */
@@ -101,23 +100,22 @@ class Loader {
     const { text: path, span } = node.path;
     const report = this.#report;
     if (++this.#imports > MAX_IMPORTS) {
-      if (this.#imports === MAX_IMPORTS + 1) report.say("ING608", `a policy has at most ${MAX_IMPORTS} imports`, node.span, { help: "put small files together" });
+      if (this.#imports === MAX_IMPORTS + 1) report.say("ING608", { bound: "imports" }, node.span);
       return null;
     }
     const file = this.#ask(path, ast.file);
     if (isReadFailure(file)) {
-      sayFailure(report, "ING505", node.path, file, FAILURES);
+      sayFailure(report, "ING505", node.path, file);
       return null;
     }
-    const over = this.#bytes > MAX_IMPORTED_BYTES ? `the imports of a policy have more than ${MAX_IMPORTED_BYTES / 1024 / 1024} MiB`
-      : this.#words > MAX_WORDS ? `the files of a policy have more than ${MAX_WORDS.toLocaleString("en-US")} words and signs together` : null;
+    const over = this.#bytes > MAX_IMPORTED_BYTES ? "bytes" : this.#words > MAX_WORDS ? "words" : null;
     if (over !== null) {
-      report.say("ING608", over, span, { help: "put long lists into list files: `file \"…\" max N`" });
+      report.say("ING608", { bound: over }, span);
       this.#imports = MAX_IMPORTS + 1;
       return null;
     }
     if (depth < MAX_IMPORT_DEPTH || this.#byPath.has(file.path)) return file;
-    report.say("ING608", `imports go at most ${MAX_IMPORT_DEPTH} deep`, node.span, { help: "import the file nearer to the entry file" });
+    report.say("ING608", { bound: "depth" }, node.span);
     return null;
   }
 
@@ -152,10 +150,8 @@ class Loader {
         path.pop();
       } else if (onPath.has(edge.to)) {
         const through = path.slice(path.findIndex((p) => p.unit === edge.to) + 1).flatMap((p) => (p.by === null ? [] : [p.by]));
-        this.#report.say("ING506", `${quote(edge.to.ast.file.path)} imports itself`, edge.node.span, {
-          label: through.length === 0 ? "" : "and this closes the circle",
+        this.#report.say("ING506", { path: edge.to.ast.file.path, files: through.length }, edge.node.span, {
           related: through.slice(0, 4).map((by) => ({ span: by.span, label: "by way of this" })),
-          help: "take out one of the imports: what both files need goes into a third",
         });
       } else if (!done.has(edge.to)) {
         onPath.add(edge.to);
@@ -167,10 +163,3 @@ class Loader {
 
 /** Codes that are about a file as a whole: then it helps to see who wants it. */
 const ABOUT_FILE: ReadonlySet<string> = new Set(["ING111", "ING112", "ING601"]);
-
-const FAILURES = {
-  missing: ["does not exist", "the path is relative to the file that imports it"],
-  outside: ["is outside of the policy's folder", "imports stand in the entry file's folder or below it, without links that lead out of it"],
-  too_large: ["is too large", "put long lists into list files: `file \"…\" max N`"],
-  unreadable: ["can't be read", "check that it is a file and its permissions"],
-} as const satisfies FailureWords;

@@ -6,7 +6,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { policySchema } from "../compiler/json/form.ts";
 import { grammarText } from "../compiler/syntax/ebnf.ts";
-import { CODES as DIAGNOSTICS } from "../compiler/codes.ts";
+import { CODES as DIAGNOSTICS } from "../compiler/diagnostics/codes.ts";
 import { CODES, REASON_NAMES } from "../runtime/abi/names.ts";
 import { chart } from "../tests/bench/report/chart.ts";
 import { page } from "../tests/bench/report/page.ts";

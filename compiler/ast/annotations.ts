@@ -1,7 +1,8 @@
 // Annotations stand before an expose, a `dial`, a rule or a set and belong to it: `@owner "web"`.
-import type { Diagnostic } from "../diagnostic.ts";
-import { nearest } from "../nearest.ts";
-import { quote } from "../quote.ts";
+import { diagnostic } from "../diagnostics/diagnostic.ts";
+import type { Diagnostic } from "../diagnostics/diagnostic.ts";
+import { nearest } from "../diagnostics/nearest.ts";
+import { quote } from "../diagnostics/quote.ts";
 import type { Cst } from "../syntax/cst.ts";
 import type { AnnotationName, AnnotationNode } from "./nodes.ts";
 import { joined, piece, say, spanOf, type Reader } from "./reader.ts";
@@ -72,7 +73,7 @@ function once(r: Reader, waiting: readonly AnnotationNode[]): AnnotationNode[] {
   for (const annotation of waiting) {
     const first = seen.get(annotation.name);
     if (first === undefined) seen.set(annotation.name, annotation);
-    else say(r, "ING405", `\`@${annotation.name}\` stands twice`, annotation.span, "keep one of them", { related: [{ span: first.span, label: "first here" }] });
+    else r.diagnostics.push(diagnostic("ING405", { clause: `@${annotation.name}`, in: "annotations" }, annotation.span, { related: [{ span: first.span, label: "first here" }] }));
   }
   return [...seen.values()];
 }

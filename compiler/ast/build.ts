@@ -1,7 +1,7 @@
 // Concrete tree -> abstract tree: what each statement says, in the order of the text, with the
 // place of every piece. The edition is judged here, and what stands where it can't; names and
 // literals are left for check/.
-import { firstErrors, type Diagnostic } from "../diagnostic.ts";
+import { firstErrors, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { Cst, Parsed } from "../syntax/cst.ts";
 import { attach } from "./annotations.ts";
 import { judgeEdition } from "./edition.ts";

@@ -1,5 +1,5 @@
 // `invariant` and `budget` out of the concrete tree.
-import { quote } from "../quote.ts";
+import { quote } from "../diagnostics/quote.ts";
 import type { Cst } from "../syntax/cst.ts";
 import type { BudgetNode, BudgetWord, ClaimNode, InvariantNode, Piece, SetNode } from "./nodes.ts";
 import { isBroken, joined, keyword, node, nodes, piece, say, spanOf, type Reader } from "./reader.ts";

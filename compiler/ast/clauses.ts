@@ -1,4 +1,5 @@
 // The clauses of an expose out of the concrete tree, rules aside.
+import { diagnostic } from "../diagnostics/diagnostic.ts";
 import type { Cst } from "../syntax/cst.ts";
 import type { CapNode, ClauseNode, LimitNode, UseNode } from "./nodes.ts";
 import { isBroken, keyword, node, nodes, piece, say, spanOf, tokens, type Reader } from "./reader.ts";
@@ -41,7 +42,7 @@ export function buildCap(r: Reader, cst: Cst): CapNode | null {
 }
 
 function sayTwice(r: Reader, what: string, first: { readonly span: CapNode["span"] }, span: CapNode["span"]): void {
-  say(r, "ING405", `\`${what}\` stands twice in one \`cap\``, span, "keep one of them", { related: [{ span: first.span, label: "first here" }] });
+  r.diagnostics.push(diagnostic("ING405", { clause: what, in: "cap" }, span, { related: [{ span: first.span, label: "first here" }] }));
 }
 
 export function buildLimit(r: Reader, cst: Cst): LimitNode | null {

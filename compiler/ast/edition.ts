@@ -1,6 +1,6 @@
 // `edition 1`: there, first, once, and one that is known.
-import { quote } from "../quote.ts";
-import type { Span } from "../source.ts";
+import { quote } from "../diagnostics/quote.ts";
+import type { Span } from "../source/source.ts";
 import type { Cst, Parsed } from "../syntax/cst.ts";
 import { node, piece, say, spanOf, type Reader } from "./reader.ts";
 

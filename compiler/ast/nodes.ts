@@ -2,7 +2,7 @@
 // literals as text. Types only; build.ts makes it, check/ and print read it. It keeps everything
 // that an author wrote but comments and layout. `broken` marks what a syntax error cut short: its
 // error is told, so nothing may be said about what seems to be missing there.
-import type { SourceFile, Span } from "../source.ts";
+import type { SourceFile, Span } from "../source/source.ts";
 
 /** A piece of the author's text; a text in quotes without them. */
 export interface Piece {

@@ -1,8 +1,8 @@
 // Reads the concrete tree: children by name, places, and whether a part is whole. Tokens that
 // recovery made up count as missing.
-import type { DiagnosticCode } from "../codes.ts";
-import type { Diagnostic } from "../diagnostic.ts";
-import type { SourceFile, Span } from "../source.ts";
+import type { Diagnostic } from "../diagnostics/diagnostic.ts";
+import type { UntypedCode } from "../diagnostics/words.ts";
+import type { SourceFile, Span } from "../source/source.ts";
 import { endOf, type Cst, type Parsed, type Token } from "../syntax/cst.ts";
 import type { Piece } from "./nodes.ts";
 
@@ -20,10 +20,10 @@ export function readerOf(parsed: Parsed): Reader {
 }
 
 export function say(
-  r: Reader, code: DiagnosticCode, message: string, span: Span, help: string | null,
+  r: Reader, code: UntypedCode, message: string, span: Span, help: string | null,
   more: { readonly related?: Diagnostic["related"]; readonly fix?: Diagnostic["fix"] } = {},
 ): void {
-  r.diagnostics.push({ code, message, span, label: "", related: more.related ?? [], help, fix: more.fix ?? null });
+  r.diagnostics.push({ code, data: null, message, span, label: "", related: more.related ?? [], help, fix: more.fix ?? null });
 }
 
 function isCst(x: Cst | Token): x is Cst {

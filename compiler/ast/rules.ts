@@ -1,5 +1,5 @@
 // `allow` and `deny` out of the concrete tree: their clauses once each and in their order.
-import { quote } from "../quote.ts";
+import { quote } from "../diagnostics/quote.ts";
 import type { Cst } from "../syntax/cst.ts";
 import type { Piece, RuleNode, SetNode } from "./nodes.ts";
 import { isBroken, keyword, node, nodes, piece, say, spanOf, tokens, type Reader } from "./reader.ts";

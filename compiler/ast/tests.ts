@@ -1,5 +1,5 @@
 // `test` out of the concrete tree.
-import { quote } from "../quote.ts";
+import { quote } from "../diagnostics/quote.ts";
 import type { Cst } from "../syntax/cst.ts";
 import type { Member, OutcomeNode, Piece, RequestNode, TestLineNode, TestNode } from "./nodes.ts";
 import { isBehindError, isBroken, keyword, node, nodes, piece, pieces, say, spanOf, tokens, type Reader } from "./reader.ts";

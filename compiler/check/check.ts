@@ -1,30 +1,32 @@
-// Program -> CheckedPolicy: every template expanded, every name resolved, every set computed,
-// every bound held, or else diagnostics and no policy. Pure but for the reader of list files. All
-// independent errors are told at once; what is unknown because of an error stays silent.
+// Program -> CheckedPolicy, or diagnostics and no policy. Three folders, each of which imports only
+// those before it: names/ (scopes, imports, templates, literals), sets/ (the algebras of nets, ports,
+// host names and identities) and rules/ (exposes, rules, tests, budgets, invariants). Pure, except
+// for the reader of list files. All independent errors are reported at once; a part that is unknown
+// because of an error causes no second one.
 import type { SetDeclaration } from "../ast/nodes.ts";
-import { MAX_EXPOSES, MAX_PORT_RANGES, MAX_RULES } from "../bounds.ts";
-import { firstErrors, type Diagnostic } from "../diagnostic.ts";
-import type { SourceReader } from "../source.ts";
-import { checkAnnotations } from "./annotations.ts";
-import { checkBudgets, holdBudget, writtenPrefixes } from "./budget.ts";
-import { checkDials } from "./dials.ts";
-import { expand, type Flat } from "./expand.ts";
-import { checkExpose } from "./exposes.ts";
-import type { Understood } from "./understood.ts";
-import { Homes } from "./homes.ts";
-import { checkInvariant } from "./invariants.ts";
-import { declared } from "./names.ts";
-import { idSet } from "./id_sets.ts";
-import { checkCircles, checkOverlaps } from "./overlap.ts";
-import type { Annotations, CheckedPolicy, NamedSet, NamedSetOf } from "./policy.ts";
-import type { Program } from "./program.ts";
-import { newReport, type Report } from "./report.ts";
-import type { Resolver } from "./resolve.ts";
-import { checkTopLevelDeny, lacking } from "./rules.ts";
-import { openScope, type Scope } from "./scope.ts";
-import { checkServices } from "./services.ts";
-import { defineTemplates } from "./templates.ts";
-import { checkTest, type Known } from "./tests.ts";
+import { MAX_EXPOSES, MAX_PORT_RANGES, MAX_RULES } from "../source/bounds.ts";
+import { firstErrors, type Diagnostic } from "../diagnostics/diagnostic.ts";
+import type { SourceReader } from "../source/source.ts";
+import { checkAnnotations } from "./rules/annotations.ts";
+import { checkBudgets, holdBudget, writtenPrefixes } from "./rules/budget.ts";
+import { checkDials } from "./rules/dial_statements.ts";
+import { expand, type Flat } from "./names/expand.ts";
+import { checkExpose } from "./rules/exposes.ts";
+import type { Understood } from "./rules/partial_expose.ts";
+import { Homes } from "./names/scopes.ts";
+import { checkInvariant } from "./rules/invariants.ts";
+import { declared } from "./names/declarations.ts";
+import { idSet } from "./sets/id_sets.ts";
+import { checkCircles, checkOverlaps } from "./rules/overlap.ts";
+import type { Annotations, CheckedPolicy, NamedSet, NamedSetOf } from "../policy/policy.ts";
+import type { Program } from "./names/program.ts";
+import { newReport, type Report } from "../diagnostics/report.ts";
+import type { Resolver } from "./names/resolver.ts";
+import { checkTopLevelDeny, lacking } from "./rules/rules.ts";
+import { openScope, type Scope } from "./rules/context.ts";
+import { checkServices } from "./rules/services.ts";
+import { defineTemplates } from "./names/templates.ts";
+import { checkTest, type Known } from "./rules/tests.ts";
 
 export interface Checked {
   /** Null if there is any diagnostic, of this phase or of an earlier one. */
@@ -105,12 +107,12 @@ function named<K, T>(kind: K, sets: Resolver<T>, node: SetDeclaration, annotatio
 function withinBounds({ exposes, denies }: Flat, report: Report): boolean {
   const expose = exposes[MAX_EXPOSES];
   if (expose !== undefined) {
-    report.say("ING605", `a policy has at most ${MAX_EXPOSES} exposes`, expose.node.name.span, { help: "give one expose several ports, or split the policy" });
+    report.say("ING605", { statement: "expose" }, expose.node.name.span);
   }
   const rules = [...exposes.flatMap((e) => e.clauses.filter((c) => c.kind === "rule")), ...denies];
   const rule = rules[MAX_RULES];
   if (rule !== undefined) {
-    report.say("ING603", `a policy has at most ${MAX_RULES} rules`, rule.span, { help: "put the addresses of several rules into one net" });
+    report.say("ING603", null, rule.span);
   }
   return expose === undefined && rule === undefined;
 }
@@ -120,7 +122,7 @@ function portsWithinBounds(exposes: readonly Understood[], report: Report): bool
   for (const { ports, node } of exposes) {
     ranges += ports?.length ?? 0;
     if (ranges <= MAX_PORT_RANGES) continue;
-    report.say("ING604", `the exposes of a policy have at most ${MAX_PORT_RANGES} ranges of ports`, node.name.span, { help: "expose whole ranges instead of single ports" });
+    report.say("ING604", { bound: "port_ranges" }, node.name.span);
     return false;
   }
   return true;

@@ -1,6 +1,6 @@
 // Command-line words -> operands and flags, by the specification that each command states.
 import { usage, type Outcome } from "./outcome.ts";
-import { nearest } from "../nearest.ts";
+import { nearest } from "../diagnostics/nearest.ts";
 
 export interface FlagSpec {
   /** One letter, for `-o`; null where only the long form exists. */

@@ -3,7 +3,7 @@
 import type { ListenerInfo } from "../../runtime/host/module.ts";
 import { ANY4, isV4, type Address } from "../../runtime/net/address.ts";
 import { isWithin, parsePrefix, type Prefix } from "../../runtime/net/prefix.ts";
-import { UNBINDABLE_TEXT } from "../check/builtin.ts";
+import { UNBINDABLE_TEXT } from "../check/sets/builtin_nets.ts";
 
 const prefixes = (texts: readonly string[]): readonly Prefix[] => texts.map(parsePrefix).filter((p) => p !== null);
 

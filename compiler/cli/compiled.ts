@@ -2,10 +2,10 @@
 import { relative, resolve } from "node:path";
 import type { Profile } from "../../runtime/abi/profiles.ts";
 import { compile, type CompileResult } from "../compile.ts";
-import type { CheckedPolicy } from "../check/policy.ts";
-import type { Diagnostic } from "../diagnostic.ts";
-import { render } from "../render.ts";
-import { isReadFailure, notTextSays, positionOf, type NotText, type Position, type SourceFile, type SourceReader, type Span } from "../source.ts";
+import type { CheckedPolicy } from "../policy/policy.ts";
+import type { Diagnostic } from "../diagnostics/diagnostic.ts";
+import { render } from "../diagnostics/render.ts";
+import { isReadFailure, notTextSays, positionOf, type NotText, type Position, type SourceFile, type SourceReader, type Span } from "../source/source.ts";
 import { isOpenFailure, openPolicy, type DiskPolicy, type Inputs, type OpenFailure } from "./disk.ts";
 import { count, usage, type Outcome } from "./outcome.ts";
 import { PHASE_WORDS, SILENT, type Progress } from "./progress.ts";
@@ -77,6 +77,7 @@ export function rejected(path: string, disk: DiskPolicy, diagnostics: readonly D
 function diagnosticJson(d: Diagnostic): unknown {
   return {
     code: d.code,
+    data: d.data,
     message: d.message,
     ...placeJson(d.span),
     label: d.label,

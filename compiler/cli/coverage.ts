@@ -1,9 +1,9 @@
 // What a policy's tests leave out: rules that decide no line, and members of named sets that no
 // line meets: with its addresses, its ports, its name or its certificate. Counted in test lines.
-import { hasHost } from "../check/host_trie.ts";
-import { contains } from "../check/intervals.ts";
-import type { AddressSet, AddressWords, CheckedPolicy, NamedSet, PortRange } from "../check/policy.ts";
-import { positionOf, type Position, type Span } from "../source.ts";
+import { hasHost } from "../check/sets/host_trie.ts";
+import { contains } from "../check/sets/intervals.ts";
+import type { AddressSet, AddressWords, CheckedPolicy, NamedSet, PortRange } from "../policy/policy.ts";
+import { positionOf, type Position, type Span } from "../source/source.ts";
 import type { ListenerInfo, LoadedPolicy, RuleInfo } from "../../runtime/host/module.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
 import { parsePrefix } from "../../runtime/net/prefix.ts";

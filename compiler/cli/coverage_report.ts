@@ -1,6 +1,6 @@
 // Coverage as text for people, as JSON, and as an lcov trace for editors and build servers.
-import { positionOf } from "../source.ts";
-import { printable } from "../quote.ts";
+import { positionOf } from "../source/source.ts";
+import { printable } from "../diagnostics/quote.ts";
 import { shownPath } from "./compiled.ts";
 import { lineCounts, type Coverage } from "./coverage.ts";
 import { count } from "./outcome.ts";

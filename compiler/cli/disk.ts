@@ -4,8 +4,8 @@
 import { constants, closeSync, fstatSync, openSync, readSync, readlinkSync, realpathSync, statSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
-import { MAX_LIST_BYTES, MAX_SOURCE_BYTES } from "../bounds.ts";
-import type { ReadFailure, SourceFile, SourceReader } from "../source.ts";
+import { MAX_LIST_BYTES, MAX_SOURCE_BYTES } from "../source/bounds.ts";
+import type { ReadFailure, SourceFile, SourceReader } from "../source/source.ts";
 import { decodeText } from "./utf8.ts";
 
 export interface DiskPolicy {

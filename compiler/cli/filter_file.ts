@@ -1,7 +1,7 @@
 // `--target abi-filter`: one subject's profile in a file, or why the policy does not fit one.
 import type { FilterRule, FilterVersion } from "../../runtime/abi/filter.ts";
 import { filterProfile, isProfile, type Profile } from "../emit/filter.ts";
-import { positionOf } from "../source.ts";
+import { positionOf } from "../source/source.ts";
 import type { Arguments, FlagSpec } from "./arguments.ts";
 import { count, usage, type Outcome } from "./outcome.ts";
 import type { Target } from "./target.ts";

@@ -1,8 +1,8 @@
 // FILE with its fixes written: every text that they change, each in one step, below the policy root.
 import { realpathSync } from "node:fs";
 import { join } from "node:path";
-import { MAX_LIST_BYTES } from "../bounds.ts";
-import { quote } from "../quote.ts";
+import { MAX_LIST_BYTES } from "../source/bounds.ts";
+import { quote } from "../diagnostics/quote.ts";
 import { shownPath } from "./compiled.ts";
 import { readRegular, type DiskPolicy } from "./disk.ts";
 import { mend, type Edit } from "./fixes.ts";

@@ -2,9 +2,9 @@
 // written here: what comes out is the files as they should stand, and each edit in its order.
 import { build } from "../ast/build.ts";
 import { understand } from "../compile.ts";
-import type { DiagnosticCode } from "../codes.ts";
-import type { Diagnostic } from "../diagnostic.ts";
-import { isReadFailure, positionOf, type Position, type SourceFile, type SourceReader } from "../source.ts";
+import type { DiagnosticCode } from "../diagnostics/codes.ts";
+import type { Diagnostic } from "../diagnostics/diagnostic.ts";
+import { isReadFailure, positionOf, type Position, type SourceFile, type SourceReader } from "../source/source.ts";
 import { parse } from "../syntax/parse.ts";
 
 export interface Edit {

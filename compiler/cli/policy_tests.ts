@@ -1,8 +1,8 @@
 // Runs a policy's tests in the very module that is shipped. Each line starts from fresh limits
 // and caps, which is a fresh engine, and without a wall clock unless its test has `at`.
 import { CODE_NOT_EXPOSED } from "../../runtime/abi/verdicts.ts";
-import type { CheckedPolicy, CheckedTest, Expected, TestLine } from "../check/policy.ts";
-import { positionOf, type Span } from "../source.ts";
+import type { CheckedPolicy, CheckedTest, Expected, TestLine } from "../policy/policy.ts";
+import { positionOf, type Span } from "../source/source.ts";
 import { denial, openEngine } from "../../runtime/host/ask.ts";
 import type { Decision } from "../../runtime/host/decision.ts";
 import { identityOf } from "../../runtime/host/identity.ts";

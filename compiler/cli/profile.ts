@@ -1,6 +1,6 @@
 // `--profile host|os`, for the commands that compile.
 import { isProfile, PROFILES, type Profile } from "../../runtime/abi/profiles.ts";
-import { nearest } from "../nearest.ts";
+import { nearest } from "../diagnostics/nearest.ts";
 import type { Arguments, FlagSpec } from "./arguments.ts";
 import { usage, type Outcome } from "./outcome.ts";
 

@@ -3,16 +3,16 @@
 //   from ADDRESS to tcp PORT [local ADDRESS] [sni "NAME"] [client TYPE "NAME", …] [at TIME]
 //   bind SUBJECT on [tcp|udp] ADDRESS:PORT
 // Without `at` it is about now; `at unknown` is a host without a clock.
-import { UNBINDABLE } from "../check/builtin.ts";
-import { contains } from "../check/intervals.ts";
-import { readEndpoint, readUdpEndpoint } from "../check/endpoint.ts";
-import { readAddress } from "../check/literals.ts";
-import { readHostName } from "../check/host_names.ts";
-import { idWord, readId } from "../check/id_patterns.ts";
-import { isProblem } from "../check/report.ts";
-import { readTime } from "../check/times.ts";
-import { nearest } from "../nearest.ts";
-import { printable, quote } from "../quote.ts";
+import { UNBINDABLE } from "../check/sets/builtin_nets.ts";
+import { contains } from "../check/sets/intervals.ts";
+import { readEndpoint, readUdpEndpoint } from "../check/names/endpoint.ts";
+import { readAddress } from "../check/names/literals.ts";
+import { readHostName } from "../check/names/host_names.ts";
+import { idWord, readId } from "../check/sets/id_patterns.ts";
+import { isProblem } from "../diagnostics/report.ts";
+import { readTime } from "../check/names/times.ts";
+import { nearest } from "../diagnostics/nearest.ts";
+import { printable, quote } from "../diagnostics/quote.ts";
 import { parseAddress, type Address } from "../../runtime/net/address.ts";
 import type { Target } from "./ask.ts";
 import { usage, type Outcome } from "./outcome.ts";

@@ -4,7 +4,7 @@ import { COMMON_FLAGS, isArguments, parseArguments } from "./arguments.ts";
 import type { Command, Surroundings } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { manual, overview } from "./help.ts";
-import { nearest } from "../nearest.ts";
+import { nearest } from "../diagnostics/nearest.ts";
 import { usage, type Outcome } from "./outcome.ts";
 import { printable, printableJson, type Paint } from "./terminal.ts";
 

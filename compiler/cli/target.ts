@@ -1,6 +1,6 @@
 // `--target NAME`: what `build` writes of a policy that has compiled and passed its tests.
 import type { Profile } from "../../runtime/abi/profiles.ts";
-import { nearest } from "../nearest.ts";
+import { nearest } from "../diagnostics/nearest.ts";
 import type { Arguments, FlagSpec } from "./arguments.ts";
 import { usage, type Outcome } from "./outcome.ts";
 

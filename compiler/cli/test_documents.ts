@@ -1,7 +1,7 @@
 // Results of tests in the forms that build servers read: TAP 14 and JUnit XML. What a policy says
 // comes from its author, so each form escapes all of it.
-import { positionOf } from "../source.ts";
-import { printable } from "../quote.ts";
+import { positionOf } from "../source/source.ts";
+import { printable } from "../diagnostics/quote.ts";
 import type { PolicyInfo } from "../../runtime/host/module.ts";
 import { shownPath } from "./compiled.ts";
 import type { LineResult } from "./policy_tests.ts";

@@ -2,7 +2,7 @@
 import { CODES } from "../../runtime/abi/names.ts";
 import type { PolicyInfo, RuleInfo } from "../../runtime/host/module.ts";
 import type { Code } from "../../runtime/abi/names.ts";
-import { positionOf } from "../source.ts";
+import { positionOf } from "../source/source.ts";
 import { shownPath } from "./compiled.ts";
 import { count } from "./outcome.ts";
 import { placeText, type LineResult } from "./policy_tests.ts";

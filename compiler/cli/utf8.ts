@@ -1,5 +1,5 @@
 // Bytes -> text, or the first place where they are not UTF-8.
-import type { NotText } from "../source.ts";
+import type { NotText } from "../source/source.ts";
 
 export function decodeText(bytes: Uint8Array): { readonly text: string } | NotText {
   const nul = bytes.indexOf(0);

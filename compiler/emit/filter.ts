@@ -2,8 +2,8 @@
 // a version has no words for is not approximated; the profile is refused with the reasons.
 import { encodeFilter, FILTER_MAX_BYTES, FILTER_MAX_RULES, type FilterAddress, type FilterRule, type FilterVersion } from "../../runtime/abi/filter.ts";
 import { fnv1a64 } from "../../runtime/abi/fnv.ts";
-import type { AddressSet, CheckedExpose, CheckedPolicy, PortRange } from "../check/policy.ts";
-import type { Span } from "../source.ts";
+import type { AddressSet, CheckedExpose, CheckedPolicy, PortRange } from "../policy/policy.ts";
+import type { Span } from "../source/source.ts";
 
 /** Who binds for all that is not `direct`. */
 const GATEWAY = "ingressd";

@@ -1,7 +1,7 @@
 // The trie of identities as nodes in the buckets of one hash table; runtime/engine/identities.ts searches it.
 import * as abi from "../../runtime/abi/layout.ts";
 import type { IdentityTable } from "../lower/tables.ts";
-import { spread } from "./spread.ts";
+import { spread } from "./trie_buckets.ts";
 import type { ImageWriter } from "./writer.ts";
 
 const SLASH = 47;

@@ -2,7 +2,7 @@
 // the fewest prefixes, each net once; no tests, names of rules or places. Two policies that mean
 // the same have the same text, and its SHA-256 is the policy's tree hash.
 import { bytesToHex } from "@noble/hashes/utils.js";
-import type { AddressSet, CheckedExpose, CheckedLimit, CheckedPolicy, HostSet, IdSet, PortRange } from "../check/policy.ts";
+import type { AddressSet, CheckedExpose, CheckedLimit, CheckedPolicy, HostSet, IdSet, PortRange } from "../policy/policy.ts";
 import type { OrderedRule } from "../lower/tables.ts";
 import { sha256, type Sha256 } from "./hash.ts";
 import { prefixText, type PrefixText } from "./prefixes.ts";

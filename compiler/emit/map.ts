@@ -2,8 +2,8 @@
 // author wrote it, and the profile it was built for. Outside the promise of equal bytes for equal policies.
 import type { Profile } from "../../runtime/abi/profiles.ts";
 import type { OrderedRule, PolicyTables } from "../lower/tables.ts";
-import { positionOf } from "../source.ts";
-import type { Span } from "../source.ts";
+import { positionOf } from "../source/source.ts";
+import type { Span } from "../source/source.ts";
 
 export function sourceMap(tables: PolicyTables, profile: Profile): string {
   const rules = tables.rules.map((rule: OrderedRule) => ({

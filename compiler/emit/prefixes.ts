@@ -1,7 +1,7 @@
 // Intervals of addresses as the fewest prefixes, in text: `10.0.0.0/8`, and IPv6 as RFC 5952 has it.
 // Written as bytes, since sets have millions of prefixes and their text is hashed and stored as
 // such.
-import type { AddressSet } from "../check/policy.ts";
+import type { AddressSet } from "../policy/policy.ts";
 
 /** The longest: `ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128` and a line end. */
 const LONGEST = 44;

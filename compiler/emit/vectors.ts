@@ -5,7 +5,7 @@ import {
   CODE_OPEN_IDENTITY,
 } from "../../runtime/abi/verdicts.ts";
 import { NO_RULE } from "../../runtime/abi/layout.ts";
-import type { AddressSet, AddressWords, CheckedExpose, CheckedPolicy, HostSet } from "../check/policy.ts";
+import type { AddressSet, AddressWords, CheckedExpose, CheckedPolicy, HostSet } from "../policy/policy.ts";
 import type { OrderedRule } from "../lower/tables.ts";
 
 const MOST_VECTORS = 64;

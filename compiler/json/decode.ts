@@ -4,13 +4,13 @@ import type {
   AnnotationNode, BackendNode, ClaimNode, ClauseNode, ExposeNode, KeyNode, Member, OutcomeNode, Piece, PolicyNode, ProtoNode, RequestNode, RuleNode, SetNode,
   StatementNode, TemplateNode, TestLineNode,
 } from "../ast/nodes.ts";
-import type { SourceFile, Span } from "../source.ts";
+import type { SourceFile, Span } from "../source/source.ts";
 import {
   policy, type AnnotationsJson, type BodyJson, type ClaimJson, type ClauseJson, type KeyJson, type MemberJson, type OutcomeJson, type SetJson,
   type StatementJson, type TestLineJson,
 } from "./form.ts";
 import type { Trouble } from "./shape.ts";
-import type { TextJson } from "./words.ts";
+import type { TextJson } from "./word_patterns.ts";
 
 export type Decoded =
   | { readonly kind: "policy"; readonly ast: PolicyNode }

@@ -2,17 +2,18 @@
 // stand as they are written, as strings (`"443"`, `"198.51.100.0/24"`, `"200/s"`); a text that has
 // quotes in a policy is an object among the members of a set, so that it is told from a word.
 import { constant, eitherList, list, named, object, oneOf, some, wordOr, type Definitions, type Of, type Schema, type Shape } from "./shape.ts";
-import { parameter, path, plainName, wordsIn } from "./words.ts";
+import { parameter, path, plainName, wordsIn } from "./word_patterns.ts";
 
 const proto = constant("tcp", "udp");
 const yes = constant(true);
 
-/** The parts of the language as they may be inside and outside of a template. */
-function partsIn(template: boolean) {
-  const { name, exposeName, reason, word, number, rate, slash, literal, endpoint, quoted: text, plainText } = wordsIn(template);
-  const part = <T>(called: string, shape: Shape<T>): Shape<T> => named(template ? `template_${called}` : called, shape);
-  const quoted = part("text", text);
+/** Gives a part its name in the schema: the forms inside of a template have names of their own. */
+type Name = <T>(called: string, shape: Shape<T>) => Shape<T>;
 
+/** Sets, identities and annotations, as they may be inside and outside of a template. */
+function setParts(template: boolean, part: Name) {
+  const { name, word, number, literal, plainText, quoted: text, ...words } = wordsIn(template);
+  const quoted = part("text", text);
   const identities = [
     { mark: "uri", shape: object({ uri: quoted }, {}) },
     { mark: "dns", shape: object({ dns: quoted }, {}) },
@@ -29,7 +30,13 @@ function partsIn(template: boolean) {
   const shown: Shape<string | Of<typeof identity>> = part("identity", template ? wordOr(parameter, identity) : identity);
   const set = part("set", object({ members: list(member, 1) }, { except: list(member, 1) }));
   const annotations = part("annotations", some(object({}, { owner: quoted, ticket: quoted, why: quoted })));
+  return { ...words, name, word, number, literal, quoted, member, shown, set, annotations };
+}
 
+type SetParts = ReturnType<typeof setParts>;
+
+/** Rules and the other clauses of an expose. */
+function clauseParts(part: Name, { name, set, literal, annotations, slash, endpoint, quoted, number, rate, member }: SetParts) {
   const matchers = { dryrun: yes, named: name, from: set, sni: set, client: set, until: literal, annotations };
   const allow = part("allow", object({ kind: constant("allow") }, matchers));
   const deny = part("deny", object({ kind: constant("deny") }, matchers));
@@ -54,23 +61,11 @@ function partsIn(template: boolean) {
     { mark: { kinds: ["limit"] }, shape: limit },
     { mark: { kinds: ["use"] }, shape: use },
   ]));
+  return { topDeny, key, use, clause };
+}
 
-  const declaration = part("declaration", object({ kind: constant("net", "ports", "hosts", "ids"), name, set }, { annotations }));
-  const expose = part("expose", object(
-    { kind: constant("expose"), name, proto, ports: set, clauses: list(clause, 0) }, { service: name, bind: set, mode: name, annotations },
-  ));
-
-  const dial = part("dial", object({ kind: constant("dial"), service: name, proto }, { annotations }));
-
-  const bound = object({ word: constant("ports", "rules", "prefixes", "connections", "module", "steps"), value: number }, {});
-  const budget = part("budget", object({ kind: constant("budget"), entries: list(bound, 0) }, {}));
-
-  const claim = part("claim", object(
-    { word: constant("never", "only", "always"), to: wordOr(exposeName, object({ proto, ports: set }, {})) },
-    { from: set, sni: set, client: set, mode: name, at: literal },
-  ));
-  const invariant = part("invariant", object({ kind: constant("invariant"), title: quoted, claims: list(claim, 1) }, {}));
-
+/** Tests: requests, and the outcomes that they should have. */
+function testParts(part: Name, { name, exposeName, reason, word, number, literal, quoted, shown }: SetParts) {
   const outcome = part("outcome", oneOf("an outcome", [
     { mark: "allow", shape: object({ allow: yes }, { by: name }) },
     { mark: "deny", shape: object({ deny: reason }, { by: name }) },
@@ -90,6 +85,32 @@ function partsIn(template: boolean) {
     { mark: { kinds: ["bind"] }, shape: object({ kind: constant("bind"), subject: name, endpoint: word, outcome }, { proto }) },
   ]));
   const test = part("test", object({ kind: constant("test"), title: quoted, lines: list(line, 0) }, { at: literal }));
+  return { counted, line, test };
+}
+
+/** The parts of the language as they may be inside and outside of a template. */
+function partsIn(template: boolean) {
+  const part: Name = (called, shape) => named(template ? `template_${called}` : called, shape);
+  const parts = setParts(template, part);
+  const { name, exposeName, number, literal, member, set, annotations, quoted } = parts;
+  const { topDeny, key, use, clause } = clauseParts(part, parts);
+  const { counted, line, test } = testParts(part, parts);
+
+  const declaration = part("declaration", object({ kind: constant("net", "ports", "hosts", "ids"), name, set }, { annotations }));
+  const expose = part("expose", object(
+    { kind: constant("expose"), name, proto, ports: set, clauses: list(clause, 0) }, { service: name, bind: set, mode: name, annotations },
+  ));
+
+  const dial = part("dial", object({ kind: constant("dial"), service: name, proto }, { annotations }));
+
+  const bound = object({ word: constant("ports", "rules", "prefixes", "connections", "module", "steps"), value: number }, {});
+  const budget = part("budget", object({ kind: constant("budget"), entries: list(bound, 0) }, {}));
+
+  const claim = part("claim", object(
+    { word: constant("never", "only", "always"), to: wordOr(exposeName, object({ proto, ports: set }, {})) },
+    { from: set, sni: set, client: set, mode: name, at: literal },
+  ));
+  const invariant = part("invariant", object({ kind: constant("invariant"), title: quoted, claims: list(claim, 1) }, {}));
 
   const statements = [
     { mark: { kinds: ["net", "ports", "hosts", "ids"] }, shape: declaration },

@@ -1,6 +1,6 @@
 // Keys that stand twice in one object of a JSON text: `JSON.parse` takes the last one silently, and
 // another reader, who reviews it, perhaps the first.
-import { positionOf } from "../source.ts";
+import { positionOf } from "../source/source.ts";
 import type { Trouble } from "./shape.ts";
 
 interface Open {

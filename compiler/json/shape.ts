@@ -1,7 +1,7 @@
 // Shapes of JSON values. One description serves three: the decoder's check with its messages, the
 // TypeScript type of what passes, and the JSON Schema; so that no two of them can disagree.
 
-import type { Position } from "../source.ts";
+import type { Position } from "../source/source.ts";
 
 export interface Trouble {
   /** RFC 6901; empty for the whole document. */

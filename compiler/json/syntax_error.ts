@@ -1,7 +1,7 @@
 // Where a text stops being JSON (RFC 8259). `JSON.parse` says whether it is; its messages name a
 // place or not, as the version of the engine has it.
 import { characterName, unseenIn } from "../../runtime/text/characters.ts";
-import { quote as quoteOf } from "../quote.ts";
+import { quote as quoteOf } from "../diagnostics/quote.ts";
 
 export interface SyntaxFault {
   /** UTF-16 offset. */

@@ -1,7 +1,7 @@
 // Address classes: two addresses are of one class when they have the same row of cells. A sweep
 // over all edges toggles the sets that begin or end there and asks for the row; stretches with one
 // row share a class, and neighbours of one class are one stretch.
-import type { AddressSet } from "../check/policy.ts";
+import type { AddressSet } from "../policy/policy.ts";
 import { sortedEdges } from "./intervals.ts";
 import type { Meter } from "./meter.ts";
 import { PageForest } from "./pages.ts";

@@ -1,7 +1,7 @@
 // Columns of the cells: the listeners, and behind them a shadow of each listener for which a
 // dryrun rule holds. What each set does where is said once, as slots: (column, rule) pairs that
 // are true while the set holds the source.
-import type { CheckedExpose, Mode } from "../check/policy.ts";
+import type { CheckedExpose, Mode } from "../policy/policy.ts";
 import type { OrderedRule } from "./tables.ts";
 
 export interface Column {

@@ -2,10 +2,10 @@
 // match one word in several ways, so a node stands for all that have come so far, as in a
 // deterministic automaton; two words are of one class when the same sets hold them. Class 0 is that
 // of a word in no set.
-import type { IdPattern, IdSet } from "../check/policy.ts";
+import type { IdPattern, IdSet } from "../policy/policy.ts";
 import { excessOf, type Excess } from "./meter.ts";
 import type { IdentityTable } from "./tables.ts";
-import { Words } from "./words.ts";
+import { Words } from "./word_list.ts";
 
 /** `classesOf[s]`: the classes whose words are in set s, ascending. */
 export interface Identities extends IdentityTable {

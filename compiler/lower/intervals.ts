@@ -1,5 +1,5 @@
 // The edges of address sets in one family: where each set begins or has just ended, in order.
-import type { AddressSet } from "../check/policy.ts";
+import type { AddressSet } from "../policy/policy.ts";
 
 export interface Edges {
   /** `words` words an edge, rising. */

@@ -1,5 +1,5 @@
 // Limit rows, one after the other in the order of their listeners.
-import type { CheckedExpose } from "../check/policy.ts";
+import type { CheckedExpose } from "../policy/policy.ts";
 import { IDENTITY_KEY_V4, IDENTITY_KEY_V6 } from "../../runtime/abi/layout.ts";
 import { fnv1a64 } from "../../runtime/abi/fnv.ts";
 import type { LimitRow, ListenerRow } from "./tables.ts";

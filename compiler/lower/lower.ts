@@ -2,7 +2,7 @@
 // each listener what becomes of each class. Everything that asks about a policy later asks
 // these tables; the same policy gives the same tables, whatever order it was written in.
 import { fnv1a64 } from "../../runtime/abi/fnv.ts";
-import type { AddressSet, CheckedPolicy } from "../check/policy.ts";
+import type { AddressSet, CheckedPolicy } from "../policy/policy.ts";
 import { VERDICT_IDENTITY, VERDICT_OPEN } from "../../runtime/abi/verdicts.ts";
 import { Classes, sweep } from "./classes.ts";
 import { columnsOf } from "./columns.ts";

@@ -1,7 +1,7 @@
 // What the sets of a policy cost to lower. Sets that overlap at random make a class of nearly every
 // stretch of addresses, so work and tables are bounded, and the sets that use most of them are named.
-import { MAX_EFFECTS, MAX_IDENTITY_NODES, MAX_LOWER_WORK, MAX_NAME_MEMBERS } from "../bounds.ts";
-import type { AddressSet, HostSet, IdSet } from "../check/policy.ts";
+import { MAX_EFFECTS, MAX_IDENTITY_NODES, MAX_LOWER_WORK, MAX_NAME_MEMBERS } from "../source/bounds.ts";
+import type { AddressSet, HostSet, IdSet } from "../policy/policy.ts";
 import { MAX_PAGES, PAGE_BYTES } from "../../runtime/abi/layout.ts";
 
 /** Words that cells may take in a module: all of the most memory's bytes. */

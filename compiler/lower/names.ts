@@ -1,11 +1,11 @@
 // Names: every set of names in one trie. Two names are of one class when the same sets hold them;
 // class 0 is that of no name at all. What holds a place is told by how it differs from what is
 // above it, so that the work is that of the sets' own nodes.
-import type { HostNode, HostSet } from "../check/policy.ts";
+import type { HostNode, HostSet } from "../policy/policy.ts";
 import { excessOf, type Excess } from "./meter.ts";
 import { PageForest, PageStore } from "./pages.ts";
 import type { NameTable } from "./tables.ts";
-import { Words } from "./words.ts";
+import { Words } from "./word_list.ts";
 
 const MEMBER_BITS = 3;
 

@@ -8,7 +8,7 @@
 //   5. a rule with names before one without, by the words of the names; the same for identities; the
 //      earlier end first
 // Rules that are dryrun stand behind all others, so that trying one out renumbers nothing.
-import type { AddressSet, CheckedExpose, CheckedPolicy, CheckedRule, TopLevelDeny } from "../check/policy.ts";
+import type { AddressSet, CheckedExpose, CheckedPolicy, CheckedRule, TopLevelDeny } from "../policy/policy.ts";
 import type { OrderedRule } from "./tables.ts";
 
 interface Draft {

@@ -4,7 +4,7 @@
 //
 // INVARIANT: pages are compared word by word; a hash only says where to look.
 
-import { Hashed } from "./hashed.ts";
+import { Hashed } from "./hash_index.ts";
 import type { CellTree } from "./tables.ts";
 
 /** Distinct pages of one width, numbered as they came. */

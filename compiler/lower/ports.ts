@@ -1,6 +1,6 @@
 // The port table: which listener has a protocol, port and local address. Ports are cut into
 // disjoint intervals; each lists the listeners there with their local addresses.
-import type { CheckedExpose } from "../check/policy.ts";
+import type { CheckedExpose } from "../policy/policy.ts";
 import { PROTO_TCP, PROTO_UDP } from "../../runtime/abi/layout.ts";
 import type { PortTable } from "./tables.ts";
 

@@ -4,7 +4,7 @@
 import { CELL_BITS } from "../../runtime/abi/layout.ts";
 import type { Columns } from "./columns.ts";
 import type { Effects } from "./effects.ts";
-import { Ladder } from "./ladder.ts";
+import { Ladder } from "./layered_bits.ts";
 import type { Meter } from "./meter.ts";
 import type { Outcomes } from "./outcomes.ts";
 import { PageForest } from "./pages.ts";

@@ -1,7 +1,7 @@
 // The tables of a policy as values, before they are bytes. Types only: `lower/` makes them,
 // `emit/` writes them. runtime/abi/layout.ts says what the engine does with each.
-import type { AddressSet, Annotations, CheckedExpose, HostSet, IdSet, TopLevelDeny } from "../check/policy.ts";
-import type { Span } from "../source.ts";
+import type { AddressSet, Annotations, CheckedExpose, HostSet, IdSet, TopLevelDeny } from "../policy/policy.ts";
+import type { Span } from "../source/source.ts";
 
 /** One rule in canonical order; rules that say the same are one. */
 export interface OrderedRule {

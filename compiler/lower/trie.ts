@@ -2,9 +2,9 @@
 // of a page. A page keeps where runs of equal slots start and one value a run; equal lower pages
 // are one. What is still mixed below 32 bits (IPv6 only) is a bucket of the low 96 bits.
 import { ROOT_SLOTS, VALUE_BUCKET, VALUE_CLASS, VALUE_PAGE, VALUE_SHIFT } from "../../runtime/abi/layout.ts";
-import { Hashed } from "./hashed.ts";
+import { Hashed } from "./hash_index.ts";
 import type { ClassTable, Stretches, Trie } from "./tables.ts";
-import { Words } from "./words.ts";
+import { Words } from "./word_list.ts";
 
 /** Fewer stretches than this are searched: a root alone takes 256 KiB. */
 export const TRIE_FROM_STRETCHES = 8192;

@@ -1,7 +1,7 @@
 // The concrete tree as ast/ reads it: the part of Chevrotain's shape that is used.
 // After a syntax error any child may be missing.
-import type { Diagnostic } from "../diagnostic.ts";
-import type { SourceFile } from "../source.ts";
+import type { Diagnostic } from "../diagnostics/diagnostic.ts";
+import type { SourceFile } from "../source/source.ts";
 
 export interface Token {
   readonly image: string;

@@ -1,14 +1,14 @@
 // The parser's own complaints in the author's words. Chevrotain carries one string an error, so
 // code, message, help and replacement travel in it on a line each; parse.ts takes them apart.
 import { EOF, type IParserErrorMessageProvider, type IToken, type TokenType } from "chevrotain";
-import type { DiagnosticCode } from "../codes.ts";
-import { nearest, nearestAlone } from "../nearest.ts";
-import { quote } from "../quote.ts";
+import type { UntypedCode } from "../diagnostics/words.ts";
+import { nearest, nearestAlone } from "../diagnostics/nearest.ts";
+import { quote } from "../diagnostics/quote.ts";
 import { isKeyword } from "./keywords.ts";
 import { KW, Param, RBrace, Rate, Slash } from "./tokens.ts";
 
 export interface Complaint {
-  readonly code: DiagnosticCode;
+  readonly code: UntypedCode;
   readonly message: string;
   readonly help: string | null;
   /** What should stand in the place of the token, where it was nearly written. */

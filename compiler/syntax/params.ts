@@ -1,9 +1,9 @@
 // Parameters stand in the template that lists them and are whole words: read from the tokens,
 // so that it holds whatever else is wrong with a template.
 import type { IToken, TokenType } from "chevrotain";
-import { MAX_ERRORS, MAX_LOOKS } from "../bounds.ts";
-import { nearest } from "../nearest.ts";
-import { quote } from "../quote.ts";
+import { MAX_ERRORS, MAX_LOOKS } from "../source/bounds.ts";
+import { nearest } from "../diagnostics/nearest.ts";
+import { quote } from "../diagnostics/quote.ts";
 import { KW, LBrace, LParen, Literal, Param, RBrace, RParen, isName } from "./tokens.ts";
 
 export interface Misplaced {

@@ -3,19 +3,20 @@
 // `brokenAfter` marks the holes, so that later phases don't complain about what is missing.
 import { EOF, type IRecognitionException, type IToken, type TokenType } from "chevrotain";
 import { characterName } from "../../runtime/text/characters.ts";
-import { MAX_ERRORS, MAX_NESTING, MAX_SOURCE_BYTES, MAX_WORDS } from "../bounds.ts";
-import type { DiagnosticCode } from "../codes.ts";
-import { firstErrors, type Diagnostic } from "../diagnostic.ts";
-import { quote } from "../quote.ts";
-import type { SourceFile, Span } from "../source.ts";
+import { MAX_ERRORS, MAX_NESTING, MAX_SOURCE_BYTES, MAX_WORDS } from "../source/bounds.ts";
+import type { DiagnosticCode } from "../diagnostics/codes.ts";
+import { diagnostic, firstErrors, type Diagnostic } from "../diagnostics/diagnostic.ts";
+import { quote } from "../diagnostics/quote.ts";
+import type { UntypedCode } from "../diagnostics/words.ts";
+import type { SourceFile, Span } from "../source/source.ts";
 import { endOf, type Parsed } from "./cst.ts";
 import { unpack } from "./errors.ts";
 import { parseTokens } from "./grammar.ts";
-import { mendHabits } from "./habits.ts";
+import { mendHabits } from "./foreign_forms.ts";
 import { misplacedParams } from "./params.ts";
-import { countWords } from "./words.ts";
-import { isClosed, withHashes } from "./slashes.ts";
-import { strayComplaint } from "./stray.ts";
+import { countWords } from "./word_count.ts";
+import { isClosed, withHashes } from "./slash_comments.ts";
+import { strayComplaint } from "./unexpected_token.ts";
 import { KW, LBrace, LParen, RBrace, RParen, Text, lex, startsLine, type Lexed } from "./tokens.ts";
 
 export function parse(file: SourceFile): Parsed {
@@ -35,7 +36,7 @@ export function parse(file: SourceFile): Parsed {
   const apart = [
     ...foreign(file, lexed),
     ...habits.map(({ start, end, message, help, fix }): Diagnostic => ({
-      code: "ING106", message, span: { file, start, end }, label: "", related: [], help, fix: fix === null ? null : { span: { file, start: fix.start, end: fix.end }, text: fix.text },
+      code: "ING106", data: null, message, span: { file, start, end }, label: "", related: [], help, fix: fix === null ? null : { span: { file, start: fix.start, end: fix.end }, text: fix.text },
     })),
   ];
   const found: Diagnostic[] = [
@@ -72,20 +73,12 @@ function unread(file: SourceFile, diagnostic: Diagnostic): Parsed {
 
 function refuseText(file: SourceFile): Diagnostic | null {
   const { text } = file;
-  const none = { related: [], fix: null, label: "" };
+  const none = { data: null, related: [], fix: null, label: "" };
   if (text.length > MAX_SOURCE_BYTES / 4 && new TextEncoder().encode(text).length > MAX_SOURCE_BYTES) {
-    return {
-      ...none, code: "ING601", span: { file, start: 0, end: 0 },
-      message: `the file is larger than ${MAX_SOURCE_BYTES / 1024 / 1024} MiB`,
-      help: "put long address lists into files of their own: `net x = file \"list.txt\" max 100000`",
-    };
+    return diagnostic("ING601", { bound: "bytes" }, { file, start: 0, end: 0 });
   }
   if (text.length > MAX_WORDS && countWords(text) > MAX_WORDS) {
-    return {
-      ...none, code: "ING601", span: { file, start: 0, end: 0 },
-      message: `the file has more than ${MAX_WORDS.toLocaleString("en-US")} words and signs`,
-      help: "put long address lists into files of their own: `net x = file \"list.txt\" max 100000`",
-    };
+    return diagnostic("ING601", { bound: "words" }, { file, start: 0, end: 0 });
   }
   const nul = text.indexOf("\0");
   if (nul < 0) return null;
@@ -101,7 +94,7 @@ function refuseNesting(file: SourceFile, tokens: readonly IToken[]): Diagnostic 
     const type = token.tokenType;
     if (type === LBrace || type === LParen) {
       if (++depth > MAX_NESTING) {
-        return at(file, token, "ING602", `blocks are nested more than ${MAX_NESTING} deep`, "close the blocks that are open");
+        return diagnostic("ING602", null, spanOf(file, token));
       }
     } else if ((type === RBrace || type === RParen) && depth > 0) depth--;
   }
@@ -120,7 +113,7 @@ const ADVICE = new Map([
 
 /** Comments and quotes of other languages, and characters outside of ASCII. */
 function foreign(file: SourceFile, { slashed, quoted, strange }: Lexed): Diagnostic[] {
-  const none = { code: "ING101", label: "", related: [] } as const;
+  const none = { code: "ING101", data: null, label: "", related: [] } as const;
   return [
     ...few(slashed).map((comment): Diagnostic => {
       const { start, end } = comment;
@@ -158,7 +151,7 @@ function characters(file: SourceFile, { unlexed }: Lexed, tokens: readonly IToke
     const each = [...new Set(text)];
     const names = each.filter((c) => c > "~").map(characterName);
     const what = `${names.length === 0 ? "" : `, ${names.slice(0, 4).join(", ")},`} ${each.length === 1 ? "is not a character" : "are not characters"}`;
-    return [{ code: "ING101", message: `${quote(text)}${what} of the language`, span, label: "", related: [], help, fix }];
+    return [{ code: "ING101", data: null, message: `${quote(text)}${what} of the language`, span, label: "", related: [], help, fix }];
   });
 }
 
@@ -269,9 +262,9 @@ function independent(
   return firstErrors(kept);
 }
 
-function at(file: SourceFile, token: IToken | undefined, code: DiagnosticCode, message: string, help: string | null): Diagnostic {
+function at(file: SourceFile, token: IToken | undefined, code: UntypedCode, message: string, help: string | null): Diagnostic {
   const span = token === undefined ? { file, start: 0, end: 0 } : spanOf(file, token);
-  return { code, message, span, label: "", related: [], help, fix: null };
+  return { code, data: null, message, span, label: "", related: [], help, fix: null };
 }
 
 function spanOf(file: SourceFile, token: IToken): Span {

@@ -4,7 +4,7 @@
 import { CstParser, EOF, createTokenInstance, type CstNode, type IToken, type TokenType } from "chevrotain";
 import { messages } from "./errors.ts";
 import { wordsAt, type Place } from "./keywords.ts";
-import { beginsSurely, wantsName } from "./sure.ts";
+import { beginsSurely, wantsName } from "./keyword_lookahead.ts";
 import { Arrow, At, Comma, Equals, KW, LBrace, LParen, Name, Param, RBrace, RParen, VOCABULARY, isName, startsLine } from "./tokens.ts";
 
 /** What the loops read; `body` is a template's. */

@@ -3,8 +3,8 @@
 // strict reader of literals whole and is refused with advice.
 import { createToken, Lexer, type IToken, type TokenType } from "chevrotain";
 import { KEYWORDS, isKeyword, type Keyword } from "./keywords.ts";
-import { withoutSlashed, type Slashed } from "./slashes.ts";
-import { GAP, withoutStrange, type Strange } from "./strange.ts";
+import { withoutSlashed, type Slashed } from "./slash_comments.ts";
+import { GAP, withoutStrange, type Strange } from "./non_ascii.ts";
 
 const never = Lexer.NA;
 

@@ -9,7 +9,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { TestLine } from "../../compiler/check/policy.ts";
+import type { TestLine } from "../../compiler/policy/policy.ts";
 import { compileAndTest, isTested, type Tested } from "../../compiler/cli/tested.ts";
 import { helloWith, records, serverName } from "../ingress_host/hello_bytes.ts";
 import { addressText } from "../oracle/space.ts";

@@ -3,12 +3,12 @@ import { readFileSync, readdirSync, statSync, symlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { BUILTIN } from "../../compiler/check/builtin.ts";
-import { isEmpty, subtract, union } from "../../compiler/check/intervals.ts";
-import { readPrefix } from "../../compiler/check/literals.ts";
-import type { AddressSet } from "../../compiler/check/policy.ts";
-import { isProblem } from "../../compiler/check/report.ts";
-import { SetBuilder } from "../../compiler/check/set_builder.ts";
+import { builtinNet } from "../../compiler/check/sets/builtin_nets.ts";
+import { isEmpty, subtract, union } from "../../compiler/check/sets/intervals.ts";
+import { readPrefix } from "../../compiler/check/names/literals.ts";
+import type { AddressSet } from "../../compiler/policy/policy.ts";
+import { isProblem } from "../../compiler/diagnostics/report.ts";
+import { SetBuilder } from "../../compiler/check/sets/set_builder.ts";
 import { mend } from "../../compiler/cli/fixes.ts";
 import { brief, filesOf, front } from "../compiler/front.ts";
 import { folder, ingresscHere, type Folder } from "./programs.ts";
@@ -144,7 +144,7 @@ function worded(text: string): AddressSet {
   const builder = new SetBuilder();
   const named: AddressSet[] = [];
   for (const word of text.match(/[A-Za-z0-9_.:/*-]+/g) ?? []) {
-    const set = BUILTIN.get(SAYS[word.toLowerCase()] ?? word);
+    const set = builtinNet(SAYS[word.toLowerCase()] ?? word);
     if (set !== undefined) named.push(set);
     const read = readPrefix(word);
     const one = isProblem(read) && read.replace !== null ? readPrefix(read.replace) : read;

@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { runTests, type LineResult } from "../../compiler/cli/policy_tests.ts";
 import { compile } from "../../compiler/compile.ts";
-import { render } from "../../compiler/render.ts";
+import { render } from "../../compiler/diagnostics/render.ts";
 import { loaded } from "../host/compiled.ts";
 
 const lines = suite("policy tests");

@@ -1,7 +1,7 @@
 // Every bound on what the compiler reads: accepted at N, one diagnostic at N + 1.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import * as bound from "../../compiler/bounds.ts";
+import * as bound from "../../compiler/source/bounds.ts";
 import { codes } from "./front.ts";
 
 const bounds = suite("bounds");

@@ -7,9 +7,9 @@ import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CODES } from "../../compiler/codes.ts";
+import { CODES } from "../../compiler/diagnostics/codes.ts";
 import type { Profile } from "../../runtime/abi/profiles.ts";
-import { render } from "../../compiler/render.ts";
+import { render } from "../../compiler/diagnostics/render.ts";
 import { brief, filesOf, front } from "./front.ts";
 
 const cases = suite("cases");

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CODES } from "../../compiler/codes.ts";
+import { CODES } from "../../compiler/diagnostics/codes.ts";
 import { codes } from "./front.ts";
 
 const docs = suite("diagnostics");

@@ -2,11 +2,11 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { alignLines, type Line } from "../../compiler/ast/align.ts";
-import { commentsIn, gapsOf } from "../../compiler/ast/comments.ts";
+import { alignLines, type Line } from "../../compiler/format/align.ts";
+import { commentsIn, gapsOf } from "../../compiler/format/comments.ts";
 import { compile } from "../../compiler/compile.ts";
-import { format } from "../../compiler/format.ts";
-import { exportPolicy } from "../../compiler/json/convert.ts";
+import { format } from "../../compiler/format/format.ts";
+import { exportPolicy } from "../../compiler/convert.ts";
 import { lex } from "../../compiler/syntax/tokens.ts";
 import { SECTION_POLICY, readSections } from "../../runtime/abi/sections.ts";
 import { chance } from "../oracle/random.ts";

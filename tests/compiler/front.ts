@@ -1,10 +1,10 @@
 // The compiler's front on a text, for tests: load, parse, build, check, with all that they say.
 import { compile, understand } from "../../compiler/compile.ts";
-import { refusals } from "../../compiler/check/waiting.ts";
-import type { CheckedPolicy } from "../../compiler/check/policy.ts";
-import type { Diagnostic } from "../../compiler/diagnostic.ts";
+import { refusals } from "../../compiler/check/rules/unenforced.ts";
+import type { CheckedPolicy } from "../../compiler/policy/policy.ts";
+import type { Diagnostic } from "../../compiler/diagnostics/diagnostic.ts";
 import type { Profile } from "../../runtime/abi/profiles.ts";
-import { positionOf, type ReadFailure, type SourceFile, type SourceReader } from "../../compiler/source.ts";
+import { positionOf, type ReadFailure, type SourceFile, type SourceReader } from "../../compiler/source/source.ts";
 
 export interface Read {
   readonly policy: CheckedPolicy | null;

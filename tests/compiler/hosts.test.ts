@@ -2,10 +2,10 @@
 // and what a long list costs.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { readHostName, readHostPattern } from "../../compiler/check/host_names.ts";
-import { hasHost, HostSetBuilder, hostPattern, hostSet, isEmptyHosts, NO_HOSTS, subtractHosts, unionHosts } from "../../compiler/check/host_trie.ts";
-import type { HostNode } from "../../compiler/check/policy.ts";
-import { isProblem } from "../../compiler/check/report.ts";
+import { readHostName, readHostPattern } from "../../compiler/check/names/host_names.ts";
+import { hasHost, HostSetBuilder, hostPattern, hostSet, isEmptyHosts, NO_HOSTS, subtractHosts, unionHosts } from "../../compiler/check/sets/host_trie.ts";
+import type { HostNode } from "../../compiler/policy/policy.ts";
+import { isProblem } from "../../compiler/diagnostics/report.ts";
 import { front, filesOf } from "./front.ts";
 
 const hosts = suite("hosts");

@@ -2,11 +2,11 @@
 // matcher that asks each pattern by itself; their canonical form, which sets are empty, and the bounds.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import * as bound from "../../compiler/bounds.ts";
-import { allIdWork, IdIndex } from "../../compiler/check/id_index.ts";
-import { coversId, idWord, narrowness, readId, sharedId, type ReadId } from "../../compiler/check/id_patterns.ts";
-import { combineIds, idOf, idSet, type Ids } from "../../compiler/check/id_sets.ts";
-import { isProblem } from "../../compiler/check/report.ts";
+import * as bound from "../../compiler/source/bounds.ts";
+import { allIdWork, IdIndex } from "../../compiler/check/sets/id_index.ts";
+import { coversId, idWord, narrowness, readId, sharedId, type ReadId } from "../../compiler/check/sets/id_patterns.ts";
+import { combineIds, idOf, idSet, type Ids } from "../../compiler/check/sets/id_sets.ts";
+import { isProblem } from "../../compiler/diagnostics/report.ts";
 import { hasIdentity } from "../../compiler/cli/matching.ts";
 import { idTerm } from "../oracle/id_terms.ts";
 import { idPatternsOf, idsHave, isEmptyIds, kindsOf, type IdPattern, type IdTerm, type ModelIds } from "../oracle/identities.ts";

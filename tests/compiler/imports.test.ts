@@ -1,9 +1,9 @@
 // Policies of several files: what is active, what is visible, what is refused, and the bounds.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import * as bound from "../../compiler/bounds.ts";
+import * as bound from "../../compiler/source/bounds.ts";
 import { load } from "../../compiler/load.ts";
-import type { SourceFile, SourceReader } from "../../compiler/source.ts";
+import type { SourceFile, SourceReader } from "../../compiler/source/source.ts";
 import { brief, codes, filesOf, front } from "./front.ts";
 
 const imports = suite("imports");

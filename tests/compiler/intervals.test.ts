@@ -2,10 +2,10 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { ANY, ANY4, ANY6, prefixes } from "../../compiler/check/builtin.ts";
-import { EMPTY, contains, equal, intersects, isEmpty, size, subtract, union } from "../../compiler/check/intervals.ts";
-import type { AddressSet, AddressWords } from "../../compiler/check/policy.ts";
-import { SetBuilder } from "../../compiler/check/set_builder.ts";
+import { ANY, ANY4, ANY6, prefixes } from "../../compiler/check/sets/builtin_nets.ts";
+import { EMPTY, contains, equal, intersects, isEmpty, size, subtract, union } from "../../compiler/check/sets/intervals.ts";
+import type { AddressSet, AddressWords } from "../../compiler/policy/policy.ts";
+import { SetBuilder } from "../../compiler/check/sets/set_builder.ts";
 
 const sets = suite("intervals");
 

@@ -3,9 +3,9 @@
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import * as bound from "../../compiler/bounds.ts";
-import { BUILTIN } from "../../compiler/check/builtin.ts";
-import { SPECIAL_PURPOSE_DATE } from "../../compiler/check/special_purpose.ts";
+import * as bound from "../../compiler/source/bounds.ts";
+import { BUILTIN_NAMES } from "../../compiler/check/names/builtin_names.ts";
+import { SPECIAL_PURPOSE_DATE } from "../../compiler/check/sets/special_purpose.ts";
 import { KEYWORDS, WORDS } from "../../compiler/syntax/keywords.ts";
 import { codes, filesOf, front } from "./front.ts";
 
@@ -30,7 +30,7 @@ language("modes, annotations and reasons are named", () => {
 });
 
 language("built-in nets and the date of the table", () => {
-  for (const name of BUILTIN.keys()) assert.match(told, `| \`${name}\` |`);
+  for (const name of BUILTIN_NAMES) assert.match(told, `| \`${name}\` |`);
   assert.match(told, SPECIAL_PURPOSE_DATE);
 });
 

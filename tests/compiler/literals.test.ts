@@ -2,10 +2,10 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { readEndpoint } from "../../compiler/check/endpoint.ts";
-import { readAddress, readPrefix } from "../../compiler/check/literals.ts";
-import { isProblem } from "../../compiler/check/report.ts";
-import { readPorts, subtractPorts, unionPorts } from "../../compiler/check/port_numbers.ts";
+import { readEndpoint } from "../../compiler/check/names/endpoint.ts";
+import { readAddress, readPrefix } from "../../compiler/check/names/literals.ts";
+import { isProblem } from "../../compiler/diagnostics/report.ts";
+import { readPorts, subtractPorts, unionPorts } from "../../compiler/check/names/port_numbers.ts";
 import { formatAddress, formatEndpoint, parseAddress } from "../../runtime/net/address.ts";
 
 const literals = suite("literals");

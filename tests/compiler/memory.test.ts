@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { MAX_WORDS } from "../../compiler/bounds.ts";
+import { MAX_WORDS } from "../../compiler/source/bounds.ts";
 import { program } from "../ready.ts";
 
 const memory = suite("memory");

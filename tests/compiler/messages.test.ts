@@ -2,7 +2,7 @@
 // point, what was probably meant, and that nothing else is said because of it.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { positionOf } from "../../compiler/source.ts";
+import { positionOf } from "../../compiler/source/source.ts";
 import { filesOf, front } from "./front.ts";
 
 const messages = suite("messages");

@@ -3,9 +3,9 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { readPrefix } from "../../compiler/check/literals.ts";
-import { scanPrefix } from "../../compiler/check/prefix_scan.ts";
-import { isProblem } from "../../compiler/check/report.ts";
+import { readPrefix } from "../../compiler/check/names/literals.ts";
+import { scanPrefix } from "../../compiler/check/sets/prefix_scan.ts";
+import { isProblem } from "../../compiler/diagnostics/report.ts";
 import { formatAddress, type Address } from "../../runtime/net/address.ts";
 
 const scans = suite("prefix scan");

@@ -2,9 +2,9 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { ANY, prefixes } from "../../compiler/check/builtin.ts";
-import type { AddressSet, AddressWords } from "../../compiler/check/policy.ts";
-import { SetBuilder } from "../../compiler/check/set_builder.ts";
+import { ANY, prefixes } from "../../compiler/check/sets/builtin_nets.ts";
+import type { AddressSet, AddressWords } from "../../compiler/policy/policy.ts";
+import { SetBuilder } from "../../compiler/check/sets/set_builder.ts";
 import { prefixText } from "../../compiler/emit/prefixes.ts";
 import { formatAddress } from "../../runtime/net/address.ts";
 

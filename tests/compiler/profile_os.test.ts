@@ -8,7 +8,7 @@ import { OS_CODE_BYTES } from "../../runtime/abi/profiles.ts";
 import { readSections, SECTION_DATA, SECTION_MAP, SECTION_MEMORY, SECTION_POLICY, type Section } from "../../runtime/abi/sections.ts";
 import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
 import { compile, type CompileResult, type CompileStats } from "../../compiler/compile.ts";
-import { positionOf, type SourceReader } from "../../compiler/source.ts";
+import { positionOf, type SourceReader } from "../../compiler/source/source.ts";
 
 const profiles = suite("profile os");
 const times = (n: number, one: (i: number) => string): string => Array.from({ length: n }, (_, i) => one(i)).join(" ");

@@ -2,14 +2,14 @@
 // long lines, wide characters, tabs, places at the end, and lists that must not be shown.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { Diagnostic } from "../../compiler/diagnostic.ts";
-import { render } from "../../compiler/render.ts";
+import type { Diagnostic } from "../../compiler/diagnostics/diagnostic.ts";
+import { render } from "../../compiler/diagnostics/render.ts";
 import { filesOf, front } from "./front.ts";
 
 const rendering = suite("render");
 
 function diagnostic(text: string, start: number, end: number, more: Partial<Diagnostic> = {}): Diagnostic {
-  return { code: "ING201", message: "m", span: { file: { path: "p", text }, start, end }, label: "", related: [], help: null, fix: null, ...more };
+  return { code: "ING201", data: null, message: "m", span: { file: { path: "p", text }, start, end }, label: "", related: [], help: null, fix: null, ...more };
 }
 
 const plain = (d: Diagnostic): string => render(d, { color: false });

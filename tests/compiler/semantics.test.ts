@@ -1,10 +1,10 @@
 // What a policy means once it is checked: defaults, sets, order, and what stands for `any`.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { ANY, ANY4, BUILTIN, prefixes } from "../../compiler/check/builtin.ts";
-import { contains, equal } from "../../compiler/check/intervals.ts";
-import type { AddressSet, CheckedExpose, CheckedPolicy } from "../../compiler/check/policy.ts";
-import { NOT_GLOBAL } from "../../compiler/check/special_purpose.ts";
+import { ANY, ANY4, builtinNet, prefixes } from "../../compiler/check/sets/builtin_nets.ts";
+import { contains, equal } from "../../compiler/check/sets/intervals.ts";
+import type { AddressSet, CheckedExpose, CheckedPolicy } from "../../compiler/policy/policy.ts";
+import { NOT_GLOBAL } from "../../compiler/check/sets/special_purpose.ts";
 import { parseAddress } from "../../runtime/net/address.ts";
 import { filesOf, front } from "./front.ts";
 
@@ -144,7 +144,7 @@ const MEMBERS: readonly (readonly [string, string, boolean])[] = [
 
 for (const [name, text, inside] of MEMBERS) {
   semantics(`${text} is ${inside ? "" : "not "}in ${name}`, () => {
-    const set = BUILTIN.get(name);
+    const set = builtinNet(name);
     const address = parseAddress(text);
     assert.ok(set !== undefined && address !== null && contains(set, address) === inside);
   });

@@ -1,14 +1,14 @@
 // Names of services and their hashes.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { checkServices, collisions, fnv1a64 } from "../../compiler/check/services.ts";
-import { newReport } from "../../compiler/check/report.ts";
-import { openScope } from "../../compiler/check/scope.ts";
-import { checkExpose } from "../../compiler/check/exposes.ts";
-import { expand } from "../../compiler/check/expand.ts";
-import { Homes } from "../../compiler/check/homes.ts";
-import { defineTemplates } from "../../compiler/check/templates.ts";
-import type { Diagnostic } from "../../compiler/diagnostic.ts";
+import { checkServices, collisions, fnv1a64 } from "../../compiler/check/rules/services.ts";
+import { newReport } from "../../compiler/diagnostics/report.ts";
+import { openScope } from "../../compiler/check/rules/context.ts";
+import { checkExpose } from "../../compiler/check/rules/exposes.ts";
+import { expand } from "../../compiler/check/names/expand.ts";
+import { Homes } from "../../compiler/check/names/scopes.ts";
+import { defineTemplates } from "../../compiler/check/names/templates.ts";
+import type { Diagnostic } from "../../compiler/diagnostics/diagnostic.ts";
 import { load } from "../../compiler/load.ts";
 import { filesOf } from "./front.ts";
 

@@ -1,12 +1,12 @@
 // Templates: what comes out of them, whose names are meant, and that errors show both places.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import * as bound from "../../compiler/bounds.ts";
-import { prefixes } from "../../compiler/check/builtin.ts";
-import { equal } from "../../compiler/check/intervals.ts";
-import type { CheckedExpose, CheckedPolicy } from "../../compiler/check/policy.ts";
-import type { Diagnostic } from "../../compiler/diagnostic.ts";
-import { positionOf } from "../../compiler/source.ts";
+import * as bound from "../../compiler/source/bounds.ts";
+import { prefixes } from "../../compiler/check/sets/builtin_nets.ts";
+import { equal } from "../../compiler/check/sets/intervals.ts";
+import type { CheckedExpose, CheckedPolicy } from "../../compiler/policy/policy.ts";
+import type { Diagnostic } from "../../compiler/diagnostics/diagnostic.ts";
+import { positionOf } from "../../compiler/source/source.ts";
 import { codes, filesOf, front } from "./front.ts";
 
 const templates = suite("templates");

@@ -2,9 +2,9 @@
 // listed; and a thousand of them among a thousand names cost no more than they weigh.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { MAX_LOOKS } from "../../compiler/bounds.ts";
-import { guessed, listed } from "../../compiler/check/names.ts";
-import { newReport } from "../../compiler/check/report.ts";
+import { MAX_LOOKS } from "../../compiler/source/bounds.ts";
+import { guessed, listed } from "../../compiler/check/names/declarations.ts";
+import { newReport } from "../../compiler/diagnostics/report.ts";
 import { filesOf, front } from "./front.ts";
 
 const unknown = suite("unknown names");

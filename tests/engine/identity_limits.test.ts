@@ -2,7 +2,7 @@
 // clock and the caps and limits of phase 1 beside it.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { DEFAULT_CAP_CONNECTIONS } from "../../compiler/bounds.ts";
+import { DEFAULT_CAP_CONNECTIONS } from "../../compiler/source/bounds.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
 import { decided, run } from "../oracle/ask.ts";
 import { decide } from "../oracle/evaluate.ts";

@@ -2,7 +2,7 @@
 // steps of the clock, the long and the backward ones included; and state that outlives a reload.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { DEFAULT_CAP_CONNECTIONS } from "../../compiler/bounds.ts";
+import { DEFAULT_CAP_CONNECTIONS } from "../../compiler/source/bounds.ts";
 import type { Decision } from "../../runtime/host/decision.ts";
 import { decided, run, type Running } from "../oracle/ask.ts";
 import { decide } from "../oracle/evaluate.ts";

@@ -4,8 +4,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { understand } from "../../compiler/compile.ts";
-import type { AddressWords, CheckedPolicy } from "../../compiler/check/policy.ts";
-import type { SourceFile } from "../../compiler/source.ts";
+import type { AddressWords, CheckedPolicy } from "../../compiler/policy/policy.ts";
+import type { SourceFile } from "../../compiler/source/source.ts";
 import { isOverflow, writeImage } from "../../compiler/emit/image.ts";
 import { scan } from "../../compiler/emit/vectors.ts";
 import { lower } from "../../compiler/lower/lower.ts";

@@ -1,7 +1,7 @@
 // Policies from text, for tests: compiled, loaded and opened by the shipped parts.
 import { compile } from "../../compiler/compile.ts";
-import { render } from "../../compiler/render.ts";
-import type { SourceFile, SourceReader } from "../../compiler/source.ts";
+import { render } from "../../compiler/diagnostics/render.ts";
+import type { SourceFile, SourceReader } from "../../compiler/source/source.ts";
 import { openEngine } from "../../runtime/host/ask.ts";
 import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
 import type { LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";

@@ -15,7 +15,8 @@ interface Room {
   readonly why: string;
 }
 
-const COMPILER = ["compiler/source.ts", "compiler/diagnostic.ts", "compiler/codes.ts", "compiler/bounds.ts", "compiler/nearest.ts", "compiler/quote.ts", "runtime/text/", "runtime/result/"];
+const COMPILER = ["compiler/source/", "compiler/diagnostics/", "runtime/text/", "runtime/result/"];
+const CHECK = ["compiler/policy/", "compiler/ast/nodes.ts", "compiler/syntax/keywords.ts", "runtime/abi/", "runtime/net/", ...COMPILER];
 const pure = "the compiler runs in a browser and says the same for the same text";
 
 const rooms: readonly Room[] = [
@@ -30,11 +31,19 @@ const rooms: readonly Room[] = [
   { at: "runtime/guard/", may: ["runtime/guard/", "runtime/shell/", "runtime/package/", "runtime/host/", "runtime/abi/", "runtime/net/", "runtime/result/"], packages: ["koffi"], node: true, why: "the guardrail works without a gateway" },
   { at: "runtime/os/", may: ["runtime/os/", "runtime/abi/"], packages: [], node: false, why: "what runs on bare metal has no Node and no C library" },
   { at: "compiler/cli/", may: ["compiler/", "runtime/shell/", "runtime/package/", "runtime/host/", "runtime/abi/", "runtime/net/", "runtime/text/", "runtime/result/", "runtime/engine/build/"], packages: [], node: true, why: "the command line asks the shipped module and never the gateway" },
+  { at: "compiler/source/", may: ["compiler/source/", "runtime/abi/", "runtime/text/", "runtime/result/"], packages: [], node: false, why: `${pure}; every phase reads texts and places` },
+  { at: "compiler/diagnostics/", may: ["compiler/diagnostics/", "compiler/source/", "runtime/abi/", "runtime/text/", "runtime/result/"], packages: [], node: false, why: `${pure}; every phase makes diagnostics` },
+  { at: "compiler/policy/", may: ["compiler/policy/", "runtime/abi/", "runtime/net/", ...COMPILER], packages: [], node: false, why: `${pure}; the checked policy is types alone` },
   { at: "compiler/syntax/", may: ["compiler/syntax/", ...COMPILER], packages: ["chevrotain"], node: false, why: pure },
-  { at: "compiler/ast/", may: ["compiler/ast/", "compiler/syntax/", ...COMPILER], packages: [], node: false, why: `${pure}; only compiler/syntax knows Chevrotain` },
-  { at: "compiler/check/", may: ["compiler/check/", "compiler/ast/nodes.ts", "compiler/syntax/keywords.ts", "runtime/abi/", "runtime/net/", ...COMPILER], packages: [], node: false, why: `${pure}; a phase reads the types-only file of the phase before` },
-  { at: "compiler/lower/", may: ["compiler/lower/", "compiler/check/policy.ts", "runtime/abi/", "runtime/net/", ...COMPILER], packages: [], node: false, why: `${pure}; a phase reads the types-only file of the phase before` },
-  { at: "compiler/emit/", may: ["compiler/emit/", "compiler/lower/tables.ts", "compiler/check/policy.ts", "runtime/abi/", "runtime/net/", "runtime/engine/build/", ...COMPILER], packages: ["@noble/hashes"], node: false, why: `${pure}; a phase reads the types-only file of the phase before` },
+  { at: "compiler/ast/", may: ["compiler/ast/", "compiler/syntax/", ...COMPILER], packages: [], node: false, why: `${pure}; only compiler/syntax imports Chevrotain` },
+  { at: "compiler/json/", may: ["compiler/json/", "compiler/ast/nodes.ts", "compiler/syntax/keywords.ts", ...COMPILER], packages: [], node: false, why: `${pure}; source JSON is another spelling of the tree` },
+  { at: "compiler/format/", may: ["compiler/format/", "compiler/ast/", "compiler/json/encode.ts", "compiler/syntax/", ...COMPILER], packages: [], node: false, why: `${pure}; the formatter knows the tree and no checks` },
+  { at: "compiler/check/names/", may: ["compiler/check/names/", ...CHECK], packages: [], node: false, why: `${pure}; names and literals come before sets and rules` },
+  { at: "compiler/check/sets/", may: ["compiler/check/sets/", "compiler/check/names/", ...CHECK], packages: [], node: false, why: `${pure}; sets are computed from names and literals, before rules` },
+  { at: "compiler/check/rules/", may: ["compiler/check/rules/", "compiler/check/sets/", "compiler/check/names/", ...CHECK], packages: [], node: false, why: `${pure}; rules are checked with names and sets` },
+  { at: "compiler/check/", may: ["compiler/check/", ...CHECK], packages: [], node: false, why: `${pure}; a phase reads the types-only file of the phase before` },
+  { at: "compiler/lower/", may: ["compiler/lower/", "compiler/policy/", "runtime/abi/", "runtime/net/", ...COMPILER], packages: [], node: false, why: `${pure}; a phase reads the types-only file of the phase before` },
+  { at: "compiler/emit/", may: ["compiler/emit/", "compiler/lower/tables.ts", "compiler/policy/", "runtime/abi/", "runtime/net/", "runtime/engine/build/", ...COMPILER], packages: ["@noble/hashes"], node: false, why: `${pure}; a phase reads the types-only file of the phase before` },
   { at: "compiler/", may: ["compiler/", "runtime/abi/", "runtime/net/", "runtime/text/", "runtime/result/", "runtime/engine/build/"], packages: ["@noble/hashes"], node: false, why: pure },
   { at: "gateway/", may: ["gateway/", "runtime/shell/", "runtime/package/", "runtime/host/", "runtime/guard/", "runtime/abi/", "runtime/net/", "runtime/text/", "runtime/result/"], packages: ["ajv", "smol-toml", "koffi"], node: true, why: "the gateway loads only .wasm: it never compiles, so it can't be made to" },
   { at: "policies/", may: ["policies/", "gateway/client/", "runtime/host/debugger.mjs"], packages: [], node: true, why: "an example uses the product as its users do" },
@@ -97,8 +106,16 @@ house("every import is one that the house has", () => {
 house("the rules refuse what they must", () => {
   const refused: readonly (readonly [string, string])[] = [
     ["gateway/daemon.ts", "../compiler/compile.ts"],
-    ["gateway/admit/admit.ts", "../../compiler/check/policy.ts"],
+    ["gateway/admit/admit.ts", "../../compiler/policy/policy.ts"],
     ["compiler/check/check.ts", "node:fs"],
+    ["compiler/check/names/expand.ts", "../sets/nets.ts"],
+    ["compiler/check/sets/nets.ts", "../rules/rules.ts"],
+    ["compiler/check/sets/nets.ts", "../check.ts"],
+    ["compiler/check/rules/rules.ts", "../../lower/tables.ts"],
+    ["compiler/diagnostics/render.ts", "../ast/nodes.ts"],
+    ["compiler/source/source.ts", "../diagnostics/codes.ts"],
+    ["compiler/format/print.ts", "../check/names/scopes.ts"],
+    ["compiler/json/encode.ts", "../format/format.ts"],
     ["compiler/compile.ts", "./cli/main.ts"],
     ["compiler/compile.ts", "../runtime/host/load.ts"],
     ["compiler/lower/order.ts", "../ast/nodes.ts"],
@@ -131,21 +148,52 @@ house("the rules refuse what they must", () => {
   }
 });
 
-house("no file imports itself by way of others", () => {
+/** The cycles of a graph, each as a path that ends where it begins. */
+function cyclesIn(edges: readonly (readonly [from: string, to: string])[]): string[] {
   const next = new Map<string, string[]>();
-  for (const { from, to } of arrows) if (to !== null) next.set(from, [...(next.get(from) ?? []), to]);
+  for (const [from, to] of edges) next.set(from, [...(next.get(from) ?? []), to]);
   const done = new Set<string>();
-  const visit = (path: string, way: readonly string[]): string | null => {
-    if (way.includes(path)) return [...way.slice(way.indexOf(path)), path].join(" -> ");
-    if (done.has(path)) return null;
-    for (const to of next.get(path) ?? []) {
-      const circle = visit(to, [...way, path]);
-      if (circle !== null) return circle;
-    }
-    done.add(path);
-    return null;
+  const visit = (at: string, path: readonly string[]): string | null => {
+    if (path.includes(at)) return [...path.slice(path.indexOf(at)), at].join(" -> ");
+    if (done.has(at)) return null;
+    let cycle: string | null = null;
+    for (const to of next.get(at) ?? []) cycle ??= visit(to, [...path, at]);
+    done.add(at);
+    return cycle;
   };
-  assert.equal([...next.keys()].flatMap((path) => visit(path, []) ?? []), []);
+  return [...next.keys()].flatMap((at) => visit(at, []) ?? []);
+}
+
+house("no import cycles between files", () => {
+  assert.equal(cyclesIn(arrows.flatMap(({ from, to }) => (to === null ? [] : [[from, to] as const]))), []);
+});
+
+/** Below these no folder imports another folder that imports it. */
+const LAYERED = ["compiler/", "runtime/"];
+/** These count as one folder with those inside them. */
+const ONE_FOLDER = ["compiler/cli/"];
+
+function folderOf(path: string): string {
+  return ONE_FOLDER.find((folder) => path.startsWith(folder)) ?? `${posix.dirname(path)}/`;
+}
+
+/** The imports that lead from one layered folder to another. */
+function betweenFolders(imports: readonly Arrow[]): (readonly [from: string, to: string])[] {
+  return imports.flatMap(({ from, to }) => {
+    if (to === null || !LAYERED.some((top) => from.startsWith(top)) || !LAYERED.some((top) => to.startsWith(top))) return [];
+    const [a, b] = [folderOf(from), folderOf(to)];
+    return a === b ? [] : [[a, b] as const];
+  });
+}
+
+house("no import cycles between folders", () => {
+  const edges = betweenFolders(arrows);
+  assert.ok(edges.length > 50, `only ${edges.length} imports between folders`);
+  assert.equal(cyclesIn(edges), []);
+  const back = arrowsOf("compiler/check/names/scopes.ts", 'import "../rules/rules.ts";');
+  assert.equal(cyclesIn(betweenFolders([...arrows, ...back])).length > 0, true, "an import from names to rules is not found");
+  const two = [...arrowsOf("runtime/a/one.ts", 'import "../b/two.ts";'), ...arrowsOf("runtime/b/three.ts", 'import "../a/four.ts";')];
+  assert.equal(cyclesIn(betweenFolders(two)), ["runtime/a/ -> runtime/b/ -> runtime/a/"]);
 });
 
 house("only the host's asker makes permits", () => {

@@ -3,7 +3,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as layout from "../../runtime/abi/layout.ts";
-import { CODES as DIAGNOSTICS } from "../../compiler/codes.ts";
+import { CODES as DIAGNOSTICS } from "../../compiler/diagnostics/codes.ts";
 import { CODES, REASON_NAMES, isCode } from "../../runtime/abi/names.ts";
 import * as verdicts from "../../runtime/abi/verdicts.ts";
 import { read } from "./sources.ts";

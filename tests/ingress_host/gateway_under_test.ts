@@ -6,7 +6,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { compile } from "../../compiler/compile.ts";
-import type { SourceFile } from "../../compiler/source.ts";
+import type { SourceFile } from "../../compiler/source/source.ts";
 import type { GatewayClock } from "../../gateway/clock.ts";
 import { parseConfig } from "../../gateway/config.ts";
 import { openConnection, type Connection } from "../../gateway/client/connection.mjs";

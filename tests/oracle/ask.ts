@@ -1,8 +1,8 @@
 // A model through the real thing: printed, compiled by the compiler, loaded and asked by the
 // host. Test code only; the oracle itself knows nothing of it.
 import { compile } from "../../compiler/compile.ts";
-import { render } from "../../compiler/render.ts";
-import type { SourceFile, SourceReader } from "../../compiler/source.ts";
+import { render } from "../../compiler/diagnostics/render.ts";
+import type { SourceFile, SourceReader } from "../../compiler/source/source.ts";
 import type { Profile } from "../../runtime/abi/profiles.ts";
 import { openEngine } from "../../runtime/host/ask.ts";
 import type { Answer as HostAnswer, Decision, Shadow } from "../../runtime/host/decision.ts";

@@ -8,7 +8,7 @@
 //
 // Words are little-endian u32; each part and each piece of one begins at a multiple of four.
 import { createHash } from "node:crypto";
-import { DEFAULT_CAP_CONNECTIONS } from "../../compiler/bounds.ts";
+import { DEFAULT_CAP_CONNECTIONS } from "../../compiler/source/bounds.ts";
 import { nativePolicy } from "../../compiler/emit/native.ts";
 import { fnv1a64 } from "../../runtime/abi/fnv.ts";
 import { CODES } from "../../runtime/abi/names.ts";

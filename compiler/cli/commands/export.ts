@@ -1,5 +1,5 @@
 // ingressc export: a policy's text -> source JSON.
-import { exportPolicy } from "../../json/convert.ts";
+import { exportPolicy } from "../../convert.ts";
 import type { Command } from "../command.ts";
 import { cannotOpen, rejected } from "../compiled.ts";
 import { isOpenFailure, openPolicy } from "../disk.ts";

@@ -1,6 +1,6 @@
 // ingressc fmt: policies in the one layout, each in its place.
-import { format } from "../../format.ts";
-import { quote } from "../../quote.ts";
+import { format } from "../../format/format.ts";
+import { quote } from "../../diagnostics/quote.ts";
 import type { Command } from "../command.ts";
 import { cannotOpen, rejected } from "../compiled.ts";
 import { isOpenFailure, openPolicy } from "../disk.ts";

@@ -1,5 +1,5 @@
 // ingressc import: source JSON -> a policy's text.
-import { importPolicy } from "../../json/convert.ts";
+import { importPolicy } from "../../convert.ts";
 import type { Command } from "../command.ts";
 import { cannotOpen, notText } from "../compiled.ts";
 import { isUnreadText, openText } from "../disk.ts";

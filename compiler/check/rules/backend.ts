@@ -1,0 +1,35 @@
+// Where an expose leads to: a loopback endpoint or a unix socket.
+import { formatAddress, isLoopback } from "../../../runtime/net/address.ts";
+import type { BackendNode } from "../../ast/nodes.ts";
+import { MAX_UNIX_PATH_BYTES } from "../../source/bounds.ts";
+import { readEndpoint } from "../names/endpoint.ts";
+import type { Backend } from "../../policy/policy.ts";
+import { sayProblem, type Report } from "../../diagnostics/report.ts";
+
+export function checkBackend(report: Report, { target }: BackendNode): Backend | null {
+  if (target.kind === "unix") return unixBackend(report, target);
+  const endpoint = readEndpoint(target.text);
+  if ("code" in endpoint) {
+    sayProblem(report, endpoint, target.span);
+    return null;
+  }
+  if (!isLoopback(endpoint.address)) {
+    report.say("ING403", { backend: target.text }, target.span);
+    return null;
+  }
+  return { kind: "tcp", host: formatAddress(endpoint.address), port: endpoint.port };
+}
+
+function unixBackend(report: Report, { text, span }: BackendNode["target"]): Backend | null {
+  const bytes = new TextEncoder().encode(text).length;
+  const fault =
+    text === "" ? "empty"
+    : !text.startsWith("/") ? "relative"
+    : text.endsWith("/") ? "folder"
+    : text.split("/").some((part) => part === ".." || part === ".") ? "dots"
+    : bytes > MAX_UNIX_PATH_BYTES ? "too_long"
+    : null;
+  if (fault === null) return { kind: "unix", path: text };
+  report.say("ING404", { path: text, fault }, span);
+  return null;
+}

@@ -1,0 +1,48 @@
+// `cap` and `limit`: how many connections at once, and how many new ones in a time.
+import type { CapNode, LimitNode } from "../../ast/nodes.ts";
+import { MAX_CAP_CONNECTIONS, MAX_LIMIT_BURST } from "../../source/bounds.ts";
+import type { Span } from "../../source/source.ts";
+import { noteHostOnly } from "./host_only.ts";
+import { readCount, readKey, readRate } from "../names/numbers.ts";
+import type { CheckedCap, CheckedLimit, Mode } from "../../policy/policy.ts";
+import type { Scope } from "./context.ts";
+
+/** `mode` is null where it was not understood. */
+export function checkCap(scope: Scope, node: CapNode, mode: Mode | null): CheckedCap | null {
+  const { report } = scope;
+  const connections = readCount(report, node.connections.text, node.connections, MAX_CAP_CONNECTIONS, "cap");
+  let perSource: CheckedCap["perSource"] = null;
+  let perIdentity: number | null = null;
+  if (node.perSource !== null) {
+    const { connections: written, key: keyNode } = node.perSource;
+    const each = readCount(report, written.text, written, MAX_CAP_CONNECTIONS, "cap_per_source");
+    const key = readKey(report, keyNode);
+    if (each === null || key === null) return null;
+    perSource = { connections: each, ...key };
+  }
+  if (node.perIdentity !== null) {
+    const { connections: written, span } = node.perIdentity;
+    perIdentity = readCount(report, written.text, written, MAX_CAP_CONNECTIONS, "cap_per_identity");
+    if (!hasIdentity(scope, mode, span) || perIdentity === null) return null;
+  }
+  return connections === null ? null : { connections, perSource, perIdentity, span: node.span };
+}
+
+export function checkLimit(scope: Scope, node: LimitNode, mode: Mode | null): CheckedLimit | null {
+  const { report } = scope;
+  const { per, span } = node;
+  const rate = readRate(report, node.rate);
+  const burst = node.burst === null ? rate?.count : readCount(report, node.burst.text, node.burst, MAX_LIMIT_BURST, "burst");
+  const key = per.kind === "source" ? readKey(report, per.key) : null;
+  const known = per.kind !== "identity" || hasIdentity(scope, mode, per.span);
+  if (rate === null || burst === undefined || burst === null || !known) return null;
+  if (per.kind !== "source") return { ...rate, burst, key: { kind: per.kind }, span };
+  return key === null ? null : { ...rate, burst, key: { kind: "source", ...key }, span };
+}
+
+function hasIdentity({ report, hostOnly }: Scope, mode: Mode | null, span: Span): boolean {
+  noteHostOnly(hostOnly, "identity", "per identity", span);
+  if (mode === "mtls" || mode === null) return true;
+  report.say("ING418", { on: "per identity" }, span);
+  return false;
+}

@@ -1,0 +1,36 @@
+// `dial S on udp`: the service may use udp as a client does. It opens a port of the kernel's choice, at which anybody
+// can answer, so it has to be asked for and says why.
+import type { DialNode } from "../../ast/nodes.ts";
+import { MAX_SERVICE_BYTES } from "../../source/bounds.ts";
+import { quote } from "../../diagnostics/quote.ts";
+import { MAX_DIALERS } from "../../../runtime/abi/layout.ts";
+import { checkAnnotations } from "./annotations.ts";
+import { noteHostOnly } from "./host_only.ts";
+import { mayDeclare } from "../names/declarations.ts";
+import type { CheckedDial } from "../../policy/policy.ts";
+import type { Scope } from "./context.ts";
+
+/** Null where it is wrong. */
+export function checkDial(scope: Scope, { service, proto, annotations, broken, span }: DialNode): CheckedDial | null {
+  const { report } = scope;
+  const wrong = report.diagnostics.length;
+  const said = checkAnnotations(report, annotations);
+  if (!mayDeclare(report, service, "a service")) return null;
+  if (service.text.length > MAX_SERVICE_BYTES) {
+    report.sayUntyped("ING205", `the name of a service has at most ${MAX_SERVICE_BYTES} characters, and ${quote(service.text)} has ${service.text.length}`, service.span, { help: "choose a shorter name" });
+  }
+  if (proto?.proto === "tcp") {
+    report.say("ING424", null, proto.span);
+  }
+  if (!broken && said.why === null && !annotations.some((a) => a.name === "why")) {
+    report.say("ING416", { statement: "dial" }, service.span);
+  }
+  noteHostOnly(scope.hostOnly, "dial", `dial ${service.text}`, span);
+  return broken || proto === null || report.diagnostics.length > wrong ? null : { service: service.text, annotations: said, span };
+}
+
+export function checkDials(scope: Scope, nodes: readonly DialNode[]): readonly CheckedDial[] {
+  const beyond = nodes[MAX_DIALERS];
+  if (beyond !== undefined) scope.report.say("ING605", { statement: "dial" }, beyond.span);
+  return nodes.flatMap((node) => checkDial(scope, node) ?? []);
+}

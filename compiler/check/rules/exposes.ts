@@ -1,0 +1,148 @@
+// `expose`: names, ports, local addresses, mode, and its clauses.
+import type { ClauseNode, CredentialNode, ExposeNode, Piece, UseNode } from "../../ast/nodes.ts";
+import { DEFAULT_CAP_CONNECTIONS, MAX_BIND_INTERVALS, MAX_LIMITS, MAX_SERVICE_BYTES } from "../../source/bounds.ts";
+import { quote } from "../../diagnostics/quote.ts";
+import { checkAnnotations } from "./annotations.ts";
+import { checkBackend } from "./backend.ts";
+import { ANY, UNBINDABLE } from "../sets/builtin_nets.ts";
+import { checkCap, checkLimit } from "./caps_and_limits.ts";
+import type { FlatExpose } from "../names/expand.ts";
+import { noteHostOnly } from "./host_only.ts";
+import { equal, isEmpty, size, subtract } from "../sets/intervals.ts";
+import { checkCredentials, checkMode } from "./modes.ts";
+import { mayDeclare } from "../names/declarations.ts";
+import type { AddressSet, Annotations, Backend, CheckedCap, CheckedExpose, CheckedLimit, CheckedRule } from "../../policy/policy.ts";
+import { checkRule, type Facts } from "./rules.ts";
+import type { Scope } from "./context.ts";
+import type { Understood } from "./partial_expose.ts";
+
+/** Of connections that nobody but the service sees. */
+const UNCOUNTED = 0xffffffff;
+
+/** `whole`: no clause is missing because its template was refused. */
+export function checkExpose(scope: Scope, { node, clauses }: FlatExpose, whole: boolean): Understood {
+  const { report } = scope;
+  const wrong = report.diagnostics.length;
+  const service = checkService(scope, node);
+  const ports = node.ports === null ? null : scope.ports.value(node.ports);
+  const bind = checkBind(scope, node);
+  const mode = checkMode(scope, node);
+  const proto = node.proto?.proto ?? null;
+  const annotations = checkAnnotations(report, node.annotations);
+  // Of a clause that can't stand there at all, nothing else is said.
+  const clauseMode = mode === "direct" ? null : mode;
+  const inside = checkClauses(scope, clauses, { proto: proto ?? "tcp", mode: clauseMode });
+  const credentials = checkCredentials(scope, node, clauseMode, { cert: inside.cert, ca: inside.ca }, whole);
+  if (mode === "direct") checkDirect(scope, node, clauses, annotations.why !== null);
+  const understood = { node, clauses, service, proto, mode, ports, bind, backend: inside.backend };
+  const good = whole && !node.broken && inside.whole && ports !== null && bind !== undefined && mode !== null && proto !== null && report.diagnostics.length === wrong;
+  if (!good) return { ...understood, checked: null };
+  const { backend, cap, limits, denies } = inside;
+  const allows = mode === "direct" ? [byItself(node, annotations)] : inside.allows;
+  const checked: CheckedExpose = {
+    name: node.name.text, service, proto, ports, bind, mode, ...credentials, backend,
+    cap: cap ?? { connections: mode === "direct" ? UNCOUNTED : DEFAULT_CAP_CONNECTIONS, perSource: null, perIdentity: null, span: null },
+    limits, allows, denies, annotations, span: node.span,
+  };
+  return { ...understood, checked };
+}
+
+interface Inside {
+  backend: Backend | null;
+  cap: CheckedCap | null;
+  cert: CredentialNode | null;
+  ca: CredentialNode | null;
+  readonly limits: CheckedLimit[];
+  readonly allows: CheckedRule[];
+  readonly denies: CheckedRule[];
+  /** False where a rule was refused. */
+  whole: boolean;
+}
+
+type Clause = Exclude<ClauseNode, UseNode>;
+
+function checkClauses(scope: Scope, clauses: readonly Clause[], facts: Facts): Inside {
+  const { report } = scope;
+  const inside: Inside = { backend: null, cap: null, cert: null, ca: null, limits: [], allows: [], denies: [], whole: true };
+  const once = new Map<string, Clause>();
+  let limitCount = 0;
+  for (const clause of clauses) {
+    switch (clause.kind) {
+      case "rule": {
+        const rule = checkRule(scope, clause, facts);
+        if (rule === null) inside.whole = false;
+        else (clause.action === "allow" ? inside.allows : inside.denies).push(rule);
+        break;
+      }
+      case "limit": {
+        const limit = checkLimit(scope, clause, facts.mode);
+        if (++limitCount === MAX_LIMITS + 1) {
+          report.say("ING408", null, clause.span);
+        }
+        if (limit !== null) inside.limits.push(limit);
+        break;
+      }
+      case "backend":
+      case "cap":
+      case "cert":
+      case "ca": {
+        const first = once.get(clause.kind);
+        once.set(clause.kind, first ?? clause);
+        if (first !== undefined) {
+          report.say("ING405", { clause: clause.kind, in: "expose" }, clause.span, { related: [{ span: first.span, label: "first here" }] });
+        } else if (clause.kind === "cap") inside.cap = checkCap(scope, clause, facts.mode);
+        else if (clause.kind === "backend") {
+          if (clause.target.kind === "unix") noteHostOnly(scope.hostOnly, "unix", "backend unix", clause.span);
+          inside.backend = checkBackend(report, clause);
+        }
+        else inside[clause.kind] = clause;
+        break;
+      }
+    }
+  }
+  return inside;
+}
+
+/** Whom the service serves is its own affair, so that everything counts it as `allow from any`. */
+function byItself(node: ExposeNode, annotations: Annotations): CheckedRule {
+  return { name: null, from: ANY, sni: null, client: null, until: null, dryrun: false, annotations, span: node.mode?.span ?? node.name.span };
+}
+
+/** The gateway is not on the way: what it would do can't be asked for, and why it is not has to be said. */
+function checkDirect(scope: Scope, node: ExposeNode, clauses: readonly Clause[], hasWhy: boolean): void {
+  const [first] = clauses;
+  if (first !== undefined) {
+    scope.report.say("ING415", { clauses: clauses.length }, first.span, { related: node.mode === null ? [] : [{ span: node.mode.span, label: "because of this" }] });
+  }
+  if (!hasWhy && !node.annotations.some((a) => a.name === "why")) {
+    scope.report.say("ING416", { statement: "expose" }, node.mode?.span ?? node.name.span);
+  }
+}
+
+function checkService(scope: Scope, node: ExposeNode): string {
+  const name: Piece = node.service ?? node.name;
+  if (node.service !== null && !mayDeclare(scope.report, node.service, "a service")) return name.text;
+  // Names are ASCII, so characters are bytes.
+  if (name.text.length > MAX_SERVICE_BYTES) {
+    scope.report.sayUntyped("ING205", `the name of a service has at most ${MAX_SERVICE_BYTES} characters, and ${quote(name.text)} has ${name.text.length}`, name.span, {
+      help: node.service === null ? "choose a shorter name, or give the service its own: `expose NAME service SHORT on …`" : "choose a shorter name",
+    });
+  }
+  return name.text;
+}
+
+function checkBind(scope: Scope, node: ExposeNode): AddressSet | null | undefined {
+  if (node.bind === null) return null;
+  const bind = scope.nets.value(node.bind);
+  if (bind === null) return undefined;
+  if (equal(bind, ANY)) return null;
+  if (isEmpty(subtract(bind, UNBINDABLE))) {
+    scope.report.say("ING406", { clause: "bind" }, node.bind.span);
+    return undefined;
+  }
+  if (size(bind) > MAX_BIND_INTERVALS) {
+    scope.report.say("ING604", { bound: "bind_intervals", used: size(bind) }, node.bind.span);
+    return undefined;
+  }
+  return bind;
+}

@@ -1,0 +1,137 @@
+// Exposes that would meet: on one port at one address, or as the backend of one another.
+import { parseAddress } from "../../../runtime/net/address.ts";
+import type { Member, SetNode } from "../../ast/nodes.ts";
+import { quote } from "../../diagnostics/quote.ts";
+import type { Span } from "../../source/source.ts";
+import type { Understood } from "./partial_expose.ts";
+import { contains, intersects } from "../sets/intervals.ts";
+import type { AddressSet } from "../../policy/policy.ts";
+import { readPorts } from "../names/port_numbers.ts";
+import type { Scope } from "./context.ts";
+
+interface Claim {
+  readonly first: number;
+  readonly last: number;
+  /** Position of the expose in the text. */
+  readonly at: number;
+  readonly expose: Understood;
+}
+
+/** Reports, for each expose, the first port that an earlier one has at a common address. */
+export function checkOverlaps(scope: Scope, exposes: readonly Understood[]): void {
+  for (const proto of ["tcp", "udp"] as const) {
+    overlapsOf(scope, exposes.filter((e) => e.proto === proto), proto);
+  }
+}
+
+function overlapsOf(scope: Scope, exposes: readonly Understood[], proto: "tcp" | "udp"): void {
+  const claims: Claim[] = exposes.flatMap((expose, at) =>
+    expose.bind === undefined || expose.node.broken ? [] : (expose.ports ?? []).map((range) => ({ ...range, at, expose })));
+  claims.sort((a, b) => a.first - b.first || a.at - b.at);
+  const met = new Map<Understood, { readonly port: number; readonly other: Understood; readonly otherAt: number }>();
+  // All pairs that share a port are looked at, most of them only at the ends of their binds.
+  const lows = Float64Array.from(claims, ({ expose }) => endOf(expose.bind, "low"));
+  const highs = Float64Array.from(claims, ({ expose }) => endOf(expose.bind, "high"));
+  const lasts = Uint32Array.from(claims, ({ last }) => last);
+  const places = Uint32Array.from(claims, ({ at }) => at);
+  /** By place in the text: said once is enough. */
+  const said = new Uint8Array(exposes.length);
+  const open = new Uint32Array(claims.length);
+  let count = 0;
+  /** The last place in the text among those that are open. */
+  let latest = -1;
+  claims.forEach((claim, i) => {
+    let kept = 0;
+    for (let k = 0; k < count; k++) {
+      const j = open[k] ?? 0;
+      if ((lasts[j] ?? 0) < claim.first) continue;
+      open[kept++] = j;
+      if ((highs[j] ?? 0) < (lows[i] ?? 0) || (highs[i] ?? 0) < (lows[j] ?? 0)) continue;
+      if (said[Math.max(places[j] ?? 0, claim.at)] === 1) continue;
+      const o = claims[j] ?? claim;
+      const [earlier, later] = o.at < claim.at ? [o, claim] : [claim, o];
+      if (o.expose === claim.expose || !bindsMeet(o.expose.bind, claim.expose.bind)) continue;
+      said[later.at] = 1;
+      met.set(later.expose, { port: claim.first, other: earlier.expose, otherAt: earlier.at });
+      if (later === claim && latest < claim.at) {
+        // Nothing more is to be said of it, nor by it of those before.
+        open.copyWithin(kept, k + 1, count);
+        kept += count - k - 1;
+        break;
+      }
+    }
+    open[kept] = i;
+    count = kept + 1;
+    latest = Math.max(latest, claim.at);
+  });
+  for (const expose of exposes) {
+    const clash = met.get(expose);
+    if (clash === undefined) continue;
+    const { port, other } = clash;
+    scope.report.sayUntyped("ING204", `port ${port}/${proto} is already exposed by ${quote(other.node.name.text)}`, spanOfPort(scope, expose, port), {
+      label: "exposed again here",
+      related: [{ span: spanOfPort(scope, other, port), label: "first exposed here" }],
+      help: "give one of them another port, or a `bind` that does not overlap",
+    });
+  }
+}
+
+/** The first or the last address of a bind as a number: rounded, so that sets whose ends differ in it don't meet. */
+function endOf(bind: AddressSet | null | undefined, which: "low" | "high"): number {
+  if (bind === null || bind === undefined || bind.bounds.length === 0) return which === "low" ? 0 : 2 ** 128;
+  const from = which === "low" ? 0 : bind.bounds.length - 4;
+  return bind.bounds.subarray(from, from + 4).reduce((sum, word) => sum * 2 ** 32 + word, 0);
+}
+
+function bindsMeet(a: AddressSet | null | undefined, b: AddressSet | null | undefined): boolean {
+  if (a === undefined || b === undefined) return false;
+  return a === null || b === null || a === b || intersects(a, b);
+}
+
+/** A backend that is a port of the gateway itself would be connected to in a circle. */
+export function checkCircles(scope: Scope, exposes: readonly Understood[]): void {
+  const byPort = new Map<number, Understood[]>();
+  for (const expose of exposes) {
+    if (expose.backend?.kind !== "tcp") continue;
+    const { port } = expose.backend;
+    const same = byPort.get(port);
+    if (same === undefined) byPort.set(port, [expose]);
+    else same.push(expose);
+  }
+  if (byPort.size === 0) return;
+  for (const listener of exposes) {
+    // A backend is reached over tcp, and what a service opens itself is not the gateway.
+    if (listener.bind === undefined || listener.node.broken || listener.proto !== "tcp" || listener.mode === "direct") continue;
+    for (const { first, last } of listener.ports ?? []) {
+      for (const [port, from] of byPort) {
+        if (port < first || port > last) continue;
+        for (const expose of from) sayCircle(scope, expose, listener, port);
+      }
+    }
+  }
+}
+
+function sayCircle(scope: Scope, expose: Understood, listener: Understood, port: number): void {
+  const host = expose.backend?.kind === "tcp" ? parseAddress(expose.backend.host) : null;
+  const clause = expose.clauses.find((c) => c.kind === "backend");
+  const meets = listener.bind === null || (listener.bind !== undefined && host !== null && contains(listener.bind, host));
+  if (!meets || clause === undefined) return;
+  scope.report.say("ING410", { expose: expose.node.name.text }, clause.span, { related: [{ span: spanOfPort(scope, listener, port), label: "exposed here" }] });
+}
+
+/** The member of an expose's ports that a port comes from. */
+function spanOfPort(scope: Scope, expose: Understood, port: number): Span {
+  const set: SetNode | null = expose.node.ports;
+  const member = set?.members.find((m) => holds(scope, m, port));
+  return member?.span ?? set?.span ?? expose.node.name.span;
+}
+
+function holds(scope: Scope, member: Member, port: number): boolean {
+  if (member.kind === "name" || member.kind === "qualified") {
+    const set = scope.homes.set("ports", member);
+    return set !== undefined && (scope.ports.valueOf(set)?.some((r) => r.first <= port && port <= r.last) ?? false);
+  }
+  if (member.kind !== "number") return false;
+  const range = readPorts(member.text);
+  return !("code" in range) && range.first <= port && port <= range.last;
+}

@@ -1,0 +1,20 @@
+// What the checks that compare exposes know of one. Types only; exposes.ts makes it.
+import type { ExposeNode } from "../../ast/nodes.ts";
+import type { FlatExpose } from "../names/expand.ts";
+import type { AddressSet, Backend, CheckedExpose, Mode } from "../../policy/policy.ts";
+import type { PortSet } from "../names/port_numbers.ts";
+
+/** What could be understood of an expose; the parts that others are compared with may be missing. */
+export interface Understood {
+  readonly node: ExposeNode;
+  readonly clauses: FlatExpose["clauses"];
+  readonly service: string;
+  readonly proto: "tcp" | "udp" | null;
+  readonly mode: Mode | null;
+  readonly ports: PortSet | null;
+  /** Null: any. Undefined: not understood. */
+  readonly bind: AddressSet | null | undefined;
+  readonly backend: Backend | null;
+  /** Null where anything is wrong. */
+  readonly checked: CheckedExpose | null;
+}

@@ -1,0 +1,162 @@
+// `allow` and `deny`: what they must say, and what they mean.
+import type { Piece, RuleNode, SetNode } from "../../ast/nodes.ts";
+import type { Span } from "../../source/source.ts";
+import { checkAnnotations } from "./annotations.ts";
+import { ANY } from "../sets/builtin_nets.ts";
+import { noteHostOnly } from "./host_only.ts";
+import type { Understood } from "./partial_expose.ts";
+import { mayDeclare } from "../names/declarations.ts";
+import type { CheckedRule, HostSet, IdSet, Mode, TopLevelDeny } from "../../policy/policy.ts";
+import { PortIndex } from "./port_index.ts";
+import type { PortSet } from "../names/port_numbers.ts";
+import { sayProblem } from "../../diagnostics/report.ts";
+import { hostsOf, idsOf, type Scope } from "./context.ts";
+import { readTime } from "../names/times.ts";
+import { wait } from "./unenforced.ts";
+
+/** What a rule of an expose may ask for. */
+export interface Facts {
+  readonly proto: "tcp" | "udp";
+  /** Null where it was not understood: then nothing is said about what it lacks. */
+  readonly mode: Mode | null;
+}
+
+/** A rule of an expose, or null (then it was told why). */
+export function checkRule(scope: Scope, rule: RuleNode, facts: Facts): CheckedRule | null {
+  const { report } = scope;
+  let good = !rule.broken;
+  if (rule.on !== null) {
+    good = false;
+    report.sayUntyped("ING114", "`on` stands only in a `deny` at top level", rule.on.proto.span, { help: "a rule in an expose holds for all its ports; move the rule out of the block, or split the expose" });
+  }
+  const { mode } = facts;
+  if (rule.sni !== null && mode !== null && !readsName(facts)) {
+    good = false;
+    report.say("ING417", { on: "expose", mode: facts.proto === "udp" ? "udp" : mode }, withWord(rule.sni.span, "sni"));
+  }
+  if (rule.client !== null && mode !== null && mode !== "mtls") {
+    good = false;
+    report.say("ING418", { on: "expose", mode: facts.proto === "udp" ? "udp" : mode }, withWord(rule.client.span, "client"));
+  }
+  const body = checkBody(scope, rule);
+  return good ? body : null;
+}
+
+function readsName({ proto, mode }: Facts): boolean {
+  return proto === "tcp" && (mode === "passthrough" || mode === "tls" || mode === "mtls");
+}
+
+/** Exposes by what a `deny on` can't find there, for each protocol. */
+export interface Lacking {
+  readonly direct: PortIndex;
+  readonly noName: PortIndex;
+  readonly noCertificate: PortIndex;
+}
+
+export function lacking(exposes: readonly Understood[], proto: "tcp" | "udp"): Lacking {
+  const known = exposes.filter((e) => e.proto === proto && e.mode !== null);
+  return {
+    direct: new PortIndex(known.filter((e) => e.mode === "direct")),
+    noName: new PortIndex(known.filter((e) => !readsName({ proto, mode: e.mode }))),
+    noCertificate: new PortIndex(known.filter((e) => e.mode !== "mtls")),
+  };
+}
+
+export function checkTopLevelDeny(scope: Scope, rule: RuleNode, lack: Readonly<Record<"tcp" | "udp", Lacking>>): TopLevelDeny | null {
+  if (rule.action === "allow") return null;
+  const on = rule.on === null ? null : scope.ports.value(rule.on.ports);
+  const body = checkBody(scope, rule);
+  if (rule.on === null) return body === null ? null : { ...body, on: null };
+  if (on === null) return null;
+  const { proto } = rule.on.proto;
+  if (proto === "udp") wait(scope.waiting, "udp", "udp", rule.on.proto.span);
+  if (!canHold(scope, rule, proto, rule.on.ports, on, lack[proto]) || body === null) return null;
+  return { ...body, on: { proto, ports: on } };
+}
+
+/** A deny that names ports must be able to hold on each listener there. */
+function canHold({ report }: Scope, rule: RuleNode, proto: "tcp" | "udp", at: SetNode, on: PortSet, lack: Lacking): boolean {
+  const place = (e: Understood, label: string) => [{ span: e.node.name.span, label }];
+  const direct = lack.direct.meets(on);
+  if (direct !== null) {
+    report.say("ING423", { expose: direct.node.name.text }, at.span, { related: place(direct, "the service itself listens there") });
+    return false;
+  }
+  const noName = rule.sni === null ? null : lack.noName.meets(on);
+  if (rule.sni !== null && (proto === "udp" || noName !== null)) {
+    const more = noName === null ? {} : { related: place(noName, "no name is read there") };
+    report.say("ING417", onPorts(proto, noName), withWord(rule.sni.span, "sni"), more);
+    return false;
+  }
+  const noCertificate = rule.client === null ? null : lack.noCertificate.meets(on);
+  if (rule.client !== null && (proto === "udp" || noCertificate !== null)) {
+    const more = noCertificate === null ? {} : { related: place(noCertificate, "no certificate is asked for there") };
+    report.say("ING418", onPorts(proto, noCertificate), withWord(rule.client.span, "client"), more);
+    return false;
+  }
+  return true;
+}
+
+function onPorts(proto: "tcp" | "udp", lacking: Understood | null): { readonly on: "udp ports" } | { readonly on: "ports"; readonly expose: string } {
+  return proto === "udp" || lacking === null ? { on: "udp ports" } : { on: "ports", expose: lacking.node.name.text };
+}
+
+/** What a rule says wherever it stands. */
+function checkBody(scope: Scope, rule: RuleNode): CheckedRule | null {
+  const { report } = scope;
+  const named = checkName(scope, rule);
+  const annotations = checkAnnotations(report, rule.annotations);
+  const from = rule.from === null ? null : scope.nets.value(rule.from);
+  const sni: HostSet | null = rule.sni === null ? null : hostsOf(scope, rule.sni);
+  const client: IdSet | null = rule.client === null ? null : idsOf(scope, rule.client);
+  const until = checkUntil(scope, rule, rule.until);
+  if (rule.client !== null) {
+    noteHostOnly(scope.hostOnly, "mtls", "client", rule.client.span);
+  }
+  if (rule.from === null && (rule.action === "allow" || (rule.on === null && rule.sni === null && rule.client === null))) {
+    if (!rule.broken) sayNoFrom(scope, rule);
+    return null;
+  }
+  const missing = (rule.from !== null && from === null) || (rule.sni !== null && sni === null) || (rule.client !== null && client === null);
+  if (missing || until === undefined || !named || rule.broken) return null;
+  // Without `from` the other clauses alone decide, so everyone is meant.
+  return { from: from ?? ANY, sni, client, until, dryrun: rule.dryrun, name: rule.name?.text ?? null, annotations, span: rule.span };
+}
+
+/** A label, which several rules may have: those of one purpose in several exposes, or of one template. */
+function checkName({ report, ruleNames }: Scope, { name }: RuleNode): boolean {
+  if (name === null) return true;
+  ruleNames.add(name.text);
+  return mayDeclare(report, name, "a rule");
+}
+
+/** Undefined where it is wrong. */
+function checkUntil(scope: Scope, rule: RuleNode, until: Piece | null): number | null | undefined {
+  if (until === null) return null;
+  if (rule.action === "deny") {
+    scope.report.say("ING419", null, withWord(until.span, "until"));
+    return undefined;
+  }
+  const time = readTime(until.text);
+  if (typeof time === "number") return time;
+  sayProblem(scope.report, time, until.span);
+  return undefined;
+}
+
+function sayNoFrom(scope: Scope, rule: RuleNode): void {
+  scope.report.say(rule.action === "allow" ? "ING401" : "ING402", null, wordOf(rule));
+}
+
+/** The span with the word of its clause, where that stands before it in the same text. */
+function withWord(span: Span, word: string): Span {
+  const before = span.file.text.slice(Math.max(0, span.start - 200), span.start).trimEnd();
+  const isArgument = span.origin?.kind === "argument";
+  return isArgument || !before.endsWith(word) ? span : { ...span, start: span.file.text.lastIndexOf(word, span.start) };
+}
+
+/** `allow` or `dryrun allow`, as it begins the rule. */
+function wordOf({ span, action }: RuleNode): Span {
+  const text = span.file.text.slice(span.start, span.end);
+  const at = text.indexOf(action);
+  return at < 0 ? span : { ...span, end: span.start + at + action.length };
+}

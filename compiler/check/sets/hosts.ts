@@ -1,0 +1,134 @@
+// Sets of host names: members to tries, within the bounds on names and on work.
+import { MAX_HOSTS, MAX_SET_HOSTS } from "../../source/bounds.ts";
+import type { Member, SetNode } from "../../ast/nodes.ts";
+import { quote } from "../../diagnostics/quote.ts";
+import type { SourceReader, Span } from "../../source/source.ts";
+import type { Homes } from "../names/scopes.ts";
+import { HostSetBuilder, hostPattern, isEmptyHosts, nodeCount, subtractHosts, unionHosts } from "./host_trie.ts";
+import { readHostPattern } from "../names/host_names.ts";
+import { readList, readSize, type FileMember } from "../names/list_files.ts";
+import { isSetName } from "../names/templates.ts";
+import type { HostNode } from "../../policy/policy.ts";
+import { isProblem, sayTextProblem, type Report } from "../../diagnostics/report.ts";
+import type { Algebra } from "../names/resolver.ts";
+import { sayUnknown } from "../names/unknown_names.ts";
+
+export class HostAlgebra implements Algebra<HostNode> {
+  readonly kind = "hosts";
+  readonly isEmpty = isEmptyHosts;
+  readonly #report: Report;
+  readonly #homes: Homes;
+  readonly #reader: SourceReader;
+  /** A list by the file that names it, its path and its size: read once, however often it is named. */
+  readonly #lists = new Map<string, HostNode | null>();
+  /** Members that were counted already. */
+  readonly #read = new WeakMap<Member, HostNode>();
+  #written = 0;
+  #work = 0;
+  #isFull = false;
+
+  constructor(report: Report, homes: Homes, reader: SourceReader) {
+    this.#report = report;
+    this.#homes = homes;
+    this.#reader = reader;
+  }
+
+  literal(member: Member): HostNode | null {
+    switch (member.kind) {
+      case "text":
+        return this.#text(member);
+      case "file":
+        return this.#file(member);
+      case "param":
+        return null;
+      default:
+        this.#refuse(member);
+        return null;
+    }
+  }
+
+  combine(members: readonly HostNode[], except: readonly HostNode[], at: SetNode): HostNode | null {
+    if (this.#isFull) return null;
+    for (const node of [...members, ...except]) this.#work += nodeCount(node);
+    if (this.#work > MAX_SET_HOSTS) return this.#tooMuch(at.span, "host_work");
+    const all = unionHosts(members);
+    return except.length === 0 ? all : subtractHosts(all, unionHosts(except));
+  }
+
+  #text(member: Extract<Member, { kind: "text" }>): HostNode | null {
+    const known = this.#read.get(member);
+    if (known !== undefined) return known;
+    const pattern = readHostPattern(member.text);
+    if (!isProblem(pattern)) {
+      const node = hostPattern(pattern.labels, pattern.wild);
+      this.#read.set(member, node);
+      return this.#count(1, member.span) ? node : null;
+    }
+    const bare = { ...member, kind: "name" } as const;
+    const isName = isSetName(this.#homes, bare);
+    if (isName && this.#homes.set("hosts", bare) !== undefined) {
+      this.#report.sayUntyped("ING208", `${quote(member.text)} is the name of a set, and stands in quotes`, member.span, { help: "patterns stand in quotes, names of sets without", replace: member.text });
+    } else sayTextProblem(this.#report, pattern, member.span);
+    return null;
+  }
+
+  #file(member: FileMember): HostNode | null {
+    const size = readSize(this.#report, member);
+    if (size === null) return null;
+    const key = JSON.stringify([size, member.path.span.file.path, member.path.text]);
+    const known = this.#lists.get(key);
+    if (known !== undefined) return known;
+    const builder = new HostSetBuilder();
+    const entries = readList(this.#report, this.#reader, member, size, {
+      what: "name or pattern",
+      add(token) {
+        const pattern = readHostPattern(token);
+        if (isProblem(pattern)) return pattern;
+        builder.add(pattern.labels, pattern.wild);
+        return null;
+      },
+    });
+    const value = entries === null || !this.#count(entries, member.path.span) ? null : builder.done();
+    this.#lists.set(key, value);
+    return value;
+  }
+
+  /** Reports a member that is no host name. */
+  #refuse(member: Exclude<Member, { kind: "text" | "file" | "param" }>): void {
+    const report = this.#report;
+    switch (member.kind) {
+      case "qualified":
+      case "name":
+      case "literal": {
+        // `www.example.com` reads like a name out of an import, `*.example.com` like a literal.
+        const looksLikeHost = member.kind === "literal" || (member.kind === "qualified" && this.#homes.imported(this.#homes.of(member.span), member.text.slice(0, member.text.indexOf("."))) === undefined);
+        if (member.kind !== "literal" && !looksLikeHost) sayUnknown(report, this.#homes, member, "hosts");
+        // `*` alone is everything to some, and a name of one label here.
+        else if (looksLikeHost && /[^.]\.[^.]/.test(member.text) && !isProblem(readHostPattern(member.text))) {
+          report.sayUntyped("ING208", `${quote(member.text)} stands without quotes`, member.span, { help: "host names and patterns stand in quotes", replace: `"${member.text}"` });
+        } else report.sayUntyped("ING208", `${quote(member.text)} is no host name`, member.span, { help: "host names and patterns stand in quotes: `\"*.example.com\"`" });
+        break;
+      }
+      case "number":
+        report.sayUntyped("ING208", `${quote(member.text)} is a number, and host names are wanted here`, member.span, { help: "host names and patterns stand in quotes: `\"*.example.com\"`" });
+        break;
+      case "id": {
+        const plain = member.type === "dns" && !isProblem(readHostPattern(member.pattern.text)) ? { replace: `"${member.pattern.text}"` } : {};
+        report.sayUntyped("ING208", `an identity stands where a host name is wanted`, member.span, { ...plain, help: "host names stand in quotes alone; identities stand behind `client`" });
+        break;
+      }
+    }
+  }
+
+  #count(n: number, span: Span): boolean {
+    this.#written += n;
+    if (this.#written > MAX_HOSTS) this.#tooMuch(span, "hosts");
+    return !this.#isFull;
+  }
+
+  #tooMuch(span: Span, bound: "hosts" | "host_work"): null {
+    if (!this.#isFull) this.#report.say("ING610", { bound }, span);
+    this.#isFull = true;
+    return null;
+  }
+}

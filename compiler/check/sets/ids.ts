@@ -1,0 +1,78 @@
+// Sets of client identities: members to sets of patterns, within the bounds on identities and on work.
+import { MAX_IDS } from "../../source/bounds.ts";
+import type { Member } from "../../ast/nodes.ts";
+import { quote } from "../../diagnostics/quote.ts";
+import type { Homes } from "../names/scopes.ts";
+import { readHostName } from "../names/host_names.ts";
+import { allIdWork } from "./id_index.ts";
+import { readId } from "./id_patterns.ts";
+import { combineIds, idOf, type Ids } from "./id_sets.ts";
+import { isProblem, sayTextProblem, type Report } from "../../diagnostics/report.ts";
+import type { Algebra } from "../names/resolver.ts";
+import { sayUnknown } from "../names/unknown_names.ts";
+
+const FORM = "an identity is written with its type: `uri \"spiffe://corp.example/ops/*\"`, `dns \"jump.corp.example\"`, `ip \"192.0.2.7\"` or `sha256 \"…\"`";
+
+export function idAlgebra(report: Report, homes: Homes): Algebra<Ids> {
+  /** Members that were counted already. */
+  const read = new WeakMap<Member, Ids>();
+  const work = allIdWork();
+  let written = 0;
+  let full = false;
+  return {
+    kind: "ids",
+    literal(member) {
+      switch (member.kind) {
+        case "id": {
+          const known = read.get(member);
+          if (known !== undefined) return known;
+          const pattern = readId(member.type, member.pattern.text);
+          if (isProblem(pattern)) {
+            sayTextProblem(report, pattern, member.pattern.span);
+            return null;
+          }
+          if (++written > MAX_IDS) {
+            if (!full) report.say("ING610", { bound: "ids" }, member.span);
+            full = true;
+            return null;
+          }
+          const ids = idOf(pattern);
+          read.set(member, ids);
+          return ids;
+        }
+        case "name":
+        case "qualified":
+          sayUnknown(report, homes, member, "ids");
+          return null;
+        case "text":
+          report.sayUntyped("ING208", "a text in quotes stands where an identity is wanted", member.span, { help: FORM, ...typed(member.text) });
+          return null;
+        case "file":
+          report.sayUntyped("ING208", "a list file can't hold identities", member.span, { help: FORM });
+          return null;
+        case "literal":
+        case "number":
+          report.sayUntyped("ING208", `${quote(member.text)} is no identity`, member.span, { help: FORM });
+          return null;
+        case "param":
+          return null;
+      }
+    },
+    combine(members, except, at) {
+      if (full) return null;
+      const value = combineIds(members, except, work);
+      if (value !== null) return value;
+      report.say("ING610", { bound: "id_work" }, at.span);
+      full = true;
+      return null;
+    },
+    isEmpty: (ids) => ids.length === 0,
+  };
+}
+
+function typed(text: string): { readonly replace?: string } {
+  if (/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(text)) return isProblem(readId("uri", text)) ? {} : { replace: `uri "${text}"` };
+  if (/^[0-9A-Fa-f]{64}$/.test(text)) return { replace: `sha256 "${text}"` };
+  if (!isProblem(readId("ip", text))) return { replace: `ip "${text}"` };
+  return typeof readHostName(text) === "string" && text.includes(".") ? { replace: `dns "${text}"` } : {};
+}

@@ -1,0 +1,21 @@
+// ING7xx: clauses that this release reads and does not enforce. Their data and their words.
+import type { WordsOf } from "./sentence.ts";
+
+interface Later {
+  /** The words, such as `udp`. */
+  readonly clause: string;
+  /** The release that will enforce it, such as `0.8`. */
+  readonly release: string;
+}
+
+export interface ReleaseData {
+  ING705: Later;
+  ING706: Later;
+}
+
+const later = ({ clause, release }: Later) => ({
+  message: `\`${clause}\` is understood and not enforced yet: it comes with release ${release}`,
+  help: "`ingressc check` reads it already; to build the policy with this release, leave it out",
+});
+
+export const RELEASE_WORDS: WordsOf<ReleaseData> = { ING705: later, ING706: later };

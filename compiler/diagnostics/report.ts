@@ -1,0 +1,111 @@
+// How the checks speak: one list of diagnostics, and a short way to add to it. A place in a
+// template's body is shown with the `use` that brought it, an argument with the parameter that
+// it stands for; what several uses of one body have wrong is told once.
+import { MAX_LOOKS } from "../source/bounds.ts";
+import type { Diagnostic } from "./diagnostic.ts";
+import { wordsOf, type DataOf, type TypedCode, type TypedData, type UntypedCode } from "./words.ts";
+import { LITERAL_WORDS, type LiteralData, type LiteralProblem } from "./literal_words.ts";
+import type { Span } from "../source/source.ts";
+
+/** What a diagnostic may have beside its data and its place. */
+export interface More {
+  readonly related?: Diagnostic["related"];
+  /** The text that should stand in place of the span. */
+  readonly replace?: string;
+  /** Where that text should stand, if not there. */
+  readonly at?: Span;
+}
+
+/** With the words of a code that has none in a family's file. */
+export interface UntypedMore extends More {
+  readonly label?: string;
+  readonly help?: string;
+}
+
+export interface Report {
+  readonly diagnostics: Diagnostic[];
+  /** Names that may still be compared with mistyped ones, so that a thousand errors in a thousand names cost what they weigh. */
+  looks: number;
+  say<C extends TypedCode>(code: C, data: TypedData<C> & DataOf<C>, span: Span, more?: More): void;
+  sayUntyped(code: UntypedCode, message: string, span: Span, more?: UntypedMore): void;
+}
+
+export function newReport(): Report {
+  const diagnostics: Diagnostic[] = [];
+  const reported = new Set<string>();
+  const add = (said: Pick<Diagnostic, "code" | "data" | "message" | "label" | "help">, span: Span, { related = [], replace, at }: More): void => {
+    if (span.origin !== undefined) {
+      const key = `${said.code} ${span.file.path} ${span.start} ${span.end} ${said.message}`;
+      if (reported.has(key)) return;
+      reported.add(key);
+    }
+    diagnostics.push({
+      ...said, span,
+      related: [...related.flatMap((r) => [r, ...ways(r.span)]), ...ways(span)],
+      fix: replace === undefined ? null : { span: at ?? span, text: replace },
+    });
+  };
+  return {
+    diagnostics,
+    looks: MAX_LOOKS,
+    say(code, data, span, more = {}) {
+      const { message, label = "", help = null } = wordsOf(code, data);
+      add({ code, data, message, label, help }, span, more);
+    },
+    sayUntyped(code, message, span, more = {}) {
+      const { label = "", help = null } = more;
+      add({ code, data: null, message, label, help }, span, more);
+    },
+  };
+}
+
+/** Steps shown of the way that a template's text took. */
+const MAX_WAYS = 4;
+
+function ways(span: Span): Diagnostic["related"][number][] {
+  const out: Diagnostic["related"][number][] = [];
+  for (let { origin } = span; origin !== undefined && out.length < MAX_WAYS; ) {
+    if (origin.kind === "body") {
+      out.push({ span: origin.use, label: "used here" });
+      origin = origin.use.origin;
+    } else {
+      out.push({ span: origin.parameter, label: "it stands here" });
+      origin = origin.own;
+    }
+  }
+  return out;
+}
+
+/** What is wrong with one literal, before it is known where it is. */
+export interface Problem<C extends keyof LiteralData = keyof LiteralData> {
+  readonly code: C;
+  readonly data: LiteralData[C];
+  readonly message: string;
+  readonly help: string;
+  /** The most likely meaning; null where that is a guess. */
+  readonly replace: string | null;
+}
+
+export function problem<C extends keyof LiteralData>(code: C, data: LiteralData[C], replace: string | null = null): Problem<C> {
+  const { message, help = "" } = LITERAL_WORDS[code](data);
+  return { code, data, message, help, replace };
+}
+
+/** The part of a problem that other data can have in it. */
+export function literalProblem({ code, data }: Problem): LiteralProblem {
+  // The code and the data of one problem belong together, which the type of a union does not say.
+  return { code, data } as LiteralProblem;
+}
+
+export function isProblem(x: object): x is Problem {
+  return "code" in x && "replace" in x;
+}
+
+export function sayProblem(report: Report, { code, data, replace }: Problem, span: Span): void {
+  report.say(code, data, span, replace === null ? {} : { replace });
+}
+
+/** The same for a text in quotes. */
+export function sayTextProblem(report: Report, problem: Problem, span: Span): void {
+  sayProblem(report, { ...problem, replace: problem.replace === null ? null : `"${problem.replace}"` }, span);
+}

@@ -1,0 +1,159 @@
+// ING4xx: statements and clauses. Their data and their words.
+import { MAX_ANNOTATION, MAX_CREDENTIAL, MAX_LIMITS, MAX_UNIX_PATH_BYTES } from "../source/bounds.ts";
+import { quote } from "./quote.ts";
+import { didYouMean, type WordsOf } from "./sentence.ts";
+
+type Mode = "tcp" | "passthrough" | "tls" | "mtls" | "direct";
+/** Null: plain tcp, or udp. */
+type Listener = { readonly on: "expose"; readonly mode: Mode | "udp" } | { readonly on: "ports"; readonly expose: string } | { readonly on: "udp ports" };
+
+export interface StatementData {
+  ING401: null;
+  ING402: null;
+  ING403: { readonly backend: string };
+  ING404: { readonly path: string; readonly fault: "empty" | "relative" | "folder" | "dots" | "too_long" };
+  /** `clause`: as written, without backticks. */
+  ING405: { readonly clause: string; readonly in: "expose" | "cap" | "budget" | "annotations" };
+  ING406: { readonly clause: "bind" } | { readonly clause: "local"; readonly address: string };
+  ING407: { readonly rate: string; readonly unit: string };
+  ING408: null;
+  ING409: { readonly reason: string; readonly guess: string | null; readonly reasons: readonly string[] };
+  ING410: { readonly expose: string };
+  ING411: { readonly mode: string; readonly fault: "unknown" | "in_claim" | "http" | "udp"; readonly guess: string | null };
+  ING412: { readonly clause: "cert" | "ca"; readonly mode: Mode };
+  /** `mode` is null where none is written. */
+  ING413: { readonly clause: "cert" | "ca"; readonly mode: Mode | null };
+  ING414: { readonly clause: "cert" | "ca"; readonly name: string; readonly isPath: boolean };
+  ING415: { readonly clauses: number };
+  ING416: { readonly statement: "expose" | "dial" };
+  ING417: Listener;
+  ING418: Listener | { readonly on: "per identity" };
+  ING419: null;
+  ING420: { readonly statement: string; readonly place: "top_level" | "expose" };
+  ING421: { readonly annotation: string; readonly fault: "empty" | "too_long"; readonly characters: number };
+  ING422: { readonly fault: "no_count" } | { readonly fault: "sum"; readonly outcomes: number; readonly connections: number; readonly hasOneOutcome: boolean };
+  ING423: { readonly expose: string };
+  ING424: null;
+}
+
+const MODES: Readonly<Record<Mode, string>> = {
+  tcp: "connections are forwarded as they come",
+  passthrough: "TLS goes through, and the name in its hello is read",
+  tls: "the gateway terminates TLS",
+  mtls: "and asks for a client's certificate",
+  direct: "the service listens by itself",
+};
+
+const PATH_FAULTS: Readonly<Record<StatementData["ING404"]["fault"], string>> = {
+  empty: "is empty",
+  relative: "is not absolute",
+  folder: "names a folder",
+  dots: "goes by way of `.` or `..`",
+  too_long: `has more than ${MAX_UNIX_PATH_BYTES} bytes`,
+};
+
+export const STATEMENT_WORDS: WordsOf<StatementData> = {
+  ING401: () => ({ message: "an `allow` says whom it admits", help: "add `from NET`, or `from any` if everyone may come" }),
+  ING402: () => ({ message: "a `deny` says whom it refuses", help: "add `from NET`, or `from any` to refuse everyone" }),
+  ING403: ({ backend }) => ({
+    message: `the backend ${quote(backend)} is not a loopback address`,
+    help: "a backend is reached on 127.0.0.0/8 or ::1, or through a unix socket, so that nothing reaches it but the gateway",
+  }),
+  ING404: ({ path, fault }) => ({ message: `the path ${quote(path)} of a unix socket ${PATH_FAULTS[fault]}`, help: "write the socket's whole path: `backend unix \"/run/web.sock\"`" }),
+  ING405: ({ clause, in: place }) => ({
+    message: `${quote(clause)} stands twice${place === "annotations" ? "" : ` in one ${place === "cap" ? "`cap`" : place}`}`,
+    help: place === "budget" ? "keep the smaller of them" : "keep one of them",
+  }),
+  ING406: (data) => data.clause === "bind"
+    ? { message: "no interface can have an address of this `bind`", help: "leave `bind` out to listen on every address, or name the net that the interface's address is in" }
+    : { message: `no connection arrives at ${quote(data.address)}, which no interface can have`, help: "leave `local` out to ask every listener of the port, or name the address of an interface" },
+  ING407: ({ rate, unit }) => ({ message: `${quote(rate)} is not a rate: ${quote(unit)} is not a unit`, help: "the units are `s`, `m` and `h`: `200/s`" }),
+  ING408: () => ({ message: `an expose has at most ${MAX_LIMITS} limits`, help: "remove the ones that others imply" }),
+  ING409: ({ reason, guess, reasons }) => ({ message: `${quote(reason)} is not a reason`, help: guess === null ? `the reasons are ${reasons.join(", ")}` : didYouMean(guess) }),
+  ING410: ({ expose }) => ({
+    message: `the backend of ${quote(expose)} is a port that the gateway itself opens`,
+    label: "the gateway would connect to itself",
+    help: "let the service listen on another port, or give the expose a `bind` without loopback addresses",
+  }),
+  ING411: ({ mode, fault, guess }) => ({
+    message: `${quote(mode)} is not a mode${fault === "udp" ? " of udp" : ""}`,
+    help: fault === "udp" ? "leave `as` out; of the modes udp has only `direct`"
+      : fault === "http" ? "HTTP is forwarded as it comes: `as tcp`, which is what no `as` means too"
+      : guess !== null ? didYouMean(guess)
+      : fault === "in_claim" ? `the modes are ${Object.keys(MODES).join(", ")}`
+      : `the modes are ${Object.entries(MODES).map(([m, means]) => `\`${m}\` (${means})`).join(", ")}`,
+  }),
+  ING412: ({ clause, mode }) => ({
+    message: `\`as ${mode}\` needs a \`${clause}\``,
+    help: clause === "cert" ? "add `cert \"NAME\"`: the certificate that the gateway shows, by the name that its configuration has for it"
+      : "add `ca \"NAME\"`: the authority that clients' certificates come from, by the name that the gateway's configuration has for it",
+  }),
+  ING413: ({ clause, mode }) => ({
+    message: `\`${clause}\` is not used here: ${mode === null ? "plain tcp is forwarded as it comes" : mode === "tls" ? "`as tls` asks for no client's certificate" : `with \`as ${mode}\` the gateway terminates no TLS`}`,
+    help: clause === "ca" && mode === "tls" ? "write `as mtls` to have clients' certificates verified, or leave it out" : `\`${clause}\` stands in an expose \`as ${clause === "ca" ? "mtls" : "tls"}\`; leave it out`,
+  }),
+  ING414: ({ clause, name, isPath }) => ({
+    message: `${quote(name)} is not the name of ${clause === "cert" ? "a certificate" : "an authority"}`,
+    help: isPath ? "no paths stand in a policy: give it a name, and write the path into the gateway's configuration"
+      : `a name has letters, digits, \`.\`, \`_\` and \`-\`, and at most ${MAX_CREDENTIAL} of them`,
+  }),
+  ING415: ({ clauses }) => ({
+    message: "an expose `as direct` has no clauses: the service listens by itself, and nothing here would be enforced",
+    label: clauses === 1 ? "" : `the first of ${clauses}`,
+    help: "remove them, or expose the service through the gateway",
+  }),
+  ING416: ({ statement }) => statement === "expose"
+    ? { message: "an expose `as direct` says why", help: "write `@why \"…\"` before it: whoever reads the policy must know why the gateway is passed by" }
+    : { message: "a `dial` says why", help: "write `@why \"…\"` before it: whoever reads the policy must know why a port stands open for answers" },
+  ING417: (data) => {
+    switch (data.on) {
+      case "expose":
+        return {
+          message: `${listener(data.mode)} reads no name, so that \`sni\` never holds`,
+          help: data.mode === "udp" ? "leave it out: udp has no names" : "write `as passthrough` or `as tls` to have the client's hello read, or leave `sni` out",
+        };
+      case "ports":
+        return { message: `${quote(data.expose)} reads no name, so that \`sni\` never holds on its ports`, help: "leave its ports out of this rule, or write `as passthrough` there" };
+      case "udp ports":
+        return { message: "udp has no names, so that `sni` never holds", help: "leave `sni` out" };
+    }
+  },
+  ING418: (data) => {
+    switch (data.on) {
+      case "expose":
+        return { message: `${listener(data.mode)} asks for no certificate, so that \`client\` never holds`, help: "write `as mtls` to have it asked for, or leave `client` out" };
+      case "ports":
+        return { message: `${quote(data.expose)} asks for no certificate, so that \`client\` never holds on its ports`, help: "leave its ports out of this rule, or write `as mtls` there" };
+      case "udp ports":
+        return { message: "udp has no certificates, so that `client` never holds", help: "leave `client` out" };
+      case "per identity":
+        return { message: "without `as mtls` no client has an identity to count by", help: "count `per source`, or write `as mtls`" };
+    }
+  },
+  ING419: () => ({ message: "a `deny` has no end", help: "a refusal that ends by itself would open something unseen: remove the rule when it is no longer wanted, or give an `allow` an end" }),
+  ING420: ({ statement, place }) => ({
+    message: `${quote(statement)} can't stand ${PLACES[place]}`,
+    label: `\`${statement}\` of the template`,
+    help: place === "top_level" ? "use the template in an expose" : "use the template at top level, outside of every block",
+  }),
+  ING421: ({ annotation, fault, characters }) => fault === "empty"
+    ? { message: `\`@${annotation}\` says nothing`, help: "write a few words, or remove it" }
+    : { message: `an annotation has at most ${MAX_ANNOTATION} characters, and this one has ${characters}`, help: "name the document that says the rest" },
+  ING422: (data) => data.fault === "no_count"
+    ? { message: "of several outcomes each says how many", help: "write the count behind it: `=> allow 400, deny rate 100`" }
+    : {
+        message: `the outcomes are ${data.outcomes}, and the connections ${data.connections}`,
+        help: data.hasOneOutcome ? "leave the count out if all are meant, or write the other outcome too" : "each connection has one outcome: let the counts add up",
+      },
+  ING423: ({ expose }) => ({ message: `${quote(expose)} is exposed \`as direct\` on these ports, where no rule holds`, help: "leave its ports out of this rule, or expose the service through the gateway" }),
+  ING424: () => ({
+    message: "over tcp no service needs leave to dial",
+    help: "leave the statement out: connections that a service makes are not asked about; `dial` is for udp, where it binds a port for the answers",
+  }),
+};
+
+const PLACES: Readonly<Record<StatementData["ING420"]["place"], string>> = { top_level: "at top level", expose: "in an expose" };
+
+function listener(mode: Mode | "udp"): string {
+  return mode === "udp" ? "udp" : mode === "tcp" ? "plain tcp" : `\`as ${mode}\``;
+}

@@ -1,0 +1,70 @@
+// Rules and the other clauses of an expose as rows.
+import { LINE, SPACE, group, placed, row, token, words, type Doc, type Row } from "./layout.ts";
+import type { AnnotationNode, CapNode, ClauseNode, LimitNode, RuleNode, UseNode } from "../ast/nodes.ts";
+import { annotationDocs, argumentsDocs, keyDocs, memberDocs, protoDocs, quotedDoc, setDoc } from "./print_sets.ts";
+
+/** What is annotated, with its annotations on the line above. */
+export function annotated(annotations: readonly AnnotationNode[], rows: readonly Row[]): Row[] {
+  const [first] = rows;
+  if (annotations.length === 0 || first === undefined) return [...rows];
+  return [row(annotationDocs(annotations), { apart: first.apart, edge: "leads" }), { ...first, apart: false }, ...rows.slice(1)];
+}
+
+export function clauseRows(clause: ClauseNode): Row[] {
+  switch (clause.kind) {
+    case "rule":
+      return ruleRows(clause);
+    case "backend": {
+      const { target } = clause;
+      const where = target.kind === "unix" ? [token("unix"), SPACE, quotedDoc(target)] : [token(target.text)];
+      return [row([token("backend"), SPACE, ...where])];
+    }
+    case "cap":
+      return [row(capDocs(clause))];
+    case "limit":
+      return [row(limitDocs(clause))];
+    case "cert":
+    case "ca":
+      return [row([token(clause.kind), SPACE, quotedDoc(clause.value)])];
+    case "use":
+      return [row(useDocs(clause))];
+  }
+}
+
+export function ruleRows(rule: RuleNode): Row[] {
+  const { on, from, sni, client, until } = rule;
+  const clauses: readonly (readonly Doc[])[] = [
+    ...(on === null ? [] : [[...protoDocs(on.proto), setDoc(on.ports)]]),
+    ...(from === null ? [] : [[token("from"), setDoc(from)]]),
+    ...(sni === null ? [] : [[token("sni"), setDoc(sni)]]),
+    ...(client === null ? [] : [[token("client"), setDoc(client)]]),
+    ...(until === null ? [] : [words("until", until.text)]),
+  ];
+  const head = words(...(rule.dryrun ? ["dryrun"] : []), rule.action, ...(rule.name === null ? [] : ["named", rule.name.text]));
+  return annotated(rule.annotations, [row([...head, ...lineDocs(clauses)])]);
+}
+
+/** The first of them on the line of what stands before; the others break together. */
+export function lineDocs(clauses: readonly (readonly Doc[])[]): Doc[] {
+  const [first, ...more] = clauses;
+  if (first === undefined) return [];
+  return more.length === 0 ? [SPACE, ...first] : [SPACE, group([...first, ...more.flatMap((c) => [LINE, ...c])])];
+}
+
+function capDocs({ connections, perSource, perIdentity }: CapNode): Doc[] {
+  const parts = [
+    ...(perSource === null ? [] : [placed([...words(perSource.connections.text, "per", "source"), ...keyDocs(perSource.key)], { kind: "at", offset: perSource.span.start })]),
+    ...(perIdentity === null ? [] : [placed(words(perIdentity.connections.text, "per", "identity"), { kind: "at", offset: perIdentity.span.start })]),
+  ];
+  const comma: Doc = { kind: "token", text: ",", from: { kind: "separator" } };
+  return [...words("cap", connections.text, "connections"), group(parts.flatMap((docs) => [comma, LINE, ...docs]))];
+}
+
+function limitDocs({ rate, burst, per }: LimitNode): Doc[] {
+  const head = words("limit", rate.text, ...(burst === null ? [] : ["burst", burst.text]), "per", per.kind);
+  return per.kind === "source" ? [...head, ...keyDocs(per.key)] : head;
+}
+
+export function useDocs({ template, args }: UseNode): Doc[] {
+  return [token("use"), SPACE, token(template.text), ...argumentsDocs(args.map(memberDocs))];
+}

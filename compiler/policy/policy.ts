@@ -1,0 +1,275 @@
+// CheckedPolicy: what a policy means, after every name is resolved and every set is computed.
+// Types only; `check/` makes it, `lower/` and `emit/` read it.
+import type { Span } from "../source/source.ts";
+
+/**
+ * A set of addresses as sorted, disjoint, non-adjacent inclusive intervals over the 128-bit
+ * space; IPv4 lies in ::ffff:0:0/96. Eight u32 words an interval, most significant first:
+ *
+ *   bounds[8i .. 8i+3]  first address      bounds[8i+4 .. 8i+7]  last address
+ *
+ * INVARIANT: no interval crosses the edge of ::ffff:0:0/96, so each is of one family.
+ */
+export interface AddressSet {
+  readonly bounds: Uint32Array;
+}
+
+/** Inclusive; 1..65535. Lists of them are sorted, disjoint and not adjacent. */
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+export type Backend =
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number }
+  | { readonly kind: "unix"; readonly path: string };
+
+/** A prefix length for each family; the part of a source that is its key. */
+export interface SourceKey {
+  readonly v4: number;
+  readonly v6: number;
+}
+
+export interface CheckedCap {
+  /** Concurrent connections of the listener; the documented default where none is written. */
+  readonly connections: number;
+  readonly perSource: ({ readonly connections: number } & SourceKey) | null;
+  /** Connections of one identity. */
+  readonly perIdentity: number | null;
+  /** Null where none is written. */
+  readonly span: Span | null;
+}
+
+export interface CheckedLimit {
+  /** `count` new connections every `periodMs`, at most `burst` at once. */
+  readonly count: number;
+  readonly periodMs: 1_000 | 60_000 | 3_600_000;
+  readonly burst: number;
+  readonly key: { readonly kind: "listener" } | { readonly kind: "identity" } | ({ readonly kind: "source" } & SourceKey);
+  readonly span: Span;
+}
+
+/**
+ * A set of names as a trie of labels from the right; the root is the empty name. What a name is in
+ * is said by the deepest node on its way: `self` if the name ends there, `one` if one more label
+ * stands before it, `deep` if more do. Canonical: equal sets are equal tries, and a child that says
+ * what its parent says of it is left out.
+ */
+export interface HostNode {
+  readonly self: boolean;
+  readonly one: boolean;
+  readonly deep: boolean;
+  readonly children: ReadonlyMap<string, HostNode>;
+}
+
+export interface HostSet {
+  readonly root: HostNode;
+  /**
+   * The set in canonical words, sorted: `www.example.com`, `*.example.com` (one label more),
+   * `**.example.com` (one or more), and with `!` before what is taken out. The narrowest word that
+   * matches a name decides. Equal sets have equal words.
+   */
+  readonly words: readonly string[];
+}
+
+/** One pattern of identities: a word such as `uri:spiffe://corp.example/ops/*`, cut at each `/` that ends a part. */
+export interface IdPattern {
+  /** `open`: the part begins so and goes on. At most one is open, and then nothing is `deep`. */
+  readonly parts: readonly { readonly text: string; readonly open: boolean }[];
+  /** One more part or several follow. */
+  readonly deep: boolean;
+}
+
+/** Client identities. Of the patterns that match a word the narrowest says whether the set holds it; where none does, it is not in the set. */
+export interface IdSet {
+  /** The wider ones first: of those that match a word, the last decides. */
+  readonly members: readonly { readonly pattern: IdPattern; readonly holds: boolean }[];
+  /** Sorted, with `!` before what is not in the set. Equal sets have equal words. */
+  readonly words: readonly string[];
+}
+
+export interface Annotations {
+  readonly owner: string | null;
+  readonly ticket: string | null;
+  readonly why: string | null;
+}
+
+export interface CheckedRule {
+  readonly from: AddressSet;
+  /** Null: whatever the name is, or none. */
+  readonly sni: HostSet | null;
+  /** Null: whatever the client is. */
+  readonly client: IdSet | null;
+  /** UTC seconds; the rule is true before this moment. Null: always. Only an allow has one. */
+  readonly until: number | null;
+  /** Never enforced: it only counts for the shadow verdict. */
+  readonly dryrun: boolean;
+  /** The author's word from `named`. */
+  readonly name: string | null;
+  readonly annotations: Annotations;
+  readonly span: Span;
+}
+
+export interface TopLevelDeny extends CheckedRule {
+  /** The ports it holds for; null means every listener. */
+  readonly on: { readonly proto: "tcp" | "udp"; readonly ports: readonly PortRange[] } | null;
+}
+
+export type Mode = "tcp" | "passthrough" | "tls" | "mtls" | "direct";
+
+/** One `expose` is one listener: all its ports and addresses share its caps and limits. */
+export interface CheckedExpose {
+  readonly name: string;
+  readonly service: string;
+  readonly proto: "tcp" | "udp";
+  readonly ports: readonly PortRange[];
+  /** Local addresses; null means any (the wildcard sockets). */
+  readonly bind: AddressSet | null;
+  /** udp has `direct` or none (`tcp` stands for it). Under `direct` the one rule is `allow from any`: the service serves whom it likes. */
+  readonly mode: Mode;
+  readonly cert: string | null;
+  readonly ca: string | null;
+  /** Null: the port opens when the service registers an ExposeIntent. */
+  readonly backend: Backend | null;
+  readonly cap: CheckedCap;
+  readonly limits: readonly CheckedLimit[];
+  readonly allows: readonly CheckedRule[];
+  readonly denies: readonly CheckedRule[];
+  readonly annotations: Annotations;
+  readonly span: Span;
+}
+
+/** A service that may use udp as a client does: bind the wildcard address at a port of the kernel's choice. */
+export interface CheckedDial {
+  readonly service: string;
+  readonly annotations: Annotations;
+  readonly span: Span;
+}
+
+export type ReasonWord = "policy" | "cidr" | "sni" | "rate" | "mtls";
+
+export interface Expected {
+  readonly verdict: "allow" | "deny";
+  /** Of a deny. */
+  readonly reason: ReasonWord | null;
+  /** `by NAME`: the author's word of the rule that must decide. */
+  readonly by: string | null;
+}
+
+/** Four big-endian u32 words; see runtime/net. */
+export type AddressWords = readonly [number, number, number, number];
+
+/** A named target must hold for each of the expose's ports. */
+export type Target =
+  | { readonly kind: "expose"; readonly name: string }
+  | { readonly kind: "port"; readonly proto: "tcp" | "udp"; readonly port: number; readonly local: AddressWords | null };
+
+export type TestLine =
+  | {
+      readonly kind: "from";
+      readonly source: AddressWords;
+      readonly to: Target;
+      /** Canonical; null: the client sends none. */
+      readonly sni: string | null;
+      /** The words of the client's certificate (`dns:jump.example`). Null: no certificate. */
+      readonly client: readonly string[] | null;
+      readonly expected: Expected;
+      readonly span: Span;
+    }
+  | {
+      readonly kind: "repeat";
+      readonly count: number;
+      /** The connections come evenly over this time, the first at its start. */
+      readonly overMs: number;
+      /** Each connection closes before the next one comes. */
+      readonly closing: boolean;
+      readonly source: AddressWords;
+      readonly to: Target;
+      readonly sni: string | null;
+      readonly client: readonly string[] | null;
+      /** How many of them; an outcome that is not written has none. */
+      readonly expected: readonly { readonly outcome: Expected; readonly count: number }[];
+      readonly span: Span;
+    }
+  | {
+      readonly kind: "bind";
+      readonly subject: string;
+      readonly proto: "tcp" | "udp";
+      readonly address: AddressWords;
+      readonly port: number;
+      readonly expected: Expected;
+      readonly span: Span;
+    };
+
+export interface CheckedTest {
+  readonly name: string;
+  /** UTC seconds; null: there is no wall clock. */
+  readonly at: number | null;
+  readonly lines: readonly TestLine[];
+  readonly span: Span;
+}
+
+/** Null: only the documented default holds. */
+export interface CheckedBudget {
+  readonly ports: Bound | null;
+  readonly rules: Bound | null;
+  readonly prefixes: Bound | null;
+  /** Sum of the caps of all listeners. */
+  readonly connections: Bound | null;
+  readonly moduleKiB: Bound | null;
+  readonly steps: Bound | null;
+}
+
+/** The smallest of several, and where it stands. */
+export interface Bound {
+  readonly most: number;
+  readonly span: Span;
+}
+
+/** A named set, for those who ask which of its members are ever met. */
+export type NamedSet = NamedSetOf<"net", AddressSet> | NamedSetOf<"ports", readonly PortRange[]> | NamedSetOf<"hosts", HostNode> | NamedSetOf<"ids", IdSet>;
+
+export interface NamedSetOf<K, T> {
+  readonly kind: K;
+  /** As the policy calls it in its own file. */
+  readonly name: string;
+  readonly set: T;
+  /** The members as written, with what each stands for; a list file is one member, and so is another set. Made when it is asked for. */
+  members(): readonly { readonly text: string; readonly set: T; readonly span: Span }[];
+  readonly annotations: Annotations;
+  readonly span: Span;
+}
+
+/** What `check` understands and this release can't enforce: `build` refuses each. */
+export interface Waiting {
+  readonly code: "ING705" | "ING706";
+  /** The words, such as `as mtls` or `per identity`. */
+  readonly what: string;
+  /** The release that will have it, such as `0.5`. */
+  readonly release: string;
+  readonly span: Span;
+}
+
+/** What only the profile `host` has: the profile `os` refuses each. */
+export interface HostOnly {
+  readonly code: "ING801" | "ING802" | "ING803" | "ING804" | "ING805" | "ING808";
+  /** The words, such as `as mtls` or `backend unix`. */
+  readonly what: string;
+  readonly span: Span;
+}
+
+export interface CheckedPolicy {
+  readonly edition: 1;
+  /** Sorted by name. */
+  readonly exposes: readonly CheckedExpose[];
+  readonly dials: readonly CheckedDial[];
+  readonly denies: readonly TopLevelDeny[];
+  readonly tests: readonly CheckedTest[];
+  readonly budget: CheckedBudget;
+  /** Those that stand in a file, identities aside. */
+  readonly sets: readonly NamedSet[];
+  /** Empty where the policy can be built. */
+  readonly waiting: readonly Waiting[];
+  /** Empty where it can be built for the profile `os`, if it fits. */
+  readonly hostOnly: readonly HostOnly[];
+}

@@ -1,0 +1,289 @@
+// Forms that people bring along from nginx, HAProxy, nft and programming languages: each is told
+// with the edit that mends it, and read as what was meant, so that nothing else is told because of
+// it. Only forms that can't be right are looked for, since every word may be a name. Linear.
+import type { IToken, TokenType } from "chevrotain";
+import { nearest } from "../diagnostics/nearest.ts";
+import { quote } from "../diagnostics/quote.ts";
+import { endOf } from "./cst.ts";
+import { bracketed, commas, doubledEquals, minFirst, namedWithColon } from "./foreign_set_forms.ts";
+import { isKeyword, WORDS } from "./keywords.ts";
+import { Mending, insertedBefore, instead, without, type Habit, type HabitRule } from "./token_rewriter.ts";
+import { Arrow, Comma, Equals, Integer, KW, LBrace, LParen, Literal, Name, Param, Qualified, RBrace, RParen, Range, Rate, Text, ThinArrow, classify, isName, isText, startsLine } from "./tokens.ts";
+
+/** The tokens as they are meant, and what was brought along. */
+export function mendHabits(text: string, tokens: readonly IToken[]): { readonly tokens: IToken[]; readonly habits: readonly Habit[] } {
+  const m = new Mending(text, tokens);
+  for (let at = 0; at < tokens.length; ) {
+    const token = tokens[at];
+    if (token === undefined) break;
+    let taken = 0;
+    for (const rule of RULES.get(token.tokenType) ?? []) if (taken === 0) taken = rule(m, at);
+    if (taken === 0) m.put(token);
+    at += Math.max(1, taken);
+  }
+  return { tokens: m.out, habits: m.habits };
+}
+
+const EVERYONE: ReadonlySet<string> = new Set(["all", "everyone", "everybody", "anyone", "anybody", "world", "any", "*"]);
+/** Words that stand before addresses elsewhere. */
+const BEFORE_SOURCES: ReadonlySet<string> = new Set(["if", "src", "saddr", "when", "source"]);
+const MATCHERS = ["named", "on", "from", "sni", "client", "until"] as const;
+
+/** `allow 10.0.0.0/8`, `deny all`, `deny if bad`: without `from`. */
+const withoutFrom: HabitRule = (m, at) => {
+  const word = m.tokens[at];
+  const next = m.onLine(at + 1);
+  const { previous } = m;
+  if (word === undefined || next === undefined || (previous !== undefined && NO_RULE_BEHIND.has(previous.tokenType))) return 0;
+  const image = next.image.toLowerCase();
+  const behind = m.onLine(at + 2);
+  const isMore = behind !== undefined && (isMember(behind) || isText(behind));
+  const isProto = next.tokenType === KW.tcp || next.tokenType === KW.udp;
+  if (isProto && isMore) {
+    m.expected("`on`", next, "ports stand behind `on`: `deny on tcp 22`", insertedBefore(next, "on "));
+    m.put(word, m.made(KW.on, "on", next.startOffset, next.startOffset));
+    return 1;
+  }
+  if (BEFORE_SOURCES.has(image) && isMore && behind.tokenType !== KW.to) {
+    m.expected("`from`", next, `write ${quote(`${word.image} from ${m.written(behind)}`)}`, instead(next, next, "from"));
+    m.put(word, m.made(KW.from, "from", next.startOffset, endOf(next)));
+    return 2;
+  }
+  if (next.tokenType === Name && EVERYONE.has(image) || next.image === "*") {
+    // Where the first match wins, that is the last line; here it would take back every allow.
+    if (word.tokenType === KW.deny) m.expected("`from`", next, "leave it out: what no `allow` admits is denied, and `deny from any` would refuse everyone, whatever is allowed", null);
+    else m.expected("`from`", next, "everyone is `from any`", instead(next, next, "from any"));
+    m.put(word, m.made(KW.from, "from", next.startOffset, next.startOffset), m.made(Name, "any", next.startOffset, endOf(next)));
+    return 2;
+  }
+  if (![Name, Literal, Qualified, Param, Text].includes(next.tokenType)) return 0;
+  // In a test an outcome stands there whose `=>` is missing.
+  const begins = startsLine(word) || previous === undefined || previous.tokenType === LBrace || previous.tokenType === RBrace;
+  if (!begins && (next.tokenType === Param || WORDS.reason.some((reason) => reason === next.image))) return 0;
+  // A misspelt clause is told as such.
+  if (next.tokenType === Name && isMore && nearest(next.image, MATCHERS) !== null) return 0;
+  const isSource = ![Qualified, Text].includes(next.tokenType) && image !== "not" && !declaredApart(m).has(next.image);
+  m.expected("`from`", next, `write ${quote(`${word.image} from ${m.written(next)}`)}`, isSource ? insertedBefore(next, "from ") : null, { doubtful: next.image });
+  m.put(word, m.made(KW.from, "from", next.startOffset, next.startOffset));
+  return 1;
+};
+
+const apart = new WeakMap<Mending, ReadonlySet<string>>();
+
+/** Names of sets that are no nets, which may stand behind `sni` or `client` as well; what an import has is not known here. */
+function declaredApart(m: Mending): ReadonlySet<string> {
+  const known = apart.get(m) ?? new Set(m.tokens.flatMap((token, i) => (m.is(i - 1, KW.hosts, KW.ids) ? [token.image] : [])));
+  apart.set(m, known);
+  return known;
+}
+
+/** Behind these `allow` and `deny` are an outcome or a name. */
+const NO_RULE_BEHIND: ReadonlySet<TokenType> = new Set([Arrow, ThinArrow, Comma, Equals, LParen, KW.from, KW.except, KW.sni, KW.client, KW.named, KW.by, KW.to]);
+
+/** `limit 5/s` without `per`. */
+const withoutPer: HabitRule = (m, at) => {
+  if (!m.is(at + 1, Rate)) return 0;
+  const burst = m.is(at + 2, KW.burst) && m.is(at + 3, Integer, Param);
+  const length = burst ? 4 : 2;
+  const [first, last] = [m.tokens[at], m.tokens[at + length - 1]];
+  if (first === undefined || last === undefined || m.is(at + length, KW.per, KW.source, KW.listener, KW.identity) || m.is(at + length, KW.burst)) return 0;
+  // A word of its own is told where it stands.
+  const next = m.onLine(at + length);
+  if (next?.tokenType === Name) return 0;
+  const end = endOf(last);
+  m.say({
+    start: first.startOffset, end, message: "the limit does not say what it counts",
+    help: "`per source` counts each address by itself, `per listener` all of them together", fix: null,
+  });
+  m.put(...m.tokens.slice(at, at + length), m.made(KW.per, "per", end, end), m.made(KW.source, "source", end, end));
+  return length;
+};
+
+const PERIOD = "(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?)";
+const RATE_FORMS = [
+  new RegExp(`^([0-9]+)(?:[a-z]+)?/1?${PERIOD}$`, "i"),
+  /^([0-9]+)[a-z]?p([smh])$/i,
+];
+
+/** `limit 10r/s`, `limit 10 r/s`, `limit 600rpm`, `limit 10/1s`, `limit rate=10r/s`, `limit 10 per second`. */
+const otherRate: HabitRule = (m, at) => {
+  const named = m.onLine(at + 1)?.image === "rate" && m.is(at + 2, Equals) ? 2 : 0;
+  const first = m.onLine(at + 1 + named);
+  const second = m.onLine(at + 2 + named);
+  const third = m.onLine(at + 3 + named);
+  if (first === undefined) return 0;
+  const forms: readonly (readonly [count: number, written: string, last: IToken | undefined])[] = [
+    [1, first.image, first],
+    [2, first.tokenType === Integer && second !== undefined && /^[a-z]*\//i.test(second.image) ? `${first.image}${second.image}` : "", second],
+    [3, first.tokenType === Integer && second?.tokenType === KW.per && third !== undefined ? `${first.image}/${third.image}` : "", third],
+  ];
+  for (const [count, written, last] of forms) {
+    const [, digits, period] = RATE_FORMS.map((form) => form.exec(written)).find((found) => found !== null) ?? [];
+    // A rate with a unit in full is told where it is understood.
+    if (digits === undefined || period === undefined || last === undefined || (named === 0 && count === 1 && first.tokenType === Rate)) continue;
+    const meant = `${digits}/${period.slice(0, 1).toLowerCase()}`;
+    const from = m.tokens[at + 1] ?? first;
+    m.say({
+      start: from.startOffset, end: endOf(last), message: `${quote(m.text.slice(from.startOffset, endOf(last)))} is not a rate of the language`,
+      help: `a rate is new connections in a second, minute or hour: write ${quote(meant)}`, fix: instead(from, last, meant),
+    });
+    m.put(m.tokens[at], m.made(Rate, meant, from.startOffset, endOf(last)));
+    return 1 + named + count;
+  }
+  return 0;
+};
+
+const thinArrow: HabitRule = (m, at) => {
+  const token = m.tokens[at];
+  if (token === undefined) return 0;
+  m.expected("`=>`", token, "what a test expects stands behind `=>`", instead(token, token, "=>"));
+  m.put(m.made(Arrow, "=>", token.startOffset, endOf(token), token.payload === true));
+  return 1;
+};
+
+/** `template t(name, port)`. */
+const bareParameters: HabitRule = (m, at) => {
+  const name = m.tokens[at + 1];
+  if (name === undefined || !isName(name) || !m.is(at + 2, LParen)) return 0;
+  m.put(m.tokens[at], name, m.tokens[at + 2]);
+  let i = at + 3;
+  for (let token = m.tokens[i]; token !== undefined && (token.tokenType === Comma || isName(token)); token = m.tokens[++i]) {
+    const next = m.tokens[i + 1];
+    if (token.tokenType !== Comma && token.tokenType !== Param && (next?.tokenType === Comma || next?.tokenType === RParen)) {
+      m.expected("a parameter", token, "a parameter begins with `$`", insertedBefore(token, "$"));
+      m.put(m.made(Param, `$${token.image}`, token.startOffset, endOf(token), token.payload === true));
+    } else if (token.tokenType === Comma) {
+      const taken = commas(m, i);
+      if (taken === 0) m.put(token);
+      else i += taken - 1;
+    } else m.put(token);
+  }
+  return i - at;
+};
+
+const PORT_WORD = /^(?:port|ports|dport|dports)$/i;
+const PROTO_HELP = "ports stand behind their protocol: `on tcp 443`";
+
+/** `on port 443`, `on 443`, `on tcp/443`, and the same behind `to`. */
+const withoutProto: HabitRule = (m, at) => {
+  const word = m.tokens[at];
+  const next = m.onLine(at + 1);
+  const { previous } = m;
+  // `bind web on 443` has an endpoint there.
+  const isBind = word?.tokenType === KW.on && m.out.at(-2)?.tokenType === KW.bind;
+  if (word === undefined || next === undefined || isBind || previous === undefined || previous.tokenType === Comma || previous.tokenType === Equals) return 0;
+  if (isPorts(next)) {
+    m.expected("`tcp` or `udp`", next, PROTO_HELP, null);
+    m.put(word, m.made(KW.tcp, "tcp", next.startOffset, next.startOffset));
+    return 1;
+  }
+  if (PORT_WORD.test(next.image) && isPorts(m.onLine(at + 2))) {
+    m.expected("`tcp` or `udp`", next, PROTO_HELP, null);
+    m.put(word, m.made(KW.tcp, "tcp", next.startOffset, endOf(next)));
+    return 2;
+  }
+  const joined = /^(?:(tcp|udp)[/:]([0-9-]+)|([0-9-]+)\/(tcp|udp))$/i.exec(next.image);
+  if (joined === null) return 0;
+  const proto = (joined[1] ?? joined[4])?.toLowerCase() === "udp" ? "udp" : "tcp";
+  const ports = joined[2] ?? joined[3] ?? "";
+  m.expected("`tcp` or `udp`", next, PROTO_HELP, instead(next, next, `${proto} ${ports}`));
+  m.put(word, m.made(KW[proto], proto, next.startOffset, next.startOffset), m.made(classify(ports), ports, next.startOffset, endOf(next)));
+  return 2;
+};
+
+/** `on tcp port 443`. */
+const portWord: HabitRule = (m, at) => {
+  const word = m.onLine(at + 1);
+  const next = m.onLine(at + 2);
+  if (word === undefined || !PORT_WORD.test(word.image) || next === undefined || !(isPorts(next) || next.tokenType === LBrace || (next.tokenType === Name && m.is(at + 3, LBrace)))) return 0;
+  if (next.tokenType === LBrace && !isPorts(m.tokens[at + 3])) return 0;
+  m.expected("the ports", word, "the ports follow their protocol at once: `on tcp 443`", without(m, word));
+  m.put(m.tokens[at]);
+  return 2;
+};
+
+/** `expose web 443`, `expose web port 443`. */
+const withoutOn: HabitRule = (m, at) => {
+  const name = m.tokens[at + 1];
+  const next = m.onLine(at + 2);
+  if (name === undefined || !isName(name) || next === undefined) return 0;
+  const isWord = PORT_WORD.test(next.image) && isPorts(m.onLine(at + 3));
+  if (!isWord && !isPorts(next)) return 0;
+  m.expected("`on`", next, "an expose says its protocol and its ports: `on tcp 443`", null);
+  const end = isWord ? endOf(next) : next.startOffset;
+  m.put(m.tokens[at], name, m.made(KW.on, "on", next.startOffset, next.startOffset), m.made(KW.tcp, "tcp", next.startOffset, end));
+  return isWord ? 3 : 2;
+};
+
+/** `backend "127.0.0.1:8080"`, `backend "/run/web.sock"`, `backend unix:/run/web.sock`. */
+const quotedBackend: HabitRule = (m, at) => {
+  const next = m.onLine(at + 1);
+  const { previous } = m;
+  if (next === undefined || (previous !== undefined && NO_RULE_BEHIND.has(previous.tokenType))) return 0;
+  const socket = next.tokenType === Text ? /^"(?:unix:)?(\/.*)"$/.exec(next.image)?.[1] : next.tokenType === Literal ? /^unix:(\/.*)$/.exec(next.image)?.[1] : undefined;
+  if (socket !== undefined) {
+    m.expected("`unix` or an address with a port", next, "a unix socket is `backend unix \"/run/web.sock\"`", instead(next, next, `unix "${socket}"`));
+    m.put(m.tokens[at], m.made(KW.unix, "unix", next.startOffset, next.startOffset), m.made(Text, `"${socket}"`, next.startOffset, endOf(next)));
+    return 2;
+  }
+  const bare = next.image.slice(1, -1);
+  if (next.tokenType !== Text || !/^[A-Za-z0-9.:[\]-]+:[0-9]+$/.test(bare)) return 0;
+  m.expected("an address with a port", next, "an address stands without quotes: `backend 127.0.0.1:8080`", instead(next, next, bare));
+  m.put(m.tokens[at], m.made(Literal, bare, next.startOffset, endOf(next)));
+  return 2;
+};
+
+/** `from any and sni "x"`, `from any but office`. */
+const wordBetween: HabitRule = (m, at) => {
+  // Behind `named` or `service` it is a name.
+  const word = m.onLine(at);
+  const next = m.tokens[at + 1];
+  const { previous } = m;
+  if (word === undefined || next === undefined || previous === undefined || isKeyword(previous.image) || !(isMember(previous) || isText(previous))) return 0;
+  const image = word.image.toLowerCase();
+  if (image === "and" && MATCHERS.some((w) => next.tokenType === KW[w])) {
+    m.expected("the next clause", word, "the clauses of a rule hold together, without a word between them", without(m, word));
+    return 1;
+  }
+  const behindNext = m.tokens[at + 2];
+  if ((image === "but" || image === "without") && isMember(next) && behindNext?.tokenType !== Equals) {
+    m.expected("`except`", word, "what is taken away stands behind `except`", instead(word, word, "except"));
+    m.put(m.made(KW.except, "except", word.startOffset, endOf(word)));
+    return 1;
+  }
+  return 0;
+};
+
+function isPorts(token: IToken | undefined): boolean {
+  return token?.tokenType === Integer || token?.tokenType === Range;
+}
+
+function isMember(token: IToken): boolean {
+  return isName(token) || [Literal, Qualified, Integer, Range].includes(token.tokenType);
+}
+
+const RULES: ReadonlyMap<TokenType, readonly HabitRule[]> = new Map([
+  [KW.allow, [withoutFrom]],
+  [KW.deny, [withoutFrom]],
+  [KW.limit, [otherRate, withoutPer]],
+  [ThinArrow, [thinArrow]],
+  [KW.template, [bareParameters]],
+  [KW.on, [withoutProto]],
+  [KW.to, [withoutProto]],
+  [KW.tcp, [portWord, bracketed]],
+  [KW.udp, [portWord, bracketed]],
+  [KW.expose, [withoutOn]],
+  [KW.backend, [quotedBackend]],
+  [Name, [wordBetween]],
+  [Comma, [commas]],
+  [Equals, [doubledEquals, bracketed]],
+  [KW.net, [namedWithColon, bracketed]],
+  [KW.ports, [namedWithColon, bracketed]],
+  [KW.hosts, [namedWithColon, bracketed]],
+  [KW.ids, [namedWithColon, bracketed]],
+  [KW.from, [bracketed]],
+  [KW.sni, [bracketed]],
+  [KW.client, [bracketed]],
+  [KW.except, [bracketed]],
+  [KW.file, [minFirst]],
+]);

@@ -1,0 +1,91 @@
+// What rules of habits.ts share: tokens to look at, tokens to put in their place, and what is said.
+import { createTokenInstance, type IToken, type TokenType } from "chevrotain";
+import { MAX_ERRORS } from "../source/bounds.ts";
+import { quote } from "../diagnostics/quote.ts";
+import { endOf } from "./cst.ts";
+import { startsLine } from "./tokens.ts";
+
+/** A form that another language has, with the edit that makes it one of this language. */
+export interface Habit {
+  readonly start: number;
+  readonly end: number;
+  readonly message: string;
+  readonly help: string;
+  /** Null where what was meant can't be told from what stands there. */
+  readonly fix: { readonly start: number; readonly end: number; readonly text: string } | null;
+  /** A word that is read as a name, and may be none. */
+  readonly doubtful?: string;
+}
+
+/** Looks at the tokens from `at` on; how many of them it has replaced, or 0. */
+export type HabitRule = (m: Mending, at: number) => number;
+
+export class Mending {
+  readonly text: string;
+  readonly tokens: readonly IToken[];
+  readonly out: IToken[] = [];
+  readonly habits: Habit[] = [];
+
+  constructor(text: string, tokens: readonly IToken[]) {
+    this.text = text;
+    this.tokens = tokens;
+  }
+
+  /** The token before the one that is looked at, as it is read. */
+  get previous(): IToken | undefined {
+    return this.out.at(-1);
+  }
+
+  is(at: number, ...types: readonly TokenType[]): boolean {
+    const token = this.tokens[at];
+    return token !== undefined && types.includes(token.tokenType);
+  }
+
+  /** The token, if it stands on the line of the one before it. */
+  onLine(at: number): IToken | undefined {
+    const token = this.tokens[at];
+    return token === undefined || startsLine(token) ? undefined : token;
+  }
+
+  put(...tokens: readonly (IToken | undefined)[]): void {
+    for (const token of tokens) if (token !== undefined) this.out.push(token);
+  }
+
+  /** A token that stands for the text from `start` to `end`, which may be empty. */
+  made(type: TokenType, image: string, start: number, end: number, isFirst = false): IToken {
+    const token = createTokenInstance(type, image, start, end - 1, NaN, NaN, NaN, NaN);
+    token.payload = isFirst;
+    return token;
+  }
+
+  /** Says that `wanted` should stand where `token` does. */
+  expected(wanted: string, token: IToken, help: string, fix: Habit["fix"], more: Pick<Habit, "doubtful"> = {}): void {
+    this.say({ ...more, start: token.startOffset, end: endOf(token), message: `expected ${wanted}, found ${quote(this.written(token))}`, help, fix });
+  }
+
+  say(habit: Habit): void {
+    // One more than are shown says that there are others; all are mended.
+    if (this.habits.length <= MAX_ERRORS) this.habits.push(habit);
+  }
+
+  /** The text that stands there. */
+  written(token: IToken): string {
+    return this.text.slice(token.startOffset, endOf(token));
+  }
+}
+
+/** The edit that replaces the text from one token to another. */
+export function instead(first: IToken, last: IToken, text: string): Habit["fix"] {
+  return { start: first.startOffset, end: endOf(last), text };
+}
+
+export function insertedBefore(token: IToken, text: string): Habit["fix"] {
+  return { start: token.startOffset, end: token.startOffset, text };
+}
+
+/** The edit that removes a token and the blanks behind it. */
+export function without(m: Mending, token: IToken): Habit["fix"] {
+  const end = endOf(token);
+  const blanks = /^[ \t]*/.exec(m.text.slice(end, end + 64))?.[0].length ?? 0;
+  return { start: token.startOffset, end: end + blanks, text: "" };
+}
