@@ -1,11 +1,11 @@
-// The rules that hold the style of the house. The engine and the OS image's network half are
-// AssemblyScript (its own compiler checks it), so here they get only the rules that need no types.
+// Lint rules for the project's style. The engine and the OS image's network half are AssemblyScript, which its own
+// compiler checks, so only rules that need no types apply to them.
 import tseslint from "typescript-eslint";
 
-const noWay = [
+const forbiddenSyntax = [
   { selector: "TSEnumDeclaration", message: "No enums: a union or plain constants." },
-  { selector: "ExportDefaultDeclaration", message: "No default exports: a name says what it is." },
-  { selector: "TSParameterProperty", message: "No parameter properties: they are not erasable." },
+  { selector: "ExportDefaultDeclaration", message: "No default exports: use a named export." },
+  { selector: "TSParameterProperty", message: "No parameter properties: Node can't strip their types." },
   { selector: "TSModuleDeclaration[declare!=true]", message: "No namespaces." },
   { selector: "ExportAllDeclaration", message: "No barrels." },
   {
@@ -14,7 +14,7 @@ const noWay = [
   },
   {
     selector: "CallExpression[callee.property.name='only'][callee.object.type='Identifier'] > ArrowFunctionExpression",
-    message: "A test that is singled out silences the others.",
+    message: "No `.only`: it disables all other tests.",
   },
 ];
 
@@ -22,7 +22,7 @@ const strict = {
   "@typescript-eslint/no-explicit-any": "error",
   "@typescript-eslint/no-non-null-assertion": "error",
   "@typescript-eslint/ban-ts-comment": ["error", { "ts-expect-error": "allow-with-description" }],
-  "no-restricted-syntax": ["error", ...noWay],
+  "no-restricted-syntax": ["error", ...forbiddenSyntax],
   "no-control-regex": "error",
   "no-empty": "error",
   "no-var": "error",
@@ -31,7 +31,7 @@ const strict = {
 };
 
 export default tseslint.config(
-  // What scripts write.
+  // Generated files.
   { ignores: ["dist/", "gateway/control/validators.mjs"] },
   {
     ignores: ["node_modules/", "**/node_modules/", "**/*.wasm", "docs/", "tests/cases/"],

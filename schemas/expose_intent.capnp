@@ -1,13 +1,12 @@
-# The exposure contract as messages of Cap'n Proto, for systems whose services speak it. The same
-# messages as JSON stand in schemas/intents/*.schema.json; tests/ingress_host/idl.test.ts holds the two
-# to each other. Who asks is what the transport proves: `service` names what is asked for and grants
-# nothing by itself.
+# The exposure contract as Cap'n Proto messages, for systems whose services use it. schemas/intents/*.schema.json
+# defines the same messages as JSON; tests/ingress_host/idl.test.ts checks that the two agree. The transport
+# authenticates the caller: `service` only names the service and grants nothing by itself.
 @0xd3b1f0a96c2e7a45;
 
 # Transport of the port.
 enum Proto {
   tcp @0;
-  # In this release only in mode direct; else refused with the code `unsupported`.
+  # In this release only in mode direct; otherwise refused with the code `unsupported`.
   udp @1;
 }
 
@@ -17,23 +16,23 @@ enum Mode {
   passthrough @1;
   tls @2;
   mtls @3;
-  # The service binds by itself, under a guard, which registers for it with a proof and is given a token.
+  # The service binds by itself, under a guard, which registers for it with a proof and receives a token.
   direct @4;
 }
 
-# `register`: a service asks for the port that the policy grants it.
+# `register`: a service requests the port that the policy grants it.
 struct ExposeIntent {
-  # 1 to 48 bytes; it must be the service that the transport proves.
+  # 1 to 48 bytes; it must be the service that the transport authenticates.
   service @0 :Text;
   proto @1 :Proto;
   # 1 to 65535.
   port @2 :UInt16;
-  # One literal local address; empty: all that the policy gives the expose.
+  # One literal local address; empty: all addresses that the policy grants the expose.
   bind @3 :Text;
   mode @4 :Mode;
-  # 127.0.0.1:8080, [::1]:8080 or unix:/path, at most 256 bytes; it must be the service's own. Empty in mode direct.
+  # 127.0.0.1:8080, [::1]:8080 or unix:/path, at most 256 bytes; it must belong to the service. Empty in mode direct.
   backend @5 :Text;
-  # 1,000 to 86,400,000; 0: as long as the connection lives, which mode direct does not have.
+  # 1,000 to 86,400,000; 0: as long as the connection lives, which mode direct does not support.
   ttlMs @6 :UInt32;
   # In mode direct: 64 hexadecimal digits, HMAC-SHA256 with the guards' key; else empty.
   proof @7 :Text;
@@ -45,13 +44,13 @@ struct Unregister {
   lease @0 :Text;
 }
 
-# `renew`: a lease of the caller ends so long from now.
+# `renew`: sets the remaining time of a lease of the caller.
 struct Renew {
   lease @0 :Text;
   ttlMs @1 :UInt32;
 }
 
-# The answer to each of them.
+# The answer to each of these requests.
 struct Outcome {
   union {
     granted @0 :Granted;
@@ -74,6 +73,6 @@ struct Refused {
   reason @0 :Text;
   # The number of the audit's code (docs/operations.md), never reused.
   code @1 :UInt16;
-  # One sentence for people.
+  # One human-readable sentence.
   message @2 :Text;
 }

@@ -1,8 +1,7 @@
-// Writes what documents have from the code: the tables of docs/abi.md from runtime/abi and the
-// engine's exports, the grammar of docs/language.md from the parser, the schemas of source JSON
-// and of the configuration from their forms, the figures of docs/performance.md from what the bench recorded, and the completions in
-// docs/deploy from the command tables. With `--check` it only says whether they are what stands there.
-// Text outside the markers is left alone.
+// Generates the parts of documents that come from code: the tables of docs/abi.md from runtime/abi and the engine's
+// exports, the grammar of docs/language.md from the parser, the schemas of source JSON and of the configuration from
+// their forms, the figures of docs/performance.md from the recorded bench, and the completions in docs/deploy from the
+// command tables. `--check` only reports whether they are up to date. Text outside the markers is not changed.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { policySchema } from "../compiler/json/form.ts";
 import { grammarText } from "../compiler/syntax/ebnf.ts";
@@ -77,7 +76,7 @@ function reasonTable(): string {
   return table(["number", "reason"], Object.entries(REASON_NAMES).map(([number, name]) => [number, `\`${name}\``]));
 }
 
-/** Every key of the configuration with its default and what it may be. */
+/** Every key of the configuration with its default and its allowed values. */
 function configTable(): string {
   const range = ({ schema: { minimum, maximum, enum: words } }: Field<unknown>): string =>
     (typeof minimum === "number" ? `${minimum}..${Number(maximum)}` : Array.isArray(words) ? words.map((word) => `\`${String(word)}\``).join(" ") : "");
@@ -91,7 +90,7 @@ function configTable(): string {
 }
 
 const RESULTS = new URL("tests/bench/results.json", root);
-/** What the last full run of the bench left; null where none was recorded. */
+/** The results of the last full run of the bench; null if none was recorded. */
 const figures = existsSync(RESULTS) ? readResults(RESULTS) : null;
 
 const GENERATED: Readonly<Record<string, () => string>> = {
@@ -110,8 +109,8 @@ export function regenerate(text: string): string {
 }
 
 /**
- * Every number that has a meaning, a line each: `code 7 deny_rule`. Rows are added and never changed: a word that has another number now,
- * or a number that has another word, is an error here. A diagnostic that is gone keeps its row, so that nothing gets its number.
+ * Every number with a meaning, one per line: `code 7 deny_rule`. Rows are only added. A name with another number than
+ * before, or a number with another name, is an error. A removed diagnostic keeps its row, so its number is never reused.
  */
 export function codeNumbers(before: string): string {
   const rows = new Map(before.split("\n").filter((line) => line !== "").map((line): [string, string] => {
@@ -125,12 +124,12 @@ export function codeNumbers(before: string): string {
   ]);
   for (const [row, word] of current) {
     const pinned = rows.get(row);
-    if (pinned !== undefined && pinned !== word) throw new Error(`tests/house/code_numbers.txt pins \`${row} ${pinned}\`, and the code has \`${word}\`: take a number that is new`);
+    if (pinned !== undefined && pinned !== word) throw new Error(`tests/house/code_numbers.txt pins \`${row} ${pinned}\`, and the code has \`${word}\`: use a new number`);
     rows.set(row, word);
   }
   for (const [row, word] of rows) {
     if (current.has(row) || word === "gone") continue;
-    if (!row.startsWith("diagnostic ")) throw new Error(`tests/house/code_numbers.txt pins \`${row} ${word}\`, which the code has no more: numbers are never taken back`);
+    if (!row.startsWith("diagnostic ")) throw new Error(`tests/house/code_numbers.txt pins \`${row} ${word}\`, which is no longer in the code: a pinned number must not be removed`);
     rows.set(row, "gone");
   }
   const order = ([a]: readonly [string, string], [b]: readonly [string, string]): number => {
@@ -140,7 +139,7 @@ export function codeNumbers(before: string): string {
   return [...rows].sort(order).map(([row, word]) => `${row} ${word}\n`).join("");
 }
 
-/** What each written file should hold, given what it holds. */
+/** The content that each generated file should have, given its present content. */
 export const WRITTEN: Readonly<Record<string, (before: string) => string>> = {
   "docs/abi.md": regenerate,
   "docs/language.md": regenerate,

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// `npm run ok`: types, lint and the tests of what has changed since the last commit (`npm run ok -- main`: since
-// another one), in less than a minute. It is for the desk; `.ci/run` checks everything.
+// `npm run ok`: types, lint and the tests of files changed since the last commit (`npm run ok -- main`: since main),
+// in less than a minute. It is for use while you work; `.ci/run` checks everything.
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const CACHE = "node_modules/.cache/ingressd";
 
-/** Which tests a change asks for: the first row whose text the changed file's path starts with. Filters of tests/run.mjs. */
+/** The tests for a changed file, as filters of tests/run.mjs: those of the first row that the file's path starts with. */
 const TESTS = [
   ["compiler/cli/", ["tests/cli/"]],
   ["compiler/", ["tests/compiler/", "tests/semantics/"]],
@@ -27,7 +27,7 @@ const TESTS = [
   ["scripts/", ["tests/docs/", "tests/shell/"]],
   ["package", ["tests/house/dependencies"]],
 ];
-/** Quick, and about every file. */
+/** Quick tests that cover every file. */
 const ALWAYS = ["tests/house/arrows", "tests/house/style"];
 
 const since = process.argv[2] ?? "HEAD";
@@ -50,7 +50,7 @@ await run(`tests of ${changed.length} changed files`, [process.execPath, "tests/
 console.log(`${failed.length === 0 ? "ok" : `failed: ${failed.join(", ")}`} after ${((performance.now() - started) / 1000).toFixed(0)} s`);
 process.exitCode = failed.length === 0 ? 0 : 1;
 
-/** Prints the output of what fails. */
+/** Runs a command and prints its output if it fails. */
 function run(name, [command, ...words]) {
   const from = performance.now();
   const child = spawn(command, words, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });

@@ -1,4 +1,4 @@
-// npm run os: hands over to os/main.ts, which runs as the TypeScript that it is.
+// npm run os: runs os/main.ts through tsx.
 import "../runtime/host/register.mjs";
 import "../compiler/cli/chevrotain.mjs";
 

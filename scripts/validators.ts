@@ -1,5 +1,5 @@
-// The validators of the schemas that messages are checked against at run time, as plain JavaScript: ajv takes
-// tens of milliseconds and megabytes to compile one, so that is done here and not at each start.
+// Compiles the validators of the message schemas to plain JavaScript. ajv needs tens of milliseconds and megabytes to
+// compile a schema, so this is not done at each start.
 import { readdirSync, readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import standaloneCode from "ajv/dist/standalone/index.js";
@@ -8,7 +8,7 @@ import { buildSync } from "esbuild";
 const FOLDER = new URL("../schemas/intents/", import.meta.url);
 const SUFFIX = ".schema.json";
 
-/** `gateway/control/validators.mjs`: one export a schema of `schemas/intents`, named like its file. */
+/** `gateway/control/validators.mjs`: one export per schema of `schemas/intents`, named like its file. */
 export function validatorsText(): string {
   const names = readdirSync(FOLDER).filter((name) => name.endsWith(SUFFIX)).sort();
   const ajv = new Ajv2020({
@@ -16,7 +16,7 @@ export function validatorsText(): string {
     schemas: names.map((name): object => schema(name)), code: { source: true, esm: true, lines: true },
   });
   const exported = Object.fromEntries(names.map((name) => [name.slice(0, -SUFFIX.length), schema(name).$id]));
-  // ajv writes `require` for the few functions of its own that the code calls.
+  // ajv's output uses `require` for the few helper functions that it calls.
   const { outputFiles } = buildSync({
     stdin: { contents: standaloneCode.default(ajv, exported), resolveDir: new URL("../", import.meta.url).pathname, loader: "js" },
     bundle: true, write: false, format: "esm", platform: "neutral", mainFields: ["main"], target: "node20.19", legalComments: "none",

@@ -9,8 +9,8 @@
 //	defer exposure.Close()
 //
 // The port closes with Close, or when the process ends. After a restart of the gateway, and when a policy grants the
-// intent again, the service is registered again. The messages are those of docs/operations.md (JSON-RPC 2.0, one
-// message a line).
+// intent again, the client registers again. docs/operations.md specifies the messages (JSON-RPC 2.0, one message per
+// line).
 package ingressd
 
 import (
@@ -36,10 +36,10 @@ const (
 	mostDepth     = 32
 )
 
-// Waits before each further try; the last one is used from then on.
+// Waits between attempts; the last one is repeated.
 var retryTimes = []time.Duration{100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second}
 
-// Intent is what a service asks for.
+// Intent is a service's request for a port.
 type Intent struct {
 	// Service is the service's name in the policy; ingressd asks the kernel who the caller is.
 	Service string
@@ -47,20 +47,20 @@ type Intent struct {
 	Port int
 	// Backend is where connections go: "127.0.0.1:8080", "[::1]:8080" or "unix:/path".
 	Backend string
-	// Mode is the mode that the policy states: "tcp" (if empty), "passthrough", "tls" or "mtls".
+	// Mode is the mode in the policy: "tcp" (if empty), "passthrough", "tls" or "mtls".
 	Mode string
-	// Bind is one literal local address; empty: all that the policy gives.
+	// Bind is one literal local address; empty: all addresses that the policy grants.
 	Bind string
 	// Socket is the registration socket; empty: DefaultSocket().
 	Socket string
 	// TTL: the lease ends after this time unless the client renews it, 1 s to 24 h; 0: it has no end.
 	TTL time.Duration
-	// OnChange is called from a goroutine when the port closes, at each further try, and when it is open again.
+	// OnChange is called from a goroutine when the port closes, after each failed attempt, and when it is open again.
 	// because is empty while the port is open.
 	OnChange func(open []string, because string)
 }
 
-// Error says why the port is not open. Code is the audit's word, or "unreachable", or "bad_answer".
+// Error says why the port is not open. Code is the audit code, or "unreachable", or "bad_answer".
 type Error struct {
 	Code    string
 	Message string
@@ -89,7 +89,7 @@ type Exposure struct {
 	lease   *lease
 }
 
-// Expose returns once the port is open, or with an *Error where it is refused.
+// Expose returns once the port is open, or with an *Error if it is refused.
 func Expose(intent Intent) (*Exposure, error) {
 	if intent.Socket == "" {
 		intent.Socket = DefaultSocket()
@@ -171,7 +171,7 @@ func (e *Exposure) again() bool {
 	}
 }
 
-// lease is a registration and the connection that it lives with.
+// lease is a registration and its connection.
 type lease struct {
 	connection *connection
 	name       string
@@ -232,7 +232,7 @@ func (l *lease) wait(closing <-chan struct{}) string {
 			case "refused":
 				return m.message
 			case "bad":
-				return "the gateway sent something that this client does not know"
+				return "the gateway sent an unknown message"
 			case "open", "done":
 				renewal, late = 0, nil
 			}
@@ -268,7 +268,7 @@ func (c *connection) read() {
 	c.socket.Close()
 }
 
-// wholeLines drops what comes behind the last line end.
+// wholeLines drops the bytes after the last line end.
 func wholeLines(data []byte, atEnd bool) (int, []byte, error) {
 	if end := bytes.IndexByte(data, '\n'); end >= 0 {
 		return end + 1, data[:end], nil
@@ -290,7 +290,7 @@ func (c *connection) send(method string, params map[string]any) (int, error) {
 	return c.number, err
 }
 
-// close ends the reader too, whatever it waits for.
+// close also ends the reader.
 func (c *connection) close() {
 	c.socket.Close()
 	for range c.lines {
@@ -337,13 +337,13 @@ func register(intent Intent) (*lease, error) {
 				return nil, &Error{m.code, m.message}
 			default:
 				c.close()
-				return nil, &Error{"bad_answer", "the gateway's answer is none that this client knows"}
+				return nil, &Error{"bad_answer", "the gateway's answer is malformed"}
 			}
 		}
 	}
 }
 
-// message is what one line of the gateway says to a request:
+// message is the meaning of one line of the gateway for a request:
 // open (lease, open), done, refused (code, message), ended (because), other (about something else), bad.
 type message struct {
 	kind, lease, code, message, because string
@@ -403,7 +403,7 @@ func equals(id json.Number, number int) bool {
 	return err == nil && value == float64(number)
 }
 
-// readJSON is false for what is not JSON, not UTF-8, too long or too deep.
+// readJSON is false for input that is not JSON, not UTF-8, too long or too deep.
 func readJSON(line []byte) (any, bool) {
 	if len(line) > mostLineBytes || !utf8.Valid(line) || depthOf(line) > mostDepth {
 		return nil, false

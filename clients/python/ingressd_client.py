@@ -1,6 +1,6 @@
 """Keeps a service's port open in ingressd while the service runs.
 
-One file, standard library only, Python 3.9 and later, for Linux and other systems with unix sockets. Copy it beside
+One file, standard library only, Python 3.9 and later, for Linux and other systems with unix sockets. Copy it next to
 your program:
 
     from ingressd_client import expose
@@ -9,10 +9,10 @@ your program:
         server.serve_forever()
 
 The port closes when the block ends, or when the process does. After a restart of the gateway, and when a policy grants
-the intent again, the service is registered again. As a program: `python3 ingressd_client.py --service web --port 8443
---backend 127.0.0.1:8080`.
+the intent again, the client registers again. To run it as a program: `python3 ingressd_client.py --service web --port
+8443 --backend 127.0.0.1:8080`.
 
-The messages are those of docs/operations.md (JSON-RPC 2.0, one message a line).
+docs/operations.md specifies the messages (JSON-RPC 2.0, one message per line).
 """
 
 import json
@@ -24,7 +24,7 @@ import time
 
 __all__ = ["ExposeError", "Exposure", "default_socket", "expose"]
 
-# Waits before each further try, in seconds; the last one is used from then on.
+# Waits between attempts, in seconds; the last one is repeated.
 RETRY_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 # How long the gateway may take to answer, in seconds.
 ANSWER_S = 10.0
@@ -53,15 +53,15 @@ def default_socket(env=os.environ):
 
 
 def expose(service, port, backend, mode="tcp", bind=None, socket=None, ttl_s=None, on_change=None):
-    """Registers the intent and returns an Exposure once the port is open; raises ExposeError where it is refused.
+    """Registers the intent and returns an Exposure once the port is open; raises ExposeError if it is refused.
 
     service    the service's name in the policy; ingressd asks the kernel who the caller is
     port       the port that the policy exposes for it
     backend    where connections go: "127.0.0.1:8080", "[::1]:8080" or "unix:/path"
-    mode       the mode that the policy states: "tcp", "passthrough", "tls" or "mtls"
-    bind       one literal local address; None: all that the policy gives
+    mode       the mode in the policy: "tcp", "passthrough", "tls" or "mtls"
+    bind       one literal local address; None: all addresses that the policy grants
     socket     the registration socket; None: default_socket()
-    ttl_s      the lease ends after so many seconds unless this client renews it, 1 to 86400; None: it has no end
+    ttl_s      the lease ends after this many seconds unless this client renews it, 1 to 86400; None: no end
     on_change  called from a thread as on_change(open, because): open is a list of local endpoints, because is None
                or says why the port is closed
     """
@@ -141,7 +141,7 @@ class Exposure:
 
 
 class _Lease:
-    """A registration and the connection that it lives with."""
+    """A registration and its connection."""
 
     def __init__(self, connection, lease, open_, ttl_ms):
         self.open = open_
@@ -170,7 +170,7 @@ class _Lease:
                 if kind == "refused":
                     return rest[1]
                 if kind == "bad":
-                    return "the gateway sent something that this client does not know"
+                    return "the gateway sent an unknown message"
                 if kind in ("open", "done"):
                     awaited = None
         except OSError:
@@ -181,7 +181,7 @@ class _Lease:
     def end(self):
         """Ends the lease; the thread in wait() returns because of it."""
         try:
-            # The answer, or the end of the connection: both say that the port is closed.
+            # Both the answer and the end of the connection mean that the port is closed.
             self._connection.send("unregister", {"lease": self._lease})
             self._connection.finished.wait(ANSWER_S)
         except OSError:
@@ -267,17 +267,17 @@ def _register(path, params):
         connection.close()
         if kind == "refused":
             raise ExposeError(rest[0], rest[1])
-        raise ExposeError("bad_answer", "the gateway's answer is none that this client knows")
+        raise ExposeError("bad_answer", "the gateway's answer is malformed")
     except OSError as error:
         connection.close()
         raise ExposeError("unreachable", f"no ingressd answers at `{path}` ({error}): start it, or name its socket with INGRESSD_SOCKET") from error
 
 
 def read_message(line, number):
-    """What one line of the gateway says to the request `number`:
+    """The meaning of one line of the gateway for the request `number`:
 
     ("open", lease, endpoints), ("done",), ("refused", code, message), ("ended", because),
-    ("other",) for what is about something else, ("bad",) for what no gateway sends.
+    ("other",) for a message about something else, ("bad",) for a malformed message.
     """
     message = _json(line)
     if not isinstance(message, dict):
@@ -334,7 +334,7 @@ def _no_constant(word):
 
 
 def _whole(value):
-    """Halves of surrogate pairs become U+FFFD, as other readers have them."""
+    """Replaces unpaired surrogates by U+FFFD, as other JSON parsers do."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
@@ -351,8 +351,8 @@ def _main(words):
     parser.add_argument("--service", required=True, help="the service, as the policy names it")
     parser.add_argument("--port", required=True, type=int, help="the port to open")
     parser.add_argument("--backend", required=True, help="127.0.0.1:8080, [::1]:8080 or unix:/path")
-    parser.add_argument("--mode", default="tcp", choices=("tcp", "passthrough", "tls", "mtls"), help="as the policy states it")
-    parser.add_argument("--bind", help="one local address (default: all that the policy gives)")
+    parser.add_argument("--mode", default="tcp", choices=("tcp", "passthrough", "tls", "mtls"), help="the mode in the policy")
+    parser.add_argument("--bind", help="one local address (default: all addresses that the policy grants)")
     parser.add_argument("--socket", help="the registration socket (default: INGRESSD_SOCKET)")
     parser.add_argument("--ttl", type=float, metavar="SECONDS", help="the lease ends by itself unless it is renewed")
     given = parser.parse_args(words)

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! The port closes with `close`, when the value is dropped, or when the process ends. After a restart of the gateway, and
-//! when a policy grants the intent again, the service is registered again. The messages are those of docs/operations.md
-//! (JSON-RPC 2.0, one message a line).
+//! when a policy grants the intent again, the client registers again. docs/operations.md specifies the messages
+//! (JSON-RPC 2.0, one message per line).
 #![forbid(unsafe_code)]
 
 use std::io::{self, Read, Write};
@@ -23,13 +23,13 @@ use std::time::{Duration, Instant};
 
 /// How long the gateway may take to answer.
 pub const ANSWER_TIME: Duration = Duration::from_secs(10);
-/// Waits before each further try, in milliseconds; the last one is used from then on.
+/// Waits between attempts, in milliseconds; the last one is repeated.
 const RETRY_MS: [u64; 6] = [100, 250, 500, 1000, 2000, 5000];
-/// How often a thread that waits looks whether the exposure was closed.
+/// How often a waiting thread checks whether the exposure was closed.
 const LOOK: Duration = Duration::from_millis(50);
 const MOST_LINE_BYTES: usize = 64 * 1024;
 
-/// What a service asks for.
+/// A service's request for a port.
 #[derive(Clone, Debug)]
 pub struct Intent {
     /// The service's name in the policy; ingressd asks the kernel who the caller is.
@@ -38,9 +38,9 @@ pub struct Intent {
     pub port: u16,
     /// Where connections go: `127.0.0.1:8080`, `[::1]:8080` or `unix:/path`.
     pub backend: String,
-    /// The mode that the policy states: `tcp`, `passthrough`, `tls` or `mtls`.
+    /// The mode in the policy: `tcp`, `passthrough`, `tls` or `mtls`.
     pub mode: String,
-    /// One literal local address; `None`: all that the policy gives.
+    /// One literal local address; `None`: all addresses that the policy grants.
     pub bind: Option<String>,
     /// The registration socket.
     pub socket: String,
@@ -49,13 +49,13 @@ pub struct Intent {
 }
 
 impl Intent {
-    /// Mode `tcp` on the default socket, with a lease that has no end.
+    /// Mode `tcp` on the default socket, with a lease without end.
     pub fn new(service: &str, port: u16, backend: &str) -> Intent {
         Intent { service: service.into(), port, backend: backend.into(), mode: "tcp".into(), bind: None, socket: default_socket(), ttl: None }
     }
 }
 
-/// Why the port is not open. `code` is the audit's word, or `unreachable`, or `bad_answer`.
+/// Why the port is not open. `code` is the audit code, or `unreachable`, or `bad_answer`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExposeError {
     pub code: String,
@@ -86,12 +86,12 @@ pub fn default_socket() -> String {
     }
 }
 
-/// Returns once the port is open, or with why it is refused.
+/// Returns once the port is open, or with the reason for the refusal.
 pub fn expose(intent: Intent) -> Result<Exposure, ExposeError> {
     expose_with(intent, |_| {})
 }
 
-/// As `expose`; `changed` is called from a thread when the port closes, at each further try, and when it is open again.
+/// Like `expose`; `changed` is called from a thread when the port closes, after each failed attempt, and when it is open again.
 pub fn expose_with(intent: Intent, changed: impl Fn(Change) + Send + 'static) -> Result<Exposure, ExposeError> {
     let lease = register(&intent)?;
     let state = Arc::new(State { shared: Mutex::new(Shared { closing: false, open: lease.open.clone() }), closing: Condvar::new() });
@@ -181,7 +181,7 @@ fn keep(intent: &Intent, first: Lease, state: &State, changed: &dyn Fn(Change)) 
     }
 }
 
-/// A registration and the connection that it lives with.
+/// A registration and its connection.
 struct Lease {
     connection: Connection,
     name: String,
@@ -213,7 +213,7 @@ impl Lease {
                 Ok(Some(line)) => match read_message(&line, renewal.map(|(number, _)| number)) {
                     Message::Ended(because) => return Some(because),
                     Message::Refused(_, message) => return Some(message),
-                    Message::Bad => return Some("the gateway sent something that this client does not know".into()),
+                    Message::Bad => return Some("the gateway sent an unknown message".into()),
                     Message::Open(..) | Message::Done => renewal = None,
                     Message::Other => {}
                 },
@@ -232,7 +232,7 @@ impl Lease {
         }
     }
 
-    /// The answer, or the end of the connection: both say that the port is closed.
+    /// Waits for the answer or the end of the connection; both mean that the port is closed.
     fn end(&mut self, lease: &str) {
         if let Ok(number) = self.connection.send("unregister", &format!("{{\"lease\":{lease}}}")) {
             let late = Instant::now() + ANSWER_TIME;
@@ -321,13 +321,13 @@ fn register(intent: &Intent) -> Result<Lease, ExposeError> {
             Message::Open(name, open) => return Ok(Lease { connection, name, open, ttl: intent.ttl }),
             Message::Refused(code, message) => return Err(ExposeError { code, message }),
             Message::Done | Message::Ended(_) | Message::Bad => {
-                return Err(ExposeError { code: "bad_answer".into(), message: "the gateway's answer is none that this client knows".into() })
+                return Err(ExposeError { code: "bad_answer".into(), message: "the gateway's answer is malformed".into() })
             }
         }
     }
 }
 
-/// What one line of the gateway says to a request.
+/// The meaning of one line of the gateway for a request.
 enum Message {
     /// Lease and endpoints.
     Open(String, Vec<String>),
@@ -337,7 +337,7 @@ enum Message {
     Ended(String),
     /// About something else.
     Other,
-    /// What no gateway sends.
+    /// A malformed message.
     Bad,
 }
 
@@ -372,7 +372,7 @@ fn read_message(line: &[u8], number: Option<u64>) -> Message {
     }
 }
 
-/// A text as JSON.
+/// Encodes a string as JSON.
 fn text_of(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
@@ -417,7 +417,7 @@ mod json {
         }
     }
 
-    /// `None` for what is not JSON, not UTF-8, too long or too deep.
+    /// `None` for input that is not JSON, not UTF-8, too long or too deep.
     pub fn read(line: &[u8]) -> Option<Value> {
         if line.len() > super::MOST_LINE_BYTES {
             return None;
@@ -538,7 +538,7 @@ mod json {
             }
         }
 
-        /// A half of a pair without the other one is U+FFFD.
+        /// An unpaired surrogate becomes U+FFFD.
         fn surrogates(&mut self, first: u16, text: &mut String) -> Option<()> {
             let mut units = vec![first];
             if (0xd800..0xdc00).contains(&first) && self.rest.as_str().starts_with("\\u") {

@@ -1,5 +1,5 @@
 // The demo's backend: one page over HTTP on a loopback address, `node backend.mjs HOST PORT`.
-// Ends when its standard input does, so that it can't outlive whoever started it.
+// Ends when its standard input does, so that it can't outlive the process that started it.
 process.on("SIGUSR1", () => undefined);
 const { createServer } = await import("node:http");
 

@@ -1,6 +1,6 @@
-// npm start: the shipped ingressc and ingressd at work on policies/demo.ingress, in front of a
-// small backend on loopback. One allowed and one denied connection are made and explained; then
-// it serves until Ctrl-C (`--once` ends by itself). All state is in a folder that is removed.
+// npm start: runs the shipped ingressc and ingressd with policies/demo.ingress in front of a small backend on
+// loopback. It makes and explains one allowed and one denied connection, then serves until Ctrl-C (`--once` exits
+// instead). All state is in a temporary folder.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { createServer } from "node:net";
@@ -19,7 +19,7 @@ const GUEST = "127.0.0.2";
 
 const unknown = process.argv.slice(2).find((word) => word !== "--once");
 if (unknown !== undefined) {
-  console.error(`demo: there is no option \`${unknown}\`; the only one is \`--once\` (npm start -- --once)`);
+  console.error(`demo: unknown option \`${unknown}\`; the only option is \`--once\` (npm start -- --once)`);
   process.exit(2);
 }
 const once = process.argv.includes("--once");
@@ -30,7 +30,7 @@ const say = (text = "") => console.log(text);
 const heading = (n, word, text) => say(`\n${sgr(1, `${n}  ${word.padEnd(9)}`)}${text}`);
 const detail = (text) => say(`   ${text}`);
 
-// The reader of this text went away (`| head`): there is nobody left to show anything to.
+// The reader of the output has closed it (`| head`), so there is nothing left to do.
 process.stdout.on("error", () => process.exit(0));
 const folder = mkdtempSync(join(tmpdir(), "ingressd-demo-"));
 const children = [];
@@ -43,7 +43,7 @@ const stopped = new Promise((resolve) => {
     });
   }
 });
-// Also after an error that nobody foresaw: no child and no file stays.
+// No child process and no file remains, even after an unexpected error.
 process.on("exit", () => {
   killAll();
   rmSync(folder, { recursive: true, force: true });
@@ -52,7 +52,7 @@ process.on("exit", () => {
 try {
   await Promise.race([demo(), stopped]);
 } catch (error) {
-  // A child that ends because all end is no trouble.
+  // A child that ends during shutdown is not an error.
   if (!stopping) {
     if (!(error instanceof Trouble)) throw error;
     process.exitCode = 1;
@@ -101,7 +101,7 @@ async function demo() {
   heading(4, "denied", `from ${guest.source} to port ${guest.port}`);
   const refused = await get(guest.port, guest.source);
   if (refused.failed === null) throw new Trouble(`the policy denies ${guest.source}, but it was served`);
-  detail(`closed before the backend heard of it (the client sees ${refused.failed})`);
+  detail(`closed before the backend saw it (the client sees ${refused.failed})`);
   detail(await gateway.line("out", (line) => line.startsWith("ingressd: deny ")));
   await explain(module, gateway, guest.source, guest.name, "deny");
 
@@ -115,7 +115,7 @@ async function demo() {
   await serve(gateway);
 }
 
-/** Shows each decision until somebody ends the demo; not before. */
+/** Shows each decision until the demo is ended. */
 async function serve(gateway) {
   gateway.follow((stream, line) => {
     if (stream === "out") return detail(line);
@@ -127,7 +127,7 @@ async function serve(gateway) {
   throw new Trouble(`ingressd ended with exit code ${code}`);
 }
 
-/** The audit record of the decision, then the same question asked of the module by hand. */
+/** Prints the audit record of the decision, then the output of `explain` for the same connection. */
 async function explain(module, gateway, source, listener, decision) {
   const record = await gateway.line("err", (line) => {
     const fields = line.startsWith("{") ? JSON.parse(line) : {};
@@ -161,7 +161,7 @@ function mustBeFree(port, who) {
   });
 }
 
-/** One request over a connection of its own from `source`. */
+/** Sends one request over a new connection from `source`. */
 function get(port, source) {
   return new Promise((resolve) => {
     const sent = request({ host: HERE, port, localAddress: source, agent: false, timeout: 10_000 }, (response) => {

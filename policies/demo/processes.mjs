@@ -3,16 +3,16 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { WITHOUT_DEBUGGER } from "../../runtime/host/debugger.mjs";
 
-/** How long a child has to end before it is killed, and a line to come before the demo gives up. */
+/** Time for a child to end before it is killed, and for an expected line before the demo fails. */
 const END_MS = 5_000;
 const LINE_MS = 30_000;
 
 const running = new Set();
 
-/** A failure that is told in one sentence. */
+/** A failure that is reported as one sentence. */
 export class Trouble extends Error {}
 
-/** Starts `node ARGS`. In a group of its own: Ctrl-C reaches the demo alone, which ends its children. */
+/** Starts `node ARGS` in a separate process group, so that only the demo receives Ctrl-C and ends its children. */
 export function start(name, args) {
   const child = spawn(process.execPath, [...WITHOUT_DEBUGGER, ...args], { stdio: ["pipe", "pipe", "pipe"], detached: process.platform !== "win32" });
   running.add(child);
@@ -34,13 +34,13 @@ export function start(name, args) {
     name,
     child,
     ended,
-    /** From now on each line goes to `hears`, and none is kept. */
+    /** Passes each line to `hears` from now on, and keeps none. */
     follow(hears) {
       follower = hears;
       said = [];
     },
     lines: (stream) => said.filter((s) => s.stream === stream).map((s) => s.line),
-    /** The first line, said already or to come, that `wanted` makes something of. */
+    /** The first line, past or future, that `wanted` accepts. */
     line(stream, wanted) {
       return new Promise((resolve, reject) => {
         const done = (settle, value) => {
@@ -68,7 +68,7 @@ export function start(name, args) {
   };
 }
 
-/** Runs `node ARGS` to its end; its output, or a Trouble with what it said. */
+/** Runs `node ARGS` to its end; returns its output, or throws a Trouble with it. */
 export async function run(name, args) {
   const started = start(name, args);
   const { code, error } = await started.ended;
@@ -76,7 +76,7 @@ export async function run(name, args) {
   throw new Trouble([...started.lines("out"), ...started.lines("err"), error?.message ?? `${name} ended with exit code ${code}`].join("\n"));
 }
 
-/** Ends one child and waits for it. */
+/** Stops one child and waits for its end. */
 export async function end({ child, ended }) {
   if (!running.has(child)) return;
   child.kill("SIGTERM");
@@ -85,7 +85,7 @@ export async function end({ child, ended }) {
   clearTimeout(timer);
 }
 
-/** For a demo that can't wait any more. */
+/** Kills all children without waiting. */
 export function killAll() {
   for (const child of running) child.kill("SIGKILL");
 }

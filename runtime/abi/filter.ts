@@ -1,13 +1,13 @@
-// Profiles of an ABI filter: what one subject may bind, as an OS without the engine reads it before a
-// call. docs/abi-filter-v2.md has both layouts, byte by byte, and vectors. A profile only ever
-// narrows: what no rule matches is refused, and so is a profile with anything odd in it.
+// Profiles of an ABI filter. A profile lists what one subject may bind, for an OS that checks calls without
+// the engine. docs/abi-filter-v2.md specifies both layouts, byte by byte, with test vectors. A profile can only
+// narrow access: a request that no rule matches is refused, and so is a profile with any unexpected byte.
 
 export const FILTER_MAX_BYTES = 512;
 export const FILTER_MAX_RULES = 16;
 const HEAD_BYTES = { 1: 12, 2: 20 } as const;
 const RULE_BYTES = { 1: 8, 2: 12 } as const;
 const MAGIC = [0x41, 0x46] as const;
-/** Rules have protocols and addresses. No other version 2 takes a profile with this flag. */
+/** Set when rules have protocols and addresses. Other version 2 decoders refuse a profile with this flag. */
 const FLAG_ADDRESSES = 0x80000000;
 const CLASS_STATEFS_PUT = 1;
 const CLASS_NET_BIND = 2;
@@ -18,15 +18,15 @@ const KINDS = { any: 0, wildcard: 1, v4: 4, v6: 6 } as const;
 
 export type FilterVersion = 1 | 2;
 
-/** `any`: every local address, the wildcard ones too. `wildcard`: 0.0.0.0 and :: alone, which no prefix has. */
+/** `any` matches every local address, wildcard addresses included. `wildcard` matches only 0.0.0.0 and ::, which no prefix matches. */
 export type FilterAddress =
   | { readonly kind: "any" | "wildcard" }
-  /** 4 or 16 bytes whose bits behind `length` are 0. */
+  /** 4 or 16 bytes; the bits after the first `length` are 0. */
   | { readonly kind: "v4" | "v6"; readonly network: Uint8Array; readonly length: number };
 
 export interface FilterRule {
   readonly action: "allow" | "deny";
-  /** Version 1 has only `any`, of both. */
+  /** In version 1, `proto` and `address` are always `any`. */
   readonly proto: keyof typeof PROTOS;
   readonly address: FilterAddress;
   /** Inclusive; 0 to 65535. */
@@ -38,7 +38,7 @@ export interface FilterProfile {
   readonly version: FilterVersion;
   /** FNV-1a-64 of the service's name. */
   readonly subject: bigint;
-  /** The first that matches decides. */
+  /** The first matching rule decides. */
   readonly rules: readonly FilterRule[];
 }
 
@@ -52,7 +52,7 @@ export interface BindRequest {
 
 export type FilterFault = "too_long" | "malformed" | "too_many_rules" | "bad_class" | "bad_action" | "bad_rule";
 
-/** Throws RangeError where the profile is beyond the version's bounds: those who make one look before. */
+/** Throws RangeError if the profile exceeds the bounds of its version; callers check the bounds first. */
 export function encodeFilter({ version, subject, rules }: FilterProfile): Uint8Array {
   const bytes = [...MAGIC, version, rules.length, ...le(subject, 8), ...(version === 2 ? [...le(0n, 4), ...le(BigInt(FLAG_ADDRESSES), 4)] : [])];
   for (const rule of rules) bytes.push(...encodeRule(version, rule));
@@ -73,7 +73,7 @@ function encodeRule(version: FilterVersion, { action, proto, address, first, las
   return [CLASS_NET_BIND, allow, PROTOS[proto], KINDS[address.kind], length, 0, ...ports, 0, 0, ...network];
 }
 
-/** A whole profile, or the first thing that is wrong with it. */
+/** The decoded profile, or the first fault found in it. */
 export function decodeFilter(bytes: Uint8Array): FilterProfile | FilterFault {
   if (bytes.length > FILTER_MAX_BYTES) return "too_long";
   const version = bytes[2] === 1 || bytes[2] === 2 ? bytes[2] : null;
@@ -95,7 +95,7 @@ export function decodeFilter(bytes: Uint8Array): FilterProfile | FilterFault {
 }
 
 interface Read {
-  /** Null: of another class, which has no say in binds. */
+  /** Null for a rule of another class, which does not affect binds. */
   readonly rule: FilterRule | null;
   readonly end: number;
 }
@@ -107,7 +107,7 @@ function readRule1(view: DataView, at: number): Read | FilterFault {
   if (kind !== CLASS_STATEFS_PUT && kind !== CLASS_NET_BIND) return "bad_class";
   if (action === null) return "bad_action";
   const end = at + RULE_BYTES[1] + prefix;
-  // A byte that this version gives no meaning to is not passed over: it would have one elsewhere.
+  // A byte that is undefined in this version must be 0, because another version may give it a meaning.
   if (spare !== 0 || prefix > MAX_PATH_BYTES || end > view.byteLength) return "bad_rule";
   if (kind === CLASS_STATEFS_PUT) return { rule: null, end };
   const [first, last] = [view.getUint16(at + 4, true), view.getUint16(at + 6, true)];
@@ -131,7 +131,7 @@ function readRule2(view: DataView, at: number): Read | FilterFault {
   return { rule: { action, proto, address, first, last }, end };
 }
 
-/** May it be bound? Only by the profile's own subject, and never outside what a rule allows. */
+/** Whether the request may bind. Only the profile's own subject may, and only what a rule allows. */
 export function filterAllows(profile: FilterProfile, request: BindRequest): boolean {
   if (request.subject !== profile.subject || request.address.length !== 16) return false;
   const rule = profile.rules.find((r) => matches(r, request));
@@ -149,7 +149,7 @@ function matches({ proto, address, first, last }: FilterRule, request: BindReque
   return !wildcard && mapped === (address.kind === "v4") && network.every((byte, i) => byte === ((own[i] ?? 0) & maskByte(length, i)));
 }
 
-/** The bits of byte `i` that a prefix of `length` bits has. */
+/** The bits of byte `i` that belong to a prefix of `length` bits. */
 function maskByte(length: number, i: number): number {
   const bits = Math.min(8, Math.max(0, length - 8 * i));
   return (0xff << (8 - bits)) & 0xff;

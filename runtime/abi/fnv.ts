@@ -1,4 +1,4 @@
-// FNV-1a-64 of UTF-8 text, the form in which names cross into the engine.
+// FNV-1a-64 of UTF-8 text, the form in which names are passed to the engine.
 // http://www.isthe.com/chongo/tech/comp/fnv/
 
 const OFFSET = 0xcbf29ce484222325n;

@@ -34,18 +34,18 @@ export const CLOCK_KNOWN = 80;
 export const SEED_BASE = 128;
 /** 1 after `validate` has passed. */
 export const STATUS_VALID = 144;
-/** Connections that `recount` found no place for; while any is left, source caps refuse. */
+/** Connections that `recount` had no free entry for; while this is above 0, source caps refuse. */
 export const CAP_LOST = 148;
-/** Debts of the limits of one question, one u64 a limit. */
+/** Debts of the limits of the current request, one u64 per limit. */
 export const WORK_DEBTS = 256;
-/** Fingerprints of the same, one u64 a limit. */
+/** Fingerprints for the same limits, one u64 per limit. */
 export const WORK_PRINTS = 320;
 export const TABLES_BASE = 1024;
 
 // ---- header -------------------------------------------------------------------------------
 export const H_MAGIC = 0;
 export const H_VERSION = 4;
-/** Address just behind the tables. */
+/** Address of the first byte after the tables. */
 export const H_TABLES_END = 8;
 export const H_LISTENERS = 12;
 export const H_LISTENER_COUNT = 16;
@@ -70,7 +70,7 @@ export const H_SCRATCH_BYTES = 160;
 export const H_LISTENER_STATE = 164;
 export const H_LIMIT_STATE = 168;
 export const H_LIMIT_TABLE = 172;
-/** Sets of WAYS entries, a power of two; 0 where no limit needs a key. */
+/** Number of sets of WAYS entries, a power of two; 0 if no limit has a key. */
 export const H_LIMIT_SETS = 176;
 export const H_SKETCH = 180;
 /** Cells in each of the SKETCH_ROWS rows, a power of two. */
@@ -78,7 +78,7 @@ export const H_SKETCH_CELLS = 184;
 export const H_CAP_TABLE = 188;
 export const H_CAP_SETS = 192;
 export const H_MEMORY_END = 196;
-/** The most loop iterations of one decision, as the compiler computed it. */
+/** Maximum number of loop iterations of one decision, computed by the compiler. */
 export const H_MAX_STEPS = 200;
 /** Columns of a row of cells: the listeners, then the shadows. */
 export const H_COLUMN_COUNT = 204;
@@ -96,7 +96,7 @@ export const H_NAME_BYTE_COUNT = 236;
 export const H_NAME_CLASS_COUNT = 240;
 export const H_NAME_ENDS = 244;
 export const H_NAME_END_COUNT = 248;
-/** Where the hash of every name begins. */
+/** Initial value of the hash of every name. */
 export const H_NAME_SEED = 252;
 /** The two trees of cells, TREE_BYTES each: (class, column) and (row of names, class of names) to a residual. */
 export const H_CELL_TREE = 256;
@@ -115,18 +115,18 @@ export const H_IDENTITY_BYTE_COUNT = 396;
 export const H_IDENTITY_ENDS = 400;
 export const H_IDENTITY_END_COUNT = 404;
 export const H_IDENTITY_CLASS_COUNT = 408;
-/** Where the hash of every word begins. */
+/** Initial value of the hash of every word. */
 export const H_IDENTITY_SEED = 412;
-/** u64 FNV-1a-64 of each service that may bind the wildcard address over udp at a port of the kernel's choice. */
+/** u64 FNV-1a-64 of each service that may bind the wildcard address over udp at a port that the kernel chooses. */
 export const H_DIALERS = 416;
 export const H_DIALER_COUNT = 420;
-/** Two words over all others up to the end of the tables; compiler/emit/seal.ts says how. */
+/** Two checksum words over all other words of the tables; compiler/emit/seal.ts computes them. */
 export const H_SEAL = 424;
 export const HEADER_BYTES = 432;
 
 // ---- seal ---------------------------------------------------------------------------------
-// Each half is a word that takes in every word of the tables, one after the other: turned left
-// and multiplied. Any one changed word changes both; of other damage one in 2^64 goes unseen.
+// Each half of the seal folds in every word of the tables in order, with a left rotation and a
+// multiplication. Changing any one word changes both halves; other damage goes undetected once in 2^64.
 export const SEAL_BYTES = 8;
 export const SEAL_START = 1380404809;
 export const SEAL_TURN_FIRST = 13;
@@ -135,23 +135,23 @@ export const SEAL_PRIME_FIRST = -1640531535;
 export const SEAL_PRIME_SECOND = -2048144777;
 
 // ---- family block: (address) -> class -----------------------------------------------------
-// Without a root: one binary search over all keys. With one: 16 bits choose a root value, 8
-// and 8 more a page value each; IPv6 then searches a bucket of the low 96 bits.
-/** 65,536 values, or 0 where the family has no trie. */
+// Without a root, lookup is one binary search over all keys. With a root, 16 bits choose a root value and
+// 8 and 8 more bits choose a page value each; IPv6 then searches a bucket of the low 96 bits.
+/** Address of 65,536 values, or 0 if the family has no trie. */
 export const F_ROOT = 0;
 export const F_PAGES = 4;
 export const F_PAGE_COUNT = 8;
-/** The first so many pages stand at depth 2, the others at depth 3. */
+/** Number of pages at depth 2, which come first; the rest are at depth 3. */
 export const F_PAGE_UPPER = 12;
 export const F_VALUES = 16;
 export const F_VALUE_COUNT = 20;
 export const F_BUCKETS = 24;
 export const F_BUCKET_COUNT = 28;
-/** Interval starts, ascending: 1 word a key (v4), 4 (v6), or 3 (v6 with a root). */
+/** Interval starts, ascending; 1 word per key (v4), 4 (v6), or 3 (v6 with a root). */
 export const F_KEYS = 32;
 export const F_KEY_COUNT = 36;
 export const FAMILY_BYTES = 40;
-// The class of key i stands behind the keys: one word each, at keys + count * words * 4.
+// The classes follow the keys, one word per key, at keys + count * words * 4.
 
 /** A value of root and pages: kind in the low two bits, number above. */
 export const VALUE_CLASS = 0;
@@ -166,12 +166,12 @@ export const ROOT_SLOTS = 65536;
 
 // ---- tree of cells: (row, index) -> number -------------------------------------------------
 // A row has a word for each index, or for each 16, 256, … of them the number of a page of 16 words,
-// and so on down. Equal pages are one, so that rows cost what they differ by.
+// and so on down. Equal pages are stored once, so rows cost only what they differ by.
 //
 //   row       | n | n | …            T_STRIDE words; index >>> T_SHIFT chooses
 //   page        -> | n | n | … 16    4 bits of the index choose, T_SHIFT / 4 times
 //
-// The pages of the last step come first; T_ENDS says for each step back from it where its pages end.
+// The pages of the last step come first; T_ENDS gives, for each step back from it, where its pages end.
 export const T_ROWS = 0;
 export const T_ROW_COUNT = 4;
 export const T_STRIDE = 8;
@@ -185,56 +185,56 @@ export const CELL_BITS = 4;
 export const CELL_SLOTS = 16;
 
 // ---- listener record ----------------------------------------------------------------------
-/** u64 FNV-1a-64 of the expose's name: its identity over reloads. */
+/** u64 FNV-1a-64 of the expose's name, which identifies it across reloads. */
 export const R_LISTENER_IDENTITY = 0;
-/** 1 where it binds any address. */
+/** 1 if the listener binds any address. */
 export const R_LISTENER_BIND_ANY = 8;
 export const R_LISTENER_CAP = 12;
-/** 0 where the source has no cap. */
+/** Connections per source; 0 if sources have no cap. */
 export const R_LISTENER_CAP_SOURCE = 16;
 /** Prefix lengths of the cap's source key: v4, v6. */
 export const R_LISTENER_CAP_V4 = 20;
 export const R_LISTENER_CAP_V6 = 24;
 export const R_LISTENER_LIMIT_FIRST = 28;
 export const R_LISTENER_LIMIT_COUNT = 32;
-/** The column that also counts dryrun rules, or 0 where none holds for the listener. */
+/** The column that also counts dryrun rules, or 0 if no dryrun rule applies to the listener. */
 export const R_LISTENER_SHADOW = 36;
-/** Connections of one identity; 0 where it has no cap. */
+/** Connections per identity; 0 if identities have no cap. */
 export const R_LISTENER_CAP_IDENTITY = 40;
-/** u64 FNV-1a-64 of who may bind there: ingressd, or in mode `direct` the service, with a token. */
+/** u64 FNV-1a-64 of the subject that may bind there: ingressd, or in mode `direct` the service, with a token. */
 export const R_LISTENER_BINDER = 48;
 export const LISTENER_BYTES = 56;
 export const MAX_LIMITS_PER_LISTENER = 8;
 
 // ---- residual set: what is still undecided after phase 1 ----------------------------------
-// Rules with an end make the outcome depend on the wall clock. The fields of a record hold when
-// every such end has passed, or no clock is known; before that the first time entry whose moment
-// is still to come says which residual holds instead, and that one has no entries of its own.
-/** VERDICT_*; VERDICT_OPEN waits for the name, VERDICT_IDENTITY for the client's identity. */
+// Rules with an end make the outcome depend on the wall clock. The fields of a record apply when
+// every such end has passed, or when no clock is known. Before that, the first time entry that is
+// still in the future gives the residual that applies instead, which has no entries of its own.
+/** VERDICT_*; VERDICT_OPEN needs the name, VERDICT_IDENTITY the client's identity. */
 export const R_RESIDUAL_VERDICT = 0;
 export const R_RESIDUAL_CODE = 4;
 /** Canonical rule number, or NO_RULE. */
 export const R_RESIDUAL_RULE = 8;
-/** Row of the name cells, where the verdict is VERDICT_OPEN; of the identity cells, where it is VERDICT_IDENTITY; else 0. */
+/** Row of the name cells for VERDICT_OPEN, row of the identity cells for VERDICT_IDENTITY, else 0. */
 export const R_RESIDUAL_ROW = 12;
 export const R_RESIDUAL_TIME_FIRST = 16;
 export const R_RESIDUAL_TIME_COUNT = 20;
 export const RESIDUAL_BYTES = 24;
 export const NO_RULE = -1;
 
-// time entry: u64 UTC seconds, u32 residual, u32 0; those of one residual rise strictly
+// time entry: u64 UTC seconds, u32 residual, u32 0; the entries of one residual rise strictly
 export const R_TIME_UNTIL = 0;
 export const R_TIME_RESIDUAL = 8;
 export const TIME_BYTES = 16;
 
 // ---- names: (SNI) -> class ----------------------------------------------------------------
 // A trie of labels from the right, its edges in one hash table: a bucket is a run of nodes. A node
-// is found by its parent and its label, compared byte by byte. The deepest node on the way says
-// by its end record what the class is: `self` if the name ends there, `one` if one more label stands
-// before it, `deep` if more do. Class 0 is that of no name. A name cell (row, class) is a residual
-// that is decided, or waits for the identity.
+// is found by its parent and its label, compared byte by byte. The end record of the deepest matching
+// node gives the class: `self` if the name ends there, `one` if exactly one more label precedes it,
+// `deep` if more do. Class 0 is for a missing name. A name cell (row, class) is a residual that is
+// decided or needs the identity.
 export const R_NAME_PARENT = 0;
-/** Of the label: its place in the bytes, and in the low NAME_LENGTH_BITS its length. */
+/** The label's offset in the bytes, and its length in the low NAME_LENGTH_BITS. */
 export const R_NAME_LABEL = 4;
 export const R_NAME_END = 8;
 export const NAME_BYTES = 12;
@@ -243,7 +243,7 @@ export const R_END_SELF = 0;
 export const R_END_ONE = 4;
 export const R_END_DEEP = 8;
 export const END_BYTES = 12;
-/** Bytes of the longest name that is looked at (a DNS name in text has at most 253). */
+/** Bytes of the longest name that is looked up (a DNS name in text has at most 253). */
 export const MAX_NAME_BYTES = 255;
 export const MAX_LABEL_BYTES = 63;
 /** Nodes of the largest bucket. */
@@ -253,29 +253,29 @@ export const NAME_HASH_PRIME = 16777619;
 
 // ---- identities: (a certificate's words) -> classes ----------------------------------------
 // A trie of the parts between the `/` of a word (`uri:spiffe://corp.example/ops/web`), from the left;
-// behind a `?` or `#` no part ends. An edge is a part, or (its length's lowest bit set) the beginning
-// of a longer one, of which the longest counts, and the whole part before any. The end record of the
-// node where the word ends says its class in `self`; where no edge leads on, in `deep`. Class 0 is
-// that of a word in no set. An identity cell (row, class) is a residual that is decided; of the words
-// of one certificate the deny with the lowest rule decides, else the allow with the lowest.
+// no part ends after a `?` or `#`. An edge is a whole part, or (lowest bit of its length set) a prefix of
+// a part. A whole part wins over any prefix, and a longer prefix over a shorter one. The class is in the
+// end record of the last node: in `self` if the word ends there, in `deep` if no edge matches the rest.
+// Class 0 is for a word that is in no set. An identity cell (row, class) is a residual that is decided.
+// Of the words of one certificate, the deny with the lowest rule decides, else the allow with the lowest.
 //
 //   scratch: | name … 256 | u16 n, n bytes | u16 n, n bytes | …
 export const R_IDENTITY_PARENT = 0;
 export const R_IDENTITY_OFFSET = 4;
-/** Twice the length of the part, and 1 where it is only the beginning of one. */
+/** Twice the length of the part, plus 1 if it is only a prefix of one. */
 export const R_IDENTITY_LENGTH = 8;
 export const R_IDENTITY_END = 12;
 export const IDENTITY_BYTES = 16;
 export const R_IDENTITY_END_SELF = 0;
 export const R_IDENTITY_END_DEEP = 4;
-/** 1 where an edge from here is the beginning of a part. */
+/** 1 if an edge from this node is a prefix of a part. */
 export const R_IDENTITY_END_OPENS = 8;
 export const IDENTITY_END_BYTES = 12;
-/** Where the words stand in scratch, behind the longest name. */
+/** Offset of the words in scratch, after the longest name. */
 export const SCRATCH_IDENTITY = 256;
-/** Words of one certificate: 64 names and its own. */
+/** Maximum number of words of one certificate: 64 names and its hash. */
 export const MAX_IDENTITY_WORDS = 65;
-/** Their bytes without the lengths: 8 KiB of names and the certificate's own 71. */
+/** Maximum size of the words without their lengths: 8 KiB of names and 71 bytes for the hash. */
 export const MAX_IDENTITY_WORD_BYTES = 8263;
 /** Nodes of the largest bucket. */
 export const MAX_IDENTITY_PROBES = 32;
@@ -293,12 +293,12 @@ export const BIND_BYTES = 32;
 export const PROTO_TCP = 6;
 export const PROTO_UDP = 17;
 
-// dialer: u64, in rising order
+// dialer: u64, in ascending order
 export const DIALER_BYTES = 8;
 export const MAX_DIALERS = 4096;
 
 // ---- limit record -------------------------------------------------------------------------
-/** u64, its identity over reloads: listener, kind, period and prefix lengths. */
+/** u64 that identifies the limit across reloads, from listener, kind, period and prefix lengths. */
 export const R_LIMIT_IDENTITY = 0;
 export const R_LIMIT_COUNT = 8;
 export const R_LIMIT_PERIOD_MS = 12;
@@ -309,9 +309,9 @@ export const R_LIMIT_V6 = 28;
 export const LIMIT_BYTES = 32;
 export const LIMIT_PER_LISTENER = 0;
 export const LIMIT_PER_SOURCE = 1;
-/** Its key is 128 bits of a hash, written as an address is. */
+/** The key is 128 bits of a hash, stored like an address. */
 export const LIMIT_PER_IDENTITY = 2;
-/** The first 10 bits of fe80::/10: the prefix lengths don't hold for such a source. */
+/** The first 10 bits of fe80::/10; prefix lengths do not apply to such a source. */
 export const LINK_LOCAL_BITS = 1018;
 export const IDENTITY_KEY_V4 = 32;
 export const IDENTITY_KEY_V6 = 128;
@@ -332,11 +332,11 @@ export const ENTRY_BYTES = 16;
 export const SET_BYTES = 64;
 export const SKETCH_ROWS = 2;
 export const SKETCH_CELL_BYTES = 8;
-/** Neighbouring sets in which a cap entry may stand. */
+/** Number of neighbouring sets in which a cap entry may be stored. */
 export const CAP_PROBE_SETS = 8;
 /** Monotonic milliseconds saturate here (2^43, 278 years), so that time x rate fits 63 bits. */
 export const MONO_BITS = 43;
-/** Debts leave the module in 2^-20 ms. */
+/** Debts are exported in units of 2^-20 ms. */
 export const DEBT_SHIFT = 20;
 
 // ---- scratch: batch and state records -----------------------------------------------------
@@ -346,10 +346,10 @@ export const R_BATCH_SOURCE = 4;
 export const R_BATCH_VERDICT = 20;
 export const R_BATCH_CODE = 24;
 export const R_BATCH_RULE = 28;
-/** Number of a link-local source's interface, else 0; the rule takes its place. */
+/** Interface number of a link-local source, else 0; the rule is written over it. */
 export const BATCH_ZONE = 28;
 export const BATCH_BYTES = 32;
-// state: u64 limit identity, u64 fingerprint or cell, u64 debt, u32 kind, u32 cells a row
+// state: u64 limit identity, u64 fingerprint or cell, u64 debt, u32 kind, u32 cells per row
 export const R_STATE_IDENTITY = 0;
 export const R_STATE_PRINT = 8;
 export const R_STATE_DEBT = 16;

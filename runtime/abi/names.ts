@@ -1,4 +1,4 @@
-// The words for the numbers of verdicts.ts. tsc demands an entry for each number.
+// The names of the numbers in verdicts.ts. tsc requires an entry for each number.
 import * as v from "./verdicts.ts";
 
 type Numbers<Prefix extends string> = {
@@ -8,7 +8,7 @@ type Numbers<Prefix extends string> = {
 export type ReasonNumber = Numbers<"REASON_">;
 export type CodeNumber = Numbers<"CODE_">;
 
-/** Reason words as markers and tests print them; `none` stands only beside an allow. */
+/** Reason names as markers and tests print them; `none` appears only with an allow. */
 export const REASON_NAMES = {
   [v.REASON_NONE]: "none",
   [v.REASON_POLICY]: "policy",
@@ -20,7 +20,7 @@ export const REASON_NAMES = {
 
 export type Reason = (typeof REASON_NAMES)[ReasonNumber];
 
-/** Audit words with the reason that each belongs to and one sentence for people. */
+/** Audit codes with the reason of each and one human-readable sentence. */
 export const CODES = {
   [v.CODE_NONE]: { name: "none", reason: v.REASON_POLICY, says: "nothing was decided" },
   [v.CODE_ALLOWED]: { name: "allowed", reason: v.REASON_NONE, says: "an allow rule admits it" },
@@ -33,7 +33,7 @@ export const CODES = {
   [v.CODE_NO_MATCH]: { name: "no_match", reason: v.REASON_CIDR, says: "no allow rule matches the source" },
   [v.CODE_CAP_LISTENER]: { name: "cap_listener", reason: v.REASON_RATE, says: "the listener is at its cap of connections" },
   [v.CODE_CAP_SOURCE]: { name: "cap_source", reason: v.REASON_RATE, says: "the source is at its cap of connections" },
-  [v.CODE_CAP_TABLE]: { name: "cap_table", reason: v.REASON_RATE, says: "no place is left to count another source" },
+  [v.CODE_CAP_TABLE]: { name: "cap_table", reason: v.REASON_RATE, says: "the table of source counts is full" },
   [v.CODE_LIMIT_LISTENER]: { name: "limit_listener", reason: v.REASON_RATE, says: "the listener's rate is used up" },
   [v.CODE_LIMIT_SOURCE]: { name: "limit_source", reason: v.REASON_RATE, says: "the source's rate is used up" },
   [v.CODE_BAD_LISTENER]: { name: "bad_listener", reason: v.REASON_POLICY, says: "the module has no such listener" },
@@ -56,7 +56,7 @@ export const CODES = {
   [v.CODE_MODULE_TRAP]: { name: "module_trap", reason: v.REASON_POLICY, says: "the module trapped" },
   [v.CODE_MODULE_RESULT]: { name: "module_result", reason: v.REASON_POLICY, says: "the module's answer is out of range" },
   [v.CODE_NO_MODULE]: { name: "no_module", reason: v.REASON_POLICY, says: "no valid policy is loaded" },
-  [v.CODE_NO_PEER]: { name: "no_peer", reason: v.REASON_POLICY, says: "the client had gone before it was asked about" },
+  [v.CODE_NO_PEER]: { name: "no_peer", reason: v.REASON_POLICY, says: "the client disconnected before it was checked" },
   [v.CODE_BAD_PEER]: { name: "bad_peer", reason: v.REASON_POLICY, says: "the client's address can't be decided" },
   [v.CODE_CAP_OVERALL]: { name: "cap_overall", reason: v.REASON_RATE, says: "the gateway is at its cap of connections" },
   [v.CODE_CAP_BACKEND]: { name: "cap_backend", reason: v.REASON_RATE, says: "too many connections are under way to the backend" },
@@ -66,44 +66,44 @@ export const CODES = {
   [v.CODE_AUDIT_CLOSED]: { name: "audit_closed", reason: v.REASON_POLICY, says: "the audit record could not be written" },
   [v.CODE_INTERNAL]: { name: "internal", reason: v.REASON_POLICY, says: "the gateway failed while it decided" },
   [v.CODE_CAP_PORTS]: { name: "cap_ports", reason: v.REASON_POLICY, says: "the gateway is at its cap of open ports" },
-  [v.CODE_HELLO_MALFORMED]: { name: "hello_malformed", reason: v.REASON_SNI, says: "the client sent something else than a TLS ClientHello" },
+  [v.CODE_HELLO_MALFORMED]: { name: "hello_malformed", reason: v.REASON_SNI, says: "the client sent something other than a TLS ClientHello" },
   [v.CODE_HELLO_TOO_LARGE]: { name: "hello_too_large", reason: v.REASON_SNI, says: "the ClientHello is too large" },
   [v.CODE_HELLO_LATE]: { name: "hello_late", reason: v.REASON_SNI, says: "the ClientHello did not come in time" },
-  [v.CODE_HELLO_GONE]: { name: "hello_gone", reason: v.REASON_SNI, says: "the client left before its ClientHello was whole" },
+  [v.CODE_HELLO_GONE]: { name: "hello_gone", reason: v.REASON_SNI, says: "the client disconnected before its ClientHello was complete" },
   [v.CODE_TLS_FAILED]: { name: "tls_failed", reason: v.REASON_MTLS, says: "the TLS handshake failed" },
   [v.CODE_TLS_LATE]: { name: "tls_late", reason: v.REASON_MTLS, says: "the TLS handshake was not over in time" },
-  [v.CODE_TLS_GONE]: { name: "tls_gone", reason: v.REASON_MTLS, says: "the client left during the TLS handshake" },
-  [v.CODE_NO_CERTIFICATE]: { name: "no_certificate", reason: v.REASON_MTLS, says: "the client showed no certificate" },
+  [v.CODE_TLS_GONE]: { name: "tls_gone", reason: v.REASON_MTLS, says: "the client disconnected during the TLS handshake" },
+  [v.CODE_NO_CERTIFICATE]: { name: "no_certificate", reason: v.REASON_MTLS, says: "the client sent no certificate" },
   [v.CODE_CERTIFICATE_REFUSED]: { name: "certificate_refused", reason: v.REASON_MTLS, says: "the client's certificate was not verified" },
   [v.CODE_IDENTITY_MALFORMED]: { name: "identity_malformed", reason: v.REASON_MTLS, says: "the names in the client's certificate can't be read, or are too many" },
   [v.CODE_SECOND_HELLO]: { name: "second_hello", reason: v.REASON_SNI, says: "after a HelloRetryRequest the client sent another name, or a hello that can't be read" },
-  [v.CODE_TLS_CHANGED]: { name: "tls_changed", reason: v.REASON_MTLS, says: "the gateway has no certificate or authority for the listener, or another one since the handshake began" },
+  [v.CODE_TLS_CHANGED]: { name: "tls_changed", reason: v.REASON_MTLS, says: "the listener's certificate or authority is missing, or changed since the handshake began" },
   [v.CODE_CERTIFICATE_UNUSABLE]: { name: "certificate_unusable", reason: v.REASON_MTLS, says: "the certificate or the authority of the expose can't be used" },
   [v.CODE_UNSUPPORTED]: { name: "unsupported", reason: v.REASON_POLICY, says: "this release does not serve that protocol or mode" },
-  [v.CODE_NO_LEASE]: { name: "no_lease", reason: v.REASON_POLICY, says: "the caller has no such lease: it has ended, or is another's" },
+  [v.CODE_NO_LEASE]: { name: "no_lease", reason: v.REASON_POLICY, says: "the caller has no such lease: it has ended, or belongs to another service" },
   [v.CODE_BAD_INTENT]: { name: "bad_intent", reason: v.REASON_POLICY, says: "a service's message is malformed, too long or not one of the schemas" },
-  [v.CODE_BACKEND_NOT_OWNED]: { name: "backend_not_owned", reason: v.REASON_POLICY, says: "what listens at the backend's address is not known to be the service's" },
+  [v.CODE_BACKEND_NOT_OWNED]: { name: "backend_not_owned", reason: v.REASON_POLICY, says: "the socket that listens at the backend's address is not known to belong to the service" },
   [v.CODE_GUARD_FAMILY]: { name: "guard_family", reason: v.REASON_POLICY, says: "the address is not of the socket's family, or of one that the guard does not serve" },
   [v.CODE_GUARD_UNBOUND]: { name: "guard_unbound", reason: v.REASON_POLICY, says: "a socket that was not bound would listen at a port of the kernel's choice" },
-  [v.CODE_GUARD_PROTOCOL]: { name: "guard_protocol", reason: v.REASON_POLICY, says: "the policy has no word for the socket's protocol" },
+  [v.CODE_GUARD_PROTOCOL]: { name: "guard_protocol", reason: v.REASON_POLICY, says: "policies can't express the socket's protocol" },
   [v.CODE_GUARD_LOW_PORT]: { name: "guard_low_port", reason: v.REASON_POLICY, says: "the program itself has no right to bind a port that low" },
   [v.CODE_TOKEN_TRUNCATED]: { name: "token_truncated", reason: v.REASON_POLICY, says: "the token is cut off" },
   [v.CODE_TOKEN_TOO_LONG]: { name: "token_too_long", reason: v.REASON_POLICY, says: "the token is too long" },
   [v.CODE_TOKEN_VERSION]: { name: "token_version", reason: v.REASON_POLICY, says: "the token is of an unknown version" },
-  [v.CODE_TOKEN_FORGED]: { name: "token_forged", reason: v.REASON_POLICY, says: "nobody with the key made the token" },
-  [v.CODE_TOKEN_SERVICE]: { name: "token_service", reason: v.REASON_POLICY, says: "the token is another service's" },
+  [v.CODE_TOKEN_FORGED]: { name: "token_forged", reason: v.REASON_POLICY, says: "the token was not made with the key" },
+  [v.CODE_TOKEN_SERVICE]: { name: "token_service", reason: v.REASON_POLICY, says: "the token belongs to another service" },
   [v.CODE_TOKEN_PROTO]: { name: "token_proto", reason: v.REASON_POLICY, says: "the token is for another protocol" },
   [v.CODE_TOKEN_FAMILY]: { name: "token_family", reason: v.REASON_POLICY, says: "the token is for another family of addresses" },
   [v.CODE_TOKEN_SCOPE]: { name: "token_scope", reason: v.REASON_POLICY, says: "the token is for another local address" },
   [v.CODE_TOKEN_PORT]: { name: "token_port", reason: v.REASON_POLICY, says: "the token is for another port" },
-  [v.CODE_TOKEN_EXPIRED]: { name: "token_expired", reason: v.REASON_POLICY, says: "the token's time is over" },
+  [v.CODE_TOKEN_EXPIRED]: { name: "token_expired", reason: v.REASON_POLICY, says: "the token has expired" },
   [v.CODE_TOKEN_POLICY]: { name: "token_policy", reason: v.REASON_POLICY, says: "the token was made under another policy" },
   [v.CODE_TOKEN_REPLAYED]: { name: "token_replayed", reason: v.REASON_POLICY, says: "the token was used before" },
-  [v.CODE_TOKEN_NONCES_FULL]: { name: "token_nonces_full", reason: v.REASON_POLICY, says: "no more used tokens can be remembered" },
-  [v.CODE_TOKEN_REVOKED]: { name: "token_revoked", reason: v.REASON_POLICY, says: "the socket's leave was taken back" },
+  [v.CODE_TOKEN_NONCES_FULL]: { name: "token_nonces_full", reason: v.REASON_POLICY, says: "the table of used tokens is full" },
+  [v.CODE_TOKEN_REVOKED]: { name: "token_revoked", reason: v.REASON_POLICY, says: "the socket's permission was revoked" },
   [v.CODE_GUARD_FOREIGN]: { name: "guard_foreign", reason: v.REASON_POLICY, says: "the guard did not bind the socket, or it was accepted from one that the guard bound" },
-  [v.CODE_GUARD_SOCKETS_FULL]: { name: "guard_sockets_full", reason: v.REASON_POLICY, says: "no more bound sockets can be remembered" },
-  [v.CODE_GUARD_LANDLOCK]: { name: "guard_landlock", reason: v.REASON_POLICY, says: "the process has a Landlock domain that might forbid the bind, which the guard would make outside it" },
+  [v.CODE_GUARD_SOCKETS_FULL]: { name: "guard_sockets_full", reason: v.REASON_POLICY, says: "the table of bound sockets is full" },
+  [v.CODE_GUARD_LANDLOCK]: { name: "guard_landlock", reason: v.REASON_POLICY, says: "the process has a Landlock domain that might forbid the bind, and the guard would bind outside that domain" },
   [v.CODE_GUARD_MOVED]: { name: "guard_moved", reason: v.REASON_POLICY, says: "the socket is no longer at the address where the guard bound it" },
   [v.CODE_GUARD_UNKEPT]: { name: "guard_unkept", reason: v.REASON_POLICY, says: "the guard's keeper has ended, so nobody would close the port if the guard could not" },
 } as const satisfies Record<CodeNumber, { name: string; reason: ReasonNumber; says: string }>;

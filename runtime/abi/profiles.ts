@@ -1,13 +1,13 @@
-// Where a module is to run. `host`: under ingressd, with the memory that its tables ask for. `os`:
-// in a constrained OS build, where native code is made of it. A module says its profile in its
-// source map; one that says nothing is of the profile `host`.
+// Where a module runs. Profile `host` runs under ingressd, with as much memory as its tables need. Profile
+// `os` is compiled to native code for a constrained OS build. A module names its profile in its source map;
+// without one, the profile is `host`.
 
 export const PROFILES = ["host", "os"] as const;
 export type Profile = (typeof PROFILES)[number];
 
 /** Memory of a module of the profile `os`, least and most, in 64 KiB pages. */
 export const OS_PAGES = 1;
-/** The most that its code section holds, in bytes. */
+/** Maximum size of its code section, in bytes. */
 export const OS_CODE_BYTES = 16384;
 
 export function isProfile(word: unknown): word is Profile {

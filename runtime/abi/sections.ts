@@ -9,7 +9,7 @@ export const SECTION_DATA = 11;
 /** What a policy module may consist of besides custom sections, in this order. */
 export const CORE_SECTIONS: readonly number[] = [1, 3, 5, 6, 7, 10, 11];
 
-/** Custom sections of a policy module, in the order in which they must stand at its end. */
+/** Custom sections of a policy module, in the order in which they must appear at its end. */
 export const SECTION_POLICY = "ingress.policy";
 export const SECTION_MAP = "ingress.map";
 export const SECTION_VECTORS = "ingress.vectors";
@@ -27,13 +27,13 @@ export interface Section {
   readonly name: string;
   /** Offset of the section's id byte. */
   readonly start: number;
-  /** Offset behind the section. */
+  /** Offset of the first byte after the section. */
   readonly end: number;
-  /** What the section holds, without id, size and name. */
+  /** The section's content, without id, size and name. */
   readonly body: Uint8Array;
 }
 
-/** Unsigned LEB128 of at most 32 bits at `at`: the value and the offset behind it, or null. */
+/** Unsigned LEB128 of at most 32 bits at `at`: the value and the offset after it, or null. */
 export function readUnsigned(bytes: Uint8Array, at: number): readonly [value: number, next: number] | null {
   let value = 0;
   for (let i = 0; i < 5; i++) {
@@ -56,7 +56,7 @@ export function writeUnsigned(value: number): number[] {
   return out;
 }
 
-/** The sections of a module in their order, or null where the bytes are not a list of sections. */
+/** The sections of a module in order, or null if the bytes are not a list of sections. */
 export function readSections(bytes: Uint8Array): readonly Section[] | null {
   if (!PREAMBLE.every((byte, i) => bytes[i] === byte)) return null;
   const sections: Section[] = [];
@@ -106,7 +106,7 @@ export function withoutData(bytes: Uint8Array): Uint8Array {
   return concatBytes([Uint8Array.from(PREAMBLE), ...kept.map((s) => bytes.subarray(s.start, s.end))]);
 }
 
-/** A module's bytes that are the same in every policy: all but memory, data and custom sections. */
+/** The bytes of a module that are the same in every policy: all but memory, data and custom sections. */
 export function pinnedBytes(sections: readonly Section[], bytes: Uint8Array): Uint8Array {
   const pinned = sections.filter((s) => s.id !== SECTION_CUSTOM && s.id !== SECTION_MEMORY && s.id !== SECTION_DATA);
   return concatBytes([Uint8Array.from(PREAMBLE), ...pinned.map((s) => bytes.subarray(s.start, s.end))]);

@@ -1,6 +1,6 @@
-// The signature section: the one thing that may follow a module's hash. The signature is Ed25519
-// over SIGNATURE_DOMAIN and then every byte of the file before the signature itself, so the
-// section's own head, key id and revision are covered with the module.
+// The signature section, the only section that may follow a module's hash. The signature is Ed25519
+// over SIGNATURE_DOMAIN followed by every byte of the file before the signature itself, so it covers
+// the section's own head, key id and revision as well as the module.
 //
 //   offset  bytes  field
 //        0      1  version (1)
@@ -23,5 +23,5 @@ export const KEY_ID_BYTES = 16;
 export const PUBLIC_KEY_BYTES = 32;
 /** The highest revision: 2^53 - 1. The lowest is 1. */
 export const MAX_REVISION = 9007199254740991;
-/** What is signed begins with these characters and a zero byte, so that no other use of the key is one of this. */
+/** The signed message starts with these characters and a zero byte, so a signature made for another purpose is never valid here. */
 export const SIGNATURE_DOMAIN = "ingressd policy signature v1";

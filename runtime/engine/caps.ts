@@ -1,5 +1,5 @@
-// Concurrent connections of a source or an identity: counts in an open table of four times the entries
-// there can be, so that a source without a place is a bound reached and not an accident.
+// Counts of concurrent connections per source or identity, in an open-addressed table with four times as many
+// entries as there can be keys, so a source finds no free entry only when a bound is reached, not by chance.
 
 import {
   CAP_LOST, CAP_PROBE_SETS, ENTRY_BYTES, H_CAP_SETS, H_CAP_TABLE, IDENTITY_KEY_V4, IDENTITY_KEY_V6, R_LISTENER_CAP_V4, R_LISTENER_CAP_V6, SET_BYTES,
@@ -13,7 +13,7 @@ export function capPrint(record: usize, a: u32, b: u32, c: u32, d: u32, zone: u3
   return sourcePrint(~identity, load<u32>(record, R_LISTENER_CAP_V4), load<u32>(record, R_LISTENER_CAP_V6), a, b, c, d, zone);
 }
 
-/** The place of a source: its entry, else a free one, else 0. A free entry counts zero. */
+/** The entry of a source, else a free entry, else 0. The count of a free entry is 0. */
 export function capEntry(print: u64): usize {
   const table = load<usize>(TABLES_BASE + H_CAP_TABLE);
   const sets = load<u32>(TABLES_BASE + H_CAP_SETS);
@@ -37,7 +37,7 @@ export function addCap(entry: usize, print: u64): void {
   store<u32>(entry, load<u32>(entry, 8) + 1, 8);
 }
 
-/** Counts one connection of a source whatever its cap, in the table or else among the lost. */
+/** Counts one connection of a source regardless of its cap, in the table or, if that is full, in CAP_LOST. */
 export function keepCap(print: u64): void {
   const entry = capEntry(print);
   if (entry != 0) addCap(entry, print);
@@ -45,8 +45,8 @@ export function keepCap(print: u64): void {
 }
 
 /**
- * Takes one connection off. INVARIANT: while connections are lost none is added, so a source
- * without an entry is a lost one, and the counts are exact again when the last has gone.
+ * Subtracts one connection. INVARIANT: while CAP_LOST is above 0 no source gets a new entry, so a source
+ * without an entry was counted in CAP_LOST, and all counts are exact again when CAP_LOST is 0.
  */
 export function dropCap(print: u64): void {
   const entry = capEntry(print);

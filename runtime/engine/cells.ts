@@ -1,4 +1,4 @@
-// A tree of cells: what a row has at an index, in T_SHIFT / CELL_BITS steps.
+// A tree of cells: finds the value of a row at an index in T_SHIFT / CELL_BITS steps.
 
 import { CELL_BITS, CELL_SLOTS, T_PAGES, T_ROWS, T_SHIFT, T_STRIDE } from "../abi/layout";
 

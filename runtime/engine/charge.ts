@@ -1,6 +1,6 @@
-// Caps and limits of a connection that the rules admit: all of a phase are checked, then all are
-// charged or none. Caps come first, so that they are named when both are full. Phase 1 has those of
-// the listener and the source, phase 4 those of the identity, whose key is written as a source is.
+// Caps and limits of a connection that the rules admit. All caps and limits of a phase are checked first; then
+// either all are charged or none. Caps are checked before limits, so a cap is reported when both are full. Phase 1
+// charges the listener and the source, phase 4 the identity, whose key has the format of a source address.
 
 import {
   CAP_LOST, H_LISTENER_STATE, LIMIT_PER_IDENTITY, LIMIT_PER_LISTENER, LISTENER_STATE_BYTES, NO_RULE, R_LIMIT_KIND, R_LIMIT_PERIOD_MS,
@@ -30,7 +30,7 @@ function capOf(record: usize, ofIdentity: bool): u32 {
   return ofIdentity ? load<u32>(record, R_LISTENER_CAP_IDENTITY) : load<u32>(record, R_LISTENER_CAP_SOURCE);
 }
 
-/** A phase's caps and limits for one connection; `rule` is the allow that admitted it. `zone` is the number of a link-local source's interface, else 0. */
+/** Checks and charges a phase's caps and limits for one connection that the allow `rule` admitted. `zone` is the interface number of a link-local source, else 0. */
 export function charge(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32, rule: i32, ofIdentity: bool): i32 {
   if (!valid()) return deny(REASON_POLICY, CODE_BAD_TABLES, NO_RULE);
   if (listener >= listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);
@@ -79,7 +79,7 @@ export function charge(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32,
   return allow(CODE_ALLOWED, rule);
 }
 
-/** Gives the caps of one connection back; limits are never refunded. */
+/** Releases the caps of one connection; limits are never refunded. */
 export function release(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32, ofIdentity: bool): void {
   if (!valid() || listener >= listenerCount()) return;
   const record = listenerRecord(listener);
@@ -88,7 +88,7 @@ export function release(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32
   if (capOf(record, ofIdentity) != 0) dropCap(capPrint(record, a, b, c, d, zone, ofIdentity));
 }
 
-/** Counts a connection that an earlier policy admitted: it holds its caps, full or not. */
+/** Counts a connection that an earlier policy admitted, even if that exceeds its caps. */
 export function recount(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32, ofIdentity: bool): void {
   if (!valid() || listener >= listenerCount()) return;
   const record = listenerRecord(listener);

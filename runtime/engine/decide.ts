@@ -1,4 +1,4 @@
-// Phases 0 (bind), 1 (accept), 2 (hello) and 3 (identity): pure questions about the tables.
+// Phases 0 (bind), 1 (accept), 2 (hello) and 3 (identity): pure lookups in the tables.
 
 import {
   BIND_BYTES, CLOCK_KNOWN, CLOCK_WALL, DIALER_BYTES, H_BINDS, H_CELL_TREE, H_DIALERS, H_DIALER_COUNT, H_IDENTITY_TREE, H_LISTENERS, H_LISTENER_COUNT, H_NAME_TREE, H_PORT_COUNT, H_PORT_ENTRIES, H_PORT_KEYS, H_PORT_SPANS, H_RESIDUALS, H_SCRATCH, H_TIMES,
@@ -30,7 +30,7 @@ export function listenerRecord(listener: u32): usize {
   return load<usize>(TABLES_BASE + H_LISTENERS) + <usize>listener * LISTENER_BYTES;
 }
 
-/** IPv4 lies in ::ffff:0:0/96. */
+/** IPv4 addresses are mapped to ::ffff:0:0/96. */
 export function isV4(a: u32, b: u32, c: u32): bool {
   return (a | b) == 0 && c == 0xffff;
 }
@@ -39,7 +39,7 @@ function residualAt(number: u32): usize {
   return load<usize>(TABLES_BASE + H_RESIDUALS) + <usize>number * RESIDUAL_BYTES;
 }
 
-/** The record that holds now: that of the first end to come, or the one after all ends. */
+/** The residual record in effect now: that of the next end in the future, or `record` itself after all ends. */
 function current(record: usize): usize {
   let left = load<u32>(record, R_RESIDUAL_TIME_COUNT);
   if (left == 0 || load<u32>(CLOCK_KNOWN) == 0) return record;
@@ -47,7 +47,7 @@ function current(record: usize): usize {
   const times = load<usize>(TABLES_BASE + H_TIMES) + <usize>load<u32>(record, R_RESIDUAL_TIME_FIRST) * TIME_BYTES;
   const end = left;
   let first: u32 = 0;
-  // Halves what is left: the first entry whose moment is after now.
+  // Binary search for the first entry with a time after now.
   while (left > 0) {
     const half = left >> 1;
     if (load<u64>(times + <usize>(first + half) * TIME_BYTES) <= now) {
@@ -58,7 +58,7 @@ function current(record: usize): usize {
   return first == end ? record : residualAt(load<u32>(times + <usize>first * TIME_BYTES, R_TIME_RESIDUAL));
 }
 
-/** What a column of the cells (a listener, or its shadow) has for a source now. */
+/** The residual of a source in a column of cells (a listener, or its shadow), now. */
 function residualOf(column: u32, a: u32, b: u32, c: u32, d: u32): usize {
   const class_ = isV4(a, b, c) ? classOf4(d) : classOf6(a, b, c, d);
   return current(residualAt(cellAt(TABLES_BASE + H_CELL_TREE, class_, column)));
@@ -79,24 +79,24 @@ function answer(residual: usize): i32 {
   return verdict == VERDICT_IDENTITY ? open(verdict, CODE_OPEN_IDENTITY) : deny(reasonOf(code), code, rule);
 }
 
-/** What a residual that waits for the name leads to, or 0 where the name is none. */
+/** The residual that follows one that needs the name, or 0 if the name is not canonical. */
 function named(residual: usize, length: u32): usize {
   const class_ = classOfName(length);
   if (class_ < 0) return 0;
   return residualAt(cellAt(TABLES_BASE + H_NAME_TREE, load<u32>(residual, R_RESIDUAL_ROW), class_));
 }
 
-/** 0 a deny by a rule, 1 an allow, 2 what no rule matches. */
+/** 0 for a deny by a rule, 1 for an allow, 2 if no rule matches. */
 function rank(residual: usize): u32 {
   if (load<i32>(residual, R_RESIDUAL_VERDICT) == VERDICT_ALLOW) return 1;
   return load<i32>(residual, R_RESIDUAL_RULE) == NO_RULE ? 2 : 0;
 }
 
-/** Phase 3 of a residual that waits for it: the words are `length` bytes of scratch. */
+/** Phase 3 for a residual that needs the identity; the words are `length` bytes of scratch. */
 function identified(residual: usize, length: u32): i32 {
   const row = load<u32>(residual, R_RESIDUAL_ROW);
   if (length > <u32>(MAX_IDENTITY_WORD_BYTES + 2 * MAX_IDENTITY_WORDS)) return deny(REASON_MTLS, CODE_BAD_IDENTITY, NO_RULE);
-  // What holds for anybody stands in class 0.
+  // Class 0 has the outcome for any identity.
   let best = residualAt(cellAt(TABLES_BASE + H_IDENTITY_TREE, row, 0));
   let at = load<usize>(TABLES_BASE + H_SCRATCH) + SCRATCH_IDENTITY;
   const end = at + length;
@@ -120,8 +120,8 @@ export function accept(listener: u32, a: u32, b: u32, c: u32, d: u32): i32 {
 }
 
 /**
- * Phases 1 to 3. The name is the first `length` bytes of scratch; 0 where none was sent. The words
- * of the certificate are `words` bytes of it; -1 where the identity is still to come.
+ * Phases 1 to 3. The name is the first `length` bytes of scratch; 0 if none was sent. The words of the
+ * certificate are `words` bytes of scratch; -1 if the identity is not yet known.
  */
 export function acceptFacts(listener: u32, a: u32, b: u32, c: u32, d: u32, length: u32, words: i32): i32 {
   if (!valid()) return deny(REASON_POLICY, CODE_BAD_TABLES, NO_RULE);
@@ -129,7 +129,7 @@ export function acceptFacts(listener: u32, a: u32, b: u32, c: u32, d: u32, lengt
   return decided(residualOf(listener, a, b, c, d), <i32>length, words);
 }
 
-/** A residual of phase 1 with the facts of those that follow; -1 where one has not come. */
+/** Decides a residual of phase 1 with the facts of later phases; -1 for a fact that is not yet known. */
 function decided(residual: usize, length: i32, words: i32): i32 {
   if (load<i32>(residual, R_RESIDUAL_VERDICT) == VERDICT_OPEN && length >= 0) {
     residual = named(residual, length);
@@ -138,7 +138,7 @@ function decided(residual: usize, length: i32, words: i32): i32 {
   return load<i32>(residual, R_RESIDUAL_VERDICT) == VERDICT_IDENTITY && words >= 0 ? identified(residual, words) : answer(residual);
 }
 
-/** The same with dryrun rules counted. -1: there are none. */
+/** The same with dryrun rules counted; -1 if there are none. */
 export function shadowOf(listener: u32, a: u32, b: u32, c: u32, d: u32, length: i32, words: i32): i32 {
   if (!valid() || listener >= listenerCount()) return -1;
   const column = load<u32>(listenerRecord(listener), R_LISTENER_SHADOW);
@@ -150,7 +150,7 @@ function isLoopback(a: u32, b: u32, c: u32, d: u32): bool {
   return (a | b | c) == 0 && d == 1;
 }
 
-/** 0.0.0.0 and ::, which stand for every local address. */
+/** 0.0.0.0 and ::, which mean every local address. */
 function isWildcard(a: u32, b: u32, c: u32, d: u32): bool {
   return (a | b | d) == 0 && (c == 0 || c == 0xffff);
 }
@@ -170,7 +170,7 @@ function within(entry: usize, a: u32, b: u32, c: u32, d: u32): bool {
   return false;
 }
 
-/** The listener at a local endpoint, or -1. A wildcard address is only a `bind any` listener's. */
+/** The listener at a local endpoint, or -1. Only a `bind any` listener matches a wildcard address. */
 export function listenerAt(proto: u32, port: u32, a: u32, b: u32, c: u32, d: u32): i32 {
   if (!valid() || port - 1 >= 65535 || (proto != PROTO_TCP && proto != PROTO_UDP)) return -1;
   const keys = load<usize>(TABLES_BASE + H_PORT_KEYS);
@@ -187,7 +187,7 @@ export function listenerAt(proto: u32, port: u32, a: u32, b: u32, c: u32, d: u32
   return -1;
 }
 
-/** A service that may use udp as a client does. */
+/** Whether the service may use udp as a client. */
 function dials(subject: u64): bool {
   let at = load<usize>(TABLES_BASE + H_DIALERS);
   for (let left = load<u32>(TABLES_BASE + H_DIALER_COUNT); left > 0; left--) {
@@ -201,8 +201,8 @@ function dials(subject: u64): bool {
 const INGRESSD: u64 = 0xbf71cd04b2ec8134;
 
 /**
- * Phase 0: may the subject (FNV-1a-64 of its name) bind this local endpoint? `token`: a valid one is
- * there for exactly these facts. Only a listener's own binder may, and any but ingressd needs one.
+ * Phase 0: whether the subject (FNV-1a-64 of its name) may bind this local endpoint. `token` is true if there is a
+ * valid token for exactly these facts. Only the listener's own binder may bind, and all but ingressd need a token.
  */
 export function decideBind(high: u32, low: u32, proto: u32, port: u32, a: u32, b: u32, c: u32, d: u32, token: bool): i32 {
   if (!valid()) return deny(REASON_POLICY, CODE_BAD_TABLES, NO_RULE);

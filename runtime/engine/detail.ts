@@ -1,5 +1,5 @@
-// The answer to a question: four words in memory that the host reads, and the verdict as the
-// call's result. Deny is what is written first; only `allow` writes the other word.
+// The answer to a request: four words in memory that the host reads, and the verdict as the call's
+// result. A deny is written first; only `allow` overwrites it.
 
 import { DETAIL_BASE, DETAIL_CODE, DETAIL_REASON, DETAIL_RULE, DETAIL_VERDICT, NO_RULE } from "../abi/layout";
 import { REASON_NONE, VERDICT_ALLOW, VERDICT_DENY } from "../abi/verdicts";
@@ -20,7 +20,7 @@ export function allow(code: i32, rule: i32): i32 {
   return VERDICT_ALLOW;
 }
 
-/** Not refused, and not admitted either: the fact that `verdict` waits for is still to come. */
+/** Neither refused nor admitted yet, because the fact that `verdict` needs is not yet known. */
 export function open(verdict: i32, code: i32): i32 {
   store<i32>(DETAIL_BASE, verdict, DETAIL_VERDICT);
   store<i32>(DETAIL_BASE, REASON_NONE, DETAIL_REASON);

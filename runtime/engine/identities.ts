@@ -1,4 +1,4 @@
-// Phase 3's search: one word of a certificate in scratch -> its class, part by part from the left.
+// The lookup of phase 3: finds the class of one word of a certificate in scratch, part by part from the left.
 
 import {
   H_IDENTITY_BUCKETS, H_IDENTITY_BUCKET_COUNT, H_IDENTITY_BYTES, H_IDENTITY_ENDS, H_IDENTITY_NODES, H_IDENTITY_SEED,
@@ -18,7 +18,7 @@ function endOf(node: u32): usize {
   return load<usize>(TABLES_BASE + H_IDENTITY_ENDS) + <usize>load<u32>(nodeAt(node), R_IDENTITY_END) * IDENTITY_END_BYTES;
 }
 
-/** The child of a node by a part or (`kind` 1) the beginning of one, or 0; `hash` is that of the word up to there. */
+/** The child of a node by a part or (`kind` 1) a prefix of a part, or 0. `hash` is the hash of the word up to that point. */
 function child(parent: u32, kind: u32, hash: u32, part: usize, length: u32): u32 {
   const bucket = (hash ^ (hash >>> 16)) & (load<u32>(TABLES_BASE + H_IDENTITY_BUCKET_COUNT) - 1);
   const run = load<usize>(TABLES_BASE + H_IDENTITY_BUCKETS) + (<usize>bucket << 2);
@@ -48,7 +48,7 @@ export function classOfWord(word: usize, length: u32): u32 {
       const next = child(node, 0, hash, word + start, at - start);
       if (next == 0 && begun == 0) return load<u32>(endOf(node), R_IDENTITY_END_DEEP);
       node = next;
-      // The hash of a node is that of its way, not of what stood where a beginning was enough.
+      // The hash continues from the path of nodes, not from the bytes of the part that only a prefix matched.
       if (next == 0) {
         node = begun;
         hash = begunHash;
@@ -56,7 +56,7 @@ export function classOfWord(word: usize, length: u32): u32 {
       begun = 0;
       start = at + 1;
     } else {
-      // A beginning counts only where more of the part follows.
+      // A prefix matches only if more of the part follows.
       if (load<u32>(endOf(node), R_IDENTITY_END_OPENS) != 0) {
         const next = child(node, 1, hash, word + start, at - start);
         if (next != 0) {

@@ -1,10 +1,10 @@
-// GCRA on exact integers. Time is scaled by a limit's count, so that its emission interval is
-// its period in milliseconds and nothing is ever rounded: with now' = ms * count, a new
-// connection conforms when debt + period <= burst * period, where debt = max(arrival' - now', 0).
+// GCRA on exact integers. Time is scaled by a limit's count, so its emission interval equals its period in
+// milliseconds and nothing is ever rounded. With now' = ms * count, a new connection conforms when
+// debt + period <= burst * period, where debt = max(arrival' - now', 0).
 //
-// Keyed arrival times stand in sets of four. An entry whose time has passed holds no debt and
-// is reused; when none has, the key is charged to a keyless sketch that can only overestimate.
-// So a debt is never forgotten because of others' traffic, and strangers still get in.
+// Keyed arrival times are stored in sets of four. An entry whose time has passed has no debt and is reused.
+// If all four are in use, the key is charged to a sketch without keys, which can only overestimate a debt.
+// Traffic of other sources therefore never erases a debt, and new sources are still admitted.
 
 import {
   CLOCK_MONO, DEBT_SHIFT, ENTRY_BYTES, H_LIMITS, H_LIMIT_COUNT, H_LIMIT_SETS, H_LIMIT_STATE, H_LIMIT_TABLE,
@@ -22,7 +22,7 @@ function scaledNow(record: usize): u64 {
   return load<u64>(CLOCK_MONO) * load<u32>(record, R_LIMIT_COUNT);
 }
 
-/** The most debt a limit can hold, in 1/count ms. */
+/** Maximum debt of a limit, in 1/count ms. */
 function ceiling(record: usize): u64 {
   return <u64>load<u32>(record, R_LIMIT_BURST) * load<u32>(record, R_LIMIT_PERIOD_MS);
 }
@@ -33,14 +33,14 @@ export function debtOut(record: usize, debt: u64): u64 {
   return ((debt << DEBT_SHIFT) + count - 1) / count;
 }
 
-/** The inverse of debtOut, rounded up, at most the ceiling (also of a limit that has changed). */
+/** The inverse of debtOut, rounded up and at most the ceiling (also for a limit that has changed). */
 export function debtIn(record: usize, debt: u64): u64 {
   const most = ceiling(record);
   if (debt >= debtOut(record, most)) return most;
   return (debt * load<u32>(record, R_LIMIT_COUNT) + (1 << DEBT_SHIFT) - 1) >> DEBT_SHIFT;
 }
 
-/** 64 bits of an address, of which the first `length` count. */
+/** The first `length` of 64 bits of an address; the others are 0. */
 export function maskWord(word: u64, length: i32): u64 {
   // INVARIANT: a shift by 64 would be a shift by 0.
   if (length <= 0) return 0;
@@ -48,9 +48,9 @@ export function maskWord(word: u64, length: i32): u64 {
 }
 
 /**
- * A limit's or cap's fingerprint of a source under its prefix lengths. A link-local address
- * (fe80::/10) counts whole, together with the number of its interface, `zone`: all hosts of a link
- * share its prefix, and hosts on two links may have the same address.
+ * The fingerprint of a source for a limit or cap, by its prefix lengths. A link-local address (fe80::/10) is not
+ * shortened, and its interface number `zone` is included, because all hosts of a link share the prefix and hosts on
+ * two links may have the same address.
  */
 export function sourcePrint(identity: u64, v4: u32, v6: u32, a: u32, b: u32, c: u32, d: u32, zone: u32): u64 {
   const hi = (<u64>a << 32) | b;
@@ -60,7 +60,7 @@ export function sourcePrint(identity: u64, v4: u32, v6: u32, a: u32, b: u32, c: 
     length = 128;
     identity ^= <u64>zone << 32;
   }
-  // The length tells ::/0 from a mapped prefix, and two keys of one address apart.
+  // The length distinguishes ::/0 from a mapped prefix, and two keys of one address.
   return fingerprint(identity + <u64>length, maskWord(hi, length), maskWord(lo, length - 64));
 }
 
@@ -85,7 +85,7 @@ function findEntry(print: u64, limit: u32): usize {
   return 0;
 }
 
-/** What an entry still owes, in its own limit's scale; 0 when it may be reused. */
+/** The remaining debt of an entry, in the scale of its own limit; 0 if it may be reused. */
 export function entryDebt(entry: usize): u64 {
   const limit = <u32>(load<u64>(entry) & 0xffff);
   if (limit == 0 || limit > load<u32>(TABLES_BASE + H_LIMIT_COUNT)) return 0;
@@ -105,7 +105,7 @@ function freeEntry(print: u64): usize {
 
 function sketchCell(row: u32, print: u64): usize {
   const cells = load<u32>(TABLES_BASE + H_SKETCH_CELLS);
-  // Bits 14..30 and 31..47: apart from those that choose the set.
+  // Bits 14..30 and 31..47, which are not used to choose the set.
   const column = <u32>(print >> (14 + 17 * row)) & (cells - 1);
   return load<usize>(TABLES_BASE + H_SKETCH) + <usize>(row * cells + column) * SKETCH_CELL_BYTES;
 }
@@ -125,14 +125,14 @@ function raiseSketch(print: u64, debt: u64): void {
   }
 }
 
-/** Debt of a source under a limit: its own entry's, else what the sketch can't rule out. */
+/** Debt of a source under a limit: that of its own entry, else the upper bound from the sketch. */
 export function sourceDebt(limit: u32, print: u64): u64 {
   const entry = findEntry(print, limit);
   if (entry != 0) return entryDebt(entry);
   return debtIn(limitRecord(limit), sketchDebt(print));
 }
 
-/** Makes `debt` the source's. */
+/** Sets the debt of a source. */
 export function setSourceDebt(limit: u32, print: u64, debt: u64): void {
   const record = limitRecord(limit);
   let entry = findEntry(print, limit);
@@ -155,7 +155,7 @@ export function setListenerDebt(limit: u32, debt: u64): void {
   store<u64>(load<usize>(TABLES_BASE + H_LIMIT_STATE) + (<usize>limit << 3), scaledNow(limitRecord(limit)) + debt);
 }
 
-/** Does one more connection conform? */
+/** Whether one more connection conforms. */
 export function conforms(record: usize, debt: u64): bool {
   return debt + load<u32>(record, R_LIMIT_PERIOD_MS) <= ceiling(record);
 }

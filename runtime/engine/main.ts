@@ -1,7 +1,7 @@
-// The decision engine: the only code of every compiled policy. It reads tables that the
-// compiler wrote behind TABLES_BASE and keeps its state behind those. All arguments and
-// results are i32; nothing is imported, allocated or grown; what is not plainly allowed is
-// denied. runtime/abi holds every number, docs/abi.md explains them.
+// The decision engine, the only code in every compiled policy. It reads the tables that the compiler wrote
+// at TABLES_BASE and keeps its state after them. All arguments and results are i32. It imports nothing and
+// never allocates or grows memory. Everything that is not explicitly allowed is denied. runtime/abi defines
+// every number, docs/abi.md explains them.
 
 import {
   ABI_VERSION, BATCH_BYTES, CLOCK_KNOWN, CLOCK_MONO, CLOCK_WALL, DETAIL_BASE, DETAIL_CODE, DETAIL_REASON, DETAIL_RULE,
@@ -20,7 +20,7 @@ export function abiVersion(): i32 {
   return ABI_VERSION;
 }
 
-/** 0 when the tables are sound; before that every answer is a deny. */
+/** Checks the tables; 0 if they are valid. Until it has returned 0, every answer is a deny. */
 export function validate(): i32 {
   store<u32>(STATUS_VALID, 0);
   const failed = checkTables();
@@ -28,7 +28,7 @@ export function validate(): i32 {
   return failed;
 }
 
-/** The instance's secret, 128 bits. */
+/** Sets the instance's secret, 128 bits. */
 export function seed(a: u32, b: u32, c: u32, d: u32): void {
   store<u32>(SEED_BASE, a);
   store<u32>(SEED_BASE, b, 4);
@@ -36,11 +36,11 @@ export function seed(a: u32, b: u32, c: u32, d: u32): void {
   store<u32>(SEED_BASE, d, 12);
 }
 
-/** The time of what follows: monotonic milliseconds and UTC seconds (0: unknown), u64 each. */
+/** Sets the time for the following calls: monotonic milliseconds and UTC seconds (0: unknown), u64 each. */
 export function clock(monoHigh: u32, monoLow: u32, wallHigh: u32, wallLow: u32): void {
   const mono = min((<u64>monoHigh << 32) | monoLow, ((<u64>1) << MONO_BITS) - 1);
   const wall = (<u64>wallHigh << 32) | wallLow;
-  // A step backwards counts as none, for both.
+  // Neither clock ever goes backwards.
   store<u64>(CLOCK_MONO, max(mono, load<u64>(CLOCK_MONO)));
   store<u64>(CLOCK_WALL, max(wall, load<u64>(CLOCK_WALL)));
   store<u32>(CLOCK_KNOWN, u32(wall != 0));
@@ -51,7 +51,7 @@ export function scratch(): u32 {
   return load<u32>(TABLES_BASE + H_SCRATCH);
 }
 
-/** How many bytes scratch has. */
+/** Size of scratch in bytes. */
 export function scratchBytes(): u32 {
   return valid() ? load<u32>(TABLES_BASE + H_SCRATCH_BYTES) : 0;
 }
@@ -66,37 +66,37 @@ export function bind(subjectHigh: u32, subjectLow: u32, proto: u32, port: u32, a
   return decideBind(subjectHigh, subjectLow, proto, port, a, b, c, d, false);
 }
 
-/** Phase 0 of one who has shown a valid token for exactly this bind; the host has verified it. */
+/** Phase 0 for a subject with a valid token for exactly this bind, which the host has verified. */
 export function bindWithToken(subjectHigh: u32, subjectLow: u32, proto: u32, port: u32, a: u32, b: u32, c: u32, d: u32): i32 {
   return decideBind(subjectHigh, subjectLow, proto, port, a, b, c, d, true);
 }
 
-/** Phase 1 without caps and limits; VERDICT_OPEN where the name comes next. */
+/** Phase 1 without caps and limits; VERDICT_OPEN if the name is needed next. */
 export function accept4(listener: u32, source: u32): i32 {
   return accept(listener, 0, 0, 0xffff, source);
 }
 
-/** The same for any address. */
+/** The same for an address of either family. */
 export function accept6(listener: u32, a: u32, b: u32, c: u32, d: u32): i32 {
   return accept(listener, a, b, c, d);
 }
 
-/** Phases 1 and 2 without caps and limits; the name's `length` bytes stand in scratch (0: none was sent). VERDICT_IDENTITY where the client's identity comes next. */
+/** Phases 1 and 2 without caps and limits; the name is the first `length` bytes of scratch (0: none was sent). VERDICT_IDENTITY if the client's identity is needed next. */
 export function hello(listener: u32, a: u32, b: u32, c: u32, d: u32, length: u32): i32 {
   return acceptFacts(listener, a, b, c, d, length, -1);
 }
 
-/** Phases 1 to 3; the words of the client's certificate are the `words` bytes of scratch behind SCRATCH_IDENTITY. */
+/** Phases 1 to 3; the words of the client's certificate are the `words` bytes of scratch from SCRATCH_IDENTITY on. */
 export function identity(listener: u32, a: u32, b: u32, c: u32, d: u32, length: u32, words: u32): i32 {
   return acceptFacts(listener, a, b, c, d, length, words & 0x7fffffff);
 }
 
-/** The verdict with dryrun rules counted (`length` or `words` -1: that fact never came), or -1 where there are none. */
+/** The verdict with dryrun rules counted (`length` or `words` -1: that fact is unknown), or -1 if there are none. */
 export function shadow(listener: u32, a: u32, b: u32, c: u32, d: u32, length: i32, words: i32): i32 {
   return shadowOf(listener, a, b, c, d, length, words);
 }
 
-/** Caps and limits of phase 1 for a connection that accept4/6 admitted; `zone` is the number of a link-local source's interface (0: not known). */
+/** Caps and limits of phase 1 for a connection that accept4/6 admitted; `zone` is the interface number of a link-local source (0: not known). */
 export function charge(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32): i32 {
   return chargeOne(listener, a, b, c, d, zone, NO_RULE, false);
 }
@@ -106,17 +106,17 @@ export function chargeIdentity(listener: u32, a: u32, b: u32, c: u32, d: u32, ru
   return chargeOne(listener, a, b, c, d, 0, rule, true);
 }
 
-/** Gives the caps of one admitted connection back; limits are never refunded. `zone` is the one that it was charged with. */
+/** Releases the caps of one admitted connection; limits are never refunded. `zone` is the one that was charged. */
 export function release(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32): void {
   releaseOne(listener, a, b, c, d, zone, false);
 }
 
-/** Gives the cap of phase 4 back. */
+/** Releases the cap of phase 4. */
 export function releaseIdentity(listener: u32, a: u32, b: u32, c: u32, d: u32): void {
   releaseOne(listener, a, b, c, d, 0, true);
 }
 
-/** Counts a connection that an earlier policy admitted, whatever the caps. */
+/** Counts a connection that an earlier policy admitted, regardless of caps. */
 export function recount(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32): void {
   recountOne(listener, a, b, c, d, zone, false);
 }
@@ -126,7 +126,7 @@ export function recountIdentity(listener: u32, a: u32, b: u32, c: u32, d: u32): 
   recountOne(listener, a, b, c, d, 0, true);
 }
 
-/** All of phase 1 for the first `count` records in scratch, in order. Returns how many it did. */
+/** Decides and charges phase 1 for the first `count` records in scratch, in order. Returns the number of records decided. */
 export function batch(count: u32): u32 {
   if (!valid()) return 0;
   const room = load<u32>(TABLES_BASE + H_SCRATCH_BYTES) / BATCH_BYTES;
@@ -152,17 +152,17 @@ export function batch(count: u32): u32 {
   return done;
 }
 
-/** Writes state records from `cursor` on into scratch; exportNext says where to go on (0: done). */
+/** Writes state records from `cursor` on into scratch; exportNext returns the next cursor (0: done). */
 export function exportState(cursor: u32): u32 {
   return valid() ? exportRecords(cursor) : 0;
 }
 
-/** Where the last exportState stopped; 0 when all is out. */
+/** The cursor after the last exportState; 0 if all records were exported. */
 export function exportNext(): u32 {
   return nextExport();
 }
 
-/** Takes `count` state records from scratch. */
+/** Imports `count` state records from scratch. */
 export function importState(count: u32): void {
   if (valid()) importRecords(count);
 }

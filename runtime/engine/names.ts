@@ -1,4 +1,4 @@
-// Phase 2's search: the canonical name in scratch -> its class, label by label from the right.
+// The lookup of phase 2: finds the class of the canonical name in scratch, label by label from the right.
 
 import {
   END_BYTES, H_NAME_BUCKETS, H_NAME_BUCKET_COUNT, H_NAME_BYTES, H_NAME_ENDS, H_NAME_NODES, H_NAME_SEED, H_SCRATCH,
@@ -8,7 +8,7 @@ import {
 
 const DOT: u32 = 46;
 
-/** Lower-case letters, digits, `-` and `_`: what a label in canonical form is made of. */
+/** Whether a byte may be in a canonical label: lower-case letters, digits, `-` and `_`. */
 function isLabelByte(byte: u32): bool {
   return byte - 97 < 26 || byte - 48 < 10 || byte == 45 || byte == 95;
 }
@@ -17,7 +17,7 @@ function nodeAt(number: u32): usize {
   return load<usize>(TABLES_BASE + H_NAME_NODES) + <usize>number * NAME_BYTES;
 }
 
-/** The child of a node at a label, or 0; `hash` is that of the whole name from its end to there. */
+/** The child of a node by a label, or 0; `hash` is the hash of the name from its end up to that label. */
 function child(parent: u32, hash: u32, label: usize, length: u32): u32 {
   const bucket = (hash ^ (hash >>> 16)) & (load<u32>(TABLES_BASE + H_NAME_BUCKET_COUNT) - 1);
   const run = load<usize>(TABLES_BASE + H_NAME_BUCKETS) + (<usize>bucket << 2);
@@ -35,7 +35,7 @@ function child(parent: u32, hash: u32, label: usize, length: u32): u32 {
   return 0;
 }
 
-/** The class of the first `length` bytes of scratch (0: no name), or -1 where they are no canonical name. */
+/** The class of the first `length` bytes of scratch (0: no name), or -1 if they are not a canonical name. */
 export function classOfName(length: u32): i32 {
   if (length == 0) return 0;
   if (length > <u32>MAX_NAME_BYTES) return -1;

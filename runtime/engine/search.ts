@@ -1,4 +1,4 @@
-// Where an address stands among sorted interval starts, and from there its class.
+// Finds the interval of an address among sorted interval starts, and its class.
 
 import {
   BUCKET_BYTES, F_BUCKETS, F_KEYS, F_KEY_COUNT, F_PAGES, F_ROOT, F_VALUES, H_FAMILY4, H_FAMILY6,
@@ -6,8 +6,8 @@ import {
 } from "../abi/layout";
 
 /**
- * Index of the last of `count` one-word keys that is <= `word`; 0 where none is (tables start
- * with the lowest key there can be).
+ * Index of the last of `count` one-word keys that is <= `word`; 0 if there is none (tables start
+ * with the lowest possible key).
  */
 export function searchWord(keys: usize, count: u32, word: u32): u32 {
   let low: u32 = 0;
@@ -20,7 +20,7 @@ export function searchWord(keys: usize, count: u32, word: u32): u32 {
   return low;
 }
 
-/** The same over keys of `words` words (3 or 4): `a` stands before `b` before `c` before `d`. */
+/** The same for keys of `words` words (3 or 4), most significant first: `a`, `b`, `c`, `d`. */
 function searchWide(keys: usize, count: u32, words: u32, a: u32, b: u32, c: u32, d: u32): u32 {
   let low: u32 = 0;
   let high = count;
@@ -50,7 +50,7 @@ function searchWide(keys: usize, count: u32, words: u32, a: u32, b: u32, c: u32,
   return low;
 }
 
-/** The value that 32 bits lead to: a class or a bucket, tagged. */
+/** The tagged value (a class or a bucket) for 32 bits of an address. */
 function walk(family: usize, word: u32): u32 {
   let value = load<u32>(load<usize>(family, F_ROOT) + (<usize>(word >>> 16) << 2));
   if ((value & 3) == VALUE_PAGE) {
@@ -62,7 +62,7 @@ function walk(family: usize, word: u32): u32 {
 
 function pageValue(family: usize, page: u32, slot: u32): u32 {
   const group = load<usize>(family, F_PAGES) + <usize>page * PAGE_BYTES_TRIE + (<usize>(slot >>> 5) << 3);
-  // Run starts up to this slot: bits 0..slot of the group's word.
+  // Run starts up to this slot, which are bits 0..slot of the group's word.
   const starts = load<u32>(group) & (<u32>0xffffffff >>> (31 - (slot & 31)));
   const index = load<u32>(group, 4) + popcnt<u32>(starts) - 1;
   return load<u32>(load<usize>(family, F_VALUES) + (<usize>index << 2));

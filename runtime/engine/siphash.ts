@@ -1,6 +1,6 @@
 // SipHash-1-3 of exactly three u64 words under the instance's seed: the fingerprint of a
-// (limit, source) pair. A client can choose its addresses but not the seed, so it can't aim
-// at one set of the tables. https://www.aumasson.jp/siphash/siphash.pdf
+// (limit, source) pair. A client can choose its addresses but not the seed, so it can't target
+// one set of the tables. https://www.aumasson.jp/siphash/siphash.pdf
 
 import { SEED_BASE } from "../abi/layout";
 
@@ -11,7 +11,7 @@ export function fingerprint(identity: u64, hi: u64, lo: u64): u64 {
   let v1 = k1 ^ 0x646f72616e646f6d;
   let v2 = k0 ^ 0x6c7967656e657261;
   let v3 = k1 ^ 0x7465646279746573;
-  // Four words in (the last one holds the length, 24, in its top byte), then three rounds.
+  // Four words in (the top byte of the last is the length, 24), then three rounds.
   for (let i: u32 = 0; i < 7; i++) {
     let m: u64 = 0;
     if (i == 0) m = identity;

@@ -1,5 +1,5 @@
-// Limits that outlive a reload. Records name a limit by its identity and a key by its
-// fingerprint, so a module with the same seed finds its own whatever its table sizes are.
+// Export and import of limits across a reload. Records identify a limit by its identity and a key by its
+// fingerprint, so a module with the same seed finds its own limits, whatever its table sizes.
 
 import {
   CLOCK_MONO, DEBT_SHIFT, ENTRY_BYTES, H_LIMIT_COUNT, H_LIMIT_SETS, H_LIMIT_TABLE, H_SCRATCH, H_SCRATCH_BYTES,
@@ -23,7 +23,7 @@ function put(at: usize, kind: u32, identity: u64, print: u64, debt: u64): void {
   store<u32>(at, load<u32>(TABLES_BASE + H_SKETCH_CELLS), R_STATE_CELLS);
 }
 
-/** Writes the record of place `cursor` if it holds a debt. */
+/** Writes the record at `cursor` if it has a debt. */
 function exportPlace(cursor: u32, at: usize): bool {
   const limits = load<u32>(TABLES_BASE + H_LIMIT_COUNT);
   if (cursor < limits) {
@@ -59,7 +59,7 @@ function places(): u32 {
 
 let nextCursor: u32 = 0;
 
-/** Fills scratch with records from place `cursor` on and returns how many. */
+/** Fills scratch with records from `cursor` on and returns their number. */
 export function exportRecords(cursor: u32): u32 {
   const room = load<u32>(TABLES_BASE + H_SCRATCH_BYTES) / STATE_BYTES;
   const end = places();
@@ -76,7 +76,7 @@ export function exportRecords(cursor: u32): u32 {
   return count;
 }
 
-/** Where the next export goes on; 0 when all is out. */
+/** The cursor of the next export; 0 if all records were exported. */
 export function exportNext(): u32 {
   return nextCursor;
 }
@@ -95,7 +95,7 @@ function importSketch(cell: u32, cells: u32, debt: u64): void {
   const row = cell / cells;
   if (row >= <u32>SKETCH_ROWS) return;
   const arrival = (load<u64>(CLOCK_MONO) << DEBT_SHIFT) + debt;
-  // Columns are the low bits of one number, so those that agree on the fewer bits are meant.
+  // Columns are the low bits of one hash, so columns that agree in the smaller number of bits correspond.
   const mask = min(own, cells) - 1;
   const step = min(own, cells);
   for (let column = cell & mask; column < own; column += step) {
@@ -104,7 +104,7 @@ function importSketch(cell: u32, cells: u32, debt: u64): void {
   }
 }
 
-/** Takes `count` records from scratch; those of limits that are gone are dropped. */
+/** Imports `count` records from scratch; records of limits that no longer exist are dropped. */
 export function importRecords(count: u32): void {
   let at = load<usize>(TABLES_BASE + H_SCRATCH);
   const room = load<u32>(TABLES_BASE + H_SCRATCH_BYTES) / STATE_BYTES;
@@ -119,7 +119,7 @@ export function importRecords(count: u32): void {
         const listenerKey = load<u32>(record, R_LIMIT_KIND) == LIMIT_PER_LISTENER;
         const print = load<u64>(at, R_STATE_PRINT);
         const owed = debtIn(record, debt);
-        // Never below what is owed already: an import adds debt and takes none away.
+        // An import can only add debt, never reduce it.
         if (kind == STATE_LISTENER && listenerKey) setListenerDebt(limit, max(owed, listenerDebt(limit)));
         if (kind == STATE_SOURCE && !listenerKey) setSourceDebt(limit, print, max(owed, sourceDebt(limit, print)));
       }
@@ -128,7 +128,7 @@ export function importRecords(count: u32): void {
   }
 }
 
-/** Keyed entries that hold a debt now. */
+/** Number of keyed entries that have a debt now. */
 export function usedEntries(): u32 {
   let used: u32 = 0;
   let entry = load<usize>(TABLES_BASE + H_LIMIT_TABLE);

@@ -1,4 +1,4 @@
-// Are the tables such that no later question can leave them? Run once after loading; until it
+// Validates the tables, so that no later request can read outside them. Run once after loading; until it
 // has passed, every answer is a deny. The result is 0, or the number of the failed check.
 
 import {
@@ -65,7 +65,7 @@ function checkStatePlaces(): bool {
   const sets = head(H_LIMIT_SETS);
   const cells = head(H_SKETCH_CELLS);
   const caps = head(H_CAP_SETS);
-  // 2^14 sets and 2^17 cells are what the fingerprint's bits can tell apart.
+  // The bits of a fingerprint can address at most 2^14 sets and 2^17 cells.
   if (!isPowerOrZero(sets) || sets > 16384 || !isPowerOrZero(cells) || cells > 131072 || !isPowerOrZero(caps)) return false;
   if (head(H_SCRATCH_BYTES) <= <u32>MAX_NAME_BYTES || !inState(head(H_SCRATCH), 1, head(H_SCRATCH_BYTES))) return false;
   const scratchEnd = head(H_SCRATCH) + head(H_SCRATCH_BYTES);
@@ -74,7 +74,7 @@ function checkStatePlaces(): bool {
   const table = head(H_LIMIT_TABLE);
   const sketch = head(H_SKETCH);
   const capTable = head(H_CAP_TABLE);
-  // One behind the other, so that no two share a byte.
+  // The regions follow one another, so no two share a byte.
   if (listenerState < scratchEnd || !inState(listenerState, head(H_LISTENER_COUNT), LISTENER_STATE_BYTES)) return false;
   if (limitState < listenerState + head(H_LISTENER_COUNT) * LISTENER_STATE_BYTES) return false;
   if (!inState(limitState, head(H_LIMIT_COUNT), LIMIT_STATE_BYTES)) return false;
@@ -97,7 +97,7 @@ function checkListeners(): bool {
     const shadow = load<u32>(at, R_LISTENER_SHADOW);
     if (shadow != 0 && (shadow < count || shadow >= head(H_COLUMN_COUNT))) return false;
     const own = load<u32>(at, R_LISTENER_LIMIT_COUNT);
-    // Each limit is one listener's, in order.
+    // Each limit belongs to one listener, in order.
     if (load<u32>(at, R_LISTENER_LIMIT_FIRST) != owned || own > <u32>MAX_LIMITS_PER_LISTENER || own > limits - owned) return false;
     owned += own;
     at += LISTENER_BYTES;
@@ -143,8 +143,8 @@ function checkPorts(): bool {
 }
 
 /**
- * A tree of cells: every row and page leads to pages of the next depth, and those of the last to
- * residuals; `indexes` is how many of them are asked for, `waits` what those may wait for.
+ * A tree of cells: every row and page refers to pages of the next depth, and the last pages to residuals.
+ * `indexes` is the number of indexes that are looked up, `waits` the fact that the residuals may need.
  */
 function checkTree(tree: usize, indexes: u32, waits: i32): bool {
   const rows = load<u32>(tree, T_ROW_COUNT);
@@ -183,9 +183,9 @@ function checkCells(at: usize, count: u32, depth: u32, first: u32, end: u32, wai
 }
 
 /**
- * INVARIANT: each phase leads on. What waits for the name (`waits` VERDICT_OPEN: any) leads to what
- * waits for the identity at most, and that to what is decided (VERDICT_ALLOW); their rows were chosen
- * for the time.
+ * INVARIANT: each phase leads to a later one. Any residual may follow phase 1 (`waits` VERDICT_OPEN). After the
+ * name a residual may need only the identity, and after the identity it is decided (VERDICT_ALLOW). Residuals after
+ * phase 1 have no time entries, because their rows were chosen for the time.
  */
 function isLater(residual: u32, waits: i32): bool {
   if (waits == VERDICT_OPEN) return true;
@@ -227,7 +227,7 @@ function checkOutcome(verdict: i32, code: i32, rule: i32): bool {
   return (code == CODE_NO_MATCH || code == CODE_NO_NAME || code == CODE_NO_IDENTITY) && rule == NO_RULE;
 }
 
-/** The time entries of one residual rise, and lead to residuals that have none. */
+/** The times of one residual rise, and refer to residuals that have no times. */
 function checkTimes(first: u32, count: u32): bool {
   const times = head(H_TIME_COUNT);
   if (first > times || count > times - first) return false;
@@ -264,7 +264,7 @@ function checkNames(): bool {
   return checkBelow(head(H_NAME_ENDS), ends * (END_BYTES >> 2), classes) && checkTree(TABLES_BASE + H_NAME_TREE, classes, VERDICT_IDENTITY);
 }
 
-/** The root stands in no bucket: every other node in the one behind the last's. */
+/** Every node but the root is in exactly one bucket, and buckets follow one another. */
 function checkBuckets(starts: usize, buckets: u32, nodes: u32, most: u32): bool {
   let before: u32 = 1;
   for (let i: u32 = 0; i <= buckets; i++) {
@@ -297,7 +297,7 @@ function checkIdentities(): bool {
   return checkTree(TABLES_BASE + H_IDENTITY_TREE, classes, VERDICT_ALLOW);
 }
 
-/** Keys of `words` words rise strictly, and the first is zero. */
+/** Whether keys of `words` words rise strictly and the first is zero. */
 function ascending(keys: u32, count: u32, words: u32): bool {
   let at: usize = keys;
   const size: usize = words << 2;
@@ -317,7 +317,7 @@ function ascending(keys: u32, count: u32, words: u32): bool {
   return true;
 }
 
-/** `count` words that are all below a bound. */
+/** Whether `count` words are all below a bound. */
 function checkBelow(at: usize, count: u32, bound: u32): bool {
   for (; count > 0; count--) {
     if (load<u32>(at) >= bound) return false;
@@ -326,7 +326,7 @@ function checkBelow(at: usize, count: u32, bound: u32): bool {
   return true;
 }
 
-/** A value at `depth` (1 root, 2 upper page, 3 lower page) leads on downwards or to an end. */
+/** Whether a value at `depth` (1 root, 2 upper page, 3 lower page) refers to a lower page, a bucket or a class. */
 function checkValue(family: usize, value: u32, depth: u32, words: u32): bool {
   const number = value >>> VALUE_SHIFT;
   switch (value & 3) {
@@ -352,7 +352,7 @@ function checkPages(family: usize, words: u32): bool {
     for (let group: u32 = 0; group < 8; group++) {
       const at: usize = load<u32>(family, F_PAGES) + page * PAGE_BYTES_TRIE + (group << 3);
       const bits = load<u32>(at);
-      // The first slot of a page starts a run, so that a rank never points before its page.
+      // The first slot of a page starts a run, so a rank never points before its page.
       if ((group == 0 && (bits & 1) == 0) || load<u32>(at, 4) != next) return false;
       const count = popcnt<u32>(bits);
       if (next > load<u32>(family, F_VALUE_COUNT) - count || count > load<u32>(family, F_VALUE_COUNT)) return false;
@@ -374,7 +374,7 @@ function checkFamily(family: usize, words: u32): bool {
     if (count == 0 || !inTables(keys, count, (words + 1) << 2) || !ascending(keys, count, words)) return false;
     return checkBelow(keys + count * (words << 2), count, head(H_CLASS_COUNT));
   }
-  // Below a root IPv4 has no keys left and IPv6 has its low three words.
+  // Below a root, IPv4 has no keys and IPv6 keys have the low three words.
   words = words == 4 ? 3 : 0;
   if (!inTables(root, ROOT_SLOTS, 4)) return false;
   if (!inTables(load<u32>(family, F_PAGES), load<u32>(family, F_PAGE_COUNT), PAGE_BYTES_TRIE)) return false;
@@ -395,7 +395,7 @@ function checkFamily(family: usize, words: u32): bool {
   return checkPages(family, words) && checkBelow(keys + count * (words << 2), count, head(H_CLASS_COUNT));
 }
 
-/** Every word of the tables is as the compiler left it. */
+/** Whether every word of the tables is as the compiler wrote it. */
 function checkSeal(): bool {
   let first: u32 = SEAL_START;
   let second: u32 = 0;

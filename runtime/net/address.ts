@@ -1,5 +1,5 @@
-// Addresses: text <-> sixteen bytes, held as four big-endian u32 words. IPv4 lies in
-// ::ffff:0:0/96, and no other embedding is unwrapped, so every later step sees one form.
+// Addresses, from text to sixteen bytes and back, stored as four big-endian u32 words. IPv4 is mapped to
+// ::ffff:0:0/96. No other embedding is unwrapped, so every later step sees one form.
 import ipaddr from "ipaddr.js";
 import { scanV4, scanV6 } from "./scan.ts";
 
@@ -11,7 +11,7 @@ const MAPPED = 0xffff;
 export const ANY4: Address = [0, 0, MAPPED, 0];
 export const ANY6: Address = [0, 0, 0, 0];
 
-/** The address of IPv4's 32 bits. */
+/** The address for the 32 bits of an IPv4 address. */
 export function fromV4(bits: number): Address {
   return [0, 0, MAPPED, bits >>> 0];
 }
@@ -26,12 +26,12 @@ export function isLoopback(a: Address): boolean {
   return a[0] === 0 && a[1] === 0 && a[2] === 0 && a[3] === 1;
 }
 
-/** 0.0.0.0 and ::, the addresses of a socket that listens on all. */
+/** 0.0.0.0 and ::, the addresses of a socket that listens on all addresses. */
 export function isWildcard(a: Address): boolean {
   return a[0] === 0 && a[1] === 0 && a[3] === 0 && (a[2] === 0 || a[2] === MAPPED);
 }
 
-/** fe80::/10: such an address means something on one interface alone, which its zone names. */
+/** fe80::/10; such an address is valid only on the interface that its zone names. */
 export function isLinkLocal6(a: Address): boolean {
   return !isV4(a) && a[0] >>> 22 === 0x3fa;
 }
@@ -40,7 +40,7 @@ const scanned = new Uint32Array(4);
 
 /**
  * Reads an address: a dotted quad of four decimal numbers, or IPv6 text (mapped IPv4 becomes IPv4).
- * Anything else, a zone included, is null. scan.ts says what an address is, here and in the language.
+ * Returns null for anything else, zones included. scan.ts defines the syntax, here and in the language.
  */
 export function parseAddress(text: string): Address | null {
   if (!scanV4(text, 0, text.length, scanned) && !scanV6(text, 0, text.length, scanned)) return null;
@@ -54,7 +54,7 @@ export function formatAddress(a: Address): string {
   return new ipaddr.IPv6(parts).toRFC5952String();
 }
 
-/** The same with a zone behind it; empty: none. */
+/** The same followed by a zone, unless it is empty. */
 export function formatHost(a: Address, zone: string): string {
   return zone === "" ? formatAddress(a) : `${formatAddress(a)}%${zone}`;
 }

@@ -1,14 +1,14 @@
-// Prefixes as a compiled policy writes them (`10.0.0.0/8`, `2001:db8::/32`), read to the first
-// and the last address that they have.
+// Parses prefixes as written in a compiled policy (`10.0.0.0/8`, `2001:db8::/32`) to their first and last
+// address.
 import { isV4, parseAddress, type Address } from "./address.ts";
 
-/** `first` and `last` belong to it; the words between them need no further rule. */
+/** Both `first` and `last` are part of the prefix. */
 export interface Prefix {
   readonly first: Address;
   readonly last: Address;
 }
 
-/** Null for anything but an address, a slash, and a length that leaves no bit of it below. */
+/** Null for anything but an address, a slash and a length, with all bits after the length 0. */
 export function parsePrefix(text: string): Prefix | null {
   const slash = text.indexOf("/");
   const digits = text.slice(slash + 1);
@@ -26,7 +26,7 @@ export function isWithin({ first, last }: Prefix, address: Address): boolean {
   return compare(first, address) <= 0 && compare(address, last) <= 0;
 }
 
-/** The low bits of a word of which the upper `length` belong to the prefix. */
+/** The host bits of a word whose upper `length` bits belong to the prefix. */
 function hostBits(length: number): number {
   if (length <= 0) return 0xffffffff;
   return length >= 32 ? 0 : 0xffffffff >>> length;

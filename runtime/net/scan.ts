@@ -1,6 +1,6 @@
-// The one reader of addresses as text: of the language, of lists, of configuration, of messages and of
-// what a kernel prints. What it refuses (leading zeros, missing octets, hexadecimal octets, zones) is
-// nowhere read as some address. It makes no object, because lists have millions of addresses.
+// The only parser of address text, for policies, lists, configuration, messages and kernel output. Nothing
+// else accepts the forms that it refuses (leading zeros, missing octets, hexadecimal octets, zones). It
+// allocates no objects, because lists have millions of addresses.
 
 const DOT = 46;
 const COLON = 58;
@@ -75,7 +75,7 @@ export function scanV6(text: string, start: number, end: number, bounds: Uint32A
   return true;
 }
 
-/** The group in place `i` of eight, where `skipped` of them stand at `gap`. */
+/** Group `i` of eight, where `::` replaces `skipped` groups at `gap`. */
 function group(i: number, gap: number, skipped: number): number {
   if (gap < 0 || i < gap) return groups[i] ?? 0;
   return i < gap + skipped ? 0 : (groups[i - skipped] ?? 0);

@@ -3,7 +3,7 @@
 #include "engine.h"
 #include <string.h>
 
-/* One page, and not a byte more: the engine's every access is checked against it. */
+/* The engine's memory is exactly one page, and every access of the engine is checked against it. */
 static _Alignas(64) uint8_t page[INGRESS_MEMORY_BYTES];
 static w2c_engine engine;
 static enum { EMPTY, RUNNING, POISONED } state;
@@ -37,7 +37,7 @@ static struct ingress_answer deny(int32_t code) {
   return (struct ingress_answer){INGRESS_DENY, INGRESS_REASON_POLICY, code, INGRESS_NO_RULE};
 }
 
-/* The one way into the engine. A trap leaves through `resume`, and nothing is asked after it. */
+/* The only entry to the engine. A trap returns here through `resume`, and the engine is not called again. */
 typedef uint32_t call_t(const uint32_t *w);
 static __attribute__((noinline)) int enter(call_t *call, const uint32_t *w, uint32_t *result) {
   if (inside) state = POISONED;
@@ -67,7 +67,7 @@ static uint32_t call_release(const uint32_t *w) { return w2c_engine_release(&eng
 static uint32_t call_connections(const uint32_t *w) { return w2c_engine_connections(&engine, w[0]); }
 static uint32_t call_batch(const uint32_t *w) { return (void)w, w2c_engine_batch(&engine, 1); }
 
-/* INVARIANT: the four numbers agree with each other, or the engine is done for. */
+/* INVARIANT: the four numbers are consistent; if they are not, the engine is poisoned. */
 static struct ingress_answer checked(int32_t verdict, int32_t reason, int32_t code, int32_t rule) {
   static const int8_t reasons[] = INGRESS_REASON_OF_CODE;
   int sound = code >= 0 && code < (int32_t)sizeof reasons && reason == reasons[code]
@@ -81,7 +81,7 @@ static struct ingress_answer checked(int32_t verdict, int32_t reason, int32_t co
   return deny(INGRESS_CODE_MODULE_RESULT);
 }
 
-static struct ingress_answer ask(call_t *call, const uint32_t *w) {
+static struct ingress_answer evaluate(call_t *call, const uint32_t *w) {
   uint32_t verdict;
   if (state == EMPTY) return deny(INGRESS_CODE_NO_MODULE);
   if (!enter(call, w, &verdict)) return deny(INGRESS_CODE_MODULE_TRAP);
@@ -129,7 +129,7 @@ void ingress_clock(uint64_t mono_ms, uint64_t wall) {
 
 struct ingress_answer ingress_bind(uint64_t subject, uint32_t proto, uint32_t port, const uint32_t a[4]) {
   const uint32_t w[] = {(uint32_t)(subject >> 32), (uint32_t)subject, proto, port, a[0], a[1], a[2], a[3]};
-  return ask(call_bind, w);
+  return evaluate(call_bind, w);
 }
 
 int32_t ingress_listener_at(uint32_t proto, uint32_t port, const uint32_t a[4]) {
@@ -141,7 +141,7 @@ int32_t ingress_listener_at(uint32_t proto, uint32_t port, const uint32_t a[4]) 
 
 struct ingress_answer ingress_accept(uint32_t listener, const uint32_t a[4]) {
   const uint32_t w[] = {listener, a[0], a[1], a[2], a[3]};
-  return ask(call_accept, w);
+  return evaluate(call_accept, w);
 }
 
 struct ingress_answer ingress_admit(uint32_t listener, const uint32_t a[4]) {
@@ -160,12 +160,12 @@ struct ingress_answer ingress_admit(uint32_t listener, const uint32_t a[4]) {
 
 struct ingress_answer ingress_hello(uint32_t listener, const uint32_t a[4], const char *name, size_t bytes) {
   if (state == EMPTY) return deny(INGRESS_CODE_NO_MODULE);
-  /* One byte more than the longest name is a refusal, and so is the empty one: it is not the same as none. */
+  /* A name longer than the maximum is refused, and so is an empty name, which is not the same as a missing one. */
   uint32_t length = bytes == 0 || bytes > INGRESS_MAX_NAME_BYTES ? INGRESS_MAX_NAME_BYTES + 1 : (uint32_t)bytes;
   if (name == NULL) length = 0;
   if (length <= INGRESS_MAX_NAME_BYTES) memcpy(page + scratch, name == NULL ? "" : name, length);
   const uint32_t w[] = {listener, a[0], a[1], a[2], a[3], length};
-  return ask(call_hello, w);
+  return evaluate(call_hello, w);
 }
 
 void ingress_release(uint32_t listener, const uint32_t a[4]) {

@@ -1,4 +1,4 @@
-/* What a compiler may call without being asked to, where there is no C library. */
+/* Functions that a compiler may call implicitly, for builds without a C library. */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>

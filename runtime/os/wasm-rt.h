@@ -1,5 +1,5 @@
-/* What the C that wasm2c writes of the engine asks of its surroundings, at its smallest: one memory
- * that never grows, no tables, no threads, every access checked against the memory's size. */
+/* The smallest runtime for the engine's C from wasm2c: one memory that never grows, no tables, no threads,
+ * and every access checked against the memory's size. */
 #ifndef INGRESS_WASM_RT_H
 #define INGRESS_WASM_RT_H
 
@@ -41,7 +41,7 @@ bool wasm_rt_is_initialized(void);
 void wasm_rt_allocate_memory(wasm_rt_memory_t *, uint64_t pages, uint64_t max_pages, bool is64, uint32_t page_size);
 void wasm_rt_free_memory(wasm_rt_memory_t *);
 
-/* Named by code of wasm2c's frame that the engine never reaches: it has no table. */
+/* Referenced by wasm2c's output but never used, because the engine has no table. */
 typedef enum { WASM_RT_I32, WASM_RT_I64, WASM_RT_F32, WASM_RT_F64, WASM_RT_V128, WASM_RT_FUNCREF, WASM_RT_EXTERNREF } wasm_rt_type_t;
 typedef const char *wasm_rt_func_type_t;
 typedef void (*wasm_rt_function_ptr_t)(void);

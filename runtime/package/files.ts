@@ -1,5 +1,5 @@
-// The files of this package that a program starts by their path, and the package's version. The build gives
-// them their places in `dist/` (scripts/build.mjs has the other version of this file).
+// The package's version, and the files of this package that a program starts by path. A build replaces this file
+// by a version with their paths in `dist/` (scripts/build.mjs).
 import { readFileSync } from "node:fs";
 
 /** The worker thread in which a module is checked. */

@@ -1,7 +1,7 @@
 /**
- * What a function returns that can fail in an expected way: the value, or the error that its caller must handle. It
- * never throws for such a failure. `E` has no default, because each caller of a fallible function has to know which
- * errors it can get.
+ * The result of a function that can fail in an expected way: the value, or the error that its caller must handle. Such
+ * a function never throws for that failure. `E` has no default, because each caller has to know which errors it can
+ * get.
  */
 export type Result<T, E> = Ok<T> | Failed<E>;
 

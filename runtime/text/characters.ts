@@ -1,13 +1,13 @@
-// Characters that can't be seen, or that look like one of ASCII and are another: what they are
-// called, and what they are taken for. Used wherever a message shows text that somebody wrote.
+// Names of characters that are invisible or that look like an ASCII character, and the character that each
+// is mistaken for. Used wherever a message shows text from a user.
 
-/** Blanks and line ends of Unicode; ASCII's own are tab, line feed, carriage return and space. */
+/** Unicode spaces and line ends, except ASCII's tab, line feed, carriage return and space. */
 // eslint-disable-next-line no-control-regex -- control characters are what it looks for
 const BLANK = /[\u000b\u000c\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/u;
-/** Takes no room, or looks like nothing at all. */
+/** Characters without width, or without any visible mark. */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufff9-\uffff\u{e0100}-\u{e01ef}]/u;
 
-/** Each pair: a character of another script, and what it looks like. What Unicode itself calls a form of a character of ASCII is not listed. */
+/** Pairs of a non-ASCII character and the ASCII character that it looks like. Characters that NFKC maps to ASCII are not listed. */
 const PAIRS = [
   "аaеeоoрpсcуyхxіiјjѕsԁdԛqԝwһhӏlкkАAВBСCЕEНHІIЈJКKМMОOРPЅSТTХXУY",
   "αaοoνvιiρpκkυuχxγyΑAΒBΕEΖZΗHΙIΚKΜMΝNΟOΡPΤTΥYΧX",
@@ -32,7 +32,7 @@ const SCRIPTS: readonly (readonly [RegExp, string])[] = [
   [/[\uff01-\uff5e]/u, "a fullwidth form"], [/\p{Pd}|−/u, "a dash"], [/[“”„‟«»‘’‛]/u, "a typographic quote"],
 ];
 
-/** What a reader takes a character for: one of ASCII, a blank, or nothing; null where it looks like itself. */
+/** The ASCII character, space or empty string that a reader takes a character for; null if it can't be mistaken. */
 export function takenFor(character: string): string | null {
   if (character >= " " && character <= "~" || character === "\t" || character === "\n" || character === "\r") return null;
   if (BLANK.test(character)) return " ";
@@ -41,7 +41,7 @@ export function takenFor(character: string): string | null {
   return /^[!-~]$/.test(form) ? form : null;
 }
 
-/** `U+00A0`, also of half of a pair. */
+/** `U+00A0`; also for half of a surrogate pair. */
 export function codePoint(character: string): string {
   return `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
 }
@@ -52,19 +52,19 @@ export function characterName(character: string): string {
   return name === undefined ? codePoint(character) : `${codePoint(character)} (${name})`;
 }
 
-/** The text as a reader takes it. */
+/** The text as it looks to a reader. */
 export function asSeen(text: string): string {
   return isAscii(text) ? text : [...text].map((c) => takenFor(c) ?? c).join("");
 }
 
-/** Characters that can't be seen or are taken for a blank, each once. */
+/** Characters that are invisible or look like a space, each once. */
 export function unseenIn(text: string): string[] {
   return [...new Set(text)].filter((c) => /^ ?$/.test(takenFor(c) ?? "x"));
 }
 
 /**
- * Characters that look like one of ASCII in words that could be taken for words of ASCII: those that
- * have characters of ASCII too, and those in which every letter has a likeness.
+ * Characters that look like ASCII, in words that could be mistaken for ASCII words: words that also have
+ * ASCII characters, and words in which every letter looks like an ASCII letter.
  */
 export function likenessesIn(text: string): { readonly character: string; readonly like: string }[] {
   if (isAscii(text)) return [];
@@ -77,18 +77,18 @@ export function likenessesIn(text: string): { readonly character: string; readon
   return [...found].map(([character, like]) => ({ character, like }));
 }
 
-/** What can't be seen as its code point, and behind the text what looks like ASCII and is not: `wеb` (with U+0435 for `e`). */
+/** The text in backticks with invisible characters as code points, followed by a note on characters that only look like ASCII: `wеb` (with U+0435 for `e`). */
 export function quoted(text: string): string {
   return `\`${visible(text)}\`${likenessNote(text)}`;
 }
 
-/** ` (with U+0435 for `e`)`, or nothing. */
+/** ` (with U+0435 for `e`)`, or an empty string. */
 export function likenessNote(text: string): string {
   const each = likenessesIn(text).slice(0, 4).map(({ character, like }) => `${codePoint(character)} for \`${like}\``);
   return each.length === 0 ? "" : ` (with ${each.join(", ")})`;
 }
 
-/** Everything that can't be seen, and everything that would steer a terminal, as `\u{200b}`; a variation of an emoji stays. */
+/** Replaces invisible and terminal control characters by `\u{200b}` and the like; variation selectors of emoji are kept. */
 export function visible(text: string): string {
   if (/^[ -~]*$/.test(text)) return text;
   let out = "";

@@ -1,5 +1,5 @@
-// Builds the OS image: the engine's pinned C, the network half (AssemblyScript by way of wasm2c) and
-// the kernel, for rv64imac without a C library. The policy is not in it: its data is loaded beside.
+// Builds the OS image: the engine's pinned C, the network half (AssemblyScript, compiled by wasm2c) and the
+// kernel, for rv64imac without a C library. The image contains no policy; policy data is loaded separately.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -15,7 +15,7 @@ const PREFIX = "riscv64-unknown-elf-";
 const MACHINE = ["-march=rv64imac", "-mabi=lp64", "-mcmodel=medany"];
 const C_FLAGS = ["-std=gnu11", "-Os", "-ffreestanding", "-fno-strict-aliasing", "-ffunction-sections", "-fdata-sections", "-fno-common", "-fcallgraph-info=su"];
 const WARNINGS = ["-Wall", "-Wextra", "-Werror"];
-/** The network half's own names for what its surroundings give it; the engine's are host.c's. */
+/** The network half's names for the functions of its runtime; host.c defines those of the engine. */
 const NET_RUNTIME = ["trap", "allocate_memory", "free_memory", "is_initialized"].map((name) => `-Dwasm_rt_${name}=net_rt_${name}`);
 
 export class BuildFailed extends Error {}
@@ -27,10 +27,10 @@ function run(command: string, words: readonly string[], cwd: string): string {
   return stdout;
 }
 
-/** The network half as WebAssembly (`npm run engine` makes it): the bytes that Node's tests run too. */
+/** The network half as WebAssembly, built by `npm run engine`; tests in Node run the same bytes. */
 const NET = join(root, "runtime/os/net/build/net.wasm");
 
-/** What the machine loads of a policy: its data and its manifest. */
+/** The parts of a policy that the machine loads: its data and its manifest. */
 export function buildPolicy(path: string, text: string): NativePolicy {
   const { module, diagnostics } = compile({ path, text }, { read: () => "missing" }, "os");
   if (module === null) throw new BuildFailed(`${path}: ${diagnostics.map((d) => d.message).join("; ")}`);
@@ -46,14 +46,14 @@ export interface Image {
   /** Path of the ELF file. */
   readonly path: string;
   readonly fileBytes: number;
-  /** Of all that is loaded. */
+  /** Size of everything that is loaded. */
   readonly textBytes: number;
   readonly dataBytes: number;
   /** Memory from the kernel's first byte to its last, the processes' data included. */
   readonly memoryBytes: number;
 }
 
-/** Builds in `folder`, which is made. Throws BuildFailed with what the tool said. */
+/** Builds in `folder`, which is created. Throws BuildFailed with the output of the failed tool. */
 export function buildImage(folder: string): Image {
   mkdirSync(join(folder, "user"), { recursive: true });
   const wasm2c = findWasm2c();

@@ -1,27 +1,27 @@
-// A client of TCP that is driven by hand: it says what it is told to, and remembers what came.
+// A scripted TCP client: it sends the segments that a test names, and records the answers.
 import { ACK, FIN, PSH, RST, readTcp, SYN, tcp, type Received, type Segment } from "./frames.ts";
 import type { Wire } from "./wire.ts";
 
 export interface Client {
-  /** Sequence numbers of ours and theirs that come next. */
+  /** The next sequence numbers, ours and theirs. */
   seq: number;
   ack: number;
-  /** All data that came in order. */
+  /** All data received in order. */
   readonly data: readonly Buffer[];
   readonly isReset: boolean;
   readonly isEnded: boolean;
-  /** Sends a segment as this client, with its numbers where none are given, and takes the answers. */
+  /** Sends a segment, with this client's numbers unless others are given, and processes the answers. */
   send(segment: Partial<Segment>): Promise<readonly Received[]>;
-  /** The three steps of a handshake; false where the machine refused. */
+  /** Runs the three-way handshake; false if the machine refused. */
   open(): Promise<boolean>;
-  /** Sends data in segments that fit a frame, and acknowledges what comes for it. */
+  /** Sends data in segments that fit a frame, and acknowledges the answers. */
   say(data: Buffer): Promise<void>;
   /** Ends our half, and acknowledges the machine's end. */
   finish(): Promise<void>;
   reset(): Promise<void>;
 }
 
-/** Bytes of one segment: Ethernet's 1,500 without the heads of IPv4 and TCP. */
+/** Bytes of one segment: Ethernet's 1,500 without the headers of IPv4 and TCP. */
 const MOST_IN_FRAME = 1_460;
 
 const next = (n: number, by: number): number => (n + by) >>> 0;
@@ -51,7 +51,7 @@ export function client(wire: Wire, source: number, sourcePort: number, port: num
     },
 
     async say(bytes: Buffer): Promise<void> {
-      // A hello with a post-quantum share is more than a frame.
+      // A hello with a post-quantum key share is larger than a frame.
       for (let at = 0; at < bytes.length; at += MOST_IN_FRAME) {
         const part = bytes.subarray(at, at + MOST_IN_FRAME);
         const from = self.seq;
@@ -86,7 +86,7 @@ export function client(wire: Wire, source: number, sourcePort: number, port: num
     return own;
   }
 
-  /** Until the machine has nothing more to say. */
+  /** Repeats until the machine sends nothing more. */
   async function acknowledge(answers: readonly Received[]): Promise<void> {
     for (let due = answers; !isReset && due.some((s) => s.data.length > 0 || (s.flags & FIN) !== 0);) due = await self.send({});
   }

@@ -1,5 +1,5 @@
-// Ethernet frames of ARP and TCP over IPv4, written and read: what the self-test sends to the image,
-// and tests to the network half in Node. Addresses are numbers in host order.
+// Encodes and decodes Ethernet frames with ARP and with TCP over IPv4, for the self-test of the image and for tests
+// of the network half in Node. Addresses are numbers in host order.
 
 export const MACHINE_MAC = Buffer.from("525400123456", "hex");
 export const MACHINE_ADDRESS = 0x0a00020f;
@@ -21,7 +21,7 @@ export interface Segment {
 }
 
 export interface Received {
-  /** Where the machine sent it: the client's address and port, and the machine's own port. */
+  /** The client's address and port, and the machine's own port. */
   readonly to: number;
   readonly toPort: number;
   readonly port: number;
@@ -105,7 +105,7 @@ export function tcp(s: Segment, target = MACHINE_ADDRESS): Buffer {
   return ipv4(s.source, segment, target);
 }
 
-/** The segment in a frame of the machine; null where it has none. Throws where a checksum is wrong. */
+/** The segment in a frame of the machine, or null if there is none. Throws if a checksum is wrong. */
 export function readTcp(frame: Buffer): Received | null {
   if (frame.length < 54 || frame.readUInt16BE(12) !== 0x0800 || frame[23] !== 6) return null;
   const header = frame.subarray(14, 34);
@@ -131,7 +131,7 @@ export function control(op: number, number = 0): Buffer {
   return ethernet(CONTROL, payload);
 }
 
-/** The counters of an answer, empty where none are in it; null where the frame is no answer. */
+/** The counters in an answer, empty if it has none; null if the frame is not an answer. */
 export function readControl(frame: Buffer): readonly number[] | null {
   if (frame.length < 60 || frame.readUInt16BE(12) !== CONTROL || ((frame[18] ?? 0) & 128) === 0) return null;
   return Array.from({ length: (frame.length - 60) >> 2 }, (_, i) => frame.readUInt32LE(60 + 4 * i));

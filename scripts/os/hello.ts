@@ -1,4 +1,4 @@
-// A real ClientHello: what this Node's TLS sends first to a server of that name.
+// A real ClientHello, as this Node's TLS sends it to a server of that name.
 import { Duplex } from "node:stream";
 import { connect } from "node:tls";
 

@@ -1,5 +1,5 @@
-// The image under QEMU's machine `virt`. What it prints, what it sends and how it ended; its network is
-// a datagram socket on loopback (`-netdev dgram`), one frame a datagram, or QEMU's own for real clients.
+// Runs the image on QEMU's machine `virt` and reports its output, its frames and its exit status. Its network is
+// a datagram socket on loopback (`-netdev dgram`), one frame per datagram, or QEMU's user network for real clients.
 import { spawn, type ChildProcess } from "node:child_process";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
@@ -15,38 +15,38 @@ export const RAM_MIB = 8;
 const HERE = "127.0.0.1";
 /** runtime/os/image/kernel.h */
 const BOOT_AT = 0x80400000, MANIFEST_AT = 0x80401000, POLICY_AT = 0x80410000;
-/** The most that a machine may take; the image itself gives up before. */
+/** Maximum run time of a machine; the image itself gives up earlier. */
 const MOST_MS = 110_000;
 
 export interface MachineOptions {
   readonly image: string;
   readonly policy: NativePolicy;
-  /** Control frames are taken and the clock is theirs. */
+  /** Control frames are processed and drive the clock. */
   readonly selftest: boolean;
-  /** Bits: 1 binder, 2 pointer, 4 poker, 8 pretender, 16 hog (in a self-test the machine is never still with it). */
+  /** Bits: 1 binder, 2 pointer, 4 poker, 8 pretender, 16 hog (which keeps the machine from ever being idle in a self-test). */
   readonly adversaries?: number;
   /** Forwarded ports of loopback, instead of a wire: `[[8443, 34567]]` is the machine's 8443 at 34567 here. */
   readonly forward?: readonly (readonly [port: number, here: number])[];
-  /** Gets what the machine prints as it comes. */
+  /** Called with the machine's output as it comes. */
   readonly echo?: (text: string) => void;
 }
 
 export interface Machine extends Wire {
-  /** All that it has printed. */
+  /** All output so far. */
   readonly text: () => string;
-  /** Resolves when a line was printed so many times; rejects where the machine ended without it. */
+  /** Resolves when a line was printed that many times; rejects if the machine ended before. */
   line(text: string, times?: number): Promise<void>;
-  /** Sends a frame and waits for nothing. */
+  /** Sends a frame without waiting. */
   post(frame: Buffer): void;
   counts(): Promise<readonly number[]>;
-  /** Asks for the verdict and resolves with the machine's status. */
+  /** Requests the verdict and resolves with the machine's status. */
   end(): Promise<number>;
-  /** The machine's status once it ended by itself. */
+  /** The machine's status after it has ended by itself. */
   readonly status: Promise<number>;
   stop(): Promise<void>;
 }
 
-/** A port of UDP that nobody has now. */
+/** A free UDP port. */
 async function freePort(): Promise<number> {
   const probe = createSocket("udp4");
   probe.bind(0, HERE);
@@ -114,7 +114,7 @@ function machine(child: ChildProcess, echo: (text: string) => void, socket: Sock
     });
   });
 
-  /** Until `found` gives something; null once the machine has ended. */
+  /** Waits until `found` returns a value; null if the machine has ended. */
   async function until<T>(found: () => T | null): Promise<T | null> {
     for (;;) {
       const value = found();

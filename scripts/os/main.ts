@@ -1,5 +1,5 @@
-// npm run os: builds the image, boots it, sends it the self-test's frames, and ends with the machine's
-// own status. `--serve` boots it on QEMU's user network instead, for a real client, until Ctrl-C.
+// npm run os: builds the image, boots it, sends it the self-test's frames, and exits with the machine's
+// status. `--serve` boots it on QEMU's user network instead, for real clients, until Ctrl-C.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,7 +39,7 @@ async function serve(image: Image, policy: NativePolicy): Promise<number> {
 async function main(words: readonly string[]): Promise<number> {
   const unknown = words.find((word) => word !== "--serve");
   if (unknown !== undefined) {
-    say(`os: there is no option \`${unknown}\`; the only one is \`--serve\``);
+    say(`os: unknown option \`${unknown}\`; the only option is \`--serve\``);
     return USAGE;
   }
   const missing = missingTools();

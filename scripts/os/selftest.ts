@@ -1,6 +1,6 @@
-// What the self-test says to a machine that runs policies/os_image.ingress: traffic that is to be
-// admitted, and each kind that is not. Whether it was right is not judged here: the machine's own
-// counters are (runtime/os/image/selftest.c), and tests look at what came back.
+// The traffic of the self-test for a machine that runs policies/os_image.ingress: traffic that must be admitted, and
+// each kind of traffic that must be refused. The verdict comes from the machine's own counters
+// (runtime/os/image/selftest.c); tests also check the answers.
 import { client } from "./client.ts";
 import { arpRequest, ip } from "./frames.ts";
 import { realHello } from "./hello.ts";
@@ -8,7 +8,7 @@ import type { Wire } from "./wire.ts";
 
 export const LAN = ip("10.0.2.2");
 export const OUTSIDE = ip("198.51.100.7");
-/** Of a /24 of its own, so that no other traffic uses its rate up. */
+/** In a separate /24, so that no other traffic uses up its rate. */
 export const HASTY = ip("198.18.0.5");
 export const ABUSER = ip("203.0.113.200");
 export const STRANGER = ip("10.0.3.1");
@@ -18,15 +18,15 @@ export const ALERT = Buffer.from("15030300020228", "hex");
 const WEB = 8443, HEALTH = 8080, SSH = 22;
 
 export interface Seen {
-  /** Frames that answered the question for our hardware address. */
+  /** Answers to the ARP request for the machine's hardware address. */
   readonly arp: number;
   readonly health: string;
-  /** What `web` said to a hello that the policy admits, and whether both sides ended in peace. */
+  /** The answer of `web` to a hello that the policy admits, and whether both sides ended normally. */
   readonly web: Buffer;
   readonly ended: boolean;
-  /** Whether the machine reset what was to be refused. */
+  /** Whether the machine reset the connections that must be refused. */
   readonly refused: { readonly port: boolean; readonly abuser: boolean; readonly stranger: boolean; readonly name: boolean };
-  /** Connections of one burst that were admitted, and whether one was after a second. */
+  /** Number of admitted connections of one burst, and whether one was admitted a second later. */
   readonly admitted: number;
   readonly recovered: boolean;
 }

@@ -1,4 +1,4 @@
-// What the image needs of the machine that builds it, beside npm's packages.
+// The programs that are needed to build and run the image, besides npm packages.
 import { spawnSync } from "node:child_process";
 import { findWasm2c } from "../../compiler/cli/wasm2c.ts";
 import { QEMU } from "./machine.ts";
@@ -8,7 +8,7 @@ const DEBIAN: Readonly<Record<string, string>> = {
   "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf",
 };
 
-/** What is missing, with the Debian packages that have it; null where all is here. */
+/** The missing programs, with their Debian packages; null if none is missing. */
 export function missingTools(): string | null {
   const missing = Object.keys(DEBIAN).filter((tool) => spawnSync(tool, ["--version"]).status !== 0);
   const npm = findWasm2c() === null ? ["wabt (npm install)"] : [];

@@ -1,9 +1,9 @@
-// The way to a machine: QEMU's or the network half in Node. Frames go in one by one, and an answer is
-// all that the machine sent until it was still again, so nothing here waits for a time.
+// The connection to a machine: QEMU or the network half in Node. Frames are sent one by one. An answer is everything
+// that the machine sent until it was idle again, so nothing here waits for a fixed time.
 
 export interface Wire {
-  /** Sends frames and returns what came back until the machine was still. */
+  /** Sends frames and returns the answers until the machine is idle. */
   send(...frames: readonly Buffer[]): Promise<readonly Buffer[]>;
-  /** Lets the machine's clock go on by `ms`, and returns what it sent because of it. */
+  /** Advances the machine's clock by `ms`, and returns the frames that it sent because of that. */
   advance(ms: number): Promise<readonly Buffer[]>;
 }

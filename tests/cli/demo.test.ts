@@ -112,7 +112,7 @@ demo("Ctrl-C in the middle of the start ends everything too", async ({ dir }) =>
 demo("an unknown option is a usage mistake", async ({ dir }) => {
   const { code, err } = await start([START], ["--onec"], { env: here(dir) }).ended;
   assert.is(code, 2);
-  assert.match(err, /no option `--onec`.*`--once`/);
+  assert.match(err, /unknown option `--onec`.*`--once`/);
 });
 
 demo.run();

@@ -1,5 +1,5 @@
-// Random policies against the oracle: every verdict, reason, code and rule, on the edges of
-// every prefix and on random sources, one by one and in batches.
+// Random policies against the oracle: every verdict, reason, code and rule, at the edges of every prefix and for
+// random sources, singly and in batches.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { decided, difference, run, type Running } from "../oracle/ask.ts";
@@ -26,7 +26,7 @@ function sources(policy: ModelPolicy, c: Chance): readonly bigint[] {
   return c.shuffle([...all]).slice(0, 150);
 }
 
-/** Asks for one expose and every source; the batch form has to say what the single form says. */
+/** Evaluates every source for one expose; the batch form must give the same answers as the single form. */
 function compare(policy: ModelPolicy, running: Running, expose: ModelExpose, all: readonly bigint[]): void {
   const id = running.ids.get(expose.name);
   if (id === undefined) throw new Error(`no listener ${expose.name}`);
@@ -51,11 +51,11 @@ for (let block = 0; block < 3; block++) {
   });
 }
 
-engine("the batch form says what the single form says", () => {
+engine("the batch form gives the same answers as the single form", () => {
   for (let i = 0; i < 20; i++) {
     const c = chance(50_000 + i);
     const made = wholePolicy(c, { nets: 3, exposes: 3, rules: 6, denies: 2 });
-    // Without caps and limits, what is admitted depends on nothing before it.
+    // Without caps and limits, a decision does not depend on earlier ones.
     const policy = { ...made, exposes: made.exposes.map((e) => ({ ...e, cap: { connections: 1_000, perSource: null }, limits: [] })) };
     const running = run(policy);
     const peers = sources(policy, c).map((source) => {
@@ -73,7 +73,7 @@ engine("the batch form says what the single form says", () => {
   }
 });
 
-engine("a batch of any length comes back whole", () => {
+engine("a batch of any length is answered completely", () => {
   const policy: ModelPolicy = randomPolicy(chance(9), { nets: 0, exposes: 1, rules: 3, denies: 0 });
   const running = run(policy);
   for (const length of [0, 1, 2, 511, 512, 513, 1025]) {

@@ -1,5 +1,5 @@
-// Exposes `as direct` in random policies: who may bind with a token and without one, and that neither
-// rules nor limits hold for who reaches them. Compared with the independent oracle.
+// Exposes `as direct` in random policies, compared with the independent oracle: which services may bind with a token
+// and without one, and that neither rules nor limits apply to their clients.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { mintToken, NonceSet, verifyToken, type ValidToken } from "../../runtime/host/token.ts";
@@ -14,7 +14,7 @@ import { wholePolicy } from "../oracle/whole.ts";
 const direct = suite("engine/direct");
 const KEY = new Uint8Array(32).fill(7);
 
-/** Some of the exposes listen by themselves, a few of these over udp; no deny names their ports. */
+/** Makes some of the exposes direct, a few of these over udp; no deny names their ports. */
 function withDirect(c: Chance, policy: ModelPolicy): ModelPolicy {
   const everybody = (): ModelRule => ({ action: "allow", name: null, from: ANY });
   const exposes = policy.exposes.map((e): ModelExpose => (c.oneIn(2)
@@ -39,7 +39,7 @@ direct("phase 0 agrees with the oracle, with a token and without one", () => {
   for (let i = 0; i < 40; i++) {
     const c = chance(81_000 + i);
     const plain = wholePolicy(c, { nets: 2, exposes: 3, rules: 2, denies: 1 });
-    // Where exposes share a port, a deny `on` it would be refused for the direct one's sake.
+    // A deny `on` a port that a direct expose shares would be refused.
     const policy = withDirect(c, plain);
     const running = run(policy);
     const ports = [0, 65_535, ...policy.exposes.flatMap((e) => e.ports.flatMap((p) => [p.first - 1, p.first, p.last + 1]))].filter((p) => p >= 0 && p <= 65_535);

@@ -1,5 +1,5 @@
-// The engine's own exports, without the host in front of them: whatever numbers come, what is
-// not plainly allowed is denied with its code, and nothing is charged.
+// The engine's own exports, without the host. For any arguments, everything that is not explicitly allowed is denied
+// with its code, and nothing is charged.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { fnv1a64 } from "../../runtime/abi/fnv.ts";
@@ -43,7 +43,7 @@ function detail(engine: EngineExports): Detail {
   return { verdict: at(abi.DETAIL_VERDICT), reason: at(abi.DETAIL_REASON), code: at(abi.DETAIL_CODE), rule: at(abi.DETAIL_RULE) };
 }
 
-/** What an engine says after one call, which must also be the call's result. */
+/** The engine's answer in memory after one call; its verdict must equal the call's result. */
 function said(engine: EngineExports, call: (e: EngineExports) => number): Detail {
   const verdict = call(engine);
   const answer = detail(engine);
@@ -51,17 +51,17 @@ function said(engine: EngineExports, call: (e: EngineExports) => number): Detail
   return answer;
 }
 
-exports("before a question, memory says deny", () => {
+exports("before the first request, memory says deny", () => {
   assert.equal(detail(instantiate(policy.module)).verdict, v.VERDICT_DENY);
 });
 
-exports("tables that were not validated answer nothing", () => {
+exports("with tables that were not validated, every request is denied", () => {
   const engine = instantiate(policy.module);
   assert.equal(said(engine, (e) => e.accept4(0, 0x0a000001)), NOT_VALID);
   assert.equal(said(engine, (e) => e.accept6(0, 0, 0, 0xffff, 1)), NOT_VALID);
   assert.equal(said(engine, (e) => e.charge(0, 0, 0, 0xffff, 1)), NOT_VALID);
   assert.equal(said(engine, (e) => e.bind(HIGH, LOW, abi.PROTO_TCP, 1000, 0, 0, 0, 0)), NOT_VALID);
-  // Also a bind of loopback, which no table could change.
+  // This includes a bind of loopback, which tables can't change.
   assert.equal(said(engine, (e) => e.bind(HIGH, LOW, abi.PROTO_TCP, 1000, 0, 0, 0, 1)), NOT_VALID);
   assert.is(engine.listenerAt(abi.PROTO_TCP, 1000, 0, 0, 0, 0), -1);
   assert.equal([engine.batch(3), engine.scratchBytes(), engine.exportState(0), engine.connections(0), engine.limiterUsed()], [0, 0, 0, 0, 0]);
@@ -80,7 +80,7 @@ expose b on tcp 2 { backend 127.0.0.1:80 allow from any }
   assert.equal([1, 2].map((listener) => tried.shadow?.(listener, 0, 0, 0xffff, 1, 0, -1)), [-1, -1]);
 });
 
-exports("the version is the one of the layout", () => assert.is(fresh().abiVersion(), abi.ABI_VERSION));
+exports("abiVersion returns the version of the layout", () => assert.is(fresh().abiVersion(), abi.ABI_VERSION));
 
 for (const listener of OUTSIDE) {
   exports(`listener ${listener} is refused and charges nothing`, () => {
@@ -107,7 +107,7 @@ for (const port of [0, 65_536, -1, -(2 ** 31), 2 ** 31 - 1]) {
 }
 
 for (const proto of [0, 1, 7, 132, 255, 256 + 6, -1, 2 ** 31 - 1]) {
-  exports(`protocol ${proto} is not asked about`, () => {
+  exports(`protocol ${proto} is denied`, () => {
     const engine = fresh();
     assert.is(engine.listenerAt(proto, 1000, 0, 0, 0, 0), -1);
     assert.equal(said(engine, (e) => e.bind(HIGH, LOW, proto, 1000, 0, 0, 0, 1)), BAD_REQUEST);
@@ -131,7 +131,7 @@ exports("a subject with half of ingressd's number is not ingressd", () => {
   assert.is(said(engine, (e) => e.bind(HIGH, LOW, abi.PROTO_TCP, 1000, 0, 0, 0, 0)).code, v.CODE_GATEWAY_BIND);
 });
 
-exports("a batch is never larger than scratch, and each record is answered", () => {
+exports("a batch is limited to scratch, and each of its records is answered", () => {
   const engine = fresh();
   const room = Math.floor(engine.scratchBytes() / abi.BATCH_BYTES);
   assert.ok(room >= 2);
@@ -149,7 +149,7 @@ exports("a batch is never larger than scratch, and each record is answered", () 
   }
 });
 
-exports("an import of more records than scratch has stops there", () => {
+exports("an import stops at the end of scratch", () => {
   const engine = fresh();
   for (const count of [2 ** 31 - 1, -1]) engine.importState(count);
   for (const cursor of [2 ** 31 - 1, -1]) assert.is(engine.exportState(cursor), 0);

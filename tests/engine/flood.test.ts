@@ -1,6 +1,6 @@
-// Two floods of strangers against a limit per source. Whatever they do, an abuser's budget never
-// refills because of them, and at least 95 of 100 honest newcomers are served. Prints both shares,
-// for the places of the profile `host`, and for the most and the least that the page of `os` has.
+// Two floods from many sources against a limit per source. They never refill an abuser's budget, and at least 95 of
+// 100 honest newcomers are served. Prints both shares for the table sizes of the profile `host`, and for the largest
+// and smallest in the page of `os`.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Profile } from "../../runtime/abi/profiles.ts";
@@ -11,7 +11,7 @@ import { words } from "../oracle/space.ts";
 
 const suites = suite("flood");
 
-/** `crowd`: addresses of a list that takes the room of a page. */
+/** `crowd`: number of addresses in a list that uses up space in the page. */
 function policy(profile: Profile, crowd: number): LoadedPolicy {
   const list = Array.from({ length: crowd }, (_, i) => `10.${i >> 7}.${(i & 127) * 2}.1\n`).join("");
   const deny = crowd === 0 ? "" : `deny from file "crowd" max ${crowd}`;
@@ -24,7 +24,7 @@ interface Table {
   readonly name: string;
   readonly module: LoadedPolicy;
   readonly places: number;
-  /** Runs, each with a seed of its own, that are summed: a small table asks few newcomers. */
+  /** Number of runs with different seeds that are added up, because a small table has few newcomers. */
   readonly seeds: number;
 }
 
@@ -33,10 +33,10 @@ const tables: readonly Table[] = [
   { name: "os, the most", module: policy("os", 0), places: 1_024, seeds: 4 },
   { name: "os, the least", module: policy("os", 3_300), places: 256, seeds: 8 },
 ];
-/** The time in which a full debt runs off. */
+/** The time in which a full debt expires. */
 const WINDOW_MS = 6_000;
 
-/** Asks for many; closes what was admitted, for caps are not what is measured. */
+/** Admits many sources and closes each, because caps are not measured here. */
 function served(engine: PolicyEngine, sources: readonly bigint[]): number {
   const decisions = engine.admit(sources.map((source) => ({ listener: 0, source: words(source) })));
   sources.forEach((source, i) => { if (decisions[i]?.allowed === true) engine.release(0, words(source)); });
@@ -51,16 +51,16 @@ const abuser = family(0x2600n)(1);
 
 const floods = [
   { name: "one hit each from ten times the places a window", hits: 1, ratio: 10 },
-  { name: "six hits each that hold every place at full debt", hits: 6, ratio: 1.5 },
+  { name: "six hits each that keep every place at full debt", hits: 6, ratio: 1.5 },
 ] as const;
 
-/** Shares of two windows, of which the second is measured; the abuser asks in both. */
+/** Runs two windows and measures the second; the abuser connects in both. */
 function flood(engine: PolicyEngine, perSlice: number, hits: number): { readonly admitted: number; readonly honest: number; readonly asked: number } {
   let next = 0;
   let admitted = 0;
   let honest = 0;
   let asked = 0;
-  // A window before anything is measured: the table is full then.
+  // The first window is not measured; it fills the table.
   for (let slice = 0; slice < 120; slice++) {
     engine.setClock({ monoMs: 1_000_000 + slice * (WINDOW_MS / 60), wallSeconds: null });
     admitted += served(engine, [abuser, abuser]);
@@ -81,7 +81,7 @@ for (const { name: table, module, places, seeds } of tables) {
       const runs = Array.from({ length: seeds }, (_, i) => flood(openEngine(module, Uint8Array.of(i, 5)), Math.ceil((places * ratio) / 60), hits));
       const sum = (pick: (run: (typeof runs)[number]) => number): number => runs.reduce((n, run) => n + pick(run), 0);
       const [honest, asked, most] = [sum((r) => r.honest), sum((r) => r.asked), Math.max(...runs.map((r) => r.admitted))];
-      // Two windows: the burst, and one a second after it.
+      // Two windows: the burst, then one connection per second.
       const due = 6 + Math.floor((120 * (WINDOW_MS / 60)) / 1_000);
       console.log(`flood: ${table}: ${name}: ${honest} of ${asked} newcomers served, abuser ${most} of at most ${due}, ${places} places`);
       assert.ok(most <= due, `the abuser got ${most} of ${due}`);

@@ -1,5 +1,5 @@
-// The largest policy that the language admits (100,000 rules, here over 1,000,000 prefixes): compiled
-// within the memory that docs/performance.md states, loaded, and asked, in processes of their own.
+// The largest policy that the language permits (100,000 rules, here over 1,000,000 prefixes) is compiled within the
+// memory that docs/performance.md states, loaded and evaluated, in separate processes.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

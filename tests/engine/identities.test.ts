@@ -1,5 +1,4 @@
-// Identities: random policies `as mtls` against the oracle, ten thousand identities at their bounds, and
-// what an identity may be.
+// Identities: random policies `as mtls` against the oracle, ten thousand identities, and the bounds of an identity.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openEngine } from "../../runtime/host/ask.ts";
@@ -21,7 +20,7 @@ const QUESTIONS = 60;
 
 const NAMES = ["web.example", "api.example", "a.b.example"] as const;
 
-/** Two parts at most, so that patterns often lie across each other. */
+/** At most two parts, so that patterns often overlap. */
 const termOf = (c: Chance): IdTerm => idTerm(c, 2);
 
 function ids(c: Chance, named: readonly NamedIds[]): ModelIds {
@@ -30,7 +29,7 @@ function ids(c: Chance, named: readonly NamedIds[]): ModelIds {
   return isEmptyIds(made) ? { ...made, except: [] } : made;
 }
 
-/** Each rule has sources of its own size, all with 10.0.0.1, so that which one is named is never a question of words. */
+/** Each rule has sources of a different size, all including 10.0.0.1, so the rule that is named never depends on words. */
 function policyOf(c: Chance): ModelPolicy {
   let length = 8;
   const named: readonly NamedIds[] = c.oneIn(4) ? [] : layered<IdTerm>(c, { name: "ids", plain: () => termOf(c), use: (set) => ({ type: "ids", ids: set }), isEmpty: isEmptyIds });
@@ -71,7 +70,7 @@ test("random policies answer as the equations say", () => {
   for (let seed = 0; seed < POLICIES; seed++) {
     const c = chance(700_000 + seed);
     const policy = policyOf(c);
-    // No set is empty, so that none may be refused as one.
+    // No set is empty, because an empty set may be refused.
     const running = run(policy);
     for (let i = 0; i < QUESTIONS; i++) {
       const expose = policy.exposes[c.oneIn(8) ? 1 : 0];
@@ -119,7 +118,7 @@ test("ten thousand identities, each with a rule of its own", () => {
   assert.ok(stats.maxSteps < 200_000, `${stats.maxSteps} steps`);
 });
 
-test("each of many parts is found, and none beside them", () => {
+test("each of many parts is found, and no other part is", () => {
   const c = chance(5);
   const part = (): string => Array.from({ length: 4 }, () => "abcdefghijklmnopqrstuvwxyz0123456789"[c.below(36)] ?? "a").join("");
   const known = new Set(Array.from({ length: 5_000 }, part));
@@ -166,7 +165,7 @@ test("words that are not as they must be in scratch are refused", async () => {
   assert.equal([ask(a, -1), ask(a, abi.MAX_IDENTITY_WORD_BYTES + 2 * abi.MAX_IDENTITY_WORDS + 1), ask(Array.from({ length: 132 }, () => 0)), ask(Array.from({ length: 130 }, () => 0))], [24, 24, 24, 23]);
 });
 
-test("equal policies make equal modules, whatever the order of members and rules", () => {
+test("the order of members and rules does not change the module", () => {
   for (let seed = 0; seed < 40; seed++) {
     const c = chance(800_000 + seed);
     const policy = policyOf(c);

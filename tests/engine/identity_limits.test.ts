@@ -1,5 +1,5 @@
-// Phase 4 against the oracle: random runs of clients with certificates, with closes, steps of the
-// clock and the caps and limits of phase 1 beside it.
+// Phase 4 against the oracle: random runs of clients with certificates, with closes, clock steps and the caps and
+// limits of phase 1.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { DEFAULT_CAP_CONNECTIONS } from "../../compiler/source/bounds.ts";
@@ -40,7 +40,7 @@ function policyOf(c: Chance): ModelPolicy {
 
 interface Open { readonly expose: ModelExpose; readonly source: bigint; readonly names: readonly string[] }
 
-/** How often each code came. */
+/** Number of answers per code. */
 function play(policy: ModelPolicy, c: Chance, where: string, seen: Map<string, number>): void {
   const { engine, ids } = run(policy);
   const meters = new Map(policy.exposes.map((e) => [e, new Meter(e, DEFAULT_CAP_CONNECTIONS)]));

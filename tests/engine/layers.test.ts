@@ -1,5 +1,5 @@
-// Nets and sets of host names in three layers, each with exceptions of what lies below, against the oracle;
-// identities.test.ts has those of identities.
+// Nets and sets of host names in three layers, each with exceptions from the layer below, against the oracle.
+// identities.test.ts has the same for identities.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { difference, run } from "../oracle/ask.ts";
@@ -17,7 +17,7 @@ const POLICIES = 60;
 const expose = (rules: readonly ModelRule[], more: Partial<ModelExpose> = {}): ModelExpose =>
   ({ name: "e", ports: [{ first: 443, last: 443 }], bind: null, cap: null, limits: [], rules, ...more });
 
-/** Few prefixes around one, so that sets of them lie across each other. */
+/** A few prefixes around one, so that sets of them overlap. */
 function prefix(c: Chance): Prefix {
   if (c.oneIn(8)) return randomPrefix(c);
   const [base, length] = c.oneIn(3) ? [readPrefix("2001:db8::").base | (BigInt(c.below(8)) << 93n), 32 + c.below(4)] : [readPrefix("10.0.0.0").base + BigInt(c.below(8) * 2 ** 21), 8 + c.below(4)];

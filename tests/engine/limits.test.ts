@@ -1,5 +1,5 @@
-// Caps and limits against the oracle's exact fractions: random runs of connections, closes and
-// steps of the clock, the long and the backward ones included; and state that outlives a reload.
+// Caps and limits against the oracle's exact fractions: random runs of connections, closes and clock steps, long and
+// backward ones included; and state that survives a reload.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { DEFAULT_CAP_CONNECTIONS } from "../../compiler/source/bounds.ts";
@@ -14,10 +14,10 @@ import { addressText, readPrefix, v4, words } from "../oracle/space.ts";
 
 const engine = suite("limits");
 
-// Neighbours under /24, /48 and /64 keys, and strangers.
+// Neighbours under /24, /48 and /64 keys, and unrelated sources.
 const SOURCES = ["192.0.2.1", "192.0.2.2", "192.0.3.1", "203.0.113.9", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "2001:db8:1::1", "::1", "::c000:201"]
   .map((text) => ({ source: readPrefix(text).base, zone: 0 }));
-// Hosts of a link share its prefix, and two links may have the same address; the addresses beside fe80::/10 are as any other.
+// Hosts of a link share its prefix, and two links may have the same address; addresses next to fe80::/10 are ordinary.
 const LINK_LOCAL = ["fe80::1", "fe80::2", "fe80:0:0:1::1", "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff"].flatMap((text) => [0, 1, 2 ** 32 - 1].map((zone) => ({ source: readPrefix(text).base, zone })));
 const BESIDE = ["fe7f:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "fec0::1", "fec0::2"].flatMap((text) => [0, 1].map((zone) => ({ source: readPrefix(text).base, zone })));
 const PEERS = [...SOURCES, ...LINK_LOCAL, ...BESIDE];
@@ -50,11 +50,11 @@ function expectRefusal(decision: Decision, code: string, where: string): void {
 interface Connection {
   readonly expose: ModelExpose;
   readonly source: bigint;
-  /** Number of the interface; the engine looks at it for link-local sources alone. */
+  /** Interface number; the engine uses it only for link-local sources. */
   readonly zone: number;
 }
 
-/** One random run; returns how many caps and limits admitted, how many they refused, and how many the name did. */
+/** One random run; returns how many connections caps and limits admitted and refused, and how many the name refused. */
 function play(policy: ModelPolicy, running: Running, c: Chance, steps: number, where: string): { admitted: number; refused: number; named: number } {
   const meters = new Map(policy.exposes.map((e) => [e, new Meter(e, DEFAULT_CAP_CONNECTIONS)]));
   const open: Connection[] = [];
@@ -71,7 +71,7 @@ function play(policy: ModelPolicy, running: Running, c: Chance, steps: number, w
       running.engine.release(running.ids.get(expose.name) ?? -1, words(source), zone);
       meters.get(expose)?.release(source, zone);
     }
-    // Now and then a batch: it has to charge one after the other.
+    // Sometimes a batch, which must charge its records in sequence.
     const peers = Array.from({ length: c.oneIn(5) ? 1 + c.below(8) : 1 }, () => ({ expose: c.pick(policy.exposes), ...c.pick(PEERS) }));
     const decisions = running.engine.admit(peers.map((p) => ({ listener: running.ids.get(p.expose.name) ?? -1, source: words(p.source), zone: p.zone })));
     const waiting: Connection[] = [];
@@ -79,7 +79,7 @@ function play(policy: ModelPolicy, running: Running, c: Chance, steps: number, w
       const at = `${where}, step ${step}, peer ${i}: ${expose.name} from ${addressText(source)} at ${now}\n${running.printed.text}`;
       const answer = decisions[i];
       const rules = decide(policy, expose, { source, wall: null, name: undefined });
-      // What waits for its name is counted before it comes.
+      // A connection is counted before its name is known.
       const full = rules.allowed || rules.later ? (meters.get(expose)?.admit(source, zone) ?? null) : null;
       if (!rules.allowed && !rules.later) assert.is(decided(answer).code, rules.code, at);
       else if (full !== null) {
@@ -92,7 +92,7 @@ function play(policy: ModelPolicy, running: Running, c: Chance, steps: number, w
         if (rules.later) waiting.push({ expose, source, zone });
       }
     });
-    // What its name refuses gives its caps back.
+    // A connection that its name refuses releases its caps.
     for (const peer of waiting) {
       const name = c.pick(NAMES);
       const id = running.ids.get(peer.expose.name) ?? -1;
@@ -146,8 +146,8 @@ const ask = (running: Running, source: bigint): string => decided(running.engine
 const at = (running: Running, monoMs: number): void => { running.engine.setClock({ monoMs, wallSeconds: null }); };
 const HOST = v4(0xc0000201);
 
-// Every bound of what an author may write, at its two ends: the burst is admitted, one more is
-// not, and one emission interval later exactly one is.
+// Both ends of every bound of a limit: the burst is admitted, one more connection is not, and one emission interval
+// later exactly one is.
 const ENDS: readonly { readonly count: number; readonly per: "s" | "m" | "h"; readonly burst: number }[] = [
   { count: 1, per: "s", burst: 1 }, { count: 1, per: "h", burst: 1 }, { count: 3, per: "s", burst: 2 }, { count: 1000, per: "s", burst: 7 },
   { count: 1_000_000, per: "s", burst: 5 }, { count: 1_000_000, per: "h", burst: 3 }, { count: 1, per: "h", burst: 1_000 }, { count: 7, per: "m", burst: 7 },
@@ -192,7 +192,7 @@ engine("a clock that goes backwards refills nothing", () => {
   assert.is(ask(running, HOST), "allowed");
 });
 
-engine("a clock that says nonsense refills nothing", () => {
+engine("an invalid clock refills nothing", () => {
   const running = run(one([{ count: 1, per: "s", burst: 1, key: SOURCE }]));
   at(running, 5_000);
   assert.is(ask(running, HOST), "allowed");
@@ -202,7 +202,7 @@ engine("a clock that says nonsense refills nothing", () => {
   }
 });
 
-engine("a refusal charges nothing, neither the other limits nor the caps", () => {
+engine("a refusal charges neither other limits nor caps", () => {
   const running = run(one([{ count: 1, per: "h", burst: 3, key: { kind: "listener" } }, { count: 1, per: "h", burst: 1, key: SOURCE }], { connections: 9, perSource: null }));
   at(running, 1);
   assert.is(ask(running, HOST), "allowed");
@@ -213,7 +213,7 @@ engine("a refusal charges nothing, neither the other limits nor the caps", () =>
   assert.is(ask(running, HOST + 3n), "limit_listener");
 });
 
-engine("where a cap and a limit are both full, the cap is named", () => {
+engine("if a cap and a limit are both full, the cap is reported", () => {
   const running = run(one([{ count: 1, per: "h", burst: 1, key: SOURCE }], { connections: 5, perSource: { connections: 1, v4: 32, v6: 64, written: false } }));
   assert.is(ask(running, HOST), "allowed");
   assert.is(ask(running, HOST), "cap_source");
@@ -222,7 +222,7 @@ engine("where a cap and a limit are both full, the cap is named", () => {
 });
 
 for (const connections of [1, 2, 1_000]) {
-  engine(`a cap of ${connections} holds at N and N + 1, and comes back`, () => {
+  engine(`a cap of ${connections} admits N connections, refuses N + 1, and is released by closes`, () => {
     for (const perSource of [null, { connections, v4: 1, v6: 1, written: true }]) {
       const running = run(one([], { connections, perSource }));
       for (let i = 0; i < connections; i++) assert.is(ask(running, HOST + BigInt(i % 50)), "allowed");
@@ -234,7 +234,7 @@ for (const connections of [1, 2, 1_000]) {
   });
 }
 
-engine("every source under a cap has its own place, up to the listener's cap", () => {
+engine("every source under a cap has its own entry, up to the listener's cap", () => {
   const connections = 2_000;
   const running = run(one([], { connections, perSource: { connections: 1, v4: 32, v6: 128, written: true } }));
   const sources = Array.from({ length: connections }, (_, i) => (i % 2 === 0 ? v4(i * 7919) : BigInt(i) << 64n));
@@ -249,12 +249,12 @@ engine("closing what is not open gives nothing away", () => {
   const running = run(one([], { connections: 3, perSource: { connections: 2, v4: 32, v6: 64, written: false } }));
   for (let i = 0; i < 5; i++) running.engine.release(0, words(HOST));
   assert.equal([ask(running, HOST), ask(running, HOST), ask(running, HOST)], ["allowed", "allowed", "cap_source"]);
-  // A stranger's close must not free a place of this source.
+  // A close of another source must not free an entry of this one.
   running.engine.release(0, words(HOST + 1n));
   assert.is(ask(running, HOST), "cap_source");
 });
 
-// `::1`s of other networks are strangers; whoever shares a prefix with a source shares its key, but on a link.
+// The `::1` of another network is another source. Sources with the same prefix share a key, except on a link.
 const TWO: readonly (readonly [first: readonly [string, number], second: readonly [string, number], key: "one key" | "two keys"])[] = [
   [["fe80::1", 7], ["fe80::1", 7], "one key"], [["fe80::1", 7], ["fe80::2", 7], "two keys"], [["fe80::1", 7], ["fe80::1", 8], "two keys"],
   [["fe80::1", 0], ["fe80::1", 1], "two keys"], [["fe80::1", 2 ** 32 - 1], ["fe80::1", 2 ** 31], "two keys"], [["fe80:0:0:1::1", 7], ["fe80::1", 7], "two keys"],
@@ -283,7 +283,7 @@ for (const v6 of [48, 64, 128]) {
       capped.engine.recount(0, source, zone);
       assert.is(admit(capped, source, zone), "cap_source");
       capped.engine.release(0, other, otherZone);
-      assert.is(admit(capped, source, zone), due === "one key" ? "allowed" : "cap_source", "another's close frees no place");
+      assert.is(admit(capped, source, zone), due === "one key" ? "allowed" : "cap_source", "a close of another source frees no entry");
       capped.engine.release(0, source, zone);
       assert.is(admit(capped, source, zone), "allowed");
     });
@@ -296,7 +296,7 @@ engine("debts outlive a reload, and a recounted cap only blocks new connections"
   at(before, 1_000_000);
   assert.equal([ask(before, HOST), ask(before, HOST), ask(before, HOST)], ["allowed", "allowed", "limit_source"]);
   const state = before.engine.exportState();
-  // Another module: a listener more, and a limit that is written elsewhere.
+  // Another module, with one more listener and with the limit at another position.
   const wider = one(limits, { connections: 1, perSource: null });
   const after = run({ ...wider, exposes: [...one([]).exposes.map((e) => ({ ...e, name: "aaa", ports: [{ first: 80, last: 80 }] })), ...wider.exposes] });
   at(after, 1_000_000);
@@ -315,11 +315,11 @@ engine("debts outlive a reload, and a recounted cap only blocks new connections"
   assert.is(askWeb(HOST), "allowed");
 });
 
-engine("debts that found no place of their own outlive a reload too", () => {
+engine("debts in the sketch survive a reload too", () => {
   const limits: readonly ModelLimit[] = [{ count: 1, per: "h", burst: 1, key: SOURCE }];
   const before = run(one(limits, { connections: 1_000_000, perSource: null }));
   const { places } = before.engine.limiterFill();
-  // One source more than the places there are, and more: many are held by the sketch alone.
+  // More sources than entries, so many are only in the sketch.
   const sources = Array.from({ length: 2 * places }, (_, i) => v4(0x40000000 + i * 13));
   before.engine.admit(sources.map((source) => ({ listener: 0, source: words(source) })));
   const after = run(one(limits, { connections: 1_000_000, perSource: null }));
@@ -329,7 +329,7 @@ engine("debts that found no place of their own outlive a reload too", () => {
   assert.equal([...new Set(again.map((d) => decided(d).code))], ["limit_source"]);
 });
 
-engine("state that is torn or foreign never opens anything", () => {
+engine("truncated or foreign state never admits anything", () => {
   const limits: readonly ModelLimit[] = [{ count: 1, per: "h", burst: 1, key: SOURCE }];
   const first = run(one(limits));
   assert.is(ask(first, HOST), "allowed");

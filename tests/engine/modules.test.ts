@@ -1,6 +1,6 @@
-// A compiled policy is the pinned engine and its tables: the same policy gives the same bytes in
-// whatever order it was written, other policies differ in memory and data alone, and small
-// policies are small. The sections are read here anew, apart from the product's reader.
+// A compiled policy is the pinned engine and its tables. The same policy gives the same bytes in any order, different
+// policies differ only in memory and data, and small policies are small. The sections are parsed here independently
+// of the product's parser.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { atLength } from "../at_length.ts";
@@ -43,7 +43,7 @@ function pieces(module: Uint8Array): readonly Piece[] {
   return out;
 }
 
-/** What decides: everything but the custom sections, and the semantic JSON. */
+/** The parts that affect decisions: all sections but the custom ones, and the semantic JSON. */
 const decisive = (module: Uint8Array): readonly Piece[] => pieces(module).filter((p) => p.id !== 0 || p.name === "ingress.policy");
 const engineOf = (module: Uint8Array): readonly Piece[] => pieces(module).filter((p) => p.id !== 0 && p.id !== MEMORY && p.id !== DATA);
 
@@ -65,7 +65,7 @@ modules("a policy in another order has the same bytes", () => {
   assert.ok(moved > 40);
 });
 
-modules("one changed rule, port, cap or limit is another policy", () => {
+modules("a changed rule, port, cap or limit gives another module", () => {
   const text = (rule: string, port = 443, more = "cap 10 connections"): string =>
     `edition 1\nexpose web on tcp ${port} { backend 127.0.0.1:8080 ${more} ${rule} }\n`;
   const trees = [
@@ -110,7 +110,7 @@ modules("the engine is at most 12 KiB, imports nothing and starts nothing", () =
   const engine = readFileSync(new URL("../../runtime/engine/build/engine.wasm", import.meta.url));
   assert.ok(engine.length <= 12 * KiB, `${engine.length} bytes`);
   for (const module of [engine, fromList(prefixes(10))]) {
-    // No imports, tables, start section or element segments: nothing runs that wasn't asked to.
+    // No imports, tables, start section or element segments, so no code runs unless it is called.
     assert.equal(pieces(module).map((p) => p.id).filter((id) => [2, 4, 8, 9].includes(id)), []);
   }
 });

@@ -1,5 +1,5 @@
-// Tables of many names: whatever is asked, a name is in a set exactly where its text says so. What a
-// name holds is looked up here in plain sets of texts.
+// Tables of many names. A name is in a set exactly if the text of the set says so; the expected answers come from plain
+// sets of strings.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as abi from "../../runtime/abi/layout.ts";
@@ -20,7 +20,7 @@ function admitting(list: readonly string[]): { readonly module: Uint8Array; read
   return { module, says: (name) => engine.hello(0, SOURCE, name).code };
 }
 
-names("labels of one and two bytes, half of them in the set", () => {
+names("labels of one and two bytes are found exactly if they are in the set", () => {
   const all = [...LETTERS, ...LETTERS.flatMap((a) => LETTERS.map((b) => `${a}${b}`))];
   const inside = new Set(all.filter((_, i) => i % 2 === 0).map((label) => `${label}.example`));
   const { says } = admitting([...inside]);
@@ -30,7 +30,7 @@ names("labels of one and two bytes, half of them in the set", () => {
 
 const label = (c: Chance, length: number): string => Array.from({ length }, () => c.pick(LETTERS)).join("");
 
-names("3,000 names of all lengths, each with a byte turned, cut off or put before it", () => {
+names("3,000 names of all lengths are found, and not with a byte changed, removed or prepended", () => {
   const c = chance(5);
   const list = Array.from({ length: 3_000 }, (_, i) => `${label(c, 1 + c.below(12))}.${i % 7 === 0 ? `${label(c, 3)}.` : ""}d${i % 40}.example`);
   const inside = new Set(list);
@@ -48,14 +48,14 @@ names("3,000 names of all lengths, each with a byte turned, cut off or put befor
   assert.ok(near > 10_000);
 });
 
-/** Rules of which each has names and sources of its own. */
+/** Rules with separate names and sources each. */
 function tenants(count: number): { readonly module: Uint8Array; readonly engine: PolicyEngine } {
   const rules = Array.from({ length: count }, (_, i) => `  allow from 10.${i >> 8}.${i & 255}.0/24 sni "t${i}.example", "*.t${i}.example"\n`).join("");
   const module = compileText(`edition 1\nexpose web on tcp 443 as passthrough { backend 127.0.0.1:8443\n${rules}}\n`);
   return { module, engine: openEngine(load(module), SEED) };
 }
 
-names("a thousand tenants: each has its own names from its own sources, and rows share what is equal", () => {
+names("a thousand tenants with their own names and sources share the equal parts of rows", () => {
   const [few, many] = [tenants(500), tenants(1_000)];
   for (let i = 0; i < 1_000; i += 7) {
     const source = words(v4(0x0a000000 + i * 256 + 9));
@@ -69,12 +69,12 @@ names("a thousand tenants: each has its own names from its own sources, and rows
   assert.ok(many.module.length < 2.5 * few.module.length, `${few.module.length} ${many.module.length}`);
 });
 
-names("nodes take 12 bytes, and no bucket has more than is sought through", () => {
+names("nodes take 12 bytes, and no bucket exceeds its bound", () => {
   assert.is(abi.NAME_BYTES, 12);
   const c = chance(9);
   for (const count of [1, 2, 3, 100, 20_000]) {
     const { module } = admitting(Array.from({ length: count }, () => `${label(c, 9)}.example`));
-    // `load` has the engine's own validate refuse larger ones.
+    // The engine's own validate, which `load` calls, refuses larger buckets.
     assert.ok(load(module).info.maxSteps < 1_000, String(load(module).info.maxSteps));
   }
 });

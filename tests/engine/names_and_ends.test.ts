@@ -1,6 +1,5 @@
-// Names, ends and dryrun: random policies with all that is enforced, against the oracle; every
-// verdict, reason, code and rule of phases 1 and 2, and the shadow's, at the edges of all sets and
-// of time.
+// Names, ends and dryrun: random policies with everything that is enforced, against the oracle. Compares every verdict,
+// reason, code and rule of phases 1 and 2, and those of the shadow, at the edges of all sets and times.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { engineOf, address } from "../host/compiled.ts";
@@ -14,7 +13,7 @@ import { namesFor, wholePolicy } from "../oracle/whole.ts";
 
 const test = suite("names, ends and dryrun");
 const POLICIES = 100;
-/** To each policy at each of its times. */
+/** Requests per policy and time. */
 const QUESTIONS = 25;
 
 function sources(policy: ModelPolicy, c: Chance): readonly bigint[] {
@@ -23,13 +22,13 @@ function sources(policy: ModelPolicy, c: Chance): readonly bigint[] {
   return [...c.shuffle([...all]).slice(0, 40), readPrefix("203.0.113.9").base, readPrefix("2001:db8::1").base];
 }
 
-/** What the clock says, one after the other: unknown, before, at and after each end, and back. */
+/** The successive values of the clock: unknown, before, at and after each end, and back. */
 function clocks(policy: ModelPolicy): readonly (number | null)[] {
   const ends = new Set([...policy.denies, ...policy.exposes.flatMap((e) => e.rules)].flatMap((r) => r.until ?? []));
   return [null, ...[...ends].sort((a, b) => a - b).flatMap((end) => [end - 1, end, end - 1, null, end + 1])].filter((wall) => wall !== 0);
 }
 
-/** What the engine knows of a clock that never falls. */
+/** The engine's view of the clock, which never goes backwards. */
 function known(before: number, wall: number | null): { readonly latest: number; readonly wall: number | null } {
   const latest = Math.max(before, wall ?? 0);
   return { latest, wall: wall === null ? null : latest };
@@ -71,7 +70,7 @@ test("random policies answer as the equations say", () => {
   }
 });
 
-test("each of many names is found, and none beside them", () => {
+test("each of many names is found, and no other name is", () => {
   const names = Array.from({ length: 6_000 }, (_, i) => `n${i % 977}.${(i * 7).toString(36)}.example`);
   const list = new Map([["names.txt", names.join("\n")]]);
   const engine = openEngine(load(compileText("edition 1 hosts many = file \"names.txt\" max 9000 expose web on tcp 443 as passthrough { backend 127.0.0.1:80 allow from any sni many }", list)), SEED);
@@ -91,7 +90,7 @@ test("a name that is not in canonical form, or too long, is refused", () => {
     ["a", "allowed"], ["a-1_b.c", "allowed"], ["a".repeat(63), "allowed"], ["a".repeat(64), "bad_name"],
     [long(255), "allowed"], [long(256), "bad_name"], ["", "bad_name"], ["A", "bad_name"], ["a.", "bad_name"],
     [".a", "bad_name"], ["a..b", "bad_name"], ["*.a", "bad_name"], ["a\0", "bad_name"], ["ä", "bad_name"], ["a b", "bad_name"],
-    // Beside the ranges of bytes that a label has.
+    // Bytes just outside the ranges that are valid in a label.
     ["a/", "bad_name"], ["a:", "bad_name"], ["`", "bad_name"], ["{", "bad_name"], ["0-9_az", "allowed"],
   ];
   for (const [name, code] of rows) assert.is(engine.hello(0, address("10.0.0.1"), name).code, code, JSON.stringify(name));

@@ -1,5 +1,5 @@
-// The instructions of a code section, for tests that ask what an engine may do. MVP instructions
-// only; anything else is an error. https://webassembly.github.io/spec/core/binary/instructions.html
+// The instructions of a code section, for tests of what an engine can do. Supports MVP instructions only; anything else
+// is an error. https://webassembly.github.io/spec/core/binary/instructions.html
 import { readUnsigned } from "../../runtime/abi/sections.ts";
 
 const I32 = 0x7f;

@@ -1,6 +1,6 @@
-// Policies whose sets overlap in every way (tests/bench/overlaps.mjs): each is decided as its rules
-// say when they are looked at one by one, costs in proportion to what is written, and past a bound
-// of the lowering is refused with the sets that cost the most. Costs are counts, not times.
+// Policies whose sets overlap in every way (tests/bench/overlaps.mjs). Each decides as its rules do one by one, costs
+// work in proportion to its text, and is refused past a bound of the lowering, with the sets that cost the most. Costs
+// are counts, not times.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { understand } from "../../compiler/compile.ts";
@@ -45,15 +45,15 @@ const bytesOf = (tables: PolicyTables): number => {
 };
 
 /**
- * How much the work and the tables of twice the sets may be. Where each set meets each expose, the rules
- * alone grow fourfold, and where sets lie more densely, more of them hold one source.
+ * Maximum growth of the work and the tables for twice the sets. If each set is used by each expose, the rules alone
+ * grow fourfold, and if sets are denser, more of them contain one source.
  */
 const GROWTH: Readonly<Record<string, number>> = {
   "sets times exposes": 8, "denies on many columns": 5, "names all but one": 5, "names times sources": 3.5, "ends times names": 3,
 };
 const SETS = 48;
 
-/** Both edges of a rule's sources and their neighbours, and addresses anywhere. */
+/** Both edges of each rule's sources, their neighbours, and random addresses. */
 function sourcesOf(c: Chance, tables: PolicyTables): AddressWords[] {
   return Array.from({ length: 60 }, (): AddressWords => {
     const { bounds } = c.pick(tables.rules).from;
@@ -64,7 +64,7 @@ function sourcesOf(c: Chance, tables: PolicyTables): AddressWords[] {
 }
 
 for (const name of Object.keys(OVERLAPS)) {
-  overlaps(`${name}: decided as the rules say, one by one`, () => {
+  overlaps(`${name}: decisions equal those of the rules evaluated one by one`, () => {
     const text = overlapping(name, SETS);
     const { policy } = checked(text);
     const tables = lowered({ entry: { path: "", text }, policy });
@@ -90,7 +90,7 @@ for (const name of Object.keys(OVERLAPS)) {
     assert.ok(seen.size >= 2, [...seen].join());
   });
 
-  overlaps(`${name}: twice the sets are no more than their share of work and tables`, () => {
+  overlaps(`${name}: work and tables grow within bounds for twice the sets`, () => {
     const [one, two] = [SETS, 2 * SETS].map((n) => lowered(checked(overlapping(name, n))));
     if (one === undefined || two === undefined) throw new Error("nothing lowered");
     const most = GROWTH[name] ?? 2.5;
@@ -99,8 +99,8 @@ for (const name of Object.keys(OVERLAPS)) {
   });
 }
 
-overlaps("steps that the sets of a policy don't differ in cost nothing anew", () => {
-  // A list that every expose refuses: its stretches are of two kinds, whatever its length.
+overlaps("stretches in which all sets are equal cost nothing extra", () => {
+  // A list that every expose refuses has two kinds of stretches, at any length.
   const text = (prefixes: number): string => `edition 1\nnet bad = ${Array.from({ length: prefixes }, (_, i) => `10.${i >> 7}.${2 * (i & 127)}.0/24`).join(", ")}\n`
     + Array.from({ length: 64 }, (_, e) => `expose e${e} on tcp ${e + 1} { allow from 192.0.2.${e} deny from bad }\n`).join("");
   const [short, long] = [lowered(checked(text(10))), lowered(checked(text(2_000)))];
@@ -118,7 +118,7 @@ ids team = uri "spiffe://x/a/*", uri "spiffe://x/*/b", uri "spiffe://x/c/**" exc
 expose m on tcp 443 as mtls { backend 127.0.0.1:9 cert "c" ca "c" allow from any client team deny from any client uri "spiffe://x/a/c" }
 `;
 
-/** A bound, how much of it a policy needs, and what the refusal says where there is one less. */
+/** A bound, how much of it a policy needs, and the message with a bound one lower. */
 const BOUNDS: readonly (readonly [what: keyof LowerBounds, text: string, used: (tables: PolicyTables) => number, says: RegExp])[] = [
   ["work", `edition 1\nnet calm = 10.0.0.0/8\nnet wild = ${Array.from({ length: 50 }, (_, i) => `10.${i}.0.0/24`).join(", ")}\nexpose a on tcp 1 { allow from calm deny from wild }\n`,
     ({ work }) => work, /overlap in more ways than the compiler follows; the most comes from `wild`, `calm` \| net wild = .* \| net calm = /],
@@ -133,10 +133,10 @@ const BOUNDS: readonly (readonly [what: keyof LowerBounds, text: string, used: (
 ];
 
 for (const [what, text, used, says] of BOUNDS) {
-  overlaps(`the bound on ${what}, at N and at one less`, () => {
+  overlaps(`the bound on ${what} admits a policy at N and refuses it at N - 1`, () => {
     const policy = checked(text);
     const most = used(lowered(policy));
-    // Rows of no names take a word beside the cells.
+    // Rows without names take one more word than the cells.
     const at = what === "cellWords" ? most + 1 : most;
     lowered(policy, { ...LOWER_BOUNDS, [what]: at });
     const refused = lower(policy.policy, { ...LOWER_BOUNDS, [what]: most - 1 });

@@ -1,5 +1,5 @@
-// Where the places of keyed limits and caps end: what was charged to the sketch is not forgotten,
-// and a source without a place is refused. flood.test.ts has the floods themselves.
+// Full tables of keyed limits and caps: debts in the sketch are not forgotten, and a source without an entry is
+// refused. flood.test.ts has the floods themselves.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { fromV4 } from "../../runtime/net/address.ts";
@@ -19,7 +19,7 @@ test("a source that was charged to the sketch keeps its debt when a place is fre
   const fresh = honest(1);
   const before = [visit(engine, fresh), visit(engine, fresh), visit(engine, fresh)];
   assert.is(before[2], "limit_source");
-  // The flood's single hits are worth half an hour each: then nearly every place is free.
+  // Each single hit of the flood expires after half an hour; then nearly every entry is free.
   engine.setClock({ monoMs: 1_800_000, wallSeconds: null });
   assert.ok(engine.limiterFill().used < TABLE / 20);
   const after = [visit(engine, fresh), visit(engine, fresh)];
@@ -46,14 +46,14 @@ expose small on tcp 8444 { backend 127.0.0.1:80 cap 10 connections, 2 per source
   for (let i = 0; i < alive; i++) engine.recount(small, flood(i));
   assert.is(engine.connections(small), alive);
   for (let i = 0; i < alive - 1; i++) engine.release(small, flood(i));
-  // The last survivor found no place, so that nothing is known of anybody's count until it goes.
+  // The last survivor has no entry, so no source's count is known until it closes.
   assert.is(connect(engine, flood(0), small), "cap_table");
   engine.release(small, flood(alive - 1));
   assert.is(engine.connections(small), 0);
   assert.equal([1, 2, 3].map(() => connect(engine, flood(0), small)), ["allowed", "allowed", "cap_source"]);
 });
 
-test("a connection that is counted anew counts for its own source and for no other", () => {
+test("a recounted connection counts only for its own source", () => {
   const engine = engineOf(`edition 1
 expose web on tcp 8443 { backend 127.0.0.1:80 cap 100 connections, 2 per source allow from any }`);
   engine.recount(0, honest(1));

@@ -1,5 +1,5 @@
-// Modules of the profile `os` decide as those of the profile `host` do, and their engine is what
-// may be made native code of: no imports, integers alone, no growth, at most 16 KiB of code.
+// Modules of the profile `os` decide like those of the profile `host`, and their engine can be compiled to native code:
+// no imports, only integers, no growth, at most 16 KiB of code.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { engineBytes } from "../../compiler/emit/engine.ts";
@@ -22,7 +22,7 @@ const NAMES = ["www.example.com", "a.example.com", "b.a.example.com", "example.c
 const PATTERNS = ["\"www.example.com\"", "\"*.example.com\"", "\"**.example.com\"", "\"**\" except \"a.example.com\""];
 const ENDS = [NOON - 3_600, NOON + 1, NOON + 3_600].map((seconds) => `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`);
 
-/** The oracle's policies have neither names nor ends nor dryrun rules; some lines get them here. */
+/** Adds names, ends and dryrun rules to some lines, because the oracle's policies have none. */
 function enriched(text: string, c: Chance): string {
   let named = false;
   return text.split("\n").map((line) => {
@@ -42,7 +42,7 @@ const answerText = (answer: Answer | undefined): string =>
   answer === undefined ? "none" : answer.allowed ? `allow ${answer.code} ${answer.rule}` : answer.later ? "later" : `deny ${answer.reason} ${answer.code} ${answer.rule}`;
 const shadowText = (shadow: Shadow | null): string => (shadow === null ? "none" : Object.values(shadow).join(" "));
 
-profiles("every verdict, reason, code and rule is the host's, caps, limits, names, ends and reloads included", () => {
+profiles("every verdict, reason, code and rule equals that of the profile `host`, with caps, limits, names, ends and reloads", () => {
   const seen = new Map<string, number>();
   for (let i = 0; i < 60; i++) {
     const c = chance(310_000 + i);
@@ -55,7 +55,7 @@ profiles("every verdict, reason, code and rule is the host's, caps, limits, name
     const all = [...sets.flatMap((set) => prefixesOf(set).flatMap(edges)), ...edges(randomPrefix(c)), 0n, 1n];
     const pool = c.shuffle([...new Set(all)]).slice(0, 8).map(words);
     const open: { listener: number; source: (typeof pool)[number] }[] = [];
-    /** Asks both, and what they say must be the same words. */
+    /** Evaluates a request on both; the answers must be equal. */
     const both = (question: (engine: PolicyEngine) => readonly string[]): readonly string[] => {
       const [host = [], os = []] = pair.map(question);
       assert.equal(os, host, `seed ${310_000 + i}\n${text}`);
@@ -86,7 +86,7 @@ profiles("every verdict, reason, code and rule is the host's, caps, limits, name
           break;
         }
         case 3:
-          // A reload to the same policy: limits move, connections are counted anew.
+          // A reload to the same policy moves limits and recounts connections.
           if (!c.oneIn(4)) break;
           pair = pair.map((engine, which) => {
             const module = modules[which];
@@ -105,7 +105,7 @@ profiles("every verdict, reason, code and rule is the host's, caps, limits, name
           both((e) => [answerText(e.accept(listener, source)), answerText(e.hello(listener, source, name))]);
           break;
         default: {
-          // More than scratch holds at once, now and then.
+          // Sometimes more than fits in scratch at once.
           const peers = Array.from({ length: c.oneIn(12) ? 70 : 1 + c.below(6) }, () => ({ listener: c.below(policy.exposes.length), source: c.pick(pool) }));
           const answers = both((e) => e.admit(peers).map(answerText));
           peers.forEach((peer, at) => { if (/^(allow|later)/.test(answers[at] ?? "")) open.push(peer); });
@@ -119,7 +119,7 @@ profiles("every verdict, reason, code and rule is the host's, caps, limits, name
   }
 });
 
-profiles("caps per source: where every connection has a source of its own, fewer than one instance in a hundred refuses one", () => {
+profiles("with one connection per source, fewer than one instance in a hundred refuses a source under its cap", () => {
   for (const connections of [256, 1_024]) {
     const module = load(compileText(`edition 1\nexpose web on tcp 443 { cap ${connections} connections, 1 per source limit 1000000/s per listener allow from any }`, new Map(), "os"));
     const peers = Array.from({ length: connections }, (_, i) => ({ listener: 0, source: words((0x2001n << 112n) | (BigInt(i) << 64n)) }));
@@ -135,7 +135,7 @@ profiles("caps per source: where every connection has a source of its own, fewer
   }
 });
 
-profiles("the engine: no imports, no start, integers alone, no growth, at most 16 KiB of code", () => {
+profiles("the engine has no imports, no start, only integers, no growth and at most 16 KiB of code", () => {
   const sections = readSections(engineBytes()) ?? [];
   // type, function, memory, global, export, code
   assert.equal(sections.map(({ id }) => id), [1, 3, 5, 6, 7, 10]);

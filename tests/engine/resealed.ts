@@ -1,8 +1,8 @@
-// Changed tables whose seal is right again: so that a test sees the check it is about, not the seal.
+// Repairs the seal of changed tables, so that a test reaches the check that it is about.
 import * as abi from "../../runtime/abi/layout.ts";
 import { sealOf } from "../../compiler/emit/seal.ts";
 
-/** `tables`: the bytes from TABLES_BASE on. Left as they are where their end is no place in them. */
+/** `tables`: the bytes from TABLES_BASE on. They are not changed if their end is out of range. */
 export function reseal(tables: Uint8Array): void {
   const view = new DataView(tables.buffer, tables.byteOffset, tables.byteLength);
   const length = tables.length < abi.HEADER_BYTES ? 0 : view.getUint32(abi.H_TABLES_END, true) - abi.TABLES_BASE;

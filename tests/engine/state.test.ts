@@ -1,5 +1,5 @@
-// State of limits over a reload: the same policy, a changed one, other seeds, and the records
-// themselves against an independent SipHash.
+// State of limits across a reload: the same policy, a changed one, other seeds, and the records compared with an
+// independent SipHash.
 import { createHash } from "node:crypto";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -20,7 +20,7 @@ function spend(engine: PolicyEngine, times: number, source = A): void {
   for (let i = 0; i < times; i++) visit(engine, source);
 }
 
-/** How many more connections the source gets now. */
+/** Number of further connections that the source gets now. */
 function left(engine: PolicyEngine, source = A): number {
   for (let n = 0; n < 1000; n++) if (visit(engine, source) !== "allowed") return n;
   throw new Error("no limit in 1000 connections");
@@ -36,15 +36,15 @@ function reloaded(from: PolicyEngine, text: string, monoMs = 0): PolicyEngine {
 
 const perSource = "limit 10/m burst 10 per source";
 const rows: readonly (readonly [name: string, before: string, after: string, spent: number, due: number])[] = [
-  ["the same limit keeps what is spent", policy(perSource), policy(perSource), 7, 3],
+  ["the same limit keeps its debt", policy(perSource), policy(perSource), 7, 3],
   ["a spent limit stays spent", policy(perSource), policy(perSource), 10, 0],
-  ["a limit per listener too", policy("limit 10/m per listener"), policy("limit 10/m per listener"), 4, 6],
+  ["a limit per listener keeps its debt", policy("limit 10/m per listener"), policy("limit 10/m per listener"), 4, 6],
   ["a faster rate makes the same debt in time worth more connections", policy(perSource), policy("limit 20/m burst 20 per source"), 5, 10],
   ["a slower rate never owes more than its burst", policy(perSource), policy("limit 2/m burst 2 per source"), 10, 0],
   ["other prefix lengths are another key", policy(perSource), policy("limit 10/m burst 10 per source /24 /48"), 7, 10],
   ["another period is another limit", policy(perSource), policy("limit 10/h burst 10 per source"), 7, 10],
   ["another listener starts afresh", policy(perSource), policy(perSource, "other"), 7, 10],
-  ["a key of a listener is none of a source", policy("limit 10/m per listener"), policy("limit 10/m per source"), 7, 10],
+  ["a key of a listener is not a key of a source", policy("limit 10/m per listener"), policy("limit 10/m per source"), 7, 10],
 ];
 
 for (const [name, before, after, spent, due] of rows) {
@@ -55,7 +55,7 @@ for (const [name, before, after, spent, due] of rows) {
   });
 }
 
-test("debts go on shrinking while they move", () => {
+test("debts continue to shrink across a reload", () => {
   const old = engineOf(policy(perSource));
   spend(old, 10);
   assert.is(left(reloaded(old, policy(perSource), 5_999)), 0);
@@ -70,11 +70,11 @@ test("a reload every second never refills a budget", () => {
     engine = reloaded(engine, policy(perSource), second * 1_000);
     served += left(engine);
   }
-  // 10 at the start and one for each 6 seconds.
+  // 10 at the start and one per 6 seconds.
   assert.is(served, 30);
 });
 
-test("another seed finds nothing, and nothing breaks", () => {
+test("with another seed no state is found, and nothing fails", () => {
   const old = engineOf(policy(perSource));
   spend(old, 10);
   const next = openEngine(loaded(moduleOf(policy(perSource))), Uint8Array.from({ length: 16 }, () => 9));
@@ -83,13 +83,13 @@ test("another seed finds nothing, and nothing breaks", () => {
   assert.is(left(next), 10);
 });
 
-test("records that are noise take nothing away and trap nothing", () => {
+test("random records reduce no debt and cause no trap", () => {
   const engine = engineOf(policy(perSource));
   spend(engine, 10);
   for (let i = 0; i < 200; i++) {
     const noise = createHash("sha512").update(`noise ${i}`).digest();
     const bytes = Uint8Array.from({ length: 640 }, (_, at) => noise[at % 64] ?? 0);
-    // Every kind, with cells and prints out of all ranges.
+    // Every kind, with cells and fingerprints out of range.
     for (let at = 0; at < 640; at += 32) new DataView(bytes.buffer).setUint32(at + abi.R_STATE_KIND, (at / 32 + i) % 5, true);
     engine.importState(bytes);
     engine.importState(bytes.subarray(0, 31));
@@ -125,7 +125,7 @@ function sipHash(key: readonly [bigint, bigint], words: readonly bigint[]): bigi
 test("a key's fingerprint is SipHash-1-3 of its limit and its masked address", () => {
   const seed = Uint8Array.from({ length: 16 }, (_, i) => i);
   const digest = new DataView(Uint8Array.from(createHash("sha256").update(seed).digest()).buffer);
-  // The four words go in as numbers, so each lies little-endian in memory.
+  // The four words are stored as numbers, so each is little-endian in memory.
   const word = (i: number): bigint => BigInt(digest.getUint32(i));
   const key: [bigint, bigint] = [word(0) | (word(4) << 32n), word(8) | (word(12) << 32n)];
   const identity = fnv1a64("limit web source 60000 /24 /48");

@@ -1,6 +1,5 @@
-// Tables that say something impossible. Each row turns one word of a good module to the last
-// value that is sound and to the first that is not, with seal and hash repaired; and whatever word
-// is turned to whatever value, no question makes a module that was let in trap.
+// Invalid tables. Each row sets one word of a good module to the last valid value and to the first invalid one, with
+// seal and hash repaired. And with any word set to any value, no request makes a loaded module trap.
 import { createHash } from "node:crypto";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -38,7 +37,7 @@ const wide = ((): Uint8Array => {
   return compileText(`edition 1\n${exposes.join("")}`);
 })();
 
-/** Where the tables stand in a module: they begin with their magic. */
+/** Offset of the tables in a module, which begin with their magic. */
 function tablesAt(module: Uint8Array): number {
   const view = new DataView(module.buffer, module.byteOffset, module.byteLength);
   for (let at = 0; at < module.length - 8; at++) {
@@ -73,7 +72,7 @@ interface Row {
   readonly name: string;
   readonly module: Uint8Array;
   readonly address: number;
-  /** Sound, if the row knows one: loaded, or refused for its wrong answers and not for its tables. */
+  /** A valid value, if the row has one: the module is loaded, or refused for wrong answers but not for its tables. */
   readonly sound: number | null;
   readonly broken: number;
 }
@@ -104,7 +103,7 @@ const labelOf = (offset: number, length: number): number => offset * 2 ** abi.NA
 const labelBytes = head(wide, abi.H_NAME_BYTE_COUNT);
 const buckets = head(wide, abi.H_NAME_BUCKETS);
 const ends = (): number => head(wide, abi.H_NAME_ENDS);
-/** A residual of `wide` that waits for the name. */
+/** A residual of `wide` that needs the name. */
 const openResidual = ((): number => {
   for (let n = 0; ; n++) if (word(wide, head(wide, abi.H_RESIDUALS) + n * abi.RESIDUAL_BYTES + abi.R_RESIDUAL_VERDICT) === 2) return n;
 })();
@@ -176,7 +175,7 @@ const rows: readonly Row[] = [
   { name: "a bucket behind the keys", module: large, address: buckets6, sound: null, broken: family(large, abi.H_FAMILY6, abi.F_KEY_COUNT) },
 ];
 
-tables("the modules are good, the large one has tries and the wide one pages", () => {
+tables("the modules are valid, the large one has tries and the wide one has pages", () => {
   assert.is(codeOf(small), "loaded");
   assert.is(codeOf(large), "loaded");
   assert.is(codeOf(wide), "loaded");
@@ -187,12 +186,12 @@ tables("the modules are good, the large one has tries and the wide one pages", (
 for (const { name, module, address, sound, broken } of rows) {
   tables(name, () => {
     assert.is(codeOf(turned(module, address, broken)), "module_tables", `${broken} is let in`);
-    // Another number in its place may answer otherwise, which the self-test sees; the tables are sound.
+    // Another number may change answers, which the self-test detects, but the tables are valid.
     if (sound !== null) assert.is.not(codeOf(turned(module, address, sound)), "module_tables", `${sound} is refused`);
   });
 }
 
-tables("the seal is over every word but its own, and is looked at last", () => {
+tables("the seal covers every word but its own, and is checked last", () => {
   for (const module of [small, wide]) {
     const loaded = loadPolicy(module);
     if (isRefusal(loaded)) throw new Error(loaded.message);
@@ -208,7 +207,7 @@ tables("the seal is over every word but its own, and is looked at last", () => {
     }
     assert.is(engine.validate(), 0);
   }
-  // A class in place of another is sound; only the seal tells.
+  // One class in place of another is valid; only the seal detects it.
   const address = keys4 + 4 * count4;
   const other = (word(small, address) + 1) % head(small, abi.H_CLASS_COUNT);
   const result = loadPolicy(turned(small, address, other, "left"));
@@ -219,7 +218,7 @@ tables("the seal is over every word but its own, and is looked at last", () => {
 const SOURCES = [0n, 1n, v4(0), v4(0x0a000001), v4(0x0a090001), v4(0xffffffff), 0x20010db8n << 96n, (1n << 128n) - 1n].map(words);
 const NAMES = [null, "h1.example", "a.w7.example", "bad19.example", "x.y.z", "a".repeat(64)];
 
-/** Asks all that a host may ask; the code of the last answer. */
+/** Makes every request that a host can make; returns the code of the last answer. */
 function exercise(engine: PolicyEngine, listeners: readonly number[]): string {
   engine.setClock({ monoMs: 1_000, wallSeconds: null });
   for (const source of SOURCES) {
@@ -238,7 +237,7 @@ function exercise(engine: PolicyEngine, listeners: readonly number[]): string {
 }
 
 for (const [name, module, listeners, stride] of [["small", small, [0, 1], atLength(4, 28)], ["wide", wide, [0, 19], atLength(140, 420)]] as const) {
-  tables(`no word of the ${name} one, turned to anything, makes a module trap that was let in`, () => {
+  tables(`no changed word of the ${name} one makes a loaded module trap`, () => {
     const length = head(module, abi.H_TABLES_END) - abi.TABLES_BASE;
     const c = chance(11);
     let let_in = 0;

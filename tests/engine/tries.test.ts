@@ -1,5 +1,5 @@
-// Policies large enough for tries, against the oracle: every edge and neighbours of it, where
-// prefixes of all lengths lie in each other, at both families' ends and beside IPv4's own space.
+// Policies large enough for tries, against the oracle: every edge and its neighbours, with nested prefixes of all
+// lengths, at the ends of both families and next to the mapped IPv4 range.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { difference, run } from "../oracle/ask.ts";
@@ -11,7 +11,7 @@ import { addressText, edges, isV4, prefixOf, readPrefix, v4, words, type Prefix 
 
 const tries = suite("tries");
 
-/** Many in few /16s and /24s, so that all levels of a trie are there, and some anywhere. */
+/** Many in few /16s and /24s, so that all levels of a trie exist, and some anywhere. */
 function prefix4(c: Chance): Prefix {
   const high = c.oneIn(4) ? c.word() >>> 16 : c.pick([0, 1, 0x0a00, 0x7fff, 0x8000, 0xc0a8, 0xffff]);
   const low = c.oneIn(3) ? c.word() & 0xffff : (c.below(16) << 8) | c.below(256);

@@ -13,12 +13,12 @@ const NATIVE = join(root, "tests/os/native");
 
 export interface Toolchain {
   readonly name: string;
-  /** The Debian package of what is called. */
+  /** Debian packages by program. */
   readonly packages: Readonly<Record<string, string>>;
   readonly cc: string;
   readonly flags: readonly string[];
   readonly link: readonly string[];
-  /** Sources of tests/os/native that make the machine. */
+  /** Sources in tests/os/native for the machine. */
   readonly machine: readonly string[];
 }
 
@@ -27,7 +27,7 @@ export const HOSTED: Toolchain = {
   flags: ["-O2"], link: ["-Wl,--gc-sections"], machine: ["posix.c"],
 };
 
-/** The same, ended by any access beyond an object and any operation that C leaves undefined. */
+/** The same with gcc's address and undefined-behaviour sanitizers. */
 export const SANITIZED: Toolchain = {
   ...HOSTED, name: "sanitized x86-64", flags: ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"],
   link: ["-fsanitize=address,undefined"],
@@ -41,13 +41,13 @@ export const RISCV: Toolchain = {
   machine: ["virt.S", "virt.c"],
 };
 
-/** The programs that are not here, with the packages that have them; null when all are. */
+/** The missing programs, with their Debian packages; null if none is missing. */
 export function missing({ packages }: Toolchain): string | null {
   const lacking = Object.entries(packages).filter(([program]) => spawnSync(program, ["--version"]).error !== undefined);
   return lacking.length === 0 ? null : lacking.map(([program, name]) => `${program} (Debian: ${name})`).join(", ");
 }
 
-/** Where faults.c breaks the tables. */
+/** The addresses at which faults.c changes the tables. */
 const BROKEN = {
   H_RESIDUALS: abi.H_RESIDUALS, H_RESIDUAL_COUNT: abi.H_RESIDUAL_COUNT, RESIDUAL_BYTES: abi.RESIDUAL_BYTES,
   HEADER_BYTES: abi.HEADER_BYTES, H_SEAL: abi.H_SEAL, SEAL_START: abi.SEAL_START, SEAL_TURN_FIRST: abi.SEAL_TURN_FIRST,
@@ -70,7 +70,7 @@ export function called(command: string, args: readonly string[], cwd: string): s
   return stdout;
 }
 
-/** Compiles the engine, the host and `programs` of tests/os/native in `folder`, and links them; the path of the result. */
+/** Compiles and links the engine, the host and `programs` of tests/os/native in `folder`; returns the path of the result. */
 export function build(tools: Toolchain, folder: string, programs: readonly string[], withHost = true): string {
   const prefix = tools === RISCV ? "rv" : tools === SANITIZED ? "xs" : "x";
   const sources: readonly (readonly [path: string, ours: boolean])[] = [
@@ -81,7 +81,7 @@ export function build(tools: Toolchain, folder: string, programs: readonly strin
   ];
   const objects = sources.map(([path, ours]) => {
     const object = join(folder, `${prefix}-${path.split("/").at(-1) ?? ""}.o`);
-    // posix.c alone has a C library.
+    // Only posix.c is linked with a C library.
     const standing = path.endsWith("posix.c") ? [] : ["-ffreestanding", "-isystem", join(OS, "include")];
     called(tools.cc, [
       ...tools.flags, "-std=c11", "-fno-strict-aliasing", "-ffunction-sections", "-fdata-sections", "-fcallgraph-info=su", ...standing,
@@ -101,7 +101,7 @@ export interface Run {
   readonly output: string;
 }
 
-/** What a program says of one part of the file. */
+/** The status and output of a program for one part of the file. */
 export function answered(tools: Toolchain, program: string, file: string, part: number): Run {
   const [command, args] = tools === RISCV
     ? ["qemu-system-riscv64", [

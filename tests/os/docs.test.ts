@@ -1,4 +1,4 @@
-// docs/os.md says the network half's bounds, the calls and the lines: as the code has them.
+// docs/os.md states the same bounds, calls and lines as the code.
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -8,7 +8,7 @@ const test = suite("docs/os.md");
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 const page = read("docs/os.md");
 
-test("the bounds of the network half", () => {
+test("docs/os.md has the bounds of the network half", () => {
   const rows: readonly (readonly [what: string, value: string])[] = [
     ["connections; handshakes under way", `${n.CONNECTION_COUNT}; ${n.HALF_OPEN_COUNT}, of which the oldest gives way`],
     ["bytes each way of one connection that wait", `${n.RING_BYTES}`],
@@ -24,7 +24,7 @@ test("the bounds of the network half", () => {
   for (const [what, value] of rows) assert.ok(page.includes(`\n| ${what} | ${value} |\n`), what);
 });
 
-test("every call has its number", () => {
+test("docs/os.md has the number of every call", () => {
   const list = /enum \{([^}]*)\}/.exec(read("runtime/os/image/calls.h"))?.[1] ?? "";
   const names = [...list.matchAll(/CALL_(\w+)(?: = (\d+))?/g)].map(([, name = "", number]) => ({ name: name.toLowerCase().replace("_", " "), number: number === undefined ? null : Number(number) }));
   let next = 0;
@@ -36,7 +36,7 @@ test("every call has its number", () => {
   assert.ok(page.includes(`| ${own[0]?.number} to ${own.at(-1)?.number} | ingressd's own: ${own.map(({ name }) => name).join(", ").replace("end in", "end")} |`));
 });
 
-test("every line that the kernel prints", () => {
+test("docs/os.md has every line that the kernel prints", () => {
   const printed = ["markers.c", "selftest.c", "process.c", "power.c"].flatMap((file) => [...read(`runtime/os/image/${file}`).matchAll(/print\("([a-zA-Z-]+: [^"\\(]*)/g)].map(([, text = ""]) => text.trim()));
   assert.ok(printed.length >= 7, `${printed.length}`);
   for (const line of printed) assert.ok(page.includes(`\`${line}`), line);

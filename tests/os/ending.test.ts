@@ -1,5 +1,5 @@
-// How connections of the image end: both ways round, by silence, by a service that is gone. A deal is
-// given back once, whatever the way.
+// How connections of the image end: by the client, by the service, after silence, or when the service stops. In
+// every case the flow is closed exactly once.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as n from "../../runtime/os/net/layout.ts";
@@ -11,7 +11,7 @@ import { another, opened, PEER, plainMachine, PORT, segments, text } from "./pla
 const test = suite("endings of the image");
 const counted = (p: { readonly machine: ReturnType<typeof plainMachine> }): number => p.machine.engine.connections(0);
 
-test("the client ends first: its last words are passed, then its end, and no place is kept", async () => {
+test("if the client ends first, its last bytes and its end reach the service and the slot is freed at once", async () => {
   const plain = await opened();
   const { machine, c, s } = plain;
   await c.say(Buffer.from("bye"));
@@ -19,7 +19,7 @@ test("the client ends first: its last words are passed, then its end, and no pla
   await c.finish();
   assert.ok(s.clientEnded);
   assert.is(text(s), "bye");
-  // The other half stays open for as long as the service has to say something.
+  // The other half stays open as long as the service sends.
   s.answers.push(Buffer.from("so long"));
   s.isFinished = true;
   await machine.advance(1);
@@ -31,12 +31,12 @@ test("the client ends first: its last words are passed, then its end, and no pla
   assert.is(counted(plain), 0);
 });
 
-test("the service ends first: late segments of the client still find their place for 2 s", async () => {
+test("if the service ends first, late segments of the client are still matched for 2 s", async () => {
   const plain = await opened({ onBytes: (s) => { s.isFinished = true; } });
   const { machine, c } = plain;
   await c.say(Buffer.from("GET"));
   assert.ok(c.isEnded);
-  // The client's half is open for as long as it likes.
+  // The client's half can stay open.
   await c.say(Buffer.from("more"));
   assert.equal([text(plain.s), machine.whole, counted(plain)], ["GETmore", 0, 1]);
   await c.finish();
@@ -48,7 +48,7 @@ test("the service ends first: late segments of the client still find their place
   assert.is(machine.connections(), 0);
 });
 
-test("a SYN with a newer number takes over the place of a connection that is over, an older one does not", async () => {
+test("a SYN with a newer number reuses the slot of an ended connection, and one with an older number does not", async () => {
   for (const [ahead, isTaken] of [[1, true], [0, true], [-5, false]] as const) {
     const { machine, c } = await opened({ onBytes: (s) => { s.isFinished = true; } });
     await c.say(Buffer.from("GET"));
@@ -58,12 +58,12 @@ test("a SYN with a newer number takes over the place of a connection that is ove
   }
 });
 
-test("both end at once", async () => {
+test("both sides can end at the same time", async () => {
   const { machine, c, s } = await opened();
   s.isFinished = true;
   const [fin] = segments(machine.tick());
   assert.is((fin?.flags ?? 0) & FIN, FIN);
-  // Theirs crosses ours: it acknowledges nothing of it.
+  // The two FINs cross, so theirs does not acknowledge ours.
   const [answer] = await c.send({ flags: ACK | FIN });
   assert.is(answer?.ack, (c.seq + 1) >>> 0);
   assert.is(machine.whole, 0);
@@ -72,7 +72,7 @@ test("both end at once", async () => {
   assert.is(machine.whole, 1);
 });
 
-test("a FIN that is lost is sent again", async () => {
+test("a lost FIN is retransmitted", async () => {
   const { machine, c, s } = await opened();
   s.answers.push(Buffer.from("end"));
   s.isFinished = true;
@@ -82,7 +82,7 @@ test("a FIN that is lost is sent again", async () => {
   assert.equal(await c.send({ ack: (c.ack + 4) >>> 0 }), []);
 });
 
-test("30 s without a byte either way end a connection, one millisecond less does not", async () => {
+test("a connection ends after 30 s without a byte in either direction, and not one millisecond earlier", async () => {
   const plain = await opened();
   const { machine, c } = plain;
   await machine.advance(n.IDLE_MS - 1);
@@ -90,14 +90,14 @@ test("30 s without a byte either way end a connection, one millisecond less does
   await c.say(Buffer.from("x"));
   await machine.advance(n.IDLE_MS - 1);
   assert.is(machine.connections(), 1);
-  // What moves nothing is no sign of life.
+  // A segment without new data does not count as activity.
   await c.send({});
   const sent = segments(await machine.advance(1));
   assert.equal(sent.map(({ flags }) => flags & RST), [RST]);
   assert.equal([machine.connections(), machine.counter(n.N_IDLE), counted(plain), machine.whole], [0, 1, 0, 0]);
 });
 
-test("a client that ends and then holds its window shut is ended by the same bound", async () => {
+test("a client that ends and then keeps its window closed is ended by the idle bound", async () => {
   const plain = await opened();
   const { machine, c, s } = plain;
   await c.send({ window: 0 });
@@ -113,7 +113,7 @@ test("a client that ends and then holds its window shut is ended by the same bou
   assert.is(counted(plain), 0);
 });
 
-test("the idle bound holds where the clock wraps", async () => {
+test("the idle bound works across a wrap of the clock", async () => {
   const { machine } = await opened({ startMs: 2 ** 32 - 10_000 });
   await machine.advance(n.IDLE_MS - 1);
   assert.is(machine.connections(), 1);
@@ -121,7 +121,7 @@ test("the idle bound holds where the clock wraps", async () => {
   assert.is(machine.connections(), 0);
 });
 
-test("a service that is gone ends its connections, and later ones are refused", async () => {
+test("when a service stops, its connections end and later ones are refused", async () => {
   const plain = await opened();
   plain.s.isGone = true;
   assert.equal(segments(plain.machine.tick()).map(({ flags }) => flags & RST), [RST]);
@@ -133,7 +133,7 @@ test("a service that is gone ends its connections, and later ones are refused", 
   assert.is(machine.engine.connections(0), 0);
 });
 
-test("caps hold for exactly as long as a connection lives", async () => {
+test("a connection counts towards caps exactly as long as it lives", async () => {
   const policy = `edition 1\nexpose plain on tcp ${PORT} { cap 3 connections allow named all from any }\n`;
   const machine = nodeMachine({ policy });
   const clients = [await another(machine, 1), await another(machine, 2), await another(machine, 3)];
@@ -147,7 +147,7 @@ test("caps hold for exactly as long as a connection lives", async () => {
   assert.equal([machine.engine.connections(0), machine.connections()], [0, 0]);
 });
 
-test("a reset ends a handshake's client and nobody else's", async () => {
+test("a reset during a handshake ends only that client's connection", async () => {
   const machine = plainMachine();
   const { s } = await another(machine, 40_000);
   machine.frame(tcp({ source: PEER, sourcePort: 40_001, port: PORT, seq: 5, flags: SYN }));

@@ -1,5 +1,5 @@
-// Profiles of an ABI filter: the bytes that docs/abi-filter-v2.md has, what a decoder must refuse, and the
-// same answers as the module gives on every request that a version has words for.
+// Profiles of an ABI filter: the vectors of docs/abi-filter-v2.md, the profiles that a decoder must refuse, and the
+// same answers as the module's for every request that a version can express.
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -43,7 +43,7 @@ function decoded(bytes: Uint8Array): FilterProfile {
 
 const bytesOf = (address: bigint): Uint8Array => Uint8Array.from({ length: 16 }, (_, i) => Number((address >> BigInt(120 - 8 * i)) & 255n));
 
-test("the document's vectors, written and read", () => {
+test("the vectors of the document are encoded and decoded exactly", () => {
   const rows: readonly (readonly [string, string, string, FilterVersion])[] = [
     ["v1", APPS, "ingressd", 1], ["v2-none", APPS, "web", 2], ["v2", ADMIN, "ingressd", 2],
   ];
@@ -55,7 +55,7 @@ test("the document's vectors, written and read", () => {
   }
 });
 
-test("what a version has no words for is refused, with the expose that is to blame", () => {
+test("a policy that a version can't express is refused, with the expose that causes it", () => {
   const ports = (n: number): string => Array.from({ length: n }, (_, i) => String(2 * i + 1)).join(", ");
   const many = (n: number): string => `edition 1\nexpose many on tcp ${ports(n)} ${to}\n`;
   const rows: readonly (readonly [string, FilterVersion, readonly RegExp[]])[] = [
@@ -75,11 +75,11 @@ test("what a version has no words for is refused, with the expose that is to bla
     const made = built(text, "ingressd", version);
     assert.is(made instanceof Uint8Array ? made[3] : null, rules);
   }
-  // Of another subject's binds nothing stands in the profile, so that nothing keeps it from being written.
+  // Binds of other subjects are not part of the profile, so they never prevent it.
   assert.equal(built(ADMIN, "admin", 1), Uint8Array.from([0x41, 0x46, 1, 0, ...bytesOf(fnv1a64("admin")).slice(8).reverse()]));
 });
 
-test("ports that touch are one rule, and a loopback address needs none of its own", () => {
+test("adjacent ports become one rule, and loopback addresses need no rule of their own", () => {
   const ports = `edition 1\nexpose a on tcp 1080 ${to}\nexpose b on tcp 1081-1090 ${to}\nexpose c on tcp 1092 ${to}\n`;
   const rules = (text: string, version: FilterVersion): readonly string[] => {
     const bytes = built(text, "ingressd", version);
@@ -92,13 +92,13 @@ test("ports that touch are one rule, and a loopback address needs none of its ow
   assert.equal(rules(`edition 1\nexpose a on tcp 1080 bind 126.0.0.0/7, ::2 ${to}\n`, 2), ["0-65535", "0-65535", "1080-1080", "1080-1080"]);
 });
 
-test("`as direct` is its service's affair: the gateway's profile has nothing of it, the service's is refused", () => {
+test("the gateway's profile ignores an expose `as direct`, and the profile of its service is refused", () => {
   const text = `${WEB}@why "it speaks to phones by itself"\nexpose calls on udp 5000-5010 as direct {}\n`;
   assert.equal([1, 2].map((version) => built(text, "ingressd", version === 1 ? 1 : 2)), [1, 2].map((version) => built(WEB, "ingressd", version === 1 ? 1 : 2)));
   for (const version of [1, 2] as const) assert.match(String(built(text, "calls", version)), /^`calls` is bound with a token \(`as direct`\), and a filter sees none$/);
 });
 
-test("who may dial over udp binds the wildcard at port 0, and version 1 can't say so", () => {
+test("a service that may dial over udp gets the wildcard address at port 0, which version 1 can't express", () => {
   const { policy } = compile({ path: ENTRY, text: WEB }, readerOf(new Map()));
   if (policy === null) throw new Error("does not compile");
   const [expose] = policy.exposes;
@@ -117,13 +117,13 @@ test("who may dial over udp binds the wildcard at port 0, and version 1 can't sa
 
 const RULE: FilterRule = { action: "allow", proto: "tcp", address: { kind: "any" }, first: 1, last: 2 };
 
-test("no more than 16 rules, and never more than 512 bytes", () => {
+test("a profile has at most 16 rules and at most 512 bytes", () => {
   const wide: FilterRule = { ...RULE, address: { kind: "v6", network: new Uint8Array(16), length: 0 } };
   const profile = (version: FilterVersion, rules: readonly FilterRule[]): FilterProfile => ({ version, subject: 1n, rules });
   assert.is(encodeFilter(profile(2, Array.from({ length: 16 }, () => wide))).length, 20 + 16 * 28);
   assert.throws(() => encodeFilter(profile(2, Array.from({ length: 17 }, () => RULE))), /too_many_rules/);
   assert.throws(() => encodeFilter(profile(1, [RULE])), /ports only/);
-  // Rules of the other class are what may fill version 1 up.
+  // Rules of the other class can fill a version 1 profile.
   const paths = (total: number): Uint8Array => {
     const lengths = [64, 64, 64, 64, 64, total - 12 - 6 * 8 - 320];
     const rules = lengths.flatMap((n) => [1, 1, n, 0, 0, 0, 0, 0, ...Array.from({ length: n }, () => 0x2f)]);
@@ -146,7 +146,7 @@ const CHANGED: readonly (readonly [name: string, at: number, to: number, fault: 
   ["v2", 31, 1, "bad_rule"], ["v2", 35, 1, "bad_rule"], ["v2", 40, 129, "bad_rule"], ["v2", 40, 127, "bad_rule"],
 ];
 
-test("anything odd is refused, the whole of it", () => {
+test("a profile with any unexpected byte is refused as a whole", () => {
   for (const [name, at, byte, fault] of CHANGED) {
     const bytes = block(name);
     bytes[at] = byte;
@@ -165,7 +165,7 @@ test("anything odd is refused, the whole of it", () => {
   }
 });
 
-test("bytes by chance are refused or read, and what is read is written the same", () => {
+test("random bytes are refused or decoded, and a decoded profile encodes to the same bytes", () => {
   const c = chance(11);
   let read = 0;
   for (let i = 0; i < 20_000; i++) {
@@ -179,7 +179,7 @@ test("bytes by chance are refused or read, and what is read is written the same"
   assert.ok(read > 2_000, String(read));
 });
 
-test("the first rule decides, and no prefix has a wildcard address", () => {
+test("the first matching rule decides, and no prefix matches a wildcard address", () => {
   const profile = (rules: readonly FilterRule[]): FilterProfile => decoded(encodeFilter({ version: 2, subject: 7n, rules }));
   const v4 = (text: string, length: number): FilterRule["address"] => ({ kind: "v4", network: bytesOf(readPrefix(text).base).slice(12), length });
   const all: FilterRule = { action: "allow", proto: "any", address: { kind: "any" }, first: 0, last: 65_535 };
@@ -209,7 +209,7 @@ test("the first rule decides, and no prefix has a wildcard address", () => {
   assert.not.ok(filterAllows(profile([all]), { ...own, subject: 7n, address: new Uint8Array(15) }));
 });
 
-test("every request that a version has words for is answered as the module answers it", () => {
+test("every request that a version can express is answered as the module answers it", () => {
   const seen = { written: 0, refused: 0, allowed: 0, denied: 0 };
   for (let seed = 0; seed < 30; seed++) {
     const c = chance(8_100_000 + seed);
@@ -233,7 +233,7 @@ test("every request that a version has words for is answered as the module answe
         }
         seen.written++;
         const profile = decoded(made.bytes);
-        // Version 1 is asked about tcp at the wildcard alone.
+        // Version 1 is only compared for tcp at the wildcard address.
         for (const proto of version === 1 ? ["tcp"] as const : ["tcp", "udp"] as const) {
           for (const local of version === 1 ? [0n, readPrefix("0.0.0.0").base] : locals) {
             for (const port of ports) {

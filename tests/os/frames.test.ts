@@ -1,5 +1,5 @@
-// Frames that nobody should send: cut short, damaged, of strange addresses, and by the thousand at
-// random. Nothing traps, nothing grows, and who behaves is still served.
+// Invalid frames: truncated, damaged, with invalid addresses, and thousands of random ones. The machine never
+// traps, its memory does not grow, and well-behaved clients are still served.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as n from "../../runtime/os/net/layout.ts";
@@ -29,13 +29,13 @@ function repaired(change: (frame: Buffer) => void): Buffer {
   return frame;
 }
 
-test("ARP is answered for our own address and for no other", () => {
+test("ARP is answered only for our own address", () => {
   const machine = plainMachine();
   const [answer] = machine.frame(arpRequest(PEER));
   assert.is(answer?.toString("hex"), `${TESTER_MAC.toString("hex")}${MACHINE_MAC.toString("hex")}0806${"0001080006040002"}${MACHINE_MAC.toString("hex")}0a00020f${TESTER_MAC.toString("hex")}c6336407`);
   for (const [why, frame] of [
     ["another address", arpRequest(PEER, MACHINE_ADDRESS + 1)],
-    ["an answer, which nobody asked for", (() => { const f = arpRequest(PEER); f[21] = 2; return f; })()],
+    ["an unsolicited answer", (() => { const f = arpRequest(PEER); f[21] = 2; return f; })()],
     ["other hardware", (() => { const f = arpRequest(PEER); f[15] = 6; return f; })()],
     ["other lengths", (() => { const f = arpRequest(PEER); f[18] = 8; return f; })()],
     ["one byte short", arpRequest(PEER).subarray(0, 41)],
@@ -44,10 +44,10 @@ test("ARP is answered for our own address and for no other", () => {
   assert.is(machine.counter(n.N_ARP_REPLIES), 1);
 });
 
-test("a frame that ends anywhere before its packet does is dropped", () => {
+test("a frame that ends before its packet does is dropped", () => {
   const machine = plainMachine();
   for (let length = 0; length < PACKET_END; length++) dropped(machine, SYN_FRAME.subarray(0, length), `${length} bytes`);
-  // What an earlier frame left behind the end is no part of it.
+  // Bytes of an earlier frame after the end are not part of it.
   const foreign = Buffer.from(SYN_FRAME);
   foreign[5] = 0x57;
   for (let length = 34; length < PACKET_END; length++) {
@@ -57,7 +57,7 @@ test("a frame that ends anywhere before its packet does is dropped", () => {
   assert.is(machine.frame(SYN_FRAME.subarray(0, PACKET_END)).length, 1);
 });
 
-test("one bit that is wrong anywhere behind the Ethernet header is found", () => {
+test("one flipped bit anywhere after the Ethernet header is detected", () => {
   const machine = plainMachine();
   for (let bit = 8 * 14; bit < 8 * PACKET_END; bit++) {
     const frame = Buffer.from(SYN_FRAME);
@@ -66,7 +66,7 @@ test("one bit that is wrong anywhere behind the Ethernet header is found", () =>
   }
 });
 
-test("what is no packet for us", () => {
+test("packets that are not for this machine are dropped", () => {
   const rows: readonly (readonly [why: string, frame: Buffer])[] = [
     ["IPv6", repaired((f) => { f[14] = 0x65; })],
     ["options of IPv4", repaired((f) => { f[14] = 0x46; })],
@@ -89,14 +89,14 @@ test("what is no packet for us", () => {
   ];
   const machine = plainMachine();
   for (const [why, frame] of rows) dropped(machine, frame, why);
-  // The edges of what is refused.
+  // Addresses just outside the refused ranges.
   for (const source of ["1.0.0.0", "126.255.255.255", "128.0.0.0", "223.255.255.255", "10.0.2.14"]) {
     assert.is(plainMachine().frame(tcp({ source: ip(source), sourcePort: 40_000, port: PORT, seq: 1, flags: SYN })).length, 1, source);
   }
   assert.is(plainMachine().frame(Buffer.concat([SYN_FRAME, Buffer.alloc(1_514 - SYN_FRAME.length)])).length, 1);
 });
 
-test("a header's length beyond the segment is refused with a checksum that is right", () => {
+test("a header length beyond the segment is refused even with a correct checksum", () => {
   const machine = plainMachine();
   for (const words of [0, 4, 7, 15]) {
     const frame = tcp({ source: PEER, sourcePort: 40_000, port: PORT, seq: 1, flags: SYN, options: Buffer.alloc(4) });
@@ -117,7 +117,7 @@ function stray(memory: Uint8Array): number {
   return gaps.reduce((sum, [from, to]) => sum + memory.subarray(from, to).reduce((a, b) => a + (b === 0 ? 0 : 1), 0), 0);
 }
 
-test("thirty thousand damaged frames: nothing traps, all stays in its place, and a client is served after them", async () => {
+test("after thirty thousand damaged frames nothing has trapped, memory is intact and a client is served", async () => {
   const served: string[] = [];
   const machine = plainMachine({ onServed: (s) => { served.push(s.service); } });
   const { memory } = machine;
@@ -141,13 +141,13 @@ test("thirty thousand damaged frames: nothing traps, all stays in its place, and
     for (const s of segments(machine.frame(frame))) {
       if ((s.flags & SYN) !== 0) known[known.length < 40 ? known.length : r.below(40)] = { seq: s.ack, ack: (s.seq + 1) >>> 0, port: s.toPort, source: s.to };
       else {
-        // Peers learn where the machine stands, so that the state behind the checks is reached.
+        // Peers use the machine's current numbers, so that the code behind the checks is reached.
         const peer = known.find((k) => k.port === s.toPort && k.source === s.to);
         if (peer !== undefined) Object.assign(peer, { seq: s.ack, ack: (s.seq + s.data.length + (s.flags & FIN)) >>> 0 });
       }
     }
     if (r.oneIn(20)) machine.tick(r.below(1_000));
-    if (r.oneIn(15)) for (const s of machine.served.values()) if (r.oneIn(3)) s.room = r.below(3_000);
+    if (r.oneIn(15)) for (const s of machine.served.values()) if (r.oneIn(3)) s.space = r.below(3_000);
     if (r.oneIn(20)) for (const s of machine.served.values()) if (r.oneIn(4)) { s.answers.push(Buffer.alloc(r.below(6_000), 9)); s.isFinished = s.isFinished || r.oneIn(3); }
     if (r.oneIn(400)) for (const s of machine.served.values()) if (r.oneIn(9)) s.isGone = true;
     most = Math.max(most, machine.connections());
@@ -164,7 +164,7 @@ test("thirty thousand damaged frames: nothing traps, all stays in its place, and
   assert.is(text(s), "hello");
 });
 
-test("the canary of that test is found", async () => {
+test("that test detects a write outside the layout", async () => {
   const { machine } = await opened();
   assert.is(stray(machine.memory()), 0);
   machine.memory()[n.NAME + 256] = 1;

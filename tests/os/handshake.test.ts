@@ -1,10 +1,10 @@
-// Handshakes of the image's TCP: what is answered, when it is given up, and how many may be under way.
+// Handshakes of the image's TCP: answers, timeouts, and the number of half-open handshakes.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as n from "../../runtime/os/net/layout.ts";
 import { client } from "../../scripts/os/client.ts";
 import { ACK, FIN, ip, PSH, readTcp, RST, SYN, tcp, type Received } from "../../scripts/os/frames.ts";
-import { DEALS, nodeMachine, type NodeMachine } from "./node_machine.ts";
+import { FLOWS, nodeMachine, type NodeMachine } from "./node_machine.ts";
 import { another, PEER, plainMachine, PORT, segments } from "./plain.ts";
 
 const test = suite("handshakes of the image");
@@ -18,19 +18,19 @@ const one = (answers: readonly Received[]): Received => {
 const send = (machine: NodeMachine, sourcePort: number, seq: number, ack: number, flags: number, data?: Buffer): readonly Received[] =>
   segments(machine.frame(tcp({ source: PEER, port: PORT, sourcePort, seq, ack, flags, ...(data !== undefined && { data }) })));
 
-test("a SYN-ACK says our window and our largest segment", () => {
+test("a SYN-ACK announces our window and our largest segment", () => {
   const answer = one(syn(plainMachine(), 40_000));
   assert.equal([answer.flags, answer.ack, answer.window, answer.options.toString("hex")], [SYN | ACK, 1_001, 4_096, "020405b4"]);
 });
 
-test("a SYN that comes twice gets the same answer and no second place", () => {
+test("a repeated SYN gets the same answer and no second slot", () => {
   const machine = plainMachine();
   const first = one(syn(machine, 40_000));
   assert.equal(one(syn(machine, 40_000)).seq, first.seq);
   assert.is(machine.halfOpen(), 1);
 });
 
-test("SYN-ACKs go out again after 1 and 3 s, and the slot is free after 7", () => {
+test("a SYN-ACK is retransmitted after 1 s and 3 s, and the slot is freed after 7 s", () => {
   const machine = plainMachine();
   syn(machine, 40_000);
   // Milliseconds since the SYN, and how many segments the machine sends then.
@@ -47,7 +47,7 @@ test("SYN-ACKs go out again after 1 and 3 s, and the slot is free after 7", () =
   assert.is(machine.counter(n.N_HALF_OPEN_TIMEOUT), 1);
 });
 
-test("16 may be under way; one more takes the place of the oldest alone", () => {
+test("16 handshakes may be half-open, and one more replaces only the oldest", () => {
   const machine = plainMachine();
   const answers = Array.from({ length: n.HALF_OPEN_COUNT }, (_, i) => {
     machine.tick(1);
@@ -65,7 +65,7 @@ test("16 may be under way; one more takes the place of the oldest alone", () => 
   assert.is(machine.connections(), 1);
 });
 
-test("a flood of SYNs moves no established connection", async () => {
+test("a SYN flood does not affect established connections", async () => {
   const machine = plainMachine();
   const { c, s } = await another(machine, 40_000);
   for (let i = 0; i < 2_000; i++) syn(machine, 1 + (i % 60_000), { source: ip("203.0.113.1") + i });
@@ -74,9 +74,9 @@ test("a flood of SYNs moves no established connection", async () => {
   assert.is(Buffer.concat(s.received).toString(), "still here");
 });
 
-test("32 connections, and not one more", async () => {
+test("32 connections are accepted, and the next one is not", async () => {
   const machine = plainMachine();
-  for (let i = 0; i < DEALS; i++) await another(machine, 40_000 + i);
+  for (let i = 0; i < FLOWS; i++) await another(machine, 40_000 + i);
   const c = client(machine, PEER, 50_000, PORT);
   assert.not.ok(await c.open());
   assert.ok(c.isReset);
@@ -84,7 +84,7 @@ test("32 connections, and not one more", async () => {
   assert.is(machine.connections(), 32);
 });
 
-test("what does not end a handshake", () => {
+test("only a valid acknowledgement or reset ends a handshake", () => {
   // The segment that answers a SYN-ACK (ours: 1000), what comes back, and whether the slot is left.
   const rows: readonly (readonly [name: string, seq: number, ackBehind: number, flags: number, answer: "none" | "challenge" | "reset", left: 0 | 1])[] = [
     ["an acknowledgement below", 1_001, -1, ACK, "reset", 1],
@@ -109,7 +109,7 @@ test("what does not end a handshake", () => {
   }
 });
 
-test("nobody is answered who may not be", () => {
+test("a source that the policy refuses gets no SYN-ACK", () => {
   const policy = `edition 1\nnet lan = 10.0.2.0/24\nexpose plain on tcp ${PORT} { cap 100 connections allow named lan from lan }\n`;
   // Source, port, and what comes back.
   const rows: readonly (readonly [source: string, port: number, answer: number])[] = [
@@ -122,7 +122,7 @@ test("nobody is answered who may not be", () => {
   }
 });
 
-test("an unfinished handshake charges no rate: its source may be a lie", async () => {
+test("an unfinished handshake charges no rate, because its source may be forged", async () => {
   const policy = `edition 1\nexpose plain on tcp ${PORT} { cap 100 connections limit 2/m per source allow named all from any }\n`;
   const machine = nodeMachine({ policy });
   for (let i = 0; i < 50; i++) syn(machine, 41_000 + i);
@@ -132,7 +132,7 @@ test("an unfinished handshake charges no rate: its source may be a lie", async (
   }
 });
 
-test("segments that nobody sends are dropped without a word", () => {
+test("segments with invalid flags are dropped silently", () => {
   for (const flags of [0, FIN, PSH, SYN | FIN, SYN | RST, SYN | FIN | ACK, 0xff]) {
     const machine = plainMachine();
     assert.equal(send(machine, 40_000, 1_000, 0, flags), [], `flags ${flags}`);
@@ -141,14 +141,14 @@ test("segments that nobody sends are dropped without a word", () => {
   }
 });
 
-test("a segment of nothing gets a reset that its sender believes, and a reset gets none", () => {
+test("a segment for no connection gets an acceptable reset, and a reset gets no answer", () => {
   const machine = plainMachine();
   assert.equal(send(machine, 40_000, 5, 77, ACK).map((s) => [s.flags, s.seq]), [[RST, 77]]);
   assert.equal(send(machine, 40_000, 5, 77, RST), []);
   assert.equal(send(machine, 40_000, 5, 77, RST | ACK), []);
 });
 
-test("first sequence numbers hang on the peer, the port, the secret and the time", () => {
+test("initial sequence numbers depend on the peer, the port, the secret and the time", () => {
   const machine = plainMachine();
   const first = one(syn(machine, 40_000)).seq;
   const others = [one(syn(machine, 40_001)).seq, one(syn(machine, 40_000, { source: PEER + 1 })).seq];
@@ -159,7 +159,7 @@ test("first sequence numbers hang on the peer, the port, the secret and the time
   assert.is(((others[2] ?? 0) - first) >>> 0, 2_500_000);
 });
 
-test("the peer's largest segment is held to our bounds", async () => {
+test("the peer's largest segment is limited to our bounds", async () => {
   // The option's bytes, and the length of the first segment of a long answer.
   const rows: readonly (readonly [options: string, bytes: number])[] = [
     ["", 536], ["020405b4", 1_460], ["0204ffff", 1_460], ["02040000", 64], ["02040040", 64], ["02040041", 65], ["0101020405b400", 1_460],

@@ -1,5 +1,5 @@
-// The ClientHello as the image reads it: the recorded ones of real clients, every cut into segments,
-// the bounds, and the same answer as the gateway's reader for hellos that are damaged in every way.
+// The image's parser of the ClientHello: recorded hellos of real clients in segments of any size, the bounds, and the
+// same answer as the gateway's parser for hellos that are damaged in many ways.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createHelloReader } from "../../gateway/tls/client_hello.ts";
@@ -24,20 +24,20 @@ const SEGMENT = 1_400;
 const machine = nodeMachine({ policy: POLICY });
 let port = 1_000;
 
-/** What the machine asked about a stream that is sent in pieces of `cut` bytes, and whether it let it pass. */
-async function asked(stream: Buffer, cut = SEGMENT): Promise<string> {
+/** The name that the machine checked for a stream sent in pieces of `cut` bytes, and the answer. */
+async function answerOf(stream: Buffer, cut = SEGMENT): Promise<string> {
   port = port === 60_000 ? 1_000 : port + 1;
   const c = client(machine, PEER, port, PORT);
   if (!(await c.open())) throw new Error("no connection");
-  machine.asked.length = 0;
+  machine.requests.length = 0;
   for (let at = 0; at < stream.length && !c.isReset; at += cut) await c.say(stream.subarray(at, at + cut));
   if (!c.isReset) await c.finish();
-  const question = machine.asked.find((q) => q.startsWith("hello "));
+  const request = machine.requests.find((q) => q.startsWith("hello "));
   if (!c.isReset) await c.reset();
-  return (question ?? "nothing").replace(/^hello /, "");
+  return (request ?? "nothing").replace(/^hello /, "");
 }
 
-/** The same by the gateway's reader. */
+/** The same with the gateway's parser. */
 function gateway(stream: Buffer): string {
   const reader = createHelloReader();
   const first = reader.feed(stream);
@@ -46,19 +46,19 @@ function gateway(stream: Buffer): string {
   return `${answer.hello.serverName} ${answer.hello.serverName === null || answer.hello.serverName === "old.example.com" ? 0 : 1}`;
 }
 
-test("recorded hellos of real clients", async () => {
+test("recorded hellos of real clients are parsed", async () => {
   const all = recorded();
   assert.ok(all.length >= 6);
-  for (const { name, stream } of all) assert.is(await asked(stream), "www.example.com 1", name);
+  for (const { name, stream } of all) assert.is(await answerOf(stream), "www.example.com 1", name);
 });
 
-test("however it is cut, the answer hangs on the bytes alone", async () => {
+test("the answer does not depend on how the stream is split into segments", async () => {
   for (const { name, stream } of recorded()) {
-    for (const cut of [1, 2, 5, 6, 9, 255, 536]) assert.is(await asked(stream, cut), "www.example.com 1", `${name} in pieces of ${cut}`);
+    for (const cut of [1, 2, 5, 6, 9, 255, 536]) assert.is(await answerOf(stream, cut), "www.example.com 1", `${name} in pieces of ${cut}`);
   }
 });
 
-test("nothing reaches the service before its name is admitted, and then all does", async () => {
+test("no byte reaches the service before the name is admitted, and then all bytes do", async () => {
   const [first] = recorded();
   if (first === undefined) throw new Error("no recorded hello");
   const c = client(machine, PEER, 61_000, PORT);
@@ -72,7 +72,7 @@ test("nothing reaches the service before its name is admitted, and then all does
   await c.reset();
 });
 
-test("what is no hello is refused at once, not when its time is over", async () => {
+test("bytes that can't start a hello are refused at once, not at the timeout", async () => {
   const sni = serverName("a.example.com");
   const rows: readonly (readonly [name: string, stream: Buffer])[] = [
     ["HTTP", Buffer.from("G")], ["SSL 2", Buffer.from("802e01", "hex")], ["another version of records", Buffer.from("1602", "hex")],
@@ -94,30 +94,30 @@ function sized(length: number): Buffer {
   return record(helloWith(serverName("a.example.com"), padding(length - around)));
 }
 
-test("4,096 bytes are read, 4,097 are not", async () => {
+test("a hello of 4,096 bytes is accepted, and one of 4,097 bytes is refused", async () => {
   assert.is(sized(n.RING_BYTES).length, 4_096);
-  assert.is(await asked(sized(n.RING_BYTES)), "a.example.com 1");
-  assert.is(await asked(sized(n.RING_BYTES + 1)), "unreadable 0");
+  assert.is(await answerOf(sized(n.RING_BYTES)), "a.example.com 1");
+  assert.is(await answerOf(sized(n.RING_BYTES + 1)), "unreadable 0");
 });
 
-test("64 records are read, 65 are not", async () => {
+test("a hello in 64 records is accepted, and one in 65 records is refused", async () => {
   const content = helloWith(serverName("a.example.com"));
   const cuts = (count: number): readonly number[] => Array.from({ length: count - 1 }, (_, i) => i + 1);
-  assert.is(await asked(records(content, ...cuts(64))), "a.example.com 1");
-  assert.is(await asked(records(content, ...cuts(65))), "unreadable 0");
+  assert.is(await answerOf(records(content, ...cuts(64))), "a.example.com 1");
+  assert.is(await answerOf(records(content, ...cuts(65))), "unreadable 0");
 });
 
-test("5 s for the hello, one millisecond less is not too long", async () => {
+test("the hello times out after 5 s, and not one millisecond earlier", async () => {
   const late = nodeMachine({ policy: POLICY });
   const c = client(late, PEER, 1_000, PORT);
   await c.open();
   await late.advance(n.HELLO_MS - 1);
   assert.is(late.connections(), 1);
   await late.advance(1);
-  assert.equal([late.connections(), late.asked.at(-1), late.engine.connections(0)], [0, "hello unreadable 0", 0]);
+  assert.equal([late.connections(), late.requests.at(-1), late.engine.connections(0)], [0, "hello unreadable 0", 0]);
 });
 
-test("names in every form, as the gateway reads them", async () => {
+test("names in every form are read as by the gateway", async () => {
   const label = "a".repeat(63);
   const longest = `${label}.${label}.${label}.${"a".repeat(61)}`;
   const names = [
@@ -126,11 +126,11 @@ test("names in every form, as the gateway reads them", async () => {
   ];
   for (const name of names) {
     const stream = record(helloWith(serverName(name)));
-    assert.is(await asked(stream), gateway(stream), JSON.stringify(name));
+    assert.is(await answerOf(stream), gateway(stream), JSON.stringify(name));
   }
 });
 
-test("bodies that are wrong in one place, as the gateway reads them", async () => {
+test("bodies with one error are read as by the gateway", async () => {
   const sni = serverName("a.example.com");
   const contents = [
     message(body()), message(body({ extensions: vector16(Buffer.alloc(0)) })), message(body({ version: u16(0x0200), extensions: vector16(sni) })), message(body({ version: u16(0x03ff), extensions: vector16(sni) })),
@@ -141,10 +141,10 @@ test("bodies that are wrong in one place, as the gateway reads them", async () =
     helloWith(extension(0, bytes(vector16(bytes(u8(0), vector16(bytes("a.b")))), u8(0)))), helloWith(alpn("h2", "http/1.1"), sni), helloWith(extension(16, vector16(Buffer.alloc(0)))), helloWith(alpn("")), helloWith(alpn("h2", "")),
     helloWith(extension(16, bytes(vector16(vector8(bytes("h2"))), u8(0)))), helloWith(extension(16, vector16(bytes(u8(9), "h2")))), helloWith(sni, extension(1, Buffer.alloc(0)), extension(2, Buffer.alloc(0))),
   ];
-  for (const [i, content] of contents.entries()) assert.is(await asked(record(content)), gateway(record(content)), `content ${i}`);
+  for (const [i, content] of contents.entries()) assert.is(await answerOf(record(content)), gateway(record(content)), `content ${i}`);
 });
 
-test("five thousand damaged hellos, as the gateway reads them", async () => {
+test("five thousand damaged hellos are read as by the gateway", async () => {
   const r = chance(8_443);
   const seeds = [...recorded().map(({ stream }) => stream), record(helloWith(serverName("a.example.com"), alpn("h2"), extension(43, Buffer.alloc(3)))), records(helloWith(alpn("x"), serverName("b.example.com")), 3, 40, 90)];
   let readable = 0;
@@ -163,7 +163,7 @@ test("five thousand damaged hellos, as the gateway reads them", async () => {
     if (stream.length === 0) continue;
     const due = gateway(stream);
     if (due !== "unreadable 0") readable++;
-    assert.is(await asked(stream), due, `hello ${i}: ${stream.toString("hex")}`);
+    assert.is(await answerOf(stream), due, `hello ${i}: ${stream.toString("hex")}`);
   }
   assert.ok(readable > 1_000 && readable < 4_500, `${readable} readable`);
 });

@@ -1,5 +1,5 @@
-// The image under QEMU: what it prints, its status, and what it keeps out. The texts are written by
-// hand from docs/os.md. Frames are sent one at a time and each is answered before the next.
+// The image under QEMU: its output, its status, and the traffic that it refuses. The expected texts are written by
+// hand from docs/os.md. Frames are sent one at a time, and each is answered before the next.
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -52,7 +52,7 @@ function checks(image: Image, shipped: NativePolicy): void {
     return machine;
   };
 
-  test("the self-test: every line of the machine, and its status", async () => {
+  test("the self-test prints exactly these lines and ends with status 0", async () => {
     const started = performance.now();
     const machine = await ready({ adversaries: 15 });
     const readyMs = performance.now() - started;
@@ -75,7 +75,7 @@ function checks(image: Image, shipped: NativePolicy): void {
     }
   });
 
-  // The policy in the module's place, and what the machine says of the same traffic.
+  // Another policy, and the machine's verdict on the same traffic.
   const others: readonly (readonly [name: string, text: string, due: readonly string[]])[] = [
     ["allows all", ALLOW_ALL, [
       "ingressd: port open (port=22, proto=tcp)", ...OPENED, ...verdict("ok", "FAIL", "FAIL"),
@@ -91,7 +91,7 @@ function checks(image: Image, shipped: NativePolicy): void {
     });
   }
 
-  test("no traffic, no line that says ok", async () => {
+  test("without traffic no line says ok", async () => {
     const machine = await ready();
     assert.is(await machine.end(), 1);
     assert.equal(lines(machine), [...OPENED, ...verdict("FAIL", "FAIL", "FAIL")]);
@@ -99,7 +99,7 @@ function checks(image: Image, shipped: NativePolicy): void {
 
   const adversaries = [["binds for the outside without a grant", 1], ["passes a pointer into the kernel", 2], ["writes to the serial line", 4]] as const;
   for (const [i, [name, bit]] of adversaries.entries()) {
-    test(`a service that ${name} is stopped, and the others serve on`, async () => {
+    test(`a service that ${name} is stopped, and the others continue to serve`, async () => {
       const machine = await ready({ adversaries: bit });
       await selftest(machine);
       assert.is(await machine.end(), 0);
@@ -107,14 +107,14 @@ function checks(image: Image, shipped: NativePolicy): void {
     });
   }
 
-  test("a service that makes ingressd's calls is refused each of them", async () => {
+  test("every call of ingressd is refused to other services", async () => {
     const machine = await ready({ adversaries: 8 });
     await selftest(machine);
     assert.is(await machine.end(), 0);
     assert.equal(lines(machine), WHOLE.slice(3));
   });
 
-  test("a service that never waits keeps no client from another", async () => {
+  test("a service that never waits does not block the clients of another", async () => {
     const health = await freePort();
     const machine = await start({ selftest: false, adversaries: 16, forward: [[8080, health]] });
     await machine.line("ingressd: ready");
@@ -122,7 +122,7 @@ function checks(image: Image, shipped: NativePolicy): void {
     await machine.stop();
   });
 
-  test("stacks: no way through the kernel or a process is deeper than its stack", () => {
+  test("no call path in the kernel or a process needs more than its stack", () => {
     const kernel = callGraph(folder, "");
     const user = callGraph(join(folder, "user"), "");
     const net = callGraph(folder, "net_wasm");
@@ -139,7 +139,7 @@ function checks(image: Image, shipped: NativePolicy): void {
     }
   });
 
-  // What stands in memory where the policy is due, and why the machine does not start with it.
+  // Policies in memory with which the machine must not start.
   const flip = (bytes: Uint8Array, at: number): Uint8Array => {
     const copy = Buffer.from(bytes);
     copy[at] = (copy[at] ?? 0) ^ 1;
@@ -162,11 +162,11 @@ function checks(image: Image, shipped: NativePolicy): void {
     });
   }
 
-  test("a control frame ends nothing while the machine serves", async () => {
+  test("a control frame does nothing while the machine serves", async () => {
     const machine = await startMachine({ image: image.path, policy: shipped, selftest: false });
     await machine.line("ingressd: ready");
     const ended = machine.end();
-    // Were it taken, the machine would be off before it judges the second SYN.
+    // If it were processed, the machine would be off before it decides on the second SYN.
     for (const times of [1, 2]) {
       machine.post(tcp({ source: LAN, sourcePort: times, port: 22, seq: 1, flags: SYN }));
       await machine.line(deny("policy"), times);
@@ -176,14 +176,14 @@ function checks(image: Image, shipped: NativePolicy): void {
     assert.equal(lines(machine), [...OPENED, deny("policy"), deny("policy")]);
   });
 
-  test("a rate that was used up, and nobody admitted of that source after it, is no `rate ok`", async () => {
+  test("`rate ok` needs a source that is refused by its rate and admitted later", async () => {
     const machine = await ready();
     for (let i = 0; i <= BURST; i++) {
       const c = client(machine, HASTY, 3_000 + i, 8443);
       assert.is(await c.open(), i < BURST);
       if (i < BURST) await c.reset();
     }
-    // Others are admitted all the while.
+    // Other sources are admitted meanwhile.
     const other = client(machine, LAN, 3_500, 8080);
     assert.ok(await other.open());
     await other.say(Buffer.from("GET / HTTP/1.0\r\n\r\n"));
@@ -192,7 +192,7 @@ function checks(image: Image, shipped: NativePolicy): void {
     assert.equal(lines(machine), [...OPENED, deny("rate"), ...verdict("ok", "FAIL", "FAIL")]);
   });
 
-  test("deny lines are five a second for each reason; the rest is counted", async () => {
+  test("at most five deny lines per second and reason are printed, and the rest are counted", async () => {
     const machine = await ready();
     const refuse = async (times: number): Promise<void> => {
       for (let i = 0; i < times; i++) await machine.send(tcp({ source: LAN, sourcePort: 1_000 + i, port: 22, seq: 1, flags: SYN }));
@@ -210,7 +210,7 @@ function checks(image: Image, shipped: NativePolicy): void {
     await machine.stop();
   });
 
-  test("SYN and idle bounds hold in the image, by the clock that frames move", async () => {
+  test("the SYN and idle bounds apply in the image, by the clock that control frames advance", async () => {
     const machine = await ready();
     const half = tcp({ source: LAN, sourcePort: 2_000, port: 8080, seq: 1, flags: SYN });
     assert.is((await machine.send(half)).length, 1);
@@ -225,7 +225,7 @@ function checks(image: Image, shipped: NativePolicy): void {
     await machine.stop();
   });
 
-  test("two thousand damaged frames, and the self-test after them", async () => {
+  test("the self-test passes after two thousand damaged frames", async () => {
     const machine = await ready();
     const r = chance(31_337);
     for (let batch = 0; batch < 100; batch++) {
@@ -237,7 +237,7 @@ function checks(image: Image, shipped: NativePolicy): void {
         for (let times = r.below(3); times > 0; times--) frame[r.below(frame.length)] = r.below(256);
         return frame.subarray(0, r.oneIn(5) ? 1 + r.below(frame.length) : frame.length);
       });
-      // QEMU's queue holds 16; more than that are lost as on any wire.
+      // QEMU's queue has 16 entries; further frames are lost, as on any network.
       await machine.send(...frames.slice(0, 10));
       await machine.send(...frames.slice(10));
     }
@@ -247,7 +247,7 @@ function checks(image: Image, shipped: NativePolicy): void {
     assert.is(await machine.end(), 0);
   });
 
-  test("real clients through QEMU's own network", async () => {
+  test("real clients are served through QEMU's own network", async () => {
     const [health = 0, web = 0] = await Promise.all([freePort(), freePort()]);
     const machine = await ready({ selftest: false, forward: [[8080, health], [8443, web]] });
     assert.is(execFileSync("curl", ["-sS", "--max-time", "20", `http://127.0.0.1:${health}/`], { encoding: "utf8" }), "ok\n");
@@ -255,7 +255,7 @@ function checks(image: Image, shipped: NativePolicy): void {
       const { stdout, stderr } = spawnSync("openssl", ["s_client", "-connect", `127.0.0.1:${web}`, "-servername", name], { input: "", encoding: "utf8", timeout: 20_000 });
       return stdout + stderr;
     };
-    // The service has no keys: its alert is the proof that the hello came to it.
+    // The service has no keys, so its alert proves that it received the hello.
     assert.match(tls("www.example.com"), /alert handshake failure|alert number 40/);
     assert.not.match(tls("old.api.example.com"), /alert handshake failure|alert number 40/);
     await machine.line(deny("sni"));

@@ -1,6 +1,5 @@
-// The network half in Node: the bytes that the image is made of, with the kernel's side of its
-// questions. The policy is asked as the kernel asks it, through the host's own engine; services are
-// what a test says they are.
+// The network half in Node: the WebAssembly that the image is built from, with a kernel side for tests. The
+// policy is evaluated by the host's own engine, with the same calls as the kernel's. Tests play the services.
 import { readFileSync } from "node:fs";
 import { instantiateSync } from "@assemblyscript/loader";
 import { openEngine } from "../../runtime/host/ask.ts";
@@ -12,20 +11,20 @@ import { compileText, load, SEED } from "../oracle/ask.ts";
 
 const bytes = readFileSync(new URL("../../runtime/os/net/build/net.wasm", import.meta.url));
 const module = new WebAssembly.Module(bytes);
-export const DEALS = 32;
+export const FLOWS = 32;
 
 /** One side of a connection at a service, driven by a test. */
 export interface Served {
-  readonly deal: number;
+  readonly flow: number;
   readonly service: string;
   readonly source: number;
-  /** What came and was taken. */
+  /** The bytes that the service received. */
   readonly received: Buffer[];
-  /** Bytes that the service takes; the rest waits in the machine. */
-  room: number;
-  /** What is to go out. */
+  /** Number of bytes that the service still accepts; the rest stays in the machine. */
+  space: number;
+  /** The bytes to send. */
   readonly answers: Buffer[];
-  /** No more answers come after those. */
+  /** The service sends nothing after `answers`. */
   isFinished: boolean;
   /** The service was stopped. */
   isGone: boolean;
@@ -34,26 +33,26 @@ export interface Served {
 
 export interface NodeMachine extends Wire {
   readonly engine: PolicyEngine;
-  /** All that the machine has sent since the last question. */
+  /** Processes a frame; returns all that the machine has sent since the last call. */
   frame(frame: Buffer): readonly Buffer[];
   tick(ms?: number): readonly Buffer[];
   counter(offset: number): number;
   connections(): number;
   halfOpen(): number;
-  /** Connections that a service has; those that were given back are not in it. */
+  /** The connections of services that are not closed. */
   readonly served: Map<number, Served>;
-  /** What every question to the kernel was answered with. */
-  readonly asked: string[];
-  /** Deals that were given back after both halves had ended. */
+  /** Each request to the kernel with its answer. */
+  readonly requests: string[];
+  /** Number of flows that were closed after both halves had ended. */
   whole: number;
   memory(): Uint8Array;
 }
 
 export interface NodeMachineOptions {
   readonly policy: string;
-  /** What a service does when it gets a connection; the default keeps all and answers nothing. */
+  /** Called when a service gets a connection; the default keeps all bytes and answers nothing. */
   readonly onServed?: (served: Served) => void;
-  /** After bytes came or the client has ended. */
+  /** Called after bytes came or the client has ended. */
   readonly onBytes?: (served: Served) => void;
   /** First millisecond of the machine's clock, which wraps at 2^32. */
   readonly startMs?: number;
@@ -73,10 +72,10 @@ interface Exports extends Record<string, unknown> {
 export function nodeMachine({ policy, onServed, onBytes, startMs = 1_000 }: NodeMachineOptions): NodeMachine {
   const engine = openEngine(load(compileText(policy, new Map(), "os")), SEED);
   const own = fromV4(MACHINE_ADDRESS);
-  const deals = new Map<number, { listener: number; source: number; state: "open" | "allowed" | "connected" }>();
+  const flows = new Map<number, { listener: number; source: number; state: "open" | "allowed" | "connected" }>();
   const served = new Map<number, Served>();
   const sent: Buffer[] = [];
-  const asked: string[] = [];
+  const requests: string[] = [];
   let now = startMs;
   let monoMs = startMs;
 
@@ -84,8 +83,8 @@ export function nodeMachine({ policy, onServed, onBytes, startMs = 1_000 }: Node
     engine.setClock({ monoMs, wallSeconds: null });
     return engine.listenerAt("tcp", port, own);
   };
-  const say = (question: string, answer: number): number => {
-    asked.push(`${question} ${answer}`);
+  const say = (request: string, answer: number): number => {
+    requests.push(`${request} ${answer}`);
     return answer;
   };
   const kernel = {
@@ -96,44 +95,44 @@ export function nodeMachine({ policy, onServed, onBytes, startMs = 1_000 }: Node
     },
     admit(port: number, source: number): number {
       const listener = listenerAt(port);
-      const deal = Array.from({ length: DEALS }, (_, i) => i + 1).find((i) => !deals.has(i));
-      const [answer] = listener < 0 || deal === undefined ? [] : engine.admit([{ listener, source: fromV4(source >>> 0) }]);
-      if (deal === undefined || answer === undefined || (!answer.allowed && !answer.later)) return say("admit", 0);
-      deals.set(deal, { listener, source: source >>> 0, state: answer.allowed ? "allowed" : "open" });
-      return say("admit", deal * 2 + (answer.allowed ? 0 : 1));
+      const flow = Array.from({ length: FLOWS }, (_, i) => i + 1).find((i) => !flows.has(i));
+      const [answer] = listener < 0 || flow === undefined ? [] : engine.admit([{ listener, source: fromV4(source >>> 0) }]);
+      if (flow === undefined || answer === undefined || (!answer.allowed && !answer.later)) return say("admit", 0);
+      flows.set(flow, { listener, source: source >>> 0, state: answer.allowed ? "allowed" : "open" });
+      return say("admit", flow * 2 + (answer.allowed ? 0 : 1));
     },
-    hello(deal: number, name: number, length: number): number {
-      const d = deals.get(deal);
-      if (d?.state !== "open") throw new Error("a name for a deal that waits for none");
+    hello(flow: number, name: number, length: number): number {
+      const f = flows.get(flow);
+      if (f?.state !== "open") throw new Error("a name for a flow that needs none");
       if (length < 0) return say("hello unreadable", 0);
       const text = length === 0 ? null : Buffer.from(view().subarray(name, name + length)).toString("latin1");
-      const isAllowed = engine.hello(d.listener, fromV4(d.source), text).allowed;
-      if (isAllowed) d.state = "allowed";
+      const isAllowed = engine.hello(f.listener, fromV4(f.source), text).allowed;
+      if (isAllowed) f.state = "allowed";
       return say(`hello ${text}`, isAllowed ? 1 : 0);
     },
-    connect(deal: number): number {
-      const d = deals.get(deal);
-      if (d?.state !== "allowed") throw new Error("a connection that was not admitted");
-      d.state = "connected";
+    connect(flow: number): number {
+      const f = flows.get(flow);
+      if (f?.state !== "allowed") throw new Error("connect on a flow that was not admitted");
+      f.state = "connected";
       const one: Served = {
-        deal, service: engine.info.listeners[d.listener]?.service ?? "", source: d.source, received: [], room: Number.POSITIVE_INFINITY,
+        flow, service: engine.info.listeners[f.listener]?.service ?? "", source: f.source, received: [], space: Number.POSITIVE_INFINITY,
         answers: [], isFinished: false, isGone: false, clientEnded: false,
       };
-      served.set(deal, one);
+      served.set(flow, one);
       onServed?.(one);
       return say("connect", one.isGone ? 0 : 1);
     },
-    write(deal: number, from: number, length: number): number {
-      const s = connected(deal);
-      const taken = Math.min(length, s.room);
+    write(flow: number, from: number, length: number): number {
+      const s = connected(flow);
+      const taken = Math.min(length, s.space);
       if (s.isGone) return -1;
-      s.room -= taken;
+      s.space -= taken;
       if (taken > 0) s.received.push(Buffer.from(view().subarray(from, from + taken)));
       if (taken > 0) onBytes?.(s);
       return taken;
     },
-    read(deal: number, to: number, length: number): number {
-      const s = connected(deal);
+    read(flow: number, to: number, length: number): number {
+      const s = connected(flow);
       if (s.isGone) return -2;
       const [first] = s.answers;
       if (first === undefined) return s.isFinished ? -1 : 0;
@@ -143,17 +142,17 @@ export function nodeMachine({ policy, onServed, onBytes, startMs = 1_000 }: Node
       else s.answers.shift();
       return taken.length;
     },
-    finish(deal: number): void {
-      const s = connected(deal);
+    finish(flow: number): void {
+      const s = connected(flow);
       s.clientEnded = true;
       onBytes?.(s);
     },
-    close(deal: number, whole: number): void {
-      const d = deals.get(deal);
-      if (d === undefined) throw new Error("a deal was given back twice");
-      engine.release(d.listener, fromV4(d.source));
-      deals.delete(deal);
-      served.delete(deal);
+    close(flow: number, whole: number): void {
+      const f = flows.get(flow);
+      if (f === undefined) throw new Error("a flow was closed twice");
+      engine.release(f.listener, fromV4(f.source));
+      flows.delete(flow);
+      served.delete(flow);
       self.whole += whole;
     },
     send(frame: number, length: number): void {
@@ -161,9 +160,9 @@ export function nodeMachine({ policy, onServed, onBytes, startMs = 1_000 }: Node
     },
   };
 
-  function connected(deal: number): Served {
-    const s = served.get(deal);
-    if (s === undefined) throw new Error("bytes of a deal that was not connected");
+  function connected(flow: number): Served {
+    const s = served.get(flow);
+    if (s === undefined) throw new Error("bytes for a flow that is not connected");
     return s;
   }
 
@@ -173,7 +172,7 @@ export function nodeMachine({ policy, onServed, onBytes, startMs = 1_000 }: Node
 
   const all = (): readonly Buffer[] => sent.splice(0);
   const self: NodeMachine = {
-    engine, served, asked, whole: 0,
+    engine, served, requests, whole: 0,
     frame(frame) {
       view().set(frame.subarray(0, 2048), net.frameAddress());
       net.frame(frame.length, now >>> 0);
@@ -185,7 +184,7 @@ export function nodeMachine({ policy, onServed, onBytes, startMs = 1_000 }: Node
       net.tick(now >>> 0);
       return all();
     },
-    // A frame is looked at, and then the machine runs until it is still, as under the kernel.
+    // Processes a frame, then runs the machine until it is idle, as the kernel does.
     send: (...frames) => Promise.resolve([...frames.flatMap((frame) => self.frame(frame)), ...self.tick()]),
     advance: (ms) => Promise.resolve(self.tick(ms)),
     counter: (offset) => net.counter(offset >> 2),

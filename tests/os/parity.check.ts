@@ -1,5 +1,5 @@
-// One vector file, three hosts: V8 wrote the answers, native x86-64 and rv64imac under QEMU give them
-// again, verdict, reason, code and rule, with caps and limits carried along.
+// One vector file, three hosts. V8 wrote the answers; native x86-64 and rv64imac under QEMU must give the same
+// verdict, reason, code and rule, with the state of caps and limits kept between requests.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

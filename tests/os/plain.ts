@@ -1,4 +1,4 @@
-// A machine with one plain port that anybody may reach, and clients of it: for tests of TCP itself.
+// A machine with one plain port that is open to everybody, and clients for it, for tests of TCP itself.
 import { client, type Client } from "../../scripts/os/client.ts";
 import { ip, readTcp, type Received } from "../../scripts/os/frames.ts";
 import { nodeMachine, type NodeMachine, type NodeMachineOptions, type Served } from "./node_machine.ts";
@@ -18,7 +18,7 @@ export function plainMachine(options: Partial<NodeMachineOptions> = {}): NodeMac
   return nodeMachine({ policy: PLAIN, ...options });
 }
 
-/** A machine with one connection that is open. */
+/** A machine with one open connection. */
 export async function opened(options: Partial<NodeMachineOptions> = {}, first = 1_000): Promise<Plain> {
   const machine = plainMachine(options);
   return { machine, ...(await another(machine, 40_000, first)) };
@@ -28,14 +28,14 @@ export async function another(machine: NodeMachine, sourcePort: number, first = 
   const c = client(machine, source, sourcePort, PORT, first);
   const before = new Set(machine.served.keys());
   const isOpen = await c.open();
-  const s = [...machine.served.values()].find(({ deal }) => !before.has(deal));
+  const s = [...machine.served.values()].find(({ flow }) => !before.has(flow));
   if (!isOpen || s === undefined) throw new Error("the connection was refused");
   return { c, s };
 }
 
 export const segments = (frames: readonly Buffer[]): readonly Received[] => frames.flatMap((frame) => readTcp(frame) ?? []);
 export const text = (s: Served): string => Buffer.concat(s.received).toString("latin1");
-/** `flags seq+length ack` of what a machine sent, numbers counted from where `c` stands: enough to compare. */
+/** `flags seq+length ack` of each segment that a machine sent, with numbers relative to those of `c`. */
 export function shown(answers: readonly Received[], c: Client, theirs: number): readonly string[] {
   const names = ["FIN", "SYN", "RST", "PSH", "ACK"];
   return answers.map(({ flags, seq, ack, data }) =>

@@ -1,4 +1,4 @@
-// RFC 5961: what a blind attacker could send resets nothing and puts no byte into a stream.
+// RFC 5961: segments that a blind attacker could send reset no connection and inject no byte.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as n from "../../runtime/os/net/layout.ts";
@@ -9,9 +9,9 @@ const test = suite("resets and forgeries");
 const RING = 4_096;
 
 interface Forged {
-  /** Counted from the number that the machine expects. */
+  /** Relative to the number that the machine expects. */
   readonly seq: number;
-  /** Counted from what the machine has sent. */
+  /** Relative to what the machine has sent. */
   readonly ack?: number;
   readonly flags: number;
   readonly data?: Buffer;
@@ -21,7 +21,7 @@ const forge = ({ machine, c }: Plain, { seq, ack = 0, flags, data }: Forged): re
   segments(machine.frame(tcp({ source: PEER, sourcePort: 40_000, port: PORT, seq: (c.seq + seq) >>> 0, ack: (c.ack + ack) >>> 0, flags, ...(data !== undefined && { data }) })));
 const X = Buffer.from("x");
 
-test("what is done with a segment by its numbers", async () => {
+test("the sequence numbers of a segment decide its answer", async () => {
   // Name, segment, what comes back, and whether the connection lives on.
   const rows: readonly (readonly [name: string, forged: Forged, answer: "none" | "ack" | "challenge", lives: boolean])[] = [
     ["a reset that is due", { seq: 0, flags: RST }, "none", false],
@@ -61,7 +61,7 @@ test("what is done with a segment by its numbers", async () => {
   }
 });
 
-test("of 4,096 numbers in the window one resets", async () => {
+test("only one of the 4,096 numbers in the window resets a connection", async () => {
   let resets = 0;
   for (let seq = 0; seq < RING; seq += 127) {
     const plain = await opened();
@@ -71,7 +71,7 @@ test("of 4,096 numbers in the window one resets", async () => {
   assert.is(resets, 1);
 });
 
-test("ten challenges a second over all, and ten more in the next", async () => {
+test("at most ten challenges are sent per second over all connections", async () => {
   const plain = await opened();
   const rounds = [0, 999, 1].map((ms) => {
     plain.machine.tick(ms);
@@ -80,7 +80,7 @@ test("ten challenges a second over all, and ten more in the next", async () => {
   assert.equal(rounds, [n.CHALLENGES_PER_SECOND, 0, n.CHALLENGES_PER_SECOND]);
 });
 
-test("a client that was asked resets with the number that is due", async () => {
+test("a challenged client resets with the expected number", async () => {
   const plain = await opened();
   const [challenge] = forge(plain, { seq: 7, flags: RST });
   if (challenge === undefined) throw new Error("no challenge");
@@ -89,7 +89,7 @@ test("a client that was asked resets with the number that is due", async () => {
   assert.is(plain.machine.counter(n.N_RESETS_TAKEN), 1);
 });
 
-test("another peer's segment with the right numbers is nobody's", async () => {
+test("a segment with the right numbers from another peer matches no connection", async () => {
   const plain = await opened();
   for (const [source, sourcePort] of [[PEER + 1, 40_000], [PEER, 40_001]] as const) {
     const back = segments(plain.machine.frame(tcp({ source, sourcePort, port: PORT, seq: plain.c.seq, ack: plain.c.ack, flags: ACK | PSH, data: X })));

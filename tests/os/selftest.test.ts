@@ -1,5 +1,5 @@
-// The self-test of the OS image against the network half in Node: the frames are those that the
-// image gets under QEMU (image.check.ts), and the policy is the shipped one.
+// The self-test of the OS image against the network half in Node, with the same frames as under QEMU
+// (image.check.ts) and the shipped policy.
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -11,7 +11,7 @@ const test = suite("self-test of the image, in Node");
 const policy = readFileSync(new URL("../../policies/os_image.ingress", import.meta.url), "utf8");
 const HTTP = "HTTP/1.1 200 OK\r\n\r\nok\n";
 
-test("what is to be admitted is, and each kind of refusal is one", async () => {
+test("allowed traffic is admitted, and each kind of denied traffic is refused", async () => {
   const machine = nodeMachine({
     policy,
     onBytes: (s) => {
@@ -25,7 +25,7 @@ test("what is to be admitted is, and each kind of refusal is one", async () => {
     refused: { port: true, abuser: true, stranger: true, name: true }, admitted: BURST, recovered: true,
   });
   assert.is(machine.whole, 2);
-  // The services ended first: the two connections wait two seconds, of which one has passed.
+  // The services ended first, so the two connections stay for two seconds, of which one has passed.
   assert.is(machine.connections(), 2);
   await machine.advance(1_000);
   assert.is(machine.connections(), 0);

@@ -1,4 +1,4 @@
-// What native code of the engine takes: code, memory and stack, printed and held to their bounds.
+// The sizes of the engine's native code: code, memory and stack are printed and compared with their bounds.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,16 +10,16 @@ import { answered, build, called, missing, RISCV, writeEngine } from "./compiled
 import { callGraph, deepest } from "./stack.ts";
 import { makeVectors, VECTOR_SEED } from "./vectors.ts";
 
-/** docs/os.md states it; what a caller has to leave free. */
+/** Stack bytes that a caller must have free, as docs/os.md states. */
 const STACK_BYTES = 2_048;
-/** Of the host beside the page. */
+/** Memory of the host besides the page. */
 const STATE_BYTES = 256;
 
 const check = suite("sizes");
 const folder = mkdtempSync(join(tmpdir(), "ingressd-sizes-"));
 process.on("exit", () => { rmSync(folder, { recursive: true, force: true }); });
 
-const OURS = /^(w2c_|wasm2c_|wasm_rt_|ingress_|call_|i32_|i64_|enter|ask|checked|deny|word|put|is_manifest|reasons|engine_sha256|digits|before|after)/;
+const OURS = /^(w2c_|wasm2c_|wasm_rt_|ingress_|call_|i32_|i64_|enter|evaluate|checked|deny|word|put|is_manifest|reasons|engine_sha256|digits|before|after)/;
 const MEMORY = /^(memcpy|memmove|memset|memcmp)$/;
 
 interface Sym {
@@ -39,7 +39,7 @@ else {
   });
   const sum = (of: (s: Sym) => boolean): number => symbols.filter(of).reduce((total, { bytes }) => total + bytes, 0);
 
-  check("code: the engine, the host and what they call fit into 16 KiB", () => {
+  check("the engine, the host and the functions that they call fit into 16 KiB of code", () => {
     const engine = sum(({ name, kind }) => kind === "t" && /^(w2c_|wasm2c_|i32_|i64_|memory_|load_data)/.test(name));
     const host = sum(({ name, kind }) => "tr".includes(kind) && OURS.test(name)) - engine;
     const memory = sum(({ name, kind }) => kind === "t" && MEMORY.test(name));
@@ -48,25 +48,25 @@ else {
     assert.ok(engine + host + memory <= OS_CODE_BYTES, String(engine + host + memory));
   });
 
-  check("memory: one page of 64 KiB, and a few words beside it", () => {
+  check("memory is one page of 64 KiB and a few words", () => {
     const page = sum(({ name }) => name === "page");
     const rest = sum(({ name, kind }) => "bd".includes(kind) && ["engine", "state", "inside", "resume", "scratch"].includes(name));
     console.log(`rv64imac memory: ${page} bytes of page, ${rest} beside it`);
     assert.is(page, 65_536);
     assert.ok(rest > 64 && rest <= STATE_BYTES, String(rest));
-    // Nothing else of engine or host is written to.
+    // Engine and host write to nothing else.
     const written = symbols.filter(({ name, kind }) => "bdsg".includes(kind) && !["page", "engine", "state", "inside", "resume", "scratch"].includes(name));
     assert.equal(written.map(({ name }) => name), []);
   });
 
-  check("stack: no call can go deeper than is stated", () => {
+  check("no call needs more stack than is stated", () => {
     const graph = callGraph(folder, "rv-");
     const entries = [...graph.frames.keys()].filter((title) => title.startsWith("ingress_"));
     assert.ok(entries.length >= 10, entries.join());
     const { bytes, way } = deepest(graph, entries);
     console.log(`rv64imac stack: at most ${bytes} bytes (${way.join(" > ")}); bound ${STACK_BYTES}`);
     assert.ok(bytes > 200 && bytes <= STACK_BYTES, String(bytes));
-    // The whole program's bound holds against a painted stack, and is no more than twice of it.
+    // The bound of the whole program is at least the use of a painted stack, and at most twice that.
     const file = join(folder, "vectors.bin");
     const vectors = makeVectors(VECTOR_SEED);
     writeFileSync(file, vectors.bytes);

@@ -1,9 +1,9 @@
-// The most stack that calls into the host can use, from what gcc says of each function's frame and of
-// who calls whom (-fcallgraph-info=su): the longest way down. A circle or a frame of no fixed size throws.
+// The maximum stack use of calls into the host: the longest path in gcc's call graph with the frame size of each
+// function (-fcallgraph-info=su). Throws for a cycle or a frame without a fixed size.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Of a function without a body in what was compiled: libgcc's leaves. */
+/** Frame size assumed for functions that were not compiled here, which are leaf functions of libgcc. */
 const LEAF_BYTES = 64;
 
 interface Graph {
@@ -13,7 +13,7 @@ interface Graph {
 
 const INDIRECT = "__indirect_call";
 
-/** Of all `.ci` files of a folder whose names begin with `prefix`. */
+/** The call graph from all `.ci` files of a folder whose names begin with `prefix`. */
 export function callGraph(folder: string, prefix: string): Graph {
   const frames = new Map<string, number>();
   const calls = new Map<string, string[]>();
@@ -43,7 +43,7 @@ export interface Deepest {
 export function deepest({ frames, calls }: Graph, entries: readonly string[]): Deepest {
   const known = new Map<string, Deepest>();
   const from = (title: string, above: readonly string[]): Deepest => {
-    if (above.includes(title)) throw new Error(`a circle of calls: ${[...above, title].join(" > ")}`);
+    if (above.includes(title)) throw new Error(`a cycle of calls: ${[...above, title].join(" > ")}`);
     const before = known.get(title);
     if (before !== undefined) return before;
     const below = (calls.get(title) ?? []).map((to) => from(to, [...above, title]));

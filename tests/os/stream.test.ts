@@ -1,5 +1,5 @@
-// Bytes over the image's TCP, either way: in order, out of order, twice, too many, lost on the way,
-// and against a closed window.
+// Data over the image's TCP in both directions: in order, out of order, duplicated, too much, lost, and with a
+// closed window.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as n from "../../runtime/os/net/layout.ts";
@@ -15,7 +15,7 @@ const piece = ({ machine, c }: Plain, at: number, data: Buffer, flags = ACK | PS
   segments(machine.frame(tcp({ source: PEER, sourcePort: 40_000, port: PORT, seq: (c.seq + at) >>> 0, ack: c.ack, flags, data, ...more })));
 const acked = ({ c }: Plain, answers: readonly Received[]): readonly number[] => answers.map(({ ack }) => (ack - c.seq) | 0);
 
-test("pieces in any order, cut anyhow, some of them twice, are one stream", async () => {
+test("segments in any order, of any size and partly duplicated become one stream", async () => {
   for (let seed = 0; seed < 60; seed++) {
     const r = chance(7_000 + seed);
     // Some streams pass the end of the sequence numbers.
@@ -29,7 +29,7 @@ test("pieces in any order, cut anyhow, some of them twice, are one stream", asyn
       cuts.push([from, whole.subarray(from, at + length)]);
       at += length;
     }
-    // What was dropped for want of a place comes again, as from a peer that has no answer.
+    // Data that was dropped because the list was full is retransmitted, as by a peer without an answer.
     for (let round = 0; round < 12 && text(plain.s).length < whole.length; round++) {
       for (const [at, data] of r.shuffle(r.oneIn(3) ? [...cuts, ...cuts] : cuts)) piece(plain, at, data);
     }
@@ -37,7 +37,7 @@ test("pieces in any order, cut anyhow, some of them twice, are one stream", asyn
   }
 });
 
-test("a gap is told at once, and closed at once", async () => {
+test("a gap is acknowledged at once, and again when it closes", async () => {
   const plain = await opened();
   assert.equal(acked(plain, piece(plain, 10, letters(10, 10))), [0]);
   assert.equal(acked(plain, piece(plain, 30, letters(10, 30))), [0]);
@@ -48,7 +48,7 @@ test("a gap is told at once, and closed at once", async () => {
   assert.is(plain.machine.counter(n.N_OUT_OF_ORDER), 2);
 });
 
-test("four stretches out of order are kept, a fifth is not", async () => {
+test("four out-of-order stretches are kept, and a fifth is dropped", async () => {
   // With a fifth kept it would be 120.
   for (const [stretches, due] of [[1, 40], [n.STRETCH_COUNT, 100], [n.STRETCH_COUNT + 1, 100]] as const) {
     const plain = await opened();
@@ -59,32 +59,32 @@ test("four stretches out of order are kept, a fifth is not", async () => {
   }
 });
 
-test("no byte behind the window is taken", async () => {
+test("bytes after the window are dropped", async () => {
   for (const over of [0, 1, 500]) {
     const plain = await opened();
-    plain.s.room = 0;
+    plain.s.space = 0;
     for (let at = 0; at < RING - 100; at += 999) piece(plain, at, letters(999, at));
     const answers = piece(plain, RING - 100, letters(100 + over, RING - 100));
     assert.equal(answers.map(({ ack, window }) => [(ack - plain.c.seq) | 0, window]), [[RING, 0]]);
-    plain.s.room = RING + 1_000;
+    plain.s.space = RING + 1_000;
     plain.machine.tick();
     assert.is(text(plain.s), letters(RING).toString());
   }
 });
 
-test("room is told once half of the ring is free, and a probe of a closed window is answered", async () => {
+test("a larger window is announced once half of the ring is free, and a probe of a closed window is answered", async () => {
   const plain = await opened();
-  plain.s.room = 0;
+  plain.s.space = 0;
   for (let at = 0; at < RING; at += 1_024) piece(plain, at, letters(1_024, at));
   assert.equal(piece(plain, RING, letters(1)).map(({ window }) => window), [0]);
   assert.is(text(plain.s), "");
-  plain.s.room = RING / 2 - 1;
+  plain.s.space = RING / 2 - 1;
   assert.equal(segments(plain.machine.tick()), []);
-  plain.s.room = 1;
+  plain.s.space = 1;
   assert.equal(segments(plain.machine.tick()).map(({ ack, window }) => [(ack - plain.c.seq) | 0, window]), [[RING, RING / 2]]);
 });
 
-test("bytes that were had before are acknowledged and not passed again", async () => {
+test("duplicate bytes are acknowledged and not passed again", async () => {
   const plain = await opened();
   piece(plain, 0, letters(100));
   assert.equal(acked(plain, piece(plain, 0, letters(100))), [100]);
@@ -92,14 +92,14 @@ test("bytes that were had before are acknowledged and not passed again", async (
   assert.is(text(plain.s), letters(150).toString());
 });
 
-/** A connection whose service has `answer` to say after the first byte came. */
+/** A connection whose service sends `answer` after the first byte. */
 async function answering(answer: Buffer): Promise<Plain> {
   const plain = await opened();
   plain.s.answers.push(answer);
   return plain;
 }
 
-test("what is lost goes out again after 1, 3, 7, 15 and 31 s, and is given up after 47", async () => {
+test("lost data is retransmitted after 1, 3, 7, 15 and 31 s, and the connection is dropped after 47 s", async () => {
   const plain = await answering(letters(100));
   const { machine, c } = plain;
   assert.equal(segments(machine.tick()).map(({ data }) => data.length), [100]);
@@ -118,7 +118,7 @@ test("what is lost goes out again after 1, 3, 7, 15 and 31 s, and is given up af
   assert.is(machine.counter(n.N_RETRANSMITS), 5);
 });
 
-test("an answer calms the timer, and what is left goes out one segment an acknowledgement", async () => {
+test("an acknowledgement resets the timer, and the rest is sent one segment per acknowledgement", async () => {
   const plain = await answering(letters(2_000));
   const { machine, c } = plain;
   const first = segments(machine.tick());
@@ -130,7 +130,7 @@ test("an answer calms the timer, and what is left goes out one segment an acknow
   assert.equal(segments(machine.tick(20_000)), []);
 });
 
-test("no more goes out than the peer's window takes", async () => {
+test("no more is sent than the peer's window allows", async () => {
   for (const window of [1, 535, 536, 537, 1_500, 4_095, 4_096, 65_535]) {
     const plain = await opened();
     piece(plain, 0, letters(1), ACK | PSH, { window });
@@ -140,7 +140,7 @@ test("no more goes out than the peer's window takes", async () => {
   }
 });
 
-test("a closed window is probed with one byte, and goes on where it opens", async () => {
+test("a closed window is probed with one byte, and sending continues when it opens", async () => {
   const plain = await opened();
   const { machine, c } = plain;
   piece(plain, 0, letters(1), ACK | PSH, { window: 0 });
@@ -148,7 +148,7 @@ test("a closed window is probed with one byte, and goes on where it opens", asyn
   assert.equal(segments(machine.tick()), []);
   const probe = segments(machine.tick(1_000));
   assert.equal(probe.map(({ data }) => data.toString()), ["a"]);
-  // Answered with a window that is still closed: asked again, and not given up.
+  // The answer has a window that is still closed, so it is probed again and the connection is kept.
   for (const wait of [2_000, 4_000, 8_000]) {
     piece(plain, 1, Buffer.alloc(0), ACK, { window: 0 });
     assert.equal(segments(machine.tick(wait)).map(({ data }) => data.length), [1], `${wait}`);
@@ -157,7 +157,7 @@ test("a closed window is probed with one byte, and goes on where it opens", asyn
   assert.equal(rest.map(({ data }) => data.toString()), ["bcdefghij"]);
 });
 
-test("a window that is told by an older segment is not believed", async () => {
+test("the window of an older segment is ignored", async () => {
   // The segments in the order in which they come, and what may go out after them.
   for (const [first, second, due] of [[{ at: 10, window: 0 }, { at: 0, window: 4_000 }, 0], [{ at: 0, window: 4_000 }, { at: 10, window: 0 }, 0], [{ at: 10, window: 4_000 }, { at: 0, window: 0 }, 10]] as const) {
     const plain = await opened();
@@ -167,7 +167,7 @@ test("a window that is told by an older segment is not believed", async () => {
   }
 });
 
-test("a client that holds its window shut and goes on talking is not given up", async () => {
+test("a connection is kept while the client keeps its window closed and continues to send", async () => {
   const plain = await opened();
   plain.s.answers.push(letters(10));
   piece(plain, 0, letters(1), ACK | PSH, { window: 0 });
@@ -178,7 +178,7 @@ test("a client that holds its window shut and goes on talking is not given up", 
   assert.is(plain.machine.connections(), 1);
 });
 
-test("a long answer comes whole through losses of every kind", async () => {
+test("a long answer arrives complete despite all kinds of loss", async () => {
   for (let seed = 0; seed < 20; seed++) {
     const r = chance(9_100 + seed);
     const whole = letters(20_000);

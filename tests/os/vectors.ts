@@ -1,6 +1,6 @@
-// The vectors: random policies of the profile `os` with the questions that they are asked in turn,
-// clocks, names, limits, caps and binds among them, and the answers of the shipped module in V8. The
-// oracle is asked beside it. One file of bytes, from one seed; runtime/os answers it in native code.
+// The vectors: random policies of the profile `os`, each with a sequence of requests (clocks, names, limits, caps
+// and binds included) and the answers of the shipped module in V8, which are compared with the oracle's. One binary
+// file from one seed; runtime/os runs it in native code.
 //
 //   file    | INGV | parts | (offset, bytes) a part | part …
 //   part    | records | name bytes | policy bytes | manifest bytes | seed, 4 words | records | names | policy.bin | manifest
@@ -29,9 +29,9 @@ export const OPS = { clock: 1, bind: 2, listenerAt: 3, accept: 4, admit: 5, hell
 type Op = keyof typeof OPS;
 
 export const VECTOR_SEED = 7_000_000;
-/** Policies, and parts of the file. */
+/** Number of policies, and of parts of the file. */
 const PARTS = 20;
-/** Answers of one part. */
+/** Number of answers per part. */
 const ANSWERS = 500;
 const NONE = 0xffffffff;
 
@@ -39,10 +39,10 @@ export interface Vectors {
   readonly bytes: Uint8Array;
   readonly parts: number;
   readonly answers: number;
-  /** Answers by their code's name, and questions by their kind. */
+  /** Counts of answers by code, and of requests by kind. */
   readonly seen: ReadonlyMap<string, number>;
-  /** Answers that the oracle was asked for as well. */
-  readonly asked: number;
+  /** Number of answers that were compared with the oracle's. */
+  readonly compared: number;
 }
 
 type Expected = readonly [verdict: number, reason: number, code: number, rule: number];
@@ -101,7 +101,7 @@ function localsOf(policy: ModelPolicy): readonly bigint[] {
 const STEPS_MS = [0, 0, 1, 1, 2, 17, 17, 100, 999, 1_000, 1_001, 60_000, 3_600_000, 2 ** 31, 2 ** 32, 2 ** 32 + 1];
 const SUBJECTS = ["ingressd", "ingressd", "ingressd", "ingress", "web", ""];
 
-/** Asks one policy, and writes down what was asked and answered. */
+/** Runs requests on one policy and records them with their answers. */
 class Session {
   readonly part = new Part();
   readonly #c: Chance;
@@ -118,7 +118,7 @@ class Session {
   #mono = 0;
   #latest = 0;
   #wall: number | null = null;
-  asked = 0;
+  compared = 0;
 
   constructor(seed: number, seen: Map<string, number>) {
     this.#c = chance(seed);
@@ -154,7 +154,7 @@ class Session {
       case 0: {
         const mono = c.oneIn(8) ? c.pick([0, this.#mono - 1, 2 ** 43 - 1, 2 ** 43, 2 ** 53 - 1]) : this.#mono + c.pick(STEPS_MS);
         const wall = c.oneIn(4) ? null : Math.max(1, c.pick(ENDS) + c.below(3) - 1);
-        // The last moments that there are come seldom: nothing refills after them.
+        // The last possible times are rare, because nothing refills after them.
         this.#clock(Math.max(0, mono > 2 ** 42 && !c.oneIn(40) ? this.#mono + 1 : mono), wall !== null && wall > 2 ** 33 && !c.oneIn(6) ? null : wall);
         return;
       }
@@ -176,18 +176,18 @@ class Session {
     this.#running.engine.setClock({ monoMs: mono, wallSeconds: wall });
     const [hi, lo] = [Math.floor(mono / 2 ** 32), mono % 2 ** 32];
     this.part.add("clock", [hi, lo, Math.floor((wall ?? 0) / 2 ** 32), (wall ?? 0) % 2 ** 32], null, [0, 0, 0, 0]);
-    // What the engine knows of it: neither falls, and milliseconds end at 2^43.
+    // The engine's view of the clock: neither value falls, and milliseconds end at 2^43.
     this.#mono = Math.max(this.#mono, Math.min(mono, 2 ** 43 - 1));
     this.#latest = Math.max(this.#latest, wall ?? 0);
     this.#wall = wall === null ? null : this.#latest;
     for (const meter of this.#meters.values()) meter.setClock(this.#mono);
   }
 
-  /** INVARIANT: the answer that is written is the module's, and the oracle's where there is one. */
+  /** INVARIANT: a recorded answer is the module's, and equals the oracle's if there is one. */
   #note(op: Op, args: readonly (number | bigint)[], name: string | null, answer: HostAnswer, due: Answer | null, says: string): void {
     const wrong = due === null ? null : difference(this.#running, due, answer);
     if (wrong !== null) throw new Error(`${says}: ${wrong}\n${this.#running.printed.text}`);
-    if (due !== null) this.asked++;
+    if (due !== null) this.compared++;
     this.part.add(op, args, name, expectedOf(answer));
     const code = answer.allowed || !answer.later ? answer.code : "open";
     for (const what of [op, code]) this.#seen.set(what, (this.#seen.get(what) ?? 0) + 1);
@@ -200,7 +200,7 @@ class Session {
     const [port, local] = [c.oneIn(8) ? c.pick([0, 1, 65_535, 65_536, 2 ** 32 - 1]) : c.pick(ports), c.pick(this.#locals)];
     const answer = this.#running.engine.bind({ subject, proto, address: words(local), port });
     const id = fnv1a64(subject);
-    // A port that is none is refused before the oracle.
+    // A port out of range is refused before the oracle is called.
     const due = port <= 65_535 ? bind(this.#policy, subject, port, local, proto) : null;
     this.#note("bind", [id >> 32n, id & 0xffffffffn, proto === "tcp" ? 6 : 17, port, ...words(local)], null, answer, due, `bind ${subject} ${port} ${addressText(local)}`);
   }
@@ -212,7 +212,7 @@ class Session {
     const found = this.#running.engine.listenerAt("tcp", port, words(local));
     const due = port === 0 ? null : exposeAt(this.#policy, port, local);
     if (found !== (due === null ? -1 : this.#running.ids.get(due.name))) throw new Error(`listener at ${port} ${addressText(local)}: ${found}`);
-    this.asked++;
+    this.compared++;
     this.part.add("listenerAt", [6, port, ...words(local)], null, [found, 0, 0, 0]);
     this.#seen.set("listenerAt", (this.#seen.get("listenerAt") ?? 0) + 1);
   }
@@ -231,7 +231,7 @@ class Session {
   }
 
   #hello(): void {
-    // A name that a rule refuses is rare: now and then one is looked for.
+    // Names that a rule refuses are rare, so now and then one is searched for.
     let [expose, source, name, due] = this.#named();
     for (let i = this.#c.oneIn(3) ? 40 : 0; i > 0 && due.code !== "deny_name"; i--) [expose, source, name, due] = this.#named();
     const id = this.#running.ids.get(expose.name) ?? -1;
@@ -243,7 +243,7 @@ class Session {
     return [expose, source, name, decide(this.#policy, expose, { source, wall: this.#wall, name })];
   }
 
-  /** A connection is charged; one that is let in, or waits for its name, stays open. */
+  /** Charges a connection; one that is admitted, or needs its name, stays open. */
   #connection(): void {
     const [expose, source] = [this.#c.pick(this.#policy.exposes), this.#source()];
     const id = this.#running.ids.get(expose.name) ?? -1;
@@ -256,7 +256,7 @@ class Session {
     if (answer.allowed || answer.later) this.#open.push({ expose, source });
   }
 
-  /** Which rule a refusal by a cap or a limit names is held by the three hosts alone. */
+  /** The rule of a refusal by a cap or a limit is compared among the three hosts, not with the oracle. */
   #charged(answer: HostAnswer): Answer["rules"] {
     const rule = answer.allowed || answer.later ? -1 : answer.rule;
     const lines = new Set((this.#running.engine.info.rules[rule]?.origins ?? []).map((o) => o.line));
@@ -277,7 +277,7 @@ class Session {
     const id = this.#running.ids.get(expose.name) ?? -1;
     const count = this.#running.engine.connections(id);
     if (count !== this.#meters.get(expose)?.connections) throw new Error(`${expose.name} counts ${count}`);
-    this.asked++;
+    this.compared++;
     this.part.add("connections", [id], null, [count, 0, 0, 0]);
     this.#seen.set("connections", (this.#seen.get("connections") ?? 0) + 1);
   }
@@ -299,6 +299,6 @@ export function makeVectors(seed: number, count = PARTS): Vectors {
     parts: count,
     answers: sessions.reduce((sum, s) => sum + s.part.answers, 0),
     seen,
-    asked: sessions.reduce((sum, s) => sum + s.asked, 0),
+    compared: sessions.reduce((sum, s) => sum + s.compared, 0),
   };
 }

@@ -1,5 +1,5 @@
-/* The calls that processes make. Every pointer is held to the caller's own data, whole, before a
- * byte moves: one that is not ends the process. */
+/* The system calls. Before any byte is copied, the whole range of a pointer must lie in the caller's
+ * own data; otherwise the process is stopped. */
 #include "kernel.h"
 #include "calls.h"
 #include <string.h>
@@ -29,14 +29,14 @@ static int64_t of_ingressd(uint64_t number, const uint64_t *a, uint8_t *at) {
     case CALL_NOW: return (int64_t)clock_ms();
     case CALL_FRAME: return net_take(at, (uint32_t)a[1]);
     case CALL_SEND: return a[1] <= FRAME_MOST ? net_send(at, (uint32_t)a[1]), 0 : -1;
-    case CALL_PEEK: return deal_peek((uint32_t)a[0], (uint32_t)a[1]);
-    case CALL_ADMIT: return deal_admit((uint32_t)a[0], (uint32_t)a[1]);
-    case CALL_HELLO: return deal_hello((uint32_t)a[2], (const char *)at, a[3] != 0 ? -1 : (int32_t)a[1]);
-    case CALL_CONNECT: return deal_connect((uint32_t)a[0]);
-    case CALL_PASS_IN: return deal_move((uint32_t)a[2], 1, at, (uint32_t)a[1], 1);
-    case CALL_PASS_OUT: return deal_move((uint32_t)a[2], 0, at, (uint32_t)a[1], 0);
-    case CALL_END_IN: return deal_finish((uint32_t)a[0], 1), 0;
-    case CALL_CLOSE: return deal_close((uint32_t)a[0], a[1] != 0), 0;
+    case CALL_PEEK: return flow_peek((uint32_t)a[0], (uint32_t)a[1]);
+    case CALL_ADMIT: return flow_admit((uint32_t)a[0], (uint32_t)a[1]);
+    case CALL_HELLO: return flow_hello((uint32_t)a[2], (const char *)at, a[3] != 0 ? -1 : (int32_t)a[1]);
+    case CALL_CONNECT: return flow_connect((uint32_t)a[0]);
+    case CALL_PASS_IN: return flow_move((uint32_t)a[2], 1, at, (uint32_t)a[1], 1);
+    case CALL_PASS_OUT: return flow_move((uint32_t)a[2], 0, at, (uint32_t)a[1], 0);
+    case CALL_END_IN: return flow_finish((uint32_t)a[0], 1), 0;
+    case CALL_CLOSE: return flow_close((uint32_t)a[0], a[1] != 0), 0;
     default: return -1;
   }
 }
@@ -52,10 +52,10 @@ static int64_t answer(struct process *p, uint64_t number, const uint64_t *a, uin
   switch (number) {
     case CALL_WAIT: return wait(p, a[0]);
     case CALL_BIND: return policy_bind(p, (uint32_t)a[0], (uint32_t)a[1], (uint32_t)a[2]);
-    case CALL_ACCEPT: return deal_accept(index);
-    case CALL_READ: return deal_served_by((uint32_t)a[2], index) ? deal_move((uint32_t)a[2], 1, at, (uint32_t)a[1], 0) : -2;
-    case CALL_WRITE: return deal_served_by((uint32_t)a[2], index) ? deal_move((uint32_t)a[2], 0, at, (uint32_t)a[1], 1) : -2;
-    case CALL_FINISH: return deal_served_by((uint32_t)a[0], index) ? (deal_finish((uint32_t)a[0], 0), 0) : -2;
+    case CALL_ACCEPT: return flow_accept(index);
+    case CALL_READ: return flow_served_by((uint32_t)a[2], index) ? flow_move((uint32_t)a[2], 1, at, (uint32_t)a[1], 0) : -2;
+    case CALL_WRITE: return flow_served_by((uint32_t)a[2], index) ? flow_move((uint32_t)a[2], 0, at, (uint32_t)a[1], 1) : -2;
+    case CALL_FINISH: return flow_served_by((uint32_t)a[0], index) ? (flow_finish((uint32_t)a[0], 0), 0) : -2;
     default: return index == INGRESSD ? of_ingressd(number, a, at) : -1;
   }
 }

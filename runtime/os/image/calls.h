@@ -1,4 +1,4 @@
-/* The numbers of the calls, in a7; arguments in a0 to a3, the result in a0. docs/os.md has the text. */
+/* The numbers of the calls, in a7; arguments in a0 to a3, the result in a0. docs/os.md describes them. */
 #ifndef INGRESS_CALLS_H
 #define INGRESS_CALLS_H
 
@@ -9,7 +9,7 @@ enum {
   CALL_PASS_IN, CALL_PASS_OUT, CALL_END_IN, CALL_CLOSE,
 };
 
-/* What CALL_SELF tells ingressd. */
+/* The result of CALL_SELF for ingressd. */
 struct self_words {
   uint32_t address, mac_high, mac_low, secret[4];
 };

@@ -1,6 +1,6 @@
-/* Time. The machine's clock is mtime. The policy and TCP have a clock of their own: where the
- * machine serves it is mtime as well, in a self-test it stands still but for what control frames
- * add, so that a slow machine and a fast one print the same. */
+/* Time. The machine's clock is mtime. The policy and TCP use a separate clock. It is mtime too while the
+ * machine serves; in a self-test only control frames advance it, so that slow and fast machines print the
+ * same lines. */
 #include "kernel.h"
 
 static int is_virtual;
@@ -20,11 +20,11 @@ void clock_advance(uint32_t ms) { virtual_ms += ms; }
 
 static void timer_at(uint64_t ticks) { *(volatile uint64_t *)CLINT_MTIMECMP = ticks; }
 
-/* What a process may run before others have their turn. Until all have started it is so long that a
- * busy machine below does not change the order in which they do. */
+/* Starts the time slice of a process. Until all processes have started it is so long that a busy host
+ * machine does not change their order. */
 void timer_slice(void) { timer_at(mtime() + (is_ready ? 10 : 1000) * TICKS_PER_MS); }
 
-/* `ms` of the policy's clock, at most half a second away. */
+/* Sets the timer to `ms` of the policy's clock, at most half a second ahead. */
 void timer_until(uint64_t ms) {
   uint64_t now = clock_ms(), wait = is_virtual || ms > now + 500 ? 500 : ms > now ? ms - now : 0;
   timer_at(mtime() + wait * TICKS_PER_MS);

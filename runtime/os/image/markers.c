@@ -1,5 +1,5 @@
-/* The lines that the outside waits for, verbatim, one fact each and after it. Deny lines are at most
- * five a second of the policy's clock for each reason; the rest is only counted. */
+/* The markers that other programs wait for, verbatim. Each is printed after its fact. At most five deny
+ * lines per reason are printed per second of the policy's clock; the rest are only counted. */
 #include "kernel.h"
 
 #define DENY_LINES 5

@@ -1,8 +1,8 @@
-/* virtio-net: frames in and out, no offloads. Control frames of a self-test are taken out here. */
+/* virtio-net: receives and sends frames, without offloads. Control frames of a self-test are filtered out here. */
 #include "virtio.h"
 #include <string.h>
 
-/* virtio 1.1 section 5.1.6: 12 bytes before each frame, all 0 without offloads. */
+/* virtio 1.1 section 5.1.6: 12 bytes before each frame, all 0 if there are no offloads. */
 #define HEAD 12
 #define FRAME 1514
 #define FEATURES ((1UL << 32) | (1UL << 5))
@@ -30,7 +30,7 @@ void net_begin(void) {
   write32(PLIC_AT + 0x200000, 0);
 }
 
-/* Whether a frame waits; the interrupt that may have told so is settled. */
+/* Whether a frame is pending; acknowledges its interrupt. */
 int net_waits(void) {
   uint32_t why = read32(receive.device + 0x60);
   if (why != 0) {
@@ -41,14 +41,14 @@ int net_waits(void) {
   return queue_has(&receive);
 }
 
-uint32_t net_take(uint8_t *to, uint32_t room) {
+uint32_t net_take(uint8_t *to, uint32_t space) {
   while (queue_has(&receive)) {
     uint32_t id = receive.used.ring[receive.taken % QUEUE_SIZE].id, length = receive.used.ring[receive.taken % QUEUE_SIZE].length;
     receive.taken++;
     if (id >= QUEUE_SIZE) refuse_to_start("the network device is broken");
     const uint8_t *frame = incoming[id] + HEAD;
     length = length > HEAD && length <= HEAD + FRAME ? length - HEAD : 0;
-    int mine = length > 0 && !selftest_frame(frame, length) && length <= room;
+    int mine = length > 0 && !selftest_frame(frame, length) && length <= space;
     if (mine) memcpy(to, frame, length);
     offer((uint16_t)id);
     if (mine) return length;
@@ -56,7 +56,7 @@ uint32_t net_take(uint8_t *to, uint32_t room) {
   return 0;
 }
 
-/* Waits where all places are taken; the device empties them without our help. */
+/* Waits if all buffers are in use; the device empties them by itself. */
 void net_send(const uint8_t *frame, uint32_t length) {
   while ((uint16_t)(sent - *(volatile uint16_t *)&transmit.used.index) >= QUEUE_SIZE) {}
   uint16_t id = sent++ % QUEUE_SIZE;

@@ -1,6 +1,6 @@
-/* Physical memory protection. User mode reaches what an entry names and nothing else: all services'
- * code to run and read, and the data of the one that runs. Devices, kernel, policy and the data of
- * others match no entry. */
+/* Physical memory protection. User mode can access only memory with an entry: the code of all services
+ * (execute and read) and the data of the running process. Devices, kernel, policy and the data of other
+ * processes match no entry. */
 #include "kernel.h"
 
 extern char user_text[], user_text_end[];

@@ -1,5 +1,4 @@
-/* The policy module: loaded once, and asked about every bind. What it says of connections stands in
- * deals.c. */
+/* The policy module. It is loaded once and decides every bind here; flows.c has its decisions on connections. */
 #include "kernel.h"
 #include "abi.h"
 #include "host.h"
@@ -15,15 +14,15 @@ static uint16_t ports[PORTS];
 static uint8_t opened[PORTS];
 uint32_t own_address;
 
-/* A word of the tables as they were loaded; `at` is an address of the module's. The module has
- * checked the tables' own addresses before any is read here. */
+/* A word of the loaded tables; `at` is an address in the module's memory. The module has validated the
+ * addresses in the tables before any is read here. */
 static uint32_t table(uint32_t at) {
   uint32_t value;
   memcpy(&value, policy + INGRESS_POLICY_HEAD + at - INGRESS_TABLES_BASE, sizeof value);
   return value;
 }
 
-/* Every port of TCP at which the policy has a listener on our address, the lowest PORTS of them. */
+/* Finds the TCP ports at which the policy has a listener on our address; at most the lowest PORTS. */
 static void find_ports(void) {
   const uint32_t own[] = {0, 0, 0xffff, own_address};
   uint32_t keys = table(INGRESS_TABLES_BASE + H_PORT_KEYS), count = table(INGRESS_TABLES_BASE + H_PORT_COUNT), found = 0;
@@ -45,7 +44,7 @@ void policy_begin(void) {
 
 uint32_t policy_port(uint32_t index) { return index < PORTS ? ports[index] : 0; }
 
-/* FNV-1a-64 of `listener` and the name of the expose: the service of that name serves it. */
+/* FNV-1a-64 of `listener NAME` for the name of the expose, which the service of that name serves. */
 uint64_t policy_owner(uint32_t listener) {
   uint32_t at = table(INGRESS_TABLES_BASE + H_LISTENERS) + listener * LISTENER_BYTES + R_LISTENER_IDENTITY;
   return (uint64_t)table(at + 4) << 32 | table(at);
@@ -63,7 +62,7 @@ static void open_port(uint32_t port) {
   marker_port_open(port);
 }
 
-/* 0: the process has the port. A service keeps one loopback port, ingressd as many as there are. */
+/* Returns 0 if the process now has the port. A service can have one loopback port, ingressd any number of ports. */
 int policy_bind(struct process *p, uint32_t proto, uint32_t address, uint32_t port) {
   const uint32_t local[] = {0, 0, 0xffff, address};
   ingress_clock(clock_ms(), 0);
@@ -73,7 +72,7 @@ int policy_bind(struct process *p, uint32_t proto, uint32_t address, uint32_t po
     return -1;
   }
   int loopback = address >> 24 == 127;
-  /* No UDP here, no address but ours, no port for the outside but ingressd's: what can't be had is not said to be. */
+  /* There is no UDP, no address but ours, and no external port for a process other than ingressd, so such binds fail. */
   if (proto != TCP) return -1;
   if (!loopback && (p != &processes[INGRESSD] || (address != 0 && address != own_address))) return -1;
   /* A loopback port has one owner. */

@@ -1,4 +1,4 @@
-/* The ends of the machine. Its status is the exit code of QEMU, by the SiFive test device. */
+/* Powers the machine off. Its status becomes the exit code of QEMU, through the SiFive test device. */
 #include "kernel.h"
 
 void power_off(uint32_t status) {
@@ -6,7 +6,7 @@ void power_off(uint32_t status) {
   for (;;) __asm__ volatile("wfi");
 }
 
-/* A trap out of the kernel: nothing can be trusted after it. */
+/* A trap in the kernel, after which no state can be trusted. */
 void kernel_fell(uint64_t cause, uint64_t at) {
   print("kernel: fell (cause=");
   print_number(cause);

@@ -1,5 +1,5 @@
-/* The processes: a fixed table, each with a stack and data of its own. They wait, run in turn, and
- * are stopped for good at their first fault. */
+/* The processes: a fixed table, each with its own stack and data. They run in turn, wait, and are stopped
+ * for good at their first fault. */
 #include "kernel.h"
 
 #define DATA_OF(name) extern char name##_data[], name##_data_end[]; void name##_main(void)
@@ -17,7 +17,7 @@ static uint32_t last;
 
 #define FNV 0xcbf29ce484222325UL
 
-/* A service's identity is the kernel's word for it, and never comes out of a message. */
+/* The kernel assigns the identity of a service; it never comes from a message. */
 static uint64_t fnv(uint64_t hash, const char *name) {
   for (; *name != 0; name++) hash = (hash ^ (uint8_t)*name) * 0x100000001b3UL;
   return hash;
@@ -64,10 +64,10 @@ void process_stop(struct process *p, const char *cause) {
   print(" cause=");
   print(cause);
   print(")\n");
-  deals_end_of((uint32_t)(p - processes));
+  flows_end_of((uint32_t)(p - processes));
 }
 
-/* The next that can run, in turn; NULL where all wait. */
+/* The next process that is ready, in turn; NULL if all wait. */
 struct process *process_next(void) {
   for (uint32_t i = 1; i <= PROCESSES; i++) {
     struct process *p = &processes[(last + i) % PROCESSES];

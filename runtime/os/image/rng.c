@@ -1,5 +1,5 @@
-/* Seeds from the machine's entropy device. Without one nothing starts: a limit's table and TCP's
- * numbers would be guessable. */
+/* Seeds from the machine's entropy device. The machine does not start without one, because the limit
+ * tables and TCP sequence numbers would be predictable. */
 #include "virtio.h"
 #include <string.h>
 

@@ -1,5 +1,5 @@
-# Entry, and the way between a process and the kernel. mscratch holds the frame of the process that
-# runs (kernel.h), and 0 while the kernel does: a trap out of the kernel itself is its end.
+# Entry, and the switch between a process and the kernel. mscratch is the address of the frame of the running
+# process (kernel.h), and 0 while the kernel runs, because a trap in the kernel itself is fatal.
 .option arch, +zicsr
 .section .start, "ax"
 .globl _start
@@ -51,7 +51,7 @@ kernel_fault:
   csrr a1, mepc
   tail kernel_fell
 
-# tests/os/image.check.ts holds that no way through the kernel is deeper.
+# tests/os/image.check.ts checks that no call path in the kernel is deeper.
 .bss
 .align 4
   .space 8192

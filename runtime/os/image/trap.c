@@ -1,4 +1,4 @@
-/* What ends a process's turn: a call, the timer, a device, or a fault. */
+/* The events that end a process's turn: a call, the timer, a device, or a fault. */
 #include "kernel.h"
 
 #define INTERRUPT (1UL << 63)
@@ -14,15 +14,15 @@ static const char *const faults[16] = {
 
 #define CLEAR_BITS(csr, bits) __asm__ volatile(".option push\n.option arch, +zicsr\ncsrc " #csr ", %0\n.option pop" ::"r"(bits))
 
-/* Frames are for ingressd; where it was stopped they are taken and dropped, so that the machine still
- * comes to its end. */
+/* Wakes ingressd for new frames. If ingressd was stopped, frames are read and dropped, so that the machine
+ * can still end. */
 static void look_at_devices(void) {
   if (!net_waits()) return;
   if (processes[INGRESSD].state == STOPPED) net_take(NULL, 0);
   else process_wake(INGRESSD);
 }
 
-/* Until a process can run. Nothing moves in the machine when the control frame is answered. */
+/* Waits until a process is ready. Control frames are answered only while the machine is idle. */
 static struct process *next(void) {
   for (;;) {
     selftest_watch();
@@ -51,7 +51,7 @@ struct frame *trap(struct frame *frame) {
   return &p->frame;
 }
 
-/* Timer and device interrupts wake the kernel, and take user mode's turn away; MPP 0 is user mode. */
+/* Timer and device interrupts wake the kernel and preempt user mode; MPP 0 is user mode. */
 void kernel_main(void) {
   const struct boot *boot = (const struct boot *)BOOT_AT;
   own_address = boot->address != 0 ? boot->address : 0x0a00020f;

@@ -1,4 +1,4 @@
-/* The serial line: the markers' only way out. Processes have none. */
+/* The serial line, the only output of markers. Processes can't access it. */
 #include "kernel.h"
 
 static void put(char c) {

@@ -1,11 +1,11 @@
-/* The virtio-mmio transport, version 2 (virtio 1.1 section 4.2). The device reads and writes memory
- * past PMP, so this stays in the kernel. */
+/* The virtio-mmio transport, version 2 (virtio 1.1 section 4.2). Devices access memory without PMP checks,
+ * so the drivers are in the kernel. */
 #include "virtio.h"
 
 #define MAGIC 0x74726976
 #define SLOTS 8
 
-/* The first device of this kind, 0 where there is none; devices older than virtio 1.0 are none. */
+/* The first device of this kind, or 0. Devices older than virtio 1.0 are ignored. */
 uintptr_t virtio_find(uint32_t device, uint32_t *irq) {
   for (uint32_t i = 0; i < SLOTS; i++) {
     uintptr_t at = VIRTIO_AT + 0x1000UL * i;

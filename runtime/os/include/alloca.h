@@ -1,1 +1,1 @@
-/* Freestanding stub: wasm2c's frame names the header, the engine allocates nothing. */
+/* Freestanding stub. wasm2c's output includes this header, but the engine allocates nothing. */

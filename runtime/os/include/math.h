@@ -1,4 +1,4 @@
-/* Freestanding stub for wasm2c's frame. The engine has integers alone: none of this is linked. */
+/* Freestanding stub for wasm2c's output. The engine has only integers, so none of this is linked. */
 #ifndef INGRESS_MATH_H
 #define INGRESS_MATH_H
 #define NAN __builtin_nanf("")

@@ -1,4 +1,4 @@
-/* Freestanding stub; memory.c has the four functions. */
+/* Freestanding stub; memory.c defines the four functions. */
 #ifndef INGRESS_STRING_H
 #define INGRESS_STRING_H
 #include <stddef.h>

@@ -1,4 +1,4 @@
-// The table of connections: found by peer and ports, bounded, and each with a ring for either way.
+// The table of connections: bounded, looked up by peer and ports, with a ring buffer per direction.
 
 import { copy } from "./bytes";
 import {
@@ -10,7 +10,7 @@ export function connectionAt(index: u32): usize {
   return <usize>CONNECTIONS + <usize>index * CONNECTION_BYTES;
 }
 
-/** The connection of a peer, or 0. */
+/** The connection with these peer and ports, or 0. */
 export function find(peer: u32, ports: u32): usize {
   for (let i: u32 = 0; i < <u32>CONNECTION_COUNT; i++) {
     const c = connectionAt(i);
@@ -19,7 +19,7 @@ export function find(peer: u32, ports: u32): usize {
   return 0;
 }
 
-/** A free place, else that of the connection that has waited longest after its end, else 0. */
+/** A free slot, else the slot of the connection that waited longest ago, else 0. */
 export function take(peer: u32, ports: u32, mac: usize): usize {
   let best: usize = 0;
   for (let i: u32 = 0; i < <u32>CONNECTION_COUNT; i++) {
@@ -51,17 +51,17 @@ export function sendRing(c: usize): usize {
   return ring(TO_SEND, c);
 }
 
-/** Bytes of a ring from the sequence number `seq` on that stand in one piece, `length` at most. */
-export function straight(seq: u32, length: u32): u32 {
+/** Number of bytes from the sequence number `seq` on that are contiguous in the ring, at most `length`. */
+export function contiguous(seq: u32, length: u32): u32 {
   return min(length, <u32>RING_BYTES - (seq & (RING_BYTES - 1)));
 }
 
-/** Bytes that came in order and were not taken yet. */
-export function waiting(c: usize): u32 {
+/** Number of bytes that were received in order and not read yet. */
+export function unread(c: usize): u32 {
   return load<u32>(c, C_RECEIVE_NEXT) - load<u32>(c, C_RECEIVE_READ) - u32(has(c, FLAG_FIN_RECEIVED));
 }
 
-/** One received byte, `offset` behind the first that was not taken. */
+/** The received byte at `offset` after the first unread one. */
 export function peekByte(c: usize, offset: u32): u32 {
   return load<u8>(receiveRing(c) + ((load<u32>(c, C_RECEIVE_READ) + offset) & (RING_BYTES - 1)));
 }

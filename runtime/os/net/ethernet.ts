@@ -1,5 +1,5 @@
-// Frames in: ARP for our own address, and IPv4 (RFC 791) for TCP alone. Fragments and IP options
-// are refused: no client that this serves needs them, and both have been ways around a filter.
+// Incoming frames: ARP for our own address, and IPv4 (RFC 791) with TCP only. Fragments and IP options
+// are refused, because no supported client needs them and both have been used to bypass filters.
 
 import { copy, count, get16, get32, put32 } from "./bytes";
 import { fold, pseudo, sum } from "./checksum";
@@ -12,25 +12,25 @@ const ARP_BYTES: u32 = 28;
 const PROTO_TCP: u32 = 6;
 const FRAGMENT_BITS: u32 = 0x3fff;
 const PAYLOAD: usize = FRAME_IN + 14;
-/** The hardware address that sent the frame. */
+/** Where the frame has its sender's hardware address. */
 const SENDER: usize = FRAME_IN + 6;
 
-/** Takes the frame of `length` bytes at FRAME_IN. */
+/** Processes the frame of `length` bytes at FRAME_IN. */
 export function frame(length: u32): void {
   count(N_FRAMES);
   if (length < ETHERNET_BYTES || length > <u32>FRAME_BYTES || !taken(get16(FRAME_IN + 12), length - ETHERNET_BYTES)) count(N_DROPPED);
 }
 
-function taken(type: u32, room: u32): bool {
-  // Nobody sends from a group's address.
+function taken(type: u32, available: u32): bool {
+  // A group address is never a valid sender.
   if ((load<u8>(SENDER) & 1) != 0) return false;
-  if (type == TYPE_ARP) return arp(room);
-  return type == TYPE_IPV4 && isOwnMac(FRAME_IN) && packet(room);
+  if (type == TYPE_ARP) return arp(available);
+  return type == TYPE_IPV4 && isOwnMac(FRAME_IN) && packet(available);
 }
 
 /** u16 1, u16 0x0800, u8 6, u8 4, u16 op, then sender's and target's hardware and IPv4 address (RFC 826). */
-function arp(room: u32): bool {
-  if (room < ARP_BYTES || get32(PAYLOAD) != 0x00010800 || get32(PAYLOAD + 4) != 0x06040001) return false;
+function arp(available: u32): bool {
+  if (available < ARP_BYTES || get32(PAYLOAD) != 0x00010800 || get32(PAYLOAD + 4) != 0x06040001) return false;
   if (get32(PAYLOAD + 24) != ownAddress()) return false;
   const out: usize = FRAME_OUT + 14;
   put32(out, 0x00010800);
@@ -43,17 +43,17 @@ function arp(room: u32): bool {
   return true;
 }
 
-/** No answer may go there: 0/8, 127/8, 224/3 and our own address (RFC 1122 section 3.2.1.3). */
+/** Whether answers must not be sent there: 0/8, 127/8, 224/3 and our own address (RFC 1122 section 3.2.1.3). */
 function isNoSource(address: u32): bool {
   const first = address >>> 24;
   return first == 0 || first == 127 || first >= 224 || address == ownAddress();
 }
 
-/** `room`: bytes of the frame behind its header, padding included. */
-function packet(room: u32): bool {
-  if (room < IPV4_BYTES + TCP_BYTES || load<u8>(PAYLOAD) != 0x45) return false;
+/** `available`: bytes of the frame after its header, padding included. */
+function packet(available: u32): bool {
+  if (available < IPV4_BYTES + TCP_BYTES || load<u8>(PAYLOAD) != 0x45) return false;
   const length = get16(PAYLOAD + 2);
-  if (length < IPV4_BYTES + TCP_BYTES || length > room || (get16(PAYLOAD + 6) & FRAGMENT_BITS) != 0) return false;
+  if (length < IPV4_BYTES + TCP_BYTES || length > available || (get16(PAYLOAD + 6) & FRAGMENT_BITS) != 0) return false;
   const source = get32(PAYLOAD + 12);
   if (load<u8>(PAYLOAD, 9) != PROTO_TCP || get32(PAYLOAD + 16) != ownAddress() || isNoSource(source)) return false;
   const at = PAYLOAD + IPV4_BYTES;

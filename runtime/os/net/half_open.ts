@@ -1,6 +1,6 @@
-// Handshakes under way, in a table of their own: a flood of SYNs takes no connection's place. Where
-// all slots are taken the oldest gives way, so that a flood has to refill the table within one
-// client's round trip to keep it out.
+// Half-open handshakes, in a separate table, so a SYN flood takes no slot of a connection. When all slots are
+// in use the oldest is replaced. To keep a client out, a flood has to refill the table within that client's
+// round trip.
 
 import { copy, count } from "./bytes";
 import {
@@ -11,7 +11,7 @@ import { putSegment, SEGMENT, sendSegment, TCP_BYTES } from "./out";
 import { firstSequence, now } from "./self";
 import { ACK, SYN } from "./send";
 
-/** What fits one Ethernet frame: 1500 bytes without two headers. */
+/** The largest segment in one Ethernet frame: 1500 bytes minus two headers. */
 export const OWN_MSS: u32 = 1460;
 const OPTION_MSS: u32 = 0x02040000;
 
@@ -48,7 +48,7 @@ function slot(): usize {
   return oldest;
 }
 
-/** Takes a slot for a SYN that may be answered, and answers it. */
+/** Allocates a slot for a SYN that may be answered, and answers it. */
 export function beginHandshake(mac: usize, peer: u32, ports: u32, theirs: u32, mss: u32): void {
   const o = slot();
   store<u32>(o, 1, O_USED);
@@ -70,7 +70,7 @@ export function sendSynAck(o: usize): void {
   sendSegment(o + O_MAC, load<u32>(o, O_PEER), TCP_BYTES + 4);
 }
 
-/** SYN-ACKs that are due again, and slots whose time is over. */
+/** Retransmits SYN-ACKs that are due, and frees slots that have timed out. */
 export function tickHalfOpen(): void {
   for (let i: u32 = 0; i < <u32>HALF_OPEN_COUNT; i++) {
     const o = slotAt(i);

@@ -1,18 +1,17 @@
-// Reads the ClientHello at the start of a connection's stream, by the rules of
-// gateway/tls/client_hello.ts and hello_body.ts: each length ends exactly where what it is part of
-// ends, and what a lenient reader would accept is refused. The bound is the ring: a hello of more
-// than 4,096 bytes is refused here, of more than 16 KiB there.
+// Parses the ClientHello at the start of a connection's stream, by the rules of gateway/tls/client_hello.ts and
+// hello_body.ts. Each length must end exactly where the enclosing structure ends, and input that only a lenient
+// parser would accept is refused. The ring limits a hello to 4,096 bytes here; the gateway's limit is 16 KiB.
 //
-// Records may cut the message anywhere, so a place in the message is turned into a place in the
-// ring by walking the records' headers, of which there are at most RECORD_MOST.
+// Records may split the message anywhere, so an offset in the message is converted to an offset in the ring
+// by walking the record headers, of which there are at most RECORD_MOST.
 
-import { peekByte, waiting } from "./connection";
+import { peekByte, unread } from "./connection";
 import { NAME, RING_BYTES } from "./layout";
 import { canonical } from "./name";
 
 /** More bytes are needed. */
 export const MORE = -1;
-/** These bytes are no hello that can be read. */
+/** The bytes are not a valid hello. */
 export const FAULT = -2;
 
 const RECORD_MOST: u32 = 64;
@@ -23,14 +22,14 @@ const SERVER_NAME: u32 = 0;
 const ALPN: u32 = 16;
 
 let conn: usize = 0;
-/** Where the cursor stands: in the stream, and what is left of its record. */
+/** The cursor: its offset in the stream, and the remaining bytes of its record. */
 let at: u32 = 0;
 let left: u32 = 0;
-/** What is left of the message, and whether a length did not fit. */
+/** The remaining bytes of the message, and whether a length did not fit. */
 let rest: u32 = 0;
 let bad: bool = false;
 
-/** Length of the record at `offset`, MORE or FAULT; each byte is judged as soon as it is there. */
+/** Length of the record at `offset`, MORE or FAULT; each byte is checked as soon as it has arrived. */
 function recordAt(offset: u32, there: u32): i32 {
   if (there <= offset) return MORE;
   if (peekByte(conn, offset) != HANDSHAKE) return FAULT;
@@ -41,7 +40,7 @@ function recordAt(offset: u32, there: u32): i32 {
   return length == 0 || length > RECORD_BYTES ? FAULT : <i32>length;
 }
 
-/** The message's length with its header, once all of it is there; MORE or FAULT. */
+/** The message's length with its header, once it is complete; MORE or FAULT. */
 function whole(there: u32): i32 {
   let offset: u32 = 0;
   let seen: u32 = 0;
@@ -59,7 +58,7 @@ function whole(there: u32): i32 {
     seen += record;
     offset += record;
     if (seen < 4) continue;
-    // The message ends where a record ends, and fits the ring with its records' headers.
+    // The message must end where a record ends, and fit the ring together with its record headers.
     if (seen > length + 4 || offset > <u32>RING_BYTES || length + 4 > <u32>RING_BYTES) return FAULT;
     if (seen == length + 4) return there < offset ? MORE : <i32>seen;
   }
@@ -90,7 +89,7 @@ function skip(bytes: u32): void {
   for (; bytes > 0 && !bad; bytes--) byte();
 }
 
-/** A length of `bytes` bytes that fits what is left. */
+/** Reads a length of `bytes` bytes, which must fit the remaining bytes. */
 function vector(bytes: u32): u32 {
   const length = number(bytes);
   if (length > rest) bad = true;
@@ -106,7 +105,7 @@ function serverName(data: u32): i32 {
   if (list != data - 2 || kind != 0 || length != data - 5) return FAULT;
   for (let i: u32 = 0; i < length; i++) {
     const value = byte();
-    // One byte more than the longest name: a trailing dot.
+    // One byte more than the longest name allows for a trailing dot.
     if (i < 255) store<u8>(NAME + i, value);
   }
   const name = canonical(length);
@@ -116,16 +115,16 @@ function serverName(data: u32): i32 {
 /** ALPN of `data` bytes: u16 n, then at least one u8 n, name; none empty. */
 function isAlpn(data: u32): bool {
   if (data < 4 || number(2) != data - 2) return false;
-  for (let unread = data - 2; unread > 0;) {
+  for (let rest = data - 2; rest > 0;) {
     const length = number(1);
-    if (length == 0 || length + 1 > unread) return false;
+    if (length == 0 || length + 1 > rest) return false;
     skip(length);
-    unread -= length + 1;
+    rest -= length + 1;
   }
   return true;
 }
 
-/** Whether an extension of this type stands before `until` bytes are left: they are read again from their first. */
+/** Whether an extension of this type occurs before `until` bytes remain; rereads the extensions from the first. */
 function twice(type: u32, fromAt: u32, fromLeft: u32, fromRest: u32, until: u32): bool {
   const keptAt = at;
   const keptLeft = left;
@@ -144,7 +143,7 @@ function twice(type: u32, fromAt: u32, fromLeft: u32, fromRest: u32, until: u32)
   return found;
 }
 
-/** The message without its header; the name's length (0: none was sent) or FAULT. */
+/** Parses the message without its header; returns the name's length (0: none was sent) or FAULT. */
 function body(): i32 {
   const version = number(2);
   if (version >>> 8 != 3) return FAULT;
@@ -176,7 +175,7 @@ function extensions(): i32 {
     const length = vector(2);
     if (bad) return FAULT;
     const end = rest - length;
-    // Types that share a bit are compared one by one; for the others the bit is enough.
+    // Types that share a bit are compared individually; for others the bit is enough.
     const bit = <u64>1 << (type & 63);
     if ((seen & bit) != 0 && twice(type, firstAt, firstLeft, firstRest, beforeRest)) return FAULT;
     seen |= bit;
@@ -190,10 +189,10 @@ function extensions(): i32 {
   return name;
 }
 
-/** Looks for a ClientHello in what has come. MORE, FAULT, or the length of the name at NAME (0: none was sent). */
+/** Parses a ClientHello in the received bytes. Returns MORE, FAULT, or the length of the name at NAME (0: none was sent). */
 export function readHello(c: usize): i32 {
   conn = c;
-  const message = whole(waiting(c));
+  const message = whole(unread(c));
   if (message < 0) return message;
   at = 0;
   left = 0;

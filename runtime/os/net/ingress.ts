@@ -1,23 +1,23 @@
-// ingressd's own part: what a connection may do next, as the kernel's policy module answers. Bytes
-// reach a service only after a deal was admitted, and its name where the policy asks for one.
+// The stages of a connection, as decided by the kernel's policy module. Bytes reach a service only after the
+// flow was admitted, and after its name was admitted if the policy requires one.
 
 import { count } from "./bytes";
-import { has, receiveRing, sendRing, set, straight, waiting } from "./connection";
+import { has, receiveRing, sendRing, set, contiguous, unread } from "./connection";
 import { FAULT, MORE, readHello } from "./hello";
 import { admit, close, connect, finish, hello, read, write } from "./kernel";
 import {
-  C_DEAL, C_MOVED_AT, C_PEER, C_PHASE, C_PHASE_AT, C_PORTS, C_RECEIVE_READ, C_SEND_END, C_SEND_UNACKED, C_STATE, FLAG_END_PASSED,
+  C_FLOW, C_MOVED_AT, C_PEER, C_PHASE, C_PHASE_AT, C_PORTS, C_RECEIVE_READ, C_SEND_END, C_SEND_UNACKED, C_STATE, FLAG_END_PASSED,
   FLAG_FIN_ACKED, FLAG_FIN_QUEUED, FLAG_FIN_RECEIVED, FLAG_PEER_FIRST, HELLO_MS, NAME, N_BAD_HELLO, N_CLOSED, PHASE_FORWARD, PHASE_HELLO, RING_BYTES,
   STATE_FREE, STATE_TIME_WAIT,
 } from "./layout";
 import { now } from "./self";
-import { sendReset, tellRoom } from "./send";
+import { sendReset, announceWindow } from "./send";
 
-/** Gives the deal back and frees the place, or keeps it for a while so that late segments find it. */
+/** Closes the flow and frees the slot, or keeps the slot for a while so that late segments still match it. */
 export function end(c: usize, whole: bool): void {
-  const deal = load<u32>(c, C_DEAL);
-  if (deal != 0) close(deal, i32(whole));
-  store<u32>(c, 0, C_DEAL);
+  const flow = load<u32>(c, C_FLOW);
+  if (flow != 0) close(flow, i32(whole));
+  store<u32>(c, 0, C_FLOW);
   count(N_CLOSED);
   store<u32>(c, whole && !has(c, FLAG_PEER_FIRST) ? STATE_TIME_WAIT : STATE_FREE, C_STATE);
   store<u32>(c, now(), C_PHASE_AT);
@@ -28,14 +28,14 @@ export function abort(c: usize): void {
   end(c, false);
 }
 
-/** The handshake is over: caps and limits are asked about. False: the connection is gone. */
+/** Checks caps and limits after the handshake. Returns false if the connection is gone. */
 export function begin(c: usize): bool {
   const answer = admit(load<u32>(c, C_PORTS) & 0xffff, load<u32>(c, C_PEER));
   if (answer <= 0) {
     abort(c);
     return false;
   }
-  store<u32>(c, <u32>answer >>> 1, C_DEAL);
+  store<u32>(c, <u32>answer >>> 1, C_FLOW);
   store<u32>(c, PHASE_HELLO, C_PHASE);
   store<u32>(c, now(), C_PHASE_AT);
   return (answer & 1) != 0 || forward(c);
@@ -43,49 +43,49 @@ export function begin(c: usize): bool {
 
 function forward(c: usize): bool {
   store<u32>(c, PHASE_FORWARD, C_PHASE);
-  if (connect(load<u32>(c, C_DEAL)) != 0) return true;
+  if (connect(load<u32>(c, C_FLOW)) != 0) return true;
   abort(c);
   return false;
 }
 
-/** Reads the hello once it is whole, and asks about its name. False: the connection is gone. */
+/** Parses the hello once it is complete, and checks its name. Returns false if the connection is gone. */
 function decide(c: usize): bool {
   let length = readHello(c);
   if (length == MORE) {
     const late = now() - load<u32>(c, C_PHASE_AT) >= <u32>HELLO_MS;
-    if (!late && !has(c, FLAG_FIN_RECEIVED) && waiting(c) < <u32>RING_BYTES) return true;
+    if (!late && !has(c, FLAG_FIN_RECEIVED) && unread(c) < <u32>RING_BYTES) return true;
     length = FAULT;
   }
   if (length == FAULT) count(N_BAD_HELLO);
-  if (hello(load<u32>(c, C_DEAL), NAME, length == FAULT ? -1 : length) != 0) return forward(c);
+  if (hello(load<u32>(c, C_FLOW), NAME, length == FAULT ? -1 : length) != 0) return forward(c);
   abort(c);
   return false;
 }
 
-/** From the ring to the service. False: the service is gone. */
+/** Copies bytes from the ring to the service. Returns false if the service is gone. */
 function passIn(c: usize): bool {
-  while (waiting(c) > 0) {
+  while (unread(c) > 0) {
     const from = load<u32>(c, C_RECEIVE_READ);
-    const taken = write(load<u32>(c, C_DEAL), receiveRing(c) + (from & (RING_BYTES - 1)), straight(from, waiting(c)));
+    const taken = write(load<u32>(c, C_FLOW), receiveRing(c) + (from & (RING_BYTES - 1)), contiguous(from, unread(c)));
     if (taken < 0) return false;
     if (taken == 0) break;
     store<u32>(c, from + taken, C_RECEIVE_READ);
     store<u32>(c, now(), C_MOVED_AT);
   }
-  if (has(c, FLAG_FIN_RECEIVED) && !has(c, FLAG_END_PASSED) && waiting(c) == 0) {
+  if (has(c, FLAG_FIN_RECEIVED) && !has(c, FLAG_END_PASSED) && unread(c) == 0) {
     set(c, FLAG_END_PASSED);
-    finish(load<u32>(c, C_DEAL));
+    finish(load<u32>(c, C_FLOW));
   }
   return true;
 }
 
-/** From the service to the ring. False: the service is gone. */
+/** Copies bytes from the service to the ring. Returns false if the service is gone. */
 function passOut(c: usize): bool {
   while (!has(c, FLAG_FIN_QUEUED)) {
     const end = load<u32>(c, C_SEND_END);
-    const room = <u32>RING_BYTES - (end - load<u32>(c, C_SEND_UNACKED));
-    if (room == 0) break;
-    const got = read(load<u32>(c, C_DEAL), sendRing(c) + (end & (RING_BYTES - 1)), straight(end, room));
+    const space = <u32>RING_BYTES - (end - load<u32>(c, C_SEND_UNACKED));
+    if (space == 0) break;
+    const got = read(load<u32>(c, C_FLOW), sendRing(c) + (end & (RING_BYTES - 1)), contiguous(end, space));
     if (got == 0) break;
     if (got > 0) store<u32>(c, end + got, C_SEND_END);
     else if (got == -1) set(c, FLAG_FIN_QUEUED | (has(c, FLAG_FIN_RECEIVED) ? FLAG_PEER_FIRST : 0));
@@ -94,7 +94,7 @@ function passOut(c: usize): bool {
   return true;
 }
 
-/** Does all that can be done now. False: the connection is gone. */
+/** Advances the connection as far as possible. Returns false if the connection is gone. */
 export function pump(c: usize): bool {
   if (load<u32>(c, C_PHASE) == PHASE_HELLO && !decide(c)) return false;
   if (load<u32>(c, C_PHASE) != PHASE_FORWARD) return true;
@@ -102,11 +102,11 @@ export function pump(c: usize): bool {
     abort(c);
     return false;
   }
-  tellRoom(c);
+  announceWindow(c);
   return true;
 }
 
-/** Both halves are over and all was acknowledged. */
+/** Whether both halves have waited and everything was acknowledged. */
 export function isOver(c: usize): bool {
   return has(c, FLAG_FIN_ACKED) && has(c, FLAG_END_PASSED);
 }

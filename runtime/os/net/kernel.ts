@@ -1,30 +1,30 @@
-// What the network half asks of the kernel. Under the kernel each of these is an `ecall`; in Node's
-// tests it is the same question to the same policy module. No answer but these opens anything.
-// They are imports of the module `kernel`, as this file is called.
+// The calls from the network half to the kernel. In the image each is an `ecall`; in Node's tests each is the
+// same request to the same policy module. Nothing is opened without these answers. They are imports of the module
+// `kernel`, which is the name of this file.
 
-/** May a SYN from `source` (IPv4, host order) be answered at `port`? 0: no. Nothing is charged. */
+/** Whether a SYN from `source` (IPv4, host order) may be answered at `port`; 0: no. Nothing is charged. */
 export declare function peek(port: u32, source: u32): i32;
 
-/** A finished handshake: caps and limits are charged. 0: refused; else deal << 1, and 1 where a name comes next. */
+/** Admits a connection after its handshake and charges caps and limits. 0: refused; else flow << 1, plus 1 if a name is needed next. */
 export declare function admit(port: u32, source: u32): i32;
 
-/** The name of a deal: `length` canonical bytes at `name`, 0: none was sent, -1: no hello that can be read. 0: refused. */
-export declare function hello(deal: u32, name: usize, length: i32): i32;
+/** Checks the name of a flow: `length` canonical bytes at `name` (0: none was sent, -1: malformed hello). Returns 0 if it is refused. */
+export declare function hello(flow: u32, name: usize, length: i32): i32;
 
-/** Connects a deal that was admitted to the service. 0: there is none. */
-export declare function connect(deal: u32): i32;
+/** Connects an admitted flow to its service. Returns 0 if the service is not available. */
+export declare function connect(flow: u32): i32;
 
-/** Bytes to the service; how many were taken, or -1 where it is gone. */
-export declare function write(deal: u32, from: usize, length: u32): i32;
+/** Sends bytes to the service; returns how many were accepted, or -1 if it is gone. */
+export declare function write(flow: u32, from: usize, length: u32): i32;
 
-/** Bytes from the service: how many, 0 none yet, -1 its end, -2 it is gone. */
-export declare function read(deal: u32, to: usize, length: u32): i32;
+/** Reads bytes from the service; returns how many (0: none yet, -1: end of stream, -2: it is gone). */
+export declare function read(flow: u32, to: usize, length: u32): i32;
 
-/** The client has ended its half. */
-export declare function finish(deal: u32): void;
+/** The client has waited its half. */
+export declare function finish(flow: u32): void;
 
-/** Gives a deal back. `whole`: both halves ended and the client acknowledged all it was sent. */
-export declare function close(deal: u32, whole: i32): void;
+/** Closes a flow. `whole`: both halves waited and the client acknowledged everything. */
+export declare function close(flow: u32, whole: i32): void;
 
 /** Sends the frame of `length` bytes at FRAME_OUT. */
 export declare function send(frame: usize, length: u32): void;

@@ -1,6 +1,6 @@
-// The fixed memory of the network half, five pages. Nothing is allocated: every place has its
-// address here, and every bound is one of these numbers. Read by the AssemblyScript compiler and by
-// tsc alike, so only plain literals stand here.
+// The fixed memory of the network half, five pages. Nothing is allocated. Every region has its address here,
+// and every bound is one of these numbers. Both the AssemblyScript compiler and tsc read this file, so it has
+// only plain literals.
 //
 //   0        1024       2048       4096        6144   8192          16384        65536        196608
 //   | unused | counters | frame in | frame out | name | connections | half-open  | received … | to send …
@@ -10,7 +10,7 @@ export const FRAME_IN = 2048;
 export const FRAME_OUT = 4096;
 /** The longest Ethernet frame without its check sequence. */
 export const FRAME_BYTES = 1514;
-/** The canonical server name of the hello that was read last. */
+/** The canonical server name of the last hello. */
 export const NAME = 6144;
 
 export const CONNECTIONS = 8192;
@@ -21,30 +21,30 @@ export const HALF_OPEN = 16384;
 export const HALF_OPEN_COUNT = 16;
 export const HALF_OPEN_BYTES = 48;
 
-/** A byte of a stream stands at its sequence number modulo RING_BYTES. */
+/** A byte of a stream is stored at its sequence number modulo RING_BYTES. */
 export const RING_BYTES = 4096;
 export const RECEIVED = 65536;
 export const TO_SEND = 196608;
 
-// ---- connection: u32 words unless a line says else ------------------------------------------
+// ---- connection: u32 words unless stated otherwise ------------------------------------------
 export const C_STATE = 0;
 export const C_PEER = 4;
-/** Peer's port in the high half, ours in the low. */
+/** The peer's port in the high half, ours in the low half. */
 export const C_PORTS = 8;
-/** Six bytes: where its frames come from, and so where answers go. */
+/** Six bytes: the hardware address of the peer's frames, to which answers are sent. */
 export const C_MAC = 12;
 export const C_SEND_UNACKED = 20;
 export const C_SEND_NEXT = 24;
-/** Behind the last byte that waits in the ring; a FIN stands here. */
+/** The sequence number after the last byte in the ring, which is that of a FIN. */
 export const C_SEND_END = 28;
 export const C_SEND_WINDOW = 32;
 export const C_WINDOW_SEQ = 36;
 export const C_WINDOW_ACK = 40;
 export const C_RECEIVE_NEXT = 44;
-/** The first byte that has not been taken out of the ring. */
+/** The first byte that has not been read from the ring. */
 export const C_RECEIVE_READ = 48;
-/** The right edge of the window as it was told last. */
-export const C_RECEIVE_TOLD = 52;
+/** The right edge of the window that was last announced. */
+export const C_RECEIVE_ANNOUNCED = 52;
 export const C_MSS = 56;
 export const C_FLAGS = 60;
 /** When the retransmission timer ends, while FLAG_TIMER is set. */
@@ -53,11 +53,11 @@ export const C_TIMER_MS = 68;
 export const C_TRIES = 72;
 /** When a byte or an acknowledgement moved last. */
 export const C_MOVED_AT = 76;
-/** The kernel's number of the decision, 1 and up; 0 once it was given back. */
-export const C_DEAL = 80;
+/** The kernel's number of the flow, 1 and up; 0 after it was closed. */
+export const C_FLOW = 80;
 export const C_PHASE = 84;
 export const C_PHASE_AT = 88;
-/** Stretches that came out of order: how many, then first and end of each. */
+/** Stretches received out of order: their number, then start and end of each. */
 export const C_STRETCH_COUNT = 92;
 export const C_STRETCHES = 96;
 export const STRETCH_COUNT = 4;
@@ -71,14 +71,14 @@ export const FLAG_FIN_RECEIVED = 2;
 export const FLAG_FIN_QUEUED = 4;
 export const FLAG_FIN_SENT = 8;
 export const FLAG_FIN_ACKED = 16;
-/** An answer is due even where there is no data to carry it. */
+/** An acknowledgement is due even if there is no data to send. */
 export const FLAG_ACK_DUE = 32;
-/** The peer's end was passed to the service. */
+/** The end of the peer's stream was passed to the service. */
 export const FLAG_END_PASSED = 64;
 /** The peer was the first to end its half. */
 export const FLAG_PEER_FIRST = 128;
 
-/** Its name is still to come. */
+/** The name is still needed. */
 export const PHASE_HELLO = 0;
 export const PHASE_FORWARD = 1;
 
@@ -99,9 +99,9 @@ export const O_SINCE = 40;
 /** The first wait before something is sent again (RFC 6298 section 2); it doubles each time. */
 export const RETRANSMIT_MS = 1000;
 export const RETRANSMIT_MOST_MS = 16000;
-/** Retransmissions of data or FIN without an answer before a connection is given up. */
+/** Retransmissions of data or FIN without an answer before the connection is dropped. */
 export const RETRANSMIT_TRIES = 5;
-/** SYN-ACKs sent again; a half-open slot is free 7 s after its SYN. */
+/** Retransmissions of a SYN-ACK; a half-open slot is freed 7 s after its SYN. */
 export const SYN_TRIES = 2;
 export const HELLO_MS = 5000;
 export const IDLE_MS = 30000;

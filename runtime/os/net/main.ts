@@ -1,5 +1,5 @@
-// The network half of ingressd on the OS image: Ethernet, ARP, IPv4, TCP, the ClientHello, and
-// what a connection may do. It runs unprivileged; what it asks of the kernel stands in kernel.ts.
+// The network half of ingressd on the OS image: Ethernet, ARP, IPv4, TCP, the ClientHello, and the
+// stages of a connection. It runs unprivileged; kernel.ts has its calls to the kernel.
 // Integers, fixed memory (layout.ts), no allocation. docs/os.md has the bounds.
 
 import { connectionAt } from "./connection";
@@ -22,18 +22,18 @@ export function start(address: u32, macHigh: u32, macLow: u32, a: u32, b: u32, c
   setSecret(a, b, c, d);
 }
 
-/** Where a frame is put before `frame` is called. */
+/** Address at which the caller stores a frame before it calls `frame`. */
 export function frameAddress(): usize {
   return FRAME_IN;
 }
 
-/** Takes the frame of `length` bytes; `now` in milliseconds, which may wrap. */
+/** Processes the frame of `length` bytes; `now` in milliseconds, which may wrap. */
 export function frame(length: u32, now: u32): void {
   setNow(now);
   takeFrame(length);
 }
 
-/** What time brings: at least every 500 ms while anything is open, and after a service has moved. */
+/** Runs timers and services: to be called at least every 500 ms while a connection exists, and after a service's events. */
 export function tick(now: u32): void {
   setNow(now);
   tickHalfOpen();
@@ -52,7 +52,7 @@ export function tick(now: u32): void {
   }
 }
 
-/** Connections in any state, and handshakes under way. */
+/** Number of connections in any state. */
 export function connections(): u32 {
   let used: u32 = 0;
   for (let i: u32 = 0; i < <u32>CONNECTION_COUNT; i++) used += u32(load<u32>(connectionAt(i), C_STATE) != STATE_FREE);

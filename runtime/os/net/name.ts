@@ -1,6 +1,6 @@
-// One canonical form of a server name, by the rules of gateway/tls/server_name.ts: lower case, no
-// trailing dot, 1 to 253 bytes, labels of 1 to 63 out of a-z 0-9 - _, and no IP literal (a last
-// label that is a number is one). What has no such form is refused, never repaired.
+// The canonical form of a server name, by the rules of gateway/tls/server_name.ts: lower case, no trailing
+// dot, 1 to 253 bytes, labels of 1 to 63 bytes from a-z 0-9 - _, and no IP literal (a name whose last label is a
+// number counts as one). A name without such a form is refused, never repaired.
 
 import { NAME } from "./layout";
 
@@ -22,7 +22,7 @@ function isNumber(label: usize, length: u32): bool {
   return true;
 }
 
-/** Makes the `length` bytes at NAME canonical in their place. The new length, or 0: refused. */
+/** Makes the `length` bytes at NAME canonical in place. Returns the new length, or 0 if refused. */
 export function canonical(length: u32): u32 {
   if (length > 0 && length <= NAME_MOST + 1 && load<u8>(NAME + length - 1) == DOT) length--;
   if (length == 0 || length > NAME_MOST) return 0;
@@ -39,7 +39,7 @@ export function canonical(length: u32): u32 {
     if (++label > LABEL_MOST) return 0;
     store<u8>(NAME + i, byte);
   }
-  // A label stands last: a dot in the end leaves none.
+  // The name must end with a label, not with a dot.
   if (label == 0 || isNumber(NAME + length - label, label)) return 0;
   return length;
 }

@@ -1,6 +1,5 @@
-// What leaves: Ethernet around IPv4 around TCP, always from FRAME_OUT. Answers go to the hardware
-// address that a question came from, so there is no table of neighbours: nothing to fill, nothing
-// to poison.
+// Outgoing frames: Ethernet, IPv4 and TCP, always built at FRAME_OUT. Answers are sent to the hardware address
+// that the request came from, so there is no neighbour table that could be filled or poisoned.
 
 import { copy, put16, put32 } from "./bytes";
 import { fold, pseudo, sum } from "./checksum";
@@ -14,10 +13,10 @@ export const TCP_BYTES: u32 = 20;
 export const TYPE_IPV4: u32 = 0x0800;
 export const TYPE_ARP: u32 = 0x0806;
 const PACKET: usize = FRAME_OUT + 14;
-/** Where a segment is written before it is sent. */
+/** Address at which a segment is built. */
 export const SEGMENT: usize = FRAME_OUT + 34;
 
-/** Sends what stands behind the header to the hardware address at `mac`. */
+/** Sends the payload after the header to the hardware address at `mac`. */
 export function sendFrame(mac: usize, type: u32, length: u32): void {
   copy(FRAME_OUT, mac, 6);
   putOwnMac(FRAME_OUT + 6);
@@ -25,7 +24,7 @@ export function sendFrame(mac: usize, type: u32, length: u32): void {
   send(FRAME_OUT, ETHERNET_BYTES + length);
 }
 
-/** The header of a segment; ports as a connection has them, the peer's in the high half. */
+/** Writes the header of a segment; `ports` as in a connection, the peer's in the high half. */
 export function putSegment(ports: u32, seq: u32, ack: u32, flags: u32, window: u32, headerBytes: u32): void {
   put16(SEGMENT, ports & 0xffff);
   put16(SEGMENT + 2, ports >>> 16);

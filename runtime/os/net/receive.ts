@@ -1,9 +1,9 @@
-// The receiving half of a connection: bytes into the ring, in order or not. What lies outside of
-// the window is cut off; of stretches that came out of order so many are remembered, and what
-// would be one more is dropped, for the peer sends it again.
+// The receiving half of a connection: stores bytes in the ring, in order or not. Bytes outside the window are
+// cut off. A bounded number of out-of-order stretches is remembered; data that would be one more is dropped, because
+// the peer retransmits it.
 
 import { before, copy, count, notAfter } from "./bytes";
-import { receiveRing, straight } from "./connection";
+import { receiveRing, contiguous } from "./connection";
 import { C_RECEIVE_NEXT, C_RECEIVE_READ, C_STRETCHES, C_STRETCH_COUNT, N_OUT_OF_ORDER, RING_BYTES, STRETCH_COUNT } from "./layout";
 
 function stretchAt(c: usize, index: u32): usize {
@@ -16,7 +16,7 @@ function remove(c: usize, index: u32): void {
   store<u32>(c, last, C_STRETCH_COUNT);
 }
 
-/** Remembers [first, end), joined with what it touches. False: there is no place. */
+/** Remembers [first, end), merged with adjacent stretches. Returns false if the list is full. */
 function remember(c: usize, first: u32, end: u32): bool {
   let i: u32 = 0;
   while (i < load<u32>(c, C_STRETCH_COUNT)) {
@@ -25,7 +25,7 @@ function remember(c: usize, first: u32, end: u32): bool {
       if (before(load<u32>(other), first)) first = load<u32>(other);
       if (before(end, load<u32>(other, 4))) end = load<u32>(other, 4);
       remove(c, i);
-      // The wider stretch may touch one that was passed.
+      // The merged stretch may touch one that was already compared.
       i = 0;
     } else i++;
   }
@@ -37,7 +37,7 @@ function remember(c: usize, first: u32, end: u32): bool {
   return true;
 }
 
-/** Moves RECEIVE_NEXT over every stretch that begins at or before it. */
+/** Advances RECEIVE_NEXT over every stretch that starts at or before it. */
 function join(c: usize): void {
   let i: u32 = 0;
   while (i < load<u32>(c, C_STRETCH_COUNT)) {
@@ -51,7 +51,7 @@ function join(c: usize): void {
   }
 }
 
-/** Takes `length` bytes at `from`, the first of which is `seq`. True: RECEIVE_NEXT has moved. */
+/** Stores `length` bytes at `from`, which start at `seq`. Returns true if RECEIVE_NEXT has advanced. */
 export function receive(c: usize, seq: u32, from: usize, length: u32): bool {
   const next = load<u32>(c, C_RECEIVE_NEXT);
   const edge = load<u32>(c, C_RECEIVE_READ) + RING_BYTES;
@@ -66,7 +66,7 @@ export function receive(c: usize, seq: u32, from: usize, length: u32): bool {
   }
   const bytes = end - first;
   const source = from + (first - seq);
-  const piece = straight(first, bytes);
+  const piece = contiguous(first, bytes);
   copy(receiveRing(c) + (first & (RING_BYTES - 1)), source, piece);
   copy(receiveRing(c), source + piece, bytes - piece);
   if (first != next) return false;

@@ -1,5 +1,5 @@
-// Who this machine is, the time, and the secret of its sequence numbers. Set once, and `now` each
-// time the machine is called.
+// The machine's addresses and the secret for its sequence numbers, which are set once, and the time, which is
+// set at each call.
 
 import { get16, get32, put16, put32 } from "./bytes";
 
@@ -25,7 +25,7 @@ export function setNow(ms: u32): void {
   clock = ms;
 }
 
-/** Milliseconds; they wrap, so only differences below 2^31 mean something. */
+/** Milliseconds; they wrap, so only differences below 2^31 are meaningful. */
 export function now(): u32 {
   return clock;
 }
@@ -45,14 +45,14 @@ export function putOwnMac(at: usize): void {
 
 /**
  * RFC 6528: a clock of 4 microseconds plus a keyed hash of the four-tuple, SipHash-1-3 of two words.
- * Who does not see our answers can't guess the number that it has to acknowledge.
+ * A host that does not see our answers can't guess the number that it has to acknowledge.
  */
 export function firstSequence(peer: u32, ports: u32): u32 {
   let v0 = key0 ^ 0x736f6d6570736575;
   let v1 = key1 ^ 0x646f72616e646f6d;
   let v2 = key0 ^ 0x6c7967656e657261;
   let v3 = key1 ^ 0x7465646279746573;
-  // One word in, the word that holds the length (8), then three rounds.
+  // One word in, then the word with the length (8), then three rounds.
   for (let i: u32 = 0; i < 5; i++) {
     let m: u64 = 0;
     if (i == 0) m = (<u64>peer << 32) | ports;

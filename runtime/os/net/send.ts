@@ -1,11 +1,11 @@
-// The sending half of a connection: what may go out now, what is sent again, and how it ends. All
-// that is on its way fits one ring of 4,096 bytes, which is below the initial window of RFC 6928, so
-// there is no congestion window; after a loss one segment goes out an acknowledgement.
+// The sending half of a connection: transmission, retransmission and the end of the stream. All data in flight
+// fits one ring of 4,096 bytes, which is below the initial window of RFC 6928, so there is no congestion window.
+// After a loss, one segment is sent per acknowledgement.
 
 import { copy, count, notAfter } from "./bytes";
-import { clear, has, sendRing, set, straight } from "./connection";
+import { clear, has, sendRing, set, contiguous } from "./connection";
 import {
-  CHALLENGES_PER_SECOND, C_MAC, C_MSS, C_PEER, C_PORTS, C_RECEIVE_NEXT, C_RECEIVE_READ, C_RECEIVE_TOLD, C_SEND_END, C_SEND_NEXT,
+  CHALLENGES_PER_SECOND, C_MAC, C_MSS, C_PEER, C_PORTS, C_RECEIVE_NEXT, C_RECEIVE_READ, C_RECEIVE_ANNOUNCED, C_SEND_END, C_SEND_NEXT,
   C_SEND_UNACKED, C_SEND_WINDOW, C_TIMER_AT, C_TIMER_MS, C_TRIES, FLAG_ACK_DUE, FLAG_FIN_ACKED, FLAG_FIN_QUEUED, FLAG_FIN_SENT,
   FLAG_FIN_RECEIVED, FLAG_TIMER, N_CHALLENGES, N_RETRANSMITS, RETRANSMIT_MOST_MS, RETRANSMIT_MS, RETRANSMIT_TRIES, RING_BYTES,
 } from "./layout";
@@ -21,17 +21,17 @@ export const ACK: u32 = 16;
 let challengeSecond: u32 = 0;
 let challenges: u32 = 0;
 
-/** The right edge never moves left: what the peer was told it may send has its place. */
+/** The window to announce. Its right edge never moves left, so data that the peer was allowed to send always fits. */
 function window(c: usize): u32 {
   const free = <u32>RING_BYTES - (load<u32>(c, C_RECEIVE_NEXT) - u32(has(c, FLAG_FIN_RECEIVED)) - load<u32>(c, C_RECEIVE_READ));
-  store<u32>(c, load<u32>(c, C_RECEIVE_NEXT) + free, C_RECEIVE_TOLD);
+  store<u32>(c, load<u32>(c, C_RECEIVE_NEXT) + free, C_RECEIVE_ANNOUNCED);
   return free;
 }
 
-/** Sends `length` bytes of the ring from `seq` on, and an acknowledgement of all that came. */
+/** Sends `length` bytes of the ring from `seq` on, with an acknowledgement of everything received. */
 function emit(c: usize, seq: u32, length: u32, flags: u32): void {
   putSegment(load<u32>(c, C_PORTS), seq, load<u32>(c, C_RECEIVE_NEXT), flags | ACK, window(c), TCP_BYTES);
-  const first = straight(seq, length);
+  const first = contiguous(seq, length);
   copy(SEGMENT + TCP_BYTES, sendRing(c) + (seq & (RING_BYTES - 1)), first);
   copy(SEGMENT + TCP_BYTES + first, sendRing(c), length - first);
   sendSegment(c + C_MAC, load<u32>(c, C_PEER), TCP_BYTES + length);
@@ -43,20 +43,20 @@ export function startTimer(c: usize): void {
   store<u32>(c, now() + load<u32>(c, C_TIMER_MS), C_TIMER_AT);
 }
 
-/** The peer has answered: the next wait is a first one. */
+/** Resets the retransmission timer after the peer has answered. */
 export function calmTimer(c: usize): void {
   store<u32>(c, RETRANSMIT_MS, C_TIMER_MS);
   store<u32>(c, 0, C_TRIES);
   clear(c, FLAG_TIMER);
 }
 
-/** Whether anything is sent and not acknowledged, or waits to be. */
+/** Whether any data is unacknowledged or unsent. */
 function isDue(c: usize): bool {
   if (has(c, FLAG_FIN_ACKED)) return false;
   return has(c, FLAG_FIN_QUEUED) || load<u32>(c, C_SEND_END) != load<u32>(c, C_SEND_UNACKED);
 }
 
-/** Sends all that the peer's window lets go, then the FIN, then an acknowledgement if one is still due. */
+/** Sends all data that the peer's window allows, then the FIN, then an acknowledgement if one is still due. */
 export function push(c: usize): void {
   const unacked = load<u32>(c, C_SEND_UNACKED);
   const end = load<u32>(c, C_SEND_END);
@@ -76,7 +76,7 @@ export function push(c: usize): void {
   if (has(c, FLAG_ACK_DUE)) emit(c, load<u32>(c, C_SEND_NEXT), 0, 0);
 }
 
-/** The first segment again; with a closed window one byte of it (RFC 9293 section 3.8.6.1). */
+/** Retransmits the first segment, or one byte of it if the window is closed (RFC 9293 section 3.8.6.1). */
 export function sendAgain(c: usize): void {
   const unacked = load<u32>(c, C_SEND_UNACKED);
   const end = load<u32>(c, C_SEND_END);
@@ -89,7 +89,7 @@ export function sendAgain(c: usize): void {
   emit(c, unacked, length, PSH | (last ? FIN : 0));
 }
 
-/** The timer has ended. False: the peer was tried often enough. */
+/** Handles the end of the timer. Returns false after the last retransmission. */
 export function retry(c: usize): bool {
   const tries = load<u32>(c, C_TRIES);
   if (tries == <u32>RETRANSMIT_TRIES) return false;
@@ -100,13 +100,13 @@ export function retry(c: usize): bool {
   return true;
 }
 
-/** Tells the peer of room that the service made, once it is worth a segment. */
-export function tellRoom(c: usize): void {
+/** Announces a larger window after the service has read, once it is worth a segment. */
+export function announceWindow(c: usize): void {
   const edge = load<u32>(c, C_RECEIVE_READ) + RING_BYTES;
-  if (edge - load<u32>(c, C_RECEIVE_TOLD) >= <u32>RING_BYTES / 2 && !has(c, FLAG_FIN_RECEIVED)) set(c, FLAG_ACK_DUE);
+  if (edge - load<u32>(c, C_RECEIVE_ANNOUNCED) >= <u32>RING_BYTES / 2 && !has(c, FLAG_FIN_RECEIVED)) set(c, FLAG_ACK_DUE);
 }
 
-/** RFC 5961: who sent what could be a forgery is asked, a few times a second, and not believed. */
+/** RFC 5961: answers a segment that could be forged with a challenge ACK, at a limited rate, and otherwise ignores it. */
 export function challenge(mac: usize, peer: u32, ports: u32, seq: u32, ack: u32, window: u32): void {
   if (now() - challengeSecond >= 1000) {
     challengeSecond = now();
@@ -123,7 +123,7 @@ export function challengeOf(c: usize): void {
   challenge(c + C_MAC, load<u32>(c, C_PEER), load<u32>(c, C_PORTS), load<u32>(c, C_SEND_NEXT), load<u32>(c, C_RECEIVE_NEXT), window(c));
 }
 
-/** A reset that the peer has to believe: its number is the one that the peer expects. */
+/** Sends a reset with the sequence number that the peer expects, so that the peer accepts it. */
 export function sendReset(c: usize): void {
   emit(c, load<u32>(c, C_SEND_NEXT), 0, RST);
 }

@@ -1,5 +1,5 @@
-// Segments in (RFC 9293 section 3.10, with the checks of RFC 5961). A number that a blind attacker
-// could hit by chance is never enough to reset a connection or to put bytes into it.
+// Incoming segments (RFC 9293 section 3.10, with the checks of RFC 5961). A sequence number that a blind attacker
+// could guess is never enough to reset a connection or to inject bytes.
 
 import { before, count, get16, get32, notAfter } from "./bytes";
 import { find, has, set, take } from "./connection";
@@ -7,7 +7,7 @@ import { beginHandshake, dropHalfOpen, findHalfOpen, OWN_MSS, sendSynAck } from 
 import { begin, end, isOver, pump } from "./ingress";
 import { peek } from "./kernel";
 import {
-  C_MAC, C_MOVED_AT, C_MSS, C_PHASE_AT, C_RECEIVE_NEXT, C_RECEIVE_READ, C_RECEIVE_TOLD, C_SEND_END, C_SEND_NEXT, C_SEND_UNACKED,
+  C_MAC, C_MOVED_AT, C_MSS, C_PHASE_AT, C_RECEIVE_NEXT, C_RECEIVE_READ, C_RECEIVE_ANNOUNCED, C_SEND_END, C_SEND_NEXT, C_SEND_UNACKED,
   C_SEND_WINDOW, C_STATE, C_TRIES, C_WINDOW_ACK, C_WINDOW_SEQ, FLAG_ACK_DUE, FLAG_FIN_ACKED, FLAG_FIN_RECEIVED, FLAG_FIN_SENT,
   N_ESTABLISHED, N_NO_SLOT, N_REFUSED, N_RESETS_TAKEN, N_SYNS, O_MSS, O_OURS, O_THEIRS, RING_BYTES, STATE_OPEN, STATE_TIME_WAIT,
 } from "./layout";
@@ -22,7 +22,7 @@ const OPTION_END: u32 = 0;
 const OPTION_NOTHING: u32 = 1;
 const OPTION_MSS: u32 = 2;
 
-/** The segment under way: these are set once, before anything looks at them. */
+/** The current segment; set once, before anything reads these. */
 let at: usize = 0;
 let headerBytes: u32 = 0;
 let dataBytes: u32 = 0;
@@ -33,12 +33,12 @@ let peer: u32 = 0;
 let ports: u32 = 0;
 let sender: usize = 0;
 
-/** Takes a segment of `length` bytes (20 at least) whose checksum is right. False: it is none. */
+/** Parses a segment of `length` bytes (at least 20) with a correct checksum. Returns false if it is malformed. */
 export function segment(from: usize, length: u32, source: u32, mac: usize): bool {
   at = from;
   headerBytes = <u32>load<u8>(at, 12) >>> 4 << 2;
   flags = load<u8>(at, 13);
-  if (headerBytes < TCP_BYTES || headerBytes > length || !isSound()) return false;
+  if (headerBytes < TCP_BYTES || headerBytes > length || !hasValidFlags()) return false;
   dataBytes = length - headerBytes;
   seq = get32(at + 4);
   ack = get32(at + 8);
@@ -48,18 +48,18 @@ export function segment(from: usize, length: u32, source: u32, mac: usize): bool
   if (ports >>> 16 == 0 || (ports & 0xffff) == 0) return false;
   const c = find(peer, ports);
   if (c != 0 && load<u32>(c, C_STATE) == STATE_OPEN) known(c);
-  else if (c == 0 || !waited(c)) unknown();
+  else if (c == 0 || !ended(c)) unknown();
   return true;
 }
 
-/** SYN with FIN or RST, and a segment with none of SYN, ACK and RST, is nothing that anybody sends: what is neither SYN nor RST has an ACK. */
-function isSound(): bool {
+/** Whether the flags are valid. No TCP sends SYN with FIN or RST, nor a segment without any of SYN, ACK and RST. */
+function hasValidFlags(): bool {
   if ((flags & SYN) != 0 && (flags & (FIN | RST)) != 0) return false;
   return (flags & (SYN | ACK | RST)) != 0;
 }
 
-/** After the end of a connection: false where the segment begins another one. */
-function waited(c: usize): bool {
+/** Handles a segment for an waited connection. Returns false if the segment starts a new one. */
+function ended(c: usize): bool {
   if ((flags & (SYN | ACK)) == SYN && before(load<u32>(c, C_RECEIVE_NEXT), seq)) {
     store<u32>(c, 0, C_STATE);
     return false;
@@ -84,7 +84,7 @@ function unknown(): void {
   }
 }
 
-/** The largest segment that the peer takes (RFC 9293 section 3.7.1), within our own bounds. */
+/** The largest segment that the peer accepts (RFC 9293 section 3.7.1), within our own bounds. */
 function mssOption(): u32 {
   const last = at + headerBytes;
   let option = at + TCP_BYTES;
@@ -104,7 +104,7 @@ function mssOption(): u32 {
   return MSS_WITHOUT_OPTION;
 }
 
-/** A segment for a handshake that is under way. */
+/** Handles a segment for a half-open handshake. */
 function handshake(o: usize): void {
   const next = load<u32>(o, O_THEIRS) + 1;
   const inWindow = seq - next < <u32>RING_BYTES;
@@ -136,8 +136,8 @@ function establish(o: usize, next: u32): void {
   store<u32>(c, ours, C_SEND_END);
   store<u32>(c, next, C_RECEIVE_NEXT);
   store<u32>(c, next, C_RECEIVE_READ);
-  store<u32>(c, next + RING_BYTES, C_RECEIVE_TOLD);
-  // So that the first segment's window is newer.
+  store<u32>(c, next + RING_BYTES, C_RECEIVE_ANNOUNCED);
+  // Makes the window of the first segment newer.
   store<u32>(c, seq - 1, C_WINDOW_SEQ);
   store<u32>(c, ack, C_WINDOW_ACK);
   store<u32>(c, now(), C_MOVED_AT);
@@ -146,13 +146,13 @@ function establish(o: usize, next: u32): void {
   if (begin(c)) known(c);
 }
 
-/** Whether a part of the segment lies in the window (RFC 9293 section 3.4). */
+/** Whether part of the segment is in the window (RFC 9293 section 3.4). */
 function isAcceptable(c: usize): bool {
   const next = load<u32>(c, C_RECEIVE_NEXT);
-  const room = load<u32>(c, C_RECEIVE_READ) + RING_BYTES + u32(has(c, FLAG_FIN_RECEIVED)) - next;
+  const open = load<u32>(c, C_RECEIVE_READ) + RING_BYTES + u32(has(c, FLAG_FIN_RECEIVED)) - next;
   const span = dataBytes + u32((flags & FIN) != 0);
-  if (span == 0) return room == 0 ? seq == next : seq - next < room;
-  return room > 0 && (seq - next < room || seq + span - 1 - next < room);
+  if (span == 0) return open == 0 ? seq == next : seq - next < open;
+  return open > 0 && (seq - next < open || seq + span - 1 - next < open);
 }
 
 function known(c: usize): void {
@@ -168,7 +168,7 @@ function known(c: usize): void {
     return;
   }
   if (!isAcceptable(c)) {
-    // Data that came twice is acknowledged at once; what carries none could go back and forth for ever.
+    // Duplicate data is acknowledged at once. A segment without data is not, because two hosts could answer each other for ever.
     if (dataBytes != 0 || (flags & FIN) != 0) {
       set(c, FLAG_ACK_DUE);
       push(c);
@@ -185,21 +185,21 @@ function known(c: usize): void {
   settle(c);
 }
 
-/** After anything has changed: the service is served, then what is due goes out. */
+/** Called after a change: exchanges bytes with the service, then sends what is due. */
 export function settle(c: usize): void {
   if (!pump(c)) return;
   push(c);
   if (isOver(c)) end(c, true);
 }
 
-/** What the peer has of ours, and how much it takes. */
+/** Processes the acknowledgement and the window of the peer. */
 function acknowledged(c: usize): void {
   const unacked = load<u32>(c, C_SEND_UNACKED);
   if (before(load<u32>(c, C_WINDOW_SEQ), seq) || (load<u32>(c, C_WINDOW_SEQ) == seq && notAfter(load<u32>(c, C_WINDOW_ACK), ack))) {
     store<u32>(c, get16(at + 14), C_SEND_WINDOW);
     store<u32>(c, seq, C_WINDOW_SEQ);
     store<u32>(c, ack, C_WINDOW_ACK);
-    // A closed window that still answers is no silence; the idle bound ends it.
+    // A peer that answers with a closed window is alive; only the idle bound ends the connection.
     if (get16(at + 14) == 0) store<u32>(c, 0, C_TRIES);
   }
   if (!before(unacked, ack)) return;
@@ -209,7 +209,7 @@ function acknowledged(c: usize): void {
   store<u32>(c, now(), C_MOVED_AT);
   calmTimer(c);
   if (whole) set(c, FLAG_FIN_ACKED);
-  // What was sent behind the lost segment may be lost as well.
+  // Segments after the lost one may be lost as well.
   else if (lost && before(ack, load<u32>(c, C_SEND_NEXT))) sendAgain(c);
 }
 
@@ -219,7 +219,7 @@ function taken(c: usize): void {
   set(c, FLAG_ACK_DUE);
   if (has(c, FLAG_FIN_RECEIVED)) return;
   if (receive(c, seq, at + headerBytes, dataBytes)) store<u32>(c, now(), C_MOVED_AT);
-  // A FIN that came before what precedes it is sent again by its peer.
+  // The peer retransmits a FIN that arrived before the data that precedes it.
   if ((flags & FIN) != 0 && seq + dataBytes == load<u32>(c, C_RECEIVE_NEXT)) {
     store<u32>(c, seq + dataBytes + 1, C_RECEIVE_NEXT);
     set(c, FLAG_FIN_RECEIVED);

@@ -1,4 +1,4 @@
-// What a module says to all of a subject's questions, in one list of numbers that can be compared.
+// The answers of a module to all requests of a subject, as one comparable list of numbers.
 import * as abi from "../../../runtime/abi/layout.ts";
 import { openEngine } from "../../../runtime/host/ask.ts";
 import { instantiate, type EngineExports } from "../../../runtime/host/instance.ts";
@@ -7,11 +7,11 @@ import { SEED } from "../../oracle/ask.ts";
 import { words } from "../../oracle/space.ts";
 import { INGRESSD, type Subject } from "./subjects.ts";
 
-/** Of each question: 1 for an allow; negative where the answer is out of every range. */
+/** One number per request: 1 for an allow, negative if the answer is out of range. */
 export interface Answers {
   readonly verdicts: Int8Array;
   readonly codes: Int16Array;
-  /** Of connections that are charged, one after the other. */
+  /** Answers for connections that are charged in sequence. */
   readonly charged: readonly string[];
 }
 
@@ -19,7 +19,7 @@ const TRAPPED = -1;
 const OUT_OF_RANGE = -2;
 const EACH = 12;
 
-/** The pure questions, asked of the exports themselves, and `extra` sources besides. */
+/** The pure requests, on the exports themselves, plus `extra` sources. */
 function pure(engine: EngineExports, { names, moments, locals, ports }: Subject, sources: readonly bigint[], listeners: number, rules: number): { readonly verdicts: number[]; readonly codes: number[] } {
   const verdicts: number[] = [];
   const codes: number[] = [];
@@ -56,7 +56,7 @@ function pure(engine: EngineExports, { names, moments, locals, ports }: Subject,
   return { verdicts, codes };
 }
 
-/** Bursts from a few sources with steps of the clock between, through the host. */
+/** Bursts from a few sources with clock steps between them, through the host. */
 function charged(policy: LoadedPolicy): string[] {
   const engine = openEngine(policy, SEED);
   const out: string[] = [];
@@ -87,7 +87,7 @@ export function answersOf(policy: LoadedPolicy, subject: Subject, sources: reado
   return { verdicts: Int8Array.from(verdicts), codes: Int16Array.from(codes), charged: charged(policy) };
 }
 
-/** Sources that the words of some damage may make special. */
+/** Sources that the words of some damage may affect. */
 export function hinted(damage: readonly number[]): bigint[] {
   const found = new Set<bigint>();
   for (const word of damage.slice(0, 16)) {

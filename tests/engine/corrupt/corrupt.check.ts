@@ -1,4 +1,4 @@
-// Thousands of damaged modules, counted and printed: what docs/abi.md states.
+// Counts the outcomes of thousands of damaged modules, for the figures in docs/abi.md.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { outcomeLine, outcomesOf, refusedIn, type Outcomes } from "./outcomes.ts";
@@ -16,7 +16,7 @@ for (const seal of ["left", "repaired"] as const) {
       all.push(outcomes);
       console.log(`seal ${seal}: ${outcomeLine(outcomes)}`);
       assert.equal(outcomes.odd, []);
-      // Who repairs the seal as well chose what the tables say: in range, but not as the policy has it.
+      // With a repaired seal the tables may say anything that is in range, even if it differs from the policy.
       if (seal === "left") assert.equal([outcomes.opened, outcomes.stricter], [[], 0]);
     });
   }

@@ -1,6 +1,6 @@
-// Damaged tables behind a hash that is right again: hundreds here, thousands in corrupt.check.ts.
-// Each module is refused or answers as the good one does; with the tables' own seal repaired too,
-// every answer of what is let in stays in range.
+// Damaged tables with a correct hash: hundreds here, thousands in corrupt.check.ts. Each module is refused or
+// answers like the good one. If the seal of the tables is repaired too, every answer of a loaded module stays in
+// range.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { isRefusal, loadPolicy } from "../../../runtime/host/load.ts";
@@ -20,7 +20,7 @@ for (const subject of SUBJECTS) {
   corrupt(`${subject.name}: only the hash repaired`, () => {
     const outcomes = outcomesOf(subject, times, 1_000, "left");
     assert.equal([outcomes.odd, outcomes.opened, outcomes.stricter], [[], [], 0]);
-    assert.ok(refusedIn(outcomes) > outcomes.tried / 2, "most damage is refused, the rest is none");
+    assert.ok(refusedIn(outcomes) > outcomes.tried / 2, "most damage is refused, and the rest changes nothing");
   });
   corrupt(`${subject.name}: the seal repaired too`, () => {
     const outcomes = outcomesOf(subject, times, 1_000, "repaired");
@@ -29,16 +29,16 @@ for (const subject of SUBJECTS) {
   });
 }
 
-corrupt("with the seal repaired some is let in, and was asked about", () => assert.ok(letIn > 5));
+corrupt("some modules with a repaired seal are loaded and were tested", () => assert.ok(letIn > 5));
 
-corrupt("a module that is put together again as it was is the same", () => {
+corrupt("rebuilding an unchanged module gives the same bytes", () => {
   for (const { module } of SUBJECTS) {
     const parts = partsOf(module);
     assert.equal(Buffer.compare(rebuilt(parts, parts.data, [parts.pages, parts.pages]), module), 0);
   }
 });
 
-corrupt("the questions tell an opening: a policy that allows more is seen by them", () => {
+corrupt("the requests detect a policy that allows more", () => {
   const [small] = SUBJECTS;
   if (small === undefined) throw new Error("no subject");
   const good = answersOf(load(small.module), small, small.sources);
@@ -51,7 +51,7 @@ corrupt("the questions tell an opening: a policy that allows more is seen by the
   assert.equal([opens("10.9.0.0/16", "10.9.0.0/16"), opens("10.9.0.0/16", "10.8.0.0/15")], [false, false]);
 });
 
-corrupt("any cut of the data is refused", () => {
+corrupt("data cut at any length is refused", () => {
   for (const { module, name } of SUBJECTS.slice(0, 4)) {
     const parts = partsOf(module);
     const step = Math.max(1, Math.floor(parts.data.length / 60));

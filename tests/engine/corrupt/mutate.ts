@@ -1,5 +1,5 @@
-// Damage to a module's data and memory sections behind a hash that is right again: what someone who
-// can repair the hash, or a compiler that went wrong, could hand to a host.
+// Damages a module's data and memory sections and repairs its hash, as an attacker who can compute the hash or a
+// faulty compiler could do.
 import { createHash } from "node:crypto";
 import * as abi from "../../../runtime/abi/layout.ts";
 import {
@@ -8,12 +8,12 @@ import {
 import type { Chance } from "../../oracle/random.ts";
 import { reseal } from "../resealed.ts";
 
-/** One segment of memory 0 at TABLES_BASE: what stands before the length. */
+/** One segment of memory 0 at TABLES_BASE: the bytes before the length. */
 const SEGMENT_HEAD = [1, 0, 0x41, 0x80, 0x08, 0x0b];
 
 export interface Parts {
   readonly module: Uint8Array;
-  /** The bytes that stand at TABLES_BASE. */
+  /** The bytes at TABLES_BASE. */
   readonly data: Uint8Array;
   /** Memory in 64 KiB pages. */
   readonly pages: number;
@@ -21,9 +21,9 @@ export interface Parts {
 
 export interface Damaged {
   readonly module: Uint8Array;
-  /** In words, for a failure's message. */
+  /** A description for failure messages. */
   readonly how: string;
-  /** Words that came into the tables; an address among them may be a place where verdicts now change. */
+  /** Words written to the tables; an address among them may be one at which verdicts now change. */
   readonly words: readonly number[];
 }
 
@@ -41,7 +41,7 @@ export function partsOf(module: Uint8Array): Parts {
   return { module, data: body.slice(at + 1), pages };
 }
 
-/** The module with other data and memory, and the hash that is due. */
+/** The module with other data and memory, and a matching hash. */
 export function rebuilt({ module }: Parts, data: Uint8Array, [least, most]: readonly [number, number]): Uint8Array {
   const parts = (readSections(module) ?? []).filter(({ name }) => name !== SECTION_HASH).map((section) => {
     if (section.id === SECTION_DATA) return writeSection(SECTION_DATA, concatBytes([Uint8Array.from([...SEGMENT_HEAD, ...writeUnsigned(data.length)]), data]));
@@ -53,12 +53,12 @@ export function rebuilt({ module }: Parts, data: Uint8Array, [least, most]: read
 }
 
 const BOUNDARIES = [0, 1, 2, 3, 4, 7, 8, 31, 32, 33, 63, 64, 127, 128, 129, 255, 256, 1023, 1024, 4096, 65_535, 65_536, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff];
-/** Sizes of what stands in rows: words, pairs, and the records of every table. */
+/** Sizes of repeated items: words, pairs, and the records of every table. */
 const RECORDS = [4, 8, abi.TIME_BYTES, abi.PORT_ENTRY_BYTES, abi.RESIDUAL_BYTES, abi.LIMIT_BYTES, abi.NAME_BYTES, abi.BIND_BYTES, abi.LISTENER_BYTES, abi.PAGE_BYTES_TRIE];
 
 type Change = (parts: Parts, view: DataView, c: Chance) => { readonly how: string; readonly words: readonly number[] };
 
-/** Half of the places lie in the header and the records behind it, the other half anywhere. */
+/** Half of the positions are in the header and the records after it, the other half anywhere. */
 function place({ data }: Parts, c: Chance): number {
   const most = Math.floor(data.length / 4);
   return 4 * c.below(c.oneIn(2) ? Math.min(most, 512) : most);
@@ -106,7 +106,7 @@ const CHANGES: readonly Change[] = [
 /** Whether the seal in the tables is repaired too, or only the hash over the module. */
 export type Seal = "left" | "repaired";
 
-/** One piece of damage, now and then two; the same for the same chance. */
+/** One damage, sometimes two; deterministic for the same random source. */
 export function damaged(parts: Parts, c: Chance, seal: Seal): Damaged {
   const pages: readonly [number, number] = [parts.pages, parts.pages];
   if (c.oneIn(20)) return cut(parts, c);
@@ -121,7 +121,7 @@ export function damaged(parts: Parts, c: Chance, seal: Seal): Damaged {
   return { module: rebuilt(parts, data, pages), how: changes.map(({ how }) => how).join("; "), words: changes.flatMap(({ words }) => words) };
 }
 
-/** The end is missing (memory is zero there), or noise follows. */
+/** The end is missing (memory is zero there), or random bytes follow. */
 function cut(parts: Parts, c: Chance): Damaged {
   const length = c.oneIn(4) ? parts.data.length + 4 * c.below(64) : c.oneIn(2) ? c.below(parts.data.length) : parts.data.length - 1 - c.below(Math.min(64, parts.data.length));
   const data = new Uint8Array(Math.max(0, length));

@@ -1,4 +1,4 @@
-// Damages a subject's module many times and counts what becomes of it.
+// Damages a subject's module many times and counts the outcomes.
 import { isRefusal, loadPolicy } from "../../../runtime/host/load.ts";
 import { load } from "../../oracle/ask.ts";
 import { chance } from "../../oracle/random.ts";
@@ -13,24 +13,24 @@ export interface Outcomes {
   untouched: number;
   /** Refusals by code. */
   readonly refused: Map<string, number>;
-  /** Loaded, and every answer is the good module's. */
+  /** Loaded, and every answer equals the good module's. */
   same: number;
-  /** Loaded, and some answer differs, but none allows what the good module denies. */
+  /** Loaded, with different answers, but none allows what the good module denies. */
   stricter: number;
-  /** Loaded, and an allow stands where the good module denies. */
+  /** Loaded, and allows something that the good module denies. */
   readonly opened: string[];
-  /** Loaded, and an answer is out of every range or trapped; the host denies from then on. */
+  /** Loaded, and an answer was out of range or trapped; the host denies everything from then on. */
   readonly odd: string[];
 }
 
-/** How answers differ from the good module's. */
+/** How the answers differ from the good module's. */
 export function flips(good: Answers, now: Answers): { readonly differs: boolean; readonly opens: boolean; readonly odd: boolean } {
   let [differs, opens, odd] = [false, false, false];
   now.verdicts.forEach((verdict, i) => {
     const before = good.verdicts[i];
     if (verdict < 0) odd = true;
     if (verdict !== before || now.codes[i] !== good.codes[i]) differs = true;
-    // Not refused any more is an opening too.
+    // A request that is no longer refused counts as an opening too.
     if (verdict > 0 && before === 0) opens = true;
     if (verdict === 1 && before === 2) opens = true;
   });

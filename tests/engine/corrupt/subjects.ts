@@ -1,5 +1,5 @@
-// The policies whose tables are damaged: small ones, tries of both families, names, ends, shadows,
-// limits and caps; and for each what is asked of a module before and after.
+// The policies whose tables are damaged: small ones, tries of both families, names, ends, shadows, limits and caps;
+// and the requests that each module gets before and after.
 import { fnv1a64 } from "../../../runtime/abi/fnv.ts";
 import { compileText } from "../../oracle/ask.ts";
 import { chance } from "../../oracle/random.ts";
@@ -11,7 +11,7 @@ export interface Subject {
   /** Sources at which verdicts change, and others. */
   readonly sources: readonly bigint[];
   readonly names: readonly (string | null)[];
-  /** UTC seconds, rising; 0 is no clock. */
+  /** UTC seconds, rising; 0 for an unknown clock. */
   readonly moments: readonly number[];
   /** Local addresses and ports. */
   readonly locals: readonly bigint[];
@@ -20,7 +20,7 @@ export interface Subject {
 
 const MAPPED = 0xffffn << 32n;
 
-/** All places at which a text's prefixes begin and end, one beside each, and the starts of groups of slots that hold them. */
+/** First and last address of each prefix in a text, their neighbours, and the starts of the slot groups that contain them. */
 function edges(text: string): bigint[] {
   const found = new Set<bigint>();
   for (const [token] of text.matchAll(/(?:\d+(?:\.\d+){3}|[0-9a-f]+:[0-9a-f:]*:)(?:\/\d+)?/g)) {
@@ -31,7 +31,7 @@ function edges(text: string): bigint[] {
   return [...found];
 }
 
-/** Where a trie's groups of 32 slots begin, near the edges; for IPv6 on the upper 32 bits. */
+/** The starts of a trie's groups of 32 slots near the edges; for IPv6 in the upper 32 bits. */
 function aligned(list: readonly bigint[]): bigint[] {
   const found = new Set(list);
   for (const at of list) {

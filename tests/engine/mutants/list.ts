@@ -1,11 +1,11 @@
-// Single-operator mutants of the engine: each is a mistake that someone could make, and each has
-// to fail a quick test. `text` stands exactly once in the file.
+// Single-operator mutants of the engine. Each is a plausible mistake that must fail a quick test. `text` occurs exactly
+// once in the file.
 
 export interface Mutant {
   readonly file: "cells" | "charge" | "caps" | "decide" | "identities" | "limits" | "main" | "names" | "search" | "state" | "validate";
   readonly text: string;
   readonly instead: string;
-  /** The test that is nearest, where it is not that of the file. */
+  /** The test to run first, if it is not the one for the file. */
   readonly nearest?: string;
 }
 

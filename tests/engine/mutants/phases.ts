@@ -1,5 +1,5 @@
-// Mutants of what docs/language.md states: ends, the open verdict and the name, shadows, caps and
-// limits. They stand apart from list.ts, which follows the tables; these follow the language.
+// Mutants of the rules in docs/language.md: ends, the open verdict and the name, shadows, caps and limits. list.ts has
+// the mutants of table lookups.
 import type { Mutant } from "./list.ts";
 
 const NAMES = "engine/names_and_ends";

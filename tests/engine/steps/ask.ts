@@ -1,5 +1,5 @@
-// Runs in a copy whose engine counts its loops: asks random and large policies, floods their
-// limits, and prints the most steps that a decision took beside what its module promises.
+// Runs in a copy whose engine counts its loops: evaluates requests on random and large policies, floods their limits,
+// and prints the maximum steps of a decision next to the bound in its module.
 import * as abi from "../../../runtime/abi/layout.ts";
 import { instantiate } from "../../../runtime/host/instance.ts";
 import { compileText, load } from "../../oracle/ask.ts";
@@ -12,11 +12,11 @@ interface Row {
   readonly name: string;
   readonly module: Uint8Array;
   readonly sources: readonly bigint[];
-  /** Names that each source asks for, beside none. */
+  /** Names that each source requests, besides none. */
   readonly names?: readonly string[];
-  /** Certificates that each source shows, beside no name. */
+  /** Certificates that each source presents, without a name. */
   readonly identities?: readonly (readonly string[])[];
-  /** The promise is to be nearly reached. */
+  /** Whether the bound must be nearly reached. */
   readonly tight?: true;
 }
 
@@ -36,7 +36,7 @@ function worst({ module, sources, names = [], identities = [] }: Row): { readonl
       words(source).forEach((word, i) => { view.setUint32(at + abi.R_BATCH_SOURCE + 4 * i, word, true); });
       steps();
       engine.batch(1);
-      // One of them is the batch's own loop.
+      // One of the steps is the batch's own loop.
       most = Math.max(most, steps() - 1);
       for (const identity of identities) {
         const [a, b, c, d] = words(source);
@@ -89,7 +89,7 @@ function rows(): Row[] {
     name: "300 listeners", sources: someSources(c, 200), tight: true,
     module: compileText(`edition 1\n${Array.from({ length: 300 }, (_, i) => `expose e${i} on tcp ${i + 1} { allow from 10.${i >> 8}.${i & 255}.0/24, 2001:db8:${i}::/48 }\n`).join("")}`),
   };
-  // Places run out, so that every way through a charge is taken.
+  // The tables fill up, so that every path through a charge is taken.
   const flood: Row = {
     name: "flood", tight: true, sources: Array.from({ length: 150_000 }, (_, i) => v4(Math.imul(i, 0x9e3779b1))),
     module: compileText(`edition 1
@@ -100,7 +100,7 @@ expose web on tcp 443 { cap 100000 connections, 2 per source /24 /48
   return [...small, ...large, columns, flood, ...named(c), ...identified()];
 }
 
-/** Names that are known to the last label and those that part from them late; long labels, many labels, many names. */
+/** Names that match to the last label or nearly; long labels, many labels, many names. */
 function named(c: Chance): Row[] {
   const letters = "abcdefghijklmnopqrstuvwxyz0123456789_-";
   const label = (length: number): string => `a${Array.from({ length: length - 1 }, () => letters[c.below(36)] ?? "a").join("")}`;
@@ -118,7 +118,7 @@ function named(c: Chance): Row[] {
   ];
 }
 
-/** The longest certificates there are, known to the last part; ten thousand identities, and parts that only begin alike. */
+/** The longest certificates, which match to the last part; ten thousand identities; parts with a common prefix. */
 function identified(): Row[] {
   const policy = (patterns: readonly string[]): Uint8Array => compileText(`edition 1
 ids some = ${patterns.map((p) => `uri "${p}"`).join(", ")}

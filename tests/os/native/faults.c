@@ -1,5 +1,5 @@
-/* What must end in a refusal: damaged data, a trap, an impossible answer, a call within a call. The host
- * is a part of this file, so that its memory can be broken. The low four bits of the number say which. */
+/* Cases that must be refused: damaged data, a trap, an inconsistent answer, a nested call. The host is
+ * included in this file, so that its memory can be damaged. The low four bits of the number choose the case. */
 #include "../../../runtime/os/host.c"
 #include "runner.h"
 
@@ -20,7 +20,7 @@ static int is_denied(struct ingress_answer a, int32_t code) {
   return a.verdict == INGRESS_DENY && a.reason == INGRESS_REASON_POLICY && a.code == code && a.rule == -1;
 }
 
-/* Every question there is, a loopback bind among them, which a policy always allows. */
+/* Every kind of request, including a loopback bind, which a policy always allows. */
 static int all_denied(int32_t code) {
   return is_denied(ingress_bind(INGRESSD, 6, 8080, loopback), code) && is_denied(ingress_bind(1, 17, 0, nobody), code)
     && is_denied(ingress_accept(0, nobody), code) && is_denied(ingress_admit(0, nobody), code)
@@ -34,7 +34,7 @@ static int dead(void) {
   return ingress_poisoned() && all_denied(INGRESS_CODE_MODULE_TRAP) && load_sound() == INGRESS_POISONED && all_denied(INGRESS_CODE_MODULE_TRAP);
 }
 
-/* Every `step`th bit of the data and of the manifest, turned alone. */
+/* Every `step`th bit of the data and of the manifest, flipped one at a time. */
 static int flipped(uint32_t step) {
   const uint32_t bytes = part.head[POLICY_BYTES], manifest_bytes = part.head[MANIFEST_BYTES];
   uint32_t tried = 0, refusals[16] = {0};
@@ -80,7 +80,7 @@ static int trapping(void) {
   return dead() ? 0 : failed("after the trap");
 }
 
-/* An allow with the code of a refusal; a code or a rule that is none. */
+/* An allow with the code of a refusal; an unknown code or rule. */
 static int impossible(uint32_t offset, uint32_t value) {
   if (load_sound() != INGRESS_LOADED) return failed("load");
   const uint32_t residuals = (uint32_t)word(INGRESS_TABLES_BASE + TEST_H_RESIDUALS), count = (uint32_t)word(INGRESS_TABLES_BASE + TEST_H_RESIDUAL_COUNT);
@@ -93,7 +93,7 @@ static uint32_t call_within(const uint32_t *w) { return (void)w, (uint32_t)ingre
 
 static int nested(void) {
   if (load_sound() != INGRESS_LOADED) return failed("load");
-  if (!is_denied(ask(call_within, NULL), INGRESS_CODE_MODULE_TRAP)) return failed("the outer call");
+  if (!is_denied(evaluate(call_within, NULL), INGRESS_CODE_MODULE_TRAP)) return failed("the outer call");
   return dead() ? 0 : failed("after a call within a call");
 }
 
@@ -105,7 +105,7 @@ static uint32_t chance(void) {
 
 static uint32_t turned(uint32_t w, uint32_t bits) { return w << bits | w >> (32 - bits); }
 
-/* As compiler/emit/seal.ts has it: who changes the tables on purpose can do this too. */
+/* The same seal as in compiler/emit/seal.ts, because an attacker who changes the tables can compute it too. */
 static void seal(uint32_t *tables, uint32_t words) {
   uint32_t first = TEST_SEAL_START, second = 0;
   for (uint32_t i = 0; i < words; i++) {
@@ -117,8 +117,8 @@ static void seal(uint32_t *tables, uint32_t words) {
   tables[TEST_H_SEAL / 4] = first, tables[TEST_H_SEAL / 4 + 1] = second;
 }
 
-/* Words of the tables changed and sealed again: what is let in answers, or ends the engine, and touches
- * nothing but its page. `state` is set back as only a restart does. */
+/* Tables with changed words and a new seal. A module that is loaded must answer or poison the engine, and must
+ * access nothing but its page. `state` is reset, which otherwise only a restart does. */
 static int resealed(uint32_t times) {
   static uint32_t blob[16384];
   const uint32_t bytes = part.head[POLICY_BYTES], words = (bytes - INGRESS_POLICY_HEAD) / 4;
@@ -165,7 +165,7 @@ int run(const uint8_t *file, uint32_t number) {
     case 3: status = impossible(TEST_R_RESIDUAL_VERDICT, INGRESS_ALLOW); break;
     case 4: status = impossible(TEST_R_RESIDUAL_CODE, 99); break;
     case 5: status = impossible(TEST_R_RESIDUAL_RULE, 1 << 20); break;
-    /* The engine itself says `cidr` of such a code. */
+    /* The engine itself gives such a code the reason `cidr`. */
     case 7: status = impossible(TEST_R_RESIDUAL_CODE, INGRESS_CODE_LIMIT_SOURCE); break;
     case 8: status = resealed(20000); break;
     case 9: status = resealed(1000); break;

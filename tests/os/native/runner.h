@@ -1,5 +1,5 @@
-/* What the tests of native code share: a way to say something, and vectors to read. A machine
- * (posix.c, virt.c) gives `say`, the file and a number, and calls `run`, which is 0 when all is well. */
+/* Shared by the tests of native code: output and vectors. A machine (posix.c, virt.c) provides `say`, the
+ * file and a number, and calls `run`, which returns 0 on success. */
 #ifndef INGRESS_RUNNER_H
 #define INGRESS_RUNNER_H
 #include <stddef.h>

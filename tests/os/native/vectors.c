@@ -1,5 +1,5 @@
-/* Answers one part of the vectors, one question after the other, and holds each answer to the one that
- * is written: verdict, reason, code and rule. Ends with a sum over all answers. */
+/* Runs the requests of one part of the vectors in order, and compares each answer with the recorded one:
+ * verdict, reason, code and rule. Ends with a checksum of all answers. */
 #include "host.h"
 #include "runner.h"
 

@@ -1,6 +1,6 @@
-/* QEMU's `virt` without anything: machine mode, the UART, and a device that ends the machine with a
- * status. The vectors and the number of the part are put into memory by QEMU. The stack is painted
- * before the questions and looked at behind them. */
+/* QEMU's bare machine `virt`: machine mode, the UART, and a device that ends the machine with a status. QEMU
+ * loads the vectors and the number of the part into memory. The stack is painted before the requests and
+ * checked after them. */
 #include "runner.h"
 
 #define UART ((volatile uint8_t *)0x10000000)

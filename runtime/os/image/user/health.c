@@ -1,4 +1,4 @@
-/* The service `health`: one HTTP answer a connection, after the first line that is empty. */
+/* The service `health`: one HTTP answer per connection, after the first empty line. */
 #include "system.h"
 
 static uint8_t bytes[512];
@@ -6,7 +6,7 @@ static struct { uint32_t id, seen; } open[32];
 
 static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n";
 
-/* Two line ends in a row; a carriage return between them does not count. */
+/* Whether two line ends in a row have come; a carriage return between them is ignored. */
 static int is_whole(uint32_t *seen, const uint8_t *at, int64_t n) {
   for (; n > 0; n--, at++) {
     if (*at == '\n') *seen += 1;

@@ -1,5 +1,5 @@
-/* The process ingressd: the network half (runtime/os/net, by wasm2c) between frames and deals. What it
- * imports are calls; its memory is a fixed array, and every access to it is checked. */
+/* The process ingressd: the network half (runtime/os/net, compiled by wasm2c) between frames and flows. Its
+ * imports are system calls. Its memory is a fixed array, and every access to it is checked. */
 #include "system.h"
 #include "net_wasm.h"
 
@@ -23,7 +23,7 @@ void net_rt_allocate_memory(wasm_rt_memory_t *m, uint64_t pages, uint64_t most, 
   if (pages != PAGES || most != PAGES || is64 || page != 65536) net_rt_trap(WASM_RT_TRAP_OOB);
 }
 
-/* The kernel holds pointers to our data; that they lie in the module's memory is held here. */
+/* The kernel checks that pointers lie in our data; this checks that they lie in the module's memory. */
 static uint64_t at(uint32_t address, uint32_t bytes) {
   if ((uint64_t)address + bytes > sizeof memory) net_rt_trap(WASM_RT_TRAP_OOB);
   return (uint64_t)(memory + address);
@@ -32,21 +32,21 @@ static uint64_t at(uint32_t address, uint32_t bytes) {
 struct w2c_kernel { int unused; };
 u32 w2c_kernel_peek(struct w2c_kernel *k, u32 port, u32 source) { return (void)k, (u32)system4(CALL_PEEK, port, source, 0, 0); }
 u32 w2c_kernel_admit(struct w2c_kernel *k, u32 port, u32 source) { return (void)k, (u32)system4(CALL_ADMIT, port, source, 0, 0); }
-u32 w2c_kernel_hello(struct w2c_kernel *k, u32 deal, u32 name, u32 length) {
+u32 w2c_kernel_hello(struct w2c_kernel *k, u32 flow, u32 name, u32 length) {
   (void)k;
   uint32_t unreadable = (int32_t)length < 0, bytes = unreadable ? 0 : length;
-  return (u32)system4(CALL_HELLO, at(name, bytes), bytes, deal, unreadable);
+  return (u32)system4(CALL_HELLO, at(name, bytes), bytes, flow, unreadable);
 }
-u32 w2c_kernel_connect(struct w2c_kernel *k, u32 deal) { return (void)k, (u32)system4(CALL_CONNECT, deal, 0, 0, 0); }
-u32 w2c_kernel_write(struct w2c_kernel *k, u32 deal, u32 from, u32 length) { return (void)k, (u32)system4(CALL_PASS_IN, at(from, length), length, deal, 0); }
-u32 w2c_kernel_read(struct w2c_kernel *k, u32 deal, u32 to, u32 length) { return (void)k, (u32)system4(CALL_PASS_OUT, at(to, length), length, deal, 0); }
-void w2c_kernel_finish(struct w2c_kernel *k, u32 deal) { (void)k, system4(CALL_END_IN, deal, 0, 0, 0); }
-void w2c_kernel_close(struct w2c_kernel *k, u32 deal, u32 whole) { (void)k, system4(CALL_CLOSE, deal, whole, 0, 0); }
+u32 w2c_kernel_connect(struct w2c_kernel *k, u32 flow) { return (void)k, (u32)system4(CALL_CONNECT, flow, 0, 0, 0); }
+u32 w2c_kernel_write(struct w2c_kernel *k, u32 flow, u32 from, u32 length) { return (void)k, (u32)system4(CALL_PASS_IN, at(from, length), length, flow, 0); }
+u32 w2c_kernel_read(struct w2c_kernel *k, u32 flow, u32 to, u32 length) { return (void)k, (u32)system4(CALL_PASS_OUT, at(to, length), length, flow, 0); }
+void w2c_kernel_finish(struct w2c_kernel *k, u32 flow) { (void)k, system4(CALL_END_IN, flow, 0, 0, 0); }
+void w2c_kernel_close(struct w2c_kernel *k, u32 flow, u32 whole) { (void)k, system4(CALL_CLOSE, flow, whole, 0, 0); }
 void w2c_kernel_send(struct w2c_kernel *k, u32 frame, u32 length) { (void)k, system4(CALL_SEND, at(frame, length), length, 0, 0); }
 
 static uint64_t now(void) { return (uint64_t)system4(CALL_NOW, 0, 0, 0, 0); }
 
-/* Every port that the policy exposes, or none: a machine that serves half of its policy says so. */
+/* Opens every port that the policy exposes. If one fails the process exits, so the machine never serves only part of its policy. */
 static void open_ports(void) {
   for (uint32_t i = 0;; i++) {
     uint32_t port = (uint32_t)system4(CALL_PORT, i, 0, 0, 0);

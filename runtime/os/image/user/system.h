@@ -1,4 +1,4 @@
-/* What a process has: the calls, and nothing else. It has no initialised data. */
+/* The system calls, which are all that a process can use. It has no initialised data. */
 #ifndef INGRESS_SYSTEM_H
 #define INGRESS_SYSTEM_H
 
@@ -16,13 +16,13 @@ static inline int64_t system4(uint64_t number, uint64_t a, uint64_t b, uint64_t 
   return (int64_t)a0;
 }
 
-/* Until something happened for this process, or the clock says `deadline`. */
+/* Waits until there is an event for this process, or until `deadline`. */
 static inline void wait(uint64_t deadline) { system4(CALL_WAIT, deadline, 0, 0, 0); }
-/* 0: the port is ours. */
+/* Returns 0 if the process now has the port. */
 static inline int64_t bind(uint32_t proto, uint32_t address, uint32_t port) { return system4(CALL_BIND, proto, address, port, 0); }
-/* The next connection, 0 where there is none. */
+/* The next connection, or 0. */
 static inline uint32_t accept(void) { return (uint32_t)system4(CALL_ACCEPT, 0, 0, 0, 0); }
-/* Bytes moved; 0 none now, -1 the other side has ended, -2 it is gone. */
+/* Returns the bytes copied; 0: none now, -1: the other side has ended, -2: it is gone. */
 static inline int64_t read(uint32_t connection, void *to, size_t bytes) { return system4(CALL_READ, (uint64_t)to, bytes, connection, 0); }
 static inline int64_t write(uint32_t connection, const void *from, size_t bytes) { return system4(CALL_WRITE, (uint64_t)from, bytes, connection, 0); }
 static inline void finish(uint32_t connection) { system4(CALL_FINISH, connection, 0, 0, 0); }

@@ -1,5 +1,5 @@
 /* The service `web`: TLS passes through to it. It has no keys, so it answers every hello with the
- * fatal alert `handshake_failure` (RFC 8446 section 6.2): a client sees that TLS was reached. */
+ * fatal alert `handshake_failure` (RFC 8446 section 6.2), which shows the client that the service answered. */
 #include "system.h"
 
 static uint8_t bytes[512];
@@ -7,7 +7,7 @@ static uint32_t open[32];
 
 static const uint8_t alert[] = {21, 3, 3, 0, 2, 2, 40};
 
-/* 0: the connection is over for us. */
+/* Returns 0 when the connection has ended for this service. */
 static int serve(uint32_t c) {
   for (;;) {
     int64_t n = read(c, bytes, sizeof bytes);

@@ -1,5 +1,5 @@
-// The kernel's deals (runtime/os/image/deals.c) with the engine's native code on this machine: what an
-// ingressd that was taken over could try. The answers are written by hand.
+// The kernel's flows (runtime/os/image/flows.c) with the engine's native code, on this machine: everything that
+// a compromised ingressd could try. The expected answers are written by hand.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { buildPolicy } from "../../scripts/os/build.ts";
 import { skip } from "../skip.ts";
 import { called, HOSTED, missing, writeEngine } from "./compiled.ts";
 
-const check = suite("deals");
+const check = suite("flows");
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 const DUE = `deny 1
@@ -53,7 +53,7 @@ served twice: 1
 a number that is none: 0
 deny 1
 at a port that is not open: 0
-deals: 32
+flows: 32
 counted: 32
 counted after ingressd's end: 0
 kernel: stopped (subject=web cause=fault)
@@ -63,10 +63,10 @@ connect to it: 0
 `;
 
 const lacks = missing(HOSTED);
-if (lacks !== null) skip("deals", lacks);
+if (lacks !== null) skip("flows", lacks);
 else {
-  check("no byte passes that the module did not let through, whatever ingressd asks", () => {
-    const folder = mkdtempSync(join(tmpdir(), "ingressd-deals-"));
+  check("whatever calls ingressd makes, only bytes that the module has allowed pass", () => {
+    const folder = mkdtempSync(join(tmpdir(), "ingressd-flows-"));
     try {
       writeEngine(folder);
       const path = "policies/os_image.ingress";
@@ -75,8 +75,8 @@ else {
       writeFileSync(join(folder, "manifest"), policy.manifest);
       const os = join(root, "runtime/os");
       const flags = ["-std=gnu11", "-O1", "-g", "-fsanitize=undefined", "-fno-sanitize-recover=all", "-fno-strict-aliasing", "-w", "-I", folder, "-I", os, "-I", join(os, "image")];
-      called(HOSTED.cc, [...flags, "engine.c", join(os, "host.c"), join(os, "image/deals.c"), join(os, "image/process.c"), join(root, "tests/os/native/deals.c"), "-o", "deals"], folder);
-      assert.is(called(join(folder, "deals"), ["policy.bin", "manifest"], folder), DUE);
+      called(HOSTED.cc, [...flags, "engine.c", join(os, "host.c"), join(os, "image/flows.c"), join(os, "image/process.c"), join(root, "tests/os/native/flows.c"), "-o", "flows"], folder);
+      assert.is(called(join(folder, "flows"), ["policy.bin", "manifest"], folder), DUE);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

@@ -1,0 +1,137 @@
+/* The kernel's flows on this machine, called by a misbehaving ingressd. Each line has the call and its
+ * result. */
+#include "kernel.h"
+#include "host.h"
+#include <stdio.h>
+#include <string.h>
+
+/* Symbols that the linker script defines in the image; no process is started here. */
+#define PROCESS(name) char name##_data[1], name##_data_end[1]; void name##_main(void) {}
+PROCESS(ingressd)
+PROCESS(web)
+PROCESS(health)
+PROCESS(binder)
+PROCESS(pointer)
+PROCESS(poker)
+PROCESS(pretender)
+PROCESS(hog)
+
+struct counts counts;
+uint32_t own_address = 0x0a00020f;
+static uint64_t now = 1000;
+static uint64_t owner = 77;
+
+uint64_t clock_ms(void) { return now; }
+void print(const char *text) { fputs(text, stdout); }
+void marker_deny(int32_t reason) { printf("deny %d\n", reason); }
+int policy_is_open(uint32_t port) { return port == 8443; }
+uint64_t policy_owner(uint32_t listener) { return (void)listener, owner; }
+
+#define SAY(what, value) printf("%s: %ld\n", what, (long)(value))
+
+static const char good[] = "www.example.com", bad[] = "old.api.example.com";
+static uint8_t bytes[4096];
+
+static uint32_t admitted(uint32_t source) { return (uint32_t)flow_admit(8443, source) >> 1; }
+
+/* A range is the caller's own only if all of it is. */
+static void pointers(void) {
+  const struct process p = {.data = 1000, .data_end = 2000};
+  static const struct { uint64_t at, bytes; } rows[] = {
+    {1000, 1000}, {1000, 1001}, {999, 1}, {1999, 1}, {1999, 2}, {2000, 0}, {2000, 1}, {2001, 0}, {1500, 0}, {1000, ~0UL}, {~0UL, 2}, {0, 1500}, {0, 0},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) printf("%d", process_owns(&p, rows[i].at, rows[i].bytes));
+  printf("\n");
+}
+
+static void before_its_name(void) {
+  uint32_t f = admitted(0xc6336407);
+  SAY("connect before the name", flow_connect(f));
+  SAY("pass in before the name", flow_move(f, 1, bytes, 5, 1));
+  SAY("a name that is refused", flow_hello(f, bad, sizeof bad - 1));
+  SAY("another name after it", flow_hello(f, good, sizeof good - 1));
+  SAY("connect after a refusal", flow_connect(f));
+  SAY("pass in after a refusal", flow_move(f, 1, bytes, 5, 1));
+  flow_close(f, 0);
+  SAY("connect what was given back", flow_connect(f));
+  SAY("a name for what was given back", flow_hello(f, good, sizeof good - 1));
+  f = admitted(0xc6336407);
+  SAY("no hello that can be read", flow_hello(f, NULL, -1));
+  SAY("connect after that", flow_connect(f));
+  flow_close(f, 0);
+  SAY("counted", ingress_connections(1) + ingress_connections(0));
+}
+
+static void in_its_order(void) {
+  uint32_t f = admitted(0xc6336407);
+  SAY("the name", flow_hello(f, good, sizeof good - 1));
+  owner = 78;
+  SAY("connect without a service", flow_connect(f));
+  owner = 77;
+  SAY("connect", flow_connect(f));
+  SAY("connect twice", flow_connect(f));
+  SAY("served before it was taken", flow_served_by(f, WEB));
+  SAY("taken by another", flow_accept(HEALTH) != 0);
+  SAY("taken", flow_accept(WEB) == f);
+  SAY("taken twice", flow_accept(WEB) != 0);
+  SAY("served by another", flow_served_by(f, HEALTH));
+  SAY("served", flow_served_by(f, WEB));
+  SAY("pass in", flow_move(f, 1, bytes, 2047, 1));
+  SAY("the last that fits", flow_move(f, 1, bytes, 2, 1));
+  SAY("one more", flow_move(f, 1, bytes, 1, 1));
+  SAY("read", flow_move(f, 1, bytes, 4096, 0));
+  flow_finish(f, 1);
+  SAY("pass in after its end", flow_move(f, 1, bytes, 1, 1));
+  SAY("read the end", flow_move(f, 1, bytes, 1, 0));
+  SAY("answer", flow_move(f, 0, bytes, 3, 1));
+  SAY("pass out", flow_move(f, 0, bytes, 9, 0));
+  flow_close(f, 1);
+  SAY("served whole", counts.served);
+  SAY("pass in after the close", flow_move(f, 1, bytes, 1, 1));
+  flow_close(f, 1);
+  SAY("served twice", counts.served);
+  SAY("a number that is none", flow_connect(0) + flow_connect(33) + flow_connect(~0u));
+}
+
+static void full(void) {
+  uint32_t n = 0;
+  SAY("at a port that is not open", flow_admit(8080, 0x0a000202));
+  for (uint32_t i = 0; i < 40; i++) n += admitted(0xc6000000 + (i << 8)) != 0;
+  SAY("flows", n);
+  SAY("counted", ingress_connections(0) + ingress_connections(1));
+  flows_end_of(INGRESSD);
+  SAY("counted after ingressd's end", ingress_connections(0) + ingress_connections(1));
+}
+
+static void after_its_service(void) {
+  uint32_t f = admitted(0xc6336407);
+  flow_hello(f, good, sizeof good - 1);
+  flow_connect(f);
+  process_stop(&processes[WEB], "fault");
+  SAY("pass in to a service that was stopped", flow_move(f, 1, bytes, 1, 1));
+  SAY("out of it", flow_move(f, 0, bytes, 1, 0));
+  flow_close(f, 1);
+  f = admitted(0xc6336407);
+  flow_hello(f, good, sizeof good - 1);
+  SAY("connect to it", flow_connect(f));
+}
+
+int main(int count, char **paths) {
+  static uint8_t policy[70000], manifest[200];
+  const uint32_t seed[4] = {1, 2, 3, 4};
+  FILE *data = fopen(paths[1], "rb"), *text = fopen(paths[2], "rb");
+  if (count != 3 || data == NULL || text == NULL) return 2;
+  size_t size = fread(policy, 1, sizeof policy, data), length = fread(manifest, 1, sizeof manifest, text);
+  processes[WEB].serves = 77;
+  processes[WEB].name = "web";
+  processes[WEB].port = 9000;
+  processes[WEB].state = READY;
+  SAY("before a policy", flow_admit(8443, 0xc6336407));
+  if (ingress_load(policy, size, manifest, length, seed) != INGRESS_LOADED) return 3;
+  pointers();
+  before_its_name();
+  in_its_order();
+  full();
+  after_its_service();
+  return 0;
+}
