@@ -24,7 +24,7 @@ const TARGET = "node20.19";
 /** Name in `dist/` and source of each file that is started by its path. */
 const ENTRIES = {
   ingressc: "compiler/cli/main.ts",
-  ingressd: "gateway/main.ts",
+  ingressd: "gateway/cli/main.ts",
   "ingress-guard": "runtime/guard/main.ts",
   load_worker: "runtime/host/load_worker.mjs",
   launcher: "runtime/guard/launcher.mjs",

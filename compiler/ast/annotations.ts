@@ -1,6 +1,6 @@
 // Annotations stand before an expose, a `dial`, a rule or a set and belong to it: `@owner "web"`.
 import type { Diagnostic } from "../diagnostic.ts";
-import { nearest } from "../nearest.ts";
+import { nearest } from "../../runtime/text/nearest.ts";
 import { quote } from "../quote.ts";
 import type { Cst } from "../syntax/cst.ts";
 import type { AnnotationName, AnnotationNode } from "./nodes.ts";

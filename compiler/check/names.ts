@@ -1,7 +1,7 @@
 // Names: which may be declared, which are declared twice, which one a mistyped one meant.
 import { MAX_NAME_BYTES } from "../bounds.ts";
 import type { Piece } from "../ast/nodes.ts";
-import { nearest, nearestAlone } from "../nearest.ts";
+import { nearest, nearestAlone } from "../../runtime/text/nearest.ts";
 import { quote } from "../quote.ts";
 import { BUILTIN } from "./builtin.ts";
 import type { Report } from "./report.ts";

@@ -6,7 +6,7 @@ import { BUILTIN } from "./builtin.ts";
 import { SET_KINDS, type Home, type Homes, type SetKind } from "./homes.ts";
 import { borrowedNet, borrowedPort } from "./borrowed.ts";
 import { guessed, listed, maybe, meant, nearName, type Guess } from "./names.ts";
-import { nearest } from "../nearest.ts";
+import { nearest } from "../../runtime/text/nearest.ts";
 import type { Report } from "./report.ts";
 
 /** How messages call a set, and what is missing where one is wanted. */

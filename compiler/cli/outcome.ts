@@ -1,24 +1,9 @@
 // What a command answers: one record, from which main.ts makes the text for people, the JSON
 // envelope and the exit code.
+import type { ExitClass } from "../../runtime/shell/exit.ts";
 import type { Paint } from "./terminal.ts";
 
-/** Exit codes by class; they are the interface of build pipelines and never change. */
-export const EXIT_CODES = {
-  ok: 0,
-  /** The answer is no: a test of the policy failed. */
-  no: 1,
-  usage: 2,
-  /** The input was read and refused: diagnostics, or a module that won't load. */
-  reject: 3,
-  /** A dependency of ingressc is missing. */
-  missing: 4,
-  /** Something that ingressc relies on failed: the file system, for example. */
-  delegate: 5,
-  unsupported: 6,
-  internal: 7,
-} as const;
-
-export type OutcomeClass = keyof typeof EXIT_CODES;
+export type OutcomeClass = ExitClass;
 
 export interface Outcome {
   readonly class: OutcomeClass;

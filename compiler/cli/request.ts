@@ -11,7 +11,7 @@ import { readHostName } from "../check/host_names.ts";
 import { idWord, readId } from "../check/id_patterns.ts";
 import { isProblem } from "../check/report.ts";
 import { readTime } from "../check/times.ts";
-import { nearest } from "../nearest.ts";
+import { nearest } from "../../runtime/text/nearest.ts";
 import { printable, quote } from "../quote.ts";
 import { parseAddress, type Address } from "../../runtime/net/address.ts";
 import type { Target } from "./ask.ts";
