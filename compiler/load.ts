@@ -1,6 +1,7 @@
 // Entry file -> Program: every file that imports lead to, read, parsed and built once, the nearest
 // first. What lies where (real paths, the policy root) is the reader's business; that one file is
 // one `path` is all that is needed here.
+import { grouped } from "../runtime/text/number.ts";
 import type { ImportNode, PolicyNode } from "./ast/nodes.ts";
 import { build } from "./ast/build.ts";
 import { MAX_IMPORTED_BYTES, MAX_IMPORTS, MAX_IMPORT_DEPTH, MAX_WORDS } from "./bounds.ts";
@@ -110,7 +111,7 @@ class Loader {
       return null;
     }
     const over = this.#bytes > MAX_IMPORTED_BYTES ? `the imports of a policy have more than ${MAX_IMPORTED_BYTES / 1024 / 1024} MiB`
-      : this.#words > MAX_WORDS ? `the files of a policy have more than ${MAX_WORDS.toLocaleString("en-US")} words and signs together` : null;
+      : this.#words > MAX_WORDS ? `the files of a policy have more than ${grouped(MAX_WORDS)} words and signs together` : null;
     if (over !== null) {
       report.say("ING608", over, span, { help: "put long lists into list files: `file \"…\" max N`" });
       this.#imports = MAX_IMPORTS + 1;

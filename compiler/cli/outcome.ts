@@ -1,5 +1,6 @@
 // What a command answers: one record, from which main.ts makes the text for people, the JSON
 // envelope and the exit code.
+import { grouped } from "../../runtime/text/number.ts";
 import type { ExitClass } from "../../runtime/shell/exit.ts";
 import type { Paint } from "./terminal.ts";
 
@@ -27,5 +28,5 @@ export function usage(code: string, message: string, help: string): Outcome {
 
 /** `1 error`, `2 errors`. */
 export function count(n: number, noun: string): string {
-  return `${n.toLocaleString("en-US")} ${noun}${n === 1 ? "" : "s"}`;
+  return `${grouped(n)} ${noun}${n === 1 ? "" : "s"}`;
 }

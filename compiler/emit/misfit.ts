@@ -1,5 +1,6 @@
 // What a policy says that does not fit the page of the profile `os`: the diagnostic that names
 // the clause or the set that uses the most.
+import { grouped } from "../../runtime/text/number.ts";
 import { OS_PAGES } from "../../runtime/abi/profiles.ts";
 import { PAGE_BYTES } from "../../runtime/abi/layout.ts";
 import type { AddressSet, CheckedPolicy } from "../check/policy.ts";
@@ -10,7 +11,7 @@ import type { Span } from "../source.ts";
 import type { Overflow, Part } from "./image.ts";
 import type { Misfit } from "./state.ts";
 
-const number = (n: number): string => n.toLocaleString("en-US");
+const number = (n: number): string => grouped(n);
 const PAGE = number(OS_PAGES * PAGE_BYTES);
 
 interface User {

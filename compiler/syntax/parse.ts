@@ -1,6 +1,7 @@
 // SourceFile -> concrete syntax tree and everything that is wrong with the text as text.
 // The tree is there whenever reading went on at all, with holes where the text was broken;
 // `brokenAfter` marks the holes, so that later phases don't complain about what is missing.
+import { grouped } from "../../runtime/text/number.ts";
 import { EOF, type IRecognitionException, type IToken, type TokenType } from "chevrotain";
 import { characterName } from "../../runtime/text/characters.ts";
 import { MAX_ERRORS, MAX_NESTING, MAX_SOURCE_BYTES, MAX_WORDS } from "../bounds.ts";
@@ -83,7 +84,7 @@ function refuseText(file: SourceFile): Diagnostic | null {
   if (text.length > MAX_WORDS && countWords(text) > MAX_WORDS) {
     return {
       ...none, code: "ING601", span: { file, start: 0, end: 0 },
-      message: `the file has more than ${MAX_WORDS.toLocaleString("en-US")} words and signs`,
+      message: `the file has more than ${grouped(MAX_WORDS)} words and signs`,
       help: "put long address lists into files of their own: `net x = file \"list.txt\" max 100000`",
     };
   }

@@ -28,7 +28,7 @@ export const INGRESSD = {
   commands: {
     "check-config": {
       summary: "say what is wrong with a configuration", operands: [], flags: { ...JSON_FLAG, ...CONFIG, ...POLICY, ...CONTROL },
-      manual: "Reads all layers as a start would and looks at every file that a start opens. Nothing is made, changed or loaded.",
+      manual: "Reads all layers as a start would and looks at every file that a start opens.\nNothing is made, changed or loaded.",
     },
     status: {
       summary: "show what a running gateway does", operands: [],

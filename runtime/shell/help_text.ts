@@ -4,6 +4,10 @@ import { COMMON_FLAGS, type CommandSpec, type FlagSpecs, type ProgramSpec } from
 import { EXIT_CODES, EXIT_MEANINGS } from "./exit.ts";
 
 const COLUMNS = 110;
+/** Of `exit codes: `. */
+const HEAD_COLUMNS = 12;
+/** A blank at which no line is broken; it is printed as a blank. */
+const FIRM = "\u00a0";
 
 /** `ingressd --help`, without a final newline. */
 export function overview(program: ProgramSpec, version: string): string {
@@ -49,10 +53,10 @@ export function usageLine(program: ProgramSpec, command: string | null): string 
   const spec = command === null ? program.bare : program.commands[command];
   const required = spec?.required ?? [];
   const optional = Object.entries(spec?.flags ?? {}).filter(([name]) => !required.includes(name))
-    .map(([name, { value, many }]) => `[--${name}${value === null ? "" : ` ${value}`}]${many === true ? "..." : ""}`);
+    .map(([name, { value, many }]) => whole(`[--${name}${value === null ? "" : ` ${value}`}]${many === true ? "..." : ""}`));
   const form = synopsis(program, command);
   const behind = form.indexOf(" -- ");
-  const words = behind < 0 ? [form, ...optional] : [form.slice(0, behind), ...optional, form.slice(behind + 1)];
+  const words = behind < 0 ? [form, ...optional] : [form.slice(0, behind), ...optional, whole(form.slice(behind + 1))];
   return wrapped(words.join(" "), COLUMNS - 7).join("\n         ");
 }
 
@@ -63,7 +67,7 @@ export function exitRows(program: ProgramSpec): readonly (readonly [code: number
 }
 
 function exits(program: ProgramSpec): string {
-  return wrapped(`exit codes: ${exitRows(program).map(([code, meaning]) => `${code} ${meaning}`).join(", ")}`, COLUMNS).join("\n            ");
+  return wrapped(`exit codes: ${exitRows(program).map(([code, meaning]) => whole(`${code} ${meaning}`)).join(", ")}`, COLUMNS - HEAD_COLUMNS).join(`\n${" ".repeat(HEAD_COLUMNS)}`);
 }
 
 function flagRows(flags: FlagSpecs): string {
@@ -84,5 +88,8 @@ function wrapped(text: string, columns: number): string[] {
     if (last !== undefined && last.length + 1 + word.length <= columns) lines[lines.length - 1] = `${last} ${word}`;
     else lines.push(word);
   }
-  return lines;
+  return lines.map((line) => line.replaceAll(FIRM, " "));
 }
+
+/** Text that stays on one line. */
+const whole = (text: string): string => text.replaceAll(" ", FIRM);

@@ -1,4 +1,5 @@
 // ingressc build: FILE -> one .wasm, or what another target asks for, tested before it is written.
+import { grouped } from "../../../runtime/text/number.ts";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { parse, format, resolve } from "node:path";
 import type { Profile } from "../../../runtime/abi/profiles.ts";
@@ -86,7 +87,7 @@ function built(tested: Tested, out: string, more: readonly (readonly [string, st
   const ports = ranges.map((r) => (r.first === r.last ? `${r.first}` : `${r.first}-${r.last}`));
   const allows = info.rules.filter((r) => r.action === "allow").length;
   const listeners = `${info.listeners.length}${ports.length === 0 ? "" : ` (tcp ${ports.slice(0, 12).join(", ")}${ports.length > 12 ? ", …" : ""})`}`;
-  const n = (x: number): string => x.toLocaleString("en-US");
+  const n = (x: number): string => grouped(x);
   return {
     class: "ok",
     code: "policy.built",

@@ -1,10 +1,9 @@
-// ingressc check: every error of a policy in one pass; with --fix, those that have a fix mended.
+// ingressc check: every error of a policy in one pass; with --fix, those that have a fix are corrected.
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import type { Profile } from "../../../runtime/abi/profiles.ts";
 import type { Surroundings } from "../command.ts";
 import { compileFile, isNotCompiled } from "../compiled.ts";
 import { isOpenFailure, openPolicy } from "../disk.ts";
-import { editLine, fixFile } from "../fix_file.ts";
 import { count, type Outcome } from "../outcome.ts";
 import { readProfile } from "../profile.ts";
 import type { Progress } from "../progress.ts";
@@ -28,6 +27,7 @@ function checked(file: string, profile: Profile, progress: Progress): Outcome {
 async function fixed(file: string, profile: Profile, progress: Progress): Promise<Outcome> {
   const disk = openPolicy(file);
   if (isOpenFailure(disk)) return checked(file, profile, progress);
+  const { editLine, fixFile } = await import("../fix_file.ts");
   const { edits, trouble } = await fixFile(disk);
   const after = trouble ?? checked(file, profile, progress);
   const lines = edits.map((edit) => editLine(disk.root, edit));

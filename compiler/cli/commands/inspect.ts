@@ -1,4 +1,5 @@
 // ingressc inspect: what a module holds, and whether this release would load it.
+import { grouped } from "../../../runtime/text/number.ts";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { isRefusal, loadPolicy } from "../../../runtime/host/load.ts";
 import type { ListenerInfo, PolicyInfo } from "../../../runtime/host/module.ts";
@@ -92,5 +93,5 @@ function rulesText(info: PolicyInfo): string {
   if (info.rules.length === 0) return "  none: everything is denied";
   const shown = info.rules.slice(0, MOST_RULES).map((r): [string, string] => [String(r.id), `${r.dryrun ? "dryrun, " : ""}${ruleText(r, null)}${r.until === null ? "" : `, until ${timeText(r.until)}`}`]);
   const more = info.rules.length - shown.length;
-  return `${rows(shown)}${more > 0 ? `\n  … and ${more.toLocaleString("en-US")} more; \`--json\` has all` : ""}`;
+  return `${rows(shown)}${more > 0 ? `\n  … and ${grouped(more)} more; \`--json\` has all` : ""}`;
 }
