@@ -1,16 +1,18 @@
-// Exit codes of ingressd; the same numbers as ingressc's.
-export const EXIT_OK = 0;
+// How ingressd ends: the exit codes that all programs have, and a failure that ends it.
+import { EXIT_CODES } from "../runtime/shell/exit.ts";
+
+export const EXIT_OK = EXIT_CODES.ok;
 /** The answer is no. */
-export const EXIT_NO = 1;
-export const EXIT_USAGE = 2;
+export const EXIT_NO = EXIT_CODES.no;
+export const EXIT_USAGE = EXIT_CODES.usage;
 /** A policy or a configuration is refused. */
-export const EXIT_REJECTED = 3;
+export const EXIT_REJECTED = EXIT_CODES.reject;
 /** Something that ingressd needs is not installed. */
-export const EXIT_MISSING = 4;
+export const EXIT_MISSING = EXIT_CODES.missing;
 /** Another party failed: a port is busy, no gateway answers. */
-export const EXIT_DELEGATE = 5;
-export const EXIT_UNSUPPORTED = 6;
-export const EXIT_INTERNAL = 7;
+export const EXIT_DELEGATE = EXIT_CODES.delegate;
+export const EXIT_UNSUPPORTED = EXIT_CODES.unsupported;
+export const EXIT_INTERNAL = EXIT_CODES.internal;
 
 /** One sentence for a person and the code that the process ends with. */
 export interface Failure {

@@ -1,9 +1,11 @@
 // `ingressd status`, `ingressd reload` and `ingressd reopen`: ask the running gateway over its control socket.
+import { envelopeJson } from "../runtime/shell/envelope.ts";
+import type { ExitClass } from "../runtime/shell/exit.ts";
 import { openConnection } from "./client/connection.mjs";
 import type { Answer } from "./control/rpc.ts";
 import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED } from "./exit.ts";
 import { reportText } from "./order_text.ts";
-import { statusText } from "./status_text.ts";
+import { statusText } from "./cli/status_text.ts";
 
 export interface Outcome {
   readonly exitCode: number;
@@ -31,7 +33,6 @@ export async function order(kind: "status" | "reload" | "reopen", path: string, 
   return { exitCode: EXIT_OK, stdout: kind === "status" ? statusText(answer.result) : reportText(kind === "reload" ? "reloaded" : "reopened", answer.result), stderr: "" };
 }
 
-function envelope(exitCode: number, kind: string, code: string, message: string, data?: unknown): Outcome {
-  const document = { ok: exitCode === EXIT_OK, class: kind, code, message, ...(data !== undefined && { data }) };
-  return { exitCode, stdout: JSON.stringify(document), stderr: "" };
+function envelope(exitCode: number, kind: ExitClass, code: string, message: string, data?: unknown): Outcome {
+  return { exitCode, stdout: envelopeJson({ class: kind, code, message, data }), stderr: "" };
 }

@@ -2,8 +2,9 @@
 // Builds the programs into `dist/`, or says that the build is current: `npm run build`. The programs do so by
 // themselves when a source has changed (runtime/shell/start.mjs).
 //
-//   dist/build.json   which folder is in use, and the sources that it was made of
-//   dist/HASH/        a build: one file a program, chunks that they share or that only one command needs
+//   dist/build.json   which folder is in use, the sources that it was made of, and which of them each program has
+//   dist/HASH/        a build: one file for each program, its help as text, and chunks that they share or that only one
+//                     command needs
 //
 // Nothing is minified, source maps are files of their own. koffi and wabt stay packages: they have native code and
 // WebAssembly. A build that runs must not lose files that it has not loaded yet, so the last few are kept.
@@ -24,12 +25,14 @@ const TARGET = "node20.19";
 /** Name in `dist/` and source of each file that is started by its path. */
 const ENTRIES = {
   ingressc: "compiler/cli/main.ts",
-  ingressd: "gateway/main.ts",
+  ingressd: "gateway/cli/main.ts",
   "ingress-guard": "runtime/guard/main.ts",
   load_worker: "runtime/host/load_worker.mjs",
   launcher: "runtime/guard/launcher.mjs",
   doorman: "runtime/guard/doorman.mjs",
 };
+
+const PROGRAMS = ["ingressc", "ingressd", "ingress-guard"];
 
 const PACKAGE_FILES = `
 export const LOAD_WORKER = new URL("./load_worker.mjs", import.meta.url);
@@ -39,7 +42,7 @@ export const packageVersion = () => VERSION;
 `;
 
 /** What a build is made of beside the files that it contains. */
-const ALSO = ["package.json", "package-lock.json", "scripts/build.mjs", "scripts/bundle.mjs"];
+const ALSO = ["package.json", "package-lock.json", "scripts/build.mjs", "scripts/bundle.mjs", "scripts/programs.ts", "scripts/texts.ts"];
 
 /** `{folder, sources}` of dist/build.json, after building. Throws where it can't be written, or does not build. */
 export async function build() {
@@ -55,13 +58,46 @@ export async function build() {
   const sources = [...new Set([...paths, ...ALSO])].sort().map(rowOf);
   const folder = createHash("sha256").update(JSON.stringify(sources.map(([path, , , sha256]) => [path, sha256]))).digest("hex").slice(0, HASH_DIGITS);
   mkdirSync(DIST, { recursive: true });
-  put(folder, outputFiles);
-  const list = { folder, sources };
+  put(folder, [...outputFiles, ...await textFiles(version)]);
+  const list = { folder, sources, programs: programsOf(metafile, sources.map(([path]) => path)) };
   const next = join(DIST, `.build-${process.pid}.json`);
   writeFileSync(next, JSON.stringify(list));
   renameSync(next, join(DIST, "build.json"));
   removeOld(folder);
   return list;
+}
+
+/** What a program answers to help and version, as a file for each: `NAME.texts.json`. */
+async function textFiles(version) {
+  const { outputFiles: [{ text }] } = await bundle({
+    entryPoints: [join(ROOT, "scripts/texts.ts")], absWorkingDir: ROOT, write: false, bundle: true, format: "esm", platform: "node", target: TARGET, tsconfigRaw: {}, logLevel: "silent",
+  });
+  const { texts } = await import(`data:text/javascript;base64,${Buffer.from(text).toString("base64")}`);
+  return Object.entries(texts(version)).map(([name, words]) => ({ path: `/${name}.texts.json`, contents: JSON.stringify(words) }));
+}
+
+/**
+ * For each program the indices of its sources: `head`, those that answer help and version, and `all`.
+ * What is started by its path belongs to every program.
+ */
+function programsOf({ outputs }, paths) {
+  const named = new Map(Object.entries(outputs).map(([path, output]) => [path.slice(path.lastIndexOf("/") + 1), output]));
+  const reached = (names, kinds) => {
+    const seen = new Set();
+    const inputs = new Set(ALSO);
+    const visit = (name) => {
+      const output = named.get(name);
+      if (output === undefined || seen.has(name)) return;
+      seen.add(name);
+      for (const path of Object.keys(output.inputs)) inputs.add(path);
+      for (const { path, kind } of output.imports) if (kinds.includes(kind)) visit(path.slice(path.lastIndexOf("/") + 1));
+    };
+    for (const name of names) visit(`${name}.mjs`);
+    return paths.flatMap((path, i) => (inputs.has(path) ? [i] : []));
+  };
+  const byPath = Object.keys(ENTRIES).filter((name) => !PROGRAMS.includes(name));
+  const both = ["import-statement", "dynamic-import"];
+  return Object.fromEntries(PROGRAMS.map((name) => [name, { head: reached([name], ["import-statement"]), all: reached([name, ...byPath], both) }]));
 }
 
 function rowOf(path) {

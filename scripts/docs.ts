@@ -1,8 +1,9 @@
 // Generates the parts of documents that come from code: the tables of docs/abi.md from runtime/abi and the engine's
 // exports, the grammar of docs/language.md from the parser, the schemas of source JSON and of the configuration from
-// their forms, the figures of docs/performance.md from the recorded bench, and the completions in docs/deploy from the
-// command tables. `--check` only reports whether they are up to date. Text outside the markers is not changed.
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+// their forms, the figures of docs/performance.md from the recorded bench, and the completions and manual pages in
+// docs/deploy from the command tables. `--check` only reports whether they are up to date. Text outside the markers is
+// not changed.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { policySchema } from "../compiler/json/form.ts";
 import { grammarText } from "../compiler/syntax/ebnf.ts";
 import { CODES as DIAGNOSTICS } from "../compiler/diagnostics/codes.ts";
@@ -14,7 +15,11 @@ import { hasFallback, type Field, type Keys } from "../gateway/config/field.ts";
 import { NAMED, TABLES, TOP } from "../gateway/config/keys.ts";
 import { configSchema } from "../gateway/config/schema.ts";
 import { validatorsText } from "./validators.ts";
-import { PROGRAMS, bashCompletion, zshCompletion } from "./completion.ts";
+import { bashCompletion } from "../runtime/shell/completion_bash.ts";
+import { offered } from "../runtime/shell/completion_words.ts";
+import { zshCompletion } from "../runtime/shell/completion_zsh.ts";
+import { manPage } from "../runtime/shell/man_page.ts";
+import { PROGRAMS } from "./programs.ts";
 
 const root = new URL("../", import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), "utf8");
@@ -147,8 +152,9 @@ export const WRITTEN: Readonly<Record<string, (before: string) => string>> = {
   "docs/performance.md": regenerate,
   ...(figures !== null && { "docs/performance.svg": () => chart(figures) }),
   ...Object.fromEntries(PROGRAMS.flatMap((program) => [
-    [`docs/deploy/completion/${program.name}.bash`, () => bashCompletion(program)],
-    [`docs/deploy/completion/_${program.name}`, () => zshCompletion(program)],
+    [`docs/deploy/completion/${program.name}.bash`, () => bashCompletion(offered(program))],
+    [`docs/deploy/completion/_${program.name}`, () => zshCompletion(offered(program))],
+    [`docs/deploy/man/${program.name}.${program.section}`, () => manPage(program)],
   ])),
   "tests/house/code_numbers.txt": codeNumbers,
   "gateway/control/validators.mjs": validatorsText,
@@ -164,6 +170,9 @@ if (process.argv[1] !== undefined && import.meta.url === new URL(`file://${proce
     if (process.argv.includes("--check")) {
       console.error(`${path} is out of date; run \`npm run docs\``);
       process.exitCode = 1;
-    } else writeFileSync(new URL(path, root), after);
+    } else {
+      mkdirSync(new URL("./", new URL(path, root)), { recursive: true });
+      writeFileSync(new URL(path, root), after);
+    }
   }
 }

@@ -1,7 +1,7 @@
 // Annotations stand before an expose, a `dial`, a rule or a set and belong to it: `@owner "web"`.
 import { diagnostic } from "../diagnostics/diagnostic.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
-import { nearest } from "../diagnostics/nearest.ts";
+import { nearest } from "../../runtime/text/nearest.ts";
 import { quote } from "../diagnostics/quote.ts";
 import type { Cst } from "../syntax/cst.ts";
 import type { AnnotationName, AnnotationNode } from "./nodes.ts";

@@ -1,17 +1,21 @@
-// The register of commands: one row here and one file in commands/.
-import type { Command } from "./command.ts";
-import { build } from "./commands/build.ts";
-import { check } from "./commands/check.ts";
-import { explain } from "./commands/explain.ts";
-import { exportSource } from "./commands/export.ts";
-import { fmt } from "./commands/fmt.ts";
-import { importSource } from "./commands/import.ts";
-import { inspect } from "./commands/inspect.ts";
-import { keygen } from "./commands/keygen.ts";
-import { sign } from "./commands/sign.ts";
-import { test } from "./commands/test.ts";
-import { verify } from "./commands/verify.ts";
+// What each command runs, loaded when it is asked for: no command costs another one's start.
+import type { Arguments } from "../../runtime/shell/command_line.ts";
+import type { Surroundings } from "./command.ts";
+import type { CommandName } from "./command_table.ts";
+import type { Outcome } from "./outcome.ts";
 
-export const COMMANDS = {
-  check, build, test, explain, inspect, fmt, export: exportSource, import: importSource, keygen, sign, verify,
-} as const satisfies Readonly<Record<string, Command>>;
+export type Run = (args: Arguments, surroundings: Surroundings) => Promise<Outcome>;
+
+export const RUNS: Readonly<Record<CommandName, () => Promise<{ readonly run: Run }>>> = {
+  check: () => import("./commands/check.ts"),
+  build: () => import("./commands/build.ts"),
+  test: () => import("./commands/test.ts"),
+  explain: () => import("./commands/explain.ts"),
+  inspect: () => import("./commands/inspect.ts"),
+  fmt: () => import("./commands/fmt.ts"),
+  export: () => import("./commands/export.ts"),
+  import: () => import("./commands/import.ts"),
+  keygen: () => import("./commands/keygen.ts"),
+  sign: () => import("./commands/sign.ts"),
+  verify: () => import("./commands/verify.ts"),
+};

@@ -1,6 +1,7 @@
 // Coverage as text for people, as JSON, and as an lcov trace for editors and build servers.
 import { positionOf } from "../source/source.ts";
 import { printable } from "../diagnostics/quote.ts";
+import { grouped } from "../../runtime/text/number.ts";
 import { shownPath } from "./compiled.ts";
 import { lineCounts, type Coverage } from "./coverage.ts";
 import { count } from "./outcome.ts";
@@ -30,13 +31,13 @@ export function coverageText(coverage: Coverage, root: string, p: Paint): string
       ["members of sets", share(met, members.length, "are met by a line")],
     ]),
     ...gaps.slice(0, MOST_GAPS).map((gap) => `  ${gap}`),
-    ...(more > 0 ? [`  … and ${more.toLocaleString("en-US")} more; \`--json\` has all`] : []),
+    ...(more > 0 ? [`  … and ${grouped(more)} more; \`--json\` has all`] : []),
   ].join("\n");
 }
 
 function share(part: number, whole: number, what: string): string {
   if (whole === 0) return "none";
-  return `${part.toLocaleString("en-US")} of ${whole.toLocaleString("en-US")} ${what} (${Math.floor((100 * part) / whole)}%)`;
+  return `${grouped(part)} of ${grouped(whole)} ${what} (${Math.floor((100 * part) / whole)}%)`;
 }
 
 export function coverageJson({ rules, members }: Coverage): unknown {

@@ -2,10 +2,10 @@
 // the file itself, where the operand is a symlink); every other file must lie below it by its
 // real path, so that a policy of one team can't read what its author can't.
 import { constants, closeSync, fstatSync, openSync, readSync, readlinkSync, realpathSync, statSync } from "node:fs";
-import { createHash } from "node:crypto";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { MAX_LIST_BYTES, MAX_SOURCE_BYTES } from "../source/bounds.ts";
 import type { ReadFailure, SourceFile, SourceReader } from "../source/source.ts";
+import { sha256 } from "./sha256.ts";
 import { decodeText } from "./utf8.ts";
 
 export interface DiskPolicy {
@@ -153,7 +153,7 @@ const MISSING = "missing";
 
 function fingerprintOf(real: string, found: Found): string {
   if (found === "missing") return MISSING;
-  return JSON.stringify([real, typeof found === "string" ? found : createHash("sha256").update(found).digest("hex")]);
+  return JSON.stringify([real, typeof found === "string" ? found : Buffer.from(sha256(found)).toString("hex")]);
 }
 
 class Seen implements Inputs {

@@ -2,14 +2,12 @@
 import type { FilterRule, FilterVersion } from "../../runtime/abi/filter.ts";
 import { filterProfile, isProfile, type Profile } from "../emit/filter.ts";
 import { positionOf } from "../source/source.ts";
-import type { Arguments, FlagSpec } from "./arguments.ts";
+import type { Arguments } from "../../runtime/shell/command_line.ts";
 import { count, usage, type Outcome } from "./outcome.ts";
-import type { Target } from "./target.ts";
+import type { Target } from "./flags.ts";
 import type { Tested } from "./tested.ts";
 import { shownPath } from "./compiled.ts";
 import { writeModule } from "./write.ts";
-
-export const SUBJECT_FLAG: FlagSpec = { short: null, value: "SERVICE", says: "whose profile `--target abi-filter` writes (default: `ingressd`)" };
 
 export const FILTER_VERSIONS: Readonly<Partial<Record<Target, FilterVersion>>> = { "abi-filter": 1, "abi-filter-v2": 2 };
 

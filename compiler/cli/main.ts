@@ -1,17 +1,18 @@
 // ingressc, the compiler's command line: the only place of the compiler that knows files,
 // processes and exit codes. A command returns an Outcome; it is shown here as text or as the
-// JSON envelope {ok, class, code, message, data?}, and its class is the exit code. Nothing a
-// person types ends in a stack trace.
-import { EXIT_CODES, type Outcome } from "./outcome.ts";
+// JSON envelope {ok, class, code, message, help?, data?}, and its class is the exit code. Nothing a
+// person types ends in a stack trace. This file and what it imports are loaded by every start: a command's own
+// code is loaded by commands.ts when it is asked for.
+import { wantsJson } from "../../runtime/shell/command_line.ts";
+import { EXIT_CODES } from "../../runtime/shell/exit.ts";
+import { endWithoutReader } from "../../runtime/shell/head.ts";
+import type { Outcome } from "./outcome.ts";
 import { SILENT, progressOn, wantsProgress } from "./progress.ts";
-import { answer, envelopeText, isAnswer, outcomeText, wantsJson } from "./session.ts";
+import { answer, envelopeText, isAnswer, outcomeText } from "./session.ts";
 import { monotonicMs, paint, wallSeconds, wantsColor } from "./terminal.ts";
 
 export async function main(words: readonly string[]): Promise<void> {
-  for (const stream of [process.stdout, process.stderr]) {
-    // The reader is gone (`| head`): nothing can be shown any more.
-    stream.on("error", () => process.exit(EXIT_CODES.delegate));
-  }
+  endWithoutReader();
   const json = wantsJson(words);
   const stop = new AbortController();
   // Only a command that keeps running handles the signals; the others end by them.

@@ -1,9 +1,10 @@
 // How `build` shows what a module holds, where its profile bounds it.
+import { grouped } from "../../runtime/text/number.ts";
 import type { CompileStats } from "../compile.ts";
 import { OS_CODE_BYTES } from "../../runtime/abi/profiles.ts";
 import { WAYS } from "../../runtime/abi/layout.ts";
 
-const number = (n: number): string => n.toLocaleString("en-US");
+const number = (n: number): string => grouped(n);
 
 /** Nothing for the profile `host`, whose memory follows the policy. */
 export function memoryRows({ profile, usedBytes, memoryBytes, codeBytes, sizes }: CompileStats): readonly (readonly [string, string])[] {

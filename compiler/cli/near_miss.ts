@@ -5,7 +5,7 @@ import type { Decision } from "../../runtime/host/decision.ts";
 import type { ListenerInfo, LoadedPolicy, PolicyEngine, RuleInfo } from "../../runtime/host/module.ts";
 import { ANY4, formatAddress, formatEndpoint, isV4, type Address } from "../../runtime/net/address.ts";
 import { isWithin, parsePrefix, type Prefix } from "../../runtime/net/prefix.ts";
-import { nearest } from "../diagnostics/nearest.ts";
+import { nearest } from "../../runtime/text/nearest.ts";
 import { bindableAddress } from "./bindable.ts";
 import { connect, type Target } from "./ask.ts";
 import { identitiesNear } from "./identities_near.ts";

@@ -1,24 +1,10 @@
 // What a command answers: one record, from which main.ts makes the text for people, the JSON
 // envelope and the exit code.
+import { grouped } from "../../runtime/text/number.ts";
+import type { ExitClass } from "../../runtime/shell/exit.ts";
 import type { Paint } from "./terminal.ts";
 
-/** Exit codes by class; they are the interface of build pipelines and never change. */
-export const EXIT_CODES = {
-  ok: 0,
-  /** The answer is no: a test of the policy failed. */
-  no: 1,
-  usage: 2,
-  /** The input was read and refused: diagnostics, or a module that won't load. */
-  reject: 3,
-  /** A dependency of ingressc is missing. */
-  missing: 4,
-  /** Something that ingressc relies on failed: the file system, for example. */
-  delegate: 5,
-  unsupported: 6,
-  internal: 7,
-} as const;
-
-export type OutcomeClass = keyof typeof EXIT_CODES;
+export type OutcomeClass = ExitClass;
 
 export interface Outcome {
   readonly class: OutcomeClass;
@@ -42,5 +28,5 @@ export function usage(code: string, message: string, help: string): Outcome {
 
 /** `1 error`, `2 errors`. */
 export function count(n: number, noun: string): string {
-  return `${n.toLocaleString("en-US")} ${noun}${n === 1 ? "" : "s"}`;
+  return `${grouped(n)} ${noun}${n === 1 ? "" : "s"}`;
 }

@@ -1,10 +1,8 @@
 // `--profile host|os`, for the commands that compile.
 import { isProfile, PROFILES, type Profile } from "../../runtime/abi/profiles.ts";
-import { nearest } from "../diagnostics/nearest.ts";
-import type { Arguments, FlagSpec } from "./arguments.ts";
+import { nearest } from "../../runtime/text/nearest.ts";
+import type { Arguments } from "../../runtime/shell/command_line.ts";
 import { usage, type Outcome } from "./outcome.ts";
-
-export const PROFILE_FLAG: FlagSpec = { short: null, value: "NAME", says: "what the module is for: `host` (the default) or `os`, one page of memory", oneOf: PROFILES };
 
 /** `host` where none is given. */
 export function readProfile({ flags }: Arguments): Profile | Outcome {

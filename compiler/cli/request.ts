@@ -11,7 +11,7 @@ import { readHostName } from "../check/names/host_names.ts";
 import { idWord, readId } from "../check/sets/id_patterns.ts";
 import { isProblem } from "../diagnostics/report.ts";
 import { readTime } from "../check/names/times.ts";
-import { nearest } from "../diagnostics/nearest.ts";
+import { nearest } from "../../runtime/text/nearest.ts";
 import { printable, quote } from "../diagnostics/quote.ts";
 import { parseAddress, type Address } from "../../runtime/net/address.ts";
 import type { Target } from "./ask.ts";

@@ -1,17 +1,9 @@
 // `--target NAME`: what `build` writes of a policy that has compiled and passed its tests.
 import type { Profile } from "../../runtime/abi/profiles.ts";
-import { nearest } from "../diagnostics/nearest.ts";
-import type { Arguments, FlagSpec } from "./arguments.ts";
+import { nearest } from "../../runtime/text/nearest.ts";
+import type { Arguments } from "../../runtime/shell/command_line.ts";
+import { TARGETS, type Target } from "./flags.ts";
 import { usage, type Outcome } from "./outcome.ts";
-
-/** `wasm`: the module. `c`: a folder for a host without WebAssembly. The others: what one subject may bind, as an ABI filter's profile. */
-export const TARGETS = ["wasm", "c", "abi-filter", "abi-filter-v2"] as const;
-export type Target = (typeof TARGETS)[number];
-
-export const TARGET_FLAG: FlagSpec = {
-  short: null, value: "NAME", oneOf: TARGETS,
-  says: "what is written: `wasm` (the default), `c` (a folder for native hosts), `abi-filter` or `abi-filter-v2`",
-};
 
 export function readTarget({ flags }: Arguments, profile: Profile): Target | Outcome {
   const word = flags.get("target") ?? "wasm";

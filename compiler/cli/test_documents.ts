@@ -5,7 +5,7 @@ import { printable } from "../diagnostics/quote.ts";
 import type { PolicyInfo } from "../../runtime/host/module.ts";
 import { shownPath } from "./compiled.ts";
 import type { LineResult } from "./policy_tests.ts";
-import { printableJson } from "./terminal.ts";
+import { printableJson } from "../../runtime/shell/printable.ts";
 import { becauseText } from "./test_report.ts";
 
 /** https://testanything.org/tap-version-14-specification.html; one point a test line. */

@@ -1,4 +1,5 @@
 // FILE -> a compiled module that the host accepts, with the results of the policy's tests in it.
+import { grouped } from "../../runtime/text/number.ts";
 import type { Profile } from "../../runtime/abi/profiles.ts";
 import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
 import type { LoadedPolicy } from "../../runtime/host/module.ts";
@@ -45,7 +46,7 @@ export function failedTests(tested: Tested, consequence: string): Outcome | null
   return {
     class: "no",
     code: "policy.test_failed",
-    message: `${failed.toLocaleString("en-US")} of ${count(tested.results.length, "test line")} failed${consequence}`,
+    message: `${grouped(failed)} of ${count(tested.results.length, "test line")} failed${consequence}`,
     report: (p) => `${failuresText(tested.results, tested.loaded.info, tested.disk.root, p)}\n`,
     data: { failed, results: resultsJson(tested.results) },
   };

@@ -5,7 +5,8 @@ import {
 } from "../source/bounds.ts";
 import { MAX_DIALERS, MAX_PAGES, PAGE_BYTES } from "../../runtime/abi/layout.ts";
 import { quote } from "./quote.ts";
-import { grouped, type WordsOf } from "./sentence.ts";
+import type { WordsOf } from "./sentence.ts";
+import { grouped } from "../../runtime/text/number.ts";
 
 /** The part of a policy that uses the most of something; `name` is null where it has none. */
 export type SetUse = { readonly kind: "net" | "hosts" | "ids"; readonly name: string | null };

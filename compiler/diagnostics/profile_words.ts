@@ -2,7 +2,8 @@
 import { OS_PAGES } from "../../runtime/abi/profiles.ts";
 import { PAGE_BYTES } from "../../runtime/abi/layout.ts";
 import { quote } from "./quote.ts";
-import { grouped, type Words, type WordsOf } from "./sentence.ts";
+import type { Words, WordsOf } from "./sentence.ts";
+import { grouped } from "../../runtime/text/number.ts";
 
 /** `clause`: the words, such as `as mtls`. */
 interface HostOnly {

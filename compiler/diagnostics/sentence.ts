@@ -16,8 +16,3 @@ export type WordsOf<D> = { readonly [C in keyof D]: (data: D[C]) => Words };
 export function didYouMean(word: string): string {
   return `did you mean \`${word}\`?`;
 }
-
-/** `1,000,000` */
-export function grouped(n: number): string {
-  return n.toLocaleString("en-US");
-}

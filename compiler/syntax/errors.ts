@@ -2,7 +2,7 @@
 // code, message, help and replacement travel in it on a line each; parse.ts takes them apart.
 import { EOF, type IParserErrorMessageProvider, type IToken, type TokenType } from "chevrotain";
 import type { UntypedCode } from "../diagnostics/words.ts";
-import { nearest, nearestAlone } from "../diagnostics/nearest.ts";
+import { nearest, nearestAlone } from "../../runtime/text/nearest.ts";
 import { quote } from "../diagnostics/quote.ts";
 import { isKeyword } from "./keywords.ts";
 import { KW, Param, RBrace, Rate, Slash } from "./tokens.ts";

@@ -2,7 +2,7 @@
 // with the edit that mends it, and read as what was meant, so that nothing else is told because of
 // it. Only forms that can't be right are looked for, since every word may be a name. Linear.
 import type { IToken, TokenType } from "chevrotain";
-import { nearest } from "../diagnostics/nearest.ts";
+import { nearest } from "../../runtime/text/nearest.ts";
 import { quote } from "../diagnostics/quote.ts";
 import { endOf } from "./cst.ts";
 import { bracketed, commas, doubledEquals, minFirst, namedWithColon } from "./foreign_set_forms.ts";

@@ -2,7 +2,7 @@
 // so that it holds whatever else is wrong with a template.
 import type { IToken, TokenType } from "chevrotain";
 import { MAX_ERRORS, MAX_LOOKS } from "../source/bounds.ts";
-import { nearest } from "../diagnostics/nearest.ts";
+import { nearest } from "../../runtime/text/nearest.ts";
 import { quote } from "../diagnostics/quote.ts";
 import { KW, LBrace, LParen, Literal, Param, RBrace, RParen, isName } from "./tokens.ts";
 

@@ -1,7 +1,7 @@
 // What to say about a token that can't begin a statement, a clause or a line of a test.
 import type { IToken } from "chevrotain";
 import type { UntypedCode } from "../diagnostics/words.ts";
-import { nearest, nearestAlone } from "../diagnostics/nearest.ts";
+import { nearest, nearestAlone } from "../../runtime/text/nearest.ts";
 import { quote } from "../diagnostics/quote.ts";
 import type { Context, Stray } from "./recovery.ts";
 import { elsewhereCalled } from "./foreign_keywords.ts";

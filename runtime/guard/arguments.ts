@@ -1,9 +1,11 @@
-// The command line: argv -> what to do, or one sentence.
-import { parseArgs } from "node:util";
+// The command line: words -> what to do, or what is wrong with them.
+import { failed, ok, type Result } from "../result/result.ts";
+import { readCommandLine, type Arguments, type Misuse } from "../shell/command_line.ts";
+import type { TextAsked } from "../shell/head.ts";
+import { INGRESS_GUARD } from "./command_table.ts";
 
 export type Command =
-  | { readonly kind: "help" }
-  | { readonly kind: "version" }
+  | TextAsked
   | { readonly kind: "status"; readonly json: boolean }
   | {
     readonly kind: "run";
@@ -15,45 +17,13 @@ export type Command =
     readonly audit: string | null;
     /** In a network namespace of its own. */
     readonly isolate: boolean;
-    /** Where the ways into it stand; null: in the guards' own folder. */
+    /** Where the sockets that lead into it are made; null: in the guards' own folder. */
     readonly sockets: string | null;
-    /** Where tokens come from, for what the policy exposes `as direct`; null: none is to be had. */
+    /** Where tokens come from, for what the policy exposes `as direct`; null: there are none. */
     readonly tokens: { readonly socket: string; readonly key: string; readonly ttlMs: number } | null;
     readonly program: string;
     readonly args: readonly string[];
   };
-
-export interface Misuse {
-  readonly misuse: string;
-}
-
-export const HELP = `ingress-guard: runs a program that may bind only what a compiled policy grants its service.
-
-  ingress-guard --policy P.wasm --service NAME [OPTION]... -- PROGRAM [ARGUMENT]...
-  ingress-guard status [--json]
-
-  --policy P.wasm   the compiled policy (ingressc build makes it); SIGHUP, or a change of the file or of a link on the
-                    way to it, reloads it
-  --trusted-key FILE  a public key (PEM): only policies that one of them has signed are loaded; may be given more
-                    than once, and needs --state-dir
-  --state-dir FOLDER  keeps the highest revision over restarts: an older policy is refused
-  --service NAME    the service, as the policy names it; one that it doesn't name may bind loopback
-  --audit FILE      a JSON line for every bind and listen, allowed and denied; SIGHUP opens it again
-  --isolate         the program gets a network namespace with loopback alone; a unix socket, PORT.sock, leads
-                    to each port that it listens on: the gateway's backend
-  --sockets FOLDER  where these stand; the folder's group may use them (default: a folder for this user alone)
-  --ingressd SOCKET ingressd's registration socket: tokens for what the policy exposes as direct come from there
-  --key FILE        the key that this guard shares with ingressd (guard.key_file), one that the program can't
-                    read: handed over open, as in --key /dev/fd/3 3<KEYFILE
-  --token-ms N      how long a token holds unless it is renewed, 1000 to 86400000 (default 60000): a port is
-                    closed so long after ingressd was last there
-
-The program, and all that it starts, may bind and listen on loopback addresses and on unix sockets.
-Any other bind fails with EACCES, unless the policy grants it. Ends with the program's exit code.
-status shows the guards that run for this user, and what their programs have bound.
-Exit codes of its own: 2 usage, 3 policy refused, 4 koffi or the kernel's support is missing (nothing
-was started), 7 internal, 126 and 127 the program can't be run or isn't there.
-`;
 
 const MOST_SERVICE_BYTES = 48;
 const TOKEN_MS = 60_000;
@@ -63,67 +33,38 @@ const MOST_KEYS = 64;
 const LEAST_TOKEN_MS = 1_000;
 const MOST_TOKEN_MS = 86_400_000;
 
-export function isMisuse(x: Command | Misuse): x is Misuse {
-  return "misuse" in x;
+export function parseCommand(words: readonly string[]): Result<Command, Misuse> {
+  const asked = readCommandLine(INGRESS_GUARD, words);
+  if (!asked.ok) return asked;
+  if (asked.value.kind !== "run") return ok(asked.value);
+  const { command, args } = asked.value;
+  return command === "status" ? ok({ kind: "status", json: args.flags.has("json") }) : runCommand(args);
 }
 
-const VALUES = ["policy", "trusted-key", "state-dir", "service", "audit", "sockets", "ingressd", "key", "token-ms"];
-const SWITCHES = ["isolate", "help", "version"];
-
-export function parseCommand(argv: readonly string[]): Command | Misuse {
-  const misuse = (sentence: string): Misuse => ({ misuse: `${sentence}; ingress-guard --help shows the command line` });
-  if (argv[0] === "status") {
-    const [, ...words] = argv;
-    const odd = words.find((word, i) => word !== "--json" || i > 0);
-    if (odd !== undefined) return misuse(`\`status\` knows no \`${odd}\``);
-    return { kind: "status", json: words.length > 0 };
-  }
-  const separator = argv.indexOf("--");
-  const own = separator < 0 ? argv : argv.slice(0, separator);
-  const { tokens } = parseArgs({
-    args: [...own], strict: false, tokens: true, allowPositionals: true,
-    options: {
-      ...Object.fromEntries(VALUES.map((name) => [name, { type: "string" as const }])), ...Object.fromEntries(SWITCHES.map((name) => [name, { type: "boolean" as const }])),
-      help: { type: "boolean", short: "h" },
-    },
-  });
-  const given = new Map<string, string>();
-  const trustedKeys: string[] = [];
-  for (const token of tokens) {
-    if (token.kind === "positional") return misuse(`\`${token.value}\` is one word too many: the program stands behind \`--\``);
-    if (token.kind !== "option") continue;
-    const { name, rawName, value } = token;
-    const isSwitch = SWITCHES.includes(name);
-    if (!isSwitch && !VALUES.includes(name)) return misuse(`there is no option \`${rawName}\``);
-    if (given.has(name) && name !== "trusted-key") return misuse(`\`${rawName}\` is given twice`);
-    if (!isSwitch && (value === undefined || value === "" || value.startsWith("--"))) return misuse(`\`${rawName}\` needs a value`);
-    if (isSwitch && value !== undefined) return misuse(`\`${rawName}\` takes no value`);
-    given.set(name, value ?? "");
-    if (name === "trusted-key") trustedKeys.push(value ?? "");
-  }
-  if (given.has("help")) return { kind: "help" };
-  if (given.has("version")) return { kind: "version" };
+function runCommand({ flags: given, lists, program: [program, ...args] }: Arguments): Result<Command, Misuse> {
+  const trustedKeys = lists.get("trusted-key") ?? [];
   const [policy, service] = [given.get("policy"), given.get("service")];
   const [isolate, sockets] = [given.has("isolate"), given.get("sockets") ?? null];
-  const [program, ...args] = separator < 0 ? [] : argv.slice(separator + 1);
-  if (policy === undefined) return misuse("`--policy P.wasm` is missing: without a policy nothing could be granted");
+  if (policy === undefined) return wrong("missing_flag", "`--policy P.wasm` is missing", "name the compiled policy: without one nothing could be granted");
   const stateDirectory = given.get("state-dir");
-  if (trustedKeys.length > 0 && stateDirectory === undefined) return misuse("`--trusted-key` needs `--state-dir FOLDER`, which keeps the highest revision over restarts");
-  if (trustedKeys.length === 0 && stateDirectory !== undefined) return misuse("`--state-dir` goes with `--trusted-key`: without a signature no policy has a revision that counts");
-  if (trustedKeys.length > MOST_KEYS) return misuse(`\`--trusted-key\` is given more than ${MOST_KEYS} times`);
+  if (trustedKeys.length > 0 && stateDirectory === undefined) return wrong("missing_flag", "`--trusted-key` needs `--state-dir FOLDER`", "name a folder that keeps the highest revision over restarts");
+  if (trustedKeys.length === 0 && stateDirectory !== undefined) return wrong("missing_flag", "`--state-dir` goes with `--trusted-key`", "name a key, or leave `--state-dir` out: without a signature no policy has a revision that counts");
+  if (trustedKeys.length > MOST_KEYS) return wrong("flag_value", `\`--trusted-key\` is given more than ${MOST_KEYS} times`, "leave keys out that sign no policy any more");
   const signatures = stateDirectory === undefined ? null : { trustedKeys, stateDirectory };
-  if (service === undefined) return misuse("`--service NAME` is missing: the policy grants by service");
-  if (Buffer.byteLength(service) > MOST_SERVICE_BYTES) return misuse(`\`--service\` has more than ${MOST_SERVICE_BYTES} bytes`);
-  if (service === "ingressd") return misuse("`ingressd` is the gateway's own name: no service has it");
-  if (sockets !== null && !isolate) return misuse("`--sockets` goes with `--isolate`: without it nothing needs a way in");
-  if (isolate && sockets === null && !/^\w[\w-]*$/.test(service)) return misuse("`--isolate` needs `--sockets FOLDER` for a service with such a name");
+  if (service === undefined) return wrong("missing_flag", "`--service NAME` is missing", "name the service: the policy grants by service");
+  if (Buffer.byteLength(service) > MOST_SERVICE_BYTES) return wrong("flag_value", `\`--service\` has more than ${MOST_SERVICE_BYTES} bytes`, "write the name as the policy has it");
+  if (service === "ingressd") return wrong("flag_value", "`ingressd` is the gateway's own name: no service has it", "write the name as the policy has it");
+  if (sockets !== null && !isolate) return wrong("missing_flag", "`--sockets` goes with `--isolate`", "add `--isolate`, or leave `--sockets` out: without a namespace nothing needs a way in");
+  if (isolate && sockets === null && !/^\w[\w-]*$/.test(service)) return wrong("missing_flag", "`--isolate` needs `--sockets FOLDER` for a service with such a name", "name a folder for the sockets");
   const [socket, key, ttl] = [given.get("ingressd"), given.get("key"), given.get("token-ms")];
-  if ((socket === undefined) !== (key === undefined)) return misuse("`--ingressd SOCKET` and `--key FILE` go together: ingressd gives tokens to whom shows the key");
-  if (ttl !== undefined && socket === undefined) return misuse("`--token-ms` goes with `--ingressd`");
-  if (isolate && socket !== undefined) return misuse("`--ingressd` does not go with `--isolate`: nobody outside reaches what is bound in there");
+  if ((socket === undefined) !== (key === undefined)) return wrong("missing_flag", "`--ingressd SOCKET` and `--key FILE` go together", "give both: ingressd gives tokens to a guard that proves that it has the key");
+  if (ttl !== undefined && socket === undefined) return wrong("missing_flag", "`--token-ms` goes with `--ingressd`", "name ingressd's registration socket, or leave `--token-ms` out");
+  if (isolate && socket !== undefined) return wrong("flag_clash", "`--ingressd` does not go with `--isolate`", "leave one of them out: nobody outside reaches what is bound in the namespace");
   const ttlMs = Number(ttl ?? TOKEN_MS);
-  if (!/^\d{1,8}$/.test(ttl ?? "0") || ttlMs < LEAST_TOKEN_MS || ttlMs > MOST_TOKEN_MS) return misuse(`\`--token-ms\` is a whole number from ${LEAST_TOKEN_MS} to ${MOST_TOKEN_MS}`);
+  if (!/^\d{1,8}$/.test(ttl ?? "0") || ttlMs < LEAST_TOKEN_MS || ttlMs > MOST_TOKEN_MS) return wrong("flag_value", `\`--token-ms\` is a whole number from ${LEAST_TOKEN_MS} to ${MOST_TOKEN_MS}`, "write milliseconds");
   const from = socket === undefined || key === undefined ? null : { socket, key, ttlMs };
-  if (program === undefined || program === "") return misuse("`-- PROGRAM` is missing: the program to run");
-  return { kind: "run", policy, signatures, service, audit: given.get("audit") ?? null, isolate, sockets, tokens: from, program, args };
+  if (program === undefined || program === "") return wrong("missing_operand", "`-- PROGRAM` is missing", "write the program to run, with its arguments, after `--`");
+  return ok({ kind: "run", policy, signatures, service, audit: given.get("audit") ?? null, isolate, sockets, tokens: from, program, args });
 }
+
+const wrong = (code: string, message: string, help: string): Result<Command, Misuse> => failed({ code: `usage.${code}`, message, help });

@@ -2,6 +2,10 @@
 import { lstatSync, readdirSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { envelopeJson } from "../shell/envelope.ts";
+import { EXIT_CODES } from "../shell/exit.ts";
+import { endWithoutReader } from "../shell/head.ts";
+import { say } from "./ending.ts";
 import { guardsFolder } from "./private_folder.ts";
 import type { GuardStatus } from "./status.ts";
 
@@ -15,6 +19,17 @@ export interface Found {
   readonly guards: readonly GuardStatus[];
   /** Sockets whose guard gave no answer. */
   readonly silent: readonly string[];
+}
+
+export async function showStatus(json: boolean): Promise<void> {
+  endWithoutReader();
+  const found = await askGuards(process.env);
+  const failed = typeof found === "string";
+  if (json) {
+    process.stdout.write(`${envelopeJson(failed ? { class: "delegate", code: "delegate_failed", message: found } : { class: "ok", code: "ok", message: `guards that run: ${found.guards.length}`, data: found })}\n`);
+  } else if (failed) say(found);
+  else process.stdout.write(`${statusTable(found)}\n`);
+  if (failed) process.exitCode = EXIT_CODES.delegate;
 }
 
 /** A sentence: the folder is not to be trusted. */

@@ -18,7 +18,8 @@ function isAskedFor() {
 
 /** Closes what a signal opened before the program's first line. */
 export async function closeDebugger() {
-  if (isAskedFor()) return;
+  // With this option no signal opens one, so there is nothing to look at.
+  if (isAskedFor() || process.execArgv.includes("--disable-sigusr1")) return;
   // A Node without an inspector has no such module.
   const inspector = await import("node:inspector").catch(() => null);
   const close = () => {

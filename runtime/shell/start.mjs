@@ -2,15 +2,17 @@
 //
 // In a clone the build follows the sources. The build lists them with size and time; where one differs, the
 // project is built again (scripts/build.mjs, a tenth of a second), into a folder of its own, and `dist/build.json`
-// is replaced in one step. A published package has a build and no sources, and never builds.
-import { createHash } from "node:crypto";
+// is replaced in one step. A program looks only at its own sources, and for help and version only at those of its head.
+// A published package has a build and no sources, and never builds.
 import { readFileSync, statSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { closeDebugger } from "../host/debugger.mjs";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const LIST = `${ROOT}dist/build.json`;
+/** As in exit.ts. */
 const EXIT_MISSING = 4;
+const EXIT_DELEGATE = 5;
 
 /**
  * Runs `main` of a program with the words of the command line.
@@ -18,16 +20,42 @@ const EXIT_MISSING = 4;
  */
 export async function start(name) {
   await closeDebugger();
-  const build = await currentBuild();
+  const words = process.argv.slice(2);
+  const build = await currentBuild(name, isForHead(words) ? "head" : "all");
   if ("missing" in build) return refuse(name, build.missing);
+  const text = textFor(build.folder, name, words);
+  if (text !== null) {
+    // The reader is gone (`| head`): exit class delegate, as for every command that answers and ends.
+    process.stdout.on("error", () => process.exit(EXIT_DELEGATE));
+    process.stdout.write(`${text}\n`);
+    return;
+  }
+  const { useCompileCache } = await import("./compile_cache.mjs");
+  useCompileCache(`${ROOT}dist/${build.folder}`);
   const { main } = await import(pathToFileURL(`${ROOT}dist/${build.folder}/${name}.mjs`).href);
-  await main(process.argv.slice(2));
+  await main(words);
+}
+
+/** Whether the head of a program answers alone: the words that runtime/shell/command_line.ts takes for help and version. */
+function isForHead(words) {
+  const end = words.indexOf("--");
+  return words[0] === "help" || words.slice(0, end < 0 ? words.length : end).some((word) => word === "--help" || word === "-h" || word === "--version" || word === "-V");
+}
+
+/** What the build has as text for these words (scripts/texts.ts), or null. */
+function textFor(folder, name, words) {
+  if (!isForHead(words)) return null;
+  const texts = JSON.parse(readFileSync(`${ROOT}dist/${folder}/${name}.texts.json`, "utf8"));
+  const asked = words.join(" ");
+  return Object.hasOwn(texts, asked) ? texts[asked] : null;
 }
 
 /** The build to run, or what is missing for one, as a sentence. */
-async function currentBuild() {
+async function currentBuild(name, part) {
   const last = readList();
-  if (last !== null && isCurrent(last.sources)) return last;
+  // A list of an older release names no programs.
+  const own = last?.programs?.[name]?.[part].map((i) => last.sources[i]) ?? last?.sources;
+  if (own !== undefined && isCurrent(own)) return last;
   let builder;
   try {
     builder = await import("../../scripts/build.mjs");
@@ -39,7 +67,7 @@ async function currentBuild() {
   try {
     return await builder.build();
   } catch (error) {
-    if (last !== null && sameText(last.sources)) return last;
+    if (own !== undefined && await sameText(own)) return last;
     return { missing: `its sources have changed and can't be built here: ${error.message}` };
   }
 }
@@ -62,7 +90,9 @@ function isCurrent(sources) {
 }
 
 /** A copy of the project has other times and the same text. */
-function sameText(sources) {
+async function sameText(sources) {
+  // Loading it costs a fifth of a start, and most starts need no hash.
+  const { createHash } = await import("node:crypto");
   try {
     return sources.every(([path, , , sha256]) => createHash("sha256").update(readFileSync(ROOT + path)).digest("hex") === sha256);
   } catch (error) {

@@ -1,15 +1,20 @@
 // Words of the command line and of a request: what is meant, or one sentence with a remedy.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { COMMON_FLAGS, isArguments, parseArguments } from "../../compiler/cli/arguments.ts";
-import { build } from "../../compiler/cli/commands/build.ts";
+import { INGRESSC } from "../../compiler/cli/command_table.ts";
+import { failed } from "../../runtime/result/result.ts";
 import { isRequest, parseRequest } from "../../compiler/cli/request.ts";
-import { paint, printable, printableJson, wantsColor } from "../../compiler/cli/terminal.ts";
+import { paint, wantsColor } from "../../compiler/cli/terminal.ts";
+import { readCommandLine, type Asked } from "../../runtime/shell/command_line.ts";
+import type { ProgramSpec } from "../../runtime/shell/command_table.ts";
+import { printable, printableJson } from "../../runtime/shell/printable.ts";
 import { formatAddress } from "../../runtime/net/address.ts";
 
 const words = suite("arguments");
 
-const FLAGS = { ...build.flags, ...COMMON_FLAGS };
+/** `fmt` takes any number of operands and `build` more flags: both in one, to try the reading of words. */
+const TABLE: ProgramSpec = { ...INGRESSC, commands: { build: { summary: "", manual: "", operands: ["FILE..."], flags: INGRESSC.commands["build"]?.flags ?? {} } } };
+const read = (line: string): ReturnType<typeof readCommandLine> => readCommandLine(TABLE, `build ${line}`.split(" "));
 
 words("flags and operands", () => {
   const rows: readonly (readonly [given: string, meant: string])[] = [
@@ -19,8 +24,13 @@ words("flags and operands", () => {
     ["--out=b.wasm a", "a | out=b.wasm"],
     ["--out=a=b a", "a | out=a=b"],
     ["a --watch --json", "a | watch= json="],
-    ["-h", " | help="],
+    ["-h", "help build"],
+    ["a -x --help", "help build"],
+    ["a -o --help", "help build"],
+    ["a -V", "version"],
+    ["a -- --help", "a --help |"],
     ["-- -o", "-o |"],
+    ["--", "usage.missing_operand"],
     ["a -- --json -x", "a --json -x |"],
     ["-", "- |"],
     ["a -o -", "a | out=-"],
@@ -37,20 +47,23 @@ words("flags and operands", () => {
     ["a --", "a |"],
   ];
   for (const [given, meant] of rows) {
-    const parsed = parseArguments(given.split(" "), FLAGS, "build");
-    const text = isArguments(parsed)
-      ? `${parsed.operands.join(" ")} | ${[...parsed.flags].map(([k, v]) => `${k}=${v}`).join(" ")}`.trimEnd()
-      : parsed.code;
+    const asked = read(given);
+    const text = asked.ok ? meaning(asked.value) : asked.error.code;
     assert.is(text, meant, given);
   }
 });
 
 words("an unknown flag gets the nearest one", () => {
-  const parsed = parseArguments(["--wathc"], FLAGS, "build");
-  assert.ok(!isArguments(parsed));
-  assert.is(parsed.message, "`ingressc build` has no flag `--wathc`");
-  assert.is(parsed.help, "did you mean `--watch`? `ingressc build --help` lists its flags");
+  assert.equal(read("--wathc a"), failed({
+    code: "usage.unknown_flag", message: "`ingressc build` has no flag `--wathc`", help: "did you mean `--watch`? `ingressc build --help` lists its flags",
+  }));
 });
+
+function meaning(asked: Asked): string {
+  if (asked.kind === "version") return asked.kind;
+  if (asked.kind === "help") return `help ${asked.command}`;
+  return `${asked.args.operands.join(" ")} | ${[...asked.args.flags].map(([k, v]) => `${k}=${v}`).join(" ")}`.trimEnd();
+}
 
 words("requests", () => {
   const rows: readonly (readonly [given: string, meant: string])[] = [

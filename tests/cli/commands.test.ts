@@ -180,7 +180,7 @@ commands("help is for every command, and the version is the package's", async ({
     { args: ["--help"], exit: 0, out: new RegExp(rows.map((r) => `\n  ${r} `).join("[^]*")) },
     ...rows.map((r): Row => ({ args: [r, "--help"], exit: 0, out: new RegExp(`^ingressc ${r}: [^]*usage: ingressc ${r} [^]*--json[^]*\n  ingressc ${r} `) })),
     { args: ["help", "build"], exit: 0, out: /^ingressc build: / },
-    { args: ["--version"], exit: 0, out: /^\d+\.\d+\.\d+\n$/ },
+    { args: ["--version"], exit: 0, out: /^ingressc \d+\.\d+\.\d+\n$/ },
   ]);
 });
 

@@ -6,10 +6,12 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { EXIT_CODES, type Outcome } from "../../compiler/cli/outcome.ts";
+import type { Outcome } from "../../compiler/cli/outcome.ts";
 import { SILENT } from "../../compiler/cli/progress.ts";
-import { answer, envelopeText, isAnswer, outcomeText, wantsJson } from "../../compiler/cli/session.ts";
+import { answer, envelopeText, isAnswer, outcomeText } from "../../compiler/cli/session.ts";
 import { paint } from "../../compiler/cli/terminal.ts";
+import { wantsJson } from "../../runtime/shell/command_line.ts";
+import { EXIT_CODES } from "../../runtime/shell/exit.ts";
 import { program } from "../ready.ts";
 
 export const PROJECT = fileURLToPath(new URL("../../", import.meta.url));

@@ -4,8 +4,8 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { COMMANDS } from "../../compiler/cli/commands.ts";
-import { EXIT_CODES } from "../../compiler/cli/outcome.ts";
+import { INGRESSC } from "../../compiler/cli/command_table.ts";
+import { EXIT_CODES } from "../../runtime/shell/exit.ts";
 import { folder, freePort, ingresscHere, INGRESSD, PROJECT, start } from "./programs.ts";
 
 const readme = suite("README");
@@ -69,7 +69,7 @@ readme("the markers are the ones that ingressd prints", async () => {
 });
 
 readme("every command and exit code is named, and every link leads somewhere", () => {
-  for (const name of Object.keys(COMMANDS)) assert.match(text, new RegExp(`\`ingressc ${name} `));
+  for (const name of Object.keys(INGRESSC.commands)) assert.match(text, new RegExp(`\`ingressc ${name} `));
   for (const code of Object.values(EXIT_CODES)) assert.match(text, new RegExp(`[\\s,]${code} [a-z]`));
   const links = [...text.matchAll(/\]\(([^)#]+)\)/g)].map((m) => m[1] ?? "");
   assert.ok(links.length > 5);

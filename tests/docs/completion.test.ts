@@ -6,10 +6,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { COMMANDS as COMPILER } from "../../compiler/cli/commands.ts";
-import { parseCommand } from "../../gateway/arguments.ts";
-import { COMMANDS, OPTIONS, SERVE, type CommandSpec } from "../../gateway/command_table.ts";
-import { isFailure } from "../../gateway/exit.ts";
+import { INGRESSC } from "../../compiler/cli/command_table.ts";
+import { readCommandLine } from "../../runtime/shell/command_line.ts";
+import { PROGRAMS } from "../../scripts/programs.ts";
 import { skip } from "../skip.ts";
 
 const test = suite("completion");
@@ -19,7 +18,7 @@ for (const name of ["edge.ingress", "edge.wasm", "a key.key", "a.pub", "b.pub", 
 mkdirSync(join(folder, "sub"));
 process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
 
-const COMPILER_WORDS = Object.keys(COMPILER).sort();
+const COMPILER_WORDS = Object.keys(INGRESSC.commands).sort();
 
 /** The line up to the cursor (a word that ends in a blank is whole), and all that is offered. */
 const rows: readonly (readonly [line: string, offered: readonly string[]])[] = [
@@ -50,6 +49,11 @@ const rows: readonly (readonly [line: string, offered: readonly string[]])[] = [
   ["ingressd expose --mode p", ["passthrough"]],
   ["ingressd expose --mode=", ["mtls", "passthrough", "tcp", "tls"]],
   ["ingressd expose --mode=tc", ["tcp"]],
+  ["ingress-guard ", ["status"]],
+  ["ingress-guard --po", ["--policy"]],
+  ["ingress-guard --policy ", ["edge.wasm", "sub"]],
+  ["ingress-guard --policy edge.wasm --trusted-key ", ["a.pub", "b.pub", "sub"]],
+  ["ingress-guard status --j", ["--json"]],
 ];
 
 /** `printed` has what each row offers, a line each, with `===` after every row. */
@@ -69,7 +73,7 @@ const here = (program: string): boolean => spawnSync(program, ["--version"]).sta
 
 if (here("bash")) {
   test("bash offers what is due", () => {
-    const script = `cd "$1"; source ${at("ingressc.bash")}; source ${at("ingressd.bash")}; shift
+    const script = `cd "$1"; source ${at("ingressc.bash")}; source ${at("ingressd.bash")}; source ${at("ingress-guard.bash")}; shift
       while [ $# != 0 ]; do
         n=$1; shift; COMP_WORDS=("\${@:1:n}"); COMP_CWORD=$((n - 1)); shift "$n"; COMPREPLY=()
         "_\${COMP_WORDS[0]}"; printf '%s\\n' \${COMPREPLY[@]+"\${COMPREPLY[@]}"} ===
@@ -120,22 +124,26 @@ if (here("zsh")) {
   skip("completion in zsh", "zsh is not installed");
 }
 
-test("ingressd reads exactly the options that its table gives each command", () => {
-  const values: Readonly<Record<string, string>> = { port: "443", mode: "tcp" };
-  const needed: Readonly<Record<string, readonly string[]>> = { serve: ["policy"], expose: ["service", "port", "backend"] };
-  const table: readonly (readonly [string, CommandSpec])[] = [["serve", SERVE], ...Object.entries(COMMANDS)];
-  for (const [command, { options }] of table) {
-    for (const [name, { value }] of Object.entries(OPTIONS)) {
-      if (name === "help" || name === "version") continue;
-      const given = new Set([...(needed[command] ?? []), name]);
-      const argv = [...given].flatMap((one) => (one !== name || value !== null ? [`--${one}`, values[one] ?? "x"] : [`--${one}`]));
-      const read = parseCommand([...(command === "serve" ? [] : [command]), ...argv]);
-      const due = options.some((known) => known === name);
-      assert.is(!isFailure(read) && read.kind === command, due, `${command} --${name}: ${isFailure(read) ? read.message : "taken"}`);
+test("each program reads exactly the flags that its table gives each command", () => {
+  for (const program of PROGRAMS) {
+    const table = [...(program.bare === null ? [] : [[null, program.bare] as const]), ...Object.entries(program.commands)];
+    const all = table.flatMap(([, { flags }]) => Object.entries(flags));
+    for (const [command, spec] of table) {
+      for (const [name, { value }] of all) {
+        const words = [...(command === null ? [] : [command]), `--${name}`, ...(value === null ? [] : ["x"]), ...spec.operands.map(() => "x")];
+        const asked = readCommandLine(program, words);
+        assert.is(asked.ok && asked.value.kind === "run" && asked.value.command === command, Object.hasOwn(spec.flags, name), `${program.name} ${words.join(" ")}`);
+      }
     }
   }
-  const help = readFileSync(fileURLToPath(new URL("../../gateway/arguments.ts", import.meta.url)), "utf8");
-  for (const [name] of Object.entries(OPTIONS)) assert.ok(help.includes(`--${name}`), name);
+});
+
+test("a flag takes a value in all commands of a program or in none: the command is found by that", () => {
+  for (const { bare, commands } of PROGRAMS) {
+    const flags = [...Object.values(commands), ...(bare === null ? [] : [bare])].flatMap((spec) => Object.entries(spec.flags));
+    const taking = new Set(flags.filter(([, { value }]) => value !== null).map(([name]) => name));
+    assert.equal(flags.filter(([name, { value }]) => value === null && taking.has(name)), []);
+  }
 });
 
 test.run();

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { statusText } from "../../gateway/status_text.ts";
+import { statusText } from "../../gateway/cli/status_text.ts";
 import { authority, dns, leaf } from "../tls/certificates.ts";
 import { call, GREETING, put, putAuthority, SERVED } from "../tls/tls_under_test.ts";
 import { backend, eventually, freePort, moduleOf, probe, running, start, temporaryFolder, type BackendUnderTest } from "./gateway_under_test.ts";

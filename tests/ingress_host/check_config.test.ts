@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { program } from "../ready.ts";
-import { checkConfig } from "../../gateway/check_config.ts";
+import { checkConfig } from "../../gateway/cli/check_config.ts";
 import { readConfig } from "../../gateway/config.ts";
 import { newSigner } from "../host/signed.ts";
 import { authority, leaf } from "../tls/certificates.ts";

@@ -9,8 +9,8 @@ import { fileURLToPath } from "node:url";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { expose, ExposeError, defaultSocket } from "../../gateway/client/expose.mjs";
-import { parseCommand } from "../../gateway/arguments.ts";
-import { isFailure } from "../../gateway/exit.ts";
+import { ok } from "../../runtime/result/result.ts";
+import { parseCommand } from "../../gateway/cli/arguments.ts";
 import { peerCredentials } from "../../gateway/intents/peer_credentials.ts";
 import { program } from "../ready.ts";
 import { skip } from "../skip.ts";
@@ -173,9 +173,9 @@ await expose({ service: "web", port: ${port}, backend: server }); console.log("o
 
 test("the command line of expose", () => {
   const good = ["expose", "--service", "web", "--port", "8443", "--backend", "127.0.0.1:80"];
-  assert.equal(parseCommand(good), {
+  assert.equal(parseCommand(good), ok({
     kind: "expose", intent: { service: "web", port: 8443, backend: "127.0.0.1:80", mode: "tcp", bind: null, socket: null },
-  });
+  }));
   const bad: readonly (readonly [readonly string[], RegExp])[] = [
     [["expose"], /`--service NAME` is missing/],
     [good.slice(0, 3), /`--port N` is missing/],
@@ -183,13 +183,13 @@ test("the command line of expose", () => {
     [[...good, "--mode", "http"], /`--mode http` is none of tcp, passthrough, tls, mtls/],
     [[...good.slice(0, 4), "65536", ...good.slice(5)], /is no port/],
     [[...good.slice(0, 4), "0", ...good.slice(5)], /is no port/],
-    [[...good, "--policy", "p.wasm"], /`--policy` is not for `expose`/],
-    [["status", "--port", "1"], /`--port` is not for `status` but for `expose`/],
-    [["--policy", "p.wasm", "--backend", "x"], /`--backend` is not for serving but for `expose`/],
+    [[...good, "--policy", "p.wasm"], /`ingressd expose` has no flag `--policy`/],
+    [["status", "--port", "1"], /`ingressd status` has no flag `--port`/],
+    [["--policy", "p.wasm", "--backend", "x"], /ingressd has no flag `--backend`/],
   ];
   for (const [argv, expected] of bad) {
     const command = parseCommand(argv);
-    assert.match(isFailure(command) ? command.message : "accepted", expected);
+    assert.match(command.ok ? "accepted" : command.error.message, expected);
   }
 });
 

@@ -6,8 +6,8 @@ import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { program } from "../ready.ts";
 import { order } from "../../gateway/order.ts";
-import { statusText } from "../../gateway/status_text.ts";
-import { watchStatus, WATCH_MS } from "../../gateway/watch_status.ts";
+import { statusText } from "../../gateway/cli/status_text.ts";
+import { watchStatus, WATCH_MS } from "../../gateway/cli/watch_status.ts";
 import { backend, eventually, freePort, manualClock, probe, running, type Under } from "./gateway_under_test.ts";
 
 const test = suite("status");

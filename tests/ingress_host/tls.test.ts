@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { type TLSSocket, connect as connectTls } from "node:tls";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { statusText } from "../../gateway/status_text.ts";
+import { statusText } from "../../gateway/cli/status_text.ts";
 import { dns, leaf } from "../tls/certificates.ts";
 import { call, lastAccept, put, SERVED, within, type Setting } from "../tls/tls_under_test.ts";
 import { eventually, freePort, moduleOf, start } from "./gateway_under_test.ts";

@@ -10,10 +10,10 @@ import { skip } from "../skip.ts";
 import { start as startProcess } from "../cli/programs.ts";
 
 const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
-const SOURCES = ["compiler", "gateway", "runtime/abi", "runtime/engine/build", "runtime/guard", "runtime/host", "runtime/net", "runtime/package", "runtime/shell", "runtime/text", "scripts", "package.json", "package-lock.json"];
+const SOURCES = ["compiler", "gateway", "runtime/abi", "runtime/engine/build", "runtime/guard", "runtime/host", "runtime/net", "runtime/package", "runtime/result", "runtime/shell", "runtime/text", "scripts", "package.json", "package-lock.json"];
 const INGRESSC = "compiler/cli/ingressc.mjs";
 /** The version's row of the overview, which the tests change. */
-const TEXT = "compiler/cli/help.ts";
+const TEXT = "runtime/shell/help_text.ts";
 
 const test = suite<{ folder: string }>("start", { folder: "" });
 
@@ -53,7 +53,7 @@ const builds = (folder: string): readonly string[] => readdirSync(join(folder, "
 test("a source that is edited is seen by the next run, and the build before it is still there", ({ folder }) => {
   assert.equal(run(folder, ["--help"]).code, 0);
   const [first] = builds(folder);
-  edit(folder, TEXT, /ingressc /, "ingressc edited ");
+  edit(folder, TEXT, /`\$\{name\} /, "`${name} edited ");
   assert.match(run(folder, ["--help"]).out, /ingressc edited /);
   assert.ok(first !== undefined && builds(folder).includes(first));
   assert.is(builds(folder).length, 2);
@@ -74,7 +74,7 @@ test("a run without changes builds nothing", ({ folder }) => {
 test("without esbuild the last build runs as it is; without any, a sentence says how to get one", ({ folder }) => {
   run(folder, ["--help"]);
   withoutEsbuild(folder);
-  edit(folder, TEXT, /ingressc /, "ingressc edited ");
+  edit(folder, TEXT, /`\$\{name\} /, "`${name} edited ");
   const last = run(folder, ["--help"]);
   assert.equal([last.code, last.out.includes("ingressc edited")], [0, false]);
   rmSync(join(folder, "dist"), { recursive: true });
@@ -93,7 +93,7 @@ test("sources that do not build: the file and the line, exit 4, and the last bui
   writeFileSync(join(folder, TEXT), "export const = ;\n");
   const { code, out, err } = run(folder, ["--help"]);
   assert.equal([code, out], [4, ""]);
-  assert.match(err, /its sources have changed and can't be built here: [^]*compiler\/cli\/help\.ts:1:13/);
+  assert.match(err, /its sources have changed and can't be built here: [^]*runtime\/shell\/help_text\.ts:1:13/);
 });
 
 const NOBODY = 65534;
@@ -110,7 +110,7 @@ else test("a copy has other times and the same text: it runs where nothing can b
     return { code: status, out: stdout, err: stderr };
   };
   assert.equal([other(["--help"]).code, other(["--help"]).err], [0, ""]);
-  edit(folder, TEXT, /ingressc /, "ingressc edited ");
+  edit(folder, TEXT, /`\$\{name\} /, "`${name} edited ");
   const { code, err } = other(["--help"]);
   assert.is(code, 4);
   assert.match(err, /its sources have changed and can't be built here: EACCES/);

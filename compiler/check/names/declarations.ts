@@ -1,7 +1,8 @@
 // Names: which may be declared, which are declared twice, which one a mistyped one meant.
+import { grouped } from "../../../runtime/text/number.ts";
 import { MAX_NAME_BYTES } from "../../source/bounds.ts";
 import type { Piece } from "../../ast/nodes.ts";
-import { nearest, nearestAlone } from "../../diagnostics/nearest.ts";
+import { nearest, nearestAlone } from "../../../runtime/text/nearest.ts";
 import { quote } from "../../diagnostics/quote.ts";
 import { BUILTIN_NAMES, isBuiltin } from "./builtin_names.ts";
 import type { Report } from "../../diagnostics/report.ts";
@@ -88,7 +89,7 @@ export function listed(names: Iterable<string>, count: number): string | null {
     if (shown.length === MOST_LISTED) break;
     shown.push(quote(name));
   }
-  if (count > shown.length) shown.push(`${(count - shown.length).toLocaleString("en-US")} more`);
+  if (count > shown.length) shown.push(`${grouped(count - shown.length)} more`);
   const last = shown.pop();
   return last === undefined ? null : shown.length === 0 ? last : `${shown.join(", ")} and ${last}`;
 }

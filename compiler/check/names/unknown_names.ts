@@ -6,7 +6,7 @@ import { BUILTIN_NAMES, isBuiltin } from "./builtin_names.ts";
 import { SET_KINDS, type Home, type Homes, type SetKind } from "./scopes.ts";
 import { borrowedNet, borrowedPort } from "./familiar_names.ts";
 import { guessed, listed, maybe, meant, nearName, type Guess } from "./declarations.ts";
-import { nearest } from "../../diagnostics/nearest.ts";
+import { nearest } from "../../../runtime/text/nearest.ts";
 import type { Report } from "../../diagnostics/report.ts";
 
 /** How messages call a set, and what is missing where one is wanted. */

@@ -1,72 +1,49 @@
 // ingressc build: FILE -> one .wasm, or what another target asks for, tested before it is written.
+import { grouped } from "../../../runtime/text/number.ts";
+import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { parse, format, resolve } from "node:path";
 import type { Profile } from "../../../runtime/abi/profiles.ts";
-import type { Command } from "../command.ts";
+import type { Surroundings } from "../command.ts";
 import { shownPath } from "../compiled.ts";
 import type { Inputs } from "../disk.ts";
 import { count, usage, type Outcome } from "../outcome.ts";
 import { memoryJson, memoryRows } from "../memory.ts";
-import { PROFILE_FLAG, readProfile } from "../profile.ts";
-import { FILTER_VERSIONS, filterRows, readSubject, SUBJECT_FLAG, writeFilter } from "../filter_file.ts";
+import { readProfile } from "../profile.ts";
+import { FILTER_VERSIONS, filterRows, readSubject, writeFilter } from "../filter_file.ts";
 import { writeNative } from "../native_folder.ts";
 import type { Progress } from "../progress.ts";
-import { readTarget, TARGET_FLAG, type Target } from "../target.ts";
+import type { Target } from "../flags.ts";
+import { readTarget } from "../target.ts";
 import { compileAndTest, failedTests, isTested, type Tested } from "../tested.ts";
 import { rows } from "../terminal.ts";
 import { watchInputs } from "../watch.ts";
 import { writeModule } from "../write.ts";
 
-export const build = {
-  summary: "compile and test a policy, then write its module",
-  operands: ["FILE"],
-  flags: {
-    out: { short: "o", value: "OUT", says: "where it is written (default: FILE with the target's ending)" },
-    profile: PROFILE_FLAG,
-    target: TARGET_FLAG,
-    subject: SUBJECT_FLAG,
-    watch: { short: null, value: null, says: "build again after every change, until Ctrl-C" },
-  },
-  manual: [
-    "Nothing is written unless the policy has no error and each of its tests passes in the module",
-    "itself. OUT is replaced in one step: a reader sees the old module or the new one.",
-    "With `--profile os` the module has one page of memory, and what does not fit there is an error.",
-    "With `--target c` OUT is a folder: the engine as C, the same for every policy, and the policy's",
-    "data as a file beside it. It needs the npm package wabt; docs/os.md has the host for it.",
-    "With `--target abi-filter` or `abi-filter-v2` OUT is what SERVICE may bind, for an OS that asks",
-    "a filter and no engine; what the version has no words for is refused. docs/abi-filter-v2.md.",
-    "With --watch, an error leaves the last good module in its place.",
-    "",
-    "  ingressc build policies/demo.ingress",
-    "  ingressc build policies/demo.ingress -o /etc/ingress/demo.wasm --watch",
-    "  ingressc build policies/demo.ingress --profile os --target c -o native",
-    "  ingressc build policies/demo.ingress --target abi-filter -o ingressd.af1",
-  ].join("\n"),
-  async run(args, { stop, show, progress }) {
-    const file = args.operands[0] ?? "";
-    const profile = readProfile(args);
-    if (typeof profile !== "string") return profile;
-    const target = readTarget(args, profile);
-    if (typeof target !== "string") return target;
-    const subject = readSubject(args, target);
-    if (typeof subject !== "string") return subject;
-    const out = args.flags.get("out") ?? besides(file, target);
-    if (resolve(out) === resolve(file)) {
-      return usage("output_is_input", `\`${out}\` is the policy itself`, "give `-o` another path");
-    }
-    const request = { file, out, profile, target, subject };
-    if (!args.flags.has("watch")) return (await buildOnce(request, progress)).outcome;
-    await watchInputs({
-      stop,
-      run: async () => {
-        const { outcome, inputs } = await buildOnce(request, progress);
-        show(outcome);
-        return inputs;
-      },
-      watching: (folders) => show(watching(folders)),
-    });
-    return { class: "ok", code: "policy.watch_ended", message: `stopped watching \`${file}\`` };
-  },
-} as const satisfies Command;
+export async function run(args: Arguments, { stop, show, progress }: Surroundings): Promise<Outcome> {
+  const file = args.operands[0] ?? "";
+  const profile = readProfile(args);
+  if (typeof profile !== "string") return profile;
+  const target = readTarget(args, profile);
+  if (typeof target !== "string") return target;
+  const subject = readSubject(args, target);
+  if (typeof subject !== "string") return subject;
+  const out = args.flags.get("out") ?? besides(file, target);
+  if (resolve(out) === resolve(file)) {
+    return usage("output_is_input", `\`${out}\` is the policy itself`, "give `-o` another path");
+  }
+  const request = { file, out, profile, target, subject };
+  if (!args.flags.has("watch")) return (await buildOnce(request, progress)).outcome;
+  await watchInputs({
+    stop,
+    run: async () => {
+      const { outcome, inputs } = await buildOnce(request, progress);
+      show(outcome);
+      return inputs;
+    },
+    watching: (folders) => show(watching(folders)),
+  });
+  return { class: "ok", code: "policy.watch_ended", message: `stopped watching \`${file}\`` };
+}
 
 function watching(folders: readonly string[]): Outcome {
   const places = folders.map((f) => `\`${shownPath(f, ".") || "."}\``).join(", ");
@@ -110,7 +87,7 @@ function built(tested: Tested, out: string, more: readonly (readonly [string, st
   const ports = ranges.map((r) => (r.first === r.last ? `${r.first}` : `${r.first}-${r.last}`));
   const allows = info.rules.filter((r) => r.action === "allow").length;
   const listeners = `${info.listeners.length}${ports.length === 0 ? "" : ` (tcp ${ports.slice(0, 12).join(", ")}${ports.length > 12 ? ", …" : ""})`}`;
-  const n = (x: number): string => x.toLocaleString("en-US");
+  const n = (x: number): string => grouped(x);
   return {
     class: "ok",
     code: "policy.built",

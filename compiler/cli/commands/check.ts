@@ -1,36 +1,19 @@
-// ingressc check: every error of a policy in one pass; with --fix, those that have a fix mended.
+// ingressc check: every error of a policy in one pass; with --fix, those that have a fix are corrected.
+import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import type { Profile } from "../../../runtime/abi/profiles.ts";
-import type { Command } from "../command.ts";
+import type { Surroundings } from "../command.ts";
 import { compileFile, isNotCompiled } from "../compiled.ts";
 import { isOpenFailure, openPolicy } from "../disk.ts";
-import { editLine, fixFile } from "../fix_file.ts";
 import { count, type Outcome } from "../outcome.ts";
-import { PROFILE_FLAG, readProfile } from "../profile.ts";
+import { readProfile } from "../profile.ts";
 import type { Progress } from "../progress.ts";
 
-export const check = {
-  summary: "show every error of a policy",
-  operands: ["FILE"],
-  flags: {
-    profile: PROFILE_FLAG,
-    fix: { short: null, value: null, says: "apply the fixes that the errors name, in all files of the policy" },
-  },
-  manual: [
-    "Compiles FILE and writes nothing. The policy's tests are not run: `ingressc test` does that.",
-    "With --fix every error that names a fix is mended in FILE, its imports and its list files, and",
-    "each edit is shown. What has several readings is left to you, with its remedy. Everything else in",
-    "the files stays byte for byte; a fix that would tear the text is left out.",
-    "",
-    "  ingressc check policies/demo.ingress",
-    "  ingressc check --fix policies/demo.ingress",
-  ].join("\n"),
-  async run(args, { progress }) {
-    const file = args.operands[0] ?? "";
-    const profile = readProfile(args);
-    if (typeof profile !== "string") return profile;
-    return args.flags.has("fix") ? fixed(file, profile, progress) : checked(file, profile, progress);
-  },
-} as const satisfies Command;
+export async function run(args: Arguments, { progress }: Surroundings): Promise<Outcome> {
+  const file = args.operands[0] ?? "";
+  const profile = readProfile(args);
+  if (typeof profile !== "string") return profile;
+  return args.flags.has("fix") ? fixed(file, profile, progress) : checked(file, profile, progress);
+}
 
 function checked(file: string, profile: Profile, progress: Progress): Outcome {
   const compiled = compileFile(file, profile, progress);
@@ -44,6 +27,7 @@ function checked(file: string, profile: Profile, progress: Progress): Outcome {
 async function fixed(file: string, profile: Profile, progress: Progress): Promise<Outcome> {
   const disk = openPolicy(file);
   if (isOpenFailure(disk)) return checked(file, profile, progress);
+  const { editLine, fixFile } = await import("../fix_file.ts");
   const { edits, trouble } = await fixFile(disk);
   const after = trouble ?? checked(file, profile, progress);
   const lines = edits.map((edit) => editLine(disk.root, edit));

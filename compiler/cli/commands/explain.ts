@@ -1,58 +1,38 @@
 // ingressc explain: why a request is allowed or denied, answered by the module itself.
+import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import type { Profile } from "../../../runtime/abi/profiles.ts";
 import { isRefusal, loadPolicy } from "../../../runtime/host/load.ts";
 import type { Annotations, ListenerInfo, LoadedPolicy, RuleInfo } from "../../../runtime/host/module.ts";
-import type { Command } from "../command.ts";
+import type { Surroundings } from "../command.ts";
 import { compileFile, isNotCompiled } from "../compiled.ts";
 import { explainRequest, type Explanation, type Step } from "../explanation.ts";
 import { looksLikeModule, readModule } from "../modules.ts";
 import { timeText } from "../near_miss.ts";
 import { usage, type Outcome } from "../outcome.ts";
-import { PROFILE_FLAG, readProfile } from "../profile.ts";
+import { readProfile } from "../profile.ts";
 import { isRequest, parseRequest, type Request } from "../request.ts";
 import { rows, type Paint } from "../terminal.ts";
 import { codeSays, ruleText } from "../test_report.ts";
 
-export const explain = {
-  summary: "say why a request is allowed or denied",
-  operands: ["FILE", "REQUEST"],
-  flags: { profile: PROFILE_FLAG },
-  manual: [
-    "FILE is a policy or a compiled module. REQUEST is written as in a test line. Without `sni` the client",
-    "sends no name. Without `at` the answer is for the current time, which is printed; `at TIME` asks for",
-    "another, and `at unknown` for a host without a clock, where no allow with `until` holds:",
-    "",
-    "  ingressc explain policies/demo.ingress 'from 203.0.113.9 to web'",
-    "  ingressc explain demo.wasm 'from 203.0.113.9 to tcp 443 local 192.0.2.1'",
-    "  ingressc explain demo.wasm 'from 203.0.113.9 to web sni \"www.example.com\" at 2027-01-10T09:00Z'",
-    "  ingressc explain demo.wasm 'bind web on 0.0.0.0:443'",
-    "",
-    "A bind that the policy grants to a service `as direct` is answered `allow with a token`, which ingressd mints.",
-    "Each phase is shown with the rule that decides it and the allows that it overrides; then what the",
-    "`dryrun` rules would have said. Of a request that is refused it says what would be allowed if the",
-    "name, the time, the source or the place alone were another: each of these was asked of the module.",
-    "Exits 0 whatever the verdict is.",
-  ].join("\n"),
-  async run(args, { wallSeconds }) {
-    const [file = "", text = ""] = args.operands;
-    const profile = readProfile(args);
-    if (typeof profile !== "string") return profile;
-    const subject = subjectOf(file, args.flags.has("profile") ? profile : null);
-    if ("class" in subject) return subject;
-    const { module, loaded, root } = subject;
-    const request = parseRequest(text, loaded.info.listeners.map((l) => l.name), wallSeconds);
-    if (!isRequest(request)) return request;
-    const explanations = explainRequest(module, loaded, request);
-    const words = [...new Set(explanations.map(verdictOf))];
-    return {
-      class: "ok",
-      code: "policy.explained",
-      message: words.join("; "),
-      data: { request: text.trim(), ...timeJson(request), answers: explanations.map(explanationJson) },
-      report: (p) => explanations.map((e) => explanationText(text.trim(), request, e, root, p)).join("\n\n"),
-    };
-  },
-} as const satisfies Command;
+export async function run(args: Arguments, { wallSeconds }: Surroundings): Promise<Outcome> {
+  const [file = "", text = ""] = args.operands;
+  const profile = readProfile(args);
+  if (typeof profile !== "string") return profile;
+  const subject = subjectOf(file, args.flags.has("profile") ? profile : null);
+  if ("class" in subject) return subject;
+  const { module, loaded, root } = subject;
+  const request = parseRequest(text, loaded.info.listeners.map((l) => l.name), wallSeconds);
+  if (!isRequest(request)) return request;
+  const explanations = explainRequest(module, loaded, request);
+  const words = [...new Set(explanations.map(verdictOf))];
+  return {
+    class: "ok",
+    code: "policy.explained",
+    message: words.join("; "),
+    data: { request: text.trim(), ...timeJson(request), answers: explanations.map(explanationJson) },
+    report: (p) => explanations.map((e) => explanationText(text.trim(), request, e, root, p)).join("\n\n"),
+  };
+}
 
 interface Subject {
   readonly module: Uint8Array;

@@ -1,32 +1,18 @@
 // ingressc fmt: policies in the one layout, each in its place.
 import { format } from "../../format/format.ts";
 import { quote } from "../../diagnostics/quote.ts";
-import type { Command } from "../command.ts";
+import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { cannotOpen, rejected } from "../compiled.ts";
 import { isOpenFailure, openPolicy } from "../disk.ts";
 import { count, type Outcome, type OutcomeClass } from "../outcome.ts";
 import { replaceText } from "../write.ts";
 
-export const fmt = {
-  summary: "write policies in the one layout, with their comments",
-  operands: ["FILE..."],
-  flags: { check: { short: null, value: null, says: "write nothing; exit 1 if a file has another layout" } },
-  manual: [
-    "Two spaces a step, a clause a line, lines of at most 100 columns where they can be broken, a",
-    "blank line between statements of different kinds. Every comment stays, and so do blank lines",
-    "beside comments that have a line of their own. Lines end in LF, also where they ended in CR LF.",
-    "A file with syntax errors is not touched. A file is replaced in one step and keeps its mode.",
-    "",
-    "  ingressc fmt policies/demo.ingress",
-    "  ingressc fmt --check policies/demo.ingress policies/office/main.ingress",
-  ].join("\n"),
-  async run(args) {
-    const check = args.flags.has("check");
-    const results: Result[] = [];
-    for (const path of args.operands) results.push(await formatFile(path, check));
-    return summary(results, check);
-  },
-} as const satisfies Command;
+export async function run(args: Arguments): Promise<Outcome> {
+  const check = args.flags.has("check");
+  const results: Result[] = [];
+  for (const path of args.operands) results.push(await formatFile(path, check));
+  return summary(results, check);
+}
 
 interface Result {
   readonly path: string;

@@ -1,11 +1,12 @@
 // ingressc inspect: what a module holds, and whether this release would load it.
+import { grouped } from "../../../runtime/text/number.ts";
+import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { isRefusal, loadPolicy } from "../../../runtime/host/load.ts";
 import type { ListenerInfo, PolicyInfo } from "../../../runtime/host/module.ts";
 import { readSections, type Section } from "../../../runtime/abi/sections.ts";
-import type { Command } from "../command.ts";
 import { readModule, refusedModule } from "../modules.ts";
 import { timeText } from "../near_miss.ts";
-import { count } from "../outcome.ts";
+import { count, type Outcome } from "../outcome.ts";
 import { rows } from "../terminal.ts";
 import { ruleText } from "../test_report.ts";
 
@@ -17,64 +18,51 @@ const SECTION_NAMES: Readonly<Record<number, string>> = {
   7: "export", 8: "start", 9: "element", 10: "code", 11: "data", 12: "data count",
 };
 
-export const inspect = {
-  summary: "show what a compiled module holds",
-  operands: ["X.wasm"],
-  flags: {},
-  manual: [
-    "Checks the module as ingressd does before it loads it (hash, code, version, memory, tables,",
-    "self-test) and shows its hashes, signature, sections, listeners and rules. Exits 3 when this",
-    "release would refuse it, with the code of the refusal. Whether a signature is right, only",
-    "`ingressc verify` says.",
-    "",
-    "  ingressc inspect demo.wasm",
-  ].join("\n"),
-  async run(args) {
-    const file = args.operands[0] ?? "";
-    const bytes = readModule(file);
-    if (!(bytes instanceof Uint8Array)) return bytes;
-    const sections = readSections(bytes) ?? [];
-    const sectionData = sections.map((s) => ({ id: s.id, name: sectionName(s), bytes: s.end - s.start }));
-    const loaded = loadPolicy(bytes);
-    if (isRefusal(loaded)) {
-      return {
-        ...refusedModule(file, loaded),
-        data: { loads: false, bytes: bytes.length, sections: sectionData },
-        ...(sections.length === 0 ? {} : { report: () => `${file}: ${count(bytes.length, "byte")}\n\n${sectionsText(sections)}\n` }),
-      };
-    }
-    const { info } = loaded;
+export async function run(args: Arguments): Promise<Outcome> {
+  const file = args.operands[0] ?? "";
+  const bytes = readModule(file);
+  if (!(bytes instanceof Uint8Array)) return bytes;
+  const sections = readSections(bytes) ?? [];
+  const sectionData = sections.map((s) => ({ id: s.id, name: sectionName(s), bytes: s.end - s.start }));
+  const loaded = loadPolicy(bytes);
+  if (isRefusal(loaded)) {
     return {
-      class: "ok",
-      code: "policy.inspected",
-      message: `\`${file}\` loads in this release`,
-      data: { loads: true, bytes: bytes.length, ...info, sections: sectionData },
-      report: (p) => [
-        `${p.bold(file)}: ${p.good("this release loads it")}`,
-        "",
-        rows([
-          ["sha256", info.sha256],
-          ["tree sha256", info.treeSha256],
-          ["signature", signatureText(info)],
-          ["abi version", String(info.abiVersion)],
-          ["profile", info.profile],
-          ["size", count(bytes.length, "byte")],
-          ["memory", `${count(info.memoryBytes / 65536, "page")} (${count(info.memoryBytes, "byte")})`],
-          ["decision", `at most ${count(info.maxSteps, "step")}`],
-        ]),
-        "",
-        p.bold("sections"),
-        sectionsText(sections),
-        "",
-        p.bold("listeners"),
-        info.listeners.length === 0 ? "  none: this policy opens nothing" : rows(info.listeners.map(listenerRow)),
-        "",
-        p.bold("rules"),
-        rulesText(info),
-      ].join("\n"),
+      ...refusedModule(file, loaded),
+      data: { loads: false, bytes: bytes.length, sections: sectionData },
+      ...(sections.length === 0 ? {} : { report: () => `${file}: ${count(bytes.length, "byte")}\n\n${sectionsText(sections)}\n` }),
     };
-  },
-} as const satisfies Command;
+  }
+  const { info } = loaded;
+  return {
+    class: "ok",
+    code: "policy.inspected",
+    message: `\`${file}\` loads in this release`,
+    data: { loads: true, bytes: bytes.length, ...info, sections: sectionData },
+    report: (p) => [
+      `${p.bold(file)}: ${p.good("this release loads it")}`,
+      "",
+      rows([
+        ["sha256", info.sha256],
+        ["tree sha256", info.treeSha256],
+        ["signature", signatureText(info)],
+        ["abi version", String(info.abiVersion)],
+        ["profile", info.profile],
+        ["size", count(bytes.length, "byte")],
+        ["memory", `${count(info.memoryBytes / 65536, "page")} (${count(info.memoryBytes, "byte")})`],
+        ["decision", `at most ${count(info.maxSteps, "step")}`],
+      ]),
+      "",
+      p.bold("sections"),
+      sectionsText(sections),
+      "",
+      p.bold("listeners"),
+      info.listeners.length === 0 ? "  none: this policy opens nothing" : rows(info.listeners.map(listenerRow)),
+      "",
+      p.bold("rules"),
+      rulesText(info),
+    ].join("\n"),
+  };
+}
 
 function signatureText({ signature }: PolicyInfo): string {
   return signature === null ? "none" : `key ${signature.keyId}, revision ${signature.revision}; not verified: \`ingressc verify\` asks a key`;
@@ -105,5 +93,5 @@ function rulesText(info: PolicyInfo): string {
   if (info.rules.length === 0) return "  none: everything is denied";
   const shown = info.rules.slice(0, MOST_RULES).map((r): [string, string] => [String(r.id), `${r.dryrun ? "dryrun, " : ""}${ruleText(r, null)}${r.until === null ? "" : `, until ${timeText(r.until)}`}`]);
   const more = info.rules.length - shown.length;
-  return `${rows(shown)}${more > 0 ? `\n  … and ${more.toLocaleString("en-US")} more; \`--json\` has all` : ""}`;
+  return `${rows(shown)}${more > 0 ? `\n  … and ${grouped(more)} more; \`--json\` has all` : ""}`;
 }

@@ -1,9 +1,9 @@
 // ingressc sign: a module that ingressd loads where keys are trusted.
+import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { existsSync } from "node:fs";
 import { MAX_REVISION } from "../../../runtime/abi/signature.ts";
 import { isRefusal, loadPolicy } from "../../../runtime/host/load.ts";
 import type { PolicyInfo } from "../../../runtime/host/module.ts";
-import type { Command } from "../command.ts";
 import { isOutcome, readPrivateKey } from "../key_files.ts";
 import { readModule, refusedModule } from "../modules.ts";
 import { usage, type Outcome } from "../outcome.ts";
@@ -11,55 +11,38 @@ import { signModule, unsigned } from "../signing.ts";
 import { rows } from "../terminal.ts";
 import { writeModule } from "../write.ts";
 
-export const sign = {
-  summary: "sign a compiled module with a private key and a revision",
-  operands: ["X.wasm"],
-  flags: {
-    key: { short: "k", value: "KEY", says: "the private key that `ingressc keygen` wrote" },
-    revision: { short: "r", value: "N", says: "a whole number that rises with every policy that is given out" },
-    out: { short: "o", value: "OUT", says: "where the signed module is written (default: X.wasm itself)" },
-  },
-  manual: [
-    "The signature covers every byte of the module, the key's id and the revision. A gateway that",
-    "trusts the key takes no revision below the highest that it has served, so that an older policy",
-    "can't come back by itself. To roll back, sign the older module again with a higher revision.",
-    "A signature that is there already is replaced. OUT is replaced in one step.",
-    "",
-    "  ingressc sign edge.wasm --key release-2026.key --revision 7",
-  ].join("\n"),
-  async run(args) {
-    const file = args.operands[0] ?? "";
-    const out = args.flags.get("out") ?? file;
-    const keyPath = args.flags.get("key");
-    const written = args.flags.get("revision");
-    if (keyPath === undefined) return usage("missing_flag", "`--key` is missing", "name the private key that `ingressc keygen` wrote: `--key KEY`");
-    if (written === undefined) return usage("missing_flag", "`--revision` is missing", "give one that is higher than that of every policy given out before: `--revision N`");
-    const revision = readRevision(written);
-    if (revision === null) return usage("flag_value", `\`${written}\` is not a revision`, `write a whole number from 1 to ${MAX_REVISION}`);
-    const bytes = readModule(file);
-    if (!(bytes instanceof Uint8Array)) return bytes;
-    const module = unsigned(bytes);
-    const loaded = loadPolicy(module);
-    if (isRefusal(loaded)) return refusedModule(file, loaded);
-    const key = readPrivateKey(keyPath);
-    if (isOutcome(key)) return key;
-    const lower = notRising(revision, loaded.info, [file, out]);
-    if (lower !== null) return lower;
-    const signed = signModule(module, key, revision);
-    const trouble = await writeModule(out, signed, new Set());
-    if (trouble !== null) return trouble;
-    return {
-      class: "ok",
-      code: "policy.signed",
-      message: `signed \`${out}\``,
-      data: { out, keyId: key.public.id, revision, sha256: loaded.info.sha256, bytes: signed.length },
-      report: (p) => [
-        `${p.good("signed")} ${p.bold(out)}`,
-        rows([["key", key.public.id], ["revision", String(revision)], ["sha256", loaded.info.sha256]]),
-      ].join("\n"),
-    };
-  },
-} as const satisfies Command;
+export async function run(args: Arguments): Promise<Outcome> {
+  const file = args.operands[0] ?? "";
+  const out = args.flags.get("out") ?? file;
+  const keyPath = args.flags.get("key");
+  const written = args.flags.get("revision");
+  if (keyPath === undefined) return usage("missing_flag", "`--key` is missing", "name the private key that `ingressc keygen` wrote: `--key KEY`");
+  if (written === undefined) return usage("missing_flag", "`--revision` is missing", "give one that is higher than that of every policy given out before: `--revision N`");
+  const revision = readRevision(written);
+  if (revision === null) return usage("flag_value", `\`${written}\` is not a revision`, `write a whole number from 1 to ${MAX_REVISION}`);
+  const bytes = readModule(file);
+  if (!(bytes instanceof Uint8Array)) return bytes;
+  const module = unsigned(bytes);
+  const loaded = loadPolicy(module);
+  if (isRefusal(loaded)) return refusedModule(file, loaded);
+  const key = readPrivateKey(keyPath);
+  if (isOutcome(key)) return key;
+  const lower = notRising(revision, loaded.info, [file, out]);
+  if (lower !== null) return lower;
+  const signed = signModule(module, key, revision);
+  const trouble = await writeModule(out, signed, new Set());
+  if (trouble !== null) return trouble;
+  return {
+    class: "ok",
+    code: "policy.signed",
+    message: `signed \`${out}\``,
+    data: { out, keyId: key.public.id, revision, sha256: loaded.info.sha256, bytes: signed.length },
+    report: (p) => [
+      `${p.good("signed")} ${p.bold(out)}`,
+      rows([["key", key.public.id], ["revision", String(revision)], ["sha256", loaded.info.sha256]]),
+    ].join("\n"),
+  };
+}
 
 function readRevision(text: string): number | null {
   const value = /^[1-9][0-9]{0,15}$/.test(text) ? Number(text) : 0;

@@ -1,11 +1,12 @@
 // ingressc test: runs a policy's tests in the module that `build` would write.
+import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { resolve } from "node:path";
-import type { Command } from "../command.ts";
+import type { Surroundings } from "../command.ts";
 import { coverageOf } from "../coverage.ts";
 import { coverageJson, coverageText, lcovText } from "../coverage_report.ts";
 import { count, usage, type Outcome } from "../outcome.ts";
-import { nearest } from "../../diagnostics/nearest.ts";
-import { PROFILE_FLAG, readProfile } from "../profile.ts";
+import { nearest } from "../../../runtime/text/nearest.ts";
+import { readProfile } from "../profile.ts";
 import { quote } from "../../diagnostics/quote.ts";
 import { junitText, tapText } from "../test_documents.ts";
 import { compileAndTest, failedTests, isTested, type Tested } from "../tested.ts";
@@ -25,61 +26,33 @@ interface Wanted {
   readonly text: (tested: Tested) => string;
 }
 
-export const test = {
-  summary: "run a policy's tests in its compiled module",
-  operands: ["FILE"],
-  flags: {
-    profile: PROFILE_FLAG,
-    filter: { short: null, value: "TEXT", says: "run only the tests whose names contain TEXT, in any case" },
-    "require-tests": { short: null, value: null, says: "fail where the policy has no test lines" },
-    coverage: { short: null, value: null, says: "say which rules decide no line, and which members of sets no line meets" },
-    tap: { short: null, value: "OUT", says: "write the results as TAP 14; `-` is standard output" },
-    junit: { short: null, value: "OUT", says: "write the results as JUnit XML; `-` is standard output" },
-    lcov: { short: null, value: "OUT", says: "write the coverage as an lcov trace; `-` is standard output" },
-  },
-  manual: [
-    "Every line of every `test` block is asked of the very module that `ingressc build` writes,",
-    "each from fresh limits and caps. Exits 1 when a line fails; documents are written then too.",
-    "A TEXT that no test's name contains is a mistake, exit 2, and not a pass. A policy without test",
-    "lines is answered with the code `policy.no_tests`: exit 0, or 1 with --require-tests.",
-    "",
-    "A rule is covered when it decides a line, which is more than matching: a deny may override it.",
-    "A member of a set is covered when a line's source, or the address that it connects to, is in it.",
-    "Tests that `--filter` leaves out cover nothing.",
-    "",
-    "  ingressc test policies/demo.ingress",
-    "  ingressc test policies/demo.ingress --filter lab --coverage",
-    "  ingressc test policies/demo.ingress --junit report.xml --lcov lcov.info",
-    "  ingressc test policies/demo.ingress --tap -",
-  ].join("\n"),
-  async run(args, { show, progress }) {
-    const file = args.operands[0] ?? "";
-    const filter = args.flags.get("filter")?.toLowerCase() ?? null;
-    const wanted = Object.entries(DOCUMENTS).flatMap(([flag, text]): Wanted[] => {
-      const out = args.flags.get(flag);
-      return out === undefined ? [] : [{ flag: `--${flag}`, file: out, text }];
-    });
-    const profile = readProfile(args);
-    if (typeof profile !== "string") return profile;
-    const clash = clashOf(wanted, args.flags.has("json"));
-    if (clash !== null) return clash;
-    const picked = (name: string): boolean => filter === null || name.toLowerCase().includes(filter);
-    const tested = compileAndTest(file, profile, picked, progress);
-    if (!isTested(tested)) return tested.outcome;
-    const names = tested.policy.tests.map(({ name }) => name);
-    if (filter !== null && !names.some(picked)) return noSuchTest(args.flags.get("filter") ?? "", names);
-    const outcome = withCoverage(failedTests(tested, "") ?? noTests(file, tested, args.flags.has("require-tests")) ?? passed(tested, picked), tested, args.flags.has("coverage"));
-    for (const document of wanted) {
-      if (document.file === "-") continue;
-      const trouble = await writeModule(document.file, Buffer.from(document.text(tested)), tested.disk.inputs.files, document.flag);
-      if (trouble === null) continue;
-      show(outcome);
-      return trouble;
-    }
-    const printed = wanted.find((document) => document.file === "-");
-    return printed === undefined ? outcome : { ...outcome, report: () => printed.text(tested), document: true };
-  },
-} as const satisfies Command;
+export async function run(args: Arguments, { show, progress }: Surroundings): Promise<Outcome> {
+  const file = args.operands[0] ?? "";
+  const filter = args.flags.get("filter")?.toLowerCase() ?? null;
+  const wanted = Object.entries(DOCUMENTS).flatMap(([flag, text]): Wanted[] => {
+    const out = args.flags.get(flag);
+    return out === undefined ? [] : [{ flag: `--${flag}`, file: out, text }];
+  });
+  const profile = readProfile(args);
+  if (typeof profile !== "string") return profile;
+  const clash = clashOf(wanted, args.flags.has("json"));
+  if (clash !== null) return clash;
+  const picked = (name: string): boolean => filter === null || name.toLowerCase().includes(filter);
+  const tested = compileAndTest(file, profile, picked, progress);
+  if (!isTested(tested)) return tested.outcome;
+  const names = tested.policy.tests.map(({ name }) => name);
+  if (filter !== null && !names.some(picked)) return noSuchTest(args.flags.get("filter") ?? "", names);
+  const outcome = withCoverage(failedTests(tested, "") ?? noTests(file, tested, args.flags.has("require-tests")) ?? passed(tested, picked), tested, args.flags.has("coverage"));
+  for (const document of wanted) {
+    if (document.file === "-") continue;
+    const trouble = await writeModule(document.file, Buffer.from(document.text(tested)), tested.disk.inputs.files, document.flag);
+    if (trouble === null) continue;
+    show(outcome);
+    return trouble;
+  }
+  const printed = wanted.find((document) => document.file === "-");
+  return printed === undefined ? outcome : { ...outcome, report: () => printed.text(tested), document: true };
+}
 
 /** Null where a line was asked. */
 function noTests(file: string, { results }: Tested, required: boolean): Outcome | null {

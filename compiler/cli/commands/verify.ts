@@ -1,11 +1,11 @@
 // ingressc verify: whether a module is signed by one of some keys.
+import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { isRefusal, loadPolicy } from "../../../runtime/host/load.ts";
 import type { TrustedKey } from "../../../runtime/host/keys.ts";
 import type { Refusal } from "../../../runtime/host/module.ts";
-import type { Command } from "../command.ts";
 import { isOutcome, readPublicKey } from "../key_files.ts";
 import { readModule, refusedModule } from "../modules.ts";
-import { usage } from "../outcome.ts";
+import { usage, type Outcome } from "../outcome.ts";
 import { rows } from "../terminal.ts";
 
 /** Refusals that answer the question with no; every other one says that the file is no sound policy. */
@@ -15,47 +15,34 @@ const NO: Readonly<Partial<Record<Refusal["code"], string>>> = {
   signature_bad: "do not use this file; get the module again from where it was signed",
 };
 
-export const verify = {
-  summary: "say whether a module is signed by one of some keys",
-  operands: ["X.wasm"],
-  flags: { key: { short: "k", value: "PUB", says: "a public key that is trusted; may be given more than once", many: true } },
-  manual: [
-    "Checks the module as ingressd does where these keys are its `policy.trusted_keys`. Exits 0 when",
-    "one of them has signed exactly these bytes, 1 when not (unsigned, another key, or changed since),",
-    "3 when the file is no sound policy. Which revision a gateway still takes, only that gateway knows.",
-    "",
-    "  ingressc verify edge.wasm --key release-2026.pub",
-    "  ingressc verify edge.wasm --key release-2026.pub --key release-2027.pub",
-  ].join("\n"),
-  async run(args) {
-    const file = args.operands[0] ?? "";
-    const paths = args.lists.get("key") ?? [];
-    if (paths.length === 0) return usage("missing_flag", "`--key` is missing", "name the public key that is trusted: `--key PUB`");
-    const keys: TrustedKey[] = [];
-    for (const path of paths) {
-      const key = readPublicKey(path);
-      if (isOutcome(key)) return key;
-      keys.push(key);
-    }
-    const bytes = readModule(file);
-    if (!(bytes instanceof Uint8Array)) return bytes;
-    const loaded = loadPolicy(bytes, keys);
-    if (isRefusal(loaded)) {
-      const help = NO[loaded.code];
-      if (help === undefined) return refusedModule(file, loaded);
-      return { class: "no", code: `policy.${loaded.code}`, message: `\`${file}\` is not verified (${loaded.code}): ${loaded.message}`, help, data: { verified: false } };
-    }
-    const { sha256, signature } = loaded.info;
-    const text = (word: string): string => `${word} \`${file}\`: signed by a trusted key`;
-    return {
-      class: "ok",
-      code: "policy.verified",
-      message: text("verified"),
-      data: { verified: true, keyId: signature?.keyId, revision: signature?.revision, sha256 },
-      report: (p) => [
-        text(p.good("verified")),
-        rows([["key", signature?.keyId ?? ""], ["revision", String(signature?.revision ?? "")], ["sha256", sha256]]),
-      ].join("\n"),
-    };
-  },
-} as const satisfies Command;
+export async function run(args: Arguments): Promise<Outcome> {
+  const file = args.operands[0] ?? "";
+  const paths = args.lists.get("key") ?? [];
+  if (paths.length === 0) return usage("missing_flag", "`--key` is missing", "name the public key that is trusted: `--key PUB`");
+  const keys: TrustedKey[] = [];
+  for (const path of paths) {
+    const key = readPublicKey(path);
+    if (isOutcome(key)) return key;
+    keys.push(key);
+  }
+  const bytes = readModule(file);
+  if (!(bytes instanceof Uint8Array)) return bytes;
+  const loaded = loadPolicy(bytes, keys);
+  if (isRefusal(loaded)) {
+    const help = NO[loaded.code];
+    if (help === undefined) return refusedModule(file, loaded);
+    return { class: "no", code: `policy.${loaded.code}`, message: `\`${file}\` is not verified (${loaded.code}): ${loaded.message}`, help, data: { verified: false } };
+  }
+  const { sha256, signature } = loaded.info;
+  const text = (word: string): string => `${word} \`${file}\`: signed by a trusted key`;
+  return {
+    class: "ok",
+    code: "policy.verified",
+    message: text("verified"),
+    data: { verified: true, keyId: signature?.keyId, revision: signature?.revision, sha256 },
+    report: (p) => [
+      text(p.good("verified")),
+      rows([["key", signature?.keyId ?? ""], ["revision", String(signature?.revision ?? "")], ["sha256", sha256]]),
+    ].join("\n"),
+  };
+}

@@ -35,7 +35,7 @@ _ingressc() {
       case $before in
         --profile) _ingressc_words host os; return ;;
       esac
-      case $word in -*) _ingressc_words --profile --fix --json -h --help; return ;; esac
+      case $word in -*) _ingressc_words --profile --fix --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files ingress ;;
       esac ;;
@@ -46,7 +46,7 @@ _ingressc() {
         --target) _ingressc_words wasm c abi-filter abi-filter-v2; return ;;
         --subject) :; return ;;
       esac
-      case $word in -*) _ingressc_words -o --out --profile --target --subject --watch --json -h --help; return ;; esac
+      case $word in -*) _ingressc_words -o --out --profile --target --subject --watch --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files ingress ;;
       esac ;;
@@ -58,7 +58,7 @@ _ingressc() {
         --junit) _ingressc_files; return ;;
         --lcov) _ingressc_files; return ;;
       esac
-      case $word in -*) _ingressc_words --profile --filter --require-tests --coverage --tap --junit --lcov --json -h --help; return ;; esac
+      case $word in -*) _ingressc_words --profile --filter --require-tests --coverage --tap --junit --lcov --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files ingress ;;
       esac ;;
@@ -66,18 +66,18 @@ _ingressc() {
       case $before in
         --profile) _ingressc_words host os; return ;;
       esac
-      case $word in -*) _ingressc_words --profile --json -h --help; return ;; esac
+      case $word in -*) _ingressc_words --profile --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files ingress wasm ;;
         1) : ;;
       esac ;;
     inspect)
-      case $word in -*) _ingressc_words --json -h --help; return ;; esac
+      case $word in -*) _ingressc_words --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files wasm ;;
       esac ;;
     fmt)
-      case $word in -*) _ingressc_words --check --json -h --help; return ;; esac
+      case $word in -*) _ingressc_words --check --json -h --help -V --version; return ;; esac
       case $operand in
         *) _ingressc_files ingress ;;
       esac ;;
@@ -85,7 +85,7 @@ _ingressc() {
       case $before in
         -o|--out) _ingressc_files; return ;;
       esac
-      case $word in -*) _ingressc_words -o --out --json -h --help; return ;; esac
+      case $word in -*) _ingressc_words -o --out --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files ingress ;;
       esac ;;
@@ -93,12 +93,12 @@ _ingressc() {
       case $before in
         -o|--out) _ingressc_files; return ;;
       esac
-      case $word in -*) _ingressc_words -o --out --json -h --help; return ;; esac
+      case $word in -*) _ingressc_words -o --out --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files json ;;
       esac ;;
     keygen)
-      case $word in -*) _ingressc_words --json -h --help; return ;; esac
+      case $word in -*) _ingressc_words --json -h --help -V --version; return ;; esac
       case $operand in
         0) : ;;
       esac ;;
@@ -108,7 +108,7 @@ _ingressc() {
         -r|--revision) :; return ;;
         -o|--out) _ingressc_files; return ;;
       esac
-      case $word in -*) _ingressc_words -k --key -r --revision -o --out --json -h --help; return ;; esac
+      case $word in -*) _ingressc_words -k --key -r --revision -o --out --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files wasm ;;
       esac ;;
@@ -116,7 +116,7 @@ _ingressc() {
       case $before in
         -k|--key) _ingressc_files pub; return ;;
       esac
-      case $word in -*) _ingressc_words -k --key --json -h --help; return ;; esac
+      case $word in -*) _ingressc_words -k --key --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files wasm ;;
       esac ;;

@@ -35,7 +35,7 @@ _ingressd() {
         --set) :; return ;;
         --control) _ingressd_files; return ;;
       esac
-      case $word in -*) _ingressd_words --policy --config --set --control -h --help --version; return ;; esac
+      case $word in -*) _ingressd_words --policy --config --set --control -h --help -V --version; return ;; esac
       _ingressd_words check-config status reload reopen expose ;;
     check-config)
       case $before in
@@ -44,28 +44,28 @@ _ingressd() {
         --policy) _ingressd_files wasm; return ;;
         --control) _ingressd_files; return ;;
       esac
-      case $word in -*) _ingressd_words --config --set --policy --control --json -h --help --version; return ;; esac
+      case $word in -*) _ingressd_words --json --config --set --policy --control -h --help -V --version; return ;; esac
       ;;
     status)
       case $before in
         --config) _ingressd_files toml; return ;;
         --control) _ingressd_files; return ;;
       esac
-      case $word in -*) _ingressd_words --config --control --json --watch -h --help --version; return ;; esac
+      case $word in -*) _ingressd_words --json --config --control --watch -h --help -V --version; return ;; esac
       ;;
     reload)
       case $before in
         --config) _ingressd_files toml; return ;;
         --control) _ingressd_files; return ;;
       esac
-      case $word in -*) _ingressd_words --config --control --json -h --help --version; return ;; esac
+      case $word in -*) _ingressd_words --json --config --control -h --help -V --version; return ;; esac
       ;;
     reopen)
       case $before in
         --config) _ingressd_files toml; return ;;
         --control) _ingressd_files; return ;;
       esac
-      case $word in -*) _ingressd_words --config --control --json -h --help --version; return ;; esac
+      case $word in -*) _ingressd_words --json --config --control -h --help -V --version; return ;; esac
       ;;
     expose)
       case $before in
@@ -76,7 +76,7 @@ _ingressd() {
         --bind) :; return ;;
         --socket) _ingressd_files; return ;;
       esac
-      case $word in -*) _ingressd_words --service --port --backend --mode --bind --socket -h --help --version; return ;; esac
+      case $word in -*) _ingressd_words --service --port --backend --mode --bind --socket -h --help -V --version; return ;; esac
       ;;
   esac
 }

@@ -1,12 +1,21 @@
 // `ingressd expose`: registers an intent for a service that does not do it itself, and keeps it
-// until it is told to end. The client is the one that services use.
+// until it is ended. The client is the one that services use.
 import { once } from "node:events";
 import type { ExposeWords } from "./arguments.ts";
-import { expose, ExposeError } from "./client/expose.mjs";
-import { EXIT_DELEGATE, EXIT_REJECTED, failure, type Failure } from "./exit.ts";
+import { expose, ExposeError } from "../client/expose.mjs";
+import { EXIT_DELEGATE, EXIT_REJECTED, failure, isFailure, type Failure } from "../exit.ts";
+import { end, runWithoutReader, say } from "./ending.ts";
 
 /** An idle process would end; this is how long one wait of it is. */
 const HOLD_MS = 2 ** 30;
+
+export async function runExpose(words: ExposeWords): Promise<void> {
+  runWithoutReader();
+  const ended = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => ended.abort());
+  const outcome = await exposeUntil(words, ended.signal, (line) => void process.stdout.write(`${line}\n`), say);
+  if (isFailure(outcome)) return end(outcome);
+}
 
 /** Resolves when `ended` is aborted and the port is closed, or with why it never opened. */
 export async function exposeUntil(

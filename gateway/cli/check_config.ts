@@ -1,12 +1,25 @@
 // `ingressd check-config`: reads all layers as a start would, looks at every file that a start opens
 // (check_files.ts), and says everything that is wrong. Nothing is made, changed or loaded.
-import { systemClock } from "../runtime/shell/clock.ts";
-import { checkFiles, type Surroundings } from "./check_files.ts";
-import { configExit, isDecoded } from "./config.ts";
-import type { Decoded } from "./config/decode.ts";
-import { placeText, problemText, shown, type Place, type Problem } from "./config/problem.ts";
-import { EXIT_OK, EXIT_REJECTED, EXIT_UNSUPPORTED } from "./exit.ts";
-import type { Outcome } from "./order.ts";
+import { systemClock } from "../../runtime/shell/clock.ts";
+import { checkFiles, type Surroundings } from "../check_files.ts";
+import { configExit, isDecoded } from "../config.ts";
+import type { Decoded } from "../config/decode.ts";
+import { placeText, problemText, shown, type Place, type Problem } from "../config/problem.ts";
+import { envelopeJson } from "../../runtime/shell/envelope.ts";
+import { exitClass } from "../../runtime/shell/exit.ts";
+import { endWithoutReader } from "../../runtime/shell/head.ts";
+import { EXIT_OK, EXIT_REJECTED, EXIT_UNSUPPORTED, isFailure } from "../exit.ts";
+import type { ConfigWords } from "./arguments.ts";
+import { end, show } from "./ending.ts";
+import { readLayers } from "./layers.ts";
+import type { Outcome } from "../order.ts";
+
+export function runCheckConfig({ json, ...words }: ConfigWords & { readonly json: boolean }): void {
+  endWithoutReader();
+  const layers = readLayers(words);
+  if (isFailure(layers)) return end(layers);
+  show(checkConfig(layers, json));
+}
 
 /** `problems` are those of the layers; where there are none, the files are looked at. */
 export function checkConfig(decoded: Decoded | readonly Problem[], json: boolean, around: Omit<Surroundings, "config"> = surroundings()): Outcome {
@@ -54,9 +67,8 @@ function placeJson(place: Place): object {
   }
 }
 
-const WORDS: Readonly<Record<number, readonly [className: string, code: string]>> = { [EXIT_OK]: ["ok", "ok"], [EXIT_REJECTED]: ["reject", "config"], [EXIT_UNSUPPORTED]: ["unsupported", "unsupported"] };
+const CODES: Readonly<Record<number, string>> = { [EXIT_OK]: "ok", [EXIT_REJECTED]: "config", [EXIT_UNSUPPORTED]: "unsupported" };
 
 function envelope(exitCode: number, message: string, data: object): Outcome {
-  const [className, code] = WORDS[exitCode] ?? ["internal", "internal"];
-  return { exitCode, stdout: JSON.stringify({ ok: exitCode === EXIT_OK, class: className, code, message, data }), stderr: "" };
+  return { exitCode, stdout: envelopeJson({ class: exitClass(exitCode), code: CODES[exitCode] ?? "internal", message, data }), stderr: "" };
 }

@@ -1,8 +1,8 @@
-// `ingressd status --watch`: asks again and again and shows each answer, until it is told to end or
+// `ingressd status --watch`: asks again and again and shows each answer, until it is ended or
 // nobody answers any more.
 import { once } from "node:events";
-import type { GatewayClock } from "./clock.ts";
-import type { Outcome } from "./order.ts";
+import type { GatewayClock } from "../clock.ts";
+import type { Outcome } from "../order.ts";
 
 export const WATCH_MS = 2_000;
 /** Home, and nothing below. */

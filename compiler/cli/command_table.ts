@@ -1,0 +1,37 @@
+// The command table of ingressc: one row here, one file in specs/ and one in commands/ for each command.
+import type { CommandSpec, ProgramSpec } from "../../runtime/shell/command_table.ts";
+import { build } from "./specs/build.ts";
+import { check } from "./specs/check.ts";
+import { explain } from "./specs/explain.ts";
+import { exportSource } from "./specs/export.ts";
+import { fmt } from "./specs/fmt.ts";
+import { importSource } from "./specs/import.ts";
+import { inspect } from "./specs/inspect.ts";
+import { keygen } from "./specs/keygen.ts";
+import { sign } from "./specs/sign.ts";
+import { test } from "./specs/test.ts";
+import { verify } from "./specs/verify.ts";
+
+const JSON_FLAG = { json: { short: null, value: null, says: "answer with one JSON envelope a line" } } as const;
+
+const withJson = <T extends CommandSpec>(spec: T): T & CommandSpec => ({ ...spec, flags: { ...spec.flags, ...JSON_FLAG } });
+
+const COMMANDS = {
+  check, build, test, explain, inspect, fmt, export: exportSource, import: importSource, keygen, sign, verify,
+} as const satisfies Readonly<Record<string, CommandSpec>>;
+
+export type CommandName = keyof typeof COMMANDS;
+
+export const INGRESSC: ProgramSpec = {
+  name: "ingressc",
+  section: 1,
+  says: "compiles .ingress policies to the modules that ingressd loads",
+  bare: null,
+  commands: Object.fromEntries(Object.entries(COMMANDS).map(([name, spec]) => [name, withJson(spec)])),
+  notes: ["`--json` works with every command. The language is described in docs/language.md."],
+  exits: [],
+};
+
+export function isCommandName(name: string): name is CommandName {
+  return Object.hasOwn(COMMANDS, name);
+}

@@ -1,0 +1,16 @@
+// Flags that several commands of ingressc have, or whose values have a list.
+import { PROFILES } from "../../runtime/abi/profiles.ts";
+import type { FlagSpec } from "../../runtime/shell/command_table.ts";
+
+/** `wasm`: the module. `c`: a folder for a host without WebAssembly. The others: what one subject may bind, as an ABI filter's profile. */
+export const TARGETS = ["wasm", "c", "abi-filter", "abi-filter-v2"] as const;
+export type Target = (typeof TARGETS)[number];
+
+export const PROFILE_FLAG: FlagSpec = { short: null, value: "NAME", says: "what the module is for: `host` (the default) or `os`, one page of memory", oneOf: PROFILES };
+
+export const TARGET_FLAG: FlagSpec = {
+  short: null, value: "NAME", oneOf: TARGETS,
+  says: "what is written: `wasm` (the default), `c` (a folder for native hosts), `abi-filter` or `abi-filter-v2`",
+};
+
+export const SUBJECT_FLAG: FlagSpec = { short: null, value: "SERVICE", says: "whose profile `--target abi-filter` writes (default: `ingressd`)" };

@@ -1,0 +1,30 @@
+// What `ingressc build` is: its row of the command table. commands/build.ts runs it.
+import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
+import { PROFILE_FLAG, SUBJECT_FLAG, TARGET_FLAG } from "../flags.ts";
+
+export const build = {
+  summary: "compile and test a policy, then write its module",
+  operands: ["FILE"],
+  flags: {
+    out: { short: "o", value: "OUT", says: "where it is written (default: FILE with the target's ending)" },
+    profile: PROFILE_FLAG,
+    target: TARGET_FLAG,
+    subject: SUBJECT_FLAG,
+    watch: { short: null, value: null, says: "build again after every change, until Ctrl-C" },
+  },
+  manual: [
+    "Nothing is written unless the policy has no error and each of its tests passes in the module",
+    "itself. OUT is replaced in one step: a reader sees the old module or the new one.",
+    "With `--profile os` the module has one page of memory, and what does not fit there is an error.",
+    "With `--target c` OUT is a folder: the engine as C, the same for every policy, and the policy's",
+    "data as a file beside it. It needs the npm package wabt; docs/os.md has the host for it.",
+    "With `--target abi-filter` or `abi-filter-v2` OUT is what SERVICE may bind, for an OS that asks",
+    "a filter and no engine; what the version has no words for is refused. docs/abi-filter-v2.md.",
+    "With --watch, an error leaves the last good module in its place.",
+    "",
+    "  ingressc build policies/demo.ingress",
+    "  ingressc build policies/demo.ingress -o /etc/ingress/demo.wasm --watch",
+    "  ingressc build policies/demo.ingress --profile os --target c -o native",
+    "  ingressc build policies/demo.ingress --target abi-filter -o ingressd.af1",
+  ].join("\n"),
+} as const satisfies CommandSpec;

@@ -1,0 +1,21 @@
+// What `ingressc check` is: its row of the command table. commands/check.ts runs it.
+import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
+import { PROFILE_FLAG } from "../flags.ts";
+
+export const check = {
+  summary: "show every error of a policy",
+  operands: ["FILE"],
+  flags: {
+    profile: PROFILE_FLAG,
+    fix: { short: null, value: null, says: "apply the fixes that the errors name, in all files of the policy" },
+  },
+  manual: [
+    "Compiles FILE and writes nothing. The policy's tests are not run: `ingressc test` does that.",
+    "With --fix every error that names a fix is mended in FILE, its imports and its list files, and",
+    "each edit is shown. What has several readings is left to you, with its remedy. Everything else in",
+    "the files stays byte for byte; a fix that would tear the text is left out.",
+    "",
+    "  ingressc check policies/demo.ingress",
+    "  ingressc check --fix policies/demo.ingress",
+  ].join("\n"),
+} as const satisfies CommandSpec;

@@ -1,0 +1,15 @@
+// What `ingressc export` is: its row of the command table. commands/export.ts runs it.
+import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
+
+export const exportSource = {
+  summary: "write a policy as source JSON",
+  operands: ["FILE"],
+  flags: { out: { short: "o", value: "OUT", says: "where the document is written (default: standard output)" } },
+  manual: [
+    "Everything that FILE says, but its comments and its layout, in the form of",
+    "schemas/policy/ingress.schema.json. Imported files and list files are not read: each file is a",
+    "document of its own. `ingressc import` writes the policy back.",
+    "",
+    "  ingressc export policies/demo.ingress -o demo.json",
+  ].join("\n"),
+} as const satisfies CommandSpec;

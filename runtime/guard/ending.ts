@@ -1,0 +1,10 @@
+// What ingress-guard says beside its program's output, and how it ends.
+
+export function say(sentence: string): void {
+  process.stderr.write(`ingress-guard: ${sentence}\n`);
+}
+
+export function end(exitCode: number, sentence: string): void {
+  say(sentence);
+  process.exit(exitCode);
+}

@@ -1,0 +1,178 @@
+// Starts a program under a filter, and decides by the compiled policy what it, and all that it starts, may bind and listen
+// on. Exit codes and signals are the program's own.
+import { constants } from "node:os";
+import { resolve } from "node:path";
+import type { Command } from "./arguments.ts";
+import { EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND } from "./command_table.ts";
+import { end, say } from "./ending.ts";
+import { EXIT_CODES } from "../shell/exit.ts";
+import { WITHOUT_DEBUGGER } from "../host/debugger.mjs";
+import { openAudit } from "./audit_file.ts";
+import { beginDirect } from "./begin_direct.ts";
+import { serve, type Asked } from "./broker.ts";
+import { EACCES, ENOENT } from "./errno.ts";
+import { architecture } from "./filter.ts";
+import { confinement } from "./confinement.ts";
+import { openKey, givenDescriptor } from "./key.ts";
+import { openKernel } from "./kernel.ts";
+import { loadLibrary } from "./koffi.ts";
+import { inheritedSockets, isNotLaunched, launch, type NotLaunched } from "./launch.ts";
+import { prepareIsolation } from "./isolation.ts";
+import { networkDescriptors } from "./namespace.ts";
+import { policyInForce } from "./policy.ts";
+import { becomeGuardian, ignoreTerminal, reapOrphans } from "./guardian.ts";
+import { KEEPER_VARIABLE, keepGuard } from "./keeper.ts";
+import { createLandlock } from "./landlock.ts";
+import { createMadeBinds, MOST_BINDS } from "./made_binds.ts";
+import { socketInodes } from "./sockets.ts";
+import { createRecords } from "./records.ts";
+import { reloadOnChange } from "./reload.ts";
+import { serveStatus } from "./status.ts";
+import { systemClock } from "../shell/clock.ts";
+import { prepareStateDirectory } from "../shell/revision.ts";
+
+const EXIT_SIGNAL = 128;
+const FORWARDED = ["SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH"] as const;
+
+type RunCommand = Extract<Command, { readonly kind: "run" }>;
+
+/** `words`: those of the command line, for a guard that starts itself again under a keeper. */
+export async function guardProgram(command: RunCommand, words: readonly string[]): Promise<void> {
+  const keeper = process.env[KEEPER_VARIABLE];
+  delete process.env[KEEPER_VARIABLE];
+  // A guard outlives the reader of its sentences: the program is guarded all the same.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+  return command.tokens === null || keeper !== undefined ? runGuarded(command, Number(keeper)) : runWithKeeper(command.tokens.key, words);
+}
+
+/** What may get ports under tokens has a guard with a keeper; where there can't be one, the guard says why. */
+async function runWithKeeper(key: string, argv: readonly string[]): Promise<void> {
+  const library = process.platform === "linux" ? loadLibrary() : null;
+  const machine = architecture(process.arch);
+  const words = [...WITHOUT_DEBUGGER, ...process.execArgv.filter((word) => !WITHOUT_DEBUGGER.includes(word)), process.argv[1] ?? "", ...argv];
+  if (library === null || machine === null) return end(EXIT_CODES.missing, NO_GUARD(machine === null));
+  process.exit(await keepGuard({ library, kernel: openKernel(library, machine), clock: systemClock(), argv: words, keyFd: givenDescriptor(key), forwarded: [...FORWARDED, "SIGHUP"], say }));
+}
+
+const NO_GUARD = (strange: boolean): string => (strange || process.platform !== "linux"
+  ? `it knows Linux on x64 and arm64, not ${process.platform} on ${process.arch}: nothing was started`
+  : "it needs koffi, an optional dependency that is not installed here: nothing was started");
+
+/** `keeper`: the descriptor of one; not a number: there is none. */
+async function runGuarded(command: RunCommand, keeper: number): Promise<void> {
+  const { policy: file, service, audit, isolate, tokens, program, args } = command;
+  const library = process.platform === "linux" ? loadLibrary() : null;
+  const machine = architecture(process.arch);
+  if (machine === null || library === null) {
+    return end(EXIT_CODES.missing, NO_GUARD(machine === null));
+  }
+  const kernel = openKernel(library, machine);
+  const confined = confinement(library, tokens !== null, process.geteuid?.() === 0);
+  if ("refused" in confined) return end(EXIT_CODES.missing, `${confined.refused}: nothing was started`);
+  const inherited = isolate ? networkDescriptors(kernel) : inheritedSockets();
+  if (inherited.length > 0) {
+    return end(EXIT_CODES.reject, `descriptor ${inherited.join(", ")} is a socket ${isolate ? "of the network outside" : "that could be listened on"}: start it with a file or a pipe there`);
+  }
+  const path = resolve(file);
+  const clock = systemClock();
+  const startedMs = clock.monoMs();
+  const signatures = command.signatures === null ? null : {
+    trustedKeys: command.signatures.trustedKeys.map((key) => resolve(key)), stateDirectory: resolve(command.signatures.stateDirectory),
+  };
+  const noState = signatures === null ? null : prepareStateDirectory(signatures.stateDirectory, "this guard", "--state-dir");
+  if (noState !== null) return end(EXIT_CODES.reject, `${noState}: nothing was started`);
+  const policy = policyInForce(path, service, clock, signatures);
+  const loaded = await policy.load();
+  if (typeof loaded === "object") return end(EXIT_CODES.reject, `${loaded.refused}: nothing was started`);
+  const auditFile = audit === null ? null : openAudit(audit);
+  if (auditFile !== null && "refused" in auditFile) return end(EXIT_CODES.reject, `${auditFile.refused}: nothing was started`);
+
+  const key = tokens === null ? null : openKey(tokens.key, process.geteuid?.() ?? 0);
+  if (key !== null && "refused" in key) return end(EXIT_CODES.reject, `${key.refused}: nothing was started`);
+  let lost = (): void => undefined;
+  const isolation = isolate ? prepareIsolation({ service, sockets: command.sockets, say, lost: () => lost() }) : null;
+  if (isolation !== null && "because" in isolation) {
+    return end(isolation.because === "missing" ? EXIT_CODES.missing : EXIT_CODES.reject, `${isolation.sentence}: nothing was started`);
+  }
+  becomeGuardian(library);
+  if (tokens !== null) ignoreTerminal(library);
+  const started = await launch(kernel, machine, program, args, confined.domain, isolation?.inside);
+  const doors = isolation?.doors() ?? null;
+  if (typeof started === "string") return end(EXIT_CODES.missing, `${started}: nothing was started`);
+  if (isNotLaunched(started)) return end(EXIT_CODES.missing, notStarted(started));
+  if (confined.sentence !== null) say(confined.sentence);
+  const { launched: { child, listener }, executed } = started;
+  reapOrphans(library, new Set([child.pid ?? 0, doors?.process ?? 0]));
+  let ended = false;
+  const exited = new Promise<number>((done) => {
+    child.once("exit", (code, signal) => {
+      ended = true;
+      done(code ?? EXIT_SIGNAL + (signal === null ? 0 : constants.signals[signal]));
+    });
+  });
+  for (const signal of FORWARDED) process.on(signal, () => child.kill(signal));
+  lost = () => {
+    say("nothing leads into the program's namespace any more: it is ended");
+    child.kill("SIGTERM");
+  };
+  const write = createRecords({
+    service, wallMs: clock.wallMs, append: auditFile === null ? null : (line) => auditFile.append(line),
+    print: (line) => void process.stderr.write(`${line}\n`),
+  });
+  const binds = { allowed: 0, denied: 0 };
+  const record = (asked: Asked): void => {
+    binds[asked.decision.allowed ? "allowed" : "denied"]++;
+    write(asked);
+  };
+  const direct = tokens === null || key === null ? null : beginDirect({ kernel, service, key, policy, clock, socket: tokens.socket, ttlMs: tokens.ttlMs, keeperFd: keeper, say });
+  if (auditFile !== null) process.on("SIGHUP", () => {
+    const kept = auditFile.reopen();
+    if (kept !== null) say(kept);
+  });
+  reloadOnChange({ policy, path, trustedKeys: signatures?.trustedKeys ?? [], clock, say, reloaded: () => direct?.reloaded() });
+  const seen = isolation?.kernel(kernel, () => { binds.denied++; }) ?? kernel;
+  const serving = serve({
+    kernel: seen, architecture: machine, listener, judge: policy.judge, direct, record, landlock: createLandlock(kernel),
+    binds: createMadeBinds({ most: MOST_BINDS, inodes: socketInodes, monoMs: clock.monoMs }),
+  });
+  const unseen = await serveStatus(() => {
+    const name = policy.name();
+    return {
+      service, program, program_pid: ended ? null : child.pid ?? null, isolated: isolate, uptime_ms: clock.monoMs() - startedMs,
+      policy: name === null ? null : { file: path, ...name }, binds: { ...binds }, doors: doors?.list() ?? [],
+    };
+  }, doors?.process ?? 0);
+  if (unseen !== null) say(`\`ingress-guard status\` will not show this guard: ${unseen}`);
+  const failed = await executed;
+  const code = await exited;
+  if (failed !== null) {
+    doors?.close();
+    return end(failed.errno === ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE, `\`${program}\` can't be run: ${errnoText(failed.errno)}`);
+  }
+  // What the program left running is still guarded.
+  await serving;
+  direct?.close();
+  doors?.close();
+  process.exit(code);
+}
+
+function notStarted({ because, errno }: NotLaunched): string {
+  switch (because) {
+    case "kernel":
+      return `the kernel has no seccomp notifications that signals leave alone (Linux 5.19), or forbids them here (${errnoText(errno)}): nothing was started`;
+    case "namespace":
+      return `the kernel gives no network namespace here (${errnoText(errno)}): nothing was started`;
+    case "domain":
+      return `the kernel gives no Landlock domain here (${errnoText(errno)}): nothing was started`;
+    case "launcher":
+    case "program":
+      return `the program could not be started (${errnoText(errno)})`;
+    default:
+      return because satisfies never;
+  }
+}
+
+function errnoText(errno: number): string {
+  const known: Readonly<Record<number, string>> = { [ENOENT]: "no such file", [EACCES]: "no permission to execute it" };
+  return known[errno] ?? `error ${errno}`;
+}
