@@ -1,4 +1,5 @@
 // The parts of which the words of diagnostics are made.
+import { quote } from "./quote.ts";
 
 export interface Words {
   /** One sentence, lower case, no period, the author's text in backticks. */
@@ -20,4 +21,18 @@ export function didYouMean(word: string): string {
 /** `1,000,000` */
 export function grouped(n: number): string {
   return n.toLocaleString("en-US");
+}
+
+/** The first of some names, and the number of the others. */
+export interface NameList {
+  readonly names: readonly string[];
+  readonly more: number;
+}
+
+/** `a`, `b` and 3 more; null where there is none. */
+export function listed({ names, more }: NameList): string | null {
+  const shown = names.map(quote);
+  if (more > 0) shown.push(`${grouped(more)} more`);
+  const last = shown.pop();
+  return last === undefined ? null : shown.length === 0 ? last : `${shown.join(", ")} and ${last}`;
 }
