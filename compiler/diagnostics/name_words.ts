@@ -58,11 +58,11 @@ const DECLARED: Readonly<Record<Declared, string>> = {
   expose: "an expose", template: "a template", import: "an import", service: "a service", rule: "a rule",
 };
 
-const IS_WANTED: Readonly<Record<SetKind, string>> = { net: "a net is", ports: "ports are", hosts: "host names are", ids: "identities are" };
+const EXPECTED: Readonly<Record<SetKind, string>> = { net: "a net", ports: "ports", hosts: "host names", ids: "identities" };
 
 /** Where a set of a kind can be. */
 const BELONGS: Readonly<Record<SetKind, string>> = {
-  net: "a net stands behind `from` and `bind`", hosts: "host names stand behind `sni`", ids: "identities stand behind `client`", ports: "ports stand behind `on tcp` and `on udp`",
+  net: "a net follows `from` or `bind`", hosts: "host names follow `sni`", ids: "identities follow `client`", ports: "ports follow `on tcp` or `on udp`",
 };
 
 const SETS: Readonly<Record<SetKind, { readonly one: string; readonly many: string; readonly members: string }>> = {
@@ -75,7 +75,7 @@ const SETS: Readonly<Record<SetKind, { readonly one: string; readonly many: stri
 const BUILTINS: Readonly<Record<string, string>> = { any: "everyone", loopback: "this host", private: "what has a private address", any4: "everyone by IPv4", any6: "everyone by IPv6" };
 
 const AN_IDENTITY = "an identity is written with its type: `uri \"spiffe://corp.example/ops/*\"`, `dns \"jump.corp.example\"`, `ip \"192.0.2.7\"` or `sha256 \"…\"`";
-const A_PATTERN = "host names and patterns stand in quotes: `\"*.example.com\"`";
+const A_PATTERN = "host names and patterns are written in quotes: `\"*.example.com\"`";
 
 const SLOTS: Readonly<Record<Slot, string>> = {
   name: "a name", number: "a number", text: "a text in quotes", literal: "an address, a rate, a length or a time", address: "an address with a port",
@@ -125,7 +125,7 @@ function unknownName(data: UnknownName): Words {
   switch (data.of) {
     case "template": {
       const { hint } = data;
-      const help = "near" in hint ? didYouMean(hint.near) : "isSet" in hint ? `${name} is a set; name it where a set stands` : templatesHelp(data.name, hint.templates);
+      const help = "near" in hint ? didYouMean(hint.near) : "isSet" in hint ? `${name} is a set; use it where a set is expected` : templatesHelp(data.name, hint.templates);
       return { message: `there is no template named ${name}`, help };
     }
     case "expose": {
@@ -143,7 +143,7 @@ function unknownName(data: UnknownName): Words {
     case "import":
       return {
         message: `there is no import named ${name}`,
-        help: data.hint === null ? "a name with a dot comes out of an import: `import \"./FILE.ingress\" as NAME`; names of hosts are not looked up" : didYouMean(data.hint.near),
+        help: data.hint === null ? "a name with a dot comes out of an import: `import \"./FILE.ingress\" as NAME`; host names are not resolved" : didYouMean(data.hint.near),
       };
     case "nested_import":
       return { message: `${name} would be a name out of an import's import, which is not visible here`, help: "import that file here as well" };
@@ -164,7 +164,7 @@ function plain(kind: SetKind | "template"): string {
 
 function setHelp({ of, name, hint }: Extract<UnknownName, { of: SetKind }>): string {
   if ("near" in hint) return didYouMean(hint.near);
-  if ("imported" in hint) return `did you mean \`${hint.imported}\`? A name out of an import stands behind the import's own name`;
+  if ("imported" in hint) return `did you mean \`${hint.imported}\`? A name out of an import follows the name of its import`;
   if ("builtin" in hint) return `${BUILTINS[hint.builtin] ?? "this"} is \`${hint.builtin}\``;
   if ("port" in hint) return `ports are numbers, and ${quote(name)} is most often \`${hint.port}\``;
   const { one, many, members } = SETS[of];
@@ -185,32 +185,32 @@ function templatesHelp(name: string, templates: NameList): string {
 function wrongMember(data: WrongMember): Words {
   switch (data.found) {
     case "set":
-      return { message: `${quote(data.name)} is ${DECLARED[data.kind]}, and ${IS_WANTED[data.wanted]} wanted here`, help: BELONGS[data.kind] };
+      return { message: `expected ${EXPECTED[data.wanted]}, found ${DECLARED[data.kind].replace(/^an? /, "")} ${quote(data.name)}`, help: BELONGS[data.kind] };
     case "builtin":
       return {
-        message: `${quote(data.name)} is a net, and ${IS_WANTED[data.wanted]} wanted here`,
+        message: `expected ${EXPECTED[data.wanted]}, found net ${quote(data.name)}`,
         help: data.wanted === "ports" ? "ports are always written out: `443`, `9500-9509` or the name of a `ports` set"
           : data.wanted === "hosts" ? "leave the clause out if every name is meant, or write `\"**\"` for any name" : "leave the clause out if everyone is meant",
       };
     case "text":
-      return data.wanted === "net" ? { message: "a text in quotes stands where an address is wanted", help: "addresses and names of nets stand without quotes; a list file is `file \"PATH\" max N`" }
-        : data.wanted === "ports" ? { message: "a text in quotes stands where a port is wanted", help: "ports and names of sets stand without quotes" }
-        : { message: "a text in quotes stands where an identity is wanted", help: AN_IDENTITY };
+      return data.wanted === "net" ? { message: "expected an address, found a text in quotes", help: "addresses and names of nets are written without quotes; a list file is `file \"PATH\" max N`" }
+        : data.wanted === "ports" ? { message: "expected a port, found a text in quotes", help: "ports and names of sets are written without quotes" }
+        : { message: "expected an identity, found a text in quotes", help: AN_IDENTITY };
     case "identity":
-      return data.wanted === "net" ? { message: "an identity stands where an address is wanted", help: "addresses stand alone; identities stand behind `client`" }
-        : data.wanted === "hosts" ? { message: "an identity stands where a host name is wanted", help: "host names stand in quotes alone; identities stand behind `client`" }
-        : { message: "an identity stands where a port is wanted", help: "a port is a number from 1 to 65535; identities stand behind `client`" };
+      return data.wanted === "net" ? { message: "expected an address, found an identity", help: "write the address alone; identities follow `client`" }
+        : data.wanted === "hosts" ? { message: "expected a host name, found an identity", help: "host names are written in quotes alone; identities follow `client`" }
+        : { message: "expected a port, found an identity", help: "a port is a number from 1 to 65535; identities follow `client`" };
     case "number":
-      return data.wanted === "net" ? { message: `${quote(data.text)} is a number, and an address is wanted here`, help: "an address looks like `192.0.2.7` or `2001:db8::7`" }
-        : { message: `${quote(data.text)} is a number, and host names are wanted here`, help: A_PATTERN };
+      return data.wanted === "net" ? { message: `expected an address, found number ${quote(data.text)}`, help: "an address looks like `192.0.2.7` or `2001:db8::7`" }
+        : { message: `expected host names, found number ${quote(data.text)}`, help: A_PATTERN };
     case "word":
       return data.wanted === "hosts" ? { message: `${quote(data.text)} is no host name`, help: A_PATTERN } : { message: `${quote(data.text)} is no identity`, help: AN_IDENTITY };
     case "quoted_set":
-      return { message: `${quote(data.text)} is the name of a set, and stands in quotes`, help: "patterns stand in quotes, names of sets without" };
+      return { message: `${quote(data.text)} is the name of a set, and is in quotes`, help: "patterns are written in quotes, names of sets without" };
     case "unquoted":
-      return { message: `${quote(data.text)} stands without quotes`, help: "host names and patterns stand in quotes" };
+      return { message: `${quote(data.text)} is not in quotes`, help: "host names and patterns are written in quotes" };
     case "file":
-      return data.wanted === "ports" ? { message: "a list file holds addresses, and ports are wanted here", help: `write the ports out instead of ${quote(data.path)}` }
+      return data.wanted === "ports" ? { message: "expected ports, found a list file of addresses", help: `write the ports out instead of ${quote(data.path)}` }
         : { message: "a list file can't hold identities", help: AN_IDENTITY };
     case "other":
       return { message: "a request has the names of one certificate here", help: "write each with its type: `client uri \"spiffe://corp.example/ops/web\", dns \"jump.corp.example\"`" };

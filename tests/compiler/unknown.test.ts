@@ -25,7 +25,7 @@ const ROWS: readonly (readonly [text: string, help: string, fix: string | null])
   ["import \"n.ingress\" as n\ndeny from n.ofice", "did you mean `n.office`?", null],
   ["import \"n.ingress\" as n\ndeny from n.headquarters", "it has `office` and `vpn`; only a file's own names are visible outside of it, not those of its imports", null],
   ["import \"e.ingress\" as e\ndeny from e.office", "it has none; only a file's own names are visible outside of it, not those of its imports", null],
-  ["import \"n.ingress\" as n\ndeny from office", "did you mean `n.office`? A name out of an import stands behind the import's own name", null],
+  ["import \"n.ingress\" as n\ndeny from office", "did you mean `n.office`? A name out of an import follows the name of its import", null],
   ["template a() { net x = any }\ntemplate b() { net y = any }\nuse sites()", "the templates of this file are `a` and `b`; or declare it: `template sites($a) { … }`", null],
   ["use sites()", "declare it: `template sites($a) { … }`", null],
   ["template t($z) { deny from $z, nowhere }\nuse t(any)", `${BUILT_IN}; or declare it: \`net nowhere = 198.51.100.0/24, 2001:db8::/32\``, null],
