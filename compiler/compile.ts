@@ -12,7 +12,7 @@ import type { Sha256 } from "./emit/hash.ts";
 import { isOverflow, writeImage } from "./emit/image.ts";
 import { semanticJson } from "./emit/json.ts";
 import { sourceMap } from "./emit/map.ts";
-import { sayMisfit } from "./emit/profile_overflow.ts";
+import { profileOverflow } from "./emit/profile_overflow.ts";
 import { spliceModule } from "./emit/module.ts";
 import type { StateSizes } from "./emit/state.ts";
 import { selfTests } from "./emit/vectors.ts";
@@ -63,10 +63,10 @@ export interface Platform {
 export const PHASES = ["read", "check", "lower", "tables", "texts", "module"] as const;
 export type Phase = (typeof PHASES)[number];
 
-export interface Understood {
+export interface CheckedSource {
   /** Empty exactly when there is a policy. */
   readonly diagnostics: readonly Diagnostic[];
-  /** It may have clauses that this release can't enforce (`waiting`). */
+  /** It may have clauses that this release can't enforce (`unenforced`). */
   readonly policy: CheckedPolicy | null;
   /** The policy's own files, the entry file first; list files are not among them. */
   readonly files: readonly SourceFile[];
@@ -75,7 +75,7 @@ export interface Understood {
 }
 
 /** All that can be said of a policy without a module. */
-export function understand(entry: SourceFile, reader: SourceReader, platform: Platform = {}): Understood {
+export function checkSource(entry: SourceFile, reader: SourceReader, platform: Platform = {}): CheckedSource {
   platform.begin?.("read");
   const { program, diagnostics: told, files } = load(entry, reader);
   platform.begin?.("check");
@@ -86,10 +86,10 @@ export function understand(entry: SourceFile, reader: SourceReader, platform: Pl
 
 /** Throws RangeError where the engine of this release is too large for the profile, which a test holds. */
 export function compile(entry: SourceFile, reader: SourceReader, profile: Profile = "host", platform: Platform = {}): CompileResult {
-  const { diagnostics, policy, files, prefixes } = understand(entry, reader, platform);
+  const { diagnostics, policy, files, prefixes } = checkSource(entry, reader, platform);
   if (policy === null) return { diagnostics, policy: null, module: null, stats: null };
   const refused = (said: readonly Diagnostic[]): CompileResult => ({ diagnostics: inOrder(files, said), policy, module: null, stats: null });
-  const refusedAs = profile === "os" ? osRefusals(policy) : refusals(policy.waiting);
+  const refusedAs = profile === "os" ? osRefusals(policy) : refusals(policy.unenforced);
   if (refusedAs.length > 0) return refused(refusedAs);
 
   const engine = engineBytes();
@@ -102,7 +102,7 @@ export function compile(entry: SourceFile, reader: SourceReader, profile: Profil
   const image = writeImage(tables, profile);
   if (isOverflow(image)) {
     const { misfit, parts } = image;
-    return refused([misfit.what === "memory" ? tooLarge(entry, policy, null) : sayMisfit(misfit, parts, policy, tables, { file: entry, start: 0, end: 0 })]);
+    return refused([misfit.what === "memory" ? tooLarge(entry, policy, null) : profileOverflow(misfit, parts, policy, tables, { file: entry, start: 0, end: 0 })]);
   }
   platform.begin?.("texts");
   const semantic = semanticJson(policy, tables.rules, platform.sha256);

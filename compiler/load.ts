@@ -84,7 +84,7 @@ class Loader {
     for (const node of unit.ast.statements) {
       if (node.kind !== "import") continue;
       const { alias } = node;
-      if (!declare(this.#report, aliases, { name: alias }, "an import")) continue;
+      if (!declare(this.#report, aliases, { name: alias }, "import")) continue;
       const file = this.#read(node, unit);
       const known = file === null ? null : this.#byPath.get(file.path);
       const to = file !== null && known === undefined ? this.#open(file, unit.depth + 1, node) : (known ?? null);

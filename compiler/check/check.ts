@@ -8,12 +8,12 @@ import { MAX_EXPOSES, MAX_PORT_RANGES, MAX_RULES } from "../source/bounds.ts";
 import { firstErrors, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { SourceReader } from "../source/source.ts";
 import { checkAnnotations } from "./rules/annotations.ts";
-import { checkBudgets, holdBudget, writtenPrefixes } from "./rules/budget.ts";
+import { checkBudgets, enforceBudget, writtenPrefixes } from "./rules/budget.ts";
 import { checkDials } from "./rules/dial_statements.ts";
 import { expand, type Flat } from "./names/expand.ts";
 import { checkExpose } from "./rules/exposes.ts";
-import type { Understood } from "./rules/partial_expose.ts";
-import { Homes } from "./names/scopes.ts";
+import type { PartialExpose } from "./rules/partial_expose.ts";
+import { Scopes } from "./names/scopes.ts";
 import { checkInvariant } from "./rules/invariants.ts";
 import { declared } from "./names/declarations.ts";
 import { idSet } from "./sets/id_sets.ts";
@@ -23,7 +23,7 @@ import type { Program } from "./names/program.ts";
 import { newReport, type Report } from "../diagnostics/report.ts";
 import type { Resolver } from "./names/resolver.ts";
 import { checkTopLevelDeny, lacking } from "./rules/rules.ts";
-import { openScope, type Scope } from "./rules/context.ts";
+import { openContext, type CheckContext } from "./rules/context.ts";
 import { checkServices } from "./rules/services.ts";
 import { defineTemplates } from "./names/templates.ts";
 import { checkTest, type Known } from "./rules/tests.ts";
@@ -41,27 +41,27 @@ export function check(program: Program | null, reader: SourceReader): Checked {
   const [entry] = program?.units ?? [];
   if (program === null || entry === undefined) return { policy: null, diagnostics: [], prefixes: 0 };
   const report = newReport();
-  const homes = new Homes(program, entry);
-  const flat = expand(report, homes, defineTemplates(report, homes));
+  const scopes = new Scopes(program, entry);
+  const flat = expand(report, scopes, defineTemplates(report, scopes));
   if (flat === null || !withinBounds(flat, report)) return { policy: null, diagnostics: inOrder(report, program), prefixes: 0 };
 
-  const scope = openScope(homes, flat.sets, reader, report);
-  const sets = flat.sets.flatMap((set) => checkSet(scope, set) ?? []);
-  const names = declared(report, flat.exposes.map((e) => e.node), "an expose");
-  const exposes = flat.exposes.map((e) => checkExpose(scope, e, flat.whole));
+  const context = openContext(scopes, flat.sets, reader, report);
+  const sets = flat.sets.flatMap((set) => checkSet(context, set) ?? []);
+  const names = declared(report, flat.exposes.map((e) => e.node), "expose");
+  const exposes = flat.exposes.map((e) => checkExpose(context, e, flat.whole));
   if (portsWithinBounds(exposes, report)) {
-    checkOverlaps(scope, exposes);
-    checkCircles(scope, exposes);
+    checkOverlaps(context, exposes);
+    checkCircles(context, exposes);
   }
-  const dials = checkDials(scope, flat.dials);
-  checkServices(scope, exposes, flat.dials);
+  const dials = checkDials(context, flat.dials);
+  checkServices(context, exposes, flat.dials);
   const lack = { tcp: lacking(exposes, "tcp"), udp: lacking(exposes, "udp") };
-  const denies = flat.denies.flatMap((node) => checkTopLevelDeny(scope, node, lack) ?? []);
-  const known: Known = { exposes: new Set(names.keys()), rules: scope.ruleNames, whole: flat.whole && isWhole(program) };
-  const tests = flat.tests.map((node) => checkTest(scope, node, known));
-  for (const node of flat.invariants) checkInvariant(scope, node, known);
-  const budget = checkBudgets(scope, flat.budgets);
-  if (report.diagnostics.length === 0) holdBudget(scope, budget, exposes, denies.length);
+  const denies = flat.denies.flatMap((node) => checkTopLevelDeny(context, node, lack) ?? []);
+  const known: Known = { exposes: new Set(names.keys()), rules: context.ruleNames, whole: flat.whole && isWhole(program) };
+  const tests = flat.tests.map((node) => checkTest(context, node, known));
+  for (const node of flat.invariants) checkInvariant(context, node, known);
+  const budget = checkBudgets(context, flat.budgets);
+  if (report.diagnostics.length === 0) enforceBudget(context, budget, exposes, denies.length);
 
   const diagnostics = inOrder(report, program);
   if (diagnostics.length > 0 || program.incomplete || !flat.whole) return { policy: null, diagnostics, prefixes: 0 };
@@ -71,7 +71,7 @@ export function check(program: Program | null, reader: SourceReader): Checked {
   const lines = flat.tests.reduce((n, t) => n + t.lines.length, 0);
   const kept = tests.reduce((n, t) => n + t.lines.length, 0);
   if (checked.length !== exposes.length || denies.length !== flat.denies.length || dials.length !== flat.dials.length || kept !== lines) return { policy: null, diagnostics, prefixes: 0 };
-  return { policy: { edition: 1, exposes: checked, dials, denies, tests, budget, sets, waiting: scope.waiting, hostOnly: scope.hostOnly }, diagnostics, prefixes: writtenPrefixes(scope.tally) };
+  return { policy: { edition: 1, exposes: checked, dials, denies, tests, budget, sets, unenforced: context.unenforced, hostOnly: context.hostOnly }, diagnostics, prefixes: writtenPrefixes(context.tally) };
 }
 
 /** False where an import is missing, which may have had any name. */
@@ -80,18 +80,18 @@ function isWhole({ units }: Program): boolean {
 }
 
 /** Looks at a set's annotations; a set that stands in a file is shown by name. */
-function checkSet(scope: Scope, node: SetDeclaration): NamedSet | null {
-  const annotations = checkAnnotations(scope.report, node.annotations);
+function checkSet(context: CheckContext, node: SetDeclaration): NamedSet | null {
+  const annotations = checkAnnotations(context.report, node.annotations);
   if (node.span.origin !== undefined) return null;
   switch (node.kind) {
     case "net":
-      return named("net", scope.nets, node, annotations);
+      return named("net", context.nets, node, annotations);
     case "ports":
-      return named("ports", scope.ports, node, annotations);
+      return named("ports", context.ports, node, annotations);
     case "hosts":
-      return named("hosts", scope.hosts, node, annotations);
+      return named("hosts", context.hosts, node, annotations);
     case "ids": {
-      const found = named("ids", scope.ids, node, annotations);
+      const found = named("ids", context.ids, node, annotations);
       if (found === null) return null;
       // The words of a set that nobody asks for are not made.
       return { ...found, kind: "ids", get set() { return idSet(found.set); }, members: () => found.members().map((member) => ({ ...member, set: idSet(member.set) })) };
@@ -117,7 +117,7 @@ function withinBounds({ exposes, denies }: Flat, report: Report): boolean {
   return expose === undefined && rule === undefined;
 }
 
-function portsWithinBounds(exposes: readonly Understood[], report: Report): boolean {
+function portsWithinBounds(exposes: readonly PartialExpose[], report: Report): boolean {
   let ranges = 0;
   for (const { ports, node } of exposes) {
     ranges += ports?.length ?? 0;

@@ -1,7 +1,7 @@
 // The fixes of a policy's errors, applied to its texts until none is left to apply. Nothing is
 // written here: what comes out is the files as they should stand, and each edit in its order.
 import { build } from "../ast/build.ts";
-import { understand } from "../compile.ts";
+import { checkSource } from "../compile.ts";
 import type { DiagnosticCode } from "../diagnostics/codes.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { isReadFailure, positionOf, type Position, type SourceFile, type SourceReader } from "../source/source.ts";
@@ -44,7 +44,7 @@ export function mend(entry: SourceFile, reader: SourceReader): Mended {
     },
   };
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const { diagnostics, files } = understand(now(entry), over);
+    const { diagnostics, files } = checkSource(now(entry), over);
     const policies = new Set(files.map((f) => f.path));
     let progress = false;
     for (const [file, fixes] of byFile(diagnostics)) {

@@ -70,7 +70,7 @@ export const BOUND_WORDS: WordsOf<BoundData> = {
   ING605: ({ statement }) => statement === "expose"
     ? { message: `a policy has at most ${MAX_EXPOSES} exposes`, help: "give one expose several ports, or split the policy" }
     : { message: `a policy has at most ${MAX_DIALERS} \`dial\``, help: "remove those that no service needs" },
-  ING606: () => ({ message: "there are more errors, which are not shown", label: "the next is here", help: "mend the ones above first" }),
+  ING606: () => ({ message: "there are more errors, which are not shown", label: "the next is here", help: "fix the errors above first" }),
   ING607: ({ bound, largest, share }) => ({
     message: `${TOO_LARGE[bound]}${largest.length === 0 ? "" : `; the most comes from ${largest.map(setName).join(", ")}`}`,
     label: largest[0] === undefined ? "" : `${setName(largest[0])}: ${Math.round(share * 100)} % of it`,

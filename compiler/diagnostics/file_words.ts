@@ -32,14 +32,14 @@ type Plain = "missing" | "outside" | "too_large" | "unreadable";
 
 const LIST_FAULTS: Readonly<Record<Plain, readonly [fault: string, help: string]>> = {
   missing: ["does not exist", "the path is relative to the file that names it"],
-  outside: ["is outside of the policy's folder", "list files stand in the folder of the policy or below it, without `..` or links that lead out of it"],
+  outside: ["is outside of the policy's folder", "list files are in the folder of the policy or below it, without `..` or links that lead out of it"],
   too_large: [`is larger than ${MAX_LIST_BYTES / 1024 / 1024} MiB`, "split it into several files"],
   unreadable: ["can't be read", "check that it is a file and its permissions"],
 };
 
 const IMPORT_FAULTS: Readonly<Record<Plain, readonly [fault: string, help: string]>> = {
   missing: ["does not exist", "the path is relative to the file that imports it"],
-  outside: ["is outside of the policy's folder", "imports stand in the entry file's folder or below it, without links that lead out of it"],
+  outside: ["is outside of the policy's folder", "imports are in the entry file's folder or below it, without links that lead out of it"],
   too_large: ["is too large", "put long lists into list files: `file \"…\" max N`"],
   unreadable: ["can't be read", "check that it is a file and its permissions"],
 };
@@ -69,7 +69,7 @@ export const FILE_WORDS: WordsOf<FileData> = {
         return { message: `${quote(data.token)} holds ${data.characters.join(", ")}`, help: data.meant === null || data.meant === "" ? "remove it" : `write ${quote(data.meant)}` };
     }
   },
-  ING503: ({ path, max }) => ({ message: `${quote(path)} has more than ${max} entries`, help: "raise `max`, or look why the list is so long" }),
+  ING503: ({ path, max }) => ({ message: `${quote(path)} has more than ${max} entries`, help: "raise `max`, or check why the list is so long" }),
   ING504: ({ path, errors, entry }) => ({ message: `${quote(path)} has ${errors} errors, of which ${MAX_LIST_ERRORS} are shown`, help: `has it one ${entry} a line?` }),
   ING505: (data) => fileFault(data.path, data, IMPORT_FAULTS),
   ING506: ({ path, files }) => ({
@@ -79,6 +79,6 @@ export const FILE_WORDS: WordsOf<FileData> = {
   }),
   ING507: ({ path, entries, min }) => ({
     message: `${quote(path)} has ${entries === 0 ? "no entries" : `${entries} ${entries === 1 ? "entry" : "entries"}`}, fewer than its \`min\` of ${min}`,
-    help: "look why the list is so short: a download may have failed; or lower `min`",
+    help: "check why the list is so short: a download may have failed; or lower `min`",
   }),
 };

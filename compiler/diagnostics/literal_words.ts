@@ -117,15 +117,15 @@ export const LITERAL_WORDS: WordsOf<LiteralData> = {
     const message = `${quote(data.literal)} is not an address`;
     switch (data.fault) {
       case "form":
-        return { message, help: "an address looks like `192.0.2.7` or `2001:db8::7`, a prefix like `192.0.2.0/24`; names of hosts are not looked up" };
+        return { message, help: "an address looks like `192.0.2.7` or `2001:db8::7`, a prefix like `192.0.2.0/24`; host names are not resolved" };
       case "brackets":
-        return { message, help: "brackets stand only where a port follows" };
+        return { message, help: "brackets are used only when a port follows" };
       case "star":
         return { message, help: "everyone is `any`" };
       case "wildcard":
         return { message, help: "a whole net is written as a prefix" };
       case "host_name":
-        return { message, help: "names of hosts are not looked up: write the addresses that the host has" };
+        return { message, help: "host names are not resolved: write the addresses that the host has" };
       case "mixed_range":
         return { message: `${quote(data.literal)} begins in one family of addresses and ends in the other`, help: "write one range for IPv4 and one for IPv6, each as its prefixes" };
       case "octet":
@@ -175,12 +175,12 @@ export const LITERAL_WORDS: WordsOf<LiteralData> = {
       case "no_address":
         return { message: `${quote(data.literal)} has no address`, help: AN_ENDPOINT };
       case "host_name":
-        return { message: `${quote(data.literal)} is a name, and an address is wanted here`, help: `names of hosts are not looked up; ${AN_ENDPOINT}` };
+        return { message: `expected an IP address, found host name ${quote(data.literal)}`, help: `host names are not resolved; ${AN_ENDPOINT}` };
       case "localhost":
-        return { message: `${quote(data.literal)} is a name, and an address is wanted here`, help: `names of hosts are not looked up: write \`127.0.0.1:${data.port}\` or \`[::1]:${data.port}\`` };
+        return { message: `expected an IP address, found host name ${quote(data.literal)}`, help: `host names are not resolved: write \`127.0.0.1:${data.port}\` or \`[::1]:${data.port}\`` };
     }
   },
-  ING312: ({ literal }) => ({ message: `${quote(literal)} is a prefix, and one address is wanted here`, help: "name one address of it" }),
+  ING312: ({ literal }) => ({ message: `expected one address, found prefix ${quote(literal)}`, help: "write one address of the prefix" }),
   ING313: (data) => {
     const [fault, help] = timeFault(data);
     return { message: `${quote(data.literal)} ${fault}`, help };
@@ -223,7 +223,7 @@ function timeFault(data: LiteralData["ING313"]): Sentence {
     case "form":
       return ["is not a time", A_TIME];
     case "letter_case":
-      return ["is not a time", "`T` and `Z` are written large"];
+      return ["is not a time", "`T` and `Z` are capital letters"];
     case "no_time":
       return ["has no time of day", `for the first moment of that day write ${quote(`${data.literal}T00:00Z`)}`];
     case "not_utc":
@@ -252,9 +252,9 @@ function hostNameFault(data: HostNameFault): Sentence {
     case "too_long":
       return [`is longer than ${MAX_HOST_NAME} characters`, "no name in DNS is that long"];
     case "url":
-      return ["is a URL, and a name is wanted here", "a client names the host alone"];
+      return ["is a URL, not a host name", "write the host alone"];
     case "port":
-      return ["has a port", "the name stands alone; ports stand behind `on tcp`"];
+      return ["has a port", "write the host name alone; ports follow `on tcp`"];
     case "unseen":
       return [`holds ${data.characters.join(", ")}`, "remove it"];
     case "form":
@@ -264,9 +264,9 @@ function hostNameFault(data: HostNameFault): Sentence {
     case "leading_dot":
       return ["begins with a dot", `write ${quote(`**.${data.parent}`)} for all names below ${quote(data.parent)}, and ${quote(data.parent)} itself beside it if it is meant too`];
     case "address":
-      return ["is an address, and a name is wanted here", "a client that connects to an address sends no name"];
+      return ["is an address, not a host name", "a client that connects to an address sends no name"];
     case "empty_label":
-      return ["has an empty label", "one dot stands between two labels"];
+      return ["has an empty label", "write one dot between two labels"];
     case "label_too_long":
       return [`has a label of more than ${MAX_HOST_LABEL} characters`, `a label has at most ${MAX_HOST_LABEL} characters`];
     case "hyphen":

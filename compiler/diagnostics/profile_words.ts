@@ -30,7 +30,7 @@ export interface ProfileData {
 }
 
 function hostOnly(why: string, help: string): (data: HostOnly) => Words {
-  return ({ clause }) => ({ message: `\`${clause}\` can't stand in a policy of the profile \`os\`: ${why}`, help });
+  return ({ clause }) => ({ message: `\`${clause}\` is not available in the profile \`os\`: ${why}`, help });
 }
 
 const PAGE_HELP: Readonly<Record<PageUse["part"], string>> = {
@@ -43,7 +43,7 @@ const PAGE_HELP: Readonly<Record<PageUse["part"], string>> = {
 
 export const PROFILE_WORDS: WordsOf<ProfileData> = {
   ING801: hostOnly("no TLS is terminated there", "write `as passthrough`: TLS then goes through to the service, and rules may ask for the name in the client's hello; `cert` is left out"),
-  ING802: hostOnly("no client is asked for a certificate there", "tell clients apart by `from` and, with `as passthrough`, by `sni`; leave `ca` and `client` out"),
+  ING802: hostOnly("no client is asked for a certificate there", "distinguish clients by `from` and, with `as passthrough`, by `sni`; leave `ca` and `client` out"),
   ING803: hostOnly("clients have no identities there", "count `per source`"),
   ING804: hostOnly("there is no token with which a service could bind by itself there", "expose the service through the gateway, with or without a `backend`"),
   ING805: hostOnly("there are no unix sockets there", "write `backend ADDRESS:PORT`, or leave it out: the port then opens when the service registers"),

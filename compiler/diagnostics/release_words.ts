@@ -14,8 +14,8 @@ export interface ReleaseData {
 }
 
 const later = ({ clause, release }: Later) => ({
-  message: `\`${clause}\` is understood and not enforced yet: it comes with release ${release}`,
-  help: "`ingressc check` reads it already; to build the policy with this release, leave it out",
+  message: `\`${clause}\` is not enforced yet; release ${release} will enforce it`,
+  help: "`ingressc check` accepts it already; to build the policy with this release, remove it",
 });
 
 export const RELEASE_WORDS: WordsOf<ReleaseData> = { ING705: later, ING706: later };

@@ -61,7 +61,7 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
   }),
   ING404: ({ path, fault }) => ({ message: `the path ${quote(path)} of a unix socket ${PATH_FAULTS[fault]}`, help: "write the socket's whole path: `backend unix \"/run/web.sock\"`" }),
   ING405: ({ clause, in: place }) => ({
-    message: `${quote(clause)} stands twice${place === "annotations" ? "" : ` in one ${place === "cap" ? "`cap`" : place}`}`,
+    message: `${quote(clause)} is given twice${place === "annotations" ? "" : ` in one ${place === "cap" ? "`cap`" : place}`}`,
     help: place === "budget" ? "keep the smaller of them" : "keep one of them",
   }),
   ING406: (data) => data.clause === "bind"
@@ -90,11 +90,11 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
   }),
   ING413: ({ clause, mode }) => ({
     message: `\`${clause}\` is not used here: ${mode === null ? "plain tcp is forwarded as it comes" : mode === "tls" ? "`as tls` asks for no client's certificate" : `with \`as ${mode}\` the gateway terminates no TLS`}`,
-    help: clause === "ca" && mode === "tls" ? "write `as mtls` to have clients' certificates verified, or leave it out" : `\`${clause}\` stands in an expose \`as ${clause === "ca" ? "mtls" : "tls"}\`; leave it out`,
+    help: clause === "ca" && mode === "tls" ? "write `as mtls` to have clients' certificates verified, or leave it out" : `\`${clause}\` belongs in an expose \`as ${clause === "ca" ? "mtls" : "tls"}\`; leave it out`,
   }),
   ING414: ({ clause, name, isPath }) => ({
     message: `${quote(name)} is not the name of ${clause === "cert" ? "a certificate" : "an authority"}`,
-    help: isPath ? "no paths stand in a policy: give it a name, and write the path into the gateway's configuration"
+    help: isPath ? "a policy has no paths: give it a name, and write the path into the gateway's configuration"
       : `a name has letters, digits, \`.\`, \`_\` and \`-\`, and at most ${MAX_CREDENTIAL} of them`,
   }),
   ING415: ({ clauses }) => ({
@@ -103,8 +103,8 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
     help: "remove them, or expose the service through the gateway",
   }),
   ING416: ({ statement }) => statement === "expose"
-    ? { message: "an expose `as direct` says why", help: "write `@why \"…\"` before it: whoever reads the policy must know why the gateway is passed by" }
-    : { message: "a `dial` says why", help: "write `@why \"…\"` before it: whoever reads the policy must know why a port stands open for answers" },
+    ? { message: "an expose `as direct` says why", help: "write `@why \"…\"` before it: readers of the policy must know why traffic bypasses the gateway" }
+    : { message: "a `dial` says why", help: "write `@why \"…\"` before it: readers of the policy must know why a port is open for answers" },
   ING417: (data) => {
     switch (data.on) {
       case "expose":
@@ -132,7 +132,7 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
   },
   ING419: () => ({ message: "a `deny` has no end", help: "a refusal that ends by itself would open something unseen: remove the rule when it is no longer wanted, or give an `allow` an end" }),
   ING420: ({ statement, place }) => ({
-    message: `${quote(statement)} can't stand ${PLACES[place]}`,
+    message: `${quote(statement)} is not allowed ${PLACES[place]}`,
     label: `\`${statement}\` of the template`,
     help: place === "top_level" ? "use the template in an expose" : "use the template at top level, outside of every block",
   }),
@@ -147,7 +147,7 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
       },
   ING423: ({ expose }) => ({ message: `${quote(expose)} is exposed \`as direct\` on these ports, where no rule holds`, help: "leave its ports out of this rule, or expose the service through the gateway" }),
   ING424: () => ({
-    message: "over tcp no service needs leave to dial",
+    message: "a service needs no permission to dial over tcp",
     help: "leave the statement out: connections that a service makes are not asked about; `dial` is for udp, where it binds a port for the answers",
   }),
 };

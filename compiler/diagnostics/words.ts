@@ -4,14 +4,15 @@ import { BOUND_WORDS, type BoundData } from "./bound_words.ts";
 import type { DiagnosticCode } from "./codes.ts";
 import { FILE_WORDS, type FileData } from "./file_words.ts";
 import { LITERAL_WORDS, type LiteralData } from "./literal_words.ts";
+import { NAME_WORDS, type NameData } from "./name_words.ts";
 import { PROFILE_WORDS, type ProfileData } from "./profile_words.ts";
 import { RELEASE_WORDS, type ReleaseData } from "./release_words.ts";
 import { STATEMENT_WORDS, type StatementData } from "./statement_words.ts";
 import type { Words, WordsOf } from "./sentence.ts";
 
-type Data = LiteralData & FileData & StatementData & BoundData & ReleaseData & ProfileData;
+type Data = NameData & LiteralData & FileData & StatementData & BoundData & ReleaseData & ProfileData;
 
-const WORDS: WordsOf<Data> = { ...LITERAL_WORDS, ...FILE_WORDS, ...STATEMENT_WORDS, ...BOUND_WORDS, ...RELEASE_WORDS, ...PROFILE_WORDS };
+const WORDS: WordsOf<Data> = { ...NAME_WORDS, ...LITERAL_WORDS, ...FILE_WORDS, ...STATEMENT_WORDS, ...BOUND_WORDS, ...RELEASE_WORDS, ...PROFILE_WORDS };
 
 /** Codes whose diagnostics carry typed data and get their words from a family's file. */
 export type TypedCode = keyof Data;

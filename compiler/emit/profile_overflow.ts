@@ -16,7 +16,7 @@ interface User {
 }
 
 /** `entry`: the place to show where nothing of the policy is to blame. */
-export function sayMisfit(misfit: Misfit, parts: Overflow["parts"], policy: CheckedPolicy, tables: PolicyTables, entry: Span): Diagnostic {
+export function profileOverflow(misfit: Misfit, parts: Overflow["parts"], policy: CheckedPolicy, tables: PolicyTables, entry: Span): Diagnostic {
   return misfit.what === "caps" ? tooManyCounted(misfit.connections, policy, entry) : tooLarge(misfit.bytes, parts, policy, tables, entry);
 }
 

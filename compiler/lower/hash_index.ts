@@ -1,7 +1,7 @@
 // Where to look for an entry by its hash: open addressing over entry numbers, at most half full. The
 // caller keeps the entries and compares them: a hash is never trusted.
 
-export class Hashed {
+export class HashIndex {
   count = 0;
   #hashes = new Uint32Array(32);
   /** Entries + 1; 0 is free. */

@@ -5,7 +5,7 @@
 import type { IdPattern, IdSet } from "../policy/policy.ts";
 import { excessOf, type Excess } from "./meter.ts";
 import type { IdentityTable } from "./tables.ts";
-import { Words } from "./word_list.ts";
+import { WordList } from "./word_list.ts";
 
 /** `classesOf[s]`: the classes whose words are in set s, ascending. */
 export interface Identities extends IdentityTable {
@@ -29,11 +29,11 @@ interface Node {
 export function lowerIdentities(sets: readonly IdSet[], mostNodes: number, mostWork: number): Identities | Excess {
   const patterns = new Patterns(sets);
   const classes = new Classes(sets, patterns);
-  const parents = new Words();
+  const parents = new WordList();
   const parts: IdentityTable["parts"][number][] = [];
-  const endOf = new Words();
+  const endOf = new WordList();
   const ends = new Map<string, number>();
-  const endWords = new Words();
+  const endWords = new WordList();
   const nodes: Node[] = [];
   const sizes = new Float64Array(sets.length);
   let work = 0;
@@ -178,7 +178,7 @@ class Classes {
   }
 
   lists(): readonly Uint32Array[] {
-    const lists = this.#sets.map(() => new Words());
+    const lists = this.#sets.map(() => new WordList());
     this.#collections.forEach((sets, number) => { for (const set of sets) lists[set]?.push(number); });
     return lists.map((list) => list.all());
   }

@@ -1,7 +1,7 @@
 // A set of small numbers that answers "which is the next one" quickly: bits, with bits above them
 // that say which words of 32 are not empty, and so on up.
 
-export class Ladder {
+export class LayeredBits {
   /** The lowest first; the last one is one word. */
   readonly #rungs: Uint32Array[] = [];
 

@@ -5,7 +5,7 @@ import type { HostNode, HostSet } from "../policy/policy.ts";
 import { excessOf, type Excess } from "./meter.ts";
 import { PageForest, PageStore } from "./pages.ts";
 import type { NameTable } from "./tables.ts";
-import { Words } from "./word_list.ts";
+import { WordList } from "./word_list.ts";
 
 const MEMBER_BITS = 3;
 
@@ -26,9 +26,9 @@ export interface Names extends NameTable {
 /** An excess when all classes of all sets together are more than `most`. */
 export function lowerNames(sets: readonly HostSet[], most: number): Names | Excess {
   const collections = new Collections(sets.length);
-  const parents = new Words();
+  const parents = new WordList();
   const labels: string[] = [];
-  const endOf = new Words();
+  const endOf = new WordList();
   const ends = new PageStore(3);
   const places: Place[] = [];
   const add = (parent: number, label: string, own: Place["own"], self: number, one: number, deep: number): void => {
@@ -112,7 +112,7 @@ class Collections {
 
   /** For each set the classes that it holds; `over` as soon as they are more than `most`, and then not all of them. */
   classesOf(most: number): { readonly lists: readonly Uint32Array[]; readonly over: boolean } {
-    const lists = Array.from({ length: this.#setCount }, () => new Words());
+    const lists = Array.from({ length: this.#setCount }, () => new WordList());
     let left = most;
     for (const [row, number] of this.#classes) {
       this.#forest.visit(row, (index, bits) => {

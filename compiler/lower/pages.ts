@@ -4,13 +4,13 @@
 //
 // INVARIANT: pages are compared word by word; a hash only says where to look.
 
-import { Hashed } from "./hash_index.ts";
+import { HashIndex } from "./hash_index.ts";
 import type { CellTree } from "./tables.ts";
 
 /** Distinct pages of one width, numbered as they came. */
 export class PageStore {
   readonly width: number;
-  readonly #index = new Hashed();
+  readonly #index = new HashIndex();
   #words: Uint32Array;
 
   constructor(width: number) {

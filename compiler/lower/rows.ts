@@ -4,7 +4,7 @@
 import { CELL_BITS } from "../../runtime/abi/layout.ts";
 import type { Columns } from "./columns.ts";
 import type { Effects } from "./effects.ts";
-import { Ladder } from "./layered_bits.ts";
+import { LayeredBits } from "./layered_bits.ts";
 import type { Meter } from "./meter.ts";
 import type { Outcomes } from "./outcomes.ts";
 import { PageForest } from "./pages.ts";
@@ -20,7 +20,7 @@ export class Rows {
   readonly #outcomes: Outcomes;
   readonly #meter: Meter;
   readonly #mostWords: number;
-  readonly #true: Ladder;
+  readonly #true: LayeredBits;
   /** The row of the listeners' own rules, but for the columns that are dirty. */
   #own: number;
   readonly #dirty: Uint32Array;
@@ -48,7 +48,7 @@ export class Rows {
     this.#outcomes = outcomes;
     this.#meter = meter;
     this.#mostWords = mostWords;
-    this.#true = new Ladder(effects.ruleOf.length);
+    this.#true = new LayeredBits(effects.ruleOf.length);
     this.#dirty = Uint32Array.from({ length: width }, (_, i) => i);
     this.#isDirty = new Uint8Array(width).fill(1);
     this.#dirtyCount = width;

@@ -2,9 +2,9 @@
 // of a page. A page keeps where runs of equal slots start and one value a run; equal lower pages
 // are one. What is still mixed below 32 bits (IPv6 only) is a bucket of the low 96 bits.
 import { ROOT_SLOTS, VALUE_BUCKET, VALUE_CLASS, VALUE_PAGE, VALUE_SHIFT } from "../../runtime/abi/layout.ts";
-import { Hashed } from "./hash_index.ts";
+import { HashIndex } from "./hash_index.ts";
 import type { ClassTable, Stretches, Trie } from "./tables.ts";
-import { Words } from "./word_list.ts";
+import { WordList } from "./word_list.ts";
 
 /** Fewer stretches than this are searched: a root alone takes 256 KiB. */
 export const TRIE_FROM_STRETCHES = 8192;
@@ -23,10 +23,10 @@ function value(kind: number, number: number): number {
 
 /** Pages of one depth, their values in a row. */
 class Pages {
-  readonly groups = new Words();
-  readonly values = new Words();
+  readonly groups = new WordList();
+  readonly values = new WordList();
   count = 0;
-  readonly #index = new Hashed();
+  readonly #index = new HashIndex();
 
   /** The page of some runs, `starts` rising from 0. */
   add(starts: Uint32Array, values: Uint32Array, runs: number): number {
@@ -78,9 +78,9 @@ class TrieBuilder {
   /** Runs of the page that is being filled at each depth. */
   readonly #upperRuns = { starts: new Uint32Array(PAGE_SLOTS), values: new Uint32Array(PAGE_SLOTS) };
   readonly #lowerRuns = { starts: new Uint32Array(PAGE_SLOTS), values: new Uint32Array(PAGE_SLOTS) };
-  readonly #buckets = new Words();
-  readonly #keys = new Words();
-  readonly #classes = new Words();
+  readonly #buckets = new WordList();
+  readonly #keys = new WordList();
+  readonly #classes = new WordList();
 
   constructor(table: Stretches) {
     this.#table = table;

@@ -1,6 +1,6 @@
 // A growing list of u32 words.
 
-export class Words {
+export class WordList {
   length = 0;
   #words = new Uint32Array(64);
 

@@ -241,7 +241,7 @@ export interface NamedSetOf<K, T> {
 }
 
 /** What `check` understands and this release can't enforce: `build` refuses each. */
-export interface Waiting {
+export interface Unenforced {
   readonly code: "ING705" | "ING706";
   /** The words, such as `as mtls` or `per identity`. */
   readonly what: string;
@@ -269,7 +269,7 @@ export interface CheckedPolicy {
   /** Those that stand in a file, identities aside. */
   readonly sets: readonly NamedSet[];
   /** Empty where the policy can be built. */
-  readonly waiting: readonly Waiting[];
+  readonly unenforced: readonly Unenforced[];
   /** Empty where it can be built for the profile `os`, if it fits. */
   readonly hostOnly: readonly HostOnly[];
 }

@@ -6,7 +6,7 @@ import type { SourceFile } from "../source/source.ts";
 export interface Token {
   readonly image: string;
   readonly startOffset: number;
-  /** The last offset of what stands in the text, which may be other than the image; see habits.ts. */
+  /** The last offset of what stands in the text, which may be other than the image; see foreign_forms.ts. */
   readonly endOffset?: number | undefined;
   readonly isInsertedInRecovery?: boolean;
 }

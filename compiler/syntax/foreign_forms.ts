@@ -7,12 +7,12 @@ import { quote } from "../diagnostics/quote.ts";
 import { endOf } from "./cst.ts";
 import { bracketed, commas, doubledEquals, minFirst, namedWithColon } from "./foreign_set_forms.ts";
 import { isKeyword, WORDS } from "./keywords.ts";
-import { Mending, insertedBefore, instead, without, type Habit, type HabitRule } from "./token_rewriter.ts";
+import { TokenRewriter, insertedBefore, instead, without, type ForeignForm, type RewriteRule } from "./token_rewriter.ts";
 import { Arrow, Comma, Equals, Integer, KW, LBrace, LParen, Literal, Name, Param, Qualified, RBrace, RParen, Range, Rate, Text, ThinArrow, classify, isName, isText, startsLine } from "./tokens.ts";
 
 /** The tokens as they are meant, and what was brought along. */
-export function mendHabits(text: string, tokens: readonly IToken[]): { readonly tokens: IToken[]; readonly habits: readonly Habit[] } {
-  const m = new Mending(text, tokens);
+export function rewriteForeignForms(text: string, tokens: readonly IToken[]): { readonly tokens: IToken[]; readonly foreignForms: readonly ForeignForm[] } {
+  const m = new TokenRewriter(text, tokens);
   for (let at = 0; at < tokens.length; ) {
     const token = tokens[at];
     if (token === undefined) break;
@@ -21,7 +21,7 @@ export function mendHabits(text: string, tokens: readonly IToken[]): { readonly 
     if (taken === 0) m.put(token);
     at += Math.max(1, taken);
   }
-  return { tokens: m.out, habits: m.habits };
+  return { tokens: m.out, foreignForms: m.foreignForms };
 }
 
 const EVERYONE: ReadonlySet<string> = new Set(["all", "everyone", "everybody", "anyone", "anybody", "world", "any", "*"]);
@@ -30,7 +30,7 @@ const BEFORE_SOURCES: ReadonlySet<string> = new Set(["if", "src", "saddr", "when
 const MATCHERS = ["named", "on", "from", "sni", "client", "until"] as const;
 
 /** `allow 10.0.0.0/8`, `deny all`, `deny if bad`: without `from`. */
-const withoutFrom: HabitRule = (m, at) => {
+const withoutFrom: RewriteRule = (m, at) => {
   const word = m.tokens[at];
   const next = m.onLine(at + 1);
   const { previous } = m;
@@ -68,10 +68,10 @@ const withoutFrom: HabitRule = (m, at) => {
   return 1;
 };
 
-const apart = new WeakMap<Mending, ReadonlySet<string>>();
+const apart = new WeakMap<TokenRewriter, ReadonlySet<string>>();
 
 /** Names of sets that are no nets, which may stand behind `sni` or `client` as well; what an import has is not known here. */
-function declaredApart(m: Mending): ReadonlySet<string> {
+function declaredApart(m: TokenRewriter): ReadonlySet<string> {
   const known = apart.get(m) ?? new Set(m.tokens.flatMap((token, i) => (m.is(i - 1, KW.hosts, KW.ids) ? [token.image] : [])));
   apart.set(m, known);
   return known;
@@ -81,7 +81,7 @@ function declaredApart(m: Mending): ReadonlySet<string> {
 const NO_RULE_BEHIND: ReadonlySet<TokenType> = new Set([Arrow, ThinArrow, Comma, Equals, LParen, KW.from, KW.except, KW.sni, KW.client, KW.named, KW.by, KW.to]);
 
 /** `limit 5/s` without `per`. */
-const withoutPer: HabitRule = (m, at) => {
+const withoutPer: RewriteRule = (m, at) => {
   if (!m.is(at + 1, Rate)) return 0;
   const burst = m.is(at + 2, KW.burst) && m.is(at + 3, Integer, Param);
   const length = burst ? 4 : 2;
@@ -106,7 +106,7 @@ const RATE_FORMS = [
 ];
 
 /** `limit 10r/s`, `limit 10 r/s`, `limit 600rpm`, `limit 10/1s`, `limit rate=10r/s`, `limit 10 per second`. */
-const otherRate: HabitRule = (m, at) => {
+const otherRate: RewriteRule = (m, at) => {
   const named = m.onLine(at + 1)?.image === "rate" && m.is(at + 2, Equals) ? 2 : 0;
   const first = m.onLine(at + 1 + named);
   const second = m.onLine(at + 2 + named);
@@ -133,7 +133,7 @@ const otherRate: HabitRule = (m, at) => {
   return 0;
 };
 
-const thinArrow: HabitRule = (m, at) => {
+const thinArrow: RewriteRule = (m, at) => {
   const token = m.tokens[at];
   if (token === undefined) return 0;
   m.expected("`=>`", token, "what a test expects stands behind `=>`", instead(token, token, "=>"));
@@ -142,7 +142,7 @@ const thinArrow: HabitRule = (m, at) => {
 };
 
 /** `template t(name, port)`. */
-const bareParameters: HabitRule = (m, at) => {
+const bareParameters: RewriteRule = (m, at) => {
   const name = m.tokens[at + 1];
   if (name === undefined || !isName(name) || !m.is(at + 2, LParen)) return 0;
   m.put(m.tokens[at], name, m.tokens[at + 2]);
@@ -165,7 +165,7 @@ const PORT_WORD = /^(?:port|ports|dport|dports)$/i;
 const PROTO_HELP = "ports stand behind their protocol: `on tcp 443`";
 
 /** `on port 443`, `on 443`, `on tcp/443`, and the same behind `to`. */
-const withoutProto: HabitRule = (m, at) => {
+const withoutProto: RewriteRule = (m, at) => {
   const word = m.tokens[at];
   const next = m.onLine(at + 1);
   const { previous } = m;
@@ -192,7 +192,7 @@ const withoutProto: HabitRule = (m, at) => {
 };
 
 /** `on tcp port 443`. */
-const portWord: HabitRule = (m, at) => {
+const portWord: RewriteRule = (m, at) => {
   const word = m.onLine(at + 1);
   const next = m.onLine(at + 2);
   if (word === undefined || !PORT_WORD.test(word.image) || next === undefined || !(isPorts(next) || next.tokenType === LBrace || (next.tokenType === Name && m.is(at + 3, LBrace)))) return 0;
@@ -203,7 +203,7 @@ const portWord: HabitRule = (m, at) => {
 };
 
 /** `expose web 443`, `expose web port 443`. */
-const withoutOn: HabitRule = (m, at) => {
+const withoutOn: RewriteRule = (m, at) => {
   const name = m.tokens[at + 1];
   const next = m.onLine(at + 2);
   if (name === undefined || !isName(name) || next === undefined) return 0;
@@ -216,7 +216,7 @@ const withoutOn: HabitRule = (m, at) => {
 };
 
 /** `backend "127.0.0.1:8080"`, `backend "/run/web.sock"`, `backend unix:/run/web.sock`. */
-const quotedBackend: HabitRule = (m, at) => {
+const quotedBackend: RewriteRule = (m, at) => {
   const next = m.onLine(at + 1);
   const { previous } = m;
   if (next === undefined || (previous !== undefined && NO_RULE_BEHIND.has(previous.tokenType))) return 0;
@@ -234,7 +234,7 @@ const quotedBackend: HabitRule = (m, at) => {
 };
 
 /** `from any and sni "x"`, `from any but office`. */
-const wordBetween: HabitRule = (m, at) => {
+const wordBetween: RewriteRule = (m, at) => {
   // Behind `named` or `service` it is a name.
   const word = m.onLine(at);
   const next = m.tokens[at + 1];
@@ -262,7 +262,7 @@ function isMember(token: IToken): boolean {
   return isName(token) || [Literal, Qualified, Integer, Range].includes(token.tokenType);
 }
 
-const RULES: ReadonlyMap<TokenType, readonly HabitRule[]> = new Map([
+const RULES: ReadonlyMap<TokenType, readonly RewriteRule[]> = new Map([
   [KW.allow, [withoutFrom]],
   [KW.deny, [withoutFrom]],
   [KW.limit, [otherRate, withoutPer]],

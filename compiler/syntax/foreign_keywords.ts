@@ -36,7 +36,7 @@ const HELP: Readonly<Record<string, string>> = {
 const WORDS: Readonly<Record<string, "allow" | "deny">> = { accept: "allow", permit: "allow", drop: "deny", reject: "deny", block: "deny", refuse: "deny" };
 
 /** Null where no other language is known for the word. */
-export function elsewhereCalled(written: string): Said | null {
+export function foreignKeyword(written: string): Said | null {
   const word = written.toLowerCase();
   const rule = Object.hasOwn(WORDS, word) ? WORDS[word] : undefined;
   if (rule !== undefined) return { help: `the word is \`${rule}\``, instead: rule };

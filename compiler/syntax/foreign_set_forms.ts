@@ -2,14 +2,14 @@
 import type { IToken, TokenType } from "chevrotain";
 import { quote } from "../diagnostics/quote.ts";
 import { endOf } from "./cst.ts";
-import { instead, without, type Habit, type HabitRule, type Mending } from "./token_rewriter.ts";
-import { beginsSurely } from "./keyword_lookahead.ts";
+import { instead, without, type ForeignForm, type RewriteRule, type TokenRewriter } from "./token_rewriter.ts";
+import { beginsForCertain } from "./keyword_lookahead.ts";
 import { Comma, Equals, Integer, KW, LBrace, LParen, Literal, Name, Param, RBrace, RParen, Range, Text, classify, isName, isText, startsLine } from "./tokens.ts";
 
 const BARE = "members stand without brackets, separated by commas: `net office = 192.0.2.0/24, 2001:db8::/32`";
 
 /** `net x = [a, b]`, `from { a, b }`, `tcp { 80, 443 }`, `net x { a }`: the token before the bracket is looked at. */
-export const bracketed: HabitRule = (m, at) => {
+export const bracketed: RewriteRule = (m, at) => {
   const before = m.tokens[at];
   if (before === undefined) return 0;
   const isDeclaration = DECLARES.has(before.tokenType);
@@ -54,7 +54,7 @@ interface Bracketed {
 }
 
 /** Null where what stands there is no list of members in brackets. Ends at the next bracket, so that all calls together are linear. */
-function membersIn(m: Mending, first: number): Bracketed | null {
+function membersIn(m: TokenRewriter, first: number): Bracketed | null {
   const open = m.tokens[first];
   if (open === undefined) return null;
   const closing = open.tokenType === LBrace ? RBrace : open.tokenType === LParen ? RParen : null;
@@ -88,7 +88,7 @@ function needsComma(members: readonly IToken[], i: number): boolean {
 }
 
 /** The text between the brackets, its comments too. */
-function withCommas(m: Mending, open: IToken, close: IToken, members: readonly IToken[]): string {
+function withCommas(m: TokenRewriter, open: IToken, close: IToken, members: readonly IToken[]): string {
   const start = open.tokenType === Literal ? open.startOffset + 1 : endOf(open);
   const end = close.tokenType === Literal ? endOf(close) - 1 : close.startOffset;
   let out = "";
@@ -103,12 +103,12 @@ function withCommas(m: Mending, open: IToken, close: IToken, members: readonly I
 }
 
 /** The bracket alone, where it stands at the beginning of a word. */
-function shown(m: Mending, open: IToken): IToken {
+function shown(m: TokenRewriter, open: IToken): IToken {
   return open.tokenType === Literal ? m.made(Literal, "[", open.startOffset, open.startOffset + 1) : open;
 }
 
 /** Commas that nothing follows, and that follow one another. */
-export const commas: HabitRule = (m, at) => {
+export const commas: RewriteRule = (m, at) => {
   const first = m.tokens[at];
   let count = 1;
   while (m.is(at + count, Comma)) count++;
@@ -134,7 +134,7 @@ function isNoMember(token: IToken, next: IToken, afterNext: IToken): boolean {
   const isRule = token.tokenType === KW.allow || token.tokenType === KW.deny;
   // `=> allow 4, deny sni 1`: an outcome.
   if (isRule && next.tokenType === KW.sni && (startsLine(afterNext) || ![Name, Text].includes(afterNext.tokenType))) return false;
-  return (isRule && next.tokenType === KW.from) || (startsLine(token) && beginsSurely(false, token, next, afterNext));
+  return (isRule && next.tokenType === KW.from) || (startsLine(token) && beginsForCertain(false, token, next, afterNext));
 }
 
 /** `from a, sni "x"`: a member would be followed by a keyword. */
@@ -143,7 +143,7 @@ function beginsClause(token: IToken, next: IToken): boolean {
 }
 
 /** `==`, and what is left of `:=`. */
-export const doubledEquals: HabitRule = (m, at) => {
+export const doubledEquals: RewriteRule = (m, at) => {
   const [first, second] = [m.tokens[at], m.tokens[at + 1]];
   if (first === undefined || second === undefined || second.tokenType !== Equals || second.startOffset !== endOf(first)) return 0;
   m.say(equals(m, first, second));
@@ -152,7 +152,7 @@ export const doubledEquals: HabitRule = (m, at) => {
 };
 
 /** `net x := …`, `net x: …`. */
-export const namedWithColon: HabitRule = (m, at) => {
+export const namedWithColon: RewriteRule = (m, at) => {
   const [word, name, colon, sign] = [m.tokens[at], m.onLine(at + 1), m.onLine(at + 2), m.onLine(at + 3)];
   if (word === undefined || name === undefined) return 0;
   if (isName(name) && colon?.image === ":" && sign?.tokenType === Equals) {
@@ -173,7 +173,7 @@ export const namedWithColon: HabitRule = (m, at) => {
   return 2;
 };
 
-function equals(m: Mending, first: IToken, last: IToken): Habit {
+function equals(m: TokenRewriter, first: IToken, last: IToken): ForeignForm {
   return {
     start: first.startOffset, end: endOf(last), message: `expected \`=\`, found ${quote(m.text.slice(first.startOffset, endOf(last)))}`,
     help: "a set has its members behind one `=`", fix: instead(first, last, "="),
@@ -181,7 +181,7 @@ function equals(m: Mending, first: IToken, last: IToken): Habit {
 }
 
 /** `file "x" min 1 max 10`. */
-export const minFirst: HabitRule = (m, at) => {
+export const minFirst: RewriteRule = (m, at) => {
   const [, , min, few, max, many] = m.tokens.slice(at, at + 6);
   if (min === undefined || few === undefined || max === undefined || many === undefined || !m.is(at + 1, Text, Param) || !m.is(at + 2, KW.min) || !m.is(at + 3, Integer, Param) || !m.is(at + 4, KW.max) || !m.is(at + 5, Integer, Param)) return 0;
   m.expected("`max`", min, "`min` stands behind `max`", instead(min, many, `max ${m.written(many)} min ${m.written(few)}`));

@@ -11,9 +11,9 @@ const declares = (a: IToken, b: IToken): boolean => isName(a) && is(Equals)(b);
 const credential = isText;
 const claims = is(KW.from, KW.sni, KW.client, KW.to);
 
-type Sure = (next: IToken, afterNext: IToken) => boolean;
+type Certain = (next: IToken, afterNext: IToken) => boolean;
 
-const SURE = new Map<TokenType, Sure>([
+const CERTAIN = new Map<TokenType, Certain>([
   [KW.edition, number],
   [KW.import, isText],
   [KW.net, declares],
@@ -49,10 +49,10 @@ const SURE = new Map<TokenType, Sure>([
 ]);
 
 /** True if a keyword with the two tokens behind it can hardly be a name. */
-export function beginsSurely(inBudget: boolean, token: IToken, next: IToken, afterNext: IToken): boolean {
+export function beginsForCertain(inBudget: boolean, token: IToken, next: IToken, afterNext: IToken): boolean {
   if (token.image === "@") return isName(next) && isText(afterNext);
   if (inBudget && token.tokenType === KW.ports) return number(next);
-  return SURE.get(token.tokenType)?.(next, afterNext) ?? false;
+  return CERTAIN.get(token.tokenType)?.(next, afterNext) ?? false;
 }
 
 const WANTS_NAME: ReadonlySet<TokenType> = new Set([

@@ -5,7 +5,7 @@ import { asSeen, characterName, codePoint, takenFor } from "../../runtime/text/c
 import { quote } from "../diagnostics/quote.ts";
 
 /** A word, or some signs, with such characters. */
-export interface Strange {
+export interface NonAscii {
   readonly start: number;
   readonly end: number;
   readonly message: string;
@@ -19,15 +19,15 @@ export const GAP = "\0";
 const WORD = /[A-Za-z0-9_$*.:%/[\]-]/;
 const QUOTES = "“”„‟«»‘’‛＂";
 
-/** The text with what it is taken for, place by place, and all that was strange; linear. */
-export function withoutStrange(text: string): { readonly text: string; readonly strange: readonly Strange[] } {
+/** The text with what it is taken for, place by place, and all that is not ASCII; linear. */
+export function withoutNonAscii(text: string): { readonly text: string; readonly nonAscii: readonly NonAscii[] } {
   // eslint-disable-next-line no-control-regex -- what is not ASCII is what it looks for
-  return /[^\x00-\x7f]|[\u000b\u000c]/.test(text) ? new Scan(text).all() : { text, strange: [] };
+  return /[^\x00-\x7f]|[\u000b\u000c]/.test(text) ? new Scan(text).all() : { text, nonAscii: [] };
 }
 
 class Scan {
   readonly #text: string;
-  readonly #strange: Strange[] = [];
+  readonly #nonAscii: NonAscii[] = [];
   readonly #out: string[] = [];
   #kept = 0;
 
@@ -35,7 +35,7 @@ class Scan {
     this.#text = text;
   }
 
-  all(): { readonly text: string; readonly strange: readonly Strange[] } {
+  all(): { readonly text: string; readonly nonAscii: readonly NonAscii[] } {
     const text = this.#text;
     // Comments and texts in quotes are left alone; typographic quotes are quotes.
     // eslint-disable-next-line no-control-regex -- what is not ASCII is what it looks for
@@ -54,7 +54,7 @@ class Scan {
       else next.lastIndex = QUOTES.includes(first) ? this.#quotes(index, first) : this.#other(index, first);
     }
     this.#out.push(text.slice(this.#kept));
-    return { text: this.#out.join(""), strange: this.#strange };
+    return { text: this.#out.join(""), nonAscii: this.#nonAscii };
   }
 
   #other(at: number, c: string): number {
@@ -71,14 +71,14 @@ class Scan {
     this.#put(at, at + 1, "\"");
     if (isClosed) this.#put(close, end, "\"");
     const instead = isClosed ? `"${this.#text.slice(at + 1, close)}"` : null;
-    this.#strange.push({ start: at, end, message: `\`${open}\` is ${characterName(open)} and does not begin a text`, help: "a text stands in double quotes", instead });
+    this.#nonAscii.push({ start: at, end, message: `\`${open}\` is ${characterName(open)} and does not begin a text`, help: "a text stands in double quotes", instead });
     return end;
   }
 
   #sign(at: number, c: string): number {
     const as = takenFor(c) ?? c;
     this.#put(at, at + c.length, as.padEnd(c.length));
-    this.#strange.push({ start: at, end: at + c.length, ...told([c], as) });
+    this.#nonAscii.push({ start: at, end: at + c.length, ...told([c], as) });
     return at + c.length;
   }
 
@@ -91,11 +91,11 @@ class Scan {
     }
     this.#put(at, end, " ".repeat(end - at));
     const message = `${[...found].map(characterName).join(" and ")} is no blank of the language`;
-    this.#strange.push({ start: at, end, message, help: "put a plain space there", instead: " " });
+    this.#nonAscii.push({ start: at, end, message, help: "put a plain space there", instead: " " });
     return end;
   }
 
-  /** A whole word, however many strange characters it has. */
+  /** A whole word, however many such characters it has. */
   #word(at: number): number {
     const text = this.#text;
     let start = at;
@@ -119,7 +119,7 @@ class Scan {
     const last = found.at(-1);
     const to = last === undefined ? end : last.at + last.c.length;
     const seen = found.every(({ c }) => takenFor(c) !== null) ? asSeen(written) : null;
-    this.#strange.push({ start: at, end: to, ...told([...new Set(found.map(({ c }) => c))], seen), instead: seen === null ? null : asSeen(text.slice(at, to)) });
+    this.#nonAscii.push({ start: at, end: to, ...told([...new Set(found.map(({ c }) => c))], seen), instead: seen === null ? null : asSeen(text.slice(at, to)) });
     return end;
   }
 
@@ -140,7 +140,7 @@ const LETTER = /[\p{L}\p{M}\p{N}]/u;
 const MOST_NAMED = 4;
 
 /** `seen` is the word as it is taken; null where it has letters that look like no letter of ASCII. */
-function told(characters: readonly string[], seen: string | null): Omit<Strange, "start" | "end"> {
+function told(characters: readonly string[], seen: string | null): Omit<NonAscii, "start" | "end"> {
   const [only = ""] = characters;
   const help = seen === null ? "names are letters A to Z, digits, `_` and `-`" : seen === "" ? "remove it" : `write ${quote(seen)}`;
   if (characters.length > 1) {

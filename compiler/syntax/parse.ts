@@ -12,11 +12,11 @@ import type { SourceFile, Span } from "../source/source.ts";
 import { endOf, type Parsed } from "./cst.ts";
 import { unpack } from "./errors.ts";
 import { parseTokens } from "./grammar.ts";
-import { mendHabits } from "./foreign_forms.ts";
+import { rewriteForeignForms } from "./foreign_forms.ts";
 import { misplacedParams } from "./params.ts";
 import { countWords } from "./word_count.ts";
 import { isClosed, withHashes } from "./slash_comments.ts";
-import { strayComplaint } from "./unexpected_token.ts";
+import { unexpectedToken } from "./unexpected_token.ts";
 import { KW, LBrace, LParen, RBrace, RParen, Text, lex, startsLine, type Lexed } from "./tokens.ts";
 
 export function parse(file: SourceFile): Parsed {
@@ -26,7 +26,7 @@ export function parse(file: SourceFile): Parsed {
   const { unclosed } = lexed;
   const deep = refuseNesting(file, lexed.tokens);
   if (deep !== null) return unread(file, deep);
-  const { tokens, habits } = mendHabits(file.text, lexed.tokens);
+  const { tokens, foreignForms } = rewriteForeignForms(file.text, lexed.tokens);
   const { cst, errors, stray, fresh, inserted } = parseTokens(tokens);
   const misplaced = misplacedParams(tokens);
   // Behind a torn head, or around a block that was closed too early, a parameter may well be in its template.
@@ -35,7 +35,7 @@ export function parse(file: SourceFile): Parsed {
   // What is read as it was meant says nothing of the text around it.
   const apart = [
     ...foreign(file, lexed),
-    ...habits.map(({ start, end, message, help, fix }): Diagnostic => ({
+    ...foreignForms.map(({ start, end, message, help, fix }): Diagnostic => ({
       code: "ING106", data: null, message, span: { file, start, end }, label: "", related: [], help, fix: fix === null ? null : { span: { file, start: fix.start, end: fix.end }, text: fix.text },
     })),
   ];
@@ -46,7 +46,7 @@ export function parse(file: SourceFile): Parsed {
     ...characters(file, lexed, tokens),
     ...withoutUnopened(errors).map((e) => fromParser(file, tokens, e, inserted)),
     ...stray.map((s) => {
-      const { code, message, help, label, instead } = strayComplaint(s);
+      const { code, message, help, label, instead } = unexpectedToken(s);
       const shown = at(file, s.token, code, message, help);
       return { ...shown, label, fix: instead === null ? null : { span: shown.span, text: instead } };
     }),
@@ -62,8 +62,8 @@ export function parse(file: SourceFile): Parsed {
   // What a parameter that is none would have been is unknown: nothing more is said about it.
   for (const { token } of misplaced) token.isInsertedInRecovery = true;
   const doubtful = new Set(stray.filter((s) => s.context === "statement" || s.context === "body").flatMap((s) => [s.token.image, s.next.image]));
-  for (const { doubtful: name } of habits) if (name !== undefined) doubtful.add(name);
-  const whole = found.length === 0 && misplaced.length === 0 && apart.length === 0 && habits.length === 0;
+  for (const { doubtful: name } of foreignForms) if (name !== undefined) doubtful.add(name);
+  const whole = found.length === 0 && misplaced.length === 0 && apart.length === 0 && foreignForms.length === 0;
   return { file, cst, diagnostics: merged(apart, shownWhere(file, tokens, independent(file, tokens, found, unclosed, fresh), errors)), whole, brokenAfter, doubtful };
 }
 
@@ -112,7 +112,7 @@ const ADVICE = new Map([
 ]);
 
 /** Comments and quotes of other languages, and characters outside of ASCII. */
-function foreign(file: SourceFile, { slashed, quoted, strange }: Lexed): Diagnostic[] {
+function foreign(file: SourceFile, { slashed, quoted, nonAscii }: Lexed): Diagnostic[] {
   const none = { code: "ING101", data: null, label: "", related: [] } as const;
   return [
     ...few(slashed).map((comment): Diagnostic => {
@@ -124,7 +124,7 @@ function foreign(file: SourceFile, { slashed, quoted, strange }: Lexed): Diagnos
       const span = spanOf(file, token);
       return { ...none, message: `${quote(file.text.slice(span.start, span.start + 1))} does not begin a text`, span, help: "a text stands in double quotes", fix: { span, text: token.image } };
     }),
-    ...few(strange).map(({ start, end, message, help, instead }): Diagnostic => {
+    ...few(nonAscii).map(({ start, end, message, help, instead }): Diagnostic => {
       const span = { file, start, end };
       return { ...none, message, span, help, fix: instead === null ? null : { span, text: instead } };
     }),

@@ -4,7 +4,7 @@
 import { CstParser, EOF, createTokenInstance, type CstNode, type IToken, type TokenType } from "chevrotain";
 import { messages } from "./errors.ts";
 import { wordsAt, type Place } from "./keywords.ts";
-import { beginsSurely, wantsName } from "./keyword_lookahead.ts";
+import { beginsForCertain, wantsName } from "./keyword_lookahead.ts";
 import { Arrow, At, Comma, Equals, KW, LBrace, LParen, Name, Param, RBrace, RParen, VOCABULARY, isName, startsLine } from "./tokens.ts";
 
 /** What the loops read; `body` is a template's. */
@@ -131,7 +131,7 @@ export class Recovering extends CstParser {
   }
 
   private isSure(context: Context): boolean {
-    return beginsSurely(context === "bound", this.LA(1), this.LA(2), this.LA(3));
+    return beginsForCertain(context === "bound", this.LA(1), this.LA(2), this.LA(3));
   }
 
   /** Where the head of a block begins, to know of errors in it at its brace. */
@@ -174,7 +174,7 @@ export class Recovering extends CstParser {
     if (type === Name || type === Param || !isName(token)) return true;
     const next = this.LA(2);
     if ((type === KW.allow || type === KW.deny) && next.tokenType === KW.from) return false;
-    if (startsLine(token) && beginsSurely(false, token, next, this.LA(3))) return false;
+    if (startsLine(token) && beginsForCertain(false, token, next, this.LA(3))) return false;
     return AFTER_MEMBER.has(next.tokenType);
   }
 

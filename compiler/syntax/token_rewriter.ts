@@ -1,4 +1,4 @@
-// What rules of habits.ts share: tokens to look at, tokens to put in their place, and what is said.
+// What rules of foreign_forms.ts share: tokens to look at, tokens to put in their place, and what is said.
 import { createTokenInstance, type IToken, type TokenType } from "chevrotain";
 import { MAX_ERRORS } from "../source/bounds.ts";
 import { quote } from "../diagnostics/quote.ts";
@@ -6,7 +6,7 @@ import { endOf } from "./cst.ts";
 import { startsLine } from "./tokens.ts";
 
 /** A form that another language has, with the edit that makes it one of this language. */
-export interface Habit {
+export interface ForeignForm {
   readonly start: number;
   readonly end: number;
   readonly message: string;
@@ -18,13 +18,13 @@ export interface Habit {
 }
 
 /** Looks at the tokens from `at` on; how many of them it has replaced, or 0. */
-export type HabitRule = (m: Mending, at: number) => number;
+export type RewriteRule = (m: TokenRewriter, at: number) => number;
 
-export class Mending {
+export class TokenRewriter {
   readonly text: string;
   readonly tokens: readonly IToken[];
   readonly out: IToken[] = [];
-  readonly habits: Habit[] = [];
+  readonly foreignForms: ForeignForm[] = [];
 
   constructor(text: string, tokens: readonly IToken[]) {
     this.text = text;
@@ -59,13 +59,13 @@ export class Mending {
   }
 
   /** Says that `wanted` should stand where `token` does. */
-  expected(wanted: string, token: IToken, help: string, fix: Habit["fix"], more: Pick<Habit, "doubtful"> = {}): void {
+  expected(wanted: string, token: IToken, help: string, fix: ForeignForm["fix"], more: Pick<ForeignForm, "doubtful"> = {}): void {
     this.say({ ...more, start: token.startOffset, end: endOf(token), message: `expected ${wanted}, found ${quote(this.written(token))}`, help, fix });
   }
 
-  say(habit: Habit): void {
+  say(habit: ForeignForm): void {
     // One more than are shown says that there are others; all are mended.
-    if (this.habits.length <= MAX_ERRORS) this.habits.push(habit);
+    if (this.foreignForms.length <= MAX_ERRORS) this.foreignForms.push(habit);
   }
 
   /** The text that stands there. */
@@ -75,16 +75,16 @@ export class Mending {
 }
 
 /** The edit that replaces the text from one token to another. */
-export function instead(first: IToken, last: IToken, text: string): Habit["fix"] {
+export function instead(first: IToken, last: IToken, text: string): ForeignForm["fix"] {
   return { start: first.startOffset, end: endOf(last), text };
 }
 
-export function insertedBefore(token: IToken, text: string): Habit["fix"] {
+export function insertedBefore(token: IToken, text: string): ForeignForm["fix"] {
   return { start: token.startOffset, end: token.startOffset, text };
 }
 
 /** The edit that removes a token and the blanks behind it. */
-export function without(m: Mending, token: IToken): Habit["fix"] {
+export function without(m: TokenRewriter, token: IToken): ForeignForm["fix"] {
   const end = endOf(token);
   const blanks = /^[ \t]*/.exec(m.text.slice(end, end + 64))?.[0].length ?? 0;
   return { start: token.startOffset, end: end + blanks, text: "" };

@@ -4,7 +4,7 @@
 import { createToken, Lexer, type IToken, type TokenType } from "chevrotain";
 import { KEYWORDS, isKeyword, type Keyword } from "./keywords.ts";
 import { withoutSlashed, type Slashed } from "./slash_comments.ts";
-import { GAP, withoutStrange, type Strange } from "./non_ascii.ts";
+import { GAP, withoutNonAscii, type NonAscii } from "./non_ascii.ts";
 
 const never = Lexer.NA;
 
@@ -27,7 +27,7 @@ export const Param = createToken({
   name: "Param", pattern: never, label: "a parameter such as `$a`", categories: [Name, Integer, Rate, Slash, Literal, Text],
 });
 
-/** A hyphen before `>` is half of what others write for `=>`; a NUL is the gap of strange.ts. */
+/** A hyphen before `>` is half of what others write for `=>`; a NUL is the gap of non_ascii.ts. */
 const Run = createToken({ name: "Run", pattern: /(?:[A-Za-z0-9_$*.:%/[\]\0]+|-(?!>))+/ });
 /** A time with the difference of its zone, which has a sign that no other word has. */
 const Zoned = createToken({ name: "Zoned", pattern: /[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:.]+\+[0-9:]*/ });
@@ -86,7 +86,7 @@ export interface Lexed {
   /** Comments in the manner of other languages. */
   readonly slashed: readonly Slashed[];
   /** Characters outside of ASCII, read as what they are taken for. */
-  readonly strange: readonly Strange[];
+  readonly nonAscii: readonly NonAscii[];
   /** Texts in other quotes; they stand in `tokens` as texts. */
   readonly quoted: readonly IToken[];
 }
@@ -94,7 +94,7 @@ export interface Lexed {
 /** Linear in the length of the text. Each token's payload says whether it is the first of its line. A string without its end counts as one up to the end of its line. */
 export function lex(written: string): Lexed {
   const { text: plain, slashed } = withoutSlashed(written);
-  const { text, strange } = withoutStrange(plain);
+  const { text, nonAscii } = withoutNonAscii(plain);
   const { tokens, groups, errors } = lexer.tokenize(text);
   const comments = groups["comments"] ?? [];
   const unclosed: IToken[] = [];
@@ -103,7 +103,7 @@ export function lex(written: string): Lexed {
   for (const token of tokens) {
     if (token.tokenType === Zoned) retype(token, Literal);
     else if (token.tokenType === Run) {
-      if (strange.length > 0) token.image = token.image.replaceAll(GAP, "");
+      if (nonAscii.length > 0) token.image = token.image.replaceAll(GAP, "");
       retype(token, classify(token.image));
     } else if (token.tokenType === OpenText) {
       retype(token, Text);
@@ -119,7 +119,7 @@ export function lex(written: string): Lexed {
       lineEnd = next < 0 ? text.length : next;
     }
   }
-  return { tokens, comments, unclosed, unlexed: errors.map((e) => ({ start: e.offset, length: e.length })), slashed, strange, quoted };
+  return { tokens, comments, unclosed, unlexed: errors.map((e) => ({ start: e.offset, length: e.length })), slashed, nonAscii, quoted };
 }
 
 export function retype(token: IToken, type: TokenType): void {

@@ -4,7 +4,7 @@ import type { UntypedCode } from "../diagnostics/words.ts";
 import { nearest, nearestAlone } from "../../runtime/text/nearest.ts";
 import { quote } from "../diagnostics/quote.ts";
 import type { Context, Stray } from "./recovery.ts";
-import { elsewhereCalled } from "./foreign_keywords.ts";
+import { foreignKeyword } from "./foreign_keywords.ts";
 import { isKeyword, placesOf, wordsAt, type Keyword } from "./keywords.ts";
 import { Comma, LBrace, RBrace, startsLine } from "./tokens.ts";
 
@@ -45,7 +45,7 @@ const PLACE = {
   bound: { code: "ING105", what: "a bound of a budget", words: wordsAt("bound"), help: `a budget has ${wordsAt("bound").map((w) => `\`${w}\``).join(", ")}` },
 } as const satisfies Record<Context, PlaceText>;
 
-export function strayComplaint({ context, token, previous }: Stray): Complaint {
+export function unexpectedToken({ context, token, previous }: Stray): Complaint {
   if (context === "head") return strayInHead(token, previous);
   const { code, what, words, help } = PLACE[context];
   const text = quote(token.image);
@@ -58,9 +58,9 @@ export function strayComplaint({ context, token, previous }: Stray): Complaint {
     return { ...none, code, message: "a comma stands only between the members of a set", help: "remove it", instead: "" };
   }
   const word = token.image;
-  if (isKeyword(word)) return { ...none, code, message: `${text} does not begin ${what}`, help: elsewhere(word) ?? help };
+  if (isKeyword(word)) return { ...none, code, message: `${text} does not begin ${what}`, help: otherPlace(word) ?? help };
   if (/^[A-Za-z_]/.test(word)) {
-    const known = elsewhereCalled(word);
+    const known = foreignKeyword(word);
     const guess = known === null ? nearest(word, words) : null;
     // Behind the members of a set it may be a word that belongs to them, such as `except`.
     const isFirst = startsLine(token) || previous.tokenType === LBrace || previous.tokenType === RBrace;
@@ -84,7 +84,7 @@ function separated(previous: IToken, word: string): Pick<Complaint, "help" | "in
   return isMember ? { help: "members of a set are separated by commas, and `except` stands before those that are taken out", instead: null } : null;
 }
 
-function elsewhere(word: Keyword): string | null {
+function otherPlace(word: Keyword): string | null {
   const [place] = placesOf(word);
   if (place === undefined) return null;
   switch (place) {

@@ -68,7 +68,7 @@ profile("check, test and explain compile for the profile that is asked for", asy
     assert.is(host.code, 0, host.err);
     const os = await ingresscHere([...words, "--profile", "os", "unix.ingress", ...request], dir.path);
     assert.is(os.code, 3, words.join(" "));
-    assert.match(os.err, /error\[ING805\]: `backend unix` can't stand in a policy of the profile `os`/);
+    assert.match(os.err, /error\[ING805\]: `backend unix` is not available in the profile `os`/);
     assert.is((await ingresscHere([...words, "--profile", "os", "fits.ingress", ...request], dir.path)).code, 0);
   }
   assert.is(data(await ingresscHere(["check", "--profile", "os", "--json", "fits.ingress"], dir.path))["profile"], "os");

@@ -39,7 +39,7 @@ data("the words of every case follow from its code and its data", () => {
       assert.equal([message, help, label], [d.message, d.help, d.label === "missing here" ? label : d.label], `${path}: ${d.code}`);
     }
   }
-  assert.ok(seen.size >= 30, `only ${seen.size} codes with data`);
+  assert.ok(seen.size >= 70, `only ${seen.size} codes with data`);
 });
 
 data("a program reads what is wrong without reading sentences", () => {

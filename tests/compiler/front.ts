@@ -1,5 +1,5 @@
 // The compiler's front on a text, for tests: load, parse, build, check, with all that they say.
-import { compile, understand } from "../../compiler/compile.ts";
+import { compile, checkSource } from "../../compiler/compile.ts";
 import { refusals } from "../../compiler/check/rules/unenforced.ts";
 import type { CheckedPolicy } from "../../compiler/policy/policy.ts";
 import type { Diagnostic } from "../../compiler/diagnostics/diagnostic.ts";
@@ -30,8 +30,8 @@ export function filesOf(files: Readonly<Record<string, string>>): SourceReader {
 /** With what `build` refuses of a policy that is sound; for the profile `os` also of its size. */
 export function front(text: string, reader: SourceReader = filesOf({}), path = "policy.ingress", profile: Profile = "host"): Read {
   if (profile === "os") return compile({ path, text }, reader, profile);
-  const { policy, diagnostics } = understand({ path, text }, reader);
-  return { policy, diagnostics: [...diagnostics, ...refusals(policy?.waiting ?? [])] };
+  const { policy, diagnostics } = checkSource({ path, text }, reader);
+  return { policy, diagnostics: [...diagnostics, ...refusals(policy?.unenforced ?? [])] };
 }
 
 /** The codes of a text's diagnostics, in their order. */

@@ -29,7 +29,7 @@ function isSet(set: AddressSet | null | undefined, ...texts: string[]): void {
 
 semantics("an empty policy exposes nothing", () => {
   const none = { ports: null, rules: null, prefixes: null, connections: null, moduleKiB: null, steps: null };
-  assert.equal(policyOf(""), { edition: 1, exposes: [], dials: [], denies: [], tests: [], budget: none, sets: [], waiting: [], hostOnly: [] });
+  assert.equal(policyOf(""), { edition: 1, exposes: [], dials: [], denies: [], tests: [], budget: none, sets: [], unenforced: [], hostOnly: [] });
 });
 
 semantics("an empty expose admits nobody and has the documented defaults", () => {

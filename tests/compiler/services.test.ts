@@ -3,10 +3,10 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { checkServices, collisions, fnv1a64 } from "../../compiler/check/rules/services.ts";
 import { newReport } from "../../compiler/diagnostics/report.ts";
-import { openScope } from "../../compiler/check/rules/context.ts";
+import { openContext } from "../../compiler/check/rules/context.ts";
 import { checkExpose } from "../../compiler/check/rules/exposes.ts";
 import { expand } from "../../compiler/check/names/expand.ts";
-import { Homes } from "../../compiler/check/names/scopes.ts";
+import { Scopes } from "../../compiler/check/names/scopes.ts";
 import { defineTemplates } from "../../compiler/check/names/templates.ts";
 import type { Diagnostic } from "../../compiler/diagnostics/diagnostic.ts";
 import { load } from "../../compiler/load.ts";
@@ -31,11 +31,11 @@ function servicesOf(text: string, hash?: (name: string) => bigint): readonly Dia
   const [entry] = program?.units ?? [];
   if (program === null || entry === undefined) throw new Error("no tree");
   const report = newReport();
-  const homes = new Homes(program, entry);
-  const flat = expand(report, homes, defineTemplates(report, homes));
+  const scopes = new Scopes(program, entry);
+  const flat = expand(report, scopes, defineTemplates(report, scopes));
   if (flat === null) throw new Error("too much");
-  const scope = openScope(homes, flat.sets, filesOf({}), report);
-  checkServices(scope, flat.exposes.map((e) => checkExpose(scope, e, true)), flat.dials, hash);
+  const context = openContext(scopes, flat.sets, filesOf({}), report);
+  checkServices(context, flat.exposes.map((e) => checkExpose(context, e, true)), flat.dials, hash);
   return report.diagnostics;
 }
 

@@ -3,7 +3,7 @@
 // are counts, not times.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { understand } from "../../compiler/compile.ts";
+import { checkSource } from "../../compiler/compile.ts";
 import type { AddressWords, CheckedPolicy } from "../../compiler/policy/policy.ts";
 import type { SourceFile } from "../../compiler/source/source.ts";
 import { isOverflow, writeImage } from "../../compiler/emit/image.ts";
@@ -27,7 +27,7 @@ interface Checked {
 
 function checked(text: string): Checked {
   const entry = { path: "p.ingress", text };
-  const { policy, diagnostics } = understand(entry, { read: () => "missing" });
+  const { policy, diagnostics } = checkSource(entry, { read: () => "missing" });
   if (policy === null) throw new Error(diagnostics[0]?.message);
   return { entry, policy };
 }

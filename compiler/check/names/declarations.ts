@@ -1,75 +1,70 @@
 // Names: which may be declared, which are declared twice, which one a mistyped one meant.
-import { grouped } from "../../../runtime/text/number.ts";
 import { MAX_NAME_BYTES } from "../../source/bounds.ts";
 import type { Piece } from "../../ast/nodes.ts";
 import { nearest, nearestAlone } from "../../../runtime/text/nearest.ts";
-import { quote } from "../../diagnostics/quote.ts";
+import type { Declared } from "../../diagnostics/name_words.ts";
+import type { NameList } from "../../diagnostics/sentence.ts";
 import { BUILTIN_NAMES, isBuiltin } from "./builtin_names.ts";
 import type { Report } from "../../diagnostics/report.ts";
 
 const RESERVED: ReadonlySet<string> = new Set(["ingressd", "tcp", "udp", ...BUILTIN_NAMES]);
 
-/** Refuses a reserved or too long name; true if it may stand. */
-export function mayDeclare(report: Report, name: Piece, what: string): boolean {
-  if (RESERVED.has(name.text)) {
-    const why = isBuiltin(name.text) ? "it is a built-in net" : "it has a meaning of its own";
-    report.sayUntyped("ING203", `${quote(name.text)} can't be the name of ${what}`, name.span, { help: `${why}; choose another name` });
+/** Refuses a reserved or too long name; true if it can be declared. */
+export function mayDeclare(report: Report, { text: name, span }: Piece, as: Declared): boolean {
+  if (RESERVED.has(name)) {
+    report.say("ING203", { name, as, isBuiltin: isBuiltin(name) }, span);
     return false;
   }
   // Names are ASCII, so characters are bytes.
-  if (name.text.length > MAX_NAME_BYTES) {
-    report.sayUntyped("ING205", `a name has at most ${MAX_NAME_BYTES} characters, and ${quote(name.text)} has ${name.text.length}`, name.span, { help: "choose a shorter name" });
+  if (name.length > MAX_NAME_BYTES) {
+    report.say("ING205", { name, of: "name" }, span);
     return false;
   }
   return true;
 }
 
 /** The declarations by name; the first of a name stands, further ones are refused. */
-export function declared<T extends { readonly name: Piece }>(report: Report, nodes: readonly T[], what: string): Map<string, T> {
+export function declared<T extends { readonly name: Piece }>(report: Report, nodes: readonly T[], as: Declared): Map<string, T> {
   const byName = new Map<string, T>();
-  for (const node of nodes) declare(report, byName, node, what);
+  for (const node of nodes) declare(report, byName, node, as);
   return byName;
 }
 
 /** Enters one declaration; false if its name has one already. */
-export function declare<T extends { readonly name: Piece }>(report: Report, byName: Map<string, T>, node: T, what: string): boolean {
-  mayDeclare(report, node.name, what);
+export function declare<T extends { readonly name: Piece }>(report: Report, byName: Map<string, T>, node: T, as: Declared): boolean {
+  mayDeclare(report, node.name, as);
   const first = byName.get(node.name.text);
   if (first === undefined) byName.set(node.name.text, node);
   else {
-    report.sayUntyped("ING202", `${quote(node.name.text)} is declared twice as ${what}`, node.name.span, {
-      label: "declared again here",
+    report.say("ING202", { name: node.name.text, as, inTemplate: node.name.span.origin?.kind === "body" }, node.name.span, {
       related: [{ span: first.name.span, label: "first declared here" }],
-      help: node.name.span.origin?.kind === "body" ? "let the template have a parameter for the name, so that each use has its own" : "rename one of them",
     });
   }
   return first === undefined;
 }
 
-/** The help that names what was probably meant; as an edit too where nothing else can be meant. */
+/** The word that was probably meant; as an edit too where nothing else can be meant. */
 export interface Guess {
   readonly word: string;
-  readonly help: string;
   readonly replace?: string;
+}
+
+/** The edit of a guess, for a diagnostic. */
+export function editOf(guess: Guess | null): { readonly replace?: string } {
+  return guess?.replace === undefined ? {} : { replace: guess.replace };
 }
 
 /** Among the words of the language, of which one alone is near. */
 export function didYouMean(name: string, candidates: Iterable<string>): Guess | null {
   const all = [...candidates];
   const guess = nearest(name, all);
-  return guess === null ? null : nearestAlone(name, all) === null ? maybe(guess) : meant(guess);
+  return guess === null ? null : nearestAlone(name, all) === null ? { word: guess } : { word: guess, replace: guess };
 }
 
 /**
- * Among the names of a policy, as long as the report has looks left. A near name is a guess and no edit:
+ * The nearest among the names of a policy, as long as the report has looks left. A near name is a guess and no edit:
  * another set would let others in, another expose would be another test.
  */
-export function guessed(report: Report, name: string, candidates: Iterable<string>): Guess | null {
-  const near = nearName(report, name, candidates);
-  return near === null ? null : maybe(near);
-}
-
-/** The nearest name itself. */
 export function nearName(report: Report, name: string, candidates: Iterable<string>): string | null {
   return nearest(name, lookedAt(report, candidates));
 }
@@ -82,25 +77,14 @@ function* lookedAt(report: Report, candidates: Iterable<string>): Generator<stri
   }
 }
 
-/** The first names of those that there are, for a help: "`a`, `b` and 3 more"; null where there is none. */
-export function listed(names: Iterable<string>, count: number): string | null {
+/** The first of the names that there are, for a help. */
+export function firstNames(names: Iterable<string>, count: number): NameList {
   const shown: string[] = [];
   for (const name of names) {
     if (shown.length === MOST_LISTED) break;
-    shown.push(quote(name));
+    shown.push(name);
   }
-  if (count > shown.length) shown.push(`${grouped(count - shown.length)} more`);
-  const last = shown.pop();
-  return last === undefined ? null : shown.length === 0 ? last : `${shown.join(", ")} and ${last}`;
+  return { names: shown, more: Math.max(0, count - shown.length) };
 }
 
 const MOST_LISTED = 8;
-
-export function meant(word: string): Guess {
-  return { ...maybe(word), replace: word };
-}
-
-/** The same where something else may be meant. */
-export function maybe(word: string): Guess {
-  return { word, help: `did you mean \`${word}\`?` };
-}

@@ -5,12 +5,12 @@ import type {
   BudgetNode, ClauseNode, DialNode, ExposeNode, InvariantNode, Member, Piece, RuleNode, SetDeclaration, StatementNode, TestNode, UseNode,
 } from "../../ast/nodes.ts";
 import { MAX_EXPANDED_PLACES } from "../../source/bounds.ts";
-import { quote } from "../../diagnostics/quote.ts";
+import type { NameList } from "../../diagnostics/sentence.ts";
 import type { Origin, Span } from "../../source/source.ts";
-import type { Home, Homes } from "./scopes.ts";
-import { guessed, listed } from "./declarations.ts";
+import type { Scope, Scopes } from "./scopes.ts";
+import { firstNames, nearName } from "./declarations.ts";
 import type { Report } from "../../diagnostics/report.ts";
-import { carryClause, carryStatement, type Carry, type Slot } from "./substitute.ts";
+import { substituteClause, substituteStatement, type Substitution, type Slot } from "./substitute.ts";
 import { isClause, isSetName, isStatement, templateNames, type Template, type Templates } from "./templates.ts";
 import { isDoubtful, sayQualified } from "./unknown_names.ts";
 
@@ -34,27 +34,18 @@ export interface Flat {
 }
 
 /** Null where it would be too much (then it was told). */
-export function expand(report: Report, homes: Homes, templates: Templates): Flat | null {
-  return new Expander(report, homes, templates).all();
+export function expand(report: Report, scopes: Scopes, templates: Templates): Flat | null {
+  return new Expander(report, scopes, templates).all();
 }
 
-/** What an argument may be, by where its parameter stands. */
-const FITS: Readonly<Record<Exclude<Slot, "member">, { readonly kinds: readonly Member["kind"][]; readonly what: string }>> = {
-  name: { kinds: ["name"], what: "a name" },
-  number: { kinds: ["number"], what: "a number" },
-  text: { kinds: ["text"], what: "a text in quotes" },
-  literal: { kinds: ["literal"], what: "an address, a rate, a length or a time" },
-  address: { kinds: ["literal", "number"], what: "an address with a port" },
-};
-
-const KINDS: Readonly<Record<Member["kind"], string>> = {
-  name: "a name", qualified: "a name out of an import", literal: "an address or another literal", number: "a number",
-  text: "a text in quotes", id: "an identity", file: "a list file", param: "a parameter",
+/** The arguments that a parameter takes, by the place that it has. */
+const FITS: Readonly<Record<Exclude<Slot, "member">, readonly Member["kind"][]>> = {
+  name: ["name"], number: ["number"], text: ["text"], literal: ["literal"], address: ["literal", "number"],
 };
 
 class Expander {
   readonly #report: Report;
-  readonly #homes: Homes;
+  readonly #scopes: Scopes;
   readonly #templates: Templates;
   readonly #sets: SetDeclaration[] = [];
   readonly #exposes: FlatExpose[] = [];
@@ -66,14 +57,14 @@ class Expander {
   #whole = true;
   #places = 0;
 
-  constructor(report: Report, homes: Homes, templates: Templates) {
+  constructor(report: Report, scopes: Scopes, templates: Templates) {
     this.#report = report;
-    this.#homes = homes;
+    this.#scopes = scopes;
     this.#templates = templates;
   }
 
   all(): Flat | null {
-    for (const { ast } of this.#homes.program.units) for (const s of ast.statements) this.#statement(s);
+    for (const { ast } of this.#scopes.program.units) for (const s of ast.statements) this.#statement(s);
     if (this.#places > MAX_EXPANDED_PLACES) return null;
     return {
       sets: this.#sets, exposes: this.#exposes, dials: this.#dials, denies: this.#denies, tests: this.#tests, budgets: this.#budgets, invariants: this.#invariants,
@@ -111,9 +102,9 @@ class Expander {
         this.#invariants.push(node);
         break;
       case "use":
-        this.#use(node, (item, carry) => {
+        this.#use(node, (item, substitution) => {
           if (!isStatement(item) || (item.kind === "rule" && item.action === "allow")) this.#misplaced(node, item.span, item.kind === "rule" ? item.action : item.kind, "top_level");
-          else this.#statement(carryStatement(carry, item));
+          else this.#statement(substituteStatement(substitution, item));
         });
         break;
       // Both have their place before expansion.
@@ -128,13 +119,13 @@ class Expander {
       into.push(node);
       return;
     }
-    this.#use(node, (item, carry) => {
-      if (isClause(item)) this.#clause(carryClause(carry, item), into);
+    this.#use(node, (item, substitution) => {
+      if (isClause(item)) this.#clause(substituteClause(substitution, item), into);
       else this.#misplaced(node, item.span, item.kind, "expose");
     });
   }
 
-  #use(use: UseNode, each: (item: StatementNode | ClauseNode, carry: Carry) => void): void {
+  #use(use: UseNode, each: (item: StatementNode | ClauseNode, substitution: Substitution) => void): void {
     if (this.#places > MAX_EXPANDED_PLACES) return;
     const template = this.#template(use);
     if (template === null || !template.sound || !this.#fits(use, template)) {
@@ -147,19 +138,20 @@ class Expander {
       return;
     }
     const origin: Origin = { kind: "body", use: use.span };
-    this.#homes.open(origin, template.node);
-    const carry = carryOf(template, use, origin);
-    for (const item of template.node.body) each(item, carry);
+    this.#scopes.open(origin, template.node);
+    const substitution = substitutionOf(template, use, origin);
+    for (const item of template.node.body) each(item, substitution);
   }
 
   #template(use: UseNode): Template | null {
-    const node = this.#homes.template(use.template);
+    const node = this.#scopes.template(use.template);
     if (node !== undefined) return this.#templates.get(node) ?? null;
     const { text, span } = use.template;
-    if (text.includes(".")) sayQualified(this.#report, this.#homes, use.template, "template", (home) => home.templates);
-    else if (!isDoubtful(this.#homes, span, text)) {
-      this.#report.sayUntyped("ING201", `there is no template named ${quote(text)}`, span,
-        guessed(this.#report, text, templateNames(this.#homes, span)) ?? { help: isSetName(this.#homes, use.template) ? `${quote(text)} is a set; name it where a set stands` : templatesHelp(this.#homes.of(span), text) });
+    if (text.includes(".")) sayQualified(this.#report, this.#scopes, use.template, "template", (scope) => scope.templates);
+    else if (!isDoubtful(this.#scopes, span, text)) {
+      const near = nearName(this.#report, text, templateNames(this.#scopes, span));
+      const hint = near !== null ? { near } : isSetName(this.#scopes, use.template) ? { isSet: true as const } : { templates: templatesOf(this.#scopes.of(span)) };
+      this.#report.say("ING201", { of: "template", name: text, hint }, span);
     }
     return null;
   }
@@ -168,10 +160,8 @@ class Expander {
   #fits(use: UseNode, { node, slots }: Template): boolean {
     const { params } = node;
     if (params.length !== use.args.length) {
-      const [wanted, given] = [params.length, use.args.length];
-      this.#report.sayUntyped("ING212", `${quote(node.name.text)} takes ${count(wanted)}, and ${given === 0 ? "none is" : `${given} ${given === 1 ? "is" : "are"}`} given`, use.span, {
+      this.#report.say("ING212", { template: node.name.text, as: use.template.text, params: params.map((p) => p.text), given: use.args.length }, use.span, {
         related: [{ span: node.name.span, label: "declared here" }],
-        help: `write \`use ${use.template.text}(${params.map((p) => p.text).join(", ")})\` with one argument for each parameter`,
       });
       return false;
     }
@@ -180,13 +170,10 @@ class Expander {
     for (const { param, slot, span } of slots) {
       const arg = use.args[params.findIndex((p) => p.text === param)];
       if (arg === undefined || slot === "member" || told.has(param)) continue;
-      const { kinds, what } = FITS[slot];
-      if (kinds.includes(arg.kind)) continue;
+      if (FITS[slot].includes(arg.kind)) continue;
       told.add(param);
       fits = false;
-      this.#report.sayUntyped("ING214", `${quote(param)} stands for ${what}, and the argument is ${KINDS[arg.kind]}`, arg.span, {
-        related: [{ span, label: "the parameter stands here" }], help: `give ${what}`,
-      });
+      this.#report.say("ING214", { param, wanted: slot, argument: arg.kind }, arg.span, { related: [{ span, label: "the parameter stands here" }] });
     }
     return fits;
   }
@@ -197,12 +184,8 @@ class Expander {
   }
 }
 
-function count(n: number): string {
-  return n === 0 ? "no arguments" : n === 1 ? "1 argument" : `${n} arguments`;
-}
-
 /** INVARIANT: the arguments fit, so that nothing is refused on the way. */
-function carryOf({ node }: Template, use: UseNode, origin: Origin): Carry {
+function substitutionOf({ node }: Template, use: UseNode, origin: Origin): Substitution {
   const args = new Map(node.params.map((p, i) => [p.text, use.args[i]]));
   const span = (s: Span): Span => ({ ...s, origin });
   const moved = (s: Span, parameter: Span): Span => ({ ...s, origin: { kind: "argument", parameter, own: s.origin } });
@@ -232,9 +215,7 @@ function carryOf({ node }: Template, use: UseNode, origin: Origin): Carry {
   };
 }
 
-function templatesHelp(home: Home, name: string): string {
-  const { templates } = home.outer ?? home;
-  const list = listed(templates.keys(), templates.size);
-  const declare = `declare it: \`template ${name}($a) { … }\``;
-  return list === null ? declare : `${templates.size === 1 ? "the template of this file is" : "the templates of this file are"} ${list}; or ${declare}`;
+function templatesOf(scope: Scope): NameList {
+  const { templates } = scope.outer ?? scope;
+  return firstNames(templates.keys(), templates.size);
 }

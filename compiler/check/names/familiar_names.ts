@@ -14,14 +14,14 @@ const PORTS: Readonly<Record<string, number>> = {
 };
 
 /** The built-in net that is meant, or null. */
-export function borrowedNet(name: string): string | null {
+export function familiarNet(name: string): string | null {
   const word = name.toLowerCase();
   if (Object.hasOwn(NETS, word)) return NETS[word] ?? null;
   return isBuiltin(word) ? word : null;
 }
 
 /** The port of a service, or null. */
-export function borrowedPort(name: string): number | null {
+export function servicePort(name: string): number | null {
   const word = name.toLowerCase();
   return Object.hasOwn(PORTS, word) ? (PORTS[word] ?? null) : null;
 }

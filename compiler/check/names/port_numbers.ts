@@ -1,5 +1,5 @@
 // Ports and ranges of them, and the algebra of sets of ports.
-import { borrowedPort } from "./familiar_names.ts";
+import { servicePort } from "./familiar_names.ts";
 import { isOctalToo } from "./octal.ts";
 import type { PortRange } from "../../policy/policy.ts";
 import { problem, type Problem } from "../../diagnostics/report.ts";
@@ -9,7 +9,7 @@ export type PortSet = readonly PortRange[];
 
 export function readPort(text: string): number | Problem {
   if (!/^[0-9]+$/.test(text)) {
-    const known = borrowedPort(text);
+    const known = servicePort(text);
     if (known !== null) return problem("ING308", { literal: text, fault: "service", port: known });
     const bare = /^[:*]*:([0-9]{1,5})$/.exec(text)?.[1];
     return problem("ING308", { literal: text, fault: "form" }, bare === undefined || isOctalToo(bare) ? null : String(Number(bare)));

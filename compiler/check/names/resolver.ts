@@ -2,8 +2,7 @@
 // need each other, without recursion, so that no chain of names is too long. A set that can't be
 // computed is null, was told about, and stays silent wherever it is used.
 import type { Member, Piece, SetDeclaration, SetNode } from "../../ast/nodes.ts";
-import { quote } from "../../diagnostics/quote.ts";
-import type { Homes, SetKind } from "./scopes.ts";
+import type { Scopes, SetKind } from "./scopes.ts";
 import type { Span } from "../../source/source.ts";
 import type { Report } from "../../diagnostics/report.ts";
 
@@ -26,15 +25,15 @@ export interface Algebra<T> {
 
 export class Resolver<T> {
   readonly #report: Report;
-  readonly #homes: Homes;
+  readonly #scopes: Scopes;
   readonly #algebra: Algebra<T>;
   readonly #values = new Map<SetDeclaration, T | null>();
-  /** Sets that are written out of names and literals alone, by their text and the home of their names. */
+  /** Sets that are written out of names and literals alone, by their text and the scope of their names. */
   readonly #written = new Map<string, T>();
 
-  constructor(report: Report, homes: Homes, algebra: Algebra<T>, declarations: Iterable<SetDeclaration>) {
+  constructor(report: Report, scopes: Scopes, algebra: Algebra<T>, declarations: Iterable<SetDeclaration>) {
     this.#report = report;
-    this.#homes = homes;
+    this.#scopes = scopes;
     this.#algebra = algebra;
     for (const declaration of declarations) if (declaration.kind === algebra.kind) this.#declare(declaration);
   }
@@ -96,7 +95,7 @@ export class Resolver<T> {
   }
 
   #find(member: Member): SetDeclaration | undefined {
-    return member.kind === "name" || member.kind === "qualified" ? this.#homes.set(this.#algebra.kind, member) : undefined;
+    return member.kind === "name" || member.kind === "qualified" ? this.#scopes.set(this.#algebra.kind, member) : undefined;
   }
 
   #refuseCircle({ member, set }: Need, path: readonly SetDeclaration[]): void {
@@ -104,7 +103,7 @@ export class Resolver<T> {
     const circle = path.slice(path.indexOf(set));
     for (const s of circle) this.#values.set(s, null);
     const through = circle.slice(1, 4).map((s) => ({ span: s.name.span, label: "by way of this" }));
-    this.#report.sayUntyped("ING206", `the set ${quote(set.name.text)} contains itself`, member.span, { related: through, help: "take it out of its own members" });
+    this.#report.say("ING206", { set: set.name.text }, member.span, { related: through });
   }
 
   #member(member: Member): T | null {
@@ -129,7 +128,7 @@ export class Resolver<T> {
     if (set.broken || members === null || except === null) return null;
     const value = this.#algebra.combine(members, except, set);
     if (value !== null && set.except !== null && this.#algebra.isEmpty(value)) {
-      this.#report.sayUntyped("ING207", "nothing is left of this set after `except`", set.span, { help: "take less away, or remove the set and what uses it" });
+      this.#report.say("ING207", null, set.span);
       return null;
     }
     return value;
@@ -144,7 +143,7 @@ export class Resolver<T> {
         return JSON.stringify([member.type, member.pattern.text]);
       case "name":
       case "qualified":
-        return JSON.stringify([this.#homes.of(member.span).id, member.text]);
+        return JSON.stringify([this.#scopes.of(member.span).id, member.text]);
       default:
         return JSON.stringify([member.kind, member.text]);
     }

@@ -1,5 +1,5 @@
 // A copy of a part of a template's body, with each piece of text and each place put through a
-// `Carry`. It serves to expand a template, and to find where its parameters stand.
+// `Substitution`. It serves to expand a template, and to find where its parameters stand.
 import type {
   AnnotationNode, CapNode, ClaimNode, ClauseNode, KeyNode, LimitNode, Member, OutcomeNode, Piece, ProtoNode, RuleNode, SetNode, StatementNode, TestLineNode,
 } from "../../ast/nodes.ts";
@@ -8,14 +8,14 @@ import type { Span } from "../../source/source.ts";
 /** What may stand in a place: the kinds of a member, or any where members stand. */
 export type Slot = "name" | "number" | "text" | "literal" | "address" | "member";
 
-export interface Carry {
+export interface Substitution {
   span(span: Span): Span;
   piece(piece: Piece, slot: Slot): Piece;
   /** For a member that is a parameter. */
   param(piece: Piece): Member;
 }
 
-export function carryStatement(c: Carry, node: StatementNode): StatementNode {
+export function substituteStatement(c: Substitution, node: StatementNode): StatementNode {
   const span = c.span(node.span);
   switch (node.kind) {
     case "net":
@@ -32,7 +32,7 @@ export function carryStatement(c: Carry, node: StatementNode): StatementNode {
         ports: maybeSet(c, node.ports),
         bind: maybeSet(c, node.bind),
         mode: maybe(c, node.mode, "name"),
-        clauses: node.clauses.map((clause) => carryClause(c, clause)),
+        clauses: node.clauses.map((clause) => substituteClause(c, clause)),
         annotations: annotations(c, node.annotations),
       };
     case "rule":
@@ -54,7 +54,7 @@ export function carryStatement(c: Carry, node: StatementNode): StatementNode {
   }
 }
 
-export function carryClause(c: Carry, node: ClauseNode): ClauseNode {
+export function substituteClause(c: Substitution, node: ClauseNode): ClauseNode {
   const span = c.span(node.span);
   switch (node.kind) {
     case "rule":
@@ -75,7 +75,7 @@ export function carryClause(c: Carry, node: ClauseNode): ClauseNode {
   }
 }
 
-function rule(c: Carry, node: RuleNode): RuleNode {
+function rule(c: Substitution, node: RuleNode): RuleNode {
   return {
     ...node,
     name: maybe(c, node.name, "name"),
@@ -89,7 +89,7 @@ function rule(c: Carry, node: RuleNode): RuleNode {
   };
 }
 
-function cap(c: Carry, node: CapNode): CapNode {
+function cap(c: Substitution, node: CapNode): CapNode {
   const { perSource, perIdentity } = node;
   return {
     ...node,
@@ -100,7 +100,7 @@ function cap(c: Carry, node: CapNode): CapNode {
   };
 }
 
-function limit(c: Carry, node: LimitNode): LimitNode {
+function limit(c: Substitution, node: LimitNode): LimitNode {
   const { per } = node;
   return {
     ...node,
@@ -111,7 +111,7 @@ function limit(c: Carry, node: LimitNode): LimitNode {
   };
 }
 
-function line(c: Carry, node: TestLineNode): TestLineNode {
+function line(c: Substitution, node: TestLineNode): TestLineNode {
   const span = c.span(node.span);
   if (node.kind === "bind") {
     return {
@@ -126,8 +126,8 @@ function line(c: Carry, node: TestLineNode): TestLineNode {
     request: {
       source: c.piece(request.source, "literal"),
       to: to.kind === "expose"
-        ? { kind: "expose", ...carried(c, to, "name") }
-        : { kind: "port", proto: proto(c, to.proto), local: maybe(c, to.local, "literal"), ...carried(c, to, "number") },
+        ? { kind: "expose", ...substituted(c, to, "name") }
+        : { kind: "port", proto: proto(c, to.proto), local: maybe(c, to.local, "literal"), ...substituted(c, to, "number") },
       sni: maybe(c, request.sni, "text"),
       client: request.client?.map((m) => member(c, m)) ?? null,
       span: c.span(request.span),
@@ -137,11 +137,11 @@ function line(c: Carry, node: TestLineNode): TestLineNode {
   };
 }
 
-function outcome(c: Carry, node: OutcomeNode): OutcomeNode {
+function outcome(c: Substitution, node: OutcomeNode): OutcomeNode {
   return { ...node, reason: maybe(c, node.reason, "name"), by: maybe(c, node.by, "name"), count: maybe(c, node.count, "number"), span: c.span(node.span) };
 }
 
-function carryClaim(c: Carry, node: ClaimNode): ClaimNode {
+function carryClaim(c: Substitution, node: ClaimNode): ClaimNode {
   const { to } = node;
   return {
     ...node,
@@ -150,7 +150,7 @@ function carryClaim(c: Carry, node: ClaimNode): ClaimNode {
     client: maybeSet(c, node.client),
     to: to.kind === "ports"
       ? { kind: "ports", proto: proto(c, to.proto), ports: set(c, to.ports), text: to.text, span: c.span(to.span) }
-      : { kind: to.kind, ...carried(c, to, "name") },
+      : { kind: to.kind, ...substituted(c, to, "name") },
     mode: maybe(c, node.mode, "name"),
     at: maybe(c, node.at, "literal"),
     span: c.span(node.span),
@@ -158,24 +158,24 @@ function carryClaim(c: Carry, node: ClaimNode): ClaimNode {
 }
 
 /** The text and place of a node that is a piece and more. */
-function carried(c: Carry, node: Piece, slot: Slot): Piece {
+function substituted(c: Substitution, node: Piece, slot: Slot): Piece {
   const { text, span, param } = node;
   return c.piece(param === undefined ? { text, span } : { text, span, param }, slot);
 }
 
-function maybe(c: Carry, piece: Piece | null, slot: Slot): Piece | null {
+function maybe(c: Substitution, piece: Piece | null, slot: Slot): Piece | null {
   return piece === null ? null : c.piece(piece, slot);
 }
 
-function maybeSet(c: Carry, node: SetNode | null): SetNode | null {
+function maybeSet(c: Substitution, node: SetNode | null): SetNode | null {
   return node === null ? null : set(c, node);
 }
 
-function set(c: Carry, node: SetNode): SetNode {
+function set(c: Substitution, node: SetNode): SetNode {
   return { ...node, members: node.members.map((m) => member(c, m)), except: node.except?.map((m) => member(c, m)) ?? null, span: c.span(node.span) };
 }
 
-function member(c: Carry, m: Member): Member {
+function member(c: Substitution, m: Member): Member {
   switch (m.kind) {
     case "param":
       return c.param(m);
@@ -188,14 +188,14 @@ function member(c: Carry, m: Member): Member {
   }
 }
 
-function key(c: Carry, node: KeyNode): KeyNode {
+function key(c: Substitution, node: KeyNode): KeyNode {
   return node === null ? null : { v4: c.piece(node.v4, "literal"), v6: c.piece(node.v6, "literal") };
 }
 
-function proto(c: Carry, node: ProtoNode): ProtoNode {
+function proto(c: Substitution, node: ProtoNode): ProtoNode {
   return { ...node, span: c.span(node.span) };
 }
 
-function annotations(c: Carry, nodes: readonly AnnotationNode[]): AnnotationNode[] {
+function annotations(c: Substitution, nodes: readonly AnnotationNode[]): AnnotationNode[] {
   return nodes.map((a) => ({ ...a, value: c.piece(a.value, "text"), span: c.span(a.span) }));
 }

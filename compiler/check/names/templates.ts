@@ -2,12 +2,11 @@
 // whether they can be used at all. Said here is what is wrong with a template whoever uses it.
 import type { ClauseNode, Member, Piece, StatementNode, TemplateNode, UseNode } from "../../ast/nodes.ts";
 import { MAX_TEMPLATE_DEPTH } from "../../source/bounds.ts";
-import { quote } from "../../diagnostics/quote.ts";
 import type { Span } from "../../source/source.ts";
-import { SET_KINDS, type Homes } from "./scopes.ts";
+import { SET_KINDS, type Scopes } from "./scopes.ts";
 import { declared } from "./declarations.ts";
 import type { Report } from "../../diagnostics/report.ts";
-import { carryClause, carryStatement, type Carry, type Slot } from "./substitute.ts";
+import { substituteClause, substituteStatement, type Substitution, type Slot } from "./substitute.ts";
 
 export interface Template {
   readonly node: TemplateNode;
@@ -39,16 +38,16 @@ export function isClause(node: StatementNode | ClauseNode): node is ClauseNode {
   return node.kind === "rule" || node.kind === "use" || !isStatement(node);
 }
 
-/** Puts every template into its home, and looks at each. */
-export function defineTemplates(report: Report, homes: Homes): Templates {
+/** Puts every template into its scope, and looks at each. */
+export function defineTemplates(report: Report, scopes: Scopes): Templates {
   const templates = new Map<TemplateNode, Template>();
-  for (const { ast } of homes.program.units) {
+  for (const { ast } of scopes.program.units) {
     const nodes = ast.statements.filter((s) => s.kind === "template");
-    const home = homes.of({ file: ast.file, start: 0, end: 0 });
-    for (const [name, node] of declared(report, nodes, "a template")) home.templates.set(name, node);
+    const scope = scopes.of({ file: ast.file, start: 0, end: 0 });
+    for (const [name, node] of declared(report, nodes, "template")) scope.templates.set(name, node);
     for (const node of nodes) templates.set(node, define(report, node, !ast.incomplete));
   }
-  refuseCircles(report, homes, templates);
+  refuseCircles(report, scopes, templates);
   return templates;
 }
 
@@ -63,7 +62,7 @@ function define(report: Report, node: TemplateNode, sure: boolean): Template {
     used.add(piece.text);
     slots.push({ param: piece.text, slot, span: piece.span });
   };
-  const carry: Carry = {
+  const substitution: Substitution = {
     span(span) {
       places++;
       return span;
@@ -81,15 +80,15 @@ function define(report: Report, node: TemplateNode, sure: boolean): Template {
     },
   };
   for (const item of node.body) {
-    if (isStatement(item)) carryStatement(carry, item);
-    else carryClause(carry, item);
+    if (isStatement(item)) substituteStatement(substitution, item);
+    else substituteClause(substitution, item);
   }
   if (!node.broken && sure) {
     for (const param of node.params) {
       if (used.has(param.text)) continue;
       const at = bare.get(param.text);
       const more = at === undefined ? {} : { related: [{ span: at, label: "is it meant here?" }] };
-      report.sayUntyped("ING213", `${quote(node.name.text)} does not use its parameter ${quote(param.text)}`, param.span, { ...more, help: "take it out of the list and out of each `use`, or use it" });
+      report.say("ING213", { template: node.name.text, param: param.text }, param.span, more);
     }
   }
   return { node, slots, places, sound: !node.broken };
@@ -109,7 +108,7 @@ interface Open {
 }
 
 /** Templates that use themselves, and chains of them that are too long; without recursion. */
-function refuseCircles(report: Report, homes: Homes, templates: Templates): void {
+function refuseCircles(report: Report, scopes: Scopes, templates: Templates): void {
   const depths = new Map<TemplateNode, number>();
   for (const root of templates.keys()) {
     if (depths.has(root)) continue;
@@ -122,7 +121,7 @@ function refuseCircles(report: Report, homes: Homes, templates: Templates): void
         onPath.delete(top.node);
         continue;
       }
-      const inner = homes.template(use.template);
+      const inner = scopes.template(use.template);
       if (inner === undefined) continue;
       const known = depths.get(inner);
       if (onPath.has(inner)) {
@@ -157,21 +156,18 @@ function refuseCircle(report: Report, templates: Templates, use: UseNode, circle
   }
   const [first] = circle;
   if (first === undefined) return;
-  report.sayUntyped("ING211", `the template ${quote(first.name.text)} uses itself`, use.span, {
-    related: circle.slice(1, 4).map((t) => ({ span: t.name.span, label: "by way of this" })),
-    help: "a template can't use itself; write out what it should make",
-  });
+  report.say("ING211", { template: first.name.text }, use.span, { related: circle.slice(1, 4).map((t) => ({ span: t.name.span, label: "by way of this" })) });
 }
 
 /** All names of templates that a file can say, for did-you-mean. */
-export function* templateNames(homes: Homes, at: Span): Generator<string> {
-  const home = homes.of(at);
-  const file = home.outer ?? home;
+export function* templateNames(scopes: Scopes, at: Span): Generator<string> {
+  const scope = scopes.of(at);
+  const file = scope.outer ?? scope;
   yield* file.templates.keys();
-  for (const alias of file.unit.imports.keys()) for (const name of homes.imported(file, alias)?.templates.keys() ?? []) yield `${alias}.${name}`;
+  for (const alias of file.unit.imports.keys()) for (const name of scopes.imported(file, alias)?.templates.keys() ?? []) yield `${alias}.${name}`;
 }
 
 /** Sets of any kind with a name, for the same. */
-export function isSetName(homes: Homes, name: Piece): boolean {
-  return SET_KINDS.some((kind) => homes.set(kind, name) !== undefined);
+export function isSetName(scopes: Scopes, name: Piece): boolean {
+  return SET_KINDS.some((kind) => scopes.set(kind, name) !== undefined);
 }

@@ -6,11 +6,11 @@ import { MAX_PAGES, PAGE_BYTES } from "../../../runtime/abi/layout.ts";
 import type { BudgetUse } from "../../diagnostics/bound_words.ts";
 import type { Span } from "../../source/source.ts";
 import { diagnostic, type Diagnostic } from "../../diagnostics/diagnostic.ts";
-import type { Understood } from "./partial_expose.ts";
+import type { PartialExpose } from "./partial_expose.ts";
 import type { NetTally } from "../sets/nets.ts";
 import { readCount } from "../names/numbers.ts";
 import type { Bound, CheckedBudget } from "../../policy/policy.ts";
-import type { Scope } from "./context.ts";
+import type { CheckContext } from "./context.ts";
 
 /** What holds where no budget is written: the bounds of the language itself. The most that a budget may allow. */
 export const DEFAULT_BUDGET: Readonly<Record<BudgetWord, number>> = {
@@ -23,8 +23,8 @@ export const DEFAULT_BUDGET: Readonly<Record<BudgetWord, number>> = {
   steps: 1_000_000_000,
 };
 
-export function checkBudgets(scope: Scope, nodes: readonly BudgetNode[]): CheckedBudget {
-  const { report } = scope;
+export function checkBudgets(context: CheckContext, nodes: readonly BudgetNode[]): CheckedBudget {
+  const { report } = context;
   const bounds: Partial<Record<BudgetWord, Bound>> = {};
   for (const { entries } of nodes) {
     const seen = new Map<BudgetWord, Span>();
@@ -56,8 +56,8 @@ interface Use {
 }
 
 /** Says of each bound that is passed what passes it. */
-export function holdBudget(scope: Scope, budget: CheckedBudget, exposes: readonly Understood[], denies: number): void {
-  const { report, tally } = scope;
+export function enforceBudget(context: CheckContext, budget: CheckedBudget, exposes: readonly PartialExpose[], denies: number): void {
+  const { report, tally } = context;
   const rows: readonly (readonly [word: string, bound: Bound | null, use: () => Use])[] = [
     ["ports", budget.ports, () => largest(exposes, (e) => (e.ports ?? []).reduce((n, r) => n + r.last - r.first + 1, 0), 0)],
     ["rules", budget.rules, () => largest(exposes, (e) => e.clauses.filter((c) => c.kind === "rule").length, denies)],
@@ -77,7 +77,7 @@ export function holdBudget(scope: Scope, budget: CheckedBudget, exposes: readonl
   }
 }
 
-function largest(exposes: readonly Understood[], count: (e: Understood) => number, beside: number): Use {
+function largest(exposes: readonly PartialExpose[], count: (e: PartialExpose) => number, beside: number): Use {
   let used = beside;
   let largestCount = 0;
   let most: Use["most"] = null;

@@ -5,11 +5,11 @@ import type { Span } from "../../source/source.ts";
 import { noteHostOnly } from "./host_only.ts";
 import { readCount, readKey, readRate } from "../names/numbers.ts";
 import type { CheckedCap, CheckedLimit, Mode } from "../../policy/policy.ts";
-import type { Scope } from "./context.ts";
+import type { CheckContext } from "./context.ts";
 
 /** `mode` is null where it was not understood. */
-export function checkCap(scope: Scope, node: CapNode, mode: Mode | null): CheckedCap | null {
-  const { report } = scope;
+export function checkCap(context: CheckContext, node: CapNode, mode: Mode | null): CheckedCap | null {
+  const { report } = context;
   const connections = readCount(report, node.connections.text, node.connections, MAX_CAP_CONNECTIONS, "cap");
   let perSource: CheckedCap["perSource"] = null;
   let perIdentity: number | null = null;
@@ -23,24 +23,24 @@ export function checkCap(scope: Scope, node: CapNode, mode: Mode | null): Checke
   if (node.perIdentity !== null) {
     const { connections: written, span } = node.perIdentity;
     perIdentity = readCount(report, written.text, written, MAX_CAP_CONNECTIONS, "cap_per_identity");
-    if (!hasIdentity(scope, mode, span) || perIdentity === null) return null;
+    if (!hasIdentity(context, mode, span) || perIdentity === null) return null;
   }
   return connections === null ? null : { connections, perSource, perIdentity, span: node.span };
 }
 
-export function checkLimit(scope: Scope, node: LimitNode, mode: Mode | null): CheckedLimit | null {
-  const { report } = scope;
+export function checkLimit(context: CheckContext, node: LimitNode, mode: Mode | null): CheckedLimit | null {
+  const { report } = context;
   const { per, span } = node;
   const rate = readRate(report, node.rate);
   const burst = node.burst === null ? rate?.count : readCount(report, node.burst.text, node.burst, MAX_LIMIT_BURST, "burst");
   const key = per.kind === "source" ? readKey(report, per.key) : null;
-  const known = per.kind !== "identity" || hasIdentity(scope, mode, per.span);
+  const known = per.kind !== "identity" || hasIdentity(context, mode, per.span);
   if (rate === null || burst === undefined || burst === null || !known) return null;
   if (per.kind !== "source") return { ...rate, burst, key: { kind: per.kind }, span };
   return key === null ? null : { ...rate, burst, key: { kind: "source", ...key }, span };
 }
 
-function hasIdentity({ report, hostOnly }: Scope, mode: Mode | null, span: Span): boolean {
+function hasIdentity({ report, hostOnly }: CheckContext, mode: Mode | null, span: Span): boolean {
   noteHostOnly(hostOnly, "identity", "per identity", span);
   if (mode === "mtls" || mode === null) return true;
   report.say("ING418", { on: "per identity" }, span);

@@ -2,22 +2,21 @@
 // can answer, so it has to be asked for and says why.
 import type { DialNode } from "../../ast/nodes.ts";
 import { MAX_SERVICE_BYTES } from "../../source/bounds.ts";
-import { quote } from "../../diagnostics/quote.ts";
 import { MAX_DIALERS } from "../../../runtime/abi/layout.ts";
 import { checkAnnotations } from "./annotations.ts";
 import { noteHostOnly } from "./host_only.ts";
 import { mayDeclare } from "../names/declarations.ts";
 import type { CheckedDial } from "../../policy/policy.ts";
-import type { Scope } from "./context.ts";
+import type { CheckContext } from "./context.ts";
 
 /** Null where it is wrong. */
-export function checkDial(scope: Scope, { service, proto, annotations, broken, span }: DialNode): CheckedDial | null {
-  const { report } = scope;
+export function checkDial(context: CheckContext, { service, proto, annotations, broken, span }: DialNode): CheckedDial | null {
+  const { report } = context;
   const wrong = report.diagnostics.length;
   const said = checkAnnotations(report, annotations);
-  if (!mayDeclare(report, service, "a service")) return null;
+  if (!mayDeclare(report, service, "service")) return null;
   if (service.text.length > MAX_SERVICE_BYTES) {
-    report.sayUntyped("ING205", `the name of a service has at most ${MAX_SERVICE_BYTES} characters, and ${quote(service.text)} has ${service.text.length}`, service.span, { help: "choose a shorter name" });
+    report.say("ING205", { name: service.text, of: "service" }, service.span);
   }
   if (proto?.proto === "tcp") {
     report.say("ING424", null, proto.span);
@@ -25,12 +24,12 @@ export function checkDial(scope: Scope, { service, proto, annotations, broken, s
   if (!broken && said.why === null && !annotations.some((a) => a.name === "why")) {
     report.say("ING416", { statement: "dial" }, service.span);
   }
-  noteHostOnly(scope.hostOnly, "dial", `dial ${service.text}`, span);
+  noteHostOnly(context.hostOnly, "dial", `dial ${service.text}`, span);
   return broken || proto === null || report.diagnostics.length > wrong ? null : { service: service.text, annotations: said, span };
 }
 
-export function checkDials(scope: Scope, nodes: readonly DialNode[]): readonly CheckedDial[] {
+export function checkDials(context: CheckContext, nodes: readonly DialNode[]): readonly CheckedDial[] {
   const beyond = nodes[MAX_DIALERS];
-  if (beyond !== undefined) scope.report.say("ING605", { statement: "dial" }, beyond.span);
-  return nodes.flatMap((node) => checkDial(scope, node) ?? []);
+  if (beyond !== undefined) context.report.say("ING605", { statement: "dial" }, beyond.span);
+  return nodes.flatMap((node) => checkDial(context, node) ?? []);
 }

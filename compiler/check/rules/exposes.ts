@@ -1,7 +1,6 @@
 // `expose`: names, ports, local addresses, mode, and its clauses.
 import type { ClauseNode, CredentialNode, ExposeNode, Piece, UseNode } from "../../ast/nodes.ts";
 import { DEFAULT_CAP_CONNECTIONS, MAX_BIND_INTERVALS, MAX_LIMITS, MAX_SERVICE_BYTES } from "../../source/bounds.ts";
-import { quote } from "../../diagnostics/quote.ts";
 import { checkAnnotations } from "./annotations.ts";
 import { checkBackend } from "./backend.ts";
 import { ANY, UNBINDABLE } from "../sets/builtin_nets.ts";
@@ -13,30 +12,30 @@ import { checkCredentials, checkMode } from "./modes.ts";
 import { mayDeclare } from "../names/declarations.ts";
 import type { AddressSet, Annotations, Backend, CheckedCap, CheckedExpose, CheckedLimit, CheckedRule } from "../../policy/policy.ts";
 import { checkRule, type Facts } from "./rules.ts";
-import type { Scope } from "./context.ts";
-import type { Understood } from "./partial_expose.ts";
+import type { CheckContext } from "./context.ts";
+import type { PartialExpose } from "./partial_expose.ts";
 
 /** Of connections that nobody but the service sees. */
 const UNCOUNTED = 0xffffffff;
 
 /** `whole`: no clause is missing because its template was refused. */
-export function checkExpose(scope: Scope, { node, clauses }: FlatExpose, whole: boolean): Understood {
-  const { report } = scope;
+export function checkExpose(context: CheckContext, { node, clauses }: FlatExpose, whole: boolean): PartialExpose {
+  const { report } = context;
   const wrong = report.diagnostics.length;
-  const service = checkService(scope, node);
-  const ports = node.ports === null ? null : scope.ports.value(node.ports);
-  const bind = checkBind(scope, node);
-  const mode = checkMode(scope, node);
+  const service = checkService(context, node);
+  const ports = node.ports === null ? null : context.ports.value(node.ports);
+  const bind = checkBind(context, node);
+  const mode = checkMode(context, node);
   const proto = node.proto?.proto ?? null;
   const annotations = checkAnnotations(report, node.annotations);
   // Of a clause that can't stand there at all, nothing else is said.
   const clauseMode = mode === "direct" ? null : mode;
-  const inside = checkClauses(scope, clauses, { proto: proto ?? "tcp", mode: clauseMode });
-  const credentials = checkCredentials(scope, node, clauseMode, { cert: inside.cert, ca: inside.ca }, whole);
-  if (mode === "direct") checkDirect(scope, node, clauses, annotations.why !== null);
-  const understood = { node, clauses, service, proto, mode, ports, bind, backend: inside.backend };
+  const inside = checkClauses(context, clauses, { proto: proto ?? "tcp", mode: clauseMode });
+  const credentials = checkCredentials(context, node, clauseMode, { cert: inside.cert, ca: inside.ca }, whole);
+  if (mode === "direct") checkDirect(context, node, clauses, annotations.why !== null);
+  const partial = { node, clauses, service, proto, mode, ports, bind, backend: inside.backend };
   const good = whole && !node.broken && inside.whole && ports !== null && bind !== undefined && mode !== null && proto !== null && report.diagnostics.length === wrong;
-  if (!good) return { ...understood, checked: null };
+  if (!good) return { ...partial, checked: null };
   const { backend, cap, limits, denies } = inside;
   const allows = mode === "direct" ? [byItself(node, annotations)] : inside.allows;
   const checked: CheckedExpose = {
@@ -44,7 +43,7 @@ export function checkExpose(scope: Scope, { node, clauses }: FlatExpose, whole: 
     cap: cap ?? { connections: mode === "direct" ? UNCOUNTED : DEFAULT_CAP_CONNECTIONS, perSource: null, perIdentity: null, span: null },
     limits, allows, denies, annotations, span: node.span,
   };
-  return { ...understood, checked };
+  return { ...partial, checked };
 }
 
 interface Inside {
@@ -61,21 +60,21 @@ interface Inside {
 
 type Clause = Exclude<ClauseNode, UseNode>;
 
-function checkClauses(scope: Scope, clauses: readonly Clause[], facts: Facts): Inside {
-  const { report } = scope;
+function checkClauses(context: CheckContext, clauses: readonly Clause[], facts: Facts): Inside {
+  const { report } = context;
   const inside: Inside = { backend: null, cap: null, cert: null, ca: null, limits: [], allows: [], denies: [], whole: true };
   const once = new Map<string, Clause>();
   let limitCount = 0;
   for (const clause of clauses) {
     switch (clause.kind) {
       case "rule": {
-        const rule = checkRule(scope, clause, facts);
+        const rule = checkRule(context, clause, facts);
         if (rule === null) inside.whole = false;
         else (clause.action === "allow" ? inside.allows : inside.denies).push(rule);
         break;
       }
       case "limit": {
-        const limit = checkLimit(scope, clause, facts.mode);
+        const limit = checkLimit(context, clause, facts.mode);
         if (++limitCount === MAX_LIMITS + 1) {
           report.say("ING408", null, clause.span);
         }
@@ -90,9 +89,9 @@ function checkClauses(scope: Scope, clauses: readonly Clause[], facts: Facts): I
         once.set(clause.kind, first ?? clause);
         if (first !== undefined) {
           report.say("ING405", { clause: clause.kind, in: "expose" }, clause.span, { related: [{ span: first.span, label: "first here" }] });
-        } else if (clause.kind === "cap") inside.cap = checkCap(scope, clause, facts.mode);
+        } else if (clause.kind === "cap") inside.cap = checkCap(context, clause, facts.mode);
         else if (clause.kind === "backend") {
-          if (clause.target.kind === "unix") noteHostOnly(scope.hostOnly, "unix", "backend unix", clause.span);
+          if (clause.target.kind === "unix") noteHostOnly(context.hostOnly, "unix", "backend unix", clause.span);
           inside.backend = checkBackend(report, clause);
         }
         else inside[clause.kind] = clause;
@@ -109,39 +108,37 @@ function byItself(node: ExposeNode, annotations: Annotations): CheckedRule {
 }
 
 /** The gateway is not on the way: what it would do can't be asked for, and why it is not has to be said. */
-function checkDirect(scope: Scope, node: ExposeNode, clauses: readonly Clause[], hasWhy: boolean): void {
+function checkDirect(context: CheckContext, node: ExposeNode, clauses: readonly Clause[], hasWhy: boolean): void {
   const [first] = clauses;
   if (first !== undefined) {
-    scope.report.say("ING415", { clauses: clauses.length }, first.span, { related: node.mode === null ? [] : [{ span: node.mode.span, label: "because of this" }] });
+    context.report.say("ING415", { clauses: clauses.length }, first.span, { related: node.mode === null ? [] : [{ span: node.mode.span, label: "because of this" }] });
   }
   if (!hasWhy && !node.annotations.some((a) => a.name === "why")) {
-    scope.report.say("ING416", { statement: "expose" }, node.mode?.span ?? node.name.span);
+    context.report.say("ING416", { statement: "expose" }, node.mode?.span ?? node.name.span);
   }
 }
 
-function checkService(scope: Scope, node: ExposeNode): string {
+function checkService(context: CheckContext, node: ExposeNode): string {
   const name: Piece = node.service ?? node.name;
-  if (node.service !== null && !mayDeclare(scope.report, node.service, "a service")) return name.text;
+  if (node.service !== null && !mayDeclare(context.report, node.service, "service")) return name.text;
   // Names are ASCII, so characters are bytes.
   if (name.text.length > MAX_SERVICE_BYTES) {
-    scope.report.sayUntyped("ING205", `the name of a service has at most ${MAX_SERVICE_BYTES} characters, and ${quote(name.text)} has ${name.text.length}`, name.span, {
-      help: node.service === null ? "choose a shorter name, or give the service its own: `expose NAME service SHORT on …`" : "choose a shorter name",
-    });
+    context.report.say("ING205", { name: name.text, of: node.service === null ? "expose" : "service" }, name.span);
   }
   return name.text;
 }
 
-function checkBind(scope: Scope, node: ExposeNode): AddressSet | null | undefined {
+function checkBind(context: CheckContext, node: ExposeNode): AddressSet | null | undefined {
   if (node.bind === null) return null;
-  const bind = scope.nets.value(node.bind);
+  const bind = context.nets.value(node.bind);
   if (bind === null) return undefined;
   if (equal(bind, ANY)) return null;
   if (isEmpty(subtract(bind, UNBINDABLE))) {
-    scope.report.say("ING406", { clause: "bind" }, node.bind.span);
+    context.report.say("ING406", { clause: "bind" }, node.bind.span);
     return undefined;
   }
   if (size(bind) > MAX_BIND_INTERVALS) {
-    scope.report.say("ING604", { bound: "bind_intervals", used: size(bind) }, node.bind.span);
+    context.report.say("ING604", { bound: "bind_intervals", used: size(bind) }, node.bind.span);
     return undefined;
   }
   return bind;

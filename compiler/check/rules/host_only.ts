@@ -16,12 +16,12 @@ export function noteHostOnly(list: HostOnly[], kind: HostOnlyKind, what: string,
 }
 
 /** What the profile `os` says of such a policy: its own refusals, then those of this release that are left. */
-export function osRefusals({ hostOnly, waiting }: CheckedPolicy): readonly Diagnostic[] {
+export function osRefusals({ hostOnly, unenforced }: CheckedPolicy): readonly Diagnostic[] {
   const report = newReport();
   for (const { code, what, span } of hostOnly) report.say(code, { clause: what }, span);
   // What will never be there needs no release that it waits for.
   const never = new Set(hostOnly.map(placeOf));
-  return [...report.diagnostics, ...refusals(waiting.filter((w) => !never.has(placeOf(w))))];
+  return [...report.diagnostics, ...refusals(unenforced.filter((w) => !never.has(placeOf(w))))];
 }
 
 function placeOf({ what, span }: { readonly what: string; readonly span: Span }): string {

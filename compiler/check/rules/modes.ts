@@ -3,24 +3,24 @@ import type { CredentialNode, ExposeNode } from "../../ast/nodes.ts";
 import { MAX_CREDENTIAL } from "../../source/bounds.ts";
 import { WORDS } from "../../syntax/keywords.ts";
 import { noteHostOnly } from "./host_only.ts";
-import { didYouMean, meant, type Guess } from "../names/declarations.ts";
+import { didYouMean, editOf, type Guess } from "../names/declarations.ts";
 import type { Mode } from "../../policy/policy.ts";
-import type { Scope } from "./context.ts";
-import { wait } from "./unenforced.ts";
+import type { CheckContext } from "./context.ts";
+import { noteUnenforced } from "./unenforced.ts";
 
 /** Null where it can't be read. */
-export function checkMode(scope: Scope, node: ExposeNode): Mode | null {
-  const { report, waiting, hostOnly } = scope;
+export function checkMode(context: CheckContext, node: ExposeNode): Mode | null {
+  const { report, unenforced, hostOnly } = context;
   if (node.proto === null) return null;
   const { proto, span } = node.proto;
-  if (proto === "udp" && node.mode?.text !== "direct") wait(waiting, "udp", "udp", span);
+  if (proto === "udp" && node.mode?.text !== "direct") noteUnenforced(unenforced, "udp", "udp", span);
   if (node.mode === null) return "tcp";
   const { text } = node.mode;
   const mode = WORDS.mode.find((word) => word === text);
   if (mode === undefined) {
     const isHttp = text.toLowerCase() === "http";
     const guess = isHttp ? null : (otherSpelling(text.toLowerCase()) ?? didYouMean(text, WORDS.mode));
-    report.say("ING411", { mode: text, fault: isHttp ? "http" : "unknown", guess: guess?.word ?? null }, node.mode.span, guess ?? {});
+    report.say("ING411", { mode: text, fault: isHttp ? "http" : "unknown", guess: guess?.word ?? null }, node.mode.span, editOf(guess));
     return null;
   }
   if (proto === "udp" && mode !== "direct") {
@@ -35,7 +35,7 @@ export function checkMode(scope: Scope, node: ExposeNode): Mode | null {
 
 /** A mode by another spelling. */
 function otherSpelling(text: string): Guess | null {
-  return text === "passthru" || text === "pass-through" ? meant("passthrough") : null;
+  return text === "passthru" || text === "pass-through" ? { word: "passthrough", replace: "passthrough" } : null;
 }
 
 export interface Credentials {
@@ -44,15 +44,15 @@ export interface Credentials {
 }
 
 /** What a mode needs is there, and nothing else. */
-export function checkCredentials(scope: Scope, node: ExposeNode, mode: Mode | null, written: Readonly<Record<"cert" | "ca", CredentialNode | null>>, isWhole: boolean): Credentials {
-  const { report, hostOnly } = scope;
+export function checkCredentials(context: CheckContext, node: ExposeNode, mode: Mode | null, written: Readonly<Record<"cert" | "ca", CredentialNode | null>>, isWhole: boolean): Credentials {
+  const { report, hostOnly } = context;
   const out: { cert: string | null; ca: string | null } = { cert: null, ca: null };
   for (const kind of ["cert", "ca"] as const) {
     const clause = written[kind];
     const wanted = kind === "cert" ? mode === "tls" || mode === "mtls" : mode === "mtls";
     if (clause !== null) {
       noteHostOnly(hostOnly, kind === "cert" ? "tls" : "mtls", kind, clause.span);
-      if (isName(scope, clause)) out[kind] = clause.value.text;
+      if (isName(context, clause)) out[kind] = clause.value.text;
       if (mode !== null && !wanted) {
         report.say("ING413", { clause: kind, mode: node.mode === null ? null : mode }, clause.span);
       }
@@ -62,7 +62,7 @@ export function checkCredentials(scope: Scope, node: ExposeNode, mode: Mode | nu
 }
 
 /** Names only: a path or a key would be a secret's place in a text that many read. */
-function isName({ report }: Scope, { kind, value }: CredentialNode): boolean {
+function isName({ report }: CheckContext, { kind, value }: CredentialNode): boolean {
   if (/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(value.text) && value.text.length <= MAX_CREDENTIAL) return true;
   const isPath = value.text.includes("/") || /\.(pem|crt|key|cer|p12|pfx)$/i.test(value.text);
   report.say("ING414", { clause: kind, name: value.text, isPath }, value.span);

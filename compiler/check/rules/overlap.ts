@@ -1,34 +1,33 @@
 // Exposes that would meet: on one port at one address, or as the backend of one another.
 import { parseAddress } from "../../../runtime/net/address.ts";
 import type { Member, SetNode } from "../../ast/nodes.ts";
-import { quote } from "../../diagnostics/quote.ts";
 import type { Span } from "../../source/source.ts";
-import type { Understood } from "./partial_expose.ts";
+import type { PartialExpose } from "./partial_expose.ts";
 import { contains, intersects } from "../sets/intervals.ts";
 import type { AddressSet } from "../../policy/policy.ts";
 import { readPorts } from "../names/port_numbers.ts";
-import type { Scope } from "./context.ts";
+import type { CheckContext } from "./context.ts";
 
 interface Claim {
   readonly first: number;
   readonly last: number;
   /** Position of the expose in the text. */
   readonly at: number;
-  readonly expose: Understood;
+  readonly expose: PartialExpose;
 }
 
 /** Reports, for each expose, the first port that an earlier one has at a common address. */
-export function checkOverlaps(scope: Scope, exposes: readonly Understood[]): void {
+export function checkOverlaps(context: CheckContext, exposes: readonly PartialExpose[]): void {
   for (const proto of ["tcp", "udp"] as const) {
-    overlapsOf(scope, exposes.filter((e) => e.proto === proto), proto);
+    overlapsOf(context, exposes.filter((e) => e.proto === proto), proto);
   }
 }
 
-function overlapsOf(scope: Scope, exposes: readonly Understood[], proto: "tcp" | "udp"): void {
+function overlapsOf(context: CheckContext, exposes: readonly PartialExpose[], proto: "tcp" | "udp"): void {
   const claims: Claim[] = exposes.flatMap((expose, at) =>
     expose.bind === undefined || expose.node.broken ? [] : (expose.ports ?? []).map((range) => ({ ...range, at, expose })));
   claims.sort((a, b) => a.first - b.first || a.at - b.at);
-  const met = new Map<Understood, { readonly port: number; readonly other: Understood; readonly otherAt: number }>();
+  const met = new Map<PartialExpose, { readonly port: number; readonly other: PartialExpose; readonly otherAt: number }>();
   // All pairs that share a port are looked at, most of them only at the ends of their binds.
   const lows = Float64Array.from(claims, ({ expose }) => endOf(expose.bind, "low"));
   const highs = Float64Array.from(claims, ({ expose }) => endOf(expose.bind, "high"));
@@ -68,10 +67,8 @@ function overlapsOf(scope: Scope, exposes: readonly Understood[], proto: "tcp" |
     const clash = met.get(expose);
     if (clash === undefined) continue;
     const { port, other } = clash;
-    scope.report.sayUntyped("ING204", `port ${port}/${proto} is already exposed by ${quote(other.node.name.text)}`, spanOfPort(scope, expose, port), {
-      label: "exposed again here",
-      related: [{ span: spanOfPort(scope, other, port), label: "first exposed here" }],
-      help: "give one of them another port, or a `bind` that does not overlap",
+    context.report.say("ING204", { port, proto, expose: other.node.name.text }, spanOfPort(context, expose, port), {
+      related: [{ span: spanOfPort(context, other, port), label: "first exposed here" }],
     });
   }
 }
@@ -89,8 +86,8 @@ function bindsMeet(a: AddressSet | null | undefined, b: AddressSet | null | unde
 }
 
 /** A backend that is a port of the gateway itself would be connected to in a circle. */
-export function checkCircles(scope: Scope, exposes: readonly Understood[]): void {
-  const byPort = new Map<number, Understood[]>();
+export function checkCircles(context: CheckContext, exposes: readonly PartialExpose[]): void {
+  const byPort = new Map<number, PartialExpose[]>();
   for (const expose of exposes) {
     if (expose.backend?.kind !== "tcp") continue;
     const { port } = expose.backend;
@@ -105,31 +102,31 @@ export function checkCircles(scope: Scope, exposes: readonly Understood[]): void
     for (const { first, last } of listener.ports ?? []) {
       for (const [port, from] of byPort) {
         if (port < first || port > last) continue;
-        for (const expose of from) sayCircle(scope, expose, listener, port);
+        for (const expose of from) sayCircle(context, expose, listener, port);
       }
     }
   }
 }
 
-function sayCircle(scope: Scope, expose: Understood, listener: Understood, port: number): void {
+function sayCircle(context: CheckContext, expose: PartialExpose, listener: PartialExpose, port: number): void {
   const host = expose.backend?.kind === "tcp" ? parseAddress(expose.backend.host) : null;
   const clause = expose.clauses.find((c) => c.kind === "backend");
   const meets = listener.bind === null || (listener.bind !== undefined && host !== null && contains(listener.bind, host));
   if (!meets || clause === undefined) return;
-  scope.report.say("ING410", { expose: expose.node.name.text }, clause.span, { related: [{ span: spanOfPort(scope, listener, port), label: "exposed here" }] });
+  context.report.say("ING410", { expose: expose.node.name.text }, clause.span, { related: [{ span: spanOfPort(context, listener, port), label: "exposed here" }] });
 }
 
 /** The member of an expose's ports that a port comes from. */
-function spanOfPort(scope: Scope, expose: Understood, port: number): Span {
+function spanOfPort(context: CheckContext, expose: PartialExpose, port: number): Span {
   const set: SetNode | null = expose.node.ports;
-  const member = set?.members.find((m) => holds(scope, m, port));
+  const member = set?.members.find((m) => holds(context, m, port));
   return member?.span ?? set?.span ?? expose.node.name.span;
 }
 
-function holds(scope: Scope, member: Member, port: number): boolean {
+function holds(context: CheckContext, member: Member, port: number): boolean {
   if (member.kind === "name" || member.kind === "qualified") {
-    const set = scope.homes.set("ports", member);
-    return set !== undefined && (scope.ports.valueOf(set)?.some((r) => r.first <= port && port <= r.last) ?? false);
+    const set = context.scopes.set("ports", member);
+    return set !== undefined && (context.ports.valueOf(set)?.some((r) => r.first <= port && port <= r.last) ?? false);
   }
   if (member.kind !== "number") return false;
   const range = readPorts(member.text);

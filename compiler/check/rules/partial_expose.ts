@@ -5,7 +5,7 @@ import type { AddressSet, Backend, CheckedExpose, Mode } from "../../policy/poli
 import type { PortSet } from "../names/port_numbers.ts";
 
 /** What could be understood of an expose; the parts that others are compared with may be missing. */
-export interface Understood {
+export interface PartialExpose {
   readonly node: ExposeNode;
   readonly clauses: FlatExpose["clauses"];
   readonly service: string;

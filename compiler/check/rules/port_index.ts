@@ -1,21 +1,21 @@
 // Which expose of a group has a port that a set of ports has: asked by each `deny on`, so it must
 // not read all exposes each time.
-import type { Understood } from "./partial_expose.ts";
+import type { PartialExpose } from "./partial_expose.ts";
 import type { PortSet } from "../names/port_numbers.ts";
 
 interface Row {
   readonly first: number;
   readonly last: number;
-  readonly expose: Understood;
+  readonly expose: PartialExpose;
 }
 
 export class PortIndex {
   readonly #rows: readonly Row[];
   /** Of the rows up to each, the one that ends last. */
   readonly #longest: Row[] = [];
-  readonly #asked = new Map<PortSet, Understood | null>();
+  readonly #asked = new Map<PortSet, PartialExpose | null>();
 
-  constructor(exposes: readonly Understood[]) {
+  constructor(exposes: readonly PartialExpose[]) {
     this.#rows = exposes.flatMap((expose) => (expose.ports ?? []).map(({ first, last }) => ({ first, last, expose }))).sort((a, b) => a.first - b.first);
     for (const row of this.#rows) {
       const before = this.#longest.at(-1);
@@ -24,7 +24,7 @@ export class PortIndex {
   }
 
   /** An expose with one of the ports, or null. */
-  meets(ports: PortSet): Understood | null {
+  meets(ports: PortSet): PartialExpose | null {
     const known = this.#asked.get(ports);
     if (known !== undefined) return known;
     const found = this.#rows.length === 0 ? null : this.#find(ports);
@@ -32,7 +32,7 @@ export class PortIndex {
     return found;
   }
 
-  #find(ports: PortSet): Understood | null {
+  #find(ports: PortSet): PartialExpose | null {
     for (const { first, last } of ports) {
       let low = 0;
       let high = this.#rows.length;

@@ -4,15 +4,15 @@ import type { Span } from "../../source/source.ts";
 import { checkAnnotations } from "./annotations.ts";
 import { ANY } from "../sets/builtin_nets.ts";
 import { noteHostOnly } from "./host_only.ts";
-import type { Understood } from "./partial_expose.ts";
+import type { PartialExpose } from "./partial_expose.ts";
 import { mayDeclare } from "../names/declarations.ts";
 import type { CheckedRule, HostSet, IdSet, Mode, TopLevelDeny } from "../../policy/policy.ts";
 import { PortIndex } from "./port_index.ts";
 import type { PortSet } from "../names/port_numbers.ts";
 import { sayProblem } from "../../diagnostics/report.ts";
-import { hostsOf, idsOf, type Scope } from "./context.ts";
+import { hostsOf, idsOf, type CheckContext } from "./context.ts";
 import { readTime } from "../names/times.ts";
-import { wait } from "./unenforced.ts";
+import { noteUnenforced } from "./unenforced.ts";
 
 /** What a rule of an expose may ask for. */
 export interface Facts {
@@ -22,8 +22,8 @@ export interface Facts {
 }
 
 /** A rule of an expose, or null (then it was told why). */
-export function checkRule(scope: Scope, rule: RuleNode, facts: Facts): CheckedRule | null {
-  const { report } = scope;
+export function checkRule(context: CheckContext, rule: RuleNode, facts: Facts): CheckedRule | null {
+  const { report } = context;
   let good = !rule.broken;
   if (rule.on !== null) {
     good = false;
@@ -38,7 +38,7 @@ export function checkRule(scope: Scope, rule: RuleNode, facts: Facts): CheckedRu
     good = false;
     report.say("ING418", { on: "expose", mode: facts.proto === "udp" ? "udp" : mode }, withWord(rule.client.span, "client"));
   }
-  const body = checkBody(scope, rule);
+  const body = checkBody(context, rule);
   return good ? body : null;
 }
 
@@ -53,7 +53,7 @@ export interface Lacking {
   readonly noCertificate: PortIndex;
 }
 
-export function lacking(exposes: readonly Understood[], proto: "tcp" | "udp"): Lacking {
+export function lacking(exposes: readonly PartialExpose[], proto: "tcp" | "udp"): Lacking {
   const known = exposes.filter((e) => e.proto === proto && e.mode !== null);
   return {
     direct: new PortIndex(known.filter((e) => e.mode === "direct")),
@@ -62,21 +62,21 @@ export function lacking(exposes: readonly Understood[], proto: "tcp" | "udp"): L
   };
 }
 
-export function checkTopLevelDeny(scope: Scope, rule: RuleNode, lack: Readonly<Record<"tcp" | "udp", Lacking>>): TopLevelDeny | null {
+export function checkTopLevelDeny(context: CheckContext, rule: RuleNode, lack: Readonly<Record<"tcp" | "udp", Lacking>>): TopLevelDeny | null {
   if (rule.action === "allow") return null;
-  const on = rule.on === null ? null : scope.ports.value(rule.on.ports);
-  const body = checkBody(scope, rule);
+  const on = rule.on === null ? null : context.ports.value(rule.on.ports);
+  const body = checkBody(context, rule);
   if (rule.on === null) return body === null ? null : { ...body, on: null };
   if (on === null) return null;
   const { proto } = rule.on.proto;
-  if (proto === "udp") wait(scope.waiting, "udp", "udp", rule.on.proto.span);
-  if (!canHold(scope, rule, proto, rule.on.ports, on, lack[proto]) || body === null) return null;
+  if (proto === "udp") noteUnenforced(context.unenforced, "udp", "udp", rule.on.proto.span);
+  if (!canHold(context, rule, proto, rule.on.ports, on, lack[proto]) || body === null) return null;
   return { ...body, on: { proto, ports: on } };
 }
 
 /** A deny that names ports must be able to hold on each listener there. */
-function canHold({ report }: Scope, rule: RuleNode, proto: "tcp" | "udp", at: SetNode, on: PortSet, lack: Lacking): boolean {
-  const place = (e: Understood, label: string) => [{ span: e.node.name.span, label }];
+function canHold({ report }: CheckContext, rule: RuleNode, proto: "tcp" | "udp", at: SetNode, on: PortSet, lack: Lacking): boolean {
+  const place = (e: PartialExpose, label: string) => [{ span: e.node.name.span, label }];
   const direct = lack.direct.meets(on);
   if (direct !== null) {
     report.say("ING423", { expose: direct.node.name.text }, at.span, { related: place(direct, "the service itself listens there") });
@@ -97,24 +97,24 @@ function canHold({ report }: Scope, rule: RuleNode, proto: "tcp" | "udp", at: Se
   return true;
 }
 
-function onPorts(proto: "tcp" | "udp", lacking: Understood | null): { readonly on: "udp ports" } | { readonly on: "ports"; readonly expose: string } {
+function onPorts(proto: "tcp" | "udp", lacking: PartialExpose | null): { readonly on: "udp ports" } | { readonly on: "ports"; readonly expose: string } {
   return proto === "udp" || lacking === null ? { on: "udp ports" } : { on: "ports", expose: lacking.node.name.text };
 }
 
 /** What a rule says wherever it stands. */
-function checkBody(scope: Scope, rule: RuleNode): CheckedRule | null {
-  const { report } = scope;
-  const named = checkName(scope, rule);
+function checkBody(context: CheckContext, rule: RuleNode): CheckedRule | null {
+  const { report } = context;
+  const named = checkName(context, rule);
   const annotations = checkAnnotations(report, rule.annotations);
-  const from = rule.from === null ? null : scope.nets.value(rule.from);
-  const sni: HostSet | null = rule.sni === null ? null : hostsOf(scope, rule.sni);
-  const client: IdSet | null = rule.client === null ? null : idsOf(scope, rule.client);
-  const until = checkUntil(scope, rule, rule.until);
+  const from = rule.from === null ? null : context.nets.value(rule.from);
+  const sni: HostSet | null = rule.sni === null ? null : hostsOf(context, rule.sni);
+  const client: IdSet | null = rule.client === null ? null : idsOf(context, rule.client);
+  const until = checkUntil(context, rule, rule.until);
   if (rule.client !== null) {
-    noteHostOnly(scope.hostOnly, "mtls", "client", rule.client.span);
+    noteHostOnly(context.hostOnly, "mtls", "client", rule.client.span);
   }
   if (rule.from === null && (rule.action === "allow" || (rule.on === null && rule.sni === null && rule.client === null))) {
-    if (!rule.broken) sayNoFrom(scope, rule);
+    if (!rule.broken) sayNoFrom(context, rule);
     return null;
   }
   const missing = (rule.from !== null && from === null) || (rule.sni !== null && sni === null) || (rule.client !== null && client === null);
@@ -124,27 +124,27 @@ function checkBody(scope: Scope, rule: RuleNode): CheckedRule | null {
 }
 
 /** A label, which several rules may have: those of one purpose in several exposes, or of one template. */
-function checkName({ report, ruleNames }: Scope, { name }: RuleNode): boolean {
+function checkName({ report, ruleNames }: CheckContext, { name }: RuleNode): boolean {
   if (name === null) return true;
   ruleNames.add(name.text);
-  return mayDeclare(report, name, "a rule");
+  return mayDeclare(report, name, "rule");
 }
 
 /** Undefined where it is wrong. */
-function checkUntil(scope: Scope, rule: RuleNode, until: Piece | null): number | null | undefined {
+function checkUntil(context: CheckContext, rule: RuleNode, until: Piece | null): number | null | undefined {
   if (until === null) return null;
   if (rule.action === "deny") {
-    scope.report.say("ING419", null, withWord(until.span, "until"));
+    context.report.say("ING419", null, withWord(until.span, "until"));
     return undefined;
   }
   const time = readTime(until.text);
   if (typeof time === "number") return time;
-  sayProblem(scope.report, time, until.span);
+  sayProblem(context.report, time, until.span);
   return undefined;
 }
 
-function sayNoFrom(scope: Scope, rule: RuleNode): void {
-  scope.report.say(rule.action === "allow" ? "ING401" : "ING402", null, wordOf(rule));
+function sayNoFrom(context: CheckContext, rule: RuleNode): void {
+  context.report.say(rule.action === "allow" ? "ING401" : "ING402", null, wordOf(rule));
 }
 
 /** The span with the word of its clause, where that stands before it in the same text. */

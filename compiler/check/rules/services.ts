@@ -1,9 +1,8 @@
 // The engine knows a service by the FNV-1a-64 hash of its name; two names with one hash can't
 // be told apart, so they may not stand in one policy.
 import type { DialNode, Piece } from "../../ast/nodes.ts";
-import { quote } from "../../diagnostics/quote.ts";
-import type { Understood } from "./partial_expose.ts";
-import type { Scope } from "./context.ts";
+import type { PartialExpose } from "./partial_expose.ts";
+import type { CheckContext } from "./context.ts";
 
 /** FNV-1a, 64 bits, over the UTF-8 bytes of a name. */
 export function fnv1a64(name: string): bigint {
@@ -27,7 +26,7 @@ export function collisions(names: Iterable<string>, hash: (name: string) => bigi
   return pairs;
 }
 
-export function checkServices(scope: Scope, exposes: readonly Understood[], dials: readonly DialNode[], hash?: (name: string) => bigint): void {
+export function checkServices(context: CheckContext, exposes: readonly PartialExpose[], dials: readonly DialNode[], hash?: (name: string) => bigint): void {
   // `ingressd` is the gateway's own name in the engine.
   for (const [later, first] of collisions(["ingressd", ...exposes.map((e) => e.service), ...dials.map((d) => d.service.text)], hash)) {
     const named = (name: string): Piece | undefined => {
@@ -37,9 +36,6 @@ export function checkServices(scope: Scope, exposes: readonly Understood[], dial
     const place = named(later);
     if (place === undefined) continue;
     const other = named(first);
-    scope.report.sayUntyped("ING209", `the services ${quote(later)} and ${quote(first)} have the same hash`, place.span, {
-      related: other === undefined ? [] : [{ span: other.span, label: "the other one" }],
-      help: "rename one of them",
-    });
+    context.report.say("ING209", { service: later, other: first }, place.span, { related: other === undefined ? [] : [{ span: other.span, label: "the other one" }] });
   }
 }

@@ -1,7 +1,6 @@
 // `test`: addresses, targets, names and expected outcomes. Whether they hold is asked of the module.
 import type { Member, OutcomeNode, Piece, RequestNode, TestLineNode, TestNode } from "../../ast/nodes.ts";
 import { MAX_REPEAT, MAX_REPEAT_MS } from "../../source/bounds.ts";
-import { quote } from "../../diagnostics/quote.ts";
 import { WORDS } from "../../syntax/keywords.ts";
 import { UNBINDABLE } from "../sets/builtin_nets.ts";
 import { readEndpoint, readUdpEndpoint } from "../names/endpoint.ts";
@@ -10,12 +9,12 @@ import { noteHostOnly } from "./host_only.ts";
 import { idWord, readId } from "../sets/id_patterns.ts";
 import { contains } from "../sets/intervals.ts";
 import { readAddress } from "../names/literals.ts";
-import { didYouMean, guessed, listed } from "../names/declarations.ts";
+import { didYouMean, editOf, firstNames, nearName } from "../names/declarations.ts";
 import { readCount } from "../names/numbers.ts";
 import type { CheckedTest, Expected, Target, TestLine } from "../../policy/policy.ts";
 import { readPort } from "../names/port_numbers.ts";
 import { isProblem, problem, sayProblem, sayTextProblem } from "../../diagnostics/report.ts";
-import type { Scope } from "./context.ts";
+import type { CheckContext } from "./context.ts";
 import { readDuration, readTime } from "../names/times.ts";
 import { isDoubtfulAnywhere } from "../names/unknown_names.ts";
 
@@ -27,62 +26,62 @@ export interface Known {
   readonly whole: boolean;
 }
 
-export function checkTest(scope: Scope, node: TestNode, known: Known): CheckedTest {
-  const lines = node.lines.flatMap((line) => (line.kind === "bind" ? checkBindLine(scope, line, known) : checkFromLine(scope, line, known)) ?? []);
-  return { name: node.title.text, at: node.at === null ? null : checkTime(scope, node.at), lines, span: node.span };
+export function checkTest(context: CheckContext, node: TestNode, known: Known): CheckedTest {
+  const lines = node.lines.flatMap((line) => (line.kind === "bind" ? checkBindLine(context, line, known) : checkFromLine(context, line, known)) ?? []);
+  return { name: node.title.text, at: node.at === null ? null : checkTime(context, node.at), lines, span: node.span };
 }
 
 /** Null where it is wrong. */
-export function checkTime(scope: Scope, at: Piece): number | null {
+export function checkTime(context: CheckContext, at: Piece): number | null {
   const time = readTime(at.text);
   if (typeof time === "number") return time;
-  sayProblem(scope.report, time, at.span);
+  sayProblem(context.report, time, at.span);
   return null;
 }
 
-function checkBindLine(scope: Scope, line: Extract<TestLineNode, { kind: "bind" }>, known: Known): TestLine | null {
-  const expected = checkOutcome(scope, line.outcome, known);
+function checkBindLine(context: CheckContext, line: Extract<TestLineNode, { kind: "bind" }>, known: Known): TestLine | null {
+  const expected = checkOutcome(context, line.outcome, known);
   const proto = line.proto?.proto ?? "tcp";
   const endpoint = proto === "udp" ? readUdpEndpoint(line.endpoint.text) : readEndpoint(line.endpoint.text);
   if (isProblem(endpoint)) {
-    sayProblem(scope.report, endpoint, line.endpoint.span);
+    sayProblem(context.report, endpoint, line.endpoint.span);
     return null;
   }
   return expected === null ? null : { kind: "bind", subject: line.subject.text, proto, ...endpoint, expected, span: line.span };
 }
 
-function checkFromLine(scope: Scope, line: Extract<TestLineNode, { kind: "from" }>, known: Known): TestLine | null {
-  const request = checkRequest(scope, line.request, known);
-  const outcomes = line.outcomes.map((o) => ({ outcome: checkOutcome(scope, o, known), node: o }));
+function checkFromLine(context: CheckContext, line: Extract<TestLineNode, { kind: "from" }>, known: Known): TestLine | null {
+  const request = checkRequest(context, line.request, known);
+  const outcomes = line.outcomes.map((o) => ({ outcome: checkOutcome(context, o, known), node: o }));
   const { repeat, span } = line;
   if (repeat === null) {
     const [only] = outcomes;
     if (only === undefined || outcomes.length > 1 || only.node.count !== null) return null;
     return request === null || only.outcome === null ? null : { kind: "from", ...request, expected: only.outcome, span };
   }
-  const count = readCount(scope.report, repeat.count.text, repeat.count, MAX_REPEAT, "repeat");
+  const count = readCount(context.report, repeat.count.text, repeat.count, MAX_REPEAT, "repeat");
   const overMs = readDuration(repeat.duration.text, MAX_REPEAT_MS);
-  if (typeof overMs !== "number") sayProblem(scope.report, overMs, repeat.duration.span);
-  const expected = count === null ? null : checkCounts(scope, outcomes, count);
+  if (typeof overMs !== "number") sayProblem(context.report, overMs, repeat.duration.span);
+  const expected = count === null ? null : checkCounts(context, outcomes, count);
   if (request === null || count === null || typeof overMs !== "number" || expected === null) return null;
   return { kind: "repeat", count, overMs, closing: repeat.closing, ...request, expected, span };
 }
 
 type Asked = Pick<Extract<TestLine, { kind: "from" }>, "source" | "to" | "sni" | "client">;
 
-function checkRequest(scope: Scope, node: RequestNode, known: Known): Asked | null {
-  const { report } = scope;
+function checkRequest(context: CheckContext, node: RequestNode, known: Known): Asked | null {
+  const { report } = context;
   const source = readAddress(node.source.text);
   if (isProblem(source)) sayProblem(report, source, node.source.span);
-  const to = checkTarget(scope, node.to, known);
+  const to = checkTarget(context, node.to, known);
   const sni = node.sni === null ? null : readHostName(node.sni.text);
   if (node.sni !== null && sni !== null && typeof sni !== "string") {
     const isPattern = node.sni.text.includes("*");
     sayTextProblem(report, isPattern ? problem("ING316", { literal: node.sni.text, of: "host", fault: "name_wanted" }) : sni, node.sni.span);
   }
-  const client = node.client === null ? null : node.client.map((m) => checkSan(scope, m));
+  const client = node.client === null ? null : node.client.map((m) => checkSan(context, m));
   if (node.client !== null) {
-    noteHostOnly(scope.hostOnly, "mtls", "client", node.span);
+    noteHostOnly(context.hostOnly, "mtls", "client", node.span);
   }
   if (isProblem(source) || to === null || (sni !== null && typeof sni !== "string")) return null;
   const sans = client?.filter((s) => s !== null) ?? null;
@@ -90,9 +89,9 @@ function checkRequest(scope: Scope, node: RequestNode, known: Known): Asked | nu
 }
 
 /** One name of a certificate. */
-function checkSan({ report }: Scope, member: Member): string | null {
+function checkSan({ report }: CheckContext, member: Member): string | null {
   if (member.kind !== "id") {
-    report.sayUntyped("ING208", "a request has the names of one certificate here", member.span, { help: "write each with its type: `client uri \"spiffe://corp.example/ops/web\", dns \"jump.corp.example\"`" });
+    report.say("ING208", { wanted: "certificate_names", found: "other" }, member.span);
     return null;
   }
   const id = readId(member.type, member.pattern.text);
@@ -105,9 +104,9 @@ function checkSan({ report }: Scope, member: Member): string | null {
   return null;
 }
 
-function checkTarget(scope: Scope, to: RequestNode["to"], known: Known): Target | null {
-  const { report } = scope;
-  if (to.kind === "expose") return isExpose(scope, to, known, "or a port: `to tcp 443`") ? { kind: "expose", name: to.text } : null;
+function checkTarget(context: CheckContext, to: RequestNode["to"], known: Known): Target | null {
+  const { report } = context;
+  if (to.kind === "expose") return isExpose(context, to, known, "port") ? { kind: "expose", name: to.text } : null;
   const port = readPort(to.text);
   if (typeof port !== "number") sayProblem(report, port, to.span);
   const local = to.local === null ? null : readAddress(to.local.text);
@@ -121,30 +120,22 @@ function checkTarget(scope: Scope, to: RequestNode["to"], known: Known): Target 
 }
 
 /** False where no expose has the name; it is told unless it may be one that was refused. */
-export function isExpose(scope: Scope, name: Piece, { exposes, whole }: Known, or: string): boolean {
+export function isExpose(context: CheckContext, name: Piece, { exposes, whole }: Known, or: "port" | "any_or_ports"): boolean {
   if (exposes.has(name.text)) return true;
-  if (whole && !isDoubtfulAnywhere(scope.homes, name.text)) {
-    scope.report.sayUntyped("ING201", `there is no expose named ${quote(name.text)}`, name.span, guessed(scope.report, name.text, exposes.keys()) ?? { help: exposeHelp(exposes, or) });
+  if (whole && !isDoubtfulAnywhere(context.scopes, name.text)) {
+    const near = nearName(context.report, name.text, exposes);
+    context.report.say("ING201", { of: "expose", name: name.text, or, hint: near === null ? { exposes: firstNames(exposes, exposes.size) } : { near } }, name.span);
   }
   return false;
 }
 
-function exposeHelp(exposes: Known["exposes"], or: string): string {
-  const list = listed(exposes.keys(), exposes.size);
-  return list === null ? `the policy has no expose yet: \`expose NAME on tcp PORT { … }\`` : `name an expose of this policy (${list}), ${or}`;
-}
-
-function ruleHelp(rules: Known["rules"]): string {
-  const list = listed(rules, rules.size);
-  return `\`by\` says the name that a rule has behind \`named\`: ${list === null ? "no rule of this policy has one" : `here ${list}`}`;
-}
-
-function checkOutcome(scope: Scope, node: OutcomeNode, known: Known): Expected | null {
-  const { report, homes } = scope;
-  const reason = node.verdict === "deny" && node.reason !== null ? checkReason(scope, node.reason) : null;
+function checkOutcome(context: CheckContext, node: OutcomeNode, known: Known): Expected | null {
+  const { report, scopes } = context;
+  const reason = node.verdict === "deny" && node.reason !== null ? checkReason(context, node.reason) : null;
   if (node.by !== null && !known.rules.has(node.by.text)) {
-    if (known.whole && !isDoubtfulAnywhere(homes, node.by.text)) {
-      report.sayUntyped("ING201", `there is no rule named ${quote(node.by.text)}`, node.by.span, guessed(report, node.by.text, known.rules) ?? { help: ruleHelp(known.rules) });
+    if (known.whole && !isDoubtfulAnywhere(scopes, node.by.text)) {
+      const near = nearName(report, node.by.text, known.rules);
+      report.say("ING201", { of: "rule", name: node.by.text, hint: near === null ? { rules: firstNames(known.rules, known.rules.size) } : { near } }, node.by.span);
     }
     return null;
   }
@@ -154,18 +145,18 @@ function checkOutcome(scope: Scope, node: OutcomeNode, known: Known): Expected |
 }
 
 /** Null where it is none. */
-function checkReason({ report }: Scope, { text, span }: Piece): (typeof WORDS.reason)[number] | null {
+function checkReason({ report }: CheckContext, { text, span }: Piece): (typeof WORDS.reason)[number] | null {
   const reason = WORDS.reason.find((word) => word === text);
   if (reason !== undefined) return reason;
   const guess = didYouMean(text, WORDS.reason);
-  report.say("ING409", { reason: text, guess: guess?.word ?? null, reasons: WORDS.reason }, span, guess ?? {});
+  report.say("ING409", { reason: text, guess: guess?.word ?? null, reasons: WORDS.reason }, span, editOf(guess));
   return null;
 }
 
 type Counted = Extract<TestLine, { kind: "repeat" }>["expected"];
 
 /** One outcome without a count is that of all; several have counts that add up. */
-function checkCounts({ report }: Scope, outcomes: readonly { readonly outcome: Expected | null; readonly node: OutcomeNode }[], total: number): Counted | null {
+function checkCounts({ report }: CheckContext, outcomes: readonly { readonly outcome: Expected | null; readonly node: OutcomeNode }[], total: number): Counted | null {
   const out: { outcome: Expected; count: number }[] = [];
   let whole = true;
   for (const { outcome, node } of outcomes) {

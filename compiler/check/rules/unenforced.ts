@@ -2,20 +2,20 @@
 // checked and not built: a clause that is not enforced must not seem to be.
 import { diagnostic, type Diagnostic } from "../../diagnostics/diagnostic.ts";
 import type { Span } from "../../source/source.ts";
-import type { Waiting } from "../../policy/policy.ts";
+import type { Unenforced } from "../../policy/policy.ts";
 
 const KINDS = {
   udp: { code: "ING705", release: "0.8" },
   invariant: { code: "ING706", release: "0.7" },
-} as const satisfies Record<string, { readonly code: Waiting["code"]; readonly release: string }>;
+} as const satisfies Record<string, { readonly code: Unenforced["code"]; readonly release: string }>;
 
-export type WaitingKind = keyof typeof KINDS;
+export type UnenforcedKind = keyof typeof KINDS;
 
-export function wait(waiting: Waiting[], kind: WaitingKind, what: string, span: Span): void {
-  waiting.push({ ...KINDS[kind], what, span });
+export function noteUnenforced(unenforced: Unenforced[], kind: UnenforcedKind, what: string, span: Span): void {
+  unenforced.push({ ...KINDS[kind], what, span });
 }
 
 /** What `build`, `test` and `explain` say of such a policy. */
-export function refusals(waiting: readonly Waiting[]): Diagnostic[] {
-  return waiting.map(({ code, what, release, span }) => diagnostic(code, { clause: what, release }, span));
+export function refusals(unenforced: readonly Unenforced[]): Diagnostic[] {
+  return unenforced.map(({ code, what, release, span }) => diagnostic(code, { clause: what, release }, span));
 }

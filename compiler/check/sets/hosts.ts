@@ -1,9 +1,8 @@
 // Sets of host names: members to tries, within the bounds on names and on work.
 import { MAX_HOSTS, MAX_SET_HOSTS } from "../../source/bounds.ts";
 import type { Member, SetNode } from "../../ast/nodes.ts";
-import { quote } from "../../diagnostics/quote.ts";
 import type { SourceReader, Span } from "../../source/source.ts";
-import type { Homes } from "../names/scopes.ts";
+import type { Scopes } from "../names/scopes.ts";
 import { HostSetBuilder, hostPattern, isEmptyHosts, nodeCount, subtractHosts, unionHosts } from "./host_trie.ts";
 import { readHostPattern } from "../names/host_names.ts";
 import { readList, readSize, type FileMember } from "../names/list_files.ts";
@@ -17,7 +16,7 @@ export class HostAlgebra implements Algebra<HostNode> {
   readonly kind = "hosts";
   readonly isEmpty = isEmptyHosts;
   readonly #report: Report;
-  readonly #homes: Homes;
+  readonly #scopes: Scopes;
   readonly #reader: SourceReader;
   /** A list by the file that names it, its path and its size: read once, however often it is named. */
   readonly #lists = new Map<string, HostNode | null>();
@@ -27,9 +26,9 @@ export class HostAlgebra implements Algebra<HostNode> {
   #work = 0;
   #isFull = false;
 
-  constructor(report: Report, homes: Homes, reader: SourceReader) {
+  constructor(report: Report, scopes: Scopes, reader: SourceReader) {
     this.#report = report;
-    this.#homes = homes;
+    this.#scopes = scopes;
     this.#reader = reader;
   }
 
@@ -65,9 +64,9 @@ export class HostAlgebra implements Algebra<HostNode> {
       return this.#count(1, member.span) ? node : null;
     }
     const bare = { ...member, kind: "name" } as const;
-    const isName = isSetName(this.#homes, bare);
-    if (isName && this.#homes.set("hosts", bare) !== undefined) {
-      this.#report.sayUntyped("ING208", `${quote(member.text)} is the name of a set, and stands in quotes`, member.span, { help: "patterns stand in quotes, names of sets without", replace: member.text });
+    const isName = isSetName(this.#scopes, bare);
+    if (isName && this.#scopes.set("hosts", bare) !== undefined) {
+      this.#report.say("ING208", { wanted: "hosts", found: "quoted_set", text: member.text }, member.span, { replace: member.text });
     } else sayTextProblem(this.#report, pattern, member.span);
     return null;
   }
@@ -101,20 +100,20 @@ export class HostAlgebra implements Algebra<HostNode> {
       case "name":
       case "literal": {
         // `www.example.com` reads like a name out of an import, `*.example.com` like a literal.
-        const looksLikeHost = member.kind === "literal" || (member.kind === "qualified" && this.#homes.imported(this.#homes.of(member.span), member.text.slice(0, member.text.indexOf("."))) === undefined);
-        if (member.kind !== "literal" && !looksLikeHost) sayUnknown(report, this.#homes, member, "hosts");
+        const looksLikeHost = member.kind === "literal" || (member.kind === "qualified" && this.#scopes.imported(this.#scopes.of(member.span), member.text.slice(0, member.text.indexOf("."))) === undefined);
+        if (member.kind !== "literal" && !looksLikeHost) sayUnknown(report, this.#scopes, member, "hosts");
         // `*` alone is everything to some, and a name of one label here.
         else if (looksLikeHost && /[^.]\.[^.]/.test(member.text) && !isProblem(readHostPattern(member.text))) {
-          report.sayUntyped("ING208", `${quote(member.text)} stands without quotes`, member.span, { help: "host names and patterns stand in quotes", replace: `"${member.text}"` });
-        } else report.sayUntyped("ING208", `${quote(member.text)} is no host name`, member.span, { help: "host names and patterns stand in quotes: `\"*.example.com\"`" });
+          report.say("ING208", { wanted: "hosts", found: "unquoted", text: member.text }, member.span, { replace: `"${member.text}"` });
+        } else report.say("ING208", { wanted: "hosts", found: "word", text: member.text }, member.span);
         break;
       }
       case "number":
-        report.sayUntyped("ING208", `${quote(member.text)} is a number, and host names are wanted here`, member.span, { help: "host names and patterns stand in quotes: `\"*.example.com\"`" });
+        report.say("ING208", { wanted: "hosts", found: "number", text: member.text }, member.span);
         break;
       case "id": {
         const plain = member.type === "dns" && !isProblem(readHostPattern(member.pattern.text)) ? { replace: `"${member.pattern.text}"` } : {};
-        report.sayUntyped("ING208", `an identity stands where a host name is wanted`, member.span, { ...plain, help: "host names stand in quotes alone; identities stand behind `client`" });
+        report.say("ING208", { wanted: "hosts", found: "identity" }, member.span, plain);
         break;
       }
     }

@@ -1,8 +1,7 @@
 // Sets of client identities: members to sets of patterns, within the bounds on identities and on work.
 import { MAX_IDS } from "../../source/bounds.ts";
 import type { Member } from "../../ast/nodes.ts";
-import { quote } from "../../diagnostics/quote.ts";
-import type { Homes } from "../names/scopes.ts";
+import type { Scopes } from "../names/scopes.ts";
 import { readHostName } from "../names/host_names.ts";
 import { allIdWork } from "./id_index.ts";
 import { readId } from "./id_patterns.ts";
@@ -11,9 +10,7 @@ import { isProblem, sayTextProblem, type Report } from "../../diagnostics/report
 import type { Algebra } from "../names/resolver.ts";
 import { sayUnknown } from "../names/unknown_names.ts";
 
-const FORM = "an identity is written with its type: `uri \"spiffe://corp.example/ops/*\"`, `dns \"jump.corp.example\"`, `ip \"192.0.2.7\"` or `sha256 \"…\"`";
-
-export function idAlgebra(report: Report, homes: Homes): Algebra<Ids> {
+export function idAlgebra(report: Report, scopes: Scopes): Algebra<Ids> {
   /** Members that were counted already. */
   const read = new WeakMap<Member, Ids>();
   const work = allIdWork();
@@ -42,17 +39,17 @@ export function idAlgebra(report: Report, homes: Homes): Algebra<Ids> {
         }
         case "name":
         case "qualified":
-          sayUnknown(report, homes, member, "ids");
+          sayUnknown(report, scopes, member, "ids");
           return null;
         case "text":
-          report.sayUntyped("ING208", "a text in quotes stands where an identity is wanted", member.span, { help: FORM, ...typed(member.text) });
+          report.say("ING208", { wanted: "ids", found: "text" }, member.span, typed(member.text));
           return null;
         case "file":
-          report.sayUntyped("ING208", "a list file can't hold identities", member.span, { help: FORM });
+          report.say("ING208", { wanted: "ids", found: "file", path: member.path.text }, member.span);
           return null;
         case "literal":
         case "number":
-          report.sayUntyped("ING208", `${quote(member.text)} is no identity`, member.span, { help: FORM });
+          report.say("ING208", { wanted: "ids", found: "word", text: member.text }, member.span);
           return null;
         case "param":
           return null;

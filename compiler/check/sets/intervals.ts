@@ -160,10 +160,10 @@ function isV4At(x: Uint32Array, i: number): boolean {
 
 /** The address after y[j]; the very last one has none, and no caller asks for it. */
 function copyAfter(x: Uint32Array, i: number, y: Uint32Array, j: number): void {
-  let carry = 1;
+  let substitution = 1;
   for (let w = 3; w >= 0; w--) {
-    const sum = word(y, j + w) + carry;
-    carry = sum > MAX ? 1 : 0;
+    const sum = word(y, j + w) + substitution;
+    substitution = sum > MAX ? 1 : 0;
     x[i + w] = sum >>> 0;
   }
 }

@@ -1,7 +1,6 @@
 // Nets: members to sets of addresses, within the bounds on prefixes and on work.
 import { MAX_PREFIXES, MAX_SET_INTERVALS, MAX_SET_WORK } from "../../source/bounds.ts";
 import type { Member, Piece, SetNode } from "../../ast/nodes.ts";
-import { quote } from "../../diagnostics/quote.ts";
 import type { SourceReader, Span } from "../../source/source.ts";
 import { isBuiltin } from "../names/builtin_names.ts";
 import { builtinNet } from "./builtin_nets.ts";
@@ -12,7 +11,7 @@ import { readPrefix } from "../names/literals.ts";
 import type { AddressSet } from "../../policy/policy.ts";
 import { isProblem, sayProblem, type Problem, type Report } from "../../diagnostics/report.ts";
 import type { Algebra } from "../names/resolver.ts";
-import type { Homes } from "../names/scopes.ts";
+import type { Scopes } from "../names/scopes.ts";
 import { sayUnknown } from "../names/unknown_names.ts";
 
 /** What was written, for the budget: the largest source of prefixes and their number. */
@@ -44,7 +43,7 @@ export class NetAlgebra implements Algebra<AddressSet> {
   };
   readonly tally: NetTally = { written: 0, builtin: new Set(), largest: null };
   readonly #report: Report;
-  readonly #homes: Homes;
+  readonly #scopes: Scopes;
   readonly #reader: SourceReader;
   /** A list by the file that names it, its path and its `max`: read once, however often it is named. */
   readonly #lists = new Map<string, AddressSet | null>();
@@ -52,9 +51,9 @@ export class NetAlgebra implements Algebra<AddressSet> {
   #intervals = 0;
   #isFull = false;
 
-  constructor(report: Report, homes: Homes, reader: SourceReader) {
+  constructor(report: Report, scopes: Scopes, reader: SourceReader) {
     this.#report = report;
-    this.#homes = homes;
+    this.#scopes = scopes;
     this.#reader = reader;
   }
 
@@ -67,7 +66,7 @@ export class NetAlgebra implements Algebra<AddressSet> {
       case "name":
       case "qualified": {
         const builtin = builtinNet(member.text);
-        if (builtin === undefined) sayUnknown(this.#report, this.#homes, member, "net");
+        if (builtin === undefined) sayUnknown(this.#report, this.#scopes, member, "net");
         else this.tally.builtin.add(member.text);
         return builtin ?? null;
       }
@@ -95,18 +94,18 @@ export class NetAlgebra implements Algebra<AddressSet> {
     switch (member.kind) {
       case "text": {
         const bare = { ...member, kind: "name" } as const;
-        const meant = !isProblem(readPrefix(member.text)) || isBuiltin(member.text) || this.#homes.set("net", bare) !== undefined;
+        const meant = !isProblem(readPrefix(member.text)) || isBuiltin(member.text) || this.#scopes.set("net", bare) !== undefined;
         const more = meant ? { replace: member.text } : {};
-        this.#report.sayUntyped("ING208", `a text in quotes stands where an address is wanted`, member.span, { ...more, help: "addresses and names of nets stand without quotes; a list file is `file \"PATH\" max N`" });
+        this.#report.say("ING208", { wanted: "net", found: "text" }, member.span, more);
         break;
       }
       case "id": {
         const more = member.type === "ip" && !isProblem(readPrefix(member.pattern.text)) ? { replace: member.pattern.text } : {};
-        this.#report.sayUntyped("ING208", "an identity stands where an address is wanted", member.span, { ...more, help: "addresses stand alone; identities stand behind `client`" });
+        this.#report.say("ING208", { wanted: "net", found: "identity" }, member.span, more);
         break;
       }
       case "number":
-        this.#report.sayUntyped("ING208", `${quote(member.text)} is a number, and an address is wanted here`, member.span, { help: "an address looks like `192.0.2.7` or `2001:db8::7`" });
+        this.#report.say("ING208", { wanted: "net", found: "number", text: member.text }, member.span);
         break;
     }
   }

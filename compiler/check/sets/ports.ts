@@ -1,17 +1,16 @@
 // Ports: members to sets of ports.
 import { MAX_PORT_RANGES } from "../../source/bounds.ts";
-import { quote } from "../../diagnostics/quote.ts";
 import type { PortSet } from "../names/port_numbers.ts";
 import { readPorts, subtractPorts, unionPorts } from "../names/port_numbers.ts";
 import { sayProblem, type Report } from "../../diagnostics/report.ts";
 import type { Algebra } from "../names/resolver.ts";
-import type { Homes } from "../names/scopes.ts";
+import type { Scopes } from "../names/scopes.ts";
 import { sayUnknown } from "../names/unknown_names.ts";
 
 /** Ranges that all set operations of a policy may read. */
 const MAX_WORK = 64 * MAX_PORT_RANGES;
 
-export function portAlgebra(report: Report, homes: Homes): Algebra<PortSet> {
+export function portAlgebra(report: Report, scopes: Scopes): Algebra<PortSet> {
   let work = 0;
   return {
     kind: "ports",
@@ -25,17 +24,17 @@ export function portAlgebra(report: Report, homes: Homes): Algebra<PortSet> {
           return null;
         }
         case "text":
-          report.sayUntyped("ING208", "a text in quotes stands where a port is wanted", member.span, { help: "ports and names of sets stand without quotes", ...(/^[0-9]+$/.test(member.text) ? { replace: member.text } : {}) });
+          report.say("ING208", { wanted: "ports", found: "text" }, member.span, /^[0-9]+$/.test(member.text) ? { replace: member.text } : {});
           return null;
         case "file":
-          report.sayUntyped("ING208", "a list file holds addresses, and ports are wanted here", member.span, { help: `write the ports out instead of ${quote(member.path.text)}` });
+          report.say("ING208", { wanted: "ports", found: "file", path: member.path.text }, member.span);
           return null;
         case "id":
-          report.sayUntyped("ING208", "an identity stands where a port is wanted", member.span, { help: "a port is a number from 1 to 65535; identities stand behind `client`" });
+          report.say("ING208", { wanted: "ports", found: "identity" }, member.span);
           return null;
         case "qualified":
         case "name":
-          sayUnknown(report, homes, member, "ports");
+          sayUnknown(report, scopes, member, "ports");
           return null;
         case "param":
           return null;
