@@ -1,14 +1,13 @@
-// Loaded before each test file. When nothing is left to wait for, the process is ended as ingressd
-// ends itself. Left to itself Node 26 tears its handles down one by one, and never gets to the end
-// when the handle under a TLS socket of an accepted connection was closed in the same turn: one run
-// in ten of ingress_host/tls.test.ts turned on the spot, its tests all passed.
+// Loaded before each test file. When no event is pending, it exits the process the way ingressd exits. By default
+// Node 26 closes its handles one by one, and never finishes if the handle under a TLS socket of an accepted connection
+// was closed in the same turn. One run in ten of ingress_host/tls.test.ts then looped for ever after its tests passed.
 //
-// A file whose tests have failed ends at once, whatever they have left open. One whose tests have passed
-// has a few seconds to close what it opened; what is open then is named, and fails it.
+// A file with failed tests ends at once, with anything still open. A file whose tests have passed has a few seconds
+// to close what it opened; resources that are open after that are named, and fail the file.
 process.once("beforeExit", () => process.exit());
 
 const CLOSING_MS = 8_000;
-/** uvu's last lines, which it writes one by one. */
+/** The last lines of uvu's output, which it writes one by one. */
 const SUMMARY = /\n {2}Total: {5}(\d+)\n {2}Passed: {4}(\d+)\n {2}Skipped: {3}\d+\n {2}Duration: /;
 const write = process.stdout.write.bind(process.stdout);
 let ending = null;

@@ -1,5 +1,5 @@
-// How a test starts a program of the project: ready-made where the runner has put it together
-// (tests/transpile.mjs), which saves most of a second a start, else as it stands.
+// Starts programs of the project in tests: the built file if the runner has built it (tests/transpile.mjs), which saves
+// most of a second per start, else the source.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,7 +14,7 @@ export function program(path: string): readonly string[] {
   return shipped(path);
 }
 
-/** The same as it stands, for a test that is about that. */
+/** The same from the source, for tests of that. */
 export function shipped(path: string): readonly string[] {
   return [...(path.endsWith(".ts") ? ["--import", import.meta.resolve("tsx")] : []), join(PROJECT, path)];
 }

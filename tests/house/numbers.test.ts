@@ -1,5 +1,5 @@
-// The numbers of verdicts and the offsets of the layout: numbers are never renumbered, every
-// one has its word, and both compilers read the files alike.
+// The numbers of verdicts and the offsets of the layout: numbers never change, every number has a name, and both
+// compilers read the files alike.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as layout from "../../runtime/abi/layout.ts";
@@ -10,12 +10,12 @@ import { read } from "./sources.ts";
 
 const house = suite("numbers");
 
-/** One line a number, written by `npm run docs`, which adds rows and never changes one. */
+/** One line per number, written by `npm run docs`, which only adds rows. */
 const PINNED = read("tests/house/code_numbers.txt").split("\n").filter((line) => line !== "").map((line) => line.split(" "));
 const pinned = (kind: string): ReadonlyMap<number, string> => new Map(PINNED.filter(([k]) => k === kind).map(([, n, word]) => [Number(n), word ?? ""]));
 const wordsOf = (rows: Readonly<Record<number, string>>): ReadonlyMap<number, string> => new Map(Object.entries(rows).map(([n, word]) => [Number(n), word]));
 
-house("0 is the refusal", () => {
+house("verdict 0 is a deny", () => {
   assert.is(verdicts.VERDICT_DENY, 0);
   assert.is(verdicts.VERDICT_ALLOW, 1);
 });
@@ -25,19 +25,19 @@ house("no number was given another word, and every one is pinned", () => {
   const words = Object.fromEntries(Object.entries(CODES).map(([n, { name }]) => [n, name]));
   assert.equal([...wordsOf(words)], [...pinned("code")]);
   const diagnostics = new Set(Object.keys(DIAGNOSTICS));
-  // A diagnostic that is gone keeps its number, which no other one gets.
+  // The number of a removed diagnostic is never reused.
   for (const [n, word] of pinned("diagnostic")) assert.ok(word === "gone" ? !diagnostics.has(`ING${n}`) : diagnostics.has(`ING${n}`), `ING${n} is pinned as ${word}`);
   assert.equal([...diagnostics].filter((code) => pinned("diagnostic").get(Number(code.slice(3))) !== "used"), []);
 });
 
 for (const prefix of ["VERDICT_", "REASON_", "CODE_"]) {
-  house(`${prefix} numbers and words are one to one`, () => {
+  house(`${prefix} numbers and names are one to one`, () => {
     const numbers = Object.entries(verdicts).filter(([name]) => name.startsWith(prefix)).map(([, n]) => n);
     assert.is(new Set(numbers).size, numbers.length);
   });
 }
 
-house("every code has a word of its own, a reason and a sentence", () => {
+house("every code has a unique name, a reason and a sentence", () => {
   const rows = Object.values(CODES);
   assert.is(new Set(rows.map((r) => r.name)).size, rows.length);
   for (const row of rows) {
@@ -52,7 +52,7 @@ house("only the allowing codes have no reason", () => {
   assert.equal(without, ["allowed", "loopback_bind", "gateway_bind", "open", "open_identity", "direct_bind", "dial_bind"]);
 });
 
-house("a number without a word is no code", () => {
+house("a number without a name is not a code", () => {
   const codes = pinned("code");
   for (let n = -1; n <= 256; n++) assert.is(isCode(n), codes.has(n), String(n));
   for (const n of [1.5, Number.NaN, 2 ** 32]) assert.not.ok(isCode(n), String(n));
@@ -71,7 +71,7 @@ house("both compilers read the same literals", () => {
   }
 });
 
-/** Fields of a record lie apart, in order, within the record. */
+/** The fields of a record are in order, within the record, and do not overlap. */
 const records: readonly { readonly prefix: string; readonly bytes: number; readonly wide: readonly string[] }[] = [
   { prefix: "H_", bytes: layout.HEADER_BYTES, wide: ["H_FAMILY4", "H_FAMILY6"] },
   { prefix: "F_", bytes: layout.FAMILY_BYTES, wide: [] },
@@ -84,12 +84,12 @@ const records: readonly { readonly prefix: string; readonly bytes: number; reado
 ];
 
 for (const { prefix, bytes, wide } of records) {
-  house(`the fields of ${prefix}* lie apart`, () => {
+  house(`the fields of ${prefix}* do not overlap`, () => {
     const fields = Object.entries(layout).filter(([name]) => name.startsWith(prefix)).sort((a, b) => a[1] - b[1]);
     assert.ok(fields.length > 2);
     let free = 0;
     for (const [name, at] of fields) {
-      assert.ok(at >= free, `${name} lies on the field before it`);
+      assert.ok(at >= free, `${name} overlaps the field before it`);
       const size = name.startsWith("H_FAMILY") ? layout.FAMILY_BYTES : wide.includes(name) ? 8 : name === "R_BATCH_SOURCE" ? 16 : 4;
       if (size === 8) assert.is(at % 8, 0, `${name} is not aligned`);
       free = at + size;

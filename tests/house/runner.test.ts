@@ -1,4 +1,4 @@
-// The runner itself: each row is a test file as someone may write it, and what must be said.
+// The test runner: each row is a test file and the output that the runner must print for it.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -36,9 +36,9 @@ const rows: readonly Row[] = [
   { name: "a hook throws", text: `${uvu}t.before(() => { throw new Error("no"); });${passing}t.run();`, last: "0 passed, 1 failed, 0 skipped", says: ["1 of 1 tests did not pass"] },
   { name: "fails after its tests", text: `${uvu}${passing}t.run(); process.on("exit", () => { process.exitCode = 3; });`, last: "1 passed, 1 failed, 0 skipped", says: ["exit code 3"] },
   { name: "waits for what never comes", text: `${uvu}t("p", () => new Promise(() => {}));t.run();`, last: "0 passed, 1 failed, 0 skipped", says: ["exit code 1"] },
-  // tests/ends.mjs: nothing of the process runs after its last turn, Node's own tearing down neither.
+  // tests/ends.mjs: no code of the process runs after its last turn, including Node's own teardown.
   { name: "is ended, not left to end", text: `${uvu}${passing}t.run(); process.on("beforeExit", () => { process.exitCode = 3; });`, last: "1 passed, 0 failed, 0 skipped", says: [] },
-  // tests/ends.mjs: what a failed test has left open does not hold the file; what passed tests have left open is named.
+  // tests/ends.mjs: resources of a failed test do not keep the file running; resources of passed tests are named.
   { name: "fails and leaves a server open", text: `${uvu}import { createServer } from "node:net"; t("f", () => { createServer().listen(0); assert.is(1, 2); });t.run();`, last: "0 passed, 1 failed, 0 skipped", says: ["1 of 1 tests did not pass"], arguments: ["--timeout-ms", "20000"] },
   { name: "passes and leaves a server open", text: `${uvu}import { createServer } from "node:net"; t("p", () => { createServer().listen(0); });t.run();`, last: "1 passed, 1 failed, 0 skipped", says: ["still open after 8000 ms: ", "TCPServerWrap"], arguments: ["--timeout-ms", "20000"] },
   { name: "waits in a suite that closes", text: `import { suite } from ${JSON.stringify(suiteFile)}; import { createServer } from "node:net"; const t = suite("t"); t("w", async () => { createServer().listen(0); await new Promise(() => {}); });t.run();`, last: "0 passed, 1 failed, 0 skipped", says: ["`w` waits for what does not come; open are", "TCPServerWrap"], arguments: ["--timeout-ms", "20000"] },
@@ -62,7 +62,7 @@ function run(...args: string[]): { status: number | null; lines: string[]; outpu
   return { status, lines: stdout.trimEnd().split("\n"), output: stdout + stderr };
 }
 
-// All files of one set of options go through one run, so the rows are judged by their own lines.
+// All files with the same options run together, so each row is checked by its own lines.
 for (const [index, row] of rows.entries()) {
   const folder = join(root, String(index));
   mkdirSync(folder);
@@ -75,7 +75,7 @@ for (const [index, row] of rows.entries()) {
   });
 }
 
-runnerTest("sums up files, and a filter chooses among them", () => {
+runnerTest("files are summed up, and a filter selects files", () => {
   const folder = join(root, "several");
   mkdirSync(join(folder, "deep", "er"), { recursive: true });
   writeFileSync(join(folder, "a.test.ts"), `${uvu}${passing}t.run();`);
@@ -85,7 +85,7 @@ runnerTest("sums up files, and a filter chooses among them", () => {
   assert.is(run("--root", folder, "a.test").lines.at(-1), "1 passed, 0 failed, 0 skipped");
 });
 
-runnerTest("a file that does not parse takes no other with it", () => {
+runnerTest("a file that does not parse does not affect others", () => {
   const folder = join(root, "torn");
   mkdirSync(folder);
   writeFileSync(join(folder, "a.test.ts"), `${uvu}${passing}t.run();`);
@@ -96,7 +96,7 @@ runnerTest("a file that does not parse takes no other with it", () => {
   assert.match(output, /^FAIL +\S*b\.test\.ts/m);
 });
 
-runnerTest("what a passing file prints is shown where it is asked for", () => {
+runnerTest("--output shows the output of passing files", () => {
   const folder = join(root, "says");
   mkdirSync(folder);
   writeFileSync(join(folder, "a.test.ts"), `${uvu}t("p", () => console.log("figure: 42 of 43"));${passing}t.run();`);
@@ -104,7 +104,7 @@ runnerTest("what a passing file prints is shown where it is asked for", () => {
   assert.equal(run("--root", folder, "--output").lines.slice(1), ["    | figure: 42 of 43", "2 passed, 0 failed, 0 skipped"]);
 });
 
-runnerTest("files are transpiled before, unless they are to run as they stand; at length is said to them", () => {
+runnerTest("files are transpiled first except with --as-shipped, and see --at-length", () => {
   const folder = join(root, "how");
   mkdirSync(folder);
   writeFileSync(join(folder, "a.test.ts"), `${uvu}const place: string = import.meta.url;
@@ -121,7 +121,7 @@ runnerTest("no file that matches is a failure", () => {
   assert.match(output, "no file ending in `.test.ts` matches");
 });
 
-runnerTest("a wrong option is one sentence", () => {
+runnerTest("an invalid option is reported in one sentence", () => {
   const { status, output } = run("--jobs", "none");
   assert.is(status, 1);
   assert.match(output, "--jobs takes a whole number above 0, not `none`");

@@ -1,4 +1,4 @@
-// The project's own source files, as the house tests read them.
+// Reads the project's own source files for the house tests.
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 export const root = fileURLToPath(new URL("../../", import.meta.url));
 
 export interface Source {
-  /** From the project's top, with forward slashes. */
+  /** Relative to the project's root, with forward slashes. */
   readonly path: string;
   readonly text: string;
 }
@@ -22,7 +22,7 @@ function walk(folder: string, endings: readonly string[]): Source[] {
   });
 }
 
-/** Every file below the project's top with one of the endings. */
+/** Every file in the project with one of the endings. */
 export function sources(...endings: readonly string[]): readonly Source[] {
   return walk("", endings).sort((a, b) => (a.path < b.path ? -1 : 1));
 }

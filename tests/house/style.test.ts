@@ -1,11 +1,11 @@
-// What the house asks of names, sizes and words, where it is cheap to ask.
+// Style rules for names, sizes and text that are cheap to check.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { sources } from "./sources.ts";
 
 const house = suite("style");
 const code = sources(".ts", ".mjs");
-/** What a script wrote is as long as it is. */
+/** Generated files may have any length. */
 const WRITTEN = "gateway/control/validators.mjs";
 const product = code.filter((f) => !f.path.startsWith("tests/") && f.path !== WRITTEN);
 const all = sources(".ts", ".mjs", ".js", ".json", ".md", ".ingress", ".toml", ".txt", ".sh", ".capnp", "/run")
@@ -13,7 +13,7 @@ const all = sources(".ts", ".mjs", ".js", ".json", ".md", ".ingress", ".toml", "
 
 const linesOf = (text: string): number => text.split("\n").length - 1;
 
-house("no file has a name that says nothing", () => {
+house("no file has a generic name", () => {
   const bad = code.filter((f) => /(^|\/)(index|utils?|helpers?|common|types|misc|shared)(\/|\.\w+$)/.test(f.path));
   assert.equal(bad.map((f) => f.path), []);
 });
@@ -25,13 +25,13 @@ house("files stay small", () => {
   assert.ok(median <= 140, `the median file has ${median} lines`);
 });
 
-house("the top level has only the rooms that are agreed", () => {
+house("the top level has only the agreed folders", () => {
   const rooms = new Set(["compiler", "clients", "runtime", "gateway", "policies", "schemas", "tests", "docs", "scripts", ".ci"]);
   const tops = new Set(all.filter((f) => f.path.includes("/")).map((f) => f.path.split("/")[0] ?? ""));
   assert.equal([...tops].filter((t) => !rooms.has(t)), []);
 });
 
-/** Words in code that a reviewer would send back; the first line that has one is shown. */
+/** Patterns that a reviewer would reject; the first line with one is shown. */
 const words: readonly { readonly name: string; readonly found: RegExp }[] = [
   { name: "work left open", found: /\b(TODO|FIXME|XXX|HACK)\b/ },
   { name: "as unknown as", found: /\bas unknown as\b/ },
@@ -42,13 +42,13 @@ const words: readonly { readonly name: string; readonly found: RegExp }[] = [
   { name: "a catch that goes on silently", found: /catch *(\([^)]*\))? *\{ *\}/ },
 ];
 
-house("no code has what the house forbids", () => {
+house("no code has a forbidden pattern", () => {
   const found = code.filter((f) => f.path !== "tests/house/style.test.ts" && f.path !== "tests/house/runner.test.ts")
     .flatMap((f) => words.filter((w) => w.found.test(f.text)).map((w) => `${f.path}: ${w.name}`));
   assert.equal(found, []);
 });
 
-house("no machine's own path stands in the project", () => {
+house("the project contains no machine paths", () => {
   const path = new RegExp(`(?:^|[^\\w.$}])/(?:${["work", "root", "home", "farm"].join("|")})/\\w`, "m");
   assert.equal(all.filter((f) => path.test(f.text)).map((f) => f.path), []);
 });
@@ -64,7 +64,7 @@ house("every suite that a test makes is run", () => {
   assert.equal(short.map((f) => f.path), []);
 });
 
-/** The time that a test and its closings have. */
+/** The time limit of a test and its closings. */
 const LIMITS = "tests/suite.ts";
 
 house("no test sleeps", () => {

@@ -1,6 +1,6 @@
 // Real peers against a real gateway, through termination and through passthrough: openssl, curl,
-// nginx, stunnel, and headless Chromium, whose hello is a post-quantum one. A row counts only when the
-// server's own words arrived. Needs the Debian packages openssl, curl, nginx-light, stunnel4 and chromium.
+// nginx, stunnel, and headless Chromium, which sends a post-quantum hello. A row passes only if the server's own
+// text arrives. Needs the Debian packages openssl, curl, nginx-light, stunnel4 and chromium.
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer as createHttp } from "node:http";

@@ -95,7 +95,7 @@ function hold(folder: string, list: readonly Guest[], text: string, files: Reado
 const missing = missingData() ?? missingTools();
 if (missing !== null) skip("real connections", missing);
 else {
-  real("2,000 real sources get through ingressd what the oracle says", () => {
+  real("ingressd admits and refuses 2,000 real sources exactly as the oracle does", () => {
     const folder = mkdtempSync(join(tmpdir(), "visitors-"));
     try {
       const { guests: list, text, files, allowed } = guests();

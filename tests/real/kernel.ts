@@ -1,6 +1,6 @@
-// The kernel as a second oracle: lists as nft interval sets in a network namespace, loaded and
-// asked in chunks of the address space. nft names every element that it has not; an answer is
-// taken only when what it has and what it has not add up to what was asked.
+// The kernel as a second oracle: lists as nft interval sets in a network namespace, loaded and queried in chunks of the
+// address space. nft reports every element that is missing; answers are used only if the numbers of found and missing
+// elements add up to the number of queries.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -17,7 +17,7 @@ export function kernelMissing(): string | null {
 
 const setName = (list: string): string => list.replace(/\W/g, "_");
 
-/** Loads sets and asks one element after the other; true where the kernel has it. */
+/** Loads sets and queries elements in order; true if the kernel's set has the element. */
 function ask(sets: ReadonlyMap<string, readonly Prefix[]>, questions: readonly { readonly list: string; readonly address: bigint }[]): boolean[] {
   const folder = mkdtempSync(join(tmpdir(), "nft-"));
   try {

@@ -14,7 +14,7 @@ export function dataPath(name: string): string {
   return fileURLToPath(new URL(name, data));
 }
 
-/** What is missing, or null. */
+/** The missing data, or null. */
 export function missingData(): string | null {
   return existsSync(dataPath("lists/us.v4.txt")) ? null : "../shared/data is not here";
 }

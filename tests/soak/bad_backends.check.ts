@@ -1,5 +1,5 @@
-// Backends that refuse, reset and stall, each under its own crowd: clients of a good backend of the
-// same gateway are served, what the bad ones hold is bounded, and each end has its counter.
+// Backends that refuse, reset and stall, each with its own crowd of clients. Clients of a good backend of the same
+// gateway are served, the resources of the bad ones are bounded, and each kind of end is counted.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openConnection } from "../../gateway/client/connection.mjs";

@@ -1,5 +1,5 @@
-// The audit's disk is full, for real: a tmpfs of a few pages in a mount namespace. What can't be
-// recorded is refused (`closed`) or counted (`count`); no line is torn; and with room it goes on.
+// A full audit disk: a tmpfs of a few pages in a mount namespace. Decisions that can't be recorded are refused
+// (`closed`) or counted (`count`), no line is torn, and recording resumes when there is space.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";
@@ -63,7 +63,7 @@ else {
       assert.is(then.closed > 0, onError === "closed");
 
       truncateSync(file, 0);
-      assert.is(await probe(port), "allow", "with room it goes on");
+      assert.is(await probe(port), "allow", "with free space it continues");
       const after = status();
       assert.is(after.allowed + after.denied, after.records + after.dropped);
       assert.is(readFileSync(file, "utf8").split("\n").length - 1, after.records - then.records, "and what it writes is whole");

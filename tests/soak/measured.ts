@@ -1,4 +1,4 @@
-// What the soak's checks share: how long they run, what they read of a process, and how they print.
+// Shared by the soak checks: durations, measurements of a process, and output.
 import { readdirSync, readFileSync } from "node:fs";
 
 /** `SOAK=short` (as .ci/run has it): the same checks in less time, with less of everything. */

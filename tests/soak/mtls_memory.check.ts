@@ -1,6 +1,6 @@
-// mTLS connections that live longer than a moment, one round after another: what the gateway keeps of each
-// outside of V8's heap (certificates, sessions, sockets) is given back with the connection, and not only by a full
-// collection, which on a busy gateway hardly ever comes. Here V8 is told to do none.
+// Rounds of longer-lived mTLS connections. The gateway's memory outside V8's heap (certificates, sessions, sockets) is
+// freed with each connection, not only by a full garbage collection, which is rare on a busy gateway. Here V8 is
+// configured to do none.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { connect, type TLSSocket } from "node:tls";

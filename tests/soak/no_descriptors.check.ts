@@ -1,5 +1,5 @@
-// No descriptor is left (the limit is lowered under the running process while clients crowd in): it
-// survives, counts, can still be asked, and serves within a second once there are some.
+// The gateway runs out of descriptors (the limit of the running process is lowered while many clients connect). It
+// survives, counts, still answers on its control socket, and serves within a second once descriptors are free.
 import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";

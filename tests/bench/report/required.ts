@@ -1,5 +1,5 @@
-// What the project asks of itself, and what of a run's figures is held against it. `cause` is said
-// where a row falls short: why, and what would be tried next.
+// The project's performance requirements and the figures of a run that are compared with them. `cause` is printed for a
+// row that falls short, with the reason and the next idea.
 import { isDecided, type OnNode, type Results } from "./results.ts";
 import { bytes, digits, duration, thousands } from "./text.ts";
 

@@ -1,4 +1,4 @@
-// Everything that is asked, in the order of the tables and with the words of the page.
+// Everything that is measured, in the order of the tables and with the labels of the page.
 
 export interface Subject {
   readonly id: string;

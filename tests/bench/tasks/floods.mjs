@@ -1,4 +1,4 @@
-// The published flood test, run as it stands; its lines are the figures.
+// Runs the flood test unchanged; its output lines are the figures.
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
