@@ -1,7 +1,7 @@
 // The same over HTTP for those who can't open a unix socket: /metrics, /healthz and /readyz on a
 // loopback port. Every request needs the token; nothing can be changed here.
 import { createHash, timingSafeEqual } from "node:crypto";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { isLoopback, parseAddress } from "../../runtime/net/address.ts";
 import { EXIT_DELEGATE, EXIT_REJECTED, failure, isFailure, type Failure } from "../exit.ts";
@@ -13,6 +13,9 @@ import type { SockDiag } from "../intents/sock_diag.ts";
 import type { Context } from "./context.ts";
 import { createPlaces } from "./http_places.ts";
 import { metricsText, unready } from "./metrics.ts";
+
+/** For `import`, Node would list all names of the module, and load its HTTP client for one of them: a tenth of a start. */
+const { createServer } = process.getBuiltinModule("node:http");
 
 const MOST_TOKEN_BYTES = 4096;
 const LEAST_TOKEN_CHARACTERS = 16;

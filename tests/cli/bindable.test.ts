@@ -1,6 +1,6 @@
 // Which local address is asked about: one that the gateway could bind. A test line at a `bind` that begins
 // at 0.0.0.0 or `::` says what the gateway does, and costs what the policy has in listeners.
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { bindableAddress, listeningAddress } from "../../compiler/cli/bindable.ts";
 import { listenersMeant } from "../../compiler/cli/ask.ts";

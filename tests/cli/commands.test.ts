@@ -1,6 +1,6 @@
 // ingressc as a process: exit codes, where text goes, the envelope, and mistakes on purpose.
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { skip } from "../skip.ts";
 import { shipped } from "../ready.ts";

@@ -4,7 +4,7 @@ import { readdirSync } from "node:fs";
 import { request } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { folder, PROJECT, start, type Ended, type Folder } from "./programs.ts";
 

@@ -13,6 +13,7 @@ import { paint } from "../../compiler/cli/terminal.ts";
 import { wantsJson } from "../../runtime/shell/command_line.ts";
 import { EXIT_CODES } from "../../runtime/shell/exit.ts";
 import { program } from "../ready.ts";
+import { atEnd } from "../suite.ts";
 
 export const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 /** Node's arguments for each. */
@@ -51,6 +52,7 @@ export function start(words: readonly string[], args: readonly string[], { cwd, 
     stdio: ["ignore", "pipe", "pipe"],
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
+  atEnd(() => child.kill("SIGKILL"));
   const lines: string[] = [];
   const looks = new Set<() => void>();
   let err = "";

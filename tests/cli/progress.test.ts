@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { PHASES } from "../../compiler/compile.ts";
 import { PHASE_WORDS, progressOn, wantsProgress, type Progress } from "../../compiler/cli/progress.ts";

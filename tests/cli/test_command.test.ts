@@ -1,6 +1,6 @@
 // ingressc test: which tests run, what they leave out, and the documents for build servers.
 import { existsSync, readFileSync } from "node:fs";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { envelope, folder, ingresscHere, type Ended, type Folder } from "./programs.ts";
 

@@ -1,7 +1,7 @@
 // build --watch as a process: it builds again after changes of every kind, keeps the last good
 // module on errors, and ends with exit 0 on Ctrl-C.
 import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
 import { folder, INGRESSC, start, type Running } from "./programs.ts";

@@ -4,7 +4,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { chownSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { architecture } from "../../runtime/guard/filter.ts";
 import { openKernel } from "../../runtime/guard/kernel.ts";

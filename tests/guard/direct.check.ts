@@ -8,7 +8,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { eventually, freePort, moduleOf, running, type Under } from "../ingress_host/gateway_under_test.ts";
 import { chosen } from "./chosen.ts";

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { LANDLOCK_REFER, landlockVersion } from "../../runtime/guard/domain.mjs";
 import { loadLibrary } from "../../runtime/guard/koffi.ts";

@@ -3,7 +3,7 @@
 import { spawnSync, type ChildProcess } from "node:child_process";
 import { chmodSync, chownSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { eventually } from "../ingress_host/gateway_under_test.ts";
 import { newSigner, signed } from "../host/signed.ts";

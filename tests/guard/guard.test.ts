@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { chosen } from "./chosen.ts";
 import { ended, GUARD, missing, place, printed, remove, run, runNode } from "./guarded.ts";

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compileText } from "../oracle/ask.ts";
+import { atEnd } from "../suite.ts";
 
 export const GUARD = fileURLToPath(new URL("../../runtime/guard/ingress-guard.mjs", import.meta.url));
 const PROGRAMS = fileURLToPath(new URL("programs/", import.meta.url));
@@ -64,10 +65,12 @@ export interface StartOptions {
 export function startWith(where: Place, command: readonly string[], options: StartOptions = {}): ChildProcess {
   const { service = "web", words = [], stdin = "pipe", through = [], env = {} } = options;
   const [file = "", ...rest] = [...through, process.execPath, GUARD, "--policy", where.policy, "--service", service, "--audit", where.audit, ...words, "--", ...command];
-  return spawn(file, rest, {
+  const child = spawn(file, rest, {
     stdio: [stdin, "pipe", "pipe"], env: { ...process.env, XDG_RUNTIME_DIR: where.runtime, ...env },
     ...(where.uid !== null && { uid: where.uid, gid: where.uid }),
   });
+  atEnd(() => child.kill("SIGKILL"));
+  return child;
 }
 
 export const start = (where: Place, command: readonly string[], service = "web"): ChildProcess => startWith(where, command, { service });

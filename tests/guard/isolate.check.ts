@@ -6,7 +6,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readlinkSync,
 import { connect, createServer, type NetConnectOpts, type Server } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { chosen } from "./chosen.ts";
 import { ended, missing, NOBODY, place, program, remove, startWith, type Place } from "./guarded.ts";

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { eventually, freePort, moduleOf, running, type Under } from "../ingress_host/gateway_under_test.ts";
 import { chosen } from "./chosen.ts";

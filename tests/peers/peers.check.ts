@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer as createHttp } from "node:http";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
-import { suite } from "uvu";
+import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { freePort, listening, portOf, running, temporaryFolder, type Under } from "../ingress_host/gateway_under_test.ts";
 import { skip } from "../skip.ts";
