@@ -54,6 +54,8 @@ export function proseOf(markdown: string): string {
   return markdown
     .replace(/^(```+)[^]*?^\1/gm, blank)
     .replace(/<!--[^]*?-->/g, blank)
+    // Titles of tests, behind the test's path.
+    .replace(/(?<=`:\s+|",\s+)"[^"]*"/g, blank)
     .replace(/``[^`]+``|`[^`\n]+`/g, (code) => "`".padEnd(code.length - 1, "x") + "`")
     .replace(/\]\([^)\n]*\)/g, blank);
 }

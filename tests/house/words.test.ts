@@ -33,6 +33,7 @@ const rows: readonly (readonly [path: string, text: string, counted: readonly st
   ["a.md", "# What it costs\n\nIt costs.\n", []],
   ["a.md", "It costs.\nWho pays is asked.\n\nWho pays?\n", ["asked@2", "subjectless sentence@2"]],
   ["a.md", "`ask` and\n```\nask\n```\nand [a page](ask.md) leave\n", ["leave@5"]],
+  ["a.md", "Tested by `x`: \"it stands\", \"it\nholds\".\n", []],
   ["a.py", "def tell_owner():\n", ["tell@1"]],
 ];
 

@@ -1,4 +1,4 @@
-// Mutants of what docs/language.md states: ends, the open verdict and the name, shadows, caps and
+// Mutants of what docs/equations.md states: ends, the open verdict and the name, shadows, caps and
 // limits. They stand apart from list.ts, which follows the tables; these follow the language.
 import type { Mutant } from "./list.ts";
 
