@@ -1,4 +1,4 @@
-// The pages of equations in docs/language.md: each phase has one, each line names tests that there
+// docs/equations.md: each phase has a section, each line names tests that there
 // are, and each table of tests/semantics is named by a line.
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { suite } from "uvu";
@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 const test = suite("equations");
 const root = new URL("../../", import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), "utf8");
-const language = read("docs/language.md");
+const document = read("docs/equations.md");
 
 /** A line of a page: its number, and the tests that it names; a case of tests/cases has no title. */
 interface Line {
@@ -29,16 +29,15 @@ interface Page {
 const flat = (text: string): string => text.replace(/\s+/g, " ").trim();
 
 function testsOf(text: string): readonly Named[] {
-  const held = text.split(" Held by ")[1] ?? "";
+  const held = text.split(" Tested by ")[1] ?? "";
   return [...held.matchAll(/`(tests\/[^`]+)`((?:(?:: |, )"[^"]+")*)/g)].flatMap(([, path = "", titles = ""]) => {
     const found = [...titles.matchAll(/"([^"]+)"/g)].map(([, title = ""]): Named => ({ path, title }));
     return found.length === 0 ? [{ path, title: null }] : found;
   });
 }
 
-function pagesOf(document: string): readonly Page[] {
-  const section = /\n## Equations\n([^]*?)\n## /.exec(document)?.[1] ?? "";
-  return section.split(/\n### /).slice(1).map((page) => {
+function pagesOf(equations: string): readonly Page[] {
+  return equations.split(/\n## /).slice(1).map((page) => {
     const [head = "", ...items] = page.split(/\n- \*\*/);
     const [heading = "", ...intro] = head.split("\n");
     const lines = items.map((item): Line => {
@@ -72,7 +71,7 @@ function titlesOf(text: string): readonly string[] {
   return [...text.matchAll(/(?:^\s*\w+\(|^\s*title: )"([^"\n]+)"/gm)].map(([, title = ""]) => title);
 }
 
-const pages = pagesOf(language);
+const pages = pagesOf(document);
 
 test("rules and phases 0 to 4 have a page each", () => {
   assert.equal(pages.map((p) => p.heading), ["Rules", "Phase 0: bind", "Phase 1: accept", "Phase 2: hello", "Phase 3: identity", "Phase 4: caps and limits of an identity"]);
@@ -95,18 +94,18 @@ test("every table of tests/semantics is named by a line", () => {
 
 test("a line without a test, a title that is none and a page that is missing are noticed", () => {
   const rows: readonly (readonly [from: string | RegExp, to: string, fault: RegExp])[] = [
-    ["  Held by `tests/engine/decisions.test.ts`: \"a port out of range is never bound\".\n", "", /no test/],
+    ["  Tested by `tests/engine/decisions.test.ts`: \"a port out of range is never bound\".\n", "", /no test/],
     ["\"permitted: a rule matches when all its clauses do\"", "\"permitted: a rule matches when all its clause do\"", /has no test "permitted: a rule/],
     ["`tests/engine/state.test.ts`", "`tests/engine/states.test.ts`", /states.test.ts is no file of tests/],
     ["`tests/cases/modes/ids`", "`tests/cases/modes/idz`", /idz is no case/],
     ["- **1.4** ", "- **1.5** ", /line 4 is numbered 1.5/],
   ];
   for (const [from, to, fault] of rows) {
-    const changed = language.replace(from, to);
-    assert.is.not(changed, language, String(from));
+    const changed = document.replace(from, to);
+    assert.is.not(changed, document, String(from));
     assert.ok(faults(pagesOf(changed)).some((f) => fault.test(f)), String(fault));
   }
-  assert.is.not(pagesOf(language.replace("\n### Phase 2: hello\n", "\n")).length, pages.length);
+  assert.is.not(pagesOf(document.replace("\n## Phase 2: hello\n", "\n")).length, pages.length);
 });
 
 test.run();

@@ -11,9 +11,9 @@ const HOST = "tests/ingress_host";
 /** The line, by words of it; and its tests. */
 const LINES: readonly (readonly [words: string, ...tests: readonly string[]])[] = [
   // Shape
-  ["is behind one small interface", "tests/docs/gateway_lines.test.ts: moving bytes is behind one interface", "tests/house/arrows.test.ts: every import is one that the house has"],
+  ["is behind one small interface", "tests/docs/gateway_lines.test.ts: moving bytes is behind one interface", "tests/house/arrows.test.ts: every import is allowed"],
   ["a function that decides a batch of new peers in one call", `${HOST}/rate.test.ts: many at once never pass a cap`],
-  ["no `pipe()`, denial before any upstream socket exists", "tests/docs/gateway_lines.test.ts: nothing pipes, and nothing forks workers", `${HOST}/ports.test.ts: a denial makes no upstream socket and no admitted connection`, "tests/house/arrows.test.ts: only the host's asker makes permits"],
+  ["no `pipe()`, denial before any upstream socket exists", "tests/docs/gateway_lines.test.ts: nothing pipes, and nothing forks workers", `${HOST}/ports.test.ts: a denial makes no upstream socket and no admitted connection`, "tests/house/arrows.test.ts: only runtime/host/ask.ts makes permits"],
   ["never use it", "tests/docs/gateway_lines.test.ts: nothing pipes, and nothing forks workers"],
   // Addresses
   ["Only `::ffff:0:0/96` becomes IPv4", `${HOST}/config.test.ts: backends are literal and local`, `${HOST}/cidr.test.ts: IPv6 sources are decided as such`],

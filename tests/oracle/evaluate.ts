@@ -1,4 +1,4 @@
-// The independent oracle: phases 0 to 3 (meter.ts: the caps and limits of 1 and 4) as the equations of docs/language.md state them, by
+// The independent oracle: phases 0 to 3 (meter.ts: the caps and limits of 1 and 4) as the equations of docs/equations.md state them, by
 // looking at every rule every time. It imports nothing of the compiler or the runtime.
 //
 //   permitted(L) = { r : some a in A(L) matches r } \ { r : some d in D(L) matches r }

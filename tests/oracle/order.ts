@@ -1,4 +1,4 @@
-// The canonical order of rules, as docs/language.md states it: of several rules that decide, the
+// The canonical order of rules, as docs/equations.md states it: of several rules that decide, the
 // lowest is named. It depends on what the rules say, never on where they stand.
 import { ANY, rangesOf, type Membership, type ModelDeny, type ModelRule, type Ports } from "./model.ts";
 import { wordsOf } from "./names.ts";

@@ -1,5 +1,5 @@
 // Tables of the language's rules: a policy as text, questions in words, and answers that were
-// written by hand from docs/language.md. The shipped module answers.
+// written by hand from docs/equations.md. The shipped module answers.
 //
 //   from ADDRESS to NAME                 phase 1, nothing is charged
 //   from ADDRESS to NAME sni NAME|none   phases 1 and 2
@@ -22,7 +22,7 @@ import { address, engineOf } from "../host/compiled.ts";
 export type Row = readonly [question: string, answer: string];
 
 export interface Table {
-  /** A rule of the language, in a sentence; docs/language.md names it. */
+  /** A rule of the language, in a sentence; docs/equations.md names it. */
   readonly title: string;
   readonly policy: string;
   readonly rows: readonly Row[];

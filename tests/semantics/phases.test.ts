@@ -1,4 +1,4 @@
-// Phases 0 to 4, rule by rule, as docs/language.md states them. The random policies of tests/engine
+// Phases 0 to 4, rule by rule, as docs/equations.md states them. The random policies of tests/engine
 // hold the same against the oracle; here each rule stands alone, its nearest opposite beside it.
 import { suite } from "uvu";
 import { tables } from "./asked.ts";

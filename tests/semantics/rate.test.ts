@@ -1,4 +1,4 @@
-// Caps and limits, rule by rule, as docs/language.md states them: all are checked, then all are
+// Caps and limits, rule by rule, as docs/equations.md states them: all are checked, then all are
 // charged or none.
 import { suite } from "uvu";
 import { tables } from "./asked.ts";

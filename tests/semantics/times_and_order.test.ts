@@ -1,4 +1,4 @@
-// The clock, the rule that is named, and dryrun, as docs/language.md states them.
+// The clock, the rule that is named, and dryrun, as docs/equations.md states them.
 import { suite } from "uvu";
 import { tables } from "./asked.ts";
 

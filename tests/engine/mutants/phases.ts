@@ -1,4 +1,4 @@
-// Mutants of the rules in docs/language.md: ends, the open verdict and the name, shadows, caps and limits. list.ts has
+// Mutants of the rules in docs/equations.md: ends, the open verdict and the name, shadows, caps and limits. list.ts has
 // the mutants of table lookups.
 import type { Mutant } from "./list.ts";
 
