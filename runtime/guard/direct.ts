@@ -10,7 +10,7 @@ import type { Keeping } from "./keeping.ts";
 import type { Kernel } from "./kernel.ts";
 import { placeKey, type Leases, type Place } from "./leases.ts";
 import type { TokenBinds } from "./leave.ts";
-import type { PolicyInForce } from "./policy.ts";
+import type { GuardPolicy } from "./policy.ts";
 import { isHeld, shut, type SocketName } from "./sockets.ts";
 
 /** Tokens that were used and have not ended. */
@@ -25,7 +25,7 @@ export interface DirectSetup {
   readonly service: string;
   readonly key: Uint8Array;
   readonly leases: Pick<Leases, "take" | "drop">;
-  readonly policy: Pick<PolicyInForce, "judge" | "permit" | "tree">;
+  readonly policy: Pick<GuardPolicy, "judge" | "permit" | "tree">;
   readonly clock: Moments;
   readonly ttlMs: number;
   readonly keeping: Keeping;

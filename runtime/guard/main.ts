@@ -17,14 +17,13 @@ import { loadLibrary } from "./koffi.ts";
 import { inheritedSockets, isNotLaunched, launch, type NotLaunched } from "./launch.ts";
 import { prepareIsolation } from "./isolation.ts";
 import { networkDescriptors } from "./namespace.ts";
-import { policyInForce } from "./policy.ts";
+import { guardPolicy, reloadOnChange } from "./policy.ts";
 import { becomeGuardian, ignoreTerminal, reapOrphans } from "./guardian.ts";
 import { KEEPER_VARIABLE, keepGuard } from "./keeper.ts";
 import { createLandlock } from "./landlock.ts";
 import { createMadeBinds, MOST_BINDS } from "./made_binds.ts";
 import { socketInodes } from "./sockets.ts";
 import { createRecords } from "./records.ts";
-import { reloadOnChange } from "./reload.ts";
 import { serveStatus } from "./status.ts";
 import { askGuards, statusTable } from "./status_command.ts";
 import { systemClock } from "../shell/clock.ts";
@@ -97,9 +96,9 @@ async function run(command: Extract<Command, { kind: "run" }>, keeper: number): 
   };
   const noState = signatures === null ? null : prepareStateDirectory(signatures.stateDirectory, "this guard", "--state-dir");
   if (noState !== null) return end(EXIT_REJECTED, `${noState}: nothing was started`);
-  const policy = policyInForce(path, service, clock, signatures);
-  const loaded = await policy.load();
-  if (typeof loaded === "object") return end(EXIT_REJECTED, `${loaded.refused}: nothing was started`);
+  const policy = guardPolicy(path, service, clock, signatures);
+  const loaded = await policy.load("always");
+  if (!loaded.ok) return end(EXIT_REJECTED, `${loaded.error.message}: nothing was started`);
   const auditFile = audit === null ? null : openAudit(audit);
   if (auditFile !== null && "refused" in auditFile) return end(EXIT_REJECTED, `${auditFile.refused}: nothing was started`);
 
