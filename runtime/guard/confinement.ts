@@ -1,7 +1,7 @@
 // What keeps a guarded program away from the processes outside: which domain the kernel has for it, and what is
 // said, or refused, where it has none.
 import { LANDLOCK_REFER, LANDLOCK_SIGNALS, landlockVersion } from "./domain.mjs";
-import type { Library } from "./koffi.ts";
+import type { Libc } from "../shell/libc.ts";
 
 /** `signals`: none can be sent to processes outside either. Null: there is no domain. */
 export type Domain = { readonly signals: boolean } | null;
@@ -17,8 +17,8 @@ export interface Unkept {
 }
 
 /** `direct`: the program may get ports under tokens, which have to close when its guard is stopped or killed. `root`: the guard is. */
-export function confinement(library: Library, direct: boolean, root: boolean): Confinement | Unkept {
-  const version = landlockVersion((prototype) => library.func(prototype));
+export function confinement(libc: Pick<Libc, "func">, direct: boolean, root: boolean): Confinement | Unkept {
+  const version = landlockVersion((prototype) => libc.func(prototype));
   const signals = version >= LANDLOCK_SIGNALS;
   if (direct && !signals && !root) {
     return { refused: "`--ingressd` can't be had: the program could stop its guard and keep a port for ever, since this kernel has no Landlock that holds signals back (Linux 6.12); start the guard as root and let the program give up root, as in `-- setpriv --reuid=dns --regid=dns --clear-groups named -f`" };

@@ -1,9 +1,9 @@
 // Starts a program under the filter, with its notifications in the supervisor's hands before it runs.
 import { spawn, type ChildProcess } from "node:child_process";
-import { readFileSync, readlinkSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { LAUNCHER } from "../package/files.ts";
+import { read, socketInode, socketRows } from "../shell/procfs.ts";
 import { WITHOUT_DEBUGGER } from "../host/debugger.mjs";
 import { CLOSE_RANGE, filterProgram, type Architecture } from "./filter.ts";
 import { close, type Kernel } from "./kernel.ts";
@@ -102,32 +102,12 @@ function linesOf(channel: Duplex): () => Promise<Said | null> {
   };
 }
 
-/** Sockets of the network among the descriptors that a program would inherit. */
+/** Sockets of the network that are bound and not connected, among the descriptors that a program would inherit: they could be listened on. */
 export function inheritedSockets(): readonly number[] {
-  const inet = new Set(["tcp", "tcp6", "udp", "udp6", "udplite", "udplite6", "raw", "raw6"].flatMap((table) => inodesOf(`/proc/self/net/${table}`)));
+  const tables = ["tcp", "tcp6", "udp", "udp6", "udplite", "udplite6", "raw", "raw6"].map((table) => read(`/proc/self/net/${table}`));
+  const bound = new Set(tables.flatMap((text) => socketRows(text).filter(({ isConnected }) => !isConnected).map(({ inode }) => inode)));
   return [0, 1, 2].filter((fd) => {
-    const inode = /^socket:\[(\d+)\]$/.exec(target(fd))?.[1];
-    return inode !== undefined && inet.has(inode);
+    const inode = socketInode(`/proc/self/fd/${fd}`);
+    return inode !== null && bound.has(inode);
   });
-}
-
-function target(fd: number): string {
-  try {
-    return readlinkSync(`/proc/self/fd/${fd}`);
-  } catch {
-    return "";
-  }
-}
-
-/** Of sockets that are bound and not connected: they could be listened on. */
-function inodesOf(table: string): readonly string[] {
-  try {
-    return readFileSync(table, "latin1").split("\n").slice(1).flatMap((line) => {
-      const fields = line.trim().split(/\s+/);
-      const connected = !/^[0:]+$/.test(fields[2] ?? "0:0");
-      return connected ? [] : (fields[9] ?? []);
-    });
-  } catch {
-    return [];
-  }
 }

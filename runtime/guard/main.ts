@@ -13,7 +13,6 @@ import { architecture } from "./filter.ts";
 import { confinement } from "./confinement.ts";
 import { openKey, givenDescriptor } from "./key.ts";
 import { openKernel } from "./kernel.ts";
-import { loadLibrary } from "./koffi.ts";
 import { inheritedSockets, isNotLaunched, launch, type NotLaunched } from "./launch.ts";
 import { prepareIsolation } from "./isolation.ts";
 import { networkDescriptors } from "./namespace.ts";
@@ -27,6 +26,7 @@ import { createRecords } from "./records.ts";
 import { serveStatus } from "./status.ts";
 import { askGuards, statusTable } from "./status_command.ts";
 import { systemClock } from "../shell/clock.ts";
+import { openLibc } from "../shell/libc.ts";
 import { prepareStateDirectory } from "../shell/revision.ts";
 
 const EXIT_USAGE = 2;
@@ -62,11 +62,11 @@ export async function main(argv: readonly string[]): Promise<void> {
 
 /** What may get ports under tokens has a guard with a keeper; where there can't be one, the guard says why. */
 async function keep(key: string, argv: readonly string[]): Promise<void> {
-  const library = process.platform === "linux" ? loadLibrary() : null;
+  const libc = openLibc();
   const machine = architecture(process.arch);
   const words = [...WITHOUT_DEBUGGER, ...process.execArgv.filter((word) => !WITHOUT_DEBUGGER.includes(word)), process.argv[1] ?? "", ...argv];
-  if (library === null || machine === null) return end(EXIT_MISSING, NO_GUARD(machine === null));
-  process.exit(await keepGuard({ library, kernel: openKernel(library, machine), clock: systemClock(), argv: words, keyFd: givenDescriptor(key), forwarded: [...FORWARDED, "SIGHUP"], say }));
+  if (libc === null || machine === null) return end(EXIT_MISSING, NO_GUARD(machine === null));
+  process.exit(await keepGuard({ libc, kernel: openKernel(libc, machine), clock: systemClock(), argv: words, keyFd: givenDescriptor(key), forwarded: [...FORWARDED, "SIGHUP"], say }));
 }
 
 const NO_GUARD = (strange: boolean): string => (strange || process.platform !== "linux"
@@ -76,13 +76,13 @@ const NO_GUARD = (strange: boolean): string => (strange || process.platform !== 
 /** `keeper`: the descriptor of one; not a number: there is none. */
 async function run(command: Extract<Command, { kind: "run" }>, keeper: number): Promise<void> {
   const { policy: file, service, audit, isolate, tokens, program, args } = command;
-  const library = process.platform === "linux" ? loadLibrary() : null;
+  const libc = openLibc();
   const machine = architecture(process.arch);
-  if (machine === null || library === null) {
+  if (machine === null || libc === null) {
     return end(EXIT_MISSING, NO_GUARD(machine === null));
   }
-  const kernel = openKernel(library, machine);
-  const confined = confinement(library, tokens !== null, process.geteuid?.() === 0);
+  const kernel = openKernel(libc, machine);
+  const confined = confinement(libc, tokens !== null, process.geteuid?.() === 0);
   if ("refused" in confined) return end(EXIT_MISSING, `${confined.refused}: nothing was started`);
   const inherited = isolate ? networkDescriptors(kernel) : inheritedSockets();
   if (inherited.length > 0) {
@@ -109,15 +109,15 @@ async function run(command: Extract<Command, { kind: "run" }>, keeper: number): 
   if (isolation !== null && "because" in isolation) {
     return end(isolation.because === "missing" ? EXIT_MISSING : EXIT_REJECTED, `${isolation.sentence}: nothing was started`);
   }
-  becomeGuardian(library);
-  if (tokens !== null) ignoreTerminal(library);
+  becomeGuardian(libc);
+  if (tokens !== null) ignoreTerminal(libc);
   const started = await launch(kernel, machine, program, args, confined.domain, isolation?.inside);
   const doors = isolation?.doors() ?? null;
   if (typeof started === "string") return end(EXIT_MISSING, `${started}: nothing was started`);
   if (isNotLaunched(started)) return end(EXIT_MISSING, notStarted(started));
   if (confined.sentence !== null) say(confined.sentence);
   const { launched: { child, listener }, executed } = started;
-  reapOrphans(library, new Set([child.pid ?? 0, doors?.process ?? 0]));
+  reapOrphans(libc, new Set([child.pid ?? 0, doors?.process ?? 0]));
   let ended = false;
   const exited = new Promise<number>((done) => {
     child.once("exit", (code, signal) => {

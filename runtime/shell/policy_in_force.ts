@@ -71,92 +71,93 @@ interface Seen {
   readonly keys: string;
 }
 
-export function policyInForce(source: PolicySource): PolicyInForce {
-  const { path, maxBytes } = source;
-  const isEnding = (): boolean => source.ending?.aborted === true;
-  const name = `policy \`${path}\``;
-  let engine: PolicyEngine | null = null;
-  let generation = 0;
+interface State {
+  engine: PolicyEngine | null;
+  generation: number;
   /** The file in force; null before the first commit, and while a copy is in force. */
-  let inForce: Seen | null = null;
-  let refused: Seen | null = null;
+  inForce: Seen | null;
+  refused: Seen | null;
   /** The last failure's message, until something is put in force. */
-  let said = "";
+  said: string;
+}
 
-  function candidateOf({ bytes, trusted, ...policy }: CheckedPolicy, sha256: string | null, subject: string): Candidate {
-    const seen = sha256 === null ? null : { sha256, keys: keysOf(trusted) };
-    const [base, before] = [generation, inForce];
-    let state: "loaded" | "committed" | "over" = "loaded";
-    let committed = 0;
-    return {
-      policy, bytes, fileSha256: sha256,
-      open: (seed) => openEngineInTurns(policy, seed).then(ok, (error: unknown) => failed(unforeseen(subject, error))),
-      commit(opened) {
-        if (state !== "loaded" || generation !== base) throw new Error(`a candidate that is ${state === "loaded" ? "older than the policy in force" : state} can't be committed`);
-        state = "committed";
-        engine = opened;
-        [inForce, refused, said] = [seen, null, ""];
-        return (committed = ++generation);
-      },
-      discard(because) {
-        if (state !== "loaded") return;
-        state = "over";
-        if (because === "refused") refused = seen;
-      },
-      takeBack(other) {
-        if (state !== "committed" || generation !== committed) throw new Error("a policy that is not in force can't be taken back");
-        state = "over";
-        engine = other;
-        [inForce, refused] = [before, seen];
-        return ++generation;
-      },
-    };
-  }
-
-  async function read(when: LoadWhen): Promise<Result<Candidate | null, LoadFailure>> {
-    if (isEnding()) return failed(ENDING);
-    const file = await readTrustedFileInTurns(path, maxBytes, "policy");
-    if (isEnding()) return failed(ENDING);
-    if (isFileRefusal(file)) return failed({ cause: "policy", message: file.refused });
-    const { bytes, sha256 } = file;
-    const isCurrent = (at: Seen | null): boolean => at !== null && at.sha256 === sha256 && at.keys === keysNow(source);
-    // A module that failed inside is loaded again, so that the program doesn't refuse everything until it ends.
-    const isSound = engine?.poisoned === false;
-    if (when === "if_changed" && isCurrent(refused)) return ok(null);
-    if (when === "if_changed" && isSound && isCurrent(inForce)) {
-      [refused, said] = [null, ""];
-      return ok(null);
-    }
-    const checked = await checkPolicy(bytes, name, source);
-    if (!checked.ok) {
-      refused = checked.error.cause === "policy" ? { sha256, keys: keysNow(source) } : null;
-      return checked;
-    }
-    // Other keys, and the same bytes: they passed, and stay in force as they are.
-    if (when === "if_changed" && isSound && inForce?.sha256 === sha256) {
-      [inForce, refused, said] = [{ sha256, keys: keysOf(checked.value.trusted) }, null, ""];
-      return ok(null);
-    }
-    return ok(candidateOf(checked.value, sha256, name));
-  }
-
+export function policyInForce(source: PolicySource): PolicyInForce {
+  const name = `policy \`${source.path}\``;
+  const state: State = { engine: null, generation: 0, inForce: null, refused: null, said: "" };
   return {
-    get engine() { return engine; },
-    get generation() { return generation; },
+    get engine() { return state.engine; },
+    get generation() { return state.generation; },
     async load(when) {
-      const result = await read(when).catch((error: unknown) => failed(unforeseen(name, error)));
+      const result = await read(source, state, name, when).catch((error: unknown) => failed(unforeseen(name, error)));
       if (result.ok) return result;
-      const known = when === "if_changed" && said === result.error.message;
-      said = result.error.message;
-      return known ? ok(null) : result;
+      const isKnown = when === "if_changed" && state.said === result.error.message;
+      state.said = result.error.message;
+      return isKnown ? ok(null) : result;
     },
     async loadCopy(bytes, copyName) {
       try {
         const checked = await checkPolicy(bytes, copyName, source);
-        return checked.ok ? ok(candidateOf(checked.value, null, copyName)) : checked;
+        return checked.ok ? ok(candidateOf(state, checked.value, null, copyName)) : checked;
       } catch (error) {
         return failed(unforeseen(copyName, error));
       }
+    },
+  };
+}
+
+async function read(source: PolicySource, state: State, name: string, when: LoadWhen): Promise<Result<Candidate | null, LoadFailure>> {
+  const isEnding = (): boolean => source.ending?.aborted === true;
+  if (isEnding()) return failed(ENDING);
+  const file = await readTrustedFileInTurns(source.path, source.maxBytes, "policy");
+  if (isEnding()) return failed(ENDING);
+  if (isFileRefusal(file)) return failed({ cause: "policy", message: file.refused });
+  const { bytes, sha256 } = file;
+  const isCurrent = (at: Seen | null): boolean => at !== null && at.sha256 === sha256 && at.keys === keysNow(source);
+  // A module that failed inside is loaded again, so that the program doesn't refuse everything until it ends.
+  const isSound = state.engine?.poisoned === false;
+  if (when === "if_changed" && isCurrent(state.refused)) return ok(null);
+  if (when === "if_changed" && isSound && isCurrent(state.inForce)) {
+    Object.assign(state, { refused: null, said: "" });
+    return ok(null);
+  }
+  const checked = await checkPolicy(bytes, name, source);
+  if (!checked.ok) {
+    state.refused = checked.error.cause === "policy" ? { sha256, keys: keysNow(source) } : null;
+    return checked;
+  }
+  // Other keys, and the same bytes: they passed, and stay in force as they are.
+  if (when === "if_changed" && isSound && state.inForce?.sha256 === sha256) {
+    Object.assign(state, { inForce: { sha256, keys: keysOf(checked.value.trusted) }, refused: null, said: "" });
+    return ok(null);
+  }
+  return ok(candidateOf(state, checked.value, sha256, name));
+}
+
+function candidateOf(state: State, { bytes, trusted, ...policy }: CheckedPolicy, sha256: string | null, subject: string): Candidate {
+  const seen = sha256 === null ? null : { sha256, keys: keysOf(trusted) };
+  const [base, before] = [state.generation, state.inForce];
+  let phase: "loaded" | "committed" | "over" = "loaded";
+  let committed = 0;
+  return {
+    policy, bytes, fileSha256: sha256,
+    open: (seed) => openEngineInTurns(policy, seed).then(ok, (error: unknown) => failed(unforeseen(subject, error))),
+    commit(engine) {
+      if (phase !== "loaded" || state.generation !== base) throw new Error(`a candidate that is ${phase === "loaded" ? "older than the policy in force" : phase} can't be committed`);
+      phase = "committed";
+      committed = state.generation + 1;
+      Object.assign(state, { engine, generation: committed, inForce: seen, refused: null, said: "" });
+      return committed;
+    },
+    discard(because) {
+      if (phase !== "loaded") return;
+      phase = "over";
+      if (because === "refused") state.refused = seen;
+    },
+    takeBack(engine) {
+      if (phase !== "committed" || state.generation !== committed) throw new Error("a policy that is not in force can't be taken back");
+      phase = "over";
+      Object.assign(state, { engine, generation: committed + 1, inForce: before, refused: seen });
+      return state.generation;
     },
   };
 }

@@ -21,7 +21,7 @@ const edit = (file: string, text: string, instead: string): Edit => ({ file, tex
 const TABLE = ["guard.test", "what may be bound"] as const;
 const RACE = ["guard.test", "1,000 binds"] as const;
 const OTHERS = ["whole.check", "rings, other processes"] as const;
-const bindItself = "bind: (fd, address) => done(bind(fd, address, address.length)),";
+const bindItself = "bind: (fd, address) => libc.bind(fd, address, address.length),";
 /** Where the address has been read, and is about to be judged. */
 const BEFORE_JUDGEMENT = "// AF_UNSPEC would be taken for any IPv4 address.";
 const bindsAtOnce = (condition: string): Edit => edit("broker.ts", BEFORE_JUDGEMENT, `if (local !== null && ${condition}) return kernel.bind(fd, bytes);\n  ${BEFORE_JUDGEMENT}`);
@@ -106,12 +106,12 @@ export const MUTANTS: readonly Mutant[] = [
   { without: "the refusal of protocols without a word", noticedBy: TABLE, edits: [edit("broker.ts", "if (proto === null) return refuse(setup, call, status, proto, local, v.CODE_GUARD_PROTOCOL, -EACCES);", "if (proto === null) return act();")] },
   { without: "the refusal of other families: vsock, packets", noticedBy: TABLE, edits: [edit("filter.ts", "answer(RET_ERRNO | EAFNOSUPPORT),", "answer(RET_ALLOW),")] },
   { without: "the refusal of raw sockets", noticedBy: TABLE, asRoot: true, edits: [edit("filter.ts", "...when(SOCK_RAW, RET_ERRNO | EPERM),", "")] },
-  { without: "descriptors of threads", noticedBy: OTHERS, edits: [edit("kernel.ts", "return fd >= 0 ? fd : done(call3(PIDFD_OPEN, process, 0, 0));", "return done(call3(PIDFD_OPEN, thread, 0, 0));"), edit("kernel.ts", "const fd = done(call3(PIDFD_OPEN, thread, O_EXCL, 0));", "")] },
+  { without: "descriptors of threads", noticedBy: OTHERS, edits: [edit("kernel.ts", "return fd >= 0 ? fd : libc.syscall(PIDFD_OPEN, process, 0, 0);", "return libc.syscall(PIDFD_OPEN, thread, 0, 0);"), edit("kernel.ts", "const fd = libc.syscall(PIDFD_OPEN, thread, O_EXCL, 0);", "")] },
   { without: "children that outlive the program", noticedBy: ["whole.check", "what the program leaves running"], edits: [edit("main.ts", "  await serving;\n", "")] },
   { without: "a kernel's end of calls when the guard is dead: the program holds its notifications itself", noticedBy: ["whole.check", "when the guard is killed"], edits: [edit("launcher.mjs", "const CLOSE_RANGE_CLOEXEC = 4;", "const CLOSE_RANGE_CLOEXEC = 4 | 2;"), edit("launcher.mjs", "if (closeRange(numbers.closeRange, CHANNEL, 0xffffffff, CLOSE_RANGE_CLOEXEC) !== 0) {", "fcntl(listener, F_SETFD, 0);\nif (CLOSE_RANGE_CLOEXEC === 0) {")] },
   { without: "a guard that nobody may look into", noticedBy: ["whole.check", "a program without rights, and its guard"], asRoot: true, edits: [withoutDomain, edit("guardian.ts", "prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);", "")] },
   { without: "the end of copied descriptors: hundreds of processes use them up", noticedBy: ["debian.check", "300 processes at once"], edits: [edit("broker.ts", "close(fd);\n    close(pidfd);", "")] },
-  { without: "koffi's check", noticedBy: ["whole.check", "without koffi"], edits: [edit("koffi.ts", "  } catch {\n    return null;\n  }", "  } catch {\n    throw new Error(\"none\");\n  }")] },
+  { without: "koffi's check", noticedBy: ["whole.check", "without koffi"], edits: [edit("../shell/libc.ts", "  } catch {\n    return null;\n  }", "  } catch {\n    throw new Error(\"none\");\n  }")] },
   { without: "the refusal to start without the kernel's support", noticedBy: ["whole.check", "on a kernel without seccomp"], edits: [edit("launcher.mjs", "if (listener < 0) {", "if (listener < -9) {")] },
   { without: "a network namespace", noticedBy: ["isolate.check", "the program sees lo"], edits: [edit("launcher.mjs", "unshare(CLONE_NEWNET) === 0 && ", ""), edit("doorman.mjs", 'if (readlinkSync("/proc/self/ns/net") === outside) return "it is in the namespace outside";', ""), edit("doorman.mjs", "return others.length === 0 ? null :", "return others.length >= 0 ? null :")] },
   { without: "loopback in the namespace", noticedBy: ["isolate.check", "the program sees lo"], edits: [edit("launcher.mjs", " && ioctl(socket(AF_INET, SOCK_DGRAM, 0), SIOCSIFFLAGS, lo) === 0", "")] },
