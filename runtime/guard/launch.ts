@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { LAUNCHER } from "../package/files.ts";
+import { failed, ok, type Result } from "../result/result.ts";
 import { read, socketInode, socketRows } from "../shell/procfs.ts";
 import { WITHOUT_DEBUGGER } from "../host/debugger.mjs";
 import { CLOSE_RANGE, filterProgram, type Architecture } from "./filter.ts";
@@ -42,12 +43,8 @@ export interface Started {
   readonly executed: Promise<NotLaunched | null>;
 }
 
-export function isNotLaunched(x: Started | NotLaunched | string): x is NotLaunched {
-  return typeof x === "object" && "because" in x;
-}
-
-/** A sentence: `inside` was not ready. */
-export async function launch(kernel: Kernel, architecture: Architecture, program: string, args: readonly string[], domain: Domain, inside?: Inside): Promise<Started | NotLaunched | string> {
+/** An error that is a sentence: `inside` was not ready. */
+export async function launch(kernel: Kernel, architecture: Architecture, program: string, args: readonly string[], domain: Domain, inside?: Inside): Promise<Result<Started, NotLaunched | string>> {
   const start = JSON.stringify({
     program, args, filter: Buffer.from(filterProgram(architecture, inside === undefined ? [] : [architecture.numbers.setns])).toString("base64"),
     numbers: { seccomp: architecture.numbers.seccomp, closeRange: CLOSE_RANGE }, namespace: inside?.namespace ?? null, domain,
@@ -62,22 +59,22 @@ export async function launch(kernel: Kernel, architecture: Architecture, program
   const lines = linesOf(channel);
   const first = await lines();
   const number = /^listener (\d+)$/.exec(first?.what ?? "")?.[1];
-  if (number === undefined || child.pid === undefined) return { because: first?.what === "filter" ? "kernel" : first?.what === "namespace" || first?.what === "domain" ? first.what : "launcher", errno: first?.errno ?? 0 };
+  if (number === undefined || child.pid === undefined) return failed({ because: first?.what === "filter" ? "kernel" : first?.what === "namespace" || first?.what === "domain" ? first.what : "launcher", errno: first?.errno ?? 0 });
   const pidfd = kernel.openThread(child.pid, child.pid);
   const listener = pidfd < 0 ? pidfd : kernel.takeDescriptor(pidfd, Number(number));
   close(pidfd);
   if (listener < 0) {
     child.kill("SIGKILL");
-    return { because: "kernel", errno: -listener };
+    return failed({ because: "kernel", errno: -listener });
   }
   const notReady = await inside?.ready(child.pid) ?? null;
   if (notReady !== null) {
     child.kill("SIGKILL");
-    return notReady;
+    return failed(notReady);
   }
   channel.write(LEAVE);
   const executed = lines().then((line): NotLaunched | null => (line === null ? null : { because: line.what === "program" ? "program" : "launcher", errno: line.errno }));
-  return { launched: { child, listener }, executed };
+  return ok({ launched: { child, listener }, executed });
 }
 
 interface Said {

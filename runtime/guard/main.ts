@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import { isMisuse, HELP, parseCommand, type Command } from "./arguments.ts";
 import { WITHOUT_DEBUGGER } from "../host/debugger.mjs";
 import { packageVersion } from "../package/files.ts";
+import { ok } from "../result/result.ts";
 import { openAudit } from "./audit_file.ts";
 import { beginDirect } from "./begin_direct.ts";
 import { serve, type Asked } from "./broker.ts";
@@ -13,7 +14,7 @@ import { architecture } from "./filter.ts";
 import { confinement } from "./confinement.ts";
 import { openKey, givenDescriptor } from "./key.ts";
 import { openKernel } from "./kernel.ts";
-import { inheritedSockets, isNotLaunched, launch, type NotLaunched } from "./launch.ts";
+import { inheritedSockets, launch, type NotLaunched } from "./launch.ts";
 import { prepareIsolation } from "./isolation.ts";
 import { networkDescriptors } from "./namespace.ts";
 import { guardPolicy, reloadOnChange } from "./policy.ts";
@@ -82,8 +83,9 @@ async function run(command: Extract<Command, { kind: "run" }>, keeper: number): 
     return end(EXIT_MISSING, NO_GUARD(machine === null));
   }
   const kernel = openKernel(libc, machine);
-  const confined = confinement(libc, tokens !== null, process.geteuid?.() === 0);
-  if ("refused" in confined) return end(EXIT_MISSING, `${confined.refused}: nothing was started`);
+  const confining = confinement(libc, tokens !== null, process.geteuid?.() === 0);
+  if (!confining.ok) return end(EXIT_MISSING, `${confining.error}: nothing was started`);
+  const confined = confining.value;
   const inherited = isolate ? networkDescriptors(kernel) : inheritedSockets();
   if (inherited.length > 0) {
     return end(EXIT_REJECTED, `descriptor ${inherited.join(", ")} is a socket ${isolate ? "of the network outside" : "that could be listened on"}: start it with a file or a pipe there`);
@@ -99,24 +101,26 @@ async function run(command: Extract<Command, { kind: "run" }>, keeper: number): 
   const policy = guardPolicy(path, service, clock, signatures);
   const loaded = await policy.load("always");
   if (!loaded.ok) return end(EXIT_REJECTED, `${loaded.error.message}: nothing was started`);
-  const auditFile = audit === null ? null : openAudit(audit);
-  if (auditFile !== null && "refused" in auditFile) return end(EXIT_REJECTED, `${auditFile.refused}: nothing was started`);
+  const audited = audit === null ? ok(null) : openAudit(audit);
+  if (!audited.ok) return end(EXIT_REJECTED, `${audited.error}: nothing was started`);
+  const auditFile = audited.value;
 
-  const key = tokens === null ? null : openKey(tokens.key, process.geteuid?.() ?? 0);
-  if (key !== null && "refused" in key) return end(EXIT_REJECTED, `${key.refused}: nothing was started`);
+  const opened = tokens === null ? ok(null) : openKey(tokens.key, process.geteuid?.() ?? 0);
+  if (!opened.ok) return end(EXIT_REJECTED, `${opened.error}: nothing was started`);
+  const key = opened.value;
   let lost = (): void => undefined;
-  const isolation = isolate ? prepareIsolation({ service, sockets: command.sockets, say, lost: () => lost() }) : null;
-  if (isolation !== null && "because" in isolation) {
-    return end(isolation.because === "missing" ? EXIT_MISSING : EXIT_REJECTED, `${isolation.sentence}: nothing was started`);
+  const isolating = isolate ? prepareIsolation({ service, sockets: command.sockets, say, lost: () => lost() }) : ok(null);
+  if (!isolating.ok) {
+    return end(isolating.error.because === "missing" ? EXIT_MISSING : EXIT_REJECTED, `${isolating.error.sentence}: nothing was started`);
   }
+  const isolation = isolating.value;
   becomeGuardian(libc);
   if (tokens !== null) ignoreTerminal(libc);
   const started = await launch(kernel, machine, program, args, confined.domain, isolation?.inside);
   const doors = isolation?.doors() ?? null;
-  if (typeof started === "string") return end(EXIT_MISSING, `${started}: nothing was started`);
-  if (isNotLaunched(started)) return end(EXIT_MISSING, notStarted(started));
+  if (!started.ok) return end(EXIT_MISSING, typeof started.error === "string" ? `${started.error}: nothing was started` : notStarted(started.error));
   if (confined.sentence !== null) say(confined.sentence);
-  const { launched: { child, listener }, executed } = started;
+  const { launched: { child, listener }, executed } = started.value;
   reapOrphans(libc, new Set([child.pid ?? 0, doors?.process ?? 0]));
   let ended = false;
   const exited = new Promise<number>((done) => {

@@ -6,7 +6,7 @@ import { loadPolicyInWorker, type LoadedInWorker } from "../host/load_in_worker.
 import { failed, ok, type Result } from "../result/result.ts";
 import { remedyOf } from "./policy_remedies.ts";
 import type { Revisions } from "./revision.ts";
-import { isUntrusted, readTrustedKeys } from "./trusted_keys.ts";
+import { readTrustedKeys } from "./trusted_keys.ts";
 
 /** What a program demands of every policy. */
 export interface PolicyDemands {
@@ -41,8 +41,9 @@ export interface CheckedPolicy extends LoadedInWorker {
 export async function checkPolicy(bytes: Uint8Array, name: string, demands: PolicyDemands): Promise<Result<CheckedPolicy, LoadFailure>> {
   const { checkMs, trustedKeys, keysOption, revisions, ending } = demands;
   const refuse = (cause: LoadFailure["cause"], message: string): Result<never, LoadFailure> => failed({ cause, message });
-  const trust = readTrustedKeys(trustedKeys);
-  if (isUntrusted(trust)) return refuse("keys", `${name} can't be verified: ${trust.refused}`);
+  const keys = readTrustedKeys(trustedKeys, keysOption);
+  if (!keys.ok) return refuse("keys", `${name} can't be verified: ${keys.error}`);
+  const trust = keys.value;
   const loaded = await loadPolicyInWorker(bytes, trust, checkMs, ending);
   if (ending?.aborted === true) return failed(ENDING);
   if (isRefusal(loaded)) return refuse("policy", `${name} is refused (${loaded.code}): ${loaded.message}; ${remedyOf(loaded.code, keysOption)}`);

@@ -23,7 +23,7 @@ import { failed, ok, type Result } from "../result/result.ts";
 import { openEngineInTurns } from "../host/ask.ts";
 import type { LoadedPolicy, PolicyEngine } from "../host/module.ts";
 import { isFileRefusal, readTrustedFileInTurns } from "../host/trusted_file.ts";
-import { isUntrusted, readTrustedKeys } from "./trusted_keys.ts";
+import { readTrustedKeys } from "./trusted_keys.ts";
 import { checkPolicy, ENDING, type CheckedPolicy, type LoadFailure, type PolicyDemands } from "./policy_check.ts";
 
 export interface PolicySource extends PolicyDemands {
@@ -166,9 +166,9 @@ function keysOf(ids: readonly string[] | null): string {
   return ids === null ? "none needed" : ids.join();
 }
 
-function keysNow({ trustedKeys }: PolicySource): string {
-  const trust = readTrustedKeys(trustedKeys);
-  return isUntrusted(trust) ? trust.refused : keysOf(trust?.map(({ id }) => id) ?? null);
+function keysNow({ trustedKeys, keysOption }: PolicySource): string {
+  const keys = readTrustedKeys(trustedKeys, keysOption);
+  return keys.ok ? keysOf(keys.value?.map(({ id }) => id) ?? null) : keys.error;
 }
 
 function unforeseen(name: string, error: unknown): LoadFailure {
