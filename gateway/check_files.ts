@@ -9,7 +9,7 @@ import { readGuardKey } from "./intents/guard_key.ts";
 import { createKeeper, stateDirectory } from "./reload/keeper.ts";
 import { systemDisk } from "../runtime/shell/disk.ts";
 import { stateDirectoryFault } from "../runtime/shell/revision.ts";
-import { isUntrusted, readTrustedKeys } from "../runtime/shell/trusted_keys.ts";
+import { readTrustedKeys } from "../runtime/shell/trusted_keys.ts";
 import { readShown, readTrusted, type Loaded } from "./tls/certificate_files.ts";
 
 export interface Finding {
@@ -30,8 +30,8 @@ type Look = (at: Surroundings) => readonly Finding[];
 
 const LOOKS: readonly Look[] = [
   ({ config: { policy } }) => {
-    const keys = readTrustedKeys(policy.trusted_keys);
-    return isUntrusted(keys) ? unusable("policy.trusted_keys", keys.refused) : [];
+    const keys = readTrustedKeys(policy.trusted_keys, "policy.trusted_keys");
+    return keys.ok ? [] : unusable("policy.trusted_keys", keys.error);
   },
   ({ config: { policy: { file, max_bytes: most } } }) => {
     const bytes = file === undefined ? null : readTrustedFile(resolve(file), most, "policy");

@@ -1,6 +1,7 @@
 // File descriptors: how many the process may have, what that leaves for connections, and
 // noticing (Node does not) when there are none left.
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
+import { limitOf } from "../runtime/shell/procfs.ts";
 import type { Config } from "./config.ts";
 import type { Counters } from "./counters.ts";
 import { failure, EXIT_UNSUPPORTED, type Failure } from "./exit.ts";
@@ -12,13 +13,7 @@ const LEAST_CONNECTIONS = 16;
 
 /** The soft limit on open files; null where the kernel does not say. */
 export function openFileLimit(): number | null {
-  try {
-    const line = readFileSync("/proc/self/limits", "latin1").split("\n").find((l) => l.startsWith("Max open files"));
-    const soft = line?.split(/\s+/)[3];
-    return soft === undefined ? null : soft === "unlimited" ? Number.POSITIVE_INFINITY : Number(soft);
-  } catch {
-    return null;
-  }
+  return limitOf("self", "Max open files")?.soft ?? null;
 }
 
 /** How many connections may be open: as configured, or fewer with a sentence. */

@@ -1,11 +1,14 @@
 // `ingressd status`, `ingressd reload` and `ingressd reopen`: ask the running gateway over its control socket.
 import { envelopeJson } from "../runtime/shell/envelope.ts";
 import type { ExitClass } from "../runtime/shell/exit.ts";
-import { openConnection } from "./client/connection.mjs";
-import type { Answer } from "./control/rpc.ts";
+import { failed } from "../runtime/result/result.ts";
+import { openRpc } from "../runtime/shell/rpc_client.ts";
 import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED } from "./exit.ts";
 import { reportText } from "./order_text.ts";
 import { statusText } from "./cli/status_text.ts";
+
+/** Characters of one answer. */
+const MOST_LINE = 64 * 1024 * 1024;
 
 export interface Outcome {
   readonly exitCode: number;
@@ -14,23 +17,20 @@ export interface Outcome {
 }
 
 export async function order(kind: "status" | "reload" | "reopen", path: string, json: boolean): Promise<Outcome> {
-  let answer: Answer;
-  try {
-    const client = await openConnection(path);
-    answer = await client.call(kind);
-    client.close();
-  } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
-    const message = `no ingressd answers at \`${path}\` (${cause}): start it, or name its socket with --control`;
+  const opened = await openRpc(path, { answerMs: null, mostLine: MOST_LINE, notified: () => undefined, closed: () => undefined, isBackground: false });
+  const answer = opened.ok ? await opened.value.call(kind) : failed({ kind: "absent", message: opened.error } as const);
+  if (opened.ok) opened.value.close();
+  if (answer.ok) {
+    if (json) return envelope(EXIT_OK, "ok", "ok", kind, answer.value);
+    return { exitCode: EXIT_OK, stdout: kind === "status" ? statusText(answer.value) : reportText(kind === "reload" ? "reloaded" : "reopened", answer.value), stderr: "" };
+  }
+  const { error } = answer;
+  if (error.kind === "absent") {
+    const message = `no ingressd answers at \`${path}\` (${error.message}): start it, or name its socket with --control`;
     return json ? envelope(EXIT_DELEGATE, "delegate", "no_gateway", message) : { exitCode: EXIT_DELEGATE, stdout: "", stderr: message };
   }
-  if ("error" in answer) {
-    const { message, data } = answer.error;
-    const [exitCode, word] = kind === "reopen" ? [EXIT_DELEGATE, "delegate"] as const : [EXIT_REJECTED, "reject"] as const;
-    return json ? envelope(exitCode, word, "refused", message, data) : { exitCode, stdout: "", stderr: message };
-  }
-  if (json) return envelope(EXIT_OK, "ok", "ok", kind, answer.result);
-  return { exitCode: EXIT_OK, stdout: kind === "status" ? statusText(answer.result) : reportText(kind === "reload" ? "reloaded" : "reopened", answer.result), stderr: "" };
+  const [exitCode, word] = kind === "reopen" ? [EXIT_DELEGATE, "delegate"] as const : [EXIT_REJECTED, "reject"] as const;
+  return json ? envelope(exitCode, word, "refused", error.message, error.data) : { exitCode, stdout: "", stderr: error.message };
 }
 
 function envelope(exitCode: number, kind: ExitClass, code: string, message: string, data?: unknown): Outcome {

@@ -1,6 +1,6 @@
 // SIGUSR1 where Node was started with --disable-sigusr1. Such a Node opens no debugger, and blocks the signal
 // for good; libuv's handler never hears of it until somebody unblocks it.
-import { loadLibrary } from "../runtime/guard/koffi.ts";
+import { openLibc } from "../runtime/shell/libc.ts";
 
 const SIG_UNBLOCK = 1;
 /** sigset_t of Linux: a bit a signal, from 1 on. */
@@ -12,5 +12,5 @@ export function unblockReopenSignal(): void {
   if (process.platform !== "linux" || !process.execArgv.includes("--disable-sigusr1")) return;
   const set = Buffer.alloc(SIGSET_BYTES);
   set.writeUInt32LE(1 << (SIGUSR1 - 1));
-  loadLibrary()?.func("int pthread_sigmask(int, const void *, void *)")(SIG_UNBLOCK, set, null);
+  openLibc()?.pthread_sigmask(SIG_UNBLOCK, set, null);
 }

@@ -8,7 +8,7 @@
 //
 // It needs koffi, which is optional; docs/operations.md ("Ends and resets") says what happens without it.
 import type { Socket } from "node:net";
-import { descriptorOf, loadGetsockopt } from "../socket_option.ts";
+import { descriptorOf, openLibc } from "../../runtime/shell/libc.ts";
 
 const SOL_SOCKET = 1;
 const SO_ERROR = 4;
@@ -25,8 +25,8 @@ export type IsReset = (socket: Socket) => boolean;
 
 /** Null without koffi, and on another system than Linux. */
 export function resetReader(): IsReset | null {
-  const getsockopt = loadGetsockopt();
-  if (getsockopt === null) return null;
+  const getsockopt = openLibc()?.getsockopt;
+  if (getsockopt === undefined) return null;
   const value = Buffer.alloc(INT_BYTES);
   return (socket) => {
     const fd = descriptorOf(socket);

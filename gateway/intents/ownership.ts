@@ -1,27 +1,20 @@
 // Whether a backend belongs to the service whose it is to be. Else one service could publish another's
 // database, and another local user could play a service that is down. The check is made when the connection
 // to the backend is there and before any byte is forwarded.
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { AGAIN, type Verify } from "../admit/backends.ts";
 import type { BackendAddress } from "../forward/backend.ts";
 import { isV4, isWildcard, parseAddress, type Address } from "../../runtime/net/address.ts";
+import { read, socketRows, TCP_LISTEN } from "../../runtime/shell/procfs.ts";
 import type { ReadCredentials } from "./peer_credentials.ts";
 import type { Endpoint, FarEnd, Listener, SockDiag } from "./sock_diag.ts";
 
 /** The rows of /proc/net/tcp{,6} in state LISTEN, for hosts on which the kernel can't be asked for single sockets. */
 export type ReadListening = () => readonly Listener[];
 
-const LISTEN = "0A";
-
 export function listeningSockets(): readonly Listener[] {
-  return ["/proc/net/tcp", "/proc/net/tcp6"].flatMap((path) => {
-    try {
-      return parseListening(readFileSync(path, "latin1"));
-    } catch {
-      // Without IPv6 there is no tcp6; without /proc nothing is found and nothing is owned.
-      return [];
-    }
-  });
+  // Without IPv6 there is no tcp6; without /proc nothing is found and nothing is owned.
+  return ["/proc/self/net/tcp", "/proc/self/net/tcp6"].flatMap((path) => parseListening(read(path)));
 }
 
 /**
@@ -41,25 +34,8 @@ export function oncePerTurn(read: ReadListening): ReadListening {
   };
 }
 
-/** The text prints each 32-bit word of an address in host order (little-endian here). */
 export function parseListening(text: string): readonly Listener[] {
-  const rows: Listener[] = [];
-  for (const line of text.split("\n")) {
-    if (!line.includes(` ${LISTEN} `)) continue;
-    const [, local, , state, , , , uid] = line.trim().split(/\s+/);
-    if (local === undefined || state !== LISTEN || uid === undefined) continue;
-    const [hex, port] = local.split(":");
-    if (hex === undefined || port === undefined) continue;
-    const words = (hex.match(/.{8}/g) ?? []).map(hostWord);
-    const [a, b, c, d] = words.length === 1 ? [0, 0, 0xffff, ...words] : words;
-    if (a === undefined || b === undefined || c === undefined || d === undefined) continue;
-    rows.push({ address: [a, b, c, d], port: Number.parseInt(port, 16), uid: Number(uid), cookie: "", ipv6Only: false });
-  }
-  return rows;
-}
-
-function hostWord(hex: string): number {
-  return Buffer.from(hex, "hex").readUInt32LE(0);
+  return socketRows(text, TCP_LISTEN).map(({ address, port, uid }) => ({ address, port, uid, cookie: "", ipv6Only: false }));
 }
 
 export interface OwnershipSetup {

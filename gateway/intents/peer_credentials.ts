@@ -1,7 +1,7 @@
 // SO_PEERCRED of a unix socket through koffi, which is optional: without it nobody's identity
 // is guessed, and what needs it is refused with a sentence.
 import type { Socket } from "node:net";
-import { descriptorOf, loadGetsockopt } from "../socket_option.ts";
+import { descriptorOf, openLibc } from "../../runtime/shell/libc.ts";
 
 export interface PeerCredentials {
   readonly pid: number;
@@ -19,14 +19,14 @@ const UCRED_BYTES = 12;
 
 /** Null where koffi or the kernel's option is missing. */
 export function peerCredentials(): ReadCredentials | null {
-  const getsockopt = loadGetsockopt();
-  if (getsockopt === null) return null;
+  const libc = openLibc();
+  if (libc === null) return null;
   return (socket) => {
     const fd = descriptorOf(socket);
     if (fd === null) return null;
     const value = Buffer.alloc(UCRED_BYTES);
     const length = [UCRED_BYTES];
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, value, length) !== 0 || length[0] !== UCRED_BYTES) return null;
+    if (libc.getsockopt(fd, SOL_SOCKET, SO_PEERCRED, value, length) !== 0 || length[0] !== UCRED_BYTES) return null;
     const uid = value.readUInt32LE(4);
     // The kernel's word for "unknown".
     if (uid === 0xffffffff) return null;

@@ -5,8 +5,8 @@
 //            family protocol ext pad  states(4)  sockid 48
 //   answer   nlmsghdr 16   family state timer retrans  sockid 48  expires rqueue wqueue uid inode  attributes
 //   sockid   sport(2, big-endian) dport(2) src(16) dst(16) interface(4) cookie(8)
-import { loadLibrary, type Library } from "../../runtime/guard/koffi.ts";
-import { isV4, type Address } from "../../runtime/net/address.ts";
+import { openLibc, type Libc } from "../../runtime/shell/libc.ts";
+import { ANY4, ANY6, isLoopback, isV4, type Address } from "../../runtime/net/address.ts";
 
 const [AF_INET, AF_INET6, AF_NETLINK] = [2, 10, 16];
 /** SOCK_RAW with SOCK_NONBLOCK and SOCK_CLOEXEC. */
@@ -16,7 +16,7 @@ const SOCK_DIAG_BY_FAMILY = 20;
 const [NLM_F_REQUEST, NLM_F_DUMP, NLM_F_DUMP_INTR] = [1, 0x300, 0x10];
 const [NLMSG_ERROR, NLMSG_DONE] = [2, 3];
 const ENOENT = 2;
-const IPPROTO_TCP = 6;
+const [IPPROTO_TCP, IPPROTO_UDP] = [6, 17];
 const INET_DIAG_SKV6ONLY = 11;
 const HEAD_BYTES = 16;
 const REQUEST_BYTES = HEAD_BYTES + 56;
@@ -30,8 +30,14 @@ const MOST_STALE = 8;
 /** A dump during which sockets came or went is made again at most so often. */
 const MOST_TRIES = 4;
 
+/** The kernel's number of `lo`, in every network namespace. */
+const LOOPBACK_INTERFACE = 1;
+const ANY_INTERFACE = 0;
+
 const TCP_ESTABLISHED = 1;
 const TCP_SYN_RECV = 3;
+/** Of a UDP socket that is not connected. */
+const CLOSE = 7;
 const TCP_LISTEN = 10;
 
 /** A listening socket. */
@@ -60,8 +66,10 @@ export type FarEnd =
 
 /** Null: the kernel gave no answer. */
 export interface SockDiag {
-  /** Those of the port number that could take connections to an address of this family. */
+  /** Those of the port number that could take a connection to the address; of a group that shares a loopback address, one. */
   listeners(port: number, to: Address): readonly Listener[] | null;
+  /** Whether a socket that takes clients is bound at exactly this address and port. */
+  isBound(proto: "tcp" | "udp", at: Endpoint): boolean | null;
   /** The socket whose own address is `local` and whose peer is `remote`; `accepted` is any that a program has. */
   farEnd(local: Endpoint, remote: Endpoint): FarEnd | null;
 }
@@ -72,27 +80,76 @@ interface Message {
 }
 
 /** Null where koffi is not installed, or the kernel has no such socket for this process. */
-export function openSockDiag(library: Library | null = process.platform === "linux" ? loadLibrary() : null): SockDiag | null {
-  if (library === null) return null;
-  const fd = Number(library.func("int socket(int, int, int)")(AF_NETLINK, RAW, NETLINK_SOCK_DIAG));
+export function openSockDiag(libc: Libc | null = openLibc()): SockDiag | null {
+  const ask = libc === null ? null : openRequests(libc);
+  return ask === null ? null : {
+    listeners(port, to) {
+      const found = isLoopback(to) ? lookUp(ask, port, to) : dumpAll(ask, port, to);
+      return found?.map(listenerOf).filter((one) => one.port === port) ?? null;
+    },
+    isBound(proto, { address, port }) {
+      const found = dumpAll(ask, port, address, proto);
+      return found?.some(({ bytes }) => bytes.readUInt16BE(4) === port && readAddress(bytes).every((word, i) => word === address[i])) ?? null;
+    },
+    farEnd(local, remote) {
+      const found = ask(exactRequest(local, remote, ANY_INTERFACE), 0);
+      if (found === "none") return { state: "gone" };
+      const message = found === null || found === "interrupted" ? undefined : found[0];
+      return message === undefined ? null : farEndOf(message.bytes);
+    },
+  };
+}
+
+/**
+ * The listening socket that the kernel would give a connection to, as it looks it up for a SYN that comes in by the
+ * loopback interface: at the address, at 0.0.0.0, or at a [::] that takes IPv4 too. Where several listen at one place
+ * (SO_REUSEPORT) it is one of them; the kernel lets only sockets of one user share a place.
+ */
+function lookUp(ask: Ask, port: number, to: Address): readonly Message[] | null {
+  const found = ask(exactRequest({ address: to, port }, { address: isV4(to) ? ANY4 : ANY6, port: 0 }, LOOPBACK_INTERFACE), 0);
+  if (found === "none") return [];
+  return found === "interrupted" ? null : found?.filter(({ bytes }) => bytes[1] === TCP_LISTEN) ?? null;
+}
+
+/** All that listen at the port number: which interface a connection to this address comes in by is not known. */
+function dumpAll(ask: Ask, port: number, to: Address, proto: "tcp" | "udp" = "tcp"): readonly Message[] | null {
+  const four = isV4(to) ? dump(ask, AF_INET, port, proto) : [];
+  // A socket of IPv6 may take IPv4 too.
+  const six = four === null ? null : dump(ask, AF_INET6, port, proto);
+  return four === null || six === null ? null : [...four, ...six];
+}
+
+function dump(ask: Ask, family: number, port: number, proto: "tcp" | "udp"): readonly Message[] | null {
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const request = proto === "tcp" ? newRequest(family, 1 << TCP_LISTEN) : newRequest(family, 1 << CLOSE, IPPROTO_UDP);
+    request.writeUInt16BE(port, HEAD_BYTES + 8);
+    const found = ask(request, NLM_F_DUMP);
+    if (found === "none") return [];
+    if (found !== "interrupted") return found;
+  }
+  return null;
+}
+
+/** Sends a request and reads its whole answer. `interrupted`: sockets came or went meanwhile; null: no answer that can be read. */
+type Ask = (request: Buffer, flags: number) => readonly Message[] | "interrupted" | "none" | null;
+
+/** Null where the kernel has no such socket for this process. */
+function openRequests(libc: Libc): Ask | null {
+  const fd = libc.socket(AF_NETLINK, RAW, NETLINK_SOCK_DIAG);
   if (fd < 0) return null;
-  const send = library.func("long send(int, const void *, unsigned long, int)");
-  const recv = library.func("long recv(int, void *, unsigned long, int)");
   const answer = Buffer.alloc(ANSWER_BYTES);
   let sequence = 0;
-
-  /** `interrupted`: sockets came or went meanwhile. */
-  function ask(request: Buffer, flags: number): readonly Message[] | "interrupted" | "none" | null {
+  return (request, flags) => {
     sequence = (sequence + 1) >>> 0;
     request.writeUInt32LE(REQUEST_BYTES, 0);
     request.writeUInt16LE(SOCK_DIAG_BY_FAMILY, 4);
     request.writeUInt16LE(NLM_F_REQUEST | flags, 6);
     request.writeUInt32LE(sequence, 8);
-    if (Number(send(fd, request, request.length, 0)) !== request.length) return null;
+    if (libc.send(fd, request, request.length, 0) !== request.length) return null;
     const messages: Message[] = [];
     let [parts, stale, interrupted] = [0, 0, false];
     while (parts < MOST_PARTS && stale < MOST_STALE) {
-      const size = Number(recv(fd, answer, answer.length, 0));
+      const size = libc.recv(fd, answer, answer.length, 0);
       if (size < HEAD_BYTES) return null;
       const bytes = Buffer.from(answer.subarray(0, size));
       if (bytes.readUInt32LE(8) !== sequence) {
@@ -114,44 +171,24 @@ export function openSockDiag(library: Library | null = process.platform === "lin
       if (flags === 0) return messages;
     }
     return null;
-  }
-
-  function dump(family: number, port: number): readonly Message[] | null {
-    for (let tries = 0; tries < MOST_TRIES; tries++) {
-      const request = newRequest(family, 1 << TCP_LISTEN);
-      request.writeUInt16BE(port, HEAD_BYTES + 8);
-      const found = ask(request, NLM_F_DUMP);
-      if (found === "none") return [];
-      if (found !== "interrupted") return found;
-    }
-    return null;
-  }
-
-  return {
-    listeners(port, to) {
-      const four = isV4(to) ? dump(AF_INET, port) : [];
-      // A socket of IPv6 may take IPv4 too.
-      const six = four === null ? null : dump(AF_INET6, port);
-      return four === null || six === null ? null : [...four, ...six].map(listenerOf).filter((one) => one.port === port);
-    },
-    farEnd(local, remote) {
-      const request = newRequest(isV4(local.address) ? AF_INET : AF_INET6, 0xffffffff);
-      request.writeUInt16BE(local.port, HEAD_BYTES + 8);
-      request.writeUInt16BE(remote.port, HEAD_BYTES + 10);
-      writeAddress(request, local.address, HEAD_BYTES + 12);
-      writeAddress(request, remote.address, HEAD_BYTES + 28);
-      const found = ask(request, 0);
-      if (found === "none") return { state: "gone" };
-      const message = found === null || found === "interrupted" ? undefined : found[0];
-      return message === undefined ? null : farEndOf(message.bytes);
-    },
   };
 }
 
-function newRequest(family: number, states: number): Buffer {
+/** For one socket: the one that has `local` as its own address and `remote` as its peer's, or else one that listens at `local`. */
+function exactRequest(local: Endpoint, remote: Endpoint, networkInterface: number): Buffer {
+  const request = newRequest(isV4(local.address) ? AF_INET : AF_INET6, 0xffffffff);
+  request.writeUInt16BE(local.port, HEAD_BYTES + 8);
+  request.writeUInt16BE(remote.port, HEAD_BYTES + 10);
+  writeAddress(request, local.address, HEAD_BYTES + 12);
+  writeAddress(request, remote.address, HEAD_BYTES + 28);
+  request.writeUInt32LE(networkInterface, HEAD_BYTES + 44);
+  return request;
+}
+
+function newRequest(family: number, states: number, protocol = IPPROTO_TCP): Buffer {
   const request = Buffer.alloc(REQUEST_BYTES);
   request[HEAD_BYTES] = family;
-  request[HEAD_BYTES + 1] = IPPROTO_TCP;
+  request[HEAD_BYTES + 1] = protocol;
   request.writeUInt32LE(states, HEAD_BYTES + 4);
   // INET_DIAG_NOCOOKIE: whichever socket it is.
   request.fill(0xff, REQUEST_BYTES - 8);

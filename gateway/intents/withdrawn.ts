@@ -1,9 +1,10 @@
 // Ports of services that bind by themselves, after their lease: the guard closes them. One that is still bound a while
 // later has no guard that could, or one that was stopped from outside: it is said, and shown in `status` and as a metric.
 import { waitingHere } from "../../runtime/guard/bound.ts";
-import { formatEndpoint } from "../../runtime/net/address.ts";
+import { formatEndpoint, type Address } from "../../runtime/net/address.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Lease, Leases } from "./leases.ts";
+import { openSockDiag } from "./sock_diag.ts";
 
 /** A guard that was stopped is found out, and ended with its program, within five seconds. */
 export const GRACE_MS = 10_000;
@@ -32,11 +33,33 @@ export interface WithdrawnSetup {
   readonly ports: { all(): readonly { readonly local: string }[] };
   readonly clock: Pick<GatewayClock, "monoMs">;
   readonly say: (sentence: string) => void;
-  /** `tcp 0.0.0.0:53`: what is bound on this host. */
-  readonly bound?: () => ReadonlySet<string>;
+  /** Whether a place is bound on this host. */
+  readonly isBound?: IsBound;
 }
 
-interface Watched extends WithdrawnPort {
+export type IsBound = (place: Place) => boolean;
+
+interface Place extends WithdrawnPort {
+  readonly address: Address;
+  readonly port: number;
+}
+
+/** The kernel is asked about single ports; where it gives no answer, its whole tables are read, at most once a turn of the event loop. */
+export function boundHere(): IsBound {
+  const diag = openSockDiag();
+  let table: ReadonlySet<string> | null = null;
+  return (place) => {
+    const known = diag?.isBound(place.proto, place) ?? null;
+    if (known !== null) return known;
+    if (table === null) {
+      table = waitingHere();
+      setImmediate(() => { table = null; });
+    }
+    return table.has(keyOf(place));
+  };
+}
+
+interface Watched extends Place {
   /** Null while a lease grants it. */
   lookMs: number | null;
   said: boolean;
@@ -44,7 +67,7 @@ interface Watched extends WithdrawnPort {
 
 const keyOf = ({ proto, local }: WithdrawnPort): string => `${proto} ${local}`;
 
-export function watchWithdrawn({ leases, ports, clock, say, bound = waitingHere }: WithdrawnSetup): Withdrawn {
+export function watchWithdrawn({ leases, ports, clock, say, isBound = boundHere() }: WithdrawnSetup): Withdrawn {
   const watched = new Map<string, Watched>();
   leases.onDirect((lease) => {
     const place = placeOf(lease);
@@ -62,14 +85,12 @@ export function watchWithdrawn({ leases, ports, clock, say, bound = waitingHere 
         const place = placeOf(lease);
         return place === null ? [] : [keyOf(place)];
       }));
-      let table: ReadonlySet<string> | null = null;
       for (const [key, at] of watched) {
         if (granted.has(key)) Object.assign(at, { lookMs: null, said: false });
         else if (at.lookMs === null) at.lookMs = now + GRACE_MS;
         else if (now >= at.lookMs) {
-          table ??= bound();
           // What the gateway itself has opened there since is its own.
-          if (!table.has(key) || ports.all().some(({ local }) => at.proto === "tcp" && local === at.local)) {
+          if (!isBound(at) || ports.all().some(({ local }) => at.proto === "tcp" && local === at.local)) {
             watched.delete(key);
             continue;
           }
@@ -82,6 +103,6 @@ export function watchWithdrawn({ leases, ports, clock, say, bound = waitingHere 
   };
 }
 
-function placeOf({ mode, bind, service, proto, port }: Lease): WithdrawnPort | null {
-  return mode === "direct" && bind !== null ? { service, proto, local: formatEndpoint(bind, port) } : null;
+function placeOf({ mode, bind, service, proto, port }: Lease): Place | null {
+  return mode === "direct" && bind !== null ? { service, proto, address: bind, port, local: formatEndpoint(bind, port) } : null;
 }

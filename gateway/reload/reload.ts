@@ -1,8 +1,7 @@
 // Reload: from the policy's path to a policy in force, whoever asked (start, SIGHUP, a changed
 // file, the control socket). Whatever fails keeps the last good policy and says one sentence.
 import { createHash } from "node:crypto";
-import { isRefusal } from "../../runtime/host/load.ts";
-import { loadPolicyInWorker, type LoadedInWorker } from "../../runtime/host/load_in_worker.ts";
+import type { LoadedInWorker } from "../../runtime/host/load_in_worker.ts";
 import type { InForce } from "../admit/admit.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Counters } from "../counters.ts";
@@ -12,8 +11,7 @@ import { isRefused, type Exchange, type Refused, type Report } from "./exchange.
 import type { Keeper, Staged } from "./keeper.ts";
 import { causeOf, PartFailed } from "./participant.ts";
 import { isFileRefusal, readTrustedFileInTurns } from "../../runtime/host/trusted_file.ts";
-import { remedyOf } from "./remedies.ts";
-import { isUntrusted, readTrustedKeys } from "../../runtime/shell/trusted_keys.ts";
+import { checkPolicy } from "../../runtime/shell/policy_check.ts";
 
 export interface ReloadSetup {
   readonly path: string;
@@ -73,12 +71,12 @@ export function createReloader(setup: ReloadSetup): Reloader {
   }
 
   async function checked(bytes: Uint8Array, name: string): Promise<LoadedInWorker | Refused> {
-    const trust = readTrustedKeys(setup.trustedKeys);
-    if (isUntrusted(trust)) return { cause: "keys", message: `${name} can't be verified: ${trust.refused}` };
-    const policy = await loadPolicyInWorker(bytes, trust, setup.checkMs, ending);
-    if (isRefusal(policy)) return { cause: "policy", message: `${name} is refused (${policy.code}): ${policy.message}; ${remedyOf(policy.code)}` };
-    const old = keeper?.refusal(policy.info) ?? null;
-    return old === null ? policy : { cause: "policy", message: `${name} is refused ${old}` };
+    const result = await checkPolicy(bytes, name, {
+      checkMs: setup.checkMs, trustedKeys: setup.trustedKeys, keysOption: "policy.trusted_keys", revisions: keeper, ending,
+    });
+    if (result.ok) return result.value;
+    const { cause, message } = result.error;
+    return cause === "ending" ? stopping : { cause, message };
   }
 
   /** The bytes are given away. `undoable`: it must be possible to abort it after its commit. */

@@ -1,6 +1,7 @@
 // The file of `--audit`: opened once, before the program runs, and never through a link. What it can't take at once
 // (a pipe that nobody reads, a full disk) is lost and said, and never holds the guard up.
 import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { failed, ok, type Result } from "../result/result.ts";
 
 const MODE = 0o600;
 /** Descriptors of the guard's own that have a name; to open the name would follow a link. */
@@ -13,12 +14,12 @@ export interface AuditFile {
   reopen(): string | null;
 }
 
-/** `path`, or one sentence. */
-export function openAudit(path: string): AuditFile | { readonly refused: string } {
+/** The error is one sentence with the remedy. */
+export function openAudit(path: string): Result<AuditFile, string> {
   try {
-    return auditOn(path, open(path));
+    return ok(auditOn(path, open(path)));
   } catch (error) {
-    return { refused: sentence(path, error) };
+    return failed(sentence(path, error));
   }
 }
 

@@ -7,7 +7,7 @@ import { kill, WORD_MS } from "./keeper.ts";
 import { keptThrough } from "./keeping.ts";
 import type { Kernel } from "./kernel.ts";
 import { createLeases } from "./leases.ts";
-import type { PolicyInForce } from "./policy.ts";
+import type { GuardPolicy } from "./policy.ts";
 
 /** A process that is ended may have just started another. */
 const ROUNDS = 8;
@@ -16,7 +16,7 @@ export interface BeginSetup {
   readonly kernel: Kernel;
   readonly service: string;
   readonly key: Uint8Array;
-  readonly policy: PolicyInForce;
+  readonly policy: GuardPolicy;
   readonly clock: Clock;
   readonly socket: string;
   readonly ttlMs: number;

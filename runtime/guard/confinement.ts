@@ -1,7 +1,8 @@
 // What keeps a guarded program away from the processes outside: which domain the kernel has for it, and what is
 // said, or refused, where it has none.
 import { LANDLOCK_REFER, LANDLOCK_SIGNALS, landlockVersion } from "./domain.mjs";
-import type { Library } from "./koffi.ts";
+import { failed, ok, type Result } from "../result/result.ts";
+import type { Libc } from "../shell/libc.ts";
 
 /** `signals`: none can be sent to processes outside either. Null: there is no domain. */
 export type Domain = { readonly signals: boolean } | null;
@@ -12,21 +13,17 @@ export interface Confinement {
   readonly sentence: string | null;
 }
 
-export interface Unkept {
-  readonly refused: string;
-}
-
-/** `direct`: the program may get ports under tokens, which have to close when its guard is stopped or killed. `root`: the guard is. */
-export function confinement(library: Library, direct: boolean, root: boolean): Confinement | Unkept {
-  const version = landlockVersion((prototype) => library.func(prototype));
+/** The error is one sentence. `direct`: the program may get ports under tokens, which have to close when its guard is stopped or killed. `root`: the guard is. */
+export function confinement(libc: Pick<Libc, "func">, direct: boolean, root: boolean): Result<Confinement, string> {
+  const version = landlockVersion((prototype) => libc.func(prototype));
   const signals = version >= LANDLOCK_SIGNALS;
   if (direct && !signals && !root) {
-    return { refused: "`--ingressd` can't be had: the program could stop its guard and keep a port for ever, since this kernel has no Landlock that holds signals back (Linux 6.12); start the guard as root and let the program give up root, as in `-- setpriv --reuid=dns --regid=dns --clear-groups named -f`" };
+    return failed("`--ingressd` can't be had: the program could stop its guard and keep a port for ever, since this kernel has no Landlock that holds signals back (Linux 6.12); start the guard as root and let the program give up root, as in `-- setpriv --reuid=dns --regid=dns --clear-groups named -f`");
   }
   const domain = version >= LANDLOCK_REFER ? { signals: direct && signals } : null;
   const sentences = [
     ...(domain === null ? ["this kernel has no Landlock: the program can write into processes outside that run as its user"] : []),
     ...(direct && !signals ? ["this kernel has no Landlock that holds signals back: a program that stays root can stop its guard and keep a port"] : []),
   ];
-  return { domain, sentence: sentences.length === 0 ? null : sentences.join("; ") };
+  return ok({ domain, sentence: sentences.length === 0 ? null : sentences.join("; ") });
 }

@@ -2,7 +2,8 @@
 // up by one bind. What is bound with one is remembered, and is closed when its leave ends: by unregistering, by a policy
 // that no longer grants it, or because no new token came in time.
 import { denial } from "../host/ask.ts";
-import type { Denial, Permit } from "../host/decision.ts";
+import type { Decision, Denial, Permit } from "../host/decision.ts";
+import { failed, ok, type Result } from "../result/result.ts";
 import { NonceSet, verifyToken } from "../host/token.ts";
 import { CODE_GUARD_UNKEPT, CODE_NO_TOKEN, CODE_TOKEN_POLICY, CODE_TOKEN_REVOKED } from "../abi/verdicts.ts";
 import type { Moments } from "../shell/clock.ts";
@@ -10,7 +11,7 @@ import type { Keeping } from "./keeping.ts";
 import type { Kernel } from "./kernel.ts";
 import { placeKey, type Leases, type Place } from "./leases.ts";
 import type { TokenBinds } from "./leave.ts";
-import type { PolicyInForce } from "./policy.ts";
+import type { GuardPolicy } from "./policy.ts";
 import { isHeld, shut, type SocketName } from "./sockets.ts";
 
 /** Tokens that were used and have not ended. */
@@ -25,7 +26,7 @@ export interface DirectSetup {
   readonly service: string;
   readonly key: Uint8Array;
   readonly leases: Pick<Leases, "take" | "drop">;
-  readonly policy: Pick<PolicyInForce, "judge" | "permit" | "tree">;
+  readonly policy: Pick<GuardPolicy, "judge" | "permit" | "tree">;
   readonly clock: Moments;
   readonly ttlMs: number;
   readonly keeping: Keeping;
@@ -55,55 +56,111 @@ export interface Direct extends TokenBinds {
   close(): void;
 }
 
-export function createDirect({ kernel, service, key, leases, policy, clock, ttlMs, keeping, say, endService }: DirectSetup): Direct {
-  const nonces = new NonceSet(MOST_NONCES);
+/** The sockets that were bound with tokens. */
+interface Sockets {
+  all(): readonly Held[];
+  of(name: string): readonly Held[];
+  /** Tells the keeper which there are. */
+  readonly tell: () => void;
+  /** A socket is about to be bound. */
+  expect(): void;
+  isExpecting(): boolean;
+  add(at: Held): void;
+  /** Its program has closed it. */
+  forget(at: Held): void;
+  /** Closes it, or ends the program where that can't be done. */
+  readonly revoke: (at: Held, because: string) => void;
+  known(cookie: bigint): Decision | null;
+  closeAll(): void;
+}
+
+function createSockets({ kernel, clock, keeping, say, endService }: DirectSetup): Sockets {
   const held = new Map<bigint, Held>();
   const revoked = new Set<bigint>();
-  const renewing = new Set<string>();
-  const now = (): number => Math.floor(clock.wallMs() / 1000);
-  let renewedMs = clock.monoMs();
   let bindingUntilMs = 0;
   const tell = (): void => keeping.tell(clock.monoMs() < bindingUntilMs, [...held.values()].map(({ place: { proto }, name }) => ({ proto, name })));
+  return {
+    tell,
+    all: () => [...held.values()],
+    of: (name) => [...held.values()].filter((at) => placeKey(at.place) === name),
+    expect() { bindingUntilMs = clock.monoMs() + BINDING_MS; },
+    isExpecting: () => clock.monoMs() < bindingUntilMs,
+    add(at) {
+      revoked.delete(at.name.cookie);
+      held.set(at.name.cookie, at);
+      tell();
+    },
+    forget: (at) => void held.delete(at.name.cookie),
+    revoke(at, because) {
+      held.delete(at.name.cookie);
+      revoked.add(at.name.cookie);
+      for (const oldest of revoked) if (revoked.size > MOST_REVOKED) revoked.delete(oldest);
+      if (!shut(kernel, at.place.proto, at.name)) endService(`${placeKey(at.place)} can't be closed otherwise`);
+      say(`${placeKey(at.place)} is closed: ${because}`);
+    },
+    known(cookie) {
+      if (revoked.has(cookie)) return denial(CODE_TOKEN_REVOKED);
+      return held.get(cookie)?.permit ?? null;
+    },
+    closeAll() {
+      for (const { place: { proto }, name } of held.values()) shut(kernel, proto, name);
+      held.clear();
+      bindingUntilMs = 0;
+      tell();
+    },
+  };
+}
 
-  function revoke(at: Held, because: string): void {
-    held.delete(at.name.cookie);
-    revoked.add(at.name.cookie);
-    for (const oldest of revoked) if (revoked.size > MOST_REVOKED) revoked.delete(oldest);
-    if (!shut(kernel, at.place.proto, at.name)) endService(`${placeKey(at.place)} can't be closed otherwise`);
-    say(`${placeKey(at.place)} is closed: ${because}`);
-  }
+interface Used {
+  readonly permit: Permit;
+  readonly notAfter: number;
+}
 
-  /** A token for a place, used up. */
-  async function taken(place: Place): Promise<{ readonly permit: Permit; readonly notAfter: number } | Denial | "absent"> {
+/** Gets a token for a place and uses it up. `absent`: ingressd gave no answer. */
+type UseToken = (place: Place) => Promise<Result<Used, Denial | "absent">>;
+
+function createUse({ service, key, leases, policy, clock, say }: DirectSetup): UseToken {
+  const nonces = new NonceSet(MOST_NONCES);
+  return async (place) => {
     const answer = await leases.take(place);
-    if ("none" in answer) {
-      say(`no token for ${placeKey(place)}: ${answer.because}`);
-      return answer.none === "absent" ? "absent" : denial(CODE_NO_TOKEN);
+    if (!answer.ok) {
+      say(`no token for ${placeKey(place)}: ${answer.error.because}`);
+      return failed(answer.error.kind === "absent" ? "absent" : denial(CODE_NO_TOKEN));
     }
     const tree = policy.tree();
-    if (tree === null) return denial(CODE_NO_TOKEN);
-    const valid = verifyToken(answer.token, { service, ...place, policy: tree }, now(), key, nonces);
-    if (typeof valid === "number") return denial(valid);
+    if (tree === null) return failed(denial(CODE_NO_TOKEN));
+    const valid = verifyToken(answer.value, { service, ...place, policy: tree }, secondsOf(clock), key, nonces);
+    if (typeof valid === "number") return failed(denial(valid));
     const decision = policy.permit(valid);
-    return decision.allowed ? { permit: decision, notAfter: valid.notAfter } : decision;
-  }
+    return decision.allowed ? ok({ permit: decision, notAfter: valid.notAfter }) : failed(decision);
+  };
+}
+
+const secondsOf = (clock: Moments): number => Math.floor(clock.wallMs() / 1000);
+
+export function createDirect(setup: DirectSetup): Direct {
+  const { kernel, leases, policy, clock, ttlMs, keeping, say, endService } = setup;
+  const sockets = createSockets(setup);
+  const use = createUse(setup);
+  const { tell, revoke } = sockets;
+  const renewing = new Set<string>();
+  let renewedMs = clock.monoMs();
 
   async function renew(name: string, place: Place): Promise<void> {
     if (renewing.has(name)) return;
     renewing.add(name);
-    const answer = await taken(place).finally(() => renewing.delete(name));
-    const own = [...held.values()].filter((at) => placeKey(at.place) === name);
-    if (answer === "absent") return;
-    if ("permit" in answer) for (const at of own) at.notAfter = Math.max(at.notAfter, answer.notAfter);
-    // ingressd may read a new policy later than the guard: asked again before the end.
-    else if (answer.code !== denial(CODE_TOKEN_POLICY).code) for (const at of own) revoke(at, `its token is not renewed: ${answer.code}`);
+    const answer = await use(place).finally(() => renewing.delete(name));
+    const own = sockets.of(name);
+    if (answer.ok) for (const at of own) at.notAfter = Math.max(at.notAfter, answer.value.notAfter);
+    // ingressd may read a new policy later than the guard: the next renewal asks again, before the end.
+    else if (answer.error !== "absent" && answer.error.code !== denial(CODE_TOKEN_POLICY).code) for (const at of own) revoke(at, `its token is not renewed: ${answer.error.code}`);
   }
 
   function renewAll(): void {
     renewedMs = clock.monoMs();
-    const places = new Map([...held.values()].map((at) => [placeKey(at.place), at]));
-    for (const at of [...held.values()]) if (!isHeld(kernel, at.name)) held.delete(at.name.cookie);
-    const left = new Set([...held.values()].map((at) => placeKey(at.place)));
+    const places = new Map(sockets.all().map((at) => [placeKey(at.place), at]));
+    for (const at of sockets.all()) if (!isHeld(kernel, at.name)) sockets.forget(at);
+    const left = new Set(sockets.all().map((at) => placeKey(at.place)));
     for (const [name, { place }] of places) {
       if (left.has(name)) void renew(name, place);
       // Its program has closed it.
@@ -114,53 +171,38 @@ export function createDirect({ kernel, service, key, leases, policy, clock, ttlM
   return {
     async decide(place) {
       if (!keeping.alive()) return denial(CODE_GUARD_UNKEPT);
-      const answer = await taken(place);
-      if (answer === "absent") return denial(CODE_NO_TOKEN);
-      if (!("permit" in answer)) return answer;
-      const { permit, notAfter } = answer;
-      bindingUntilMs = clock.monoMs() + BINDING_MS;
+      const answer = await use(place);
+      if (!answer.ok) return answer.error === "absent" ? denial(CODE_NO_TOKEN) : answer.error;
+      const { permit, notAfter } = answer.value;
+      sockets.expect();
       // INVARIANT: the keeper knows before there is a socket.
       tell();
       if (!keeping.alive()) return denial(CODE_GUARD_UNKEPT);
-      return {
-        permit,
-        done(name) {
-          revoked.delete(name.cookie);
-          held.set(name.cookie, { place, name, permit, notAfter });
-          tell();
-        },
-      };
+      return { permit, done: (name) => sockets.add({ place, name, permit, notAfter }) };
     },
-    known(cookie) {
-      if (revoked.has(cookie)) return denial(CODE_TOKEN_REVOKED);
-      return held.get(cookie)?.permit ?? null;
-    },
+    known: (cookie) => sockets.known(cookie),
     tick() {
       tell();
-      for (const at of [...held.values()]) if (now() >= at.notAfter) revoke(at, "its token's time is over, and no new one came");
-      if (held.size > 0 && clock.monoMs() - renewedMs >= ttlMs / 3) renewAll();
+      const now = secondsOf(clock);
+      for (const at of sockets.all()) if (now >= at.notAfter) revoke(at, "its token's time is over, and no new one came");
+      if (sockets.all().length > 0 && clock.monoMs() - renewedMs >= ttlMs / 3) renewAll();
     },
     reloaded() {
-      for (const at of [...held.values()]) {
+      for (const at of sockets.all()) {
         const { proto, address, port } = at.place;
         if (policy.judge(proto, address, port).code !== "no_token") revoke(at, "the policy no longer grants it");
       }
       renewAll();
     },
     ended(name, because) {
-      for (const at of [...held.values()]) if (placeKey(at.place) === name) revoke(at, because);
+      for (const at of sockets.of(name)) revoke(at, because);
     },
     unkept() {
-      const ports = [...held.values()];
-      if (ports.length > 0 || clock.monoMs() < bindingUntilMs) endService("the guard's keeper has ended, and the program has a port under a token");
+      const ports = sockets.all();
+      if (ports.length > 0 || sockets.isExpecting()) endService("the guard's keeper has ended, and the program has a port under a token");
       for (const at of ports) revoke(at, "the guard's keeper has ended");
       say("the guard's keeper has ended: the program gets no further port under a token");
     },
-    close() {
-      for (const { place: { proto }, name } of held.values()) shut(kernel, proto, name);
-      held.clear();
-      bindingUntilMs = 0;
-      tell();
-    },
+    close: () => sockets.closeAll(),
   };
 }

@@ -1,40 +1,29 @@
 // Starts a program under a filter, and decides by the compiled policy what it, and all that it starts, may bind and listen
 // on. Exit codes and signals are the program's own.
 import { constants } from "node:os";
-import { resolve } from "node:path";
-import type { Command } from "./arguments.ts";
-import { EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND } from "./command_table.ts";
-import { end, say } from "./ending.ts";
-import { EXIT_CODES } from "../shell/exit.ts";
 import { WITHOUT_DEBUGGER } from "../host/debugger.mjs";
-import { openAudit } from "./audit_file.ts";
+import { systemClock } from "../shell/clock.ts";
+import { EXIT_CODES } from "../shell/exit.ts";
 import { beginDirect } from "./begin_direct.ts";
 import { serve, type Asked } from "./broker.ts";
+import { EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND } from "./command_table.ts";
+import type { Direct } from "./direct.ts";
+import { end, say } from "./ending.ts";
 import { EACCES, ENOENT } from "./errno.ts";
-import { architecture } from "./filter.ts";
-import { confinement } from "./confinement.ts";
-import { openKey, givenDescriptor } from "./key.ts";
-import { openKernel } from "./kernel.ts";
-import { loadLibrary } from "./koffi.ts";
-import { inheritedSockets, isNotLaunched, launch, type NotLaunched } from "./launch.ts";
-import { prepareIsolation } from "./isolation.ts";
-import { networkDescriptors } from "./namespace.ts";
-import { policyInForce } from "./policy.ts";
 import { becomeGuardian, ignoreTerminal, reapOrphans } from "./guardian.ts";
 import { KEEPER_VARIABLE, keepGuard } from "./keeper.ts";
+import { givenDescriptor } from "./key.ts";
 import { createLandlock } from "./landlock.ts";
+import { launch, type NotLaunched } from "./launch.ts";
 import { createMadeBinds, MOST_BINDS } from "./made_binds.ts";
-import { socketInodes } from "./sockets.ts";
+import { reloadOnChange } from "./policy.ts";
+import { openMachine, prepare, type Prepared, type RunCommand } from "./preparation.ts";
 import { createRecords } from "./records.ts";
-import { reloadOnChange } from "./reload.ts";
+import { socketInodes } from "./sockets.ts";
 import { serveStatus } from "./status.ts";
-import { systemClock } from "../shell/clock.ts";
-import { prepareStateDirectory } from "../shell/revision.ts";
 
 const EXIT_SIGNAL = 128;
 const FORWARDED = ["SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH"] as const;
-
-type RunCommand = Extract<Command, { readonly kind: "run" }>;
 
 /** `words`: those of the command line, for a guard that starts itself again under a keeper. */
 export async function guardProgram(command: RunCommand, words: readonly string[]): Promise<void> {
@@ -45,64 +34,31 @@ export async function guardProgram(command: RunCommand, words: readonly string[]
   return command.tokens === null || keeper !== undefined ? runGuarded(command, Number(keeper)) : runWithKeeper(command.tokens.key, words);
 }
 
-/** What may get ports under tokens has a guard with a keeper; where there can't be one, the guard says why. */
+/** A program that may get ports under tokens has a guard with a keeper. */
 async function runWithKeeper(key: string, argv: readonly string[]): Promise<void> {
-  const library = process.platform === "linux" ? loadLibrary() : null;
-  const machine = architecture(process.arch);
+  const machine = openMachine();
+  if (!machine.ok) return end(machine.error.exitCode, machine.error.sentence);
+  const { libc, kernel } = machine.value;
   const words = [...WITHOUT_DEBUGGER, ...process.execArgv.filter((word) => !WITHOUT_DEBUGGER.includes(word)), process.argv[1] ?? "", ...argv];
-  if (library === null || machine === null) return end(EXIT_CODES.missing, NO_GUARD(machine === null));
-  process.exit(await keepGuard({ library, kernel: openKernel(library, machine), clock: systemClock(), argv: words, keyFd: givenDescriptor(key), forwarded: [...FORWARDED, "SIGHUP"], say }));
+  process.exit(await keepGuard({ libc, kernel, clock: systemClock(), argv: words, keyFd: givenDescriptor(key), forwarded: [...FORWARDED, "SIGHUP"], say }));
 }
 
-const NO_GUARD = (strange: boolean): string => (strange || process.platform !== "linux"
-  ? `it knows Linux on x64 and arm64, not ${process.platform} on ${process.arch}: nothing was started`
-  : "it needs koffi, an optional dependency that is not installed here: nothing was started");
-
-/** `keeper`: the descriptor of one; not a number: there is none. */
+/** `keeper`: the descriptor of its keeper, or NaN where it has none. */
 async function runGuarded(command: RunCommand, keeper: number): Promise<void> {
-  const { policy: file, service, audit, isolate, tokens, program, args } = command;
-  const library = process.platform === "linux" ? loadLibrary() : null;
-  const machine = architecture(process.arch);
-  if (machine === null || library === null) {
-    return end(EXIT_CODES.missing, NO_GUARD(machine === null));
-  }
-  const kernel = openKernel(library, machine);
-  const confined = confinement(library, tokens !== null, process.geteuid?.() === 0);
-  if ("refused" in confined) return end(EXIT_CODES.missing, `${confined.refused}: nothing was started`);
-  const inherited = isolate ? networkDescriptors(kernel) : inheritedSockets();
-  if (inherited.length > 0) {
-    return end(EXIT_CODES.reject, `descriptor ${inherited.join(", ")} is a socket ${isolate ? "of the network outside" : "that could be listened on"}: start it with a file or a pipe there`);
-  }
-  const path = resolve(file);
-  const clock = systemClock();
-  const startedMs = clock.monoMs();
-  const signatures = command.signatures === null ? null : {
-    trustedKeys: command.signatures.trustedKeys.map((key) => resolve(key)), stateDirectory: resolve(command.signatures.stateDirectory),
-  };
-  const noState = signatures === null ? null : prepareStateDirectory(signatures.stateDirectory, "this guard", "--state-dir");
-  if (noState !== null) return end(EXIT_CODES.reject, `${noState}: nothing was started`);
-  const policy = policyInForce(path, service, clock, signatures);
-  const loaded = await policy.load();
-  if (typeof loaded === "object") return end(EXIT_CODES.reject, `${loaded.refused}: nothing was started`);
-  const auditFile = audit === null ? null : openAudit(audit);
-  if (auditFile !== null && "refused" in auditFile) return end(EXIT_CODES.reject, `${auditFile.refused}: nothing was started`);
-
-  const key = tokens === null ? null : openKey(tokens.key, process.geteuid?.() ?? 0);
-  if (key !== null && "refused" in key) return end(EXIT_CODES.reject, `${key.refused}: nothing was started`);
+  const { tokens, program, args } = command;
   let lost = (): void => undefined;
-  const isolation = isolate ? prepareIsolation({ service, sockets: command.sockets, say, lost: () => lost() }) : null;
-  if (isolation !== null && "because" in isolation) {
-    return end(isolation.because === "missing" ? EXIT_CODES.missing : EXIT_CODES.reject, `${isolation.sentence}: nothing was started`);
-  }
-  becomeGuardian(library);
-  if (tokens !== null) ignoreTerminal(library);
-  const started = await launch(kernel, machine, program, args, confined.domain, isolation?.inside);
+  const prepared = await prepare(command, say, () => lost());
+  if (!prepared.ok) return end(prepared.error.exitCode, prepared.error.sentence);
+  const { libc, kernel, architecture, clock, confined, isolation } = prepared.value;
+  const startedMs = clock.monoMs();
+  becomeGuardian(libc);
+  if (tokens !== null) ignoreTerminal(libc);
+  const started = await launch(kernel, architecture, program, args, confined.domain, isolation?.inside);
   const doors = isolation?.doors() ?? null;
-  if (typeof started === "string") return end(EXIT_CODES.missing, `${started}: nothing was started`);
-  if (isNotLaunched(started)) return end(EXIT_CODES.missing, notStarted(started));
+  if (!started.ok) return end(EXIT_CODES.missing, typeof started.error === "string" ? `${started.error}: nothing was started` : notStarted(started.error));
   if (confined.sentence !== null) say(confined.sentence);
-  const { launched: { child, listener }, executed } = started;
-  reapOrphans(library, new Set([child.pid ?? 0, doors?.process ?? 0]));
+  const { launched: { child, listener }, executed } = started.value;
+  reapOrphans(libc, new Set([child.pid ?? 0, doors?.process ?? 0]));
   let ended = false;
   const exited = new Promise<number>((done) => {
     child.once("exit", (code, signal) => {
@@ -115,31 +71,12 @@ async function runGuarded(command: RunCommand, keeper: number): Promise<void> {
     say("nothing leads into the program's namespace any more: it is ended");
     child.kill("SIGTERM");
   };
-  const write = createRecords({
-    service, wallMs: clock.wallMs, append: auditFile === null ? null : (line) => auditFile.append(line),
-    print: (line) => void process.stderr.write(`${line}\n`),
-  });
-  const binds = { allowed: 0, denied: 0 };
-  const record = (asked: Asked): void => {
-    binds[asked.decision.allowed ? "allowed" : "denied"]++;
-    write(asked);
-  };
-  const direct = tokens === null || key === null ? null : beginDirect({ kernel, service, key, policy, clock, socket: tokens.socket, ttlMs: tokens.ttlMs, keeperFd: keeper, say });
-  if (auditFile !== null) process.on("SIGHUP", () => {
-    const kept = auditFile.reopen();
-    if (kept !== null) say(kept);
-  });
-  reloadOnChange({ policy, path, trustedKeys: signatures?.trustedKeys ?? [], clock, say, reloaded: () => direct?.reloaded() });
-  const seen = isolation?.kernel(kernel, () => { binds.denied++; }) ?? kernel;
-  const serving = serve({
-    kernel: seen, architecture: machine, listener, judge: policy.judge, direct, record, landlock: createLandlock(kernel),
-    binds: createMadeBinds({ most: MOST_BINDS, inodes: socketInodes, monoMs: clock.monoMs }),
-  });
+  const { serving, direct, binds } = decideBinds(command, prepared.value, listener, keeper);
   const unseen = await serveStatus(() => {
-    const name = policy.name();
+    const name = prepared.value.policy.name();
     return {
-      service, program, program_pid: ended ? null : child.pid ?? null, isolated: isolate, uptime_ms: clock.monoMs() - startedMs,
-      policy: name === null ? null : { file: path, ...name }, binds: { ...binds }, doors: doors?.list() ?? [],
+      service: command.service, program, program_pid: ended ? null : child.pid ?? null, isolated: command.isolate, uptime_ms: clock.monoMs() - startedMs,
+      policy: name === null ? null : { file: prepared.value.path, ...name }, binds: { ...binds }, doors: doors?.list() ?? [],
     };
   }, doors?.process ?? 0);
   if (unseen !== null) say(`\`ingress-guard status\` will not show this guard: ${unseen}`);
@@ -154,6 +91,40 @@ async function runGuarded(command: RunCommand, keeper: number): Promise<void> {
   direct?.close();
   doors?.close();
   process.exit(code);
+}
+
+interface Deciding {
+  /** Resolves when nothing that the program started is left. */
+  readonly serving: Promise<void>;
+  readonly direct: Direct | null;
+  /** Decided so far. */
+  readonly binds: { readonly allowed: number; readonly denied: number };
+}
+
+/** Decides each bind and listen by the policy in force, which follows its file, and records them. */
+function decideBinds({ service, tokens }: RunCommand, prepared: Prepared, listener: number, keeper: number): Deciding {
+  const { kernel, architecture, clock, path, signatures, policy, audit, key, isolation } = prepared;
+  const write = createRecords({
+    service, wallMs: clock.wallMs, append: audit === null ? null : (line) => audit.append(line),
+    print: (line) => void process.stderr.write(`${line}\n`),
+  });
+  const binds = { allowed: 0, denied: 0 };
+  const record = (asked: Asked): void => {
+    binds[asked.decision.allowed ? "allowed" : "denied"]++;
+    write(asked);
+  };
+  const direct = tokens === null || key === null ? null : beginDirect({ kernel, service, key, policy, clock, socket: tokens.socket, ttlMs: tokens.ttlMs, keeperFd: keeper, say });
+  if (audit !== null) process.on("SIGHUP", () => {
+    const kept = audit.reopen();
+    if (kept !== null) say(kept);
+  });
+  reloadOnChange({ policy, path, trustedKeys: signatures?.trustedKeys ?? [], clock, say, reloaded: () => direct?.reloaded() });
+  const seen = isolation?.kernel(kernel, () => { binds.denied++; }) ?? kernel;
+  const serving = serve({
+    kernel: seen, architecture, listener, judge: policy.judge, direct, record, landlock: createLandlock(kernel),
+    binds: createMadeBinds({ most: MOST_BINDS, inodes: socketInodes, monoMs: clock.monoMs }),
+  });
+  return { serving, direct, binds };
 }
 
 function notStarted({ because, errno }: NotLaunched): string {

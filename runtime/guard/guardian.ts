@@ -1,6 +1,6 @@
 // What the guard makes of itself before it starts anything: orphans of the program come to it, since a
 // process may only look into its own descendants everywhere; and nobody may look into the guard.
-import type { Library } from "./koffi.ts";
+import type { Libc } from "../shell/libc.ts";
 
 const SIG_IGN = 1;
 const SIGTSTP = 20;
@@ -16,29 +16,25 @@ const SIGINFO_BYTES = 128;
 // Behind three words and a fourth that aligns what follows.
 const SI_PID = 16;
 
-export function becomeGuardian(library: Library): void {
-  const prctl = library.func("int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)");
-  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+export function becomeGuardian(libc: Libc): void {
+  libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 /** A program at the same terminal could take it over, and so have guard and keeper stopped when they write. */
-export function ignoreTerminal(library: Library): void {
-  const signal = library.func("intptr_t signal(int, intptr_t)");
-  for (const number of [SIGTSTP, SIGTTIN, SIGTTOU]) signal(number, SIG_IGN);
+export function ignoreTerminal(libc: Libc): void {
+  for (const number of [SIGTSTP, SIGTTIN, SIGTTOU]) libc.signal(number, SIG_IGN);
 }
 
 /** Ends what orphans leave behind, from now on and whenever the answer is called; `own` are the children that Node itself waits for. */
-export function reapOrphans(library: Library, own: ReadonlySet<number>): () => void {
-  const waitid = library.func("int waitid(int, unsigned int, void *, int)");
-  const waitpid = library.func("int waitpid(int, void *, int)");
+export function reapOrphans(libc: Libc, own: ReadonlySet<number>): () => void {
   const reap = (): void => {
     for (;;) {
       const info = Buffer.alloc(SIGINFO_BYTES);
-      if (waitid(P_ALL, 0, info, WEXITED | WNOHANG | WNOWAIT) !== 0) return;
+      if (libc.waitid(P_ALL, 0, info, WEXITED | WNOHANG | WNOWAIT) !== 0) return;
       const pid = info.readInt32LE(SI_PID);
       if (pid === 0 || own.has(pid)) return;
-      waitpid(pid, null, WNOHANG);
+      libc.waitpid(pid, null, WNOHANG);
     }
   };
   process.on("SIGCHLD", reap);

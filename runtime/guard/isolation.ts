@@ -1,6 +1,7 @@
 // `--isolate`: makes sure that the program can have a network namespace of its own and that there is a place
 // for the ways into it, and holds these while it runs.
 import { join, resolve } from "node:path";
+import { failed, ok, type Result } from "../result/result.ts";
 import { openDoors, prepareFolder, type Doors } from "./doors.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Inside } from "./launch.ts";
@@ -29,16 +30,16 @@ export interface IsolationSetup {
   readonly lost: () => void;
 }
 
-export function prepareIsolation({ service, sockets, say, lost }: IsolationSetup): Isolation | Impossible {
+export function prepareIsolation({ service, sockets, say, lost }: IsolationSetup): Result<Isolation, Impossible> {
   const namespace = namespaceHere();
-  if (typeof namespace !== "string") return { because: "missing", sentence: `--isolate can't be had: ${namespace.missing}` };
+  if (typeof namespace !== "string") return failed({ because: "missing", sentence: `--isolate can't be had: ${namespace.missing}` });
   const given = sockets !== null;
   const base = guardsFolder(process.env, process.geteuid?.() ?? 0);
   const folder = given ? resolve(sockets) : join(base, service);
   const refused = (given ? null : preparePrivate(base)) ?? prepareFolder(folder, given);
-  if (refused !== null) return { because: "refused", sentence: refused };
+  if (refused !== null) return failed({ because: "refused", sentence: refused });
   let doors: Doors | null = null;
-  return {
+  return ok({
     inside: {
       namespace,
       async ready(launcher) {
@@ -56,5 +57,5 @@ export function prepareIsolation({ service, sockets, say, lost }: IsolationSetup
         say("a socket of another network namespace is neither bound nor listened on here");
       },
     })),
-  };
+  });
 }

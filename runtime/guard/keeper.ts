@@ -12,7 +12,7 @@ import { descendants } from "./bound.ts";
 import { becomeGuardian, ignoreTerminal, reapOrphans } from "./guardian.ts";
 import { decodeWord, type Word } from "./keeping.ts";
 import type { Kernel } from "./kernel.ts";
-import type { Library } from "./koffi.ts";
+import type { Libc } from "../shell/libc.ts";
 import { shut } from "./sockets.ts";
 import type { Clock } from "../shell/clock.ts";
 
@@ -29,7 +29,7 @@ const ROUND_MS = 200;
 export const KEEPER_VARIABLE = "INGRESS_GUARD_KEEPER";
 
 export interface KeeperSetup {
-  readonly library: Library;
+  readonly libc: Libc;
   readonly kernel: Kernel;
   readonly clock: Clock;
   /** What runs the guard: Node's words, the script's and the command line. */
@@ -41,16 +41,16 @@ export interface KeeperSetup {
 }
 
 /** Runs the guard under this process; the exit code. */
-export async function keepGuard({ library, kernel, clock, argv, keyFd, forwarded, say }: KeeperSetup): Promise<number> {
-  becomeGuardian(library);
-  ignoreTerminal(library);
+export async function keepGuard({ libc, kernel, clock, argv, keyFd, forwarded, say }: KeeperSetup): Promise<number> {
+  becomeGuardian(libc);
+  ignoreTerminal(libc);
   const channelFd = keyFd === 3 ? 4 : 3;
   const stdio: ("inherit" | "ignore" | "pipe" | number)[] = ["inherit", "inherit", "inherit"];
   for (let fd = stdio.length; fd <= Math.max(channelFd, keyFd ?? 0); fd++) stdio.push(fd === channelFd ? "pipe" : fd === keyFd ? fd : "ignore");
   const child = spawn(process.execPath, argv, { stdio, env: { ...process.env, [KEEPER_VARIABLE]: String(channelFd) } });
   if (keyFd !== null) closeSync(keyFd);
   const own = new Set([child.pid ?? 0]);
-  const reap = reapOrphans(library, own);
+  const reap = reapOrphans(libc, own);
   for (const signal of forwarded) process.on(signal, () => child.kill(signal));
   const heard = listenTo(child, channelFd);
   const ended = new Promise<number>((resolve) => {

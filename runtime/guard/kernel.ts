@@ -1,9 +1,9 @@
-// What the guard asks of the kernel: seccomp's notifications, another process's descriptors, and bind and
+// The kernel as the guard uses it: seccomp's notifications, another process's descriptors, and bind and
 // listen themselves. Every call gives 0 (or a descriptor) or a negative error number.
 import { closeSync, constants } from "node:fs";
 import { EINTR } from "./errno.ts";
 import { OPENAT2, PIDFD_GETFD, PIDFD_OPEN, RLIMIT_LOCKS, type Architecture } from "./filter.ts";
-import type { Library } from "./koffi.ts";
+import type { Libc } from "../shell/libc.ts";
 import { openRights, type RunAs } from "./rights.ts";
 import { MOST_SOCKADDR_BYTES } from "./sockaddr.ts";
 
@@ -96,56 +96,53 @@ export interface Kernel {
   limitLocks(process: number, most: number): boolean;
 }
 
-export function openKernel(library: Library, architecture: Architecture): Kernel {
-  const call3 = library.func("long syscall(long, long, long, long)");
-  const openat2 = library.func("long syscall(long, long, void *, void *, long)");
-  const fchdir = library.func("int fchdir(int)");
-  const prlimit = library.func("int prlimit(int, int, void *, void *)");
-  const ioctl = library.func("int ioctl(int, unsigned long, void *)");
-  const poll = library.func("int poll(void *, unsigned long, int)");
-  const bind = library.func("int bind(int, void *, unsigned int)");
-  const listen = library.func("int listen(int, int)");
-  const getsockname = library.func("int getsockname(int, _Out_ void *, _Inout_ uint32_t *)");
-  const subflows = library.func("int getsockopt(int, int, int, _Inout_ void *, _Inout_ uint32_t *)");
-  const shutdown = library.func("int shutdown(int, int)");
-  const getsockopt = library.func("int getsockopt(int, int, int, _Out_ void *, _Inout_ uint32_t *)");
-  const done = (result: unknown): number => (typeof result === "number" && result >= 0 ? result : -library.errno());
+export function openKernel(libc: Libc, architecture: Architecture): Kernel {
+  return { ...processesOf(libc), ...notificationsOf(libc), ...socketsOf(libc), as: openRights(libc, architecture) };
+}
 
-  const option = (fd: number, name: number): number | null => {
-    const value = Buffer.alloc(4);
-    return getsockopt(fd, SOL_SOCKET, name, value, [4]) === 0 ? value.readInt32LE(0) : null;
-  };
-  const pollOnce = (listener: number): Buffer => {
-    const set = Buffer.alloc(POLLFD_BYTES);
-    set.writeInt32LE(listener, 0);
-    set.writeInt16LE(POLLIN, 4);
-    return set;
-  };
-  const runAs = openRights(library, architecture);
+type Processes = Pick<Kernel, "openThread" | "takeDescriptor" | "openFolder" | "enterFolder" | "limitLocks">;
 
+function processesOf(libc: Libc): Processes {
   return {
     openThread(thread, process) {
       // PIDFD_THREAD is O_EXCL; kernels before 6.9 know pidfds of whole processes alone.
-      const fd = done(call3(PIDFD_OPEN, thread, O_EXCL, 0));
-      return fd >= 0 ? fd : done(call3(PIDFD_OPEN, process, 0, 0));
+      const fd = libc.syscall(PIDFD_OPEN, thread, O_EXCL, 0);
+      return fd >= 0 ? fd : libc.syscall(PIDFD_OPEN, process, 0, 0);
     },
-    takeDescriptor: (pidfd, fd) => done(call3(PIDFD_GETFD, pidfd, fd, 0)),
-    waits: (listener) => new Promise((resolve, reject) => {
-      const ask = (): void => {
-        const set = pollOnce(listener);
-        poll.async(set, 1, -1, (error: Error | null, result: number) => {
-          if (error !== null) reject(error);
-          // A signal, or nothing: asked again.
-          else if (result <= 0) setImmediate(ask);
-          else resolve((set.readInt16LE(6) & POLLIN) !== 0);
-        });
-      };
-      ask();
-    }),
+    takeDescriptor: (pidfd, fd) => libc.syscall(PIDFD_GETFD, pidfd, fd, 0),
+    openFolder(from, path, resolve) {
+      const how = Buffer.alloc(OPEN_HOW_BYTES);
+      how.writeBigUInt64LE(BigInt(O_PATH | constants.O_DIRECTORY | O_CLOEXEC), 0);
+      how.writeBigUInt64LE(BigInt(resolve), 16);
+      return libc.openat2(OPENAT2, from, Buffer.from(`${path}\0`, "latin1"), how, OPEN_HOW_BYTES);
+    },
+    enterFolder: (fd) => libc.fchdir(fd),
+    limitLocks(process, most) {
+      const limits = Buffer.alloc(2 * LIMIT_BYTES);
+      for (const at of [0, LIMIT_BYTES]) limits.writeBigUInt64LE(BigInt(most), at);
+      return libc.prlimit(process, RLIMIT_LOCKS, limits, null) === 0;
+    },
+  };
+}
+
+type Notifications = Pick<Kernel, "waits" | "receive" | "isValid" | "respond">;
+
+function notificationsOf(libc: Libc): Notifications {
+  return {
+    async waits(listener) {
+      for (;;) {
+        const set = Buffer.alloc(POLLFD_BYTES);
+        set.writeInt32LE(listener, 0);
+        set.writeInt16LE(POLLIN, 4);
+        if (await libc.poll(set, 1, -1) > 0) return (set.readInt16LE(6) & POLLIN) !== 0;
+        // A signal, or nothing: the next turn polls again.
+        await new Promise<void>((resolve) => { setImmediate(resolve); });
+      }
+    },
     receive(listener) {
       const bytes = Buffer.alloc(NOTIFICATION_BYTES);
       let result = -EINTR;
-      while (result === -EINTR) result = done(ioctl(listener, IOCTL_RECV, bytes));
+      while (result === -EINTR) result = libc.ioctl(listener, IOCTL_RECV, bytes);
       if (result < 0) return null;
       const arg = (i: number): bigint => bytes.readBigUInt64LE(32 + 8 * i);
       return { id: bytes.readBigUInt64LE(0), thread: bytes.readUInt32LE(8), call: bytes.readInt32LE(16), args: [arg(0), arg(1), arg(2)] };
@@ -153,28 +150,43 @@ export function openKernel(library: Library, architecture: Architecture): Kernel
     isValid(listener, id) {
       const bytes = Buffer.alloc(ID_BYTES);
       bytes.writeBigUInt64LE(id);
-      return ioctl(listener, IOCTL_ID_VALID, bytes) === 0;
+      return libc.ioctl(listener, IOCTL_ID_VALID, bytes) === 0;
     },
     respond(listener, id, result) {
       const bytes = Buffer.alloc(RESPONSE_BYTES);
       bytes.writeBigUInt64LE(id, 0);
       if (result === "goes_on") bytes.writeUInt32LE(FLAG_CONTINUE, 20);
       else bytes.writeInt32LE(result, 16);
-      // Who was killed meanwhile needs no answer.
-      ioctl(listener, IOCTL_SEND, bytes);
+      // A thread that was killed meanwhile needs no answer.
+      libc.ioctl(listener, IOCTL_SEND, bytes);
     },
-    bind: (fd, address) => done(bind(fd, address, address.length)),
-    listen: (fd, backlog) => done(listen(fd, backlog)),
+  };
+}
+
+type Sockets = Omit<Kernel, keyof Processes | keyof Notifications | "as">;
+
+function socketsOf(libc: Libc): Sockets {
+  const option = (fd: number, name: number): number | null => {
+    const value = Buffer.alloc(4);
+    return libc.getsockopt(fd, SOL_SOCKET, name, value, [4]) === 0 ? value.readInt32LE(0) : null;
+  };
+  const cookie = (fd: number, name: number): bigint | null => {
+    const value = Buffer.alloc(COOKIE_BYTES);
+    return libc.getsockopt(fd, SOL_SOCKET, name, value, [COOKIE_BYTES]) === 0 ? value.readBigUInt64LE(0) : null;
+  };
+  return {
+    bind: (fd, address) => libc.bind(fd, address, address.length),
+    listen: (fd, backlog) => libc.listen(fd, backlog),
     localAddress(fd) {
       const bytes = Buffer.alloc(MOST_SOCKADDR_BYTES);
       const length = [bytes.length];
-      return getsockname(fd, bytes, length) === 0 ? bytes.subarray(0, Math.min(bytes.length, length[0] ?? 0)) : null;
+      return libc.getsockname(fd, bytes, length) === 0 ? bytes.subarray(0, Math.min(bytes.length, length[0] ?? 0)) : null;
     },
     subflowAddresses(fd) {
       const bytes = Buffer.alloc(SUBFLOW_HEAD_BYTES + MOST_SUBFLOWS * SUBFLOW_BYTES);
       bytes.writeUInt32LE(SUBFLOW_HEAD_BYTES, 0);
       bytes.writeUInt32LE(SUBFLOW_BYTES, 12);
-      if (subflows(fd, SOL_MPTCP, MPTCP_SUBFLOW_ADDRS, bytes, [bytes.length]) !== 0) return null;
+      if (libc.exchangeOption(fd, SOL_MPTCP, MPTCP_SUBFLOW_ADDRS, bytes, [bytes.length]) !== 0) return null;
       const count = bytes.readUInt32LE(4);
       return Array.from({ length: Math.min(count, MOST_SUBFLOWS) }, (_, i) => bytes.subarray(SUBFLOW_HEAD_BYTES + i * SUBFLOW_BYTES).subarray(0, MOST_SOCKADDR_BYTES));
     },
@@ -182,29 +194,10 @@ export function openKernel(library: Library, architecture: Architecture): Kernel
       const [domain, type, protocol] = [option(fd, SO_DOMAIN), option(fd, SO_TYPE), option(fd, SO_PROTOCOL)];
       return domain === null || type === null || protocol === null ? null : { domain, type, protocol };
     },
-    namespaceOf(fd) {
-      const value = Buffer.alloc(COOKIE_BYTES);
-      return getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, value, [COOKIE_BYTES]) === 0 ? value.readBigUInt64LE(0) : null;
-    },
-    cookieOf(fd) {
-      const value = Buffer.alloc(COOKIE_BYTES);
-      return getsockopt(fd, SOL_SOCKET, SO_COOKIE, value, [COOKIE_BYTES]) === 0 ? value.readBigUInt64LE(0) : -1n;
-    },
-    shutdown: (fd) => void shutdown(fd, SHUT_RDWR),
+    namespaceOf: (fd) => cookie(fd, SO_NETNS_COOKIE),
+    cookieOf: (fd) => cookie(fd, SO_COOKIE) ?? -1n,
+    shutdown: (fd) => void libc.shutdown(fd, SHUT_RDWR),
     accepts: (fd) => option(fd, SO_ACCEPTCONN) !== 0,
-    as: runAs,
-    openFolder(from, path, resolve) {
-      const how = Buffer.alloc(OPEN_HOW_BYTES);
-      how.writeBigUInt64LE(BigInt(O_PATH | constants.O_DIRECTORY | O_CLOEXEC), 0);
-      how.writeBigUInt64LE(BigInt(resolve), 16);
-      return done(openat2(OPENAT2, from, Buffer.from(`${path}\0`, "latin1"), how, OPEN_HOW_BYTES));
-    },
-    enterFolder: (fd) => done(fchdir(fd)),
-    limitLocks(process, most) {
-      const limits = Buffer.alloc(2 * LIMIT_BYTES);
-      for (const at of [0, LIMIT_BYTES]) limits.writeBigUInt64LE(BigInt(most), at);
-      return prlimit(process, RLIMIT_LOCKS, limits, null) === 0;
-    },
   };
 }
 

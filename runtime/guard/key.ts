@@ -2,6 +2,7 @@
 // guard's user, so the file is another user's, handed over as a descriptor that is open already (`--key /dev/fd/3`).
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { readKey } from "../host/token.ts";
+import { failed, ok, type Result } from "../result/result.ts";
 
 const MOST_BYTES = 4096;
 const OTHERS_READ = 0o044;
@@ -13,8 +14,8 @@ export function givenDescriptor(path: string): number | null {
   return given === undefined ? null : Number(given);
 }
 
-/** The key, or one sentence. `uid`: the user that the program will run as. */
-export function openKey(path: string, uid: number): Uint8Array | { readonly refused: string } {
+/** The error is one sentence with the remedy. `uid`: the user that the program will run as. */
+export function openKey(path: string, uid: number): Result<Uint8Array, string> {
   const given = givenDescriptor(path);
   let fd = -1;
   try {
@@ -22,17 +23,18 @@ export function openKey(path: string, uid: number): Uint8Array | { readonly refu
     fd = given ?? openSync(path, "r");
     const stats = fstatSync(fd);
     if (stats.isFile()) {
-      if ((stats.mode & OTHERS_READ) !== 0) return { refused: `key \`${path}\` can be read by others: run chmod 600 on it` };
+      if ((stats.mode & OTHERS_READ) !== 0) return failed(`key \`${path}\` can be read by others: run chmod 600 on it`);
       if (uid !== 0 && stats.uid === uid && (stats.mode & OWNER_READ) !== 0) {
-        return { refused: `key \`${path}\` belongs to the user that the program runs as, who could read it: give the file to root and hand it over open, as in \`--key /dev/fd/3 3<KEYFILE\`` };
+        return failed(`key \`${path}\` belongs to the user that the program runs as, who could read it: give the file to root and hand it over open, as in \`--key /dev/fd/3 3<KEYFILE\``);
       }
     }
     const bytes = new Uint8Array(MOST_BYTES);
     let length = 0;
     for (let read = -1; read !== 0 && length < bytes.length; length += read) read = readSync(fd, bytes, length, bytes.length - length, stats.isFile() ? length : null);
-    return readKey(bytes.subarray(0, length)) ?? { refused: `key \`${path}\` is not 64 hexadecimal digits: make one with \`openssl rand -hex 32\`` };
+    const key = readKey(bytes.subarray(0, length));
+    return key === null ? failed(`key \`${path}\` is not 64 hexadecimal digits: make one with \`openssl rand -hex 32\``) : ok(key);
   } catch (error) {
-    return { refused: `key \`${path}\` can't be read (${error instanceof Error && "code" in error ? String(error.code) : "unknown"})` };
+    return failed(`key \`${path}\` can't be read (${error instanceof Error && "code" in error ? String(error.code) : "unknown"})`);
   } finally {
     // INVARIANT: nothing that is started inherits it.
     if (fd >= 0) closeSync(fd);

@@ -1,9 +1,10 @@
 // Starts a program under the filter, with its notifications in the supervisor's hands before it runs.
 import { spawn, type ChildProcess } from "node:child_process";
-import { readFileSync, readlinkSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { LAUNCHER } from "../package/files.ts";
+import { failed, ok, type Result } from "../result/result.ts";
+import { read, socketInode, socketRows } from "../shell/procfs.ts";
 import { WITHOUT_DEBUGGER } from "../host/debugger.mjs";
 import { CLOSE_RANGE, filterProgram, type Architecture } from "./filter.ts";
 import { close, type Kernel } from "./kernel.ts";
@@ -42,12 +43,8 @@ export interface Started {
   readonly executed: Promise<NotLaunched | null>;
 }
 
-export function isNotLaunched(x: Started | NotLaunched | string): x is NotLaunched {
-  return typeof x === "object" && "because" in x;
-}
-
-/** A sentence: `inside` was not ready. */
-export async function launch(kernel: Kernel, architecture: Architecture, program: string, args: readonly string[], domain: Domain, inside?: Inside): Promise<Started | NotLaunched | string> {
+/** An error that is a sentence: `inside` was not ready. */
+export async function launch(kernel: Kernel, architecture: Architecture, program: string, args: readonly string[], domain: Domain, inside?: Inside): Promise<Result<Started, NotLaunched | string>> {
   const start = JSON.stringify({
     program, args, filter: Buffer.from(filterProgram(architecture, inside === undefined ? [] : [architecture.numbers.setns])).toString("base64"),
     numbers: { seccomp: architecture.numbers.seccomp, closeRange: CLOSE_RANGE }, namespace: inside?.namespace ?? null, domain,
@@ -62,22 +59,22 @@ export async function launch(kernel: Kernel, architecture: Architecture, program
   const lines = linesOf(channel);
   const first = await lines();
   const number = /^listener (\d+)$/.exec(first?.what ?? "")?.[1];
-  if (number === undefined || child.pid === undefined) return { because: first?.what === "filter" ? "kernel" : first?.what === "namespace" || first?.what === "domain" ? first.what : "launcher", errno: first?.errno ?? 0 };
+  if (number === undefined || child.pid === undefined) return failed({ because: first?.what === "filter" ? "kernel" : first?.what === "namespace" || first?.what === "domain" ? first.what : "launcher", errno: first?.errno ?? 0 });
   const pidfd = kernel.openThread(child.pid, child.pid);
   const listener = pidfd < 0 ? pidfd : kernel.takeDescriptor(pidfd, Number(number));
   close(pidfd);
   if (listener < 0) {
     child.kill("SIGKILL");
-    return { because: "kernel", errno: -listener };
+    return failed({ because: "kernel", errno: -listener });
   }
   const notReady = await inside?.ready(child.pid) ?? null;
   if (notReady !== null) {
     child.kill("SIGKILL");
-    return notReady;
+    return failed(notReady);
   }
   channel.write(LEAVE);
   const executed = lines().then((line): NotLaunched | null => (line === null ? null : { because: line.what === "program" ? "program" : "launcher", errno: line.errno }));
-  return { launched: { child, listener }, executed };
+  return ok({ launched: { child, listener }, executed });
 }
 
 interface Said {
@@ -102,32 +99,12 @@ function linesOf(channel: Duplex): () => Promise<Said | null> {
   };
 }
 
-/** Sockets of the network among the descriptors that a program would inherit. */
+/** Sockets of the network that are bound and not connected, among the descriptors that a program would inherit: they could be listened on. */
 export function inheritedSockets(): readonly number[] {
-  const inet = new Set(["tcp", "tcp6", "udp", "udp6", "udplite", "udplite6", "raw", "raw6"].flatMap((table) => inodesOf(`/proc/self/net/${table}`)));
+  const tables = ["tcp", "tcp6", "udp", "udp6", "udplite", "udplite6", "raw", "raw6"].map((table) => read(`/proc/self/net/${table}`));
+  const bound = new Set(tables.flatMap((text) => socketRows(text).filter(({ isConnected }) => !isConnected).map(({ inode }) => inode)));
   return [0, 1, 2].filter((fd) => {
-    const inode = /^socket:\[(\d+)\]$/.exec(target(fd))?.[1];
-    return inode !== undefined && inet.has(inode);
+    const inode = socketInode(`/proc/self/fd/${fd}`);
+    return inode !== null && bound.has(inode);
   });
-}
-
-function target(fd: number): string {
-  try {
-    return readlinkSync(`/proc/self/fd/${fd}`);
-  } catch {
-    return "";
-  }
-}
-
-/** Of sockets that are bound and not connected: they could be listened on. */
-function inodesOf(table: string): readonly string[] {
-  try {
-    return readFileSync(table, "latin1").split("\n").slice(1).flatMap((line) => {
-      const fields = line.trim().split(/\s+/);
-      const connected = !/^[0:]+$/.test(fields[2] ?? "0:0");
-      return connected ? [] : (fields[9] ?? []);
-    });
-  } catch {
-    return [];
-  }
 }

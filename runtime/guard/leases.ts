@@ -2,7 +2,12 @@
 // new token at each registration and renewal. A gateway that went away is looked for again when a token is asked for.
 import { proofOf } from "../host/token.ts";
 import { formatAddress, formatEndpoint, type Address } from "../net/address.ts";
-import { fieldsOf, openGateway, textOf, type Answer, type Gateway } from "./gateway.ts";
+import { failed, ok, type Result } from "../result/result.ts";
+import { fieldsOf, openRpc, textOf, type RpcClient, type RpcFailure } from "../shell/rpc_client.ts";
+
+/** A guarded program waits for it. */
+const ANSWER_MS = 2_000;
+const MOST_LINE = 64 * 1024;
 
 export interface Place {
   readonly proto: "tcp" | "udp";
@@ -12,8 +17,11 @@ export interface Place {
 
 export const placeKey = ({ proto, address, port }: Place): string => `${proto} ${formatEndpoint(address, port)}`;
 
-/** `refused`: ingressd has answered no; `absent`: it has not answered, or is shutting down. */
-export type Taken = { readonly token: Uint8Array } | { readonly none: "refused" | "absent"; readonly because: string };
+export interface NoToken {
+  /** `refused`: ingressd has answered no; `absent`: it has not answered, or is shutting down. */
+  readonly kind: "refused" | "absent";
+  readonly because: string;
+}
 
 export interface LeasesSetup {
   /** Where registrations are taken. */
@@ -26,27 +34,29 @@ export interface LeasesSetup {
 }
 
 export interface Leases {
-  take(place: Place): Promise<Taken>;
+  /** A token for the place. */
+  take(place: Place): Promise<Result<Uint8Array, NoToken>>;
   /** Gives a lease back. */
   drop(key: string): void;
 }
 
 export function createLeases({ socket, service, key, ttlMs, ended }: LeasesSetup): Leases {
-  let opening: Promise<Gateway | null> | null = null;
+  let opening: Promise<RpcClient | null> | null = null;
   let challenge = "";
   /** Leases of the connection that is open, by place. */
   const held = new Map<string, string>();
 
   /** The connection, and what its proof is made over. */
-  async function gateway(): Promise<Gateway | null> {
+  async function gateway(): Promise<RpcClient | null> {
     const known = await opening;
     if (known?.alive() === true) return known;
     held.clear();
-    const fresh = openGateway(socket, { notified, closed: () => { if (opening === fresh) opening = null; } }).then(async (opened) => {
-      const answer = await opened?.call("challenge", {});
-      if (opened === null || answer === null || answer === undefined || !("result" in answer)) return null;
-      challenge = textOf(fieldsOf(answer.result)?.["challenge"], "");
-      return opened;
+    const closed = (): void => { if (opening === fresh) opening = null; };
+    const fresh = openRpc(socket, { answerMs: ANSWER_MS, mostLine: MOST_LINE, notified, closed, isBackground: true }).then(async (opened) => {
+      const answer = opened.ok ? await opened.value.call("challenge", {}) : opened;
+      if (!opened.ok || !answer.ok) return null;
+      challenge = textOf(fieldsOf(answer.value)?.["challenge"], "");
+      return opened.value;
     });
     opening = fresh;
     const opened = await fresh;
@@ -65,27 +75,27 @@ export function createLeases({ socket, service, key, ttlMs, ended }: LeasesSetup
     }
   }
 
-  async function register(open: Gateway, { proto, address, port }: Place): Promise<Answer | null> {
+  async function register(open: RpcClient, { proto, address, port }: Place): Promise<Result<unknown, RpcFailure>> {
     return open.call("register", { service, proto, port, mode: "direct", bind: formatAddress(address), ttl_ms: ttlMs, proof: proofOf(key, challenge, service) });
   }
 
   return {
     async take(place) {
       const open = await gateway();
-      if (open === null) return { none: "absent", because: `no ingressd answers at \`${socket}\`` };
+      if (open === null) return failed({ kind: "absent", because: `no ingressd answers at \`${socket}\`` });
       const name = placeKey(place);
       const lease = held.get(name);
       let answer = lease === undefined ? await register(open, place) : await open.call("renew", { lease, ttl_ms: ttlMs });
-      if (lease !== undefined && answer !== null && "error" in answer && answer.error.code === "no_lease") answer = await register(open, place);
-      if (answer === null) return { none: "absent", because: "ingressd does not answer" };
-      if ("error" in answer) {
+      if (lease !== undefined && !answer.ok && answer.error.kind === "refused" && answer.error.code === "no_lease") answer = await register(open, place);
+      if (!answer.ok) {
+        if (answer.error.kind === "absent") return failed({ kind: "absent", because: "ingressd does not answer" });
         held.delete(name);
         const { code, message } = answer.error;
-        return { none: code === "draining" || code === "no_module" ? "absent" : "refused", because: `${message} (${code})` };
+        return failed({ kind: code === "draining" || code === "no_module" ? "absent" : "refused", because: `${message} (${code})` });
       }
-      const result = fieldsOf(answer.result);
+      const result = fieldsOf(answer.value);
       if (typeof result?.["lease"] === "string") held.set(name, result["lease"]);
-      return { token: Buffer.from(textOf(result?.["token"], ""), "base64") };
+      return ok(Buffer.from(textOf(result?.["token"], ""), "base64"));
     },
     drop(name) {
       const lease = held.get(name);

@@ -1,8 +1,8 @@
 // How a program can get a network namespace of its own here, and what a guard does differently then: only
 // sockets of that namespace are bound, and what listens there is told on.
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { isLoopback } from "../net/address.ts";
+import { fieldsOf } from "../shell/procfs.ts";
 import { EPERM } from "./errno.ts";
 import { FAMILIES } from "./filter.ts";
 import { close, type Kernel } from "./kernel.ts";
@@ -27,8 +27,8 @@ export function namespaceHere(): Namespace | NoNamespace {
 }
 
 function mayAdminister(): boolean {
-  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "latin1"))?.[1] ?? "0";
-  return (BigInt(`0x${effective}`) >> CAP_SYS_ADMIN) % 2n === 1n;
+  const effective = fieldsOf("/proc/self/status").get("CapEff") ?? "";
+  return (BigInt(`0x${effective || "0"}`) >> CAP_SYS_ADMIN) % 2n === 1n;
 }
 
 /** Standard descriptors that are sockets of the network: they are of the namespace outside. */

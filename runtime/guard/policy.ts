@@ -1,22 +1,21 @@
-// The policy in force: read, checked in a thread of its own, and replaced as a whole. What can't be
-// loaded changes nothing.
+// The guard's policy: loaded and put in force by the rules that ingressd has too (runtime/shell/policy_in_force.ts), and
+// asked about binds.
 import { randomBytes } from "node:crypto";
-import { openEngine, denial } from "../host/ask.ts";
-import { isRefusal } from "../host/load.ts";
-import { loadPolicyInWorker } from "../host/load_in_worker.ts";
-import { isFileRefusal, readTrustedFileInTurns } from "../host/trusted_file.ts";
+import { denial } from "../host/ask.ts";
 import type { Decision } from "../host/decision.ts";
+import type { PolicyEngine } from "../host/module.ts";
 import type { ValidToken } from "../host/token.ts";
-import type { PolicyEngine, PolicyInfo } from "../host/module.ts";
+import { MAX_MODULE_BYTES } from "../host/verify.ts";
 import { CODE_NO_MODULE } from "../abi/verdicts.ts";
-import type { Moments } from "../shell/clock.ts";
+import { failed, ok, type Result } from "../result/result.ts";
+import type { Clock, Moments } from "../shell/clock.ts";
 import { systemDisk } from "../shell/disk.ts";
-import { markText } from "../shell/mark.ts";
+import { followPolicy } from "../shell/follow_policy.ts";
+import type { LoadFailure } from "../shell/policy_check.ts";
+import { policyInForce, type LoadWhen } from "../shell/policy_in_force.ts";
 import { revisionsIn } from "../shell/revision.ts";
-import { isUntrusted, readTrustedKeys } from "../shell/trusted_keys.ts";
 import type { Judge } from "./broker.ts";
 
-const MOST_BYTES = 256 * 1024 * 1024;
 const MOST_CHECK_MS = 30_000;
 const SEED_BYTES = 16;
 
@@ -27,87 +26,92 @@ export interface PolicyName {
   readonly tree_sha256: string;
 }
 
-export interface PolicyInForce {
+export interface GuardPolicy {
   readonly judge: Judge;
   name(): PolicyName | null;
-  /** The same of one who has shown this token. */
+  /** The decision about a service that has shown this token. */
   permit(token: ValidToken): Decision;
   /** The tree hash of the policy in force. */
   tree(): string | null;
-  /** Reads the file again. `unchanged`: its bytes are those in force; a string says why the previous policy stays. */
-  load(): Promise<"loaded" | "unchanged" | { readonly refused: string }>;
+  /** Reads the file and puts it in force; any failure keeps the previous policy. `if_changed`: see PolicyInForce. Never rejects. */
+  load(when: LoadWhen): Promise<Result<"loaded" | "unchanged", LoadFailure>>;
 }
 
-/** Whose signatures count, and where the highest revision is kept over restarts; null: no signature is asked for. */
+/** Whose signatures count, and where the highest revision is kept over restarts; null: no signature is needed. */
 export interface Signatures {
   /** Absolute paths of public keys, one at least. */
   readonly trustedKeys: readonly string[];
-  /** A directory that prepareStateDirectory has taken. */
+  /** A directory that prepareStateDirectory has accepted. */
   readonly stateDirectory: string;
 }
 
 /** `path`: absolute and normal. */
-export function policyInForce(path: string, service: string, clock: Moments, signatures: Signatures | null): PolicyInForce {
+export function guardPolicy(path: string, service: string, clock: Moments, signatures: Signatures | null): GuardPolicy {
   const seed = randomBytes(SEED_BYTES);
   const revisions = signatures === null ? null : revisionsIn(signatures.stateDirectory);
-  let engine: PolicyEngine | null = null;
-  /** Of the file's bytes in force. */
-  let inForce = "";
-  let generation = 0;
-  const setClock = (at: PolicyEngine): void => at.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });
+  const inForce = policyInForce({
+    path, maxBytes: MAX_MODULE_BYTES, checkMs: MOST_CHECK_MS, trustedKeys: signatures?.trustedKeys, keysOption: "--trusted-key", revisions,
+  });
 
-  /** Puts the mark that is due in its place. Throws what the disk says. */
-  async function keepRevision(info: PolicyInfo): Promise<void> {
-    const due = revisions?.due(info) ?? null;
-    if (revisions === null || due === null) return;
-    const coming = `${revisions.path}.${process.pid}.new`;
-    await systemDisk.write(coming, Buffer.from(markText(due)));
-    await systemDisk.replace(coming, revisions.path);
-  }
-
-  async function read(): Promise<"loaded" | "unchanged" | { readonly refused: string }> {
-    const file = await readTrustedFileInTurns(path, MOST_BYTES, "policy");
-    if (isFileRefusal(file)) return file;
-    const trust = readTrustedKeys(signatures?.trustedKeys);
-    if (isUntrusted(trust)) return { refused: `policy \`${path}\` can't be verified: ${trust.refused}` };
-    // Which keys are trusted may have changed since: then the same bytes are looked at again.
-    if (file.sha256 === inForce && signatures === null) return "unchanged";
-    const loaded = await loadPolicyInWorker(file.bytes, trust, MOST_CHECK_MS);
-    if (isRefusal(loaded)) return { refused: `policy \`${path}\` is refused: ${loaded.message} (${loaded.code})` };
-    const old = revisions?.refusal(loaded.info) ?? null;
-    if (old !== null) return { refused: `policy \`${path}\` is refused ${old}` };
-    if (file.sha256 === inForce) return "unchanged";
-    const opened = openEngine(loaded, seed);
-    try {
-      await keepRevision(loaded.info);
-    } catch (error) {
-      return { refused: `policy \`${path}\` is refused, because its revision could not be kept in the state directory (${error instanceof Error ? error.message : String(error)})` };
-    }
-    engine = opened;
-    inForce = file.sha256;
-    generation++;
-    return "loaded";
+  function ask(question: (engine: PolicyEngine) => Decision): Decision {
+    const { engine } = inForce;
+    if (engine === null) return denial(CODE_NO_MODULE);
+    engine.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });
+    return question(engine);
   }
 
   return {
-    name: () => (engine === null ? null : { generation, sha256: engine.info.sha256, tree_sha256: engine.info.treeSha256 }),
-    permit(token) {
-      if (engine === null) return denial(CODE_NO_MODULE);
-      setClock(engine);
-      return engine.bindWithToken(token);
+    name() {
+      const { engine, generation } = inForce;
+      return engine === null ? null : { generation, sha256: engine.info.sha256, tree_sha256: engine.info.treeSha256 };
     },
-    tree: () => engine?.info.treeSha256 ?? null,
-    judge(proto, address, port) {
-      if (engine === null) return denial(CODE_NO_MODULE);
-      setClock(engine);
-      return engine.bind({ subject: service, proto, address, port });
-    },
-    async load() {
-      try {
-        return await read();
-      } catch (error) {
-        return { refused: `policy \`${path}\` can't be loaded (${error instanceof Error ? error.message : String(error)})` };
+    permit: (token) => ask((engine) => engine.bindWithToken(token)),
+    tree: () => inForce.engine?.info.treeSha256 ?? null,
+    judge: (proto, address, port) => ask((engine) => engine.bind({ subject: service, proto, address, port })),
+    async load(when) {
+      const loaded = await inForce.load(when);
+      if (!loaded.ok) return loaded;
+      const candidate = loaded.value;
+      if (candidate === null) return ok("unchanged");
+      const opened = await candidate.open(seed);
+      if (!opened.ok) {
+        candidate.discard("not_now");
+        return opened;
       }
+      try {
+        await revisions?.keep(candidate.policy.info, systemDisk);
+      } catch (error) {
+        candidate.discard("not_now");
+        return failed({ cause: "state", message: `policy \`${path}\` is refused, because its revision could not be kept in the state directory (${error instanceof Error ? error.message : String(error)})` });
+      }
+      candidate.commit(opened.value);
+      return ok("loaded");
     },
   };
+}
+
+export interface ReloadSetup {
+  readonly policy: Pick<GuardPolicy, "load">;
+  /** Absolute and normal. */
+  readonly path: string;
+  readonly trustedKeys: readonly string[];
+  readonly clock: Clock;
+  readonly say: (sentence: string) => void;
+  /** Another policy is in force. */
+  readonly reloaded: () => void;
+}
+
+/** Reads the policy again on SIGHUP, and when its path, or that of a trusted key, leads to other bytes. */
+export function reloadOnChange({ policy, path, trustedKeys, clock, say, reloaded }: ReloadSetup): void {
+  const following = followPolicy({
+    paths: [path, ...trustedKeys], clock, say,
+    async load(because) {
+      const result = await policy.load(because === "signal" ? "always" : "if_changed");
+      if (!result.ok) return say(`${result.error.message}: the previous policy stays in force`);
+      if (result.value === "unchanged") return;
+      reloaded();
+      say("the policy was read again and is in force");
+    },
+  });
+  process.on("SIGHUP", following.signal);
 }

@@ -1,6 +1,6 @@
 // What /proc says of a guarded thread, and its memory.
-import { closeSync, fstatSync, openSync, readFileSync, readlinkSync, readSync } from "node:fs";
-import { read } from "./proc_text.ts";
+import { closeSync, fstatSync, openSync, readlinkSync, readSync } from "node:fs";
+import { fieldsOf, limitOf, read } from "../shell/procfs.ts";
 import type { Rights } from "./rights.ts";
 
 const CAP_NET_BIND_SERVICE = 10n;
@@ -18,10 +18,7 @@ export interface ThreadStatus {
 /** Null where the thread is gone. */
 export function threadStatus(thread: number): ThreadStatus | null {
   try {
-    const fields = new Map(readFileSync(`/proc/${thread}/status`, "latin1").split("\n").map((line): [string, string] => {
-      const colon = line.indexOf(":");
-      return [line.slice(0, colon), line.slice(colon + 1).trim()];
-    }));
+    const fields = fieldsOf(`/proc/${thread}/status`);
     const word = (name: string): string => fields.get(name) ?? "";
     const numbers = (name: string): number[] => word(name).split(/\s+/).filter((x) => x !== "").map(Number);
     // Real, effective, saved, for files.
@@ -56,11 +53,8 @@ export function readMemory(thread: number, address: bigint, length: number): Uin
 
 /** The lowest port that needs no right; the kernel's own default where it doesn't say. */
 export function unprivilegedPorts(): number {
-  try {
-    return Number(readFileSync("/proc/sys/net/ipv4/ip_unprivileged_port_start", "latin1"));
-  } catch {
-    return 1024;
-  }
+  const text = read("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+  return text === "" ? 1024 : Number(text);
 }
 
 /** When the process began, in ticks since the machine's start; null where it is gone. */
@@ -77,8 +71,8 @@ export function ticksNow(): number {
 
 /** The hard limit RLIMIT_LOCKS of a process; null: there is none, as ever. 0 where it can't be read. */
 export function locksLimit(process: number): number | null {
-  const limit = /^Max file locks\s+\S+\s+(\S+)/m.exec(read(`/proc/${process}/limits`))?.[1] ?? "0";
-  return limit === "unlimited" ? null : Number(limit);
+  const limit = limitOf(process, "Max file locks")?.hard ?? 0;
+  return limit === Number.POSITIVE_INFINITY ? null : limit;
 }
 
 /** The mount and the inode that a descriptor of this process leads to; null where that can't be known. */

@@ -1,7 +1,7 @@
 // Another's rights, for the length of one call: its user, groups and capabilities. The thread that runs this code
 // alone changes, and it never has a capability that the other lacks.
 import type { Architecture } from "./filter.ts";
-import type { Library } from "./koffi.ts";
+import type { Libc } from "../shell/libc.ts";
 
 const CAPABILITY_VERSION_3 = 0x20080522;
 const HEAD_BYTES = 8;
@@ -29,17 +29,14 @@ export type Needed = Rights | Pick<Rights, "capabilities">;
 /** Runs with another's rights. Null where that can't be, and nothing was run. */
 export type RunAs = <T>(rights: Needed, work: () => T) => T | null;
 
-export function openRights(library: Library, { numbers }: Architecture): RunAs {
-  const call = library.func("long syscall(long, long, long, long)");
-  const callPointer = library.func("long syscall(long, long, void *)");
-  const capget = library.func("int capget(void *, _Out_ void *)");
-  const capset = library.func("int capset(void *, void *)");
+export function openRights(libc: Libc, { numbers }: Architecture): RunAs {
+  const { syscall: call } = libc;
   const head = Buffer.alloc(HEAD_BYTES);
   head.writeUInt32LE(CAPABILITY_VERSION_3, 0);
 
   function ownCapabilities(): Buffer {
     const data = Buffer.alloc(DATA_BYTES);
-    if (capget(head, data) !== 0) throw new Error("the guard's own capabilities can't be read");
+    if (libc.capget(head, data) !== 0) throw new Error("the guard's own capabilities can't be read");
     return data;
   }
   const effective = (data: Buffer): bigint => BigInt(data.readUInt32LE(HIGH)) << 32n | BigInt(data.readUInt32LE(0));
@@ -47,12 +44,12 @@ export function openRights(library: Library, { numbers }: Architecture): RunAs {
     const data = Buffer.from(own);
     data.writeUInt32LE(Number(capabilities & 0xffff_ffffn), 0);
     data.writeUInt32LE(Number(capabilities >> 32n), HIGH);
-    return capset(head, data) === 0;
+    return libc.capset(head, data) === 0;
   }
   function setGroups(groups: readonly number[]): boolean {
     const list = Buffer.alloc(Math.max(4, 4 * groups.length));
     groups.forEach((group, i) => list.writeUInt32LE(group, 4 * i));
-    return callPointer(numbers.setgroups, groups.length, list) === 0;
+    return libc.syscallBytes(numbers.setgroups, groups.length, list) === 0;
   }
   // System calls, since those of the C library change every thread.
   // setfsuid and setfsgid give the id before, and no error: asked again, they say what holds.

@@ -1,7 +1,7 @@
 // Sockets by the kernel's own names for them. A port is closed in the processes that have it, since the guard keeps no
 // descriptor of it: that would hold a port open which its program has closed.
 import { close, type Kernel } from "./kernel.ts";
-import { namesIn, read, target } from "./proc_text.ts";
+import { numbersIn, read, socketInode, socketRows, TCP_LISTEN } from "../shell/procfs.ts";
 
 export interface SocketName {
   /** SO_COOKIE: never given twice. */
@@ -10,16 +10,13 @@ export interface SocketName {
   readonly inode: number;
 }
 
-const LISTENS = "0A";
-
 /** A descriptor of the socket, taken from whoever has it, for the length of `use`; null where nobody seems to have it. */
 function withSocket<T>(kernel: Kernel, { cookie, inode }: SocketName, use: (fd: number) => T): T | null {
-  const link = `socket:[${inode}]`;
   for (const process of numbersIn("/proc")) {
     // Threads may have descriptors of their own.
     for (const thread of numbersIn(`/proc/${process}/task`)) {
       for (const fd of numbersIn(`/proc/${process}/task/${thread}/fd`)) {
-        if (target(`/proc/${process}/task/${thread}/fd/${fd}`) !== link) continue;
+        if (socketInode(`/proc/${process}/task/${thread}/fd/${fd}`) !== inode) continue;
         const pidfd = kernel.openThread(thread, process);
         const taken = pidfd < 0 ? pidfd : kernel.takeDescriptor(pidfd, fd);
         close(pidfd);
@@ -39,8 +36,8 @@ function withSocket<T>(kernel: Kernel, { cookie, inode }: SocketName, use: (fd: 
 export function socketInodes(): ReadonlySet<number> {
   const found = new Set<number>();
   for (const process of numbersIn("/proc")) for (const thread of numbersIn(`/proc/${process}/task`)) for (const fd of numbersIn(`/proc/${process}/task/${thread}/fd`)) {
-    const inode = /^socket:\[(\d+)\]$/.exec(target(`/proc/${process}/task/${thread}/fd/${fd}`))?.[1];
-    if (inode !== undefined) found.add(Number(inode));
+    const inode = socketInode(`/proc/${process}/task/${thread}/fd/${fd}`);
+    if (inode !== null) found.add(inode);
   }
   return found;
 }
@@ -63,12 +60,6 @@ export function shut(kernel: Kernel, proto: "tcp" | "udp", name: SocketName): bo
 
 /** A TCP socket that listens, or a UDP socket, of this inode. */
 function isBound(inode: number): boolean {
-  return ["tcp", "tcp6", "udp", "udp6"].some((table) => read(`/proc/self/net/${table}`).split("\n").some((line) => {
-    const fields = line.trim().split(/\s+/);
-    return fields[9] === String(inode) && (table.startsWith("udp") || fields[3] === LISTENS);
-  }));
-}
-
-function numbersIn(path: string): readonly number[] {
-  return namesIn(path).filter((name) => /^\d+$/.test(name)).map(Number);
+  return ["tcp", "tcp6", "udp", "udp6"].some((table) =>
+    socketRows(read(`/proc/self/net/${table}`), table.startsWith("udp") ? undefined : TCP_LISTEN).some((row) => row.inode === inode));
 }

@@ -4,7 +4,8 @@ import { accessSync, constants, lstatSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { PolicyInfo } from "../host/module.ts";
 import { isFileRefusal, readTrustedFile, type FileRefusal } from "../host/trusted_file.ts";
-import { belowMark, parseMark, type Mark } from "./mark.ts";
+import type { Disk } from "./disk.ts";
+import { belowMark, markText, parseMark, type Mark } from "./mark.ts";
 
 export const MARK_NAME = "revision.mark";
 const MOST_MARK_BYTES = 256;
@@ -18,6 +19,8 @@ export interface Revisions {
   refusal(info: PolicyInfo): string | null;
   /** The mark that is due once the policy is in force, or null where it is there already. Throws where the policy may not be in force. */
   due(info: PolicyInfo): Mark | null;
+  /** Writes the mark that is due; it is on the disk when this resolves. Rejects with what the disk says, and where `due` throws. */
+  keep(info: PolicyInfo, disk: Disk): Promise<void>;
 }
 
 export function revisionsIn(directory: string): Revisions {
@@ -39,17 +42,24 @@ export function revisionsIn(directory: string): Revisions {
     return "refused" in highest ? `(mark_unreadable): ${highest.refused}` : belowMark(signature, sha256, highest);
   }
 
+  function due(info: PolicyInfo): Mark | null {
+    const { signature, sha256 } = info;
+    if (signature?.verified !== true) return null;
+    const why = refusal(info);
+    if (why !== null) throw new Error(why);
+    const before = mark();
+    return before !== null && "revision" in before && before.revision === signature.revision ? null : { revision: signature.revision, sha256 };
+  }
+
   return {
-    path,
-    mark,
-    refusal,
-    due(info) {
-      const { signature, sha256 } = info;
-      if (signature?.verified !== true) return null;
-      const why = refusal(info);
-      if (why !== null) throw new Error(why);
-      const before = mark();
-      return before !== null && "revision" in before && before.revision === signature.revision ? null : { revision: signature.revision, sha256 };
+    path, mark, refusal, due,
+    async keep(info, disk) {
+      const next = due(info);
+      if (next === null) return;
+      // Programs that share a directory don't write into each other's files.
+      const coming = `${path}.${process.pid}.new`;
+      await disk.write(coming, Buffer.from(markText(next)));
+      await disk.replace(coming, path);
     },
   };
 }

@@ -8,7 +8,7 @@ import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { architecture } from "../../runtime/guard/filter.ts";
 import { openKernel } from "../../runtime/guard/kernel.ts";
-import { loadLibrary } from "../../runtime/guard/koffi.ts";
+import { openLibc } from "../../runtime/shell/libc.ts";
 import { listenAt, localOf } from "../../runtime/guard/listens.ts";
 import { readInet } from "../../runtime/guard/sockaddr.ts";
 import { formatAddress } from "../../runtime/net/address.ts";
@@ -105,7 +105,7 @@ test("nothing listens but what the guard has bound, where it has bound it", asyn
 
 test("a socket that moves while it is listened on is closed at once", async () => {
   const machine = architecture(process.arch);
-  const library = loadLibrary();
+  const library = openLibc();
   if (machine === null || library === null) throw new Error("the guard runs here");
   const kernel = openKernel(library, machine);
   const socket = library.func("int socket(int, int, int)");
@@ -131,7 +131,7 @@ test("a socket that moves while it is listened on is closed at once", async () =
 
 test("an MPTCP socket that was disconnected is where its subflow is, not where it was", async () => {
   const machine = architecture(process.arch);
-  const library = loadLibrary();
+  const library = openLibc();
   if (machine === null || library === null) throw new Error("the guard runs here");
   const kernel = openKernel(library, machine);
   const [socket, connect] = [library.func("int socket(int, int, int)"), library.func("int connect(int, void *, uint32_t)")];

@@ -1,7 +1,7 @@
 // The kernel's tables of sockets: how their addresses read.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { endpoint } from "../../runtime/guard/bound.ts";
+import { endpointText } from "../../runtime/shell/procfs.ts";
 
 const test = suite("bound sockets");
 const rows: readonly (readonly [text: string, due: string | null])[] = [
@@ -19,6 +19,6 @@ const rows: readonly (readonly [text: string, due: string | null])[] = [
   ["0100007F01:1F90", null],
   ["000000000000000001000000:1F90", null],
 ];
-for (const [text, due] of rows) test(`\`${text}\``, () => assert.is(endpoint(text), due));
+for (const [text, due] of rows) test(`\`${text}\``, () => assert.is(endpointText(text), due));
 
 test.run();

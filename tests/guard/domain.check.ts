@@ -7,14 +7,14 @@ import { join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { LANDLOCK_REFER, landlockVersion } from "../../runtime/guard/domain.mjs";
-import { loadLibrary } from "../../runtime/guard/koffi.ts";
+import { openLibc } from "../../runtime/shell/libc.ts";
 import { chosen } from "./chosen.ts";
 import { ended, missing, NOBODY, place, program, remove, run, startWith, type Place } from "./guarded.ts";
 
 const guard = suite("guard domain");
 const root = process.getuid?.() === 0;
 const where = place(undefined, root ? NOBODY : null);
-const library = loadLibrary();
+const library = openLibc();
 const version = library === null ? 0 : landlockVersion((prototype) => library.func(prototype));
 const lacks = missing(where);
 const work = mkdtempSync(join(tmpdir(), "guard-domain-"));

@@ -57,7 +57,7 @@ test("who took the connection: certain, or asked again once the sockets are know
   if (typeof address === "string") throw new Error(address);
   const verdicts = (far: FarEnd | null, rows: readonly Listener[][]): unknown[] => {
     let call = 0;
-    const setup: OwnershipSetup = { credentials: null, listening: () => [], sockets: { listeners: () => rows[call++] ?? null, farEnd: () => far } };
+    const setup: OwnershipSetup = { credentials: null, listening: () => [], sockets: { listeners: () => rows[call++] ?? null, farEnd: () => far, isBound: () => null } };
     const verify = belongsTo([OWNER, ROOT], setup);
     return rows.map(() => verify(nearEnd(), address));
   };
@@ -97,6 +97,38 @@ else {
       await once(server, "close");
       assert.equal(diag.listeners(port, to), []);
     }
+  });
+
+  test("what listens at another address, or for IPv6 alone, is not what a connection would get", async () => {
+    for (const [host, to, ipv6Only] of [["127.0.0.2", LO, false], ["::", LO, true], ["0.0.0.0", LO6, false], ["::1", LO, false]] as const) {
+      const server = createServer();
+      try {
+        await new Promise<void>((resolve, reject) => { server.once("error", reject).listen({ host, port: 0, ipv6Only }, resolve); });
+      } catch {
+        skip(`no listener at ${host}`, "this host has no IPv6");
+        continue;
+      }
+      const bound = server.address();
+      assert.equal((diag.listeners(typeof bound === "object" ? bound?.port ?? 0 : 0, to) ?? []).filter((found) => couldAccept(found, to)), [], host);
+      server.close();
+      await once(server, "close");
+    }
+  });
+
+  test("two wildcards, of IPv4 and of IPv6 alone, are told apart, and an address that is no loopback is looked for among all", async () => {
+    const [four, six] = [createServer(), createServer()];
+    const port = await listening(four, "0.0.0.0");
+    try {
+      await new Promise<void>((resolve, reject) => { six.once("error", reject).listen({ host: "::", port, ipv6Only: true }, resolve); });
+    } catch {
+      skip("two wildcards", "this host has no IPv6");
+    }
+    const addresses = (to: Address): unknown => (diag.listeners(port, to) ?? []).filter((found) => couldAccept(found, to)).map(({ address }) => address);
+    assert.equal(addresses(LO), [ANY4]);
+    assert.equal(addresses([0, 0, 0xffff, 0xc0000201]), [ANY4]);
+    if (six.listening) assert.equal([addresses(LO6), addresses([0x20010db8, 0, 0, 1])], [[ANY6], [ANY6]]);
+    four.close();
+    six.close();
   });
 }
 

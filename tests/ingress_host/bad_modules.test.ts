@@ -1,14 +1,13 @@
 // What is not a policy of this release's compiler never opens a port and never replaces one.
-import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { H_MAGIC, H_VERSION, TABLES_MAGIC } from "../../runtime/abi/layout.ts";
-import { concatBytes, readSections, SECTION_CODE, SECTION_HASH, writeCustom } from "../../runtime/abi/sections.ts";
+import { readSections, SECTION_CODE } from "../../runtime/abi/sections.ts";
 import { EXIT_REJECTED } from "../../gateway/exit.ts";
 import { isRefused } from "../../gateway/reload/exchange.ts";
 import { backend, freePort, moduleOf, probe, running, start, temporaryFolder } from "./gateway_under_test.ts";
+import { otherAbi, rehashed } from "./odd_modules.ts";
 
 const test = suite("bad_modules");
 
@@ -21,22 +20,6 @@ function flipped(module: Uint8Array, at: number): Uint8Array {
   const bytes = Uint8Array.from(module);
   bytes[at] = (bytes[at] ?? 0) ^ 1;
   return bytes;
-}
-
-/** The module with a byte of its core changed and a hash that is right again. */
-function rehashed(module: Uint8Array, change: (core: Buffer) => void): Uint8Array {
-  const start = readSections(module)?.at(-1)?.start ?? 0;
-  const core = Buffer.from(module.subarray(0, start));
-  change(core);
-  return concatBytes([core, writeCustom(SECTION_HASH, createHash("sha256").update(core).digest())]);
-}
-
-/** Says an ABI version that no known engine reads. */
-function otherAbi(core: Buffer): void {
-  const magic = Buffer.alloc(4);
-  magic.writeUInt32LE(TABLES_MAGIC);
-  const tables = core.lastIndexOf(magic) - H_MAGIC;
-  core.writeUInt32LE(core.readUInt32LE(tables + H_VERSION) + 1000, tables + H_VERSION);
 }
 
 /** Changes the engine: the last byte of the code section. */

@@ -6,7 +6,7 @@ import { delimiter, dirname, join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { WITHOUT_DEBUGGER } from "../../runtime/host/debugger.mjs";
-import { loadLibrary } from "../../runtime/guard/koffi.ts";
+import { openLibc } from "../../runtime/shell/libc.ts";
 import { skip } from "../skip.ts";
 import { program, shipped } from "../ready.ts";
 import { backend, eventually, freePort, moduleOf, probe, temporaryFolder } from "./gateway_under_test.ts";
@@ -129,7 +129,7 @@ test("SIGUSR1 and `reopen` open the audit file again, and do nothing else", asyn
   const [port, behind] = [await freePort(), await backend("hello")];
   place(folder, web(port, behind.port));
   // Where Node has the option it blocks the signal, and koffi is what unblocks it.
-  const unblocked = !WITHOUT_DEBUGGER.includes("--disable-sigusr1") || loadLibrary() !== null;
+  const unblocked = !WITHOUT_DEBUGGER.includes("--disable-sigusr1") || openLibc() !== null;
   const running = launch(folder, "[policy]\nwatch = false", { node: WITHOUT_DEBUGGER });
   await running.line("ingressd: ready");
   place(folder, web(port, behind.port, "192.0.2.1"));

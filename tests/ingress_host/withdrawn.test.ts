@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { writeFileSync } from "node:fs";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { GRACE_MS, LOOK_MS, MOST_PLACES, watchWithdrawn } from "../../gateway/intents/withdrawn.ts";
+import { boundHere, GRACE_MS, LOOK_MS, MOST_PLACES, watchWithdrawn } from "../../gateway/intents/withdrawn.ts";
 import { Leases, type Lease } from "../../gateway/intents/leases.ts";
 import { proofOf } from "../../runtime/host/token.ts";
 import { fromV4 } from "../../runtime/net/address.ts";
@@ -84,6 +84,19 @@ test("a port that is closed in time, and one that is registered again, is no war
   await first.gateway.stop();
 });
 
+test("which places are bound: exactly there, and no longer once closed", async () => {
+  const isBound = boundHere();
+  const at = (proto: Proto, port: number, first: number): boolean => isBound({ service: "web", proto, local: "", address: fromV4(first), port });
+  const [any, loopback] = [0, 0x7f000001];
+  for (const proto of ["tcp", "udp"] as const) {
+    const port = await freePort();
+    const close = await bindAt(proto, port);
+    assert.equal([at(proto, port, any), at(proto, port, loopback), at(proto, port + 1, any), at(proto === "tcp" ? "udp" : "tcp", port, any)], [true, false, false, false], proto);
+    await close();
+    assert.is(at(proto, port, any), false, proto);
+  }
+});
+
 const lease = (port: number, id: string): Lease => ({
   id, service: "web", owner: 1, proto: "tcp", port, mode: "direct", bind: fromV4(0), backend: null, expiresMs: null, ended: () => undefined,
 });
@@ -93,7 +106,7 @@ test("what the gateway itself serves there since, and what is granted again, is 
     let now = 0;
     const leases = new Leases();
     const said: string[] = [];
-    const seen = watchWithdrawn({ leases, ports: { all: () => own }, clock: { monoMs: () => now }, say: (s) => said.push(s), bound: () => new Set(["tcp 0.0.0.0:53"]) });
+    const seen = watchWithdrawn({ leases, ports: { all: () => own }, clock: { monoMs: () => now }, say: (s) => said.push(s), isBound: ({ proto, local }) => `${proto} ${local}` === "tcp 0.0.0.0:53" });
     leases.add(lease(53, "a"));
     leases.delete("a");
     seen.look();
@@ -108,7 +121,7 @@ for (const [places, remembered] of [[MOST_PLACES, true], [MOST_PLACES + 1, false
   test(`${places} places: the first is ${remembered ? "remembered" : "forgotten"}`, () => {
     let now = 0;
     const leases = new Leases();
-    const seen = watchWithdrawn({ leases, ports: { all: () => [] }, clock: { monoMs: () => now }, say: () => undefined, bound: () => new Set(["tcp 0.0.0.0:1"]) });
+    const seen = watchWithdrawn({ leases, ports: { all: () => [] }, clock: { monoMs: () => now }, say: () => undefined, isBound: ({ port }) => port === 1 });
     for (let port = 1; port <= places; port++) leases.add(lease(port, String(port)));
     for (let port = 1; port <= places; port++) leases.delete(String(port));
     seen.look();

@@ -21,7 +21,7 @@ const edit = (file: string, text: string, instead: string): Edit => ({ file, tex
 const TABLE = ["guard.test", "what may be bound"] as const;
 const RACE = ["guard.test", "1,000 binds"] as const;
 const OTHERS = ["whole.check", "rings, other processes"] as const;
-const bindItself = "bind: (fd, address) => done(bind(fd, address, address.length)),";
+const bindItself = "bind: (fd, address) => libc.bind(fd, address, address.length),";
 /** Where the address has been read, and is about to be judged. */
 const BEFORE_JUDGEMENT = "// AF_UNSPEC would be taken for any IPv4 address.";
 const bindsAtOnce = (condition: string): Edit => edit("broker.ts", BEFORE_JUDGEMENT, `if (local !== null && ${condition}) return kernel.bind(fd, bytes);\n  ${BEFORE_JUDGEMENT}`);
@@ -93,7 +93,7 @@ export const MUTANTS: readonly Mutant[] = [
   { without: "those whom no mark can be set on", noticedBy: DOMAINS, asRoot: true, edits: [edit("landlock.ts", "const late = unmarked.has(nameOf(process)) || (startOf(process) ?? Number.POSITIVE_INFINITY) >= since;", "const late = false;")] },
   { without: "the mark's protection by prlimit64", noticedBy: DOMAINS, asRoot: true, edits: [edit("filter.ts", "...of(numbers.prlimit64, prlimit64),", "")] },
   { without: "the mark's protection by setrlimit", noticedBy: DOMAINS, asRoot: true, edits: [edit("filter.ts", "...of(numbers.setrlimit, setrlimit),", "")] },
-  { without: "the refusal of inherited sockets", noticedBy: ["guard.test", "a socket that comes as standard input"], edits: [edit("main.ts", "if (inherited.length > 0) {", "if (inherited.length > 9) {")] },
+  { without: "the refusal of inherited sockets", noticedBy: ["guard.test", "a socket that comes as standard input"], edits: [edit("preparation.ts", "if (inherited.length > 0) {", "if (inherited.length > 9) {")] },
   { without: "the end of inherited descriptors", noticedBy: ["whole.check", "only standard descriptors"], edits: [edit("launcher.mjs", "closeRange(numbers.closeRange, CHANNEL, 0xffffffff", "closeRange(numbers.closeRange, 9999, 0xffffffff")] },
   { without: "standard streams over exec", noticedBy: ["whole.check", "exit codes, signals and standard streams"], edits: [edit("launcher.mjs", "for (const fd of [0, 1, 2]) fcntl(fd, F_SETFD, 0);", "for (const fd of [0, 1, 2]) fcntl(fd, F_SETFD, 1);")] },
   { without: "SIGPIPE as ever", noticedBy: ["whole.check", "only standard descriptors"], edits: [edit("launcher.mjs", "signal(SIGPIPE, 0);", "")] },
@@ -106,18 +106,18 @@ export const MUTANTS: readonly Mutant[] = [
   { without: "the refusal of protocols without a word", noticedBy: TABLE, edits: [edit("broker.ts", "if (proto === null) return refuse(setup, call, status, proto, local, v.CODE_GUARD_PROTOCOL, -EACCES);", "if (proto === null) return act();")] },
   { without: "the refusal of other families: vsock, packets", noticedBy: TABLE, edits: [edit("filter.ts", "answer(RET_ERRNO | EAFNOSUPPORT),", "answer(RET_ALLOW),")] },
   { without: "the refusal of raw sockets", noticedBy: TABLE, asRoot: true, edits: [edit("filter.ts", "...when(SOCK_RAW, RET_ERRNO | EPERM),", "")] },
-  { without: "descriptors of threads", noticedBy: OTHERS, edits: [edit("kernel.ts", "return fd >= 0 ? fd : done(call3(PIDFD_OPEN, process, 0, 0));", "return done(call3(PIDFD_OPEN, thread, 0, 0));"), edit("kernel.ts", "const fd = done(call3(PIDFD_OPEN, thread, O_EXCL, 0));", "")] },
-  { without: "children that outlive the program", noticedBy: ["whole.check", "what the program leaves running"], edits: [edit("main.ts", "  await serving;\n", "")] },
+  { without: "descriptors of threads", noticedBy: OTHERS, edits: [edit("kernel.ts", "return fd >= 0 ? fd : libc.syscall(PIDFD_OPEN, process, 0, 0);", "return libc.syscall(PIDFD_OPEN, thread, 0, 0);"), edit("kernel.ts", "const fd = libc.syscall(PIDFD_OPEN, thread, O_EXCL, 0);", "")] },
+  { without: "children that outlive the program", noticedBy: ["whole.check", "what the program leaves running"], edits: [edit("guard_program.ts", "  await serving;\n", "")] },
   { without: "a kernel's end of calls when the guard is dead: the program holds its notifications itself", noticedBy: ["whole.check", "when the guard is killed"], edits: [edit("launcher.mjs", "const CLOSE_RANGE_CLOEXEC = 4;", "const CLOSE_RANGE_CLOEXEC = 4 | 2;"), edit("launcher.mjs", "if (closeRange(numbers.closeRange, CHANNEL, 0xffffffff, CLOSE_RANGE_CLOEXEC) !== 0) {", "fcntl(listener, F_SETFD, 0);\nif (CLOSE_RANGE_CLOEXEC === 0) {")] },
   { without: "a guard that nobody may look into", noticedBy: ["whole.check", "a program without rights, and its guard"], asRoot: true, edits: [withoutDomain, edit("guardian.ts", "prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);", "")] },
   { without: "the end of copied descriptors: hundreds of processes use them up", noticedBy: ["debian.check", "300 processes at once"], edits: [edit("broker.ts", "close(fd);\n    close(pidfd);", "")] },
-  { without: "koffi's check", noticedBy: ["whole.check", "without koffi"], edits: [edit("koffi.ts", "  } catch {\n    return null;\n  }", "  } catch {\n    throw new Error(\"none\");\n  }")] },
+  { without: "koffi's check", noticedBy: ["whole.check", "without koffi"], edits: [edit("../shell/libc.ts", "  } catch {\n    return null;\n  }", "  } catch {\n    throw new Error(\"none\");\n  }")] },
   { without: "the refusal to start without the kernel's support", noticedBy: ["whole.check", "on a kernel without seccomp"], edits: [edit("launcher.mjs", "if (listener < 0) {", "if (listener < -9) {")] },
   { without: "a network namespace", noticedBy: ["isolate.check", "the program sees lo"], edits: [edit("launcher.mjs", "unshare(CLONE_NEWNET) === 0 && ", ""), edit("doorman.mjs", 'if (readlinkSync("/proc/self/ns/net") === outside) return "it is in the namespace outside";', ""), edit("doorman.mjs", "return others.length === 0 ? null :", "return others.length >= 0 ? null :")] },
   { without: "loopback in the namespace", noticedBy: ["isolate.check", "the program sees lo"], edits: [edit("launcher.mjs", " && ioctl(socket(AF_INET, SOCK_DGRAM, 0), SIOCSIFFLAGS, lo) === 0", "")] },
   { without: "setns' refusal", noticedBy: ["isolate.check", "with its own rights: the program sees lo"], asRoot: true, edits: [edit("launch.ts", "inside === undefined ? [] : [architecture.numbers.setns]", "[]")] },
   { without: "the namespace of a socket that is bound", noticedBy: ["isolate.check", "a socket that comes from outside"], edits: [edit("namespace.ts", "kernel.namespaceOf(copy) === cookie", "kernel.namespaceOf(copy) !== null")] },
-  { without: "the refusal of the network's sockets as standard input", noticedBy: ["isolate.check", "a socket that comes from outside"], edits: [edit("main.ts", "isolate ? networkDescriptors(kernel) : inheritedSockets()", "inheritedSockets()")] },
+  { without: "the refusal of the network's sockets as standard input", noticedBy: ["isolate.check", "a socket that comes from outside"], edits: [edit("preparation.ts", "isolate ? networkDescriptors(kernel) : inheritedSockets()", "inheritedSockets()")] },
   { without: "the doorman's end", noticedBy: ["isolate.check", "when the guard is killed, nobody gets in"], edits: [edit("doorman.mjs", '.on("close", () => process.exit(0))', ""), edit("doorman.mjs", "prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) !== 0 || ", "")] },
   { without: "private ways in", noticedBy: ["isolate.check", "the program sees lo"], edits: [edit("private_folder.ts", "chmodSync(coming, 0o600);", "chmodSync(coming, 0o666);")] },
   { without: "the folder's owner and mode", noticedBy: ["status.check", "the folder is this user's alone"], edits: [edit("private_folder.ts", "if ((stats.mode & 0o077) !== 0) return", "if (stats.mode === 0) return")] },
@@ -125,7 +125,7 @@ export const MUTANTS: readonly Mutant[] = [
   { without: "ingressd's judgement of the proof", noticedBy: ["direct.check", "without the key, or without a gateway"], edits: [edit("../../gateway/intents/direct.ts", "if (proof !== undefined && isProof(proof, guardKey, asked, service)) return null;", 'if (proof !== "") return null;')] },
   { without: "the end that ingressd tells", noticedBy: ["direct.check", "the end of a lease"], edits: [edit("leases.ts", 'if (method !== "lease_ended" || told === null) return;', "return;")] },
   { without: "the policy that the guard reads again", noticedBy: ["direct.check", "a policy that no longer grants it"], edits: [edit("direct.ts", 'if (policy.judge(proto, address, port).code !== "no_token") revoke(at, "the policy no longer grants it");', "void policy.judge(proto, address, port);")] },
-  { without: "the end of a token's time", noticedBy: ["direct.check", "a token that is not renewed"], edits: [edit("direct.ts", "if (now() >= at.notAfter) revoke(at,", "if (now() < 0) revoke(at,")] },
+  { without: "the end of a token's time", noticedBy: ["direct.check", "a token that is not renewed"], edits: [edit("direct.ts", "if (now >= at.notAfter) revoke(at,", "if (now < 0) revoke(at,")] },
   { without: "the renewal of tokens", noticedBy: ["direct.check", "a token that is not renewed"], edits: [edit("direct.ts", "if (left.has(name)) void renew(name, place);", "if (left.has(name)) void name;")] },
   { without: "the closing of a port: it is said alone", noticedBy: ["direct.check", "unregistering closes"], edits: [edit("sockets.ts", "kernel.shutdown(fd);\n    return !kernel.accepts(fd);", "return true;")] },
   { without: "the refusal to listen again on what was taken back", noticedBy: ["direct.check", "unregistering closes"], edits: [edit("direct.ts", "if (revoked.has(cookie)) return denial(CODE_TOKEN_REVOKED);", "")] },
@@ -143,13 +143,13 @@ export const MUTANTS: readonly Mutant[] = [
   { without: "signals that are held back", noticedBy: ["keeper.check", "signal neither"], asRoot: true, edits: [edit("confinement.ts", "{ signals: direct && signals }", "{ signals: false }")] },
   { without: "the Landlock domain", noticedBy: ["domain.check", "the memory of a process outside"], edits: [edit("launcher.mjs", "if (domain !== null && !enterDomain(", "if (domain === 0 && !enterDomain(")] },
   { without: "renaming between directories in the domain", noticedBy: ["domain.check", "files are renamed"], edits: [edit("domain.mjs", "Number(add(LANDLOCK_ADD_RULE, domain, RULE_PATH_BENEATH, rule, 0)) === 0 && enter()", "Number(add) !== 0 && enter()")] },
-  { without: "the sentence where there is no Landlock", noticedBy: ["domain.check", "without Landlock one sentence"], edits: [edit("main.ts", "if (confined.sentence !== null) say(confined.sentence);", "")] },
+  { without: "the sentence where there is no Landlock", noticedBy: ["domain.check", "without Landlock one sentence"], edits: [edit("guard_program.ts", "if (confined.sentence !== null) say(confined.sentence);", "")] },
   { without: "the refusal of tokens where signals aren't held back", noticedBy: ["domain.check", "without Landlock's scope"], asRoot: true, edits: [edit("confinement.ts", "if (direct && !signals && !root) {", "if (direct && !direct) {")] },
   { without: "the refusal of others' limits", noticedBy: ["domain.check", "limits of another process"], edits: [edit("filter.ts", "load(DATA_ARGS),\n    ...unless(0, RET_ERRNO | EPERM),\n    ", "")] },
   { without: "the refusal to type into a terminal", noticedBy: ["domain.check", "limits of another process"], edits: [edit("filter.ts", "...of(numbers.ioctl, ioctl),", "")] },
-  { without: "links on the policy's way", noticedBy: ["following.check", "a link to a folder"], edits: [edit("reload.ts", "new Set([path, ...trustedKeys])", "new Set(trustedKeys)")] },
-  { without: "trusted keys", noticedBy: ["following.check", "with trusted keys"], edits: [edit("policy.ts", "readTrustedKeys(signatures?.trustedKeys)", "readTrustedKeys(undefined)")] },
-  { without: "revisions that only rise", noticedBy: ["following.check", "with trusted keys"], edits: [edit("policy.ts", "revisions?.refusal(loaded.info) ?? null", "null"), edit("../shell/revision.ts", "if (why !== null) throw new Error(why);", "")] },
+  { without: "links on the policy's way", noticedBy: ["following.check", "a link to a folder"], edits: [edit("policy.ts", "paths: [path, ...trustedKeys]", "paths: trustedKeys")] },
+  { without: "trusted keys", noticedBy: ["following.check", "with trusted keys"], edits: [edit("policy.ts", "trustedKeys: signatures?.trustedKeys, keysOption", "trustedKeys: undefined, keysOption")] },
+  { without: "revisions that only rise", noticedBy: ["following.check", "with trusted keys"], edits: [edit("policy.ts", 'keysOption: "--trusted-key", revisions,', 'keysOption: "--trusted-key", revisions: null,'), edit("../shell/revision.ts", "if (why !== null) throw new Error(why);", "")] },
   { without: "a reload that outlives the lack of threads", noticedBy: ["following.check", "no thread can be started"], asRoot: true, edits: [edit("../host/load_in_worker.ts", "    return refuse(\"module_selftest\", `no thread", "    if (workerData !== null) process.exit(9);\n    return refuse(\"module_selftest\", `no thread")] },
   { without: "the watcher's word", noticedBy: ["following.check", "can't be watched"], asRoot: true, edits: [edit("../shell/watch.ts", "if (!said.has(sentence)) say(sentence);", "")] },
   { without: "an audit that is no link", noticedBy: ["audit.check", "an audit that is a link"], edits: [edit("audit_file.ts", " | constants.O_NOFOLLOW", "")] },

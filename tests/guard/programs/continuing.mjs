@@ -2,13 +2,13 @@
 import koffi from "koffi";
 import { architecture } from "../../../runtime/guard/filter.ts";
 import { openKernel } from "../../../runtime/guard/kernel.ts";
-import { loadLibrary } from "../../../runtime/guard/koffi.ts";
+import { openLibc } from "../../../runtime/shell/libc.ts";
 import { launch } from "../../../runtime/guard/launch.ts";
 import { readMemory } from "../../../runtime/guard/proc.ts";
 
 const IOCTL_SEND = 0xc0182101;
 const CONTINUE = 1;
-const [library, machine] = [loadLibrary(), architecture(process.arch)];
+const [library, machine] = [openLibc(), architecture(process.arch)];
 const kernel = openKernel(library, machine);
 const ioctl = koffi.load(null).func("int ioctl(int, unsigned long, void *)");
 const { launched: { child, listener } } = await launch(kernel, machine, process.execPath, process.argv.slice(2), null);

@@ -2,7 +2,7 @@
 // command line, and prints the codes of what it decided.
 import { openKernel } from "../../../runtime/guard/kernel.ts";
 import { architecture } from "../../../runtime/guard/filter.ts";
-import { loadLibrary } from "../../../runtime/guard/koffi.ts";
+import { openLibc } from "../../../runtime/shell/libc.ts";
 import { createLandlock } from "../../../runtime/guard/landlock.ts";
 import { launch } from "../../../runtime/guard/launch.ts";
 import { createMadeBinds } from "../../../runtime/guard/made_binds.ts";
@@ -10,7 +10,7 @@ import { socketInodes } from "../../../runtime/guard/sockets.ts";
 import { serve } from "../../../runtime/guard/broker.ts";
 
 const machine = architecture(process.arch);
-const kernel = openKernel(loadLibrary(), machine);
+const kernel = openKernel(openLibc(), machine);
 const { launched: { child, listener } } = await launch(kernel, machine, process.argv[2], process.argv.slice(3), null);
 let now = 0;
 const codes = [];

@@ -1,12 +1,13 @@
-// What to do about a module that is refused.
-import type { Refusal } from "../../runtime/host/module.ts";
+// The remedy for each reason for which a module is refused.
+import type { Refusal } from "../host/module.ts";
 
-export function remedyOf(code: Refusal["code"]): string {
+/** `keysOption`: how the user names public keys, as in `policy.trusted_keys` or `--trusted-key`. */
+export function remedyOf(code: Refusal["code"], keysOption: string): string {
   switch (code) {
     case "signature_missing":
       return "sign it with ingressc sign";
     case "signature_key":
-      return "sign it with a key of policy.trusted_keys, or add this key's public file there";
+      return `sign it with a key of ${keysOption}, or add this key's public file there`;
     case "signature_bad":
     case "signature_twice":
     case "signature_malformed":
