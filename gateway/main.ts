@@ -129,8 +129,8 @@ async function serve(command: Extract<Command, { kind: "serve" }>): Promise<void
     say,
     givenUp: starting.signal,
   });
-  if (isFailure(started)) return end(started);
-  daemon = started;
+  if (!started.ok) return end(started.error);
+  daemon = started.value;
 }
 
 function loadConfig(words: ConfigWords): Config | Failure {

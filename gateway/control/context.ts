@@ -16,8 +16,8 @@ import type { Withdrawn } from "../intents/withdrawn.ts";
 import type { Opener } from "../listen/open.ts";
 import type { Forwarder } from "../listen/listener.ts";
 import type { Markers } from "../markers.ts";
-import type { Ports } from "../listen/ports.ts";
-import type { Exchange } from "../reload/exchange.ts";
+import type { OpenPort, Ports } from "../listen/ports.ts";
+import type { CoordinatedChanges } from "../reload/coordinated.ts";
 import type { Keeper } from "../reload/keeper.ts";
 import type { Reloader } from "../reload/reload.ts";
 import type { CredentialEnd } from "../tls/credentials.ts";
@@ -38,8 +38,13 @@ export interface Context {
   readonly counters: Counters;
   readonly topDenied: TopDenied;
   readonly ownership: OwnershipSetup;
-  readonly exchange: Exchange;
   readonly reloader: Reloader;
+  /** Changes of policy that a coordinator outside prepares and finishes. */
+  readonly changes: CoordinatedChanges;
+  /** Whether a socket listens for a policy that is prepared and not in force. */
+  readonly isHeld: (open: OpenPort) => boolean;
+  /** Exposes of the policy in force that listen nowhere, because the host has no address of their `bind`. */
+  readonly waiting: () => readonly ListenerInfo[];
   /** Null where nothing outlives a restart. */
   readonly keeper: Keeper | null;
   readonly clock: GatewayClock;

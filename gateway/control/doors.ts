@@ -2,7 +2,8 @@
 // sockets of single services.
 import { CODE_BAD_INTENT } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
-import { failure, isFailure, EXIT_MISSING, type Failure } from "../exit.ts";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
+import { failure, EXIT_MISSING, type Failure } from "../exit.ts";
 import { identify, type Door } from "../intents/identity.ts";
 import type { ReadCredentials } from "../intents/peer_credentials.ts";
 import { endLease } from "../intents/unregister.ts";
@@ -34,13 +35,13 @@ interface Wanted {
   readonly gid: number | null;
 }
 
-export async function openDoors({ context, controlPath, credentials }: DoorsSetup): Promise<Doors | Failure> {
-  const { config, leases, clock } = context;
+export async function openDoors({ context, controlPath, credentials }: DoorsSetup): Promise<Result<Doors, Failure>> {
+  const { config, leases, clock, changes } = context;
   const { intents, services } = config;
   const wanted: Wanted[] = [{ path: controlPath, door: { kind: "control" }, mode: 0o600, gid: null }];
   if (intents.socket !== undefined) {
     if (credentials === null) {
-      return failure(EXIT_MISSING, "intents.socket needs koffi, because only the peer's credentials tell services apart on it: npm install koffi, or give each service its own socket (services.NAME.socket)");
+      return failed(failure(EXIT_MISSING, "intents.socket needs koffi, because only the peer's credentials tell services apart on it: npm install koffi, or give each service its own socket (services.NAME.socket)"));
     }
     wanted.push({ path: intents.socket, door: { kind: "shared" }, mode: Number.parseInt(intents.mode ?? SHARED_MODE, 8), gid: null });
   }
@@ -57,7 +58,8 @@ export async function openDoors({ context, controlPath, credentials }: DoorsSetu
   const desk = createDesk(clock);
   const arrivals = new Budgets(ARRIVALS);
   for (const { path, door, mode, gid } of wanted) {
-    const result = prepareDirectory(path, door.kind === "control" ? "private" : "public") ?? await clearStale(path) ?? await openDoor({
+    const unusable = prepareDirectory(path, door.kind === "control" ? "private" : "public") ?? await clearStale(path);
+    const result = unusable !== null ? failed(unusable) : await openDoor({
       path, door, mode, gid,
       maxClients: config.caps.control_connections,
       idleMs: config.timers.control_idle_ms,
@@ -74,16 +76,17 @@ export async function openDoors({ context, controlPath, credentials }: DoorsSetu
         });
       },
       nextNumber: () => numbers++,
-      holdsLease: (client) => leases.ownedBy(client).length > 0,
+      holdsLease: (client) => leases.ownedBy(client).length > 0 || changes.isOwner(client),
       gone: (client) => {
+        void changes.ownerGone(client);
         for (const lease of leases.ownedBy(client)) endLease(context, lease, null);
       },
     });
-    if (isFailure(result)) {
+    if (!result.ok) {
       close();
       return result;
     }
-    open.push(result);
+    open.push(result.value);
   }
-  return { paths: open.map(({ path }) => path), close };
+  return ok({ paths: open.map(({ path }) => path), close });
 }

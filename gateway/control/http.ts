@@ -4,7 +4,8 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { isLoopback, parseAddress } from "../../runtime/net/address.ts";
-import { EXIT_DELEGATE, EXIT_REJECTED, failure, isFailure, type Failure } from "../exit.ts";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
+import { EXIT_DELEGATE, EXIT_REJECTED, failure, type Failure } from "../exit.ts";
 import { canonicalBackend } from "../forward/backend.ts";
 import { isFileRefusal, readTrustedFile } from "../../runtime/host/trusted_file.ts";
 import { closedExposes } from "./closed.ts";
@@ -31,14 +32,14 @@ export interface HttpDoor {
 }
 
 /** `context` may be used once the daemon is whole; until then nothing is asked. */
-export async function openHttp({ listen, tokenFile }: HttpSetup, context: Context): Promise<HttpDoor | Failure> {
+export async function openHttp({ listen, tokenFile }: HttpSetup, context: Context): Promise<Result<HttpDoor, Failure>> {
   const place = canonicalBackend(listen);
   if (typeof place === "string" || place.kind !== "tcp" || !isLoopback(place.address)) {
-    return failure(EXIT_REJECTED, `\`metrics.listen\` = "${listen}" must be a loopback address with a port, such as 127.0.0.1:9600`);
+    return failed(failure(EXIT_REJECTED, `\`metrics.listen\` = "${listen}" must be a loopback address with a port, such as 127.0.0.1:9600`));
   }
   const token = readToken(tokenFile);
-  if (isFailure(token)) return token;
-  const wanted = digest(token);
+  if (!token.ok) return token;
+  const wanted = digest(token.value);
   const server = createServer({
     maxHeaderSize: HEADER_BYTES, requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS, keepAlive: false, connectionsCheckingInterval: 1_000,
   }, (request, response) => answer(request, response, wanted, context));
@@ -50,19 +51,19 @@ export async function openHttp({ listen, tokenFile }: HttpSetup, context: Contex
     userOf: (socket) => userOf(sockets, socket),
     turnedAway: () => context.counters.clientsTurnedAway++,
   }));
-  const failed = await new Promise<string | null>((resolve) => {
+  const fault = await new Promise<string | null>((resolve) => {
     server.once("error", (error) => resolve("code" in error ? String(error.code) : error.message));
     server.listen({ host: place.host, port: place.port, exclusive: true }, () => resolve(null));
   });
-  if (failed !== null) return failure(EXIT_DELEGATE, `\`metrics.listen\` = "${listen}" can't be opened (${failed}): name another port`);
+  if (fault !== null) return failed(failure(EXIT_DELEGATE, `\`metrics.listen\` = "${listen}" can't be opened (${fault}): name another port`));
   server.on("error", () => undefined);
-  return {
+  return ok({
     port: place.port,
     close() {
       server.close();
       server.closeAllConnections();
     },
-  };
+  });
 }
 
 function answer(request: IncomingMessage, response: ServerResponse, wanted: Buffer, context: Context): void {
@@ -82,7 +83,7 @@ function answer(request: IncomingMessage, response: ServerResponse, wanted: Buff
         return send(200, "alive\n");
       case "/readyz": {
         const because = unready(context);
-        return because === null ? send(200, ["ready", ...closedExposes(context).map((one) => one.because), ...context.exchange.waiting().map(addressSentence), ""].join("\n")) : send(503, `${because}\n`);
+        return because === null ? send(200, ["ready", ...closedExposes(context).map((one) => one.because), ...context.waiting().map(addressSentence), ""].join("\n")) : send(503, `${because}\n`);
       }
       default:
         return send(404, "there are /metrics, /healthz and /readyz\n");
@@ -100,19 +101,15 @@ function userOf(sockets: SockDiag | null, { localAddress, localPort, remoteAddre
   return far?.state === "accepted" ? far.uid : null;
 }
 
-export function isHttpToken(x: string | Failure): x is string {
-  return typeof x === "string";
-}
-
 /** The token of the file's one line, or why it can't be used. */
-export function readToken(path: string): string | Failure {
+export function readToken(path: string): Result<string, Failure> {
   const bytes = readTrustedFile(path, MOST_TOKEN_BYTES, "the token file", "private");
-  if (isFileRefusal(bytes)) return failure(EXIT_REJECTED, bytes.refused);
+  if (isFileRefusal(bytes)) return failed(failure(EXIT_REJECTED, bytes.refused));
   const token = new TextDecoder().decode(bytes).trim();
   if (!/^[\x21-\x7e]+$/.test(token) || token.length < LEAST_TOKEN_CHARACTERS) {
-    return failure(EXIT_REJECTED, `the token file \`${path}\` must hold one line of at least ${LEAST_TOKEN_CHARACTERS} printable characters: openssl rand -hex 32 makes one`);
+    return failed(failure(EXIT_REJECTED, `the token file \`${path}\` must hold one line of at least ${LEAST_TOKEN_CHARACTERS} printable characters: openssl rand -hex 32 makes one`));
   }
-  return token;
+  return ok(token);
 }
 
 function digest(text: string): Buffer {

@@ -6,6 +6,9 @@ import { register } from "../intents/register.ts";
 import { renew } from "../intents/renew.ts";
 import { unregister } from "../intents/unregister.ts";
 import type { Endpoint } from "./context.ts";
+import { abort } from "../methods/abort.ts";
+import { commit } from "../methods/commit.ts";
+import { prepare } from "../methods/prepare.ts";
 import { health } from "./health.ts";
 import { metrics } from "./metrics.ts";
 import { reload } from "./reload.ts";
@@ -29,6 +32,9 @@ export const METHODS = {
   health: { access: "operator", params: none, run: health },
   metrics: { access: "operator", params: none, run: metrics, dear: true },
   reload: { access: "operator", params: none, run: reload, dear: true },
+  prepare: { access: "operator", params: schemaCheck(validators.prepare), run: prepare, dear: true },
+  commit: { access: "operator", params: schemaCheck(validators.change), run: commit, dear: true },
+  abort: { access: "operator", params: schemaCheck(validators.change), run: abort, dear: true },
   reopen: { access: "operator", params: none, run: reopen },
   challenge: { access: "anyone", params: none, run: challenge },
   register: { access: "anyone", params: schemaCheck(validators.register), run: register, dear: true },

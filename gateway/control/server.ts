@@ -2,6 +2,7 @@
 // out: connections and their rate are bounded for each peer, and a client that is silent makes room.
 import { chmodSync, chownSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { failure, EXIT_REJECTED, type Failure } from "../exit.ts";
 import type { Caller, Door } from "../intents/identity.ts";
 import type { Budgets } from "./budgets.ts";
@@ -40,7 +41,7 @@ interface Place {
   readonly client: ServedClient;
 }
 
-export async function openDoor(setup: DoorSetup): Promise<OpenDoor | Failure> {
+export async function openDoor(setup: DoorSetup): Promise<Result<OpenDoor, Failure>> {
   const { path, mode, gid, maxClients } = setup;
   const places = new Map<Socket, Place>();
   const share = setup.door.kind === "shared" ? Math.ceil(maxClients / SHARES) : maxClients;
@@ -89,26 +90,26 @@ export async function openDoor(setup: DoorSetup): Promise<OpenDoor | Failure> {
   server.on("error", ignore);
   // The socket must never be looser than its mode, not even before chmod.
   const before = process.umask(0o177);
-  const failed = await new Promise<string | null>((resolve) => {
+  const fault = await new Promise<string | null>((resolve) => {
     server.once("error", (error) => resolve(error.message));
     server.listen({ path }, () => resolve(null));
     process.umask(before);
   });
-  if (failed !== null) return failure(EXIT_REJECTED, `the socket \`${path}\` can't be opened (${failed}): name another path`);
+  if (fault !== null) return failed(failure(EXIT_REJECTED, `the socket \`${path}\` can't be opened (${fault}): name another path`));
   try {
     if (gid !== null) chownSync(path, -1, gid);
     chmodSync(path, mode);
   } catch (error) {
     server.close();
-    return failure(EXIT_REJECTED, `the socket \`${path}\` can't be given its group or mode (${error instanceof Error ? error.message : String(error)}): ingressd must be in that group`);
+    return failed(failure(EXIT_REJECTED, `the socket \`${path}\` can't be given its group or mode (${error instanceof Error ? error.message : String(error)}): ingressd must be in that group`));
   }
-  return {
+  return ok({
     path,
     close() {
       server.close();
       for (const socket of places.keys()) socket.destroy();
     },
-  };
+  });
 }
 
 function ignore(): void {}

@@ -140,7 +140,7 @@ test("at a reload nothing changes: a policy that needs what can't be used is ref
   const gateway = await running({ policy: g.policy, config: `${g.config}\n[certs.new]\ncert = "${g.folder}/new.pem"\nkey = "${g.folder}/web.key"`, wall: () => wall });
   gateway.place(moduleOf(g.policy.replace('cert "web"', 'cert "new"')));
   const answer = await gateway.daemon.reload();
-  assert.match("message" in answer ? answer.message : "", /lacks the cert `new` of expose `(?:web|app)`: `.*new\.pem` has no certificate in PEM; repair that and reload/);
+  assert.match(answer.ok ? "" : answer.error.message, /lacks the cert `new` of expose `(?:web|app)`: `.*new\.pem` has no certificate in PEM; repair that and reload/);
   assert.is((await call({ port: g.ports[1], site })).got, SERVED, "the previous policy stays");
 
   wall += 20 * 86_400_000;

@@ -142,11 +142,11 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
     print: (line) => markers.push(line),
     say: (sentence) => said.push(sentence),
   });
-  if (isFailure(started)) {
+  if (!started.ok) {
     rmSync(folder, { recursive: true, force: true });
-    return { failure: started, markers, said };
+    return { failure: started.error, markers, said };
   }
-  const daemon = started;
+  const daemon = started.value;
   let stopping: Promise<void> | null = null;
   const stop = async (): Promise<void> => {
     const stopped = daemon.stop();

@@ -4,7 +4,6 @@ import { existsSync, readFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { isRefused } from "../../gateway/reload/exchange.ts";
 import { parseAddress, type Address } from "../../runtime/net/address.ts";
 import { loadPolicyInWorker } from "../../runtime/host/load_in_worker.ts";
 import { isRefusal } from "../../runtime/host/load.ts";
@@ -26,10 +25,10 @@ test("ports that a reload closes do not count against caps.ports; one more than 
   const gateway = await running({ policy: policy(ports.slice(0, 2)), config: "[caps]\nports = 2\n[policy]\nwatch = false" });
   gateway.place(moduleOf(policy(ports.slice(2, 4))));
   const report = await gateway.daemon.reload();
-  assert.ok(!isRefused(report), JSON.stringify(report));
-  if (!isRefused(report)) assert.equal([report.opened.length, report.closed.length, report.failed], [2, 2, []]);
+  assert.ok(report.ok, JSON.stringify(report));
+  if (report.ok) assert.equal([report.value.opened.length, report.value.closed.length, report.value.failed], [2, 2, []]);
   gateway.place(moduleOf(policy(ports.slice(2))));
-  assert.ok(isRefused(await gateway.daemon.reload()));
+  assert.not((await gateway.daemon.reload()).ok);
   await gateway.stop();
 });
 
@@ -43,7 +42,7 @@ test("a port that one of our own connections has is reported as that", async () 
   const near = upstream?.remotePort ?? 0;
   gateway.place(moduleOf(`edition 1\nexpose web on tcp ${port}, ${near} { backend 127.0.0.1:${behind.port} allow from any }`));
   const refused = await gateway.daemon.reload();
-  assert.match(isRefused(refused) ? refused.message : "", new RegExp(`^port ${near} .* is in use by one of ingressd's own connections to the backend 127\\.0\\.0\\.1:${behind.port}.*ip_local_reserved_ports=${near}`));
+  assert.match(refused.ok ? "" : refused.error.message, new RegExp(`^port ${near} .* is in use by one of ingressd's own connections to the backend 127\\.0\\.0\\.1:${behind.port}.*ip_local_reserved_ports=${near}`));
   client.socket.destroy();
   await client.closed;
   await gateway.stop();
@@ -74,14 +73,14 @@ expose vpn on tcp ${other} bind 127.8.0.0/16 { backend 127.0.0.1:${behind.port} 
   assert.equal(gateway.markers.filter((line) => line.includes("port open")), [`ingressd: port open (port=${port}, proto=tcp)`]);
   assert.is(gateway.markers.at(-1), "ingressd: ready");
   assert.equal(await seen(), [1, "true"]);
-  await gateway.daemon.exchange.reconcile();
+  await gateway.daemon.reconcile();
   assert.equal(await seen(), [1, "true"], "said once");
   host = [...host, address("127.8.0.1")];
-  await gateway.daemon.exchange.reconcile();
+  await gateway.daemon.reconcile();
   assert.equal(await seen(), [1, "false"]);
   assert.is(await probe(other, "127.0.0.1", "127.8.0.1"), "allow");
   host = host.slice(0, 1);
-  await gateway.daemon.exchange.reconcile();
+  await gateway.daemon.reconcile();
   assert.equal(await seen(), [2, "true"], "it went again");
   await gateway.stop();
   behind.close();
