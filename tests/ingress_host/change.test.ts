@@ -100,6 +100,27 @@ test("all prepare, then all commit in the turn of the swap; where one refuses or
   await gateway.stop();
 });
 
+test("where the ports can't even be looked at, what participants had prepared is aborted", async () => {
+  const log: string[] = [];
+  let broken = false;
+  const gateway = await running({
+    module: moduleOf(OLD), config: "[policy]\nwatch = false", participants: chorus(log, () => []),
+    hostAddresses: () => {
+      if (broken) throw new Error("no interfaces");
+      return [];
+    },
+  });
+  gateway.place(moduleOf(NEW));
+  log.length = 0;
+  broken = true;
+  const failure = await gateway.daemon.reload().then(() => "in force", String);
+  broken = false;
+  assert.equal([failure, log.splice(0)], ["Error: no interfaces", ["first prepare", "second prepare", "second abort", "first abort"]]);
+  assert.is(await seen(), "+--");
+  assert.ok((await gateway.daemon.reload()).ok, "the next reload is not held up");
+  await gateway.stop();
+});
+
 /** The change that the file in place would be. */
 async function prepared(gateway: Under): Promise<Change> {
   const change = await gateway.daemon.prepare();

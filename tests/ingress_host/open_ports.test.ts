@@ -86,17 +86,23 @@ expose vpn on tcp ${other} bind 127.8.0.0/16 { backend 127.0.0.1:${behind.port} 
   behind.close();
 });
 
-/** Kernel timer of each connection to a local port: 2 is keep-alive. */
-function timers(port: number, column: 1 | 2): string[] {
+/** USER_HZ: the kernel's unit of timers. */
+const TICKS_PER_SECOND = 100;
+
+/** Kernel timer of each connection to a local port: 2 is keep-alive; it is due within `withinSeconds`, else "late" is the answer. */
+function timers(port: number, column: 1 | 2, withinSeconds: number): string[] {
   const hex = port.toString(16).toUpperCase().padStart(4, "0");
   return readFileSync("/proc/net/tcp", "latin1").split("\n").map((line) => line.trim().split(/\s+/))
-    .filter((row) => row[3] === "01" && row[column]?.endsWith(`:${hex}`) === true).map((row) => row[5]?.split(":")[0] ?? "");
+    .filter((row) => row[3] === "01" && row[column]?.endsWith(`:${hex}`) === true)
+    .map((row) => row[5]?.split(":") ?? []).map(([kind = "", due = ""]) => (Number.parseInt(due, 16) <= withinSeconds * TICKS_PER_SECOND ? kind : "late"));
 }
 
 if (!existsSync("/proc/net/tcp")) skip("keep-alive", "there is no /proc/net/tcp");
 else {
   test("keep-alive is on at both sides, and off where the configuration says so", async () => {
-    for (const [config, expected] of [["", "02"], ["[timers]\nkeepalive_ms = 0", "00"]] as const) {
+    // Whole seconds, at least one: less would be the kernel's two hours.
+    const rows = [["", "02", 60], ["[timers]\nkeepalive_ms = 1", "02", 1], ["[timers]\nkeepalive_ms = 1999", "02", 1], ["[timers]\nkeepalive_ms = 0", "00", 0]] as const;
+    for (const [config, expected, within] of rows) {
       const sockets: Socket[] = [];
       const server = createServer((socket) => {
         socket.on("error", () => undefined);
@@ -109,7 +115,7 @@ else {
       client.socket.write("x");
       assert.is(await client.first, "x");
       // The gateway's near end to the client has the port as its own; that to the backend has it as its peer's.
-      await eventually(() => timers(port, 1).join() === expected && timers(back, 2).join() === expected, `${expected}: ${timers(port, 1).join()} ${timers(back, 2).join()}`);
+      await eventually(() => timers(port, 1, within).join() === expected && timers(back, 2, within).join() === expected, `${expected}: ${timers(port, 1, within).join()} ${timers(back, 2, within).join()}`);
       client.socket.destroy();
       for (const socket of sockets) socket.destroy();
       server.close();
@@ -125,6 +131,23 @@ test("the limit of a policy's self-checks is the processor time of their thread"
   assert.not(isRefusal(checked), JSON.stringify(checked));
   const late = await loadPolicyInWorker(Uint8Array.from(module), null, 0);
   assert.is(isRefusal(late) && late.code, "module_selftest");
+});
+
+/** Stops this thread, so that nothing that another thread says is heard in between. */
+function blockMs(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+test("a thread of self-checks that is not heard to begin within six times their limit is refused", async () => {
+  const module = moduleOf("edition 1\nexpose web on tcp 80 { backend 127.0.0.1:9 allow from any }");
+  for (const [limitMs, blockedMs, due] of [[50, 50 * 6 + 1, "module_selftest"], [1_000, 50 * 6 + 1, "checked"]] as const) {
+    // After this phase of the event loop timers come before messages.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    const checking = loadPolicyInWorker(Uint8Array.from(module), null, limitMs);
+    blockMs(blockedMs);
+    const result = await checking;
+    assert.is(isRefusal(result) ? result.code : "checked", due, JSON.stringify(result));
+  }
 });
 
 test.run();
