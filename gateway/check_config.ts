@@ -1,12 +1,12 @@
 // `ingressd check-config`: reads all layers as a start would, looks at every file that a start opens
 // (check_files.ts), and says everything that is wrong. Nothing is made, changed or loaded.
 import { systemClock } from "../runtime/shell/clock.ts";
-import { checkFiles, type Surroundings } from "./check_files.ts";
-import { configExit, isDecoded } from "./config.ts";
+import { checkFiles, type Surroundings } from "./cli/check_files.ts";
+import { configExit, isDecoded } from "./config/read.ts";
 import type { Decoded } from "./config/decode.ts";
 import { placeText, problemText, shown, type Place, type Problem } from "./config/problem.ts";
 import { EXIT_OK, EXIT_REJECTED, EXIT_UNSUPPORTED } from "./exit.ts";
-import type { Outcome } from "./order.ts";
+import type { Outcome } from "./cli/order.ts";
 
 /** `problems` are those of the layers; where there are none, the files are looked at. */
 export function checkConfig(decoded: Decoded | readonly Problem[], json: boolean, around: Omit<Surroundings, "config"> = surroundings()): Outcome {

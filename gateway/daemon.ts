@@ -9,14 +9,16 @@ import { denial } from "../runtime/host/ask.ts";
 import { failed, ok, type Result } from "../runtime/result/result.ts";
 import { watchFile } from "../runtime/shell/watch.ts";
 import type { Cancel } from "./clock.ts";
-import { closedExposes } from "./control/closed.ts";
-import type { Client } from "./control/context.ts";
-import { openDoors } from "./control/doors.ts";
+import { closedExposes } from "./methods/closed.ts";
+import type { Client } from "./control/client.ts";
+import { openOwnSockets } from "./control/own_sockets.ts";
 import { openHttp } from "./control/http.ts";
-import { status } from "./control/status.ts";
-import type { Counters } from "./counters.ts";
+import { httpPage } from "./methods/http_pages.ts";
+import { methodsOf } from "./methods/methods.ts";
+import { status } from "./methods/status.ts";
+import type { Counters } from "./audit/counters.ts";
 import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED, failure, type Failure } from "./exit.ts";
-import { endLease } from "./intents/unregister.ts";
+import { endLease } from "./intents/end_lease.ts";
 import { FREE, READING, SECURING } from "./listen/connections.ts";
 import type { Forwarder } from "./listen/listener.ts";
 import { makeParts, type DaemonSetup, type Parts } from "./parts.ts";
@@ -176,12 +178,21 @@ class Running implements Daemon {
 
   async #openOwnSockets(): Promise<Result<null, Failure>> {
     const { context, own, peers } = this.#parts;
-    const control = await openDoors({ context, controlPath: this.controlPath, credentials: peers });
+    const { config, clock, counters, refusals, inForce, leases, changes, ownership: { sockets } } = context;
+    const control = await openOwnSockets({
+      config, controlPath: this.controlPath, credentials: peers, clock, counters, refusals, inForce, method: methodsOf(context),
+      isOwner: (client) => leases.ownedBy(client).length > 0 || changes.isOwner(client),
+      gone: (client) => {
+        void changes.ownerGone(client).catch((error: unknown) => this.#setup.say(`a change could not be aborted: ${String(error)}`));
+        for (const lease of leases.ownedBy(client)) endLease(context, lease, null);
+      },
+    });
     if (!control.ok) return control;
     own.control = control.value;
-    const { listen, token_file: tokenFile } = this.#setup.config.metrics;
+    const { listen, token_file: tokenFile } = config.metrics;
     if (listen === undefined || tokenFile === undefined) return ok(null);
-    const http = await openHttp({ listen, tokenFile }, context);
+    const turnedAway = (): void => void counters.clientsTurnedAway++;
+    const http = await openHttp({ listen, tokenFile, clock, sockets, turnedAway, page: (path) => httpPage(context, path) });
     if (!http.ok) return http;
     own.http = http.value;
     return ok(null);

@@ -1,8 +1,8 @@
 // File descriptors: how many the process may have, what that leaves for connections, and
 // noticing (Node does not) when there are none left.
 import { closeSync, openSync, readFileSync } from "node:fs";
-import type { Config } from "./config.ts";
-import type { Counters } from "./counters.ts";
+import type { Config } from "./config/read.ts";
+import type { Counters } from "./audit/counters.ts";
 import { failure, EXIT_UNSUPPORTED, type Failure } from "./exit.ts";
 
 /** For the runtime itself, files that are read, and peers that wait to be refused. */

@@ -1,4 +1,4 @@
-// The same over HTTP for those who can't open a unix socket: /metrics, /healthz and /readyz on a
+// Pages over HTTP for programs that can't open a unix socket: /metrics, /healthz and /readyz on a
 // loopback port. Every request needs the token; nothing can be changed here.
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -8,12 +8,9 @@ import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { EXIT_DELEGATE, EXIT_REJECTED, failure, type Failure } from "../exit.ts";
 import { canonicalBackend } from "../forward/backend.ts";
 import { isFileRefusal, readTrustedFile } from "../../runtime/host/trusted_file.ts";
-import { closedExposes } from "./closed.ts";
-import { addressSentence } from "../listen/absent.ts";
 import type { SockDiag } from "../intents/sock_diag.ts";
-import type { Context } from "./context.ts";
+import type { GatewayClock } from "../clock.ts";
 import { createPlaces } from "./http_places.ts";
-import { metricsText, unready } from "./metrics.ts";
 
 const MOST_TOKEN_BYTES = 4096;
 const LEAST_TOKEN_CHARACTERS = 16;
@@ -21,18 +18,29 @@ const LEAST_TOKEN_CHARACTERS = 16;
 const REQUEST_MS = 5_000;
 const HEADER_BYTES = 4096;
 
+export interface HttpPage {
+  readonly status: number;
+  readonly text: string;
+  readonly type?: string;
+}
+
 export interface HttpSetup {
   readonly listen: string;
   readonly tokenFile: string;
+  readonly clock: GatewayClock;
+  /** To ask who is at the far end; null where the kernel can't be asked. */
+  readonly sockets: SockDiag | null;
+  readonly turnedAway: () => void;
+  /** The pages by their paths; asked once the daemon is whole. */
+  readonly page: (path: string) => HttpPage;
 }
 
-export interface HttpDoor {
+export interface HttpServer {
   readonly port: number;
   close(): void;
 }
 
-/** `context` may be used once the daemon is whole; until then nothing is asked. */
-export async function openHttp({ listen, tokenFile }: HttpSetup, context: Context): Promise<Result<HttpDoor, Failure>> {
+export async function openHttp({ listen, tokenFile, clock, sockets, turnedAway, page }: HttpSetup): Promise<Result<HttpServer, Failure>> {
   const place = canonicalBackend(listen);
   if (typeof place === "string" || place.kind !== "tcp" || !isLoopback(place.address)) {
     return failed(failure(EXIT_REJECTED, `\`metrics.listen\` = "${listen}" must be a loopback address with a port, such as 127.0.0.1:9600`));
@@ -42,14 +50,13 @@ export async function openHttp({ listen, tokenFile }: HttpSetup, context: Contex
   const wanted = digest(token.value);
   const server = createServer({
     maxHeaderSize: HEADER_BYTES, requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS, keepAlive: false, connectionsCheckingInterval: 1_000,
-  }, (request, response) => answer(request, response, wanted, context));
+  }, (request, response) => answer(request, response, wanted, page));
   server.maxRequestsPerSocket = 1;
   server.timeout = REQUEST_MS;
-  const { sockets } = context.ownership;
   server.on("connection", createPlaces({
-    clock: context.clock,
+    clock,
     userOf: (socket) => userOf(sockets, socket),
-    turnedAway: () => context.counters.clientsTurnedAway++,
+    turnedAway,
   }));
   const fault = await new Promise<string | null>((resolve) => {
     server.once("error", (error) => resolve("code" in error ? String(error.code) : error.message));
@@ -66,7 +73,7 @@ export async function openHttp({ listen, tokenFile }: HttpSetup, context: Contex
   });
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, wanted: Buffer, context: Context): void {
+function answer(request: IncomingMessage, response: ServerResponse, wanted: Buffer, page: HttpSetup["page"]): void {
   const send = (status: number, text: string, type = "text/plain; charset=utf-8"): void => {
     response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(text), "cache-control": "no-store", connection: "close" });
     response.end(request.method === "HEAD" ? "" : text);
@@ -76,18 +83,8 @@ function answer(request: IncomingMessage, response: ServerResponse, wanted: Buff
     // Digests have one length, so that comparing them tells nothing of the token.
     if (!timingSafeEqual(digest(given), wanted)) return send(401, "a token is needed: Authorization: Bearer TOKEN\n");
     if (request.method !== "GET" && request.method !== "HEAD") return send(405, "only GET and HEAD\n");
-    switch (request.url) {
-      case "/metrics":
-        return send(200, metricsText(context), "text/plain; version=0.0.4; charset=utf-8");
-      case "/healthz":
-        return send(200, "alive\n");
-      case "/readyz": {
-        const because = unready(context);
-        return because === null ? send(200, ["ready", ...closedExposes(context).map((one) => one.because), ...context.waiting().map(addressSentence), ""].join("\n")) : send(503, `${because}\n`);
-      }
-      default:
-        return send(404, "there are /metrics, /healthz and /readyz\n");
-    }
+    const { status, text, type } = page(request.url ?? "");
+    send(status, text, type);
   } catch {
     response.destroy();
   }

@@ -1,6 +1,6 @@
 // `abort`: takes a prepared change back. Nothing of it stays.
-import type { Endpoint } from "../control/context.ts";
-import { notReloaded } from "../control/reload.ts";
+import type { Endpoint } from "./context.ts";
+import { notReloaded } from "./reload.ts";
 import { changeId } from "./change_id.ts";
 
 export const abort: Endpoint = async (context, _client, params) => {

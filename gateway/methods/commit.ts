@@ -1,6 +1,6 @@
 // `commit`: puts a prepared change in force; answers as `reload` does, and the same each time.
-import type { Endpoint } from "../control/context.ts";
-import { notReloaded } from "../control/reload.ts";
+import type { Endpoint } from "./context.ts";
+import { notReloaded } from "./reload.ts";
 import { changeId } from "./change_id.ts";
 
 export const commit: Endpoint = async (context, _client, params) => {

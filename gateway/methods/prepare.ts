@@ -1,7 +1,7 @@
 // `prepare`: the policy file as a change that the same coordinator commits or aborts by its id. Answers when everything
 // is checked and the new ports listen without serving anybody.
-import type { Endpoint } from "../control/context.ts";
-import { notReloaded } from "../control/reload.ts";
+import type { Endpoint } from "./context.ts";
+import { notReloaded } from "./reload.ts";
 import { LEASE_MS } from "../reload/coordinated.ts";
 
 export const prepare: Endpoint = async (context, client, params) => {

@@ -3,7 +3,7 @@
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { InForce } from "../admit/admit.ts";
 import type { GatewayClock } from "../clock.ts";
-import type { Turns } from "../turns.ts";
+import type { Turns } from "./turns.ts";
 import type { Refused, Report } from "./report.ts";
 import type { Outlook } from "./transaction.ts";
 

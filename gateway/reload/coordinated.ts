@@ -9,7 +9,7 @@
 import { randomBytes } from "node:crypto";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { GatewayClock } from "../clock.ts";
-import type { ChangeCounts } from "../counters.ts";
+import type { ChangeCounts } from "../audit/counters.ts";
 import type { Change } from "./change.ts";
 import type { Reloader } from "./reload.ts";
 import { reportSentence, type Refused, type Report } from "./report.ts";

@@ -8,7 +8,7 @@ import { addressSentence, waitingForAddress } from "../listen/absent.ts";
 import type { HostAddress } from "../listen/addresses.ts";
 import { isNotOpened, type Opener } from "../listen/open.ts";
 import type { Exposure, OpenPort, Ports } from "../listen/ports.ts";
-import type { Markers } from "../markers.ts";
+import type { Markers } from "../audit/markers.ts";
 import { leasedExposures, staticExposures } from "./exposures.ts";
 
 /** Before an expose's name where a sentence is about the expose and not about an address. */

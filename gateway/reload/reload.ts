@@ -5,8 +5,8 @@ import { isFileRefusal, readTrustedFileInTurns } from "../../runtime/host/truste
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { InForce } from "../admit/admit.ts";
 import type { GatewayClock } from "../clock.ts";
-import type { Counters } from "../counters.ts";
-import type { Turns } from "../turns.ts";
+import type { Counters } from "../audit/counters.ts";
+import type { Turns } from "./turns.ts";
 import { checkCandidate, type CandidateSetup, type PolicyBytes } from "./candidate.ts";
 import { keepTurn, KEPT_MS, type Change, type Undoable } from "./change.ts";
 import { reportSentence, STOPPING, type Refused, type Report } from "./report.ts";

@@ -4,7 +4,7 @@
 import type { ListenerInfo } from "../../runtime/host/module.ts";
 import { failed, ok } from "../../runtime/result/result.ts";
 import type { GatewayClock } from "../clock.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/read.ts";
 import type { Participant } from "../reload/participant.ts";
 import { readShown, readTrusted, type Loaded } from "./certificate_files.ts";
 import { createContext, type Shown, type Trusted } from "./context.ts";

@@ -3,7 +3,7 @@ import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { parseCommand } from "../../gateway/arguments.ts";
 import { heldWall } from "../../runtime/host/held_wall.ts";
-import { defaultConfig, parseConfig } from "../../gateway/config.ts";
+import { defaultConfig, parseConfig } from "../../gateway/config/read.ts";
 import { EXIT_REJECTED, EXIT_UNSUPPORTED, EXIT_USAGE, isFailure } from "../../gateway/exit.ts";
 import { canonicalBackend } from "../../gateway/forward/backend.ts";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { startDaemon } from "../../gateway/daemon.ts";
-import { defaultConfig } from "../../gateway/config.ts";
+import { defaultConfig } from "../../gateway/config/read.ts";
 import { isRefusal } from "../../runtime/host/load.ts";
 import { loadPolicyInWorker } from "../../runtime/host/load_in_worker.ts";
 import { systemDisk, type Disk } from "../../runtime/shell/disk.ts";

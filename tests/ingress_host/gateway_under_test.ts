@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { compile } from "../../compiler/compile.ts";
 import type { SourceFile } from "../../compiler/source.ts";
 import type { GatewayClock } from "../../gateway/clock.ts";
-import { parseConfig } from "../../gateway/config.ts";
+import { parseConfig } from "../../gateway/config/read.ts";
 import { openConnection, type Connection } from "../../gateway/client/connection.mjs";
 import { startDaemon, type Daemon } from "../../gateway/daemon.ts";
 import { isFailure, type Failure } from "../../gateway/exit.ts";

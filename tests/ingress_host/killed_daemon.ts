@@ -4,7 +4,7 @@
 import { writeFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../../runtime/shell/clock.ts";
-import { parseConfig } from "../../gateway/config.ts";
+import { parseConfig } from "../../gateway/config/read.ts";
 import { startDaemon } from "../../gateway/daemon.ts";
 import { isFailure } from "../../gateway/exit.ts";
 import { systemDisk, type Disk } from "../../runtime/shell/disk.ts";

@@ -6,7 +6,7 @@ import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { EXIT_DELEGATE, EXIT_REJECTED, EXIT_UNSUPPORTED, isFailure } from "../../gateway/exit.ts";
 import { connectionCap } from "../../gateway/descriptors.ts";
-import { defaultConfig } from "../../gateway/config.ts";
+import { defaultConfig } from "../../gateway/config/read.ts";
 import { CONNECTING, OPEN } from "../../gateway/listen/connections.ts";
 import { nodeForwarder } from "../../gateway/listen/node_forwarder.ts";
 import { isListenFailure } from "../../gateway/listen/listener.ts";

@@ -5,7 +5,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { parseConfig } from "../../gateway/config.ts";
+import { parseConfig } from "../../gateway/config/read.ts";
 import { EXIT_REJECTED, isFailure } from "../../gateway/exit.ts";
 import { belowMark, markText, parseMark } from "../../runtime/shell/mark.ts";
 import { newSigner, signed } from "../host/signed.ts";

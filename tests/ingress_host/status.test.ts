@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { program } from "../ready.ts";
-import { order } from "../../gateway/order.ts";
+import { order } from "../../gateway/cli/order.ts";
 import { statusText } from "../../gateway/status_text.ts";
 import { watchStatus, WATCH_MS } from "../../gateway/watch_status.ts";
 import { backend, eventually, freePort, manualClock, probe, running, type Under } from "./gateway_under_test.ts";

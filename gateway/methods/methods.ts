@@ -1,28 +1,24 @@
-// The register of endpoints: a new one is a file and a row.
-import { schemaCheck, type Check } from "../schema.ts";
-import { challenge } from "../intents/direct.ts";
-import { list } from "../intents/list.ts";
-import { register } from "../intents/register.ts";
-import { renew } from "../intents/renew.ts";
-import { unregister } from "../intents/unregister.ts";
-import type { Endpoint } from "./context.ts";
-import { abort } from "../methods/abort.ts";
-import { commit } from "../methods/commit.ts";
-import { prepare } from "../methods/prepare.ts";
+// The register of control methods: a new one is a file and a row.
+import { schemaCheck } from "../control/schema.ts";
+import { challenge } from "./direct.ts";
+import { list } from "./list.ts";
+import { register } from "./register.ts";
+import { renew } from "./renew.ts";
+import { unregister } from "./unregister.ts";
+import type { ServedMethod } from "../control/served_client.ts";
+import type { Context, Endpoint } from "./context.ts";
+import { abort } from "./abort.ts";
+import { commit } from "./commit.ts";
+import { prepare } from "./prepare.ts";
 import { health } from "./health.ts";
 import { metrics } from "./metrics.ts";
 import { reload } from "./reload.ts";
 import { reopen } from "./reopen.ts";
 import { status } from "./status.ts";
-import * as validators from "./validators.mjs";
+import * as validators from "../control/validators.mjs";
 
-export interface Method {
-  /** `operator`: on the control socket only. */
-  readonly access: "operator" | "anyone";
-  readonly params: Check;
+export interface Method extends Omit<ServedMethod, "run"> {
   readonly run: Endpoint;
-  /** Has more to do than answer, so that a client may ask less often. */
-  readonly dear?: true;
 }
 
 const none = schemaCheck(validators.none);
@@ -43,7 +39,9 @@ export const METHODS = {
   list: { access: "anyone", params: none, run: list },
 } as const satisfies Record<string, Method>;
 
-export function methodNamed(name: string): Method | null {
-  const found = Object.entries(METHODS).find(([key]) => key === name);
-  return found?.[1] ?? null;
+/** The methods as the sockets see them. */
+export function methodsOf(context: Context): (name: string) => ServedMethod | null {
+  const served = new Map(Object.entries<Method>(METHODS).map(([name, { run, ...method }]): [string, ServedMethod] =>
+    [name, { ...method, run: (client, params) => run(context, client, params) }]));
+  return (name) => served.get(name) ?? null;
 }

@@ -1,7 +1,7 @@
 // `reload`: reads the policy file again; answers when only the new policy decides.
 import type { Refused } from "../reload/report.ts";
 import type { Context, Endpoint } from "./context.ts";
-import { rpcError, RPC_NOT_RELOADED, type RpcError } from "./rpc.ts";
+import { rpcError, RPC_NOT_RELOADED, type RpcError } from "../control/rpc.ts";
 
 export const reload: Endpoint = async (context) => {
   const report = await context.reloader.reload();

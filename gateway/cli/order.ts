@@ -1,9 +1,9 @@
 // `ingressd status`, `ingressd reload` and `ingressd reopen`: ask the running gateway over its control socket.
-import { openConnection } from "./client/connection.mjs";
-import type { Answer } from "./control/rpc.ts";
-import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED } from "./exit.ts";
+import { openConnection } from "../client/connection.mjs";
+import type { Answer } from "../control/rpc.ts";
+import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED } from "../exit.ts";
 import { reportText } from "./order_text.ts";
-import { statusText } from "./status_text.ts";
+import { statusText } from "../status_text.ts";
 
 export interface Outcome {
   readonly exitCode: number;

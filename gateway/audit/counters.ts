@@ -1,8 +1,8 @@
 // Everything that the gateway counts since its start. Plain numbers, read by `status`.
-import type { Code, Reason } from "../runtime/abi/names.ts";
-import type { Decision, Shadow } from "../runtime/host/decision.ts";
-import { RuleCounts } from "./audit/rule_hits.ts";
-import type { End } from "./listen/listener.ts";
+import type { Code, Reason } from "../../runtime/abi/names.ts";
+import type { Decision, Shadow } from "../../runtime/host/decision.ts";
+import { RuleCounts } from "./rule_hits.ts";
+import type { End } from "../listen/listener.ts";
 
 /** Changes of policy in the hands of coordinators, since the start. */
 export interface ChangeCounts {
