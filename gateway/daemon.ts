@@ -1,89 +1,44 @@
-// ingressd as a value: startDaemon wires the rooms together and returns a handle. Nothing here
+// ingressd as a value: startDaemon starts every part (parts.ts) and returns a handle. Nothing here
 // touches the process (signals, exit codes: main.ts), and time and output come in, so a test
 // runs the very same daemon.
 //
 //   listen/  sockets        admit/   who is served    forward/  bytes to the backend
 //   reload/  the policy     intents/ registrations    control/  orders    audit/  records
-import { randomBytes } from "node:crypto";
 import { CODE_NO_MODULE } from "../runtime/abi/verdicts.ts";
 import { denial } from "../runtime/host/ask.ts";
-import type { HostAddress } from "./listen/addresses.ts";
-import { createAdmitter, type InForce } from "./admit/admit.ts";
-import { Backends } from "./admit/backends.ts";
-import { notOwnSocket } from "./admit/own_socket.ts";
-import { TopDenied } from "./admit/top_denied.ts";
-import { openAudit } from "./audit/audit.ts";
-import { createRecorder } from "./audit/recorder.ts";
-import type { GatewayClock } from "./clock.ts";
-import { allowedBackends, type Config } from "./config.ts";
-import { newCounters, type Counters } from "./counters.ts";
-import type { Client, Context } from "./control/context.ts";
-import { closedExposes } from "./control/closed.ts";
-import { openDoors } from "./control/doors.ts";
-import { openHttp, type HttpDoor } from "./control/http.ts";
-import { status } from "./control/status.ts";
-import { connectionCap, openFileLimit, watchDescriptors } from "./descriptors.ts";
-import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED, failure, isFailure, type Failure } from "./exit.ts";
-import { readGuardKey } from "./intents/guard_key.ts";
-import { Leases } from "./intents/leases.ts";
-import { openSockDiag } from "./intents/sock_diag.ts";
-import { belongsTo, fileBelongsTo, listeningSockets, oncePerTurn, ROOT, type OwnershipSetup } from "./intents/ownership.ts";
-import { watchWithdrawn } from "./intents/withdrawn.ts";
-import { peerCredentials } from "./intents/peer_credentials.ts";
-import { createRefusals } from "./intents/refusals.ts";
-import { endLease } from "./intents/unregister.ts";
+import { failed, ok, type Result } from "../runtime/result/result.ts";
+import { watchFile } from "../runtime/shell/watch.ts";
+import type { Cancel } from "./clock.ts";
+import { closedExposes } from "./methods/closed.ts";
+import type { Client } from "./control/client.ts";
+import { openOwnSockets } from "./control/own_sockets.ts";
+import { openHttp } from "./control/http.ts";
+import { httpPage } from "./methods/http_pages.ts";
+import { methodsOf } from "./methods/methods.ts";
+import { status } from "./methods/status.ts";
+import type { Counters } from "./audit/counters.ts";
+import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED, failure, type Failure } from "./exit.ts";
+import { endLease } from "./intents/end_lease.ts";
 import { FREE, READING, SECURING } from "./listen/connections.ts";
 import type { Forwarder } from "./listen/listener.ts";
-import { resetReader } from "./forward/reset.ts";
-import { nodeForwarder } from "./listen/node_forwarder.ts";
-import { createOpener } from "./listen/open.ts";
-import { Ports } from "./listen/ports.ts";
-import { createCredentials, type Which } from "./tls/credentials.ts";
-import { createMarkers } from "./markers.ts";
+import { makeParts, type DaemonSetup, type Parts } from "./parts.ts";
 import type { Change } from "./reload/change.ts";
-import { createExchange, isRefused, type Exchange, type Refused, type Report } from "./reload/exchange.ts";
-import { systemDisk, type Disk } from "../runtime/shell/disk.ts";
-import { prepareStateDirectory } from "../runtime/shell/revision.ts";
-import { createEnds } from "./reload/ends.ts";
-import { createKeeper, type Keeper } from "./reload/keeper.ts";
-import type { Participant } from "./reload/participant.ts";
-import { createReloader, reportSentence } from "./reload/reload.ts";
-import { watchFile } from "../runtime/shell/watch.ts";
-import { createTurns } from "./turns.ts";
+import { reportSentence, type Refused, type Report } from "./reload/report.ts";
+import type { Which } from "./tls/credentials.ts";
 
 /** How often timers are looked at. */
 export const SWEEP_MS = 250;
-
-export interface DaemonSetup {
-  readonly policyPath: string;
-  readonly controlPath: string;
-  /** Where the last good policy and its revision are kept; null: nothing outlives a restart. */
-  readonly stateDirectory: string | null;
-  readonly config: Config;
-  readonly clock: GatewayClock;
-  /** The addresses of this host's interfaces, now. */
-  readonly hostAddresses: () => readonly HostAddress[];
-  /** Markers, one line each, without the newline. */
-  readonly print: (line: string) => void;
-  /** Sentences for people. */
-  readonly say: (sentence: string) => void;
-  /** Aborted where the start is to be given up; what it has opened is closed again. */
-  readonly givenUp?: AbortSignal;
-  /** What else changes with the policy, in the order in which it is prepared. */
-  readonly participants?: readonly Participant[];
-  /** How state reaches the disk; another one only where a test stops it in between. */
-  readonly disk?: Disk;
-}
 
 export interface Daemon {
   readonly controlPath: string;
   readonly counters: Counters;
   readonly forwarder: Forwarder;
-  readonly exchange: Exchange;
-  /** Answers when only the new policy decides, or why the former one stays. */
-  reload(): Promise<Report | Refused>;
-  /** The policy file as a change that the caller commits or aborts, together with what it changes elsewhere. */
-  prepare(): Promise<Change | Refused>;
+  /** Answers when only the new policy decides, or why the previous one stays. */
+  reload(): Promise<Result<Report, Refused>>;
+  /** The policy file as a change that the caller commits or aborts, together with what else it changes. */
+  prepare(): Promise<Result<Change, Refused>>;
+  /** Opens what ought to be open and is not, closes what ought not to be (interface addresses change). */
+  reconcile(): Promise<void>;
   /** Reads certificates and authorities anew; returns the names of those that changed. */
   renew(): Promise<readonly string[]>;
   /** SIGUSR1: opens the audit file again; the answer is why it could not be, or null. */
@@ -97,138 +52,183 @@ export interface Daemon {
   cut(): void;
 }
 
-export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure> {
-  const { config, clock, say } = setup;
-  const keeper = openKeeper(setup);
-  if (isFailure(keeper)) return keeper;
-  const cap = connectionCap(config, openFileLimit(), say);
-  if (isFailure(cap)) return cap;
-  const guardKey = readGuardKey(config.guard.key_file);
-  if (isFailure(guardKey)) return guardKey;
-  const counters = newCounters();
-  const audit = openAudit(config.audit.file, counters, say);
-  if (isFailure(audit)) return audit;
-  const descriptors = watchDescriptors(counters, say);
+export async function startDaemon(setup: DaemonSetup): Promise<Result<Daemon, Failure>> {
   /** Aborted as soon as it is to end: a reload under way is abandoned, and none begins. */
   const ending = new AbortController();
+  let draining = false;
+  const parts = makeParts(setup, ending.signal, () => draining);
+  if (!parts.ok) return parts;
   const giveUp = (): void => ending.abort();
   setup.givenUp?.addEventListener("abort", giveUp, { once: true });
   if (setup.givenUp?.aborted === true) giveUp();
-
-  let http: HttpDoor | null = null;
-  let doors: { readonly paths: readonly string[]; close(): void } | null = null;
-  const inForce: InForce = { engine: null, generation: 0 };
-  const ports = new Ports(() => doors?.paths ?? [], () => http?.port ?? null);
-  const leases = new Leases();
-  const withdrawn = watchWithdrawn({ leases, ports, clock, say });
-  const peers = peerCredentials();
-  const ownership: OwnershipSetup = { credentials: peers, sockets: openSockDiag(), listening: oncePerTurn(listeningSockets) };
-  const allowed = allowedBackends(config);
-  const backends = new Backends(notOwnSocket(process.pid, peers, (address) => ports.isOwn(address)), (service, address) => {
-    const uid = config.services[service]?.uid;
-    if (uid === undefined || allowed.has(address.key)) return null;
-    return address.kind === "unix" && peers === null ? fileBelongsTo([uid, ROOT]) : belongsTo([uid, ROOT], ownership);
-  });
-  const topDenied = new TopDenied();
-  const turns = createTurns();
-  const markers = createMarkers(setup.print, counters);
-  const recorder = createRecorder({ audit, counters, markers, clock, onError: config.audit.on_error });
-  const refusals = createRefusals(recorder, counters, clock);
-  const credentials = createCredentials(config, clock, say);
-  const admitter = createAdmitter({
-    contextOf: (info) => credentials.contextOf(info),
-    inForce, ports, recorder, counters, topDenied, clock, table: () => forwarder.table,
-    caps: { connections: cap, backend_connecting: config.caps.backend_connecting },
-    lackedDescriptor: () => descriptors.lacked(),
-  });
-  const isReset = resetReader();
-  const forwarder: Forwarder = nodeForwarder({ clock, observer: admitter.observer, isReset, timers: config.timers });
-  const opener = createOpener({ ports, forwarder, decide: admitter.decide, recorder, maxPorts: config.caps.ports });
-  const exchange = createExchange({
-    inForce, ports, leases, backends, forwarder, opener, recorder, markers, clock, seed: randomBytes(16),
-    hostAddresses: setup.hostAddresses, maxPorts: config.caps.ports, onReload: config.on_reload, ruleHits: counters.ruleHits, say, participants: [credentials.participant, ...setup.participants ?? []],
-    closedBecause: (info) => credentials.closedBecause(info), ending: ending.signal,
-  });
-  const passEnds = createEnds({ inForce, forwarder, recorder, ports, clock, onReload: config.on_reload });
-  const reloader = createReloader({
-    path: setup.policyPath, maxBytes: config.policy.max_bytes, checkMs: config.timers.policy_check_ms,
-    trustedKeys: config.policy.trusted_keys, keeper, exchange, inForce, counters, turns, clock, say, ending: ending.signal,
-  });
-  const reopen = (): string | null => {
-    const kept = audit.reopen();
-    if (kept !== null) say(kept);
-    return kept;
-  };
-  let draining = false;
-  const context: Context = {
-    config, allowedBackends: allowed, inForce, ports, leases, backends, forwarder, recorder, refusals, counters,
-    topDenied, ownership, exchange, reloader, keeper, clock, turns,
-    startedMs: clock.monoMs(), withdrawn, guardKey, connectionCap: cap, draining: () => draining,
-    opener, markers, reopen, certificates: () => credentials.ends(), closedBecause: (info) => credentials.closedBecause(info), hostAddresses: setup.hostAddresses,
-  };
-
-  function closeAll(): void {
-    for (const cancel of timers.splice(0)) cancel();
-    for (const open of ports.all()) ports.close(open);
-    doors?.close();
-    http?.close();
-    descriptors.close();
-  }
-  const timers: (() => void)[] = [];
-  /** A certificate's files may have changed: shown from the next handshake on. What was closed without them opens. */
-  const renewFiles = async (which: Which = "all"): Promise<readonly string[]> => turns(async () => {
-    const changed = credentials.renew(which);
-    if (changed.length > 0) say(`certificates and authorities renewed: ${changed.join(" ")}`);
-    await exchange.reconcile();
-    return changed;
-  });
-  /** The same; a policy that waited for them is tried again. */
-  const renew = async (): Promise<readonly string[]> => {
-    const changed = await renewFiles();
-    await reloader.changed();
-    return changed;
-  };
-  const renewed = (): void => void renew().catch((error: unknown) => say(`the certificates could not be renewed: ${String(error)}`));
-  const abandon = (why: Failure): Failure => {
+  const daemon = new Running(setup, parts.value, () => {
+    draining = true;
     ending.abort();
-    closeAll();
+  });
+  const started = await daemon.start(ending.signal);
+  if (started.ok) {
+    setup.givenUp?.removeEventListener("abort", giveUp);
+    return ok(daemon);
+  }
+  ending.abort();
+  daemon.close();
+  return started;
+}
+
+class Running implements Daemon {
+  readonly controlPath: string;
+  readonly counters: Counters;
+  readonly forwarder: Forwarder;
+  readonly #setup: DaemonSetup;
+  readonly #parts: Parts;
+  readonly #end: () => void;
+  readonly #timers: Cancel[] = [];
+  /** That the module has failed was said. */
+  #poisonSaid = false;
+
+  /** `end` is called when it is to stop. */
+  constructor(setup: DaemonSetup, parts: Parts, end: () => void) {
+    this.controlPath = setup.controlPath;
+    this.counters = parts.context.counters;
+    this.forwarder = parts.context.forwarder;
+    this.#setup = setup;
+    this.#parts = parts;
+    this.#end = end;
+  }
+
+  async start(ending: AbortSignal): Promise<Result<null, Failure>> {
+    const opened = await this.#openOwnSockets();
+    if (!opened.ok) return opened;
+    // From before the file is first read, so that no change is missed in between.
+    if (this.#setup.config.policy.watch) this.#watchFiles();
+    const loaded = await this.#loadFirst(ending);
+    if (!loaded.ok) return loaded;
+    const { clock, config: { timers } } = this.#setup;
+    this.#timers.push(clock.every(SWEEP_MS, () => this.#sweep()), clock.every(timers.interface_poll_ms, () => this.#poll()));
+    this.#parts.context.markers.ready();
+    return ok(null);
+  }
+
+  reload(): Promise<Result<Report, Refused>> {
+    return this.#parts.context.reloader.reload();
+  }
+
+  prepare(): Promise<Result<Change, Refused>> {
+    return this.#parts.context.reloader.prepare();
+  }
+
+  reconcile(): Promise<void> {
+    return this.#parts.context.turns(() => this.#parts.reconciler.reconcile());
+  }
+
+  /** A policy that was refused for want of them is tried again. */
+  async renew(): Promise<readonly string[]> {
+    const changed = await this.#renewFiles("all");
+    await this.#parts.context.reloader.changed();
+    return changed;
+  }
+
+  reopen(): string | null {
+    return this.#parts.context.reopen();
+  }
+
+  async hangup(): Promise<void> {
+    this.reopen();
+    const result = await this.reload();
+    this.#setup.say(result.ok ? reportSentence(result.value)
+      : `reload refused, generation ${this.#parts.context.inForce.generation} stays in force: ${result.error.message}`);
+  }
+
+  async status(): Promise<unknown> {
+    const answer = await status(this.#parts.context, operator, {});
+    return "result" in answer ? answer.result : answer.error;
+  }
+
+  async stop(): Promise<void> {
+    this.#end();
+    const { context, admitter } = this.#parts;
+    const { ports, leases, turns, forwarder } = context;
+    admitter.drain();
+    this.#refuseUnread();
+    for (const lease of leases.all()) endLease(context, lease, { because: "the gateway is shutting down", word: "shutdown" });
+    for (const open of ports.all()) ports.close(open);
+    this.#timers.push(this.#setup.clock.after(this.#setup.config.timers.drain_ms, () => this.cut()));
+    await turns(async () => undefined);
+    // What work under way may have opened.
+    for (const open of ports.all()) ports.close(open);
+    await forwarder.drained();
+    this.close();
+  }
+
+  cut(): void {
+    const { table } = this.forwarder;
+    for (let row = 0; row < table.rows; row++) if (table.state[row] !== FREE) this.forwarder.cut(row, "cut");
+  }
+
+  /** Closes everything that it has opened, at once. */
+  close(): void {
+    const { context: { ports }, own, descriptors, audit } = this.#parts;
+    for (const cancel of this.#timers.splice(0)) cancel();
+    for (const open of ports.all()) ports.close(open);
+    own.control?.close();
+    own.http?.close();
+    descriptors.close();
     audit.close();
-    return why;
-  };
+  }
 
-  const opened = await openDoors({ context, controlPath: setup.controlPath, credentials: peers });
-  if (isFailure(opened)) return abandon(opened);
-  doors = opened;
-  const { listen, token_file: tokenFile } = config.metrics;
-  if (listen !== undefined && tokenFile !== undefined) {
-    const seen = await openHttp({ listen, tokenFile }, context);
-    if (isFailure(seen)) return abandon(seen);
-    http = seen;
+  async #openOwnSockets(): Promise<Result<null, Failure>> {
+    const { context, own, peers } = this.#parts;
+    const { config, clock, counters, refusals, inForce, leases, changes, ownership: { sockets } } = context;
+    const control = await openOwnSockets({
+      config, controlPath: this.controlPath, credentials: peers, clock, counters, refusals, inForce, method: methodsOf(context),
+      isOwner: (client) => leases.ownedBy(client).length > 0 || changes.isOwner(client),
+      gone: (client) => {
+        void changes.ownerGone(client).catch((error: unknown) => this.#setup.say(`a change could not be aborted: ${String(error)}`));
+        for (const lease of leases.ownedBy(client)) endLease(context, lease, null);
+      },
+    });
+    if (!control.ok) return control;
+    own.control = control.value;
+    const { listen, token_file: tokenFile } = config.metrics;
+    if (listen === undefined || tokenFile === undefined) return ok(null);
+    const turnedAway = (): void => void counters.clientsTurnedAway++;
+    const http = await openHttp({ listen, tokenFile, clock, sockets, turnedAway, page: (path) => httpPage(context, path) });
+    if (!http.ok) return http;
+    own.http = http.value;
+    return ok(null);
   }
-  // From before the file is first read, so that no change falls between.
-  if (config.policy.watch) {
-    timers.push(watchFile({
-      path: setup.policyPath, clock, say,
-      changed: () => void reloader.changed().catch((error: unknown) => say(`the reload failed: ${String(error)}`)),
-    }));
-  }
-  if (config.policy.watch) for (const path of new Set(credentials.paths)) timers.push(watchFile({ path, clock, say, changed: renewed }));
-  const fromFile = await reloader.reload();
-  const first = isRefused(fromFile) ? await reloader.fallBack(fromFile) : fromFile;
-  if (ending.signal.aborted) return abandon(failure(EXIT_OK, "ended by a signal before it was ready"));
-  if (isRefused(first)) return abandon(failure(first.cause === "policy" || first.cause === "keys" ? EXIT_REJECTED : EXIT_DELEGATE, first.message));
-  setup.givenUp?.removeEventListener("abort", giveUp);
-  if (isRefused(fromFile)) {
-    say(`WARNING: the last good policy is in force in place of the file: ${fromFile.message}`);
-    recorder.record([{
-      op: "load", decision: denial(CODE_NO_MODULE), generation: inForce.generation, local: setup.policyPath, detail: fromFile.message,
-    }], null);
-  }
-  if (isReset === null) say("WARNING: koffi is not installed, so the kernel can't be asked about resets: one right behind data may be passed on as an end");
-  say(reportSentence(first));
 
-  let poisonSaid = false;
-  timers.push(clock.every(SWEEP_MS, () => {
+  #watchFiles(): void {
+    const { policyPath, clock, say } = this.#setup;
+    const { context: { reloader }, credentials } = this.#parts;
+    const changed = (): void => void reloader.changed().catch((error: unknown) => say(`the reload failed: ${String(error)}`));
+    const renewed = (): void => void this.renew().catch((error: unknown) => say(`the certificates could not be renewed: ${String(error)}`));
+    this.#timers.push(watchFile({ path: policyPath, clock, say, changed }));
+    for (const path of new Set(credentials.paths)) this.#timers.push(watchFile({ path, clock, say, changed: renewed }));
+  }
+
+  /** The policy's file, or the last good policy where that is refused. */
+  async #loadFirst(ending: AbortSignal): Promise<Result<null, Failure>> {
+    const { policyPath, say } = this.#setup;
+    const { context: { reloader, recorder, inForce }, readsResets } = this.#parts;
+    const fromFile = await reloader.reload();
+    const first = fromFile.ok ? fromFile : await reloader.fallBack(fromFile.error);
+    if (ending.aborted) return failed(failure(EXIT_OK, "ended by a signal before it was ready"));
+    if (!first.ok) return failed(failure(first.error.cause === "policy" || first.error.cause === "keys" ? EXIT_REJECTED : EXIT_DELEGATE, first.error.message));
+    if (!fromFile.ok) {
+      const { message } = fromFile.error;
+      say(`WARNING: the last good policy is in force in place of the file: ${message}`);
+      recorder.record([{ op: "load", decision: denial(CODE_NO_MODULE), generation: inForce.generation, local: policyPath, detail: message }], null);
+    }
+    if (!readsResets) say("WARNING: koffi is not installed, so the kernel can't be asked about resets: one right behind data may be passed on as an end");
+    say(reportSentence(first.value));
+    return ok(null);
+  }
+
+  #sweep(): void {
+    const { clock, say } = this.#setup;
+    const { context, passEnds, descriptors, credentials } = this.#parts;
+    const { forwarder, leases, withdrawn, inForce } = context;
     const now = clock.monoMs();
     forwarder.sweep(now);
     passEnds();
@@ -236,78 +236,40 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
     withdrawn.look();
     descriptors.check();
     credentials.warnOfEnds();
-    const failed = inForce.engine?.poisoned === true;
-    if (failed && !poisonSaid) say("the policy module failed inside: everything is refused until a reload puts a module in force");
-    poisonSaid = failed;
-  }));
-  timers.push(clock.every(config.timers.interface_poll_ms, () => {
-    void turns(() => exchange.reconcile()).catch((error: unknown) => say(`the ports could not be looked at: ${String(error)}`));
+    const poisoned = inForce.engine?.poisoned === true;
+    if (poisoned && !this.#poisonSaid) say("the policy module failed inside: everything is refused until a reload puts a module in force");
+    this.#poisonSaid = poisoned;
+  }
+
+  #poll(): void {
+    const { say } = this.#setup;
+    const { context } = this.#parts;
+    void this.reconcile().catch((error: unknown) => say(`the ports could not be looked at: ${String(error)}`));
     // Also without a watcher, and where it is time alone that makes a certificate good.
-    if (closedExposes(context).length > 0) void renewFiles("missing").catch((error: unknown) => say(`the certificates could not be renewed: ${String(error)}`));
-  }));
-  markers.ready();
+    if (closedExposes(context).length > 0) void this.#renewFiles("missing").catch((error: unknown) => say(`the certificates could not be renewed: ${String(error)}`));
+  }
+
+  /** A certificate's files may have changed: shown from the next handshake on. What was closed without them opens. */
+  #renewFiles(which: Which): Promise<readonly string[]> {
+    const { context: { turns }, credentials, reconciler } = this.#parts;
+    return turns(async () => {
+      const changed = credentials.renew(which);
+      if (changed.length > 0) this.#setup.say(`certificates and authorities renewed: ${changed.join(" ")}`);
+      await reconciler.reconcile();
+      return changed;
+    });
+  }
 
   /** A connection that has not yet said what it wants has nothing to finish. */
-  function refuseUnread(): void {
-    const { table } = forwarder;
+  #refuseUnread(): void {
+    const { table } = this.forwarder;
     for (let row = 0; row < table.rows; row++) {
-      if (table.state[row] === READING || table.state[row] === SECURING) forwarder.cut(row, "cut");
+      if (table.state[row] === READING || table.state[row] === SECURING) this.forwarder.cut(row, "cut");
     }
   }
-
-  function cut(): void {
-    const { table } = forwarder;
-    for (let row = 0; row < table.rows; row++) if (table.state[row] !== FREE) forwarder.cut(row, "cut");
-  }
-
-  return {
-    controlPath: setup.controlPath,
-    counters,
-    forwarder,
-    exchange,
-    reload: () => reloader.reload(),
-    renew,
-    prepare: () => reloader.prepare(),
-    reopen,
-    async hangup() {
-      reopen();
-      const result = await reloader.reload();
-      say(isRefused(result) ? `reload refused, generation ${inForce.generation} stays in force: ${result.message}` : reportSentence(result));
-    },
-    async status() {
-      const answer = await status(context, operator, {});
-      return "result" in answer ? answer.result : answer.error;
-    },
-    async stop() {
-      draining = true;
-      ending.abort();
-      admitter.drain();
-      refuseUnread();
-      for (const lease of leases.all()) endLease(context, lease, { because: "the gateway is shutting down", word: "shutdown" });
-      for (const open of ports.all()) ports.close(open);
-      timers.push(clock.after(config.timers.drain_ms, cut));
-      await turns(async () => undefined);
-      // What work under way may have opened.
-      for (const open of ports.all()) ports.close(open);
-      await forwarder.drained();
-      closeAll();
-      audit.close();
-    },
-    cut,
-  };
 }
 
-/** INVARIANT: where keys are trusted there is a mark, else an older policy could come back by itself. */
-function openKeeper({ stateDirectory, config, disk = systemDisk }: DaemonSetup): Keeper | null | Failure {
-  if (stateDirectory === null) {
-    return config.policy.trusted_keys === undefined ? null
-      : failure(EXIT_REJECTED, "`policy.trusted_keys` needs a directory that keeps the highest revision over restarts: name one with state_dir");
-  }
-  const refused = prepareStateDirectory(stateDirectory, "ingressd", "state_dir");
-  return refused !== null ? failure(EXIT_REJECTED, refused) : createKeeper(stateDirectory, config.policy.max_bytes, disk);
-}
-
-/** Who asks when the daemon asks itself. */
+/** The caller when the daemon calls a method itself. */
 const operator: Client = {
   number: -1,
   challenge: "",

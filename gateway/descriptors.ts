@@ -2,8 +2,8 @@
 // noticing (Node does not) when there are none left.
 import { closeSync, openSync } from "node:fs";
 import { limitOf } from "../runtime/shell/procfs.ts";
-import type { Config } from "./config.ts";
-import type { Counters } from "./counters.ts";
+import type { Config } from "./config/read.ts";
+import type { Counters } from "./audit/counters.ts";
 import { failure, EXIT_UNSUPPORTED, type Failure } from "./exit.ts";
 
 /** For the runtime itself, files that are read, and peers that wait to be refused. */

@@ -11,7 +11,7 @@ import type { Answer, Decision, Denial, Pending } from "../../runtime/host/decis
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
 import type { GatewayClock } from "../clock.ts";
-import { bump, type Counters } from "../counters.ts";
+import { bump, type Counters } from "../audit/counters.ts";
 import { clientWords, matchingWord } from "./client_words.ts";
 import { SOURCE_GONE, type ConnectionTable } from "../listen/connections.ts";
 import type {

@@ -5,7 +5,7 @@
 // no line is ever torn in the middle of the file. Decisions = records + counted drops.
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { failure, EXIT_REJECTED, type Failure } from "../exit.ts";
-import type { Counters } from "../counters.ts";
+import type { Counters } from "./counters.ts";
 
 /** The system calls, so that a test can have a full disk. */
 export interface AuditFile {

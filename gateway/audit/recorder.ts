@@ -5,8 +5,8 @@ import type { Decision, Denial } from "../../runtime/host/decision.ts";
 import type { PolicyInfo } from "../../runtime/host/module.ts";
 import { denial as deny } from "../../runtime/host/ask.ts";
 import type { GatewayClock } from "../clock.ts";
-import { countDecision, countShadow, type Counters } from "../counters.ts";
-import type { Markers } from "../markers.ts";
+import { countDecision, countShadow, type Counters } from "./counters.ts";
+import type { Markers } from "./markers.ts";
 import type { Audit } from "./audit.ts";
 import { auditLine, type AuditFacts } from "./line.ts";
 

@@ -1,8 +1,8 @@
 // `ingressd check-config`: reads all layers as a start would, looks at every file that a start opens
 // (check_files.ts), and says everything that is wrong. Nothing is made, changed or loaded.
 import { systemClock } from "../../runtime/shell/clock.ts";
-import { checkFiles, type Surroundings } from "../check_files.ts";
-import { configExit, isDecoded } from "../config.ts";
+import { checkFiles, type Surroundings } from "./check_files.ts";
+import { configExit, isDecoded } from "../config/read.ts";
 import type { Decoded } from "../config/decode.ts";
 import { placeText, problemText, shown, type Place, type Problem } from "../config/problem.ts";
 import { envelopeJson } from "../../runtime/shell/envelope.ts";
@@ -12,7 +12,7 @@ import { EXIT_OK, EXIT_REJECTED, EXIT_UNSUPPORTED, isFailure } from "../exit.ts"
 import type { ConfigWords } from "./arguments.ts";
 import { end, show } from "./ending.ts";
 import { readLayers } from "./layers.ts";
-import type { Outcome } from "../order.ts";
+import type { Outcome } from "./order.ts";
 
 export function runCheckConfig({ json, ...words }: ConfigWords & { readonly json: boolean }): void {
   endWithoutReader();

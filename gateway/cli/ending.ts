@@ -1,6 +1,6 @@
 // What a command of ingressd prints at its end, and how its process ends.
 import type { Failure } from "../exit.ts";
-import type { Outcome } from "../order.ts";
+import type { Outcome } from "./order.ts";
 
 /** Of a command that answers. */
 export function show({ stdout, stderr, exitCode }: Outcome): void {

@@ -1,7 +1,7 @@
 // The configuration as the command line gives it: defaults, the file, the environment, the flags.
 import { resolve } from "node:path";
 import { isFileRefusal, readTrustedFile } from "../../runtime/host/trusted_file.ts";
-import { configFailure, isDecoded, readConfig, type Config } from "../config.ts";
+import { configFailure, isDecoded, readConfig, type Config } from "../config/read.ts";
 import type { Decoded } from "../config/decode.ts";
 import type { Problem } from "../config/problem.ts";
 import { defaultControlPath } from "../control/socket_path.ts";

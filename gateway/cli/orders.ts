@@ -2,7 +2,7 @@
 import { systemClock } from "../../runtime/shell/clock.ts";
 import { endWithoutReader } from "../../runtime/shell/head.ts";
 import { isFailure } from "../exit.ts";
-import { order, type Outcome } from "../order.ts";
+import { order, type Outcome } from "./order.ts";
 import type { Command } from "./arguments.ts";
 import { end, runWithoutReader, show } from "./ending.ts";
 import { controlPath, loadConfig } from "./layers.ts";

@@ -6,7 +6,7 @@ import { startDaemon, type Daemon } from "../daemon.ts";
 import { EXIT_INTERNAL, EXIT_OK, EXIT_UNSUPPORTED, EXIT_USAGE, failure, isFailure } from "../exit.ts";
 import { interfaceAddresses } from "../listen/addresses.ts";
 import { stateDirectory } from "../reload/keeper.ts";
-import { unblockReopenSignal } from "../reopen_signal.ts";
+import { unblockReopenSignal } from "./reopen_signal.ts";
 import type { ConfigWords } from "./arguments.ts";
 import { end, runWithoutReader, say } from "./ending.ts";
 import { controlPath, loadConfig } from "./layers.ts";
@@ -53,8 +53,8 @@ export async function serve(words: ConfigWords): Promise<void> {
     say,
     givenUp: starting.signal,
   });
-  if (isFailure(started)) return end(started);
-  daemon = started;
+  if (!started.ok) return end(started.error);
+  daemon = started.value;
 }
 
 /** INVARIANT: after a failure that nobody foresaw nothing is served any more. */

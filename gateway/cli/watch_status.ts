@@ -2,7 +2,7 @@
 // nobody answers any more.
 import { once } from "node:events";
 import type { GatewayClock } from "../clock.ts";
-import type { Outcome } from "../order.ts";
+import type { Outcome } from "./order.ts";
 
 export const WATCH_MS = 2_000;
 /** Home, and nothing below. */

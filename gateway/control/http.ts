@@ -1,18 +1,16 @@
-// The same over HTTP for those who can't open a unix socket: /metrics, /healthz and /readyz on a
+// Pages over HTTP for programs that can't open a unix socket: /metrics, /healthz and /readyz on a
 // loopback port. Every request needs the token; nothing can be changed here.
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { isLoopback, parseAddress } from "../../runtime/net/address.ts";
-import { EXIT_DELEGATE, EXIT_REJECTED, failure, isFailure, type Failure } from "../exit.ts";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
+import { EXIT_DELEGATE, EXIT_REJECTED, failure, type Failure } from "../exit.ts";
 import { canonicalBackend } from "../forward/backend.ts";
 import { isFileRefusal, readTrustedFile } from "../../runtime/host/trusted_file.ts";
-import { closedExposes } from "./closed.ts";
-import { addressSentence } from "../listen/absent.ts";
 import type { SockDiag } from "../intents/sock_diag.ts";
-import type { Context } from "./context.ts";
+import type { GatewayClock } from "../clock.ts";
 import { createPlaces } from "./http_places.ts";
-import { metricsText, unready } from "./metrics.ts";
 
 /** For `import`, Node would list all names of the module, and load its HTTP client for one of them: a tenth of a start. */
 const { createServer } = process.getBuiltinModule("node:http");
@@ -23,52 +21,62 @@ const LEAST_TOKEN_CHARACTERS = 16;
 const REQUEST_MS = 5_000;
 const HEADER_BYTES = 4096;
 
+export interface HttpPage {
+  readonly status: number;
+  readonly text: string;
+  readonly type?: string;
+}
+
 export interface HttpSetup {
   readonly listen: string;
   readonly tokenFile: string;
+  readonly clock: GatewayClock;
+  /** To ask who is at the far end; null where the kernel can't be asked. */
+  readonly sockets: SockDiag | null;
+  readonly turnedAway: () => void;
+  /** The pages by their paths; asked once the daemon is whole. */
+  readonly page: (path: string) => HttpPage;
 }
 
-export interface HttpDoor {
+export interface HttpServer {
   readonly port: number;
   close(): void;
 }
 
-/** `context` may be used once the daemon is whole; until then nothing is asked. */
-export async function openHttp({ listen, tokenFile }: HttpSetup, context: Context): Promise<HttpDoor | Failure> {
+export async function openHttp({ listen, tokenFile, clock, sockets, turnedAway, page }: HttpSetup): Promise<Result<HttpServer, Failure>> {
   const place = canonicalBackend(listen);
   if (typeof place === "string" || place.kind !== "tcp" || !isLoopback(place.address)) {
-    return failure(EXIT_REJECTED, `\`metrics.listen\` = "${listen}" must be a loopback address with a port, such as 127.0.0.1:9600`);
+    return failed(failure(EXIT_REJECTED, `\`metrics.listen\` = "${listen}" must be a loopback address with a port, such as 127.0.0.1:9600`));
   }
   const token = readToken(tokenFile);
-  if (isFailure(token)) return token;
-  const wanted = digest(token);
+  if (!token.ok) return token;
+  const wanted = digest(token.value);
   const server = createServer({
     maxHeaderSize: HEADER_BYTES, requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS, keepAlive: false, connectionsCheckingInterval: 1_000,
-  }, (request, response) => answer(request, response, wanted, context));
+  }, (request, response) => answer(request, response, wanted, page));
   server.maxRequestsPerSocket = 1;
   server.timeout = REQUEST_MS;
-  const { sockets } = context.ownership;
   server.on("connection", createPlaces({
-    clock: context.clock,
+    clock,
     userOf: (socket) => userOf(sockets, socket),
-    turnedAway: () => context.counters.clientsTurnedAway++,
+    turnedAway,
   }));
-  const failed = await new Promise<string | null>((resolve) => {
+  const fault = await new Promise<string | null>((resolve) => {
     server.once("error", (error) => resolve("code" in error ? String(error.code) : error.message));
     server.listen({ host: place.host, port: place.port, exclusive: true }, () => resolve(null));
   });
-  if (failed !== null) return failure(EXIT_DELEGATE, `\`metrics.listen\` = "${listen}" can't be opened (${failed}): name another port`);
+  if (fault !== null) return failed(failure(EXIT_DELEGATE, `\`metrics.listen\` = "${listen}" can't be opened (${fault}): name another port`));
   server.on("error", () => undefined);
-  return {
+  return ok({
     port: place.port,
     close() {
       server.close();
       server.closeAllConnections();
     },
-  };
+  });
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, wanted: Buffer, context: Context): void {
+function answer(request: IncomingMessage, response: ServerResponse, wanted: Buffer, page: HttpSetup["page"]): void {
   const send = (status: number, text: string, type = "text/plain; charset=utf-8"): void => {
     response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(text), "cache-control": "no-store", connection: "close" });
     response.end(request.method === "HEAD" ? "" : text);
@@ -78,18 +86,8 @@ function answer(request: IncomingMessage, response: ServerResponse, wanted: Buff
     // Digests have one length, so that comparing them tells nothing of the token.
     if (!timingSafeEqual(digest(given), wanted)) return send(401, "a token is needed: Authorization: Bearer TOKEN\n");
     if (request.method !== "GET" && request.method !== "HEAD") return send(405, "only GET and HEAD\n");
-    switch (request.url) {
-      case "/metrics":
-        return send(200, metricsText(context), "text/plain; version=0.0.4; charset=utf-8");
-      case "/healthz":
-        return send(200, "alive\n");
-      case "/readyz": {
-        const because = unready(context);
-        return because === null ? send(200, ["ready", ...closedExposes(context).map((one) => one.because), ...context.exchange.waiting().map(addressSentence), ""].join("\n")) : send(503, `${because}\n`);
-      }
-      default:
-        return send(404, "there are /metrics, /healthz and /readyz\n");
-    }
+    const { status, text, type } = page(request.url ?? "");
+    send(status, text, type);
   } catch {
     response.destroy();
   }
@@ -103,19 +101,15 @@ function userOf(sockets: SockDiag | null, { localAddress, localPort, remoteAddre
   return far?.state === "accepted" ? far.uid : null;
 }
 
-export function isHttpToken(x: string | Failure): x is string {
-  return typeof x === "string";
-}
-
 /** The token of the file's one line, or why it can't be used. */
-export function readToken(path: string): string | Failure {
+export function readToken(path: string): Result<string, Failure> {
   const bytes = readTrustedFile(path, MOST_TOKEN_BYTES, "the token file", "private");
-  if (isFileRefusal(bytes)) return failure(EXIT_REJECTED, bytes.refused);
+  if (isFileRefusal(bytes)) return failed(failure(EXIT_REJECTED, bytes.refused));
   const token = new TextDecoder().decode(bytes).trim();
   if (!/^[\x21-\x7e]+$/.test(token) || token.length < LEAST_TOKEN_CHARACTERS) {
-    return failure(EXIT_REJECTED, `the token file \`${path}\` must hold one line of at least ${LEAST_TOKEN_CHARACTERS} printable characters: openssl rand -hex 32 makes one`);
+    return failed(failure(EXIT_REJECTED, `the token file \`${path}\` must hold one line of at least ${LEAST_TOKEN_CHARACTERS} printable characters: openssl rand -hex 32 makes one`));
   }
-  return token;
+  return ok(token);
 }
 
 function digest(text: string): Buffer {

@@ -1,5 +1,6 @@
 // JSON-RPC 2.0: what a request and an answer look like, and the error numbers in use.
-import { schemaCheck } from "../schema.ts";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
+import { schemaCheck } from "./schema.ts";
 import * as validators from "./validators.mjs";
 
 export const RPC_PARSE = -32700;
@@ -37,23 +38,19 @@ export function rpcError(code: number, message: string, data?: unknown): RpcErro
 }
 
 /** A request, or the answer that a malformed one gets. */
-export function readRequest(frame: string): Request | Answer {
+export function readRequest(frame: string): Result<Request, RpcError> {
   let value: unknown;
   try {
     value = JSON.parse(frame);
   } catch {
-    return rpcError(RPC_PARSE, "the frame is not JSON");
+    return failed(rpcError(RPC_PARSE, "the frame is not JSON"));
   }
   const wrong = check(value);
-  if (wrong !== null) return rpcError(RPC_INVALID_REQUEST, `not a JSON-RPC 2.0 request: ${wrong}`);
-  return isRequest(value) ? value : rpcError(RPC_INVALID_REQUEST, "not a JSON-RPC 2.0 request");
+  if (wrong !== null) return failed(rpcError(RPC_INVALID_REQUEST, `not a JSON-RPC 2.0 request: ${wrong}`));
+  return isRequest(value) ? ok(value) : failed(rpcError(RPC_INVALID_REQUEST, "not a JSON-RPC 2.0 request"));
 }
 
-export function isAnswer(x: Request | Answer): x is Answer {
-  return "result" in x || "error" in x;
-}
-
-/** The schema has spoken; this only tells the type checker so. */
+/** The schema has checked it; this is for the type checker. */
 function isRequest(value: unknown): value is Request {
   return typeof value === "object" && value !== null && "method" in value;
 }

@@ -2,8 +2,9 @@
 // out: connections and their rate are bounded for each peer, and a client that is silent makes room.
 import { chmodSync, chownSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { failure, EXIT_REJECTED, type Failure } from "../exit.ts";
-import type { Caller, Door } from "../intents/identity.ts";
+import type { Caller, SocketOf } from "../intents/identity.ts";
 import type { Budgets } from "./budgets.ts";
 import { rpcError, RPC_DENIED } from "./rpc.ts";
 import { serve, type ServedClient, type ServeSetup } from "./served_client.ts";
@@ -15,21 +16,21 @@ export const EVICT_IDLE_MS = 1_000;
 /** New connections of one peer, over all sockets. */
 export const ARRIVALS = { perSecond: 100, burst: 400 } as const;
 
-export interface DoorSetup extends ServeSetup {
+export interface SocketSetup extends ServeSetup {
   readonly path: string;
-  readonly door: Door;
+  readonly of: SocketOf;
   readonly mode: number;
   readonly gid: number | null;
   readonly maxClients: number;
   readonly arrivals: Budgets;
-  readonly identify: (socket: Socket, door: Door) => Caller;
+  readonly identify: (socket: Socket, of: SocketOf) => Caller;
   /** A connection was closed unheard. */
   readonly turnedAway: () => void;
   /** A connection's number, unique over all sockets. */
   readonly nextNumber: () => number;
 }
 
-export interface OpenDoor {
+export interface OpenSocket {
   readonly path: string;
   close(): void;
 }
@@ -40,12 +41,12 @@ interface Place {
   readonly client: ServedClient;
 }
 
-export async function openDoor(setup: DoorSetup): Promise<OpenDoor | Failure> {
+export async function openSocket(setup: SocketSetup): Promise<Result<OpenSocket, Failure>> {
   const { path, mode, gid, maxClients } = setup;
   const places = new Map<Socket, Place>();
-  const share = setup.door.kind === "shared" ? Math.ceil(maxClients / SHARES) : maxClients;
+  const share = setup.of.kind === "shared" ? Math.ceil(maxClients / SHARES) : maxClients;
 
-  const held = (who: string): number => {
+  const taken = (who: string): number => {
     let count = 0;
     for (const place of places.values()) if (place.who === who) count++;
     return count;
@@ -69,14 +70,14 @@ export async function openDoor(setup: DoorSetup): Promise<OpenDoor | Failure> {
 
   const server = createServer((socket) => {
     socket.on("error", ignore);
-    const caller = setup.identify(socket, setup.door);
+    const caller = setup.identify(socket, setup.of);
     if (!setup.arrivals.take(caller.peer, setup.clock.monoMs())) {
       setup.turnedAway();
       socket.destroy();
       return;
     }
     const who = caller.service ?? "";
-    const room = (held(who) < share || makeRoom(who)) && (places.size < maxClients || makeRoom(null));
+    const room = (taken(who) < share || makeRoom(who)) && (places.size < maxClients || makeRoom(null));
     if (!room) {
       setup.turnedAway();
       socket.end(`${JSON.stringify({ jsonrpc: "2.0", id: null, ...rpcError(RPC_DENIED, "too many clients (caps.control_connections)") })}\n`);
@@ -89,26 +90,26 @@ export async function openDoor(setup: DoorSetup): Promise<OpenDoor | Failure> {
   server.on("error", ignore);
   // The socket must never be looser than its mode, not even before chmod.
   const before = process.umask(0o177);
-  const failed = await new Promise<string | null>((resolve) => {
+  const fault = await new Promise<string | null>((resolve) => {
     server.once("error", (error) => resolve(error.message));
     server.listen({ path }, () => resolve(null));
     process.umask(before);
   });
-  if (failed !== null) return failure(EXIT_REJECTED, `the socket \`${path}\` can't be opened (${failed}): name another path`);
+  if (fault !== null) return failed(failure(EXIT_REJECTED, `the socket \`${path}\` can't be opened (${fault}): name another path`));
   try {
     if (gid !== null) chownSync(path, -1, gid);
     chmodSync(path, mode);
   } catch (error) {
     server.close();
-    return failure(EXIT_REJECTED, `the socket \`${path}\` can't be given its group or mode (${error instanceof Error ? error.message : String(error)}): ingressd must be in that group`);
+    return failed(failure(EXIT_REJECTED, `the socket \`${path}\` can't be given its group or mode (${error instanceof Error ? error.message : String(error)}): ingressd must be in that group`));
   }
-  return {
+  return ok({
     path,
     close() {
       server.close();
       for (const socket of places.keys()) socket.destroy();
     },
-  };
+  });
 }
 
 function ignore(): void {}

@@ -6,7 +6,9 @@ export interface Validator {
   errors?: readonly ErrorObject[] | null;
 }
 
+export const change: Validator;
 export const none: Validator;
+export const prepare: Validator;
 export const register: Validator;
 export const renew: Validator;
 export const request: Validator;

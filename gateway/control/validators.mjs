@@ -35,8 +35,9 @@ var require_ucs2length = __commonJS({
 });
 
 // <stdin>
-var none = validate20;
-var schema31 = { "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "ingressd/intents/none.schema.json", "title": "Methods that take nothing: list, status, reload", "type": "object", "additionalProperties": false };
+var change = validate20;
+var schema31 = { "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "ingressd/intents/change.schema.json", "title": "Names a prepared change: commit, abort", "type": "object", "additionalProperties": false, "required": ["id"], "properties": { "id": { "description": "the id that prepare returned", "type": "string", "pattern": "^[0-9a-f]{32}$" } } };
+var pattern4 = new RegExp("^[0-9a-f]{32}$", "u");
 function validate20(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   ;
   let vErrors = null;
@@ -50,10 +51,36 @@ function validate20(data, { instancePath = "", parentData, parentDataProperty, r
   }
   if (errors === 0) {
     if (data && typeof data == "object" && !Array.isArray(data)) {
-      for (const key0 in data) {
-        validate20.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 }, message: "must NOT have additional properties", schema: false, parentSchema: schema31, data }];
+      let missing0;
+      if (data.id === void 0 && (missing0 = "id")) {
+        validate20.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 }, message: "must have required property '" + missing0 + "'", schema: schema31.required, parentSchema: schema31, data }];
         return false;
-        break;
+      } else {
+        const _errs1 = errors;
+        for (const key0 in data) {
+          if (!(key0 === "id")) {
+            validate20.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 }, message: "must NOT have additional properties", schema: false, parentSchema: schema31, data }];
+            return false;
+            break;
+          }
+        }
+        if (_errs1 === errors) {
+          if (data.id !== void 0) {
+            let data0 = data.id;
+            const _errs2 = errors;
+            if (errors === _errs2) {
+              if (typeof data0 === "string") {
+                if (!pattern4.test(data0)) {
+                  validate20.errors = [{ instancePath: instancePath + "/id", schemaPath: "#/properties/id/pattern", keyword: "pattern", params: { pattern: "^[0-9a-f]{32}$" }, message: 'must match pattern "^[0-9a-f]{32}$"', schema: "^[0-9a-f]{32}$", parentSchema: schema31.properties.id, data: data0 }];
+                  return false;
+                }
+              } else {
+                validate20.errors = [{ instancePath: instancePath + "/id", schemaPath: "#/properties/id/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema31.properties.id.type, parentSchema: schema31.properties.id, data: data0 }];
+                return false;
+              }
+            }
+          }
+        }
       }
     } else {
       validate20.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object", schema: schema31.type, parentSchema: schema31, data }];
@@ -64,10 +91,8 @@ function validate20(data, { instancePath = "", parentData, parentDataProperty, r
   return errors === 0;
 }
 validate20.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
-var register = validate21;
-var schema32 = { "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "ingressd/intents/register.schema.json", "title": "ExposeIntent: a service asks for the port that the policy grants it", "type": "object", "additionalProperties": false, "required": ["service", "proto", "port", "mode"], "properties": { "service": { "description": "the service that registers; it must be the one that the transport proves", "type": "string", "minLength": 1, "maxLength": 48 }, "proto": { "description": "the protocol of the port", "enum": ["tcp", "udp"] }, "port": { "description": "the port to open", "type": "integer", "minimum": 1, "maximum": 65535 }, "bind": { "description": "one literal local address; without it, all that the policy gives the listener", "type": "string", "minLength": 2, "maxLength": 45 }, "mode": { "description": "the listener's mode as the policy states it", "enum": ["tcp", "passthrough", "tls", "mtls", "direct"] }, "backend": { "description": "where connections go: 127.0.0.1:8080, [::1]:8080 or unix:/path; it must be the service's own. In mode direct there is none", "type": "string", "minLength": 1, "maxLength": 256 }, "ttl_ms": { "description": "end of the lease unless it is renewed; without it, as long as the connection lives", "type": "integer", "minimum": 1e3, "maximum": 864e5 }, "proof": { "description": "in mode direct: HMAC-SHA256 with the guards' key over the connection's challenge and the service", "type": "string", "pattern": "^[0-9a-f]{64}$" } } };
-var func1 = require_ucs2length().default;
-var pattern4 = new RegExp("^[0-9a-f]{64}$", "u");
+var none = validate21;
+var schema32 = { "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "ingressd/intents/none.schema.json", "title": "Methods that take nothing: list, status, reload", "type": "object", "additionalProperties": false };
 function validate21(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   ;
   let vErrors = null;
@@ -81,15 +106,102 @@ function validate21(data, { instancePath = "", parentData, parentDataProperty, r
   }
   if (errors === 0) {
     if (data && typeof data == "object" && !Array.isArray(data)) {
+      for (const key0 in data) {
+        validate21.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 }, message: "must NOT have additional properties", schema: false, parentSchema: schema32, data }];
+        return false;
+        break;
+      }
+    } else {
+      validate21.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object", schema: schema32.type, parentSchema: schema32, data }];
+      return false;
+    }
+  }
+  validate21.errors = vErrors;
+  return errors === 0;
+}
+validate21.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
+var prepare = validate22;
+var schema33 = { "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "ingressd/intents/prepare.schema.json", "title": "Prepares the policy file as a change that is committed or aborted by its id", "type": "object", "additionalProperties": false, "properties": { "lease_ms": { "description": "until the change is aborted unless it is committed", "type": "integer", "minimum": 1, "maximum": 6e4, "default": 1e4 } } };
+function validate22(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  ;
+  let vErrors = null;
+  let errors = 0;
+  const evaluated0 = validate22.evaluated;
+  if (evaluated0.dynamicProps) {
+    evaluated0.props = void 0;
+  }
+  if (evaluated0.dynamicItems) {
+    evaluated0.items = void 0;
+  }
+  if (errors === 0) {
+    if (data && typeof data == "object" && !Array.isArray(data)) {
+      if (data.lease_ms === void 0) {
+        data.lease_ms = 1e4;
+      }
+      const _errs1 = errors;
+      for (const key0 in data) {
+        if (!(key0 === "lease_ms")) {
+          validate22.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 }, message: "must NOT have additional properties", schema: false, parentSchema: schema33, data }];
+          return false;
+          break;
+        }
+      }
+      if (_errs1 === errors) {
+        let data0 = data.lease_ms;
+        const _errs2 = errors;
+        if (!(typeof data0 == "number" && (!(data0 % 1) && !isNaN(data0)) && isFinite(data0))) {
+          validate22.errors = [{ instancePath: instancePath + "/lease_ms", schemaPath: "#/properties/lease_ms/type", keyword: "type", params: { type: "integer" }, message: "must be integer", schema: schema33.properties.lease_ms.type, parentSchema: schema33.properties.lease_ms, data: data0 }];
+          return false;
+        }
+        if (errors === _errs2) {
+          if (typeof data0 == "number" && isFinite(data0)) {
+            if (data0 > 6e4 || isNaN(data0)) {
+              validate22.errors = [{ instancePath: instancePath + "/lease_ms", schemaPath: "#/properties/lease_ms/maximum", keyword: "maximum", params: { comparison: "<=", limit: 6e4 }, message: "must be <= 60000", schema: 6e4, parentSchema: schema33.properties.lease_ms, data: data0 }];
+              return false;
+            } else {
+              if (data0 < 1 || isNaN(data0)) {
+                validate22.errors = [{ instancePath: instancePath + "/lease_ms", schemaPath: "#/properties/lease_ms/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1", schema: 1, parentSchema: schema33.properties.lease_ms, data: data0 }];
+                return false;
+              }
+            }
+          }
+        }
+      }
+    } else {
+      validate22.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object", schema: schema33.type, parentSchema: schema33, data }];
+      return false;
+    }
+  }
+  validate22.errors = vErrors;
+  return errors === 0;
+}
+validate22.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
+var register = validate23;
+var schema34 = { "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "ingressd/intents/register.schema.json", "title": "ExposeIntent: a service asks for the port that the policy grants it", "type": "object", "additionalProperties": false, "required": ["service", "proto", "port", "mode"], "properties": { "service": { "description": "the service that registers; it must be the one that the transport proves", "type": "string", "minLength": 1, "maxLength": 48 }, "proto": { "description": "the protocol of the port", "enum": ["tcp", "udp"] }, "port": { "description": "the port to open", "type": "integer", "minimum": 1, "maximum": 65535 }, "bind": { "description": "one literal local address; without it, all that the policy gives the listener", "type": "string", "minLength": 2, "maxLength": 45 }, "mode": { "description": "the listener's mode as the policy states it", "enum": ["tcp", "passthrough", "tls", "mtls", "direct"] }, "backend": { "description": "where connections go: 127.0.0.1:8080, [::1]:8080 or unix:/path; it must be the service's own. In mode direct there is none", "type": "string", "minLength": 1, "maxLength": 256 }, "ttl_ms": { "description": "end of the lease unless it is renewed; without it, as long as the connection lives", "type": "integer", "minimum": 1e3, "maximum": 864e5 }, "proof": { "description": "in mode direct: HMAC-SHA256 with the guards' key over the connection's challenge and the service", "type": "string", "pattern": "^[0-9a-f]{64}$" } } };
+var func1 = require_ucs2length().default;
+var pattern5 = new RegExp("^[0-9a-f]{64}$", "u");
+function validate23(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  ;
+  let vErrors = null;
+  let errors = 0;
+  const evaluated0 = validate23.evaluated;
+  if (evaluated0.dynamicProps) {
+    evaluated0.props = void 0;
+  }
+  if (evaluated0.dynamicItems) {
+    evaluated0.items = void 0;
+  }
+  if (errors === 0) {
+    if (data && typeof data == "object" && !Array.isArray(data)) {
       let missing0;
       if (data.service === void 0 && (missing0 = "service") || data.proto === void 0 && (missing0 = "proto") || data.port === void 0 && (missing0 = "port") || data.mode === void 0 && (missing0 = "mode")) {
-        validate21.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 }, message: "must have required property '" + missing0 + "'", schema: schema32.required, parentSchema: schema32, data }];
+        validate23.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 }, message: "must have required property '" + missing0 + "'", schema: schema34.required, parentSchema: schema34, data }];
         return false;
       } else {
         const _errs1 = errors;
         for (const key0 in data) {
           if (!(key0 === "service" || key0 === "proto" || key0 === "port" || key0 === "bind" || key0 === "mode" || key0 === "backend" || key0 === "ttl_ms" || key0 === "proof")) {
-            validate21.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 }, message: "must NOT have additional properties", schema: false, parentSchema: schema32, data }];
+            validate23.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 }, message: "must NOT have additional properties", schema: false, parentSchema: schema34, data }];
             return false;
             break;
           }
@@ -101,16 +213,16 @@ function validate21(data, { instancePath = "", parentData, parentDataProperty, r
             if (errors === _errs2) {
               if (typeof data0 === "string") {
                 if (func1(data0) > 48) {
-                  validate21.errors = [{ instancePath: instancePath + "/service", schemaPath: "#/properties/service/maxLength", keyword: "maxLength", params: { limit: 48 }, message: "must NOT have more than 48 characters", schema: 48, parentSchema: schema32.properties.service, data: data0 }];
+                  validate23.errors = [{ instancePath: instancePath + "/service", schemaPath: "#/properties/service/maxLength", keyword: "maxLength", params: { limit: 48 }, message: "must NOT have more than 48 characters", schema: 48, parentSchema: schema34.properties.service, data: data0 }];
                   return false;
                 } else {
                   if (func1(data0) < 1) {
-                    validate21.errors = [{ instancePath: instancePath + "/service", schemaPath: "#/properties/service/minLength", keyword: "minLength", params: { limit: 1 }, message: "must NOT have fewer than 1 characters", schema: 1, parentSchema: schema32.properties.service, data: data0 }];
+                    validate23.errors = [{ instancePath: instancePath + "/service", schemaPath: "#/properties/service/minLength", keyword: "minLength", params: { limit: 1 }, message: "must NOT have fewer than 1 characters", schema: 1, parentSchema: schema34.properties.service, data: data0 }];
                     return false;
                   }
                 }
               } else {
-                validate21.errors = [{ instancePath: instancePath + "/service", schemaPath: "#/properties/service/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema32.properties.service.type, parentSchema: schema32.properties.service, data: data0 }];
+                validate23.errors = [{ instancePath: instancePath + "/service", schemaPath: "#/properties/service/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema34.properties.service.type, parentSchema: schema34.properties.service, data: data0 }];
                 return false;
               }
             }
@@ -123,7 +235,7 @@ function validate21(data, { instancePath = "", parentData, parentDataProperty, r
               let data1 = data.proto;
               const _errs4 = errors;
               if (!(data1 === "tcp" || data1 === "udp")) {
-                validate21.errors = [{ instancePath: instancePath + "/proto", schemaPath: "#/properties/proto/enum", keyword: "enum", params: { allowedValues: schema32.properties.proto.enum }, message: "must be equal to one of the allowed values", schema: schema32.properties.proto.enum, parentSchema: schema32.properties.proto, data: data1 }];
+                validate23.errors = [{ instancePath: instancePath + "/proto", schemaPath: "#/properties/proto/enum", keyword: "enum", params: { allowedValues: schema34.properties.proto.enum }, message: "must be equal to one of the allowed values", schema: schema34.properties.proto.enum, parentSchema: schema34.properties.proto, data: data1 }];
                 return false;
               }
               var valid0 = _errs4 === errors;
@@ -135,17 +247,17 @@ function validate21(data, { instancePath = "", parentData, parentDataProperty, r
                 let data2 = data.port;
                 const _errs5 = errors;
                 if (!(typeof data2 == "number" && (!(data2 % 1) && !isNaN(data2)) && isFinite(data2))) {
-                  validate21.errors = [{ instancePath: instancePath + "/port", schemaPath: "#/properties/port/type", keyword: "type", params: { type: "integer" }, message: "must be integer", schema: schema32.properties.port.type, parentSchema: schema32.properties.port, data: data2 }];
+                  validate23.errors = [{ instancePath: instancePath + "/port", schemaPath: "#/properties/port/type", keyword: "type", params: { type: "integer" }, message: "must be integer", schema: schema34.properties.port.type, parentSchema: schema34.properties.port, data: data2 }];
                   return false;
                 }
                 if (errors === _errs5) {
                   if (typeof data2 == "number" && isFinite(data2)) {
                     if (data2 > 65535 || isNaN(data2)) {
-                      validate21.errors = [{ instancePath: instancePath + "/port", schemaPath: "#/properties/port/maximum", keyword: "maximum", params: { comparison: "<=", limit: 65535 }, message: "must be <= 65535", schema: 65535, parentSchema: schema32.properties.port, data: data2 }];
+                      validate23.errors = [{ instancePath: instancePath + "/port", schemaPath: "#/properties/port/maximum", keyword: "maximum", params: { comparison: "<=", limit: 65535 }, message: "must be <= 65535", schema: 65535, parentSchema: schema34.properties.port, data: data2 }];
                       return false;
                     } else {
                       if (data2 < 1 || isNaN(data2)) {
-                        validate21.errors = [{ instancePath: instancePath + "/port", schemaPath: "#/properties/port/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1", schema: 1, parentSchema: schema32.properties.port, data: data2 }];
+                        validate23.errors = [{ instancePath: instancePath + "/port", schemaPath: "#/properties/port/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1", schema: 1, parentSchema: schema34.properties.port, data: data2 }];
                         return false;
                       }
                     }
@@ -162,16 +274,16 @@ function validate21(data, { instancePath = "", parentData, parentDataProperty, r
                   if (errors === _errs7) {
                     if (typeof data3 === "string") {
                       if (func1(data3) > 45) {
-                        validate21.errors = [{ instancePath: instancePath + "/bind", schemaPath: "#/properties/bind/maxLength", keyword: "maxLength", params: { limit: 45 }, message: "must NOT have more than 45 characters", schema: 45, parentSchema: schema32.properties.bind, data: data3 }];
+                        validate23.errors = [{ instancePath: instancePath + "/bind", schemaPath: "#/properties/bind/maxLength", keyword: "maxLength", params: { limit: 45 }, message: "must NOT have more than 45 characters", schema: 45, parentSchema: schema34.properties.bind, data: data3 }];
                         return false;
                       } else {
                         if (func1(data3) < 2) {
-                          validate21.errors = [{ instancePath: instancePath + "/bind", schemaPath: "#/properties/bind/minLength", keyword: "minLength", params: { limit: 2 }, message: "must NOT have fewer than 2 characters", schema: 2, parentSchema: schema32.properties.bind, data: data3 }];
+                          validate23.errors = [{ instancePath: instancePath + "/bind", schemaPath: "#/properties/bind/minLength", keyword: "minLength", params: { limit: 2 }, message: "must NOT have fewer than 2 characters", schema: 2, parentSchema: schema34.properties.bind, data: data3 }];
                           return false;
                         }
                       }
                     } else {
-                      validate21.errors = [{ instancePath: instancePath + "/bind", schemaPath: "#/properties/bind/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema32.properties.bind.type, parentSchema: schema32.properties.bind, data: data3 }];
+                      validate23.errors = [{ instancePath: instancePath + "/bind", schemaPath: "#/properties/bind/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema34.properties.bind.type, parentSchema: schema34.properties.bind, data: data3 }];
                       return false;
                     }
                   }
@@ -184,7 +296,7 @@ function validate21(data, { instancePath = "", parentData, parentDataProperty, r
                     let data4 = data.mode;
                     const _errs9 = errors;
                     if (!(data4 === "tcp" || data4 === "passthrough" || data4 === "tls" || data4 === "mtls" || data4 === "direct")) {
-                      validate21.errors = [{ instancePath: instancePath + "/mode", schemaPath: "#/properties/mode/enum", keyword: "enum", params: { allowedValues: schema32.properties.mode.enum }, message: "must be equal to one of the allowed values", schema: schema32.properties.mode.enum, parentSchema: schema32.properties.mode, data: data4 }];
+                      validate23.errors = [{ instancePath: instancePath + "/mode", schemaPath: "#/properties/mode/enum", keyword: "enum", params: { allowedValues: schema34.properties.mode.enum }, message: "must be equal to one of the allowed values", schema: schema34.properties.mode.enum, parentSchema: schema34.properties.mode, data: data4 }];
                       return false;
                     }
                     var valid0 = _errs9 === errors;
@@ -198,16 +310,16 @@ function validate21(data, { instancePath = "", parentData, parentDataProperty, r
                       if (errors === _errs10) {
                         if (typeof data5 === "string") {
                           if (func1(data5) > 256) {
-                            validate21.errors = [{ instancePath: instancePath + "/backend", schemaPath: "#/properties/backend/maxLength", keyword: "maxLength", params: { limit: 256 }, message: "must NOT have more than 256 characters", schema: 256, parentSchema: schema32.properties.backend, data: data5 }];
+                            validate23.errors = [{ instancePath: instancePath + "/backend", schemaPath: "#/properties/backend/maxLength", keyword: "maxLength", params: { limit: 256 }, message: "must NOT have more than 256 characters", schema: 256, parentSchema: schema34.properties.backend, data: data5 }];
                             return false;
                           } else {
                             if (func1(data5) < 1) {
-                              validate21.errors = [{ instancePath: instancePath + "/backend", schemaPath: "#/properties/backend/minLength", keyword: "minLength", params: { limit: 1 }, message: "must NOT have fewer than 1 characters", schema: 1, parentSchema: schema32.properties.backend, data: data5 }];
+                              validate23.errors = [{ instancePath: instancePath + "/backend", schemaPath: "#/properties/backend/minLength", keyword: "minLength", params: { limit: 1 }, message: "must NOT have fewer than 1 characters", schema: 1, parentSchema: schema34.properties.backend, data: data5 }];
                               return false;
                             }
                           }
                         } else {
-                          validate21.errors = [{ instancePath: instancePath + "/backend", schemaPath: "#/properties/backend/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema32.properties.backend.type, parentSchema: schema32.properties.backend, data: data5 }];
+                          validate23.errors = [{ instancePath: instancePath + "/backend", schemaPath: "#/properties/backend/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema34.properties.backend.type, parentSchema: schema34.properties.backend, data: data5 }];
                           return false;
                         }
                       }
@@ -220,17 +332,17 @@ function validate21(data, { instancePath = "", parentData, parentDataProperty, r
                         let data6 = data.ttl_ms;
                         const _errs12 = errors;
                         if (!(typeof data6 == "number" && (!(data6 % 1) && !isNaN(data6)) && isFinite(data6))) {
-                          validate21.errors = [{ instancePath: instancePath + "/ttl_ms", schemaPath: "#/properties/ttl_ms/type", keyword: "type", params: { type: "integer" }, message: "must be integer", schema: schema32.properties.ttl_ms.type, parentSchema: schema32.properties.ttl_ms, data: data6 }];
+                          validate23.errors = [{ instancePath: instancePath + "/ttl_ms", schemaPath: "#/properties/ttl_ms/type", keyword: "type", params: { type: "integer" }, message: "must be integer", schema: schema34.properties.ttl_ms.type, parentSchema: schema34.properties.ttl_ms, data: data6 }];
                           return false;
                         }
                         if (errors === _errs12) {
                           if (typeof data6 == "number" && isFinite(data6)) {
                             if (data6 > 864e5 || isNaN(data6)) {
-                              validate21.errors = [{ instancePath: instancePath + "/ttl_ms", schemaPath: "#/properties/ttl_ms/maximum", keyword: "maximum", params: { comparison: "<=", limit: 864e5 }, message: "must be <= 86400000", schema: 864e5, parentSchema: schema32.properties.ttl_ms, data: data6 }];
+                              validate23.errors = [{ instancePath: instancePath + "/ttl_ms", schemaPath: "#/properties/ttl_ms/maximum", keyword: "maximum", params: { comparison: "<=", limit: 864e5 }, message: "must be <= 86400000", schema: 864e5, parentSchema: schema34.properties.ttl_ms, data: data6 }];
                               return false;
                             } else {
                               if (data6 < 1e3 || isNaN(data6)) {
-                                validate21.errors = [{ instancePath: instancePath + "/ttl_ms", schemaPath: "#/properties/ttl_ms/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e3 }, message: "must be >= 1000", schema: 1e3, parentSchema: schema32.properties.ttl_ms, data: data6 }];
+                                validate23.errors = [{ instancePath: instancePath + "/ttl_ms", schemaPath: "#/properties/ttl_ms/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e3 }, message: "must be >= 1000", schema: 1e3, parentSchema: schema34.properties.ttl_ms, data: data6 }];
                                 return false;
                               }
                             }
@@ -246,12 +358,12 @@ function validate21(data, { instancePath = "", parentData, parentDataProperty, r
                           const _errs14 = errors;
                           if (errors === _errs14) {
                             if (typeof data7 === "string") {
-                              if (!pattern4.test(data7)) {
-                                validate21.errors = [{ instancePath: instancePath + "/proof", schemaPath: "#/properties/proof/pattern", keyword: "pattern", params: { pattern: "^[0-9a-f]{64}$" }, message: 'must match pattern "^[0-9a-f]{64}$"', schema: "^[0-9a-f]{64}$", parentSchema: schema32.properties.proof, data: data7 }];
+                              if (!pattern5.test(data7)) {
+                                validate23.errors = [{ instancePath: instancePath + "/proof", schemaPath: "#/properties/proof/pattern", keyword: "pattern", params: { pattern: "^[0-9a-f]{64}$" }, message: 'must match pattern "^[0-9a-f]{64}$"', schema: "^[0-9a-f]{64}$", parentSchema: schema34.properties.proof, data: data7 }];
                                 return false;
                               }
                             } else {
-                              validate21.errors = [{ instancePath: instancePath + "/proof", schemaPath: "#/properties/proof/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema32.properties.proof.type, parentSchema: schema32.properties.proof, data: data7 }];
+                              validate23.errors = [{ instancePath: instancePath + "/proof", schemaPath: "#/properties/proof/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema34.properties.proof.type, parentSchema: schema34.properties.proof, data: data7 }];
                               return false;
                             }
                           }
@@ -269,22 +381,21 @@ function validate21(data, { instancePath = "", parentData, parentDataProperty, r
         }
       }
     } else {
-      validate21.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object", schema: schema32.type, parentSchema: schema32, data }];
+      validate23.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object", schema: schema34.type, parentSchema: schema34, data }];
       return false;
     }
   }
-  validate21.errors = vErrors;
+  validate23.errors = vErrors;
   return errors === 0;
 }
-validate21.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
-var renew = validate22;
-var schema33 = { "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "ingressd/intents/renew.schema.json", "title": "Gives a lease of the caller a new end", "type": "object", "additionalProperties": false, "required": ["lease", "ttl_ms"], "properties": { "lease": { "description": "the lease that register returned", "type": "string", "pattern": "^[0-9a-f]{32}$" }, "ttl_ms": { "description": "from now until the lease ends", "type": "integer", "minimum": 1e3, "maximum": 864e5 } } };
-var pattern5 = new RegExp("^[0-9a-f]{32}$", "u");
-function validate22(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+validate23.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
+var renew = validate24;
+var schema35 = { "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "ingressd/intents/renew.schema.json", "title": "Gives a lease of the caller a new end", "type": "object", "additionalProperties": false, "required": ["lease", "ttl_ms"], "properties": { "lease": { "description": "the lease that register returned", "type": "string", "pattern": "^[0-9a-f]{32}$" }, "ttl_ms": { "description": "from now until the lease ends", "type": "integer", "minimum": 1e3, "maximum": 864e5 } } };
+function validate24(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   ;
   let vErrors = null;
   let errors = 0;
-  const evaluated0 = validate22.evaluated;
+  const evaluated0 = validate24.evaluated;
   if (evaluated0.dynamicProps) {
     evaluated0.props = void 0;
   }
@@ -295,13 +406,13 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
     if (data && typeof data == "object" && !Array.isArray(data)) {
       let missing0;
       if (data.lease === void 0 && (missing0 = "lease") || data.ttl_ms === void 0 && (missing0 = "ttl_ms")) {
-        validate22.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 }, message: "must have required property '" + missing0 + "'", schema: schema33.required, parentSchema: schema33, data }];
+        validate24.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 }, message: "must have required property '" + missing0 + "'", schema: schema35.required, parentSchema: schema35, data }];
         return false;
       } else {
         const _errs1 = errors;
         for (const key0 in data) {
           if (!(key0 === "lease" || key0 === "ttl_ms")) {
-            validate22.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 }, message: "must NOT have additional properties", schema: false, parentSchema: schema33, data }];
+            validate24.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 }, message: "must NOT have additional properties", schema: false, parentSchema: schema35, data }];
             return false;
             break;
           }
@@ -312,12 +423,12 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
             const _errs2 = errors;
             if (errors === _errs2) {
               if (typeof data0 === "string") {
-                if (!pattern5.test(data0)) {
-                  validate22.errors = [{ instancePath: instancePath + "/lease", schemaPath: "#/properties/lease/pattern", keyword: "pattern", params: { pattern: "^[0-9a-f]{32}$" }, message: 'must match pattern "^[0-9a-f]{32}$"', schema: "^[0-9a-f]{32}$", parentSchema: schema33.properties.lease, data: data0 }];
+                if (!pattern4.test(data0)) {
+                  validate24.errors = [{ instancePath: instancePath + "/lease", schemaPath: "#/properties/lease/pattern", keyword: "pattern", params: { pattern: "^[0-9a-f]{32}$" }, message: 'must match pattern "^[0-9a-f]{32}$"', schema: "^[0-9a-f]{32}$", parentSchema: schema35.properties.lease, data: data0 }];
                   return false;
                 }
               } else {
-                validate22.errors = [{ instancePath: instancePath + "/lease", schemaPath: "#/properties/lease/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema33.properties.lease.type, parentSchema: schema33.properties.lease, data: data0 }];
+                validate24.errors = [{ instancePath: instancePath + "/lease", schemaPath: "#/properties/lease/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema35.properties.lease.type, parentSchema: schema35.properties.lease, data: data0 }];
                 return false;
               }
             }
@@ -330,17 +441,17 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
               let data1 = data.ttl_ms;
               const _errs4 = errors;
               if (!(typeof data1 == "number" && (!(data1 % 1) && !isNaN(data1)) && isFinite(data1))) {
-                validate22.errors = [{ instancePath: instancePath + "/ttl_ms", schemaPath: "#/properties/ttl_ms/type", keyword: "type", params: { type: "integer" }, message: "must be integer", schema: schema33.properties.ttl_ms.type, parentSchema: schema33.properties.ttl_ms, data: data1 }];
+                validate24.errors = [{ instancePath: instancePath + "/ttl_ms", schemaPath: "#/properties/ttl_ms/type", keyword: "type", params: { type: "integer" }, message: "must be integer", schema: schema35.properties.ttl_ms.type, parentSchema: schema35.properties.ttl_ms, data: data1 }];
                 return false;
               }
               if (errors === _errs4) {
                 if (typeof data1 == "number" && isFinite(data1)) {
                   if (data1 > 864e5 || isNaN(data1)) {
-                    validate22.errors = [{ instancePath: instancePath + "/ttl_ms", schemaPath: "#/properties/ttl_ms/maximum", keyword: "maximum", params: { comparison: "<=", limit: 864e5 }, message: "must be <= 86400000", schema: 864e5, parentSchema: schema33.properties.ttl_ms, data: data1 }];
+                    validate24.errors = [{ instancePath: instancePath + "/ttl_ms", schemaPath: "#/properties/ttl_ms/maximum", keyword: "maximum", params: { comparison: "<=", limit: 864e5 }, message: "must be <= 86400000", schema: 864e5, parentSchema: schema35.properties.ttl_ms, data: data1 }];
                     return false;
                   } else {
                     if (data1 < 1e3 || isNaN(data1)) {
-                      validate22.errors = [{ instancePath: instancePath + "/ttl_ms", schemaPath: "#/properties/ttl_ms/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e3 }, message: "must be >= 1000", schema: 1e3, parentSchema: schema33.properties.ttl_ms, data: data1 }];
+                      validate24.errors = [{ instancePath: instancePath + "/ttl_ms", schemaPath: "#/properties/ttl_ms/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e3 }, message: "must be >= 1000", schema: 1e3, parentSchema: schema35.properties.ttl_ms, data: data1 }];
                       return false;
                     }
                   }
@@ -354,21 +465,21 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
         }
       }
     } else {
-      validate22.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object", schema: schema33.type, parentSchema: schema33, data }];
+      validate24.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object", schema: schema35.type, parentSchema: schema35, data }];
       return false;
     }
   }
-  validate22.errors = vErrors;
+  validate24.errors = vErrors;
   return errors === 0;
 }
-validate22.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
-var request = validate23;
-var schema34 = { "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "ingressd/intents/request.schema.json", "title": "One frame from a client: a JSON-RPC 2.0 request", "type": "object", "additionalProperties": false, "required": ["jsonrpc", "method"], "properties": { "jsonrpc": { "description": "the protocol's version", "const": "2.0" }, "id": { "description": "given back in the answer; a request without one gets no answer", "type": ["string", "integer", "null"], "maxLength": 64 }, "method": { "description": "the method's name", "type": "string", "minLength": 1, "maxLength": 64 }, "params": { "description": "the method's own object", "type": "object" } } };
-function validate23(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+validate24.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
+var request = validate25;
+var schema36 = { "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "ingressd/intents/request.schema.json", "title": "One frame from a client: a JSON-RPC 2.0 request", "type": "object", "additionalProperties": false, "required": ["jsonrpc", "method"], "properties": { "jsonrpc": { "description": "the protocol's version", "const": "2.0" }, "id": { "description": "given back in the answer; a request without one gets no answer", "type": ["string", "integer", "null"], "maxLength": 64 }, "method": { "description": "the method's name", "type": "string", "minLength": 1, "maxLength": 64 }, "params": { "description": "the method's own object", "type": "object" } } };
+function validate25(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   ;
   let vErrors = null;
   let errors = 0;
-  const evaluated0 = validate23.evaluated;
+  const evaluated0 = validate25.evaluated;
   if (evaluated0.dynamicProps) {
     evaluated0.props = void 0;
   }
@@ -379,13 +490,13 @@ function validate23(data, { instancePath = "", parentData, parentDataProperty, r
     if (data && typeof data == "object" && !Array.isArray(data)) {
       let missing0;
       if (data.jsonrpc === void 0 && (missing0 = "jsonrpc") || data.method === void 0 && (missing0 = "method")) {
-        validate23.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 }, message: "must have required property '" + missing0 + "'", schema: schema34.required, parentSchema: schema34, data }];
+        validate25.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 }, message: "must have required property '" + missing0 + "'", schema: schema36.required, parentSchema: schema36, data }];
         return false;
       } else {
         const _errs1 = errors;
         for (const key0 in data) {
           if (!(key0 === "jsonrpc" || key0 === "id" || key0 === "method" || key0 === "params")) {
-            validate23.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 }, message: "must NOT have additional properties", schema: false, parentSchema: schema34, data }];
+            validate25.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 }, message: "must NOT have additional properties", schema: false, parentSchema: schema36, data }];
             return false;
             break;
           }
@@ -395,7 +506,7 @@ function validate23(data, { instancePath = "", parentData, parentDataProperty, r
             let data0 = data.jsonrpc;
             const _errs2 = errors;
             if ("2.0" !== data0) {
-              validate23.errors = [{ instancePath: instancePath + "/jsonrpc", schemaPath: "#/properties/jsonrpc/const", keyword: "const", params: { allowedValue: "2.0" }, message: "must be equal to constant", schema: "2.0", parentSchema: schema34.properties.jsonrpc, data: data0 }];
+              validate25.errors = [{ instancePath: instancePath + "/jsonrpc", schemaPath: "#/properties/jsonrpc/const", keyword: "const", params: { allowedValue: "2.0" }, message: "must be equal to constant", schema: "2.0", parentSchema: schema36.properties.jsonrpc, data: data0 }];
               return false;
             }
             var valid0 = _errs2 === errors;
@@ -407,13 +518,13 @@ function validate23(data, { instancePath = "", parentData, parentDataProperty, r
               let data1 = data.id;
               const _errs3 = errors;
               if (typeof data1 !== "string" && !(typeof data1 == "number" && (!(data1 % 1) && !isNaN(data1)) && isFinite(data1)) && data1 !== null) {
-                validate23.errors = [{ instancePath: instancePath + "/id", schemaPath: "#/properties/id/type", keyword: "type", params: { type: schema34.properties.id.type }, message: "must be string,integer,null", schema: schema34.properties.id.type, parentSchema: schema34.properties.id, data: data1 }];
+                validate25.errors = [{ instancePath: instancePath + "/id", schemaPath: "#/properties/id/type", keyword: "type", params: { type: schema36.properties.id.type }, message: "must be string,integer,null", schema: schema36.properties.id.type, parentSchema: schema36.properties.id, data: data1 }];
                 return false;
               }
               if (errors === _errs3) {
                 if (typeof data1 === "string") {
                   if (func1(data1) > 64) {
-                    validate23.errors = [{ instancePath: instancePath + "/id", schemaPath: "#/properties/id/maxLength", keyword: "maxLength", params: { limit: 64 }, message: "must NOT have more than 64 characters", schema: 64, parentSchema: schema34.properties.id, data: data1 }];
+                    validate25.errors = [{ instancePath: instancePath + "/id", schemaPath: "#/properties/id/maxLength", keyword: "maxLength", params: { limit: 64 }, message: "must NOT have more than 64 characters", schema: 64, parentSchema: schema36.properties.id, data: data1 }];
                     return false;
                   }
                 }
@@ -429,16 +540,16 @@ function validate23(data, { instancePath = "", parentData, parentDataProperty, r
                 if (errors === _errs5) {
                   if (typeof data2 === "string") {
                     if (func1(data2) > 64) {
-                      validate23.errors = [{ instancePath: instancePath + "/method", schemaPath: "#/properties/method/maxLength", keyword: "maxLength", params: { limit: 64 }, message: "must NOT have more than 64 characters", schema: 64, parentSchema: schema34.properties.method, data: data2 }];
+                      validate25.errors = [{ instancePath: instancePath + "/method", schemaPath: "#/properties/method/maxLength", keyword: "maxLength", params: { limit: 64 }, message: "must NOT have more than 64 characters", schema: 64, parentSchema: schema36.properties.method, data: data2 }];
                       return false;
                     } else {
                       if (func1(data2) < 1) {
-                        validate23.errors = [{ instancePath: instancePath + "/method", schemaPath: "#/properties/method/minLength", keyword: "minLength", params: { limit: 1 }, message: "must NOT have fewer than 1 characters", schema: 1, parentSchema: schema34.properties.method, data: data2 }];
+                        validate25.errors = [{ instancePath: instancePath + "/method", schemaPath: "#/properties/method/minLength", keyword: "minLength", params: { limit: 1 }, message: "must NOT have fewer than 1 characters", schema: 1, parentSchema: schema36.properties.method, data: data2 }];
                         return false;
                       }
                     }
                   } else {
-                    validate23.errors = [{ instancePath: instancePath + "/method", schemaPath: "#/properties/method/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema34.properties.method.type, parentSchema: schema34.properties.method, data: data2 }];
+                    validate25.errors = [{ instancePath: instancePath + "/method", schemaPath: "#/properties/method/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema36.properties.method.type, parentSchema: schema36.properties.method, data: data2 }];
                     return false;
                   }
                 }
@@ -451,7 +562,7 @@ function validate23(data, { instancePath = "", parentData, parentDataProperty, r
                   let data3 = data.params;
                   const _errs7 = errors;
                   if (!(data3 && typeof data3 == "object" && !Array.isArray(data3))) {
-                    validate23.errors = [{ instancePath: instancePath + "/params", schemaPath: "#/properties/params/type", keyword: "type", params: { type: "object" }, message: "must be object", schema: schema34.properties.params.type, parentSchema: schema34.properties.params, data: data3 }];
+                    validate25.errors = [{ instancePath: instancePath + "/params", schemaPath: "#/properties/params/type", keyword: "type", params: { type: "object" }, message: "must be object", schema: schema36.properties.params.type, parentSchema: schema36.properties.params, data: data3 }];
                     return false;
                   }
                   var valid0 = _errs7 === errors;
@@ -464,21 +575,21 @@ function validate23(data, { instancePath = "", parentData, parentDataProperty, r
         }
       }
     } else {
-      validate23.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object", schema: schema34.type, parentSchema: schema34, data }];
+      validate25.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object", schema: schema36.type, parentSchema: schema36, data }];
       return false;
     }
   }
-  validate23.errors = vErrors;
+  validate25.errors = vErrors;
   return errors === 0;
 }
-validate23.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
-var unregister = validate24;
-var schema35 = { "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "ingressd/intents/unregister.schema.json", "title": "Ends a lease of the caller", "type": "object", "additionalProperties": false, "required": ["lease"], "properties": { "lease": { "description": "the lease that register returned", "type": "string", "pattern": "^[0-9a-f]{32}$" } } };
-function validate24(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+validate25.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
+var unregister = validate26;
+var schema37 = { "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "ingressd/intents/unregister.schema.json", "title": "Ends a lease of the caller", "type": "object", "additionalProperties": false, "required": ["lease"], "properties": { "lease": { "description": "the lease that register returned", "type": "string", "pattern": "^[0-9a-f]{32}$" } } };
+function validate26(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   ;
   let vErrors = null;
   let errors = 0;
-  const evaluated0 = validate24.evaluated;
+  const evaluated0 = validate26.evaluated;
   if (evaluated0.dynamicProps) {
     evaluated0.props = void 0;
   }
@@ -489,13 +600,13 @@ function validate24(data, { instancePath = "", parentData, parentDataProperty, r
     if (data && typeof data == "object" && !Array.isArray(data)) {
       let missing0;
       if (data.lease === void 0 && (missing0 = "lease")) {
-        validate24.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 }, message: "must have required property '" + missing0 + "'", schema: schema35.required, parentSchema: schema35, data }];
+        validate26.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 }, message: "must have required property '" + missing0 + "'", schema: schema37.required, parentSchema: schema37, data }];
         return false;
       } else {
         const _errs1 = errors;
         for (const key0 in data) {
           if (!(key0 === "lease")) {
-            validate24.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 }, message: "must NOT have additional properties", schema: false, parentSchema: schema35, data }];
+            validate26.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 }, message: "must NOT have additional properties", schema: false, parentSchema: schema37, data }];
             return false;
             break;
           }
@@ -506,12 +617,12 @@ function validate24(data, { instancePath = "", parentData, parentDataProperty, r
             const _errs2 = errors;
             if (errors === _errs2) {
               if (typeof data0 === "string") {
-                if (!pattern5.test(data0)) {
-                  validate24.errors = [{ instancePath: instancePath + "/lease", schemaPath: "#/properties/lease/pattern", keyword: "pattern", params: { pattern: "^[0-9a-f]{32}$" }, message: 'must match pattern "^[0-9a-f]{32}$"', schema: "^[0-9a-f]{32}$", parentSchema: schema35.properties.lease, data: data0 }];
+                if (!pattern4.test(data0)) {
+                  validate26.errors = [{ instancePath: instancePath + "/lease", schemaPath: "#/properties/lease/pattern", keyword: "pattern", params: { pattern: "^[0-9a-f]{32}$" }, message: 'must match pattern "^[0-9a-f]{32}$"', schema: "^[0-9a-f]{32}$", parentSchema: schema37.properties.lease, data: data0 }];
                   return false;
                 }
               } else {
-                validate24.errors = [{ instancePath: instancePath + "/lease", schemaPath: "#/properties/lease/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema35.properties.lease.type, parentSchema: schema35.properties.lease, data: data0 }];
+                validate26.errors = [{ instancePath: instancePath + "/lease", schemaPath: "#/properties/lease/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema37.properties.lease.type, parentSchema: schema37.properties.lease, data: data0 }];
                 return false;
               }
             }
@@ -519,16 +630,18 @@ function validate24(data, { instancePath = "", parentData, parentDataProperty, r
         }
       }
     } else {
-      validate24.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object", schema: schema35.type, parentSchema: schema35, data }];
+      validate26.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object", schema: schema37.type, parentSchema: schema37, data }];
       return false;
     }
   }
-  validate24.errors = vErrors;
+  validate26.errors = vErrors;
   return errors === 0;
 }
-validate24.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
+validate26.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
 export {
+  change,
   none,
+  prepare,
   register,
   renew,
   request,

@@ -1,14 +1,16 @@
 // The key that ingressd shares with guards.
 import { isFileRefusal, readTrustedFile } from "../../runtime/host/trusted_file.ts";
 import { readKey } from "../../runtime/host/token.ts";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { EXIT_REJECTED, failure, type Failure } from "../exit.ts";
 
 const MOST_BYTES = 4096;
 
 /** Null where none is configured. `path`: absolute and normal. */
-export function readGuardKey(path: string | undefined): Uint8Array | null | Failure {
-  if (path === undefined) return null;
+export function readGuardKey(path: string | undefined): Result<Uint8Array | null, Failure> {
+  if (path === undefined) return ok(null);
   const bytes = readTrustedFile(path, MOST_BYTES, "guard key", "private");
-  if (isFileRefusal(bytes)) return failure(EXIT_REJECTED, bytes.refused);
-  return readKey(bytes) ?? failure(EXIT_REJECTED, `guard key \`${path}\` is not 64 hexadecimal digits: make one with \`openssl rand -hex 32\``);
+  if (isFileRefusal(bytes)) return failed(failure(EXIT_REJECTED, bytes.refused));
+  const key = readKey(bytes);
+  return key !== null ? ok(key) : failed(failure(EXIT_REJECTED, `guard key \`${path}\` is not 64 hexadecimal digits: make one with \`openssl rand -hex 32\``));
 }

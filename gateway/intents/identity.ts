@@ -2,11 +2,11 @@
 // kernel's credentials of the peer, or a socket that only one service may open), never a
 // field of a message.
 import type { Socket } from "node:net";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/read.ts";
 import type { ReadCredentials } from "./peer_credentials.ts";
 
-/** What a socket path tells about those who can open it. */
-export type Door =
+/** Whose socket it is: the path says who can open it. */
+export type SocketOf =
   /** 0600 in a 0700 directory: the gateway's own user. */
   | { readonly kind: "control" }
   /** Open to many; only credentials tell them apart. */
@@ -26,19 +26,19 @@ export interface Caller {
 }
 
 export function identify(
-  socket: Socket, door: Door, services: Config["services"], credentials: ReadCredentials | null,
+  socket: Socket, at: SocketOf, services: Config["services"], credentials: ReadCredentials | null,
 ): Caller {
-  const operator = door.kind === "control";
+  const operator = at.kind === "control";
   const nobody = (because: string): Caller => ({ peer: operator ? "operator" : "strangers", operator, service: null, noServiceBecause: because, uid: null });
   const known = (service: string, uid: number | null): Caller => ({ peer: operator ? "operator" : `service ${service}`, operator, service, noServiceBecause: "", uid });
   const peer = credentials?.(socket) ?? null;
-  if (door.kind === "service") {
-    const entry = services[door.service];
+  if (at.kind === "service") {
+    const entry = services[at.service];
     // Where both are known the kernel's word must agree with the path.
     if (entry?.uid !== undefined && credentials !== null && peer?.uid !== entry.uid) {
-      return nobody(`the peer runs as uid ${peer?.uid ?? "unknown"}, and \`services.${door.service}.uid\` is ${entry.uid}`);
+      return nobody(`the peer runs as uid ${peer?.uid ?? "unknown"}, and \`services.${at.service}.uid\` is ${entry.uid}`);
     }
-    return known(door.service, entry?.uid ?? null);
+    return known(at.service, entry?.uid ?? null);
   }
   if (credentials === null) {
     return nobody("koffi is not installed, so peers can't be told apart here: give the service a socket of its own (services.NAME.socket)");

@@ -9,7 +9,7 @@ import type { GatewayClock } from "../clock.ts";
 import { CONNECTING, OPEN } from "../listen/connections.ts";
 import type { Forwarder } from "../listen/listener.ts";
 import type { Ports } from "../listen/ports.ts";
-import { standing } from "./recheck.ts";
+import { decisionNow } from "./recheck.ts";
 
 export interface EndsSetup {
   readonly inForce: InForce;
@@ -48,7 +48,7 @@ export function createEnds({ inForce, forwarder, recorder, ports, clock, onReloa
       const listener = table.listener[row] ?? -1;
       const source = table.sourceOf(row);
       if ((state !== OPEN && state !== CONNECTING) || listener < 0 || typeof source === "number") continue;
-      const decision = standing(engine, listener, source, table.name[row], table.identity[row]);
+      const decision = decisionNow(engine, listener, source, table.name[row], table.identity[row]);
       if (decision.allowed) continue;
       const open = ports.numbered(table.socket[row] ?? 0);
       refused.push({

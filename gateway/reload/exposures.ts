@@ -1,16 +1,17 @@
 // What ought to listen under a policy: its static exposures, and the leases that it grants.
 import { isLinkLocal6, type Address } from "../../runtime/net/address.ts";
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { Backend, Backends } from "../admit/backends.ts";
 import { tcpBackend, unixBackend } from "../forward/backend.ts";
 import type { Lease } from "../intents/leases.ts";
 import { bareAddress, candidateAddresses, listensAt, localAddresses, type HostAddress } from "../listen/addresses.ts";
 import { exposure, overlaps, type Exposure } from "../listen/ports.ts";
 
-/** Static exposures; a string says why this policy can't be served. */
+/** Static exposures; an error says why this policy can't be served. */
 export function staticExposures(
   engine: PolicyEngine, backends: Backends, host: readonly HostAddress[], maxPorts: number,
-): readonly Exposure[] | string {
+): Result<readonly Exposure[], string> {
   const wanted: Exposure[] = [];
   // INVARIANT: sockets are counted before any port is walked, so that the walk has at most
   // `maxPorts` steps; this runs on the thread that serves.
@@ -18,17 +19,17 @@ export function staticExposures(
   for (const info of engine.info.listeners) {
     const backend = staticBackend(info, backends);
     if (backend === null) continue;
-    if (typeof backend === "string") return `expose \`${info.name}\`: ${backend}`;
+    if (!backend.ok) return failed(`expose \`${info.name}\`: ${backend.error}`);
     const addresses = candidateAddresses(info, host);
     if (addresses.length === 0) continue;
     sockets += addresses.length * info.ports.reduce((sum, { first, last }) => sum + last - first + 1, 0);
     if (sockets > maxPorts) {
-      return `the policy exposes more than ${maxPorts} sockets (one an address and port): raise caps.ports or expose fewer`;
+      return failed(`the policy exposes more than ${maxPorts} sockets (one an address and port): raise caps.ports or expose fewer`);
     }
     for (const { first, last } of info.ports) {
       for (let port = first; port <= last; port++) {
         for (const address of addresses) {
-          if (listensAt(engine, info, port, address)) wanted.push(exposure(address, port, info, backend, null));
+          if (listensAt(engine, info, port, address)) wanted.push(exposure(address, port, info, backend.value, null));
         }
       }
     }
@@ -37,12 +38,12 @@ export function staticExposures(
   const loop = wanted.find(({ backend: { address } }) =>
     address.kind === "tcp" && byPort.get(address.port)?.some((other) => overlaps(other, address)));
   if (loop !== undefined) {
-    return `expose \`${loop.info.name}\`: its backend ${loop.backend.address.key} is a port that ingressd itself opens; name the service's own port`;
+    return failed(`expose \`${loop.info.name}\`: its backend ${loop.backend.address.key} is a port that ingressd itself opens; name the service's own port`);
   }
-  return wanted;
+  return ok(wanted);
 }
 
-/** Endpoints of one port number stand together; only those can stand in each other's way. */
+/** Endpoints by their port number; only two of one number can exclude each other. */
 export function groupedByPort<E extends { readonly port: number }>(endpoints: Iterable<E>): ReadonlyMap<number, readonly E[]> {
   const groups = new Map<number, E[]>();
   for (const endpoint of endpoints) {
@@ -53,12 +54,12 @@ export function groupedByPort<E extends { readonly port: number }>(endpoints: It
   return groups;
 }
 
-function staticBackend(info: ListenerInfo, backends: Backends): Backend | string | null {
+function staticBackend(info: ListenerInfo, backends: Backends): Result<Backend, string> | null {
   if (info.backend === null) return null;
   const address = info.backend.kind === "tcp"
     ? tcpBackend(info.backend.host, info.backend.port)
     : unixBackend(info.backend.path);
-  return typeof address === "string" ? address : backends.named(info.service, address);
+  return typeof address === "string" ? failed(address) : ok(backends.named(info.service, address));
 }
 
 /** Where a service asks to be reached. */

@@ -9,7 +9,7 @@ import type { PolicyInfo } from "../../runtime/host/module.ts";
 import type { Disk } from "../../runtime/shell/disk.ts";
 import { markText } from "../../runtime/shell/mark.ts";
 import { isThere, revisionsIn, type Revisions } from "../../runtime/shell/revision.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/read.ts";
 import { isFileRefusal, readTrustedFile, type FileRefusal } from "../../runtime/host/trusted_file.ts";
 
 export const COPY_NAME = "last_good.wasm";

@@ -2,76 +2,74 @@
 // kernel rules. Policy, ports, caps, rates and every participant change as one, or not at all.
 //
 //   prepare   check and stage; nothing takes effect          any refusal: all are aborted
-//   commit    take effect, in the turn in which the policy   any failure: the former policy is put
+//   commit    take effect, in the turn in which the policy   any failure: the previous policy is put
 //             is swapped; what takes longer is awaited       in force again and all are aborted
 //   abort     take it back, also after the own commit
 import type { PolicyInfo } from "../../runtime/host/module.ts";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 
 export interface Participant {
   /** How sentences call it. */
   readonly name: string;
-  /** Stages what belongs to `next`; a string says why that can't be, with its remedy. */
-  prepare(next: PolicyInfo): Promise<Part | string>;
+  /** Stages what belongs to `next`; an error says why that can't be, with its remedy. */
+  prepare(next: PolicyInfo): Promise<Result<Part, string>>;
 }
 
 export interface Part {
-  /** Called at most once. What happens before it first waits happens in the turn of the swap. */
+  /** Called at most once. What happens before its first `await` happens in the turn of the swap. */
   commit(): void | Promise<void>;
   /**
-   * Called at most once, and after a commit, also one that failed, puts the former state in force.
-   * What happens before it first waits then happens in the turn in which the former policy is back.
+   * Called at most once, and after a commit, also one that failed, puts the previous state in force.
+   * What happens before its first `await` then happens in the turn in which the previous policy is back.
    */
   abort(): void | Promise<void>;
 }
 
 export interface StagedParts {
-  /** All of them, whatever one does; rejects with the first failure. */
-  commit(): Promise<void>;
-  /** All of them, last first; says what fails. */
+  /** Commits all of them, also after a failure; the error is the first failure's sentence. */
+  commit(): Promise<Result<null, string>>;
+  /** Aborts all of them, last first; says what fails. */
   abort(): Promise<void>;
 }
 
-/** Prepares all, in order. Where one refuses, those before it are aborted and its sentence is the answer. */
+/** Prepares all, in order. Where one refuses, those before it are aborted and its sentence is the error. */
 export async function prepareParts(
   participants: readonly Participant[], next: PolicyInfo, say: (sentence: string) => void,
-): Promise<StagedParts | string> {
+): Promise<Result<StagedParts, string>> {
   const parts: { readonly name: string; readonly part: Part }[] = [];
   const abort = (): Promise<void> => everyOne(parts.toReversed(), ({ part }) => part.abort(), (name, cause) => say(`${name} could not take a change back (${cause})`));
   for (const participant of participants) {
     const { name } = participant;
-    const part = await participant.prepare(next).catch((error: unknown) => `failed (${causeOf(error)})`);
-    if (typeof part === "string") {
+    const part = await participant.prepare(next).catch((error: unknown) => failed(`failed (${causeOf(error)})`));
+    if (!part.ok) {
       await abort();
-      return `${name} ${part}`;
+      return failed(`${name} ${part.error}`);
     }
-    parts.push({ name, part });
+    parts.push({ name, part: part.value });
   }
-  return {
+  return ok({
     async commit() {
-      const failed: string[] = [];
-      await everyOne(parts, ({ part }) => part.commit(), (name, cause) => failed.push(`${name} could not take the change over (${cause})`));
-      if (failed[0] !== undefined) throw new PartFailed(failed[0]);
+      const failures: string[] = [];
+      await everyOne(parts, ({ part }) => part.commit(), (name, cause) => failures.push(`${name} could not take the change over (${cause})`));
+      return failures[0] === undefined ? ok(null) : failed(failures[0]);
     },
     abort,
-  };
+  });
 }
 
-/** A participant's failure after the swap. */
-export class PartFailed extends Error {}
-
-/** Starts all in this turn, then waits for all. */
+/** Starts all in this turn, then awaits all. */
 async function everyOne<P extends { readonly name: string }>(
-  parts: readonly P[], act: (part: P) => void | Promise<void>, failed: (name: string, cause: string) => void,
+  parts: readonly P[], act: (part: P) => void | Promise<void>, onFailure: (name: string, cause: string) => void,
 ): Promise<void> {
-  const under = parts.map((part) => {
+  const started = parts.map((part) => {
     try {
-      return Promise.resolve(act(part)).catch((error: unknown) => failed(part.name, causeOf(error)));
+      return Promise.resolve(act(part)).catch((error: unknown) => onFailure(part.name, causeOf(error)));
     } catch (error) {
-      failed(part.name, causeOf(error));
+      onFailure(part.name, causeOf(error));
       return Promise.resolve();
     }
   });
-  await Promise.all(under);
+  await Promise.all(started);
 }
 
 export function causeOf(error: unknown): string {

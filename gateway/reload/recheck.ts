@@ -18,8 +18,8 @@ import type { Exposure, OpenPort } from "../listen/ports.ts";
 import type { NameFault } from "../tls/server_name.ts";
 
 /** Rows that are asked about, and connections that are closed, in one turn at most. */
-const ROWS_A_TURN = 256;
-const CLOSED_A_TURN = 32;
+const ROWS_PER_TURN = 256;
+const CLOSED_PER_TURN = 32;
 
 export interface RecheckSetup {
   readonly forwarder: Forwarder;
@@ -27,7 +27,7 @@ export interface RecheckSetup {
   readonly engine: PolicyEngine;
   readonly generation: number;
   readonly onReload: "recheck" | "keep";
-  /** The socket that a row came by; its `serves` still tells the old policy's service. */
+  /** The socket that a row came by; its `serves` is still the old policy's exposure. */
   readonly numbered: (number: number) => OpenPort | undefined;
 }
 
@@ -35,40 +35,85 @@ export interface RecheckSetup {
 export type Recheck = () => Promise<number>;
 
 /** Counts every connection in the new policy. Runs in the turn of the swap, before it. */
-export function beginRecheck({ forwarder, recorder, engine, generation, onReload, numbered }: RecheckSetup): Recheck {
-  const { table } = forwarder;
-  const listeners = new Map<number, number>();
-  /** What each socket served when its connections were let in, for their records. */
-  const served = new Map<number, Exposure>();
-  const listenerOf = (number: number): number => {
-    let id = listeners.get(number);
-    if (id === undefined) {
-      const open = numbered(number);
-      if (open !== undefined) served.set(number, open.serves);
-      id = open === undefined ? -1 : engine.listenerAt("tcp", open.port, open.address);
-      // Another service behind the same port is not what the client was let in to.
-      if (engine.info.listeners[id]?.service !== open?.serves.info.service) id = -1;
-      listeners.set(number, id);
-    }
-    return id;
-  };
+export function beginRecheck(setup: RecheckSetup): Recheck {
+  const round = new Round(setup);
+  round.count();
+  return () => round.ask();
+}
 
-  const rows = table.rows;
-  for (let row = 0; row < rows; row++) {
-    const state = table.state[row] ?? FREE;
-    if (state === FREE || state === WAITING) continue;
-    const source = table.sourceOf(row);
-    const id = listenerOf(table.socket[row] ?? 0);
-    // What is not counted in the new policy must not be given back to it either.
-    const counts = id >= 0 && (state === READING || state === SECURING || state === CONNECTING || state === OPEN) && typeof source !== "number";
-    if (counts) engine.recount(id, source, table.zone[row] ?? 0);
-    const known = state === CONNECTING || state === OPEN ? table.identity[row] : undefined;
-    if (counts && known !== undefined) engine.recountIdentity(id, known.identity);
-    table.listener[row] = counts ? id : -1;
+class Round {
+  readonly #setup: RecheckSetup;
+  /** Listeners of the new policy, by socket. */
+  readonly #listeners = new Map<number, number>();
+  /** What each socket served when its connections were let in, for their records. */
+  readonly #served = new Map<number, Exposure>();
+  /** Rows that existed at the swap. */
+  readonly #rows: number;
+
+  constructor(setup: RecheckSetup) {
+    this.#setup = setup;
+    this.#rows = setup.forwarder.table.rows;
   }
 
-  /** The new policy's word on a row, or null where there is nothing to ask. */
-  function asked(row: number): Answer | null {
+  count(): void {
+    const { engine, forwarder: { table } } = this.#setup;
+    for (let row = 0; row < this.#rows; row++) {
+      const state = table.state[row] ?? FREE;
+      if (state === FREE || state === WAITING) continue;
+      const source = table.sourceOf(row);
+      const id = this.#listenerOf(table.socket[row] ?? 0);
+      // What is not counted in the new policy must not be given back to it either.
+      const counts = id >= 0 && (state === READING || state === SECURING || state === CONNECTING || state === OPEN) && typeof source !== "number";
+      if (counts) engine.recount(id, source, table.zone[row] ?? 0);
+      const known = state === CONNECTING || state === OPEN ? table.identity[row] : undefined;
+      if (counts && known !== undefined) engine.recountIdentity(id, known.identity);
+      table.listener[row] = counts ? id : -1;
+    }
+  }
+
+  /** In turns; returns how many connections were closed. */
+  async ask(): Promise<number> {
+    const { recorder, forwarder, engine } = this.#setup;
+    let closed = 0;
+    for (let row = 0; row < this.#rows; ) {
+      await nextTurn();
+      const refused: { readonly row: number; readonly entry: Entry }[] = [];
+      let unread = 0;
+      for (let left = ROWS_PER_TURN; left > 0 && row < this.#rows && refused.length + unread < CLOSED_PER_TURN; left--, row++) {
+        const answer = this.#answer(row);
+        if (answer === "unread") unread++;
+        else if (answer !== null) refused.push({ row, entry: answer });
+      }
+      if (refused.length > 0) {
+        recorder.record(refused.map(({ entry }) => entry), engine.info);
+        for (const one of refused) forwarder.cut(one.row, "rechecked");
+      }
+      closed += refused.length;
+    }
+    return closed;
+  }
+
+  /** The record of a connection that is to be closed; `unread` where one whose hello or handshake goes on was refused. */
+  #answer(row: number): Entry | "unread" | null {
+    const { engine, forwarder, generation, onReload } = this.#setup;
+    const { table } = forwarder;
+    const answer = this.#asked(row);
+    if (answer === null || (!answer.allowed && answer.later)) return null;
+    const state = table.state[row];
+    if (answer.allowed) {
+      if (state === CONNECTING || state === OPEN) table.generation[row] = generation;
+      return null;
+    }
+    if (state === READING || state === SECURING) {
+      forwarder.refuse(row, { denial: answer, by: { info: engine.info, generation } });
+      return "unread";
+    }
+    return onReload === "recheck" && typeof table.sourceOf(row) !== "number" ? this.#entryOf(row, answer) : null;
+  }
+
+  /** The new policy's answer about a row, or null where there is nothing to ask. */
+  #asked(row: number): Answer | null {
+    const { engine, generation, onReload, forwarder: { table } } = this.#setup;
     const state = table.state[row];
     const source = table.sourceOf(row);
     // A row that was taken since holds a connection that the new policy itself admitted.
@@ -80,12 +125,25 @@ export function beginRecheck({ forwarder, recorder, engine, generation, onReload
     if (state !== CONNECTING && state !== OPEN) return null;
     if (listener < 0) return onReload === "keep" ? null : denial(CODE_NOT_EXPOSED);
     if (!nameMayCount(engine, listener, table.nameFault[row])) return denial(CODE_HELLO_MALFORMED);
-    return standing(engine, listener, source, table.name[row], table.identity[row]);
+    return decisionNow(engine, listener, source, table.name[row], table.identity[row]);
   }
 
-  function entryOf(row: number, decision: Decision): Entry {
-    const number = table.socket[row] ?? 0;
-    const serves = served.get(number);
+  #listenerOf(socket: number): number {
+    const known = this.#listeners.get(socket);
+    if (known !== undefined) return known;
+    const { engine, numbered } = this.#setup;
+    const open = numbered(socket);
+    if (open !== undefined) this.#served.set(socket, open.serves);
+    const id = open === undefined ? -1 : engine.listenerAt("tcp", open.port, open.address);
+    // Another service behind the same port is not what the client was let in to.
+    const same = engine.info.listeners[id]?.service === open?.serves.info.service;
+    this.#listeners.set(socket, same ? id : -1);
+    return same ? id : -1;
+  }
+
+  #entryOf(row: number, decision: Decision): Entry {
+    const { generation, forwarder: { table } } = this.#setup;
+    const serves = this.#served.get(table.socket[row] ?? 0);
     return {
       op: "recheck",
       decision: denial(CODE_RECHECKED, decision.rule),
@@ -98,36 +156,6 @@ export function beginRecheck({ forwarder, recorder, engine, generation, onReload
       detail: decision.code,
     };
   }
-
-  return async () => {
-    let closed = 0;
-    for (let row = 0; row < rows; ) {
-      await nextTurn();
-      const entries: { readonly row: number; readonly entry: Entry }[] = [];
-      let unread = 0;
-      for (let left = ROWS_A_TURN; left > 0 && row < rows && entries.length + unread < CLOSED_A_TURN; left--, row++) {
-        const answer = asked(row);
-        if (answer === null || (!answer.allowed && answer.later)) continue;
-        if (answer.allowed) {
-          if (table.state[row] === CONNECTING || table.state[row] === OPEN) table.generation[row] = generation;
-          continue;
-        }
-        const source = table.sourceOf(row);
-        if (table.state[row] === READING || table.state[row] === SECURING) {
-          unread++;
-          forwarder.refuse(row, { denial: answer, by: { info: engine.info, generation } });
-        } else if (onReload === "recheck" && typeof source !== "number") {
-          entries.push({ row, entry: entryOf(row, answer) });
-        }
-      }
-      if (entries.length > 0) {
-        recorder.record(entries.map(({ entry }) => entry), engine.info);
-        for (const { row: refused } of entries) forwarder.cut(refused, "rechecked");
-      }
-      closed += entries.length;
-    }
-    return closed;
-  };
 }
 
 /** A client's name that has no form to decide by counts as none, where no rule asks for names. */
@@ -136,7 +164,7 @@ export function nameMayCount(engine: PolicyEngine, listener: number, fault: Name
 }
 
 /** Every phase that it has, on the facts that were kept; a fact that was never read refuses. */
-export function standing(
+export function decisionNow(
   engine: PolicyEngine, listener: number, source: Address, name: string | null | undefined, known: Known | undefined,
 ): Decision {
   const info = engine.info.listeners[listener];

@@ -1,214 +1,165 @@
-// Reload: from the policy's path to a policy in force, whoever asked (start, SIGHUP, a changed
+// Reload: from the policy's path to a policy in force, after any of its causes (start, SIGHUP, a changed
 // file, the control socket). Whatever fails keeps the last good policy and says one sentence.
 import { createHash } from "node:crypto";
-import type { LoadedInWorker } from "../../runtime/host/load_in_worker.ts";
+import { isFileRefusal, readTrustedFileInTurns } from "../../runtime/host/trusted_file.ts";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { InForce } from "../admit/admit.ts";
 import type { GatewayClock } from "../clock.ts";
-import type { Counters } from "../counters.ts";
-import type { Turns } from "../turns.ts";
-import { hold, type Change } from "./change.ts";
-import { isRefused, type Exchange, type Refused, type Report } from "./exchange.ts";
-import type { Keeper, Staged } from "./keeper.ts";
-import { causeOf, PartFailed } from "./participant.ts";
-import { isFileRefusal, readTrustedFileInTurns } from "../../runtime/host/trusted_file.ts";
-import { checkPolicy } from "../../runtime/shell/policy_check.ts";
+import type { Counters } from "../audit/counters.ts";
+import type { Turns } from "./turns.ts";
+import { checkCandidate, type CandidateSetup, type PolicyBytes } from "./candidate.ts";
+import { keepTurn, KEPT_MS, type Change, type Undoable } from "./change.ts";
+import { reportSentence, STOPPING, type Refused, type Report } from "./report.ts";
+import { Transaction, type TransactionSetup } from "./transaction.ts";
 
-export interface ReloadSetup {
+export interface ReloadSetup extends CandidateSetup, TransactionSetup {
   readonly path: string;
   readonly maxBytes: number;
-  readonly checkMs: number;
-  /** Paths of public keys; undefined: policies need no signature. */
-  readonly trustedKeys: readonly string[] | undefined;
-  /** Null where nothing outlives a restart. */
-  readonly keeper: Keeper | null;
-  readonly exchange: Exchange;
   readonly inForce: InForce;
   readonly counters: Counters;
   readonly turns: Turns;
   readonly clock: GatewayClock;
-  /** Once aborted, nothing is put in force any more. */
-  readonly ending: AbortSignal;
-  readonly say: (sentence: string) => void;
 }
 
-export interface Reloader {
+/** How long a prepared change is kept, and who hears that it was aborted. */
+export interface Kept {
+  readonly afterMs: number;
+  readonly aborted: (because: string) => void;
+}
+
+/** The file is the one in force, or the one that was refused last. */
+const UNCHANGED: Refused = { cause: "policy", message: "nothing was loaded" };
+const IN_PROCESS: Kept = { afterMs: KEPT_MS, aborted: () => undefined };
+
+export class Reloader {
+  readonly #setup: ReloadSetup;
+  /** Hash of the file's bytes in force, and of those that were refused last. */
+  #good = "";
+  #bad = "";
+  #instead: string | null = null;
+
+  constructor(setup: ReloadSetup) {
+    this.#setup = setup;
+  }
+
   /** Reads the file and puts it in force; the answer comes when only the new policy decides. */
-  reload(): Promise<Report | Refused>;
-  /** The file's policy, ready to be put in force by another party; see change.ts. */
-  prepare(): Promise<Change | Refused>;
+  reload(): Promise<Result<Report, Refused>> {
+    return this.#setup.turns(() => this.#load());
+  }
+
   /** As `reload`, but silent and without effect when the file's bytes are those in force. */
-  changed(): Promise<void>;
+  changed(): Promise<void> {
+    const { turns, say, inForce } = this.#setup;
+    return turns(async () => {
+      const result = await this.#load((sha256) => sha256 === this.#bad || (sha256 === this.#good && inForce.engine?.poisoned === false));
+      if (!result.ok && result.error === UNCHANGED) return;
+      say(result.ok ? reportSentence(result.value) : `reload refused, generation ${inForce.generation} stays in force: ${result.error.message}`);
+    });
+  }
+
+  /** The file's policy, ready to be put in force by another party; see change.ts. */
+  prepare(kept: Kept = IN_PROCESS): Promise<Result<Change, Refused>> {
+    const { turns, clock, inForce, ending } = this.#setup;
+    return keepTurn(turns, () => this.#prepareFile(), { clock, inForce, ending, ...kept });
+  }
+
   /**
    * For a start at which `why` refused the file: puts the copy of the last good policy in force,
    * checked in full again. Without one, or where it is refused too, the answer is a refusal.
    */
-  fallBack(why: Refused): Promise<Report | Refused>;
+  fallBack(why: Refused): Promise<Result<Report, Refused>> {
+    return this.#setup.turns(() => this.#fallBack(why));
+  }
+
   /** Why the last good policy is in force in place of the file; null where it is not. */
-  insteadOf(): string | null;
-}
+  insteadOf(): string | null {
+    return this.#instead;
+  }
 
-export function createReloader(setup: ReloadSetup): Reloader {
-  const { path, keeper, exchange, inForce, counters, turns, clock, ending, say } = setup;
-  const stopping: Refused = { cause: "policy", message: "the gateway is stopping: nothing was loaded" };
-  /** Hash of the file's bytes in force, and of those that were refused last. */
-  let good = "";
-  let bad = "";
-  let instead: string | null = null;
-
-  async function load(onlyChanged: boolean): Promise<Report | Refused | null> {
-    if (ending.aborted) return stopping;
-    const file = await readTrustedFileInTurns(path, setup.maxBytes, "policy");
-    if (ending.aborted) return stopping;
-    if (isFileRefusal(file)) return onlyChanged && bad === file.refused ? null : refused({ cause: "policy", message: file.refused }, file.refused);
-    const { bytes, sha256: hash } = file;
-    if (hash === good) bad = "";
-    if (onlyChanged && (hash === bad || (hash === good && inForce.engine?.poisoned === false))) return null;
-    const report = await putInForce(bytes, hash, `policy \`${path}\``);
-    if (ending.aborted) return stopping;
-    if (isRefused(report)) return refused(report, hash);
-    inPlace(hash);
+  async #load(skips: (sha256: string) => boolean = () => false): Promise<Result<Report, Refused>> {
+    const { ending } = this.#setup;
+    const file = await this.#readFile(skips);
+    if (!file.ok) return file;
+    const { sha256 } = file.value;
+    if (sha256 === this.#good) this.#bad = "";
+    if (skips(sha256)) return failed(UNCHANGED);
+    const report = await this.#putInForce(file.value);
+    if (ending.aborted) return failed(STOPPING);
+    if (!report.ok) return this.#refused(report.error, sha256);
+    this.#inPlace(sha256);
     return report;
   }
 
-  async function checked(bytes: Uint8Array, name: string): Promise<LoadedInWorker | Refused> {
-    const result = await checkPolicy(bytes, name, {
-      checkMs: setup.checkMs, trustedKeys: setup.trustedKeys, keysOption: "policy.trusted_keys", revisions: keeper, ending,
-    });
-    if (result.ok) return result.value;
-    const { cause, message } = result.error;
-    return cause === "ending" ? stopping : { cause, message };
+  async #readFile(skips: (fault: string) => boolean): Promise<Result<PolicyBytes, Refused>> {
+    const { path, maxBytes, ending } = this.#setup;
+    if (ending.aborted) return failed(STOPPING);
+    const file = await readTrustedFileInTurns(path, maxBytes, "policy");
+    if (ending.aborted) return failed(STOPPING);
+    if (!isFileRefusal(file)) return ok({ ...file, name: `policy \`${path}\`` });
+    return skips(file.refused) ? failed(UNCHANGED) : this.#refused({ cause: "policy", message: file.refused }, file.refused);
   }
 
-  /** The bytes are given away. `undoable`: it must be possible to abort it after its commit. */
-  async function prepareBytes(given: Uint8Array, hash: string, name: string, undoable: "undoable" | "final"): Promise<Change | Refused> {
-    const loaded = await checked(given, name);
-    if (ending.aborted) return stopping;
-    if ("cause" in loaded) return loaded;
-    const { bytes, ...policy } = loaded;
-    const prepared = await exchange.prepare(policy);
-    if (isRefused(prepared)) return prepared;
-    const notKept = (step: string, error: unknown): Refused => ({
-      cause: "state", message: `${name} is not in force, because it could not be ${step} in the state directory (${causeOf(error)}): mend that and reload`,
-    });
-    let staged: Staged | null = null;
-    let putBack: (() => Promise<void>) | null = null;
-    try {
-      staged = await keeper?.stage(bytes, hash, policy.info) ?? null;
-      if (undoable === "undoable") putBack = staged?.remember() ?? null;
-    } catch (error) {
-      await staged?.abort();
-      await prepared.abort();
-      return notKept("kept", error);
-    }
-    if (ending.aborted) {
-      await staged?.abort();
-      await prepared.abort();
-      return stopping;
-    }
-    let isKept = false;
-    return {
-      async commit() {
-        try {
-          const report = await prepared.commit();
-          await staged?.commit();
-          isKept = true;
-          return report;
-        } catch (error) {
-          // What is in force is also on the disk, or it is not in force.
-          await prepared.abort();
-          if (!(error instanceof PartFailed)) return notKept("put in its place", error);
-          await staged?.abort();
-          return { cause: "participant", message: `${name} is not in force: ${error.message}` };
-        }
-      },
-      async abort() {
-        if (!isKept) await staged?.abort();
-        await prepared.abort();
-        if (isKept) await putBack?.();
-      },
-    };
+  async #prepareBytes(given: PolicyBytes, finish: "undoable" | "final"): Promise<Result<Transaction, Refused>> {
+    const candidate = await checkCandidate(given, this.#setup);
+    if (this.#setup.ending.aborted) return failed(STOPPING);
+    return candidate.ok ? Transaction.prepare(this.#setup, candidate.value, finish) : candidate;
   }
 
-  async function putInForce(given: Uint8Array, hash: string, name: string): Promise<Report | Refused> {
-    const change = await prepareBytes(given, hash, name, "final");
-    return isRefused(change) ? change : change.commit();
+  async #putInForce(given: PolicyBytes): Promise<Result<Report, Refused>> {
+    const change = await this.#prepareBytes(given, "final");
+    return change.ok ? change.value.commit() : change;
   }
 
-  /** The file as a change that another party commits or aborts. */
-  async function prepareFile(): Promise<Change | Refused> {
-    if (ending.aborted) return stopping;
-    const file = await readTrustedFileInTurns(path, setup.maxBytes, "policy");
-    if (ending.aborted) return stopping;
-    if (isFileRefusal(file)) return refused({ cause: "policy", message: file.refused }, file.refused);
-    const { bytes, sha256: hash } = file;
-    const before = { good, bad, instead };
-    const change = await prepareBytes(bytes, hash, `policy \`${path}\``, "undoable");
-    if (isRefused(change)) return refused(change, hash);
-    return {
-      async commit() {
-        const report = await change.commit();
-        if (isRefused(report)) return refused(report, hash);
-        inPlace(hash);
+  async #prepareFile(): Promise<Result<Undoable, Refused>> {
+    const file = await this.#readFile(() => false);
+    if (!file.ok) return file;
+    const { sha256 } = file.value;
+    const before = { good: this.#good, instead: this.#instead };
+    const change = await this.#prepareBytes(file.value, "undoable");
+    if (!change.ok) return this.#refused(change.error, sha256);
+    return ok({
+      outlook: change.value.outlook,
+      commit: async () => {
+        const report = await change.value.commit();
+        if (!report.ok) return this.#refused(report.error, sha256);
+        this.#inPlace(sha256);
         return report;
       },
-      async abort() {
-        await change.abort();
+      abort: async () => {
+        await change.value.abort();
         // The file that is in place was aborted: the watcher must not put it in force by itself.
-        ({ good, instead } = before);
-        bad = hash;
+        this.#good = before.good;
+        this.#instead = before.instead;
+        if (sha256 !== before.good) this.#bad = sha256;
       },
-    };
+    });
   }
 
-  function inPlace(hash: string): void {
-    good = hash;
-    bad = "";
-    instead = null;
-    counters.reloads++;
+  #inPlace(sha256: string): void {
+    this.#good = sha256;
+    this.#bad = "";
+    this.#instead = null;
+    this.#setup.counters.reloads++;
   }
 
-  function refused(result: Refused, hash: string): Refused {
-    // A port may be free the next time, a key or a disk mended; the same bytes are not better then.
-    bad = result.cause === "policy" ? hash : "";
-    counters.reloadsRefused++;
-    return result;
+  #refused(error: Refused, sha256: string): Result<never, Refused> {
+    // A port may be free the next time, a key or a disk repaired; the same bytes are not better then.
+    this.#bad = error.cause === "policy" ? sha256 : "";
+    this.#setup.counters.reloadsRefused++;
+    return failed(error);
   }
 
-  async function fallBack(why: Refused): Promise<Report | Refused> {
+  async #fallBack(why: Refused): Promise<Result<Report, Refused>> {
+    const { keeper, ending, counters } = this.#setup;
     // A busy port, a missing key is the same for the copy.
     const bytes = ending.aborted || why.cause === "port" || why.cause === "keys" ? null : keeper?.lastGood() ?? null;
-    if (bytes === null) return why;
-    const result = isFileRefusal(bytes) ? { cause: "policy", message: bytes.refused } as const
-      : await putInForce(bytes, createHash("sha256").update(bytes).digest("hex"), "the last good policy");
-    if (ending.aborted) return stopping;
-    if (isRefused(result)) return { cause: result.cause, message: `${why.message}; and ${result.message}` };
-    instead = why.message;
+    if (bytes === null) return failed(why);
+    const result = isFileRefusal(bytes) ? failed<Refused>({ cause: "policy", message: bytes.refused })
+      : await this.#putInForce({ bytes, sha256: createHash("sha256").update(bytes).digest("hex"), name: "the last good policy" });
+    if (ending.aborted) return failed(STOPPING);
+    if (!result.ok) return failed({ cause: result.error.cause, message: `${why.message}; and ${result.error.message}` });
+    this.#instead = why.message;
     counters.reloads++;
     return result;
   }
-
-  return {
-    reload: () => turns(async () => {
-      const result = await load(false);
-      return result ?? { cause: "policy", message: "nothing was loaded" };
-    }),
-    changed: () => turns(async () => {
-      const result = await load(true);
-      if (result === null) return;
-      say(isRefused(result)
-        ? `reload refused, generation ${inForce.generation} stays in force: ${result.message}`
-        : reportSentence(result));
-    }),
-    prepare: () => hold(turns, prepareFile, { clock, inForce, ending }),
-    fallBack: (why) => turns(() => fallBack(why)),
-    insteadOf: () => instead,
-  };
-}
-
-export function reportSentence(report: Report): string {
-  const part = (name: string, list: readonly string[]): string => (list.length > 0 ? `, ${name} ${list.join(" ")}` : "");
-  return `policy generation ${report.generation} (${report.sha256.slice(0, 12)}) is in force`
-    + part("opened", report.opened) + part("closed", report.closed)
-    + (report.rechecked > 0 ? `, ${report.rechecked} connections closed` : "")
-    + (report.failed.length > 0 ? `; not open: ${report.failed.join("; ")}` : "");
 }

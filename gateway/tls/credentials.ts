@@ -2,8 +2,9 @@
 // reload; what can't be used leaves the former one in its place, and that is said. At a start there is no
 // former one: what needs it stays closed (`on_bad_certificate`) until its files are good.
 import type { ListenerInfo } from "../../runtime/host/module.ts";
+import { failed, ok } from "../../runtime/result/result.ts";
 import type { GatewayClock } from "../clock.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/read.ts";
 import type { Participant } from "../reload/participant.ts";
 import { readShown, readTrusted, type Loaded } from "./certificate_files.ts";
 import { createContext, type Shown, type Trusted } from "./context.ts";
@@ -20,6 +21,8 @@ export interface Credentials {
   contextOf(info: ListenerInfo): TlsContext | string;
   /** Why a listener has to stay closed, as one sentence; null where it may open. While a change of policy is prepared: under that policy. */
   closedBecause(info: ListenerInfo): string | null;
+  /** The same, under the policy in force alone. */
+  closedNow(info: ListenerInfo): string | null;
   /** Every file that is read. */
   readonly paths: readonly string[];
   /** Of each certificate and authority in use: when the first of its certificates ends. */
@@ -160,12 +163,12 @@ export function createCredentials(config: CredentialConfig, clock: GatewayClock,
         const files = read();
         for (const info of next.listeners) {
           const missing = lackOf(info, files, config);
-          if (missing !== null && !isClosing(info.name, missing)) return `lacks the ${missing.kind} \`${missing.name}\` of expose \`${info.name}\`: ${lackRemedy(missing)}`;
+          if (missing !== null && !isClosing(info.name, missing)) return failed(`lacks the ${missing.kind} \`${missing.name}\` of expose \`${info.name}\`: ${lackRemedy(missing)}`);
         }
         staged = files;
         const former = { held, listeners };
         let shown = false;
-        return {
+        return ok({
           commit() {
             staged = null;
             shown = true;
@@ -181,7 +184,7 @@ export function createCredentials(config: CredentialConfig, clock: GatewayClock,
             listeners = former.listeners;
             show(former.held);
           },
-        };
+        });
       },
     },
     renew(which) {
@@ -203,6 +206,7 @@ export function createCredentials(config: CredentialConfig, clock: GatewayClock,
       return made;
     },
     closedBecause: (info) => closedBecause(info, staged ?? held),
+    closedNow: (info) => closedBecause(info, held),
     paths: [...Object.values(config.certs).flatMap(({ cert, key }) => [cert, key]), ...Object.values(config.cas).map(({ file }) => file)],
     ends,
     warnOfEnds() {

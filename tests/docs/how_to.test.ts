@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { isDecoded, readConfig } from "../../gateway/config.ts";
+import { isDecoded, readConfig } from "../../gateway/config/read.ts";
 import { folder } from "../cli/programs.ts";
 import { skip } from "../skip.ts";
 
@@ -85,7 +85,7 @@ test("certbot: the deploy hook puts both files in place with their modes", () =>
 });
 
 test("prometheus: every metric that an alert or graph uses is one that ingressd has", () => {
-  const source = readFileSync(new URL("../../gateway/control/metrics.ts", import.meta.url), "utf8");
+  const source = readFileSync(new URL("../../gateway/methods/metrics.ts", import.meta.url), "utf8");
   const used = [...page("prometheus").matchAll(/\bingressd_[a-z_]+/g)].map(([name]) => name);
   assert.ok(used.length > 8);
   assert.equal(used.filter((name) => !source.includes(name)), []);

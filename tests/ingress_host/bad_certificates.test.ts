@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { statusText } from "../../gateway/cli/status_text.ts";
+import { createCredentials } from "../../gateway/tls/credentials.ts";
 import { authority, dns, leaf } from "../tls/certificates.ts";
 import { call, GREETING, put, putAuthority, SERVED } from "../tls/tls_under_test.ts";
-import { backend, eventually, freePort, moduleOf, probe, running, start, temporaryFolder, type BackendUnderTest } from "./gateway_under_test.ts";
+import { backend, eventually, freePort, manualClock, moduleOf, probe, running, start, temporaryFolder, type BackendUnderTest } from "./gateway_under_test.ts";
 import { denialOf } from "./registering.ts";
 
 const test = suite("bad certificates");
@@ -79,8 +80,19 @@ test("what is unusable at a start closes its exposes alone, is named everywhere,
 
   // A reload keeps what is closed closed, and takes the rest of the policy.
   gateway.place(moduleOf(g.policy.replace("backend 127.0.0.1", "cap 9 connections backend 127.0.0.1")));
-  assert.is("message" in await gateway.daemon.reload(), false);
+  assert.ok((await gateway.daemon.reload()).ok);
   assert.is(sentence("web").length, 1);
+  // An expose that was not closed for it is another matter: by its name, and by what it needs.
+  const more = await freePort();
+  const rows: readonly (readonly [policy: string, due: RegExp])[] = [
+    [`${g.policy}\nexpose more on tcp ${more} bind 127.0.0.1 as tls { backend 127.0.0.1:${g.behind.port} cert "web" allow from any }`, /lacks the cert `web` of expose `more`/],
+    [g.policy.replace('cert "ops" ca "corp"', 'cert "web" ca "corp"'), /lacks the cert `web` of expose `ops`/],
+  ];
+  for (const [policy, due] of rows) {
+    gateway.place(moduleOf(policy));
+    const answer = await gateway.daemon.reload();
+    assert.match(answer.ok ? "in force" : answer.error.message, due);
+  }
 
   put(g.folder, "web", leaf(site, good));
   gateway.clock.advance(5_000);
@@ -140,7 +152,7 @@ test("at a reload nothing changes: a policy that needs what can't be used is ref
   const gateway = await running({ policy: g.policy, config: `${g.config}\n[certs.new]\ncert = "${g.folder}/new.pem"\nkey = "${g.folder}/web.key"`, wall: () => wall });
   gateway.place(moduleOf(g.policy.replace('cert "web"', 'cert "new"')));
   const answer = await gateway.daemon.reload();
-  assert.match("message" in answer ? answer.message : "", /lacks the cert `new` of expose `(?:web|app)`: `.*new\.pem` has no certificate in PEM; repair that and reload/);
+  assert.match(answer.ok ? "" : answer.error.message, /lacks the cert `new` of expose `(?:web|app)`: `.*new\.pem` has no certificate in PEM; repair that and reload/);
   assert.is((await call({ port: g.ports[1], site })).got, SERVED, "the previous policy stays");
 
   wall += 20 * 86_400_000;
@@ -149,11 +161,31 @@ test("at a reload nothing changes: a policy that needs what can't be used is ref
   gateway.clock.advance(10_000);
   assert.is(gateway.said.filter((line) => line.startsWith("WARNING: the certificate `web` has expired")).length, 1, "once");
   gateway.place(moduleOf(g.policy));
-  assert.is("message" in await gateway.daemon.reload(), false);
+  assert.ok((await gateway.daemon.reload()).ok);
   assert.is((await call({ port: g.ports[1], site })).got, SERVED, "expired, and in use");
   assert.ok(await probe(g.ports[0]));
   await gateway.stop();
   g.behind.close();
+});
+
+test("a look for what is missing reads nothing else, and forgets no fault of it", () => {
+  const folder = temporaryFolder();
+  const said: string[] = [];
+  const entry = (name: string): { cert: string; key: string } => ({ cert: join(folder, `${name}.pem`), key: join(folder, `${name}.key`) });
+  const credentials = createCredentials({ certs: { held: entry("held"), late: entry("late") }, cas: {}, on_bad_certificate: "close" }, manualClock(() => Date.now()), (sentence) => said.push(sentence));
+  const faults = (): number => said.filter((line) => /^the certificate `held` can't be used: /.test(line)).length;
+  put(folder, "held", leaf(site, good));
+  assert.equal(credentials.renew(), ["held"]);
+  put(folder, "held", leaf(site, good));
+  assert.equal(credentials.renew("missing"), [], "a new certificate of what is there is not read");
+  put(folder, "late", leaf(site, good));
+  assert.equal(credentials.renew("missing"), ["late"]);
+  assert.equal(credentials.renew("missing"), []);
+  assert.equal(credentials.renew(), ["held"]);
+
+  writeFileSync(entry("held").cert, "nothing");
+  assert.equal([credentials.renew(), faults()], [[], 1]);
+  assert.equal([credentials.renew("missing"), credentials.renew(), faults()], [[], [], 1], "the fault was not forgotten in between, and so is not said again");
 });
 
 test.run();

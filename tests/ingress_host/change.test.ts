@@ -3,9 +3,9 @@
 import { readFileSync } from "node:fs";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { HELD_MS, type Change } from "../../gateway/reload/change.ts";
-import { isRefused } from "../../gateway/reload/exchange.ts";
+import { KEPT_MS, type Change } from "../../gateway/reload/change.ts";
 import type { Participant } from "../../gateway/reload/participant.ts";
+import { failed, ok } from "../../runtime/result/result.ts";
 import { backend, eventually, freePort, moduleOf, probe, running, visit, type Under } from "./gateway_under_test.ts";
 import { newState } from "./state_under_test.ts";
 
@@ -48,14 +48,14 @@ function chorus(log: string[], script: () => readonly Script[]): Participant[] {
       assert.match(sha256, /^[0-9a-f]{64}$/);
       const { refuses, commit } = script().find((row) => row.name === name) ?? {};
       if (refuses === "throw") throw new Error("boom");
-      if (refuses !== undefined) return refuses;
-      return {
+      if (refuses !== undefined) return failed(refuses);
+      return ok({
         commit: () => {
           log.push(`${name} commit`);
           return commit?.();
         },
         abort: () => void log.push(`${name} abort`),
-      };
+      });
     },
   }));
 }
@@ -85,7 +85,7 @@ test("all prepare, then all commit in the turn of the swap; where one refuses or
   for (const row of rows) {
     ({ script } = row);
     const result = await gateway.daemon.reload();
-    assert.ok(isRefused(result) && result.cause === "participant" && row.told.test(result.message), JSON.stringify(result));
+    assert.ok(!result.ok && result.error.cause === "participant" && row.told.test(result.error.message), JSON.stringify(result));
     assert.equal(log.splice(0), row.log, String(row.told));
     gateway.clock.advance(60_000 * 4);
     assert.equal([await seen(), state.revision()], ["+--", 1], String(row.told));
@@ -94,17 +94,38 @@ test("all prepare, then all commit in the turn of the swap; where one refuses or
 
   const generations: unknown[] = [];
   script = [{ name: "first", commit: () => { void gateway.daemon.status().then((status) => generations.push(status)); } }];
-  assert.not(isRefused(await gateway.daemon.reload()));
+  assert.ok((await gateway.daemon.reload()).ok);
   assert.match(JSON.stringify(generations[0]), /"generation":6,/, "the new policy decides when they commit: 1, then 2 to 5 for two that were taken back, then 6");
   assert.equal([await seen(), state.revision()], ["-++", 2]);
+  await gateway.stop();
+});
+
+test("where the ports can't even be looked at, what participants had prepared is aborted", async () => {
+  const log: string[] = [];
+  let broken = false;
+  const gateway = await running({
+    module: moduleOf(OLD), config: "[policy]\nwatch = false", participants: chorus(log, () => []),
+    hostAddresses: () => {
+      if (broken) throw new Error("no interfaces");
+      return [];
+    },
+  });
+  gateway.place(moduleOf(NEW));
+  log.length = 0;
+  broken = true;
+  const failure = await gateway.daemon.reload().then(() => "in force", String);
+  broken = false;
+  assert.equal([failure, log.splice(0)], ["Error: no interfaces", ["first prepare", "second prepare", "second abort", "first abort"]]);
+  assert.is(await seen(), "+--");
+  assert.ok((await gateway.daemon.reload()).ok, "the next reload is not held up");
   await gateway.stop();
 });
 
 /** The change that the file in place would be. */
 async function prepared(gateway: Under): Promise<Change> {
   const change = await gateway.daemon.prepare();
-  if (isRefused(change)) throw new Error(change.message);
-  return change;
+  if (!change.ok) throw new Error(change.error.message);
+  return change.value;
 }
 
 const variants: readonly { readonly name: string; readonly policy: string; /** Of four tokens, two are used before, one is tried meanwhile. */ readonly left: number }[] = [
@@ -151,18 +172,14 @@ test("an outside party commits and aborts: verdicts, ports, limits and the disk 
   assert.is(await probe(a), "allow", "the former policy decides");
   assert.not(reloaded, "a reload waits for the end of the change");
   assert.not(served, "nobody is served on a prepared port");
-  assert.not(isRefused(await change.commit()));
+  assert.ok((await change.commit()).ok);
   assert.is(await early.first, "hello");
   early.socket.destroy();
   await stays.closed;
   await waits;
   assert.equal([await seen(), state.revision()], ["-++", 2]);
-  try {
-    await change.abort();
-    assert.unreachable();
-  } catch (error) {
-    assert.match(error instanceof Error ? error.message : "", /generation 3 is in force: a change that is no longer in force can't be taken back/);
-  }
+  const late = await change.abort();
+  assert.match(late.ok ? "" : late.error.message, /generation 3 is in force: a change that is no longer in force can't be taken back/);
   assert.is(await seen(), "-++");
 
   gateway.place(state.sign(moduleOf(OLD), 3));
@@ -190,14 +207,14 @@ test("the path is read once: what was checked is what is loaded and kept, whatev
     name: "exchanger",
     async prepare() {
       exchanged?.();
-      return { commit: () => undefined, abort: () => undefined };
+      return ok({ commit: () => undefined, abort: () => undefined });
     },
   };
   const gateway = await running({ module: moduleOf(OLD), config: `${state.kept}\n[policy]\nwatch = false`, participants: [exchanger] });
   const read = moduleOf(`edition 1\n${expose("web", a, "allow from 127.0.0.2")}`);
   gateway.place(read);
   exchanged = () => gateway.place(other);
-  assert.not(isRefused(await gateway.daemon.reload()));
+  assert.ok((await gateway.daemon.reload()).ok);
   assert.is(await seen(), "-+-");
   assert.equal(readFileSync(state.copy), Buffer.from(read));
   await gateway.stop();
@@ -208,16 +225,12 @@ test("what nobody commits in time is aborted, and a stop doesn't wait for it", a
   gateway.place(moduleOf(NEW));
   const change = await prepared(gateway);
   const waits = gateway.daemon.reload();
-  gateway.clock.advance(HELD_MS - 1);
+  gateway.clock.advance(KEPT_MS - 1);
   assert.is(await probe(a), "allow", "the former policy decides");
   gateway.clock.advance(1);
-  assert.not(isRefused(await waits));
-  try {
-    await change.commit();
-    assert.unreachable();
-  } catch (error) {
-    assert.match(error instanceof Error ? error.message : "", /not committed in time/);
-  }
+  assert.ok((await waits).ok);
+  const late = await change.commit();
+  assert.match(late.ok ? "" : late.error.message, /not committed in time/);
   assert.is(await seen(), "-++", "the reload that had waited");
 
   gateway.place(moduleOf(OLD));

@@ -7,7 +7,7 @@ import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { program } from "../ready.ts";
 import { checkConfig } from "../../gateway/cli/check_config.ts";
-import { readConfig } from "../../gateway/config.ts";
+import { readConfig } from "../../gateway/config/read.ts";
 import { newSigner } from "../host/signed.ts";
 import { authority, leaf } from "../tls/certificates.ts";
 import { temporaryFolder } from "./gateway_under_test.ts";

@@ -4,8 +4,8 @@ import * as assert from "uvu/assert";
 import { ok } from "../../runtime/result/result.ts";
 import { parseCommand } from "../../gateway/cli/arguments.ts";
 import { heldWall } from "../../runtime/host/held_wall.ts";
-import { defaultConfig, parseConfig } from "../../gateway/config.ts";
 import { EXIT_REJECTED, EXIT_UNSUPPORTED, isFailure } from "../../gateway/exit.ts";
+import { defaultConfig, parseConfig } from "../../gateway/config/read.ts";
 import { canonicalBackend } from "../../gateway/forward/backend.ts";
 
 const test = suite("config");

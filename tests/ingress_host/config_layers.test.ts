@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { isDecoded, readConfig, type Config, type Sources } from "../../gateway/config.ts";
+import { isDecoded, readConfig, type Config, type Sources } from "../../gateway/config/read.ts";
 import { decode } from "../../gateway/config/decode.ts";
 import { addDocument, newLayers } from "../../gateway/config/layers.ts";
 import { lineOf } from "../../gateway/config/place.ts";

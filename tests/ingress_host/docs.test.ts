@@ -4,7 +4,7 @@ import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { CODES, REASON_NAMES } from "../../runtime/abi/names.ts";
 import { auditLine } from "../../gateway/audit/line.ts";
-import { METHODS } from "../../gateway/control/methods.ts";
+import { METHODS } from "../../gateway/methods/methods.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import { backend, freePort, probe, running } from "./gateway_under_test.ts";
 

@@ -11,7 +11,7 @@ import { createFrames, FRAME_BYTES } from "../../gateway/control/frames.ts";
 import { createPlaces, MOST_CONNECTIONS, MOST_OF_USER } from "../../gateway/control/http_places.ts";
 import { ARRIVALS, EVICT_IDLE_MS } from "../../gateway/control/server.ts";
 import { MALFORMED_FRAMES } from "../../gateway/control/served_client.ts";
-import { RECORDS_PER_PEER } from "../../gateway/intents/refusals.ts";
+import { RECORDS_PER_PEER } from "../../gateway/control/refusals.ts";
 import { backend, eventually, freePort, manualClock, probe, running, temporaryFolder, type Under } from "./gateway_under_test.ts";
 import { tokenFile } from "./token_file.ts";
 

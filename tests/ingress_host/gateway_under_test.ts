@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { compile } from "../../compiler/compile.ts";
 import type { SourceFile } from "../../compiler/source/source.ts";
 import type { GatewayClock } from "../../gateway/clock.ts";
-import { parseConfig } from "../../gateway/config.ts";
+import { parseConfig } from "../../gateway/config/read.ts";
 import { openConnection, type Connection } from "../../gateway/client/connection.mjs";
 import { startDaemon, type Daemon } from "../../gateway/daemon.ts";
 import { isFailure, type Failure } from "../../gateway/exit.ts";
@@ -142,11 +142,11 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
     print: (line) => markers.push(line),
     say: (sentence) => said.push(sentence),
   });
-  if (isFailure(started)) {
+  if (!started.ok) {
     rmSync(folder, { recursive: true, force: true });
-    return { failure: started, markers, said };
+    return { failure: started.error, markers, said };
   }
-  const daemon = started;
+  const daemon = started.value;
   let stopping: Promise<void> | null = null;
   const stop = async (): Promise<void> => {
     const stopped = daemon.stop();

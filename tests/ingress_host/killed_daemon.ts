@@ -4,10 +4,9 @@
 import { writeFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../../runtime/shell/clock.ts";
-import { parseConfig } from "../../gateway/config.ts";
+import { parseConfig } from "../../gateway/config/read.ts";
 import { startDaemon } from "../../gateway/daemon.ts";
 import { isFailure } from "../../gateway/exit.ts";
-import { isRefused } from "../../gateway/reload/exchange.ts";
 import { systemDisk, type Disk } from "../../runtime/shell/disk.ts";
 
 const [folder = "", step = "", text = ""] = process.argv.slice(2);
@@ -41,8 +40,8 @@ const daemon = await startDaemon({
   policyPath: join(folder, "policy.wasm"), controlPath: join(folder, "run", "control.sock"), stateDirectory: config.state_dir ?? null,
   config, clock: systemClock(), hostAddresses: () => [], print: () => undefined, say: () => undefined, disk,
 });
-if (isFailure(daemon)) throw new Error(daemon.message);
+if (!daemon.ok) throw new Error(daemon.error.message);
 renameSync(join(folder, "next.wasm"), join(folder, "policy.wasm"));
 armed = true;
-const result = await daemon.reload();
-throw new Error(isRefused(result) ? result.message : "it lived");
+const result = await daemon.value.reload();
+throw new Error(result.ok ? "it lived" : result.error.message);

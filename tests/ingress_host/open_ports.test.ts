@@ -4,7 +4,6 @@ import { existsSync, readFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { isRefused } from "../../gateway/reload/exchange.ts";
 import { parseAddress, type Address } from "../../runtime/net/address.ts";
 import { loadPolicyInWorker } from "../../runtime/host/load_in_worker.ts";
 import { isRefusal } from "../../runtime/host/load.ts";
@@ -26,10 +25,10 @@ test("ports that a reload closes do not count against caps.ports; one more than 
   const gateway = await running({ policy: policy(ports.slice(0, 2)), config: "[caps]\nports = 2\n[policy]\nwatch = false" });
   gateway.place(moduleOf(policy(ports.slice(2, 4))));
   const report = await gateway.daemon.reload();
-  assert.ok(!isRefused(report), JSON.stringify(report));
-  if (!isRefused(report)) assert.equal([report.opened.length, report.closed.length, report.failed], [2, 2, []]);
+  assert.ok(report.ok, JSON.stringify(report));
+  if (report.ok) assert.equal([report.value.opened.length, report.value.closed.length, report.value.failed], [2, 2, []]);
   gateway.place(moduleOf(policy(ports.slice(2))));
-  assert.ok(isRefused(await gateway.daemon.reload()));
+  assert.not((await gateway.daemon.reload()).ok);
   await gateway.stop();
 });
 
@@ -43,7 +42,7 @@ test("a port that one of our own connections has is reported as that", async () 
   const near = upstream?.remotePort ?? 0;
   gateway.place(moduleOf(`edition 1\nexpose web on tcp ${port}, ${near} { backend 127.0.0.1:${behind.port} allow from any }`));
   const refused = await gateway.daemon.reload();
-  assert.match(isRefused(refused) ? refused.message : "", new RegExp(`^port ${near} .* is in use by one of ingressd's own connections to the backend 127\\.0\\.0\\.1:${behind.port}.*ip_local_reserved_ports=${near}`));
+  assert.match(refused.ok ? "" : refused.error.message, new RegExp(`^port ${near} .* is in use by one of ingressd's own connections to the backend 127\\.0\\.0\\.1:${behind.port}.*ip_local_reserved_ports=${near}`));
   client.socket.destroy();
   await client.closed;
   await gateway.stop();
@@ -74,30 +73,36 @@ expose vpn on tcp ${other} bind 127.8.0.0/16 { backend 127.0.0.1:${behind.port} 
   assert.equal(gateway.markers.filter((line) => line.includes("port open")), [`ingressd: port open (port=${port}, proto=tcp)`]);
   assert.is(gateway.markers.at(-1), "ingressd: ready");
   assert.equal(await seen(), [1, "true"]);
-  await gateway.daemon.exchange.reconcile();
+  await gateway.daemon.reconcile();
   assert.equal(await seen(), [1, "true"], "said once");
   host = [...host, address("127.8.0.1")];
-  await gateway.daemon.exchange.reconcile();
+  await gateway.daemon.reconcile();
   assert.equal(await seen(), [1, "false"]);
   assert.is(await probe(other, "127.0.0.1", "127.8.0.1"), "allow");
   host = host.slice(0, 1);
-  await gateway.daemon.exchange.reconcile();
+  await gateway.daemon.reconcile();
   assert.equal(await seen(), [2, "true"], "it went again");
   await gateway.stop();
   behind.close();
 });
 
-/** Kernel timer of each connection to a local port: 2 is keep-alive. */
-function timers(port: number, column: 1 | 2): string[] {
+/** USER_HZ: the kernel's unit of timers. */
+const TICKS_PER_SECOND = 100;
+
+/** Kernel timer of each connection to a local port: 2 is keep-alive; it is due within `withinSeconds`, else "late" is the answer. */
+function timers(port: number, column: 1 | 2, withinSeconds: number): string[] {
   const hex = port.toString(16).toUpperCase().padStart(4, "0");
   return readFileSync("/proc/net/tcp", "latin1").split("\n").map((line) => line.trim().split(/\s+/))
-    .filter((row) => row[3] === "01" && row[column]?.endsWith(`:${hex}`) === true).map((row) => row[5]?.split(":")[0] ?? "");
+    .filter((row) => row[3] === "01" && row[column]?.endsWith(`:${hex}`) === true)
+    .map((row) => row[5]?.split(":") ?? []).map(([kind = "", due = ""]) => (Number.parseInt(due, 16) <= withinSeconds * TICKS_PER_SECOND ? kind : "late"));
 }
 
 if (!existsSync("/proc/net/tcp")) skip("keep-alive", "there is no /proc/net/tcp");
 else {
   test("keep-alive is on at both sides, and off where the configuration says so", async () => {
-    for (const [config, expected] of [["", "02"], ["[timers]\nkeepalive_ms = 0", "00"]] as const) {
+    // Whole seconds, at least one: less would be the kernel's two hours.
+    const rows = [["", "02", 60], ["[timers]\nkeepalive_ms = 1", "02", 1], ["[timers]\nkeepalive_ms = 1999", "02", 1], ["[timers]\nkeepalive_ms = 0", "00", 0]] as const;
+    for (const [config, expected, within] of rows) {
       const sockets: Socket[] = [];
       const server = createServer((socket) => {
         socket.on("error", () => undefined);
@@ -110,7 +115,7 @@ else {
       client.socket.write("x");
       assert.is(await client.first, "x");
       // The gateway's near end to the client has the port as its own; that to the backend has it as its peer's.
-      await eventually(() => timers(port, 1).join() === expected && timers(back, 2).join() === expected, `${expected}: ${timers(port, 1).join()} ${timers(back, 2).join()}`);
+      await eventually(() => timers(port, 1, within).join() === expected && timers(back, 2, within).join() === expected, `${expected}: ${timers(port, 1, within).join()} ${timers(back, 2, within).join()}`);
       client.socket.destroy();
       for (const socket of sockets) socket.destroy();
       server.close();
@@ -126,6 +131,23 @@ test("the limit of a policy's self-checks is the processor time of their thread"
   assert.not(isRefusal(checked), JSON.stringify(checked));
   const late = await loadPolicyInWorker(Uint8Array.from(module), null, 0);
   assert.is(isRefusal(late) && late.code, "module_selftest");
+});
+
+/** Stops this thread, so that nothing that another thread says is heard in between. */
+function blockMs(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+test("a thread of self-checks that is not heard to begin within six times their limit is refused", async () => {
+  const module = moduleOf("edition 1\nexpose web on tcp 80 { backend 127.0.0.1:9 allow from any }");
+  for (const [limitMs, blockedMs, due] of [[50, 50 * 6 + 1, "module_selftest"], [1_000, 50 * 6 + 1, "checked"]] as const) {
+    // After this phase of the event loop timers come before messages.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    const checking = loadPolicyInWorker(Uint8Array.from(module), null, limitMs);
+    blockMs(blockedMs);
+    const result = await checking;
+    assert.is(isRefusal(result) ? result.code : "checked", due, JSON.stringify(result));
+  }
 });
 
 test.run();

@@ -6,7 +6,7 @@ import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { EXIT_DELEGATE, EXIT_REJECTED, EXIT_UNSUPPORTED, isFailure } from "../../gateway/exit.ts";
 import { connectionCap } from "../../gateway/descriptors.ts";
-import { defaultConfig } from "../../gateway/config.ts";
+import { defaultConfig } from "../../gateway/config/read.ts";
 import { CONNECTING, OPEN } from "../../gateway/listen/connections.ts";
 import { nodeForwarder } from "../../gateway/listen/node_forwarder.ts";
 import { isListenFailure } from "../../gateway/listen/listener.ts";
@@ -114,7 +114,7 @@ test("bind NET follows the host's addresses", async () => {
   host.push(fromV4(0x7f000005), fromV4(0x7f000101));
   gateway.clock.advance(5000);
   await eventually(() => gateway.records().filter(({ op }) => op === "bind").length === 2, "it looked");
-  await gateway.daemon.exchange.reconcile();
+  await gateway.daemon.reconcile();
   assert.equal(await opens("127.0.0.1", "127.0.0.5", "127.0.1.1"), ["allow", "allow", "deny"]);
   host.shift();
   gateway.clock.advance(5000);
@@ -137,7 +137,7 @@ test("an address that this host lacks is left out, said once, and tried when add
   assert.ok(gateway.markers.includes(`ingressd: port open (port=${port}, proto=tcp)`));
   const said = (): number => gateway.said.filter((sentence) => sentence.includes("192.0.2.77") && sentence.includes("left out")).length;
   assert.is(said(), 1);
-  for (let i = 0; i < 3; i++) await gateway.daemon.exchange.reconcile();
+  for (let i = 0; i < 3; i++) await gateway.daemon.reconcile();
   assert.is(said(), 1);
   assert.is(gateway.records().filter(({ op }) => op === "bind").length, 2, "no record for what was not tried again");
   await gateway.stop();

@@ -3,19 +3,19 @@
 import { writeFileSync } from "node:fs";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { isRefused } from "../../gateway/reload/exchange.ts";
-import { loadPolicy, isRefusal } from "../../runtime/host/load.ts";
+import type { Change } from "../../gateway/reload/change.ts";
+import type { Report } from "../../gateway/reload/report.ts";
 import { atLength } from "../at_length.ts";
 import { backend, eventually, freePort, listening, moduleOf, probe, running, visit, type Under } from "./gateway_under_test.ts";
 import { createServer } from "node:net";
 
 const test = suite("reload");
 
-async function reload(gateway: Under, module: Uint8Array): Promise<Exclude<Awaited<ReturnType<Under["daemon"]["reload"]>>, { cause: string }>> {
+async function reload(gateway: Under, module: Uint8Array): Promise<Report> {
   gateway.place(module);
   const report = await gateway.daemon.reload();
-  if (isRefused(report)) throw new Error(report.message);
-  return report;
+  if (!report.ok) throw new Error(report.error.message);
+  return report.value;
 }
 
 test("no old answer after the acknowledgement, in thousands of probes", async () => {
@@ -166,8 +166,8 @@ expose web on tcp ${ports} { backend 127.0.0.1:${behind.port} allow from any }`;
   const gateway = await running({ policy: policy(`${port}`) });
   gateway.place(moduleOf(policy(`${port}, ${busy}`)));
   const result = await gateway.daemon.reload();
-  assert.ok(isRefused(result) && result.cause === "port");
-  assert.match(isRefused(result) ? result.message : "", new RegExp(`port ${busy} .*in use by another program: stop it`));
+  assert.is(result.ok || result.error.cause, "port");
+  assert.match(result.ok ? "" : result.error.message, new RegExp(`port ${busy} .*in use by another program: stop it`));
   assert.is(gateway.markers.filter((line) => line.includes("port open")).length, 1);
   assert.is(await probe(port), "allow");
   assert.is(gateway.daemon.counters.reloadsRefused, 1);
@@ -210,12 +210,11 @@ test("two phases: abort before and after the commit", async () => {
   const module = (port: number): Uint8Array => moduleOf(`edition 1
 expose web on tcp ${port} bind 127.0.0.1 { backend 127.0.0.1:${behind.port} allow from any }`);
   const gateway = await running({ module: module(a), config: "[policy]\nwatch = false" });
-  const next = loadPolicy(module(b));
-  if (isRefusal(next)) throw new Error(next.message);
-  const prepare = async (): Promise<Exclude<Awaited<ReturnType<typeof gateway.daemon.exchange.prepare>>, { cause: string }>> => {
-    const prepared = await gateway.daemon.exchange.prepare(next);
-    if (isRefused(prepared)) throw new Error(prepared.message);
-    return prepared;
+  gateway.place(module(b));
+  const prepare = async (): Promise<Change> => {
+    const prepared = await gateway.daemon.prepare();
+    if (!prepared.ok) throw new Error(prepared.error.message);
+    return prepared.value;
   };
 
   const first = await prepare();
@@ -232,12 +231,8 @@ expose web on tcp ${port} bind 127.0.0.1 { backend 127.0.0.1:${behind.port} allo
   assert.equal([await probe(a), await probe(b)], ["deny", "allow"]);
   await second.abort();
   assert.equal([await probe(a), await probe(b)], ["allow", "deny"]);
-  try {
-    await second.commit();
-    assert.unreachable();
-  } catch (error) {
-    assert.match(error instanceof Error ? error.message : "", /aborted can't be committed/);
-  }
+  const late = await second.commit();
+  assert.equal(late.ok || late.error, { cause: "aborted", message: "the change is over: it was aborted, or not committed in time" });
   await gateway.stop();
   behind.close();
 });

@@ -5,9 +5,8 @@ import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { parseConfig } from "../../gateway/config.ts";
+import { parseConfig } from "../../gateway/config/read.ts";
 import { EXIT_REJECTED, isFailure } from "../../gateway/exit.ts";
-import { isRefused } from "../../gateway/reload/exchange.ts";
 import { belowMark, markText, parseMark } from "../../runtime/shell/mark.ts";
 import { newSigner, signed } from "../host/signed.ts";
 import { backend, freePort, moduleOf, probe, running, start } from "./gateway_under_test.ts";
@@ -38,17 +37,16 @@ test("what is refused changes nothing, and what is newer raises the mark once it
   for (const [name, module, due] of refusals) {
     gateway.place(module);
     const result = await gateway.daemon.reload();
-    assert.ok(isRefused(result), name);
-    if (isRefused(result)) assert.match(result.message, due, name);
+    assert.match(result.ok ? "in force" : result.error.message, due, name);
     assert.is(readFileSync(state.mark, "utf8"), before, name);
   }
   assert.equal(await Promise.all([probe(port), probe(other)]), ["allow", "deny"]);
 
   gateway.place(sign(good, 5));
-  assert.not(isRefused(await gateway.daemon.reload()), "the same revision of the same module");
+  assert.ok((await gateway.daemon.reload()).ok, "the same revision of the same module");
   assert.is(state.revision(), 5);
   gateway.place(sign(changed, 6));
-  assert.not(isRefused(await gateway.daemon.reload()), "a higher revision");
+  assert.ok((await gateway.daemon.reload()).ok, "a higher revision");
   assert.is(state.revision(), 6);
   assert.equal(await Promise.all([probe(port), probe(other)]), ["deny", "allow"]);
   await gateway.stop();
@@ -62,7 +60,7 @@ test("what is refused changes nothing, and what is newer raises the mark once it
   assert.equal(await Promise.all([probe(port), probe(other)]), ["deny", "allow"]);
   // The older module, signed again above the present one: that is how to roll back.
   after.place(sign(good, 7));
-  assert.not(isRefused(await after.daemon.reload()));
+  assert.ok((await after.daemon.reload()).ok);
   assert.equal([(await policyStatus(after)).source, state.revision()], ["file", 7]);
   assert.equal(await Promise.all([probe(port), probe(other)]), ["allow", "deny"]);
   await after.stop();
@@ -77,7 +75,7 @@ test("a key file counts as it is at each load: a key is rotated, and a broken on
   const reload = async (bytes: Uint8Array): Promise<string> => {
     gateway.place(bytes);
     const result = await gateway.daemon.reload();
-    return isRefused(result) ? `${result.cause}: ${result.message}` : "in force";
+    return result.ok ? "in force" : `${result.error.cause}: ${result.error.message}`;
   };
   assert.match(await reload(signed(module, next, { revision: 2n })), /^policy: .*\(signature_key\)/);
   writeFileSync(state.keyPath, next.pem);

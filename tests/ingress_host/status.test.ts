@@ -5,9 +5,9 @@ import { once } from "node:events";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { program } from "../ready.ts";
-import { order } from "../../gateway/order.ts";
 import { statusText } from "../../gateway/cli/status_text.ts";
 import { watchStatus, WATCH_MS } from "../../gateway/cli/watch_status.ts";
+import { order } from "../../gateway/cli/order.ts";
 import { backend, eventually, freePort, manualClock, probe, running, type Under } from "./gateway_under_test.ts";
 
 const test = suite("status");

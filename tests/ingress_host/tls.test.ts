@@ -149,7 +149,7 @@ test("a certificate is renewed without a restart; what can't be used leaves the 
 test("a policy that names what the configuration lacks is refused, and the last stays", () => within("allow from any", TLS, async (s) => {
   s.gateway.place(moduleOf(s.policy("allow from any").replace('cert "web"', 'cert "other"')));
   const answer = await s.gateway.daemon.reload();
-  assert.match("message" in answer ? answer.message : "", /the store of certificates lacks the cert `other` of expose `web`: add `\[certs.other\]`/);
+  assert.match(answer.ok ? "" : answer.error.message, /the store of certificates lacks the cert `other` of expose `web`: add `\[certs.other\]`/);
   assert.is((await call(s)).got, SERVED);
 }));
 

@@ -1,6 +1,6 @@
 // SIGUSR1 where Node was started with --disable-sigusr1. Such a Node opens no debugger, and blocks the signal
 // for good; libuv's handler never hears of it until somebody unblocks it.
-import { openLibc } from "../runtime/shell/libc.ts";
+import { openLibc } from "../../runtime/shell/libc.ts";
 
 const SIG_UNBLOCK = 1;
 /** sigset_t of Linux: a bit a signal, from 1 on. */

@@ -1,9 +1,11 @@
 // `unregister`: ends a lease and closes its port. A lease of another service looks like none.
 import { CODE_NO_LEASE } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
-import type { Client, Context, Endpoint } from "../control/context.ts";
+import type { Client } from "../control/client.ts";
+import type { Context, Endpoint } from "./context.ts";
 import { rpcError, RPC_DENIED } from "../control/rpc.ts";
-import type { EndWord, Lease } from "./leases.ts";
+import { endLease } from "../intents/end_lease.ts";
+import type { Lease } from "../intents/leases.ts";
 
 export const unregister: Endpoint = async (context, client, params) => {
   const lease = ownLease(context, client.caller.service, params);
@@ -12,16 +14,6 @@ export const unregister: Endpoint = async (context, client, params) => {
   endLease(context, lease, lease.owner === client.number ? null : { because: "it was unregistered over another connection", word: "unregistered" });
   return { result: { closed: true } };
 };
-
-/**
- * Closes the lease's sockets at once; connections live on. `told` is what its owner is told;
- * null where it knows.
- */
-export function endLease({ leases, ports }: Pick<Context, "leases" | "ports">, lease: Lease, told: { readonly because: string; readonly word: EndWord } | null): void {
-  leases.delete(lease.id);
-  for (const open of ports.all()) if (open.serves.lease === lease.id) ports.close(open);
-  if (told !== null) lease.ended(told.because, told.word);
-}
 
 /** The lease that `params` names, if it is the service's. */
 export function ownLease({ leases }: Context, service: string | null, params: unknown): Lease | null {

@@ -1,11 +1,11 @@
 // `ingressd status`, `ingressd reload` and `ingressd reopen`: ask the running gateway over its control socket.
-import { envelopeJson } from "../runtime/shell/envelope.ts";
-import type { ExitClass } from "../runtime/shell/exit.ts";
-import { failed } from "../runtime/result/result.ts";
-import { openRpc } from "../runtime/shell/rpc_client.ts";
-import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED } from "./exit.ts";
+import { envelopeJson } from "../../runtime/shell/envelope.ts";
+import type { ExitClass } from "../../runtime/shell/exit.ts";
+import { failed } from "../../runtime/result/result.ts";
+import { openRpc } from "../../runtime/shell/rpc_client.ts";
+import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED } from "../exit.ts";
 import { reportText } from "./order_text.ts";
-import { statusText } from "./cli/status_text.ts";
+import { statusText } from "./status_text.ts";
 
 /** Characters of one answer. */
 const MOST_LINE = 64 * 1024 * 1024;

@@ -1,6 +1,6 @@
 // `renew`: a lease of the caller ends `ttl_ms` from now, and no longer with its former end. One of mode
 // `direct` has a new token with it.
-import type { Endpoint } from "../control/context.ts";
+import type { Endpoint } from "./context.ts";
 import { withToken } from "./direct.ts";
 import { noSuchLease, ownLease } from "./unregister.ts";
 

@@ -9,11 +9,12 @@ import type { CodeNumber } from "../../runtime/abi/names.ts";
 import type { Decision } from "../../runtime/host/decision.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import { formatEndpoint } from "../../runtime/net/address.ts";
-import type { Client, Context, Endpoint } from "../control/context.ts";
+import type { Client } from "../control/client.ts";
+import type { Context, Endpoint } from "./context.ts";
 import { rpcError, RPC_DENIED, type Answer } from "../control/rpc.ts";
 import { granting } from "../reload/exposures.ts";
-import type { Lease } from "./leases.ts";
-import { endLease } from "./unregister.ts";
+import type { Lease } from "../intents/leases.ts";
+import { endLease } from "../intents/end_lease.ts";
 
 /** `challenge`: what this connection's proof is made over. */
 export const challenge: Endpoint = async (_context, client) => ({ result: { challenge: client.challenge } });

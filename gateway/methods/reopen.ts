@@ -1,6 +1,6 @@
 // `reopen`: opens the audit file again, after a rotation, and does nothing else.
 import type { Endpoint } from "./context.ts";
-import { rpcError, RPC_NOT_REOPENED } from "./rpc.ts";
+import { rpcError, RPC_NOT_REOPENED } from "../control/rpc.ts";
 
 export const reopen: Endpoint = async (context) => {
   const kept = context.reopen();

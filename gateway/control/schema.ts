@@ -1,6 +1,6 @@
 // What a validator says against a value, as one sentence with key, value, reason and remedy.
 import type { ErrorObject } from "ajv";
-import type { Validator } from "./control/validators.mjs";
+import type { Validator } from "./validators.mjs";
 
 /** Null when `value` is valid (defaults are filled in then), else a sentence. */
 export type Check = (value: unknown) => string | null;

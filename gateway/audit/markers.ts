@@ -1,6 +1,6 @@
 // The lines on standard output that scripts and the OS image wait for, verbatim and with
 // nothing else on them. Each is printed after the fact that it states.
-import type { Denial } from "../runtime/host/decision.ts";
+import type { Denial } from "../../runtime/host/decision.ts";
 import type { Counters } from "./counters.ts";
 
 /** Deny lines a second for each reason; the rest is only counted. */

@@ -2,15 +2,15 @@
 // they are written. Nothing is made, changed or loaded.
 import { accessSync, closeSync, constants, lstatSync, openSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { isFileRefusal, readTrustedFile } from "../runtime/host/trusted_file.ts";
-import type { Config } from "./config.ts";
-import { isHttpToken, readToken } from "./control/http.ts";
-import { readGuardKey } from "./intents/guard_key.ts";
-import { createKeeper, stateDirectory } from "./reload/keeper.ts";
-import { systemDisk } from "../runtime/shell/disk.ts";
-import { stateDirectoryFault } from "../runtime/shell/revision.ts";
-import { readTrustedKeys } from "../runtime/shell/trusted_keys.ts";
-import { readShown, readTrusted, type Loaded } from "./tls/certificate_files.ts";
+import { isFileRefusal, readTrustedFile } from "../../runtime/host/trusted_file.ts";
+import type { Config } from "../config/read.ts";
+import { readToken } from "../control/http.ts";
+import { readGuardKey } from "../intents/guard_key.ts";
+import { createKeeper, stateDirectory } from "../reload/keeper.ts";
+import { systemDisk } from "../../runtime/shell/disk.ts";
+import { stateDirectoryFault } from "../../runtime/shell/revision.ts";
+import { readTrustedKeys } from "../../runtime/shell/trusted_keys.ts";
+import { readShown, readTrusted, type Loaded } from "../tls/certificate_files.ts";
 
 export interface Finding {
   /** The key that names the file. */
@@ -39,11 +39,11 @@ const LOOKS: readonly Look[] = [
   },
   ({ config: { metrics: { token_file: path } } }) => {
     const token = path === undefined ? null : readToken(path);
-    return token === null || isHttpToken(token) ? [] : unusable("metrics.token_file", token.message);
+    return token === null || token.ok ? [] : unusable("metrics.token_file", token.error.message);
   },
   ({ config: { guard: { key_file: path } } }) => {
     const key = readGuardKey(path);
-    return key === null || key instanceof Uint8Array ? [] : unusable("guard.key_file", key.message);
+    return key.ok ? [] : unusable("guard.key_file", key.error.message);
   },
   ({ config: { audit: { file } } }) => {
     const fault = auditFault(file);

@@ -10,7 +10,9 @@ import {
 } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
-import type { Client, Context, Endpoint } from "../control/context.ts";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
+import type { Client } from "../control/client.ts";
+import type { Context, Endpoint } from "./context.ts";
 import { rpcError, RPC_DENIED, RPC_INVALID_PARAMS, RPC_PORT, type Answer, type RpcError } from "../control/rpc.ts";
 import { canonicalBackend, type BackendAddress } from "../forward/backend.ts";
 import { isNotOpened } from "../listen/open.ts";
@@ -18,9 +20,9 @@ import type { Exposure } from "../listen/ports.ts";
 import { overlaps } from "../listen/ports.ts";
 import { granting, leasedExposures } from "../reload/exposures.ts";
 import { noGuard, withToken } from "./direct.ts";
-import type { Lease } from "./leases.ts";
-import { belongsTo, claimable } from "./ownership.ts";
-import { endLease } from "./unregister.ts";
+import type { Lease } from "../intents/leases.ts";
+import { belongsTo, claimable } from "../intents/ownership.ts";
+import { endLease } from "../intents/end_lease.ts";
 
 /** As schemas/intents/register.schema.json has checked it. */
 interface ExposeIntent {
@@ -60,17 +62,18 @@ export const register: Endpoint = async (context, client, params) => {
     const backend = params.backend === undefined ? null : canonicalBackend(params.backend);
     if (typeof backend === "string") return malformed(`\`backend\` = "${params.backend ?? ""}": ${backend}`);
     const granted = grant(context, client, params, bind, backend);
-    if ("code" in granted) return granted.code === CODE_BAD_INTENT ? malformed(granted.message) : refuse(context, client, params, granted);
-    return openLease(context, client, granted);
+    if (granted.ok) return openLease(context, client, granted.value);
+    const { error } = granted;
+    return error.code === CODE_BAD_INTENT ? malformed(error.message) : refuse(context, client, params, error);
   });
 };
 
 function grant(
   context: Context, client: Client, intent: ExposeIntent, bind: Address | null, backend: BackendAddress | null,
-): Granted | Refusal {
+): Result<Granted, Refusal> {
   const { number, caller, notify } = client;
   const { inForce: { engine }, leases, config, clock } = context;
-  const no = (code: CodeNumber, message: string): Refusal => ({ code, message });
+  const no = (code: CodeNumber, message: string): Result<Granted, Refusal> => failed({ code, message });
   if (context.draining()) return no(CODE_DRAINING, "the gateway is shutting down");
   if (engine === null) return no(CODE_NO_MODULE, "no policy is in force");
   if (caller.service === null) return no(CODE_NOT_GATEWAY, caller.noServiceBecause);
@@ -90,7 +93,7 @@ function grant(
   if (intent.mode === "direct") {
     if (backend !== null || bind === null || intent.ttl_ms === undefined) return no(CODE_BAD_INTENT, "what a service binds by itself has a `bind` and a `ttl_ms`, and no `backend`");
     const unproven = noGuard(context, client, caller.service, intent.proof);
-    if (unproven !== null) return unproven;
+    if (unproven !== null) return failed(unproven);
   } else {
     const unusable = backend === null ? "none is named" : backendProblem(context, caller.uid, backend);
     if (unusable !== null) return no(CODE_NO_BACKEND, unusable);
@@ -106,13 +109,13 @@ function grant(
     expiresMs: intent.ttl_ms === undefined ? null : clock.monoMs() + intent.ttl_ms,
     ended: (because, word) => notify("lease_ended", { lease: id, because, word }),
   };
-  return backend === null ? { engine, lease, exposures: null } : withExposures(context, engine, lease, info, backend);
+  return backend === null ? ok({ engine, lease, exposures: null }) : withExposures(context, engine, lease, info, backend);
 }
 
 /** What the gateway opens for a lease, if it can. */
-function withExposures(context: Context, engine: PolicyEngine, lease: Lease, info: ListenerInfo, backend: BackendAddress): Granted | Refusal {
+function withExposures(context: Context, engine: PolicyEngine, lease: Lease, info: ListenerInfo, backend: BackendAddress): Result<Granted, Refusal> {
   const { ports } = context;
-  const no = (code: CodeNumber, message: string): Refusal => ({ code, message });
+  const no = (code: CodeNumber, message: string): Result<Granted, Refusal> => failed({ code, message });
   const closed = context.closedBecause(info);
   if (closed !== null) return no(CODE_CERTIFICATE_UNUSABLE, closed);
   const exposures = leasedExposures(engine, lease, context.hostAddresses());
@@ -122,7 +125,7 @@ function withExposures(context: Context, engine: PolicyEngine, lease: Lease, inf
   if (backend.kind === "tcp" && exposures.some((e) => overlaps(e, backend))) {
     return no(CODE_NO_BACKEND, `${backend.key} would be the gateway's own port`);
   }
-  return { engine, lease, exposures };
+  return ok({ engine, lease, exposures });
 }
 
 function backendProblem(context: Context, uid: number | null, backend: BackendAddress): string | null {
@@ -177,7 +180,7 @@ async function openLease(context: Context, client: Client, { engine, lease, expo
   };
 }
 
-/** The schema has spoken; this only tells the type checker so. */
+/** The schema has checked it; this is for the type checker. */
 function isIntent(value: unknown): value is ExposeIntent {
   return typeof value === "object" && value !== null && "service" in value && "proto" in value && "port" in value && "mode" in value;
 }

@@ -1,7 +1,7 @@
 // `status`: what listens, which policy decides, what was counted, who is refused most.
 import type { SignatureInfo } from "../../runtime/host/module.ts";
 import type { Keeper } from "../reload/keeper.ts";
-import type { Endpoint } from "./context.ts";
+import type { Context, Endpoint } from "./context.ts";
 
 const TOP_SOURCES = 10;
 const TOP_RULES = 100;
@@ -9,7 +9,7 @@ const TOP_RULES = 100;
 export const status: Endpoint = async (context) => {
   const { inForce, ports, leases, counters, forwarder, clock, topDenied, reloader } = context;
   const { engine } = inForce;
-  const waiting = new Set(context.exchange.waiting().map(({ name }) => name));
+  const waiting = new Set(context.waiting().map(({ name }) => name));
   let buffered = 0;
   for (let row = 0; row < forwarder.table.rows; row++) buffered += forwarder.buffered(row);
   return {
@@ -40,7 +40,7 @@ export const status: Endpoint = async (context) => {
         cap_connections: info.capConnections,
         closed_because: context.closedBecause(info),
         waits_for_address: waiting.has(info.name),
-        open: ports.all().filter((open) => open.serves.info.name === info.name)
+        open: ports.all().filter((open) => open.serves.info.name === info.name && !context.isHeld(open))
           .map((open) => ({ local: open.local, backend: open.serves.backend.address.key, lease: open.serves.lease !== null })),
       })),
       connections: { live: forwarder.live, cap: context.connectionCap, buffered_bytes: buffered },
@@ -61,6 +61,8 @@ export const status: Endpoint = async (context) => {
       bytes: { from_clients: counters.bytesFromClients, from_backends: counters.bytesFromBackends },
       descriptors_exhausted: counters.descriptorsExhausted,
       deny_markers_suppressed: counters.denyMarkersSuppressed,
+      change: changeOf(context),
+      changes: { ...counters.changes },
       reloads: { done: counters.reloads, refused: counters.reloadsRefused },
       top_denied: topDenied.first(TOP_SOURCES),
     },
@@ -69,6 +71,14 @@ export const status: Endpoint = async (context) => {
 
 function signatureOf(signature: SignatureInfo | null): object | null {
   return signature === null ? null : { key_id: signature.keyId, revision: signature.revision, verified: signature.verified };
+}
+
+/** The change that a coordinator has prepared; null where none is. */
+function changeOf({ changes }: Pick<Context, "changes">): object | null {
+  const current = changes.current();
+  if (current === null) return null;
+  const { id, outlook, expiresInMs } = current;
+  return { id, sha256: outlook.info.sha256, expires_in_ms: expiresInMs, opens: outlook.opens, closes: outlook.closes };
 }
 
 function stateOf(keeper: Keeper | null): object | null {

@@ -1,16 +1,16 @@
 // The configuration: layers of text -> Config, or every problem with key, value, reason and place.
 // Keys, defaults and bounds stand in config/keys.ts, one row each.
 import { parse, TomlError } from "smol-toml";
-import { characterName, takenFor } from "../runtime/text/characters.ts";
-import { decode, type Decoded } from "./config/decode.ts";
-import type { Config } from "./config/keys.ts";
-import { addDocument, addEnvironment, addFlag, addValue, newLayers } from "./config/layers.ts";
-import { lineOf } from "./config/place.ts";
-import { codeOf, problemText, type Problem } from "./config/problem.ts";
-import { failure, isFailure, EXIT_REJECTED, EXIT_UNSUPPORTED, type Failure } from "./exit.ts";
-import { canonicalBackend, type BackendAddress } from "./forward/backend.ts";
+import { characterName, takenFor } from "../../runtime/text/characters.ts";
+import { decode, type Decoded } from "./decode.ts";
+import type { Config } from "./keys.ts";
+import { addDocument, addEnvironment, addFlag, addValue, newLayers } from "./layers.ts";
+import { lineOf } from "./place.ts";
+import { codeOf, problemText, type Problem } from "./problem.ts";
+import { failure, isFailure, EXIT_REJECTED, EXIT_UNSUPPORTED, type Failure } from "../exit.ts";
+import { canonicalBackend, type BackendAddress } from "../forward/backend.ts";
 
-export type { Config } from "./config/keys.ts";
+export type { Config } from "./keys.ts";
 export type ServiceConfig = Config["services"][string];
 
 export interface Sources {

@@ -1,5 +1,5 @@
 // `list`: the caller's leases; an operator sees all.
-import type { Endpoint } from "../control/context.ts";
+import type { Endpoint } from "./context.ts";
 import { formatAddress } from "../../runtime/net/address.ts";
 
 export const list: Endpoint = async ({ leases, ports, clock }, { caller }) => {

@@ -1,8 +1,17 @@
 // Everything that the gateway counts since its start. Plain numbers, read by `status`.
-import type { Code, Reason } from "../runtime/abi/names.ts";
-import type { Decision, Shadow } from "../runtime/host/decision.ts";
-import { RuleCounts } from "./audit/rule_hits.ts";
-import type { End } from "./listen/listener.ts";
+import type { Code, Reason } from "../../runtime/abi/names.ts";
+import type { Decision, Shadow } from "../../runtime/host/decision.ts";
+import { RuleCounts } from "./rule_hits.ts";
+import type { End } from "../listen/listener.ts";
+
+/** Changes of policy in the hands of coordinators, since the start. */
+export interface ChangeCounts {
+  prepared: number;
+  committed: number;
+  aborted: number;
+  /** Of `prepare` and of `commit`. */
+  refused: number;
+}
 
 export interface Counters {
   /** Decisions of every kind; each has one audit record or one counted drop. */
@@ -27,6 +36,8 @@ export interface Counters {
   /** Moments at which no file descriptor was left. */
   descriptorsExhausted: number;
   denyMarkersSuppressed: number;
+  /** What became of changes that coordinators prepare. */
+  readonly changes: ChangeCounts;
   reloads: number;
   reloadsRefused: number;
 }
@@ -48,6 +59,7 @@ export function newCounters(): Counters {
     bytesFromBackends: 0,
     descriptorsExhausted: 0,
     denyMarkersSuppressed: 0,
+    changes: { prepared: 0, committed: 0, aborted: 0, refused: 0 },
     reloads: 0,
     reloadsRefused: 0,
   };

@@ -4,8 +4,8 @@
 import type { Denial } from "../../runtime/host/decision.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
 import type { GatewayClock } from "../clock.ts";
-import { Budgets } from "../control/budgets.ts";
-import type { Counters } from "../counters.ts";
+import { Budgets } from "./budgets.ts";
+import type { Counters } from "../audit/counters.ts";
 
 export const RECORDS_PER_PEER = { perSecond: 4, burst: 64 } as const;
 export const RECORDS_OVERALL = { perSecond: 16, burst: 256 } as const;

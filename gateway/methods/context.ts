@@ -1,4 +1,4 @@
-// What the endpoints may reach of the gateway: types only; daemon.ts fills it in.
+// What the control methods may reach of the gateway: types only; parts.ts fills it in.
 import type { HostAddress } from "../listen/addresses.ts";
 import type { ListenerInfo } from "../../runtime/host/module.ts";
 import type { InForce } from "../admit/admit.ts";
@@ -6,23 +6,23 @@ import type { Backends } from "../admit/backends.ts";
 import type { TopDenied } from "../admit/top_denied.ts";
 import type { Recorder } from "../audit/recorder.ts";
 import type { GatewayClock } from "../clock.ts";
-import type { Config } from "../config.ts";
-import type { Counters } from "../counters.ts";
-import type { Caller } from "../intents/identity.ts";
+import type { Config } from "../config/read.ts";
+import type { Counters } from "../audit/counters.ts";
 import type { Leases } from "../intents/leases.ts";
-import type { Refusals } from "../intents/refusals.ts";
+import type { Refusals } from "../control/refusals.ts";
 import type { OwnershipSetup } from "../intents/ownership.ts";
 import type { Withdrawn } from "../intents/withdrawn.ts";
 import type { Opener } from "../listen/open.ts";
 import type { Forwarder } from "../listen/listener.ts";
-import type { Markers } from "../markers.ts";
-import type { Ports } from "../listen/ports.ts";
-import type { Exchange } from "../reload/exchange.ts";
+import type { Markers } from "../audit/markers.ts";
+import type { OpenPort, Ports } from "../listen/ports.ts";
+import type { CoordinatedChanges } from "../reload/coordinated.ts";
 import type { Keeper } from "../reload/keeper.ts";
 import type { Reloader } from "../reload/reload.ts";
 import type { CredentialEnd } from "../tls/credentials.ts";
-import type { Turns } from "../turns.ts";
-import type { Answer } from "./rpc.ts";
+import type { Turns } from "../reload/turns.ts";
+import type { Client } from "../control/client.ts";
+import type { Answer } from "../control/rpc.ts";
 
 export interface Context {
   readonly config: Config;
@@ -38,8 +38,13 @@ export interface Context {
   readonly counters: Counters;
   readonly topDenied: TopDenied;
   readonly ownership: OwnershipSetup;
-  readonly exchange: Exchange;
   readonly reloader: Reloader;
+  /** Changes of policy that a coordinator outside prepares and finishes. */
+  readonly changes: CoordinatedChanges;
+  /** Whether a socket listens for a policy that is prepared and not in force. */
+  readonly isHeld: (open: OpenPort) => boolean;
+  /** Exposes of the policy in force that listen nowhere, because the host has no address of their `bind`. */
+  readonly waiting: () => readonly ListenerInfo[];
   /** Null where nothing outlives a restart. */
   readonly keeper: Keeper | null;
   readonly clock: GatewayClock;
@@ -59,18 +64,6 @@ export interface Context {
   /** Why a listener of the policy in force stays closed; null where it may be open. */
   readonly closedBecause: (info: ListenerInfo) => string | null;
   readonly hostAddresses: () => readonly HostAddress[];
-}
-
-/** One connection to a control or registration socket. */
-export interface Client {
-  readonly number: number;
-  readonly caller: Caller;
-  /** 64 random hexadecimal digits of this connection, over which a guard's proof is made. */
-  readonly challenge: string;
-  /** False once its connection has closed. */
-  readonly alive: () => boolean;
-  /** Sends a notification; nothing where the connection has closed. */
-  readonly notify: (method: string, params: object) => void;
 }
 
 export type Endpoint = (context: Context, client: Client, params: unknown) => Promise<Answer>;

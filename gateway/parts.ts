@@ -1,0 +1,186 @@
+// Every part of the gateway, made and connected with the others. Nothing is opened but the audit file; daemon.ts
+// starts and stops what is made here.
+import { randomBytes } from "node:crypto";
+import { failed, ok, type Result } from "../runtime/result/result.ts";
+import { systemDisk, type Disk } from "../runtime/shell/disk.ts";
+import { prepareStateDirectory } from "../runtime/shell/revision.ts";
+import { createAdmitter, type Admitter, type InForce } from "./admit/admit.ts";
+import { Backends } from "./admit/backends.ts";
+import { notOwnSocket } from "./admit/own_socket.ts";
+import { TopDenied } from "./admit/top_denied.ts";
+import { openAudit, type Audit } from "./audit/audit.ts";
+import { createRecorder } from "./audit/recorder.ts";
+import type { GatewayClock } from "./clock.ts";
+import { allowedBackends, type Config } from "./config/read.ts";
+import { newCounters } from "./audit/counters.ts";
+import type { Context } from "./methods/context.ts";
+import { connectionCap, openFileLimit, watchDescriptors, type DescriptorWatch } from "./descriptors.ts";
+import { EXIT_REJECTED, failure, isFailure, type Failure } from "./exit.ts";
+import { readGuardKey } from "./intents/guard_key.ts";
+import { Leases } from "./intents/leases.ts";
+import { belongsTo, fileBelongsTo, listeningSockets, oncePerTurn, ROOT, type OwnershipSetup } from "./intents/ownership.ts";
+import { peerCredentials, type ReadCredentials } from "./intents/peer_credentials.ts";
+import { createRefusals } from "./control/refusals.ts";
+import { openSockDiag } from "./intents/sock_diag.ts";
+import { watchWithdrawn } from "./intents/withdrawn.ts";
+import { resetReader } from "./forward/reset.ts";
+import type { HostAddress } from "./listen/addresses.ts";
+import type { Forwarder } from "./listen/listener.ts";
+import { nodeForwarder } from "./listen/node_forwarder.ts";
+import { createOpener } from "./listen/open.ts";
+import { Ports } from "./listen/ports.ts";
+import { createMarkers } from "./audit/markers.ts";
+import { CoordinatedChanges } from "./reload/coordinated.ts";
+import type { Participant } from "./reload/participant.ts";
+import { createEnds } from "./reload/ends.ts";
+import { createKeeper, type Keeper } from "./reload/keeper.ts";
+import { Openings, type OpeningsSetup } from "./reload/openings.ts";
+import { Reconciler } from "./reload/reconcile.ts";
+import { Reloader } from "./reload/reload.ts";
+import { Swap, type SwapSetup } from "./reload/swap.ts";
+import { createCredentials, type Credentials } from "./tls/credentials.ts";
+import { createTurns } from "./reload/turns.ts";
+
+export interface DaemonSetup {
+  readonly policyPath: string;
+  readonly controlPath: string;
+  /** Where the last good policy and its revision are kept; null: nothing outlives a restart. */
+  readonly stateDirectory: string | null;
+  readonly config: Config;
+  readonly clock: GatewayClock;
+  /** The addresses of this host's interfaces, now. */
+  readonly hostAddresses: () => readonly HostAddress[];
+  /** Markers, one line each, without the newline. */
+  readonly print: (line: string) => void;
+  /** Human-readable messages. */
+  readonly say: (sentence: string) => void;
+  /** Aborted where the start is to be given up; what it has opened is closed again. */
+  readonly givenUp?: AbortSignal;
+  /** What else changes with the policy, in the order in which it is prepared. */
+  readonly participants?: readonly Participant[];
+  /** How state reaches the disk; another one only where a test stops it in between. */
+  readonly disk?: Disk;
+}
+
+/** What the gateway itself opens beside the ports of a policy; filled in as it is opened. */
+export interface OwnSockets {
+  control: { readonly paths: readonly string[]; close(): void } | null;
+  http: { readonly port: number; close(): void } | null;
+}
+
+export interface Parts {
+  /** What the control methods may reach. */
+  readonly context: Context;
+  readonly own: OwnSockets;
+  readonly audit: Audit;
+  readonly admitter: Admitter;
+  readonly credentials: Credentials;
+  readonly descriptors: DescriptorWatch;
+  readonly reconciler: Reconciler;
+  /** Closes streams whose `until` has passed; to be called on a tick. */
+  readonly passEnds: () => number;
+  readonly peers: ReadCredentials | null;
+  /** False where the kernel can't be asked about resets. */
+  readonly readsResets: boolean;
+}
+
+/** What is read before anything is made. */
+interface Given {
+  readonly keeper: Keeper | null;
+  readonly cap: number;
+  readonly guardKey: Uint8Array | null;
+}
+
+/** `ending` is aborted as soon as the gateway is to end; `draining` says so, too, once it has served. */
+export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () => boolean): Result<Parts, Failure> {
+  const given = readGiven(setup);
+  if (!given.ok) return given;
+  const { cap, guardKey, keeper } = given.value;
+  const { config, clock, say, hostAddresses } = setup;
+  const counters = newCounters();
+  const audit = openAudit(config.audit.file, counters, say);
+  if (isFailure(audit)) return failed(audit);
+  const own: OwnSockets = { control: null, http: null };
+  const descriptors = watchDescriptors(counters, say);
+  const inForce: InForce = { engine: null, generation: 0 };
+  const ports = new Ports(() => own.control?.paths ?? [], () => own.http?.port ?? null);
+  const leases = new Leases();
+  const peers = peerCredentials();
+  const ownership: OwnershipSetup = { credentials: peers, sockets: openSockDiag(), listening: oncePerTurn(listeningSockets) };
+  const allowed = allowedBackends(config);
+  const backends = makeBackends(setup, ports, ownership, allowed);
+  const [topDenied, turns] = [new TopDenied(), createTurns()];
+  const markers = createMarkers(setup.print, counters);
+  const recorder = createRecorder({ audit, counters, markers, clock, onError: config.audit.on_error });
+  const credentials = createCredentials(config, clock, say);
+  const admitter = createAdmitter({
+    contextOf: (info) => credentials.contextOf(info),
+    inForce, ports, recorder, counters, topDenied, clock, table: () => forwarder.table,
+    caps: { connections: cap, backend_connecting: config.caps.backend_connecting },
+    lackedDescriptor: () => descriptors.lacked(),
+  });
+  const isReset = resetReader();
+  const forwarder: Forwarder = nodeForwarder({ clock, observer: admitter.observer, isReset, timers: config.timers });
+  const opener = createOpener({ ports, forwarder, decide: admitter.decide, recorder, maxPorts: config.caps.ports });
+  const opening: OpeningsSetup = {
+    ports, leases, backends, opener, markers, hostAddresses, maxPorts: config.caps.ports, say, ending,
+    closedBecause: (info) => credentials.closedBecause(info),
+  };
+  const swapping: SwapSetup = {
+    ...opening, inForce, openings: new Openings(opening), forwarder, recorder, clock, seed: randomBytes(16),
+    onReload: config.on_reload, ruleHits: counters.ruleHits,
+  };
+  const swap = new Swap(swapping);
+  const reloader = new Reloader({
+    path: setup.policyPath, maxBytes: config.policy.max_bytes, checkMs: config.timers.policy_check_ms,
+    trustedKeys: config.policy.trusted_keys, keeper, swap, ports, inForce, counters, turns, clock, say, ending,
+    participants: [credentials.participant, ...setup.participants ?? []],
+  });
+  const context: Context = {
+    config, allowedBackends: allowed, inForce, ports, leases, backends, forwarder, recorder,
+    refusals: createRefusals(recorder, counters, clock), counters, topDenied, ownership, reloader,
+    changes: new CoordinatedChanges({ reloader, clock, counts: counters.changes, say }),
+    isHeld: (open) => swap.isHeld(open), waiting: () => swapping.openings.waiting(inForce.engine),
+    keeper, clock, turns, startedMs: clock.monoMs(), withdrawn: watchWithdrawn({ leases, ports, clock, say }), guardKey, connectionCap: cap, draining,
+    opener, markers, reopen: () => reopen(audit, say), certificates: () => credentials.ends(),
+    closedBecause: (info) => credentials.closedNow(info), hostAddresses,
+  };
+  return ok({
+    context, own, audit, admitter, credentials, descriptors, reconciler: new Reconciler(swapping), peers, readsResets: isReset !== null,
+    passEnds: createEnds({ inForce, forwarder, recorder, ports, clock, onReload: config.on_reload }),
+  });
+}
+
+function readGiven({ stateDirectory, config, disk = systemDisk, say }: DaemonSetup): Result<Given, Failure> {
+  const keeper = openKeeper({ stateDirectory, config, disk });
+  if (!keeper.ok) return keeper;
+  const cap = connectionCap(config, openFileLimit(), say);
+  if (isFailure(cap)) return failed(cap);
+  const guardKey = readGuardKey(config.guard.key_file);
+  return guardKey.ok ? ok({ keeper: keeper.value, cap, guardKey: guardKey.value }) : guardKey;
+}
+
+/** INVARIANT: where keys are trusted there is a mark, else an older policy could come back by itself. */
+function openKeeper({ stateDirectory, config, disk }: Pick<DaemonSetup, "stateDirectory" | "config"> & Required<Pick<DaemonSetup, "disk">>): Result<Keeper | null, Failure> {
+  if (stateDirectory === null) {
+    return config.policy.trusted_keys === undefined ? ok(null)
+      : failed(failure(EXIT_REJECTED, "`policy.trusted_keys` needs a directory that keeps the highest revision over restarts: name one with state_dir"));
+  }
+  const refused = prepareStateDirectory(stateDirectory, "ingressd", "state_dir");
+  return refused !== null ? failed(failure(EXIT_REJECTED, refused)) : ok(createKeeper(stateDirectory, config.policy.max_bytes, disk));
+}
+
+function makeBackends({ config }: DaemonSetup, ports: Ports, ownership: OwnershipSetup, allowed: ReadonlySet<string>): Backends {
+  const { credentials } = ownership;
+  return new Backends(notOwnSocket(process.pid, credentials, (address) => ports.isOwn(address)), (service, address) => {
+    const uid = config.services[service]?.uid;
+    if (uid === undefined || allowed.has(address.key)) return null;
+    return address.kind === "unix" && credentials === null ? fileBelongsTo([uid, ROOT]) : belongsTo([uid, ROOT], ownership);
+  });
+}
+
+function reopen(audit: Audit, say: (sentence: string) => void): string | null {
+  const kept = audit.reopen();
+  if (kept !== null) say(kept);
+  return kept;
+}

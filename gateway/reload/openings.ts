@@ -1,0 +1,133 @@
+// Which ports ought to be open under a policy, and the steps that open them. An address that this host lacks is no
+// failure: the exposure is left out, and tried again when the host's addresses change.
+import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
+import type { Backends } from "../admit/backends.ts";
+import type { Leases } from "../intents/leases.ts";
+import { addressSentence, waitingForAddress } from "../listen/absent.ts";
+import type { HostAddress } from "../listen/addresses.ts";
+import { isNotOpened, type Opener } from "../listen/open.ts";
+import type { Exposure, OpenPort, Ports } from "../listen/ports.ts";
+import type { Markers } from "../audit/markers.ts";
+import { leasedExposures, staticExposures } from "./exposures.ts";
+
+/** Before an expose's name where a sentence is about the expose and not about an address. */
+const WAITS = "expose ";
+
+export interface OpeningsSetup {
+  readonly ports: Ports;
+  readonly leases: Leases;
+  readonly backends: Backends;
+  readonly opener: Opener;
+  readonly markers: Markers;
+  readonly hostAddresses: () => readonly HostAddress[];
+  readonly maxPorts: number;
+  /** Why a listener of the policy in force, or of the one that participants have prepared, stays closed; null where it may open. */
+  readonly closedBecause: (info: ListenerInfo) => string | null;
+  readonly say: (sentence: string) => void;
+  /** Once aborted, no further port is opened. */
+  readonly ending: AbortSignal;
+}
+
+/** Exposures by their local endpoint. */
+export type Wanted = ReadonlyMap<string, Exposure>;
+
+export class Openings {
+  readonly #setup: OpeningsSetup;
+  /** The last sentence about an endpoint that can't be opened, so that it is said once. */
+  readonly #said = new Map<string, string>();
+  /** Endpoints of addresses that this host lacks. */
+  readonly #absent = new Set<string>();
+  #hostSeen = "";
+
+  constructor(setup: OpeningsSetup) {
+    this.#setup = setup;
+  }
+
+  /** What ought to be open; an error says why the policy can't be served. */
+  wanted(engine: PolicyEngine, host: readonly HostAddress[]): Result<Wanted, string> {
+    const { backends, leases, maxPorts, closedBecause } = this.#setup;
+    const seen = host.join(" ");
+    if (seen !== this.#hostSeen) this.#absent.clear();
+    this.#hostSeen = seen;
+    const fixed = staticExposures(engine, backends, host, maxPorts);
+    if (!fixed.ok) return fixed;
+    const leased = leases.all().flatMap((lease) => leasedExposures(engine, lease, host));
+    return ok(new Map([...fixed.value, ...leased].filter(({ info }) => closedBecause(info) === null).map((e) => [e.local, e])));
+  }
+
+  /** Those that are not open, without those whose address this host lacks. */
+  missing(want: Wanted): readonly Exposure[] {
+    return [...want.values()].filter(({ local }) => this.#setup.ports.at(local) === undefined && !this.#absent.has(local));
+  }
+
+  /** Opens all, held: nobody is served there until they are released. The first failure closes them again. */
+  async openHeld(list: readonly Exposure[], engine: PolicyEngine, generation: number, leaving: number): Promise<Result<readonly OpenPort[], string>> {
+    const { opener, ports, ending } = this.#setup;
+    const opened: OpenPort[] = [];
+    for (const exposure of list) {
+      const result = ending.aborted
+        ? { absent: false, message: "the gateway is stopping" }
+        : await opener.open(exposure, engine, generation, true, leaving);
+      if (!isNotOpened(result)) opened.push(result);
+      else if (result.absent) this.#leaveOut(exposure, result.message);
+      else {
+        for (const port of opened) ports.close(port);
+        return failed(result.message);
+      }
+    }
+    return ok(opened);
+  }
+
+  /** Opens what can be opened; of the others says why, once. Stops when the gateway does. */
+  async openNow(list: readonly Exposure[], engine: PolicyEngine, generation: number): Promise<{ readonly opened: readonly OpenPort[]; readonly failures: readonly string[] }> {
+    const { opener, ending } = this.#setup;
+    const opened: OpenPort[] = [];
+    const failures: string[] = [];
+    for (const exposure of list) {
+      if (ending.aborted) break;
+      const result = await opener.open(exposure, engine, generation, false);
+      if (!isNotOpened(result)) opened.push(result);
+      else if (result.absent) this.#leaveOut(exposure, result.message);
+      else {
+        failures.push(result.message);
+        this.sayOnce(exposure.local, result.message);
+      }
+    }
+    return { opened, failures };
+  }
+
+  /** One marker a port number, whatever the number of its addresses. `before`: port numbers that were open already. */
+  announce(opened: readonly OpenPort[], before: ReadonlySet<number>): void {
+    for (const port of new Set(opened.map((open) => open.port))) {
+      if (!before.has(port)) this.#setup.markers.portOpen(port);
+    }
+    for (const { local } of opened) this.#said.delete(local);
+  }
+
+  /** Exposes of a policy that listen nowhere, because the host has no address of their `bind`. */
+  waiting(engine: PolicyEngine | null): readonly ListenerInfo[] {
+    return engine === null ? [] : waitingForAddress(engine.info.listeners, this.#setup.ports, this.#setup.hostAddresses(), this.#absent);
+  }
+
+  /** Says once of each expose that it waits for an address, and again where it has come to do so anew. */
+  sayWaiting(engine: PolicyEngine | null): void {
+    const names = new Set<string>();
+    for (const info of this.waiting(engine)) {
+      names.add(WAITS + info.name);
+      this.sayOnce(WAITS + info.name, addressSentence(info));
+    }
+    for (const key of this.#said.keys()) if (key.startsWith(WAITS) && !names.has(key)) this.#said.delete(key);
+  }
+
+  sayOnce(about: string, message: string): void {
+    if (this.#said.get(about) === message) return;
+    this.#said.set(about, message);
+    this.#setup.say(message);
+  }
+
+  #leaveOut({ local }: Exposure, message: string): void {
+    this.#absent.add(local);
+    this.sayOnce(local, `${message}: it is left out`);
+  }
+}

@@ -1,0 +1,200 @@
+// The engine and the ports of a change of policy. `ready` makes both and lets nobody use them; `take` swaps them in
+// within one turn of the event loop, so that every decision is the previous policy's or the new one's; `restore` puts
+// the previous policy in force again: its verdicts, its ports, its limits with what is owed under either policy.
+import { openEngineInTurns } from "../../runtime/host/ask.ts";
+import type { LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
+import type { InForce } from "../admit/admit.ts";
+import type { RuleCounts } from "../audit/rule_hits.ts";
+import type { Recorder } from "../audit/recorder.ts";
+import type { GatewayClock } from "../clock.ts";
+import { FREE } from "../listen/connections.ts";
+import type { Forwarder } from "../listen/listener.ts";
+import { overlaps, type Exposure, type OpenPort } from "../listen/ports.ts";
+import { grants, groupedByPort } from "./exposures.ts";
+import type { Openings, OpeningsSetup, Wanted } from "./openings.ts";
+import { beginRecheck, type Recheck } from "./recheck.ts";
+import type { Refused, Report } from "./report.ts";
+
+export interface SwapSetup extends OpeningsSetup {
+  readonly inForce: InForce;
+  readonly openings: Openings;
+  readonly forwarder: Forwarder;
+  readonly recorder: Recorder;
+  readonly clock: GatewayClock;
+  /** Sixteen random bytes, the same for the whole run, so that limits outlive a reload. */
+  readonly seed: Uint8Array;
+  readonly onReload: "recheck" | "keep";
+  readonly ruleHits: RuleCounts;
+}
+
+/** What a policy needs before it can be in force. */
+export interface Ready {
+  readonly policy: LoadedPolicy;
+  readonly engine: PolicyEngine;
+  /** Listening and held. */
+  readonly opened: readonly OpenPort[];
+  readonly want: Wanted;
+}
+
+/** What was in force before; nulls before the first policy. */
+export interface Previous {
+  readonly policy: LoadedPolicy | null;
+  readonly engine: PolicyEngine | null;
+}
+
+/** What the turn of the swap leaves to be finished. */
+interface Turned {
+  readonly generation: number;
+  readonly want: Wanted;
+  readonly closed: readonly OpenPort[];
+  /** Port numbers that were open before. */
+  readonly before: ReadonlySet<number>;
+  readonly recheck: Recheck;
+}
+
+export class Swap {
+  readonly #setup: SwapSetup;
+  #current: LoadedPolicy | null = null;
+  /** Sockets that listen for a policy that is not in force. */
+  #held: readonly OpenPort[] = [];
+
+  constructor(setup: SwapSetup) {
+    this.#setup = setup;
+  }
+
+  /** Whether a socket listens for a prepared policy, so that nobody is served there. */
+  isHeld(open: OpenPort): boolean {
+    return this.#held.includes(open);
+  }
+
+  previous(): Previous {
+    return { policy: this.#current, engine: this.#setup.inForce.engine };
+  }
+
+  /** With `late`, ports are tried again after the swap where one can't be opened now. */
+  async ready(policy: LoadedPolicy, busy: "refuse" | "late"): Promise<Result<Ready, Refused>> {
+    const { seed, hostAddresses, openings, ports, inForce } = this.#setup;
+    const engine = await openEngineInTurns(policy, seed);
+    this.#setClock(engine);
+    const want = openings.wanted(engine, hostAddresses());
+    if (!want.ok) return failed({ cause: "policy", message: want.error });
+    // The place of an own socket that is to close is free only after the swap.
+    const leaving = ports.all().filter(({ local }) => !want.value.has(local));
+    const leavingAt = groupedByPort(leaving);
+    const blocked = (e: Exposure): boolean => leavingAt.get(e.port)?.some((open) => overlaps(open, e)) ?? false;
+    const missing = openings.missing(want.value).filter((e) => !blocked(e));
+    const opened = await openings.openHeld(missing, engine, inForce.generation + 1, leaving.length);
+    if (!opened.ok && busy === "refuse") return failed({ cause: "port", message: opened.error });
+    this.#held = opened.ok ? opened.value : [];
+    return ok({ policy, engine, opened: this.#held, want: want.value });
+  }
+
+  /** Undoes `ready`. */
+  release({ opened }: Ready): void {
+    this.#held = [];
+    for (const port of opened) this.#setup.ports.close(port);
+    this.#tidy();
+  }
+
+  /**
+   * Puts it in force. `inTurn` is called in the turn of the swap, after it; its error is the answer, and `restore` is due then.
+   * `owed`: an engine whose limits count too.
+   */
+  async take(ready: Ready, inTurn: () => Promise<Result<null, string>>, owed: PolicyEngine | null = null): Promise<Result<Report, string>> {
+    const { inForce, openings } = this.#setup;
+    const { engine, policy } = ready;
+    const { generation, want, closed, before, recheck } = this.#turn(ready, owed);
+    const others = inTurn();
+    // From here on the new policy decides; what it refuses of the past is closed in turns.
+    const [rechecked, finished] = await Promise.all([recheck(), others]);
+    if (!finished.ok) return finished;
+    const late = await openings.openNow(openings.missing(want), engine, generation);
+    const opens = [...ready.opened, ...late.opened].filter((open) => !open.closing);
+    openings.announce(opens, before);
+    openings.sayWaiting(inForce.engine);
+    this.#tidy();
+    return ok({
+      generation, sha256: policy.info.sha256, opened: opens.map(({ local }) => local), closed: closed.map(({ local }) => local),
+      rechecked, failed: late.failures,
+    });
+  }
+
+  /** `inTurn` is called in the turn in which the previous policy decides again. */
+  async restore({ policy, engine: owed }: Previous, inTurn: () => Promise<void>): Promise<void> {
+    const { inForce, ports, say } = this.#setup;
+    const again = policy === null ? null : await this.ready(policy, "late");
+    if (again?.ok === true) {
+      // INVARIANT: nobody's tokens come back by it, so what is owed under the previous one counts too.
+      await this.take(again.value, () => inTurn().then(() => ok(null)), owed);
+      return;
+    }
+    if (again !== null) say(`the previous policy can't be put in force again: ${again.error.message}: everything is refused until a reload`);
+    for (const open of ports.all()) ports.close(open);
+    inForce.engine = null;
+    this.#current = null;
+    await inTurn();
+  }
+
+  /** Runs without a pause. */
+  #turn({ policy, engine, opened, want: prepared }: Ready, owed: PolicyEngine | null): Turned {
+    const { inForce, ports, leases, forwarder, recorder, onReload, ruleHits } = this.#setup;
+    // A lease may have ended since `ready`.
+    const want = new Map([...prepared].filter(([, { lease }]) => lease === null || leases.get(lease) !== undefined));
+    const before = new Set(ports.all().filter((p) => !opened.includes(p)).map((p) => p.port));
+    this.#moveLimits(engine, owed);
+    const generation = inForce.generation + 1;
+    const recheck = beginRecheck({ forwarder, recorder, engine, generation, onReload, numbered: (n) => ports.numbered(n) });
+    const closed = ports.all().filter((open) => !want.has(open.local));
+    for (const open of ports.all()) open.serves = want.get(open.local) ?? open.serves;
+    if (inForce.engine !== null) ruleHits.carry(inForce.engine.info, engine.info);
+    inForce.engine = engine;
+    inForce.generation = generation;
+    this.#current = policy;
+    this.#held = [];
+    for (const open of closed) ports.close(open);
+    for (const open of opened) open.socket.release();
+    this.#dropLeases(engine);
+    return { generation, want, closed, before, recheck };
+  }
+
+  #moveLimits(engine: PolicyEngine, owed: PolicyEngine | null): void {
+    const { inForce } = this.#setup;
+    this.#setClock(engine);
+    if (inForce.engine !== null) {
+      this.#setClock(inForce.engine);
+      engine.takeState(inForce.engine);
+    }
+    if (owed === null) return;
+    this.#setClock(owed);
+    engine.importState(owed.exportState());
+  }
+
+  /** Leases that the policy no longer grants end; their owners get a notification. */
+  #dropLeases(engine: PolicyEngine): void {
+    const { leases, say } = this.#setup;
+    for (const lease of leases.all()) {
+      if (grants(engine, lease)) continue;
+      leases.delete(lease.id);
+      say(`the lease of \`${lease.service}\` for port ${lease.port} ends: the policy no longer grants it`);
+      lease.ended("the policy no longer grants it", "policy");
+    }
+  }
+
+  /** Forgets sockets and backends that nothing refers to any more. */
+  #tidy(): void {
+    tidy(this.#setup);
+  }
+
+  #setClock(engine: PolicyEngine): void {
+    const { clock } = this.#setup;
+    engine.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });
+  }
+}
+
+export function tidy({ forwarder: { table }, ports, backends }: Pick<SwapSetup, "forwarder" | "ports" | "backends">): void {
+  const used = new Set<number>();
+  for (let row = 0; row < table.rows; row++) if (table.state[row] !== FREE) used.add(table.socket[row] ?? -1);
+  ports.forget((number) => used.has(number));
+  backends.prune(new Set(ports.all().map(({ serves }) => serves.backend.address.key)));
+}
