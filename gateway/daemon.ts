@@ -9,7 +9,7 @@ import { CODE_NO_MODULE } from "../runtime/abi/verdicts.ts";
 import { denial } from "../runtime/host/ask.ts";
 import type { HostAddress } from "./listen/addresses.ts";
 import { createAdmitter, type InForce } from "./admit/admit.ts";
-import { Backends } from "./admit/backends.ts";
+import { Backends } from "./forward/backends.ts";
 import { notOwnSocket } from "./admit/own_socket.ts";
 import { TopDenied } from "./admit/top_denied.ts";
 import { openAudit } from "./audit/audit.ts";
@@ -32,8 +32,9 @@ import { watchWithdrawn } from "./intents/withdrawn.ts";
 import { peerCredentials } from "./intents/peer_credentials.ts";
 import { createRefusals } from "./intents/refusals.ts";
 import { endLease } from "./intents/unregister.ts";
-import { FREE, READING, SECURING } from "./listen/connections.ts";
-import type { Forwarder } from "./listen/listener.ts";
+import { FREE, READING, SECURING } from "./connection/states.ts";
+import { ConnectionTable } from "./connection/table.ts";
+import type { Forwarder } from "./connection/forwarder.ts";
 import { resetReader } from "./forward/reset.ts";
 import { nodeForwarder } from "./listen/node_forwarder.ts";
 import { createOpener } from "./listen/open.ts";
@@ -135,15 +136,16 @@ export async function startDaemon(setup: DaemonSetup): Promise<Daemon | Failure>
   const recorder = createRecorder({ audit, counters, markers, clock, onError: config.audit.on_error });
   const refusals = createRefusals(recorder, counters, clock);
   const credentials = createCredentials(config, clock, say);
+  const table = new ConnectionTable();
   const admitter = createAdmitter({
     contextOf: (info) => credentials.contextOf(info),
-    inForce, ports, recorder, counters, topDenied, clock, table: () => forwarder.table,
+    table, inForce, ports, recorder, counters, topDenied, clock,
     caps: { connections: cap, backend_connecting: config.caps.backend_connecting },
     lackedDescriptor: () => descriptors.lacked(),
   });
   const isReset = resetReader();
-  const forwarder: Forwarder = nodeForwarder({ clock, observer: admitter.observer, isReset, timers: config.timers });
-  const opener = createOpener({ ports, forwarder, decide: admitter.decide, recorder, maxPorts: config.caps.ports });
+  const forwarder: Forwarder = nodeForwarder({ table, decider: admitter.decider, clock, isReset, timers: config.timers });
+  const opener = createOpener({ ports, forwarder, recorder, maxPorts: config.caps.ports });
   const exchange = createExchange({
     inForce, ports, leases, backends, forwarder, opener, recorder, markers, clock, seed: randomBytes(16),
     hostAddresses: setup.hostAddresses, maxPorts: config.caps.ports, onReload: config.on_reload, ruleHits: counters.ruleHits, say, participants: [credentials.participant, ...setup.participants ?? []],

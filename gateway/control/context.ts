@@ -2,7 +2,7 @@
 import type { HostAddress } from "../listen/addresses.ts";
 import type { ListenerInfo } from "../../runtime/host/module.ts";
 import type { InForce } from "../admit/admit.ts";
-import type { Backends } from "../admit/backends.ts";
+import type { Backends } from "../forward/backends.ts";
 import type { TopDenied } from "../admit/top_denied.ts";
 import type { Recorder } from "../audit/recorder.ts";
 import type { GatewayClock } from "../clock.ts";
@@ -14,7 +14,7 @@ import type { Refusals } from "../intents/refusals.ts";
 import type { OwnershipSetup } from "../intents/ownership.ts";
 import type { Withdrawn } from "../intents/withdrawn.ts";
 import type { Opener } from "../listen/open.ts";
-import type { Forwarder } from "../listen/listener.ts";
+import type { Forwarder } from "../connection/forwarder.ts";
 import type { Markers } from "../markers.ts";
 import type { Ports } from "../listen/ports.ts";
 import type { Exchange } from "../reload/exchange.ts";

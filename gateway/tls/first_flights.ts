@@ -10,6 +10,7 @@
 //
 // A client may send the second hello before it was asked for. It is read all the same; only where it can't be
 // read is that no fault before a HelloRetryRequest has come, because then it may be something else.
+import type { GatewayClock } from "../clock.ts";
 import { createHelloReader, type ClientHello, type HelloReader } from "./client_hello.ts";
 import type { HelloFault } from "./hello_faults.ts";
 import { createServerHelloReader } from "./server_hello.ts";
@@ -44,7 +45,7 @@ export interface FlightsSetup {
   readonly hello: ClientHello;
   /** From the backend's request until the second hello must be whole. */
   readonly helloMs: number;
-  readonly monoMs: () => number;
+  readonly clock: Pick<GatewayClock, "monoMs">;
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -60,7 +61,7 @@ const BETWEEN: Readonly<Record<number, { readonly least: number; readonly most: 
 };
 const RECORD_HEADER_BYTES = 5;
 
-export function createFirstFlights({ hello: first, helloMs, monoMs }: FlightsSetup): FirstFlights {
+export function createFirstFlights({ hello: first, helloMs, clock }: FlightsSetup): FirstFlights {
   const server = createServerHelloReader();
   /** Since when the second hello is waited for. */
   let askedAt: number | null = null;
@@ -87,7 +88,7 @@ export function createFirstFlights({ hello: first, helloMs, monoMs }: FlightsSet
   }
 
   function isLate(): boolean {
-    return askedAt !== null && !over && monoMs() - askedAt >= helloMs;
+    return askedAt !== null && !over && clock.monoMs() - askedAt >= helloMs;
   }
 
   /** How many bytes come before the next handshake record. */
@@ -167,7 +168,7 @@ export function createFirstFlights({ hello: first, helloMs, monoMs }: FlightsSet
     const found = askedAt === null ? server.feed(chunk) : "more";
     if (found === "retry" && unreadable !== null) return refuse(unreadable);
     if (found === "retry") {
-      askedAt = monoMs();
+      askedAt = clock.monoMs();
       over = isRead;
     } else if (found === "hello") {
       over = true;
