@@ -123,21 +123,24 @@ function decide(desk: Desk, socket: number, rows: readonly number[]): readonly A
   const shut = closedFor(open, engine, ports, desk.draining);
   setClock(desk);
   const verdicts = askAtAccept(engine, info, shut, roomFor(desk, open), rows.map((row) => ({ source: table.sourceOf(row), zone: table.zone[row] ?? 0 })));
-  rows.forEach((row, i) => {
+  const due: number[] = [];
+  const entries: Entry[] = [];
+  const answers = rows.map((row, i): Answer => {
     const { answer, charged } = verdicts[i] ?? REFUSED;
-    if (!answer.allowed && !answer.later) return;
-    table.listener[row] = info?.id ?? -1;
-    charge(account, row, charged);
+    if (answer.allowed || answer.later) {
+      table.listener[row] = info?.id ?? -1;
+      charge(account, row, charged);
+    }
+    // What needs its hello first has no decision to record yet.
+    if (answer.allowed || !answer.later) {
+      due.push(i);
+      entries.push(acceptEntry(table, row, open, answer, inForce));
+    }
+    return answer;
   });
-  // What needs its hello first has no decision to record yet.
-  const due = rows.flatMap((row, i) => {
-    const { answer } = verdicts[i] ?? REFUSED;
-    return answer.allowed || !answer.later ? [{ i, entry: acceptEntry(table, row, open, answer, inForce) }] : [];
-  });
-  const recorded = recorder.record(due.map(({ entry }) => entry), engine?.info ?? null);
-  const decisions: Answer[] = verdicts.map(({ answer }) => answer);
-  due.forEach(({ i }, at) => decisions[i] = recorded[at] ?? denial(CODE_INTERNAL));
-  return rows.map((row, i) => settled(desk, row, open, decisions[i] ?? denial(CODE_INTERNAL)));
+  const recorded = recorder.record(entries, engine?.info ?? null);
+  due.forEach((i, at) => answers[i] = recorded[at] ?? denial(CODE_INTERNAL));
+  return rows.map((row, i) => settled(desk, row, open, answers[i] ?? denial(CODE_INTERNAL)));
 }
 
 const REFUSED: Charged = { answer: denial(CODE_INTERNAL), charged: 0 };

@@ -21,9 +21,14 @@ export function acceptEntry(table: ConnectionTable, row: number, open: OpenPort 
   const identity = table.identity[row]?.identity;
   const asked = engine !== null && info !== undefined && typeof source !== "number" && !engine.poisoned;
   return {
-    ...facts(table, row, open, generation),
     op: "accept",
     decision,
+    generation,
+    connection: row,
+    listener: info?.name,
+    service: info?.service,
+    local: open?.local ?? "",
+    source: table.endpointOf(row),
     sni: name ?? undefined,
     ...(identity !== undefined && clientWords(identity, asked ? matchingWord(engine, info.id, source, name ?? null, identity) : null)),
     shadow: asked ? engine.shadow(info.id, source, name, identity) : null,

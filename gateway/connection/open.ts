@@ -3,7 +3,7 @@
 import type { SecondHelloFault } from "../tls/first_flights.ts";
 import { cut } from "./closing.ts";
 import { free, may, type Stage } from "./stage.ts";
-import { CUT, ENDED } from "./states.ts";
+import { ENDED, SECOND_HELLO } from "./states.ts";
 
 export function fromClient(s: Stage, row: number, bytes: number): void {
   s.table.bytesIn[row] = (s.table.bytesIn[row] ?? 0) + bytes;
@@ -16,7 +16,7 @@ export function fromBackend(s: Stage, row: number, bytes: number): void {
 }
 
 export function secondHello(s: Stage, row: number, fault: SecondHelloFault): void {
-  if (!may(s, row, CUT)) return;
+  if (!may(s, row, SECOND_HELLO)) return;
   s.decider.secondHello(row, fault);
   cut(s, row, "second_hello");
 }

@@ -48,14 +48,17 @@ export const REFUSED = 6;
 export const CONNECTED = 7;
 /** The backend did not accept, or its socket is gone before it did. */
 export const CONNECT_FAILED = 8;
+/** The backend asked for a second hello, and the client's can't be let through. */
+export const SECOND_HELLO = 9;
 /** The gateway breaks both sides off. */
-export const CUT = 9;
+export const CUT = 10;
 /** Both sides are gone. */
-export const ENDED = 10;
+export const ENDED = 11;
 
 /** By number of the event. */
 export const EVENT_NAMES = [
-  "accepted", "hello_due", "read", "handshake_due", "handshaken", "granted", "refused", "connected", "connect_failed", "cut", "ended",
+  "accepted", "hello_due", "read", "handshake_due", "handshaken", "granted", "refused", "connected", "connect_failed",
+  "second_hello", "cut", "ended",
 ] as const;
 
 /** Instead of a state: the event can't happen there. */
@@ -70,7 +73,7 @@ const TRANSITIONS: readonly (readonly [number, number, number])[] = [
   [READING, READ, READING], [READING, HANDSHAKE_DUE, SECURING], [READING, GRANTED, CONNECTING], [READING, REFUSED, FREE],
   [SECURING, HANDSHAKEN, SECURING], [SECURING, GRANTED, CONNECTING], [SECURING, REFUSED, FREE],
   [CONNECTING, CONNECTED, OPEN], [CONNECTING, CONNECT_FAILED, FREE], [CONNECTING, CUT, CLOSING],
-  [OPEN, CUT, CLOSING], [OPEN, ENDED, FREE],
+  [OPEN, SECOND_HELLO, OPEN], [OPEN, CUT, CLOSING], [OPEN, ENDED, FREE],
   [CLOSING, CONNECT_FAILED, FREE], [CLOSING, ENDED, FREE],
 ];
 

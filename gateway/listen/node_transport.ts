@@ -21,7 +21,7 @@ const ROW = Symbol("row");
 const OWNER = Symbol("owner");
 
 /** A socket of a row. */
-type RowSocket = Socket & { readonly [ROW]: number; readonly [OWNER]: NodeTransport };
+type RowSocket = Socket & { [ROW]?: number; [OWNER]?: NodeTransport };
 
 export interface NodeTransportSetup {
   readonly events: TransportEvents;
@@ -77,7 +77,10 @@ export class NodeTransport implements Transport {
   }
 
   #marked(socket: Socket, row: number): RowSocket {
-    return Object.assign(socket, { [ROW]: row, [OWNER]: this });
+    const marked: RowSocket = socket;
+    marked[ROW] = row;
+    marked[OWNER] = this;
+    return marked;
   }
 
   keep(row: number): void {
@@ -197,35 +200,39 @@ function bufferedBy(socket: Socket | null | undefined): number {
 
 /** Whether the socket is still that of its row: a row is used again after its connection ended. */
 function isClient(socket: RowSocket): boolean {
-  return socket[OWNER].clients[socket[ROW]] === socket;
+  return socket[OWNER]?.clients[rowOf(socket)] === socket;
 }
 
 function isUpstream(socket: RowSocket): boolean {
-  return socket[OWNER].upstreams[socket[ROW]] === socket;
+  return socket[OWNER]?.upstreams[rowOf(socket)] === socket;
+}
+
+function rowOf(socket: RowSocket): number {
+  return socket[ROW] ?? NO_ROW;
 }
 
 function onClientData(this: RowSocket, chunk: Buffer): void {
-  if (isClient(this)) this[OWNER].events.clientBytes(this[ROW], chunk);
+  if (isClient(this)) this[OWNER]?.events.clientBytes(rowOf(this), chunk);
 }
 
 function onClientEnd(this: RowSocket): void {
-  if (isClient(this)) this[OWNER].events.clientEnded(this[ROW]);
+  if (isClient(this)) this[OWNER]?.events.clientEnded(rowOf(this));
 }
 
 function onClientClose(this: RowSocket): void {
-  if (isClient(this)) this[OWNER].events.clientGone(this[ROW]);
+  if (isClient(this)) this[OWNER]?.events.clientGone(rowOf(this));
 }
 
 function onDialError(this: RowSocket, error: unknown): void {
-  if (isUpstream(this)) this[OWNER].events.connectFailed(this[ROW], failureOf(error));
+  if (isUpstream(this)) this[OWNER]?.events.connectFailed(rowOf(this), failureOf(error));
 }
 
 function onDialClose(this: RowSocket): void {
-  if (isUpstream(this)) this[OWNER].events.connectFailed(this[ROW], "refused");
+  if (isUpstream(this)) this[OWNER]?.events.connectFailed(rowOf(this), "refused");
 }
 
 function onDialed(this: RowSocket): void {
-  if (isUpstream(this)) this[OWNER].events.connected(this[ROW]);
+  if (isUpstream(this)) this[OWNER]?.events.connected(rowOf(this));
 }
 
 function failureOf(error: unknown): DialFailure {
