@@ -2,7 +2,7 @@
 import type { Code, Reason } from "../runtime/abi/names.ts";
 import type { Decision, Shadow } from "../runtime/host/decision.ts";
 import { RuleCounts } from "./audit/rule_hits.ts";
-import type { End } from "./connection/end.ts";
+import type { End } from "./end.ts";
 
 export interface Counters {
   /** Decisions of every kind; each has one audit record or one counted drop. */

@@ -9,7 +9,7 @@ import type { Entry, Recorder } from "../audit/recorder.ts";
 import type { GatewayClock } from "../clock.ts";
 import { CHARGED_BACKEND, CHARGED_EVERYTHING, CHARGED_OVERALL, charge, release, type Account } from "../connection/charges.ts";
 import { isContext, type DecidedBy, type Decider, type HelloOutcome, type SecuredOutcome } from "../connection/decider.ts";
-import type { End } from "../connection/end.ts";
+import type { End } from "../end.ts";
 import { FREE } from "../connection/states.ts";
 import type { ConnectionTable } from "../connection/table.ts";
 import { bump, type Counters } from "../counters.ts";

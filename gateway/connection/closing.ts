@@ -1,5 +1,5 @@
 // The gateway breaks a connection off. It is counted until both sides are gone, so that no cap is passed meanwhile.
-import type { End } from "./end.ts";
+import type { End } from "../end.ts";
 import { free, moved, type Stage } from "./stage.ts";
 import { CONNECT_FAILED, CUT } from "./states.ts";
 

@@ -7,7 +7,7 @@ import type { GatewayClock } from "../clock.ts";
 import * as closing from "./closing.ts";
 import * as connecting from "./connecting.ts";
 import type { Decider, Refusal } from "./decider.ts";
-import type { End } from "./end.ts";
+import type { End } from "../end.ts";
 import type { Forwarder, ListenFailure, ListeningSocket, Local } from "./forwarder.ts";
 import * as open from "./open.ts";
 import * as reading from "./reading.ts";

@@ -5,7 +5,7 @@ import type { Identity } from "../../runtime/host/identity.ts";
 import type { PolicyInfo } from "../../runtime/host/module.ts";
 import type { TlsContext } from "../tls/secure.ts";
 import type { SaidName } from "../tls/server_name.ts";
-import type { End } from "./end.ts";
+import type { End } from "../end.ts";
 
 /** The policy that decided, where it is not the one in force. */
 export interface DecidedBy {

@@ -2,7 +2,7 @@
 // table, end a connection, wait for the last. connections.ts implements it over a Transport.
 import type { Denial } from "../../runtime/host/decision.ts";
 import type { HelloOutcome } from "./decider.ts";
-import type { End } from "./end.ts";
+import type { End } from "../end.ts";
 import type { ConnectionTable } from "./table.ts";
 
 export interface Local {

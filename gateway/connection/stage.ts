@@ -4,7 +4,7 @@ import { CODE_INTERNAL } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Decider, Refusal } from "./decider.ts";
-import type { End } from "./end.ts";
+import type { End } from "../end.ts";
 import { EVENT_NAMES, FREE, ILLEGAL, READING, SECURING, STATE_NAMES, stateAfter, WAITING } from "./states.ts";
 import type { ConnectionTable } from "./table.ts";
 import type { Transport } from "./transport.ts";

@@ -10,7 +10,7 @@ import type { HelloReading } from "../tls/hello_reading.ts";
 import type { TlsContext } from "../tls/secure.ts";
 import type { NameFault } from "../tls/server_name.ts";
 import type { Cancel } from "../clock.ts";
-import type { End } from "./end.ts";
+import type { End } from "../end.ts";
 import { FREE } from "./states.ts";
 import { Zones } from "./zones.ts";
 

@@ -3,13 +3,17 @@
 // former one: what needs it stays closed (`on_bad_certificate`) until its files are good.
 import type { ListenerInfo } from "../../runtime/host/module.ts";
 import type { GatewayClock } from "../clock.ts";
-import type { Config } from "../config.ts";
 import type { Participant } from "../reload/participant.ts";
 import { readShown, readTrusted, type Loaded } from "./certificate_files.ts";
 import { createContext, type Shown, type Trusted } from "./context.ts";
 import type { TlsContext } from "./secure.ts";
 
-export type CredentialConfig = Pick<Config, "certs" | "cas" | "on_bad_certificate">;
+/** The part of the configuration that is about certificates; paths of PEM files. */
+export interface CredentialConfig {
+  readonly certs: Readonly<Record<string, { readonly cert: string; readonly key: string }>>;
+  readonly cas: Readonly<Record<string, { readonly file: string }>>;
+  readonly on_bad_certificate: "close" | "refuse";
+}
 
 export interface Credentials {
   /** Its part in a change of policy: what it needs is there, and what was read is shown from the swap on. */

@@ -13,7 +13,7 @@ import { watch, Wire, type Seen } from "../tls/exact_end.ts";
 import { put, putAuthority } from "../tls/tls_under_test.ts";
 import { breakOff } from "../../gateway/forward/relay.ts";
 import { overlay } from "../../gateway/tls/tls_end.ts";
-import type { End } from "../../gateway/connection/end.ts";
+import type { End } from "../../gateway/end.ts";
 import { eventually, freePort, listening, moduleOf, running, temporaryFolder, type Under } from "./gateway_under_test.ts";
 
 const test = suite("reset behind data");
