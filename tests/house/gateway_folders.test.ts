@@ -78,4 +78,25 @@ house("an import that goes back is found, also by way of a file of the gateway's
   }
 });
 
+/** Of each function, by place: its name and how many lines it has. */
+function functionsOf(path: string, text: string): readonly (readonly [place: string, lines: number])[] {
+  const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+  const lineOf = (at: number): number => file.getLineAndCharacterOfPosition(at).line;
+  const found: [string, number][] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isFunctionLike(node)) found.push([`${path}:${lineOf(node.getStart()) + 1}`, lineOf(node.end) - lineOf(node.getStart()) + 1]);
+    ts.forEachChild(node, visit);
+  };
+  visit(file);
+  return found;
+}
+
+house("no function on the way of a connection has more than 80 lines", () => {
+  const all = files.filter(({ path }) => ORDER.includes(folderOf(path) ?? "")).flatMap(({ path, text }) => functionsOf(path, text));
+  assert.ok(all.length > 300, `only ${all.length} functions`);
+  assert.equal(all.filter(([, lines]) => lines > 80), []);
+  const long = `function f() {\n${"  g();\n".repeat(79)}}\n`;
+  assert.equal(functionsOf("x.ts", long), [["x.ts:1", 81]]);
+});
+
 house.run();
