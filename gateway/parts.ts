@@ -5,7 +5,8 @@ import { failed, ok, type Result } from "../runtime/result/result.ts";
 import { systemDisk, type Disk } from "../runtime/shell/disk.ts";
 import { prepareStateDirectory } from "../runtime/shell/revision.ts";
 import { createAdmitter, type Admitter, type InForce } from "./admit/admit.ts";
-import { Backends } from "./admit/backends.ts";
+import { Backends } from "./forward/backends.ts";
+import { ConnectionTable } from "./connection/table.ts";
 import { notOwnSocket } from "./admit/own_socket.ts";
 import { TopDenied } from "./admit/top_denied.ts";
 import { openAudit, type Audit } from "./audit/audit.ts";
@@ -25,13 +26,13 @@ import { openSockDiag } from "./intents/sock_diag.ts";
 import { watchWithdrawn } from "./intents/withdrawn.ts";
 import { resetReader } from "./forward/reset.ts";
 import type { HostAddress } from "./listen/addresses.ts";
-import type { Forwarder } from "./listen/listener.ts";
+import type { Forwarder } from "./connection/forwarder.ts";
 import { nodeForwarder } from "./listen/node_forwarder.ts";
 import { createOpener } from "./listen/open.ts";
 import { Ports } from "./listen/ports.ts";
 import { createMarkers } from "./audit/markers.ts";
 import { CoordinatedChanges } from "./reload/coordinated.ts";
-import type { Participant } from "./reload/participant.ts";
+import type { Participant } from "./participant.ts";
 import { createEnds } from "./reload/ends.ts";
 import { createKeeper, type Keeper } from "./reload/keeper.ts";
 import { Openings, type OpeningsSetup } from "./reload/openings.ts";
@@ -113,15 +114,16 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
   const markers = createMarkers(setup.print, counters);
   const recorder = createRecorder({ audit, counters, markers, clock, onError: config.audit.on_error });
   const credentials = createCredentials(config, clock, say);
+  const table = new ConnectionTable();
   const admitter = createAdmitter({
     contextOf: (info) => credentials.contextOf(info),
-    inForce, ports, recorder, counters, topDenied, clock, table: () => forwarder.table,
+    inForce, ports, recorder, counters, topDenied, clock, table,
     caps: { connections: cap, backend_connecting: config.caps.backend_connecting },
     lackedDescriptor: () => descriptors.lacked(),
   });
   const isReset = resetReader();
-  const forwarder: Forwarder = nodeForwarder({ clock, observer: admitter.observer, isReset, timers: config.timers });
-  const opener = createOpener({ ports, forwarder, decide: admitter.decide, recorder, maxPorts: config.caps.ports });
+  const forwarder: Forwarder = nodeForwarder({ table, decider: admitter.decider, clock, isReset, timers: config.timers });
+  const opener = createOpener({ ports, forwarder, recorder, maxPorts: config.caps.ports });
   const opening: OpeningsSetup = {
     ports, leases, backends, opener, markers, hostAddresses, maxPorts: config.caps.ports, say, ending,
     closedBecause: (info) => credentials.closedBecause(info),

@@ -3,7 +3,7 @@
 // that was reached is asked who listens, before any byte is forwarded.
 import type { BackendAddress } from "../forward/backend.ts";
 import type { ReadCredentials } from "../intents/peer_credentials.ts";
-import type { Verify } from "./backends.ts";
+import type { Verify } from "../forward/backends.ts";
 
 /**
  * `pid` is the gateway's own. Without `credentials` the path is looked at once more, which misses

@@ -71,96 +71,113 @@ export function openAudit(path: string, counters: Counters, say: (sentence: stri
 
 /** Throws what `open` throws at the first opening. */
 export function createAudit(open: () => AuditFile, counters: Counters, say: (sentence: string) => void): Audit {
-  let file = open();
-  /** What a pipe has not yet taken of a line that it has begun. */
-  let rest: Buffer = Buffer.alloc(0);
-  let failing = false;
+  return new AuditWriter(open, counters, say);
+}
 
-  function put(bytes: Buffer): number {
+class AuditWriter implements Audit {
+  readonly #open: () => AuditFile;
+  readonly #counters: Counters;
+  readonly #say: (sentence: string) => void;
+  #file: AuditFile;
+  /** What a pipe has not yet taken of a line that it has begun. */
+  #rest: Buffer = Buffer.alloc(0);
+  #failing = false;
+
+  constructor(open: () => AuditFile, counters: Counters, say: (sentence: string) => void) {
+    this.#open = open;
+    this.#counters = counters;
+    this.#say = say;
+    this.#file = open();
+  }
+
+  write(lines: readonly string[]): number {
+    if (lines.length === 0) return 0;
+    if (this.#rest.length > 0) {
+      this.#rest = this.#rest.subarray(this.#put(this.#rest));
+      if (this.#rest.length > 0) return this.#counted(lines.length, 0);
+    }
+    const bytes = Buffer.from(lines.join(""), "utf8");
+    const taken = this.#put(bytes);
+    if (taken === bytes.length) return this.#counted(lines.length, lines.length);
+    const { whole, end } = wholeLines(lines, taken);
+    if (taken === end || this.#cutBack(taken - end)) return this.#counted(lines.length, whole);
+    // The line has begun and will be finished first, so it counts as recorded.
+    this.#rest = bytes.subarray(taken, end + Buffer.byteLength(lines[whole] ?? ""));
+    return this.#counted(lines.length, whole + 1);
+  }
+
+  reopen(): string | null {
+    let next: AuditFile;
+    try {
+      next = this.#open();
+    } catch (error) {
+      return `the audit file can't be opened again (${cause(error)}): the open one stays in use`;
+    }
+    const same = next.id === this.#file.id;
+    this.#file.close();
+    this.#file = next;
+    if (same) return null;
+    // The line that had begun in the old file is never finished there, so it is lost after all.
+    if (this.#rest.length > 0) {
+      this.#counters.auditRecords--;
+      this.#counters.auditDropped++;
+    }
+    this.#rest = Buffer.alloc(0);
+    return null;
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+
+  /** How many bytes were taken. */
+  #put(bytes: Buffer): number {
     let done = 0;
     try {
       while (done < bytes.length) {
-        const n = file.write(bytes.subarray(done));
+        const n = this.#file.write(bytes.subarray(done));
         if (n <= 0) break;
         done += n;
       }
-      if (done === bytes.length && failing) {
-        failing = false;
-        say(`the audit file takes records again; ${counters.auditDropped} were lost so far`);
+      if (done === bytes.length && this.#failing) {
+        this.#failing = false;
+        this.#say(`the audit file takes records again; ${this.#counters.auditDropped} were lost so far`);
       }
     } catch (error) {
-      if (!failing) say(`the audit file can't be written (${cause(error)}): records are lost until it can`);
-      failing = true;
+      if (!this.#failing) this.#say(`the audit file can't be written (${cause(error)}): records are lost until it can`);
+      this.#failing = true;
     }
     return done;
   }
 
-  return {
-    write(lines) {
-      if (lines.length === 0) return 0;
-      if (rest.length > 0) {
-        rest = rest.subarray(put(rest));
-        if (rest.length > 0) return dropped(lines.length, 0);
-      }
-      const bytes = Buffer.from(lines.join(""), "utf8");
-      const taken = put(bytes);
-      if (taken === bytes.length) return dropped(lines.length, lines.length);
-      // Whole lines among the bytes that were taken.
-      let whole = 0;
-      let end = 0;
-      for (const line of lines) {
-        const next = end + Buffer.byteLength(line);
-        if (next > taken) break;
-        end = next;
-        whole++;
-      }
-      if (taken > end) {
-        if (!cutBack(taken - end)) {
-          const next = end + Buffer.byteLength(lines[whole] ?? "");
-          // The line has begun and will be finished first, so it counts as recorded.
-          rest = bytes.subarray(taken, next);
-          whole++;
-        }
-      }
-      return dropped(lines.length, whole);
-    },
-    reopen() {
-      let next: AuditFile;
-      try {
-        next = open();
-      } catch (error) {
-        return `the audit file can't be opened again (${cause(error)}): the open one stays in use`;
-      }
-      const same = next.id === file.id;
-      file.close();
-      file = next;
-      if (same) return null;
-      // The line that had begun in the old file is never finished there, so it is lost after all.
-      if (rest.length > 0) {
-        counters.auditRecords--;
-        counters.auditDropped++;
-      }
-      rest = Buffer.alloc(0);
-      return null;
-    },
-    close: () => file.close(),
-  };
-
-  function cutBack(bytes: number): boolean {
-    if (!file.regular) return false;
+  #cutBack(bytes: number): boolean {
+    if (!this.#file.regular) return false;
     try {
-      file.truncate(file.size() - bytes);
+      this.#file.truncate(this.#file.size() - bytes);
       return true;
     } catch {
       return false;
     }
   }
 
-  function dropped(all: number, recorded: number): number {
-    counters.auditRecords += recorded;
-    counters.auditDropped += all - recorded;
+  #counted(all: number, recorded: number): number {
+    this.#counters.auditRecords += recorded;
+    this.#counters.auditDropped += all - recorded;
     return recorded;
   }
+}
+
+/** How many lines are whole in the first `taken` bytes, and where the last of them ends. */
+function wholeLines(lines: readonly string[], taken: number): { readonly whole: number; readonly end: number } {
+  let whole = 0;
+  let end = 0;
+  for (const line of lines) {
+    const next = end + Buffer.byteLength(line);
+    if (next > taken) break;
+    end = next;
+    whole++;
+  }
+  return { whole, end };
 }
 
 function cause(error: unknown): string {

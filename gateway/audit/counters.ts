@@ -2,7 +2,7 @@
 import type { Code, Reason } from "../../runtime/abi/names.ts";
 import type { Decision, Shadow } from "../../runtime/host/decision.ts";
 import { RuleCounts } from "./rule_hits.ts";
-import type { End } from "../listen/listener.ts";
+import type { End } from "../end.ts";
 
 /** Changes of policy in the hands of coordinators, since the start. */
 export interface ChangeCounts {

@@ -6,7 +6,7 @@ export const FIELD_BYTES = 256;
 
 export interface AuditFacts {
   /** What was asked. */
-  readonly op: "accept" | "backend" | "bind" | "token" | "register" | "recheck" | "second_hello" | "load";
+  readonly op: "accept" | "backend" | "bind" | "token" | "register" | "recheck" | "second_hello" | "load" | "fault";
   readonly decision: Decision;
   /** Generation of the policy that decided; 0 before the first. */
   readonly generation: number;

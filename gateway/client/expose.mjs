@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { openConnection } from "./connection.mjs";
 
-/** Waits before each further try, in milliseconds; the last one goes on. */
+/** Waits before each further try, in milliseconds; the last one is repeated. */
 const RETRY_MS = [100, 250, 500, 1000, 2000, 5000];
 
 /** Why the gateway refused; `code` is the audit's word, or `unreachable` where no gateway answers. */
@@ -39,22 +39,52 @@ export function defaultSocket(env) {
  * @returns {Promise<import("./expose.mjs").Exposure>}
  */
 export async function expose(intent) {
-  const { onChange = () => undefined, socket: path = defaultSocket(process.env) } = intent;
-  const backend = await backendText(intent.backend);
-  const params = {
-    service: intent.service, proto: "tcp", port: intent.port, mode: intent.mode ?? "tcp", backend,
+  const { onChange = () => undefined, socket = defaultSocket(process.env) } = intent;
+  const registration = new Registration(socket, {
+    service: intent.service, proto: "tcp", port: intent.port, mode: intent.mode ?? "tcp", backend: await backendText(intent.backend),
     ...(intent.bind !== undefined && { bind: intent.bind }),
+  }, onChange);
+  await registration.register();
+  if (typeof intent.backend === "object") intent.backend.once("close", () => void registration.close());
+  return {
+    get open() {
+      return registration.open;
+    },
+    close: () => registration.close(),
   };
-  let closing = false;
-  /** @type {(() => void) | null} */
-  let retryNow = null;
-  /** @type {{ open: readonly string[], connection: import("./connection.mjs").Connection, lease: string } | null} */
-  let held = null;
+}
 
-  async function register() {
+/** One intent, registered again for as long as it is not closed. */
+class Registration {
+  #path;
+  #params;
+  #onChange;
+  #closing = false;
+  /** @type {(() => void) | null} */
+  #retryNow = null;
+  /** @type {{ open: readonly string[], connection: import("./connection.mjs").Connection, lease: string } | null} */
+  #held = null;
+
+  /**
+   * @param {string} path
+   * @param {object} params
+   * @param {NonNullable<import("./expose.mjs").ExposeIntent["onChange"]>} onChange
+   */
+  constructor(path, params, onChange) {
+    this.#path = path;
+    this.#params = params;
+    this.#onChange = onChange;
+  }
+
+  get open() {
+    return this.#held?.open ?? [];
+  }
+
+  async register() {
+    const path = this.#path;
     /** @type {string | null} */
     let ended = null;
-    // What a service runs is its own affair: the registration does not keep it alive.
+    // An open registration does not keep the service's process alive.
     const connection = await openConnection(path, {
       background: true,
       notified(method, params) {
@@ -65,7 +95,7 @@ export async function expose(intent) {
     }).catch((/** @type {Error} */ { message }) => {
       throw new ExposeError("unreachable", `no ingressd answers at \`${path}\` (${message}): start it, or name its socket with INGRESSD_SOCKET`);
     });
-    const answer = await connection.call("register", params).catch((/** @type {Error} */ { message }) => ({ error: { code: 0, message } }));
+    const answer = await connection.call("register", this.#params).catch((/** @type {Error} */ { message }) => ({ error: { code: 0, message } }));
     if ("error" in answer) {
       connection.close();
       throw new ExposeError(wordOf("data" in answer.error ? answer.error.data : null, "code") ?? `rpc_${answer.error.code}`, answer.error.message);
@@ -74,51 +104,17 @@ export async function expose(intent) {
     const open = listOf(answer.result, "open");
     if (lease === null || open === null) {
       connection.close();
-      throw new ExposeError("bad_answer", "the gateway's answer is none that this client knows");
+      throw new ExposeError("bad_answer", "the gateway's answer is malformed");
     }
-    held = { open, connection, lease };
-    void connection.closed.then(() => lost(ended ?? "the gateway has gone"));
+    this.#held = { open, connection, lease };
+    void connection.closed.then(() => this.#lost(ended ?? "the gateway has gone"));
     return open;
   }
 
-  /** @param {string} because */
-  function lost(because) {
-    held = null;
-    if (closing) return;
-    onChange({ open: [], because });
-    void again();
-  }
-
-  async function again() {
-    for (let tries = 0; !closing; tries++) {
-      await pause(RETRY_MS[Math.min(tries, RETRY_MS.length - 1)] ?? 5000);
-      if (closing) return;
-      try {
-        const open = await register();
-        if (closing) held?.connection.close();
-        else onChange({ open, because: null });
-        return;
-      } catch (error) {
-        onChange({ open: [], because: error instanceof Error ? error.message : String(error) });
-      }
-    }
-  }
-
-  /** @param {number} ms */
-  function pause(ms) {
-    return /** @type {Promise<void>} */ (new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms).unref();
-      retryNow = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    }));
-  }
-
-  async function close() {
-    closing = true;
-    retryNow?.();
-    const last = held;
+  async close() {
+    this.#closing = true;
+    this.#retryNow?.();
+    const last = this.#held;
     if (last === null) return;
     // Its answer says that the port is closed; a gateway that has gone has closed it too.
     await last.connection.call("unregister", { lease: last.lease }).catch(() => undefined);
@@ -126,14 +122,39 @@ export async function expose(intent) {
     await last.connection.closed;
   }
 
-  await register();
-  if (typeof intent.backend === "object") intent.backend.once("close", () => void close());
-  return {
-    get open() {
-      return held?.open ?? [];
-    },
-    close,
-  };
+  /** @param {string} because */
+  #lost(because) {
+    this.#held = null;
+    if (this.#closing) return;
+    this.#onChange({ open: [], because });
+    void this.#again();
+  }
+
+  async #again() {
+    for (let tries = 0; !this.#closing; tries++) {
+      await this.#pause(RETRY_MS[Math.min(tries, RETRY_MS.length - 1)] ?? 5000);
+      if (this.#closing) return;
+      try {
+        const open = await this.register();
+        if (this.#closing) this.#held?.connection.close();
+        else this.#onChange({ open, because: null });
+        return;
+      } catch (error) {
+        this.#onChange({ open: [], because: error instanceof Error ? error.message : String(error) });
+      }
+    }
+  }
+
+  /** @param {number} ms */
+  #pause(ms) {
+    return /** @type {Promise<void>} */ (new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms).unref();
+      this.#retryNow = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    }));
+  }
 }
 
 /**

@@ -10,7 +10,7 @@ import type { Socket } from "node:net";
 import type { Permit } from "../../runtime/host/decision.ts";
 import type { FirstFlights, FlightStep, SecondHelloFault } from "../tls/first_flights.ts";
 import type { IsReset } from "./reset.ts";
-import { carrierOf, endedByNotice } from "./tls_end.ts";
+import { carrierOf, endedByNotice } from "../tls/tls_end.ts";
 
 /** Node's mark of each socket, for reads and for writes. */
 export const MARK_BYTES = 16 * 1024;
@@ -19,21 +19,21 @@ export const READ_BYTES = 64 * 1024;
 /** A direction never holds more than this and one read. */
 export const HIGH_WATER_BYTES = 2 * MARK_BYTES + READ_BYTES;
 
+/** All about the connection `row`. */
 export interface RelayEvents {
-  fromClient(bytes: number): void;
-  fromBackend(bytes: number): void;
+  fromClient(row: number, bytes: number): void;
+  fromBackend(row: number, bytes: number): void;
   /** The backend asked for a second hello, and the client's can't be let through; both sides are still open. */
-  refused(fault: SecondHelloFault): void;
+  secondHello(row: number, fault: SecondHelloFault): void;
   /** Both sockets are gone. `reset` names the side that broke, if one did. */
-  ended(reset: "client" | "backend" | null): void;
+  ended(row: number, reset: "client" | "backend" | null): void;
 }
 
 export interface Relayed {
+  readonly row: number;
   readonly client: Socket;
   readonly upstream: Socket;
-  /** What was read of the client before. */
-  readonly first: Buffer | null;
-  /** `passthrough`: reads along until both sides have sent their first flight; `first` begins with its hello. */
+  /** `passthrough`: reads along until both sides have sent their first flight; what was read before begins with its hello. */
   readonly flights: FirstFlights | null;
   /** Null where the kernel can't be asked: each end is then taken for one. */
   readonly isReset: IsReset | null;
@@ -42,8 +42,11 @@ export interface Relayed {
 const SIDE = Symbol("side");
 const NOTHING = Buffer.alloc(0);
 
-interface Pair {
-  readonly events: RelayEvents;
+/** Two sockets that bytes are moved between. */
+export interface Pair {
+  readonly row: number;
+  /** Null once nobody is to hear of it any more. */
+  events: RelayEvents | null;
   readonly isReset: IsReset | null;
   readonly client: Socket;
   readonly upstream: Socket;
@@ -55,7 +58,6 @@ interface Pair {
 interface Side {
   readonly name: "client" | "backend";
   readonly pair: Pair;
-  readonly count: (bytes: number) => void;
   readonly other: Socket;
 }
 
@@ -65,15 +67,21 @@ function attach(socket: Socket, side: Side): RelaySocket {
   return Object.assign(socket, { [SIDE]: side });
 }
 
+/** Nothing happens before `relay`. */
+export function pairOf({ row, client, upstream, flights, isReset }: Relayed, events: RelayEvents): Pair {
+  return { row, events, isReset, client, upstream, flights, open: 2, reset: null };
+}
+
 /**
  * Both sockets are connected and paused and have no 'data' listener; `upstream` is connected to
- * the backend that `permit` admits to. A permit is what makes forwarding possible at all.
+ * the backend that `permit` admits to. A permit is what makes forwarding possible at all. `first` was read of the
+ * client before.
  */
-export function relay(permit: Permit, { client, upstream, first, flights, isReset }: Relayed, events: RelayEvents): void {
+export function relay(permit: Permit, pair: Pair, first: Buffer | null): void {
   if (permit.allowed !== true) throw new Error("a relay needs a permit");
-  const pair: Pair = { events, isReset, client, upstream, flights, open: 2, reset: null };
-  const a = attach(client, { name: "client", pair, count: events.fromClient, other: upstream });
-  const b = attach(upstream, { name: "backend", pair, count: events.fromBackend, other: client });
+  const { client, upstream } = pair;
+  const a = attach(client, { name: "client", pair, other: upstream });
+  const b = attach(upstream, { name: "backend", pair, other: client });
   for (const socket of [a, b]) {
     socket.on("data", onData);
     socket.on("drain", onDrain);
@@ -91,10 +99,16 @@ export function relay(permit: Permit, { client, upstream, first, flights, isRese
   b.resume();
 }
 
+/** No event of it is reported any more. */
+export function abandon(pair: Pair): void {
+  pair.events = null;
+}
+
 function onData(this: RelaySocket, chunk: Buffer): void {
-  const { pair, name, count } = this[SIDE];
-  count(chunk.length);
-  const { flights } = pair;
+  const { pair, name } = this[SIDE];
+  const { flights, events, row } = pair;
+  if (name === "client") events?.fromClient(row, chunk.length);
+  else events?.fromBackend(row, chunk.length);
   if (flights === null) pass(this, chunk);
   else step(pair, name === "client" ? flights.fromClient(chunk) : flights.fromBackend(chunk));
 }
@@ -109,7 +123,7 @@ function pass(from: Socket & { readonly [SIDE]?: Side }, chunk: Buffer): void {
 
 function step(pair: Pair, { toBackend, toClient, over, fault }: FlightStep): void {
   if (fault !== null) {
-    pair.events.refused(fault);
+    pair.events?.secondHello(pair.row, fault);
     return;
   }
   if (over) pair.flights = null;
@@ -160,7 +174,7 @@ function onClose(this: RelaySocket): void {
     breakOff(other);
   }
   pair.open--;
-  if (pair.open === 0) pair.events.ended(pair.reset);
+  if (pair.open === 0) pair.events?.ended(pair.row, pair.reset);
 }
 
 /** Closes with a reset where the transport has one. */
@@ -174,13 +188,13 @@ export function breakOff(socket: Socket): void {
     socket.destroy();
   }
   if (socket.destroyed) return;
-  // A unix socket has no reset, and one that is still connecting has nobody to tell.
+  // A unix socket has no reset, and one that is still connecting has no other side.
   if (socket.connecting || socket.remoteFamily === undefined || isShuttingDown(socket)) socket.destroy();
   else socket.resetAndDestroy();
 }
 
 /**
- * The kernel has all bytes and is being told that no more come. libuv refuses a reset then
+ * The kernel has all bytes and the end is on its way to it. libuv refuses a reset then
  * (EINVAL), and Node would neither close the descriptor nor say 'close'. Nothing is cut short:
  * what the other side reads before the end is whole.
  */

@@ -2,7 +2,7 @@
 // its owner's connection, at its time limit, or when a new policy no longer grants it.
 import type { Address } from "../../runtime/net/address.ts";
 import type { ListenerInfo } from "../../runtime/host/module.ts";
-import type { Backend } from "../admit/backends.ts";
+import type { Backend } from "../forward/backends.ts";
 
 /** Why a lease ended. After `shutdown` a gateway may come back. */
 export type EndWord = "expired" | "policy" | "unregistered" | "shutdown";

@@ -2,7 +2,7 @@
 // database, and another local user could play a service that is down. The check is made when the connection
 // to the backend is there and before any byte is forwarded.
 import { statSync } from "node:fs";
-import { AGAIN, type Verify } from "../admit/backends.ts";
+import { AGAIN, type Verify } from "../forward/backends.ts";
 import type { BackendAddress } from "../forward/backend.ts";
 import { isV4, isWildcard, parseAddress, type Address } from "../../runtime/net/address.ts";
 import { read, socketRows, TCP_LISTEN } from "../../runtime/shell/procfs.ts";

@@ -5,13 +5,12 @@ import { CODE_CAP_PORTS, CODE_NOT_EXPOSED } from "../../runtime/abi/verdicts.ts"
 import { denial } from "../../runtime/host/ask.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import type { Recorder } from "../audit/recorder.ts";
-import { isListenFailure, type DecideBatch, type Forwarder } from "./listener.ts";
+import { isListenFailure, type Forwarder } from "../connection/forwarder.ts";
 import type { Exposure, OpenPort, Ports } from "./ports.ts";
 
 export interface OpenSetup {
   readonly ports: Ports;
   readonly forwarder: Forwarder;
-  readonly decide: DecideBatch;
   readonly recorder: Recorder;
   readonly maxPorts: number;
 }
@@ -34,7 +33,7 @@ export function isNotOpened(result: OpenPort | NotOpened): result is NotOpened {
   return "message" in result;
 }
 
-export function createOpener({ ports, forwarder, decide, recorder, maxPorts }: OpenSetup): Opener {
+export function createOpener({ ports, forwarder, recorder, maxPorts }: OpenSetup): Opener {
   /** Sockets that are being opened. */
   let opening = 0;
 
@@ -55,7 +54,7 @@ export function createOpener({ ports, forwarder, decide, recorder, maxPorts }: O
       }
       opening++;
       try {
-        const socket = await forwarder.open({ host: formatHost(address, zone), port }, decide, held);
+        const socket = await forwarder.open({ host: formatHost(address, zone), port }, held);
         if (isListenFailure(socket)) return notOpened(wanted, socket.code, forwarder.connectedFrom(port));
         return ports.add(wanted, socket);
       } finally {

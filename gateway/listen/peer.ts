@@ -1,15 +1,9 @@
-// Who a socket's other side is. A link-local address comes with its zone, the name of an interface: the
+// The address of a socket's other side. A link-local address comes with its zone, the name of an interface: the
 // decision is about the bare address, records and the keys of caps and limits have the zone too.
 import type { Socket } from "node:net";
-import { isLinkLocal6, parseAddress, type Address } from "../../runtime/net/address.ts";
-import { SOURCE_GONE, SOURCE_ODD } from "./connections.ts";
-
-export interface PeerAddress {
-  readonly source: Address | typeof SOURCE_GONE | typeof SOURCE_ODD;
-  readonly port: number;
-  /** Empty where there is none. */
-  readonly zone: string;
-}
+import { isLinkLocal6, parseAddress } from "../../runtime/net/address.ts";
+import { SOURCE_GONE, SOURCE_ODD } from "../connection/table.ts";
+import type { PeerAddress } from "../connection/transport.ts";
 
 export function peerOf(client: Pick<Socket, "remoteAddress" | "remotePort">): PeerAddress {
   try {

@@ -3,10 +3,10 @@
 import { statSync } from "node:fs";
 import { formatEndpoint, isV4, isWildcard, type Address } from "../../runtime/net/address.ts";
 import type { ListenerInfo } from "../../runtime/host/module.ts";
-import type { Backend } from "../admit/backends.ts";
+import type { Backend } from "../forward/backends.ts";
 import type { BackendAddress } from "../forward/backend.ts";
 import { bareAddress, type HostAddress } from "./addresses.ts";
-import type { ListeningSocket } from "./listener.ts";
+import type { ListeningSocket } from "../connection/forwarder.ts";
 
 /** Something that ought to listen, under one policy. */
 export interface Exposure {

@@ -6,8 +6,8 @@ import type { PolicyEngine } from "../../runtime/host/module.ts";
 import type { InForce } from "../admit/admit.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
 import type { GatewayClock } from "../clock.ts";
-import { CONNECTING, OPEN } from "../listen/connections.ts";
-import type { Forwarder } from "../listen/listener.ts";
+import { CONNECTING, OPEN } from "../connection/states.ts";
+import type { Forwarder } from "../connection/forwarder.ts";
 import type { Ports } from "../listen/ports.ts";
 import { decisionNow } from "./recheck.ts";
 

@@ -2,7 +2,7 @@
 import { isLinkLocal6, type Address } from "../../runtime/net/address.ts";
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
-import type { Backend, Backends } from "../admit/backends.ts";
+import type { Backend, Backends } from "../forward/backends.ts";
 import { tcpBackend, unixBackend } from "../forward/backend.ts";
 import type { Lease } from "../intents/leases.ts";
 import { bareAddress, candidateAddresses, listensAt, localAddresses, type HostAddress } from "../listen/addresses.ts";

@@ -2,7 +2,7 @@
 // failure: the exposure is left out, and tried again when the host's addresses change.
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
-import type { Backends } from "../admit/backends.ts";
+import type { Backends } from "../forward/backends.ts";
 import type { Leases } from "../intents/leases.ts";
 import { addressSentence, waitingForAddress } from "../listen/absent.ts";
 import type { HostAddress } from "../listen/addresses.ts";

@@ -12,8 +12,9 @@ import { denial } from "../../runtime/host/ask.ts";
 import type { Answer, Decision } from "../../runtime/host/decision.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
-import { CONNECTING, FREE, OPEN, READING, SECURING, WAITING, type Known } from "../listen/connections.ts";
-import type { Forwarder } from "../listen/listener.ts";
+import { CONNECTING, FREE, OPEN, READING, SECURING, WAITING } from "../connection/states.ts";
+import type { Known } from "../connection/table.ts";
+import type { Forwarder } from "../connection/forwarder.ts";
 import type { Exposure, OpenPort } from "../listen/ports.ts";
 import type { NameFault } from "../tls/server_name.ts";
 

@@ -31,7 +31,7 @@ import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { Ports } from "../listen/ports.ts";
 import type { Candidate } from "./candidate.ts";
 import type { Keeper, Staged } from "./keeper.ts";
-import { causeOf, prepareParts, type Participant, type StagedParts } from "./participant.ts";
+import { causeOf, prepareParts, type Participant, type StagedParts } from "../participant.ts";
 import { STOPPING, type Refused, type Report } from "./report.ts";
 import type { Previous, Ready, Swap } from "./swap.ts";
 

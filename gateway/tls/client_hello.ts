@@ -62,88 +62,125 @@ export interface HelloReader {
 const MORE: HelloAnswer = { kind: "more" };
 
 export function createHelloReader(): HelloReader {
-  let stream: Buffer = Buffer.alloc(0);
-  let filled = 0;
-  let answer = MORE;
+  return new HelloScanner();
+}
 
-  /** Where the scan stands in the stream. */
-  let at = 0;
-  let records = 0;
-  /** What is still to come of the record that the scan is in. */
-  let recordLeft = 0;
+class HelloScanner implements HelloReader {
+  #stream: Buffer = Buffer.alloc(0);
+  #filled = 0;
+  #answer = MORE;
+
+  /** Offset in the stream up to which it was scanned. */
+  #at = 0;
+  #records = 0;
+  /** What is still to come of the record that is scanned. */
+  #recordLeft = 0;
   /** Bytes of the message seen, and its announced length with the header, once that is known. */
-  let seen = 0;
-  let messageBytes = 0;
+  #seen = 0;
+  #messageBytes = 0;
   /** Body bytes of each record, as offsets in the stream: start, end, start, end, … */
-  const parts: number[] = [];
+  readonly #parts: number[] = [];
 
-  function keep(chunk: Uint8Array): void {
-    if (filled + chunk.length > stream.length) {
-      const larger = Buffer.alloc(stream.length === 0
+  feed(chunk: Uint8Array): HelloAnswer {
+    if (this.#answer.kind === "malformed") return this.#answer;
+    this.#keep(chunk);
+    if (this.#answer.kind === "hello") return this.#answer;
+    const found = this.#scan();
+    if (typeof found === "string") this.#answer = this.#malformed(found);
+    else if (found !== null) this.#answer = { kind: "hello", hello: { ...found, streamBytes: this.#at } };
+    return this.#answer;
+  }
+
+  end(): HelloAnswer {
+    if (this.#answer.kind === "more") this.#answer = this.#malformed("cut_short");
+    return this.#answer;
+  }
+
+  bytes(): Buffer {
+    return this.#stream.subarray(0, this.#filled);
+  }
+
+  #keep(chunk: Uint8Array): void {
+    if (this.#filled + chunk.length > this.#stream.length) {
+      const larger = Buffer.alloc(this.#stream.length === 0
         ? Math.max(chunk.length, FIRST_BYTES)
-        : Math.max(filled + chunk.length, 2 * stream.length));
-      stream.copy(larger, 0, 0, filled);
-      stream = larger;
+        : Math.max(this.#filled + chunk.length, 2 * this.#stream.length));
+      this.#stream.copy(larger, 0, 0, this.#filled);
+      this.#stream = larger;
     }
-    stream.set(chunk, filled);
-    filled += chunk.length;
+    this.#stream.set(chunk, this.#filled);
+    this.#filled += chunk.length;
   }
 
-  function scan(): HelloNames | HelloFault | null {
+  #scan(): HelloNames | HelloFault | null {
     for (;;) {
-      if (recordLeft === 0) {
-        if (at === filled) return null;
-        const length = recordHeader();
+      if (this.#recordLeft === 0) {
+        if (this.#at === this.#filled) return null;
+        const length = this.#recordHeader();
         if (typeof length !== "number") return length;
-        records++;
-        at += RECORD_HEADER_BYTES;
-        recordLeft = length;
-        if (seen >= MESSAGE_HEADER_BYTES && recordLeft > messageBytes - seen) return "after_hello";
+        this.#records++;
+        this.#at += RECORD_HEADER_BYTES;
+        this.#recordLeft = length;
+        if (this.#seen >= MESSAGE_HEADER_BYTES && this.#recordLeft > this.#messageBytes - this.#seen) return "after_hello";
       }
-      while (seen < MESSAGE_HEADER_BYTES && recordLeft > 0) {
-        const byte = at < filled ? stream[at] : undefined;
-        if (byte === undefined) return null;
-        if (seen === 0 && byte !== CLIENT_HELLO) return "not_client_hello";
-        if (seen > 0) messageBytes = messageBytes * 256 + byte;
-        step(1);
-        if (seen < MESSAGE_HEADER_BYTES) continue;
-        messageBytes += MESSAGE_HEADER_BYTES;
-        if (messageBytes > HELLO_BYTES) return "too_large";
-        if (recordLeft > messageBytes - seen) return "after_hello";
+      const header = this.#messageHeader();
+      if (header !== "whole") {
+        if (header === "next_record") continue;
+        return header;
       }
-      // The record ended inside the message's header.
-      if (seen < MESSAGE_HEADER_BYTES) continue;
-      const body = Math.min(recordLeft, filled - at);
-      if (body > 0) {
-        // A record's body that comes in several segments is one part.
-        if (parts.at(-1) === at) parts.pop();
-        else parts.push(at);
-        step(body);
-        parts.push(at);
-      }
-      if (recordLeft > 0) return null;
-      if (seen === messageBytes) return readHelloBody(messageBody());
+      this.#messagePart();
+      if (this.#recordLeft > 0) return null;
+      if (this.#seen === this.#messageBytes) return readHelloBody(this.#messageBody());
     }
   }
 
-  function step(bytes: number): void {
-    at += bytes;
-    seen += bytes;
-    recordLeft -= bytes;
+  /** `next_record`: the record ended inside the message's header. */
+  #messageHeader(): "whole" | "next_record" | HelloFault | null {
+    while (this.#seen < MESSAGE_HEADER_BYTES && this.#recordLeft > 0) {
+      const byte = this.#at < this.#filled ? this.#stream[this.#at] : undefined;
+      if (byte === undefined) return null;
+      if (this.#seen === 0 && byte !== CLIENT_HELLO) return "not_client_hello";
+      if (this.#seen > 0) this.#messageBytes = this.#messageBytes * 256 + byte;
+      this.#step(1);
+      if (this.#seen < MESSAGE_HEADER_BYTES) continue;
+      this.#messageBytes += MESSAGE_HEADER_BYTES;
+      if (this.#messageBytes > HELLO_BYTES) return "too_large";
+      if (this.#recordLeft > this.#messageBytes - this.#seen) return "after_hello";
+    }
+    return this.#seen < MESSAGE_HEADER_BYTES ? "next_record" : "whole";
+  }
+
+  /** Notes what has come of the message's body in this record. */
+  #messagePart(): void {
+    const body = Math.min(this.#recordLeft, this.#filled - this.#at);
+    if (body <= 0) return;
+    // A record's body that comes in several segments is one part.
+    if (this.#parts.at(-1) === this.#at) this.#parts.pop();
+    else this.#parts.push(this.#at);
+    this.#step(body);
+    this.#parts.push(this.#at);
+  }
+
+  #step(bytes: number): void {
+    this.#at += bytes;
+    this.#seen += bytes;
+    this.#recordLeft -= bytes;
   }
 
   /** The length of the record's content; each byte is judged as soon as it is there. */
-  function recordHeader(): number | HelloFault | null {
+  #recordHeader(): number | HelloFault | null {
+    const stream = this.#stream;
+    const at = this.#at;
     const type = stream.readUInt8(at);
     if (type !== HANDSHAKE) {
-      if (records > 0 || (type >= CHANGE_CIPHER_SPEC && type <= HEARTBEAT)) return "record_type";
+      if (this.#records > 0 || (type >= CHANGE_CIPHER_SPEC && type <= HEARTBEAT)) return "record_type";
       // SSL 2.0: u16 length with its top bit set, u8 message type.
       if (type < 0x80) return "not_tls";
-      if (filled < 3) return null;
+      if (this.#filled < 3) return null;
       return stream.readUInt8(2) === CLIENT_HELLO ? "ssl2" : "not_tls";
     }
-    if (records === HELLO_RECORDS) return "too_many_records";
-    const there = filled - at;
+    if (this.#records === HELLO_RECORDS) return "too_many_records";
+    const there = this.#filled - at;
     if (there < 2) return null;
     if (stream.readUInt8(at + 1) !== 3) return "record_version";
     if (there < RECORD_HEADER_BYTES) return null;
@@ -152,32 +189,15 @@ export function createHelloReader(): HelloReader {
   }
 
   /** Copies only what is spread over several records. */
-  function messageBody(): Buffer {
+  #messageBody(): Buffer {
     const spans: Buffer[] = [];
-    for (let i = 0; i < parts.length; i += 2) spans.push(stream.subarray(parts[i], parts[i + 1]));
+    for (let i = 0; i < this.#parts.length; i += 2) spans.push(this.#stream.subarray(this.#parts[i], this.#parts[i + 1]));
     return spans.length === 1 && spans[0] !== undefined ? spans[0] : Buffer.concat(spans);
   }
 
-  function malformed(fault: HelloFault): HelloAnswer {
-    stream = Buffer.alloc(0);
-    filled = 0;
+  #malformed(fault: HelloFault): HelloAnswer {
+    this.#stream = Buffer.alloc(0);
+    this.#filled = 0;
     return { kind: "malformed", fault };
   }
-
-  return {
-    feed(chunk) {
-      if (answer.kind === "malformed") return answer;
-      keep(chunk);
-      if (answer.kind === "hello") return answer;
-      const found = scan();
-      if (typeof found === "string") answer = malformed(found);
-      else if (found !== null) answer = { kind: "hello", hello: { ...found, streamBytes: at } };
-      return answer;
-    },
-    end() {
-      if (answer.kind === "more") answer = malformed("cut_short");
-      return answer;
-    },
-    bytes: () => stream.subarray(0, filled),
-  };
 }

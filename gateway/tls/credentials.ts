@@ -2,15 +2,19 @@
 // reload; what can't be used leaves the former one in its place, and that is said. At a start there is no
 // former one: what needs it stays closed (`on_bad_certificate`) until its files are good.
 import type { ListenerInfo } from "../../runtime/host/module.ts";
-import { failed, ok } from "../../runtime/result/result.ts";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { GatewayClock } from "../clock.ts";
-import type { Config } from "../config/read.ts";
-import type { Participant } from "../reload/participant.ts";
+import type { Part, Participant } from "../participant.ts";
 import { readShown, readTrusted, type Loaded } from "./certificate_files.ts";
 import { createContext, type Shown, type Trusted } from "./context.ts";
 import type { TlsContext } from "./secure.ts";
 
-export type CredentialConfig = Pick<Config, "certs" | "cas" | "on_bad_certificate">;
+/** The part of the configuration that is about certificates; paths of PEM files. */
+export interface CredentialConfig {
+  readonly certs: Readonly<Record<string, { readonly cert: string; readonly key: string }>>;
+  readonly cas: Readonly<Record<string, { readonly file: string }>>;
+  readonly on_bad_certificate: "close" | "refuse";
+}
 
 export interface Credentials {
   /** Its part in a change of policy: what it needs is there, and what was read is shown from the swap on. */
@@ -61,18 +65,110 @@ export type Which = "all" | "missing";
 const WORDS = { cert: "certificate", ca: "authority" } as const;
 
 export function createCredentials(config: CredentialConfig, clock: GatewayClock, say: (sentence: string) => void): Credentials {
-  let held: Held = { certs: new Map(), cas: new Map(), faults: new Map() };
-  /** What the policy that is being prepared would have. */
-  let staged: Held | null = null;
-  let contexts = new Map<string, TlsContext>();
-  /** Of the policy in force; null before the first. */
-  let listeners: readonly ListenerInfo[] | null = null;
-  /** The last sentence about each thing, so that it is said once. */
-  const said = new Map<string, string>();
+  return new CredentialStore(config, clock, say);
+}
 
-  /** What the files hold now; where one can't be used, the former. `missing`: only what is not held is read. */
-  function read(which: Which = "all"): Held {
-    const now = new Date(clock.wallMs());
+class CredentialStore implements Credentials {
+  readonly participant: Participant = { name: "the store of certificates", prepare: (next) => this.#prepare(next.listeners) };
+  readonly #config: CredentialConfig;
+  readonly #clock: GatewayClock;
+  readonly #say: (sentence: string) => void;
+  #held: Held = { certs: new Map(), cas: new Map(), faults: new Map() };
+  /** What the policy that is being prepared would have. */
+  #staged: Held | null = null;
+  #contexts = new Map<string, TlsContext>();
+  /** Of the policy in force; null before the first. */
+  #listeners: readonly ListenerInfo[] | null = null;
+  /** The last sentence about each thing, so that it is said once. */
+  readonly #said = new Map<string, string>();
+
+  constructor(config: CredentialConfig, clock: GatewayClock, say: (sentence: string) => void) {
+    this.#config = config;
+    this.#clock = clock;
+    this.#say = say;
+  }
+
+  get paths(): readonly string[] {
+    const { certs, cas } = this.#config;
+    return [...Object.values(certs).flatMap(({ cert, key }) => [cert, key]), ...Object.values(cas).map(({ file }) => file)];
+  }
+
+  async #prepare(next: readonly ListenerInfo[]): Promise<Result<Part, string>> {
+    const files = this.#read("all");
+    for (const info of next) {
+      const missing = lackOf(info, files, this.#config);
+      if (missing !== null && !this.#isClosing(info.name, missing)) return failed(`lacks the ${missing.kind} \`${missing.name}\` of expose \`${info.name}\`: ${lackRemedy(missing)}`);
+    }
+    this.#staged = files;
+    const before = { held: this.#held, listeners: this.#listeners };
+    let shown = false;
+    return ok({
+      commit: () => {
+        this.#staged = null;
+        shown = true;
+        this.#listeners = next;
+        this.#show(files);
+        const kept = new Set(next.map(keyOf));
+        this.#contexts = new Map([...this.#contexts].filter(([key]) => kept.has(key)));
+        this.#report(next);
+      },
+      abort: () => {
+        this.#staged = null;
+        if (!shown) return;
+        this.#listeners = before.listeners;
+        this.#show(before.held);
+      },
+    });
+  }
+
+  renew(which: Which = "all"): readonly string[] {
+    const changed = this.#show(this.#read(which));
+    this.#report(this.#listeners ?? []);
+    return changed;
+  }
+
+  contextOf(info: ListenerInfo): TlsContext | string {
+    const missing = lackOf(info, this.#held, this.#config);
+    if (missing !== null) return lackText(missing);
+    const key = keyOf(info);
+    const known = this.#contexts.get(key);
+    if (known !== undefined) return known;
+    const shown = this.#held.certs.get(info.cert ?? "");
+    const trusted = info.mode === "mtls" ? this.#held.cas.get(info.ca ?? "") : null;
+    if (shown === undefined || trusted === undefined) return "there is no certificate for it";
+    const made = createContext(shown.value, trusted?.value ?? null);
+    this.#contexts.set(key, made);
+    return made;
+  }
+
+  closedBecause(info: ListenerInfo): string | null {
+    return this.#closedWith(info, this.#staged ?? this.#held);
+  }
+
+  closedNow(info: ListenerInfo): string | null {
+    return this.#closedWith(info, this.#held);
+  }
+
+  ends(): readonly CredentialEnd[] {
+    return [
+      ...[...this.#held.certs].map(([name, { notAfter }]) => ({ kind: "cert" as const, name, notAfter })),
+      ...[...this.#held.cas].map(([name, { notAfter }]) => ({ kind: "ca" as const, name, notAfter })),
+    ];
+  }
+
+  warnOfEnds(): void {
+    const now = this.#clock.wallMs();
+    for (const { kind, name, notAfter } of this.ends()) {
+      const ended = notAfter.getTime() <= now;
+      this.#sayOnce(`end ${kind} ${name}`, ended ? `WARNING: the ${WORDS[kind]} \`${name}\` has expired (${notAfter.toISOString()}) and stays in use: put a new one in its place` : null);
+    }
+  }
+
+  /** What the files contain now; where one can't be used, the previous. `missing`: only what is not there is read. */
+  #read(which: Which): Held {
+    const now = new Date(this.#clock.wallMs());
+    const held = this.#held;
+    const { certs, cas } = this.#config;
     const faults = new Map<string, string>();
     function all<E, T>(kind: Kind, entries: Readonly<Record<string, E>>, former: ReadonlyMap<string, T>, one: (name: string, entry: E) => T): Map<string, T> {
       const found = new Map<string, T>();
@@ -95,135 +191,66 @@ export function createCredentials(config: CredentialConfig, clock: GatewayClock,
       return found;
     }
     return {
-      certs: all("cert", config.certs, held.certs, (_name, { cert, key }) => readShown(cert, key, now)),
-      cas: all("ca", config.cas, held.cas, (name, { file }) => readTrusted(name, file, now)),
+      certs: all("cert", certs, held.certs, (_name, { cert, key }) => readShown(cert, key, now)),
+      cas: all("ca", cas, held.cas, (name, { file }) => readTrusted(name, file, now)),
       faults,
     };
   }
 
-  /** INVARIANT: no two exposes share a context, so that what a client got at one (a session) is good at no other. */
-  function keyOf({ name, mode, cert, ca }: ListenerInfo): string {
-    return JSON.stringify([name, mode, cert, ca]);
-  }
-
-  function show(next: Held): readonly string[] {
+  #show(next: Held): readonly string[] {
     const changed = [
-      ...[...next.certs].filter(([name, one]) => !sameShown(held.certs.get(name)?.value, one.value)),
-      ...[...next.cas].filter(([name, one]) => held.cas.get(name)?.value.roots !== one.value.roots),
+      ...[...next.certs].filter(([name, one]) => !sameShown(this.#held.certs.get(name)?.value, one.value)),
+      ...[...next.cas].filter(([name, one]) => this.#held.cas.get(name)?.value.roots !== one.value.roots),
     ].map(([name]) => name);
-    held = next;
+    this.#held = next;
     // INVARIANT: a context is of what is held now. Those under way keep theirs until they are judged.
-    if (changed.length > 0) contexts = new Map();
+    if (changed.length > 0) this.#contexts = new Map();
     return changed;
   }
 
-  function sayOnce(about: string, sentence: string | null): void {
-    if (said.get(about) === sentence) return;
-    if (sentence === null) said.delete(about);
+  #sayOnce(about: string, sentence: string | null): void {
+    if (this.#said.get(about) === sentence) return;
+    if (sentence === null) this.#said.delete(about);
     else {
-      said.set(about, sentence);
-      say(sentence);
+      this.#said.set(about, sentence);
+      this.#say(sentence);
     }
   }
 
   /** What is to be known of the files, and which exposes stay closed. */
-  function report(of: readonly ListenerInfo[]): void {
+  #report(of: readonly ListenerInfo[]): void {
     const needed = new Set(of.flatMap((info) => needs(info).map(([kind, name]) => `${kind} ${name}`)));
     const about = (kind: Kind, name: string, one: Loaded<unknown> | undefined): void => {
       const key = `${kind} ${name}`;
-      const fault = held.faults.get(key);
+      const fault = this.#held.faults.get(key);
       const who = `the ${WORDS[kind]} \`${name}\``;
       // What an expose lacks is said of the expose.
       const unsaid = fault === undefined || (one === undefined && needed.has(key));
-      sayOnce(key, unsaid ? null : `${who} can't be used: ${fault}; ${one === undefined ? "there is no former one" : "the former one stays in use"}`);
-      if (fault === undefined) sayOnce(`warning ${key}`, one === undefined || one.warnings.length === 0 ? null : `WARNING: ${who}: ${one.warnings.join("; ")}`);
+      this.#sayOnce(key, unsaid ? null : `${who} can't be used: ${fault}; ${one === undefined ? "there is no former one" : "the former one stays in use"}`);
+      if (fault === undefined) this.#sayOnce(`warning ${key}`, one === undefined || one.warnings.length === 0 ? null : `WARNING: ${who}: ${one.warnings.join("; ")}`);
     };
-    for (const name of Object.keys(config.certs)) about("cert", name, held.certs.get(name));
-    for (const name of Object.keys(config.cas)) about("ca", name, held.cas.get(name));
-    const closed = new Map(of.map((info) => [`expose ${info.name}`, closedBecause(info, held)]));
-    for (const [about, sentence] of closed) sayOnce(about, sentence);
-    for (const about of [...said.keys()]) if (about.startsWith("expose ") && !closed.has(about)) said.delete(about);
+    for (const name of Object.keys(this.#config.certs)) about("cert", name, this.#held.certs.get(name));
+    for (const name of Object.keys(this.#config.cas)) about("ca", name, this.#held.cas.get(name));
+    const closed = new Map(of.map((info) => [`expose ${info.name}`, this.#closedWith(info, this.#held)]));
+    for (const [about, sentence] of closed) this.#sayOnce(about, sentence);
+    for (const about of [...this.#said.keys()]) if (about.startsWith("expose ") && !closed.has(about)) this.#said.delete(about);
   }
 
-  function closedBecause(info: ListenerInfo, of: Held): string | null {
-    const missing = lackOf(info, of, config);
+  #closedWith(info: ListenerInfo, of: Held): string | null {
+    const missing = lackOf(info, of, this.#config);
     return missing === null ? null : `expose \`${info.name}\` is closed: ${lackText(missing)}; it opens by itself once that is repaired`;
   }
 
   /** At a start what is wrong with a file closes what needs it; what is closed already stays closed at a reload. */
-  function isClosing(expose: string, { kind, name, fault }: Lack): boolean {
-    if (fault === null || config.on_bad_certificate === "refuse") return false;
-    return listeners === null || listeners.some((info) => info.name === expose && needs(info).some(([k, n]) => k === kind && n === name));
+  #isClosing(expose: string, { kind, name, fault }: Lack): boolean {
+    if (fault === null || this.#config.on_bad_certificate === "refuse") return false;
+    return this.#listeners === null || this.#listeners.some((info) => info.name === expose && needs(info).some(([k, n]) => k === kind && n === name));
   }
+}
 
-  return {
-    participant: {
-      name: "the store of certificates",
-      async prepare(next) {
-        const files = read();
-        for (const info of next.listeners) {
-          const missing = lackOf(info, files, config);
-          if (missing !== null && !isClosing(info.name, missing)) return failed(`lacks the ${missing.kind} \`${missing.name}\` of expose \`${info.name}\`: ${lackRemedy(missing)}`);
-        }
-        staged = files;
-        const former = { held, listeners };
-        let shown = false;
-        return ok({
-          commit() {
-            staged = null;
-            shown = true;
-            listeners = next.listeners;
-            show(files);
-            const kept = new Set(next.listeners.map(keyOf));
-            contexts = new Map([...contexts].filter(([key]) => kept.has(key)));
-            report(next.listeners);
-          },
-          abort() {
-            staged = null;
-            if (!shown) return;
-            listeners = former.listeners;
-            show(former.held);
-          },
-        });
-      },
-    },
-    renew(which) {
-      const changed = show(read(which));
-      report(listeners ?? []);
-      return changed;
-    },
-    contextOf(info) {
-      const missing = lackOf(info, held, config);
-      if (missing !== null) return lackText(missing);
-      const key = keyOf(info);
-      const known = contexts.get(key);
-      if (known !== undefined) return known;
-      const shown = held.certs.get(info.cert ?? "");
-      const trusted = info.mode === "mtls" ? held.cas.get(info.ca ?? "") : null;
-      if (shown === undefined || trusted === undefined) return "there is no certificate for it";
-      const made = createContext(shown.value, trusted?.value ?? null);
-      contexts.set(key, made);
-      return made;
-    },
-    closedBecause: (info) => closedBecause(info, staged ?? held),
-    closedNow: (info) => closedBecause(info, held),
-    paths: [...Object.values(config.certs).flatMap(({ cert, key }) => [cert, key]), ...Object.values(config.cas).map(({ file }) => file)],
-    ends,
-    warnOfEnds() {
-      const now = clock.wallMs();
-      for (const { kind, name, notAfter } of ends()) {
-        const ended = notAfter.getTime() <= now;
-        sayOnce(`end ${kind} ${name}`, ended ? `WARNING: the ${WORDS[kind]} \`${name}\` has expired (${notAfter.toISOString()}) and stays in use: put a new one in its place` : null);
-      }
-    },
-  };
-
-  function ends(): readonly CredentialEnd[] {
-    return [
-      ...[...held.certs].map(([name, { notAfter }]) => ({ kind: "cert" as const, name, notAfter })),
-      ...[...held.cas].map(([name, { notAfter }]) => ({ kind: "ca" as const, name, notAfter })),
-    ];
-  }
+/** INVARIANT: no two exposes share a context, so that what a client got at one (a session) is good at no other. */
+function keyOf({ name, mode, cert, ca }: ListenerInfo): string {
+  return JSON.stringify([name, mode, cert, ca]);
 }
 
 function needs(info: ListenerInfo): readonly (readonly [Kind, string])[] {

@@ -10,8 +10,10 @@
 //
 // A client may send the second hello before it was asked for. It is read all the same; only where it can't be
 // read is that no fault before a HelloRetryRequest has come, because then it may be something else.
+import type { GatewayClock } from "../clock.ts";
 import { createHelloReader, type ClientHello, type HelloReader } from "./client_hello.ts";
 import type { HelloFault } from "./hello_faults.ts";
+import { RecordsBetween } from "./records_between.ts";
 import { createServerHelloReader } from "./server_hello.ts";
 
 /** What is wrong with a second hello: what may be wrong with a first, and these. */
@@ -44,158 +46,125 @@ export interface FlightsSetup {
   readonly hello: ClientHello;
   /** From the backend's request until the second hello must be whole. */
   readonly helloMs: number;
-  readonly monoMs: () => number;
+  readonly clock: Pick<GatewayClock, "monoMs">;
 }
 
 const NOTHING = Buffer.alloc(0);
-const HANDSHAKE = 22;
-/** A record of another type than a handshake's that a client may send between its two hellos. */
-const BETWEEN: Readonly<Record<number, { readonly least: number; readonly most: number }>> = {
-  // Change of cipher: one byte, for middleboxes.
-  20: { least: 1, most: 1 },
-  // An alert: the client leaves.
-  21: { least: 2, most: 2 },
-  // Early data, encrypted.
-  23: { least: 0, most: (1 << 14) + 256 },
-};
-const RECORD_HEADER_BYTES = 5;
 
-export function createFirstFlights({ hello: first, helloMs, monoMs }: FlightsSetup): FirstFlights {
-  const server = createServerHelloReader();
-  /** Since when the second hello is waited for. */
-  let askedAt: number | null = null;
-  let over = false;
-  let isFirstCall = true;
+export function createFirstFlights(setup: FlightsSetup): FirstFlights {
+  return new Flights(setup);
+}
+
+class Flights implements FirstFlights {
+  readonly #setup: FlightsSetup;
+  readonly #server = createServerHelloReader();
+  /** Since when the second hello is due. */
+  #askedAt: number | null = null;
+  #over = false;
+  #isFirstCall = true;
 
   // The client's side.
-  let reader: HelloReader | null = null;
-  /** The second hello's bytes, which wait for their verdict. */
-  let waiting: Buffer[] = [];
-  let unreadable: HelloFault | null = null;
-  let isRead = false;
-  let header = 0;
-  let type = 0;
-  let left = 0;
+  readonly #between = new RecordsBetween();
+  #reader: HelloReader | null = null;
+  /** The second hello's bytes, kept until their verdict. */
+  #kept: Buffer[] = [];
+  #unreadable: HelloFault | null = null;
+  #isRead = false;
 
-  function answer(toBackend: Buffer, toClient: Buffer): FlightStep {
-    return { toBackend, toClient, over, fault: null };
+  constructor(setup: FlightsSetup) {
+    this.#setup = setup;
   }
 
-  function refuse(fault: SecondHelloFault): FlightStep {
-    waiting = [];
+  fromClient(chunk: Buffer): FlightStep {
+    if (!this.#isFirstCall) return this.#readClient(chunk);
+    this.#isFirstCall = false;
+    const { streamBytes } = this.#setup.hello;
+    const behind = chunk.subarray(streamBytes);
+    const step = behind.length === 0 ? this.#passes(NOTHING, NOTHING) : this.#readClient(behind);
+    return { ...step, toBackend: Buffer.concat([chunk.subarray(0, streamBytes), step.toBackend]) };
+  }
+
+  fromBackend(chunk: Buffer): FlightStep {
+    // What the backend says while the second hello is due is the client's.
+    const found = this.#askedAt === null ? this.#server.feed(chunk) : "more";
+    if (found === "retry" && this.#unreadable !== null) return this.#refuse(this.#unreadable);
+    if (found === "retry") {
+      this.#askedAt = this.#setup.clock.monoMs();
+      this.#over = this.#isRead;
+    } else if (found === "hello") {
+      this.#over = true;
+    }
+    return this.#passes(found === "hello" ? this.#release() : NOTHING, chunk);
+  }
+
+  clientEnded(): FlightStep {
+    // It is never whole.
+    if (this.#askedAt !== null && this.#kept.length > 0) return this.#refuse("cut_short");
+    if (this.#kept.length > 0) this.#unreadable = "cut_short";
+    return this.#passes(this.#release(), NOTHING);
+  }
+
+  backendEnded(): FlightStep {
+    // It can't ask any more.
+    this.#over ||= this.#askedAt === null;
+    return this.#passes(this.#over ? this.#release() : NOTHING, NOTHING);
+  }
+
+  isLate(): boolean {
+    return this.#askedAt !== null && !this.#over && this.#setup.clock.monoMs() - this.#askedAt >= this.#setup.helloMs;
+  }
+
+  held(): number {
+    return this.#kept.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  #passes(toBackend: Buffer, toClient: Buffer): FlightStep {
+    return { toBackend, toClient, over: this.#over, fault: null };
+  }
+
+  #refuse(fault: SecondHelloFault): FlightStep {
+    this.#kept = [];
     return { toBackend: NOTHING, toClient: NOTHING, over: true, fault };
   }
 
-  function isLate(): boolean {
-    return askedAt !== null && !over && monoMs() - askedAt >= helloMs;
-  }
-
-  /** How many bytes come before the next handshake record. */
-  function between(chunk: Buffer): number | HelloFault {
-    for (let at = 0; at < chunk.length; at++) {
-      const byte = chunk[at] ?? 0;
-      if (header === 0) {
-        if (byte === HANDSHAKE) return at;
-        type = byte;
-        if (BETWEEN[type] === undefined) return "record_type";
-      } else if (header === 1 && byte !== 3) {
-        return "record_version";
-      } else if (header === 3) {
-        left = byte << 8;
-      } else if (header === 4) {
-        left |= byte;
-        const bounds = BETWEEN[type];
-        if (bounds === undefined || left < bounds.least || left > bounds.most) return "record_length";
-      }
-      if (++header < RECORD_HEADER_BYTES) continue;
-      const skipped = Math.min(left, chunk.length - at - 1);
-      at += skipped;
-      left -= skipped;
-      header = left === 0 ? 0 : header;
-      if (left > 0) return chunk.length;
-    }
-    return chunk.length;
-  }
-
-  function release(): Buffer {
-    const all = waiting.length === 1 && waiting[0] !== undefined ? waiting[0] : Buffer.concat(waiting);
-    waiting = [];
+  #release(): Buffer {
+    const all = this.#kept.length === 1 && this.#kept[0] !== undefined ? this.#kept[0] : Buffer.concat(this.#kept);
+    this.#kept = [];
     return all;
   }
 
-  function unread(fault: HelloFault): FlightStep {
-    if (askedAt !== null) return refuse(fault);
-    unreadable = fault;
-    return answer(release(), NOTHING);
+  #unread(fault: HelloFault): FlightStep {
+    if (this.#askedAt !== null) return this.#refuse(fault);
+    this.#unreadable = fault;
+    return this.#passes(this.#release(), NOTHING);
   }
 
-  function fromClient(chunk: Buffer): FlightStep {
-    if (isRead || unreadable !== null) return answer(chunk, NOTHING);
+  #readClient(chunk: Buffer): FlightStep {
+    if (this.#isRead || this.#unreadable !== null) return this.#passes(chunk, NOTHING);
     let rest = chunk;
     let passed: Buffer = NOTHING;
-    if (reader === null) {
-      // What is left of a record that goes on as it comes.
-      const skipped = header === RECORD_HEADER_BYTES ? Math.min(left, chunk.length) : 0;
-      left -= skipped;
-      if (header === RECORD_HEADER_BYTES && left === 0) header = 0;
-      const found = between(chunk.subarray(skipped));
+    if (this.#reader === null) {
+      const found = this.#between.pass(chunk);
       if (typeof found === "string") {
-        waiting.push(chunk);
-        return unread(found);
+        this.#kept.push(chunk);
+        return this.#unread(found);
       }
-      passed = chunk.subarray(0, skipped + found);
-      rest = chunk.subarray(skipped + found);
-      if (rest.length === 0) return answer(passed, NOTHING);
-      reader = createHelloReader();
+      passed = chunk.subarray(0, found);
+      rest = chunk.subarray(found);
+      if (rest.length === 0) return this.#passes(passed, NOTHING);
+      this.#reader = createHelloReader();
     }
-    waiting.push(rest);
-    const read = reader.feed(rest);
-    if (read.kind === "more") return answer(passed, NOTHING);
-    if (isLate()) return refuse("late");
+    this.#kept.push(rest);
+    const read = this.#reader.feed(rest);
+    if (read.kind === "more") return this.#passes(passed, NOTHING);
+    if (this.isLate()) return this.#refuse("late");
     if (read.kind === "malformed") {
-      if (passed.length > 0) waiting.unshift(passed);
-      return unread(read.fault);
+      if (passed.length > 0) this.#kept.unshift(passed);
+      return this.#unread(read.fault);
     }
-    if (read.hello.said !== first.said) return refuse("another_name");
-    isRead = true;
-    over = askedAt !== null;
-    return answer(Buffer.concat([passed, release()]), NOTHING);
+    if (read.hello.said !== this.#setup.hello.said) return this.#refuse("another_name");
+    this.#isRead = true;
+    this.#over = this.#askedAt !== null;
+    return this.#passes(Buffer.concat([passed, this.#release()]), NOTHING);
   }
-
-  function fromBackend(chunk: Buffer): FlightStep {
-    // What the backend says while the second hello is waited for is the client's.
-    const found = askedAt === null ? server.feed(chunk) : "more";
-    if (found === "retry" && unreadable !== null) return refuse(unreadable);
-    if (found === "retry") {
-      askedAt = monoMs();
-      over = isRead;
-    } else if (found === "hello") {
-      over = true;
-    }
-    return answer(found === "hello" ? release() : NOTHING, chunk);
-  }
-
-  return {
-    fromClient(chunk) {
-      if (!isFirstCall) return fromClient(chunk);
-      isFirstCall = false;
-      const behind = chunk.subarray(first.streamBytes);
-      const step = behind.length === 0 ? answer(NOTHING, NOTHING) : fromClient(behind);
-      return { ...step, toBackend: Buffer.concat([chunk.subarray(0, first.streamBytes), step.toBackend]) };
-    },
-    fromBackend,
-    clientEnded() {
-      // It is never whole.
-      if (askedAt !== null && waiting.length > 0) return refuse("cut_short");
-      if (waiting.length > 0) unreadable = "cut_short";
-      return answer(release(), NOTHING);
-    },
-    backendEnded() {
-      // It can't ask any more.
-      over ||= askedAt === null;
-      return answer(over ? release() : NOTHING, NOTHING);
-    },
-    isLate,
-    held: () => waiting.reduce((sum, { length }) => sum + length, 0),
-  };
 }

@@ -1,6 +1,6 @@
-// The server's side of one TLS handshake, on a socket whose ClientHello was read before. The context
-// is chosen by whoever calls, from the one canonical name; Node chooses none. What comes back is
-// a verified identity or a refusal, never an exception.
+// The server's side of one TLS handshake, on a socket whose ClientHello was read before. The caller chooses the
+// context, from the one canonical name; Node chooses none. The answer is a verified identity or a refusal, never an
+// exception.
 import { Server, type TLSSocket } from "node:tls";
 import type { Socket } from "node:net";
 import {
@@ -10,7 +10,7 @@ import type { CodeNumber } from "../../runtime/abi/names.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Denial } from "../../runtime/host/decision.ts";
 import { identityOf, type Identity } from "../../runtime/host/identity.ts";
-import { overlay } from "../forward/tls_end.ts";
+import { overlay } from "./tls_end.ts";
 import { subjectNames } from "./subject_names.ts";
 
 /** What a listener shows and asks in a handshake (context.ts makes it). */
@@ -22,77 +22,108 @@ export interface TlsContext {
   readonly trust: string;
 }
 
-/** What became of a handshake. */
-export type TlsOutcome =
-  /** `identity` is null where no certificate is asked for. */
-  | { readonly secured: TLSSocket; readonly identity: Identity | null }
-  | { readonly denial: Denial; readonly detail?: string };
-
-export interface Securing {
-  /** `done` is not called any more. */
-  stop(): void;
+/** Nobody is to be served; `detail` is for the record. */
+export interface TlsRefusal {
+  readonly denial: Denial;
+  readonly detail?: string;
 }
 
-interface Under {
-  readonly finish: (outcome: TlsOutcome) => void;
+/** What became of a handshake; `identity` is null where no certificate is asked for. */
+export type TlsOutcome = { readonly secured: TLSSocket; readonly identity: Identity | null } | TlsRefusal;
+
+export interface HandshakeEvents {
+  /** The handshake of the connection `row` is over. At most once each. */
+  secured(row: number, outcome: TlsOutcome): void;
+}
+
+export interface HandshakeSetup {
+  readonly row: number;
+  /** What was read of the socket: a whole hello. */
+  readonly first: Buffer;
   readonly context: TlsContext;
   /** The server name of the hello that was read, as it came. */
   readonly said: string | null;
+  readonly events: HandshakeEvents;
 }
 
-/** Whose handshake it is: a server made from the context's own, one a connection. */
-const under = new WeakMap<Server, Under>();
+export interface Securing {
+  /** `secured` is not called any more. */
+  stop(): void;
+}
+
+/** The handshake of a server that was made from its context's own, one for each connection. */
+const under = new WeakMap<Server, Handshake>();
+/** The handshake on a socket. */
+const HANDSHAKE = Symbol("handshake");
+
+class Handshake implements Securing {
+  readonly setup: HandshakeSetup;
+  readonly raw: Socket;
+  #over = false;
+
+  constructor(raw: Socket, setup: HandshakeSetup) {
+    this.raw = Object.assign(raw, { [HANDSHAKE]: this });
+    this.setup = setup;
+    raw.once("close", onRawClose);
+  }
+
+  finish(outcome: TlsOutcome): void {
+    if (this.#over) return;
+    this.stop();
+    if ("secured" in outcome) {
+      overlay(outcome.secured, this.raw);
+      outcome.secured.allowHalfOpen = true;
+    }
+    this.setup.events.secured(this.setup.row, outcome);
+  }
+
+  stop(): void {
+    this.#over = true;
+    this.raw.off("close", onRawClose);
+  }
+}
+
+function onRawClose(this: Socket & { [HANDSHAKE]?: Handshake }): void {
+  this[HANDSHAKE]?.finish({ denial: denial(CODE_TLS_GONE) });
+}
 
 /** To be called once for each context's server. */
 export function answerHandshakes(server: Server): void {
-  server.on("secureConnection", function (this: Server, socket: TLSSocket) {
-    // A socket that broke later is the relay's to see; until then nobody listens.
-    socket.on("error", ignore);
-    const asked = under.get(this);
-    if (asked === undefined) socket.destroy();
-    else asked.finish(guarded(() => judged(socket, asked)));
-  });
-  server.on("tlsClientError", function (this: Server, error: Error) {
-    const word = wordOf(error);
-    under.get(this)?.finish({ denial: denial(word === "ECONNRESET" ? CODE_TLS_GONE : CODE_TLS_FAILED), detail: word });
-  });
+  server.on("secureConnection", onSecureConnection);
+  server.on("tlsClientError", onClientError);
   server.on("error", ignore);
 }
 
-/** `raw` is paused and nobody listens for its data; `first` is what was read of it, a whole hello with the name `said`. `done` is called at most once. */
-export function secure(raw: Socket, first: Buffer, context: TlsContext, said: string | null, done: (outcome: TlsOutcome) => void): Securing {
-  let over = false;
-  const finish = (outcome: TlsOutcome): void => {
-    if (over) return;
-    over = true;
-    raw.off("close", gone);
-    if ("secured" in outcome) {
-      overlay(outcome.secured, raw);
-      outcome.secured.allowHalfOpen = true;
-    }
-    done(outcome);
-  };
-  const gone = (): void => finish({ denial: denial(CODE_TLS_GONE) });
-  raw.once("close", gone);
+function onSecureConnection(this: Server, socket: TLSSocket): void {
+  // A socket that broke later is the relay's to see; until then nobody listens.
+  socket.on("error", ignore);
+  const asked = under.get(this);
+  if (asked === undefined) socket.destroy();
+  else asked.finish(guarded(() => judged(socket, asked.setup)));
+}
+
+function onClientError(this: Server, error: Error): void {
+  const word = wordOf(error);
+  under.get(this)?.finish({ denial: denial(word === "ECONNRESET" ? CODE_TLS_GONE : CODE_TLS_FAILED), detail: word });
+}
+
+/** `raw` is paused and nobody listens for its data. */
+export function secure(raw: Socket, setup: HandshakeSetup): Securing {
+  const handshake = new Handshake(raw, setup);
   // The same server to all who use it, and another one to ask whose handshake it is.
-  const own: unknown = Object.create(context.server);
+  const own: unknown = Object.create(setup.context.server);
   if (!(own instanceof Server)) throw new Error("a server made from a server is one");
-  under.set(own, { finish, context, said });
+  under.set(own, handshake);
   try {
-    raw.unshift(first);
-    // Who ends before the handshake is over can't finish it; the TLS socket takes this over.
+    raw.unshift(setup.first);
+    // A client that ends before the handshake is over can't finish it; the TLS socket takes this over.
     raw.allowHalfOpen = false;
     own.emit("connection", raw);
   } catch (error) {
-    // Before anybody has gone on with it: whoever began it still waits for `done`.
-    setImmediate(finish, { denial: denial(CODE_TLS_FAILED), detail: wordOf(error) });
+    // Not before the caller has this answer.
+    setImmediate(() => handshake.finish({ denial: denial(CODE_TLS_FAILED), detail: wordOf(error) }));
   }
-  return {
-    stop() {
-      over = true;
-      raw.off("close", gone);
-    },
-  };
+  return handshake;
 }
 
 /** INVARIANT: what fails while a certificate is read is a refusal. */
@@ -104,7 +135,7 @@ function guarded(judge: () => TlsOutcome): TlsOutcome {
   }
 }
 
-function judged(secured: TLSSocket, { context, said }: Under): TlsOutcome {
+function judged(secured: TLSSocket, { context, said }: HandshakeSetup): TlsOutcome {
   if (hasSecondName(secured, said)) return refusal(CODE_TLS_FAILED, "another name in a second hello");
   if (context.ca === null) return { secured, identity: null };
   // INVARIANT: a certificate that was verified at another time, by another CA, is none.

@@ -89,10 +89,10 @@ const gateway = sources(".ts").filter(({ path }) => path.startsWith("gateway/"))
 test("moving bytes is behind one interface", () => {
   const importers = (name: string): string[] => gateway.filter(({ text }) => text.includes(`/${name}"`)).map(({ path }) => path);
   assert.equal(importers("node_forwarder.ts"), ["gateway/parts.ts"], "the daemon's parts choose the forwarder");
-  assert.equal(importers("relay.ts"), ["gateway/listen/node_forwarder.ts"], "nothing else moves bytes");
+  assert.equal(importers("relay.ts"), ["gateway/listen/node_transport.ts"], "nothing else moves bytes");
   assert.equal(importers("tls_end.ts"), ["gateway/forward/relay.ts", "gateway/tls/secure.ts"], "a handshake only tells the relay which socket lies over which");
   const dials = gateway.filter(({ text }) => /import \{[^}]*\bconnect\b[^}]*\} from "node:(net|tls)"/.test(text)).map(({ path }) => path);
-  assert.equal(dials, ["gateway/control/socket_path.ts", "gateway/listen/node_forwarder.ts"], "and nothing else dials (socket_path.ts asks whether an old control socket answers)");
+  assert.equal(dials, ["gateway/control/socket_path.ts", "gateway/listen/node_transport.ts"], "and nothing else dials (socket_path.ts asks whether an old control socket answers)");
 });
 
 test("nothing pipes, and nothing forks workers", () => {

@@ -63,7 +63,7 @@ test("paths that the guides for contributors name exist", () => {
 
 test("the architecture has its five drawings", () => {
   const architecture = textOf("docs/architecture.md");
-  for (const heading of ["Who queries which phase", "Phases, with facts and charges", "States of a connection", "A reload", "The module's sections"]) {
+  for (const heading of ["Who queries which phase", "Phases, with facts and charges", "States of a connection", "A reload with its points of no return", "The module's sections"]) {
     assert.ok(architecture.includes(`\n## ${heading}\n`), heading);
   }
 });

@@ -1,4 +1,5 @@
-// The gateway's folders import each other in one direction, so that each can be read by itself.
+// The gateway's folders import each other in one direction, so that each can be read by itself, and no function of
+// the project is long.
 import { posix } from "node:path";
 import ts from "typescript";
 import { suite } from "uvu";
@@ -7,50 +8,88 @@ import { sources } from "./sources.ts";
 
 const house = suite("gateway folders");
 
-/** Folders whose imports of each other have one direction. Add the one that you have brought in order. */
-const ORDERED: ReadonlySet<string> = new Set(["cli", "methods", "control", "reload", "intents", "config", "client"]);
+/** Each may import those before it, and no other. */
+const ORDER = ["tls", "forward", "audit", "connection", "listen", "config", "intents", "admit", "control", "reload", "methods", "client", "cli"];
 
-/** Files of the gateway's top connect everything and are in no folder. */
-const folderOf = (path: string): string | null => /^gateway\/(\w+)\/[^/]+$/.exec(path)?.[1] ?? null;
+interface Arrow {
+  readonly from: string;
+  readonly to: string;
+}
 
-/** Of each folder, those that it imports, each with a file that does. */
-function imports(): ReadonlyMap<string, ReadonlyMap<string, string>> {
-  const found = new Map<string, Map<string, string>>();
-  for (const { path, text } of sources(".ts", ".mjs")) {
-    const from = folderOf(path);
-    if (from === null || !ORDERED.has(from)) continue;
-    const to = found.get(from) ?? new Map<string, string>();
-    found.set(from, to);
-    for (const { fileName } of ts.preProcessFile(text, true, true).importedFiles) {
-      const folder = fileName.startsWith(".") ? folderOf(posix.join(posix.dirname(path), fileName)) : null;
-      if (folder !== null && folder !== from && ORDERED.has(folder)) to.set(folder, path);
-    }
+const files = sources(".ts", ".mjs").filter(({ path }) => path.startsWith("gateway/"));
+const arrows: readonly Arrow[] = files.flatMap(({ path, text }) => arrowsOf(path, text));
+
+function arrowsOf(path: string, text: string): Arrow[] {
+  return ts.preProcessFile(text, true, true).importedFiles
+    .filter(({ fileName }) => fileName.startsWith("."))
+    .map(({ fileName }) => ({ from: path, to: posix.join(posix.dirname(path), fileName) }))
+    .filter(({ to }) => to.startsWith("gateway/"));
+}
+
+/** The folder of a file; null for a file at the top of the gateway, which belongs to none of them. */
+function folderOf(path: string): string | null {
+  const parts = path.split("/");
+  return parts.length > 2 ? parts[1] ?? null : null;
+}
+
+/** Every folder that a file imports, directly or through files at the top of the gateway. */
+function reached(from: string, all: readonly Arrow[], seen = new Set<string>()): readonly string[] {
+  return all.filter((arrow) => arrow.from === from).flatMap(({ to }) => {
+    const folder = folderOf(to);
+    if (folder !== null) return [folder];
+    if (seen.has(to)) return [];
+    seen.add(to);
+    return reached(to, all, seen);
+  });
+}
+
+function wrong(path: string, all: readonly Arrow[]): readonly string[] {
+  const own = folderOf(path);
+  if (own === null) return [];
+  return [...new Set(reached(path, all))].filter((folder) => ORDER.indexOf(folder) > ORDER.indexOf(own)).map((folder) => `${path} -> ${folder}`);
+}
+
+house("each folder imports only those before it", () => {
+  assert.equal([...new Set(files.flatMap(({ path }) => folderOf(path) ?? []))].sort(), [...ORDER].sort());
+  assert.ok(arrows.length > 400, `only ${arrows.length} imports`);
+  assert.equal(files.flatMap(({ path }) => wrong(path, arrows)), []);
+});
+
+house("an import that goes back is found, also through a file at the top of the gateway", () => {
+  const rows: readonly (readonly [string, string])[] = [
+    ["gateway/connection/stage.ts", "../admit/admit.ts"],
+    ["gateway/tls/secure.ts", "../connection/table.ts"],
+    ["gateway/audit/line.ts", "../reload/reload.ts"],
+    ["gateway/reload/reload.ts", "../methods/status.ts"],
+    ["gateway/clock.ts", "./connection/table.ts"],
+  ];
+  for (const [from, specifier] of rows) {
+    const back = [...arrows, ...arrowsOf(from, `import "${specifier}";`)];
+    assert.ok(files.some(({ path }) => wrong(path, back).length > 0), `${from} -> ${specifier} passes`);
   }
+});
+
+/** Of each function, by place: its name and how many lines it has. */
+function functionsOf(path: string, text: string): readonly (readonly [place: string, lines: number])[] {
+  const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+  const lineOf = (at: number): number => file.getLineAndCharacterOfPosition(at).line;
+  const found: [string, number][] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isFunctionLike(node)) found.push([`${path}:${lineOf(node.getStart()) + 1}`, lineOf(node.end) - lineOf(node.getStart()) + 1]);
+    ts.forEachChild(node, visit);
+  };
+  visit(file);
   return found;
 }
 
-/** The way back from a folder to itself, or null. */
-function cycle(graph: ReadonlyMap<string, ReadonlyMap<string, string>>, way: readonly string[]): readonly string[] | null {
-  const last = way.at(-1) ?? "";
-  for (const next of graph.get(last)?.keys() ?? []) {
-    if (next === way[0]) return [...way, next];
-    const found = way.includes(next) ? null : cycle(graph, [...way, next]);
-    if (found !== null) return found;
-  }
-  return null;
-}
+/** Written by a script, and read by nobody. */
+const GENERATED = ["gateway/control/validators.mjs"];
 
-house("no folder imports itself by way of others", () => {
-  const graph = imports();
-  assert.equal([...graph.keys()].sort(), [...ORDERED].sort());
-  for (const folder of ORDERED) assert.is(cycle(graph, [folder])?.join(" -> ") ?? null, null);
-});
-
-house("a cycle is found", () => {
-  const graph = new Map([["a", new Map([["b", "a/x.ts"]])], ["b", new Map([["c", "b/x.ts"]])], ["c", new Map([["a", "c/x.ts"]])]]);
-  assert.equal(cycle(graph, ["a"]), ["a", "b", "c", "a"]);
-  graph.get("c")?.clear();
-  assert.is(cycle(graph, ["a"]), null);
+house("no function has more than 80 lines", () => {
+  const product = sources(".ts", ".mjs").filter(({ path }) => /^(compiler|gateway|runtime|scripts)\//.test(path) && !GENERATED.includes(path));
+  const all = product.flatMap(({ path, text }) => functionsOf(path, text));
+  assert.ok(all.length > 2_000, `only ${all.length} functions`);
+  assert.equal(all.filter(([, lines]) => lines > 80), []);
 });
 
 house.run();

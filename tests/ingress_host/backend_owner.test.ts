@@ -6,7 +6,7 @@ import { connect, createServer, Socket } from "node:net";
 import { join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { AGAIN } from "../../gateway/admit/backends.ts";
+import { AGAIN } from "../../gateway/forward/backends.ts";
 import { tcpBackend, unixBackend, type BackendAddress } from "../../gateway/forward/backend.ts";
 import { belongsTo, couldAccept, fileBelongsTo, ROOT, tcpOwner, type OwnershipSetup } from "../../gateway/intents/ownership.ts";
 import { openSockDiag, type FarEnd, type Listener } from "../../gateway/intents/sock_diag.ts";

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { KEPT_MS, type Change } from "../../gateway/reload/change.ts";
-import type { Participant } from "../../gateway/reload/participant.ts";
+import type { Participant } from "../../gateway/participant.ts";
 import { failed, ok } from "../../runtime/result/result.ts";
 import { backend, eventually, freePort, moduleOf, probe, running, visit, type Under } from "./gateway_under_test.ts";
 import { newState } from "./state_under_test.ts";

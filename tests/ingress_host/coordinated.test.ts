@@ -5,7 +5,7 @@ import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import type { Connection } from "../../gateway/client/connection.mjs";
 import { LEASE_MOST_MS, LEASE_MS, REMEMBERED } from "../../gateway/reload/coordinated.ts";
-import type { Participant } from "../../gateway/reload/participant.ts";
+import type { Participant } from "../../gateway/participant.ts";
 import { ok } from "../../runtime/result/result.ts";
 import { backend, eventually, freePort, listening, moduleOf, probe, running, visit, type BackendUnderTest, type Under, type UnderSetup } from "./gateway_under_test.ts";
 import { newState } from "./state_under_test.ts";

@@ -13,7 +13,7 @@ import { openConnection, type Connection } from "../../gateway/client/connection
 import { startDaemon, type Daemon } from "../../gateway/daemon.ts";
 import { isFailure, type Failure } from "../../gateway/exit.ts";
 import type { Disk } from "../../runtime/shell/disk.ts";
-import type { Participant } from "../../gateway/reload/participant.ts";
+import type { Participant } from "../../gateway/participant.ts";
 import { interfaceAddresses } from "../../gateway/listen/addresses.ts";
 import type { Address } from "../../runtime/net/address.ts";
 import { atEnd } from "../suite.ts";

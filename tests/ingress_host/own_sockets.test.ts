@@ -5,7 +5,7 @@ import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { Backends } from "../../gateway/admit/backends.ts";
+import { Backends } from "../../gateway/forward/backends.ts";
 import { notOwnSocket } from "../../gateway/admit/own_socket.ts";
 import { unixBackend } from "../../gateway/forward/backend.ts";
 import { backendProcess } from "./backend_process.ts";

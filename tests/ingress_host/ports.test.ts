@@ -7,11 +7,13 @@ import * as assert from "uvu/assert";
 import { EXIT_DELEGATE, EXIT_REJECTED, EXIT_UNSUPPORTED, isFailure } from "../../gateway/exit.ts";
 import { connectionCap } from "../../gateway/descriptors.ts";
 import { defaultConfig } from "../../gateway/config/read.ts";
-import { CONNECTING, OPEN } from "../../gateway/listen/connections.ts";
+import { CONNECTING, OPEN } from "../../gateway/connection/states.ts";
 import { nodeForwarder } from "../../gateway/listen/node_forwarder.ts";
-import { isListenFailure } from "../../gateway/listen/listener.ts";
+import { isListenFailure } from "../../gateway/connection/forwarder.ts";
 import { denial } from "../../runtime/host/ask.ts";
-import { CODE_NO_MATCH } from "../../runtime/abi/verdicts.ts";
+import type { Denial } from "../../runtime/host/decision.ts";
+import { ConnectionTable } from "../../gateway/connection/table.ts";
+import { CODE_INTERNAL, CODE_NO_MATCH } from "../../runtime/abi/verdicts.ts";
 import { fromV4, type Address } from "../../runtime/net/address.ts";
 import { backend, eventually, freePort, listening, manualClock, probe, running, start, visit } from "./gateway_under_test.ts";
 
@@ -47,17 +49,26 @@ test("caps.ports holds at N and N + 1", async () => {
 });
 
 test("a denial makes no upstream socket and no admitted connection", async () => {
-  const ends: string[] = [];
+  const asked: string[] = [];
+  const nobody = (what: string) => (): Denial => {
+    asked.push(what);
+    return denial(CODE_INTERNAL);
+  };
   const forwarder = nodeForwarder({
+    table: new ConnectionTable(),
     clock: manualClock(), isReset: null, timers: { keepalive_ms: 0, hello_ms: 10_000, backend_connect_ms: 1000, idle_ms: 0, lifetime_ms: 0 },
-    observer: { connected: () => ends.push("connected"), notOwned: () => ends.push("not owned"), secondHello: () => ends.push("second hello"), closed: (_row, end) => ends.push(end) },
+    decider: {
+      accept: (_socket, rows) => rows.map(() => denial(CODE_NO_MATCH)),
+      named: nobody("named"), secured: nobody("secured"), connected: nobody("connected"), notOwned: nobody("not owned"),
+      secondHello: nobody("second hello"), fault: nobody("fault"), closed: (_row, end) => asked.push(`closed ${end}`),
+    },
   });
   const port = await freePort();
-  const socket = await forwarder.open({ host: "127.0.0.1", port }, (_n, rows) => rows.map(() => denial(CODE_NO_MATCH)), false);
+  const socket = await forwarder.open({ host: "127.0.0.1", port }, false);
   assert.ok(!isListenFailure(socket));
   assert.is(await probe(port), "deny");
   assert.is(forwarder.live, 0);
-  assert.equal(ends, []);
+  assert.equal(asked, ["closed null"]);
   if (!isListenFailure(socket)) socket.close();
 });
 

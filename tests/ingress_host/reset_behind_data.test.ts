@@ -12,8 +12,8 @@ import { authority, dns, leaf, uri } from "../tls/certificates.ts";
 import { watch, Wire, type Seen } from "../tls/exact_end.ts";
 import { put, putAuthority } from "../tls/tls_under_test.ts";
 import { breakOff } from "../../gateway/forward/relay.ts";
-import { overlay } from "../../gateway/forward/tls_end.ts";
-import type { End } from "../../gateway/listen/listener.ts";
+import { overlay } from "../../gateway/tls/tls_end.ts";
+import type { End } from "../../gateway/end.ts";
 import { eventually, freePort, listening, moduleOf, running, temporaryFolder, type Under } from "./gateway_under_test.ts";
 
 const test = suite("reset behind data");

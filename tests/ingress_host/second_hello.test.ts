@@ -107,7 +107,7 @@ const HELLO_MS = 1_000;
 function flightsOf(first: Buffer, now: () => number): FirstFlights {
   const answer = createHelloReader().feed(first);
   if (answer.kind !== "hello") throw new Error("no hello");
-  return createFirstFlights({ hello: answer.hello, helloMs: HELLO_MS, monoMs: now });
+  return createFirstFlights({ hello: answer.hello, helloMs: HELLO_MS, clock: { monoMs: now } });
 }
 
 /** Each chunk is given in pieces of `piece` bytes. */

@@ -4,12 +4,12 @@ import { connect } from "node:net";
 import { once } from "node:events";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { SOURCE_ODD } from "../../gateway/listen/connections.ts";
 import { createMarkers, DENY_LINES_PER_SECOND } from "../../gateway/audit/markers.ts";
 import { newCounters } from "../../gateway/audit/counters.ts";
+import { SOURCE_ODD } from "../../gateway/connection/table.ts";
 import { TopDenied, TOP_PLACES } from "../../gateway/admit/top_denied.ts";
 import { defaultControlPath } from "../../gateway/control/socket_path.ts";
-import { ConnectionTable, SOURCE_GONE } from "../../gateway/listen/connections.ts";
+import { ConnectionTable, SOURCE_GONE } from "../../gateway/connection/table.ts";
 import { freePort, running } from "./gateway_under_test.ts";
 
 const test = suite("being seen");

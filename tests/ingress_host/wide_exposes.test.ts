@@ -2,7 +2,7 @@
 // the engine and in looks at the host's addresses, not in time.
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { Backends } from "../../gateway/admit/backends.ts";
+import { Backends } from "../../gateway/forward/backends.ts";
 import { bareAddress, candidateAddresses } from "../../gateway/listen/addresses.ts";
 import { staticExposures } from "../../gateway/reload/exposures.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";

@@ -1,29 +1,24 @@
-// Connections are numbers; what is known of each stands in typed arrays, so that a native
-// path needs no object per connection. A number is used again after its connection ended.
+// A connection is a row of this table. What every connection has, and what is looked at for every byte, is in typed
+// arrays, so that a forwarder needs no object per connection; what only some have is in the columns of objects. A row
+// is used again after its connection ended.
 import type { Identity } from "../../runtime/host/identity.ts";
 import { formatEndpoint, formatHost, type Address } from "../../runtime/net/address.ts";
-import { Zones } from "./zones.ts";
+import type { Permit } from "../../runtime/host/decision.ts";
+import type { Backend } from "../forward/backends.ts";
+import type { FirstFlights } from "../tls/first_flights.ts";
+import type { HelloReading } from "../tls/hello_reading.ts";
+import type { TlsContext } from "../tls/secure.ts";
 import type { NameFault } from "../tls/server_name.ts";
+import type { Cancel } from "../clock.ts";
+import type { End } from "../end.ts";
+import { FREE } from "./states.ts";
+import { Zones } from "./zones.ts";
 
-/** Who the client is, and by whose word: the authority's name in the policy that asked. */
+/** The client, and the authority that its certificate was verified by, as the policy that asked calls it. */
 export interface Known {
   readonly identity: Identity;
   readonly ca: string;
 }
-
-export const FREE = 0;
-/** Accepted, not yet decided; no byte of it was read. */
-export const WAITING = 1;
-/** Admitted; its backend has not yet accepted. */
-export const CONNECTING = 2;
-/** Bytes go both ways. */
-export const OPEN = 3;
-/** Told to close; counted until both sides are gone. */
-export const CLOSING = 4;
-/** Not refused in phase 1, charged, and not admitted: its ClientHello is being read. */
-export const READING = 5;
-/** Its hello was not refused: the TLS handshake is under way. */
-export const SECURING = 6;
 
 /** Instead of an address: the peer had gone before it could be asked about. */
 export const SOURCE_GONE = 0;
@@ -37,7 +32,7 @@ export class ConnectionTable {
   state = new Uint8Array(FIRST_ROWS);
   /** Listener number in the policy in force; -1 when that policy has none any more. */
   listener = new Int32Array(FIRST_ROWS).fill(-1);
-  /** Number of the listening socket; see listener.ts. */
+  /** Number of the listening socket; see forwarder.ts. */
   socket = new Uint32Array(FIRST_ROWS);
   /** Generation of the policy that admitted, or last rechecked, it. */
   generation = new Uint32Array(FIRST_ROWS);
@@ -52,12 +47,30 @@ export class ConnectionTable {
   /** Read from the client, and from the backend. */
   bytesIn = new Float64Array(FIRST_ROWS);
   bytesOut = new Float64Array(FIRST_ROWS);
+  /** Bits of charges.ts. */
+  charged = new Uint8Array(FIRST_ROWS);
+  /** Times that its backend was dialed again. */
+  redials = new Uint16Array(FIRST_ROWS);
   /** The name that was read, null where the client sent none; undefined where none is read. */
   readonly name: (string | null | undefined)[] = [];
   /** Why `name` is null though the client sent one; such a connection is admitted only where no rule asks for names. */
   readonly nameFault: (NameFault | null)[] = [];
   /** Undefined where no certificate was verified. */
   readonly identity: (Known | undefined)[] = [];
+  /** What it is to be forwarded to, once it may be admitted. */
+  readonly backend: (Backend | undefined)[] = [];
+  /** From its admission on. */
+  readonly permit: (Permit | undefined)[] = [];
+  /** While its hello is read, and until what was read has gone on. */
+  readonly reading: (HelloReading | undefined)[] = [];
+  /** While its TLS handshake is under way. */
+  readonly context: (TlsContext | undefined)[] = [];
+  /** From its admission on, where its hello goes through to the backend. */
+  readonly flights: (FirstFlights | undefined)[] = [];
+  /** Cancels the wait before its backend is dialed again. */
+  readonly redial: (Cancel | undefined)[] = [];
+  /** Why the gateway broke it off. */
+  readonly end: (End | undefined)[] = [];
   /** No row at or above this one was ever used. */
   rows = 0;
 
@@ -69,6 +82,8 @@ export class ConnectionTable {
     if (row === this.state.length) this.#grow();
     if (row >= this.rows) this.rows = row + 1;
     this.listener[row] = -1;
+    this.charged[row] = 0;
+    this.redials[row] = 0;
     this.bytesIn[row] = 0;
     this.bytesOut[row] = 0;
     this.name[row] = undefined;
@@ -77,8 +92,16 @@ export class ConnectionTable {
     return row;
   }
 
+  /** Everything that it was charged has been given back. */
   give(row: number): void {
     this.state[row] = FREE;
+    this.backend[row] = undefined;
+    this.permit[row] = undefined;
+    this.reading[row] = undefined;
+    this.context[row] = undefined;
+    this.flights[row] = undefined;
+    this.redial[row] = undefined;
+    this.end[row] = undefined;
     this.#free.push(row);
   }
 
@@ -131,5 +154,7 @@ export class ConnectionTable {
     this.activeMs = wider(new Float64Array(rows), this.activeMs);
     this.bytesIn = wider(new Float64Array(rows), this.bytesIn);
     this.bytesOut = wider(new Float64Array(rows), this.bytesOut);
+    this.charged = wider(new Uint8Array(rows), this.charged);
+    this.redials = wider(new Uint16Array(rows), this.redials);
   }
 }

@@ -5,8 +5,8 @@
 //   commit    take effect, in the turn in which the policy   any failure: the previous policy is put
 //             is swapped; what takes longer is awaited       in force again and all are aborted
 //   abort     take it back, also after the own commit
-import type { PolicyInfo } from "../../runtime/host/module.ts";
-import { failed, ok, type Result } from "../../runtime/result/result.ts";
+import type { PolicyInfo } from "../runtime/host/module.ts";
+import { failed, ok, type Result } from "../runtime/result/result.ts";
 
 export interface Participant {
   /** How sentences call it. */

@@ -1,7 +1,7 @@
 // Backends in use, one object for each address, so that the cap of connections under way to a
 // backend holds whichever listener they come from.
 import type { Socket } from "node:net";
-import type { BackendAddress } from "../forward/backend.ts";
+import type { BackendAddress } from "./backend.ts";
 
 /** The far side can't be told for certain, and will be if the connection is made anew. */
 export const AGAIN: unique symbol = Symbol("again");

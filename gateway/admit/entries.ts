@@ -1,0 +1,61 @@
+// The audit entries of connections: what a row's facts are called in a record.
+import { CODE_BACKEND_NOT_OWNED, CODE_INTERNAL, CODE_SECOND_HELLO } from "../../runtime/abi/verdicts.ts";
+import { denial } from "../../runtime/host/ask.ts";
+import type { Decision } from "../../runtime/host/decision.ts";
+import type { PolicyEngine } from "../../runtime/host/module.ts";
+import type { Entry } from "../audit/recorder.ts";
+import type { ConnectionTable } from "../connection/table.ts";
+import type { OpenPort } from "../listen/ports.ts";
+import { clientWords, matchingWord } from "./client_words.ts";
+
+/** `engine` is asked for the shadow verdict and the client's matching word; null: neither is recorded. */
+export interface Asked {
+  readonly engine: PolicyEngine | null;
+  readonly generation: number;
+}
+
+export function acceptEntry(table: ConnectionTable, row: number, open: OpenPort | undefined, decision: Decision, { engine, generation }: Asked, detail?: string): Entry {
+  const source = table.sourceOf(row);
+  const info = open?.serves.info;
+  const name = table.name[row];
+  const identity = table.identity[row]?.identity;
+  const asked = engine !== null && info !== undefined && typeof source !== "number" && !engine.poisoned;
+  return {
+    op: "accept",
+    decision,
+    generation,
+    connection: row,
+    listener: info?.name,
+    service: info?.service,
+    local: open?.local ?? "",
+    source: table.endpointOf(row),
+    sni: name ?? undefined,
+    ...(identity !== undefined && clientWords(identity, asked ? matchingWord(engine, info.id, source, name ?? null, identity) : null)),
+    shadow: asked ? engine.shadow(info.id, source, name, identity) : null,
+    backend: decision.allowed ? open?.serves.backend.address.key : undefined,
+    detail,
+  };
+}
+
+export function secondHelloEntry(table: ConnectionTable, row: number, open: OpenPort | undefined, generation: number, detail: string): Entry {
+  return { ...acceptEntry(table, row, open, denial(CODE_SECOND_HELLO), { engine: null, generation }, detail), op: "second_hello" };
+}
+
+export function notOwnedEntry(table: ConnectionTable, row: number, open: OpenPort | undefined, generation: number, detail: string): Entry {
+  return { ...facts(table, row, open, generation), op: "backend", decision: denial(CODE_BACKEND_NOT_OWNED), backend: table.backend[row]?.address.key, detail };
+}
+
+export function faultEntry(table: ConnectionTable, row: number, open: OpenPort | undefined, generation: number, detail: string): Entry {
+  return { ...facts(table, row, open, generation), op: "fault", decision: denial(CODE_INTERNAL), detail };
+}
+
+function facts(table: ConnectionTable, row: number, open: OpenPort | undefined, generation: number): Pick<Entry, "generation" | "connection" | "listener" | "service" | "local" | "source"> {
+  return {
+    generation,
+    connection: row,
+    listener: open?.serves.info.name,
+    service: open?.serves.info.service,
+    local: open?.local ?? "",
+    source: table.endpointOf(row),
+  };
+}

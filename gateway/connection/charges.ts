@@ -1,0 +1,54 @@
+// What a connection was charged, as bits of the table's `charged` column, and the one function that gives any of it
+// back. A bit is set when the charge is made and cleared when it is given back, so nothing is given back twice.
+import type { PolicyEngine } from "../../runtime/host/module.ts";
+import type { ConnectionTable } from "./table.ts";
+
+/** Counts in the gateway's own `caps.connections`. */
+export const CHARGED_OVERALL = 1;
+/** Counts in the caps of its listener in the policy module (phase 1), under source and zone. */
+export const CHARGED_LISTENER = 2;
+/** Counts in the caps of its client's identity in the policy module (phase 4). */
+export const CHARGED_IDENTITY = 4;
+/** Counts among the connections that its backend has not yet accepted. */
+export const CHARGED_BACKEND = 8;
+export const CHARGED_EVERYTHING = 15;
+
+/** What the charges are kept in. */
+export interface Account {
+  readonly table: ConnectionTable;
+  /** The policy in force; it counts what it was asked to admit, or what was counted again in it at a reload. */
+  readonly inForce: { readonly engine: PolicyEngine | null };
+  /** Connections that are charged CHARGED_OVERALL. */
+  overall: number;
+}
+
+/** Notes charges; those that the policy module keeps were made by asking it. `backend` of the row is set before CHARGED_BACKEND. */
+export function charge(account: Account, row: number, charges: number): void {
+  const { table } = account;
+  const made = charges & ~(table.charged[row] ?? 0);
+  table.charged[row] = (table.charged[row] ?? 0) | charges;
+  if ((made & CHARGED_OVERALL) !== 0) account.overall++;
+  const backend = table.backend[row];
+  if ((made & CHARGED_BACKEND) !== 0 && backend !== undefined) backend.load.underWay++;
+}
+
+/**
+ * Gives back those of `which` that the connection was charged. A listener of -1 says that the policy in force does
+ * not count the connection: then its module is not asked.
+ */
+export function release(account: Account, row: number, which: number): void {
+  const { table } = account;
+  const charges = (table.charged[row] ?? 0) & which;
+  if (charges === 0) return;
+  table.charged[row] = (table.charged[row] ?? 0) & ~charges;
+  if ((charges & CHARGED_OVERALL) !== 0) account.overall--;
+  const backend = table.backend[row];
+  if ((charges & CHARGED_BACKEND) !== 0 && backend !== undefined) backend.load.underWay--;
+  const { engine } = account.inForce;
+  const listener = table.listener[row] ?? -1;
+  if (engine === null || listener < 0) return;
+  const source = table.sourceOf(row);
+  if ((charges & CHARGED_LISTENER) !== 0 && typeof source !== "number") engine.release(listener, source, table.zone[row] ?? 0);
+  const known = table.identity[row];
+  if ((charges & CHARGED_IDENTITY) !== 0 && known !== undefined) engine.releaseIdentity(listener, known.identity);
+}

@@ -1,0 +1,94 @@
+// An admitted connection: its backend is dialed, within `timers.backend_connect_ms`, and what accepts there is looked
+// at before a byte is forwarded. No socket to a backend exists before a Permit does.
+import type { Permit } from "../../runtime/host/decision.ts";
+import { AGAIN } from "../forward/backends.ts";
+import { cut } from "./closing.ts";
+import { free, may, moved, type Stage } from "./stage.ts";
+import { CONNECT_FAILED, CONNECTED, GRANTED } from "./states.ts";
+import type { DialFailure } from "./transport.ts";
+
+/** Waits between tries at a unix socket whose queue is full: one more unit each time, up to the second. */
+const RETRY_MS = 10;
+const MOST_RETRY_MS = 250;
+/** Connections that are given up because the backend's listening socket has just changed. */
+const MOST_CHECKS = 3;
+
+export function begin(s: Stage, row: number, permit: Permit): void {
+  if (!moved(s, row, GRANTED)) return;
+  const { table } = s;
+  const now = s.clock.monoMs();
+  table.permit[row] = permit;
+  table.openedMs[row] = now;
+  table.activeMs[row] = now;
+  dial(s, row);
+}
+
+function dial(s: Stage, row: number): void {
+  const backend = s.table.backend[row];
+  if (backend === undefined) free(s, row, CONNECT_FAILED, "backend_refused");
+  else s.transport.dial(row, backend.address);
+}
+
+export function connected(s: Stage, row: number): void {
+  if (!may(s, row, CONNECTED)) return;
+  const { table } = s;
+  const found = look(s, row);
+  if (found === AGAIN && (table.redials[row] ?? 0) < MOST_CHECKS) {
+    table.redials[row] = (table.redials[row] ?? 0) + 1;
+    dialAgain(s, row, 0);
+    return;
+  }
+  const wrong = found === AGAIN ? "its listening socket changes from one connection to the next" : found;
+  if (wrong !== null) {
+    s.decider.notOwned(row, wrong);
+    cut(s, row, "backend_not_owned");
+    return;
+  }
+  const permit = table.permit[row];
+  if (permit === undefined) {
+    cut(s, row, "fault");
+    return;
+  }
+  if (!moved(s, row, CONNECTED)) return;
+  s.decider.connected(row);
+  table.activeMs[row] = s.clock.monoMs();
+  const first = table.reading[row]?.bytes() ?? null;
+  table.reading[row] = undefined;
+  s.transport.relay(row, permit, first, table.flights[row] ?? null);
+}
+
+/** INVARIANT: a check that fails inside is a refusal. */
+function look(s: Stage, row: number): string | typeof AGAIN | null {
+  const backend = s.table.backend[row];
+  if (backend === undefined) return "there is none";
+  try {
+    return s.transport.verify(row, backend);
+  } catch (error) {
+    return `it could not be looked at (${error instanceof Error ? error.message : String(error)})`;
+  }
+}
+
+export function connectFailed(s: Stage, row: number, failure: DialFailure): void {
+  if (!may(s, row, CONNECT_FAILED)) return;
+  const { table } = s;
+  const end = table.end[row];
+  if (failure === "busy" && table.backend[row]?.address.kind === "unix" && end === undefined) {
+    table.redials[row] = (table.redials[row] ?? 0) + 1;
+    dialAgain(s, row, Math.min(RETRY_MS * (table.redials[row] ?? 0), MOST_RETRY_MS));
+    return;
+  }
+  free(s, row, CONNECT_FAILED, end ?? (failure === "no_descriptor" ? "no_descriptor" : "backend_refused"));
+}
+
+/** Gives the socket up and makes another; `cut` ends the wait, at the latest when the backend's time is over. */
+function dialAgain(s: Stage, row: number, ms: number): void {
+  s.transport.hangUp(row);
+  s.table.redial[row] = s.clock.after(ms, () => {
+    s.table.redial[row] = undefined;
+    dial(s, row);
+  });
+}
+
+export function sweep(s: Stage, row: number, ageMs: number): void {
+  if (ageMs >= s.timers.backend_connect_ms) cut(s, row, "backend_timeout");
+}

@@ -1,0 +1,118 @@
+// All connections: the events of a transport lead to their stage, and so do the requests of the rest of the gateway.
+//
+//   waiting.ts   reading.ts   securing.ts   connecting.ts   open.ts   closing.ts
+import { CODE_DRAINING } from "../../runtime/abi/verdicts.ts";
+import { denial } from "../../runtime/host/ask.ts";
+import type { GatewayClock } from "../clock.ts";
+import * as closing from "./closing.ts";
+import * as connecting from "./connecting.ts";
+import type { Decider, Refusal } from "./decider.ts";
+import type { End } from "../end.ts";
+import type { Forwarder, ListenFailure, ListeningSocket, Local } from "./forwarder.ts";
+import * as open from "./open.ts";
+import * as reading from "./reading.ts";
+import * as securing from "./securing.ts";
+import type { Listening, Stage, Timers } from "./stage.ts";
+import { CLOSING, CONNECTING, OPEN, READING, SECURING } from "./states.ts";
+import type { ConnectionTable } from "./table.ts";
+import type { Transport, TransportEvents } from "./transport.ts";
+import * as waiting from "./waiting.ts";
+
+export interface ConnectionsSetup {
+  readonly table: ConnectionTable;
+  readonly decider: Decider;
+  readonly clock: GatewayClock;
+  readonly timers: Timers;
+  readonly transport: (events: TransportEvents) => Transport;
+  /** Calls back after the events of this turn. */
+  readonly afterTurn: (flush: () => void) => void;
+}
+
+const DRAINING: Refusal = { denial: denial(CODE_DRAINING), by: null };
+
+export function createConnections(setup: ConnectionsSetup): Forwarder {
+  const { table, decider, clock, timers, afterTurn } = setup;
+  const transport = setup.transport({
+    accepted: (listening, peer) => waiting.accepted(s, listening, peer),
+    clientBytes: (row, chunk) => reading.clientBytes(s, row, chunk),
+    clientEnded: (row) => reading.clientEnded(s, row),
+    clientGone: (row) => reading.clientGone(s, row),
+    handshaken: (row, outcome) => securing.handshaken(s, row, outcome),
+    connected: (row) => connecting.connected(s, row),
+    connectFailed: (row, failure) => connecting.connectFailed(s, row, failure),
+    fromClient: (row, bytes) => open.fromClient(s, row, bytes),
+    fromBackend: (row, bytes) => open.fromBackend(s, row, bytes),
+    secondHello: (row, fault) => open.secondHello(s, row, fault),
+    ended: (row, reset) => open.ended(s, row, reset),
+  });
+  const s: Stage = { table, transport, decider, clock, timers, afterTurn, listening: new Map(), queued: new Set(), drainers: [], live: 0 };
+  let sockets = 0;
+  return {
+    table,
+    get live() {
+      return s.live;
+    },
+    open: (local, held) => listen(s, { number: sockets++, waiting: [], held }, local),
+    connectedFrom: (port) => connectedFrom(s, port),
+    cut: (row, end) => cut(s, row, end),
+    refuse: (row, refusal) => refuse(s, row, refusal),
+    sweep(now) {
+      for (let row = 0; row < table.rows; row++) sweep(s, row, now);
+    },
+    drained: () => (s.live === 0 ? Promise.resolve() : new Promise((resolve) => s.drainers.push(resolve))),
+    buffered: (row) => (table.reading[row]?.bytesRead ?? 0) + (table.flights[row]?.held() ?? 0) + transport.buffered(row),
+  };
+}
+
+async function listen(s: Stage, listening: Listening, local: Local): Promise<ListeningSocket | ListenFailure> {
+  s.listening.set(listening.number, listening);
+  const failed = await s.transport.listen(listening.number, local);
+  if (failed !== null) {
+    s.listening.delete(listening.number);
+    return failed;
+  }
+  return {
+    number: listening.number,
+    release: () => waiting.release(s, listening),
+    close() {
+      s.transport.unlisten(listening.number);
+      s.listening.delete(listening.number);
+      waiting.release(s, listening);
+    },
+  };
+}
+
+/** A request, which any state may get: what is free, not yet decided or closing already has nothing to cut. */
+function cut(s: Stage, row: number, end: End): void {
+  const state = s.table.state[row];
+  if (state === CONNECTING || state === OPEN) closing.cut(s, row, end);
+  else refuse(s, row, DRAINING);
+}
+
+/** The same, of those whose hello is read or whose handshake goes on. */
+function refuse(s: Stage, row: number, refusal: Refusal): void {
+  const state = s.table.state[row];
+  if (state === READING) reading.named(s, row, refusal);
+  else if (state === SECURING) securing.secured(s, row, refusal);
+}
+
+function sweep(s: Stage, row: number, now: number): void {
+  const age = now - (s.table.openedMs[row] ?? now);
+  switch (s.table.state[row]) {
+    case READING: return reading.sweep(s, row, age);
+    case SECURING: return securing.sweep(s, row, age);
+    case CONNECTING: return connecting.sweep(s, row, age);
+    case OPEN: return open.sweep(s, row, age, now);
+    default:
+  }
+}
+
+function connectedFrom(s: Stage, port: number): string | null {
+  const { table } = s;
+  for (let row = 0; row < table.rows; row++) {
+    const state = table.state[row];
+    const address = table.backend[row]?.address;
+    if ((state === CONNECTING || state === OPEN || state === CLOSING) && address?.kind === "tcp" && s.transport.nearPort(row) === port) return address.key;
+  }
+  return null;
+}

@@ -1,0 +1,56 @@
+// What the stages of a connection ask, and report. Admission (gateway/admit) implements it; everything is about a row
+// of the table, which has the facts that were learned so far.
+import type { Answer, Decision, Denial } from "../../runtime/host/decision.ts";
+import type { Identity } from "../../runtime/host/identity.ts";
+import type { PolicyInfo } from "../../runtime/host/module.ts";
+import type { TlsContext } from "../tls/secure.ts";
+import type { SaidName } from "../tls/server_name.ts";
+import type { End } from "../end.ts";
+
+/** The policy that decided, where it is not the one in force. */
+export interface DecidedBy {
+  readonly info: PolicyInfo;
+  readonly generation: number;
+}
+
+/** A refusal that did not come from the policy in force; `detail` is for the record. */
+export interface Refusal {
+  readonly denial: Denial;
+  readonly by: DecidedBy | null;
+  readonly detail?: string;
+}
+
+/** What became of a ClientHello; a refusal came before it could be asked about. */
+export type HelloOutcome = { readonly hello: SaidName } | Refusal;
+
+/** What became of the handshake; `identity` is null where no certificate is asked for. */
+export type SecuredOutcome = { readonly identity: Identity | null } | Refusal;
+
+export interface Decider {
+  /**
+   * Phase 1 of peers that wait on one listening socket. `connections` are rows whose source is filled in. The answers
+   * are in the same order; a pending one needs its hello. A Permit's row has its backend. Must not throw.
+   */
+  accept(socket: number, connections: readonly number[]): readonly Answer[];
+  /** Phase 2 of a pending row, or its refusal. With a context, the gateway does the handshake. Asked once. Must not throw. */
+  named(connection: number, outcome: HelloOutcome): Decision | TlsContext;
+  /** Phases 3 and 4 of a row whose context `named` gave, or its refusal. Asked once. Must not throw. */
+  secured(connection: number, context: TlsContext, outcome: SecuredOutcome): Decision;
+  /** The backend of an admitted row accepted: it is no longer under way. */
+  connected(connection: number): void;
+  /** The backend accepted and is not who it must be. The end follows. */
+  notOwned(connection: number, because: string): void;
+  /** The backend of an admitted row asked for a second hello, and the client's can't be let through. The end follows. */
+  secondHello(connection: number, detail: string): void;
+  /** An event came that the row's state does not have. The end follows where there is a connection. */
+  fault(connection: number, detail: string): void;
+  /**
+   * A connection is gone; its row still has its facts and counts. Gives back all that it was charged. `end` is null
+   * where it was never admitted.
+   */
+  closed(connection: number, end: End | null): void;
+}
+
+export function isContext(answer: Decision | TlsContext): answer is TlsContext {
+  return "server" in answer;
+}

@@ -1,0 +1,52 @@
+// What the rest of the gateway sees of its connections, whatever moves their bytes: open a local address, look at the
+// table, end a connection, wait for the last. connections.ts implements it over a Transport.
+import type { Denial } from "../../runtime/host/decision.ts";
+import type { HelloOutcome } from "./decider.ts";
+import type { End } from "../end.ts";
+import type { ConnectionTable } from "./table.ts";
+
+export interface Local {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A system error's code (`EADDRINUSE`, …). */
+export interface ListenFailure {
+  readonly code: string;
+}
+
+export interface ListeningSocket {
+  /** Number that the table's `socket` column and the decider use; unique in a run. */
+  readonly number: number;
+  /** Lets held peers be decided; those that come later are decided at once. */
+  release(): void;
+  /** Stops listening; peers that are not yet decided are decided with what the decider then says. */
+  close(): void;
+}
+
+export interface Forwarder {
+  readonly table: ConnectionTable;
+  /** Connections that have not ended and are admitted, or may be once hello and handshake are over. */
+  readonly live: number;
+  /**
+   * Listens. With `held`, peers are accepted but not decided until `release`; a bounded
+   * number is kept, later ones are refused.
+   */
+  open(local: Local, held: boolean): Promise<ListeningSocket | ListenFailure>;
+  /** The backend of a connection whose near end has this port; null where none has. */
+  connectedFrom(port: number): string | null;
+  /** Ends one connection at once, on both sides; one whose hello is read, or whose handshake goes on, is refused. */
+  cut(connection: number, end: End): void;
+  /** Refuses a connection whose hello is read, or whose handshake goes on. */
+  refuse(connection: number, outcome: Extract<HelloOutcome, { denial: Denial }>): void;
+  /** Ends connections whose timers ran out; called on a tick. */
+  sweep(monoMs: number): void;
+  /** Resolves when no admitted connection is left. */
+  drained(): Promise<void>;
+  /** Bytes held in user space for one connection, both directions. */
+  buffered(connection: number): number;
+}
+
+export function isListenFailure(result: ListeningSocket | ListenFailure): result is ListenFailure {
+  return "code" in result;
+}

@@ -1,0 +1,61 @@
+// The ClientHello of a connection that phase 1 did not refuse is read, within `timers.hello_ms`; then its name decides.
+import { CODE_HELLO_LATE } from "../../runtime/abi/verdicts.ts";
+import { denial } from "../../runtime/host/ask.ts";
+import { createFirstFlights } from "../tls/first_flights.ts";
+import { HelloReading, type ReadHello } from "../tls/hello_reading.ts";
+import { begin as beginConnecting } from "./connecting.ts";
+import { isContext, type HelloOutcome, type Refusal } from "./decider.ts";
+import { begin as beginSecuring } from "./securing.ts";
+import { free, may, moved, type Stage } from "./stage.ts";
+import { HELLO_DUE, READ, REFUSED } from "./states.ts";
+
+const TOO_LATE: Refusal = { denial: denial(CODE_HELLO_LATE), by: null };
+
+export function begin(s: Stage, row: number): void {
+  if (!moved(s, row, HELLO_DUE)) return;
+  s.table.openedMs[row] = s.clock.monoMs();
+  s.table.reading[row] = new HelloReading();
+  s.transport.read(row);
+}
+
+export function clientBytes(s: Stage, row: number, chunk: Uint8Array): void {
+  if (may(s, row, READ)) answered(s, row, s.table.reading[row]?.take(chunk) ?? null);
+}
+
+export function clientEnded(s: Stage, row: number): void {
+  if (may(s, row, READ)) answered(s, row, s.table.reading[row]?.end() ?? null);
+}
+
+export function clientGone(s: Stage, row: number): void {
+  if (may(s, row, READ)) answered(s, row, s.table.reading[row]?.gone() ?? null);
+}
+
+function answered(s: Stage, row: number, read: ReadHello | null): void {
+  if (read === null) return;
+  if ("denial" in read) {
+    named(s, row, { ...read, by: null });
+    return;
+  }
+  // A hello that is whole too late is refused, also where the sweep has not come by yet.
+  const now = s.clock.monoMs();
+  named(s, row, now - (s.table.openedMs[row] ?? now) >= s.timers.hello_ms ? TOO_LATE : read);
+}
+
+/** The end of this stage; also a refusal from outside. */
+export function named(s: Stage, row: number, outcome: HelloOutcome): void {
+  const { table, transport, clock, timers } = s;
+  transport.pause(row);
+  const answer = s.decider.named(row, outcome);
+  const reading = table.reading[row];
+  const hello = reading?.hello ?? null;
+  if (hello === null || reading === undefined) free(s, row, REFUSED, null);
+  else if (isContext(answer)) beginSecuring(s, row, answer, hello.said, reading.bytes());
+  else if (answer.allowed) {
+    table.flights[row] = createFirstFlights({ hello, helloMs: timers.hello_ms, clock });
+    beginConnecting(s, row, answer);
+  } else free(s, row, REFUSED, null);
+}
+
+export function sweep(s: Stage, row: number, ageMs: number): void {
+  if (ageMs >= s.timers.hello_ms) named(s, row, TOO_LATE);
+}

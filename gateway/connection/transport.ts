@@ -1,0 +1,77 @@
+// What a forwarder does, and what it reports: it accepts, reads, writes, connects and closes, and decides nothing. It
+// names a connection by its row alone. Node's sockets are behind listen/node_transport.ts; a forwarder that makes the
+// kernel's calls itself, or one of datagrams, has the same two interfaces.
+//
+// INVARIANT: after `drop(row)` no event of that row comes any more, whatever its descriptors still report.
+import type { Permit } from "../../runtime/host/decision.ts";
+import type { Identity } from "../../runtime/host/identity.ts";
+import type { Address } from "../../runtime/net/address.ts";
+import type { BackendAddress } from "../forward/backend.ts";
+import type { Backend, AGAIN } from "../forward/backends.ts";
+import type { FirstFlights, SecondHelloFault } from "../tls/first_flights.ts";
+import type { TlsContext, TlsRefusal } from "../tls/secure.ts";
+import type { ListenFailure, Local } from "./forwarder.ts";
+import type { SOURCE_GONE, SOURCE_ODD } from "./table.ts";
+
+export interface PeerAddress {
+  readonly source: Address | typeof SOURCE_GONE | typeof SOURCE_ODD;
+  readonly port: number;
+  /** Empty where there is none. */
+  readonly zone: string;
+}
+
+/** Instead of a row: the peer is not taken. */
+export const NO_ROW = -1;
+
+/** Why a backend did not accept. `busy`: the queue of its unix socket is full, and it may accept later. */
+export type DialFailure = "busy" | "no_descriptor" | "refused";
+
+export type Handshake = { readonly identity: Identity | null } | TlsRefusal;
+
+export interface Transport {
+  /** Listens; each peer is accepted unread, and reported with `listening`. */
+  listen(listening: number, local: Local): Promise<ListenFailure | null>;
+  /** The kernel's socket is gone when this returns; connections live on. */
+  unlisten(listening: number): void;
+  /** The peer was not refused at its accept: from now on the kernel probes it while it is silent. */
+  keep(row: number): void;
+  /** Reads the client, and reports `clientBytes`, `clientEnded` and `clientGone` until `pause`. */
+  read(row: number): void;
+  pause(row: number): void;
+  /** Does the server's side of a TLS handshake; `first` was read of the client before. Reports `handshaken` once. */
+  secure(row: number, context: TlsContext, said: string | null, first: Buffer): void;
+  /** Connects to a backend; reports `connected` or `connectFailed` once. The client is the inside of TLS where there is one. */
+  dial(row: number, address: BackendAddress): void;
+  /** Gives up what `dial` began, without a report. */
+  hangUp(row: number): void;
+  /** Asks whether what was connected to is (still) what it must be; see Verify. */
+  verify(row: number, backend: Backend): string | typeof AGAIN | null;
+  /** Moves bytes both ways until both sides are gone; reports `ended` then. `first` goes to the backend before all else. */
+  relay(row: number, permit: Permit, first: Buffer | null, flights: FirstFlights | null): void;
+  /** Resets both sides of a connection that is dialed or relayed; `connectFailed` or `ended` follows. */
+  breakOff(row: number): void;
+  /** Resets what is left of a connection and forgets it. */
+  drop(row: number): void;
+  /** The port at the near end of the backend's side; null where there is none. */
+  nearPort(row: number): number | null;
+  /** Bytes in its buffers in user space. */
+  buffered(row: number): number;
+}
+
+export interface TransportEvents {
+  /** A peer was accepted; the answer is its row, or NO_ROW, and then the transport resets it. */
+  accepted(listening: number, peer: PeerAddress): number;
+  clientBytes(row: number, chunk: Uint8Array): void;
+  clientEnded(row: number): void;
+  clientGone(row: number): void;
+  handshaken(row: number, outcome: Handshake): void;
+  connected(row: number): void;
+  connectFailed(row: number, failure: DialFailure): void;
+  /** Bytes of a relayed connection: read from the client, and read from the backend. */
+  fromClient(row: number, bytes: number): void;
+  fromBackend(row: number, bytes: number): void;
+  /** The backend asked for a second hello, and the client's can't be let through; both sides are still there. */
+  secondHello(row: number, fault: SecondHelloFault): void;
+  /** Both sides of a relayed connection are gone; the side that broke off, if one did. */
+  ended(row: number, reset: "client" | "backend" | null): void;
+}

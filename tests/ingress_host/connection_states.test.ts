@@ -1,0 +1,299 @@
+// The states of a connection, without a socket: every event in every state, and any sequence of events. The transport
+// is the test's own; table, charges, stages, admission and the policy module are the product's.
+import fc from "fast-check";
+import { suite } from "../suite.ts";
+import * as assert from "uvu/assert";
+import { CODE_DRAINING } from "../../runtime/abi/verdicts.ts";
+import { denial } from "../../runtime/host/ask.ts";
+import { CHARGED_BACKEND, CHARGED_EVERYTHING, CHARGED_IDENTITY, CHARGED_LISTENER, CHARGED_OVERALL, charge, release, type Account } from "../../gateway/connection/charges.ts";
+import { CLOSING, CONNECTING, EVENT_NAMES, FREE, ILLEGAL, OPEN, READING, SECURING, STATE_NAMES, stateAfter, WAITING } from "../../gateway/connection/states.ts";
+import { ConnectionTable } from "../../gateway/connection/table.ts";
+import { NO_ROW } from "../../gateway/connection/transport.ts";
+import { AGAIN } from "../../gateway/forward/backends.ts";
+import { HELD_PEERS } from "../../gateway/connection/waiting.ts";
+import { isListenFailure } from "../../gateway/connection/forwarder.ts";
+import { beginRecheck } from "../../gateway/reload/recheck.ts";
+import { CAPS, FAILED, HELLO, KNOWN, LISTENERS, OTHER_HELLO, SHOWN, TIMERS, world, type World } from "./connections_under_test.ts";
+
+const test = suite("connection states");
+const [PLAIN, THROUGH, TLS, MTLS] = [0, 1, 2, 3];
+
+/** By hand, and not from states.ts: where a state leads by each event that it has. */
+const LEADS: Readonly<Record<(typeof STATE_NAMES)[number], Readonly<Record<string, string>>>> = {
+  free: { accepted: "waiting" },
+  waiting: { hello_due: "reading", granted: "connecting", refused: "free" },
+  reading: { read: "reading", handshake_due: "securing", granted: "connecting", refused: "free" },
+  securing: { handshaken: "securing", granted: "connecting", refused: "free" },
+  connecting: { connected: "open", connect_failed: "free", cut: "closing" },
+  open: { second_hello: "open", cut: "closing", ended: "free" },
+  closing: { connect_failed: "free", ended: "free" },
+};
+
+test("every event in every state leads where it must, and nowhere else", () => {
+  assert.equal(Object.keys(LEADS).sort(), [...STATE_NAMES].sort());
+  for (const [state, name] of STATE_NAMES.entries()) {
+    for (const [event, word] of EVENT_NAMES.entries()) {
+      const to = stateAfter(state, event);
+      assert.is(to === ILLEGAL ? undefined : STATE_NAMES[to], LEADS[name][word], `${word} in ${name}`);
+    }
+  }
+  for (const event of [-1, EVENT_NAMES.length, 0.5]) for (let state = 0; state < STATE_NAMES.length; state++) assert.is(stateAfter(state, event), ILLEGAL);
+  for (const state of [-1, STATE_NAMES.length]) for (let event = 0; event < EVENT_NAMES.length; event++) assert.is(stateAfter(state, event), ILLEGAL);
+});
+
+/** The way of a connection into each state; returns its row. */
+const WAYS: readonly (readonly [state: number, way: (w: World) => number])[] = [
+  [FREE, () => 0],
+  [WAITING, (w) => w.peer(PLAIN, 1)],
+  [READING, (w) => decided(w, THROUGH)],
+  [SECURING, (w) => {
+    const row = decided(w, MTLS);
+    w.events.clientBytes(row, HELLO);
+    return row;
+  }],
+  [CONNECTING, (w) => decided(w, PLAIN)],
+  [OPEN, (w) => {
+    const row = decided(w, PLAIN);
+    w.events.connected(row);
+    return row;
+  }],
+  [CLOSING, (w) => {
+    const row = decided(w, PLAIN);
+    w.forwarder.cut(row, "cut");
+    return row;
+  }],
+];
+
+function decided(w: World, listener: number): number {
+  const row = w.peer(listener, 1);
+  w.turn();
+  return row;
+}
+
+/** What a transport can report of a row, and the states in which it may. */
+const REPORTS: readonly (readonly [what: string, may: readonly number[], report: (w: World, row: number) => void])[] = [
+  ["bytes", [READING], (w, row) => w.events.clientBytes(row, HELLO)],
+  ["the client's end", [READING], (w, row) => w.events.clientEnded(row)],
+  ["the client's close", [READING], (w, row) => w.events.clientGone(row)],
+  ["a handshake", [SECURING], (w, row) => w.events.handshaken(row, KNOWN)],
+  ["a failed handshake", [SECURING], (w, row) => w.events.handshaken(row, FAILED)],
+  ["a connect", [CONNECTING], (w, row) => w.events.connected(row)],
+  ["a failed connect", [CONNECTING, CLOSING], (w, row) => w.events.connectFailed(row, "refused")],
+  ["a second hello", [OPEN], (w, row) => w.events.secondHello(row, "another_name")],
+  ["both ends", [OPEN, CLOSING], (w, row) => w.events.ended(row, null)],
+];
+
+for (const [state, way] of WAYS) {
+  for (const [what, may, report] of REPORTS) {
+    test(`${what} while ${STATE_NAMES[state]}: ${may.includes(state) ? "goes on" : "ends it, with one record"}`, async () => {
+      const w = await world();
+      const row = way(w);
+      assert.is(w.table.state[row], state);
+      const before = w.lines.length;
+      report(w, row);
+      const faults = w.lines.slice(before).filter((line) => / in the state /.test(line));
+      if (may.includes(state)) {
+        assert.equal(faults, []);
+        return;
+      }
+      assert.is(faults.length, 1);
+      assert.match(faults[0] ?? "", /"decision":"deny".*"code":"internal"/);
+      assert.match(faults[0] ?? "", ` in the state ${STATE_NAMES[state]}"`);
+      assert.is(w.table.state[row], FREE);
+      assert.is(w.table.charged[row] ?? 0, 0);
+      assert.is(w.forwarder.live, 0);
+      if (state !== FREE) assert.is(w.transport.asked.at(-1), `drop ${row}`);
+      // Its batch passes it by, and its place is another's.
+      w.turn();
+      assert.is(w.table.state[row], FREE);
+      balanced(w);
+    });
+  }
+}
+
+/** What is counted is what rows were charged, no more and no less. */
+function balanced(w: World): void {
+  const { table, inForce, forwarder, backends } = w;
+  const rows = Array.from({ length: table.rows }, (_, row) => row);
+  const charged = (bit: number): number[] => rows.filter((row) => ((table.charged[row] ?? 0) & bit) !== 0);
+  for (const row of rows) if (table.state[row] === FREE || table.state[row] === WAITING) assert.is(table.charged[row], 0, `row ${row}`);
+  assert.is(forwarder.live, rows.filter((row) => table.state[row] !== FREE && table.state[row] !== WAITING).length);
+  assert.is(charged(CHARGED_OVERALL).length, forwarder.live);
+  LISTENERS.forEach((name, i) => {
+    const id = inForce.engine?.info.listeners.find((one) => one.name === name)?.id ?? -1;
+    assert.is(inForce.engine?.connections(id), charged(CHARGED_LISTENER).filter((row) => table.listener[row] === id).length, name);
+    assert.is(backends[i]?.load.underWay, charged(CHARGED_BACKEND).filter((row) => table.backend[row] === backends[i]).length, `under way to ${name}`);
+  });
+  // What is under way has not been accepted; what is open has.
+  for (const row of charged(CHARGED_BACKEND)) assert.ok(table.state[row] === CONNECTING || table.state[row] === CLOSING);
+  assert.is(w.counters.allowed + w.counters.denied, w.counters.auditRecords + w.counters.auditDropped);
+}
+
+/** One step; rows are taken modulo the rows that there are. */
+type Step = readonly [what: string, act: (w: World) => void];
+
+const anyRow = fc.nat({ max: 9 });
+const at = (row: number, w: World): number => row % Math.max(1, w.table.rows);
+const reports = fc.tuple(fc.constantFrom(...REPORTS), anyRow).map(([[what, , report], row]): Step => [`${what} of ${row}`, (w) => report(w, at(row, w))]);
+/** Only what the row's state may have, so that connections come far. */
+const fitting = fc.tuple(fc.nat({ max: 20 }), anyRow).map(([n, row]): Step => [`the fitting report ${n} of ${row}`, (w) => {
+  const fit = REPORTS.filter(([, may]) => may.includes(w.table.state[at(row, w)] ?? FREE));
+  fit[n % Math.max(1, fit.length)]?.[2](w, at(row, w));
+}]);
+const steps: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 6, arbitrary: fc.tuple(fc.nat({ max: 3 }), fc.integer({ min: 1, max: 3 })).map(([listener, host]): Step => [`peer ${host} at ${listener}`, (w) => void w.peer(listener, host)]) },
+  { weight: 6, arbitrary: fc.constant<Step>(["turn", (w) => w.turn()]) },
+  { weight: 12, arbitrary: fitting },
+  { weight: 1, arbitrary: reports },
+  { weight: 1, arbitrary: anyRow.map((row): Step => [`another hello of ${row}`, (w) => w.events.clientBytes(at(row, w), OTHER_HELLO)]) },
+  { weight: 1, arbitrary: anyRow.map((row): Step => [`no identity of ${row}`, (w) => w.events.handshaken(at(row, w), SHOWN)]) },
+  { weight: 1, arbitrary: anyRow.map((row): Step => [`half a hello of ${row}`, (w) => w.events.clientBytes(at(row, w), HELLO.subarray(0, 20))]) },
+  { weight: 2, arbitrary: fc.tuple(anyRow, fc.constantFrom("busy" as const, "no_descriptor" as const)).map(([row, failure]): Step => [`${failure} of ${row}`, (w) => {
+    if (w.table.state[at(row, w)] === CONNECTING && w.table.redial[at(row, w)] === undefined) w.events.connectFailed(at(row, w), failure);
+  }]) },
+  { weight: 1, arbitrary: anyRow.map((row): Step => [`cut ${row}`, (w) => w.forwarder.cut(at(row, w), "cut")]) },
+  { weight: 1, arbitrary: anyRow.map((row): Step => [`refuse ${row}`, (w) => w.forwarder.refuse(at(row, w), { denial: denial(CODE_DRAINING), by: null })]) },
+  { weight: 1, arbitrary: fc.constantFrom(1, 300, TIMERS.hello_ms, TIMERS.backend_connect_ms).map((ms): Step => [`${ms} ms`, (w) => {
+    w.clock.advance(ms);
+    w.forwarder.sweep(w.clock.monoMs());
+  }]) },
+  { weight: 1, arbitrary: fc.constantFrom(null, "another's", AGAIN, new Error("trap")).map((verdict): Step => [`verdict ${String(verdict)}`, (w) => void (w.transport.verdict = verdict)]) },
+  { weight: 1, arbitrary: fc.boolean().map((full): Step => [full ? "the disk is full" : "the disk has room", (w) => void (w.isFull = full)]) },
+  { weight: 1, arbitrary: fc.constant<Step>(["a reload", reload]) },
+);
+
+/** The turn of a swap: all that live on are counted in the new policy. */
+function reload(w: World): void {
+  const engine = w.newEngine();
+  const generation = w.inForce.generation + 1;
+  beginRecheck({
+    forwarder: w.forwarder, recorder: { record: () => [], count: () => undefined }, engine, generation, onReload: "keep", numbered: (n) => w.ports.numbered(n),
+  });
+  w.inForce.engine = engine;
+  w.inForce.generation = generation;
+}
+
+test("any sequence of events gives back exactly what was charged, once, and ends with every row free", async () => {
+  let most = 0;
+  const reached = new Set<number>();
+  let faults = 0;
+  let reused = 0;
+  await fc.assert(fc.asyncProperty(fc.array(steps, { minLength: 20, maxLength: 150, size: "max" }), async (sequence) => {
+    const w = await world();
+    for (const [what, act] of sequence) {
+      act(w);
+      try {
+        balanced(w);
+      } catch (error) {
+        throw new Error(`after ${what}: ${String(error)}`);
+      }
+      most = Math.max(most, w.forwarder.live);
+      for (let row = 0; row < w.table.rows; row++) reached.add(w.table.state[row] ?? FREE);
+    }
+    faults += w.lines.filter((line) => / in the state /.test(line)).length;
+    reused += w.table.rows < w.counters.allowed ? 1 : 0;
+    w.isFull = false;
+    w.turn();
+    for (let row = 0; row < w.table.rows; row++) w.forwarder.cut(row, "cut");
+    for (let row = 0; row < w.table.rows; row++) if (w.table.state[row] === CLOSING) w.events.ended(row, null);
+    balanced(w);
+    for (let row = 0; row < w.table.rows; row++) assert.is(w.table.state[row], FREE, `row ${row}`);
+    assert.is(w.forwarder.live, 0);
+    await w.forwarder.drained();
+    // All places are free again: as many are admitted as at the start.
+    w.transport.verdict = null;
+    for (let i = 0; i < 3; i++) w.peer(PLAIN, i + 1);
+    w.turn();
+    assert.is(w.forwarder.live, 3);
+  }), { numRuns: 300 });
+  assert.equal([...reached].sort(), [FREE, WAITING, CONNECTING, OPEN, CLOSING, READING, SECURING]);
+  assert.ok(most > CAPS.connections / 2 && most <= CAPS.connections, `at most ${most} were live`);
+  assert.ok(faults > 0 && reused > 0, `${faults} faults, ${reused} runs in which a row was used again`);
+});
+
+test("a charge is given back once, and only that which was made", () => {
+  const table = new ConnectionTable();
+  const account: Account = { table, inForce: { engine: null }, overall: 0 };
+  const row = table.take();
+  charge(account, row, CHARGED_OVERALL | CHARGED_LISTENER);
+  charge(account, row, CHARGED_OVERALL);
+  assert.is(account.overall, 1, "charged twice, counted once");
+  release(account, row, CHARGED_IDENTITY | CHARGED_BACKEND);
+  assert.is(table.charged[row], CHARGED_OVERALL | CHARGED_LISTENER);
+  release(account, row, CHARGED_OVERALL);
+  assert.is(account.overall, 0);
+  release(account, row, CHARGED_EVERYTHING);
+  release(account, row, CHARGED_EVERYTHING);
+  assert.equal([account.overall, table.charged[row]], [0, 0]);
+});
+
+test("a client's identity is charged with its connection and given back with it, at N and N + 1", async () => {
+  const w = await world();
+  const rows: number[] = [];
+  for (let host = 1; host <= 3; host++) {
+    const row = w.peer(MTLS, host);
+    w.turn();
+    w.events.clientBytes(row, HELLO);
+    w.events.handshaken(row, KNOWN);
+    rows.push(row);
+  }
+  const [first = NO_ROW, second = NO_ROW] = rows;
+  assert.equal([w.table.state[first], w.table.state[second]], [CONNECTING, CONNECTING]);
+  assert.is(w.forwarder.live, 2, "2 per identity");
+  w.events.connectFailed(first, "refused");
+  const again = w.peer(MTLS, 9);
+  w.turn();
+  w.events.clientBytes(again, HELLO);
+  w.events.handshaken(again, KNOWN);
+  assert.is(w.table.state[again], CONNECTING, "its place was free");
+  balanced(w);
+});
+
+test("a held socket keeps a bounded number of peers, and decides them when it is released", async () => {
+  const w = await world();
+  const held = await w.forwarder.open({ host: "0.0.0.0", port: 1 }, true);
+  assert.ok(!isListenFailure(held));
+  if (isListenFailure(held)) return;
+  const source = { source: [0, 0, 0xffff, 1] as const, port: 1, zone: "" };
+  for (let i = 0; i < HELD_PEERS; i++) assert.not.equal(w.events.accepted(held.number, source), NO_ROW);
+  assert.is(w.events.accepted(held.number, source), NO_ROW);
+  w.turn();
+  assert.is(w.counters.denied, 0, "nobody was decided");
+  held.release();
+  w.turn();
+  assert.is(w.counters.denied, HELD_PEERS, "nothing is served there");
+  held.close();
+  assert.is(w.events.accepted(held.number, source), NO_ROW, "a socket that is closed takes nobody");
+});
+
+test("a backend is looked at before a byte goes to it, again where it has just changed, and never for longer than its time", async () => {
+  const w = await world();
+  const row = decided(w, TLS);
+  w.events.clientBytes(row, HELLO);
+  w.events.handshaken(row, SHOWN);
+  w.transport.verdict = AGAIN;
+  for (let i = 0; i < 3; i++) {
+    w.events.connected(row);
+    assert.is(w.table.state[row], CONNECTING);
+    w.clock.advance(0);
+  }
+  w.events.connected(row);
+  assert.is(w.table.state[row], CLOSING, "the fourth time it is refused");
+  assert.not.ok(w.transport.asked.some((word) => word.startsWith("relay")));
+  w.events.connectFailed(row, "refused");
+  assert.equal([...w.counters.ends], [["backend_not_owned", 1]]);
+  w.transport.verdict = null;
+  const busy = decided(w, PLAIN);
+  w.events.connectFailed(busy, "busy");
+  w.clock.advance(TIMERS.backend_connect_ms);
+  w.events.connectFailed(busy, "busy");
+  w.forwarder.sweep(w.clock.monoMs());
+  assert.is(w.table.state[busy], FREE, "between two tries nothing is awaited");
+  assert.is(w.counters.ends.get("backend_timeout"), 1);
+  const dials = w.transport.asked.filter((word) => word.startsWith("dial")).length;
+  w.clock.advance(1000);
+  assert.is(w.transport.asked.filter((word) => word.startsWith("dial")).length, dials, "and none is made later");
+  balanced(w);
+});
+
+test.run();

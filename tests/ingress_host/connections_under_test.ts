@@ -1,0 +1,191 @@
+// Connections without sockets: the product's table, stages, admission and policy module over a transport that does
+// nothing by itself, so that a test says every event.
+import { createServer } from "node:tls";
+import { denial, openEngine } from "../../runtime/host/ask.ts";
+import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
+import type { LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
+import { CODE_TLS_FAILED } from "../../runtime/abi/verdicts.ts";
+import { identityOf } from "../../runtime/host/identity.ts";
+import { fromV4 } from "../../runtime/net/address.ts";
+import { createAdmitter, type InForce } from "../../gateway/admit/admit.ts";
+import { TopDenied } from "../../gateway/admit/top_denied.ts";
+import { createRecorder } from "../../gateway/audit/recorder.ts";
+import { createConnections } from "../../gateway/connection/connections.ts";
+import { isListenFailure, type Forwarder } from "../../gateway/connection/forwarder.ts";
+import { ConnectionTable } from "../../gateway/connection/table.ts";
+import type { Handshake, Transport, TransportEvents } from "../../gateway/connection/transport.ts";
+import { newCounters, type Counters } from "../../gateway/audit/counters.ts";
+import { tcpBackend, unixBackend } from "../../gateway/forward/backend.ts";
+import { Backends, type AGAIN, type Backend } from "../../gateway/forward/backends.ts";
+import { exposure, Ports } from "../../gateway/listen/ports.ts";
+import { createMarkers } from "../../gateway/audit/markers.ts";
+import type { TlsContext } from "../../gateway/tls/secure.ts";
+import { helloWith, record, serverName } from "./hello_bytes.ts";
+import { manualClock, moduleOf, type ManualClock } from "./gateway_under_test.ts";
+
+export const TIMERS = { keepalive_ms: 0, hello_ms: 1000, backend_connect_ms: 2000, idle_ms: 5000, lifetime_ms: 20_000 };
+export const CAPS = { connections: 12, backend_connecting: 3 };
+
+export const POLICY = `edition 1
+expose plain on tcp 1001 {
+  backend unix "/run/plain.sock"
+  allow from any4
+  cap 4 connections, 2 per source
+}
+expose through on tcp 1002 as passthrough {
+  backend 127.0.0.1:2
+  allow from any4 sni "a.test"
+  cap 4 connections
+}
+expose shown on tcp 1003 as tls {
+  backend 127.0.0.1:3
+  cert "c"
+  allow from any4 sni "a.test"
+}
+expose known on tcp 1004 as mtls {
+  backend 127.0.0.1:4
+  cert "c" ca "ops"
+  allow from any4 client dns "a.test"
+  cap 9 connections, 2 per identity
+}
+`;
+/** The listeners of POLICY, in its order. */
+export const LISTENERS = ["plain", "through", "shown", "known"] as const;
+
+export const HELLO = record(helloWith(serverName("a.test")));
+export const OTHER_HELLO = record(helloWith(serverName("b.test")));
+export const SHOWN: Handshake = { identity: null };
+export const KNOWN: Handshake = { identity: identityOf(["dns:a.test", `sha256:${"0".repeat(64)}`]) };
+export const FAILED: Handshake = { denial: denial(CODE_TLS_FAILED) };
+
+/** What is asked of a transport, by the words of its functions. */
+export class SilentTransport implements Transport {
+  readonly asked: string[] = [];
+  /** What a look at a backend says next; it throws where it is an Error. */
+  verdict: string | typeof AGAIN | null | Error = null;
+  async listen(): Promise<null> {
+    return null;
+  }
+  unlisten(): void {
+    this.asked.push("unlisten");
+  }
+  keep = this.#noting("keep");
+  read = this.#noting("read");
+  pause = this.#noting("pause");
+  secure = this.#noting("secure");
+  dial = this.#noting("dial");
+  hangUp = this.#noting("hang up");
+  relay = this.#noting("relay");
+  breakOff = this.#noting("break off");
+  drop = this.#noting("drop");
+  #noting(word: string): (row: number) => void {
+    return (row) => void this.asked.push(`${word} ${row}`);
+  }
+  verify(): string | typeof AGAIN | null {
+    if (this.verdict instanceof Error) throw this.verdict;
+    return this.verdict;
+  }
+  nearPort(): null {
+    return null;
+  }
+  buffered(): number {
+    return 0;
+  }
+}
+
+export interface World {
+  readonly forwarder: Forwarder;
+  readonly events: TransportEvents;
+  readonly transport: SilentTransport;
+  readonly table: ConnectionTable;
+  readonly clock: ManualClock;
+  readonly inForce: InForce;
+  readonly counters: Counters;
+  readonly backends: readonly Backend[];
+  readonly ports: Ports;
+  /** Number of the listening socket of each listener. */
+  readonly sockets: readonly number[];
+  /** Written records. */
+  readonly lines: string[];
+  /** Whether the disk of the audit file is full. */
+  isFull: boolean;
+  /** Lets accepted peers be decided. */
+  turn(): void;
+  newEngine(): PolicyEngine;
+  /** A row that a peer from 10.0.0.`host` has at this listener, not yet decided; NO_ROW where it is not taken. */
+  peer(listener: number, host: number): number;
+}
+
+let loaded: LoadedPolicy | null = null;
+
+function policy(): LoadedPolicy {
+  if (loaded !== null) return loaded;
+  const read = loadPolicy(moduleOf(POLICY));
+  if (isRefusal(read)) throw new Error(read.message);
+  return loaded = read;
+}
+
+const context: Pick<TlsContext, "server"> = { server: createServer() };
+
+export async function world(): Promise<World> {
+  const clock = manualClock();
+  const table = new ConnectionTable();
+  const counters = newCounters();
+  const lines: string[] = [];
+  const newEngine = (): PolicyEngine => openEngine(policy(), new Uint8Array(16));
+  const engine = newEngine();
+  const inForce: InForce = { engine, generation: 1 };
+  const ports = new Ports(() => [], () => null);
+  const recorder = createRecorder({
+    counters, clock, onError: "closed", markers: createMarkers(() => undefined, counters),
+    audit: {
+      write(batch) {
+        const taken = w.isFull ? 0 : batch.length;
+        lines.push(...batch.slice(0, taken));
+        counters.auditRecords += taken;
+        counters.auditDropped += batch.length - taken;
+        return taken;
+      },
+      reopen: () => null,
+      close: () => undefined,
+    },
+  });
+  const admitter = createAdmitter({
+    table, inForce, ports, recorder, counters, topDenied: new TopDenied(), clock, caps: CAPS, lackedDescriptor: () => undefined,
+    contextOf: ({ ca }) => ({ ...context, ca, trust: ca ?? "" }),
+  });
+  const transport = new SilentTransport();
+  const flushes: (() => void)[] = [];
+  const found: TransportEvents[] = [];
+  const forwarder = createConnections({
+    table, decider: admitter.decider, clock, timers: TIMERS, afterTurn: (flush) => void flushes.push(flush),
+    transport: (given) => {
+      found.push(given);
+      return transport;
+    },
+  });
+  const [events] = found;
+  if (events === undefined) throw new Error("no transport was asked for");
+  const pool = new Backends(() => null);
+  const sockets: number[] = [];
+  const backends: Backend[] = [];
+  for (const [i, name] of LISTENERS.entries()) {
+    const info = engine.info.listeners.find((one) => one.name === name);
+    const address = i === 0 ? unixBackend("/run/plain.sock") : tcpBackend("127.0.0.1", i + 1);
+    if (info === undefined || typeof address === "string") throw new Error(`there is no ${name}`);
+    const socket = await forwarder.open({ host: "0.0.0.0", port: 1001 + i }, false);
+    if (isListenFailure(socket)) throw new Error(socket.code);
+    const backend = pool.at(address, null);
+    backends.push(backend);
+    ports.add(exposure([0, 0, 0xffff, 0], 1001 + i, info, backend, null), socket);
+    sockets.push(socket.number);
+  }
+  const w: World = {
+    forwarder, events, transport, table, clock, inForce, counters, backends, ports, sockets, lines, newEngine, isFull: false,
+    turn() {
+      for (const flush of flushes.splice(0)) flush();
+    },
+    peer: (listener, host) => events.accepted(sockets[listener] ?? -1, { source: fromV4((10 << 24) | host), port: 40_000, zone: "" }),
+  };
+  return w;
+}
