@@ -26,7 +26,7 @@ const rooms: readonly Room[] = [
   { at: "runtime/engine/", may: ["runtime/engine/", "runtime/abi/"], packages: [], node: false, why: "the engine has zero imports" },
   { at: "runtime/package/", may: ["runtime/package/"], packages: [], node: true, why: "a build replaces it, so it depends on nothing" },
   { at: "runtime/shell/", may: ["runtime/shell/", "runtime/package/", "runtime/host/", "runtime/abi/", "runtime/net/", "scripts/build.mjs", "runtime/result/"], packages: ["koffi"], node: true, why: "what all programs share knows none of them" },
-  { at: "runtime/host/", may: ["runtime/host/", "runtime/package/", "runtime/abi/", "runtime/net/", "runtime/engine/build/", "runtime/result/"], packages: ["@assemblyscript/loader"], node: true, why: "what decides must not depend on what compiles or serves" },
+  { at: "runtime/host/", may: ["runtime/host/", "runtime/package/", "runtime/abi/", "runtime/net/", "runtime/engine/build/", "runtime/result/"], packages: ["@assemblyscript/loader", "@noble/hashes"], node: true, why: "what decides must not depend on what compiles or serves" },
   { at: "runtime/guard/", may: ["runtime/guard/", "runtime/shell/", "runtime/package/", "runtime/host/", "runtime/abi/", "runtime/net/", "runtime/result/"], packages: ["koffi"], node: true, why: "the guardrail works without a gateway" },
   { at: "runtime/os/", may: ["runtime/os/", "runtime/abi/"], packages: [], node: false, why: "what runs on bare metal has no Node and no C library" },
   { at: "compiler/cli/", may: ["compiler/", "runtime/shell/", "runtime/package/", "runtime/host/", "runtime/abi/", "runtime/net/", "runtime/text/", "runtime/result/", "runtime/engine/build/"], packages: [], node: true, why: "the command line asks the shipped module and never the gateway" },
