@@ -3,7 +3,7 @@
 // A program starts parts of itself: the thread that checks a module, the process that becomes a guarded program, the
 // process that hands connections in. In one file these are the same file, which looks at how it was started. koffi
 // has native code and stays a package: it is used where it is in a folder `node_modules` beside or above the file.
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { ENTRIES } from "../build.mjs";
@@ -20,11 +20,18 @@ export const DOORMAN = LOAD_WORKER;
 export const packageVersion = () => VERSION;
 `;
 
-/** The first lines of the program in the clone, up to its own imports: the start by `sh` and the signal of the debugger. */
+/** The Nodes that package.json names, as patterns of `case` in sh. */
+const NODES = "v20.19.*|v20.[2-9][0-9].*|v22.*|v24.*|v2[6-9].*|v[3-9][0-9].*";
+
+/**
+ * The first lines: sh starts Node so that SIGUSR1 never opens a debugger (runtime/host/debugger.mjs), and says which
+ * Node is needed where it is missing or too old.
+ */
 function head(program: string): string {
-  const [first = "", second = "", third = ""] = readFileSync(join(ROOT, manifest.bin[program] ?? ""), "utf8").split("\n");
-  if (!first.startsWith("#!/bin/sh") || !third.startsWith('process.on("SIGUSR1"')) throw new Error(`the program ${program} has another start than expected`);
-  return `${first}\n${second}\n${third}`;
+  const refuse = `echo "${program}: it needs Node 20.19 or later (20, 22, 24, 26), found \${v:-no node}" >&2; exit 4`;
+  return `#!/bin/sh
+":" //; o=--disable-sigusr1; v=$(node $o --version 2>/dev/null) || { o=--inspect-port=240.0.0.1:9229; v=$(node --version 2>/dev/null); }; case $v in ${NODES}) ;; *) ${refuse};; esac; exec node $o "$0" "$@"
+process.on("SIGUSR1", () => undefined);`;
 }
 
 function entryOf(program: (typeof PROGRAMS)[number]): string {
