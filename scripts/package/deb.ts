@@ -50,7 +50,7 @@ export async function writeDeb(folder = join(DIST, "deb")): Promise<string> {
 
 /** A package of npm as it was installed, without what only its own build needs. */
 function copyPackage(name: string, to: string): void {
-  cpSync(join(ROOT, "node_modules", name), to, { recursive: true, dereference: true, filter: (path) => !/\/(?:src|vendor|doc|musl_[^/]*|lib)$/.test(path.slice(ROOT.length)) });
+  cpSync(join(ROOT, "node_modules", name), to, { recursive: true, dereference: true, filter: (path) => !/\/(?:vendor|doc|musl_[^/]*|lib)$|\.(?:cc|hh|h|S|asm)$/.test(path.slice(ROOT.length)) });
 }
 
 function put(tree: string, path: string, contents: string | Uint8Array): void {

@@ -54,7 +54,7 @@ export async function writeImage(node: string, folder = join(DIST, "image")): Pr
 async function writeRoot(node: string, root: string): Promise<void> {
   await writeSingleFiles(join(root, "usr/lib/ingressd"));
   for (const name of KOFFI) {
-    cpSync(join(ROOT, "node_modules", name), join(root, "usr/lib/ingressd/node_modules", name), { recursive: true, dereference: true, filter: (path) => !/\/(?:src|vendor|doc|musl_[^/]*|lib)$/.test(path.slice(ROOT.length)) });
+    cpSync(join(ROOT, "node_modules", name), join(root, "usr/lib/ingressd/node_modules", name), { recursive: true, dereference: true, filter: (path) => !/\/(?:vendor|doc|musl_[^/]*|lib)$|\.(?:cc|hh|h|S|asm)$/.test(path.slice(ROOT.length)) });
   }
   put(root, "usr/bin/node", node);
   for (const library of librariesOf(node)) put(root, library.slice(1), realpathSync(library));

@@ -40,6 +40,7 @@ start() {
   cat log; return 1
 }
 start
+grep koffi log && exit 1
 echo started
 kill -TERM "$gateway"; wait "$gateway" || true
 dpkg -i --force-depends next.deb
