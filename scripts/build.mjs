@@ -23,7 +23,7 @@ const HASH_DIGITS = 16;
 const TARGET = "node20.19";
 
 /** Name in `dist/` and source of each file that is started by its path. */
-const ENTRIES = {
+export const ENTRIES = {
   ingressc: "compiler/cli/main.ts",
   ingressd: "gateway/cli/main.ts",
   "ingress-guard": "runtime/guard/main.ts",

@@ -1,6 +1,5 @@
 // Asking a running policy. The only maker of Permits: one line here turns the module's "allow"
 // into leave to serve, and every other path, a trap included, is a Denial.
-import { createHash } from "node:crypto";
 import * as abi from "../abi/layout.ts";
 import { fnv1a64 } from "../abi/fnv.ts";
 import { CODES, isCode, REASON_NAMES } from "../abi/names.ts";
@@ -10,6 +9,7 @@ import * as v from "../abi/verdicts.ts";
 import { isV4 } from "../net/address.ts";
 import type { Address } from "../net/address.ts";
 import { mintPermit } from "./decision.ts";
+import { sha256 } from "./platform.ts";
 import type { Answer, Decision, Denial, Pending, Shadow } from "./decision.ts";
 import type { Identity } from "./identity.ts";
 import { MAX_IDENTITY_BYTES, MAX_IDENTITY_NAMES } from "./identity.ts";
@@ -58,7 +58,7 @@ class RunningPolicy implements PolicyEngine {
     this.#view = new DataView(this.#exports.memory.buffer);
     this.#bytes = new Uint8Array(this.#exports.memory.buffer);
     // Any 16 bytes would do; hashing takes a seed of another length too.
-    const digest = createHash("sha256").update(seed).digest();
+    const digest = sha256(seed);
     const words = new DataView(digest.buffer, digest.byteOffset, digest.byteLength);
     this.#exports.seed(words.getInt32(0), words.getInt32(4), words.getInt32(8), words.getInt32(12));
     // Tables that stand apart were validated where they were loaded.

@@ -2,6 +2,7 @@
 // importState) suit any two modules; where both lay their limiter out alike, its words are copied
 // as they stand: a reload moves tables full of debts in the turn in which it swaps.
 import * as abi from "../abi/layout.ts";
+import { sameBytes } from "./bytes.ts";
 import type { EngineExports } from "./instance.ts";
 
 /** A module's memory, as its header says. */
@@ -74,7 +75,7 @@ function matched(before: Limiter, after: Limiter): Matched {
     const identity = before.identity(limit);
     const now = numbers.get(identity);
     if (now === undefined) continue;
-    if (Buffer.compare(before.record(limit), after.record(now)) === 0) moves[limit] = now;
+    if (sameBytes(before.record(limit), after.record(now))) moves[limit] = now;
     else changed.add(identity);
   }
   return { moves, changed };

@@ -1,7 +1,7 @@
 // A client's identity as the policy module is asked about it: words such as `dns:jump.example`, and
 // the key under which its caps and limits are counted.
-import { createHash } from "node:crypto";
 import type { Address } from "../net/address.ts";
+import { sha256 } from "./platform.ts";
 
 /** The most names of one certificate. */
 export const MAX_IDENTITY_NAMES = 64;
@@ -20,9 +20,8 @@ export interface Identity {
 export function identityOf(words: readonly string[]): Identity {
   const sorted = [...new Set(words)].sort();
   const names = sorted.filter((word) => !word.startsWith(FINGERPRINT));
-  const hash = createHash("sha256");
   // A word has no zero byte, so that no two lists are one text.
-  for (const word of names.length > 0 ? names : sorted) hash.update(`${word}\0`);
-  const digest = hash.digest();
-  return { words: sorted, key: [digest.readUInt32BE(0), digest.readUInt32BE(4), digest.readUInt32BE(8), digest.readUInt32BE(12)] };
+  const digest = sha256(new TextEncoder().encode((names.length > 0 ? names : sorted).map((word) => `${word}\0`).join("")));
+  const view = new DataView(digest.buffer, digest.byteOffset, digest.byteLength);
+  return { words: sorted, key: [view.getUint32(0), view.getUint32(4), view.getUint32(8), view.getUint32(12)] };
 }

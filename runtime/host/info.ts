@@ -1,10 +1,11 @@
 // A module's own account of itself: its semantic JSON and source map, decoded with every field
 // checked. The bytes are intact when this runs, but who built them is not known.
-import { createHash } from "node:crypto";
 import { isProfile, OS_PAGES, type Profile } from "../abi/profiles.ts";
 import { MAX_DIALERS, PAGE_BYTES } from "../abi/layout.ts";
 import { SECTION_MAP, SECTION_POLICY } from "../abi/sections.ts";
 import { parsePrefix } from "../net/prefix.ts";
+import { hexOf } from "./bytes.ts";
+import { sha256 } from "./platform.ts";
 import { BeyondBounds, parseBounded, type JsonBounds } from "./bounded_json.ts";
 import type { Annotations, ListenerInfo, Origin, PolicyInfo, PortRange, RuleInfo } from "./module.ts";
 import type { VerifiedModule } from "./verify.ts";
@@ -42,7 +43,7 @@ export function readInfo(module: VerifiedModule, maxSteps: number): PolicyInfo |
     const listeners = exposes.map((expose, id) => readListener(expose, id, bindOf, origins[id], namesDenied));
     return {
       sha256: module.sha256,
-      treeSha256: createHash("sha256").update(policy).digest("hex"),
+      treeSha256: hexOf(sha256(policy)),
       abiVersion: module.engine.abiVersion,
       profile: readProfile(places["profile"], module.memoryBytes),
       memoryBytes: module.memoryBytes,
@@ -217,7 +218,7 @@ function readRules(rows: readonly unknown[], semantic: Fields, exposes: readonly
     next.set(key, at + 1);
     const said = owner === undefined ? undefined : list(owner[rule.action])[at];
     if (said === undefined) throw new Malformed();
-    return { ...rule, meaning: createHash("sha256").update(`${rule.action} ${rule.listener ?? ""} ${JSON.stringify(said)}`).digest("base64").slice(0, 16) };
+    return { ...rule, meaning: btoa(String.fromCharCode(...sha256(new TextEncoder().encode(`${rule.action} ${rule.listener ?? ""} ${JSON.stringify(said)}`)))).slice(0, 16) };
   });
 }
 

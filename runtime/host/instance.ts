@@ -1,8 +1,8 @@
 // A module's exports, through the AssemblyScript loader: the one place that instantiates.
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { instantiateSync } from "@assemblyscript/loader";
 import { STATUS_VALID, TABLES_BASE } from "../abi/layout.ts";
 import type { LoadedPolicy } from "./module.ts";
+import { nextTurn } from "./platform.ts";
 
 /** Bytes of tables that are written in one turn of the event loop. */
 const TURN_BYTES = 1024 * 1024;

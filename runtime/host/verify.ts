@@ -1,15 +1,16 @@
 // Everything that is checked about a module's bytes before any of its code runs. The order is
 // hash, signature, shape, code, memory: what comes later may trust what came before.
-import { createHash } from "node:crypto";
 import * as abi from "../abi/layout.ts";
 import {
   CORE_SECTIONS, CUSTOM_SECTIONS, pinnedBytes, readSections, readUnsigned, SECTION_CUSTOM, SECTION_DATA,
   SECTION_HASH, SECTION_MEMORY, SECTION_SIGNATURE,
 } from "../abi/sections.ts";
 import type { Section } from "../abi/sections.ts";
+import { hexOf, sameBytes } from "./bytes.ts";
 import { KNOWN_ENGINES } from "./engines.ts";
 import type { KnownEngine } from "./engines.ts";
-import type { TrustedKey } from "./keys.ts";
+import { sha256 } from "./platform.ts";
+import type { TrustedKey } from "./trusted_key.ts";
 import type { Refusal, SignatureInfo } from "./module.ts";
 import { checkSignature, readSignature } from "./signature.ts";
 
@@ -43,8 +44,8 @@ export function verifyModule(bytes: Uint8Array, trust: Trust): VerifiedModule | 
   const sections = signed === null ? all : all.slice(0, -1);
   const hash = sections.at(-1);
   if (hash?.name !== SECTION_HASH || hash.body.length !== 32) return noHash(sections);
-  const sha256 = createHash("sha256").update(bytes.subarray(0, hash.start)).digest();
-  if (!sha256.equals(hash.body)) return refuse("module_hash", "the module's bytes do not match its SHA-256: it was changed or damaged after the build");
+  const digest = sha256(bytes.subarray(0, hash.start));
+  if (!sameBytes(digest, hash.body)) return refuse("module_hash", "the module's bytes do not match its SHA-256: it was changed or damaged after the build");
   const signature = signatureOf(bytes, signed, trust);
   if (signature !== null && "code" in signature) return signature;
 
@@ -57,7 +58,7 @@ export function verifyModule(bytes: Uint8Array, trust: Trust): VerifiedModule | 
     return refuse("module_malformed", "the module has other sections than a compiled policy");
   }
 
-  const code = createHash("sha256").update(pinnedBytes(sections, bytes)).digest("hex");
+  const code = hexOf(sha256(pinnedBytes(sections, bytes)));
   const engine = KNOWN_ENGINES.find((known) => known.code === code);
   if (engine === undefined) return refuse("module_code", "the module's code is not an engine of this release or the previous one: build the policy with this release's ingressc");
 
@@ -70,7 +71,7 @@ export function verifyModule(bytes: Uint8Array, trust: Trust): VerifiedModule | 
     return refuse("module_version", `the module's tables have version ${version ?? "none"}, its engine reads ${engine.abiVersion}`);
   }
   if (data.length > (headerWord(data, abi.H_TABLES_END) ?? 0) - abi.TABLES_BASE) return refuse("module_tables", "the module's data goes on behind its tables, where the engine's state begins");
-  return { sha256: sha256.toString("hex"), engine, memoryBytes, signature, data, custom: new Map(customs.map((s) => [s.name, s.body])) };
+  return { sha256: hexOf(digest), engine, memoryBytes, signature, data, custom: new Map(customs.map((s) => [s.name, s.body])) };
 }
 
 /** INVARIANT: where keys are trusted, nothing passes that none of them has signed. */

@@ -1,0 +1,15 @@
+#!/bin/sh
+# Makes the user and the folders. The service is not started, because there is no policy yet; one that runs is restarted.
+set -e
+[ "$1" = configure ] || exit 0
+systemd-sysusers ingressd.conf 2>/dev/null || getent passwd ingressd >/dev/null ||
+  adduser --system --group --no-create-home --home /var/lib/ingressd --gecos "ingressd gateway" ingressd
+systemd-tmpfiles --create ingressd.conf 2>/dev/null || true
+if [ -d /run/systemd/system ]; then
+  systemctl daemon-reload
+  [ -z "$2" ] || systemctl try-restart ingressd.service
+fi
+# The same test as in each program: the newest supported major versions are open at the end.
+if ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' 2>/dev/null; then
+  echo "ingressd needs Node 20.19 or later (20, 22, 24 or 26) as \`node\`, which is not installed" >&2
+fi

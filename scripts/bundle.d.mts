@@ -1,0 +1,6 @@
+// The types of bundle.mjs.
+import type { Plugin } from "esbuild";
+
+export declare const LOADERS: RegExp;
+export declare function chevrotainFile(): string;
+export declare function sourcesIn(project: string, replaced: Readonly<Record<string, string>>): Plugin;

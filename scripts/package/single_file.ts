@@ -1,0 +1,72 @@
+// Each program as one file that Node alone runs: `npm run package:single` writes dist/single/NAME.mjs.
+//
+// A program starts parts of itself: the thread that checks a module, the process that becomes a guarded program, the
+// process that hands connections in. In one file these are the same file, which looks at how it was started. koffi
+// has native code and stays a package: it is used where it is in a folder `node_modules` beside or above the file.
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { ENTRIES } from "../build.mjs";
+import { sourcesIn } from "../bundle.mjs";
+import { DIST, manifest, ROOT } from "./project.ts";
+
+export const SINGLE = join(DIST, "single");
+export const PROGRAMS = ["ingressc", "ingressd", "ingress-guard"] as const;
+
+const PARTS = `
+export const LOAD_WORKER = new URL(import.meta.url);
+export const LAUNCHER = LOAD_WORKER;
+export const DOORMAN = LOAD_WORKER;
+export const packageVersion = () => VERSION;
+`;
+
+/** The Nodes that package.json names, as patterns of `case` in sh. */
+const NODES = "v20.19.*|v20.[2-9][0-9].*|v22.*|v24.*|v2[6-9].*|v[3-9][0-9].*";
+
+/**
+ * The first lines: sh starts Node so that SIGUSR1 never opens a debugger (runtime/host/debugger.mjs), and says which
+ * Node is needed where it is missing or too old.
+ */
+function head(program: string): string {
+  const refuse = `echo "${program}: it needs Node 20.19 or later (20, 22, 24, 26), found \${v:-no node}" >&2; exit 4`;
+  return `#!/bin/sh
+":" //; o=--disable-sigusr1; v=$(node $o --version 2>/dev/null) || { o=--inspect-port=240.0.0.1:9229; v=$(node --version 2>/dev/null); }; case $v in ${NODES}) ;; *) ${refuse};; esac; exec node $o "$0" "$@"
+process.on("SIGUSR1", () => undefined);`;
+}
+
+function entryOf(program: (typeof PROGRAMS)[number]): string {
+  const parts = program === "ingress-guard"
+    ? `else if (process.env.INGRESS_GUARD_START !== undefined) await import("./${ENTRIES.launcher}");
+       else if (process.env.INGRESS_GUARD_DOORMAN !== undefined) await import("./${ENTRIES.doorman}");`
+    : "";
+  return `
+    import { isMainThread } from "node:worker_threads";
+    if (!isMainThread) await import("./${ENTRIES.load_worker}");
+    ${parts}
+    else {
+      const { closeDebugger } = await import("./runtime/host/debugger.mjs");
+      await closeDebugger();
+      const { main } = await import("./${ENTRIES[program]}");
+      await main(process.argv.slice(2));
+    }`;
+}
+
+/** Writes the three files into `folder`, and returns it. */
+export async function writeSingleFiles(folder = SINGLE): Promise<string> {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const program of PROGRAMS) {
+    const { outputFiles } = await build({
+      stdin: { contents: entryOf(program), resolveDir: ROOT, sourcefile: `${program}.js`, loader: "js" },
+      absWorkingDir: ROOT, bundle: true, write: false, format: "esm", platform: "node", target: "node20.19", external: ["koffi", "wabt"],
+      plugins: [sourcesIn(ROOT, { "runtime/package/files.ts": `const VERSION = ${JSON.stringify(manifest.version)};${PARTS}` })],
+      banner: { js: head(program) }, tsconfigRaw: {}, legalComments: "inline", logLevel: "error",
+    });
+    const file = join(folder, `${program}.mjs`);
+    writeFileSync(file, outputFiles[0]?.contents ?? new Uint8Array(0));
+    chmodSync(file, 0o755);
+  }
+  return folder;
+}
+
+if (process.argv[1]?.endsWith("single_file.ts") === true) console.log(`${(await writeSingleFiles()).slice(ROOT.length)}: ${PROGRAMS.map((name) => `${name}.mjs`).join(", ")}`);

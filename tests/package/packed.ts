@@ -1,0 +1,48 @@
+// The package as its users get it: the tarball, and folders that it is installed into.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
+
+export interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs a program to its end; a test's own Node comes first on the path. */
+export function run(program: string, words: readonly string[], { cwd = PROJECT, env = {} }: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {}): Ended {
+  const { status, stdout, stderr, error } = spawnSync(program, words, {
+    cwd, encoding: "utf8", maxBuffer: 64 * 1024 * 1024,
+    env: { ...process.env, NO_COLOR: "1", PATH: `${dirname(process.execPath)}:${process.env["PATH"] ?? ""}`, ...env },
+  });
+  if (error !== undefined) throw error;
+  return { code: status, out: stdout, err: stderr };
+}
+
+/** The same; it throws where the program fails. */
+export function must(program: string, words: readonly string[], options: Parameters<typeof run>[2] = {}): string {
+  const { code, out, err } = run(program, words, options);
+  if (code !== 0) throw new Error(`${program} ${words.join(" ")} ended with ${code}\n${out}${err}`);
+  return out;
+}
+
+export function newFolder(): string {
+  return mkdtempSync(join(tmpdir(), "ingressd-package-"));
+}
+
+/** The tarball that `INGRESSD_PACKAGES` has (a folder of `npm run release`), or else one that is made in `folder`. */
+export function tarball(folder: string): string {
+  const made = process.env["INGRESSD_PACKAGES"];
+  if (made === undefined) {
+    must("npm", ["run", "--silent", "package"]);
+    must("npm", ["pack", "--silent", join(PROJECT, "dist/package"), "--pack-destination", folder]);
+  }
+  const from = made ?? folder;
+  const name = readdirSync(from).find((entry) => entry.endsWith(".tgz"));
+  if (name === undefined) throw new Error(`no tarball in ${from}`);
+  return join(from, name);
+}
