@@ -60,7 +60,9 @@ for (const program of PROGRAMS) {
     if (spawnSync(formatter, [formatter === "mandoc" ? "-V" : "--version"]).error !== undefined) skip(`${name}.${section} for ${formatter}`, `${formatter} is not installed`);
     else test(`${name}.${section} is clean for ${formatter}`, () => {
       const { status, stderr, stdout } = spawnSync(formatter, [...words, fileOf(program)], { encoding: "utf8" });
-      assert.equal([status, stderr, formatter === "mandoc" ? stdout : ""], [0, "", ""]);
+      // A page has no date, so that it changes only when its text does; mandoc warns of that.
+      const warnings = formatter === "mandoc" ? stdout.split("\n").filter((line) => line !== "" && !line.includes("WARNING: missing date")) : [];
+      assert.equal([formatter === "mandoc" ? 0 : status, stderr, warnings], [0, "", []]);
     });
   }
 }
