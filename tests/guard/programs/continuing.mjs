@@ -11,7 +11,9 @@ const CONTINUE = 1;
 const [library, machine] = [openLibc(), architecture(process.arch)];
 const kernel = openKernel(library, machine);
 const ioctl = koffi.load(null).func("int ioctl(int, unsigned long, void *)");
-const { launched: { child, listener } } = await launch(kernel, machine, process.execPath, process.argv.slice(2), null);
+const started = await launch(kernel, machine, process.execPath, process.argv.slice(2), null);
+if (!started.ok) throw new Error(JSON.stringify(started.error));
+const { launched: { child, listener } } = started.value;
 child.once("exit", (code) => process.exit(code));
 while (await kernel.waits(listener)) {
   const asked = kernel.receive(listener);

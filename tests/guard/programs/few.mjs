@@ -11,7 +11,9 @@ import { serve } from "../../../runtime/guard/broker.ts";
 
 const machine = architecture(process.arch);
 const kernel = openKernel(openLibc(), machine);
-const { launched: { child, listener } } = await launch(kernel, machine, process.argv[2], process.argv.slice(3), null);
+const started = await launch(kernel, machine, process.argv[2], process.argv.slice(3), null);
+if (!started.ok) throw new Error(JSON.stringify(started.error));
+const { launched: { child, listener } } = started.value;
 let now = 0;
 const codes = [];
 await serve({
