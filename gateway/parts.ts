@@ -4,7 +4,8 @@ import { randomBytes } from "node:crypto";
 import { failed, ok, type Result } from "../runtime/result/result.ts";
 import { systemDisk, type Disk } from "../runtime/shell/disk.ts";
 import { prepareStateDirectory } from "../runtime/shell/revision.ts";
-import { createAdmitter, type Admitter, type InForce } from "./admit/admit.ts";
+import { policyInForce } from "../runtime/shell/policy_in_force.ts";
+import { createAdmitter, type Admitter } from "./admit/admit.ts";
 import { Backends } from "./forward/backends.ts";
 import { ConnectionTable } from "./connection/table.ts";
 import { notOwnSocket } from "./admit/own_socket.ts";
@@ -103,7 +104,10 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
   if (isFailure(audit)) return failed(audit);
   const own: OwnSockets = { control: null, http: null };
   const descriptors = watchDescriptors(counters, say);
-  const inForce: InForce = { engine: null, generation: 0 };
+  const inForce = policyInForce({
+    path: setup.policyPath, maxBytes: config.policy.max_bytes, checkMs: config.timers.policy_check_ms,
+    trustedKeys: config.policy.trusted_keys, keysOption: "policy.trusted_keys", revisions: keeper, follows: "file", ending,
+  });
   const ports = new Ports(() => own.control?.paths ?? [], () => own.http?.port ?? null);
   const leases = new Leases();
   const peers = peerCredentials();
@@ -134,8 +138,7 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
   };
   const swap = new Swap(swapping);
   const reloader = new Reloader({
-    path: setup.policyPath, maxBytes: config.policy.max_bytes, checkMs: config.timers.policy_check_ms,
-    trustedKeys: config.policy.trusted_keys, keeper, swap, ports, inForce, counters, turns, clock, say, ending,
+    inForce, keeper, swap, ports, counters, turns, clock, say, ending,
     participants: [credentials.participant, ...setup.participants ?? []],
   });
   const context: Context = {

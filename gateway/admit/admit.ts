@@ -5,6 +5,7 @@ import { CODE_INTERNAL } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Answer, Decision, Denial } from "../../runtime/host/decision.ts";
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
+import type { PolicyInForce } from "../../runtime/shell/policy_in_force.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
 import type { GatewayClock } from "../clock.ts";
 import { CHARGED_BACKEND, CHARGED_EVERYTHING, CHARGED_OVERALL, charge, release, type Account } from "../connection/charges.ts";
@@ -22,11 +23,7 @@ import { acceptEntry, faultEntry, notOwnedEntry, secondHelloEntry } from "./entr
 import type { TopDenied } from "./top_denied.ts";
 
 /** The policy in force; replaced as a whole at a commit. */
-export interface InForce {
-  engine: PolicyEngine | null;
-  /** 0 before the first policy. */
-  generation: number;
-}
+export type InForce = Pick<PolicyInForce, "engine" | "generation">;
 
 export interface AdmitSetup {
   readonly table: ConnectionTable;

@@ -1,21 +1,17 @@
 // Reload: from the policy's path to a policy in force, after any of its causes (start, SIGHUP, a changed
 // file, the control socket). Whatever fails keeps the last good policy and says one sentence.
-import { createHash } from "node:crypto";
-import { isFileRefusal, readTrustedFileInTurns } from "../../runtime/host/trusted_file.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
-import type { InForce } from "../admit/admit.ts";
+import type { Candidate, LoadWhen, PolicyInForce } from "../../runtime/shell/policy_in_force.ts";
+import { isFileRefusal } from "../../runtime/host/trusted_file.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Counters } from "../audit/counters.ts";
 import type { Turns } from "./turns.ts";
-import { checkCandidate, type CandidateSetup, type PolicyBytes } from "./candidate.ts";
 import { keepTurn, KEPT_MS, type Change, type Undoable } from "./change.ts";
-import { reportSentence, STOPPING, type Refused, type Report } from "./report.ts";
+import { refusedBy, reportSentence, STOPPING, type Refused, type Report } from "./report.ts";
 import { Transaction, type TransactionSetup } from "./transaction.ts";
 
-export interface ReloadSetup extends CandidateSetup, TransactionSetup {
-  readonly path: string;
-  readonly maxBytes: number;
-  readonly inForce: InForce;
+export interface ReloadSetup extends TransactionSetup {
+  readonly inForce: PolicyInForce;
   readonly counters: Counters;
   readonly turns: Turns;
   readonly clock: GatewayClock;
@@ -33,9 +29,6 @@ const IN_PROCESS: Kept = { afterMs: KEPT_MS, aborted: () => undefined };
 
 export class Reloader {
   readonly #setup: ReloadSetup;
-  /** Hash of the file's bytes in force, and of those that were refused last. */
-  #good = "";
-  #bad = "";
   #instead: string | null = null;
 
   constructor(setup: ReloadSetup) {
@@ -44,14 +37,14 @@ export class Reloader {
 
   /** Reads the file and puts it in force; the answer comes when only the new policy decides. */
   reload(): Promise<Result<Report, Refused>> {
-    return this.#setup.turns(() => this.#load());
+    return this.#setup.turns(() => this.#load("always"));
   }
 
-  /** As `reload`, but silent and without effect when the file's bytes are those in force. */
+  /** As `reload`, but silent and without effect when the file's bytes are those in force, or those that were refused last. */
   changed(): Promise<void> {
     const { turns, say, inForce } = this.#setup;
     return turns(async () => {
-      const result = await this.#load((sha256) => sha256 === this.#bad || (sha256 === this.#good && inForce.engine?.poisoned === false));
+      const result = await this.#load("if_changed");
       if (!result.ok && result.error === UNCHANGED) return;
       say(result.ok ? reportSentence(result.value) : `reload refused, generation ${inForce.generation} stays in force: ${result.error.message}`);
     });
@@ -76,76 +69,55 @@ export class Reloader {
     return this.#instead;
   }
 
-  async #load(skips: (sha256: string) => boolean = () => false): Promise<Result<Report, Refused>> {
-    const { ending } = this.#setup;
-    const file = await this.#readFile(skips);
-    if (!file.ok) return file;
-    const { sha256 } = file.value;
-    if (sha256 === this.#good) this.#bad = "";
-    if (skips(sha256)) return failed(UNCHANGED);
-    const report = await this.#putInForce(file.value);
-    if (ending.aborted) return failed(STOPPING);
-    if (!report.ok) return this.#refused(report.error, sha256);
-    this.#inPlace(sha256);
+  async #load(when: LoadWhen): Promise<Result<Report, Refused>> {
+    const candidate = await this.#candidate(when);
+    if (!candidate.ok) return candidate;
+    const report = await this.#putInForce(candidate.value);
+    if (this.#setup.ending.aborted) return failed(STOPPING);
+    if (!report.ok) return this.#refused(report.error);
+    this.#inPlace();
     return report;
   }
 
-  async #readFile(skips: (fault: string) => boolean): Promise<Result<PolicyBytes, Refused>> {
-    const { path, maxBytes, ending } = this.#setup;
-    if (ending.aborted) return failed(STOPPING);
-    const file = await readTrustedFileInTurns(path, maxBytes, "policy");
-    if (ending.aborted) return failed(STOPPING);
-    if (!isFileRefusal(file)) return ok({ ...file, name: `policy \`${path}\`` });
-    return skips(file.refused) ? failed(UNCHANGED) : this.#refused({ cause: "policy", message: file.refused }, file.refused);
+  async #candidate(when: LoadWhen): Promise<Result<Candidate, Refused>> {
+    const loaded = await this.#setup.inForce.load(when);
+    if (!loaded.ok) return this.#refused(refusedBy(loaded.error));
+    return loaded.value === null ? failed(UNCHANGED) : ok(loaded.value);
   }
 
-  async #prepareBytes(given: PolicyBytes, finish: "undoable" | "final"): Promise<Result<Transaction, Refused>> {
-    const candidate = await checkCandidate(given, this.#setup);
-    if (this.#setup.ending.aborted) return failed(STOPPING);
-    return candidate.ok ? Transaction.prepare(this.#setup, candidate.value, finish) : candidate;
-  }
-
-  async #putInForce(given: PolicyBytes): Promise<Result<Report, Refused>> {
-    const change = await this.#prepareBytes(given, "final");
+  async #putInForce(candidate: Candidate): Promise<Result<Report, Refused>> {
+    const change = await Transaction.prepare(this.#setup, candidate, "final");
     return change.ok ? change.value.commit() : change;
   }
 
   async #prepareFile(): Promise<Result<Undoable, Refused>> {
-    const file = await this.#readFile(() => false);
-    if (!file.ok) return file;
-    const { sha256 } = file.value;
-    const before = { good: this.#good, instead: this.#instead };
-    const change = await this.#prepareBytes(file.value, "undoable");
-    if (!change.ok) return this.#refused(change.error, sha256);
+    const candidate = await this.#candidate("always");
+    if (!candidate.ok) return candidate;
+    const change = await Transaction.prepare(this.#setup, candidate.value, "undoable");
+    if (!change.ok) return this.#refused(change.error);
+    const insteadBefore = this.#instead;
     return ok({
       outlook: change.value.outlook,
       commit: async () => {
         const report = await change.value.commit();
-        if (!report.ok) return this.#refused(report.error, sha256);
-        this.#inPlace(sha256);
+        if (!report.ok) return this.#refused(report.error);
+        this.#inPlace();
         return report;
       },
       abort: async () => {
         await change.value.abort();
-        // The file that is in place was aborted: the watcher must not put it in force by itself.
-        this.#good = before.good;
-        this.#instead = before.instead;
-        if (sha256 !== before.good) this.#bad = sha256;
+        this.#instead = insteadBefore;
       },
     });
   }
 
-  #inPlace(sha256: string): void {
-    this.#good = sha256;
-    this.#bad = "";
+  #inPlace(): void {
     this.#instead = null;
     this.#setup.counters.reloads++;
   }
 
-  #refused(error: Refused, sha256: string): Result<never, Refused> {
-    // A port may be free the next time, a key or a disk repaired; the same bytes are not better then.
-    this.#bad = error.cause === "policy" ? sha256 : "";
-    this.#setup.counters.reloadsRefused++;
+  #refused(error: Refused): Result<never, Refused> {
+    if (error !== STOPPING) this.#setup.counters.reloadsRefused++;
     return failed(error);
   }
 
@@ -154,12 +126,16 @@ export class Reloader {
     // A busy port, a missing key is the same for the copy.
     const bytes = ending.aborted || why.cause === "port" || why.cause === "keys" ? null : keeper?.lastGood() ?? null;
     if (bytes === null) return failed(why);
-    const result = isFileRefusal(bytes) ? failed<Refused>({ cause: "policy", message: bytes.refused })
-      : await this.#putInForce({ bytes, sha256: createHash("sha256").update(bytes).digest("hex"), name: "the last good policy" });
+    const result = isFileRefusal(bytes) ? failed<Refused>({ cause: "policy", message: bytes.refused }) : await this.#putCopyInForce(bytes);
     if (ending.aborted) return failed(STOPPING);
     if (!result.ok) return failed({ cause: result.error.cause, message: `${why.message}; and ${result.error.message}` });
     this.#instead = why.message;
     counters.reloads++;
     return result;
+  }
+
+  async #putCopyInForce(bytes: Uint8Array): Promise<Result<Report, Refused>> {
+    const candidate = await this.#setup.inForce.loadCopy(bytes, "the last good policy");
+    return candidate.ok ? this.#putInForce(candidate.value) : failed(refusedBy(candidate.error));
   }
 }

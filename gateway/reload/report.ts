@@ -1,4 +1,5 @@
 // The two ends of a change of policy: what was done, or why nothing was.
+import type { LoadFailure } from "../../runtime/shell/policy_check.ts";
 
 export interface Report {
   readonly generation: number;
@@ -24,6 +25,10 @@ export interface Refused {
 }
 
 export const STOPPING: Refused = { cause: "policy", message: "the gateway is stopping: nothing was loaded" };
+
+export function refusedBy({ cause, message }: LoadFailure): Refused {
+  return cause === "ending" ? STOPPING : { cause, message };
+}
 
 export function reportSentence(report: Report): string {
   const part = (name: string, list: readonly string[]): string => (list.length > 0 ? `, ${name} ${list.join(" ")}` : "");

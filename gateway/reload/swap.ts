@@ -1,9 +1,9 @@
 // The engine and the ports of a change of policy. `ready` makes both and lets nobody use them; `take` swaps them in
 // within one turn of the event loop, so that every decision is the previous policy's or the new one's; `restore` puts
 // the previous policy in force again: its verdicts, its ports, its limits with what is owed under either policy.
-import { openEngineInTurns } from "../../runtime/host/ask.ts";
-import type { LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
+import type { PolicyEngine } from "../../runtime/host/module.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
+import type { Candidate } from "../../runtime/shell/policy_in_force.ts";
 import type { InForce } from "../admit/admit.ts";
 import type { RuleCounts } from "../audit/rule_hits.ts";
 import type { Recorder } from "../audit/recorder.ts";
@@ -14,7 +14,7 @@ import { overlaps, type Exposure, type OpenPort } from "../listen/ports.ts";
 import { grants, groupedByPort } from "./exposures.ts";
 import type { Openings, OpeningsSetup, Wanted } from "./openings.ts";
 import { beginRecheck, type Recheck } from "./recheck.ts";
-import type { Refused, Report } from "./report.ts";
+import { refusedBy, type Refused, type Report } from "./report.ts";
 
 export interface SwapSetup extends OpeningsSetup {
   readonly inForce: InForce;
@@ -28,9 +28,11 @@ export interface SwapSetup extends OpeningsSetup {
   readonly ruleHits: RuleCounts;
 }
 
+/** A policy that was checked. Its bytes are not part of it, so that they can be freed. */
+export type Openable = Pick<Candidate, "policy" | "open">;
+
 /** What a policy needs before it can be in force. */
-export interface Ready {
-  readonly policy: LoadedPolicy;
+export interface Ready extends Openable {
   readonly engine: PolicyEngine;
   /** Listening and held. */
   readonly opened: readonly OpenPort[];
@@ -39,9 +41,12 @@ export interface Ready {
 
 /** What was in force before; nulls before the first policy. */
 export interface Previous {
-  readonly policy: LoadedPolicy | null;
+  readonly policy: Openable | null;
   readonly engine: PolicyEngine | null;
 }
+
+/** Commits a candidate, or takes it back; the answer is the new generation. */
+export type Commit = (engine: PolicyEngine) => number;
 
 /** What the turn of the swap leaves to be finished. */
 interface Turned {
@@ -55,7 +60,7 @@ interface Turned {
 
 export class Swap {
   readonly #setup: SwapSetup;
-  #current: LoadedPolicy | null = null;
+  #current: Openable | null = null;
   /** Sockets that listen for a policy that is not in force. */
   #held: readonly OpenPort[] = [];
 
@@ -73,9 +78,11 @@ export class Swap {
   }
 
   /** With `late`, ports are tried again after the swap where one can't be opened now. */
-  async ready(policy: LoadedPolicy, busy: "refuse" | "late"): Promise<Result<Ready, Refused>> {
+  async ready({ policy, open }: Openable, busy: "refuse" | "late"): Promise<Result<Ready, Refused>> {
     const { seed, hostAddresses, openings, ports, inForce } = this.#setup;
-    const engine = await openEngineInTurns(policy, seed);
+    const opening = await open(seed);
+    if (!opening.ok) return failed(refusedBy(opening.error));
+    const engine = opening.value;
     this.#setClock(engine);
     const want = openings.wanted(engine, hostAddresses());
     if (!want.ok) return failed({ cause: "policy", message: want.error });
@@ -87,7 +94,7 @@ export class Swap {
     const opened = await openings.openHeld(missing, engine, inForce.generation + 1, leaving.length);
     if (!opened.ok && busy === "refuse") return failed({ cause: "port", message: opened.error });
     this.#held = opened.ok ? opened.value : [];
-    return ok({ policy, engine, opened: this.#held, want: want.value });
+    return ok({ policy, open, engine, opened: this.#held, want: want.value });
   }
 
   /** Undoes `ready`. */
@@ -98,13 +105,13 @@ export class Swap {
   }
 
   /**
-   * Puts it in force. `inTurn` is called in the turn of the swap, after it; its error is the answer, and `restore` is due then.
+   * Puts it in force by `commit`. `inTurn` is called in the turn of the swap, after it; its error is the answer, and `restore` is due then.
    * `owed`: an engine whose limits count too.
    */
-  async take(ready: Ready, inTurn: () => Promise<Result<null, string>>, owed: PolicyEngine | null = null): Promise<Result<Report, string>> {
+  async take(ready: Ready, commit: Commit, inTurn: () => Promise<Result<null, string>>, owed: PolicyEngine | null = null): Promise<Result<Report, string>> {
     const { inForce, openings } = this.#setup;
     const { engine, policy } = ready;
-    const { generation, want, closed, before, recheck } = this.#turn(ready, owed);
+    const { generation, want, closed, before, recheck } = this.#turn(ready, commit, owed);
     const others = inTurn();
     // From here on the new policy decides; what it refuses of the past is closed in turns.
     const [rechecked, finished] = await Promise.all([recheck(), others]);
@@ -120,40 +127,38 @@ export class Swap {
     });
   }
 
-  /** `inTurn` is called in the turn in which the previous policy decides again. */
-  async restore({ policy, engine: owed }: Previous, inTurn: () => Promise<void>): Promise<void> {
-    const { inForce, ports, say } = this.#setup;
+  /** `takeBack` and `inTurn` are called in the turn in which the previous policy decides again; null where nothing does. */
+  async restore({ policy, engine: owed }: Previous, takeBack: (engine: PolicyEngine | null) => number, inTurn: () => Promise<void>): Promise<void> {
+    const { ports, say } = this.#setup;
     const again = policy === null ? null : await this.ready(policy, "late");
     if (again?.ok === true) {
       // INVARIANT: nobody's tokens come back by it, so what is owed under the previous one counts too.
-      await this.take(again.value, () => inTurn().then(() => ok(null)), owed);
+      await this.take(again.value, takeBack, () => inTurn().then(() => ok(null)), owed);
       return;
     }
     if (again !== null) say(`the previous policy can't be put in force again: ${again.error.message}: everything is refused until a reload`);
     for (const open of ports.all()) ports.close(open);
-    inForce.engine = null;
+    takeBack(null);
     this.#current = null;
     await inTurn();
   }
 
   /** Runs without a pause. */
-  #turn({ policy, engine, opened, want: prepared }: Ready, owed: PolicyEngine | null): Turned {
+  #turn({ policy, open, engine, opened, want: prepared }: Ready, commit: Commit, owed: PolicyEngine | null): Turned {
     const { inForce, ports, leases, forwarder, recorder, onReload, ruleHits } = this.#setup;
     // A lease may have ended since `ready`.
     const want = new Map([...prepared].filter(([, { lease }]) => lease === null || leases.get(lease) !== undefined));
     const before = new Set(ports.all().filter((p) => !opened.includes(p)).map((p) => p.port));
     this.#moveLimits(engine, owed);
-    const generation = inForce.generation + 1;
-    const recheck = beginRecheck({ forwarder, recorder, engine, generation, onReload, numbered: (n) => ports.numbered(n) });
-    const closed = ports.all().filter((open) => !want.has(open.local));
-    for (const open of ports.all()) open.serves = want.get(open.local) ?? open.serves;
+    const recheck = beginRecheck({ forwarder, recorder, engine, generation: inForce.generation + 1, onReload, numbered: (n) => ports.numbered(n) });
+    const closed = ports.all().filter(({ local }) => !want.has(local));
+    for (const port of ports.all()) port.serves = want.get(port.local) ?? port.serves;
     if (inForce.engine !== null) ruleHits.carry(inForce.engine.info, engine.info);
-    inForce.engine = engine;
-    inForce.generation = generation;
-    this.#current = policy;
+    const generation = commit(engine);
+    this.#current = { policy, open };
     this.#held = [];
-    for (const open of closed) ports.close(open);
-    for (const open of opened) open.socket.release();
+    for (const port of closed) ports.close(port);
+    for (const port of opened) port.socket.release();
     this.#dropLeases(engine);
     return { generation, want, closed, before, recheck };
   }

@@ -28,8 +28,8 @@
  */
 import type { PolicyInfo } from "../../runtime/host/module.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
+import type { Because, Candidate } from "../../runtime/shell/policy_in_force.ts";
 import type { Ports } from "../listen/ports.ts";
-import type { Candidate } from "./candidate.ts";
 import type { Keeper, Staged } from "./keeper.ts";
 import { causeOf, prepareParts, type Participant, type StagedParts } from "../participant.ts";
 import { STOPPING, type Refused, type Report } from "./report.ts";
@@ -83,8 +83,15 @@ export class Transaction {
     };
   }
 
-  /** Steps 1 to 3. `undoable`: it must be possible to abort it after its commit. */
+  /** Steps 1 to 3; after an error the candidate is discarded. `undoable`: it must be possible to abort it after its commit. */
   static async prepare(setup: TransactionSetup, candidate: Candidate, finish: "undoable" | "final"): Promise<Result<Transaction, Refused>> {
+    const prepared = await Transaction.#prepare(setup, candidate, finish);
+    // A port may be free the next time, a disk or a certificate repaired; the same bytes are not better then.
+    if (!prepared.ok) candidate.discard(prepared.error.cause === "policy" ? "refused" : "not_now");
+    return prepared;
+  }
+
+  static async #prepare(setup: TransactionSetup, candidate: Candidate, finish: "undoable" | "final"): Promise<Result<Transaction, Refused>> {
     const { participants, swap, keeper, say, ending } = setup;
     const { policy, bytes, sha256, name } = candidate;
     /** Of each step that is done, last first. */
@@ -97,7 +104,7 @@ export class Transaction {
     const parts = await prepareParts(participants, policy.info, say);
     if (!parts.ok) return failed({ cause: "participant", message: parts.error });
     undo.unshift(() => parts.value.abort());
-    const ready = await swap.ready(policy, "refuse").catch(async (error: unknown) => {
+    const ready = await swap.ready(candidate, "refuse").catch(async (error: unknown) => {
       await parts.value.abort();
       throw error;
     });
@@ -122,38 +129,43 @@ export class Transaction {
     if (this.#state !== "prepared") throw new Error("a transaction is committed once");
     this.#state = "over";
     const { swap } = this.#setup;
-    const { candidate: { name }, parts, ready, staged, previous } = this.#prepared;
-    const restore = (): Promise<void> => swap.restore(previous, () => parts.abort());
-    const report = await swap.take(ready, () => parts.commit());
+    const { candidate, parts, ready, staged } = this.#prepared;
+    const report = await swap.take(ready, (engine) => candidate.commit(engine), () => parts.commit());
     if (!report.ok) {
-      await restore();
+      await this.#restore("not_now");
       await staged?.abort();
-      return failed({ cause: "participant", message: `${name} is not in force: ${report.error}` });
+      return failed({ cause: "participant", message: `${candidate.name} is not in force: ${report.error}` });
     }
     try {
       await staged?.commit();
     } catch (error) {
-      await restore();
-      return failed(notKept(name, "put in its place", error));
+      await this.#restore("not_now");
+      return failed(notKept(candidate.name, "put in its place", error));
     }
     this.#state = "committed";
     return report;
   }
 
-  /** Undoes what is done, last first. */
+  /** Undoes what is done, last first. The file is not loaded again by itself. */
   async abort(): Promise<void> {
     const state = this.#state;
     this.#state = "over";
     const { swap } = this.#setup;
-    const { parts, ready, staged, previous, putBack } = this.#prepared;
+    const { candidate, parts, ready, staged, putBack } = this.#prepared;
     if (state === "prepared") {
+      candidate.discard("refused");
       await staged?.abort();
       swap.release(ready);
       await parts.abort();
     } else if (state === "committed") {
-      await swap.restore(previous, () => parts.abort());
+      await this.#restore("refused");
       await putBack?.();
     }
+  }
+
+  #restore(because: Because): Promise<void> {
+    const { candidate, parts, previous } = this.#prepared;
+    return this.#setup.swap.restore(previous, (engine) => candidate.takeBack(engine, because), () => parts.abort());
   }
 }
 

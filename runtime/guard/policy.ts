@@ -51,6 +51,7 @@ export function guardPolicy(path: string, service: string, clock: Moments, signa
   const revisions = signatures === null ? null : revisionsIn(signatures.stateDirectory);
   const inForce = policyInForce({
     path, maxBytes: MAX_MODULE_BYTES, checkMs: MOST_CHECK_MS, trustedKeys: signatures?.trustedKeys, keysOption: "--trusted-key", revisions,
+    follows: "file_and_keys",
   });
 
   function ask(question: (engine: PolicyEngine) => Decision): Decision {

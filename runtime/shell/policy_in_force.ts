@@ -5,7 +5,7 @@
 //   (program) opens an engine and ports, stages state
 //   commit    the engine decides from this turn of the event loop on
 //   discard   gives it up; the policy in force stays
-//   takeBack  after a commit: another engine decides again, and the file is not tried again by itself
+//   takeBack  after a commit: the engine that decided before decides again
 //
 // Loads go one after the other: a candidate that is neither committed nor discarded when another is committed can't be
 // committed any more.
@@ -17,8 +17,9 @@
 //                program that is not running yet exposes nothing
 //   revision     ingressd stages the mark with its copy, before it opens ports; the guard opens none and writes the mark
 //                right before the commit
-//   keys         the guard reads the policy again when the file of a trusted key changes; ingressd waits for a reload,
-//                which its operator can order over the control socket and see fail
+//   keys         the guard reads the policy again when the file of a trusted key changes (`follows`); ingressd does so at
+//                its next reload, which its operator can order over the control socket and see fail
+import { createHash } from "node:crypto";
 import { failed, ok, type Result } from "../result/result.ts";
 import { openEngineInTurns } from "../host/ask.ts";
 import type { LoadedPolicy, PolicyEngine } from "../host/module.ts";
@@ -30,9 +31,11 @@ export interface PolicySource extends PolicyDemands {
   /** Absolute and normal. */
   readonly path: string;
   readonly maxBytes: number;
+  /** A load `if_changed` compares the file's bytes, or also the trusted keys. */
+  readonly follows: "file" | "file_and_keys";
 }
 
-/** `if_changed`: nothing is loaded where file and keys are those in force, or those that were refused last. */
+/** `if_changed`: nothing is loaded where file (and keys, see `follows`) are those in force, or those that were refused last. */
 export type LoadWhen = "always" | "if_changed";
 
 export interface PolicyInForce {
@@ -40,7 +43,7 @@ export interface PolicyInForce {
   readonly engine: PolicyEngine | null;
   /** How many policies have been put in force: 0 before the first commit. */
   readonly generation: number;
-  /** Reads and checks the file. Null: there is nothing to load. Never rejects. */
+  /** Reads and checks the file; null where there is nothing to load. Never rejects. */
   load(when: LoadWhen): Promise<Result<Candidate | null, LoadFailure>>;
   /** Checks other bytes than the file's: a copy that was kept. `bytes` are given away. Never rejects. */
   loadCopy(bytes: Uint8Array, name: string): Promise<Result<Candidate, LoadFailure>>;
@@ -50,54 +53,55 @@ export interface Candidate {
   readonly policy: LoadedPolicy;
   /** The file, whole. */
   readonly bytes: Uint8Array;
-  /** SHA-256 of the file's bytes, lower-case hex; null for a copy. */
-  readonly fileSha256: string | null;
+  /** SHA-256 of `bytes`, lower-case hex. */
+  readonly sha256: string;
+  /** The subject of messages: "policy `/etc/p.wasm`". */
+  readonly name: string;
   /** Its engine, in as many turns of the event loop as its tables need. `seed`: 16 random bytes, the same over reloads. Never rejects. */
   open(seed: Uint8Array): Promise<Result<PolicyEngine, LoadFailure>>;
   /** Puts it in force with an engine that was opened from `policy`; the answer is the new generation. Throws where it can't be committed any more. */
   commit(engine: PolicyEngine): number;
-  /** `refused`: the same bytes would fail again, so a load `if_changed` skips them. `not_now`: they may succeed. */
-  discard(because: "refused" | "not_now"): void;
+  discard(because: Because): void;
   /**
-   * After its commit: `engine` decides from now on, as another generation, or nothing does (null). The file is not loaded
-   * again by a load `if_changed`. Throws where another policy has been put in force since.
+   * After its commit: `engine` decides from now on, as another generation. With null nothing decides, and the generation
+   * stays. Throws where another policy has been put in force since.
    */
-  takeBack(engine: PolicyEngine | null): number;
+  takeBack(engine: PolicyEngine | null, because: Because): number;
 }
 
-/** What was loaded: the file's hash and the keys that were trusted then. */
+/** `refused`: the same bytes would fail again, so a load `if_changed` skips them. `not_now`: they may succeed. */
+export type Because = "refused" | "not_now";
+
+/** The file, and the keys that were trusted, at one load. */
 interface Seen {
-  readonly sha256: string;
+  /** SHA-256 of the file's bytes, or the message that says why it could not be read. */
+  readonly file: string;
+  /** The trusted keys at that time; always the same where `follows` is `file`. */
   readonly keys: string;
 }
 
 interface State {
   engine: PolicyEngine | null;
   generation: number;
+  /** Commits, and policies that were taken back. */
+  changes: number;
   /** The file in force; null before the first commit, and while a copy is in force. */
   inForce: Seen | null;
   refused: Seen | null;
-  /** The last failure's message, until something is put in force. */
-  said: string;
 }
 
 export function policyInForce(source: PolicySource): PolicyInForce {
   const name = `policy \`${source.path}\``;
-  const state: State = { engine: null, generation: 0, inForce: null, refused: null, said: "" };
+  const state: State = { engine: null, generation: 0, changes: 0, inForce: null, refused: null };
   return {
     get engine() { return state.engine; },
     get generation() { return state.generation; },
-    async load(when) {
-      const result = await read(source, state, name, when).catch((error: unknown) => failed(unforeseen(name, error)));
-      if (result.ok) return result;
-      const isKnown = when === "if_changed" && state.said === result.error.message;
-      state.said = result.error.message;
-      return isKnown ? ok(null) : result;
-    },
+    load: (when) => read(source, state, name, when).catch((error: unknown) => failed(unforeseen(name, error))),
     async loadCopy(bytes, copyName) {
       try {
+        const sha256 = createHash("sha256").update(bytes).digest("hex");
         const checked = await checkPolicy(bytes, copyName, source);
-        return checked.ok ? ok(candidateOf(state, checked.value, null, copyName)) : checked;
+        return checked.ok ? ok(candidateOf(state, { checked: checked.value, sha256, name: copyName, seen: null })) : checked;
       } catch (error) {
         return failed(unforeseen(copyName, error));
       }
@@ -110,65 +114,88 @@ async function read(source: PolicySource, state: State, name: string, when: Load
   if (isEnding()) return failed(ENDING);
   const file = await readTrustedFileInTurns(source.path, source.maxBytes, "policy");
   if (isEnding()) return failed(ENDING);
-  if (isFileRefusal(file)) return failed({ cause: "policy", message: file.refused });
+  if (isFileRefusal(file)) return unreadable(state, file.refused, when);
   const { bytes, sha256 } = file;
-  const isCurrent = (at: Seen | null): boolean => at !== null && at.sha256 === sha256 && at.keys === keysNow(source);
+  const isCurrent = (at: Seen | null): boolean => at !== null && at.file === sha256 && at.keys === keysNow(source);
   // A module that failed inside is loaded again, so that the program doesn't refuse everything until it ends.
   const isSound = state.engine?.poisoned === false;
-  if (when === "if_changed" && isCurrent(state.refused)) return ok(null);
-  if (when === "if_changed" && isSound && isCurrent(state.inForce)) {
-    Object.assign(state, { refused: null, said: "" });
-    return ok(null);
+  if (isCurrent(state.inForce)) {
+    state.refused = null;
+    if (when === "if_changed" && isSound) return ok(null);
   }
+  if (when === "if_changed" && isCurrent(state.refused)) return ok(null);
   const checked = await checkPolicy(bytes, name, source);
   if (!checked.ok) {
-    state.refused = checked.error.cause === "policy" ? { sha256, keys: keysNow(source) } : null;
+    state.refused = checked.error.cause === "policy" ? { file: sha256, keys: keysNow(source) } : null;
     return checked;
   }
+  const seen: Seen = { file: sha256, keys: keysAt(source, checked.value.trusted) };
   // Other keys, and the same bytes: they passed, and stay in force as they are.
-  if (when === "if_changed" && isSound && state.inForce?.sha256 === sha256) {
-    Object.assign(state, { inForce: { sha256, keys: keysOf(checked.value.trusted) }, refused: null, said: "" });
+  if (when === "if_changed" && isSound && state.inForce?.file === sha256) {
+    Object.assign(state, { inForce: seen, refused: null });
     return ok(null);
   }
-  return ok(candidateOf(state, checked.value, sha256, name));
+  return ok(candidateOf(state, { checked: checked.value, sha256, name, seen }));
 }
 
-function candidateOf(state: State, { bytes, trusted, ...policy }: CheckedPolicy, sha256: string | null, subject: string): Candidate {
-  const seen = sha256 === null ? null : { sha256, keys: keysOf(trusted) };
-  const [base, before] = [state.generation, state.inForce];
+/** A load `if_changed` reports the same cause once. */
+function unreadable(state: State, message: string, when: LoadWhen): Result<null, LoadFailure> {
+  if (when === "if_changed" && state.refused?.file === message) return ok(null);
+  state.refused = { file: message, keys: "" };
+  return failed({ cause: "policy", message });
+}
+
+interface Passed {
+  readonly checked: CheckedPolicy;
+  readonly sha256: string;
+  readonly name: string;
+  /** Null for a copy. */
+  readonly seen: Seen | null;
+}
+
+function candidateOf(state: State, { checked: { bytes, trusted: _, ...policy }, sha256, name, seen }: Passed): Candidate {
+  const [base, before] = [state.changes, state.inForce];
   let phase: "loaded" | "committed" | "over" = "loaded";
   let committed = 0;
+  // The outcome for a copy says nothing about the file.
+  const note = (because: Because): void => {
+    if (seen !== null) state.refused = because === "refused" ? seen : null;
+  };
   return {
-    policy, bytes, fileSha256: sha256,
-    open: (seed) => openEngineInTurns(policy, seed).then(ok, (error: unknown) => failed(unforeseen(subject, error))),
+    policy, bytes, sha256, name,
+    open: (seed) => openEngineInTurns(policy, seed).then(ok, (error: unknown) => failed(unforeseen(name, error))),
     commit(engine) {
-      if (phase !== "loaded" || state.generation !== base) throw new Error(`a candidate that is ${phase === "loaded" ? "older than the policy in force" : phase} can't be committed`);
+      if (phase !== "loaded" || state.changes !== base) throw new Error(`a candidate that is ${phase === "loaded" ? "older than the policy in force" : phase} can't be committed`);
       phase = "committed";
-      committed = state.generation + 1;
-      Object.assign(state, { engine, generation: committed, inForce: seen, refused: null, said: "" });
-      return committed;
+      committed = ++state.changes;
+      Object.assign(state, { engine, inForce: seen, refused: seen === null ? state.refused : null });
+      return ++state.generation;
     },
     discard(because) {
       if (phase !== "loaded") return;
       phase = "over";
-      if (because === "refused") state.refused = seen;
+      note(because);
     },
-    takeBack(engine) {
-      if (phase !== "committed" || state.generation !== committed) throw new Error("a policy that is not in force can't be taken back");
+    takeBack(engine, because) {
+      if (phase !== "committed" || state.changes !== committed) throw new Error("a policy that is not in force can't be taken back");
       phase = "over";
-      Object.assign(state, { engine, generation: committed + 1, inForce: before, refused: seen });
+      state.changes++;
+      Object.assign(state, { engine, inForce: before });
+      note(because);
+      if (engine !== null) state.generation++;
       return state.generation;
     },
   };
 }
 
-function keysOf(ids: readonly string[] | null): string {
-  return ids === null ? "none needed" : ids.join();
+function keysAt({ follows }: PolicySource, ids: readonly string[] | null): string {
+  return follows === "file" ? "" : ids?.join() ?? "none needed";
 }
 
-function keysNow({ trustedKeys, keysOption }: PolicySource): string {
-  const keys = readTrustedKeys(trustedKeys, keysOption);
-  return keys.ok ? keysOf(keys.value?.map(({ id }) => id) ?? null) : keys.error;
+function keysNow(source: PolicySource): string {
+  if (source.follows === "file") return "";
+  const keys = readTrustedKeys(source.trustedKeys, source.keysOption);
+  return keys.ok ? keysAt(source, keys.value?.map(({ id }) => id) ?? null) : keys.error;
 }
 
 function unforeseen(name: string, error: unknown): LoadFailure {

@@ -99,7 +99,7 @@ export interface World {
   readonly transport: SilentTransport;
   readonly table: ConnectionTable;
   readonly clock: ManualClock;
-  readonly inForce: InForce;
+  readonly inForce: { -readonly [key in keyof InForce]: InForce[key] };
   readonly counters: Counters;
   readonly backends: readonly Backend[];
   readonly ports: Ports;
@@ -134,7 +134,7 @@ export async function world(): Promise<World> {
   const lines: string[] = [];
   const newEngine = (): PolicyEngine => openEngine(policy(), new Uint8Array(16));
   const engine = newEngine();
-  const inForce: InForce = { engine, generation: 1 };
+  const inForce: World["inForce"] = { engine, generation: 1 };
   const ports = new Ports(() => [], () => null);
   const recorder = createRecorder({
     counters, clock, onError: "closed", markers: createMarkers(() => undefined, counters),

@@ -1,5 +1,6 @@
 // The policy in force, as both programs have it: what a load gives, what commits and discards change, and which loads
 // are skipped. Real files, real modules, a real worker for each check.
+import { createHash } from "node:crypto";
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
@@ -27,7 +28,7 @@ interface Setting {
 
 function setting(demands: Partial<PolicySource> = {}): Setting {
   const path = join(temporaryFolder(), "policy.wasm");
-  const inForce = policyInForce({ path, maxBytes: 1 << 20, checkMs: 30_000, trustedKeys: undefined, keysOption: "--keys", revisions: null, ...demands });
+  const inForce = policyInForce({ path, maxBytes: 1 << 20, checkMs: 30_000, trustedKeys: undefined, keysOption: "--keys", revisions: null, follows: "file_and_keys", ...demands });
   const load = async (when: LoadWhen = "always"): Promise<Candidate | string | null> => {
     const result = await inForce.load(when);
     return result.ok ? result.value : `${result.error.cause}: ${result.error.message}`;
@@ -102,6 +103,10 @@ test("a candidate that is discarded as refused is skipped, and one that may succ
   (await candidate("if_changed")).discard("refused");
   assert.is(await load("if_changed"), null);
   (await candidate("always")).discard("refused");
+  put(SECOND);
+  (await candidate("if_changed")).discard("not_now");
+  put(FIRST);
+  await candidate("if_changed");
 });
 
 test("a failure without bytes is said once by changes, and each time by orders", async () => {
@@ -130,21 +135,47 @@ test("a commit is taken back: the engine that is given decides, and the file is 
   const { inForce, put, load, candidate } = setting();
   put(FIRST);
   await commit(await candidate());
-  const former = inForce.engine;
+  const before = inForce.engine;
   put(SECOND);
   const second = await candidate();
-  assert.throws(() => second.takeBack(former), /not in force/);
+  assert.throws(() => second.takeBack(before, "refused"), /not in force/);
   await commit(second);
-  assert.is(second.takeBack(former), 3);
-  assert.is(inForce.engine, former);
-  assert.throws(() => second.takeBack(former), /not in force/);
+  assert.is(second.takeBack(before, "refused"), 3);
+  assert.is(inForce.engine, before);
+  assert.throws(() => second.takeBack(before, "refused"), /not in force/);
   assert.is(await load("if_changed"), null);
   put(FIRST);
-  assert.is(await load("if_changed"), null, "the former file is in force again");
+  assert.is(await load("if_changed"), null, "the previous file is in force again");
   const third = await candidate();
   await commit(third);
   await commit(await candidate());
-  assert.throws(() => third.takeBack(null), /not in force/, "another policy is in force since");
+  assert.throws(() => third.takeBack(null, "refused"), /not in force/, "another policy is in force since");
+});
+
+test("a commit that is taken back for now is tried again by a change, and with no engine nothing decides", async () => {
+  const { inForce, put, load, candidate } = setting();
+  put(FIRST);
+  const first = await candidate();
+  await commit(first);
+  assert.is(first.takeBack(null, "not_now"), 1, "no generation has no policy");
+  assert.is(inForce.engine, null);
+  const again = await candidate("if_changed");
+  await commit(again);
+  again.takeBack(null, "refused");
+  assert.is(await load("if_changed"), null);
+});
+
+test("what failed inside is tried again by a change, even where a reload of the same bytes was refused", async () => {
+  const { put, load, candidate } = setting();
+  put(FIRST);
+  const first = await candidate();
+  const engine = await engineOf(first);
+  let poisoned = false;
+  first.commit(new Proxy(engine, { get: (on, key) => (key === "poisoned" ? poisoned : Reflect.get(on, key, on) as unknown) }));
+  (await candidate("always")).discard("refused");
+  assert.is(await load("if_changed"), null);
+  poisoned = true;
+  await candidate("if_changed");
 });
 
 test("a module that failed inside is loaded again, though its file is the same", async () => {
@@ -179,6 +210,23 @@ test("trusted keys that change are looked at, with the same bytes", async () => 
   assert.is(inForce.generation, 1);
 });
 
+test("a program that follows the file alone looks at trusted keys at its next order", async () => {
+  const ours = newSigner();
+  const key = join(temporaryFolder(), "ours.pub");
+  const { put, load, candidate, failure } = setting({ trustedKeys: [key], follows: "file" });
+  put(Buffer.from(ours.pem), key);
+  put(signed(FIRST, ours));
+  await commit(await candidate());
+  put(Buffer.from(newSigner().pem), key);
+  assert.is(await load("if_changed"), null);
+  assert.match(await failure("always"), /\(signature_key\)/);
+  put(signed(SECOND, ours));
+  assert.match(await failure("if_changed"), /\(signature_key\)/);
+  put(Buffer.from(ours.pem), key);
+  assert.is(await load("if_changed"), null, "the file was refused");
+  await candidate("always");
+});
+
 test("the revision is a demand like the others", async () => {
   const { put, failure } = setting({ revisions: { refusal: () => "(revision_old): it has revision 1" } });
   put(FIRST);
@@ -195,12 +243,16 @@ test("the largest file is loaded, and one byte more is not", async () => {
 });
 
 test("a copy is checked as a file is, and does not count as the file in force", async () => {
-  const { inForce, put, candidate } = setting();
+  const { inForce, put, load, candidate, failure } = setting();
   const bad = await inForce.loadCopy(Uint8Array.of(1), "the last good policy");
   assert.match(bad.ok ? "" : bad.error.message, /^the last good policy is refused \(module_malformed\)/);
   const copy = await inForce.loadCopy(Uint8Array.from(FIRST), "the last good policy");
   if (!copy.ok) throw new Error(copy.error.message);
+  assert.equal([copy.value.name, copy.value.sha256], ["the last good policy", createHash("sha256").update(FIRST).digest("hex")]);
+  put(Uint8Array.of(1, 2, 3));
+  await failure();
   assert.is(await commit(copy.value), 1);
+  assert.is(await load("if_changed"), null, "the file is still the one that was refused");
   put(FIRST);
   assert.is(await commit(await candidate("if_changed")), 2);
 });
