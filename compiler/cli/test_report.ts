@@ -4,7 +4,6 @@ import type { PolicyInfo, RuleInfo } from "../../runtime/host/module.ts";
 import type { Code } from "../../runtime/abi/names.ts";
 import { positionOf } from "../source/source.ts";
 import { shownPath } from "./compiled.ts";
-import { count } from "./outcome.ts";
 import { placeText, type LineResult } from "./policy_tests.ts";
 import type { Paint } from "./terminal.ts";
 
@@ -56,8 +55,4 @@ export function resultsJson(results: readonly LineResult[]): unknown {
     rule: r.decision.rule < 0 ? null : r.decision.rule,
     passed: r.passed,
   }));
-}
-
-export function countPassed(results: readonly LineResult[]): string {
-  return `${count(results.length, "test line")} passed`;
 }

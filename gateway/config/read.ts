@@ -11,7 +11,6 @@ import { failure, isFailure, EXIT_REJECTED, EXIT_UNSUPPORTED, type Failure } fro
 import { canonicalBackend, type BackendAddress } from "../forward/backend.ts";
 
 export type { Config } from "./keys.ts";
-export type ServiceConfig = Config["services"][string];
 
 export interface Sources {
   /** The file's text, and how messages call it; null where none is given. */

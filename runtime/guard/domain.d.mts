@@ -1,5 +1,5 @@
 // Types of domain.mjs, which the launcher runs as it is.
-import type { Native } from "./koffi.ts";
+import type { Native } from "../shell/libc.ts";
 
 type Func = (prototype: string) => Native;
 

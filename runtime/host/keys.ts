@@ -4,7 +4,7 @@ import { kindOfKey, type KeyKind } from "./key_kinds.ts";
 import { trustedKey, type KeyRefusal, type TrustedKey } from "./trusted_key.ts";
 import { PUBLIC_KEY_BYTES } from "../abi/signature.ts";
 
-export { keyId, trustedKey, type KeyRefusal, type TrustedKey } from "./trusted_key.ts";
+export { trustedKey, type KeyRefusal, type TrustedKey } from "./trusted_key.ts";
 
 export function isKeyRefusal(x: TrustedKey | KeyRefusal): x is KeyRefusal {
   return "refused" in x;

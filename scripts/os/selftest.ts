@@ -10,8 +10,8 @@ export const LAN = ip("10.0.2.2");
 export const OUTSIDE = ip("198.51.100.7");
 /** In a separate /24, so that no other traffic uses up its rate. */
 export const HASTY = ip("198.18.0.5");
-export const ABUSER = ip("203.0.113.200");
-export const STRANGER = ip("10.0.3.1");
+const ABUSER = ip("203.0.113.200");
+const STRANGER = ip("10.0.3.1");
 /** `limit 10/s burst 20 per source`. */
 export const BURST = 20;
 export const ALERT = Buffer.from("15030300020228", "hex");

@@ -21,7 +21,7 @@ export const INGRESSC = program("compiler/cli/ingressc.mjs");
 export const INGRESSD = program("gateway/ingressd.mjs");
 
 /** The time of what runs without a process of its own: 2026-06-01T12:00Z. */
-export const NOW = Date.UTC(2026, 5, 1, 12) / 1_000;
+const NOW = Date.UTC(2026, 5, 1, 12) / 1_000;
 
 export interface Ended {
   readonly code: number | null;

@@ -103,13 +103,18 @@ else test("prometheus: promtool accepts both files", () => {
   dir.remove();
 });
 
-if (!here("keepalived")) skip("how to: shared address", "keepalived is not installed");
+const lacking = !here("keepalived") ? "keepalived is not installed"
+  : spawnSync("unshare", ["--net", "ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth2"]).status === 0 ? null : "no network namespace with an interface can be made";
+if (lacking !== null) skip("how to: shared address", lacking);
 else test("shared address: keepalived accepts the configuration", () => {
   const dir = folder();
   const [conf = ""] = blocks("shared_address", "");
-  const path = dir.write("keepalived.conf", conf.replace("eth0", "lo"));
-  const { status, stdout, stderr } = spawnSync("keepalived", ["--config-test", "--use-file", path], { encoding: "utf8" });
-  assert.is(status, 0, stdout + stderr);
+  const path = dir.write("keepalived.conf", conf);
+  chmodSync(path, 0o644);
+  const checkOf = (file: string) => spawnSync("unshare", ["--net", "sh", "-c", 'ip link add eth0 type veth peer name eth2 && exec keepalived --config-test --log-console --use-file "$0"', file], { encoding: "utf8" });
+  const { status, stdout, stderr } = checkOf(path);
+  assert.equal([status, /SECURITY|Unknown|ignor/i.exec(stdout + stderr)?.[0]], [0, undefined], stdout + stderr);
+  assert.is.not(checkOf(dir.write("wrong.conf", conf.replace("eth0", "eth1"))).status, 0);
   dir.remove();
 });
 

@@ -34,7 +34,7 @@ export function buildEngine(replaced: ReadonlyMap<string, string>): Promise<Uint
   });
 }
 
-export interface Ran {
+interface Ran {
   /** Null where it took too long. */
   readonly code: number | null;
   readonly output: string;

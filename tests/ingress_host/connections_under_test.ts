@@ -26,7 +26,7 @@ import { manualClock, moduleOf, type ManualClock } from "./gateway_under_test.ts
 export const TIMERS = { keepalive_ms: 0, hello_ms: 1000, backend_connect_ms: 2000, idle_ms: 5000, lifetime_ms: 20_000 };
 export const CAPS = { connections: 12, backend_connecting: 3 };
 
-export const POLICY = `edition 1
+const POLICY = `edition 1
 expose plain on tcp 1001 {
   backend unix "/run/plain.sock"
   allow from any4
@@ -59,7 +59,7 @@ export const KNOWN: Handshake = { identity: identityOf(["dns:a.test", `sha256:${
 export const FAILED: Handshake = { denial: denial(CODE_TLS_FAILED) };
 
 /** What is asked of a transport, by the words of its functions. */
-export class SilentTransport implements Transport {
+class SilentTransport implements Transport {
   readonly asked: string[] = [];
   /** What a look at a backend says next; it throws where it is an Error. */
   verdict: string | typeof AGAIN | null | Error = null;

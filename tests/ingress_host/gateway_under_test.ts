@@ -248,7 +248,7 @@ export async function backend(greeting: string, serve: (socket: Socket) => void 
   return under;
 }
 
-export function echo(socket: Socket): void {
+function echo(socket: Socket): void {
   socket.on("data", (chunk) => {
     if (!socket.write(chunk)) socket.pause();
   });

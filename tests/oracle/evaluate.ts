@@ -31,7 +31,7 @@ export interface Facts {
 type Truth = "true" | "false" | "open";
 
 /** A top-level deny holds for every listener that has one of its ports, or for all; not for what listens by itself. */
-export function holdsFor(deny: ModelDeny, expose: ModelExpose): boolean {
+function holdsFor(deny: ModelDeny, expose: ModelExpose): boolean {
   if (expose.mode === "direct") return false;
   return deny.on === null || portsMeet(deny.on, expose.ports);
 }

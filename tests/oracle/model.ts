@@ -90,7 +90,7 @@ export interface ModelPolicy {
 /** Is an address in a set? Lists of real size bring a quicker way to look (sorted.ts). */
 export type Membership = (set: ModelSet, address: bigint) => boolean;
 
-export const BUILT_INS: Record<BuiltIn, readonly Prefix[]> = {
+const BUILT_INS: Record<BuiltIn, readonly Prefix[]> = {
   any: ["0.0.0.0/0", "::/0"].map(readPrefix),
   any4: [readPrefix("0.0.0.0/0")],
   any6: [readPrefix("::/0")],

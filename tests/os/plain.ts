@@ -5,7 +5,7 @@ import { nodeMachine, type NodeMachine, type NodeMachineOptions, type Served } f
 
 export const PORT = 7_000;
 export const PEER = ip("198.51.100.7");
-export const PLAIN = `edition 1\nexpose plain on tcp ${PORT} { cap 100 connections allow named all from any }\n`;
+const PLAIN = `edition 1\nexpose plain on tcp ${PORT} { cap 100 connections allow named all from any }\n`;
 
 export interface Plain {
   readonly machine: NodeMachine;
@@ -35,9 +35,3 @@ export async function another(machine: NodeMachine, sourcePort: number, first = 
 
 export const segments = (frames: readonly Buffer[]): readonly Received[] => frames.flatMap((frame) => readTcp(frame) ?? []);
 export const text = (s: Served): string => Buffer.concat(s.received).toString("latin1");
-/** `flags seq+length ack` of each segment that a machine sent, with numbers relative to those of `c`. */
-export function shown(answers: readonly Received[], c: Client, theirs: number): readonly string[] {
-  const names = ["FIN", "SYN", "RST", "PSH", "ACK"];
-  return answers.map(({ flags, seq, ack, data }) =>
-    `${names.filter((_, i) => (flags & (1 << i)) !== 0).join(" ")} ${(seq - theirs) | 0}+${data.length} ack ${(ack - c.seq) | 0}`);
-}

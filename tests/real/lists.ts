@@ -19,7 +19,7 @@ export function missingData(): string | null {
   return existsSync(dataPath("lists/us.v4.txt")) ? null : "../shared/data is not here";
 }
 
-export function readList(file: string): readonly Prefix[] {
+function readList(file: string): readonly Prefix[] {
   return readFileSync(dataPath(`lists/${file}.txt`), "utf8").split("\n")
     .map((line) => line.replace(/#.*/, "").trim()).filter((line) => line !== "").map(readPrefix);
 }

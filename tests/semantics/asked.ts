@@ -19,7 +19,7 @@ import { identityOf } from "../../runtime/host/identity.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import { address, engineOf } from "../host/compiled.ts";
 
-export type Row = readonly [question: string, answer: string];
+type Row = readonly [question: string, answer: string];
 
 export interface Table {
   /** A rule of the language, in a sentence; docs/equations.md names it. */

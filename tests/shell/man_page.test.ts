@@ -60,9 +60,11 @@ for (const program of PROGRAMS) {
     if (spawnSync(formatter, [formatter === "mandoc" ? "-V" : "--version"]).error !== undefined) skip(`${name}.${section} for ${formatter}`, `${formatter} is not installed`);
     else test(`${name}.${section} is clean for ${formatter}`, () => {
       const { status, stderr, stdout } = spawnSync(formatter, [...words, fileOf(program)], { encoding: "utf8" });
-      // A page has no date, so that it changes only when its text does; mandoc warns of that.
-      const warnings = formatter === "mandoc" ? stdout.split("\n").filter((line) => line !== "" && !line.includes("WARNING: missing date")) : [];
-      assert.equal([formatter === "mandoc" ? 0 : status, stderr, warnings], [0, "", []]);
+      if (formatter !== "mandoc") return assert.equal([status, stderr], [0, ""]);
+      // A date would make the page differ from one release to the next where nothing of it has changed.
+      const warnings = stdout.trimEnd().split("\n").map((line) => line.replace(/^.*?:(?=\d+:)/, ""));
+      assert.match(warnings.join("\n"), /^2:\d+: WARNING: missing date, using "": TH$/);
+      assert.equal([status, stderr], [2, ""]);
     });
   }
 }

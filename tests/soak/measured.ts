@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 
 /** `SOAK=short` (as .ci/run has it): the same checks in less time, with less of everything. */
-export const SHORT = process.env["SOAK"] === "short";
+const SHORT = process.env["SOAK"] === "short";
 
 export function either<T>(full: T, short: T): T {
   return SHORT ? short : full;

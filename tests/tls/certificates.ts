@@ -27,7 +27,7 @@ export const uri = (content: string): Name => ({ tag: 6, content });
 export const email = (content: string): Name => ({ tag: 1, content });
 export const ip = (...bytes: readonly number[]): Name => ({ tag: 7, content: Buffer.from(bytes) });
 
-export type Use = "client" | "server" | "both" | "code" | "none";
+type Use = "client" | "server" | "both" | "code" | "none";
 
 export interface Wish {
   readonly commonName?: string;
@@ -88,7 +88,7 @@ function made(by: Pick<Authority, "name" | "signer">, key: KeyObject, wish: Wish
 
 let serial = 1;
 
-export function pemOf(der: Buffer): string {
+function pemOf(der: Buffer): string {
   return `-----BEGIN CERTIFICATE-----\n${(der.toString("base64").match(/.{1,64}/g) ?? []).join("\n")}\n-----END CERTIFICATE-----\n`;
 }
 
@@ -96,7 +96,7 @@ export function subjectAltName(names: readonly Name[] | Buffer): Buffer {
   return extension(oid(2, 5, 29, 17), Buffer.isBuffer(names) ? names : sequence(...names.map(generalName)));
 }
 
-export function generalName({ tag, content, constructed = false }: Name): Buffer {
+function generalName({ tag, content, constructed = false }: Name): Buffer {
   return tlv(0x80 | (constructed ? 0x20 : 0) | tag, typeof content === "string" ? Buffer.from(content, "latin1") : content);
 }
 

@@ -3,7 +3,6 @@
 // makes the net `internet` of it.
 
 export const SPECIAL_PURPOSE_DATE = "2025-10-09";
-export const SPECIAL_PURPOSE_SOURCE = "iana-ipv4-special-registry and iana-ipv6-special-registry";
 
 /** Blocks that are not registered as globally reachable ("False" or "N/A"). */
 export const NOT_GLOBAL = [

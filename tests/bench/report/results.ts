@@ -8,7 +8,7 @@ export interface Figure {
   readonly runs: number;
 }
 
-export interface Answered {
+interface Answered {
   readonly asked: number;
   readonly wrong: number;
   readonly allowed: number;
@@ -41,7 +41,7 @@ export interface World {
   readonly rules: number;
 }
 
-export interface Compiled {
+interface Compiled {
   /** The first time in a fresh process, by the clock, and the CPU time of all its threads. */
   readonly coldMs: number;
   readonly coldCpuMs: number;
@@ -60,11 +60,11 @@ export interface Compiled {
 }
 
 /** Milliseconds of one span of the event loop. */
-export interface Stop extends Figure {
+interface Stop extends Figure {
   readonly most: number;
 }
 
-export interface Swap {
+interface Swap {
   readonly megabytes: number;
   readonly bytes: number;
   readonly swaps: number;
@@ -86,7 +86,7 @@ export interface OnNode {
   readonly sizes: { readonly engineBytes: number; readonly tenRuleBytes: number; readonly tenRuleSteps: number } | null;
 }
 
-export interface Flood {
+interface Flood {
   readonly name: string;
   readonly served: number;
   readonly asked: number;
