@@ -22,11 +22,11 @@ export function start(name, args) {
   }).finally(() => running.delete(child));
   let said = [];
   let follower = null;
-  const waiting = new Set();
+  const pending = new Set();
   const hear = (stream) => (line) => {
     if (follower !== null) return follower(stream, line);
     said.push({ stream, line });
-    for (const look of [...waiting]) look();
+    for (const look of [...pending]) look();
   };
   createInterface({ input: child.stdout }).on("line", hear("out"));
   createInterface({ input: child.stderr }).on("line", hear("err"));
@@ -44,7 +44,7 @@ export function start(name, args) {
     line(stream, wanted) {
       return new Promise((resolve, reject) => {
         const done = (settle, value) => {
-          waiting.delete(look);
+          pending.delete(look);
           clearTimeout(timer);
           settle(value);
         };
@@ -55,10 +55,10 @@ export function start(name, args) {
           }
         };
         const timer = setTimeout(() => done(reject, new Trouble(`${name} did not answer within ${LINE_MS / 1000} s`)), LINE_MS);
-        waiting.add(look);
+        pending.add(look);
         void ended.then(({ code }) => {
           look();
-          if (!waiting.has(look)) return;
+          if (!pending.has(look)) return;
           const last = said.filter((s) => s.stream === "err").at(-1)?.line;
           done(reject, new Trouble(last ?? `${name} ended with exit code ${code}`));
         });
@@ -85,7 +85,7 @@ export async function end({ child, ended }) {
   clearTimeout(timer);
 }
 
-/** Kills all children without waiting. */
+/** Kills all children and returns at once. */
 export function killAll() {
   for (const child of running) child.kill("SIGKILL");
 }
