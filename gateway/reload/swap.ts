@@ -147,7 +147,7 @@ export class Swap {
     const recheck = beginRecheck({ forwarder, recorder, engine, generation, onReload, numbered: (n) => ports.numbered(n) });
     const closed = ports.all().filter((open) => !want.has(open.local));
     for (const open of ports.all()) open.serves = want.get(open.local) ?? open.serves;
-    if (inForce.engine !== null) ruleHits.carry(inForce.engine.info, engine.info);
+    if (inForce.engine !== null) ruleHits.keepCounts(inForce.engine.info, engine.info);
     inForce.engine = engine;
     inForce.generation = generation;
     this.#current = policy;
