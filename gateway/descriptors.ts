@@ -1,5 +1,5 @@
-// File descriptors: how many the process may have, what that leaves for connections, and
-// noticing (Node does not) when there are none left.
+// File descriptors: how many the process may have, how many of them connections may use, and
+// a notice (Node gives none) when all are used.
 import { closeSync, openSync } from "node:fs";
 import { limitOf } from "../runtime/shell/procfs.ts";
 import type { Config } from "./config/read.ts";
@@ -27,7 +27,7 @@ export function connectionCap(
   const room = Math.floor((limit - sockets - Math.min(RESERVED_DESCRIPTORS, Math.floor(limit / 4))) / 2);
   if (room >= connections) return connections;
   if (room < LEAST_CONNECTIONS) {
-    return failure(EXIT_UNSUPPORTED, `nofile = ${limit} leaves no room for connections: raise it (ulimit -n, systemd: LimitNOFILE=) to at least ${2 * connections + ports + control_connections + RESERVED_DESCRIPTORS}`);
+    return failure(EXIT_UNSUPPORTED, `nofile = ${limit} has no room for connections: raise it (ulimit -n, systemd: LimitNOFILE=) to at least ${2 * connections + ports + control_connections + RESERVED_DESCRIPTORS}`);
   }
   say(`caps.connections = ${connections} is lowered to ${room}, because nofile = ${limit}: raise it (ulimit -n, systemd: LimitNOFILE=) to at least ${2 * connections + ports + control_connections + RESERVED_DESCRIPTORS}`);
   return room;
@@ -42,7 +42,7 @@ export interface DescriptorWatch {
 }
 
 /**
- * Holds one descriptor from the start. On each tick a second one is tried: when there is none,
+ * Keeps one descriptor open from the start. On each tick a second one is tried: when there is none,
  * the moment is counted and said once, and the spare is given up, so that an operator can
  * still reach the control socket; it is taken back afterwards.
  */

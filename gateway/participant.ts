@@ -16,11 +16,11 @@ export interface Participant {
 }
 
 export interface Part {
-  /** Called at most once. What happens before its first `await` happens in the turn of the swap. */
+  /** Called at most once. The part before its first `await` runs in the turn of the swap. */
   commit(): void | Promise<void>;
   /**
    * Called at most once, and after a commit, also one that failed, puts the previous state in force.
-   * What happens before its first `await` then happens in the turn in which the previous policy is back.
+   * The part before its first `await` then runs in the turn in which the previous policy is back.
    */
   abort(): void | Promise<void>;
 }

@@ -145,7 +145,7 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
     config, allowedBackends: allowed, inForce, ports, leases, backends, forwarder, recorder,
     refusals: createRefusals(recorder, counters, clock), counters, topDenied, ownership, reloader,
     changes: new CoordinatedChanges({ reloader, clock, counts: counters.changes, say }),
-    isHeld: (open) => swap.isHeld(open), waiting: () => swapping.openings.waiting(inForce.engine),
+    isPrepared: (open) => swap.isHeld(open), withoutAddress: () => swapping.openings.waiting(inForce.engine),
     keeper, clock, turns, startedMs: clock.monoMs(), withdrawn: watchWithdrawn({ leases, ports, clock, say }), guardKey, connectionCap: cap, draining,
     opener, markers, reopen: () => reopen(audit, say), certificates: () => credentials.ends(),
     closedBecause: (info) => credentials.closedNow(info), hostAddresses,

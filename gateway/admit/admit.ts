@@ -1,4 +1,4 @@
-// Admission: the one place that says whether a peer is served. It asks the compiled policy and the gateway's own caps
+// Admission: the one place that decides whether a peer is served. It evaluates the compiled policy and the gateway's own caps
 // (at_accept.ts, after_hello.ts), notes what they charged, and has every answer recorded before it takes effect.
 // Refusing is what happens unless all of that said yes.
 import { CODE_INTERNAL } from "../../runtime/abi/verdicts.ts";
@@ -17,8 +17,8 @@ import { bump, type Counters } from "../audit/counters.ts";
 import type { OpenPort, Ports } from "../listen/ports.ts";
 import type { TlsContext } from "../tls/secure.ts";
 import { passedName } from "../tls/server_name.ts";
-import { askWithIdentity, askWithName, type Facts, type Verdict } from "./after_hello.ts";
-import { askAtAccept, closedFor, type Charged, type Room } from "./at_accept.ts";
+import { decideByIdentity, decideByName, type Facts, type Verdict } from "./after_hello.ts";
+import { decideAtAccept, closedFor, type Charged, type Room } from "./at_accept.ts";
 import { acceptEntry, faultEntry, notOwnedEntry, secondHelloEntry } from "./entries.ts";
 import type { TopDenied } from "./top_denied.ts";
 
@@ -34,7 +34,7 @@ export interface AdmitSetup {
   readonly topDenied: TopDenied;
   readonly clock: GatewayClock;
   readonly caps: { readonly connections: number; readonly backend_connecting: number };
-  /** What a listener that terminates TLS shows and asks; a string says why there is nothing. */
+  /** The TLS context of a listener that terminates TLS; a string is the reason why there is none. */
   readonly contextOf: (info: ListenerInfo) => TlsContext | string;
   /** A connection that was admitted could not be served for lack of a descriptor. */
   readonly lackedDescriptor: () => void;
@@ -46,7 +46,7 @@ export interface Admitter {
   drain(): void;
 }
 
-/** What every function below works with. */
+/** The state that every function below works with. */
 interface Desk extends AdmitSetup {
   readonly account: Account;
   draining: boolean;
@@ -119,7 +119,7 @@ function decide(desk: Desk, socket: number, rows: readonly number[]): readonly A
   const { engine } = inForce;
   const shut = closedFor(open, engine, ports, desk.draining);
   setClock(desk);
-  const verdicts = askAtAccept(engine, info, shut, roomFor(desk, open), rows.map((row) => ({ source: table.sourceOf(row), zone: table.zone[row] ?? 0 })));
+  const verdicts = decideAtAccept(engine, info, shut, roomFor(desk, open), rows.map((row) => ({ source: table.sourceOf(row), zone: table.zone[row] ?? 0 })));
   const due: number[] = [];
   const entries: Entry[] = [];
   const answers = rows.map((row, i): Answer => {
@@ -128,7 +128,7 @@ function decide(desk: Desk, socket: number, rows: readonly number[]): readonly A
       table.listener[row] = info?.id ?? -1;
       charge(account, row, charged);
     }
-    // What needs its hello first has no decision to record yet.
+    // A connection that needs its hello first has no decision to record yet.
     if (answer.allowed || !answer.later) {
       due.push(i);
       entries.push(acceptEntry(table, row, open, answer, inForce));
@@ -178,7 +178,7 @@ function named(desk: Desk, row: number, outcome: HelloOutcome): Decision | TlsCo
     table.nameFault[row] = nameFault;
   }
   if ("denial" in outcome) return conclude(desk, row, outcome.denial, outcome.by, outcome.detail);
-  const answer = verdictOf(desk, row, (facts, shut, room) => askWithName(facts, shut, room, desk.contextOf));
+  const answer = verdictOf(desk, row, (facts, shut, room) => decideByName(facts, shut, room, desk.contextOf));
   return isContext(answer) ? answer : conclude(desk, row, answer, null, table.nameFault[row] ?? undefined);
 }
 
@@ -187,12 +187,12 @@ function secured(desk: Desk, row: number, context: TlsContext, outcome: SecuredO
   if ("denial" in outcome) return conclude(desk, row, outcome.denial, outcome.by, outcome.detail);
   const { identity } = outcome;
   if (identity !== null && context.ca !== null) table.identity[row] = { identity, ca: context.ca };
-  const answer = verdictOf(desk, row, (facts, shut, room) => askWithIdentity(facts, shut, room, desk.contextOf, context, identity));
+  const answer = verdictOf(desk, row, (facts, shut, room) => decideByIdentity(facts, shut, room, desk.contextOf, context, identity));
   return conclude(desk, row, answer, null, table.nameFault[row] ?? undefined);
 }
 
 /** INVARIANT: a failure inside is a refusal. */
-function verdictOf<A>(desk: Desk, row: number, ask: (facts: Facts, shut: ReturnType<typeof closedFor>, room: Room) => Verdict<A>): A | Denial {
+function verdictOf<A>(desk: Desk, row: number, evaluate: (facts: Facts, shut: ReturnType<typeof closedFor>, room: Room) => Verdict<A>): A | Denial {
   const { table, inForce, ports, account } = desk;
   try {
     const open = portOf(desk, row);
@@ -201,7 +201,7 @@ function verdictOf<A>(desk: Desk, row: number, ask: (facts: Facts, shut: ReturnT
       engine: inForce.engine, info: open?.serves.info, countedBy: table.listener[row] ?? -1,
       source: table.sourceOf(row), name: table.name[row] ?? null, nameFault: table.nameFault[row] ?? null,
     };
-    const { answer, charged } = ask(facts, closedFor(open, inForce.engine, ports, desk.draining), roomFor(desk, open));
+    const { answer, charged } = evaluate(facts, closedFor(open, inForce.engine, ports, desk.draining), roomFor(desk, open));
     charge(account, row, charged);
     return answer;
   } catch {
@@ -210,10 +210,10 @@ function verdictOf<A>(desk: Desk, row: number, ask: (facts: Facts, shut: ReturnT
 }
 
 /** Records the last word on a connection that phase 1 did not refuse, and lets it go on or gives its charges back. */
-function conclude(desk: Desk, row: number, asked: Decision, by: DecidedBy | null, detail?: string): Decision {
+function conclude(desk: Desk, row: number, verdict: Decision, by: DecidedBy | null, detail?: string): Decision {
   const { table, inForce, recorder } = desk;
   const open = portOf(desk, row);
-  let decision = asked;
+  let decision = verdict;
   try {
     const entry = acceptEntry(table, row, open, decision, by === null ? inForce : { engine: null, generation: by.generation }, detail);
     decision = recorder.record([entry], by?.info ?? inForce.engine?.info ?? null)[0] ?? denial(CODE_INTERNAL);

@@ -1,4 +1,4 @@
-// Phases 2 to 4: a connection that phase 1 did not refuse is asked about again, from phase 1 on, with each fact that
+// Phases 2 to 4: a connection that phase 1 did not refuse is decided again, from phase 1 on, with each fact that
 // has come since, under the policy that is in force then. Only phase 4 charges anything.
 import type { Address } from "../../runtime/net/address.ts";
 import { CODE_CAP_BACKEND, CODE_HELLO_MALFORMED, CODE_INTERNAL, CODE_NOT_EXPOSED, CODE_TLS_CHANGED } from "../../runtime/abi/verdicts.ts";
@@ -33,14 +33,14 @@ export interface Verdict<A> {
 
 type ContextOf = (info: ListenerInfo) => TlsContext | string;
 
-interface Asked {
+interface Inputs {
   readonly engine: PolicyEngine;
   readonly info: ListenerInfo;
   readonly source: Address;
 }
 
-/** With a context, the gateway does the handshake and asks again. `closed`: what closedFor says of the socket. */
-export function askWithName(facts: Facts, closed: CodeNumber | null, room: Room, contextOf: ContextOf): Verdict<Decision | TlsContext> {
+/** With a context, the gateway does the handshake and decides again. `closed`: what closedFor says of the socket. */
+export function decideByName(facts: Facts, closed: CodeNumber | null, room: Room, contextOf: ContextOf): Verdict<Decision | TlsContext> {
   const at = goingOn(facts, closed);
   if ("allowed" in at) return free(at);
   const { engine, info, source } = at;
@@ -54,8 +54,8 @@ export function askWithName(facts: Facts, closed: CodeNumber | null, room: Room,
   return free(room.backend <= 0 ? denial(CODE_CAP_BACKEND) : answer);
 }
 
-/** `context` is the one that the handshake was done with; `identity` is null where it asked for no certificate. */
-export function askWithIdentity(facts: Facts, closed: CodeNumber | null, room: Room, contextOf: ContextOf, context: TlsContext, identity: Identity | null): Verdict<Decision> {
+/** `context` is the one that the handshake was done with; `identity` is null where it requested no certificate. */
+export function decideByIdentity(facts: Facts, closed: CodeNumber | null, room: Room, contextOf: ContextOf, context: TlsContext, identity: Identity | null): Verdict<Decision> {
   const at = goingOn(facts, closed);
   if ("allowed" in at) return free(at);
   const { engine, info, source } = at;
@@ -69,11 +69,11 @@ export function askWithIdentity(facts: Facts, closed: CodeNumber | null, room: R
   return { answer, charged: answer.allowed ? CHARGED_IDENTITY : 0 };
 }
 
-/** What can be asked about, or why not. */
-function goingOn({ engine, info, countedBy, source, nameFault }: Facts, closed: CodeNumber | null): Asked | Denial {
+/** The inputs of the decision, or a denial where a fact is missing. */
+function goingOn({ engine, info, countedBy, source, nameFault }: Facts, closed: CodeNumber | null): Inputs | Denial {
   if (closed !== null) return denial(closed);
   if (engine === null || info === undefined || typeof source === "number") return denial(CODE_INTERNAL);
-  // What the policy in force did not count is not its connection: a reload withdrew its listener.
+  // A connection that the policy in force did not count does not belong to it: a reload withdrew its listener.
   if (countedBy !== info.id) return denial(CODE_NOT_EXPOSED);
   // INVARIANT: what no two programs read alike is a name to nobody, and where names count it is a refusal.
   if (nameFault !== null && info.asksNames) return denial(CODE_HELLO_MALFORMED);

@@ -42,7 +42,7 @@ export function closedFor(open: OpenPort | undefined, engine: PolicyEngine | nul
 }
 
 /** In the order of `peers`. `closed`: what closedFor says of the socket. The engine's clock is set. */
-export function askAtAccept(engine: PolicyEngine | null, info: ListenerInfo | undefined, closed: CodeNumber | null, room: Room, peers: readonly PeerFacts[]): readonly Charged[] {
+export function decideAtAccept(engine: PolicyEngine | null, info: ListenerInfo | undefined, closed: CodeNumber | null, room: Room, peers: readonly PeerFacts[]): readonly Charged[] {
   const known: Known[] = [];
   const found = peers.map(({ source, zone }): Charged | null => {
     if (typeof source === "number") return refused(source === SOURCE_GONE ? CODE_NO_PEER : CODE_BAD_PEER);
@@ -50,17 +50,17 @@ export function askAtAccept(engine: PolicyEngine | null, info: ListenerInfo | un
     known.push({ source, zone });
     return null;
   });
-  const asked = engine === null || info === undefined ? [] : askKnown(engine, info, room, known);
+  const decided = engine === null || info === undefined ? [] : decideKnown(engine, info, room, known);
   let next = 0;
-  return found.map((one) => one ?? asked[next++] ?? refused(CODE_INTERNAL));
+  return found.map((one) => one ?? decided[next++] ?? refused(CODE_INTERNAL));
 }
 
-function askKnown(engine: PolicyEngine, info: ListenerInfo, { overall, backend }: Room, peers: readonly Known[]): readonly Charged[] {
+function decideKnown(engine: PolicyEngine, info: ListenerInfo, { overall, backend }: Room, peers: readonly Known[]): readonly Charged[] {
   const answers: Charged[] = [];
   let roomOverall = overall;
   // A connection whose hello is read first is not under way to the backend yet.
   let roomBackend = info.mode === "tcp" ? backend : Infinity;
-  // Only as many are asked at once as could be admitted, so none is charged in vain.
+  // Only as many are decided at once as could be admitted, so none is charged in vain.
   while (answers.length < peers.length) {
     const room = Math.min(roomOverall, roomBackend);
     if (room <= 0) break;

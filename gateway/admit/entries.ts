@@ -8,18 +8,18 @@ import type { ConnectionTable } from "../connection/table.ts";
 import type { OpenPort } from "../listen/ports.ts";
 import { clientWords, matchingWord } from "./client_words.ts";
 
-/** `engine` is asked for the shadow verdict and the client's matching word; null: neither is recorded. */
-export interface Asked {
+/** `engine` gives the shadow verdict and the client's matching word; null: neither is recorded. */
+export interface PolicyUsed {
   readonly engine: PolicyEngine | null;
   readonly generation: number;
 }
 
-export function acceptEntry(table: ConnectionTable, row: number, open: OpenPort | undefined, decision: Decision, { engine, generation }: Asked, detail?: string): Entry {
+export function acceptEntry(table: ConnectionTable, row: number, open: OpenPort | undefined, decision: Decision, { engine, generation }: PolicyUsed, detail?: string): Entry {
   const source = table.sourceOf(row);
   const info = open?.serves.info;
   const name = table.name[row];
   const identity = table.identity[row]?.identity;
-  const asked = engine !== null && info !== undefined && typeof source !== "number" && !engine.poisoned;
+  const evaluable = engine !== null && info !== undefined && typeof source !== "number" && !engine.poisoned;
   return {
     op: "accept",
     decision,
@@ -30,8 +30,8 @@ export function acceptEntry(table: ConnectionTable, row: number, open: OpenPort 
     local: open?.local ?? "",
     source: table.endpointOf(row),
     sni: name ?? undefined,
-    ...(identity !== undefined && clientWords(identity, asked ? matchingWord(engine, info.id, source, name ?? null, identity) : null)),
-    shadow: asked ? engine.shadow(info.id, source, name, identity) : null,
+    ...(identity !== undefined && clientWords(identity, evaluable ? matchingWord(engine, info.id, source, name ?? null, identity) : null)),
+    shadow: evaluable ? engine.shadow(info.id, source, name, identity) : null,
     backend: decision.allowed ? open?.serves.backend.address.key : undefined,
     detail,
   };

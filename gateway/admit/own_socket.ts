@@ -1,6 +1,6 @@
 // The gateway's own unix sockets are nobody's backend. A path is looked at when a peer is decided
 // (Ports.isOwn), but a link in it may be turned between that look and the connect; so the socket
-// that was reached is asked who listens, before any byte is forwarded.
+// that was reached is checked for who listens, before any byte is forwarded.
 import type { BackendAddress } from "../forward/backend.ts";
 import type { ReadCredentials } from "../intents/peer_credentials.ts";
 import type { Verify } from "../forward/backends.ts";

@@ -48,7 +48,7 @@ export function openAuditFile(path: string): AuditFile {
     write: (bytes) => writeSync(fd, bytes),
     size: () => fstatSync(fd).size,
     truncate: (size) => ftruncateSync(fd, size),
-    // Standard output and error may be files that others append to as well: they are never cut back.
+    // Standard output and error are never cut back, because they may be files that others append to as well.
     regular: own && fstatSync(fd).isFile(),
     id: idOf(fstatSync(fd)),
     close: () => {
@@ -79,7 +79,7 @@ class AuditWriter implements Audit {
   readonly #counters: Counters;
   readonly #say: (sentence: string) => void;
   #file: AuditFile;
-  /** What a pipe has not yet taken of a line that it has begun. */
+  /** The rest of a line that a pipe has taken in part. */
   #rest: Buffer = Buffer.alloc(0);
   #failing = false;
 

@@ -36,7 +36,7 @@ export interface Counters {
   /** Moments at which no file descriptor was left. */
   descriptorsExhausted: number;
   denyMarkersSuppressed: number;
-  /** What became of changes that coordinators prepare. */
+  /** Outcomes of the changes that coordinators prepare. */
   readonly changes: ChangeCounts;
   reloads: number;
   reloadsRefused: number;

@@ -5,7 +5,7 @@ import type { Decision, Shadow } from "../../runtime/host/decision.ts";
 export const FIELD_BYTES = 256;
 
 export interface AuditFacts {
-  /** What was asked. */
+  /** The operation that was decided. */
   readonly op: "accept" | "backend" | "bind" | "token" | "register" | "recheck" | "second_hello" | "load" | "fault";
   readonly decision: Decision;
   /** Generation of the policy that decided; 0 before the first. */
@@ -14,19 +14,19 @@ export interface AuditFacts {
   /** Listener (expose) and service names of the policy. */
   readonly listener?: string | undefined;
   readonly service?: string | undefined;
-  /** Who asked for a bind or a register. */
+  /** The caller that requested a bind or a register. */
   readonly subject?: string | undefined;
   /** Local address and port, `host:port`, or the policy's path of a `load`; absent where a message named none. */
   readonly local?: string | undefined;
   /** The peer, `host:port`; absent where it is unknown. */
   readonly source?: string | undefined;
-  /** The name that a client asked for, canonical. */
+  /** The name that a client requested, canonical. */
   readonly sni?: string | undefined;
   /** The words of the client's verified certificate, with blanks between, as admit/client_words.ts bounds them: never cut in one. */
   readonly client?: string | undefined;
   /** How many words are left out of `client`. */
   readonly client_more?: number | undefined;
-  /** What the rules would say with every dryrun rule enforced; null where there is none. */
+  /** The verdict of the rules with every dryrun rule enforced; null where there is none. */
   readonly shadow?: Shadow | null | undefined;
   readonly backend?: string | undefined;
   /** The connection's number; numbers are used again after an end. */
@@ -83,7 +83,7 @@ export function field(text: string | undefined): string | undefined {
   return bytes.toString("utf8", 0, end);
 }
 
-/** JSON.stringify leaves DEL, the C1 controls and the line separators as they are. */
+/** JSON.stringify keeps DEL, the C1 controls and the line separators as they are. */
 function escapeControl(json: string): string {
   return json.replace(/[\u007f-\u009f\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

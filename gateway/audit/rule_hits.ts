@@ -1,5 +1,5 @@
 // How often each rule has decided since it came into force. Counts go with the policy whose rules they are, so
-// that a number never speaks of another policy's rule; a rule that a reload leaves as it was keeps its count.
+// that a number never belongs to another policy's rule; a rule that a reload does not change keeps its count.
 import type { PolicyInfo } from "../../runtime/host/module.ts";
 
 export interface RuleHits {
@@ -21,16 +21,16 @@ export class RuleCounts {
   }
 
   /** Gives the rules of `to` the counts of those of `from` that say the same. */
-  carry(from: PolicyInfo, to: PolicyInfo): void {
+  keepCounts(from: PolicyInfo, to: PolicyInfo): void {
     const counts = this.#counts.get(from);
     if (counts === undefined) return;
     const byMeaning = new Map([...counts].map(([rule, hits]) => [from.rules[rule]?.meaning, hits]));
-    const carried = this.#counts.get(to) ?? new Map<number, number>();
+    const kept = this.#counts.get(to) ?? new Map<number, number>();
     for (const { id, meaning } of to.rules) {
       const hits = byMeaning.get(meaning);
-      if (hits !== undefined) carried.set(id, hits);
+      if (hits !== undefined) kept.set(id, hits);
     }
-    this.#counts.set(to, carried);
+    this.#counts.set(to, kept);
   }
 
   /** Most hits first, then in canonical order; at most `most`. */

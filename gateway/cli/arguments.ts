@@ -12,7 +12,7 @@ export type Command =
   | { readonly kind: "status"; readonly json: boolean; readonly watch: boolean } & ConfigWords
   | { readonly kind: "reload" | "reopen"; readonly json: boolean } & ConfigWords;
 
-/** What the command line says of the configuration. */
+/** The part of the command line that is about the configuration. */
 export interface ConfigWords {
   /** The file; null: none. */
   readonly config: string | null;
@@ -35,10 +35,10 @@ export interface ExposeWords {
 type ExposeMode = (typeof EXPOSE_MODES)[number];
 
 export function parseCommand(words: readonly string[]): Result<Command, Misuse> {
-  const asked = readCommandLine(INGRESSD, words);
-  if (!asked.ok) return asked;
-  if (asked.value.kind !== "run") return ok(asked.value);
-  const { command, args: { flags, lists } } = asked.value;
+  const parsed = readCommandLine(INGRESSD, words);
+  if (!parsed.ok) return parsed;
+  if (parsed.value.kind !== "run") return ok(parsed.value);
+  const { command, args: { flags, lists } } = parsed.value;
   const settings: ConfigWords = { config: flags.get("config") ?? null, sets: lists.get("set") ?? [], policy: flags.get("policy") ?? null, control: flags.get("control") ?? null };
   if (command === null) return ok({ kind: "serve", ...settings });
   if (!isCommandName(command)) throw new Error(`the command table has no \`${command}\``);

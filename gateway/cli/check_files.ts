@@ -1,5 +1,5 @@
-// The files that a start opens, looked at without a start: read where they are read, and asked about where
-// they are written. Nothing is made, changed or loaded.
+// Checks the files that a start opens, without a start: reads those that it reads, and looks whether it could write
+// those that it writes. Nothing is made, changed or loaded.
 import { accessSync, closeSync, constants, lstatSync, openSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { isFileRefusal, readTrustedFile } from "../../runtime/host/trusted_file.ts";

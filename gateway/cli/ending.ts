@@ -1,4 +1,4 @@
-// What a command of ingressd prints at its end, and how its process ends.
+// The output of a command of ingressd at its end, and the end of its process.
 import type { Failure } from "../exit.ts";
 import type { Outcome } from "./order.ts";
 

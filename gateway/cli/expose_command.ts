@@ -7,7 +7,7 @@ import { EXIT_DELEGATE, EXIT_REJECTED, failure, isFailure, type Failure } from "
 import { end, runWithoutReader, say } from "./ending.ts";
 
 /** An idle process would end; this is how long one wait of it is. */
-const HOLD_MS = 2 ** 30;
+const KEEP_ALIVE_MS = 2 ** 30;
 
 export async function runExpose(words: ExposeWords): Promise<void> {
   runWithoutReader();
@@ -24,7 +24,7 @@ export async function exposeUntil(
   const { service, port, backend, mode, bind, socket } = words;
   const shown = (open: readonly string[]): void => print(`exposed ${service} on ${open.join(", ")}`);
   // The client alone does not keep the process alive.
-  const hold = setInterval(() => undefined, HOLD_MS);
+  const keepAlive = setInterval(() => undefined, KEEP_ALIVE_MS);
   try {
     const exposure = await expose({
       service, port, backend, mode,
@@ -44,6 +44,6 @@ export async function exposeUntil(
     const unreachable = error.code === "unreachable";
     return failure(unreachable ? EXIT_DELEGATE : EXIT_REJECTED, unreachable ? error.message : `refused (${error.code}): ${error.message}`);
   } finally {
-    clearInterval(hold);
+    clearInterval(keepAlive);
   }
 }

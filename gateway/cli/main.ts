@@ -7,12 +7,12 @@ import { parseCommand } from "./arguments.ts";
 import { INGRESSD } from "./command_table.ts";
 
 export async function main(words: readonly string[]): Promise<void> {
-  const asked = parseCommand(words);
-  if (!asked.ok) {
+  const parsed = parseCommand(words);
+  if (!parsed.ok) {
     endWithoutReader();
-    return endMisused(INGRESSD, asked.error, wantsJson(words));
+    return endMisused(INGRESSD, parsed.error, wantsJson(words));
   }
-  const command = asked.value;
+  const command = parsed.value;
   switch (command.kind) {
     case "help":
     case "version":

@@ -1,4 +1,4 @@
-// `ingressd status`, `ingressd reload` and `ingressd reopen`: ask the running gateway over its control socket.
+// `ingressd status`, `ingressd reload` and `ingressd reopen` call the running gateway over its control socket.
 import { envelopeJson } from "../../runtime/shell/envelope.ts";
 import type { ExitClass } from "../../runtime/shell/exit.ts";
 import { failed } from "../../runtime/result/result.ts";

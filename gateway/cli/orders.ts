@@ -1,4 +1,4 @@
-// `ingressd status`, `reload` and `reopen`: asks a running gateway, once or (`status --watch`) again and again.
+// `ingressd status`, `reload` and `reopen`: calls a running gateway, once or (`status --watch`) again and again.
 import { systemClock } from "../../runtime/shell/clock.ts";
 import { endWithoutReader } from "../../runtime/shell/head.ts";
 import { isFailure } from "../exit.ts";
@@ -9,25 +9,25 @@ import { controlPath, loadConfig } from "./layers.ts";
 import { watchStatus } from "./watch_status.ts";
 
 /** An idle process would end; this is how long one wait of it is. */
-const HOLD_MS = 2 ** 30;
+const KEEP_ALIVE_MS = 2 ** 30;
 
 export async function runOrder(command: Extract<Command, { kind: "status" | "reload" | "reopen" }>): Promise<void> {
   const config = loadConfig(command);
   if (isFailure(config)) return end(config);
-  const ask = (): Promise<Outcome> => order(command.kind, controlPath(config), command.json);
+  const query = (): Promise<Outcome> => order(command.kind, controlPath(config), command.json);
   if (command.kind !== "status" || !command.watch) {
     endWithoutReader();
-    return show(await ask());
+    return show(await query());
   }
   runWithoutReader();
   const ended = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => ended.abort());
   // The clock's timers do not keep the process.
-  const hold = setInterval(() => undefined, HOLD_MS);
+  const keepAlive = setInterval(() => undefined, KEEP_ALIVE_MS);
   // A reader that went away wants no more.
   process.stdout.on("error", () => ended.abort());
   show(await watchStatus({
-    ask, clock: systemClock(), ended: ended.signal, print: (text) => void process.stdout.write(text), terminal: process.stdout.isTTY && !command.json,
+    query, clock: systemClock(), ended: ended.signal, print: (text) => void process.stdout.write(text), terminal: process.stdout.isTTY && !command.json,
   }));
-  clearInterval(hold);
+  clearInterval(keepAlive);
 }

@@ -15,7 +15,7 @@ export async function serve(words: ConfigWords): Promise<void> {
   runWithoutReader();
   const config = loadConfig(words);
   if (isFailure(config)) return end(config);
-  // Sockets that were passed would stay open and unserved: nobody must believe that they are guarded.
+  // Sockets that were passed would stay open and unserved, and a user might believe that they are guarded.
   if (process.env["LISTEN_PID"] === String(process.pid)) {
     return end(failure(EXIT_UNSUPPORTED, "this release takes no passed sockets (LISTEN_FDS): start it without the systemd socket unit; it opens the ports that the policy exposes"));
   }

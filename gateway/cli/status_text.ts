@@ -1,5 +1,5 @@
-// `status` for people: what the gateway answered as a few lines and tables. What a policy names is
-// shown with its control bytes escaped, since whoever wrote the policy chose it.
+// `status` for people: the gateway's answer as a few lines and tables. Names of a policy are
+// shown with their control bytes escaped, since the policy's author chose them.
 const RULES_SHOWN = 20;
 const COLUMN_GAP = "  ";
 

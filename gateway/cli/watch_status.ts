@@ -1,4 +1,4 @@
-// `ingressd status --watch`: asks again and again and shows each answer, until it is ended or
+// `ingressd status --watch`: calls the gateway again and again and shows each answer, until it is ended or
 // nobody answers any more.
 import { once } from "node:events";
 import type { GatewayClock } from "../clock.ts";
@@ -9,7 +9,7 @@ export const WATCH_MS = 2_000;
 const CLEAR = "\u001b[H\u001b[2J";
 
 export interface WatchStatusSetup {
-  readonly ask: () => Promise<Outcome>;
+  readonly query: () => Promise<Outcome>;
   readonly clock: Pick<GatewayClock, "after">;
   readonly ended: AbortSignal;
   /** Gets whole lines. */
@@ -19,10 +19,10 @@ export interface WatchStatusSetup {
 }
 
 /** The last outcome; an answer that was shown is not in it. */
-export async function watchStatus({ ask, clock, ended, print, terminal }: WatchStatusSetup): Promise<Outcome> {
+export async function watchStatus({ query, clock, ended, print, terminal }: WatchStatusSetup): Promise<Outcome> {
   const over = ended.aborted ? Promise.resolve() : once(ended, "abort").then(() => undefined);
   while (!ended.aborted) {
-    const outcome = await ask();
+    const outcome = await query();
     if (outcome.exitCode !== 0) return outcome;
     print(`${terminal ? CLEAR : ""}${outcome.stdout}\n${terminal || outcome.stdout.startsWith("{") ? "" : "\n"}`);
     const next = new Promise<void>((resolve) => {

@@ -1,5 +1,5 @@
 // One connection to a control or registration socket: newline JSON-RPC 2.0, answers by number,
-// and notifications to whoever listens. Plain JavaScript without dependencies, so that a service
+// and notifications to a listener. Plain JavaScript without dependencies, so that a service
 // takes nothing else in with it.
 // @ts-check
 import { connect } from "node:net";
@@ -16,7 +16,7 @@ export async function openConnection(path, { notified = () => undefined, backgro
   });
   if (background) socket.unref();
   /** @type {Map<unknown, { resolve: (answer: import("./connection.mjs").Answer) => void, reject: (error: Error) => void }>} */
-  const waiting = new Map();
+  const pending = new Map();
   let number = 1;
   let text = "";
   socket.setEncoding("utf8");
@@ -45,16 +45,16 @@ export async function openConnection(path, { notified = () => undefined, backgro
       notified(message.method, message.params);
       return;
     }
-    const asked = waiting.get(message?.id);
-    waiting.delete(message?.id);
-    asked?.resolve(message);
+    const request = pending.get(message?.id);
+    pending.delete(message?.id);
+    request?.resolve(message);
   }
 
   /** @type {Promise<void>} */
   const closed = new Promise((resolve) => {
     socket.once("close", () => {
-      for (const { reject } of waiting.values()) reject(new Error("the gateway closed the connection"));
-      waiting.clear();
+      for (const { reject } of pending.values()) reject(new Error("the gateway closed the connection"));
+      pending.clear();
       resolve();
     });
   });
@@ -62,7 +62,7 @@ export async function openConnection(path, { notified = () => undefined, backgro
     call: (method, params) => new Promise((resolve, reject) => {
       if (socket.destroyed) return reject(new Error("the connection is closed"));
       const id = number++;
-      waiting.set(id, { resolve, reject });
+      pending.set(id, { resolve, reject });
       socket.write(`${JSON.stringify({ jsonrpc: "2.0", id, method, ...(params !== undefined && { params }) })}\n`);
     }),
     closed,

@@ -158,7 +158,7 @@ class Registration {
 }
 
 /**
- * The backend as the gateway takes it; a server is asked where it listens.
+ * The backend as the gateway takes it; of a server, the address where it listens.
  * @param {import("./expose.mjs").ExposeIntent["backend"]} backend
  * @returns {Promise<string>}
  */

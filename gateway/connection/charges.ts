@@ -1,4 +1,4 @@
-// What a connection was charged, as bits of the table's `charged` column, and the one function that gives any of it
+// The charges of a connection, as bits of the table's `charged` column, and the one function that gives any of them
 // back. A bit is set when the charge is made and cleared when it is given back, so nothing is given back twice.
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import type { ConnectionTable } from "./table.ts";
@@ -13,16 +13,16 @@ export const CHARGED_IDENTITY = 4;
 export const CHARGED_BACKEND = 8;
 export const CHARGED_EVERYTHING = 15;
 
-/** What the charges are kept in. */
+/** The counters that charges are made in. */
 export interface Account {
   readonly table: ConnectionTable;
-  /** The policy in force; it counts what it was asked to admit, or what was counted again in it at a reload. */
+  /** The policy in force; it counts the connections that it admitted, and those that were counted again in it at a reload. */
   readonly inForce: { readonly engine: PolicyEngine | null };
   /** Connections that are charged CHARGED_OVERALL. */
   overall: number;
 }
 
-/** Notes charges; those that the policy module keeps were made by asking it. `backend` of the row is set before CHARGED_BACKEND. */
+/** Notes charges; the policy module made its own when it decided. `backend` of the row is set before CHARGED_BACKEND. */
 export function charge(account: Account, row: number, charges: number): void {
   const { table } = account;
   const made = charges & ~(table.charged[row] ?? 0);
@@ -34,7 +34,7 @@ export function charge(account: Account, row: number, charges: number): void {
 
 /**
  * Gives back those of `which` that the connection was charged. A listener of -1 says that the policy in force does
- * not count the connection: then its module is not asked.
+ * not count the connection: then its module is not called.
  */
 export function release(account: Account, row: number, which: number): void {
   const { table } = account;

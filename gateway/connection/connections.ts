@@ -1,6 +1,6 @@
 // All connections: the events of a transport lead to their stage, and so do the requests of the rest of the gateway.
 //
-//   waiting.ts   reading.ts   securing.ts   connecting.ts   open.ts   closing.ts
+//   pending.ts   reading.ts   securing.ts   connecting.ts   open.ts   closing.ts
 import { CODE_DRAINING } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { GatewayClock } from "../clock.ts";
@@ -16,7 +16,7 @@ import type { Listening, Stage, Timers } from "./stage.ts";
 import { CLOSING, CONNECTING, OPEN, READING, SECURING } from "./states.ts";
 import type { ConnectionTable } from "./table.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
-import * as waiting from "./waiting.ts";
+import * as pending from "./pending.ts";
 
 export interface ConnectionsSetup {
   readonly table: ConnectionTable;
@@ -33,7 +33,7 @@ const DRAINING: Refusal = { denial: denial(CODE_DRAINING), by: null };
 export function createConnections(setup: ConnectionsSetup): Forwarder {
   const { table, decider, clock, timers, afterTurn } = setup;
   const transport = setup.transport({
-    accepted: (listening, peer) => waiting.accepted(s, listening, peer),
+    accepted: (listening, peer) => pending.accepted(s, listening, peer),
     clientBytes: (row, chunk) => reading.clientBytes(s, row, chunk),
     clientEnded: (row) => reading.clientEnded(s, row),
     clientGone: (row) => reading.clientGone(s, row),
@@ -52,7 +52,7 @@ export function createConnections(setup: ConnectionsSetup): Forwarder {
     get live() {
       return s.live;
     },
-    open: (local, held) => listen(s, { number: sockets++, waiting: [], held }, local),
+    open: (local, paused) => listen(s, { number: sockets++, queued: [], paused }, local),
     connectedFrom: (port) => connectedFrom(s, port),
     cut: (row, end) => cut(s, row, end),
     refuse: (row, refusal) => refuse(s, row, refusal),
@@ -60,7 +60,7 @@ export function createConnections(setup: ConnectionsSetup): Forwarder {
       for (let row = 0; row < table.rows; row++) sweep(s, row, now);
     },
     drained: () => (s.live === 0 ? Promise.resolve() : new Promise((resolve) => s.drainers.push(resolve))),
-    buffered: (row) => (table.reading[row]?.bytesRead ?? 0) + (table.flights[row]?.held() ?? 0) + transport.buffered(row),
+    buffered: (row) => (table.reading[row]?.bytesRead ?? 0) + (table.flights[row]?.bufferedBytes() ?? 0) + transport.buffered(row),
   };
 }
 
@@ -73,11 +73,11 @@ async function listen(s: Stage, listening: Listening, local: Local): Promise<Lis
   }
   return {
     number: listening.number,
-    release: () => waiting.release(s, listening),
+    release: () => pending.release(s, listening),
     close() {
       s.transport.unlisten(listening.number);
       s.listening.delete(listening.number);
-      waiting.release(s, listening);
+      pending.release(s, listening);
     },
   };
 }

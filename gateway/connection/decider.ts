@@ -1,4 +1,4 @@
-// What the stages of a connection ask, and report. Admission (gateway/admit) implements it; everything is about a row
+// The interface through which the stages of a connection get decisions and report events. Admission (gateway/admit) implements it; everything is about a row
 // of the table, which has the facts that were learned so far.
 import type { Answer, Decision, Denial } from "../../runtime/host/decision.ts";
 import type { Identity } from "../../runtime/host/identity.ts";
@@ -20,10 +20,10 @@ export interface Refusal {
   readonly detail?: string;
 }
 
-/** What became of a ClientHello; a refusal came before it could be asked about. */
+/** The outcome of reading a ClientHello; a refusal came before it could be decided. */
 export type HelloOutcome = { readonly hello: SaidName } | Refusal;
 
-/** What became of the handshake; `identity` is null where no certificate is asked for. */
+/** The outcome of the handshake; `identity` is null where no certificate is requested. */
 export type SecuredOutcome = { readonly identity: Identity | null } | Refusal;
 
 export interface Decider {
@@ -32,15 +32,15 @@ export interface Decider {
    * are in the same order; a pending one needs its hello. A Permit's row has its backend. Must not throw.
    */
   accept(socket: number, connections: readonly number[]): readonly Answer[];
-  /** Phase 2 of a pending row, or its refusal. With a context, the gateway does the handshake. Asked once. Must not throw. */
+  /** Phase 2 of a row that phase 1 left open, or its refusal. With a context, the gateway does the handshake. Called once. Must not throw. */
   named(connection: number, outcome: HelloOutcome): Decision | TlsContext;
-  /** Phases 3 and 4 of a row whose context `named` gave, or its refusal. Asked once. Must not throw. */
+  /** Phases 3 and 4 of a row whose context `named` gave, or its refusal. Called once. Must not throw. */
   secured(connection: number, context: TlsContext, outcome: SecuredOutcome): Decision;
-  /** The backend of an admitted row accepted: it is no longer under way. */
+  /** The backend of an admitted row accepted, so the row is no longer under way. */
   connected(connection: number): void;
   /** The backend accepted and is not who it must be. The end follows. */
   notOwned(connection: number, because: string): void;
-  /** The backend of an admitted row asked for a second hello, and the client's can't be let through. The end follows. */
+  /** The backend of an admitted row requested a second hello, and the client's can't be let through. The end follows. */
   secondHello(connection: number, detail: string): void;
   /** An event came that the row's state does not have. The end follows where there is a connection. */
   fault(connection: number, detail: string): void;

@@ -1,4 +1,4 @@
-// What the rest of the gateway sees of its connections, whatever moves their bytes: open a local address, look at the
+// The interface of the gateway to its connections, whatever moves their bytes: open a local address, read the
 // table, end a connection, wait for the last. connections.ts implements it over a Transport.
 import type { Denial } from "../../runtime/host/decision.ts";
 import type { HelloOutcome } from "./decider.ts";
@@ -18,7 +18,7 @@ export interface ListenFailure {
 export interface ListeningSocket {
   /** Number that the table's `socket` column and the decider use; unique in a run. */
   readonly number: number;
-  /** Lets held peers be decided; those that come later are decided at once. */
+  /** Decides the peers of a paused socket; those that come later are decided at once. */
   release(): void;
   /** Stops listening; peers that are not yet decided are decided with what the decider then says. */
   close(): void;
@@ -32,7 +32,7 @@ export interface Forwarder {
    * Listens. With `held`, peers are accepted but not decided until `release`; a bounded
    * number is kept, later ones are refused.
    */
-  open(local: Local, held: boolean): Promise<ListeningSocket | ListenFailure>;
+  open(local: Local, paused: boolean): Promise<ListeningSocket | ListenFailure>;
   /** The backend of a connection whose near end has this port; null where none has. */
   connectedFrom(port: number): string | null;
   /** Ends one connection at once, on both sides; one whose hello is read, or whose handshake goes on, is refused. */
@@ -43,7 +43,7 @@ export interface Forwarder {
   sweep(monoMs: number): void;
   /** Resolves when no admitted connection is left. */
   drained(): Promise<void>;
-  /** Bytes held in user space for one connection, both directions. */
+  /** Bytes buffered in user space for one connection, both directions. */
   buffered(connection: number): number;
 }
 

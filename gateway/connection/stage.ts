@@ -1,11 +1,11 @@
-// What every stage works with, and how a row moves from one state to the next. Stages are functions over a row; what
-// they keep is in the table.
+// The state that all stages share, and the moves of a row from one state to the next. Stages are functions over a row;
+// their data is in the table.
 import { CODE_INTERNAL } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Decider, Refusal } from "./decider.ts";
 import type { End } from "../end.ts";
-import { EVENT_NAMES, FREE, ILLEGAL, READING, SECURING, STATE_NAMES, stateAfter, WAITING } from "./states.ts";
+import { EVENT_NAMES, FREE, ILLEGAL, READING, SECURING, STATE_NAMES, stateAfter, PENDING } from "./states.ts";
 import type { ConnectionTable } from "./table.ts";
 import type { Transport } from "./transport.ts";
 
@@ -21,8 +21,8 @@ export interface Timers {
 /** Peers of one listening socket that are not yet decided. */
 export interface Listening {
   readonly number: number;
-  waiting: number[];
-  held: boolean;
+  queued: number[];
+  paused: boolean;
 }
 
 export interface Stage {
@@ -53,20 +53,20 @@ export function may(s: Stage, row: number, event: number): boolean {
 export function moved(s: Stage, row: number, event: number): boolean {
   if (!may(s, row, event)) return false;
   const from = s.table.state[row] ?? FREE;
-  if (from === WAITING) s.live++;
+  if (from === PENDING) s.live++;
   s.table.state[row] = stateAfter(from, event);
   return true;
 }
 
 /** The end of a row, by an event that leads to FREE. `end` is null where it was never admitted. */
 export function free(s: Stage, row: number, event: number, end: End | null): void {
-  if (may(s, row, event)) leave(s, row, end);
+  if (may(s, row, event)) freeRow(s, row, end);
 }
 
 /** Whatever the state: the sockets are forgotten, the charges given back, and the row is free. */
-function leave(s: Stage, row: number, end: End | null): void {
+function freeRow(s: Stage, row: number, end: End | null): void {
   const { table } = s;
-  const wasLive = table.state[row] !== WAITING;
+  const wasLive = table.state[row] !== PENDING;
   table.redial[row]?.();
   s.transport.drop(row);
   s.decider.closed(row, end);
@@ -88,19 +88,19 @@ function endFaulty(s: Stage, row: number, detail: string): void {
       return;
     case READING:
       decider.named(row, refusal);
-      return leave(s, row, null);
+      return freeRow(s, row, null);
     case SECURING:
       if (context === undefined) decider.fault(row, detail);
       else decider.secured(row, context, refusal);
-      return leave(s, row, null);
-    case WAITING: {
+      return freeRow(s, row, null);
+    case PENDING: {
       decider.fault(row, detail);
       const listening = s.listening.get(table.socket[row] ?? -1);
-      if (listening !== undefined) listening.waiting = listening.waiting.filter((one) => one !== row);
-      return leave(s, row, null);
+      if (listening !== undefined) listening.queued = listening.queued.filter((one) => one !== row);
+      return freeRow(s, row, null);
     }
     default:
       decider.fault(row, detail);
-      return leave(s, row, "fault");
+      return freeRow(s, row, "fault");
   }
 }

@@ -2,7 +2,7 @@
 // what it has no entry for is a bug of ours, and the connection that it happened to is refused, recorded and ended
 // (ending.ts). docs/architecture.md has it as a drawing.
 //
-//   FREE --accepted--> WAITING --hello_due--> READING --handshake_due--> SECURING
+//   FREE --accepted--> PENDING --hello_due--> READING --handshake_due--> SECURING
 //                         |                      |                          |
 //                         +------- granted ------+-------- granted ---------+
 //                                                |
@@ -15,7 +15,7 @@
 /** The row is not used. */
 export const FREE = 0;
 /** Accepted, not yet decided; no byte of it was read. */
-export const WAITING = 1;
+export const PENDING = 1;
 /** Admitted; its backend has not yet accepted. */
 export const CONNECTING = 2;
 /** Bytes go both ways. */
@@ -28,7 +28,7 @@ export const READING = 5;
 export const SECURING = 6;
 
 /** By number of the state. */
-export const STATE_NAMES = ["free", "waiting", "connecting", "open", "closing", "reading", "securing"] as const;
+export const STATE_NAMES = ["free", "pending", "connecting", "open", "closing", "reading", "securing"] as const;
 
 /** A peer was accepted. */
 export const ACCEPTED = 0;
@@ -48,7 +48,7 @@ export const REFUSED = 6;
 export const CONNECTED = 7;
 /** The backend did not accept, or its socket is gone before it did. */
 export const CONNECT_FAILED = 8;
-/** The backend asked for a second hello, and the client's can't be let through. */
+/** The backend requested a second hello, and the client's can't be let through. */
 export const SECOND_HELLO = 9;
 /** The gateway breaks both sides off. */
 export const CUT = 10;
@@ -68,8 +68,8 @@ const EVENTS = EVENT_NAMES.length;
 
 /** [state, event, next state] */
 const TRANSITIONS: readonly (readonly [number, number, number])[] = [
-  [FREE, ACCEPTED, WAITING],
-  [WAITING, HELLO_DUE, READING], [WAITING, GRANTED, CONNECTING], [WAITING, REFUSED, FREE],
+  [FREE, ACCEPTED, PENDING],
+  [PENDING, HELLO_DUE, READING], [PENDING, GRANTED, CONNECTING], [PENDING, REFUSED, FREE],
   [READING, READ, READING], [READING, HANDSHAKE_DUE, SECURING], [READING, GRANTED, CONNECTING], [READING, REFUSED, FREE],
   [SECURING, HANDSHAKEN, SECURING], [SECURING, GRANTED, CONNECTING], [SECURING, REFUSED, FREE],
   [CONNECTING, CONNECTED, OPEN], [CONNECTING, CONNECT_FAILED, FREE], [CONNECTING, CUT, CLOSING],

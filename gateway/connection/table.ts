@@ -1,5 +1,5 @@
-// A connection is a row of this table. What every connection has, and what is looked at for every byte, is in typed
-// arrays, so that a forwarder needs no object per connection; what only some have is in the columns of objects. A row
+// A connection is a row of this table. The fields that every connection has, or that are read for every byte, are in typed
+// arrays, so that a forwarder needs no object per connection; the fields that only some have are in columns of objects. A row
 // is used again after its connection ended.
 import type { Identity } from "../../runtime/host/identity.ts";
 import { formatEndpoint, formatHost, type Address } from "../../runtime/net/address.ts";
@@ -14,13 +14,13 @@ import type { End } from "../end.ts";
 import { FREE } from "./states.ts";
 import { Zones } from "./zones.ts";
 
-/** The client, and the authority that its certificate was verified by, as the policy that asked calls it. */
+/** The client, and the authority that its certificate was verified by, under its name in the policy of that moment. */
 export interface Known {
   readonly identity: Identity;
   readonly ca: string;
 }
 
-/** Instead of an address: the peer had gone before it could be asked about. */
+/** Instead of an address: the peer had gone before its address could be read. */
 export const SOURCE_GONE = 0;
 /** Instead of an address: text that is no address that a policy can decide. */
 export const SOURCE_ODD = 2;
@@ -53,11 +53,11 @@ export class ConnectionTable {
   redials = new Uint16Array(FIRST_ROWS);
   /** The name that was read, null where the client sent none; undefined where none is read. */
   readonly name: (string | null | undefined)[] = [];
-  /** Why `name` is null though the client sent one; such a connection is admitted only where no rule asks for names. */
+  /** Why `name` is null though the client sent one; such a connection is admitted only where no rule has a name. */
   readonly nameFault: (NameFault | null)[] = [];
   /** Undefined where no certificate was verified. */
   readonly identity: (Known | undefined)[] = [];
-  /** What it is to be forwarded to, once it may be admitted. */
+  /** The backend that it is forwarded to once it is admitted. */
   readonly backend: (Backend | undefined)[] = [];
   /** From its admission on. */
   readonly permit: (Permit | undefined)[] = [];

@@ -1,4 +1,4 @@
-// What a forwarder does, and what it reports: it accepts, reads, writes, connects and closes, and decides nothing. It
+// The interface of a transport: it accepts, reads, writes, connects and closes, reports events, and decides nothing. It
 // names a connection by its row alone. Node's sockets are behind listen/node_transport.ts; a forwarder that makes the
 // kernel's calls itself, or one of datagrams, has the same two interfaces.
 //
@@ -44,7 +44,7 @@ export interface Transport {
   dial(row: number, address: BackendAddress): void;
   /** Gives up what `dial` began, without a report. */
   hangUp(row: number): void;
-  /** Asks whether what was connected to is (still) what it must be; see Verify. */
+  /** Checks whether the far side of the connection is (still) the right one; see Verify. */
   verify(row: number, backend: Backend): string | typeof AGAIN | null;
   /** Moves bytes both ways until both sides are gone; reports `ended` then. `first` goes to the backend before all else. */
   relay(row: number, permit: Permit, first: Buffer | null, flights: FirstFlights | null): void;
@@ -70,7 +70,7 @@ export interface TransportEvents {
   /** Bytes of a relayed connection: read from the client, and read from the backend. */
   fromClient(row: number, bytes: number): void;
   fromBackend(row: number, bytes: number): void;
-  /** The backend asked for a second hello, and the client's can't be let through; both sides are still there. */
+  /** The backend requested a second hello, and the client's can't be let through; both sides are still there. */
   secondHello(row: number, fault: SecondHelloFault): void;
   /** Both sides of a relayed connection are gone; the side that broke off, if one did. */
   ended(row: number, reset: "client" | "backend" | null): void;

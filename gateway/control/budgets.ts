@@ -1,4 +1,4 @@
-// What each peer may cost: a bucket of tokens a peer that refills with time. A peer that has used up its
+// The work that each peer may cause: a bucket of tokens per peer that refills with time. A peer that has used up its
 // own waits; others do not.
 
 /** Peers that have a bucket of their own; a user may have a range of user ids. */

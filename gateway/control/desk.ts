@@ -22,7 +22,7 @@ export interface Work {
 export interface Desk {
   /** Calls `step` once, in turn. */
   add(work: Work): void;
-  /** What a frame has cost beyond its bytes. */
+  /** The cost of a frame beyond its bytes. */
   charge(peer: string, tokens: number): void;
 }
 

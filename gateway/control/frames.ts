@@ -1,6 +1,6 @@
 // Newline-delimited frames with a cap, one at a time, so that a chunk of many small frames costs no more
-// than the frames that are asked for. A frame that is too long ends the connection: what follows it
-// can't be told from its tail.
+// than the frames that are taken. A frame that is too long ends the connection, because what follows it
+// can't be distinguished from its tail.
 
 /** Longest frame, its newline included. */
 export const FRAME_BYTES = 64 * 1024;
@@ -22,8 +22,8 @@ export interface Frames {
 export function createFrames(): Frames {
   /** The begun frame, without a newline. */
   let parts: Buffer[] = [];
-  let held = 0;
-  /** What was not looked through. */
+  let bufferedBytes = 0;
+  /** The bytes that were not searched yet. */
   let rest: Buffer = Buffer.alloc(0);
   return {
     push(chunk) {
@@ -34,14 +34,14 @@ export function createFrames(): Frames {
       const part = rest.subarray(0, end < 0 ? rest.length : end + 1);
       rest = rest.subarray(part.length);
       if (part.length > 0) parts.push(part);
-      held += part.length;
-      if (held > FRAME_BYTES) return "too_long";
+      bufferedBytes += part.length;
+      if (bufferedBytes > FRAME_BYTES) return "too_long";
       if (end < 0) return "none";
-      const frame = { text: Buffer.concat(parts).toString("utf8").trim(), bytes: held };
+      const frame = { text: Buffer.concat(parts).toString("utf8").trim(), bytes: bufferedBytes };
       parts = [];
-      held = 0;
+      bufferedBytes = 0;
       return frame;
     },
-    unfinished: () => held > 0,
+    unfinished: () => bufferedBytes > 0,
   };
 }

@@ -31,10 +31,10 @@ export interface HttpSetup {
   readonly listen: string;
   readonly tokenFile: string;
   readonly clock: GatewayClock;
-  /** To ask who is at the far end; null where the kernel can't be asked. */
+  /** Finds the user at the far end; null where the kernel can't be queried. */
   readonly sockets: SockDiag | null;
   readonly turnedAway: () => void;
-  /** The pages by their paths; asked once the daemon is whole. */
+  /** The pages by their paths; called once the daemon is whole. */
   readonly page: (path: string) => HttpPage;
 }
 
@@ -83,7 +83,7 @@ function answer(request: IncomingMessage, response: ServerResponse, wanted: Buff
   };
   try {
     const given = /^Bearer ([\x21-\x7e]+)$/.exec(request.headers.authorization ?? "")?.[1] ?? "";
-    // Digests have one length, so that comparing them tells nothing of the token.
+    // Digests have one length, so that comparing them shows nothing of the token.
     if (!timingSafeEqual(digest(given), wanted)) return send(401, "a token is needed: Authorization: Bearer TOKEN\n");
     if (request.method !== "GET" && request.method !== "HEAD") return send(405, "only GET and HEAD\n");
     const { status, text, type } = page(request.url ?? "");
@@ -107,7 +107,7 @@ export function readToken(path: string): Result<string, Failure> {
   if (isFileRefusal(bytes)) return failed(failure(EXIT_REJECTED, bytes.refused));
   const token = new TextDecoder().decode(bytes).trim();
   if (!/^[\x21-\x7e]+$/.test(token) || token.length < LEAST_TOKEN_CHARACTERS) {
-    return failed(failure(EXIT_REJECTED, `the token file \`${path}\` must hold one line of at least ${LEAST_TOKEN_CHARACTERS} printable characters: openssl rand -hex 32 makes one`));
+    return failed(failure(EXIT_REJECTED, `the token file \`${path}\` must contain one line of at least ${LEAST_TOKEN_CHARACTERS} printable characters: openssl rand -hex 32 makes one`));
   }
   return ok(token);
 }

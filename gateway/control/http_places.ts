@@ -1,17 +1,17 @@
-// Who may have a connection to the HTTP port. Any local user can reach it, so each has a part of the places and
+// Decides who may have a connection to the HTTP port. Any local user can reach it, so each has a part of the places and
 // of the arrivals, and where all are taken the connection that has been silent longest makes room.
 import type { Socket } from "node:net";
 import type { GatewayClock } from "../clock.ts";
 import { Budgets } from "./budgets.ts";
 
 export const MOST_CONNECTIONS = 64;
-/** Connections of one user; where users can't be told apart, all count as one with all places. */
+/** Connections of one user; where users can't be distinguished, all count as one with all places. */
 export const MOST_OF_USER = 16;
 export const ARRIVALS = { perSecond: 50, burst: 200 } as const;
 
 export interface PlacesSetup {
   readonly clock: GatewayClock;
-  /** Who is at the far end; null where the kernel does not say. */
+  /** The uid at the far end; null where the kernel does not say. */
   readonly userOf: (socket: Socket) => number | null;
   readonly turnedAway: () => void;
 }

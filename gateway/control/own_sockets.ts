@@ -72,7 +72,7 @@ function wantedSockets({ config: { intents, services }, controlPath, credentials
   const wanted: Wanted[] = [{ path: controlPath, of: { kind: "control" }, mode: 0o600, gid: null }];
   if (intents.socket !== undefined) {
     if (credentials === null) {
-      return failed(failure(EXIT_MISSING, "intents.socket needs koffi, because only the peer's credentials tell services apart on it: npm install koffi, or give each service its own socket (services.NAME.socket)"));
+      return failed(failure(EXIT_MISSING, "intents.socket needs koffi, because only the peer's credentials distinguish services on it: npm install koffi, or give each service its own socket (services.NAME.socket)"));
     }
     wanted.push({ path: intents.socket, of: { kind: "shared" }, mode: Number.parseInt(intents.mode ?? SHARED_MODE, 8), gid: null });
   }
@@ -83,7 +83,7 @@ function wantedSockets({ config: { intents, services }, controlPath, credentials
   return ok(wanted);
 }
 
-/** What all of the gateway's own sockets have in common: one desk, one rate of arrivals, one row of numbers. */
+/** The parts that all of the gateway's own sockets share: one desk, one rate of arrivals, one row of numbers. */
 function sharedSetup({ config, credentials, clock, counters, refusals, inForce, method, isOwner, gone }: OwnSocketsSetup): Omit<SocketSetup, "path" | "of" | "mode" | "gid"> {
   let numbers = 0;
   return {

@@ -11,7 +11,7 @@ export const RECORDS_PER_PEER = { perSecond: 4, burst: 64 } as const;
 export const RECORDS_OVERALL = { perSecond: 16, burst: 256 } as const;
 
 export interface Refusals {
-  /** `peer` is who has asked, as the transport says. */
+  /** `peer` is the caller, as the transport proves it. */
   record(peer: string, entry: Omit<Entry, "op" | "decision" | "unrecorded"> & { readonly decision: Denial }): void;
 }
 

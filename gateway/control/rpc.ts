@@ -10,7 +10,7 @@ export const RPC_INVALID_PARAMS = -32602;
 export const RPC_INTERNAL = -32603;
 /** The policy, the caller's identity or a cap refuses it; `data` has `reason` and `code`. */
 export const RPC_DENIED = -32001;
-/** A reload was refused and the former policy stays; `data.generation`. */
+/** A reload was refused and the previous policy stays; `data.generation`. */
 export const RPC_NOT_RELOADED = -32002;
 /** The port could not be opened. */
 export const RPC_PORT = -32003;

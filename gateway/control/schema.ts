@@ -1,4 +1,4 @@
-// What a validator says against a value, as one sentence with key, value, reason and remedy.
+// Turns a validator's error into one sentence with key, value, reason and remedy.
 import type { ErrorObject } from "ajv";
 import type { Validator } from "./validators.mjs";
 
@@ -29,7 +29,7 @@ function sentence(error: ErrorObject): string {
     case "required":
       return `key \`${join(key, inner(error.params, "missingProperty"))}\` is missing${meaning}`;
     case "dependentRequired":
-      return `\`${join(key, inner(error.params, "property"))}\` has no effect without \`${join(key, inner(error.params, "missingProperty"))}\`: give that too, or leave it out`;
+      return `\`${join(key, inner(error.params, "property"))}\` has no effect without \`${join(key, inner(error.params, "missingProperty"))}\`: set that too, or omit it`;
     case "propertyNames":
       return `\`${key}\` can't have the name ${show(inner(error.params, "propertyName"))}${describe(error.schema)}`;
     case "anyOf":

@@ -11,7 +11,7 @@ import { readRequest, rpcError, RPC_INTERNAL, RPC_INVALID_REQUEST, RPC_INVALID_P
 import type { Check } from "./schema.ts";
 
 const CHALLENGE_BYTES = 32;
-/** Answers that a client has not read: beyond the first it is asked nothing more, beyond the second it is closed. */
+/** Answers that a client has not read: beyond the first no request of it is handled, beyond the second it is closed. */
 const UNREAD_PAUSE_BYTES = 256 * 1024;
 const UNREAD_BYTES = 4 * 1024 * 1024;
 /** Frames of one connection that are no request; the last of them ends it. */
@@ -24,7 +24,7 @@ export interface ServedMethod {
   /** `operator`: on the control socket only. */
   readonly access: "operator" | "anyone";
   readonly params: Check;
-  /** Has more to do than answer, so that a client may ask less often. */
+  /** Has more to do than answer, so that a client may call it less often. */
   readonly dear?: true;
   readonly run: (client: Client, params: unknown) => Promise<Answer>;
 }
@@ -109,7 +109,7 @@ class Serving implements ServedClient {
   #read(chunk: Buffer): void {
     this.#socket.pause();
     this.#frames.push(chunk);
-    // What was read before the pause took effect is found by the work that is already due.
+    // Bytes that were read before the pause took effect are found by the work that is already due.
     if (this.#working) return;
     this.#working = true;
     this.#setup.desk.add(this.#work);

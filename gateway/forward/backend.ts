@@ -6,7 +6,7 @@ export type BackendAddress =
   | { readonly kind: "tcp"; readonly host: string; readonly address: Address; readonly port: number; readonly key: string }
   | { readonly kind: "unix"; readonly path: string; readonly key: string };
 
-/** Longest path that the kernel's sockaddr_un holds. */
+/** The longest path of the kernel's sockaddr_un, in bytes. */
 const UNIX_PATH_BYTES = 107;
 
 /** From `127.0.0.1:80`, `[::1]:80` or `unix:/path`; a string is the reason for refusing it. */

@@ -1,9 +1,9 @@
 // Backends in use, one object for each address, so that the cap of connections under way to a
-// backend holds whichever listener they come from.
+// backend counts them whichever listener they come from.
 import type { Socket } from "node:net";
 import type { BackendAddress } from "./backend.ts";
 
-/** The far side can't be told for certain, and will be if the connection is made anew. */
+/** The far side can't be identified for certain, and will be if the connection is made anew. */
 export const AGAIN: unique symbol = Symbol("again");
 
 /** Says at a connect whether the far side is (still) who it must be; a string is why not. */
@@ -33,7 +33,7 @@ export class Backends {
   /** Kept over reloads: a check remembers what it has found. */
   readonly #checks = new Map<string, Verify | null>();
 
-  /** `notOwn` is asked at every connect to a unix socket, whoever named it. */
+  /** `notOwn` is called at every connect to a unix socket, whether a policy or a lease named it. */
   constructor(notOwn: Verify, ofStatic: StaticVerify = () => null) {
     this.#notOwn = notOwn;
     this.#ofStatic = ofStatic;

@@ -16,14 +16,14 @@ import { carrierOf, endedByNotice } from "../tls/tls_end.ts";
 export const MARK_BYTES = 16 * 1024;
 /** The most that libuv reads at once. */
 export const READ_BYTES = 64 * 1024;
-/** A direction never holds more than this and one read. */
+/** A direction never buffers more than this and one read. */
 export const HIGH_WATER_BYTES = 2 * MARK_BYTES + READ_BYTES;
 
 /** All about the connection `row`. */
 export interface RelayEvents {
   fromClient(row: number, bytes: number): void;
   fromBackend(row: number, bytes: number): void;
-  /** The backend asked for a second hello, and the client's can't be let through; both sides are still open. */
+  /** The backend requested a second hello, and the client's can't be let through; both sides are still open. */
   secondHello(row: number, fault: SecondHelloFault): void;
   /** Both sockets are gone. `reset` names the side that broke, if one did. */
   ended(row: number, reset: "client" | "backend" | null): void;
@@ -35,7 +35,7 @@ export interface Relayed {
   readonly upstream: Socket;
   /** `passthrough`: reads along until both sides have sent their first flight; what was read before begins with its hello. */
   readonly flights: FirstFlights | null;
-  /** Null where the kernel can't be asked: each end is then taken for one. */
+  /** Null where the kernel can't be queried: each end is then taken for one. */
   readonly isReset: IsReset | null;
 }
 
@@ -91,10 +91,10 @@ export function relay(permit: Permit, pair: Pair, first: Buffer | null): void {
     // One side may have gone between its accept and now.
     if (socket.closed) onClose.call(socket);
   }
-  // What the backend has not taken pauses the client, until 'drain'.
+  // Bytes that the backend has not taken pause the client, until 'drain'.
   a.resume();
   if (first !== null) onData.call(a, first);
-  // What was read may have reached its end before 'end' was listened to.
+  // The stream may have ended before 'end' was listened to.
   if (client.readableEnded) onEnd.call(a);
   b.resume();
 }
@@ -117,7 +117,7 @@ function onData(this: RelaySocket, chunk: Buffer): void {
 function pass(from: Socket & { readonly [SIDE]?: Side }, chunk: Buffer): void {
   const other = from[SIDE]?.other;
   if (other === undefined || other.destroyed || chunk.length === 0) return;
-  // A write that the kernel took at once leaves nothing behind, whatever its size.
+  // A write that the kernel took at once is not buffered, whatever its size.
   if (!other.write(chunk) && other.writableLength > 0) from.pause();
 }
 

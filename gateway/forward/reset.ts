@@ -1,4 +1,4 @@
-// Asks the kernel whether a socket that has come to its end was broken off. Node says 'end' for both: libuv
+// Queries the kernel whether a socket that has come to its end was broken off. Node says 'end' for both: libuv
 // takes a hang-up that comes together with data for the end of the stream, and doesn't look at the error that
 // the kernel keeps with it.
 //
@@ -20,7 +20,7 @@ const TCP_CLOSE = 7;
 const EPIPE = 32;
 const INT_BYTES = 4;
 
-/** To be asked once, when 'end' is said. INVARIANT: where the kernel doesn't answer, it was broken off. */
+/** To be called once, at 'end'. INVARIANT: where the kernel doesn't answer, it was broken off. */
 export type IsReset = (socket: Socket) => boolean;
 
 /** Null without koffi, and on another system than Linux. */

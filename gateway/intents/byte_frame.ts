@@ -10,7 +10,7 @@
 //   renew       lease(16) ttlMs(4)
 //
 // INVARIANT: decode accepts exactly what encode makes, so a frame has one meaning and one form.
-// No field says who asks: that is the transport's word.
+// No field names the caller, because the transport proves it.
 
 export const FRAME_MOST_BYTES = 512;
 export const FRAME_VERSION = 1;
@@ -101,7 +101,7 @@ export function decodeReply(bytes: Uint8Array): FrameReply | "malformed" | "unsu
   const reason = cursor.number(1);
   const code = cursor.number(2);
   const lease = cursor.hex(LEASE_BYTES);
-  // What was granted has no reason, and what was not has no lease.
+  // A granted intent has no reason, and a refused one has no lease.
   const sound = status === "allow" ? reason === 0 && code === 0 : /^0*$/.test(lease);
   return status === null || !sound ? "malformed" : { op, nonce, status, reason, code, lease };
 }
@@ -127,7 +127,7 @@ function open(bytes: Uint8Array): { op: number; nonce: number; cursor: Cursor } 
   return { op: bytes[3] ?? 0, nonce: cursor.number(4), cursor };
 }
 
-/** Reads on; past the end everything is zero or null, and `done` never holds again. */
+/** Reads on; past the end everything is zero or null, and `done` is never true again. */
 class Cursor {
   readonly #bytes: Uint8Array;
   #at: number;

@@ -2,7 +2,7 @@
 import type { Ports } from "../listen/ports.ts";
 import type { EndWord, Lease, Leases } from "./leases.ts";
 
-/** What the owner of a lease gets as a notification. */
+/** The notification that the owner of a lease gets. */
 export interface LeaseEnd {
   readonly because: string;
   readonly word: EndWord;

@@ -1,4 +1,4 @@
-// Who speaks on a connection to a control or registration socket. The transport says it (the
+// The caller on a connection to a control or registration socket. The transport proves it (the
 // kernel's credentials of the peer, or a socket that only one service may open), never a
 // field of a message.
 import type { Socket } from "node:net";
@@ -14,14 +14,14 @@ export type SocketOf =
   | { readonly kind: "service"; readonly service: string };
 
 export interface Caller {
-  /** Who pays for what it asks: a service, the operator, or all together that are neither. */
+  /** The budget that its calls are taken from: of a service, of the operator, or of all others together. */
   readonly peer: string;
   /** May use the operator's methods. */
   readonly operator: boolean;
   /** The service that it is proven to be, or why none. */
   readonly service: string | null;
   readonly noServiceBecause: string;
-  /** The service's uid where one is known; its backends are held against it. */
+  /** The service's uid where one is known; its backends must be of this uid. */
   readonly uid: number | null;
 }
 
@@ -41,7 +41,7 @@ export function identify(
     return known(at.service, entry?.uid ?? null);
   }
   if (credentials === null) {
-    return nobody("koffi is not installed, so peers can't be told apart here: give the service a socket of its own (services.NAME.socket)");
+    return nobody("koffi is not installed, so peers can't be distinguished here: give the service a socket of its own (services.NAME.socket)");
   }
   if (peer === null) return nobody("the kernel does not say who the peer is");
   const found = Object.entries(services).find(([, entry]) => entry.uid === peer.uid);

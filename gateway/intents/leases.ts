@@ -17,13 +17,13 @@ export interface Lease {
   readonly port: number;
   /** The listener's, when it was granted. */
   readonly mode: ListenerInfo["mode"];
-  /** A local address that was asked for; null: all of the listener's. */
+  /** The local address that the intent named; null: all of the listener's. */
   readonly bind: Address | null;
   /** Null where the service binds by itself: then the lease opens nothing here, and has a token. */
   readonly backend: Backend | null;
   /** Monotonic milliseconds; null: as long as the owner's connection lives. */
   expiresMs: number | null;
-  /** Tells the owner, where it is still there, that the lease has ended without its doing; `word` for programs. */
+  /** Notifies the owner, where it is still there, that the lease has ended without its doing; `word` for programs. */
   readonly ended: (because: string, word: EndWord) => void;
 }
 
@@ -31,7 +31,7 @@ export class Leases {
   readonly #leases = new Map<string, Lease>();
   #direct: (lease: Lease) => void = () => undefined;
 
-  /** Who is given each lease of a service that binds by itself, when it is added. */
+  /** Gets each lease of a service that binds by itself, when it is added. */
   onDirect(direct: (lease: Lease) => void): void {
     this.#direct = direct;
   }

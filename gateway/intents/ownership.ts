@@ -9,7 +9,7 @@ import { read, socketRows, TCP_LISTEN } from "../../runtime/shell/procfs.ts";
 import type { ReadCredentials } from "./peer_credentials.ts";
 import type { Endpoint, FarEnd, Listener, SockDiag } from "./sock_diag.ts";
 
-/** The rows of /proc/net/tcp{,6} in state LISTEN, for hosts on which the kernel can't be asked for single sockets. */
+/** The rows of /proc/net/tcp{,6} in state LISTEN, for hosts on which the kernel can't be queried for single sockets. */
 export type ReadListening = () => readonly Listener[];
 
 export function listeningSockets(): readonly Listener[] {
@@ -48,7 +48,7 @@ export interface OwnershipSetup {
 /** Root's sockets are a service's own where the policy names the backend: systemd, nginx and HAProxy open them as root. */
 export const ROOT = 0;
 
-/** A check of a unix socket by the owner of its file, where koffi is missing and the kernel can't be asked who listens. */
+/** A check of a unix socket by the owner of its file, where koffi is missing and the kernel can't be queried for the listener. */
 export function fileBelongsTo(owners: readonly number[]): Verify {
   return (_socket, backend) => {
     const uid = backend.kind === "unix" ? statSync(backend.path, { throwIfNoEntry: false })?.uid : undefined;
@@ -62,19 +62,19 @@ export function belongsTo(owners: readonly number[], setup: OwnershipSetup): Ver
   let known = "";
   return (socket, backend) => {
     if (backend.kind === "unix") {
-      if (setup.credentials === null) return "koffi is not installed, so the owner of a unix socket can't be told";
+      if (setup.credentials === null) return "koffi is not installed, so the owner of a unix socket can't be found";
       const peer = setup.credentials(socket);
       return peer !== null && owners.includes(peer.uid) ? null : `the unix socket's listener runs as uid ${peer?.uid ?? "unknown"}, not ${owners.join(" or ")}`;
     }
     const far = farEndOf(setup, backend, { address: socket.localAddress, port: socket.localPort });
-    // INVARIANT: it is asked after the far end, so what waited in a queue then is in one of these.
+    // INVARIANT: this lookup comes after that of the far end, so a connection that was queued then is in one of these.
     const rows = candidates(setup, backend);
     const wrong = tcpOwner(rows, owners);
     if (wrong !== null || rows === null) return wrong;
     const now = rows.map(({ cookie }) => cookie).sort().join();
     const unchanged = now === known;
     known = now;
-    // Whoever took the connection, the same sockets have listened since before it was made.
+    // Whichever process took the connection, the same sockets have listened since before it was made.
     if (setup.sockets === null || unchanged) return null;
     const certain = far?.state === "queued" || (far?.state === "accepted" && owners.includes(far.uid));
     return certain ? null : AGAIN;
@@ -108,7 +108,7 @@ export function couldAccept({ address, ipv6Only }: Listener, target: Address): b
 
 /** Why a registration can't claim a backend at all, before any connect. */
 export function claimable(backend: BackendAddress, uid: number | null, setup: OwnershipSetup): string | null {
-  if (uid === null) return "this service has no uid in the configuration, so no backend can be told to be its own";
+  if (uid === null) return "this service has no uid in the configuration, so no backend can be proved to be its own";
   if (backend.kind === "tcp") return tcpOwner(candidates(setup, backend), [uid]);
-  return setup.credentials === null ? "koffi is not installed, so the owner of a unix socket can't be told" : null;
+  return setup.credentials === null ? "koffi is not installed, so the owner of a unix socket can't be found" : null;
 }

@@ -9,7 +9,7 @@ export interface PeerCredentials {
   readonly gid: number;
 }
 
-/** Who connected to, or listens on, the far end; null when the kernel does not say. */
+/** The process that connected, or that listens on the far end; null when the kernel does not say. */
 export type ReadCredentials = (socket: Socket) => PeerCredentials | null;
 
 const SOL_SOCKET = 1;

@@ -1,4 +1,4 @@
-// Who has a TCP socket of this host, by asking the kernel (NETLINK_SOCK_DIAG, through koffi) for the few
+// Finds the owner of a TCP socket of this host, by querying the kernel (NETLINK_SOCK_DIAG, through koffi) for the few
 // sockets in question. The kernel answers while the request is sent, so nothing here waits.
 //
 //   request  nlmsghdr 16   len type flags seq pid
@@ -81,18 +81,18 @@ interface Message {
 
 /** Null where koffi is not installed, or the kernel has no such socket for this process. */
 export function openSockDiag(libc: Libc | null = openLibc()): SockDiag | null {
-  const ask = libc === null ? null : openRequests(libc);
-  return ask === null ? null : {
+  const query = libc === null ? null : openRequests(libc);
+  return query === null ? null : {
     listeners(port, to) {
-      const found = isLoopback(to) ? lookUp(ask, port, to) : dumpAll(ask, port, to);
+      const found = isLoopback(to) ? lookUp(query, port, to) : dumpAll(query, port, to);
       return found?.map(listenerOf).filter((one) => one.port === port) ?? null;
     },
     isBound(proto, { address, port }) {
-      const found = dumpAll(ask, port, address, proto);
+      const found = dumpAll(query, port, address, proto);
       return found?.some(({ bytes }) => bytes.readUInt16BE(4) === port && readAddress(bytes).every((word, i) => word === address[i])) ?? null;
     },
     farEnd(local, remote) {
-      const found = ask(exactRequest(local, remote, ANY_INTERFACE), 0);
+      const found = query(exactRequest(local, remote, ANY_INTERFACE), 0);
       if (found === "none") return { state: "gone" };
       const message = found === null || found === "interrupted" ? undefined : found[0];
       return message === undefined ? null : farEndOf(message.bytes);
@@ -105,25 +105,25 @@ export function openSockDiag(libc: Libc | null = openLibc()): SockDiag | null {
  * loopback interface: at the address, at 0.0.0.0, or at a [::] that takes IPv4 too. Where several listen at one place
  * (SO_REUSEPORT) it is one of them; the kernel lets only sockets of one user share a place.
  */
-function lookUp(ask: Ask, port: number, to: Address): readonly Message[] | null {
-  const found = ask(exactRequest({ address: to, port }, { address: isV4(to) ? ANY4 : ANY6, port: 0 }, LOOPBACK_INTERFACE), 0);
+function lookUp(query: Query, port: number, to: Address): readonly Message[] | null {
+  const found = query(exactRequest({ address: to, port }, { address: isV4(to) ? ANY4 : ANY6, port: 0 }, LOOPBACK_INTERFACE), 0);
   if (found === "none") return [];
   return found === "interrupted" ? null : found?.filter(({ bytes }) => bytes[1] === TCP_LISTEN) ?? null;
 }
 
 /** All that listen at the port number: which interface a connection to this address comes in by is not known. */
-function dumpAll(ask: Ask, port: number, to: Address, proto: "tcp" | "udp" = "tcp"): readonly Message[] | null {
-  const four = isV4(to) ? dump(ask, AF_INET, port, proto) : [];
+function dumpAll(query: Query, port: number, to: Address, proto: "tcp" | "udp" = "tcp"): readonly Message[] | null {
+  const four = isV4(to) ? dump(query, AF_INET, port, proto) : [];
   // A socket of IPv6 may take IPv4 too.
-  const six = four === null ? null : dump(ask, AF_INET6, port, proto);
+  const six = four === null ? null : dump(query, AF_INET6, port, proto);
   return four === null || six === null ? null : [...four, ...six];
 }
 
-function dump(ask: Ask, family: number, port: number, proto: "tcp" | "udp"): readonly Message[] | null {
+function dump(query: Query, family: number, port: number, proto: "tcp" | "udp"): readonly Message[] | null {
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     const request = proto === "tcp" ? newRequest(family, 1 << TCP_LISTEN) : newRequest(family, 1 << CLOSE, IPPROTO_UDP);
     request.writeUInt16BE(port, HEAD_BYTES + 8);
-    const found = ask(request, NLM_F_DUMP);
+    const found = query(request, NLM_F_DUMP);
     if (found === "none") return [];
     if (found !== "interrupted") return found;
   }
@@ -131,10 +131,10 @@ function dump(ask: Ask, family: number, port: number, proto: "tcp" | "udp"): rea
 }
 
 /** Sends a request and reads its whole answer. `interrupted`: sockets came or went meanwhile; null: no answer that can be read. */
-type Ask = (request: Buffer, flags: number) => readonly Message[] | "interrupted" | "none" | null;
+type Query = (request: Buffer, flags: number) => readonly Message[] | "interrupted" | "none" | null;
 
 /** Null where the kernel has no such socket for this process. */
-function openRequests(libc: Libc): Ask | null {
+function openRequests(libc: Libc): Query | null {
   const fd = libc.socket(AF_NETLINK, RAW, NETLINK_SOCK_DIAG);
   if (fd < 0) return null;
   const answer = Buffer.alloc(ANSWER_BYTES);

@@ -1,5 +1,5 @@
 // Ports of services that bind by themselves, after their lease: the guard closes them. One that is still bound a while
-// later has no guard that could, or one that was stopped from outside: it is said, and shown in `status` and as a metric.
+// later has no guard that could, or one that was stopped from outside. The gateway reports it in its log, in `status` and as a metric.
 import { waitingHere } from "../../runtime/guard/bound.ts";
 import { formatEndpoint, type Address } from "../../runtime/net/address.ts";
 import type { GatewayClock } from "../clock.ts";
@@ -29,7 +29,7 @@ export interface Withdrawn {
 
 export interface WithdrawnSetup {
   readonly leases: Leases;
-  /** What the gateway itself has open. */
+  /** The ports that the gateway itself has open. */
   readonly ports: { all(): readonly { readonly local: string }[] };
   readonly clock: Pick<GatewayClock, "monoMs">;
   readonly say: (sentence: string) => void;
@@ -44,7 +44,7 @@ interface Place extends WithdrawnPort {
   readonly port: number;
 }
 
-/** The kernel is asked about single ports; where it gives no answer, its whole tables are read, at most once a turn of the event loop. */
+/** Queries the kernel about single ports; where it gives no answer, its whole tables are read, at most once per turn of the event loop. */
 export function boundHere(): IsBound {
   const diag = openSockDiag();
   let table: ReadonlySet<string> | null = null;
@@ -89,7 +89,7 @@ export function watchWithdrawn({ leases, ports, clock, say, isBound = boundHere(
         if (granted.has(key)) Object.assign(at, { lookMs: null, said: false });
         else if (at.lookMs === null) at.lookMs = now + GRACE_MS;
         else if (now >= at.lookMs) {
-          // What the gateway itself has opened there since is its own.
+          // A socket that the gateway has opened there since is its own.
           if (!isBound(at) || ports.all().some(({ local }) => at.proto === "tcp" && local === at.local)) {
             watched.delete(key);
             continue;

@@ -9,7 +9,7 @@ import type { Ports } from "./ports.ts";
 const MOST_NAMED = 3;
 
 /** `leftOut`: `host:port` of addresses that the host was found to lack. */
-export function waitingForAddress(listeners: readonly ListenerInfo[], ports: Ports, host: readonly HostAddress[], leftOut: ReadonlySet<string>): readonly ListenerInfo[] {
+export function withoutAddress(listeners: readonly ListenerInfo[], ports: Ports, host: readonly HostAddress[], leftOut: ReadonlySet<string>): readonly ListenerInfo[] {
   const open = new Set(ports.all().map(({ serves }) => serves.info.name));
   return listeners.filter((info) => {
     if (info.bind === null || info.backend === null || open.has(info.name)) return false;

@@ -48,7 +48,7 @@ export function listensAt(engine: PolicyEngine, info: ListenerInfo, port: number
   return info.bind === null || engine.listenerAt("tcp", port, bareAddress(address)) === info.id;
 }
 
-/** A policy's list never changes, and the same one may be asked about at every look at the host. */
+/** A policy's list never changes, and the same one may be looked up at every look at the host. */
 const read = new WeakMap<readonly string[], readonly Prefix[]>();
 
 function prefixesOf(bind: readonly string[]): readonly Prefix[] {

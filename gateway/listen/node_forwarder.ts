@@ -13,7 +13,7 @@ export interface ForwarderSetup {
   readonly table: ConnectionTable;
   readonly decider: Decider;
   readonly clock: GatewayClock;
-  /** Null where the kernel can't be asked. */
+  /** Null where the kernel can't be queried. */
   readonly isReset: IsReset | null;
   readonly timers: Timers;
 }

@@ -1,4 +1,4 @@
-// The default transport: Node's own sockets. What is known of each row is in arrays beside the table; the listeners on
+// The default transport: Node's own sockets. The state of each row is in arrays beside the table; the listeners on
 // sockets are shared by all, and find their row by a mark on the socket.
 import { connect, createServer, type Server, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
@@ -25,7 +25,7 @@ type RowSocket = Socket & { [ROW]?: number; [OWNER]?: NodeTransport };
 
 export interface NodeTransportSetup {
   readonly events: TransportEvents;
-  /** Null where the kernel can't be asked. */
+  /** Null where the kernel can't be queried. */
   readonly isReset: IsReset | null;
   /** Zero switches it off. */
   readonly keepAliveMs: number;

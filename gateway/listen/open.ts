@@ -1,4 +1,4 @@
-// Opens a port: asks phase 0, has the answer recorded, listens, and says so; in this order.
+// Opens a port: decides phase 0, has the decision recorded, listens, and says so; in this order.
 import { formatHost, isV4, isWildcard } from "../../runtime/net/address.ts";
 import type { Code } from "../../runtime/abi/names.ts";
 import { CODE_CAP_PORTS, CODE_NOT_EXPOSED } from "../../runtime/abi/verdicts.ts";
@@ -26,7 +26,7 @@ export interface Opener {
    * With `held`, peers wait until the socket is released. `leaving`: so many of the open sockets close
    * when this one is released, and do not count.
    */
-  open(wanted: Exposure, engine: PolicyEngine, generation: number, held: boolean, leaving?: number): Promise<OpenPort | NotOpened>;
+  open(wanted: Exposure, engine: PolicyEngine, generation: number, paused: boolean, closing?: number): Promise<OpenPort | NotOpened>;
 }
 
 export function isNotOpened(result: OpenPort | NotOpened): result is NotOpened {
@@ -38,15 +38,15 @@ export function createOpener({ ports, forwarder, recorder, maxPorts }: OpenSetup
   let opening = 0;
 
   return {
-    async open(wanted, engine, generation, held, leaving = 0) {
+    async open(wanted, engine, generation, paused, closing = 0) {
       const { address, zone, port, info, local } = wanted;
-      const asked = ports.size - leaving + opening >= maxPorts
+      const answer = ports.size - closing + opening >= maxPorts
         ? denial(CODE_CAP_PORTS)
         : engine.listenerAt("tcp", port, address) !== info.id
           ? denial(CODE_NOT_EXPOSED)
           : engine.bind({ subject: "ingressd", proto: "tcp", address, port });
       const [decision] = recorder.record([{
-        op: "bind", decision: asked, generation, subject: "ingressd",
+        op: "bind", decision: answer, generation, subject: "ingressd",
         listener: info.name, service: info.service, local, backend: wanted.backend.address.key,
       }], engine.info);
       if (decision === undefined || !decision.allowed) {
@@ -54,7 +54,7 @@ export function createOpener({ ports, forwarder, recorder, maxPorts }: OpenSetup
       }
       opening++;
       try {
-        const socket = await forwarder.open({ host: formatHost(address, zone), port }, held);
+        const socket = await forwarder.open({ host: formatHost(address, zone), port }, paused);
         if (isListenFailure(socket)) return notOpened(wanted, socket.code, forwarder.connectedFrom(port));
         return ports.add(wanted, socket);
       } finally {

@@ -27,7 +27,7 @@ export interface OpenPort {
   readonly port: number;
   readonly local: string;
   readonly socket: ListeningSocket;
-  /** What it serves now; changes at a reload. */
+  /** The expose that it serves now; changes at a reload. */
   serves: Exposure;
   closing: boolean;
 }
@@ -100,7 +100,7 @@ export class Ports {
   /** Whether connecting to `backend` would come back to the gateway. */
   isOwn(backend: BackendAddress): boolean {
     if (backend.kind === "unix") return this.#ownSockets().some((own) => sameFile(own, backend.path));
-    // Whatever the loopback address: nothing else should stand at that number.
+    // On any loopback address, because no other program should listen on that number.
     if (backend.port === this.#ownPort()) return true;
     for (const open of this.#byLocal.values()) if (overlaps(open, backend)) return true;
     return false;
@@ -113,7 +113,7 @@ function sameFile(x: string, y: string): boolean {
     const [a, b] = [x, y].map((path) => statSync(path, { throwIfNoEntry: false }));
     return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino;
   } catch {
-    // What can't be looked at can't be told from an own socket.
+    // A file that can't be examined can't be distinguished from an own socket.
     return true;
   }
 }

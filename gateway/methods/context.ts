@@ -1,4 +1,4 @@
-// What the control methods may reach of the gateway: types only; parts.ts fills it in.
+// The parts of the gateway that the control methods may reach: types only; parts.ts fills it in.
 import type { HostAddress } from "../listen/addresses.ts";
 import type { ListenerInfo } from "../../runtime/host/module.ts";
 import type { InForce } from "../admit/admit.ts";
@@ -33,7 +33,7 @@ export interface Context {
   readonly backends: Backends;
   readonly forwarder: Forwarder;
   readonly recorder: Recorder;
-  /** Refusals of what is asked on a control or registration socket. */
+  /** Refusals of calls on a control or registration socket. */
   readonly refusals: Refusals;
   readonly counters: Counters;
   readonly topDenied: TopDenied;
@@ -42,15 +42,15 @@ export interface Context {
   /** Changes of policy that a coordinator outside prepares and finishes. */
   readonly changes: CoordinatedChanges;
   /** Whether a socket listens for a policy that is prepared and not in force. */
-  readonly isHeld: (open: OpenPort) => boolean;
+  readonly isPrepared: (open: OpenPort) => boolean;
   /** Exposes of the policy in force that listen nowhere, because the host has no address of their `bind`. */
-  readonly waiting: () => readonly ListenerInfo[];
+  readonly withoutAddress: () => readonly ListenerInfo[];
   /** Null where nothing outlives a restart. */
   readonly keeper: Keeper | null;
   readonly clock: GatewayClock;
   readonly turns: Turns;
   readonly startedMs: number;
-  /** What guards and this gateway share; null: no tokens are minted. */
+  /** The key that guards and this gateway share; null: no tokens are minted. */
   readonly guardKey: Uint8Array | null;
   readonly withdrawn: Withdrawn;
   /** Connections that may be open, after `nofile` was looked at. */

@@ -1,5 +1,5 @@
 // Services that the policy exposes `as direct` bind by themselves, under a guard. The guard registers the
-// endpoint, proves that it has the key, and holds the lease; a token comes with each registration and
+// endpoint, proves that it has the key, and owns the lease; a token comes with each registration and
 // renewal. INVARIANT: nobody without the key gets a token, though it be the service's own user.
 import { randomBytes } from "node:crypto";
 import { denial } from "../../runtime/host/ask.ts";
@@ -20,9 +20,9 @@ import { endLease } from "../intents/end_lease.ts";
 export const challenge: Endpoint = async (_context, client) => ({ result: { challenge: client.challenge } });
 
 /** Why this caller gets no token, or null. */
-export function noGuard({ guardKey }: Context, { challenge: asked }: Client, service: string, proof: string | undefined): { readonly code: CodeNumber; readonly message: string } | null {
+export function noGuard({ guardKey }: Context, { challenge: issued }: Client, service: string, proof: string | undefined): { readonly code: CodeNumber; readonly message: string } | null {
   if (guardKey === null) return { code: CODE_UNSUPPORTED, message: "this gateway mints no tokens: name the key that it shares with guards (guard.key_file)" };
-  if (proof !== undefined && isProof(proof, guardKey, asked, service)) return null;
+  if (proof !== undefined && isProof(proof, guardKey, issued, service)) return null;
   return { code: CODE_NOT_GATEWAY, message: "only a guard that has the key registers what a service binds by itself: its proof is missing or wrong" };
 }
 

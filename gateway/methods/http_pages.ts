@@ -1,4 +1,4 @@
-// What the HTTP port shows: the same as `metrics` and `health`.
+// The pages of the HTTP port: the same as `metrics` and `health`.
 import type { HttpPage } from "../control/http.ts";
 import { addressSentence } from "../listen/absent.ts";
 import { closedExposes } from "./closed.ts";
@@ -14,7 +14,7 @@ export function httpPage(context: Context, path: string): HttpPage {
     case "/readyz": {
       const because = unready(context);
       if (because !== null) return { status: 503, text: `${because}\n` };
-      return { status: 200, text: ["ready", ...closedExposes(context).map((one) => one.because), ...context.waiting().map(addressSentence), ""].join("\n") };
+      return { status: 200, text: ["ready", ...closedExposes(context).map((one) => one.because), ...context.withoutAddress().map(addressSentence), ""].join("\n") };
     }
     default:
       return { status: 404, text: "there are /metrics, /healthz and /readyz\n" };

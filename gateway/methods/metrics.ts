@@ -42,7 +42,7 @@ export function metricsText(context: Context): string {
   one("ingressd_connections", "gauge", "connections that are open", forwarder.live);
   one("ingressd_connections_cap", "gauge", "connections that may be open", context.connectionCap);
   one("ingressd_open_sockets", "gauge", "listening sockets", ports.size);
-  one("ingressd_exposes_without_address", "gauge", "exposes that listen nowhere, because the host has no address of their bind", context.waiting().length);
+  one("ingressd_exposes_without_address", "gauge", "exposes that listen nowhere, because the host has no address of their bind", context.withoutAddress().length);
   one("ingressd_leases", "gauge", "registrations in force", leases.size);
   one("ingressd_withdrawn_ports", "gauge", "ports that a service has bound by itself and still has, without a lease", context.withdrawn.open().length);
   family("ingressd_certificate_not_after_seconds", "gauge", "UTC seconds at which a certificate or authority in use ends", context.certificates().map(({ kind, name, notAfter }) => [{ kind, name }, notAfter.getTime() / 1000]));
@@ -52,7 +52,7 @@ export function metricsText(context: Context): string {
   one("ingressd_audit_dropped_total", "counter", "decisions without a record", counters.auditDropped);
   one("ingressd_refusals_unrecorded_total", "counter", "refused registrations and messages beyond the rate at which they are recorded", counters.refusalsUnrecorded);
   one("ingressd_clients_turned_away_total", "counter", "connections to control and registration sockets and HTTP that were closed unheard", counters.clientsTurnedAway);
-  one("ingressd_deny_markers_suppressed_total", "counter", "deny markers that the rate limit held back", counters.denyMarkersSuppressed);
+  one("ingressd_deny_markers_suppressed_total", "counter", "deny markers that the rate limit suppressed", counters.denyMarkersSuppressed);
   one("ingressd_descriptors_exhausted_total", "counter", "moments without a free file descriptor", counters.descriptorsExhausted);
   one("ingressd_change_prepared", "gauge", "1 while a change of policy is prepared and neither committed nor aborted", context.changes.current() === null ? 0 : 1);
   family("ingressd_changes_total", "counter", "changes of policy that coordinators prepared, and what became of them", Object.entries(counters.changes).map(([result, value]) => [{ result }, value]));

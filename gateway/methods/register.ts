@@ -1,4 +1,4 @@
-// `register`: a service asks for a port. Refused unless the transport proves the service, the
+// `register`: a service requests a port. Refused unless the transport proves the service, the
 // policy exposes that port for it without a static backend, and the backend is its own. The
 // answer is recorded before anything listens.
 import { randomBytes } from "node:crypto";
@@ -100,7 +100,7 @@ function grant(
   }
   if (leases.size >= config.caps.intents) return no(CODE_CAP_PORTS, `all ${config.caps.intents} leases are in use (caps.intents)`);
   if (leases.of(caller.service).length >= config.caps.intents_per_service) {
-    return no(CODE_CAP_PORTS, `\`${caller.service}\` holds ${config.caps.intents_per_service} leases already (caps.intents_per_service)`);
+    return no(CODE_CAP_PORTS, `\`${caller.service}\` has ${config.caps.intents_per_service} leases already (caps.intents_per_service)`);
   }
   const id = randomBytes(16).toString("hex");
   const lease: Lease = {
@@ -112,7 +112,7 @@ function grant(
   return backend === null ? ok({ engine, lease, exposures: null }) : withExposures(context, engine, lease, info, backend);
 }
 
-/** What the gateway opens for a lease, if it can. */
+/** The sockets that the gateway opens for a lease, if it can. */
 function withExposures(context: Context, engine: PolicyEngine, lease: Lease, info: ListenerInfo, backend: BackendAddress): Result<Granted, Refusal> {
   const { ports } = context;
   const no = (code: CodeNumber, message: string): Result<Granted, Refusal> => failed({ code, message });

@@ -1,4 +1,4 @@
-// `renew`: a lease of the caller ends `ttl_ms` from now, and no longer with its former end. One of mode
+// `renew`: a lease of the caller ends `ttl_ms` from now, and no longer at its previous end. One of mode
 // `direct` has a new token with it.
 import type { Endpoint } from "./context.ts";
 import { withToken } from "./direct.ts";

@@ -9,7 +9,7 @@ const TOP_RULES = 100;
 export const status: Endpoint = async (context) => {
   const { inForce, ports, leases, counters, forwarder, clock, topDenied, reloader } = context;
   const { engine } = inForce;
-  const waiting = new Set(context.waiting().map(({ name }) => name));
+  const absent = new Set(context.withoutAddress().map(({ name }) => name));
   let buffered = 0;
   for (let row = 0; row < forwarder.table.rows; row++) buffered += forwarder.buffered(row);
   return {
@@ -39,8 +39,8 @@ export const status: Endpoint = async (context) => {
         connections: engine?.connections(info.id) ?? 0,
         cap_connections: info.capConnections,
         closed_because: context.closedBecause(info),
-        waits_for_address: waiting.has(info.name),
-        open: ports.all().filter((open) => open.serves.info.name === info.name && !context.isHeld(open))
+        waits_for_address: absent.has(info.name),
+        open: ports.all().filter((open) => open.serves.info.name === info.name && !context.isPrepared(open))
           .map((open) => ({ local: open.local, backend: open.serves.backend.address.key, lease: open.serves.lease !== null })),
       })),
       connections: { live: forwarder.live, cap: context.connectionCap, buffered_bytes: buffered },

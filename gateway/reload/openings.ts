@@ -4,7 +4,7 @@ import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { Backends } from "../forward/backends.ts";
 import type { Leases } from "../intents/leases.ts";
-import { addressSentence, waitingForAddress } from "../listen/absent.ts";
+import { addressSentence, withoutAddress } from "../listen/absent.ts";
 import type { HostAddress } from "../listen/addresses.ts";
 import { isNotOpened, type Opener } from "../listen/open.ts";
 import type { Exposure, OpenPort, Ports } from "../listen/ports.ts";
@@ -107,7 +107,7 @@ export class Openings {
 
   /** Exposes of a policy that listen nowhere, because the host has no address of their `bind`. */
   waiting(engine: PolicyEngine | null): readonly ListenerInfo[] {
-    return engine === null ? [] : waitingForAddress(engine.info.listeners, this.#setup.ports, this.#setup.hostAddresses(), this.#absent);
+    return engine === null ? [] : withoutAddress(engine.info.listeners, this.#setup.ports, this.#setup.hostAddresses(), this.#absent);
   }
 
   /** Says once of each expose that it waits for an address, and again where it has come to do so anew. */

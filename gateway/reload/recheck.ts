@@ -12,7 +12,7 @@ import { denial } from "../../runtime/host/ask.ts";
 import type { Answer, Decision } from "../../runtime/host/decision.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
-import { CONNECTING, FREE, OPEN, READING, SECURING, WAITING } from "../connection/states.ts";
+import { CONNECTING, FREE, OPEN, READING, SECURING, PENDING } from "../connection/states.ts";
 import type { Known } from "../connection/table.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
 import type { Exposure, OpenPort } from "../listen/ports.ts";
@@ -60,7 +60,7 @@ class Round {
     const { engine, forwarder: { table } } = this.#setup;
     for (let row = 0; row < this.#rows; row++) {
       const state = table.state[row] ?? FREE;
-      if (state === FREE || state === WAITING) continue;
+      if (state === FREE || state === PENDING) continue;
       const source = table.sourceOf(row);
       const id = this.#listenerOf(table.socket[row] ?? 0);
       // What is not counted in the new policy must not be given back to it either.

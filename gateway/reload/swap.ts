@@ -153,7 +153,7 @@ export class Swap {
     const recheck = beginRecheck({ forwarder, recorder, engine, generation: inForce.generation + 1, onReload, numbered: (n) => ports.numbered(n) });
     const closed = ports.all().filter(({ local }) => !want.has(local));
     for (const port of ports.all()) port.serves = want.get(port.local) ?? port.serves;
-    if (inForce.engine !== null) ruleHits.carry(inForce.engine.info, engine.info);
+    if (inForce.engine !== null) ruleHits.keepCounts(inForce.engine.info, engine.info);
     const generation = commit(engine);
     this.#current = { policy, open };
     this.#held = [];

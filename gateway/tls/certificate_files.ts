@@ -1,4 +1,4 @@
-// What the files of certificates and authorities hold. OpenSSL never gets their text: it gets what was
+// Reads the files of certificates and authorities. OpenSSL never gets their text: it gets what was
 // read and checked here, written anew, so that nothing is used that wasn't looked at, and the reverse.
 import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
 import { isFileRefusal, readTrustedFile } from "../../runtime/host/trusted_file.ts";
@@ -16,7 +16,7 @@ const MOST_CERTIFICATES = 1024;
  */
 export const MOST_SENT_BYTES = 65_000;
 
-/** What one table of the configuration gives, and what a person ought to know of it. */
+/** The value that one table of the configuration gives, and the warnings about it. */
 export interface Loaded<T> {
   readonly value: T;
   /** When the first of what is used ends. */
@@ -40,12 +40,12 @@ export function readShown(certPath: string, keyPath: string, now: Date): Loaded<
     return fault === null;
   });
   const chain = [leaf, ...between];
-  for (const one of chain) holdStrength(one, certPath);
+  for (const one of chain) checkStrength(one, certPath);
   // Each is sent with its length, in three bytes.
   const sent = chain.reduce((sum, { raw }) => sum + raw.length + 3, 0);
-  if (sent > MOST_SENT_BYTES) throw new Error(`the chain in \`${certPath}\` has ${sent} bytes, and a handshake has room for ${MOST_SENT_BYTES}: leave out what clients don't need`);
+  if (sent > MOST_SENT_BYTES) throw new Error(`the chain in \`${certPath}\` has ${sent} bytes, and a handshake has room for ${MOST_SENT_BYTES}: remove the certificates that clients don't need`);
   const shown = { chain: pemOf(chain), key: String(key.export({ type: "pkcs8", format: "pem" })) };
-  // What OpenSSL has against it is heard now, and not at a handshake.
+  // OpenSSL reports its errors now, and not at a handshake.
   createContext(shown, null);
   return { value: shown, notAfter: firstEnd(chain), warnings };
 }
@@ -58,7 +58,7 @@ export function readTrusted(name: string, path: string, now: Date): Loaded<Trust
   const warnings: string[] = [];
   const expired = all.filter((one) => new Date(one.validTo) <= now);
   const kept = all.filter((one) => !expired.includes(one));
-  // Those that led to an expired one alone would be trusted by themselves, which nobody asked for.
+  // Those that led to an expired one alone would be trusted by themselves, which the user didn't configure.
   const orphans = orphansOf(kept, expired);
   const used = kept.filter((one) => !orphans.has(one));
   for (const one of expired) warnings.push(`${described(one)} of \`${path}\` is left out: it ${timeFault(one, now) ?? "has expired"}`);
@@ -66,7 +66,7 @@ export function readTrusted(name: string, path: string, now: Date): Loaded<Trust
   for (const one of used) {
     const fault = timeFault(one, now);
     if (fault !== null) warnings.push(`${described(one)} of \`${path}\` ${fault}: its clients are refused until then`);
-    holdStrength(one, path);
+    checkStrength(one, path);
   }
   if (!used.some((one) => timeFault(one, now) === null)) {
     throw new Error(`a certificate of \`${path}\` ${timeFault(all[0] ?? new X509Certificate(""), now) ?? "was issued by an authority that has expired"}`);
@@ -96,10 +96,10 @@ function readCertificates(path: string, what: string): readonly X509Certificate[
       case "TRUSTED CERTIFICATE":
         throw new Error(`\`${path}\` has a TRUSTED CERTIFICATE in line ${line}, whose own rules of trust would be lost: \`openssl x509 -in FILE -out NEW\` writes the certificate alone`);
       case "X509 CRL":
-        throw new Error(`\`${path}\` has a revocation list in line ${line}, and this release looks at none: leave it out`);
+        throw new Error(`\`${path}\` has a revocation list in line ${line}, and this release supports none: remove it`);
       default:
         if (isKey(label) || label.endsWith(" PARAMETERS") || label === "PUBLIC KEY") break;
-        throw new Error(`\`${path}\` has a ${label} in line ${line}, which is no certificate: leave it out`);
+        throw new Error(`\`${path}\` has a ${label} in line ${line}, which is no certificate: remove it`);
     }
   }
   if (certificates.size > MOST_CERTIFICATES) throw new Error(`\`${path}\` has more than ${MOST_CERTIFICATES} certificates`);
@@ -127,7 +127,7 @@ function blocksOf(path: string, what: string): readonly PemBlock[] {
     return pem.blocks;
   };
   const blocks = read(what === "key" ? "private" : "public");
-  // A file that holds a key too is a key's file.
+  // A file that contains a key too is a key's file.
   return what !== "key" && blocks.some(({ label }) => isKey(label)) ? read("private") : blocks;
 }
 
@@ -136,7 +136,7 @@ function readKey(path: string): KeyObject {
   const keys = blocksOf(path, "key").filter(({ label }) => isKey(label));
   const [only] = keys;
   if (only === undefined) throw new Error(notOne);
-  if (keys.length > 1) throw new Error(`\`${path}\` has ${keys.length} private keys: leave in the one that is meant`);
+  if (keys.length > 1) throw new Error(`\`${path}\` has ${keys.length} private keys: keep only the certificate's own`);
   const type = only.label === "PRIVATE KEY" ? "pkcs8" : only.label === "EC PRIVATE KEY" ? "sec1" : only.label === "RSA PRIVATE KEY" ? "pkcs1" : null;
   if (type === null) throw new Error(notOne);
   try {
@@ -150,7 +150,7 @@ function isKey(label: string): boolean {
   return label.endsWith("PRIVATE KEY");
 }
 
-/** What was issued by what has expired, and by nobody else who is here. */
+/** The certificates whose only issuers in this list have expired. */
 function orphansOf(kept: readonly X509Certificate[], expired: readonly X509Certificate[]): ReadonlySet<X509Certificate> {
   const gone = new Set<X509Certificate>();
   if (expired.length === 0) return gone;
@@ -182,7 +182,7 @@ function isPartial(all: readonly X509Certificate[]): boolean {
   });
 }
 
-/** Those of `all` that signed a certificate. Each is looked for by its name first: the keys are asked seldom. */
+/** Those of `all` that signed a certificate. Each is looked for by its name first, so that keys are seldom tried. */
 function issuersAmong(all: readonly X509Certificate[]): (one: X509Certificate) => readonly X509Certificate[] {
   const bySubject = new Map<string, X509Certificate[]>();
   for (const one of all) bySubject.set(one.subject, [...bySubject.get(one.subject) ?? [], one]);
@@ -194,7 +194,7 @@ function issuersAmong(all: readonly X509Certificate[]): (one: X509Certificate) =
   };
 }
 
-function holdStrength(one: X509Certificate, path: string): void {
+function checkStrength(one: X509Certificate, path: string): void {
   const weak = weakness(one, one.subject === one.issuer && one.verify(one.publicKey) ? "own" : "another's");
   if (weak !== null) throw new Error(`${described(one)} of \`${path}\` has ${weak}`);
 }

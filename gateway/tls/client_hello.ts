@@ -1,6 +1,6 @@
 // Reads the ClientHello at the start of a TLS stream without taking part in the handshake, for
 // `passthrough`. Bytes are fed as they come; the answer depends on the bytes alone, never on how
-// they were cut into segments, and a fault is told at the first byte that shows it.
+// they were cut into segments, and a fault is reported at the first byte that shows it.
 //
 //   record:   u8 type = 22 | u8 3 | u8 any | u16 n, 1..2^14 | n bytes of handshake messages
 //   message:  u8 type = 1  | u24 n         | n bytes of body (hello_body.ts)
@@ -10,7 +10,7 @@
 // (early data of TLS 1.3, and the change of cipher before it) are not read; they are the backend's.
 //
 // The name is what the client *says*. It is the outer name where Encrypted ClientHello is used, and
-// a second hello (after a HelloRetryRequest of the backend) or what is asked inside the stream may
+// a second hello (after a HelloRetryRequest of the backend) or a request inside the stream may
 // name another one: a backend that serves several names has to keep to its own rules as well.
 //
 // Cost: each byte is copied and looked at a bounded number of times whatever the segments are;
@@ -27,8 +27,8 @@ export const RECORD_BYTES = 1 << 14;
 
 const RECORD_HEADER_BYTES = 5;
 const MESSAGE_HEADER_BYTES = 4;
-/** What a reader that has not answered yet holds at most. */
-export const HELD_BYTES = HELLO_BYTES + HELLO_RECORDS * RECORD_HEADER_BYTES;
+/** The most bytes that a reader without an answer has buffered. */
+export const BUFFERED_BYTES = HELLO_BYTES + HELLO_RECORDS * RECORD_HEADER_BYTES;
 
 const CHANGE_CIPHER_SPEC = 20;
 const HANDSHAKE = 22;
@@ -50,7 +50,7 @@ export type HelloAnswer =
 export interface HelloReader {
   /**
    * Copies the bytes and answers. Once that is `hello` or `malformed` it stays so: stop reading
-   * then. What is fed after a hello is still kept for the backend, without a bound.
+   * then. Bytes that are fed after a hello are still kept for the backend, without a bound.
    */
   feed(chunk: Uint8Array): HelloAnswer;
   /** The stream has ended: `malformed` (`cut_short`) unless there is an answer. */
@@ -73,7 +73,7 @@ class HelloScanner implements HelloReader {
   /** Offset in the stream up to which it was scanned. */
   #at = 0;
   #records = 0;
-  /** What is still to come of the record that is scanned. */
+  /** Bytes of the scanned record that are still to come. */
   #recordLeft = 0;
   /** Bytes of the message seen, and its announced length with the header, once that is known. */
   #seen = 0;

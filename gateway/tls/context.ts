@@ -1,4 +1,4 @@
-// What a listener shows and asks in a handshake, as Node keeps it: one server a context, which never
+// The TLS context of a listener, as Node keeps it: one server per context, which never
 // listens and gets its connections from the forwarder.
 import { constants, createHash, randomBytes } from "node:crypto";
 import { createServer, DEFAULT_CIPHERS, type Server } from "node:tls";
@@ -21,21 +21,21 @@ export interface Trusted {
 
 /** TLS 1.2 at least. Throws what OpenSSL has against a certificate or a key. Without something to show it serves nobody. */
 export function createContext(shown: Shown | null, trusted: Trusted | null): TlsContext {
-  const asks = trusted !== null;
+  const requestsCertificate = trusted !== null;
   const server = createServer({
     ...(shown !== null && { cert: shown.chain, key: shown.key }),
     minVersion: "TLSv1.2",
     honorCipherOrder: true,
-    // 112 bits of security, in clients' certificates too (RSA from 2048 bits on, no SHA-1): by itself Node 20 asks for less.
+    // 112 bits of security, in clients' certificates too (RSA from 2048 bits on, no SHA-1): by itself Node 20 accepts less.
     ciphers: `${DEFAULT_CIPHERS}:@SECLEVEL=2`,
-    // INVARIANT: nothing of one context is good for another. Who is asked for a certificate is asked
-    // every time: no tickets, and no session is ever kept to be taken up by its number.
+    // INVARIANT: nothing of one context is valid in another. A listener that requests certificates requests one
+    // in every handshake: no tickets, and no session is ever kept to be resumed by its number.
     sessionIdContext: randomBytes(16).toString("hex"),
-    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | (asks ? constants.SSL_OP_NO_TICKET : 0),
-    requestCert: asks,
-    // Who is not verified is refused where the reason can be told (secure.ts).
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | (requestsCertificate ? constants.SSL_OP_NO_TICKET : 0),
+    requestCert: requestsCertificate,
+    // A client that is not verified is refused where the reason is known (secure.ts).
     rejectUnauthorized: false,
-    ...(asks && { ca: trusted.roots }),
+    ...(requestsCertificate && { ca: trusted.roots }),
   });
   if (trusted?.partial === true && !trustPartialChains(server)) {
     throw new Error(`an authority of \`${trusted.name}\` was issued by one that is not in its file, and ${process.version} can't trust it by itself: add that one, or run Node 20.19, 22.9 or later`);

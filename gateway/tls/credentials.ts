@@ -1,6 +1,6 @@
 // Certificates and authorities by the names that policies have for them. They are read anew at a
-// reload; what can't be used leaves the former one in its place, and that is said. At a start there is no
-// former one: what needs it stays closed (`on_bad_certificate`) until its files are good.
+// reload; where one can't be used, the previous one stays in use and the log says so. At a start there is no
+// previous one: an expose that needs it stays closed (`on_bad_certificate`) until its files are good.
 import type { ListenerInfo } from "../../runtime/host/module.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { GatewayClock } from "../clock.ts";
@@ -19,7 +19,7 @@ export interface CredentialConfig {
 export interface Credentials {
   /** Its part in a change of policy: what it needs is there, and what was read is shown from the swap on. */
   readonly participant: Participant;
-  /** Reads every file anew and shows what is good from the next handshake on; what is wrong with one is said, and the former stays. Returns the names that changed. */
+  /** Reads every file anew and shows what is good from the next handshake on; a fault of one is logged, and the previous one stays. Returns the names that changed. */
   renew(which?: Which): readonly string[];
   /** For a listener that terminates TLS; a string says why there is none. */
   contextOf(info: ListenerInfo): TlsContext | string;
@@ -44,14 +44,14 @@ export interface CredentialEnd {
 
 type Kind = "cert" | "ca";
 
-interface Held {
+interface CredentialSet {
   readonly certs: ReadonlyMap<string, Loaded<Shown>>;
   readonly cas: ReadonlyMap<string, Loaded<Trusted>>;
   /** Why the files that were read last can't be used, by kind and name. */
   readonly faults: ReadonlyMap<string, string>;
 }
 
-/** What a listener needs and isn't held. */
+/** A certificate or authority that a listener needs and that isn't loaded. */
 interface Lack {
   readonly kind: Kind;
   readonly name: string;
@@ -73,9 +73,9 @@ class CredentialStore implements Credentials {
   readonly #config: CredentialConfig;
   readonly #clock: GatewayClock;
   readonly #say: (sentence: string) => void;
-  #held: Held = { certs: new Map(), cas: new Map(), faults: new Map() };
-  /** What the policy that is being prepared would have. */
-  #staged: Held | null = null;
+  #current: CredentialSet = { certs: new Map(), cas: new Map(), faults: new Map() };
+  /** The set that the policy under preparation would use. */
+  #staged: CredentialSet | null = null;
   #contexts = new Map<string, TlsContext>();
   /** Of the policy in force; null before the first. */
   #listeners: readonly ListenerInfo[] | null = null;
@@ -100,7 +100,7 @@ class CredentialStore implements Credentials {
       if (missing !== null && !this.#isClosing(info.name, missing)) return failed(`lacks the ${missing.kind} \`${missing.name}\` of expose \`${info.name}\`: ${lackRemedy(missing)}`);
     }
     this.#staged = files;
-    const before = { held: this.#held, listeners: this.#listeners };
+    const before = { loaded: this.#current, listeners: this.#listeners };
     let shown = false;
     return ok({
       commit: () => {
@@ -116,7 +116,7 @@ class CredentialStore implements Credentials {
         this.#staged = null;
         if (!shown) return;
         this.#listeners = before.listeners;
-        this.#show(before.held);
+        this.#show(before.loaded);
       },
     });
   }
@@ -128,13 +128,13 @@ class CredentialStore implements Credentials {
   }
 
   contextOf(info: ListenerInfo): TlsContext | string {
-    const missing = lackOf(info, this.#held, this.#config);
+    const missing = lackOf(info, this.#current, this.#config);
     if (missing !== null) return lackText(missing);
     const key = keyOf(info);
     const known = this.#contexts.get(key);
     if (known !== undefined) return known;
-    const shown = this.#held.certs.get(info.cert ?? "");
-    const trusted = info.mode === "mtls" ? this.#held.cas.get(info.ca ?? "") : null;
+    const shown = this.#current.certs.get(info.cert ?? "");
+    const trusted = info.mode === "mtls" ? this.#current.cas.get(info.ca ?? "") : null;
     if (shown === undefined || trusted === undefined) return "there is no certificate for it";
     const made = createContext(shown.value, trusted?.value ?? null);
     this.#contexts.set(key, made);
@@ -142,17 +142,17 @@ class CredentialStore implements Credentials {
   }
 
   closedBecause(info: ListenerInfo): string | null {
-    return this.#closedWith(info, this.#staged ?? this.#held);
+    return this.#closedWith(info, this.#staged ?? this.#current);
   }
 
   closedNow(info: ListenerInfo): string | null {
-    return this.#closedWith(info, this.#held);
+    return this.#closedWith(info, this.#current);
   }
 
   ends(): readonly CredentialEnd[] {
     return [
-      ...[...this.#held.certs].map(([name, { notAfter }]) => ({ kind: "cert" as const, name, notAfter })),
-      ...[...this.#held.cas].map(([name, { notAfter }]) => ({ kind: "ca" as const, name, notAfter })),
+      ...[...this.#current.certs].map(([name, { notAfter }]) => ({ kind: "cert" as const, name, notAfter })),
+      ...[...this.#current.cas].map(([name, { notAfter }]) => ({ kind: "ca" as const, name, notAfter })),
     ];
   }
 
@@ -164,19 +164,19 @@ class CredentialStore implements Credentials {
     }
   }
 
-  /** What the files contain now; where one can't be used, the previous. `missing`: only what is not there is read. */
-  #read(which: Which): Held {
+  /** Reads the files; where one can't be used, the previous one stays. `missing`: only those that are not loaded are read. */
+  #read(which: Which): CredentialSet {
     const now = new Date(this.#clock.wallMs());
-    const held = this.#held;
+    const current = this.#current;
     const { certs, cas } = this.#config;
     const faults = new Map<string, string>();
-    function all<E, T>(kind: Kind, entries: Readonly<Record<string, E>>, former: ReadonlyMap<string, T>, one: (name: string, entry: E) => T): Map<string, T> {
+    function all<E, T>(kind: Kind, entries: Readonly<Record<string, E>>, previous: ReadonlyMap<string, T>, one: (name: string, entry: E) => T): Map<string, T> {
       const found = new Map<string, T>();
       for (const [name, entry] of Object.entries(entries)) {
-        const kept = which === "missing" ? former.get(name) : undefined;
+        const kept = which === "missing" ? previous.get(name) : undefined;
         if (kept !== undefined) {
           found.set(name, kept);
-          const fault = held.faults.get(`${kind} ${name}`);
+          const fault = current.faults.get(`${kind} ${name}`);
           if (fault !== undefined) faults.set(`${kind} ${name}`, fault);
           continue;
         }
@@ -184,26 +184,26 @@ class CredentialStore implements Credentials {
           found.set(name, one(name, entry));
         } catch (error) {
           faults.set(`${kind} ${name}`, error instanceof Error ? error.message : String(error));
-          const before = former.get(name);
+          const before = previous.get(name);
           if (before !== undefined) found.set(name, before);
         }
       }
       return found;
     }
     return {
-      certs: all("cert", certs, held.certs, (_name, { cert, key }) => readShown(cert, key, now)),
-      cas: all("ca", cas, held.cas, (name, { file }) => readTrusted(name, file, now)),
+      certs: all("cert", certs, current.certs, (_name, { cert, key }) => readShown(cert, key, now)),
+      cas: all("ca", cas, current.cas, (name, { file }) => readTrusted(name, file, now)),
       faults,
     };
   }
 
-  #show(next: Held): readonly string[] {
+  #show(next: CredentialSet): readonly string[] {
     const changed = [
-      ...[...next.certs].filter(([name, one]) => !sameShown(this.#held.certs.get(name)?.value, one.value)),
-      ...[...next.cas].filter(([name, one]) => this.#held.cas.get(name)?.value.roots !== one.value.roots),
+      ...[...next.certs].filter(([name, one]) => !sameShown(this.#current.certs.get(name)?.value, one.value)),
+      ...[...next.cas].filter(([name, one]) => this.#current.cas.get(name)?.value.roots !== one.value.roots),
     ].map(([name]) => name);
-    this.#held = next;
-    // INVARIANT: a context is of what is held now. Those under way keep theirs until they are judged.
+    this.#current = next;
+    // INVARIANT: a context is of the current set. Handshakes under way keep theirs until they are judged.
     if (changed.length > 0) this.#contexts = new Map();
     return changed;
   }
@@ -217,26 +217,26 @@ class CredentialStore implements Credentials {
     }
   }
 
-  /** What is to be known of the files, and which exposes stay closed. */
+  /** Logs the faults of the files, and the exposes that stay closed. */
   #report(of: readonly ListenerInfo[]): void {
     const needed = new Set(of.flatMap((info) => needs(info).map(([kind, name]) => `${kind} ${name}`)));
     const about = (kind: Kind, name: string, one: Loaded<unknown> | undefined): void => {
       const key = `${kind} ${name}`;
-      const fault = this.#held.faults.get(key);
+      const fault = this.#current.faults.get(key);
       const who = `the ${WORDS[kind]} \`${name}\``;
-      // What an expose lacks is said of the expose.
+      // A fault that closes an expose is logged with the expose.
       const unsaid = fault === undefined || (one === undefined && needed.has(key));
-      this.#sayOnce(key, unsaid ? null : `${who} can't be used: ${fault}; ${one === undefined ? "there is no former one" : "the former one stays in use"}`);
+      this.#sayOnce(key, unsaid ? null : `${who} can't be used: ${fault}; ${one === undefined ? "there is no previous one" : "the previous one stays in use"}`);
       if (fault === undefined) this.#sayOnce(`warning ${key}`, one === undefined || one.warnings.length === 0 ? null : `WARNING: ${who}: ${one.warnings.join("; ")}`);
     };
-    for (const name of Object.keys(this.#config.certs)) about("cert", name, this.#held.certs.get(name));
-    for (const name of Object.keys(this.#config.cas)) about("ca", name, this.#held.cas.get(name));
-    const closed = new Map(of.map((info) => [`expose ${info.name}`, this.#closedWith(info, this.#held)]));
+    for (const name of Object.keys(this.#config.certs)) about("cert", name, this.#current.certs.get(name));
+    for (const name of Object.keys(this.#config.cas)) about("ca", name, this.#current.cas.get(name));
+    const closed = new Map(of.map((info) => [`expose ${info.name}`, this.#closedWith(info, this.#current)]));
     for (const [about, sentence] of closed) this.#sayOnce(about, sentence);
     for (const about of [...this.#said.keys()]) if (about.startsWith("expose ") && !closed.has(about)) this.#said.delete(about);
   }
 
-  #closedWith(info: ListenerInfo, of: Held): string | null {
+  #closedWith(info: ListenerInfo, of: CredentialSet): string | null {
     const missing = lackOf(info, of, this.#config);
     return missing === null ? null : `expose \`${info.name}\` is closed: ${lackText(missing)}; it opens by itself once that is repaired`;
   }
@@ -258,7 +258,7 @@ function needs(info: ListenerInfo): readonly (readonly [Kind, string])[] {
   return [...(info.cert === null ? [] : [["cert", info.cert] as const]), ...(info.mode !== "mtls" || info.ca === null ? [] : [["ca", info.ca] as const])];
 }
 
-function lackOf(info: ListenerInfo, { certs, cas, faults }: Held, config: CredentialConfig): Lack | null {
+function lackOf(info: ListenerInfo, { certs, cas, faults }: CredentialSet, config: CredentialConfig): Lack | null {
   for (const [kind, name] of needs(info)) {
     if (kind === "cert" ? certs.has(name) : cas.has(name)) continue;
     const configured = Object.hasOwn(kind === "cert" ? config.certs : config.cas, name);

@@ -1,5 +1,5 @@
-// Reads DER (X.690): tag, length, content, each length in its one shortest form. What another
-// reader could take for something else is not read at all.
+// Reads DER (X.690): tag, length, content, each length in its one shortest form. Bytes that another
+// reader could take for something else are not read at all.
 
 export interface DerValue {
   /** The identifier byte. Tags above 30, which take more bytes, are not read. */

@@ -1,5 +1,5 @@
 // `passthrough`: reads along until both sides have sent their first flight. A backend may answer the hello
-// by asking for a second one (HelloRetryRequest), and it takes the second one's name. So that name has to be
+// with a request for a second one (HelloRetryRequest), and it takes the second one's name. So that name has to be
 // the one that was decided about, byte by byte.
 //
 //   client --hello--> backend                     decided before
@@ -8,7 +8,7 @@
 //   client <--HelloRetryRequest-- backend         goes on; the next hello of the client is read first
 //   client --second hello--> backend              whole, the same name: nothing more is read
 //
-// A client may send the second hello before it was asked for. It is read all the same; only where it can't be
+// A client may send the second hello before it was requested. It is read all the same; only where it can't be
 // read is that no fault before a HelloRetryRequest has come, because then it may be something else.
 import type { GatewayClock } from "../clock.ts";
 import { createHelloReader, type ClientHello, type HelloReader } from "./client_hello.ts";
@@ -16,11 +16,11 @@ import type { HelloFault } from "./hello_faults.ts";
 import { RecordsBetween } from "./records_between.ts";
 import { createServerHelloReader } from "./server_hello.ts";
 
-/** What is wrong with a second hello: what may be wrong with a first, and these. */
+/** The faults of a second hello: those of a first, and these. */
 export const SECOND_HELLO_FAULTS = ["another_name", "late"] as const;
 export type SecondHelloFault = HelloFault | (typeof SECOND_HELLO_FAULTS)[number];
 
-/** What goes on now. After a `fault` nothing does. */
+/** The state of the exchange. `fault` is final. */
 export interface FlightStep {
   readonly toBackend: Buffer;
   readonly toClient: Buffer;
@@ -35,14 +35,14 @@ export interface FirstFlights {
   fromBackend(chunk: Buffer): FlightStep;
   clientEnded(): FlightStep;
   backendEnded(): FlightStep;
-  /** Whether a second hello was asked for, and its time is over. */
+  /** Whether a second hello was requested, and its time is over. */
   isLate(): boolean;
-  /** Bytes held in user space. */
-  held(): number;
+  /** Bytes buffered in user space. */
+  bufferedBytes(): number;
 }
 
 export interface FlightsSetup {
-  /** What was decided about. */
+  /** The name that was decided about. */
   readonly hello: ClientHello;
   /** From the backend's request until the second hello must be whole. */
   readonly helloMs: number;
@@ -85,7 +85,7 @@ class Flights implements FirstFlights {
   }
 
   fromBackend(chunk: Buffer): FlightStep {
-    // What the backend says while the second hello is due is the client's.
+    // Bytes from the backend while the second hello is due are the client's.
     const found = this.#askedAt === null ? this.#server.feed(chunk) : "more";
     if (found === "retry" && this.#unreadable !== null) return this.#refuse(this.#unreadable);
     if (found === "retry") {
@@ -105,7 +105,7 @@ class Flights implements FirstFlights {
   }
 
   backendEnded(): FlightStep {
-    // It can't ask any more.
+    // It can't request a second one any more.
     this.#over ||= this.#askedAt === null;
     return this.#passes(this.#over ? this.#release() : NOTHING, NOTHING);
   }
@@ -114,7 +114,7 @@ class Flights implements FirstFlights {
     return this.#askedAt !== null && !this.#over && this.#setup.clock.monoMs() - this.#askedAt >= this.#setup.helloMs;
   }
 
-  held(): number {
+  bufferedBytes(): number {
     return this.#kept.reduce((sum, { length }) => sum + length, 0);
   }
 

@@ -9,7 +9,7 @@
 //
 // Each length must end exactly where what it is part of ends. A hello that a lenient reader would
 // accept is refused: the backend may read it another way. With Encrypted ClientHello the name that
-// stands here is the outer one; the inner name is sealed for the backend and stays unknown.
+// is read here is the outer one; the inner name is sealed for the backend and stays unknown.
 import type { HelloFault } from "./hello_faults.ts";
 import { saidName, type SaidName } from "./server_name.ts";
 

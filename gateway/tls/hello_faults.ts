@@ -2,13 +2,13 @@
 // docs/passthrough.md has one row for each.
 import { NAME_FAULTS } from "./server_name.ts";
 
-/** What is wrong with the records that carry the hello. */
+/** Faults of the records that contain the hello. */
 const RECORD_FAULTS = [
   "not_tls", "ssl2", "record_type", "record_version", "record_length", "too_many_records",
   "not_client_hello", "too_large", "after_hello", "cut_short",
 ] as const;
 
-/** What is wrong inside the hello itself. */
+/** Faults of the hello itself. */
 const BODY_FAULTS = [
   "hello_length", "hello_version", "session_id", "cipher_suites", "compression_methods",
   "extensions_length", "extension_length", "duplicate_extension",

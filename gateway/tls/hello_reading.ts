@@ -1,4 +1,4 @@
-// One ClientHello as it is read: the bytes so far, and what they come to. Whoever reads the socket feeds it; deadlines
+// One ClientHello as it is read: the bytes so far, and their meaning. The reader of the socket feeds it; deadlines
 // are the caller's.
 import { CODE_HELLO_GONE, CODE_HELLO_MALFORMED, CODE_HELLO_TOO_LARGE } from "../../runtime/abi/verdicts.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";

@@ -1,6 +1,6 @@
 // Reads PEM (RFC 7468): the blocks of a file as bytes. Text around blocks, a byte order mark, CR LF and a
 // missing line end between two blocks are taken as what they mean. A block that is torn, or that only
-// looks like one, is refused: whoever skipped it would lose a certificate without a word.
+// looks like one, is refused: a reader that skipped it would lose a certificate without a word.
 
 export interface PemBlock {
   /** `CERTIFICATE`, `PRIVATE KEY` and so on. */
@@ -13,7 +13,7 @@ export interface PemBlock {
 export type Pem = { readonly blocks: readonly PemBlock[] } | { readonly fault: string };
 
 const MARKER = /-----(BEGIN|END) ([A-Z0-9][A-Z0-9 ]*)-----/g;
-/** What a person would take for a marker. */
+/** A line that a person would take for a marker. */
 const NEARLY = /-{2,}[ \t]*(?:BEGIN|END)\b/;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 

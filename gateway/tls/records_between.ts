@@ -6,7 +6,7 @@ const HANDSHAKE = 22;
 const BETWEEN: Readonly<Record<number, { readonly least: number; readonly most: number }>> = {
   // Change of cipher: one byte, for middleboxes.
   20: { least: 1, most: 1 },
-  // An alert: the client leaves.
+  // An alert: the client ends the connection.
   21: { least: 2, most: 2 },
   // Early data, encrypted.
   23: { least: 0, most: (1 << 14) + 256 },
@@ -21,7 +21,7 @@ export class RecordsBetween {
 
   /** How many bytes come before the next handshake record; all of them where none begins in `chunk`. */
   pass(chunk: Buffer): number | HelloFault {
-    // What is left of a record that goes on as it comes.
+    // The rest of a record is passed on as it comes.
     const skipped = this.#header === RECORD_HEADER_BYTES ? Math.min(this.#left, chunk.length) : 0;
     this.#left -= skipped;
     if (this.#header === RECORD_HEADER_BYTES && this.#left === 0) this.#header = 0;

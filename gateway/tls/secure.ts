@@ -13,12 +13,12 @@ import { identityOf, type Identity } from "../../runtime/host/identity.ts";
 import { overlay } from "./tls_end.ts";
 import { subjectNames } from "./subject_names.ts";
 
-/** What a listener shows and asks in a handshake (context.ts makes it). */
+/** The TLS context of a listener (context.ts makes it). */
 export interface TlsContext {
   readonly server: Server;
-  /** The authority's name in the policy; null where no certificate is asked for. */
+  /** The authority's name in the policy; null where no certificate is requested. */
   readonly ca: string | null;
-  /** Tells two sets of trusted certificates apart; empty where there is none. */
+  /** Distinguishes two sets of trusted certificates; empty where there is none. */
   readonly trust: string;
 }
 
@@ -28,7 +28,7 @@ export interface TlsRefusal {
   readonly detail?: string;
 }
 
-/** What became of a handshake; `identity` is null where no certificate is asked for. */
+/** The outcome of a handshake; `identity` is null where no certificate is requested. */
 export type TlsOutcome = { readonly secured: TLSSocket; readonly identity: Identity | null } | TlsRefusal;
 
 export interface HandshakeEvents {
@@ -38,7 +38,7 @@ export interface HandshakeEvents {
 
 export interface HandshakeSetup {
   readonly row: number;
-  /** What was read of the socket: a whole hello. */
+  /** The bytes that were read from the socket: a whole hello. */
   readonly first: Buffer;
   readonly context: TlsContext;
   /** The server name of the hello that was read, as it came. */
@@ -97,9 +97,9 @@ export function answerHandshakes(server: Server): void {
 function onSecureConnection(this: Server, socket: TLSSocket): void {
   // A socket that broke later is the relay's to see; until then nobody listens.
   socket.on("error", ignore);
-  const asked = under.get(this);
-  if (asked === undefined) socket.destroy();
-  else asked.finish(guarded(() => judged(socket, asked.setup)));
+  const owner = under.get(this);
+  if (owner === undefined) socket.destroy();
+  else owner.finish(guarded(() => judged(socket, owner.setup)));
 }
 
 function onClientError(this: Server, error: Error): void {
@@ -110,7 +110,7 @@ function onClientError(this: Server, error: Error): void {
 /** `raw` is paused and nobody listens for its data. */
 export function secure(raw: Socket, setup: HandshakeSetup): Securing {
   const handshake = new Handshake(raw, setup);
-  // The same server to all who use it, and another one to ask whose handshake it is.
+  // The same server for all that use it, and a receiver of its own to find whose handshake it is.
   const own: unknown = Object.create(setup.context.server);
   if (!(own instanceof Server)) throw new Error("a server made from a server is one");
   under.set(own, handshake);
@@ -150,7 +150,7 @@ function judged(secured: TLSSocket, { context, said }: HandshakeSetup): TlsOutco
 
 /**
  * A second hello may have said another name than the one that was decided about. Only TLS 1.3 has a second
- * hello. Of a session of TLS 1.2 that is resumed OpenSSL tells the name that is kept in the session, and Node
+ * hello. For a resumed session of TLS 1.2 OpenSSL reports the name that is kept in the session, and Node
  * keeps none there: the hello that was read is the only one, and its name the one that counts.
  */
 function hasSecondName(secured: TLSSocket, said: string | null): boolean {

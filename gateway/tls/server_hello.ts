@@ -4,8 +4,8 @@
 //   record:   u8 type = 22 | u8 3 | u8 any | u16 n, 1..2^14 | n bytes of handshake messages
 //   message:  u8 type = 2  | u24 n         | u16 version | 32 random | …
 //
-// The message may be spread over records. Alerts, and changes of cipher, before it are passed over. What
-// is no TLS is no HelloRetryRequest.
+// The message may be spread over records. Alerts, and changes of cipher, before it are passed over. Bytes
+// that are not TLS are no HelloRetryRequest.
 
 const RECORD_HEADER_BYTES = 5;
 const RECORD_BYTES = 1 << 14;

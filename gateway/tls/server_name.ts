@@ -1,10 +1,10 @@
 // One canonical form of a server name, used alike for the decision, the choice of a certificate
-// and the log. What has no such form is refused, never repaired: a name that two programs read
+// and the log. A name without such a form is refused, never repaired: a name that two programs read
 // differently would let one of them admit what the other serves.
 //
 // Canonical: lower case ASCII, without the one trailing dot that a name may have; 1 to 253 bytes;
 // labels of 1 to 63 bytes out of a-z 0-9 - _ . Names of other scripts come as A-labels (`xn--`),
-// which are compared as they stand.
+// which are compared as they are.
 //
 // An IP literal is refused: RFC 6066 forbids it as a server name, and no pattern of a policy can
 // mean one. A name whose last label is a number is one as well (`127.1`, `0x7f000001`): resolvers
@@ -22,7 +22,7 @@ export type NameFault = (typeof NAME_FAULTS)[number];
 
 export type CanonicalName = { readonly name: string } | { readonly fault: NameFault };
 
-/** What was read of a hello about its name. */
+/** The name that was read from a hello, or its fault. */
 export interface SaidName {
   /** As it came, one character a byte (latin1); null without the extension. */
   readonly said: string | null;
@@ -47,7 +47,7 @@ export function passedName(name: SaidName): SaidName {
 
 /**
  * `text` has one character a byte (latin1) when it comes from the wire. The first fault in the
- * order of NAME_FAULTS is told, `name_dot` never (passedName tells it). Source: RFC 6066 section 3, RFC 1035 section 2.3.4.
+ * order of NAME_FAULTS is reported, `name_dot` never (passedName reports it). Source: RFC 6066 section 3, RFC 1035 section 2.3.4.
  */
 export function canonicalServerName(text: string): CanonicalName {
   const name = text.endsWith(".") ? text.slice(0, -1) : text;
@@ -55,9 +55,9 @@ export function canonicalServerName(text: string): CanonicalName {
   if (name.length > NAME_BYTES) return { fault: "name_too_long" };
   if (name.includes("\0")) return { fault: "name_nul" };
   if (name.includes("*")) return { fault: "name_wildcard" };
-  // An IPv6 literal has bytes that no name has; its own word tells the reader more.
+  // An IPv6 literal has bytes that no name has; its own word helps the reader more.
   if (/^\[?[0-9a-fA-F]*:[0-9a-fA-F:.]*\]?$/.test(name)) return { fault: "name_ip_literal" };
-  // Checked before the case is changed: there are letters beyond ASCII whose lower case is ASCII.
+  // Checked before the case is changed, because some letters beyond ASCII have a lower case in ASCII.
   if (!/^[A-Za-z0-9_.-]*$/.test(name)) return { fault: "name_byte" };
   const labels = name.toLowerCase().split(".");
   if (labels.includes("")) return { fault: "name_empty_label" };

@@ -1,5 +1,5 @@
 // Which keys and signatures of certificates are strong enough: 112 bits of security, as OpenSSL's level 2
-// asks for, on every Node alike. What isn't known is refused.
+// requires, on every Node alike. An unknown algorithm is refused.
 import type { KeyObject, X509Certificate } from "node:crypto";
 import { certificateParts, type CertificateParts } from "./certificate_parts.ts";
 import { readInside, readValues, OBJECT_IDENTIFIER, SEQUENCE } from "./der.ts";

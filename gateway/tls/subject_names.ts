@@ -1,4 +1,4 @@
-// Who a client is: the typed subject alternative names of its certificate, out of the DER itself
+// The identity of a client: the typed subject alternative names of its certificate, out of the DER itself
 // (RFC 5280 section 4.2.1.6). Never the common name, and never a joined text, in which one name can
 // look like two. The words are those of a policy's `ids`:
 //
@@ -6,8 +6,8 @@
 //   other:4:<sha256>        a name of a kind that no pattern can mean; it counts all the same
 //   sha256:<sha256>         the certificate itself, not one of its names
 //
-// A name that is not plainly what its type says refuses the certificate as a whole: whoever
-// skipped it would admit what a `deny` means. So does one that can be written in two ways, or that the
+// A name that is not plainly what its type says refuses the certificate as a whole: a reader that
+// skipped it would admit a client that a `deny` names. So does one that can be written in two ways, or that the
 // verifier's name constraints read as another name (runtime/net/name_forms.ts).
 import { createHash } from "node:crypto";
 import { formatAddress, isV4, type Address } from "../../runtime/net/address.ts";

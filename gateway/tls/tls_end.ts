@@ -1,8 +1,8 @@
 // Whether a TLS stream ended as the protocol says, by a close_notify (RFC 8446 section 6.1), or only
 // its transport did. Node says 'end' in both cases. Without the alert nobody knows whether all has come:
-// whoever can cut the connection could have cut the data.
+// anyone who can cut the connection could have cut the data.
 //
-// What tells them apart is the state of the socket beneath at the moment in which the TLS socket gets its
+// The difference is the state of the socket beneath at the moment in which the TLS socket gets its
 // end. At a close_notify that socket is still being read, because the alert is data to it, or reading was
 // stopped because the TLS socket is full. At an end of the transport libuv has just stopped to read it,
 // while nobody else did.
@@ -16,7 +16,7 @@ interface Layer {
 
 const layers = new WeakMap<Socket, Layer>();
 
-/** To be called before the first byte of `secured` is read: it is carried by `raw`. */
+/** To be called before the first byte of `secured` is read; `raw` is its transport. */
 export function overlay(secured: Socket, raw: Socket): void {
   const layer: Layer = { raw, complete: null };
   layers.set(secured, layer);
@@ -27,7 +27,7 @@ export function overlay(secured: Socket, raw: Socket): void {
   };
 }
 
-/** The socket that a TLS socket is carried by. */
+/** The socket that is the transport of a TLS socket. */
 export function carrierOf(socket: Socket): Socket | undefined {
   return layers.get(socket)?.raw;
 }
@@ -43,7 +43,7 @@ function isStillRead(raw: Socket): boolean {
   return isHandle(handle) && (handle.reading === false || handle.readStart() !== 0);
 }
 
-/** What Node keeps of a socket of libuv's. */
+/** The fields that Node keeps of a socket of libuv's. */
 interface Handle {
   /** False where Node has stopped to read. */
   readonly reading: unknown;

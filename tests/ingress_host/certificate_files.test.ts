@@ -117,7 +117,7 @@ test("the names of authorities are bounded by what a handshake has room for", ()
   }
   writeFileSync(path, own.pem + text + filler(1));
   await s.gateway.daemon.renew();
-  assert.match(s.gateway.said.at(-1) ?? "", new RegExp(`the names of the ${many + 3} authorities in .* take ${MOST_SENT_BYTES + 1} bytes, and a handshake has room for ${MOST_SENT_BYTES}: .*former one stays`));
+  assert.match(s.gateway.said.at(-1) ?? "", new RegExp(`the names of the ${many + 3} authorities in .* take ${MOST_SENT_BYTES + 1} bytes, and a handshake has room for ${MOST_SENT_BYTES}: .*previous one stays`));
 }));
 
 test("an intermediate alone is an anchor, and the clients of others are refused", () => within("allow from any", {}, async (s) => {

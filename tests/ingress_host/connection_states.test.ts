@@ -6,11 +6,11 @@ import * as assert from "uvu/assert";
 import { CODE_DRAINING } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import { CHARGED_BACKEND, CHARGED_EVERYTHING, CHARGED_IDENTITY, CHARGED_LISTENER, CHARGED_OVERALL, charge, release, type Account } from "../../gateway/connection/charges.ts";
-import { CLOSING, CONNECTING, EVENT_NAMES, FREE, ILLEGAL, OPEN, READING, SECURING, STATE_NAMES, stateAfter, WAITING } from "../../gateway/connection/states.ts";
+import { CLOSING, CONNECTING, EVENT_NAMES, FREE, ILLEGAL, OPEN, READING, SECURING, STATE_NAMES, stateAfter, PENDING } from "../../gateway/connection/states.ts";
 import { ConnectionTable } from "../../gateway/connection/table.ts";
 import { NO_ROW } from "../../gateway/connection/transport.ts";
 import { AGAIN } from "../../gateway/forward/backends.ts";
-import { HELD_PEERS } from "../../gateway/connection/waiting.ts";
+import { PAUSED_PEERS } from "../../gateway/connection/pending.ts";
 import { isListenFailure } from "../../gateway/connection/forwarder.ts";
 import { beginRecheck } from "../../gateway/reload/recheck.ts";
 import { CAPS, FAILED, HELLO, KNOWN, LISTENERS, OTHER_HELLO, SHOWN, TIMERS, world, type World } from "./connections_under_test.ts";
@@ -20,8 +20,8 @@ const [PLAIN, THROUGH, TLS, MTLS] = [0, 1, 2, 3];
 
 /** By hand, and not from states.ts: where a state leads by each event that it has. */
 const LEADS: Readonly<Record<(typeof STATE_NAMES)[number], Readonly<Record<string, string>>>> = {
-  free: { accepted: "waiting" },
-  waiting: { hello_due: "reading", granted: "connecting", refused: "free" },
+  free: { accepted: "pending" },
+  pending: { hello_due: "reading", granted: "connecting", refused: "free" },
   reading: { read: "reading", handshake_due: "securing", granted: "connecting", refused: "free" },
   securing: { handshaken: "securing", granted: "connecting", refused: "free" },
   connecting: { connected: "open", connect_failed: "free", cut: "closing" },
@@ -44,7 +44,7 @@ test("every event in every state leads where it must, and nowhere else", () => {
 /** The way of a connection into each state; returns its row. */
 const WAYS: readonly (readonly [state: number, way: (w: World) => number])[] = [
   [FREE, () => 0],
-  [WAITING, (w) => w.peer(PLAIN, 1)],
+  [PENDING, (w) => w.peer(PLAIN, 1)],
   [READING, (w) => decided(w, THROUGH)],
   [SECURING, (w) => {
     const row = decided(w, MTLS);
@@ -116,8 +116,8 @@ function balanced(w: World): void {
   const { table, inForce, forwarder, backends } = w;
   const rows = Array.from({ length: table.rows }, (_, row) => row);
   const charged = (bit: number): number[] => rows.filter((row) => ((table.charged[row] ?? 0) & bit) !== 0);
-  for (const row of rows) if (table.state[row] === FREE || table.state[row] === WAITING) assert.is(table.charged[row], 0, `row ${row}`);
-  assert.is(forwarder.live, rows.filter((row) => table.state[row] !== FREE && table.state[row] !== WAITING).length);
+  for (const row of rows) if (table.state[row] === FREE || table.state[row] === PENDING) assert.is(table.charged[row], 0, `row ${row}`);
+  assert.is(forwarder.live, rows.filter((row) => table.state[row] !== FREE && table.state[row] !== PENDING).length);
   assert.is(charged(CHARGED_OVERALL).length, forwarder.live);
   LISTENERS.forEach((name, i) => {
     const id = inForce.engine?.info.listeners.find((one) => one.name === name)?.id ?? -1;
@@ -206,7 +206,7 @@ test("any sequence of events gives back exactly what was charged, once, and ends
     w.turn();
     assert.is(w.forwarder.live, 3);
   }), { numRuns: 300 });
-  assert.equal([...reached].sort(), [FREE, WAITING, CONNECTING, OPEN, CLOSING, READING, SECURING]);
+  assert.equal([...reached].sort(), [FREE, PENDING, CONNECTING, OPEN, CLOSING, READING, SECURING]);
   assert.ok(most > CAPS.connections / 2 && most <= CAPS.connections, `at most ${most} were live`);
   assert.ok(faults > 0 && reused > 0, `${faults} faults, ${reused} runs in which a row was used again`);
 });
@@ -255,13 +255,13 @@ test("a held socket keeps a bounded number of peers, and decides them when it is
   assert.ok(!isListenFailure(held));
   if (isListenFailure(held)) return;
   const source = { source: [0, 0, 0xffff, 1] as const, port: 1, zone: "" };
-  for (let i = 0; i < HELD_PEERS; i++) assert.not.equal(w.events.accepted(held.number, source), NO_ROW);
+  for (let i = 0; i < PAUSED_PEERS; i++) assert.not.equal(w.events.accepted(held.number, source), NO_ROW);
   assert.is(w.events.accepted(held.number, source), NO_ROW);
   w.turn();
   assert.is(w.counters.denied, 0, "nobody was decided");
   held.release();
   w.turn();
-  assert.is(w.counters.denied, HELD_PEERS, "nothing is served there");
+  assert.is(w.counters.denied, PAUSED_PEERS, "nothing is served there");
   held.close();
   assert.is(w.events.accepted(held.number, source), NO_ROW, "a socket that is closed takes nobody");
 });

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { HELD_BYTES, HELLO_BYTES, HELLO_RECORDS, createHelloReader } from "../../gateway/tls/client_hello.ts";
+import { BUFFERED_BYTES, HELLO_BYTES, HELLO_RECORDS, createHelloReader } from "../../gateway/tls/client_hello.ts";
 import { atLength } from "../at_length.ts";
 import { decidedByName, type DecidedByName } from "./decided_by_name.ts";
 import { alpn, body, bytes, extension, helloWith, message, padding, record, recorded, records, serverName, u16, u24, u8, vector16, vector8 } from "./hello_bytes.ts";
@@ -193,15 +193,15 @@ test("the costliest hello, byte by byte, is read once", () => {
   const hello = helloWith(...many.filter((_, i) => i !== 4), padding(rest + 4), serverName("a.example"));
   assert.is(hello.length, HELLO_BYTES);
   const stream = records(hello, ...Array.from({ length: HELLO_RECORDS - 1 }, (_, i) => (i + 1) * 256));
-  assert.is(stream.length, HELD_BYTES);
+  assert.is(stream.length, BUFFERED_BYTES);
   const chunks = oneByOne(stream);
   const reader = createHelloReader();
   let last: DecidedByName = { kind: "more" };
   const cost = counted(() => {
     for (const chunk of chunks) last = decidedByName(reader.feed(chunk));
   });
-  assert.equal(last, { kind: "hello", hello: { serverName: "a.example", alpn: [], streamBytes: HELD_BYTES } });
-  assert.ok(cost.allocated > HELD_BYTES && cost.allocated < 6 * HELD_BYTES, `${cost.allocated} bytes`);
+  assert.equal(last, { kind: "hello", hello: { serverName: "a.example", alpn: [], streamBytes: BUFFERED_BYTES } });
+  assert.ok(cost.allocated > BUFFERED_BYTES && cost.allocated < 6 * BUFFERED_BYTES, `${cost.allocated} bytes`);
   // A type and a length for each extension, and the few fields around them.
   assert.ok(cost.fields > 8000 && cost.fields < 8020, `${cost.fields} fields`);
   // The first bytes of a record's header are looked at once for each of its five bytes.
@@ -226,10 +226,10 @@ test("a reader that has not answered holds no more than is stated", () => {
   // 64 full records can't be: the hello's length is told by its first four bytes.
   const hello = helloWith(padding(HELLO_BYTES - helloWith(padding(0)).length));
   const stream = records(hello, ...Array.from({ length: HELLO_RECORDS - 1 }, (_, i) => i + 1));
-  assert.is(stream.length, HELD_BYTES);
+  assert.is(stream.length, BUFFERED_BYTES);
   const reader = createHelloReader();
   assert.is(reader.feed(stream.subarray(0, -1)).kind, "more");
-  assert.is(reader.bytes().length, HELD_BYTES - 1);
+  assert.is(reader.bytes().length, BUFFERED_BYTES - 1);
   assert.is(reader.feed(stream.subarray(-1)).kind, "hello");
 });
 

@@ -137,7 +137,7 @@ function play(first: Buffer, said: readonly Said[], piece: number): Played {
       else take(who === "client" ? flights.fromClient(chunk) : flights.fromBackend(chunk));
     }
   }
-  return { toBackend: Buffer.concat(out.toBackend), toClient: Buffer.concat(out.toClient), fault: out.fault, over: out.over, held: out.over ? 0 : flights.held() };
+  return { toBackend: Buffer.concat(out.toBackend), toClient: Buffer.concat(out.toClient), fault: out.fault, over: out.over, held: out.over ? 0 : flights.bufferedBytes() };
 }
 
 interface Output {

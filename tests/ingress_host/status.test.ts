@@ -99,7 +99,7 @@ test("--watch shows each answer until it is told to end, or nobody answers", asy
   let asked = 0;
   const watching = watchStatus({
     clock, ended: ended.signal, terminal: true, print: (text) => shown.push(text),
-    ask: () => Promise.resolve({ exitCode: 0, stdout: `answer ${++asked}`, stderr: "" }),
+    query: () => Promise.resolve({ exitCode: 0, stdout: `answer ${++asked}`, stderr: "" }),
   });
   await eventually(() => shown.length === 1, "the first");
   clock.advance(WATCH_MS - 1);
@@ -111,7 +111,7 @@ test("--watch shows each answer until it is told to end, or nobody answers", asy
   assert.equal(await watching, { exitCode: 0, stdout: "", stderr: "" });
   assert.equal(shown, ["\u001b[H\u001b[2Janswer 1\n", "\u001b[H\u001b[2Janswer 2\n"]);
   const gone = { exitCode: 5, stdout: "", stderr: "no ingressd answers" };
-  assert.equal(await watchStatus({ clock, ended: new AbortController().signal, terminal: false, print: () => undefined, ask: () => Promise.resolve(gone) }), gone);
+  assert.equal(await watchStatus({ clock, ended: new AbortController().signal, terminal: false, print: () => undefined, query: () => Promise.resolve(gone) }), gone);
 });
 
 test("the command: --watch --json is a line each time, and a signal ends it with 0", async () => {

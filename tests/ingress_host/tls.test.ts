@@ -106,7 +106,7 @@ test("a certificate is renewed without a restart; what can't be used leaves the 
   const good = leaf(s.site, { commonName: "second", names });
   const rows: readonly (readonly [what: string, change: () => void, shown: string, said: RegExp])[] = [
     ["a new one", () => put(s.folder, "web", good), "second", /renewed: web/],
-    ["an expired one", () => put(s.folder, "web", leaf(s.site, { commonName: "expired", names, from: -9, until: -1 })), "second", /`web` can't be used: a certificate .* has expired .*former one stays/],
+    ["an expired one", () => put(s.folder, "web", leaf(s.site, { commonName: "expired", names, from: -9, until: -1 })), "second", /`web` can't be used: a certificate .* has expired .*previous one stays/],
     ["one of the future", () => put(s.folder, "web", leaf(s.site, { commonName: "future", names, from: 3000 })), "second", /not yet valid/],
     ["another's key", () => put(s.folder, "web", { ...leaf(s.site, { commonName: "third", names }), key: good.key }), "second", /is not the key of/],
     ["no PEM", () => writeFileSync(join(s.folder, "web.pem"), "nothing"), "second", /has no certificate in PEM/],

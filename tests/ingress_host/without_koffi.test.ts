@@ -44,10 +44,10 @@ test("a service's own socket works; nobody is told by a uid, and no backend is a
   const intent = (to: string): object => ({ service: "web", proto: "tcp", port, mode: "tcp", backend: to });
   const operator = await openConnection(join(folder, "run", "control.sock"));
   const asOperator = await operator.call("register", intent(`127.0.0.1:${behind.port}`));
-  assert.match(JSON.stringify(asOperator), /koffi is not installed, so peers can't be told apart here.*"code":"not_gateway"/);
+  assert.match(JSON.stringify(asOperator), /koffi is not installed, so peers can't be distinguished here.*"code":"not_gateway"/);
   const service = await openConnection(own);
   const unix = await service.call("register", intent(`unix:${join(folder, "app.sock")}`));
-  assert.match(JSON.stringify(unix), /koffi is not installed, so the owner of a unix socket can't be told.*"code":"no_backend"/);
+  assert.match(JSON.stringify(unix), /koffi is not installed, so the owner of a unix socket can't be found.*"code":"no_backend"/);
   assert.is(await probe(port), "deny");
   assert.match(JSON.stringify(await service.call("register", intent(`127.0.0.1:${behind.port}`))), /"lease":"[0-9a-f]{32}"/);
   assert.is(await probe(port), "allow");

@@ -1,35 +1,35 @@
 // The first stage: a peer was accepted, and no byte of it was read. It waits for the end of the turn, so that one call
-// decides all that came in it; on a held socket it waits until the socket is released.
+// decides all that came in it; on a paused socket it waits until the socket is released.
 import type { Answer } from "../../runtime/host/decision.ts";
 import { begin as beginConnecting } from "./connecting.ts";
 import { begin as beginReading } from "./reading.ts";
 import { free, moved, type Listening, type Stage } from "./stage.ts";
-import { ACCEPTED, REFUSED, WAITING } from "./states.ts";
+import { ACCEPTED, REFUSED, PENDING } from "./states.ts";
 import { NO_ROW, type PeerAddress } from "./transport.ts";
 
 /** Peers decided by one call. */
 const BATCH_PEERS = 256;
-/** Peers that wait on a held socket. */
-export const HELD_PEERS = 1024;
+/** The most peers that wait on a paused socket. */
+export const PAUSED_PEERS = 1024;
 
 /** Returns its row, or NO_ROW where it is not taken. */
 export function accepted(s: Stage, number: number, { source, port, zone }: PeerAddress): number {
   const listening = s.listening.get(number);
-  if (listening === undefined || (listening.held && listening.waiting.length >= HELD_PEERS)) return NO_ROW;
+  if (listening === undefined || (listening.paused && listening.queued.length >= PAUSED_PEERS)) return NO_ROW;
   const { table } = s;
   const row = table.take();
   if (!moved(s, row, ACCEPTED)) return NO_ROW;
   table.socket[row] = number;
   table.setSource(row, source, port, zone);
-  listening.waiting.push(row);
-  if (!listening.held) queue(s, listening);
+  listening.queued.push(row);
+  if (!listening.paused) queue(s, listening);
   return row;
 }
 
 /** Lets those that wait be decided after this turn. */
 export function release(s: Stage, listening: Listening): void {
-  listening.held = false;
-  if (listening.waiting.length > 0) queue(s, listening);
+  listening.paused = false;
+  if (listening.queued.length > 0) queue(s, listening);
 }
 
 function queue(s: Stage, listening: Listening): void {
@@ -41,10 +41,10 @@ function flush(s: Stage): void {
   const turn = [...s.queued];
   s.queued.clear();
   for (const listening of turn) {
-    const rows = listening.waiting;
-    listening.waiting = [];
+    const rows = listening.queued;
+    listening.queued = [];
     for (let i = 0; i < rows.length; i += BATCH_PEERS) {
-      const batch = rows.slice(i, i + BATCH_PEERS).filter((row) => s.table.state[row] === WAITING && s.table.socket[row] === listening.number);
+      const batch = rows.slice(i, i + BATCH_PEERS).filter((row) => s.table.state[row] === PENDING && s.table.socket[row] === listening.number);
       const answers = s.decider.accept(listening.number, batch);
       batch.forEach((row, j) => settle(s, row, answers[j]));
     }
