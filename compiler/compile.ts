@@ -1,6 +1,6 @@
 // The compiler, top to bottom: text -> tree -> checked policy -> tables -> module. Pure: files
 // come through the reader, and what comes out is bytes and diagnostics. The tests of a policy are
-// run in the finished module by those who asked for it (compiler/cli).
+// run in the finished module by the commands (compiler/cli).
 import { overBudget } from "./check/rules/budget.ts";
 import { check } from "./check/check.ts";
 import { osRefusals } from "./check/rules/host_only.ts";
@@ -28,7 +28,7 @@ export interface CompileStats {
   readonly rules: number;
   /** As the author wrote them, and as a budget counts them. */
   readonly prefixes: number;
-  /** Stretches of the address space that the tables tell apart, of both families. */
+  /** Stretches of the address space that the tables distinguish, of both families. */
   readonly stretches: number;
   readonly classes: number;
   /** Bytes of the module without its custom sections. */
@@ -52,7 +52,7 @@ export interface CompileResult {
   readonly stats: CompileStats | null;
 }
 
-/** What a compilation may be given, and who hears of it; nothing of it has a part in the result. */
+/** Services for a compilation, and a listener for its progress; none of them changes the result. */
 export interface Platform {
   /** The platform's own SHA-256, where it is faster. */
   readonly sha256?: Sha256;
@@ -77,14 +77,14 @@ export interface CheckedSource {
 /** All that can be said of a policy without a module. */
 export function checkSource(entry: SourceFile, reader: SourceReader, platform: Platform = {}): CheckedSource {
   platform.begin?.("read");
-  const { program, diagnostics: told, files } = load(entry, reader);
+  const { program, diagnostics: loading, files } = load(entry, reader);
   platform.begin?.("check");
   const { policy, diagnostics: found, prefixes } = check(program, reader);
-  const diagnostics = inOrder(files, [...told, ...found]);
+  const diagnostics = inOrder(files, [...loading, ...found]);
   return { diagnostics, policy: diagnostics.length > 0 ? null : policy, files, prefixes };
 }
 
-/** Throws RangeError where the engine of this release is too large for the profile, which a test holds. */
+/** Throws RangeError where the engine of this release is too large for the profile, which a test checks. */
 export function compile(entry: SourceFile, reader: SourceReader, profile: Profile = "host", platform: Platform = {}): CompileResult {
   const { diagnostics, policy, files, prefixes } = checkSource(entry, reader, platform);
   if (policy === null) return { diagnostics, policy: null, module: null, stats: null };
@@ -132,7 +132,7 @@ export function compile(entry: SourceFile, reader: SourceReader, profile: Profil
   return { diagnostics: [], policy, module, stats };
 }
 
-/** What a budget says of the finished module. */
+/** The finished module against the policy's budget. */
 function overBudgets({ budget: { moduleKiB, steps } }: CheckedPolicy, { coreBytes, maxSteps, listeners, rules, prefixes }: CompileStats): Diagnostic[] {
   const kib = Math.ceil(coreBytes / 1024);
   const of = { by: "module", exposes: listeners, rules, prefixes } as const;

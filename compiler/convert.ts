@@ -1,4 +1,4 @@
-// A policy's text -> source JSON and back. Both ways are held to be lossless each time: what was
+// A policy's text -> source JSON and back. Each conversion is checked to be lossless: what was
 // written is read again and compared, since a form can't know everything (a parameter that its
 // template does not list).
 import { printPolicy } from "./format/print.ts";
@@ -11,7 +11,7 @@ import { repeatedKeys } from "./json/keys.ts";
 import type { Trouble } from "./json/shape.ts";
 import { jsonFault } from "./json/syntax_error.ts";
 
-/** Troubles of one document that are told. */
+/** Troubles of one document that are reported. */
 const MAX_TROUBLES = 20;
 
 export type Refused = { readonly kind: "refused"; readonly troubles: readonly Trouble[] };

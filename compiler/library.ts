@@ -75,13 +75,13 @@ export function formatPolicy({ path, text }: PolicySource): Result<string, reado
 function inputs({ path, text, files = {} }: PolicySource): { readonly entry: SourceFile; readonly reader: SourceReader } {
   const entry: SourceFile = { path, text };
   const known = new Map<string, SourceFile>([...Object.entries(files).map(([name, other]): [string, SourceFile] => [name, { path: name, text: other }]), [path, entry]]);
-  return { entry, reader: { read: (asked, from) => readFrom(known, asked, from) } };
+  return { entry, reader: { read: (name, from) => readFrom(known, name, from) } };
 }
 
-function readFrom(known: ReadonlyMap<string, SourceFile>, asked: string, from: SourceFile | null): SourceFile | ReadFailure {
-  if (asked.startsWith("/")) return "outside";
+function readFrom(known: ReadonlyMap<string, SourceFile>, path: string, from: SourceFile | null): SourceFile | ReadFailure {
+  if (path.startsWith("/")) return "outside";
   const parts = from === null ? [] : from.path.split("/").slice(0, -1);
-  for (const part of asked.split("/")) {
+  for (const part of path.split("/")) {
     if (part === ".." && parts.pop() === undefined) return "outside";
     if (part !== ".." && part !== "." && part !== "") parts.push(part);
   }

@@ -1,5 +1,5 @@
 // Entry file -> Program: every file that imports lead to, read, parsed and built once, the nearest
-// first. What lies where (real paths, the policy root) is the reader's business; that one file is
+// first. The reader resolves real paths and the policy root; that one file is
 // one `path` is all that is needed here.
 import type { ImportNode, PolicyNode } from "./ast/nodes.ts";
 import { build } from "./ast/build.ts";

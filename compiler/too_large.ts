@@ -1,4 +1,4 @@
-// A policy whose tables are more than a module can hold, or more work than the compiler does: the
+// A policy whose tables are more than a module can contain, or more work than the compiler does: the
 // message names the sets that use most of it, where rules use them.
 import type { AddressSet, CheckedPolicy, CheckedRule, HostSet, IdSet } from "./policy/policy.ts";
 import { setName, type SetUse } from "./diagnostics/bound_words.ts";

@@ -1,4 +1,4 @@
-// Annotations stand before an expose, a `dial`, a rule or a set and belong to it: `@owner "web"`.
+// Annotations are written before an expose, a `dial`, a rule or a set and belong to it: `@owner "web"`.
 import { diagnostic } from "../diagnostics/diagnostic.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { nearest } from "../../runtime/text/nearest.ts";
@@ -28,7 +28,7 @@ export function buildAnnotation(r: Reader, cst: Cst): AnnotationNode | null {
 /** One item of a block, in the order of the text. */
 export interface Item<T> {
   readonly cst: Cst;
-  /** An annotation, or what else stands there; null where it can't be used. */
+  /** An annotation, or another node; null where it can't be used. */
   readonly built: T | AnnotationNode | null;
 }
 
@@ -37,30 +37,30 @@ type Annotated = { readonly kind: string; readonly annotations: readonly Annotat
 /** Gives each annotation to what follows it; one that nothing follows that can have it is refused. */
 export function attach<T extends { readonly kind: string }>(r: Reader, items: readonly Item<T>[]): T[] {
   const out: T[] = [];
-  let waiting: AnnotationNode[] = [];
+  let pending: AnnotationNode[] = [];
   let torn = false;
   for (const { cst, built } of items) {
     if (built !== null && !("kind" in built)) {
       torn = false;
-      waiting.push(built);
+      pending.push(built);
       continue;
     }
-    if (built === null || waiting.length === 0) {
+    if (built === null || pending.length === 0) {
       if (built !== null) out.push(built);
-      else if (cst.name === "edition") refuse(r, waiting, "`edition` has no annotations");
-      // A broken annotation is told already; those beside it still wait for what they stand before.
-      if (cst.name !== "annotation") waiting = [];
+      else if (cst.name === "edition") refuse(r, pending, "`edition` has no annotations");
+      // A broken annotation was reported already; those beside it still belong to the next node.
+      if (cst.name !== "annotation") pending = [];
       torn = cst.name === "annotation";
       continue;
     }
-    if (canHave(built)) out.push({ ...built, annotations: once(r, waiting) });
+    if (canHave(built)) out.push({ ...built, annotations: once(r, pending) });
     else {
       out.push(built);
-      refuse(r, waiting, `\`${built.kind}\` has no annotations`);
+      refuse(r, pending, `\`${built.kind}\` has no annotations`);
     }
-    waiting = [];
+    pending = [];
   }
-  if (!torn) refuse(r, waiting, "nothing follows that the annotation is about");
+  if (!torn) refuse(r, pending, "nothing follows that the annotation is about");
   return out;
 }
 
@@ -68,9 +68,9 @@ function canHave<T extends { readonly kind: string }>(built: T): built is T & An
   return "annotations" in built && built.kind !== "template";
 }
 
-function once(r: Reader, waiting: readonly AnnotationNode[]): AnnotationNode[] {
+function once(r: Reader, pending: readonly AnnotationNode[]): AnnotationNode[] {
   const seen = new Map<AnnotationName, AnnotationNode>();
-  for (const annotation of waiting) {
+  for (const annotation of pending) {
     const first = seen.get(annotation.name);
     if (first === undefined) seen.set(annotation.name, annotation);
     else r.diagnostics.push(diagnostic("ING405", { clause: `@${annotation.name}`, in: "annotations" }, annotation.span, { related: [{ span: first.span, label: "first here" }] }));
@@ -78,11 +78,11 @@ function once(r: Reader, waiting: readonly AnnotationNode[]): AnnotationNode[] {
   return [...seen.values()];
 }
 
-/** At the first of them; not where something misspelt stands behind them. */
-function refuse(r: Reader, waiting: readonly AnnotationNode[], message: string): void {
-  const [first] = waiting;
-  const last = waiting.at(-1);
+/** At the first of them; not where something misspelt follows. */
+function refuse(r: Reader, pending: readonly AnnotationNode[], message: string): void {
+  const [first] = pending;
+  const last = pending.at(-1);
   if (first === undefined || last === undefined || r.brokenAfter.has(last.span.end)) return;
-  if (r.told.some((d) => d.span.start >= first.span.start && d.span.end <= last.span.end)) return;
-  say(r, "ING116", message, joined(first, last), "an annotation stands before an `expose`, a `dial`, a rule or a set");
+  if (r.reported.some((d) => d.span.start >= first.span.start && d.span.end <= last.span.end)) return;
+  say(r, "ING116", message, joined(first, last), "write an annotation before an `expose`, a `dial`, a rule or a set");
 }

@@ -1,6 +1,6 @@
 // Concrete tree -> abstract tree: what each statement says, in the order of the text, with the
-// place of every piece. The edition is judged here, and what stands where it can't; names and
-// literals are left for check/.
+// place of every piece. The edition and misplaced statements are judged here; names and
+// literals are checked in check/.
 import { firstErrors, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { Cst, Parsed } from "../syntax/cst.ts";
 import { attach } from "./annotations.ts";
@@ -29,7 +29,7 @@ export function build(parsed: Parsed): Built {
   return { ast: { file, statements, incomplete, doubtful: doubts(r, parsed, written) }, diagnostics };
 }
 
-/** What the broken statements may have declared. */
+/** The kinds of names that the broken statements may have declared. */
 function doubts(r: Reader, parsed: Parsed, written: readonly Cst[]): PolicyNode["doubtful"] {
   const imports = new Set<string>();
   let all = false;

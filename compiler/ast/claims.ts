@@ -37,7 +37,7 @@ function buildClaim(r: Reader, cst: Cst): ClaimNode | null {
     if (word === null) continue;
     const first = seen.get(word.word);
     if (first !== undefined) {
-      say(r, "ING109", `${quote(word.word)} stands twice in one claim`, word.piece.span, "list the members in one clause, separated by commas", {
+      say(r, "ING109", `${quote(word.word)} appears twice in one claim`, word.piece.span, "list the members in one clause, separated by commas", {
         related: [{ span: first.span, label: "first here" }],
       });
       continue;

@@ -5,7 +5,7 @@ import type { CapNode, ClauseNode, LimitNode, UseNode } from "./nodes.ts";
 import { isBroken, keyword, node, nodes, piece, say, spanOf, tokens, type Reader } from "./reader.ts";
 import { buildKey, buildMember } from "./sets.ts";
 
-/** Null where what is there can't be used; that was told. */
+/** Null where the clause can't be used; an error was reported. */
 export function buildBackend(r: Reader, cst: Cst): ClauseNode | null {
   const path = piece(r, cst, "Text");
   const address = piece(r, cst, "Word");

@@ -25,10 +25,10 @@ export function judgeEdition(r: Reader, parsed: Parsed, statements: readonly Cst
   }
   const before = statements[0];
   if (before !== undefined && node(before, "edition") === null) {
-    say(r, "ING111", "`edition 1` is not the first statement", spanOf(r, first), "move it to the top of the file", { related: [{ span: wordOf(r, before), label: "this stands before it" }] });
+    say(r, "ING111", "`edition 1` is not the first statement", spanOf(r, first), "move it to the top of the file", { related: [{ span: wordOf(r, before), label: "this comes before it" }] });
   }
   for (const again of more) {
-    say(r, "ING113", "`edition` stands twice", spanOf(r, again), "keep the first one", { related: [{ span: spanOf(r, first), label: "first here" }], fix: piece(r, again, "Integer")?.text === number?.text ? { span: spanOf(r, again), text: "" } : null });
+    say(r, "ING113", "`edition` appears twice", spanOf(r, again), "keep the first one", { related: [{ span: spanOf(r, first), label: "first here" }], fix: piece(r, again, "Integer")?.text === number?.text ? { span: spanOf(r, again), text: "" } : null });
   }
   return "known";
 }

@@ -1,7 +1,7 @@
 // The abstract tree of one file as it was written: names unresolved, templates not expanded,
 // literals as text. Types only; build.ts makes it, check/ and print read it. It keeps everything
 // that an author wrote but comments and layout. `broken` marks what a syntax error cut short: its
-// error is told, so nothing may be said about what seems to be missing there.
+// error is reported, so nothing may be said about what seems to be missing there.
 import type { SourceFile, Span } from "../source/source.ts";
 
 /** A piece of the author's text; a text in quotes without them. */
@@ -169,7 +169,7 @@ export type TestLineNode =
   | {
       readonly kind: "from";
       readonly request: RequestNode;
-      /** `repeat 500 in 0s closing`; null where the line stands alone. */
+      /** `repeat 500 in 0s closing`; null where the line has none. */
       readonly repeat: { readonly count: Piece; readonly duration: Piece; readonly closing: boolean; readonly span: Span } | null;
       /** One, or with `repeat` one or two. */
       readonly outcomes: readonly OutcomeNode[];

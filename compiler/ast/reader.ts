@@ -11,12 +11,12 @@ export interface Reader {
   readonly diagnostics: Diagnostic[];
   readonly whole: boolean;
   readonly brokenAfter: ReadonlySet<number>;
-  /** What reading has told already, in the order of the text. */
-  readonly told: readonly Diagnostic[];
+  /** The diagnostics of the parser, in the order of the text. */
+  readonly reported: readonly Diagnostic[];
 }
 
 export function readerOf(parsed: Parsed): Reader {
-  return { file: parsed.file, diagnostics: [], whole: parsed.whole, brokenAfter: parsed.brokenAfter, told: parsed.diagnostics };
+  return { file: parsed.file, diagnostics: [], whole: parsed.whole, brokenAfter: parsed.brokenAfter, reported: parsed.diagnostics };
 }
 
 export function say(
@@ -123,7 +123,7 @@ export function isBroken(r: Reader, cst: Cst): boolean {
 /** True if something is wrong before the place, on its line. */
 export function isBehindError(r: Reader, { start }: Span): boolean {
   const line = r.file.text.lastIndexOf("\n", start - 1);
-  return r.told.some((d) => d.span.start > line && d.span.start < start);
+  return r.reported.some((d) => d.span.start > line && d.span.start < start);
 }
 
 /** True if reading the node itself, or a part of it, was given up. */

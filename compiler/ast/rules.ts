@@ -5,7 +5,7 @@ import type { Piece, RuleNode, SetNode } from "./nodes.ts";
 import { isBroken, keyword, node, nodes, piece, say, spanOf, tokens, type Reader } from "./reader.ts";
 import { buildProto, buildSetOf } from "./sets.ts";
 
-/** The order in which the clauses of a rule stand. */
+/** The order of the clauses of a rule. */
 const ORDER = ["named", "on", "from", "sni", "client", "until"] as const;
 type Clause = (typeof ORDER)[number];
 
@@ -23,11 +23,11 @@ export function buildRule(r: Reader, cst: Cst, place: Place): RuleNode {
     broken = true;
     const word = piece(r, cst, "kw_allow");
     if (word !== null) {
-      say(r, "ING104", "`allow` does not begin a statement", word.span, "`allow` stands in the block of an expose; at top level a rule can only deny");
+      say(r, "ING104", "`allow` does not begin a statement", word.span, "write `allow` in the block of an expose; at top level a rule can only deny");
     }
   }
   const seen = new Map<Clause, Piece>();
-  // Clauses out of order are often two rules of which the second lacks its word: that is told once.
+  // Clauses out of order are often two rules of which the second lacks its word: that is reported once.
   let mixedUp = false;
   for (const matcher of nodes(cst, "matcher")) {
     const found = keyword(r, matcher, ORDER);
@@ -67,19 +67,19 @@ function refuseOrder(r: Reader, seen: ReadonlyMap<Clause, Piece>, clause: Clause
   const twice = seen.get(clause);
   if (twice !== undefined) {
     const one = clause === "named" || clause === "until";
-    say(r, "ING109", `${quote(clause)} stands twice in one rule`, word.span, one ? "keep one of them" : "list the members in one clause, separated by commas", {
+    say(r, "ING109", `${quote(clause)} appears twice in one rule`, word.span, one ? "keep one of them" : "list the members in one clause, separated by commas", {
       related: [{ span: twice.span, label: "first here" }],
     });
     return true;
   }
   const later = [...seen].find(([c]) => ORDER.indexOf(c) > ORDER.indexOf(clause));
   if (later === undefined) return false;
-  say(r, "ING109", `${quote(clause)} stands before ${quote(later[0])} in a rule`, word.span, `the order is ${ORDER.map((c) => `\`${c}\``).join(", ")}`, {
+  say(r, "ING109", `${quote(clause)} comes before ${quote(later[0])} in a rule`, word.span, `the order is ${ORDER.map((c) => `\`${c}\``).join(", ")}`, {
     related: [{ span: later[1].span, label: "after this" }],
   });
   return true;
 }
 
 function refuseOn(r: Reader, word: Piece): void {
-  say(r, "ING114", "`on` stands only in a `deny` at top level", word.span, "a rule in an expose holds for all its ports; move the rule out of the block, or split the expose");
+  say(r, "ING114", "`on` is only for a `deny` at top level", word.span, "a rule in an expose applies to all its ports; move the rule out of the block, or split the expose");
 }

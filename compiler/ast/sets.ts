@@ -31,7 +31,7 @@ export function buildSetOf(r: Reader, cst: Cst | null): SetNode | null {
   return set === null ? null : buildSet(r, set);
 }
 
-/** Members that are one word or text stand beside the nodes of the others. */
+/** Members that are one word or text are tokens beside the nodes of the others. */
 function members(r: Reader, cst: Cst | null): Member[] {
   const lists = [
     nodes(cst, "member").flatMap((m) => buildMember(r, m) ?? []),

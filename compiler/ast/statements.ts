@@ -19,7 +19,7 @@ export function buildItems(r: Reader, block: Cst, rule: "statement" | "clause" |
   });
 }
 
-/** Null where it can't be used, and for `edition`; an error was told. */
+/** Null where it can't be used, and for `edition`; an error was reported. */
 function buildItem(r: Reader, cst: Cst, place: Place): Item<ItemNode>["built"] {
   switch (cst.name) {
     case "import": return buildImport(r, cst);
@@ -51,7 +51,7 @@ function buildImport(r: Reader, cst: Cst): ImportNode | null {
 function buildExpose(r: Reader, cst: Cst): ExposeNode | null {
   const head = node(cst, "exposeHead");
   const name = piece(r, head, "Name");
-  // Which names and sets stand in the head follows from the words before them.
+  // The names and sets of the head follow from the words before them.
   const service = tokens(head, "kw_service").length > 0 ? piece(r, head, "Name", 1) : null;
   const bindCst = tokens(head, "kw_bind").length > 0 ? (nodes(head, "set").at(-1) ?? null) : null;
   const portsCst = nodes(head, "set").find((s) => s !== bindCst) ?? null;
@@ -86,7 +86,7 @@ function buildTemplate(r: Reader, cst: Cst): TemplateNode | null {
   return { kind: "template", name, params, body, annotations: [], broken: isBroken(r, cst), span: spanOf(r, cst) };
 }
 
-/** What stands at top level and in an expose alike says nothing about where a template is used. */
+/** A node that is allowed at top level and in an expose says nothing about where a template is used. */
 function sortOf(item: ItemNode): "statement" | "clause" | "either" {
   switch (item.kind) {
     case "net": case "ports": case "hosts": case "ids": case "expose": case "dial": case "test": case "import": case "template": case "budget": case "invariant":

@@ -36,7 +36,7 @@ function buildLine(r: Reader, line: Cst): TestLineNode | null {
   return { kind: "from", request, repeat: { count, duration, closing: closing !== null, span }, outcomes, span: spanOf(r, line) };
 }
 
-/** Counts and further outcomes belong to `repeat`; the first is told. */
+/** Counts and further outcomes belong to `repeat`; the first is reported. */
 function refuseRepetition(r: Reader, [first, second]: readonly OutcomeNode[], request: RequestNode): void {
   const count = first?.count ?? null;
   if (isBehindError(r, request.span)) return;
@@ -58,7 +58,7 @@ function buildRequest(r: Reader, cst: Cst | null): RequestNode | null {
     if (found === null) continue;
     const first = seen.get(found.word);
     if (first !== undefined) {
-      say(r, "ING109", `${quote(found.word)} stands twice in one request`, found.piece.span, "keep one of them", { related: [{ span: first.span, label: "first here" }] });
+      say(r, "ING109", `${quote(found.word)} appears twice in one request`, found.piece.span, "keep one of them", { related: [{ span: first.span, label: "first here" }] });
       continue;
     }
     seen.set(found.word, found.piece);
@@ -91,7 +91,7 @@ function buildBind(r: Reader, cst: Cst): TestLineNode | null {
   const outcome = written === null ? null : buildOutcome(r, written);
   if (subject === null || endpoint === null || outcome === null) return null;
   if (outcome.count !== null) {
-    say(r, "ING106", "expected the next line of the test, found a count", outcome.count.span, "a bind is asked once", { fix: { span: outcome.count.span, text: "" } });
+    say(r, "ING106", "expected the next line of the test, found a count", outcome.count.span, "a bind is tested once", { fix: { span: outcome.count.span, text: "" } });
   }
   return { kind: "bind", subject, endpoint, proto: buildProto(r, node(cst, "proto")), outcome, span: spanOf(r, cst) };
 }

@@ -36,7 +36,7 @@ export interface Checked {
   readonly prefixes: number;
 }
 
-/** `program` is null where the entry file could not be read as a policy; that was told already. */
+/** `program` is null where the entry file could not be read as a policy; that was reported already. */
 export function check(program: Program | null, reader: SourceReader): Checked {
   const [entry] = program?.units ?? [];
   if (program === null || entry === undefined) return { policy: null, diagnostics: [], prefixes: 0 };
@@ -79,7 +79,7 @@ function isWhole({ units }: Program): boolean {
   return units.every(({ imports }) => [...imports.values()].every((unit) => unit !== null));
 }
 
-/** Looks at a set's annotations; a set that stands in a file is shown by name. */
+/** Looks at a set's annotations; a set that is declared in a file is shown by name. */
 function checkSet(context: CheckContext, node: SetDeclaration): NamedSet | null {
   const annotations = checkAnnotations(context.report, node.annotations);
   if (node.span.origin !== undefined) return null;
@@ -93,7 +93,7 @@ function checkSet(context: CheckContext, node: SetDeclaration): NamedSet | null 
     case "ids": {
       const found = named("ids", context.ids, node, annotations);
       if (found === null) return null;
-      // The words of a set that nobody asks for are not made.
+      // The words of a set are only made when they are used.
       return { ...found, kind: "ids", get set() { return idSet(found.set); }, members: () => found.members().map((member) => ({ ...member, set: idSet(member.set) })) };
     }
   }

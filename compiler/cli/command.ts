@@ -1,4 +1,4 @@
-// What a command is given beside its arguments. Its row of the command table is in specs/, what it does is in commands/.
+// The inputs of a command beside its arguments. Its row of the command table is in specs/, what it does is in commands/.
 import type { Outcome } from "./outcome.ts";
 import type { Progress } from "./progress.ts";
 

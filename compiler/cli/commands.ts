@@ -1,4 +1,4 @@
-// What each command runs, loaded when it is asked for: no command costs another one's start.
+// The code of each command, loaded when the command runs, so that no command slows the start of another.
 import type { Arguments } from "../../runtime/shell/command_line.ts";
 import type { Surroundings } from "./command.ts";
 import type { CommandName } from "./command_table.ts";

@@ -20,7 +20,7 @@ export interface Compiled {
 
 export interface NotCompiled {
   readonly outcome: Outcome;
-  /** To watch for the change that mends it. */
+  /** To watch for the change that fixes it. */
   readonly inputs: Inputs;
 }
 

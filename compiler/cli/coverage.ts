@@ -1,4 +1,4 @@
-// What a policy's tests leave out: rules that decide no line, and members of named sets that no
+// Finds what a policy's tests don't cover: rules that decide no line, and members of named sets that no
 // line meets: with its addresses, its ports, its name or its certificate. Counted in test lines.
 import { hasHost } from "../check/sets/host_trie.ts";
 import { contains } from "../check/sets/intervals.ts";
@@ -25,7 +25,7 @@ export interface MemberCoverage {
   /** As written. */
   readonly text: string;
   readonly span: Span;
-  /** Of a net, lines whose source or whose listener's local address is in it; of ports, lines that ask one of them; of hosts, lines whose name is in it where names are read; of ids, lines whose certificate has one where certificates are asked for. */
+  /** Of a net, lines whose source or whose listener's local address is in it; of ports, lines that test one of them; of hosts, lines whose name is in it where names are read; of ids, lines whose certificate has one where the listener requests certificates. */
   readonly met: number;
 }
 
@@ -51,10 +51,10 @@ export function coverageOf(policy: CheckedPolicy, module: Uint8Array, loaded: Lo
   };
 }
 
-/** What a line has that may be in a set. */
+/** The facts of a line that may be in a set. */
 interface Met {
   readonly addresses: readonly AddressWords[];
-  /** Those that it asks at all their local addresses. */
+  /** Those that it tests at all their local addresses. */
   readonly listeners: readonly ListenerInfo[];
   readonly ports: readonly PortRange[];
   readonly names: readonly string[];
@@ -99,7 +99,7 @@ function addressesOf({ probes, local }: LineResult): readonly AddressWords[] {
   return [...probes.map(({ facts }) => facts.source), ...(local === null ? [] : [local])];
 }
 
-/** Whether the `bind` of a listener has a prefix that begins in a set; read once, however many lines ask. */
+/** Whether the `bind` of a listener has a prefix that begins in a set; read once, however many lines there are. */
 function bindsIn(set: AddressSet): (listener: ListenerInfo) => boolean {
   const known = new Map<number, boolean>();
   return ({ id, bind }) => {
@@ -110,7 +110,7 @@ function bindsIn(set: AddressSet): (listener: ListenerInfo) => boolean {
 }
 
 /**
- * Hits of each line that has a rule or a member. What stands at one place and is used more than once,
+ * Hits of each line that has a rule or a member. A place that is used more than once,
  * as in a template, has the hits of the use that has the most; of several places on one line the
  * least counts.
  */

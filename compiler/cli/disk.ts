@@ -13,7 +13,7 @@ export interface DiskPolicy {
   readonly reader: SourceReader;
   /** Absolute path of the policy root. */
   readonly root: string;
-  /** What was read or missed so far, to watch it. */
+  /** The files that were read or missed so far, to watch them. */
   readonly inputs: Inputs;
 }
 
@@ -140,7 +140,7 @@ export function isCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && "code" in error && typeof error.code === "string" && codes.includes(error.code);
 }
 
-/** What stands at a path now, and where that is, in a form that changes when either does. */
+/** The content at a path now and its real path, in a form that changes when either does. */
 export function fingerprint(path: string): string {
   try {
     return fingerprintOf(realpathSync.native(path), readRegular(path, MAX_LIST_BYTES));

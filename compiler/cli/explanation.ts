@@ -5,7 +5,7 @@ import type { Answer, Decision, Shadow } from "../../runtime/host/decision.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
 import type { ListenerInfo, LoadedPolicy, PolicyEngine, RuleInfo } from "../../runtime/host/module.ts";
 import { ANY4, formatEndpoint, isLinkLocal6 } from "../../runtime/net/address.ts";
-import { askAll } from "./ask.ts";
+import { evaluateAll } from "./evaluate.ts";
 import { listeningAddress } from "./bindable.ts";
 import { ruleBook, type Facts, type RuleBook } from "./matching.ts";
 import { nearestBind, nearestPlace, nearMisses, type NearMiss } from "./near_miss.ts";
@@ -30,15 +30,15 @@ export interface Explanation {
   readonly listener: ListenerInfo | null;
   readonly steps: readonly Step[];
   readonly decision: Decision;
-  /** Null where no `dryrun` rule holds. */
+  /** Null where no `dryrun` rule applies. */
   readonly shadow: (Omit<Shadow, "rule"> & { readonly rule: RuleInfo | null }) | null;
   /** Empty where it is allowed. */
   readonly nearMisses: readonly NearMiss[];
-  /** What of the request made no difference, and why. */
+  /** The facts of the request that made no difference, and why. */
   readonly notes: readonly string[];
 }
 
-/** What a rule about a link-local source is worth. */
+/** A warning: a rule about a link-local source identifies no host. */
 const LINK_LOCAL = "the source is link-local: every host on the link chooses its address, and caps and limits count the whole address and its interface";
 
 /** One explanation a listener that the request can mean. */
@@ -47,23 +47,23 @@ export function explainRequest(module: Uint8Array, loaded: LoadedPolicy, request
   const { source, to, sni, client, at } = request;
   const fresh = (): PolicyEngine => freshEngine(loaded, at);
   const book = ruleBook(semanticOf(module), loaded.info);
-  return askAll(loaded.info, fresh, { source, to, sni, client }).map(({ asked, listener, decision }) => {
+  return evaluateAll(loaded.info, fresh, { source, to, sni, client }).map(({ place, listener, decision }) => {
     if (listener === null) {
-      return { listener, decision, steps: [stepOf(loaded, "accept", asked, decision, [])], shadow: null, nearMisses: nearestPlace(loaded, request), notes: [] };
+      return { listener, decision, steps: [stepOf(loaded, "accept", place, decision, [])], shadow: null, nearMisses: nearestPlace(loaded, request), notes: [] };
     }
     const facts: Facts = { source, sni, client, wallSeconds: at };
     const shadow = fresh().shadow(listener.id, source, sni, client === null ? undefined : identityOf(client));
     return {
       listener,
       decision,
-      steps: [bindStep(loaded, listener), ...connectionSteps(book, loaded, listener, facts, asked)],
+      steps: [bindStep(loaded, listener), ...connectionSteps(book, loaded, listener, facts, place)],
       shadow: shadow === null ? null : { ...shadow, rule: ruleNumbered(loaded, shadow.rule) },
       nearMisses: decision.allowed ? [] : nearMisses(book, loaded, listener, facts),
       notes: [
         ...(isLinkLocal6(source) ? [LINK_LOCAL] : []),
-        ...(listener.mode === "direct" ? [`\`${listener.name}\` is \`as direct\`: \`${listener.service}\` listens by itself, and neither rules nor limits hold for who reaches it`] : []),
+        ...(listener.mode === "direct" ? [`\`${listener.name}\` is \`as direct\`: \`${listener.service}\` listens by itself, and neither rules nor limits apply to its clients`] : []),
         ...(sni !== null && listener.mode === "tcp" ? [`\`${listener.name}\` is a plain tcp listener: the name is never read`] : []),
-        ...(client !== null && listener.mode !== "mtls" ? [`\`${listener.name}\` is not \`as mtls\`: no certificate is asked for`] : []),
+        ...(client !== null && listener.mode !== "mtls" ? [`\`${listener.name}\` is not \`as mtls\`: the gateway requests no certificate`] : []),
       ],
     };
   });
@@ -84,7 +84,7 @@ function explainBind(loaded: LoadedPolicy, request: Extract<Request, { kind: "bi
   };
 }
 
-/** What is asked before anybody listens, for the first of the listener's ports. */
+/** The decision about the bind, for the first of the listener's ports. */
 function bindStep(loaded: LoadedPolicy, listener: ListenerInfo): Step {
   const port = listener.ports[0]?.first ?? 0;
   const address = listeningAddress(listener) ?? ANY4;
@@ -93,18 +93,18 @@ function bindStep(loaded: LoadedPolicy, listener: ListenerInfo): Step {
   return stepOf(loaded, "bind", `${subject} on ${listener.proto === "udp" ? "udp " : ""}${formatEndpoint(address, port)}`, decision, []);
 }
 
-/** The phases of a connection in the order in which the gateway asks for them. */
-function connectionSteps(book: RuleBook, loaded: LoadedPolicy, listener: ListenerInfo, facts: Facts, asked: string): readonly Step[] {
+/** The phases of a connection in the order in which the gateway evaluates them. */
+function connectionSteps(book: RuleBook, loaded: LoadedPolicy, listener: ListenerInfo, facts: Facts, place: string): readonly Step[] {
   const { source, sni, client, wallSeconds } = facts;
   const fresh = (): PolicyEngine => freshEngine(loaded, wallSeconds);
   const allows = book.matching(listener, facts).filter((r) => r.action === "allow" && !r.dryrun);
   const overrides = ({ allowed, code }: Decision): readonly RuleInfo[] => (!allowed && (code === "deny_rule" || code === "deny_name" || code === "deny_identity") ? allows : []);
   const first = fresh().accept(listener.id, source);
-  const accept = isPending(first) ? openStep("accept", asked) : stepOf(loaded, "accept", asked, first, overrides(first));
+  const accept = isPending(first) ? openStep("accept", place) : stepOf(loaded, "accept", place, first, overrides(first));
   if (accept.verdict === "deny" || listener.mode === "direct") return [accept];
   const admitted = fresh().admit([{ listener: listener.id, source }])[0] ?? first;
   const what = "caps and limits, nothing in use";
-  // Caps and limits never admit by themselves: the rule that did stands in another step.
+  // Caps and limits never admit by themselves: the rule that did is in another step.
   const limits: Step = isPending(admitted)
     ? { phase: "limits", what, verdict: "allow", reason: null, code: "allowed", rule: null, overrides: [] }
     : { ...stepOf(loaded, "limits", what, admitted, []), rule: null };
@@ -136,7 +136,7 @@ function stepOf(loaded: LoadedPolicy, phase: Step["phase"], what: string, decisi
   return {
     phase,
     what,
-    // What a token is missing for alone is not refused for good.
+    // A bind that lacks only its token can still be allowed.
     verdict: decision.allowed ? "allow" : decision.code === "no_token" ? "open" : "deny",
     reason: decision.allowed || decision.code === "no_token" ? null : decision.reason,
     code: decision.code,

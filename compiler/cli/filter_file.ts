@@ -14,7 +14,7 @@ export const FILTER_VERSIONS: Readonly<Partial<Record<Target, FilterVersion>>> =
 export function readSubject({ flags }: Arguments, target: Target): string | Outcome {
   const subject = flags.get("subject");
   if (subject !== undefined && FILTER_VERSIONS[target] === undefined) {
-    return usage("subject_target", "`--subject` is for `--target abi-filter` and `abi-filter-v2`: other targets are for every service", "leave `--subject` out, or add the target");
+    return usage("subject_target", "`--subject` is for `--target abi-filter` and `abi-filter-v2`: other targets are for every service", "omit `--subject`, or add the target");
   }
   if (subject !== undefined && new TextEncoder().encode(subject).length > 48) return usage("subject_long", "a service's name has at most 48 bytes", "give the name as the policy has it");
   return subject ?? "ingressd";
@@ -30,7 +30,7 @@ export async function writeFilter(out: string, { policy, disk }: Tested, subject
       outcome: {
         class: "reject", code: "policy.filter_misfit",
         message: `the policy does not fit a profile of version ${version}, so \`${out}\` is not written: ${profile[0]?.reason ?? ""}`,
-        help: version === 1 ? "`--target abi-filter-v2` has addresses and protocols; what neither can say needs the engine (`--target c`)" : "ask the engine instead (`--target c`)",
+        help: version === 1 ? "`--target abi-filter-v2` has addresses and protocols; what neither can say needs the engine (`--target c`)" : "use the engine instead (`--target c`)",
         report: () => `${lines.join("\n")}\n`,
         data: { misfits: lines },
       },

@@ -5,7 +5,7 @@ import { MAX_LIST_BYTES } from "../source/bounds.ts";
 import { quote } from "../diagnostics/quote.ts";
 import { shownPath } from "./compiled.ts";
 import { readRegular, type DiskPolicy } from "./disk.ts";
-import { mend, type Edit } from "./fixes.ts";
+import { fixAll, type Edit } from "./fixes.ts";
 import type { Outcome } from "./outcome.ts";
 import { replaceText } from "./write.ts";
 
@@ -17,7 +17,7 @@ export interface FixedFile {
 }
 
 export async function fixFile(disk: DiskPolicy): Promise<FixedFile> {
-  const { edits, texts } = mend(disk.entry, disk.reader);
+  const { edits, texts } = fixAll(disk.entry, disk.reader);
   const written = new Set<string>();
   for (const [path, { before, after }] of texts) {
     const absolute = join(disk.root, path);
@@ -35,7 +35,7 @@ export function editLine(root: string, { code, file, place, before, after }: Edi
   return from === "" ? `fixed ${where}: inserted ${quote(to)} (${code})` : `fixed ${where}: ${quote(from)} is ${quote(to)} now (${code})`;
 }
 
-/** The reader gave a real path; a link that stands there now would lead elsewhere. */
+/** The reader gave a real path; a link that is there now would lead to another file. */
 function moved(path: string): Outcome | null {
   try {
     if (realpathSync.native(path) === path) return null;

@@ -1,5 +1,5 @@
 // The fixes of a policy's errors, applied to its texts until none is left to apply. Nothing is
-// written here: what comes out is the files as they should stand, and each edit in its order.
+// written here: the result is the fixed files, and each edit in its order.
 import { build } from "../ast/build.ts";
 import { checkSource } from "../compile.ts";
 import type { DiagnosticCode } from "../diagnostics/codes.ts";
@@ -10,19 +10,19 @@ import { parse } from "../syntax/parse.ts";
 export interface Edit {
   readonly code: DiagnosticCode;
   readonly file: string;
-  /** Where it stood when it was edited; a later round counts in the text that an earlier one left. */
+  /** Its place when it was edited; a later round counts in the text that an earlier one wrote. */
   readonly place: Position;
   readonly before: string;
   readonly after: string;
 }
 
-export interface Mended {
+export interface Fixed {
   readonly edits: readonly Edit[];
   /** By path below the policy root: the files that are other now. */
   readonly texts: ReadonlyMap<string, { readonly before: string; readonly after: string }>;
 }
 
-/** Mending one error can uncover the next; more rounds than this are no progress. */
+/** Fixing one error can uncover the next; more rounds than this are no progress. */
 const MAX_ROUNDS = 50;
 
 interface Fix {
@@ -32,11 +32,11 @@ interface Fix {
   readonly text: string;
 }
 
-export function mend(entry: SourceFile, reader: SourceReader): Mended {
+export function fixAll(entry: SourceFile, reader: SourceReader): Fixed {
   const originals = new Map<string, string>();
-  const mended = new Map<string, SourceFile>();
+  const fixed = new Map<string, SourceFile>();
   const edits: Edit[] = [];
-  const now = (file: SourceFile): SourceFile => mended.get(file.path) ?? file;
+  const now = (file: SourceFile): SourceFile => fixed.get(file.path) ?? file;
   const over: SourceReader = {
     read(path, from) {
       const file = reader.read(path, from);
@@ -52,13 +52,13 @@ export function mend(entry: SourceFile, reader: SourceReader): Mended {
       if (text === file.text) continue;
       progress = true;
       originals.set(file.path, originals.get(file.path) ?? file.text);
-      mended.set(file.path, { path: file.path, text });
+      fixed.set(file.path, { path: file.path, text });
       edits.push(...applied.map(({ code, start, end, text: after }) =>
         ({ code, file: file.path, place: positionOf(file, start), before: file.text.slice(start, end), after })));
     }
     if (!progress) break;
   }
-  const texts = new Map([...mended].flatMap(([path, { text: after }]) => {
+  const texts = new Map([...fixed].flatMap(([path, { text: after }]) => {
     const before = originals.get(path) ?? after;
     return before === after ? [] : [[path, { before, after }] as const];
   }));

@@ -1,10 +1,10 @@
-// Identities that allows ask for, as words of a certificate: those that share the most with what the
+// Identities that allows name, as words of a certificate: those that share the most with what the
 // client showed come first. Of a pattern some are made that it matches and that nothing takes out.
 import { hasIdentity } from "./matching.ts";
 
-/** `sets`: the words of each set. `asked`: null where no certificate was shown. */
-export function identitiesNear(sets: readonly (readonly string[])[], asked: readonly string[] | null): readonly string[] {
-  const shown = asked ?? [];
+/** `sets`: the words of each set. `wanted`: null where no certificate was shown. */
+export function identitiesNear(sets: readonly (readonly string[])[], wanted: readonly string[] | null): readonly string[] {
+  const shown = wanted ?? [];
   const words = new Set(sets.flatMap((set) => set.filter((word) => !word.startsWith("!")).flatMap((pattern) => samplesOf(pattern, set, shown))));
   for (const word of shown) words.delete(word);
   const shares = (word: string): number => shown.reduce((most, other) => Math.max(most, sharedLength(word, other)), 0);

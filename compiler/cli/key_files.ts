@@ -49,7 +49,7 @@ export async function writeKeyPair(privatePath: string, publicPath: string): Pro
     await syncFolder(dirname(privatePath));
     return key;
   } catch (error) {
-    // Half a pair is of no use, and would stand in the way of the next try.
+    // Half a pair is of no use, and would block the next try.
     for (const path of made) await rm(path, { force: true });
     if (isCode(error, "EEXIST")) return usage("key_exists", `\`${now}\` exists, and no key is ever overwritten`, "give the new pair another name");
     if (isCode(error, "ENOENT")) return usage("output_folder", `there is no folder \`${dirname(now)}\` to write \`${now}\` into`, `create it with \`mkdir -m 700 ${dirname(now)}\``);
@@ -75,9 +75,9 @@ export function readPrivateKey(path: string): SigningKey | Outcome {
     if (length > MOST_KEY_BYTES) return unread(path, "too_large", "the private key");
     const text = bytes.toString("utf8", 0, length);
     const kind = kindOfKey(text);
-    // What is no private key may be read by anybody.
+    // A file that is no private key may be readable by anybody.
     const instead = kind === null ? undefined : NO_PRIVATE_KEY[kind];
-    if (instead !== undefined) return refusedKey(`\`${path}\` holds ${instead}, which can't sign`, "name the `.key` file that `ingressc keygen` wrote");
+    if (instead !== undefined) return refusedKey(`\`${path}\` contains ${instead}, which can't sign`, "name the `.key` file that `ingressc keygen` wrote");
     if ((stats.mode & OTHERS_READ) !== 0) {
       const mode = (stats.mode & 0o7777).toString(8).padStart(4, "0");
       return refusedKey(`\`${path}\` has mode ${mode}: others can get at this private key`, `take the key out of use if they may have; else run \`chmod 600 ${path}\``);
@@ -96,11 +96,11 @@ const NO_PRIVATE_KEY: Readonly<Partial<Record<KeyKind, string>>> = {
 
 function parsePrivateKey(path: string, text: string, kind: KeyKind | null): SigningKey | Outcome {
   if (kind === "encrypted") {
-    return { class: "unsupported", code: "policy.key_encrypted", message: `\`${path}\` is protected by a passphrase, which ingressc does not ask for`, help: "write it without one, in mode 0600 and on a disk that is encrypted: `openssl pkey -in KEY -out PLAIN`" };
+    return { class: "unsupported", code: "policy.key_encrypted", message: `\`${path}\` is protected by a passphrase, which ingressc can't read`, help: "write it without one, in mode 0600 and on a disk that is encrypted: `openssl pkey -in KEY -out PLAIN`" };
   }
-  if (kind === "ssh_private") return refusedKey(`\`${path}\` holds a key of OpenSSH, and PKCS#8 in PEM is wanted`, "make a pair for policies with `ingressc keygen`");
-  if (kind === "der_private") return refusedKey(`\`${path}\` holds a private key in DER, and PEM is wanted`, `write it as PEM, in mode 0600: \`openssl pkey -inform DER -in ${path} -out KEY\``);
-  if (kind === "raw") return refusedKey(`\`${path}\` holds the bytes of a key alone, and PEM is wanted`, "name the `.key` file that `ingressc keygen` wrote");
+  if (kind === "ssh_private") return refusedKey(`\`${path}\` contains a key of OpenSSH, and ingressc reads PKCS#8 in PEM`, "make a pair for policies with `ingressc keygen`");
+  if (kind === "der_private") return refusedKey(`\`${path}\` contains a private key in DER, and ingressc reads PEM`, `write it as PEM, in mode 0600: \`openssl pkey -inform DER -in ${path} -out KEY\``);
+  if (kind === "raw") return refusedKey(`\`${path}\` contains only the bytes of a key, and ingressc reads PEM`, "name the `.key` file that `ingressc keygen` wrote");
   let key: KeyObject;
   try {
     key = createPrivateKey(text);
@@ -112,7 +112,7 @@ function parsePrivateKey(path: string, text: string, kind: KeyKind | null): Sign
 }
 
 function publicOf(key: KeyObject): TrustedKey | Outcome {
-  if (key.asymmetricKeyType !== "ed25519") return refusedKey(`holds a key of type ${key.asymmetricKeyType ?? "unknown"}`, "policies are signed with Ed25519: make a pair with `ingressc keygen`");
+  if (key.asymmetricKeyType !== "ed25519") return refusedKey(`contains a key of type ${key.asymmetricKeyType ?? "unknown"}`, "policies are signed with Ed25519: make a pair with `ingressc keygen`");
   const made = trustedKey(new Uint8Array(key.export({ format: "der", type: "spki" })).subarray(-PUBLIC_KEY_BYTES));
   return isKeyRefusal(made) ? refusedKey(made.refused, "make a new pair with `ingressc keygen`") : made;
 }

@@ -2,7 +2,7 @@
 // processes and exit codes. A command returns an Outcome; it is shown here as text or as the
 // JSON envelope {ok, class, code, message, help?, data?}, and its class is the exit code. Nothing a
 // person types ends in a stack trace. This file and what it imports are loaded by every start: a command's own
-// code is loaded by commands.ts when it is asked for.
+// code is loaded by commands.ts when the command runs.
 import { wantsJson } from "../../runtime/shell/command_line.ts";
 import { EXIT_CODES } from "../../runtime/shell/exit.ts";
 import { endWithoutReader } from "../../runtime/shell/head.ts";

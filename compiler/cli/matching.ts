@@ -1,5 +1,5 @@
-// Which rules a request meets, by the semantic JSON that a module carries. The module's tables
-// alone decide; this only tells what its decision overrides, and what no test ever met.
+// Finds the rules that match a request in the semantic JSON of a module. The module's tables
+// alone decide; this only shows the rules that its decision overrides and those that no test met.
 import type { ListenerInfo, PolicyInfo, RuleInfo } from "../../runtime/host/module.ts";
 import type { Address } from "../../runtime/net/address.ts";
 import { isWithin, parsePrefix, type Prefix } from "../../runtime/net/prefix.ts";
@@ -10,7 +10,7 @@ export interface Facts {
   readonly source: Address;
   /** Canonical; null: none was sent. A listener that reads no name has none. */
   readonly sni: string | null;
-  /** The words of the client's certificate; null: it showed none, or was not asked for one. */
+  /** The words of the client's certificate; null: it showed none, or no certificate was requested. */
   readonly client: readonly string[] | null;
   /** UTC seconds; null: no wall clock is known. */
   readonly wallSeconds: number | null;
@@ -33,7 +33,7 @@ export interface RuleBook {
   namesOf(rule: StatedRule): readonly string[] | null;
   /** Words of a rule's identities; null where it takes any client. */
   identitiesOf(rule: StatedRule): readonly string[] | null;
-  /** Every rule, `dryrun` ones too, that holds for `listener` and whose clauses are all true, in canonical order. */
+  /** Every rule, `dryrun` ones too, that applies to `listener` and whose clauses are all true, in canonical order. */
   matching(listener: ListenerInfo, facts: Facts): readonly RuleInfo[];
 }
 
@@ -68,7 +68,7 @@ export function ruleBook(semantic: Semantic, info: PolicyInfo): RuleBook {
     identitiesOf: ({ stated }) => (stated.client === null ? null : (semantic.ids.get(stated.client) ?? [])),
     matching(listener, facts) {
       const known = { ...facts, ...((listener.mode === "tcp" || listener.mode === "direct") && { sni: null }), ...(listener.mode !== "mtls" && { client: null }) };
-      return rules.filter((rule) => holdsOn(rule, listener) && isTrue(rule, known)).map(({ info: found }) => found);
+      return rules.filter((rule) => appliesTo(rule, listener) && isTrue(rule, known)).map(({ info: found }) => found);
     },
   };
 }
@@ -91,8 +91,8 @@ function inCanonicalOrder(semantic: Semantic): readonly Listed[] {
   return [...all.filter(({ stated }) => !stated.dryrun), ...all.filter(({ stated }) => stated.dryrun)];
 }
 
-/** A top-level deny holds for a listener that has any of its ports; never where the service listens by itself. */
-function holdsOn({ expose, stated: { on } }: StatedRule, listener: ListenerInfo): boolean {
+/** A top-level deny applies to a listener that has any of its ports; never where the service listens by itself. */
+function appliesTo({ expose, stated: { on } }: StatedRule, listener: ListenerInfo): boolean {
   if (expose !== null) return expose === listener.name;
   if (listener.mode === "direct") return false;
   return on === null || on.some((range) => {
@@ -119,11 +119,11 @@ export function hasName(words: ReadonlySet<string>, name: string): boolean {
 export function hasIdentity(words: readonly string[], word: string): boolean {
   let [best, inside] = [-1, false];
   for (const said of words) {
-    const holds = !said.startsWith("!");
-    const pattern = holds ? said : said.slice(1);
+    const includes = !said.startsWith("!");
+    const pattern = includes ? said : said.slice(1);
     // Of two patterns that are open at one place and match one word the longer one is narrower.
     const narrowness = pattern.endsWith("/**") ? pattern.length : (pattern.includes("*") ? NARROW : 2 * NARROW) + pattern.length;
-    if (narrowness > best && matchesId(pattern, word)) [best, inside] = [narrowness, holds];
+    if (narrowness > best && matchesId(pattern, word)) [best, inside] = [narrowness, includes];
   }
   return inside;
 }
@@ -136,12 +136,12 @@ function matchesId(pattern: string, word: string): boolean {
   const star = pattern.indexOf("*");
   if (star < 0 ? pattern !== word : !word.startsWith(pattern.slice(0, star))) return false;
   const parts = partsOf(word);
-  const asked = partsOf(pattern);
-  if (asked.at(-1) === "**") {
-    const head = asked.slice(0, -1);
+  const wanted = partsOf(pattern);
+  if (wanted.at(-1) === "**") {
+    const head = wanted.slice(0, -1);
     return parts.length > head.length && head.every((part, i) => part === parts[i]);
   }
-  return parts.length === asked.length && asked.every((part, i) => {
+  return parts.length === wanted.length && wanted.every((part, i) => {
     const own = parts[i] ?? "";
     return part.endsWith("*") ? own.startsWith(part.slice(0, -1)) && own.length >= part.length : own === part;
   });

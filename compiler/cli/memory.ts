@@ -1,4 +1,4 @@
-// How `build` shows what a module holds, where its profile bounds it.
+// How `build` shows how much a module contains, where its profile bounds it.
 import { grouped } from "../../runtime/text/number.ts";
 import type { CompileStats } from "../compile.ts";
 import { OS_CODE_BYTES } from "../../runtime/abi/profiles.ts";

@@ -9,7 +9,7 @@ import { sha256 } from "./sha256.ts";
 import { isEngineC, pinnedC } from "./wasm2c.ts";
 import { cannotWrite, writeModule } from "./write.ts";
 
-/** Null when everything is written. The data comes last: what stops halfway leaves a manifest that does not fit, and hosts refuse that. */
+/** Null when everything is written. The data comes last: a write that stops halfway produces a manifest that does not match, and hosts refuse it. */
 export async function writeNative(folder: string, module: Uint8Array, inputs: ReadonlySet<string>): Promise<Outcome | null> {
   const c = pinnedC();
   if (!isEngineC(c)) return c;

@@ -1,5 +1,5 @@
-// What would have to be otherwise for a refused request to be allowed: one thing at a time, tried
-// in an order of nearness by asking the module again. Only what the module allows is told. The
+// Finds changes with which a refused request would be allowed: one fact at a time, tried
+// in an order of nearness by evaluating the request again. Only changes that the module allows are shown. The
 // semantic JSON gives the candidates; it decides nothing.
 import type { Decision } from "../../runtime/host/decision.ts";
 import type { ListenerInfo, LoadedPolicy, PolicyEngine, RuleInfo } from "../../runtime/host/module.ts";
@@ -7,16 +7,16 @@ import { ANY4, formatAddress, formatEndpoint, isV4, type Address } from "../../r
 import { isWithin, parsePrefix, type Prefix } from "../../runtime/net/prefix.ts";
 import { nearest } from "../../runtime/text/nearest.ts";
 import { bindableAddress } from "./bindable.ts";
-import { connect, type Target } from "./ask.ts";
+import { connect, type Target } from "./evaluate.ts";
 import { identitiesNear } from "./identities_near.ts";
 import type { Facts, RuleBook, StatedRule } from "./matching.ts";
 import { freshEngine } from "./policy_tests.ts";
 import type { Request } from "./request.ts";
 
 export interface NearMiss {
-  /** What is changed in the request. */
+  /** The fact that is changed in the request. */
   readonly change: "sni" | "client" | "at" | "source" | "target" | "subject" | "address";
-  /** What stands there instead; null: nothing. For `at`, the end that is to come. */
+  /** The new value; null: none. For `at`, the next end. */
   readonly value: string | null;
   /** One sentence for people. */
   readonly text: string;
@@ -24,44 +24,44 @@ export interface NearMiss {
   readonly rule: RuleInfo | null;
 }
 
-/** Candidates of one kind that are asked about. */
-const MOST_ASKED = 64;
+/** Candidates of one kind that are evaluated. */
+const MOST_TRIED = 64;
 /** Candidates that are kept while the nearest are looked for. */
 const MOST_KEPT = 4_096;
 
 interface Candidate {
   readonly value: string | null;
   readonly text: string;
-  ask(): Decision;
+  decide(): Decision;
 }
 
 /** Why a listener refused, and what it would not have refused. */
 export function nearMisses(book: RuleBook, loaded: LoadedPolicy, listener: ListenerInfo, facts: Facts): readonly NearMiss[] {
-  const ask = (changed: Partial<Facts>): Decision => {
-    const { wallSeconds, ...asked } = { ...facts, ...changed };
-    return connect(freshEngine(loaded, wallSeconds), listener.id, asked);
+  const decide = (changed: Partial<Facts>): Decision => {
+    const { wallSeconds, ...wanted } = { ...facts, ...changed };
+    return connect(freshEngine(loaded, wallSeconds), listener.id, wanted);
   };
   const allows = book.rules.filter(({ info, expose }) => expose === listener.name && info.action === "allow" && !info.dryrun);
   const names = listener.mode === "tcp" ? [] : namesNear(book, allows, facts.sni).map((name): Candidate => ({
     value: name,
     text: name === null ? "would be allowed without SNI" : `would be allowed with SNI \`${name}\``,
-    ask: () => ask({ sni: name }),
+    decide: () => decide({ sni: name }),
   }));
   const clients = listener.mode !== "mtls" ? [] : identitiesNear(allows.map((rule) => book.identitiesOf(rule) ?? []), facts.client).map((word): Candidate => ({
     value: word,
     text: `would be allowed with a certificate for \`${identityText(word)}\``,
-    ask: () => ask({ client: [word] }),
+    decide: () => decide({ client: [word] }),
   }));
   const times = endsNear(allows, facts.wallSeconds).map((end): Candidate => ({
     value: timeText(end),
     text: facts.wallSeconds === null ? `would be allowed at a time before \`${timeText(end)}\`` : `was allowed until \`${timeText(end)}\``,
-    ask: () => ask({ wallSeconds: end - 1 }),
+    decide: () => decide({ wallSeconds: end - 1 }),
   }));
   const denies = book.rules.filter(({ info, expose }) => info.action === "deny" && !info.dryrun && (expose === null || expose === listener.name));
   const sources = sourcesNear(book, allows, denies, facts.source).map((source): Candidate => ({
     value: formatAddress(source),
     text: `would be allowed from \`${formatAddress(source)}\``,
-    ask: () => ask({ source }),
+    decide: () => decide({ source }),
   }));
   return [first("sni", names, loaded), first("client", clients, loaded), first("at", times, loaded), first("source", sources, loaded)].filter((miss) => miss !== null);
 }
@@ -79,7 +79,7 @@ export function nearestPlace(loaded: LoadedPolicy, request: Extract<Request, { k
     return [{
       value: `tcp ${port}${at}`,
       text: `would be allowed to \`tcp ${port}${at}\`, which is \`${name}\``,
-      ask: () => connect(freshEngine(loaded, request.at), id, request),
+      decide: () => connect(freshEngine(loaded, request.at), id, request),
     }];
   });
   return [first("target", candidates, loaded)].filter((miss) => miss !== null);
@@ -95,44 +95,44 @@ export function nearestBind(loaded: LoadedPolicy, request: Extract<Request, { ki
     first("subject", ["ingressd", ...there.flatMap(({ mode, service }) => (mode === "direct" ? [service] : []))].map((subject): Candidate => ({
       value: subject,
       text: `would be allowed to \`${subject}\`${subject === "ingressd" ? "" : ", with a token"}`,
-      ask: () => engine().bind({ ...request, subject }),
+      decide: () => engine().bind({ ...request, subject }),
     })), loaded),
-    first("address", [...addresses.slice(0, MOST_ASKED - 1), loopback].map((other): Candidate => ({
+    first("address", [...addresses.slice(0, MOST_TRIED - 1), loopback].map((other): Candidate => ({
       value: formatEndpoint(other, port),
       text: `would be allowed on \`${formatEndpoint(other, port)}\``,
-      ask: () => engine().bind({ subject: request.subject, proto, address: other, port }),
+      decide: () => engine().bind({ subject: request.subject, proto, address: other, port }),
     })).filter(({ value }) => value !== formatEndpoint(address, port)), loaded),
   ].filter((miss) => miss !== null);
 }
 
 /** The first candidate that the module allows. */
 function first(change: NearMiss["change"], candidates: readonly Candidate[], { info }: LoadedPolicy): NearMiss | null {
-  for (const { value, text, ask } of candidates.slice(0, MOST_ASKED)) {
-    const decision = ask();
+  for (const { value, text, decide } of candidates.slice(0, MOST_TRIED)) {
+    const decision = decide();
     if (decision.allowed || decision.code === "no_token") return { change, value, text, rule: info.rules.find((r) => r.id === decision.rule) ?? null };
   }
   return null;
 }
 
-/** Names that allows ask for: what was most likely meant first, then by labels shared from the right; null is none at all. */
-function namesNear(book: RuleBook, allows: readonly StatedRule[], asked: string | null): readonly (string | null)[] {
+/** Names that allows name: the most likely ones first, then by labels shared from the right; null is none at all. */
+function namesNear(book: RuleBook, allows: readonly StatedRule[], wanted: string | null): readonly (string | null)[] {
   const words = [...new Set(allows.flatMap((rule) => book.namesOf(rule) ?? []).filter((word) => !word.startsWith("!")))];
   const exact = words.filter((word) => !word.startsWith("*"));
-  const meant = asked === null ? null : nearest(asked, exact);
-  const samples = [...exact, ...words.filter((word) => word.startsWith("*")).flatMap((word) => samplesOf(word, asked))];
-  const ranked = samples.map((name) => ({ name, shared: sharedLabels(name, asked ?? "") })).sort((x, y) => y.shared - x.shared);
+  const meant = wanted === null ? null : nearest(wanted, exact);
+  const samples = [...exact, ...words.filter((word) => word.startsWith("*")).flatMap((word) => samplesOf(word, wanted))];
+  const ranked = samples.map((name) => ({ name, shared: sharedLabels(name, wanted ?? "") })).sort((x, y) => y.shared - x.shared);
   const all = new Set([...(meant === null ? [] : [meant]), ...ranked.map(({ name }) => name)]);
-  if (asked !== null) all.delete(asked);
-  const none = asked !== null && allows.some((rule) => book.namesOf(rule) === null);
-  return [...[...all].slice(0, MOST_ASKED - 1), ...(none ? [null] : [])];
+  if (wanted !== null) all.delete(wanted);
+  const none = wanted !== null && allows.some((rule) => book.namesOf(rule) === null);
+  return [...[...all].slice(0, MOST_TRIED - 1), ...(none ? [null] : [])];
 }
 
-/** Names that a word matches; for a pattern those nearest to what was asked, then ordinary ones. */
-function samplesOf(word: string, asked: string | null): readonly string[] {
+/** Names that a word matches; for a pattern those nearest to the name of the request, then ordinary ones. */
+function samplesOf(word: string, wanted: string | null): readonly string[] {
   const pattern = /^\*\*?(?:\.(.+))?$/.exec(word);
   if (pattern === null) return [word];
   const suffix = pattern[1] === undefined ? "" : `.${pattern[1]}`;
-  const label = asked !== null && asked.endsWith(suffix) ? asked.slice(0, asked.length - suffix.length).split(".").at(-1) : undefined;
+  const label = wanted !== null && wanted.endsWith(suffix) ? wanted.slice(0, wanted.length - suffix.length).split(".").at(-1) : undefined;
   return [...(label === undefined || label === "" ? [] : [label]), "www", "a"].map((l) => `${l}${suffix}`);
 }
 
@@ -149,7 +149,7 @@ function endsNear(allows: readonly StatedRule[], now: number | null): readonly n
 }
 
 /**
- * What is permitted is a union of intervals, and each of its edges is an edge of an allow or stands
+ * The allowed addresses are a union of intervals, and each of its edges is an edge of an allow or lies
  * beside one of a deny. Nearest first, those of the source's family before the other's.
  */
 function sourcesNear(book: RuleBook, allows: readonly StatedRule[], denies: readonly StatedRule[], source: Address): readonly Address[] {
@@ -169,7 +169,7 @@ function sourcesNear(book: RuleBook, allows: readonly StatedRule[], denies: read
   // A long deny list has most of its edges where nothing is allowed anyway.
   const useful = (address: Address | null): boolean => address !== null && allowed.some((intervals) => has(intervals, address));
   for (const rule of denies) for (const { first: low, last } of joined(book.sourcesOf(rule))) [step(low, -1), step(last, 1)].filter(useful).forEach(keep);
-  cut(MOST_ASKED);
+  cut(MOST_TRIED);
   return kept.filter(({ far }) => far > 0).map(({ address }) => address);
 }
 
@@ -224,7 +224,7 @@ interface Place {
   readonly local: Address;
 }
 
-/** Each listener's port that is nearest to the one asked for; its own local address where none was asked for. */
+/** Each listener's port that is nearest to the one of the request; its own local address where the request has none. */
 function placesNear(listeners: readonly ListenerInfo[], to: Extract<Target, { kind: "port" }>): readonly Place[] {
   const places = listeners.flatMap((listener) => {
     const { ports } = listener;
@@ -240,7 +240,7 @@ function placesNear(listeners: readonly ListenerInfo[], to: Extract<Target, { ki
 /** The wildcard where it has no `bind`, else an address of each prefix. */
 function addressesOf({ bind }: ListenerInfo): readonly Address[] {
   if (bind === null) return [ANY4];
-  return bind.slice(0, MOST_ASKED).map(parsePrefix).filter((prefix) => prefix !== null).map(bindableAddress).filter((address) => address !== null);
+  return bind.slice(0, MOST_TRIED).map(parsePrefix).filter((prefix) => prefix !== null).map(bindableAddress).filter((address) => address !== null);
 }
 
 /** As the language writes it. */

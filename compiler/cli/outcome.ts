@@ -1,4 +1,4 @@
-// What a command answers: one record, from which main.ts makes the text for people, the JSON
+// The result of a command: one record, from which main.ts makes the text for people, the JSON
 // envelope and the exit code.
 import { grouped } from "../../runtime/text/number.ts";
 import type { ExitClass } from "../../runtime/shell/exit.ts";
@@ -12,11 +12,11 @@ export interface Outcome {
   readonly code: string;
   /** One sentence, lower case, no period. */
   readonly message: string;
-  /** What to do about it. */
+  /** How to fix it. */
   readonly help?: string;
   /** The body for people, without a final newline; to stdout for `ok` and `no`, else to stderr. */
   readonly report?: (paint: Paint) => string;
-  /** The report is a document for other programs: nothing is printed beside it. */
+  /** The report is a document for other programs, so nothing is printed beside it. */
   readonly document?: true;
   /** The body for programs; must survive JSON. */
   readonly data?: unknown;

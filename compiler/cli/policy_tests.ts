@@ -8,10 +8,10 @@ import type { Decision } from "../../runtime/host/decision.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
 import type { ListenerInfo, LoadedPolicy, PolicyEngine, PolicyInfo } from "../../runtime/host/module.ts";
 import type { Address } from "../../runtime/net/address.ts";
-import { askAll, connect, listenersMeant } from "./ask.ts";
+import { evaluateAll, connect, listenersMeant } from "./evaluate.ts";
 import type { Facts } from "./matching.ts";
 
-/** What a line asked of one listener. */
+/** One request of a line, with the listener that decided it. */
 export interface Probe {
   readonly listener: ListenerInfo;
   readonly facts: Facts;
@@ -28,10 +28,10 @@ export interface LineResult {
   readonly actual: string;
   /** The first answer that is not the expected one, or else the first. */
   readonly decision: Decision;
-  /** What was asked to get `decision`, where a line asks several ports. */
-  readonly asked: string;
+  /** The place of `decision`, where a line tests several ports; otherwise empty. */
+  readonly place: string;
   readonly passed: boolean;
-  /** The listeners that were asked, for coverage; none for a bind and where nothing is exposed. */
+  /** The listeners that were evaluated, for coverage; none for a bind and where nothing is exposed. */
   readonly probes: readonly Probe[];
   /** Port that the line itself names, or null. */
   readonly port: number | null;
@@ -58,9 +58,9 @@ export function runTests(tests: CheckedPolicy["tests"], loaded: LoadedPolicy, ra
   }));
 }
 
-/** What one line got, or would have had to get. */
+/** The actual or the expected outcome of a line. */
 interface Actual {
-  readonly asked: string;
+  readonly place: string;
   readonly text: string;
   readonly decision: Decision;
   readonly listener: ListenerInfo | null;
@@ -69,11 +69,11 @@ interface Actual {
 
 function runLine({ name, at }: CheckedTest, line: TestLine, loaded: LoadedPolicy): LineResult {
   const expected = line.kind === "repeat" ? countsText(line.expected.map(({ outcome, count }) => [expectedText(outcome), count])) : expectedText(line.expected);
-  const answers = line.kind === "repeat" ? repeatLine(line, at, loaded) : askLine(line, at, loaded);
+  const answers = line.kind === "repeat" ? repeatLine(line, at, loaded) : evaluateLine(line, at, loaded);
   const wrong = answers.find((a) => a.text !== expected);
   const shown = wrong ?? answers[0];
-  // INVARIANT: a line is asked at least once; one that asks nothing has proven nothing.
-  if (shown === undefined) throw new Error("a test line asked nothing");
+  // INVARIANT: a line is evaluated at least once; without an evaluation it proves nothing.
+  if (shown === undefined) throw new Error("a test line was not evaluated");
   const { file, start, end } = line.span;
   const written = file.text.slice(start, end);
   const arrow = written.lastIndexOf("=>");
@@ -84,7 +84,7 @@ function runLine({ name, at }: CheckedTest, line: TestLine, loaded: LoadedPolicy
     expected,
     actual: shown.text,
     decision: shown.decision,
-    asked: shown.asked,
+    place: shown.place,
     passed: wrong === undefined,
     probes: line.kind === "bind" ? [] : answers.flatMap(({ listener, rules }) =>
       (listener === null ? [] : [{ listener, rules, facts: { source: line.source, sni: line.sni, client: line.client, wallSeconds: at } }])),
@@ -93,28 +93,28 @@ function runLine({ name, at }: CheckedTest, line: TestLine, loaded: LoadedPolicy
   };
 }
 
-function askLine(line: Exclude<TestLine, { kind: "repeat" }>, at: number | null, loaded: LoadedPolicy): readonly Actual[] {
+function evaluateLine(line: Exclude<TestLine, { kind: "repeat" }>, at: number | null, loaded: LoadedPolicy): readonly Actual[] {
   const { info } = loaded;
   const { expected } = line;
   const fresh = (): PolicyEngine => freshEngine(loaded, at);
   if (line.kind === "bind") {
     const decision = fresh().bind(line);
-    // A test asks what the policy grants: the token, which ingressd mints for just that, is taken to be there.
+    // A test shows what the policy grants: the token, which ingressd mints for just that, is taken to be there.
     const text = decision.code === "no_token" && expected.by === null ? "allow" : actualText(decision, expected.by, info);
-    return [{ asked: "", text, decision, listener: null, rules: new Set() }];
+    return [{ place: "", text, decision, listener: null, rules: new Set() }];
   }
-  return askAll(info, fresh, line).map(({ asked, listener, decision }) =>
-    ({ asked, text: actualText(decision, expected.by, info), decision, listener, rules: new Set([decision.rule]) }));
+  return evaluateAll(info, fresh, line).map(({ place, listener, decision }) =>
+    ({ place, text: actualText(decision, expected.by, info), decision, listener, rules: new Set([decision.rule]) }));
 }
 
 /**
  * The connections of one line share an engine and come evenly over `overMs`, the first at its
- * start. A named target asks each listener it means apart: all ports of an expose are one.
+ * start. A named target tests each listener it means apart; all ports of an expose are one listener.
  */
 function repeatLine(line: Extract<TestLine, { kind: "repeat" }>, at: number | null, loaded: LoadedPolicy): readonly Actual[] {
   const by = (decision: Decision): string | null =>
     line.expected.find(({ outcome }) => outcome.by !== null && hasName(loaded.info, decision, outcome.by))?.outcome.by ?? null;
-  return listenersMeant(loaded.info, freshEngine(loaded, at), line.to).map(({ asked, id, listener }) => {
+  return listenersMeant(loaded.info, freshEngine(loaded, at), line.to).map(({ place, id, listener }) => {
     const engine = freshEngine(loaded, at);
     const counts = new Map<string, number>();
     const due = new Map(line.expected.map(({ outcome, count }) => [expectedText(outcome), count]));
@@ -135,7 +135,7 @@ function repeatLine(line: Extract<TestLine, { kind: "repeat" }>, at: number | nu
       counts.set(text, count);
       if (count > (due.get(text) ?? 0)) shown ??= last;
     }
-    return { asked, text: countsText([...counts]), decision: shown ?? last, listener, rules };
+    return { place, text: countsText([...counts]), decision: shown ?? last, listener, rules };
   });
 }
 
@@ -156,7 +156,7 @@ export function verdictText(decision: Decision): string {
   return decision.allowed ? "allow" : `deny ${decision.reason}`;
 }
 
-/** With the deciding rule, where one is asked for: the asked name if it is one of the rule's. */
+/** With the deciding rule, where the line names one: that name if it is one of the rule's. */
 function actualText(decision: Decision, by: string | null, info: PolicyInfo): string {
   if (by === null) return verdictText(decision);
   if (hasName(info, decision, by)) return `${verdictText(decision)} by ${by}`;

@@ -1,7 +1,7 @@
-// What a command is busy with, on one line of a terminal, once it has taken a second; gone before
+// Shows the current work of a command on one line of a terminal, once it has taken a second; gone before
 // anything else is printed. Compiling is one stretch of work without pauses, so the line can change
 // only where a part of it begins: a phase, a file, a test's line. A phase of a policy that
-// is large takes longer than a second by itself, and is told as it begins.
+// is large takes longer than a second by itself, and is shown as it begins.
 import type { Phase } from "../compile.ts";
 
 export interface Progress {

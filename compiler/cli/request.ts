@@ -14,7 +14,7 @@ import { readTime } from "../check/names/times.ts";
 import { nearest } from "../../runtime/text/nearest.ts";
 import { printable, quote } from "../diagnostics/quote.ts";
 import { parseAddress, type Address } from "../../runtime/net/address.ts";
-import type { Target } from "./ask.ts";
+import type { Target } from "./evaluate.ts";
 import { usage, type Outcome } from "./outcome.ts";
 
 export type Request =
@@ -63,7 +63,7 @@ export function parseRequest(text: string, exposes: readonly string[], now: numb
     const first = reader.take("the request is empty");
     if (!first.quoted && first.text === "from") return readFrom(reader, exposes, now);
     if (!first.quoted && first.text === "bind") return readBind(reader);
-    if (!first.quoted && first.text === "repeat") throw reader.wrong("`explain` answers for one connection, not for several", "write what stands behind `repeat … in …`");
+    if (!first.quoted && first.text === "repeat") throw reader.wrong("`explain` answers for one connection, not for several", "write only the part after `repeat … in …`");
     throw reader.wrong(`a request begins with \`from\` or \`bind\`, not ${quote(first.text)}`);
   } catch (error) {
     if (error instanceof Wrong) return error.outcome;
@@ -90,7 +90,7 @@ class Reader {
     return word;
   }
 
-  /** The next word, if any: it is read as the name of a clause. */
+  /** The next word, if any, read as the name of a clause. */
   more(): Word | null {
     return this.#next < this.#words.length ? this.take("") : null;
   }
@@ -105,7 +105,7 @@ class Reader {
 
   expect(keyword: string): void {
     const word = this.take(`the request ends before \`${keyword}\``);
-    if (word.quoted || word.text !== keyword) throw this.wrong(`${quote(word.text)} stands where \`${keyword}\` is expected`);
+    if (word.quoted || word.text !== keyword) throw this.wrong(`expected \`${keyword}\`, found ${quote(word.text)}`);
   }
 
   /** Says what is wrong with the word that was taken last, and shows it in its place. */
@@ -136,7 +136,7 @@ function readFrom(reader: Reader, exposes: readonly string[], now: number | null
   let [local, sni, client, at]: [Address | null, string | null, readonly string[] | null, number | null] = [null, null, null, now];
   for (let word = reader.more(); word !== null; word = reader.more()) {
     const clause = word.quoted ? "" : word.text;
-    if (seen.has(clause)) throw reader.wrong(`\`${clause}\` is written twice`, "leave one of them out");
+    if (seen.has(clause)) throw reader.wrong(`\`${clause}\` is written twice`, "remove one of them");
     seen.add(clause);
     if (clause === "local") local = readLocal(reader, to);
     else if (clause === "sni") sni = readName(reader);
@@ -159,10 +159,10 @@ function readTarget(reader: Reader, exposes: readonly string[]): Target {
 }
 
 function readLocal(reader: Reader, to: Target): Address {
-  if (to.kind === "expose") throw reader.wrong(`\`local\` stands behind a port, and ${quote(to.name)} is asked at all its addresses`, "write `to tcp 443 local 192.0.2.1`");
+  if (to.kind === "expose") throw reader.wrong(`\`local\` follows a port, and ${quote(to.name)} is tested at all its addresses`, "write `to tcp 443 local 192.0.2.1`");
   const { text } = reader.take("`local` is followed by an address");
   const local = readSource(reader, text);
-  if (contains(UNBINDABLE, local)) throw reader.wrong(`no connection arrives at ${quote(text)}, which no interface can have`, "leave `local` out to ask every listener of the port, or name the address of an interface");
+  if (contains(UNBINDABLE, local)) throw reader.wrong(`no connection arrives at ${quote(text)}, which no interface can have`, "omit `local` to test every listener of the port, or name the address of an interface");
   return local;
 }
 
@@ -217,7 +217,7 @@ function readBind(reader: Reader): Request {
   if (isProblem(read)) throw reader.wrong(read.message, read.help);
   const { address, port } = read;
   const over = reader.more();
-  if (over !== null && over.text === "at") throw reader.wrong("no rule about a bind depends on the time", "leave `at` out");
+  if (over !== null && over.text === "at") throw reader.wrong("no rule about a bind depends on the time", "omit `at`");
   if (over !== null) throw beyond(reader, over);
   return { kind: "bind", subject: subject.text, proto: proto ?? "tcp", address, port };
 }
@@ -236,7 +236,7 @@ function readPort(reader: Reader, text: string): number {
 }
 
 function beyond(reader: Reader, { text, quoted }: Word): Wrong {
-  if (!quoted && text === "=>") return reader.wrong("a request ends before `=>`", "leave out what is expected: the answer tells it");
+  if (!quoted && text === "=>") return reader.wrong("a request ends before `=>`", "omit `=>` and the outcome: the answer shows it");
   const near = quoted ? null : nearest(text, CLAUSES);
   return reader.wrong(`${quote(text)} is one word too many`, near === null ? SHAPE : `did you mean ${quote(near)}?`);
 }

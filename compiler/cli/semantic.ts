@@ -1,4 +1,4 @@
-// The semantic JSON that a module carries, read for advice: what a policy's rules say. The
+// Reads the semantic JSON of a module for advice about a policy's rules. The
 // module's tables alone decide.
 import { readSections, SECTION_POLICY } from "../../runtime/abi/sections.ts";
 
@@ -7,7 +7,7 @@ export interface SemanticRule {
   readonly from: string;
   /** Key of `hosts`; null: whatever the name is. */
   readonly sni: string | null;
-  /** Key of `ids`; null: whoever the client is. */
+  /** Key of `ids`; null: any client. */
   readonly client: string | null;
   /** UTC seconds; null: always. */
   readonly until: number | null;

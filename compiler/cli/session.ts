@@ -13,8 +13,8 @@ import type { Paint } from "./terminal.ts";
 /** Never rejects: what fails inside is an outcome too. */
 export async function answer(words: readonly string[], surroundings: Surroundings): Promise<Outcome> {
   try {
-    const asked = readCommandLine(INGRESSC, words);
-    return asked.ok ? await answered(asked.value, surroundings) : misused(asked.error);
+    const invocation = readCommandLine(INGRESSC, words);
+    return invocation.ok ? await answered(invocation.value, surroundings) : misused(invocation.error);
   } catch (error) {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return {
@@ -27,13 +27,13 @@ export async function answer(words: readonly string[], surroundings: Surrounding
   }
 }
 
-async function answered(asked: Asked, surroundings: Surroundings): Promise<Outcome> {
-  if (asked.kind !== "run") {
-    const text = answerText(INGRESSC, asked, packageVersion());
-    const { code, message, data } = textEnvelope(INGRESSC, asked, packageVersion());
+async function answered(invocation: Asked, surroundings: Surroundings): Promise<Outcome> {
+  if (invocation.kind !== "run") {
+    const text = answerText(INGRESSC, invocation, packageVersion());
+    const { code, message, data } = textEnvelope(INGRESSC, invocation, packageVersion());
     return { class: "ok", code, message, report: () => text, data };
   }
-  const { command, args } = asked;
+  const { command, args } = invocation;
   if (command === null || !isCommandName(command)) throw new Error(`the command table has \`${command}\`, and commands.ts has not`);
   const { run } = await RUNS[command]();
   return run(args, surroundings);

@@ -1,5 +1,5 @@
 // SHA-256 of what ingressc reads and writes. Node's is thirty times as fast as the compiler's portable one and has the same
-// bytes, but loading it takes as long as hashing a quarter of a megabyte: it is loaded for what is larger.
+// bytes, but loading it takes as long as hashing a quarter of a megabyte, so it is loaded only for more.
 import type { Sha256 } from "../emit/hash.ts";
 import { sha256 as portable } from "../emit/hash.ts";
 

@@ -1,4 +1,4 @@
-// Results of tests in the forms that build servers read: TAP 14 and JUnit XML. What a policy says
+// Results of tests in the forms that build servers read: TAP 14 and JUnit XML. A policy's text
 // comes from its author, so each form escapes all of it.
 import { positionOf } from "../source/source.ts";
 import { printable } from "../diagnostics/quote.ts";
@@ -15,7 +15,7 @@ export function tapText(results: readonly LineResult[], info: PolicyInfo, root: 
     if (r.passed) return line;
     // A string of JSON is one of YAML.
     const facts = Object.entries({
-      expected: r.expected, actual: r.actual, at: placeOf(r, root), asked: r.asked, because: becauseText(r.decision.code, r.decision.rule, info, root),
+      expected: r.expected, actual: r.actual, at: placeOf(r, root), "asked": r.place, because: becauseText(r.decision.code, r.decision.rule, info, root),
     }).map(([key, value]) => `  ${key}: ${printableJson(value)}`);
     return [line, "  ---", ...facts, "  ..."].join("\n");
   });
@@ -53,10 +53,10 @@ function caseLines(r: LineResult, info: PolicyInfo, root: string): readonly stri
   const { line } = positionOf(r.span.file, r.span.start);
   const opening = `    <testcase name="${xml(lineText(r))}" classname="${xml(r.test)}" file="${xml(shownPath(root, r.span.file.path))}" line="${line}"`;
   if (r.passed) return [`${opening}/>`];
-  const told = `expected ${r.expected}, got ${r.actual}${r.asked === "" ? "" : ` at ${r.asked}`}`;
+  const failure = `expected ${r.expected}, got ${r.actual}${r.place === "" ? "" : ` at ${r.place}`}`;
   return [
     `${opening}>`,
-    `      <failure type="${xml(r.decision.code)}" message="${xml(told)}">${xml(`${placeOf(r, root)}: ${becauseText(r.decision.code, r.decision.rule, info, root)}`)}</failure>`,
+    `      <failure type="${xml(r.decision.code)}" message="${xml(failure)}">${xml(`${placeOf(r, root)}: ${becauseText(r.decision.code, r.decision.rule, info, root)}`)}</failure>`,
     "    </testcase>",
   ];
 }

@@ -20,12 +20,12 @@ function failureText(r: LineResult, info: PolicyInfo, root: string, p: Paint): s
     `${margin}--> ${shownPath(root, r.span.file.path)}:${placeText(r.span).slice(r.span.file.path.length + 1)}`,
     ` ${line} | ${r.question} => ${r.expected}`,
     `${margin}  | ${"expected".padEnd(width)}actual`,
-    `${margin}  | ${r.expected.padEnd(width)}${p.bold(r.actual)}${r.asked === "" ? "" : ` at ${r.asked}`}`,
+    `${margin}  | ${r.expected.padEnd(width)}${p.bold(r.actual)}${r.place === "" ? "" : ` at ${r.place}`}`,
     `${margin}  = ${becauseText(r.decision.code, r.decision.rule, info, root)}`,
   ].join("\n");
 }
 
-/** What a code says, with the rule and its place where one decided. */
+/** The meaning of a code, with the rule and its place where one decided. */
 export function becauseText(code: Code, rule: number, info: PolicyInfo, root: string | null): string {
   const found = info.rules.find((r) => r.id === rule);
   return found === undefined ? codeSays(code) : `${codeSays(code)}: ${ruleText(found, root)}`;
@@ -35,7 +35,7 @@ export function codeSays(code: Code): string {
   return Object.values(CODES).find((c) => c.name === code)?.says ?? code;
 }
 
-/** `deny named blocked` in web, policies/demo.ingress:7:3; `root` null leaves paths as they are. */
+/** `deny named blocked` in web, policies/demo.ingress:7:3; `root` null keeps paths as they are. */
 export function ruleText(rule: RuleInfo, root: string | null): string {
   const names = rule.names.length === 0 ? "" : ` named ${rule.names.join(", ")}`;
   const scope = rule.listener === null ? "at top level" : `in ${rule.listener}`;

@@ -25,7 +25,7 @@ export function compileAndTest(path: string, profile: Profile = "host", wanted: 
   progress.begin("checking the module");
   const loaded = loadPolicy(compiled.module);
   if (isRefusal(loaded)) {
-    // What was just compiled must load: if it doesn't, the compiler is wrong, not the policy.
+    // A module that was just compiled must load: if it doesn't, the compiler is wrong, not the policy.
     const outcome: Outcome = {
       class: "internal",
       code: `policy.${loaded.code}`,

@@ -1,4 +1,4 @@
-// What is wrong with a document of source JSON, as an outcome.
+// The faults of a document of source JSON, as an outcome.
 import type { Trouble } from "../json/shape.ts";
 import { count, type Outcome } from "./outcome.ts";
 

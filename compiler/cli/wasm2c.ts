@@ -1,4 +1,4 @@
-// The engine as C, by npm's wabt, an optional dependency: the same text for every policy, held to the
+// The engine as C, by npm's wabt, an optional dependency: the same text for every policy, compared with the
 // hash that this release was tested with.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -22,7 +22,7 @@ export function isEngineC(x: EngineC | Outcome): x is EngineC {
   return "source" in x;
 }
 
-/** What wasm2c makes of the engine's bytes, whatever it is. */
+/** The C that wasm2c makes of the engine's bytes, unchecked. */
 export function writeEngineC(wasm2c: string, engine: Uint8Array): EngineC | Outcome {
   const scratch = mkdtempSync(join(tmpdir(), "ingressc-c-"));
   try {
@@ -52,13 +52,13 @@ export function findWasm2c(): string | null {
   }
 }
 
-/** The pinned C once it was made: it is one for every policy, and `--watch` builds many. */
-let held: EngineC | null = null;
+/** The pinned C once it was made. Every policy has the same, and `--watch` builds many. */
+let pinned: EngineC | null = null;
 
 /** The pinned C, or why there is none. */
 export function pinnedC(): EngineC | Outcome {
-  const c = held ?? engineC();
-  if (isEngineC(c)) held = c;
+  const c = pinned ?? engineC();
+  if (isEngineC(c)) pinned = c;
   return c;
 }
 

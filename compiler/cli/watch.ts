@@ -26,7 +26,7 @@ export async function watchInputs({ stop, run, watching }: WatchOptions): Promis
   try {
     for (let first = true; !stop.aborted; first = false) {
       const inputs = await run();
-      // What changes between the reading and the watching is found by the first comparison.
+      // The first comparison finds changes between the reading and the watching.
       let complete = folders.follow(inputs.folders);
       if (first) watching([...inputs.folders]);
       while (!stop.aborted && !hasChanged(inputs)) {

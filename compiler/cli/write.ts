@@ -16,11 +16,11 @@ export async function writeModule(out: string, bytes: Uint8Array, inputs: Readon
   if (inputs.has(target)) {
     return usage("output_is_input", `\`${out}\` is a file that the policy is made of`, `give \`${flag}\` another path`);
   }
-  return replace(target, bytes, (file) => file.chmod(MODE), () => Promise.resolve(null), (error) => cannotWrite(out, error, elsewhere(flag)));
+  return replace(target, bytes, (file) => file.chmod(MODE), () => Promise.resolve(null), (error) => cannotWrite(out, error, otherPlace(flag)));
 }
 
 /**
- * Puts `after` into a file that holds `before`, in one step and with its owner and mode kept. Null
+ * Puts `after` into a file that contains `before`, in one step and with its owner and mode kept. Null
  * when it is written; a file that is another by now stays as it is.
  */
 export async function replaceText(path: string, before: string, after: string): Promise<Outcome | null> {
@@ -87,12 +87,12 @@ async function resolveTarget(out: string, flag: string): Promise<string | Outcom
     }
     return await realpath(out);
   } catch (error) {
-    if (!isCode(error, "ENOENT")) return cannotWrite(out, error, elsewhere(flag));
+    if (!isCode(error, "ENOENT")) return cannotWrite(out, error, otherPlace(flag));
   }
   try {
     return join(await realpath(dirname(out)), basename(out));
   } catch (error) {
-    if (!isCode(error, "ENOENT")) return cannotWrite(out, error, elsewhere(flag));
+    if (!isCode(error, "ENOENT")) return cannotWrite(out, error, otherPlace(flag));
     return usage("output_folder", `there is no folder \`${dirname(out)}\` to write \`${out}\` into`, `create it with \`mkdir -p ${dirname(out)}\``);
   }
 }
@@ -117,7 +117,7 @@ const CAUSES: Readonly<Record<string, string>> = {
   ELOOP: "its symlinks go in circles",
 };
 
-function elsewhere(flag: string): string {
+function otherPlace(flag: string): string {
   return `nothing was changed; choose another place with \`${flag}\``;
 }
 

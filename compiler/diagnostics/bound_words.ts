@@ -25,7 +25,7 @@ export interface BoundData {
   ING611: { readonly bound: string; readonly used: number; readonly most: number; readonly largest: BudgetUse | null };
 }
 
-/** What uses the most of a budget. */
+/** The part of a policy that uses the most of a budget. */
 export type BudgetUse =
   | { readonly by: "expose"; readonly name: string; readonly n: number }
   | { readonly by: "list" | "written"; readonly n: number }
@@ -41,7 +41,7 @@ const TOO_LARGE: Readonly<Record<BoundData["ING607"]["bound"], string>> = {
   work: "the policy's sets overlap in more ways than the compiler follows",
   names: "the policy's sets of host names overlap in more ways than the compiler follows",
   identities: "the policy's patterns of identities overlap in more ways than the compiler follows",
-  effects: "the policy's rules hold for more listeners than the compiler follows",
+  effects: "the policy's rules apply to more listeners than the compiler follows",
 };
 
 export const BOUND_WORDS: WordsOf<BoundData> = {
@@ -108,7 +108,7 @@ export const BOUND_WORDS: WordsOf<BoundData> = {
     message: bound === "module" || bound === "steps"
       ? `the module needs ${used} ${bound === "module" ? "KiB" : "steps"}, and its budget is ${most}${budgetUse(largest)}`
       : `the policy has ${used} ${bound}, and its budget is ${most}${budgetUse(largest)}`,
-    help: "make the policy smaller, or ask for a larger budget where it is set",
+    help: "make the policy smaller, or raise the budget where it is set",
   }),
 };
 

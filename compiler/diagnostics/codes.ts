@@ -1,5 +1,5 @@
 // The stable codes of diagnostics. A code is never renumbered or reused; docs/diagnostics.md
-// has a heading for each, with a before and an after, and a test holds the two together.
+// has a heading for each, with a before and an after, and a test compares the two.
 // ING1xx the text, 2xx names and sets, 3xx literals, 4xx statements, 5xx other files, 6xx bounds,
 // 7xx what waits for a later release, 8xx what the profile `os` does not have.
 
@@ -63,14 +63,14 @@ export const CODES = {
   ING313: line("not a time"),
   ING314: line("not a duration"),
   ING315: line("not a host name"),
-  ING316: line("a `*` where none can stand"),
+  ING316: line("a `*` where none is allowed"),
   ING317: line("not an identity"),
 
   ING401: line("an `allow` without `from`"),
   ING402: line("a `deny` without a clause"),
   ING403: line("a backend that is not loopback"),
   ING404: line("not a path of a unix socket"),
-  ING405: line("a clause that may stand only once"),
+  ING405: line("a clause that is allowed only once"),
   ING406: line("an address that no interface can have"),
   ING407: line("not a rate"),
   ING408: line("too many limits on one listener"),
@@ -83,7 +83,7 @@ export const CODES = {
   ING415: line("a clause in an expose `as direct`"),
   ING416: line("an expose `as direct`, or a `dial`, without its reason"),
   ING417: line("`sni` where no name is read"),
-  ING418: line("`client` or `per identity` where no certificate is asked for"),
+  ING418: line("`client` or `per identity` where no certificate is requested"),
   ING419: line("`until` in a `deny`"),
   ING420: line("a template used where it can't be"),
   ING421: line("an annotation that says nothing, or too much"),
@@ -116,12 +116,12 @@ export const CODES = {
   ING706: line("invariants are not proven in this release"),
 
   ING801: line("TLS is not terminated in the profile `os`"),
-  ING802: line("clients' certificates are not asked for in the profile `os`"),
+  ING802: line("clients' certificates are not requested in the profile `os`"),
   ING803: line("identities are not counted in the profile `os`"),
   ING804: line("no service binds by itself in the profile `os`"),
   ING805: line("there are no unix sockets in the profile `os`"),
   ING806: line("a policy that does not fit the page of the profile `os`"),
-  ING807: line("caps per source that count more than the page of the profile `os` holds"),
+  ING807: line("caps per source that count more than fits the page of the profile `os`"),
   ING808: line("no service dials over udp in the profile `os`"),
 } as const satisfies Record<`ING${number}`, CodeRow>;
 

@@ -7,22 +7,22 @@ import type { Span } from "../source/source.ts";
 
 export interface Diagnostic<C extends DiagnosticCode = DiagnosticCode> {
   readonly code: C;
-  /** What the words are made of, for programs; null where the code and the place say all. */
+  /** The values in the words, for programs; null where the code and the place say all. */
   readonly data: DataOf<C>;
   /** One sentence, lower case, no period, the author's text in backticks. */
   readonly message: string;
   readonly span: Span;
-  /** What the carets say; may be empty. */
+  /** The text behind the carets; may be empty. */
   readonly label: string;
   /** Second places, for example "first exposed here". */
   readonly related: readonly { readonly span: Span; readonly label: string }[];
-  /** What to do; null where nothing sensible can be said. */
+  /** How to fix it; null where no advice is known. */
   readonly help: string | null;
   /** The help as an edit that can be applied. */
   readonly fix: { readonly span: Span; readonly text: string } | null;
 }
 
-/** What a diagnostic may have beside its words. */
+/** The parts of a diagnostic beside its words. */
 export type Beside = Partial<Pick<Diagnostic, "related" | "fix">>;
 
 /** A diagnostic with the words of its code and data. */

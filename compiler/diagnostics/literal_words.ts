@@ -107,11 +107,11 @@ export const LITERAL_WORDS: WordsOf<LiteralData> = {
   },
   ING305: ({ literal, withoutZone }) => ({
     message: `${quote(literal)} has a zone`,
-    help: withoutZone === null ? "an interface is not part of an address: leave the zone out" : `an interface is not part of an address: ${quote(withoutZone)} holds on every interface`,
+    help: withoutZone === null ? "an interface is not part of an address: remove the zone" : `an interface is not part of an address: ${quote(withoutZone)} applies on every interface`,
   }),
   ING306: ({ literal, meant }) => ({
     message: `${quote(literal)} is IPv4 in IPv6 with a prefix shorter than /96`,
-    help: `such a prefix would hold IPv4 and IPv6 at once; write ${meant === null ? "the IPv4 prefix itself" : `${quote(meant)} if that is meant`}`,
+    help: `such a prefix would contain IPv4 and IPv6 at once; write ${meant === null ? "the IPv4 prefix itself" : `${quote(meant)} if that is meant`}`,
   }),
   ING307: (data) => {
     const message = `${quote(data.literal)} is not an address`;
@@ -159,7 +159,7 @@ export const LITERAL_WORDS: WordsOf<LiteralData> = {
       case "list_max":
         return { message: `\`max\` is 1 to ${max}, and ${quote(literal)} is not`, help: "write the most entries that the list should ever have" };
       case "list_min":
-        return { message: `\`min\` is 1 to ${clause === null ? max : `the \`${clause}\` of the list`}, and ${quote(literal)} is not`, help: "write the fewest entries that the list should ever have, or leave `min` out" };
+        return { message: `\`min\` is 1 to ${clause === null ? max : `the \`${clause}\` of the list`}, and ${quote(literal)} is not`, help: "write the fewest entries that the list should ever have, or omit `min`" };
       case "budget":
         return { message: `\`${clause ?? ""}\` of a budget is ${min} to ${max}${zero}, and ${quote(literal)} is not`, help: `write a number from ${min} to ${max}` };
       default:
@@ -241,7 +241,7 @@ function timeFault(data: LiteralData["ING313"]): Sentence {
     case "minute":
       return ["has no such minute or second", "minutes and seconds are 00 to 59"];
     case "first_second":
-      return ["is before any clock", "times begin a second later; a rule that never holds is better removed"];
+      return ["is before any clock", "times begin a second later; remove a rule that is never true"];
   }
 }
 
@@ -286,7 +286,7 @@ function hostPatternFault(literal: string, fault: Extract<PatternFault, { of: "h
 }
 
 function identityPatternFault(literal: string, data: Extract<PatternFault, { of: "identity" }>): Words {
-  const star = (fault: string): Words => ({ message: `${quote(literal)} ${fault}`, help: "`*` stands at the end of one segment of the path, `**` is the whole last segment" });
+  const star = (fault: string): Words => ({ message: `${quote(literal)} ${fault}`, help: "`*` ends one segment of the path, `**` is the whole last segment" });
   switch (data.fault) {
     case "not_a_uri":
       return { message: `${quote(literal)} has a \`*\`, which only the path of a \`uri\` may have`, help: `name each ${data.type} that is meant` };
@@ -299,7 +299,7 @@ function identityPatternFault(literal: string, data: Extract<PatternFault, { of:
     case "inside_segment":
       return star("has a `*` inside of a segment, or a `**` that is not last");
     case "two_open":
-      return star("leaves more than one segment open");
+      return star("has more than one open segment");
     case "behind_open":
       return star("has something behind an open path");
   }
@@ -319,7 +319,7 @@ function identityFault(literal: string, data: IdentityFault): Words {
     case "uri_character":
       return says("has a character that a uri does not have", "such characters are written as `%` and two hexadecimal digits");
     case "uri_percent":
-      return says("has a `%` without two hexadecimal digits", "`%` stands before two hexadecimal digits");
+      return says("has a `%` without two hexadecimal digits", "`%` is followed by two hexadecimal digits");
     case "uri_authority":
       return says("names no authority", "write `spiffe://DOMAIN/PATH`");
     case "uri_not_in_certificate":

@@ -4,7 +4,7 @@ import { quote } from "./quote.ts";
 import { didYouMean, listed, type NameList, type Words, type WordsOf } from "./sentence.ts";
 
 export type SetKind = "net" | "ports" | "hosts" | "ids";
-/** What a name can be declared as. */
+/** The kinds of declarations. */
 export type Declared = SetKind | "expose" | "template" | "import" | "service" | "rule";
 
 /** A near name. */
@@ -31,7 +31,7 @@ export type WrongMember =
   | { readonly wanted: "ports" | "ids"; readonly found: "file"; readonly path: string }
   | { readonly wanted: "certificate_names"; readonly found: "other" };
 
-/** What a parameter takes: a name, a number, a text, a literal, or an address with a port. */
+/** The kinds of a parameter: a name, a number, a text, a literal, or an address with a port. */
 export type Slot = "name" | "number" | "text" | "literal" | "address";
 export type Argument = "name" | "qualified" | "literal" | "number" | "text" | "id" | "file" | "param";
 
@@ -117,7 +117,7 @@ export const NAME_WORDS: WordsOf<NameData> = {
   }),
   ING213: ({ template, param }) => ({ message: `${quote(template)} does not use its parameter ${quote(param)}`, help: "take it out of the list and out of each `use`, or use it" }),
   ING214: ({ param, wanted, argument }) => ({ message: `${quote(param)} stands for ${SLOTS[wanted]}, and the argument is ${ARGUMENTS[argument]}`, help: `give ${SLOTS[wanted]}` }),
-  ING215: () => ({ message: "nobody is in what this claim is about, so that it would hold whatever the policy says", help: "name a set that has members: is its list file empty?" }),
+  ING215: () => ({ message: "this claim is about an empty set, so it would be true for every policy", help: "name a set that has members: is its list file empty?" }),
 };
 
 function unknownName(data: UnknownName): Words {
@@ -190,7 +190,7 @@ function wrongMember(data: WrongMember): Words {
       return {
         message: `expected ${EXPECTED[data.wanted]}, found net ${quote(data.name)}`,
         help: data.wanted === "ports" ? "ports are always written out: `443`, `9500-9509` or the name of a `ports` set"
-          : data.wanted === "hosts" ? "leave the clause out if every name is meant, or write `\"**\"` for any name" : "leave the clause out if everyone is meant",
+          : data.wanted === "hosts" ? "omit the clause to mean every name, or write `\"**\"` for any name" : "omit the clause to mean everyone",
       };
     case "text":
       return data.wanted === "net" ? { message: "expected an address, found a text in quotes", help: "addresses and names of nets are written without quotes; a list file is `file \"PATH\" max N`" }
@@ -211,7 +211,7 @@ function wrongMember(data: WrongMember): Words {
       return { message: `${quote(data.text)} is not in quotes`, help: "host names and patterns are written in quotes" };
     case "file":
       return data.wanted === "ports" ? { message: "expected ports, found a list file of addresses", help: `write the ports out instead of ${quote(data.path)}` }
-        : { message: "a list file can't hold identities", help: AN_IDENTITY };
+        : { message: "a list file can't contain identities", help: AN_IDENTITY };
     case "other":
       return { message: "a request has the names of one certificate here", help: "write each with its type: `client uri \"spiffe://corp.example/ops/web\", dns \"jump.corp.example\"`" };
   }

@@ -42,11 +42,11 @@ const PAGE_HELP: Readonly<Record<PageUse["part"], string>> = {
 };
 
 export const PROFILE_WORDS: WordsOf<ProfileData> = {
-  ING801: hostOnly("no TLS is terminated there", "write `as passthrough`: TLS then goes through to the service, and rules may ask for the name in the client's hello; `cert` is left out"),
-  ING802: hostOnly("no client is asked for a certificate there", "distinguish clients by `from` and, with `as passthrough`, by `sni`; leave `ca` and `client` out"),
+  ING801: hostOnly("no TLS is terminated there", "write `as passthrough`: TLS then goes through to the service, and rules may match the name in the client's hello; remove `cert`"),
+  ING802: hostOnly("no client certificate is requested there", "distinguish clients by `from` and, with `as passthrough`, by `sni`; remove `ca` and `client`"),
   ING803: hostOnly("clients have no identities there", "count `per source`"),
   ING804: hostOnly("there is no token with which a service could bind by itself there", "expose the service through the gateway, with or without a `backend`"),
-  ING805: hostOnly("there are no unix sockets there", "write `backend ADDRESS:PORT`, or leave it out: the port then opens when the service registers"),
+  ING805: hostOnly("there are no unix sockets there", "write `backend ADDRESS:PORT`, or remove it: the port then opens when the service registers"),
   ING806: ({ bytes, part, partBytes, use }) => ({
     message: `the policy needs ${grouped(bytes)} bytes of memory, and the profile \`os\` has one page of ${grouped(OS_PAGES * PAGE_BYTES)}${use === null ? "" : `; the most, ${grouped(partBytes)}, go to ${pageUse(use)}`}`,
     ...(part === null ? {} : { help: PAGE_HELP[part] }),
@@ -56,7 +56,7 @@ export const PROFILE_WORDS: WordsOf<ProfileData> = {
     label: caps === 1 ? "" : "the most of them here",
     help: `write a \`cap\` of at most ${grouped(room)} connections${caps === 1 ? "" : " in all"}, or count none of them \`per source\``,
   }),
-  ING808: hostOnly("nothing but what the gateway forwards has a port there", "leave it out of a policy for an image"),
+  ING808: hostOnly("nothing but what the gateway forwards has a port there", "remove it from a policy for an image"),
 };
 
 function pageUse(use: PageUse): string {

@@ -2,7 +2,7 @@
 import { quoted, visible } from "../../runtime/text/characters.ts";
 import { MAX_QUOTE } from "../source/bounds.ts";
 
-/** Where a character looks like one of ASCII and is another, its code point stands behind. */
+/** Where a character looks like one of ASCII and is another, its code point follows. */
 export function quote(text: string): string {
   return quoted(text.length > MAX_QUOTE ? `${text.slice(0, MAX_QUOTE)}…` : text);
 }

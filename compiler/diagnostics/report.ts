@@ -1,18 +1,18 @@
 // How the checks speak: one list of diagnostics, and a short way to add to it. A place in a
 // template's body is shown with the `use` that brought it, an argument with the parameter that
-// it stands for; what several uses of one body have wrong is told once.
+// it stands for; an error in several uses of one body is reported once.
 import { MAX_LOOKS } from "../source/bounds.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import { wordsOf, type DataOf, type TypedCode, type TypedData, type UntypedCode } from "./words.ts";
 import { LITERAL_WORDS, type LiteralData, type LiteralProblem } from "./literal_words.ts";
 import type { Span } from "../source/source.ts";
 
-/** What a diagnostic may have beside its data and its place. */
+/** The parts of a diagnostic beside its data and its place. */
 export interface More {
   readonly related?: Diagnostic["related"];
-  /** The text that should stand in place of the span. */
+  /** The text that should replace the span. */
   readonly replace?: string;
-  /** Where that text should stand, if not there. */
+  /** Where that text should be written, if not there. */
   readonly at?: Span;
 }
 
@@ -69,14 +69,14 @@ function ways(span: Span): Diagnostic["related"][number][] {
       out.push({ span: origin.use, label: "used here" });
       origin = origin.use.origin;
     } else {
-      out.push({ span: origin.parameter, label: "it stands here" });
+      out.push({ span: origin.parameter, label: "it is used here" });
       origin = origin.own;
     }
   }
   return out;
 }
 
-/** What is wrong with one literal, before it is known where it is. */
+/** The fault of one literal, before its place is known. */
 export interface Problem<C extends keyof LiteralData = keyof LiteralData> {
   readonly code: C;
   readonly data: LiteralData[C];

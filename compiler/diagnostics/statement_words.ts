@@ -40,7 +40,7 @@ const MODES: Readonly<Record<Mode, string>> = {
   tcp: "connections are forwarded as they come",
   passthrough: "TLS goes through, and the name in its hello is read",
   tls: "the gateway terminates TLS",
-  mtls: "and asks for a client's certificate",
+  mtls: "and requests a client's certificate",
   direct: "the service listens by itself",
 };
 
@@ -65,8 +65,8 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
     help: place === "budget" ? "keep the smaller of them" : "keep one of them",
   }),
   ING406: (data) => data.clause === "bind"
-    ? { message: "no interface can have an address of this `bind`", help: "leave `bind` out to listen on every address, or name the net that the interface's address is in" }
-    : { message: `no connection arrives at ${quote(data.address)}, which no interface can have`, help: "leave `local` out to ask every listener of the port, or name the address of an interface" },
+    ? { message: "no interface can have an address of this `bind`", help: "omit `bind` to listen on every address, or name the net that the interface's address is in" }
+    : { message: `no connection arrives at ${quote(data.address)}, which no interface can have`, help: "omit `local` to test every listener of the port, or name the address of an interface" },
   ING407: ({ rate, unit }) => ({ message: `${quote(rate)} is not a rate: ${quote(unit)} is not a unit`, help: "the units are `s`, `m` and `h`: `200/s`" }),
   ING408: () => ({ message: `an expose has at most ${MAX_LIMITS} limits`, help: "remove the ones that others imply" }),
   ING409: ({ reason, guess, reasons }) => ({ message: `${quote(reason)} is not a reason`, help: guess === null ? `the reasons are ${reasons.join(", ")}` : didYouMean(guess) }),
@@ -77,7 +77,7 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
   }),
   ING411: ({ mode, fault, guess }) => ({
     message: `${quote(mode)} is not a mode${fault === "udp" ? " of udp" : ""}`,
-    help: fault === "udp" ? "leave `as` out; of the modes udp has only `direct`"
+    help: fault === "udp" ? "remove `as`; of the modes udp has only `direct`"
       : fault === "http" ? "HTTP is forwarded as it comes: `as tcp`, which is what no `as` means too"
       : guess !== null ? didYouMean(guess)
       : fault === "in_claim" ? `the modes are ${Object.keys(MODES).join(", ")}`
@@ -89,8 +89,8 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
       : "add `ca \"NAME\"`: the authority that clients' certificates come from, by the name that the gateway's configuration has for it",
   }),
   ING413: ({ clause, mode }) => ({
-    message: `\`${clause}\` is not used here: ${mode === null ? "plain tcp is forwarded as it comes" : mode === "tls" ? "`as tls` asks for no client's certificate" : `with \`as ${mode}\` the gateway terminates no TLS`}`,
-    help: clause === "ca" && mode === "tls" ? "write `as mtls` to have clients' certificates verified, or leave it out" : `\`${clause}\` belongs in an expose \`as ${clause === "ca" ? "mtls" : "tls"}\`; leave it out`,
+    message: `\`${clause}\` is not used here: ${mode === null ? "plain tcp is forwarded as it comes" : mode === "tls" ? "`as tls` requests no client's certificate" : `with \`as ${mode}\` the gateway terminates no TLS`}`,
+    help: clause === "ca" && mode === "tls" ? "write `as mtls` to have clients' certificates verified, or remove it" : `\`${clause}\` belongs in an expose \`as ${clause === "ca" ? "mtls" : "tls"}\`; remove it`,
   }),
   ING414: ({ clause, name, isPath }) => ({
     message: `${quote(name)} is not the name of ${clause === "cert" ? "a certificate" : "an authority"}`,
@@ -109,23 +109,23 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
     switch (data.on) {
       case "expose":
         return {
-          message: `${listener(data.mode)} reads no name, so that \`sni\` never holds`,
-          help: data.mode === "udp" ? "leave it out: udp has no names" : "write `as passthrough` or `as tls` to have the client's hello read, or leave `sni` out",
+          message: `${listener(data.mode)} reads no name, so that \`sni\` is never true`,
+          help: data.mode === "udp" ? "remove it: udp has no names" : "write `as passthrough` or `as tls` to have the client's hello read, or remove `sni`",
         };
       case "ports":
-        return { message: `${quote(data.expose)} reads no name, so that \`sni\` never holds on its ports`, help: "leave its ports out of this rule, or write `as passthrough` there" };
+        return { message: `${quote(data.expose)} reads no name, so that \`sni\` is never true on its ports`, help: "remove its ports from this rule, or write `as passthrough` there" };
       case "udp ports":
-        return { message: "udp has no names, so that `sni` never holds", help: "leave `sni` out" };
+        return { message: "udp has no names, so that `sni` is never true", help: "remove `sni`" };
     }
   },
   ING418: (data) => {
     switch (data.on) {
       case "expose":
-        return { message: `${listener(data.mode)} asks for no certificate, so that \`client\` never holds`, help: "write `as mtls` to have it asked for, or leave `client` out" };
+        return { message: `${listener(data.mode)} requests no certificate, so that \`client\` is never true`, help: "write `as mtls` to request it, or remove `client`" };
       case "ports":
-        return { message: `${quote(data.expose)} asks for no certificate, so that \`client\` never holds on its ports`, help: "leave its ports out of this rule, or write `as mtls` there" };
+        return { message: `${quote(data.expose)} requests no certificate, so that \`client\` is never true on its ports`, help: "remove its ports from this rule, or write `as mtls` there" };
       case "udp ports":
-        return { message: "udp has no certificates, so that `client` never holds", help: "leave `client` out" };
+        return { message: "udp has no certificates, so that `client` is never true", help: "remove `client`" };
       case "per identity":
         return { message: "without `as mtls` no client has an identity to count by", help: "count `per source`, or write `as mtls`" };
     }
@@ -143,12 +143,12 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
     ? { message: "of several outcomes each says how many", help: "write the count behind it: `=> allow 400, deny rate 100`" }
     : {
         message: `the outcomes are ${data.outcomes}, and the connections ${data.connections}`,
-        help: data.hasOneOutcome ? "leave the count out if all are meant, or write the other outcome too" : "each connection has one outcome: let the counts add up",
+        help: data.hasOneOutcome ? "omit the count to mean all, or write the other outcome too" : "each connection has one outcome: let the counts add up",
       },
-  ING423: ({ expose }) => ({ message: `${quote(expose)} is exposed \`as direct\` on these ports, where no rule holds`, help: "leave its ports out of this rule, or expose the service through the gateway" }),
+  ING423: ({ expose }) => ({ message: `${quote(expose)} is exposed \`as direct\` on these ports, where no rule applies`, help: "remove its ports from this rule, or expose the service through the gateway" }),
   ING424: () => ({
     message: "a service needs no permission to dial over tcp",
-    help: "leave the statement out: connections that a service makes are not asked about; `dial` is for udp, where it binds a port for the answers",
+    help: "remove the statement: a service needs no permission for the connections that it makes; `dial` is for udp, where it binds a port for the answers",
   }),
 };
 

@@ -14,7 +14,7 @@ type Data = NameData & LiteralData & FileData & StatementData & BoundData & Rele
 
 const WORDS: WordsOf<Data> = { ...NAME_WORDS, ...LITERAL_WORDS, ...FILE_WORDS, ...STATEMENT_WORDS, ...BOUND_WORDS, ...RELEASE_WORDS, ...PROFILE_WORDS };
 
-/** Codes whose diagnostics carry typed data and get their words from a family's file. */
+/** Codes whose diagnostics have typed data and get their words from a family's file. */
 export type TypedCode = keyof Data;
 /** Codes whose words are still written where the diagnostic is made. */
 export type UntypedCode = Exclude<DiagnosticCode, TypedCode>;

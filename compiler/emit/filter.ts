@@ -1,11 +1,11 @@
-// What one subject may bind by a policy, as an ABI filter's profile: phase 0 without the engine. What
-// a version has no words for is not approximated; the profile is refused with the reasons.
+// The binds that a policy allows one subject, as an ABI filter's profile: phase 0 without the engine. A rule that
+// a version can't express is not approximated; the profile is refused with the reasons.
 import { encodeFilter, FILTER_MAX_BYTES, FILTER_MAX_RULES, type FilterAddress, type FilterRule, type FilterVersion } from "../../runtime/abi/filter.ts";
 import { fnv1a64 } from "../../runtime/abi/fnv.ts";
 import type { AddressSet, CheckedExpose, CheckedPolicy, PortRange } from "../policy/policy.ts";
 import type { Span } from "../source/source.ts";
 
-/** Who binds for all that is not `direct`. */
+/** The subject that binds for every expose that is not `direct`. */
 const GATEWAY = "ingressd";
 
 /** The wildcard address over udp, at a port of the kernel's choice. */

@@ -6,7 +6,7 @@ import type { ImageWriter } from "./writer.ts";
 
 const SLASH = 47;
 
-/** What bounds a search. */
+/** The bounds of a search. */
 export interface IdentitySearch {
   /** Nodes of the largest bucket. */
   readonly probes: number;

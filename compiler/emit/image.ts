@@ -1,4 +1,4 @@
-// The only writer of the layout in runtime/abi/layout.ts: PolicyTables -> the bytes that stand
+// The only writer of the layout in runtime/abi/layout.ts: PolicyTables -> the bytes
 // at TABLES_BASE, and the memory behind them. Every number is checked against its field.
 import { fnv1a64 } from "../../runtime/abi/fnv.ts";
 import * as abi from "../../runtime/abi/layout.ts";
@@ -22,7 +22,7 @@ export interface Image {
   readonly usedBytes: number;
 }
 
-/** What the tables are made of. */
+/** The parts of the tables. */
 export type Part = "exposes" | "ports" | "outcomes" | "names" | "addresses";
 
 /** A policy that does not fit, with the bytes of each of its tables' parts. */

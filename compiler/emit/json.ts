@@ -48,7 +48,7 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
   };
   const own = byOwner(rules);
   const rulesOf = (listener: number | null, action: "allow" | "deny"): readonly OrderedRule[] => own.get(owner(listener, action)) ?? [];
-  // What stands only where TLS is terminated is left out elsewhere, so that a policy without it keeps its hash.
+  // Clauses that need terminated TLS are omitted where it isn't, so that a policy without them keeps its hash.
   const rule = ({ from, sni, client, until, dryrun }: OrderedRule): object =>
     ({ from: net(from), sni: names(sni), ...(client !== null && { client: identities(client) }), until, dryrun });
   const exposes = policy.exposes.map((expose, i) => ({
@@ -100,7 +100,7 @@ function withNets(json: string, nets: ReadonlyMap<string, PrefixText>): Uint8Arr
     return { prefixes, before, after: encoder.encode("]") };
   });
   const tail = encoder.encode("}}");
-  // Each line end becomes three characters, and two quotes stand around what there is.
+  // Each line end becomes three characters, and two quotes are around the lines.
   const listBytes = ({ lines, count }: PrefixText): number => (count === 0 ? 0 : lines.length + 2 * (count - 1) + 2);
   const size = rows.reduce((sum, { prefixes, before, after }) => sum + before.length + listBytes(prefixes) + after.length, head.length + tail.length);
   const out = new Uint8Array(size);

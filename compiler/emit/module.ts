@@ -38,7 +38,7 @@ export function spliceModule(engine: Uint8Array, image: Image, texts: Texts, has
 
 const HASH_BYTES = 32;
 
-/** What `writeCustom` writes, without a copy of the body. */
+/** The same bytes as `writeCustom`, without a copy of the body. */
 function custom(name: string, body: Uint8Array): Uint8Array[] {
   const label = new TextEncoder().encode(name);
   const head = Uint8Array.from([...writeUnsigned(label.length), ...label]);

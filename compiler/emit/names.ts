@@ -5,7 +5,7 @@ import { spread } from "./trie_buckets.ts";
 import type { ImageWriter } from "./writer.ts";
 
 const DOT = 46;
-/** What bounds a search. */
+/** The bounds of a search. */
 export interface NameSearch {
   /** Nodes of the largest bucket. */
   readonly probes: number;

@@ -1,4 +1,4 @@
-// What a freestanding host loads beside the engine's C: a policy's tables as a file of their own, the
+// The files that a freestanding host loads beside the engine's C: a policy's tables as a file of their own, the
 // manifest that names the policy, and the numbers of runtime/abi as a C header. Pure; wasm2c writes
 // the C of the engine itself (compiler/cli/wasm2c.ts), the same for every policy.
 //
@@ -6,7 +6,7 @@
 //   0       4        8             12            16               48               80
 //   | INGP  | format | ABI version | table bytes | engine SHA-256 | policy SHA-256 | tables …
 //
-// The tables are the bytes that stand at TABLES_BASE, up to their end; the engine's SHA-256 is that of
+// The tables are the bytes at TABLES_BASE, up to their end; the engine's SHA-256 is that of
 // `pinnedBytes`, the policy's that of the semantic JSON. Words are little-endian.
 import { bytesToHex } from "@noble/hashes/utils.js";
 import * as abi from "../../runtime/abi/layout.ts";

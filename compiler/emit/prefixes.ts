@@ -134,7 +134,7 @@ function splitV4(first: number, last: number, out: PrefixWriter): void {
   }
 }
 
-/** Leaves `at` anywhere. */
+/** The value of `at` afterwards is undefined. */
 function splitV6(at: Uint32Array, last: Uint32Array, out: PrefixWriter): void {
   const end = new Uint32Array(4);
   for (;;) {
@@ -174,10 +174,10 @@ function compare(x: Uint32Array, y: Uint32Array): number {
 
 /** The address behind one that is not the very last. */
 function advance(a: Uint32Array, end: Uint32Array): void {
-  let carry = 1;
+  let overflow = 1;
   for (let w = 3; w >= 0; w--) {
-    const sum = (end[w] ?? 0) + carry;
-    carry = sum > 0xffffffff ? 1 : 0;
+    const sum = (end[w] ?? 0) + overflow;
+    overflow = sum > 0xffffffff ? 1 : 0;
     a[w] = sum;
   }
 }

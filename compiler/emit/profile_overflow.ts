@@ -1,4 +1,4 @@
-// What a policy says that does not fit the page of the profile `os`: the diagnostic that names
+// A policy that does not fit the page of the profile `os`: the diagnostic that names
 // the clause or the set that uses the most.
 import type { CheckedPolicy } from "../policy/policy.ts";
 import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";

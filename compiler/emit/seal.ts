@@ -1,6 +1,6 @@
 // The seal of the tables: what `validate` computes again over every word. A module's hash is its
 // host's to check; this one the engine checks itself, wherever it runs. It sees damage, not intent:
-// who can choose all words can choose the seal too, and only a signature tells.
+// an attacker who chooses all words chooses the seal too, and only a signature prevents that.
 import * as abi from "../../runtime/abi/layout.ts";
 
 /** `tables`: the bytes from TABLES_BASE to the end of the tables, a multiple of 4; the seal's own words are left out. */

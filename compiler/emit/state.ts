@@ -1,5 +1,5 @@
 // The memory behind the tables, which the engine writes: how large each region is, and where it
-// stands. Sizes follow from the tables and the profile alone, so that one policy has one module.
+// is. Sizes follow from the tables and the profile alone, so that one policy has one module.
 import * as abi from "../../runtime/abi/layout.ts";
 import { OS_PAGES, type Profile } from "../../runtime/abi/profiles.ts";
 import type { PolicyTables } from "../lower/tables.ts";
@@ -20,7 +20,7 @@ const CAP_ENTRIES_MOST = 2 ** 21;
 
 /** The profile `os`: 32 peers of a batch; a name (MAX_NAME_BYTES and one) fits four times. */
 const OS_SCRATCH_BYTES = 1024;
-/** With fewer a flood of their own size is not held (tests/engine/flood.test.ts). */
+/** With fewer a flood of their own size is not stopped (tests/engine/flood.test.ts). */
 export const OS_LIMIT_SETS_LEAST = 64;
 /**
  * At most half full: where every connection has a source of its own, fewer than one instance in a
@@ -39,7 +39,7 @@ export interface StateSizes {
   readonly capEntries: number;
 }
 
-/** What the page of the profile `os` can't hold. */
+/** A part that does not fit the page of the profile `os`. */
 export type Misfit =
   /** Bytes of everything that can't be smaller. */
   | { readonly what: "tables"; readonly bytes: number }
@@ -72,7 +72,7 @@ const LIMIT_BYTES_A_SET = abi.SET_BYTES + abi.WAYS * abi.SKETCH_ROWS * abi.SKETC
 
 /**
  * Caps first, at their least; then the most limit entries and as many sketch cells a row; then
- * twice the cells, which hold floods off better than more entries would; then twice the caps, each
+ * twice the cells, which stop floods better than more entries would; then twice the caps, each
  * where it still fits. `connections`: of caps per source, null where there are none.
  */
 function osSizes(room: number, keyed: boolean, connections: number | null): StateSizes | Misfit {

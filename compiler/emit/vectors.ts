@@ -25,9 +25,9 @@ export function selfTests(policy: CheckedPolicy, rules: readonly OrderedRule[]):
   const vectors: Vector[] = [];
   const share = Math.max(1, Math.floor(MOST_VECTORS / Math.max(1, policy.exposes.length)));
   policy.exposes.slice(0, MOST_VECTORS).forEach((expose, listener) => {
-    const own = rules.filter((r) => !r.dryrun && (r.holds === "all" || r.holds.has(listener)));
-    const asked = expose.mode !== "tcp" && expose.mode !== "direct" ? [...names] : [null];
-    const all = sources.flatMap((source) => asked.flatMap((name) => [...moments].map((wall) => ({ source, name, wall }))));
+    const own = rules.filter((r) => !r.dryrun && (r.appliesTo === "all" || r.appliesTo.has(listener)));
+    const tried = expose.mode !== "tcp" && expose.mode !== "direct" ? [...names] : [null];
+    const all = sources.flatMap((source) => tried.flatMap((name) => [...moments].map((wall) => ({ source, name, wall }))));
     const stride = Math.max(1, Math.floor(all.length / share));
     for (let i = listener % stride, left = share; i < all.length && left > 0; i += stride, left--) {
       const question = all[i];
@@ -52,10 +52,10 @@ export function scan(rules: readonly OrderedRule[], { mode }: CheckedExpose, { s
   const live = ({ until }: OrderedRule): boolean => until === null || (wall !== 0 && wall < until);
   const allows = rules.filter((r) => r.action === "allow" && r.listener !== null);
   const reached = rules.filter((r) => live(r) && contains(r.from, source) && (r.sni === null || tls) && (r.client === null || mutual));
-  const sure = (action: string): OrderedRule | undefined => reached.find((r) => r.action === action && r.sni === null && r.client === null);
+  const certain = (action: string): OrderedRule | undefined => reached.find((r) => r.action === action && r.sni === null && r.client === null);
   const named = reached.filter((r) => r.sni === null || (name !== null && hasName(r.sni, name)));
   const byName = (action: string): OrderedRule | undefined => named.find((r) => r.action === action && r.client === null);
-  const deny = sure("deny");
+  const deny = certain("deny");
   if (allows.length === 0) return [CODE_NO_ALLOW, deny?.id ?? NO_RULE];
   if (!allows.some(live)) return [CODE_EXPIRED, deny?.id ?? NO_RULE];
   if (deny !== undefined) return [CODE_DENY_RULE, deny.id];

@@ -5,7 +5,7 @@ export type Line =
   | {
       readonly kind: "code";
       readonly indent: number;
-      /** One, or what stands in each column. */
+      /** One, or the text of each column. */
       readonly cells: readonly string[];
       readonly comment: string | null;
       /** Null: its columns are nobody else's. */
@@ -16,7 +16,7 @@ export type Line =
 
 type Code = Extract<Line, { readonly kind: "code" }>;
 
-/** A wider cell, or line with a comment, is in no column: it would push all others away. */
+/** A wider cell, or line with a comment, is in no column, because it would move all others away. */
 const MAX_CELL = 60;
 const MAX_COMMENTED = 80;
 const COMMENT_GAP = "  ";

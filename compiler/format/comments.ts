@@ -1,10 +1,10 @@
-// The comments of a text, by the tokens that they stand between. A comment belongs to a gap: gap
+// The comments of a text, by the tokens around them. A comment belongs to a gap: gap
 // `i` lies before token `i`, and the last gap before the end of the text.
 
 export interface Comment {
   /** From its `#`, without white space at its end. */
   readonly text: string;
-  /** A blank line stands before it. */
+  /** A blank line is before it. */
   readonly apart: boolean;
 }
 
@@ -13,7 +13,7 @@ export interface Gap {
   readonly trailing: string | null;
   /** On lines of their own. */
   readonly own: readonly Comment[];
-  /** A blank line stands before the token that follows. */
+  /** A blank line is before the next token. */
   readonly apart: boolean;
 }
 
@@ -24,7 +24,7 @@ export interface Placed {
   readonly end: number;
 }
 
-/** One gap more than there are tokens. Between tokens stands nothing but white space and comments. */
+/** One gap more than there are tokens. Between tokens there is nothing but white space and comments. */
 export function gapsOf(text: string, tokens: readonly Placed[]): Gap[] {
   const gaps: Gap[] = [];
   let at = 0;
@@ -62,7 +62,7 @@ export function commentsIn(gaps: readonly Gap[]): string[] {
   return gaps.flatMap((g) => [...(g.trailing === null ? [] : [g.trailing]), ...g.own.map((c) => c.text)]);
 }
 
-/** Several gaps as one, where the tokens between them come to stand on one line. */
+/** Several gaps as one, where the tokens between them are printed on one line. */
 export function gathered(gaps: readonly Gap[]): Gap {
   let trailing: string | null = null;
   const own: Comment[] = [];

@@ -1,4 +1,4 @@
-// What a printed text is made of before it is text: rows of tokens, with what may stand between
+// The form of a printed text before it is text: rows of tokens, with what may be between
 // them. The tokens of a printed policy are those of its source in their order, so comments find
 // their place by counting (comments.ts), and render.ts decides where lines break.
 import type { Span } from "../source/source.ts";
@@ -25,12 +25,12 @@ export type Doc =
 
 export type Token = Extract<Doc, { readonly kind: "token" }>;
 
-/** What stands on a line of its own, unless it is too long. */
+/** The tokens of one line, unless it is too long. */
 export interface Row {
   /** In columns. */
   readonly indent: number;
   readonly parts: readonly Doc[];
-  /** A blank line stands before it. */
+  /** A blank line is before it. */
   readonly apart: boolean;
   /** It ends with the `{` of a block, is the `}` of one, or belongs to the row that follows. */
   readonly edge: "opens" | "closes" | "leads" | null;
@@ -49,7 +49,7 @@ export function token(text: string): Doc {
   return { kind: "token", text };
 }
 
-/** The same parts, of which the first token is known by where it stands in the source. */
+/** The same parts, whose first token has its place in the source. */
 export function placed(parts: readonly Doc[], from: Origin): Doc[] {
   let found = false;
   return parts.map((part): Doc => {
@@ -82,7 +82,7 @@ export function row(parts: readonly Doc[], more: Partial<Row> = {}): Row {
   return { indent: 0, parts, apart: false, edge: null, table: null, ...more };
 }
 
-/** A head, rows between braces, and one step of indent; without rows the braces stand together. */
+/** A head, rows between braces, and one step of indent; without rows the braces are together. */
 export function block(head: readonly Doc[], body: readonly Row[]): Row[] {
   const open: readonly Doc[] = [...head, SPACE, token("{")];
   if (body.length === 0) return [row([...open, group([{ kind: "close" }, token("}")])])];

@@ -44,13 +44,13 @@ function numberAt(starts: readonly number[], offset: number): number {
 
 /**
  * Puts the comments of a row into `gaps` in its printed order; `gaps` are those of the source up to
- * then. The gap behind the row keeps what stands before the next row.
+ * then. The gap behind the row keeps the comments before the next row.
  */
 export function moveComments(gaps: Gap[], printed: readonly Token[], order: readonly number[], start: number): void {
   const end = start + printed.length;
   const source = gaps.slice(start, end + 1);
   const isSeparator = new Set(order.filter((_, i) => printed[i]?.from?.kind === "separator"));
-  /** By the number of a token in the source: what stands before it, and behind it on its line. */
+  /** By the number of a token in the source: the comments before it, and behind it on its line. */
   const before = new Map<number, readonly Comment[]>();
   const behind = new Map<number, readonly string[]>();
   const { head, own: first } = split(source[0]);
@@ -72,13 +72,13 @@ export function moveComments(gaps: Gap[], printed: readonly Token[], order: read
   gaps[end] = gapOf(behind.get(order.at(-1) ?? -1), close?.own ?? [], close?.apart ?? false);
 }
 
-/** Several comments may have come to stand behind one word: the first stays on its line. */
+/** Several comments may now follow one word: the first stays on its line. */
 function gapOf(behind: readonly string[] | undefined, own: readonly Comment[], apart: boolean): Gap {
   const [trailing = null, ...more] = behind ?? [];
   return { trailing, own: [...more.map((text) => ({ text, apart: false })), ...own], apart };
 }
 
-/** What a blank line parts from the row stays above it, whatever its first word is. */
+/** A comment that a blank line separates from the row stays above it, whatever its first word is. */
 function split(gap: Gap | undefined): { readonly head: readonly Comment[]; readonly own: readonly Comment[] } {
   if (gap === undefined) return { head: [], own: [] };
   if (gap.apart) return { head: gap.own, own: [] };

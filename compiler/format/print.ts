@@ -1,5 +1,5 @@
-// PolicyNode -> rows -> text: the formatter's and `ingressc import`'s one printer. The rows hold
-// the tokens of the source in their order; comments and layout are not in the tree. What a syntax
+// PolicyNode -> rows -> text: the formatter's and `ingressc import`'s one printer. The rows have
+// the tokens of the source in their order; comments and layout are not in the tree. A statement that a syntax
 // error cut short can't be printed, so callers refuse it before.
 import { COLUMN, LINE, SPACE, block, group, row, token, words, type Doc, type Row } from "./layout.ts";
 import type { ExposeNode, PolicyNode, SetDeclaration, TemplateNode } from "../ast/nodes.ts";
@@ -18,7 +18,7 @@ export function policyRows({ statements }: PolicyNode): Row[] {
 
 type Body = TemplateNode["body"][number];
 
-/** What stands together without blank lines; a block always stands apart. */
+/** The kinds of statements that are printed together without blank lines; a block is always separate. */
 type Group = "head" | "sets" | "dials" | "rules" | "uses" | "clauses" | "block";
 
 function groupOf(node: Body): Group {
@@ -51,7 +51,7 @@ function groupOf(node: Body): Group {
   }
 }
 
-/** `before` is the group of what stands above the first of them. */
+/** `before` is the group of the statement above the first of them. */
 function bodyRows(nodes: readonly Body[], before: Group | null): Row[] {
   let last = before;
   return nodes.flatMap((node) => {
@@ -62,7 +62,7 @@ function bodyRows(nodes: readonly Body[], before: Group | null): Row[] {
   });
 }
 
-/** In a template clauses stand as they do in an expose, in one paragraph. */
+/** In a template clauses are printed as in an expose, in one paragraph. */
 function templateRows(nodes: TemplateNode["body"]): Row[] {
   const together = nodes.every((n) => ["clauses", "rules", "uses"].includes(groupOf(n)));
   return together ? nodes.flatMap(bodyRow) : bodyRows(nodes, null);

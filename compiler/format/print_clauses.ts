@@ -3,7 +3,7 @@ import { LINE, SPACE, group, placed, row, token, words, type Doc, type Row } fro
 import type { AnnotationNode, CapNode, ClauseNode, LimitNode, RuleNode, UseNode } from "../ast/nodes.ts";
 import { annotationDocs, argumentsDocs, keyDocs, memberDocs, protoDocs, quotedDoc, setDoc } from "./print_sets.ts";
 
-/** What is annotated, with its annotations on the line above. */
+/** Rows with their annotations on the line above. */
 export function annotated(annotations: readonly AnnotationNode[], rows: readonly Row[]): Row[] {
   const [first] = rows;
   if (annotations.length === 0 || first === undefined) return [...rows];
@@ -44,7 +44,7 @@ export function ruleRows(rule: RuleNode): Row[] {
   return annotated(rule.annotations, [row([...head, ...lineDocs(clauses)])]);
 }
 
-/** The first of them on the line of what stands before; the others break together. */
+/** The first of them on the line of the word before; the others break together. */
 export function lineDocs(clauses: readonly (readonly Doc[])[]): Doc[] {
   const [first, ...more] = clauses;
   if (first === undefined) return [];

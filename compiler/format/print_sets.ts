@@ -3,7 +3,7 @@ import { LINE, SOFT, SPACE, commas, group, placed, token, words, type Doc } from
 import type { AnnotationNode, KeyNode, Member, Piece, ProtoNode, SetNode } from "../ast/nodes.ts";
 import { isKeyword } from "../syntax/keywords.ts";
 
-/** A text in quotes; where a parameter stands instead of it, without them. */
+/** A text in quotes; where it is a parameter, without them. */
 export function quotedDoc({ text, param }: Piece): Doc {
   return token(param === true ? text : `"${text}"`);
 }
@@ -34,7 +34,7 @@ function breakBefore(member: Member | undefined): Doc {
   return member !== undefined && "text" in member && isKeyword(member.text) ? SPACE : LINE;
 }
 
-/** With a break before its first member; a word stands before it. */
+/** With a break before its first member; a word is before it. */
 export function setDoc(set: SetNode): Doc {
   const except = set.except === null ? [] : [LINE, token("except"), group([breakBefore(set.except[0]), ...memberList(set.except)])];
   return group([breakBefore(set.members[0]), ...memberList(set.members), ...except]);

@@ -1,5 +1,5 @@
 // Rows and comments -> lines -> text. The one layout of the language: what breaks a line is its
-// width and the comments in it, never how the text stood before. Two things are kept of that: a
+// width and the comments in it, never the previous layout of the text. Two things are kept of that: a
 // comment behind a token stays on its line, and blank lines around comments on lines of their own
 // stay (one of several).
 import { EMPTY_GAP, gathered, type Gap } from "./comments.ts";
@@ -17,7 +17,7 @@ export function renderRows(rows: readonly Row[], gaps: readonly Gap[] = []): str
   return alignLines(writer.lines).map((line) => `${line}\n`).join("");
 }
 
-/** Before these no line breaks: what stands before one comes to stand behind it. */
+/** Before these no line breaks: a comment before one is printed behind it. */
 const NEVER_FIRST: ReadonlySet<string> = new Set([",", "{"]);
 
 /** Moves each comment before a comma or a `{` behind it; all others stay between their words. */
@@ -44,7 +44,7 @@ function hasComment({ trailing, own }: Gap): boolean {
 interface Measure {
   /** On one line. */
   readonly width: number;
-  /** A comment stands at one of its breaks. */
+  /** A comment is at one of its breaks. */
   readonly forced: boolean;
 }
 
@@ -190,7 +190,7 @@ class Writer {
     return this.indent + this.cells.reduce((sum, cell) => sum + cell.length + 1, -1);
   }
 
-  /** Where a line breaks only because of a comment; what follows stands below what it belongs to. */
+  /** Where a line breaks only because of a comment; the next part is below the one that it belongs to. */
   private breakAtComment(indent: number): boolean {
     if (this.written >= this.next || !hasComment(this.gap())) return false;
     const deeper = Math.max(indent, this.rowIndent + INDENT);

@@ -1,5 +1,5 @@
 // Source JSON -> PolicyNode, for the printer. Refuses whatever the language could not say: the
-// form holds every word to what the lexer would read. The pieces have no places.
+// form restricts every word to what the lexer would read. The pieces have no places.
 import type {
   AnnotationNode, BackendNode, ClaimNode, ClauseNode, ExposeNode, KeyNode, Member, OutcomeNode, Piece, PolicyNode, ProtoNode, RequestNode, RuleNode, SetNode,
   StatementNode, TemplateNode, TestLineNode,
@@ -197,7 +197,7 @@ function maybeSet(json: SetJson | undefined): SetNode | null {
 }
 
 function member(json: MemberJson): Member {
-  // What kind of word it is matters to nobody who prints it.
+  // The printer does not need the kind of the word.
   if (typeof json === "string") return { kind: "literal", ...piece(json) };
   if ("text" in json) return { kind: "text", ...quoted(json.text) };
   if ("file" in json) return { kind: "file", path: quoted(json.file), max: piece(json.max), min: json.min === undefined ? null : piece(json.min), span: NOWHERE };

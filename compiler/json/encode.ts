@@ -126,7 +126,7 @@ function testLine(line: TestLineNode): Json {
     });
   }
   const { source, to, sni, client } = line.request;
-  const asked: Parts = {
+  const request: Parts = {
     source: source.text,
     to: to.kind === "expose" ? to.text : object({ proto: to.proto.proto, port: to.text, local: word(to.local) }),
     sni: sni === null ? null : quoted(sni),
@@ -134,11 +134,11 @@ function testLine(line: TestLineNode): Json {
   };
   if (line.repeat === null) {
     const [only] = line.outcomes;
-    return object({ kind: "from", ...asked, outcome: only === undefined ? null : outcome(only) });
+    return object({ kind: "from", ...request, outcome: only === undefined ? null : outcome(only) });
   }
   const { count, duration, closing } = line.repeat;
   return object({
-    kind: "repeat", count: count.text, duration: duration.text, closing: closing ? true : null, ...asked, outcomes: line.outcomes.map(outcome),
+    kind: "repeat", count: count.text, duration: duration.text, closing: closing ? true : null, ...request, outcomes: line.outcomes.map(outcome),
   });
 }
 

@@ -1,6 +1,6 @@
 // The form of source JSON, edition 1: what an author wrote, without comments and layout. Words
-// stand as they are written, as strings (`"443"`, `"198.51.100.0/24"`, `"200/s"`); a text that has
-// quotes in a policy is an object among the members of a set, so that it is told from a word.
+// are strings as they are written (`"443"`, `"198.51.100.0/24"`, `"200/s"`); a text that has
+// quotes in a policy is an object among the members of a set, so that it differs from a word.
 import { constant, eitherList, list, named, object, oneOf, some, wordOr, type Definitions, type Of, type Schema, type Shape } from "./shape.ts";
 import { parameter, path, plainName, wordsIn } from "./word_patterns.ts";
 
@@ -26,7 +26,7 @@ function setParts(template: boolean, part: Name) {
     { mark: "file", shape: object({ file: quoted, max: number }, { min: number }) },
   ])));
   const identity = oneOf("a name of a client", identities);
-  /** What a client's certificate shows. */
+  /** The identity in a client's certificate. */
   const shown: Shape<string | Of<typeof identity>> = part("identity", template ? wordOr(parameter, identity) : identity);
   const set = part("set", object({ members: list(member, 1) }, { except: list(member, 1) }));
   const annotations = part("annotations", some(object({}, { owner: quoted, ticket: quoted, why: quoted })));
@@ -74,13 +74,13 @@ function testParts(part: Name, { name, exposeName, reason, word, number, literal
     { mark: "allow", shape: object({ allow: yes }, { by: name, count: number }) },
     { mark: "deny", shape: object({ deny: reason }, { by: name, count: number }) },
   ]));
-  const asked = { source: word, to: wordOr(exposeName, object({ proto, port: word }, { local: word })) };
+  const request = { source: word, to: wordOr(exposeName, object({ proto, port: word }, { local: word })) };
   const facts = { sni: quoted, client: list(shown, 1) };
   const line = part("test_line", oneOf("a line of a test", [
-    { mark: { kinds: ["from"] }, shape: object({ kind: constant("from"), ...asked, outcome }, facts) },
+    { mark: { kinds: ["from"] }, shape: object({ kind: constant("from"), ...request, outcome }, facts) },
     {
       mark: { kinds: ["repeat"] },
-      shape: object({ kind: constant("repeat"), count: number, duration: literal, ...asked, outcomes: list(counted, 1) }, { ...facts, closing: yes }),
+      shape: object({ kind: constant("repeat"), count: number, duration: literal, ...request, outcomes: list(counted, 1) }, { ...facts, closing: yes }),
     },
     { mark: { kinds: ["bind"] }, shape: object({ kind: constant("bind"), subject: name, endpoint: word, outcome }, { proto }) },
   ]));
@@ -128,7 +128,7 @@ function partsIn(template: boolean) {
 const outside = partsIn(false);
 const inside = partsIn(true);
 
-/** What stands in an expose and not at top level: one of them makes a template one for exposes. */
+/** Clauses that are allowed in an expose and not at top level: one of them makes a template one for exposes. */
 const CLAUSES_ALONE = ["allow", "backend", "cert", "ca", "cap", "limit"];
 
 const templateStatement = named("template_statement", oneOf("a statement", inside.statements));

@@ -1,4 +1,4 @@
-// Keys that stand twice in one object of a JSON text: `JSON.parse` takes the last one silently, and
+// Keys that appear twice in one object of a JSON text: `JSON.parse` takes the last one silently, and
 // another reader, who reviews it, perhaps the first.
 import { positionOf } from "../source/source.ts";
 import type { Trouble } from "./shape.ts";
@@ -16,7 +16,7 @@ interface Open {
 /** Of a text that `JSON.parse` has read; linear. */
 export function repeatedKeys(json: string): Trouble[] {
   const file = { path: "", text: json };
-  const told: Trouble[] = [];
+  const troubles: Trouble[] = [];
   const open: Open[] = [];
   for (const { 0: token, index } of json.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\],:]/g)) {
     const top = open.at(-1);
@@ -42,13 +42,13 @@ export function repeatedKeys(json: string): Trouble[] {
         top.key = String(key);
         top.wantsKey = false;
         if (top.keys.has(top.key)) {
-          told.push({ pointer: pointerOf(open), message: `the key ${token} stands twice in one object`, help: "keep one of them", place: positionOf(file, index) });
+          troubles.push({ pointer: pointerOf(open), message: `the key ${token} appears twice in one object`, help: "keep one of them", place: positionOf(file, index) });
         }
         top.keys.add(top.key);
       }
     }
   }
-  return told;
+  return troubles;
 }
 
 function pointerOf(open: readonly Open[]): string {

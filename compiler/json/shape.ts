@@ -17,8 +17,8 @@ export type Schema = Readonly<Record<string, unknown>>;
 export type Definitions = Map<string, Schema>;
 
 export interface Shape<T> {
-  /** Tells what is wrong at `pointer`; says nothing exactly where it is true. */
-  check(value: unknown, pointer: string, told: Trouble[]): value is T & {};
+  /** Adds the faults at `pointer` to `troubles`; adds none exactly where it returns true. */
+  check(value: unknown, pointer: string, troubles: Trouble[]): value is T & {};
   /** JSON Schema 2020-12; named parts are added to `definitions`. */
   schema(definitions: Definitions): Schema;
 }
@@ -29,7 +29,7 @@ type Fields = Readonly<Record<string, Shape<unknown>>>;
 export type ObjectOf<R extends Fields, O extends Fields> =
   { readonly [K in keyof R]: Of<R[K]> } & { readonly [K in keyof O]?: Of<O[K]> };
 
-/** What the pattern is said to be, and what to do where it is not. */
+/** The name of the pattern, and the remedy where a value does not match. */
 export interface Wanted {
   readonly pattern: string;
   readonly what: string;
@@ -41,9 +41,9 @@ export function text({ pattern, what, help }: Wanted): Shape<string> {
   const whole = `^(?:${pattern})$`;
   const regexp = new RegExp(whole, "u");
   return {
-    check(value, pointer, told): value is string {
+    check(value, pointer, troubles): value is string {
       if (typeof value === "string" && regexp.test(value)) return true;
-      return refuse(told, pointer, `expected ${what}, found ${shown(value)}`, help);
+      return refuse(troubles, pointer, `expected ${what}, found ${shown(value)}`, help);
     },
     schema: () => ({ type: "string", pattern: whole, description: what }),
   };
@@ -52,10 +52,10 @@ export function text({ pattern, what, help }: Wanted): Shape<string> {
 /** One of some words, numbers or truths. */
 export function constant<const T extends string | number | boolean>(...values: readonly [T, ...T[]]): Shape<T> {
   return {
-    check(value, pointer, told): value is T {
+    check(value, pointer, troubles): value is T {
       if (values.some((v) => v === value)) return true;
       const list = values.map((v) => JSON.stringify(v)).join(" or ");
-      return refuse(told, pointer, `expected ${list}, found ${shown(value)}`, `write ${list}`);
+      return refuse(troubles, pointer, `expected ${list}, found ${shown(value)}`, `write ${list}`);
     },
     schema: () => (values.length === 1 ? { const: values[0] } : { enum: values }),
   };
@@ -63,15 +63,15 @@ export function constant<const T extends string | number | boolean>(...values: r
 
 export function list<T>(item: Shape<T>, least: 0 | 1, repeats: "unique" | "allowed" = "allowed"): Shape<readonly T[]> {
   return {
-    check(value, pointer, told): value is readonly T[] {
-      if (!Array.isArray(value)) return refuse(told, pointer, `expected a list, found ${shown(value)}`, "write it in `[` and `]`");
-      if (value.length < least) return refuse(told, pointer, "the list is empty", "it has one item at least");
+    check(value, pointer, troubles): value is readonly T[] {
+      if (!Array.isArray(value)) return refuse(troubles, pointer, `expected a list, found ${shown(value)}`, "write it in `[` and `]`");
+      if (value.length < least) return refuse(troubles, pointer, "the list is empty", "it has one item at least");
       const items: readonly unknown[] = value;
-      const before = told.length;
-      items.forEach((each, i) => { item.check(each, `${pointer}/${i}`, told); });
+      const before = troubles.length;
+      items.forEach((each, i) => { item.check(each, `${pointer}/${i}`, troubles); });
       const again = repeats === "unique" ? items.findIndex((each, i) => items.indexOf(each) < i) : -1;
-      if (again >= 0) refuse(told, `${pointer}/${again}`, `${shown(items[again])} stands twice in the list`, "leave one of them out");
-      return told.length === before;
+      if (again >= 0) refuse(troubles, `${pointer}/${again}`, `${shown(items[again])} appears twice in the list`, "remove one of them");
+      return troubles.length === before;
     },
     schema: (definitions) => ({
       type: "array", items: item.schema(definitions), ...(least > 0 ? { minItems: least } : {}), ...(repeats === "unique" ? { uniqueItems: true } : {}),
@@ -82,9 +82,9 @@ export function list<T>(item: Shape<T>, least: 0 | 1, repeats: "unique" | "allow
 /** The first list where an item has one of the kinds, else the other; both say no to what is only in the other. */
 export function eitherList<A, B>(kinds: readonly string[], first: Shape<readonly A[]>, other: Shape<readonly B[]>): Shape<readonly A[] | readonly B[]> {
   return {
-    check(value, pointer, told): value is readonly A[] | readonly B[] {
+    check(value, pointer, troubles): value is readonly A[] | readonly B[] {
       const isFirst = Array.isArray(value) && value.some((item: unknown) => isObject(item) && has(item, { kinds }));
-      return (isFirst ? first : other).check(value, pointer, told);
+      return (isFirst ? first : other).check(value, pointer, troubles);
     },
     schema: (definitions) => ({ anyOf: [first.schema(definitions), other.schema(definitions)] }),
   };
@@ -95,18 +95,18 @@ export function object<R extends Fields, O extends Fields>(required: R, optional
   const fields = new Map([...Object.entries(required), ...Object.entries(optional)]);
   const known = `its keys are ${[...fields.keys()].map((k) => `\`${k}\``).join(", ")}`;
   return {
-    check(value, pointer, told): value is ObjectOf<R, O> {
-      if (!isObject(value)) return refuse(told, pointer, `expected an object, found ${shown(value)}`, known);
-      const before = told.length;
+    check(value, pointer, troubles): value is ObjectOf<R, O> {
+      if (!isObject(value)) return refuse(troubles, pointer, `expected an object, found ${shown(value)}`, known);
+      const before = troubles.length;
       for (const [key, inner] of Object.entries(value)) {
         const field = fields.get(key);
-        if (field === undefined) refuse(told, child(pointer, key), `unknown key ${shown(key)}`, known);
-        else field.check(inner, child(pointer, key), told);
+        if (field === undefined) refuse(troubles, child(pointer, key), `unknown key ${shown(key)}`, known);
+        else field.check(inner, child(pointer, key), troubles);
       }
       for (const key of Object.keys(required)) {
-        if (!Object.hasOwn(value, key)) refuse(told, pointer, `the key \`${key}\` is missing`, known);
+        if (!Object.hasOwn(value, key)) refuse(troubles, pointer, `the key \`${key}\` is missing`, known);
       }
-      return told.length === before;
+      return troubles.length === before;
     },
     schema: (definitions) => ({
       type: "object",
@@ -120,9 +120,9 @@ export function object<R extends Fields, O extends Fields>(required: R, optional
 /** An object that is not empty. */
 export function some<T>(shape: Shape<T>): Shape<T> {
   return {
-    check(value, pointer, told): value is T & {} {
-      if (isObject(value) && Object.keys(value).length === 0) return refuse(told, pointer, "the object is empty", "leave it out");
-      return shape.check(value, pointer, told);
+    check(value, pointer, troubles): value is T & {} {
+      if (isObject(value) && Object.keys(value).length === 0) return refuse(troubles, pointer, "the object is empty", "remove it");
+      return shape.check(value, pointer, troubles);
     },
     schema: (definitions) => ({ ...shape.schema(definitions), minProperties: 1 }),
   };
@@ -136,14 +136,14 @@ export function oneOf<S extends readonly { readonly mark: Mark; readonly shape: 
   const byKey = typeof rows[0]?.mark === "string";
   const help = byKey ? `it has one of the keys ${marks}` : `its \`kind\` is one of ${marks}`;
   return {
-    check(value, pointer, told): value is Of<S[number]["shape"]> & {} {
-      if (!isObject(value)) return refuse(told, pointer, `expected ${what}, found ${shown(value)}`, help);
+    check(value, pointer, troubles): value is Of<S[number]["shape"]> & {} {
+      if (!isObject(value)) return refuse(troubles, pointer, `expected ${what}, found ${shown(value)}`, help);
       const row = rows.find(({ mark }) => has(value, mark));
-      if (row !== undefined) return row.shape.check(value, pointer, told);
-      if (byKey) return refuse(told, pointer, `expected ${what}, found none of its keys`, help);
+      if (row !== undefined) return row.shape.check(value, pointer, troubles);
+      if (byKey) return refuse(troubles, pointer, `expected ${what}, found none of its keys`, help);
       const { kind } = value;
       const found = kind === undefined ? "one of no kind" : shown(kind);
-      return refuse(told, Object.hasOwn(value, "kind") ? child(pointer, "kind") : pointer, `expected ${what}, found ${found}`, help);
+      return refuse(troubles, Object.hasOwn(value, "kind") ? child(pointer, "kind") : pointer, `expected ${what}, found ${found}`, help);
     },
     schema: (definitions) => ({ anyOf: rows.map(({ shape }) => shape.schema(definitions)) }),
   };
@@ -160,7 +160,7 @@ function has(value: Readonly<Record<string, unknown>>, mark: Mark): boolean {
 /** A word, or an object in its stead. */
 export function wordOr<A extends string, B>(word: Shape<A>, other: Shape<B>): Shape<A | B> {
   return {
-    check: (value, pointer, told): value is (A | B) & {} => (isObject(value) ? other : word).check(value, pointer, told),
+    check: (value, pointer, troubles): value is (A | B) & {} => (isObject(value) ? other : word).check(value, pointer, troubles),
     schema: (definitions) => ({ anyOf: [word.schema(definitions), other.schema(definitions)] }),
   };
 }
@@ -168,7 +168,7 @@ export function wordOr<A extends string, B>(word: Shape<A>, other: Shape<B>): Sh
 /** A part of the schema with a name of its own. */
 export function named<T>(name: string, shape: Shape<T>): Shape<T> {
   return {
-    check: (value, pointer, told): value is T & {} => shape.check(value, pointer, told),
+    check: (value, pointer, troubles): value is T & {} => shape.check(value, pointer, troubles),
     schema(definitions) {
       if (!definitions.has(name)) {
         definitions.set(name, {});
@@ -183,8 +183,8 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function refuse(told: Trouble[], pointer: string, message: string, help: string): false {
-  told.push({ pointer, message, help });
+function refuse(troubles: Trouble[], pointer: string, message: string, help: string): false {
+  troubles.push({ pointer, message, help });
   return false;
 }
 

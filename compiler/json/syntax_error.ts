@@ -32,7 +32,7 @@ export function jsonFault(text: string): SyntaxFault | null {
       at++;
       continue;
     }
-    if (closes && isAfterComma) return fault(text, at, wanted === "key" ? "a key" : "a value", "a comma stands only between two of them: remove the one before");
+    if (closes && isAfterComma) return fault(text, at, wanted === "key" ? "a key" : "a value", "write a comma only between two of them: remove the one before");
     isAfterComma = isFirst = false;
     let end: number | SyntaxFault | null = null;
     switch (wanted) {
@@ -43,12 +43,12 @@ export function jsonFault(text: string): SyntaxFault | null {
         at++;
         break;
       case "colon":
-        if (c !== ":") return fault(text, at, "`:`", "a value stands behind its key and a colon");
+        if (c !== ":") return fault(text, at, "`:`", "write a value after its key and a colon");
         wanted = "value";
         at++;
         break;
       case "key":
-        if (c !== "\"") return fault(text, at, "a key", "keys stand in double quotes");
+        if (c !== "\"") return fault(text, at, "a key", "write keys in double quotes");
         wanted = "colon";
         end = stringEnd(text, at);
         break;
@@ -65,7 +65,7 @@ export function jsonFault(text: string): SyntaxFault | null {
         else {
           const word = /(?:true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?![A-Za-z0-9_.+-])/y;
           word.lastIndex = at;
-          if (!word.test(text)) return fault(text, at, "a value", /['`]/.test(c) ? "texts stand in double quotes" : c === "/" || c === "#" ? "JSON has no comments" : null);
+          if (!word.test(text)) return fault(text, at, "a value", /['`]/.test(c) ? "write texts in double quotes" : c === "/" || c === "#" ? "JSON has no comments" : null);
           at = word.lastIndex;
         }
         break;
@@ -81,7 +81,7 @@ function stringEnd(text: string, quote: number): number | SyntaxFault {
     const c = text.charAt(at);
     if (c === "\"") return at + 1;
     if (c === "" || c === "\n" || c === "\r") return { at: quote, says: "a text has no closing quote", help: "a text ends on the line where it begins: add `\"`" };
-    if (c < " ") return { at, says: `a text holds ${characterName(c)}`, help: `write \`\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}\` for it` };
+    if (c < " ") return { at, says: `a text contains ${characterName(c)}`, help: `write \`\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}\` for it` };
     if (c !== "\\") continue;
     const escape = /["\\/bfnrt]|u[0-9A-Fa-f]{4}/y;
     escape.lastIndex = at + 1;

@@ -1,5 +1,5 @@
 // The words of source JSON as patterns: what the lexer reads as one token of the kind that a place
-// wants. In a template its parameters may stand in most places.
+// wants. In a template its parameters are allowed in most places.
 import { object, text, wordOr, type Shape } from "./shape.ts";
 
 const NAME = "[A-Za-z_][A-Za-z0-9_\\-]*";
@@ -25,7 +25,7 @@ export const plainName = text({ pattern: NAME, what: "a name", help: A_NAME });
 export const path = text({ pattern: `${NAME}(?:\\.${NAME})*`, what: "a name, or one out of an import", help: "write \"name\" or \"alias.name\"" });
 
 const plainText = text({
-  pattern: QUOTED, what: "a text that can stand in quotes", help: "leave out `\"`, line breaks and other control characters: the language has no escapes",
+  pattern: QUOTED, what: "a text that can be written in quotes", help: "remove `\"`, line breaks and other control characters: the language has no escapes",
 });
 
 export type TextJson = string | { readonly param: string };
@@ -46,8 +46,8 @@ export function wordsIn(template: boolean) {
     number: word(NUMBER, "a number in quotes", "write its digits as a string: \"4000\""),
     rate: word(RATE, "a rate", "write a number and a unit: \"200/s\""),
     slash: word(SLASH, "a prefix length", "write it with its slash: \"/24\""),
-    literal: word(LITERAL, "a literal", "write it as it stands in a policy: \"2027-03-01T00:00Z\", \"10s\""),
-    endpoint: word(`${LITERAL}|${NUMBER}`, "an address with a port", "write it as it stands in a policy: \"127.0.0.1:8080\""),
+    literal: word(LITERAL, "a literal", "write it as in a policy: \"2027-03-01T00:00Z\", \"10s\""),
+    endpoint: word(`${LITERAL}|${NUMBER}`, "an address with a port", "write it as in a policy: \"127.0.0.1:8080\""),
     quoted,
     /** Of a member, where a parameter is a word. */
     plainText,

@@ -1,5 +1,5 @@
 // Address classes: two addresses are of one class when they have the same row of cells. A sweep
-// over all edges toggles the sets that begin or end there and asks for the row; stretches with one
+// over all edges toggles the sets that begin or end there and gets the row; stretches with one
 // row share a class, and neighbours of one class are one stretch.
 import type { AddressSet } from "../policy/policy.ts";
 import { sortedEdges } from "./intervals.ts";
@@ -8,11 +8,11 @@ import { PageForest } from "./pages.ts";
 import type { Rows } from "./rows.ts";
 import type { Stretches } from "./tables.ts";
 
-/** A toggle that costs no more slots than this is done at once, without a look at which sets hold. */
+/** A toggle that costs no more slots than this is done at once, without a look at the active sets. */
 const LIGHT_SLOTS = 4;
 const MEMBER_BITS = 3;
 
-/** Numbers the rows that are asked for, and remembers the class of every collection of sets met before. */
+/** Numbers the requested rows, and remembers the class of every collection of sets met before. */
 export class Classes {
   /** The row of each class. */
   readonly rows: number[] = [];
@@ -28,7 +28,7 @@ export class Classes {
     this.#members = slots <= edges * LIGHT_SLOTS ? null : new Members(setCount);
   }
 
-  /** The rows have more words than a module can hold. */
+  /** The rows have more words than a module can contain. */
   get full(): boolean {
     return this.#full;
   }
@@ -56,7 +56,7 @@ export class Classes {
   }
 }
 
-/** Which sets hold now, as a row of bits in shared pages: equal collections are one number. */
+/** The sets that contain the current address, as a row of bits in shared pages: equal collections are one number. */
 class Members {
   readonly #forest: PageForest;
   readonly #bits: Uint32Array;
@@ -66,7 +66,7 @@ class Members {
   /** By row: its class + 1. */
   readonly #classOf = new Marks();
   /** Sets whose toggles the rows haven't seen. */
-  readonly #waiting = new Set<number>();
+  readonly #pending = new Set<number>();
 
   constructor(setCount: number) {
     this.#bits = new Uint32Array(Math.ceil(setCount / 32));
@@ -78,7 +78,7 @@ class Members {
     const word = set >>> 5;
     this.#bits[word] = (this.#bits[word] ?? 0) ^ (1 << (set & 31));
     if (!this.#changed.includes(word)) this.#changed.push(word);
-    if (!this.#waiting.delete(set)) this.#waiting.add(set);
+    if (!this.#pending.delete(set)) this.#pending.add(set);
   }
 
   classNow(make: (toggled: Iterable<number>) => number): number {
@@ -87,8 +87,8 @@ class Members {
     this.#changed.length = 0;
     const known = this.#classOf.at(this.#row);
     if (known !== 0) return known - 1;
-    const number = make(this.#waiting);
-    this.#waiting.clear();
+    const number = make(this.#pending);
+    this.#pending.clear();
     this.#classOf.set(this.#row, number + 1);
     return number;
   }
@@ -143,8 +143,8 @@ export function sweep(sets: readonly AddressSet[], words: 1 | 4, classes: Classe
     note(at);
     if (meter.over || classes.full) return null;
   }
-  // What holds the last address has no edge behind it.
-  active.forEach((holds, set) => { if (holds === 1) classes.toggle(set); });
+  // A set that contains the last address has no edge behind it.
+  active.forEach((isActive, set) => { if (isActive === 1) classes.toggle(set); });
   if (meter.over || classes.full) return null;
   return { words, starts: starts.subarray(0, stretches * words), classes: numbers.subarray(0, stretches) };
 }

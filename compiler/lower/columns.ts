@@ -1,6 +1,6 @@
 // Columns of the cells: the listeners, and behind them a shadow of each listener for which a
-// dryrun rule holds. What each set does where is said once, as slots: (column, rule) pairs that
-// are true while the set holds the source.
+// dryrun rule applies. The effects of each set are written once, as slots: (column, rule) pairs that
+// are true while the set contains the source.
 import type { CheckedExpose, Mode } from "../policy/policy.ts";
 import type { OrderedRule } from "./tables.ts";
 
@@ -22,8 +22,8 @@ export interface Columns {
 export function columnsOf(rules: readonly OrderedRule[], exposes: readonly CheckedExpose[]): Columns {
   const dry = exposes.map(() => false);
   const ends = { enforced: exposes.map(() => -1), all: exposes.map(() => -1) };
-  for (const { action, dryrun, holds, listener, until } of rules) {
-    if (dryrun) for (const i of holds === "all" ? exposes.keys() : holds) dry[i] = true;
+  for (const { action, dryrun, appliesTo, listener, until } of rules) {
+    if (dryrun) for (const i of appliesTo === "all" ? exposes.keys() : appliesTo) dry[i] = true;
     if (action !== "allow" || listener === null) continue;
     for (const last of dryrun ? [ends.all] : [ends.enforced, ends.all]) last[listener] = Math.max(last[listener] ?? -1, until ?? Infinity);
   }

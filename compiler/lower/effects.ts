@@ -1,11 +1,11 @@
 // Where the rules of each set take effect: slots, each of which is one rule at one owner. The
-// slots of an owner stand in a row, and rise with their rules, so that the first one that is
+// slots of an owner are in a row, and rise with their rules, so that the first one that is
 // true is the rule that is named.
 //
 //   owners   every | shadows | group … | column: denies | allows | conditional | next column …
 //
-// `every` and `shadows` hold the unconditional top-level denies for all listeners; a group is the
-// columns that the same other ones hold for (`on`), so that a deny touches few owners.
+// `every` and `shadows` have the unconditional top-level denies for all listeners; a group is the
+// columns that the same other ones apply to (`on`), so that a deny touches few owners.
 import type { Column, Columns } from "./columns.ts";
 import type { OrderedRule } from "./tables.ts";
 
@@ -33,7 +33,7 @@ export interface Range {
 export function effectsOf(rules: readonly OrderedRule[], setOf: (rule: OrderedRule) => number, setCount: number, { columns, shadows }: Columns, most: number): Effects | null {
   const groupOf = groupColumns(rules, columns, shadows);
   const groupCount = groupOf.reduce((n, g) => Math.max(n, g + 1), 0);
-  // Owners as they stand in the row of slots.
+  // Owners in the order of the row of slots.
   const group = 2;
   const first = group + groupCount;
   const counts = new Uint32Array(first + 3 * columns.length + 1);
@@ -41,7 +41,7 @@ export function effectsOf(rules: readonly OrderedRule[], setOf: (rule: OrderedRu
     let made = 0;
     for (const rule of rules) {
       const [kind, top] = kindOf(rule);
-      if (top && rule.holds === "all") {
+      if (top && rule.appliesTo === "all") {
         visit(rule, rule.dryrun ? 1 : 0);
         made++;
       } else {
@@ -97,9 +97,9 @@ function kindOf({ sni, client, until, action, listener }: OrderedRule): readonly
   return action === "allow" ? [1, false] : [0, listener === null];
 }
 
-/** The columns at which a rule can be true: one that asks for a fact that never comes is not. */
-function* columnsWhere({ holds, dryrun, sni, client }: OrderedRule, columns: readonly Column[], shadows: readonly number[]): Generator<number> {
-  for (const listener of holds === "all" ? shadows.keys() : holds) {
+/** The columns at which a rule can be true: one that needs a fact that never comes is not. */
+function* columnsWhere({ appliesTo, dryrun, sni, client }: OrderedRule, columns: readonly Column[], shadows: readonly number[]): Generator<number> {
+  for (const listener of appliesTo === "all" ? shadows.keys() : appliesTo) {
     const last = columns[listener]?.last ?? "source";
     if ((sni !== null && last === "source") || (client !== null && last !== "identity")) continue;
     if (!dryrun) yield listener;
@@ -113,7 +113,7 @@ function groupColumns(rules: readonly OrderedRule[], columns: readonly Column[],
   const groupOf = new Uint32Array(columns.length);
   const sizes = [columns.length];
   for (const rule of rules) {
-    if (rule.holds === "all" || !kindOf(rule)[1]) continue;
+    if (rule.appliesTo === "all" || !kindOf(rule)[1]) continue;
     const moved = new Map<number, number[]>();
     for (const column of columnsWhere(rule, columns, shadows)) {
       const from = groupOf[column] ?? 0;

@@ -1,5 +1,5 @@
 // Rows of cells by the classes of one fact, a name or an identity: at each class the lowest deny and
-// the lowest allow whose sets hold it.
+// the lowest allow whose sets contain it.
 import { CELL_BITS } from "../../runtime/abi/layout.ts";
 import type { Meter } from "./meter.ts";
 import { PageForest } from "./pages.ts";
@@ -32,7 +32,7 @@ export class FactRows {
     this.#words = new Uint32Array(classCount);
   }
 
-  /** For each class, the lowest deny, else the lowest allow; `plain` is the lowest that holds for all, or Infinity. */
+  /** For each class, the lowest deny, else the lowest allow; `plain` is the lowest that applies to all, or Infinity. */
   row(plain: number, allows: readonly OrderedRule[], denies: readonly OrderedRule[]): number {
     const key = [plain, ...allows.map((r) => r.id), "-", ...denies.map((r) => r.id)].join();
     const known = this.#rowOf.get(key);

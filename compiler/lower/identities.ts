@@ -1,6 +1,6 @@
 // Identities: every set of them in one trie of parts from the left. Patterns with an open part may
 // match one word in several ways, so a node stands for all that have come so far, as in a
-// deterministic automaton; two words are of one class when the same sets hold them. Class 0 is that
+// deterministic automaton; two words are of one class when the same sets contain them. Class 0 is that
 // of a word in no set.
 import type { IdPattern, IdSet } from "../policy/policy.ts";
 import { excessOf, type Excess } from "./meter.ts";
@@ -49,7 +49,7 @@ export function lowerIdentities(sets: readonly IdSet[], mostNodes: number, mostW
     }
   };
   add(0, "", false, { progress: patterns.all.map((_, pattern) => ({ pattern, at: 0 })), matched: [] });
-  // Nodes are appended while they are walked: parents stand before their children.
+  // Nodes are appended while they are walked: parents come before their children.
   for (let number = 0; number < nodes.length; number++) {
     const node = nodes[number];
     if (node === undefined) break;
@@ -88,8 +88,8 @@ class Patterns {
 
   constructor(sets: readonly IdSet[]) {
     sets.forEach(({ members }, set) => {
-      members.forEach(({ pattern, holds }, place) => {
-        this.#members[this.#number(pattern)]?.push({ set, place, holds });
+      members.forEach(({ pattern, included }, place) => {
+        this.#members[this.#number(pattern)]?.push({ set, place, included });
       });
     });
   }
@@ -110,7 +110,7 @@ class Patterns {
     return this.#members[pattern] ?? [];
   }
 
-  /** What becomes of a node's patterns: those that end there, those that match whatever follows, and those that go on by each part. */
+  /** A node's patterns by their progress: those that end there, those that match whatever follows, and those that go on by each part. */
   sorted({ progress }: Node): {
     readonly ended: readonly number[];
     readonly deep: readonly number[];
@@ -139,7 +139,7 @@ interface Member {
   readonly set: number;
   /** Among the set's members: of those that match, the last decides. */
   readonly place: number;
-  readonly holds: boolean;
+  readonly included: boolean;
 }
 
 /** Collections of sets, by the patterns that match. */
@@ -168,7 +168,7 @@ class Classes {
       this.work += 1 + members.length;
       for (const member of members) if (member.place >= (last.get(member.set)?.place ?? 0)) last.set(member.set, member);
     }
-    const sets = [...last.values()].flatMap(({ set, holds }) => (holds ? [set] : [])).sort((x, y) => x - y);
+    const sets = [...last.values()].flatMap(({ set, included }) => (included ? [set] : [])).sort((x, y) => x - y);
     const key = sets.join();
     const known = this.#numbers.get(key);
     if (known !== undefined) return known;

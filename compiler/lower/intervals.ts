@@ -26,13 +26,13 @@ function collectEdges(sets: readonly AddressSet[], words: 1 | 4): Edges {
       for (let w = 0; w < words; w++) keys[count * words + w] = b[i + 4 - words + w] ?? 0;
       owners[count++] = owner;
       // The edge behind the last address; behind the last of all there is none.
-      let carry = 1;
+      let overflow = 1;
       for (let w = words - 1; w >= 0; w--) {
-        const sum = (b[i + 8 - words + w] ?? 0) + carry;
-        carry = sum > 0xffffffff ? 1 : 0;
+        const sum = (b[i + 8 - words + w] ?? 0) + overflow;
+        overflow = sum > 0xffffffff ? 1 : 0;
         keys[count * words + w] = sum;
       }
-      if (carry === 0) owners[count++] = owner;
+      if (overflow === 0) owners[count++] = owner;
     }
   });
   return { keys, owners, count };

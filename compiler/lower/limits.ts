@@ -14,7 +14,7 @@ export function lowerListeners(exposes: readonly CheckedExpose[]): { readonly li
     }).sort((x, y) => x.periodMs - y.periodMs || order(x.kind, y.kind) || x.v4 - y.v4 || x.v6 - y.v6 || x.count - y.count || x.burst - y.burst);
     const seen = new Map<string, number>();
     for (const row of rows) {
-      // What a limit is over reloads; its rate may change and the debts stay.
+      // The identity of a limit over reloads; its rate may change and the debts stay.
       const words = `limit ${expose.name} ${row.kind} ${row.periodMs} /${row.v4} /${row.v6}`;
       const twin = seen.get(words) ?? 0;
       seen.set(words, twin + 1);

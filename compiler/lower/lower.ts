@@ -1,5 +1,5 @@
 // CheckedPolicy -> PolicyTables: orders the rules, divides addresses into classes, and says for
-// each listener what becomes of each class. Everything that asks about a policy later asks
+// each listener what becomes of each class. Everything that evaluates a policy later reads
 // these tables; the same policy gives the same tables, whatever order it was written in.
 import { fnv1a64 } from "../../runtime/abi/fnv.ts";
 import type { AddressSet, CheckedPolicy } from "../policy/policy.ts";
@@ -35,7 +35,7 @@ export function lower(policy: CheckedPolicy, bounds = LOWER_BOUNDS): PolicyTable
   const ids = distinct(rules.map(({ client }) => client));
   const names = lowerNames(hosts.sets, bounds.nameMembers);
   if (effects === null) {
-    for (const rule of rules) meter.spend(rule.holds === "all" ? policy.exposes.length : rule.holds.size, setOf(rule));
+    for (const rule of rules) meter.spend(rule.appliesTo === "all" ? policy.exposes.length : rule.appliesTo.size, setOf(rule));
     return meter.excess("effects");
   }
   if (names.kind === "excess") return names;
@@ -51,7 +51,7 @@ export function lower(policy: CheckedPolicy, bounds = LOWER_BOUNDS): PolicyTable
   const v4 = sweep(sets, 1, classes, meter);
   const v6 = v4 === null ? null : sweep(sets, 4, classes, meter);
   if (v4 === null || v6 === null) return meter.excess(classes.full ? "cellWords" : "work");
-  // Without an expose there is no column, and no row has asked for a residual.
+  // Without an expose there is no column, and no row has made a residual.
   if (outcomes.residuals.length === 0) outcomes.residual({ last: "source", listener: 0, shadow: false, lastEnd: -1 }, { deny: Infinity, allow: Infinity, conditional: [] });
 
   return {

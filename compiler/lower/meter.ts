@@ -1,4 +1,4 @@
-// What the sets of a policy cost to lower. Sets that overlap at random make a class of nearly every
+// Measures the work of lowering the sets of a policy. Sets that overlap at random make a class of nearly every
 // stretch of addresses, so work and tables are bounded, and the sets that use most of them are named.
 import { MAX_EFFECTS, MAX_IDENTITY_NODES, MAX_LOWER_WORK, MAX_NAME_MEMBERS } from "../source/bounds.ts";
 import type { AddressSet, HostSet, IdSet } from "../policy/policy.ts";
@@ -18,7 +18,7 @@ export interface LowerBounds {
 
 export const LOWER_BOUNDS: LowerBounds = { work: MAX_LOWER_WORK, cellWords: MAX_CELL_WORDS, effects: MAX_EFFECTS, nameMembers: MAX_NAME_MEMBERS, identityNodes: MAX_IDENTITY_NODES, identityWork: MAX_LOWER_WORK };
 
-/** What is too large, and the sets that use the most of it, the largest share (0 to 1) first. */
+/** The resource that is exceeded, and the sets that use the most of it, the largest share (0 to 1) first. */
 export interface Excess {
   readonly kind: "excess";
   readonly what: keyof LowerBounds;

@@ -1,6 +1,6 @@
-// Names: every set of names in one trie. Two names are of one class when the same sets hold them;
-// class 0 is that of no name at all. What holds a place is told by how it differs from what is
-// above it, so that the work is that of the sets' own nodes.
+// Names: every set of names in one trie. Two names are of one class when the same sets contain them;
+// class 0 is that of no name at all. The sets of a place are written as the difference from those
+// above, so that the work is that of the sets' own nodes.
 import type { HostNode, HostSet } from "../policy/policy.ts";
 import { excessOf, type Excess } from "./meter.ts";
 import { PageForest, PageStore } from "./pages.ts";
@@ -12,7 +12,7 @@ const MEMBER_BITS = 3;
 interface Place {
   /** The sets that have a node here, ascending, with that node. */
   readonly own: readonly { readonly set: number; readonly node: HostNode }[];
-  /** Collections of sets that hold the names with one label more, and with more than that. */
+  /** Collections of sets that contain the names with one label more, and with more than that. */
   readonly one: number;
   readonly deep: number;
 }
@@ -41,7 +41,7 @@ export function lowerNames(sets: readonly HostSet[], most: number): Names | Exce
   const at = (place: Place["own"], part: (node: HostNode) => boolean): readonly number[] => place.flatMap(({ set, node }) => (part(node) ? [set] : []));
   // The root is the empty name, which nobody can send.
   add(0, "", roots, 0, collections.toggled(0, at(roots, (node) => node.one)), collections.toggled(0, at(roots, (node) => node.deep)));
-  // Places are appended while they are walked: parents stand before their children.
+  // Places are appended while they are walked: parents come before their children.
   for (let number = 0; number < places.length; number++) {
     const place = places[number];
     if (place === undefined) break;
@@ -110,7 +110,7 @@ class Collections {
     return number;
   }
 
-  /** For each set the classes that it holds; `over` as soon as they are more than `most`, and then not all of them. */
+  /** For each set the classes that it contains; `over` as soon as they are more than `most`, and then not all of them. */
   classesOf(most: number): { readonly lists: readonly Uint32Array[]; readonly over: boolean } {
     const lists = Array.from({ length: this.#setCount }, () => new WordList());
     let left = most;

@@ -1,13 +1,13 @@
 // The canonical order of rules: what is reported is the lowest rule that matches, so the order
 // decides which of several true answers a person reads. It depends on what rules say and on
-// nothing else (not on files, lines, names or the order they stand in):
+// nothing else (not on files, lines, names or their order in the text):
 //   1. top-level denies before a listener's rules; listeners in the order of their names
 //   2. deny before allow
-//   3. the rule with fewer addresses first: the narrowest one is the most telling
+//   3. the rule with fewer addresses first: the narrowest one explains most
 //   4. by the bounds of its addresses, then by its ports, both as numbers
 //   5. a rule with names before one without, by the words of the names; the same for identities; the
 //      earlier end first
-// Rules that are dryrun stand behind all others, so that trying one out renumbers nothing.
+// Rules that are dryrun come after all others, so that trying one out renumbers nothing.
 import type { AddressSet, CheckedExpose, CheckedPolicy, CheckedRule, TopLevelDeny } from "../policy/policy.ts";
 import type { OrderedRule } from "./tables.ts";
 
@@ -35,7 +35,7 @@ export function orderRules(policy: CheckedPolicy): readonly OrderedRule[] {
     ]),
   ].sort(compareDrafts);
 
-  const holdersOf = holders(policy.exposes);
+  const listenersOf = listenersByPorts(policy.exposes);
   const rules: OrderedRule[] = [];
   for (let i = 0; i < drafts.length; ) {
     const first = drafts[i];
@@ -53,7 +53,7 @@ export function orderRules(policy: CheckedPolicy): readonly OrderedRule[] {
       until: first.rule.until,
       dryrun: first.rule.dryrun,
       on: first.on,
-      holds: first.listener !== null ? new Set([first.listener]) : holdersOf(first.on),
+      appliesTo: first.listener !== null ? new Set([first.listener]) : listenersOf(first.on),
       names: [...new Set(names)].sort(),
       spans: same.map((d) => d.rule.span),
       annotations: same.map((d) => d.rule.annotations),
@@ -62,8 +62,8 @@ export function orderRules(policy: CheckedPolicy): readonly OrderedRule[] {
   return rules;
 }
 
-/** A top-level deny holds for a listener that has any of its ports; never where the service listens by itself. */
-function holders(exposes: readonly CheckedExpose[]): (on: TopLevelDeny["on"]) => ReadonlySet<number> | "all" {
+/** A top-level deny applies to a listener that has any of its ports; never where the service listens by itself. */
+function listenersByPorts(exposes: readonly CheckedExpose[]): (on: TopLevelDeny["on"]) => ReadonlySet<number> | "all" {
   const ruled = exposes.flatMap(({ mode }, listener) => (mode === "direct" ? [] : [listener]));
   const every = ruled.length === exposes.length ? "all" : new Set(ruled);
   const rows = exposes.flatMap(({ proto, ports, mode }, listener) => mode === "direct" ? [] : ports.map(({ first, last }) => ({ proto, first, last, listener })));
@@ -91,9 +91,9 @@ function holders(exposes: readonly CheckedExpose[]): (on: TopLevelDeny["on"]) =>
   return (on) => {
     if (on === null) return every;
     const key = `${on.proto} ${on.ports.map(({ first, last }) => `${first}-${last}`).join()}`;
-    const holds = known.get(key) ?? found(on);
-    known.set(key, holds);
-    return holds;
+    const listeners = known.get(key) ?? found(on);
+    known.set(key, listeners);
+    return listeners;
   };
 }
 
@@ -139,7 +139,7 @@ function comparePorts(x: TopLevelDeny["on"], y: TopLevelDeny["on"]): number {
 /** Intervals whose sums of 32-bit words stay whole numbers in a double. */
 const EXACT_INTERVALS = 2 ** 20;
 
-/** How many of the 2^128 addresses a set holds. */
+/** How many of the 2^128 addresses a set contains. */
 export function countAddresses({ bounds: b }: AddressSet): bigint {
   let total = BigInt(b.length / 8);
   // Last minus first, word by word: the words of the sum may be negative, the sum is not.

@@ -1,4 +1,4 @@
-// What becomes of the sources of one class at one column (a listener, or its shadow): the order
+// The outcome of the sources of one class at one column (a listener, or its shadow): the order
 // of a phase from docs/language.md, for each stretch of time between the ends of allows.
 import {
   CODE_ALLOWED, CODE_DENY_IDENTITY, CODE_DENY_NAME, CODE_DENY_RULE, CODE_EXPIRED, CODE_NO_ALLOW, CODE_NO_IDENTITY,
@@ -21,7 +21,7 @@ export interface Matching {
 
 type Outcome = Omit<ResidualRow, "timeFirst" | "timeCount">;
 
-/** The classes of a fact, and which of them a rule's set holds, ascending. */
+/** The classes of a fact, and which of them a rule's set contains, ascending. */
 export interface FactClasses {
   readonly count: number;
   readonly of: (rule: OrderedRule) => Uint32Array;
@@ -109,15 +109,15 @@ export class Outcomes {
     return this.names.mixed(key, this.#afterName(plain, always), words);
   }
 
-  /** What is left when the name is known; the sets of names of these rules have it. */
+  /** The residual when the name is known; the sets of names of these rules contain it. */
   #afterName(plain: number, rules: readonly OrderedRule[]): number {
     const lowest = (action: string): number =>
       rules.reduce((least, rule) => (rule.action === action && rule.client === null ? Math.min(least, rule.id) : least), Infinity);
-    const waiting = rules.filter(({ client }) => client !== null).sort((x, y) => x.id - y.id);
-    const allows = waiting.filter(({ action }) => action === "allow");
+    const withClient = rules.filter(({ client }) => client !== null).sort((x, y) => x.id - y.id);
+    const allows = withClient.filter(({ action }) => action === "allow");
     const [deny, allow] = [lowest("deny"), Math.min(plain, lowest("allow"))];
     if (deny !== Infinity || (allow === Infinity && allows.length === 0)) return this.#last(deny, Infinity, CODE_DENY_NAME, CODE_NO_NAME);
-    const row = this.identities.row(allow, allows, waiting.filter(({ action }) => action === "deny"));
+    const row = this.identities.row(allow, allows, withClient.filter(({ action }) => action === "deny"));
     return this.#intern({ verdict: VERDICT_IDENTITY, code: CODE_OPEN_IDENTITY, rule: NO_RULE, row }, "");
   }
 
@@ -155,7 +155,7 @@ export class Outcomes {
   }
 }
 
-/** No name and no identity is asked for. */
+/** The rule needs no name and no identity. */
 function isPlain({ sni, client }: OrderedRule): boolean {
   return sni === null && client === null;
 }

@@ -66,7 +66,7 @@ export class PageForest {
   readonly bits: number;
   /** Steps below a row. */
   readonly depth: number;
-  /** The lowest first; the last one holds the rows. */
+  /** The lowest first; the last one has the rows. */
   readonly levels: readonly PageStore[];
   readonly #buffers: readonly Uint32Array[];
 
@@ -184,7 +184,7 @@ export function packRows(forest: PageForest, rows: ArrayLike<number>): CellTree 
     packed = met.slice(0, next);
   }
   const [top = new Uint32Array(0), ...below] = parts;
-  // The lowest pages stand first in the file, so numbers of a level count from the end of the one below.
+  // The lowest pages come first in the file, so numbers of a level count from the end of the one below.
   const ends: number[] = [];
   counts.slice(1).reverse().forEach((count, level) => ends.push((ends[level - 1] ?? 0) + count));
   const shifted = (words: Uint32Array, level: number): void => {

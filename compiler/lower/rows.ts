@@ -1,4 +1,4 @@
-// The row of cells for the sets that hold a source. Sets are toggled one by one as a sweep passes
+// The row of cells for the sets that contain a source. Sets are toggled one by one as a sweep passes
 // their edges; the row follows by what changed. A listener's own rules and the top-level denies
 // are kept apart: the denies lie over the listeners' rows where they are true.
 import { CELL_BITS } from "../../runtime/abi/layout.ts";
@@ -35,7 +35,7 @@ export class Rows {
   /** Residuals by column and top-level deny. */
   readonly #ofDeny = new Map<number, number>();
   readonly #conditional = new Map<string, number>();
-  /** Rows under a deny that holds for every listener, by that rule. */
+  /** Rows under a deny that applies to every listener, by that rule. */
   readonly #denied = new Map<number, number>();
   readonly #words: Uint32Array;
 
@@ -55,16 +55,16 @@ export class Rows {
     this.#words = new Uint32Array(width);
     this.#ofRule = new Uint32Array(2 * rules.length);
     this.#ofNone = new Uint32Array(width);
-    // Every column is dirty, so nothing of this row is left in the first one that is asked for.
+    // Every column is dirty, so nothing of this row is left in the first one that is read.
     this.#own = -1;
   }
 
-  /** True when the cells have more words than a module can hold. */
+  /** True when the cells have more words than a module can contain. */
   get full(): boolean {
     return this.forest.size + this.#outcomes.names.forest.size + this.#outcomes.identities.forest.size > this.#mostWords;
   }
 
-  /** A set begins or ends to hold the source. */
+  /** A set begins or ends at the source. */
   toggle(set: number): void {
     const { starts, slots, columnOf } = this.#effects;
     const end = starts[set + 1] ?? 0;
@@ -90,7 +90,7 @@ export class Rows {
     const groupsEnd = groups.at(-1)?.end ?? groupsFirst;
     const apart = this.#true.next(groupsFirst, groupsEnd) !== groupsEnd;
     if (all === NO_ONE && dry === NO_ONE && !apart) return this.#ownRow();
-    // Where one deny holds for every listener, nothing else decides.
+    // Where one deny applies to every listener, nothing else decides.
     const known = all !== NO_ONE && !apart ? this.#denied.get(all) : undefined;
     if (known !== undefined) return known;
     const row = this.#deniedRow(all, dry);
@@ -127,7 +127,7 @@ export class Rows {
     const { columns } = this.#columns;
     const denies = new Map<number, number>();
     const refuse = (column: number, rule: number): void => {
-      // Dryrun rules stand behind all others, so that in a shadow a deny of the listener may come before one at top level.
+      // Dryrun rules come after all others, so that in a shadow a deny of the listener may come before one at top level.
       const own = columns[column]?.shadow === true ? this.#first(bounds[3 * column] ?? 0, bounds[3 * column + 1] ?? 0) : NO_ONE;
       denies.set(column, Math.min(denies.get(column) ?? NO_ONE, rule, own));
     };
@@ -168,7 +168,7 @@ export class Rows {
     const conditional = bounds[3 * column + 2] ?? 0;
     const end = bounds[3 * column + 3] ?? 0;
     const deny = this.#first(bounds[3 * column] ?? 0, allows);
-    // A deny that is sure leaves nothing open.
+    // A certain deny makes the verdict final.
     if (deny !== NO_ONE) return this.#ruleResidual(column, deny, NO_ONE);
     const allow = this.#first(allows, conditional);
     const open = this.#true.next(conditional, end);

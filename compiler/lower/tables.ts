@@ -16,8 +16,8 @@ export interface OrderedRule {
   readonly until: number | null;
   readonly dryrun: boolean;
   readonly on: TopLevelDeny["on"];
-  /** Listeners for which it holds. */
-  readonly holds: ReadonlySet<number> | "all";
+  /** Listeners that it applies to. */
+  readonly appliesTo: ReadonlySet<number> | "all";
   readonly names: readonly string[];
   readonly spans: readonly Span[];
   /** One for each span. */
@@ -59,7 +59,7 @@ export interface ListenerRow {
   readonly limitFirst: number;
 }
 
-/** The trie of names: parents stand before their children, node 0 is the root. */
+/** The trie of names: parents come before their children, node 0 is the root. */
 export interface NameTable {
   readonly parents: Uint32Array;
   readonly labels: readonly string[];
@@ -71,7 +71,7 @@ export interface NameTable {
   readonly classCount: number;
 }
 
-/** The trie of identities: parents stand before their children, node 0 is the root. */
+/** The trie of identities: parents come before their children, node 0 is the root. */
 export interface IdentityTable {
   readonly parents: Uint32Array;
   /** The part that leads to a node; `open` where it is only the beginning of one. */
@@ -97,7 +97,7 @@ export interface CellTree {
   readonly ends: readonly number[];
 }
 
-/** Until that moment the other residual holds. */
+/** Until that moment the other residual applies. */
 export interface TimeRow {
   readonly until: number;
   readonly residual: number;
@@ -143,7 +143,7 @@ export interface PolicyTables {
   readonly v4: ClassTable;
   readonly v6: ClassTable;
   readonly classCount: number;
-  /** The shadow column of each listener; 0 where no dryrun rule holds for it. */
+  /** The shadow column of each listener; 0 where no dryrun rule applies to it. */
   readonly shadows: readonly number[];
   /** Listeners and shadows. */
   readonly columnCount: number;
@@ -157,6 +157,6 @@ export interface PolicyTables {
   readonly identities: IdentityTable;
   /** For each row of identities, a residual for each class of identities. */
   readonly identityCells: CellTree;
-  /** What lowering spent of its bound (meter.ts). */
+  /** The work of lowering, of its bound (meter.ts). */
   readonly work: number;
 }

@@ -1,6 +1,6 @@
 // A class table as a trie on its first 32 bits: 16 bits choose a root slot, then 8 and 8 a slot
 // of a page. A page keeps where runs of equal slots start and one value a run; equal lower pages
-// are one. What is still mixed below 32 bits (IPv6 only) is a bucket of the low 96 bits.
+// are one. A slot that is still mixed below 32 bits (IPv6 only) is a bucket of the low 96 bits.
 import { ROOT_SLOTS, VALUE_BUCKET, VALUE_CLASS, VALUE_PAGE, VALUE_SHIFT } from "../../runtime/abi/layout.ts";
 import { HashIndex } from "./hash_index.ts";
 import type { ClassTable, Stretches, Trie } from "./tables.ts";
@@ -93,7 +93,7 @@ class TrieBuilder {
     const pages = new Uint32Array((upper.count + lower.count) * PAGE_WORDS);
     pages.set(upper.groups.all());
     pages.set(lower.groups.all(), upper.count * PAGE_WORDS);
-    // Lower pages and their values stand behind the upper ones.
+    // Lower pages and their values come after the upper ones.
     for (let at = upper.count * PAGE_WORDS + 1; at < pages.length; at += 2) pages[at] = (pages[at] ?? 0) + upper.values.length;
     const values = new Uint32Array(upper.values.length + lower.values.length);
     values.set(upper.values.all().map((v) => (v % 4 === VALUE_PAGE ? v + upper.count * 2 ** VALUE_SHIFT : v)));
@@ -106,7 +106,7 @@ class TrieBuilder {
 
   /**
    * Says the value of each run of `slots` slots of 2 ** `bits` high words, the first of which begins at
-   * `word`; the stretches from `from` to before `to` hold them, `from` their first address.
+   * `word`; the stretches from `from` to before `to` cover them, `from` their first address.
    */
   #fill(from: number, to: number, word: number, bits: number, slots: number, say: (slot: number, end: number, value: number) => void): void {
     const { classes } = this.#table;

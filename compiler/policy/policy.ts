@@ -50,9 +50,9 @@ export interface CheckedLimit {
 }
 
 /**
- * A set of names as a trie of labels from the right; the root is the empty name. What a name is in
- * is said by the deepest node on its way: `self` if the name ends there, `one` if one more label
- * stands before it, `deep` if more do. Canonical: equal sets are equal tries, and a child that says
+ * A set of names as a trie of labels from the right; the root is the empty name. Whether a name is in the set
+ * is decided by the deepest node on its way: `self` if the name ends there, `one` if one more label
+ * precedes it, `deep` if more do. Canonical: equal sets are equal tries, and a child that says
  * what its parent says of it is left out.
  */
 export interface HostNode {
@@ -80,10 +80,10 @@ export interface IdPattern {
   readonly deep: boolean;
 }
 
-/** Client identities. Of the patterns that match a word the narrowest says whether the set holds it; where none does, it is not in the set. */
+/** Client identities. Of the patterns that match a word the narrowest says whether the set includes it; where none does, it is not in the set. */
 export interface IdSet {
   /** The wider ones first: of those that match a word, the last decides. */
-  readonly members: readonly { readonly pattern: IdPattern; readonly holds: boolean }[];
+  readonly members: readonly { readonly pattern: IdPattern; readonly included: boolean }[];
   /** Sorted, with `!` before what is not in the set. Equal sets have equal words. */
   readonly words: readonly string[];
 }
@@ -111,7 +111,7 @@ export interface CheckedRule {
 }
 
 export interface TopLevelDeny extends CheckedRule {
-  /** The ports it holds for; null means every listener. */
+  /** The ports that it applies to; null means every listener. */
   readonly on: { readonly proto: "tcp" | "udp"; readonly ports: readonly PortRange[] } | null;
 }
 
@@ -159,7 +159,7 @@ export interface Expected {
 /** Four big-endian u32 words; see runtime/net. */
 export type AddressWords = readonly [number, number, number, number];
 
-/** A named target must hold for each of the expose's ports. */
+/** A named target must be reachable at each of the expose's ports. */
 export type Target =
   | { readonly kind: "expose"; readonly name: string }
   | { readonly kind: "port"; readonly proto: "tcp" | "udp"; readonly port: number; readonly local: AddressWords | null };
@@ -209,7 +209,7 @@ export interface CheckedTest {
   readonly span: Span;
 }
 
-/** Null: only the documented default holds. */
+/** Null: only the documented default applies. */
 export interface CheckedBudget {
   readonly ports: Bound | null;
   readonly rules: Bound | null;
@@ -220,13 +220,13 @@ export interface CheckedBudget {
   readonly steps: Bound | null;
 }
 
-/** The smallest of several, and where it stands. */
+/** The smallest of several, and its place. */
 export interface Bound {
   readonly most: number;
   readonly span: Span;
 }
 
-/** A named set, for those who ask which of its members are ever met. */
+/** A named set, for commands that show which of its members are ever met. */
 export type NamedSet = NamedSetOf<"net", AddressSet> | NamedSetOf<"ports", readonly PortRange[]> | NamedSetOf<"hosts", HostNode> | NamedSetOf<"ids", IdSet>;
 
 export interface NamedSetOf<K, T> {
@@ -234,13 +234,13 @@ export interface NamedSetOf<K, T> {
   /** As the policy calls it in its own file. */
   readonly name: string;
   readonly set: T;
-  /** The members as written, with what each stands for; a list file is one member, and so is another set. Made when it is asked for. */
+  /** The members as written, with what each stands for; a list file is one member, and so is another set. Made at the first call. */
   members(): readonly { readonly text: string; readonly set: T; readonly span: Span }[];
   readonly annotations: Annotations;
   readonly span: Span;
 }
 
-/** What `check` understands and this release can't enforce: `build` refuses each. */
+/** Clauses that `check` accepts and this release can't enforce: `build` refuses each. */
 export interface Unenforced {
   readonly code: "ING705" | "ING706";
   /** The words, such as `as mtls` or `per identity`. */
@@ -250,7 +250,7 @@ export interface Unenforced {
   readonly span: Span;
 }
 
-/** What only the profile `host` has: the profile `os` refuses each. */
+/** Clauses that only the profile `host` has: the profile `os` refuses each. */
 export interface HostOnly {
   readonly code: "ING801" | "ING802" | "ING803" | "ING804" | "ING805" | "ING808";
   /** The words, such as `as mtls` or `backend unix`. */
@@ -266,7 +266,7 @@ export interface CheckedPolicy {
   readonly denies: readonly TopLevelDeny[];
   readonly tests: readonly CheckedTest[];
   readonly budget: CheckedBudget;
-  /** Those that stand in a file, identities aside. */
+  /** Those that are declared in a file, identities aside. */
   readonly sets: readonly NamedSet[];
   /** Empty where the policy can be built. */
   readonly unenforced: readonly Unenforced[];

@@ -21,9 +21,9 @@ export const MAX_EXPANDED_PLACES = 1_000_000;
 export const MAX_NESTING = 64;
 /** `allow` and `deny` of the whole policy. */
 export const MAX_RULES = 100_000;
-/** Addresses and prefixes that are written in the policy or stand in its list files. */
+/** Addresses and prefixes that are written in the policy or listed in its list files. */
 export const MAX_PREFIXES = 2_000_000;
-/** Host names and patterns that are written in the policy or stand in its list files. */
+/** Host names and patterns that are written in the policy or listed in its list files. */
 export const MAX_HOSTS = 500_000;
 /** Labels that all set operations on host names may read. */
 export const MAX_SET_HOSTS = 20_000_000;
@@ -57,7 +57,7 @@ export const MAX_LIMITS = 8;
 /** The part of a source that is its key in caps and limits, where none is written. */
 export const DEFAULT_KEY_V4 = 32;
 export const DEFAULT_KEY_V6 = 64;
-/** Bytes of a unix socket's path: sun_path holds 108 with its final NUL. */
+/** Bytes of a unix socket's path: sun_path has 108 with its final NUL. */
 export const MAX_UNIX_PATH_BYTES = 107;
 /** Intervals that all set operations of a policy may read, and that all sets may have. */
 export const MAX_SET_WORK = 100_000_000;

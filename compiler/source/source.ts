@@ -1,4 +1,4 @@
-// Text and places in it. Every node, diagnostic and rule of a policy carries a Span, so that
+// Text and places in it. Every node, diagnostic and rule of a policy has a Span, so that
 // a person is always shown the line that is meant.
 
 /** One text that was read; `path` is relative to the policy root. One real file has one `path`. */
@@ -12,13 +12,13 @@ export interface Span {
   readonly file: SourceFile;
   readonly start: number;
   readonly end: number;
-  /** How the text came to where it takes effect, where that is elsewhere. */
+  /** How the text came to where it takes effect, where that is another place. */
   readonly origin?: Origin | undefined;
 }
 
-/** The two ways in which a template carries text to another place. */
+/** The two ways in which a template puts text in another place. */
 export type Origin =
-  /** Text of its body stands in the place of this `use`. */
+  /** Text of its body replaces this `use`. */
   | { readonly kind: "body"; readonly use: Span }
   /** An argument stands in the place of this parameter; `own` is how the argument itself got there. */
   | { readonly kind: "argument"; readonly parameter: Span; readonly own: Origin | undefined };
@@ -29,7 +29,7 @@ export interface Position {
   readonly column: number;
 }
 
-/** Offsets at which lines start, by file: lists of a million lines are asked often. */
+/** Offsets at which lines start, by file: places in lists of a million lines are looked up often. */
 const starts = new WeakMap<SourceFile, readonly number[]>();
 
 export function positionOf(file: SourceFile, offset: number): Position {

@@ -1,4 +1,4 @@
-// Rules of the grammar for the clauses of an expose, and for rules, which stand at top level too.
+// Rules of the grammar for the clauses of an expose, and for rules, which are allowed at top level too.
 import type { CstNode, DSLMethodOpts, IOrAlt, IToken } from "chevrotain";
 import { TestGrammar } from "./test_grammar.ts";
 import { At, Comma, Integer, KW, LParen, Literal, Name, Param, Qualified, RParen, Rate, Slash, Text, Word, isText } from "./tokens.ts";

@@ -6,7 +6,7 @@ import type { SourceFile } from "../source/source.ts";
 export interface Token {
   readonly image: string;
   readonly startOffset: number;
-  /** The last offset of what stands in the text, which may be other than the image; see foreign_forms.ts. */
+  /** The last offset of the token's text, which may differ from the image; see foreign_forms.ts. */
   readonly endOffset?: number | undefined;
   readonly isInsertedInRecovery?: boolean;
 }

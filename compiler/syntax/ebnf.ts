@@ -1,9 +1,9 @@
-// The grammar as EBNF, from the rules of the parser itself. What the rules don't say stands in
-// docs/language.md beside it: the order of a rule's clauses, and what stands once.
+// The grammar as EBNF, from the rules of the parser itself. The rest is in
+// docs/language.md beside it: the order of a rule's clauses, and the clauses that are allowed once.
 import type { ISerializedGast } from "chevrotain";
 import { serializedGrammar } from "./grammar.ts";
 
-/** What the lexer makes of a run of word characters; the first that fits. */
+/** The tokens that the lexer makes of a run of word characters; the first that fits. */
 const WORDS: readonly (readonly [name: string, is: string])[] = [
   ["Name", "a letter or `_`, then letters, digits, `_` and `-`; every keyword is one as well"],
   ["Qualified", "two names or more, a dot between"],
@@ -20,15 +20,15 @@ const WORDS: readonly (readonly [name: string, is: string])[] = [
 export function grammarText(): string {
   const rules = new Map(serializedGrammar().flatMap((rule: Part) => (isRule(rule) ? [[rule.name, rule]] : [])));
   const lines: string[] = [];
-  const told = new Set<string>();
-  const tell = (name: string): void => {
+  const written = new Set<string>();
+  const write = (name: string): void => {
     const rule = rules.get(name);
-    if (rule === undefined || told.has(name)) return;
-    told.add(name);
+    if (rule === undefined || written.has(name)) return;
+    written.add(name);
     lines.push(...wrapped(`${name} = ${inner(rule.definition)}`));
-    namesIn(rule).forEach(tell);
+    namesIn(rule).forEach(write);
   };
-  tell("policy");
+  write("policy");
   const width = Math.max(...WORDS.map(([name]) => name.length));
   const words = WORDS.map(([name, is]) => `${name.padEnd(width)} : ${is}`);
   return ["```ebnf", ...lines, "", ...words, "```"].join("\n");
@@ -40,7 +40,7 @@ function namesIn(part: Part): string[] {
   return [...own, ...(part.definition ?? []).flatMap(namesIn)];
 }
 
-/** What Chevrotain writes beside the type, by type. */
+/** The fields that Chevrotain writes beside the type, by type. */
 type Part = ISerializedGast & { readonly name?: string; readonly pattern?: string; readonly separator?: Part };
 
 function isRule(rule: Part): rule is Part & { readonly name: string } {
@@ -87,7 +87,7 @@ function terminal(part: Part | undefined): string {
 /** Columns of a line. */
 const MAX_WIDTH = 100;
 
-/** Brackets stay with what they hold. */
+/** Brackets stay with their content. */
 function wrapped(rule: string): string[] {
   const choices = /^(\w+) = \( ([^()]*) \)$/.exec(rule);
   const plain = choices === null ? rule : `${choices[1] ?? ""} = ${choices[2] ?? ""}`;

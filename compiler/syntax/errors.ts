@@ -1,4 +1,4 @@
-// The parser's own complaints in the author's words. Chevrotain carries one string an error, so
+// The parser's own complaints in the author's words. Chevrotain has one string per error, so
 // code, message, help and replacement travel in it on a line each; parse.ts takes them apart.
 import { EOF, type IParserErrorMessageProvider, type IToken, type TokenType } from "chevrotain";
 import type { UntypedCode } from "../diagnostics/words.ts";
@@ -11,13 +11,13 @@ export interface Complaint {
   readonly code: UntypedCode;
   readonly message: string;
   readonly help: string | null;
-  /** What should stand in the place of the token, where it was nearly written. */
+  /** The text that should replace the token, where it was nearly written. */
   readonly instead: string | null;
 }
 
-/** What was wanted in a rule whose alternatives all fail, or whose only token is missing. */
+/** The missing part of a rule whose alternatives all fail, or whose only token is missing. */
 const WANTED = new Map<string, readonly [wanted: string, help: string | null]>([
-  ["member", ["a member of the set", "members are names, addresses, ports or texts; a comma stands only between two of them"]],
+  ["member", ["a member of the set", "members are names, addresses, ports or texts; write a comma only between two of them"]],
   ["identity", ["an identity such as `dns \"jump.example\"`", "an identity is `uri`, `dns`, `ip` or `sha256` and a text in quotes"]],
   ["identities", ["an identity such as `dns \"jump.example\"`", "an identity is `uri`, `dns`, `ip` or `sha256` and a text in quotes"]],
   ["proto", ["`tcp` or `udp`", "an expose says its protocol and its ports: `on tcp 443`"]],
@@ -31,12 +31,12 @@ const WANTED = new Map<string, readonly [wanted: string, help: string | null]>([
   ["fact", ["`sni` or `client`", null]],
   ["reason", ["a reason", "the reasons are policy, cidr, sni, rate and mtls"]],
   ["outcome", ["`allow` or `deny REASON`", "the reasons are policy, cidr, sni, rate and mtls"]],
-  ["rule", ["`allow` or `deny`", "`dryrun` stands before `allow` or `deny`"]],
+  ["rule", ["`allow` or `deny`", "write `dryrun` before `allow` or `deny`"]],
   ["subject", ["`any`, the name of an expose, or `tcp` and ports", "`never from internet to any as tcp`, `only from office to console`"]],
   ["use", ["the name of a template", "a template is used as `use NAME(ARGUMENT, …)`"]],
 ]);
 
-/** What others call a word that is wanted. */
+/** Other languages' names for a word that is wanted. */
 const OF_SOURCE = { ip: "source", src: "source", address: "source", addr: "source" };
 const SAME: Readonly<Record<string, Readonly<Record<string, string>>>> = { limitKey: { ...OF_SOURCE, server: "listener", total: "listener" }, capKey: OF_SOURCE, outcome: { accept: "allow", permit: "allow", allowed: "allow", ok: "allow" } };
 
@@ -61,10 +61,10 @@ const HELP_IN = new Map<string, string>([
   ["import (kw_as)", "an import has a short name: `import \"nets.ingress\" as nets`"],
   ["import (Text)", "a file is named in quotes: `import \"nets.ingress\" as nets`"],
   ["claim (kw_to)", "a claim says about what it speaks: `never from internet to console`"],
-  ["fact (Text)", "the name that a client asks for stands in quotes: `sni \"www.example.com\"`"],
+  ["fact (Text)", "write the name of the client's hello in quotes: `sni \"www.example.com\"`"],
   ["testHead (Text)", "a test has a title: `test \"who may come\" { … }`"],
   ["invariant (Text)", "an invariant has a title: `invariant \"the console is ours\" { … }`"],
-  ["annotation (Text)", "an annotation's text stands in quotes: `@owner \"web\"`"],
+  ["annotation (Text)", "write an annotation's text in quotes: `@owner \"web\"`"],
   ["credential (Text)", "a certificate is named in quotes: `cert \"web-2027\"`"],
   ["use (LParen)", "a template is used as `use NAME(ARGUMENT, …)`, with `()` if it takes none"],
   ["templateHead (LParen)", "a template has a list of parameters, `()` if it takes none: `template web($name) { … }`"],

@@ -1,5 +1,5 @@
-// Forms that people bring along from nginx, HAProxy, nft and programming languages: each is told
-// with the edit that mends it, and read as what was meant, so that nothing else is told because of
+// Forms of nginx, HAProxy, nft and programming languages: each is reported
+// with the edit that fixes it, and read as what was meant, so that nothing else is reported because of
 // it. Only forms that can't be right are looked for, since every word may be a name. Linear.
 import type { IToken, TokenType } from "chevrotain";
 import { nearest } from "../../runtime/text/nearest.ts";
@@ -25,7 +25,7 @@ export function rewriteForeignForms(text: string, tokens: readonly IToken[]): { 
 }
 
 const EVERYONE: ReadonlySet<string> = new Set(["all", "everyone", "everybody", "anyone", "anybody", "world", "any", "*"]);
-/** Words that stand before addresses elsewhere. */
+/** Words that other languages write before addresses. */
 const BEFORE_SOURCES: ReadonlySet<string> = new Set(["if", "src", "saddr", "when", "source"]);
 const MATCHERS = ["named", "on", "from", "sni", "client", "until"] as const;
 
@@ -40,7 +40,7 @@ const withoutFrom: RewriteRule = (m, at) => {
   const isMore = behind !== undefined && (isMember(behind) || isText(behind));
   const isProto = next.tokenType === KW.tcp || next.tokenType === KW.udp;
   if (isProto && isMore) {
-    m.expected("`on`", next, "ports stand behind `on`: `deny on tcp 22`", insertedBefore(next, "on "));
+    m.expected("`on`", next, "write ports after `on`: `deny on tcp 22`", insertedBefore(next, "on "));
     m.put(word, m.made(KW.on, "on", next.startOffset, next.startOffset));
     return 1;
   }
@@ -51,16 +51,16 @@ const withoutFrom: RewriteRule = (m, at) => {
   }
   if (next.tokenType === Name && EVERYONE.has(image) || next.image === "*") {
     // Where the first match wins, that is the last line; here it would take back every allow.
-    if (word.tokenType === KW.deny) m.expected("`from`", next, "leave it out: what no `allow` admits is denied, and `deny from any` would refuse everyone, whatever is allowed", null);
+    if (word.tokenType === KW.deny) m.expected("`from`", next, "remove it: what no `allow` admits is denied, and `deny from any` would refuse everyone, whatever is allowed", null);
     else m.expected("`from`", next, "everyone is `from any`", instead(next, next, "from any"));
     m.put(word, m.made(KW.from, "from", next.startOffset, next.startOffset), m.made(Name, "any", next.startOffset, endOf(next)));
     return 2;
   }
   if (![Name, Literal, Qualified, Param, Text].includes(next.tokenType)) return 0;
-  // In a test an outcome stands there whose `=>` is missing.
+  // In a test this is an outcome whose `=>` is missing.
   const begins = startsLine(word) || previous === undefined || previous.tokenType === LBrace || previous.tokenType === RBrace;
   if (!begins && (next.tokenType === Param || WORDS.reason.some((reason) => reason === next.image))) return 0;
-  // A misspelt clause is told as such.
+  // A misspelt clause is reported as such.
   if (next.tokenType === Name && isMore && nearest(next.image, MATCHERS) !== null) return 0;
   const isSource = ![Qualified, Text].includes(next.tokenType) && image !== "not" && !declaredApart(m).has(next.image);
   m.expected("`from`", next, `write ${quote(`${word.image} from ${m.written(next)}`)}`, isSource ? insertedBefore(next, "from ") : null, { doubtful: next.image });
@@ -70,7 +70,7 @@ const withoutFrom: RewriteRule = (m, at) => {
 
 const apart = new WeakMap<TokenRewriter, ReadonlySet<string>>();
 
-/** Names of sets that are no nets, which may stand behind `sni` or `client` as well; what an import has is not known here. */
+/** Names of sets that are no nets, which may follow `sni` or `client` as well; the names of an import are not known here. */
 function declaredApart(m: TokenRewriter): ReadonlySet<string> {
   const known = apart.get(m) ?? new Set(m.tokens.flatMap((token, i) => (m.is(i - 1, KW.hosts, KW.ids) ? [token.image] : [])));
   apart.set(m, known);
@@ -87,7 +87,7 @@ const withoutPer: RewriteRule = (m, at) => {
   const length = burst ? 4 : 2;
   const [first, last] = [m.tokens[at], m.tokens[at + length - 1]];
   if (first === undefined || last === undefined || m.is(at + length, KW.per, KW.source, KW.listener, KW.identity) || m.is(at + length, KW.burst)) return 0;
-  // A word of its own is told where it stands.
+  // A word of its own is reported at its place.
   const next = m.onLine(at + length);
   if (next?.tokenType === Name) return 0;
   const end = endOf(last);
@@ -119,7 +119,7 @@ const otherRate: RewriteRule = (m, at) => {
   ];
   for (const [count, written, last] of forms) {
     const [, digits, period] = RATE_FORMS.map((form) => form.exec(written)).find((found) => found !== null) ?? [];
-    // A rate with a unit in full is told where it is understood.
+    // A rate with a unit in full is reported where rates are parsed.
     if (digits === undefined || period === undefined || last === undefined || (named === 0 && count === 1 && first.tokenType === Rate)) continue;
     const meant = `${digits}/${period.slice(0, 1).toLowerCase()}`;
     const from = m.tokens[at + 1] ?? first;
@@ -136,7 +136,7 @@ const otherRate: RewriteRule = (m, at) => {
 const thinArrow: RewriteRule = (m, at) => {
   const token = m.tokens[at];
   if (token === undefined) return 0;
-  m.expected("`=>`", token, "what a test expects stands behind `=>`", instead(token, token, "=>"));
+  m.expected("`=>`", token, "write the expected outcome after `=>`", instead(token, token, "=>"));
   m.put(m.made(Arrow, "=>", token.startOffset, endOf(token), token.payload === true));
   return 1;
 };
@@ -162,7 +162,7 @@ const bareParameters: RewriteRule = (m, at) => {
 };
 
 const PORT_WORD = /^(?:port|ports|dport|dports)$/i;
-const PROTO_HELP = "ports stand behind their protocol: `on tcp 443`";
+const PROTO_HELP = "write ports after their protocol: `on tcp 443`";
 
 /** `on port 443`, `on 443`, `on tcp/443`, and the same behind `to`. */
 const withoutProto: RewriteRule = (m, at) => {
@@ -228,7 +228,7 @@ const quotedBackend: RewriteRule = (m, at) => {
   }
   const bare = next.image.slice(1, -1);
   if (next.tokenType !== Text || !/^[A-Za-z0-9.:[\]-]+:[0-9]+$/.test(bare)) return 0;
-  m.expected("an address with a port", next, "an address stands without quotes: `backend 127.0.0.1:8080`", instead(next, next, bare));
+  m.expected("an address with a port", next, "write an address without quotes: `backend 127.0.0.1:8080`", instead(next, next, bare));
   m.put(m.tokens[at], m.made(Literal, bare, next.startOffset, endOf(next)));
   return 2;
 };
@@ -242,12 +242,12 @@ const wordBetween: RewriteRule = (m, at) => {
   if (word === undefined || next === undefined || previous === undefined || isKeyword(previous.image) || !(isMember(previous) || isText(previous))) return 0;
   const image = word.image.toLowerCase();
   if (image === "and" && MATCHERS.some((w) => next.tokenType === KW[w])) {
-    m.expected("the next clause", word, "the clauses of a rule hold together, without a word between them", without(m, word));
+    m.expected("the next clause", word, "the clauses of a rule follow each other without a word between them", without(m, word));
     return 1;
   }
   const behindNext = m.tokens[at + 2];
   if ((image === "but" || image === "without") && isMember(next) && behindNext?.tokenType !== Equals) {
-    m.expected("`except`", word, "what is taken away stands behind `except`", instead(word, word, "except"));
+    m.expected("`except`", word, "write the members to take out after `except`", instead(word, word, "except"));
     m.put(m.made(KW.except, "except", word.startOffset, endOf(word)));
     return 1;
   }

@@ -1,4 +1,4 @@
-// Words that nginx, HAProxy and nft have where a statement or a clause stands, and what says it here.
+// Words with which nginx, HAProxy and nft begin a statement or a clause, and the form that this language has.
 
 interface Said {
   readonly help: string;
@@ -6,7 +6,7 @@ interface Said {
   readonly instead: string | null;
 }
 
-const FIRST_LINE = "ports stand in the first line of an expose: `expose NAME on tcp 443 { … }`";
+const FIRST_LINE = "write the ports in the first line of an expose: `expose NAME on tcp 443 { … }`";
 const NAMES = "write `as passthrough` in the first line, and `allow from any sni \"www.example.com\"`";
 const HTTP = "what HTTP says (paths, headers, methods) stays with the web server behind";
 const CERT = "write `as tls` in the first line and `cert \"NAME\"`: the gateway's configuration says where the certificate lies";
@@ -14,7 +14,7 @@ const SET = "a set of addresses is `net NAME = …`, of ports `ports NAME = …`
 const RATE = "new connections are bounded by `limit 10/s burst 20 per source`";
 const CAP = "open connections are bounded by `cap 4000 connections, 20 per source`";
 const EXPOSE = "a listener is `expose NAME on tcp 443 { backend 127.0.0.1:8080 allow from … }`";
-const BACKEND = "one backend stands in each expose: `backend 127.0.0.1:8080`";
+const BACKEND = "write one backend in each expose: `backend 127.0.0.1:8080`";
 const LISTS = "a policy file is read with `import \"PATH\" as NAME`, a list of addresses with `net NAME = file \"PATH\" max N`";
 const NOTHING = "nothing is needed: what no `allow` admits is denied";
 
@@ -29,8 +29,8 @@ const HELP: Readonly<Record<string, string>> = {
   ssl_certificate: CERT, ssl_certificate_key: CERT, ssl: CERT,
   limit_req: RATE, limit_req_zone: RATE, "stick-table": RATE,
   limit_conn: CAP, limit_conn_zone: CAP, maxconn: CAP,
-  "tcp-request": "a rule stands alone: `allow from NET`, `deny from NET`",
-  mode: "the mode stands in the first line of an expose: `expose NAME on tcp 443 as passthrough { … }`",
+  "tcp-request": "write the rule alone: `allow from NET`, `deny from NET`",
+  mode: "write the mode in the first line of an expose: `expose NAME on tcp 443 as passthrough { … }`",
 };
 
 const WORDS: Readonly<Record<string, "allow" | "deny">> = { accept: "allow", permit: "allow", drop: "deny", reject: "deny", block: "deny", refuse: "deny" };

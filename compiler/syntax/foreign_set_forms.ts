@@ -6,7 +6,7 @@ import { instead, without, type ForeignForm, type RewriteRule, type TokenRewrite
 import { beginsForCertain } from "./keyword_lookahead.ts";
 import { Comma, Equals, Integer, KW, LBrace, LParen, Literal, Name, Param, RBrace, RParen, Range, Text, classify, isName, isText, startsLine } from "./tokens.ts";
 
-const BARE = "members stand without brackets, separated by commas: `net office = 192.0.2.0/24, 2001:db8::/32`";
+const BARE = "write members without brackets, separated by commas: `net office = 192.0.2.0/24, 2001:db8::/32`";
 
 /** `net x = [a, b]`, `from { a, b }`, `tcp { 80, 443 }`, `net x { a }`: the token before the bracket is looked at. */
 export const bracketed: RewriteRule = (m, at) => {
@@ -53,7 +53,7 @@ interface Bracketed {
   readonly end: number;
 }
 
-/** Null where what stands there is no list of members in brackets. Ends at the next bracket, so that all calls together are linear. */
+/** Null where the text is no list of members in brackets. Ends at the next bracket, so that all calls together are linear. */
 function membersIn(m: TokenRewriter, first: number): Bracketed | null {
   const open = m.tokens[first];
   if (open === undefined) return null;
@@ -81,7 +81,7 @@ function withoutLastComma(members: readonly IToken[]): readonly IToken[] {
   return members.at(-1)?.tokenType === Comma ? members.slice(0, -1) : members;
 }
 
-/** Elsewhere a new line is enough. */
+/** Between other members a new line is enough. */
 function needsComma(members: readonly IToken[], i: number): boolean {
   const [before, token] = [members[i - 1], members[i]];
   return before !== undefined && token !== undefined && startsLine(token) && before.tokenType !== Comma && token.tokenType !== Comma;
@@ -102,7 +102,7 @@ function withCommas(m: TokenRewriter, open: IToken, close: IToken, members: read
   return behind.includes("#") ? `${out}${behind.trimEnd()}\n` : out;
 }
 
-/** The bracket alone, where it stands at the beginning of a word. */
+/** The bracket alone, where it is at the beginning of a word. */
 function shown(m: TokenRewriter, open: IToken): IToken {
   return open.tokenType === Literal ? m.made(Literal, "[", open.startOffset, open.startOffset + 1) : open;
 }
@@ -120,7 +120,7 @@ export const commas: RewriteRule = (m, at) => {
   const from = ends ? first : m.tokens[at + 1];
   if (from === undefined) return 0;
   m.say({
-    start: from.startOffset, end: endOf(last), message: "a comma stands only between two members",
+    start: from.startOffset, end: endOf(last), message: "a comma is only allowed between two members",
     help: "remove it", fix: { start: from.startOffset, end: endOf(last), text: "" },
   });
   if (!ends) m.put(first);
@@ -129,7 +129,7 @@ export const commas: RewriteRule = (m, at) => {
 
 const CLAUSES: ReadonlySet<TokenType> = new Set([KW.from, KW.sni, KW.client, KW.until]);
 
-/** What the grammar never reads as a member, whatever sets are called. */
+/** True of tokens that the grammar never reads as a member, whatever sets are called. */
 function isNoMember(token: IToken, next: IToken, afterNext: IToken): boolean {
   const isRule = token.tokenType === KW.allow || token.tokenType === KW.deny;
   // `=> allow 4, deny sni 1`: an outcome.
@@ -165,7 +165,7 @@ export const namedWithColon: RewriteRule = (m, at) => {
   const bare = m.made(Name, name.image.slice(0, -1), name.startOffset, end - 1);
   const hasEquals = colon?.tokenType === Equals;
   m.say({
-    start: end - 1, end, message: "expected `=`, found `:`", help: "members stand behind `=`",
+    start: end - 1, end, message: "expected `=`, found `:`", help: "write members after `=`",
     fix: hasEquals ? without(m, m.made(Name, ":", end - 1, end)) : { start: end - 1, end, text: " =" },
   });
   m.put(word, bare);
@@ -184,7 +184,7 @@ function equals(m: TokenRewriter, first: IToken, last: IToken): ForeignForm {
 export const minFirst: RewriteRule = (m, at) => {
   const [, , min, few, max, many] = m.tokens.slice(at, at + 6);
   if (min === undefined || few === undefined || max === undefined || many === undefined || !m.is(at + 1, Text, Param) || !m.is(at + 2, KW.min) || !m.is(at + 3, Integer, Param) || !m.is(at + 4, KW.max) || !m.is(at + 5, Integer, Param)) return 0;
-  m.expected("`max`", min, "`min` stands behind `max`", instead(min, many, `max ${m.written(many)} min ${m.written(few)}`));
+  m.expected("`max`", min, "write `min` after `max`", instead(min, many, `max ${m.written(many)} min ${m.written(few)}`));
   m.put(m.tokens[at], m.tokens[at + 1], max, many, min, few);
   return 6;
 };

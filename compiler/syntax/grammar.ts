@@ -3,10 +3,10 @@
 //
 // Between statements, clauses and lines the loops skip what can't begin one (recovery.ts),
 // brace by brace, and note it; inside a statement Chevrotain resynchronises at the keywords. An
-// annotation is an item of its own, so that a misspelt statement behind it is told as such; ast/
+// annotation is an item of its own, so that a misspelt statement behind it is reported as such; ast/
 // gives it to what follows.
 //
-// What is read often has its alternatives in a field: those that stand in a rule are made anew each
+// Rules that are read often have their alternatives in a field: those in a rule are made anew each
 // time it is read.
 import type { CstNode, DSLMethodOpts, IOrAlt, IRecognitionException, ISerializedGast, IToken, TokenType } from "chevrotain";
 import { ClauseGrammar } from "./clause_grammar.ts";
@@ -139,7 +139,7 @@ class Grammar extends ClauseGrammar {
     this.CONSUME(RParen);
   });
 
-  /** Statements or clauses, and not both; ast/ tells them apart. */
+  /** Statements or clauses, and not both; ast/ distinguishes them. */
   bodyItem = this.RULE("bodyItem", () => {
     this.OR([
       { ALT: () => this.SUBRULE(this.declaration) },
@@ -165,7 +165,7 @@ export interface Tree {
   readonly stray: readonly Stray[];
   /** Offsets at which reading began anew, so that what was wrong before has no part in it. */
   readonly fresh: readonly number[];
-  /** What is missing before a token, where nothing else was wrong there. */
+  /** The token that is missing before a token, where nothing else was wrong there. */
   readonly inserted: ReadonlyMap<IToken, TokenType>;
 }
 
@@ -181,7 +181,7 @@ export function parseTokens(tokens: IToken[]): Tree {
   return { cst, errors, stray, fresh, inserted };
 }
 
-/** Throws where the rules contradict themselves; the tests ask it, so that no compilation has to. */
+/** Throws where the rules contradict themselves; the tests call it, so that no compilation has to. */
 export function validateGrammar(): void {
   new Grammar(true);
 }

@@ -1,5 +1,5 @@
 // The register of keywords: every word of edition 1, and where one that begins something
-// stands. tokens.ts makes a token for each row; all of them are soft, so they name sets as well.
+// is allowed. tokens.ts makes a token for each row; all of them are soft, so they name sets as well.
 
 /** `statement` begins one at top level, `clause` in an expose, `rule` in an allow or deny, `line` in a test, `claim` in an invariant, `bound` in a budget. */
 export type Place = "statement" | "clause" | "rule" | "line" | "claim" | "bound";
@@ -77,7 +77,7 @@ export const KEYWORDS = {
 
 export type Keyword = keyof typeof KEYWORDS;
 
-/** The words of edition 1 that stand where a name is read, so that they need no token. */
+/** The words of edition 1 that are read as names, so that they need no token. */
 export const WORDS = {
   mode: ["tcp", "passthrough", "tls", "mtls", "direct"],
   reason: ["policy", "cidr", "sni", "rate", "mtls"],

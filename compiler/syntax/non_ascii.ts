@@ -1,5 +1,5 @@
 // Characters outside of ASCII where only ASCII is read: blanks that are none, what can't be seen, and
-// what looks like a letter or a sign of the language. They are told once, by their code points, and
+// what looks like a letter or a sign of the language. They are reported once, by their code points, and
 // read as what they are taken for, so that a word is not torn at them.
 import { asSeen, characterName, codePoint, takenFor } from "../../runtime/text/characters.ts";
 import { quote } from "../diagnostics/quote.ts";
@@ -10,11 +10,11 @@ export interface NonAscii {
   readonly end: number;
   readonly message: string;
   readonly help: string;
-  /** What should stand there; null where it can't be told. */
+  /** The text that was probably meant; null where it is not known. */
   readonly instead: string | null;
 }
 
-/** Stands in the place of what is left out of a word, so that all places stay. */
+/** Replaces characters that are taken out of a word, so that all places stay. */
 export const GAP = "\0";
 const WORD = /[A-Za-z0-9_$*.:%/[\]-]/;
 const QUOTES = "“”„‟«»‘’‛＂";
@@ -71,14 +71,14 @@ class Scan {
     this.#put(at, at + 1, "\"");
     if (isClosed) this.#put(close, end, "\"");
     const instead = isClosed ? `"${this.#text.slice(at + 1, close)}"` : null;
-    this.#nonAscii.push({ start: at, end, message: `\`${open}\` is ${characterName(open)} and does not begin a text`, help: "a text stands in double quotes", instead });
+    this.#nonAscii.push({ start: at, end, message: `\`${open}\` is ${characterName(open)} and does not begin a text`, help: "write a text in double quotes", instead });
     return end;
   }
 
   #sign(at: number, c: string): number {
     const as = takenFor(c) ?? c;
     this.#put(at, at + c.length, as.padEnd(c.length));
-    this.#nonAscii.push({ start: at, end: at + c.length, ...told([c], as) });
+    this.#nonAscii.push({ start: at, end: at + c.length, ...described([c], as) });
     return at + c.length;
   }
 
@@ -119,7 +119,7 @@ class Scan {
     const last = found.at(-1);
     const to = last === undefined ? end : last.at + last.c.length;
     const seen = found.every(({ c }) => takenFor(c) !== null) ? asSeen(written) : null;
-    this.#nonAscii.push({ start: at, end: to, ...told([...new Set(found.map(({ c }) => c))], seen), instead: seen === null ? null : asSeen(text.slice(at, to)) });
+    this.#nonAscii.push({ start: at, end: to, ...described([...new Set(found.map(({ c }) => c))], seen), instead: seen === null ? null : asSeen(text.slice(at, to)) });
     return end;
   }
 
@@ -140,7 +140,7 @@ const LETTER = /[\p{L}\p{M}\p{N}]/u;
 const MOST_NAMED = 4;
 
 /** `seen` is the word as it is taken; null where it has letters that look like no letter of ASCII. */
-function told(characters: readonly string[], seen: string | null): Omit<NonAscii, "start" | "end"> {
+function described(characters: readonly string[], seen: string | null): Omit<NonAscii, "start" | "end"> {
   const [only = ""] = characters;
   const help = seen === null ? "names are letters A to Z, digits, `_` and `-`" : seen === "" ? "remove it" : `write ${quote(seen)}`;
   if (characters.length > 1) {

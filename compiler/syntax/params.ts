@@ -1,5 +1,5 @@
-// Parameters stand in the template that lists them and are whole words: read from the tokens,
-// so that it holds whatever else is wrong with a template.
+// Parameters belong to the template that lists them and are whole words. They are read from the tokens,
+// so that other errors of a template don't matter.
 import type { IToken, TokenType } from "chevrotain";
 import { MAX_ERRORS, MAX_LOOKS } from "../source/bounds.ts";
 import { nearest } from "../../runtime/text/nearest.ts";
@@ -8,11 +8,11 @@ import { KW, LBrace, LParen, Literal, Param, RBrace, RParen, isName } from "./to
 
 export interface Misplaced {
   readonly token: IToken;
-  /** `outside` of every template may follow from a torn head; `again` was told already. */
+  /** `outside` of every template may follow from a torn head; `again` was reported already. */
   readonly why: "outside" | "unknown" | "twice" | "joined" | "again";
   readonly message: string;
   readonly help: string;
-  /** The list of parameters that it is not in, or where it stands twice in. */
+  /** The list of parameters that it is not in, or in which it appears twice. */
   readonly related: { readonly token: IToken; readonly label: string } | null;
 }
 
@@ -29,10 +29,10 @@ interface Template {
   readonly params: ReadonlyMap<string, IToken> | null;
 }
 
-/** What is wrong with parameters, in the order of the text; linear. */
+/** The faults of parameters, in the order of the text; linear. */
 export function misplacedParams(tokens: readonly IToken[]): Misplaced[] {
   const found: Misplaced[] = [];
-  const told = new Set<string>();
+  const reported = new Set<string>();
   let template: Template | null = null;
   let depth = 0;
   let advised = 0;
@@ -54,9 +54,9 @@ export function misplacedParams(tokens: readonly IToken[]): Misplaced[] {
     const complaint = judge(token, template, advised < MAX_ERRORS);
     if (complaint === null) continue;
     const key = `${template?.name.startOffset ?? ""} ${token.image}`;
-    if (complaint.why === "unknown" && !told.has(key)) advised++;
-    found.push(told.has(key) ? { ...complaint, why: "again" } : complaint);
-    told.add(key);
+    if (complaint.why === "unknown" && !reported.has(key)) advised++;
+    found.push(reported.has(key) ? { ...complaint, why: "again" } : complaint);
+    reported.add(key);
   }
   return found;
 }
@@ -64,7 +64,7 @@ export function misplacedParams(tokens: readonly IToken[]): Misplaced[] {
 /** `WORD NAME ( … ) {`, however the word is spelt, or what there is of it. */
 function headAt(tokens: readonly IToken[], at: number, found: Misplaced[]): Head | null {
   const open = tokens[at + 2];
-  // Asked of every token, so the rarest of the three is looked at first.
+  // Called for every token, so the rarest of the three is looked at first.
   if (open?.tokenType !== LParen && open?.tokenType !== LBrace) return null;
   const word = tokens[at];
   const name = tokens[at + 1];
@@ -79,7 +79,7 @@ function headAt(tokens: readonly IToken[], at: number, found: Misplaced[]): Head
     if (token?.tokenType === Param) {
       const first = params.get(token.image);
       if (first === undefined) params.set(token.image, token);
-      else twice.push({ token, why: "twice", message: `${quote(token.image)} stands twice in the list of parameters`, help: "give one of them another name", related: { token: first, label: "first here" } });
+      else twice.push({ token, why: "twice", message: `${quote(token.image)} appears twice in the list of parameters`, help: "give one of them another name", related: { token: first, label: "first here" } });
     } else if (token === undefined || ENDS.has(token.tokenType)) {
       const end = token?.tokenType === RParen && tokens[i + 1]?.tokenType === LBrace ? i + 1 : i;
       const opens = tokens[end]?.tokenType === LBrace;
@@ -101,7 +101,7 @@ function judge(token: IToken, template: Template | null, advise: boolean): Mispl
   if (tokenType !== Param) return null;
   const text = quote(image);
   if (template === null) {
-    return { token, why: "outside", message: `${text} stands outside of a template`, help: "a parameter stands in the block of the template that lists it", related: null };
+    return { token, why: "outside", message: `${text} is used outside of a template`, help: "use a parameter in the block of the template that lists it", related: null };
   }
   const { params, name } = template;
   if (params === null || params.has(image)) return null;

@@ -32,7 +32,7 @@ export function parse(file: SourceFile): Parsed {
   // Behind a torn head, or around a block that was closed too early, a parameter may well be in its template.
   const firstTorn = stray.some((s) => s.token.tokenType === RBrace) ? 0 : [...errors, ...stray].map((e) => e.token.startOffset).filter((offset) => !Number.isNaN(offset)).reduce((least, offset) => Math.min(least, offset), Infinity);
 
-  // What is read as it was meant says nothing of the text around it.
+  // A form that is read as it was meant makes no error of the text around it.
   const apart = [
     ...foreign(file, lexed),
     ...foreignForms.map(({ start, end, message, help, fix }): Diagnostic => ({
@@ -42,7 +42,7 @@ export function parse(file: SourceFile): Parsed {
   const found: Diagnostic[] = [
     ...few(unclosed).map((t) => at(file, t, "ING102", "the text has no closing quote", "a text ends on the line where it begins: add `\"`")),
     ...few(tokens.filter((t) => t.tokenType === Text && controlsIn(t.image).length > 0)).map((t) =>
-      at(file, t, "ING103", `a text holds a control character: ${controlsIn(t.image).map(characterName).join(", ")}`, "remove it, or write the text anew")),
+      at(file, t, "ING103", `a text contains a control character: ${controlsIn(t.image).map(characterName).join(", ")}`, "remove it, or write the text anew")),
     ...characters(file, lexed, tokens),
     ...withoutUnopened(errors).map((e) => fromParser(file, tokens, e, inserted)),
     ...stray.map((s) => {
@@ -59,7 +59,7 @@ export function parse(file: SourceFile): Parsed {
     ...errors.flatMap((e) => ("previousToken" in e && isToken(e.previousToken) ? [endOf(e.previousToken)] : [])),
     ...stray.map((s) => endOf(s.previous)),
   ]);
-  // What a parameter that is none would have been is unknown: nothing more is said about it.
+  // Nothing more is reported about a parameter that is none, because its meaning is unknown.
   for (const { token } of misplaced) token.isInsertedInRecovery = true;
   const doubtful = new Set(stray.filter((s) => s.context === "statement" || s.context === "body").flatMap((s) => [s.token.image, s.next.image]));
   for (const { doubtful: name } of foreignForms) if (name !== undefined) doubtful.add(name);
@@ -102,10 +102,10 @@ function refuseNesting(file: SourceFile, tokens: readonly IToken[]): Diagnostic 
 }
 
 const ADVICE = new Map([
-  [";", "nothing stands between statements: leave it out"],
-  ["'", "a text stands in double quotes"],
-  ["`", "a text stands in double quotes"],
-  ["&", "clauses of one rule hold together without a word between them"],
+  [";", "statements need no separator: remove it"],
+  ["'", "write a text in double quotes"],
+  ["`", "write a text in double quotes"],
+  ["&", "the clauses of a rule follow each other without a word between them"],
   ["|", "write two rules, or list the members of a set with commas"],
   ["!", "what is not meant is taken away with `except`"],
   ["+", "sets are joined with commas"],
@@ -122,7 +122,7 @@ function foreign(file: SourceFile, { slashed, quoted, nonAscii }: Lexed): Diagno
     }),
     ...few(quoted).map((token): Diagnostic => {
       const span = spanOf(file, token);
-      return { ...none, message: `${quote(file.text.slice(span.start, span.start + 1))} does not begin a text`, span, help: "a text stands in double quotes", fix: { span, text: token.image } };
+      return { ...none, message: `${quote(file.text.slice(span.start, span.start + 1))} does not begin a text`, span, help: "write a text in double quotes", fix: { span, text: token.image } };
     }),
     ...few(nonAscii).map(({ start, end, message, help, instead }): Diagnostic => {
       const span = { file, start, end };
@@ -184,7 +184,7 @@ function shownWhere(file: SourceFile, tokens: readonly IToken[], diagnostics: re
 }
 
 /**
- * The edit that puts a missing word before a token. Where a `}` is missing nobody can know what the block was to hold;
+ * The edit that puts a missing word before a token. Where a `}` is missing the intended content of the block is unknown;
  * what has no one spelling, such as a time, can't be put anywhere; and a word that is there was read as a name.
  */
 function insertion(file: SourceFile, before: IToken | null, last: IToken | undefined, missing: TokenType): Diagnostic["fix"] {
@@ -199,7 +199,7 @@ function insertion(file: SourceFile, before: IToken | null, last: IToken | undef
   return { span: { file, start: at, end: at }, text: /\S/.test(text.charAt(at - 1)) ? ` ${word}` : `${word} ` };
 }
 
-/** Leaves out that a block is not closed where it was told that it was not opened. */
+/** Drops the error that a block is not closed where another says that it was not opened. */
 function withoutUnopened(errors: readonly IRecognitionException[]): IRecognitionException[] {
   const unopened = new Set<string>();
   return errors.filter(({ message, context }) => {
@@ -225,13 +225,13 @@ function openBrace(tokens: readonly IToken[], before: IToken | undefined, inclus
 const LEXICAL: ReadonlySet<DiagnosticCode> = new Set<DiagnosticCode>(["ING101", "ING102", "ING103"]);
 
 /**
- * Leaves out what only follows from an earlier error: at the same token, and a few tokens
+ * Drops errors that only follow from an earlier one: at the same token, and a few tokens
  * on along the same line; and what an unclosed string has swallowed. Bounded in number.
  */
 function independent(
   file: SourceFile, tokens: readonly IToken[], found: Diagnostic[], unclosed: readonly IToken[], fresh: readonly number[],
 ): Diagnostic[] {
-  // Where a brace is inside of an unclosed string, all that comes after it stands in the wrong block.
+  // Where a brace is inside of an unclosed string, all that comes after it is in the wrong block.
   const swallowed = unclosed.find((t) => /[{}]/.test(t.image))?.startOffset ?? Infinity;
   const open = new Set(unclosed);
   const kept: Diagnostic[] = [];

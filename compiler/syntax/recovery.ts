@@ -1,13 +1,13 @@
 // How reading goes on behind an error: what may begin a statement, a clause or a line, what is
 // skipped until then, and what Chevrotain may make up. Keywords are soft, so the loops skip
-// stray text themselves instead of leaving it to the parser's follow sets.
+// stray text themselves instead of relying on the parser's follow sets.
 import { CstParser, EOF, createTokenInstance, type CstNode, type IToken, type TokenType } from "chevrotain";
 import { messages } from "./errors.ts";
 import { wordsAt, type Place } from "./keywords.ts";
 import { beginsForCertain, wantsName } from "./keyword_lookahead.ts";
 import { Arrow, At, Comma, Equals, KW, LBrace, LParen, Name, Param, RBrace, RParen, VOCABULARY, isName, startsLine } from "./tokens.ts";
 
-/** What the loops read; `body` is a template's. */
+/** The kinds of blocks that the loops read; `body` is a template's. */
 export type Context = Exclude<Place, "rule"> | "body";
 
 export interface Stray {
@@ -21,7 +21,7 @@ export interface Stray {
 
 const typesAt = (...places: readonly Place[]): TokenType[] => wordsAt(...places).map((w) => KW[w]);
 
-/** What stands at top level and in no block, not even a template's. */
+/** Statements that are allowed at top level and in no block, not even a template's. */
 const OUTERMOST: ReadonlySet<TokenType> = new Set([KW.edition, KW.import, KW.template]);
 
 const STARTS: Record<Context, ReadonlySet<TokenType>> = {
@@ -56,7 +56,7 @@ const INSERTABLE: ReadonlySet<TokenType> = new Set([
   LBrace, RBrace, RParen, Equals, Arrow, KW.on, KW.to, KW.in, KW.connections, KW.per, KW.max, KW.KiB,
 ]);
 
-/** Leaving out one of these in recovery would move what follows into another block or statement. */
+/** Dropping one of these in recovery would move what follows into another block or statement. */
 const STRUCTURE: ReadonlySet<TokenType> = new Set([LBrace, RBrace, LParen, RParen, At, Arrow, Equals]);
 
 /** After so many errors the loops end: recovery on noise costs time and says nothing. */
@@ -65,7 +65,7 @@ const MAX_SYNTAX_ERRORS = 100;
 export class Recovering extends CstParser {
   stray: Stray[] = [];
   fresh: number[] = [];
-  /** What recovery put before a token. */
+  /** The token that recovery put before a token. */
   inserted = new Map<IToken, TokenType>();
   private errorsBefore = 0;
 
@@ -94,7 +94,7 @@ export class Recovering extends CstParser {
   protected strayUntil(context: Context): boolean {
     if (this.isHopeless()) return false;
     const end = this.skipUntil(context, true);
-    if (end === "start" && this.isSure(context)) this.fresh.push(this.LA(1).startOffset);
+    if (end === "start" && this.isCertain(context)) this.fresh.push(this.LA(1).startOffset);
     return end === "start";
   }
 
@@ -107,7 +107,7 @@ export class Recovering extends CstParser {
         const end = this.endOfSkip(context, noting && first);
         if (end !== null) return end;
         const newLine = startsLine(token) && type !== LBrace && !CONTINUES.has(this.LA(0).tokenType);
-        // What is told already ends with its line, but for the brace that ends its block.
+        // An error that was reported already ends with its line, but for the brace that ends its block.
         if (!noting && newLine && type !== RBrace) return "start";
         if (noting && (first || newLine)) this.stray.push({ context, token, previous: this.LA(0), next: this.LA(2) });
       }
@@ -124,13 +124,13 @@ export class Recovering extends CstParser {
     if (type === EOF || (type === RBrace && context !== "statement")) return "end";
     if (STARTS[context].has(type)) {
       const previous = this.LA(0);
-      if (isFirst || startsLine(token) || previous.tokenType === RBrace || (this.isSure(context) && !wantsName(previous))) return "start";
+      if (isFirst || startsLine(token) || previous.tokenType === RBrace || (this.isCertain(context) && !wantsName(previous))) return "start";
     }
     const lost = context === "body" ? OUTERMOST : TOP_ONLY;
     return context !== "statement" && startsLine(token) && (lost.has(type) || type === At) ? "end" : null;
   }
 
-  private isSure(context: Context): boolean {
+  private isCertain(context: Context): boolean {
     return beginsForCertain(context === "bound", this.LA(1), this.LA(2), this.LA(3));
   }
 
@@ -139,7 +139,7 @@ export class Recovering extends CstParser {
     this.errorsBefore = this.errors.length;
   }
 
-  /** Skips to the `{` of a block if it stands on this line, so that the block is read as what it is. */
+  /** Skips to the `{` of a block if it is on this line, so that the block is read as what it is. */
   protected skipToBrace(): void {
     for (let i = 1; ; i++) {
       const token = this.LA(i);
@@ -160,7 +160,7 @@ export class Recovering extends CstParser {
 
   /** True if the next token begins something there, and no name that is wanted. */
   protected isNextLine(context: Context): boolean {
-    return startsLine(this.LA(1)) && this.isAtStart(context) && this.isSure(context);
+    return startsLine(this.LA(1)) && this.isAtStart(context) && this.isCertain(context);
   }
 
   /** True if the next token begins something there. */
@@ -189,7 +189,7 @@ export class Recovering extends CstParser {
   // Chevrotain goes on at any token that may follow any rule that is being read. With soft
   // keywords that is nearly everything: a test's `allow` would end the test and its block. The
   // five methods below are its own (11.2.0) and replace that: an error ends the statement, clause
-  // or line in which it stands, and its block goes on with the next one.
+  // or line in which it is, and its block goes on with the next one.
 
   protected declare readonly getCurrRuleFullName: () => string;
 

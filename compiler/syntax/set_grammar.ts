@@ -4,7 +4,7 @@ import type { CstNode, DSLMethodOpts, IOrAlt, IToken, OrMethodOpts, TokenType } 
 import { Recovering } from "./recovery.ts";
 import { Comma, Integer, KW, Literal, Name, Param, Qualified, Range, Text, Word, isText } from "./tokens.ts";
 
-/** What is no keyword and no parameter is a member by itself. */
+/** A token that is no keyword and no parameter is a member by itself. */
 const PLAIN: ReadonlySet<TokenType> = new Set([Literal, Name, Qualified, Integer, Range, Text]);
 
 export class SetGrammar extends Recovering {
@@ -109,7 +109,7 @@ export class SetGrammar extends Recovering {
     this.CONSUME(Literal);
   });
 
-  /** The words are checked where they are understood. */
+  /** The words are checked in check/. */
   mode = this.RULE("mode", () => {
     this.CONSUME(Name);
   });

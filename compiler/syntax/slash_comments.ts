@@ -1,5 +1,5 @@
 // Comments as other languages have them, `// …` and `/* … */`: found before the text is read, so
-// that what stands in them is not told word by word.
+// that their content is not reported word by word.
 
 export interface Slashed {
   readonly start: number;
@@ -8,7 +8,7 @@ export interface Slashed {
 
 const RUN = /[A-Za-z0-9_$*.:%/[\]-]/;
 
-/** The text with blanks in their place, so that all places stay, and where they stood; linear. */
+/** The text with blanks in their place, so that all places stay, and the comments with their places; linear. */
 export function withoutSlashed(text: string): { readonly text: string; readonly slashed: readonly Slashed[] } {
   if (!text.includes("//") && !text.includes("/*")) return { text, slashed: [] };
   const slashed: Slashed[] = [];
@@ -41,7 +41,7 @@ export function isClosed(text: string, { start, end }: Slashed): boolean {
   return text.startsWith("//", start) || (end - start >= 4 && text.startsWith("*/", end - 2));
 }
 
-/** The same comment as the language has them; a line of its own for what stands behind it. */
+/** The same comment as the language has them; a line of its own for the text behind it. */
 export function withHashes(text: string, { start, end }: Slashed): string {
   const written = text.slice(start, end);
   if (written.startsWith("//")) return `#${written.slice(2)}`;

@@ -162,7 +162,7 @@ export class TestGrammar extends SetGrammar {
     this.SUBRULE(this.set);
   });
 
-  /** What a claim speaks of: an expose or any, or ports. */
+  /** The subject of a claim: an expose or any, or ports. */
   subject = this.RULE("subject", () => {
     this.OR({
       MAX_LOOKAHEAD: 1,

@@ -1,4 +1,4 @@
-// What rules of foreign_forms.ts share: tokens to look at, tokens to put in their place, and what is said.
+// The shared state of the rules of foreign_forms.ts: tokens to look at, tokens to put in their place, and the reports.
 import { createTokenInstance, type IToken, type TokenType } from "chevrotain";
 import { MAX_ERRORS } from "../source/bounds.ts";
 import { quote } from "../diagnostics/quote.ts";
@@ -11,7 +11,7 @@ export interface ForeignForm {
   readonly end: number;
   readonly message: string;
   readonly help: string;
-  /** Null where what was meant can't be told from what stands there. */
+  /** Null where the text does not show what was meant. */
   readonly fix: { readonly start: number; readonly end: number; readonly text: string } | null;
   /** A word that is read as a name, and may be none. */
   readonly doubtful?: string;
@@ -41,7 +41,7 @@ export class TokenRewriter {
     return token !== undefined && types.includes(token.tokenType);
   }
 
-  /** The token, if it stands on the line of the one before it. */
+  /** The token, if it is on the line of the one before it. */
   onLine(at: number): IToken | undefined {
     const token = this.tokens[at];
     return token === undefined || startsLine(token) ? undefined : token;
@@ -58,17 +58,17 @@ export class TokenRewriter {
     return token;
   }
 
-  /** Says that `wanted` should stand where `token` does. */
+  /** Reports that `wanted` is expected in the place of `token`. */
   expected(wanted: string, token: IToken, help: string, fix: ForeignForm["fix"], more: Pick<ForeignForm, "doubtful"> = {}): void {
     this.say({ ...more, start: token.startOffset, end: endOf(token), message: `expected ${wanted}, found ${quote(this.written(token))}`, help, fix });
   }
 
   say(habit: ForeignForm): void {
-    // One more than are shown says that there are others; all are mended.
+    // One more than are shown says that there are others; all are fixed.
     if (this.foreignForms.length <= MAX_ERRORS) this.foreignForms.push(habit);
   }
 
-  /** The text that stands there. */
+  /** The text of the token. */
   written(token: IToken): string {
     return this.text.slice(token.startOffset, endOf(token));
   }

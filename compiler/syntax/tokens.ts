@@ -8,7 +8,7 @@ import { GAP, withoutNonAscii, type NonAscii } from "./non_ascii.ts";
 
 const never = Lexer.NA;
 
-/** Whatever may stand where a member of a set does. */
+/** Every token that may be a member of a set. */
 export const Word = createToken({ name: "Word", pattern: never, label: "a name or an address" });
 export const Name = createToken({ name: "Name", pattern: never, label: "a name", categories: [Word] });
 /** `a.b`, a name out of an import. */
@@ -34,9 +34,9 @@ const Zoned = createToken({ name: "Zoned", pattern: /[0-9]{4}-[0-9]{2}-[0-9]{2}[
 const Space = createToken({ name: "Space", pattern: /[ \t\r\n]+/, group: Lexer.SKIPPED, line_breaks: true });
 const Comment = createToken({ name: "Comment", pattern: /#[^\n]*/, group: "comments" });
 const OpenText = createToken({ name: "OpenText", pattern: /"[^"\r\n]*/ });
-/** A text in the quotes of other languages; read as a text, and told. */
+/** A text in the quotes of other languages; read as a text, and reported. */
 const Quoted = createToken({ name: "Quoted", pattern: /'[^'"\r\n]*'|`[^`"\r\n]*`/ });
-/** What other languages write for `=>`. */
+/** The form of other languages for `=>`. */
 export const ThinArrow = createToken({ name: "ThinArrow", pattern: "->" });
 export const LBrace = createToken({ name: "LBrace", pattern: "{", label: "`{`" });
 export const RBrace = createToken({ name: "RBrace", pattern: "}", label: "`}`" });
@@ -79,7 +79,7 @@ export interface Lexed {
   readonly tokens: IToken[];
   /** From `#` to the end of the line, a CR before the LF included; in the order of the text, and not in `tokens`. */
   readonly comments: readonly IToken[];
-  /** Strings without their end; they stand in `tokens` as texts. */
+  /** Strings without their end; they are in `tokens` as texts. */
   readonly unclosed: readonly IToken[];
   /** Runs of characters that no token has. */
   readonly unlexed: readonly Unlexed[];
@@ -87,7 +87,7 @@ export interface Lexed {
   readonly slashed: readonly Slashed[];
   /** Characters outside of ASCII, read as what they are taken for. */
   readonly nonAscii: readonly NonAscii[];
-  /** Texts in other quotes; they stand in `tokens` as texts. */
+  /** Texts in other quotes; they are in `tokens` as texts. */
   readonly quoted: readonly IToken[];
 }
 
@@ -129,7 +129,7 @@ export function retype(token: IToken, type: TokenType): void {
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_-]*$/;
 
-/** What a run of word characters is. */
+/** The type of a run of word characters. */
 export function classify(image: string): TokenType {
   const first = image.charCodeAt(0);
   if (first >= 65) {
@@ -151,12 +151,12 @@ export function startsLine(token: IToken): boolean {
   return token.payload === true;
 }
 
-/** True of what may stand where a text does. */
+/** True of tokens that may be used as a text. */
 export function isText(token: IToken): boolean {
   return token.tokenType === Text || token.tokenType === Param;
 }
 
-/** True of what may stand where a name does: names, keywords, parameters. */
+/** True of tokens that may be used as a name: names, keywords, parameters. */
 export function isName({ tokenType }: IToken): boolean {
   return tokenType === Name || (tokenType.CATEGORIES ?? []).includes(Name);
 }

@@ -1,4 +1,4 @@
-// What to say about a token that can't begin a statement, a clause or a line of a test.
+// Words for a token that can't begin a statement, a clause or a line of a test.
 import type { IToken } from "chevrotain";
 import type { UntypedCode } from "../diagnostics/words.ts";
 import { nearest, nearestAlone } from "../../runtime/text/nearest.ts";
@@ -13,7 +13,7 @@ interface Complaint {
   readonly message: string;
   readonly label: string;
   readonly help: string | null;
-  /** What should stand in the place of the token; empty where nothing should, null where it may be one thing or another. */
+  /** The text that should replace the token; empty where it should be removed, null where it may be one thing or another. */
   readonly instead: string | null;
 }
 
@@ -55,7 +55,7 @@ export function unexpectedToken({ context, token, previous }: Stray): Complaint 
   }
   if (token.tokenType === LBrace) return { ...none, code, message: `expected ${what}, found \`{\``, help: token.startOffset === 0 ? "a policy as JSON becomes one by `ingressc import`" : help };
   if (token.tokenType === Comma) {
-    return { ...none, code, message: "a comma stands only between the members of a set", help: "remove it", instead: "" };
+    return { ...none, code, message: "a comma is only allowed between the members of a set", help: "remove it", instead: "" };
   }
   const word = token.image;
   if (isKeyword(word)) return { ...none, code, message: `${text} does not begin ${what}`, help: otherPlace(word) ?? help };
@@ -67,7 +67,7 @@ export function unexpectedToken({ context, token, previous }: Stray): Complaint 
     const said = known ?? (guess === null ? { help, instead: null } : { help: `did you mean \`${guess}\`?`, instead: isFirst ? nearestAlone(word, words) : null });
     return { code, message: `${text} is not ${what}`, label: "", ...said };
   }
-  const said = separated(previous, word) ?? (word === "-" ? A_RANGE : null) ?? { help: /^(?:allow|deny)$/.test(previous.image) && /^[0-9-]+$/.test(word) ? "ports stand behind `on` in a `deny` at top level (`deny on tcp 22`), addresses behind `from`" : help, instead: null };
+  const said = separated(previous, word) ?? (word === "-" ? A_RANGE : null) ?? { help: /^(?:allow|deny)$/.test(previous.image) && /^[0-9-]+$/.test(word) ? "write ports after `on` in a `deny` at top level (`deny on tcp 22`), addresses after `from`" : help, instead: null };
   return { code, message: `expected ${what}, found ${text}`, label: "", ...said };
 }
 
@@ -81,15 +81,15 @@ function strayInHead({ image }: IToken, previous: IToken): Complaint {
 /** Where a member follows a member. A mask, the end of a range, an exception or a clause may be meant as well. */
 function separated(previous: IToken, word: string): Pick<Complaint, "help" | "instead"> | null {
   const isMember = /^[0-9"[]/.test(word) && /[0-9A-Za-z/\]"]$/.test(previous.image) && !isKeyword(previous.image);
-  return isMember ? { help: "members of a set are separated by commas, and `except` stands before those that are taken out", instead: null } : null;
+  return isMember ? { help: "members of a set are separated by commas, and `except` comes before those that are taken out", instead: null } : null;
 }
 
 function otherPlace(word: Keyword): string | null {
   const [place] = placesOf(word);
   if (place === undefined) return null;
   switch (place) {
-    case "statement": return `\`${word}\` stands at top level, outside every block`;
-    case "clause": return `\`${word}\` stands in the block of an expose`;
+    case "statement": return `\`${word}\` belongs at top level, outside every block`;
+    case "clause": return `\`${word}\` belongs in the block of an expose`;
     case "rule": return `\`${word}\` belongs to an \`allow\` or a \`deny\``;
     case "line": return `\`${word}\` stands in a \`test\``;
     case "claim": return `\`${word}\` stands in an \`invariant\``;

@@ -3,7 +3,7 @@
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { bindableAddress, listeningAddress } from "../../compiler/cli/bindable.ts";
-import { listenersMeant } from "../../compiler/cli/ask.ts";
+import { listenersMeant } from "../../compiler/cli/evaluate.ts";
 import { freshEngine } from "../../compiler/cli/policy_tests.ts";
 import { formatAddress } from "../../runtime/net/address.ts";
 import { parsePrefix } from "../../runtime/net/prefix.ts";
@@ -101,7 +101,7 @@ for (const local of ["0.0.0.0", "::", "::ffff:0.0.0.0", "0.1.2.3", "224.0.0.1", 
     dir.write("p.ingress", `edition 1\nexpose console on tcp 9443 bind any4 { allow from any }\ntest "it" { ${line} => deny policy }\n`);
     const { err } = await ingresscHere(["check", "p.ingress"], dir.path);
     assert.match(err, /ING406/);
-    assert.match(err, /leave `local` out/);
+    assert.match(err, /omit `local`/);
     dir.write("p.ingress", "edition 1\nexpose console on tcp 9443 bind any4 { allow from any }\n");
     const asked = await ingresscHere(["explain", "p.ingress", line], dir.path);
     assert.is(asked.code, 2);

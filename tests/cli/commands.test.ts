@@ -79,7 +79,7 @@ commands("a usage mistake is one sentence with a remedy, exit 2", async ({ dir }
     { args: ["build", "good.ingress", "-o", "none/p.wasm"], exit: 2, err: /no folder `none`.*\nhelp: create it with `mkdir -p none`/ },
     { args: ["build", "good.ingress", "-o", "good.ingress"], exit: 2, err: /is the policy itself/ },
     { args: ["build", "good.ingress", "-o", "folder"], exit: 2, err: /`folder` is a folder/ },
-    { args: ["explain", "good.ingress", "from 1.2.3.4 tp web"], exit: 2, err: /^ {2}from 1\.2\.3\.4 tp web\n {15}\^\^\ningressc: `tp` stands where `to` is expected\nhelp: / },
+    { args: ["explain", "good.ingress", "from 1.2.3.4 tp web"], exit: 2, err: /^ {2}from 1\.2\.3\.4 tp web\n {15}\^\^\ningressc: expected `to`, found `tp`\nhelp: / },
     { args: ["explain", "good.ingress", "from 1.2.3.4 to web sni x"], exit: 2, err: /\n {26}\^\ningressc: `sni` is followed by a name in quotes, not by `x`\nhelp: write `sni "/ },
     { args: ["explain", "good.ingress", "from 1.2.3.4 to web client dns x"], exit: 2, err: /`dns` is followed by a name in quotes, not by `x`/ },
   ]);

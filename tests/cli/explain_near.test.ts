@@ -250,7 +250,7 @@ const TIMES: readonly (readonly [until: string, at: string, time: string, verdic
   ["2026-06-01T12:00Z", "", "2026-06-01T12:00Z, now", "deny (reason=policy)", '"at":"2026-06-01T12:00Z","now":true'],
   ["2026-06-01T12:00:01Z", " at 2026-06-01T12:00:01Z", "2026-06-01T12:00:01Z", "deny (reason=policy)", '"at":"2026-06-01T12:00:01Z","now":false'],
   ["2026-06-01T12:00Z", " at 2026-06-01T11:59:59Z", "2026-06-01T11:59:59Z", "allow", '"at":"2026-06-01T11:59:59Z","now":false'],
-  ["2099-06-01T12:00Z", " at unknown", "unknown: no allow with `until` holds", "deny (reason=policy)", '"at":null,"now":false'],
+  ["2099-06-01T12:00Z", " at unknown", "unknown: no allow with `until` applies", "deny (reason=policy)", '"at":null,"now":false'],
 ];
 
 for (const [until, at, time, verdict, json] of TIMES) {

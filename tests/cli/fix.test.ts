@@ -9,7 +9,7 @@ import { readPrefix } from "../../compiler/check/names/literals.ts";
 import type { AddressSet } from "../../compiler/policy/policy.ts";
 import { isProblem } from "../../compiler/diagnostics/report.ts";
 import { SetBuilder } from "../../compiler/check/sets/set_builder.ts";
-import { mend } from "../../compiler/cli/fixes.ts";
+import { fixAll } from "../../compiler/cli/fixes.ts";
 import { brief, filesOf, front } from "../compiler/front.ts";
 import { folder, ingresscHere, type Folder } from "./programs.ts";
 
@@ -81,7 +81,7 @@ fixes("of every case all that can be mended is mended, and nothing is torn", () 
   const whole: string[] = [];
   for (const path of cases.filter((p) => p.endsWith(".ingress"))) {
     const before = front(everything[path] ?? "", filesOf(everything), path).diagnostics;
-    const { edits, texts } = mend({ path, text: everything[path] ?? "" }, filesOf(everything));
+    const { edits, texts } = fixAll({ path, text: everything[path] ?? "" }, filesOf(everything));
     const files = { ...everything, ...Object.fromEntries([...texts].map(([p, t]) => [p, t.after])) };
     const after = front(files[path] ?? "", filesOf(files), path).diagnostics;
     const left = after.filter((d) => d.fix !== null).map((d) => brief(d, path));
@@ -131,7 +131,7 @@ for (const [before, after] of FORMS) {
   fixes(`${before.replaceAll("\n", " ")} ${after === STAYS ? "stays" : "has one reading"}`, () => {
     const text = `edition 1\n${before}\n`;
     assert.not.equal(front(text, filesOf({}), "p.ingress").diagnostics, [], "it is wrong as it stands");
-    const { texts } = mend({ path: "p.ingress", text }, filesOf({}));
+    const { texts } = fixAll({ path: "p.ingress", text }, filesOf({}));
     assert.is(texts.get("p.ingress")?.after ?? text, `edition 1\n${after ?? before}\n`);
   });
 }
@@ -157,7 +157,7 @@ fixes("after the edits no allow has a source that no word of the case names", ()
   let looked = 0;
   for (const path of cases.filter((p) => p.endsWith(".ingress"))) {
     const entry = { path, text: everything[path] ?? "" };
-    const { edits, texts } = mend(entry, filesOf(everything));
+    const { edits, texts } = fixAll(entry, filesOf(everything));
     if (edits.length === 0) continue;
     const files = { ...everything, ...Object.fromEntries([...texts].map(([p, t]) => [p, t.after])) };
     const words = worded(Object.entries(everything).filter(([p]) => p === path || texts.has(p)).map(([, text]) => text).join("\n"));
@@ -172,7 +172,7 @@ fixes("after the edits no allow has a source that no word of the case names", ()
 
 fixes("fixes of one place that differ are not applied, and the work is bounded", () => {
   const text = `edition 1\ntemplate t($a) {\n  net x = $a\n}\n${"net y = 10.0.0.0/08\n".repeat(300)}`;
-  const { edits } = mend({ path: "p.ingress", text }, filesOf({}));
+  const { edits } = fixAll({ path: "p.ingress", text }, filesOf({}));
   assert.ok(edits.length <= 300);
 });
 

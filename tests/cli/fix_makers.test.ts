@@ -4,7 +4,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { mend } from "../../compiler/cli/fixes.ts";
+import { fixAll } from "../../compiler/cli/fixes.ts";
 import { filesOf } from "../compiler/front.ts";
 
 const makers = suite("where fixes are made");
@@ -97,7 +97,7 @@ for (const [file, rows] of Object.entries(EXAMPLES)) {
   for (const [before, after, of] of rows) {
     makers(`${file}: ${before.replaceAll("\n", " ")}`, () => {
       const policy = `edition 1\n${of === undefined ? before : "net a = file \"l.txt\" max 3"}\n`;
-      const { texts } = mend({ path: "p.ingress", text: policy }, filesOf({ "l.txt": before }));
+      const { texts } = fixAll({ path: "p.ingress", text: policy }, filesOf({ "l.txt": before }));
       assert.is(texts.get(of === undefined ? "p.ingress" : "l.txt")?.after, of === undefined ? `edition 1\n${after}\n` : after);
     });
   }

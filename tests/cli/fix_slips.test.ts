@@ -2,7 +2,7 @@
 // result is a policy it is the one that was meant, word for word: no allow is wider, no deny narrower, no test another.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { mend } from "../../compiler/cli/fixes.ts";
+import { fixAll } from "../../compiler/cli/fixes.ts";
 import { filesOf, front } from "../compiler/front.ts";
 
 const slips = suite("slips");
@@ -75,11 +75,11 @@ for (const [way, mistyped] of WAYS) {
       const [word] = match;
       for (const slip of mistyped(word)) {
         const text = `${POLICY.slice(0, match.index)}${slip}${POLICY.slice(match.index + word.length)}`;
-        const { edits, texts } = mend({ path: "p.ingress", text }, filesOf({}));
+        const { edits, texts } = fixAll({ path: "p.ingress", text }, filesOf({}));
         const after = texts.get("p.ingress")?.after;
         if (after === undefined) continue;
         edited++;
-        assert.equal(mend({ path: "p.ingress", text: after }, filesOf({})).edits, [], `${slip}: a second run edits again`);
+        assert.equal(fixAll({ path: "p.ingress", text: after }, filesOf({})).edits, [], `${slip}: a second run edits again`);
         if (front(after, filesOf({}), "p.ingress").diagnostics.some((d) => !d.code.startsWith("ING7")) || words(after) === words(POLICY)) continue;
         const line = POLICY.slice(0, match.index).split("\n").length;
         const shown = `${line} ${word}: ${slip}: ${edits.map((e) => `${e.code} ${e.before}=>${e.after}`).join("; ")}`;

@@ -87,7 +87,7 @@ profile("a module has its profile already", async ({ dir }) => {
   assert.match(plain.out, /deny \(reason=cidr\)/);
   assert.is((await ask("--profile", "os")).out, plain.out);
   const other = await ask("--profile", "host");
-  assert.equal([other.code, other.err], [2, "ingressc: `os.wasm` is a module of the profile `os`\nhelp: leave `--profile` out, or name the policy that the module was built from\n"]);
+  assert.equal([other.code, other.err], [2, "ingressc: `os.wasm` is a module of the profile `os`\nhelp: omit `--profile`, or name the policy that the module was built from\n"]);
 });
 
 profile("words that are no profile", async ({ dir }) => {

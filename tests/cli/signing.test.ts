@@ -136,15 +136,15 @@ signing("sign: what it takes and what it refuses", async ({ dir }) => {
     { args: by(".", "8"), exit: 2, err: /`\.` is a folder/ },
     { args: by("loose.key", "8"), exit: 3, err: /`loose\.key` has mode 0644: others can get at this private key\nhelp: take the key out of use/ },
     { args: by("plain.key", "8"), exit: 3, err: /is not a private key in PEM/ },
-    { args: by("public.key", "8"), exit: 3, err: /holds a public key, which can't sign/ },
+    { args: by("public.key", "8"), exit: 3, err: /contains a public key, which can't sign/ },
     // The public one may be read by anybody: that is not what is wrong with it.
-    { args: by("a.pub", "8"), exit: 3, err: /^ingressc: `a\.pub` holds a public key, which can't sign\nhelp: name the `\.key` file/ },
-    { args: by("a.der", "8"), exit: 3, err: /holds a public key in DER, which can't sign/ },
-    { args: by("ssh.pub", "8"), exit: 3, err: /holds a public key of OpenSSH, which can't sign/ },
-    { args: by("cert.pem", "8"), exit: 3, err: /holds a certificate, which can't sign/ },
-    { args: by("der.key", "8"), exit: 3, err: /holds a private key in DER, and PEM is wanted/ },
-    { args: by("ssh.key", "8"), exit: 3, err: /holds a key of OpenSSH, and PKCS#8 in PEM is wanted/ },
-    { args: by("raw.key", "8"), exit: 3, err: /holds the bytes of a key alone, and PEM is wanted/ },
+    { args: by("a.pub", "8"), exit: 3, err: /^ingressc: `a\.pub` contains a public key, which can't sign\nhelp: name the `\.key` file/ },
+    { args: by("a.der", "8"), exit: 3, err: /contains a public key in DER, which can't sign/ },
+    { args: by("ssh.pub", "8"), exit: 3, err: /contains a public key of OpenSSH, which can't sign/ },
+    { args: by("cert.pem", "8"), exit: 3, err: /contains a certificate, which can't sign/ },
+    { args: by("der.key", "8"), exit: 3, err: /contains a private key in DER, and ingressc reads PEM/ },
+    { args: by("ssh.key", "8"), exit: 3, err: /contains a key of OpenSSH, and ingressc reads PKCS#8 in PEM/ },
+    { args: by("raw.key", "8"), exit: 3, err: /contains only the bytes of a key, and ingressc reads PEM/ },
     ...["a.key", "locked.key", "ssh.key", "der.key"].map((key): Row => ({ args: ["verify", "signed.wasm", "--key", key], exit: 3, err: /holds a private key: name the public one/ })),
     { args: ["verify", "signed.wasm", "--key", "cert.pem"], exit: 3, err: /holds a certificate, and a public key is wanted/ },
     { args: ["verify", "signed.wasm", "--key", "ssh.pub"], exit: 3, err: /holds a key of OpenSSH/ },
@@ -206,7 +206,7 @@ if (openssl.status === 0 && openssl.stdout.startsWith("OpenSSL 3")) {
     chmodSync(dir.at("rsa.key"), 0o600);
     const rsa = await ingresscHere(["sign", "edge.wasm", "--key", "rsa.key", "--revision", "3", "-o", "rsa.wasm"], dir.path);
     assert.is(rsa.code, 3);
-    assert.match(rsa.err, /`rsa\.key` holds a key of type rsa\nhelp: policies are signed with Ed25519/);
+    assert.match(rsa.err, /`rsa\.key` contains a key of type rsa\nhelp: policies are signed with Ed25519/);
   });
 } else {
   skip("signing by openssl", "openssl 3 is not installed");

@@ -43,10 +43,10 @@ for (const [a, b, both] of SHARED) {
     assert.is(coversId(x, y), holdsAll);
     if (holdsAll && a !== b) assert.ok(narrowness(x) < narrowness(y));
     // The index finds what the two say of each other.
-    const index = new IdIndex([{ pattern: y, word: idWord(y), holds: true }], allIdWork());
+    const index = new IdIndex([{ pattern: y, word: idWord(y), included: true }], allIdWork());
     assert.is(index.meeting(x).length, both === null ? 0 : 1);
     assert.is(index.covering(x).length, both === a ? 1 : 0);
-    const other = new IdIndex([{ pattern: x, word: idWord(x), holds: true }], allIdWork());
+    const other = new IdIndex([{ pattern: x, word: idWord(x), included: true }], allIdWork());
     assert.is(other.meeting(y).length, both === null ? 0 : 1);
     assert.is(other.covering(y).length, holdsAll ? 1 : 0);
   });

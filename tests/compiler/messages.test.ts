@@ -86,7 +86,7 @@ const ROWS: readonly Row[] = [
   { what: "an import without its name", text: "import \"n\"\nnet b = any", told: [["ING106 p:2:11", /^expected `as`/, null]] },
   { what: "a wrong word on the same line stays the place", text: "net a = file \"l.txt\" maxx 5", told: [["ING106 p:2:22", /^expected `max`/, "max"]] },
 
-  { what: "a `min` before `max`", text: "net a = file \"l.txt\" min 1 max 9", files: { "l.txt": "192.0.2.1" }, told: [["ING106 p:2:22", /`min` stands behind `max`/, "max 9 min 1"]] },
+  { what: "a `min` before `max`", text: "net a = file \"l.txt\" min 1 max 9", files: { "l.txt": "192.0.2.1" }, told: [["ING106 p:2:22", /write `min` after `max`/, "max 9 min 1"]] },
   { what: "a list at its `min`", text: "net a = file \"l.txt\" max 9 min 2", files: { "l.txt": "192.0.2.1\n192.0.2.2\n" }, told: [] },
   { what: "a list below its `min`", text: "net a = file \"l.txt\" max 9 min 2", files: { "l.txt": "192.0.2.1\n" }, told: [["ING507 p:2:32", /has 1 entry, fewer than its `min` of 2/, null]] },
   { what: "an empty list of names", text: "hosts h = file \"l.txt\" max 9 min 1", files: { "l.txt": "# nothing\n" }, told: [["ING507 p:2:34", /has no entries/, null]] },

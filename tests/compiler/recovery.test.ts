@@ -143,7 +143,7 @@ const HELPS: readonly (readonly [text: string, help: string])[] = [
   ["template t($a, $b, $c, $d, $e, $f, $g, $h) { allow from $other }", "add it to the list: `template t($a, $b, $c, $d, $e, $f, $g, $h, $other)`"],
   ["template t($a, $b, $c, $d, $e, $f, $g, $h, $i) { allow from $other }", "add it to the list: `template t(…, $other)`"],
   ["never from a to b", "`never` stands in an `invariant`"],
-  ["expose a on tcp 1 { import \"x\" as y }", "`import` stands at top level, outside every block"],
+  ["expose a on tcp 1 { import \"x\" as y }", "`import` belongs at top level, outside every block"],
 ];
 
 for (const [text, help] of HELPS) recovery(`${text}: ${help}`, () => assert.is(read(`edition 1\n${text}`).told[0]?.help, help));

@@ -117,9 +117,9 @@ function places(d: Diagnostic | undefined): string[] {
 
 const PLACES: readonly (readonly [what: string, text: string, at: string, related: readonly string[]])[] = [
   ["in the body", "edition 1\ntemplate t($n, $p) {\n  expose $n on tcp $p { allow from nobody }\n}\nuse t(web, 1)\nuse t(api, 2)\n", "ING201 nobody", ["p:5 used here"]],
-  ["in an argument", "edition 1\ntemplate t($w) {\n  expose web on tcp 1 { allow from $w }\n}\nuse t(10.0.0.1/8)\n", "ING303 10.0.0.1/8", ["p:3 it stands here"]],
+  ["in an argument", "edition 1\ntemplate t($w) {\n  expose web on tcp 1 { allow from $w }\n}\nuse t(10.0.0.1/8)\n", "ING303 10.0.0.1/8", ["p:3 it is used here"]],
   ["through two templates", "edition 1\ntemplate in($w) {\n  expose web on tcp 1 { allow from $w, x }\n}\ntemplate out($w) {\n  use in($w)\n}\nuse out(any)\n", "ING201 x", ["p:6 used here", "p:8 used here"]],
-  ["an argument through two", "edition 1\ntemplate in($w) {\n  cap $w connections\n}\ntemplate out($w) {\n  use in($w)\n}\nexpose web on tcp 1 { use out(0) }\n", "ING310 0", ["p:3 it stands here", "p:6 it stands here"]],
+  ["an argument through two", "edition 1\ntemplate in($w) {\n  cap $w connections\n}\ntemplate out($w) {\n  use in($w)\n}\nexpose web on tcp 1 { use out(0) }\n", "ING310 0", ["p:3 it is used here", "p:6 it is used here"]],
   ["where the second of two stands", "edition 1\ntemplate t($p) {\n  expose web on tcp $p { }\n}\nuse t(1)\nuse t(2)\n", "ING202 web", ["p:3 first declared here", "p:5 used here", "p:6 used here"]],
 ];
 

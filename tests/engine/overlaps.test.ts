@@ -77,7 +77,7 @@ for (const name of Object.keys(OVERLAPS)) {
       engine.setClock({ monoMs: 0, wallSeconds: wall === 0 ? null : wall });
       for (const source of sourcesOf(c, tables)) {
         policy.exposes.forEach((expose, listener) => {
-          const own = tables.rules.filter(({ holds }) => holds === "all" || holds.has(listener));
+          const own = tables.rules.filter(({ appliesTo }) => appliesTo === "all" || appliesTo.has(listener));
           for (const asked of expose.mode === "passthrough" ? names : [null]) {
             const [code, rule] = scan(own, expose, { source, name: asked, wall });
             const answer = engine.hello(listener, source, asked);
@@ -123,7 +123,7 @@ const BOUNDS: readonly (readonly [what: keyof LowerBounds, text: string, used: (
   ["work", `edition 1\nnet calm = 10.0.0.0/8\nnet wild = ${Array.from({ length: 50 }, (_, i) => `10.${i}.0.0/24`).join(", ")}\nexpose a on tcp 1 { allow from calm deny from wild }\n`,
     ({ work }) => work, /overlap in more ways than the compiler follows; the most comes from `wild`, `calm` \| net wild = .* \| net calm = /],
   ["effects", "edition 1\nnet lan = 10.0.0.0/8\nexpose a on tcp 1 { allow from lan allow from any deny from lan }\nexpose b on tcp 2 { allow from lan }\n",
-    () => 4, /hold for more listeners than the compiler follows; the most comes from `lan`/],
+    () => 4, /apply to more listeners than the compiler follows; the most comes from `lan`/],
   ["nameMembers", `edition 1\nhosts h = "a.example", "*.b.example"\nexpose a on tcp 1 as passthrough { backend 127.0.0.1:9 allow from any sni h deny from any sni "a.example" }\n`,
     () => 3, /host names overlap in more ways .* the most comes from `h`, the names of a rule \| hosts h = .* \| deny from any sni$/],
   ["identityNodes", IDENTITIES, ({ identities }) => identities.parents.length, /patterns of identities overlap in more ways than the compiler follows; the most comes from `team`, the identities of a rule \| ids team = .* \| deny from any client/],

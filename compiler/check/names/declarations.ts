@@ -23,7 +23,7 @@ export function mayDeclare(report: Report, { text: name, span }: Piece, as: Decl
   return true;
 }
 
-/** The declarations by name; the first of a name stands, further ones are refused. */
+/** The declarations by name; the first of a name counts, further ones are refused. */
 export function declared<T extends { readonly name: Piece }>(report: Report, nodes: readonly T[], as: Declared): Map<string, T> {
   const byName = new Map<string, T>();
   for (const node of nodes) declare(report, byName, node, as);

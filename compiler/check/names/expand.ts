@@ -33,7 +33,7 @@ export interface Flat {
   readonly whole: boolean;
 }
 
-/** Null where it would be too much (then it was told). */
+/** Null where it would be too much (then it was reported). */
 export function expand(report: Report, scopes: Scopes, templates: Templates): Flat | null {
   return new Expander(report, scopes, templates).all();
 }
@@ -156,7 +156,7 @@ class Expander {
     return null;
   }
 
-  /** Whether the arguments are as many as the parameters, and each of a kind that can stand where its parameter does. */
+  /** Whether the arguments are as many as the parameters, and each of a kind that fits the place of its parameter. */
   #fits(use: UseNode, { node, slots }: Template): boolean {
     const { params } = node;
     if (params.length !== use.args.length) {
@@ -166,14 +166,14 @@ class Expander {
       return false;
     }
     let fits = true;
-    const told = new Set<string>();
+    const reported = new Set<string>();
     for (const { param, slot, span } of slots) {
       const arg = use.args[params.findIndex((p) => p.text === param)];
-      if (arg === undefined || slot === "member" || told.has(param)) continue;
+      if (arg === undefined || slot === "member" || reported.has(param)) continue;
       if (FITS[slot].includes(arg.kind)) continue;
-      told.add(param);
+      reported.add(param);
       fits = false;
-      this.#report.say("ING214", { param, wanted: slot, argument: arg.kind }, arg.span, { related: [{ span, label: "the parameter stands here" }] });
+      this.#report.say("ING214", { param, wanted: slot, argument: arg.kind }, arg.span, { related: [{ span, label: "the parameter is used here" }] });
     }
     return fits;
   }

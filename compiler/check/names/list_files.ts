@@ -12,10 +12,10 @@ import { literalProblem, type Problem, type Report } from "../../diagnostics/rep
 
 export type FileMember = Extract<Member, { kind: "file" }>;
 
-/** What the lines of a list are. */
+/** Reads the lines of a list. */
 export interface Entries {
   readonly what: Entry;
-  /** Takes an entry as it stands in a text, without a string of its own; false where it is left to `add`. */
+  /** Takes an entry from its place in a text, without a string of its own; false where `add` must read it. */
   scan?(text: string, start: number, end: number): boolean;
   /** Takes an entry, or says why it is none. */
   add(token: string): Problem | null;
@@ -23,7 +23,7 @@ export interface Entries {
 
 /**
  * Reads a list of a size, no more of it than that, relative to the file in which the path is written.
- * The number of its entries, or null if it can't be used (then it was told why).
+ * The number of its entries, or null if it can't be used (then the reason was reported).
  */
 export function readList(report: Report, reader: SourceReader, node: FileMember, size: ListSize, into: Entries): number | null {
   const file = readBelow(reader, node.path.text, node.path.span.file);
@@ -81,7 +81,7 @@ function readEntries(report: Report, file: SourceFile, node: FileMember, { min, 
   return null;
 }
 
-/** Several entries in place of one stand on lines of their own. */
+/** Several entries that replace one are on lines of their own. */
 function sayEntry(report: Report, { data, replace }: EntryProblem, span: Span, related: Diagnostic["related"]): void {
   report.say("ING502", data, span, { related, ...(replace === null ? {} : { replace: replace.replaceAll(", ", "\n") }) });
 }
@@ -114,7 +114,7 @@ function entryProblem(problem: Problem | null): EntryProblem | null {
   return problem === null ? null : { data: { fault: "entry", of: literalProblem(problem) }, replace: problem.replace };
 }
 
-/** `#` or `;`, which no entry holds. */
+/** `#` or `;`, which no entry contains. */
 function beginsComment(code: number): boolean {
   return code === 35 || code === 59;
 }
@@ -141,7 +141,7 @@ export interface ListSize {
   readonly max: number;
 }
 
-/** The numbers behind `max` and `min`, or null (then it was told why). */
+/** The numbers behind `max` and `min`, or null (then the reason was reported). */
 export function readSize(report: Report, { max: most, min: least }: FileMember): ListSize | null {
   const max = Number(most.text);
   const isMax = COUNT.test(most.text) && max <= MAX_PREFIXES;

@@ -1,5 +1,5 @@
-// Addresses and prefixes as the language has them: one spelling, nothing guessed. What other
-// readers accept (octal octets, missing octets, host bits, zones) is refused with what was
+// Addresses and prefixes as the language has them: one spelling, nothing guessed. Spellings that other
+// programs accept (octal octets, missing octets, host bits, zones) is refused with what was
 // most likely meant.
 import { formatAddress, parseAddress } from "../../../runtime/net/address.ts";
 import { asSeen } from "../../../runtime/text/characters.ts";
@@ -172,7 +172,7 @@ function maskLength(mask: string): number | null {
   return Number.isInteger(length) && length > 0 && length < 32 ? length : null;
 }
 
-/** What inet_aton would read, or null. */
+/** The address that inet_aton would read, or null. */
 function classic(parts: readonly string[]): string | null {
   const numbers = parts.map((p) => Number(p));
   const last = numbers.pop() ?? NaN;

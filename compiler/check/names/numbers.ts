@@ -6,7 +6,7 @@ import { isOctalToo } from "./octal.ts";
 import type { CheckedLimit, SourceKey } from "../../policy/policy.ts";
 import type { Report } from "../../diagnostics/report.ts";
 
-/** A whole number from 1 (or `min`) to `max`, or null (then it was told why). */
+/** A whole number from 1 (or `min`) to `max`, or null (then the reason was reported). */
 export function readCount(report: Report, text: string, at: Piece, max: number, of: CountName | { readonly budget: string }, min = 1): number | null {
   const n = Number(text);
   if (/^[0-9]+$/.test(text) && !(text.length > 1 && text.startsWith("0")) && n >= min && n <= max) return n;

@@ -1,11 +1,11 @@
-// What check/ reads: the trees of all files of a policy, each file once. Types only; load.ts
+// The input of check/: the trees of all files of a policy, each file once. Types only; load.ts
 // makes them.
 import type { PolicyNode } from "../../ast/nodes.ts";
 
 /** One file of a policy. */
 export interface Unit {
   readonly ast: PolicyNode;
-  /** By alias; null where the file could not be had or read, which was told. */
+  /** By alias; null where the file could not be read, which was reported. */
   readonly imports: ReadonlyMap<string, Unit | null>;
 }
 

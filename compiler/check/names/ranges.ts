@@ -2,7 +2,7 @@
 import { formatAddress } from "../../../runtime/net/address.ts";
 import type { AddressWords } from "../../policy/policy.ts";
 
-/** What `10.0.0.10-10.0.0.20` says. */
+/** The meaning of `10.0.0.10-10.0.0.20`. */
 export type RangeRead =
   | { readonly kind: "prefixes"; readonly prefixes: readonly string[] }
   /** The end is before the start; the prefixes are those of the other order. */
@@ -33,7 +33,7 @@ function wordsOf(value: bigint): AddressWords {
   return [word(3n), word(2n), word(1n), word(0n)];
 }
 
-/** Where IPv4 lies among the addresses: an IPv6 prefix around it holds IPv6 alone. */
+/** Where IPv4 lies among the addresses: an IPv6 prefix around it contains IPv6 alone. */
 const MAPPED = 0xffffn << 32n;
 const MAPPED_END = MAPPED | 0xffffffffn;
 

@@ -1,24 +1,24 @@
 // Named sets -> their values, for all kinds alike: every set once, in the order in which they
 // need each other, without recursion, so that no chain of names is too long. A set that can't be
-// computed is null, was told about, and stays silent wherever it is used.
+// computed is null and was reported, so its uses report nothing.
 import type { Member, Piece, SetDeclaration, SetNode } from "../../ast/nodes.ts";
 import type { Scopes, SetKind } from "./scopes.ts";
 import type { Span } from "../../source/source.ts";
 import type { Report } from "../../diagnostics/report.ts";
 
-/** What one kind of set knows. `T` is a set's value. */
+/** The operations of one kind of set. `T` is a set's value. */
 export interface Algebra<T> {
   readonly kind: SetKind;
-  /** The value of anything but a declared name; null if it has none (then it was told why). */
+  /** The value of anything but a declared name; null if it has none (then the reason was reported). */
   literal(member: Member): T | null;
   /** For members of the kind `literal`, where a set may have very many. */
   readonly written?: {
-    /** Their union; null if one of them has no value (then it was told why). */
+    /** Their union; null if one of them has no value (then the reason was reported). */
     union(members: readonly Piece[]): T | null;
-    /** The value of one that was read before: it is not counted, and nothing is said of it. */
+    /** The value of one that was read before; it is not counted or reported again. */
     again(member: Piece): T | null;
   };
-  /** The members' union without the others; null if that is too much work (then it was told). */
+  /** The members' union without the others; null if that is too much work (then it was reported). */
   combine(members: readonly T[], except: readonly T[], at: SetNode): T | null;
   isEmpty(value: T): boolean;
 }
@@ -57,7 +57,7 @@ export class Resolver<T> {
     return this.#values.get(declaration) ?? null;
   }
 
-  /** What the members of a declared set stand for, as they are written; none where it has no value. */
+  /** The values of a declared set's members, with their text; none where the set has no value. */
   membersOf({ set: { members } }: SetDeclaration): { readonly text: string; readonly set: T; readonly span: Span }[] {
     return members.flatMap((member) => {
       const { span } = member;
@@ -134,7 +134,7 @@ export class Resolver<T> {
     return value;
   }
 
-  /** Two members with one key have one value; lists are never asked. */
+  /** Two members with one key have one value; lists have no key. */
   #key(member: Member): string {
     switch (member.kind) {
       case "file":

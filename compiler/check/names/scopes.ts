@@ -40,7 +40,7 @@ export class Scopes {
     this.#uses.set(origin, this.#scope(outer.unit, outer, template.params.map((p) => p.text)));
   }
 
-  /** The scope of the names that stand in a place. */
+  /** The scope of the names at a place. */
   of(span: Span): Scope {
     let { origin } = span;
     while (origin?.kind === "argument") origin = origin.own;

@@ -1,11 +1,11 @@
 // A copy of a part of a template's body, with each piece of text and each place put through a
-// `Substitution`. It serves to expand a template, and to find where its parameters stand.
+// `Substitution`. It serves to expand a template, and to find the places of its parameters.
 import type {
   AnnotationNode, CapNode, ClaimNode, ClauseNode, KeyNode, LimitNode, Member, OutcomeNode, Piece, ProtoNode, RuleNode, SetNode, StatementNode, TestLineNode,
 } from "../../ast/nodes.ts";
 import type { Span } from "../../source/source.ts";
 
-/** What may stand in a place: the kinds of a member, or any where members stand. */
+/** The kinds of a place: those of a member, or `member` where any of them may be written. */
 export type Slot = "name" | "number" | "text" | "literal" | "address" | "member";
 
 export interface Substitution {
@@ -46,7 +46,7 @@ export function substituteStatement(c: Substitution, node: StatementNode): State
     case "budget":
       return { ...node, entries: node.entries.map((e) => ({ ...e, value: c.piece(e.value, "number"), span: c.span(e.span) })), span };
     case "invariant":
-      return { ...node, title: c.piece(node.title, "text"), claims: node.claims.map((claim) => carryClaim(c, claim)), span };
+      return { ...node, title: c.piece(node.title, "text"), claims: node.claims.map((claim) => substituteClaim(c, claim)), span };
     // The grammar has neither in a template.
     case "import":
     case "template":
@@ -141,7 +141,7 @@ function outcome(c: Substitution, node: OutcomeNode): OutcomeNode {
   return { ...node, reason: maybe(c, node.reason, "name"), by: maybe(c, node.by, "name"), count: maybe(c, node.count, "number"), span: c.span(node.span) };
 }
 
-function carryClaim(c: Substitution, node: ClaimNode): ClaimNode {
+function substituteClaim(c: Substitution, node: ClaimNode): ClaimNode {
   const { to } = node;
   return {
     ...node,

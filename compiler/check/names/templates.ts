@@ -1,5 +1,5 @@
-// The templates of a policy as they are defined: where their parameters stand, what they use, and
-// whether they can be used at all. Said here is what is wrong with a template whoever uses it.
+// The templates of a policy as they are defined: the places of their parameters, what they use, and
+// whether they can be used at all. Errors of a template that don't depend on its uses are reported here.
 import type { ClauseNode, Member, Piece, StatementNode, TemplateNode, UseNode } from "../../ast/nodes.ts";
 import { MAX_TEMPLATE_DEPTH } from "../../source/bounds.ts";
 import type { Span } from "../../source/source.ts";
@@ -10,7 +10,7 @@ import { substituteClause, substituteStatement, type Substitution, type Slot } f
 
 export interface Template {
   readonly node: TemplateNode;
-  /** Where a parameter stands, but as the argument of another `use`. */
+  /** The places of the parameters, except as the argument of another `use`. */
   readonly slots: readonly { readonly param: string; readonly slot: Slot; readonly span: Span }[];
   /** Places in its body: what one `use` of it costs. */
   readonly places: number;
@@ -33,7 +33,7 @@ export function isStatement(node: StatementNode | ClauseNode): node is Statement
   }
 }
 
-/** `deny` and `use` may stand at top level and in an expose. */
+/** `deny` and `use` are allowed at top level and in an expose. */
 export function isClause(node: StatementNode | ClauseNode): node is ClauseNode {
   return node.kind === "rule" || node.kind === "use" || !isStatement(node);
 }
@@ -51,8 +51,8 @@ export function defineTemplates(report: Report, scopes: Scopes): Templates {
   return templates;
 }
 
-/** `sure`: nothing of the file was refused, so that what seems unused is. */
-function define(report: Report, node: TemplateNode, sure: boolean): Template {
+/** `certain`: nothing of the file was refused, so that what seems unused is. */
+function define(report: Report, node: TemplateNode, certain: boolean): Template {
   const slots: { param: string; slot: Slot; span: Span }[] = [];
   const used = new Set<string>();
   /** Names in the body that are those of parameters but for the `$`. */
@@ -83,7 +83,7 @@ function define(report: Report, node: TemplateNode, sure: boolean): Template {
     if (isStatement(item)) substituteStatement(substitution, item);
     else substituteClause(substitution, item);
   }
-  if (!node.broken && sure) {
+  if (!node.broken && certain) {
     for (const param of node.params) {
       if (used.has(param.text)) continue;
       const at = bare.get(param.text);
@@ -94,7 +94,7 @@ function define(report: Report, node: TemplateNode, sure: boolean): Template {
   return { node, slots, places, sound: !node.broken };
 }
 
-/** What a template uses, with the clauses of its exposes. */
+/** The `use` statements of a template, with those in its exposes. */
 function usesOf(node: TemplateNode): UseNode[] {
   return node.body.flatMap((item) => (item.kind === "use" ? [item] : item.kind === "expose" ? item.clauses.filter((c) => c.kind === "use") : []));
 }
@@ -140,7 +140,7 @@ function close(report: Report, templates: Templates, path: Open[], depths: Map<T
   const template = templates.get(done.node);
   if (done.depth > MAX_TEMPLATE_DEPTH && template !== undefined) {
     template.sound = false;
-    // Told once in a chain: whatever uses it is too deep as well.
+    // Reported once in a chain: whatever uses it is too deep as well.
     if (done.depth !== Infinity) report.say("ING609", { bound: "depth", template: done.node.name.text }, done.node.name.span);
     done.depth = Infinity;
   }

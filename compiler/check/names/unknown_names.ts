@@ -29,7 +29,7 @@ export function sayUnknown(report: Report, scopes: Scopes, name: NameMember, kin
   }
 }
 
-/** What was probably meant by a name that no set has. */
+/** A hint about the set that was probably meant by an unknown name. */
 function hintFor(report: Report, scopes: Scopes, scope: Scope, kind: SetKind, name: string): Hint {
   const file = scope.outer ?? scope;
   const imported = importedName(scopes, file, kind, name);

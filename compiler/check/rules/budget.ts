@@ -1,5 +1,5 @@
-// `budget`: the most that a policy may have, of several the smallest. What is counted here is
-// what the author wrote; the module's size and steps are known when it is made (compile.ts).
+// `budget`: the most that a policy may have, of several the smallest. This file counts
+// the author's text; the module's size and steps are known when it is made (compile.ts).
 import type { BudgetNode, BudgetWord } from "../../ast/nodes.ts";
 import { MAX_CAP_CONNECTIONS, MAX_EXPOSES, MAX_PORT_RANGES, MAX_PREFIXES, MAX_RULES } from "../../source/bounds.ts";
 import { MAX_PAGES, PAGE_BYTES } from "../../../runtime/abi/layout.ts";
@@ -12,7 +12,7 @@ import { readCount } from "../names/numbers.ts";
 import type { Bound, CheckedBudget } from "../../policy/policy.ts";
 import type { CheckContext } from "./context.ts";
 
-/** What holds where no budget is written: the bounds of the language itself. The most that a budget may allow. */
+/** The values where no budget is written: the bounds of the language itself. The most that a budget may allow. */
 export const DEFAULT_BUDGET: Readonly<Record<BudgetWord, number>> = {
   ports: MAX_PORT_RANGES * 65_535,
   rules: MAX_RULES,
@@ -51,7 +51,7 @@ export function writtenPrefixes({ written, builtin }: NetTally): number {
 
 interface Use {
   readonly used: number;
-  /** What uses the most of it. */
+  /** The part that uses the most of it. */
   readonly most: { readonly use: BudgetUse; readonly span: Span } | null;
 }
 

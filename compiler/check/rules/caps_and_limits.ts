@@ -7,7 +7,7 @@ import { readCount, readKey, readRate } from "../names/numbers.ts";
 import type { CheckedCap, CheckedLimit, Mode } from "../../policy/policy.ts";
 import type { CheckContext } from "./context.ts";
 
-/** `mode` is null where it was not understood. */
+/** `mode` is null where it could not be parsed. */
 export function checkCap(context: CheckContext, node: CapNode, mode: Mode | null): CheckedCap | null {
   const { report } = context;
   const connections = readCount(report, node.connections.text, node.connections, MAX_CAP_CONNECTIONS, "cap");

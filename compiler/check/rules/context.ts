@@ -1,4 +1,4 @@
-// What the checks of one policy share: where they report, how names become sets, and what they
+// The shared state of the checks of one policy: where they report, how names become sets, and what they
 // gather for others: rules by name, what waits for a later release, what only the host has.
 import type { SetDeclaration, SetNode } from "../../ast/nodes.ts";
 import type { SourceReader } from "../../source/source.ts";

@@ -1,5 +1,5 @@
 // `dial S on udp`: the service may use udp as a client does. It opens a port of the kernel's choice, at which anybody
-// can answer, so it has to be asked for and says why.
+// can answer, so a policy has to permit it and to give a reason.
 import type { DialNode } from "../../ast/nodes.ts";
 import { MAX_SERVICE_BYTES } from "../../source/bounds.ts";
 import { MAX_DIALERS } from "../../../runtime/abi/layout.ts";

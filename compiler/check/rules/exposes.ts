@@ -28,7 +28,7 @@ export function checkExpose(context: CheckContext, { node, clauses }: FlatExpose
   const mode = checkMode(context, node);
   const proto = node.proto?.proto ?? null;
   const annotations = checkAnnotations(report, node.annotations);
-  // Of a clause that can't stand there at all, nothing else is said.
+  // Nothing else is reported of a clause that is not allowed there.
   const clauseMode = mode === "direct" ? null : mode;
   const inside = checkClauses(context, clauses, { proto: proto ?? "tcp", mode: clauseMode });
   const credentials = checkCredentials(context, node, clauseMode, { cert: inside.cert, ca: inside.ca }, whole);
@@ -107,7 +107,7 @@ function byItself(node: ExposeNode, annotations: Annotations): CheckedRule {
   return { name: null, from: ANY, sni: null, client: null, until: null, dryrun: false, annotations, span: node.mode?.span ?? node.name.span };
 }
 
-/** The gateway is not on the way: what it would do can't be asked for, and why it is not has to be said. */
+/** The gateway is not on the way, so its clauses are refused, and the expose needs a reason (`why`). */
 function checkDirect(context: CheckContext, node: ExposeNode, clauses: readonly Clause[], hasWhy: boolean): void {
   const [first] = clauses;
   if (first !== undefined) {

@@ -1,4 +1,4 @@
-// What only a module of the profile `host` can have. It is noted whatever the profile is and
+// Clauses that only a module of the profile `host` can have. They are noted for every profile and
 // refused where that is `os`, also what no release builds for the host yet.
 import type { Diagnostic } from "../../diagnostics/diagnostic.ts";
 import type { Span } from "../../source/source.ts";
@@ -15,11 +15,11 @@ export function noteHostOnly(list: HostOnly[], kind: HostOnlyKind, what: string,
   list.push({ code: KINDS[kind], what, span });
 }
 
-/** What the profile `os` says of such a policy: its own refusals, then those of this release that are left. */
+/** The errors of the profile `os` for such a policy: its own refusals, then those of this release that are left. */
 export function osRefusals({ hostOnly, unenforced }: CheckedPolicy): readonly Diagnostic[] {
   const report = newReport();
   for (const { code, what, span } of hostOnly) report.say(code, { clause: what }, span);
-  // What will never be there needs no release that it waits for.
+  // A clause that the profile will never have is not reported as unfinished.
   const never = new Set(hostOnly.map(placeOf));
   return [...report.diagnostics, ...refusals(unenforced.filter((w) => !never.has(placeOf(w))))];
 }

@@ -1,4 +1,4 @@
-// `invariant`: whether each claim says something. Whether it holds is proven by a later release.
+// `invariant`: whether each claim says something. A later release proves whether it is true.
 import type { ClaimNode, InvariantNode, SetNode } from "../../ast/nodes.ts";
 import { WORDS } from "../../syntax/keywords.ts";
 import { didYouMean, editOf } from "../names/declarations.ts";

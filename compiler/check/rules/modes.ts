@@ -43,7 +43,7 @@ export interface Credentials {
   readonly ca: string | null;
 }
 
-/** What a mode needs is there, and nothing else. */
+/** Checks that the clauses of a mode are there, and no others. */
 export function checkCredentials(context: CheckContext, node: ExposeNode, mode: Mode | null, written: Readonly<Record<"cert" | "ca", CredentialNode | null>>, isWhole: boolean): Credentials {
   const { report, hostOnly } = context;
   const out: { cert: string | null; ca: string | null } = { cert: null, ca: null };

@@ -119,11 +119,11 @@ function sayCircle(context: CheckContext, expose: PartialExpose, listener: Parti
 /** The member of an expose's ports that a port comes from. */
 function spanOfPort(context: CheckContext, expose: PartialExpose, port: number): Span {
   const set: SetNode | null = expose.node.ports;
-  const member = set?.members.find((m) => holds(context, m, port));
+  const member = set?.members.find((m) => hasPort(context, m, port));
   return member?.span ?? set?.span ?? expose.node.name.span;
 }
 
-function holds(context: CheckContext, member: Member, port: number): boolean {
+function hasPort(context: CheckContext, member: Member, port: number): boolean {
   if (member.kind === "name" || member.kind === "qualified") {
     const set = context.scopes.set("ports", member);
     return set !== undefined && (context.ports.valueOf(set)?.some((r) => r.first <= port && port <= r.last) ?? false);

@@ -1,10 +1,10 @@
-// What the checks that compare exposes know of one. Types only; exposes.ts makes it.
+// The input of the checks that compare exposes. Types only; exposes.ts makes it.
 import type { ExposeNode } from "../../ast/nodes.ts";
 import type { FlatExpose } from "../names/expand.ts";
 import type { AddressSet, Backend, CheckedExpose, Mode } from "../../policy/policy.ts";
 import type { PortSet } from "../names/port_numbers.ts";
 
-/** What could be understood of an expose; the parts that others are compared with may be missing. */
+/** The parsed part of an expose; the parts that others are compared with may be missing. */
 export interface PartialExpose {
   readonly node: ExposeNode;
   readonly clauses: FlatExpose["clauses"];
@@ -12,7 +12,7 @@ export interface PartialExpose {
   readonly proto: "tcp" | "udp" | null;
   readonly mode: Mode | null;
   readonly ports: PortSet | null;
-  /** Null: any. Undefined: not understood. */
+  /** Null: any. Undefined: not parsed. */
   readonly bind: AddressSet | null | undefined;
   readonly backend: Backend | null;
   /** Null where anything is wrong. */

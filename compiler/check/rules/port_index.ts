@@ -1,4 +1,4 @@
-// Which expose of a group has a port that a set of ports has: asked by each `deny on`, so it must
+// Which expose of a group has a port that a set of ports has. Each `deny on` needs it, so it must
 // not read all exposes each time.
 import type { PartialExpose } from "./partial_expose.ts";
 import type { PortSet } from "../names/port_numbers.ts";
@@ -13,7 +13,7 @@ export class PortIndex {
   readonly #rows: readonly Row[];
   /** Of the rows up to each, the one that ends last. */
   readonly #longest: Row[] = [];
-  readonly #asked = new Map<PortSet, PartialExpose | null>();
+  readonly #found = new Map<PortSet, PartialExpose | null>();
 
   constructor(exposes: readonly PartialExpose[]) {
     this.#rows = exposes.flatMap((expose) => (expose.ports ?? []).map(({ first, last }) => ({ first, last, expose }))).sort((a, b) => a.first - b.first);
@@ -25,10 +25,10 @@ export class PortIndex {
 
   /** An expose with one of the ports, or null. */
   meets(ports: PortSet): PartialExpose | null {
-    const known = this.#asked.get(ports);
+    const known = this.#found.get(ports);
     if (known !== undefined) return known;
     const found = this.#rows.length === 0 ? null : this.#find(ports);
-    this.#asked.set(ports, found);
+    this.#found.set(ports, found);
     return found;
   }
 

@@ -14,20 +14,20 @@ import { hostsOf, idsOf, type CheckContext } from "./context.ts";
 import { readTime } from "../names/times.ts";
 import { noteUnenforced } from "./unenforced.ts";
 
-/** What a rule of an expose may ask for. */
+/** The facts that a rule of an expose may use. */
 export interface Facts {
   readonly proto: "tcp" | "udp";
-  /** Null where it was not understood: then nothing is said about what it lacks. */
+  /** Null where it could not be parsed: then nothing is said about what it lacks. */
   readonly mode: Mode | null;
 }
 
-/** A rule of an expose, or null (then it was told why). */
+/** A rule of an expose, or null (then the reason was reported). */
 export function checkRule(context: CheckContext, rule: RuleNode, facts: Facts): CheckedRule | null {
   const { report } = context;
   let good = !rule.broken;
   if (rule.on !== null) {
     good = false;
-    report.sayUntyped("ING114", "`on` stands only in a `deny` at top level", rule.on.proto.span, { help: "a rule in an expose holds for all its ports; move the rule out of the block, or split the expose" });
+    report.sayUntyped("ING114", "`on` is only for a `deny` at top level", rule.on.proto.span, { help: "a rule in an expose applies to all its ports; move the rule out of the block, or split the expose" });
   }
   const { mode } = facts;
   if (rule.sni !== null && mode !== null && !readsName(facts)) {
@@ -70,12 +70,12 @@ export function checkTopLevelDeny(context: CheckContext, rule: RuleNode, lack: R
   if (on === null) return null;
   const { proto } = rule.on.proto;
   if (proto === "udp") noteUnenforced(context.unenforced, "udp", "udp", rule.on.proto.span);
-  if (!canHold(context, rule, proto, rule.on.ports, on, lack[proto]) || body === null) return null;
+  if (!canMatch(context, rule, proto, rule.on.ports, on, lack[proto]) || body === null) return null;
   return { ...body, on: { proto, ports: on } };
 }
 
-/** A deny that names ports must be able to hold on each listener there. */
-function canHold({ report }: CheckContext, rule: RuleNode, proto: "tcp" | "udp", at: SetNode, on: PortSet, lack: Lacking): boolean {
+/** A deny that names ports must be able to match at each listener there. */
+function canMatch({ report }: CheckContext, rule: RuleNode, proto: "tcp" | "udp", at: SetNode, on: PortSet, lack: Lacking): boolean {
   const place = (e: PartialExpose, label: string) => [{ span: e.node.name.span, label }];
   const direct = lack.direct.meets(on);
   if (direct !== null) {
@@ -90,7 +90,7 @@ function canHold({ report }: CheckContext, rule: RuleNode, proto: "tcp" | "udp",
   }
   const noCertificate = rule.client === null ? null : lack.noCertificate.meets(on);
   if (rule.client !== null && (proto === "udp" || noCertificate !== null)) {
-    const more = noCertificate === null ? {} : { related: place(noCertificate, "no certificate is asked for there") };
+    const more = noCertificate === null ? {} : { related: place(noCertificate, "no certificate is requested there") };
     report.say("ING418", onPorts(proto, noCertificate), withWord(rule.client.span, "client"), more);
     return false;
   }
@@ -101,7 +101,7 @@ function onPorts(proto: "tcp" | "udp", lacking: PartialExpose | null): { readonl
   return proto === "udp" || lacking === null ? { on: "udp ports" } : { on: "ports", expose: lacking.node.name.text };
 }
 
-/** What a rule says wherever it stands. */
+/** The clauses that rules have in every place. */
 function checkBody(context: CheckContext, rule: RuleNode): CheckedRule | null {
   const { report } = context;
   const named = checkName(context, rule);
@@ -147,7 +147,7 @@ function sayNoFrom(context: CheckContext, rule: RuleNode): void {
   context.report.say(rule.action === "allow" ? "ING401" : "ING402", null, wordOf(rule));
 }
 
-/** The span with the word of its clause, where that stands before it in the same text. */
+/** The span with the word of its clause, where that precedes it in the same text. */
 function withWord(span: Span, word: string): Span {
   const before = span.file.text.slice(Math.max(0, span.start - 200), span.start).trimEnd();
   const isArgument = span.origin?.kind === "argument";

@@ -1,5 +1,5 @@
 // The engine knows a service by the FNV-1a-64 hash of its name; two names with one hash can't
-// be told apart, so they may not stand in one policy.
+// be distinguished, so one policy may not have both.
 import type { DialNode, Piece } from "../../ast/nodes.ts";
 import type { PartialExpose } from "./partial_expose.ts";
 import type { CheckContext } from "./context.ts";

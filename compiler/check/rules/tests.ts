@@ -1,4 +1,4 @@
-// `test`: addresses, targets, names and expected outcomes. Whether they hold is asked of the module.
+// `test`: addresses, targets, names and expected outcomes. The module decides whether they are met.
 import type { Member, OutcomeNode, Piece, RequestNode, TestLineNode, TestNode } from "../../ast/nodes.ts";
 import { MAX_REPEAT, MAX_REPEAT_MS } from "../../source/bounds.ts";
 import { WORDS } from "../../syntax/keywords.ts";
@@ -67,9 +67,9 @@ function checkFromLine(context: CheckContext, line: Extract<TestLineNode, { kind
   return { kind: "repeat", count, overMs, closing: repeat.closing, ...request, expected, span };
 }
 
-type Asked = Pick<Extract<TestLine, { kind: "from" }>, "source" | "to" | "sni" | "client">;
+type CheckedRequest = Pick<Extract<TestLine, { kind: "from" }>, "source" | "to" | "sni" | "client">;
 
-function checkRequest(context: CheckContext, node: RequestNode, known: Known): Asked | null {
+function checkRequest(context: CheckContext, node: RequestNode, known: Known): CheckedRequest | null {
   const { report } = context;
   const source = readAddress(node.source.text);
   if (isProblem(source)) sayProblem(report, source, node.source.span);
@@ -119,7 +119,7 @@ function checkTarget(context: CheckContext, to: RequestNode["to"], known: Known)
   return { kind: "port", proto: to.proto.proto, port, local };
 }
 
-/** False where no expose has the name; it is told unless it may be one that was refused. */
+/** False where no expose has the name; it is reported unless it may be one that was refused. */
 export function isExpose(context: CheckContext, name: Piece, { exposes, whole }: Known, or: "port" | "any_or_ports"): boolean {
   if (exposes.has(name.text)) return true;
   if (whole && !isDoubtfulAnywhere(context.scopes, name.text)) {

@@ -1,4 +1,4 @@
-// What `check` understands and this release does not enforce yet. A policy that has it can be
+// Clauses that `check` accepts and this release does not enforce yet. A policy that has them can be
 // checked and not built: a clause that is not enforced must not seem to be.
 import { diagnostic, type Diagnostic } from "../../diagnostics/diagnostic.ts";
 import type { Span } from "../../source/source.ts";
@@ -15,7 +15,7 @@ export function noteUnenforced(unenforced: Unenforced[], kind: UnenforcedKind, w
   unenforced.push({ ...KINDS[kind], what, span });
 }
 
-/** What `build`, `test` and `explain` say of such a policy. */
+/** The errors of `build`, `test` and `explain` for such a policy. */
 export function refusals(unenforced: readonly Unenforced[]): Diagnostic[] {
   return unenforced.map(({ code, what, release, span }) => diagnostic(code, { clause: what, release }, span));
 }

@@ -7,7 +7,7 @@ import type { AddressSet } from "../../policy/policy.ts";
 import { isProblem } from "../../diagnostics/report.ts";
 import { GLOBAL_AFTER_ALL, MULTICAST, NOT_GLOBAL } from "./special_purpose.ts";
 
-/** A set of prefixes that stand in the code; a wrong one is a defect that the tests find. */
+/** A set of prefixes that are written in the code; a wrong one is a defect that the tests find. */
 export function prefixes(texts: readonly string[]): AddressSet {
   const builder = new SetBuilder();
   for (const text of texts) {

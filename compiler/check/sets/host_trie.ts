@@ -1,5 +1,5 @@
 // The algebra of sets of host names, on tries of labels from the right. The meaning of a node and
-// the canonical form stand in policy.ts: a name is decided by the deepest node on its way, and a
+// the canonical form are defined in policy.ts: a name is decided by the deepest node on its way, and a
 // child that says what its parent says of it is left out. Everything here is pure; results share
 // what they can, and nothing is changed once it is made.
 import type { HostNode, HostSet } from "../../policy/policy.ts";
@@ -15,7 +15,7 @@ function leaf(self: boolean, one: boolean, deep: boolean): HostNode {
 const NOTHING = leaf(false, false, false);
 export const NO_HOSTS = NOTHING;
 
-/** What a parent says of a child that it does not name. */
+/** The node that a parent implies for a child that it does not name. */
 function implied(parent: HostNode): HostNode {
   return leaf(parent.one, parent.deep, parent.deep);
 }
@@ -75,7 +75,7 @@ function settled(node: Growing, said: HostNode): HostNode {
 }
 
 export function isEmptyHosts(node: HostNode): boolean {
-  // What is canonical and holds nothing has no children: each would say what is implied.
+  // An empty node in canonical form has no children, because each would say what is implied.
   return !node.self && !node.one && !node.deep && node.children.size === 0;
 }
 
@@ -110,7 +110,7 @@ export function unionHosts(nodes: readonly HostNode[]): HostNode {
   const parent = leaf(self, one, deep);
   const children = new Map<string, HostNode>();
   for (const [label, row] of named) {
-    // What the nodes that don't name this child imply of it, all together.
+    // The union of what the nodes that don't name this child imply of it.
     const rest = leaf(ones > row.ones, deeps > row.deeps, deeps > row.deeps);
     const child = unionHosts(isEmptyHosts(rest) ? row.nodes : [...row.nodes, rest]);
     if (!isImplied(parent, child)) children.set(label, child);
@@ -161,8 +161,8 @@ export function hostSet(root: HostNode): HostSet {
 /** Says where a node differs from what its parent implies; a wider word first, so that a narrower one corrects it. */
 function collect(node: HostNode, name: string, said: HostNode, words: string[]): void {
   const below = name === "" ? "" : `.${name}`;
-  const word = (text: string, holds: boolean): void => {
-    words.push(holds ? text : `!${text}`);
+  const word = (text: string, included: boolean): void => {
+    words.push(included ? text : `!${text}`);
   };
   if (node.self !== said.self) word(name, node.self);
   if (node.deep !== said.deep) word(`**${below}`, node.deep);

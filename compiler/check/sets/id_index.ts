@@ -1,14 +1,14 @@
 // Patterns of identities in a trie of their segments from the left, each with what a set says of it:
-// finds those that hold all of another pattern, and those that have an identity in common with it.
+// finds those that include all of another pattern, and those that have an identity in common with it.
 import { MAX_SET_IDS } from "../../source/bounds.ts";
 import type { ReadId } from "./id_patterns.ts";
 
-/** What a set says of the identities of one pattern. */
+/** Whether a set includes the identities of one pattern. */
 export interface IdEntry {
   readonly pattern: ReadId;
   /** The pattern as one word; equal words are equal patterns. */
   readonly word: string;
-  readonly holds: boolean;
+  readonly included: boolean;
 }
 
 /** Steps that the operations on sets of identities have left; below zero they end. */
@@ -64,7 +64,7 @@ export class IdIndex {
     else at.end = entry;
   }
 
-  /** Every entry whose pattern holds all of `pattern`, itself included. */
+  /** Every entry whose pattern includes all of `pattern`, also that pattern. */
   covering(pattern: ReadId): readonly IdEntry[] {
     const found: IdEntry[] = [];
     const { segments, deep } = pattern;

@@ -1,4 +1,4 @@
-// Patterns of client identities: a typed name as it stands in a certificate, where in a `uri` one
+// Patterns of client identities: a typed name as in a certificate, where in a `uri` one
 // segment of the path may end in `*` (the rest of that segment, at least one character) and the
 // last may be `**` (one segment or more). Compared byte by byte in their canonical form.
 import { formatAddress } from "../../../runtime/net/address.ts";
@@ -130,7 +130,7 @@ function sharedSegment(a: Segment, b: Segment): Segment | null {
 /** More than the segments, and more than the characters, of any identity. */
 const NARROW = 2 * MAX_ID_BYTES;
 
-/** A pattern that holds all of another one has a lower number. */
+/** A pattern that includes all of another one has a lower number. */
 export function narrowness({ segments, deep }: ReadId): number {
   if (deep) return segments.length;
   const open = segments.find((segment) => segment.open);

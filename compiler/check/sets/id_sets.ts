@@ -1,7 +1,7 @@
 // The algebra of sets of identities. Two patterns have one pattern in common or nothing, so a set is
-// patterns that each say whether the set holds what they match: of those that match an identity the
-// narrowest decides. Where several match and none of them is the narrowest, they say the same. What
-// says no more than the wider ones say already is left out, so equal sets are equal lists. (That `a*`
+// patterns that each say whether the set includes what they match: of those that match an identity the
+// narrowest decides. Where several match and none of them is the narrowest, they say the same. A pattern
+// that says no more than the wider ones is omitted, so equal sets are equal lists. (That `a*`
 // is `a0`, `a0*`, `a1` and so on through all characters is not looked for.) Everything here is pure.
 import { IdIndex, type IdEntry, type IdWork } from "./id_index.ts";
 import { coversId, idParts, idWord, narrowness, sharedId, type ReadId } from "./id_patterns.ts";
@@ -10,14 +10,14 @@ import type { IdPattern, IdSet } from "../../policy/policy.ts";
 /** In no order; none is there twice. */
 export type Ids = readonly IdEntry[];
 
-export const idOf = (pattern: ReadId): Ids => [{ pattern, word: idWord(pattern), holds: true }];
+export const idOf = (pattern: ReadId): Ids => [{ pattern, word: idWord(pattern), included: true }];
 
-/** What two sets say of an identity -> what their union, or the first without the second, says of it. */
+/** Maps what two sets say of an identity to what their union, or the first without the second, says of it. */
 interface Operation {
   readonly says: (a: boolean, b: boolean) => boolean;
   /** An identity of which the sets say this is decided by either alone. */
   readonly decides: { readonly a: boolean; readonly b: boolean };
-  /** Whether it holds what `b` holds and `a` says nothing of. */
+  /** Whether it includes what `b` includes and `a` says nothing of. */
   readonly keepsB: boolean;
 }
 
@@ -37,8 +37,8 @@ export function combineIds(members: readonly Ids[], except: readonly Ids[], work
 function united(sets: readonly Ids[], work: IdWork): Ids {
   const [only] = sets;
   if (sets.length === 1 && only !== undefined) return only;
-  const isPlain = (ids: Ids): boolean => ids.every(({ holds }) => holds);
-  // Where nothing is taken out, what two patterns have in common is held by both.
+  const isPlain = (ids: Ids): boolean => ids.every(({ included }) => included);
+  // Where nothing is taken out, both include what two patterns have in common.
   const plain = new Map(sets.filter(isPlain).flat().map((entry) => [entry.word, entry]));
   work.left -= sets.reduce((n, set) => n + set.length, 0);
   let level = [reduced([...plain.values()], work), ...sets.filter((set) => !isPlain(set))];
@@ -61,7 +61,7 @@ function combined(a: Ids, b: Ids, operation: Operation, work: IdWork): Ids {
   eachMeeting(a, b, work, (x, y) => {
     metA.add(x);
     metB.add(y);
-    if (x.word === y.word || (x.holds === decides.a && y.holds === decides.b)) return;
+    if (x.word === y.word || (x.included === decides.a && y.included === decides.b)) return;
     const shared = sharedId(x.pattern, y.pattern);
     const word = shared === null ? null : idWord(shared);
     if (shared === null || word === null || word === x.word || word === y.word || patterns.has(word)) return;
@@ -69,10 +69,10 @@ function combined(a: Ids, b: Ids, operation: Operation, work: IdWork): Ids {
     work.left -= SHARED_STEPS;
   });
   for (const { word, pattern } of [...metA, ...metB]) patterns.set(word, pattern);
-  // What meets nothing of the other set lies in nothing that does, and says what it said before.
+  // A pattern that meets nothing of the other set lies in nothing that does, and says what it said before.
   const before = [...a.filter((entry) => !metA.has(entry)), ...(keepsB ? b.filter((entry) => !metB.has(entry)) : [])];
   const [inA, inB] = [new IdIndex([...metA], work), new IdIndex([...metB], work)];
-  const entries = [...patterns].map(([word, pattern]): IdEntry => ({ word, pattern, holds: says(saidBy(inA, pattern), saidBy(inB, pattern)) }));
+  const entries = [...patterns].map(([word, pattern]): IdEntry => ({ word, pattern, included: says(saidBy(inA, pattern), saidBy(inB, pattern)) }));
   return [...before, ...reduced(entries, work)];
 }
 
@@ -92,26 +92,26 @@ function eachMeeting(a: Ids, b: Ids, work: IdWork, met: (x: IdEntry, y: IdEntry)
 
 const FEW = 8;
 
-/** What a set says of the identities of a pattern that none of its narrower ones divides. */
+/** Whether a set includes the identities of a pattern that none of its narrower ones divides. */
 function saidBy(index: IdIndex, pattern: ReadId): boolean {
-  return narrowest(index.covering(pattern))[0]?.holds ?? false;
+  return narrowest(index.covering(pattern))[0]?.included ?? false;
 }
 
-/** Leaves out what says no more than what is around it. */
+/** Drops entries that say no more than those around them. */
 function reduced(entries: readonly IdEntry[], work: IdWork): Ids {
   const kept: IdEntry[] = [];
   const index = new IdIndex([], work);
   for (const { entry } of entries.map((e) => ({ entry: e, at: narrowness(e.pattern) })).sort((x, y) => x.at - y.at)) {
     if (work.left < 0) return [];
     const around = narrowest(index.covering(entry.pattern));
-    if (around.length === 0 ? !entry.holds : around.every(({ holds }) => holds === entry.holds)) continue;
+    if (around.length === 0 ? !entry.included : around.every(({ included }) => included === entry.included)) continue;
     kept.push(entry);
     index.add(entry);
   }
   return kept;
 }
 
-/** Of some that hold all of one pattern those that hold all of no other one. */
+/** Of patterns that include all of one pattern, those that include all of no other one. */
 function narrowest(entries: readonly IdEntry[]): readonly IdEntry[] {
   if (entries.length < 2) return entries;
   // Patterns that are open at one segment, and deep ones, lie in each other; the one without either lies in all.
@@ -148,8 +148,8 @@ export function idSet(ids: Ids): IdSet {
   if (set === undefined) {
     const rows = ids.map((entry) => ({ ...entry, at: narrowness(entry.pattern) })).sort((x, y) => x.at - y.at || (x.word < y.word ? -1 : 1));
     set = {
-      members: rows.map(({ pattern, holds }) => ({ pattern: partsOf(pattern), holds })),
-      words: ids.map(({ word, holds }) => (holds ? word : `!${word}`)).sort(),
+      members: rows.map(({ pattern, included }) => ({ pattern: partsOf(pattern), included })),
+      words: ids.map(({ word, included }) => (included ? word : `!${word}`)).sort(),
     };
     sets.set(ids, set);
   }

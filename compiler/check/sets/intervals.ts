@@ -1,5 +1,5 @@
 // The algebra of address sets: sorted, disjoint, non-adjacent intervals over 128 bits in typed
-// arrays, so that lists of a million prefixes are merged in one pass. The layout stands in
+// arrays, so that lists of a million prefixes are merged in one pass. The layout is defined in
 // policy.ts. Everything here is pure.
 import type { AddressSet, AddressWords } from "../../policy/policy.ts";
 
@@ -32,7 +32,7 @@ export function union(sets: readonly AddressSet[]): AddressSet {
   return level[0] ?? EMPTY;
 }
 
-/** What is in `a` and not in `b`. */
+/** The addresses that are in `a` and not in `b`. */
 export function subtract(a: AddressSet, b: AddressSet): AddressSet {
   if (isEmpty(a) || isEmpty(b)) return a;
   const x = a.bounds;
@@ -158,7 +158,7 @@ function isV4At(x: Uint32Array, i: number): boolean {
   return word(x, i) === 0 && word(x, i + 1) === 0 && word(x, i + 2) === 0xffff;
 }
 
-/** The address after y[j]; the very last one has none, and no caller asks for it. */
+/** The address after y[j]; the very last one has none, and no caller needs it. */
 function copyAfter(x: Uint32Array, i: number, y: Uint32Array, j: number): void {
   let substitution = 1;
   for (let w = 3; w >= 0; w--) {
@@ -168,12 +168,12 @@ function copyAfter(x: Uint32Array, i: number, y: Uint32Array, j: number): void {
   }
 }
 
-/** The address before y[j]; the very first one has none, and no caller asks for it. */
+/** The address before y[j]; the very first one has none, and no caller needs it. */
 function copyBefore(x: Uint32Array, i: number, y: Uint32Array, j: number): void {
-  let borrow = 1;
+  let lack = 1;
   for (let w = 3; w >= 0; w--) {
-    const difference = word(y, j + w) - borrow;
-    borrow = difference < 0 ? 1 : 0;
+    const difference = word(y, j + w) - lack;
+    lack = difference < 0 ? 1 : 0;
     x[i + w] = difference >>> 0;
   }
 }

@@ -14,7 +14,7 @@ import type { Algebra } from "../names/resolver.ts";
 import type { Scopes } from "../names/scopes.ts";
 import { sayUnknown } from "../names/unknown_names.ts";
 
-/** What was written, for the budget: the largest source of prefixes and their number. */
+/** The written prefixes, for the budget: the largest source of prefixes and their number. */
 export interface NetTally {
   written: number;
   /** Built-in nets that are named, each once: `any` is one prefix of the author's, however many it is. */

@@ -1,6 +1,6 @@
-// Prefixes as nearly everybody writes them, read where they stand in a text and without an object
-// each: lists have millions. What it takes, literals.ts reads alike; all else it leaves to that,
-// which knows what to say.
+// Prefixes as nearly everybody writes them, read at their place in a text and without an object
+// each: lists have millions. For every prefix that it accepts, literals.ts has the same result; for all others it calls that,
+// which has the messages.
 
 import { scanV4, scanV6 } from "../../../runtime/net/scan.ts";
 

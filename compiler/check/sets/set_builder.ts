@@ -19,7 +19,7 @@ export class SetBuilder {
   #v6 = new Uint32Array(0);
   #v6Used = 0;
 
-  /** Adds an IPv6 prefix as written: `::/0` is IPv6 and holds no IPv4 address. */
+  /** Adds an IPv6 prefix as written: `::/0` is IPv6 and contains no IPv4 address. */
   addV6(first: AddressWords, last: AddressWords): void {
     if (!isBelowV4(first) || isBelowV4(last)) return this.#push(first, last);
     this.#push(first, BEFORE_V4);

@@ -1,4 +1,4 @@
-// ingressc build: FILE -> one .wasm, or what another target asks for, tested before it is written.
+// ingressc build: FILE -> one .wasm, or the files of another target, tested before it is written.
 import { grouped } from "../../../runtime/text/number.ts";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { parse, format, resolve } from "node:path";

@@ -41,16 +41,16 @@ interface Subject {
   readonly root: string | null;
 }
 
-/** `asked`: the profile that was asked for, or null. */
-function subjectOf(file: string, asked: Profile | null): Subject | Outcome {
+/** `wanted`: the profile that the command line names, or null. */
+function subjectOf(file: string, wanted: Profile | null): Subject | Outcome {
   if (file.endsWith(".wasm") || startsLikeModule(file)) {
     const bytes = readModule(file);
     if (!(bytes instanceof Uint8Array)) return bytes;
     const loaded = loadPolicy(bytes);
     if (!isRefusal(loaded)) {
       const { profile } = loaded.info;
-      if (asked === null || asked === profile) return { module: bytes, loaded, root: null };
-      return usage("other_profile", `\`${file}\` is a module of the profile \`${profile}\``, "leave `--profile` out, or name the policy that the module was built from");
+      if (wanted === null || wanted === profile) return { module: bytes, loaded, root: null };
+      return usage("other_profile", `\`${file}\` is a module of the profile \`${profile}\``, "omit `--profile`, or name the policy that the module was built from");
     }
     return {
       class: "reject",
@@ -59,7 +59,7 @@ function subjectOf(file: string, asked: Profile | null): Subject | Outcome {
       help: "build the policy again with `ingressc build`",
     };
   }
-  const compiled = compileFile(file, asked ?? "host");
+  const compiled = compileFile(file, wanted ?? "host");
   if (isNotCompiled(compiled)) return compiled.outcome;
   const loaded = loadPolicy(compiled.module);
   if (!isRefusal(loaded)) return { module: compiled.module, loaded, root: compiled.disk.root };
@@ -94,7 +94,7 @@ type Row = readonly [string, string];
 /** No rule about a bind depends on the time. */
 function timeRows(request: Request): readonly Row[] {
   if (request.kind === "bind") return [];
-  return [["time", request.at === null ? "unknown: no allow with `until` holds" : `${timeText(request.at)}${request.isNow ? ", now" : ""}`]];
+  return [["time", request.at === null ? "unknown: no allow with `until` applies" : `${timeText(request.at)}${request.isNow ? ", now" : ""}`]];
 }
 
 /** `at` null: no clock; a bind has neither. */

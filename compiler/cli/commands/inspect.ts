@@ -1,4 +1,4 @@
-// ingressc inspect: what a module holds, and whether this release would load it.
+// ingressc inspect: what a module contains, and whether this release would load it.
 import { grouped } from "../../../runtime/text/number.ts";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { isRefusal, loadPolicy } from "../../../runtime/host/load.ts";
@@ -65,7 +65,7 @@ export async function run(args: Arguments): Promise<Outcome> {
 }
 
 function signatureText({ signature }: PolicyInfo): string {
-  return signature === null ? "none" : `key ${signature.keyId}, revision ${signature.revision}; not verified: \`ingressc verify\` asks a key`;
+  return signature === null ? "none" : `key ${signature.keyId}, revision ${signature.revision}; not verified: run \`ingressc verify\` with a public key`;
 }
 
 function sectionName({ id, name }: Section): string {

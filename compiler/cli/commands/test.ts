@@ -54,7 +54,7 @@ export async function run(args: Arguments, { show, progress }: Surroundings): Pr
   return printed === undefined ? outcome : { ...outcome, report: () => printed.text(tested), document: true };
 }
 
-/** Null where a line was asked. */
+/** Null where a line was evaluated. */
 function noTests(file: string, { results }: Tested, required: boolean): Outcome | null {
   if (results.length > 0) return null;
   const data = { failed: 0, leftOut: 0, results: [] };
@@ -78,8 +78,8 @@ function passed({ policy, results }: Tested, picked: (name: string) => boolean):
   };
 }
 
-function withCoverage(outcome: Outcome, tested: Tested, asked: boolean): Outcome {
-  if (!asked) return outcome;
+function withCoverage(outcome: Outcome, tested: Tested, wanted: boolean): Outcome {
+  if (!wanted) return outcome;
   const found = coverage(tested);
   const { data, report } = outcome;
   return {
@@ -93,7 +93,7 @@ function coverage({ policy, module, loaded, results }: Tested): ReturnType<typeo
   return coverageOf(policy, module, loaded, results);
 }
 
-/** Two documents can't stand in one place. */
+/** Two documents can't be written to one place. */
 function clashOf(wanted: readonly Wanted[], json: boolean): Outcome | null {
   if (json && wanted.some(({ file }) => file === "-")) {
     return usage("output_twice", "`--json` takes standard output, and so does `-`", "name a file instead of `-`");

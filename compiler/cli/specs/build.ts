@@ -1,4 +1,4 @@
-// What `ingressc build` is: its row of the command table. commands/build.ts runs it.
+// The row of `ingressc build` in the command table. commands/build.ts runs it.
 import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
 import { PROFILE_FLAG, SUBJECT_FLAG, TARGET_FLAG } from "../flags.ts";
 
@@ -18,9 +18,9 @@ export const build = {
     "With `--profile os` the module has one page of memory, and what does not fit there is an error.",
     "With `--target c` OUT is a folder: the engine as C, the same for every policy, and the policy's",
     "data as a file beside it. It needs the npm package wabt; docs/os.md has the host for it.",
-    "With `--target abi-filter` or `abi-filter-v2` OUT is what SERVICE may bind, for an OS that asks",
+    "With `--target abi-filter` or `abi-filter-v2` OUT is what SERVICE may bind, for an OS that checks",
     "a filter and no engine; what the version has no words for is refused. docs/abi-filter-v2.md.",
-    "With --watch, an error leaves the last good module in its place.",
+    "With --watch, an error keeps the last good module in its place.",
     "",
     "  ingressc build policies/demo.ingress",
     "  ingressc build policies/demo.ingress -o /etc/ingress/demo.wasm --watch",

@@ -1,4 +1,4 @@
-// What `ingressc check` is: its row of the command table. commands/check.ts runs it.
+// The row of `ingressc check` in the command table. commands/check.ts runs it.
 import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
 import { PROFILE_FLAG } from "../flags.ts";
 
@@ -11,7 +11,7 @@ export const check = {
   },
   manual: [
     "Compiles FILE and writes nothing. The policy's tests are not run: `ingressc test` does that.",
-    "With --fix every error that names a fix is mended in FILE, its imports and its list files, and",
+    "With --fix every error that names a fix is fixed in FILE, its imports and its list files, and",
     "each edit is shown. What has several readings is left to you, with its remedy. Everything else in",
     "the files stays byte for byte; a fix that would tear the text is left out.",
     "",

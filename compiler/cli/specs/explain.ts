@@ -1,4 +1,4 @@
-// What `ingressc explain` is: its row of the command table. commands/explain.ts runs it.
+// The row of `ingressc explain` in the command table. commands/explain.ts runs it.
 import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
 import { PROFILE_FLAG } from "../flags.ts";
 
@@ -8,8 +8,8 @@ export const explain = {
   flags: { profile: PROFILE_FLAG },
   manual: [
     "FILE is a policy or a compiled module. REQUEST is written as in a test line. Without `sni` the client",
-    "sends no name. Without `at` the answer is for the current time, which is printed; `at TIME` asks for",
-    "another, and `at unknown` for a host without a clock, where no allow with `until` holds:",
+    "sends no name. Without `at` the answer is for the current time, which is printed; `at TIME` names",
+    "another, and `at unknown` for a host without a clock, where no allow with `until` applies:",
     "",
     "  ingressc explain policies/demo.ingress 'from 203.0.113.9 to web'",
     "  ingressc explain demo.wasm 'from 203.0.113.9 to tcp 443 local 192.0.2.1'",
@@ -19,7 +19,7 @@ export const explain = {
     "A bind that the policy grants to a service `as direct` is answered `allow with a token`, which ingressd mints.",
     "Each phase is shown with the rule that decides it and the allows that it overrides; then what the",
     "`dryrun` rules would have said. Of a request that is refused it says what would be allowed if the",
-    "name, the time, the source or the place alone were another: each of these was asked of the module.",
+    "name, the time, the source or the place alone were another: the module decided each of these.",
     "Exits 0 whatever the verdict is.",
   ].join("\n"),
 } as const satisfies CommandSpec;

@@ -1,4 +1,4 @@
-// What `ingressc export` is: its row of the command table. commands/export.ts runs it.
+// The row of `ingressc export` in the command table. commands/export.ts runs it.
 import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
 
 export const exportSource = {

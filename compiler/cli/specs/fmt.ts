@@ -1,4 +1,4 @@
-// What `ingressc fmt` is: its row of the command table. commands/fmt.ts runs it.
+// The row of `ingressc fmt` in the command table. commands/fmt.ts runs it.
 import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
 
 export const fmt = {

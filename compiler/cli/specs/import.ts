@@ -1,4 +1,4 @@
-// What `ingressc import` is: its row of the command table. commands/import.ts runs it.
+// The row of `ingressc import` in the command table. commands/import.ts runs it.
 import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
 
 export const importSource = {
@@ -7,7 +7,7 @@ export const importSource = {
   flags: { out: { short: "o", value: "OUT", says: "where the policy is written (default: standard output)" } },
   manual: [
     "FILE is a document as `ingressc export` writes it. What a policy could not say is refused with",
-    "its place (a JSON pointer), and so are unknown keys and keys that stand twice. The policy has",
+    "its place (a JSON pointer), and so are unknown keys and keys that appear twice. The policy has",
     "the layout of `ingressc fmt`; run `ingressc check` on it, since names are not resolved here.",
     "",
     "  ingressc import demo.json -o demo.ingress",

@@ -1,8 +1,8 @@
-// What `ingressc inspect` is: its row of the command table. commands/inspect.ts runs it.
+// The row of `ingressc inspect` in the command table. commands/inspect.ts runs it.
 import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
 
 export const inspect = {
-  summary: "show what a compiled module holds",
+  summary: "show what a compiled module contains",
   operands: ["X.wasm"],
   flags: {},
   manual: [

@@ -1,4 +1,4 @@
-// What `ingressc keygen` is: its row of the command table. commands/keygen.ts runs it.
+// The row of `ingressc keygen` in the command table. commands/keygen.ts runs it.
 import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
 
 export const keygen = {

@@ -1,4 +1,4 @@
-// What `ingressc sign` is: its row of the command table. commands/sign.ts runs it.
+// The row of `ingressc sign` in the command table. commands/sign.ts runs it.
 import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
 
 export const sign = {

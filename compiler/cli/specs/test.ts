@@ -1,4 +1,4 @@
-// What `ingressc test` is: its row of the command table. commands/test.ts runs it.
+// The row of `ingressc test` in the command table. commands/test.ts runs it.
 import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
 import { PROFILE_FLAG } from "../flags.ts";
 
@@ -15,14 +15,14 @@ export const test = {
     lcov: { short: null, value: "OUT", says: "write the coverage as an lcov trace; `-` is standard output" },
   },
   manual: [
-    "Every line of every `test` block is asked of the very module that `ingressc build` writes,",
+    "Every line of every `test` block is evaluated by the very module that `ingressc build` writes,",
     "each from fresh limits and caps. Exits 1 when a line fails; documents are written then too.",
     "A TEXT that no test's name contains is a mistake, exit 2, and not a pass. A policy without test",
     "lines is answered with the code `policy.no_tests`: exit 0, or 1 with --require-tests.",
     "",
     "A rule is covered when it decides a line, which is more than matching: a deny may override it.",
     "A member of a set is covered when a line's source, or the address that it connects to, is in it.",
-    "Tests that `--filter` leaves out cover nothing.",
+    "Tests that `--filter` excludes cover nothing.",
     "",
     "  ingressc test policies/demo.ingress",
     "  ingressc test policies/demo.ingress --filter lab --coverage",

@@ -1,4 +1,4 @@
-// What `ingressc verify` is: its row of the command table. commands/verify.ts runs it.
+// The row of `ingressc verify` in the command table. commands/verify.ts runs it.
 import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
 
 export const verify = {

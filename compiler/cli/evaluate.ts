@@ -1,4 +1,4 @@
-// Asks a running module about a request: finds the listeners that a target means and lets each
+// Evaluates a request in a running module: finds the listeners that a target means and lets each
 // decide. Shared by `test`, `build` and `explain`, so that they can't disagree.
 import { CODE_NOT_EXPOSED } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
@@ -23,32 +23,32 @@ export interface Question {
   readonly client: readonly string[] | null;
 }
 
-export interface Asked {
+export interface Evaluated {
   /** For people: `tcp 443`, `tcp 443 of web`. */
-  readonly asked: string;
+  readonly place: string;
   /** Null where nothing is exposed. */
   readonly listener: ListenerInfo | null;
   readonly decision: Decision;
 }
 
 /** Never empty. `fresh` makes an engine with no connection and no debt. */
-export function askAll(info: PolicyInfo, fresh: () => PolicyEngine, { source, to, sni, client }: Question): readonly Asked[] {
-  return listenersMeant(info, fresh(), to).map(({ asked, id, listener }) => {
+export function evaluateAll(info: PolicyInfo, fresh: () => PolicyEngine, { source, to, sni, client }: Question): readonly Evaluated[] {
+  return listenersMeant(info, fresh(), to).map(({ place, id, listener }) => {
     const decision = id < 0 ? denial(CODE_NOT_EXPOSED) : connect(fresh(), id, { source, sni, client });
-    return { asked, listener, decision };
+    return { place, listener, decision };
   });
 }
 
 export interface Meant {
-  readonly asked: string;
+  readonly place: string;
   /** -1 where nothing is exposed. */
   readonly id: number;
   readonly listener: ListenerInfo | null;
 }
 
 /**
- * Each listener once, in the order of the policy. Never empty. A listener is one thing, so it is asked for
- * at one port and one address: ingressc does not ask as many times as there are ports and prefixes.
+ * Each listener once, in the order of the policy. Never empty. All ports of a listener share its rules, so it is evaluated
+ * at one port and one address, not once per port and prefix.
  */
 export function listenersMeant(info: PolicyInfo, engine: PolicyEngine, to: Target): readonly Meant[] {
   const places = to.kind === "expose" ? [placeOfExpose(info, to.name)] : placesOfPort(info, to);
@@ -57,12 +57,12 @@ export function listenersMeant(info: PolicyInfo, engine: PolicyEngine, to: Targe
     const id = local === null ? -1 : engine.listenerAt(proto, port, local);
     const listener = info.listeners.find((l) => l.id === id) ?? null;
     const name = listener === null ? "" : ` of ${listener.name}`;
-    if (!meant.has(id)) meant.set(id, { asked: `${proto} ${port}${name}`, id, listener });
+    if (!meant.has(id)) meant.set(id, { place: `${proto} ${port}${name}`, id, listener });
   }
   return [...meant.values()];
 }
 
-/** What a client brings. */
+/** The facts of a client. */
 export interface Facts {
   readonly source: Address;
   readonly sni: string | null;
@@ -70,7 +70,7 @@ export interface Facts {
   readonly client: readonly string[] | null;
 }
 
-/** A connection as the gateway asks for it: charged at phase 1, and given back if a later one refuses it. */
+/** A connection as the gateway evaluates it: charged at phase 1, and released if a later phase denies it. */
 export function connect(engine: PolicyEngine, listener: number, { source, sni, client }: Facts): Decision {
   const [answer] = engine.admit([{ listener, source }]);
   if (answer === undefined) throw new Error("the module gave no answer for a peer");
@@ -95,7 +95,7 @@ function placeOfExpose(info: PolicyInfo, name: string): Place {
   return placeOf(listener, listener.ports[0]?.first ?? 0);
 }
 
-/** Where a port has several listeners, each is asked; where it has none, that is the answer. */
+/** Each listener of the port; where it has none, that is the result. */
 function placesOfPort(info: PolicyInfo, { proto, port, local }: Extract<Target, { kind: "port" }>): readonly Place[] {
   if (local !== null) return [{ proto, port, local }];
   const there = info.listeners.filter((l) => l.proto === proto && l.ports.some((r) => r.first <= port && port <= r.last));
