@@ -6,7 +6,7 @@ import { open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { PUBLIC_KEY_BYTES } from "../../runtime/abi/signature.ts";
 import { kindOfKey, type KeyKind } from "../../runtime/host/key_kinds.ts";
-import { isKeyRefusal, parsePublicKey, trustedKey, type TrustedKey } from "../../runtime/host/keys.ts";
+import { parsePublicKey, trustedKey, type TrustedKey } from "../../runtime/host/keys.ts";
 import { isCode, readRegular } from "./disk.ts";
 import { usage, type Outcome } from "./outcome.ts";
 import { cannotWrite, syncFolder } from "./write.ts";
@@ -61,7 +61,7 @@ export function readPublicKey(path: string): TrustedKey | Outcome {
   const bytes = readRegular(path, MOST_KEY_BYTES);
   if (typeof bytes === "string") return unread(path, bytes, "the public key");
   const key = parsePublicKey(new TextDecoder().decode(bytes));
-  return isKeyRefusal(key) ? refusedKey(`\`${path}\` ${key.refused}`, "name the `.pub` file that `ingressc keygen` wrote") : key;
+  return key.ok ? key.value : refusedKey(`\`${path}\` ${key.error}`, "name the `.pub` file that `ingressc keygen` wrote");
 }
 
 export function readPrivateKey(path: string): SigningKey | Outcome {
@@ -114,7 +114,7 @@ function parsePrivateKey(path: string, text: string, kind: KeyKind | null): Sign
 function publicOf(key: KeyObject): TrustedKey | Outcome {
   if (key.asymmetricKeyType !== "ed25519") return refusedKey(`contains a key of type ${key.asymmetricKeyType ?? "unknown"}`, "policies are signed with Ed25519: make a pair with `ingressc keygen`");
   const made = trustedKey(new Uint8Array(key.export({ format: "der", type: "spki" })).subarray(-PUBLIC_KEY_BYTES));
-  return isKeyRefusal(made) ? refusedKey(made.refused, "make a new pair with `ingressc keygen`") : made;
+  return made.ok ? made.value : refusedKey(made.error, "make a new pair with `ingressc keygen`");
 }
 
 function refusedKey(message: string, help: string): Outcome {

@@ -1,7 +1,7 @@
 // FILE -> a compiled module that the host accepts, with the results of the policy's tests in it.
 import { grouped } from "../../runtime/text/number.ts";
 import type { Profile } from "../../runtime/abi/profiles.ts";
-import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
+import { loadPolicy } from "../../runtime/host/load.ts";
 import type { LoadedPolicy } from "../../runtime/host/module.ts";
 import { compileFile, isNotCompiled, type Compiled, type NotCompiled } from "./compiled.ts";
 import { count, type Outcome } from "./outcome.ts";
@@ -24,19 +24,19 @@ export function compileAndTest(path: string, profile: Profile = "host", wanted: 
   if (isNotCompiled(compiled)) return compiled;
   progress.begin("checking the module");
   const loaded = loadPolicy(compiled.module);
-  if (isRefusal(loaded)) {
+  if (!loaded.ok) {
     // A module that was just compiled must load: if it doesn't, the compiler is wrong, not the policy.
     const outcome: Outcome = {
       class: "internal",
-      code: `policy.${loaded.code}`,
-      message: `the compiled module does not load: ${loaded.message}`,
+      code: `policy.${loaded.error.code}`,
+      message: `the compiled module does not load: ${loaded.error.message}`,
       help: "this is a defect of ingressc; please report it with the policy",
     };
     return { outcome, inputs: compiled.disk.inputs };
   }
   progress.begin("running the tests");
-  const results = runTests(compiled.policy.tests.filter(({ name }) => wanted(name)), loaded, () => progress.step());
-  return { ...compiled, loaded, results };
+  const results = runTests(compiled.policy.tests.filter(({ name }) => wanted(name)), loaded.value, () => progress.step());
+  return { ...compiled, loaded: loaded.value, results };
 }
 
 /** The answer is no; null when every line passed. `consequence` says what did not happen. */

@@ -2,7 +2,7 @@
 // those that it writes. Nothing is made, changed or loaded.
 import { accessSync, closeSync, constants, lstatSync, openSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { isFileRefusal, readTrustedFile } from "../../runtime/host/trusted_file.ts";
+import { readTrustedFile } from "../../runtime/host/trusted_file.ts";
 import type { Config } from "../config/read.ts";
 import { readToken } from "../control/http.ts";
 import { readGuardKey } from "../intents/guard_key.ts";
@@ -35,7 +35,7 @@ const LOOKS: readonly Look[] = [
   },
   ({ config: { policy: { file, max_bytes: most } } }) => {
     const bytes = file === undefined ? null : readTrustedFile(resolve(file), most, "policy");
-    return bytes !== null && isFileRefusal(bytes) ? unusable("policy.file", bytes.refused) : [];
+    return bytes === null || bytes.ok ? [] : unusable("policy.file", bytes.error);
   },
   ({ config: { metrics: { token_file: path } } }) => {
     const token = path === undefined ? null : readToken(path);
@@ -84,7 +84,7 @@ function stateFindings({ config, env }: Surroundings): readonly Finding[] {
   if (fault !== null) return unusable("state_dir", fault);
   const keeper = createKeeper(directory, config.policy.max_bytes, systemDisk);
   const mark = keeper.mark();
-  return mark !== null && "refused" in mark ? unusable("state_dir", mark.refused) : [];
+  return mark.ok ? [] : unusable("state_dir", mark.error);
 }
 
 /** As the gateway opens it, but where it is missing, or opening it would be noticed. */

@@ -1,7 +1,6 @@
 // `ingressd status`, `reload` and `reopen`: calls a running gateway, once or (`status --watch`) again and again.
 import { systemClock } from "../../runtime/shell/clock.ts";
 import { endWithoutReader } from "../../runtime/shell/head.ts";
-import { isFailure } from "../exit.ts";
 import { order, type Outcome } from "./order.ts";
 import type { Command } from "./arguments.ts";
 import { end, runWithoutReader, show } from "./ending.ts";
@@ -13,8 +12,8 @@ const KEEP_ALIVE_MS = 2 ** 30;
 
 export async function runOrder(command: Extract<Command, { kind: "status" | "reload" | "reopen" }>): Promise<void> {
   const config = loadConfig(command);
-  if (isFailure(config)) return end(config);
-  const query = (): Promise<Outcome> => order(command.kind, controlPath(config), command.json);
+  if (!config.ok) return end(config.error);
+  const query = (): Promise<Outcome> => order(command.kind, controlPath(config.value), command.json);
   if (command.kind !== "status" || !command.watch) {
     endWithoutReader();
     return show(await query());

@@ -3,7 +3,7 @@
 import { systemClock } from "../../runtime/shell/clock.ts";
 import { standardStream } from "../audit/audit.ts";
 import { startDaemon, type Daemon } from "../daemon.ts";
-import { EXIT_INTERNAL, EXIT_OK, EXIT_UNSUPPORTED, EXIT_USAGE, failure, isFailure } from "../exit.ts";
+import { EXIT_INTERNAL, EXIT_OK, EXIT_UNSUPPORTED, EXIT_USAGE, failure } from "../exit.ts";
 import { interfaceAddresses } from "../listen/addresses.ts";
 import { stateDirectory } from "../reload/keeper.ts";
 import { unblockReopenSignal } from "./reopen_signal.ts";
@@ -13,8 +13,9 @@ import { controlPath, loadConfig } from "./layers.ts";
 
 export async function serve(words: ConfigWords): Promise<void> {
   runWithoutReader();
-  const config = loadConfig(words);
-  if (isFailure(config)) return end(config);
+  const loaded = loadConfig(words);
+  if (!loaded.ok) return end(loaded.error);
+  const config = loaded.value;
   // Sockets that were passed would stay open and unserved, and a user might believe that they are guarded.
   if (process.env["LISTEN_PID"] === String(process.pid)) {
     return end(failure(EXIT_UNSUPPORTED, "this release takes no passed sockets (LISTEN_FDS): start it without the systemd socket unit; it opens the ports that the policy exposes"));

@@ -1,5 +1,6 @@
 // Settings -> Config: defaults for what nobody gave, the rules of each table, and what no schema can
 // say (rules.ts). Every problem is told, not only the first.
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { hasFallback, isNeeded, type Keys } from "./field.ts";
 import { NAMED, TABLES, TOP, type Config, type Table, type TableRules } from "./keys.ts";
 import type { Layers, Setting } from "./layers.ts";
@@ -15,7 +16,7 @@ export interface Decoded {
 const tables: Readonly<Record<string, Table<Keys>>> = { ...TABLES };
 
 /** The problems of the layers come along. */
-export function decode({ settings, entries, given, problems: found }: Layers): Decoded | readonly Problem[] {
+export function decode({ settings, entries, given, problems: found }: Layers): Result<Decoded, readonly Problem[]> {
   const problems = [...found];
   const placeOf = (...keys: readonly string[]): Place =>
     keys.map((key) => settings.get(key)?.place ?? entries.get(key)).find((place) => place !== undefined) ?? { layer: "default" };
@@ -50,7 +51,7 @@ export function decode({ settings, entries, given, problems: found }: Layers): D
     values.push([key, Object.fromEntries(names.map((name) => [name, tableOf([key, name], group.keys, group, group.entry)]))]);
   }
   const config: unknown = Object.fromEntries(values);
-  if (problems.length > 0) return problems;
+  if (problems.length > 0) return failed(problems);
   if (!isConfig(config)) throw new Error("the rows of the configuration contradict each other");
   for (const rule of RULES) {
     for (const { key, reason, near } of rule(config)) {
@@ -58,7 +59,7 @@ export function decode({ settings, entries, given, problems: found }: Layers): D
       problems.push({ key, ...(value !== undefined && { value: shown(value) }), reason, place: placeOf(key, ...(near ?? [])) });
     }
   }
-  return problems.length > 0 ? problems : { config, places: new Map([...settings].map(([key, { place }]) => [key, place])) };
+  return problems.length > 0 ? failed(problems) : ok({ config, places: new Map([...settings].map(([key, { place }]) => [key, place])) });
 }
 
 /** Holds what was put together against the rows once more. */

@@ -1,13 +1,14 @@
 // The configuration: layers of text -> Config, or every problem with key, value, reason and place.
 // Keys, defaults and bounds stand in config/keys.ts, one row each.
 import { parse, TomlError } from "smol-toml";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { characterName, takenFor } from "../../runtime/text/characters.ts";
 import { decode, type Decoded } from "./decode.ts";
 import type { Config } from "./keys.ts";
 import { addDocument, addEnvironment, addFlag, addValue, newLayers } from "./layers.ts";
 import { lineOf } from "./place.ts";
 import { codeOf, problemText, type Problem } from "./problem.ts";
-import { failure, isFailure, EXIT_REJECTED, EXIT_UNSUPPORTED, type Failure } from "../exit.ts";
+import { failure, EXIT_REJECTED, EXIT_UNSUPPORTED, type Failure } from "../exit.ts";
 import { canonicalBackend, type BackendAddress } from "../forward/backend.ts";
 
 export type { Config } from "./keys.ts";
@@ -26,7 +27,7 @@ export interface Sources {
 const MOST_LINES = 100;
 
 /** defaults < file < environment < flags */
-export function readConfig({ file, env, sets, flags }: Sources): Decoded | readonly Problem[] {
+export function readConfig({ file, env, sets, flags }: Sources): Result<Decoded, readonly Problem[]> {
   const layers = newLayers();
   if (file !== null) {
     const { name, text } = file;
@@ -42,7 +43,8 @@ export function readConfig({ file, env, sets, flags }: Sources): Decoded | reado
   for (const assignment of sets) addFlag(layers, assignment);
   for (const { flag, path, value } of flags) addValue(layers, path, value, flag);
   const decoded = decode(layers);
-  return isDecoded(decoded) || file === null ? decoded : decoded.map((problem, i) => (i < MOST_LINES ? withLine(problem, file.text) : problem));
+  if (decoded.ok || file === null) return decoded;
+  return failed(decoded.error.map((problem, i) => (i < MOST_LINES ? withLine(problem, file.text) : problem)));
 }
 
 /** A blank that is none, or a letter that only looks like one of ASCII, is what TOML can't read more often than what it names. */
@@ -58,9 +60,9 @@ function withLine(problem: Problem, text: string): Problem {
 }
 
 /** `name` is how messages call the text; an empty text is the default configuration. */
-export function parseConfig(text: string, name: string): Config | Failure {
+export function parseConfig(text: string, name: string): Result<Config, Failure> {
   const decoded = readConfig({ file: { name, text }, env: {}, sets: [], flags: [] });
-  return isDecoded(decoded) ? decoded.config : configFailure(decoded);
+  return decoded.ok ? ok(decoded.value.config) : failed(configFailure(decoded.error));
 }
 
 /** One line a problem. */
@@ -72,15 +74,11 @@ export function configExit(problems: readonly Problem[]): number {
   return codeOf(problems) === "unsupported" ? EXIT_UNSUPPORTED : EXIT_REJECTED;
 }
 
-export function isDecoded(x: Decoded | readonly Problem[]): x is Decoded {
-  return "config" in x;
-}
-
 /** The default configuration. */
 export function defaultConfig(): Config {
   const config = parseConfig("", "the default configuration");
-  if (isFailure(config)) throw new Error(config.message);
-  return config;
+  if (!config.ok) throw new Error(config.error.message);
+  return config.value;
 }
 
 /** The allowed backends in the form that backends are compared in. */

@@ -7,7 +7,7 @@ import { isLoopback, parseAddress } from "../../runtime/net/address.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { EXIT_DELEGATE, EXIT_REJECTED, failure, type Failure } from "../exit.ts";
 import { canonicalBackend } from "../forward/backend.ts";
-import { isFileRefusal, readTrustedFile } from "../../runtime/host/trusted_file.ts";
+import { readTrustedFile } from "../../runtime/host/trusted_file.ts";
 import type { SockDiag } from "../intents/sock_diag.ts";
 import type { GatewayClock } from "../clock.ts";
 import { createPlaces } from "./http_places.ts";
@@ -104,8 +104,8 @@ function userOf(sockets: SockDiag | null, { localAddress, localPort, remoteAddre
 /** The token of the file's one line, or why it can't be used. */
 export function readToken(path: string): Result<string, Failure> {
   const bytes = readTrustedFile(path, MOST_TOKEN_BYTES, "the token file", "private");
-  if (isFileRefusal(bytes)) return failed(failure(EXIT_REJECTED, bytes.refused));
-  const token = new TextDecoder().decode(bytes).trim();
+  if (!bytes.ok) return failed(failure(EXIT_REJECTED, bytes.error));
+  const token = new TextDecoder().decode(bytes.value).trim();
   if (!/^[\x21-\x7e]+$/.test(token) || token.length < LEAST_TOKEN_CHARACTERS) {
     return failed(failure(EXIT_REJECTED, `the token file \`${path}\` must contain one line of at least ${LEAST_TOKEN_CHARACTERS} printable characters: openssl rand -hex 32 makes one`));
   }

@@ -84,6 +84,5 @@ function changeOf({ changes }: Pick<Context, "changes">): object | null {
 function stateOf(keeper: Keeper | null): object | null {
   if (keeper === null) return null;
   const mark = keeper.mark();
-  const known = mark === null || "revision" in mark;
-  return { directory: keeper.directory, revision: known ? mark?.revision ?? null : null, trouble: known ? null : mark.refused };
+  return { directory: keeper.directory, revision: mark.ok ? mark.value?.revision ?? null : null, trouble: mark.ok ? null : mark.error };
 }

@@ -10,7 +10,8 @@ import type { Disk } from "../../runtime/shell/disk.ts";
 import { markText } from "../../runtime/shell/mark.ts";
 import { isThere, revisionsIn, type Revisions } from "../../runtime/shell/revision.ts";
 import type { Config } from "../config/read.ts";
-import { isFileRefusal, readTrustedFile, type FileRefusal } from "../../runtime/host/trusted_file.ts";
+import type { Result } from "../../runtime/result/result.ts";
+import { readTrustedFile } from "../../runtime/host/trusted_file.ts";
 
 export const COPY_NAME = "last_good.wasm";
 
@@ -19,7 +20,7 @@ export interface Keeper extends Pick<Revisions, "mark" | "refusal"> {
   /** Writes beside their places what is new of copy and mark; `hash` is that of `bytes`. Rejects where the disk does. */
   stage(bytes: Uint8Array, hash: string, info: PolicyInfo): Promise<Staged>;
   /** The copy's bytes, not checked; null where there is none. */
-  lastGood(): Uint8Array | FileRefusal | null;
+  lastGood(): Result<Uint8Array, string> | null;
 }
 
 export interface Staged {
@@ -42,7 +43,7 @@ export function createKeeper(directory: string, maxBytes: number, disk: Disk): K
   /** Hash of the copy's bytes; null where it is not known. */
   let kept: string | null = null;
 
-  function lastGood(): Uint8Array | FileRefusal | null {
+  function lastGood(): Result<Uint8Array, string> | null {
     return isThere(copyPath) ? readTrustedFile(copyPath, maxBytes, "last good policy") : null;
   }
 
@@ -50,7 +51,7 @@ export function createKeeper(directory: string, maxBytes: number, disk: Disk): K
   function isKept(hash: string): boolean {
     if (kept === null) {
       const copy = lastGood();
-      kept = copy === null || isFileRefusal(copy) ? "" : createHash("sha256").update(copy).digest("hex");
+      kept = copy?.ok === true ? createHash("sha256").update(copy.value).digest("hex") : "";
     }
     return kept === hash;
   }

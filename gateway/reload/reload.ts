@@ -2,7 +2,6 @@
 // file, the control socket). Whatever fails keeps the last good policy and says one sentence.
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { Candidate, LoadWhen, PolicyInForce } from "../../runtime/shell/policy_in_force.ts";
-import { isFileRefusal } from "../../runtime/host/trusted_file.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Counters } from "../audit/counters.ts";
 import type { Turns } from "./turns.ts";
@@ -124,9 +123,10 @@ export class Reloader {
   async #fallBack(why: Refused): Promise<Result<Report, Refused>> {
     const { keeper, ending, counters } = this.#setup;
     // A busy port, a missing key is the same for the copy.
-    const bytes = ending.aborted || why.cause === "port" || why.cause === "keys" ? null : keeper?.lastGood() ?? null;
-    if (bytes === null) return failed(why);
-    const result = isFileRefusal(bytes) ? failed<Refused>({ cause: "policy", message: bytes.refused }) : await this.#putCopyInForce(bytes);
+    if (ending.aborted || why.cause === "port" || why.cause === "keys" || keeper === null) return failed(why);
+    const copy = keeper.lastGood();
+    if (copy === null) return failed(why);
+    const result = copy.ok ? await this.#putCopyInForce(copy.value) : failed<Refused>({ cause: "policy", message: copy.error });
     if (ending.aborted) return failed(STOPPING);
     if (!result.ok) return failed({ cause: result.error.cause, message: `${why.message}; and ${result.error.message}` });
     this.#instead = why.message;

@@ -1,7 +1,7 @@
 // Reads the files of certificates and authorities. OpenSSL never gets their text: it gets what was
 // read and checked here, written anew, so that nothing is used that wasn't looked at, and the reverse.
 import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
-import { isFileRefusal, readTrustedFile } from "../../runtime/host/trusted_file.ts";
+import { readTrustedFile } from "../../runtime/host/trusted_file.ts";
 import { certificateParts } from "./certificate_parts.ts";
 import { createContext, type Shown, type Trusted } from "./context.ts";
 import { pemText, readBlocks, type PemBlock } from "./pem.ts";
@@ -117,8 +117,9 @@ function certificateOf(der: Buffer): X509Certificate | null {
 
 function blocksOf(path: string, what: string): readonly PemBlock[] {
   const read = (access: "public" | "private"): readonly PemBlock[] => {
-    const bytes = readTrustedFile(path, MOST_PEM_BYTES, what, access);
-    if (isFileRefusal(bytes)) throw new Error(bytes.refused);
+    const file = readTrustedFile(path, MOST_PEM_BYTES, what, access);
+    if (!file.ok) throw new Error(file.error);
+    const bytes = file.value;
     const pem = readBlocks(bytes);
     if ("fault" in pem) throw new Error(`\`${path}\` ${pem.fault}`);
     // ASN.1's SEQUENCE, with a length in more than one byte.

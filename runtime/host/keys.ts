@@ -1,14 +1,11 @@
 // Public keys that policies are checked with: PEM text -> TrustedKey, or a sentence.
 import { createPublicKey, type KeyObject } from "node:crypto";
+import { failed, type Result } from "../result/result.ts";
 import { kindOfKey, type KeyKind } from "./key_kinds.ts";
-import { trustedKey, type KeyRefusal, type TrustedKey } from "./trusted_key.ts";
+import { trustedKey, type TrustedKey } from "./trusted_key.ts";
 import { PUBLIC_KEY_BYTES } from "../abi/signature.ts";
 
-export { trustedKey, type KeyRefusal, type TrustedKey } from "./trusted_key.ts";
-
-export function isKeyRefusal(x: TrustedKey | KeyRefusal): x is KeyRefusal {
-  return "refused" in x;
-}
+export { trustedKey, type TrustedKey } from "./trusted_key.ts";
 
 const ONE_PUBLIC_KEY = /^\s*-----BEGIN PUBLIC KEY-----\r?\n[A-Za-z0-9+/=\r\n]+-----END PUBLIC KEY-----\s*$/;
 
@@ -22,18 +19,18 @@ const NO_PUBLIC_KEY: Readonly<Partial<Record<KeyKind, string>>> = {
   raw: "holds the bytes of a key alone, and PEM is wanted: name the `.pub` file that `ingressc keygen` wrote",
 };
 
-/** One PEM block of a SubjectPublicKeyInfo, as `ingressc keygen` and `openssl pkey -pubout` write it. */
-export function parsePublicKey(text: string): TrustedKey | KeyRefusal {
+/** One PEM block of a SubjectPublicKeyInfo, as `ingressc keygen` and `openssl pkey -pubout` write it. The error completes "FILE …". */
+export function parsePublicKey(text: string): Result<TrustedKey, string> {
   const kind = kindOfKey(text);
   const instead = kind === null ? undefined : NO_PUBLIC_KEY[kind];
-  if (instead !== undefined) return { refused: instead };
-  if (!ONE_PUBLIC_KEY.test(text)) return { refused: "is not one public key in PEM (`-----BEGIN PUBLIC KEY-----`)" };
+  if (instead !== undefined) return failed(instead);
+  if (!ONE_PUBLIC_KEY.test(text)) return failed("is not one public key in PEM (`-----BEGIN PUBLIC KEY-----`)");
   let key: KeyObject;
   try {
     key = createPublicKey(text);
   } catch {
-    return { refused: "is not a public key that can be read: write it again with `ingressc keygen`" };
+    return failed("is not a public key that can be read: write it again with `ingressc keygen`");
   }
-  if (key.asymmetricKeyType !== "ed25519") return { refused: `holds a key of type ${key.asymmetricKeyType ?? "unknown"}: policies are signed with Ed25519` };
+  if (key.asymmetricKeyType !== "ed25519") return failed(`holds a key of type ${key.asymmetricKeyType ?? "unknown"}: policies are signed with Ed25519`);
   return trustedKey(new Uint8Array(key.export({ format: "der", type: "spki" })).subarray(-PUBLIC_KEY_BYTES));
 }

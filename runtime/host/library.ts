@@ -1,10 +1,10 @@
 // `ingressd/host`: asks a compiled policy, in Node, a browser or another runtime with WebAssembly. Random bytes and the
 // time come from the caller.
 import { formatAddress, parseAddress, type Address } from "../net/address.ts";
-import { failed, ok, type Result } from "../result/result.ts";
+import type { Result } from "../result/result.ts";
 import { openEngine } from "./ask.ts";
 import { identityOf, type Identity } from "./identity.ts";
-import { isRefusal, loadPolicy } from "./load.ts";
+import { loadPolicy } from "./load.ts";
 import type { LoadedPolicy, PolicyEngine, Refusal } from "./module.ts";
 import { trustedKey, type TrustedKey } from "./trusted_key.ts";
 
@@ -18,8 +18,7 @@ export interface LoadOptions {
 
 /** Checks the bytes of a `.wasm` file of `ingressc build` whole. Throws TypeError where a trusted key is none or a weak one. */
 export function loadModule(bytes: Uint8Array, { trustedKeys }: LoadOptions = {}): Result<LoadedPolicy, Refusal> {
-  const loaded = loadPolicy(bytes, trustedKeys === undefined ? null : trustedKeys.map(accepted));
-  return isRefusal(loaded) ? failed(loaded) : ok(loaded);
+  return loadPolicy(bytes, trustedKeys === undefined ? null : trustedKeys.map(accepted));
 }
 
 /** Starts a policy. `seed` has 16 random bytes, which its limits are kept under. */
@@ -43,6 +42,6 @@ export function clientIdentity(words: readonly string[]): Identity {
 
 function accepted(raw: Uint8Array): TrustedKey {
   const key = trustedKey(raw);
-  if ("refused" in key) throw new TypeError(`a trusted key ${key.refused}`);
-  return key;
+  if (!key.ok) throw new TypeError(`a trusted key ${key.error}`);
+  return key.value;
 }

@@ -15,6 +15,7 @@ import { readInfo } from "./info.ts";
 import { instantiate } from "./instance.ts";
 import type { EngineExports } from "./instance.ts";
 import { DETAIL_BASE, DETAIL_CODE, DETAIL_RULE, H_DIALER_COUNT, H_LISTENER_COUNT, H_RULE_COUNT } from "../abi/layout.ts";
+import { ok, type Result } from "../result/result.ts";
 import type { LoadedPolicy, PolicyInfo, Refusal } from "./module.ts";
 import { refuse, verifyModule } from "./verify.ts";
 import type { Trust, VerifiedModule } from "./verify.ts";
@@ -23,39 +24,36 @@ const MOST_VECTORS = 4096;
 /** A vector is nine values: eight numbers of at most twelve characters, and a name. */
 const VECTOR_BOUNDS: JsonBounds = { bytes: 2 * 1024 * 1024, containers: MOST_VECTORS + 1, keys: 0, values: 10 * MOST_VECTORS, depth: 2 };
 
-export function isRefusal(x: LoadedPolicy | VerifiedModule | Refusal): x is Refusal {
-  return "code" in x && "message" in x;
-}
-
 /** With `trust`, only what one of its keys has signed is loaded; without, a signature is not looked at. */
-export function loadPolicy(bytes: Uint8Array, trust: Trust = null): LoadedPolicy | Refusal {
+export function loadPolicy(bytes: Uint8Array, trust: Trust = null): Result<LoadedPolicy, Refusal> {
   return checked(bytes, trust, () => ({ module: new WebAssembly.Module(Uint8Array.from(bytes)), tables: null }));
 }
 
 /** The same, with the tables beside the module and not in it: for who has to write them in slices. */
-export function loadPolicyApart(bytes: Uint8Array, trust: Trust): LoadedPolicy | Refusal {
+export function loadPolicyApart(bytes: Uint8Array, trust: Trust): Result<LoadedPolicy, Refusal> {
   return checked(bytes, trust, ({ data }) => ({ module: new WebAssembly.Module(withoutData(bytes)), tables: Uint8Array.from(data) }));
 }
 
-function checked(bytes: Uint8Array, trust: Trust, compile: (verified: VerifiedModule) => Pick<LoadedPolicy, "module" | "tables">): LoadedPolicy | Refusal {
-  const verified = verifyModule(bytes, trust);
-  if (isRefusal(verified)) return verified;
+function checked(bytes: Uint8Array, trust: Trust, compile: (verified: VerifiedModule) => Pick<LoadedPolicy, "module" | "tables">): Result<LoadedPolicy, Refusal> {
+  const verification = verifyModule(bytes, trust);
+  if (!verification.ok) return verification;
+  const verified = verification.value;
   try {
     const { module, tables } = compile(verified);
     const exports = instantiate(module);
     if (tables !== null) new Uint8Array(exports.memory.buffer).set(tables, TABLES_BASE);
-    const failed = exports.validate();
-    if (failed !== 0) return refuse("module_tables", `the module's tables are not sound (check ${failed})`);
+    const check = exports.validate();
+    if (check !== 0) return refuse("module_tables", `the module's tables are not sound (check ${check})`);
     const word = (field: number): number => new DataView(exports.memory.buffer).getUint32(TABLES_BASE + field, true);
     const info = readInfo(verified, word(H_MAX_STEPS));
     if (info === null) return refuse("module_malformed", "the module's account of its listeners and rules can't be read or is beyond its bounds");
     if (word(H_LISTENER_COUNT) !== info.listeners.length || word(H_RULE_COUNT) !== info.rules.length) {
       return refuse("module_tables", "the module's tables and its account of them differ");
     }
-    const elsewhere = misplaced(exports, info);
-    if (elsewhere !== null) return refuse("module_selftest", elsewhere);
+    const differing = misplaced(exports, info);
+    if (differing !== null) return refuse("module_selftest", differing);
     const wrong = selfTest(exports, verified, info);
-    return wrong === null ? { info, module, tables } : refuse("module_selftest", wrong);
+    return wrong === null ? ok({ info, module, tables }) : refuse("module_selftest", wrong);
   } catch (error) {
     if (error instanceof BeyondBounds) return refuse("module_selftest", "the self-test vectors are not a list within bounds");
     return refuse("module_selftest", `the module failed while it was checked: ${error instanceof Error ? error.message : "unknown"}`);

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { LOAD_WORKER } from "../package/files.ts";
+import { ok, type Result } from "../result/result.ts";
 import type { LoadedPolicy, Refusal } from "./module.ts";
 import { refuse } from "./verify.ts";
 import type { Trust } from "./verify.ts";
@@ -40,16 +41,17 @@ function processorMs(thread: number): number | null {
  * comes at once. `timeoutMs` is the thread's own processor time, from when it begins with the module; where
  * the system does not say that, it is the clock's.
  */
-export function loadPolicyInWorker(bytes: Uint8Array, trust: Trust, timeoutMs: number, ending?: AbortSignal): Promise<LoadedInWorker | Refusal> {
+export function loadPolicyInWorker(bytes: Uint8Array, trust: Trust, timeoutMs: number, ending?: AbortSignal): Promise<Result<LoadedInWorker, Refusal>> {
   const abandoned = refuse("module_selftest", "the module's checks were abandoned");
   if (ending?.aborted === true) return Promise.resolve(abandoned);
   return new Promise((resolve) => {
     // To copy a large policy would hold this thread up.
     const moved = isWhole(bytes) ? bytes : Uint8Array.from(bytes);
     const workerData = { bytes: moved, trust };
-    const worker = start(workerData);
-    if (!(worker instanceof Worker)) return resolve(worker);
-    const finish = (result: LoadedInWorker | Refusal): void => {
+    const started = start(workerData);
+    if (!started.ok) return resolve(started);
+    const worker = started.value;
+    const finish = (result: Result<LoadedInWorker, Refusal>): void => {
       clearTimeout(timer);
       clearTimeout(last);
       ending?.removeEventListener("abort", abandon);
@@ -76,7 +78,7 @@ export function loadPolicyInWorker(bytes: Uint8Array, trust: Trust, timeoutMs: n
     const vanished = (): void => { finish(refuse("module_selftest", "the module's checks ended without an answer")); };
     // The answer comes when the thread's descriptors are free again, so that they are not counted
     // among those of the gateway that then opens its ports.
-    worker.on("message", (result: LoadedInWorker | Refusal | Began) => {
+    worker.on("message", (result: Result<LoadedInWorker, Refusal> | Began) => {
       if ("thread" in result) {
         watch(result);
         return;
@@ -91,9 +93,9 @@ export function loadPolicyInWorker(bytes: Uint8Array, trust: Trust, timeoutMs: n
 }
 
 /** A machine, or a user, that is out of threads starts none. */
-function start(workerData: { readonly bytes: Uint8Array<ArrayBuffer>; readonly trust: Trust }): Worker | Refusal {
+function start(workerData: { readonly bytes: Uint8Array<ArrayBuffer>; readonly trust: Trust }): Result<Worker, Refusal> {
   try {
-    return new Worker(LOAD_WORKER, { workerData, transferList: [workerData.bytes.buffer], execArgv: [] });
+    return ok(new Worker(LOAD_WORKER, { workerData, transferList: [workerData.bytes.buffer], execArgv: [] }));
   } catch (error) {
     return refuse("module_selftest", `no thread could be started for the module's checks (${error instanceof Error ? error.message : String(error)})`);
   }

@@ -3,7 +3,7 @@ import { readlinkSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import "./register.mjs";
 
-const { loadPolicyApart, isRefusal } = await import("./load.ts");
+const { loadPolicyApart } = await import("./load.ts");
 const { bytes, trust } = workerData;
 let thread = null;
 try {
@@ -14,5 +14,5 @@ try {
 parentPort.postMessage({ thread });
 // A list that is missing trusts nobody; null is the caller's word for "no signature is asked for".
 const policy = loadPolicyApart(bytes, trust === undefined ? [] : trust);
-if (isRefusal(policy)) parentPort.postMessage(policy);
-else parentPort.postMessage({ ...policy, bytes }, [policy.tables.buffer, bytes.buffer]);
+if (policy.ok) parentPort.postMessage({ ok: true, value: { ...policy.value, bytes } }, [policy.value.tables.buffer, bytes.buffer]);
+else parentPort.postMessage(policy);

@@ -5,6 +5,7 @@ import { concatBytes, SECTION_SIGNATURE, writeCustom } from "../abi/sections.ts"
 import type { Section } from "../abi/sections.ts";
 import { bytesOfHex, hexOf } from "./bytes.ts";
 import { verifyEd25519 } from "./platform.ts";
+import { failed, ok, type Result } from "../result/result.ts";
 import type { TrustedKey } from "./trusted_key.ts";
 import type { Refusal } from "./module.ts";
 
@@ -20,8 +21,8 @@ export interface SignatureFacts {
 export const SIGNATURE_SECTION_BYTES = writeCustom(SECTION_SIGNATURE, new Uint8Array(abi.SIGNATURE_BODY_BYTES)).length;
 
 /** `section` is the module's last and called `ingress.signature`. */
-export function readSignature({ body, start, end }: Section): SignatureFacts | Refusal {
-  const refuse = (code: Refusal["code"], message: string): Refusal => ({ code, message });
+export function readSignature({ body, start, end }: Section): Result<SignatureFacts, Refusal> {
+  const refuse = (code: Refusal["code"], message: string): Result<never, Refusal> => failed({ code, message });
   if (body.length !== abi.SIGNATURE_BODY_BYTES || end - start !== SIGNATURE_SECTION_BYTES) {
     return refuse("signature_malformed", `the signature section has ${end - start} bytes, not ${SIGNATURE_SECTION_BYTES}`);
   }
@@ -32,7 +33,7 @@ export function readSignature({ body, start, end }: Section): SignatureFacts | R
   const revision = new DataView(body.buffer, body.byteOffset, body.byteLength).getBigUint64(abi.S_REVISION, true);
   if (revision < 1n || revision > BigInt(abi.MAX_REVISION)) return refuse("signature_malformed", `the signature's revision is not within 1 and ${abi.MAX_REVISION}`);
   const id = body.subarray(abi.S_KEY_ID, abi.S_KEY_ID + abi.KEY_ID_BYTES);
-  return { keyId: hexOf(id), revision: Number(revision) };
+  return ok({ keyId: hexOf(id), revision: Number(revision) });
 }
 
 /** Null when one of `trusted` signed `bytes`, the whole file; its signature section was read already. */

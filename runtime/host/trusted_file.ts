@@ -4,16 +4,9 @@
 import { createHash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, read, readSync, statSync } from "node:fs";
 import { promisify } from "node:util";
+import { failed, ok, type Result } from "../result/result.ts";
 import { followLinks } from "./links.ts";
 import { folderFault, fileFault, unreadable, type Access } from "./ownership.ts";
-
-export interface FileRefusal {
-  readonly refused: string;
-}
-
-export function isFileRefusal(x: Uint8Array | HashedFile | FileRefusal): x is FileRefusal {
-  return "refused" in x;
-}
 
 const readPart = promisify(read);
 
@@ -36,18 +29,18 @@ export interface HashedFile {
  * The bytes of `path` (absolute and normal), or one sentence with the remedy. `what` is how messages
  * call it. A `private` file is also refused where others can read it than its owner and this process's groups.
  */
-export function readTrustedFile(path: string, maxBytes: number, what: string, access: Access = "public"): Uint8Array | FileRefusal {
+export function readTrustedFile(path: string, maxBytes: number, what: string, access: Access = "public"): Result<Uint8Array, string> {
   const refuse = refusals(path, what);
   let fd = -1;
   try {
     const opened = openTrusted(path, maxBytes, access, refuse);
-    if ("refused" in opened) return opened;
-    fd = opened.fd;
-    const bytes = new Uint8Array(opened.size);
+    if (!opened.ok) return opened;
+    fd = opened.value.fd;
+    const bytes = new Uint8Array(opened.value.size);
     let length = 0;
     for (let read = -1; length < bytes.length && read !== 0; length += read) read = readSync(fd, bytes, length, bytes.length - length, null);
-    if (readSync(fd, new Uint8Array(1), 0, 1, null) > 0) return grew(refuse, opened.size, maxBytes);
-    return bytes.subarray(0, length);
+    if (readSync(fd, new Uint8Array(1), 0, 1, null) > 0) return grew(refuse, opened.value.size, maxBytes);
+    return ok(bytes.subarray(0, length));
   } catch (error) {
     return refuse(`can't be read (${cause(error)})`);
   } finally {
@@ -56,15 +49,15 @@ export function readTrustedFile(path: string, maxBytes: number, what: string, ac
 }
 
 /** The same over several turns of the event loop, with the hash; the bytes are a buffer of their own. */
-export async function readTrustedFileInTurns(path: string, maxBytes: number, what: string): Promise<HashedFile | FileRefusal> {
+export async function readTrustedFileInTurns(path: string, maxBytes: number, what: string): Promise<Result<HashedFile, string>> {
   const refuse = refusals(path, what);
   let fd = -1;
   try {
     const opened = openTrusted(path, maxBytes, "public", refuse);
-    if ("refused" in opened) return opened;
-    fd = opened.fd;
+    if (!opened.ok) return opened;
+    fd = opened.value.fd;
     // Not filled with zeros, which takes its time; only what was read is given out.
-    const bytes = Buffer.allocUnsafeSlow(opened.size);
+    const bytes = Buffer.allocUnsafeSlow(opened.value.size);
     const hash = createHash("sha256");
     let length = 0;
     while (length < bytes.length) {
@@ -73,8 +66,8 @@ export async function readTrustedFileInTurns(path: string, maxBytes: number, wha
       hash.update(bytes.subarray(length, length + bytesRead));
       length += bytesRead;
     }
-    if ((await readPart(fd, new Uint8Array(1), 0, 1, null)).bytesRead > 0) return grew(refuse, opened.size, maxBytes);
-    return { bytes: length === bytes.length ? bytes : bytes.slice(0, length), sha256: hash.digest("hex") };
+    if ((await readPart(fd, new Uint8Array(1), 0, 1, null)).bytesRead > 0) return grew(refuse, opened.value.size, maxBytes);
+    return ok({ bytes: length === bytes.length ? bytes : bytes.slice(0, length), sha256: hash.digest("hex") });
   } catch (error) {
     return refuse(`can't be read (${cause(error)})`);
   } finally {
@@ -82,14 +75,14 @@ export async function readTrustedFileInTurns(path: string, maxBytes: number, wha
   }
 }
 
-type Refuse = (sentence: string) => FileRefusal;
+type Refuse = (sentence: string) => Result<never, string>;
 
 function refusals(path: string, what: string): Refuse {
-  return (sentence) => ({ refused: `${what} \`${path}\` ${sentence}` });
+  return (sentence) => failed(`${what} \`${path}\` ${sentence}`);
 }
 
 /** Throws what the system says. */
-function openTrusted(path: string, maxBytes: number, access: Access, refuse: Refuse): Trusted | FileRefusal {
+function openTrusted(path: string, maxBytes: number, access: Access, refuse: Refuse): Result<Trusted, string> {
   // Whoever may write a directory with a link on the way could turn that link.
   const { steps, real, because } = followLinks(path);
   if (real === null) return refuse(`can't be read (${because ?? "it leads nowhere"})`);
@@ -107,17 +100,17 @@ function openTrusted(path: string, maxBytes: number, access: Access, refuse: Ref
     if (wrong !== null) return refuse(`is refused: ${wrong}`);
     if (stats.size > maxBytes) return tooLarge(refuse, maxBytes);
     trusted = true;
-    return { fd, size: stats.size };
+    return ok({ fd, size: stats.size });
   } finally {
     if (!trusted) closeSync(fd);
   }
 }
 
-function tooLarge(refuse: Refuse, maxBytes: number): FileRefusal {
+function tooLarge(refuse: Refuse, maxBytes: number): Result<never, string> {
   return refuse(`has more than ${maxBytes} bytes: raise the bound or name another file`);
 }
 
-function grew(refuse: Refuse, size: number, maxBytes: number): FileRefusal {
+function grew(refuse: Refuse, size: number, maxBytes: number): Result<never, string> {
   return size >= maxBytes ? tooLarge(refuse, maxBytes) : refuse("grew while it was read: write a new file and rename it");
 }
 

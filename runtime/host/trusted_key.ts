@@ -1,6 +1,7 @@
 // An Ed25519 key that signatures of policies are checked with. keys.ts reads one from a PEM text.
 import { KEY_ID_BYTES, PUBLIC_KEY_BYTES } from "../abi/signature.ts";
 import { hexOf } from "./bytes.ts";
+import { failed, ok, type Result } from "../result/result.ts";
 import { sha256 } from "./platform.ts";
 
 /** An Ed25519 key that signatures can be checked with; plain data, so that it can go to a worker. */
@@ -11,16 +12,11 @@ export interface TrustedKey {
   readonly raw: Uint8Array;
 }
 
-export interface KeyRefusal {
-  /** Completes "FILE …". */
-  readonly refused: string;
-}
-
-/** `raw` has the 32 bytes of an Ed25519 key. */
-export function trustedKey(raw: Uint8Array): TrustedKey | KeyRefusal {
-  if (raw.length !== PUBLIC_KEY_BYTES) return { refused: "is not an Ed25519 key of 32 bytes" };
-  if (anyoneSignsFor(raw)) return { refused: "holds a weak key, for which anybody can make signatures: write a new pair with `ingressc keygen`" };
-  return { id: keyId(raw), raw: Uint8Array.from(raw) };
+/** `raw` has the 32 bytes of an Ed25519 key. The error completes "FILE …". */
+export function trustedKey(raw: Uint8Array): Result<TrustedKey, string> {
+  if (raw.length !== PUBLIC_KEY_BYTES) return failed("is not an Ed25519 key of 32 bytes");
+  if (anyoneSignsFor(raw)) return failed("is a weak key, for which anybody can make signatures: write a new pair with `ingressc keygen`");
+  return ok({ id: keyId(raw), raw: Uint8Array.from(raw) });
 }
 
 export function keyId(raw: Uint8Array): string {

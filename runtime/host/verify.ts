@@ -10,6 +10,7 @@ import { hexOf, sameBytes } from "./bytes.ts";
 import { KNOWN_ENGINES } from "./engines.ts";
 import type { KnownEngine } from "./engines.ts";
 import { sha256 } from "./platform.ts";
+import { failed, ok, type Result } from "../result/result.ts";
 import type { TrustedKey } from "./trusted_key.ts";
 import type { Refusal, SignatureInfo } from "./module.ts";
 import { checkSignature, readSignature } from "./signature.ts";
@@ -28,14 +29,14 @@ export interface VerifiedModule {
   readonly custom: ReadonlyMap<string, Uint8Array>;
 }
 
-export function refuse(code: Refusal["code"], message: string): Refusal {
-  return { code, message };
+export function refuse(code: Refusal["code"], message: string): Result<never, Refusal> {
+  return failed({ code, message });
 }
 
 /** Whose signatures count. Null: none is asked for, and one that is there is not checked. An empty list trusts nobody. */
 export type Trust = readonly TrustedKey[] | null;
 
-export function verifyModule(bytes: Uint8Array, trust: Trust): VerifiedModule | Refusal {
+export function verifyModule(bytes: Uint8Array, trust: Trust): Result<VerifiedModule, Refusal> {
   if (bytes.length > MAX_MODULE_BYTES) return refuse("module_too_large", `the module has ${bytes.length} bytes, more than ${MAX_MODULE_BYTES}`);
   const all = readSections(bytes);
   if (all === null) return refuse("module_malformed", "the file is not a whole WebAssembly module");
@@ -47,7 +48,7 @@ export function verifyModule(bytes: Uint8Array, trust: Trust): VerifiedModule | 
   const digest = sha256(bytes.subarray(0, hash.start));
   if (!sameBytes(digest, hash.body)) return refuse("module_hash", "the module's bytes do not match its SHA-256: it was changed or damaged after the build");
   const signature = signatureOf(bytes, signed, trust);
-  if (signature !== null && "code" in signature) return signature;
+  if (!signature.ok) return signature;
 
   const customs = sections.filter((s) => s.id === SECTION_CUSTOM);
   const core = sections.filter((s) => s.id !== SECTION_CUSTOM);
@@ -71,22 +72,23 @@ export function verifyModule(bytes: Uint8Array, trust: Trust): VerifiedModule | 
     return refuse("module_version", `the module's tables have version ${version ?? "none"}, its engine reads ${engine.abiVersion}`);
   }
   if (data.length > (headerWord(data, abi.H_TABLES_END) ?? 0) - abi.TABLES_BASE) return refuse("module_tables", "the module's data goes on behind its tables, where the engine's state begins");
-  return { sha256: hexOf(digest), engine, memoryBytes, signature, data, custom: new Map(customs.map((s) => [s.name, s.body])) };
+  return ok({ sha256: hexOf(digest), engine, memoryBytes, signature: signature.value, data, custom: new Map(customs.map((s) => [s.name, s.body])) });
 }
 
 /** INVARIANT: where keys are trusted, nothing passes that none of them has signed. */
-function signatureOf(bytes: Uint8Array, section: Section | null, trust: Trust): SignatureInfo | null | Refusal {
+function signatureOf(bytes: Uint8Array, section: Section | null, trust: Trust): Result<SignatureInfo | null, Refusal> {
   if (section === null) {
-    return trust === null ? null : refuse("signature_missing", "the module is not signed, and trusted keys make a signature mandatory");
+    return trust === null ? ok(null) : refuse("signature_missing", "the module is not signed, and trusted keys make a signature mandatory");
   }
   const facts = readSignature(section);
-  if ("code" in facts) return facts;
-  if (trust === null) return { ...facts, verified: false };
-  return checkSignature(bytes, facts, trust) ?? { ...facts, verified: true };
+  if (!facts.ok) return facts;
+  if (trust === null) return ok({ ...facts.value, verified: false });
+  const wrong = checkSignature(bytes, facts.value, trust);
+  return wrong === null ? ok({ ...facts.value, verified: true }) : failed(wrong);
 }
 
 /** What to say of sections that do not end with a hash. */
-function noHash(sections: readonly Section[]): Refusal {
+function noHash(sections: readonly Section[]): Result<never, Refusal> {
   if (sections.at(-1)?.name === SECTION_SIGNATURE) return refuse("signature_twice", "the module has more than one signature section");
   if (sections.at(-1)?.name !== SECTION_HASH && sections.some(({ name }) => name === SECTION_HASH)) {
     return refuse("module_trailing", "something else than one signature follows the module's SHA-256");

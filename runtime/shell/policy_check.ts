@@ -1,7 +1,6 @@
 // The checks that a policy's bytes pass before a program may put them in force: trusted keys, the module itself (in a
 // thread of its own, because nobody knows yet who wrote it), and its revision. ingressd and ingress-guard make the same
 // checks in the same order and give the same reasons.
-import { isRefusal } from "../host/load.ts";
 import { loadPolicyInWorker, type LoadedInWorker } from "../host/load_in_worker.ts";
 import { failed, ok, type Result } from "../result/result.ts";
 import { remedyOf } from "./policy_remedies.ts";
@@ -46,9 +45,12 @@ export async function checkPolicy(bytes: Uint8Array, name: string, demands: Poli
   const trust = keys.value;
   const loaded = await loadPolicyInWorker(bytes, trust, checkMs, ending);
   if (ending?.aborted === true) return failed(ENDING);
-  if (isRefusal(loaded)) return refuse("policy", `${name} is refused (${loaded.code}): ${loaded.message}; ${remedyOf(loaded.code, keysOption)}`);
-  const old = revisions?.refusal(loaded.info) ?? null;
-  return old === null ? ok({ ...loaded, trusted: trust?.map(({ id }) => id) ?? null }) : refuse("policy", `${name} is refused ${old}`);
+  if (!loaded.ok) {
+    const { code, message } = loaded.error;
+    return refuse("policy", `${name} is refused (${code}): ${message}; ${remedyOf(code, keysOption)}`);
+  }
+  const old = revisions?.refusal(loaded.value.info) ?? null;
+  return old === null ? ok({ ...loaded.value, trusted: trust?.map(({ id }) => id) ?? null }) : refuse("policy", `${name} is refused ${old}`);
 }
 
 export const ENDING: LoadFailure = { cause: "ending", message: "the program is ending: nothing was loaded" };

@@ -23,7 +23,7 @@ import { createHash } from "node:crypto";
 import { failed, ok, type Result } from "../result/result.ts";
 import { openEngineInTurns } from "../host/ask.ts";
 import type { LoadedPolicy, PolicyEngine } from "../host/module.ts";
-import { isFileRefusal, readTrustedFileInTurns } from "../host/trusted_file.ts";
+import { readTrustedFileInTurns } from "../host/trusted_file.ts";
 import { readTrustedKeys } from "./trusted_keys.ts";
 import { checkPolicy, ENDING, type CheckedPolicy, type LoadFailure, type PolicyDemands } from "./policy_check.ts";
 
@@ -114,8 +114,8 @@ async function read(source: PolicySource, state: State, name: string, when: Load
   if (isEnding()) return failed(ENDING);
   const file = await readTrustedFileInTurns(source.path, source.maxBytes, "policy");
   if (isEnding()) return failed(ENDING);
-  if (isFileRefusal(file)) return unreadable(state, file.refused, when);
-  const { bytes, sha256 } = file;
+  if (!file.ok) return unreadable(state, file.error, when);
+  const { bytes, sha256 } = file.value;
   const isCurrent = (at: Seen | null): boolean => at !== null && at.file === sha256 && at.keys === keysNow(source);
   // A module that failed inside is loaded again, so that the program doesn't refuse everything until it ends.
   const isSound = state.engine?.poisoned === false;

@@ -3,7 +3,8 @@
 import { accessSync, constants, lstatSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { PolicyInfo } from "../host/module.ts";
-import { isFileRefusal, readTrustedFile, type FileRefusal } from "../host/trusted_file.ts";
+import { failed, ok, type Result } from "../result/result.ts";
+import { readTrustedFile } from "../host/trusted_file.ts";
 import type { Disk } from "./disk.ts";
 import { belowMark, markText, parseMark, type Mark } from "./mark.ts";
 
@@ -14,7 +15,7 @@ export interface Revisions {
   /** The mark's file. */
   readonly path: string;
   /** The highest revision that was in force, null for none, or why that can't be known. */
-  mark(): Mark | null | FileRefusal;
+  mark(): Result<Mark | null, string>;
   /** Why a verified policy may not be put in force, or null. One without a verified signature has no revision. */
   refusal(info: PolicyInfo): string | null;
   /** The mark that is due once the policy is in force, or null where it is there already. Throws where the policy may not be in force. */
@@ -26,20 +27,19 @@ export interface Revisions {
 export function revisionsIn(directory: string): Revisions {
   const path = join(directory, MARK_NAME);
 
-  function mark(): Mark | null | FileRefusal {
-    if (!isThere(path)) return null;
+  function mark(): Result<Mark | null, string> {
+    if (!isThere(path)) return ok(null);
     const bytes = readTrustedFile(path, MOST_MARK_BYTES, "revision mark");
-    if (isFileRefusal(bytes)) return bytes;
-    return parseMark(new TextDecoder().decode(bytes)) ?? {
-      refused: `revision mark \`${path}\` is damaged, so nobody can tell which policies are too old: put it back from a backup, or remove it once you are sure that the policy in place is the newest`,
-    };
+    if (!bytes.ok) return bytes;
+    const read = parseMark(new TextDecoder().decode(bytes.value));
+    return read !== null ? ok(read) : failed(`revision mark \`${path}\` is damaged, so nobody can tell which policies are too old: put it back from a backup, or remove it once you know that the policy in place is the newest`);
   }
 
   function refusal({ signature, sha256 }: PolicyInfo): string | null {
     if (signature?.verified !== true) return null;
     const highest = mark();
-    if (highest === null) return null;
-    return "refused" in highest ? `(mark_unreadable): ${highest.refused}` : belowMark(signature, sha256, highest);
+    if (!highest.ok) return `(mark_unreadable): ${highest.error}`;
+    return highest.value === null ? null : belowMark(signature, sha256, highest.value);
   }
 
   function due(info: PolicyInfo): Mark | null {
@@ -48,7 +48,7 @@ export function revisionsIn(directory: string): Revisions {
     const why = refusal(info);
     if (why !== null) throw new Error(why);
     const before = mark();
-    return before !== null && "revision" in before && before.revision === signature.revision ? null : { revision: signature.revision, sha256 };
+    return before.ok && before.value?.revision === signature.revision ? null : { revision: signature.revision, sha256 };
   }
 
   return {

@@ -1,9 +1,9 @@
 // The public keys that policies must be signed with. They are read anew at every load, so that a
 // key file that was taken away or changed counts from the next one on.
-import { isKeyRefusal, parsePublicKey, type TrustedKey } from "../host/keys.ts";
+import { parsePublicKey, type TrustedKey } from "../host/keys.ts";
 import { failed, ok, type Result } from "../result/result.ts";
 import type { Trust } from "../host/verify.ts";
-import { isFileRefusal, readTrustedFile } from "../host/trusted_file.ts";
+import { readTrustedFile } from "../host/trusted_file.ts";
 
 const MOST_KEY_BYTES = 16 * 1024;
 
@@ -18,12 +18,12 @@ export function readTrustedKeys(paths: readonly string[] | undefined, option: st
   const keys = new Map<string, { readonly key: TrustedKey; readonly path: string }>();
   for (const path of paths) {
     const bytes = readTrustedFile(path, MOST_KEY_BYTES, "trusted key");
-    if (isFileRefusal(bytes)) return failed(bytes.refused);
-    const key = parsePublicKey(new TextDecoder().decode(bytes));
-    if (isKeyRefusal(key)) return failed(`trusted key \`${path}\` ${key.refused}`);
-    const before = keys.get(key.id);
+    if (!bytes.ok) return bytes;
+    const key = parsePublicKey(new TextDecoder().decode(bytes.value));
+    if (!key.ok) return failed(`trusted key \`${path}\` ${key.error}`);
+    const before = keys.get(key.value.id);
     if (before !== undefined) return failed(`trusted keys \`${before.path}\` and \`${path}\` are one key: name each key once`);
-    keys.set(key.id, { key, path });
+    keys.set(key.value.id, { key: key.value, path });
   }
   return ok([...keys.values()].map(({ key }) => key));
 }

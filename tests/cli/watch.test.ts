@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
+import { loadPolicy } from "../../runtime/host/load.ts";
 import { folder, INGRESSC, start, type Running } from "./programs.ts";
 
 const watching = suite("watch");
@@ -13,8 +13,8 @@ const policy = (port: number, list: string): string =>
 
 function portOf(path: string): number {
   const loaded = loadPolicy(readFileSync(path));
-  if (isRefusal(loaded)) throw new Error(loaded.message);
-  return loaded.info.listeners[0]?.ports[0]?.first ?? 0;
+  if (!loaded.ok) throw new Error(loaded.error.message);
+  return loaded.value.info.listeners[0]?.ports[0]?.first ?? 0;
 }
 
 /** Does something and waits for the outcome that follows it. */

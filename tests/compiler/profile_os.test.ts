@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import * as abi from "../../runtime/abi/layout.ts";
 import { OS_CODE_BYTES } from "../../runtime/abi/profiles.ts";
 import { readSections, SECTION_DATA, SECTION_MAP, SECTION_MEMORY, SECTION_POLICY, type Section } from "../../runtime/abi/sections.ts";
-import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
+import { loadPolicy } from "../../runtime/host/load.ts";
 import { compile, type CompileResult, type CompileStats } from "../../compiler/compile.ts";
 import { positionOf, type SourceReader } from "../../compiler/source/source.ts";
 
@@ -45,8 +45,8 @@ profiles("one page, least and most, whatever the policy is", () => {
     assert.is(header(sections)(abi.H_MEMORY_END), stats.usedBytes);
     assert.ok(stats.codeBytes > 4_096 && stats.codeBytes <= OS_CODE_BYTES, String(stats.codeBytes));
     const loaded = loadPolicy(module);
-    assert.not.ok(isRefusal(loaded));
-    if (!isRefusal(loaded)) assert.equal([loaded.info.profile, loaded.info.memoryBytes], ["os", 65_536]);
+    assert.ok(loaded.ok);
+    if (loaded.ok) assert.equal([loaded.value.info.profile, loaded.value.info.memoryBytes], ["os", 65_536]);
   }
 });
 
@@ -148,8 +148,8 @@ profiles("the profile is about the module: meaning, tables and hash of the tree 
   const of = (profile: "host" | "os", said = text): { sections: readonly Section[]; tree: string; profile: string; module: Uint8Array } => {
     const { module } = compile({ path: "p.ingress", text: said }, { read: () => "missing" }, profile);
     const loaded = module === null ? null : loadPolicy(module);
-    if (module === null || loaded === null || isRefusal(loaded)) throw new Error(`does not compile for ${profile}`);
-    return { sections: readSections(module) ?? [], tree: loaded.info.treeSha256, profile: loaded.info.profile, module };
+    if (module === null || loaded === null || !loaded.ok) throw new Error(`does not compile for ${profile}`);
+    return { sections: readSections(module) ?? [], tree: loaded.value.info.treeSha256, profile: loaded.value.info.profile, module };
   };
   const [host, small] = [of("host"), of("os")];
   assert.equal([host.profile, small.profile], ["host", "os"]);

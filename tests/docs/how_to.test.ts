@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { isDecoded, readConfig } from "../../gateway/config/read.ts";
+import { readConfig } from "../../gateway/config/read.ts";
 import { folder } from "../cli/programs.ts";
 import { skip } from "../skip.ts";
 
@@ -14,7 +14,7 @@ const blocks = (name: string, language: string): readonly string[] =>
 /** The sentences about a configuration, none where ingressd would take it. */
 function problemsOf(text: string): readonly string[] {
   const read = readConfig({ file: { name: "page.toml", text }, env: {}, sets: [], flags: [] });
-  return isDecoded(read) ? [] : read.map((problem) => JSON.stringify(problem));
+  return read.ok ? [] : read.error.map((problem) => JSON.stringify(problem));
 }
 const here = (program: string): boolean => spawnSync(program, ["--version"]).error === undefined;
 

@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import * as abi from "../../runtime/abi/layout.ts";
 import { openEngine } from "../../runtime/host/ask.ts";
 import { instantiate } from "../../runtime/host/instance.ts";
-import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
+import { loadPolicy } from "../../runtime/host/load.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import { atLength } from "../at_length.ts";
 import { compileText, SEED } from "../oracle/ask.ts";
@@ -65,7 +65,7 @@ const head = (module: Uint8Array, field: number): number => word(module, abi.TAB
 
 function codeOf(module: Uint8Array): string {
   const result = loadPolicy(module);
-  return isRefusal(result) ? result.code : "loaded";
+  return !result.ok ? result.error.code : "loaded";
 }
 
 interface Row {
@@ -194,8 +194,8 @@ for (const { name, module, address, sound, broken } of rows) {
 tables("the seal covers every word but its own, and is checked last", () => {
   for (const module of [small, wide]) {
     const loaded = loadPolicy(module);
-    if (isRefusal(loaded)) throw new Error(loaded.message);
-    const engine = instantiate(loaded.module);
+    if (!loaded.ok) throw new Error(loaded.error.message);
+    const engine = instantiate(loaded.value.module);
     const memory = new DataView(engine.memory.buffer);
     for (let address = abi.TABLES_BASE; address < head(module, abi.H_TABLES_END); address += 4) {
       for (const bit of [0, 31]) {
@@ -211,7 +211,7 @@ tables("the seal covers every word but its own, and is checked last", () => {
   const address = keys4 + 4 * count4;
   const other = (word(small, address) + 1) % head(small, abi.H_CLASS_COUNT);
   const result = loadPolicy(turned(small, address, other, "left"));
-  assert.is(isRefusal(result) ? result.message : "loaded", "the module's tables are not sound (check 10)");
+  assert.is(!result.ok ? result.error.message : "loaded", "the module's tables are not sound (check 10)");
   assert.is.not(codeOf(turned(small, address, other)), "module_tables");
 });
 
@@ -245,9 +245,9 @@ for (const [name, module, listeners, stride] of [["small", small, [0, 1], atLeng
       const now = word(module, abi.TABLES_BASE + offset);
       for (const value of [0, 1, now + 1, now - 1, 0x7fffffff, 0xffffffff, c.word()]) {
         const loaded = loadPolicy(turned(module, abi.TABLES_BASE + offset, value >>> 0));
-        if (isRefusal(loaded)) continue;
+        if (!loaded.ok) continue;
         let_in++;
-        assert.is.not(exercise(openEngine(loaded, SEED), listeners), "module_trap", `offset ${offset} = ${value}`);
+        assert.is.not(exercise(openEngine(loaded.value, SEED), listeners), "module_trap", `offset ${offset} = ${value}`);
       }
     }
     assert.ok(let_in > 50, `only ${let_in} were let in`);

@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { concatBytes, readSections, SECTION_HASH, SECTION_MAP, SECTION_POLICY, SECTION_VECTORS, writeCustom } from "../../runtime/abi/sections.ts";
 import { BeyondBounds, parseBounded, type JsonBounds } from "../../runtime/host/bounded_json.ts";
 import { MOST_BIND_PREFIXES, MOST_LISTENERS, MOST_PORT_RANGES } from "../../runtime/host/info.ts";
-import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
+import { loadPolicy } from "../../runtime/host/load.ts";
 import { moduleOf } from "./compiled.ts";
 
 const test = suite("account");
@@ -29,7 +29,7 @@ function section(module: Uint8Array, name: string): string {
 
 function answer(module: Uint8Array): string {
   const result = loadPolicy(module);
-  return isRefusal(result) ? `${result.code}: ${result.message}` : "loaded";
+  return !result.ok ? `${result.error.code}: ${result.error.message}` : "loaded";
 }
 
 const ports = moduleOf(`edition 1

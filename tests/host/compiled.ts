@@ -3,7 +3,7 @@ import { compile } from "../../compiler/compile.ts";
 import { render } from "../../compiler/diagnostics/render.ts";
 import type { SourceFile, SourceReader } from "../../compiler/source/source.ts";
 import { openEngine } from "../../runtime/host/ask.ts";
-import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
+import { loadPolicy } from "../../runtime/host/load.ts";
 import type { LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
 import { parseAddress } from "../../runtime/net/address.ts";
 import type { Address } from "../../runtime/net/address.ts";
@@ -20,8 +20,8 @@ export function moduleOf(text: string, reader: SourceReader = noFiles): Uint8Arr
 
 export function loaded(bytes: Uint8Array): LoadedPolicy {
   const policy = loadPolicy(bytes);
-  if (isRefusal(policy)) throw new Error(`${policy.code}: ${policy.message}`);
-  return policy;
+  if (!policy.ok) throw new Error(`${policy.error.code}: ${policy.error.message}`);
+  return policy.value;
 }
 
 /** A running engine at time 0 under a seed of zeros. */

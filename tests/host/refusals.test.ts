@@ -10,7 +10,7 @@ import {
   SECTION_VECTORS, writeCustom, writeSection, writeUnsigned,
 } from "../../runtime/abi/sections.ts";
 import type { Section } from "../../runtime/abi/sections.ts";
-import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
+import { loadPolicy } from "../../runtime/host/load.ts";
 import { loadPolicyInWorker } from "../../runtime/host/load_in_worker.ts";
 import { reseal } from "../engine/resealed.ts";
 import { loaded, moduleOf } from "./compiled.ts";
@@ -28,7 +28,7 @@ expose web on tcp 8443 {
 
 function codeOf(bytes: Uint8Array): string {
   const result = loadPolicy(bytes);
-  return isRefusal(result) ? result.code : "loaded";
+  return !result.ok ? result.error.code : "loaded";
 }
 
 /** The module with its sections rewritten and a hash that is right again. */
@@ -145,16 +145,16 @@ test("the worker gives the same answers", async () => {
   const given = Uint8Array.from(good);
   const fine = await loadPolicyInWorker(given, null, 60_000);
   assert.is(given.length, 0, "the bytes are the thread's now");
-  assert.not(isRefusal(fine));
-  if (!isRefusal(fine)) assert.equal(fine.info, loaded(good).info);
-  if (!isRefusal(fine)) assert.equal(fine.bytes, good, "and come back with the answer");
+  assert.ok(fine.ok);
+  if (fine.ok) assert.equal(fine.value.info, loaded(good).info);
+  if (fine.ok) assert.equal(fine.value.bytes, good, "and come back with the answer");
   const bad = await loadPolicyInWorker(good.subarray(1), null, 60_000);
-  assert.is(isRefusal(bad) && bad.code, "module_malformed");
+  assert.is(!bad.ok && bad.error.code, "module_malformed");
 });
 
 test("a worker that takes too long is ended", async () => {
   const late = await loadPolicyInWorker(Uint8Array.from(good), null, 0);
-  assert.is(isRefusal(late) && late.code, "module_selftest");
+  assert.is(!late.ok && late.error.code, "module_selftest");
 });
 
 test.run();

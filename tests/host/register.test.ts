@@ -44,7 +44,7 @@ test("the worker that checks a module there", async ({ dir }) => {
     const { loadPolicyInWorker } = await import(${JSON.stringify(at("runtime/host/load_in_worker.ts"))});
     const { readFileSync } = await import("node:fs");
     const result = await loadPolicyInWorker(readFileSync("good.wasm"), null, 60000);
-    console.log(result.info?.listeners[0]?.name ?? result.message);
+    console.log(result.value?.info.listeners[0]?.name ?? result.error.message);
   `);
   const { stdout } = await run(process.execPath, ["ask.mjs"], options(dir));
   assert.is(stdout, "web\n");

@@ -5,7 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { signModule } from "../../compiler/cli/signing.ts";
 import { concatBytes, readSections, SECTION_HASH, writeCustom } from "../../runtime/abi/sections.ts";
-import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
+import { loadPolicy } from "../../runtime/host/load.ts";
 import { loadPolicyInWorker } from "../../runtime/host/load_in_worker.ts";
 import { verifyModule, type Trust } from "../../runtime/host/verify.ts";
 import { createHash } from "node:crypto";
@@ -21,7 +21,7 @@ const trust: Trust = [ours.trusted];
 
 function codeOf(bytes: Uint8Array, keys: Trust): string {
   const result = loadPolicy(bytes, keys);
-  return isRefusal(result) ? result.code : "loaded";
+  return !result.ok ? result.error.code : "loaded";
 }
 
 const right = signed(good, ours);
@@ -116,18 +116,18 @@ for (const { name, bytes, due, unchecked } of rows) {
 test("what is known of a signature says whether it was checked", () => {
   const info = (keys: Trust): unknown => {
     const result = loadPolicy(signed(good, ours, { revision: 41n }), keys);
-    return isRefusal(result) ? result.code : result.info.signature;
+    return !result.ok ? result.error.code : result.value.info.signature;
   };
   assert.equal(info(trust), { keyId: ours.trusted.id, revision: 41, verified: true });
   assert.equal(info(null), { keyId: ours.trusted.id, revision: 41, verified: false });
   const plain = loadPolicy(good);
-  assert.is(!isRefusal(plain) && plain.info.signature, null);
+  assert.is(plain.ok && plain.value.info.signature, null);
 });
 
 test("every bit of the section, and of every part of the module, counts", () => {
   const copy = Uint8Array.from(right);
   const flip = (byte: number, bit: number): void => { copy[byte] = (copy[byte] ?? 0) ^ (1 << bit); };
-  const passes = (): boolean => !("code" in verifyModule(copy, trust));
+  const passes = (): boolean => verifyModule(copy, trust).ok;
   let tried = 0;
   const ask = (byte: number, bit: number): void => {
     flip(byte, bit);
@@ -162,7 +162,7 @@ test("a signed module cut at any byte", () => {
 test("the worker checks signatures too", async () => {
   const ask = async (bytes: Uint8Array, keys: Trust): Promise<string> => {
     const result = await loadPolicyInWorker(Uint8Array.from(bytes), keys, 60_000);
-    return isRefusal(result) ? result.code : String(result.info.signature?.verified);
+    return !result.ok ? result.error.code : String(result.value.info.signature?.verified);
   };
   assert.equal(await Promise.all([ask(right, trust), ask(good, trust), ask(right, []), ask(right, null)]), ["true", "signature_missing", "signature_key", "false"]);
 });

@@ -1,7 +1,7 @@
 // Signatures for tests, put together byte by byte from docs/abi.md and not with the product's own
 // writer, so that each of their fields can be wrong.
 import { createHash, createPrivateKey, generateKeyPairSync, sign, type KeyObject } from "node:crypto";
-import { isKeyRefusal, trustedKey, type TrustedKey } from "../../runtime/host/keys.ts";
+import { trustedKey, type TrustedKey } from "../../runtime/host/keys.ts";
 
 export interface Signer {
   readonly key: KeyObject;
@@ -12,8 +12,8 @@ export interface Signer {
 export function signerOf(privateKey: KeyObject, publicKey: KeyObject): Signer {
   const raw = new Uint8Array(publicKey.export({ format: "der", type: "spki" })).subarray(-32);
   const trusted = trustedKey(raw);
-  if (isKeyRefusal(trusted)) throw new Error(trusted.refused);
-  return { key: privateKey, trusted, pem: publicKey.export({ format: "pem", type: "spki" }).toString() };
+  if (!trusted.ok) throw new Error(trusted.error);
+  return { key: privateKey, trusted: trusted.value, pem: publicKey.export({ format: "pem", type: "spki" }).toString() };
 }
 
 export function newSigner(): Signer {

@@ -9,7 +9,7 @@ import { createRecorder } from "../../gateway/audit/recorder.ts";
 import { newCounters } from "../../gateway/audit/counters.ts";
 import { createMarkers } from "../../gateway/audit/markers.ts";
 import { denial } from "../../runtime/host/ask.ts";
-import { loadPolicy, isRefusal } from "../../runtime/host/load.ts";
+import { loadPolicy } from "../../runtime/host/load.ts";
 import { openEngine } from "../../runtime/host/ask.ts";
 import { parseAddress } from "../../runtime/net/address.ts";
 import { CODE_NO_MATCH } from "../../runtime/abi/verdicts.ts";
@@ -149,8 +149,8 @@ test("every amount of room leaves whole lines and exact counts", () => {
 
 test("closed: what can't be recorded is refused; count: it goes on", () => {
   const policy = loadPolicy(moduleOf("edition 1\nexpose web on tcp 4443 { backend 127.0.0.1:9 allow from any }"));
-  if (isRefusal(policy)) throw new Error(policy.message);
-  const engine = openEngine(policy, new Uint8Array(16));
+  if (!policy.ok) throw new Error(policy.error.message);
+  const engine = openEngine(policy.value, new Uint8Array(16));
   engine.setClock({ monoMs: 0, wallSeconds: 0 });
   const source = parseAddress("127.0.0.1");
   if (source === null) throw new Error("no address");

@@ -77,8 +77,8 @@ test("the configuration to begin with is sound, and so is all that is commented 
   const whole = text.replace(/^# (?=\[|\w+ = )/gm, "");
   for (const [shown, keys] of [[text, 3], [whole, 8]] as const) {
     const decoded = readConfig({ file: { name: "ingressd.toml", text: shown }, env: {}, sets: [], flags: [] });
-    assert.ok("config" in decoded, JSON.stringify(decoded));
-    if ("config" in decoded) assert.is(decoded.places.size, keys);
+    assert.ok(decoded.ok, JSON.stringify(decoded));
+    if (decoded.ok) assert.is(decoded.value.places.size, keys);
   }
 });
 

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { ok } from "../../runtime/result/result.ts";
 import { parseCommand } from "../../gateway/cli/arguments.ts";
 import { heldWall } from "../../runtime/host/held_wall.ts";
-import { EXIT_REJECTED, EXIT_UNSUPPORTED, isFailure } from "../../gateway/exit.ts";
+import { EXIT_REJECTED, EXIT_UNSUPPORTED } from "../../gateway/exit.ts";
 import { defaultConfig, parseConfig } from "../../gateway/config/read.ts";
 import { canonicalBackend } from "../../gateway/forward/backend.ts";
 
@@ -77,21 +77,22 @@ test("refusals", () => {
   ];
   for (const [text, expected] of table) {
     const config = parseConfig(text, "c.toml");
-    assert.ok(isFailure(config), text);
-    if (!isFailure(config)) continue;
-    assert.match(config.message, expected, text);
-    assert.is(config.message.split("\n").length, 1, `${text}: one line`);
-    assert.is(config.exitCode, /not served in this release/.test(config.message) ? EXIT_UNSUPPORTED : EXIT_REJECTED, text);
+    assert.ok(!config.ok, text);
+    if (config.ok) continue;
+    const { message, exitCode } = config.error;
+    assert.match(message, expected, text);
+    assert.is(message.split("\n").length, 1, `${text}: one line`);
+    assert.is(exitCode, /not served in this release/.test(message) ? EXIT_UNSUPPORTED : EXIT_REJECTED, text);
   }
   const both = parseConfig("proxy_protocol = true\nprots = 5", "c.toml");
-  assert.ok(isFailure(both) && both.exitCode === EXIT_REJECTED, "a mistake beside it is the user's");
+  assert.ok(!both.ok && both.error.exitCode === EXIT_REJECTED, "a mistake beside it is the user's");
 });
 
 test("names of services that a policy can have", () => {
   for (const name of ["web", "_", "W-9_", "x".repeat(48), "constructor", "__proto__"]) {
     const config = parseConfig(`[services.${name}]\nsocket = "/a"\nmode = "0660"\ngid = 7`, "c.toml");
-    assert.ok(!isFailure(config), name);
-    if (!isFailure(config)) assert.equal(Object.entries(config.services).map(([key, { gid }]) => [key, gid]), [[name, 7]]);
+    assert.ok(config.ok, name);
+    if (config.ok) assert.equal(Object.entries(config.value.services).map(([key, { gid }]) => [key, gid]), [[name, 7]]);
   }
 });
 

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { isDecoded, readConfig, type Config, type Sources } from "../../gateway/config/read.ts";
+import { readConfig, type Config, type Sources } from "../../gateway/config/read.ts";
 import { decode } from "../../gateway/config/decode.ts";
 import { addDocument, newLayers } from "../../gateway/config/layers.ts";
 import { lineOf } from "../../gateway/config/place.ts";
@@ -16,13 +16,13 @@ const NONE: Sources = { file: null, env: {}, sets: [], flags: [] };
 
 function config(sources: Partial<Sources>): Config {
   const decoded = readConfig({ ...NONE, ...sources });
-  if (!isDecoded(decoded)) throw new Error(decoded.map(problemText).join("\n"));
-  return decoded.config;
+  if (!decoded.ok) throw new Error(decoded.error.map(problemText).join("\n"));
+  return decoded.value.config;
 }
 
 function told(sources: Partial<Sources>): readonly string[] {
   const decoded = readConfig({ ...NONE, ...sources });
-  return isDecoded(decoded) ? [] : decoded.map(problemText);
+  return decoded.ok ? [] : decoded.error.map(problemText);
 }
 
 const file = (text: string): Sources["file"] => ({ name: "c.toml", text });
@@ -115,9 +115,9 @@ test("lines of keys in all that TOML has", () => {
 
 test("what check-config shows of places", () => {
   const decoded = readConfig({ file: file("on_reload = \"keep\""), env: { INGRESSD__CAPS__PORTS: "5" }, sets: ["caps.intents=1"], flags: [] });
-  assert.ok(isDecoded(decoded));
-  if (isDecoded(decoded)) {
-    assert.equal([...decoded.places].map(([key, place]) => `${key}: ${placeText(place)}`), ["on_reload: c.toml", "caps.ports: INGRESSD__CAPS__PORTS", "caps.intents: --set caps.intents=1"]);
+  assert.ok(decoded.ok);
+  if (decoded.ok) {
+    assert.equal([...decoded.value.places].map(([key, place]) => `${key}: ${placeText(place)}`), ["on_reload: c.toml", "caps.ports: INGRESSD__CAPS__PORTS", "caps.intents: --set caps.intents=1"]);
   }
 });
 
@@ -127,7 +127,7 @@ const validate = new Ajv2020({ strict: true, strictRequired: false }).compile(ty
 function decoderTakes(document: unknown): boolean {
   const layers = newLayers();
   addDocument(layers, document, (path) => ({ layer: "file", file: "x", path, line: null }));
-  return "config" in decode(layers);
+  return decode(layers).ok;
 }
 
 const ACCEPTED: readonly unknown[] = [

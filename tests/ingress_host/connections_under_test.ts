@@ -2,7 +2,7 @@
 // nothing by itself, so that a test says every event.
 import { createServer } from "node:tls";
 import { denial, openEngine } from "../../runtime/host/ask.ts";
-import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
+import { loadPolicy } from "../../runtime/host/load.ts";
 import type { LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
 import { CODE_TLS_FAILED } from "../../runtime/abi/verdicts.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
@@ -121,8 +121,8 @@ let loaded: LoadedPolicy | null = null;
 function policy(): LoadedPolicy {
   if (loaded !== null) return loaded;
   const read = loadPolicy(moduleOf(POLICY));
-  if (isRefusal(read)) throw new Error(read.message);
-  return loaded = read;
+  if (!read.ok) throw new Error(read.error.message);
+  return loaded = read.value;
 }
 
 const context: Pick<TlsContext, "server"> = { server: createServer() };

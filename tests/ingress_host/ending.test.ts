@@ -6,7 +6,6 @@ import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { startDaemon } from "../../gateway/daemon.ts";
 import { defaultConfig } from "../../gateway/config/read.ts";
-import { isRefusal } from "../../runtime/host/load.ts";
 import { loadPolicyInWorker } from "../../runtime/host/load_in_worker.ts";
 import { systemDisk, type Disk } from "../../runtime/shell/disk.ts";
 import { newState } from "./state_under_test.ts";
@@ -18,13 +17,13 @@ const test = suite("ending");
 test("a check that is given up answers at once, before and while it runs", async () => {
   const module = moduleOf("edition 1");
   const never = await loadPolicyInWorker(module, null, 60_000, AbortSignal.abort());
-  assert.is(isRefusal(never) && never.message, "the module's checks were abandoned");
+  assert.is(!never.ok && never.error.message, "the module's checks were abandoned");
   const ending = new AbortController();
   const checking = loadPolicyInWorker(Uint8Array.from(module), null, 60_000, ending.signal);
   ending.abort();
   const late = await checking;
-  assert.is(isRefusal(late) && late.message, "the module's checks were abandoned");
-  assert.not(isRefusal(await loadPolicyInWorker(module, null, 60_000, new AbortController().signal)));
+  assert.is(!late.ok && late.error.message, "the module's checks were abandoned");
+  assert.ok((await loadPolicyInWorker(module, null, 60_000, new AbortController().signal)).ok);
 });
 
 test("a stop abandons the reload under way, and none begins after it", async () => {

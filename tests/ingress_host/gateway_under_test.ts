@@ -11,7 +11,7 @@ import type { GatewayClock } from "../../gateway/clock.ts";
 import { parseConfig } from "../../gateway/config/read.ts";
 import { openConnection, type Connection } from "../../gateway/client/connection.mjs";
 import { startDaemon, type Daemon } from "../../gateway/daemon.ts";
-import { isFailure, type Failure } from "../../gateway/exit.ts";
+import type { Failure } from "../../gateway/exit.ts";
 import type { Disk } from "../../runtime/shell/disk.ts";
 import type { Participant } from "../../gateway/participant.ts";
 import { interfaceAddresses } from "../../gateway/listen/addresses.ts";
@@ -124,8 +124,9 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
   const controlPath = join(folder, "run", "control.sock");
   const clock = manualClock(setup.wall ?? null);
   const text = setup.config ?? "";
-  const config = parseConfig(text.includes("[audit]") ? text : `${text}\n[audit]\nfile = "${auditPath}"\n`, "test.toml");
-  if (isFailure(config)) throw new Error(config.message);
+  const parsed = parseConfig(text.includes("[audit]") ? text : `${text}\n[audit]\nfile = "${auditPath}"\n`, "test.toml");
+  if (!parsed.ok) throw new Error(parsed.error.message);
+  const config = parsed.value;
   const place = (module: Uint8Array): void => {
     writeFileSync(`${policyPath}.new`, module);
     renameSync(`${policyPath}.new`, policyPath);

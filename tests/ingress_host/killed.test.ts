@@ -8,7 +8,7 @@ import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { createKeeper } from "../../gateway/reload/keeper.ts";
 import { systemDisk } from "../../runtime/shell/disk.ts";
-import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
+import { loadPolicy } from "../../runtime/host/load.ts";
 import { program } from "../ready.ts";
 import { backend, freePort, moduleOf, probe, running, temporaryFolder } from "./gateway_under_test.ts";
 import { newState, policyStatus } from "./state_under_test.ts";
@@ -66,7 +66,7 @@ test("at each step", async () => {
     const keeper = createKeeper(directory, 1 << 24, systemDisk);
     const verdict = (bytes: Uint8Array): string => {
       const policy = loadPolicy(bytes, [state.ours.trusted]);
-      return isRefusal(policy) ? policy.code : keeper.refusal(policy.info)?.split(":")[0] ?? "may come";
+      return !policy.ok ? policy.error.code : keeper.refusal(policy.value.info)?.split(":")[0] ?? "may come";
     };
     assert.equal([verdict(older), verdict(old), verdict(next)], ["(revision_old)", mark === 3 ? "(revision_old)" : "may come", "may come"], step);
 

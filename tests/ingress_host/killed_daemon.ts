@@ -6,7 +6,6 @@ import { join } from "node:path";
 import { systemClock } from "../../runtime/shell/clock.ts";
 import { parseConfig } from "../../gateway/config/read.ts";
 import { startDaemon } from "../../gateway/daemon.ts";
-import { isFailure } from "../../gateway/exit.ts";
 import { systemDisk, type Disk } from "../../runtime/shell/disk.ts";
 
 const [folder = "", step = "", text = ""] = process.argv.slice(2);
@@ -34,8 +33,9 @@ const disk: Disk = {
   remove: (path) => systemDisk.remove(path),
 };
 
-const config = parseConfig(text, "killed.toml");
-if (isFailure(config)) throw new Error(config.message);
+const parsed = parseConfig(text, "killed.toml");
+if (!parsed.ok) throw new Error(parsed.error.message);
+const config = parsed.value;
 const daemon = await startDaemon({
   policyPath: join(folder, "policy.wasm"), controlPath: join(folder, "run", "control.sock"), stateDirectory: config.state_dir ?? null,
   config, clock: systemClock(), hostAddresses: () => [], print: () => undefined, say: () => undefined, disk,

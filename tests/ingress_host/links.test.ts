@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { followLinks } from "../../runtime/host/links.ts";
-import { isFileRefusal, readTrustedFile } from "../../runtime/host/trusted_file.ts";
+import { readTrustedFile } from "../../runtime/host/trusted_file.ts";
 import { LOOK_MS, SETTLE_MS, watchFile } from "../../runtime/shell/watch.ts";
 import { skip } from "../skip.ts";
 import { backend, eventually, freePort, manualClock, probe, running, temporaryFolder } from "./gateway_under_test.ts";
@@ -101,7 +101,7 @@ for (const [name, path, spoil, due] of trust) {
     const top = tree();
     spoil(top);
     const answer = readTrustedFile(join(top, path), 1024, "policy");
-    assert.match(isFileRefusal(answer) ? answer.refused : new TextDecoder().decode(answer), due);
+    assert.match(!answer.ok ? answer.error : new TextDecoder().decode(answer.value), due);
   });
 }
 
@@ -110,7 +110,7 @@ if (process.geteuid?.() === 0) {
     const top = tree();
     chownSync(join(top, "links"), 65_534, 65_534);
     const answer = readTrustedFile(join(top, "links", "file"), 1024, "policy");
-    assert.match(isFileRefusal(answer) ? answer.refused : "read", /the directory of a link on its way, `.*\/links` belongs to uid 65534, who could change it: run chown 0 /);
+    assert.match(!answer.ok ? answer.error : "read", /the directory of a link on its way, `.*\/links` belongs to uid 65534, who could change it: run chown 0 /);
   });
 } else {
   skip("links owner", "not root: no directory can be given to another user");

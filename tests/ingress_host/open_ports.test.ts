@@ -6,7 +6,6 @@ import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { parseAddress, type Address } from "../../runtime/net/address.ts";
 import { loadPolicyInWorker } from "../../runtime/host/load_in_worker.ts";
-import { isRefusal } from "../../runtime/host/load.ts";
 import { skip } from "../skip.ts";
 import { backend, eventually, freePort, listening, moduleOf, probe, running, visit } from "./gateway_under_test.ts";
 
@@ -128,9 +127,9 @@ test("the limit of a policy's self-checks is the processor time of their thread"
   const module = moduleOf("edition 1\nexpose web on tcp 80 { backend 127.0.0.1:9 allow from any }");
   // By the clock the thread's own start alone takes longer than that.
   const checked = await loadPolicyInWorker(Uint8Array.from(module), null, 250);
-  assert.not(isRefusal(checked), JSON.stringify(checked));
+  assert.ok(checked.ok, JSON.stringify(checked));
   const late = await loadPolicyInWorker(Uint8Array.from(module), null, 0);
-  assert.is(isRefusal(late) && late.code, "module_selftest");
+  assert.is(!late.ok && late.error.code, "module_selftest");
 });
 
 /** Stops this thread, so that nothing that another thread says is heard in between. */
@@ -146,7 +145,7 @@ test("a thread of self-checks that is not heard to begin within six times their 
     const checking = loadPolicyInWorker(Uint8Array.from(module), null, limitMs);
     blockMs(blockedMs);
     const result = await checking;
-    assert.is(isRefusal(result) ? result.code : "checked", due, JSON.stringify(result));
+    assert.is(!result.ok ? result.error.code : "checked", due, JSON.stringify(result));
   }
 });
 

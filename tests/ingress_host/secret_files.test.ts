@@ -10,11 +10,11 @@ import { temporaryFolder } from "./gateway_under_test.ts";
 
 const test = suite("secret files");
 const READER = `
-import { isFileRefusal, readTrustedFile } from ${JSON.stringify(new URL("../../runtime/host/trusted_file.ts", import.meta.url).href)};
+import { readTrustedFile } from ${JSON.stringify(new URL("../../runtime/host/trusted_file.ts", import.meta.url).href)};
 const [path, access, uid, gid, groups] = process.argv.slice(2);
 process.setgroups(JSON.parse(groups)); process.setegid(Number(gid)); process.seteuid(Number(uid));
 const answer = readTrustedFile(path, 1024, "key", access);
-process.stdout.write(isFileRefusal(answer) ? answer.refused : new TextDecoder().decode(answer));
+process.stdout.write(!answer.ok ? answer.error : new TextDecoder().decode(answer.value));
 `;
 /** The gateway's user and group, another group of its, and another user. */
 const [SELF, OWN_GROUP, EXTRA_GROUP, OTHER] = [61_001, 61_002, 61_003, 61_004];

@@ -6,7 +6,7 @@ import type { SourceFile, SourceReader } from "../../compiler/source/source.ts";
 import type { Profile } from "../../runtime/abi/profiles.ts";
 import { openEngine } from "../../runtime/host/ask.ts";
 import type { Answer as HostAnswer, Decision, Shadow } from "../../runtime/host/decision.ts";
-import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
+import { loadPolicy } from "../../runtime/host/load.ts";
 import type { LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
 import type { Answer } from "./evaluate.ts";
 import type { ModelPolicy } from "./model.ts";
@@ -35,8 +35,8 @@ export function compileText(text: string, files: ReadonlyMap<string, string> = n
 
 export function load(module: Uint8Array): LoadedPolicy {
   const loaded = loadPolicy(module);
-  if (isRefusal(loaded)) throw new Error(`does not load: ${loaded.code}: ${loaded.message}`);
-  return loaded;
+  if (!loaded.ok) throw new Error(`does not load: ${loaded.error.code}: ${loaded.error.message}`);
+  return loaded.value;
 }
 
 export interface Running {

@@ -2,7 +2,7 @@
 // has every byte with one of its bits; this is all of them.)
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { isRefusal, loadPolicy } from "../../runtime/host/load.ts";
+import { loadPolicy } from "../../runtime/host/load.ts";
 import type { Trust } from "../../runtime/host/verify.ts";
 import { newSigner, signed } from "../host/signed.ts";
 import { moduleOf } from "../ingress_host/gateway_under_test.ts";
@@ -13,7 +13,7 @@ const STEP = either(1, 16);
 const module = moduleOf("edition 1\nexpose web on tcp 443 { backend 127.0.0.1:8443 allow from 192.0.2.0/24 }");
 const ours = newSigner();
 const whole = signed(module, ours, { revision: 7n });
-const taken = (bytes: Uint8Array, trust: Trust): boolean => !isRefusal(loadPolicy(bytes, trust));
+const taken = (bytes: Uint8Array, trust: Trust): boolean => loadPolicy(bytes, trust).ok;
 
 for (const { name, bytes, trust } of [
   { name: "unsigned", bytes: module, trust: null },

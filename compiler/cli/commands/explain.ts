@@ -1,7 +1,7 @@
 // ingressc explain: why a request is allowed or denied, answered by the module itself.
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import type { Profile } from "../../../runtime/abi/profiles.ts";
-import { isRefusal, loadPolicy } from "../../../runtime/host/load.ts";
+import { loadPolicy } from "../../../runtime/host/load.ts";
 import type { Annotations, ListenerInfo, LoadedPolicy, RuleInfo } from "../../../runtime/host/module.ts";
 import type { Surroundings } from "../command.ts";
 import { compileFile, isNotCompiled } from "../compiled.ts";
@@ -47,23 +47,23 @@ function subjectOf(file: string, wanted: Profile | null): Subject | Outcome {
     const bytes = readModule(file);
     if (!(bytes instanceof Uint8Array)) return bytes;
     const loaded = loadPolicy(bytes);
-    if (!isRefusal(loaded)) {
-      const { profile } = loaded.info;
-      if (wanted === null || wanted === profile) return { module: bytes, loaded, root: null };
+    if (loaded.ok) {
+      const { profile } = loaded.value.info;
+      if (wanted === null || wanted === profile) return { module: bytes, loaded: loaded.value, root: null };
       return usage("other_profile", `\`${file}\` is a module of the profile \`${profile}\``, "omit `--profile`, or name the policy that the module was built from");
     }
     return {
       class: "reject",
-      code: `policy.${loaded.code}`,
-      message: `\`${file}\` is refused: ${loaded.message}`,
+      code: `policy.${loaded.error.code}`,
+      message: `\`${file}\` is refused: ${loaded.error.message}`,
       help: "build the policy again with `ingressc build`",
     };
   }
   const compiled = compileFile(file, wanted ?? "host");
   if (isNotCompiled(compiled)) return compiled.outcome;
   const loaded = loadPolicy(compiled.module);
-  if (!isRefusal(loaded)) return { module: compiled.module, loaded, root: compiled.disk.root };
-  return { class: "internal", code: `policy.${loaded.code}`, message: `the compiled module does not load: ${loaded.message}` };
+  if (loaded.ok) return { module: compiled.module, loaded: loaded.value, root: compiled.disk.root };
+  return { class: "internal", code: `policy.${loaded.error.code}`, message: `the compiled module does not load: ${loaded.error.message}` };
 }
 
 function startsLikeModule(file: string): boolean {

@@ -1,7 +1,7 @@
 // ingressc inspect: what a module contains, and whether this release would load it.
 import { grouped } from "../../../runtime/text/number.ts";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
-import { isRefusal, loadPolicy } from "../../../runtime/host/load.ts";
+import { loadPolicy } from "../../../runtime/host/load.ts";
 import type { ListenerInfo, PolicyInfo } from "../../../runtime/host/module.ts";
 import { readSections, type Section } from "../../../runtime/abi/sections.ts";
 import { readModule, refusedModule } from "../modules.ts";
@@ -25,14 +25,14 @@ export async function run(args: Arguments): Promise<Outcome> {
   const sections = readSections(bytes) ?? [];
   const sectionData = sections.map((s) => ({ id: s.id, name: sectionName(s), bytes: s.end - s.start }));
   const loaded = loadPolicy(bytes);
-  if (isRefusal(loaded)) {
+  if (!loaded.ok) {
     return {
-      ...refusedModule(file, loaded),
+      ...refusedModule(file, loaded.error),
       data: { loads: false, bytes: bytes.length, sections: sectionData },
       ...(sections.length === 0 ? {} : { report: () => `${file}: ${count(bytes.length, "byte")}\n\n${sectionsText(sections)}\n` }),
     };
   }
-  const { info } = loaded;
+  const { info } = loaded.value;
   return {
     class: "ok",
     code: "policy.inspected",

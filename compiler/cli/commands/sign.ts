@@ -2,7 +2,7 @@
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { existsSync } from "node:fs";
 import { MAX_REVISION } from "../../../runtime/abi/signature.ts";
-import { isRefusal, loadPolicy } from "../../../runtime/host/load.ts";
+import { loadPolicy } from "../../../runtime/host/load.ts";
 import type { PolicyInfo } from "../../../runtime/host/module.ts";
 import { isOutcome, readPrivateKey } from "../key_files.ts";
 import { readModule, refusedModule } from "../modules.ts";
@@ -24,10 +24,11 @@ export async function run(args: Arguments): Promise<Outcome> {
   if (!(bytes instanceof Uint8Array)) return bytes;
   const module = unsigned(bytes);
   const loaded = loadPolicy(module);
-  if (isRefusal(loaded)) return refusedModule(file, loaded);
+  if (!loaded.ok) return refusedModule(file, loaded.error);
+  const { info } = loaded.value;
   const key = readPrivateKey(keyPath);
   if (isOutcome(key)) return key;
-  const lower = notRising(revision, loaded.info, [file, out]);
+  const lower = notRising(revision, info, [file, out]);
   if (lower !== null) return lower;
   const signed = signModule(module, key, revision);
   const trouble = await writeModule(out, signed, new Set());
@@ -36,10 +37,10 @@ export async function run(args: Arguments): Promise<Outcome> {
     class: "ok",
     code: "policy.signed",
     message: `signed \`${out}\``,
-    data: { out, keyId: key.public.id, revision, sha256: loaded.info.sha256, bytes: signed.length },
+    data: { out, keyId: key.public.id, revision, sha256: info.sha256, bytes: signed.length },
     report: (p) => [
       `${p.good("signed")} ${p.bold(out)}`,
-      rows([["key", key.public.id], ["revision", String(revision)], ["sha256", loaded.info.sha256]]),
+      rows([["key", key.public.id], ["revision", String(revision)], ["sha256", info.sha256]]),
     ].join("\n"),
   };
 }
@@ -55,9 +56,9 @@ function notRising(revision: number, info: PolicyInfo, paths: readonly string[])
     if (!existsSync(path)) continue;
     const bytes = readModule(path);
     const before = bytes instanceof Uint8Array ? loadPolicy(bytes) : null;
-    if (before === null || isRefusal(before) || before.info.signature === null) continue;
-    const had = before.info.signature.revision;
-    const same = before.info.sha256 === info.sha256;
+    if (before?.ok !== true || before.value.info.signature === null) continue;
+    const had = before.value.info.signature.revision;
+    const same = before.value.info.sha256 === info.sha256;
     if (revision > had || (same && revision === had)) continue;
     return {
       class: "reject",

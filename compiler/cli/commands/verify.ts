@@ -1,6 +1,6 @@
 // ingressc verify: whether a module is signed by one of some keys.
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
-import { isRefusal, loadPolicy } from "../../../runtime/host/load.ts";
+import { loadPolicy } from "../../../runtime/host/load.ts";
 import type { TrustedKey } from "../../../runtime/host/keys.ts";
 import type { Refusal } from "../../../runtime/host/module.ts";
 import { isOutcome, readPublicKey } from "../key_files.ts";
@@ -28,12 +28,13 @@ export async function run(args: Arguments): Promise<Outcome> {
   const bytes = readModule(file);
   if (!(bytes instanceof Uint8Array)) return bytes;
   const loaded = loadPolicy(bytes, keys);
-  if (isRefusal(loaded)) {
-    const help = NO[loaded.code];
-    if (help === undefined) return refusedModule(file, loaded);
-    return { class: "no", code: `policy.${loaded.code}`, message: `\`${file}\` is not verified (${loaded.code}): ${loaded.message}`, help, data: { verified: false } };
+  if (!loaded.ok) {
+    const { code, message } = loaded.error;
+    const help = NO[code];
+    if (help === undefined) return refusedModule(file, loaded.error);
+    return { class: "no", code: `policy.${code}`, message: `\`${file}\` is not verified (${code}): ${message}`, help, data: { verified: false } };
   }
-  const { sha256, signature } = loaded.info;
+  const { sha256, signature } = loaded.value.info;
   const text = (word: string): string => `${word} \`${file}\`: signed by a trusted key`;
   return {
     class: "ok",

@@ -7,14 +7,14 @@ import { textOf, TEXTS } from "../worlds.mjs";
 
 const { openEngine } = await import("../../../runtime/host/ask.ts");
 const { instantiate } = await import("../../../runtime/host/instance.ts");
-const { isRefusal, loadPolicy } = await import("../../../runtime/host/load.ts");
+const { loadPolicy } = await import("../../../runtime/host/load.ts");
 const { parseAddress, fromV4 } = await import("../../../runtime/net/address.ts");
 const abi = await import("../../../runtime/abi/layout.ts");
 
 function loaded(folder) {
   const policy = loadPolicy(readFileSync(join(folder, "p.wasm")));
-  if (isRefusal(policy)) throw new Error(`${policy.code}: ${policy.message}`);
-  return policy;
+  if (!policy.ok) throw new Error(`${policy.error.code}: ${policy.error.message}`);
+  return policy.value;
 }
 
 /** The module's numbers of the world's exposes, in the world's order. */
@@ -24,16 +24,16 @@ function openHost(folder, world) {
   const policy = loaded(folder);
   const engine = openEngine(policy, new Uint8Array(16));
   engine.setClock({ monoMs: 1_000, wallSeconds: null });
-  return { engine, ids: idsOf(policy.info, world) };
+  return { engine, ids: idsOf(policy.value.info, world) };
 }
 
 function openModule(folder, world) {
   const policy = loaded(folder);
-  const exports = instantiate(policy.module);
+  const exports = instantiate(policy.value.module);
   exports.seed(1, 2, 3, 4);
   exports.clock(0, 1_000, 0, 0);
   if (exports.validate() !== 0) throw new Error("the tables are not sound");
-  return { exports, ids: idsOf(policy.info, world) };
+  return { exports, ids: idsOf(policy.value.info, world) };
 }
 
 /** Sources of the traffic as the host takes them. */

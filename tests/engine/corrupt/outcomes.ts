@@ -1,5 +1,5 @@
 // Damages a subject's module many times and counts the outcomes.
-import { isRefusal, loadPolicy } from "../../../runtime/host/load.ts";
+import { loadPolicy } from "../../../runtime/host/load.ts";
 import { load } from "../../oracle/ask.ts";
 import { chance } from "../../oracle/random.ts";
 import { answersOf, hinted, type Answers } from "./answers.ts";
@@ -55,13 +55,13 @@ export function outcomesOf(subject: Subject, times: number, seed: number, seal: 
       continue;
     }
     const loaded = loadPolicy(module);
-    if (isRefusal(loaded)) {
-      out.refused.set(loaded.code, (out.refused.get(loaded.code) ?? 0) + 1);
+    if (!loaded.ok) {
+      out.refused.set(loaded.error.code, (out.refused.get(loaded.error.code) ?? 0) + 1);
       continue;
     }
     const near = hinted(words);
-    const whole = flips(usual, answersOf(loaded, subject, subject.sources));
-    const close = flips(answersOf(good, subject, near), answersOf(loaded, subject, near));
+    const whole = flips(usual, answersOf(loaded.value, subject, subject.sources));
+    const close = flips(answersOf(good, subject, near), answersOf(loaded.value, subject, near));
     const what = `${subject.name}, seed ${seed + i}: ${how}`;
     if (whole.odd || close.odd) out.odd.push(what);
     if (whole.opens || close.opens) out.opened.push(what);
