@@ -1,7 +1,7 @@
 // Reads the concrete tree: children by name, places, and whether a part is whole. Tokens that
 // recovery made up count as missing.
-import type { Diagnostic } from "../diagnostics/diagnostic.ts";
-import type { UntypedCode } from "../diagnostics/words.ts";
+import type { Beside, Diagnostic } from "../diagnostics/diagnostic.ts";
+import { wordsOf, type DataOf, type TypedCode, type TypedData, type UntypedCode } from "../diagnostics/words.ts";
 import type { SourceFile, Span } from "../source/source.ts";
 import { endOf, type Cst, type Parsed, type Token } from "../syntax/cst.ts";
 import type { Piece } from "./nodes.ts";
@@ -24,6 +24,12 @@ export function say(
   more: { readonly related?: Diagnostic["related"]; readonly fix?: Diagnostic["fix"] } = {},
 ): void {
   r.diagnostics.push({ code, data: null, message, span, label: "", related: more.related ?? [], help, fix: more.fix ?? null });
+}
+
+/** For a code whose words follow from its data. */
+export function sayTyped<C extends TypedCode>(r: Reader, code: C, data: TypedData<C> & DataOf<C>, span: Span, { related = [], fix = null }: Beside = {}): void {
+  const { message, label = "", help = null } = wordsOf(code, data);
+  r.diagnostics.push({ code, data, message, span, label, related, help, fix });
 }
 
 function isCst(x: Cst | Token): x is Cst {

@@ -2,7 +2,7 @@
 import { quote } from "../diagnostics/quote.ts";
 import type { Cst } from "../syntax/cst.ts";
 import type { Piece, RuleNode, SetNode } from "./nodes.ts";
-import { isBroken, keyword, node, nodes, piece, say, spanOf, tokens, type Reader } from "./reader.ts";
+import { isBroken, keyword, node, nodes, piece, say, sayTyped, spanOf, tokens, type Reader } from "./reader.ts";
 import { buildProto, buildSetOf } from "./sets.ts";
 
 /** The order of the clauses of a rule. */
@@ -81,5 +81,5 @@ function refuseOrder(r: Reader, seen: ReadonlyMap<Clause, Piece>, clause: Clause
 }
 
 function refuseOn(r: Reader, word: Piece): void {
-  say(r, "ING114", "`on` is only for a `deny` at top level", word.span, "a rule in an expose applies to all its ports; move the rule out of the block, or split the expose");
+  sayTyped(r, "ING114", null, word.span);
 }

@@ -3,7 +3,7 @@
 // it stands for; an error in several uses of one body is reported once.
 import { MAX_LOOKS } from "../source/bounds.ts";
 import type { Diagnostic } from "./diagnostic.ts";
-import { wordsOf, type DataOf, type TypedCode, type TypedData, type UntypedCode } from "./words.ts";
+import { wordsOf, type DataOf, type TypedCode, type TypedData } from "./words.ts";
 import { LITERAL_WORDS, type LiteralData, type LiteralProblem } from "./literal_words.ts";
 import type { Span } from "../source/source.ts";
 
@@ -16,18 +16,11 @@ export interface More {
   readonly at?: Span;
 }
 
-/** With the words of a code that has none in a family's file. */
-export interface UntypedMore extends More {
-  readonly label?: string;
-  readonly help?: string;
-}
-
 export interface Report {
   readonly diagnostics: Diagnostic[];
   /** Names that may still be compared with mistyped ones, so that a thousand errors in a thousand names cost what they weigh. */
   looks: number;
   say<C extends TypedCode>(code: C, data: TypedData<C> & DataOf<C>, span: Span, more?: More): void;
-  sayUntyped(code: UntypedCode, message: string, span: Span, more?: UntypedMore): void;
 }
 
 export function newReport(): Report {
@@ -51,10 +44,6 @@ export function newReport(): Report {
     say(code, data, span, more = {}) {
       const { message, label = "", help = null } = wordsOf(code, data);
       add({ code, data, message, label, help }, span, more);
-    },
-    sayUntyped(code, message, span, more = {}) {
-      const { label = "", help = null } = more;
-      add({ code, data: null, message, label, help }, span, more);
     },
   };
 }

@@ -9,10 +9,11 @@ import { PROFILE_WORDS, type ProfileData } from "./profile_words.ts";
 import { RELEASE_WORDS, type ReleaseData } from "./release_words.ts";
 import { STATEMENT_WORDS, type StatementData } from "./statement_words.ts";
 import type { Words, WordsOf } from "./sentence.ts";
+import { SYNTAX_WORDS, type SyntaxData } from "./syntax_words.ts";
 
-type Data = NameData & LiteralData & FileData & StatementData & BoundData & ReleaseData & ProfileData;
+type Data = SyntaxData & NameData & LiteralData & FileData & StatementData & BoundData & ReleaseData & ProfileData;
 
-const WORDS: WordsOf<Data> = { ...NAME_WORDS, ...LITERAL_WORDS, ...FILE_WORDS, ...STATEMENT_WORDS, ...BOUND_WORDS, ...RELEASE_WORDS, ...PROFILE_WORDS };
+const WORDS: WordsOf<Data> = { ...SYNTAX_WORDS, ...NAME_WORDS, ...LITERAL_WORDS, ...FILE_WORDS, ...STATEMENT_WORDS, ...BOUND_WORDS, ...RELEASE_WORDS, ...PROFILE_WORDS };
 
 /** Codes whose diagnostics have typed data and get their words from a family's file. */
 export type TypedCode = keyof Data;

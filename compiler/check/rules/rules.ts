@@ -27,7 +27,7 @@ export function checkRule(context: CheckContext, rule: RuleNode, facts: Facts): 
   let good = !rule.broken;
   if (rule.on !== null) {
     good = false;
-    report.sayUntyped("ING114", "`on` is only for a `deny` at top level", rule.on.proto.span, { help: "a rule in an expose applies to all its ports; move the rule out of the block, or split the expose" });
+    report.say("ING114", null, rule.on.proto.span);
   }
   const { mode } = facts;
   if (rule.sni !== null && mode !== null && !readsName(facts)) {
