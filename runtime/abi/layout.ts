@@ -13,7 +13,7 @@ export const ABI_VERSION = 3;
 /** "INGR" */
 export const TABLES_MAGIC = 1380404809;
 export const PAGE_BYTES = 65536;
-/** The most memory a module may ask for, in 64 KiB pages (256 MiB). */
+/** The most memory that a module may request, in 64 KiB pages (256 MiB). */
 export const MAX_PAGES = 4096;
 
 // ---- fixed places -------------------------------------------------------------------------

@@ -40,7 +40,7 @@ export interface PolicyInForce {
   readonly engine: PolicyEngine | null;
   /** How many policies have been put in force: 0 before the first commit. */
   readonly generation: number;
-  /** Reads and checks the file. Null: there is nothing to load. Never rejects. */
+  /** Reads and checks the file. Null where there is nothing to load. Never rejects. */
   load(when: LoadWhen): Promise<Result<Candidate | null, LoadFailure>>;
   /** Checks other bytes than the file's: a copy that was kept. `bytes` are given away. Never rejects. */
   loadCopy(bytes: Uint8Array, name: string): Promise<Result<Candidate, LoadFailure>>;
@@ -65,7 +65,7 @@ export interface Candidate {
   takeBack(engine: PolicyEngine | null): number;
 }
 
-/** What was loaded: the file's hash and the keys that were trusted then. */
+/** The identity of what was loaded: the file's hash and the keys that were trusted then. */
 interface Seen {
   readonly sha256: string;
   readonly keys: string;

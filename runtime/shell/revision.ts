@@ -31,7 +31,7 @@ export function revisionsIn(directory: string): Revisions {
     const bytes = readTrustedFile(path, MOST_MARK_BYTES, "revision mark");
     if (isFileRefusal(bytes)) return bytes;
     return parseMark(new TextDecoder().decode(bytes)) ?? {
-      refused: `revision mark \`${path}\` is damaged, so nobody can tell which policies are too old: put it back from a backup, or remove it once you are sure that the policy in place is the newest`,
+      refused: `revision mark \`${path}\` is damaged, so policies that are too old can't be recognised: restore it from a backup, or remove it once you have checked that the policy in place is the newest`,
     };
   }
 
@@ -65,8 +65,8 @@ export function revisionsIn(directory: string): Revisions {
 }
 
 /**
- * Makes the directory where it is missing; null, or why it can't be used. Who may write it decides which policies are
- * too old. `program`: whose it must be; `option`: what names another one.
+ * Makes the directory where it is missing; null, or why it can't be used. A user that may write it decides which policies
+ * are too old. `program`: whose it must be; `option`: what names another one.
  */
 export function prepareStateDirectory(directory: string, program: string, option: string): string | null {
   try {
@@ -92,7 +92,7 @@ export function stateDirectoryFault(directory: string, program: string, option: 
   }
 }
 
-/** Also what can't be looked at counts as there: it is read then, and refused with its reason. */
+/** A file that can't be examined counts as there; it is read then, and refused with its reason. */
 export function isThere(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
