@@ -15,7 +15,7 @@ import type { GuardPolicy } from "./policy.ts";
 import { isOpenSomewhere, shut, type SocketName } from "./sockets.ts";
 
 /** Tokens that were used and have not ended. */
-export const MOST_NONCES = 65_536;
+const MOST_NONCES = 65_536;
 /** Sockets that are remembered after their permission was revoked; more could only listen with a new token. */
 const MOST_REVOKED = 1_024;
 /** After a permission the keeper assumes for so long that there is a socket; the bind itself follows at once. */

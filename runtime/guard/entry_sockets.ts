@@ -15,7 +15,7 @@ import { cause, preparePrivate, listenAt } from "./private_folder.ts";
 import type { InetAddress } from "./sockaddr.ts";
 
 /** Ports that lead in at a time. */
-export const MOST_ENTRIES = 64;
+const MOST_ENTRIES = 64;
 const GROUP_ENTERS = 0o660;
 
 export interface EntrySockets {

@@ -9,6 +9,5 @@ export const EFAULT = 14;
 export const EXDEV = 18;
 export const EINVAL = 22;
 export const ELOOP = 40;
-export const ENOTSOCK = 88;
 export const EAFNOSUPPORT = 97;
 export const EADDRINUSE = 98;

@@ -7,7 +7,7 @@ import { join } from "node:path";
 
 const PROBE_MS = 2_000;
 /** sockaddr_un's, without the NUL. */
-export const MOST_PATH_BYTES = 107;
+const MOST_PATH_BYTES = 107;
 
 /** Under XDG_RUNTIME_DIR, else /run for root, else a folder of the user's in the place of temporary files. */
 export function guardsFolder(env: NodeJS.ProcessEnv, uid: number): string {

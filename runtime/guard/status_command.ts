@@ -33,7 +33,7 @@ export async function showStatus(json: boolean): Promise<void> {
 }
 
 /** A string says why the folder is not to be trusted. */
-export async function queryGuards(env: NodeJS.ProcessEnv): Promise<Found | string> {
+async function queryGuards(env: NodeJS.ProcessEnv): Promise<Found | string> {
   const uid = process.geteuid?.() ?? 0;
   const folder = guardsFolder(env, uid);
   let names: readonly string[];
@@ -84,7 +84,7 @@ function parsed(text: string): GuardStatus | "silent" {
 const isStatus = (value: unknown): value is GuardStatus => typeof value === "object" && value !== null
   && ["pid", "service", "program", "policy", "binds", "bound", "doors"].every((key) => key in value);
 
-export function statusTable({ guards, silent }: Found): string {
+function statusTable({ guards, silent }: Found): string {
   const heads = ["SERVICE", "GUARD", "PROGRAM", "POLICY", "ALLOWED", "DENIED", "BOUND"];
   const body = guards.flatMap(({ service, pid, program, program_pid, isolated, policy, binds, bound, doors }) => {
     const sockets = [...bound.map(({ local, proto }) => `${local}/${proto}${isolated ? " inside" : ""}`), ...doors.map(({ path }) => `unix:${path}`)];

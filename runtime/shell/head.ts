@@ -25,7 +25,7 @@ export function endMisused(program: ProgramSpec, misuse: Misuse, json: boolean):
   process.exitCode = EXIT_CODES.usage;
 }
 
-export function misuseText({ name }: ProgramSpec, { message, help }: Misuse): string {
+function misuseText({ name }: ProgramSpec, { message, help }: Misuse): string {
   return printable(`${name}: ${message}\nhelp: ${help}\n`);
 }
 

@@ -7,7 +7,7 @@ import { isFileRefusal, readTrustedFile, type FileRefusal } from "../host/truste
 import type { Disk } from "./disk.ts";
 import { belowMark, markText, parseMark, type Mark } from "./mark.ts";
 
-export const MARK_NAME = "revision.mark";
+const MARK_NAME = "revision.mark";
 const MOST_MARK_BYTES = 256;
 
 export interface Revisions {
