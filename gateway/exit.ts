@@ -2,7 +2,6 @@
 import { EXIT_CODES } from "../runtime/shell/exit.ts";
 
 export const EXIT_OK = EXIT_CODES.ok;
-/** The answer is no. */
 export const EXIT_USAGE = EXIT_CODES.usage;
 /** A policy or a configuration is refused. */
 export const EXIT_REJECTED = EXIT_CODES.reject;
