@@ -7,7 +7,7 @@ import type { Counters } from "./audit/counters.ts";
 import { failure, EXIT_UNSUPPORTED, type Failure } from "./exit.ts";
 
 /** For the runtime itself, files that are read, and peers that wait to be refused. */
-export const RESERVED_DESCRIPTORS = 256;
+const RESERVED_DESCRIPTORS = 256;
 /** Fewer connections than this are not worth a start. */
 const LEAST_CONNECTIONS = 16;
 

@@ -41,7 +41,7 @@ var retryTimes = []time.Duration{100 * time.Millisecond, 250 * time.Millisecond,
 
 // Intent is a service's request for a port.
 type Intent struct {
-	// Service is the service's name in the policy; ingressd asks the kernel who the caller is.
+	// Service is the service's name in the policy; ingressd gets the caller's identity from the kernel.
 	Service string
 	// Port is the port that the policy exposes for it.
 	Port int

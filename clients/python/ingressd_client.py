@@ -55,7 +55,7 @@ def default_socket(env=os.environ):
 def expose(service, port, backend, mode="tcp", bind=None, socket=None, ttl_s=None, on_change=None):
     """Registers the intent and returns an Exposure once the port is open; raises ExposeError if it is refused.
 
-    service    the service's name in the policy; ingressd asks the kernel who the caller is
+    service    the service's name in the policy; ingressd gets the caller's identity from the kernel
     port       the port that the policy exposes for it
     backend    where connections go: "127.0.0.1:8080", "[::1]:8080" or "unix:/path"
     mode       the mode in the policy: "tcp", "passthrough", "tls" or "mtls"

@@ -25,14 +25,14 @@ use std::time::{Duration, Instant};
 pub const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// Waits between attempts, in milliseconds; the last one is repeated.
 const RETRY_MS: [u64; 6] = [100, 250, 500, 1000, 2000, 5000];
-/// How often a waiting thread checks whether the exposure was closed.
+/// How often a blocked thread checks whether the exposure was closed.
 const LOOK: Duration = Duration::from_millis(50);
 const MOST_LINE_BYTES: usize = 64 * 1024;
 
 /// A service's request for a port.
 #[derive(Clone, Debug)]
 pub struct Intent {
-    /// The service's name in the policy; ingressd asks the kernel who the caller is.
+    /// The service's name in the policy; ingressd gets the caller's identity from the kernel.
     pub service: String,
     /// The port that the policy exposes for it.
     pub port: u16,

@@ -1,5 +1,5 @@
 // From the words of the command line to an outcome, and from an outcome to what is printed.
-import { readCommandLine, type Asked, type Misuse } from "../../runtime/shell/command_line.ts";
+import { readCommandLine, type ParsedCommand, type Misuse } from "../../runtime/shell/command_line.ts";
 import { envelopeJson } from "../../runtime/shell/envelope.ts";
 import { textEnvelope, answerText } from "../../runtime/shell/head.ts";
 import { printable } from "../../runtime/shell/printable.ts";
@@ -27,7 +27,7 @@ export async function answer(words: readonly string[], surroundings: Surrounding
   }
 }
 
-async function answered(invocation: Asked, surroundings: Surroundings): Promise<Outcome> {
+async function answered(invocation: ParsedCommand, surroundings: Surroundings): Promise<Outcome> {
   if (invocation.kind !== "run") {
     const text = answerText(INGRESSC, invocation, packageVersion());
     const { code, message, data } = textEnvelope(INGRESSC, invocation, packageVersion());

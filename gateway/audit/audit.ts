@@ -39,7 +39,7 @@ export function standardStream(path: string): 1 | 2 | null {
   return STANDARD.get(path) ?? null;
 }
 
-export function openAuditFile(path: string): AuditFile {
+function openAuditFile(path: string): AuditFile {
   const standard = standardStream(path);
   const own = standard === null;
   const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;

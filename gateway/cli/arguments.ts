@@ -1,11 +1,11 @@
 // The command line: words -> what to do, or what is wrong with them.
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { readCommandLine, type Misuse } from "../../runtime/shell/command_line.ts";
-import type { TextAsked } from "../../runtime/shell/head.ts";
+import type { TextCommand } from "../../runtime/shell/head.ts";
 import { EXPOSE_MODES, INGRESSD, isCommandName } from "./command_table.ts";
 
 export type Command =
-  | TextAsked
+  | TextCommand
   | { readonly kind: "serve" } & ConfigWords
   | { readonly kind: "check-config"; readonly json: boolean } & ConfigWords
   | { readonly kind: "expose"; readonly intent: ExposeWords }

@@ -18,7 +18,7 @@ export async function runExpose(words: ExposeWords): Promise<void> {
 }
 
 /** Resolves when `ended` is aborted and the port is closed, or with why it never opened. */
-export async function exposeUntil(
+async function exposeUntil(
   words: ExposeWords, ended: AbortSignal, print: (line: string) => void, say: (sentence: string) => void,
 ): Promise<null | Failure> {
   const { service, port, backend, mode, bind, socket } = words;

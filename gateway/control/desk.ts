@@ -9,7 +9,7 @@ export const FRAMES_PER_TURN = 16;
 /** And their bytes; the frame that crosses it is the last one. */
 export const BYTES_PER_TURN = 64 * 1024;
 /** Tokens of one peer. A frame costs one and one more for each KiB; see server.ts for what costs more. */
-export const TOKENS_PER_SECOND = 500;
+const TOKENS_PER_SECOND = 500;
 export const TOKENS_BURST = 2_000;
 
 export interface Work {

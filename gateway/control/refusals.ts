@@ -8,7 +8,7 @@ import { Budgets } from "./budgets.ts";
 import type { Counters } from "../audit/counters.ts";
 
 export const RECORDS_PER_PEER = { perSecond: 4, burst: 64 } as const;
-export const RECORDS_OVERALL = { perSecond: 16, burst: 256 } as const;
+const RECORDS_OVERALL = { perSecond: 16, burst: 256 } as const;
 
 export interface Refusals {
   /** `peer` is the caller, as the transport proves it. */

@@ -3,7 +3,7 @@ import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { schemaCheck } from "./schema.ts";
 import * as validators from "./validators.mjs";
 
-export const RPC_PARSE = -32700;
+const RPC_PARSE = -32700;
 export const RPC_INVALID_REQUEST = -32600;
 export const RPC_NO_METHOD = -32601;
 export const RPC_INVALID_PARAMS = -32602;

@@ -13,7 +13,7 @@
 // No field names the caller, because the transport proves it.
 
 export const FRAME_MOST_BYTES = 512;
-export const FRAME_VERSION = 1;
+const FRAME_VERSION = 1;
 const MAGIC = [0x49, 0x47] as const;
 const REPLY = 0x80;
 const HEAD_BYTES = 8;
@@ -21,7 +21,7 @@ const LEASE_BYTES = 16;
 const REPLY_BYTES = HEAD_BYTES + 4 + LEASE_BYTES;
 
 export const OPS = { register: 1, unregister: 2, renew: 3 } as const;
-export const STATUSES = { allow: 0, deny: 1, malformed: 2, unsupported: 3 } as const;
+const STATUSES = { allow: 0, deny: 1, malformed: 2, unsupported: 3 } as const;
 const PROTOS = { tcp: 6, udp: 17 } as const;
 const MODES = { tcp: 0, passthrough: 1, tls: 2, mtls: 3, direct: 4 } as const;
 /** Bytes of a service's name, an address and a backend. */

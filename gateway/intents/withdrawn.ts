@@ -1,6 +1,6 @@
 // Ports of services that bind by themselves, after their lease: the guard closes them. One that is still bound a while
 // later has no guard that could, or one that was stopped from outside. The gateway reports it in its log, in `status` and as a metric.
-import { waitingHere } from "../../runtime/guard/bound.ts";
+import { allBoundHere } from "../../runtime/guard/bound.ts";
 import { formatEndpoint, type Address } from "../../runtime/net/address.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Lease, Leases } from "./leases.ts";
@@ -52,7 +52,7 @@ export function boundHere(): IsBound {
     const known = diag?.isBound(place.proto, place) ?? null;
     if (known !== null) return known;
     if (table === null) {
-      table = waitingHere();
+      table = allBoundHere();
       setImmediate(() => { table = null; });
     }
     return table.has(keyOf(place));

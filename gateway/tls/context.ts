@@ -44,7 +44,7 @@ export function createContext(shown: Shown | null, trusted: Trusted | null): Tls
   return { server, ca: trusted?.name ?? null, trust: trusted === null ? "" : trustOf(trusted) };
 }
 
-export function trustOf({ name, roots }: Trusted): string {
+function trustOf({ name, roots }: Trusted): string {
   return createHash("sha256").update(`${name}\n${roots}`).digest("hex");
 }
 

@@ -17,7 +17,7 @@ import { RecordsBetween } from "./records_between.ts";
 import { createServerHelloReader } from "./server_hello.ts";
 
 /** The faults of a second hello: those of a first, and these. */
-export const SECOND_HELLO_FAULTS = ["another_name", "late"] as const;
+const SECOND_HELLO_FAULTS = ["another_name", "late"] as const;
 export type SecondHelloFault = HelloFault | (typeof SECOND_HELLO_FAULTS)[number];
 
 /** The state of the exchange. `fault` is final. */

@@ -4,7 +4,7 @@ import type { KeyObject, X509Certificate } from "node:crypto";
 import { certificateParts, type CertificateParts } from "./certificate_parts.ts";
 import { readInside, readValues, OBJECT_IDENTIFIER, SEQUENCE } from "./der.ts";
 
-export const LEAST_RSA_BITS = 2048;
+const LEAST_RSA_BITS = 2048;
 const CURVES: ReadonlySet<string> = new Set([
   "prime256v1", "secp384r1", "secp521r1", "secp256k1", "brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1",
 ]);

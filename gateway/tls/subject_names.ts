@@ -15,7 +15,7 @@ import { dnsName, emailName, uriName } from "../../runtime/net/name_forms.ts";
 import { MAX_IDENTITY_BYTES, MAX_IDENTITY_NAMES } from "../../runtime/host/identity.ts";
 import { BOOLEAN, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, readInside, readValues, SEQUENCE, type DerValue } from "./der.ts";
 
-export const SUBJECT_FAULTS = [
+const SUBJECT_FAULTS = [
   "certificate_malformed", "names_twice", "names_malformed", "too_many_names", "names_too_large",
   "dns_name", "uri_name", "ip_name", "email_name",
 ] as const;

@@ -6,7 +6,7 @@ export const SECTION_MEMORY = 5;
 export const SECTION_CODE = 10;
 export const SECTION_DATA = 11;
 
-/** What a policy module may consist of besides custom sections, in this order. */
+/** The sections of a policy module besides custom ones, in this order. */
 export const CORE_SECTIONS: readonly number[] = [1, 3, 5, 6, 7, 10, 11];
 
 /** Custom sections of a policy module, in the order in which they must appear at its end. */

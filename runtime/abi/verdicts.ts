@@ -133,7 +133,7 @@ export const CODE_CERTIFICATE_REFUSED = 168;
 export const CODE_IDENTITY_MALFORMED = 169;
 /** A registration for a protocol or a mode that this release does not serve. */
 export const CODE_UNSUPPORTED = 170;
-/** The caller has no such lease: it has ended, or belongs to another service. */
+/** The caller has no such lease: the lease has ended, or belongs to another service. */
 export const CODE_NO_LEASE = 171;
 /** A service's message is malformed, too long, or matches none of the schemas. */
 export const CODE_BAD_INTENT = 172;

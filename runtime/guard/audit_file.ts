@@ -1,5 +1,5 @@
-// The file of `--audit`: opened once, before the program runs, and never through a link. What it can't take at once
-// (a pipe that nobody reads, a full disk) is lost and said, and never holds the guard up.
+// The file of `--audit`: opened once, before the program runs, and never through a link. A line that it can't take at once
+// (a pipe that nobody reads, a full disk) is lost with a message, and never blocks the guard.
 import { closeSync, constants, openSync, writeSync } from "node:fs";
 import { failed, ok, type Result } from "../result/result.ts";
 

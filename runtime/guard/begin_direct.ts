@@ -33,14 +33,14 @@ export function beginDirect({ kernel, service, key, policy, clock, socket, ttlMs
     kernel, service, key, leases, policy, clock, ttlMs, keeping, say,
     endService(because) {
       ending = true;
-      // Ended first: whoever reads what is said may not read.
+      // Ended first, because a message may block where its reader does not read.
       for (let round = 0; round < ROUNDS; round++) descendants(process.pid, 0, kill);
       say(`${service} is ended: ${because}`);
     },
   });
   clock.every(WORD_MS, () => {
     direct.tick();
-    // What was just being started.
+    // A process that was just being started.
     if (ending) descendants(process.pid, 0, kill);
   });
   return direct;

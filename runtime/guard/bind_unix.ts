@@ -1,5 +1,5 @@
 // A bind of a unix socket, which is a matter of the file system: made where, and with the rights with which, the
-// program itself would have made it. What can't be made so is refused.
+// program itself would have made it. A bind that can't be made so is refused.
 import { EACCES, EADDRINUSE, EINVAL, ELOOP, ENOENT, EPERM, EXDEV } from "./errno.ts";
 import { FAMILIES } from "./filter.ts";
 import { close, type Kernel } from "./kernel.ts";
@@ -22,7 +22,7 @@ export function pathOf(bytes: Uint8Array): string | null {
   return text.subarray(0, end < 0 ? text.length : end).toString("latin1");
 }
 
-/** `valid`: the thread is still the one that asks. */
+/** `valid`: the thread is still in the call. */
 export function bindUnix(kernel: Kernel, fd: number, bytes: Uint8Array, thread: number, { rights, umask }: ThreadStatus, valid: () => boolean): number {
   if (familyOf(bytes) !== FAMILIES.unix) return -EINVAL;
   const path = pathOf(bytes);

@@ -1,11 +1,11 @@
-// What guarded processes have bound, by the kernel's own tables: TCP sockets that listen, and UDP sockets.
+// The sockets that guarded processes have bound, by the kernel's own tables: TCP sockets that listen, and UDP sockets.
 import { formatEndpoint } from "../net/address.ts";
 import { CLOSE, namesIn, read, socketInode, socketRows, target, TCP_LISTEN } from "../shell/procfs.ts";
 
 const MOST_PROCESSES = 4_096;
 const MOST_SOCKETS = 1_024;
 const TABLES = [["tcp", "tcp"], ["tcp6", "tcp"], ["udp", "udp"], ["udp6", "udp"]] as const;
-const WAITING = { tcp: TCP_LISTEN, udp: CLOSE } as const;
+const BOUND_STATE = { tcp: TCP_LISTEN, udp: CLOSE } as const;
 
 export interface BoundSocket {
   readonly process: number;
@@ -37,7 +37,7 @@ export function boundSockets(processes: readonly number[]): readonly BoundSocket
   for (const process of processes) {
     const namespace = target(`/proc/${process}/ns/net`);
     if (namespace === "") continue;
-    const known = tables.get(namespace) ?? waitingSockets(process);
+    const known = tables.get(namespace) ?? socketsInNamespace(process);
     tables.set(namespace, known);
     for (const fd of namesIn(`/proc/${process}/fd`)) {
       const inode = socketInode(`/proc/${process}/fd/${fd}`);
@@ -49,12 +49,12 @@ export function boundSockets(processes: readonly number[]): readonly BoundSocket
 }
 
 /** Of the process's network namespace, by inode. */
-function waitingSockets(process: number | "self"): ReadonlyMap<number, Omit<BoundSocket, "process">> {
-  return new Map(TABLES.flatMap(([table, proto]) => socketRows(read(`/proc/${process}/net/${table}`), WAITING[proto])
+function socketsInNamespace(process: number | "self"): ReadonlyMap<number, Omit<BoundSocket, "process">> {
+  return new Map(TABLES.flatMap(([table, proto]) => socketRows(read(`/proc/${process}/net/${table}`), BOUND_STATE[proto])
     .map(({ inode, address, port }): [number, Omit<BoundSocket, "process">] => [inode, { proto, local: formatEndpoint(address, port) }])));
 }
 
 /** `tcp 0.0.0.0:53`: all of this process's network namespace. */
-export function waitingHere(): ReadonlySet<string> {
-  return new Set([...waitingSockets("self").values()].map(({ proto, local }) => `${proto} ${local}`));
+export function allBoundHere(): ReadonlySet<string> {
+  return new Set([...socketsInNamespace("self").values()].map(({ proto, local }) => `${proto} ${local}`));
 }

@@ -1,7 +1,7 @@
 // Answers the system calls that a guarded program waits for. The program never goes on with its own
 // call: another thread could have turned the address, or the descriptor, since it was looked at. The
-// broker copies the address once, takes a copy of the descriptor, asks the policy about what the
-// kernel says of that socket, and binds or listens itself.
+// broker copies the address once, takes a copy of the descriptor, decides by the policy about the
+// socket as the kernel describes it, and binds or listens itself.
 import { fstatSync } from "node:fs";
 import * as v from "../abi/verdicts.ts";
 import { denial } from "../host/ask.ts";
@@ -12,7 +12,7 @@ import { EACCES, EAFNOSUPPORT, EBADF, EFAULT, EINVAL, EPERM } from "./errno.ts";
 import { FAMILIES, LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF, type Architecture } from "./filter.ts";
 import { close, type Kernel, type Notification, type SocketKind } from "./kernel.ts";
 import { RULESET_BYTES, type Landlock } from "./landlock.ts";
-import type { TokenBinds } from "./leave.ts";
+import type { TokenBinds } from "./bind_permission.ts";
 import { isAt, listenAt, localOf } from "./listens.ts";
 import type { MadeBinds } from "./made_binds.ts";
 import { readMemory, threadStatus, unprivilegedPorts, type ThreadStatus } from "./proc.ts";
@@ -21,10 +21,10 @@ import { MOST_SOCKADDR_BYTES, readInet, type InetAddress } from "./sockaddr.ts";
 
 export type Proto = "tcp" | "udp";
 
-/** What is asked of the policy in force. */
+/** A call, and the decision of the policy in force. */
 export type Judge = (proto: Proto, address: Address, port: number) => Decision;
 
-export interface Asked {
+export interface DecidedCall {
   readonly call: "bind" | "listen";
   readonly process: number;
   readonly command: string;
@@ -44,7 +44,7 @@ export interface BrokerSetup {
   /** Null: no token is to be had, and what needs one is refused. */
   readonly direct: TokenBinds | null;
   /** Of what the policy, or the guard itself, decided. */
-  readonly record: (asked: Asked) => void;
+  readonly record: (decided: DecidedCall) => void;
 }
 
 const IPPROTO_TCP = 6;
@@ -57,7 +57,7 @@ export async function serve(setup: BrokerSetup): Promise<void> {
   const { kernel, listener } = setup;
   while (await kernel.waits(listener)) {
     const notification = kernel.receive(listener);
-    // One that waits for a token holds up no other.
+    // A call that waits for a token blocks no other.
     if (notification !== null) void handle(setup, notification);
   }
 }
@@ -78,12 +78,12 @@ const isLandlock = ({ call }: Notification): boolean => call === LANDLOCK_CREATE
 function noteLandlock({ kernel, listener, landlock }: BrokerSetup, { id, thread, call, args }: Notification): "goes_on" | number {
   const status = threadStatus(thread);
   const length = Number(BigInt.asUintN(32, args[1]));
-  // With flags it asks what the kernel can.
-  const asks = call === LANDLOCK_CREATE_RULESET && args[2] !== 0n;
-  const ruleset = call === LANDLOCK_CREATE_RULESET && !asks ? readMemory(thread, args[0], Math.min(length, RULESET_BYTES)) : null;
+  // With flags it queries the kernel's features.
+  const makesRuleset = call === LANDLOCK_CREATE_RULESET && args[2] !== 0n;
+  const ruleset = call === LANDLOCK_CREATE_RULESET && !makesRuleset ? readMemory(thread, args[0], Math.min(length, RULESET_BYTES)) : null;
   if (status === null || !kernel.isValid(listener, id)) return -EPERM;
   if (call === LANDLOCK_RESTRICT_SELF) landlock.restricts(status.process);
-  else if (!asks) landlock.creates(status.process, ruleset);
+  else if (!makesRuleset) landlock.creates(status.process, ruleset);
   return "goes_on";
 }
 
@@ -139,7 +139,7 @@ async function bindFor(setup: BrokerSetup, valid: () => boolean, fd: number, kin
   if (proto !== "tcp") return decide(setup, valid, { call: "bind", fd, act: asProgram }, status, proto, local);
   if (landlock.mayForbid(status.process, "ports")) return refuse(setup, "bind", status, proto, local, v.CODE_GUARD_LANDLOCK, -EACCES);
   const name = nameOf(kernel, fd);
-  // What ends with a token is found by the cookie: no second socket of the same one is bound.
+  // A socket that ends with a token is found by its cookie, so no second socket of the same one is bound.
   if (binds.hasTwin(name)) return refuse(setup, "bind", status, proto, local, v.CODE_GUARD_FOREIGN, -EINVAL);
   if (binds.of(name) === null && !binds.hasRoom()) return refuse(setup, "bind", status, proto, local, v.CODE_GUARD_SOCKETS_FULL, -EACCES);
   const act = (): number => {
@@ -173,15 +173,15 @@ async function listenFor(setup: BrokerSetup, valid: () => boolean, fd: number, k
 const nameOf = (kernel: Kernel, fd: number): SocketName => ({ cookie: kernel.cookieOf(fd), inode: fstatSync(fd).ino });
 
 interface Call {
-  readonly call: Asked["call"];
+  readonly call: DecidedCall["call"];
   readonly fd: number;
   readonly act: () => number;
 }
 
 async function decide(setup: BrokerSetup, valid: () => boolean, { call, fd, act }: Call, status: ThreadStatus, proto: Proto | null, local: InetAddress): Promise<number> {
   if (proto === null) return refuse(setup, call, status, proto, local, v.CODE_GUARD_PROTOCOL, -EACCES);
-  // The guard may have a right that the program has not; port 0 is a port of the kernel's choice. What is listened on was
-  // bound with the right, which may be gone by now.
+  // The guard may have a right that the program has not; port 0 is a port of the kernel's choice. A socket that is listened
+  // on was bound with the right, which may be gone by now.
   if (call === "bind" && local.port !== 0 && local.port < unprivilegedPorts() && !status.bindsLowPorts) return refuse(setup, call, status, proto, local, v.CODE_GUARD_LOW_PORT, -EACCES);
   // A loopback address with a port of the kernel's choice is a loopback bind like any other.
   const decision = setup.judge(proto, local.address, local.port === 0 && isLoopback(local.address) ? 1 : local.port);
@@ -192,15 +192,15 @@ async function decide(setup: BrokerSetup, valid: () => boolean, { call, fd, act 
     return result;
   };
   if (decision.code !== "no_token" || setup.direct === null) return made(decision, () => undefined);
-  // What was bound with a token is listened on with the same leave, while that holds.
+  // A socket that was bound with a token listens with the same permission, while that lasts.
   const known = call === "listen" ? setup.direct.known(setup.kernel.cookieOf(fd)) : null;
   if (known !== null) return made(known, () => undefined);
-  const leave = await setup.direct.decide({ proto, address: local.address, port: local.port });
+  const answer = await setup.direct.decide({ proto, address: local.address, port: local.port });
   if (!valid()) return -EPERM;
-  return "permit" in leave ? made(leave.permit, leave.done) : made(leave, () => undefined);
+  return "permit" in answer ? made(answer.permit, answer.done) : made(answer, () => undefined);
 }
 
-function refuse(setup: BrokerSetup, call: Asked["call"], { process, command }: ThreadStatus, proto: Proto | null, local: InetAddress | null, code: Parameters<typeof denial>[0], result: number): number {
+function refuse(setup: BrokerSetup, call: DecidedCall["call"], { process, command }: ThreadStatus, proto: Proto | null, local: InetAddress | null, code: Parameters<typeof denial>[0], result: number): number {
   setup.record({ call, process, command, proto, local, decision: denial(code) });
   return result;
 }

@@ -1,15 +1,15 @@
-// What keeps a guarded program away from the processes outside: which domain the kernel has for it, and what is
-// said, or refused, where it has none.
+// Confines a guarded program away from the processes outside: chooses the domain that the kernel has for it, and the
+// message, or the refusal, where it has none.
 import { LANDLOCK_REFER, LANDLOCK_SIGNALS, landlockVersion } from "./domain.mjs";
 import { failed, ok, type Result } from "../result/result.ts";
 import type { Libc } from "../shell/libc.ts";
 
-/** `signals`: none can be sent to processes outside either. Null: there is no domain. */
+/** `signals`: none can be sent to processes outside either. Null where there is no domain. */
 export type Domain = { readonly signals: boolean } | null;
 
 export interface Confinement {
   readonly domain: Domain;
-  /** What the user has to know; null: nothing. */
+  /** A warning for the user, or null. */
   readonly sentence: string | null;
 }
 
@@ -18,12 +18,12 @@ export function confinement(libc: Pick<Libc, "func">, direct: boolean, root: boo
   const version = landlockVersion((prototype) => libc.func(prototype));
   const signals = version >= LANDLOCK_SIGNALS;
   if (direct && !signals && !root) {
-    return failed("`--ingressd` can't be had: the program could stop its guard and keep a port for ever, since this kernel has no Landlock that holds signals back (Linux 6.12); start the guard as root and let the program give up root, as in `-- setpriv --reuid=dns --regid=dns --clear-groups named -f`");
+    return failed("`--ingressd` can't be had: the program could stop its guard and keep a port for ever, since this kernel has no Landlock that blocks signals (Linux 6.12); start the guard as root and let the program give up root, as in `-- setpriv --reuid=dns --regid=dns --clear-groups named -f`");
   }
   const domain = version >= LANDLOCK_REFER ? { signals: direct && signals } : null;
   const sentences = [
     ...(domain === null ? ["this kernel has no Landlock: the program can write into processes outside that run as its user"] : []),
-    ...(direct && !signals ? ["this kernel has no Landlock that holds signals back: a program that stays root can stop its guard and keep a port"] : []),
+    ...(direct && !signals ? ["this kernel has no Landlock that blocks signals: a program that stays root can stop its guard and keep a port"] : []),
   ];
   return ok({ domain, sentence: sentences.length === 0 ? null : sentences.join("; ") });
 }

@@ -1,5 +1,5 @@
 // Binds that the policy grants with a token alone: the token comes from ingressd, is verified here and is used
-// up by one bind. What is bound with one is remembered, and is closed when its leave ends: by unregistering, by a policy
+// up by one bind. A socket that is bound with one is remembered, and is closed when its permission ends: by unregistering, by a policy
 // that no longer grants it, or because no new token came in time.
 import { denial } from "../host/ask.ts";
 import type { Decision, Denial, Permit } from "../host/decision.ts";
@@ -10,15 +10,15 @@ import type { Moments } from "../shell/clock.ts";
 import type { Keeping } from "./keeping.ts";
 import type { Kernel } from "./kernel.ts";
 import { placeKey, type Leases, type Place } from "./leases.ts";
-import type { TokenBinds } from "./leave.ts";
+import type { TokenBinds } from "./bind_permission.ts";
 import type { GuardPolicy } from "./policy.ts";
-import { isHeld, shut, type SocketName } from "./sockets.ts";
+import { isOpenSomewhere, shut, type SocketName } from "./sockets.ts";
 
 /** Tokens that were used and have not ended. */
-export const MOST_NONCES = 65_536;
-/** Sockets that are remembered after their leave was taken back; more could only listen with a new token. */
+const MOST_NONCES = 65_536;
+/** Sockets that are remembered after their permission was revoked; more could only listen with a new token. */
 const MOST_REVOKED = 1_024;
-/** After leave is given the keeper takes it for so long that there is a socket; the bind itself follows at once. */
+/** After a permission the keeper assumes for so long that there is a socket; the bind itself follows at once. */
 const BINDING_MS = 2_000;
 
 export interface DirectSetup {
@@ -35,7 +35,7 @@ export interface DirectSetup {
   readonly endService: (because: string) => void;
 }
 
-interface Held {
+interface TokenSocket {
   readonly place: Place;
   readonly name: SocketName;
   readonly permit: Permit;
@@ -58,41 +58,41 @@ export interface Direct extends TokenBinds {
 
 /** The sockets that were bound with tokens. */
 interface Sockets {
-  all(): readonly Held[];
-  of(name: string): readonly Held[];
-  /** Tells the keeper which there are. */
-  readonly tell: () => void;
+  all(): readonly TokenSocket[];
+  of(name: string): readonly TokenSocket[];
+  /** Reports them to the keeper. */
+  readonly notify: () => void;
   /** A socket is about to be bound. */
   expect(): void;
   isExpecting(): boolean;
-  add(at: Held): void;
+  add(at: TokenSocket): void;
   /** Its program has closed it. */
-  forget(at: Held): void;
+  forget(at: TokenSocket): void;
   /** Closes it, or ends the program where that can't be done. */
-  readonly revoke: (at: Held, because: string) => void;
+  readonly revoke: (at: TokenSocket, because: string) => void;
   known(cookie: bigint): Decision | null;
   closeAll(): void;
 }
 
 function createSockets({ kernel, clock, keeping, say, endService }: DirectSetup): Sockets {
-  const held = new Map<bigint, Held>();
+  const tokenSockets = new Map<bigint, TokenSocket>();
   const revoked = new Set<bigint>();
   let bindingUntilMs = 0;
-  const tell = (): void => keeping.tell(clock.monoMs() < bindingUntilMs, [...held.values()].map(({ place: { proto }, name }) => ({ proto, name })));
+  const notify = (): void => keeping.report(clock.monoMs() < bindingUntilMs, [...tokenSockets.values()].map(({ place: { proto }, name }) => ({ proto, name })));
   return {
-    tell,
-    all: () => [...held.values()],
-    of: (name) => [...held.values()].filter((at) => placeKey(at.place) === name),
+    notify: notify,
+    all: () => [...tokenSockets.values()],
+    of: (name) => [...tokenSockets.values()].filter((at) => placeKey(at.place) === name),
     expect() { bindingUntilMs = clock.monoMs() + BINDING_MS; },
     isExpecting: () => clock.monoMs() < bindingUntilMs,
     add(at) {
       revoked.delete(at.name.cookie);
-      held.set(at.name.cookie, at);
-      tell();
+      tokenSockets.set(at.name.cookie, at);
+      notify();
     },
-    forget: (at) => void held.delete(at.name.cookie),
+    forget: (at) => void tokenSockets.delete(at.name.cookie),
     revoke(at, because) {
-      held.delete(at.name.cookie);
+      tokenSockets.delete(at.name.cookie);
       revoked.add(at.name.cookie);
       for (const oldest of revoked) if (revoked.size > MOST_REVOKED) revoked.delete(oldest);
       if (!shut(kernel, at.place.proto, at.name)) endService(`${placeKey(at.place)} can't be closed otherwise`);
@@ -100,13 +100,13 @@ function createSockets({ kernel, clock, keeping, say, endService }: DirectSetup)
     },
     known(cookie) {
       if (revoked.has(cookie)) return denial(CODE_TOKEN_REVOKED);
-      return held.get(cookie)?.permit ?? null;
+      return tokenSockets.get(cookie)?.permit ?? null;
     },
     closeAll() {
-      for (const { place: { proto }, name } of held.values()) shut(kernel, proto, name);
-      held.clear();
+      for (const { place: { proto }, name } of tokenSockets.values()) shut(kernel, proto, name);
+      tokenSockets.clear();
       bindingUntilMs = 0;
-      tell();
+      notify();
     },
   };
 }
@@ -142,7 +142,7 @@ export function createDirect(setup: DirectSetup): Direct {
   const { kernel, leases, policy, clock, ttlMs, keeping, say, endService } = setup;
   const sockets = createSockets(setup);
   const use = createUse(setup);
-  const { tell, revoke } = sockets;
+  const { notify: notify, revoke } = sockets;
   const renewing = new Set<string>();
   let renewedMs = clock.monoMs();
 
@@ -159,7 +159,7 @@ export function createDirect(setup: DirectSetup): Direct {
   function renewAll(): void {
     renewedMs = clock.monoMs();
     const places = new Map(sockets.all().map((at) => [placeKey(at.place), at]));
-    for (const at of sockets.all()) if (!isHeld(kernel, at.name)) sockets.forget(at);
+    for (const at of sockets.all()) if (!isOpenSomewhere(kernel, at.name)) sockets.forget(at);
     const left = new Set(sockets.all().map((at) => placeKey(at.place)));
     for (const [name, { place }] of places) {
       if (left.has(name)) void renew(name, place);
@@ -176,13 +176,13 @@ export function createDirect(setup: DirectSetup): Direct {
       const { permit, notAfter } = answer.value;
       sockets.expect();
       // INVARIANT: the keeper knows before there is a socket.
-      tell();
+      notify();
       if (!keeping.alive()) return denial(CODE_GUARD_UNKEPT);
       return { permit, done: (name) => sockets.add({ place, name, permit, notAfter }) };
     },
     known: (cookie) => sockets.known(cookie),
     tick() {
-      tell();
+      notify();
       const now = secondsOf(clock);
       for (const at of sockets.all()) if (now >= at.notAfter) revoke(at, "its token's time is over, and no new one came");
       if (sockets.all().length > 0 && clock.monoMs() - renewedMs >= ttlMs / 3) renewAll();

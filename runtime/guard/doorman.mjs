@@ -1,5 +1,5 @@
-// Stands in a guarded program's network namespace and hands connections in: for each port that the program
-// listens on, a unix socket outside leads to it. Run by doors.ts, which says on standard input what to open, a
+// Runs in a guarded program's network namespace and forwards connections into it: for each port that the program
+// listens on, a unix socket outside leads to it. Run by entry_sockets.ts, which says on standard input what to open, a
 // JSON line each; when that ends, so does this. It decides nothing and looks at nothing of what it hands in.
 process.on("SIGUSR1", () => undefined);
 const { openSync, readlinkSync } = await import("node:fs");
@@ -14,7 +14,7 @@ const PR_SET_DUMPABLE = 4;
 const SIGKILL = 9;
 const [SOL_SOCKET, SO_NETNS_COOKIE, AF_INET, SOCK_STREAM] = [1, 71, 2, 1];
 const COOKIE_BYTES = 8;
-/** Connections of one door at a time; what is over is closed at once. */
+/** Connections of one socket at a time; one beyond them is closed at once. */
 const MOST_CONNECTIONS = 4096;
 
 /** `enter`: the process whose namespace is entered here, or null: this process is in it. */
@@ -42,7 +42,7 @@ function cookie() {
 /** Port -> the address that it was listened on last. */
 const hosts = new Map();
 
-/** `{ port, host }`: where the program listens now; `{ path, port }`: a door to be made. */
+/** `{ port, host }`: where the program listens now; `{ path, port }`: a socket to be made. */
 function obey({ path, host, port }) {
   if (host !== undefined) {
     hosts.set(port, host);

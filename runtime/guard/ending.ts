@@ -1,4 +1,4 @@
-// What ingress-guard says beside its program's output, and how it ends.
+// The messages of ingress-guard beside its program's output, and its end.
 
 export function say(sentence: string): void {
   process.stderr.write(`ingress-guard: ${sentence}\n`);

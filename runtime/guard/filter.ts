@@ -1,9 +1,9 @@
-// The seccomp filter of a guarded program, in classic BPF: which system calls the supervisor is asked
-// about, and which fail or end the program at once. What is not named here goes on as ever.
+// The seccomp filter of a guarded program, in classic BPF: which system calls the supervisor is notified
+// of, and which fail or end the program at once. A call that is not named here goes on as ever.
 //
 //   other ABI (32-bit, x32)      the process is killed: its numbers mean other calls
-//   bind, listen                 asked about
-//   landlock_create_ruleset,     asked about, and then made by the program itself: the guard has to know who has a
+//   bind, listen                 notified
+//   landlock_create_ruleset,     notified, and then made by the program itself: the guard has to know who has a
 //   landlock_restrict_self       domain of its own
 //   setsockopt                   IP_LOCAL_PORT_RANGE: ENOPROTOOPT; it chooses the port of a socket that was not bound
 //   prlimit64, setrlimit         of RLIMIT_LOCKS: EPERM; the guard keeps there who has a domain of its own
@@ -107,7 +107,7 @@ const answer = (k: number): Instruction => ({ code: RETURN, k, whenTrue: 0, when
 const when = (k: number, result: number): readonly Instruction[] => [{ code: JUMP_EQUAL, k, whenTrue: 0, whenFalse: 1 }, answer(result)];
 /** Goes on with the next instruction where they are equal, else ends with `result`. */
 const unless = (k: number, result: number): readonly Instruction[] => [{ code: JUMP_EQUAL, k, whenTrue: 1, whenFalse: 0 }, answer(result)];
-/** What is done about one system call; each way through `block` ends. */
+/** The instructions for one system call; each way through `block` ends. */
 const of = (number: number, block: readonly Instruction[]): readonly Instruction[] => [{ code: JUMP_EQUAL, k: number, whenTrue: 0, whenFalse: block.length }, ...block];
 
 /** The program as `struct sock_filter`s; `alsoRefused`: further system calls that fail with EPERM. */

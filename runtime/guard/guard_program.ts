@@ -5,7 +5,7 @@ import { WITHOUT_DEBUGGER } from "../host/debugger.mjs";
 import { systemClock } from "../shell/clock.ts";
 import { EXIT_CODES } from "../shell/exit.ts";
 import { beginDirect } from "./begin_direct.ts";
-import { serve, type Asked } from "./broker.ts";
+import { serve, type DecidedCall } from "./broker.ts";
 import { EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND } from "./command_table.ts";
 import type { Direct } from "./direct.ts";
 import { end, say } from "./ending.ts";
@@ -54,11 +54,11 @@ async function runGuarded(command: RunCommand, keeper: number): Promise<void> {
   becomeGuardian(libc);
   if (tokens !== null) ignoreTerminal(libc);
   const started = await launch(kernel, architecture, program, args, confined.domain, isolation?.inside);
-  const doors = isolation?.doors() ?? null;
+  const entrySockets = isolation?.entrySockets() ?? null;
   if (!started.ok) return end(EXIT_CODES.missing, typeof started.error === "string" ? `${started.error}: nothing was started` : notStarted(started.error));
   if (confined.sentence !== null) say(confined.sentence);
   const { launched: { child, listener }, executed } = started.value;
-  reapOrphans(libc, new Set([child.pid ?? 0, doors?.process ?? 0]));
+  reapOrphans(libc, new Set([child.pid ?? 0, entrySockets?.process ?? 0]));
   let ended = false;
   const exited = new Promise<number>((done) => {
     child.once("exit", (code, signal) => {
@@ -76,20 +76,20 @@ async function runGuarded(command: RunCommand, keeper: number): Promise<void> {
     const name = prepared.value.policy.name();
     return {
       service: command.service, program, program_pid: ended ? null : child.pid ?? null, isolated: command.isolate, uptime_ms: clock.monoMs() - startedMs,
-      policy: name === null ? null : { file: prepared.value.path, ...name }, binds: { ...binds }, doors: doors?.list() ?? [],
+      policy: name === null ? null : { file: prepared.value.path, ...name }, binds: { ...binds }, "doors": entrySockets?.list() ?? [],
     };
-  }, doors?.process ?? 0);
+  }, entrySockets?.process ?? 0);
   if (unseen !== null) say(`\`ingress-guard status\` will not show this guard: ${unseen}`);
   const failed = await executed;
   const code = await exited;
   if (failed !== null) {
-    doors?.close();
+    entrySockets?.close();
     return end(failed.errno === ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE, `\`${program}\` can't be run: ${errnoText(failed.errno)}`);
   }
-  // What the program left running is still guarded.
+  // Processes that the program left running are still guarded.
   await serving;
   direct?.close();
-  doors?.close();
+  entrySockets?.close();
   process.exit(code);
 }
 
@@ -109,9 +109,9 @@ function decideBinds({ service, tokens }: RunCommand, prepared: Prepared, listen
     print: (line) => void process.stderr.write(`${line}\n`),
   });
   const binds = { allowed: 0, denied: 0 };
-  const record = (asked: Asked): void => {
-    binds[asked.decision.allowed ? "allowed" : "denied"]++;
-    write(asked);
+  const record = (decided: DecidedCall): void => {
+    binds[decided.decision.allowed ? "allowed" : "denied"]++;
+    write(decided);
   };
   const direct = tokens === null || key === null ? null : beginDirect({ kernel, service, key, policy, clock, socket: tokens.socket, ttlMs: tokens.ttlMs, keeperFd: keeper, say });
   if (audit !== null) process.on("SIGHUP", () => {
@@ -130,7 +130,7 @@ function decideBinds({ service, tokens }: RunCommand, prepared: Prepared, listen
 function notStarted({ because, errno }: NotLaunched): string {
   switch (because) {
     case "kernel":
-      return `the kernel has no seccomp notifications that signals leave alone (Linux 5.19), or forbids them here (${errnoText(errno)}): nothing was started`;
+      return `the kernel has no seccomp notifications that signals don't interrupt (Linux 5.19), or forbids them here (${errnoText(errno)}): nothing was started`;
     case "namespace":
       return `the kernel gives no network namespace here (${errnoText(errno)}): nothing was started`;
     case "domain":

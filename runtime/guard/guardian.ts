@@ -1,5 +1,5 @@
-// What the guard makes of itself before it starts anything: orphans of the program come to it, since a
-// process may only look into its own descendants everywhere; and nobody may look into the guard.
+// Prepares the guard's own process before it starts anything: orphans of the program come to it, since a
+// process may always look into its own descendants only; and nobody may look into the guard.
 import type { Libc } from "../shell/libc.ts";
 
 const SIG_IGN = 1;
@@ -26,7 +26,7 @@ export function ignoreTerminal(libc: Libc): void {
   for (const number of [SIGTSTP, SIGTTIN, SIGTTOU]) libc.signal(number, SIG_IGN);
 }
 
-/** Ends what orphans leave behind, from now on and whenever the answer is called; `own` are the children that Node itself waits for. */
+/** Reaps orphans, from now on and whenever the answer is called; `own` are the children that Node itself waits for. */
 export function reapOrphans(libc: Libc, own: ReadonlySet<number>): () => void {
   const reap = (): void => {
     for (;;) {

@@ -1,8 +1,8 @@
-// `--isolate`: makes sure that the program can have a network namespace of its own and that there is a place
-// for the ways into it, and holds these while it runs.
+// `--isolate`: checks that the program can have a network namespace of its own and that there is a folder
+// for the sockets that lead into it, and keeps these while it runs.
 import { join, resolve } from "node:path";
 import { failed, ok, type Result } from "../result/result.ts";
-import { openDoors, prepareFolder, type Doors } from "./doors.ts";
+import { openEntrySockets, prepareFolder, type EntrySockets } from "./entry_sockets.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Inside } from "./launch.ts";
 import { kernelInside, namespaceHere } from "./namespace.ts";
@@ -11,7 +11,7 @@ import { guardsFolder, preparePrivate } from "./private_folder.ts";
 export interface Isolation {
   readonly inside: Inside;
   /** Null before the launch. */
-  doors(): Doors | null;
+  entrySockets(): EntrySockets | null;
   /** The kernel for what runs inside: no socket of another namespace is bound. */
   kernel(outer: Kernel, refused: () => void): Kernel;
 }
@@ -38,20 +38,20 @@ export function prepareIsolation({ service, sockets, say, lost }: IsolationSetup
   const folder = given ? resolve(sockets) : join(base, service);
   const refused = (given ? null : preparePrivate(base)) ?? prepareFolder(folder, given);
   if (refused !== null) return failed({ because: "refused", sentence: refused });
-  let doors: Doors | null = null;
+  let entrySockets: EntrySockets | null = null;
   return ok({
     inside: {
       namespace,
       async ready(launcher) {
-        const opened = await openDoors({ folder, given, namespace, inside: launcher, say, lost });
+        const opened = await openEntrySockets({ folder, given, namespace, inside: launcher, say, lost });
         if (typeof opened === "string") return opened;
-        doors = opened;
+        entrySockets = opened;
         return null;
       },
     },
-    doors: () => doors,
-    kernel: (kernel, counted) => (doors === null ? kernel : kernelInside({
-      kernel, cookie: doors.cookie, listening: (local) => doors?.open(local),
+    entrySockets: () => entrySockets,
+    kernel: (kernel, counted) => (entrySockets === null ? kernel : kernelInside({
+      kernel, cookie: entrySockets.cookie, listening: (local) => entrySockets?.open(local),
       foreign() {
         counted();
         say("a socket of another network namespace is neither bound nor listened on here");

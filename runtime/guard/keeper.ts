@@ -20,7 +20,7 @@ import type { Clock } from "../shell/clock.ts";
 export const WORD_MS = 200;
 /** Ticks of the keeper's own without a word after which a guard counts as stopped: five seconds in which the keeper itself ran. */
 export const SILENT_TICKS = 25;
-/** What is left of the guard's words is read for so long after its end. */
+/** The rest of the guard's reports is read for so long after its end. */
 const LAST_WORDS_MS = 1_000;
 /** Processes that can't be ended for so long are named. */
 const STUBBORN_MS = 5_000;
@@ -32,7 +32,7 @@ export interface KeeperSetup {
   readonly libc: Libc;
   readonly kernel: Kernel;
   readonly clock: Clock;
-  /** What runs the guard: Node's words, the script's and the command line. */
+  /** The arguments of the guard's process: Node's, the script and the command line. */
   readonly argv: readonly string[];
   /** A descriptor of the key, to be handed on under its number; null: it is a file. */
   readonly keyFd: number | null;
@@ -70,7 +70,7 @@ export async function keepGuard({ libc, kernel, clock, argv, keyFd, forwarded, s
   const code = await ended;
   own.clear();
   await Promise.race([heard.closed, new Promise<void>((resolve) => { clock.after(LAST_WORDS_MS, resolve); })]);
-  if (heard.word.holds) {
+  if (heard.word.active) {
     await endAll({ kernel, clock, say }, heard.word, reap);
     say(first === "silent" ? "the guard was stopped, or could not go on, while its program had a port under a token: all that it guarded is ended"
       : "the guard has ended while its program had a port under a token: all that it guarded is ended");
@@ -80,7 +80,7 @@ export async function keepGuard({ libc, kernel, clock, argv, keyFd, forwarded, s
 
 /** A guard without a socket under a token may be stopped: its program can have no further one. */
 export function isSilent({ word, silentTicks }: Pick<Heard, "word" | "silentTicks">): boolean {
-  return word.holds && silentTicks >= SILENT_TICKS;
+  return word.active && silentTicks >= SILENT_TICKS;
 }
 
 interface Heard {
@@ -93,7 +93,7 @@ function listenTo(child: ChildProcess, fd: number): Heard {
   const channel = child.stdio[fd] as Duplex;
   channel.on("error", () => channel.destroy());
   const heard: Heard = {
-    word: { holds: false, sockets: [] }, silentTicks: 0,
+    word: { active: false, sockets: [] }, silentTicks: 0,
     closed: new Promise((resolve) => channel.once("close", resolve)),
   };
   createInterface({ input: channel }).on("line", (line) => {
@@ -118,7 +118,7 @@ async function endAll({ kernel, clock, say }: Pick<KeeperSetup, "kernel" | "cloc
     }
     await new Promise<void>((resolve) => { setTimeout(resolve, named ? ROUND_MS : 0); });
   }
-  // Whoever outside was handed one has it no longer, or keeps what can't be closed.
+  // A process outside that was handed one has it no longer, or keeps one that can't be closed.
   for (const { proto, name } of sockets) if (!shut(kernel, proto, name)) say(`a process outside has a ${proto} socket that can't be closed`);
 }
 

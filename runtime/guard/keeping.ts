@@ -1,4 +1,4 @@
-// The guard's word to its keeper: which sockets it holds under tokens, some times a second. The keeper is the process
+// The guard's reports to its keeper: which sockets are bound with tokens, some times per second. The keeper is the process
 // that the user has started; it ends the program when the guard ends or falls silent while there are such sockets.
 import { writeSync } from "node:fs";
 import { Socket } from "node:net";
@@ -13,12 +13,12 @@ export interface Keeping {
   /** False once there is no keeper: no further port may be had then. */
   alive(): boolean;
   /** `binding`: a socket may be bound with a token at any moment. The keeper knows before this returns. */
-  tell(binding: boolean, sockets: readonly KeptSocket[]): void;
+  report(binding: boolean, sockets: readonly KeptSocket[]): void;
 }
 
-/** What the keeper last heard. */
+/** The last report that the keeper got. */
 export interface Word {
-  readonly holds: boolean;
+  readonly active: boolean;
   readonly sockets: readonly KeptSocket[];
 }
 
@@ -34,7 +34,7 @@ export function keptThrough(fd: number, lost: () => void): Keeping {
   new Socket({ fd, readable: true, writable: false }).on("error", end).on("close", end).resume().unref();
   return {
     alive: () => alive,
-    tell(binding, sockets) {
+    report(binding, sockets) {
       if (!alive) return;
       try {
         writeSync(fd, encodeWord(binding, sockets));
@@ -47,7 +47,7 @@ export function keptThrough(fd: number, lost: () => void): Keeping {
 }
 
 export function encodeWord(binding: boolean, sockets: readonly KeptSocket[]): string {
-  return `${JSON.stringify({ holds: binding || sockets.length > 0, sockets: sockets.map(({ proto, name: { cookie, inode } }) => ({ proto, cookie: String(cookie), inode })) })}\n`;
+  return `${JSON.stringify({ "holds": binding || sockets.length > 0, sockets: sockets.map(({ proto, name: { cookie, inode } }) => ({ proto, cookie: String(cookie), inode })) })}\n`;
 }
 
 /** Throws for what `encodeWord` does not write. */
@@ -55,7 +55,7 @@ export function decodeWord(line: string): Word {
   const word: unknown = JSON.parse(line);
   if (typeof word !== "object" || word === null || !("holds" in word) || !("sockets" in word) || !Array.isArray(word.sockets)) throw new Error("not a word of a guard");
   return {
-    holds: word.holds === true,
+    active: word.holds === true,
     sockets: word.sockets.map((socket: unknown): KeptSocket => {
       if (typeof socket !== "object" || socket === null || !("proto" in socket) || !("cookie" in socket) || !("inode" in socket)) throw new Error("not a socket of a guard");
       return { proto: socket.proto === "udp" ? "udp" : "tcp", name: { cookie: BigInt(String(socket.cookie)), inode: Number(socket.inode) } };

@@ -51,7 +51,7 @@ export interface Notification {
   readonly args: readonly [bigint, bigint, bigint];
 }
 
-/** What a socket is by its own word. */
+/** The kind of a socket, by the kernel's options of it. */
 export interface SocketKind {
   readonly domain: number;
   readonly type: number;

@@ -1,4 +1,4 @@
-// The key that the guard shares with ingressd. What the guarded program could read as well is no key: it runs as the
+// The key that the guard shares with ingressd. A file that the guarded program could read as well is no key: it runs as the
 // guard's user, so the file is another user's, handed over as a descriptor that is open already (`--key /dev/fd/3`).
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { readKey } from "../host/token.ts";

@@ -1,12 +1,12 @@
-// Which processes have a Landlock domain of their own. What the guard binds for a program is outside that domain, and
-// nothing in /proc shows it, so the guard is asked about the calls that make one, lets the program make them itself, and
+// Which processes have a Landlock domain of their own. A socket that the guard binds for a program is outside that domain, and
+// nothing in /proc shows it, so the guard is notified of the calls that make one, lets the program make them itself, and
 // refuses afterwards what the domain might forbid.
 //
 // A domain is inherited by children and kept over exec, and so is what the guard marks it with: the hard limit
 // RLIMIT_LOCKS, which has no effect and which a program can't raise (the filter forbids that to root too).
 import { locksLimit, startOf, ticksNow } from "./proc.ts";
 
-/** What a domain may forbid: sockets made in the file system, and binds of TCP ports. */
+/** The actions that a domain may forbid: sockets made in the file system, and binds of TCP ports. */
 const FILES = 1;
 const PORTS = 2;
 const BOTH = FILES | PORTS;

@@ -13,7 +13,7 @@ import type { Domain } from "./confinement.ts";
 /** Node can't do it itself: the kernel takes single-threaded processes only. The rights go before the program runs. */
 export const INTO_USER_NAMESPACE = ["unshare", "--user", "--map-current-user", "--keep-caps", "--"];
 const CHANNEL = 3;
-const LEAVE = "1";
+const GO_AHEAD = "1";
 
 export interface Launched {
   readonly child: ChildProcess;
@@ -30,7 +30,7 @@ export interface NotLaunched {
 /** A program that has a network namespace of its own. */
 export interface Inside {
   readonly namespace: Namespace;
-  /** Runs while the launcher waits in the namespace; a sentence: nothing is started. */
+  /** Runs while the launcher waits in the namespace; a string says why nothing is started. */
   readonly ready: (launcher: number) => Promise<string | null>;
 }
 
@@ -72,7 +72,7 @@ export async function launch(kernel: Kernel, architecture: Architecture, program
     child.kill("SIGKILL");
     return failed(notReady);
   }
-  channel.write(LEAVE);
+  channel.write(GO_AHEAD);
   const executed = lines().then((line): NotLaunched | null => (line === null ? null : { because: line.what === "program" ? "program" : "launcher", errno: line.errno }));
   return ok({ launched: { child, listener }, executed });
 }
@@ -86,11 +86,11 @@ interface Said {
 function linesOf(channel: Duplex): () => Promise<Said | null> {
   let text = "";
   let ended = false;
-  let waiting: (() => void) | null = null;
-  channel.setEncoding("utf8").on("data", (chunk: string) => { text += chunk; waiting?.(); });
-  channel.on("close", () => { ended = true; waiting?.(); });
+  let wake: (() => void) | null = null;
+  channel.setEncoding("utf8").on("data", (chunk: string) => { text += chunk; wake?.(); });
+  channel.on("close", () => { ended = true; wake?.(); });
   return async () => {
-    while (!text.includes("\n") && !ended) await new Promise<void>((resolve) => { waiting = resolve; });
+    while (!text.includes("\n") && !ended) await new Promise<void>((resolve) => { wake = resolve; });
     const end = text.indexOf("\n");
     if (end < 0) return null;
     const line: unknown = JSON.parse(text.slice(0, end));
@@ -99,7 +99,7 @@ function linesOf(channel: Duplex): () => Promise<Said | null> {
   };
 }
 
-/** Sockets of the network that are bound and not connected, among the descriptors that a program would inherit: they could be listened on. */
+/** Sockets of the network that are bound and not connected, among the descriptors that a program would inherit. A program could listen on them. */
 export function inheritedSockets(): readonly number[] {
   const tables = ["tcp", "tcp6", "udp", "udp6", "udplite", "udplite6", "raw", "raw6"].map((table) => read(`/proc/self/net/${table}`));
   const bound = new Set(tables.flatMap((text) => socketRows(text).filter(({ isConnected }) => !isConnected).map(({ inode }) => inode)));

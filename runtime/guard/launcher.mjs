@@ -1,6 +1,6 @@
-// Becomes the guarded program: asks for no new rights, enters its Landlock domain, puts the filter on itself, hands the supervisor
-// its notifications, waits for leave, and executes the program in its own place. Run by launch.ts with
-// a socket to the supervisor as descriptor 3; what can't be done is said there, and nothing is started.
+// Becomes the guarded program: gives up new rights, enters its Landlock domain, puts the filter on itself, hands the supervisor
+// its notifications, waits for the go-ahead, and executes the program in its own place. Run by launch.ts with
+// a socket to the supervisor as descriptor 3; a failure is reported there, and nothing is started.
 process.on("SIGUSR1", () => undefined);
 const { readSync, writeSync } = await import("node:fs");
 const { default: koffi } = await import("koffi");
@@ -79,7 +79,7 @@ if (listener < 0) {
   process.exit(1);
 }
 say(`listener ${listener}`);
-// Leave comes when the supervisor has the notifications; without it nothing is executed.
+// The go-ahead comes when the supervisor has the notifications; without it nothing is executed.
 const word = Buffer.alloc(1);
 if (readSync(CHANNEL, word, 0, 1, null) !== 1) process.exit(1);
 // Only standard input, output and error go on.

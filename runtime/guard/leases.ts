@@ -1,5 +1,5 @@
-// What the guard has registered with ingressd: a lease for each place that its service binds by itself, with a
-// new token at each registration and renewal. A gateway that went away is looked for again when a token is asked for.
+// The guard's registrations with ingressd: a lease for each place that its service binds by itself, with a
+// new token at each registration and renewal. A gateway that went away is looked for again when a token is needed.
 import { proofOf } from "../host/token.ts";
 import { formatAddress, formatEndpoint, type Address } from "../net/address.ts";
 import { failed, ok, type Result } from "../result/result.ts";
@@ -44,13 +44,13 @@ export function createLeases({ socket, service, key, ttlMs, ended }: LeasesSetup
   let opening: Promise<RpcClient | null> | null = null;
   let challenge = "";
   /** Leases of the connection that is open, by place. */
-  const held = new Map<string, string>();
+  const leaseOf = new Map<string, string>();
 
   /** The connection, and what its proof is made over. */
   async function gateway(): Promise<RpcClient | null> {
     const known = await opening;
     if (known?.alive() === true) return known;
-    held.clear();
+    leaseOf.clear();
     const closed = (): void => { if (opening === fresh) opening = null; };
     const fresh = openRpc(socket, { answerMs: ANSWER_MS, mostLine: MOST_LINE, notified, closed, isBackground: true }).then(async (opened) => {
       const answer = opened.ok ? await opened.value.call("challenge", {}) : opened;
@@ -65,13 +65,13 @@ export function createLeases({ socket, service, key, ttlMs, ended }: LeasesSetup
   }
 
   function notified(method: string, params: unknown): void {
-    const told = fieldsOf(params);
-    if (method !== "lease_ended" || told === null) return;
-    for (const [place, lease] of held) {
-      if (lease !== told["lease"]) continue;
-      held.delete(place);
+    const notice = fieldsOf(params);
+    if (method !== "lease_ended" || notice === null) return;
+    for (const [place, lease] of leaseOf) {
+      if (lease !== notice["lease"]) continue;
+      leaseOf.delete(place);
       // A gateway that restarts finds the lease registered again; until the token ends nothing has changed.
-      if (told["word"] !== "shutdown") ended(place, textOf(told["because"], "ingressd ended it"));
+      if (notice["word"] !== "shutdown") ended(place, textOf(notice["because"], "ingressd ended it"));
     }
   }
 
@@ -84,22 +84,22 @@ export function createLeases({ socket, service, key, ttlMs, ended }: LeasesSetup
       const open = await gateway();
       if (open === null) return failed({ kind: "absent", because: `no ingressd answers at \`${socket}\`` });
       const name = placeKey(place);
-      const lease = held.get(name);
+      const lease = leaseOf.get(name);
       let answer = lease === undefined ? await register(open, place) : await open.call("renew", { lease, ttl_ms: ttlMs });
       if (lease !== undefined && !answer.ok && answer.error.kind === "refused" && answer.error.code === "no_lease") answer = await register(open, place);
       if (!answer.ok) {
         if (answer.error.kind === "absent") return failed({ kind: "absent", because: "ingressd does not answer" });
-        held.delete(name);
+        leaseOf.delete(name);
         const { code, message } = answer.error;
         return failed({ kind: code === "draining" || code === "no_module" ? "absent" : "refused", because: `${message} (${code})` });
       }
       const result = fieldsOf(answer.value);
-      if (typeof result?.["lease"] === "string") held.set(name, result["lease"]);
+      if (typeof result?.["lease"] === "string") leaseOf.set(name, result["lease"]);
       return ok(Buffer.from(textOf(result?.["token"], ""), "base64"));
     },
     drop(name) {
-      const lease = held.get(name);
-      held.delete(name);
+      const lease = leaseOf.get(name);
+      leaseOf.delete(name);
       if (lease !== undefined) void opening?.then((open) => open?.call("unregister", { lease }));
     },
   };

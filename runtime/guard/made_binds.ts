@@ -39,8 +39,8 @@ export function createMadeBinds({ most, inodes, monoMs }: MadeBindsSetup): MadeB
     hasRoom() {
       if (made.size >= most && monoMs() - sweptMs >= SWEEP_MS) {
         sweptMs = monoMs();
-        const held = inodes();
-        for (const [cookie, { inode }] of made) if (!held.has(inode)) made.delete(cookie);
+        const present = inodes();
+        for (const [cookie, { inode }] of made) if (!present.has(inode)) made.delete(cookie);
       }
       return made.size < most;
     },

@@ -6,12 +6,12 @@ import { parseCommand } from "./arguments.ts";
 import { INGRESS_GUARD } from "./command_table.ts";
 
 export async function main(words: readonly string[]): Promise<void> {
-  const asked = parseCommand(words);
-  if (!asked.ok) {
+  const parsed = parseCommand(words);
+  if (!parsed.ok) {
     endWithoutReader();
-    return endMisused(INGRESS_GUARD, asked.error, wantsJson(words));
+    return endMisused(INGRESS_GUARD, parsed.error, wantsJson(words));
   }
-  const command = asked.value;
+  const command = parsed.value;
   switch (command.kind) {
     case "help":
     case "version":

@@ -1,5 +1,5 @@
 // How a program can get a network namespace of its own here, and what a guard does differently then: only
-// sockets of that namespace are bound, and what listens there is told on.
+// sockets of that namespace are bound, and the sockets that listen there are reported.
 import { spawnSync } from "node:child_process";
 import { isLoopback } from "../net/address.ts";
 import { fieldsOf } from "../shell/procfs.ts";
@@ -31,7 +31,7 @@ function mayAdminister(): boolean {
   return (BigInt(`0x${effective || "0"}`) >> CAP_SYS_ADMIN) % 2n === 1n;
 }
 
-/** Standard descriptors that are sockets of the network: they are of the namespace outside. */
+/** Standard descriptors that are sockets of the network, and so of the namespace outside. */
 export function networkDescriptors(kernel: Kernel): readonly number[] {
   return [0, 1, 2].filter((fd) => {
     const domain = kernel.kindOf(fd)?.domain;
@@ -55,7 +55,7 @@ export function kernelInside({ kernel, cookie, foreign, listening }: InsideSetup
     ...kernel,
     takeDescriptor(pidfd, fd) {
       const copy = kernel.takeDescriptor(pidfd, fd);
-      // What is no socket has no namespace; bind and listen fail on it by themselves.
+      // A file that is no socket has no namespace; bind and listen fail on it by themselves.
       if (copy < 0 || kernel.kindOf(copy) === null || kernel.namespaceOf(copy) === cookie) return copy;
       close(copy);
       foreign();

@@ -1,5 +1,5 @@
-// The guard's policy: loaded and put in force by the rules that ingressd has too (runtime/shell/policy_in_force.ts), and
-// asked about binds.
+// The guard's policy: loaded and put in force by the rules that ingressd has too (runtime/shell/policy_in_force.ts). It
+// decides binds.
 import { randomBytes } from "node:crypto";
 import { denial } from "../host/ask.ts";
 import type { Decision } from "../host/decision.ts";
@@ -54,7 +54,7 @@ export function guardPolicy(path: string, service: string, clock: Moments, signa
     follows: "file_and_keys",
   });
 
-  function ask(question: (engine: PolicyEngine) => Decision): Decision {
+  function evaluate(question: (engine: PolicyEngine) => Decision): Decision {
     const { engine } = inForce;
     if (engine === null) return denial(CODE_NO_MODULE);
     engine.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });
@@ -66,9 +66,9 @@ export function guardPolicy(path: string, service: string, clock: Moments, signa
       const { engine, generation } = inForce;
       return engine === null ? null : { generation, sha256: engine.info.sha256, tree_sha256: engine.info.treeSha256 };
     },
-    permit: (token) => ask((engine) => engine.bindWithToken(token)),
+    permit: (token) => evaluate((engine) => engine.bindWithToken(token)),
     tree: () => inForce.engine?.info.treeSha256 ?? null,
-    judge: (proto, address, port) => ask((engine) => engine.bind({ subject: service, proto, address, port })),
+    judge: (proto, address, port) => evaluate((engine) => engine.bind({ subject: service, proto, address, port })),
     async load(when) {
       const loaded = await inForce.load(when);
       if (!loaded.ok) return loaded;

@@ -1,5 +1,5 @@
-// Where the guards of a user have their sockets, and how a socket comes to stand there: nobody else may
-// enter the folder, and what nobody serves any more makes way.
+// The folder in which the guards of a user have their sockets, and the making of a socket there: nobody else may
+// enter the folder, and a socket that nobody serves any more is replaced.
 import { chmodSync, lstatSync, mkdirSync, renameSync, unlinkSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 
 const PROBE_MS = 2_000;
 /** sockaddr_un's, without the NUL. */
-export const MOST_PATH_BYTES = 107;
+const MOST_PATH_BYTES = 107;
 
 /** Under XDG_RUNTIME_DIR, else /run for root, else a folder of the user's in the place of temporary files. */
 export function guardsFolder(env: NodeJS.ProcessEnv, uid: number): string {
@@ -38,7 +38,7 @@ export type Listen = (path: string) => Promise<string | null>;
  * A socket at `path`, which appears when it is listened on and `prepare` has seen to its owner and mode
  * (0600 before). One that is there and answers stays, any other goes. Null, or why there is none.
  */
-export async function standAt(path: string, listen: Listen, prepare: (path: string) => void = () => undefined): Promise<string | null> {
+export async function listenAt(path: string, listen: Listen, prepare: (path: string) => void = () => undefined): Promise<string | null> {
   const coming = `${path}.${process.pid}`;
   if (Buffer.byteLength(coming) > MOST_PATH_BYTES) return `the path \`${path}\` is too long for a socket`;
   try {
@@ -47,13 +47,13 @@ export async function standAt(path: string, listen: Listen, prepare: (path: stri
     if (there === "socket" && await answers(path)) return `another process answers at \`${path}\``;
     if (kindOf(coming) !== "nothing") unlinkSync(coming);
     const failed = await listen(coming);
-    if (failed !== null) return `no socket can stand at \`${path}\` (${failed})`;
+    if (failed !== null) return `no socket can be made at \`${path}\` (${failed})`;
     chmodSync(coming, 0o600);
     prepare(coming);
     renameSync(coming, path);
     return null;
   } catch (error) {
-    return `no socket can stand at \`${path}\` (${cause(error)})`;
+    return `no socket can be made at \`${path}\` (${cause(error)})`;
   }
 }
 

@@ -1,4 +1,4 @@
-// What /proc says of a guarded thread, and its memory.
+// Reads /proc about a guarded thread, and its memory.
 import { closeSync, fstatSync, openSync, readlinkSync, readSync } from "node:fs";
 import { fieldsOf, limitOf, read } from "../shell/procfs.ts";
 import type { Rights } from "./rights.ts";

@@ -1,6 +1,6 @@
-// What is written of the broker's decisions: an audit line for each, a marker and a sentence for denials.
+// Writes the broker's decisions: an audit line for each, a marker and a sentence for denials.
 import { formatEndpoint } from "../net/address.ts";
-import type { Asked } from "./broker.ts";
+import type { DecidedCall } from "./broker.ts";
 
 /** Denials are written at most so often; what is left out is counted. */
 const LINES_A_SECOND = 10;
@@ -15,11 +15,11 @@ export interface RecordsSetup {
   readonly print: (line: string) => void;
 }
 
-export function createRecords({ service, wallMs, append, print }: RecordsSetup): (asked: Asked) => void {
+export function createRecords({ service, wallMs, append, print }: RecordsSetup): (decided: DecidedCall) => void {
   let [second, lines, leftOut] = [0, 0, 0];
   let broken = false;
 
-  function audit({ call, process, command, proto, local, decision }: Asked): void {
+  function audit({ call, process, command, proto, local, decision }: DecidedCall): void {
     if (append === null) return;
     try {
       append(JSON.stringify({
@@ -34,7 +34,7 @@ export function createRecords({ service, wallMs, append, print }: RecordsSetup):
     }
   }
 
-  function tell({ call, process, command, proto, local, decision }: Asked): void {
+  function warn({ call, process, command, proto, local, decision }: DecidedCall): void {
     const now = Math.floor(wallMs() / SECOND_MS);
     if (now !== second) {
       if (leftOut > 0) print(`ingress-guard: ${leftOut} more denials`);
@@ -50,8 +50,8 @@ export function createRecords({ service, wallMs, append, print }: RecordsSetup):
     print(`ingress-guard: \`${command}\` (process ${process}) may not ${call === "bind" ? "bind" : "listen on"} ${where}: ${decision.code}`);
   }
 
-  return (asked) => {
-    audit(asked);
-    if (!asked.decision.allowed) tell(asked);
+  return (decided) => {
+    audit(decided);
+    if (!decided.decision.allowed) warn(decided);
   };
 }

@@ -23,7 +23,7 @@ export interface Rights {
   readonly capabilities: bigint;
 }
 
-/** What a call needs of another's rights: all of them, or its capabilities where ids decide nothing. */
+/** The part of another's rights that a call needs: all of them, or its capabilities where ids decide nothing. */
 export type Needed = Rights | Pick<Rights, "capabilities">;
 
 /** Runs with another's rights. Null where that can't be, and nothing was run. */
@@ -52,7 +52,7 @@ export function openRights(libc: Libc, { numbers }: Architecture): RunAs {
     return libc.syscallBytes(numbers.setgroups, groups.length, list) === 0;
   }
   // System calls, since those of the C library change every thread.
-  // setfsuid and setfsgid give the id before, and no error: asked again, they say what holds.
+  // setfsuid and setfsgid give the previous id, and no error; a second call shows which id is in effect.
   const setFile = (number: number, id: number): boolean => {
     call(number, id, 0, 0);
     return call(number, UNCHANGED, 0, 0) === id;

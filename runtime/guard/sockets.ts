@@ -1,5 +1,5 @@
 // Sockets by the kernel's own names for them. A port is closed in the processes that have it, since the guard keeps no
-// descriptor of it: that would hold a port open which its program has closed.
+// descriptor of it: that would keep a port open which its program has closed.
 import { close, type Kernel } from "./kernel.ts";
 import { numbersIn, read, socketInode, socketRows, TCP_LISTEN } from "../shell/procfs.ts";
 
@@ -10,7 +10,7 @@ export interface SocketName {
   readonly inode: number;
 }
 
-/** A descriptor of the socket, taken from whoever has it, for the length of `use`; null where nobody seems to have it. */
+/** A descriptor of the socket, taken from a process that has it, for the length of `use`; null where none seems to have it. */
 function withSocket<T>(kernel: Kernel, { cookie, inode }: SocketName, use: (fd: number) => T): T | null {
   for (const process of numbersIn("/proc")) {
     // Threads may have descriptors of their own.
@@ -43,18 +43,18 @@ export function socketInodes(): ReadonlySet<number> {
 }
 
 /** Whether any process has it. */
-export function isHeld(kernel: Kernel, name: SocketName): boolean {
+export function isOpenSomewhere(kernel: Kernel, name: SocketName): boolean {
   return withSocket(kernel, name, () => true) ?? isBound(name.inode);
 }
 
-/** True once nobody can reach the socket: it is gone, or no longer listens. A UDP socket can't be closed from outside. */
+/** True once nobody can reach the socket, because the socket is gone or no longer listens. A UDP socket can't be closed from outside. */
 export function shut(kernel: Kernel, proto: "tcp" | "udp", name: SocketName): boolean {
-  if (proto === "udp") return !isHeld(kernel, name);
+  if (proto === "udp") return !isOpenSomewhere(kernel, name);
   const closed = withSocket(kernel, name, (fd) => {
     kernel.shutdown(fd);
     return !kernel.accepts(fd);
   });
-  // One that is on its way over a unix socket stands in no process.
+  // One that is on its way over a unix socket is in no process.
   return closed ?? !isBound(name.inode);
 }
 

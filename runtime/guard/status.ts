@@ -1,10 +1,10 @@
-// What a running guard tells its own user: over a unix socket in a folder that nobody else may enter, once a
-// connection, whatever is said to it.
+// Reports the status of a running guard to its own user: over a unix socket in a folder that nobody else may enter, once per
+// connection, whatever the client sends.
 import { rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { boundSockets, descendants, type BoundSocket } from "./bound.ts";
-import { guardsFolder, preparePrivate, standAt } from "./private_folder.ts";
+import { guardsFolder, preparePrivate, listenAt } from "./private_folder.ts";
 
 const MOST_CLIENTS = 8;
 const CLIENT_MS = 2_000;
@@ -21,17 +21,17 @@ export interface GuardStatus {
   readonly binds: { readonly allowed: number; readonly denied: number };
   readonly bound: readonly BoundSocket[];
   /** Unix sockets that lead into the namespace. */
-  readonly doors: readonly { readonly path: string; readonly port: number }[];
+  readonly "doors": readonly { readonly path: string; readonly port: number }[];
 }
 
 /** Null, or why there is none. `doorman`: a process of the guard's own. */
-export async function serveStatus(say: () => Omit<GuardStatus, "pid" | "bound">, doorman: number): Promise<string | null> {
+export async function serveStatus(say: () => Omit<GuardStatus, "pid" | "bound">, entryProcess: number): Promise<string | null> {
   const folder = guardsFolder(process.env, process.geteuid?.() ?? 0);
   const refused = preparePrivate(folder);
   if (refused !== null) return refused;
   const server = createServer((socket) => {
     socket.on("error", () => socket.destroy()).setTimeout(CLIENT_MS, () => socket.destroy());
-    const status: GuardStatus = { pid: process.pid, ...say(), bound: boundSockets(descendants(process.pid, doorman)) };
+    const status: GuardStatus = { pid: process.pid, ...say(), bound: boundSockets(descendants(process.pid, entryProcess)) };
     socket.resume().end(`${JSON.stringify(status)}\n`);
   });
   server.maxConnections = MOST_CLIENTS;
@@ -39,7 +39,7 @@ export async function serveStatus(say: () => Omit<GuardStatus, "pid" | "bound">,
   const path = join(folder, `${process.pid}.sock`);
   // A guard of the same number that was killed left it.
   rmSync(path, { force: true });
-  const failed = await standAt(path, (at) => new Promise((resolve) => {
+  const failed = await listenAt(path, (at) => new Promise((resolve) => {
     server.once("error", (error) => resolve(error.message)).listen(at, () => resolve(null));
   }));
   if (failed !== null) return failed;

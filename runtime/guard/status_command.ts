@@ -1,4 +1,4 @@
-// `ingress-guard status`: asks each guard of this user, and shows them as a table or in JSON.
+// `ingress-guard status`: queries each guard of this user, and shows them as a table or in JSON.
 import { lstatSync, readdirSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ export interface Found {
 
 export async function showStatus(json: boolean): Promise<void> {
   endWithoutReader();
-  const found = await askGuards(process.env);
+  const found = await queryGuards(process.env);
   const failed = typeof found === "string";
   if (json) {
     process.stdout.write(`${envelopeJson(failed ? { class: "delegate", code: "delegate_failed", message: found } : { class: "ok", code: "ok", message: `guards that run: ${found.guards.length}`, data: found })}\n`);
@@ -32,21 +32,21 @@ export async function showStatus(json: boolean): Promise<void> {
   if (failed) process.exitCode = EXIT_CODES.delegate;
 }
 
-/** A sentence: the folder is not to be trusted. */
-export async function askGuards(env: NodeJS.ProcessEnv): Promise<Found | string> {
+/** A string says why the folder is not to be trusted. */
+async function queryGuards(env: NodeJS.ProcessEnv): Promise<Found | string> {
   const uid = process.geteuid?.() ?? 0;
   const folder = guardsFolder(env, uid);
   let names: readonly string[];
   try {
     const stats = lstatSync(folder);
-    if (!stats.isDirectory() || stats.uid !== uid || (stats.mode & 0o077) !== 0) return `the folder \`${folder}\` is not this user's alone: whoever may write it could answer`;
+    if (!stats.isDirectory() || stats.uid !== uid || (stats.mode & 0o077) !== 0) return `the folder \`${folder}\` is not this user's alone: anyone who may write it could answer`;
     names = readdirSync(folder);
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return { guards: [], silent: [] };
     return `the folder \`${folder}\` can't be read (${error instanceof Error ? error.message : String(error)})`;
   }
   const paths = names.filter((name) => /^\d+\.sock$/.test(name)).slice(0, MOST_GUARDS).map((name) => join(folder, name));
-  const answers = await Promise.all(paths.map(async (path) => ({ path, answer: await ask(path) })));
+  const answers = await Promise.all(paths.map(async (path) => ({ path, answer: await query(path) })));
   // Nobody serves it: its guard was killed.
   for (const { path, answer } of answers) if (answer === "nobody") rmSync(path, { force: true });
   return {
@@ -55,7 +55,7 @@ export async function askGuards(env: NodeJS.ProcessEnv): Promise<Found | string>
   };
 }
 
-function ask(path: string): Promise<GuardStatus | "nobody" | "silent"> {
+function query(path: string): Promise<GuardStatus | "nobody" | "silent"> {
   return new Promise((resolve) => {
     let text = "";
     const socket = connect({ path });
@@ -84,7 +84,7 @@ function parsed(text: string): GuardStatus | "silent" {
 const isStatus = (value: unknown): value is GuardStatus => typeof value === "object" && value !== null
   && ["pid", "service", "program", "policy", "binds", "bound", "doors"].every((key) => key in value);
 
-export function statusTable({ guards, silent }: Found): string {
+function statusTable({ guards, silent }: Found): string {
   const heads = ["SERVICE", "GUARD", "PROGRAM", "POLICY", "ALLOWED", "DENIED", "BOUND"];
   const body = guards.flatMap(({ service, pid, program, program_pid, isolated, policy, binds, bound, doors }) => {
     const sockets = [...bound.map(({ local, proto }) => `${local}/${proto}${isolated ? " inside" : ""}`), ...doors.map(({ path }) => `unix:${path}`)];
@@ -99,5 +99,5 @@ export function statusTable({ guards, silent }: Found): string {
   return [...(guards.length === 0 ? ["no guard runs for this user"] : table), ...silent.map((path) => `no answer at ${path}`)].join("\n");
 }
 
-/** Whoever started the program chose its name. */
+/** The user that started the program chose its name. */
 const escaped = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`);

@@ -3,7 +3,7 @@
 
 import { heldWall } from "../host/held_wall.ts";
 
-/** What only reads the time. */
+/** The part that only reads the time. */
 export interface Moments {
   /** Monotonic milliseconds since a fixed moment; whole, >= 0. */
   monoMs(): number;

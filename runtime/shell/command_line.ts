@@ -16,11 +16,11 @@ export interface Arguments {
   readonly flags: ReadonlyMap<string, string>;
   /** The values of flags that may be given more than once, in their order. */
   readonly lists: ReadonlyMap<string, readonly string[]>;
-  /** What follows `--` where it is another program with its arguments; else empty. */
+  /** The words after `--` where they are another program with its arguments; else empty. */
   readonly program: readonly string[];
 }
 
-export type Asked =
+export type ParsedCommand =
   /** `command` null: of the program. */
   | { readonly kind: "help"; readonly command: string | null }
   | { readonly kind: "version" }
@@ -32,16 +32,16 @@ export interface Misuse {
   /** `usage.<snake_case>`, never reworded. */
   readonly code: string;
   readonly message: string;
-  /** What to write instead. */
+  /** The words to write instead. */
   readonly help: string;
 }
 
-/** Whether the words ask for JSON, also where they are wrong otherwise. */
+/** Whether the words request JSON, also where they are wrong otherwise. */
 export function wantsJson(words: readonly string[]): boolean {
   return beforeSeparator(words).includes("--json");
 }
 
-export function readCommandLine(program: ProgramSpec, words: readonly string[]): Result<Asked, Misuse> {
+export function readCommandLine(program: ProgramSpec, words: readonly string[]): Result<ParsedCommand, Misuse> {
   if (words[0] === "help") return readCommandLine(program, [...words.slice(1), "--help"]);
   const at = commandAt(program, words);
   const command = at === null ? null : words[at] ?? null;
@@ -108,7 +108,7 @@ function readArguments(program: ProgramSpec, command: string | null, spec: Comma
     const found = named(written, specs);
     if (found === null) return failed(unknownFlag(program, command, written, specs));
     const [name, flag] = found;
-    if (flags.has(name) && flag.many !== true) return failed(misuse("flag_twice", `\`--${name}\` is given twice`, "leave one of them out"));
+    if (flags.has(name) && flag.many !== true) return failed(misuse("flag_twice", `\`--${name}\` is given twice`, "remove one of them"));
     if (flag.value === null) {
       if (equals >= 0) return failed(misuse("flag_value", `\`--${name}\` takes no value`, `write \`--${name}\` alone`));
       flags.set(name, "");

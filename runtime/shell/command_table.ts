@@ -25,9 +25,9 @@ export interface CommandSpec {
   readonly flags: FlagSpecs;
   /** Names of flags without which the command does nothing, for the usage line. */
   readonly required?: readonly string[];
-  /** What follows `--` is another program with its arguments: their names. Else they are operands. */
+  /** The names of the words after `--`, where they are another program with its arguments. Else they are operands. */
   readonly program?: string;
-  /** What it does, for `--help`; may be empty. */
+  /** A description for `--help`; may be empty. */
   readonly manual: string;
 }
 
@@ -35,7 +35,7 @@ export interface ProgramSpec {
   readonly name: "ingressc" | "ingressd" | "ingress-guard";
   /** Of its manual page: 1 for everybody, 8 for administrators. */
   readonly section: 1 | 8;
-  /** What it is, in one line. */
+  /** A description in one line. */
   readonly says: string;
   /** Without a command; null where there has to be one. */
   readonly bare: CommandSpec | null;

@@ -1,8 +1,8 @@
-// What a shell offers at each place of a command line, made from a program's command table. completion_bash.ts and
+// The words that a shell offers at each place of a command line, made from a program's command table. completion_bash.ts and
 // completion_zsh.ts write it for their shells; both run in `npm run docs` only.
 import { COMMON_FLAGS, type CommandSpec, type FlagSpec, type ProgramSpec } from "./command_table.ts";
 
-/** What is offered at a place: one of some words, a file (by its endings, any if there are none), or nothing. */
+/** The offer at a place: one of some words, a file (by its endings, any if there are none), or nothing. */
 export type Value = { readonly kind: "words"; readonly words: readonly string[] }
   | { readonly kind: "file"; readonly endings: readonly string[] }
   | { readonly kind: "text" };
@@ -28,7 +28,7 @@ export interface Offered {
   readonly name: string;
   readonly bare: OfferedWords;
   readonly commands: ReadonlyMap<string, OfferedWords>;
-  /** What follows `--` is another program with its arguments. */
+  /** The words after `--` are another program with its arguments. */
   readonly runsProgram: boolean;
 }
 

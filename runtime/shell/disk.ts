@@ -15,7 +15,7 @@ export interface Disk {
 
 export const systemDisk: Disk = {
   async write(path, bytes) {
-    // Never through what may lie there: a link would lead elsewhere.
+    // Never through a file that may lie there, because it could be a link to another place.
     await rm(path, { force: true });
     const file = await open(path, "wx", 0o600);
     try {

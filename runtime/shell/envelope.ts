@@ -9,13 +9,13 @@ export interface Envelope {
   readonly code: string;
   /** One sentence, lower case, no period. */
   readonly message: string;
-  /** What to do about it. */
+  /** The remedy. */
   readonly help?: string | undefined;
   /** Must survive JSON. */
   readonly data?: unknown;
 }
 
-/** Without a line end. What could steer a terminal is escaped inside the strings. */
+/** Without a line end. Characters that could steer a terminal are escaped inside the strings. */
 export function envelopeJson({ class: kind, code, message, help, data }: Envelope): string {
   return printableJson({ ok: kind === "ok", class: kind, code, message, ...(help !== undefined && { help }), ...(data !== undefined && { data }) });
 }

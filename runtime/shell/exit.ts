@@ -19,7 +19,7 @@ export const EXIT_CODES = {
 
 export type ExitClass = keyof typeof EXIT_CODES;
 
-/** What each class means, for the help and the manual pages. */
+/** The meaning of each class, for the help and the manual pages. */
 export const EXIT_MEANINGS: Readonly<Record<ExitClass, string>> = {
   ok: "ok",
   no: "the answer is no",

@@ -7,7 +7,7 @@ import { remedyOf } from "./policy_remedies.ts";
 import type { Revisions } from "./revision.ts";
 import { readTrustedKeys } from "./trusted_keys.ts";
 
-/** What a program demands of every policy. */
+/** The demands of a program on every policy. */
 export interface PolicyDemands {
   /** Processor time that the checks of one module may take, in milliseconds. */
   readonly checkMs: number;

@@ -4,7 +4,7 @@ import { closeSync, openSync, readdirSync, readlinkSync, readSync } from "node:f
 import { formatEndpoint, fromV4, type Address } from "../net/address.ts";
 
 /** A host with a million sockets has tables of 150 MB, which nobody reads in one turn: what is behind this bound is not seen. */
-export const MOST_TEXT_BYTES = 64 * 1024 * 1024;
+const MOST_TEXT_BYTES = 64 * 1024 * 1024;
 /** /proc gives at most a page at a time for most files. */
 const PART_BYTES = 64 * 1024;
 

@@ -8,7 +8,7 @@ import { readTrustedFile } from "../host/trusted_file.ts";
 import type { Disk } from "./disk.ts";
 import { belowMark, markText, parseMark, type Mark } from "./mark.ts";
 
-export const MARK_NAME = "revision.mark";
+const MARK_NAME = "revision.mark";
 const MOST_MARK_BYTES = 256;
 
 export interface Revisions {
@@ -65,8 +65,8 @@ export function revisionsIn(directory: string): Revisions {
 }
 
 /**
- * Makes the directory where it is missing; null, or why it can't be used. Who may write it decides which policies are
- * too old. `program`: whose it must be; `option`: what names another one.
+ * Makes the directory where it is missing; null, or why it can't be used. A user that may write it decides which policies
+ * are too old. `program`: whose it must be; `option`: what names another one.
  */
 export function prepareStateDirectory(directory: string, program: string, option: string): string | null {
   try {
@@ -92,7 +92,7 @@ export function stateDirectoryFault(directory: string, program: string, option: 
   }
 }
 
-/** Also what can't be looked at counts as there: it is read then, and refused with its reason. */
+/** A file that can't be examined counts as there; it is read then, and refused with its reason. */
 export function isThere(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }

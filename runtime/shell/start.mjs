@@ -42,12 +42,12 @@ function isForHead(words) {
   return words[0] === "help" || words.slice(0, end < 0 ? words.length : end).some((word) => word === "--help" || word === "-h" || word === "--version" || word === "-V");
 }
 
-/** What the build has as text for these words (scripts/texts.ts), or null. */
+/** The text that the build has for these words (scripts/texts.ts), or null. */
 function textFor(folder, name, words) {
   if (!isForHead(words)) return null;
   const texts = JSON.parse(readFileSync(`${ROOT}dist/${folder}/${name}.texts.json`, "utf8"));
-  const asked = words.join(" ");
-  return Object.hasOwn(texts, asked) ? texts[asked] : null;
+  const line = words.join(" ");
+  return Object.hasOwn(texts, line) ? texts[line] : null;
 }
 
 /** The build to run, or what is missing for one, as a sentence. */

@@ -14,7 +14,7 @@ const MOST_KEY_BYTES = 16 * 1024;
  */
 export function readTrustedKeys(paths: readonly string[] | undefined, option: string): Result<Trust, string> {
   if (paths === undefined) return ok(null);
-  if (paths.length === 0) return failed(`\`${option}\` is empty, which would trust nobody: name a public key, or leave the key out`);
+  if (paths.length === 0) return failed(`\`${option}\` is empty, which would trust nobody: name a public key, or remove the setting`);
   const keys = new Map<string, { readonly key: TrustedKey; readonly path: string }>();
   for (const path of paths) {
     const bytes = readTrustedFile(path, MOST_KEY_BYTES, "trusted key");

@@ -1,6 +1,6 @@
 // Watches the directories that can redirect a path, not the file: an atomic rename makes a new
 // file under the old name, and a link may be turned anywhere on the way. Events close together
-// are one. What raises no event (a directory that was renamed and made anew, a file system
+// are one. A change that raises no event (a directory that was renamed and made anew, a file system
 // without events) is found by looking every now and then.
 import { statSync, watch, type FSWatcher } from "node:fs";
 import { followLinks, type Way } from "../host/links.ts";
@@ -20,23 +20,23 @@ export interface WatchSetup {
   readonly changed: () => void;
 }
 
-/** What the path led to when it was looked at. */
+/** The files that the path led to when it was looked at. */
 interface View {
   readonly way: Way;
-  /** Which directories to watch: they are watched anew when this changes. */
+  /** The directories to watch; they are watched anew when this changes. */
   readonly places: string;
   readonly all: string;
 }
 
 export function watchFile({ path, clock, say, changed }: WatchSetup): Cancel {
   const said = new Set<string>();
-  let waiting: Cancel | null = null;
+  let pending: Cancel | null = null;
   let watchers: readonly FSWatcher[] = [];
   let seen = look(path);
 
   function notice(): void {
-    waiting ??= clock.after(SETTLE_MS, () => {
-      waiting = null;
+    pending ??= clock.after(SETTLE_MS, () => {
+      pending = null;
       const now = look(path);
       if (now.places !== seen.places) arm(now.way);
       seen = now;
@@ -76,14 +76,14 @@ export function watchFile({ path, clock, say, changed }: WatchSetup): Cancel {
   }
 
   arm(seen.way);
-  // What changed while the watchers were made.
+  // A change that came while the watchers were made.
   if (look(path).all !== seen.all) notice();
   const looking = clock.every(LOOK_MS, () => {
     if (look(path).all !== seen.all) notice();
   });
   return () => {
     looking();
-    waiting?.();
+    pending?.();
     for (const watcher of watchers) watcher.close();
     watchers = [];
   };

@@ -5,7 +5,7 @@ import { INGRESSC } from "../../compiler/cli/command_table.ts";
 import { failed } from "../../runtime/result/result.ts";
 import { isRequest, parseRequest } from "../../compiler/cli/request.ts";
 import { paint, wantsColor } from "../../compiler/cli/terminal.ts";
-import { readCommandLine, type Asked } from "../../runtime/shell/command_line.ts";
+import { readCommandLine, type ParsedCommand } from "../../runtime/shell/command_line.ts";
 import type { ProgramSpec } from "../../runtime/shell/command_table.ts";
 import { printable, printableJson } from "../../runtime/shell/printable.ts";
 import { formatAddress } from "../../runtime/net/address.ts";
@@ -59,7 +59,7 @@ words("an unknown flag gets the nearest one", () => {
   }));
 });
 
-function meaning(asked: Asked): string {
+function meaning(asked: ParsedCommand): string {
   if (asked.kind === "version") return asked.kind;
   if (asked.kind === "help") return `help ${asked.command}`;
   return `${asked.args.operands.join(" ")} | ${[...asked.args.flags].map(([k, v]) => `${k}=${v}`).join(" ")}`.trimEnd();

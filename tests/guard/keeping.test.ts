@@ -9,14 +9,14 @@ const sockets: readonly KeptSocket[] = [{ proto: "tcp", name: { cookie: 2n ** 63
 
 for (const [binding, held, holds] of [[false, [], false], [true, [], true], [false, sockets, true]] as const) {
   test(`a word with ${held.length} sockets, ${binding ? "and one that may be bound" : "and none to come"}`, () => {
-    assert.equal(decodeWord(encodeWord(binding, held)), { holds, sockets: held });
+    assert.equal(decodeWord(encodeWord(binding, held)), { active: holds, sockets: held });
   });
 }
 for (const line of ["", "1", "null", "{}", '{"holds":true}', '{"holds":true,"sockets":[1]}']) {
   test(`no word: ${line}`, () => assert.throws(() => decodeWord(line)));
 }
 for (const [holds, silentTicks, silent] of [[true, SILENT_TICKS - 1, false], [true, SILENT_TICKS, true], [false, SILENT_TICKS + 1, false]] as const) {
-  test(`${silentTicks} ticks without a word, ${holds ? "with" : "without"} a socket`, () => assert.is(isSilent({ word: { holds, sockets: [] }, silentTicks }), silent));
+  test(`${silentTicks} ticks without a word, ${holds ? "with" : "without"} a socket`, () => assert.is(isSilent({ word: { active: holds, sockets: [] }, silentTicks }), silent));
 }
 
 test.run();

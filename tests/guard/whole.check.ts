@@ -118,7 +118,7 @@ else: os._exit(6)`, "0"]);
 for (const [name, preload, sentence] of [
   ["without koffi", { NODE_OPTIONS: `--require ${fileURLToPath(new URL("programs/hide_koffi.cjs", import.meta.url))}` }, /it needs koffi, an optional dependency that is not installed here: nothing was started/],
   ["on a kernel without seccomp", "seccomp", /the kernel has no seccomp notifications .*\(error 38\): nothing was started/],
-  ["on a kernel whose notifications signals break", "killable", /the kernel has no seccomp notifications that signals leave alone .*\(error 22\): nothing was started/],
+  ["on a kernel whose notifications signals break", "killable", /the kernel has no seccomp notifications that signals don't interrupt .*\(error 22\): nothing was started/],
 ] as const) {
   test(`${name} it says so in one sentence, exits 4 and starts nothing`, async () => {
     const told = join(where.folder, `told ${name}`);

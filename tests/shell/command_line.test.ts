@@ -50,7 +50,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   },
   "a switch twice": {
     words: (command, operands) => [command, "--json", ...operands, "--json"], code: "usage.flag_twice",
-    message: () => "`--json` is given twice", help: /^leave one of them out$/,
+    message: () => "`--json` is given twice", help: /^remove one of them$/,
   },
   "a flag without its value": {
     words: (command, operands, [flag]) => [command, ...operands, flag], code: "usage.flag_value",
@@ -66,7 +66,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   },
   "a flag with a value twice": {
     words: (command, operands, [flag]) => [command, ...operands, flag, "a", `${flag}=b`], code: "usage.flag_twice",
-    message: (_called, [flag]) => `\`${flag}\` is given twice`, help: /^leave one of them out$/,
+    message: (_called, [flag]) => `\`${flag}\` is given twice`, help: /^remove one of them$/,
   },
   "an operand too many": {
     words: (command, operands) => [command, ...operands, "more"], code: "usage.extra_operand",

@@ -8,7 +8,7 @@
 
 static int64_t wait(struct process *p, uint64_t deadline) {
   p->deadline = deadline;
-  if (p->woken == 0) p->state = WAITING;
+  if (p->woken == 0) p->state = BLOCKED;
   p->woken = 0;
   return 0;
 }

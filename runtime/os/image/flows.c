@@ -113,7 +113,7 @@ int32_t flow_connect(uint32_t number) {
   uint64_t owner = policy_owner(f->listener);
   for (uint32_t i = 0; i < PROCESSES; i++) {
     const struct process *p = &processes[i];
-    if (p->serves != owner || p->port == 0 || (p->state != READY && p->state != WAITING)) continue;
+    if (p->serves != owner || p->port == 0 || (p->state != READY && p->state != BLOCKED)) continue;
     f->service = i;
     f->state = CONNECTED;
     process_wake(i);

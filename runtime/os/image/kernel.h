@@ -42,7 +42,7 @@ struct frame {
 #define REG_A3 12
 #define REG_A7 16
 
-enum state { OFF, READY, WAITING, STOPPED };
+enum state { OFF, READY, BLOCKED, STOPPED };
 
 struct process {
   struct frame frame; /* must be first, because mscratch points to it */

@@ -52,7 +52,7 @@ void processes_begin(uint32_t adversaries) {
 void process_wake(uint32_t index) {
   struct process *p = &processes[index];
   p->woken = 1;
-  if (p->state == WAITING) p->state = READY;
+  if (p->state == BLOCKED) p->state = READY;
 }
 
 void process_stop(struct process *p, const char *cause) {
@@ -71,7 +71,7 @@ void process_stop(struct process *p, const char *cause) {
 struct process *process_next(void) {
   for (uint32_t i = 1; i <= PROCESSES; i++) {
     struct process *p = &processes[(last + i) % PROCESSES];
-    if (p->state == WAITING && clock_ms() >= p->deadline) process_wake((uint32_t)(p - processes));
+    if (p->state == BLOCKED && clock_ms() >= p->deadline) process_wake((uint32_t)(p - processes));
     if (p->state != READY) continue;
     last = (uint32_t)(p - processes);
     return p;

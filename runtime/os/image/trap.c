@@ -32,7 +32,7 @@ static struct process *next(void) {
     if (selftest_idle() || net_waits()) continue;
     uint64_t deadline = ~0UL;
     for (uint32_t i = 0; i < PROCESSES; i++)
-      if (processes[i].state == WAITING && processes[i].deadline < deadline) deadline = processes[i].deadline;
+      if (processes[i].state == BLOCKED && processes[i].deadline < deadline) deadline = processes[i].deadline;
     timer_until(deadline);
     __asm__ volatile("wfi");
   }

@@ -11,14 +11,14 @@ import { DOORMAN } from "../package/files.ts";
 import { WITHOUT_DEBUGGER } from "../host/debugger.mjs";
 import { formatEndpoint } from "../net/address.ts";
 import type { Namespace } from "./launch.ts";
-import { cause, preparePrivate, standAt } from "./private_folder.ts";
+import { cause, preparePrivate, listenAt } from "./private_folder.ts";
 import type { InetAddress } from "./sockaddr.ts";
 
 /** Ports that lead in at a time. */
-export const MOST_DOORS = 64;
+const MOST_ENTRIES = 64;
 const GROUP_ENTERS = 0o660;
 
-export interface Doors {
+export interface EntrySockets {
   /** The doorman's process. */
   readonly process: number;
   /** Of the namespace's sockets. */
@@ -30,19 +30,19 @@ export interface Doors {
   close(): void;
 }
 
-export interface DoorsSetup {
-  /** Where the sockets stand; `given`: by the user, whose folder says which group may enter too. */
+export interface EntrySetup {
+  /** The folder of the sockets; `given`: by the user, whose folder says which group may enter too. */
   readonly folder: string;
   readonly given: boolean;
   readonly namespace: Namespace;
   /** A process in the namespace. */
   readonly inside: number;
   readonly say: (sentence: string) => void;
-  /** The doorman ended before it was told to. */
+  /** The doorman ended before it was stopped. */
   readonly lost: () => void;
 }
 
-/** Null, or why sockets can't stand there. */
+/** Null, or why there can't be sockets there. */
 export function prepareFolder(folder: string, given: boolean): string | null {
   if (!given) return preparePrivate(folder);
   try {
@@ -55,8 +55,8 @@ export function prepareFolder(folder: string, given: boolean): string | null {
   }
 }
 
-/** A sentence: there is no way in. */
-export async function openDoors({ folder, given, namespace, inside, say, lost }: DoorsSetup): Promise<Doors | string> {
+/** A string says why there is no way in. */
+export async function openEntrySockets({ folder, given, namespace, inside, say, lost }: EntrySetup): Promise<EntrySockets | string> {
   const into = namespace === "user" ? ["nsenter", "--target", String(inside), "--user", "--net", "--preserve-credentials", "--"] : [];
   const [file = "", ...words] = [...into, process.execPath, ...WITHOUT_DEBUGGER, fileURLToPath(DOORMAN)];
   const start = { enter: namespace === "user" ? null : inside, outside: readlinkSync("/proc/self/ns/net") };
@@ -64,29 +64,29 @@ export async function openDoors({ folder, given, namespace, inside, say, lost }:
     stdio: ["pipe", "pipe", "inherit"], env: { PATH: process.env["PATH"], INGRESS_GUARD_DOORMAN: JSON.stringify(start) },
   });
   child.stdin.on("error", () => undefined);
-  const waiting = new Map<string, (failed: string | null) => void>();
-  const doors = new Map<number, { readonly path: string; readonly port: number }>();
+  const pending = new Map<string, (failed: string | null) => void>();
+  const entries = new Map<number, { readonly path: string; readonly port: number }>();
   let [ready, closed] = [false, false];
   const first = await new Promise<unknown>((resolve) => {
     child.once("error", (error) => resolve({ wrong: error.message }));
     child.once("exit", (code) => {
       resolve({ wrong: `it ended with ${code ?? "a signal"}` });
-      for (const answer of waiting.values()) answer("the doorman has ended");
+      for (const answer of pending.values()) answer("the doorman has ended");
       if (ready && !closed) lost();
     });
     createInterface({ input: child.stdout }).on("line", (line) => {
       const message: unknown = JSON.parse(line);
       if (!isOpened(message)) return resolve(message);
-      waiting.get(message.path)?.(message.failed);
-      waiting.delete(message.path);
+      pending.get(message.path)?.(message.failed);
+      pending.delete(message.path);
     });
   });
-  if (!isReady(first)) return `nobody can stand in the program's namespace (${isWrong(first) ? first.wrong : "no word"})`;
+  if (!isReady(first)) return `no process can run in the program's namespace (${isWrong(first) ? first.wrong : "no word"})`;
   ready = true;
-  const tell = (order: object): void => void child.stdin.write(`${JSON.stringify(order)}\n`);
+  const send = (order: object): void => void child.stdin.write(`${JSON.stringify(order)}\n`);
   const listen = (port: number) => (path: string): Promise<string | null> => new Promise((resolve) => {
-    waiting.set(path, resolve);
-    tell({ path, port });
+    pending.set(path, resolve);
+    send({ path, port });
   });
   const prepare = (path: string): void => {
     if (!given) return;
@@ -99,23 +99,23 @@ export async function openDoors({ folder, given, namespace, inside, say, lost }:
     open(local) {
       const { port } = local;
       if (closed) return;
-      // The port may have been closed, and listened on again elsewhere.
-      tell({ port, host: hostOf(local) });
-      if (doors.has(port)) return;
-      if (doors.size >= MOST_DOORS) return say(`the program listens on more than ${MOST_DOORS} ports: none leads to ${port}`);
+      // The port may have been closed, and listened on again at another address.
+      send({ port, host: hostOf(local) });
+      if (entries.has(port)) return;
+      if (entries.size >= MOST_ENTRIES) return say(`the program listens on more than ${MOST_ENTRIES} ports: none leads to ${port}`);
       const path = join(folder, `${port}.sock`);
-      doors.set(port, { path, port });
-      void standAt(path, listen(port), prepare).then((failed) => {
+      entries.set(port, { path, port });
+      void listenAt(path, listen(port), prepare).then((failed) => {
         if (closed) return rmSync(path, { force: true });
-        if (failed !== null) doors.delete(port);
+        if (failed !== null) entries.delete(port);
         say(failed === null ? `${formatEndpoint(local.address, port)} inside is unix:${path} here` : failed);
       });
     },
-    list: () => [...doors.values()],
+    list: () => [...entries.values()],
     close() {
       closed = true;
       child.kill("SIGKILL");
-      for (const { path } of doors.values()) rmSync(path, { force: true });
+      for (const { path } of entries.values()) rmSync(path, { force: true });
     },
   };
 }
