@@ -1,11 +1,13 @@
 // The package as its users get it: the tarball, and folders that it is installed into.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
+export const TOOLS = join(PROJECT, "tests/package/tools");
+const INSTALLED = join(TOOLS, "node_modules/.package-lock.json");
 
 export interface Ended {
   readonly code: number | null;
@@ -45,4 +47,21 @@ export function tarball(folder: string): string {
   const name = readdirSync(from).find((entry) => entry.endsWith(".tgz"));
   if (name === undefined) throw new Error(`no tarball in ${from}`);
   return join(from, name);
+}
+
+/** The versions that a lock file names; npm writes a shorter one of what it has installed. */
+function lockedIn(file: string): ReadonlyMap<string, string | undefined> {
+  const { packages } = JSON.parse(readFileSync(file, "utf8")) as { readonly packages: Readonly<Record<string, { readonly version?: string }>> };
+  return new Map(Object.entries(packages).flatMap(([path, { version }]) => (path === "" ? [] : [[path, version] as const])));
+}
+
+function areInstalled(): boolean {
+  if (!existsSync(INSTALLED)) return false;
+  const wanted = lockedIn(join(TOOLS, "package-lock.json"));
+  return [...lockedIn(INSTALLED)].every(([path, version]) => wanted.get(path) === version);
+}
+
+/** Installs the tools of checks, where they are not installed. */
+export function installTools(): void {
+  if (!areInstalled()) must("npm", ["ci", "--ignore-scripts", "--prefer-offline"], { cwd: TOOLS });
 }

@@ -1,34 +1,17 @@
 // The package as publint and attw judge it, and the sources as knip does: what is unused, unlisted or can't be found. These
 // tools have a manifest and a lock file of their own (tests/package/tools), so that nobody else installs them.
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { must, newFolder, PROJECT, run, tarball } from "./packed.ts";
-
-const TOOLS = join(PROJECT, "tests/package/tools");
-const INSTALLED = join(TOOLS, "node_modules/.package-lock.json");
+import { installTools, newFolder, PROJECT, run, tarball, TOOLS } from "./packed.ts";
 
 const folder = newFolder();
 const test = suite("package tools");
 
-/** The versions that a lock file names; npm writes a shorter one of what it has installed. */
-function lockedIn(file: string): ReadonlyMap<string, string | undefined> {
-  const { packages } = JSON.parse(readFileSync(file, "utf8")) as { readonly packages: Readonly<Record<string, { readonly version?: string }>> };
-  return new Map(Object.entries(packages).flatMap(([path, { version }]) => (path === "" ? [] : [[path, version] as const])));
-}
-
-function isInstalled(): boolean {
-  if (!existsSync(INSTALLED)) return false;
-  const wanted = lockedIn(join(TOOLS, "package-lock.json"));
-  return [...lockedIn(INSTALLED)].every(([path, version]) => wanted.get(path) === version);
-}
-
 const tool = (path: string, ...words: readonly string[]): ReturnType<typeof run> => run(process.execPath, [join(TOOLS, "node_modules", path), ...words]);
 
-test.before(() => {
-  if (!isInstalled()) must("npm", ["ci", "--ignore-scripts", "--prefer-offline"], { cwd: TOOLS });
-});
+test.before(() => { installTools(); });
 test.after(() => { rmSync(folder, { recursive: true, force: true }); });
 
 test("publint finds nothing but two programs that sh starts", () => {
