@@ -78,7 +78,7 @@ test("every key of status, every end and every method is named", async () => {
   const names = typeof status === "object" && status !== null ? Object.keys(status) : [];
   assert.ok(names.length > 10);
   for (const name of names) assert.ok(new RegExp(`^\\| [^|]*\`${name}\``, "m").test(page), name);
-  const ends = /export type End =([^;]+);/.exec(read("gateway/connection/forwarder.ts"))?.[1]?.match(/"([a-z_]+)"/g) ?? [];
+  const ends = /export type End =([^;]+);/.exec(read("gateway/end.ts"))?.[1]?.match(/"([a-z_]+)"/g) ?? [];
   assert.ok(ends.length > 8);
   for (const end of ends) assert.ok(new RegExp(`^\\| [^|]*\`${end.slice(1, -1)}\``, "m").test(page), end);
   for (const method of Object.keys(METHODS)) assert.ok(page.includes(`\`${method}\``), method);
