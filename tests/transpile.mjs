@@ -1,5 +1,5 @@
 // Test files as plain JavaScript: one run of esbuild over all of them takes a second, and each file
-// then starts in a tenth of the time that transpiling and loading it file by file takes. They stand
+// then starts in a tenth of the time that transpiling and loading it file by file takes. They are
 // in a folder of their own below node_modules, from where packages are found, as long as a run lasts.
 // So do programs of the tests that tests start (ready.ts), and the worker that checks modules.
 import { build } from "esbuild";
@@ -8,7 +8,7 @@ import { join, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { chevrotainFile, LOADERS } from "../scripts/bundle.mjs";
 
-/** What tests start by its path and is no program of the package; those start from the package's own build. */
+/** Programs that tests start by path. The package's own programs are not among them; they start from the package's build. */
 const PROGRAMS = ["runtime/host/load_worker.mjs", "tests/compiler/hungry.ts", "tests/ingress_host/killed_daemon.ts"];
 /** The file that has the worker's place. */
 const PACKAGE_FILES = "runtime/package/files.ts";
@@ -43,7 +43,7 @@ export async function transpile(files, project, apart = []) {
   const remove = () => rmSync(folder, { recursive: true, force: true });
   // Some programs are started as another user.
   chmodSync(folder, 0o755);
-  // Files from elsewhere, as those of the runner's own tests, start none of them.
+  // Files outside the project, such as those of the runner's own tests, start none of them.
   const programs = files.some((path) => path.startsWith(join(project, sep))) ? PROGRAMS : [];
   try {
     const { metafile } = await build({

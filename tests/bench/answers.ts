@@ -7,7 +7,7 @@ export interface Question {
   /** Name of the expose. */
   readonly expose: string;
   readonly source: string;
-  /** The name of the ClientHello; null where none is asked about. */
+  /** The name of the ClientHello; null if the request has none. */
   readonly name: string | null;
 }
 
@@ -34,7 +34,7 @@ const keyOf = (p: Prefix): string => `${p.base.toString(16)}/${p.length}`;
 export class Answers {
   private readonly nets: Table = new Map();
   private readonly exact: Table = new Map();
-  /** By what stands behind `*.`. */
+  /** By the part after `*.`. */
   private readonly wild: Table = new Map();
   private readonly lengths = { 4: new Set<number>(), 6: new Set<number>() };
   private readonly exposes = new Map<string, Rule[]>();
@@ -75,8 +75,8 @@ export class Answers {
     const { base, family } = readPrefix(source);
     const nets = new Set([...this.lengths[family]].flatMap((length) => this.nets.get(keyOf(prefixOf(base, length))) ?? []));
     const hosts = new Set(name === null ? [] : [...this.exact.get(name) ?? [], ...this.wild.get(name.slice(name.indexOf(".") + 1)) ?? []]);
-    const holds = (rule: Rule): boolean => (rule.net === null || nets.has(rule.net)) && (rule.hosts === null || hosts.has(rule.hosts));
-    const matching = [...this.everywhere, ...rules].filter(holds);
+    const matches = (rule: Rule): boolean => (rule.net === null || nets.has(rule.net)) && (rule.hosts === null || hosts.has(rule.hosts));
+    const matching = [...this.everywhere, ...rules].filter(matches);
     return matching.length > 0 && matching.every((rule) => rule.action === "allow");
   }
 }

@@ -4,5 +4,5 @@ await import("../../runtime/host/register.mjs");
 
 const job = JSON.parse(process.argv[2]);
 const { run } = await import(`./tasks/${job.task}.mjs`);
-const tell = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
-tell({ result: await run(job, tell) });
+const report = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
+report({ result: await run(job, report) });

@@ -1,6 +1,6 @@
 // How long one call takes: grown until a run is long enough to time, warm before the first counted
-// run, several runs, the least and the median. What counts is CPU time of the process, so that a busy
-// machine disturbs less. Beside each figure stands the reference: calls into an empty WebAssembly
+// run, several runs, the least and the median. CPU time of the process is measured, so that a busy
+// machine disturbs less. Each figure comes with a reference: calls into an empty WebAssembly
 // function of two i32 arguments, timed in the same process.
 
 /** (module (func (export "f") (param i32 i32) (result i32) local.get 1)) */
@@ -8,7 +8,7 @@ const EMPTY = Uint8Array.from([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 7, 1, 96, 2, 127, 127, 1, 127, 3, 2, 1, 0, 7, 5, 1, 1, 102, 0, 0, 10, 6, 1, 4, 0, 32, 1, 11,
 ]);
 
-/** What all loops add up, so that none of them is nothing to an optimizer. */
+/** All loops add to it, so that an optimizer can't remove one. */
 export const sink = { sum: 0 };
 
 /** Milliseconds of CPU that the process has had, that of V8's helper threads included. */

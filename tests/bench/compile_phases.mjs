@@ -1,5 +1,5 @@
-// What each phase of a compilation takes: CPU time, time, and the most memory so far. The policy
-// lies on a disk, as for `ingressc`, and is made by another process, so that its making has no part in
+// Measures each phase of a compilation: CPU time, time, and the most memory so far. The policy
+// is on a disk, as for `ingressc`, and is made by another process, so that its making has no part in
 // the figures. Each process compiles once, with cold code, as a person meets it; of several, the
 // least CPU time and the least time of each phase count.
 //
@@ -40,7 +40,7 @@ function run(rules, prefixes, form, runs = "3") {
     console.table(all[0].rows.map(({ phase }, i) => ({
       phase, "CPU ms": least(all.map((r) => r.rows[i].cpu)), ms: least(all.map((r) => r.rows[i].ms)), "peak MiB": least(all.map((r) => r.rows[i].mib)),
     })));
-    console.log(all[0].told);
+    console.log(all[0].summary);
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -68,12 +68,12 @@ async function measure(path) {
   begin("end");
   const sum = (key) => rows.reduce((n, row) => n + row[key], 0);
   rows.push({ phase: "all", cpu: sum("cpu"), ms: sum("ms"), mib: mib() });
-  if (module === null) return { rows, told: diagnostics[0]?.message };
+  if (module === null) return { rows, summary: diagnostics[0]?.message };
   const core = stats.coreBytes / 2 ** 20;
   const hash = createHash("sha256").update(module).digest("hex").slice(0, 16);
   return {
     rows,
-    told: `module ${(module.length / 2 ** 20).toFixed(1)} MiB, ${core.toFixed(1)} without its texts; ${stats.classes} classes, ${stats.stretches} stretches; sha256 ${hash}\n`
+    summary: `module ${(module.length / 2 ** 20).toFixed(1)} MiB, ${core.toFixed(1)} without its texts; ${stats.classes} classes, ${stats.stretches} stretches; sha256 ${hash}\n`
       + `memory: ${before.toFixed(0)} MiB before, ${mib().toFixed(0)} at most, ${((mib() - before) / core).toFixed(1)} times the module`,
   };
 }

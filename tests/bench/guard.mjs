@@ -1,5 +1,5 @@
-// What ingress-guard costs, beside the same program without it, in one run: a bind, the start, the guard's
-// memory, and traffic over connections that stand. Linux and koffi; `node tests/bench/guard.mjs`.
+// Compares a program under ingress-guard with the same program without it, in one run: a bind, the start, the guard's
+// memory, and traffic over established connections. Linux and koffi; `node tests/bench/guard.mjs`.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -98,17 +98,17 @@ process.on("SIGTERM", () => process.exit(0));`;
 
 async function served(way) {
   const child = spawn(process.execPath, [...WAYS[way], "-e", SERVER], { stdio: ["ignore", "pipe", "pipe"], env });
-  let told = "";
-  child.stderr.setEncoding("utf8").on("data", (text) => { told += text; });
-  await new Promise((resolve, reject) => { child.stdout.once("data", resolve); child.once("exit", () => reject(new Error(told))); });
-  const door = join(runtime, "ingress-guard", "web", `${PORT}.sock`);
-  while (way === "isolated" && !existsSync(door)) await new Promise((resolve) => { setImmediate(resolve); });
+  let errors = "";
+  child.stderr.setEncoding("utf8").on("data", (text) => { errors += text; });
+  await new Promise((resolve, reject) => { child.stdout.once("data", resolve); child.once("exit", () => reject(new Error(errors))); });
+  const socketPath = join(runtime, "ingress-guard", "web", `${PORT}.sock`);
+  while (way === "isolated" && !existsSync(socketPath)) await new Promise((resolve) => { setImmediate(resolve); });
   const end = async () => {
     const gone = new Promise((resolve) => { child.once("exit", resolve); });
     child.kill("SIGTERM");
     await gone;
   };
-  return { pid: child.pid, at: way === "isolated" ? { path: door } : { port: PORT, host: "127.0.0.1" }, end };
+  return { pid: child.pid, at: way === "isolated" ? { path: socketPath } : { port: PORT, host: "127.0.0.1" }, end };
 }
 
 /** Sends all bytes over one connection: ms that went by, and the server's own CPU in ms since it was there. */

@@ -1,5 +1,5 @@
-// What policies cost whose sets overlap in every way: work of the lowering, CPU time and tables, at
-// one size and at twice that.
+// Measures policies whose sets overlap in every way: work of the lowering, CPU time and tables, at
+// one size and at twice that size.
 //
 //   node tests/bench/hostile.mjs [NAME] [--sets N]
 import { parseArgs } from "node:util";

@@ -24,7 +24,7 @@ export const OVERLAPS = {
     ...many(n, (s) => `net n${s} = ${many(100, () => { const length = 8 + Math.floor(random() * 25); return `${v4(Math.floor(random() * 2 ** 32 / 2 ** (32 - length)) * 2 ** (32 - length))}/${length}`; }).join(", ")}`),
     ...many(20, (e) => expose(e, many(n, (s) => s).filter((s) => s % 20 === e).map((s) => `${s % 3 === 0 ? "deny" : "allow"} from n${s}`))),
   ],
-  /** Each prefix holds the next one, of another set. */
+  /** Each prefix contains the next one, of another set. */
   "nested prefixes": (n, random) => [
     ...many(n, (s) => `net n${s} = ${many(50, () => { const length = 1 + s % 32; return `${v4(Math.floor(Math.floor(random() * 64) * 2 ** 26 / 2 ** (32 - length)) * 2 ** (32 - length))}/${length}`; }).join(", ")}`),
     ...many(10, (e) => expose(e, many(n, (s) => s).filter((s) => s % 10 === e).map((s) => `${s % 2 === 0 ? "deny" : "allow"} from n${s}`))),
@@ -34,7 +34,7 @@ export const OVERLAPS = {
     ...many(n, (s) => `net n${s} = ${range(0x0a000000 + s * 256, 0x0a000000 + (n + s) * 256 - 1)}`),
     ...many(Math.ceil(n / 4), (e) => expose(e, many(4, (k) => `${k === 3 ? "deny" : "allow"} from n${(e * 4 + k) % n}`))),
   ],
-  /** Everyone but one: all sets hold nearly every address. */
+  /** All addresses but one: every set contains nearly every address. */
   "all but one": (n) => [
     ...many(n, (s) => `net n${s} = any except 10.0.${s >> 8}.${s & 255}`),
     ...many(Math.ceil(n / 4), (e) => expose(e, many(4, (k) => `${k === 3 ? "deny" : "allow"} from n${(e * 4 + k) % n}`))),

@@ -1,4 +1,4 @@
-// What is measured, how large and how long: the whole bench, and the small one that CI runs.
+// The list of measurements with their sizes and lengths: the whole bench, and the small one that CI runs.
 import { list, names, rules } from "./worlds.mjs";
 
 const SIZES = [10, 1_000, 100_000, 1_000_000];
@@ -20,7 +20,7 @@ export const WHOLE = {
   ],
   proxies: SIZES.map((size) => list(4, size)),
   requests: { haproxy: 3_000, nginx: 50_000, rounds: 5 },
-  swaps: [{ megabytes: 1, swaps: 15, held: 1_000 }, { megabytes: 16, swaps: 7, held: 1_000 }],
+  swaps: [{ megabytes: 1, swaps: 15, "held": 1_000 }, { megabytes: 16, swaps: 7, "held": 1_000 }],
   ours: { runs: 9, runMs: 40, warmMs: 150, mostMs: 3_000, checkMs: 3_000 },
   peers: { runs: 5, runMs: 30, warmMs: 100, mostMs: 1_000, checkMs: 500 },
   /** For one measurement of a peer, its loading included. */
@@ -37,7 +37,7 @@ export const QUICK = {
   ],
   proxies: [list(4, 1_000)],
   requests: { haproxy: 200, nginx: 1_000, rounds: 2 },
-  swaps: [{ megabytes: 1, swaps: 2, held: 100 }],
+  swaps: [{ megabytes: 1, swaps: 2, "held": 100 }],
   ours: { runs: 2, runMs: 5, warmMs: 10, mostMs: 500, checkMs: 2_000 },
   peers: { runs: 1, runMs: 5, warmMs: 5, mostMs: 300, checkMs: 100 },
 };

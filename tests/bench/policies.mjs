@@ -1,4 +1,4 @@
-// Policies of a given size, the same for the same numbers: what the benches compile, load and ask.
+// Policies of a given size, the same for the same numbers: the benches compile them, load them and send requests to them.
 // Prefixes are spread over nets and nets over rules, so that rules x prefixes is what is measured.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -20,7 +20,7 @@ export function randomOf(seed) {
 
 /**
  * A policy of `rules` rules in `exposes` exposes over `prefixes` prefixes in `nets` nets. Every third
- * rule is a deny, and every hundredth stands at top level. No two rules of one expose use one net.
+ * rule is a deny, and every hundredth is at top level. No two rules of one expose use one net.
  *
  * @param {object} size
  * @param {number} size.rules
@@ -29,11 +29,11 @@ export function randomOf(seed) {
  * @param {number} [size.exposes] listeners, ports 1000 and up; 8, or as many as the rules need
  * @param {number} [size.v6Share] of the prefixes; 0.1
  * @param {number} [size.overlap] share of the prefixes that lie in one of another net, or around it; 0.02
- * @param {number} [size.names] host names; where there are any, every second expose is `as passthrough`, and half of its rules ask for names
+ * @param {number} [size.names] host names; where there are any, every second expose is `as passthrough`, and half of its rules have an `sni` clause
  * @param {"files" | "text"} [size.form] prefixes in a list file a net, or written in the policy (in imports behind 3.5 MB)
  * @param {number} [size.seed]
  * @returns {{ entry: { path: string, text: string }, files: Map<string, string>, prefixes: string[], names: string[] }}
- *   `files` holds list files and imports by their path; `prefixes` and `names` are all that were written, for requests
+ *   `files` has list files and imports by their path; `prefixes` and `names` are all that were written, for requests
  */
 export function makePolicy(size) {
   const { rules, prefixes, v6Share = 0.1, overlap = 0.02, names = 0, form = "files", seed = 1 } = size;
@@ -57,8 +57,8 @@ export function makePolicy(size) {
     const at = (net + Math.floor(i / nets)) % exposes;
     if (i % 100 === 99) denies.push(`deny from n${net}`);
     else {
-      const asks = hostSets > 0 && at % 2 === 1 && i % 4 < 2;
-      bodies[at].push(`${i % 3 === 2 ? "deny" : "allow"} from n${net}${asks ? ` sni h${i % hostSets}` : ""}`);
+      const hasSni = hostSets > 0 && at % 2 === 1 && i % 4 < 2;
+      bodies[at].push(`${i % 3 === 2 ? "deny" : "allow"} from n${net}${hasSni ? ` sni h${i % hostSets}` : ""}`);
     }
   }
   return { entry: { path: "p.ingress", text: inFiles(statements, [...bodies.map(expose), ...denies]) }, files, prefixes: written, names: hosts };
@@ -85,14 +85,14 @@ export function makePolicy(size) {
       parts[parts.length - 1].push(set);
       used += set.length + 1;
     }
-    const homes = new Map(parts.flatMap((part, p) => part.map((set) => [set.split(" ", 2)[1], `p${p}`])));
+    const partOf = new Map(parts.flatMap((part, p) => part.map((set) => [set.split(" ", 2)[1], `p${p}`])));
     parts.forEach((part, p) => files.set(`part${p}.ingress`, ["edition 1", ...part, ""].join("\n")));
     const imports = parts.map((_, p) => `import "part${p}.ingress" as p${p}`);
-    return ["edition 1", ...imports, ...rest, ""].join("\n").replace(/\b(from|sni) ([nh][0-9]+)/g, (_, word, name) => `${word} ${homes.get(name)}.${name}`);
+    return ["edition 1", ...imports, ...rest, ""].join("\n").replace(/\b(from|sni) ([nh][0-9]+)/g, (_, word, name) => `${word} ${partOf.get(name)}.${name}`);
   }
 }
 
-/** What the compiler reads such a policy through. */
+/** The reader through which the compiler reads such a policy. */
 export function readerOf({ files }) {
   return { read: (path) => (files.has(path) ? { path, text: files.get(path) } : "missing") };
 }

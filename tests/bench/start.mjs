@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// What a start costs: each program beside `node -e 0` of the same Node, alternating; the ratio of the minima of nine
+// Measures a start: each program beside `node -e 0` of the same Node, alternating; the ratio of the minima of nine
 // runs, with user plus system time beside it, and the memory of what keeps running. `npm run bench:start`.
 //
 //   --node PATH   another Node (may be given several times; default: the one that runs this)

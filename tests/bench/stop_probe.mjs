@@ -1,8 +1,8 @@
 // Preloaded into a serving ingressd (`node --import`): measures how long its event loop is blocked.
-// Each turn of the loop asks for the next one at once; the longest time between two is what any
-// connection may have waited. Beside it the most CPU time that the thread itself used in one turn,
-// where koffi is there to ask the kernel: what other processes take from it is not in that. The parent asks over the
-// IPC channel, which starts the next span.
+// Each turn of the loop schedules the next one at once; the longest time between two is the most that any
+// connection may have waited. It also measures the most CPU time that the thread itself used in one turn, which other
+// processes don't lengthen; the kernel reports it through koffi, where that is installed. The parent requests the result
+// over the IPC channel, which starts the next span.
 
 const CLOCK_THREAD_CPUTIME_ID = 3;
 

@@ -1,4 +1,4 @@
-// The worlds that are measured: a policy of a stated size, the sources and names that ask, and a
+// The worlds that are measured: a policy of a stated size, the sources and names of requests, and a
 // check of questions with the answers of answers.ts. The same for the same name, on every machine.
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

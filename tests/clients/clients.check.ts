@@ -167,14 +167,14 @@ for (const [name, { needs, make }] of Object.entries(CLIENTS)) {
 
   test("a lease with an end is renewed, and registered again if renewal is refused", async () => {
     const path = join(folder, `${name}-renew.sock`);
-    const asked: string[] = [];
+    const requests: string[] = [];
     let registrations = 0;
     const server = await listen(path, (socket) => {
       createInterface({ input: socket }).on("error", () => undefined).on("line", (line) => {
         const { id, method, params } = JSON.parse(line) as { id: number; method: string; params: { lease?: string; ttl_ms?: number } };
-        asked.push(`${method} ${params.lease ?? ""} ${params.ttl_ms ?? ""}`.trim());
+        requests.push(`${method} ${params.lease ?? ""} ${params.ttl_ms ?? ""}`.trim());
         if (method === "register") registrations++;
-        const refused = method === "renew" && asked.filter((word) => word.startsWith("renew")).length === 3;
+        const refused = method === "renew" && requests.filter((word) => word.startsWith("renew")).length === 3;
         const answer = refused ? { error: { code: -32001, message: "no such lease", data: { code: "no_lease" } } } : { result: method === "register" ? { lease: `lease${registrations}`, open: ["127.0.0.1:1"] } : {} };
         socket.write(`${JSON.stringify({ jsonrpc: "2.0", id, ...answer })}\n`);
       });
@@ -186,8 +186,8 @@ for (const [name, { needs, make }] of Object.entries(CLIENTS)) {
     driven.child.stdin.end();
     assert.equal(await driven.next(), { open: [], because: "closed" });
     assert.is(await driven.ended, 0);
-    assert.equal(asked.slice(0, 5), ["register  1000", "renew lease1 1000", "renew lease1 1000", "renew lease1 1000", "register  1000"]);
-    assert.is(asked.at(-1), "unregister lease2");
+    assert.equal(requests.slice(0, 5), ["register  1000", "renew lease1 1000", "renew lease1 1000", "renew lease1 1000", "register  1000"]);
+    assert.is(requests.at(-1), "unregister lease2");
     server.close();
   });
 

@@ -85,7 +85,7 @@ if (missing === null) {
     mkdirSync(join(scratch, "mounts"));
     writeFileSync(join(scratch, "policy.wasm"), moduleOf("edition 1\nexpose web on tcp 181 { backend 127.0.0.1:9 allow from any }"));
     writeFileSync(join(scratch, "units", "alone.target"), "[Unit]\nWants=ingressd.service\n");
-    // What every service depends on, with nothing in it.
+    // The targets that every service depends on; they are empty.
     for (const name of ["sysinit", "basic", "shutdown", "network-online"]) writeFileSync(join(scratch, "units", `${name}.target`), "[Unit]\nDefaultDependencies=no\n");
     // As it is shipped, but for where output goes (there is no journal here) and where Node lies.
     const text = readFileSync(unit, "utf8").replace("[Service]\n", `[Service]\nStandardOutput=append:/run/out\nStandardError=append:/run/err\nEnvironment=PATH=${dirname(process.execPath)}:/usr/bin:/bin\n`);
@@ -98,8 +98,8 @@ if (missing === null) {
       const own = outer.pid ?? 0;
       const systemd = (): number => Number(read(`/proc/${own}/task/${own}/children`).trim());
       const inside = (path: string): string => `/proc/${systemd()}/root${path}`;
-      const told = (): string => `${log}${read(inside("/run/err"))}`;
-      await until(() => read(inside("/run/out")).includes("ingressd: ready\n"), told);
+      const output = (): string => `${log}${read(inside("/run/err"))}`;
+      await until(() => read(inside("/run/out")).includes("ingressd: ready\n"), output);
       assert.match(read(inside("/run/out")), /^ingressd: port open \(port=181, proto=tcp\)\n/);
 
       const [gateway = 0] = gatewaysBelow(systemd());
@@ -118,7 +118,7 @@ if (missing === null) {
 
       rmSync(inside("/etc/ingressd/policy.wasm"));
       process.kill(gateway, "SIGKILL");
-      await until(() => read(inside("/run/out")).split("ingressd: ready\n").length === 3, told);
+      await until(() => read(inside("/run/out")).split("ingressd: ready\n").length === 3, output);
       assert.match(read(inside("/run/err")), /WARNING: the last good policy is in force in place of the file: policy `\/etc\/ingressd\/policy\.wasm` can't be read/);
       assert.is.not(gatewaysBelow(systemd())[0], gateway);
     } finally {

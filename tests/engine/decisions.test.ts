@@ -38,16 +38,16 @@ function compare(policy: ModelPolicy, running: Running, expose: ModelExpose, all
 
 for (let block = 0; block < 3; block++) {
   engine(`phase 1 agrees with the oracle, block ${block}`, () => {
-    let asked = 0;
+    let count = 0;
     for (let i = 0; i < POLICIES / 3; i++) {
       const c = chance(1000 * block + i);
       const policy = randomPolicy(c, { nets: 4, exposes: 1 + c.below(4), rules: 1 + c.below(10), denies: 3 });
       const running = run(policy);
       const all = sources(policy, c);
       for (const expose of policy.exposes) compare(policy, running, expose, all);
-      asked += all.length * policy.exposes.length;
+      count += all.length * policy.exposes.length;
     }
-    assert.ok(asked > 10_000, `only ${asked} questions`);
+    assert.ok(count > 10_000, `only ${count} questions`);
   });
 }
 

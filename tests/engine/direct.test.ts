@@ -59,7 +59,7 @@ direct("phase 0 agrees with the oracle, with a token and without one", () => {
   for (const code of ["loopback_bind", "not_exposed", "not_gateway", "gateway_bind", "no_token", "direct_bind", "dial_bind"]) assert.ok((seen.get(code) ?? 0) > 50, `${code}: ${seen.get(code) ?? 0}`);
 });
 
-direct("it counts as `allow from any`, and no deny holds there", () => {
+direct("it counts as `allow from any`, and no deny applies to it", () => {
   let refused = 0;
   for (let i = 0; i < 40; i++) {
     const c = chance(82_000 + i);
@@ -76,7 +76,7 @@ direct("it counts as `allow from any`, and no deny holds there", () => {
   assert.ok(refused > 50);
 });
 
-direct("a token of another policy, or one that names no port, is leave for nothing", () => {
+direct("a token of another policy, or one that names no port, permits nothing", () => {
   const c = chance(83_000);
   const running = run(withDirect(c, wholePolicy(c, { nets: 1, exposes: 3, rules: 2, denies: 0 })));
   const token = tokenFor(running, "svc0", "tcp", 1, LOCALS[0] ?? 0n);

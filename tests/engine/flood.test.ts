@@ -55,11 +55,11 @@ const floods = [
 ] as const;
 
 /** Runs two windows and measures the second; the abuser connects in both. */
-function flood(engine: PolicyEngine, perSlice: number, hits: number): { readonly admitted: number; readonly honest: number; readonly asked: number } {
+function flood(engine: PolicyEngine, perSlice: number, hits: number): { readonly admitted: number; readonly honest: number; readonly newcomers: number } {
   let next = 0;
   let admitted = 0;
   let honest = 0;
-  let asked = 0;
+  let newcomers = 0;
   // The first window is not measured; it fills the table.
   for (let slice = 0; slice < 120; slice++) {
     engine.setClock({ monoMs: 1_000_000 + slice * (WINDOW_MS / 60), wallSeconds: null });
@@ -68,10 +68,10 @@ function flood(engine: PolicyEngine, perSlice: number, hits: number): { readonly
     for (let hit = 0; hit < hits; hit++) served(engine, strangers);
     if (slice < 60) continue;
     const fresh = Array.from({ length: 25 }, (_, i) => newcomer(slice * 100 + i));
-    asked += fresh.length;
+    newcomers += fresh.length;
     honest += served(engine, fresh);
   }
-  return { admitted, honest, asked };
+  return { admitted, honest, newcomers };
 }
 
 for (const { name: table, module, places, seeds } of tables) {
@@ -80,12 +80,12 @@ for (const { name: table, module, places, seeds } of tables) {
       assert.is(openEngine(module, new Uint8Array(16)).limiterFill().places, places);
       const runs = Array.from({ length: seeds }, (_, i) => flood(openEngine(module, Uint8Array.of(i, 5)), Math.ceil((places * ratio) / 60), hits));
       const sum = (pick: (run: (typeof runs)[number]) => number): number => runs.reduce((n, run) => n + pick(run), 0);
-      const [honest, asked, most] = [sum((r) => r.honest), sum((r) => r.asked), Math.max(...runs.map((r) => r.admitted))];
+      const [honest, newcomers, most] = [sum((r) => r.honest), sum((r) => r.newcomers), Math.max(...runs.map((r) => r.admitted))];
       // Two windows: the burst, then one connection per second.
       const due = 6 + Math.floor((120 * (WINDOW_MS / 60)) / 1_000);
-      console.log(`flood: ${table}: ${name}: ${honest} of ${asked} newcomers served, abuser ${most} of at most ${due}, ${places} places`);
+      console.log(`flood: ${table}: ${name}: ${honest} of ${newcomers} newcomers served, abuser ${most} of at most ${due}, ${places} places`);
       assert.ok(most <= due, `the abuser got ${most} of ${due}`);
-      assert.ok(honest >= 0.95 * asked, `only ${honest} of ${asked} newcomers were served`);
+      assert.ok(honest >= 0.95 * newcomers, `only ${honest} of ${newcomers} newcomers were served`);
     });
   }
 }

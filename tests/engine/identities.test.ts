@@ -155,14 +155,14 @@ test("words that are not as they must be in scratch are refused", async () => {
   assert.is(exports.validate(), 0);
   const view = new DataView(exports.memory.buffer);
   const at = exports.scratch() + abi.SCRATCH_IDENTITY;
-  const ask = (bytes: readonly number[], length = bytes.length): number => {
+  const codeOf = (bytes: readonly number[], length = bytes.length): number => {
     bytes.forEach((byte, i) => { view.setUint8(at + i, byte); });
     exports.identity?.(0, 0, 0, 0xffff, 1, 0, length);
     return view.getInt32(abi.DETAIL_BASE + abi.DETAIL_CODE, true);
   };
   const a = [5, 0, 0x64, 0x6e, 0x73, 0x3a, 0x61];
-  assert.equal([ask(a), ask([]), ask(a, 6), ask(a, 1), ask([...a, 1]), ask([6, 0, ...a.slice(2)], 7), ask([0, 0, ...a])], [1, 23, 24, 24, 24, 24, 1]);
-  assert.equal([ask(a, -1), ask(a, abi.MAX_IDENTITY_WORD_BYTES + 2 * abi.MAX_IDENTITY_WORDS + 1), ask(Array.from({ length: 132 }, () => 0)), ask(Array.from({ length: 130 }, () => 0))], [24, 24, 24, 23]);
+  assert.equal([codeOf(a), codeOf([]), codeOf(a, 6), codeOf(a, 1), codeOf([...a, 1]), codeOf([6, 0, ...a.slice(2)], 7), codeOf([0, 0, ...a])], [1, 23, 24, 24, 24, 24, 1]);
+  assert.equal([codeOf(a, -1), codeOf(a, abi.MAX_IDENTITY_WORD_BYTES + 2 * abi.MAX_IDENTITY_WORDS + 1), codeOf(Array.from({ length: 132 }, () => 0)), codeOf(Array.from({ length: 130 }, () => 0))], [24, 24, 24, 23]);
 });
 
 test("the order of members and rules does not change the module", () => {

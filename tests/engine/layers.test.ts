@@ -24,7 +24,7 @@ function prefix(c: Chance): Prefix {
   return prefixOf(base, length);
 }
 
-test("nets of three layers hold what the equations say", () => {
+test("nets of three layers contain the addresses that the equations give them", () => {
   const seen = new Map<boolean, number>();
   for (let seed = 0; seed < POLICIES; seed++) {
     const c = chance(1_100_000 + seed);
@@ -57,7 +57,7 @@ function namesOf(hosts: readonly NamedHosts[]): readonly string[] {
   return [...new Set(tails.flatMap((tail) => ["", "a.", "b.", "q.", "a.b.", "q.a.", "q.r.", "q.r.s."].map((front) => `${front}${tail}`.replace(/\.$/, ""))))].filter((name) => name !== "");
 }
 
-test("host names of three layers are held as the equations say", () => {
+test("sets of host names of three layers contain the names that the equations give them", () => {
   const seen = new Map<string, number>();
   for (let seed = 0; seed < POLICIES; seed++) {
     const c = chance(1_200_000 + seed);

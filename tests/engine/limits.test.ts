@@ -74,7 +74,7 @@ function play(policy: ModelPolicy, running: Running, c: Chance, steps: number, w
     // Sometimes a batch, which must charge its records in sequence.
     const peers = Array.from({ length: c.oneIn(5) ? 1 + c.below(8) : 1 }, () => ({ expose: c.pick(policy.exposes), ...c.pick(PEERS) }));
     const decisions = running.engine.admit(peers.map((p) => ({ listener: running.ids.get(p.expose.name) ?? -1, source: words(p.source), zone: p.zone })));
-    const waiting: Connection[] = [];
+    const pending: Connection[] = [];
     peers.forEach(({ expose, source, zone }, i) => {
       const at = `${where}, step ${step}, peer ${i}: ${expose.name} from ${addressText(source)} at ${now}\n${running.printed.text}`;
       const answer = decisions[i];
@@ -89,11 +89,11 @@ function play(policy: ModelPolicy, running: Running, c: Chance, steps: number, w
         assert.is(answer?.allowed, rules.allowed, at);
         admitted++;
         open.push({ expose, source, zone });
-        if (rules.later) waiting.push({ expose, source, zone });
+        if (rules.later) pending.push({ expose, source, zone });
       }
     });
     // A connection that its name refuses releases its caps.
-    for (const peer of waiting) {
+    for (const peer of pending) {
       const name = c.pick(NAMES);
       const id = running.ids.get(peer.expose.name) ?? -1;
       const last = decide(policy, peer.expose, { source: peer.source, wall: null, name });
@@ -142,7 +142,7 @@ function one(limits: readonly ModelLimit[], cap: ModelCap | null = null, name = 
   };
 }
 
-const ask = (running: Running, source: bigint): string => decided(running.engine.admit([{ listener: 0, source: words(source) }])[0]).code;
+const codeFrom = (running: Running, source: bigint): string => decided(running.engine.admit([{ listener: 0, source: words(source) }])[0]).code;
 const at = (running: Running, monoMs: number): void => { running.engine.setClock({ monoMs, wallSeconds: null }); };
 const HOST = v4(0xc0000201);
 
@@ -161,18 +161,18 @@ for (const key of [SOURCE, { kind: "listener" } as const]) {
       for (const start of [0, ...WRAPS, 2 ** 42]) {
         const running = run(one([{ count, per, burst, key }]));
         at(running, start);
-        for (let i = 0; i < burst; i++) assert.is(ask(running, HOST), "allowed", `${i} of ${burst} at ${start}`);
-        assert.is(ask(running, HOST), refused, `burst + 1 at ${start}`);
+        for (let i = 0; i < burst; i++) assert.is(codeFrom(running, HOST), "allowed", `${i} of ${burst} at ${start}`);
+        assert.is(codeFrom(running, HOST), refused, `burst + 1 at ${start}`);
         const interval = periodMs / count;
         if (interval > 1) {
           at(running, start + Math.ceil(interval) - 1);
-          assert.is(ask(running, HOST), refused, `too early after ${start}`);
+          assert.is(codeFrom(running, HOST), refused, `too early after ${start}`);
         }
         at(running, start + Math.ceil(interval));
-        assert.is(ask(running, HOST), "allowed", `one interval after ${start}`);
+        assert.is(codeFrom(running, HOST), "allowed", `one interval after ${start}`);
         at(running, start + 2 ** 32 + 3_600_000 * burst);
-        for (let i = 0; i < burst; i++) assert.is(ask(running, HOST), "allowed", `full again, ${i} after ${start}`);
-        assert.is(ask(running, HOST), refused);
+        for (let i = 0; i < burst; i++) assert.is(codeFrom(running, HOST), "allowed", `full again, ${i} after ${start}`);
+        assert.is(codeFrom(running, HOST), refused);
       }
     });
   }
@@ -181,55 +181,55 @@ for (const key of [SOURCE, { kind: "listener" } as const]) {
 engine("a clock that goes backwards refills nothing", () => {
   const running = run(one([{ count: 1, per: "s", burst: 2, key: SOURCE }]));
   at(running, 10_000_000);
-  assert.equal([ask(running, HOST), ask(running, HOST), ask(running, HOST)], ["allowed", "allowed", "limit_source"]);
+  assert.equal([codeFrom(running, HOST), codeFrom(running, HOST), codeFrom(running, HOST)], ["allowed", "allowed", "limit_source"]);
   for (const back of [9_999_999, 9_000_000, 0]) {
     at(running, back);
-    assert.is(ask(running, HOST), "limit_source", String(back));
+    assert.is(codeFrom(running, HOST), "limit_source", String(back));
   }
   at(running, 10_000_999);
-  assert.is(ask(running, HOST), "limit_source");
+  assert.is(codeFrom(running, HOST), "limit_source");
   at(running, 10_001_000);
-  assert.is(ask(running, HOST), "allowed");
+  assert.is(codeFrom(running, HOST), "allowed");
 });
 
 engine("an invalid clock refills nothing", () => {
   const running = run(one([{ count: 1, per: "s", burst: 1, key: SOURCE }]));
   at(running, 5_000);
-  assert.is(ask(running, HOST), "allowed");
+  assert.is(codeFrom(running, HOST), "allowed");
   for (const monoMs of [Number.NaN, Number.NEGATIVE_INFINITY, -1, -(2 ** 53)]) {
     at(running, monoMs);
-    assert.is(ask(running, HOST), "limit_source", String(monoMs));
+    assert.is(codeFrom(running, HOST), "limit_source", String(monoMs));
   }
 });
 
 engine("a refusal charges neither other limits nor caps", () => {
   const running = run(one([{ count: 1, per: "h", burst: 3, key: { kind: "listener" } }, { count: 1, per: "h", burst: 1, key: SOURCE }], { connections: 9, perSource: null }));
   at(running, 1);
-  assert.is(ask(running, HOST), "allowed");
-  for (let i = 0; i < 20; i++) assert.is(ask(running, HOST), "limit_source");
+  assert.is(codeFrom(running, HOST), "allowed");
+  for (let i = 0; i < 20; i++) assert.is(codeFrom(running, HOST), "limit_source");
   assert.is(running.engine.connections(0), 1);
-  assert.is(ask(running, HOST + 1n), "allowed");
-  assert.is(ask(running, HOST + 2n), "allowed");
-  assert.is(ask(running, HOST + 3n), "limit_listener");
+  assert.is(codeFrom(running, HOST + 1n), "allowed");
+  assert.is(codeFrom(running, HOST + 2n), "allowed");
+  assert.is(codeFrom(running, HOST + 3n), "limit_listener");
 });
 
 engine("if a cap and a limit are both full, the cap is reported", () => {
   const running = run(one([{ count: 1, per: "h", burst: 1, key: SOURCE }], { connections: 5, perSource: { connections: 1, v4: 32, v6: 64, written: false } }));
-  assert.is(ask(running, HOST), "allowed");
-  assert.is(ask(running, HOST), "cap_source");
+  assert.is(codeFrom(running, HOST), "allowed");
+  assert.is(codeFrom(running, HOST), "cap_source");
   running.engine.release(0, words(HOST));
-  assert.is(ask(running, HOST), "limit_source");
+  assert.is(codeFrom(running, HOST), "limit_source");
 });
 
 for (const connections of [1, 2, 1_000]) {
   engine(`a cap of ${connections} admits N connections, refuses N + 1, and is released by closes`, () => {
     for (const perSource of [null, { connections, v4: 1, v6: 1, written: true }]) {
       const running = run(one([], { connections, perSource }));
-      for (let i = 0; i < connections; i++) assert.is(ask(running, HOST + BigInt(i % 50)), "allowed");
-      assert.is(ask(running, HOST), "cap_listener");
+      for (let i = 0; i < connections; i++) assert.is(codeFrom(running, HOST + BigInt(i % 50)), "allowed");
+      assert.is(codeFrom(running, HOST), "cap_listener");
       running.engine.release(0, words(HOST));
-      assert.is(ask(running, HOST + 60n), "allowed");
-      assert.is(ask(running, HOST), "cap_listener");
+      assert.is(codeFrom(running, HOST + 60n), "allowed");
+      assert.is(codeFrom(running, HOST), "cap_listener");
     }
   });
 }
@@ -238,20 +238,20 @@ engine("every source under a cap has its own entry, up to the listener's cap", (
   const connections = 2_000;
   const running = run(one([], { connections, perSource: { connections: 1, v4: 32, v6: 128, written: true } }));
   const sources = Array.from({ length: connections }, (_, i) => (i % 2 === 0 ? v4(i * 7919) : BigInt(i) << 64n));
-  for (const source of sources) assert.is(ask(running, source), "allowed", addressText(source));
-  assert.is(ask(running, HOST), "cap_listener");
+  for (const source of sources) assert.is(codeFrom(running, source), "allowed", addressText(source));
+  assert.is(codeFrom(running, HOST), "cap_listener");
   for (const source of sources) running.engine.release(0, words(source));
   assert.is(running.engine.connections(0), 0);
-  for (const source of sources) assert.is(ask(running, source), "allowed", addressText(source));
+  for (const source of sources) assert.is(codeFrom(running, source), "allowed", addressText(source));
 });
 
 engine("closing what is not open gives nothing away", () => {
   const running = run(one([], { connections: 3, perSource: { connections: 2, v4: 32, v6: 64, written: false } }));
   for (let i = 0; i < 5; i++) running.engine.release(0, words(HOST));
-  assert.equal([ask(running, HOST), ask(running, HOST), ask(running, HOST)], ["allowed", "allowed", "cap_source"]);
+  assert.equal([codeFrom(running, HOST), codeFrom(running, HOST), codeFrom(running, HOST)], ["allowed", "allowed", "cap_source"]);
   // A close of another source must not free an entry of this one.
   running.engine.release(0, words(HOST + 1n));
-  assert.is(ask(running, HOST), "cap_source");
+  assert.is(codeFrom(running, HOST), "cap_source");
 });
 
 // The `::1` of another network is another source. Sources with the same prefix share a key, except on a link.
@@ -294,7 +294,7 @@ engine("debts outlive a reload, and a recounted cap only blocks new connections"
   const limits: readonly ModelLimit[] = [{ count: 1, per: "m", burst: 2, key: SOURCE }, { count: 1, per: "m", burst: 5, key: { kind: "listener" } }];
   const before = run(one(limits));
   at(before, 1_000_000);
-  assert.equal([ask(before, HOST), ask(before, HOST), ask(before, HOST)], ["allowed", "allowed", "limit_source"]);
+  assert.equal([codeFrom(before, HOST), codeFrom(before, HOST), codeFrom(before, HOST)], ["allowed", "allowed", "limit_source"]);
   const state = before.engine.exportState();
   // Another module, with one more listener and with the limit at another position.
   const wider = one(limits, { connections: 1, perSource: null });
@@ -302,17 +302,17 @@ engine("debts outlive a reload, and a recounted cap only blocks new connections"
   at(after, 1_000_000);
   after.engine.importState(state);
   const web = after.ids.get("web") ?? -1;
-  const askWeb = (source: bigint): string => decided(after.engine.admit([{ listener: web, source: words(source) }])[0]).code;
-  assert.is(askWeb(HOST), "limit_source");
+  const codeAtWeb = (source: bigint): string => decided(after.engine.admit([{ listener: web, source: words(source) }])[0]).code;
+  assert.is(codeAtWeb(HOST), "limit_source");
   after.engine.recount(web, words(HOST));
   after.engine.recount(web, words(HOST));
   assert.is(after.engine.connections(web), 2);
-  assert.is(askWeb(HOST + 1n), "cap_listener");
+  assert.is(codeAtWeb(HOST + 1n), "cap_listener");
   after.engine.release(web, words(HOST));
   after.engine.release(web, words(HOST));
-  assert.is(askWeb(HOST), "limit_source");
+  assert.is(codeAtWeb(HOST), "limit_source");
   at(after, 1_060_000);
-  assert.is(askWeb(HOST), "allowed");
+  assert.is(codeAtWeb(HOST), "allowed");
 });
 
 engine("debts in the sketch survive a reload too", () => {
@@ -332,14 +332,14 @@ engine("debts in the sketch survive a reload too", () => {
 engine("truncated or foreign state never admits anything", () => {
   const limits: readonly ModelLimit[] = [{ count: 1, per: "h", burst: 1, key: SOURCE }];
   const first = run(one(limits));
-  assert.is(ask(first, HOST), "allowed");
+  assert.is(codeFrom(first, HOST), "allowed");
   const state = first.engine.exportState();
   assert.ok(state.length > 0);
   const c = chance(1);
   for (let i = 0; i < 50; i++) {
     const garbage = Uint8Array.from({ length: c.below(4) === 0 ? state.length : c.below(200) }, () => c.below(256));
     first.engine.importState(garbage);
-    assert.is(ask(first, HOST), "limit_source");
+    assert.is(codeFrom(first, HOST), "limit_source");
   }
   assert.not.ok(first.engine.poisoned);
 });

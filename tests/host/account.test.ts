@@ -1,5 +1,5 @@
-// A module's account of itself: what the gateway opens is read from it, so it is held to bounds
-// and to the tables. Each row rewrites the semantic JSON of a good module and repairs its hash.
+// A module's account of itself: the gateway reads from it which ports to open, so it is checked
+// against bounds and the tables. Each row rewrites the semantic JSON of a good module and repairs its hash.
 import { createHash } from "node:crypto";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -54,7 +54,7 @@ const rows: readonly (readonly [name: string, from: string, to: string, due: Reg
   ["one port less at the start", '"100-200"', '"101-200"', DIFFER],
   ["a neighbour's port", '"201-299"', '"200-299"', DIFFER],
   ["a port left out", '"100-200"', '"100-149","151-200"', DIFFER],
-  // Nothing opens what the account leaves out.
+  // A port that the account omits is not opened.
   ["a range left out", '"100-200","300"', '"100-200"', /^loaded$/],
   ["all ports", '"301-400"', '"1-65535"', DIFFER],
   ["a bind that the tables do not have", '"10.0.0.0/8"', '"0.0.0.0/1"', DIFFER],

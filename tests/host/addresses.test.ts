@@ -15,7 +15,7 @@ import { parsePrefix } from "../../runtime/net/prefix.ts";
 
 const addresses = suite("addresses");
 
-/** What Node makes of a text: the same address, told by a list of it alone. */
+/** Whether Node reads the text as the same address: a block list of that address alone matches the text. */
 function nodeAgrees(text: string): boolean {
   const read = parseAddress(text);
   const known = isIPv4(text) || (isIPv6(text) && !text.includes("%"));

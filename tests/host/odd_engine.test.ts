@@ -24,8 +24,8 @@ const admit = (e: PolicyEngine): Answer | undefined => e.admit([{ listener: 0, s
 const allowed = [1, v.REASON_NONE, v.CODE_ALLOWED, 0] as const;
 const batchAllowed = [1, v.CODE_ALLOWED, 0] as const;
 
-type Ask = (e: PolicyEngine) => Answer | undefined;
-const rows: readonly (readonly [name: string, odd: Odd, ask: Ask, due: string])[] = [
+type Call = (e: PolicyEngine) => Answer | undefined;
+const rows: readonly (readonly [name: string, odd: Odd, call: Call, due: string])[] = [
   // The first rows show that the rest fail for the reason they name.
   ["an allow that is one", { results: { accept4: 1 }, detail: allowed }, accept, "allow allowed"],
   ["a batch that is one", { batch: batchAllowed }, admit, "allow allowed"],
@@ -53,7 +53,7 @@ const rows: readonly (readonly [name: string, odd: Odd, ask: Ask, due: string])[
   ["tables that do not validate", { results: { validate: 3, accept4: 1 }, detail: allowed }, accept, "policy bad_tables"],
 ];
 
-for (const [name, odd, ask, due] of rows) test(name, () => { assert.is(word(ask(open(odd))), due); });
+for (const [name, odd, call, due] of rows) test(name, () => { assert.is(word(call(open(odd))), due); });
 
 test("a failed engine never answers again", () => {
   const engine = open({ results: { accept4: 1, bind: 1, accept6: "trap" }, detail: allowed, batch: batchAllowed });
@@ -62,7 +62,7 @@ test("a failed engine never answers again", () => {
   assert.not(engine.poisoned);
   accept6(engine);
   assert.ok(engine.poisoned);
-  for (const ask of [accept, accept6, bind, admit]) assert.is(word(ask(engine)), "policy module_trap");
+  for (const call of [accept, accept6, bind, admit]) assert.is(word(call(engine)), "policy module_trap");
   assert.is(engine.listenerAt("tcp", 8443, V4), -1);
   assert.is(engine.connections(0), 0);
   assert.is(engine.exportState().length, 0);

@@ -14,7 +14,7 @@ const SHAPES = {
 
 export interface Odd {
   readonly results?: Partial<Record<keyof typeof SHAPES, number | typeof TRAP>>;
-  /** verdict, reason, code, rule as they stand in memory all along. */
+  /** verdict, reason, code, rule: the values in memory, which no call changes. */
   readonly detail?: readonly [number, number, number, number];
   /** verdict, reason << 16 | code, rule that `batch` writes into its first record. */
   readonly batch?: readonly [number, number, number];

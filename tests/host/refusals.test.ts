@@ -1,4 +1,4 @@
-// What a host refuses to run: each row changes a good module in one way, repairs seal and hash where
+// Modules that a host refuses to run: each row changes a good module in one way, repairs seal and hash where
 // the change would otherwise only show there, and names the refusal that is due.
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";

@@ -1,5 +1,5 @@
-// The programs run this package's code and nobody else's: not what a tsconfig.json of the current
-// folder says, and not what stands in the shared temporary folder.
+// The programs run this package's code and no other: neither a tsconfig.json of the current folder
+// nor a file in the shared temporary folder changes it.
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

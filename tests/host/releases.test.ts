@@ -20,7 +20,7 @@ const moduleOf = (release: string): Uint8Array => readFileSync(new URL(`${releas
 interface Release {
   readonly release: string;
   readonly tables: number;
-  readonly ask: (engine: PolicyEngine) => void;
+  readonly evaluate: (engine: PolicyEngine) => void;
 }
 
 const said = (engine: PolicyEngine, answer: Answer | undefined): string => {
@@ -51,7 +51,7 @@ function admitted(engine: PolicyEngine, listener: string, source: string): strin
 const RELEASES: readonly Release[] = [
   {
     release: "0.1.0", tables: 1,
-    ask(engine) {
+    evaluate(engine) {
       engine.setClock({ monoMs: 1_000, wallSeconds: null });
       accepts(engine, [
         ["web", "203.0.113.9", "allowed all"], ["web", "2001:db8::1", "allowed all"],
@@ -77,7 +77,7 @@ const RELEASES: readonly Release[] = [
   },
   {
     release: "0.2.0", tables: 2,
-    ask(engine) {
+    evaluate(engine) {
       const end = Date.UTC(2027, 2, 1) / 1000;
       engine.setClock({ monoMs: 1_000, wallSeconds: end - 1 });
       accepts(engine, [
@@ -114,7 +114,7 @@ test("the host knows its own release's engine and the previous one's, and no oth
   assert.equal(KNOWN_ENGINES.map((e) => e.abiVersion), [ENGINE_ABI_VERSION, ENGINE_ABI_VERSION - 1]);
 });
 
-for (const { release, tables, ask } of RELEASES) {
+for (const { release, tables, evaluate } of RELEASES) {
   const due = tables >= ENGINE_ABI_VERSION - 1;
   test(`a module of ${release} ${due ? "loads and decides as it did" : "is too old, and the refusal says what to do"}`, () => {
     const bytes = moduleOf(release);
@@ -122,7 +122,7 @@ for (const { release, tables, ask } of RELEASES) {
       const policy = loaded(bytes);
       assert.is(policy.info.abiVersion, tables);
       const engine = openEngine(policy, new Uint8Array(16));
-      ask(engine);
+      evaluate(engine);
       assert.not.ok(engine.poisoned);
     } else {
       const refusal = loadPolicy(bytes);

@@ -53,7 +53,7 @@ interface Row {
   readonly bytes: Uint8Array;
   /** With our key trusted. */
   readonly due: string;
-  /** With no keys configured, where that differs; null: not asked. */
+  /** With no keys configured, where that differs; null: not checked. */
   readonly unchecked?: string | null;
 }
 
@@ -96,7 +96,7 @@ const rows: readonly Row[] = [
   { name: "a changed module with its hash repaired", bytes: resealed(right, good.length - 200), due: "signature_bad", unchecked: null },
 ];
 
-/** A hash over a module in which the signature section stands before it. */
+/** A module whose signature section is before its hash section. */
 function signatureFirst(): Uint8Array {
   const hash = readSections(good)?.at(-1);
   const body = signed(good.subarray(0, hash?.start), ours);
@@ -106,7 +106,7 @@ function signatureFirst(): Uint8Array {
 for (const { name, bytes, due, unchecked } of rows) {
   test(name, () => {
     assert.is(codeOf(bytes, trust), due, "with our key");
-    // Neither more keys nor their order let more in, and no key is not the same as none asked for.
+    // Neither more keys nor their order let more in, and an empty list of keys differs from no list.
     assert.is(codeOf(bytes, [newSigner().trusted, ours.trusted]), due, "with our key and one more");
     assert.is(codeOf(bytes, []) === "loaded", false, "with an empty list");
     if (unchecked !== null) assert.is(codeOf(bytes, null), unchecked ?? due, "with no keys");
@@ -129,15 +129,15 @@ test("every bit of the section, and of every part of the module, counts", () => 
   const flip = (byte: number, bit: number): void => { copy[byte] = (copy[byte] ?? 0) ^ (1 << bit); };
   const passes = (): boolean => verifyModule(copy, trust).ok;
   let tried = 0;
-  const ask = (byte: number, bit: number): void => {
+  const refuses = (byte: number, bit: number): void => {
     flip(byte, bit);
     assert.not.ok(passes(), `byte ${byte - good.length} bit ${bit}`);
     flip(byte, bit);
     tried++;
   };
-  for (let byte = good.length; byte < right.length; byte++) for (let bit = 0; bit < 8; bit++) ask(byte, bit);
+  for (let byte = good.length; byte < right.length; byte++) for (let bit = 0; bit < 8; bit++) refuses(byte, bit);
   assert.is(tried, 110 * 8);
-  for (let byte = 0; byte < good.length; byte += 23) ask(byte, byte % 8);
+  for (let byte = 0; byte < good.length; byte += 23) refuses(byte, byte % 8);
   assert.ok(passes(), "the copy is whole again");
 });
 
@@ -160,11 +160,11 @@ test("a signed module cut at any byte", () => {
 });
 
 test("the worker checks signatures too", async () => {
-  const ask = async (bytes: Uint8Array, keys: Trust): Promise<string> => {
+  const outcomeOf = async (bytes: Uint8Array, keys: Trust): Promise<string> => {
     const result = await loadPolicyInWorker(Uint8Array.from(bytes), keys, 60_000);
     return !result.ok ? result.error.code : String(result.value.info.signature?.verified);
   };
-  assert.equal(await Promise.all([ask(right, trust), ask(good, trust), ask(right, []), ask(right, null)]), ["true", "signature_missing", "signature_key", "false"]);
+  assert.equal(await Promise.all([outcomeOf(right, trust), outcomeOf(good, trust), outcomeOf(right, []), outcomeOf(right, null)]), ["true", "signature_missing", "signature_key", "false"]);
 });
 
 test("the product's writer makes the same bytes", () => {

@@ -33,7 +33,7 @@ export interface Fields {
   readonly revision?: bigint;
   readonly domain?: string;
   readonly name?: string;
-  /** What stands between revision and signature, where nothing should. */
+  /** Bytes between revision and signature; a correct section has none there. */
   readonly between?: Uint8Array;
   /** Bytes of the section's size; one is right. */
   readonly sizeBytes?: 1 | 2;

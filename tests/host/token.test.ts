@@ -17,8 +17,8 @@ const facts: TokenFacts = { service: "dns", proto: "udp", address: fromV4(0x0a01
 const minted = mintToken(facts, END, nonce, key);
 
 /** `ok`, or the word of the code. */
-function said(token: Uint8Array, asked: Partial<TokenFacts> = {}, now = END - 1, other = key, nonces = new NonceSet(4)): string {
-  const verified = verifyToken(token, { ...facts, ...asked }, now, other, nonces);
+function said(token: Uint8Array, request: Partial<TokenFacts> = {}, now = END - 1, other = key, nonces = new NonceSet(4)): string {
+  const verified = verifyToken(token, { ...facts, ...request }, now, other, nonces);
   return typeof verified === "number" ? CODES[verified].name : "ok";
 }
 
@@ -85,7 +85,7 @@ test("another key", () => {
   for (let at = 0; at < KEY_BYTES; at++) assert.is(said(minted, {}, END - 1, key.map((b, i) => (i === at ? b ^ 1 : b))), "token_forged");
 });
 
-test("what is wrong uses up no nonce, and a token holds once", () => {
+test("a wrong token uses up no nonce, and a token is accepted once", () => {
   const nonces = new NonceSet(4);
   assert.is(said(minted, { port: 54 }, END - 1, key, nonces), "token_port");
   assert.is(said(minted, {}, END, key, nonces), "token_expired");

@@ -30,7 +30,7 @@ const folders: readonly Folder[] = [
   { at: "runtime/host/", may: ["runtime/host/", "runtime/package/", "runtime/abi/", "runtime/net/", "runtime/engine/build/", "runtime/result/"], packages: ["@assemblyscript/loader", "@noble/hashes"], node: true, why: "what decides must not depend on what compiles or serves" },
   { at: "runtime/guard/", may: ["runtime/guard/", "runtime/shell/", "runtime/package/", "runtime/host/", "runtime/abi/", "runtime/net/", "runtime/text/", "runtime/result/"], packages: ["koffi"], node: true, why: "the guardrail works without a gateway" },
   { at: "runtime/os/", may: ["runtime/os/", "runtime/abi/"], packages: [], node: false, why: "what runs on bare metal has no Node and no C library" },
-  { at: "compiler/cli/", may: ["compiler/", "runtime/shell/", "runtime/package/", "runtime/host/", "runtime/abi/", "runtime/net/", "runtime/text/", "runtime/result/", "runtime/engine/build/"], packages: [], node: true, why: "the command line asks the shipped module and never the gateway" },
+  { at: "compiler/cli/", may: ["compiler/", "runtime/shell/", "runtime/package/", "runtime/host/", "runtime/abi/", "runtime/net/", "runtime/text/", "runtime/result/", "runtime/engine/build/"], packages: [], node: true, why: "the command line evaluates the shipped module and never uses the gateway" },
   { at: "compiler/source/", may: ["compiler/source/", "runtime/abi/", "runtime/text/", "runtime/result/"], packages: [], node: false, why: `${pure}; every phase reads texts and places` },
   { at: "compiler/diagnostics/", may: ["compiler/diagnostics/", "compiler/source/", "runtime/abi/", "runtime/text/", "runtime/result/"], packages: [], node: false, why: `${pure}; every phase makes diagnostics` },
   { at: "compiler/policy/", may: ["compiler/policy/", "runtime/abi/", "runtime/net/", ...COMPILER], packages: [], node: false, why: `${pure}; the checked policy is types alone` },
@@ -196,7 +196,7 @@ house("no import cycles between folders", () => {
   assert.equal(cyclesIn(betweenFolders(two)), ["runtime/a/ -> runtime/b/ -> runtime/a/"]);
 });
 
-house("only runtime/host/ask.ts makes permits", () => {
+house("permits are made in one file only", () => {
   const others = files.filter((f) => /\bmintPermit\b/.test(f.text)).map((f) => f.path)
     .filter((p) => p !== "runtime/host/ask.ts" && p !== "runtime/host/decision.ts");
   assert.equal(others, []);

@@ -11,12 +11,12 @@ export interface Source {
   readonly text: string;
 }
 
-const LEAVE_OUT = new Set(["node_modules", ".git", "build", "dist"]);
+const EXCLUDED = new Set(["node_modules", ".git", "build", "dist"]);
 
 function walk(folder: string, endings: readonly string[]): Source[] {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
-    if (entry.isDirectory()) return LEAVE_OUT.has(entry.name) ? [] : walk(path, endings);
+    if (entry.isDirectory()) return EXCLUDED.has(entry.name) ? [] : walk(path, endings);
     if (!entry.isFile() || !endings.some((ending) => entry.name.endsWith(ending))) return [];
     return [{ path, text: readFileSync(join(root, path), "utf8") }];
   });

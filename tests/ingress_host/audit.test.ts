@@ -44,7 +44,7 @@ function disk(regular: boolean): AuditFile & { room: number; bytes: Buffer } {
 
 const line = (n: number): string => `${JSON.stringify({ n, fill: "x".repeat(40) })}\n`;
 
-test("control bytes never leave a line, and fields are capped between characters", () => {
+test("control bytes are escaped in every line, and fields are cut between characters", () => {
   const hostile = "a\nb\r\u0000\u001b[2J\u007f\u009b31m\u2028\u2029\"}\\";
   const text = auditLine({ op: "register", decision: refused, generation: 1, wallMs: 0, local: "", detail: hostile });
   assert.is(text.split("\n").length, 2);
@@ -106,15 +106,15 @@ test("a line that had begun in a pipe is finished where the same pipe is opened 
   assert.equal([counters.auditRecords, counters.auditDropped], [3, 0]);
 });
 
-test("a failure while recording is a refusal that holds no cap", async () => {
+test("a failure while recording is a refusal that uses no cap", async () => {
   const port = await freePort();
   const behind = await backend("hello");
   const gateway = await running({ policy: `edition 1\nexpose web on tcp ${port} { backend 127.0.0.1:${behind.port} cap 1 connections allow from any }` });
   const { wallMs } = gateway.clock;
-  let asked = 0;
+  let reads = 0;
   gateway.clock.wallMs = () => {
-    // The decision asks first, the record second.
-    if (++asked === 2) throw new Error("no clock");
+    // The decision reads the time first, the record second.
+    if (++reads === 2) throw new Error("no clock");
     return wallMs();
   };
   assert.is(await probe(port), "deny");
@@ -125,7 +125,7 @@ test("a failure while recording is a refusal that holds no cap", async () => {
   behind.close();
 });
 
-test("every amount of room leaves whole lines and exact counts", () => {
+test("whole lines and exact counts are written for every amount of room", () => {
   const lines = [line(1), line(2), line(3)];
   const all = lines.join("");
   for (let room = 0; room <= all.length; room++) {

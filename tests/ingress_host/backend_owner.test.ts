@@ -1,4 +1,4 @@
-// Whose a static backend is: the kernel is asked at each connect, where the service has a uid.
+// The owner of a static backend: the gateway looks it up in the kernel at each connect, where the service has a uid.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chownSync, rmSync } from "node:fs";
@@ -52,7 +52,7 @@ test("every socket of a group must be an owner's; no answer and no socket are re
   assert.match(tcpOwner(null, owners) ?? "", /the kernel does not say/);
 });
 
-test("who took the connection: certain, or asked again once the sockets are known", () => {
+test("the owner of a connection is known at once, or looked up again when the sockets are known", () => {
   const address = tcpBackend("127.0.0.1", 80);
   if (typeof address === "string") throw new Error(address);
   const verdicts = (far: FarEnd | null, rows: readonly Listener[][]): unknown[] => {
@@ -65,7 +65,7 @@ test("who took the connection: certain, or asked again once the sockets are know
   assert.equal(verdicts({ state: "queued" }, [one, two]), [null, null]);
   assert.equal(verdicts({ state: "accepted", uid: OWNER }, [one, two]), [null, null]);
   assert.equal(verdicts({ state: "accepted", uid: ROOT }, [one]), [null]);
-  // A worker of another user is the service's, once its listening socket is known; a new socket is asked about anew.
+  // A worker of another user is the service's, once its listening socket is known; a new socket is looked up again.
   for (const far of [{ state: "accepted", uid: STRANGER }, { state: "gone" }, null] as const) {
     assert.equal(verdicts(far, [one, one, two, two]), [AGAIN, null, AGAIN, null], JSON.stringify(far));
   }
@@ -115,7 +115,7 @@ else {
     }
   });
 
-  test("two wildcards, of IPv4 and of IPv6 alone, are told apart, and an address that is no loopback is looked for among all", async () => {
+  test("the wildcards of IPv4 and of IPv6 alone are distinct, and an address other than loopback is looked up among all", async () => {
     const [four, six] = [createServer(), createServer()];
     const port = await listening(four, "0.0.0.0");
     try {

@@ -1,9 +1,9 @@
-// A backend that the kernel can tell from the gateway, which runs in the test's own process.
+// A backend that the kernel can distinguish from the gateway, which runs in the test's own process.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 
 /**
- * A backend in a process of its own, which the kernel can tell from the gateway. `at` is a
+ * A backend in a process of its own, which the kernel can distinguish from the gateway. `at` is a
  * loopback port or the path of a unix socket; it greets and ends. Null where that user can't
  * start this Node.
  */
@@ -12,7 +12,7 @@ export async function backendProcess(
 ): Promise<{ stop(): Promise<void> } | null> {
   const listen = JSON.stringify(typeof at === "string" ? { path: at } : { host: "127.0.0.1", port: at });
   const script = `require("net").createServer((s) => s.on("error", () => {}).end(${JSON.stringify(greeting)})).listen(${listen}, () => process.stdout.write("up"))`;
-  // A folder that any user can stand in.
+  // A folder that every user can enter.
   const child = spawn(process.execPath, ["-e", script], {
     cwd: "/", stdio: ["ignore", "pipe", "ignore"], ...(user.uid !== undefined && { uid: user.uid, gid: user.uid }),
   });

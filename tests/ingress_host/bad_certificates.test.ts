@@ -65,15 +65,15 @@ test("what is unusable at a start closes its exposes alone, is named everywhere,
 
   const status: unknown = JSON.parse(JSON.stringify(await gateway.daemon.status()));
   assert.is(statusText(status).match(/^WARNING +expose `(?:web|ops|app)` is closed: /gm)?.length, 3, statusText(status));
-  const ask = async (path: string): Promise<readonly [number, string]> => {
+  const get = async (path: string): Promise<readonly [number, string]> => {
     const answer = await fetch(`http://127.0.0.1:${http}${path}`, { headers: { authorization: "Bearer 0123456789abcdef" } });
     return [answer.status, await answer.text()];
   };
-  const [code, body] = await ask("/readyz");
+  const [code, body] = await get("/readyz");
   assert.is(code, 200);
   assert.equal([body.split("\n")[0], body.split("\n").at(-1)], ["ready", ""]);
   assert.equal(body.split("\n").slice(1, -1).map((line) => line.slice(0, 24)).sort(), ["app", "ops", "web"].map((name) => `expose \`${name}\` is closed: `));
-  for (const name of ["web", "ops", "app"]) assert.ok((await ask("/metrics"))[1].includes(`ingressd_listener_closed{listener="${name}"} 1\n`));
+  for (const name of ["web", "ops", "app"]) assert.ok((await get("/metrics"))[1].includes(`ingressd_listener_closed{listener="${name}"} 1\n`));
   const service = await gateway.control(join(g.folder, "app.sock"));
   const intent = { service: "app", proto: "tcp", port: g.ports[3], mode: "tls", backend: `127.0.0.1:${g.behind.port}` };
   assert.match(denialOf(await service.call("register", intent)), /^certificate_unusable: expose `app` is closed/);
@@ -101,12 +101,12 @@ test("what is unusable at a start closes its exposes alone, is named everywhere,
   assert.is(denialOf(await service.call("register", intent)), "granted");
   assert.is((await call({ port: g.ports[3], site })).got, SERVED);
   assert.not.ok(gateway.markers.includes(`ingressd: port open (port=${mtls}, proto=tcp)`));
-  assert.equal((await ask("/readyz"))[1].split("\n").length, 3);
+  assert.equal((await get("/readyz"))[1].split("\n").length, 3);
   putAuthority(g.folder, "corp", authority("client root"));
   gateway.clock.advance(5_000);
   await eventually(() => gateway.markers.includes(`ingressd: port open (port=${mtls}, proto=tcp)`), "the other opens too");
-  assert.equal(await ask("/readyz"), [200, "ready\n"]);
-  assert.not.ok((await ask("/metrics"))[1].includes("ingressd_listener_closed{"));
+  assert.equal(await get("/readyz"), [200, "ready\n"]);
+  assert.not.ok((await get("/metrics"))[1].includes("ingressd_listener_closed{"));
   service.close();
   await gateway.stop();
   g.behind.close();
@@ -172,18 +172,18 @@ test("a look for what is missing reads nothing else, and forgets no fault of it"
   const folder = temporaryFolder();
   const said: string[] = [];
   const entry = (name: string): { cert: string; key: string } => ({ cert: join(folder, `${name}.pem`), key: join(folder, `${name}.key`) });
-  const credentials = createCredentials({ certs: { held: entry("held"), late: entry("late") }, cas: {}, on_bad_certificate: "close" }, manualClock(() => Date.now()), (sentence) => said.push(sentence));
-  const faults = (): number => said.filter((line) => /^the certificate `held` can't be used: /.test(line)).length;
-  put(folder, "held", leaf(site, good));
-  assert.equal(credentials.renew(), ["held"]);
-  put(folder, "held", leaf(site, good));
+  const credentials = createCredentials({ certs: { kept: entry("kept"), late: entry("late") }, cas: {}, on_bad_certificate: "close" }, manualClock(() => Date.now()), (sentence) => said.push(sentence));
+  const faults = (): number => said.filter((line) => /^the certificate `kept` can't be used: /.test(line)).length;
+  put(folder, "kept", leaf(site, good));
+  assert.equal(credentials.renew(), ["kept"]);
+  put(folder, "kept", leaf(site, good));
   assert.equal(credentials.renew("missing"), [], "a new certificate of what is there is not read");
   put(folder, "late", leaf(site, good));
   assert.equal(credentials.renew("missing"), ["late"]);
   assert.equal(credentials.renew("missing"), []);
-  assert.equal(credentials.renew(), ["held"]);
+  assert.equal(credentials.renew(), ["kept"]);
 
-  writeFileSync(entry("held").cert, "nothing");
+  writeFileSync(entry("kept").cert, "nothing");
   assert.equal([credentials.renew(), faults()], [[], 1]);
   assert.equal([credentials.renew("missing"), credentials.renew(), faults()], [[], [], 1], "the fault was not forgotten in between, and so is not said again");
 });

@@ -1,5 +1,5 @@
-// Claims that a service must not get, one row each: the code that it is told, and the audit's record
-// of the same code. What is refused opens nothing.
+// Intents that a service must not get, one row each: the code of the answer, and the audit record
+// with the same code. A refused intent opens no port.
 import { once } from "node:events";
 import { connect } from "node:net";
 import { suite } from "../suite.ts";
@@ -126,19 +126,19 @@ byCredentials("stale: a lease that ended, another's, and one that never was", as
   behind.close();
 });
 
-byCredentials("withdrawn by a reload: not granted, or in another mode; the owner is told", async () => {
+byCredentials("a reload withdraws a lease that is not granted, or in another mode, and notifies the owner", async () => {
   const behind = await backend("hello");
   for (const next of ["edition 1", "passthrough"]) {
     const port = await freePort();
     const gateway = await running({ policy: policy(port), config: `[services.web]\nuid = ${self}\n[policy]\nwatch = false` });
-    const told: unknown[] = [];
-    const client = await gateway.control(undefined, (method, params) => told.push([method, params]));
+    const notices: unknown[] = [];
+    const client = await gateway.control(undefined, (method, params) => notices.push([method, params]));
     const lease = await leaseOf(client, intent(port, behind.port));
     gateway.place(moduleOf(next === "edition 1" ? next : `edition 1\nexpose web on tcp ${port} as passthrough { allow from any }`));
     await gateway.daemon.reload();
     assert.is(await probe(port), "deny");
     assert.equal(await client.call("list"), { jsonrpc: "2.0", id: 2, result: [] });
-    assert.equal(told, [["lease_ended", { lease, because: "the policy no longer grants it", word: "policy" }]]);
+    assert.equal(notices, [["lease_ended", { lease, because: "the policy no longer grants it", word: "policy" }]]);
     assert.match(denialOf(await client.call("renew", { lease, ttl_ms: 5000 })), /^no_lease/);
     await refused(gateway, client, "again", intent(port, behind.port), "not_exposed");
     client.close();

@@ -1,4 +1,4 @@
-// What is not a policy of this release's compiler never opens a port and never replaces one.
+// A file that is not a policy of this release's compiler never opens a port and never replaces a policy.
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "../suite.ts";

@@ -21,7 +21,7 @@ const file = (text: string | Buffer): string => {
   return path;
 };
 
-/** What is used of a file of authorities, or why it can't be. */
+/** The part of a file of authorities that is used, or the reason why it can't be used. */
 function trusted(text: string | Buffer): { readonly names: number; readonly partial: boolean; readonly warnings: string } | string {
   try {
     const { value, warnings } = readTrusted("corp", file(text), NOW);
@@ -140,7 +140,7 @@ test("an intermediate alone is an anchor, and the clients of others are refused"
   }
 }));
 
-test("a client's own key and signature are held to the same", () => within("allow from any", {}, async (s) => {
+test("a client's own key and signature have the same bounds", () => within("allow from any", {}, async (s) => {
   const key = (modulusLength: number): Wish => ({ key: generateKeyPairSync("rsa", { modulusLength }).privateKey });
   for (const [what, wish, code] of [
     ["RSA of 2048 bits", key(2048), "allowed"], ["RSA of 1024 bits", key(1024), "certificate_refused"], ["a signature over SHA-1", { digest: "sha1" }, "certificate_refused"],
@@ -150,7 +150,7 @@ test("a client's own key and signature are held to the same", () => within("allo
   }
 }));
 
-/** What is shown of a chain and a key, or why nothing can be. */
+/** The chain that is sent for a chain file and a key, or the reason why it can't be used. */
 function shown(chain: string, key: string): string {
   const paths = [join(folder, "chain.pem"), join(folder, "chain.key")] as const;
   writeFileSync(paths[0], chain, { mode: 0o600 });

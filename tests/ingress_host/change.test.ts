@@ -1,4 +1,4 @@
-// A change of policy as one: whoever takes part (a second store, a writer of kernel rules) commits and
+// A change of policy is one transaction: every participant (a second store, a writer of kernel rules) commits and
 // aborts with it, and an abort after the own commit brings back the old verdicts, ports and limits.
 import { readFileSync } from "node:fs";
 import { suite } from "../suite.ts";
@@ -20,7 +20,7 @@ const OLD = `edition 1\n${expose("web", a, `${LIMIT} allow from 127.0.0.1`)}`;
 /** Port b too, port a for 127.0.0.2 only, and no limit. */
 const NEW = `edition 1\n${expose("web", a, "allow from 127.0.0.2")}${expose("more", b, "allow from any")}`;
 
-/** What clients see: port a from two sources, port b. */
+/** The outcomes of clients: port a from two sources, port b. */
 async function seen(): Promise<string> {
   const answers = [await probe(a, "127.0.0.1"), await probe(a, "127.0.0.2"), await probe(b, "127.0.0.1")];
   return answers.map((answer) => (answer === "allow" ? "+" : "-")).join("");
@@ -34,12 +34,12 @@ async function allowed(times: number, from: string): Promise<number> {
 
 interface Script {
   readonly name: string;
-  /** What it does at a step; nothing where it is not named. */
+  /** The error at the step `prepare`; without it the participant agrees. */
   readonly refuses?: string;
   readonly commit?: () => void | Promise<void>;
 }
 
-/** Participants that keep a list of what they are told; `script` is read at each step. */
+/** Participants that log their calls; `script` is read at each step. */
 function chorus(log: string[], script: () => readonly Script[]): Participant[] {
   return ["first", "second"].map((name) => ({
     name,
@@ -69,26 +69,26 @@ test("all prepare, then all commit in the turn of the swap; where one refuses or
   assert.is(await seen(), "+--");
   gateway.place(state.sign(moduleOf(NEW), 2));
 
-  const rows: readonly { readonly script: readonly Script[]; readonly told: RegExp; readonly log: readonly string[] }[] = [
-    { script: [{ name: "first", refuses: "has no room: make some" }], told: /^first has no room: make some$/, log: ["first prepare"] },
-    { script: [{ name: "second", refuses: "says no" }], told: /^second says no$/, log: ["first prepare", "second prepare", "first abort"] },
-    { script: [{ name: "second", refuses: "throw" }], told: /^second failed \(boom\)$/, log: ["first prepare", "second prepare", "first abort"] },
+  const rows: readonly { readonly script: readonly Script[]; readonly message: RegExp; readonly log: readonly string[] }[] = [
+    { script: [{ name: "first", refuses: "has no room: make some" }], message: /^first has no room: make some$/, log: ["first prepare"] },
+    { script: [{ name: "second", refuses: "says no" }], message: /^second says no$/, log: ["first prepare", "second prepare", "first abort"] },
+    { script: [{ name: "second", refuses: "throw" }], message: /^second failed \(boom\)$/, log: ["first prepare", "second prepare", "first abort"] },
     {
-      script: [{ name: "first", commit: () => { throw new Error("at once"); } }], told: /is not in force: first could not take the change over \(at once\)$/,
+      script: [{ name: "first", commit: () => { throw new Error("at once"); } }], message: /is not in force: first could not take the change over \(at once\)$/,
       log: ["first prepare", "second prepare", "first commit", "second commit", "second abort", "first abort"],
     },
     {
-      script: [{ name: "second", commit: () => Promise.reject(new Error("later")) }], told: /is not in force: second could not take the change over \(later\)$/,
+      script: [{ name: "second", commit: () => Promise.reject(new Error("later")) }], message: /is not in force: second could not take the change over \(later\)$/,
       log: ["first prepare", "second prepare", "first commit", "second commit", "second abort", "first abort"],
     },
   ];
   for (const row of rows) {
     ({ script } = row);
     const result = await gateway.daemon.reload();
-    assert.ok(!result.ok && result.error.cause === "participant" && row.told.test(result.error.message), JSON.stringify(result));
-    assert.equal(log.splice(0), row.log, String(row.told));
+    assert.ok(!result.ok && result.error.cause === "participant" && row.message.test(result.error.message), JSON.stringify(result));
+    assert.equal(log.splice(0), row.log, String(row.message));
     gateway.clock.advance(60_000 * 4);
-    assert.equal([await seen(), state.revision()], ["+--", 1], String(row.told));
+    assert.equal([await seen(), state.revision()], ["+--", 1], String(row.message));
     assert.ok(readFileSync(state.copy).equals(state.sign(moduleOf(OLD), 1)), "the last good policy on the disk is the old one");
   }
 
@@ -117,7 +117,7 @@ test("where the ports can't even be looked at, what participants had prepared is
   broken = false;
   assert.equal([failure, log.splice(0)], ["Error: no interfaces", ["first prepare", "second prepare", "second abort", "first abort"]]);
   assert.is(await seen(), "+--");
-  assert.ok((await gateway.daemon.reload()).ok, "the next reload is not held up");
+  assert.ok((await gateway.daemon.reload()).ok, "the next reload is not blocked");
   await gateway.stop();
 });
 
@@ -169,7 +169,7 @@ test("an outside party commits and aborts: verdicts, ports, limits and the disk 
   let served = false;
   const early = visit(b);
   void early.first.then(() => (served = true));
-  assert.is(await probe(a), "allow", "the former policy decides");
+  assert.is(await probe(a), "allow", "the previous policy decides");
   assert.not(reloaded, "a reload waits for the end of the change");
   assert.not(served, "nobody is served on a prepared port");
   assert.ok((await change.commit()).ok);
@@ -226,7 +226,7 @@ test("what nobody commits in time is aborted, and a stop doesn't wait for it", a
   const change = await prepared(gateway);
   const waits = gateway.daemon.reload();
   gateway.clock.advance(KEPT_MS - 1);
-  assert.is(await probe(a), "allow", "the former policy decides");
+  assert.is(await probe(a), "allow", "the previous policy decides");
   gateway.clock.advance(1);
   assert.ok((await waits).ok);
   const late = await change.commit();

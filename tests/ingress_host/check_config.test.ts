@@ -87,23 +87,23 @@ test("the files that it names", () => {
   writeFileSync(key, newSigner().pem, { mode: 0o644 });
   writeFileSync(other, "not a key", { mode: 0o644 });
   writeFileSync(token, "0123456789abcdef\n", { mode: 0o600 });
-  const told = (text: string): string => {
+  const problemOf = (text: string): string => {
     const { exitCode, stdout, stderr } = checkConfig(readConfig({ file: { name: "c.toml", text }, env: {}, sets: [], flags: [] }), false);
     return exitCode === 0 ? stdout.split(":")[0] ?? "" : stderr;
   };
   const state = `state_dir = "${folder}/state"\n`;
   const sound = "the configuration is sound";
-  assert.is(told(`${state}[policy]\ntrusted_keys = ["${key}"]`), sound);
-  assert.match(told(`${state}[policy]\ntrusted_keys = ["${other}"]`), /^c\.toml: `policy\.trusted_keys` can't be used: trusted key `.*b\.pub` /);
-  assert.match(told(`${state}[policy]\ntrusted_keys = ["${folder}/none.pub"]`), /can't be read/);
-  assert.match(told(`[policy]\ntrusted_keys = ["${key}"]`), /`policy\.trusted_keys` needs a directory .* state_dir$/);
+  assert.is(problemOf(`${state}[policy]\ntrusted_keys = ["${key}"]`), sound);
+  assert.match(problemOf(`${state}[policy]\ntrusted_keys = ["${other}"]`), /^c\.toml: `policy\.trusted_keys` can't be used: trusted key `.*b\.pub` /);
+  assert.match(problemOf(`${state}[policy]\ntrusted_keys = ["${folder}/none.pub"]`), /can't be read/);
+  assert.match(problemOf(`[policy]\ntrusted_keys = ["${key}"]`), /`policy\.trusted_keys` needs a directory .* state_dir$/);
   const metrics = `[metrics]\nlisten = "127.0.0.1:9600"\ntoken_file = "${token}"`;
-  assert.is(told(metrics), sound);
+  assert.is(problemOf(metrics), sound);
   chmodSync(token, 0o644);
-  assert.match(told(metrics), /^c\.toml: `metrics\.token_file` can't be used: .*others can read it/);
+  assert.match(problemOf(metrics), /^c\.toml: `metrics\.token_file` can't be used: .*others can read it/);
   chmodSync(token, 0o600);
   writeFileSync(token, "0123456789abcde\n");
-  assert.match(told(metrics), /`metrics\.token_file` can't be used: .*at least 16 printable characters/);
+  assert.match(problemOf(metrics), /`metrics\.token_file` can't be used: .*at least 16 printable characters/);
 });
 
 test("every file that a start opens is looked at, and nothing is made or changed", () => {

@@ -18,7 +18,7 @@ expose web on tcp ${port} {
   allow named team from 127.1.2.8/29, 127.9.1.1
 }`,
   });
-  // source, verdict, code, where the deciding rule stands
+  // source, verdict, code, the place of the deciding rule
   const table = [
     ["127.1.2.7", "deny", "no_match", undefined],
     ["127.1.2.8", "allow", "allowed", "test.ingress:5"],

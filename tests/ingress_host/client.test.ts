@@ -64,7 +64,7 @@ byCredentials("close() resolves when the port is closed", async () => {
   behind.close();
 });
 
-byCredentials("what the policy withdraws is told, and open again when it grants it again", async () => {
+byCredentials("a port that the policy withdraws is reported, and opens again when the policy grants it again", async () => {
   const behind = await backend("hello");
   const port = await freePort();
   const gateway = await running({ policy: policy(port), config });
@@ -193,7 +193,7 @@ test("the command line of expose", () => {
   }
 });
 
-test("the client stands alone: plain JavaScript that needs nothing but Node", async () => {
+test("the client is plain JavaScript that needs nothing but Node", async () => {
   const child = spawn(process.execPath, ["-e", `import(${JSON.stringify(new URL("../../gateway/client/expose.mjs", import.meta.url).href)}).then((m) => console.log(typeof m.expose))`], { cwd: temporaryFolder(), stdio: ["ignore", "pipe", "inherit"] });
   assert.match(String((await once(child.stdout, "data"))[0]), /^function/);
 });

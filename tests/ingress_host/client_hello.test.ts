@@ -35,7 +35,7 @@ test("what is read from a good hello", () => {
     ["capitals and a last dot", record(helloWith(serverName("WWW.EXAMPLE.com."))), "www.example.com []"],
     ["unknown and empty extensions", record(helloWith(extension(0xaaaa, Buffer.alloc(0)), site, extension(0xfe0d, Buffer.alloc(9)))), "www.example.com []"],
     ["no session id", record(message(body({ session: u8(0) }))), "(none) []"],
-    ["SSL 3.0 asked for", record(message(body({ version: u16(0x0300) }))), "(none) []"],
+    ["SSL 3.0 requested", record(message(body({ version: u16(0x0300) }))), "(none) []"],
     ["record version 3.0", bytes(u8(22), u16(0x0300), vector16(good)), "www.example.com []"],
     ["record version 3.255", bytes(u8(22), u16(0x03ff), vector16(good)), "www.example.com []"],
     ["two records", records(good, 60), "www.example.com []"],
@@ -133,10 +133,10 @@ test("what is refused, and how it is called", () => {
 });
 
 /** These have their rows at the bounds, at the end of the stream, and where a mode has them (server_name.test.ts). */
-const elsewhere: readonly HelloFault[] = ["session_id", "too_many_records", "cut_short", "name_dot"];
+const otherRows: readonly HelloFault[] = ["session_id", "too_many_records", "cut_short", "name_dot"];
 
 test("the table of refusals has every word", () => {
-  const shown = new Set<string>([...elsewhere, ...refused.map(([, , fault]) => fault)]);
+  const shown = new Set<string>([...otherRows, ...refused.map(([, , fault]) => fault)]);
   assert.equal(HELLO_FAULTS.filter((word) => !shown.has(word)), []);
 });
 
@@ -164,7 +164,7 @@ test("each bound at N and N + 1", () => {
   }
 });
 
-test("a fault is told at the first byte that shows it", () => {
+test("a fault is reported at the first byte that shows it", () => {
   const early: readonly (readonly [stream: Buffer, at: number])[] = [
     [bytes("GET / HTTP/1.1\r\n"), 1], [bytes(u8(22), u8(2), "abc"), 2], [bytes("\x80\x2e\x01\x03\x01"), 3],
     [bytes(u8(22), u16(0x0301), u16(0), "abc"), 5], [record(bytes(u8(2), u24(70))), 6], [record(bytes(u8(1), u24(HELLO_BYTES - 3), "abc")), 9],

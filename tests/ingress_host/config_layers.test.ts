@@ -20,7 +20,7 @@ function config(sources: Partial<Sources>): Config {
   return decoded.value.config;
 }
 
-function told(sources: Partial<Sources>): readonly string[] {
+function problems(sources: Partial<Sources>): readonly string[] {
   const decoded = readConfig({ ...NONE, ...sources });
   return decoded.ok ? [] : decoded.error.map(problemText);
 }
@@ -37,7 +37,7 @@ test("defaults < file < environment < flags", () => {
   assert.is(idle({ file: low, env, sets: ["timers.idle_ms=3"] }), 3);
   assert.is(idle({ file: low, env, sets: ["timers.idle_ms=3", "timers.idle_ms=4"] }), 4, "the last flag");
   assert.is(idle({ env }), 2);
-  assert.is(config({ file: low, env, sets: ["timers.idle_ms=3"] }).timers.drain_ms, 11, "what the upper layers leave alone");
+  assert.is(config({ file: low, env, sets: ["timers.idle_ms=3"] }).timers.drain_ms, 11, "a key that the upper layers don't set");
   const own = [{ flag: "--control", path: ["control", "socket"], value: "/flag" }];
   assert.is(config({ file: file("[control]\nsocket = \"/file\""), sets: ["control.socket=/set"], flags: own }).control.socket, "/flag");
 });
@@ -82,7 +82,7 @@ test("a mistake says its layer", () => {
     [{ file: file("[services.web]\nuid = 5"), sets: ["services.api.uid=5"] }, /^--set services\.api\.uid=5: `services\.api\.uid` = 5 is also the uid of `services\.web`/],
   ];
   for (const [sources, expected] of rows) {
-    const all = told(sources);
+    const all = problems(sources);
     assert.match(all[0] ?? "no problem", expected);
     assert.ok(all.every((sentence) => !sentence.includes("\n")));
   }
@@ -94,7 +94,7 @@ test("all mistakes at once, each at its line", () => {
     "drain = 5 # unknown", "[services.web]", "[services.\"a b\"]", "uid = 1", "[caps]", "ports = 0",
   ].join("\n");
   assert.equal(
-    told({ file: file(text), env: { INGRESSD__CAPS__INTENTS: "x" } }).map((sentence) => sentence.slice(0, sentence.indexOf(": "))),
+    problems({ file: file(text), env: { INGRESSD__CAPS__INTENTS: "x" } }).map((sentence) => sentence.slice(0, sentence.indexOf(": "))),
     ["c.toml:2", "c.toml:3", "c.toml:9", "c.toml:10", "c.toml:12", "c.toml:15", "INGRESSD__CAPS__INTENTS", "c.toml:11"],
   );
 });

@@ -70,7 +70,7 @@ function decided(w: World, listener: number): number {
   return row;
 }
 
-/** What a transport can report of a row, and the states in which it may. */
+/** The reports of a transport about a row, and the states in which it may make them. */
 const REPORTS: readonly (readonly [what: string, may: readonly number[], report: (w: World, row: number) => void])[] = [
   ["bytes", [READING], (w, row) => w.events.clientBytes(row, HELLO)],
   ["the client's end", [READING], (w, row) => w.events.clientEnded(row)],
@@ -102,7 +102,7 @@ for (const [state, way] of WAYS) {
       assert.is(w.table.state[row], FREE);
       assert.is(w.table.charged[row] ?? 0, 0);
       assert.is(w.forwarder.live, 0);
-      if (state !== FREE) assert.is(w.transport.asked.at(-1), `drop ${row}`);
+      if (state !== FREE) assert.is(w.transport.calls.at(-1), `drop ${row}`);
       // Its batch passes it by, and its place is another's.
       w.turn();
       assert.is(w.table.state[row], FREE);
@@ -111,7 +111,7 @@ for (const [state, way] of WAYS) {
   }
 }
 
-/** What is counted is what rows were charged, no more and no less. */
+/** The counters equal the charges of all rows. */
 function balanced(w: World): void {
   const { table, inForce, forwarder, backends } = w;
   const rows = Array.from({ length: table.rows }, (_, row) => row);
@@ -124,7 +124,7 @@ function balanced(w: World): void {
     assert.is(inForce.engine?.connections(id), charged(CHARGED_LISTENER).filter((row) => table.listener[row] === id).length, name);
     assert.is(backends[i]?.load.underWay, charged(CHARGED_BACKEND).filter((row) => table.backend[row] === backends[i]).length, `under way to ${name}`);
   });
-  // What is under way has not been accepted; what is open has.
+  // The backend has accepted an open connection, and not one that is under way.
   for (const row of charged(CHARGED_BACKEND)) assert.ok(table.state[row] === CONNECTING || table.state[row] === CLOSING);
   assert.is(w.counters.allowed + w.counters.denied, w.counters.auditRecords + w.counters.auditDropped);
 }
@@ -249,21 +249,21 @@ test("a client's identity is charged with its connection and given back with it,
   balanced(w);
 });
 
-test("a held socket keeps a bounded number of peers, and decides them when it is released", async () => {
+test("a prepared socket keeps a bounded number of peers, and decides them when it is released", async () => {
   const w = await world();
-  const held = await w.forwarder.open({ host: "0.0.0.0", port: 1 }, true);
-  assert.ok(!isListenFailure(held));
-  if (isListenFailure(held)) return;
+  const prepared = await w.forwarder.open({ host: "0.0.0.0", port: 1 }, true);
+  assert.ok(!isListenFailure(prepared));
+  if (isListenFailure(prepared)) return;
   const source = { source: [0, 0, 0xffff, 1] as const, port: 1, zone: "" };
-  for (let i = 0; i < PAUSED_PEERS; i++) assert.not.equal(w.events.accepted(held.number, source), NO_ROW);
-  assert.is(w.events.accepted(held.number, source), NO_ROW);
+  for (let i = 0; i < PAUSED_PEERS; i++) assert.not.equal(w.events.accepted(prepared.number, source), NO_ROW);
+  assert.is(w.events.accepted(prepared.number, source), NO_ROW);
   w.turn();
   assert.is(w.counters.denied, 0, "nobody was decided");
-  held.release();
+  prepared.release();
   w.turn();
   assert.is(w.counters.denied, PAUSED_PEERS, "nothing is served there");
-  held.close();
-  assert.is(w.events.accepted(held.number, source), NO_ROW, "a socket that is closed takes nobody");
+  prepared.close();
+  assert.is(w.events.accepted(prepared.number, source), NO_ROW, "a socket that is closed takes nobody");
 });
 
 test("a backend is looked at before a byte goes to it, again where it has just changed, and never for longer than its time", async () => {
@@ -279,7 +279,7 @@ test("a backend is looked at before a byte goes to it, again where it has just c
   }
   w.events.connected(row);
   assert.is(w.table.state[row], CLOSING, "the fourth time it is refused");
-  assert.not.ok(w.transport.asked.some((word) => word.startsWith("relay")));
+  assert.not.ok(w.transport.calls.some((word) => word.startsWith("relay")));
   w.events.connectFailed(row, "refused");
   assert.equal([...w.counters.ends], [["backend_not_owned", 1]]);
   w.transport.verdict = null;
@@ -290,9 +290,9 @@ test("a backend is looked at before a byte goes to it, again where it has just c
   w.forwarder.sweep(w.clock.monoMs());
   assert.is(w.table.state[busy], FREE, "between two tries nothing is awaited");
   assert.is(w.counters.ends.get("backend_timeout"), 1);
-  const dials = w.transport.asked.filter((word) => word.startsWith("dial")).length;
+  const dials = w.transport.calls.filter((word) => word.startsWith("dial")).length;
   w.clock.advance(1000);
-  assert.is(w.transport.asked.filter((word) => word.startsWith("dial")).length, dials, "and none is made later");
+  assert.is(w.transport.calls.filter((word) => word.startsWith("dial")).length, dials, "and none is made later");
   balanced(w);
 });
 

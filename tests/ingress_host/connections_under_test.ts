@@ -58,16 +58,16 @@ export const SHOWN: Handshake = { identity: null };
 export const KNOWN: Handshake = { identity: identityOf(["dns:a.test", `sha256:${"0".repeat(64)}`]) };
 export const FAILED: Handshake = { denial: denial(CODE_TLS_FAILED) };
 
-/** What is asked of a transport, by the words of its functions. */
+/** A transport that records its calls by the names of its functions. */
 class SilentTransport implements Transport {
-  readonly asked: string[] = [];
-  /** What a look at a backend says next; it throws where it is an Error. */
+  readonly calls: string[] = [];
+  /** The result of the next look at a backend; an Error is thrown. */
   verdict: string | typeof AGAIN | null | Error = null;
   async listen(): Promise<null> {
     return null;
   }
   unlisten(): void {
-    this.asked.push("unlisten");
+    this.calls.push("unlisten");
   }
   keep = this.#noting("keep");
   read = this.#noting("read");
@@ -79,7 +79,7 @@ class SilentTransport implements Transport {
   breakOff = this.#noting("break off");
   drop = this.#noting("drop");
   #noting(word: string): (row: number) => void {
-    return (row) => void this.asked.push(`${word} ${row}`);
+    return (row) => void this.calls.push(`${word} ${row}`);
   }
   verify(): string | typeof AGAIN | null {
     if (this.verdict instanceof Error) throw this.verdict;
@@ -165,7 +165,7 @@ export async function world(): Promise<World> {
     },
   });
   const [events] = found;
-  if (events === undefined) throw new Error("no transport was asked for");
+  if (events === undefined) throw new Error("the transport was not created");
   const pool = new Backends(() => null);
   const sockets: number[] = [];
   const backends: Backend[] = [];

@@ -58,7 +58,7 @@ async function seen(a: number, b: number): Promise<string> {
   return [await probe(a), await probe(b)].map((answer) => (answer === "allow" ? "+" : "-")).join("");
 }
 
-/** What must be untouched by a change that was aborted. */
+/** The facts that an aborted change must not alter. */
 async function facts({ gateway }: Ground): Promise<unknown> {
   const status = await gateway.daemon.status();
   if (!isObject(status)) throw new Error("no status");
@@ -99,7 +99,7 @@ test("prepare says what would happen, commit does it, and again gives the same a
   assert.match(metrics, /^ingressd_change_prepared 0$/m);
 });
 
-test("an abort leaves limits, hit counts, streams and ports as they were, and nobody is admitted at the prepared port", async () => {
+test("an abort keeps limits, hit counts, streams and ports, and the prepared port admits nobody", async () => {
   const g = await ground();
   const { gateway, behind, a, b, client } = g;
   const stays = visit(a);
@@ -268,7 +268,7 @@ test("what can't be prepared changes nothing: a bad file, a taken port, a refuse
   assert.equal(gateway.daemon.counters.changes, { prepared: 0, committed: 0, aborted: 0, refused: rows.length });
   gateway.place(state.sign(policy(a, behind.port, "allow from 127.0.0.9"), 3));
   await call(client, "abort", { id: await prepared(client) });
-  assert.equal([await probe(a), state.revision()], ["allow", 2], "an aborted revision leaves no mark");
+  assert.equal([await probe(a), state.revision()], ["allow", 2], "an aborted revision doesn't raise the mark");
   assert.is((await call(client, "commit", { id: await prepared(client) }))["generation"], 2);
   assert.equal([await probe(a), state.revision()], ["deny", 3]);
 });

@@ -45,7 +45,7 @@ function idOf(answer: string): string {
 
 interface Site {
   readonly gateways: readonly [Running, Running];
-  /** What a client sees at each gateway: a change refuses it. */
+  /** The outcome of a client at each gateway; the changed policy refuses it. */
   seen(): Promise<string>;
   /** Puts the file of each gateway in its place; the second one's may be of another port. */
   place(secondPort?: number): void;
@@ -98,7 +98,7 @@ test("both are prepared and committed; one that can't be prepared aborts both", 
   assert.is(again, done, "a coordinator that comes back gets the same answer");
 });
 
-test("a coordinator that is killed after it prepared, or one gateway of two, leaves nothing half done", async () => {
+test("a change is whole or absent after a kill of the coordinator or of one gateway of two", async () => {
   const { gateways: [one, two], seen, place: placeNew } = await site();
   placeNew();
   const broker = coordinator();

@@ -115,7 +115,7 @@ else {
     }
   });
 
-  test("a debugger that was asked for stays", async () => {
+  test("a debugger that the command line requests stays", async () => {
     const { child, text, ended } = start(process.execPath, ["--inspect=127.0.0.1:0", path("gateway/ingressd.mjs"), "--policy", join(folder, "none.wasm"), "--control", join(folder, "asked", "c.sock"), "--set", "audit.file=/dev/null"]);
     await patiently(() => text().includes("ingressd: ready"), text);
     assert.is(listeningOf(child.pid ?? 0).length, 1);

@@ -1,4 +1,4 @@
-// docs/operations.md has a row for everything that the gateway can say or be told.
+// docs/operations.md has a row for every output and every input of the gateway.
 import { readFileSync } from "node:fs";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";

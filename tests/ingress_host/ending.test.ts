@@ -1,5 +1,5 @@
-// Ending while something is under way: a reload is abandoned and not waited for, and a start that
-// is given up leaves nothing behind.
+// An end while other work is under way: a reload is abandoned and not waited for, and a start that
+// is abandoned cleans up.
 import { existsSync, mkdirSync, watch } from "node:fs";
 import { join } from "node:path";
 import { suite } from "../suite.ts";
@@ -30,8 +30,8 @@ test("a stop abandons the reload under way, and none begins after it", async () 
   const behind = await backend("hello");
   const [a, b] = [await freePort(), await freePort()];
   const gateway = await running({ module: web(a, behind.port), config: "[policy]\nwatch = false" });
-  const held = visit(a);
-  await held.first;
+  const visitor = visit(a);
+  await visitor.first;
   gateway.place(web(b, behind.port));
   const reload = gateway.daemon.reload();
   const queued = gateway.daemon.reload();
@@ -39,13 +39,13 @@ test("a stop abandons the reload under way, and none begins after it", async () 
   for (const answer of [await reload, await queued, await gateway.daemon.reload()]) {
     assert.is(answer.ok || answer.error.message, "the gateway is stopping: nothing was loaded");
   }
-  assert.not(held.socket.destroyed, "the drain goes on");
+  assert.not(visitor.socket.destroyed, "the drain goes on");
   assert.is(gateway.daemon.counters.reloads, 1);
   assert.equal([await probe(a), await probe(b)], ["deny", "deny"]);
   assert.equal(gateway.markers.filter((line) => line.includes(`port=${b}`)), []);
   gateway.daemon.cut();
   await stopped;
-  await held.closed;
+  await visitor.closed;
   behind.close();
 });
 
@@ -111,7 +111,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   });
 }
 
-test("SIGTERM while a reload is under way ends the process without waiting for it", async () => {
+test("SIGTERM during a reload ends the process at once", async () => {
   const behind = await backend("hello");
   const [a, b] = [await freePort(), await freePort()];
   const folder = temporaryFolder();

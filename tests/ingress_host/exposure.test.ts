@@ -68,7 +68,7 @@ byCredentials("an unknown uid is nobody", async () => {
   await gateway.stop();
 });
 
-byCredentials("two registrations of one port: the second is refused; caps hold at N and N + 1", async () => {
+byCredentials("the second registration of a port is refused, and caps admit N and refuse N + 1", async () => {
   const behind = await backend("hello");
   const ports = [await freePort(), await freePort(), await freePort()];
   const [a = 0, b = 0, c = 0] = ports;
@@ -191,7 +191,7 @@ test("a service socket without a uid can only name listed backends", async () =>
 
 test("a malformed frame gets an answer, a long one ends the connection", async () => {
   const gateway = await running({ policy: "edition 1" });
-  const ask = async (bytes: string | Buffer): Promise<string> => {
+  const answerTo = async (bytes: string | Buffer): Promise<string> => {
     const socket = connect(gateway.daemon.controlPath);
     socket.write(bytes);
     let out = "";
@@ -203,15 +203,15 @@ test("a malformed frame gets an answer, a long one ends the connection", async (
     await once(socket, "close");
     return out;
   };
-  assert.match(await ask("{\n"), /-32700/);
-  assert.match(await ask("[]\n"), /-32600/);
-  assert.match(await ask('{"jsonrpc":"1.0","id":1,"method":"status"}\n'), /-32600/);
-  assert.match(await ask('{"jsonrpc":"2.0","id":1,"method":"status","extra":1}\n'), /-32600/);
-  assert.match(await ask('{"jsonrpc":"2.0","id":1,"method":"constructor"}\n'), /-32601/);
-  assert.match(await ask('{"jsonrpc":"2.0","id":1,"method":"__proto__"}\n'), /-32601/);
-  assert.match(await ask('{"jsonrpc":"2.0","id":1,"method":"status","params":{"x":1}}\n'), /-32602/);
-  assert.match(await ask(Buffer.alloc(64 * 1024 + 1, 0x20)), /at most 65536 bytes/);
-  assert.match(await ask(`{"jsonrpc":"2.0","id":7,"method":"list","params":{}}${" ".repeat(65536 - 54)}\n`), /"id":7,"result":\[\]/);
+  assert.match(await answerTo("{\n"), /-32700/);
+  assert.match(await answerTo("[]\n"), /-32600/);
+  assert.match(await answerTo('{"jsonrpc":"1.0","id":1,"method":"status"}\n'), /-32600/);
+  assert.match(await answerTo('{"jsonrpc":"2.0","id":1,"method":"status","extra":1}\n'), /-32600/);
+  assert.match(await answerTo('{"jsonrpc":"2.0","id":1,"method":"constructor"}\n'), /-32601/);
+  assert.match(await answerTo('{"jsonrpc":"2.0","id":1,"method":"__proto__"}\n'), /-32601/);
+  assert.match(await answerTo('{"jsonrpc":"2.0","id":1,"method":"status","params":{"x":1}}\n'), /-32602/);
+  assert.match(await answerTo(Buffer.alloc(64 * 1024 + 1, 0x20)), /at most 65536 bytes/);
+  assert.match(await answerTo(`{"jsonrpc":"2.0","id":7,"method":"list","params":{}}${" ".repeat(65536 - 54)}\n`), /"id":7,"result":\[\]/);
   await gateway.stop();
 });
 

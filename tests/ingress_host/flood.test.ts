@@ -1,4 +1,4 @@
-// What local users send to the gateway's own sockets costs it little, and takes nobody else's place.
+// A flood of local users at the gateway's own sockets costs it little, and takes no place of other users.
 import { once } from "node:events";
 import { statSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -22,7 +22,7 @@ const LIST = '{"jsonrpc":"2.0","id":1,"method":"list"}\n';
 /** `once` would take an error for the end. */
 const closeOf = (socket: Socket): Promise<void> => new Promise((resolve) => socket.once("close", () => resolve()));
 
-/** What a client of the control socket is answered until the gateway closes it. */
+/** The answers that a client of the control socket gets until the gateway closes it. */
 async function until(path: string, bytes: string | Buffer): Promise<{ answers: string[]; socket: Socket }> {
   const socket = connect(path);
   let out = "";
@@ -127,7 +127,7 @@ test("budgets: each at N and N + 1, in bounded memory, and nobody is forgotten i
   assert.ok(budgets.take("late", 10_000), "places of those that are full come free");
 });
 
-test("refusals are recorded up to a bound, the rest is counted and told in the next record", async () => {
+test("refusals are recorded up to a bound, and the next record has the count of the rest", async () => {
   const gateway = await running({ policy: "edition 1" });
   const client = await gateway.control();
   const renew = (): Promise<unknown> => client.call("renew", { lease: "0".repeat(32), ttl_ms: 5000 });
@@ -179,7 +179,7 @@ test("a client that is being ended and reads nothing loses its place", async () 
   let answer = "";
   void client.call("list").then((got) => { answer = JSON.stringify(got); }, (error: unknown) => { answer = String(error); });
   await eventually(() => {
-    // The flood has used up what this peer may ask for.
+    // The flood has used up the requests of this peer.
     gateway.clock.advance(5);
     return answer !== "";
   }, "the answer of another client");

@@ -1,4 +1,4 @@
-// What the gateway's tests share: a real daemon in this process (real compiler, engine and
+// The parts that the gateway's tests share: a real daemon in this process (real compiler, engine and
 // sockets), with a clock that the test moves and everything it prints kept in lists.
 import { randomInt } from "node:crypto";
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -260,7 +260,7 @@ function echo(socket: Socket): void {
 /** A client that has connected, seen from its own side. */
 export interface Visit {
   readonly socket: Socket;
-  /** What came first: bytes, or the end without any. */
+  /** The first event: bytes, or the end without any. */
   readonly first: Promise<string>;
   readonly closed: Promise<void>;
 }
@@ -293,7 +293,7 @@ export async function probe(port: number, from = "127.0.0.1", to = "127.0.0.1"):
 /** Longest wait for what sockets bring about, in processor time of this process: a busy machine does not use it up. */
 const PATIENCE_MS = 4_500;
 
-/** Asks once a turn of the event loop until it is so. */
+/** Checks in every turn of the event loop until `isSo` is true. */
 export async function eventually(isSo: () => boolean, what: string): Promise<void> {
   const from = process.cpuUsage();
   while (!isSo()) {

@@ -1,5 +1,5 @@
 // Bytes are exact in both directions, half-close is kept, and a side that never reads can't
-// make the gateway hold more than its marks.
+// make the gateway buffer more than its marks.
 import { createHash, randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { suite } from "../suite.ts";
@@ -115,7 +115,7 @@ test("a backend that never reads can't grow memory", async () => {
     last = now;
     assert.ok(gateway.daemon.forwarder.buffered(0) <= HIGH_WATER_BYTES + READ_BYTES, "one direction");
     return still > 3000;
-  }, "the flow stands still");
+  }, "the flow stops");
   assert.ok(taken < 64 * block.length, "the client was made to wait");
   assert.ok(gateway.daemon.forwarder.buffered(0) > 0);
   socket.destroy();
@@ -142,7 +142,7 @@ test("a client that never reads can't grow memory either", async () => {
     last = now;
     assert.ok(gateway.daemon.forwarder.buffered(0) <= HIGH_WATER_BYTES + READ_BYTES, "one direction");
     return still > 3000;
-  }, "the flow stands still");
+  }, "the flow stops");
   socket.destroy();
   await gateway.stop();
   behind.close();

@@ -51,7 +51,7 @@ export interface Recorded {
   readonly alpn: readonly string[];
 }
 
-/** What clients sent on loopback; each file says which client. All of them ask for www.example.com. */
+/** Bytes that clients sent on loopback; each file names its client. All of them request www.example.com. */
 export function recorded(): Recorded[] {
   const web = ["h2", "http/1.1"];
   const files: Readonly<Record<string, readonly string[]>> = { chromium156: web, node24: web, go126: web, curl7: web, java17: [], node20_tls12: [] };

@@ -19,8 +19,8 @@ export function oracle(stream: Uint8Array): OracleHello | null {
   }
 }
 
-function must(holds: boolean): asserts holds {
-  if (!holds) throw new Odd();
+function must(condition: boolean): asserts condition {
+  if (!condition) throw new Odd();
 }
 
 /** Removes the first `n` numbers. */

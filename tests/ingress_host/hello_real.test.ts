@@ -15,7 +15,7 @@ import { alpn, bytes, extension, helloWith, hostName, record, recorded, records,
 
 const test = suite("real hellos");
 const X25519MLKEM768 = 0x11ec;
-/** What one segment carries on an Ethernet path (1,500 less the headers and the options). */
+/** The bytes in one segment on an Ethernet path (1,500 less the headers and the options). */
 const SEGMENT_BYTES = 1448;
 
 function read(...chunks: readonly Buffer[]): DecidedByName {
@@ -93,17 +93,17 @@ test("hellos of this Node", async () => {
 });
 
 /**
- * What Node's TLS server reads as the name; null when it reads none or refuses the hello before. It
- * has no certificate and is told an error with the name, so that each whole hello ends in
- * `tlsClientError`. The stream must not end before: Node 26 then says nothing of some hellos. A hello
- * that it takes for a part leaves nothing to wait for, and the run ends early, which is a failure.
+ * The name as Node's TLS server reads it; null if it reads none or refuses the hello before that. It
+ * has no certificate, and the callback of the name returns an error, so that each whole hello ends in
+ * `tlsClientError`. The stream must not end before: Node 26 then says nothing of some hellos. If it takes
+ * a hello for a part, nothing is pending and the run ends early, which is a failure.
  */
 async function backendName(stream: Buffer): Promise<string | null> {
   let name: string | null = null;
   const server = createServer({
-    SNICallback(told, done) {
-      name = told;
-      done(new Error("the name is all that is asked"));
+    SNICallback(requested, done) {
+      name = requested;
+      done(new Error("only the name is needed"));
     },
   });
   const wire = new Wire(stream);
@@ -116,8 +116,8 @@ async function backendName(stream: Buffer): Promise<string | null> {
 
 test("a TLS server reads the same name from a hello", async () => {
   for (const { name, stream } of recorded()) {
-    const told = await backendName(stream);
-    assert.equal(told === null ? null : canonicalServerName(told), { name: "www.example.com" }, name);
+    const requested = await backendName(stream);
+    assert.equal(requested === null ? null : canonicalServerName(requested), { name: "www.example.com" }, name);
   }
 });
 
@@ -125,8 +125,8 @@ test("a TLS server reads the same name from a hello", async () => {
 async function agreesWithBackend(stream: Buffer, what: string): Promise<DecidedByName["kind"]> {
   const answer = read(stream);
   if (answer.kind !== "hello") return answer.kind;
-  const told = await backendName(stream);
-  if (told !== null) assert.equal(canonicalServerName(told), { name: answer.hello.serverName }, what);
+  const requested = await backendName(stream);
+  if (requested !== null) assert.equal(canonicalServerName(requested), { name: answer.hello.serverName }, what);
   return answer.kind;
 }
 

@@ -1,5 +1,5 @@
 // The answer depends on the bytes alone: not on segments, not on records, and for every mutation
-// it is the one of a second strict reader. What a hello costs is linear.
+// it is the one of a second strict reader. The cost of a hello is linear.
 import fc from "fast-check";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
@@ -28,7 +28,7 @@ function feedAll(chunks: readonly Uint8Array[]): { answer: DecidedByName; kept: 
 
 const oneByOne = (stream: Buffer): Buffer[] => Array.from(stream.keys(), (i) => stream.subarray(i, i + 1));
 
-/** What a reader says at once, held against the second reader. */
+/** The answer of a reader to the whole stream, compared with the second reader. */
 function agrees(stream: Buffer, what: string): DecidedByName {
   const { answer } = feedAll([stream]);
   const second = oracle(stream);
@@ -208,7 +208,7 @@ test("the costliest hello, byte by byte, is read once", () => {
   assert.ok(cost.types > 0 && cost.types <= 2 * 5 * HELLO_RECORDS, `${cost.types} record types`);
 });
 
-test("a hello in one record is read where it stands, whatever its segments are", () => {
+test("a hello in one record is read in place, whatever its segments are", () => {
   const chunks = oneByOne(small);
   const reader = createHelloReader();
   const cost = counted(() => chunks.forEach((chunk) => reader.feed(chunk)));
@@ -222,8 +222,8 @@ test("announced lengths allocate nothing", () => {
   assert.ok(cost.allocated > 0 && cost.allocated <= 1024, `${cost.allocated} bytes`);
 });
 
-test("a reader that has not answered holds no more than is stated", () => {
-  // 64 full records can't be: the hello's length is told by its first four bytes.
+test("a reader that has not answered keeps no more than its bound", () => {
+  // 64 full records are impossible, because the hello's first four bytes have its length.
   const hello = helloWith(padding(HELLO_BYTES - helloWith(padding(0)).length));
   const stream = records(hello, ...Array.from({ length: HELLO_RECORDS - 1 }, (_, i) => i + 1));
   assert.is(stream.length, BUFFERED_BYTES);

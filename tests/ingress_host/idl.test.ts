@@ -47,7 +47,7 @@ test("Proto and Mode have the words of register.schema.json", () => {
 });
 
 if (spawnSync("capnp", ["--version"]).status === 0) {
-  test("the compiler of Cap'n Proto accepts the schema, and carries a message of it", () => {
+  test("the compiler of Cap'n Proto accepts the schema, and encodes and decodes a message of it", () => {
     const path = fileURLToPath(new URL("../../schemas/expose_intent.capnp", import.meta.url));
     const message = '(service = "web", proto = tcp, port = 8443, bind = "", mode = passthrough, backend = "127.0.0.1:8080", ttlMs = 0)';
     const encoded = spawnSync("capnp", ["encode", path, "ExposeIntent"], { input: message });

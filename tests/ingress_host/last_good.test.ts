@@ -96,7 +96,7 @@ test("a copy older than the mark is refused, and one that is newer raises it", a
   const started = await start({ module: null, config: state.trusting });
   assert.ok("failure" in started && /last good policy is refused \(revision_old\)/.test(started.failure.message));
   assert.is(await probe(old), "deny");
-  // As a kill between the two renames leaves it.
+  // The state after a kill between the two renames.
   writeFileSync(state.copy, state.sign(policy(old, behind), 7));
   const second = await running({ module: newest.subarray(1), config: state.trusting });
   assert.equal([(await policyStatus(second)).source, state.revision(), await probe(old)], ["last_good", 7, "allow"]);
@@ -117,7 +117,7 @@ test("a busy port is no reason to fall back", async ({ behind }) => {
 
 const full = (): Promise<never> => Promise.reject(Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" }));
 
-test("a disk that refuses keeps the former policy in force, before the swap and after it", async ({ behind }) => {
+test("the previous policy stays in force when the disk refuses a write, before the swap and after it", async ({ behind }) => {
   const state = newState();
   const [port, other] = [await freePort(), await freePort()];
   let disk: Disk = systemDisk;
@@ -151,12 +151,12 @@ test("a disk that refuses keeps the former policy in force, before the swap and 
   };
   assert.ok((await gateway.daemon.reload()).ok);
   const due = { key_id: state.ours.trusted.id, revision: 2, verified: true };
-  // The copy stands in its place already, from the last of the failures.
+  // The copy is in its place already, since the last of the failures.
   assert.equal(inForce, [["mark", due]], "the new policy decides before the mark rises");
   assert.equal([await probe(port), await probe(other), state.revision()], ["deny", "allow", 2]);
   await gateway.stop();
 
-  // What is on the disk already needs no room.
+  // A copy that is on the disk already needs no room.
   const again = await running({ module: state.sign(policy(other, behind), 2), config: state.trusting, disk: { ...systemDisk, write: full, replace: full } });
   assert.is(await probe(other), "allow");
   await again.stop();

@@ -63,7 +63,7 @@ expose web on tcp ${port} {
   behind.close();
 });
 
-test("hits are those of the policy in force: a rule that a reload leaves as it was keeps them", async () => {
+test("hits are those of the policy in force, and a rule that a reload doesn't change keeps them", async () => {
   const behind = await backend("hello");
   const port = await freePort();
   const policy = `edition 1\nexpose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow from any }`;
@@ -87,7 +87,7 @@ test("hits are those of the policy in force: a rule that a reload leaves as it w
   behind.close();
 });
 
-test("without the token nothing is told", async () => {
+test("a request without the token gets no metrics", async () => {
   const { gateway, http } = await withHttp("edition 1");
   for (const path of ["/metrics", "/healthz", "/readyz", "/"]) {
     for (const token of [null, "", "x", TOKEN.slice(1), `${TOKEN}0`, TOKEN.toUpperCase()]) {

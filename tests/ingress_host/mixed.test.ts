@@ -14,7 +14,7 @@ const AT_ONCE = 100;
 /** Connections that the limited source may make. */
 const BURST = ALL / 20;
 
-/** What the n-th connection is: 40 % allow, 20 % CIDR, 20 % rate, 20 % aborted by the client. */
+/** The kind of the n-th connection: 40 % allow, 20 % CIDR, 20 % rate, 20 % aborted by the client. */
 function kindOf(n: number): "allow" | "cidr" | "rate" | "abort" {
   const tenth = n % 10;
   if (tenth < 4) return "allow";

@@ -164,21 +164,21 @@ test("a reload closes the streams of those whom the new policy does not know, an
 }));
 
 test("an authority that was exchanged is the only one from the next handshake on", () => within(RULES, {}, async (s) => {
-  const former = s.issue({ names: [uri(OPS)] });
+  const previous = s.issue({ names: [uri(OPS)] });
   const next = authority("client root of next year");
-  assert.is(await outcome(s, former), "allow");
+  assert.is(await outcome(s, previous), "allow");
   putAuthority(s.folder, "corp", next);
   assert.equal(await s.gateway.daemon.renew(), ["corp"]);
-  assert.is(await outcome(s, former), "mtls certificate_refused");
+  assert.is(await outcome(s, previous), "mtls certificate_refused");
   assert.is(await outcome(s, leaf(next, { names: [uri(OPS)] })), "allow");
   // Both at once, as in a rotation.
   putAuthority(s.folder, "corp", next, s.clients);
   await s.gateway.daemon.renew();
-  assert.is(await outcome(s, former), "allow");
-  // What is no authority is not taken for one.
+  assert.is(await outcome(s, previous), "allow");
+  // A certificate that is no authority is not accepted as one.
   putAuthority(s.folder, "corp", { ...next, ...leaf(next, {}) });
   assert.equal(await s.gateway.daemon.renew(), []);
-  assert.is(await outcome(s, former), "allow");
+  assert.is(await outcome(s, previous), "allow");
 }));
 
 test("a handshake under an authority that is exchanged meanwhile ends in a refusal", () => within(RULES, {}, async (s) => {
@@ -186,19 +186,19 @@ test("a handshake under an authority that is exchanged meanwhile ends in a refus
   const { connect: connectTls } = await import("node:tls");
   const good = s.issue({ names: [uri(OPS)] });
   let release = (): void => undefined;
-  // Lets the hello through and holds what the client says after it.
+  // Lets the hello through and keeps the bytes that the client sends after it.
   const between = createServer((client) => {
     const onwards = connect({ port: s.port, host: "127.0.0.1" });
-    const held: Buffer[] = [];
+    const kept: Buffer[] = [];
     let seen = 0;
     let open = false;
     client.on("data", (chunk) => {
       if (seen++ === 0 || open) onwards.write(chunk);
-      else held.push(chunk);
+      else kept.push(chunk);
     });
     release = () => {
       open = true;
-      for (const chunk of held) onwards.write(chunk);
+      for (const chunk of kept) onwards.write(chunk);
     };
     onwards.on("data", (chunk) => client.write(chunk));
     for (const [x, y] of [[client, onwards], [onwards, client]] as const) {

@@ -1,5 +1,5 @@
-// Who is asked for a certificate is asked at every connection: no session that a client got before
-// is taken up, whichever way it is offered and wherever. A row counts only because the backend's
+// A client that needs a certificate presents it at every connection: the gateway resumes no earlier session,
+// at no listener and in no form. A row counts only because the backend's
 // bytes arrived both before and after, in a handshake of its own.
 import { constants } from "node:crypto";
 import { connect, createServer, type TLSSocket } from "node:tls";
@@ -114,7 +114,7 @@ for (const way of WAYS) {
   });
 }
 
-test("where nobody is asked for a certificate a session is taken up, and is good nowhere else", () => within("allow from any", { mode: "tls" }, async (s) => {
+test("a session is resumed where no certificate is requested, and only at that listener", () => within("allow from any", { mode: "tls" }, async (s) => {
   const [, , way] = WAYS;
   if (way === undefined) throw new Error("no way");
   const first = await visit(s, way, "www.example.com", undefined);

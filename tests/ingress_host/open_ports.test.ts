@@ -1,4 +1,4 @@
-// What opening a port depends on beside the policy: caps while a reload replaces ports, our own connections, and
+// The conditions of opening a port beside the policy: caps while a reload replaces ports, our own connections, and
 // addresses that the host does not have yet; and TCP's keep-alive on both sides.
 import { existsSync, readFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";

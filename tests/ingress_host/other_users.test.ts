@@ -62,7 +62,7 @@ if (lacking === null) {
     await database?.stop();
   });
 
-  test("the shared socket tells services apart by the kernel's word", async () => {
+  test("the shared socket distinguishes services by the uid that the kernel reports", async () => {
     const behind = await backend("hello");
     const [port, other] = [await freePort(), await freePort()];
     const folder = temporaryFolder();

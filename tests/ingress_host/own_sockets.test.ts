@@ -45,7 +45,7 @@ test("a link that is turned to the control socket after the decision", async () 
   point(join(folder, "nobody.sock"));
   const { monoMs } = gateway.clock;
   gateway.clock.monoMs = () => {
-    // Admission asks for the time after it has looked at the path, and before anything connects.
+    // Admission reads the time after it has looked at the path, and before anything connects.
     point(gateway.daemon.controlPath);
     return monoMs();
   };
@@ -70,7 +70,7 @@ test("another process's socket is served, through a link too", async () => {
   await app?.stop();
 });
 
-test("who listens is asked at each connect; what is not known is refused", async () => {
+test("the process that listens is looked up at each connect, and an unknown one is refused", async () => {
   const folder = temporaryFolder();
   const path = join(folder, "app.sock");
   const server = createServer().listen(path);

@@ -121,7 +121,7 @@ test("byte by byte it is the same hello", async () => {
   await end(s);
 });
 
-test("the deadline is held at its edge", async () => {
+test("a connection that is reading is ended exactly at the deadline", async () => {
   const s = await setting(BODY, "[timers]\nhello_ms = 2000");
   const c = await client(s.port);
   c.socket.write(GOOD.subarray(0, 40));
@@ -175,14 +175,14 @@ test("the record of a refused hello says what is wrong with it", async () => {
   await end(s);
 });
 
-test("a client that leaves early, cleanly or not, is recorded and costs nothing", async () => {
+test("a client that disconnects early, cleanly or not, is recorded and uses no cap", async () => {
   const s = await setting(`cap 1 connections\n  ${BODY}`);
-  for (const leave of [(c: Client) => c.socket.end(), (c: Client) => c.socket.resetAndDestroy(), (c: Client) => c.socket.destroy()]) {
+  for (const disconnect of [(c: Client) => c.socket.end(), (c: Client) => c.socket.resetAndDestroy(), (c: Client) => c.socket.destroy()]) {
     const before = s.gateway.records().length;
     const c = await client(s.port);
     c.socket.write(GOOD.subarray(0, 20));
     await eventually(() => s.gateway.daemon.forwarder.live === 1, "the reading");
-    leave(c);
+    disconnect(c);
     await eventually(() => s.gateway.records().length > before, "the record");
     assert.is(code(s), "hello_gone");
     await eventually(() => s.gateway.daemon.forwarder.live === 0, "the end");
@@ -251,7 +251,7 @@ test("a reload that takes the source away refuses while the hello is read", asyn
   await end(s);
 });
 
-test("a stream is asked again with the name that was kept", async () => {
+test("a stream is evaluated again with the name that was kept", async () => {
   const s = await setting(BODY);
   const names = ["www.example.com", "a.apps.example.com"];
   const [gone, stays] = await Promise.all(names.map(async (name) => {
@@ -292,7 +292,7 @@ test("an `until` that passes ends the streams that it admitted, and no others", 
     await eventually(() => c.got().length > 0, from);
     return c;
   }));
-  // The clock stands at 00:16:40; the stream is not idle for as long as the test is about.
+  // The time is 00:16:40; the stream is not idle for as long as the test is about.
   for (let i = 0; i < 43; i++) {
     s.gateway.clock.advance(60_000);
     for (const c of [ends, stays]) c?.socket.write("x");

@@ -34,7 +34,7 @@ test("a busy port at the start: no marker, exit 5, a sentence with the remedy; t
   other.close();
 });
 
-test("caps.ports holds at N and N + 1", async () => {
+test("caps.ports admits N sockets and refuses N + 1", async () => {
   const behind = await backend("hello");
   const ports = [await freePort(), await freePort(), await freePort()];
   const policy = `edition 1\nexpose web on tcp ${ports.join(", ")} bind 127.0.0.1 { backend 127.0.0.1:${behind.port} allow from any }`;
@@ -49,9 +49,9 @@ test("caps.ports holds at N and N + 1", async () => {
 });
 
 test("a denial makes no upstream socket and no admitted connection", async () => {
-  const asked: string[] = [];
+  const calls: string[] = [];
   const nobody = (what: string) => (): Denial => {
-    asked.push(what);
+    calls.push(what);
     return denial(CODE_INTERNAL);
   };
   const forwarder = nodeForwarder({
@@ -60,7 +60,7 @@ test("a denial makes no upstream socket and no admitted connection", async () =>
     decider: {
       accept: (_socket, rows) => rows.map(() => denial(CODE_NO_MATCH)),
       named: nobody("named"), secured: nobody("secured"), connected: nobody("connected"), notOwned: nobody("not owned"),
-      secondHello: nobody("second hello"), fault: nobody("fault"), closed: (_row, end) => asked.push(`closed ${end}`),
+      secondHello: nobody("second hello"), fault: nobody("fault"), closed: (_row, end) => calls.push(`closed ${end}`),
     },
   });
   const port = await freePort();
@@ -68,11 +68,11 @@ test("a denial makes no upstream socket and no admitted connection", async () =>
   assert.ok(!isListenFailure(socket));
   assert.is(await probe(port), "deny");
   assert.is(forwarder.live, 0);
-  assert.equal(asked, ["closed null"]);
+  assert.equal(calls, ["closed null"]);
   if (!isListenFailure(socket)) socket.close();
 });
 
-test("connections under way to a backend hold at N and N + 1, and time out", async () => {
+test("the cap of connections under way to a backend admits N and refuses N + 1, and they time out", async () => {
   // A stopped process accepts nobody: the kernel takes the first few for it, later connects
   // stay under way.
   const script = 'require("net").createServer().listen({port:0,host:"127.0.0.1",backlog:1},function(){process.stdout.write(String(this.address().port));setImmediate(()=>process.kill(process.pid,"SIGSTOP"))})';
@@ -91,7 +91,7 @@ test("connections under way to a backend hold at N and N + 1, and time out", asy
     const before = counters.allowed + counters.denied;
     visits.push(visit(port));
     await eventually(() => counters.allowed + counters.denied > before, "it was decided");
-    // What the kernel accepts for the backend is not under way.
+    // A connection that the kernel accepts for the backend is not under way.
     await eventually(() => states(OPEN) + states(CONNECTING) === forwarder.live, "its state is known");
   }
   assert.is(counters.byCode.get("cap_backend"), 1);
@@ -180,7 +180,7 @@ test("nofile: enough, lowered with a sentence, refused", () => {
   assert.ok(isFailure(refused) && refused.exitCode === EXIT_UNSUPPORTED && refused.message.includes("nofile = 40"));
 });
 
-test("a peer that is gone before it is asked about is a refusal with its own code", async () => {
+test("a peer that disconnects before its decision is a refusal with its own code", async () => {
   const behind = await backend("hello");
   const port = await freePort();
   const gateway = await running({ policy: `edition 1\nexpose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow from any }` });

@@ -103,7 +103,7 @@ if (spawnSync("prlimit", ["--version"]).status === 0) {
     const port = await freePort();
     const folder = temporaryFolder();
     place(folder, web(port, behind.port));
-    // Loading it as it stands takes descriptors too.
+    // Loading the sources takes descriptors too, so this starts the built program.
     const it = launch(folder, "", { program: shipped("gateway/ingressd.mjs") });
     await it.line("ingressd: ready");
     const limit = (n: number): void => {

@@ -52,7 +52,7 @@ expose web on tcp ${port} { backend 127.0.0.1:${behind.port} limit 1/m burst 3 p
   behind.close();
 });
 
-test("a cap holds at N and N + 1, and a close gives its place back", async () => {
+test("a cap admits N and refuses N + 1, and a close gives its place back", async () => {
   const behind = await backend("hello");
   const port = await freePort();
   const gateway = await running({
@@ -76,7 +76,7 @@ expose web on tcp ${port} { backend 127.0.0.1:${behind.port} cap 3 connections, 
   behind.close();
 });
 
-test("the overall cap holds at N and N + 1, and does not hide a CIDR refusal", async () => {
+test("the overall cap admits N and refuses N + 1, and does not hide a CIDR refusal", async () => {
   const behind = await backend("hello");
   const port = await freePort();
   const gateway = await running({

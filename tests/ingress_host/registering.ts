@@ -1,4 +1,4 @@
-// What the tests of registration share: an intent, the policy that grants it, and its answer.
+// The parts that the tests of registration share: an intent, the policy that grants it, and its answer.
 import type { Connection } from "../../gateway/client/connection.mjs";
 import type { Answer } from "../../gateway/control/rpc.ts";
 

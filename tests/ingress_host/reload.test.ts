@@ -1,5 +1,5 @@
-// A reload is atomic: after its acknowledgement only the new policy answers; whatever fails
-// keeps the old one; established connections are asked about again.
+// A reload is atomic: after its acknowledgement only the new policy answers; a failed
+// reload keeps the old one; established connections are rechecked.
 import { writeFileSync } from "node:fs";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";

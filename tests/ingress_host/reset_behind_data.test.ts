@@ -48,27 +48,27 @@ async function world(mode: Mode, how: { readonly config?: string } = {}): Promis
   const own = leaf(clients, { names: [uri("spiffe://corp.example/ops")] });
   put(folder, "web", shown);
   putAuthority(folder, "corp", clients);
-  const waiting: Side[] = [];
+  const pending: Side[] = [];
   const terminator = createSecureContext({ cert: shown.pem, key: shown.key });
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (raw) => {
     raw.on("error", () => undefined);
     if (mode !== "passthrough") {
-      waiting.push({ socket: raw, raw, wire: null });
+      pending.push({ socket: raw, raw, wire: null });
       return;
     }
     const wire = new Wire(raw);
     const socket = new TLSSocket(wire, { isServer: true, secureContext: terminator });
-    wire.carries(socket);
+    wire.transports(socket);
     socket.allowHalfOpen = true;
     socket.on("error", () => undefined);
-    socket.once("secure", () => waiting.push({ socket, raw, wire }));
+    socket.once("secure", () => pending.push({ socket, raw, wire }));
   });
   const behind = `127.0.0.1:${await listening(server)}`;
   const port = await freePort();
   const as = mode === "tcp" ? "" : ` as ${mode}`;
   const shows = mode === "tls" || mode === "mtls" ? 'cert "web"' : "";
-  const asks = mode === "mtls" ? 'ca "corp"' : "";
-  const policy = (rule: string): string => `edition 1\nexpose web on tcp ${port}${as} { backend ${behind} ${shows} ${asks} ${rule} }`;
+  const authorities = mode === "mtls" ? 'ca "corp"' : "";
+  const policy = (rule: string): string => `edition 1\nexpose web on tcp ${port}${as} { backend ${behind} ${shows} ${authorities} ${rule} }`;
   const rule = mode === "mtls" ? 'allow from any client uri "spiffe://corp.example/ops"' : "allow from any";
   const gateway = await running({
     folder, policy: policy(rule),
@@ -88,15 +88,15 @@ async function world(mode: Mode, how: { readonly config?: string } = {}): Promis
         socket: wire, ca: site.pem, servername: "www.example.com", checkServerIdentity: () => undefined,
         ...(mode === "mtls" && { cert: own.pem, key: own.key }),
       });
-      wire.carries(socket);
+      wire.transports(socket);
       socket.allowHalfOpen = true;
       socket.on("error", () => undefined);
       await once(socket, "secureConnect");
       return { socket, raw, wire };
     },
     async accepted() {
-      await eventually(() => waiting.length > 0, "a connection at the backend");
-      const socket = waiting.shift();
+      await eventually(() => pending.length > 0, "a connection at the backend");
+      const socket = pending.shift();
       if (socket === undefined) throw new Error("no connection");
       return socket;
     },
@@ -246,29 +246,29 @@ test("a client that has ended, and resets when it is answered, has ended: its up
 test("TLS that ends without a close_notify was cut, and what came before goes on first", async () => {
   for (const mode of ["tls", "mtls"] as const) {
     const w = await world(mode);
-    const ways: readonly (readonly [what: string, seen: Seen, leave: (client: Side) => void])[] = [
+    const ways: readonly (readonly [what: string, seen: Seen, disconnect: (client: Side) => void])[] = [
       ["the end of TCP alone", "reset", ({ raw }) => raw.end()],
       ["a close_notify, then the end of TCP", "end", ({ socket }) => socket.end()],
       ["a close_notify, then a reset", "end", ({ socket, raw }) => socket.end(() => raw.resetAndDestroy())],
     ];
-    for (const [what, seen, leave] of ways) {
+    for (const [what, seen, disconnect] of ways) {
       for (let round = 0; round < ROUNDS; round++) {
         const client = await w.client();
         const backend = await w.accepted();
         await new Promise((resolve) => client.socket.write(HALF, resolve));
         const came = watched(backend);
-        leave(client);
+        disconnect(client);
         assert.equal(await came, { seen, bytes: HALF.length }, `${mode}, ${what}, round ${round}`);
         backend.socket.destroy();
         client.socket.destroy();
       }
     }
     // The backend is slow: the end comes while its side is full.
-    for (const [what, seen, leave] of ways.slice(0, 2)) {
+    for (const [what, seen, disconnect] of ways.slice(0, 2)) {
       const client = await w.client();
       const backend = await w.accepted();
       const much = Buffer.alloc(6 * 1024 * 1024, "much ");
-      client.socket.write(much, () => leave(client));
+      client.socket.write(much, () => disconnect(client));
       let [still, last] = [0, -1];
       await eventually(() => {
         const now = w.gateway.daemon.counters.bytesFromClients + (w.gateway.daemon.forwarder.table.bytesIn.reduce((a, b) => a + b, 0));

@@ -99,7 +99,7 @@ interface Played {
   readonly toClient: Buffer;
   readonly fault: string | null;
   readonly over: boolean;
-  readonly held: number;
+  readonly kept: number;
 }
 
 const HELLO_MS = 1_000;
@@ -137,7 +137,7 @@ function play(first: Buffer, said: readonly Said[], piece: number): Played {
       else take(who === "client" ? flights.fromClient(chunk) : flights.fromBackend(chunk));
     }
   }
-  return { toBackend: Buffer.concat(out.toBackend), toClient: Buffer.concat(out.toClient), fault: out.fault, over: out.over, held: out.over ? 0 : flights.bufferedBytes() };
+  return { toBackend: Buffer.concat(out.toBackend), toClient: Buffer.concat(out.toClient), fault: out.fault, over: out.over, kept: out.over ? 0 : flights.bufferedBytes() };
 }
 
 interface Output {
@@ -160,8 +160,8 @@ test("what goes on, and what is refused, in any pieces", () => {
     ["an address, twice", helloOf("192.0.2.7"), [["backend", HELLO_RETRY], ["client", helloOf("192.0.2.7")]]],
     ["a change of cipher and early data between", FIRST, [["client", bytes(CHANGE, early(500), early(0))], ["backend", bytes(HELLO_RETRY, CHANGE)], ["client", bytes(early(16_640), FIRST, DATA)]]],
     ["the second hello in records, behind more than its name", FIRST, [["backend", HELLO_RETRY], ["client", records(helloWith(padding(2_000), serverName(NAME)), 1, 2, 600)]]],
-    ["the second hello before it is asked for", FIRST, [["client", FIRST], ["backend", HELLO_RETRY], ["client", DATA]]],
-    ["the client leaves with an alert", FIRST, [["backend", HELLO_RETRY], ["client", ALERT], ["client ends", 0]]],
+    ["the second hello before a retry request", FIRST, [["client", FIRST], ["backend", HELLO_RETRY], ["client", DATA]]],
+    ["the client ends with an alert", FIRST, [["backend", HELLO_RETRY], ["client", ALERT], ["client ends", 0]]],
     ["the client ends without one", FIRST, [["backend", HELLO_RETRY], ["client ends", 0]]],
     ["half of a record, and the backend answers", FIRST, [["client", FIRST.subarray(0, 20)], ["backend", SERVER_HELLO], ["client", DATA]]],
     ["half of a record, and the client ends", FIRST, [["client", FIRST.subarray(0, 20)], ["client ends", 0]]],
@@ -172,20 +172,20 @@ test("what goes on, and what is refused, in any pieces", () => {
   const ofOne = (said: readonly Said[], who: string): Buffer => Buffer.concat(said.flatMap(([w, b]) => (w === who && typeof b !== "number" ? [b] : [])));
   for (const piece of [1, 2, 7, 100_000]) {
     for (const [what, first, said] of passes) {
-      const { toBackend, toClient, fault, held } = play(first, said, piece);
+      const { toBackend, toClient, fault, kept } = play(first, said, piece);
       assert.is(fault, null, `${what}, by ${piece}`);
       assert.ok(toBackend.equals(bytes(first, ofOne(said, "client"))), `${what}, by ${piece}: every byte to the backend`);
       assert.ok(toClient.equals(ofOne(said, "backend")), `${what}, by ${piece}: every byte to the client`);
-      assert.is(held, 0, what);
+      assert.is(kept, 0, what);
     }
   }
   const refused: readonly (readonly [what: string, first: Buffer, said: readonly Said[], fault: string])[] = [
     ["another name", FIRST, [["backend", HELLO_RETRY], ["client", OTHER]], "another_name"],
-    ["another name before it is asked for", FIRST, [["client", OTHER]], "another_name"],
+    ["another name before a retry request", FIRST, [["client", OTHER]], "another_name"],
     ["another name behind early data", FIRST, [["client", bytes(CHANGE, early(70))], ["backend", HELLO_RETRY], ["client", bytes(early(9), OTHER)]], "another_name"],
     ["no name", FIRST, [["backend", HELLO_RETRY], ["client", helloOf()]], "another_name"],
     ["a name after none", helloOf(), [["backend", HELLO_RETRY], ["client", FIRST]], "another_name"],
-    ["the same in capitals: the backend may tell them apart", FIRST, [["backend", HELLO_RETRY], ["client", helloOf("A.example")]], "another_name"],
+    ["the same in capitals, which the backend may distinguish", FIRST, [["backend", HELLO_RETRY], ["client", helloOf("A.example")]], "another_name"],
     ["a dot more", FIRST, [["backend", HELLO_RETRY], ["client", helloOf(`${NAME}.`)]], "another_name"],
     ["another address", helloOf("192.0.2.7"), [["backend", HELLO_RETRY], ["client", helloOf("192.0.2.8")]], "another_name"],
     ["two names", FIRST, [["backend", HELLO_RETRY], ["client", helloOf(NAME, "b.example")]], "two_names"],
@@ -238,7 +238,7 @@ test("another name in the second hello resets both sides, and the backend gets n
     await once(socket, "data");
     socket.write(second);
     if (detail === "late") {
-      await eventually(() => gateway.daemon.forwarder.buffered(0) === second.length, "it is held");
+      await eventually(() => gateway.daemon.forwarder.buffered(0) === second.length, "it is kept");
       gateway.clock.advance(999);
       assert.is(gateway.daemon.forwarder.live, 1, "a millisecond is left");
       gateway.clock.advance(251);
@@ -261,18 +261,18 @@ test("real TLS that needs a second hello, with one name and with none", async ()
   const { pem, key } = leaf(site, { names: [dns(NAME)] });
   const server = createTlsServer({ cert: pem, key, ecdhCurve: "P-384", minVersion: "TLSv1.3" }, (socket) => {
     socket.on("error", () => undefined);
-    socket.end(`you asked for ${socket.servername || "nothing"}`);
+    socket.end(`you requested ${socket.servername || "nothing"}`);
   });
   const port = await freePort();
   const behind = await listening(server);
   const gateway = await running({ policy: `edition 1\nexpose web on tcp ${port} as passthrough { backend 127.0.0.1:${behind} allow from any }` });
-  // The server has one curve: a client that guesses another is asked again.
+  // The server has one curve: a client that guesses another gets a retry request.
   for (const [curves, hellos] of [["P-256:P-384", 2], ["P-384", 1]] as const) {
     for (const name of [NAME, ""]) {
       const socket = connectPlain({ port, host: "127.0.0.1" });
       const secured = connectTls({ socket, ca: pem, ecdhCurve: curves, checkServerIdentity: () => undefined, rejectUnauthorized: false, ...(name !== "" && { servername: name }) });
       const said: readonly unknown[] = await once(secured, "data");
-      assert.is(String(said[0]), `you asked for ${name === "" ? "nothing" : name}`, `${hellos} hellos, ${name}`);
+      assert.is(String(said[0]), `you requested ${name === "" ? "nothing" : name}`, `${hellos} hellos, ${name}`);
       secured.destroy();
     }
   }

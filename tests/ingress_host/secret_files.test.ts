@@ -104,7 +104,7 @@ if (process.geteuid?.() === 0) {
     execFileSync("sh", ["-c", /: run (.*)$/.exec(said)?.[1] ?? "false"]);
     assert.is(read(join(folder, "key"), "private", SELF), OK);
   });
-  test("a file itself in a sticky directory is refused, and nobody is told to close /tmp without a warning", () => {
+  test("a file itself in a sticky directory is refused, and the help warns before it says to close /tmp", () => {
     const folder = join(top, "sticky");
     mkdirSync(folder);
     writeFileSync(join(folder, "key"), OK, { mode: 0o600 });

@@ -1,5 +1,5 @@
-// What an operator sees, and the bounds of who may look: deny markers are rate limited, the most
-// refused sources are named, the control socket stands where it should and has its cap.
+// The view of an operator and its bounds: deny markers are rate limited, the most
+// refused sources are named, the control socket is in its place and has its cap.
 import { connect } from "node:net";
 import { once } from "node:events";
 import { suite } from "../suite.ts";
@@ -57,7 +57,7 @@ test("where the control socket is when nothing is configured", () => {
 test("clients of the control socket: the cap, one more, and a place that comes free", async () => {
   const port = await freePort();
   const gateway = await running({ policy: `edition 1\nexpose web on tcp ${port} { allow from any }`, config: "[caps]\ncontrol_connections = 2" });
-  const ask = async (): Promise<{ answer: string; close(): Promise<void> }> => {
+  const query = async (): Promise<{ answer: string; close(): Promise<void> }> => {
     const socket = connect(gateway.daemon.controlPath);
     socket.on("error", () => undefined);
     socket.write('{"jsonrpc":"2.0","id":1,"method":"status"}\n');
@@ -71,21 +71,21 @@ test("clients of the control socket: the cap, one more, and a place that comes f
       },
     };
   };
-  const [one, two] = [await ask(), await ask()];
+  const [one, two] = [await query(), await query()];
   for (const { answer } of [one, two]) assert.match(answer, /"result"/);
-  const three = await ask();
+  const three = await query();
   assert.match(three.answer, /too many clients \(caps\.control_connections\)/);
   await two.close();
   // The gateway hears of the end a moment after the client does.
-  let again = await ask();
-  for (let tries = 0; tries < 100 && again.answer.includes("too many"); tries++) again = await ask();
+  let again = await query();
+  for (let tries = 0; tries < 100 && again.answer.includes("too many"); tries++) again = await query();
   assert.match(again.answer, /"result"/);
   await one.close();
   await again.close();
   await gateway.stop();
 });
 
-test("a peer whose address can't be decided has no address, whatever the row held before", () => {
+test("a peer whose address can't be decided has no address, whatever the row had before", () => {
   const table = new ConnectionTable();
   const row = table.take();
   table.setSource(row, [0, 0, 0xffff, 0x0a000001], 40000);

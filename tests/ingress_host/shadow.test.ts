@@ -18,8 +18,8 @@ expose web on tcp ${port} {
   dryrun allow from 127.0.0.9
 }` });
   const { counters, forwarder } = gateway.daemon;
-  const held = visit(port, { from: "127.0.0.1" });
-  assert.is(await held.first, "hello");
+  const visitor = visit(port, { from: "127.0.0.1" });
+  assert.is(await visitor.first, "hello");
   const table: readonly (readonly [from: string, code: string, shadow: string, differs: number])[] = [
     ["127.0.0.2", "cap_listener", "allow", 0],
     ["127.0.0.3", "cap_listener", "deny", 0],
@@ -31,7 +31,7 @@ expose web on tcp ${port} {
     const last = gateway.records().at(-1);
     assert.equal([last?.code, last?.shadow?.decision, counters.shadow.differs], [code, shadow, differs], from);
   }
-  held.socket.destroy();
+  visitor.socket.destroy();
   await eventually(() => forwarder.live === 0, "the end");
   assert.is(await probe(port, "127.0.0.3"), "allow");
   assert.is(gateway.records().at(-1)?.shadow?.decision, "deny");

@@ -20,8 +20,8 @@ test("markers verbatim, status, reload, SIGHUP, and SIGTERM drains to exit 0", a
   assert.is(statSync(join(folder, "run")).mode & 0o777, 0o700);
   assert.is(statSync(join(folder, "run", "control.sock")).mode & 0o777, 0o600);
 
-  const held = visit(port);
-  assert.is(await held.first, "hello");
+  const visitor = visit(port);
+  assert.is(await visitor.first, "hello");
   const status = it.order("status", "--json");
   assert.is(status.code, 0);
   assert.match(status.out, /^\{"ok":true,"class":"ok","code":"ok","message":"status","data":\{/);
@@ -47,10 +47,10 @@ test("markers verbatim, status, reload, SIGHUP, and SIGTERM drains to exit 0", a
   it.child.kill("SIGTERM");
   let refused = await probe(port);
   while (refused === "allow") refused = await probe(port);
-  const heard = once(held.socket, "data");
-  held.socket.write("still served");
+  const heard = once(visitor.socket, "data");
+  visitor.socket.write("still served");
   assert.is(String((await heard)[0]), "still served");
-  held.socket.end();
+  visitor.socket.end();
   assert.is(await it.exit, 0);
   assert.not(existsSync(join(folder, "run", "control.sock")));
   for (const record of readFileSync(join(folder, "audit.jsonl"), "utf8").split("\n").slice(0, -1)) JSON.parse(record);
@@ -65,14 +65,14 @@ for (const [first, second] of [["SIGTERM", "SIGTERM"], ["SIGINT", "SIGINT"]] as 
     place(folder, web(port, behind.port));
     const it = launch(folder, "[timers]\ndrain_ms = 600000");
     await it.line("ingressd: ready");
-    const held = visit(port);
-    await held.first;
+    const visitor = visit(port);
+    await visitor.first;
     it.child.kill(first);
     let closed = await probe(port);
     while (closed === "allow") closed = await probe(port);
-    assert.not(held.socket.destroyed);
+    assert.not(visitor.socket.destroyed);
     it.child.kill(second);
-    await held.closed;
+    await visitor.closed;
     assert.is(await it.exit, 0);
     behind.close();
   });
@@ -85,10 +85,10 @@ test("the drain ends at drain_ms", async () => {
   place(folder, web(port, behind.port));
   const it = launch(folder, "[timers]\ndrain_ms = 100");
   await it.line("ingressd: ready");
-  const held = visit(port);
-  await held.first;
+  const visitor = visit(port);
+  await visitor.first;
   it.child.kill("SIGTERM");
-  await held.closed;
+  await visitor.closed;
   assert.is(await it.exit, 0);
   behind.close();
 });

@@ -1,4 +1,4 @@
-// `ingressd status` as a table, as JSON and with --watch, asked of a running gateway over its
+// `ingressd status` as a table, as JSON and with --watch, from a running gateway over its
 // control socket; what a policy names can't reach a terminal as control bytes.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -73,7 +73,7 @@ test("as JSON: one envelope; and nobody there is exit 5", async () => {
   assert.is((await order("status", `${gateway.daemon.controlPath}.none`, false)).exitCode, 5);
 });
 
-test("what goes wrong stands out", () => {
+test("faults are prominent in the text", () => {
   const text = statusText({
     pid: 1, uptime_ms: 999, draining: true,
     policy: { generation: 3, sha256: "ab".repeat(32), poisoned: true, source: "last_good", instead_of: "the file is gone", signature: { key_id: "k", revision: 7, verified: false }, limiter: { used: 1, places: 2 } },
@@ -92,14 +92,14 @@ test("what goes wrong stands out", () => {
   assert.match(statusText({ policy: null }), /no policy is in force: everything is refused/);
 });
 
-test("--watch shows each answer until it is told to end, or nobody answers", async () => {
+test("--watch shows each answer until a signal, or until the gateway does not answer", async () => {
   const clock = manualClock();
   const ended = new AbortController();
   const shown: string[] = [];
-  let asked = 0;
+  let count = 0;
   const watching = watchStatus({
     clock, ended: ended.signal, terminal: true, print: (text) => shown.push(text),
-    query: () => Promise.resolve({ exitCode: 0, stdout: `answer ${++asked}`, stderr: "" }),
+    query: () => Promise.resolve({ exitCode: 0, stdout: `answer ${++count}`, stderr: "" }),
   });
   await eventually(() => shown.length === 1, "the first");
   clock.advance(WATCH_MS - 1);

@@ -78,10 +78,10 @@ test("what is not a hello, or stops in the middle, gets no handshake", () => wit
   assert.is((await call(s)).got, SERVED, "and the next is served");
 }));
 
-test("a handshake that stalls is ended in time, whoever stalls it", () => within("allow from any", { mode: "tls", config: "[timers]\nhello_ms = 1000" }, async (s) => {
+test("a stalled handshake is ended in time", () => within("allow from any", { mode: "tls", config: "[timers]\nhello_ms = 1000" }, async (s) => {
   const quantum = recorded().find(({ name }) => name === "chromium156")?.stream ?? Buffer.alloc(0);
   const stalled = [Buffer.alloc(0), quantum.subarray(0, 100), quantum].map((bytes) => client(s, bytes));
-  await eventually(() => s.gateway.daemon.forwarder.live === 3, "three are waiting");
+  await eventually(() => s.gateway.daemon.forwarder.live === 3, "three handshakes are pending");
   // The last has got its answer, so its handshake is under way.
   await eventually(() => (stalled[2]?.received() ?? 0) > 0, "no ServerHello");
   s.gateway.clock.advance(900);
@@ -93,7 +93,7 @@ test("a handshake that stalls is ended in time, whoever stalls it", () => within
   assert.is(s.gateway.daemon.forwarder.live, 0);
 }));
 
-test("a certificate is renewed without a restart; what can't be used leaves the former", () => within("allow from any", TLS, async (s) => {
+test("a certificate is renewed without a restart, and an unusable file keeps the previous one", () => within("allow from any", TLS, async (s) => {
   const shown = async (): Promise<string> => new Promise((resolve, reject) => {
     const socket = connectTls({ port: s.port, host: "127.0.0.1", ca: s.site.pem, servername: "www.example.com", checkServerIdentity: () => undefined }, () => {
       resolve(String(socket.getPeerCertificate().subject.CN));
@@ -122,7 +122,7 @@ test("a certificate is renewed without a restart; what can't be used leaves the 
     assert.is(await shown(), subject, what);
     assert.match(s.gateway.said.join("\n"), said, what);
   }
-  // Status and metrics say when what is in use ends, not what stands in the file.
+  // Status and metrics have the end of the certificate in use, not of the one in the file.
   const endOf = (file: string): string => new Date(new X509Certificate(readFileSync(join(s.folder, file))).validTo).toISOString();
   const ends = [endOf("web.pem"), endOf("corp.pem")];
   put(s.folder, "web", leaf(s.site, { commonName: "expired", names, from: -9, until: -1 }));
@@ -175,7 +175,7 @@ test("bytes are exact both ways, and each half ends by itself", () => within("al
 }));
 
 test("a client that goes, or a backend that resets, ends both sides", () => within("allow from any", TLS, async (s) => {
-  const leave = async (end: (socket: TLSSocket) => void): Promise<void> => {
+  const disconnect = async (end: (socket: TLSSocket) => void): Promise<void> => {
     const socket = connectTls({ port: s.port, host: "127.0.0.1", ca: s.site.pem, checkServerIdentity: () => undefined });
     let closed = false;
     socket.on("error", () => undefined);
@@ -184,9 +184,9 @@ test("a client that goes, or a backend that resets, ends both sides", () => with
     end(socket);
     await eventually(() => closed && s.behind.sockets.size === 0 && s.gateway.daemon.forwarder.live === 0, "both sides have ended");
   };
-  await leave((socket) => socket.destroy());
-  await leave(() => { for (const socket of s.behind.sockets) socket.resetAndDestroy(); });
-  await leave(() => { for (let row = 0; row < 8; row++) s.gateway.daemon.forwarder.cut(row, "cut"); });
+  await disconnect((socket) => socket.destroy());
+  await disconnect(() => { for (const socket of s.behind.sockets) socket.resetAndDestroy(); });
+  await disconnect(() => { for (let row = 0; row < 8; row++) s.gateway.daemon.forwarder.cut(row, "cut"); });
 }));
 
 function client(s: Setting, bytes: Buffer): { readonly socket: Socket; readonly received: () => number; readonly closed: () => boolean } {

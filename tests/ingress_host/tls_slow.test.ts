@@ -11,7 +11,7 @@ import { backend, eventually, freePort, running, temporaryFolder, type BackendUn
 
 const test = suite("tls_slow");
 const BLOCK = Buffer.alloc(1024 * 1024, "ingress ");
-/** What the kernel's own buffers on the way may hold, with room. */
+/** The most bytes in the kernel's own buffers on the way, with room. */
 const KERNEL_BYTES = 24 * BLOCK.length;
 const MANY_TURNS = 3_000;
 
@@ -29,15 +29,15 @@ async function gatewayTo(behind: BackendUnderTest): Promise<{ readonly gateway: 
 }
 
 /** Until nothing has moved for many turns of the event loop; what had moved until then. */
-async function stands(gateway: Under, moved: () => number): Promise<number> {
+async function untilStill(gateway: Under, moved: () => number): Promise<number> {
   let [still, last] = [0, -1];
   await eventually(() => {
     const now = moved();
     still = now === last && now > 0 ? still + 1 : 0;
     last = now;
-    assert.ok(gateway.daemon.forwarder.buffered(0) <= 2 * (HIGH_WATER_BYTES + READ_BYTES), `${gateway.daemon.forwarder.buffered(0)} bytes are held`);
+    assert.ok(gateway.daemon.forwarder.buffered(0) <= 2 * (HIGH_WATER_BYTES + READ_BYTES), `${gateway.daemon.forwarder.buffered(0)} bytes are buffered`);
     return still > MANY_TURNS;
-  }, "the flow stands still");
+  }, "the flow stops");
   return last;
 }
 
@@ -49,7 +49,7 @@ test("a TLS client that never reads makes its backend wait", async () => {
   const { gateway, client } = await gatewayTo(behind);
   const socket = client();
   socket.pause();
-  const taken = await stands(gateway, () => gateway.daemon.forwarder.table.bytesOut[0] ?? 0);
+  const taken = await untilStill(gateway, () => gateway.daemon.forwarder.table.bytesOut[0] ?? 0);
   assert.ok(taken < KERNEL_BYTES, `${taken} bytes were taken from the backend`);
   socket.destroy();
   await gateway.stop();
@@ -62,7 +62,7 @@ test("a backend that never reads makes its TLS client wait", async () => {
   const socket = client();
   const more = (): void => void socket.write(BLOCK, (error) => { if (!error) more(); });
   more();
-  const taken = await stands(gateway, () => gateway.daemon.forwarder.table.bytesIn[0] ?? 0);
+  const taken = await untilStill(gateway, () => gateway.daemon.forwarder.table.bytesIn[0] ?? 0);
   assert.ok(taken < KERNEL_BYTES, `${taken} bytes were taken from the client`);
   socket.destroy();
   await gateway.stop();

@@ -1,5 +1,5 @@
-// A server name that is an address, empty or invalid counts as no name where no rule asks for names, and is a
-// refusal where one does.
+// A server name that is an address, empty or invalid counts as no name where no rule has `sni`, and is a
+// refusal where one has it.
 import { connect } from "node:net";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
@@ -14,12 +14,12 @@ const ODD: readonly (readonly [name: string, fault: string])[] = [
   ["a..b", "name_empty_label"], ["a\0b", "name_nul"], ["*.a.test", "name_wildcard"], [`${"a".repeat(64)}.test`, "name_label_too_long"], ["a.test.", "name_dot"],
 ];
 
-test("as passthrough: by rules that ask for names, and by those that don't", async () => {
+test("as passthrough: an odd name is refused where an enforced rule has `sni`, and admitted otherwise", async () => {
   const behind = await backend("");
   const [port, other] = [await freePort(), await freePort()];
   const policy = (body: string, top = ""): string => `edition 1\n${top}\nexpose web on tcp ${port} as passthrough { backend 127.0.0.1:${behind.port} ${body} }`;
   const gateway = await running({ policy: policy("allow from any") });
-  const rows: readonly (readonly [body: string, top: string, asks: boolean])[] = [
+  const rows: readonly (readonly [body: string, top: string, hasSni: boolean])[] = [
     ["allow from any", "", false],
     ["allow from any\n dryrun deny sni \"b.test\"", "", false],
     ["allow from any", `deny on tcp ${port + 1}-65535 sni "b.test"`, false],
@@ -31,7 +31,7 @@ test("as passthrough: by rules that ask for names, and by those that don't", asy
   ];
   // A deny may name no port that nobody exposes as TLS.
   const neighbour = `\nexpose second on tcp ${other} as passthrough { backend 127.0.0.1:${behind.port} }`;
-  for (const [body, top, asks] of rows) {
+  for (const [body, top, hasSni] of rows) {
     if (top.includes("65535") && other <= port) continue;
     gateway.place(moduleOf(policy(body, top) + neighbour));
     await gateway.daemon.reload();
@@ -44,7 +44,7 @@ test("as passthrough: by rules that ask for names, and by those that don't", asy
       socket.write(hello);
       await eventually(() => socket.closed || got.length === hello.length, `${body}, ${name}`);
       const said = gateway.records().filter(({ op }) => op === "accept").at(-1);
-      assert.equal([said?.code, said?.detail, said?.sni, behind.accepted - reached], [asks ? "hello_malformed" : "allowed", fault, undefined, asks ? 0 : 1], `${top} ${body}, ${name}`);
+      assert.equal([said?.code, said?.detail, said?.sni, behind.accepted - reached], [hasSni ? "hello_malformed" : "allowed", fault, undefined, hasSni ? 0 : 1], `${top} ${body}, ${name}`);
       socket.destroy();
       await eventually(() => gateway.daemon.forwarder.live === 0, "its end");
     }
@@ -72,7 +72,7 @@ test("as tls and as mtls", async () => {
   }
 });
 
-test("a stream that was admitted with such a name is closed once names are asked for", async () => {
+test("a stream that was admitted with such a name is closed when a reload adds `sni`", async () => {
   const behind = await backend("");
   const port = await freePort();
   const policy = (body: string): string => `edition 1\nexpose web on tcp ${port} as passthrough { backend 127.0.0.1:${behind.port} ${body} }`;

@@ -14,9 +14,9 @@ import { backend, freePort, moduleOf, probe, running } from "./gateway_under_tes
 const test = suite("wide exposes");
 const backends = (): Backends => new Backends(() => null);
 
-/** The engine, and how often it was asked where a listener listens. */
-function counted(engine: PolicyEngine): { engine: PolicyEngine; asked: () => number } {
-  let asked = 0;
+/** The engine, and the number of its `listenerAt` calls. */
+function counted(engine: PolicyEngine): { engine: PolicyEngine; calls: () => number } {
+  let calls = 0;
   const counting = new Proxy(engine, {
     get(target, key) {
       if (key !== "listenerAt") {
@@ -24,37 +24,37 @@ function counted(engine: PolicyEngine): { engine: PolicyEngine; asked: () => num
         return value;
       }
       return (...question: Parameters<PolicyEngine["listenerAt"]>) => {
-        asked++;
+        calls++;
         return target.listenerAt(...question);
       };
     },
   });
-  return { engine: counting, asked: () => asked };
+  return { engine: counting, calls: () => calls };
 }
 
 const twenty = Array.from({ length: 20 }, (_, i) =>
   `expose e${i} on tcp 1-65535 bind 10.${i}.0.0/16 { backend 127.0.0.1:9 allow from any }`).join("\n");
 const wide = engineOf(`edition 1\n${twenty}`);
 const narrow = engineOf("edition 1\nexpose e on tcp 1000-1099, 2000 bind 10.0.0.0/8 { backend 127.0.0.1:9 allow from any }");
-const elsewhere = Array.from({ length: 50 }, (_, i) => address(`192.0.2.${i}`));
+const outside = Array.from({ length: 50 }, (_, i) => address(`192.0.2.${i}`));
 const TOO_MANY = /^the policy exposes more than [0-9]+ sockets \(one an address and port\): raise caps\.ports or expose fewer$/;
 
-const rows: readonly (readonly [name: string, engine: PolicyEngine, host: readonly Address[], most: number, due: number | RegExp, asked: number])[] = [
-  ["no address of the host is in any bind", wide, elsewhere, 1024, 0, 0],
-  ["one address is, with more ports than may be open", wide, [...elsewhere, address("10.7.0.1")], 1024, TOO_MANY, 0],
-  ["as many sockets as may be open", narrow, [...elsewhere, address("10.7.0.1")], 101, 101, 101],
-  ["one socket more", narrow, [...elsewhere, address("10.7.0.1")], 100, TOO_MANY, 0],
+const rows: readonly (readonly [name: string, engine: PolicyEngine, host: readonly Address[], most: number, due: number | RegExp, calls: number])[] = [
+  ["no address of the host is in any bind", wide, outside, 1024, 0, 0],
+  ["one address is, with more ports than may be open", wide, [...outside, address("10.7.0.1")], 1024, TOO_MANY, 0],
+  ["as many sockets as may be open", narrow, [...outside, address("10.7.0.1")], 101, 101, 101],
+  ["one socket more", narrow, [...outside, address("10.7.0.1")], 100, TOO_MANY, 0],
   ["two addresses", narrow, [address("10.7.0.1"), address("10.8.0.1")], 202, 202, 202],
   ["two addresses and one socket more", narrow, [address("10.7.0.1"), address("10.8.0.1")], 201, TOO_MANY, 0],
   ["an address twice", narrow, [address("10.7.0.1"), address("10.7.0.1")], 101, 101, 101],
 ];
-for (const [name, engine, host, most, due, asked] of rows) {
-  test(`${name}: the engine is asked ${asked} times`, () => {
+for (const [name, engine, host, most, due, calls] of rows) {
+  test(`${name}: the engine is called ${calls} times`, () => {
     const under = counted(engine);
     const answer = staticExposures(under.engine, backends(), host, most);
     if (typeof due === "number") assert.is(answer.ok ? answer.value.length : answer.error, due);
     else assert.match(answer.ok ? "served" : answer.error, due);
-    assert.is(under.asked(), asked);
+    assert.is(under.calls(), calls);
   });
 }
 

@@ -32,7 +32,7 @@ test("a shared registration socket ends the start with exit 4 and the remedy; no
   assert.is(it.out(), "");
 });
 
-test("a service's own socket works; nobody is told by a uid, and no backend is anyone's own by one", async () => {
+test("a service's own socket works, and no peer and no backend is identified by a uid", async () => {
   const folder = temporaryFolder();
   const behind = await backend("hello");
   const port = await freePort();

@@ -33,7 +33,7 @@ expose web on tcp 8443 {
 }
 expose lan on tcp 8444 bind linklocal { backend 127.0.0.1:9000 allow from linklocal }
 expose leased on tcp 8447 { allow from chosen }
-expose held on tcp 8445 { backend 127.0.0.1:9000 cap 9 connections, 1 per source /24 /48 allow from any }
+expose kept on tcp 8445 { backend 127.0.0.1:9000 cap 9 connections, 1 per source /24 /48 allow from any }
 test "the clients of the links" {
   from fe80::b to web => allow
   from febf:ffff:ffff:ffff::b to web => allow
@@ -64,7 +64,7 @@ const VISITS: readonly Visit[] = [
   { to: "fe80::a%vd", from: "fe80::b%vd", answer: "refused", code: "limit_source", source: "[fe80::b%vc]" },
   { to: "fe80::a%vb", from: "fe80::c%vb", answer: "hello", code: "allowed", source: "[fe80::c%va]" },
   { to: "fe80::a%vb", from: "fe80::bad%vb", answer: "refused", code: "no_match", source: "[fe80::bad%va]" },
-  // The last network of fe80::/10, and the first beyond it, where `/48` holds.
+  // The last network of fe80::/10, and the first beyond it, where `/48` applies.
   { to: "febf:ffff:ffff:ffff::a%vb", from: "febf:ffff:ffff:ffff::b%vb", answer: "hello", code: "allowed", source: "[febf:ffff:ffff:ffff::b%va]" },
   { to: "fec0::a", from: "fec0::b", answer: "hello", code: "allowed", source: "[fec0::b]" },
   { to: "fec0::a", from: "fec0::c", answer: "refused", code: "limit_source", source: "[fec0::c]" },
@@ -79,17 +79,17 @@ const VISITS: readonly Visit[] = [
 
 const CLIENT = `
   const { connect } = require("node:net");
-  const held = [];
+  const kept = [];
   (async () => {
     for (const { port = 8443, to, from, stays } of JSON.parse(process.argv[1])) {
       console.log(await new Promise((resolve) => {
         const socket = connect({ host: to, port, localAddress: from, family: 6 });
-        socket.once("data", (chunk) => { resolve(String(chunk)); if (stays) held.push(socket); else socket.destroy(); });
+        socket.once("data", (chunk) => { resolve(String(chunk)); if (stays) kept.push(socket); else socket.destroy(); });
         socket.once("error", (error) => resolve(error.code === "ECONNRESET" ? "refused" : error.message));
         socket.once("end", () => resolve("ended"));
       }));
     }
-    for (const socket of held) socket.destroy();
+    for (const socket of kept) socket.destroy();
   })();`;
 
 /** Until its input ends. */

@@ -1,5 +1,5 @@
-// A model through the real thing: printed, compiled by the compiler, loaded and asked by the
-// host. Test code only; the oracle itself knows nothing of it.
+// Runs a model with the product: prints it, compiles it, and loads it in the host, which evaluates the
+// requests. Test code only; the oracle doesn't use it.
 import { compile } from "../../compiler/compile.ts";
 import { render } from "../../compiler/diagnostics/render.ts";
 import type { SourceFile, SourceReader } from "../../compiler/source/source.ts";
@@ -55,13 +55,13 @@ export function run(policy: ModelPolicy, shuffle?: Shuffle): Running {
   return { printed, module, engine, ids: new Map(engine.info.listeners.map((l) => [l.name, l.id])) };
 }
 
-/** Where no name can be asked for, phase 1 decides; an answer that waits for one is a failure. */
+/** Where no name can follow, phase 1 decides; an open answer is a failure. */
 export function decided(answer: HostAnswer | undefined): Decision {
   if (answer === undefined || (!answer.allowed && answer.later)) throw new Error("phase 1 did not decide");
   return answer;
 }
 
-/** What differs between an answer and a decision, in words; null when nothing does. */
+/** The differences between an answer and a decision, in words; null if there are none. */
 export function difference(running: Running, expected: Answer, answer: HostAnswer): string | null {
   const due = `${verdictOf(expected)} ${expected.reason} ${expected.code}`;
   if (!answer.allowed && answer.later) return expected.later ? null : `says open, not ${due}`;
@@ -86,7 +86,7 @@ function verdictOf({ allowed, later }: { readonly allowed: boolean; readonly lat
 function ruleDifference(running: Running, expected: Answer, rule: number): string | null {
   const lines = expected.rules.map((r) => running.printed.lines.get(r) ?? 0);
   const reported = rule < 0 ? [] : (running.engine.info.rules[rule]?.origins ?? []).map((o) => o.line);
-  // Equal rules are one, with every place that it stands in.
+  // Equal rules are one rule, with the place of each.
   const same = [...new Set(reported)].sort((a, b) => a - b).join() === [...new Set(lines)].sort((a, b) => a - b).join();
   return same ? null : `names the rule of line ${reported.join()}, not of line ${lines.join()}`;
 }

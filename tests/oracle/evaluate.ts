@@ -24,14 +24,14 @@ export interface Facts {
   readonly wall: number | null;
   /** Undefined: not here yet; null: none was sent. */
   readonly name: string | null | undefined;
-  /** The words of a verified certificate; not written: not here yet, or none is asked for. */
+  /** The words of a verified certificate; not written: not known yet, or none is requested. */
   readonly client?: readonly string[];
 }
 
 type Truth = "true" | "false" | "open";
 
-/** A top-level deny holds for every listener that has one of its ports, or for all; not for what listens by itself. */
-function holdsFor(deny: ModelDeny, expose: ModelExpose): boolean {
+/** A top-level deny applies to every listener that has one of its ports, or to all; not to a service that listens by itself. */
+function appliesTo(deny: ModelDeny, expose: ModelExpose): boolean {
   if (expose.mode === "direct") return false;
   return deny.on === null || portsMeet(deny.on, expose.ports);
 }
@@ -43,7 +43,7 @@ const readsName = ({ mode }: ModelExpose): boolean => mode !== undefined && mode
 function truth(rule: ModelRule, expose: ModelExpose, { source, wall, name, client }: Facts, has: Membership): Truth {
   if (!has(rule.from ?? ANY, source) || !inTime(rule, wall)) return "false";
   const { sni = null, client: ids = null } = rule;
-  // Plain tcp reads no name, and only mtls asks for a certificate.
+  // Plain tcp reads no name, and only mtls requests a certificate.
   const named: Truth = sni === null ? "true" : !readsName(expose) ? "false" : name === undefined ? "open" : name !== null && hostsHave(sni, name) ? "true" : "false";
   const known: Truth = ids === null ? "true" : expose.mode !== "mtls" ? "false" : client === undefined ? "open" : idsHave(ids, client) ? "true" : "false";
   if (named === "false" || known === "false") return "false";
@@ -56,7 +56,7 @@ function phase(policy: ModelPolicy, expose: ModelExpose, facts: Facts, has: Memb
   const being = (rules: readonly ModelRule[], ...truths: readonly Truth[]): ModelRule[] => rules.filter((r) => truths.includes(truth(r, expose, facts, has)));
   const allows = expose.rules.filter((r) => r.action === "allow" && counts(r));
   const own = expose.rules.filter((r) => r.action === "deny" && counts(r));
-  const tops = policy.denies.filter((d) => holdsFor(d, expose) && counts(d));
+  const tops = policy.denies.filter((d) => appliesTo(d, expose) && counts(d));
   const alive = allows.some((r) => inTime(r, facts.wall));
   const refuse = (which: "deny_rule" | "no_match", rules: readonly ModelRule[]): Answer => {
     const no = { allowed: false, later: false, rules };
@@ -88,9 +88,9 @@ export function decide(policy: ModelPolicy, expose: ModelExpose, facts: Facts, h
   return second.later && client !== undefined ? phase(policy, expose, facts, has, dryrun) : second;
 }
 
-/** The verdict with dryrun rules enforced, or null where none holds for the listener. */
+/** The verdict with dryrun rules enforced, or null where none applies to the listener. */
 export function shadow(policy: ModelPolicy, expose: ModelExpose, facts: Facts): Answer | null {
-  const rules = [...policy.denies.filter((d) => holdsFor(d, expose)), ...expose.rules];
+  const rules = [...policy.denies.filter((d) => appliesTo(d, expose)), ...expose.rules];
   return rules.some((r) => r.dryrun === true) ? decide(policy, expose, facts, setHas, true) : null;
 }
 

@@ -1,4 +1,4 @@
-// Sets of identities for the oracle: patterns as regular expressions, each asked by itself. Written
+// Sets of identities for the oracle: patterns as regular expressions, each matched by itself. Written
 // apart from compiler/check and from the engine's trie.
 
 export interface IdPattern {
@@ -54,7 +54,7 @@ export function idPatternsOf({ members, except }: ModelIds): readonly IdPattern[
 const STRANGE = "~";
 
 /**
- * A word of each kind that these patterns tell apart: at each place the parts that they have there, each of
+ * A word of each kind that these patterns distinguish: at each place the parts that they have there, each of
  * them with more behind it, and another one, for every number of parts up to two more than they have.
  */
 export function* kindsOf(patterns: readonly IdPattern[]): Generator<string> {

@@ -36,7 +36,7 @@ export class Meter {
   private readonly known: string[] = [];
   private readonly buckets = new Map<ModelLimit, Map<string, Bucket>>();
   private readonly expose: ModelExpose;
-  /** The cap that holds where the policy names none. */
+  /** The cap that applies where the policy names none. */
   private readonly defaultCap: number;
 
   constructor(expose: ModelExpose, defaultCap: number) {
@@ -44,7 +44,7 @@ export class Meter {
     this.defaultCap = defaultCap;
   }
 
-  /** A clock that runs backwards stands still. */
+  /** A clock that runs backwards stops. */
   setClock(ms: number): void {
     if (BigInt(ms) > this.now) this.now = BigInt(ms);
   }

@@ -30,7 +30,7 @@ export interface ModelRule {
   readonly from: ModelSet | null;
   /** Not written or null: whatever the name is, or none. */
   readonly sni?: ModelHosts | null;
-  /** Not written or null: whoever the client is. */
+  /** Not written or null: any client. */
   readonly client?: ModelIds | null;
   /** UTC seconds. */
   readonly until?: number | null;
@@ -129,7 +129,7 @@ export function prefixesOf(set: ModelSet): Prefix[] {
 
 /**
  * The set as sorted, disjoint ranges that touch nowhere but at the edges of IPv4: cut the
- * space wherever membership could change, and ask for each piece.
+ * space wherever membership could change, and test each piece.
  */
 export function rangesOf(set: ModelSet, has: Membership = setHas): Range[] {
   const at = [...new Set([...FAMILY_CUTS, ...prefixesOf(set).flatMap(cuts)])]

@@ -1,5 +1,5 @@
-// Sets of host names for the oracle: a list of patterns and what is taken from it, asked by looking
-// at each pattern. Written apart from compiler/check and from the engine's trie.
+// Sets of host names for the oracle: a list of patterns and the exceptions from it, matched
+// pattern by pattern. Written apart from compiler/check and from the engine's trie.
 
 /** `www.example.com`, `*.example.com` (one label more), `**.example.com` (one or more), `*`, `**`. */
 export type HostTerm =
@@ -18,7 +18,7 @@ export interface NamedHosts {
 
 const labelsOf = (name: string): readonly string[] => (name === "" ? [] : name.split("."));
 
-/** What stands behind the stars of a pattern. */
+/** The part of a pattern after its stars. */
 export function tailOf(pattern: string): string {
   return pattern.replace(/^\*\*?\.?/, "");
 }
@@ -45,7 +45,7 @@ export function patternsOf(set: ModelHosts): readonly string[] {
   return [...set.members, ...set.except].flatMap((t) => (t.kind === "pattern" ? [t.text] : patternsOf(t.hosts.set)));
 }
 
-/** Labels that stand in no pattern. */
+/** A label that is in no pattern. */
 const STRANGE = "zz9";
 
 /** The names that patterns end in, and all that those end in, down to the empty one. */
@@ -82,7 +82,7 @@ export function wordsOf(set: ModelHosts): readonly string[] {
   }).sort();
 }
 
-/** A name as it may be asked for: at most 255 bytes, labels of 1 to 63 of `a-z 0-9 - _`. */
+/** A name as a client may request it: at most 255 bytes, labels of 1 to 63 of `a-z 0-9 - _`. */
 export function isCanonical(name: string): boolean {
   return name.length <= 255 && name.split(".").every((label) => /^[a-z0-9_-]{1,63}$/.test(label));
 }

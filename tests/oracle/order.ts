@@ -1,5 +1,5 @@
 // The canonical order of rules, as docs/equations.md states it: of several rules that decide, the
-// lowest is named. It depends on what the rules say, never on where they stand.
+// lowest is named. It depends on the content of the rules, never on their places in the file.
 import { ANY, rangesOf, type Membership, type ModelDeny, type ModelRule, type Ports } from "./model.ts";
 import { wordsOf } from "./names.ts";
 
@@ -50,7 +50,7 @@ function byNumbers<N extends number | bigint>(a: readonly N[], b: readonly N[]):
   return a.length - b.length;
 }
 
-/** What is written before what is not. */
+/** A clause that is written sorts before one that is not. */
 function byPresence(a: unknown, b: unknown): number {
   return Number(a === null) - Number(b === null);
 }
@@ -61,11 +61,11 @@ function canonical(a: ModelRule | ModelDeny, b: ModelRule | ModelDeny, has: Memb
   const x = weigh(a, has);
   const y = weigh(b, has);
   return Number(a.dryrun ?? false) - Number(b.dryrun ?? false)
-    // The policy's own denies stand before every listener's rules.
+    // The policy's own denies come before every listener's rules.
     || Number("on" in b) - Number("on" in a)
     || (x.count === y.count ? 0 : x.count < y.count ? -1 : 1)
     || byNumbers(x.bounds, y.bounds)
-    // Without `on` a deny stands first.
+    // A deny without `on` comes first.
     || -byPresence(x.ports, y.ports) || byNumbers(x.ports ?? [], y.ports ?? [])
     || byPresence(x.words, y.words) || (x.words === y.words ? 0 : (x.words ?? "") < (y.words ?? "") ? -1 : 1)
     || byPresence(a.until ?? null, b.until ?? null) || (a.until ?? 0) - (b.until ?? 0);

@@ -1,4 +1,4 @@
-// A model as .ingress text, and where each rule stands in it. The order of everything whose
+// A model as .ingress text, with the place of each rule in it. The order of everything whose
 // order must not matter can be shuffled.
 import type { IdTerm, ModelIds } from "./identities.ts";
 import type { HostTerm, ModelHosts } from "./names.ts";
@@ -92,7 +92,7 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
     ...(policy.hosts ?? []).map((h) => () => { out.push(`hosts ${h.name} = ${hosts(h.set)}`); }),
     ...(policy.ids ?? []).map((i) => () => { out.push(`ids ${i.name} = ${ids(i.set)}`); }),
     ...policy.denies.map((d) => () => { writeRule(d, ""); }),
-    ...(policy.dials ?? []).map((service) => () => { out.push(`@why "it asks" dial ${service} on udp`); }),
+    ...(policy.dials ?? []).map((service) => () => { out.push(`@why "it sends requests" dial ${service} on udp`); }),
     ...policy.exposes.map((e) => () => { expose(e); }),
   ];
   for (const write of shuffle(statements)) write();

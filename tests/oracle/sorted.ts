@@ -14,11 +14,11 @@ function merged(prefixes: readonly Prefix[]): readonly Range[] {
   return ranges;
 }
 
-/** The two families apart, so that an IPv6 prefix never holds an IPv4 address. */
+/** The two families apart, so that an IPv6 prefix never contains an IPv4 address. */
 class SortedList {
   private readonly v4: readonly Range[];
   private readonly v6: readonly Range[];
-  private asked = -1n;
+  private last = -1n;
   private answer = false;
 
   constructor(prefixes: readonly Prefix[]) {
@@ -27,9 +27,9 @@ class SortedList {
   }
 
   has(a: bigint): boolean {
-    // Several rules ask about one address in a row.
-    if (a !== this.asked) {
-      this.asked = a;
+    // Several rules in a row look up one address.
+    if (a !== this.last) {
+      this.last = a;
       this.answer = this.search(isV4(a) ? this.v4 : this.v6, a);
     }
     return this.answer;

@@ -27,7 +27,7 @@ export function v4(bits: number): bigint {
   return MAPPED_FIRST + BigInt(bits >>> 0);
 }
 
-/** The prefix of `length` bits (of its own family) that holds an address. */
+/** The prefix of `length` bits (of its own family) that contains an address. */
 export function prefixOf(address: bigint, length: number): Prefix {
   const family = isV4(address) ? 4 : 6;
   const hostBits = BigInt(family === 4 ? 32 - length : 128 - length);
@@ -81,7 +81,7 @@ export function prefixText(p: Prefix): string {
   return `${addressText(p.base)}/${p.length}`;
 }
 
-/** Reads a line of a list: a prefix or a bare address; the test data holds nothing stranger. */
+/** Reads a line of a list: a prefix or a bare address; the test data has no other form. */
 export function readPrefix(text: string): Prefix {
   const [address = "", length] = text.split("/");
   if (!address.includes(":")) {

@@ -13,7 +13,7 @@ const LABELS = ["a", "b", "c", "x-1", "_dmarc", "l".repeat(63)];
 /** As long as a name in a policy may be. */
 const LONGEST = `${"l".repeat(63)}.${"l".repeat(63)}.${"m".repeat(63)}.${"n".repeat(61)}`;
 
-/** Ends, UTC seconds; some beyond what 31 and 32 bits hold. */
+/** Ends, UTC seconds; some don't fit in 31 or 32 bits. */
 export const ENDS = [1, 100, 1_000_000_000, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 32 + 1, 253_402_300_799];
 
 function pattern(c: Chance): string {

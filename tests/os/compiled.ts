@@ -82,9 +82,9 @@ export function build(tools: Toolchain, folder: string, programs: readonly strin
   const objects = sources.map(([path, ours]) => {
     const object = join(folder, `${prefix}-${path.split("/").at(-1) ?? ""}.o`);
     // Only posix.c is linked with a C library.
-    const standing = path.endsWith("posix.c") ? [] : ["-ffreestanding", "-isystem", join(OS, "include")];
+    const freestanding = path.endsWith("posix.c") ? [] : ["-ffreestanding", "-isystem", join(OS, "include")];
     called(tools.cc, [
-      ...tools.flags, "-std=c11", "-fno-strict-aliasing", "-ffunction-sections", "-fdata-sections", "-fcallgraph-info=su", ...standing,
+      ...tools.flags, "-std=c11", "-fno-strict-aliasing", "-ffunction-sections", "-fdata-sections", "-fcallgraph-info=su", ...freestanding,
       ...Object.entries(BROKEN).map(([name, value]) => `-DTEST_${name}=${value}`),
       ...(ours ? ["-Wall", "-Wextra", "-Werror"] : ["-w"]), "-I", folder, "-I", OS, "-I", NATIVE, "-c", path, "-o", object,
     ], folder);

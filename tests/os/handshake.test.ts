@@ -94,7 +94,7 @@ test("only a valid acknowledgement or reset ends a handshake", () => {
     ["the last number of the window", 1_001 + 4_095, 0, ACK, "none", 0],
     ["the first behind it", 1_001 + 4_096, 0, ACK, "challenge", 1],
     ["a reset with the number that is due", 1_001, 0, RST, "none", 0],
-    ["a reset elsewhere in the window", 1_002, 0, RST, "challenge", 1],
+    ["a reset at another place in the window", 1_002, 0, RST, "challenge", 1],
     ["a reset outside of it", 999, 0, RST, "none", 1],
     ["another SYN", 5_000, 0, SYN, "challenge", 1],
     ["a SYN-ACK", 1_000, 0, SYN | ACK, "challenge", 1],

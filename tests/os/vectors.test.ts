@@ -9,7 +9,7 @@ import { makeVectors, OPS, VECTOR_SEED } from "./vectors.ts";
 const test = suite("vectors");
 const vectors = makeVectors(VECTOR_SEED);
 
-/** What no request of the vectors can lead to, by hand: the profile `os` has no certificates, no `direct` and no tokens, and no table fills up. */
+/** Codes that no request of the vectors can have, by hand: the profile `os` has no certificates, no `direct` and no tokens, and no table fills up. */
 const NEVER = [
   "none", "cap_table", "bad_tables", "deny_identity", "no_identity", "bad_identity", "open_identity", "cap_identity", "limit_identity",
   "direct_bind", "no_token", "dial_bind",

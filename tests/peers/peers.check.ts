@@ -105,7 +105,7 @@ await needs("openssl", ["openssl"], "openssl s_client and s_server", async () =>
       const refused = await s_client(ports.mtls, "-servername", NAME, version, ...who);
       assert.equal([refused.out.includes(WORDS), code()], [false, due], version);
     }
-    // What it was given, offered again.
+    // The client offers its session again.
     const session = file(`session${version}`);
     const first = await s_client(ports.mtls, "-servername", NAME, version, ...as("ops"), "-sess_out", session);
     const again = await s_client(ports.mtls, "-servername", NAME, version, ...as("ops"), "-sess_in", session);

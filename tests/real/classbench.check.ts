@@ -16,7 +16,7 @@ const real = suite("classbench");
 const SETS = ["acl1_1k", "fw1_1k", "ipc1_1k", "jia_acl1_1k", "acl1_10k", "fw1_10k"] as const;
 /** Questions a set and pass; all of them where there are fewer. */
 const MOST_QUESTIONS = 150_000;
-/** Rules of one policy, below the language's bound: a row of all ports stands in every expose. */
+/** Rules of one policy, below the language's bound: a row of all ports is in every expose. */
 const MOST_RULES = 80_000;
 
 interface Row {
@@ -33,30 +33,30 @@ interface Read {
 function readRows(name: string): Read {
   const rows = new Map<string, Row>();
   const left = new Map<string, number>();
-  const leave = (reason: string): void => void left.set(reason, (left.get(reason) ?? 0) + 1);
+  const skip = (reason: string): void => void left.set(reason, (left.get(reason) ?? 0) + 1);
   for (const line of readFileSync(dataPath(`classbench/${name}.rules`), "utf8").split("\n").filter((l) => l.trim() !== "")) {
     const match = /^@([\d.]+\/\d+)\s+[\d.]+\/\d+\s+\d+ : \d+\s+(\d+) : (\d+)\s+0x([0-9A-Fa-f]+)\/0x([0-9A-Fa-f]+)/.exec(line);
     if (match === null) {
-      leave("not a filter");
+      skip("not a filter");
       continue;
     }
     const [, source = "", first = "", last = "", protocol = "", mask = ""] = match;
     const wildcard = parseInt(mask, 16) === 0;
     if (!wildcard && parseInt(protocol, 16) !== 6) {
-      leave("another protocol");
+      skip("another protocol");
       continue;
     }
     // Port 0 can't be listened on.
     const ports = { first: Math.max(1, Number(first)), last: Number(last) };
     if (ports.last < 1) {
-      leave("port 0 alone");
+      skip("port 0 alone");
       continue;
     }
     const written = readPrefix(source);
     const hostBits = BigInt(32 - written.length);
     const from = { ...written, base: (written.base >> hostBits) << hostBits };
     const key = `${prefixText(from)} ${ports.first}-${ports.last}`;
-    if (rows.has(key)) leave("the same source and ports again");
+    if (rows.has(key)) skip("the same source and ports again");
     else rows.set(key, { from, ports });
   }
   return { rows: [...rows.values()], left };
@@ -81,7 +81,7 @@ function exposes(rows: readonly Row[], denyEvery: number | null): ModelExpose[] 
   });
 }
 
-/** One address is asked at many exposes: what a set says of it is remembered until the next. */
+/** Each address is evaluated at many exposes, so its membership in a set is remembered until the next address. */
 function remembering(): Membership {
   let at = -1n;
   const known = new Map<ModelSet, boolean>();
@@ -113,7 +113,7 @@ function inPolicies(all: readonly ModelExpose[]): ModelPolicy[] {
 interface Counts {
   readonly exposes: number;
   readonly rules: number;
-  readonly asked: number;
+  readonly questions: number;
   readonly allowed: number;
   readonly wrong: readonly string[];
 }
@@ -125,7 +125,7 @@ function compare(policy: ModelPolicy, addresses: readonly bigint[], most: number
   const c = chance(7);
   const has = remembering();
   const wrong: string[] = [];
-  let asked = 0;
+  let questions = 0;
   let allowed = 0;
   for (const source of addresses) {
     const start = c.below(all.length);
@@ -134,12 +134,12 @@ function compare(policy: ModelPolicy, addresses: readonly bigint[], most: number
       if (expose === undefined) continue;
       const expected = accept(policy, expose, source, has);
       if (expected.allowed) allowed++;
-      asked++;
+      questions++;
       const differs = difference(running, expected, running.engine.accept(running.ids.get(expose.name) ?? -1, words(source)));
       if (differs !== null) wrong.push(`${expose.name} from ${addressText(source)}: ${differs}`);
     }
   }
-  return { exposes: all.length, rules: running.engine.info.rules.length, asked, allowed, wrong };
+  return { exposes: all.length, rules: running.engine.info.rules.length, questions, allowed, wrong };
 }
 
 const missing = missingData();
@@ -155,12 +155,12 @@ else {
         const sum = (of: (c: Counts) => number): number => counts.reduce((total, c) => total + of(c), 0);
         const wrong = counts.flatMap((c) => c.wrong);
         const out = [...left].map(([reason, n]) => `${n} ${reason}`).join(", ");
-        console.log(`classbench: ${name}: ${rows.length} rows (left out: ${out === "" ? "none" : out}), ${policies.length} policies, ${sum((c) => c.exposes)} exposes, ${sum((c) => c.rules)} rules, ${sum((c) => c.asked)} questions, ${sum((c) => c.allowed)} allowed, ${wrong.length} differ`);
+        console.log(`classbench: ${name}: ${rows.length} rows (left out: ${out === "" ? "none" : out}), ${policies.length} policies, ${sum((c) => c.exposes)} exposes, ${sum((c) => c.rules)} rules, ${sum((c) => c.questions)} questions, ${sum((c) => c.allowed)} allowed, ${wrong.length} differ`);
         assert.equal(wrong.slice(0, 5), []);
-        assert.ok(sum((c) => c.asked) > 10_000);
+        assert.ok(sum((c) => c.questions) > 10_000);
         // The sets end with a row for everyone: that decides the verdict, the rules decide its name.
         if (denyEvery === null) assert.ok(sum((c) => c.allowed) > 10_000);
-        else assert.ok(sum((c) => c.allowed) < sum((c) => c.asked));
+        else assert.ok(sum((c) => c.allowed) < sum((c) => c.questions));
       });
     }
   }

@@ -75,7 +75,7 @@ nginx -p "$1" -c nginx.conf
 exec "$2" --import "$3" "$4" "$1"
 `;
 
-function hold(folder: string, list: readonly Guest[], text: string, files: ReadonlyMap<string, string>): Visits {
+function visitAll(folder: string, list: readonly Guest[], text: string, files: ReadonlyMap<string, string>): Visits {
   for (const [path, content] of files) writeFileSync(join(folder, path), content);
   writeFileSync(join(folder, "policy.ingress"), text);
   const built = spawnSync(process.execPath, [fileURLToPath(new URL("../../compiler/cli/ingressc.mjs", import.meta.url)), "build", join(folder, "policy.ingress"), "-o", join(folder, "policy.wasm")], { encoding: "utf8" });
@@ -99,7 +99,7 @@ else {
     const folder = mkdtempSync(join(tmpdir(), "visitors-"));
     try {
       const { guests: list, text, files, allowed } = guests();
-      const { outcomes, markers, exitCode } = hold(folder, list, text, files);
+      const { outcomes, markers, exitCode } = visitAll(folder, list, text, files);
       const wrong = list.flatMap((g, i) => (outcomes[i] === (allowed[i] === true ? "body" : "closed") ? []
         : [`${g.expose.name} from ${g.source}: ${outcomes[i] ?? "nothing"}, and the oracle says ${allowed[i] === true ? "allow" : "deny"}`]));
       const yes = allowed.filter((a) => a).length;

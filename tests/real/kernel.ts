@@ -18,7 +18,7 @@ export function kernelMissing(): string | null {
 const setName = (list: string): string => list.replace(/\W/g, "_");
 
 /** Loads sets and queries elements in order; true if the kernel's set has the element. */
-function ask(sets: ReadonlyMap<string, readonly Prefix[]>, questions: readonly { readonly list: string; readonly address: bigint }[]): boolean[] {
+function query(sets: ReadonlyMap<string, readonly Prefix[]>, questions: readonly { readonly list: string; readonly address: bigint }[]): boolean[] {
   const folder = mkdtempSync(join(tmpdir(), "nft-"));
   try {
     const tables = [...sets].map(([list, prefixes]) => {
@@ -27,10 +27,10 @@ function ask(sets: ReadonlyMap<string, readonly Prefix[]>, questions: readonly {
     });
     writeFileSync(join(folder, "load"), `table inet t {\n${tables.join("")}}\n`);
     const lines = questions.map(({ list, address }) => `get element inet t ${setName(list)} { ${addressText(address)} }`);
-    writeFileSync(join(folder, "ask"), `${lines.join("\n")}\n`);
+    writeFileSync(join(folder, "queries"), `${lines.join("\n")}\n`);
     // nft -i goes on after an error; without its line editor it is forty times as quick.
     writeFileSync(join(folder, ".editrc"), "edit off\n");
-    const { status, stdout, stderr } = spawnSync("unshare", ["-n", "sh", "-ec", "nft -f load; nft -i <ask"], {
+    const { status, stdout, stderr } = spawnSync("unshare", ["-n", "sh", "-ec", "nft -f load; nft -i <queries"], {
       cwd: folder, encoding: "utf8", maxBuffer: 2 ** 28, env: { ...process.env, EDITRC: join(folder, ".editrc"), HOME: folder },
     });
     const missing = new Set([...stderr.matchAll(/^Error: Could not process rule: No such file or directory\n(get element .*)$/gm)].map((m) => m[1]));
@@ -44,18 +44,18 @@ function ask(sets: ReadonlyMap<string, readonly Prefix[]>, questions: readonly {
 }
 
 export interface KernelAnswers {
-  /** For each list: the edges of its prefixes, and which of the list and the last list hold them. */
+  /** For each list: the edges of its prefixes, and which of the list and the last list contain them. */
   readonly members: ReadonlyMap<string, ReadonlyMap<bigint, ReadonlySet<string>>>;
-  readonly asked: number;
+  readonly queried: number;
 }
 
-/** Asks for each edge of a list whether that list has it, and then whether the last list has it. */
-export function askKernel(lists: ReadonlyMap<string, readonly Prefix[]>): KernelAnswers {
+/** Queries for each edge of a list whether that list has it, and then whether the last list has it. */
+export function queryKernel(lists: ReadonlyMap<string, readonly Prefix[]>): KernelAnswers {
   const last = [...lists.keys()].at(-1) ?? "";
   const all = [...lists].flatMap(([list, prefixes]) => prefixes.map((prefix) => ({ list, prefix, ...rangeOf(prefix) })))
     .sort((a, b) => (a.first < b.first ? -1 : 1));
   const members = new Map([...lists.keys()].map((list) => [list, new Map<bigint, Set<string>>()]));
-  let asked = 0;
+  let queried = 0;
   // The longest prefix here spans less than a chunk; what ends before a chunk can't reach into it.
   for (let from = 0; from < all.length; from += CHUNK) {
     const chunk = all.slice(from, from + CHUNK);
@@ -66,13 +66,13 @@ export function askKernel(lists: ReadonlyMap<string, readonly Prefix[]>): Kernel
     const questions = chunk.flatMap(({ list, prefix }) => edges(prefix).filter(isV4).map((address) => ({ list, address })))
       .filter(({ list, address }) => members.get(list)?.has(address) === false);
     const unique = [...new Map(questions.map((q) => [`${q.list} ${q.address}`, q])).values()];
-    const own = ask(sets, unique);
+    const own = query(sets, unique);
     unique.forEach((q, i) => members.get(q.list)?.set(q.address, new Set(own[i] === true ? [q.list] : [])));
     // A member of a list may be in the last one as well; the others are settled.
     const again = unique.filter((q, i) => own[i] === true && q.list !== last).map((q) => ({ ...q, list: last, of: q.list }));
-    const also = ask(sets, again);
+    const also = query(sets, again);
     again.forEach((q, i) => { if (also[i] === true) members.get(q.of)?.get(q.address)?.add(last); });
-    asked += unique.length + again.length;
+    queried += unique.length + again.length;
   }
-  return { members, asked };
+  return { members, queried };
 }

@@ -7,7 +7,7 @@ import { accept } from "../oracle/evaluate.ts";
 import { sortedMembership } from "../oracle/sorted.ts";
 import { addressText, edges, isV4, words } from "../oracle/space.ts";
 import { skip } from "../skip.ts";
-import { askKernel, kernelMissing } from "./kernel.ts";
+import { queryKernel, kernelMissing } from "./kernel.ts";
 import { BLOCKED, COUNTRIES, missingData, realLists } from "./lists.ts";
 
 const real = suite("lists");
@@ -38,10 +38,10 @@ else {
         if (differs !== null) wrong.push(`${expose.name} from ${addressText(source)}: ${differs}`);
       }
     }
-    const asked = addresses.size * policy.exposes.length;
-    console.log(`lists: ${addresses.size} addresses (${[...addresses].filter(isV4).length} v4), ${asked} questions, ${allowed} allowed, ${wrong.length} differ from the oracle`);
+    const questions = addresses.size * policy.exposes.length;
+    console.log(`lists: ${addresses.size} addresses (${[...addresses].filter(isV4).length} v4), ${questions} questions, ${allowed} allowed, ${wrong.length} differ from the oracle`);
     assert.equal(wrong.slice(0, 5), []);
-    assert.ok(allowed > 100_000 && asked - allowed > 100_000);
+    assert.ok(allowed > 100_000 && questions - allowed > 100_000);
   });
 
   const noKernel = kernelMissing();
@@ -49,7 +49,7 @@ else {
   else {
     real("every IPv4 edge agrees with nft get element", () => {
       const v4Lists = new Map([...lists].filter(([name]) => name.endsWith(".v4") || name === BLOCKED));
-      const { members, asked } = askKernel(v4Lists);
+      const { members, queried } = queryKernel(v4Lists);
       const wrong: string[] = [];
       let compared = 0;
       for (const name of [...COUNTRIES, "everyone"]) {
@@ -61,7 +61,7 @@ else {
           if (decision.allowed !== expected) wrong.push(`${name} from ${addressText(address)}: the kernel says ${String(expected)}`);
         }
       }
-      console.log(`nft: ${asked} elements asked, ${compared} verdicts compared, ${wrong.length} differ`);
+      console.log(`nft: ${queried} elements queried, ${compared} verdicts compared, ${wrong.length} differ`);
       assert.equal(wrong.slice(0, 5), []);
       assert.ok(compared > 200_000, `only ${compared} compared`);
     });

@@ -38,14 +38,14 @@ export function tables(register: Register, all: readonly Table[]): void {
     register(title, () => {
       const engine = engineOf(`edition 1\n${policy}`);
       rows.forEach(([question, due], i) => {
-        assert.is(ask(engine, question), due, `row ${i + 1}: ${question}`);
+        assert.is(answerTo(engine, question), due, `row ${i + 1}: ${question}`);
       });
       assert.not.ok(engine.poisoned);
     });
   }
 }
 
-function ask(engine: PolicyEngine, question: string): string {
+function answerTo(engine: PolicyEngine, question: string): string {
   const words = question.split(" ");
   const [verb, first = "", , third = ""] = words;
   switch (verb) {
@@ -77,23 +77,23 @@ function connection(engine: PolicyEngine, verb: string, words: readonly string[]
   const at = address(source);
   const id = engine.info.listeners.find((l) => l.name === listener)?.id;
   if (id === undefined) throw new Error(`no listener ${listener}`);
-  const asked = sni === undefined ? undefined : name === "none" ? null : name;
+  const requested = sni === undefined ? undefined : name === "none" ? null : name;
   const identity = client === undefined ? undefined : identityOf(client.split(","));
   if (identity !== undefined) {
-    if (verb === "from") return said(engine, engine.identity(id, at, asked ?? null, identity));
-    if (verb === "admit") return said(engine, engine.admitIdentity(id, at, asked ?? null, identity));
+    if (verb === "from") return said(engine, engine.identity(id, at, requested ?? null, identity));
+    if (verb === "admit") return said(engine, engine.admitIdentity(id, at, requested ?? null, identity));
     if (verb === "close") {
       engine.releaseIdentity(id, identity);
       return "";
     }
   }
-  if (verb === "shadow") return saidShadow(engine, engine.shadow(id, at, asked, identity));
+  if (verb === "shadow") return saidShadow(engine, engine.shadow(id, at, requested, identity));
   if (verb === "admit") return said(engine, engine.admit([{ listener: id, source: at }])[0]);
   if (verb === "close") {
     engine.release(id, at);
     return "";
   }
-  return said(engine, asked === undefined ? engine.accept(id, at) : engine.named(id, at, asked));
+  return said(engine, requested === undefined ? engine.accept(id, at) : engine.named(id, at, requested));
 }
 
 const named = (engine: PolicyEngine, rule: number): string => (rule < 0 ? "-" : engine.info.rules[rule]?.names.join() ?? "no such rule");

@@ -1,6 +1,5 @@
-// "Errors, not guesses": what a policy must not leave to anybody's guess is refused with its code,
-// and the nearest text that says one thing is accepted. What only waits for a release (ING7xx) is
-// understood all the same.
+// "Errors, not guesses": an ambiguous policy is refused with its code, and the nearest text with one
+// meaning is accepted. A clause that a later release will enforce (ING7xx) is parsed all the same.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { codes } from "../compiler/front.ts";
@@ -53,14 +52,14 @@ pairs("`sni` where no name is read", [
 
 const mtls = "expose web on tcp 443 as mtls { cert \"c\" ca \"a\"";
 
-pairs("`client` where no certificate is asked for", [
+pairs("`client` where no certificate is requested", [
   { bad: "expose web on tcp 443 as passthrough { allow from any client dns \"a.example\" }", due: ["ING418"], good: `${mtls} allow from any client dns "a.example" }` },
   { bad: "expose web on tcp 443 as tls { cert \"c\" deny client dns \"a.example\" }", due: ["ING418"], good: `${mtls} deny client dns "a.example" }` },
   { bad: "expose web on tcp 443 { deny client dns \"a.example\" }", due: ["ING418"], good: "expose web on tcp 443 { deny from any }" },
   { bad: "expose web on tcp 443 { }\ndeny on tcp 443 client dns \"a.example\"", due: ["ING418"], good: "expose web on tcp 443 { }\ndeny client dns \"a.example\"" },
 ]);
 
-pairs("two services that the engine could not tell apart", [
+pairs("two services that the engine could not distinguish", [
   // No two names with one FNV-1a-64 are known; tests/compiler/services.test.ts gives the check a weak hash.
   { bad: "expose web service ingressd on tcp 443 { }", due: ["ING203"], good: "expose web service ingress on tcp 443 { }" },
   { bad: "expose web on tcp 443 { }\nexpose web on tcp 444 { }", due: ["ING202"], good: "expose web service s on tcp 443 { }\nexpose two service s on tcp 444 { }" },

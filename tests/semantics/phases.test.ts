@@ -1,5 +1,5 @@
 // Phases 0 to 4, rule by rule, as docs/equations.md states them. The random policies of tests/engine
-// hold the same against the oracle; here each rule stands alone, its nearest opposite beside it.
+// compare the same with the oracle; here each rule is alone, with its nearest opposite.
 import { suite } from "uvu";
 import { tables } from "./asked.ts";
 
@@ -65,7 +65,7 @@ expose web on tcp 443 { allow from any }`,
     ],
   },
   {
-    title: "listener: exposes of one port are told apart by the local address",
+    title: "listener: the local address selects among exposes of one port",
     policy: `expose one on tcp 443 bind 10.0.0.0/8 { allow named inside from any }
 expose two on tcp 443 bind 192.168.0.0/16 { }`,
     rows: [
@@ -88,7 +88,7 @@ expose two on tcp 443 bind 192.168.0.0/16 { }`,
     ],
   },
   {
-    title: "permitted: a deny wins wherever it stands, also over a narrower allow",
+    title: "permitted: a deny wins at every place, also over a narrower allow",
     policy: `deny named top from 198.51.100.0/24
 expose web on tcp 443 { allow named host from 198.51.100.7 allow named all from any }
 expose api on tcp 444 { deny named own from 203.0.113.0/24 allow named one from 203.0.113.9 }`,
@@ -111,7 +111,7 @@ expose api on tcp 444 { deny named own from 203.0.113.0/24 allow named one from 
     ],
   },
   {
-    title: "top level: a deny without `on` holds for every listener",
+    title: "top level: a deny without `on` applies to every listener",
     policy: "deny named all from 192.0.2.0/24\nexpose web on tcp 443 { allow named x from any }\nexpose api on tcp 444 bind private as passthrough { allow named y from any }",
     rows: [
       ["from 192.0.2.1 to web", "deny cidr deny_rule all"], ["from 192.0.2.1 to api", "deny cidr deny_rule all"],
@@ -119,7 +119,7 @@ expose api on tcp 444 { deny named own from 203.0.113.0/24 allow named one from 
     ],
   },
   {
-    title: "top level: `on` one of a listener's ports holds for the whole listener, and for no other",
+    title: "top level: `on` one of a listener's ports applies to the whole listener, and to no other",
     policy: `deny named port on tcp 443 from 192.0.2.0/24
 deny named range on tcp 8444-9000 from 192.0.3.0/24
 expose web on tcp 443, 8443 { allow named x from any }
@@ -168,7 +168,7 @@ expose open on tcp 445 { allow named all from any }`,
     ],
   },
   {
-    title: "hello: a listener that reads names waits for the hello, also where no rule asks for a name",
+    title: "hello: a listener that reads names waits for the hello, also where no rule has `sni`",
     policy: "expose web on tcp 443 as passthrough { allow named all from 198.51.100.0/24 deny named no from 198.51.100.7 }\nexpose plain on tcp 444 { allow named x from any }",
     rows: [
       ["from 198.51.100.1 to web", "open"], ["from 198.51.100.1 to web sni none", "allow allowed all"], ["from 198.51.100.1 to web sni x.example", "allow allowed all"],
@@ -188,10 +188,10 @@ expose web on tcp 443 as passthrough { allow named site from 198.51.100.0/24 sni
   },
   {
     title: "hello: no pattern matches where no name was sent",
-    policy: `expose web on tcp 443 as passthrough { allow named all from any deny named whoever sni "**" }
+    policy: `expose web on tcp 443 as passthrough { allow named all from any deny named others sni "**" }
 expose named on tcp 444 as passthrough { allow named name from any sni "**" }`,
     rows: [
-      ["from 203.0.113.9 to web sni none", "allow allowed all"], ["from 203.0.113.9 to web sni a", "deny sni deny_name whoever"], ["from 203.0.113.9 to web sni a.b.c", "deny sni deny_name whoever"],
+      ["from 203.0.113.9 to web sni none", "allow allowed all"], ["from 203.0.113.9 to web sni a", "deny sni deny_name others"], ["from 203.0.113.9 to web sni a.b.c", "deny sni deny_name others"],
       ["from 203.0.113.9 to named sni none", "deny sni no_name -"], ["from 203.0.113.9 to named sni a", "allow allowed name"],
     ],
   },
@@ -240,7 +240,7 @@ expose admin on tcp 443 as mtls {
       // One name of several is enough, for an allow and for a deny.
       ["from 198.51.100.7 to admin sni admin.example client dns:x.example,uri:spiffe://corp.example/ops/ann", "allow allowed ops"],
       ["from 198.51.100.7 to admin sni admin.example client dns:lost.corp.example,uri:spiffe://corp.example/ops/ann", "deny mtls deny_identity laptop"],
-      // The phases before are asked again: what they refuse, no certificate opens.
+      // The earlier phases are evaluated again, and no certificate opens a connection that they refuse.
       ["from 203.0.113.9 to admin sni admin.example client uri:spiffe://corp.example/ops/ann", "deny cidr no_match -"],
       ["from 198.51.100.7 to admin sni other.example client uri:spiffe://corp.example/ops/ann", "deny sni no_name -"],
     ],
@@ -260,7 +260,7 @@ expose web on tcp 443 as mtls { cert "web" ca "corp" allow named staff from any 
     ],
   },
   {
-    title: "identity: exceptions are sets with exceptions, patterns lie across each other, and a union holds what one of its members holds",
+    title: "identity: exceptions are sets with exceptions, patterns overlap, and a union contains all identities of its members",
     policy: `ids notOnes = uri "spiffe://c.example/ops/*" except uri "spiffe://c.example/ops/1*"
 ids nested = uri "spiffe://c.example/ops/*" except notOnes, uri "spiffe://c.example/ops/12"
 ids notFirst = uri "spiffe://c.example/team/**" except uri "spiffe://c.example/team/*/1"
@@ -285,7 +285,7 @@ expose d on tcp 4 as mtls { cert "web" ca "corp" allow named d from any client t
     ],
   },
   {
-    title: "identity: a rule with `client` is silent where no certificate is asked for",
+    title: "identity: a rule with `client` has no effect where no certificate is requested",
     policy: `deny named lost client dns "lost.example"
 expose plain on tcp 80 { allow named x from any }
 expose site on tcp 443 as tls { cert "web" allow named y from any }
@@ -296,7 +296,7 @@ expose admin on tcp 444 as mtls { cert "web" ca "corp" allow named z from any }`
     ],
   },
   {
-    title: "per identity: counted when it is admitted, given back when it leaves",
+    title: "per identity: counted when it is admitted, given back when it closes",
     policy: `expose admin on tcp 444 as mtls {
   cert "web" ca "corp"
   allow named z from any
@@ -309,7 +309,7 @@ expose admin on tcp 444 as mtls { cert "web" ca "corp" allow named z from any }`
       ["admit from 192.0.2.2 to admin sni none client dns:a.example", "deny rate cap_identity z"], ["admit from 192.0.2.2 to admin sni none client dns:b.example", "allow allowed z"],
       ["close from 192.0.2.1 to admin sni none client dns:a.example", ""], ["admit from 192.0.2.1 to admin sni none client dns:a.example", "allow allowed z"],
       ["close from 192.0.2.1 to admin sni none client dns:a.example", ""], ["admit from 192.0.2.1 to admin sni none client dns:a.example", "deny rate limit_identity z"],
-      // What is refused by a rule is charged nothing.
+      // A connection that a rule refuses is not charged.
       ["admit from 192.0.2.1 to admin sni none client dns:lost.example", "deny mtls deny_identity lost"],
       ["clock 29999 none", ""], ["admit from 192.0.2.1 to admin sni none client dns:a.example", "deny rate limit_identity z"],
       ["clock 30000 none", ""], ["admit from 192.0.2.1 to admin sni none client dns:a.example", "allow allowed z"],

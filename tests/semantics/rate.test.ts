@@ -20,7 +20,7 @@ tables(test, [
     ],
   },
   {
-    title: "a cap holds at N and N + 1, for the listener and for a source, and a close gives it back",
+    title: "a cap admits N and refuses N + 1, for the listener and for a source, and a close gives it back",
     policy: "expose web on tcp 443 { cap 3 connections, 2 per source allow named all from any }",
     rows: [
       [`admit from ${A} to web`, "allow allowed all"], [`admit from ${A} to web`, "allow allowed all"], [`admit from ${A} to web`, "deny rate cap_source all"],
@@ -89,7 +89,7 @@ expose net on tcp 444 { cap 100 connections, 1 per source /24 /48 allow named al
     ],
   },
   {
-    title: "every limit holds: the strictest refuses",
+    title: "every limit applies, and the strictest refuses",
     policy: "expose web on tcp 443 { limit 5/s per source limit 3/m per source /24 /48 limit 100/h per listener allow named all from any }",
     rows: [
       [`admit from ${A} to web`, "allow allowed all"], [`admit from ${B} to web`, "allow allowed all"], [`admit from ${A} to web`, "allow allowed all"],

@@ -14,7 +14,7 @@ tables(test, [
     ],
   },
   {
-    title: "until: where every allow of the listener is out of time the reason is `policy`, whoever asks",
+    title: "until: where every allow of the listener is out of time the reason is `policy` for every client",
     policy: `deny named scan from 192.0.2.0/24
 expose web on tcp 443 { allow named one from 203.0.113.0/24 until 2027-03-01T00:00Z allow named two from 198.51.100.0/24 until 2027-04-01T00:00Z }`,
     rows: [
@@ -42,7 +42,7 @@ expose web on tcp 443 { allow named one from 203.0.113.0/24 until 2027-03-01T00:
     rows: [["clock 0 none", ""], ["from 203.0.113.9 to web", "deny cidr deny_rule no"], ["from 203.0.114.9 to web", "allow allowed all"]],
   },
   {
-    title: "until: it is asked again with the name, so that what ends between the phases is refused",
+    title: "until: it is evaluated again with the name, so that a rule that ends between the phases admits nobody",
     policy: `expose web on tcp 443 as passthrough { allow named guest from 203.0.113.0/24 sni "a.example" until 2027-03-01T00:00Z allow named staff from 198.51.100.0/24 }
 expose alone on tcp 444 as passthrough { allow named last from any until 2027-03-01T00:00Z }`,
     rows: [
@@ -120,7 +120,7 @@ expose old on tcp 445 { allow named all from any }`,
     ],
   },
   {
-    title: "dryrun: a listener for which no dryrun rule holds has no shadow",
+    title: "dryrun: a listener to which no dryrun rule applies has no shadow",
     policy: "dryrun deny named tor on tcp 443 from 192.0.2.0/24\nexpose web on tcp 443 { allow named all from any }\nexpose api on tcp 444 { allow named all from any }",
     rows: [["shadow from 192.0.2.1 to web", "deny cidr deny_rule tor"], ["shadow from 192.0.2.1 to api", "none"]],
   },

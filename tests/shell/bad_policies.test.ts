@@ -90,7 +90,7 @@ const GOOD = moduleOf("edition 1\nexpose web on tcp 8443 { backend 127.0.0.1:9 a
 interface Row extends Options {
   readonly name: string;
   make(at: Setting): void;
-  /** What both say. */
+  /** The message of both programs. */
   readonly says: RegExp;
 }
 
@@ -158,7 +158,7 @@ for (const row of ROWS) {
   });
 }
 
-/** What each has said last of a file that was refused, after `count` refusals. */
+/** The last message of each program about a refused file, after `count` refusals. */
 async function refusals({ gateway, guard }: { readonly gateway: Started; readonly guard: Started }, count: number): Promise<readonly string[]> {
   const said = (text: string, form: RegExp): string[] => [...text.matchAll(form)].map(([, sentence = ""]) => common(sentence));
   const all = (): readonly string[][] => [

@@ -93,10 +93,10 @@ for (const [title, { words, code, message, help }] of Object.entries(ROWS)) {
     const argv = words(command, operands, values);
     if (valued === null && argv.some((word) => word.startsWith("--none"))) continue;
     test(`${title}: ${program.name} ${argv.join(" ")}`, () => {
-      const asked = readCommandLine(program, argv);
-      assert.ok(!asked.ok);
-      assert.equal([asked.error.code, asked.error.message], [code, message(`${program.name} ${command}`, values, program.name)]);
-      assert.match(asked.error.help, help);
+      const line = readCommandLine(program, argv);
+      assert.ok(!line.ok);
+      assert.equal([line.error.code, line.error.message], [code, message(`${program.name} ${command}`, values, program.name)]);
+      assert.match(line.error.help, help);
     });
   }
 }
@@ -108,13 +108,13 @@ const MEANT: readonly (readonly [words: string, meant: string])[] = [
   ["COMMAND --help", "help of COMMAND"], ["help COMMAND", "help of COMMAND"], ["--json COMMAND -h", "help of COMMAND"],
   ["COMMAND --wrong --help", "help of COMMAND"], ["COMMAND -V", "version"],
 ];
-test("help and version are asked for alike, and answered whatever else is written", () => {
+test("every program takes help and version alike, whatever other words follow", () => {
   for (const program of PROGRAMS) {
     const { command } = USES[program.name];
     for (const [words, meant] of MEANT) {
-      const asked = readCommandLine(program, words.replace("COMMAND", command).split(" "));
-      assert.ok(asked.ok && asked.value.kind !== "run", `${program.name} ${words}`);
-      assert.is(asked.value.kind === "version" ? "version" : `help of ${asked.value.command}`, meant.replace("COMMAND", command), `${program.name} ${words}`);
+      const line = readCommandLine(program, words.replace("COMMAND", command).split(" "));
+      assert.ok(line.ok && line.value.kind !== "run", `${program.name} ${words}`);
+      assert.is(line.value.kind === "version" ? "version" : `help of ${line.value.command}`, meant.replace("COMMAND", command), `${program.name} ${words}`);
     }
     assert.is(readCommandLine(program, [command, ...USES[program.name].operands, "--", "--help"]).ok, false, "after `--` nothing is a flag");
   }
@@ -172,12 +172,12 @@ for (const program of PROGRAMS) {
   }
 }
 
-test("the words of the build's texts ask for just these texts", () => {
+test("the words of each text of the build print exactly that text", () => {
   for (const program of PROGRAMS) {
     for (const [words, text] of Object.entries(texts("1.2.3")[program.name] ?? {})) {
-      const asked = readCommandLine(program, words.split(" "));
-      assert.ok(asked.ok && asked.value.kind !== "run", words);
-      assert.is(text, asked.value.kind === "version" ? `${program.name} 1.2.3` : helpText(program, asked.value.command, "1.2.3"), words);
+      const line = readCommandLine(program, words.split(" "));
+      assert.ok(line.ok && line.value.kind !== "run", words);
+      assert.is(text, line.value.kind === "version" ? `${program.name} 1.2.3` : helpText(program, line.value.command, "1.2.3"), words);
     }
   }
 });

@@ -43,7 +43,7 @@ test(`${CROWD} clients a second of each bad backend for ${SECONDS} s`, async () 
   const answers = { allow: 0, deny: 0 };
   const waits: number[] = [];
   const memory: number[] = [];
-  const heldBytes: number[] = [];
+  const bufferedBytes: number[] = [];
   const control = await openConnection(`${folder}/run/control.sock`);
   const pending: Promise<unknown>[] = [];
   // `CROWD` new clients a second of each kind.
@@ -58,11 +58,11 @@ test(`${CROWD} clients a second of each bad backend for ${SECONDS} s`, async () 
     }));
     if (tick % 10 !== 0) return;
     memory.push(residentKiB(pid));
-    pending.push(control.call("status").then((answer) => heldBytes.push(Number(/"buffered_bytes":(\d+)/.exec(JSON.stringify(answer))?.[1]))));
+    pending.push(control.call("status").then((answer) => bufferedBytes.push(Number(/"buffered_bytes":(\d+)/.exec(JSON.stringify(answer))?.[1]))));
   });
   await Promise.all(pending);
   control.close();
-  const held = Math.max(...heldBytes);
+  const buffered = Math.max(...bufferedBytes);
   assert.ok(await within(IDLE_MS + 30_000, () => ended.refuse + ended.reset + ended.stall === begun), JSON.stringify({ begun, ended }));
   assert.ok(await within(5_000, () => descriptors(pid) <= atStart));
   const text = it.order("status", "--json").out;
@@ -70,11 +70,11 @@ test(`${CROWD} clients a second of each bad backend for ${SECONDS} s`, async () 
 
   figure("good clients served, refused; their median and 99 %", `${answers.allow}, ${answers.deny}; ${quantile(waits, 0.5).toFixed(0)} ms, ${quantile(waits, 0.99).toFixed(0)} ms`);
   figure("ends: refused, reset, idle (stalled)", `${counted("backend_refused")}, ${counted("backend_reset")}, ${counted("idle")}`);
-  figure("most bytes held under load; most memory", `${(held / 2 ** 20).toFixed(1)} MiB; ${(Math.max(...memory) / 1024).toFixed(0)} MiB`);
+  figure("most bytes buffered under load; most memory", `${(buffered / 2 ** 20).toFixed(1)} MiB; ${(Math.max(...memory) / 1024).toFixed(0)} MiB`);
   figure("descriptors at the start, at the end", `${atStart}, ${descriptors(pid)}`);
   assert.is(answers.deny, 0);
   assert.equal([counted("backend_refused"), counted("backend_reset") + counted("client_reset"), counted("idle")], [ended.refuse, ended.reset, ended.stall]);
-  assert.ok(held > 0 && held <= 2 * FLOODERS * (HIGH_WATER_BYTES + READ_BYTES), `${held} bytes`);
+  assert.ok(buffered > 0 && buffered <= 2 * FLOODERS * (HIGH_WATER_BYTES + READ_BYTES), `${buffered} bytes`);
   it.child.kill("SIGTERM");
   assert.is(await it.exit, 0);
   for (const one of [good, resets, stalls]) one.close();

@@ -80,11 +80,11 @@ test(`${KILLS} times`, async () => {
     assert.equal(seen, ["allow", "deny"], `round ${round}`);
     if (acknowledged) came.acknowledged++;
     else if (fileGone) came[serves === revision ? "old" : "new"]++;
-    // What is older than what serves is refused.
+    // A module older than the one in force is refused.
     place(folder, signed(serves - 1));
-    const asked = await openConnection(control);
-    const answer = await asked.call("reload");
-    asked.close();
+    const connection = await openConnection(control);
+    const answer = await connection.call("reload");
+    connection.close();
     assert.match("error" in answer ? answer.error.message : "taken", /revision_old/, `round ${round}`);
     revision = serves;
   }

@@ -16,8 +16,8 @@ const AT_ONCE = 100;
 const FIRST_ROUNDS = either(40, 15);
 const ROUNDS = either(200, 35);
 const NO_FULL_COLLECTION = ["--no-memory-reducer", "--initial-old-space-size=2048"];
-/** Says at a signal what the process has beside V8's heap and what V8 knows of, in KiB, and how many full collections there were. */
-const TELLS = `data:text/javascript,${encodeURIComponent(`
+/** Prints at a signal the memory of the process that is neither V8's heap nor known to V8, in KiB, and the number of full collections. */
+const REPORTER = `data:text/javascript,${encodeURIComponent(`
   import { PerformanceObserver } from "node:perf_hooks";
   let full = 0;
   new PerformanceObserver((list) => { full += list.getEntries().filter((e) => e.detail.kind === 4).length; }).observe({ entryTypes: ["gc"] });
@@ -27,7 +27,7 @@ const INTERMEDIATE_BYTES = 24 * 1024;
 /** The native object of the intermediate alone takes more than its bytes. */
 const MOST_KIB_A_CONNECTION = 4;
 
-test(`${AT_ONCE * ROUNDS} mTLS connections leave nothing behind`, async () => {
+test(`${AT_ONCE * ROUNDS} mTLS connections don't grow the memory`, async () => {
   const [site, clients] = [authority("site root"), authority("client root")];
   // With an intermediate, as most clients come: the object of a chain is kept the longest. A large one is seen above
   // what the allocator's arenas take and give.
@@ -40,7 +40,7 @@ test(`${AT_ONCE * ROUNDS} mTLS connections leave nothing behind`, async () => {
   putAuthority(folder, "corp", clients);
   place(folder, moduleOf(`edition 1
 expose web on tcp ${port} bind 127.0.0.1 as mtls { backend 127.0.0.1:${behind.port} cert "web" ca "corp" allow from any client uri "spiffe://corp.example/ops/*" }`));
-  const it = launch(folder, `[policy]\nwatch = false\n[certs.web]\ncert = "${folder}/web.pem"\nkey = "${folder}/web.key"\n[cas.corp]\nfile = "${folder}/corp.pem"`, { node: [...NO_FULL_COLLECTION, "--import", TELLS] });
+  const it = launch(folder, `[policy]\nwatch = false\n[certs.web]\ncert = "${folder}/web.pem"\nkey = "${folder}/web.key"\n[cas.corp]\nfile = "${folder}/corp.pem"`, { node: [...NO_FULL_COLLECTION, "--import", REPORTER] });
   await it.line("ingressd: ready");
   const pid = it.child.pid ?? -1;
   const atStart = descriptors(pid);
@@ -54,12 +54,12 @@ expose web on tcp ${port} bind 127.0.0.1 as mtls { backend 127.0.0.1:${behind.po
     })));
     await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once("close", resolve).end())));
   }
-  let asked = 0;
+  let requests = 0;
   async function native(): Promise<readonly [kib: number, full: number]> {
     const answers = (): readonly RegExpMatchArray[] => [...it.err().matchAll(/memory (-?\d+) (\d+) end/g)];
     it.child.kill("SIGUSR2");
-    asked++;
-    assert.ok(await within(5_000, () => answers().length === asked));
+    requests++;
+    assert.ok(await within(5_000, () => answers().length === requests));
     const last = answers().at(-1);
     return [Number(last?.[1]), Number(last?.[2])];
   }

@@ -33,7 +33,7 @@ else {
       for (let i = 0; i < 50; i++) crowd.push(visit(port));
     });
     await it.says("no file descriptor is left");
-    const asked = it.order("status", "--json");
+    const status = it.order("status", "--json");
     assert.is(it.child.exitCode, null, "it lives");
     for (const { socket } of crowd) socket.destroy();
     limit(20_000);
@@ -49,7 +49,7 @@ else {
     const counted = Number(/"descriptors_exhausted":(\d+)/.exec(it.order("status", "--json").out)?.[1] ?? -1);
     assert.ok(counted >= 1);
     assert.is(await probe(port), "allow");
-    figure("clients; counted; the control socket answered meanwhile", `${CROWD}; ${counted}; ${asked.code === 0 ? "yes" : "no"}`);
+    figure("clients; counted; the control socket answered meanwhile", `${CROWD}; ${counted}; ${status.code === 0 ? "yes" : "no"}`);
     figure("served again after; descriptors at the start, at the end", `${recoveredMs.toFixed(0)} ms; ${atStart}, ${atEnd}`);
     assert.ok(recoveredMs <= RECOVERS_MS, `it took ${recoveredMs.toFixed(0)} ms`);
     it.child.kill("SIGTERM");

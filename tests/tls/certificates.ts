@@ -31,7 +31,7 @@ type Use = "client" | "server" | "both" | "code" | "none";
 
 export interface Wish {
   readonly commonName?: string;
-  /** Undefined: no extension; a Buffer: its content as it stands. */
+  /** Undefined: no extension; a Buffer: its content, unchanged. */
   readonly names?: readonly Name[] | Buffer;
   /** Extensions more, whole. */
   readonly more?: readonly Buffer[];

@@ -1,11 +1,11 @@
-// How a stream of a test ended, exactly. Node's own 'end' doesn't tell a FIN from a reset behind data, nor
+// How a stream of a test ended, exactly. Node's own 'end' doesn't distinguish a FIN from a reset behind data, nor
 // under TLS a close_notify from the end of the transport.
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 
 export type Seen = "end" | "reset";
 
-/** A TCP socket for a TLS socket to be carried by; it knows which of the two ended first. */
+/** A TCP socket that transports a TLS socket; it knows which of the two ended first. */
 export class Wire extends Duplex {
   readonly raw: Socket;
   #secured: Duplex | null = null;
@@ -23,7 +23,7 @@ export class Wire extends Duplex {
   }
 
   /** Before it reads. */
-  carries(secured: Duplex): void {
+  transports(secured: Duplex): void {
     this.#secured = secured;
   }
 

@@ -21,10 +21,10 @@ export interface Setting {
   end(): Promise<void>;
 }
 
-/** What the backend says to everybody. */
+/** The backend's greeting to every client. */
 export const GREETING = "from the backend";
 
-/** What a client gets that says `hello` and is served. */
+/** The bytes that a served client gets after it sends `hello`. */
 export const SERVED = `${GREETING}hello`;
 
 /** With a gateway that is stopped whatever happens. */
@@ -88,7 +88,7 @@ export function putAuthority(folder: string, name: string, ...all: readonly Auth
 }
 
 export interface Came {
-  /** What arrived of the backend, all of it. */
+  /** All bytes that arrived from the backend. */
   readonly got: string;
   readonly reused: boolean;
   readonly protocol: string | null;

@@ -89,7 +89,7 @@ export function chart(results: Results): string {
   return `${out.join("\n")}\n</svg>\n`;
 }
 
-/** Where each label stands: near the end of its line, none on another, all within the chart. */
+/** The place of each label: near the end of its line, none on another, all within the chart. */
 function placed(lines: readonly Line[]): number[] {
   const order = lines.map((line, i) => ({ i, y: line.points.at(-1)?.y ?? 0 })).sort((a, b) => a.y - b.y);
   const out: number[] = lines.map(() => 0);
@@ -98,7 +98,7 @@ function placed(lines: readonly Line[]): number[] {
     out[i] = Math.max(y, free);
     free = (out[i] ?? 0) + LABEL_GAP;
   }
-  // What was pushed out below moves up again, and pushes those above it.
+  // A label that was pushed out below moves up again, and pushes those above it.
   let room = HEIGHT - BOTTOM;
   for (const { i } of [...order].reverse()) {
     out[i] = Math.min(out[i] ?? 0, room);

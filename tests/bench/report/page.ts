@@ -1,6 +1,6 @@
 // The generated part of docs/performance.md, from recorded results alone: the same results give the
 // same text.
-import { isHeld, REQUIREMENTS } from "./required.ts";
+import { isMet, REQUIREMENTS } from "./required.ts";
 import { isDecided, type OnNode, type Outcome, type Results, type World } from "./results.ts";
 import { SUBJECTS, type Subject } from "./subjects.ts";
 import { bytes, digits, duration, spread, table, thousands } from "./text.ts";
@@ -12,7 +12,7 @@ export function requiredTable(results: Results): string {
   const causes: string[] = [];
   const rows = REQUIREMENTS.map((requirement) => {
     const reached = nodes.map(([, node]) => requirement.reached(node, results));
-    const short = reached.some((r) => r !== null && !isHeld(requirement, r));
+    const short = reached.some((r) => r !== null && !isMet(requirement, r));
     const verdict = reached.every((r) => r === null) ? "not measured" : short ? "**falls short**" : "reached";
     if (short) causes.push(`- *${requirement.work}*: ${requirement.cause ?? "the cause is not known yet."}`);
     return [requirement.work, requirement.required, ...reached.map((r) => r?.text ?? "not measured"), verdict];

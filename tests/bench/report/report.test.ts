@@ -1,10 +1,10 @@
-// How recorded results become text and a chart: figures by hand, rows that are held or fall short,
-// peers that were stopped, and labels that stand apart.
+// How recorded results become text and a chart: figures by hand, rows that are met or fall short,
+// peers that were stopped, and labels that don't overlap.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { chart } from "./chart.ts";
 import { page, requiredTable } from "./page.ts";
-import { REQUIREMENTS, isHeld } from "./required.ts";
+import { REQUIREMENTS, isMet } from "./required.ts";
 import type { Decided, OnNode, Outcome, Results, World } from "./results.ts";
 import { bytes, duration, spread } from "./text.ts";
 
@@ -24,7 +24,7 @@ test("least and median have one unit", () => {
 });
 
 const decided = (random: number, wrong = 0): Decided => ({
-  loadMs: 2, rssMiB: 1, answers: { asked: 1_000, wrong, allowed: 400 },
+  loadMs: 2, rssMiB: 1, answers: { "asked": 1_000, wrong, allowed: 400 },
   hot: { least: 4, median: 4, runs: 5 }, random: { least: random, median: random, runs: 5 }, reference: { least: 4, median: 4, runs: 5 },
 });
 const list = (size: number): World => ({ name: `v4-${size}`, kind: "list", family: 4, size, rules: 2 });
@@ -41,7 +41,7 @@ function results(decide: Readonly<Record<string, Readonly<Record<string, Outcome
 const rowOf = (made: Results, work: string): string => requiredTable(made).split("\n").find((line) => line.startsWith(`| ${work}`)) ?? "";
 const ACCEPT = "accept from TypeScript, 1,000 rules x 100,000 prefixes";
 
-test("a row is held at its bound, and falls short beyond it with a cause", () => {
+test("a row is met at its bound, and falls short beyond it with a cause", () => {
   assert.match(rowOf(results({ [rules.name]: { call: decided(60) } }), ACCEPT), "| 60.0 ns (15.0 × reference) | reached |");
   const beyond = results({ [rules.name]: { call: decided(60.1) } });
   assert.match(rowOf(beyond, ACCEPT), "| **falls short** |");
@@ -55,13 +55,13 @@ test("one Node that falls short is enough", () => {
   assert.match(rowOf(both, ACCEPT), /20\.0 ns.*200 ns.*falls short/);
 });
 
-test("every requirement is held at its bound and not beyond", () => {
+test("every requirement is met at its bound and not beyond", () => {
   for (const requirement of REQUIREMENTS) {
     const { most, least } = requirement;
     assert.is((most === undefined) !== (least === undefined), true, requirement.work);
     const bound = most ?? least ?? 0;
-    assert.ok(isHeld(requirement, { value: bound, text: "" }));
-    assert.not.ok(isHeld(requirement, { value: most === undefined ? bound - 0.1 : bound + 0.1, text: "" }), requirement.work);
+    assert.ok(isMet(requirement, { value: bound, text: "" }));
+    assert.not.ok(isMet(requirement, { value: most === undefined ? bound - 0.1 : bound + 0.1, text: "" }), requirement.work);
   }
 });
 
@@ -92,7 +92,7 @@ test("modules that differ between Nodes are shouted about", () => {
   assert.not.match(with26("a"), "differs between Nodes");
 });
 
-test("in the chart what is slower stands higher, and no label on another", () => {
+test("a slower subject is higher in the chart, and no label overlaps another", () => {
   const same = { call: decided(5), text: decided(5), blocklist: decided(5), ipaddr: decided(6), casbin: decided(1e9), cedar: decided(1e9), opa: decided(1e9) };
   const svg = chart(results({ "v4-10": same, "v4-1000": { ...same, blocklist: { stopped: 20 } } }));
   const ys = [...svg.matchAll(/<text class="text" x="[\d.]+" y="([\d.]+)"><tspan/g)].map(([, y]) => Number(y)).sort((a, b) => a - b);

@@ -75,7 +75,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     },
   },
   { work: "compile 10,000 rules x 10,000 prefixes", required: "<= 1 s", most: 1_000, reached: compiled("rules-10000-10000"), cause: COLD },
-  { work: "longest stop while a policy of 1 MB is swapped", required: "<= 2 ms", most: 2, reached: swapped(1), cause: "the turn of the swap carries over limits and counts every open connection. Next: count them in slices before the swap, and only what changed in its turn." },
+  { work: "longest stop while a policy of 1 MB is swapped", required: "<= 2 ms", most: 2, reached: swapped(1), cause: "the turn of the swap copies the limits and counts every open connection. Next: count them in slices before the swap, and only what changed in its turn." },
   { work: "the same, 16 MB", required: "<= 10 ms", most: 10, reached: swapped(16) },
   {
     work: "module of a ten-rule policy, without custom sections", required: "<= 16 KB", most: 16_000,
@@ -109,6 +109,6 @@ export const REQUIREMENTS: readonly Requirement[] = [
   },
 ];
 
-export function isHeld({ most, least }: Requirement, { value }: Reached): boolean {
+export function isMet({ most, least }: Requirement, { value }: Reached): boolean {
   return (most === undefined || value <= most) && (least === undefined || value >= least);
 }

@@ -1,4 +1,5 @@
-// What a run of the bench leaves in results.json, from which docs/performance.md is written.
+// The content of results.json, which a run of the bench writes and docs/performance.md is generated from. Quoted names are
+// recorded keys.
 import { readFileSync } from "node:fs";
 
 /** Nanoseconds or milliseconds, as the place says. */
@@ -9,7 +10,7 @@ export interface Figure {
 }
 
 interface Answered {
-  readonly asked: number;
+  readonly "asked": number;
   readonly wrong: number;
   readonly allowed: number;
 }
@@ -69,7 +70,7 @@ interface Swap {
   readonly bytes: number;
   readonly swaps: number;
   /** Connections that stayed open, and how many of them did not. */
-  readonly held: number;
+  readonly "held": number;
   readonly lost: number;
   readonly visits: { readonly served: number; readonly failed: number };
   readonly stopMs: Stop;
@@ -89,7 +90,7 @@ export interface OnNode {
 interface Flood {
   readonly name: string;
   readonly served: number;
-  readonly asked: number;
+  readonly "asked": number;
   readonly abuser: number;
   readonly due: number;
   readonly places: number;

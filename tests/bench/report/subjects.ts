@@ -5,7 +5,7 @@ export interface Subject {
   readonly label: string;
   /** Of the ways into the same product only one says how it loads. */
   readonly loads: boolean;
-  /** A colour of the chart that can be told from its ground, light or dark; null: not in the chart. */
+  /** A colour of the chart that is distinct from its background, light or dark; null: not in the chart. */
   readonly colour: string | null;
 }
 

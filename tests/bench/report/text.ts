@@ -12,7 +12,7 @@ export function digits(n: number): string {
 
 const UNITS = [["ns", 1], ["µs", 1e3], ["ms", 1e6], ["s", 1e9]] as const;
 
-/** The unit that leaves less than a thousand. */
+/** The unit in which the number is below a thousand. */
 function unitOf(ns: number): readonly [string, number] {
   return UNITS.find(([, size]) => Math.abs(ns) < 1_000 * size) ?? UNITS[3];
 }

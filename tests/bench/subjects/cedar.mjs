@@ -1,4 +1,4 @@
-// Cedar's WebAssembly: policies parsed once (`preparsePolicySet`), asked by `statefulIsAuthorized`.
+// Cedar's WebAssembly: policies parsed once (`preparsePolicySet`), evaluated by `statefulIsAuthorized`.
 // Ranges by `isInRange` of the ip extension (docs.cedarpolicy.com/policies/syntax-operators.html),
 // a hundred to a policy, which is eight times as fast as one policy each; a forbid overrides a permit.
 // Exact names by `contains` of a set; wildcards by `like`, and not by one more label, because its `*`

@@ -51,14 +51,14 @@ function call(folder, world) {
   const bytes = new Uint8Array(memory.buffer);
   const at = scratch() >>> 0;
   const encoder = new TextEncoder();
-  const ask = (listener, [a, b, c, d], name) => {
+  const decide = (listener, [a, b, c, d], name) => {
     if (name === null) return (a | b) === 0 && c === 0xffff ? accept4(listener, d) : accept6(listener, a, b, c, d);
     const written = encoder.encode(name);
     bytes.set(written, at);
     return hello(listener, a, b, c, d, written.length);
   };
   return {
-    allows: ({ expose, source, name }) => ask(ids[world.exposes.indexOf(expose)], addressIn(source), name) === 1,
+    allows: ({ expose, source, name }) => decide(ids[world.exposes.indexOf(expose)], addressIn(source), name) === 1,
     loop(part) {
       const listeners = numbered(part, ids);
       const { words, width } = part;
@@ -97,9 +97,9 @@ function call(folder, world) {
 /** PolicyEngine.accept or .hello: the answer is a Permit or a Denial with its code and rule. */
 function host(folder, world) {
   const { engine, ids } = openHost(folder, world);
-  const ask = (listener, address, name) => (name === null ? engine.accept(listener, address) : engine.hello(listener, address, name));
+  const decide = (listener, address, name) => (name === null ? engine.accept(listener, address) : engine.hello(listener, address, name));
   return {
-    allows: ({ expose, source, name }) => ask(ids[world.exposes.indexOf(expose)], addressIn(source), name).allowed,
+    allows: ({ expose, source, name }) => decide(ids[world.exposes.indexOf(expose)], addressIn(source), name).allowed,
     loop(part) {
       const listeners = numbered(part, ids);
       const addresses = addressesOf(part, TEXTS);
@@ -107,14 +107,14 @@ function host(folder, world) {
       const mask = addresses.length - 1;
       return (from, count) => {
         let sum = 0;
-        for (let i = from; i < from + count; i++) sum += ask(listeners[i & mask], addresses[i & mask], names === null ? null : names[i & mask]).allowed ? 1 : 0;
+        for (let i = from; i < from + count; i++) sum += decide(listeners[i & mask], addresses[i & mask], names === null ? null : names[i & mask]).allowed ? 1 : 0;
         sink.sum += sum;
       };
     },
   };
 }
 
-/** The same from the text that a socket gives, as every peer is asked. */
+/** The same from the text that a socket gives, which is how the gateway decides every peer. */
 function text(folder, world) {
   const { engine, ids } = openHost(folder, world);
   return {
@@ -180,18 +180,18 @@ function batch(folder, world) {
 }
 
 /** Below the cap of a world's listener. */
-const HELD = 200_000;
+const RELEASE_EVERY = 200_000;
 
 /**
  * A loop that decides in batches and is clocked; what was admitted is given back afterwards, which
  * isn't counted. `decide(first, n, verdicts, at)` writes n verdicts.
  */
 function released(most, decide, release) {
-  const verdicts = new Int32Array(HELD);
+  const verdicts = new Int32Array(RELEASE_EVERY);
   return (from, count) => {
     let spent = 0;
-    for (let start = from; start < from + count; start += HELD) {
-      const some = Math.min(HELD, from + count - start);
+    for (let start = from; start < from + count; start += RELEASE_EVERY) {
+      const some = Math.min(RELEASE_EVERY, from + count - start);
       const before = cpuMs();
       for (let at = 0; at < some; at += most) decide(start + at, Math.min(most, some - at), verdicts, at);
       spent += cpuMs() - before;
@@ -201,7 +201,7 @@ function released(most, decide, release) {
   };
 }
 
-/** PolicyEngine.admit of 64 peers, as the gateway asks for the sockets of one turn. */
+/** PolicyEngine.admit of 64 peers, which is how the gateway decides the sockets of one turn. */
 function admit(folder, world) {
   const { engine, ids } = openHost(folder, world);
   const PEERS = 64;

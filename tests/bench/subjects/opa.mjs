@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { readLists } from "../worlds.mjs";
 
-/** Only where it is asked: the peers are installed after this file is read. */
+/** Loaded at the first call, because the peers are installed after this file is read. */
 const loadPolicy = (...given) => createRequire(import.meta.url)("@open-policy-agent/opa-wasm").loadPolicy(...given);
 
 export const REGO = {

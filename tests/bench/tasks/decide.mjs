@@ -1,4 +1,4 @@
-// Loads a world into a subject and asks it: wrong answers, time hot and random, memory.
+// Loads a world into a subject and sends it requests; measures wrong answers, hot and random time, and memory.
 import { clocked, cpuMs, reference, sink, time } from "../clock.mjs";
 import { TEXTS, readWorld, textOf, traffic } from "../worlds.mjs";
 
@@ -35,7 +35,7 @@ function loopOf(subject, part) {
 function check(subject, { checked }, mostMs) {
   const allows = subject.allows ?? (({ source, name }) => subject.decide(source, name));
   const from = cpuMs();
-  const answers = { asked: 0, wrong: 0, allowed: 0, first: null };
+  const answers = { "asked": 0, wrong: 0, allowed: 0, first: null };
   for (const question of checked) {
     if (cpuMs() - from > mostMs) break;
     answers.asked++;
@@ -56,7 +56,7 @@ function memory() {
   return { rss: rss / MiB, heap: heapUsed / MiB };
 }
 
-export async function run({ subject: name, folder, world: described, opaModules, times }, tell) {
+export async function run({ subject: name, folder, world: described, opaModules, times }, report) {
   const make = await SUBJECTS[name](name);
   const world = readWorld(folder, described);
   const before = memory();
@@ -64,13 +64,13 @@ export async function run({ subject: name, folder, world: described, opaModules,
   const subject = await make(folder, world, { opaModules });
   const loadMs = cpuMs() - started;
   const after = memory();
-  tell({ loadedMs: loadMs });
+  report({ loadedMs: loadMs });
   const answers = check(subject, world, times.checkMs);
-  tell({ answers });
+  report({ answers });
   const figures = {};
   for (const shape of ["hot", "random"]) {
     figures[shape] = time(loopOf(subject, traffic(world, shape)), times);
-    tell({ [shape]: figures[shape] });
+    report({ [shape]: figures[shape] });
   }
   return { loadMs, rssMiB: after.rss - before.rss, heapMiB: after.heap - before.heap, answers, ...figures, reference: reference() };
 }

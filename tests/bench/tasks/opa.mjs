@@ -1,5 +1,5 @@
 // OPA's own compiler, built from its Go module, and the two policies compiled by it. Nothing of it is
-// committed: the binary and the modules stand beside the peers in node_modules.
+// committed: the binary and the modules are beside the peers in node_modules.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ function run(command, args, options) {
   return stdout;
 }
 
-/** Where the compiled policies stand, or why there are none. `build`: the compiler may be built. */
+/** The paths of the compiled policies, or the reason why there are none. `build`: the compiler may be built. */
 export function opaModules({ build }) {
   const modules = Object.fromEntries(Object.keys(REGO).map((name) => [name, join(home, `${name}.wasm`)]));
   if (Object.values(modules).every((path) => existsSync(path))) return { modules };

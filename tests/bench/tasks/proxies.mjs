@@ -1,7 +1,7 @@
 // HAProxy's and nginx's own lookups, of the same lists and with the same questions. Neither offers a
 // lookup by itself, so what is measured is CPU time: a worker that answers requests with the lookup
 // in its configuration, less the same worker without it, in alternating rounds, from the kernel's
-// account of the process. The source stands in a header, as behind a proxy.
+// account of the process. The source is in a header, as behind a proxy.
 //
 // HAProxy: `acl … -f FILE`, many sources to a request, two lists each. nginx: `geo $variable` with
 // the list included, which is looked up once a request, so its differences are small beside a request.
@@ -21,7 +21,7 @@ const PROXIES = {
   nginx: { each: 1, needs: "nginx", version: ["-v"], write: writeNginx, args: (folder) => ["-p", folder, "-c", join(folder, "nginx.conf")] },
 };
 
-/** `lookup`: what stands behind the timed port. Both ports answer `allow` or `deny` at /check, of one source. */
+/** `lookup`: the configuration behind the timed port. Both ports answer `allow` or `deny` at /check, of one source. */
 function writeHaproxy(folder, ports, [good, bad]) {
   writeFileSync(join(folder, "good.lst"), `${good.join("\n")}\n`);
   writeFileSync(join(folder, "bad.lst"), `${bad.join("\n")}\n`);
@@ -133,10 +133,10 @@ function pipeline(port, requests) {
 
 const request = (sources) => `GET / HTTP/1.1\r\nHost: bench\r\nX-Source: ${sources.join(",")}\r\n\r\n`;
 
-export async function run({ proxy: name, folder, world: described, requests, rounds }, tell) {
+export async function run({ proxy: name, folder, world: described, requests, rounds }, report) {
   const { each, needs, version, write, args } = PROXIES[name];
-  const asked = spawnSync(needs, version, { encoding: "utf8" });
-  if (asked.status !== 0) return { missing: `${needs} is not installed` };
+  const installed = spawnSync(needs, version, { encoding: "utf8" });
+  if (installed.status !== 0) return { missing: `${needs} is not installed` };
   const world = readWorld(folder, described);
   const here = mkdtempSync(join(tmpdir(), "ingressd-bench-"));
   const ports = { with: await freePort(), without: await freePort(), check: await freePort() };
@@ -148,15 +148,15 @@ export async function run({ proxy: name, folder, world: described, requests, rou
     if (!await accepts(ports.check, child, 60_000)) throw new Error(child.exitCode === null ? "it did not start within 60 s" : `it ended with exit code ${child.exitCode}`);
     const loadMs = performance.now() - started;
     const rss = rssMiB(child.pid);
-    tell({ loadedMs: loadMs });
+    report({ loadedMs: loadMs });
 
     const { checked } = world;
     const bodies = await pipeline(ports.check, checked.map(({ source }) => request([source])));
     const wrong = checked.filter(({ allowed }, i) => (bodies[i] === "allow") !== allowed);
-    const answers = { asked: checked.length, wrong: wrong.length, allowed: checked.filter((q) => q.allowed).length, first: wrong[0] === undefined ? null : `${wrong[0].source} should be ${wrong[0].allowed ? "allowed" : "denied"}` };
-    tell({ answers });
+    const answers = { "asked": checked.length, wrong: wrong.length, allowed: checked.filter((q) => q.allowed).length, first: wrong[0] === undefined ? null : `${wrong[0].source} should be ${wrong[0].allowed ? "allowed" : "denied"}` };
+    report({ answers });
 
-    const result = { loadMs, rssMiB: rss, heapMiB: null, answers, version: (asked.stdout + asked.stderr).split("\n")[0].trim() };
+    const result = { loadMs, rssMiB: rss, heapMiB: null, answers, version: (installed.stdout + installed.stderr).split("\n")[0].trim() };
     for (const shape of ["hot", "random"]) {
       const most = shape === "hot" ? 64 : world.words.length;
       const texts = Array.from({ length: requests }, (_, r) => request(Array.from({ length: each }, (_, s) => textOf(world.words.subarray((r * each + s) % most, (r * each + s) % most + 1)))));
@@ -172,7 +172,7 @@ export async function run({ proxy: name, folder, world: described, requests, rou
       }
       const differences = costs.with.map((ns, i) => ns - costs.without[i]);
       result[shape] = { ...ofRuns(differences), least: Math.min(...costs.with) - Math.min(...costs.without), calls: requests * each * rounds, withoutNs: ofRuns(costs.without).median };
-      tell({ [shape]: result[shape] });
+      report({ [shape]: result[shape] });
     }
     return result;
   } finally {

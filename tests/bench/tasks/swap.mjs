@@ -1,6 +1,6 @@
 // The longest stop of a serving ingressd's event loop while one policy replaces another: the real
-// gateway, reloaded over its control socket, with connections that stay open, all of which are asked
-// about again, and clients that connect all the time. Beside it the longest stop of a span of the
+// gateway, reloaded over its control socket, with connections that stay open, all of which are
+// rechecked, and clients that connect all the time. Beside it the longest stop of a span of the
 // same length without a reload.
 import { spawn } from "node:child_process";
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -46,7 +46,7 @@ function freePort() {
 }
 
 /** One request and its answer on the control socket. */
-function ask(path, method) {
+function call(path, method) {
   return new Promise((resolve, reject) => {
     let text = "";
     const socket = connect(path, () => socket.write(`${JSON.stringify({ jsonrpc: "2.0", id: 1, method })}\n`));
@@ -70,8 +70,8 @@ function visit(port) {
   });
 }
 
-/** Connections that have had their byte back, and stay; each tells when it is closed. */
-async function hold(port, count, onClose) {
+/** Connections that got their byte back and stay open; `onClose` is called when one closes. */
+async function openConnections(port, count, onClose) {
   const sockets = [];
   while (sockets.length < count) {
     sockets.push(...await Promise.all(Array.from({ length: Math.min(50, count - sockets.length) }, () => new Promise((resolve, reject) => {
@@ -85,7 +85,7 @@ async function hold(port, count, onClose) {
 const message = (child) => new Promise((resolve) => { child.once("message", resolve); child.send({}); });
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
-export async function run({ megabytes, swaps, held }, tell) {
+export async function run({ megabytes, swaps, held }, report) {
   const folder = mkdtempSync(join(tmpdir(), "ingressd-bench-"));
   const backend = createServer((socket) => socket.on("error", () => socket.destroy()).pipe(socket));
   await new Promise((resolve) => { backend.listen(0, "127.0.0.1", resolve); });
@@ -105,7 +105,7 @@ export async function run({ megabytes, swaps, held }, tell) {
     });
     const visits = { served: 0, failed: 0 };
     let lost = 0;
-    const sockets = await hold(port, held, () => { if (serving) lost++; });
+    const sockets = await openConnections(port, held, () => { if (serving) lost++; });
     const clients = Array.from({ length: 4 }, async () => {
       while (serving) {
         if (await visit(port)) visits.served++;
@@ -123,7 +123,7 @@ export async function run({ megabytes, swaps, held }, tell) {
       await pause(50);
       await message(daemon);
       const started = performance.now();
-      await ask(control, "reload");
+      await call(control, "reload");
       const took = performance.now() - started;
       await pause(20);
       const { longestMs, longestCpuMs } = await message(daemon);
@@ -135,12 +135,12 @@ export async function run({ megabytes, swaps, held }, tell) {
       cpu.push(longestCpuMs);
       wholeMs.push(took);
       quiet.push(without);
-      tell({ swap: i, longestMs, longestCpuMs });
+      report({ swap: i, longestMs, longestCpuMs });
     }
     serving = false;
     await Promise.all(clients);
     for (const socket of sockets) socket.destroy();
-    const { generation } = await ask(control, "status");
+    const { generation } = await call(control, "status");
     return {
       bytes: policies[0].bytes, fileBytes: policies[0].module.length, swaps, generation, held, lost, visits,
       stopMs: { ...ofRuns(stops), most: Math.max(...stops) }, stopCpuMs: { ...ofRuns(cpu), most: Math.max(...cpu) }, quietMs: { ...ofRuns(quiet), most: Math.max(...quiet) }, wholeMs: ofRuns(wholeMs),

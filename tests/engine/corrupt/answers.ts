@@ -25,10 +25,10 @@ function pure(engine: EngineExports, { names, moments, locals, ports }: Subject,
   const codes: number[] = [];
   const detail = new DataView(engine.memory.buffer, abi.DETAIL_BASE);
   const scratch = engine.scratch() >>> 0;
-  const note = (ask: () => number): void => {
+  const note = (evaluate: () => number): void => {
     let verdict: number;
     try {
-      verdict = ask();
+      verdict = evaluate();
     } catch {
       verdict = TRAPPED;
     }

@@ -37,7 +37,7 @@ async function noticedBy(tests: EngineTests, first: string): Promise<string | nu
   return null;
 }
 
-/** What became of a mutant. */
+/** The result of a mutant. */
 async function fate(tests: EngineTests, plain: Uint8Array, { file, text, instead, nearest }: Mutant): Promise<Fate> {
   const path = `runtime/engine/${file}.ts`;
   const original = readFileSync(join(root, path), "utf8");

@@ -110,11 +110,11 @@ function named(c: Chance): Row[] {
   const policy = (names: readonly string[]): Uint8Array => compileText(
     "edition 1\nhosts some = file \"names\" max 100000\nexpose web on tcp 443 as passthrough { backend 127.0.0.1:8443 allow from any sni some }\n",
     new Map([["names", `${names.join("\n")}\n`]]));
-  const asked = (names: readonly string[]): string[] => names.flatMap((name) => [name, `x${name.slice(1)}`, `${name.slice(0, 30)}-${name.slice(31)}`, name.slice(2), "y.example"]);
+  const requested = (names: readonly string[]): string[] => names.flatMap((name) => [name, `x${name.slice(1)}`, `${name.slice(0, 30)}-${name.slice(31)}`, name.slice(2), "y.example"]);
   return [
-    { name: "long labels", module: policy(long), names: asked(long), sources: [1n], tight: true },
-    { name: "many labels", module: policy(deep), names: asked(deep), sources: [1n] },
-    { name: "many names", module: policy(many), names: asked(many), sources: [1n] },
+    { name: "long labels", module: policy(long), names: requested(long), sources: [1n], tight: true },
+    { name: "many labels", module: policy(deep), names: requested(deep), sources: [1n] },
+    { name: "many names", module: policy(many), names: requested(many), sources: [1n] },
   ];
 }
 

@@ -1,4 +1,4 @@
-// The most steps of a decision, as the compiler computes it, held against an engine that counts
+// The most steps of a decision, as the compiler computes it, compared with an engine that counts
 // every iteration of every loop.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
