@@ -1,5 +1,5 @@
 # The exposure contract as Cap'n Proto messages, for systems whose services use it. schemas/intents/*.schema.json
-# defines the same messages as JSON; tests/ingress_host/idl.test.ts checks that the two agree. The transport
+# defines the same messages as JSON; tests/gateway/idl.test.ts checks that the two agree. The transport
 # authenticates the caller: `service` only names the service and grants nothing by itself.
 @0xd3b1f0a96c2e7a45;
 

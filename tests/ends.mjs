@@ -1,6 +1,6 @@
 // Loaded before each test file. When no event is pending, it exits the process the way ingressd exits. By default
 // Node 26 closes its handles one by one, and never finishes if the handle under a TLS socket of an accepted connection
-// was closed in the same turn. One run in ten of ingress_host/tls.test.ts then looped for ever after its tests passed.
+// was closed in the same turn. One run in ten of gateway/tls.test.ts then looped for ever after its tests passed.
 //
 // A file with failed tests ends at once, with anything still open. A file whose tests have passed has a few seconds
 // to close what it opened; resources that are open after that are named, and fail the file.

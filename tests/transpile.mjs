@@ -9,7 +9,7 @@ import { pathToFileURL } from "node:url";
 import { chevrotainFile, LOADERS } from "../scripts/bundle.mjs";
 
 /** Programs that tests start by path. The package's own programs are not among them; they start from the package's build. */
-const PROGRAMS = ["runtime/host/load_worker.mjs", "tests/compiler/hungry.ts", "tests/ingress_host/killed_daemon.ts"];
+const PROGRAMS = ["runtime/host/load_worker.mjs", "tests/compiler/hungry.ts", "tests/gateway/killed_daemon.ts"];
 /** The file that has the worker's place. */
 const PACKAGE_FILES = "runtime/package/files.ts";
 

@@ -11,7 +11,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { TestLine } from "../../compiler/policy/policy.ts";
 import { compileAndTest, isTested, type Tested } from "../../compiler/cli/tested.ts";
-import { helloWith, records, serverName } from "../ingress_host/hello_bytes.ts";
+import { helloWith, records, serverName } from "../gateway/hello_bytes.ts";
 import { addressText } from "../oracle/space.ts";
 import { skip } from "../skip.ts";
 import { folder, freePort, PROJECT } from "./programs.ts";

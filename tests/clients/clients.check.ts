@@ -9,8 +9,8 @@ import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { backend, eventually, freePort, moduleOf, probe, running, temporaryFolder } from "../ingress_host/gateway_under_test.ts";
-import { policy } from "../ingress_host/registering.ts";
+import { backend, eventually, freePort, moduleOf, probe, running, temporaryFolder } from "../gateway/gateway_under_test.ts";
+import { policy } from "../gateway/registering.ts";
 import { skip } from "../skip.ts";
 import { thousandAnswers, type Outcome } from "./answers.ts";
 

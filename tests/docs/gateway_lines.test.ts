@@ -6,7 +6,7 @@ import { sources } from "../house/sources.ts";
 import { isMissing } from "./named_tests.ts";
 
 const test = suite("gateway lines");
-const HOST = "tests/ingress_host";
+const HOST = "tests/gateway";
 
 /** The line, by words of it; and its tests. */
 const LINES: readonly (readonly [words: string, ...tests: readonly string[]])[] = [

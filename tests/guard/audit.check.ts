@@ -4,7 +4,7 @@ import { existsSync, readFileSync, renameSync, symlinkSync, unlinkSync, writeFil
 import { join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { eventually } from "../ingress_host/gateway_under_test.ts";
+import { eventually } from "../gateway/gateway_under_test.ts";
 import { chosen } from "./chosen.ts";
 import { ended, missing, place, remove, run, startWith } from "./guarded.ts";
 

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { eventually, freePort, moduleOf, running, type Under } from "../ingress_host/gateway_under_test.ts";
+import { eventually, freePort, moduleOf, running, type Under } from "../gateway/gateway_under_test.ts";
 import { chosen } from "./chosen.ts";
 import { GUARD, missing, place, program, remove } from "./guarded.ts";
 

@@ -5,7 +5,7 @@ import { chmodSync, chownSync, mkdirSync, readFileSync, renameSync, symlinkSync,
 import { join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { eventually } from "../ingress_host/gateway_under_test.ts";
+import { eventually } from "../gateway/gateway_under_test.ts";
 import { newSigner, signed } from "../host/signed.ts";
 import { compileText } from "../oracle/ask.ts";
 import { chosen } from "./chosen.ts";

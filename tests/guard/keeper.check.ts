@@ -10,7 +10,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { eventually, freePort, moduleOf, running, type Under } from "../ingress_host/gateway_under_test.ts";
+import { eventually, freePort, moduleOf, running, type Under } from "../gateway/gateway_under_test.ts";
 import { chosen } from "./chosen.ts";
 import { GUARD, missing, NOBODY, place, program, remove } from "./guarded.ts";
 

@@ -6,7 +6,7 @@ import { createHelloReader } from "../../gateway/tls/client_hello.ts";
 import * as n from "../../runtime/os/net/layout.ts";
 import { client } from "../../scripts/os/client.ts";
 import { chance } from "../oracle/random.ts";
-import { alpn, body, bytes, extension, helloWith, message, padding, record, recorded, records, serverName, u16, u8, vector16, vector8 } from "../ingress_host/hello_bytes.ts";
+import { alpn, body, bytes, extension, helloWith, message, padding, record, recorded, records, serverName, u16, u8, vector16, vector8 } from "../gateway/hello_bytes.ts";
 import { nodeMachine } from "./node_machine.ts";
 import { PEER } from "./plain.ts";
 

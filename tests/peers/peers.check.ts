@@ -8,7 +8,7 @@ import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { freePort, listening, portOf, running, temporaryFolder, type Under } from "../ingress_host/gateway_under_test.ts";
+import { freePort, listening, portOf, running, temporaryFolder, type Under } from "../gateway/gateway_under_test.ts";
 import { skip } from "../skip.ts";
 import { authority, dns, leaf, uri } from "../tls/certificates.ts";
 import { put, putAuthority } from "../tls/tls_under_test.ts";

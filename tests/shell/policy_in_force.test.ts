@@ -8,7 +8,7 @@ import { openEngine } from "../../runtime/host/ask.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import { policyInForce, type Candidate, type LoadWhen, type PolicyInForce, type PolicySource } from "../../runtime/shell/policy_in_force.ts";
 import { newSigner, signed } from "../host/signed.ts";
-import { moduleOf, temporaryFolder } from "../ingress_host/gateway_under_test.ts";
+import { moduleOf, temporaryFolder } from "../gateway/gateway_under_test.ts";
 import { suite } from "../suite.ts";
 
 const test = suite("policy_in_force");

@@ -4,7 +4,7 @@ import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { openRpc, type RpcClient } from "../../runtime/shell/rpc_client.ts";
-import { temporaryFolder } from "../ingress_host/gateway_under_test.ts";
+import { temporaryFolder } from "../gateway/gateway_under_test.ts";
 import { atEnd, suite } from "../suite.ts";
 
 const test = suite("rpc_client");

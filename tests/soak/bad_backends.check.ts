@@ -3,9 +3,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openConnection } from "../../gateway/client/connection.mjs";
-import { backend, freePort, moduleOf, probe, temporaryFolder, visit } from "../ingress_host/gateway_under_test.ts";
+import { backend, freePort, moduleOf, probe, temporaryFolder, visit } from "../gateway/gateway_under_test.ts";
 import { HIGH_WATER_BYTES, READ_BYTES } from "../../gateway/forward/relay.ts";
-import { launch, place } from "../ingress_host/ingressd_process.ts";
+import { launch, place } from "../gateway/ingressd_process.ts";
 import { descriptors, either, figure, quantile, residentKiB, ticking, within } from "./measured.ts";
 
 const test = suite("bad_backends");

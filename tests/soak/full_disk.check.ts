@@ -5,8 +5,8 @@ import { mkdirSync, readFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { backend, freePort, probe, temporaryFolder } from "../ingress_host/gateway_under_test.ts";
-import { launch, place, web } from "../ingress_host/ingressd_process.ts";
+import { backend, freePort, probe, temporaryFolder } from "../gateway/gateway_under_test.ts";
+import { launch, place, web } from "../gateway/ingressd_process.ts";
 import { skip } from "../skip.ts";
 import { figure } from "./measured.ts";
 

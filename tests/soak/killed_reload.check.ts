@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openConnection, type Connection } from "../../gateway/client/connection.mjs";
-import { backend, freePort, moduleOf, probe, temporaryFolder } from "../ingress_host/gateway_under_test.ts";
-import { launch, place, type Running } from "../ingress_host/ingressd_process.ts";
-import { newState } from "../ingress_host/state_under_test.ts";
+import { backend, freePort, moduleOf, probe, temporaryFolder } from "../gateway/gateway_under_test.ts";
+import { launch, place, type Running } from "../gateway/ingressd_process.ts";
+import { newState } from "../gateway/state_under_test.ts";
 import { either, figure, within } from "./measured.ts";
 
 const test = suite("killed_reload");

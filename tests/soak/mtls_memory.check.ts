@@ -4,8 +4,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { connect, type TLSSocket } from "node:tls";
-import { backend, freePort, moduleOf, temporaryFolder } from "../ingress_host/gateway_under_test.ts";
-import { launch, place } from "../ingress_host/ingressd_process.ts";
+import { backend, freePort, moduleOf, temporaryFolder } from "../gateway/gateway_under_test.ts";
+import { launch, place } from "../gateway/ingressd_process.ts";
 import { authority, dns, extension, leaf, oid, tlv, uri } from "../tls/certificates.ts";
 import { GREETING, put, putAuthority } from "../tls/tls_under_test.ts";
 import { descriptors, either, figure, residentKiB, within } from "./measured.ts";

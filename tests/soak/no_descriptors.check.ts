@@ -3,8 +3,8 @@
 import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { backend, freePort, probe, temporaryFolder, visit } from "../ingress_host/gateway_under_test.ts";
-import { launch, place, web } from "../ingress_host/ingressd_process.ts";
+import { backend, freePort, probe, temporaryFolder, visit } from "../gateway/gateway_under_test.ts";
+import { launch, place, web } from "../gateway/ingressd_process.ts";
 import { skip } from "../skip.ts";
 import { descriptors, either, figure, ticking, within } from "./measured.ts";
 

@@ -5,8 +5,8 @@ import type { Socket } from "node:net";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openConnection } from "../../gateway/client/connection.mjs";
-import { backend, freePort, moduleOf, probe, temporaryFolder, visit } from "../ingress_host/gateway_under_test.ts";
-import { launch, place } from "../ingress_host/ingressd_process.ts";
+import { backend, freePort, moduleOf, probe, temporaryFolder, visit } from "../gateway/gateway_under_test.ts";
+import { launch, place } from "../gateway/ingressd_process.ts";
 import { descriptors, either, figure, percent, quantile, residentKiB, slope, ticking, within } from "./measured.ts";
 
 const test = suite("reload_storm");

@@ -4,9 +4,9 @@ import type { Socket } from "node:net";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { SWEEP_MS } from "../../gateway/daemon.ts";
-import { backend, freePort, moduleOf, temporaryFolder, visit } from "../ingress_host/gateway_under_test.ts";
-import { recorded } from "../ingress_host/hello_bytes.ts";
-import { launch, place } from "../ingress_host/ingressd_process.ts";
+import { backend, freePort, moduleOf, temporaryFolder, visit } from "../gateway/gateway_under_test.ts";
+import { recorded } from "../gateway/hello_bytes.ts";
+import { launch, place } from "../gateway/ingressd_process.ts";
 import { descriptors, either, figure, quantile, residentKiB, ticking, within } from "./measured.ts";
 
 const test = suite("stalled_hellos");

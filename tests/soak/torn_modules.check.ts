@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { loadPolicy } from "../../runtime/host/load.ts";
 import type { Trust } from "../../runtime/host/verify.ts";
 import { newSigner, signed } from "../host/signed.ts";
-import { moduleOf } from "../ingress_host/gateway_under_test.ts";
+import { moduleOf } from "../gateway/gateway_under_test.ts";
 import { either, figure } from "./measured.ts";
 
 const test = suite("torn_modules");

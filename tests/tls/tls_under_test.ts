@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect as connectPlain } from "node:net";
 import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
-import { backend, freePort, running, temporaryFolder, type BackendUnderTest, type Record, type Under } from "../ingress_host/gateway_under_test.ts";
+import { backend, freePort, running, temporaryFolder, type BackendUnderTest, type Record, type Under } from "../gateway/gateway_under_test.ts";
 import { authority, dns, leaf, type Authority, type Issued, type Wish } from "./certificates.ts";
 
 export interface Setting {

@@ -14,7 +14,7 @@ import { backend, freePort, moduleOf, probe, running, temporaryFolder } from "./
 import { newState, policyStatus } from "./state_under_test.ts";
 
 const test = suite("killed");
-const CHILD = program("tests/ingress_host/killed_daemon.ts");
+const CHILD = program("tests/gateway/killed_daemon.ts");
 
 interface Row {
   readonly step: string;
