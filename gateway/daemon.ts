@@ -154,7 +154,7 @@ class Running implements Daemon {
     for (const open of ports.all()) ports.close(open);
     this.#timers.push(this.#setup.clock.after(this.#setup.config.timers.drain_ms, () => this.cut()));
     await turns(async () => undefined);
-    // What work under way may have opened.
+    // Work under way may have opened ports.
     for (const open of ports.all()) ports.close(open);
     await forwarder.drained();
     this.close();
@@ -220,7 +220,7 @@ class Running implements Daemon {
       say(`WARNING: the last good policy is in force in place of the file: ${message}`);
       recorder.record([{ op: "load", decision: denial(CODE_NO_MODULE), generation: inForce.generation, local: policyPath, detail: message }], null);
     }
-    if (!readsResets) say("WARNING: koffi is not installed, so the kernel can't be asked about resets: one right behind data may be passed on as an end");
+    if (!readsResets) say("WARNING: koffi is not installed, so resets can't be read from the kernel, and a reset right after data may be passed on as an end");
     say(reportSentence(first.value));
     return ok(null);
   }
@@ -249,7 +249,7 @@ class Running implements Daemon {
     if (closedExposes(context).length > 0) void this.#renewFiles("missing").catch((error: unknown) => say(`the certificates could not be renewed: ${String(error)}`));
   }
 
-  /** A certificate's files may have changed: shown from the next handshake on. What was closed without them opens. */
+  /** A certificate's files may have changed: shown from the next handshake on. Exposes that were closed without them open. */
   #renewFiles(which: Which): Promise<readonly string[]> {
     const { context: { turns }, credentials, reconciler } = this.#parts;
     return turns(async () => {

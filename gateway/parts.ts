@@ -58,20 +58,20 @@ export interface DaemonSetup {
   readonly say: (sentence: string) => void;
   /** Aborted where the start is to be given up; what it has opened is closed again. */
   readonly givenUp?: AbortSignal;
-  /** What else changes with the policy, in the order in which it is prepared. */
+  /** Other parts that change with the policy, in the order in which they are prepared. */
   readonly participants?: readonly Participant[];
   /** How state reaches the disk; another one only where a test stops it in between. */
   readonly disk?: Disk;
 }
 
-/** What the gateway itself opens beside the ports of a policy; filled in as it is opened. */
+/** The gateway's own sockets, beside the ports of a policy; filled in as they are opened. */
 export interface OwnSockets {
   control: { readonly paths: readonly string[]; close(): void } | null;
   http: { readonly port: number; close(): void } | null;
 }
 
 export interface Parts {
-  /** What the control methods may reach. */
+  /** Everything that the control methods may use. */
   readonly context: Context;
   readonly own: OwnSockets;
   readonly audit: Audit;
@@ -82,11 +82,11 @@ export interface Parts {
   /** Closes streams whose `until` has passed; to be called on a tick. */
   readonly passEnds: () => number;
   readonly peers: ReadCredentials | null;
-  /** False where the kernel can't be asked about resets. */
+  /** False where resets can't be read from the kernel. */
   readonly readsResets: boolean;
 }
 
-/** What is read before anything is made. */
+/** Read before any part is made. */
 interface Given {
   readonly keeper: Keeper | null;
   readonly cap: number;
@@ -145,7 +145,7 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
     config, allowedBackends: allowed, inForce, ports, leases, backends, forwarder, recorder,
     refusals: createRefusals(recorder, counters, clock), counters, topDenied, ownership, reloader,
     changes: new CoordinatedChanges({ reloader, clock, counts: counters.changes, say }),
-    isPrepared: (open) => swap.isHeld(open), withoutAddress: () => swapping.openings.waiting(inForce.engine),
+    isPrepared: (open) => swap.isPaused(open), withoutAddress: () => swapping.openings.absent(inForce.engine),
     keeper, clock, turns, startedMs: clock.monoMs(), withdrawn: watchWithdrawn({ leases, ports, clock, say }), guardKey, connectionCap: cap, draining,
     opener, markers, reopen: () => reopen(audit, say), certificates: () => credentials.ends(),
     closedBecause: (info) => credentials.closedNow(info), hostAddresses,

@@ -1,5 +1,5 @@
-// Settings -> Config: defaults for what nobody gave, the rules of each table, and what no schema can
-// say (rules.ts). Every problem is told, not only the first.
+// Settings -> Config: defaults for missing keys, the rules of each table, and the rules that no schema can
+// express (rules.ts). Every problem is reported, not only the first.
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { hasFallback, isNeeded, type Keys } from "./field.ts";
 import { NAMED, TABLES, TOP, type Config, type Table, type TableRules } from "./keys.ts";
@@ -31,7 +31,7 @@ export function decode({ settings, entries, given, problems: found }: Layers): R
     for (const [key, other] of Object.entries(rules.without ?? {})) {
       const setting = at(key);
       if (setting !== undefined && lacks(other)) {
-        problems.push({ key: name(key), value: shown(setting.value), reason: `has no effect without \`${name(other)}\`: give that too, or leave it out`, place: setting.place });
+        problems.push({ key: name(key), value: shown(setting.value), reason: `has no effect without \`${name(other)}\`: give that too, or remove this key`, place: setting.place });
       }
     }
     if (rules.someOf?.every(lacks) === true) {
@@ -62,15 +62,15 @@ export function decode({ settings, entries, given, problems: found }: Layers): R
   return problems.length > 0 ? failed(problems) : ok({ config, places: new Map([...settings].map(([key, { place }]) => [key, place])) });
 }
 
-/** Holds what was put together against the rows once more. */
+/** Compares the assembled configuration with the rows once more. */
 function isConfig(value: unknown): value is Config {
   const rows = (of: unknown): [string, unknown][] => (typeof of === "object" && of !== null ? Object.entries(of) : []);
   const inner = (of: unknown, key: string): unknown => rows(of).find(([name]) => name === key)?.[1];
-  const holds = (of: unknown, keys: Keys): boolean => Object.entries(keys).every(([key, field]) => {
+  const fits = (of: unknown, keys: Keys): boolean => Object.entries(keys).every(([key, field]) => {
     const found = inner(of, key);
     return found === undefined ? !hasFallback(field) && !isNeeded(field) : field.is(found);
   });
-  return holds(value, TOP)
-    && Object.entries(tables).every(([key, { keys }]) => holds(inner(value, key), keys))
-    && Object.entries(NAMED).every(([key, { keys }]) => rows(inner(value, key)).every(([, entry]) => holds(entry, keys)));
+  return fits(value, TOP)
+    && Object.entries(tables).every(([key, { keys }]) => fits(inner(value, key), keys))
+    && Object.entries(NAMED).every(([key, { keys }]) => rows(inner(value, key)).every(([, entry]) => fits(entry, keys)));
 }

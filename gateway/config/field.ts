@@ -1,14 +1,14 @@
-// What one key of the configuration may be. A field checks values, reads them from the text of an
+// The values that one key of the configuration may have. A field checks values, reads them from the text of an
 // environment variable or a flag, and gives its part of the JSON Schema, so that no two of these
 // can disagree.
 
 export type Schema = Readonly<Record<string, unknown>>;
 
 export interface Field<T> {
-  /** What the key means; the documents, the schema and messages say it. */
+  /** The meaning of the key, for the documents, the schema and messages. */
   readonly says: string;
   is(value: unknown): value is T & {};
-  /** What is asked for, after "must be". */
+  /** Describes a valid value, after "must be". */
   readonly wanted: string;
   /** The value that a text outside TOML stands for; a text that stands for none is given back and refused by `is`. */
   fromText(text: string): unknown;
@@ -29,7 +29,7 @@ export type Keys = Readonly<Record<string, Field<unknown>>>;
 
 type TypeOf<F> = F extends Field<infer T> ? T : never;
 type Always<F> = F extends Defaulted<unknown> | Needed<unknown> ? true : false;
-/** What a table with these keys holds once it was decoded. */
+/** The decoded values of a table with these keys. */
 export type ValuesOf<K extends Keys> =
   & { readonly [P in keyof K as Always<K[P]> extends true ? P : never]: TypeOf<K[P]> }
   & { readonly [P in keyof K as Always<K[P]> extends true ? never : P]?: TypeOf<K[P]> };
@@ -99,7 +99,7 @@ export function text(least: number, most: number, says: string, pattern: { reado
 }
 
 const PATH_MOST = 4096;
-/** Longest path that the kernel's sockaddr_un holds. */
+/** The longest path that fits into the kernel's sockaddr_un. */
 const SOCKET_MOST = 107;
 
 export function path(says: string, most = PATH_MOST): Field<string> {

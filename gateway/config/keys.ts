@@ -17,7 +17,7 @@ export interface Table<K extends Keys> extends TableRules {
 
 /** A table of tables, each with a name that its author chooses. */
 export interface NamedTable<K extends Keys> extends Table<K> {
-  /** What one entry is. */
+  /** Describes one entry. */
   readonly entry: string;
   readonly name: { readonly pattern: string; readonly says: string };
 }
@@ -38,16 +38,16 @@ const credentialName = {
 
 export const TOP = {
   on_reload: orElse("recheck", word(["recheck", "keep"], "what happens to established connections that a new policy refuses: `recheck` closes them, `keep` lets them end")),
-  on_bad_certificate: orElse("close", word(["close", "refuse"], "what a start makes of a certificate or an authority that can't be used: `close` leaves the exposes closed that need it, until it is good, `refuse` ends the start")),
+  on_bad_certificate: orElse("close", word(["close", "refuse"], "how a start treats a certificate or an authority that can't be used: `close` keeps the exposes that need it closed until it is good, `refuse` ends the start")),
   state_dir: path("absolute path of the directory that keeps the last good policy and the highest signed revision over restarts; made with mode 0700, one gateway each. Without it the first directory of `STATE_DIRECTORY` (systemd) is taken, else nothing is kept"),
-  allowed_backends: orElse([], list(text(1, 256, "a backend"), 0, 1024, "backends that any service may have, in the policy or by a registration, whoever owns what listens there: `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/app.sock`")),
+  allowed_backends: orElse([], list(text(1, 256, "a backend"), 0, 1024, "backends that any service may have, in the policy or by a registration, without a check of the owner of the listening socket: `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/app.sock`")),
 } satisfies Keys;
 
 export const TABLES = {
   control: table("the control socket", {
     socket: socketPath("absolute path of the control socket; its directory is made with mode 0700"),
   }),
-  intents: table("one registration socket that all services share; needs koffi, because only the peer's credentials tell services apart on it", {
+  intents: table("one registration socket that all services share; needs koffi, because only the peer's credentials distinguish services on it", {
     socket: socketPath("absolute path of the shared registration socket"),
     mode: mode("octal mode of `intents.socket`, `0666` unless given"),
   }, { without: { mode: "socket" } }),
@@ -79,13 +79,13 @@ export const TABLES = {
     drain_ms: orElse(10_000, whole(0, 3_600_000, "how long connections may go on after SIGTERM")),
     interface_poll_ms: orElse(5_000, whole(100, 3_600_000, "how often the interface addresses are read for `bind NET` listeners")),
     policy_check_ms: orElse(10_000, whole(100, 600_000, "the longest time that a new policy's self-tests may take, counted in processor time of their own thread (by the clock at most 60 times as long)")),
-    control_idle_ms: orElse(30_000, whole(100, 3_600_000, "a control client that holds no lease and sends nothing is closed")),
+    control_idle_ms: orElse(30_000, whole(100, 3_600_000, "a control client that has no lease and sends nothing is closed")),
   }),
   policy: table("which policy is served, and how its file is read", {
     file: path("absolute path of the compiled policy; `--policy` goes before it"),
     max_bytes: orElse(134_217_728, whole(1024, 1_073_741_824, "the largest policy file that is read")),
     watch: orElse(true, truth("reload when the policy file changes (its directory is watched)")),
-    trusted_keys: list(path("a public key"), 1, 64, "absolute paths of public keys (PEM): only policies that one of them has signed are loaded. Without this key no signature is asked for"),
+    trusted_keys: list(path("a public key"), 1, 64, "absolute paths of public keys (PEM): only policies that one of them has signed are loaded. Without this key no signature is required"),
   }),
 } satisfies Readonly<Record<string, Table<Keys>>>;
 

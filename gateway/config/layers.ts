@@ -1,5 +1,5 @@
 // The layers of a configuration become settings, one a dotted key, the later layer's in the place
-// of the earlier one's: file < environment < flags. What is no key at all is a problem of its layer.
+// of the earlier one's: file < environment < flags. An unknown key is a problem of its layer.
 //
 //   timers.idle_ms     [timers] idle_ms = 5     INGRESSD__TIMERS__IDLE_MS=5     --set timers.idle_ms=5
 //   services.web.uid   [services.web] uid = 5   INGRESSD__SERVICES__web__UID=5  --set services.web.uid=5
@@ -35,7 +35,7 @@ export function newLayers(): Layers {
   return { settings: new Map(), entries: new Map(), given: new Set(), problems: [] };
 }
 
-/** The document of a file, as TOML or JSON has it; `at` tells the place of a path. */
+/** The document of a file, as TOML or JSON has it; `at` gives the place of a path. */
 export function addDocument(layers: Layers, document: unknown, at: (path: readonly string[]) => Place): void {
   if (!isTable(document)) {
     layers.problems.push({ key: "", reason: "the configuration must be a table", place: at([]) });
@@ -66,7 +66,7 @@ function addTable(layers: Layers, path: readonly string[], keys: Keys, given: un
 
 function addEntries(layers: Layers, key: string, group: NamedTable<Keys>, given: unknown, at: (path: readonly string[]) => Place): void {
   if (!isTable(given)) {
-    layers.problems.push({ key, value: shown(given), reason: `must hold one table for each name, such as [${key}.NAME]`, place: at([key]) });
+    layers.problems.push({ key, value: shown(given), reason: `must have one table for each name, such as [${key}.NAME]`, place: at([key]) });
     return;
   }
   for (const [name, value] of Object.entries(given)) {
@@ -157,7 +157,7 @@ const LATER = new Set(["proxy_protocol", "crl", "crls", "socket_activation"]);
 
 function unknown({ problems }: Layers, path: readonly string[], key: string, known: readonly string[], place: Place): void {
   if (LATER.has(key)) {
-    problems.push({ key: [...path, key].join("."), reason: "is not served in this release: leave it out", place, code: "unsupported" });
+    problems.push({ key: [...path, key].join("."), reason: "is not supported in this release: remove it", place, code: "unsupported" });
     return;
   }
   const where = path.length === 0 ? "" : ` in \`${path.join(".")}\``;

@@ -1,12 +1,12 @@
-// Finds the line of a key in TOML text. The reader of TOML gives no places, and a second reader
-// would disagree with it some day; so it is asked itself: a key begins after the longest part of
-// the text, cut at a line's end, that can be read and does not have it.
+// Finds the line of a key in TOML text. The TOML parser gives no places, and a second parser
+// would disagree with it some day, so the same parser finds them: a key begins after the longest part of
+// the text, cut at a line's end, that parses and does not have the key.
 import { parse, TomlError } from "smol-toml";
 
 /** Lines that are looked through one by one where many in a row can't be cut at; beyond that no place is given. */
 const MOST_TRIES = 2_000;
 
-/** From 1; null where the text does not have the key or it can't be told. */
+/** From 1; null where the text does not have the key or the line can't be found. */
 export function lineOf(text: string, path: readonly string[]): number | null {
   const lines = text.split("\n");
   let tries = 0;

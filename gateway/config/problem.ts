@@ -1,4 +1,4 @@
-// What is wrong with a configuration: which key, what it is, why that can't be, and where it stands.
+// A problem of a configuration: its key, the value, the reason, and the place.
 import { likenessNote, visible } from "../../runtime/text/characters.ts";
 
 /** Where a value comes from; the later ones go before the earlier ones. */
@@ -21,7 +21,7 @@ export interface Problem {
   readonly code?: "unsupported";
 }
 
-/** What a whole configuration is refused with. */
+/** The code with which a whole configuration is refused. */
 export function codeOf(problems: readonly Problem[]): "config" | "unsupported" {
   return problems.every(({ code }) => code === "unsupported") ? "unsupported" : "config";
 }

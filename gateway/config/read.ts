@@ -1,5 +1,5 @@
 // The configuration: layers of text -> Config, or every problem with key, value, reason and place.
-// Keys, defaults and bounds stand in config/keys.ts, one row each.
+// Keys, defaults and bounds are in config/keys.ts, one row each.
 import { parse, TomlError } from "smol-toml";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { characterName, takenFor } from "../../runtime/text/characters.ts";
@@ -50,7 +50,7 @@ export function readConfig({ file, env, sets, flags }: Sources): Result<Decoded,
 /** A blank that is none, or a letter that only looks like one of ASCII, is what TOML can't read more often than what it names. */
 function strangeNote(line: string): string {
   const strange = [...new Set(line.replace(/\r$/, ""))].filter((c) => takenFor(c) !== null).slice(0, 4);
-  return strange.length === 0 ? "" : `; the line holds ${strange.map(characterName).join(", ")}`;
+  return strange.length === 0 ? "" : `; the line contains ${strange.map(characterName).join(", ")}`;
 }
 
 function withLine(problem: Problem, text: string): Problem {

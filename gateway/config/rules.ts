@@ -1,4 +1,4 @@
-// What the schema can't say of a configuration: values that clash with each other, and texts that
+// Rules that the schema can't express: values that clash with each other, and texts that
 // need more than a pattern. A rule is a function and a row at the end.
 import { canonicalBackend } from "../forward/backend.ts";
 import type { Config } from "./keys.ts";
@@ -7,7 +7,7 @@ export interface Clash {
   /** Dotted key that the sentence is about. */
   readonly key: string;
   readonly reason: string;
-  /** Keys whose place stands in, where `key` itself was not given. */
+  /** Keys whose place is shown where `key` itself was not given. */
   readonly near?: readonly string[];
 }
 
@@ -34,7 +34,7 @@ function servicesApart({ services }: Config): readonly Clash[] {
     const other = uid === undefined ? undefined : uids.get(uid);
     if (uid !== undefined && other === undefined) uids.set(uid, service);
     return other === undefined ? [] : [{
-      key: `services.${service}.uid`, reason: `is also the uid of \`services.${other}\`, so they can't be told apart: run each under its own user`,
+      key: `services.${service}.uid`, reason: `is also the uid of \`services.${other}\`, so the gateway can't distinguish them: run each under its own user`,
     }];
   });
 }

@@ -19,7 +19,7 @@ export interface Change {
   abort(): Promise<Result<null, Refused>>;
 }
 
-/** What `keepTurn` makes a change of; its `abort` can't be refused. */
+/** The work that `keepTurn` makes a change of; its `abort` can't be refused. */
 export interface Undoable {
   readonly outlook: Outlook;
   commit(): Promise<Result<Report, Refused>>;

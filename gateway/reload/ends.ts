@@ -1,4 +1,4 @@
-// A stream whose `until` passes is treated as at a reload: it is asked about again. Nothing is
+// A stream whose `until` passes is decided again, as at a reload. Nothing is
 // looked at before one of the policy's ends has passed.
 import { CODE_RECHECKED } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";

@@ -1,4 +1,4 @@
-// What ought to listen under a policy: its static exposures, and the leases that it grants.
+// The sockets that should listen under a policy: its static exposures, and the leases that it grants.
 import { isLinkLocal6, type Address } from "../../runtime/net/address.ts";
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
@@ -62,11 +62,11 @@ function staticBackend(info: ListenerInfo, backends: Backends): Result<Backend, 
   return typeof address === "string" ? failed(address) : ok(backends.named(info.service, address));
 }
 
-/** Where a service asks to be reached. */
-export type Asked = Pick<Lease, "service" | "proto" | "port" | "bind">;
+/** The place at which a service wants to be reached. */
+export type Intended = Pick<Lease, "service" | "proto" | "port" | "bind">;
 
 /** The listener that grants a registration, or null. */
-export function granting(engine: PolicyEngine, { service, proto, port, bind }: Asked): ListenerInfo | null {
+export function granting(engine: PolicyEngine, { service, proto, port, bind }: Intended): ListenerInfo | null {
   const info = engine.info.listeners.find((listener) =>
     listener.service === service && listener.proto === proto && listener.ports.some(({ first, last }) => port >= first && port <= last)
     && (bind === null || engine.listenerAt(proto, port, bind) === listener.id));
@@ -79,7 +79,7 @@ export function grants(engine: PolicyEngine, lease: Lease): boolean {
   return info !== null && info.backend === null && info.mode === lease.mode;
 }
 
-/** What the gateway opens for a lease; empty when the policy does not grant it (any more), and where the service listens by itself. */
+/** The sockets that the gateway opens for a lease; none if the policy does not grant it (any more), or the service listens by itself. */
 export function leasedExposures(engine: PolicyEngine, lease: Lease, host: readonly HostAddress[]): readonly Exposure[] {
   const info = granting(engine, lease);
   const { backend } = lease;

@@ -1,4 +1,4 @@
-// What outlives a restart, in the state directory: a copy of the last good policy, and the highest
+// The state that outlives a restart, in the state directory: a copy of the last good policy, and the highest
 // signed revision. Both are staged before a policy is put in force, so that a full disk is found
 // out then, and take their places after it: the copy first, then the mark. Stopped in between,
 // the copy is newer than the mark, never older, and so can be served.

@@ -44,7 +44,7 @@ export class Openings {
     this.#setup = setup;
   }
 
-  /** What ought to be open; an error says why the policy can't be served. */
+  /** The sockets that should be open; an error says why the policy can't be served. */
   wanted(engine: PolicyEngine, host: readonly HostAddress[]): Result<Wanted, string> {
     const { backends, leases, maxPorts, closedBecause } = this.#setup;
     const seen = host.join(" ");
@@ -61,14 +61,14 @@ export class Openings {
     return [...want.values()].filter(({ local }) => this.#setup.ports.at(local) === undefined && !this.#absent.has(local));
   }
 
-  /** Opens all, held: nobody is served there until they are released. The first failure closes them again. */
-  async openHeld(list: readonly Exposure[], engine: PolicyEngine, generation: number, leaving: number): Promise<Result<readonly OpenPort[], string>> {
+  /** Opens all, paused, so that nobody is served there until they are released. The first failure closes them again. */
+  async openPaused(list: readonly Exposure[], engine: PolicyEngine, generation: number, closing: number): Promise<Result<readonly OpenPort[], string>> {
     const { opener, ports, ending } = this.#setup;
     const opened: OpenPort[] = [];
     for (const exposure of list) {
       const result = ending.aborted
         ? { absent: false, message: "the gateway is stopping" }
-        : await opener.open(exposure, engine, generation, true, leaving);
+        : await opener.open(exposure, engine, generation, true, closing);
       if (!isNotOpened(result)) opened.push(result);
       else if (result.absent) this.#leaveOut(exposure, result.message);
       else {
@@ -106,14 +106,14 @@ export class Openings {
   }
 
   /** Exposes of a policy that listen nowhere, because the host has no address of their `bind`. */
-  waiting(engine: PolicyEngine | null): readonly ListenerInfo[] {
+  absent(engine: PolicyEngine | null): readonly ListenerInfo[] {
     return engine === null ? [] : withoutAddress(engine.info.listeners, this.#setup.ports, this.#setup.hostAddresses(), this.#absent);
   }
 
-  /** Says once of each expose that it waits for an address, and again where it has come to do so anew. */
-  sayWaiting(engine: PolicyEngine | null): void {
+  /** Says once of each expose that its address is absent, and again if the address was there in between. */
+  sayAbsent(engine: PolicyEngine | null): void {
     const names = new Set<string>();
-    for (const info of this.waiting(engine)) {
+    for (const info of this.absent(engine)) {
       names.add(WAITS + info.name);
       this.sayOnce(WAITS + info.name, addressSentence(info));
     }

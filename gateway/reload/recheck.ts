@@ -1,9 +1,9 @@
-// At a commit every established connection is asked about again, on the facts that were kept.
-// What the new policy refuses is closed (or, with `keep`, left to end); what it admits goes on.
-// Nothing is charged again. Two steps, because there may be many:
+// At a commit every established connection is decided again, on the facts that were kept.
+// A connection that the new policy refuses is closed (with `keep` it may end by itself); the others continue.
+// Nothing is charged again. There may be many connections, so this takes two steps:
 //   - in the turn of the swap, each is counted in the new policy, so that its caps are right for
 //     the first decision that it makes;
-//   - then they are asked about, a share in each turn of the event loop. The reload is
+//   - then they are decided, a share in each turn of the event loop. The reload is
 //     acknowledged when the last has been.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Address } from "../../runtime/net/address.ts";
@@ -18,7 +18,7 @@ import type { Forwarder } from "../connection/forwarder.ts";
 import type { Exposure, OpenPort } from "../listen/ports.ts";
 import type { NameFault } from "../tls/server_name.ts";
 
-/** Rows that are asked about, and connections that are closed, in one turn at most. */
+/** The most rows that are decided, and connections that are closed, in one turn. */
 const ROWS_PER_TURN = 256;
 const CLOSED_PER_TURN = 32;
 
@@ -39,14 +39,14 @@ export type Recheck = () => Promise<number>;
 export function beginRecheck(setup: RecheckSetup): Recheck {
   const round = new Round(setup);
   round.count();
-  return () => round.ask();
+  return () => round.decide();
 }
 
 class Round {
   readonly #setup: RecheckSetup;
   /** Listeners of the new policy, by socket. */
   readonly #listeners = new Map<number, number>();
-  /** What each socket served when its connections were let in, for their records. */
+  /** The exposure of each socket when its connections were admitted, for their records. */
   readonly #served = new Map<number, Exposure>();
   /** Rows that existed at the swap. */
   readonly #rows: number;
@@ -63,7 +63,7 @@ class Round {
       if (state === FREE || state === PENDING) continue;
       const source = table.sourceOf(row);
       const id = this.#listenerOf(table.socket[row] ?? 0);
-      // What is not counted in the new policy must not be given back to it either.
+      // A connection that the new policy does not count must not be released to it either.
       const counts = id >= 0 && (state === READING || state === SECURING || state === CONNECTING || state === OPEN) && typeof source !== "number";
       if (counts) engine.recount(id, source, table.zone[row] ?? 0);
       const known = state === CONNECTING || state === OPEN ? table.identity[row] : undefined;
@@ -73,7 +73,7 @@ class Round {
   }
 
   /** In turns; returns how many connections were closed. */
-  async ask(): Promise<number> {
+  async decide(): Promise<number> {
     const { recorder, forwarder, engine } = this.#setup;
     let closed = 0;
     for (let row = 0; row < this.#rows; ) {
@@ -98,7 +98,7 @@ class Round {
   #answer(row: number): Entry | "unread" | null {
     const { engine, forwarder, generation, onReload } = this.#setup;
     const { table } = forwarder;
-    const answer = this.#asked(row);
+    const answer = this.#answerFor(row);
     if (answer === null || (!answer.allowed && answer.later)) return null;
     const state = table.state[row];
     if (answer.allowed) {
@@ -112,12 +112,12 @@ class Round {
     return onReload === "recheck" && typeof table.sourceOf(row) !== "number" ? this.#entryOf(row, answer) : null;
   }
 
-  /** The new policy's answer about a row, or null where there is nothing to ask. */
-  #asked(row: number): Answer | null {
+  /** The new policy's answer about a row, or null where nothing is to be decided. */
+  #answerFor(row: number): Answer | null {
     const { engine, generation, onReload, forwarder: { table } } = this.#setup;
     const state = table.state[row];
     const source = table.sourceOf(row);
-    // A row that was taken since holds a connection that the new policy itself admitted.
+    // A row that was taken since has a connection that the new policy itself admitted.
     if (typeof source === "number" || table.generation[row] === generation) return null;
     const listener = table.listener[row] ?? -1;
     if (state === READING) return listener < 0 ? denial(CODE_NOT_EXPOSED) : engine.accept(listener, source);
@@ -159,7 +159,7 @@ class Round {
   }
 }
 
-/** A client's name that has no form to decide by counts as none, where no rule asks for names. */
+/** A client's name without a canonical form counts as no name where no rule has names. */
 export function nameMayCount(engine: PolicyEngine, listener: number, fault: NameFault | null | undefined): boolean {
   return fault === null || engine.info.listeners[listener]?.asksNames === false;
 }
@@ -169,7 +169,7 @@ export function decisionNow(
   engine: PolicyEngine, listener: number, source: Address, name: string | null | undefined, known: Known | undefined,
 ): Decision {
   const info = engine.info.listeners[listener];
-  // Who was verified by another authority is not known to this listener.
+  // A client that another authority verified is not known to this listener.
   if (info?.mode === "mtls" && known !== undefined && known.ca === info.ca) return engine.identity(listener, source, name ?? null, known.identity);
   if (name !== undefined) return engine.hello(listener, source, name);
   const answer = engine.accept(listener, source);

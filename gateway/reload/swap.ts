@@ -31,15 +31,15 @@ export interface SwapSetup extends OpeningsSetup {
 /** A policy that was checked. Its bytes are not part of it, so that they can be freed. */
 export type Openable = Pick<Candidate, "policy" | "open">;
 
-/** What a policy needs before it can be in force. */
+/** A policy's engine and ports, before it is in force. */
 export interface Ready extends Openable {
   readonly engine: PolicyEngine;
-  /** Listening and held. */
+  /** Listening and paused. */
   readonly opened: readonly OpenPort[];
   readonly want: Wanted;
 }
 
-/** What was in force before; nulls before the first policy. */
+/** The policy and the engine that were in force before; null before the first policy. */
 export interface Previous {
   readonly policy: Openable | null;
   readonly engine: PolicyEngine | null;
@@ -48,7 +48,7 @@ export interface Previous {
 /** Commits a candidate, or takes it back; the answer is the new generation. */
 export type Commit = (engine: PolicyEngine) => number;
 
-/** What the turn of the swap leaves to be finished. */
+/** The work that remains after the turn of the swap. */
 interface Turned {
   readonly generation: number;
   readonly want: Wanted;
@@ -62,15 +62,15 @@ export class Swap {
   readonly #setup: SwapSetup;
   #current: Openable | null = null;
   /** Sockets that listen for a policy that is not in force. */
-  #held: readonly OpenPort[] = [];
+  #paused: readonly OpenPort[] = [];
 
   constructor(setup: SwapSetup) {
     this.#setup = setup;
   }
 
   /** Whether a socket listens for a prepared policy, so that nobody is served there. */
-  isHeld(open: OpenPort): boolean {
-    return this.#held.includes(open);
+  isPaused(open: OpenPort): boolean {
+    return this.#paused.includes(open);
   }
 
   previous(): Previous {
@@ -87,19 +87,19 @@ export class Swap {
     const want = openings.wanted(engine, hostAddresses());
     if (!want.ok) return failed({ cause: "policy", message: want.error });
     // The place of an own socket that is to close is free only after the swap.
-    const leaving = ports.all().filter(({ local }) => !want.value.has(local));
-    const leavingAt = groupedByPort(leaving);
-    const blocked = (e: Exposure): boolean => leavingAt.get(e.port)?.some((open) => overlaps(open, e)) ?? false;
+    const closing = ports.all().filter(({ local }) => !want.value.has(local));
+    const closingAt = groupedByPort(closing);
+    const blocked = (e: Exposure): boolean => closingAt.get(e.port)?.some((open) => overlaps(open, e)) ?? false;
     const missing = openings.missing(want.value).filter((e) => !blocked(e));
-    const opened = await openings.openHeld(missing, engine, inForce.generation + 1, leaving.length);
+    const opened = await openings.openPaused(missing, engine, inForce.generation + 1, closing.length);
     if (!opened.ok && busy === "refuse") return failed({ cause: "port", message: opened.error });
-    this.#held = opened.ok ? opened.value : [];
-    return ok({ policy, open, engine, opened: this.#held, want: want.value });
+    this.#paused = opened.ok ? opened.value : [];
+    return ok({ policy, open, engine, opened: this.#paused, want: want.value });
   }
 
   /** Undoes `ready`. */
   release({ opened }: Ready): void {
-    this.#held = [];
+    this.#paused = [];
     for (const port of opened) this.#setup.ports.close(port);
     this.#tidy();
   }
@@ -119,7 +119,7 @@ export class Swap {
     const late = await openings.openNow(openings.missing(want), engine, generation);
     const opens = [...ready.opened, ...late.opened].filter((open) => !open.closing);
     openings.announce(opens, before);
-    openings.sayWaiting(inForce.engine);
+    openings.sayAbsent(inForce.engine);
     this.#tidy();
     return ok({
       generation, sha256: policy.info.sha256, opened: opens.map(({ local }) => local), closed: closed.map(({ local }) => local),
@@ -156,7 +156,7 @@ export class Swap {
     if (inForce.engine !== null) ruleHits.keepCounts(inForce.engine.info, engine.info);
     const generation = commit(engine);
     this.#current = { policy, open };
-    this.#held = [];
+    this.#paused = [];
     for (const port of closed) ports.close(port);
     for (const port of opened) port.socket.release();
     this.#dropLeases(engine);

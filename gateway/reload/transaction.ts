@@ -4,25 +4,25 @@
  *   step                                                                  undone by
  *   PREPARE
  *    1  each participant stages what it needs (certificates, …)           its `abort`, last first
- *    2  the engine is opened; new ports listen, held: peers that          the ports close
- *       connect are not decided
+ *    2  the engine is opened; new ports listen, paused: peers             the ports close
+ *       that connect are not decided
  *    3  copy and mark are written beside their places in the              the written files are removed
  *       state directory
- *   ── prepared: nothing has changed but that the new ports are taken. It may stay so for the time of a lease. ──
+ *   ── prepared: only the new ports are taken. It may stay so for the time of a lease ──
  *   COMMIT
  *    4  THE SWAP, in one turn of the event loop: limits and rule          the previous policy is put in force again
  *       hits move over, the new engine decides, ports that no             with its ports, and with what is owed under
- *       longer ought to be open close, held ports are released,           either policy (`Swap.restore`)
+ *       longer should be open close, paused ports are released,           either policy (`Swap.restore`)
  *       leases that are no longer granted end, and each
  *       participant commits
  *       ══ first point of no return: a peer that was decided stays decided, a lease that ended stays ended ══
- *    5  established connections are asked about again and closed          not undone: a closed connection stays closed
+ *    5  established connections are decided again and closed              not undone: a closed connection stays closed
  *       where they are refused; participants finish
  *    6  ports whose place an own port had before are opened               as 4
  *    7  copy and mark take their places by rename                         their previous content is written back
  *       ══ second point of no return: the answer is "in force", and an older signed revision is refused from now on ══
  *
- * INVARIANT: a failure before the swap leaves no trace; a failure from 4 to 7 ends with the previous policy in force,
+ * INVARIANT: a failure before the swap has no effect; a failure from 4 to 7 ends with the previous policy in force,
  * and what is in force is also on the disk. After 7 only a coordinator in this process (`Daemon.prepare`) can take the
  * change back, as long as no other change came after it. `finish: "final"` gives that up and remembers nothing.
  */
@@ -45,7 +45,7 @@ export interface TransactionSetup {
   readonly ending: AbortSignal;
 }
 
-/** What a commit would do. */
+/** The effect of a commit. */
 export interface Outlook {
   readonly info: PolicyInfo;
   /** Local endpoints that it opens and that it closes. */
@@ -59,7 +59,7 @@ interface Prepared {
   readonly ready: Ready;
   readonly staged: Staged | null;
   readonly previous: Previous;
-  /** Puts copy and mark back as they were; null where that can't be asked for. */
+  /** Puts copy and mark back as they were; null where that is not possible. */
   readonly putBack: (() => Promise<void>) | null;
 }
 

@@ -50,7 +50,7 @@ const LINES: readonly (readonly [words: string, ...tests: readonly string[]])[] 
   ["The backend is a literal loopback address or a unix socket", `${HOST}/config.test.ts: backends are literal and local`, `${HOST}/own_sockets.test.ts: a link that is turned to the control socket after the decision`],
   ["it must belong to the registrant", `${HOST}/other_users.test.ts: a backend of another user is refused, unless the configuration lists it`, `${HOST}/exposure.test.ts: a unix backend is served when its listener is the service, by the peer's credentials`],
   ["checked again at each connect", `${HOST}/other_users.test.ts: a backend that passes to another user is cut before a byte of it is forwarded`, `${HOST}/own_sockets.test.ts: the process that listens is looked up at each connect, and an unknown one is refused`],
-  ["Two services with one uid can't be told apart", `${HOST}/config.test.ts: [services.web]\\nuid = 5\\n[services.api]\\nuid = 5`],
+  ["Two services with one uid can't be distinguished", `${HOST}/config.test.ts: [services.web]\\nuid = 5\\n[services.api]\\nuid = 5`],
   ["Caps per service and overall", `${HOST}/bad_claims.test.ts: over a cap: the last place is given, the one after is refused`],
   ["A dead owner's port closes within a second", `${HOST}/exposure.test.ts: the owner's connection closing closes its ports at once`, `${HOST}/client.test.ts: a service that is killed is not reachable any more`],
   ["The audit record is written before `listen`; `port open` after it", `${HOST}/allow.test.ts: an allowed client reaches the backend; markers follow their facts`],

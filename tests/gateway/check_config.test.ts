@@ -42,8 +42,8 @@ test("what this release does not have is refused with a code of its own", () => 
     assert.equal([run(`${key} = true`).code, run(`${key} = true\nprots = 5`).code], [6, 3], key);
     const answer: unknown = JSON.parse(run(`${key} = true`, ["--json"]).out);
     assert.equal(answer, {
-      ok: false, class: "unsupported", code: "unsupported", message: `${path}:1: \`${key}\` is not served in this release: leave it out`,
-      data: { problems: [{ code: "unsupported", key, value: null, reason: "is not served in this release: leave it out", place: { layer: "file", file: path, line: 1 } }] },
+      ok: false, class: "unsupported", code: "unsupported", message: `${path}:1: \`${key}\` is not supported in this release: remove it`,
+      data: { problems: [{ code: "unsupported", key, value: null, reason: "is not supported in this release: remove it", place: { layer: "file", file: path, line: 1 } }] },
     }, key);
   }
 });

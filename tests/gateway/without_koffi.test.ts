@@ -40,7 +40,7 @@ test("a service's own socket works, and no peer and no backend is identified by 
   const own = join(folder, "web.sock");
   const it = withoutKoffi(folder, `allowed_backends = ["127.0.0.1:${behind.port}"]\n[services.web]\nsocket = "${own}"\nuid = ${process.getuid?.() ?? 0}`);
   await it.line("ingressd: ready");
-  assert.match(it.err(), /WARNING: koffi is not installed, so the kernel can't be asked about resets: one right behind data may be passed on as an end\n/);
+  assert.match(it.err(), /WARNING: koffi is not installed, so resets can't be read from the kernel, and a reset right after data may be passed on as an end\n/);
   const intent = (to: string): object => ({ service: "web", proto: "tcp", port, mode: "tcp", backend: to });
   const operator = await openConnection(join(folder, "run", "control.sock"));
   const asOperator = await operator.call("register", intent(`127.0.0.1:${behind.port}`));
