@@ -82,7 +82,7 @@ test("refusals", () => {
     const { message, exitCode } = config.error;
     assert.match(message, expected, text);
     assert.is(message.split("\n").length, 1, `${text}: one line`);
-    assert.is(exitCode, /not served in this release/.test(message) ? EXIT_UNSUPPORTED : EXIT_REJECTED, text);
+    assert.is(exitCode, /not supported in this release/.test(message) ? EXIT_UNSUPPORTED : EXIT_REJECTED, text);
   }
   const both = parseConfig("proxy_protocol = true\nprots = 5", "c.toml");
   assert.ok(!both.ok && both.error.exitCode === EXIT_REJECTED, "a mistake beside it is the user's");
