@@ -3,7 +3,7 @@ import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { ok } from "../../runtime/result/result.ts";
 import { parseCommand } from "../../gateway/cli/arguments.ts";
-import { heldWall } from "../../runtime/host/held_wall.ts";
+import { monotonicWall } from "../../runtime/host/wall_clock.ts";
 import { EXIT_REJECTED, EXIT_UNSUPPORTED } from "../../gateway/exit.ts";
 import { defaultConfig, parseConfig } from "../../gateway/config/read.ts";
 import { canonicalBackend } from "../../gateway/forward/backend.ts";
@@ -147,7 +147,7 @@ test("the command line", () => {
 
 test("a wall clock that is set back does not run back within one run", () => {
   let real = 1_000_000;
-  const wall = heldWall(() => real);
+  const wall = monotonicWall(() => real);
   assert.is(wall(), 1_000_000);
   real = 1_000_000 - 5 * 86_400_000;
   assert.is(wall(), 1_000_000);
