@@ -1,4 +1,4 @@
-// The command line of ingress-guard: what is understood, and the sentence for each mistake.
+// The command line of ingress-guard: what each one means, and the sentence for each mistake.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parseCommand as readCommand, type Command } from "../../runtime/guard/arguments.ts";

@@ -1,5 +1,5 @@
-// The walk-through of the README, line by line, in a network namespace; the scanner stands in another, which
-// a pair of interfaces joins to it. What it finds of 65,535 ports is what the policy exposes.
+// The walk-through of the README, line by line, in a network namespace; the scanner is in another, which
+// a pair of interfaces joins to it. Of 65,535 ports it finds those that the policy exposes.
 import { spawn, spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
