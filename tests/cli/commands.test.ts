@@ -66,9 +66,9 @@ commands("a usage mistake is one sentence with a remedy, exit 2", async ({ dir }
   mkdirSync(dir.at("folder"), { recursive: true });
   await checkAll(dir, [
     { args: [], exit: 2, err: /^ingressc: no command is given\nhelp: .*--help/ },
-    { args: ["biuld", "good.ingress"], exit: 2, err: /^ingressc: ingressc has no command `biuld`\nhelp: did you mean `build`\?/ },
-    { args: ["--vresion"], exit: 2, err: /no flag `--vresion`/ },
-    { args: ["toString"], exit: 2, err: /no command `toString`/ },
+    { args: ["biuld", "good.ingress"], exit: 2, err: /^ingressc: unknown command `biuld`\nhelp: did you mean `build`\?/ },
+    { args: ["--vresion"], exit: 2, err: /unknown flag `--vresion`/ },
+    { args: ["toString"], exit: 2, err: /unknown command `toString`/ },
     { args: ["check"], exit: 2, err: /needs FILE\nhelp: write `ingressc check FILE`/ },
     { args: ["check", "none.ingress"], exit: 2, err: /^ingressc: there is no file `none.ingress`\nhelp: / },
     { args: ["build", "folder"], exit: 2, err: /`folder` is a folder\nhelp: / },

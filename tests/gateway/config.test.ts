@@ -115,21 +115,21 @@ test("backends are literal and local", () => {
 
 test("the command line", () => {
   const refused: readonly (readonly [readonly string[], RegExp])[] = [
-    [["--polcy", "x"], /no flag `--polcy`/],
+    [["--polcy", "x"], /unknown flag `--polcy`/],
     [["--policy"], /`--policy` needs a value/],
     [["--policy", "--config"], /`--policy` needs a value/],
     [["--policy", "a", "--policy", "b"], /given twice/],
-    [["serve", "--policy", "a"], /no command `serve`/],
+    [["serve", "--policy", "a"], /unknown command `serve`/],
     [["status", "extra"], /`extra` is one operand too many/],
     [["status", "--policy", "a"], /`ingressd status` has no flag `--policy`; it is a flag of ingressd without a command, `ingressd check-config`;/],
-    [["--policy", "a", "--json"], /ingressd has no flag `--json`; `ingressd --help` lists its flags/],
-    [["--policy", "a", "--service", "web"], /ingressd has no flag `--service`; it is a flag of `ingressd expose`;/],
+    [["--policy", "a", "--json"], /unknown flag `--json`; `ingressd --help` lists its flags/],
+    [["--policy", "a", "--service", "web"], /unknown flag `--service`; it is a flag of `ingressd expose`;/],
     [["expose", "--config", "a"], /`ingressd expose` has no flag `--config`/],
     [["reload", "--watch"], /`ingressd reload` has no flag `--watch`; it is a flag of `ingressd status`;/],
     [["--set"], /`--set` needs a value/],
-    [["constructor"], /no command `constructor`/],
+    [["constructor"], /unknown command `constructor`/],
     [["status", "--json=yes"], /takes no value/],
-    [["-x"], /no flag `-x`/],
+    [["-x"], /unknown flag `-x`/],
   ];
   for (const [argv, expected] of refused) {
     const command = parseCommand(argv);
