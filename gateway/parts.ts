@@ -93,17 +93,17 @@ interface Given {
   readonly guardKey: Uint8Array | null;
 }
 
-/** `ending` is aborted as soon as the gateway is to end; `draining` says so, too, once it has served. */
-export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () => boolean): Result<Parts, Failure> {
-  const given = readGiven(setup);
-  if (!given.ok) return given;
-  const { cap, guardKey, keeper } = given.value;
-  const { config, clock, say, hostAddresses } = setup;
+/** Decides connections, serves them and records them. */
+function makeServing(setup: DaemonSetup, { cap, keeper }: Given, ending: AbortSignal) {
+  const { config, clock, say } = setup;
   const counters = newCounters();
   const audit = openAudit(config.audit.file, counters, say);
   if (isFailure(audit)) return failed(audit);
   const own: OwnSockets = { control: null, http: null };
-  const descriptors = watchDescriptors(counters, say);
+  const ports = new Ports(
+    () => own.control?.paths ?? [],
+    () => own.http?.port ?? null,
+  );
   const inForce = policyInForce({
     path: setup.policyPath,
     maxBytes: config.policy.max_bytes,
@@ -114,16 +114,8 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
     follows: "file",
     ending,
   });
-  const ports = new Ports(
-    () => own.control?.paths ?? [],
-    () => own.http?.port ?? null,
-  );
-  const leases = new Leases();
-  const peers = peerCredentials();
-  const ownership: OwnershipSetup = { credentials: peers, sockets: openSockDiag(), listening: oncePerTurn(listeningSockets) };
-  const allowed = allowedBackends(config);
-  const backends = makeBackends(setup, ports, ownership, allowed);
-  const [topDenied, turns] = [new TopDenied(), createTurns()];
+  const descriptors = watchDescriptors(counters, say);
+  const topDenied = new TopDenied();
   const markers = createMarkers(setup.print, counters);
   const recorder = createRecorder({ audit, counters, markers, clock, onError: config.audit.on_error });
   const credentials = createCredentials(config, clock, say);
@@ -142,6 +134,30 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
   });
   const isReset = resetReader();
   const forwarder: Forwarder = nodeForwarder({ table, decider: admitter.decider, clock, isReset, timers: config.timers });
+  return ok({
+    counters,
+    audit,
+    own,
+    ports,
+    inForce,
+    descriptors,
+    topDenied,
+    markers,
+    recorder,
+    credentials,
+    admitter,
+    forwarder,
+    readsResets: isReset !== null,
+  });
+}
+
+type Serving = Extract<ReturnType<typeof makeServing>, { ok: true }>["value"];
+
+/** Opens ports and replaces the policy. */
+function makeReloading(setup: DaemonSetup, serving: Serving, keeper: Keeper | null, backends: Backends, leases: Leases, ending: AbortSignal) {
+  const { config, clock, say, hostAddresses } = setup;
+  const { ports, forwarder, recorder, markers, credentials, inForce, counters } = serving;
+  const turns = createTurns();
   const opener = createOpener({ ports, forwarder, recorder, maxPorts: config.caps.ports });
   const opening: OpeningsSetup = {
     ports,
@@ -167,18 +183,26 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
     ruleHits: counters.ruleHits,
   };
   const swap = new Swap(swapping);
-  const reloader = new Reloader({
-    inForce,
-    keeper,
-    swap,
-    ports,
-    counters,
-    turns,
-    clock,
-    say,
-    ending,
-    participants: [credentials.participant, ...(setup.participants ?? [])],
-  });
+  const participants = [credentials.participant, ...(setup.participants ?? [])];
+  const reloader = new Reloader({ inForce, keeper, swap, ports, counters, turns, clock, say, ending, participants });
+  return { turns, opener, swapping, swap, reloader };
+}
+
+/** `ending` is aborted as soon as the gateway is to end; `draining` says so, too, once it has served. */
+export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () => boolean): Result<Parts, Failure> {
+  const given = readGiven(setup);
+  if (!given.ok) return given;
+  const { cap, guardKey, keeper } = given.value;
+  const { config, clock, say, hostAddresses } = setup;
+  const serving = makeServing(setup, given.value, ending);
+  if (!serving.ok) return serving;
+  const { counters, audit, own, ports, inForce, descriptors, topDenied, markers, recorder, credentials, admitter, forwarder, readsResets } = serving.value;
+  const leases = new Leases();
+  const peers = peerCredentials();
+  const ownership: OwnershipSetup = { credentials: peers, sockets: openSockDiag(), listening: oncePerTurn(listeningSockets) };
+  const allowed = allowedBackends(config);
+  const backends = makeBackends(setup, ports, ownership, allowed);
+  const { turns, opener, swapping, swap, reloader } = makeReloading(setup, serving.value, keeper, backends, leases, ending);
   const context: Context = {
     config,
     allowedBackends: allowed,
@@ -220,7 +244,7 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
     descriptors,
     reconciler: new Reconciler(swapping),
     peers,
-    readsResets: isReset !== null,
+    readsResets,
     passEnds: createEnds({ inForce, forwarder, recorder, ports, clock, onReload: config.on_reload }),
   });
 }

@@ -12,6 +12,26 @@ export interface SemanticJson {
   readonly text: Uint8Array;
 }
 
+/** Sets of names or identities under ids that come from their words. */
+class WordSets<S extends { readonly words: readonly string[] }> {
+  readonly byId = new Map<string, readonly string[]>();
+  readonly #ids = new Map<S, string>();
+  readonly #hashed: (bytes: Uint8Array) => string;
+
+  constructor(hashed: (bytes: Uint8Array) => string) {
+    this.#hashed = hashed;
+  }
+
+  idOf(set: S): string {
+    let id = this.#ids.get(set);
+    if (id === undefined) {
+      this.#ids.set(set, (id = this.#hashed(new TextEncoder().encode(set.words.join("\n")))));
+      this.byId.set(id, set.words);
+    }
+    return id;
+  }
+}
+
 export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[], hash: Sha256 = sha256): SemanticJson {
   const idOf = (bytes: Uint8Array): string => bytesToHex(hash(bytes)).slice(0, 32);
   const nets = new Map<string, PrefixText>();
@@ -25,34 +45,15 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
     }
     return id;
   };
-  const hosts = new Map<string, readonly string[]>();
-  const hostIds = new Map<HostSet, string>();
-  const names = (set: HostSet | null): string | null => {
-    if (set === null) return null;
-    let id = hostIds.get(set);
-    if (id === undefined) {
-      hostIds.set(set, (id = idOf(new TextEncoder().encode(set.words.join("\n")))));
-      hosts.set(id, set.words);
-    }
-    return id;
-  };
-  const ids = new Map<string, readonly string[]>();
-  const idIds = new Map<IdSet, string>();
-  const identities = (set: IdSet): string => {
-    let id = idIds.get(set);
-    if (id === undefined) {
-      idIds.set(set, (id = idOf(new TextEncoder().encode(set.words.join("\n")))));
-      ids.set(id, set.words);
-    }
-    return id;
-  };
+  const hosts = new WordSets<HostSet>(idOf);
+  const ids = new WordSets<IdSet>(idOf);
   const own = byOwner(rules);
   const rulesOf = (listener: number | null, action: "allow" | "deny"): readonly OrderedRule[] => own.get(owner(listener, action)) ?? [];
   // Clauses that need terminated TLS are omitted where it isn't, so that a policy without them keeps its hash.
   const rule = ({ from, sni, client, until, dryrun }: OrderedRule): object => ({
     from: net(from),
-    sni: names(sni),
-    ...(client !== null && { client: identities(client) }),
+    sni: sni === null ? null : hosts.idOf(sni),
+    ...(client !== null && { client: ids.idOf(client) }),
     until,
     dryrun,
   });
@@ -87,8 +88,8 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
         deny: denies,
         ...(dials.length > 0 && { dial: dials }),
         expose: exposes,
-        hosts: Object.fromEntries(hosts),
-        ...(ids.size > 0 && { ids: Object.fromEntries(ids) }),
+        hosts: Object.fromEntries(hosts.byId),
+        ...(ids.byId.size > 0 && { ids: Object.fromEntries(ids.byId) }),
       }),
     ),
     nets,

@@ -58,15 +58,7 @@ export function lowerNames(sets: readonly HostSet[], most: number): Names | Exce
   for (let number = 0; number < places.length; number++) {
     const place = places[number];
     if (place === undefined) break;
-    const children = new Map<string, { readonly set: number; readonly node: HostNode; readonly above: HostNode }[]>();
-    for (const { set, node } of place.own) {
-      for (const [label, child] of node.children) {
-        const own = { set, node: child, above: node };
-        const known = children.get(label);
-        if (known === undefined) children.set(label, [own]);
-        else known.push(own);
-      }
-    }
+    const children = childrenOf(place);
     for (const label of [...children.keys()].sort()) {
       const own = children.get(label) ?? [];
       const differ = (from: (above: HostNode) => boolean, to: (node: HostNode) => boolean): number[] =>
@@ -107,6 +99,27 @@ export function lowerNames(sets: readonly HostSet[], most: number): Names | Exce
       classesOf.map(({ length }) => length),
     );
   return { kind: "names", parents: parents.all(), labels, endOf: endOf.all(), ends: ends.words(), classCount: collections.count, classesOf };
+}
+
+/** A node below a place, with the set that has it and the node above it. */
+interface Child {
+  readonly set: number;
+  readonly node: HostNode;
+  readonly above: HostNode;
+}
+
+/** The nodes right below a place, by label. */
+function childrenOf(place: Place): ReadonlyMap<string, readonly Child[]> {
+  const children = new Map<string, Child[]>();
+  for (const { set, node } of place.own) {
+    for (const [label, child] of node.children) {
+      const own = { set, node: child, above: node };
+      const known = children.get(label);
+      if (known === undefined) children.set(label, [own]);
+      else known.push(own);
+    }
+  }
+  return children;
 }
 
 /** Collections of sets as rows of bits in shared pages; row 0 is the empty one. */

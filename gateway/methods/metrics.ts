@@ -1,133 +1,150 @@
 // `metrics`: what is counted, in the text format of Prometheus 0.0.4. Names end in `_total` where a
 // value only rises; the count of a rule starts again when a reload changes what the rule says.
+import type { PolicyEngine } from "../../runtime/host/module.ts";
 import { closedExposes } from "./closed.ts";
 import type { Context, Endpoint } from "./context.ts";
 
 /** Rules that have decided, at most so many; a policy may have 100,000. */
 const MOST_RULES = 1_000;
 
+type Kind = "counter" | "gauge";
 type Labels = Readonly<Record<string, string | number>>;
 
 export const metrics: Endpoint = async (context) => ({ result: { text: metricsText(context) } });
 
-export function metricsText(context: Context): string {
-  const {
-    inForce: { engine, generation },
-    counters,
-    forwarder,
-    leases,
-    ports,
-  } = context;
-  const out: string[] = [];
-  const family = (name: string, kind: "counter" | "gauge", help: string, rows: readonly (readonly [Labels, number])[]): void => {
-    out.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${kind}`);
-    for (const [labels, value] of rows) out.push(`${name}${labelText(labels)} ${value}`);
-  };
-  const one = (name: string, kind: "counter" | "gauge", help: string, value: number): void => family(name, kind, help, [[{}, value]]);
-  const byKey = (name: string, label: string, help: string, map: ReadonlyMap<string, number>): void =>
-    family(
-      name,
-      "counter",
-      help,
-      [...map].map(([key, value]) => [{ [label]: key }, value]),
-    );
+/** The text as it grows, a family of samples at a time. */
+class Families {
+  readonly #lines: string[] = [];
 
-  one("ingressd_ready", "gauge", "1 while connections are served: see /readyz", unready(context) === null ? 1 : 0);
-  one("ingressd_policy_generation", "gauge", "generation of the policy in force", generation);
-  if (engine !== null) {
-    const { sha256, treeSha256, listeners } = engine.info;
-    family("ingressd_policy_info", "gauge", "the module and the tree hash of the policy in force", [[{ sha256, tree_sha256: treeSha256 }, 1]]);
-    family(
-      "ingressd_listener_connections",
-      "gauge",
-      "connections of an expose, as the module counts them",
-      listeners.map(({ id, name }) => [{ listener: name }, engine.connections(id)]),
-    );
-    family(
-      "ingressd_listener_connections_cap",
-      "gauge",
-      "the cap of an expose",
-      listeners.map(({ name, capConnections }) => [{ listener: name }, capConnections]),
-    );
-    family(
-      "ingressd_listener_closed",
-      "gauge",
-      "1 for an expose that stays closed because its certificate or authority can't be used",
-      closedExposes(context).map(({ name }) => [{ listener: name }, 1]),
-    );
-    const { used, places } = engine.limiterFill();
-    one("ingressd_limiter_entries", "gauge", "places of the limiter in use", used);
-    one("ingressd_limiter_places", "gauge", "places of the limiter", places);
-    const hits = counters.ruleHits.ofPolicy(engine.info, MOST_RULES);
-    family(
-      "ingressd_rule_hits_total",
-      "counter",
-      "decisions of a rule since it came into force",
-      hits.map(({ listener, rule, at, hits: n }) => [{ listener, rule, at }, n]),
-    );
+  family(name: string, kind: Kind, help: string, rows: readonly (readonly [Labels, number])[]): void {
+    this.#lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${kind}`);
+    for (const [labels, value] of rows) this.#lines.push(`${name}${labelText(labels)} ${value}`);
   }
-  family("ingressd_decisions_total", "counter", "decisions of every kind", [
+
+  one(name: string, kind: Kind, help: string, value: number): void {
+    this.family(name, kind, help, [[{}, value]]);
+  }
+
+  /** A counter with one label. */
+  byKey(name: string, label: string, help: string, map: ReadonlyMap<string, number>): void {
+    const rows = [...map].map(([key, value]): [Labels, number] => [{ [label]: key }, value]);
+    this.family(name, "counter", help, rows);
+  }
+
+  text(): string {
+    return `${this.#lines.join("\n")}\n`;
+  }
+}
+
+export function metricsText(context: Context): string {
+  const out = new Families();
+  const { engine, generation } = context.inForce;
+  out.one("ingressd_ready", "gauge", "1 while connections are served: see /readyz", unready(context) === null ? 1 : 0);
+  out.one("ingressd_policy_generation", "gauge", "generation of the policy in force", generation);
+  if (engine !== null) policyFamilies(out, context, engine);
+  decisionFamilies(out, context);
+  connectionFamilies(out, context);
+  processFamilies(out, context);
+  return out.text();
+}
+
+function policyFamilies(out: Families, context: Context, engine: PolicyEngine): void {
+  const { sha256, treeSha256, listeners } = engine.info;
+  out.family("ingressd_policy_info", "gauge", "the module and the tree hash of the policy in force", [[{ sha256, tree_sha256: treeSha256 }, 1]]);
+  out.family(
+    "ingressd_listener_connections",
+    "gauge",
+    "connections of an expose, as the module counts them",
+    listeners.map(({ id, name }) => [{ listener: name }, engine.connections(id)]),
+  );
+  out.family(
+    "ingressd_listener_connections_cap",
+    "gauge",
+    "the cap of an expose",
+    listeners.map(({ name, capConnections }) => [{ listener: name }, capConnections]),
+  );
+  out.family(
+    "ingressd_listener_closed",
+    "gauge",
+    "1 for an expose that stays closed because its certificate or authority can't be used",
+    closedExposes(context).map(({ name }) => [{ listener: name }, 1]),
+  );
+  const { used, places } = engine.limiterFill();
+  out.one("ingressd_limiter_entries", "gauge", "places of the limiter in use", used);
+  out.one("ingressd_limiter_places", "gauge", "places of the limiter", places);
+  const hits = context.counters.ruleHits.ofPolicy(engine.info, MOST_RULES);
+  out.family(
+    "ingressd_rule_hits_total",
+    "counter",
+    "decisions of a rule since it came into force",
+    hits.map(({ listener, rule, at, hits: n }) => [{ listener, rule, at }, n]),
+  );
+}
+
+function decisionFamilies(out: Families, { counters }: Context): void {
+  out.family("ingressd_decisions_total", "counter", "decisions of every kind", [
     [{ decision: "allow" }, counters.allowed],
     [{ decision: "deny" }, counters.denied],
   ]);
-  byKey("ingressd_denied_total", "reason", "refusals by the word of the marker", counters.byReason);
-  byKey("ingressd_decisions_by_code_total", "code", "decisions by the code of the audit", counters.byCode);
-  byKey("ingressd_shadow_total", "verdict", "shadow verdicts of dryrun rules", new Map(Object.entries(counters.shadow)));
-  one("ingressd_connections", "gauge", "connections that are open", forwarder.live);
-  one("ingressd_connections_cap", "gauge", "connections that may be open", context.connectionCap);
-  one("ingressd_open_sockets", "gauge", "listening sockets", ports.size);
-  one(
+  out.byKey("ingressd_denied_total", "reason", "refusals by the word of the marker", counters.byReason);
+  out.byKey("ingressd_decisions_by_code_total", "code", "decisions by the code of the audit", counters.byCode);
+  out.byKey("ingressd_shadow_total", "verdict", "shadow verdicts of dryrun rules", new Map(Object.entries(counters.shadow)));
+}
+
+function connectionFamilies(out: Families, context: Context): void {
+  const { counters, forwarder, leases, ports } = context;
+  out.one("ingressd_connections", "gauge", "connections that are open", forwarder.live);
+  out.one("ingressd_connections_cap", "gauge", "connections that may be open", context.connectionCap);
+  out.one("ingressd_open_sockets", "gauge", "listening sockets", ports.size);
+  out.one(
     "ingressd_exposes_without_address",
     "gauge",
     "exposes that listen nowhere, because the host has no address of their bind",
     context.withoutAddress().length,
   );
-  one("ingressd_leases", "gauge", "registrations in force", leases.size);
-  one("ingressd_withdrawn_ports", "gauge", "ports that a service has bound by itself and still has, without a lease", context.withdrawn.open().length);
-  family(
+  out.one("ingressd_leases", "gauge", "registrations in force", leases.size);
+  out.one("ingressd_withdrawn_ports", "gauge", "ports that a service has bound by itself and still has, without a lease", context.withdrawn.open().length);
+  out.family(
     "ingressd_certificate_not_after_seconds",
     "gauge",
     "UTC seconds at which a certificate or authority in use ends",
     context.certificates().map(({ kind, name, notAfter }) => [{ kind, name }, notAfter.getTime() / 1000]),
   );
-  byKey("ingressd_connection_ends_total", "end", "how admitted connections ended", counters.ends);
-  family("ingressd_bytes_total", "counter", "bytes of ended connections", [
+  out.byKey("ingressd_connection_ends_total", "end", "how admitted connections ended", counters.ends);
+  out.family("ingressd_bytes_total", "counter", "bytes of ended connections", [
     [{ from: "clients" }, counters.bytesFromClients],
     [{ from: "backends" }, counters.bytesFromBackends],
   ]);
-  one("ingressd_audit_records_total", "counter", "audit records written", counters.auditRecords);
-  one("ingressd_audit_dropped_total", "counter", "decisions without a record", counters.auditDropped);
-  one(
+}
+
+function processFamilies(out: Families, { counters, changes }: Context): void {
+  out.one("ingressd_audit_records_total", "counter", "audit records written", counters.auditRecords);
+  out.one("ingressd_audit_dropped_total", "counter", "decisions without a record", counters.auditDropped);
+  out.one(
     "ingressd_refusals_unrecorded_total",
     "counter",
     "refused registrations and messages beyond the rate at which they are recorded",
     counters.refusalsUnrecorded,
   );
-  one(
+  out.one(
     "ingressd_clients_turned_away_total",
     "counter",
     "connections to control and registration sockets and HTTP that were closed unheard",
     counters.clientsTurnedAway,
   );
-  one("ingressd_deny_markers_suppressed_total", "counter", "deny markers that the rate limit suppressed", counters.denyMarkersSuppressed);
-  one("ingressd_descriptors_exhausted_total", "counter", "moments without a free file descriptor", counters.descriptorsExhausted);
-  one(
-    "ingressd_change_prepared",
-    "gauge",
-    "1 while a change of policy is prepared and neither committed nor aborted",
-    context.changes.current() === null ? 0 : 1,
-  );
-  family(
+  out.one("ingressd_deny_markers_suppressed_total", "counter", "deny markers that the rate limit suppressed", counters.denyMarkersSuppressed);
+  out.one("ingressd_descriptors_exhausted_total", "counter", "moments without a free file descriptor", counters.descriptorsExhausted);
+  out.one("ingressd_change_prepared", "gauge", "1 while a change of policy is prepared and neither committed nor aborted", changes.current() === null ? 0 : 1);
+  out.family(
     "ingressd_changes_total",
     "counter",
     "changes of policy that coordinators prepared, and what became of them",
     Object.entries(counters.changes).map(([result, value]) => [{ result }, value]),
   );
-  family("ingressd_reloads_total", "counter", "reloads, the first policy included", [
+  out.family("ingressd_reloads_total", "counter", "reloads, the first policy included", [
     [{ result: "done" }, counters.reloads],
     [{ result: "refused" }, counters.reloadsRefused],
   ]);
-  return `${out.join("\n")}\n`;
 }
 
 /** Why connections are not served now, or null. */

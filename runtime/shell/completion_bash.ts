@@ -1,6 +1,28 @@
 // The completion of a program for bash.
 import { HEAD, type Offered, type OfferedWords, type Value } from "./completion_words.ts";
 
+/** The head and the functions that offer words and files. */
+function prelude(name: string): readonly string[] {
+  return [
+    `# bash completion for ${name}. ${HEAD}`,
+    `# Source it, or put it where bash-completion looks: /usr/share/bash-completion/completions/${name}`,
+    "",
+    `_${name}_words() { # WORD... : those that begin as the word under the cursor`,
+    '  mapfile -t COMPREPLY < <(compgen -W "$*" -- "$word")',
+    "}",
+    "",
+    `_${name}_files() { # ENDING... : folders, and files with one of the endings (any, where none is given)`,
+    "  local ending",
+    "  mapfile -t COMPREPLY < <(",
+    '    if [ $# = 0 ]; then compgen -f -- "$word"; else compgen -d -- "$word"; fi',
+    '    for ending; do compgen -f -X "!*.$ending" -- "$word"; done',
+    "  )",
+    "  compopt -o filenames 2>/dev/null",
+    "}",
+    "",
+  ];
+}
+
 export function bashCompletion({ name, bare, commands, runsProgram }: Offered): string {
   const say = (value: Value): string => {
     switch (value.kind) {
@@ -40,22 +62,7 @@ export function bashCompletion({ name, bare, commands, runsProgram }: Offered): 
     ),
   ];
   return [
-    `# bash completion for ${name}. ${HEAD}`,
-    `# Source it, or put it where bash-completion looks: /usr/share/bash-completion/completions/${name}`,
-    "",
-    `_${name}_words() { # WORD... : those that begin as the word under the cursor`,
-    '  mapfile -t COMPREPLY < <(compgen -W "$*" -- "$word")',
-    "}",
-    "",
-    `_${name}_files() { # ENDING... : folders, and files with one of the endings (any, where none is given)`,
-    "  local ending",
-    "  mapfile -t COMPREPLY < <(",
-    '    if [ $# = 0 ]; then compgen -f -- "$word"; else compgen -d -- "$word"; fi',
-    '    for ending; do compgen -f -X "!*.$ending" -- "$word"; done',
-    "  )",
-    "  compopt -o filenames 2>/dev/null",
-    "}",
-    "",
+    ...prelude(name),
     `_${name}() {`,
     "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command='' operand=0 i",
     "  COMPREPLY=()",

@@ -113,12 +113,54 @@ function words(options: MachineOptions, scratch: string, ours: number, theirs: n
   ];
 }
 
+/** Resolves when `found` returns a value, or with null if the machine has ended. `changed`: called at each change. */
+async function waitUntil<T>(found: () => T | null, hasEnded: () => boolean, changed: Set<() => void>): Promise<T | null> {
+  for (;;) {
+    const value = found();
+    if (value !== null || hasEnded()) return value;
+    await new Promise<void>((done) => {
+      const again = (): void => {
+        changed.delete(again);
+        done();
+      };
+      changed.add(again);
+    });
+  }
+}
+
+/** The output of a machine so far. `ended`: its exit code, null while it runs. */
+interface Seen {
+  text: string;
+  errors: string;
+  ended: number | null;
+  readonly frames: Buffer[];
+}
+
+/** Collects the machine's output into `seen`; the promise has its exit code. */
+function collect(child: ChildProcess, echo: (text: string) => void, socket: Socket, seen: Seen, change: () => void): Promise<number> {
+  const fault = (error: Error): void => {
+    seen.errors += error.message;
+  };
+  child.stdout?.setEncoding("latin1").on("data", (chunk: string) => {
+    seen.text += chunk;
+    echo(chunk);
+    change();
+  });
+  child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
+    seen.errors += chunk;
+  });
+  socket.on("message", (frame) => {
+    seen.frames.push(frame);
+    change();
+  });
+  socket.on("error", fault);
+  child.on("error", fault);
+  return new Promise((done) => child.on("close", (code) => done(code ?? -1)));
+}
+
 function machine(child: ChildProcess, echo: (text: string) => void, socket: Socket, theirs: number, remove: () => void): Machine {
-  let text = "";
-  let errors = "";
-  let ended: number | null = null;
   const changed = new Set<() => void>();
-  const arrived: Buffer[] = [];
+  const seen: Seen = { text: "", errors: "", ended: null, frames: [] };
   const change = (): void => {
     for (const done of [...changed]) done();
   };
@@ -127,86 +169,44 @@ function machine(child: ChildProcess, echo: (text: string) => void, socket: Sock
   };
   const timer = setTimeout(kill, MOST_MS);
   process.on("exit", kill);
-  child.stdout?.setEncoding("latin1").on("data", (chunk: string) => {
-    text += chunk;
-    echo(chunk);
+  const status = collect(child, echo, socket, seen, change).then((code) => {
+    clearTimeout(timer);
+    process.off("exit", kill);
+    socket.close();
+    remove();
+    seen.ended = code;
     change();
-  });
-  child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
-    errors += chunk;
-  });
-  socket.on("message", (frame) => {
-    arrived.push(frame);
-    change();
-  });
-  socket.on("error", (error) => {
-    errors += error.message;
+    return code;
   });
 
-  const status = new Promise<number>((done) => {
-    child.on("error", (error) => {
-      errors += error.message;
-    });
-    child.on("close", (code) => {
-      clearTimeout(timer);
-      process.off("exit", kill);
-      socket.close();
-      remove();
-      ended = code ?? -1;
-      change();
-      done(ended);
-    });
-  });
-
-  /** Waits until `found` returns a value; null if the machine has ended. */
-  async function until<T>(found: () => T | null): Promise<T | null> {
-    for (;;) {
-      const value = found();
-      if (value !== null || ended !== null) return value;
-      await new Promise<void>((done) => {
-        const again = (): void => {
-          changed.delete(again);
-          done();
-        };
-        changed.add(again);
-      });
-    }
-  }
-
-  const over = (): Error => new Error(`the machine ended with ${ended}: ${errors}\n${text}`);
+  const until = <T>(found: () => T | null): Promise<T | null> => waitUntil(found, () => seen.ended !== null, changed);
+  const over = (): Error => new Error(`the machine ended with ${seen.ended}: ${seen.errors}\n${seen.text}`);
 
   async function exchange(frames: readonly Buffer[]): Promise<readonly Buffer[]> {
-    arrived.length = 0;
+    seen.frames.length = 0;
     for (const frame of frames) socket.send(frame, theirs, HERE);
     const count = await until(() => {
-      const at = arrived.findIndex((frame) => readControl(frame) !== null);
+      const at = seen.frames.findIndex((frame) => readControl(frame) !== null);
       return at < 0 ? null : at;
     });
     if (count === null) throw over();
-    return arrived.slice(0, count + 1);
+    return seen.frames.slice(0, count + 1);
   }
 
   const quiet = async (frames: readonly Buffer[]): Promise<readonly Buffer[]> => (await exchange(frames)).slice(0, -1);
 
   return {
-    text: () => text,
+    text: () => seen.text,
     status,
     send: (...frames) => quiet([...frames, control(OP_WAIT)]),
     advance: (ms) => quiet([control(OP_ADVANCE, ms)]),
     async line(wanted, times = 1) {
-      if (
-        (await until(() =>
-          (
-            text
-              .split("\n")
-              .slice(0, -1)
-              .filter((line) => line === wanted).length >= times
-          ) ?
-            true
-          : null,
-        )) === null
-      )
-        throw over();
+      const lines = (): number =>
+        seen.text
+          .split("\n")
+          .slice(0, -1)
+          .filter((line) => line === wanted).length;
+      if ((await until(() => (lines() >= times ? true : null))) === null) throw over();
     },
     post(frame) {
       socket.send(frame, theirs, HERE);

@@ -2,7 +2,8 @@
 // once in the file.
 
 export interface Mutant {
-  readonly file: "cells" | "charge" | "caps" | "decide" | "identities" | "limits" | "main" | "names" | "search" | "state" | "validate";
+  readonly file:
+    "cells" | "charge" | "caps" | "decide" | "identities" | "limits" | "main" | "names" | "search" | "state" | "tables" | "validate" | "validate_prefixes";
   readonly text: string;
   readonly instead: string;
   /** The test to run first, if it is not the one for the file. */
@@ -110,7 +111,7 @@ export const MUTANTS: readonly Mutant[] = [
   { file: "validate", text: "if (word >= residuals) return false;", instead: "if (word > residuals) return false;" },
   { file: "validate", text: "if (word < first || word >= end) return false;", instead: "if (word < first || word > end) return false;" },
   { file: "validate", text: "if (!isLater(word, waits)) return false;", instead: "if (isLater(word, waits)) return false;" },
-  { file: "validate", text: "indexes - 1 >>> shift >= stride", instead: "indexes - 1 >>> shift > stride" },
+  { file: "validate", text: "(indexes - 1) >>> shift >= stride", instead: "(indexes - 1) >>> shift > stride" },
   {
     file: "validate",
     text: "row >= load<u32>(<usize>(TABLES_BASE + tree), T_ROW_COUNT)",
@@ -122,10 +123,10 @@ export const MUTANTS: readonly Mutant[] = [
   { file: "validate", text: "if (i == 0 ? next != 1 :", instead: "if (i == 0 ? next == 1 :" },
   { file: "validate", text: "return before == nodes;", instead: "return before >= nodes;" },
   { file: "validate", text: "R_ENTRY_LISTENER) >= head(H_LISTENER_COUNT)", instead: "R_ENTRY_LISTENER) > head(H_LISTENER_COUNT)" },
-  { file: "validate", text: "if (load<u32>(at) >= bound) return false;", instead: "if (load<u32>(at) > bound) return false;" },
+  { file: "tables", text: "if (load<u32>(at) >= bound) return false;", instead: "if (load<u32>(at) > bound) return false;" },
   { file: "validate", text: "return owned == limits &&", instead: "return owned <= limits &&" },
-  { file: "validate", text: "rises = after > before;", instead: "rises = after < before;" },
-  { file: "validate", text: "if (depth == 1) return number < upper;", instead: "if (depth == 1) return number <= upper;" },
-  { file: "validate", text: "(group == 0 && (bits & 1) == 0) ||", instead: "(group == 0 && (bits & 1) == 0) &&" },
-  { file: "validate", text: "if (own == 0 || first > count ||", instead: "if (own == 0 && first > count ||" },
+  { file: "tables", text: "rises = after > before;", instead: "rises = after < before;" },
+  { file: "validate_prefixes", text: "if (depth == 1) return number < upper;", instead: "if (depth == 1) return number <= upper;" },
+  { file: "validate_prefixes", text: "(group == 0 && (bits & 1) == 0) ||", instead: "(group == 0 && (bits & 1) == 0) &&" },
+  { file: "validate_prefixes", text: "if (own == 0 || first > count ||", instead: "if (own == 0 && first > count ||" },
 ];

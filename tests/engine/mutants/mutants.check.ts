@@ -34,7 +34,9 @@ const NEAREST: Readonly<Record<Mutant["file"], string>> = {
   main: "engine/limits",
   names: "engine/names",
   state: "engine/state",
+  tables: "engine/tables",
   validate: "engine/tables",
+  validate_prefixes: "engine/tables",
 };
 /** A mutant may loop for ever; then it was noticed. */
 const TEST_MS = 60_000;

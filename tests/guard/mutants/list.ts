@@ -130,7 +130,11 @@ export const MUTANTS: readonly Mutant[] = [
     without: "the refusal to listen on what the guard has not bound",
     noticedBy: ATTACKS,
     edits: [
-      edit("broker.ts", "if (bound === null) return refuse(", "if (bound === null) return kernel.listen(fd, backlog);\n  if (bound === null) return refuse("),
+      edit(
+        "broker.ts",
+        "if (bound === null)\n    return refuse(",
+        "if (bound === null) return kernel.listen(fd, backlog);\n  if (bound === null) return refuse(",
+      ),
     ],
   },
   {
@@ -167,7 +171,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     without: "an MPTCP socket's subflow: its own word counts",
     noticedBy: ["attacks.check", "an MPTCP socket that was disconnected"],
-    edits: [edit("listens.ts", "const bytes = subflows === null ?", "const bytes = subflows !== null || subflows === null ?")],
+    edits: [edit("listens.ts", "const bytes =\n    subflows === null ?", "const bytes = subflows !== null || subflows === null ?")],
   },
   {
     without: "the bound of remembered sockets",
@@ -500,7 +504,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         "direct.ts",
-        "const notify = (): void => keeping.report(clock.monoMs() < bindingUntilMs, [...tokenSockets.values()]",
+        "const notify = (): void =>\n    keeping.report(\n      clock.monoMs() < bindingUntilMs,\n      [...tokenSockets.values()]",
         "const notify = (): void => keeping.report(false, [...tokenSockets.values()].slice(tokenSockets.size)",
       ),
     ],
@@ -577,13 +581,13 @@ export const MUTANTS: readonly Mutant[] = [
   {
     without: "trusted keys",
     noticedBy: ["following.check", "with trusted keys"],
-    edits: [edit("policy.ts", "trustedKeys: signatures?.trustedKeys, keysOption", "trustedKeys: undefined, keysOption")],
+    edits: [edit("policy.ts", "trustedKeys: signatures?.trustedKeys,\n    keysOption", "trustedKeys: undefined, keysOption")],
   },
   {
     without: "revisions that only rise",
     noticedBy: ["following.check", "with trusted keys"],
     edits: [
-      edit("policy.ts", 'keysOption: "--trusted-key", revisions,', 'keysOption: "--trusted-key", revisions: null,'),
+      edit("policy.ts", 'keysOption: "--trusted-key",\n    revisions,', 'keysOption: "--trusted-key", revisions: null,'),
       edit("../shell/revision.ts", "if (why !== null) throw new Error(why);", ""),
     ],
   },
