@@ -53,7 +53,11 @@ export function createCoverage(project, built) {
     const files = sources.map((source) => nameOf(resolve(dirname(path), source)));
     const places = [];
     let [source, line, start] = [0, 0, 0];
-    const starts = text.split("\n").map((row) => { const at = start; start += row.length + 1; return at; });
+    const starts = text.split("\n").map((row) => {
+      const at = start;
+      start += row.length + 1;
+      return at;
+    });
     for (const [row, segments] of mappings.split(";").entries()) {
       let column = 0;
       for (const segment of segments === "" ? [] : segments.split(",")) {
@@ -102,10 +106,27 @@ export function createCoverage(project, built) {
     /** Lines of the report; `lcov`, a path, gets every line in the format that editors and services read. */
     report(lcov) {
       const files = linesOf(scripts.values());
-      const known = COUNTED.flatMap((folder) => sourcesBelow(join(project, folder))).map(nameOf).filter(isCounted);
+      const known = COUNTED.flatMap((folder) => sourcesBelow(join(project, folder)))
+        .map(nameOf)
+        .filter(isCounted);
       mkdirSync(dirname(lcov), { recursive: true });
-      writeFileSync(lcov, [...files].sort().map(([file, lines]) => `SF:${file}\n${[...lines].sort(([a], [b]) => a - b).map(([line, ran]) => `DA:${line},${ran ? 1 : 0}\n`).join("")}end_of_record\n`).join(""));
-      return summary(files, known.filter((file) => !files.has(file) && statements(join(project, file))));
+      writeFileSync(
+        lcov,
+        [...files]
+          .sort()
+          .map(
+            ([file, lines]) =>
+              `SF:${file}\n${[...lines]
+                .sort(([a], [b]) => a - b)
+                .map(([line, ran]) => `DA:${line},${ran ? 1 : 0}\n`)
+                .join("")}end_of_record\n`,
+          )
+          .join(""),
+      );
+      return summary(
+        files,
+        known.filter((file) => !files.has(file) && statements(join(project, file))),
+      );
     },
     remove: () => rmSync(top, { recursive: true, force: true }),
   };
@@ -168,8 +189,10 @@ function linesOf(scripts) {
   return files;
 }
 
-const sourcesBelow = (folder) => (existsSync(folder) ? readdirSync(folder, { withFileTypes: true, recursive: true }) : [])
-  .filter((entry) => entry.isFile() && /(?<!\.d)\.m?ts$|\.mjs$/.test(entry.name)).map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+const sourcesBelow = (folder) =>
+  (existsSync(folder) ? readdirSync(folder, { withFileTypes: true, recursive: true }) : [])
+    .filter((entry) => entry.isFile() && /(?<!\.d)\.m?ts$|\.mjs$/.test(entry.name))
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
 
 /** A file that has only types has no code. */
 const statements = (path) => /^(?:export )?(?:const|let|function|class|async)\b|^[a-z]\w*\(/m.test(readFileSync(path, "utf8"));
@@ -177,10 +200,14 @@ const statements = (path) => /^(?:export )?(?:const|let|function|class|async)\b|
 function summary(files, never) {
   const share = (lines) => {
     const ran = lines.filter(Boolean).length;
-    return `${(100 * ran / Math.max(1, lines.length)).toFixed(1).padStart(5)} % of ${lines.length} lines`;
+    return `${((100 * ran) / Math.max(1, lines.length)).toFixed(1).padStart(5)} % of ${lines.length} lines`;
   };
   const rows = [...files].map(([file, lines]) => ({ file, lines: [...lines.values()] }));
-  const lowest = rows.map(({ file, lines }) => ({ file, lines, part: lines.filter(Boolean).length / lines.length })).filter(({ part }) => part < 1).sort((a, b) => a.part - b.part).slice(0, LOWEST);
+  const lowest = rows
+    .map(({ file, lines }) => ({ file, lines, part: lines.filter(Boolean).length / lines.length }))
+    .filter(({ part }) => part < 1)
+    .sort((a, b) => a.part - b.part)
+    .slice(0, LOWEST);
   return [
     "coverage",
     ...COUNTED.map((folder) => `${share(rows.filter(({ file }) => file.startsWith(`${folder}/`)).flatMap(({ lines }) => lines))}  ${folder}`),

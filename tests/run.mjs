@@ -99,7 +99,13 @@ function runFile(path, ready, { timeoutMs, atLength, network }, counts = null) {
   const { FORCE_COLOR: _, INGRESSD_TESTS_READY: __, INGRESSD_TESTS_AT_LENGTH: ___, ...inherited } = process.env;
   const child = spawn(command, words, {
     cwd: project,
-    env: { ...inherited, NO_COLOR: "1", ...(ready !== null && { INGRESSD_TESTS_READY: ready.folder }), ...(atLength && { INGRESSD_TESTS_AT_LENGTH: "1" }), ...(counts !== null && { NODE_V8_COVERAGE: counts }) },
+    env: {
+      ...inherited,
+      NO_COLOR: "1",
+      ...(ready !== null && { INGRESSD_TESTS_READY: ready.folder }),
+      ...(atLength && { INGRESSD_TESTS_AT_LENGTH: "1" }),
+      ...(counts !== null && { NODE_V8_COVERAGE: counts }),
+    },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });
@@ -137,8 +143,7 @@ function runFile(path, ready, { timeoutMs, atLength, network }, counts = null) {
   });
 }
 
-const sum = (output, line) =>
-  [...output.matchAll(line)].reduce((total, match) => total + Number(match[1]), 0);
+const sum = (output, line) => [...output.matchAll(line)].reduce((total, match) => total + Number(match[1]), 0);
 
 /** The result of one run: counts, and the reasons of a failure. */
 function judge({ output, code, signal, trouble }) {
@@ -160,8 +165,11 @@ function judge({ output, code, signal, trouble }) {
 }
 
 /** The output of a passing file, without uvu's marks and summary. */
-const ownLines = (output) => output.split("\n").map((line) => line.replace(/^ \S+ {2}(?=\S)/, "").replace(/^[^\n]*[•✘] /u, ""))
-  .filter((line) => line.trim() !== "" && !/^ {2}(Total|Passed|Skipped|Duration): |^[•✘\s]*\(\d+ \/ \d+\)$|^SKIP |• /u.test(line));
+const ownLines = (output) =>
+  output
+    .split("\n")
+    .map((line) => line.replace(/^ \S+ {2}(?=\S)/, "").replace(/^[^\n]*[•✘] /u, ""))
+    .filter((line) => line.trim() !== "" && !/^ {2}(Total|Passed|Skipped|Duration): |^[•✘\s]*\(\d+ \/ \d+\)$|^SKIP |• /u.test(line));
 
 async function main() {
   const chosen = options();
@@ -178,7 +186,10 @@ async function main() {
   const ready = chosen.asShipped ? null : await transpile(files, project);
   const remove = ready?.remove ?? (() => undefined);
   const coverage = chosen.coverage ? createCoverage(project, [join(project, "dist"), ...(ready === null ? [] : [ready.folder])]) : null;
-  process.on("exit", () => { remove(); coverage?.remove(); });
+  process.on("exit", () => {
+    remove();
+    coverage?.remove();
+  });
   const queue = files.filter((path) => !chosen.atLength || ready === null || ready.uses(path, SAMPLES));
   if (queue.length === 0) throw new Error("none of these files runs a sample of its cases");
   const worker = async () => {

@@ -34,7 +34,8 @@ function ip(...words: readonly string[]): void {
   if (status !== 0) throw new Error(`ip ${words.join(" ")}: ${stderr}`);
 }
 
-const inside = (namespace: string, command: readonly string[]): string => spawnSync("ip", ["netns", "exec", namespace, ...command], { encoding: "utf8" }).stdout.trim();
+const inside = (namespace: string, command: readonly string[]): string =>
+  spawnSync("ip", ["netns", "exec", namespace, ...command], { encoding: "utf8" }).stdout.trim();
 const scan = (namespace: string, address: string): string => inside(namespace, ["python3", "-c", SCAN, address]);
 
 function lacking(): string | null {
@@ -52,8 +53,12 @@ if (lacks !== null) walk("the README's lines (skipped)", () => console.log(`SKIP
 else {
   walk("the README's lines: a scan from outside finds the gateway's port alone", async () => {
     const folder = mkdtempSync(join(tmpdir(), "walk-"));
-    atEnd(() => { rmSync(folder, { recursive: true }); });
-    atEnd(() => { for (const namespace of [GATE, OUTSIDE]) spawnSync("ip", ["netns", "del", namespace]); });
+    atEnd(() => {
+      rmSync(folder, { recursive: true });
+    });
+    atEnd(() => {
+      for (const namespace of [GATE, OUTSIDE]) spawnSync("ip", ["netns", "del", namespace]);
+    });
     // As a checkout has it.
     cpSync(join(ROOT, "package.json"), join(folder, "package.json"));
     for (const name of ["compiler", "gateway", "runtime", "node_modules", "schemas"]) symlinkSync(join(ROOT, name), join(folder, name));
@@ -62,12 +67,19 @@ else {
     ip("netns", "add", GATE);
     ip("netns", "add", OUTSIDE);
     ip("link", "add", "veth0", "netns", GATE, "type", "veth", "peer", "name", "veth0", "netns", OUTSIDE);
-    for (const [namespace, host] of [[GATE, 1], [OUTSIDE, 2]] as const) {
+    for (const [namespace, host] of [
+      [GATE, 1],
+      [OUTSIDE, 2],
+    ] as const) {
       ip("-n", namespace, "addr", "add", `198.51.100.${host}/24`, "dev", "veth0");
       ip("-n", namespace, "addr", "add", `2001:db8::${host}/64`, "dev", "veth0", "nodad");
       for (const device of ["lo", "veth0"]) ip("-n", namespace, "link", "set", device, "up");
     }
-    const started = spawn("ip", ["netns", "exec", GATE, "bash", "-c", `umask 022\n${text}\nwait`], { cwd: folder, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    const started = spawn("ip", ["netns", "exec", GATE, "bash", "-c", `umask 022\n${text}\nwait`], {
+      cwd: folder,
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    });
     const gone = new Promise((resolve) => started.once("exit", resolve));
     atEnd(() => {
       if (started.pid !== undefined && started.exitCode === null) process.kill(-started.pid, "SIGKILL");
@@ -88,7 +100,10 @@ else {
     const found = [scan(OUTSIDE, "198.51.100.1"), scan(OUTSIDE, "2001:db8::1"), scan(GATE, "127.0.0.1")];
     assert.equal(found, ["[8443]", "[8443]", "[8443]"]);
     console.log(`guard: of 65535 TCP ports of the gateway, ${found[0] ?? ""} are open from outside, and from its own loopback`);
-    const ways = inside(GATE, ["ss", "-Hltn"]).split("\n").map((line) => line.trim().split(/\s+/)[3]).sort();
+    const ways = inside(GATE, ["ss", "-Hltn"])
+      .split("\n")
+      .map((line) => line.trim().split(/\s+/)[3])
+      .sort();
     assert.equal(ways, ["0.0.0.0:8443", "[::]:8443"]);
   });
 }

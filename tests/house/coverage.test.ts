@@ -19,15 +19,20 @@ const write = (path: string, text: string): string => {
   return join(project, path);
 };
 
-const parent = write("runtime/parent.mjs", `import { spawnSync } from "node:child_process";
+const parent = write(
+  "runtime/parent.mjs",
+  `import { spawnSync } from "node:child_process";
 // A comment is no line of code.
 export function never() {
   return 1;
 }
 if (process.argv[2] === "other") console.log("other");
 spawnSync(process.execPath, [process.argv[3]]);
-`);
-const source = write("gateway/child.ts", `interface Left { readonly right: string }
+`,
+);
+const source = write(
+  "gateway/child.ts",
+  `interface Left { readonly right: string }
 
 export const both = (word: string): Left => {
   if (word === "long") {
@@ -36,7 +41,8 @@ export const both = (word: string): Left => {
   return { right: word };
 };
 both(process.argv[2] ?? "short");
-`);
+`,
+);
 write("gateway/words.ts", "export interface Words { readonly all: string }\n");
 write("compiler/absent.ts", "export const absent = 1;\n");
 write("runtime/engine/main.ts", "export const engine = 1;\n");
@@ -45,9 +51,15 @@ buildSync({ entryPoints: [source], outfile: built, bundle: true, format: "esm", 
 
 /** The lines of each file by what the report has: 1 ran, 0 did not. */
 function linesOf(lcov: string): Readonly<Record<string, Readonly<Record<string, string>>>> {
-  return Object.fromEntries(readFileSync(lcov, "utf8").split("end_of_record\n").filter((part) => part !== "").map((part) => [
-    /^SF:(.*)$/m.exec(part)?.[1] ?? "", Object.fromEntries([...part.matchAll(/^DA:(\d+),(\d)$/gm)].map(([, line = "", ran = ""]) => [line, ran])),
-  ]));
+  return Object.fromEntries(
+    readFileSync(lcov, "utf8")
+      .split("end_of_record\n")
+      .filter((part) => part !== "")
+      .map((part) => [
+        /^SF:(.*)$/m.exec(part)?.[1] ?? "",
+        Object.fromEntries([...part.matchAll(/^DA:(\d+),(\d)$/gm)].map(([, line = "", ran = ""]) => [line, ran])),
+      ]),
+  );
 }
 
 test("lines of a process and of its child, by their sources; another run adds to them", () => {
@@ -82,7 +94,15 @@ test("what a killed process left half written, and other files, count for nothin
   try {
     const folder = coverage.folder();
     writeFileSync(join(folder, "coverage-1.json"), '{"result":[{"scriptId":"1",');
-    writeFileSync(join(folder, "coverage-2.json"), JSON.stringify({ result: [{ url: "node:fs", functions: [] }, { url: "file:///elsewhere/a.mjs", functions: [{ ranges: [{ startOffset: 0, endOffset: 9, count: 1 }] }] }] }));
+    writeFileSync(
+      join(folder, "coverage-2.json"),
+      JSON.stringify({
+        result: [
+          { url: "node:fs", functions: [] },
+          { url: "file:///elsewhere/a.mjs", functions: [{ ranges: [{ startOffset: 0, endOffset: 9, count: 1 }] }] },
+        ],
+      }),
+    );
     coverage.read(folder);
     const lcov = join(project, "coverage/none.info");
     coverage.report(lcov);

@@ -33,26 +33,95 @@ const rows: readonly Row[] = [
   { name: "forgets run", text: `${uvu}${passing}`, last: "0 passed, 1 failed, 0 skipped", says: ["does it end with `.run()`?"] },
   { name: "has no test", text: `${uvu}t.run();`, last: "0 passed, 1 failed, 0 skipped", says: ["has no tests"] },
   { name: "is empty", text: "", last: "0 passed, 1 failed, 0 skipped", says: ["ran no tests"] },
-  { name: "one of two fails", text: `${uvu}${passing}${failing}t.run();`, last: "1 passed, 1 failed, 0 skipped", says: ["exit code 1", "1 of 2 tests", "FAIL"] },
+  {
+    name: "one of two fails",
+    text: `${uvu}${passing}${failing}t.run();`,
+    last: "1 passed, 1 failed, 0 skipped",
+    says: ["exit code 1", "1 of 2 tests", "FAIL"],
+  },
   { name: "throws at import", text: `throw new Error("broken at import");`, last: "0 passed, 1 failed, 0 skipped", says: ["broken at import", "exit code 1"] },
   { name: "does not parse", text: "const = ;", last: "0 passed, 1 failed, 0 skipped", says: ["exit code 1"] },
-  { name: "a hook throws", text: `${uvu}t.before(() => { throw new Error("no"); });${passing}t.run();`, last: "0 passed, 1 failed, 0 skipped", says: ["1 of 1 tests did not pass"] },
-  { name: "fails after its tests", text: `${uvu}${passing}t.run(); process.on("exit", () => { process.exitCode = 3; });`, last: "1 passed, 1 failed, 0 skipped", says: ["exit code 3"] },
-  { name: "waits for what never comes", text: `${uvu}t("p", () => new Promise(() => {}));t.run();`, last: "0 passed, 1 failed, 0 skipped", says: ["exit code 1"] },
+  {
+    name: "a hook throws",
+    text: `${uvu}t.before(() => { throw new Error("no"); });${passing}t.run();`,
+    last: "0 passed, 1 failed, 0 skipped",
+    says: ["1 of 1 tests did not pass"],
+  },
+  {
+    name: "fails after its tests",
+    text: `${uvu}${passing}t.run(); process.on("exit", () => { process.exitCode = 3; });`,
+    last: "1 passed, 1 failed, 0 skipped",
+    says: ["exit code 3"],
+  },
+  {
+    name: "waits for what never comes",
+    text: `${uvu}t("p", () => new Promise(() => {}));t.run();`,
+    last: "0 passed, 1 failed, 0 skipped",
+    says: ["exit code 1"],
+  },
   // tests/ends.mjs: no code of the process runs after its last turn, including Node's own teardown.
-  { name: "is ended, not left to end", text: `${uvu}${passing}t.run(); process.on("beforeExit", () => { process.exitCode = 3; });`, last: "1 passed, 0 failed, 0 skipped", says: [] },
+  {
+    name: "is ended, not left to end",
+    text: `${uvu}${passing}t.run(); process.on("beforeExit", () => { process.exitCode = 3; });`,
+    last: "1 passed, 0 failed, 0 skipped",
+    says: [],
+  },
   // tests/ends.mjs: resources of a failed test do not keep the file running; resources of passed tests are named.
-  { name: "fails with an open server", text: `${uvu}import { createServer } from "node:net"; t("f", () => { createServer().listen(0); assert.is(1, 2); });t.run();`, last: "0 passed, 1 failed, 0 skipped", says: ["1 of 1 tests did not pass"], arguments: ["--timeout-ms", "20000"] },
-  { name: "passes with an open server", text: `${uvu}import { createServer } from "node:net"; t("p", () => { createServer().listen(0); });t.run();`, last: "1 passed, 1 failed, 0 skipped", says: ["still open after 8000 ms: ", "TCPServerWrap"], arguments: ["--timeout-ms", "20000"] },
-  { name: "waits in a suite that closes", text: `import { suite } from ${JSON.stringify(suiteFile)}; import { createServer } from "node:net"; const t = suite("t"); t("w", async () => { createServer().listen(0); await new Promise(() => {}); });t.run();`, last: "0 passed, 1 failed, 0 skipped", says: ["`w` waits for what does not come; open are", "TCPServerWrap"], arguments: ["--timeout-ms", "20000"] },
-  { name: "closes what a failed test has opened", text: `import { suite, atEnd } from ${JSON.stringify(suiteFile)}; const t = suite("t"); let closed = 0; t("f", () => { atEnd(() => { closed += 1; }); atEnd(() => { closed *= 10; }); throw new Error("f"); }); t("s", () => { if (closed !== 1) throw new Error(\`closed \${closed}\`); });t.run();`, last: "1 passed, 1 failed, 0 skipped", says: ["1 of 2 tests did not pass"] },
+  {
+    name: "fails with an open server",
+    text: `${uvu}import { createServer } from "node:net"; t("f", () => { createServer().listen(0); assert.is(1, 2); });t.run();`,
+    last: "0 passed, 1 failed, 0 skipped",
+    says: ["1 of 1 tests did not pass"],
+    arguments: ["--timeout-ms", "20000"],
+  },
+  {
+    name: "passes with an open server",
+    text: `${uvu}import { createServer } from "node:net"; t("p", () => { createServer().listen(0); });t.run();`,
+    last: "1 passed, 1 failed, 0 skipped",
+    says: ["still open after 8000 ms: ", "TCPServerWrap"],
+    arguments: ["--timeout-ms", "20000"],
+  },
+  {
+    name: "waits in a suite that closes",
+    text: `import { suite } from ${JSON.stringify(suiteFile)}; import { createServer } from "node:net"; const t = suite("t"); t("w", async () => { createServer().listen(0); await new Promise(() => {}); });t.run();`,
+    last: "0 passed, 1 failed, 0 skipped",
+    says: ["`w` waits for what does not come; open are", "TCPServerWrap"],
+    arguments: ["--timeout-ms", "20000"],
+  },
+  {
+    name: "closes what a failed test has opened",
+    text: `import { suite, atEnd } from ${JSON.stringify(suiteFile)}; const t = suite("t"); let closed = 0; t("f", () => { atEnd(() => { closed += 1; }); atEnd(() => { closed *= 10; }); throw new Error("f"); }); t("s", () => { if (closed !== 1) throw new Error(\`closed \${closed}\`); });t.run();`,
+    last: "1 passed, 1 failed, 0 skipped",
+    says: ["1 of 2 tests did not pass"],
+  },
   { name: "exits early", text: `${uvu}t("p", () => process.exit(0));t.run();`, last: "0 passed, 1 failed, 0 skipped", says: ["exit code 1"] },
-  { name: "ends by a signal", text: `process.kill(process.pid, "SIGKILL"); setInterval(() => {}, 1000);`, last: "0 passed, 1 failed, 0 skipped", says: ["ended by SIGKILL"] },
-  { name: "hangs", text: `setInterval(() => {}, 1000);`, last: "0 passed, 1 failed, 0 skipped", says: ["took more than 1500 ms"], arguments: ["--timeout-ms", "1500"] },
+  {
+    name: "ends by a signal",
+    text: `process.kill(process.pid, "SIGKILL"); setInterval(() => {}, 1000);`,
+    last: "0 passed, 1 failed, 0 skipped",
+    says: ["ended by SIGKILL"],
+  },
+  {
+    name: "hangs",
+    text: `setInterval(() => {}, 1000);`,
+    last: "0 passed, 1 failed, 0 skipped",
+    says: ["took more than 1500 ms"],
+    arguments: ["--timeout-ms", "1500"],
+  },
   { name: "skips a test", text: `${uvu}${passing}t.skip("s", () => {});t.run();`, last: "1 passed, 1 failed, 0 skipped", says: ["print a SKIP line"] },
   { name: "runs only one", text: `${uvu}${passing}t.only("s", () => {});t.run();`, last: "1 passed, 1 failed, 0 skipped", says: ["left out by"] },
-  { name: "says what is missing", text: `${uvu}console.log("SKIP v6: no IPv6 here");${passing}t.run();`, last: "1 passed, 0 failed, 1 skipped", says: ["SKIP  v6: no IPv6 here"] },
-  { name: "says it beside dots", text: `${uvu}${passing}t("s", () => console.log("SKIP v6: no IPv6 here"));t.run();`, last: "2 passed, 0 failed, 1 skipped", says: ["SKIP  v6"] },
+  {
+    name: "says what is missing",
+    text: `${uvu}console.log("SKIP v6: no IPv6 here");${passing}t.run();`,
+    last: "1 passed, 0 failed, 1 skipped",
+    says: ["SKIP  v6: no IPv6 here"],
+  },
+  {
+    name: "says it beside dots",
+    text: `${uvu}${passing}t("s", () => console.log("SKIP v6: no IPv6 here"));t.run();`,
+    last: "2 passed, 0 failed, 1 skipped",
+    says: ["SKIP  v6"],
+  },
   { name: "only skips", text: `console.log("SKIP all: nothing is here");`, last: "0 passed, 0 failed, 1 skipped", says: [] },
 ];
 
@@ -69,9 +138,17 @@ interface Run {
 function run(...args: string[]): Promise<Run> {
   const child = spawn(process.execPath, [runner, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   let [stdout, stderr] = ["", ""];
-  child.stdout.setEncoding("utf8").on("data", (text: string) => { stdout += text; });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => { stderr += text; });
-  return new Promise((done) => child.once("close", (status) => { done({ status, lines: stdout.trimEnd().split("\n"), output: stdout + stderr }); }));
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  return new Promise((done) =>
+    child.once("close", (status) => {
+      done({ status, lines: stdout.trimEnd().split("\n"), output: stdout + stderr });
+    }),
+  );
 }
 
 /** Runners at a time: some rows wait most of their time, and come first. */
@@ -130,8 +207,11 @@ runnerTest("--output shows the output of passing files", async () => {
 runnerTest("files are transpiled first except with --as-shipped, and see --at-length", async () => {
   const folder = join(root, "how");
   mkdirSync(folder);
-  writeFileSync(join(folder, "a.test.ts"), `${uvu}import { atLength } from ${JSON.stringify(join(project, "tests/at_length.ts"))}; const place: string = import.meta.url;
-t("p", () => console.log(process.argv[1]?.endsWith("a.test.mjs"), place.endsWith("how/a.test.ts"), process.env["INGRESSD_TESTS_READY"] !== undefined, atLength("all", "a sample")));t.run();`);
+  writeFileSync(
+    join(folder, "a.test.ts"),
+    `${uvu}import { atLength } from ${JSON.stringify(join(project, "tests/at_length.ts"))}; const place: string = import.meta.url;
+t("p", () => console.log(process.argv[1]?.endsWith("a.test.mjs"), place.endsWith("how/a.test.ts"), process.env["INGRESSD_TESTS_READY"] !== undefined, atLength("all", "a sample")));t.run();`,
+  );
   const said = async (...args: string[]): Promise<string | undefined> => (await run("--root", folder, "--output", ...args)).lines[1];
   assert.is(await said(), "    | true true true a sample");
   assert.is(await said("--at-length"), "    | true true true all");
@@ -141,7 +221,10 @@ t("p", () => console.log(process.argv[1]?.endsWith("a.test.mjs"), place.endsWith
 runnerTest("--at-length runs only files that run a sample otherwise, by themselves or through others", async () => {
   const folder = join(root, "length");
   mkdirSync(folder);
-  writeFileSync(join(folder, "cases.ts"), `import { atLength } from ${JSON.stringify(join(project, "tests/at_length.ts"))}; export const cases = atLength(2, 1);`);
+  writeFileSync(
+    join(folder, "cases.ts"),
+    `import { atLength } from ${JSON.stringify(join(project, "tests/at_length.ts"))}; export const cases = atLength(2, 1);`,
+  );
   writeFileSync(join(folder, "a.test.ts"), `${uvu}import { cases } from "./cases.ts"; t("p", () => assert.is(cases, 2));t.run();`);
   writeFileSync(join(folder, "b.test.ts"), `${uvu}${passing}t.run();`);
   const { lines } = await run("--root", folder, "--at-length");
@@ -153,20 +236,24 @@ runnerTest("--at-length runs only files that run a sample otherwise, by themselv
   assert.match(none.output, "none of these files runs a sample of its cases");
 });
 
-if (process.getuid?.() === 0) runnerTest("--own-network: a file sees loopback alone, and its ports are its own", async () => {
-  const folder = join(root, "network");
-  mkdirSync(folder);
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  writeFileSync(join(folder, "a.test.ts"), `${uvu}import { createServer } from "node:net"; import { networkInterfaces } from "node:os";
-t("p", async () => { assert.equal(Object.keys(networkInterfaces()), ["lo"]); await new Promise((done, fail) => { const s = createServer().once("error", fail).listen(${port}, "127.0.0.1", () => s.close(done)); }); });t.run();`);
-  const own = await run("--root", folder, "--own-network");
-  const shared = await run("--root", folder);
-  server.close();
-  assert.is(own.lines.at(-1), "1 passed, 0 failed, 0 skipped", own.output);
-  assert.is(shared.lines.at(-1), "0 passed, 1 failed, 0 skipped");
-});
+if (process.getuid?.() === 0)
+  runnerTest("--own-network: a file sees loopback alone, and its ports are its own", async () => {
+    const folder = join(root, "network");
+    mkdirSync(folder);
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    writeFileSync(
+      join(folder, "a.test.ts"),
+      `${uvu}import { createServer } from "node:net"; import { networkInterfaces } from "node:os";
+t("p", async () => { assert.equal(Object.keys(networkInterfaces()), ["lo"]); await new Promise((done, fail) => { const s = createServer().once("error", fail).listen(${port}, "127.0.0.1", () => s.close(done)); }); });t.run();`,
+    );
+    const own = await run("--root", folder, "--own-network");
+    const shared = await run("--root", folder);
+    server.close();
+    assert.is(own.lines.at(-1), "1 passed, 0 failed, 0 skipped", own.output);
+    assert.is(shared.lines.at(-1), "0 passed, 1 failed, 0 skipped");
+  });
 
 runnerTest("no file that matches is a failure", async () => {
   const { status, output } = await run("--root", root, "no-such-name");

@@ -38,7 +38,10 @@ interface Copy {
 const testFile = (folder: string, name: string): string => join(folder, "tests/guard", `${name}.ts`);
 
 async function transpiled(folder: string, names: readonly string[]): Promise<Transpiled> {
-  const tests = await transpile(names.map((name) => testFile(folder, name)), folder);
+  const tests = await transpile(
+    names.map((name) => testFile(folder, name)),
+    folder,
+  );
   if (tests === null) throw new Error(`${names.join(", ")} can't be built`);
   return tests;
 }
@@ -48,7 +51,7 @@ async function copyProject(): Promise<Copy> {
   chmodSync(folder, 0o755);
   for (const name of COPIED) cpSync(join(ROOT, name), join(folder, name), { recursive: true, filter: (path) => !path.endsWith("node_modules") });
   symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
-  const own = await import(pathToFileURL(join(folder, "scripts/build.mjs")).href) as { readonly build: typeof build };
+  const own = (await import(pathToFileURL(join(folder, "scripts/build.mjs")).href)) as { readonly build: typeof build };
   // A program that runs as another user can't build in the copy.
   await own.build();
   return { folder, build: own.build, tests: await transpiled(folder, [...new Set(MUTANTS.map(({ noticedBy: [file] }) => file))]) };
@@ -71,16 +74,30 @@ async function noticed({ folder, build: buildPrograms, tests }: Copy, [file, nam
 function ran(folder: string, built: string, name: string): Promise<string | null> {
   return new Promise((resolve) => {
     const [command = "", ...words] = [...OWN_NETWORK, process.execPath, built];
-    const child = spawn(command, words, { cwd: folder, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, INGRESSD_GUARD_ONLY: name, NO_COLOR: "1" }, detached: true });
+    const child = spawn(command, words, {
+      cwd: folder,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, INGRESSD_GUARD_ONLY: name, NO_COLOR: "1" },
+      detached: true,
+    });
     let out = "";
     let [late, failed] = [false, false];
-    const end = (): void => { if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL"); };
-    const timer = setTimeout(() => { late = true; end(); }, TEST_MS);
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => {
-      out += text;
-      // uvu's mark of a test that failed; a process that the test started may keep its output open.
-      if (!failed && out.includes("\u2718")) { failed = true; end(); }
-    });
+    const end = (): void => {
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+    };
+    const timer = setTimeout(() => {
+      late = true;
+      end();
+    }, TEST_MS);
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        out += text;
+        // uvu's mark of a test that failed; a process that the test started may keep its output open.
+        if (!failed && out.includes("\u2718")) {
+          failed = true;
+          end();
+        }
+      });
     child.once("exit", (code) => {
       clearTimeout(timer);
       try {
@@ -94,7 +111,7 @@ function ran(folder: string, built: string, name: string): Promise<string | null
       const skipped = /SKIP (?![^\n]*no such socket)([^\n]+)/.exec(out)?.[1];
       if (code === 0 && skipped !== undefined) return resolve(`${SKIPPED}${skipped}`);
       if (code === 0 && !/Passed: {4}[1-9]/.test(out)) return resolve(NO_TEST);
-      return resolve(code === 0 ? null : /^ {4}([^\n]+)/m.exec(out)?.[1] ?? `exit code ${code}`);
+      return resolve(code === 0 ? null : (/^ {4}([^\n]+)/m.exec(out)?.[1] ?? `exit code ${code}`));
     });
   });
 }
@@ -108,7 +125,10 @@ async function fate(copy: Copy, { edits, noticedBy }: Mutant): Promise<{ readonl
       const places = now.split(text).length - 1;
       if (places !== 1) return { killed: false, how: `its text occurs ${places} times in ${file}` };
       if (!originals.has(path)) originals.set(path, now);
-      writeFileSync(path, now.replace(text, () => instead));
+      writeFileSync(
+        path,
+        now.replace(text, () => instead),
+      );
     }
     const how = await noticed(copy, noticedBy, [...originals.keys()]);
     return { killed: how !== null && !how.startsWith(SKIPPED) && how !== NO_TEST, how: how ?? "its test passes without it" };
@@ -135,13 +155,16 @@ else {
   /** Each copy takes the next one when it is done with one. */
   const inCopies = async <T>(all: readonly T[], work: (copy: Copy, one: T) => Promise<void>): Promise<void> => {
     const queue = [...all];
-    await Promise.all(copies.map(async (copy) => {
-      for (let one = queue.shift(); one !== undefined; one = queue.shift()) await work(copy, one);
-    }));
+    await Promise.all(
+      copies.map(async (copy) => {
+        for (let one = queue.shift(); one !== undefined; one = queue.shift()) await work(copy, one);
+      }),
+    );
   };
   const chosen = MUTANTS.filter(({ without }) => without.includes(FILTER));
   const able = chosen.filter(({ asRoot = false }) => root || !asRoot);
-  for (const { without } of chosen.filter((mutant) => !able.includes(mutant))) mutants(`${without} (skipped)`, () => console.log(`SKIP guard mutants ${without.replaceAll(":", ",")}: not root here`));
+  for (const { without } of chosen.filter((mutant) => !able.includes(mutant)))
+    mutants(`${without} (skipped)`, () => console.log(`SKIP guard mutants ${without.replaceAll(":", ",")}: not root here`));
 
   const skipped = new Map<string, string>();
   mutants("the guard as it is passes", async () => {
@@ -156,9 +179,14 @@ else {
   });
 
   const fates = new Map<Mutant, Awaited<ReturnType<typeof fate>>>();
-  mutants("each is tried", () => inCopies(able.filter(({ noticedBy }) => !skipped.has(noticedBy.join())), async (copy, mutant) => {
-    fates.set(mutant, await fate(copy, mutant));
-  }));
+  mutants("each is tried", () =>
+    inCopies(
+      able.filter(({ noticedBy }) => !skipped.has(noticedBy.join())),
+      async (copy, mutant) => {
+        fates.set(mutant, await fate(copy, mutant));
+      },
+    ),
+  );
 
   for (const mutant of able) {
     mutants(`without ${mutant.without}`, () => {
