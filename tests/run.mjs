@@ -9,7 +9,9 @@
 //   --timeout-ms N    time limit per file (default: 120000)
 //   --jobs N          files at a time (default: 2)
 //   --output          also print the output of files that pass (figures, counts)
-//   --at-length       run all cases of tests that otherwise run a sample
+//   --at-length       run all cases of tests that otherwise run a sample, and only files with such tests
+//   --coverage        print which lines ran, in all processes of the tests, and write coverage/lcov.info
+//   --own-network     run each file in a network namespace of its own, so that files don't share ports (needs root)
 //   --as-shipped      run everything from source through tsx; nothing is transpiled first
 //
 // A file that can't run a check prints a line `SKIP name: what is missing` in its place.
@@ -20,12 +22,16 @@ import { dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build } from "../scripts/build.mjs";
+import { createCoverage } from "./coverage.mjs";
 import { transpile } from "./transpile.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const project = dirname(here);
 /** Runs TypeScript, with Chevrotain in one file as in ingressc. */
 const LOADERS = ["tsx", "../compiler/cli/chevrotain.mjs"].flatMap((name) => ["--import", import.meta.resolve(name)]);
+/** Files with tests that run a sample of their cases import this. */
+const SAMPLES = join(here, "at_length.ts");
+const LCOV = "coverage/lcov.info";
 /** Exits a process that has no pending events. */
 const ENDS = import.meta.resolve("./ends.mjs");
 /** How long descendants of a finished file may keep its output open. */
@@ -41,6 +47,8 @@ function options() {
       jobs: { type: "string", default: "2" },
       output: { type: "boolean", default: false },
       "at-length": { type: "boolean", default: false },
+      coverage: { type: "boolean", default: false },
+      "own-network": { type: "boolean", default: false },
       "as-shipped": { type: "boolean", default: false },
     },
   });
@@ -56,6 +64,8 @@ function options() {
     jobs: whole("jobs"),
     output: values.output,
     atLength: values["at-length"],
+    network: values["own-network"] ? ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"] : [],
+    coverage: values.coverage,
     asShipped: values["as-shipped"],
     filters: positionals,
   };
@@ -83,13 +93,19 @@ function killGroup(pid) {
 }
 
 /** Runs one file; the child leads a process group, so that processes that it started end with it. */
-function runFile(path, ready, { timeoutMs, atLength }) {
+function runFile(path, ready, { timeoutMs, atLength, network }, counts = null) {
   const built = ready?.built.get(path);
-  const words = ["--import", ENDS, ...(built === undefined ? [...LOADERS, path] : ["--enable-source-maps", built])];
+  const [command, ...words] = [...network, process.execPath, "--import", ENDS, ...(built === undefined ? [...LOADERS, path] : ["--enable-source-maps", built])];
   const { FORCE_COLOR: _, INGRESSD_TESTS_READY: __, INGRESSD_TESTS_AT_LENGTH: ___, ...inherited } = process.env;
-  const child = spawn(process.execPath, words, {
+  const child = spawn(command, words, {
     cwd: project,
-    env: { ...inherited, NO_COLOR: "1", ...(ready !== null && { INGRESSD_TESTS_READY: ready.folder }), ...(atLength && { INGRESSD_TESTS_AT_LENGTH: "1" }) },
+    env: {
+      ...inherited,
+      NO_COLOR: "1",
+      ...(ready !== null && { INGRESSD_TESTS_READY: ready.folder }),
+      ...(atLength && { INGRESSD_TESTS_AT_LENGTH: "1" }),
+      ...(counts !== null && { NODE_V8_COVERAGE: counts }),
+    },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });
@@ -166,14 +182,21 @@ async function main() {
   const totals = { passed: 0, failed: 0, skipped: 0 };
   const failedFiles = [];
   // Tests start the programs, some of them at the same time and as another user: their build is current before.
-  await build();
+  if (files.some((path) => path.startsWith(join(project, sep)))) await build();
   const ready = chosen.asShipped ? null : await transpile(files, project);
   const remove = ready?.remove ?? (() => undefined);
-  process.on("exit", remove);
-  const queue = [...files];
+  const coverage = chosen.coverage ? createCoverage(project, [join(project, "dist"), ...(ready === null ? [] : [ready.folder])]) : null;
+  process.on("exit", () => {
+    remove();
+    coverage?.remove();
+  });
+  const queue = files.filter((path) => !chosen.atLength || ready === null || ready.uses(path, SAMPLES));
+  if (queue.length === 0) throw new Error("none of these files runs a sample of its cases");
   const worker = async () => {
     for (let path = queue.shift(); path !== undefined; path = queue.shift()) {
-      const run = await runFile(path, ready, chosen);
+      const counts = coverage?.folder() ?? null;
+      const run = await runFile(path, ready, chosen, counts);
+      if (counts !== null) coverage.read(counts);
       const { passed, failed, skips, why } = judge(run);
       const name = relative(project, path);
       const seconds = (run.ms / 1000).toFixed(1);
@@ -191,6 +214,7 @@ async function main() {
     }
   };
   await Promise.all(Array.from({ length: jobs }, worker));
+  if (coverage !== null) console.log(coverage.report(join(project, LCOV)).join("\n"));
   if (failedFiles.length > 0) console.log(`\nfailed: ${failedFiles.join(", ")}`);
   console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
   return totals.failed === 0 ? 0 : 1;

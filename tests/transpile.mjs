@@ -9,7 +9,7 @@ import { pathToFileURL } from "node:url";
 import { chevrotainFile, LOADERS } from "../scripts/bundle.mjs";
 
 /** Programs that tests start by path. The package's own programs are not among them; they start from the package's build. */
-const PROGRAMS = ["runtime/host/load_worker.mjs", "tests/compiler/hungry.ts", "tests/gateway/killed_daemon.ts"];
+const PROGRAMS = ["runtime/host/load_worker.mjs", "tests/compiler/hungry.ts", "tests/gateway/killed_daemon.ts", "tests/gateway/read_trusted.ts"];
 /** The file that has the worker's place. */
 const PACKAGE_FILES = "runtime/package/files.ts";
 
@@ -38,7 +38,7 @@ const places = (project, folder, apart) => ({
 /**
  * The folder, the built file of each path, and what removes them; null where a file does not build: then each has to
  * be run as it is. The caller writes the files of `apart` (paths in the project): no built file contains them, so that
- * a caller can replace them.
+ * a caller can replace them. `uses` says whether a file imports another one, itself or through others.
  */
 export async function transpile(files, project, apart = []) {
   const folder = mkdtempSync(join(project, "node_modules", ".tests-"));
@@ -72,10 +72,23 @@ export async function transpile(files, project, apart = []) {
     const built = Object.entries(metafile.outputs).flatMap(([out, { entryPoint }]) =>
       entryPoint === undefined ? [] : [[resolve(project, entryPoint), resolve(project, out)]],
     );
-    return { folder, built: new Map(built), apart: written, remove };
+    return { folder, built: new Map(built), apart: written, uses: usesOf(metafile.inputs, project), remove };
   } catch (error) {
     remove();
     if (error.errors === undefined) throw error;
     return null;
   }
+}
+
+/** Whether the first file imports the second one, by esbuild's list of what imports what. */
+function usesOf(inputs, project) {
+  const fileOf = (name) => resolve(project, name);
+  const imports = new Map(
+    Object.entries(inputs).map(([name, input]) => [fileOf(name), input.imports.filter(({ external }) => external !== true).map(({ path }) => fileOf(path))]),
+  );
+  return (file, imported) => {
+    const seen = new Set([file]);
+    for (const path of seen) for (const next of imports.get(path) ?? []) seen.add(next);
+    return seen.has(imported);
+  };
 }

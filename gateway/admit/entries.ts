@@ -62,11 +62,11 @@ export function faultEntry(table: ConnectionTable, row: number, open: OpenPort |
   return { ...connectionFacts(table, row, open, generation), op: "fault", decision: denial(CODE_INTERNAL), detail };
 }
 
-/** The fields that every record of a connection has. */
+/** The fields that every record of a connection has; `open` is its port as it was when the connection was admitted. */
 export function connectionFacts(
   table: ConnectionTable,
   row: number,
-  open: OpenPort | undefined,
+  open: Pick<OpenPort, "local" | "serves"> | undefined,
   generation: number,
 ): Pick<Entry, "generation" | "connection" | "listener" | "service" | "local" | "source"> {
   return {

@@ -15,7 +15,8 @@ import type { Entry, Recorder } from "../audit/recorder.ts";
 import { CONNECTING, FREE, OPEN, READING, SECURING, PENDING } from "../connection/states.ts";
 import type { Known } from "../connection/table.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
-import type { Exposure, OpenPort } from "../listen/ports.ts";
+import { connectionFacts } from "../admit/entries.ts";
+import type { OpenPort } from "../listen/ports.ts";
 import type { NameFault } from "../tls/server_name.ts";
 
 /** The most rows that are decided, and connections that are closed, in one turn. */
@@ -46,8 +47,8 @@ class Round {
   readonly #setup: RecheckSetup;
   /** Listeners of the new policy, by socket. */
   readonly #listeners = new Map<number, number>();
-  /** The exposure of each socket when its connections were admitted, for their records. */
-  readonly #served = new Map<number, Exposure>();
+  /** Each socket's port as it was when its connections were admitted, for their records. */
+  readonly #served = new Map<number, Pick<OpenPort, "local" | "serves">>();
   /** Rows that existed at the swap. */
   readonly #rows: number;
 
@@ -149,7 +150,7 @@ class Round {
     if (known !== undefined) return known;
     const { engine, numbered } = this.#setup;
     const open = numbered(socket);
-    if (open !== undefined) this.#served.set(socket, open.serves);
+    if (open !== undefined) this.#served.set(socket, { local: open.local, serves: open.serves });
     const id = open === undefined ? -1 : engine.listenerAt("tcp", open.port, open.address);
     // Another service behind the same port is not what the client was let in to.
     const same = engine.info.listeners[id]?.service === open?.serves.info.service;
@@ -162,16 +163,10 @@ class Round {
       generation,
       forwarder: { table },
     } = this.#setup;
-    const serves = this.#served.get(table.socket[row] ?? 0);
     return {
       op: "recheck",
       decision: denial(CODE_RECHECKED, decision.rule),
-      generation,
-      connection: row,
-      listener: serves?.info.name,
-      service: serves?.info.service,
-      local: serves?.local ?? "",
-      source: table.endpointOf(row),
+      ...connectionFacts(table, row, this.#served.get(table.socket[row] ?? 0), generation),
       detail: decision.code,
     };
   }

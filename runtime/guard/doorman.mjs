@@ -6,8 +6,9 @@ const { openSync, readlinkSync } = await import("node:fs");
 const { connect, createServer } = await import("node:net");
 const { networkInterfaces } = await import("node:os");
 const { createInterface } = await import("node:readline");
-const { default: koffi } = await import("koffi");
+const { loadKoffi } = await import("../shell/koffi.mjs");
 
+const koffi = loadKoffi();
 const CLONE_NEWNET = 0x40000000;
 const PR_SET_PDEATHSIG = 1;
 const PR_SET_DUMPABLE = 4;

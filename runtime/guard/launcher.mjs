@@ -3,9 +3,10 @@
 // a socket to the supervisor as descriptor 3; a failure is reported there, and nothing is started.
 process.on("SIGUSR1", () => undefined);
 const { readSync, writeSync } = await import("node:fs");
-const { default: koffi } = await import("koffi");
+const { loadKoffi } = await import("../shell/koffi.mjs");
 const { enterDomain } = await import("./domain.mjs");
 
+const koffi = loadKoffi();
 const CHANNEL = 3;
 const PR_SET_NO_NEW_PRIVS = 38;
 const SECCOMP_SET_MODE_FILTER = 1;

@@ -1,8 +1,8 @@
-// The C library through koffi, which is optional: the one place that loads koffi and declares functions for ingressd and
+// The C library through koffi, which is optional: the one place that declares its functions for ingressd and
 // ingress-guard. Every function gives its result, or a negative error number, which is read right after the call, before
 // anything else can change it. Descriptors and other handles are numbers; structures are bytes that the caller lays out.
-import { createRequire } from "node:module";
 import type { Socket } from "node:net";
+import { loadKoffi } from "./koffi.mjs";
 
 export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
@@ -54,7 +54,7 @@ interface Koffi {
 export function openLibc(): Libc | null {
   if (process.platform !== "linux") return null;
   try {
-    const koffi: unknown = createRequire(import.meta.url)("koffi");
+    const koffi: unknown = loadKoffi();
     return isKoffi(koffi) ? functionsOf(koffi) : null;
   } catch {
     return null;

@@ -5,31 +5,23 @@ import { chmodSync, chownSync, lchownSync, mkdirSync, symlinkSync, writeFileSync
 import { join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
+import { program } from "../ready.ts";
 import { skip } from "../skip.ts";
 import { temporaryFolder } from "./gateway_under_test.ts";
 
 const test = suite("secret files");
-const READER = `
-import { readTrustedFile } from ${JSON.stringify(new URL("../../runtime/host/trusted_file.ts", import.meta.url).href)};
-const [path, access, uid, gid, groups] = process.argv.slice(2);
-process.setgroups(JSON.parse(groups)); process.setegid(Number(gid)); process.seteuid(Number(uid));
-const answer = readTrustedFile(path, 1024, "key", access);
-process.stdout.write(!answer.ok ? answer.error : new TextDecoder().decode(answer.value));
-`;
 /** The gateway's user and group, another group of its, and another user. */
 const [SELF, OWN_GROUP, EXTRA_GROUP, OTHER] = [61_001, 61_002, 61_003, 61_004];
 
 if (process.geteuid?.() === 0) {
   const top = temporaryFolder();
   chmodSync(top, 0o755);
-  const reader = join(top, "reader.ts");
-  writeFileSync(reader, READER);
   /** As a process of that user reads it: what it says. */
   const read = (path: string, access: string, uid: number): string => {
     const groups = uid === 0 ? [0] : [OWN_GROUP, EXTRA_GROUP];
     const done = spawnSync(
       process.execPath,
-      ["--import", import.meta.resolve("tsx"), reader, path, access, String(uid), String(uid === 0 ? 0 : OWN_GROUP), JSON.stringify(groups)],
+      [...program("tests/gateway/read_trusted.ts"), path, access, String(uid), String(uid === 0 ? 0 : OWN_GROUP), JSON.stringify(groups)],
       { encoding: "utf8" },
     );
     assert.is(done.status, 0, done.stderr);

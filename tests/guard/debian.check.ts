@@ -5,10 +5,10 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { suite } from "uvu";
+import { atEnd, suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { chosen } from "./chosen.ts";
-import { ended, missing, place, remove, run, start, startWith } from "./guarded.ts";
+import { ended, missing, place, remove, run, start, startWith, until } from "./guarded.ts";
 
 const guard = suite("guard and Debian's programs");
 const where = place();
@@ -34,19 +34,21 @@ function listening(port: number): readonly string[] {
     .filter((local) => local.endsWith(`:${port}`));
 }
 
-async function untilServed(port: number): Promise<void> {
-  for (;;) {
-    const served = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, "127.0.0.1", () => {
-        socket.destroy();
-        resolve(true);
-      });
-      socket.on("error", () => resolve(false));
-    });
-    if (served) return;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
+const untilServed = (port: number): Promise<boolean> =>
+  until(
+    `port ${port} is served`,
+    () =>
+      new Promise((resolve) => {
+        const socket = connect(port, "127.0.0.1", () => {
+          socket.destroy();
+          resolve(true);
+        });
+        atEnd(() => {
+          socket.destroy();
+        });
+        socket.on("error", () => resolve(null));
+      }),
+  );
 
 const binary = join(where.folder, "static");
 const built = (): void => {

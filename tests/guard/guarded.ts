@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compileText } from "../oracle/ask.ts";
-import { atEnd } from "../suite.ts";
+import { atEnd, STALL_WITH_PROCESSES_MS } from "../suite.ts";
 
 export const GUARD = fileURLToPath(new URL("../../runtime/guard/ingress-guard.mjs", import.meta.url));
 const PROGRAMS = fileURLToPath(new URL("programs/", import.meta.url));
@@ -104,6 +104,17 @@ export const run = (where: Place, command: readonly string[], service = "web"): 
 
 /** A Node program of the tests. */
 export const runNode = (where: Place, name: string, ...args: readonly string[]): Promise<Ended> => run(where, [process.execPath, program(name), ...args]);
+
+/** The first value of `look` that is not null. A program of someone else, such as a server, does not report when it is ready. */
+export async function until<T>(what: string, look: () => Promise<T | null>): Promise<T> {
+  const from = performance.now();
+  for (;;) {
+    const seen = await look();
+    if (seen !== null) return seen;
+    if (performance.now() - from > STALL_WITH_PROCESSES_MS) throw new Error(`${what}: not within ${STALL_WITH_PROCESSES_MS} ms`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
 
 /** Why no program can be guarded here, or null: found out by trying it. */
 export function missing(where: Place, words: readonly string[] = []): string | null {

@@ -5,10 +5,10 @@ import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileS
 import { connect } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { suite } from "uvu";
+import { atEnd, suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { chosen } from "./chosen.ts";
-import { ended, missing, NOBODY, place, remove, run, start, startWith } from "./guarded.ts";
+import { ended, missing, NOBODY, place, remove, run, start, startWith, until } from "./guarded.ts";
 
 const guard = suite("guard and servers");
 const where = place();
@@ -61,8 +61,9 @@ function boundBy({ pid }: ChildProcess): readonly string[] {
 }
 
 /** The first answer of a server at its port. */
-async function answered(child: ChildProcess, port: number, words: string): Promise<string> {
-  while (child.exitCode === null) {
+const answered = (child: ChildProcess, port: number, words: string): Promise<string> =>
+  until(`port ${port} answers`, async () => {
+    if (child.exitCode !== null) return "it has ended";
     const text = await new Promise<string>((resolve) => {
       let out = "";
       const socket = connect(port, "127.0.0.1", () => socket.end(words))
@@ -70,12 +71,13 @@ async function answered(child: ChildProcess, port: number, words: string): Promi
         .on("data", (chunk: string) => {
           out += chunk;
         });
+      atEnd(() => {
+        socket.destroy();
+      });
       socket.on("error", () => resolve("")).on("close", () => resolve(out));
     });
-    if (text !== "") return text;
-  }
-  return "it has ended";
-}
+    return text === "" ? null : text;
+  });
 
 test("Redis answers at loopback and is bound only there; at another address it does not start", ["redis-server", "ss"], async () => {
   const redis = (...words: readonly string[]): readonly string[] => [
@@ -107,6 +109,9 @@ test("Redis answers at loopback and is bound only there; at another address it d
 
 test("PostgreSQL serves as a user without rights, with its unix socket; at another address it does not start", ["postgresql", "root", "ss"], async () => {
   const user = place(undefined, NOBODY);
+  atEnd(() => {
+    remove(user);
+  });
   const [data, bin] = [join(user.folder, "data"), postgresFolder()];
   mkdirSync(data, { mode: 0o700 });
   chownSync(data, NOBODY, NOBODY);
@@ -130,7 +135,10 @@ test("PostgreSQL serves as a user without rights, with its unix socket; at anoth
   const end = ended(child);
   const ready = (at: string): ReturnType<typeof spawnSync> =>
     spawnSync(join(bin, "psql"), ["-h", at, "-p", String(POSTGRES), "-U", "postgres", "-Atc", "select 40 + 2"], as);
-  while (ready("127.0.0.1").status !== 0) assert.is(child.exitCode, null);
+  await until("PostgreSQL is ready", async () => {
+    assert.is(child.exitCode, null);
+    return ready("127.0.0.1").status === 0 ? true : null;
+  });
   assert.is(ready("127.0.0.1").stdout, "42\n");
   assert.is(ready(user.folder).stdout, "42\n");
   assert.equal(boundBy(child), [`127.0.0.1:${POSTGRES}/tcp`]);
@@ -141,7 +149,6 @@ test("PostgreSQL serves as a user without rights, with its unix socket; at anoth
     assert.is(code, 1, err);
     assert.match(err, /could not bind IPv4 address "0\.0\.0\.0": Permission denied/);
   }
-  remove(user);
 });
 
 test("Node: HTTP, UDP and a cluster of processes", ["ss"], async () => {

@@ -5,7 +5,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { suite } from "uvu";
+import { atEnd, suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { missing, place, remove } from "./guarded.ts";
 
@@ -53,59 +53,58 @@ if (lacks !== null) walk("the README's lines (skipped)", () => console.log(`SKIP
 else {
   walk("the README's lines: a scan from outside finds the gateway's port alone", async () => {
     const folder = mkdtempSync(join(tmpdir(), "walk-"));
+    atEnd(() => {
+      rmSync(folder, { recursive: true });
+    });
+    atEnd(() => {
+      for (const namespace of [GATE, OUTSIDE]) spawnSync("ip", ["netns", "del", namespace]);
+    });
     // As a checkout has it.
     cpSync(join(ROOT, "package.json"), join(folder, "package.json"));
     for (const name of ["compiler", "gateway", "runtime", "node_modules", "schemas"]) symlinkSync(join(ROOT, name), join(folder, name));
     const text = lines("A web server that can't be reached any other way");
     assert.match(text, /ingress-guard .*--isolate[^]*ingressd expose/);
-    let shell: ReturnType<typeof spawn> | null = null;
-    try {
-      ip("netns", "add", GATE);
-      ip("netns", "add", OUTSIDE);
-      ip("link", "add", "veth0", "netns", GATE, "type", "veth", "peer", "name", "veth0", "netns", OUTSIDE);
-      for (const [namespace, host] of [
-        [GATE, 1],
-        [OUTSIDE, 2],
-      ] as const) {
-        ip("-n", namespace, "addr", "add", `198.51.100.${host}/24`, "dev", "veth0");
-        ip("-n", namespace, "addr", "add", `2001:db8::${host}/64`, "dev", "veth0", "nodad");
-        for (const device of ["lo", "veth0"]) ip("-n", namespace, "link", "set", device, "up");
-      }
-      const started = spawn("ip", ["netns", "exec", GATE, "bash", "-c", `umask 022\n${text}\nwait`], {
-        cwd: folder,
-        stdio: ["ignore", "pipe", "pipe"],
-        detached: true,
-      });
-      shell = started;
-      let out = "";
-      await new Promise<void>((resolve) => {
-        for (const stream of [started.stdout, started.stderr]) {
-          stream.setEncoding("utf8").on("data", (chunk: string) => {
-            out += chunk;
-            if (out.includes("ingressd: port open (port=8443, proto=tcp)")) resolve();
-          });
-        }
-        started.once("exit", () => resolve());
-      });
-      assert.match(inside(OUTSIDE, ["curl", "-s", "-m", "20", "http://198.51.100.1:8443/web.ingress"]), /^edition 1\nexpose web on tcp 8443/, out);
-      assert.match(inside(OUTSIDE, ["curl", "-s", "-m", "20", "http://[2001:db8::1]:8443/web.ingress"]), /^edition 1/);
-      const found = [scan(OUTSIDE, "198.51.100.1"), scan(OUTSIDE, "2001:db8::1"), scan(GATE, "127.0.0.1")];
-      assert.equal(found, ["[8443]", "[8443]", "[8443]"]);
-      console.log(`guard: of 65535 TCP ports of the gateway, ${found[0] ?? ""} are open from outside, and from its own loopback`);
-      const ways = inside(GATE, ["ss", "-Hltn"])
-        .split("\n")
-        .map((line) => line.trim().split(/\s+/)[3])
-        .sort();
-      assert.equal(ways, ["0.0.0.0:8443", "[::]:8443"]);
-    } finally {
-      if (shell?.pid !== undefined && shell.exitCode === null) {
-        const gone = new Promise((resolve) => shell?.once("exit", resolve));
-        process.kill(-shell.pid, "SIGKILL");
-        await gone;
-      }
-      for (const namespace of [GATE, OUTSIDE]) spawnSync("ip", ["netns", "del", namespace]);
-      rmSync(folder, { recursive: true });
+    ip("netns", "add", GATE);
+    ip("netns", "add", OUTSIDE);
+    ip("link", "add", "veth0", "netns", GATE, "type", "veth", "peer", "name", "veth0", "netns", OUTSIDE);
+    for (const [namespace, host] of [
+      [GATE, 1],
+      [OUTSIDE, 2],
+    ] as const) {
+      ip("-n", namespace, "addr", "add", `198.51.100.${host}/24`, "dev", "veth0");
+      ip("-n", namespace, "addr", "add", `2001:db8::${host}/64`, "dev", "veth0", "nodad");
+      for (const device of ["lo", "veth0"]) ip("-n", namespace, "link", "set", device, "up");
     }
+    const started = spawn("ip", ["netns", "exec", GATE, "bash", "-c", `umask 022\n${text}\nwait`], {
+      cwd: folder,
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    });
+    const gone = new Promise((resolve) => started.once("exit", resolve));
+    atEnd(() => {
+      if (started.pid !== undefined && started.exitCode === null) process.kill(-started.pid, "SIGKILL");
+      return gone;
+    });
+    let out = "";
+    await new Promise<void>((resolve) => {
+      for (const stream of [started.stdout, started.stderr]) {
+        stream.setEncoding("utf8").on("data", (chunk: string) => {
+          out += chunk;
+          if (out.includes("ingressd: port open (port=8443, proto=tcp)")) resolve();
+        });
+      }
+      started.once("exit", () => resolve());
+    });
+    assert.match(inside(OUTSIDE, ["curl", "-s", "-m", "20", "http://198.51.100.1:8443/web.ingress"]), /^edition 1\nexpose web on tcp 8443/, out);
+    assert.match(inside(OUTSIDE, ["curl", "-s", "-m", "20", "http://[2001:db8::1]:8443/web.ingress"]), /^edition 1/);
+    const found = [scan(OUTSIDE, "198.51.100.1"), scan(OUTSIDE, "2001:db8::1"), scan(GATE, "127.0.0.1")];
+    assert.equal(found, ["[8443]", "[8443]", "[8443]"]);
+    console.log(`guard: of 65535 TCP ports of the gateway, ${found[0] ?? ""} are open from outside, and from its own loopback`);
+    const ways = inside(GATE, ["ss", "-Hltn"])
+      .split("\n")
+      .map((line) => line.trim().split(/\s+/)[3])
+      .sort();
+    assert.equal(ways, ["0.0.0.0:8443", "[::]:8443"]);
   });
 }
 

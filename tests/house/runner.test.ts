@@ -1,13 +1,16 @@
 // The test runner: each row is a test file and the output that the runner must print for it.
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-const runner = fileURLToPath(new URL("../run.mjs", import.meta.url));
+const project = fileURLToPath(new URL("../../", import.meta.url));
+const runner = join(project, "tests/run.mjs");
 const uvu = `import { suite } from ${JSON.stringify(import.meta.resolve("uvu"))};
 import * as assert from ${JSON.stringify(import.meta.resolve("uvu/assert"))};
 const t = suite("t");
@@ -126,75 +129,140 @@ const runnerTest = suite("runner");
 const root = mkdtempSync(join(tmpdir(), "runner-"));
 runnerTest.after(() => rmSync(root, { recursive: true }));
 
-function run(...args: string[]): { status: number | null; lines: string[]; output: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [runner, ...args], { encoding: "utf8" });
-  return { status, lines: stdout.trimEnd().split("\n"), output: stdout + stderr };
+interface Run {
+  readonly status: number | null;
+  readonly lines: readonly string[];
+  readonly output: string;
 }
 
-// All files with the same options run together, so each row is checked by its own lines.
-for (const [index, row] of rows.entries()) {
+function run(...args: string[]): Promise<Run> {
+  const child = spawn(process.execPath, [runner, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  return new Promise((done) =>
+    child.once("close", (status) => {
+      done({ status, lines: stdout.trimEnd().split("\n"), output: stdout + stderr });
+    }),
+  );
+}
+
+/** Runners at a time: some rows wait most of their time, and come first. */
+const AT_A_TIME = 4;
+const runs = new Map<Row, Promise<Run>>();
+const queue = [...rows.entries()].sort(([, a], [, b]) => (b.arguments?.length ?? 0) - (a.arguments?.length ?? 0));
+let free: Promise<unknown>[] = Array.from({ length: AT_A_TIME }, () => Promise.resolve());
+for (const [index, row] of queue) {
   const folder = join(root, String(index));
   mkdirSync(folder);
   writeFileSync(join(folder, "row.test.ts"), row.text);
-  runnerTest(row.name, () => {
-    const { status, lines, output } = run("--root", folder, ...(row.arguments ?? []));
+  const [first = Promise.resolve(), ...others] = free;
+  const started = first.then(() => run("--root", folder, ...(row.arguments ?? [])));
+  free = [...others, started];
+  runs.set(row, started);
+}
+
+for (const row of rows) {
+  runnerTest(row.name, async () => {
+    const { status, lines, output } = await (runs.get(row) ?? Promise.reject(new Error("it was not run")));
     assert.is(lines.at(-1), row.last);
     assert.is(status, row.last.includes(" 0 failed") ? 0 : 1);
     for (const part of row.says) assert.ok(output.includes(part), `${part} is not in:\n${output}`);
   });
 }
 
-runnerTest("files are summed up, and a filter selects files", () => {
+runnerTest("files are summed up, and a filter selects files", async () => {
   const folder = join(root, "several");
   mkdirSync(join(folder, "deep", "er"), { recursive: true });
   writeFileSync(join(folder, "a.test.ts"), `${uvu}${passing}t.run();`);
   writeFileSync(join(folder, "deep", "er", "b.test.ts"), `${uvu}${passing}${failing}t.run();`);
   writeFileSync(join(folder, "helper.ts"), "throw new Error();");
-  assert.is(run("--root", folder).lines.at(-1), "2 passed, 1 failed, 0 skipped");
-  assert.is(run("--root", folder, "a.test").lines.at(-1), "1 passed, 0 failed, 0 skipped");
+  assert.is((await run("--root", folder)).lines.at(-1), "2 passed, 1 failed, 0 skipped");
+  assert.is((await run("--root", folder, "a.test")).lines.at(-1), "1 passed, 0 failed, 0 skipped");
 });
 
-runnerTest("a file that does not parse does not affect others", () => {
+runnerTest("a file that does not parse does not affect others", async () => {
   const folder = join(root, "torn");
   mkdirSync(folder);
   writeFileSync(join(folder, "a.test.ts"), `${uvu}${passing}t.run();`);
   writeFileSync(join(folder, "b.test.ts"), "const = ;");
-  const { lines, output } = run("--root", folder);
+  const { lines, output } = await run("--root", folder);
   assert.is(lines.at(-1), "1 passed, 1 failed, 0 skipped");
   assert.match(output, /^ok +\S*a\.test\.ts/m);
   assert.match(output, /^FAIL +\S*b\.test\.ts/m);
 });
 
-runnerTest("--output shows the output of passing files", () => {
+runnerTest("--output shows the output of passing files", async () => {
   const folder = join(root, "says");
   mkdirSync(folder);
   writeFileSync(join(folder, "a.test.ts"), `${uvu}t("p", () => console.log("figure: 42 of 43"));${passing}t.run();`);
-  assert.not.ok(run("--root", folder).output.includes("figure"));
-  assert.equal(run("--root", folder, "--output").lines.slice(1), ["    | figure: 42 of 43", "2 passed, 0 failed, 0 skipped"]);
+  assert.not.ok((await run("--root", folder)).output.includes("figure"));
+  assert.equal((await run("--root", folder, "--output")).lines.slice(1), ["    | figure: 42 of 43", "2 passed, 0 failed, 0 skipped"]);
 });
 
-runnerTest("files are transpiled first except with --as-shipped, and see --at-length", () => {
+runnerTest("files are transpiled first except with --as-shipped, and see --at-length", async () => {
   const folder = join(root, "how");
   mkdirSync(folder);
   writeFileSync(
     join(folder, "a.test.ts"),
-    `${uvu}const place: string = import.meta.url;
-t("p", () => console.log(process.argv[1]?.endsWith("a.test.mjs"), place.endsWith("how/a.test.ts"), process.env["INGRESSD_TESTS_READY"] !== undefined, process.env["INGRESSD_TESTS_AT_LENGTH"]));t.run();`,
+    `${uvu}import { atLength } from ${JSON.stringify(join(project, "tests/at_length.ts"))}; const place: string = import.meta.url;
+t("p", () => console.log(process.argv[1]?.endsWith("a.test.mjs"), place.endsWith("how/a.test.ts"), process.env["INGRESSD_TESTS_READY"] !== undefined, atLength("all", "a sample")));t.run();`,
   );
-  const said = (...args: string[]): string | undefined => run("--root", folder, "--output", ...args).lines[1];
-  assert.is(said(), "    | true true true undefined");
-  assert.is(said("--at-length"), "    | true true true 1");
-  assert.is(said("--as-shipped"), "    | false true false undefined");
+  const said = async (...args: string[]): Promise<string | undefined> => (await run("--root", folder, "--output", ...args)).lines[1];
+  assert.is(await said(), "    | true true true a sample");
+  assert.is(await said("--at-length"), "    | true true true all");
+  assert.is(await said("--as-shipped"), "    | false true false a sample");
 });
 
-runnerTest("no file that matches is a failure", () => {
-  const { status, output } = run("--root", root, "no-such-name");
+runnerTest("--at-length runs only files that run a sample otherwise, by themselves or through others", async () => {
+  const folder = join(root, "length");
+  mkdirSync(folder);
+  writeFileSync(
+    join(folder, "cases.ts"),
+    `import { atLength } from ${JSON.stringify(join(project, "tests/at_length.ts"))}; export const cases = atLength(2, 1);`,
+  );
+  writeFileSync(join(folder, "a.test.ts"), `${uvu}import { cases } from "./cases.ts"; t("p", () => assert.is(cases, 2));t.run();`);
+  writeFileSync(join(folder, "b.test.ts"), `${uvu}${passing}t.run();`);
+  const { lines } = await run("--root", folder, "--at-length");
+  assert.is(lines.length, 2);
+  assert.match(lines[0] ?? "", /a\.test\.ts/);
+  assert.is(lines[1], "1 passed, 0 failed, 0 skipped");
+  const none = await run("--root", folder, "--at-length", "b.test");
+  assert.is(none.status, 1);
+  assert.match(none.output, "none of these files runs a sample of its cases");
+});
+
+if (process.getuid?.() === 0)
+  runnerTest("--own-network: a file sees loopback alone, and its ports are its own", async () => {
+    const folder = join(root, "network");
+    mkdirSync(folder);
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    writeFileSync(
+      join(folder, "a.test.ts"),
+      `${uvu}import { createServer } from "node:net"; import { networkInterfaces } from "node:os";
+t("p", async () => { assert.equal(Object.keys(networkInterfaces()), ["lo"]); await new Promise((done, fail) => { const s = createServer().once("error", fail).listen(${port}, "127.0.0.1", () => s.close(done)); }); });t.run();`,
+    );
+    const own = await run("--root", folder, "--own-network");
+    const shared = await run("--root", folder);
+    server.close();
+    assert.is(own.lines.at(-1), "1 passed, 0 failed, 0 skipped", own.output);
+    assert.is(shared.lines.at(-1), "0 passed, 1 failed, 0 skipped");
+  });
+
+runnerTest("no file that matches is a failure", async () => {
+  const { status, output } = await run("--root", root, "no-such-name");
   assert.is(status, 1);
   assert.match(output, "no file ending in `.test.ts` matches");
 });
 
-runnerTest("an invalid option is reported in one sentence", () => {
-  const { status, output } = run("--jobs", "none");
+runnerTest("an invalid option is reported in one sentence", async () => {
+  const { status, output } = await run("--jobs", "none");
   assert.is(status, 1);
   assert.match(output, "--jobs takes a whole number above 0, not `none`");
 });

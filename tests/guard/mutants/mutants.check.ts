@@ -1,42 +1,80 @@
 // The guard without one of its points, each in a copy of the project, and the test with a real process that has to
 // notice. The tests pass in the copy as it is first, so that nothing else can be what they notice.
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync, chmodSync } from "node:fs";
-import { spawn, spawnSync } from "node:child_process";
+import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { build } from "../../../scripts/build.mjs";
+import { transpile, type Transpiled } from "../../transpile.mjs";
 import { missing, place, remove } from "../guarded.ts";
 import { MUTANTS, type Mutant } from "./list.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const COPIED = ["compiler", "gateway", "package-lock.json", "package.json", "runtime", "schemas", "scripts", "tests", "tsconfig.json"];
-/** Copies of the project, in each of which one mutant is tested at a time. */
-const COPIES = 2;
+const root = process.getuid?.() === 0;
+/**
+ * Copies of the project, in each of which one mutant is tested at a time; some tests wait. Without root they would share
+ * ports.
+ */
+const COPIES = root ? 3 : 1;
+/** A network of its own for each test, so that no other one has its ports. */
+const OWN_NETWORK = root ? ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"] : [];
 /** A test that waits for ever has noticed. */
 const TEST_MS = 40_000;
 const SKIPPED = "skipped: ";
 const NO_TEST = "there is no such test";
 
-function copyProject(): string {
+interface Copy {
+  readonly folder: string;
+  /** Builds its programs. */
+  readonly build: typeof build;
+  /** Its tests as they are without a mutant. */
+  readonly tests: Transpiled;
+}
+
+const testFile = (folder: string, name: string): string => join(folder, "tests/guard", `${name}.ts`);
+
+async function transpiled(folder: string, names: readonly string[]): Promise<Transpiled> {
+  const tests = await transpile(
+    names.map((name) => testFile(folder, name)),
+    folder,
+  );
+  if (tests === null) throw new Error(`${names.join(", ")} can't be built`);
+  return tests;
+}
+
+async function copyProject(): Promise<Copy> {
   const folder = mkdtempSync(join(tmpdir(), "guard-"));
   chmodSync(folder, 0o755);
   for (const name of COPIED) cpSync(join(ROOT, name), join(folder, name), { recursive: true, filter: (path) => !path.endsWith("node_modules") });
   symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
-  return folder;
+  const own = (await import(pathToFileURL(join(folder, "scripts/build.mjs")).href)) as { readonly build: typeof build };
+  // A program that runs as another user can't build in the copy.
+  await own.build();
+  return { folder, build: own.build, tests: await transpiled(folder, [...new Set(MUTANTS.map(({ noticedBy: [file] }) => file))]) };
 }
 
-/** A program that runs as another user can't build in the copy. */
-function build(folder: string): void {
-  const { status, stderr } = spawnSync(process.execPath, [join(folder, "scripts/build.mjs")], { encoding: "utf8" });
-  if (status !== 0) throw new Error(stderr);
+/** Runs the test that has to notice edits of these files. Null: it passed; else the line that says what failed. */
+async function noticed({ folder, build: buildPrograms, tests }: Copy, [file, name]: Mutant["noticedBy"], edited: readonly string[]): Promise<string | null> {
+  const path = testFile(folder, file);
+  if (edited.length > 0) await buildPrograms();
+  // A test may call functions of the guard itself.
+  const again = edited.some((source) => tests.uses(path, source)) ? await transpiled(folder, [file]) : null;
+  try {
+    return await ran(folder, (again ?? tests).built.get(path) ?? "", name);
+  } finally {
+    again?.remove();
+  }
 }
 
-/** Null: it passed; else the line that says what failed. */
-function noticed(folder: string, [file, name]: Mutant["noticedBy"]): Promise<string | null> {
+/** Runs a test of a built file. */
+function ran(folder: string, built: string, name: string): Promise<string | null> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), join(folder, "tests/guard", `${file}.ts`)], {
+    const [command = "", ...words] = [...OWN_NETWORK, process.execPath, built];
+    const child = spawn(command, words, {
       cwd: folder,
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, INGRESSD_GUARD_ONLY: name, NO_COLOR: "1" },
@@ -78,11 +116,11 @@ function noticed(folder: string, [file, name]: Mutant["noticedBy"]): Promise<str
   });
 }
 
-async function fate(folder: string, { edits, noticedBy }: Mutant): Promise<{ readonly killed: boolean; readonly how: string }> {
+async function fate(copy: Copy, { edits, noticedBy }: Mutant): Promise<{ readonly killed: boolean; readonly how: string }> {
   const originals = new Map<string, string>();
   try {
     for (const { file, text, instead } of edits) {
-      const path = join(folder, "runtime/guard", file);
+      const path = join(copy.folder, "runtime/guard", file);
       const now = readFileSync(path, "utf8");
       const places = now.split(text).length - 1;
       if (places !== 1) return { killed: false, how: `its text occurs ${places} times in ${file}` };
@@ -92,8 +130,7 @@ async function fate(folder: string, { edits, noticedBy }: Mutant): Promise<{ rea
         now.replace(text, () => instead),
       );
     }
-    build(folder);
-    const how = await noticed(folder, noticedBy);
+    const how = await noticed(copy, noticedBy, [...originals.keys()]);
     return { killed: how !== null && !how.startsWith(SKIPPED) && how !== NO_TEST, how: how ?? "its test passes without it" };
   } finally {
     for (const [path, text] of originals) writeFileSync(path, text);
@@ -104,15 +141,26 @@ const mutants = suite("guard mutants");
 const where = place();
 const lacks = missing(where);
 remove(where);
-const root = process.getuid?.() === 0;
 const FILTER = process.env["INGRESSD_MUTANT"] ?? "";
 
 if (lacks !== null) mutants("skipped", () => console.log(`SKIP guard mutants: ${lacks}`));
 else {
-  const copies = Array.from({ length: COPIES }, copyProject);
+  const copies = await Promise.all(Array.from({ length: COPIES }, copyProject));
   mutants.after(() => {
-    for (const folder of copies) rmSync(folder, { recursive: true });
+    for (const { folder, tests } of copies) {
+      tests.remove();
+      rmSync(folder, { recursive: true });
+    }
   });
+  /** Each copy takes the next one when it is done with one. */
+  const inCopies = async <T>(all: readonly T[], work: (copy: Copy, one: T) => Promise<void>): Promise<void> => {
+    const queue = [...all];
+    await Promise.all(
+      copies.map(async (copy) => {
+        for (let one = queue.shift(); one !== undefined; one = queue.shift()) await work(copy, one);
+      }),
+    );
+  };
   const chosen = MUTANTS.filter(({ without }) => without.includes(FILTER));
   const able = chosen.filter(({ asRoot = false }) => root || !asRoot);
   for (const { without } of chosen.filter((mutant) => !able.includes(mutant)))
@@ -120,36 +168,31 @@ else {
 
   const skipped = new Map<string, string>();
   mutants("the guard as it is passes", async () => {
-    for (const folder of copies) build(folder);
     const tests = new Map(able.map(({ noticedBy }) => [noticedBy.join(), noticedBy]));
-    for (const [key, test] of tests) {
-      const how = await noticed(copies[0] ?? "", test);
+    const failed: string[] = [];
+    await inCopies([...tests], async (copy, [key, test]) => {
+      const how = await noticed(copy, test, []);
       if (how?.startsWith(SKIPPED) === true) skipped.set(key, how.slice(SKIPPED.length));
-      else assert.is(how, null, test.join(": "));
-    }
+      else if (how !== null) failed.push(`${test.join(": ")}: ${how}`);
+    });
+    assert.equal(failed, []);
   });
 
-  const fates = new Map<Mutant, ReturnType<typeof fate>>();
-  mutants("each is tried", () => {
-    // A copy takes the next mutant when it is done with one.
-    const queue = able.filter(({ noticedBy }) => !skipped.has(noticedBy.join()));
-    const free = copies.map((folder) => Promise.resolve(folder));
-    for (const [index, mutant] of queue.entries()) {
-      const copy = free[index % free.length] ?? Promise.resolve("");
-      const result = copy.then((folder) => fate(folder, mutant));
-      fates.set(mutant, result);
-      free[index % free.length] = result.then(
-        () => copy,
-        () => copy,
-      );
-    }
-  });
+  const fates = new Map<Mutant, Awaited<ReturnType<typeof fate>>>();
+  mutants("each is tried", () =>
+    inCopies(
+      able.filter(({ noticedBy }) => !skipped.has(noticedBy.join())),
+      async (copy, mutant) => {
+        fates.set(mutant, await fate(copy, mutant));
+      },
+    ),
+  );
 
   for (const mutant of able) {
-    mutants(`without ${mutant.without}`, async () => {
+    mutants(`without ${mutant.without}`, () => {
       const why = skipped.get(mutant.noticedBy.join());
       if (why !== undefined) return console.log(`SKIP guard mutants ${mutant.without.replaceAll(":", ",")}: ${why}`);
-      const { killed, how } = (await fates.get(mutant)) ?? { killed: false, how: "it was not tried" };
+      const { killed, how } = fates.get(mutant) ?? { killed: false, how: "it was not tried" };
       console.log(`mutant ${killed ? "noticed" : "LIVES"} (${mutant.noticedBy.join(": ")}: ${how}): without ${mutant.without}`);
       assert.ok(killed, how);
     });
