@@ -9,6 +9,7 @@ import { sayFailure } from "./check/names/paths.ts";
 import type { Program, Unit } from "./check/names/program.ts";
 import { newReport, type Report } from "./diagnostics/report.ts";
 import type { Diagnostic } from "./diagnostics/diagnostic.ts";
+import { PLACE_LABELS } from "./diagnostics/sentence.ts";
 import { isReadFailure, type ReadFailure, type SourceFile, type SourceReader } from "./source/source.ts";
 import { parse } from "./syntax/parse.ts";
 import { countWords } from "./syntax/word_count.ts";
@@ -69,7 +70,7 @@ class Loader {
     const built = build(parsed);
     for (const d of [...parsed.diagnostics, ...built.diagnostics]) {
       const whole = by !== null && ABOUT_FILE.has(d.code);
-      this.#report.diagnostics.push(whole ? { ...d, related: [...d.related, { span: by.span, label: "imported here" }] } : d);
+      this.#report.diagnostics.push(whole ? { ...d, related: [...d.related, { span: by.span, label: PLACE_LABELS.import }] } : d);
     }
     const open = built.ast === null ? null : { ast: built.ast, depth, imports: new Map<string, Unit | null>(), edges: [] };
     if (open === null || open.ast.incomplete) this.#incomplete = true;
@@ -151,7 +152,7 @@ class Loader {
       } else if (onPath.has(edge.to)) {
         const through = path.slice(path.findIndex((p) => p.unit === edge.to) + 1).flatMap((p) => (p.by === null ? [] : [p.by]));
         this.#report.say("ING506", { path: edge.to.ast.file.path, files: through.length }, edge.node.span, {
-          related: through.slice(0, 4).map((by) => ({ span: by.span, label: "by way of this" })),
+          related: through.slice(0, 4).map((by) => by.span),
         });
       } else if (!done.has(edge.to)) {
         onPath.add(edge.to);
