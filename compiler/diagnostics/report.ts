@@ -6,6 +6,7 @@ import type { DiagnosticCode } from "./codes.ts";
 import { diagnostic, type Diagnostic } from "./diagnostic.ts";
 import { PLACE_LABELS } from "./sentence.ts";
 import type { DataOf } from "./words.ts";
+import { failed, type Failed } from "../../runtime/result/result.ts";
 import { LITERAL_WORDS, type LiteralData, type LiteralProblem } from "./literal_words.ts";
 import type { Span } from "../source/source.ts";
 
@@ -82,8 +83,9 @@ export function literalProblem({ code, data }: Problem): LiteralProblem {
   return { code, data } as LiteralProblem;
 }
 
-export function isProblem(x: object): x is Problem {
-  return "code" in x && "replace" in x;
+/** The same as the failure of a reader of literals. */
+export function refused<C extends keyof LiteralData>(code: C, data: LiteralData[C], replace: string | null = null): Failed<Problem<C>> {
+  return failed(problem(code, data, replace));
 }
 
 export function sayProblem(report: Report, { code, data, replace }: Problem, span: Span): void {

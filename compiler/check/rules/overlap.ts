@@ -130,5 +130,5 @@ function hasPort(context: CheckContext, member: Member, port: number): boolean {
   }
   if (member.kind !== "number") return false;
   const range = readPorts(member.text);
-  return !("code" in range) && range.first <= port && port <= range.last;
+  return range.ok && range.value.first <= port && port <= range.value.last;
 }

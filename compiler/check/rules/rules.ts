@@ -137,8 +137,8 @@ function checkUntil(context: CheckContext, rule: RuleNode, until: Piece | null):
     return undefined;
   }
   const time = readTime(until.text);
-  if (typeof time === "number") return time;
-  sayProblem(context.report, time, until.span);
+  if (time.ok) return time.value;
+  sayProblem(context.report, time.error, until.span);
   return undefined;
 }
 
