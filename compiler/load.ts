@@ -1,6 +1,7 @@
 // Entry file -> Program: every file that imports lead to, read, parsed and built once, the nearest
 // first. The reader resolves real paths and the policy root; that one file is
 // one `path` is all that is needed here.
+import { failed, type Result } from "../runtime/result/result.ts";
 import type { ImportNode, PolicyNode } from "./ast/nodes.ts";
 import { build } from "./ast/build.ts";
 import { MAX_IMPORTED_BYTES, MAX_IMPORTS, MAX_IMPORT_DEPTH, MAX_WORDS } from "./source/bounds.ts";
@@ -10,7 +11,7 @@ import type { Program, Unit } from "./check/names/program.ts";
 import { newReport, type Report } from "./diagnostics/report.ts";
 import type { Diagnostic } from "./diagnostics/diagnostic.ts";
 import { PLACE_LABELS } from "./diagnostics/sentence.ts";
-import { isReadFailure, type ReadFailure, type SourceFile, type SourceReader } from "./source/source.ts";
+import type { ReadFailure, SourceFile, SourceReader } from "./source/source.ts";
 import { parse } from "./syntax/parse.ts";
 import { countWords } from "./syntax/word_count.ts";
 
@@ -41,7 +42,7 @@ class Loader {
   /** By the file's path; null: it can't be read as a policy. */
   readonly #byPath = new Map<string, Open | null>();
   /** By the folder and the path as written, so that no file is read again and again. */
-  readonly #asked = new Map<string, SourceFile | ReadFailure>();
+  readonly #asked = new Map<string, Result<SourceFile, ReadFailure>>();
   readonly #files: SourceFile[] = [];
   #incomplete = false;
   #bytes = 0;
@@ -104,11 +105,12 @@ class Loader {
       if (this.#imports === MAX_IMPORTS + 1) report.say("ING608", { bound: "imports" }, node.span);
       return null;
     }
-    const file = this.#ask(path, ast.file);
-    if (isReadFailure(file)) {
-      sayFailure(report, "ING505", node.path, file);
+    const read = this.#ask(path, ast.file);
+    if (!read.ok) {
+      sayFailure(report, "ING505", node.path, read.error);
       return null;
     }
+    const file = read.value;
     const over = this.#bytes > MAX_IMPORTED_BYTES ? "bytes" : this.#words > MAX_WORDS ? "words" : null;
     if (over !== null) {
       report.say("ING608", { bound: over }, span);
@@ -120,8 +122,8 @@ class Loader {
     return null;
   }
 
-  #ask(path: string, from: SourceFile): SourceFile | ReadFailure {
-    if (path.startsWith("/") || path.includes("\\")) return "outside";
+  #ask(path: string, from: SourceFile): Result<SourceFile, ReadFailure> {
+    if (path.startsWith("/") || path.includes("\\")) return failed("outside");
     const folder = from.path.slice(0, from.path.lastIndexOf("/") + 1);
     // `.` and doubled slashes name the same; `..` may not, behind a link.
     const plain = path.split("/").filter((part) => part !== "" && part !== ".").join("/");
@@ -130,9 +132,9 @@ class Loader {
     if (file === undefined) {
       file = this.#reader.read(path, from);
       this.#asked.set(key, file);
-      if (!isReadFailure(file) && file.path !== this.#entry.path) {
-        this.#bytes += new TextEncoder().encode(file.text).length;
-        this.#words += countWords(file.text);
+      if (file.ok && file.value.path !== this.#entry.path) {
+        this.#bytes += new TextEncoder().encode(file.value.text).length;
+        this.#words += countWords(file.value.text);
       }
     }
     return file;

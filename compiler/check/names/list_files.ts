@@ -5,7 +5,7 @@ import { characterName, unseenIn } from "../../../runtime/text/characters.ts";
 import { MAX_LIST_ERRORS, MAX_PREFIXES } from "../../source/bounds.ts";
 import type { Member } from "../../ast/nodes.ts";
 import type { Entry, FileData } from "../../diagnostics/file_words.ts";
-import { isReadFailure, type SourceFile, type SourceReader, type Span } from "../../source/source.ts";
+import type { SourceFile, SourceReader, Span } from "../../source/source.ts";
 import { readBelow, sayFailure } from "./paths.ts";
 import { literalProblem, type Problem, type Report } from "../../diagnostics/report.ts";
 
@@ -26,11 +26,11 @@ export interface Entries {
  */
 export function readList(report: Report, reader: SourceReader, node: FileMember, size: ListSize, into: Entries): number | null {
   const file = readBelow(reader, node.path.text, node.path.span.file);
-  if (isReadFailure(file)) {
-    sayFailure(report, "ING501", node.path, file);
+  if (!file.ok) {
+    sayFailure(report, "ING501", node.path, file.error);
     return null;
   }
-  return readEntries(report, file, node, size, into);
+  return readEntries(report, file.value, node, size, into);
 }
 
 function readEntries(report: Report, file: SourceFile, node: FileMember, { min, max }: ListSize, into: Entries): number | null {
