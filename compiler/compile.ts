@@ -102,7 +102,9 @@ export function compile(entry: SourceFile, reader: SourceReader, profile: Profil
   const written = writeImage(tables, profile);
   if (!written.ok) {
     const { misfit, parts } = written.error;
-    return refused([misfit.what === "memory" ? tooLarge(entry, policy, null) : profileOverflow(misfit, parts, policy, tables, { file: entry, start: 0, end: 0 })]);
+    return refused([
+      misfit.what === "memory" ? tooLarge(entry, policy, null) : profileOverflow(misfit, parts, policy, tables, { file: entry, start: 0, end: 0 }),
+    ]);
   }
   const image = written.value;
   platform.begin?.("texts");

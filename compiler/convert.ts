@@ -17,8 +17,7 @@ const MAX_TROUBLES = 20;
 
 /** Why a policy is not exported. */
 export type Unexported =
-  | { readonly kind: "broken"; readonly diagnostics: readonly Diagnostic[] }
-  | { readonly kind: "refused"; readonly troubles: readonly Trouble[] };
+  { readonly kind: "broken"; readonly diagnostics: readonly Diagnostic[] } | { readonly kind: "refused"; readonly troubles: readonly Trouble[] };
 
 export function exportPolicy(file: SourceFile): Result<{ readonly json: Json; readonly text: string }, Unexported> {
   const tree = readTree(file);
@@ -53,7 +52,14 @@ function parseJson(source: string): Result<unknown, readonly Trouble[]> {
     if (!(error instanceof SyntaxError)) throw error;
     const fault = jsonFault(source);
     const help = fault?.help ?? "`ingressc export` writes a document of this form";
-    return refused([{ pointer: "", message: `this is not JSON: ${fault?.says ?? error.message}`, help, ...(fault === null ? {} : { place: positionOf({ path: "", text: source }, fault.at) }) }]);
+    return refused([
+      {
+        pointer: "",
+        message: `this is not JSON: ${fault?.says ?? error.message}`,
+        help,
+        ...(fault === null ? {} : { place: positionOf({ path: "", text: source }, fault.at) }),
+      },
+    ]);
   }
   const twice = repeatedKeys(source);
   return twice.length > 0 ? refused(twice) : ok(value);

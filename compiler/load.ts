@@ -111,7 +111,10 @@ class Loader {
       return null;
     }
     const file = read.value;
-    const over = this.#bytes > MAX_IMPORTED_BYTES ? "bytes" : this.#words > MAX_WORDS ? "words" : null;
+    const over =
+      this.#bytes > MAX_IMPORTED_BYTES ? "bytes"
+      : this.#words > MAX_WORDS ? "words"
+      : null;
     if (over !== null) {
       report.say("ING608", { bound: over }, span);
       this.#imports = MAX_IMPORTS + 1;
@@ -126,7 +129,10 @@ class Loader {
     if (path.startsWith("/") || path.includes("\\")) return failed("outside");
     const folder = from.path.slice(0, from.path.lastIndexOf("/") + 1);
     // `.` and doubled slashes name the same; `..` may not, behind a link.
-    const plain = path.split("/").filter((part) => part !== "" && part !== ".").join("/");
+    const plain = path
+      .split("/")
+      .filter((part) => part !== "" && part !== ".")
+      .join("/");
     const key = JSON.stringify([folder, plain]);
     let file = this.#asked.get(key);
     if (file === undefined) {

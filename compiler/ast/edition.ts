@@ -27,7 +27,10 @@ export function judgeEdition(r: Reader, parsed: Parsed, statements: readonly Cst
     say(r, "ING111", { fault: "not_first" }, spanOf(r, first), { related: [wordOf(r, before)] });
   }
   for (const again of more) {
-    say(r, "ING113", null, spanOf(r, again), { related: [spanOf(r, first)], fix: piece(r, again, "Integer")?.text === number?.text ? { span: spanOf(r, again), text: "" } : null });
+    say(r, "ING113", null, spanOf(r, again), {
+      related: [spanOf(r, first)],
+      fix: piece(r, again, "Integer")?.text === number?.text ? { span: spanOf(r, again), text: "" } : null,
+    });
   }
   return "known";
 }

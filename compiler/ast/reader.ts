@@ -78,7 +78,7 @@ function pieceOf(r: Reader, token: Token): Piece {
   const { image } = token;
   const span = { file: r.file, start: token.startOffset, end: endOf(token) };
   if (image.startsWith("$")) return { text: image, span, param: true };
-  return { text: image.startsWith("\"") ? image.replace(/^"|"$/g, "") : image, span };
+  return { text: image.startsWith('"') ? image.replace(/^"|"$/g, "") : image, span };
 }
 
 /** From the start of `a` to the end of `b`. */

@@ -19,7 +19,9 @@ function buildLine(r: Reader, line: Cst): TestLineNode | null {
   const repeat = node(line, "repeatLine");
   const from = node(line, "fromLine") ?? node(repeat, "fromLine");
   const request = buildRequest(r, node(from, "request"));
-  const outcomes = nodes(from, "outcome").map((o) => buildOutcome(r, o)).filter((o) => o !== null);
+  const outcomes = nodes(from, "outcome")
+    .map((o) => buildOutcome(r, o))
+    .filter((o) => o !== null);
   if (request === null || outcomes.length === 0) return null;
   if (repeat === null) {
     refuseRepetition(r, outcomes, request);

@@ -16,7 +16,12 @@ export interface Tested extends Compiled {
 }
 
 /** `wanted` picks the tests that run, by name; without it all do. */
-export function compileAndTest(path: string, profile: Profile = "host", wanted: (name: string) => boolean = () => true, progress: Progress = SILENT): Result<Tested, NotCompiled> {
+export function compileAndTest(
+  path: string,
+  profile: Profile = "host",
+  wanted: (name: string) => boolean = () => true,
+  progress: Progress = SILENT,
+): Result<Tested, NotCompiled> {
   const made = compileFile(path, profile, progress);
   if (!made.ok) return made;
   const compiled = made.value;
@@ -33,7 +38,11 @@ export function compileAndTest(path: string, profile: Profile = "host", wanted: 
     return failed({ outcome, inputs: compiled.disk.inputs });
   }
   progress.begin("running the tests");
-  const results = runTests(compiled.policy.tests.filter(({ name }) => wanted(name)), loaded.value, () => progress.step());
+  const results = runTests(
+    compiled.policy.tests.filter(({ name }) => wanted(name)),
+    loaded.value,
+    () => progress.step(),
+  );
   return ok({ ...compiled, loaded: loaded.value, results });
 }
 

@@ -5,15 +5,46 @@ import { didYouMean, type Words } from "./sentence.ts";
 
 /** Parts of the language of which none was found, although one must be there. */
 export type Part =
-  | "member" | "identity" | "identities" | "proto" | "time" | "duration" | "mode" | "backend" | "limitKey" | "capKey" | "target" | "fact" | "reason" | "outcome" | "rule" | "subject"
-  | "use" | "statement" | "other";
+  | "member"
+  | "identity"
+  | "identities"
+  | "proto"
+  | "time"
+  | "duration"
+  | "mode"
+  | "backend"
+  | "limitKey"
+  | "capKey"
+  | "target"
+  | "fact"
+  | "reason"
+  | "outcome"
+  | "rule"
+  | "subject"
+  | "use"
+  | "statement"
+  | "other";
 
 /** Words that have no one spelling. */
 export type WordKind = "word" | "name" | "qualified" | "number" | "range" | "rate" | "length" | "literal" | "text" | "parameter";
 
 /** The constructs in which a missing word has words of its own. */
 export type Construct =
-  | "set" | "expose" | "template" | "import" | "rule" | "annotation" | "bind" | "outcome" | "file" | "claim" | "fact" | "test" | "invariant" | "credential" | "use";
+  | "set"
+  | "expose"
+  | "template"
+  | "import"
+  | "rule"
+  | "annotation"
+  | "bind"
+  | "outcome"
+  | "file"
+  | "claim"
+  | "fact"
+  | "test"
+  | "invariant"
+  | "credential"
+  | "use";
 
 export type Expected = {
   /** As written; null at the end of the file. */
@@ -37,7 +68,7 @@ export const MEMBER_HINTS: Readonly<Record<MemberHint, string>> = {
   range: "a range of ports is `9500-9509`, without blanks; a range of addresses is written as prefixes",
 };
 
-const AN_IDENTITY = ["an identity such as `dns \"jump.example\"`", "an identity is `uri`, `dns`, `ip` or `sha256` and a text in quotes"] as const;
+const AN_IDENTITY = ['an identity such as `dns "jump.example"`', "an identity is `uri`, `dns`, `ip` or `sha256` and a text in quotes"] as const;
 const ON = "an expose says its protocol and its ports: `on tcp 443`";
 const EXPOSE_LINE = "the first line of an expose is `expose NAME [service S] on tcp PORTS [bind NET] [as MODE] {`";
 
@@ -49,7 +80,7 @@ const PARTS: Readonly<Record<Part, readonly [wanted: string, help: string | null
   time: ["a time", "a time is UTC: `2027-03-01T00:00Z`"],
   duration: ["a duration", "a duration is a number and a unit: `0s`, `10s`, `5m` or `1h`"],
   mode: ["a mode", "the modes are tcp, passthrough, tls, mtls and direct"],
-  backend: ["`127.0.0.1:PORT` or `unix \"PATH\"`", "a backend is a loopback address with a port, or a unix socket"],
+  backend: ['`127.0.0.1:PORT` or `unix "PATH"`', "a backend is a loopback address with a port, or a unix socket"],
   limitKey: ["`source`, `listener` or `identity`", "a limit counts per source, per listener or per identity: `limit 200/s per source`"],
   capKey: ["`source` or `identity`", "a cap's further parts are `N per source` and `N per identity`"],
   target: ["the name of an expose, or `tcp` and a port", "`from 192.0.2.1 to web => allow`, or `to tcp 443`"],
@@ -64,19 +95,33 @@ const PARTS: Readonly<Record<Part, readonly [wanted: string, help: string | null
 };
 
 export const WORD_KINDS: Readonly<Record<WordKind, string>> = {
-  word: "a name or an address", name: "a name", qualified: "a name out of an import", number: "a number", range: "a range", rate: "a rate such as `200/s`",
-  length: "a prefix length such as `/24`", literal: "a literal", text: "a text in quotes", parameter: "a parameter such as `$a`",
+  word: "a name or an address",
+  name: "a name",
+  qualified: "a name out of an import",
+  number: "a number",
+  range: "a range",
+  rate: "a rate such as `200/s`",
+  length: "a prefix length such as `/24`",
+  literal: "a literal",
+  text: "a text in quotes",
+  parameter: "a parameter such as `$a`",
 };
 
 const NAMES: Partial<Readonly<Record<Construct, string>>> = {
-  set: "a name for the set", expose: "a name for the expose", template: "a name for the template", import: "a name for the import", rule: "a name for the rule",
-  annotation: "`owner`, `ticket` or `why`", bind: "the name of a service", outcome: "the name of a rule",
+  set: "a name for the set",
+  expose: "a name for the expose",
+  template: "a name for the template",
+  import: "a name for the import",
+  rule: "a name for the rule",
+  annotation: "`owner`, `ticket` or `why`",
+  bind: "the name of a service",
+  outcome: "the name of a rule",
 };
 
 /** Help where a word is missing, wherever that is. */
 const HELP: ReadonlyMap<string, string> = new Map([
   ["on", ON],
-  ["max", "a list file says how many entries it may have: `file \"list.txt\" max 1000`"],
+  ["max", 'a list file says how many entries it may have: `file "list.txt" max 1000`'],
   ["connections", "`cap 1000 connections`, then perhaps `, 20 per source`"],
   ["in", "`repeat 500 in 10s from 192.0.2.1 to web => allow 400, deny rate 100`"],
   ["KiB", "a module is measured in KiB: `module 64 KiB`"],
@@ -90,15 +135,15 @@ const KIND_HELP: Partial<Readonly<Record<WordKind, string>>> = {
 
 /** Help where a word or a kind of word is missing in one construct. */
 const HELP_IN: ReadonlyMap<string, string> = new Map([
-  ["file number", "a list file says how many entries it may have: `file \"list.txt\" max 1000 min 1`"],
-  ["import as", "an import has a short name: `import \"nets.ingress\" as nets`"],
-  ["import text", "a file is named in quotes: `import \"nets.ingress\" as nets`"],
+  ["file number", 'a list file says how many entries it may have: `file "list.txt" max 1000 min 1`'],
+  ["import as", 'an import has a short name: `import "nets.ingress" as nets`'],
+  ["import text", 'a file is named in quotes: `import "nets.ingress" as nets`'],
   ["claim to", "a claim says about what it speaks: `never from internet to console`"],
-  ["fact text", "write the name of the client's hello in quotes: `sni \"www.example.com\"`"],
-  ["test text", "a test has a title: `test \"who may come\" { … }`"],
-  ["invariant text", "an invariant has a title: `invariant \"the console is ours\" { … }`"],
-  ["annotation text", "write an annotation's text in quotes: `@owner \"web\"`"],
-  ["credential text", "a certificate is named in quotes: `cert \"web-2027\"`"],
+  ["fact text", 'write the name of the client\'s hello in quotes: `sni "www.example.com"`'],
+  ["test text", 'a test has a title: `test "who may come" { … }`'],
+  ["invariant text", 'an invariant has a title: `invariant "the console is ours" { … }`'],
+  ["annotation text", 'write an annotation\'s text in quotes: `@owner "web"`'],
+  ["credential text", 'a certificate is named in quotes: `cert "web-2027"`'],
   ["use (", "a template is used as `use NAME(ARGUMENT, …)`, with `()` if it takes none"],
   ["template (", "a template has a list of parameters, `()` if it takes none: `template web($name) { … }`"],
   ["use )", "an argument is one name, number, literal or text; arguments are separated by commas"],
@@ -124,7 +169,7 @@ function wantedIn(data: Expected): readonly [wanted: string, help: string | null
       return [wanted, data.near === null ? help : didYouMean(data.near)];
     }
     case "word":
-      return [`\`${data.word}\``, data.near === null ? HELP_IN.get(`${data.in ?? ""} ${data.word}`) ?? HELP.get(data.word) ?? null : didYouMean(data.near)];
+      return [`\`${data.word}\``, data.near === null ? (HELP_IN.get(`${data.in ?? ""} ${data.word}`) ?? HELP.get(data.word) ?? null) : didYouMean(data.near)];
     case "kind": {
       const name = data.kind === "name" && data.in !== null ? NAMES[data.in] : undefined;
       return [name ?? WORD_KINDS[data.kind], HELP_IN.get(`${data.in ?? ""} ${data.kind}`) ?? KIND_HELP[data.kind] ?? null];

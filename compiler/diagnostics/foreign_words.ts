@@ -5,18 +5,18 @@ import type { Words } from "./sentence.ts";
 
 /** The subject of another language's keyword. */
 export type ForeignTopic =
-  | "default" | "import" | "set" | "ports" | "expose" | "backend" | "names" | "http" | "certificate" | "rate" | "cap" | "plain_rule" | "mode" | "allow" | "deny";
+  "default" | "import" | "set" | "ports" | "expose" | "backend" | "names" | "http" | "certificate" | "rate" | "cap" | "plain_rule" | "mode" | "allow" | "deny";
 
 export const FOREIGN_TOPICS: Readonly<Record<ForeignTopic, string>> = {
   default: "nothing is needed: what no `allow` admits is denied",
-  import: "a policy file is read with `import \"PATH\" as NAME`, a list of addresses with `net NAME = file \"PATH\" max N`",
+  import: 'a policy file is read with `import "PATH" as NAME`, a list of addresses with `net NAME = file "PATH" max N`',
   set: "a set of addresses is `net NAME = …`, of ports `ports NAME = …`",
   ports: "write the ports in the first line of an expose: `expose NAME on tcp 443 { … }`",
   expose: "a listener is `expose NAME on tcp 443 { backend 127.0.0.1:8080 allow from … }`",
   backend: "write one backend in each expose: `backend 127.0.0.1:8080`",
-  names: "write `as passthrough` in the first line, and `allow from any sni \"www.example.com\"`",
+  names: 'write `as passthrough` in the first line, and `allow from any sni "www.example.com"`',
   http: "what HTTP says (paths, headers, methods) stays with the web server behind",
-  certificate: "write `as tls` in the first line and `cert \"NAME\"`: the gateway's configuration says where the certificate lies",
+  certificate: 'write `as tls` in the first line and `cert "NAME"`: the gateway\'s configuration says where the certificate lies',
   rate: "new connections are bounded by `limit 10/s burst 20 per source`",
   cap: "open connections are bounded by `cap 4000 connections, 20 per source`",
   plain_rule: "write the rule alone: `allow from NET`, `deny from NET`",
@@ -36,7 +36,18 @@ export type ForeignForm =
   | { readonly form: "rule_without_from" | "rate"; readonly found: string; readonly meant: string };
 
 type PlainForm =
-  | "ports_without_on" | "arrow" | "bare_parameter" | "ports_without_protocol" | "port_word" | "expose_without_on" | "quoted_socket" | "quoted_address" | "and" | "but" | "equals" | "min_first";
+  | "ports_without_on"
+  | "arrow"
+  | "bare_parameter"
+  | "ports_without_protocol"
+  | "port_word"
+  | "expose_without_on"
+  | "quoted_socket"
+  | "quoted_address"
+  | "and"
+  | "but"
+  | "equals"
+  | "min_first";
 
 const PLAIN: Readonly<Record<PlainForm, readonly [wanted: string, help: string]>> = {
   ports_without_on: ["`on`", "write ports after `on`: `deny on tcp 22`"],
@@ -45,7 +56,7 @@ const PLAIN: Readonly<Record<PlainForm, readonly [wanted: string, help: string]>
   ports_without_protocol: ["`tcp` or `udp`", "write ports after their protocol: `on tcp 443`"],
   port_word: ["the ports", "the ports follow their protocol at once: `on tcp 443`"],
   expose_without_on: ["`on`", "an expose says its protocol and its ports: `on tcp 443`"],
-  quoted_socket: ["`unix` or an address with a port", "a unix socket is `backend unix \"/run/web.sock\"`"],
+  quoted_socket: ["`unix` or an address with a port", 'a unix socket is `backend unix "/run/web.sock"`'],
   quoted_address: ["an address with a port", "write an address without quotes: `backend 127.0.0.1:8080`"],
   and: ["the next clause", "the clauses of a rule follow each other without a word between them"],
   but: ["`except`", "write the members to take out after `except`"],
@@ -63,13 +74,26 @@ export function foreignForm(data: ForeignForm): Words {
       return { message: "expected `=`, found `:`", help: "write members after `=`" };
     case "everyone":
       // Where the first match wins, `deny all` is the last line; here it would take back every allow.
-      return expected("`from`", data.found, data.action === "allow" ? "everyone is `from any`" : "remove it: what no `allow` admits is denied, and `deny from any` would refuse everyone, whatever is allowed");
+      return expected(
+        "`from`",
+        data.found,
+        data.action === "allow" ?
+          "everyone is `from any`"
+        : "remove it: what no `allow` admits is denied, and `deny from any` would refuse everyone, whatever is allowed",
+      );
     case "brackets":
-      return expected(data.place === "declaration" ? "`=`" : "a member of the set", data.found, "write members without brackets, separated by commas: `net office = 192.0.2.0/24, 2001:db8::/32`");
+      return expected(
+        data.place === "declaration" ? "`=`" : "a member of the set",
+        data.found,
+        "write members without brackets, separated by commas: `net office = 192.0.2.0/24, 2001:db8::/32`",
+      );
     case "rule_without_from":
       return expected("`from`", data.found, `write ${quote(data.meant)}`);
     case "rate":
-      return { message: `${quote(data.found)} is not a rate of the language`, help: `a rate is new connections in a second, minute or hour: write ${quote(data.meant)}` };
+      return {
+        message: `${quote(data.found)} is not a rate of the language`,
+        help: `a rate is new connections in a second, minute or hour: write ${quote(data.meant)}`,
+      };
     default: {
       const [wanted, help] = PLAIN[data.form];
       return expected(wanted, data.found, help);

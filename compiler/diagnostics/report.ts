@@ -50,7 +50,7 @@ const MAX_WAYS = 4;
 
 function ways(span: Span): Diagnostic["related"][number][] {
   const out: Diagnostic["related"][number][] = [];
-  for (let { origin } = span; origin !== undefined && out.length < MAX_WAYS; ) {
+  for (let { origin } = span; origin !== undefined && out.length < MAX_WAYS;) {
     if (origin.kind === "body") {
       out.push({ span: origin.use, label: PLACE_LABELS.use });
       origin = origin.use.origin;

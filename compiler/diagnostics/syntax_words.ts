@@ -40,7 +40,7 @@ export interface SyntaxData {
   ING105: { readonly place: BlockPlace } & Stray;
   ING106:
     | Expected
-    | { readonly of: "form" } & ForeignForm
+    | ({ readonly of: "form" } & ForeignForm)
     /** A line of a test with a count or an outcome too many. */
     | { readonly of: "test_line"; readonly found: "count" | "bind_count" | "outcome" }
     | { readonly of: "claim" };
@@ -59,7 +59,10 @@ export interface SyntaxData {
     /** `params`: the parameters that the template has; null where they are many. */
     | { readonly fault: "unknown"; readonly text: string; readonly template: string; readonly params: readonly string[] | null; readonly near: string | null }
     | { readonly fault: "template_name"; readonly statement: "template" | "use" };
-  ING116: { readonly fault: "unknown"; readonly annotation: string; readonly near: string | null } | { readonly fault: "before"; readonly statement: string } | { readonly fault: "nothing_follows" };
+  ING116:
+    | { readonly fault: "unknown"; readonly annotation: string; readonly near: string | null }
+    | { readonly fault: "before"; readonly statement: string }
+    | { readonly fault: "nothing_follows" };
   ING117: { readonly found: "statement" | "clause" };
 }
 
@@ -107,10 +110,14 @@ const ONE_CLAUSE = "list the members in one clause, separated by commas";
 
 export const SYNTAX_WORDS: WordsOf<SyntaxData> = {
   ING101: characters,
-  ING102: () => ({ message: "the text has no closing quote", help: "a text ends on the line where it begins: add `\"`" }),
-  ING103: (data) => ({ message: `a text contains a control character: ${data.characters.map(characterName).join(", ")}`, help: "remove it, or write the text anew" }),
-  ING104: (data) => data.found === "allow"
-    ? { message: "`allow` does not begin a statement", help: "write `allow` in the block of an expose; at top level a rule can only deny" }
+  ING102: () => ({ message: "the text has no closing quote", help: 'a text ends on the line where it begins: add `"`' }),
+  ING103: (data) => ({
+    message: `a text contains a control character: ${data.characters.map(characterName).join(", ")}`,
+    help: "remove it, or write the text anew",
+  }),
+  ING104: (data) =>
+    data.found === "allow" ?
+      { message: "`allow` does not begin a statement", help: "write `allow` in the block of an expose; at top level a rule can only deny" }
     : stray(data.place, data),
   ING105: (data) => stray(data.place, data),
   ING106: (data) => {
@@ -134,17 +141,22 @@ export const SYNTAX_WORDS: WordsOf<SyntaxData> = {
     related: ["opened here"],
   }),
   ING108: () => ({ message: "this `}` closes nothing", help: "remove it, or look above for a block that was closed too early" }),
-  ING109: (data) => data.fault === "order"
-    ? { message: `${quote(data.clause)} comes before ${quote(data.later)} in a rule`, help: "the order is `named`, `on`, `from`, `sni`, `client`, `until`", related: ["after this"] }
+  ING109: (data) =>
+    data.fault === "order" ?
+      {
+        message: `${quote(data.clause)} comes before ${quote(data.later)} in a rule`,
+        help: "the order is `named`, `on`, `from`, `sni`, `client`, `until`",
+        related: ["after this"],
+      }
     : {
         message: `${quote(data.clause)} appears twice in one ${data.in}`,
         help: data.in === "request" || data.clause === "named" || data.clause === "until" ? "keep one of them" : ONE_CLAUSE,
         related: ["first here"],
       },
   ING111: ({ fault }) =>
-    fault === "missing"
-      ? { message: "a policy begins with `edition 1`", help: "write it as the first line" }
-      : { message: "`edition 1` is not the first statement", help: "move it to the top of the file", related: ["this comes before it"] },
+    fault === "missing" ?
+      { message: "a policy begins with `edition 1`", help: "write it as the first line" }
+    : { message: "`edition 1` is not the first statement", help: "move it to the top of the file", related: ["this comes before it"] },
   ING112: ({ edition }) => ({ message: `edition ${quote(edition)} is not one that this release reads`, help: "this release reads `edition 1`" }),
   ING113: () => ({ message: "`edition` appears twice", help: "keep the first one", related: ["first here"] }),
   ING114: () => ({
@@ -156,7 +168,10 @@ export const SYNTAX_WORDS: WordsOf<SyntaxData> = {
     const help = "write an annotation before an `expose`, a `dial`, a rule or a set";
     switch (data.fault) {
       case "unknown":
-        return { message: `${quote(`@${data.annotation}`)} is not an annotation`, help: data.near === null ? "the annotations are `@owner`, `@ticket` and `@why`" : didYouMean(`@${data.near}`) };
+        return {
+          message: `${quote(`@${data.annotation}`)} is not an annotation`,
+          help: data.near === null ? "the annotations are `@owner`, `@ticket` and `@why`" : didYouMean(`@${data.near}`),
+        };
       case "before":
         return { message: `\`${data.statement}\` has no annotations`, help };
       case "nothing_follows":
@@ -165,7 +180,11 @@ export const SYNTAX_WORDS: WordsOf<SyntaxData> = {
   },
   ING117: ({ found }) => {
     const [is, was] = found === "clause" ? ["a clause of an expose", "a statement"] : ["a statement", "a clause of an expose"];
-    return { message: `this is ${is}, and the template already has ${was}`, help: "make two templates: one to be used at top level, one to be used in an expose", related: [`${was} here`] };
+    return {
+      message: `this is ${is}, and the template already has ${was}`,
+      help: "make two templates: one to be used at top level, one to be used in an expose",
+      related: [`${was} here`],
+    };
   },
 };
 
@@ -182,13 +201,22 @@ function characters(data: Characters): Words {
     case "blanks":
       return { message: `${data.characters.map(characterName).join(" and ")} is no blank of the language`, help: "put a plain space there" };
     case "word":
-      return { message: wordCharacters(data), help: data.meant === null ? ASCII_NAMES : data.meant === "" ? "remove it" : `write ${quote(data.meant)}` };
+      return {
+        message: wordCharacters(data),
+        help:
+          data.meant === null ? ASCII_NAMES
+          : data.meant === "" ? "remove it"
+          : `write ${quote(data.meant)}`,
+      };
     case "signs": {
       const each = [...new Set(data.text)];
       const names = each.filter((c) => c > "~").map(characterName);
       const what = `${names.length === 0 ? "" : `, ${names.slice(0, MOST_NAMED).join(", ")},`} ${each.length === 1 ? "is not a character" : "are not characters"}`;
       const isNot = data.text === "!" && data.isBehindFrom;
-      return { message: `${quote(data.text)}${what} of the language`, help: isNot ? "everyone but a set is `any except SET`" : SIGNS.get(data.text.slice(0, 1)) ?? `${ASCII_NAMES}; a comment begins with \`#\`` };
+      return {
+        message: `${quote(data.text)}${what} of the language`,
+        help: isNot ? "everyone but a set is `any except SET`" : (SIGNS.get(data.text.slice(0, 1)) ?? `${ASCII_NAMES}; a comment begins with \`#\``),
+      };
     }
   }
 }
@@ -219,7 +247,10 @@ function stray(place: "statement" | BlockPlace, data: Stray): Words {
     case "other":
       return {
         message: `expected ${what}, found ${quote(data.text)}`,
-        help: data.hint === null ? help : data.hint === "rule" ? "write ports after `on` in a `deny` at top level (`deny on tcp 22`), addresses after `from`" : MEMBER_HINTS[data.hint],
+        help:
+          data.hint === null ? help
+          : data.hint === "rule" ? "write ports after `on` in a `deny` at top level (`deny on tcp 22`), addresses after `from`"
+          : MEMBER_HINTS[data.hint],
       };
   }
 }
@@ -229,18 +260,24 @@ function parameter(data: SyntaxData["ING115"]): Words {
     case "twice":
       return { message: `${quote(data.text)} appears twice in the list of parameters`, help: "give one of them another name", related: ["first here"] };
     case "joined":
-      return { message: `${quote(data.text)} joins a parameter with other text`, help: "a parameter stands for a whole word such as `127.0.0.1:8080`: let the argument be all of it" };
+      return {
+        message: `${quote(data.text)} joins a parameter with other text`,
+        help: "a parameter stands for a whole word such as `127.0.0.1:8080`: let the argument be all of it",
+      };
     case "outside":
       return { message: `${quote(data.text)} is used outside of a template`, help: "use a parameter in the block of the template that lists it" };
     case "unknown":
       return {
         message: `${quote(data.text)} is not a parameter of ${quote(data.template)}`,
-        help: data.near === null ? `add it to the list: \`template ${data.template}(${[...(data.params ?? ["…"]), data.text].join(", ")})\`` : didYouMean(data.near),
+        help:
+          data.near === null ?
+            `add it to the list: \`template ${data.template}(${[...(data.params ?? ["…"]), data.text].join(", ")})\``
+          : didYouMean(data.near),
         related: ["of this template"],
       };
     case "template_name":
-      return data.statement === "use"
-        ? { message: "a parameter can't be the name of a template", help: "write the template's name" }
+      return data.statement === "use" ?
+          { message: "a parameter can't be the name of a template", help: "write the template's name" }
         : { message: "a template's name can't be a parameter", help: "write a name" };
   }
 }

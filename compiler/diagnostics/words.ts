@@ -15,7 +15,14 @@ type Data = SyntaxData & NameData & LiteralData & FileData & StatementData & Bou
 
 /** Every code is here: a code without data and words does not compile. */
 const WORDS: WordsOf<Pick<Data, DiagnosticCode>> = {
-  ...SYNTAX_WORDS, ...NAME_WORDS, ...LITERAL_WORDS, ...FILE_WORDS, ...STATEMENT_WORDS, ...BOUND_WORDS, ...RELEASE_WORDS, ...PROFILE_WORDS,
+  ...SYNTAX_WORDS,
+  ...NAME_WORDS,
+  ...LITERAL_WORDS,
+  ...FILE_WORDS,
+  ...STATEMENT_WORDS,
+  ...BOUND_WORDS,
+  ...RELEASE_WORDS,
+  ...PROFILE_WORDS,
 };
 
 /** The data of a code, ready for JSON; null where there is nothing to say beyond the code. */

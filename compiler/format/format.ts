@@ -67,7 +67,13 @@ interface Places {
 
 function placesIn(text: string): Places {
   const { tokens } = lex(text);
-  return { words: { texts: tokens.map((t) => t.image), starts: tokens.map((t) => t.startOffset) }, gaps: gapsOf(text, tokens.map((t) => ({ start: t.startOffset, end: t.startOffset + t.image.length }))) };
+  return {
+    words: { texts: tokens.map((t) => t.image), starts: tokens.map((t) => t.startOffset) },
+    gaps: gapsOf(
+      text,
+      tokens.map((t) => ({ start: t.startOffset, end: t.startOffset + t.image.length })),
+    ),
+  };
 }
 
 /** The gaps of the printed tokens; null where a row has other words than the source. */

@@ -18,25 +18,66 @@ export type Complaint =
 
 /** Grammar rules that are parts of the language with words of their own. */
 const PARTS: ReadonlySet<string> = new Set<Part>([
-  "member", "identity", "identities", "proto", "time", "duration", "mode", "backend", "limitKey", "capKey", "target", "fact", "reason", "outcome", "rule", "subject", "use",
+  "member",
+  "identity",
+  "identities",
+  "proto",
+  "time",
+  "duration",
+  "mode",
+  "backend",
+  "limitKey",
+  "capKey",
+  "target",
+  "fact",
+  "reason",
+  "outcome",
+  "rule",
+  "subject",
+  "use",
 ]);
 
 /** Grammar rules in which a missing word has words of its own. */
 const CONSTRUCTS: ReadonlyMap<string, Construct> = new Map<string, Construct>([
-  ["declaration", "set"], ["expose", "expose"], ["exposeHead", "expose"], ["templateHead", "template"], ["import", "import"], ["matcher", "rule"], ["annotation", "annotation"],
-  ["bindLine", "bind"], ["outcome", "outcome"], ["file", "file"], ["claim", "claim"], ["fact", "fact"], ["testHead", "test"], ["invariant", "invariant"],
-  ["credential", "credential"], ["use", "use"],
+  ["declaration", "set"],
+  ["expose", "expose"],
+  ["exposeHead", "expose"],
+  ["templateHead", "template"],
+  ["import", "import"],
+  ["matcher", "rule"],
+  ["annotation", "annotation"],
+  ["bindLine", "bind"],
+  ["outcome", "outcome"],
+  ["file", "file"],
+  ["claim", "claim"],
+  ["fact", "fact"],
+  ["testHead", "test"],
+  ["invariant", "invariant"],
+  ["credential", "credential"],
+  ["use", "use"],
 ]);
 
 /** Token types that are named by their kind. */
 const KINDS: ReadonlyMap<string, WordKind> = new Map<string, WordKind>([
-  ["Word", "word"], ["Name", "name"], ["Qualified", "qualified"], ["Integer", "number"], ["Range", "range"], ["Rate", "rate"], ["Slash", "length"], ["Literal", "literal"],
-  ["Text", "text"], ["Param", "parameter"],
+  ["Word", "word"],
+  ["Name", "name"],
+  ["Qualified", "qualified"],
+  ["Integer", "number"],
+  ["Range", "range"],
+  ["Rate", "rate"],
+  ["Slash", "length"],
+  ["Literal", "literal"],
+  ["Text", "text"],
+  ["Param", "parameter"],
 ]);
 
 /** Other languages' names for a word that is wanted. */
 const OF_SOURCE = { ip: "source", src: "source", address: "source", addr: "source" };
-const SAME: Readonly<Record<string, Readonly<Record<string, string>>>> = { limitKey: { ...OF_SOURCE, server: "listener", total: "listener" }, capKey: OF_SOURCE, outcome: { accept: "allow", permit: "allow", allowed: "allow", ok: "allow" } };
+const SAME: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  limitKey: { ...OF_SOURCE, server: "listener", total: "listener" },
+  capKey: OF_SOURCE,
+  outcome: { accept: "allow", permit: "allow", allowed: "allow", ok: "allow" },
+};
 
 /** Rules of a single token that is named by its meaning. */
 const ONE_TOKEN = new Set(["time", "duration", "mode"]);
@@ -52,7 +93,10 @@ export const messages: IParserErrorMessageProvider = {
     return pack({ code: "ING106", data: { of: "word", word: spelling(expected), near: guess?.near ?? null, ...place }, instead: guess?.instead ?? null });
   },
   buildNoViableAltMessage({ expectedPathsPerAlt, actual, ruleName }) {
-    const guess = nearWord(actual[0], expectedPathsPerAlt.flat().flatMap((path) => path.slice(0, 1)));
+    const guess = nearWord(
+      actual[0],
+      expectedPathsPerAlt.flat().flatMap((path) => path.slice(0, 1)),
+    );
     return pack(partIn(ruleName, actual[0], guess));
   },
   buildEarlyExitMessage({ actual, ruleName }) {
@@ -81,7 +125,8 @@ interface Guess {
 function partIn(rule: string, actual: IToken | undefined, guess: Guess | null = null): Complaint {
   const part = isPart(rule) ? rule : "other";
   return {
-    code: "ING106", data: { of: "part", part, found: found(actual), at: "found", near: guess?.near ?? null },
+    code: "ING106",
+    data: { of: "part", part, found: found(actual), at: "found", near: guess?.near ?? null },
     instead: guess === null ? sameAs(rule, actual?.image ?? "") : guess.instead,
   };
 }

@@ -7,12 +7,34 @@ import { endOf } from "./cst.ts";
 import { bracketed, commas, doubledEquals, minFirst, namedWithColon } from "./foreign_set_forms.ts";
 import { isKeyword, WORDS } from "./keywords.ts";
 import { TokenRewriter, insertedBefore, instead, without, type RewriteRule, type RewrittenForm } from "./token_rewriter.ts";
-import { Arrow, Comma, Equals, Integer, KW, LBrace, LParen, Literal, Name, Param, Qualified, RBrace, RParen, Range, Rate, Text, ThinArrow, classify, isName, isText, startsLine } from "./tokens.ts";
+import {
+  Arrow,
+  Comma,
+  Equals,
+  Integer,
+  KW,
+  LBrace,
+  LParen,
+  Literal,
+  Name,
+  Param,
+  Qualified,
+  RBrace,
+  RParen,
+  Range,
+  Rate,
+  Text,
+  ThinArrow,
+  classify,
+  isName,
+  isText,
+  startsLine,
+} from "./tokens.ts";
 
 /** The tokens as they are meant, and what was brought along. */
 export function rewriteForeignForms(text: string, tokens: readonly IToken[]): { readonly tokens: IToken[]; readonly foreignForms: readonly RewrittenForm[] } {
   const m = new TokenRewriter(text, tokens);
-  for (let at = 0; at < tokens.length; ) {
+  for (let at = 0; at < tokens.length;) {
     const token = tokens[at];
     if (token === undefined) break;
     let taken = 0;
@@ -48,7 +70,7 @@ const withoutFrom: RewriteRule = (m, at) => {
     m.put(word, m.made(KW.from, "from", next.startOffset, endOf(next)));
     return 2;
   }
-  if (next.tokenType === Name && EVERYONE.has(image) || next.image === "*") {
+  if ((next.tokenType === Name && EVERYONE.has(image)) || next.image === "*") {
     // Where the first match wins, that is the last line; here it would take back every allow.
     const action = word.tokenType === KW.deny ? "deny" : "allow";
     m.sayAt(next, { form: "everyone", action, found: m.written(next) }, action === "deny" ? null : instead(next, next, "from any"));
@@ -62,7 +84,12 @@ const withoutFrom: RewriteRule = (m, at) => {
   // A misspelt clause is reported as such.
   if (next.tokenType === Name && isMore && nearest(next.image, MATCHERS) !== null) return 0;
   const isSource = ![Qualified, Text].includes(next.tokenType) && image !== "not" && !declaredApart(m).has(next.image);
-  m.sayAt(next, { form: "rule_without_from", found: m.written(next), meant: `${word.image} from ${m.written(next)}` }, isSource ? insertedBefore(next, "from ") : null, { doubtful: next.image });
+  m.sayAt(
+    next,
+    { form: "rule_without_from", found: m.written(next), meant: `${word.image} from ${m.written(next)}` },
+    isSource ? insertedBefore(next, "from ") : null,
+    { doubtful: next.image },
+  );
   m.put(word, m.made(KW.from, "from", next.startOffset, next.startOffset));
   return 1;
 };
@@ -77,7 +104,20 @@ function declaredApart(m: TokenRewriter): ReadonlySet<string> {
 }
 
 /** Behind these `allow` and `deny` are an outcome or a name. */
-const NO_RULE_BEHIND: ReadonlySet<TokenType> = new Set([Arrow, ThinArrow, Comma, Equals, LParen, KW.from, KW.except, KW.sni, KW.client, KW.named, KW.by, KW.to]);
+const NO_RULE_BEHIND: ReadonlySet<TokenType> = new Set([
+  Arrow,
+  ThinArrow,
+  Comma,
+  Equals,
+  LParen,
+  KW.from,
+  KW.except,
+  KW.sni,
+  KW.client,
+  KW.named,
+  KW.by,
+  KW.to,
+]);
 
 /** `limit 5/s` without `per`. */
 const withoutPer: RewriteRule = (m, at) => {
@@ -96,10 +136,7 @@ const withoutPer: RewriteRule = (m, at) => {
 };
 
 const PERIOD = "(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?)";
-const RATE_FORMS = [
-  new RegExp(`^([0-9]+)(?:[a-z]+)?/1?${PERIOD}$`, "i"),
-  /^([0-9]+)[a-z]?p([smh])$/i,
-];
+const RATE_FORMS = [new RegExp(`^([0-9]+)(?:[a-z]+)?/1?${PERIOD}$`, "i"), /^([0-9]+)[a-z]?p([smh])$/i];
 
 /** `limit 10r/s`, `limit 10 r/s`, `limit 600rpm`, `limit 10/1s`, `limit rate=10r/s`, `limit 10 per second`. */
 const otherRate: RewriteRule = (m, at) => {
@@ -120,7 +157,10 @@ const otherRate: RewriteRule = (m, at) => {
     const meant = `${digits}/${period.slice(0, 1).toLowerCase()}`;
     const from = m.tokens[at + 1] ?? first;
     m.say({
-      start: from.startOffset, end: endOf(last), data: { form: "rate", found: m.text.slice(from.startOffset, endOf(last)), meant }, fix: instead(from, last, meant),
+      start: from.startOffset,
+      end: endOf(last),
+      data: { form: "rate", found: m.text.slice(from.startOffset, endOf(last)), meant },
+      fix: instead(from, last, meant),
     });
     m.put(m.tokens[at], m.made(Rate, meant, from.startOffset, endOf(last)));
     return 1 + named + count;
@@ -189,7 +229,13 @@ const withoutProto: RewriteRule = (m, at) => {
 const portWord: RewriteRule = (m, at) => {
   const word = m.onLine(at + 1);
   const next = m.onLine(at + 2);
-  if (word === undefined || !PORT_WORD.test(word.image) || next === undefined || !(isPorts(next) || next.tokenType === LBrace || (next.tokenType === Name && m.is(at + 3, LBrace)))) return 0;
+  if (
+    word === undefined ||
+    !PORT_WORD.test(word.image) ||
+    next === undefined ||
+    !(isPorts(next) || next.tokenType === LBrace || (next.tokenType === Name && m.is(at + 3, LBrace)))
+  )
+    return 0;
   if (next.tokenType === LBrace && !isPorts(m.tokens[at + 3])) return 0;
   m.sayAt(word, { form: "port_word", found: m.written(word) }, without(m, word));
   m.put(m.tokens[at]);
@@ -214,7 +260,10 @@ const quotedBackend: RewriteRule = (m, at) => {
   const next = m.onLine(at + 1);
   const { previous } = m;
   if (next === undefined || (previous !== undefined && NO_RULE_BEHIND.has(previous.tokenType))) return 0;
-  const socket = next.tokenType === Text ? /^"(?:unix:)?(\/.*)"$/.exec(next.image)?.[1] : next.tokenType === Literal ? /^unix:(\/.*)$/.exec(next.image)?.[1] : undefined;
+  const socket =
+    next.tokenType === Text ? /^"(?:unix:)?(\/.*)"$/.exec(next.image)?.[1]
+    : next.tokenType === Literal ? /^unix:(\/.*)$/.exec(next.image)?.[1]
+    : undefined;
   if (socket !== undefined) {
     m.sayAt(next, { form: "quoted_socket", found: m.written(next) }, instead(next, next, `unix "${socket}"`));
     m.put(m.tokens[at], m.made(KW.unix, "unix", next.startOffset, next.startOffset), m.made(Text, `"${socket}"`, next.startOffset, endOf(next)));

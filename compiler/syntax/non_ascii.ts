@@ -45,7 +45,7 @@ class Scan {
       if (first === "#" || takenFor(first) === "#") {
         if (first !== "#") this.#sign(index, first);
         next.lastIndex = this.#first(index, /\n/g);
-      } else if (first === "\"") next.lastIndex = this.#first(index + 1, /["\r\n]/g) + 1;
+      } else if (first === '"') next.lastIndex = this.#first(index + 1, /["\r\n]/g) + 1;
       else if (first === "'" || first === "`") {
         const close = this.#first(index + 1, /['"`\r\n]/g);
         if (text.charAt(close) === first) next.lastIndex = close + 1;
@@ -67,8 +67,8 @@ class Scan {
     const close = this.#first(at + 1, /[“”„‟«»‘’‛＂"\r\n]/g);
     const isClosed = QUOTES.includes(this.#text.charAt(close)) && close < this.#text.length;
     const end = isClosed ? close + 1 : at + 1;
-    this.#put(at, at + 1, "\"");
-    if (isClosed) this.#put(close, end, "\"");
+    this.#put(at, at + 1, '"');
+    if (isClosed) this.#put(close, end, '"');
     const instead = isClosed ? `"${this.#text.slice(at + 1, close)}"` : null;
     this.#nonAscii.push({ start: at, end, data: { fault: "typographic_quote", character: open }, instead });
     return end;
@@ -103,7 +103,10 @@ class Scan {
     for (let c = characterAt(text, end); c !== ""; end += c.length, c = characterAt(text, end)) {
       if (WORD.test(c)) continue;
       const as = takenFor(c);
-      const belongs = c <= "\x7f" || QUOTES.includes(c) ? false : as === null ? LETTER.test(c) : as === "" || WORD.test(as);
+      const belongs =
+        c <= "\x7f" || QUOTES.includes(c) ? false
+        : as === null ? LETTER.test(c)
+        : as === "" || WORD.test(as);
       if (!belongs) break;
       found.push({ c, at: end });
     }
@@ -112,12 +115,24 @@ class Scan {
     for (const { c, at: place } of found) {
       const as = takenFor(c);
       // A letter without a likeness keeps its word in one piece.
-      this.#put(place, place + c.length, (as === null ? "_" : as === "" && !isWord ? " " : as).padEnd(c.length, isWord ? GAP : " "));
+      this.#put(
+        place,
+        place + c.length,
+        (as === null ? "_"
+        : as === "" && !isWord ? " "
+        : as
+        ).padEnd(c.length, isWord ? GAP : " "),
+      );
     }
     const last = found.at(-1);
     const to = last === undefined ? end : last.at + last.c.length;
     const seen = found.every(({ c }) => takenFor(c) !== null) ? asSeen(written) : null;
-    this.#nonAscii.push({ start: at, end: to, data: described([...new Set(found.map(({ c }) => c))], seen), instead: seen === null ? null : asSeen(text.slice(at, to)) });
+    this.#nonAscii.push({
+      start: at,
+      end: to,
+      data: described([...new Set(found.map(({ c }) => c))], seen),
+      instead: seen === null ? null : asSeen(text.slice(at, to)),
+    });
     return end;
   }
 

@@ -29,18 +29,31 @@ export function parse(file: SourceFile): Parsed {
   const { cst, errors, stray, fresh, inserted } = parseTokens(tokens);
   const misplaced = misplacedParams(tokens);
   // Behind a torn head, or around a block that was closed too early, a parameter may well be in its template.
-  const firstTorn = stray.some((s) => s.token.tokenType === RBrace) ? 0 : [...errors, ...stray].map((e) => e.token.startOffset).filter((offset) => !Number.isNaN(offset)).reduce((least, offset) => Math.min(least, offset), Infinity);
+  const firstTorn =
+    stray.some((s) => s.token.tokenType === RBrace) ? 0 : (
+      [...errors, ...stray]
+        .map((e) => e.token.startOffset)
+        .filter((offset) => !Number.isNaN(offset))
+        .reduce((least, offset) => Math.min(least, offset), Infinity)
+    );
 
   // A form that is read as it was meant makes no error of the text around it.
   const apart = [
     ...foreign(file, lexed),
     ...foreignForms.map(({ start, end, data, fix }) =>
-      diagnostic("ING106", { of: "form", ...data }, { file, start, end }, { fix: fix === null ? null : { span: { file, start: fix.start, end: fix.end }, text: fix.text } })),
+      diagnostic(
+        "ING106",
+        { of: "form", ...data },
+        { file, start, end },
+        { fix: fix === null ? null : { span: { file, start: fix.start, end: fix.end }, text: fix.text } },
+      ),
+    ),
   ];
   const found: Diagnostic[] = [
     ...few(unclosed).map((t) => diagnostic("ING102", null, spanOf(file, t))),
     ...few(tokens.filter((t) => t.tokenType === Text && controlsIn(t.image).length > 0)).map((t) =>
-      diagnostic("ING103", { characters: controlsIn(t.image) }, spanOf(file, t))),
+      diagnostic("ING103", { characters: controlsIn(t.image) }, spanOf(file, t)),
+    ),
     ...characters(file, lexed, tokens),
     ...withoutUnopened(errors).map((e) => fromParser(file, tokens, e, inserted)),
     ...stray.map((s) => {
@@ -48,8 +61,9 @@ export function parse(file: SourceFile): Parsed {
       const span = spanOf(file, s.token);
       return diagnostic(code, data, span, { fix: instead === null ? null : { span, text: instead } });
     }),
-    ...misplaced.filter(({ why, token }) => why !== "again" && (why !== "outside" || token.startOffset < firstTorn)).map(({ token, data, related }) =>
-      diagnostic("ING115", data, spanOf(file, token), { related: related === null ? [] : [spanOf(file, related)] })),
+    ...misplaced
+      .filter(({ why, token }) => why !== "again" && (why !== "outside" || token.startOffset < firstTorn))
+      .map(({ token, data, related }) => diagnostic("ING115", data, spanOf(file, token), { related: related === null ? [] : [spanOf(file, related)] })),
   ];
   const brokenAfter = new Set([
     ...errors.flatMap((e) => ("previousToken" in e && isToken(e.previousToken) ? [endOf(e.previousToken)] : [])),
@@ -60,7 +74,14 @@ export function parse(file: SourceFile): Parsed {
   const doubtful = new Set(stray.filter((s) => s.context === "statement" || s.context === "body").flatMap((s) => [s.token.image, s.next.image]));
   for (const { doubtful: name } of foreignForms) if (name !== undefined) doubtful.add(name);
   const whole = found.length === 0 && misplaced.length === 0 && apart.length === 0 && foreignForms.length === 0;
-  return { file, cst, diagnostics: merged(apart, shownWhere(file, tokens, independent(file, tokens, found, unclosed, fresh), errors)), whole, brokenAfter, doubtful };
+  return {
+    file,
+    cst,
+    diagnostics: merged(apart, shownWhere(file, tokens, independent(file, tokens, found, unclosed, fresh), errors)),
+    whole,
+    brokenAfter,
+    doubtful,
+  };
 }
 
 function unread(file: SourceFile, diagnostic: Diagnostic): Parsed {
@@ -138,7 +159,10 @@ function fromParser(file: SourceFile, tokens: readonly IToken[], error: IRecogni
   const token = atEnd ? tokens.at(-1) : error.token;
   const span = token === undefined ? { file, start: 0, end: 0 } : spanOf(file, token);
   const missing = complaint.code === "ING107" && atEnd ? RBrace : inserted.get(error.token);
-  const fix = instead !== null && !atEnd ? { span, text: instead } : missing === undefined || missing === LBrace || missing === RBrace ? null : insertion(file, atEnd ? null : error.token, token, missing);
+  const fix =
+    instead !== null && !atEnd ? { span, text: instead }
+    : missing === undefined || missing === LBrace || missing === RBrace ? null
+    : insertion(file, atEnd ? null : error.token, token, missing);
   if (complaint.code === "ING106") return diagnostic("ING106", { ...complaint.data, at: atEnd ? "file_end" : "found" }, span, { fix });
   const open = openBrace(tokens, token, atEnd);
   return diagnostic("ING107", complaint.data, span, { related: open === null ? [] : [spanOf(file, open)], fix });
@@ -146,7 +170,11 @@ function fromParser(file: SourceFile, tokens: readonly IToken[], error: IRecogni
 
 /** Where a word is missing at the end of a line, the error is shown there and not where the next line begins. */
 function shownWhere(file: SourceFile, tokens: readonly IToken[], diagnostics: readonly Diagnostic[], errors: readonly IRecognitionException[]): Diagnostic[] {
-  const starts = new Map(errors.flatMap(({ token, message }) => (token.tokenType !== EOF && startsLine(token) && unpack(message).code === "ING106" ? [[token.startOffset, token]] : [])));
+  const starts = new Map(
+    errors.flatMap(({ token, message }) =>
+      token.tokenType !== EOF && startsLine(token) && unpack(message).code === "ING106" ? [[token.startOffset, token]] : [],
+    ),
+  );
   if (starts.size === 0) return [...diagnostics];
   return diagnostics.map((d) => {
     if (!hasCode(d, "ING106") || !isExpected(d.data) || d.data.at !== "found") return d;
@@ -171,7 +199,14 @@ function isExpected(data: DataOf<"ING106">): data is Expected {
 function insertion(file: SourceFile, before: IToken | null, last: IToken | undefined, missing: TokenType): Diagnostic["fix"] {
   const { text } = file;
   const word = missing.LABEL === undefined ? "" : spelling(missing);
-  if (word === "" || text.slice(0, before?.startOffset ?? text.length).trimEnd().endsWith(` ${word}`)) return null;
+  if (
+    word === "" ||
+    text
+      .slice(0, before?.startOffset ?? text.length)
+      .trimEnd()
+      .endsWith(` ${word}`)
+  )
+    return null;
   if (before === null) {
     const start = last === undefined ? text.length : endOf(last);
     return { span: { file, start, end: start }, text: ` ${word}` };
@@ -210,9 +245,7 @@ const LEXICAL: ReadonlySet<DiagnosticCode> = new Set<DiagnosticCode>(["ING101", 
  * Drops errors that only follow from an earlier one: at the same token, and a few tokens
  * on along the same line; and what an unclosed string has swallowed. Bounded in number.
  */
-function independent(
-  file: SourceFile, tokens: readonly IToken[], found: Diagnostic[], unclosed: readonly IToken[], fresh: readonly number[],
-): Diagnostic[] {
+function independent(file: SourceFile, tokens: readonly IToken[], found: Diagnostic[], unclosed: readonly IToken[], fresh: readonly number[]): Diagnostic[] {
   // Where a brace is inside of an unclosed string, all that comes after it is in the wrong block.
   const swallowed = unclosed.find((t) => /[{}]/.test(t.image))?.startOffset ?? Infinity;
   const open = new Set(unclosed);

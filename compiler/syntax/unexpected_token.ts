@@ -8,8 +8,9 @@ import { foreignKeyword, sameWord } from "./foreign_keywords.ts";
 import { isKeyword, placesOf, wordsAt, type Keyword } from "./keywords.ts";
 import { Comma, LBrace, RBrace, startsLine } from "./tokens.ts";
 
-type Complaint<C extends "ING104" | "ING105" | "ING106" | "ING108"> = C extends unknown
-  ? {
+type Complaint<C extends "ING104" | "ING105" | "ING106" | "ING108"> =
+  C extends unknown ?
+    {
       readonly code: C;
       readonly data: SyntaxData[C];
       /** The text that should replace the token; empty where it should be removed, null where it may be one thing or another. */
@@ -18,7 +19,12 @@ type Complaint<C extends "ING104" | "ING105" | "ING106" | "ING108"> = C extends 
   : never;
 
 const WORDS: Readonly<Record<Context, readonly Keyword[]>> = {
-  statement: wordsAt("statement"), clause: wordsAt("clause", "rule"), body: wordsAt("statement", "clause", "rule"), line: wordsAt("line"), claim: wordsAt("claim"), bound: wordsAt("bound"),
+  statement: wordsAt("statement"),
+  clause: wordsAt("clause", "rule"),
+  body: wordsAt("statement", "clause", "rule"),
+  line: wordsAt("line"),
+  claim: wordsAt("claim"),
+  bound: wordsAt("bound"),
 };
 
 export function unexpectedToken({ context, token, previous }: Stray): Complaint<"ING104" | "ING105" | "ING106" | "ING108"> {
@@ -47,5 +53,9 @@ function stray(place: Context, data: StrayData, instead: string | null): Complai
 /** Where a member follows a member, a mask, the end of a range, an exception or a clause may be meant as well. */
 function memberHint(previous: IToken, word: string): MemberHint | null {
   const isMember = /^[0-9"[]/.test(word) && /[0-9A-Za-z/\]"]$/.test(previous.image) && !isKeyword(previous.image);
-  return isMember ? "member" : word === "-" ? "range" : null;
+  return (
+    isMember ? "member"
+    : word === "-" ? "range"
+    : null
+  );
 }

@@ -15,10 +15,12 @@ const data = suite("diagnostic_data");
 const root = fileURLToPath(new URL("../cases/", import.meta.url));
 const codes = Object.keys(CODES).filter((code): code is DiagnosticCode => Object.hasOwn(CODES, code));
 const texts = Object.fromEntries(
-  readdirSync(root, { recursive: true, withFileTypes: true }).filter((d) => d.isFile() && /\.(ingress|txt)$/.test(d.name)).map((d) => {
-    const path = `${relative(root, d.parentPath)}/${d.name}`;
-    return [path, readFileSync(`${root}${path}`, "utf8")];
-  }),
+  readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((d) => d.isFile() && /\.(ingress|txt)$/.test(d.name))
+    .map((d) => {
+      const path = `${relative(root, d.parentPath)}/${d.name}`;
+      return [path, readFileSync(`${root}${path}`, "utf8")];
+    }),
 );
 
 function diagnosticsOf(path: string, text: string): readonly Diagnostic[] {
@@ -27,7 +29,20 @@ function diagnosticsOf(path: string, text: string): readonly Diagnostic[] {
 
 /** Codes whose place says all: their data are null. */
 const WITHOUT_DATA: ReadonlySet<DiagnosticCode> = new Set<DiagnosticCode>([
-  "ING102", "ING108", "ING113", "ING114", "ING207", "ING215", "ING401", "ING402", "ING408", "ING419", "ING424", "ING602", "ING603", "ING606",
+  "ING102",
+  "ING108",
+  "ING113",
+  "ING114",
+  "ING207",
+  "ING215",
+  "ING401",
+  "ING402",
+  "ING408",
+  "ING419",
+  "ING424",
+  "ING602",
+  "ING603",
+  "ING606",
 ]);
 
 data("the words of every case follow from its code and its data", () => {
@@ -50,7 +65,20 @@ data("the words of every case follow from its code and its data", () => {
 });
 
 /** Codes that need more than a small policy: the tests of bounds, services and the profile `os` have them. */
-const WITHOUT_CASE: readonly DiagnosticCode[] = ["ING209", "ING601", "ING602", "ING603", "ING604", "ING605", "ING606", "ING607", "ING608", "ING609", "ING610", "ING806"];
+const WITHOUT_CASE: readonly DiagnosticCode[] = [
+  "ING209",
+  "ING601",
+  "ING602",
+  "ING603",
+  "ING604",
+  "ING605",
+  "ING606",
+  "ING607",
+  "ING608",
+  "ING609",
+  "ING610",
+  "ING806",
+];
 
 data("what the parser expected says so in fields", () => {
   const first = (text: string): unknown => diagnosticsOf("p.ingress", `edition 1\n${text}`).map((d) => [d.code, d.data])[0];
@@ -62,7 +90,7 @@ const FIELDS: readonly (readonly [text: string, code: DiagnosticCode, data: unkn
   ["// a", "ING101", { fault: "comment", mark: "//" }],
   ["net \u043effice = 10.0.0.0/8", "ING101", { fault: "word", characters: ["\u043e"], more: 0, meant: "office" }],
   ["net\u00a0a = 10.0.0.0/8", "ING101", { fault: "blanks", characters: ["\u00a0"] }],
-  ["test \"a\u0001\" {}", "ING103", { characters: ["\u0001"] }],
+  ['test "a\u0001" {}', "ING103", { characters: ["\u0001"] }],
   ["ned a = 10.0.0.0/8", "ING104", { place: "statement", found: "word", word: "ned", near: "net" }],
   ["server a {}", "ING104", { place: "statement", found: "foreign", word: "server", means: "expose" }],
   ["cap 5 connections", "ING104", { place: "statement", found: "keyword", word: "cap", belongs: "clause" }],
@@ -71,18 +99,18 @@ const FIELDS: readonly (readonly [text: string, code: DiagnosticCode, data: unkn
   ["net a 10.0.0.0/8", "ING106", { of: "word", word: "=", near: null, found: "10.0.0.0/8", at: "found", in: "set" }],
   ["net = 10.0.0.0/8", "ING106", { of: "kind", kind: "name", found: "=", at: "found", in: "set" }],
   ["net a =", "ING106", { of: "part", part: "member", found: null, at: "file_end", near: null }],
-  ["expose web on\ntest \"a\" {}", "ING106", { of: "part", part: "proto", found: "test", at: "line_end", near: null }],
+  ['expose web on\ntest "a" {}', "ING106", { of: "part", part: "proto", found: "test", at: "line_end", near: null }],
   ["deny all", "ING106", { of: "form", form: "everyone", action: "deny", found: "all" }],
-  ["test \"a\" {", "ING107", { before: null }],
+  ['test "a" {', "ING107", { before: null }],
   ["deny from any named b", "ING109", { fault: "order", clause: "named", later: "from" }],
   ["deny from any from any", "ING109", { fault: "twice", clause: "from", in: "rule" }],
   ["net a = $b", "ING115", { fault: "outside", text: "$b" }],
-  ["@onwer \"x\"\nnet a = 10.0.0.0/8", "ING116", { fault: "unknown", annotation: "onwer", near: "owner" }],
+  ['@onwer "x"\nnet a = 10.0.0.0/8', "ING116", { fault: "unknown", annotation: "onwer", near: "owner" }],
   ["template t() {\n  net a = 10.0.0.0/8\n  cap 5 connections\n}", "ING117", { found: "clause" }],
 ];
 
 data("a program reads what is wrong without reading sentences", () => {
-  const [twice] = diagnosticsOf("p.ingress", "edition 1\nexpose a on tcp 443 as tls {\n  cert \"x\"\n  cert \"y\"\n  backend 127.0.0.1:80\n  allow from any\n}\n");
+  const [twice] = diagnosticsOf("p.ingress", 'edition 1\nexpose a on tcp 443 as tls {\n  cert "x"\n  cert "y"\n  backend 127.0.0.1:80\n  allow from any\n}\n');
   assert.equal([twice?.code, twice?.data], ["ING405", { clause: "cert", in: "expose" }]);
   const [mode] = diagnosticsOf("p.ingress", "edition 1\nexpose a on tcp 443 as tsl { backend 127.0.0.1:80 allow from any }\n");
   assert.equal([mode?.code, mode?.data], ["ING411", { mode: "tsl", fault: "unknown", guess: "tls" }]);

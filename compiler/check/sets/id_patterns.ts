@@ -33,7 +33,10 @@ export function readId(type: IdType, text: string): Result<ReadId, Problem> {
   if (text.length > MAX_ID_BYTES) return refused("ING317", { literal: text, fault: "too_long", most: MAX_ID_BYTES });
   if (type === "uri") return readUri(text);
   if (text.includes("*")) return refused("ING316", { literal: text, of: "identity", fault: "not_a_uri", type });
-  const head = type === "dns" ? readHostName(text) : type === "ip" ? readIp(text) : readHash(text);
+  const head =
+    type === "dns" ? readHostName(text)
+    : type === "ip" ? readIp(text)
+    : readHash(text);
   if (head.ok) return ok({ type, head: head.value, segments: [], deep: false });
   return head.error.code === "ING317" ? head : refused("ING317", { literal: text, fault: "part", of: literalProblem(head.error) }, head.error.replace);
 }
