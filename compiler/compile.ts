@@ -9,7 +9,7 @@ import { refusals } from "./check/rules/unenforced.ts";
 import type { Diagnostic } from "./diagnostics/diagnostic.ts";
 import { codeBytes, engineBytes } from "./emit/engine.ts";
 import type { Sha256 } from "./emit/hash.ts";
-import { isOverflow, writeImage } from "./emit/image.ts";
+import { writeImage } from "./emit/image.ts";
 import { semanticJson } from "./emit/json.ts";
 import { sourceMap } from "./emit/map.ts";
 import { profileOverflow } from "./emit/profile_overflow.ts";
@@ -99,13 +99,14 @@ export function compile(entry: SourceFile, reader: SourceReader, profile: Profil
   const tables = lower(policy);
   if (tables.kind === "excess") return refused([tooLarge(entry, policy, tables)]);
   platform.begin?.("tables");
-  const image = writeImage(tables, profile);
-  if (isOverflow(image)) {
-    const { misfit, parts } = image;
+  const written = writeImage(tables, profile);
+  if (!written.ok) {
+    const { misfit, parts } = written.error;
     return refused([
       misfit.what === "memory" ? tooLarge(entry, policy, null) : profileOverflow(misfit, parts, policy, tables, { file: entry, start: 0, end: 0 }),
     ]);
   }
+  const image = written.value;
   platform.begin?.("texts");
   const semantic = semanticJson(policy, tables.rules, platform.sha256);
   const texts = {

@@ -1,6 +1,7 @@
 // A policy's text -> source JSON and back. Each conversion is checked to be lossless: what was
 // written is read again and compared, since a form can't know everything (a parameter that its
 // template does not list).
+import { failed, ok, type Failed, type Result } from "../runtime/result/result.ts";
 import { printPolicy } from "./format/print.ts";
 import type { Diagnostic } from "./diagnostics/diagnostic.ts";
 import { readTree } from "./format/format.ts";
@@ -14,42 +15,36 @@ import { jsonFault } from "./json/syntax_error.ts";
 /** Troubles of one document that are reported. */
 const MAX_TROUBLES = 20;
 
-export type Refused = { readonly kind: "refused"; readonly troubles: readonly Trouble[] };
+/** Why a policy is not exported. */
+export type Unexported =
+  { readonly kind: "broken"; readonly diagnostics: readonly Diagnostic[] } | { readonly kind: "refused"; readonly troubles: readonly Trouble[] };
 
-export type Exported =
-  | { readonly kind: "exported"; readonly json: Json; readonly text: string }
-  | { readonly kind: "broken"; readonly diagnostics: readonly Diagnostic[] }
-  | Refused;
-
-export function exportPolicy(file: SourceFile): Exported {
+export function exportPolicy(file: SourceFile): Result<{ readonly json: Json; readonly text: string }, Unexported> {
   const tree = readTree(file);
-  if (tree.kind === "broken") return tree;
-  const json = encodePolicy(tree.ast);
+  if (!tree.ok) return failed({ kind: "broken", diagnostics: tree.error });
+  const json = encodePolicy(tree.value);
   const decoded = decodePolicy(json);
-  return decoded.kind === "policy" ? { kind: "exported", json, text: jsonText(json) } : refused(decoded.troubles);
+  return decoded.ok ? ok({ json, text: jsonText(json) }) : failed({ kind: "refused", troubles: decoded.error.slice(0, MAX_TROUBLES) });
 }
 
-export type Imported = { readonly kind: "imported"; readonly text: string } | Refused;
-
-export function importPolicy(source: string): Imported {
+/** The text of a policy in source JSON. */
+export function importPolicy(source: string): Result<string, readonly Trouble[]> {
   const parsed = parseJson(source);
-  if ("troubles" in parsed) return parsed;
+  if (!parsed.ok) return parsed;
   const decoded = decodePolicy(parsed.value);
-  if (decoded.kind === "refused") return refused(decoded.troubles);
-  const text = printPolicy(decoded.ast);
+  if (!decoded.ok) return refused(decoded.error);
+  const text = printPolicy(decoded.value);
   const again = readTree({ path: "", text });
-  if (again.kind === "broken") return refused(again.diagnostics.map(unwritable));
-  const same = jsonText(encodePolicy(again.ast)) === jsonText(encodePolicy(decoded.ast));
-  return same ?
-      { kind: "imported", text }
-    : refused([{ pointer: "", message: "a policy that says this can't be written", help: "please report it with the document" }]);
+  if (!again.ok) return refused(again.error.map(unwritable));
+  const same = jsonText(encodePolicy(again.value)) === jsonText(encodePolicy(decoded.value));
+  return same ? ok(text) : refused([{ pointer: "", message: "a policy that says this can't be written", help: "please report it with the document" }]);
 }
 
 function unwritable({ message, help }: Diagnostic): Trouble {
   return { pointer: "", message: `a policy that says this has an error: ${message}`, help: help ?? "change the document" };
 }
 
-function parseJson(source: string): { readonly value: unknown } | Refused {
+function parseJson(source: string): Result<unknown, readonly Trouble[]> {
   let value: unknown;
   try {
     value = JSON.parse(source);
@@ -67,9 +62,9 @@ function parseJson(source: string): { readonly value: unknown } | Refused {
     ]);
   }
   const twice = repeatedKeys(source);
-  return twice.length > 0 ? refused(twice) : { value };
+  return twice.length > 0 ? refused(twice) : ok(value);
 }
 
-function refused(troubles: readonly Trouble[]): Refused {
-  return { kind: "refused", troubles: troubles.slice(0, MAX_TROUBLES) };
+function refused(troubles: readonly Trouble[]): Failed<readonly Trouble[]> {
+  return failed(troubles.slice(0, MAX_TROUBLES));
 }

@@ -68,8 +68,9 @@ export function checkPolicy(source: PolicySource): readonly Problem[] {
 /** A policy in the one layout of `ingressc fmt`, or the errors of its syntax. Throws where the formatter has a defect. */
 export function formatPolicy({ path, text }: PolicySource): Result<string, readonly Problem[]> {
   const formatted = format({ path, text });
-  if (formatted.kind === "defect") throw new Error(`the formatter has a defect: ${formatted.what}`);
-  return formatted.kind === "broken" ? failed(formatted.diagnostics.map(problemOf)) : ok(formatted.text);
+  if (formatted.ok) return formatted;
+  if (formatted.error.kind === "defect") throw new Error(`the formatter has a defect: ${formatted.error.what}`);
+  return failed(formatted.error.diagnostics.map(problemOf));
 }
 
 function inputs({ path, text, files = {} }: PolicySource): { readonly entry: SourceFile; readonly reader: SourceReader } {
@@ -81,16 +82,16 @@ function inputs({ path, text, files = {} }: PolicySource): { readonly entry: Sou
   return { entry, reader: { read: (name, from) => readFrom(known, name, from) } };
 }
 
-function readFrom(known: ReadonlyMap<string, SourceFile>, path: string, from: SourceFile | null): SourceFile | ReadFailure {
-  if (path.startsWith("/")) return "outside";
+function readFrom(known: ReadonlyMap<string, SourceFile>, path: string, from: SourceFile | null): Result<SourceFile, ReadFailure> {
+  if (path.startsWith("/")) return failed("outside");
   const parts = from === null ? [] : from.path.split("/").slice(0, -1);
   for (const part of path.split("/")) {
-    if (part === ".." && parts.pop() === undefined) return "outside";
+    if (part === ".." && parts.pop() === undefined) return failed("outside");
     if (part !== ".." && part !== "." && part !== "") parts.push(part);
   }
   const file = known.get(parts.join("/"));
-  if (file === undefined) return "missing";
-  return new TextEncoder().encode(file.text).length > MAX_LIST_BYTES ? "too_large" : file;
+  if (file === undefined) return failed("missing");
+  return new TextEncoder().encode(file.text).length > MAX_LIST_BYTES ? failed("too_large") : ok(file);
 }
 
 function problemOf(diagnostic: Diagnostic): Problem {

@@ -1,6 +1,7 @@
 // Entry file -> Program: every file that imports lead to, read, parsed and built once, the nearest
 // first. The reader resolves real paths and the policy root; that one file is
 // one `path` is all that is needed here.
+import { failed, type Result } from "../runtime/result/result.ts";
 import type { ImportNode, PolicyNode } from "./ast/nodes.ts";
 import { build } from "./ast/build.ts";
 import { MAX_IMPORTED_BYTES, MAX_IMPORTS, MAX_IMPORT_DEPTH, MAX_WORDS } from "./source/bounds.ts";
@@ -9,7 +10,8 @@ import { sayFailure } from "./check/names/paths.ts";
 import type { Program, Unit } from "./check/names/program.ts";
 import { newReport, type Report } from "./diagnostics/report.ts";
 import type { Diagnostic } from "./diagnostics/diagnostic.ts";
-import { isReadFailure, type ReadFailure, type SourceFile, type SourceReader } from "./source/source.ts";
+import { PLACE_LABELS } from "./diagnostics/sentence.ts";
+import type { ReadFailure, SourceFile, SourceReader } from "./source/source.ts";
 import { parse } from "./syntax/parse.ts";
 import { countWords } from "./syntax/word_count.ts";
 
@@ -40,7 +42,7 @@ class Loader {
   /** By the file's path; null: it can't be read as a policy. */
   readonly #byPath = new Map<string, Open | null>();
   /** By the folder and the path as written, so that no file is read again and again. */
-  readonly #asked = new Map<string, SourceFile | ReadFailure>();
+  readonly #asked = new Map<string, Result<SourceFile, ReadFailure>>();
   readonly #files: SourceFile[] = [];
   #incomplete = false;
   #bytes = 0;
@@ -69,7 +71,7 @@ class Loader {
     const built = build(parsed);
     for (const d of [...parsed.diagnostics, ...built.diagnostics]) {
       const whole = by !== null && ABOUT_FILE.has(d.code);
-      this.#report.diagnostics.push(whole ? { ...d, related: [...d.related, { span: by.span, label: "imported here" }] } : d);
+      this.#report.diagnostics.push(whole ? { ...d, related: [...d.related, { span: by.span, label: PLACE_LABELS.import }] } : d);
     }
     const open = built.ast === null ? null : { ast: built.ast, depth, imports: new Map<string, Unit | null>(), edges: [] };
     if (open === null || open.ast.incomplete) this.#incomplete = true;
@@ -103,11 +105,12 @@ class Loader {
       if (this.#imports === MAX_IMPORTS + 1) report.say("ING608", { bound: "imports" }, node.span);
       return null;
     }
-    const file = this.#ask(path, ast.file);
-    if (isReadFailure(file)) {
-      sayFailure(report, "ING505", node.path, file);
+    const read = this.#ask(path, ast.file);
+    if (!read.ok) {
+      sayFailure(report, "ING505", node.path, read.error);
       return null;
     }
+    const file = read.value;
     const over =
       this.#bytes > MAX_IMPORTED_BYTES ? "bytes"
       : this.#words > MAX_WORDS ? "words"
@@ -122,8 +125,8 @@ class Loader {
     return null;
   }
 
-  #ask(path: string, from: SourceFile): SourceFile | ReadFailure {
-    if (path.startsWith("/") || path.includes("\\")) return "outside";
+  #ask(path: string, from: SourceFile): Result<SourceFile, ReadFailure> {
+    if (path.startsWith("/") || path.includes("\\")) return failed("outside");
     const folder = from.path.slice(0, from.path.lastIndexOf("/") + 1);
     // `.` and doubled slashes name the same; `..` may not, behind a link.
     const plain = path
@@ -135,9 +138,9 @@ class Loader {
     if (file === undefined) {
       file = this.#reader.read(path, from);
       this.#asked.set(key, file);
-      if (!isReadFailure(file) && file.path !== this.#entry.path) {
-        this.#bytes += new TextEncoder().encode(file.text).length;
-        this.#words += countWords(file.text);
+      if (file.ok && file.value.path !== this.#entry.path) {
+        this.#bytes += new TextEncoder().encode(file.value.text).length;
+        this.#words += countWords(file.value.text);
       }
     }
     return file;
@@ -157,7 +160,7 @@ class Loader {
       } else if (onPath.has(edge.to)) {
         const through = path.slice(path.findIndex((p) => p.unit === edge.to) + 1).flatMap((p) => (p.by === null ? [] : [p.by]));
         this.#report.say("ING506", { path: edge.to.ast.file.path, files: through.length }, edge.node.span, {
-          related: through.slice(0, 4).map((by) => ({ span: by.span, label: "by way of this" })),
+          related: through.slice(0, 4).map((by) => by.span),
         });
       } else if (!done.has(edge.to)) {
         onPath.add(edge.to);

@@ -1,7 +1,7 @@
 // A policy whose tables are more than a module can contain, or more work than the compiler does: the
 // message names the sets that use most of it, where rules use them.
 import type { AddressSet, CheckedPolicy, CheckedRule, HostSet, IdSet } from "./policy/policy.ts";
-import { setName, type SetUse } from "./diagnostics/bound_words.ts";
+import type { SetUse } from "./diagnostics/bound_words.ts";
 import { diagnostic, type Diagnostic } from "./diagnostics/diagnostic.ts";
 import type { DataOf } from "./diagnostics/words.ts";
 import type { Excess } from "./lower/meter.ts";
@@ -9,12 +9,12 @@ import type { SourceFile, Span } from "./source/source.ts";
 
 /** `excess` is null where the finished tables and the state do not fit into memory. */
 export function tooLarge(entry: SourceFile, policy: CheckedPolicy, excess: Excess | null): Diagnostic {
-  const used = (excess?.sets ?? []).map(({ set, share }) => ({ share, ...useOf(policy, set) }));
-  const [first, ...related] = used.flatMap(({ span, use, share }) =>
-    span === null ? [] : [{ span, label: `${setName(use)}: ${Math.round(share * 100)} % of it` }],
-  );
-  const data = { bound: boundOf(excess), largest: first === undefined ? [] : used.map(({ use }) => use), share: used[0]?.share ?? 0 };
-  return diagnostic("ING607", data, first?.span ?? { file: entry, start: 0, end: 0 }, { related });
+  const used = (excess?.sets ?? []).flatMap(({ set, share }) => {
+    const { use, span } = useOf(policy, set);
+    return span === null ? [] : [{ span, use: { ...use, share } }];
+  });
+  const [first, ...related] = used.map(({ span }) => span);
+  return diagnostic("ING607", { bound: boundOf(excess), largest: used.map(({ use }) => use) }, first ?? { file: entry, start: 0, end: 0 }, { related });
 }
 
 function boundOf(excess: Excess | null): DataOf<"ING607">["bound"] {

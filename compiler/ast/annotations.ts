@@ -1,8 +1,7 @@
 // Annotations are written before an expose, a `dial`, a rule or a set and belong to it: `@owner "web"`.
-import { diagnostic } from "../diagnostics/diagnostic.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { nearest } from "../../runtime/text/nearest.ts";
-import { quote } from "../diagnostics/quote.ts";
+import type { DataOf } from "../diagnostics/words.ts";
 import type { Cst } from "../syntax/cst.ts";
 import type { AnnotationName, AnnotationNode } from "./nodes.ts";
 import { joined, piece, say, spanOf, type Reader } from "./reader.ts";
@@ -19,14 +18,7 @@ export function buildAnnotation(r: Reader, cst: Cst): AnnotationNode | null {
   if (known === undefined) {
     const guess = nearest(name.text, NAMES);
     const fix: Diagnostic["fix"] = guess === null ? null : { span: name.span, text: guess };
-    say(
-      r,
-      "ING116",
-      `${quote(`@${name.text}`)} is not an annotation`,
-      joined(at, name),
-      guess === null ? "the annotations are `@owner`, `@ticket` and `@why`" : `did you mean \`@${guess}\`?`,
-      { fix },
-    );
+    say(r, "ING116", { fault: "unknown", annotation: name.text, near: guess }, joined(at, name), { fix });
     return null;
   }
   return { name: known, value, span: spanOf(r, cst) };
@@ -54,7 +46,7 @@ export function attach<T extends { readonly kind: string }>(r: Reader, items: re
     }
     if (built === null || pending.length === 0) {
       if (built !== null) out.push(built);
-      else if (cst.name === "edition") refuse(r, pending, "`edition` has no annotations");
+      else if (cst.name === "edition") refuse(r, pending, { fault: "before", statement: "edition" });
       // A broken annotation was reported already; those beside it still belong to the next node.
       if (cst.name !== "annotation") pending = [];
       torn = cst.name === "annotation";
@@ -63,11 +55,11 @@ export function attach<T extends { readonly kind: string }>(r: Reader, items: re
     if (canHave(built)) out.push({ ...built, annotations: once(r, pending) });
     else {
       out.push(built);
-      refuse(r, pending, `\`${built.kind}\` has no annotations`);
+      refuse(r, pending, { fault: "before", statement: built.kind });
     }
     pending = [];
   }
-  if (!torn) refuse(r, pending, "nothing follows that the annotation is about");
+  if (!torn) refuse(r, pending, { fault: "nothing_follows" });
   return out;
 }
 
@@ -80,19 +72,16 @@ function once(r: Reader, pending: readonly AnnotationNode[]): AnnotationNode[] {
   for (const annotation of pending) {
     const first = seen.get(annotation.name);
     if (first === undefined) seen.set(annotation.name, annotation);
-    else
-      r.diagnostics.push(
-        diagnostic("ING405", { clause: `@${annotation.name}`, in: "annotations" }, annotation.span, { related: [{ span: first.span, label: "first here" }] }),
-      );
+    else say(r, "ING405", { clause: `@${annotation.name}`, in: "annotations" }, annotation.span, { related: [first.span] });
   }
   return [...seen.values()];
 }
 
 /** At the first of them; not where something misspelt follows. */
-function refuse(r: Reader, pending: readonly AnnotationNode[], message: string): void {
+function refuse(r: Reader, pending: readonly AnnotationNode[], data: DataOf<"ING116">): void {
   const [first] = pending;
   const last = pending.at(-1);
   if (first === undefined || last === undefined || r.brokenAfter.has(last.span.end)) return;
   if (r.reported.some((d) => d.span.start >= first.span.start && d.span.end <= last.span.end)) return;
-  say(r, "ING116", message, joined(first, last), "write an annotation before an `expose`, a `dial`, a rule or a set");
+  say(r, "ING116", data, joined(first, last));
 }

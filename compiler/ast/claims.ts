@@ -1,5 +1,4 @@
 // `invariant` and `budget` out of the concrete tree.
-import { quote } from "../diagnostics/quote.ts";
 import type { Cst } from "../syntax/cst.ts";
 import type { BudgetNode, BudgetWord, ClaimNode, InvariantNode, Piece, SetNode } from "./nodes.ts";
 import { isBroken, joined, keyword, node, nodes, piece, say, spanOf, type Reader } from "./reader.ts";
@@ -22,7 +21,7 @@ export function buildInvariant(r: Reader, cst: Cst): InvariantNode | null {
   const claims = nodes(cst, "claim").flatMap((claim) => (isBroken(r, claim) ? [] : (buildClaim(r, claim) ?? [])));
   if (title === null) return null;
   if (nodes(cst, "claim").length === 0 && !isBroken(r, cst)) {
-    say(r, "ING106", "the invariant claims nothing", title.span, "a claim is `never from NET to NAME`, `only from NET to NAME` or `always from NET to NAME`");
+    say(r, "ING106", { of: "claim" }, title.span);
   }
   return { kind: "invariant", title, claims, span: spanOf(r, cst) };
 }
@@ -37,9 +36,7 @@ function buildClaim(r: Reader, cst: Cst): ClaimNode | null {
     if (word === null) continue;
     const first = seen.get(word.word);
     if (first !== undefined) {
-      say(r, "ING109", `${quote(word.word)} appears twice in one claim`, word.piece.span, "list the members in one clause, separated by commas", {
-        related: [{ span: first.span, label: "first here" }],
-      });
+      say(r, "ING109", { fault: "twice", clause: word.word, in: "claim" }, word.piece.span, { related: [first.span] });
       continue;
     }
     seen.set(word.word, word.piece);

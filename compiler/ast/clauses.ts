@@ -1,5 +1,4 @@
 // The clauses of an expose out of the concrete tree, rules aside.
-import { diagnostic } from "../diagnostics/diagnostic.ts";
 import type { Cst } from "../syntax/cst.ts";
 import type { CapNode, ClauseNode, LimitNode, UseNode } from "./nodes.ts";
 import { isBroken, keyword, node, nodes, piece, say, spanOf, tokens, type Reader } from "./reader.ts";
@@ -42,7 +41,7 @@ export function buildCap(r: Reader, cst: Cst): CapNode | null {
 }
 
 function sayTwice(r: Reader, what: string, first: { readonly span: CapNode["span"] }, span: CapNode["span"]): void {
-  r.diagnostics.push(diagnostic("ING405", { clause: what, in: "cap" }, span, { related: [{ span: first.span, label: "first here" }] }));
+  say(r, "ING405", { clause: what, in: "cap" }, span, { related: [first.span] });
 }
 
 export function buildLimit(r: Reader, cst: Cst): LimitNode | null {
@@ -60,7 +59,7 @@ export function buildUse(r: Reader, cst: Cst): UseNode | null {
   const template = piece(r, cst, "Name") ?? piece(r, cst, "Qualified");
   if (template === null || isBroken(r, cst)) return null;
   if (template.param === true) {
-    say(r, "ING115", "a parameter can't be the name of a template", template.span, "write the template's name");
+    say(r, "ING115", { fault: "template_name", statement: "use" }, template.span);
     return null;
   }
   const written = nodes(cst, "member");

@@ -1,7 +1,7 @@
 // `edition 1`: there, first, once, and one that is known.
 import type { Span } from "../source/source.ts";
 import type { Cst, Parsed } from "../syntax/cst.ts";
-import { node, piece, sayTyped, spanOf, type Reader } from "./reader.ts";
+import { node, piece, say, spanOf, type Reader } from "./reader.ts";
 
 /** `unknown`: another edition's text would be misread, so nothing else is said about it. */
 export function judgeEdition(r: Reader, parsed: Parsed, statements: readonly Cst[]): "known" | "unknown" {
@@ -13,22 +13,22 @@ export function judgeEdition(r: Reader, parsed: Parsed, statements: readonly Cst
     const torn = parsed.diagnostics.some((d) => d.span.start <= begins && d.code !== "ING101");
     if (!torn) {
       const at = statements[0] === undefined ? start : wordOf(r, statements[0]);
-      sayTyped(r, "ING111", { fault: "missing" }, at, { fix: { span: start, text: "edition 1\n" } });
+      say(r, "ING111", { fault: "missing" }, at, { fix: { span: start, text: "edition 1\n" } });
     }
     return "known";
   }
   const number = piece(r, first, "Integer");
   if (number !== null && number.text !== "1") {
-    sayTyped(r, "ING112", { edition: number.text }, number.span);
+    say(r, "ING112", { edition: number.text }, number.span);
     return "unknown";
   }
   const before = statements[0];
   if (before !== undefined && node(before, "edition") === null) {
-    sayTyped(r, "ING111", { fault: "not_first" }, spanOf(r, first), { related: [{ span: wordOf(r, before), label: "this comes before it" }] });
+    say(r, "ING111", { fault: "not_first" }, spanOf(r, first), { related: [wordOf(r, before)] });
   }
   for (const again of more) {
-    sayTyped(r, "ING113", null, spanOf(r, again), {
-      related: [{ span: spanOf(r, first), label: "first here" }],
+    say(r, "ING113", null, spanOf(r, again), {
+      related: [spanOf(r, first)],
       fix: piece(r, again, "Integer")?.text === number?.text ? { span: spanOf(r, again), text: "" } : null,
     });
   }

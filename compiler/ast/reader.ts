@@ -1,7 +1,8 @@
 // Reads the concrete tree: children by name, places, and whether a part is whole. Tokens that
 // recovery made up count as missing.
-import type { Beside, Diagnostic } from "../diagnostics/diagnostic.ts";
-import { wordsOf, type DataOf, type TypedCode, type TypedData, type UntypedCode } from "../diagnostics/words.ts";
+import type { DiagnosticCode } from "../diagnostics/codes.ts";
+import { diagnostic, type Beside, type Diagnostic } from "../diagnostics/diagnostic.ts";
+import type { DataOf } from "../diagnostics/words.ts";
 import type { SourceFile, Span } from "../source/source.ts";
 import { endOf, type Cst, type Parsed, type Token } from "../syntax/cst.ts";
 import type { Piece } from "./nodes.ts";
@@ -19,21 +20,8 @@ export function readerOf(parsed: Parsed): Reader {
   return { file: parsed.file, diagnostics: [], whole: parsed.whole, brokenAfter: parsed.brokenAfter, reported: parsed.diagnostics };
 }
 
-export function say(
-  r: Reader,
-  code: UntypedCode,
-  message: string,
-  span: Span,
-  help: string | null,
-  more: { readonly related?: Diagnostic["related"]; readonly fix?: Diagnostic["fix"] } = {},
-): void {
-  r.diagnostics.push({ code, data: null, message, span, label: "", related: more.related ?? [], help, fix: more.fix ?? null });
-}
-
-/** For a code whose words follow from its data. */
-export function sayTyped<C extends TypedCode>(r: Reader, code: C, data: TypedData<C> & DataOf<C>, span: Span, { related = [], fix = null }: Beside = {}): void {
-  const { message, label = "", help = null } = wordsOf(code, data);
-  r.diagnostics.push({ code, data, message, span, label, related, help, fix });
+export function say<C extends DiagnosticCode>(r: Reader, code: C, data: DataOf<C>, span: Span, beside: Beside = {}): void {
+  r.diagnostics.push(diagnostic(code, data, span, beside));
 }
 
 function isCst(x: Cst | Token): x is Cst {

@@ -1,8 +1,7 @@
 // `allow` and `deny` out of the concrete tree: their clauses once each and in their order.
-import { quote } from "../diagnostics/quote.ts";
 import type { Cst } from "../syntax/cst.ts";
 import type { Piece, RuleNode, SetNode } from "./nodes.ts";
-import { isBroken, keyword, node, nodes, piece, say, sayTyped, spanOf, tokens, type Reader } from "./reader.ts";
+import { isBroken, keyword, node, nodes, piece, say, spanOf, tokens, type Reader } from "./reader.ts";
 import { buildProto, buildSetOf } from "./sets.ts";
 
 /** The order of the clauses of a rule. */
@@ -23,7 +22,7 @@ export function buildRule(r: Reader, cst: Cst, place: Place): RuleNode {
     broken = true;
     const word = piece(r, cst, "kw_allow");
     if (word !== null) {
-      say(r, "ING104", "`allow` does not begin a statement", word.span, "write `allow` in the block of an expose; at top level a rule can only deny");
+      say(r, "ING104", { place: "statement", found: "allow" }, word.span);
     }
   }
   const seen = new Map<Clause, Piece>();
@@ -66,27 +65,15 @@ export function buildRule(r: Reader, cst: Cst, place: Place): RuleNode {
 function refuseOrder(r: Reader, seen: ReadonlyMap<Clause, Piece>, clause: Clause, word: Piece): boolean {
   const twice = seen.get(clause);
   if (twice !== undefined) {
-    const one = clause === "named" || clause === "until";
-    say(
-      r,
-      "ING109",
-      `${quote(clause)} appears twice in one rule`,
-      word.span,
-      one ? "keep one of them" : "list the members in one clause, separated by commas",
-      {
-        related: [{ span: twice.span, label: "first here" }],
-      },
-    );
+    say(r, "ING109", { fault: "twice", clause, in: "rule" }, word.span, { related: [twice.span] });
     return true;
   }
   const later = [...seen].find(([c]) => ORDER.indexOf(c) > ORDER.indexOf(clause));
   if (later === undefined) return false;
-  say(r, "ING109", `${quote(clause)} comes before ${quote(later[0])} in a rule`, word.span, `the order is ${ORDER.map((c) => `\`${c}\``).join(", ")}`, {
-    related: [{ span: later[1].span, label: "after this" }],
-  });
+  say(r, "ING109", { fault: "order", clause, later: later[0] }, word.span, { related: [later[1].span] });
   return true;
 }
 
 function refuseOn(r: Reader, word: Piece): void {
-  sayTyped(r, "ING114", null, word.span);
+  say(r, "ING114", null, word.span);
 }

@@ -108,7 +108,7 @@ function buildTemplate(r: Reader, cst: Cst): TemplateNode | null {
   refuseMixed(r, body);
   if (name === null) return null;
   if (name.param === true) {
-    say(r, "ING115", "a template's name can't be a parameter", name.span, "write a name");
+    say(r, "ING115", { fault: "template_name", statement: "template" }, name.span);
     return null;
   }
   return { kind: "template", name, params, body, annotations: [], broken: isBroken(r, cst), span: spanOf(r, cst) };
@@ -148,17 +148,7 @@ function refuseMixed(r: Reader, body: readonly ItemNode[]): void {
   if (first === undefined) return;
   const other = body.find((item) => sortOf(item) !== "either" && sortOf(item) !== sortOf(first));
   if (other === undefined) return;
-  const [is, was] = sortOf(other) === "clause" ? ["a clause of an expose", "a statement"] : ["a statement", "a clause of an expose"];
-  say(
-    r,
-    "ING117",
-    `this is ${is}, and the template already has ${was}`,
-    other.span,
-    "make two templates: one to be used at top level, one to be used in an expose",
-    {
-      related: [{ span: first.span, label: `${was} here` }],
-    },
-  );
+  say(r, "ING117", { found: sortOf(other) === "clause" ? "clause" : "statement" }, other.span, { related: [first.span] });
 }
 
 function isClause(item: ItemNode): item is ClauseNode {

@@ -1,5 +1,4 @@
 // `test` out of the concrete tree.
-import { quote } from "../diagnostics/quote.ts";
 import type { Cst } from "../syntax/cst.ts";
 import type { Member, OutcomeNode, Piece, RequestNode, TestLineNode, TestNode } from "./nodes.ts";
 import { isBehindError, isBroken, keyword, node, nodes, piece, pieces, say, spanOf, tokens, type Reader } from "./reader.ts";
@@ -43,17 +42,9 @@ function refuseRepetition(r: Reader, [first, second]: readonly OutcomeNode[], re
   const count = first?.count ?? null;
   if (isBehindError(r, request.span)) return;
   if (count !== null) {
-    say(r, "ING106", "expected the next line of the test, found a count", count.span, "counts belong to `repeat N in TIME from …`", {
-      fix: { span: count.span, text: "" },
-    });
+    say(r, "ING106", { of: "test_line", found: "count" }, count.span, { fix: { span: count.span, text: "" } });
   } else if (second !== undefined) {
-    say(
-      r,
-      "ING106",
-      "expected the next line of the test, found a second outcome",
-      second.span,
-      "one connection has one outcome; several have `repeat N in TIME` before them",
-    );
+    say(r, "ING106", { of: "test_line", found: "outcome" }, second.span);
   }
 }
 
@@ -68,9 +59,7 @@ function buildRequest(r: Reader, cst: Cst | null): RequestNode | null {
     if (found === null) continue;
     const first = seen.get(found.word);
     if (first !== undefined) {
-      say(r, "ING109", `${quote(found.word)} appears twice in one request`, found.piece.span, "keep one of them", {
-        related: [{ span: first.span, label: "first here" }],
-      });
+      say(r, "ING109", { fault: "twice", clause: found.word, in: "request" }, found.piece.span, { related: [first.span] });
       continue;
     }
     seen.set(found.word, found.piece);
@@ -103,9 +92,7 @@ function buildBind(r: Reader, cst: Cst): TestLineNode | null {
   const outcome = written === null ? null : buildOutcome(r, written);
   if (subject === null || endpoint === null || outcome === null) return null;
   if (outcome.count !== null) {
-    say(r, "ING106", "expected the next line of the test, found a count", outcome.count.span, "a bind is tested once", {
-      fix: { span: outcome.count.span, text: "" },
-    });
+    say(r, "ING106", { of: "test_line", found: "bind_count" }, outcome.count.span, { fix: { span: outcome.count.span, text: "" } });
   }
   return { kind: "bind", subject, endpoint, proto: buildProto(r, node(cst, "proto")), outcome, span: spanOf(r, cst) };
 }

@@ -1,12 +1,13 @@
 // FILE -> a compiled module, or the outcome that says why there is none.
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { relative, resolve } from "node:path";
 import type { Profile } from "../../runtime/abi/profiles.ts";
 import { compile, type CompileResult } from "../compile.ts";
 import type { CheckedPolicy } from "../policy/policy.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { render } from "../diagnostics/render.ts";
-import { isReadFailure, notTextSays, positionOf, type NotText, type Position, type SourceFile, type SourceReader, type Span } from "../source/source.ts";
-import { isOpenFailure, openPolicy, type DiskPolicy, type Inputs, type OpenFailure } from "./disk.ts";
+import { notTextSays, positionOf, type NotText, type Position, type SourceFile, type SourceReader, type Span } from "../source/source.ts";
+import { openPolicy, type DiskPolicy, type Inputs, type OpenFailure } from "./disk.ts";
 import { count, usage, type Outcome } from "./outcome.ts";
 import { PHASE_WORDS, SILENT, type Progress } from "./progress.ts";
 import { sha256 } from "./sha256.ts";
@@ -24,26 +25,23 @@ export interface NotCompiled {
   readonly inputs: Inputs;
 }
 
-export function isNotCompiled(x: Compiled | NotCompiled): x is NotCompiled {
-  return "outcome" in x;
-}
-
-export function compileFile(path: string, profile: Profile = "host", progress: Progress = SILENT): Compiled | NotCompiled {
-  const disk = openPolicy(path);
-  if (isOpenFailure(disk)) return { outcome: cannotOpen(path, disk.failure), inputs: disk.inputs };
+export function compileFile(path: string, profile: Profile = "host", progress: Progress = SILENT): Result<Compiled, NotCompiled> {
+  const opened = openPolicy(path);
+  if (!opened.ok) return failed({ outcome: cannotOpen(path, opened.error.failure), inputs: opened.error.inputs });
+  const disk = opened.value;
   progress.step(disk.entry.text.length);
   const reader: SourceReader = {
     read(named, from) {
       const file = disk.reader.read(named, from);
-      progress.step(isReadFailure(file) ? 0 : file.text.length);
+      progress.step(file.ok ? file.value.text.length : 0);
       return file;
     },
   };
   const { diagnostics, policy, module, stats } = compile(disk.entry, reader, profile, { sha256, begin: (phase) => progress.begin(PHASE_WORDS[phase]) });
   if (diagnostics.length > 0 || policy === null || module === null || stats === null) {
-    return { outcome: rejected(path, disk, diagnostics), inputs: disk.inputs };
+    return failed({ outcome: rejected(path, disk, diagnostics), inputs: disk.inputs });
   }
-  return { disk, policy, module, stats };
+  return ok({ disk, policy, module, stats });
 }
 
 /** A path of the policy (relative to its root) as it is seen from the current folder. */

@@ -1,6 +1,7 @@
 // The compiler's SourceReader on a disk. The policy root is the folder of the entry file (of
 // the file itself, where the operand is a symlink); every other file must lie below it by its
 // real path, so that a policy of one team can't read what its author can't.
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { constants, closeSync, fstatSync, openSync, readSync, readlinkSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { MAX_LIST_BYTES, MAX_SOURCE_BYTES } from "../source/bounds.ts";
@@ -31,39 +32,34 @@ export interface OpenFailure {
   readonly inputs: Inputs;
 }
 
-export function isOpenFailure(x: DiskPolicy | OpenFailure): x is OpenFailure {
-  return "failure" in x;
-}
-
-export function openPolicy(path: string): DiskPolicy | OpenFailure {
+export function openPolicy(path: string): Result<DiskPolicy, OpenFailure> {
   const seen = new Seen();
   const named = resolve(path);
   const real = seen.realPath(named);
-  if (real === null) return { failure: "missing", inputs: seen };
+  if (real === null) return failed({ failure: "missing", inputs: seen });
   const root = dirname(real);
   const text = readText(named, real, MAX_SOURCE_BYTES, seen);
-  if (!isText(text)) return { failure: text, inputs: seen };
-  const entry: SourceFile = { path: basename(real), text: text.text };
-  return { entry, root, reader: { read: (p, from) => readBelow(root, entry, p, from, seen) }, inputs: seen };
+  if (!text.ok) return failed({ failure: text.error, inputs: seen });
+  const entry: SourceFile = { path: basename(real), text: text.value };
+  return ok({ entry, root, reader: { read: (p, from) => readBelow(root, entry, p, from, seen) }, inputs: seen });
 }
 
-function readBelow(root: string, entry: SourceFile, path: string, from: SourceFile | null, seen: Seen): SourceFile | ReadFailure {
-  if (from === null && path === entry.path) return entry;
-  if (path === "" || path.includes("\0")) return "missing";
-  if (isAbsolute(path)) return "outside";
+function readBelow(root: string, entry: SourceFile, path: string, from: SourceFile | null, seen: Seen): Result<SourceFile, ReadFailure> {
+  if (from === null && path === entry.path) return ok(entry);
+  if (path === "" || path.includes("\0")) return failed("missing");
+  if (isAbsolute(path)) return failed("outside");
   const base = join(root, dirname(from?.path ?? "."));
   // The text decides first, so that what lies outside isn't even looked at.
   const named = resolve(base, path);
-  if (!isBelow(root, named)) return "outside";
+  if (!isBelow(root, named)) return failed("outside");
   // The kernel's reading of `..` counts: after a symlinked folder it differs from the text's.
   const real = seen.realPath(`${base}${sep}${path}`);
-  if (real === null) return "missing";
-  if (!isBelow(root, real)) return "outside";
+  if (real === null) return failed("missing");
+  if (!isBelow(root, real)) return failed("outside");
   const text = readText(named, real, MAX_LIST_BYTES, seen);
-  if (text === "folder" || text === "special") return "unreadable";
-  if (!isText(text)) return text;
+  if (!text.ok) return failed(text.error === "folder" || text.error === "special" ? "unreadable" : text.error);
   // The real path: one file has one name, however it is reached, and what it names is relative to it.
-  return { path: relative(root, real).split(sep).join("/"), text: text.text };
+  return ok({ path: relative(root, real).split(sep).join("/"), text: text.value });
 }
 
 function isBelow(root: string, path: string): boolean {
@@ -71,63 +67,57 @@ function isBelow(root: string, path: string): boolean {
 }
 
 /** A text of its own that nothing is read for; `real` is its absolute path. */
-export function openText(path: string, maxBytes: number): { readonly text: string; readonly real: string } | OpenFailure {
+export function openText(path: string, maxBytes: number): Result<{ readonly text: string; readonly real: string }, OpenFailure> {
   const seen = new Seen();
   const named = resolve(path);
   const real = seen.realPath(named);
-  if (real === null) return { failure: "missing", inputs: seen };
+  if (real === null) return failed({ failure: "missing", inputs: seen });
   const read = readText(named, real, maxBytes, seen);
-  return isText(read) ? { text: read.text, real } : { failure: read, inputs: seen };
+  return read.ok ? ok({ text: read.value, real }) : failed({ failure: read.error, inputs: seen });
 }
 
-export function isUnreadText(x: { readonly text: string } | OpenFailure): x is OpenFailure {
-  return "failure" in x;
-}
-
-function readText(named: string, real: string, maxBytes: number, seen: Seen): { readonly text: string } | OpenFailure["failure"] {
+function readText(named: string, real: string, maxBytes: number, seen: Seen): Result<string, OpenFailure["failure"]> {
   const bytes = readRegular(real, maxBytes);
   seen.note(named, real, bytes);
-  if (typeof bytes === "string") return bytes;
-  return decodeText(bytes);
-}
-
-function isText(x: ReturnType<typeof readText>): x is { readonly text: string } {
-  return typeof x === "object" && "text" in x;
+  return bytes.ok ? decodeText(bytes.value) : bytes;
 }
 
 type Found = ReturnType<typeof readRegular>;
+
+/** Why a path gives no bytes. */
+export type RegularFailure = "missing" | "folder" | "special" | "too_large" | "unreadable";
 
 /**
  * The bytes of a regular file, at most `maxBytes`. Looked at before it is opened, because
  * opening a FIFO waits and opening a device acts; and again after, because it may be another by then.
  */
-export function readRegular(path: string, maxBytes: number): Uint8Array | "missing" | "folder" | "special" | "too_large" | "unreadable" {
+export function readRegular(path: string, maxBytes: number): Result<Uint8Array, RegularFailure> {
   let fd: number | null = null;
   try {
     const before = statSync(path);
-    if (before.isDirectory()) return "folder";
-    if (!before.isFile()) return "special";
+    if (before.isDirectory()) return failed("folder");
+    if (!before.isFile()) return failed("special");
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
     const after = fstatSync(fd);
-    if (!after.isFile() || after.ino !== before.ino || after.dev !== before.dev) return "special";
+    if (!after.isFile() || after.ino !== before.ino || after.dev !== before.dev) return failed("special");
     return readAll(fd, after.size, maxBytes);
   } catch (error) {
-    return isCode(error, "ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG") ? "missing" : "unreadable";
+    return failed(isCode(error, "ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG") ? "missing" : "unreadable");
   } finally {
     if (fd !== null) closeSync(fd);
   }
 }
 
 /** Reads to the end, also of a file that grows meanwhile or that states no size (as in /proc). */
-function readAll(fd: number, size: number, maxBytes: number): Uint8Array | "too_large" {
-  if (size > maxBytes) return "too_large";
+function readAll(fd: number, size: number, maxBytes: number): Result<Uint8Array, "too_large"> {
+  if (size > maxBytes) return failed("too_large");
   let buffer = new Uint8Array(Math.min(maxBytes, Math.max(size, 4096)) + 1);
   let length = 0;
   for (;;) {
     const got = readSync(fd, buffer, length, buffer.length - length, null);
-    if (got === 0) return buffer.subarray(0, length);
+    if (got === 0) return ok(buffer.subarray(0, length));
     length += got;
-    if (length > maxBytes) return "too_large";
+    if (length > maxBytes) return failed("too_large");
     if (length === buffer.length) {
       const larger = new Uint8Array(Math.min(maxBytes + 1, buffer.length * 2));
       larger.set(buffer);
@@ -152,8 +142,8 @@ export function fingerprint(path: string): string {
 const MISSING = "missing";
 
 function fingerprintOf(real: string, found: Found): string {
-  if (found === "missing") return MISSING;
-  return JSON.stringify([real, typeof found === "string" ? found : Buffer.from(sha256(found)).toString("hex")]);
+  if (!found.ok && found.error === "missing") return MISSING;
+  return JSON.stringify([real, found.ok ? Buffer.from(sha256(found.value)).toString("hex") : found.error]);
 }
 
 class Seen implements Inputs {

@@ -53,5 +53,5 @@ function moved(path: string): Outcome | null {
 /** A byte order mark is not part of the text that was read, and stays. */
 function mark(path: string): string {
   const bytes = readRegular(path, MAX_LIST_BYTES);
-  return typeof bytes !== "string" && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? "\ufeff" : "";
+  return bytes.ok && bytes.value[0] === 0xef && bytes.value[1] === 0xbb && bytes.value[2] === 0xbf ? "\ufeff" : "";
 }

@@ -1,10 +1,11 @@
 // The fixes of a policy's errors, applied to its texts until none is left to apply. Nothing is
 // written here: the result is the fixed files, and each edit in its order.
+import { ok } from "../../runtime/result/result.ts";
 import { build } from "../ast/build.ts";
 import { checkSource } from "../compile.ts";
 import type { DiagnosticCode } from "../diagnostics/codes.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
-import { isReadFailure, positionOf, type Position, type SourceFile, type SourceReader } from "../source/source.ts";
+import { positionOf, type Position, type SourceFile, type SourceReader } from "../source/source.ts";
 import { parse } from "../syntax/parse.ts";
 
 export interface Edit {
@@ -40,7 +41,7 @@ export function fixAll(entry: SourceFile, reader: SourceReader): Fixed {
   const over: SourceReader = {
     read(path, from) {
       const file = reader.read(path, from);
-      return isReadFailure(file) ? file : now(file);
+      return file.ok ? ok(now(file.value)) : file;
     },
   };
   for (let round = 0; round < MAX_ROUNDS; round++) {

@@ -1,5 +1,6 @@
 // Key files: PEM of PKCS#8 for the private key, of SubjectPublicKeyInfo for the public one. A
 // private key that others can read is not used, and no file is ever overwritten.
+import { failed, ok, type Failed, type Result } from "../../runtime/result/result.ts";
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { open, rm } from "node:fs/promises";
@@ -7,7 +8,7 @@ import { dirname } from "node:path";
 import { PUBLIC_KEY_BYTES } from "../../runtime/abi/signature.ts";
 import { kindOfKey, type KeyKind } from "../../runtime/host/key_kinds.ts";
 import { parsePublicKey, trustedKey, type TrustedKey } from "../../runtime/host/keys.ts";
-import { isCode, readRegular } from "./disk.ts";
+import { isCode, readRegular, type RegularFailure } from "./disk.ts";
 import { usage, type Outcome } from "./outcome.ts";
 import { cannotWrite, syncFolder } from "./write.ts";
 
@@ -19,15 +20,11 @@ export interface SigningKey {
   readonly public: TrustedKey;
 }
 
-export function isOutcome(x: SigningKey | TrustedKey | Outcome): x is Outcome {
-  return "class" in x;
-}
-
 /** Writes a new pair; both files are on the disk when it returns. */
-export async function writeKeyPair(privatePath: string, publicPath: string): Promise<TrustedKey | Outcome> {
+export async function writeKeyPair(privatePath: string, publicPath: string): Promise<Result<TrustedKey, Outcome>> {
   const { publicKey, privateKey } = generateKeyPairSync("ed25519");
   const key = publicOf(publicKey);
-  if (isOutcome(key)) return key;
+  if (!key.ok) return key;
   const made: string[] = [];
   let now = privatePath;
   try {
@@ -51,21 +48,23 @@ export async function writeKeyPair(privatePath: string, publicPath: string): Pro
   } catch (error) {
     // Half a pair is of no use, and would block the next try.
     for (const path of made) await rm(path, { force: true });
-    if (isCode(error, "EEXIST")) return usage("key_exists", `\`${now}\` exists, and no key is ever overwritten`, "give the new pair another name");
+    if (isCode(error, "EEXIST")) return failed(usage("key_exists", `\`${now}\` exists, and no key is ever overwritten`, "give the new pair another name"));
     if (isCode(error, "ENOENT"))
-      return usage("output_folder", `there is no folder \`${dirname(now)}\` to write \`${now}\` into`, `create it with \`mkdir -m 700 ${dirname(now)}\``);
-    return cannotWrite(now, error, "nothing was written; choose another place");
+      return failed(
+        usage("output_folder", `there is no folder \`${dirname(now)}\` to write \`${now}\` into`, `create it with \`mkdir -m 700 ${dirname(now)}\``),
+      );
+    return failed(cannotWrite(now, error, "nothing was written; choose another place"));
   }
 }
 
-export function readPublicKey(path: string): TrustedKey | Outcome {
+export function readPublicKey(path: string): Result<TrustedKey, Outcome> {
   const bytes = readRegular(path, MOST_KEY_BYTES);
-  if (typeof bytes === "string") return unread(path, bytes, "the public key");
-  const key = parsePublicKey(new TextDecoder().decode(bytes));
-  return key.ok ? key.value : refusedKey(`\`${path}\` ${key.error}`, "name the `.pub` file that `ingressc keygen` wrote");
+  if (!bytes.ok) return unread(path, bytes.error, "the public key");
+  const key = parsePublicKey(new TextDecoder().decode(bytes.value));
+  return key.ok ? key : refusedKey(`\`${path}\` ${key.error}`, "name the `.pub` file that `ingressc keygen` wrote");
 }
 
-export function readPrivateKey(path: string): SigningKey | Outcome {
+export function readPrivateKey(path: string): Result<SigningKey, Outcome> {
   let fd = -1;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
@@ -101,14 +100,14 @@ const NO_PRIVATE_KEY: Readonly<Partial<Record<KeyKind, string>>> = {
   certificate: "a certificate",
 };
 
-function parsePrivateKey(path: string, text: string, kind: KeyKind | null): SigningKey | Outcome {
+function parsePrivateKey(path: string, text: string, kind: KeyKind | null): Result<SigningKey, Outcome> {
   if (kind === "encrypted") {
-    return {
+    return failed({
       class: "unsupported",
       code: "policy.key_encrypted",
       message: `\`${path}\` is protected by a passphrase, which ingressc can't read`,
       help: "write it without one, in mode 0600 and on a disk that is encrypted: `openssl pkey -in KEY -out PLAIN`",
-    };
+    });
   }
   if (kind === "ssh_private")
     return refusedKey(`\`${path}\` contains a key of OpenSSH, and ingressc reads PKCS#8 in PEM`, "make a pair for policies with `ingressc keygen`");
@@ -126,30 +125,30 @@ function parsePrivateKey(path: string, text: string, kind: KeyKind | null): Sign
     return refusedKey(`\`${path}\` is not a private key in PEM`, "name the `.key` file that `ingressc keygen` wrote");
   }
   const trusted = publicOf(createPublicKey(key));
-  return isOutcome(trusted) ? { ...trusted, message: `\`${path}\` ${trusted.message}` } : { key, public: trusted };
+  return trusted.ok ? ok({ key, public: trusted.value }) : failed({ ...trusted.error, message: `\`${path}\` ${trusted.error.message}` });
 }
 
-function publicOf(key: KeyObject): TrustedKey | Outcome {
+function publicOf(key: KeyObject): Result<TrustedKey, Outcome> {
   if (key.asymmetricKeyType !== "ed25519")
     return refusedKey(`contains a key of type ${key.asymmetricKeyType ?? "unknown"}`, "policies are signed with Ed25519: make a pair with `ingressc keygen`");
   const made = trustedKey(new Uint8Array(key.export({ format: "der", type: "spki" })).subarray(-PUBLIC_KEY_BYTES));
-  return made.ok ? made.value : refusedKey(made.error, "make a new pair with `ingressc keygen`");
+  return made.ok ? made : refusedKey(made.error, "make a new pair with `ingressc keygen`");
 }
 
-function refusedKey(message: string, help: string): Outcome {
-  return { class: "reject", code: "policy.key_refused", message, help };
+function refusedKey(message: string, help: string): Failed<Outcome> {
+  return failed({ class: "reject", code: "policy.key_refused", message, help });
 }
 
-function unread(path: string, why: Exclude<ReturnType<typeof readRegular>, Uint8Array>, what: string): Outcome {
+function unread(path: string, why: RegularFailure, what: string): Failed<Outcome> {
   const name = `\`${path}\``;
   switch (why) {
     case "missing":
-      return usage("missing_file", `there is no file ${name}`, `check the path of ${what}`);
+      return failed(usage("missing_file", `there is no file ${name}`, `check the path of ${what}`));
     case "folder":
     case "special":
-      return usage("not_a_file", `${name} is ${why === "folder" ? "a folder" : "not a regular file"}`, `name the file of ${what}`);
+      return failed(usage("not_a_file", `${name} is ${why === "folder" ? "a folder" : "not a regular file"}`, `name the file of ${what}`));
     case "unreadable":
-      return usage("unreadable_file", `${name} can't be read`, "check the permissions of the file and of its folder");
+      return failed(usage("unreadable_file", `${name} can't be read`, "check the permissions of the file and of its folder"));
     case "too_large":
       return refusedKey(`${name} is larger than any key`, `name the file of ${what}`);
   }

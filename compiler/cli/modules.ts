@@ -1,5 +1,6 @@
 // X.wasm on a disk -> its bytes, or the outcome that says why not.
-import { readRegular } from "./disk.ts";
+import { failed, type Result } from "../../runtime/result/result.ts";
+import { readRegular, type RegularFailure } from "./disk.ts";
 import { MAX_MODULE_BYTES } from "../../runtime/host/verify.ts";
 import type { Refusal } from "../../runtime/host/module.ts";
 import { usage, type Outcome } from "./outcome.ts";
@@ -9,11 +10,14 @@ export function looksLikeModule(bytes: Uint8Array): boolean {
   return bytes[0] === 0 && bytes[1] === 0x61 && bytes[2] === 0x73 && bytes[3] === 0x6d;
 }
 
-export function readModule(path: string): Uint8Array | Outcome {
+export function readModule(path: string): Result<Uint8Array, Outcome> {
   const bytes = readRegular(path, MAX_MODULE_BYTES);
-  if (typeof bytes !== "string") return bytes;
+  return bytes.ok ? bytes : failed(unread(path, bytes.error));
+}
+
+function unread(path: string, why: RegularFailure): Outcome {
   const name = `\`${path}\``;
-  switch (bytes) {
+  switch (why) {
     case "missing":
       return usage("missing_file", `there is no file ${name}`, "check the path of the module");
     case "folder":

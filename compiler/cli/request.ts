@@ -9,7 +9,6 @@ import { readEndpoint, readUdpEndpoint } from "../check/names/endpoint.ts";
 import { readAddress } from "../check/names/literals.ts";
 import { readHostName } from "../check/names/host_names.ts";
 import { idWord, readId } from "../check/sets/id_patterns.ts";
-import { isProblem } from "../diagnostics/report.ts";
 import { readTime } from "../check/names/times.ts";
 import { nearest } from "../../runtime/text/nearest.ts";
 import { printable, quote } from "../diagnostics/quote.ts";
@@ -182,8 +181,8 @@ function readName(reader: Reader): string {
   if (!quoted) throw reader.wrong(`${missing}, not by ${quote(text)}`, example);
   if (text.includes("*")) throw reader.wrong(`${quote(text)} is a pattern, and a client sends one name`, "write a name that the pattern matches");
   const name = readHostName(text);
-  if (typeof name === "string") return name;
-  throw reader.wrong(name.message, text === "" ? "without `sni`, the client sends no name" : name.help);
+  if (name.ok) return name.value;
+  throw reader.wrong(name.error.message, text === "" ? "without `sni`, the client sends no name" : name.error.help);
 }
 
 /** `uri "spiffe://corp.example/ops/web", dns "jump.corp.example"` */
@@ -198,10 +197,10 @@ function readClient(reader: Reader): readonly string[] {
     const { text, quoted } = reader.take(`\`${known}\` is followed by a name in quotes`);
     if (!quoted) throw reader.wrong(`\`${known}\` is followed by a name in quotes, not by ${quote(text)}`, example);
     const id = readId(known, text);
-    if (isProblem(id)) throw reader.wrong(id.message, id.help);
-    if (id.deep || id.segments.some(({ open }) => open))
+    if (!id.ok) throw reader.wrong(id.error.message, id.error.help);
+    if (id.value.deep || id.value.segments.some(({ open }) => open))
       throw reader.wrong(`${quote(text)} is a pattern, and a certificate has names`, "write a name that the pattern matches");
-    words.push(idWord(id));
+    words.push(idWord(id.value));
   } while (reader.passes(","));
   return words;
 }
@@ -211,8 +210,8 @@ function readMoment(reader: Reader): number | null {
   const word = reader.take("`at` is followed by a time");
   if (!word.quoted && word.text === "unknown") return null;
   const time = readTime(word.text);
-  if (typeof time === "number") return time;
-  throw reader.wrong(time.message, time.help);
+  if (time.ok) return time.value;
+  throw reader.wrong(time.error.message, time.error.help);
 }
 
 function readBind(reader: Reader): Request {
@@ -224,8 +223,8 @@ function readBind(reader: Reader): Request {
   const proto = !word.quoted && (word.text === "tcp" || word.text === "udp") ? word.text : null;
   const endpoint = proto === null ? word.text : reader.take(missing).text;
   const read = proto === "udp" ? readUdpEndpoint(endpoint) : readEndpoint(endpoint);
-  if (isProblem(read)) throw reader.wrong(read.message, read.help);
-  const { address, port } = read;
+  if (!read.ok) throw reader.wrong(read.error.message, read.error.help);
+  const { address, port } = read.value;
   const over = reader.more();
   if (over !== null && over.text === "at") throw reader.wrong("no rule about a bind depends on the time", "omit `at`");
   if (over !== null) throw beyond(reader, over);
@@ -235,10 +234,10 @@ function readBind(reader: Reader): Request {
 function readSource(reader: Reader, text: string): Address {
   const found = parseAddress(text);
   if (found !== null) return found;
-  const problem = text === "" ? null : readAddress(text);
+  const read = text === "" ? null : readAddress(text);
   throw reader.wrong(
     text === "" ? "the request has no address" : `${quote(text)} is not an IPv4 or IPv6 address`,
-    problem !== null && isProblem(problem) ? problem.help : SHAPE,
+    read?.ok === false ? read.error.help : SHAPE,
   );
 }
 

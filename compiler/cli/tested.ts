@@ -1,9 +1,10 @@
 // FILE -> a compiled module that the host accepts, with the results of the policy's tests in it.
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { grouped } from "../../runtime/text/number.ts";
 import type { Profile } from "../../runtime/abi/profiles.ts";
 import { loadPolicy } from "../../runtime/host/load.ts";
 import type { LoadedPolicy } from "../../runtime/host/module.ts";
-import { compileFile, isNotCompiled, type Compiled, type NotCompiled } from "./compiled.ts";
+import { compileFile, type Compiled, type NotCompiled } from "./compiled.ts";
 import { count, type Outcome } from "./outcome.ts";
 import { SILENT, type Progress } from "./progress.ts";
 import { runTests, type LineResult } from "./policy_tests.ts";
@@ -14,19 +15,16 @@ export interface Tested extends Compiled {
   readonly results: readonly LineResult[];
 }
 
-export function isTested(x: Tested | NotCompiled): x is Tested {
-  return !isNotCompiled(x);
-}
-
 /** `wanted` picks the tests that run, by name; without it all do. */
 export function compileAndTest(
   path: string,
   profile: Profile = "host",
   wanted: (name: string) => boolean = () => true,
   progress: Progress = SILENT,
-): Tested | NotCompiled {
-  const compiled = compileFile(path, profile, progress);
-  if (isNotCompiled(compiled)) return compiled;
+): Result<Tested, NotCompiled> {
+  const made = compileFile(path, profile, progress);
+  if (!made.ok) return made;
+  const compiled = made.value;
   progress.begin("checking the module");
   const loaded = loadPolicy(compiled.module);
   if (!loaded.ok) {
@@ -37,7 +35,7 @@ export function compileAndTest(
       message: `the compiled module does not load: ${loaded.error.message}`,
       help: "this is a defect of ingressc; please report it with the policy",
     };
-    return { outcome, inputs: compiled.disk.inputs };
+    return failed({ outcome, inputs: compiled.disk.inputs });
   }
   progress.begin("running the tests");
   const results = runTests(
@@ -45,18 +43,18 @@ export function compileAndTest(
     loaded.value,
     () => progress.step(),
   );
-  return { ...compiled, loaded: loaded.value, results };
+  return ok({ ...compiled, loaded: loaded.value, results });
 }
 
 /** The answer is no; null when every line passed. `consequence` says what did not happen. */
 export function failedTests(tested: Tested, consequence: string): Outcome | null {
-  const failed = tested.results.filter((r) => !r.passed).length;
-  if (failed === 0) return null;
+  const lost = tested.results.filter((r) => !r.passed).length;
+  if (lost === 0) return null;
   return {
     class: "no",
     code: "policy.test_failed",
-    message: `${grouped(failed)} of ${count(tested.results.length, "test line")} failed${consequence}`,
+    message: `${grouped(lost)} of ${count(tested.results.length, "test line")} failed${consequence}`,
     report: (p) => `${failuresText(tested.results, tested.loaded.info, tested.disk.root, p)}\n`,
-    data: { failed, results: resultsJson(tested.results) },
+    data: { failed: lost, results: resultsJson(tested.results) },
   };
 }

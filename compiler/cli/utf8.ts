@@ -1,17 +1,18 @@
 // Bytes -> text, or the first place where they are not UTF-8.
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { NotText } from "../source/source.ts";
 
-export function decodeText(bytes: Uint8Array): { readonly text: string } | NotText {
+export function decodeText(bytes: Uint8Array): Result<string, NotText> {
   const nul = bytes.indexOf(0);
   const bad = firstBad(nul < 0 ? bytes : bytes.subarray(0, nul));
-  if (bad < 0 && nul < 0) return { text: new TextDecoder().decode(bytes) };
+  if (bad < 0 && nul < 0) return ok(new TextDecoder().decode(bytes));
   const at = bad < 0 ? nul : bad;
   const before = bytes.subarray(0, at);
   const lineStart = before.lastIndexOf(LF) + 1;
   let line = 1;
   for (let i = before.indexOf(LF); i >= 0; i = before.indexOf(LF, i + 1)) line++;
   const column = new TextDecoder().decode(before.subarray(lineStart)).length + 1;
-  return { failure: "not_text", line, column, what: whatIs(bytes, at) };
+  return failed({ failure: "not_text", line, column, what: whatIs(bytes, at) });
 }
 
 const LF = 10;

@@ -22,6 +22,8 @@ import { grouped } from "../../runtime/text/number.ts";
 
 /** The part of a policy that uses the most of something; `name` is null where it has none. */
 export type SetUse = { readonly kind: "net" | "hosts" | "ids"; readonly name: string | null };
+/** `share`: its part of what all sets use, 0 to 1. */
+export type SetShare = SetUse & { readonly share: number };
 
 export interface BoundData {
   ING601: { readonly bound: "bytes" | "words" };
@@ -31,7 +33,7 @@ export interface BoundData {
     { readonly bound: "prefixes" | "set_work" | "set_intervals" | "port_ranges" | "port_work" } | { readonly bound: "bind_intervals"; readonly used: number };
   ING605: { readonly statement: "expose" | "dial" };
   ING606: null;
-  ING607: { readonly bound: "memory" | "overlaps" | "work" | "names" | "identities" | "effects"; readonly largest: readonly SetUse[]; readonly share: number };
+  ING607: { readonly bound: "memory" | "overlaps" | "work" | "names" | "identities" | "effects"; readonly largest: readonly SetShare[] };
   ING608: { readonly bound: "imports" | "bytes" | "words" | "depth" };
   ING609: { readonly bound: "depth"; readonly template: string } | { readonly bound: "places" };
   ING610: { readonly bound: "hosts" | "host_work" | "ids" | "id_work" };
@@ -89,9 +91,10 @@ export const BOUND_WORDS: WordsOf<BoundData> = {
       { message: `a policy has at most ${MAX_EXPOSES} exposes`, help: "give one expose several ports, or split the policy" }
     : { message: `a policy has at most ${MAX_DIALERS} \`dial\``, help: "remove those that no service needs" },
   ING606: () => ({ message: "there are more errors, which are not shown", label: "the next is here", help: "fix the errors above first" }),
-  ING607: ({ bound, largest, share }) => ({
+  ING607: ({ bound, largest }) => ({
     message: `${TOO_LARGE[bound]}${largest.length === 0 ? "" : `; the most comes from ${largest.map(setName).join(", ")}`}`,
-    label: largest[0] === undefined ? "" : `${setName(largest[0])}: ${Math.round(share * 100)} % of it`,
+    label: largest[0] === undefined ? "" : shareOf(largest[0]),
+    related: largest.slice(1).map(shareOf),
     help:
       bound === "memory" ?
         "split the largest sets, or drop listeners that no longer serve"
@@ -143,11 +146,16 @@ export const BOUND_WORDS: WordsOf<BoundData> = {
         `the module needs ${used} ${bound === "module" ? "KiB" : "steps"}, and its budget is ${most}${budgetUse(largest)}`
       : `the policy has ${used} ${bound}, and its budget is ${most}${budgetUse(largest)}`,
     help: "make the policy smaller, or raise the budget where it is set",
+    related: ["most of them here"],
   }),
 };
 
+function shareOf(use: SetShare): string {
+  return `${setName(use)}: ${Math.round(use.share * 100)} % of it`;
+}
+
 /** A set by its name, or by the rule that uses it. */
-export function setName({ kind, name }: SetUse): string {
+function setName({ kind, name }: SetUse): string {
   if (name !== null) return quote(name);
   return (
     kind === "net" ? "the sources of a rule"

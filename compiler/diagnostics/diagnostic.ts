@@ -2,7 +2,8 @@
 // nothing is thrown at a policy author.
 import { MAX_ERRORS } from "../source/bounds.ts";
 import type { DiagnosticCode } from "./codes.ts";
-import { wordsOf, type DataOf, type TypedCode, type TypedData } from "./words.ts";
+import type { Words } from "./sentence.ts";
+import { wordsOf, type DataOf } from "./words.ts";
 import type { Span } from "../source/source.ts";
 
 export interface Diagnostic<C extends DiagnosticCode = DiagnosticCode> {
@@ -22,13 +23,26 @@ export interface Diagnostic<C extends DiagnosticCode = DiagnosticCode> {
   readonly fix: { readonly span: Span; readonly text: string } | null;
 }
 
-/** The parts of a diagnostic beside its words. */
-export type Beside = Partial<Pick<Diagnostic, "related" | "fix">>;
+/** The places of a diagnostic beside its own, whose labels are in its words; and its edit. */
+export interface Beside {
+  readonly related?: readonly Span[];
+  readonly fix?: Diagnostic["fix"];
+}
 
 /** A diagnostic with the words of its code and data. */
-export function diagnostic<C extends TypedCode>(code: C, data: TypedData<C> & DataOf<C>, span: Span, { related = [], fix = null }: Beside = {}): Diagnostic<C> {
-  const { message, help = null, label = "" } = wordsOf(code, data);
-  return { code, data, message, span, label, related, help, fix };
+export function diagnostic<C extends DiagnosticCode>(code: C, data: DataOf<C>, span: Span, { related = [], fix = null }: Beside = {}): Diagnostic<C> {
+  const words = wordsOf(code, data);
+  const { message, help = null, label = "" } = words;
+  return { code, data, message, span, label, related: labelled(words, related), help, fix };
+}
+
+/** The related places with the labels that the words have for them. */
+export function labelled({ related: labels = [] }: Words, related: readonly Span[]): Diagnostic["related"] {
+  return related.map((span, i) => ({ span, label: labels[i] ?? labels.at(-1) ?? "" }));
+}
+
+export function hasCode<C extends DiagnosticCode>(d: Diagnostic, code: C): d is Diagnostic<C> {
+  return d.code === code;
 }
 
 /** The first errors of a sorted list, and one more that says that there are others. */

@@ -60,21 +60,23 @@ function fileFault(path: string, data: FileFault, faults: Readonly<Record<Plain,
   }
 }
 
+function entryWords(data: FileData["ING502"]): Words {
+  switch (data.fault) {
+    case "two_entries":
+      return { message: "more than one entry on a line", help: `a list has one ${data.entry} a line; a comment begins with \`#\` or \`;\`` };
+    case "entry":
+      return literalWords(data.of);
+    case "unseen":
+      return {
+        message: `${quote(data.token)} holds ${data.characters.join(", ")}`,
+        help: data.meant === null || data.meant === "" ? "remove it" : `write ${quote(data.meant)}`,
+      };
+  }
+}
+
 export const FILE_WORDS: WordsOf<FileData> = {
   ING501: (data) => fileFault(data.path, data, LIST_FAULTS),
-  ING502: (data) => {
-    switch (data.fault) {
-      case "two_entries":
-        return { message: "more than one entry on a line", help: `a list has one ${data.entry} a line; a comment begins with \`#\` or \`;\`` };
-      case "entry":
-        return literalWords(data.of);
-      case "unseen":
-        return {
-          message: `${quote(data.token)} holds ${data.characters.join(", ")}`,
-          help: data.meant === null || data.meant === "" ? "remove it" : `write ${quote(data.meant)}`,
-        };
-    }
-  },
+  ING502: (data) => ({ ...entryWords(data), related: ["read because of this"] }),
   ING503: ({ path, max }) => ({ message: `${quote(path)} has more than ${max} entries`, help: "raise `max`, or check why the list is so long" }),
   ING504: ({ path, errors, entry }) => ({
     message: `${quote(path)} has ${errors} errors, of which ${MAX_LIST_ERRORS} are shown`,
@@ -85,6 +87,7 @@ export const FILE_WORDS: WordsOf<FileData> = {
     message: `${quote(path)} imports itself`,
     label: files === 0 ? "" : "and this closes the circle",
     help: "take out one of the imports: what both files need goes into a third",
+    related: ["by way of this"],
   }),
   ING507: ({ path, entries, min }) => ({
     message: `${quote(path)} has ${entries === 0 ? "no entries" : `${entries} ${entries === 1 ? "entry" : "entries"}`}, fewer than its \`min\` of ${min}`,

@@ -127,6 +127,7 @@ export const NAME_WORDS: WordsOf<NameData> = {
     message: `${quote(name)} is declared twice as ${DECLARED[as]}`,
     label: "declared again here",
     help: inTemplate ? "let the template have a parameter for the name, so that each use has its own" : "rename one of them",
+    related: ["first declared here"],
   }),
   ING203: ({ name, as, isBuiltin }) => ({
     message: `${quote(name)} can't be the name of ${DECLARED[as]}`,
@@ -136,16 +137,25 @@ export const NAME_WORDS: WordsOf<NameData> = {
     message: `port ${port}/${proto} is already exposed by ${quote(expose)}`,
     label: "exposed again here",
     help: "give one of them another port, or a `bind` that does not overlap",
+    related: ["first exposed here"],
   }),
   ING205: ({ name, of }) => ({
     message: `${of === "name" ? "a name" : "the name of a service"} has at most ${of === "name" ? MAX_NAME_BYTES : MAX_SERVICE_BYTES} characters, and ${quote(name)} has ${name.length}`,
     help: of === "expose" ? "choose a shorter name, or give the service its own: `expose NAME service SHORT on …`" : "choose a shorter name",
   }),
-  ING206: ({ set }) => ({ message: `the set ${quote(set)} contains itself`, help: "take it out of its own members" }),
+  ING206: ({ set }) => ({ message: `the set ${quote(set)} contains itself`, help: "take it out of its own members", related: ["by way of this"] }),
   ING207: () => ({ message: "nothing is left of this set after `except`", help: "take less away, or remove the set and what uses it" }),
   ING208: wrongMember,
-  ING209: ({ service, other }) => ({ message: `the services ${quote(service)} and ${quote(other)} have the same hash`, help: "rename one of them" }),
-  ING211: ({ template }) => ({ message: `the template ${quote(template)} uses itself`, help: "a template can't use itself; write out what it should make" }),
+  ING209: ({ service, other }) => ({
+    message: `the services ${quote(service)} and ${quote(other)} have the same hash`,
+    help: "rename one of them",
+    related: ["the other one"],
+  }),
+  ING211: ({ template }) => ({
+    message: `the template ${quote(template)} uses itself`,
+    help: "a template can't use itself; write out what it should make",
+    related: ["by way of this"],
+  }),
   ING212: ({ template, as, params, given }) => ({
     message: `${quote(template)} takes ${
       params.length === 0 ? "no arguments"
@@ -153,14 +163,17 @@ export const NAME_WORDS: WordsOf<NameData> = {
       : `${params.length} arguments`
     }, and ${given === 0 ? "none is" : `${given} ${given === 1 ? "is" : "are"}`} given`,
     help: `write \`use ${as}(${params.join(", ")})\` with one argument for each parameter`,
+    related: ["declared here"],
   }),
   ING213: ({ template, param }) => ({
     message: `${quote(template)} does not use its parameter ${quote(param)}`,
     help: "take it out of the list and out of each `use`, or use it",
+    related: ["is it meant here?"],
   }),
   ING214: ({ param, wanted, argument }) => ({
     message: `${quote(param)} stands for ${SLOTS[wanted]}, and the argument is ${ARGUMENTS[argument]}`,
     help: `give ${SLOTS[wanted]}`,
+    related: ["the parameter is used here"],
   }),
   ING215: () => ({
     message: "this claim is about an empty set, so it would be true for every policy",
@@ -249,7 +262,11 @@ function templatesHelp(name: string, templates: NameList): string {
 function wrongMember(data: WrongMember): Words {
   switch (data.found) {
     case "set":
-      return { message: `expected ${EXPECTED[data.wanted]}, found ${DECLARED[data.kind].replace(/^an? /, "")} ${quote(data.name)}`, help: BELONGS[data.kind] };
+      return {
+        message: `expected ${EXPECTED[data.wanted]}, found ${DECLARED[data.kind].replace(/^an? /, "")} ${quote(data.name)}`,
+        help: BELONGS[data.kind],
+        related: ["declared here"],
+      };
     case "builtin":
       return {
         message: `expected ${EXPECTED[data.wanted]}, found net ${quote(data.name)}`,

@@ -58,6 +58,7 @@ export const PROFILE_WORDS: WordsOf<ProfileData> = {
     message: `connections are counted \`per source\` up to ${grouped(counted)} at once, and the page of the profile \`os\` has room to count ${grouped(room)}`,
     label: caps === 1 ? "" : "the most of them here",
     help: `write a \`cap\` of at most ${grouped(room)} connections${caps === 1 ? "" : " in all"}, or count none of them \`per source\``,
+    related: ["and here"],
   }),
   ING808: hostOnly("nothing but what the gateway forwards has a port there", "remove it from a policy for an image"),
 };

@@ -2,14 +2,18 @@
 // template's body is shown with the `use` that brought it, an argument with the parameter that
 // it stands for; an error in several uses of one body is reported once.
 import { MAX_LOOKS } from "../source/bounds.ts";
-import type { Diagnostic } from "./diagnostic.ts";
-import { wordsOf, type DataOf, type TypedCode, type TypedData } from "./words.ts";
+import type { DiagnosticCode } from "./codes.ts";
+import { diagnostic, type Diagnostic } from "./diagnostic.ts";
+import { PLACE_LABELS } from "./sentence.ts";
+import type { DataOf } from "./words.ts";
+import { failed, type Failed } from "../../runtime/result/result.ts";
 import { LITERAL_WORDS, type LiteralData, type LiteralProblem } from "./literal_words.ts";
 import type { Span } from "../source/source.ts";
 
 /** The parts of a diagnostic beside its data and its place. */
 export interface More {
-  readonly related?: Diagnostic["related"];
+  /** Their labels are in the words of the code. */
+  readonly related?: readonly Span[];
   /** The text that should replace the span. */
   readonly replace?: string;
   /** Where that text should be written, if not there. */
@@ -20,31 +24,23 @@ export interface Report {
   readonly diagnostics: Diagnostic[];
   /** Names that may still be compared with mistyped ones, so that a thousand errors in a thousand names cost what they weigh. */
   looks: number;
-  say<C extends TypedCode>(code: C, data: TypedData<C> & DataOf<C>, span: Span, more?: More): void;
+  say<C extends DiagnosticCode>(code: C, data: DataOf<C>, span: Span, more?: More): void;
 }
 
 export function newReport(): Report {
   const diagnostics: Diagnostic[] = [];
   const reported = new Set<string>();
-  const add = (said: Pick<Diagnostic, "code" | "data" | "message" | "label" | "help">, span: Span, { related = [], replace, at }: More): void => {
-    if (span.origin !== undefined) {
-      const key = `${said.code} ${span.file.path} ${span.start} ${span.end} ${said.message}`;
-      if (reported.has(key)) return;
-      reported.add(key);
-    }
-    diagnostics.push({
-      ...said,
-      span,
-      related: [...related.flatMap((r) => [r, ...ways(r.span)]), ...ways(span)],
-      fix: replace === undefined ? null : { span: at ?? span, text: replace },
-    });
-  };
   return {
     diagnostics,
     looks: MAX_LOOKS,
-    say(code, data, span, more = {}) {
-      const { message, label = "", help = null } = wordsOf(code, data);
-      add({ code, data, message, label, help }, span, more);
+    say(code, data, span, { related = [], replace, at } = {}) {
+      const said = diagnostic(code, data, span, { related, fix: replace === undefined ? null : { span: at ?? span, text: replace } });
+      if (span.origin !== undefined) {
+        const key = `${code} ${span.file.path} ${span.start} ${span.end} ${said.message}`;
+        if (reported.has(key)) return;
+        reported.add(key);
+      }
+      diagnostics.push({ ...said, related: [...said.related.flatMap((r) => [r, ...ways(r.span)]), ...ways(span)] });
     },
   };
 }
@@ -56,10 +52,10 @@ function ways(span: Span): Diagnostic["related"][number][] {
   const out: Diagnostic["related"][number][] = [];
   for (let { origin } = span; origin !== undefined && out.length < MAX_WAYS;) {
     if (origin.kind === "body") {
-      out.push({ span: origin.use, label: "used here" });
+      out.push({ span: origin.use, label: PLACE_LABELS.use });
       origin = origin.use.origin;
     } else {
-      out.push({ span: origin.parameter, label: "it is used here" });
+      out.push({ span: origin.parameter, label: PLACE_LABELS.parameter });
       origin = origin.own;
     }
   }
@@ -87,8 +83,9 @@ export function literalProblem({ code, data }: Problem): LiteralProblem {
   return { code, data } as LiteralProblem;
 }
 
-export function isProblem(x: object): x is Problem {
-  return "code" in x && "replace" in x;
+/** The same as the failure of a reader of literals. */
+export function refused<C extends keyof LiteralData>(code: C, data: LiteralData[C], replace: string | null = null): Failed<Problem<C>> {
+  return failed(problem(code, data, replace));
 }
 
 export function sayProblem(report: Report, { code, data, replace }: Problem, span: Span): void {

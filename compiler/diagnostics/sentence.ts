@@ -9,10 +9,21 @@ export interface Words {
   readonly help?: string;
   /** Shown at the carets. */
   readonly label?: string;
+  /** The labels of the related places, in their order; the last one is also the label of all further places. */
+  readonly related?: readonly string[];
 }
 
 /** One function for each code of a family, from its data to its words. */
 export type WordsOf<D> = { readonly [C in keyof D]: (data: D[C]) => Words };
+
+/** Labels of places that any diagnostic can have. */
+export const PLACE_LABELS = {
+  /** The `use` that brought the text of a template. */
+  use: "used here",
+  /** The parameter that an argument replaces. */
+  parameter: "it is used here",
+  import: "imported here",
+} as const;
 
 /** The help where a near word was found. */
 export function didYouMean(word: string): string {

@@ -66,6 +66,7 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
   ING405: ({ clause, in: place }) => ({
     message: `${quote(clause)} is given twice${place === "annotations" ? "" : ` in one ${place === "cap" ? "`cap`" : place}`}`,
     help: place === "budget" ? "keep the smaller of them" : "keep one of them",
+    related: ["first here"],
   }),
   ING406: (data) =>
     data.clause === "bind" ?
@@ -86,6 +87,7 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
   ING410: ({ expose }) => ({
     message: `the backend of ${quote(expose)} is a port that the gateway itself opens`,
     label: "the gateway would connect to itself",
+    related: ["exposed here"],
     help: "let the service listen on another port, or give the expose a `bind` without loopback addresses",
   }),
   ING411: ({ mode, fault, guess }) => ({
@@ -127,6 +129,7 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
   ING415: ({ clauses }) => ({
     message: "an expose `as direct` has no clauses: the service listens by itself, and nothing here would be enforced",
     label: clauses === 1 ? "" : `the first of ${clauses}`,
+    related: ["because of this"],
     help: "remove them, or expose the service through the gateway",
   }),
   ING416: ({ statement }) =>
@@ -144,6 +147,7 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
         return {
           message: `${quote(data.expose)} reads no name, so that \`sni\` is never true on its ports`,
           help: "remove its ports from this rule, or write `as passthrough` there",
+          related: ["no name is read there"],
         };
       case "udp ports":
         return { message: "udp has no names, so that `sni` is never true", help: "remove `sni`" };
@@ -160,6 +164,7 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
         return {
           message: `${quote(data.expose)} requests no certificate, so that \`client\` is never true on its ports`,
           help: "remove its ports from this rule, or write `as mtls` there",
+          related: ["no certificate is requested there"],
         };
       case "udp ports":
         return { message: "udp has no certificates, so that `client` is never true", help: "remove `client`" };
@@ -174,6 +179,7 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
   ING420: ({ statement, place }) => ({
     message: `${quote(statement)} is not allowed ${PLACES[place]}`,
     label: `\`${statement}\` of the template`,
+    related: [`used ${PLACES[place]}`],
     help: place === "top_level" ? "use the template in an expose" : "use the template at top level, outside of every block",
   }),
   ING421: ({ annotation, fault, characters }) =>
@@ -190,6 +196,7 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
   ING423: ({ expose }) => ({
     message: `${quote(expose)} is exposed \`as direct\` on these ports, where no rule applies`,
     help: "remove its ports from this rule, or expose the service through the gateway",
+    related: ["the service itself listens there"],
   }),
   ING424: () => ({
     message: "a service needs no permission to dial over tcp",

@@ -13,7 +13,8 @@ import { SYNTAX_WORDS, type SyntaxData } from "./syntax_words.ts";
 
 type Data = SyntaxData & NameData & LiteralData & FileData & StatementData & BoundData & ReleaseData & ProfileData;
 
-const WORDS: WordsOf<Data> = {
+/** Every code is here: a code without data and words does not compile. */
+const WORDS: WordsOf<Pick<Data, DiagnosticCode>> = {
   ...SYNTAX_WORDS,
   ...NAME_WORDS,
   ...LITERAL_WORDS,
@@ -24,26 +25,15 @@ const WORDS: WordsOf<Data> = {
   ...PROFILE_WORDS,
 };
 
-/** Codes whose diagnostics have typed data and get their words from a family's file. */
-export type TypedCode = keyof Data;
-/** Codes whose words are still written where the diagnostic is made. */
-export type UntypedCode = Exclude<DiagnosticCode, TypedCode>;
 /** The data of a code, ready for JSON; null where there is nothing to say beyond the code. */
-export type DataOf<C extends DiagnosticCode> = C extends TypedCode ? Data[C] : null;
+export type DataOf<C extends DiagnosticCode> = Data[C];
 
-export function wordsOf<C extends TypedCode>(code: C, data: Data[C]): Words {
+export function wordsOf<C extends DiagnosticCode>(code: C, data: DataOf<C>): Words {
   return WORDS[code](data);
 }
 
-/** The data of a typed code: the same as `DataOf`, for a caller that is generic in the code. */
-export type TypedData<C extends TypedCode> = Data[C];
-
-export function isTyped(code: DiagnosticCode): code is TypedCode {
-  return Object.hasOwn(WORDS, code);
-}
-
 /** The words of data that came out of JSON, which nothing has checked. */
-export function wordsFrom(code: TypedCode, data: unknown): Words {
+export function wordsFrom(code: DiagnosticCode, data: unknown): Words {
   const words: (data: never) => Words = WORDS[code];
   return words(data as never);
 }

@@ -1,5 +1,6 @@
 // The only writer of the layout in runtime/abi/layout.ts: PolicyTables -> the bytes
 // at TABLES_BASE, and the memory behind them. Every number is checked against its field.
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { fnv1a64 } from "../../runtime/abi/fnv.ts";
 import * as abi from "../../runtime/abi/layout.ts";
 import { OS_PAGES, type Profile } from "../../runtime/abi/profiles.ts";
@@ -31,11 +32,7 @@ export interface Overflow {
   readonly parts: Readonly<Record<Part, number>>;
 }
 
-export function isOverflow(x: Image | Overflow): x is Overflow {
-  return "misfit" in x;
-}
-
-export function writeImage(tables: PolicyTables, profile: Profile): Image | Overflow {
+export function writeImage(tables: PolicyTables, profile: Profile): Result<Image, Overflow> {
   const out = new ImageWriter(abi.TABLES_BASE, abi.HEADER_BYTES, room(tables));
   out.header(abi.H_MAGIC, abi.TABLES_MAGIC);
   out.header(abi.H_VERSION, abi.ABI_VERSION);
@@ -65,14 +62,15 @@ export function writeImage(tables: PolicyTables, profile: Profile): Image | Over
     names: namesEnd - cellsEnd,
     addresses: end - namesEnd,
   };
-  const sizes = stateSizes(tables, end, profile);
-  if ("what" in sizes) return { misfit: sizes, parts };
+  const placed = stateSizes(tables, end, profile);
+  if (!placed.ok) return failed({ misfit: placed.error, parts });
+  const sizes = placed.value;
   const usedBytes = placeState(out, tables, sizes, end);
   out.header(abi.H_MEMORY_END, usedBytes);
   const pages = profile === "os" ? OS_PAGES : Math.ceil(usedBytes / abi.PAGE_BYTES);
-  if (pages > abi.MAX_PAGES) return { misfit: { what: "memory" }, parts };
+  if (pages > abi.MAX_PAGES) return failed({ misfit: { what: "memory" }, parts });
   sealOf(out.bytes()).forEach((word, i) => out.header(abi.H_SEAL + 4 * i, word));
-  return { data: out.bytes(), pages, maxSteps, sizes, usedBytes };
+  return ok({ data: out.bytes(), pages, maxSteps, sizes, usedBytes });
 }
 
 /** Bytes of the tables, a little more than they take. */

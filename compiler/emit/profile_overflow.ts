@@ -26,7 +26,7 @@ function tooManyCounted(most: number, { exposes }: CheckedPolicy, entry: Span): 
     .sort((x, y) => y.connections - x.connections);
   const sum = counted.reduce((n, { connections }) => n + connections, 0);
   const [first, ...others] = counted;
-  const related = others.slice(0, MOST_RELATED).map(({ span }) => ({ span, label: "and here" }));
+  const related = others.slice(0, MOST_RELATED).map(({ span }) => span);
   return diagnostic("ING807", { counted: sum, room: most, caps: counted.length }, first?.span ?? entry, { related });
 }
 

@@ -1,5 +1,6 @@
 // The memory behind the tables, which the engine writes: how large each region is, and where it
 // is. Sizes follow from the tables and the profile alone, so that one policy has one module.
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import * as abi from "../../runtime/abi/layout.ts";
 import { OS_PAGES, type Profile } from "../../runtime/abi/profiles.ts";
 import type { PolicyTables } from "../lower/tables.ts";
@@ -46,19 +47,19 @@ export type Misfit =
   /** Connections that caps per source may count in what is left. */
   | { readonly what: "caps"; readonly connections: number };
 
-export function stateSizes(tables: PolicyTables, end: number, profile: Profile): StateSizes | Misfit {
+export function stateSizes(tables: PolicyTables, end: number, profile: Profile): Result<StateSizes, Misfit> {
   const keyed = tables.limits.some((limit) => limit.kind !== "listener");
   // A connection may have an entry of its source and one of its identity.
   const capped = tables.listeners.flatMap(({ expose: { cap } }) => [cap.perSource, cap.perIdentity].flatMap((key) => (key === null ? [] : [cap])));
   const connections = capped.reduce((sum, cap) => sum + cap.connections, 0);
   if (profile === "os") return osSizes(osRoom(tables, end), keyed, capped.length === 0 ? null : connections);
   const wanted = CAP_ENTRIES_PER_CONNECTION * connections;
-  return {
+  return ok({
     scratchBytes: SCRATCH_BYTES,
     limitSets: keyed ? LIMIT_SETS : 0,
     sketchCells: keyed ? SKETCH_CELLS : 0,
     capEntries: capped.length === 0 ? 0 : powerOfTwo(Math.min(Math.max(wanted, CAP_ENTRIES_LEAST), CAP_ENTRIES_MOST)),
-  };
+  });
 }
 
 /** Bytes for keyed limits and caps, behind everything else. */
@@ -75,15 +76,15 @@ const LIMIT_BYTES_A_SET = abi.SET_BYTES + abi.WAYS * abi.SKETCH_ROWS * abi.SKETC
  * twice the cells, which stop floods better than more entries would; then twice the caps, each
  * where it still fits. `connections`: of caps per source, null where there are none.
  */
-function osSizes(room: number, keyed: boolean, connections: number | null): StateSizes | Misfit {
+function osSizes(room: number, keyed: boolean, connections: number | null): Result<StateSizes, Misfit> {
   const limitsLeast = keyed ? OS_LIMIT_SETS_LEAST * LIMIT_BYTES_A_SET : 0;
   const capsLeast = connections === null ? 0 : OS_CAP_ENTRIES_LEAST * abi.ENTRY_BYTES;
   const over = limitsLeast + capsLeast - room;
-  if (over > 0) return { what: "tables", bytes: OS_PAGES * abi.PAGE_BYTES + over };
+  if (over > 0) return failed({ what: "tables", bytes: OS_PAGES * abi.PAGE_BYTES + over });
 
   const forCaps = powerBelow((room - limitsLeast) / abi.ENTRY_BYTES);
   let capEntries = connections === null ? 0 : powerOfTwo(Math.max(OS_CAP_ENTRIES_LEAST, OS_CAP_ENTRIES_PER_CONNECTION * connections));
-  if (capEntries > forCaps) return { what: "caps", connections: forCaps / OS_CAP_ENTRIES_PER_CONNECTION };
+  if (capEntries > forCaps) return failed({ what: "caps", connections: forCaps / OS_CAP_ENTRIES_PER_CONNECTION });
 
   let left = room - capEntries * abi.ENTRY_BYTES;
   const limitSets = keyed ? powerBelow(left / LIMIT_BYTES_A_SET) : 0;
@@ -95,7 +96,7 @@ function osSizes(room: number, keyed: boolean, connections: number | null): Stat
     left -= wider;
   }
   if (capEntries < CAP_ENTRIES_PER_CONNECTION * (connections ?? 0) && capEntries * abi.ENTRY_BYTES <= left) capEntries *= 2;
-  return { scratchBytes: OS_SCRATCH_BYTES, limitSets, sketchCells, capEntries };
+  return ok({ scratchBytes: OS_SCRATCH_BYTES, limitSets, sketchCells, capEntries });
 }
 
 /** Lays out what the engine writes, one region behind the other; the end of memory in use. */

@@ -4,6 +4,7 @@
 // requests); then each comment goes with its words. The result is read again before anyone
 // gets it: a comment or a word that is not there, or a tree that is another, is a defect, and the
 // file stays as it is.
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { build } from "../ast/build.ts";
 import { commentsIn, gapsOf, type Gap } from "./comments.ts";
 import { tokensOf, type Row } from "./layout.ts";
@@ -17,30 +18,29 @@ import type { SourceFile } from "../source/source.ts";
 import { parse } from "../syntax/parse.ts";
 import { lex } from "../syntax/tokens.ts";
 
-export type Formatted =
-  | { readonly kind: "formatted"; readonly text: string }
+/** Why a text is not formatted. */
+export type Unformatted =
   /** The text can't be read whole, so it is not touched. */
   | { readonly kind: "broken"; readonly diagnostics: readonly Diagnostic[] }
   /** What the formatter made is not what it was given: it has a defect. */
   | { readonly kind: "defect"; readonly what: string };
 
-export type Tree = { readonly kind: "tree"; readonly ast: PolicyNode } | { readonly kind: "broken"; readonly diagnostics: readonly Diagnostic[] };
-
 /** The tree of a text without errors in its syntax; names and literals are not looked at. */
-export function readTree(file: SourceFile): Tree {
+export function readTree(file: SourceFile): Result<PolicyNode, readonly Diagnostic[]> {
   const parsed = parse(file);
   const { ast, diagnostics } = build(parsed);
   const found = [...parsed.diagnostics, ...diagnostics].sort((a, b) => a.span.start - b.span.start);
-  return ast === null || found.length > 0 ? { kind: "broken", diagnostics: found } : { kind: "tree", ast };
+  return ast === null || found.length > 0 ? failed(found) : ok(ast);
 }
 
 /** Lines end in LF, and a byte order mark is dropped. */
-export function format(file: SourceFile): Formatted {
+export function format(file: SourceFile): Result<string, Unformatted> {
   const printed = print(file);
-  if ("kind" in printed) return printed;
+  if (!printed.ok) return printed;
+  const { text } = printed.value;
   // Of the first tree nothing is left here: a large policy has room for one at a time.
-  const what = difference({ path: file.path, text: printed.text }, printed);
-  return what === null ? { kind: "formatted", text: printed.text } : { kind: "defect", what };
+  const what = difference({ path: file.path, text }, printed.value);
+  return what === null ? ok(text) : failed({ kind: "defect", what });
 }
 
 interface Printed {
@@ -50,14 +50,14 @@ interface Printed {
   readonly comments: readonly string[];
 }
 
-function print(file: SourceFile): Printed | Exclude<Formatted, { readonly kind: "formatted" }> {
+function print(file: SourceFile): Result<Printed, Unformatted> {
   const tree = readTree(file);
-  if (tree.kind === "broken") return tree;
+  if (!tree.ok) return failed({ kind: "broken", diagnostics: tree.error });
   const source = placesIn(file.text);
-  const rows = policyRows(tree.ast);
+  const rows = policyRows(tree.value);
   const gaps = place(rows, source.words, source.gaps);
-  if (gaps === null) return { kind: "defect", what: "the words of the policy would not be the same" };
-  return { text: renderRows(rows, gaps), json: jsonText(encodePolicy(tree.ast)), comments: commentsIn(source.gaps) };
+  if (gaps === null) return failed({ kind: "defect", what: "the words of the policy would not be the same" });
+  return ok({ text: renderRows(rows, gaps), json: jsonText(encodePolicy(tree.value)), comments: commentsIn(source.gaps) });
 }
 
 interface Places {
@@ -92,8 +92,8 @@ function place(rows: readonly Row[], words: Words, gaps: readonly Gap[]): Gap[] 
 
 function difference(after: SourceFile, before: Printed): string | null {
   const tree = readTree(after);
-  if (tree.kind === "broken") return `the new text can't be read: ${tree.diagnostics[0]?.message ?? ""}`;
-  if (jsonText(encodePolicy(tree.ast)) !== before.json) return "the policy would not be the same";
+  if (!tree.ok) return `the new text can't be read: ${tree.error[0]?.message ?? ""}`;
+  if (jsonText(encodePolicy(tree.value)) !== before.json) return "the policy would not be the same";
   return isEqual(commentsIn(placesIn(after.text).gaps).sort(), [...before.comments].sort()) ? null : "a comment would be lost";
 }
 

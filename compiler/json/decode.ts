@@ -1,5 +1,6 @@
 // Source JSON -> PolicyNode, for the printer. Refuses whatever the language could not say: the
 // form restricts every word to what the lexer would read. The pieces have no places.
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type {
   AnnotationNode,
   BackendNode,
@@ -36,14 +37,12 @@ import {
 import type { Trouble } from "./shape.ts";
 import type { TextJson } from "./word_patterns.ts";
 
-export type Decoded = { readonly kind: "policy"; readonly ast: PolicyNode } | { readonly kind: "refused"; readonly troubles: readonly Trouble[] };
-
 /** Of a value as `JSON.parse` gives it. */
-export function decodePolicy(value: unknown): Decoded {
+export function decodePolicy(value: unknown): Result<PolicyNode, readonly Trouble[]> {
   const troubles: Trouble[] = [];
-  if (!policy.check(value, "", troubles)) return { kind: "refused", troubles };
+  if (!policy.check(value, "", troubles)) return failed(troubles);
   const doubtful = { names: new Set<string>(), imports: new Set<string>(), all: false };
-  return { kind: "policy", ast: { file: FILE, statements: value.statements.map(statement), incomplete: false, doubtful } };
+  return ok({ file: FILE, statements: value.statements.map(statement), incomplete: false, doubtful });
 }
 
 const FILE: SourceFile = { path: "", text: "" };

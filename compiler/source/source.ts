@@ -1,6 +1,8 @@
 // Text and places in it. Every node, diagnostic and rule of a policy has a Span, so that
 // a person is always shown the line that is meant.
 
+import type { Result } from "../../runtime/result/result.ts";
+
 /** One text that was read; `path` is relative to the policy root. One real file has one `path`. */
 export interface SourceFile {
   readonly path: string;
@@ -62,10 +64,6 @@ export interface NotText extends Position {
   readonly what: string;
 }
 
-export function isReadFailure(x: SourceFile | ReadFailure): x is ReadFailure {
-  return typeof x === "string" || "failure" in x;
-}
-
 /** `is not UTF-8 text: line 3, column 18 has the byte 0xe9` */
 export function notTextSays({ line, column, what }: NotText): string {
   return `is not UTF-8 text: line ${line}, column ${column} has ${what}`;
@@ -77,5 +75,5 @@ export interface SourceReader {
    * Reads `path`, written relative to the file `from` (null for the entry file).
    * Stays below the policy root (the entry file's directory), by real path.
    */
-  read(path: string, from: SourceFile | null): SourceFile | ReadFailure;
+  read(path: string, from: SourceFile | null): Result<SourceFile, ReadFailure>;
 }

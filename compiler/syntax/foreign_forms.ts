@@ -3,11 +3,10 @@
 // it. Only forms that can't be right are looked for, since every word may be a name. Linear.
 import type { IToken, TokenType } from "chevrotain";
 import { nearest } from "../../runtime/text/nearest.ts";
-import { quote } from "../diagnostics/quote.ts";
 import { endOf } from "./cst.ts";
 import { bracketed, commas, doubledEquals, minFirst, namedWithColon } from "./foreign_set_forms.ts";
 import { isKeyword, WORDS } from "./keywords.ts";
-import { TokenRewriter, insertedBefore, instead, without, type ForeignForm, type RewriteRule } from "./token_rewriter.ts";
+import { TokenRewriter, insertedBefore, instead, without, type RewriteRule, type RewrittenForm } from "./token_rewriter.ts";
 import {
   Arrow,
   Comma,
@@ -33,7 +32,7 @@ import {
 } from "./tokens.ts";
 
 /** The tokens as they are meant, and what was brought along. */
-export function rewriteForeignForms(text: string, tokens: readonly IToken[]): { readonly tokens: IToken[]; readonly foreignForms: readonly ForeignForm[] } {
+export function rewriteForeignForms(text: string, tokens: readonly IToken[]): { readonly tokens: IToken[]; readonly foreignForms: readonly RewrittenForm[] } {
   const m = new TokenRewriter(text, tokens);
   for (let at = 0; at < tokens.length;) {
     const token = tokens[at];
@@ -62,20 +61,19 @@ const withoutFrom: RewriteRule = (m, at) => {
   const isMore = behind !== undefined && (isMember(behind) || isText(behind));
   const isProto = next.tokenType === KW.tcp || next.tokenType === KW.udp;
   if (isProto && isMore) {
-    m.expected("`on`", next, "write ports after `on`: `deny on tcp 22`", insertedBefore(next, "on "));
+    m.sayAt(next, { form: "ports_without_on", found: m.written(next) }, insertedBefore(next, "on "));
     m.put(word, m.made(KW.on, "on", next.startOffset, next.startOffset));
     return 1;
   }
   if (BEFORE_SOURCES.has(image) && isMore && behind.tokenType !== KW.to) {
-    m.expected("`from`", next, `write ${quote(`${word.image} from ${m.written(behind)}`)}`, instead(next, next, "from"));
+    m.sayAt(next, { form: "rule_without_from", found: m.written(next), meant: `${word.image} from ${m.written(behind)}` }, instead(next, next, "from"));
     m.put(word, m.made(KW.from, "from", next.startOffset, endOf(next)));
     return 2;
   }
   if ((next.tokenType === Name && EVERYONE.has(image)) || next.image === "*") {
     // Where the first match wins, that is the last line; here it would take back every allow.
-    if (word.tokenType === KW.deny)
-      m.expected("`from`", next, "remove it: what no `allow` admits is denied, and `deny from any` would refuse everyone, whatever is allowed", null);
-    else m.expected("`from`", next, "everyone is `from any`", instead(next, next, "from any"));
+    const action = word.tokenType === KW.deny ? "deny" : "allow";
+    m.sayAt(next, { form: "everyone", action, found: m.written(next) }, action === "deny" ? null : instead(next, next, "from any"));
     m.put(word, m.made(KW.from, "from", next.startOffset, next.startOffset), m.made(Name, "any", next.startOffset, endOf(next)));
     return 2;
   }
@@ -86,9 +84,12 @@ const withoutFrom: RewriteRule = (m, at) => {
   // A misspelt clause is reported as such.
   if (next.tokenType === Name && isMore && nearest(next.image, MATCHERS) !== null) return 0;
   const isSource = ![Qualified, Text].includes(next.tokenType) && image !== "not" && !declaredApart(m).has(next.image);
-  m.expected("`from`", next, `write ${quote(`${word.image} from ${m.written(next)}`)}`, isSource ? insertedBefore(next, "from ") : null, {
-    doubtful: next.image,
-  });
+  m.sayAt(
+    next,
+    { form: "rule_without_from", found: m.written(next), meant: `${word.image} from ${m.written(next)}` },
+    isSource ? insertedBefore(next, "from ") : null,
+    { doubtful: next.image },
+  );
   m.put(word, m.made(KW.from, "from", next.startOffset, next.startOffset));
   return 1;
 };
@@ -129,13 +130,7 @@ const withoutPer: RewriteRule = (m, at) => {
   const next = m.onLine(at + length);
   if (next?.tokenType === Name) return 0;
   const end = endOf(last);
-  m.say({
-    start: first.startOffset,
-    end,
-    message: "the limit does not say what it counts",
-    help: "`per source` counts each address by itself, `per listener` all of them together",
-    fix: null,
-  });
+  m.say({ start: first.startOffset, end, data: { form: "limit_without_per" }, fix: null });
   m.put(...m.tokens.slice(at, at + length), m.made(KW.per, "per", end, end), m.made(KW.source, "source", end, end));
   return length;
 };
@@ -164,8 +159,7 @@ const otherRate: RewriteRule = (m, at) => {
     m.say({
       start: from.startOffset,
       end: endOf(last),
-      message: `${quote(m.text.slice(from.startOffset, endOf(last)))} is not a rate of the language`,
-      help: `a rate is new connections in a second, minute or hour: write ${quote(meant)}`,
+      data: { form: "rate", found: m.text.slice(from.startOffset, endOf(last)), meant },
       fix: instead(from, last, meant),
     });
     m.put(m.tokens[at], m.made(Rate, meant, from.startOffset, endOf(last)));
@@ -177,7 +171,7 @@ const otherRate: RewriteRule = (m, at) => {
 const thinArrow: RewriteRule = (m, at) => {
   const token = m.tokens[at];
   if (token === undefined) return 0;
-  m.expected("`=>`", token, "write the expected outcome after `=>`", instead(token, token, "=>"));
+  m.sayAt(token, { form: "arrow", found: m.written(token) }, instead(token, token, "=>"));
   m.put(m.made(Arrow, "=>", token.startOffset, endOf(token), token.payload === true));
   return 1;
 };
@@ -191,7 +185,7 @@ const bareParameters: RewriteRule = (m, at) => {
   for (let token = m.tokens[i]; token !== undefined && (token.tokenType === Comma || isName(token)); token = m.tokens[++i]) {
     const next = m.tokens[i + 1];
     if (token.tokenType !== Comma && token.tokenType !== Param && (next?.tokenType === Comma || next?.tokenType === RParen)) {
-      m.expected("a parameter", token, "a parameter begins with `$`", insertedBefore(token, "$"));
+      m.sayAt(token, { form: "bare_parameter", found: m.written(token) }, insertedBefore(token, "$"));
       m.put(m.made(Param, `$${token.image}`, token.startOffset, endOf(token), token.payload === true));
     } else if (token.tokenType === Comma) {
       const taken = commas(m, i);
@@ -203,7 +197,6 @@ const bareParameters: RewriteRule = (m, at) => {
 };
 
 const PORT_WORD = /^(?:port|ports|dport|dports)$/i;
-const PROTO_HELP = "write ports after their protocol: `on tcp 443`";
 
 /** `on port 443`, `on 443`, `on tcp/443`, and the same behind `to`. */
 const withoutProto: RewriteRule = (m, at) => {
@@ -214,12 +207,12 @@ const withoutProto: RewriteRule = (m, at) => {
   const isBind = word?.tokenType === KW.on && m.out.at(-2)?.tokenType === KW.bind;
   if (word === undefined || next === undefined || isBind || previous === undefined || previous.tokenType === Comma || previous.tokenType === Equals) return 0;
   if (isPorts(next)) {
-    m.expected("`tcp` or `udp`", next, PROTO_HELP, null);
+    m.sayAt(next, { form: "ports_without_protocol", found: m.written(next) }, null);
     m.put(word, m.made(KW.tcp, "tcp", next.startOffset, next.startOffset));
     return 1;
   }
   if (PORT_WORD.test(next.image) && isPorts(m.onLine(at + 2))) {
-    m.expected("`tcp` or `udp`", next, PROTO_HELP, null);
+    m.sayAt(next, { form: "ports_without_protocol", found: m.written(next) }, null);
     m.put(word, m.made(KW.tcp, "tcp", next.startOffset, endOf(next)));
     return 2;
   }
@@ -227,7 +220,7 @@ const withoutProto: RewriteRule = (m, at) => {
   if (joined === null) return 0;
   const proto = (joined[1] ?? joined[4])?.toLowerCase() === "udp" ? "udp" : "tcp";
   const ports = joined[2] ?? joined[3] ?? "";
-  m.expected("`tcp` or `udp`", next, PROTO_HELP, instead(next, next, `${proto} ${ports}`));
+  m.sayAt(next, { form: "ports_without_protocol", found: m.written(next) }, instead(next, next, `${proto} ${ports}`));
   m.put(word, m.made(KW[proto], proto, next.startOffset, next.startOffset), m.made(classify(ports), ports, next.startOffset, endOf(next)));
   return 2;
 };
@@ -244,7 +237,7 @@ const portWord: RewriteRule = (m, at) => {
   )
     return 0;
   if (next.tokenType === LBrace && !isPorts(m.tokens[at + 3])) return 0;
-  m.expected("the ports", word, "the ports follow their protocol at once: `on tcp 443`", without(m, word));
+  m.sayAt(word, { form: "port_word", found: m.written(word) }, without(m, word));
   m.put(m.tokens[at]);
   return 2;
 };
@@ -256,7 +249,7 @@ const withoutOn: RewriteRule = (m, at) => {
   if (name === undefined || !isName(name) || next === undefined) return 0;
   const isWord = PORT_WORD.test(next.image) && isPorts(m.onLine(at + 3));
   if (!isWord && !isPorts(next)) return 0;
-  m.expected("`on`", next, "an expose says its protocol and its ports: `on tcp 443`", null);
+  m.sayAt(next, { form: "expose_without_on", found: m.written(next) }, null);
   const end = isWord ? endOf(next) : next.startOffset;
   m.put(m.tokens[at], name, m.made(KW.on, "on", next.startOffset, next.startOffset), m.made(KW.tcp, "tcp", next.startOffset, end));
   return isWord ? 3 : 2;
@@ -272,13 +265,13 @@ const quotedBackend: RewriteRule = (m, at) => {
     : next.tokenType === Literal ? /^unix:(\/.*)$/.exec(next.image)?.[1]
     : undefined;
   if (socket !== undefined) {
-    m.expected("`unix` or an address with a port", next, 'a unix socket is `backend unix "/run/web.sock"`', instead(next, next, `unix "${socket}"`));
+    m.sayAt(next, { form: "quoted_socket", found: m.written(next) }, instead(next, next, `unix "${socket}"`));
     m.put(m.tokens[at], m.made(KW.unix, "unix", next.startOffset, next.startOffset), m.made(Text, `"${socket}"`, next.startOffset, endOf(next)));
     return 2;
   }
   const bare = next.image.slice(1, -1);
   if (next.tokenType !== Text || !/^[A-Za-z0-9.:[\]-]+:[0-9]+$/.test(bare)) return 0;
-  m.expected("an address with a port", next, "write an address without quotes: `backend 127.0.0.1:8080`", instead(next, next, bare));
+  m.sayAt(next, { form: "quoted_address", found: m.written(next) }, instead(next, next, bare));
   m.put(m.tokens[at], m.made(Literal, bare, next.startOffset, endOf(next)));
   return 2;
 };
@@ -292,12 +285,12 @@ const wordBetween: RewriteRule = (m, at) => {
   if (word === undefined || next === undefined || previous === undefined || isKeyword(previous.image) || !(isMember(previous) || isText(previous))) return 0;
   const image = word.image.toLowerCase();
   if (image === "and" && MATCHERS.some((w) => next.tokenType === KW[w])) {
-    m.expected("the next clause", word, "the clauses of a rule follow each other without a word between them", without(m, word));
+    m.sayAt(word, { form: "and", found: m.written(word) }, without(m, word));
     return 1;
   }
   const behindNext = m.tokens[at + 2];
   if ((image === "but" || image === "without") && isMember(next) && behindNext?.tokenType !== Equals) {
-    m.expected("`except`", word, "write the members to take out after `except`", instead(word, word, "except"));
+    m.sayAt(word, { form: "but", found: m.written(word) }, instead(word, word, "except"));
     m.put(m.made(KW.except, "except", word.startOffset, endOf(word)));
     return 1;
   }

@@ -1,8 +1,7 @@
 // Habits about sets: members in brackets, commas that nothing follows, `==`, `:=` and `name:`.
 import type { IToken, TokenType } from "chevrotain";
-import { quote } from "../diagnostics/quote.ts";
 import { endOf } from "./cst.ts";
-import { instead, without, type ForeignForm, type RewriteRule, type TokenRewriter } from "./token_rewriter.ts";
+import { instead, without, type RewriteRule, type RewrittenForm, type TokenRewriter } from "./token_rewriter.ts";
 import { beginsForCertain } from "./keyword_lookahead.ts";
 import {
   Comma,
@@ -24,8 +23,6 @@ import {
   startsLine,
 } from "./tokens.ts";
 
-const BARE = "write members without brackets, separated by commas: `net office = 192.0.2.0/24, 2001:db8::/32`";
-
 /** `net x = [a, b]`, `from { a, b }`, `tcp { 80, 443 }`, `net x { a }`: the token before the bracket is looked at. */
 export const bracketed: RewriteRule = (m, at) => {
   const before = m.tokens[at];
@@ -46,11 +43,15 @@ export const bracketed: RewriteRule = (m, at) => {
   if (found === null) return 0;
   const { members, close } = found;
   const equals = isDeclaration ? "= " : "";
-  m.expected(isDeclaration ? "`=`" : "a member of the set", shown(m, open), BARE, {
-    start: open.startOffset,
-    end: endOf(close),
-    text: `${equals}${withCommas(m, open, close, members)}`,
-  });
+  m.sayAt(
+    shown(m, open),
+    { form: "brackets", place: isDeclaration ? "declaration" : "set", found: m.written(shown(m, open)) },
+    {
+      start: open.startOffset,
+      end: endOf(close),
+      text: `${equals}${withCommas(m, open, close, members)}`,
+    },
+  );
   m.put(before, name);
   if (isDeclaration) m.put(m.made(Equals, "=", open.startOffset, open.startOffset));
   for (const [i, token] of members.entries()) {
@@ -145,13 +146,8 @@ export const commas: RewriteRule = (m, at) => {
   if (!ends && count === 1) return 0;
   const from = ends ? first : m.tokens[at + 1];
   if (from === undefined) return 0;
-  m.say({
-    start: from.startOffset,
-    end: endOf(last),
-    message: "a comma is only allowed between two members",
-    help: "remove it",
-    fix: { start: from.startOffset, end: endOf(last), text: "" },
-  });
+  const place = { start: from.startOffset, end: endOf(last) };
+  m.say({ ...place, data: { form: "comma" }, fix: { ...place, text: "" } });
   if (!ends) m.put(first);
   return count;
 };
@@ -196,8 +192,7 @@ export const namedWithColon: RewriteRule = (m, at) => {
   m.say({
     start: end - 1,
     end,
-    message: "expected `=`, found `:`",
-    help: "write members after `=`",
+    data: { form: "colon" },
     fix: hasEquals ? without(m, m.made(Name, ":", end - 1, end)) : { start: end - 1, end, text: " =" },
   });
   m.put(word, bare);
@@ -205,14 +200,9 @@ export const namedWithColon: RewriteRule = (m, at) => {
   return 2;
 };
 
-function equals(m: TokenRewriter, first: IToken, last: IToken): ForeignForm {
-  return {
-    start: first.startOffset,
-    end: endOf(last),
-    message: `expected \`=\`, found ${quote(m.text.slice(first.startOffset, endOf(last)))}`,
-    help: "a set has its members behind one `=`",
-    fix: instead(first, last, "="),
-  };
+function equals(m: TokenRewriter, first: IToken, last: IToken): RewrittenForm {
+  const place = { start: first.startOffset, end: endOf(last) };
+  return { ...place, data: { form: "equals", found: m.text.slice(place.start, place.end) }, fix: instead(first, last, "=") };
 }
 
 /** `file "x" min 1 max 10`. */
@@ -230,7 +220,7 @@ export const minFirst: RewriteRule = (m, at) => {
     !m.is(at + 5, Integer, Param)
   )
     return 0;
-  m.expected("`max`", min, "write `min` after `max`", instead(min, many, `max ${m.written(many)} min ${m.written(few)}`));
+  m.sayAt(min, { form: "min_first", found: m.written(min) }, instead(min, many, `max ${m.written(many)} min ${m.written(few)}`));
   m.put(m.tokens[at], m.tokens[at + 1], max, many, min, few);
   return 6;
 };

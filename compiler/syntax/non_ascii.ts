@@ -1,15 +1,14 @@
 // Characters outside of ASCII where only ASCII is read: blanks that are none, what can't be seen, and
 // what looks like a letter or a sign of the language. They are reported once, by their code points, and
 // read as what they are taken for, so that a word is not torn at them.
-import { asSeen, characterName, codePoint, takenFor } from "../../runtime/text/characters.ts";
-import { quote } from "../diagnostics/quote.ts";
+import { asSeen, takenFor } from "../../runtime/text/characters.ts";
+import type { Characters } from "../diagnostics/syntax_words.ts";
 
 /** A word, or some signs, with such characters. */
 export interface NonAscii {
   readonly start: number;
   readonly end: number;
-  readonly message: string;
-  readonly help: string;
+  readonly data: Characters;
   /** The text that was probably meant; null where it is not known. */
   readonly instead: string | null;
 }
@@ -71,20 +70,14 @@ class Scan {
     this.#put(at, at + 1, '"');
     if (isClosed) this.#put(close, end, '"');
     const instead = isClosed ? `"${this.#text.slice(at + 1, close)}"` : null;
-    this.#nonAscii.push({
-      start: at,
-      end,
-      message: `\`${open}\` is ${characterName(open)} and does not begin a text`,
-      help: "write a text in double quotes",
-      instead,
-    });
+    this.#nonAscii.push({ start: at, end, data: { fault: "typographic_quote", character: open }, instead });
     return end;
   }
 
   #sign(at: number, c: string): number {
     const as = takenFor(c) ?? c;
     this.#put(at, at + c.length, as.padEnd(c.length));
-    this.#nonAscii.push({ start: at, end: at + c.length, ...described([c], as) });
+    this.#nonAscii.push({ start: at, end: at + c.length, data: described([c], as), instead: as });
     return at + c.length;
   }
 
@@ -96,8 +89,7 @@ class Scan {
       end += c.length;
     }
     this.#put(at, end, " ".repeat(end - at));
-    const message = `${[...found].map(characterName).join(" and ")} is no blank of the language`;
-    this.#nonAscii.push({ start: at, end, message, help: "put a plain space there", instead: " " });
+    this.#nonAscii.push({ start: at, end, data: { fault: "blanks", characters: [...found] }, instead: " " });
     return end;
   }
 
@@ -138,7 +130,7 @@ class Scan {
     this.#nonAscii.push({
       start: at,
       end: to,
-      ...described([...new Set(found.map(({ c }) => c))], seen),
+      data: described([...new Set(found.map(({ c }) => c))], seen),
       instead: seen === null ? null : asSeen(text.slice(at, to)),
     });
     return end;
@@ -160,25 +152,9 @@ const LETTER = /[\p{L}\p{M}\p{N}]/u;
 /** Characters that one message names. */
 const MOST_NAMED = 4;
 
-/** `seen` is the word as it is taken; null where it has letters that look like no letter of ASCII. */
-function described(characters: readonly string[], seen: string | null): Omit<NonAscii, "start" | "end"> {
-  const [only = ""] = characters;
-  const help =
-    seen === null ? "names are letters A to Z, digits, `_` and `-`"
-    : seen === "" ? "remove it"
-    : `write ${quote(seen)}`;
-  if (characters.length > 1) {
-    const each = characters.slice(0, MOST_NAMED).map((c) => ((takenFor(c) ?? "") === "" ? characterName(c) : `${codePoint(c)} for \`${takenFor(c) ?? ""}\``));
-    return {
-      message: `the word has characters that the language does not have: ${each.join(", ")}${characters.length > MOST_NAMED ? ", …" : ""}`,
-      help,
-      instead: seen,
-    };
-  }
-  const as = takenFor(only);
-  if (as === "") return { message: `${characterName(only)} can't be seen, and is not a character of the language`, help, instead: "" };
-  const likeness = as === null ? "" : `, which looks like \`${as}\``;
-  return { message: `\`${only}\` is ${characterName(only)}${likeness}, and not a character of the language`, help, instead: as };
+/** `meant` is the word as it is taken; null where it has letters that look like no letter of ASCII. */
+function described(characters: readonly string[], meant: string | null): Characters {
+  return { fault: "word", characters: characters.slice(0, MOST_NAMED), more: Math.max(0, characters.length - MOST_NAMED), meant };
 }
 
 /** With both halves of a pair; empty at the end. */

@@ -2,15 +2,14 @@
 // The tree is there whenever reading went on at all, with holes where the text was broken;
 // `brokenAfter` marks the holes, so that later phases don't complain about what is missing.
 import { EOF, type IRecognitionException, type IToken, type TokenType } from "chevrotain";
-import { characterName } from "../../runtime/text/characters.ts";
 import { MAX_ERRORS, MAX_NESTING, MAX_SOURCE_BYTES, MAX_WORDS } from "../source/bounds.ts";
 import type { DiagnosticCode } from "../diagnostics/codes.ts";
-import { diagnostic, firstErrors, type Diagnostic } from "../diagnostics/diagnostic.ts";
-import { quote } from "../diagnostics/quote.ts";
-import type { UntypedCode } from "../diagnostics/words.ts";
+import { diagnostic, firstErrors, hasCode, type Diagnostic } from "../diagnostics/diagnostic.ts";
+import type { Expected } from "../diagnostics/expected_words.ts";
+import type { DataOf } from "../diagnostics/words.ts";
 import type { SourceFile, Span } from "../source/source.ts";
 import { endOf, type Parsed } from "./cst.ts";
-import { unpack } from "./errors.ts";
+import { spelling, unpack } from "./errors.ts";
 import { parseTokens } from "./grammar.ts";
 import { rewriteForeignForms } from "./foreign_forms.ts";
 import { misplacedParams } from "./params.ts";
@@ -41,35 +40,30 @@ export function parse(file: SourceFile): Parsed {
   // A form that is read as it was meant makes no error of the text around it.
   const apart = [
     ...foreign(file, lexed),
-    ...foreignForms.map(({ start, end, message, help, fix }): Diagnostic => ({
-      code: "ING106",
-      data: null,
-      message,
-      span: { file, start, end },
-      label: "",
-      related: [],
-      help,
-      fix: fix === null ? null : { span: { file, start: fix.start, end: fix.end }, text: fix.text },
-    })),
+    ...foreignForms.map(({ start, end, data, fix }) =>
+      diagnostic(
+        "ING106",
+        { of: "form", ...data },
+        { file, start, end },
+        { fix: fix === null ? null : { span: { file, start: fix.start, end: fix.end }, text: fix.text } },
+      ),
+    ),
   ];
   const found: Diagnostic[] = [
-    ...few(unclosed).map((t) => at(file, t, "ING102", "the text has no closing quote", 'a text ends on the line where it begins: add `"`')),
+    ...few(unclosed).map((t) => diagnostic("ING102", null, spanOf(file, t))),
     ...few(tokens.filter((t) => t.tokenType === Text && controlsIn(t.image).length > 0)).map((t) =>
-      at(file, t, "ING103", `a text contains a control character: ${controlsIn(t.image).map(characterName).join(", ")}`, "remove it, or write the text anew"),
+      diagnostic("ING103", { characters: controlsIn(t.image) }, spanOf(file, t)),
     ),
     ...characters(file, lexed, tokens),
     ...withoutUnopened(errors).map((e) => fromParser(file, tokens, e, inserted)),
     ...stray.map((s) => {
-      const { code, message, help, label, instead } = unexpectedToken(s);
-      const shown = at(file, s.token, code, message, help);
-      return { ...shown, label, fix: instead === null ? null : { span: shown.span, text: instead } };
+      const { code, data, instead } = unexpectedToken(s);
+      const span = spanOf(file, s.token);
+      return diagnostic(code, data, span, { fix: instead === null ? null : { span, text: instead } });
     }),
     ...misplaced
       .filter(({ why, token }) => why !== "again" && (why !== "outside" || token.startOffset < firstTorn))
-      .map(({ token, message, help, related }) => ({
-        ...at(file, token, "ING115", message, help),
-        related: related === null ? [] : [{ span: spanOf(file, related.token), label: related.label }],
-      })),
+      .map(({ token, data, related }) => diagnostic("ING115", data, spanOf(file, token), { related: related === null ? [] : [spanOf(file, related)] })),
   ];
   const brokenAfter = new Set([
     ...errors.flatMap((e) => ("previousToken" in e && isToken(e.previousToken) ? [endOf(e.previousToken)] : [])),
@@ -96,7 +90,6 @@ function unread(file: SourceFile, diagnostic: Diagnostic): Parsed {
 
 function refuseText(file: SourceFile): Diagnostic | null {
   const { text } = file;
-  const none = { data: null, related: [], fix: null, label: "" };
   if (text.length > MAX_SOURCE_BYTES / 4 && new TextEncoder().encode(text).length > MAX_SOURCE_BYTES) {
     return diagnostic("ING601", { bound: "bytes" }, { file, start: 0, end: 0 });
   }
@@ -105,13 +98,7 @@ function refuseText(file: SourceFile): Diagnostic | null {
   }
   const nul = text.indexOf("\0");
   if (nul < 0) return null;
-  return {
-    ...none,
-    code: "ING101",
-    span: { file, start: nul, end: nul + 1 },
-    message: "a NUL character: this is not a text file",
-    help: "a policy is UTF-8 text",
-  };
+  return diagnostic("ING101", { fault: "nul" }, { file, start: nul, end: nul + 1 });
 }
 
 function refuseNesting(file: SourceFile, tokens: readonly IToken[]): Diagnostic | null {
@@ -127,44 +114,21 @@ function refuseNesting(file: SourceFile, tokens: readonly IToken[]): Diagnostic 
   return null;
 }
 
-const ADVICE = new Map([
-  [";", "statements need no separator: remove it"],
-  ["'", "write a text in double quotes"],
-  ["`", "write a text in double quotes"],
-  ["&", "the clauses of a rule follow each other without a word between them"],
-  ["|", "write two rules, or list the members of a set with commas"],
-  ["!", "what is not meant is taken away with `except`"],
-  ["+", "sets are joined with commas"],
-]);
-
 /** Comments and quotes of other languages, and characters outside of ASCII. */
 function foreign(file: SourceFile, { slashed, quoted, nonAscii }: Lexed): Diagnostic[] {
-  const none = { code: "ING101", data: null, label: "", related: [] } as const;
   return [
-    ...few(slashed).map((comment): Diagnostic => {
+    ...few(slashed).map((comment) => {
       const { start, end } = comment;
-      const mark = file.text.slice(start, start + 2);
-      return {
-        ...none,
-        message: `${quote(mark)} does not begin a comment`,
-        span: { file, start, end: start + 2 },
-        help: "a comment begins with `#` and ends with its line",
-        fix: isClosed(file.text, comment) ? { span: { file, start, end }, text: withHashes(file.text, comment) } : null,
-      };
+      const fix = isClosed(file.text, comment) ? { span: { file, start, end }, text: withHashes(file.text, comment) } : null;
+      return diagnostic("ING101", { fault: "comment", mark: file.text.slice(start, start + 2) }, { file, start, end: start + 2 }, { fix });
     }),
-    ...few(quoted).map((token): Diagnostic => {
+    ...few(quoted).map((token) => {
       const span = spanOf(file, token);
-      return {
-        ...none,
-        message: `${quote(file.text.slice(span.start, span.start + 1))} does not begin a text`,
-        span,
-        help: "write a text in double quotes",
-        fix: { span, text: token.image },
-      };
+      return diagnostic("ING101", { fault: "quotes", mark: file.text.slice(span.start, span.start + 1) }, span, { fix: { span, text: token.image } });
     }),
-    ...few(nonAscii).map(({ start, end, message, help, instead }): Diagnostic => {
+    ...few(nonAscii).map(({ start, end, data, instead }) => {
       const span = { file, start, end };
-      return { ...none, message, span, help, fix: instead === null ? null : { span, text: instead } };
+      return diagnostic("ING101", data, span, { fix: instead === null ? null : { span, text: instead } });
     }),
   ];
 }
@@ -180,36 +144,28 @@ function merged(apart: readonly Diagnostic[], others: readonly Diagnostic[]): Di
 
 function characters(file: SourceFile, { unlexed }: Lexed, tokens: readonly IToken[]): Diagnostic[] {
   const starts = new Map(tokens.map((t) => [endOf(t), t.tokenType]));
-  return few(unlexed).flatMap(({ start, length }) => {
+  return few(unlexed).map(({ start, length }) => {
     const text = file.text.slice(start, start + length);
     const span = { file, start, end: start + length };
-    const behindFrom = starts.get(file.text.slice(0, span.start).trimEnd().length) === KW.from;
-    const help =
-      text === "!" && behindFrom ?
-        "everyone but a set is `any except SET`"
-      : (ADVICE.get(text.slice(0, 1)) ?? "names are letters A to Z, digits, `_` and `-`; a comment begins with `#`");
-    const fix = /^;+$/.test(text) ? { span, text: "" } : null;
-    const each = [...new Set(text)];
-    const names = each.filter((c) => c > "~").map(characterName);
-    const what = `${names.length === 0 ? "" : `, ${names.slice(0, 4).join(", ")},`} ${each.length === 1 ? "is not a character" : "are not characters"}`;
-    return [{ code: "ING101", data: null, message: `${quote(text)}${what} of the language`, span, label: "", related: [], help, fix }];
+    const isBehindFrom = starts.get(file.text.slice(0, span.start).trimEnd().length) === KW.from;
+    return diagnostic("ING101", { fault: "signs", text, isBehindFrom }, span, { fix: /^;+$/.test(text) ? { span, text: "" } : null });
   });
 }
 
 function fromParser(file: SourceFile, tokens: readonly IToken[], error: IRecognitionException, inserted: ReadonlyMap<IToken, TokenType>): Diagnostic {
-  const { code, message, help, instead } = unpack(error.message);
+  const complaint = unpack(error.message);
+  const { instead } = complaint;
   const atEnd = error.token.tokenType === EOF;
   const token = atEnd ? tokens.at(-1) : error.token;
-  const base = at(file, token, code, message, help);
-  const label = atEnd ? "the text ends here" : "";
-  const open = code === "ING107" ? openBrace(tokens, token, atEnd) : null;
-  const related = open === null ? [] : [{ span: spanOf(file, open), label: "opened here" }];
-  const missing = code === "ING107" && atEnd ? RBrace : inserted.get(error.token);
+  const span = token === undefined ? { file, start: 0, end: 0 } : spanOf(file, token);
+  const missing = complaint.code === "ING107" && atEnd ? RBrace : inserted.get(error.token);
   const fix =
-    instead !== null && !atEnd ? { span: base.span, text: instead }
+    instead !== null && !atEnd ? { span, text: instead }
     : missing === undefined || missing === LBrace || missing === RBrace ? null
     : insertion(file, atEnd ? null : error.token, token, missing);
-  return { ...base, label, related, fix };
+  if (complaint.code === "ING106") return diagnostic("ING106", { ...complaint.data, at: atEnd ? "file_end" : "found" }, span, { fix });
+  const open = openBrace(tokens, token, atEnd);
+  return diagnostic("ING107", complaint.data, span, { related: open === null ? [] : [spanOf(file, open)], fix });
 }
 
 /** Where a word is missing at the end of a line, the error is shown there and not where the next line begins. */
@@ -221,14 +177,19 @@ function shownWhere(file: SourceFile, tokens: readonly IToken[], diagnostics: re
   );
   if (starts.size === 0) return [...diagnostics];
   return diagnostics.map((d) => {
-    const token = d.code === "ING106" && d.label === "" ? starts.get(d.span.start) : undefined;
+    if (!hasCode(d, "ING106") || !isExpected(d.data) || d.data.at !== "found") return d;
+    const token = starts.get(d.span.start);
     const previous = token === undefined ? undefined : tokens[tokens.indexOf(token) - 1];
     if (previous === undefined) return d;
     const end = endOf(previous);
     const span = { file, start: end, end };
     const fix = d.fix !== null && d.fix.span.start === d.fix.span.end ? { span, text: ` ${d.fix.text.trim()}` } : d.fix;
-    return { ...d, span, label: "missing here", fix };
+    return diagnostic("ING106", { ...d.data, at: "line_end" }, span, { fix });
   });
+}
+
+function isExpected(data: DataOf<"ING106">): data is Expected {
+  return data.of === "part" || data.of === "word" || data.of === "kind" || data.of === "block";
 }
 
 /**
@@ -237,7 +198,7 @@ function shownWhere(file: SourceFile, tokens: readonly IToken[], diagnostics: re
  */
 function insertion(file: SourceFile, before: IToken | null, last: IToken | undefined, missing: TokenType): Diagnostic["fix"] {
   const { text } = file;
-  const word = (missing.LABEL ?? "").replaceAll("`", "");
+  const word = missing.LABEL === undefined ? "" : spelling(missing);
   if (
     word === "" ||
     text
@@ -259,8 +220,9 @@ function withoutUnopened(errors: readonly IRecognitionException[]): IRecognition
   const unopened = new Set<string>();
   return errors.filter(({ message, context }) => {
     const rule = context.ruleStack.at(-1) ?? "";
-    if (unpack(message).code === "ING107") return !unopened.delete(rule);
-    if (message.includes("\nexpected `{`")) unopened.add(rule);
+    const { code, data } = unpack(message);
+    if (code === "ING107") return !unopened.delete(rule);
+    if (data.of === "word" && data.word === "{") unopened.add(rule);
     return true;
   });
 }
@@ -313,11 +275,6 @@ function independent(file: SourceFile, tokens: readonly IToken[], found: Diagnos
     lastLineEnd = end < 0 ? file.text.length : end;
   }
   return firstErrors(kept);
-}
-
-function at(file: SourceFile, token: IToken | undefined, code: UntypedCode, message: string, help: string | null): Diagnostic {
-  const span = token === undefined ? { file, start: 0, end: 0 } : spanOf(file, token);
-  return { code, data: null, message, span, label: "", related: [], help, fix: null };
 }
 
 function spanOf(file: SourceFile, token: IToken): Span {

@@ -1,16 +1,15 @@
 // The shared state of the rules of foreign_forms.ts: tokens to look at, tokens to put in their place, and the reports.
 import { createTokenInstance, type IToken, type TokenType } from "chevrotain";
 import { MAX_ERRORS } from "../source/bounds.ts";
-import { quote } from "../diagnostics/quote.ts";
+import type { ForeignForm } from "../diagnostics/foreign_words.ts";
 import { endOf } from "./cst.ts";
 import { startsLine } from "./tokens.ts";
 
-/** A form that another language has, with the edit that makes it one of this language. */
-export interface ForeignForm {
+/** A form that another language has and its place, with the edit that makes it one of this language. */
+export interface RewrittenForm {
   readonly start: number;
   readonly end: number;
-  readonly message: string;
-  readonly help: string;
+  readonly data: ForeignForm;
   /** Null where the text does not show what was meant. */
   readonly fix: { readonly start: number; readonly end: number; readonly text: string } | null;
   /** A word that is read as a name, and may be none. */
@@ -24,7 +23,7 @@ export class TokenRewriter {
   readonly text: string;
   readonly tokens: readonly IToken[];
   readonly out: IToken[] = [];
-  readonly foreignForms: ForeignForm[] = [];
+  readonly foreignForms: RewrittenForm[] = [];
 
   constructor(text: string, tokens: readonly IToken[]) {
     this.text = text;
@@ -58,14 +57,14 @@ export class TokenRewriter {
     return token;
   }
 
-  /** Reports that `wanted` is expected in the place of `token`. */
-  expected(wanted: string, token: IToken, help: string, fix: ForeignForm["fix"], more: Pick<ForeignForm, "doubtful"> = {}): void {
-    this.say({ ...more, start: token.startOffset, end: endOf(token), message: `expected ${wanted}, found ${quote(this.written(token))}`, help, fix });
+  /** Reports a form at a token. */
+  sayAt(token: IToken, data: ForeignForm, fix: RewrittenForm["fix"], more: Pick<RewrittenForm, "doubtful"> = {}): void {
+    this.say({ ...more, start: token.startOffset, end: endOf(token), data, fix });
   }
 
-  say(habit: ForeignForm): void {
+  say(form: RewrittenForm): void {
     // One more than are shown says that there are others; all are fixed.
-    if (this.foreignForms.length <= MAX_ERRORS) this.foreignForms.push(habit);
+    if (this.foreignForms.length <= MAX_ERRORS) this.foreignForms.push(form);
   }
 
   /** The text of the token. */
@@ -75,16 +74,16 @@ export class TokenRewriter {
 }
 
 /** The edit that replaces the text from one token to another. */
-export function instead(first: IToken, last: IToken, text: string): ForeignForm["fix"] {
+export function instead(first: IToken, last: IToken, text: string): RewrittenForm["fix"] {
   return { start: first.startOffset, end: endOf(last), text };
 }
 
-export function insertedBefore(token: IToken, text: string): ForeignForm["fix"] {
+export function insertedBefore(token: IToken, text: string): RewrittenForm["fix"] {
   return { start: token.startOffset, end: token.startOffset, text };
 }
 
 /** The edit that removes a token and the blanks behind it. */
-export function without(m: TokenRewriter, token: IToken): ForeignForm["fix"] {
+export function without(m: TokenRewriter, token: IToken): RewrittenForm["fix"] {
   const end = endOf(token);
   const blanks = /^[ \t]*/.exec(m.text.slice(end, end + 64))?.[0].length ?? 0;
   return { start: token.startOffset, end: end + blanks, text: "" };

@@ -1,5 +1,6 @@
 // Builds the OS image: the engine's pinned C, the network half (AssemblyScript, compiled by wasm2c) and the
 // kernel, for rv64imac without a C library. The image contains no policy; policy data is loaded separately.
+import { failed } from "../../runtime/result/result.ts";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -32,7 +33,7 @@ const NET = join(root, "runtime/os/net/build/net.wasm");
 
 /** The parts of a policy that the machine loads: its data and its manifest. */
 export function buildPolicy(path: string, text: string): NativePolicy {
-  const { module, diagnostics } = compile({ path, text }, { read: () => "missing" }, "os");
+  const { module, diagnostics } = compile({ path, text }, { read: () => failed("missing") }, "os");
   if (module === null) throw new BuildFailed(`${path}: ${diagnostics.map((d) => d.message).join("; ")}`);
   return nativePolicy(module);
 }

@@ -70,7 +70,9 @@ async function measure(path) {
     open = { phase, now, cpu };
   };
   begin("open");
-  const disk = openPolicy(path);
+  const opened = openPolicy(path);
+  if (!opened.ok) throw new Error(`${path} can't be opened`);
+  const disk = opened.value;
   const { module, stats, diagnostics } = compile(disk.entry, disk.reader, "host", { sha256, begin });
   begin("end");
   const sum = (key) => rows.reduce((n, row) => n + row[key], 0);

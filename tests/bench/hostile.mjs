@@ -15,7 +15,7 @@ for (const name of positionals.length > 0 ? positionals : Object.keys(OVERLAPS))
     const from = process.cpuUsage();
     let cpu = 0;
     let lowered = 0;
-    const { diagnostics, stats } = compile({ path: "p.ingress", text }, { read: () => "missing" }, "host", {
+    const { diagnostics, stats } = compile({ path: "p.ingress", text }, { read: () => ({ ok: false, error: "missing" }) }, "host", {
       begin(phase) {
         const { user, system } = process.cpuUsage(from);
         if (phase === "tables") lowered = (user + system - cpu) / 1000;

@@ -100,7 +100,7 @@ export function makePolicy(size) {
 
 /** The reader through which the compiler reads such a policy. */
 export function readerOf({ files }) {
-  return { read: (path) => (files.has(path) ? { path, text: files.get(path) } : "missing") };
+  return { read: (path) => (files.has(path) ? { ok: true, value: { path, text: files.get(path) } } : { ok: false, error: "missing" }) };
 }
 
 /** Writes it below a folder; the path of its entry file. */

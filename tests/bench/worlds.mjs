@@ -173,7 +173,7 @@ export function readPolicy(folder) {
       .map((path) => [path, readFileSync(join(folder, path), "utf8")]),
   );
   const entry = { path: "p.ingress", text: files.get("p.ingress") };
-  return { entry, reader: { read: (path) => (files.has(path) ? { path, text: files.get(path) } : "missing") } };
+  return { entry, reader: { read: (path) => (files.has(path) ? { ok: true, value: { path, text: files.get(path) } } : { ok: false, error: "missing" }) } };
 }
 
 /** The part of the traffic that comes again and again, or all of it. */

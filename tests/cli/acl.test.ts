@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { TestLine } from "../../compiler/policy/policy.ts";
-import { compileAndTest, isTested, type Tested } from "../../compiler/cli/tested.ts";
+import { compileAndTest, type Tested } from "../../compiler/cli/tested.ts";
 import { helloWith, records, serverName } from "../gateway/hello_bytes.ts";
 import { addressText } from "../oracle/space.ts";
 import { skip } from "../skip.ts";
@@ -24,8 +24,8 @@ const text = (name: string): string => readFileSync(join(cases, name), "utf8");
 
 function tested(name: string): Tested {
   const result = compileAndTest(join(cases, `${name}.ingress`));
-  if (!isTested(result)) throw new Error(result.outcome.message);
-  return result;
+  if (!result.ok) throw new Error(result.error.outcome.message);
+  return result.value;
 }
 
 /** The `from` lines of the policy's tests, with the verdicts that they expect. */

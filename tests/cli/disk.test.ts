@@ -4,8 +4,7 @@ import { mkdirSync, symlinkSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MAX_LIST_BYTES, MAX_SOURCE_BYTES } from "../../compiler/source/bounds.ts";
-import { isOpenFailure, openPolicy, type DiskPolicy, type OpenFailure } from "../../compiler/cli/disk.ts";
-import { isReadFailure } from "../../compiler/source/source.ts";
+import { openPolicy, type DiskPolicy, type OpenFailure } from "../../compiler/cli/disk.ts";
 import { decodeText } from "../../compiler/cli/utf8.ts";
 import { chance } from "../oracle/random.ts";
 import { skip } from "../skip.ts";
@@ -19,13 +18,13 @@ disk.after.each(({ dir }) => dir.remove());
 
 function opened(path: string): DiskPolicy {
   const policy = openPolicy(path);
-  if (isOpenFailure(policy)) throw new Error(failureText(policy.failure));
-  return policy;
+  if (!policy.ok) throw new Error(failureText(policy.error.failure));
+  return policy.value;
 }
 
 function failure(path: string): string {
   const policy = openPolicy(path);
-  return isOpenFailure(policy) ? failureText(policy.failure) : "opened";
+  return policy.ok ? "opened" : failureText(policy.error.failure);
 }
 
 function failureText(failure: OpenFailure["failure"]): string {
@@ -36,7 +35,7 @@ function failureText(failure: OpenFailure["failure"]): string {
 function read(dir: Folder, path: string): string {
   const { reader, entry } = opened(dir.at("root/main.ingress"));
   const found = reader.read(path, entry);
-  return isReadFailure(found) ? failureText(found) : found.text;
+  return found.ok ? found.value.text : failureText(found.error);
 }
 
 disk("a list file below the root is read, and every way out is closed", ({ dir }) => {
@@ -88,8 +87,8 @@ disk("a list file is relative to the file that names it", ({ dir }) => {
   dir.write("root/sub/b.txt", "b");
   const { reader } = opened(dir.at("root/main.ingress"));
   const found = reader.read("b.txt", { path: "sub/teams.ingress", text: "" });
-  assert.equal(found, { path: "sub/b.txt", text: "b" });
-  assert.is(reader.read("../../main.ingress", { path: "sub/teams.ingress", text: "" }), "outside");
+  assert.equal(found, { ok: true, value: { path: "sub/b.txt", text: "b" } });
+  assert.equal(reader.read("../../main.ingress", { path: "sub/teams.ingress", text: "" }), { ok: false, error: "outside" });
 });
 
 disk("a real file has one path, however it is reached, and the paths in it are relative to it", ({ dir }) => {
@@ -102,10 +101,10 @@ disk("a real file has one path, however it is reached, and the paths in it are r
   const { reader, entry } = opened(dir.at("root/main.ingress"));
   for (const path of ["teams/a.ingress", "a.ingress", "linked/a.ingress", "./teams/../linked/a.ingress"]) {
     const found = reader.read(path, entry);
-    if (isReadFailure(found)) throw new Error(`${path}: ${failureText(found)}`);
-    assert.is(found.path, "teams/a.ingress", path);
-    const list = reader.read("list.txt", found);
-    assert.is(isReadFailure(list) ? failureText(list) : list.text, "in teams", path);
+    if (!found.ok) throw new Error(`${path}: ${failureText(found.error)}`);
+    assert.is(found.value.path, "teams/a.ingress", path);
+    const list = reader.read("list.txt", found.value);
+    assert.is(list.ok ? list.value.text : failureText(list.error), "in teams", path);
   }
 });
 
@@ -182,8 +181,8 @@ disk("a text is refused as no UTF-8 exactly where a fatal decoder refuses it", (
     const bytes = Uint8Array.from(parts.flat());
     const found = decodeText(bytes);
     if (isGood(bytes)) good++;
-    assert.is("text" in found, isGood(bytes), bytes.join());
-    if ("text" in found) assert.is(found.text, fatal.decode(bytes));
+    assert.is(found.ok, isGood(bytes), bytes.join());
+    if (found.ok) assert.is(found.value, fatal.decode(bytes));
   }
   assert.ok(good > 2_000 && good < 18_000, `${good}`);
 });
@@ -206,7 +205,7 @@ disk("the root is the folder of the entry file itself, not of a symlink to it", 
   symlinkSync("../root/main.ingress", dir.at("links/current.ingress"));
   const { reader, entry } = opened(dir.at("links/current.ingress"));
   const found = reader.read("a.txt", entry);
-  assert.is(isReadFailure(found) ? failureText(found) : found.text, "beside the file");
+  assert.is(found.ok ? found.value.text : failureText(found.error), "beside the file");
   assert.is(entry.path, "main.ingress");
 });
 

@@ -7,7 +7,6 @@ import { builtinNet } from "../../compiler/check/sets/builtin_nets.ts";
 import { isEmpty, subtract, union } from "../../compiler/check/sets/intervals.ts";
 import { readPrefix } from "../../compiler/check/names/literals.ts";
 import type { AddressSet } from "../../compiler/policy/policy.ts";
-import { isProblem } from "../../compiler/diagnostics/report.ts";
 import { SetBuilder } from "../../compiler/check/sets/set_builder.ts";
 import { fixAll } from "../../compiler/cli/fixes.ts";
 import { brief, filesOf, front } from "../compiler/front.ts";
@@ -222,8 +221,8 @@ function worded(text: string): AddressSet {
     const set = builtinNet(SAYS[word.toLowerCase()] ?? word);
     if (set !== undefined) named.push(set);
     const read = readPrefix(word);
-    const one = isProblem(read) && read.replace !== null ? readPrefix(read.replace) : read;
-    if (!isProblem(one)) builder.addPrefix(one);
+    const one = !read.ok && read.error.replace !== null ? readPrefix(read.error.replace) : read;
+    if (one.ok) builder.addPrefix(one.value);
   }
   return union([builder.done(), ...named]);
 }

@@ -1,4 +1,5 @@
 // The module decides about test lines: each from fresh caps and limits, a name on all its ports.
+import { failed } from "../../runtime/result/result.ts";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { runTests, type LineResult } from "../../compiler/cli/policy_tests.ts";
@@ -9,7 +10,7 @@ import { loaded } from "../host/compiled.ts";
 const lines = suite("policy tests");
 
 function results(text: string): readonly LineResult[] {
-  const { diagnostics, policy, module } = compile({ path: "t.ingress", text: `edition 1\n${text}` }, { read: () => "missing" });
+  const { diagnostics, policy, module } = compile({ path: "t.ingress", text: `edition 1\n${text}` }, { read: () => failed("missing") });
   if (policy === null || module === null) throw new Error(diagnostics.map((d) => render(d, { color: false })).join("\n"));
   return runTests(policy.tests, loaded(module));
 }

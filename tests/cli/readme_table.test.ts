@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { compileAndTest, isTested } from "../../compiler/cli/tested.ts";
+import { compileAndTest } from "../../compiler/cli/tested.ts";
 import { folder, ingresscHere, PROJECT } from "./programs.ts";
 
 const table = suite("README's table");
@@ -107,9 +107,10 @@ for (const [i, { there, policy, lines, backend }] of ROWS.entries()) {
     const dir = folder();
     dir.write("lists/bad.txt", "192.0.2.66\n");
     dir.write("p.ingress", `edition 1\n${policy(...right)}\ntest "as there" { ${lines} }\n`);
-    const tested = compileAndTest(dir.at("p.ingress"));
+    const made = compileAndTest(dir.at("p.ingress"));
     dir.remove();
-    if (!isTested(tested)) throw new Error(tested.outcome.message);
+    if (!made.ok) throw new Error(made.error.outcome.message);
+    const tested = made.value;
     for (const code of right) assert.ok(readPolicy(tested.policy.exposes[0]?.span.file.text ?? "", code), `${code} is not in the policy`);
     assert.equal(
       tested.results.filter((r) => !r.passed).map((r) => `${r.question} => ${r.actual}`),

@@ -1,4 +1,5 @@
 // The compiler's front on a text, for tests: load, parse, build, check, with all that they say.
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { compile, checkSource } from "../../compiler/compile.ts";
 import { refusals } from "../../compiler/check/rules/unenforced.ts";
 import type { CheckedPolicy } from "../../compiler/policy/policy.ts";
@@ -14,15 +15,15 @@ export interface Read {
 /** A reader of files in memory, by path; a path with `..` may not go above the top. */
 export function filesOf(files: Readonly<Record<string, string>>): SourceReader {
   return {
-    read(path, from): SourceFile | ReadFailure {
+    read(path, from): Result<SourceFile, ReadFailure> {
       const parts: string[] = from === null ? [] : from.path.split("/").slice(0, -1);
       for (const part of path.split("/")) {
         if (part === "..") {
-          if (parts.pop() === undefined) return "outside";
+          if (parts.pop() === undefined) return failed("outside");
         } else if (part !== "." && part !== "") parts.push(part);
       }
       const real = parts.join("/");
-      return Object.hasOwn(files, real) ? { path: real, text: files[real] ?? "" } : "missing";
+      return Object.hasOwn(files, real) ? ok({ path: real, text: files[real] ?? "" }) : failed("missing");
     },
   };
 }

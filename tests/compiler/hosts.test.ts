@@ -5,15 +5,14 @@ import * as assert from "uvu/assert";
 import { readHostName, readHostPattern } from "../../compiler/check/names/host_names.ts";
 import { hasHost, HostSetBuilder, hostPattern, hostSet, isEmptyHosts, NO_HOSTS, subtractHosts, unionHosts } from "../../compiler/check/sets/host_trie.ts";
 import type { HostNode } from "../../compiler/policy/policy.ts";
-import { isProblem } from "../../compiler/diagnostics/report.ts";
 import { front, filesOf } from "./front.ts";
 
 const hosts = suite("hosts");
 
 function trie(text: string): HostNode {
   const pattern = readHostPattern(text);
-  if (isProblem(pattern)) throw new Error(pattern.message);
-  return hostPattern(pattern.labels, pattern.wild);
+  if (!pattern.ok) throw new Error(pattern.error.message);
+  return hostPattern(pattern.value.labels, pattern.value.wild);
 }
 
 const of = (...texts: readonly string[]): HostNode => unionHosts(texts.map(trie));
@@ -142,8 +141,8 @@ hosts("union, except and words agree with the patterns, on every name, whatever 
     const builder = new HostSetBuilder();
     for (const text of plus) {
       const read = readHostPattern(text);
-      if (isProblem(read)) throw new Error(read.message);
-      builder.add(read.labels, read.wild);
+      if (!read.ok) throw new Error(read.error.message);
+      builder.add(read.value.labels, read.value.wild);
     }
     assert.equal(builder.done(), of(...plus), plus.join());
     // Canonical: names that are taken away and put back give the same trie.
@@ -192,9 +191,9 @@ const NAMES_READ: readonly (readonly [text: string, name: string | null, replace
 for (const [text, name, replace] of NAMES_READ) {
   hosts(`the name ${JSON.stringify(text.slice(0, 40))}`, () => {
     const read = readHostName(text);
-    if (name !== null) assert.is(read, name);
-    else if (typeof read === "string") assert.unreachable(read);
-    else assert.is(read.replace, replace);
+    if (name !== null) assert.equal(read, { ok: true, value: name });
+    else if (read.ok) assert.unreachable(read.value);
+    else assert.is(read.error.replace, replace);
   });
 }
 

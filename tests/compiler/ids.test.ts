@@ -6,7 +6,6 @@ import * as bound from "../../compiler/source/bounds.ts";
 import { allIdWork, IdIndex } from "../../compiler/check/sets/id_index.ts";
 import { coversId, idWord, narrowness, readId, sharedId, type ReadId } from "../../compiler/check/sets/id_patterns.ts";
 import { combineIds, idOf, idSet, type Ids } from "../../compiler/check/sets/id_sets.ts";
-import { isProblem } from "../../compiler/diagnostics/report.ts";
 import { hasIdentity } from "../../compiler/cli/matching.ts";
 import { idTerm } from "../oracle/id_terms.ts";
 import { idPatternsOf, idsHave, isEmptyIds, kindsOf, type IdPattern, type IdTerm, type ModelIds } from "../oracle/identities.ts";
@@ -18,8 +17,8 @@ const ids = suite("ids");
 
 function read({ type, text }: IdPattern): ReadId {
   const pattern = readId(type, text);
-  if (isProblem(pattern)) throw new Error(pattern.message);
-  return pattern;
+  if (!pattern.ok) throw new Error(pattern.error.message);
+  return pattern.value;
 }
 
 const uri = (path: string): IdPattern => ({ type: "uri", text: `spiffe://x/${path}` });

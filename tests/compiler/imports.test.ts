@@ -1,4 +1,5 @@
 // Policies of several files: what is active, what is visible, what is refused, and the bounds.
+import { ok } from "../../runtime/result/result.ts";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as bound from "../../compiler/source/bounds.ts";
@@ -164,7 +165,7 @@ imports("bytes: 16 MiB and one more", () => {
 
 imports("a reader that gives the entry file again gives no second policy", () => {
   const entry: SourceFile = { path: "p", text: `${E}import "q" as q\nexpose web on tcp 1 {}\n` };
-  const { program, diagnostics } = load(entry, { read: () => ({ ...entry }) });
+  const { program, diagnostics } = load(entry, { read: () => ok({ ...entry }) });
   assert.is(program?.units.length, 1);
   assert.equal(
     diagnostics.map((d) => d.code),

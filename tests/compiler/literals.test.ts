@@ -4,8 +4,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readEndpoint } from "../../compiler/check/names/endpoint.ts";
 import { readAddress, readPrefix } from "../../compiler/check/names/literals.ts";
-import { isProblem } from "../../compiler/diagnostics/report.ts";
 import { readPorts, subtractPorts, unionPorts } from "../../compiler/check/names/port_numbers.ts";
+import { ok } from "../../runtime/result/result.ts";
 import { formatAddress, formatEndpoint, parseAddress } from "../../runtime/net/address.ts";
 
 const literals = suite("literals");
@@ -13,8 +13,8 @@ const literals = suite("literals");
 /** `first-last` of a prefix, or `CODE` and `-> fix`. */
 function summary(text: string): string {
   const r = readPrefix(text);
-  if (isProblem(r)) return r.replace === null ? r.code : `${r.code} -> ${r.replace}`;
-  return `${formatAddress(r.first)} - ${formatAddress(r.last)}`;
+  if (!r.ok) return r.error.replace === null ? r.error.code : `${r.error.code} -> ${r.error.replace}`;
+  return `${formatAddress(r.value.first)} - ${formatAddress(r.value.last)}`;
 }
 
 const ACCEPTED: readonly (readonly [string, string])[] = [
@@ -131,7 +131,7 @@ for (const [text, expected] of [...ACCEPTED, ...REFUSED]) {
 literals("every fix is itself accepted", () => {
   for (const [text] of REFUSED) {
     const r = readPrefix(text);
-    if (isProblem(r) && r.replace !== null) for (const each of r.replace.split(", ")) assert.not(isProblem(readPrefix(each)), each);
+    if (!r.ok && r.error.replace !== null) for (const each of r.error.replace.split(", ")) assert.ok(readPrefix(each).ok, each);
   }
 });
 
@@ -149,21 +149,23 @@ literals("the prefixes of a range cover exactly its addresses, and no two of the
       const [first, last] = valueOf(a) <= valueOf(b) ? [a, b] : [b, a];
       const found = readPrefix(`${formatAddress(first)}-${formatAddress(last)}`);
       const [p, q] = [readPrefix(x), readPrefix(y)];
-      if (isProblem(p) || isProblem(q) || p.family !== q.family) return;
-      assert.ok(isProblem(found) && found.replace !== null, x);
+      if (!p.ok || !q.ok || p.value.family !== q.value.family) return;
+      const { family } = p.value;
+      const replace = found.ok ? null : found.error.replace;
+      assert.is.not(replace, null, x);
       let at = valueOf(first);
-      for (const text of isProblem(found) ? (found.replace ?? "").split(", ") : []) {
+      for (const text of replace?.split(", ") ?? []) {
         const prefix = readPrefix(text);
-        if (isProblem(prefix)) throw new Error(`${text} is no prefix`);
-        assert.is(prefix.family, p.family);
+        if (!prefix.ok) throw new Error(`${text} is no prefix`);
+        assert.is(prefix.value.family, family);
         // The IPv4 part of an IPv6 range is excluded.
-        if (p.family === 6 && at === mapped) at = mappedEnd + 1n;
-        assert.is(valueOf(prefix.first), at, text);
-        at = valueOf(prefix.last) + 1n;
+        if (family === 6 && at === mapped) at = mappedEnd + 1n;
+        assert.is(valueOf(prefix.value.first), at, text);
+        at = valueOf(prefix.value.last) + 1n;
       }
       assert.is(at, valueOf(last) + 1n);
-      const count = isProblem(found) ? (found.replace ?? "").split(", ").length : 0;
-      assert.ok(count <= (p.family === 4 ? 62 : 254), `${count}`);
+      const count = replace?.split(", ").length ?? 0;
+      assert.ok(count <= (family === 4 ? 62 : 254), `${count}`);
     }),
     { numRuns: 2_000 },
   );
@@ -174,7 +176,7 @@ literals("an address that the runtime prints is read back as the same address", 
     fc.property(fc.tuple(...([0, 1, 2, 3] as const).map(() => fc.nat(0xffffffff))), fc.boolean(), (w, v4) => {
       const [a = 0, b = 0, c = 0, d = 0] = w;
       const address = v4 ? ([0, 0, 0xffff, d] as const) : ([a, b, c, d] as const);
-      assert.equal(readAddress(formatAddress(address)), address);
+      assert.equal(readAddress(formatAddress(address)), ok(address));
     }),
   );
 });
@@ -185,7 +187,7 @@ literals("the runtime reads every accepted address alike", () => {
     fc.property(fc.array(piece, { maxLength: 14 }), (pieces) => {
       const text = pieces.join("");
       const r = readAddress(text);
-      if (!isProblem(r)) assert.equal(parseAddress(text), r);
+      if (r.ok) assert.equal(parseAddress(text), r.value);
     }),
     { numRuns: 2000 },
   );
@@ -228,11 +230,9 @@ for (const [text, expected] of ENDPOINTS) {
   literals(`endpoint ${text}`, () => {
     const r = readEndpoint(text);
     const says =
-      "code" in r ?
-        r.replace === null ?
-          r.code
-        : `${r.code} -> ${r.replace}`
-      : formatEndpoint(r.address, r.port);
+      r.ok ? formatEndpoint(r.value.address, r.value.port)
+      : r.error.replace === null ? r.error.code
+      : `${r.error.code} -> ${r.error.replace}`;
     assert.is(says, expected);
   });
 }
@@ -263,7 +263,7 @@ const PORTS: readonly (readonly [string, string])[] = [
 for (const [text, expected] of PORTS) {
   literals(`ports ${text}`, () => {
     const r = readPorts(text);
-    assert.is("code" in r ? r.code : `${r.first}-${r.last}`, expected);
+    assert.is(r.ok ? `${r.value.first}-${r.value.last}` : r.error.code, expected);
   });
 }
 

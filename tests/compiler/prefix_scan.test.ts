@@ -5,7 +5,6 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readPrefix } from "../../compiler/check/names/literals.ts";
 import { scanPrefix } from "../../compiler/check/sets/prefix_scan.ts";
-import { isProblem } from "../../compiler/diagnostics/report.ts";
 import { formatAddress, type Address } from "../../runtime/net/address.ts";
 
 const scans = suite("prefix scan");
@@ -22,8 +21,8 @@ function alike(text: string): boolean {
   const { family, bounds } = scanned(text);
   if (family === 0) return false;
   const strict = readPrefix(text);
-  assert.not(isProblem(strict), `${text} is refused by the strict reader`);
-  if (!isProblem(strict)) assert.equal({ family, bounds }, { family: strict.family, bounds: [...strict.first, ...strict.last] }, text);
+  assert.ok(strict.ok, `${text} is refused by the strict reader`);
+  if (strict.ok) assert.equal({ family, bounds }, { family: strict.value.family, bounds: [...strict.value.first, ...strict.value.last] }, text);
   return true;
 }
 

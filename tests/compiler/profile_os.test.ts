@@ -1,6 +1,7 @@
 // The bounds of the profile `os`: what fits into its one page, the messages about what does not, and
 // that the profile is about the module and not about the meaning. tests/cases/profile_os has the
 // clauses that it refuses; tests/engine/profile_os.test.ts runs its modules.
+import { failed, ok } from "../../runtime/result/result.ts";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as abi from "../../runtime/abi/layout.ts";
@@ -14,7 +15,9 @@ const profiles = suite("profile os");
 const times = (n: number, one: (i: number) => string): string => Array.from({ length: n }, (_, i) => one(i)).join(" ");
 const list = (n: number, one: (i: number) => string): string => Array.from({ length: n }, (_, i) => one(i)).join(", ");
 /** `file "N"` has N addresses with a gap between each. */
-const lists: SourceReader = { read: (path) => ({ path, text: Array.from({ length: Number(path) }, (_, i) => `10.${i >> 7}.${(i & 127) * 2}.1\n`).join("") }) };
+const lists: SourceReader = {
+  read: (path) => ok({ path, text: Array.from({ length: Number(path) }, (_, i) => `10.${i >> 7}.${(i & 127) * 2}.1\n`).join("") }),
+};
 const os = (text: string): CompileResult => compile({ path: "os.ingress", text: `edition 1\n${text}` }, lists, "os");
 
 function built(text: string): { readonly module: Uint8Array; readonly stats: CompileStats; readonly sections: readonly Section[] } {
@@ -200,7 +203,7 @@ profiles("caps per source: 1,024 connections at most, fewer beside tables or lim
 profiles("the profile is about the module: meaning, tables and hash of the tree are the same", () => {
   const text = "edition 1\nnet lan = 10.0.0.0/8, fd00::/8\nexpose web on tcp 443 { limit 5/s per source cap 9 connections, 2 per source allow from lan }\n";
   const of = (profile: "host" | "os", said = text): { sections: readonly Section[]; tree: string; profile: string; module: Uint8Array } => {
-    const { module } = compile({ path: "p.ingress", text: said }, { read: () => "missing" }, profile);
+    const { module } = compile({ path: "p.ingress", text: said }, { read: () => failed("missing") }, profile);
     const loaded = module === null ? null : loadPolicy(module);
     if (module === null || loaded === null || !loaded.ok) throw new Error(`does not compile for ${profile}`);
     return { sections: readSections(module) ?? [], tree: loaded.value.info.treeSha256, profile: loaded.value.info.profile, module };

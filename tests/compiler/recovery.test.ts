@@ -176,7 +176,7 @@ const HELPS: readonly (readonly [text: string, help: string])[] = [
   ["template t($a) { allow from $other }", "add it to the list: `template t($a, $other)`"],
   ["template t($a, $b, $c, $d, $e, $f, $g, $h) { allow from $other }", "add it to the list: `template t($a, $b, $c, $d, $e, $f, $g, $h, $other)`"],
   ["template t($a, $b, $c, $d, $e, $f, $g, $h, $i) { allow from $other }", "add it to the list: `template t(…, $other)`"],
-  ["never from a to b", "`never` stands in an `invariant`"],
+  ["never from a to b", "`never` belongs in an `invariant`"],
   ['expose a on tcp 1 { import "x" as y }', "`import` belongs at top level, outside every block"],
 ];
 

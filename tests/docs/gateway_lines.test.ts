@@ -275,7 +275,7 @@ test("nothing pipes, and nothing forks workers", () => {
 test("a policy that exposes udp is refused by its code", async () => {
   const { compile } = await import("../../compiler/compile.ts");
   const entry = { path: "x.ingress", text: "edition 1\nexpose dns on udp 53 { allow from any }\n" };
-  const { module, diagnostics } = compile(entry, { read: () => entry });
+  const { module, diagnostics } = compile(entry, { read: () => ({ ok: true, value: entry }) });
   assert.equal([module, diagnostics.map(({ code }) => code)], [null, ["ING705"]]);
 });
 

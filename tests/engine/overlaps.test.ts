@@ -1,12 +1,13 @@
 // Policies whose sets overlap in every way (tests/bench/overlaps.mjs). Each decides as its rules do one by one, costs
 // work in proportion to its text, and is refused past a bound of the lowering, with the sets that cost the most. Costs
 // are counts, not times.
+import { failed } from "../../runtime/result/result.ts";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { checkSource } from "../../compiler/compile.ts";
 import type { AddressWords, CheckedPolicy } from "../../compiler/policy/policy.ts";
 import type { SourceFile } from "../../compiler/source/source.ts";
-import { isOverflow, writeImage } from "../../compiler/emit/image.ts";
+import { writeImage } from "../../compiler/emit/image.ts";
 import { scan } from "../../compiler/emit/vectors.ts";
 import { lower } from "../../compiler/lower/lower.ts";
 import { LOWER_BOUNDS, type Excess, type LowerBounds } from "../../compiler/lower/meter.ts";
@@ -27,7 +28,7 @@ interface Checked {
 
 function checked(text: string): Checked {
   const entry = { path: "p.ingress", text };
-  const { policy, diagnostics } = checkSource(entry, { read: () => "missing" });
+  const { policy, diagnostics } = checkSource(entry, { read: () => failed("missing") });
   if (policy === null) throw new Error(diagnostics[0]?.message);
   return { entry, policy };
 }
@@ -40,8 +41,8 @@ function lowered({ policy }: Checked, bounds?: LowerBounds): PolicyTables {
 
 const bytesOf = (tables: PolicyTables): number => {
   const image = writeImage(tables, "host");
-  if (isOverflow(image)) throw new Error("does not fit");
-  return image.data.length;
+  if (!image.ok) throw new Error("does not fit");
+  return image.value.data.length;
 };
 
 /**

@@ -1,5 +1,6 @@
 // The parts that the gateway's tests share: a real daemon in this process (real compiler, engine and
 // sockets), with a clock that the test moves and everything it prints kept in lists.
+import { failed, ok } from "../../runtime/result/result.ts";
 import { randomInt } from "node:crypto";
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
@@ -21,7 +22,7 @@ import { atEnd } from "../suite.ts";
 /** Compiles; the text must be free of diagnostics. */
 export function moduleOf(text: string): Uint8Array {
   const entry: SourceFile = { path: "test.ingress", text };
-  const { module, diagnostics } = compile(entry, { read: (_path, from) => (from === null ? entry : "missing") });
+  const { module, diagnostics } = compile(entry, { read: (_path, from) => (from === null ? ok(entry) : failed("missing")) });
   if (module === null) throw new Error(diagnostics.map((d) => d.message).join("; "));
   return module;
 }

@@ -7,7 +7,6 @@ import * as assert from "uvu/assert";
 import { readEndpoint } from "../../compiler/check/names/endpoint.ts";
 import { readId } from "../../compiler/check/sets/id_patterns.ts";
 import { readAddress, readPrefix } from "../../compiler/check/names/literals.ts";
-import { isProblem } from "../../compiler/diagnostics/report.ts";
 import { isRequest, parseRequest } from "../../compiler/cli/request.ts";
 import { canonicalBackend } from "../../gateway/forward/backend.ts";
 import { formatAddress, isLinkLocal6, parseAddress } from "../../runtime/net/address.ts";
@@ -116,10 +115,10 @@ const explains = (request: string, text: string): boolean => !/\s/.test(text) &&
 const READERS: Readonly<Record<string, (text: string) => boolean>> = {
   "the runtime": (text) => parseAddress(text) !== null,
   "a prefix of a module": (text) => parsePrefix(`${text}/128`) !== null || parsePrefix(`${text}/32`) !== null,
-  "the language": (text) => !isProblem(readAddress(text)),
-  "a set": (text) => !isProblem(readPrefix(text)) && !text.includes("/"),
-  "an endpoint": (text) => !isProblem(readEndpoint(text.includes(":") ? `[${text}]:1` : `${text}:1`)),
-  "ip identities": (text) => !isProblem(readId("ip", text)),
+  "the language": (text) => readAddress(text).ok,
+  "a set": (text) => readPrefix(text).ok && !text.includes("/"),
+  "an endpoint": (text) => readEndpoint(text.includes(":") ? `[${text}]:1` : `${text}:1`).ok,
+  "ip identities": (text) => readId("ip", text).ok,
   "explain from": (text) => explains(`from ${text} to web`, text),
   "explain local": (text) => explains(`from 192.0.2.1 to tcp 1 local ${text}`, text),
   "explain bind": (text) => explains(`bind web on ${text.includes(":") ? `[${text}]` : text}:1`, text),

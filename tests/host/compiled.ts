@@ -1,4 +1,5 @@
 // Policies from text, for tests: compiled, loaded and opened by the shipped parts.
+import { failed } from "../../runtime/result/result.ts";
 import { compile } from "../../compiler/compile.ts";
 import { render } from "../../compiler/diagnostics/render.ts";
 import type { SourceFile, SourceReader } from "../../compiler/source/source.ts";
@@ -8,7 +9,7 @@ import type { LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
 import { parseAddress } from "../../runtime/net/address.ts";
 import type { Address } from "../../runtime/net/address.ts";
 
-const noFiles: SourceReader = { read: () => "missing" };
+const noFiles: SourceReader = { read: () => failed("missing") };
 
 /** The module of a policy; a diagnostic fails the test with its rendering. */
 export function moduleOf(text: string, reader: SourceReader = noFiles): Uint8Array {

@@ -1,5 +1,6 @@
 // Runs a model with the product: prints it, compiles it, and loads it in the host, which evaluates the
 // requests. Test code only; the oracle doesn't use it.
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { compile } from "../../compiler/compile.ts";
 import { render } from "../../compiler/diagnostics/render.ts";
 import type { SourceFile, SourceReader } from "../../compiler/source/source.ts";
@@ -19,9 +20,9 @@ export const SEED = Uint8Array.from({ length: 16 }, (_, i) => i * 17 + 3);
 
 export function readerOf(files: ReadonlyMap<string, string>): SourceReader {
   return {
-    read(path: string): SourceFile | "missing" {
+    read(path: string): Result<SourceFile, "missing"> {
       const text = files.get(path);
-      return text === undefined ? "missing" : { path, text };
+      return text === undefined ? failed("missing") : ok({ path, text });
     },
   };
 }

@@ -37,7 +37,7 @@ export function declare<T extends { readonly name: Piece }>(report: Report, byNa
   if (first === undefined) byName.set(node.name.text, node);
   else {
     report.say("ING202", { name: node.name.text, as, inTemplate: node.name.span.origin?.kind === "body" }, node.name.span, {
-      related: [{ span: first.name.span, label: "first declared here" }],
+      related: [first.name.span],
     });
   }
   return first === undefined;

@@ -186,7 +186,7 @@ class Expander {
     const { params } = node;
     if (params.length !== use.args.length) {
       this.#report.say("ING212", { template: node.name.text, as: use.template.text, params: params.map((p) => p.text), given: use.args.length }, use.span, {
-        related: [{ span: node.name.span, label: "declared here" }],
+        related: [node.name.span],
       });
       return false;
     }
@@ -198,16 +198,14 @@ class Expander {
       if (FITS[slot].includes(arg.kind)) continue;
       reported.add(param);
       fits = false;
-      this.#report.say("ING214", { param, wanted: slot, argument: arg.kind }, arg.span, { related: [{ span, label: "the parameter is used here" }] });
+      this.#report.say("ING214", { param, wanted: slot, argument: arg.kind }, arg.span, { related: [span] });
     }
     return fits;
   }
 
   #misplaced(use: UseNode, span: Span, statement: string, place: "top_level" | "expose"): void {
     this.#whole = false;
-    this.#report.say("ING420", { statement, place }, span, {
-      related: [{ span: use.span, label: `used ${place === "expose" ? "in an expose" : "at top level"}` }],
-    });
+    this.#report.say("ING420", { statement, place }, span, { related: [use.span] });
   }
 }
 

@@ -5,7 +5,8 @@
 import { asSeen, characterName, likenessesIn, unseenIn } from "../../../runtime/text/characters.ts";
 import { MAX_HOST_LABEL, MAX_HOST_NAME, type HostNameFault } from "../../diagnostics/literal_words.ts";
 import { readPrefix } from "./literals.ts";
-import { isProblem, problem, type Problem } from "../../diagnostics/report.ts";
+import { refused, type Problem } from "../../diagnostics/report.ts";
+import { failed, ok, type Failed, type Result } from "../../../runtime/result/result.ts";
 
 export interface HostPattern {
   /** From the right; without the `*`. */
@@ -14,20 +15,21 @@ export interface HostPattern {
 }
 
 /** `www.example.com`, `*.example.com`, `**.example.com`, `*` or `**`. */
-export function readHostPattern(text: string): HostPattern | Problem {
+export function readHostPattern(text: string): Result<HostPattern, Problem> {
   const star = /^(\*{1,2})(?:\.([^]*))?$/.exec(text);
   if (star === null) {
-    if (text.includes("*")) return problem("ING316", { literal: text, of: "host", fault: "not_a_label" });
+    if (text.includes("*")) return refused("ING316", { literal: text, of: "host", fault: "not_a_label" });
     const name = readHostName(text);
-    return typeof name === "string" ? { labels: fromRight(name), wild: "none" } : name;
+    return name.ok ? ok({ labels: fromRight(name.value), wild: "none" }) : name;
   }
   const wild = star[1] === "*" ? "one" : "deep";
   const rest = star[2];
-  if (rest === undefined) return { labels: [], wild };
-  if (rest.includes("*")) return problem("ING316", { literal: text, of: "host", fault: "not_the_first" });
+  if (rest === undefined) return ok({ labels: [], wild });
+  if (rest.includes("*")) return refused("ING316", { literal: text, of: "host", fault: "not_the_first" });
   const name = readHostName(rest);
-  if (typeof name === "string") return { labels: fromRight(name), wild };
-  return { ...name, replace: name.replace === null ? null : `${star[1] ?? ""}.${name.replace}` };
+  if (name.ok) return ok({ labels: fromRight(name.value), wild });
+  const { replace } = name.error;
+  return failed({ ...name.error, replace: replace === null ? null : `${star[1] ?? ""}.${replace}` });
 }
 
 function fromRight(name: string): string[] {
@@ -35,8 +37,8 @@ function fromRight(name: string): string[] {
 }
 
 /** The canonical form of one name. */
-export function readHostName(text: string): string | Problem {
-  const no = (fault: HostNameFault, replace: string | null = null): Problem => problem("ING315", { literal: text, ...fault }, replace);
+export function readHostName(text: string): Result<string, Problem> {
+  const no = (fault: HostNameFault, replace: string | null = null): Failed<Problem> => refused("ING315", { literal: text, ...fault }, replace);
   if (text === "") return no({ fault: "empty" });
   // Nothing is long that is not too long as a name.
   if (text.length > 4 * MAX_HOST_NAME) return no({ fault: "too_long" });
@@ -65,17 +67,17 @@ export function readHostName(text: string): string | Problem {
     if (label.length > MAX_HOST_LABEL) return no({ fault: "label_too_long" });
     if (label.startsWith("-") || label.endsWith("-")) return no({ fault: "hyphen" });
   }
-  return name;
+  return ok(name);
 }
 
 function isAddress(name: string): boolean {
   // Every address begins with a digit or has a colon, and few names do.
-  return /^[0-9]|:/.test(name) && !isProblem(readPrefix(name));
+  return /^[0-9]|:/.test(name) && readPrefix(name).ok;
 }
 
 function good(text: string): string | null {
   const name = readHostName(text);
-  return typeof name === "string" ? name : null;
+  return name.ok ? name.value : null;
 }
 
 /** The form in ASCII; null if it has none. */

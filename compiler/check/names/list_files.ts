@@ -4,9 +4,8 @@
 import { characterName, unseenIn } from "../../../runtime/text/characters.ts";
 import { MAX_LIST_ERRORS, MAX_PREFIXES } from "../../source/bounds.ts";
 import type { Member } from "../../ast/nodes.ts";
-import type { Diagnostic } from "../../diagnostics/diagnostic.ts";
 import type { Entry, FileData } from "../../diagnostics/file_words.ts";
-import { isReadFailure, type SourceFile, type SourceReader, type Span } from "../../source/source.ts";
+import type { SourceFile, SourceReader, Span } from "../../source/source.ts";
 import { readBelow, sayFailure } from "./paths.ts";
 import { literalProblem, type Problem, type Report } from "../../diagnostics/report.ts";
 
@@ -27,16 +26,16 @@ export interface Entries {
  */
 export function readList(report: Report, reader: SourceReader, node: FileMember, size: ListSize, into: Entries): number | null {
   const file = readBelow(reader, node.path.text, node.path.span.file);
-  if (isReadFailure(file)) {
-    sayFailure(report, "ING501", node.path, file);
+  if (!file.ok) {
+    sayFailure(report, "ING501", node.path, file.error);
     return null;
   }
-  return readEntries(report, file, node, size, into);
+  return readEntries(report, file.value, node, size, into);
 }
 
 function readEntries(report: Report, file: SourceFile, node: FileMember, { min, max }: ListSize, into: Entries): number | null {
   const { text } = file;
-  const related = [{ span: node.path.span, label: "read because of this" }];
+  const related = [node.path.span];
   let entries = 0;
   let errors = 0;
   for (let at = text.charCodeAt(0) === 0xfeff ? 1 : 0; at < text.length;) {
@@ -82,7 +81,7 @@ function readEntries(report: Report, file: SourceFile, node: FileMember, { min, 
 }
 
 /** Several entries that replace one are on lines of their own. */
-function sayEntry(report: Report, { data, replace }: EntryProblem, span: Span, related: Diagnostic["related"]): void {
+function sayEntry(report: Report, { data, replace }: EntryProblem, span: Span, related: readonly Span[]): void {
   report.say("ING502", data, span, { related, ...(replace === null ? {} : { replace: replace.replaceAll(", ", "\n") }) });
 }
 

@@ -6,7 +6,8 @@ import { asSeen } from "../../../runtime/text/characters.ts";
 import type { AddressWords } from "../../policy/policy.ts";
 import { isOctalToo } from "./octal.ts";
 import { readAddressRange, type RangeRead } from "./ranges.ts";
-import { isProblem, problem, type Problem } from "../../diagnostics/report.ts";
+import { refused, type Problem } from "../../diagnostics/report.ts";
+import { failed, ok, type Failed, type Result } from "../../../runtime/result/result.ts";
 
 export interface Prefix {
   readonly first: AddressWords;
@@ -21,16 +22,16 @@ const MAPPED = 0xffff;
 const LONGEST = 80;
 
 /** `10.0.0.0/8`, `2001:db8::/32`, or a bare address. */
-export function readPrefix(text: string): Prefix | Problem {
+export function readPrefix(text: string): Result<Prefix, Problem> {
   if (text.length > LONGEST) return notAnAddress(text);
   const zone = text.indexOf("%");
   if (zone >= 0) {
     const rest = text.slice(0, zone) + (/\/.*$/.exec(text.slice(zone))?.[0] ?? "");
-    return problem("ING305", { literal: text, withoutZone: isProblem(readPrefix(rest)) ? null : rest });
+    return refused("ING305", { literal: text, withoutZone: readPrefix(rest).ok ? rest : null });
   }
   if (/^\[.*\]/.test(text)) {
     const bare = text.replace(/^\[(.*?)\]/, "$1");
-    return problem("ING307", { literal: text, fault: "brackets" }, isProblem(readPrefix(bare)) ? null : bare);
+    return refused("ING307", { literal: text, fault: "brackets" }, readPrefix(bare).ok ? bare : null);
   }
   const slash = text.indexOf("/");
   const address = slash < 0 ? text : text.slice(0, slash);
@@ -39,57 +40,62 @@ export function readPrefix(text: string): Prefix | Problem {
 }
 
 /** One address; a prefix is a problem. */
-export function readAddress(text: string): AddressWords | Problem {
+export function readAddress(text: string): Result<AddressWords, Problem> {
   const prefix = readPrefix(text);
-  if (isProblem(prefix)) return { ...prefix, replace: prefix.replace !== null && isOneAddress(prefix.replace) ? prefix.replace : null };
-  if (prefix.single) return prefix.first;
-  return problem("ING312", { literal: text });
+  if (!prefix.ok) {
+    const { replace } = prefix.error;
+    return failed({ ...prefix.error, replace: replace !== null && isOneAddress(replace) ? replace : null });
+  }
+  if (prefix.value.single) return ok(prefix.value.first);
+  return refused("ING312", { literal: text });
 }
 
 function isOneAddress(text: string): boolean {
   const read = readPrefix(text);
-  return !isProblem(read) && read.single;
+  return read.ok && read.value.single;
 }
 
-function readV4(text: string, address: string, length: string | null): Prefix | Problem {
+function readV4(text: string, address: string, length: string | null): Result<Prefix, Problem> {
   const parts = address.split(".");
   if (parts.length > 4 || !parts.every((p) => /^(?:[0-9]+|0[xX][0-9A-Fa-f]+)$/.test(p))) return notAnAddress(text);
   if (parts.length < 4 || parts.some((p) => /^0x/i.test(p))) {
     const meant = length === null ? classic(parts) : padded(parts, length);
     // `10.1/16` names as many numbers as its length has bytes; anything else is read in several ways.
     const isCertain = length !== null && Number(length) === 8 * parts.length;
-    return problem("ING302", { literal: text, meant }, isCertain ? meant : null);
+    return refused("ING302", { literal: text, meant }, isCertain ? meant : null);
   }
   const zeros = parts.find((p) => /^0[0-9]/.test(p));
   if (zeros !== undefined) {
     const plain = parts.map((p) => p.replace(/^0+(?=[0-9])/, "")).join(".") + (length === null ? "" : `/${length}`);
-    const meant = isProblem(readPrefix(plain)) ? null : plain;
-    return problem("ING301", { literal: text, octet: zeros, meant });
+    const meant = readPrefix(plain).ok ? plain : null;
+    return refused("ING301", { literal: text, octet: zeros, meant });
   }
   const large = parts.find((p) => Number(p) > 255);
-  if (large !== undefined) return problem("ING307", { literal: text, fault: "octet", octet: large });
+  if (large !== undefined) return refused("ING307", { literal: text, fault: "octet", octet: large });
   const bits = parts.reduce((value, p) => value * 256 + Number(p), 0);
-  const n = readLength(text, address, length, 32);
-  if (typeof n !== "number") return n;
+  const read = readLength(text, address, length, 32);
+  if (!read.ok) return read;
+  const n = read.value;
   const host = 2 ** (32 - n);
   const network = bits - (bits % host);
   if (network !== bits) return hostBits(text, address, [0, 0, MAPPED, network], n);
-  return { first: [0, 0, MAPPED, network], last: [0, 0, MAPPED, network + host - 1], single: length === null, family: 4 };
+  return ok({ first: [0, 0, MAPPED, network], last: [0, 0, MAPPED, network + host - 1], single: length === null, family: 4 });
 }
 
-function readV6(text: string, address: string, length: string | null): Prefix | Problem {
+function readV6(text: string, address: string, length: string | null): Result<Prefix, Problem> {
   const words = parseAddress(address);
   if (words === null) return notAnAddress(text);
   const mapped = words[0] === 0 && words[1] === 0 && words[2] === MAPPED;
-  const n = readLength(text, address, length, 128);
-  if (typeof n !== "number") return n;
+  const read = readLength(text, address, length, 128);
+  if (!read.ok) return read;
+  const n = read.value;
   if (mapped && n < 96) {
     const inner = { ...splitV4(words[3], n <= 32 ? n : 0) };
-    return problem("ING306", { literal: text, meant: inner.exact && n <= 32 ? inner.text : null });
+    return refused("ING306", { literal: text, meant: inner.exact && n <= 32 ? inner.text : null });
   }
   const first = masked(words, n, 0);
   if (first.some((w, i) => w !== words[i])) return hostBits(text, address, first, mapped ? n - 96 : n);
-  return { first, last: masked(words, n, 0xffffffff), single: length === null, family: mapped ? 4 : 6 };
+  return ok({ first, last: masked(words, n, 0xffffffff), single: length === null, family: mapped ? 4 : 6 });
 }
 
 function splitV4(bits: number, n: number): { readonly text: string; readonly exact: boolean } {
@@ -108,65 +114,65 @@ function masked(words: AddressWords, n: number, fill: number): AddressWords {
   return [one(0, words[0]), one(1, words[1]), one(2, words[2]), one(3, words[3])];
 }
 
-function readLength(text: string, address: string, length: string | null, bits: 32 | 128): number | Problem {
-  if (length === null) return bits;
+function readLength(text: string, address: string, length: string | null, bits: 32 | 128): Result<number, Problem> {
+  if (length === null) return ok(bits);
   const family = bits === 32 ? "IPv4" : "IPv6";
   if (!/^[0-9]+$/.test(length)) {
     const bitsOfMask = bits === 32 && /^[0-9]{1,3}(?:\.[0-9]{1,3}){3}$/.test(length) ? maskLength(length) : null;
     const meant = bitsOfMask === null ? null : `${address}/${bitsOfMask}`;
-    return problem("ING304", { literal: text, family, fault: "form" }, meant !== null && !isProblem(readPrefix(meant)) ? meant : null);
+    return refused("ING304", { literal: text, family, fault: "form" }, meant !== null && readPrefix(meant).ok ? meant : null);
   }
   const n = Number(length);
-  if (n > bits) return problem("ING304", { literal: text, family, fault: "too_long" });
+  if (n > bits) return refused("ING304", { literal: text, family, fault: "too_long" });
   if (length.length > 1 && length.startsWith("0")) {
     const plain = `${address}/${n}`;
-    return problem("ING304", { literal: text, family, fault: "leading_zero" }, isOctalToo(length) || isProblem(readPrefix(plain)) ? null : plain);
+    return refused("ING304", { literal: text, family, fault: "leading_zero" }, isOctalToo(length) || !readPrefix(plain).ok ? null : plain);
   }
-  return n;
+  return ok(n);
 }
 
-function hostBits(text: string, address: string, network: AddressWords, n: number): Problem {
+function hostBits(text: string, address: string, network: AddressWords, n: number): Failed<Problem> {
   const prefix = `${formatAddress(network)}/${n}`;
-  return problem("ING303", { literal: text, network: prefix, address });
+  return refused("ING303", { literal: text, network: prefix, address });
 }
 
-function notAnAddress(text: string): Problem {
-  if (text === "*") return problem("ING307", { literal: text, fault: "star" }, "any");
+function notAnAddress(text: string): Failed<Problem> {
+  if (text === "*") return refused("ING307", { literal: text, fault: "star" }, "any");
   const wild = /^((?:[0-9]{1,3}\.){1,3})\*(?:\.\*)*$/.exec(text);
   if (wild !== null && text.split(".").length <= 4) {
     const parts = (wild[1] ?? "").split(".").slice(0, -1);
     const meant = padded(parts, String(8 * parts.length));
-    return problem("ING307", { literal: text, fault: "wildcard" }, meant);
+    return refused("ING307", { literal: text, fault: "wildcard" }, meant);
   }
   const range = text.includes("-") ? readAddressRange(text, readEnd) : null;
   if (range !== null) return rangeProblem(text, range);
   const seen = asSeen(text);
-  if (seen !== text && !isProblem(readPrefix(seen))) return problem("ING307", { literal: text, fault: "look_alike", meant: seen }, seen);
-  return problem("ING307", { literal: text, fault: "form" });
+  if (seen !== text && readPrefix(seen).ok) return refused("ING307", { literal: text, fault: "look_alike", meant: seen }, seen);
+  return refused("ING307", { literal: text, fault: "form" });
 }
 
 function readEnd(text: string): Prefix | null {
   const read = readPrefix(text);
-  return isProblem(read) || !read.single ? null : read;
+  return read.ok && read.value.single ? read.value : null;
 }
 
 /** Prefixes that a message names; a fix has them all. */
 const MOST_PREFIXES = 16;
 
-function rangeProblem(text: string, range: RangeRead): Problem {
-  if (range.kind === "mixed") return problem("ING307", { literal: text, fault: "mixed_range" });
+function rangeProblem(text: string, range: RangeRead): Failed<Problem> {
+  if (range.kind === "mixed") return refused("ING307", { literal: text, fault: "mixed_range" });
   const { prefixes, kind } = range;
   const listed = { prefixes: prefixes.slice(0, MOST_PREFIXES), more: Math.max(0, prefixes.length - MOST_PREFIXES) };
   // Which of the two ends is the slip, only the author knows.
-  if (kind === "reversed") return problem("ING309", { range: text, ...listed });
-  return problem("ING307", { literal: text, fault: "range", ...listed }, prefixes.join(", "));
+  if (kind === "reversed") return refused("ING309", { range: text, ...listed });
+  return refused("ING307", { literal: text, fault: "range", ...listed }, prefixes.join(", "));
 }
 
 /** `/255.255.0.0` as its number of bits, or null. */
 function maskLength(mask: string): number | null {
   const read = readV4(mask, mask, null);
-  if (isProblem(read)) return null;
-  const host = 2 ** 32 - read.first[3];
+  if (!read.ok) return null;
+  const host = 2 ** 32 - read.value.first[3];
   const length = 32 - Math.log2(host);
   // As wildcard masks 0.0.0.0 is one host and 255.255.255.255 everyone.
   return Number.isInteger(length) && length > 0 && length < 32 ? length : null;
@@ -188,5 +194,5 @@ function classic(parts: readonly string[]): string | null {
 function padded(parts: readonly string[], length: string): string | null {
   if (parts.length > 3 || !parts.every((p) => /^[1-9]?[0-9]{1,2}$|^0$/.test(p))) return null;
   const full = `${[...parts, "0", "0", "0"].slice(0, 4).join(".")}/${length}`;
-  return isProblem(readPrefix(full)) ? null : full;
+  return readPrefix(full).ok ? full : null;
 }

@@ -1,4 +1,5 @@
 // Paths of list files and imports: relative, with `/`, whatever system they are written on.
+import { failed, type Result } from "../../../runtime/result/result.ts";
 import type { Piece } from "../../ast/nodes.ts";
 import type { ReadFailure, SourceFile, SourceReader } from "../../source/source.ts";
 import type { Report } from "../../diagnostics/report.ts";
@@ -15,6 +16,6 @@ export function sayFailure(report: Report, code: "ING501" | "ING505", { text: pa
 }
 
 /** No file lies outside of the policy's folder, whatever reads it. */
-export function readBelow(reader: SourceReader, path: string, from: SourceFile): SourceFile | ReadFailure {
-  return path.startsWith("/") || path.includes("\\") ? "outside" : reader.read(path, from);
+export function readBelow(reader: SourceReader, path: string, from: SourceFile): Result<SourceFile, ReadFailure> {
+  return path.startsWith("/") || path.includes("\\") ? failed("outside") : reader.read(path, from);
 }

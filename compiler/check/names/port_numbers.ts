@@ -2,41 +2,40 @@
 import { servicePort } from "./familiar_names.ts";
 import { isOctalToo } from "./octal.ts";
 import type { PortRange } from "../../policy/policy.ts";
-import { problem, type Problem } from "../../diagnostics/report.ts";
+import { refused, type Problem } from "../../diagnostics/report.ts";
+import { failed, ok, type Result } from "../../../runtime/result/result.ts";
 
 /** Sorted, disjoint, not adjacent. */
 export type PortSet = readonly PortRange[];
 
-export function readPort(text: string): number | Problem {
+export function readPort(text: string): Result<number, Problem> {
   if (!/^[0-9]+$/.test(text)) {
     const known = servicePort(text);
-    if (known !== null) return problem("ING308", { literal: text, fault: "service", port: known });
+    if (known !== null) return refused("ING308", { literal: text, fault: "service", port: known });
     const bare = /^[:*]*:([0-9]{1,5})$/.exec(text)?.[1];
-    return problem("ING308", { literal: text, fault: "form" }, bare === undefined || isOctalToo(bare) ? null : String(Number(bare)));
+    return refused("ING308", { literal: text, fault: "form" }, bare === undefined || isOctalToo(bare) ? null : String(Number(bare)));
   }
   const port = Number(text);
-  if (port < 1 || port > 65535) return problem("ING308", { literal: text, fault: "too_large" });
-  if (text.startsWith("0")) return problem("ING308", { literal: text, fault: "leading_zero" }, isOctalToo(text) ? null : String(port));
-  return port;
+  if (port < 1 || port > 65535) return refused("ING308", { literal: text, fault: "too_large" });
+  if (text.startsWith("0")) return refused("ING308", { literal: text, fault: "leading_zero" }, isOctalToo(text) ? null : String(port));
+  return ok(port);
 }
 
 /** `443` or `9500-9509`. */
-export function readPorts(text: string): PortRange | Problem {
+export function readPorts(text: string): Result<PortRange, Problem> {
   const dash = text.indexOf("-");
   if (dash < 0) {
     const colon = /^([0-9]{1,5})(?::|\.\.)([0-9]{1,5})$/.exec(text);
-    if (colon !== null) return problem("ING308", { literal: text, fault: "range" }, `${colon[1] ?? ""}-${colon[2] ?? ""}`);
+    if (colon !== null) return refused("ING308", { literal: text, fault: "range" }, `${colon[1] ?? ""}-${colon[2] ?? ""}`);
     const port = readPort(text);
-    return typeof port === "number" ? { first: port, last: port } : port;
+    return port.ok ? ok({ first: port.value, last: port.value }) : port;
   }
   const first = readPort(text.slice(0, dash));
-  if (typeof first !== "number") return { ...first, replace: null };
+  if (!first.ok) return failed({ ...first.error, replace: null });
   const last = readPort(text.slice(dash + 1));
-  if (typeof last !== "number") return { ...last, replace: null };
-  if (last < first) {
-    return problem("ING309", { range: text, ports: `${last}-${first}` });
-  }
-  return { first, last };
+  if (!last.ok) return failed({ ...last.error, replace: null });
+  if (last.value < first.value) return refused("ING309", { range: text, ports: `${last.value}-${first.value}` });
+  return ok({ first: first.value, last: last.value });
 }
 
 export function unionPorts(sets: readonly PortSet[]): PortSet {

@@ -102,7 +102,7 @@ export class Resolver<T> {
     if (this.#values.has(set)) return;
     const circle = path.slice(path.indexOf(set));
     for (const s of circle) this.#values.set(s, null);
-    const through = circle.slice(1, 4).map((s) => ({ span: s.name.span, label: "by way of this" }));
+    const through = circle.slice(1, 4).map((s) => s.name.span);
     this.#report.say("ING206", { set: set.name.text }, member.span, { related: through });
   }
 

@@ -87,7 +87,7 @@ function define(report: Report, node: TemplateNode, certain: boolean): Template 
     for (const param of node.params) {
       if (used.has(param.text)) continue;
       const at = bare.get(param.text);
-      const more = at === undefined ? {} : { related: [{ span: at, label: "is it meant here?" }] };
+      const more = at === undefined ? {} : { related: [at] };
       report.say("ING213", { template: node.name.text, param: param.text }, param.span, more);
     }
   }
@@ -165,7 +165,7 @@ function refuseCircle(report: Report, templates: Templates, use: UseNode, circle
   }
   const [first] = circle;
   if (first === undefined) return;
-  report.say("ING211", { template: first.name.text }, use.span, { related: circle.slice(1, 4).map((t) => ({ span: t.name.span, label: "by way of this" })) });
+  report.say("ING211", { template: first.name.text }, use.span, { related: circle.slice(1, 4).map((t) => t.name.span) });
 }
 
 /** All names of templates that a file can say, for did-you-mean. */

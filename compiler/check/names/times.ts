@@ -1,15 +1,16 @@
 // Times and durations: UTC to the second, in one spelling (RFC 3339 with `Z`).
 import type { TimeFault } from "../../diagnostics/literal_words.ts";
-import { problem, type Problem } from "../../diagnostics/report.ts";
+import { refused, type Problem } from "../../diagnostics/report.ts";
+import { ok, type Failed, type Result } from "../../../runtime/result/result.ts";
 
 /** UTC seconds since 1970. */
-export function readTime(text: string): number | Problem {
-  const no = (fault: TimeFault, replace: string | null = null): Problem => problem("ING313", { literal: text, ...fault }, replace);
+export function readTime(text: string): Result<number, Problem> {
+  const no = (fault: TimeFault, replace: string | null = null): Failed<Problem> => refused("ING313", { literal: text, ...fault }, replace);
   const parts = /^([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?Z$/.exec(text);
   if (parts === null) {
     if (/^[0-9-]+t[0-9:]+z?$/i.test(text) && /[tz]/.test(text)) {
       const upper = text.toUpperCase();
-      return no({ fault: "letter_case" }, typeof readTime(upper) === "number" ? upper : null);
+      return no({ fault: "letter_case" }, readTime(upper).ok ? upper : null);
     }
     if (/^[0-9]{4}-[0-9]{2}-[0-9]{2}$/.test(text)) return no({ fault: "no_time" });
     const utc = withoutZone(text);
@@ -27,7 +28,7 @@ export function readTime(text: string): number | Problem {
   if (minute > 59 || second > 59) return no({ fault: "minute" });
   const seconds = Date.UTC(year, month - 1, day, hour, minute, second) / 1_000;
   // INVARIANT: to the engine 0 is a clock that is not known.
-  return seconds > 0 ? seconds : no({ fault: "first_second" });
+  return seconds > 0 ? ok(seconds) : no({ fault: "first_second" });
 }
 
 /** The time in UTC of one with the difference of a zone (RFC 3339), or with a fraction of nothing; null where it is none. */
@@ -37,10 +38,10 @@ function withoutZone(text: string): string | null {
   const [, local = "", sign, hours = "0", minutes = "0"] = parts;
   const seconds = readTime(`${local.toUpperCase()}Z`);
   // No zone is further off, and none has another minute.
-  if (typeof seconds !== "number" || Number(hours) > 14 || Number(minutes) > 59) return null;
+  if (!seconds.ok || Number(hours) > 14 || Number(minutes) > 59) return null;
   const shift = (Number(hours) * 60 + Number(minutes)) * (sign === "-" ? 1 : -1);
-  const utc = new Date((seconds + shift * 60) * 1_000).toISOString().replace(/(?::00)?\.000Z$/, "Z");
-  return typeof readTime(utc) === "number" ? utc : null;
+  const utc = new Date((seconds.value + shift * 60) * 1_000).toISOString().replace(/(?::00)?\.000Z$/, "Z");
+  return readTime(utc).ok ? utc : null;
 }
 
 function daysIn(year: number, month: number): number {
@@ -56,12 +57,12 @@ const UNITS = new Map([
 ]);
 
 /** Milliseconds, 0 to `maxMs`. */
-export function readDuration(text: string, maxMs: number): number | Problem {
+export function readDuration(text: string, maxMs: number): Result<number, Problem> {
   const parts = /^(0|[1-9][0-9]{0,9})([A-Za-z]*)$/.exec(text);
   const unit = UNITS.get(parts?.[2] ?? "");
   if (parts === null || unit === undefined)
-    return problem("ING314", { literal: text, fault: "form" }, /^[0-9]{1,9}sec(?:onds?)?$/.test(text) ? text.replace(/[a-z]+$/, "s") : null);
+    return refused("ING314", { literal: text, fault: "form" }, /^[0-9]{1,9}sec(?:onds?)?$/.test(text) ? text.replace(/[a-z]+$/, "s") : null);
   const ms = Number(parts[1]) * unit;
-  if (ms > maxMs) return problem("ING314", { literal: text, fault: "too_long", hours: maxMs / 3_600_000 });
-  return ms;
+  if (ms > maxMs) return refused("ING314", { literal: text, fault: "too_long", hours: maxMs / 3_600_000 });
+  return ok(ms);
 }

@@ -16,7 +16,7 @@ export function sayUnknown(report: Report, scopes: Scopes, name: NameMember, kin
   const otherKind = SET_KINDS.find((k) => k !== kind && scopes.set(k, name) !== undefined);
   const other = otherKind === undefined ? undefined : scopes.set(otherKind, name);
   if (otherKind !== undefined && other !== undefined) {
-    report.say("ING208", { wanted: kind, found: "set", kind: otherKind, name: text }, span, { related: [{ span: other.name.span, label: "declared here" }] });
+    report.say("ING208", { wanted: kind, found: "set", kind: otherKind, name: text }, span, { related: [other.name.span] });
   } else if (kind !== "net" && isBuiltin(text)) {
     report.say("ING208", { wanted: kind, found: "builtin", name: text }, span);
   } else if (name.kind === "qualified") {

@@ -9,15 +9,16 @@ import { sayProblem, type Report } from "../../diagnostics/report.ts";
 export function checkBackend(report: Report, { target }: BackendNode): Backend | null {
   if (target.kind === "unix") return unixBackend(report, target);
   const endpoint = readEndpoint(target.text);
-  if ("code" in endpoint) {
-    sayProblem(report, endpoint, target.span);
+  if (!endpoint.ok) {
+    sayProblem(report, endpoint.error, target.span);
     return null;
   }
-  if (!isLoopback(endpoint.address)) {
+  const { address, port } = endpoint.value;
+  if (!isLoopback(address)) {
     report.say("ING403", { backend: target.text }, target.span);
     return null;
   }
-  return { kind: "tcp", host: formatAddress(endpoint.address), port: endpoint.port };
+  return { kind: "tcp", host: formatAddress(address), port };
 }
 
 function unixBackend(report: Report, { text, span }: BackendNode["target"]): Backend | null {

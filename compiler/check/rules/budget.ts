@@ -32,7 +32,7 @@ export function checkBudgets(context: CheckContext, nodes: readonly BudgetNode[]
       const first = seen.get(word);
       seen.set(word, first ?? span);
       if (first !== undefined) {
-        report.say("ING405", { clause: word, in: "budget" }, span, { related: [{ span: first, label: "first here" }] });
+        report.say("ING405", { clause: word, in: "budget" }, span, { related: [first] });
         continue;
       }
       const most = readCount(report, value.text, value, DEFAULT_BUDGET[word], { budget: word }, 0);
@@ -79,7 +79,7 @@ export function enforceBudget(context: CheckContext, budget: CheckedBudget, expo
     const { used, most } = use();
     if (used <= bound.most) continue;
     report.say("ING611", { bound: word, used, most: bound.most, largest: most?.use ?? null }, bound.span, {
-      related: most === null ? [] : [{ span: most.span, label: "most of them here" }],
+      related: most === null ? [] : [most.span],
     });
   }
 }

@@ -100,7 +100,7 @@ function checkClauses(context: CheckContext, clauses: readonly Clause[], facts: 
         const first = once.get(clause.kind);
         once.set(clause.kind, first ?? clause);
         if (first !== undefined) {
-          report.say("ING405", { clause: clause.kind, in: "expose" }, clause.span, { related: [{ span: first.span, label: "first here" }] });
+          report.say("ING405", { clause: clause.kind, in: "expose" }, clause.span, { related: [first.span] });
         } else if (clause.kind === "cap") inside.cap = checkCap(context, clause, facts.mode);
         else if (clause.kind === "backend") {
           if (clause.target.kind === "unix") noteHostOnly(context.hostOnly, "unix", "backend unix", clause.span);
@@ -122,9 +122,7 @@ function byItself(node: ExposeNode, annotations: Annotations): CheckedRule {
 function checkDirect(context: CheckContext, node: ExposeNode, clauses: readonly Clause[], hasWhy: boolean): void {
   const [first] = clauses;
   if (first !== undefined) {
-    context.report.say("ING415", { clauses: clauses.length }, first.span, {
-      related: node.mode === null ? [] : [{ span: node.mode.span, label: "because of this" }],
-    });
+    context.report.say("ING415", { clauses: clauses.length }, first.span, { related: node.mode === null ? [] : [node.mode.span] });
   }
   if (!hasWhy && !node.annotations.some((a) => a.name === "why")) {
     context.report.say("ING416", { statement: "expose" }, node.mode?.span ?? node.name.span);

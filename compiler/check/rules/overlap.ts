@@ -73,7 +73,7 @@ function overlapsOf(context: CheckContext, exposes: readonly PartialExpose[], pr
     if (clash === undefined) continue;
     const { port, other } = clash;
     context.report.say("ING204", { port, proto, expose: other.node.name.text }, spanOfPort(context, expose, port), {
-      related: [{ span: spanOfPort(context, other, port), label: "first exposed here" }],
+      related: [spanOfPort(context, other, port)],
     });
   }
 }
@@ -118,9 +118,7 @@ function sayCircle(context: CheckContext, expose: PartialExpose, listener: Parti
   const clause = expose.clauses.find((c) => c.kind === "backend");
   const meets = listener.bind === null || (listener.bind !== undefined && host !== null && contains(listener.bind, host));
   if (!meets || clause === undefined) return;
-  context.report.say("ING410", { expose: expose.node.name.text }, clause.span, {
-    related: [{ span: spanOfPort(context, listener, port), label: "exposed here" }],
-  });
+  context.report.say("ING410", { expose: expose.node.name.text }, clause.span, { related: [spanOfPort(context, listener, port)] });
 }
 
 /** The member of an expose's ports that a port comes from. */
@@ -137,5 +135,5 @@ function hasPort(context: CheckContext, member: Member, port: number): boolean {
   }
   if (member.kind !== "number") return false;
   const range = readPorts(member.text);
-  return !("code" in range) && range.first <= port && port <= range.last;
+  return range.ok && range.value.first <= port && port <= range.value.last;
 }

@@ -76,21 +76,20 @@ export function checkTopLevelDeny(context: CheckContext, rule: RuleNode, lack: R
 
 /** A deny that names ports must be able to match at each listener there. */
 function canMatch({ report }: CheckContext, rule: RuleNode, proto: "tcp" | "udp", at: SetNode, on: PortSet, lack: Lacking): boolean {
-  const place = (e: PartialExpose, label: string) => [{ span: e.node.name.span, label }];
   const direct = lack.direct.meets(on);
   if (direct !== null) {
-    report.say("ING423", { expose: direct.node.name.text }, at.span, { related: place(direct, "the service itself listens there") });
+    report.say("ING423", { expose: direct.node.name.text }, at.span, { related: [direct.node.name.span] });
     return false;
   }
   const noName = rule.sni === null ? null : lack.noName.meets(on);
   if (rule.sni !== null && (proto === "udp" || noName !== null)) {
-    const more = noName === null ? {} : { related: place(noName, "no name is read there") };
+    const more = noName === null ? {} : { related: [noName.node.name.span] };
     report.say("ING417", onPorts(proto, noName), withWord(rule.sni.span, "sni"), more);
     return false;
   }
   const noCertificate = rule.client === null ? null : lack.noCertificate.meets(on);
   if (rule.client !== null && (proto === "udp" || noCertificate !== null)) {
-    const more = noCertificate === null ? {} : { related: place(noCertificate, "no certificate is requested there") };
+    const more = noCertificate === null ? {} : { related: [noCertificate.node.name.span] };
     report.say("ING418", onPorts(proto, noCertificate), withWord(rule.client.span, "client"), more);
     return false;
   }
@@ -138,8 +137,8 @@ function checkUntil(context: CheckContext, rule: RuleNode, until: Piece | null):
     return undefined;
   }
   const time = readTime(until.text);
-  if (typeof time === "number") return time;
-  sayProblem(context.report, time, until.span);
+  if (time.ok) return time.value;
+  sayProblem(context.report, time.error, until.span);
   return undefined;
 }
 

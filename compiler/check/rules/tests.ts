@@ -13,7 +13,7 @@ import { didYouMean, editOf, firstNames, nearName } from "../names/declarations.
 import { readCount } from "../names/numbers.ts";
 import type { CheckedTest, Expected, Target, TestLine } from "../../policy/policy.ts";
 import { readPort } from "../names/port_numbers.ts";
-import { isProblem, problem, sayProblem, sayTextProblem } from "../../diagnostics/report.ts";
+import { problem, sayProblem, sayTextProblem } from "../../diagnostics/report.ts";
 import type { CheckContext } from "./context.ts";
 import { readDuration, readTime } from "../names/times.ts";
 import { isDoubtfulAnywhere } from "../names/unknown_names.ts";
@@ -34,8 +34,8 @@ export function checkTest(context: CheckContext, node: TestNode, known: Known): 
 /** Null where it is wrong. */
 export function checkTime(context: CheckContext, at: Piece): number | null {
   const time = readTime(at.text);
-  if (typeof time === "number") return time;
-  sayProblem(context.report, time, at.span);
+  if (time.ok) return time.value;
+  sayProblem(context.report, time.error, at.span);
   return null;
 }
 
@@ -43,11 +43,11 @@ function checkBindLine(context: CheckContext, line: Extract<TestLineNode, { kind
   const expected = checkOutcome(context, line.outcome, known);
   const proto = line.proto?.proto ?? "tcp";
   const endpoint = proto === "udp" ? readUdpEndpoint(line.endpoint.text) : readEndpoint(line.endpoint.text);
-  if (isProblem(endpoint)) {
-    sayProblem(context.report, endpoint, line.endpoint.span);
+  if (!endpoint.ok) {
+    sayProblem(context.report, endpoint.error, line.endpoint.span);
     return null;
   }
-  return expected === null ? null : { kind: "bind", subject: line.subject.text, proto, ...endpoint, expected, span: line.span };
+  return expected === null ? null : { kind: "bind", subject: line.subject.text, proto, ...endpoint.value, expected, span: line.span };
 }
 
 function checkFromLine(context: CheckContext, line: Extract<TestLineNode, { kind: "from" }>, known: Known): TestLine | null {
@@ -61,10 +61,10 @@ function checkFromLine(context: CheckContext, line: Extract<TestLineNode, { kind
   }
   const count = readCount(context.report, repeat.count.text, repeat.count, MAX_REPEAT, "repeat");
   const overMs = readDuration(repeat.duration.text, MAX_REPEAT_MS);
-  if (typeof overMs !== "number") sayProblem(context.report, overMs, repeat.duration.span);
+  if (!overMs.ok) sayProblem(context.report, overMs.error, repeat.duration.span);
   const expected = count === null ? null : checkCounts(context, outcomes, count);
-  if (request === null || count === null || typeof overMs !== "number" || expected === null) return null;
-  return { kind: "repeat", count, overMs, closing: repeat.closing, ...request, expected, span };
+  if (request === null || count === null || !overMs.ok || expected === null) return null;
+  return { kind: "repeat", count, overMs: overMs.value, closing: repeat.closing, ...request, expected, span };
 }
 
 type CheckedRequest = Pick<Extract<TestLine, { kind: "from" }>, "source" | "to" | "sni" | "client">;
@@ -72,20 +72,20 @@ type CheckedRequest = Pick<Extract<TestLine, { kind: "from" }>, "source" | "to" 
 function checkRequest(context: CheckContext, node: RequestNode, known: Known): CheckedRequest | null {
   const { report } = context;
   const source = readAddress(node.source.text);
-  if (isProblem(source)) sayProblem(report, source, node.source.span);
+  if (!source.ok) sayProblem(report, source.error, node.source.span);
   const to = checkTarget(context, node.to, known);
   const sni = node.sni === null ? null : readHostName(node.sni.text);
-  if (node.sni !== null && sni !== null && typeof sni !== "string") {
+  if (node.sni !== null && sni?.ok === false) {
     const isPattern = node.sni.text.includes("*");
-    sayTextProblem(report, isPattern ? problem("ING316", { literal: node.sni.text, of: "host", fault: "name_wanted" }) : sni, node.sni.span);
+    sayTextProblem(report, isPattern ? problem("ING316", { literal: node.sni.text, of: "host", fault: "name_wanted" }) : sni.error, node.sni.span);
   }
   const client = node.client === null ? null : node.client.map((m) => checkSan(context, m));
   if (node.client !== null) {
     noteHostOnly(context.hostOnly, "mtls", "client", node.span);
   }
-  if (isProblem(source) || to === null || (sni !== null && typeof sni !== "string")) return null;
+  if (!source.ok || to === null || sni?.ok === false) return null;
   const sans = client?.filter((s) => s !== null) ?? null;
-  return sans !== null && sans.length < (client?.length ?? 0) ? null : { source, to, sni, client: sans };
+  return sans !== null && sans.length < (client?.length ?? 0) ? null : { source: source.value, to, sni: sni?.value ?? null, client: sans };
 }
 
 /** One name of a certificate. */
@@ -95,11 +95,11 @@ function checkSan({ report }: CheckContext, member: Member): string | null {
     return null;
   }
   const id = readId(member.type, member.pattern.text);
-  if (isProblem(id)) {
-    sayTextProblem(report, id, member.pattern.span);
+  if (!id.ok) {
+    sayTextProblem(report, id.error, member.pattern.span);
     return null;
   }
-  if (!id.deep && !id.segments.some((s) => s.open)) return idWord(id);
+  if (!id.value.deep && !id.value.segments.some((s) => s.open)) return idWord(id.value);
   report.say("ING316", { literal: member.pattern.text, of: "identity", fault: "name_wanted" }, member.pattern.span);
   return null;
 }
@@ -108,15 +108,15 @@ function checkTarget(context: CheckContext, to: RequestNode["to"], known: Known)
   const { report } = context;
   if (to.kind === "expose") return isExpose(context, to, known, "port") ? { kind: "expose", name: to.text } : null;
   const port = readPort(to.text);
-  if (typeof port !== "number") sayProblem(report, port, to.span);
+  if (!port.ok) sayProblem(report, port.error, to.span);
   const local = to.local === null ? null : readAddress(to.local.text);
-  if (to.local !== null && local !== null && isProblem(local)) sayProblem(report, local, to.local.span);
-  if (typeof port !== "number" || (local !== null && isProblem(local))) return null;
-  if (to.local !== null && local !== null && contains(UNBINDABLE, local)) {
+  if (to.local !== null && local?.ok === false) sayProblem(report, local.error, to.local.span);
+  if (!port.ok || local?.ok === false) return null;
+  if (to.local !== null && local !== null && contains(UNBINDABLE, local.value)) {
     report.say("ING406", { clause: "local", address: to.local.text }, to.local.span);
     return null;
   }
-  return { kind: "port", proto: to.proto.proto, port, local };
+  return { kind: "port", proto: to.proto.proto, port: port.value, local: local?.value ?? null };
 }
 
 /** False where no expose has the name; it is reported unless it may be one that was refused. */

@@ -4,7 +4,6 @@ import { EMPTY, subtract, union } from "./intervals.ts";
 import { SetBuilder } from "./set_builder.ts";
 import { readPrefix } from "../names/literals.ts";
 import type { AddressSet } from "../../policy/policy.ts";
-import { isProblem } from "../../diagnostics/report.ts";
 import { GLOBAL_AFTER_ALL, MULTICAST, NOT_GLOBAL } from "./special_purpose.ts";
 
 /** A set of prefixes that are written in the code; a wrong one is a defect that the tests find. */
@@ -12,8 +11,8 @@ export function prefixes(texts: readonly string[]): AddressSet {
   const builder = new SetBuilder();
   for (const text of texts) {
     const prefix = readPrefix(text);
-    if (isProblem(prefix)) return EMPTY;
-    builder.addPrefix(prefix);
+    if (!prefix.ok) return EMPTY;
+    builder.addPrefix(prefix.value);
   }
   return builder.done();
 }

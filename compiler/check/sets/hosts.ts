@@ -8,7 +8,7 @@ import { readHostPattern } from "../names/host_names.ts";
 import { readList, readSize, type FileMember } from "../names/list_files.ts";
 import { isSetName } from "../names/templates.ts";
 import type { HostNode } from "../../policy/policy.ts";
-import { isProblem, sayTextProblem, type Report } from "../../diagnostics/report.ts";
+import { sayTextProblem, type Report } from "../../diagnostics/report.ts";
 import type { Algebra } from "../names/resolver.ts";
 import { sayUnknown } from "../names/unknown_names.ts";
 
@@ -58,8 +58,8 @@ export class HostAlgebra implements Algebra<HostNode> {
     const known = this.#read.get(member);
     if (known !== undefined) return known;
     const pattern = readHostPattern(member.text);
-    if (!isProblem(pattern)) {
-      const node = hostPattern(pattern.labels, pattern.wild);
+    if (pattern.ok) {
+      const node = hostPattern(pattern.value.labels, pattern.value.wild);
       this.#read.set(member, node);
       return this.#count(1, member.span) ? node : null;
     }
@@ -67,7 +67,7 @@ export class HostAlgebra implements Algebra<HostNode> {
     const isName = isSetName(this.#scopes, bare);
     if (isName && this.#scopes.set("hosts", bare) !== undefined) {
       this.#report.say("ING208", { wanted: "hosts", found: "quoted_set", text: member.text }, member.span, { replace: member.text });
-    } else sayTextProblem(this.#report, pattern, member.span);
+    } else sayTextProblem(this.#report, pattern.error, member.span);
     return null;
   }
 
@@ -82,8 +82,8 @@ export class HostAlgebra implements Algebra<HostNode> {
       what: "name or pattern",
       add(token) {
         const pattern = readHostPattern(token);
-        if (isProblem(pattern)) return pattern;
-        builder.add(pattern.labels, pattern.wild);
+        if (!pattern.ok) return pattern.error;
+        builder.add(pattern.value.labels, pattern.value.wild);
         return null;
       },
     });
@@ -105,7 +105,7 @@ export class HostAlgebra implements Algebra<HostNode> {
           (member.kind === "qualified" && this.#scopes.imported(this.#scopes.of(member.span), member.text.slice(0, member.text.indexOf("."))) === undefined);
         if (member.kind !== "literal" && !looksLikeHost) sayUnknown(report, this.#scopes, member, "hosts");
         // `*` alone is everything to some, and a name of one label here.
-        else if (looksLikeHost && /[^.]\.[^.]/.test(member.text) && !isProblem(readHostPattern(member.text))) {
+        else if (looksLikeHost && /[^.]\.[^.]/.test(member.text) && readHostPattern(member.text).ok) {
           report.say("ING208", { wanted: "hosts", found: "unquoted", text: member.text }, member.span, { replace: `"${member.text}"` });
         } else report.say("ING208", { wanted: "hosts", found: "word", text: member.text }, member.span);
         break;
@@ -114,7 +114,7 @@ export class HostAlgebra implements Algebra<HostNode> {
         report.say("ING208", { wanted: "hosts", found: "number", text: member.text }, member.span);
         break;
       case "id": {
-        const plain = member.type === "dns" && !isProblem(readHostPattern(member.pattern.text)) ? { replace: `"${member.pattern.text}"` } : {};
+        const plain = member.type === "dns" && readHostPattern(member.pattern.text).ok ? { replace: `"${member.pattern.text}"` } : {};
         report.say("ING208", { wanted: "hosts", found: "identity" }, member.span, plain);
         break;
       }

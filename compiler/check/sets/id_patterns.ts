@@ -8,7 +8,8 @@ import type { StarFault, UriFault } from "../../diagnostics/literal_words.ts";
 import { readHostName } from "../names/host_names.ts";
 import { readAddress } from "../names/literals.ts";
 import type { IdPattern } from "../../policy/policy.ts";
-import { isProblem, literalProblem, problem, type Problem } from "../../diagnostics/report.ts";
+import { literalProblem, refused, type Problem } from "../../diagnostics/report.ts";
+import { ok, type Failed, type Result } from "../../../runtime/result/result.ts";
 
 export type IdType = "uri" | "dns" | "ip" | "sha256";
 
@@ -28,34 +29,34 @@ export interface ReadId {
   readonly deep: boolean;
 }
 
-export function readId(type: IdType, text: string): ReadId | Problem {
-  if (text.length > MAX_ID_BYTES) return problem("ING317", { literal: text, fault: "too_long", most: MAX_ID_BYTES });
+export function readId(type: IdType, text: string): Result<ReadId, Problem> {
+  if (text.length > MAX_ID_BYTES) return refused("ING317", { literal: text, fault: "too_long", most: MAX_ID_BYTES });
   if (type === "uri") return readUri(text);
-  if (text.includes("*")) return problem("ING316", { literal: text, of: "identity", fault: "not_a_uri", type });
+  if (text.includes("*")) return refused("ING316", { literal: text, of: "identity", fault: "not_a_uri", type });
   const head =
     type === "dns" ? readHostName(text)
     : type === "ip" ? readIp(text)
     : readHash(text);
-  if (typeof head === "string") return { type, head, segments: [], deep: false };
-  return head.code === "ING317" ? head : problem("ING317", { literal: text, fault: "part", of: literalProblem(head) }, head.replace);
+  if (head.ok) return ok({ type, head: head.value, segments: [], deep: false });
+  return head.error.code === "ING317" ? head : refused("ING317", { literal: text, fault: "part", of: literalProblem(head.error) }, head.error.replace);
 }
 
-function readIp(text: string): string | Problem {
+function readIp(text: string): Result<string, Problem> {
   const address = readAddress(text);
-  return isProblem(address) ? address : formatAddress(address);
+  return address.ok ? ok(formatAddress(address.value)) : address;
 }
 
-function readHash(text: string): string | Problem {
+function readHash(text: string): Result<string, Problem> {
   const plain = text.toLowerCase().replace(/[: ]/g, "");
   if (/^[0-9a-f]{64}$/.test(plain)) {
-    if (plain.length === text.length) return plain;
-    return problem("ING317", { literal: text, fault: "sha256_form" }, plain);
+    if (plain.length === text.length) return ok(plain);
+    return refused("ING317", { literal: text, fault: "sha256_form" }, plain);
   }
-  return problem("ING317", { literal: text, fault: "sha256" });
+  return refused("ING317", { literal: text, fault: "sha256" });
 }
 
-function readUri(text: string): ReadId | Problem {
-  const no = (fault: UriFault): Problem => problem("ING317", { literal: text, fault });
+function readUri(text: string): Result<ReadId, Problem> {
+  const no = (fault: UriFault): Failed<Problem> => refused("ING317", { literal: text, fault });
   const parts = /^([A-Za-z][A-Za-z0-9+.-]*):(?:\/\/([^/?#]*))?([^?#]*)([?#][^]*)?$/.exec(text);
   if (parts === null) return no("uri");
   const [, scheme = "", authority, path = "", rest = ""] = parts;
@@ -63,7 +64,7 @@ function readUri(text: string): ReadId | Problem {
   if (/%(?![0-9A-Fa-f]{2})/.test(text)) return no("uri_percent");
   if (authority === "" && scheme.toLowerCase() !== "file") return no("uri_authority");
   if (authority === undefined && path === "") return no("uri");
-  const star = (fault: StarFault): Problem => problem("ING316", { literal: text, of: "identity", fault });
+  const star = (fault: StarFault): Failed<Problem> => refused("ING316", { literal: text, of: "identity", fault });
   if (`${scheme}${authority ?? ""}${rest}`.includes("*")) return star("outside_path");
   if (authority === undefined && path.includes("*") && !path.includes("/")) return star("no_path");
   const segments = path.split("/").map((s) => ({ text: s.endsWith("*") && s !== "**" ? s.slice(0, -1) : s, open: s.endsWith("*") && s !== "**" }));
@@ -79,7 +80,7 @@ function readUri(text: string): ReadId | Problem {
     return no("uri_not_in_certificate");
   }
   const head = `${scheme.toLowerCase()}:${authority === undefined ? "" : `//${authority.toLowerCase()}`}`;
-  return { type: "uri", head, segments, deep };
+  return ok({ type: "uri", head, segments, deep });
 }
 
 /** `uri:spiffe://corp.example/ops/*` */

@@ -6,7 +6,7 @@ import { readHostName } from "../names/host_names.ts";
 import { allIdWork } from "./id_index.ts";
 import { readId } from "./id_patterns.ts";
 import { combineIds, idOf, type Ids } from "./id_sets.ts";
-import { isProblem, sayTextProblem, type Report } from "../../diagnostics/report.ts";
+import { sayTextProblem, type Report } from "../../diagnostics/report.ts";
 import type { Algebra } from "../names/resolver.ts";
 import { sayUnknown } from "../names/unknown_names.ts";
 
@@ -24,8 +24,8 @@ export function idAlgebra(report: Report, scopes: Scopes): Algebra<Ids> {
           const known = read.get(member);
           if (known !== undefined) return known;
           const pattern = readId(member.type, member.pattern.text);
-          if (isProblem(pattern)) {
-            sayTextProblem(report, pattern, member.pattern.span);
+          if (!pattern.ok) {
+            sayTextProblem(report, pattern.error, member.pattern.span);
             return null;
           }
           if (++written > MAX_IDS) {
@@ -33,7 +33,7 @@ export function idAlgebra(report: Report, scopes: Scopes): Algebra<Ids> {
             full = true;
             return null;
           }
-          const ids = idOf(pattern);
+          const ids = idOf(pattern.value);
           read.set(member, ids);
           return ids;
         }
@@ -68,8 +68,8 @@ export function idAlgebra(report: Report, scopes: Scopes): Algebra<Ids> {
 }
 
 function typed(text: string): { readonly replace?: string } {
-  if (/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(text)) return isProblem(readId("uri", text)) ? {} : { replace: `uri "${text}"` };
+  if (/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(text)) return readId("uri", text).ok ? { replace: `uri "${text}"` } : {};
   if (/^[0-9A-Fa-f]{64}$/.test(text)) return { replace: `sha256 "${text}"` };
-  if (!isProblem(readId("ip", text))) return { replace: `ip "${text}"` };
-  return typeof readHostName(text) === "string" && text.includes(".") ? { replace: `dns "${text}"` } : {};
+  if (readId("ip", text).ok) return { replace: `ip "${text}"` };
+  return readHostName(text).ok && text.includes(".") ? { replace: `dns "${text}"` } : {};
 }

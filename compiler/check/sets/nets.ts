@@ -9,7 +9,7 @@ import { SetBuilder } from "./set_builder.ts";
 import { readList, readSize, type FileMember } from "../names/list_files.ts";
 import { readPrefix } from "../names/literals.ts";
 import type { AddressSet } from "../../policy/policy.ts";
-import { isProblem, sayProblem, type Problem, type Report } from "../../diagnostics/report.ts";
+import { sayProblem, type Problem, type Report } from "../../diagnostics/report.ts";
 import type { Algebra } from "../names/resolver.ts";
 import type { Scopes } from "../names/scopes.ts";
 import { sayUnknown } from "../names/unknown_names.ts";
@@ -26,8 +26,8 @@ export interface NetTally {
 function read(builder: SetBuilder, text: string): Problem | null {
   if (builder.scan(text, 0, text.length)) return null;
   const prefix = readPrefix(text);
-  if (isProblem(prefix)) return prefix;
-  builder.addPrefix(prefix);
+  if (!prefix.ok) return prefix.error;
+  builder.addPrefix(prefix.value);
   return null;
 }
 
@@ -94,13 +94,13 @@ export class NetAlgebra implements Algebra<AddressSet> {
     switch (member.kind) {
       case "text": {
         const bare = { ...member, kind: "name" } as const;
-        const meant = !isProblem(readPrefix(member.text)) || isBuiltin(member.text) || this.#scopes.set("net", bare) !== undefined;
+        const meant = readPrefix(member.text).ok || isBuiltin(member.text) || this.#scopes.set("net", bare) !== undefined;
         const more = meant ? { replace: member.text } : {};
         this.#report.say("ING208", { wanted: "net", found: "text" }, member.span, more);
         break;
       }
       case "id": {
-        const more = member.type === "ip" && !isProblem(readPrefix(member.pattern.text)) ? { replace: member.pattern.text } : {};
+        const more = member.type === "ip" && readPrefix(member.pattern.text).ok ? { replace: member.pattern.text } : {};
         this.#report.say("ING208", { wanted: "net", found: "identity" }, member.span, more);
         break;
       }

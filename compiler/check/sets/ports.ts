@@ -19,8 +19,8 @@ export function portAlgebra(report: Report, scopes: Scopes): Algebra<PortSet> {
         case "number":
         case "literal": {
           const range = readPorts(member.text);
-          if (!("code" in range)) return [range];
-          sayProblem(report, range, member.span);
+          if (range.ok) return [range.value];
+          sayProblem(report, range.error, member.span);
           return null;
         }
         case "text":

@@ -14,7 +14,7 @@ import { writeNative } from "../native_folder.ts";
 import type { Progress } from "../progress.ts";
 import type { Target } from "../flags.ts";
 import { readTarget } from "../target.ts";
-import { compileAndTest, failedTests, isTested, type Tested } from "../tested.ts";
+import { compileAndTest, failedTests, type Tested } from "../tested.ts";
 import { rows } from "../terminal.ts";
 import { watchInputs } from "../watch.ts";
 import { writeModule } from "../write.ts";
@@ -60,8 +60,9 @@ interface Request {
 }
 
 async function buildOnce({ file, out, profile, target, subject }: Request, progress: Progress): Promise<{ outcome: Outcome; inputs: Inputs }> {
-  const tested = compileAndTest(file, profile, undefined, progress);
-  if (!isTested(tested)) return tested;
+  const compiled = compileAndTest(file, profile, undefined, progress);
+  if (!compiled.ok) return compiled.error;
+  const tested = compiled.value;
   const { inputs } = tested.disk;
   const failed = failedTests(tested, `, so \`${out}\` is not written`);
   if (failed !== null) return { outcome: failed, inputs };

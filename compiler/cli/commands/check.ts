@@ -2,8 +2,8 @@
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import type { Profile } from "../../../runtime/abi/profiles.ts";
 import type { Surroundings } from "../command.ts";
-import { compileFile, isNotCompiled } from "../compiled.ts";
-import { isOpenFailure, openPolicy } from "../disk.ts";
+import { compileFile } from "../compiled.ts";
+import { openPolicy } from "../disk.ts";
 import { count, type Outcome } from "../outcome.ts";
 import { readProfile } from "../profile.ts";
 import type { Progress } from "../progress.ts";
@@ -17,16 +17,17 @@ export async function run(args: Arguments, { progress }: Surroundings): Promise<
 
 function checked(file: string, profile: Profile, progress: Progress): Outcome {
   const compiled = compileFile(file, profile, progress);
-  if (isNotCompiled(compiled)) return compiled.outcome;
-  const { exposes, tests } = compiled.policy;
+  if (!compiled.ok) return compiled.error.outcome;
+  const { exposes, tests } = compiled.value.policy;
   const lines = tests.reduce((n, t) => n + t.lines.length, 0);
   const message = `\`${file}\` is valid: ${count(exposes.length, "expose")}, ${count(lines, "test line")}`;
   return { class: "ok", code: "policy.valid", message, data: { profile, exposes: exposes.map((e) => e.name), testLines: lines } };
 }
 
 async function fixed(file: string, profile: Profile, progress: Progress): Promise<Outcome> {
-  const disk = openPolicy(file);
-  if (isOpenFailure(disk)) return checked(file, profile, progress);
+  const opened = openPolicy(file);
+  if (!opened.ok) return checked(file, profile, progress);
+  const disk = opened.value;
   const { editLine, fixFile } = await import("../fix_file.ts");
   const { edits, trouble } = await fixFile(disk);
   const after = trouble ?? checked(file, profile, progress);

@@ -1,10 +1,11 @@
 // ingressc explain: why a request is allowed or denied, answered by the module itself.
+import { failed, ok, type Result } from "../../../runtime/result/result.ts";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import type { Profile } from "../../../runtime/abi/profiles.ts";
 import { loadPolicy } from "../../../runtime/host/load.ts";
 import type { Annotations, ListenerInfo, LoadedPolicy, RuleInfo } from "../../../runtime/host/module.ts";
 import type { Surroundings } from "../command.ts";
-import { compileFile, isNotCompiled } from "../compiled.ts";
+import { compileFile } from "../compiled.ts";
 import { explainRequest, type Explanation, type Step } from "../explanation.ts";
 import { looksLikeModule, readModule } from "../modules.ts";
 import { timeText } from "../near_miss.ts";
@@ -19,8 +20,8 @@ export async function run(args: Arguments, { wallSeconds }: Surroundings): Promi
   const profile = readProfile(args);
   if (typeof profile !== "string") return profile;
   const subject = subjectOf(file, args.flags.has("profile") ? profile : null);
-  if ("class" in subject) return subject;
-  const { module, loaded, root } = subject;
+  if (!subject.ok) return subject.error;
+  const { module, loaded, root } = subject.value;
   const request = parseRequest(
     text,
     loaded.info.listeners.map((l) => l.name),
@@ -46,37 +47,36 @@ interface Subject {
 }
 
 /** `wanted`: the profile that the command line names, or null. */
-function subjectOf(file: string, wanted: Profile | null): Subject | Outcome {
+function subjectOf(file: string, wanted: Profile | null): Result<Subject, Outcome> {
   if (file.endsWith(".wasm") || startsLikeModule(file)) {
-    const bytes = readModule(file);
-    if (!(bytes instanceof Uint8Array)) return bytes;
-    const loaded = loadPolicy(bytes);
+    const read = readModule(file);
+    if (!read.ok) return read;
+    const loaded = loadPolicy(read.value);
     if (loaded.ok) {
       const { profile } = loaded.value.info;
-      if (wanted === null || wanted === profile) return { module: bytes, loaded: loaded.value, root: null };
-      return usage(
-        "other_profile",
-        `\`${file}\` is a module of the profile \`${profile}\``,
-        "omit `--profile`, or name the policy that the module was built from",
+      if (wanted === null || wanted === profile) return ok({ module: read.value, loaded: loaded.value, root: null });
+      return failed(
+        usage("other_profile", `\`${file}\` is a module of the profile \`${profile}\``, "omit `--profile`, or name the policy that the module was built from"),
       );
     }
-    return {
+    return failed({
       class: "reject",
       code: `policy.${loaded.error.code}`,
       message: `\`${file}\` is refused: ${loaded.error.message}`,
       help: "build the policy again with `ingressc build`",
-    };
+    });
   }
   const compiled = compileFile(file, wanted ?? "host");
-  if (isNotCompiled(compiled)) return compiled.outcome;
-  const loaded = loadPolicy(compiled.module);
-  if (loaded.ok) return { module: compiled.module, loaded: loaded.value, root: compiled.disk.root };
-  return { class: "internal", code: `policy.${loaded.error.code}`, message: `the compiled module does not load: ${loaded.error.message}` };
+  if (!compiled.ok) return failed(compiled.error.outcome);
+  const { module, disk } = compiled.value;
+  const loaded = loadPolicy(module);
+  if (loaded.ok) return ok({ module, loaded: loaded.value, root: disk.root });
+  return failed({ class: "internal", code: `policy.${loaded.error.code}`, message: `the compiled module does not load: ${loaded.error.message}` });
 }
 
 function startsLikeModule(file: string): boolean {
   const bytes = readModule(file);
-  return bytes instanceof Uint8Array && looksLikeModule(bytes);
+  return bytes.ok && looksLikeModule(bytes.value);
 }
 
 function verdictOf({ decision }: Explanation): string {

@@ -2,19 +2,22 @@
 import { exportPolicy } from "../../convert.ts";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { cannotOpen, rejected } from "../compiled.ts";
-import { isOpenFailure, openPolicy } from "../disk.ts";
+import { openPolicy } from "../disk.ts";
 import { refusedDocument } from "../troubles.ts";
 import { writeModule } from "../write.ts";
 import type { Outcome } from "../outcome.ts";
 
 export async function run(args: Arguments): Promise<Outcome> {
   const path = args.operands[0] ?? "";
-  const disk = openPolicy(path);
-  if (isOpenFailure(disk)) return cannotOpen(path, disk.failure);
+  const opened = openPolicy(path);
+  if (!opened.ok) return cannotOpen(path, opened.error.failure);
+  const disk = opened.value;
   const exported = exportPolicy(disk.entry);
-  if (exported.kind === "broken") return rejected(path, disk, exported.diagnostics);
-  if (exported.kind === "refused") return refusedDocument(path, exported.troubles);
-  const { json, text } = exported;
+  if (!exported.ok) {
+    const { error } = exported;
+    return error.kind === "broken" ? rejected(path, disk, error.diagnostics) : refusedDocument(path, error.troubles);
+  }
+  const { json, text } = exported.value;
   const out = args.flags.get("out");
   if (out === undefined) {
     return { class: "ok", code: "policy.exported", message: `exported \`${path}\``, data: { policy: json }, report: () => text.trimEnd() };

@@ -3,34 +3,37 @@ import { format } from "../../format/format.ts";
 import { quote } from "../../diagnostics/quote.ts";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { cannotOpen, rejected } from "../compiled.ts";
-import { isOpenFailure, openPolicy } from "../disk.ts";
+import { openPolicy } from "../disk.ts";
 import { count, type Outcome, type OutcomeClass } from "../outcome.ts";
 import { replaceText } from "../write.ts";
 
 export async function run(args: Arguments): Promise<Outcome> {
   const check = args.flags.has("check");
-  const results: Result[] = [];
+  const results: FileResult[] = [];
   for (const path of args.operands) results.push(await formatFile(path, check));
   return summary(results, check);
 }
 
-interface Result {
+interface FileResult {
   readonly path: string;
   readonly result: "unchanged" | "formatted" | "would_change" | "failed";
   /** Null where nothing is wrong. */
   readonly trouble: Outcome | null;
 }
 
-async function formatFile(path: string, check: boolean): Promise<Result> {
-  const disk = openPolicy(path);
-  if (isOpenFailure(disk)) return { path, result: "failed", trouble: cannotOpen(path, disk.failure) };
+async function formatFile(path: string, check: boolean): Promise<FileResult> {
+  const opened = openPolicy(path);
+  if (!opened.ok) return { path, result: "failed", trouble: cannotOpen(path, opened.error.failure) };
+  const disk = opened.value;
   const { text } = disk.entry;
   const formatted = format(disk.entry);
-  if (formatted.kind === "broken") return { path, result: "failed", trouble: rejected(path, disk, formatted.diagnostics) };
-  if (formatted.kind === "defect") return { path, result: "failed", trouble: defect(path, formatted.what) };
-  if (formatted.text === text) return { path, result: "unchanged", trouble: null };
+  if (!formatted.ok) {
+    const { error } = formatted;
+    return { path, result: "failed", trouble: error.kind === "broken" ? rejected(path, disk, error.diagnostics) : defect(path, error.what) };
+  }
+  if (formatted.value === text) return { path, result: "unchanged", trouble: null };
   if (check) return { path, result: "would_change", trouble: null };
-  const trouble = await replaceText(path, text, formatted.text);
+  const trouble = await replaceText(path, text, formatted.value);
   return { path, result: trouble === null ? "formatted" : "failed", trouble };
 }
 
@@ -44,7 +47,7 @@ function defect(path: string, what: string): Outcome {
 }
 
 /** With the class of the first file that failed. */
-function summary(results: readonly Result[], check: boolean): Outcome {
+function summary(results: readonly FileResult[], check: boolean): Outcome {
   const failed = results.flatMap(({ trouble }) => (trouble === null ? [] : [trouble]));
   const changed = results.filter((r) => r.result === "formatted" || r.result === "would_change");
   const files = results.map(({ path, result, trouble }) => ({

@@ -31,8 +31,9 @@ const SECTION_NAMES: Readonly<Record<number, string>> = {
 
 export async function run(args: Arguments): Promise<Outcome> {
   const file = args.operands[0] ?? "";
-  const bytes = readModule(file);
-  if (!(bytes instanceof Uint8Array)) return bytes;
+  const read = readModule(file);
+  if (!read.ok) return read.error;
+  const bytes = read.value;
   const sections = readSections(bytes) ?? [];
   const sectionData = sections.map((s) => ({ id: s.id, name: sectionName(s), bytes: s.end - s.start }));
   const loaded = loadPolicy(bytes);

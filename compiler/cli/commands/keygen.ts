@@ -1,14 +1,15 @@
 // ingressc keygen: a new pair of keys for signing policies.
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
-import { isOutcome, writeKeyPair } from "../key_files.ts";
+import { writeKeyPair } from "../key_files.ts";
 import { rows } from "../terminal.ts";
 import type { Outcome } from "../outcome.ts";
 
 export async function run(args: Arguments): Promise<Outcome> {
   const name = args.operands[0] ?? "";
   const paths = { private: `${name}.key`, public: `${name}.pub` };
-  const key = await writeKeyPair(paths.private, paths.public);
-  if (isOutcome(key)) return key;
+  const made = await writeKeyPair(paths.private, paths.public);
+  if (!made.ok) return made.error;
+  const key = made.value;
   return {
     class: "ok",
     code: "policy.keys_made",

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { MAX_REVISION } from "../../../runtime/abi/signature.ts";
 import { loadPolicy } from "../../../runtime/host/load.ts";
 import type { PolicyInfo } from "../../../runtime/host/module.ts";
-import { isOutcome, readPrivateKey } from "../key_files.ts";
+import { readPrivateKey } from "../key_files.ts";
 import { readModule, refusedModule } from "../modules.ts";
 import { usage, type Outcome } from "../outcome.ts";
 import { signModule, unsigned } from "../signing.ts";
@@ -21,14 +21,16 @@ export async function run(args: Arguments): Promise<Outcome> {
     return usage("missing_flag", "`--revision` is missing", "give one that is higher than that of every policy given out before: `--revision N`");
   const revision = readRevision(written);
   if (revision === null) return usage("flag_value", `\`${written}\` is not a revision`, `write a whole number from 1 to ${MAX_REVISION}`);
-  const bytes = readModule(file);
-  if (!(bytes instanceof Uint8Array)) return bytes;
+  const read = readModule(file);
+  if (!read.ok) return read.error;
+  const bytes = read.value;
   const module = unsigned(bytes);
   const loaded = loadPolicy(module);
   if (!loaded.ok) return refusedModule(file, loaded.error);
   const { info } = loaded.value;
-  const key = readPrivateKey(keyPath);
-  if (isOutcome(key)) return key;
+  const found = readPrivateKey(keyPath);
+  if (!found.ok) return found.error;
+  const key = found.value;
   const lower = notRising(revision, info, [file, out]);
   if (lower !== null) return lower;
   const signed = signModule(module, key, revision);
@@ -60,8 +62,8 @@ function readRevision(text: string): number | null {
 function notRising(revision: number, info: PolicyInfo, paths: readonly string[]): Outcome | null {
   for (const path of new Set(paths)) {
     if (!existsSync(path)) continue;
-    const bytes = readModule(path);
-    const before = bytes instanceof Uint8Array ? loadPolicy(bytes) : null;
+    const there = readModule(path);
+    const before = there.ok ? loadPolicy(there.value) : null;
     if (before?.ok !== true || before.value.info.signature === null) continue;
     const had = before.value.info.signature.revision;
     const same = before.value.info.sha256 === info.sha256;

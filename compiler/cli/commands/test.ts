@@ -9,7 +9,7 @@ import { nearest } from "../../../runtime/text/nearest.ts";
 import { readProfile } from "../profile.ts";
 import { quote } from "../../diagnostics/quote.ts";
 import { junitText, tapText } from "../test_documents.ts";
-import { compileAndTest, failedTests, isTested, type Tested } from "../tested.ts";
+import { compileAndTest, failedTests, type Tested } from "../tested.ts";
 import { resultsJson } from "../test_report.ts";
 import { writeModule } from "../write.ts";
 
@@ -38,8 +38,9 @@ export async function run(args: Arguments, { show, progress }: Surroundings): Pr
   const clash = clashOf(wanted, args.flags.has("json"));
   if (clash !== null) return clash;
   const picked = (name: string): boolean => filter === null || name.toLowerCase().includes(filter);
-  const tested = compileAndTest(file, profile, picked, progress);
-  if (!isTested(tested)) return tested.outcome;
+  const compiled = compileAndTest(file, profile, picked, progress);
+  if (!compiled.ok) return compiled.error.outcome;
+  const tested = compiled.value;
   const names = tested.policy.tests.map(({ name }) => name);
   if (filter !== null && !names.some(picked)) return noSuchTest(args.flags.get("filter") ?? "", names);
   const outcome = withCoverage(

@@ -3,7 +3,7 @@ import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { loadPolicy } from "../../../runtime/host/load.ts";
 import type { TrustedKey } from "../../../runtime/host/keys.ts";
 import type { Refusal } from "../../../runtime/host/module.ts";
-import { isOutcome, readPublicKey } from "../key_files.ts";
+import { readPublicKey } from "../key_files.ts";
 import { readModule, refusedModule } from "../modules.ts";
 import { usage, type Outcome } from "../outcome.ts";
 import { rows } from "../terminal.ts";
@@ -22,11 +22,12 @@ export async function run(args: Arguments): Promise<Outcome> {
   const keys: TrustedKey[] = [];
   for (const path of paths) {
     const key = readPublicKey(path);
-    if (isOutcome(key)) return key;
-    keys.push(key);
+    if (!key.ok) return key.error;
+    keys.push(key.value);
   }
-  const bytes = readModule(file);
-  if (!(bytes instanceof Uint8Array)) return bytes;
+  const read = readModule(file);
+  if (!read.ok) return read.error;
+  const bytes = read.value;
   const loaded = loadPolicy(bytes, keys);
   if (!loaded.ok) {
     const { code, message } = loaded.error;
