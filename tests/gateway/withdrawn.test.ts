@@ -21,9 +21,7 @@ const policyOf = (proto: string, port: number): string =>
 type Proto = "tcp" | "udp";
 
 /** A service that binds by itself: its lease, and its socket. */
-async function service(
-  proto: Proto,
-): Promise<{
+async function service(proto: Proto): Promise<{
   readonly gateway: Under;
   readonly port: number;
   readonly lease: string;
