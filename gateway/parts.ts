@@ -28,7 +28,9 @@ import { watchWithdrawn } from "./intents/withdrawn.ts";
 import { resetReader } from "./forward/reset.ts";
 import type { HostAddress } from "./listen/addresses.ts";
 import type { Forwarder } from "./connection/forwarder.ts";
-import { nodeForwarder } from "./listen/node_forwarder.ts";
+import type { KernelCalls } from "./kernel/calls.ts";
+import { kernelForwarder } from "./kernel/kernel_forwarder.ts";
+import { nodeForwarder, type ForwarderSetup } from "./listen/node_forwarder.ts";
 import { createOpener } from "./listen/open.ts";
 import { Ports } from "./listen/ports.ts";
 import { createMarkers } from "./audit/markers.ts";
@@ -62,6 +64,8 @@ export interface DaemonSetup {
   readonly participants?: readonly Participant[];
   /** How state reaches the disk; another one only where a test stops it in between. */
   readonly disk?: Disk;
+  /** Of usableCalls (kernel/self_test.ts): connections go by the kernel's own calls. Without them, by Node's sockets. */
+  readonly calls?: KernelCalls;
 }
 
 /** The gateway's own sockets, beside the ports of a policy; filled in as they are opened. */
@@ -126,7 +130,8 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
     lackedDescriptor: () => descriptors.lacked(),
   });
   const isReset = resetReader();
-  const forwarder: Forwarder = nodeForwarder({ table, decider: admitter.decider, clock, isReset, timers: config.timers });
+  const forwarding: ForwarderSetup = { table, decider: admitter.decider, clock, isReset, timers: config.timers };
+  const forwarder: Forwarder = setup.calls === undefined ? nodeForwarder(forwarding) : kernelForwarder({ ...forwarding, calls: setup.calls });
   const opener = createOpener({ ports, forwarder, recorder, maxPorts: config.caps.ports });
   const opening: OpeningsSetup = {
     ports, leases, backends, opener, markers, hostAddresses, maxPorts: config.caps.ports, say, ending,

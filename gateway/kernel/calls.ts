@@ -64,6 +64,7 @@ export const EPOLL_CTL_DEL = 2;
 export const EINTR = 4;
 export const EAGAIN = 11;
 export const ENOMEM = 12;
+export const ENODEV = 19;
 export const ENFILE = 23;
 export const EMFILE = 24;
 export const EPIPE = 32;

@@ -75,6 +75,10 @@ export class Poller {
     return 0;
   }
 
+  isAdded(fd: number): boolean {
+    return this.#isAdded[fd] === 1;
+  }
+
   /** No event of `fd` is reported any more, nor what was requested by `again`; the descriptor stays open. */
   remove(fd: number): void {
     if (this.#isAdded[fd] === 1) this.#setup.calls.epollControl(this.#epoll, EPOLL_CTL_DEL, fd, this.#event);

@@ -14,6 +14,8 @@ import { startDaemon, type Daemon } from "../../gateway/daemon.ts";
 import type { Failure } from "../../gateway/exit.ts";
 import type { Disk } from "../../runtime/shell/disk.ts";
 import type { Participant } from "../../gateway/participant.ts";
+import type { KernelCalls } from "../../gateway/kernel/calls.ts";
+import { usableCalls } from "../../gateway/kernel/self_test.ts";
 import { interfaceAddresses } from "../../gateway/listen/addresses.ts";
 import type { Address } from "../../runtime/net/address.ts";
 import { atEnd } from "../suite.ts";
@@ -107,6 +109,18 @@ export interface UnderSetup {
   readonly participants?: readonly Participant[];
   /** The wall clock, where it is to move apart from the monotonic one. */
   readonly wall?: () => number;
+  /** The environment's TEST_FORWARDER, or Node's, where it is not given. */
+  readonly forwarder?: ForwarderName;
+}
+
+export type ForwarderName = "kernel" | "node";
+const givenForwarder: ForwarderName = process.env["TEST_FORWARDER"] === "kernel" ? "kernel" : "node";
+
+async function callsFor(forwarder: ForwarderName): Promise<{ readonly calls?: KernelCalls }> {
+  if (forwarder === "node") return {};
+  const calls = await usableCalls();
+  if (!calls.ok) throw new Error(`the kernel's calls can't be used: ${calls.error}`);
+  return { calls: calls.value };
 }
 
 /** Closed to others, and gone when the test's process ends. */
@@ -142,6 +156,7 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
     hostAddresses: setup.hostAddresses ?? interfaceAddresses,
     print: (line) => markers.push(line),
     say: (sentence) => said.push(sentence),
+    ...await callsFor(setup.forwarder ?? givenForwarder),
   });
   if (!started.ok) {
     rmSync(folder, { recursive: true, force: true });
