@@ -182,8 +182,8 @@ export class Pump {
       if (((this.#flags[target] ?? 0) & WRITABLE) === 0) return false;
       const moved = this.#pipes.drain(source, target);
       if (moved === -EAGAIN) this.#flags[target] = (this.#flags[target] ?? 0) & ~WRITABLE;
-      else if (moved < 0 && moved !== -EINTR) this.#deafened(source, target, moved);
-      if (moved < 0 && moved !== -EINTR) return false;
+      else if (moved <= 0 && moved !== -EINTR) this.#deafened(source, target, moved);
+      if (moved <= 0 && moved !== -EINTR) return false;
     }
     return true;
   }
@@ -262,10 +262,12 @@ export class Pump {
       this.#owner.took(source, got);
       return;
     }
-    // 0 is the end, or an urgent mark, which splice never passes; an error is used up. `recv` says what it is.
+    // `recv` says what it is: 0 is the end or an urgent mark, which splice never passes, EAGAIN may be that mark, too, and
+    // an error is used up by now.
     this.#pipes.give(source);
-    if (got === -EAGAIN) this.#flags[source] = (this.#flags[source] ?? 0) & ~(READABLE | URGENT);
-    else if (got < 0 && got !== -EINTR) this.#flags[source] = (this.#flags[source] ?? 0) | FAILED;
+    const flags = this.#flags[source] ?? 0;
+    if (got === -EAGAIN && (flags & (HUNG | URGENT)) === 0) this.#flags[source] = flags & ~READABLE;
+    else if (got < 0 && got !== -EAGAIN && got !== -EINTR) this.#flags[source] = flags | FAILED;
   }
 
   /** What was read along, or an end, goes on as the first flights allow. */

@@ -111,12 +111,18 @@ export interface UnderSetup {
   readonly wall?: () => number;
   /** The environment's TEST_FORWARDER, or Node's, where it is not given. */
   readonly forwarder?: ForwarderName;
+  /** The kernel's forwarder, with calls that fail where the test says so. */
+  readonly calls?: KernelCalls;
 }
 
 export type ForwarderName = "kernel" | "node";
 const givenForwarder: ForwarderName = process.env["TEST_FORWARDER"] === "kernel" ? "kernel" : "node";
 
-async function callsFor(forwarder: ForwarderName): Promise<{ readonly calls?: KernelCalls }> {
+/** Those that this machine has. */
+export const FORWARDERS: readonly ForwarderName[] = (await usableCalls()).ok ? ["kernel", "node"] : ["node"];
+
+async function callsFor({ forwarder = givenForwarder, calls: given }: UnderSetup): Promise<{ readonly calls?: KernelCalls }> {
+  if (given !== undefined) return { calls: given };
   if (forwarder === "node") return {};
   const calls = await usableCalls();
   if (!calls.ok) throw new Error(`the kernel's calls can't be used: ${calls.error}`);
@@ -156,7 +162,7 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
     hostAddresses: setup.hostAddresses ?? interfaceAddresses,
     print: (line) => markers.push(line),
     say: (sentence) => said.push(sentence),
-    ...await callsFor(setup.forwarder ?? givenForwarder),
+    ...await callsFor(setup),
   });
   if (!started.ok) {
     rmSync(folder, { recursive: true, force: true });
