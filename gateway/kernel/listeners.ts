@@ -93,6 +93,7 @@ export class Listeners {
     if (this.#reserve < 0) return false;
     calls.close(this.#reserve);
     this.#reserve = -1;
+    this.freed();
     return true;
   }
 

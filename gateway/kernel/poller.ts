@@ -23,7 +23,7 @@ const FIRST_DESCRIPTORS = 1024;
 
 export interface PollerSetup {
   readonly calls: KernelCalls;
-  /** What can be done with `fd` now, as epoll says it; 0 where `again` requested the call. */
+  /** The events of `fd` now, by epoll; 0 where `again` requested the call. */
   readonly ready: (fd: number, events: number) => void;
   /** `ready` threw. */
   readonly fault: (fd: number, error: unknown) => void;

@@ -66,7 +66,7 @@ export class Pump {
     this.#pipes = new Pipes(calls);
   }
 
-  /** A new socket: nothing is known of it. */
+  /** Forgets what was known of an earlier socket with this number. */
   begin(fd: number): void {
     if (fd >= this.#flags.length) this.#grow(fd);
     this.#flags[fd] = 0;
@@ -270,7 +270,7 @@ export class Pump {
     else if (got < 0 && got !== -EAGAIN && got !== -EINTR) this.#flags[source] = flags | FAILED;
   }
 
-  /** What was read along, or an end, goes on as the first flights allow. */
+  /** Passes on bytes that were read along, or an end, as the first flights allow. */
   #step(source: number, chunk: Buffer | null): void {
     const target = this.#target[source] ?? NOBODY;
     const step = this.#owner.step(source, chunk);

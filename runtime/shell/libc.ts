@@ -37,7 +37,7 @@ export interface Libc {
   func(prototype: string): Native;
   /** The error number of the call just before. */
   errno(): number;
-  /** Calls back from Node's event loop while `fd` can be read. What the callback throws is lost. */
+  /** Calls back from Node's event loop while `fd` can be read. An exception in the callback is lost. */
   watch(fd: number, readable: () => void): Watch;
 }
 

@@ -21,7 +21,7 @@ interface World {
   readonly poller: Poller;
   readonly seen: Seen[];
   readonly faults: { readonly fd: number; readonly error: unknown }[];
-  /** What `ready` does beside noting the call. */
+  /** Called by `ready`, after it noted the call. */
   onReady: (fd: number) => void;
   pair(): readonly [number, number];
 }
