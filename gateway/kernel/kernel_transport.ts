@@ -121,9 +121,7 @@ export class KernelTransport implements Transport, PumpOwner {
 
   /** INVARIANT: an exception ends the connection that it happened to, and no other. */
   #fault(fd: number, error: unknown): void {
-    const row = this.#rows[fd] ?? NO_ROW;
-    const detail = error instanceof Error ? error.message : String(error);
-    if (row !== NO_ROW) this.#events.faulted(row, detail);
+    this.#events.faulted(this.#rows[fd] ?? NO_ROW, error instanceof Error ? error.message : String(error));
   }
 
   /** The listening socket had the option already. */

@@ -188,6 +188,23 @@ function tests(calls: KernelCalls): void {
     assert.ok(gateway.records().some(({ detail }) => detail === "thrown in a turn"), "a record");
   });
 
+  test("an exception before a peer has a row ends that peer, with a record, and the next is served", async () => {
+    let failures = 1;
+    const behind = await backend("hello");
+    const { gateway, at } = await gatewayTo(behind.port, {
+      ...calls,
+      accept(fd, address) {
+        const client = calls.accept(fd, address);
+        if (client < 0 || failures-- <= 0) return client;
+        calls.close(client);
+        throw new Error("thrown at an accept");
+      },
+    });
+    assert.is(await visit(at).first, "");
+    assert.is(await visit(at).first, "hello");
+    assert.ok(gateway.records().some(({ detail }) => detail === "thrown at an accept"), "a record");
+  });
+
   test("epoll without memory ends one connection, and the next is served", async () => {
     let failures = 0;
     const behind = await backend("hello");
