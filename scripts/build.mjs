@@ -1,13 +1,13 @@
 #!/usr/bin/env node
-// Builds the programs into `dist/`, or says that the build is current: `npm run build`. The programs do so by
+// Builds the programs into `dist/`, or reports that the build is current: `npm run build`. The programs do so by
 // themselves when a source has changed (runtime/shell/start.mjs).
 //
 //   dist/build.json   which folder is in use, the sources that it was made of, and which of them each program has
 //   dist/HASH/        a build: one file for each program, its help as text, and chunks that they share or that only one
 //                     command needs
 //
-// Nothing is minified, source maps are files of their own. koffi and wabt stay packages: they have native code and
-// WebAssembly. A build that runs must not lose files that it has not loaded yet, so the last few are kept.
+// Nothing is minified, and source maps are separate files. koffi and wabt stay packages because they contain native code
+// and WebAssembly. A running program may load more files of its build later, so the last few builds are kept.
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
@@ -41,10 +41,10 @@ export const DOORMAN = new URL("./doorman.mjs", import.meta.url);
 export const packageVersion = () => VERSION;
 `;
 
-/** What a build is made of beside the files that it contains. */
+/** Files that a build depends on and does not contain. */
 const ALSO = ["package.json", "package-lock.json", "scripts/build.mjs", "scripts/bundle.mjs", "scripts/programs.ts", "scripts/texts.ts"];
 
-/** `{folder, sources}` of dist/build.json, after building. Throws where it can't be written, or does not build. */
+/** Builds, and returns the contents of dist/build.json. Throws where the sources don't build or a file can't be written. */
 export async function build() {
   const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
   const { outputFiles, metafile } = await bundle({
@@ -67,7 +67,7 @@ export async function build() {
   return list;
 }
 
-/** What a program answers to help and version, as a file for each: `NAME.texts.json`. */
+/** One file for each program, `NAME.texts.json`, with its answers to help and version. */
 async function textFiles(version) {
   const { outputFiles: [{ text }] } = await bundle({
     entryPoints: [join(ROOT, "scripts/texts.ts")], absWorkingDir: ROOT, write: false, bundle: true, format: "esm", platform: "node", target: TARGET, tsconfigRaw: {}, logLevel: "silent",
@@ -77,8 +77,8 @@ async function textFiles(version) {
 }
 
 /**
- * For each program the indices of its sources: `head`, those that answer help and version, and `all`.
- * What is started by its path belongs to every program.
+ * For each program the indices of its sources: `head`, those that answer help and version, and `all`. A file that is
+ * started by its path belongs to every program.
  */
 function programsOf({ outputs }, paths) {
   const named = new Map(Object.entries(outputs).map(([path, output]) => [path.slice(path.lastIndexOf("/") + 1), output]));
@@ -106,7 +106,7 @@ function rowOf(path) {
   return [path.split(sep).join("/"), size, mtimeMs, createHash("sha256").update(readFileSync(file)).digest("hex")];
 }
 
-/** The same text builds the same files, so it does not matter whose folder takes the name first. */
+/** The same sources build the same files, so it does not matter which of two builds creates the folder first. */
 function put(folder, files) {
   const place = join(DIST, folder);
   if (statSync(place, { throwIfNoEntry: false }) !== undefined) return;

@@ -1,20 +1,20 @@
-// How the sources of this package become plain JavaScript; for the build (build.mjs) and for the tests (tests/transpile.mjs).
+// Turns the sources of this package into plain JavaScript, for the build (build.mjs) and the tests (tests/transpile.mjs).
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** What lets Node run the TypeScript as it is; there is nothing left of that to do. */
+/** Files that let Node run TypeScript without a build; a bundle has plain JavaScript, so it replaces them by empty files. */
 export const LOADERS = /[/\\](?:runtime[/\\]host[/\\]register|compiler[/\\]cli[/\\]chevrotain)\.mjs$/;
 
 /**
- * Chevrotain in one file of its own package instead of a hundred, with six hundred of lodash-es behind them.
- * It is not exported by name; where it is missing the package's own entry is used.
+ * The path of Chevrotain's own bundle, one file in place of a hundred of Chevrotain's and six hundred of lodash-es. The
+ * package does not export it by name.
  */
 export function chevrotainFile() {
   return fileURLToPath(new URL("../chevrotain.mjs", import.meta.resolve("chevrotain")));
 }
 
-/** A plugin of esbuild: `replaced` has the text of files, by their path in the project, that a build has in another version. */
+/** A plugin of esbuild. `replaced` has other contents for some files, by their path in the project. */
 export const sourcesIn = (project, replaced) => ({
   name: "sources",
   setup(on) {

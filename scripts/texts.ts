@@ -1,5 +1,5 @@
-// The help and version texts of all programs, by the words that ask for them. The build keeps them as text
-// (scripts/build.mjs), so that a start that asks for one of them loads nothing.
+// The help and version texts of all programs, by the arguments that request them. The build keeps them as text
+// (scripts/build.mjs), so that a program that prints one of them loads nothing else.
 import { answerText } from "../runtime/shell/head.ts";
 import { PROGRAMS } from "./programs.ts";
 

@@ -76,7 +76,7 @@ function goingOn({ engine, info, countedBy, source, nameFault }: Facts, closed: 
   // A connection that the policy in force did not count does not belong to it: a reload withdrew its listener.
   if (countedBy !== info.id) return denial(CODE_NOT_EXPOSED);
   // INVARIANT: what no two programs read alike is a name to nobody, and where names count it is a refusal.
-  if (nameFault !== null && info.asksNames) return denial(CODE_HELLO_MALFORMED);
+  if (nameFault !== null && info.needsNames) return denial(CODE_HELLO_MALFORMED);
   return { engine, info, source };
 }
 

@@ -42,14 +42,15 @@ export function secondHelloEntry(table: ConnectionTable, row: number, open: Open
 }
 
 export function notOwnedEntry(table: ConnectionTable, row: number, open: OpenPort | undefined, generation: number, detail: string): Entry {
-  return { ...facts(table, row, open, generation), op: "backend", decision: denial(CODE_BACKEND_NOT_OWNED), backend: table.backend[row]?.address.key, detail };
+  return { ...connectionFacts(table, row, open, generation), op: "backend", decision: denial(CODE_BACKEND_NOT_OWNED), backend: table.backend[row]?.address.key, detail };
 }
 
 export function faultEntry(table: ConnectionTable, row: number, open: OpenPort | undefined, generation: number, detail: string): Entry {
-  return { ...facts(table, row, open, generation), op: "fault", decision: denial(CODE_INTERNAL), detail };
+  return { ...connectionFacts(table, row, open, generation), op: "fault", decision: denial(CODE_INTERNAL), detail };
 }
 
-function facts(table: ConnectionTable, row: number, open: OpenPort | undefined, generation: number): Pick<Entry, "generation" | "connection" | "listener" | "service" | "local" | "source"> {
+/** The fields that every record of a connection has. */
+export function connectionFacts(table: ConnectionTable, row: number, open: OpenPort | undefined, generation: number): Pick<Entry, "generation" | "connection" | "listener" | "service" | "local" | "source"> {
   return {
     generation,
     connection: row,

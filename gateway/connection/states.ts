@@ -1,6 +1,6 @@
 // The states of a connection, and which event leads from which state to which. The table below is the whole truth:
 // what it has no entry for is a bug of ours, and the connection that it happened to is refused, recorded and ended
-// (ending.ts). docs/architecture.md has it as a drawing.
+// (`endFaulty` in stage.ts). docs/architecture.md has it as a drawing.
 //
 //   FREE --accepted--> PENDING --hello_due--> READING --handshake_due--> SECURING
 //                         |                      |                          |

@@ -9,6 +9,7 @@ import type { GatewayClock } from "../clock.ts";
 import { CONNECTING, OPEN } from "../connection/states.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
 import type { Ports } from "../listen/ports.ts";
+import { connectionFacts } from "../admit/entries.ts";
 import { decisionNow } from "./recheck.ts";
 
 export interface EndsSetup {
@@ -56,12 +57,7 @@ export function createEnds({ inForce, forwarder, recorder, ports, clock, onReloa
         entry: {
           op: "recheck",
           decision: denial(CODE_RECHECKED, decision.rule),
-          generation,
-          connection: row,
-          listener: open?.serves.info.name,
-          service: open?.serves.info.service,
-          local: open?.local ?? "",
-          source: table.endpointOf(row),
+          ...connectionFacts(table, row, open, generation),
           detail: decision.code,
         },
       });

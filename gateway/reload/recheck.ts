@@ -161,7 +161,7 @@ class Round {
 
 /** A client's name without a canonical form counts as no name where no rule has names. */
 export function nameMayCount(engine: PolicyEngine, listener: number, fault: NameFault | null | undefined): boolean {
-  return fault === null || engine.info.listeners[listener]?.asksNames === false;
+  return fault === null || engine.info.listeners[listener]?.needsNames === false;
 }
 
 /** Every phase that it has, on the facts that were kept; a fact that was never read refuses. */

@@ -1,5 +1,5 @@
-// Asking a running policy. The only maker of Permits: one line here turns the module's "allow"
-// into leave to serve, and every other path, a trap included, is a Denial.
+// Queries a running policy. Only this file makes Permits: one line turns the module's "allow" into a Permit, and
+// every other path, a trap included, ends in a Denial.
 import * as abi from "../abi/layout.ts";
 import { fnv1a64 } from "../abi/fnv.ts";
 import { CODES, isCode, REASON_NAMES } from "../abi/names.ts";
@@ -13,32 +13,32 @@ import { sha256 } from "./platform.ts";
 import type { Answer, Decision, Denial, Pending, Shadow } from "./decision.ts";
 import type { Identity } from "./identity.ts";
 import { MAX_IDENTITY_BYTES, MAX_IDENTITY_NAMES } from "./identity.ts";
-import { carryState, recordsOf } from "./carry.ts";
 import { instantiateInTurns, instantiatePolicy } from "./instance.ts";
 import type { EngineExports } from "./instance.ts";
+import { copyLimits, recordsOf } from "./move_limits.ts";
 import type { ValidToken } from "./token.ts";
-import type { BindQuestion, Clock, LoadedPolicy, Peer, PolicyEngine, PolicyInfo } from "./module.ts";
+import type { BindRequest, Clock, LoadedPolicy, Peer, PolicyEngine, PolicyInfo } from "./module.ts";
 
 const PROTOCOLS = { tcp: abi.PROTO_TCP, udp: abi.PROTO_UDP } as const;
 
-/** Starts a policy. `seed` is 16 random bytes, the same over reloads so that limits carry over. */
+/** Starts a policy. `seed` is 16 random bytes; a reload keeps them, so that the state of limits stays valid. */
 export function openEngine(policy: LoadedPolicy, seed: Uint8Array): PolicyEngine {
   return new RunningPolicy(policy, instantiatePolicy(policy), seed);
 }
 
-/** The same, over as many turns of the event loop as the size of the tables asks for. */
+/** Starts a policy over several turns of the event loop, one for each slice of its tables. */
 export async function openEngineInTurns(policy: LoadedPolicy, seed: Uint8Array): Promise<PolicyEngine> {
   return new RunningPolicy(policy, await instantiateInTurns(policy), seed);
 }
 
-/** The Denial of a code, as the host and the gateway make them. */
+/** The Denial for a code; the host and the gateway make every Denial with it. */
 export function denial(code: CodeNumber, rule = abi.NO_RULE): Denial {
   const entry = CODES[code];
   const reason: Reason = REASON_NAMES[entry.reason];
   return { allowed: false, later: false, reason: reason === "none" ? "policy" : reason, code: entry.name, rule };
 }
 
-/** The only codes that a Permit may have. */
+/** A Permit has one of these codes. */
 const ADMITTING: ReadonlySet<CodeNumber> = new Set([v.CODE_ALLOWED, v.CODE_LOOPBACK_BIND, v.CODE_GATEWAY_BIND, v.CODE_DIRECT_BIND, v.CODE_DIAL_BIND]);
 
 const PENDING: Pending = { allowed: false, later: true };
@@ -57,11 +57,11 @@ class RunningPolicy implements PolicyEngine {
     this.#exports = exports;
     this.#view = new DataView(this.#exports.memory.buffer);
     this.#bytes = new Uint8Array(this.#exports.memory.buffer);
-    // Any 16 bytes would do; hashing takes a seed of another length too.
+    // The engine takes 16 bytes; hashing also accepts a seed of another length.
     const digest = sha256(seed);
     const words = new DataView(digest.buffer, digest.byteOffset, digest.byteLength);
     this.#exports.seed(words.getInt32(0), words.getInt32(4), words.getInt32(8), words.getInt32(12));
-    // Tables that stand apart were validated where they were loaded.
+    // `loadPolicyApart` has validated tables that are not in the module.
     if (tables === null && this.#exports.validate() !== 0) this.#failure = denial(v.CODE_BAD_TABLES);
     this.#scratch = this.#exports.scratch() >>> 0;
     this.#records = Math.floor((this.#exports.scratchBytes() >>> 0) / abi.BATCH_BYTES);
@@ -77,20 +77,20 @@ class RunningPolicy implements PolicyEngine {
     this.#run(() => { this.#exports.clock(high(mono), low(mono), high(wall), low(wall)); }, undefined);
   }
 
-  bind({ subject, proto, address: [a, b, c, d], port }: BindQuestion): Decision {
+  bind({ subject, proto, address: [a, b, c, d], port }: BindRequest): Decision {
     if (!isPort(port)) return this.#failure ?? denial(v.CODE_BAD_REQUEST);
     const id = fnv1a64(subject);
-    const answer = this.#ask(() =>
+    const answer = this.#query(() =>
       this.#exports.bind(Number(id >> 32n) | 0, Number(id & 0xffffffffn) | 0, PROTOCOLS[proto], port, a, b, c, d));
     return answer.allowed || !answer.later ? answer : this.#poison(v.CODE_MODULE_RESULT);
   }
 
   bindWithToken({ service, proto, address: [a, b, c, d], port, policy }: ValidToken): Decision {
-    const { bindWithToken: ask } = this.#exports;
-    if (!isPort(port) || ask === undefined) return this.#failure ?? denial(v.CODE_BAD_REQUEST);
+    const { bindWithToken } = this.#exports;
+    if (!isPort(port) || bindWithToken === undefined) return this.#failure ?? denial(v.CODE_BAD_REQUEST);
     if (policy !== this.info.treeSha256) return this.#failure ?? denial(v.CODE_TOKEN_POLICY);
     const id = fnv1a64(service);
-    const answer = this.#ask(() => ask(Number(id >> 32n) | 0, Number(id & 0xffffffffn) | 0, PROTOCOLS[proto], port, a, b, c, d));
+    const answer = this.#query(() => bindWithToken(Number(id >> 32n) | 0, Number(id & 0xffffffffn) | 0, PROTOCOLS[proto], port, a, b, c, d));
     return answer.allowed || !answer.later ? answer : this.#poison(v.CODE_MODULE_RESULT);
   }
 
@@ -103,7 +103,7 @@ class RunningPolicy implements PolicyEngine {
   accept(listener: number, source: Address): Answer {
     const [a, b, c, d] = source;
     if (!this.#has(listener)) return this.#failure ?? denial(v.CODE_BAD_LISTENER);
-    return this.#ask(() => isV4(source) ? this.#exports.accept4(listener, d) : this.#exports.accept6(listener, a, b, c, d));
+    return this.#query(() => isV4(source) ? this.#exports.accept4(listener, d) : this.#exports.accept6(listener, a, b, c, d));
   }
 
   hello(listener: number, source: Address, name: string | null): Decision {
@@ -114,25 +114,25 @@ class RunningPolicy implements PolicyEngine {
   named(listener: number, source: Address, name: string | null): Answer {
     const [a, b, c, d] = source;
     if (!this.#has(listener)) return this.#failure ?? denial(v.CODE_BAD_LISTENER);
-    const answer = this.#ask(() => {
+    const answer = this.#query(() => {
       const { hello } = this.#exports;
       // Version 1 has no listener for which a name decides.
       if (hello === undefined) return this.#exports.accept6(listener, a, b, c, d);
       return hello(listener, a, b, c, d, this.#writeName(name));
     });
-    // INVARIANT: after the name no fact is left to come but where certificates are asked for.
+    // INVARIANT: after the name, only a listener that requires client certificates has a fact to come.
     return answer.allowed || !answer.later || this.#isMutual(listener) ? this.#withoutIdentity(listener, answer) : this.#poison(v.CODE_MODULE_RESULT);
   }
 
   identity(listener: number, source: Address, name: string | null, identity: Identity): Decision {
     const [a, b, c, d] = source;
-    const { identity: ask } = this.#exports;
+    const { identity: decide } = this.#exports;
     if (!this.#has(listener)) return this.#failure ?? denial(v.CODE_BAD_LISTENER);
-    if (ask === undefined || !this.#isMutual(listener)) return this.#failure ?? denial(v.CODE_BAD_REQUEST);
+    if (decide === undefined || !this.#isMutual(listener)) return this.#failure ?? denial(v.CODE_BAD_REQUEST);
     const names = identity.words.filter((word) => !word.startsWith("sha256:"));
     const bytes = names.reduce((sum, word) => sum + word.length, 0);
     if (names.length > MAX_IDENTITY_NAMES || bytes > MAX_IDENTITY_BYTES) return this.#failure ?? denial(v.CODE_BAD_IDENTITY);
-    const answer = this.#ask(() => ask(listener, a, b, c, d, this.#writeName(name), this.#writeWords(identity)));
+    const answer = this.#query(() => decide(listener, a, b, c, d, this.#writeName(name), this.#writeWords(identity)));
     return answer.allowed || !answer.later ? answer : this.#poison(v.CODE_MODULE_RESULT);
   }
 
@@ -141,7 +141,7 @@ class RunningPolicy implements PolicyEngine {
     const { chargeIdentity } = this.#exports;
     if (!decision.allowed || chargeIdentity === undefined) return decision.allowed ? denial(v.CODE_BAD_REQUEST) : decision;
     const [a, b, c, d] = identity.key;
-    const charged = this.#ask(() => chargeIdentity(listener, a, b, c, d, decision.rule));
+    const charged = this.#query(() => chargeIdentity(listener, a, b, c, d, decision.rule));
     return charged.allowed || !charged.later ? charged : this.#poison(v.CODE_MODULE_RESULT);
   }
 
@@ -173,12 +173,12 @@ class RunningPolicy implements PolicyEngine {
     return this.info.listeners[listener]?.mode === "mtls";
   }
 
-  /** INVARIANT: where certificates are asked for nobody is admitted without one. */
+  /** INVARIANT: a listener that requires client certificates admits no client without one. */
   #withoutIdentity(listener: number, answer: Answer): Answer {
     return answer.allowed && this.#isMutual(listener) ? this.#poison(v.CODE_MODULE_RESULT) : answer;
   }
 
-  /** Puts a certificate's words into scratch and returns their bytes; more than there is room for is a number that is refused. */
+  /** Writes a certificate's words into scratch and returns their length in bytes. Words that don't fit give a length that the engine refuses. */
   #writeWords({ words }: Identity): number {
     const room = (this.#exports.scratchBytes() >>> 0) - abi.SCRATCH_IDENTITY;
     let at = this.#scratch + abi.SCRATCH_IDENTITY;
@@ -193,19 +193,19 @@ class RunningPolicy implements PolicyEngine {
     return at - this.#scratch - abi.SCRATCH_IDENTITY;
   }
 
-  /** Puts a name into scratch and returns its length; one that is too long is cut behind the bound, which is a refusal. */
+  /** Writes a name into scratch and returns its length. A name that is too long is cut one byte above the bound, and the engine refuses that length. */
   #writeName(name: string | null): number {
     if (name === null) return 0;
     const bytes = new TextEncoder().encode(name);
     const length = Math.min(bytes.length, abi.MAX_NAME_BYTES + 1);
     this.#bytes.set(bytes.subarray(0, length), this.#scratch);
-    // The empty name is not the same as none.
+    // Length 0 means that the client sent no name, so the empty name has a length that the engine refuses.
     return length === 0 ? abi.MAX_NAME_BYTES + 1 : length;
   }
 
   admit(peers: readonly Peer[]): readonly Answer[] {
     const decisions: Answer[] = [];
-    // A scratch of no record can't answer: each peer is denied below.
+    // A scratch without room for a record can't answer, and every peer is denied below.
     const size = Math.max(1, this.#records);
     for (let from = 0; from < peers.length; from += size) decisions.push(...this.#admitSlice(peers.slice(from, from + size)));
     return decisions;
@@ -238,7 +238,7 @@ class RunningPolicy implements PolicyEngine {
   }
 
   recount(listener: number, source: Address, zone = 0): void {
-    // A reload asks this of every connection in one turn: no iterator is made of the address.
+    // A reload calls this for every connection in one turn, so the address is read without an iterator.
     if (this.#has(listener)) this.#run(() => { this.#exports.recount(listener, source[0], source[1], source[2], source[3], zone); }, undefined);
   }
 
@@ -268,15 +268,15 @@ class RunningPolicy implements PolicyEngine {
   }
 
   takeState(from: PolicyEngine): void {
-    const left = from instanceof RunningPolicy ? this.#run(() => this.#carry(from), null) : null;
-    if (left === null) this.importState(from.exportState());
-    else if (left.size > 0) this.importState(recordsOf(from.exportState(), left));
+    const changed = from instanceof RunningPolicy ? this.#run(() => this.#copyLimits(from), null) : null;
+    if (changed === null) this.importState(from.exportState());
+    else if (changed.size > 0) this.importState(recordsOf(from.exportState(), changed));
   }
 
-  /** The limits that are left to records, or null where all are. */
-  #carry(from: RunningPolicy): ReadonlySet<bigint> | null {
-    const alike = [this, from].every(({ info }) => info.abiVersion === abi.ABI_VERSION);
-    return alike && !from.poisoned ? carryState(from.#exports, this.#exports) : null;
+  /** The identities of the limits that were not copied and have to go through records, or null where all have to. */
+  #copyLimits(from: RunningPolicy): ReadonlySet<bigint> | null {
+    const sameLayout = [this, from].every(({ info }) => info.abiVersion === abi.ABI_VERSION);
+    return sameLayout && !from.poisoned ? copyLimits(from.#exports, this.#exports) : null;
   }
 
   connections(listener: number): number {
@@ -288,14 +288,14 @@ class RunningPolicy implements PolicyEngine {
     return { used: this.#run(() => this.#exports.limiterUsed() >>> 0, 0), places };
   }
 
-  /** INVARIANT: a number beyond 32 bits would wrap on its way in and mean another listener. */
+  /** INVARIANT: only a listener's own number passes, because WebAssembly would wrap a number beyond 32 bits to another listener's. */
   #has(listener: number): boolean {
     return Number.isInteger(listener) && listener >= 0 && listener < this.info.listeners.length;
   }
 
-  /** Runs a question of which the answer stands in the detail words. */
-  #ask(question: () => number): Answer {
-    const verdict = this.#run(question, v.VERDICT_DENY);
+  /** Runs a call that returns a verdict and writes its reason, code and rule into the detail words. */
+  #query(call: () => number): Answer {
+    const verdict = this.#run(call, v.VERDICT_DENY);
     return this.#failure ?? this.#answer(verdict);
   }
 
@@ -308,7 +308,7 @@ class RunningPolicy implements PolicyEngine {
     return this.#view.getInt32(abi.DETAIL_BASE + field, true);
   }
 
-  /** INVARIANT: the answer's four numbers must agree with each other, or the module is done for. */
+  /** INVARIANT: the answer's four numbers agree with each other; otherwise the engine is poisoned. */
   #decision(verdict: number, reason: number, code: number, rule: number): Answer {
     if (!isCode(code) || rule < abi.NO_RULE || rule >= this.info.rules.length) return this.#poison(v.CODE_MODULE_RESULT);
     const { name, reason: due } = CODES[code];
@@ -325,7 +325,7 @@ class RunningPolicy implements PolicyEngine {
     return this.#failure;
   }
 
-  /** A trap ends the module for good. */
+  /** A trap poisons the engine for good. */
   #run<T>(call: () => T, otherwise: T): T {
     if (this.#failure !== null) return otherwise;
     try {

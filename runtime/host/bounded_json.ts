@@ -1,15 +1,15 @@
-// JSON of a module that is not yet trusted. A parse can't be interrupted, not even by ending its
-// thread, so what makes one slow is counted first, in a loop that can be: a module that asks for
-// minutes of parsing would otherwise hold up the end of the process that long.
+// Parses the JSON of a module that is not yet trusted. JSON.parse can't be interrupted, not even by terminating its
+// thread, so a module with JSON that takes minutes to parse could delay the end of the process as long. A loop that can
+// be interrupted therefore counts first all that makes parsing slow.
 
-/** The most of each that a text may have. */
+/** The most that a text may have of each. */
 export interface JsonBounds {
   readonly bytes: number;
-  /** Objects and lists. */
+  /** Objects and arrays. */
   readonly containers: number;
   /** Keys of all objects. */
   readonly keys: number;
-  /** Values of all lists and objects behind the first of each. */
+  /** Values of all arrays and objects, not counting the first of each. */
   readonly values: number;
   readonly depth: number;
 }

@@ -1,4 +1,4 @@
-// Bytes as text and beside each other, on every platform.
+// Converts bytes to hex and back, and compares bytes, on every platform.
 
 /** Lower-case hex. */
 export function hexOf(bytes: Uint8Array): string {

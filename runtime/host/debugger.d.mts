@@ -1,4 +1,4 @@
-/** Node's arguments for a program in which no signal is to open a debugger, however early it comes. */
+/** Arguments with which Node never opens a debugger on a signal, however early the signal comes. */
 export const WITHOUT_DEBUGGER: readonly string[];
-/** Closes what a signal opened before the program's first line. */
+/** Closes a debugger that a signal opened before the program's first line. */
 export function closeDebugger(): Promise<void>;

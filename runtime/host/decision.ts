@@ -1,10 +1,10 @@
-// A decision is a Permit or a Denial. A Permit can be made only beside the module's answer
-// (ask.ts), and nothing is forwarded without one.
+// A decision is a Permit or a Denial. Only `ask.ts`, which reads the module's answer, makes a Permit, and nothing is
+// forwarded without one.
 import type { Code, Reason } from "../abi/names.ts";
 
-const minted: unique symbol = Symbol("minted by ask.ts");
+const minted: unique symbol = Symbol("permit");
 
-/** Leave to serve one connection (or one bind); made by ask.ts alone. */
+/** The permission to serve one connection, or to make one bind. Only `ask.ts` makes one. */
 export interface Permit {
   readonly allowed: true;
   readonly code: Code;
@@ -25,28 +25,28 @@ export interface Denial {
 export type Decision = Permit | Denial;
 
 /**
- * Not refused with the facts so far, and not admitted: the name that the client asks for comes
- * next, or its identity. Whoever takes it for a Decision takes it for a refusal.
+ * The facts so far neither admit nor refuse the connection, because the client's server name or its identity is still to
+ * come. Code that reads it as a Decision reads a refusal.
  */
 export interface Pending {
   readonly allowed: false;
   readonly later: true;
 }
 
-/** The answer of a phase that others may follow. */
+/** The answer of a phase that another phase may follow. */
 export type Answer = Decision | Pending;
 
-/** What the rules would say if every `dryrun` rule were enforced; caps and limits aside. */
+/** The verdict that the rules, without caps and limits, would give if every `dryrun` rule were enforced. */
 export interface Shadow {
-  /** `undetermined`: a fact never came. */
+  /** `undetermined`: a fact that the rules need never came. */
   readonly verdict: "allow" | "deny" | "undetermined";
-  /** `none` unless it is a deny. */
+  /** `none` unless the verdict is `deny`. */
   readonly reason: Reason;
   readonly code: Code;
   readonly rule: number;
 }
 
-/** @internal for ask.ts; a test holds that no other file imports it. */
+/** @internal Only `ask.ts` imports it; a test checks that. */
 export function mintPermit(code: Code, rule: number): Permit {
   return { allowed: true, code, rule, [minted]: true };
 }

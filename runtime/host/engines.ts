@@ -1,5 +1,5 @@
-// The engine code that this release runs: its own and the previous release's, so that compiled
-// policies outlive an upgrade. Any other code is refused, whatever it says of itself.
+// The engine code that this release runs: its own and the previous release's, so that compiled policies still load after
+// an upgrade. Any other code is refused, whatever version it claims.
 import { ENGINE_ABI_VERSION, ENGINE_CODE_SHA256 } from "./pin.ts";
 
 export interface KnownEngine {
@@ -8,7 +8,7 @@ export interface KnownEngine {
   readonly abiVersion: number;
 }
 
-/** This release's engine, then that of 0.2.0, whose cells are a row of all columns a class. */
+/** This release's engine, then that of 0.2.0, whose cells are one row of all columns per class. */
 export const KNOWN_ENGINES: readonly KnownEngine[] = [
   { code: ENGINE_CODE_SHA256, abiVersion: ENGINE_ABI_VERSION },
   { code: "c3d93de5d46bcbd290792ab99374864c8d93c5e2280e51ce1bb58db8791debe2", abiVersion: 2 },

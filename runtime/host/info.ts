@@ -1,5 +1,5 @@
-// A module's own account of itself: its semantic JSON and source map, decoded with every field
-// checked. The bytes are intact when this runs, but who built them is not known.
+// Decodes a module's semantic JSON and source map, and checks every field. The bytes are intact when this runs, but the
+// module's builder is not known.
 import { isProfile, OS_PAGES, type Profile } from "../abi/profiles.ts";
 import { MAX_DIALERS, PAGE_BYTES } from "../abi/layout.ts";
 import { SECTION_MAP, SECTION_POLICY } from "../abi/sections.ts";
@@ -12,7 +12,7 @@ import type { VerifiedModule } from "./verify.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** What the compiler's own bounds let a policy come to, with room; the file is the tighter bound for most. */
+/** More than the compiler's own bounds let a policy have; for most policies the size of the file is the tighter bound. */
 const MEBI = 1024 * 1024;
 const BOUNDS: JsonBounds = { bytes: 128 * MEBI, containers: MEBI, keys: 2 * MEBI, values: 16 * MEBI, depth: 16 };
 /** The end of the year 9999. */
@@ -20,12 +20,12 @@ const MOST_SECONDS = 253_402_300_799;
 export const MOST_LISTENERS = 4_096;
 /** Port ranges of all listeners. */
 export const MOST_PORT_RANGES = 65_536;
-/** Prefixes of all `bind`, a set that several name counted once: one set of 1,024 intervals fits. */
+/** Prefixes of all `bind` clauses, where a set that several of them name counts once. One set of 1,024 intervals fits. */
 export const MOST_BIND_PREFIXES = 262_144;
 
 class Malformed extends Error {}
 
-/** Null where the sections do not say what a compiled policy says. `maxSteps` is the engine's word. */
+/** Null where the sections are not those of a compiled policy. `maxSteps` is the number in the engine's tables. */
 export function readInfo(module: VerifiedModule, maxSteps: number): PolicyInfo | null {
   const policy = module.custom.get(SECTION_POLICY);
   const map = module.custom.get(SECTION_MAP);
@@ -39,7 +39,7 @@ export function readInfo(module: VerifiedModule, maxSteps: number): PolicyInfo |
       (annotated ? { origin: readOrigin(fields(x)["origin"]), annotations: readAnnotations(fields(x)["annotations"]) } : { origin: readOrigin(x), annotations: NO_ANNOTATIONS }));
     const exposes = atMost(list(semantic["expose"]), MOST_LISTENERS).map(fields);
     whole(exposes.reduce((sum, expose) => sum + list(expose["ports"]).length, 0), 0, MOST_PORT_RANGES);
-    const namesDenied = deniedPorts(list(semantic["deny"]).map(fields).filter(asksName));
+    const namesDenied = deniedPorts(list(semantic["deny"]).map(fields).filter(needsName));
     const listeners = exposes.map((expose, id) => readListener(expose, id, bindOf, origins[id], namesDenied));
     return {
       sha256: module.sha256,
@@ -59,7 +59,7 @@ export function readInfo(module: VerifiedModule, maxSteps: number): PolicyInfo |
   }
 }
 
-/** Modules of earlier releases don't say one; what is said must be true. */
+/** A module of an earlier release names no profile; the name of a profile must fit the module's memory. */
 function readProfile(word: unknown, memoryBytes: number): Profile {
   if (word === undefined) return "host";
   if (!isProfile(word) || (word === "os" && memoryBytes !== OS_PAGES * PAGE_BYTES)) throw new Malformed();
@@ -100,7 +100,7 @@ function whole(value: unknown, least: number, most: number): number {
   return value;
 }
 
-/** Reads a `bind`'s prefixes; those who name one set share one list. */
+/** Reads the prefixes of a `bind`; several that name the same set share one array. */
 function binds(nets: Fields): (id: string) => readonly string[] {
   const known = new Map<string, readonly string[]>();
   let prefixes = 0;
@@ -133,7 +133,7 @@ function readListener(f: Fields, id: number, bindOf: (id: string) => readonly st
   const { mode, proto } = f;
   if ((proto !== "tcp" && proto !== "udp") || (proto === "udp" && mode !== "direct") || place === undefined) throw new Malformed();
   if (mode !== "tcp" && mode !== "passthrough" && mode !== "tls" && mode !== "mtls" && mode !== "direct") throw new Malformed();
-  // What binds by itself has nothing that the gateway would open.
+  // The gateway opens nothing for a service that binds by itself, so there is no backend.
   if (mode === "direct" && f["backend"] !== null) throw new Malformed();
   const ports = rising(list(f["ports"]).map(readPorts));
   return {
@@ -144,18 +144,18 @@ function readListener(f: Fields, id: number, bindOf: (id: string) => readonly st
     ports,
     bind: f["bind"] === null ? null : bindOf(text(f["bind"])),
     mode,
-    // Who may connect depends on them: they stand exactly where the mode has them.
+    // A certificate and an authority decide which clients connect, so they appear in exactly the modes that use them.
     cert: mode === "tls" || mode === "mtls" ? text(f["cert"]) : absent(f["cert"]),
     ca: mode === "mtls" ? text(f["ca"]) : absent(f["ca"]),
     backend: readBackend(f["backend"]),
-    asksNames: mode !== "tcp" && mode !== "direct" && ([...list(f["allow"]), ...list(f["deny"])].map(fields).some(asksName) || ports.some(namesDenied)),
+    needsNames: mode !== "tcp" && mode !== "direct" && ([...list(f["allow"]), ...list(f["deny"])].map(fields).some(needsName) || ports.some(namesDenied)),
     capConnections: whole(fields(f["cap"])["connections"], 1, 0xffffffff),
     origin: place.origin,
     annotations: place.annotations,
   };
 }
 
-/** Whether one of these top-level denies holds at a tcp port of a range; work is linear in the ranges. */
+/** Returns whether one of these top-level denies applies to a tcp port of a range. The work is linear in the number of ranges. */
 function deniedPorts(denies: readonly Fields[]): (ports: PortRange) => boolean {
   const edges = new Int32Array(65537);
   for (const { on } of denies) {
@@ -167,7 +167,7 @@ function deniedPorts(denies: readonly Fields[]): (ports: PortRange) => boolean {
       edges[last + 1] = (edges[last + 1] ?? 0) - 1;
     }
   }
-  /** How many ports below each are denied. */
+  /** For each port, how many lower ports are denied. */
   const below = new Uint32Array(65537);
   let open = 0;
   for (let port = 0; port < 65536; port++) {
@@ -177,8 +177,8 @@ function deniedPorts(denies: readonly Fields[]): (ports: PortRange) => boolean {
   return ({ first, last }) => (below[last + 1] ?? 0) > (below[first] ?? 0);
 }
 
-/** A rule that is enforced and has `sni`. */
-function asksName({ sni, dryrun }: Fields): boolean {
+/** Whether the rule is enforced and has `sni`. */
+function needsName({ sni, dryrun }: Fields): boolean {
   return typeof sni === "string" && dryrun !== true;
 }
 
@@ -188,7 +188,7 @@ function readPorts(value: unknown): PortRange {
   return { first, last: whole(Number(match?.[2] ?? match?.[1]), first, 65535) };
 }
 
-/** Sorted and disjoint, so that a listener has each port once. */
+/** Checks that the ranges are sorted and disjoint, so that a listener has each port once. */
 function rising(ranges: readonly PortRange[]): readonly PortRange[] {
   if (ranges.some(({ first }, i) => first <= (ranges[i - 1]?.last ?? 0))) throw new Malformed();
   return ranges;
@@ -206,7 +206,7 @@ function readOrigin(value: unknown): Origin {
   return { file: text(f["file"]), line: whole(f["line"], 1, 2 ** 31), column: whole(f["column"], 1, 2 ** 31) };
 }
 
-/** The rules of a listener stand in the semantic JSON in the same order as in the map. */
+/** A listener's rules have the same order in the semantic JSON as in the source map. */
 function readRules(rows: readonly unknown[], semantic: Fields, exposes: readonly Fields[], listeners: readonly ListenerInfo[]): readonly RuleInfo[] {
   const next = new Map<string, number>();
   return rows.map((row, id) => {
@@ -216,9 +216,9 @@ function readRules(rows: readonly unknown[], semantic: Fields, exposes: readonly
     const key = `${rule.action} ${String(f["listener"])}`;
     const at = next.get(key) ?? 0;
     next.set(key, at + 1);
-    const said = owner === undefined ? undefined : list(owner[rule.action])[at];
-    if (said === undefined) throw new Malformed();
-    return { ...rule, meaning: btoa(String.fromCharCode(...sha256(new TextEncoder().encode(`${rule.action} ${rule.listener ?? ""} ${JSON.stringify(said)}`)))).slice(0, 16) };
+    const written = owner === undefined ? undefined : list(owner[rule.action])[at];
+    if (written === undefined) throw new Malformed();
+    return { ...rule, meaning: btoa(String.fromCharCode(...sha256(new TextEncoder().encode(`${rule.action} ${rule.listener ?? ""} ${JSON.stringify(written)}`)))).slice(0, 16) };
   });
 }
 
@@ -228,7 +228,7 @@ function readRule(f: Fields, id: number, listeners: readonly ListenerInfo[]): Om
   const listener = f["listener"] === null ? null : listeners[whole(f["listener"], 0, listeners.length - 1)]?.name ?? null;
   const origins = list(f["origins"]).map(readOrigin);
   const names = list(f["names"]).map(text);
-  // Modules of version 1 have neither.
+  // Modules of version 1 have neither annotations nor `dryrun` and `until`.
   if (f["annotations"] === undefined) {
     return { id, action, listener, dryrun: false, until: null, names, origins, annotations: origins.map(() => NO_ANNOTATIONS) };
   }

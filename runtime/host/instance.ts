@@ -1,15 +1,15 @@
-// A module's exports, through the AssemblyScript loader: the one place that instantiates.
+// Instantiates a module through the AssemblyScript loader; no other file does.
 import { instantiateSync } from "@assemblyscript/loader";
 import { STATUS_VALID, TABLES_BASE } from "../abi/layout.ts";
 import type { LoadedPolicy } from "./module.ts";
 import { nextTurn } from "./platform.ts";
 
-/** Bytes of tables that are written in one turn of the event loop. */
+/** How many bytes of the tables are written in one turn of the event loop. */
 const TURN_BYTES = 1024 * 1024;
-/** Behind the tables stands the state; most of it that is written at once lies in so many bytes. */
+/** The state follows the tables; most of the state that a swap writes at once is within this many bytes. */
 const STATE_BYTES_MOST = 4 * 1024 * 1024;
 
-/** What every engine exports; all numbers cross as i32 (a u32 result comes back signed). */
+/** The exports of every engine. All numbers are passed as i32, so a u32 result comes back signed. */
 export interface EngineExports extends Record<string, unknown> {
   readonly memory: WebAssembly.Memory;
   abiVersion(): number;
@@ -30,7 +30,7 @@ export interface EngineExports extends Record<string, unknown> {
   identity?(listener: number, a: number, b: number, c: number, d: number, length: number, words: number): number;
   /** Not in engines of version 1; in version 2 without the last argument, which it does not need. */
   shadow?(listener: number, a: number, b: number, c: number, d: number, length: number, words: number): number;
-  /** Engines before version 3 take no `zone`, here and in the next two: to them a source is its prefix. */
+  /** Engines before version 3 take no `zone`, here and in the next two; they count a source by its prefix alone. */
   charge(listener: number, a: number, b: number, c: number, d: number, zone?: number): number;
   release(listener: number, a: number, b: number, c: number, d: number, zone?: number): void;
   recount(listener: number, a: number, b: number, c: number, d: number, zone?: number): void;
@@ -46,13 +46,13 @@ export interface EngineExports extends Record<string, unknown> {
   limiterUsed(): number;
 }
 
-/** Instantiates verified code; throws what WebAssembly throws. */
+/** Instantiates verified code. Throws the errors of WebAssembly. */
 export function instantiate(module: WebAssembly.Module): EngineExports {
   const { exports } = instantiateSync<EngineExports>(module, {});
   return exports;
 }
 
-/** A policy's engine in one go; where the tables stand apart they are valid already. */
+/** Instantiates a policy's engine in one turn. Tables that are not in the module were validated before. */
 export function instantiatePolicy(policy: LoadedPolicy): EngineExports {
   const exports = instantiate(policy.module);
   if (policy.tables !== null) {
@@ -62,7 +62,7 @@ export function instantiatePolicy(policy: LoadedPolicy): EngineExports {
   return exports;
 }
 
-/** The same in slices, so that large tables hold no thread up. */
+/** Instantiates a policy's engine and writes its tables in slices, so that large tables don't block the thread. */
 export async function instantiateInTurns(policy: LoadedPolicy): Promise<EngineExports> {
   const exports = instantiate(policy.module);
   const { tables } = policy;
@@ -72,7 +72,7 @@ export async function instantiateInTurns(policy: LoadedPolicy): Promise<EngineEx
     memory.set(tables.subarray(at, at + TURN_BYTES), TABLES_BASE + at);
     await nextTurn();
   }
-  // Zeros over zeros: the system gives the pages behind the tables now, and not in the turn of a swap.
+  // Writing zeros over zeros makes the system allocate the pages behind the tables now, and not in the turn of a swap.
   const end = TABLES_BASE + tables.length;
   for (let at = end; at < Math.min(end + STATE_BYTES_MOST, memory.length); at += TURN_BYTES) {
     memory.fill(0, at, at + TURN_BYTES);
@@ -82,7 +82,7 @@ export async function instantiateInTurns(policy: LoadedPolicy): Promise<EngineEx
   return exports;
 }
 
-/** INVARIANT: only where `validate` has passed over the same code and the same bytes (loadPolicyApart). */
+/** INVARIANT: `validate` has accepted the same code with the same tables before (loadPolicyApart). */
 function markValid(exports: EngineExports): void {
   new DataView(exports.memory.buffer).setUint32(STATUS_VALID, 1, true);
 }

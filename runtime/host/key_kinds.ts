@@ -1,8 +1,8 @@
-// What kind of key a file holds, by what it begins with; for messages alone.
+// Recognises which kind of key a file contains, for messages alone.
 
 export type KeyKind = "public" | "private" | "encrypted" | "certificate" | "ssh_public" | "ssh_private" | "der_public" | "der_private" | "raw";
 
-/** `text`: the bytes as Latin-1 or UTF-8. Null where it is none that is known. */
+/** `text`: the file's bytes as Latin-1 or UTF-8. Null where it is no known kind of key. */
 export function kindOfKey(text: string): KeyKind | null {
   // RFC 8410 in DER: a SEQUENCE, for a private key the version, and the identifier 1.3.101.112.
   if (text.slice(0, 24).includes("\u0006\u0003+ep")) return text.slice(0, 6).includes("\u0002\u0001\u0000") ? "der_private" : "der_public";

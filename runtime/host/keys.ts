@@ -1,4 +1,4 @@
-// Public keys that policies are checked with: PEM text -> TrustedKey, or a sentence.
+// Reads the public keys that signatures of policies are checked with: PEM text -> TrustedKey, or an error message.
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { failed, type Result } from "../result/result.ts";
 import { kindOfKey, type KeyKind } from "./key_kinds.ts";
@@ -9,14 +9,14 @@ export { trustedKey, type TrustedKey } from "./trusted_key.ts";
 
 const ONE_PUBLIC_KEY = /^\s*-----BEGIN PUBLIC KEY-----\r?\n[A-Za-z0-9+/=\r\n]+-----END PUBLIC KEY-----\s*$/;
 
-const PRIVATE = "holds a private key: name the public one, and keep this file where the policies are signed";
+const PRIVATE = "contains a private key: name the public one, and keep this file where the policies are signed";
 
 const NO_PUBLIC_KEY: Readonly<Partial<Record<KeyKind, string>>> = {
   private: PRIVATE, encrypted: PRIVATE, ssh_private: PRIVATE, der_private: PRIVATE,
-  certificate: "holds a certificate, and a public key is wanted: `ingressc keygen` makes a pair for policies",
-  ssh_public: "holds a key of OpenSSH, and PEM is wanted: `ssh-keygen -e -m PKCS8 -f FILE` writes an RSA or ECDSA key so, and `ingressc keygen` makes an Ed25519 pair",
-  der_public: "holds a public key in DER, and PEM is wanted: `openssl pkey -pubin -inform DER -in FILE -out KEY.pub` writes it",
-  raw: "holds the bytes of a key alone, and PEM is wanted: name the `.pub` file that `ingressc keygen` wrote",
+  certificate: "contains a certificate, not a public key: `ingressc keygen` makes a pair for policies",
+  ssh_public: "contains a key of OpenSSH, not one in PEM: make a pair for policies with `ingressc keygen`",
+  der_public: "contains a public key in DER, not in PEM: convert it with `openssl pkey -pubin -inform DER -in FILE -out KEY.pub`",
+  raw: "contains only the bytes of a key, not PEM: name the `.pub` file that `ingressc keygen` wrote",
 };
 
 /** One PEM block of a SubjectPublicKeyInfo, as `ingressc keygen` and `openssl pkey -pubout` write it. The error completes "FILE …". */
@@ -31,6 +31,6 @@ export function parsePublicKey(text: string): Result<TrustedKey, string> {
   } catch {
     return failed("is not a public key that can be read: write it again with `ingressc keygen`");
   }
-  if (key.asymmetricKeyType !== "ed25519") return failed(`holds a key of type ${key.asymmetricKeyType ?? "unknown"}: policies are signed with Ed25519`);
+  if (key.asymmetricKeyType !== "ed25519") return failed(`contains a key of type ${key.asymmetricKeyType ?? "unknown"}: policies are signed with Ed25519`);
   return trustedKey(new Uint8Array(key.export({ format: "der", type: "spki" })).subarray(-PUBLIC_KEY_BYTES));
 }

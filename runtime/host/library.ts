@@ -1,5 +1,5 @@
-// `ingressd/host`: asks a compiled policy, in Node, a browser or another runtime with WebAssembly. Random bytes and the
-// time come from the caller.
+// `ingressd/host`: loads and queries a compiled policy in Node, a browser or another runtime with WebAssembly. The caller
+// supplies random bytes and the time.
 import { formatAddress, parseAddress, type Address } from "../net/address.ts";
 import type { Result } from "../result/result.ts";
 import { openEngine } from "./ask.ts";
@@ -10,23 +10,23 @@ import { trustedKey, type TrustedKey } from "./trusted_key.ts";
 
 export interface LoadOptions {
   /**
-   * Ed25519 keys of 32 bytes each: only a module that one of them has signed is loaded. Without it a signature is not
-   * checked. Only Node can check one; on another platform every module is refused with `signature_bad`.
+   * Ed25519 keys of 32 bytes each. Only a module that one of them has signed is loaded. Without this option signatures are
+   * not checked. Only Node can check signatures; on another platform a signed module is then refused with `signature_bad`.
    */
   readonly trustedKeys?: readonly Uint8Array[];
 }
 
-/** Checks the bytes of a `.wasm` file of `ingressc build` whole. Throws TypeError where a trusted key is none or a weak one. */
+/** Loads a `.wasm` file of `ingressc build` from all of its bytes. Throws TypeError where a trusted key is malformed or weak. */
 export function loadModule(bytes: Uint8Array, { trustedKeys }: LoadOptions = {}): Result<LoadedPolicy, Refusal> {
   return loadPolicy(bytes, trustedKeys === undefined ? null : trustedKeys.map(accepted));
 }
 
-/** Starts a policy. `seed` has 16 random bytes, which its limits are kept under. */
+/** Starts a policy. `seed` has 16 random bytes, which key the tables of its caps and limits. */
 export function openPolicy(policy: LoadedPolicy, seed: Uint8Array): PolicyEngine {
   return openEngine(policy, seed);
 }
 
-/** An IPv4 or IPv6 address as the policy is asked about it, or null. */
+/** Parses an IPv4 or IPv6 address to the form that the engine takes; null where the text is no address. */
 export function addressOf(text: string): Address | null {
   return parseAddress(text);
 }
@@ -35,7 +35,7 @@ export function addressText(address: Address): string {
   return formatAddress(address);
 }
 
-/** A client's identity of the words of its verified certificate, for example `dns:jump.example`. */
+/** Makes a client's identity from the words of its verified certificate, for example `dns:jump.example`. */
 export function clientIdentity(words: readonly string[]): Identity {
   return identityOf(words);
 }

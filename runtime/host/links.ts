@@ -1,26 +1,26 @@
-// The way to a file, link by link. Whoever may write a directory that holds a link on the way, or
-// the file itself, decides where the path leads; and there is what to watch.
+// Follows a path to its file, link by link. A user who may write a directory with a link on the way, or the file's own
+// directory, can decide which file the path leads to. These directories are also the ones to watch for changes.
 import { lstatSync, readlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-/** As Linux has it. */
+/** The bound of Linux. */
 const MOST_LINKS = 40;
 
-/** An entry that could lead elsewhere: a link, the file itself, or what is missing. */
+/** An entry whose replacement would lead the path to another file: a link, the file itself, or a missing entry. */
 export interface Step {
-  /** Without links in it. */
+  /** A path without links. */
   readonly folder: string;
   readonly name: string;
-  /** Whose link it is; null where it is none. */
+  /** The uid of the link's owner; null where the entry is not a link. */
   readonly linkUid: number | null;
 }
 
 export interface Way {
-  /** In the order of the way; the last is the file's own, or where the way ends. */
+  /** In the order of the path; the last is the file's own entry, or the entry at which the path ends. */
   readonly steps: readonly Step[];
-  /** The file's path without links; null where the way ends before it. */
+  /** The file's path without links; null where the path leads to no file. */
   readonly real: string | null;
-  /** Why it ends before it; null where it does not. */
+  /** Why the path leads to no file; null where it leads to one. */
   readonly because: string | null;
 }
 
@@ -33,7 +33,7 @@ export function followLinks(path: string): Way {
     const [name, ...behind] = rest;
     if (name === undefined) return { steps, real: null, because: "it is a directory" };
     rest = behind;
-    // A link's text may climb: from where the link is, not from where the path was.
+    // `..` in a link's text is relative to the link's own directory.
     if (name === "..") {
       folder = dirname(folder);
       continue;

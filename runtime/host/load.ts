@@ -1,6 +1,6 @@
-// From a module's bytes to a policy that may be asked, or a refusal that names the cause: hash,
-// signature, shape, code, version and memory (verify.ts), then the engine's own `validate` over
-// the tables, then the self-test vectors that the compiler computed without the tables.
+// Loads a policy from a module's bytes, or refuses the module and names the cause. It checks hash, signature, shape, code,
+// version and memory (verify.ts), then runs the engine's own `validate` over the tables, then the self-test vectors that
+// the compiler computed without the tables.
 import { H_MAX_STEPS, MAX_NAME_BYTES, PROTO_TCP, PROTO_UDP, TABLES_BASE } from "../abi/layout.ts";
 import { isCode } from "../abi/names.ts";
 import { fnv1a64 } from "../abi/fnv.ts";
@@ -24,12 +24,12 @@ const MOST_VECTORS = 4096;
 /** A vector is nine values: eight numbers of at most twelve characters, and a name. */
 const VECTOR_BOUNDS: JsonBounds = { bytes: 2 * 1024 * 1024, containers: MOST_VECTORS + 1, keys: 0, values: 10 * MOST_VECTORS, depth: 2 };
 
-/** With `trust`, only what one of its keys has signed is loaded; without, a signature is not looked at. */
+/** With `trust`, only a module that one of its keys has signed is loaded; with null, a signature is not checked. */
 export function loadPolicy(bytes: Uint8Array, trust: Trust = null): Result<LoadedPolicy, Refusal> {
   return checked(bytes, trust, () => ({ module: new WebAssembly.Module(Uint8Array.from(bytes)), tables: null }));
 }
 
-/** The same, with the tables beside the module and not in it: for who has to write them in slices. */
+/** Loads a policy with its tables beside the module and not in it, so that the caller can write them in slices. */
 export function loadPolicyApart(bytes: Uint8Array, trust: Trust): Result<LoadedPolicy, Refusal> {
   return checked(bytes, trust, ({ data }) => ({ module: new WebAssembly.Module(withoutData(bytes)), tables: Uint8Array.from(data) }));
 }
@@ -46,12 +46,12 @@ function checked(bytes: Uint8Array, trust: Trust, compile: (verified: VerifiedMo
     if (check !== 0) return refuse("module_tables", `the module's tables are not sound (check ${check})`);
     const word = (field: number): number => new DataView(exports.memory.buffer).getUint32(TABLES_BASE + field, true);
     const info = readInfo(verified, word(H_MAX_STEPS));
-    if (info === null) return refuse("module_malformed", "the module's account of its listeners and rules can't be read or is beyond its bounds");
+    if (info === null) return refuse("module_malformed", "the module's semantic JSON or source map can't be read or exceeds its bounds");
     if (word(H_LISTENER_COUNT) !== info.listeners.length || word(H_RULE_COUNT) !== info.rules.length) {
-      return refuse("module_tables", "the module's tables and its account of them differ");
+      return refuse("module_tables", "the module's tables have other numbers of listeners or rules than its semantic JSON and source map");
     }
-    const differing = misplaced(exports, info);
-    if (differing !== null) return refuse("module_selftest", differing);
+    const difference = differenceFrom(exports, info);
+    if (difference !== null) return refuse("module_selftest", difference);
     const wrong = selfTest(exports, verified, info);
     return wrong === null ? ok({ info, module, tables }) : refuse("module_selftest", wrong);
   } catch (error) {
@@ -61,10 +61,10 @@ function checked(bytes: Uint8Array, trust: Trust, compile: (verified: VerifiedMo
 }
 
 /**
- * Where the tables and the account of a listener's ports differ, or null. Asked at both edges of
- * every range, inside and just outside: the gateway opens what the account says, and asks the tables.
+ * A sentence with the first difference between the tables and the semantic JSON, or null. The gateway opens the ports that
+ * the semantic JSON names and decides with the tables, so this compares both edges of every range, inside and just outside.
  */
-function misplaced(exports: EngineExports, { listeners, dialers, abiVersion }: PolicyInfo): string | null {
+function differenceFrom(exports: EngineExports, { listeners, dialers, abiVersion }: PolicyInfo): string | null {
   const detail = new DataView(exports.memory.buffer, DETAIL_BASE);
   const count = abiVersion < 3 ? 0 : new DataView(exports.memory.buffer).getUint32(TABLES_BASE + H_DIALER_COUNT, true);
   const dials = (service: string): boolean => {
@@ -72,7 +72,7 @@ function misplaced(exports: EngineExports, { listeners, dialers, abiVersion }: P
     exports.bind(Number(id >> 32n) | 0, Number(id & 0xffffffffn) | 0, PROTO_UDP, 0, 0, 0, 0, 0);
     return detail.getInt32(DETAIL_CODE, true) === CODE_DIAL_BIND;
   };
-  if (count !== dialers.length || !dialers.every(dials)) return "the module's tables and its account of them differ about who may dial";
+  if (count !== dialers.length || !dialers.every(dials)) return "the module's tables and its semantic JSON differ about who may dial";
   for (const { id, name, service, mode, proto: word, ports, bind } of listeners) {
     const proto = word === "udp" ? PROTO_UDP : PROTO_TCP;
     const binder = fnv1a64(mode === "direct" ? service : "ingressd");
@@ -83,27 +83,27 @@ function misplaced(exports: EngineExports, { listeners, dialers, abiVersion }: P
         || (ports[i - 1]?.last !== first - 1 && listens(first - 1))
         || (ports[i + 1]?.first !== last + 1 && listens(last + 1)));
       if (wrong !== undefined) {
-        return `the module's tables and its account of them differ about the ports of \`${name}\` (${wrong.first}-${wrong.last})`;
+        return `the module's tables and its semantic JSON differ about the ports of \`${name}\` (${wrong.first}-${wrong.last})`;
       }
-      // Who may bind there decides whether the gateway stands before the service.
+      // The tables also name who may bind there: the gateway, or the service itself for a listener in mode `direct`.
       exports.bind(Number(binder >> 32n) | 0, Number(binder & 0xffffffffn) | 0, proto, ports[0]?.first ?? 0, a, b, c, d);
       const code = detail.getInt32(DETAIL_CODE, true);
       if (code !== (mode === "direct" ? CODE_NO_TOKEN : CODE_GATEWAY_BIND) && !isLoopback([a, b, c, d])) {
-        return `the module's tables and its account of them differ about who may bind \`${name}\``;
+        return `the module's tables and its semantic JSON differ about who may bind \`${name}\``;
       }
     }
   }
   return null;
 }
 
-/** Local addresses to ask about; none is a wildcard where a `bind` names addresses. */
+/** The local addresses to compare at; none of them is a wildcard where a `bind` names addresses. */
 function localsOf(bind: readonly string[] | null): readonly Address[] {
   if (bind === null) return [ANY4, ANY6];
   const edges = [bind[0], bind.at(-1)].map((text) => (text === undefined ? null : parsePrefix(text)));
   return edges.flatMap((prefix) => (prefix === null || isWildcard(prefix.last) ? [] : [prefix.last]));
 }
 
-/** What the self-test found wrong, or null. */
+/** A sentence with the first failure of the self-test, or null. */
 function selfTest(exports: EngineExports, module: VerifiedModule, info: PolicyInfo): string | null {
   const body = module.custom.get(SECTION_VECTORS);
   const vectors = parseBounded(body ?? new Uint8Array(0), VECTOR_BOUNDS);
@@ -113,7 +113,7 @@ function selfTest(exports: EngineExports, module: VerifiedModule, info: PolicyIn
   const scratch = exports.scratch() >>> 0;
   for (const values of vectors) {
     const vector = module.engine.abiVersion === 1 ? readVector1(values) : readVector(values);
-    if (vector === null) return "a self-test vector is not what one is made of";
+    if (vector === null) return "a self-test vector is malformed";
     const { listener, source: [a, b, c, d], wall, name, code, rule } = vector;
     if (listener >= info.listeners.length || !isCode(code) || rule >= info.rules.length) return "a self-test vector is out of range";
     let verdict: number;
@@ -128,7 +128,7 @@ function selfTest(exports: EngineExports, module: VerifiedModule, info: PolicyIn
     const due = code === CODE_ALLOWED ? VERDICT_ALLOW : code === CODE_OPEN_IDENTITY ? VERDICT_IDENTITY : VERDICT_DENY;
     const same = verdict === due
       && detail.getInt32(DETAIL_CODE, true) === code && detail.getInt32(DETAIL_RULE, true) === rule;
-    if (!same) return `the module answers a self-test question wrongly (listener ${listener})`;
+    if (!same) return `the module's answer to a self-test vector is wrong (listener ${listener})`;
   }
   return null;
 }

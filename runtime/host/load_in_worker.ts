@@ -1,5 +1,5 @@
-// loadPolicy in a thread that is terminated when it takes too long: a module that is not yet
-// trusted never holds up the thread that serves.
+// Runs loadPolicyApart in a thread that is terminated when it takes too long, so that a module that is not yet trusted
+// never blocks the thread that serves.
 import { readFileSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { LOAD_WORKER } from "../package/files.ts";
@@ -8,24 +8,24 @@ import type { LoadedPolicy, Refusal } from "./module.ts";
 import { refuse } from "./verify.ts";
 import type { Trust } from "./verify.ts";
 
-/** What a thread has checked, with the bytes that it was given. */
+/** A policy that a thread has checked, with the bytes that the caller passed to it. */
 export interface LoadedInWorker extends LoadedPolicy {
   readonly bytes: Uint8Array;
 }
 
-/** What a thread says before it begins with the module: its number in /proc, null where there is none. */
+/** The message that a thread posts before it begins with the module: its number in /proc, null where there is none. */
 interface Began {
   readonly thread: number | null;
 }
 
-/** The clock ends a check at the latest after so many times its limit, on however busy a machine. */
+/** A check ends at the latest after this many times its time limit by the clock, even on a busy machine. */
 const CLOCK_FACTOR = 60;
-/** And its thread has so many times the limit to begin. */
+/** A thread may take this many times the time limit, by the clock, to begin. */
 const BEGIN_FACTOR = 6;
-/** Between two looks at a thread's time. */
+/** The most milliseconds between two readings of a thread's time. */
 const LOOK_MS = 1_000;
 
-/** Milliseconds of a processor that a thread of this process has had; null where the system does not say. */
+/** The processor time of a thread of this process, in milliseconds; null where the system does not report it. */
 function processorMs(thread: number): number | null {
   try {
     const ms = Number(readFileSync(`/proc/self/task/${thread}/schedstat`, "latin1").split(" ", 1)[0]) / 1e6;
@@ -36,16 +36,16 @@ function processorMs(thread: number): number | null {
 }
 
 /**
- * The bytes are given away: a whole buffer moves to the thread and is empty here afterwards; they
- * come back with the policy. `ending` gives the check up: its thread is terminated and the answer
- * comes at once. `timeoutMs` is the thread's own processor time, from when it begins with the module; where
- * the system does not say that, it is the clock's.
+ * Checks a module in a thread. Bytes that fill their whole buffer move to the thread, so the caller's array is empty
+ * afterwards; they come back with the policy. When `ending` aborts, the thread is terminated and the refusal comes at once.
+ * `timeoutMs` limits the thread's own processor time after it has begun with the module, or the time by the clock where
+ * the system does not report processor time.
  */
 export function loadPolicyInWorker(bytes: Uint8Array, trust: Trust, timeoutMs: number, ending?: AbortSignal): Promise<Result<LoadedInWorker, Refusal>> {
   const abandoned = refuse("module_selftest", "the module's checks were abandoned");
   if (ending?.aborted === true) return Promise.resolve(abandoned);
   return new Promise((resolve) => {
-    // To copy a large policy would hold this thread up.
+    // Copying a large policy would block this thread.
     const moved = isWhole(bytes) ? bytes : Uint8Array.from(bytes);
     const workerData = { bytes: moved, trust };
     const started = start(workerData);
@@ -76,8 +76,8 @@ export function loadPolicyInWorker(bytes: Uint8Array, trust: Trust, timeoutMs: n
     const abandon = (): void => { finish(abandoned); };
     ending?.addEventListener("abort", abandon);
     const vanished = (): void => { finish(refuse("module_selftest", "the module's checks ended without an answer")); };
-    // The answer comes when the thread's descriptors are free again, so that they are not counted
-    // among those of the gateway that then opens its ports.
+    // The promise resolves after the thread's descriptors are closed, so that the gateway doesn't count them when it then
+    // opens its ports.
     worker.on("message", (result: Result<LoadedInWorker, Refusal> | Began) => {
       if ("thread" in result) {
         watch(result);
@@ -92,7 +92,7 @@ export function loadPolicyInWorker(bytes: Uint8Array, trust: Trust, timeoutMs: n
   });
 }
 
-/** A machine, or a user, that is out of threads starts none. */
+/** Starts the thread; the system refuses one where the machine or the user has too many. */
 function start(workerData: { readonly bytes: Uint8Array<ArrayBuffer>; readonly trust: Trust }): Result<Worker, Refusal> {
   try {
     return ok(new Worker(LOAD_WORKER, { workerData, transferList: [workerData.bytes.buffer], execArgv: [] }));

@@ -1,4 +1,4 @@
-// The worker in which a module is checked: whatever it does, the thread can be ended.
+// The thread that checks a module. Its parent can terminate it, whatever the module does.
 import { readlinkSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import "./register.mjs";
@@ -9,10 +9,10 @@ let thread = null;
 try {
   thread = Number(readlinkSync("/proc/thread-self").split("/").at(-1));
 } catch {
-  // Not Linux, or no /proc: the clock counts.
+  // Without Linux's /proc the parent measures time by the clock.
 }
 parentPort.postMessage({ thread });
-// A list that is missing trusts nobody; null is the caller's word for "no signature is asked for".
+// A caller that requires no signature passes null; where no list was passed, no key is trusted.
 const policy = loadPolicyApart(bytes, trust === undefined ? [] : trust);
 if (policy.ok) parentPort.postMessage({ ok: true, value: { ...policy.value, bytes } }, [policy.value.tables.buffer, bytes.buffer]);
 else parentPort.postMessage(policy);

@@ -1,5 +1,5 @@
-// What the host offers to those who ask a compiled policy: types only. load.ts makes a
-// LoadedPolicy from bytes, ask.ts makes its PolicyEngine.
+// The types with which programs query a compiled policy. `load.ts` makes a LoadedPolicy from bytes, and `ask.ts` makes its
+// PolicyEngine.
 import type { Identity } from "./identity.ts";
 import type { Profile } from "../abi/profiles.ts";
 import type { Address } from "../net/address.ts";
@@ -11,9 +11,9 @@ export interface PortRange {
   readonly last: number;
 }
 
-/** One exposure as the module's semantic JSON states it; ids are the module's own. */
+/** One listener as the module's semantic JSON describes it. */
 export interface ListenerInfo {
-  /** Position in `listeners`, and what the module's calls take. */
+  /** The position in `listeners`, and the number by which the module's calls name the listener. */
   readonly id: number;
   readonly name: string;
   readonly service: string;
@@ -21,50 +21,51 @@ export interface ListenerInfo {
   readonly ports: readonly PortRange[];
   /** Prefixes of local addresses; null means the wildcard sockets 0.0.0.0 and ::. */
   readonly bind: readonly string[] | null;
-  /** `direct`: the service binds by itself, with a token; the gateway opens nothing. udp has no other yet. */
+  /** `direct`: the service binds by itself, with a token, and the gateway opens nothing. A udp listener has no other mode yet. */
   readonly mode: "tcp" | "passthrough" | "tls" | "mtls" | "direct";
   /** The certificate's name, where the gateway terminates TLS. */
   readonly cert: string | null;
-  /** The name of the authority of clients' certificates, where they are asked for. */
+  /** The name of the authority of client certificates, where the listener requires them. */
   readonly ca: string | null;
   readonly backend: { readonly kind: "tcp"; readonly host: string; readonly port: number }
     | { readonly kind: "unix"; readonly path: string } | null;
-  /** Whether a rule that holds here asks for the client's server name; `dryrun` rules don't count. */
-  readonly asksNames: boolean;
+  /** Whether an enforced rule that applies to this listener has `sni`, so that decisions need the client's server name. */
+  readonly needsNames: boolean;
   readonly capConnections: number;
   readonly origin: Origin;
   readonly annotations: Annotations;
 }
 
-/** Where the author wrote something. `file` is relative to the policy root. */
+/** The place of a rule or an expose in the policy's source. `file` is relative to the policy root. */
 export interface Origin {
   readonly file: string;
   readonly line: number;
   readonly column: number;
 }
 
-/** What the author wrote before a rule or an expose; null where nothing. */
+/** The annotations before a rule or an expose; null where the author wrote none. */
 export interface Annotations {
   readonly owner: string | null;
   readonly ticket: string | null;
   readonly why: string | null;
 }
 
-/** A rule by its canonical number; equal rules written twice have several origins. */
+/** A rule. Equal rules that the author wrote several times are one rule with several origins. */
 export interface RuleInfo {
+  /** The rule's number in canonical order. */
   readonly id: number;
   readonly action: "allow" | "deny";
-  /** Listener name; null for a top-level deny. */
+  /** The listener's name; null for a top-level deny. */
   readonly listener: string | null;
-  /** Never enforced; it only counts for the shadow verdict. */
+  /** The rule is never enforced; it only counts for the shadow verdict. */
   readonly dryrun: boolean;
-  /** UTC seconds from which an allow is no longer true; null: never. */
+  /** UTC seconds at which an allow ends; null where it has no end. */
   readonly until: number | null;
-  /** The same for rules of two policies that say the same of an expose of the same name; 16 characters. */
+  /** 16 characters that are equal for rules of two policies with the same meaning and an expose of the same name. */
   readonly meaning: string;
   readonly names: readonly string[];
   readonly origins: readonly Origin[];
-  /** One for each origin. */
+  /** One entry for each origin. */
   readonly annotations: readonly Annotations[];
 }
 
@@ -74,7 +75,7 @@ export interface PolicyInfo {
   /** SHA-256 of the semantic JSON, lower-case hex. */
   readonly treeSha256: string;
   readonly abiVersion: number;
-  /** What it was built for; `os` holds its bounds, and this host runs it as any other. */
+  /** The profile that the module was built for. A module with `os` keeps the bounds of that profile; this host runs it as any other. */
   readonly profile: Profile;
   readonly memoryBytes: number;
   /** The most loop iterations that one decision can take. */
@@ -92,23 +93,23 @@ export interface SignatureInfo {
   readonly keyId: string;
   /** 1 to 2^53 - 1. */
   readonly revision: number;
-  /** False where no trusted keys were given: then anybody may have written all of it. */
+  /** False where the caller passed no trusted keys; then anybody may have written the signature and the module. */
   readonly verified: boolean;
 }
 
-/** Checked but not yet running; holds compiled code and the parsed sections, no state. */
+/** A policy that was checked and is not running yet. It has compiled code and the parsed sections, and no state. */
 export interface LoadedPolicy {
   readonly info: PolicyInfo;
-  /** @internal for ask.ts */
+  /** @internal `instance.ts` instantiates it. */
   readonly module: WebAssembly.Module;
   /**
-   * @internal The bytes of the data segment, where `module` is the module without it: the engine's
-   * `validate` has passed over exactly these. Null where the module holds its tables itself.
+   * @internal The bytes of the data segment, where `module` is the module without it; the engine's `validate` has accepted
+   * exactly these bytes. Null where the module itself contains its tables.
    */
   readonly tables: Uint8Array | null;
 }
 
-/** Codes of modules that are refused; the message names the cause for an operator. */
+/** Why a module is refused, with a code, and a message that names the cause for an operator. */
 export interface Refusal {
   readonly code:
     | "module_too_large" | "module_malformed" | "module_hash" | "module_code"
@@ -125,76 +126,76 @@ export interface Clock {
   readonly wallSeconds: number | null;
 }
 
-export interface BindQuestion {
+/** A bind that a subject makes. */
+export interface BindRequest {
   readonly subject: string;
   readonly proto: "tcp" | "udp";
   readonly address: Address;
   readonly port: number;
 }
 
-/** A new peer, as the batch form takes it. */
+/** A new peer, for `admit`. */
 export interface Peer {
   readonly listener: number;
   readonly source: Address;
-  /** Number of the interface of a link-local source, for the keys of caps and limits; 0 or absent: none. */
+  /** The number of a link-local source's interface, for the keys of caps and limits; 0 or absent for any other source. */
   readonly zone?: number;
 }
 
 /**
- * A running policy. Every method answers; none throws. After a trap or an impossible answer
- * the engine is poisoned: everything is denied with `module_trap` or `module_result`.
+ * A running policy. No method throws. After a trap or an impossible answer the engine is poisoned: it denies everything
+ * with `module_trap` or `module_result`.
  */
 export interface PolicyEngine {
   readonly info: PolicyInfo;
   readonly poisoned: boolean;
-  /** Sets the time of the decisions that follow; a clock that runs backwards is held. */
+  /** Sets the time of the decisions that follow; a time earlier than the last one has no effect. */
   setClock(clock: Clock): void;
-  /** Phase 0 of one who shows no token: `no_token` where the policy grants it with one. */
-  bind(question: BindQuestion): Decision;
-  /** Phase 0 of one who has shown this token, which must be of this policy. */
+  /** Phase 0 for a subject without a token. The code is `no_token` where the policy grants the bind with a token. */
+  bind(request: BindRequest): Decision;
+  /** Phase 0 for a subject that has shown this token, which must be for this policy. */
   bindWithToken(token: ValidToken): Decision;
-  /** The listener at a protocol, port and local address (wildcard: exactly the wildcard), or -1. */
+  /** The listener at a protocol, port and local address, or -1. A wildcard address finds only a listener on the wildcard. */
   listenerAt(proto: "tcp" | "udp", port: number, local: Address): number;
-  /** Phase 1 without caps and limits: pure, nothing is charged. For recheck and explain. */
+  /** Phase 1 without caps and limits. It charges nothing; rechecks and `explain` use it. */
   accept(listener: number, source: Address): Answer;
   /**
-   * Phase 1 with caps and limits of a batch of peers, in order, in one call. Allowed and pending
-   * ones are charged; a pending one that is refused later must be released.
+   * Phase 1 with caps and limits for a batch of peers, in order, in one call. Allowed and pending peers are charged. The
+   * caller must release a pending peer that is refused later.
    */
   admit(peers: readonly Peer[]): readonly Answer[];
   /**
-   * Phases 1 and 2 without caps and limits: pure, nothing is charged. `name` is canonical (lower
-   * case, no trailing dot, at most 255 bytes), null where the client sends none. For a listener in
-   * mode `tcp` the name is no fact, and the answer is that of phase 1. Pending only for one in mode
-   * `mtls`, where the identity is still to come.
+   * Phases 1 and 2 without caps and limits; charges nothing. `name` is canonical (lower case, no trailing dot, at most 255
+   * bytes), null where the client sends none. For a listener in mode `tcp` the name is no fact, and the answer is that of
+   * phase 1. The answer is pending only for a listener in mode `mtls`, where the identity is still to come.
    */
   named(listener: number, source: Address, name: string | null): Answer;
-  /** The same for a client that shows no certificate: what would wait for one is refused. */
+  /** Phases 1 and 2 for a client that shows no certificate; a pending answer becomes a refusal. */
   hello(listener: number, source: Address, name: string | null): Decision;
-  /** Phases 1 to 3 without caps and limits: pure, nothing is charged. `identity` is of a verified certificate. */
+  /** Phases 1 to 3 without caps and limits; charges nothing. `identity` is that of a verified certificate. */
   identity(listener: number, source: Address, name: string | null, identity: Identity): Decision;
-  /** The same with the caps and limits of phase 4. An admitted one is charged. */
+  /** Phases 1 to 3, and phase 4 with its caps and limits. An admitted connection is charged. */
   admitIdentity(listener: number, source: Address, name: string | null, identity: Identity): Decision;
   /**
-   * The shadow verdict, or null where no dryrun rule holds for the listener. `name` and `identity` are
-   * undefined where they never came.
+   * The shadow verdict, or null where no dryrun rule applies to the listener. `name` and `identity` are undefined where
+   * they never came.
    */
   shadow(listener: number, source: Address, name: string | null | undefined, identity?: Identity): Shadow | null;
-  /** Gives back the caps of one admitted connection; `zone` as it was admitted. */
+  /** Releases the caps of one admitted connection. `zone` is the one with which it was admitted. */
   release(listener: number, source: Address, zone?: number): void;
-  /** Gives back the cap of phase 4 of one admitted connection. */
+  /** Releases the cap of phase 4 of one admitted connection. */
   releaseIdentity(listener: number, identity: Identity): void;
-  /** Counts a connection that lives on from before a reload; checks nothing. */
+  /** Counts a connection that was admitted before a reload in the caps of this policy, without a check. */
   recount(listener: number, source: Address, zone?: number): void;
-  /** The same for the cap of phase 4. */
+  /** Counts such a connection in the cap of phase 4, without a check. */
   recountIdentity(listener: number, identity: Identity): void;
-  /** Limits that outlive a reload (opaque); caps are recounted instead. */
+  /** The state of limits, which survives a reload, in opaque records. Caps are recounted instead. */
   exportState(): Uint8Array;
   importState(state: Uint8Array): void;
-  /** What `importState(from.exportState())` does, at once; both have the same seed and time. */
+  /** Does the same as `importState(from.exportState())`, faster. Both engines have the same seed and time. */
   takeState(from: PolicyEngine): void;
-  /** Concurrent connections that the module counts for a listener. */
+  /** How many concurrent connections the module counts for a listener. */
   connections(listener: number): number;
-  /** Limit entries in use and places in all, for `status`. */
+  /** How many entries of the limits' table are in use, and how many there are in all; for `status`. */
   limiterFill(): { readonly used: number; readonly places: number };
 }

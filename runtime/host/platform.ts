@@ -1,5 +1,5 @@
-// The platform's cryptography and turns of its event loop. This file is Node's; a bundle for a browser has
-// platform_portable.ts in its place (scripts/package/libraries.mjs).
+// The platform's cryptography and turns of its event loop, on Node. A bundle for a browser has platform_portable.ts in its
+// place (scripts/package/libraries.ts).
 import { createHash, createPublicKey, verify } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 
@@ -11,7 +11,7 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   return createHash("sha256").update(bytes).digest();
 }
 
-/** Whether `signature` is that of `message` by the Ed25519 key of 32 bytes; null where the platform can't check it. */
+/** Whether `signature` is a signature of `message` by the Ed25519 key of 32 bytes; null where the platform can't check it. */
 export function verifyEd25519(key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean | null {
   return verify(null, message, createPublicKey({ key: Buffer.concat([SPKI_HEAD, key]), format: "der", type: "spki" }), signature);
 }

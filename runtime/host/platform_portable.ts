@@ -1,4 +1,4 @@
-// What platform.ts has, without Node: for `ingressd/host` in a browser.
+// Replaces platform.ts in a browser and other runtimes, for `ingressd/host`; uses nothing of Node.
 import { sha256 as portable } from "@noble/hashes/sha2.js";
 
 /** The 32 bytes of a SHA-256. */
@@ -6,7 +6,7 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   return portable(bytes);
 }
 
-/** Null: a browser has Ed25519 only with an answer in a later turn, and a module is checked in one. */
+/** Always null, because a browser verifies Ed25519 only asynchronously, and a module is checked in one turn. */
 export function verifyEd25519(): boolean | null {
   return null;
 }

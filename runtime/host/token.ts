@@ -1,11 +1,12 @@
-// Tokens: leave to bind one endpoint, once, for a service that the policy exposes `as direct`. ingressd
-// mints them and the guard verifies them; both have the key, and the guarded program has neither.
+// Tokens. A token permits one bind of one endpoint for a service that the policy exposes `as direct`. ingressd mints tokens
+// and the guard verifies them; both have the key, and the guarded program has not.
 //
 //   0       1      2     3     4    6     8          16      24       40    56            88     120
 //   | version family proto scope port 0 | not after | subject address | nonce | policy digest | mac |
 //
-// All numbers little-endian; `not after` in UTC seconds (from it on the token holds no more), the subject as
-// FNV-1a-64, the address in sixteen bytes, the digest of the policy's tree, HMAC-SHA256 over all before it.
+// All numbers are little-endian. `not after` is in UTC seconds, and the token is invalid from then on. The subject is an
+// FNV-1a-64, the address has sixteen bytes, the digest is that of the policy's tree, and the MAC is HMAC-SHA256 over all
+// bytes before it.
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { fnv1a64 } from "../abi/fnv.ts";
 import * as v from "../abi/verdicts.ts";
@@ -22,11 +23,11 @@ const SCOPE_ADDRESS = 1;
 const SCOPE_WILDCARD = 2;
 const PROTOCOLS = { tcp: PROTO_TCP, udp: PROTO_UDP } as const;
 
-/** What a token is leave for. */
+/** The bind that a token permits. */
 export interface TokenFacts {
   readonly service: string;
   readonly proto: "tcp" | "udp";
-  /** The address that is bound; the wildcard of a family is one of its own. */
+  /** The address that is bound. A token for the wildcard of a family permits only the wildcard. */
   readonly address: Address;
   readonly port: number;
   /** SHA-256 of the policy's tree, lower-case hex. */
@@ -35,14 +36,14 @@ export interface TokenFacts {
 
 declare const verified: unique symbol;
 
-/** A token that `verifyToken` has let pass, for these facts; used up by it. */
+/** A token that `verifyToken` has accepted for these facts and thereby used up. */
 export interface ValidToken extends TokenFacts {
   /** UTC seconds. */
   readonly notAfter: number;
   readonly [verified]: true;
 }
 
-/** `key`: KEY_BYTES; `nonce`: NONCE_BYTES that no other token of the key has; `notAfter`: UTC seconds. */
+/** Makes a token. `key` has KEY_BYTES bytes, `nonce` has NONCE_BYTES that no other token of the key has; `notAfter` is in UTC seconds. */
 export function mintToken(facts: TokenFacts, notAfter: number, nonce: Uint8Array, key: Uint8Array): Uint8Array {
   const bytes = body(facts);
   bytes.writeBigUInt64LE(BigInt(notAfter), AT.notAfter);
@@ -50,7 +51,7 @@ export function mintToken(facts: TokenFacts, notAfter: number, nonce: Uint8Array
   return Buffer.concat([bytes, macOf(bytes, key)]);
 }
 
-/** Nonces of tokens that were used, until these hold no more. A full one has no room for another token. */
+/** The nonces of used tokens, each until its token expires. A full set refuses further tokens. */
 export class NonceSet {
   readonly #most: number;
   readonly #until = new Map<string, number>();
@@ -63,7 +64,7 @@ export class NonceSet {
     return this.#until.size;
   }
 
-  /** Null: it is taken. `now`, `notAfter`: UTC seconds. */
+  /** Adds a nonce and returns null, or the code of the refusal. `now` and `notAfter` are in UTC seconds. */
   take(nonce: Uint8Array, notAfter: number, now: number): CodeNumber | null {
     const text = Buffer.from(nonce).toString("hex");
     if (this.#until.has(text)) return v.CODE_TOKEN_REPLAYED;
@@ -75,8 +76,8 @@ export class NonceSet {
 }
 
 /**
- * The token where it is leave for `facts` at `now` (UTC seconds), which uses it up; else the code of what is wrong. Nothing
- * but length and version is looked at before the MAC.
+ * Returns the token if it permits `facts` at `now` (UTC seconds), and uses it up; otherwise the code of its fault. Only
+ * length and version are read before the MAC is checked.
  */
 export function verifyToken(token: Uint8Array, facts: TokenFacts, now: number, key: Uint8Array, nonces: NonceSet): ValidToken | CodeNumber {
   if (token.length < TOKEN_BYTES) return token.length === 0 ? v.CODE_NO_TOKEN : v.CODE_TOKEN_TRUNCATED;
@@ -98,7 +99,7 @@ export function verifyToken(token: Uint8Array, facts: TokenFacts, now: number, k
   return refused ?? ({ ...facts, notAfter } as ValidToken);
 }
 
-/** A key as its file has it: 64 hexadecimal digits on one line; null where it is none. */
+/** Reads the key from its file's bytes, 64 hexadecimal digits on one line; null for any other bytes. */
 export function readKey(bytes: Uint8Array): Uint8Array | null {
   const text = Buffer.from(bytes).toString("latin1").trim();
   return /^[0-9A-Fa-f]{64}$/.test(text) ? Buffer.from(text, "hex") : null;
@@ -106,7 +107,7 @@ export function readKey(bytes: Uint8Array): Uint8Array | null {
 
 const PROOF_TEXT = "ingress-guard proof 1";
 
-/** What shows that a guard has the key, without showing it: over the `challenge` of one connection, for one service. */
+/** The proof that a guard has the key, without the key itself, for the `challenge` of one connection and one service. */
 export function proofOf(key: Uint8Array, challenge: string, service: string): string {
   return createHmac("sha256", key).update(`${PROOF_TEXT}\0${challenge}\0${service}`).digest("hex");
 }
@@ -116,7 +117,7 @@ export function isProof(proof: string, key: Uint8Array, challenge: string, servi
   return given !== undefined && due !== undefined && timingSafeEqual(given, due);
 }
 
-/** What stands before the MAC, without end and nonce. */
+/** The bytes before the MAC, with zeros for `not after` and the nonce. */
 function body({ service, proto, address, port, policy }: TokenFacts): Buffer {
   const bytes = Buffer.alloc(AT.mac);
   bytes[0] = TOKEN_VERSION;

@@ -1,6 +1,6 @@
-// Reads a file that may open ports: the compiled policy, or the configuration. Who may write
-// it decides what is exposed, so a file, or a directory that holds it, that others can write
-// is refused (ownership.ts). One descriptor is checked and read; the path is never looked at twice.
+// Reads a file that may open ports: the compiled policy, or the configuration. A user who may write the file, or its
+// directory, decides what is exposed, so a file that others can write is refused, and so is one in a directory that others
+// can write (ownership.ts). The same descriptor is checked and read; the path is never opened twice.
 import { createHash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, read, readSync, statSync } from "node:fs";
 import { promisify } from "node:util";
@@ -10,10 +10,10 @@ import { folderFault, fileFault, unreadable, type Access } from "./ownership.ts"
 
 const readPart = promisify(read);
 
-/** Bytes that are read and hashed in one turn of the event loop. */
+/** How many bytes are read and hashed in one turn of the event loop. */
 const TURN_BYTES = 512 * 1024;
 
-/** A file that was checked and is open. */
+/** An open file that passed the checks. */
 interface Trusted {
   readonly fd: number;
   readonly size: number;
@@ -26,8 +26,8 @@ export interface HashedFile {
 }
 
 /**
- * The bytes of `path` (absolute and normal), or one sentence with the remedy. `what` is how messages
- * call it. A `private` file is also refused where others can read it than its owner and this process's groups.
+ * Returns the bytes of `path` (absolute and normal), or one sentence with the remedy. Messages call the file `what`. A
+ * `private` file is also refused where users other than its owner and this process's groups can read it.
  */
 export function readTrustedFile(path: string, maxBytes: number, what: string, access: Access = "public"): Result<Uint8Array, string> {
   const refuse = refusals(path, what);
@@ -48,7 +48,7 @@ export function readTrustedFile(path: string, maxBytes: number, what: string, ac
   }
 }
 
-/** The same over several turns of the event loop, with the hash; the bytes are a buffer of their own. */
+/** Reads the file over several turns of the event loop and hashes it; the bytes fill their own buffer. */
 export async function readTrustedFileInTurns(path: string, maxBytes: number, what: string): Promise<Result<HashedFile, string>> {
   const refuse = refusals(path, what);
   let fd = -1;
@@ -56,7 +56,7 @@ export async function readTrustedFileInTurns(path: string, maxBytes: number, wha
     const opened = openTrusted(path, maxBytes, "public", refuse);
     if (!opened.ok) return opened;
     fd = opened.value.fd;
-    // Not filled with zeros, which takes its time; only what was read is given out.
+    // Filling the buffer with zeros would take time, and only bytes that were read are returned.
     const bytes = Buffer.allocUnsafeSlow(opened.value.size);
     const hash = createHash("sha256");
     let length = 0;
@@ -81,9 +81,9 @@ function refusals(path: string, what: string): Refuse {
   return (sentence) => failed(`${what} \`${path}\` ${sentence}`);
 }
 
-/** Throws what the system says. */
+/** Throws the system's errors. */
 function openTrusted(path: string, maxBytes: number, access: Access, refuse: Refuse): Result<Trusted, string> {
-  // Whoever may write a directory with a link on the way could turn that link.
+  // A user who may write a directory with a link on the way could replace that link.
   const { steps, real, because } = followLinks(path);
   if (real === null) return refuse(`can't be read (${because ?? "it leads nowhere"})`);
   for (const step of steps) {
@@ -118,7 +118,7 @@ function cause(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** A descriptor, or why this process may not read the file. Throws what else the system says. */
+/** Returns a descriptor, or why this process may not read the file. Throws the system's other errors. */
 function openReadable(real: string, access: Access): number | string {
   try {
     return openSync(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);

@@ -1,5 +1,5 @@
-// Everything that is checked about a module's bytes before any of its code runs. The order is
-// hash, signature, shape, code, memory: what comes later may trust what came before.
+// Checks a module's bytes before any of its code runs, in the order hash, signature, shape, code, memory. A later check
+// relies on the earlier ones.
 import * as abi from "../abi/layout.ts";
 import {
   CORE_SECTIONS, CUSTOM_SECTIONS, pinnedBytes, readSections, readUnsigned, SECTION_CUSTOM, SECTION_DATA,
@@ -15,7 +15,7 @@ import type { TrustedKey } from "./trusted_key.ts";
 import type { Refusal, SignatureInfo } from "./module.ts";
 import { checkSignature, readSignature } from "./signature.ts";
 
-/** The largest module that is looked at. */
+/** A larger module is refused before any other check. */
 export const MAX_MODULE_BYTES = 256 * 1024 * 1024;
 
 export interface VerifiedModule {
@@ -23,9 +23,9 @@ export interface VerifiedModule {
   readonly engine: KnownEngine;
   readonly memoryBytes: number;
   readonly signature: SignatureInfo | null;
-  /** The bytes of the data segment, which belong at TABLES_BASE. */
+  /** The bytes of the data segment; their place in memory is TABLES_BASE. */
   readonly data: Uint8Array;
-  /** Bodies of the custom sections by name. */
+  /** The bodies of the custom sections by name. */
   readonly custom: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -33,7 +33,7 @@ export function refuse(code: Refusal["code"], message: string): Result<never, Re
   return failed({ code, message });
 }
 
-/** Whose signatures count. Null: none is asked for, and one that is there is not checked. An empty list trusts nobody. */
+/** The keys whose signatures are accepted. With null no signature is required, and a present one is not checked. With an empty list no module is accepted. */
 export type Trust = readonly TrustedKey[] | null;
 
 export function verifyModule(bytes: Uint8Array, trust: Trust): Result<VerifiedModule, Refusal> {
@@ -54,9 +54,9 @@ export function verifyModule(bytes: Uint8Array, trust: Trust): Result<VerifiedMo
   const core = sections.filter((s) => s.id !== SECTION_CUSTOM);
   const inOrder = core.every((s, i) => CORE_SECTIONS.includes(s.id) && s.id > (core[i - 1]?.id ?? 0));
   const named = customs.length === CUSTOM_SECTIONS.length && customs.every((s, i) => s.name === CUSTOM_SECTIONS[i]);
-  // The customs stand last: nothing of the engine follows them.
+  // The custom sections come last; no section of the engine follows them.
   if (!inOrder || !named || sections.indexOf(customs[0] ?? hash) !== core.length) {
-    return refuse("module_malformed", "the module has other sections than a compiled policy");
+    return refuse("module_malformed", "the module's sections are not those of a compiled policy");
   }
 
   const code = hexOf(sha256(pinnedBytes(sections, bytes)));
@@ -66,16 +66,16 @@ export function verifyModule(bytes: Uint8Array, trust: Trust): Result<VerifiedMo
   const memoryBytes = memoryOf(core);
   if (memoryBytes === null) return refuse("module_memory", `the module's memory is not one of fixed size within ${abi.MAX_PAGES * abi.PAGE_BYTES} bytes`);
   const data = dataOf(core);
-  if (data === null || abi.TABLES_BASE + data.length > memoryBytes) return refuse("module_malformed", "the module's data is not one segment within its memory at the tables' place");
+  if (data === null || abi.TABLES_BASE + data.length > memoryBytes) return refuse("module_malformed", "the module's data is not one segment at the tables' place within its memory");
   const version = headerWord(data, abi.H_VERSION);
   if (headerWord(data, abi.H_MAGIC) !== abi.TABLES_MAGIC || version !== engine.abiVersion) {
-    return refuse("module_version", `the module's tables have version ${version ?? "none"}, its engine reads ${engine.abiVersion}`);
+    return refuse("module_version", `the module's tables have version ${version ?? "none"}, and its engine reads version ${engine.abiVersion}`);
   }
-  if (data.length > (headerWord(data, abi.H_TABLES_END) ?? 0) - abi.TABLES_BASE) return refuse("module_tables", "the module's data goes on behind its tables, where the engine's state begins");
+  if (data.length > (headerWord(data, abi.H_TABLES_END) ?? 0) - abi.TABLES_BASE) return refuse("module_tables", "the module's data continues after its tables, where the engine's state begins");
   return ok({ sha256: hexOf(digest), engine, memoryBytes, signature: signature.value, data, custom: new Map(customs.map((s) => [s.name, s.body])) });
 }
 
-/** INVARIANT: where keys are trusted, nothing passes that none of them has signed. */
+/** INVARIANT: with `trust`, only a module that one of its keys has signed passes. */
 function signatureOf(bytes: Uint8Array, section: Section | null, trust: Trust): Result<SignatureInfo | null, Refusal> {
   if (section === null) {
     return trust === null ? ok(null) : refuse("signature_missing", "the module is not signed, and trusted keys make a signature mandatory");
@@ -87,11 +87,11 @@ function signatureOf(bytes: Uint8Array, section: Section | null, trust: Trust): 
   return wrong === null ? ok({ ...facts.value, verified: true }) : failed(wrong);
 }
 
-/** What to say of sections that do not end with a hash. */
+/** The refusal of a module whose sections do not end with a hash. */
 function noHash(sections: readonly Section[]): Result<never, Refusal> {
   if (sections.at(-1)?.name === SECTION_SIGNATURE) return refuse("signature_twice", "the module has more than one signature section");
   if (sections.at(-1)?.name !== SECTION_HASH && sections.some(({ name }) => name === SECTION_HASH)) {
-    return refuse("module_trailing", "something else than one signature follows the module's SHA-256");
+    return refuse("module_trailing", "the module's SHA-256 is followed by something other than one signature");
   }
   return refuse("module_hash", "the module does not end with its SHA-256: it was not built by ingressc, or it is cut off");
 }
@@ -101,7 +101,7 @@ function headerWord(data: Uint8Array, field: number): number | null {
   return new DataView(data.buffer, data.byteOffset, data.byteLength).getUint32(field, true);
 }
 
-/** Bytes of the one memory with initial = maximum, or null. */
+/** The size in bytes of the only memory, whose initial and maximum size are equal, or null. */
 function memoryOf(core: readonly Section[]): number | null {
   const body = core.find((s) => s.id === SECTION_MEMORY)?.body;
   if (body?.[0] !== 1 || body[1] !== 1) return null;
@@ -111,7 +111,7 @@ function memoryOf(core: readonly Section[]): number | null {
   return least[0] === most[0] && least[0] >= 1 && least[0] <= abi.MAX_PAGES ? least[0] * abi.PAGE_BYTES : null;
 }
 
-/** The bytes of the one active segment at TABLES_BASE, or null. */
+/** The bytes of the only data segment, which is active at TABLES_BASE, or null. */
 function dataOf(core: readonly Section[]): Uint8Array | null {
   const body = core.find((s) => s.id === SECTION_DATA)?.body;
   // one segment, memory 0, i32.const 1024, end

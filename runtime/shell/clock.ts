@@ -1,7 +1,7 @@
 // Time for every program that runs for long. This is the one file that reads the real clocks and arms
 // real timers; everything else is given a clock, so a test moves time by hand.
 
-import { heldWall } from "../host/held_wall.ts";
+import { monotonicWall } from "../host/wall_clock.ts";
 
 /** The part that only reads the time. */
 export interface Moments {
@@ -25,7 +25,7 @@ export type Cancel = () => void;
 export function systemClock(): Clock {
   return {
     monoMs: () => Math.floor(performance.now()),
-    wallMs: heldWall(() => Date.now()),
+    wallMs: monotonicWall(() => Date.now()),
     every(ms, tick) {
       const timer = setInterval(tick, ms);
       timer.unref();

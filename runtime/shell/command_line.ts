@@ -139,7 +139,7 @@ function wrongOperands(program: ProgramSpec, command: string | null, spec: Comma
 function unknownCommand(program: ProgramSpec, word: string): Misuse {
   const near = nearest(word, Object.keys(program.commands));
   const guarded = program.bare?.program === undefined ? "" : `; a program to run is written after \`--\`, as in \`${synopsis(program, null)}\``;
-  return misuse("unknown_command", `${program.name} has no command \`${word}\``, `${didYouMean(near)}\`${program.name} --help\` lists the commands${guarded}`);
+  return misuse("unknown_command", `unknown command \`${word}\``, `${didYouMean(near)}\`${program.name} --help\` lists the commands${guarded}`);
 }
 
 function unknownFlag(program: ProgramSpec, command: string | null, written: string, specs: FlagSpecs): Misuse {
@@ -149,7 +149,7 @@ function unknownFlag(program: ProgramSpec, command: string | null, written: stri
   const other = takers.length > 0 && named(written, specs) === null && written !== "--json" ? `it is a flag of ${takers.join(", ")}; ` : "";
   return misuse(
     "unknown_flag",
-    command === null ? `${program.name} has no flag \`${written}\`` : `\`${called(program, command)}\` has no flag \`${written}\``,
+    command === null ? `unknown flag \`${written}\`` : `\`${called(program, command)}\` has no flag \`${written}\``,
     `${other === "" ? didYouMean(near) : other}\`${called(program, command)} --help\` lists its flags`,
   );
 }

@@ -32,7 +32,7 @@ export function revisionsIn(directory: string): Revisions {
     const bytes = readTrustedFile(path, MOST_MARK_BYTES, "revision mark");
     if (!bytes.ok) return bytes;
     const read = parseMark(new TextDecoder().decode(bytes.value));
-    return read !== null ? ok(read) : failed(`revision mark \`${path}\` is damaged, so nobody can tell which policies are too old: put it back from a backup, or remove it once you know that the policy in place is the newest`);
+    return read !== null ? ok(read) : failed(`revision mark \`${path}\` is damaged, so it is not known which policies are too old: restore it from a backup, or remove it once you know that the policy in place is the newest`);
   }
 
   function refusal({ signature, sha256 }: PolicyInfo): string | null {

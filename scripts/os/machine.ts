@@ -36,7 +36,7 @@ export interface Machine extends Wire {
   readonly text: () => string;
   /** Resolves when a line was printed that many times; rejects if the machine ended before. */
   line(text: string, times?: number): Promise<void>;
-  /** Sends a frame without waiting. */
+  /** Sends a frame and returns at once. */
   post(frame: Buffer): void;
   counts(): Promise<readonly number[]>;
   /** Requests the verdict and resolves with the machine's status. */

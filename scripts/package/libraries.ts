@@ -10,7 +10,7 @@ const COMPILER = "compiler/library.ts";
 const HOST = "runtime/host/library.ts";
 const TARGET = "es2022";
 
-/** What `exports` of the published manifest says; paths are relative to the package. */
+/** The `exports` of the published manifest; paths are relative to the package. */
 export const EXPORTS = {
   "./compiler": { types: `./dist/lib/types/${declared(COMPILER)}`, default: "./dist/lib/compiler.mjs" },
   "./host": { types: `./dist/lib/types/${declared(HOST)}`, node: "./dist/lib/host.mjs", default: "./dist/lib/host_portable.mjs" },

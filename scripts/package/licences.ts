@@ -1,4 +1,4 @@
-// The licences of the packages whose code is in the bundles, as one text: their licences ask for it.
+// Writes the licences of the packages whose code is in the bundles as one text, because these licences require it.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { bundledPackages, ROOT } from "./project.ts";

@@ -1,8 +1,9 @@
 // Each program as one file that Node alone runs: `npm run package:single` writes dist/single/NAME.mjs.
 //
-// A program starts parts of itself: the thread that checks a module, the process that becomes a guarded program, the
-// process that hands connections in. In one file these are the same file, which looks at how it was started. koffi
-// has native code and stays a package: it is used where it is in a folder `node_modules` beside or above the file.
+// A program starts parts of itself: the thread that checks a module, the process that becomes a guarded program, and the
+// process that hands connections to a guarded program. All of them start the same file, which then looks at how it was
+// started. koffi stays a package because it contains native code; a program uses it if a folder `node_modules` beside or
+// above the file has it.
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
@@ -24,8 +25,8 @@ export const packageVersion = () => VERSION;
 const NODES = "v20.19.*|v20.[2-9][0-9].*|v22.*|v24.*|v2[6-9].*|v[3-9][0-9].*";
 
 /**
- * The first lines: sh starts Node so that SIGUSR1 never opens a debugger (runtime/host/debugger.mjs), and says which
- * Node is needed where it is missing or too old.
+ * The first lines. sh starts Node so that SIGUSR1 never opens a debugger (runtime/host/debugger.mjs), or names the Node
+ * that is needed if Node is missing or too old.
  */
 function head(program: string): string {
   const refuse = `echo "${program}: it needs Node 20.19 or later (20, 22, 24, 26), found \${v:-no node}" >&2; exit 4`;

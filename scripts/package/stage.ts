@@ -22,8 +22,10 @@ export async function stage(): Promise<string> {
   rmSync(STAGE, { recursive: true, force: true });
   const folder = join(STAGE, "dist", basename(build));
   mkdirSync(folder, { recursive: true });
-  for (const name of readdirSync(build)) {
-    if (name.endsWith(".map")) continue;
+  for (const entry of readdirSync(build, { withFileTypes: true })) {
+    const { name } = entry;
+    // The folder is the compile cache of programs that have run here.
+    if (!entry.isFile() || name.endsWith(".map")) continue;
     // The maps are not in the package, because the sources that they lead to are not.
     writeFileSync(join(folder, name), readFileSync(join(build, name), "utf8").replace(/^\/\/# sourceMappingURL=.*\n?/m, ""));
   }

@@ -1,6 +1,6 @@
-// Access rules of other programs, as policies: what a policy's own tests ask is asked of nginx,
+// Access rules of other programs, as policies: the requests of a policy's own tests are sent to nginx,
 // HAProxy and the kernel's packet filter too, with the configuration beside the policy in
-// tests/cases/acl. The source is told by the PROXY protocol; nft gets real connections, in a
+// tests/cases/acl. The PROXY protocol names the source; nft gets real connections, in a
 // network namespace of its own.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -28,13 +28,13 @@ function tested(name: string): Tested {
   return result;
 }
 
-/** What the policy's tests ask in one line each, and expect. */
+/** The `from` lines of the policy's tests, with the verdicts that they expect. */
 function questions({ policy }: Tested): readonly Question[] {
   return policy.tests.flatMap((t) => t.lines).filter((line): line is Question => line.kind === "from");
 }
 
 const source = ({ source: words }: Question): string => addressText(words.reduce((all, word) => (all << 32n) | BigInt(word), 0n));
-const told = (q: Question, allowed: boolean): string => `${source(q)} ${q.sni ?? ""} ${allowed ? "allow" : "deny"}`;
+const summary = (q: Question, allowed: boolean): string => `${source(q)} ${q.sni ?? ""} ${allowed ? "allow" : "deny"}`;
 
 for (const name of readdirSync(cases).filter((f) => f.endsWith(".ingress")).map((f) => f.slice(0, -".ingress".length))) {
   acl(`${name}: the tests of the policy pass`, () => {
@@ -45,7 +45,7 @@ for (const name of readdirSync(cases).filter((f) => f.endsWith(".ingress")).map(
   });
 }
 
-/** A configuration with each pattern, which stands in it once, replaced. */
+/** A configuration with each pattern, which occurs in it once, replaced. */
 function adapted(name: string, changes: readonly (readonly [string, string])[]): string {
   return changes.reduce((all, [from, to]) => {
     assert.is(all.split(from).length, 2, `${name} has \`${from}\` once`);
@@ -148,9 +148,9 @@ for (const { program, policy, config, args, payload } of PROXIES) {
     const ended = once(child, "close");
     try {
       await listening(port, ended).catch((error: unknown) => { throw new Error(`${String(error)}: ${said}`); });
-      const asked = questions(tested(policy));
-      const answers = await Promise.all(asked.map((q) => served(port, q, payload(q))));
-      assert.equal(asked.map((q, i) => told(q, answers[i] === true)), asked.map((q) => told(q, q.expected.verdict === "allow")));
+      const requests = questions(tested(policy));
+      const answers = await Promise.all(requests.map((q) => served(port, q, payload(q))));
+      assert.equal(requests.map((q, i) => summary(q, answers[i] === true)), requests.map((q) => summary(q, q.expected.verdict === "allow")));
       assert.ok(answers.includes(true) && answers.includes(false));
     } finally {
       child.kill("SIGKILL");
@@ -164,13 +164,13 @@ for (const { program, policy, config, args, payload } of PROXIES) {
 /** In the namespace: listens on the ports, connects from each source to its port, prints what happened. */
 const PROBE = `
   const { connect, createServer } = require("node:net");
-  const [ports, asked] = JSON.parse(process.argv[1]);
+  const [ports, requests] = JSON.parse(process.argv[1]);
   const open = (port) => new Promise((done) => createServer((s) => s.on("error", () => {}).end()).listen(port, "0.0.0.0", done).unref());
   const reached = ([localAddress, port]) => new Promise((done) => {
     const s = connect({ host: "127.0.0.1", port, localAddress });
     s.on("connect", () => { done(true); s.destroy(); }).on("error", (e) => done(e.code === "ECONNREFUSED" ? false : e.code));
   });
-  Promise.all(ports.map(open)).then(() => Promise.all(asked.map(reached))).then((a) => { console.log(JSON.stringify(a)); });
+  Promise.all(ports.map(open)).then(() => Promise.all(requests.map(reached))).then((a) => { console.log(JSON.stringify(a)); });
 `;
 
 const INSIDE = 'ip link set lo up; nft -f "$1"; for a in $2; do ip addr add $a/32 dev lo; done; exec "$3" -e "$4" "$5"';
@@ -178,20 +178,20 @@ const namespace = spawnSync("unshare", ["-n", "sh", "-ec", INSIDE, "sh", join(ca
 if (namespace.status === 0) {
   acl("nft decides like host_rules", () => {
     const policy = tested("host_rules");
-    const asked = questions(policy).flatMap((q) => {
+    const requests = questions(policy).flatMap((q) => {
       const { to } = q;
       const ranges = to.kind === "port" ? [{ first: to.port, last: to.port }] : policy.policy.exposes.find((e) => e.name === to.name)?.ports ?? [];
       return ranges.flatMap(({ first, last }) => Array.from({ length: last - first + 1 }, (_, i) => ({ q, port: first + i })));
     });
-    assert.ok(asked.length > questions(policy).length);
-    const sources = [...new Set(asked.map(({ q }) => source(q)))].join(" ");
-    const work = JSON.stringify([[...new Set(asked.map(({ port }) => port))], asked.map(({ q, port }) => [source(q), port])]);
+    assert.ok(requests.length > questions(policy).length);
+    const sources = [...new Set(requests.map(({ q }) => source(q)))].join(" ");
+    const work = JSON.stringify([[...new Set(requests.map(({ port }) => port))], requests.map(({ q, port }) => [source(q), port])]);
     const { status, stdout, stderr } = spawnSync(
       "unshare", ["-n", "sh", "-ec", INSIDE, "sh", join(cases, "host_rules.nft"), sources, process.execPath, PROBE, work], { encoding: "utf8", timeout: 10_000 },
     );
     assert.is(status, 0, stderr);
     const answers: unknown = JSON.parse(stdout);
-    assert.equal(answers, asked.map(({ q }) => q.expected.verdict === "allow"), asked.map(({ q, port }) => `${source(q)}:${port}`).join(" "));
+    assert.equal(answers, requests.map(({ q }) => q.expected.verdict === "allow"), requests.map(({ q, port }) => `${source(q)}:${port}`).join(" "));
   });
 } else {
   skip("nft decides like host_rules", `nft in a network namespace: ${namespace.error?.message ?? namespace.stderr.trim().split("\n")[0] ?? ""}`);

@@ -47,8 +47,8 @@ words("flags and operands", () => {
     ["a --", "a |"],
   ];
   for (const [given, meant] of rows) {
-    const asked = read(given);
-    const text = asked.ok ? meaning(asked.value) : asked.error.code;
+    const parsed = read(given);
+    const text = parsed.ok ? meaning(parsed.value) : parsed.error.code;
     assert.is(text, meant, given);
   }
 });
@@ -59,10 +59,10 @@ words("an unknown flag gets the nearest one", () => {
   }));
 });
 
-function meaning(asked: ParsedCommand): string {
-  if (asked.kind === "version") return asked.kind;
-  if (asked.kind === "help") return `help ${asked.command}`;
-  return `${asked.args.operands.join(" ")} | ${[...asked.args.flags].map(([k, v]) => `${k}=${v}`).join(" ")}`.trimEnd();
+function meaning(parsed: ParsedCommand): string {
+  if (parsed.kind === "version") return parsed.kind;
+  if (parsed.kind === "help") return `help ${parsed.command}`;
+  return `${parsed.args.operands.join(" ")} | ${[...parsed.args.flags].map(([k, v]) => `${k}=${v}`).join(" ")}`.trimEnd();
 }
 
 words("requests", () => {
@@ -120,7 +120,7 @@ function requestText(r: Exclude<ReturnType<typeof parseRequest>, { readonly clas
 }
 
 words("a wrong word of a request is marked, with a remedy", () => {
-  // What is wrong stands between the arrows; behind it the sentence and the remedy.
+  // The arrows enclose the wrong word; the message and the remedy follow.
   const rows: readonly (readonly [given: string, message: RegExp, help: RegExp])[] = [
     [">form< 1.2.3.4 to web", /begins with `from` or `bind`, not `form`/, /write `from 203/],
     [">\"from\"< 1.2.3.4 to web", /not `from`/, /write/],
@@ -193,7 +193,7 @@ words("a wrong word of a request is marked, with a remedy", () => {
   }
 });
 
-words("what is marked can't steer a terminal, and a long request is not shown", () => {
+words("marked text can't control a terminal, and a long request is not shown", () => {
   const steering = parseRequest("from \u001b[2J to web", ["web"]);
   assert.is(isRequest(steering) ? "" : steering.report?.(paint({ color: false })), "  from \\u{1b}[2J to web\n       ^^^^^^^^^");
   const long = parseRequest(`from ${"1".repeat(10_000)} to web`, ["web"]);

@@ -1,4 +1,4 @@
-// Which local address is asked about: one that the gateway could bind. A test line at a `bind` that begins
+// A request has a local address that the gateway could bind. A test line at a `bind` that begins
 // at 0.0.0.0 or `::` says what the gateway does, and costs what the policy has in listeners.
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
@@ -21,7 +21,7 @@ const PREFIXES: readonly (readonly [prefix: string, address: string | null])[] =
 ];
 
 for (const [text, due] of PREFIXES) {
-  bindable(`of ${text} ${due ?? "nothing"} is asked about`, () => {
+  bindable(`the address that a request has in ${text} is ${due ?? "none"}`, () => {
     const prefix = parsePrefix(text);
     const address = prefix === null ? null : bindableAddress(prefix);
     assert.is(address === null ? null : formatAddress(address), due);
@@ -31,7 +31,7 @@ for (const [text, due] of PREFIXES) {
 const BINDS = ["any4", "any6", "internet", "private", "loopback", "linklocal", "any4 except 10.0.0.0/8", "0.0.0.0/1", "::/1", "0.0.0.0/8, 192.0.2.0/24", "any6 except 2000::/3", "any except 192.0.2.1", "any4, ::1", "128.0.0.0/1", "0.0.0.0/7"];
 
 for (const bind of BINDS) {
-  bindable(`at \`bind ${bind}\` a listener is asked where the gateway would listen`, () => {
+  bindable(`a request for a listener with \`bind ${bind}\` has an address where the gateway would listen`, () => {
     const policy = loaded(moduleOf(`edition 1\nexpose e on tcp 1-65535 bind ${bind} { allow from any }`));
     const [listener] = policy.info.listeners;
     if (listener === undefined) throw new Error("no listener");
@@ -47,26 +47,26 @@ for (const bind of BINDS) {
   });
 }
 
-bindable("a target costs one question a listener, however many ports and prefixes there are", () => {
+bindable("a target costs one lookup per listener, however many ports and prefixes there are", () => {
   const policy = loaded(moduleOf(`edition 1
 expose a on tcp 1-65535 bind internet { allow from any }
 expose b on tcp 1-65535 bind private { allow from any }
 expose c on tcp 443 bind loopback { allow from any }
 `));
   const engine = freshEngine(policy, null);
-  let asked = 0;
+  let calls = 0;
   const listenerAt = engine.listenerAt.bind(engine);
   engine.listenerAt = (...place) => {
-    asked++;
+    calls++;
     return listenerAt(...place);
   };
   for (const [to, names] of [
     [{ kind: "expose", name: "a" }, ["a"]], [{ kind: "port", proto: "tcp", port: 443, local: null }, ["a", "b", "c"]],
     [{ kind: "port", proto: "tcp", port: 444, local: null }, ["a", "b"]],
   ] as const) {
-    asked = 0;
+    calls = 0;
     assert.equal(listenersMeant(policy.info, engine, to).map(({ listener }) => listener?.name), names);
-    assert.is(asked, names.length);
+    assert.is(calls, names.length);
   }
 });
 
@@ -103,15 +103,15 @@ for (const local of ["0.0.0.0", "::", "::ffff:0.0.0.0", "0.1.2.3", "224.0.0.1", 
     assert.match(err, /ING406/);
     assert.match(err, /omit `local`/);
     dir.write("p.ingress", "edition 1\nexpose console on tcp 9443 bind any4 { allow from any }\n");
-    const asked = await ingresscHere(["explain", "p.ingress", line], dir.path);
-    assert.is(asked.code, 2);
-    assert.match(asked.err, /no connection arrives at/);
+    const calls = await ingresscHere(["explain", "p.ingress", line], dir.path);
+    assert.is(calls.code, 2);
+    assert.match(calls.err, /no connection arrives at/);
     dir.remove();
   });
 }
 
 for (const [local, name] of [["1.0.0.0", "e"], ["223.255.255.255", "e"], ["240.0.0.1", "e"], ["127.0.0.1", "e"]] as const) {
-  bindable(`local ${local} beside those is asked`, async () => {
+  bindable(`a test line may name local ${local}, which no default is`, async () => {
     const dir = folder();
     dir.write("p.ingress", `edition 1\nexpose ${name} on tcp 9443 bind any4 { allow from any }\ntest "it" { from 203.0.113.9 to tcp 9443 local ${local} => allow }\n`);
     const { code, out } = await ingresscHere(["test", "p.ingress"], dir.path);

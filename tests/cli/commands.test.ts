@@ -31,17 +31,17 @@ interface Row {
   readonly err?: RegExp;
 }
 
-async function hold(dir: Folder, rows: readonly Row[]): Promise<void> {
+async function checkAll(dir: Folder, rows: readonly Row[]): Promise<void> {
   for (const row of rows) check(row, await ingresscHere(row.args, dir.path));
 }
 
 function check({ args, exit, out = /^$/, err = /^$/ }: Row, ended: Ended): void {
-  const told = `ingressc ${args.join(" ")}\n${ended.out}${ended.err}`;
-  assert.is(ended.code, exit, told);
-  assert.match(ended.out, out, told);
-  assert.match(ended.err, err, told);
-  assert.not.match(ended.out + ended.err, /\n {4}at /, told);
-  assert.not.ok(`${ended.out}${ended.err}`.includes("\u001b"), told);
+  const transcript = `ingressc ${args.join(" ")}\n${ended.out}${ended.err}`;
+  assert.is(ended.code, exit, transcript);
+  assert.match(ended.out, out, transcript);
+  assert.match(ended.err, err, transcript);
+  assert.not.match(ended.out + ended.err, /\n {4}at /, transcript);
+  assert.not.ok(`${ended.out}${ended.err}`.includes("\u001b"), transcript);
 }
 
 commands("a process has the same answers: one of each exit code", async ({ dir }) => {
@@ -64,11 +64,11 @@ commands("a process has the same answers: one of each exit code", async ({ dir }
 commands("a usage mistake is one sentence with a remedy, exit 2", async ({ dir }) => {
   dir.write("good.ingress", GOOD);
   mkdirSync(dir.at("folder"), { recursive: true });
-  await hold(dir, [
+  await checkAll(dir, [
     { args: [], exit: 2, err: /^ingressc: no command is given\nhelp: .*--help/ },
-    { args: ["biuld", "good.ingress"], exit: 2, err: /^ingressc: ingressc has no command `biuld`\nhelp: did you mean `build`\?/ },
-    { args: ["--vresion"], exit: 2, err: /no flag `--vresion`/ },
-    { args: ["toString"], exit: 2, err: /no command `toString`/ },
+    { args: ["biuld", "good.ingress"], exit: 2, err: /^ingressc: unknown command `biuld`\nhelp: did you mean `build`\?/ },
+    { args: ["--vresion"], exit: 2, err: /unknown flag `--vresion`/ },
+    { args: ["toString"], exit: 2, err: /unknown command `toString`/ },
     { args: ["check"], exit: 2, err: /needs FILE\nhelp: write `ingressc check FILE`/ },
     { args: ["check", "none.ingress"], exit: 2, err: /^ingressc: there is no file `none.ingress`\nhelp: / },
     { args: ["build", "folder"], exit: 2, err: /`folder` is a folder\nhelp: / },
@@ -93,7 +93,7 @@ commands("a refused input shows all its errors and a count, exit 3", async ({ di
   dir.write("empty.ingress", "");
   dir.write("escape.ingress", "edition 1\nnet x = file \"../secret.txt\" max 5\n");
   const both = /error\[ING403\][^]*two\.ingress:3:\d+[^]*error\[ING303\][^]*two\.ingress:4:\d+[^]*ingressc: 2 errors in `two\.ingress`\n$/;
-  await hold(dir, [
+  await checkAll(dir, [
     { args: ["check", "two.ingress"], exit: 3, err: both },
     { args: ["build", "two.ingress"], exit: 3, err: both },
     { args: ["test", "two.ingress"], exit: 3, err: /2 errors/ },
@@ -112,7 +112,7 @@ commands("a failing test is shown side by side, exit 1, and nothing is written",
   dir.write("fails.ingress", FAILING);
   dir.write("fails.wasm", "the last good module");
   const beside = /FAIL "lab"\n +--> fails\.ingress:8:3\n +8 \| from 198\.51\.100\.7 to web => deny cidr\n +\| expected +actual\n +\| deny cidr +allow at tcp 443 of web\n +=.*`allow named staff` in web, fails\.ingress:4:3\n/;
-  await hold(dir, [
+  await checkAll(dir, [
     { args: ["test", "fails.ingress"], exit: 1, out: new RegExp(`${beside.source}[^]*1 of 2 test lines failed\n$`) },
     { args: ["build", "fails.ingress"], exit: 1, out: /1 of 2 test lines failed, so `fails\.wasm` is not written\n$/ },
     { args: ["check", "fails.ingress"], exit: 0, out: /is valid/ },
@@ -122,7 +122,7 @@ commands("a failing test is shown side by side, exit 1, and nothing is written",
 
 commands("build writes a module that inspect and explain answer from alone", async ({ dir }) => {
   dir.write("good.ingress", GOOD);
-  await hold(dir, [{
+  await checkAll(dir, [{
     args: ["build", "good.ingress"], exit: 0,
     out: /^built good\.wasm\n  listeners  1 \(tcp 443\)\n  rules      2 \(1 allow, 1 deny\)\n  prefixes   2\n  tests      2 lines of 1 test passed\n  module     [\d,]+ bytes\n  decision   at most \d+ steps\n  sha256     [0-9a-f]{64}\n$/,
   }]);
@@ -131,7 +131,7 @@ commands("build writes a module that inspect and explain answer from alone", asy
   dir.write("moved/alone.wasm", module);
   module[module.length >> 1] = (module[module.length >> 1] ?? 0) ^ 1;
   dir.write("flipped.wasm", module);
-  await hold(dir, [
+  await checkAll(dir, [
     { args: ["inspect", "moved/alone.wasm"], exit: 0, out: /this release loads it[^]*abi version  \d+[^]*ingress\.sha256[^]*web  tcp 443, backend 127\.0\.0\.1:8080[^]*`deny named lab` in web, good\.ingress:5:3/ },
     { args: ["inspect", "flipped.wasm"], exit: 3, err: /code [^]*is refused \(module_hash\)/ },
     {
@@ -176,7 +176,7 @@ commands("--json is one envelope on standard output, whatever happens", async ({
 
 commands("help is for every command, and the version is the package's", async ({ dir }) => {
   const rows = ["check", "build", "test", "explain", "inspect"];
-  await hold(dir, [
+  await checkAll(dir, [
     { args: ["--help"], exit: 0, out: new RegExp(rows.map((r) => `\n  ${r} `).join("[^]*")) },
     ...rows.map((r): Row => ({ args: [r, "--help"], exit: 0, out: new RegExp(`^ingressc ${r}: [^]*usage: ingressc ${r} [^]*--json[^]*\n  ingressc ${r} `) })),
     { args: ["help", "build"], exit: 0, out: /^ingressc build: / },
@@ -205,7 +205,7 @@ async function nobody(dir: Folder): Promise<number | null> {
   return ended?.code === 0 ? uid : null;
 }
 
-commands("what may not be read or written is told, and nothing is left behind", async ({ dir }) => {
+commands("a file that may not be read or written is named, and nothing is left behind", async ({ dir }) => {
   const uid = process.getuid?.() === 0 ? await nobody(dir) : undefined;
   if (uid === null) return skip("read-only folders", "no unprivileged user can run the program here");
   const as = uid === undefined ? {} : { uid };
@@ -226,7 +226,7 @@ commands("what may not be read or written is told, and nothing is left behind", 
   }
 });
 
-commands("inspect names modes, ends and what is tried out; build counts prefixes as a budget does", async ({ dir }) => {
+commands("inspect names modes, ends and `dryrun` rules; build counts prefixes as a budget does", async ({ dir }) => {
   const policy = (budget: number): string => `edition 1
 budget { prefixes ${budget} }
 net office = 10.0.0.0/8, file "l.txt" max 9
@@ -251,7 +251,7 @@ expose web on tcp 443 as passthrough {
   assert.match(out, /dryrun, `deny named later` in web, m\.ingress:8:3\n/);
 });
 
-commands("a request's strange characters are shown by their code points, and what is meant is said", async ({ dir }) => {
+commands("strange characters of a request are shown by their code points, with the ones that were meant", async ({ dir }) => {
   dir.write("r.ingress", "edition 1\nexpose web on tcp 443 { backend 127.0.0.1:8080 allow from any }\n");
   for (const [request, says] of [
     ["from 203.0.113.9\u200b to web", /`203\.0\.113\.9\\u\{200b\}` is not an IPv4 or IPv6 address\nhelp: write `203\.0\.113\.9`/],

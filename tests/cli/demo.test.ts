@@ -67,7 +67,7 @@ demo("npm start -- --once: markers, both decisions with their lines, exit 0", as
   for (const pattern of shown) assert.match(out, pattern, out);
 });
 
-demo("`npm start` serves until Ctrl-C, which reaches everybody in front, exits 0, and leaves nothing", async ({ dir }) => {
+demo("`npm start` serves until Ctrl-C reaches every process in the foreground, exits 0, and removes its files", async ({ dir }) => {
   // A terminal signals the whole foreground group: npm, its shell and the demo.
   const npm = spawn("npm", ["start", "--silent"], { cwd: PROJECT, env: here(dir), detached: true, stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise<unknown>((resolve) => { npm.once("close", (code, signal) => { resolve(signal ?? code); }); });

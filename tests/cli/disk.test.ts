@@ -1,4 +1,4 @@
-// What the compiler may read from a disk: regular UTF-8 files below the policy root, within bounds.
+// The compiler reads only these files from a disk: regular UTF-8 files below the policy root, within bounds.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, symlinkSync } from "node:fs";
 import { suite } from "uvu";
@@ -30,7 +30,7 @@ function failureText(failure: OpenFailure["failure"]): string {
   return typeof failure === "string" ? failure : `${failure.failure} ${failure.line}:${failure.column} ${failure.what}`;
 }
 
-/** What reading `path` from the entry file gives: the failure, or the text. */
+/** Reads `path` from the entry file; returns the failure, or the text. */
 function read(dir: Folder, path: string): string {
   const { reader, entry } = opened(dir.at("root/main.ingress"));
   const found = reader.read(path, entry);
@@ -90,7 +90,7 @@ disk("a list file is relative to the file that names it", ({ dir }) => {
   assert.is(reader.read("../../main.ingress", { path: "sub/teams.ingress", text: "" }), "outside");
 });
 
-disk("one real file has one path, by whatever way it is reached, and what it names is relative to it", ({ dir }) => {
+disk("a real file has one path, however it is reached, and the paths in it are relative to it", ({ dir }) => {
   dir.write("root/main.ingress", "edition 1\n");
   dir.write("root/teams/a.ingress", "a");
   dir.write("root/teams/list.txt", "in teams");
@@ -151,7 +151,7 @@ disk("text is UTF-8 without NUL", ({ dir }) => {
   assert.is(failure(dir.write("root/binary.ingress", Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 0))), "not_text 1:5 a NUL character");
 });
 
-disk("what is no UTF-8 is just what a fatal decoder refuses", () => {
+disk("a text is refused as no UTF-8 exactly where a fatal decoder refuses it", () => {
   const c = chance(7);
   const fatal = new TextDecoder("utf-8", { fatal: true });
   const isGood = (bytes: Uint8Array): boolean => {
@@ -196,7 +196,7 @@ disk("the root is the folder of the entry file itself, not of a symlink to it", 
   assert.is(entry.path, "main.ingress");
 });
 
-disk("what was read and what was missed is known", ({ dir }) => {
+disk("the reader lists the files that it read and the ones that it missed", ({ dir }) => {
   dir.write("root/main.ingress", "edition 1\n");
   mkdirSync(dir.at("root/sub"));
   const { reader, entry, inputs, root } = opened(dir.at("root/main.ingress"));

@@ -1,4 +1,4 @@
-// What an explanation says is what the module says; what it overrides comes from the equations.
+// An explanation says what the module decides; the rules that it overrides come from the equations.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { explainRequest } from "../../compiler/cli/explanation.ts";

@@ -1,5 +1,5 @@
 // explain with names, times and places: each phase, the shadow verdict, and what would have been
-// allowed. Every near miss is asked of the module once more.
+// allowed. The module decides about every near miss once more.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { explainRequest, type Explanation } from "../../compiler/cli/explanation.ts";
@@ -49,7 +49,7 @@ function explain(request: string): readonly Explanation[] {
 }
 
 /** Phases but for the first one, then what is tried out, then each near miss with its rule. */
-function told({ steps, shadow, nearMisses }: Explanation): readonly string[] {
+function summary({ steps, shadow, nearMisses }: Explanation): readonly string[] {
   return [
     ...steps.filter((s) => s.phase !== "bind").map((s) => {
       const lost = s.overrides.map((r) => r.names.join()).join(", ");
@@ -63,7 +63,7 @@ function told({ steps, shadow, nearMisses }: Explanation): readonly string[] {
 const open = "accept open open -";
 const within = "limits allow allowed -";
 
-const rows: readonly (readonly [request: string, told: readonly string[]])[] = [
+const rows: readonly (readonly [request: string, summary: readonly string[]])[] = [
   ["from 10.1.1.1 to web sni \"www.example.com\"", [open, within, "hello allow allowed staff", "dryrun allow staff"]],
   ["from 10.1.1.1 to web sni \"WWW.example.com.\"", [open, within, "hello allow allowed staff", "dryrun allow staff"]],
   ["from 10.7.1.1 to web sni \"www.example.com\"", [open, within, "hello allow allowed staff", "dryrun deny tryout"]],
@@ -114,7 +114,7 @@ const rows: readonly (readonly [request: string, told: readonly string[]])[] = [
   ["bind ingressd on 0.0.0.0:9443", ["address 10.1.0.0:9443: -"]],
   ["bind ingressd on udp 0.0.0.0:443", ["address 127.0.0.1:443: -"]],
   ["bind ingressd on 10.1.0.9:9443", []],
-  // Who shows another certificate is told of the nearest that would do; what a deny takes out is not.
+  // For another certificate the nearest allowed one is named, and none that a deny takes out.
   ["from 10.1.1.1 to console client uri \"spiffe://corp.example/dev/alice\"", [open, within, "hello open open_identity -", "identity deny no_identity -", "dryrun deny -", "client uri:spiffe://corp.example/ops/alice: ops"]],
   ["from 10.1.1.1 to console client uri \"spiffe://corp.example/ops/carol\"", [open, within, "hello open open_identity -", "identity deny deny_identity gone > ops", "dryrun deny gone", "client uri:spiffe://corp.example/ops/a: ops"]],
   // Of a pattern what nothing takes out, and an exception's exception.
@@ -127,7 +127,7 @@ for (const [request, expected] of rows) {
   near(request, () => {
     const [only, ...more] = explain(request);
     assert.ok(only !== undefined && more.length === 0);
-    assert.equal(told(only), expected);
+    assert.equal(summary(only), expected);
   });
 }
 
@@ -154,7 +154,7 @@ function changed(request: string, { change, value }: NearMiss): string {
   }
 }
 
-near("each near miss is allowed when it is asked, and nothing is missed about what is allowed", () => {
+near("the module allows each near miss, and an allowed request has none", () => {
   let tried = 0;
   for (const [request] of rows) {
     for (const { decision, nearMisses } of explain(request)) {
@@ -201,7 +201,7 @@ near("the narrowest word decides whether a name is in a set", () => {
   assert.is(hasName(new Set(["**", "!com"]), "a.com"), true);
 });
 
-near("the text names owners, tickets, ends and what is tried out; a module alone has all of it", async () => {
+near("the text names owners, tickets, ends and `dryrun` rules; a module alone has all of it", async () => {
   const dir = folder();
   try {
     dir.write("edge.ingress", POLICY);
@@ -254,7 +254,7 @@ const TIMES: readonly (readonly [until: string, at: string, time: string, verdic
 ];
 
 for (const [until, at, time, verdict, json] of TIMES) {
-  near(`an allow until ${until}, asked${at === "" ? " without a time" : at}: ${verdict}`, async () => {
+  near(`an allow until ${until}, explained${at === "" ? " without a time" : at}: ${verdict}`, async () => {
     const dir = folder();
     dir.write("edge.ingress", `edition 1\nexpose partner on tcp 443 { allow named acme from 192.0.2.1 until ${until} }\n`);
     assert.is((await ingresscHere(["build", "edge.ingress"], dir.path)).code, 0);
@@ -262,14 +262,14 @@ for (const [until, at, time, verdict, json] of TIMES) {
       const { out } = await ingresscHere(["explain", file, `from 192.0.2.1 to partner${at}`], dir.path);
       assert.ok(out.includes(`\n  time    ${time}\n`), out);
       assert.ok(out.includes(`\n  ${verdict}\n`), out);
-      const told = await ingresscHere(["explain", file, `from 192.0.2.1 to partner${at}`, "--json"], dir.path);
-      assert.ok(told.out.includes(json), told.out);
+      const ended = await ingresscHere(["explain", file, `from 192.0.2.1 to partner${at}`, "--json"], dir.path);
+      assert.ok(ended.out.includes(json), ended.out);
     }
     dir.remove();
   });
 }
 
-near("a bind has no time, and the real ingressc asks the clock", async () => {
+near("a bind has no time, and the real ingressc reads the clock", async () => {
   const dir = folder();
   dir.write("edge.ingress", "edition 1\nexpose partner on tcp 443 { allow named acme from 192.0.2.1 until 2099-03-01T00:00Z }\n");
   assert.not.match((await ingresscHere(["explain", "edge.ingress", "bind ingressd on 0.0.0.0:443"], dir.path)).out, /time/);

@@ -1,4 +1,4 @@
-// ingressc check --fix: what it edits, what it leaves byte for byte, and what it never writes.
+// ingressc check --fix: what it edits, what it keeps byte for byte, and what it never writes.
 import { readFileSync, readdirSync, statSync, symlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
@@ -44,7 +44,7 @@ fixes("without --fix nothing is written", async ({ dir }) => {
   assert.is(textOf(dir, "p.ingress"), text);
 });
 
-fixes("imports and list files too; what has no fix is still told", async ({ dir }) => {
+fixes("imports and list files are fixed too, and a fault without a fix is still reported", async ({ dir }) => {
   dir.write("p.ingress", "edition 1\nimport \"sub/n.ingress\" as n\ndeny from n.office, nowhere_at_all\n");
   dir.write("sub/n.ingress", "edition 1\nnet office = 10.0.0.0/08, file \"l.txt\" max 3\n");
   dir.write("sub/l.txt", "192.0.2.1\n");
@@ -70,13 +70,13 @@ const cases = readdirSync(root, { recursive: true, withFileTypes: true }).filter
   .map((d) => `${d.parentPath}/${d.name}`.replaceAll("//", "/").slice(root.length));
 const everything = Object.fromEntries(cases.map((path) => [path, readFileSync(`${root}${path}`, "utf8")]));
 
-/** What is left where all that was seen has a fix, and why nobody can know it. */
+/** The codes that remain after every fix of a case is applied, and why the first run can't report them. */
 const UNCOVERED: Readonly<Record<string, readonly string[]>> = {
   // Which of the words in the body is to be the parameter.
   "broken/bare_parameters.ingress": ["ING213 2 $name"],
 };
 
-fixes("of every case all that can be mended is mended, and nothing is torn", () => {
+fixes("every fix of every case is applied, and no file is damaged", () => {
   let edited = 0;
   const whole: string[] = [];
   for (const path of cases.filter((p) => p.endsWith(".ingress"))) {
@@ -94,11 +94,11 @@ fixes("of every case all that can be mended is mended, and nothing is torn", () 
     edited += edits.length;
   }
   assert.ok(edited > 60, `only ${edited} edits`);
-  assert.ok(whole.length > 25, `only ${whole.length} cases of which all is mended`);
+  assert.ok(whole.length > 25, `only ${whole.length} cases of which every fault is fixed`);
 });
 
-// Every form that an edit is made of, or that has several readings and so has none. What is between the marks
-// is the whole of what may change; fix_makers.test.ts has each place of the sources that makes one.
+// Every form that an edit is made of, or that has several readings and so has none. Only the text between the marks
+// may change; fix_makers.test.ts has each place of the sources that makes one.
 const STAYS = null;
 const FORMS: readonly (readonly [before: string, after: string | null])[] = [
   // Addresses: host bits, missing numbers, octal, an interface, IPv4 in IPv6.
@@ -130,7 +130,7 @@ const FORMS: readonly (readonly [before: string, after: string | null])[] = [
 for (const [before, after] of FORMS) {
   fixes(`${before.replaceAll("\n", " ")} ${after === STAYS ? "stays" : "has one reading"}`, () => {
     const text = `edition 1\n${before}\n`;
-    assert.not.equal(front(text, filesOf({}), "p.ingress").diagnostics, [], "it is wrong as it stands");
+    assert.not.equal(front(text, filesOf({}), "p.ingress").diagnostics, [], "it is wrong before the fix");
     const { texts } = fixAll({ path: "p.ingress", text }, filesOf({}));
     assert.is(texts.get("p.ingress")?.after ?? text, `edition 1\n${after ?? before}\n`);
   });

@@ -1,4 +1,4 @@
-// What check --fix makes of slips: one policy, and every keyword and sign of it mistyped in each of some ways. Where the
+// check --fix corrects slips: one policy, and every keyword and sign of it mistyped in each of some ways. Where the
 // result is a policy it is the one that was meant, word for word: no allow is wider, no deny narrower, no test another.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -46,7 +46,7 @@ test "t" at 2027-01-01T00:00Z {
 
 /** Words and signs, without white space. */
 const words = (text: string): string => (text.match(/"[^"\n]*"|[^\s"{},]+|[{},]/g) ?? []).join(" ");
-/** Keywords and signs; what names, numbers and texts are nobody can tell. */
+/** Keywords and signs; nothing says which name, number or text was meant. */
 const MISTYPED = /\b(?:net|ports|hosts|ids|deny|named|from|on|tcp|expose|bind|backend|cap|connections|per|source|limit|burst|listener|allow|except|service|as|passthrough|sni|until|mtls|cert|ca|identity|client|invariant|never|to|test|at|by|local|repeat|in|closing|cidr|uri|dns)\b|=>|[=,{}]/g;
 
 const WAYS: readonly (readonly [string, (word: string) => readonly string[]])[] = [

@@ -17,7 +17,7 @@ const BROKEN = "edition 1\nnet a =\n# three\n";
 const textOf = (dir: Folder, name: string): string => readFileSync(dir.at(name), "utf8");
 const run = async (dir: Folder, ...args: readonly string[]): Promise<Ended> => ingresscHere(args, dir.path);
 
-commands("fmt writes what has another layout and leaves the rest alone", async ({ dir }) => {
+commands("fmt writes the files that have another layout, and no others", async ({ dir }) => {
   dir.write("loose.ingress", LOOSE);
   dir.write("tight.ingress", TIGHT);
   const before = statSync(dir.at("tight.ingress"));
@@ -78,7 +78,7 @@ commands("a file that was changed meanwhile keeps the change", async ({ dir }) =
   assert.is((await replaceText(dir.at("gone/p.ingress"), LOOSE, TIGHT))?.class, "delegate");
 });
 
-commands("a folder that can't be written into is told", async ({ dir }) => {
+commands("a folder that can't be written into is reported", async ({ dir }) => {
   if (process.getuid?.() === 0) return skip("read-only folders", "root may write everywhere");
   dir.write("shut/p.ingress", LOOSE);
   chmodSync(dir.at("shut"), 0o555);
@@ -105,7 +105,7 @@ commands("export and import are each other's way back", async ({ dir }) => {
   assert.is((await run(dir, "fmt", "--check", "back.ingress")).code, 0);
 });
 
-commands("what can't be exported or imported is told with its place", async ({ dir }) => {
+commands("a fault that prevents an export or import is reported with its place", async ({ dir }) => {
   dir.write("broken.ingress", BROKEN);
   dir.write("bad.json", "{\"edition\":1,\"statements\":[{\"kind\":\"net\",\"name\":\"a b\",\"set\":{\"members\":[]}}]}");
   dir.write("not.json", "edition 1\n");

@@ -1,4 +1,4 @@
-// What a policy of half a million members costs: memory of the whole process, as the kernel counts it.
+// Measures a policy of half a million members: memory of the whole process, as the kernel counts it.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";

@@ -1,5 +1,5 @@
 // `build --target c`: a folder that a freestanding host is built of, the same bytes from the same policy,
-// the same C from every policy; what is missing or other than it was is told.
+// the same C from every policy; a missing or changed file is reported.
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { suite } from "uvu";
@@ -107,7 +107,7 @@ native("an ABI filter's profile: version 1 where it fits, else the clause that i
   }
 });
 
-native("what is asked for wrongly, or can't be written", async ({ dir }) => {
+native("a wrong command line, or a folder that can't be written, is refused", async ({ dir }) => {
   const rows: readonly (readonly [args: readonly string[], code: number, says: RegExp])[] = [
     [["--target", "c", "web.ingress"], 2, /`--target c` is for the profile `os`[^]*add `--profile os`/],
     [["--target", "c", "--profile", "host", "web.ingress"], 2, /add `--profile os`/],

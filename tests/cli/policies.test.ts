@@ -9,7 +9,7 @@ import { ingresscHere, PROJECT } from "./programs.ts";
 
 const examples = suite("policies");
 const folder = join(PROJECT, "policies");
-/** What is built: a policy of one file, or a folder's entry `edge.ingress`, which imports the rest of it. */
+/** The files that are built: a policy of one file, or a folder's entry `edge.ingress`, which imports the rest of it. */
 const all = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ingress")).sort();
 const files = all.filter((name) => !name.includes(sep) || basename(name) === "edge.ingress");
 
@@ -31,7 +31,7 @@ for (const [file, profile] of built) {
     const denies = tested.results.filter((r) => r.expected !== "allow").length;
     assert.ok(denies >= 2 && denies * 3 >= tested.results.length, `${denies} of ${tested.results.length} lines expect a deny`);
     for (const { name } of tested.policy.exposes) {
-      assert.ok(tested.results.some((r) => r.question.includes(` to ${name}`)), `no line asks ${name}`);
+      assert.ok(tested.results.some((r) => r.question.includes(` to ${name}`)), `no test line is about ${name}`);
     }
   });
 }
@@ -47,7 +47,7 @@ examples("no file of a folder is left out of its policy", () => {
 });
 
 for (const file of all) {
-  examples(`${file} stands in the layout that fmt writes`, async () => {
+  examples(`${file} has the layout that fmt writes`, async () => {
     const { code, out, err } = await ingresscHere(["fmt", "--check", join("policies", file)], PROJECT);
     assert.is(code, 0, out + err);
   });

@@ -1,4 +1,4 @@
-// Test lines are asked of the module: each from fresh caps and limits, a name on all its ports.
+// The module decides about test lines: each from fresh caps and limits, a name on all its ports.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { runTests, type LineResult } from "../../compiler/cli/policy_tests.ts";
@@ -15,7 +15,7 @@ function results(text: string): readonly LineResult[] {
 }
 
 /** `question: actual (code)` of each line, with a mark where the expectation fails. */
-function told(text: string): readonly string[] {
+function summary(text: string): readonly string[] {
   return results(text).map((r) => `${r.passed ? "ok" : "FAIL"} ${r.question}: ${r.actual} (${r.decision.code})`);
 }
 
@@ -34,7 +34,7 @@ test "same source" {
   from 192.0.2.1 to tcp 80 => allow
   from 192.0.2.1 to web => deny rate
 }`;
-  assert.equal(told(text), [
+  assert.equal(summary(text), [
     "ok from 192.0.2.1 to web: allow (allowed)",
     "ok from 192.0.2.1 to web: allow (allowed)",
     "ok from 192.0.2.1 to tcp 80: allow (allowed)",
@@ -42,7 +42,7 @@ test "same source" {
   ]);
 });
 
-lines("a name is asked on all its ports and addresses, a port on all its listeners", () => {
+lines("a test line with a name covers all its ports and addresses, one with a port all its listeners", () => {
   const text = `
 expose inner on tcp 80 bind 10.0.0.0/8 { backend 127.0.0.1:8080 allow from any }
 expose outer on tcp 80, 8000-8010 bind 192.168.0.0/16, fd00::/8 { backend 127.0.0.1:8080 allow from 192.0.2.0/24 }
@@ -57,11 +57,11 @@ test "both" {
   from 192.0.2.1    to tcp 8010 => allow
   from 192.0.2.1    to tcp 8011 => deny policy
 }`;
-  assert.equal(told(text), [
+  assert.equal(summary(text), [
     "ok from 192.0.2.1 to inner: allow (allowed)",
     "ok from 192.0.2.1 to outer: allow (allowed)",
     "ok from 192.0.2.1 to tcp 80: allow (allowed)",
-    // The two listeners of the port disagree, so neither expectation holds.
+    // The two listeners of the port disagree, so neither expectation is met.
     "FAIL from 198.51.100.1 to tcp 80: deny cidr (no_match)",
     "FAIL from 198.51.100.1 to tcp 80: allow (allowed)",
     "ok from 198.51.100.1 to inner: allow (allowed)",

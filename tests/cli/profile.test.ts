@@ -32,7 +32,7 @@ profile.after.each(({ dir }) => dir.remove());
 const data = (run: { out: string; code: number | null; err: string }): Readonly<Record<string, unknown>> =>
   Object.fromEntries(Object.entries(envelope(run)["data"] ?? {}));
 
-profile("build: both modules, one meaning, and what the image's holds", async ({ dir }) => {
+profile("build: both modules have one meaning, and the image's fits in its page", async ({ dir }) => {
   const os = await ingresscHere(["build", "--profile", "os", "fits.ingress", "-o", "os.wasm"], dir.path);
   assert.is(os.code, 0, os.err);
   for (const line of [
@@ -53,7 +53,7 @@ profile("build: both modules, one meaning, and what the image's holds", async ({
   assert.not.equal(readFileSync(dir.at("os.wasm")), readFileSync(dir.at("host.wasm")));
 });
 
-profile("build --json says what the module holds", async ({ dir }) => {
+profile("build --json names the module's profile and its size", async ({ dir }) => {
   const { profile: word, memory } = data(await ingresscHere(["build", "--profile=os", "fits.ingress", "--json"], dir.path));
   assert.is(word, "os");
   const sizes = Object.fromEntries(Object.entries(memory ?? {}));
@@ -61,7 +61,7 @@ profile("build --json says what the module holds", async ({ dir }) => {
   assert.ok(Number(sizes["usedBytes"]) <= 65_536 && Number(sizes["codeBytes"]) <= 16_384);
 });
 
-profile("check, test and explain compile for the profile that is asked for", async ({ dir }) => {
+profile("check, test and explain compile for the profile on the command line", async ({ dir }) => {
   for (const words of [["check"], ["check", "--fix"], ["test"], ["build"], ["explain"]]) {
     const request = words[0] === "explain" ? ["from 198.51.100.1 to web"] : [];
     const host = await ingresscHere([...words, "unix.ingress", ...request], dir.path);
@@ -75,18 +75,18 @@ profile("check, test and explain compile for the profile that is asked for", asy
   assert.is(data(await ingresscHere(["check", "--json", "fits.ingress"], dir.path))["profile"], "host");
 });
 
-profile("a refusal writes nothing and leaves the module that is there", async ({ dir }) => {
+profile("a refusal writes nothing and keeps the existing module", async ({ dir }) => {
   assert.is((await ingresscHere(["build", "--profile", "os", "unix.ingress", "-o", "none.wasm"], dir.path)).code, 3);
   assert.not.ok(existsSync(dir.at("none.wasm")));
 });
 
 profile("a module has its profile already", async ({ dir }) => {
   await ingresscHere(["build", "--profile", "os", "fits.ingress", "-o", "os.wasm"], dir.path);
-  const ask = (...flags: string[]): ReturnType<typeof ingresscHere> => ingresscHere(["explain", ...flags, "os.wasm", "from 192.0.2.1 to web"], dir.path);
-  const plain = await ask();
+  const explain = (...flags: string[]): ReturnType<typeof ingresscHere> => ingresscHere(["explain", ...flags, "os.wasm", "from 192.0.2.1 to web"], dir.path);
+  const plain = await explain();
   assert.match(plain.out, /deny \(reason=cidr\)/);
-  assert.is((await ask("--profile", "os")).out, plain.out);
-  const other = await ask("--profile", "host");
+  assert.is((await explain("--profile", "os")).out, plain.out);
+  const other = await explain("--profile", "host");
   assert.equal([other.code, other.err], [2, "ingressc: `os.wasm` is a module of the profile `os`\nhelp: omit `--profile`, or name the policy that the module was built from\n"]);
 });
 

@@ -1,4 +1,4 @@
-// What a terminal is told while a command works: with a clock that the test moves, and on a real
+// A terminal shows the phases of a command at work: with a clock that the test moves, and on a real
 // pseudo terminal.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -14,14 +14,14 @@ import { INGRESSC, folder, ingressc } from "./programs.ts";
 const progress = suite("progress");
 const CLEAR = "\r\x1b[K";
 
-/** A terminal with a clock that stands still until the test moves it. */
+/** A terminal with a clock that stops until the test moves it. */
 function terminal(): { readonly on: Progress; readonly written: string[]; readonly clock: { ms: number } } {
   const clock = { ms: 5_000 };
   const written: string[] = [];
   return { clock, written, on: progressOn({ write: (text) => written.push(text) }, () => clock.ms) };
 }
 
-progress("nothing is told of what takes less than a second", () => {
+progress("a phase of less than a second is not shown", () => {
   const { on, written, clock } = terminal();
   on.begin("reading");
   clock.ms += 999;
@@ -31,7 +31,7 @@ progress("nothing is told of what takes less than a second", () => {
   assert.equal(written, []);
 });
 
-progress("what begins a second after the first is told, and taken back at the end", () => {
+progress("a phase that begins a second after the first is shown, and erased at the end", () => {
   const { on, written, clock } = terminal();
   on.begin("reading");
   clock.ms += 1_000;
@@ -42,7 +42,7 @@ progress("what begins a second after the first is told, and taken back at the en
   assert.equal(written, [`${CLEAR}ingressc: checking, 1 s`, `${CLEAR}ingressc: writing, 2 s`, CLEAR]);
 });
 
-progress("a step shows what goes on, five times a second at most", () => {
+progress("a step shows the phase, at most five times a second", () => {
   const { on, written, clock } = terminal();
   on.begin("running the tests");
   for (const ms of [999, 1, 199, 1, 100, 100]) {
@@ -52,14 +52,14 @@ progress("a step shows what goes on, five times a second at most", () => {
   assert.equal(written, Array.from({ length: 3 }, () => `${CLEAR}ingressc: running the tests, 1 s`));
 });
 
-progress("a large policy is told from its first phase on", () => {
+progress("a large policy's progress is shown from its first phase on", () => {
   const { on, written } = terminal();
   on.step(2_000_000);
   on.begin("reading");
   assert.equal(written, [`${CLEAR}ingressc: reading`]);
 });
 
-progress("what comes after an end begins anew", () => {
+progress("a phase after an end starts a new count", () => {
   const { on, written, clock } = terminal();
   on.begin("reading");
   on.step(3_000_000);
@@ -77,7 +77,7 @@ progress("what comes after an end begins anew", () => {
   assert.equal(written, []);
 });
 
-progress("only a terminal that can take a line back is told", () => {
+progress("progress is shown only on a terminal that can erase a line", () => {
   assert.ok(wantsProgress({ isTTY: true }, { TERM: "xterm", NO_COLOR: "1" }));
   assert.ok(wantsProgress({ isTTY: true }, {}));
   assert.not(wantsProgress({ isTTY: true }, { TERM: "dumb" }));
@@ -91,7 +91,7 @@ const LARGE = {
   l: `192.0.2.1\n${`# ${"x".repeat(998)}\n`.repeat(2_000)}`,
 };
 
-progress("each phase, each file and each test line is told as it comes", () => inLarge(async (cwd) => {
+progress("each phase, each file and each test line is reported when it begins", () => inLarge(async (cwd) => {
   const heard: string[] = [];
   const on: Progress = { begin: (what) => heard.push(what), step: (read = 0) => heard.push(`${read}`), end: () => heard.push("end") };
   assert.ok(isTested(compileAndTest(join(cwd, "p.ingress"), "host", undefined, on)));
@@ -99,14 +99,14 @@ progress("each phase, each file and each test line is told as it comes", () => i
   assert.equal(heard, [`${LARGE["p.ingress"].length}`, read, check, `${LARGE.l.length}`, ...rest, "checking the module", "running the tests", "0", "0"]);
 }));
 
-progress("a pipe is told nothing", () => inLarge(async (cwd) => {
+progress("a pipe gets no progress", () => inLarge(async (cwd) => {
   for (const words of [["build", "p.ingress"], ["check", "p.ingress", "--json"]]) {
     const { code, err } = await ingressc(words, { cwd });
     assert.equal({ code, err }, { code: 0, err: "" });
   }
 }));
 
-/** What `f` does in a folder of the large policy's. */
+/** Runs `f` in a folder with the large policy. */
 async function inLarge<T>(f: (path: string) => Promise<T>): Promise<T> {
   const { path, write, remove } = folder();
   for (const [name, text] of Object.entries(LARGE)) write(name, text);
@@ -127,13 +127,13 @@ function onTerminal(cwd: string, words: string): string {
 
 if (spawnSync("script", ["--version"]).status !== 0) skip("progress on a pseudo terminal", "util-linux script");
 else {
-  progress("a terminal is told, and shows the answer alone in the end", () => inLarge(async (cwd) => {
+  progress("a terminal shows progress, and only the answer in the end", () => inLarge(async (cwd) => {
     const log = onTerminal(cwd, "build p.ingress");
     const lines = log.split(CLEAR);
     // On a busy machine the first phases take their second, too, and some are drawn again.
-    const told = lines.slice(1, -1).map((line) => line.replace(/, \d+ s$/, "")).filter((line, i, all) => line !== all[i - 1]);
+    const shown = lines.slice(1, -1).map((line) => line.replace(/, \d+ s$/, "")).filter((line, i, all) => line !== all[i - 1]);
     const large = [...PHASES.slice(2).map((phase) => PHASE_WORDS[phase]), "checking the module", "running the tests"];
-    assert.equal(told.slice(-large.length), large.map((what) => `ingressc: ${what}`));
+    assert.equal(shown.slice(-large.length), large.map((what) => `ingressc: ${what}`));
     assert.match(lines.at(-1) ?? "", /^built p\.wasm/);
   }));
 

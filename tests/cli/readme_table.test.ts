@@ -1,5 +1,5 @@
-// README's table for those who come from nginx or HAProxy: what stands on the right of each row is
-// put into a policy as it stands there, and decides as the left says. The decisions are written by
+// README's table for those who come from nginx or HAProxy: the right side of each row is
+// put into a policy unchanged, and decides as the left side says. The decisions are written by
 // hand from the manuals of both.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -60,7 +60,7 @@ const ROWS: readonly Row[] = [
   },
 ];
 
-table("has a row for each that is held here, and the commands", () => {
+table("the table has a row for each pair that is compared here, and one for the commands", () => {
   assert.is(rows.length, ROWS.length + 1);
 });
 
@@ -81,7 +81,7 @@ for (const [i, { there, policy, lines, backend }] of ROWS.entries()) {
   });
 }
 
-/** As it stands in README, but for what it leaves open. */
+/** Whether the policy contains the code of README; `…` matches any text. */
 function readPolicy(text: string, code: string): boolean {
   return code.split("…").every((part) => text.includes(part.trim()));
 }

@@ -39,7 +39,7 @@ signing("keygen writes a pair once, says its id, and never over a file", async (
   assert.match(again.err, /^ingressc: `keys\.key` exists, and no key is ever overwritten\nhelp: give the new pair another name\n$/);
   assert.equal([readFileSync(dir.at("keys.key"), "utf8"), readFileSync(dir.at("keys.pub"), "utf8")], before);
 
-  // A public file alone stands in the way too, and no half of a pair is left.
+  // A public file alone prevents it too, and no half of a pair is written.
   dir.write("half.pub", "mine");
   const half = await ingresscHere(["keygen", "half"], dir.path);
   assert.match(half.err, /`half\.pub` exists/);
@@ -63,13 +63,13 @@ interface Row {
   readonly err?: RegExp;
 }
 
-async function hold(dir: Folder, rows: readonly Row[]): Promise<void> {
+async function checkAll(dir: Folder, rows: readonly Row[]): Promise<void> {
   for (const { args, exit, out = /^$/, err = /^$/ } of rows) {
     const ended = await ingresscHere(args, dir.path);
-    const told = `ingressc ${args.join(" ")}\n${ended.out}${ended.err}`;
-    assert.is(ended.code, exit, told);
-    assert.match(ended.out, out, told);
-    assert.match(ended.err, err, told);
+    const transcript = `ingressc ${args.join(" ")}\n${ended.out}${ended.err}`;
+    assert.is(ended.code, exit, transcript);
+    assert.match(ended.out, out, transcript);
+    assert.match(ended.err, err, transcript);
   }
 }
 
@@ -83,7 +83,7 @@ signing("verify: yes, no, and no policy", async ({ dir }) => {
   dir.write("text.wasm", "edition 1\n");
   dir.write("two.pub", readFileSync(dir.at("a.pub"), "utf8") + readFileSync(dir.at("b.pub"), "utf8"));
   const verified = new RegExp(`^verified \`signed\\.wasm\`: signed by a trusted key\n  key       ${idOf(dir, "a.pub")}\n  revision  7\n  sha256    [0-9a-f]{64}\n$`);
-  await hold(dir, [
+  await checkAll(dir, [
     { args: ["verify", "signed.wasm", "--key", "a.pub"], exit: 0, out: verified },
     { args: ["verify", "signed.wasm", "-k", "b.pub", "-k", "a.pub"], exit: 0, out: verified },
     { args: ["verify", "signed.wasm", "--key=b.pub", "--key=a.pub"], exit: 0, out: verified },
@@ -98,7 +98,7 @@ signing("verify: yes, no, and no policy", async ({ dir }) => {
     { args: ["verify", "signed.wasm", "--key", "none.pub"], exit: 2, err: /there is no file `none\.pub`/ },
     { args: ["verify", "signed.wasm", "--key", "."], exit: 2, err: /`\.` is a folder/ },
     { args: ["verify", "none.wasm", "--key", "a.pub"], exit: 2, err: /there is no file `none\.wasm`/ },
-    { args: ["verify", "signed.wasm", "--key", "a.key"], exit: 3, err: /`a\.key` holds a private key: name the public one/ },
+    { args: ["verify", "signed.wasm", "--key", "a.key"], exit: 3, err: /`a\.key` contains a private key: name the public one/ },
     { args: ["verify", "signed.wasm", "--key", "two.pub"], exit: 3, err: /`two\.pub` is not one public key in PEM/ },
     { args: ["verify", "signed.wasm", "--key", "edge.wasm"], exit: 3, err: /is not one public key in PEM|larger than any key/ },
     { args: ["verify", "signed.wasm", "--key", "a.pub", "--key", "none.pub"], exit: 2, err: /none\.pub/ },
@@ -126,7 +126,7 @@ signing("sign: what it takes and what it refuses", async ({ dir }) => {
   dir.write("cert.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
   writeFileSync(dir.at("raw.key"), `${"17".repeat(32)}\n`, { mode: 0o600 });
   const by = (key: string, revision: string, file = "signed.wasm"): string[] => ["sign", file, "--key", key, "--revision", revision, "-o", "out.wasm"];
-  await hold(dir, [
+  await checkAll(dir, [
     { args: ["sign", "signed.wasm", "--revision", "8"], exit: 2, err: /`--key` is missing/ },
     { args: ["sign", "signed.wasm", "--key", "a.key"], exit: 2, err: /`--revision` is missing\nhelp: give one that is higher/ },
     ...["0", "-1", "1.5", "1e3", "07", "x", "9007199254740992", "99999999999999999"].map((revision): Row => ({
@@ -145,11 +145,11 @@ signing("sign: what it takes and what it refuses", async ({ dir }) => {
     { args: by("der.key", "8"), exit: 3, err: /contains a private key in DER, and ingressc reads PEM/ },
     { args: by("ssh.key", "8"), exit: 3, err: /contains a key of OpenSSH, and ingressc reads PKCS#8 in PEM/ },
     { args: by("raw.key", "8"), exit: 3, err: /contains only the bytes of a key, and ingressc reads PEM/ },
-    ...["a.key", "locked.key", "ssh.key", "der.key"].map((key): Row => ({ args: ["verify", "signed.wasm", "--key", key], exit: 3, err: /holds a private key: name the public one/ })),
-    { args: ["verify", "signed.wasm", "--key", "cert.pem"], exit: 3, err: /holds a certificate, and a public key is wanted/ },
-    { args: ["verify", "signed.wasm", "--key", "ssh.pub"], exit: 3, err: /holds a key of OpenSSH/ },
-    { args: ["verify", "signed.wasm", "--key", "a.der"], exit: 3, err: /holds a public key in DER, and PEM is wanted/ },
-    { args: ["verify", "signed.wasm", "--key", "raw.key"], exit: 3, err: /holds the bytes of a key alone/ },
+    ...["a.key", "locked.key", "ssh.key", "der.key"].map((key): Row => ({ args: ["verify", "signed.wasm", "--key", key], exit: 3, err: /contains a private key: name the public one/ })),
+    { args: ["verify", "signed.wasm", "--key", "cert.pem"], exit: 3, err: /contains a certificate, not a public key/ },
+    { args: ["verify", "signed.wasm", "--key", "ssh.pub"], exit: 3, err: /contains a key of OpenSSH, not one in PEM/ },
+    { args: ["verify", "signed.wasm", "--key", "a.der"], exit: 3, err: /contains a public key in DER, not in PEM/ },
+    { args: ["verify", "signed.wasm", "--key", "raw.key"], exit: 3, err: /contains only the bytes of a key, not PEM/ },
     { args: by("locked.key", "8"), exit: 6, err: /is protected by a passphrase/ },
     { args: by("a.key", "8", "damaged.wasm"), exit: 3, err: /is refused \(module_hash\)/ },
     { args: by("a.key", "8", "none.wasm"), exit: 2, err: /there is no file/ },
@@ -167,7 +167,7 @@ signing("sign: what it takes and what it refuses", async ({ dir }) => {
     chmodSync(dir.at("loose.key"), bits);
     assert.is((await ingresscHere(by("loose.key", "8"), dir.path)).code, 0, bits.toString(8));
   }
-  await hold(dir, [
+  await checkAll(dir, [
     { args: ["sign", "signed.wasm", "--key", "b.key", "--revision", "7"], exit: 0, out: /^signed signed\.wasm\n {2}key {7}[0-9a-f]{32}\n {2}revision {2}7\n/ },
     { args: ["verify", "signed.wasm", "--key", "a.pub"], exit: 1, out: /signature_key/ },
     { args: ["verify", "signed.wasm", "--key", "b.pub"], exit: 0, out: /verified/ },

@@ -1,4 +1,4 @@
-// ingressc test: which tests run, what they leave out, and the documents for build servers.
+// ingressc test: which tests run, what they don't cover, and the documents for build servers.
 import { existsSync, readFileSync } from "node:fs";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
@@ -85,12 +85,12 @@ for (const { args, exit, says } of rows) {
   });
 }
 
-testing("a refused flag leaves the policy and its folder as they were", ({ dir }) => {
+testing("a refused flag changes neither the policy nor its folder", ({ dir }) => {
   assert.is(readFileSync(dir.at("edge.ingress"), "utf8"), POLICY);
   assert.is(existsSync(dir.at("same")), false);
 });
 
-testing("coverage names what decides nothing and what nothing meets, with its place", async ({ dir }) => {
+testing("coverage names the rules that decide no line, and the rules and members that no line meets, with their places", async ({ dir }) => {
   const { out } = await ingresscHere(["test", "edge.ingress", "--coverage"], dir.path);
   assert.is(out.slice(out.indexOf("coverage")), `coverage
   rules            5 of 8 decide a line (62%)
@@ -108,7 +108,7 @@ testing("coverage has ports and names too, and sets by way of other sets", async
   dir.write("sets.ingress", SETS);
   dir.write("nets.ingress", "edition 1\nnet lab = 198.51.100.0/25, 198.51.100.128/25\n");
   const { out } = await ingresscHere(["test", "sets.ingress", "--coverage"], dir.path);
-  // By hand: of the ports 8443 and 9501 are asked, of the names only www.example.com where one is read.
+  // By hand: the lines use the ports 8443 and 9501, and of the names only www.example.com where one is read.
   assert.is(out.slice(out.indexOf("coverage")), `coverage
   rules            2 of 2 decide a line (100%)
   members of sets  8 of 14 are met by a line (57%)
@@ -125,11 +125,11 @@ testing("coverage has ports and names too, and sets by way of other sets", async
   assert.match(records[1] ?? "", /^TN:\nSF:nets\.ingress\nDA:2,0\nLF:1\nLH:0\n$/);
 });
 
-testing("coverage has identities, where a certificate is asked for, and the names of every mode that reads them", async ({ dir }) => {
+testing("coverage has identities where a certificate is required, and the names of every mode that reads them", async ({ dir }) => {
   dir.write("ids.ingress", IDS);
   const { out } = await ingresscHere(["test", "ids.ingress", "--coverage"], dir.path);
-  // By hand: alice is of `ops/*`; the retired one is asked about, and what is taken out of `staff` is no member;
-  // the dns name comes where no certificate is asked for. Of the names, one is asked as tls and one as mtls.
+  // By hand: alice is of `ops/*`; a line uses the retired one, and what is taken out of `staff` is no member;
+  // the dns name comes where no certificate is required. Of the names, lines use one as tls and one as mtls.
   assert.is(out.slice(out.indexOf("coverage")), `coverage
   rules            2 of 3 decide a line (66%)
   members of sets  4 of 6 are met by a line (66%)
@@ -182,7 +182,7 @@ test "some" {
 }
 `;
 
-testing("coverage is of the tests that ran, and stands in the envelope", async ({ dir }) => {
+testing("coverage counts the tests that ran, and is in the envelope", async ({ dir }) => {
   const decided = async (args: readonly string[]): Promise<readonly string[]> => {
     const { data } = envelope(await ingresscHere(["test", "edge.ingress", "--coverage", "--json", ...args], dir.path));
     return [...JSON.stringify(data).matchAll(/"names":\["([a-z]+)"\][^{}]*\{[^{}]*\}\],"decides":([0-9]+),"matches":([0-9]+)/g)].map(([, name, d, m]) => `${name} ${d}/${m}`);
@@ -191,7 +191,7 @@ testing("coverage is of the tests that ran, and stands in the envelope", async (
   assert.equal(await decided(["--filter", "guests"]), ["shadowed 0/0", "blocked 0/0", "secret 0/0", "guest 1/1", "staff 0/0", "ops 0/0", "untried 0/0", "tryout 0/0"].sort(inOrder));
 });
 
-/** Listeners stand in the order of their names, and `dryrun` rules last. */
+/** Listeners come in the order of their names, and `dryrun` rules last. */
 const ORDER = ["shadowed", "blocked", "ops", "secret", "guest", "staff", "tryout", "untried"];
 function inOrder(x: string, y: string): number {
   const [a = "", b = ""] = [x, y].map((text) => text.split(" ")[0]);
@@ -241,7 +241,7 @@ testing("JUnit has a suite a test; names can't break out of it; it is written wh
   assert.match(xml, /file="fails\.ingress" line="18">\n +<failure type="deny_name" message="expected allow, got deny sni at tcp 443 of web">/);
 });
 
-testing("what XML can't hold is spelt out", async ({ dir }) => {
+testing("a character that XML doesn't allow is spelt out", async ({ dir }) => {
   dir.write("odd.ingress", POLICY.replace("\"guests\"", "\"a]]>b\"").replace("from 192.0.2.200 to", "from 192.0.2.200 # \ufffe\u0001 <x>\n to"));
   const ended: Ended = await ingresscHere(["test", "odd.ingress", "--junit", "-"], dir.path);
   assert.is(ended.code, 0, ended.err);

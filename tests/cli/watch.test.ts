@@ -112,7 +112,7 @@ watching("a symlink that is turned to another file is a change; a neighbour's fi
   }
 });
 
-/** What lies in `releases/1` and `releases/2`, how the policy is named, and what turns it. */
+/** The links to `releases/1`, the path of the policy, and the link that is turned to `releases/2`. */
 const TURNS: readonly (readonly [what: string, links: Readonly<Record<string, string>>, policy: string, turned: readonly [link: string, target: string]])[] = [
   ["a relative link to a folder", { current: "releases/1" }, "current/p.ingress", ["current", "releases/2"]],
   ["a link to a link", { current: "latest", latest: "releases/1" }, "current/p.ingress", ["latest", "releases/2"]],
@@ -142,7 +142,7 @@ for (const [what, links, policyPath, [link, target]] of TURNS) {
       await after(running, () => turn(target), "policy.built");
       const second = hash();
       assert.is.not(second, first);
-      // What is behind the link now is watched as well, and so is the link.
+      // The new target of the link is watched as well, and so is the link.
       await after(running, () => dir.write("releases/2/teams/bad.txt", "192.0.2.9\n"), "policy.built");
       const changed = hash();
       assert.is.not(changed, second);

@@ -41,7 +41,7 @@ writing("a symlink stays, and what it points to is replaced", async ({ dir }) =>
   assert.equal(readdirSync(dir.at("real")), ["p.wasm"]);
 });
 
-writing("what can't be written says so and changes nothing", async ({ dir }) => {
+writing("a path that can't be written is an error, and no file changes", async ({ dir }) => {
   mkdirSync(dir.at("folder.wasm"));
   dir.write("list.txt", "192.0.2.0/24\n");
   dir.write("plain", "a file");

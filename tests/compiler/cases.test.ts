@@ -1,6 +1,6 @@
 // Golden cases: each tests/cases/<topic>/<case>.ingress has a `.expected` beside it, written by
 // hand, with one diagnostic a line (`CODE LINE TEXT`, in any order), and some have the exact
-// rendering in `.rendered`. What a case imports stands in a folder beside it. An empty `.expected`
+// rendering in `.rendered`. The imports of a case are in a folder beside it. An empty `.expected`
 // says that the policy is accepted. Those in profile_os/ are built for the profile `os`.
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { relative } from "node:path";
@@ -37,7 +37,7 @@ for (const name of names) {
     const expected = read(`${name}.expected`).split("\n").filter((line) => line !== "");
     const folder = name.slice(0, name.indexOf("/") + 1);
     assert.equal(diagnostics.map((d) => brief(d, path).replace(` ${folder}`, " ")).sort(), [...expected].sort());
-    // What only waits for a release, or for another profile, is a policy all the same.
+    // A policy that only uses a clause of a later release, or of another profile, is a policy all the same.
     assert.is(policy !== null, expected.every((line) => /^ING[78]/.test(line)));
     if (existsSync(`${root}${name}.rendered`)) {
       assert.is(`${diagnostics.map((d) => render(d, { color: false })).join("\n\n")}\n`, read(`${name}.rendered`));
@@ -45,7 +45,7 @@ for (const name of names) {
   });
 }
 
-cases("every fix, applied, mends its error, and nothing is wrong with what it wrote", () => {
+cases("every fix removes its error, and its text has no new error", () => {
   let applied = 0;
   for (const name of names) {
     const path = `${name}.ingress`;
@@ -58,7 +58,7 @@ cases("every fix, applied, mends its error, and nothing is wrong with what it wr
       const grown = put.length - (end - start);
       const moved = d.span.start >= end ? d.span.start + grown : d.span.start;
       const left = after.filter((x) => x.code === d.code && x.message === d.message && x.span.start === moved);
-      // Elsewhere it may uncover what could not be judged before.
+      // In other places it may uncover what could not be checked before.
       const made = after.filter(({ span }) => span.file.path === path && span.start < start + put.length && span.end > start)
         .filter((x) => !diagnostics.some((b) => b.code === x.code && b.message === x.message));
       assert.equal([...left, ...made].map((x) => brief(x, path)), [], `${name}: ${d.message} -> ${put}`);
@@ -73,12 +73,12 @@ cases("there are as many as a release needs", () => {
   assert.ok(names.filter((n) => read(`${n}.expected`) !== "").length >= 80);
 });
 
-/** What a case can't hold for its size; bounds.test.ts, services.test.ts and profile_os.test.ts have them. */
-const ELSEWHERE = ["ING209", "ING601", "ING602", "ING603", "ING604", "ING605", "ING606", "ING607", "ING608", "ING609", "ING610", "ING806"];
+/** Codes that need a larger policy than a case; bounds.test.ts, services.test.ts and profile_os.test.ts have them. */
+const WITHOUT_CASE = ["ING209", "ING601", "ING602", "ING603", "ING604", "ING605", "ING606", "ING607", "ING608", "ING609", "ING610", "ING806"];
 
-cases("every code stands in a case", () => {
+cases("every code has a case", () => {
   const seen = new Set(names.flatMap((n) => read(`${n}.expected`).match(/^ING\d+/gm) ?? []));
-  assert.equal(Object.keys(CODES).filter((code) => !seen.has(code) && !ELSEWHERE.includes(code)), []);
+  assert.equal(Object.keys(CODES).filter((code) => !seen.has(code) && !WITHOUT_CASE.includes(code)), []);
 });
 
 cases.run();

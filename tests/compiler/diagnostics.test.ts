@@ -1,4 +1,4 @@
-// docs/diagnostics.md and the table of codes, held to each other both ways; and every example
+// docs/diagnostics.md and the table of codes, compared both ways; and every example
 // of it compiled: *before* gives exactly its code, *after* is accepted.
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
@@ -30,7 +30,7 @@ const FILES = {
   "prose.txt": "word\n".repeat(20),
 };
 
-/** What an example gives beside its own code, and why it can't be otherwise. */
+/** The codes that an example gives beside its own, because no example can avoid them. */
 const BESIDE: Readonly<Record<string, readonly string[]>> = { ING504: Array.from({ length: 10 }, () => "ING502") };
 
 for (const { code, body } of sections) {
@@ -46,13 +46,13 @@ for (const { code, body } of sections) {
   docs(`${code}: before and after`, () => {
     const [before, after] = [example("before"), example("after")];
     if (before === null || after === null) throw new Error("an example is missing");
-    // What waits for a release, or for another profile, is understood; only its own examples are about that.
+    // A clause of a later release, or of another profile, is parsed; only the examples of ING7 and ING8 are about those.
     const [waits, os] = [code.startsWith("ING7"), code.startsWith("ING8")];
-    const ask = (t: string): string[] => codes(whole(t), FILES, os ? "os" : "host").filter((c) => waits || !c.startsWith("ING7"));
-    const found = ask(before);
+    const codesOf = (t: string): string[] => codes(whole(t), FILES, os ? "os" : "host").filter((c) => waits || !c.startsWith("ING7"));
+    const found = codesOf(before);
     if (waits || os) assert.ok(found.includes(code) && found.every((c) => c.startsWith(code.slice(0, 4))), found.join());
     else assert.equal(found, [code, ...(BESIDE[code] ?? [])].sort((a, b) => (a === code ? -1 : b === code ? 1 : 0)));
-    assert.equal(ask(after), []);
+    assert.equal(codesOf(after), []);
   });
 }
 

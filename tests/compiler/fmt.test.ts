@@ -26,7 +26,7 @@ function commentsOf(text: string): string[] {
   return commentsIn(gapsOf(text, places));
 }
 
-/** Each stands behind `edition 1` and a blank line, and comes out as the second. */
+/** Each text follows `edition 1` and a blank line; fmt writes the second for the first. */
 const LAYOUT: readonly (readonly [what: string, before: string, after: string])[] = [
   ["white space", "net   a=10.0.0.0/8 ,\t1.2.3.4   except 10.1.0.0/16", "net a = 10.0.0.0/8, 1.2.3.4 except 10.1.0.0/16"],
   ["columns of neighbouring sets", "net a = any\nhosts long-name = \"x\"\nids i = dns \"y\"", "net   a         = any\nhosts long-name = \"x\"\nids   i         = dns \"y\""],
@@ -61,7 +61,7 @@ const LAYOUT: readonly (readonly [what: string, before: string, after: string])[
   ["comments at the edges of a block", "expose e on tcp 1 { # x\n\n# y\n\nallow from any\n\n# z\n\n}", "expose e on tcp 1 {  # x\n  # y\n\n  allow from any\n\n  # z\n}"],
   ["a comment in an empty block", "expose e on tcp 1 {\n# x\n}", "expose e on tcp 1 {\n  # x\n}"],
   ["comments among members", "net a = 1.2.3.4, # x\n# y\n5.6.7.8 # z", "net a =\n  1.2.3.4,  # x\n  # y\n  5.6.7.8  # z"],
-  ["a comment before a comma stands behind it", "net a = 1.2.3.4 # x\n, 5.6.7.8", "net a =\n  1.2.3.4,  # x\n  5.6.7.8"],
+  ["a comment before a comma moves behind it", "net a = 1.2.3.4 # x\n, 5.6.7.8", "net a =\n  1.2.3.4,  # x\n  5.6.7.8"],
   ["a comment behind a word where no line can break", "net # x\na = any", "net  # x\n  a = any"],
   ["a comment on its own line where no line can break", "net\n# x\na = any", "net\n  # x\n  a = any"],
   ["comments inside of a limit", "expose e on tcp 1 { limit 5/s # a\nburst 3 # b\n# c\nper source\nallow from any }",
@@ -90,7 +90,7 @@ for (const [what, before, after] of LAYOUT) {
   });
 }
 
-fmt("imports stand with the edition, and what is above it stays there", () => {
+fmt("imports follow the edition, and comments above it stay there", () => {
   assert.is(formatted("\n\n# top\n\n# more\nedition 1 import \"a\" as a\n\nimport \"b\" as b net x = any"),
     "# top\n\n# more\nedition 1\nimport \"a\" as a\nimport \"b\" as b\n\nnet x = any\n");
 });
@@ -106,7 +106,7 @@ const BROKEN: readonly (readonly [text: string, code: string])[] = [
   ["edition 1\nexpose a on tcp 1 { allow sni b from c }", "ING109"], ["edition 1\nedition 1", "ING113"], ["edition 1\nnet a = $b", "ING115"], ["\0", "ING101"],
 ];
 
-fmt("a text with an error in its syntax is not touched, and the error is told", () => {
+fmt("a text with a syntax error is not changed, and the error is reported", () => {
   for (const [text, code] of BROKEN) {
     const result = format({ path: "p.ingress", text });
     assert.is(result.kind, "broken", text);
@@ -119,8 +119,8 @@ fmt("names and literals that mean nothing are formatted all the same", () => {
 });
 
 /**
- * What each comment on a line of its own stands before: the next word that is no comma or `{`, and
- * how many words like it stand before that one, where their order can't change.
+ * For each comment on a line of its own, the word that follows: the next one that is no comma or `{`, and
+ * how many words like it come before that one, where their order can't change.
  */
 function followers(text: string): ReadonlyMap<string, string> {
   const { tokens } = lex(text);
@@ -154,7 +154,7 @@ fmt("random policies: every comment, the same words, and twice is once", () => {
     const c = chance(seed);
     const words = new RandomPolicy(c).words();
     const text = writeOut(c, words, true);
-    // Few are none: a name that is a keyword stands where it can't be told from one.
+    // Few are no policies: a name that is a keyword is in a place where it reads as the keyword.
     if (format({ path: "p", text }).kind === "broken") continue;
     read++;
     const once = formatted(text);
@@ -168,7 +168,7 @@ fmt("random policies: every comment, the same words, and twice is once", () => {
   assert.ok(read > 285, `${read} of 300`);
 });
 
-fmt("whatever is cut off or torn out of a policy, it is formatted or told, and never a defect", () => {
+fmt("a policy with any part cut out is formatted or refused with an error, and never causes a defect", () => {
   for (let seed = 1; seed <= 12; seed++) {
     const c = chance(seed);
     const text = writeOut(c, new RandomPolicy(c).words(), true);

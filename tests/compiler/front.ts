@@ -11,7 +11,7 @@ export interface Read {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** A reader of files that stand in memory, by path; `..` may not leave the top. */
+/** A reader of files in memory, by path; a path with `..` may not go above the top. */
 export function filesOf(files: Readonly<Record<string, string>>): SourceReader {
   return {
     read(path, from): SourceFile | ReadFailure {

@@ -28,7 +28,7 @@ const MATCHES: readonly (readonly [pattern: string, name: string, matches: boole
 ];
 
 for (const [pattern, name, inside] of MATCHES) {
-  hosts(`${pattern} ${inside ? "holds" : "does not hold"} ${name}`, () => assert.is(hasHost(trie(pattern), name), inside));
+  hosts(`${pattern} ${inside ? "contains" : "does not contain"} ${name}`, () => assert.is(hasHost(trie(pattern), name), inside));
 }
 
 const WORDS: readonly (readonly [node: HostNode, words: readonly string[]])[] = [
@@ -81,10 +81,10 @@ function matches(pattern: string, name: string): boolean {
 
 /** The set that canonical words describe: the narrowest that matches decides. */
 function inWords(list: readonly string[], name: string): boolean {
-  const found = list.map((w) => ({ pattern: w.replace(/^!/, ""), holds: !w.startsWith("!") })).filter((w) => matches(w.pattern, name));
+  const found = list.map((w) => ({ pattern: w.replace(/^!/, ""), included: !w.startsWith("!") })).filter((w) => matches(w.pattern, name));
   const width = (p: string): number => (p.startsWith("**") ? 2 : p.startsWith("*") ? 1 : 0) - 10 * p.replace(/^\*+\.?/, "").split(".").filter((l) => l !== "").length;
   const [first] = found.sort((x, y) => (x.pattern.startsWith("*") ? 1 : 0) - (y.pattern.startsWith("*") ? 1 : 0) || width(x.pattern) - width(y.pattern));
-  return first?.holds ?? false;
+  return first?.included ?? false;
 }
 
 hosts("union, except and words agree with the patterns, on every name, whatever the order", () => {
@@ -116,7 +116,7 @@ hosts("union, except and words agree with the patterns, on every name, whatever 
       builder.add(read.labels, read.wild);
     }
     assert.equal(builder.done(), of(...plus), plus.join());
-    // Canonical: what was taken away and put back leaves the same trie.
+    // Canonical: names that are taken away and put back give the same trie.
     assert.equal(words(unionHosts([subtractHosts(set, of(...plus)), set])), list);
   }
 });

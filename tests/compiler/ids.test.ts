@@ -1,5 +1,5 @@
 // Sets of identities: patterns that lie across each other, exceptions of exceptions and unions against a
-// matcher that asks each pattern by itself; their canonical form, which sets are empty, and the bounds.
+// matcher that tests each pattern by itself; their canonical form, which sets are empty, and the bounds.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as bound from "../../compiler/source/bounds.ts";
@@ -39,16 +39,16 @@ for (const [a, b, both] of SHARED) {
     for (const shared of [sharedId(x, y), sharedId(y, x)]) {
       assert.is(shared === null ? null : idWord(shared), both === null ? null : `uri:spiffe://x/${both}`);
     }
-    const holdsAll = both === b;
-    assert.is(coversId(x, y), holdsAll);
-    if (holdsAll && a !== b) assert.ok(narrowness(x) < narrowness(y));
+    const containsAll = both === b;
+    assert.is(coversId(x, y), containsAll);
+    if (containsAll && a !== b) assert.ok(narrowness(x) < narrowness(y));
     // The index finds what the two say of each other.
     const index = new IdIndex([{ pattern: y, word: idWord(y), included: true }], allIdWork());
     assert.is(index.meeting(x).length, both === null ? 0 : 1);
     assert.is(index.covering(x).length, both === a ? 1 : 0);
     const other = new IdIndex([{ pattern: x, word: idWord(x), included: true }], allIdWork());
     assert.is(other.meeting(y).length, both === null ? 0 : 1);
-    assert.is(other.covering(y).length, holdsAll ? 1 : 0);
+    assert.is(other.covering(y).length, containsAll ? 1 : 0);
   });
 }
 
@@ -93,7 +93,7 @@ const WORDS: readonly (readonly [set: () => Ids, words: string])[] = [
   [() => without(of("*/b"), without(of("**"), of("a/*"))), "a/b"],
   [() => without(without(of("**"), of("a/*")), of("*/b")), "!*/b !a/* **"],
   [() => without(of("a/bb/**", "a/*/c"), of("a/b*/c")), "!a/b*/c !a/bb/c a/*/c a/bb/**"],
-  // What lies across both is held by the union, though each of them leaves it out.
+  // The union contains what is in both patterns, though each of the two sets excludes it.
   [() => combine([without(of("*/1"), of("a/*")), of("a/*")]), "*/1 a/*"],
 ];
 
@@ -111,7 +111,7 @@ function valueOf(set: ModelIds, known: Map<ModelIds, Ids>): Ids {
   return value;
 }
 
-ids("three layers of unions and exceptions hold what each pattern by itself says, in one canonical form", () => {
+ids("three layers of unions and exceptions contain what the patterns one by one say, in one canonical form", () => {
   let across = 0;
   let empty = 0;
   for (let seed = 0; seed < 100; seed++) {
@@ -164,7 +164,7 @@ ids("10,000 identities and one more", () => {
   assert.equal(codes(list(bound.MAX_IDS + 1)), ["ING610"]);
 });
 
-ids("the members of a named set are not counted again when they are asked for", () => {
+ids("the members of a named set are counted only once", () => {
   const { policy } = front(`edition 1\nids all = ${many(6_000, (i) => `svc-${i}`)}\n`);
   for (let i = 0; i < 3; i++) assert.is(policy?.sets[0]?.members().length, 6_000);
 });
@@ -182,7 +182,7 @@ ids("the work of the algebra is bounded, at N and at one less", () => {
   assert.is(used(most - 1).value, null);
 });
 
-ids("sets that lie across each other too often end in one diagnostic, soon", () => {
+ids("sets that overlap too often end in one diagnostic, soon", () => {
   const text = (n: number): string => `edition 1\nids a = ${many(n, (i) => `*/${i}`)}\nids b = ${many(n, (i) => `${i}/*`)}\nids c = a except b\nids d = b except c\n`;
   const before = process.cpuUsage();
   assert.equal(codes(text(200)), []);

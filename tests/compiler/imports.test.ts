@@ -10,7 +10,7 @@ const imports = suite("imports");
 const E = "edition 1\n";
 const times = (n: number, one: (i: number) => string): string => Array.from({ length: n }, (_, i) => one(i)).join("");
 
-imports("what imports expose, deny and test is active, whatever the order", () => {
+imports("the exposes, denies and tests of imports are active, in any order of the imports", () => {
   const files = {
     "a.ingress": `${E}import "b.ingress" as b\nexpose api on tcp 444 { allow from b.office }\ndeny named everywhere from 192.0.2.1\n`,
     "b.ingress": `${E}net office = 10.0.0.0/8\ntest "t" { from 10.0.0.1 to api => allow from 192.0.2.1 to web => deny cidr by everywhere }\nbudget { rules 50 }\n`,
@@ -33,16 +33,16 @@ imports("each real file is read once, however it is named", () => {
   assert.equal(loaded.diagnostics, []);
 });
 
-imports("the reader is asked once for one spelling", () => {
-  const asked: string[] = [];
+imports("each spelling of a path is read once", () => {
+  const paths: string[] = [];
   const files = filesOf({ "b.ingress": E });
-  const reader: SourceReader = { read(path, from) { asked.push(path); return files.read(path, from); } };
+  const reader: SourceReader = { read(path, from) { paths.push(path); return files.read(path, from); } };
   load({ path: "p", text: `${E}${times(50, (i) => `import "./b.ingress" as a${i}\n`)}` }, reader);
-  assert.equal(asked, ["./b.ingress"]);
+  assert.equal(paths, ["./b.ingress"]);
 });
 
 const ROWS: readonly (readonly [what: string, text: string, files: Readonly<Record<string, string>>, ...briefs: string[]])[] = [
-  ["an error is told in its own file, once", "import \"a\" as a\nimport \"b\" as b", { a: `${E}import "b" as b\nnet n = 10.0.0.1/8\n`, b: `${E}net n = nobody\n` }, "ING303 a:3 10.0.0.1/8", "ING201 b:2 nobody"],
+  ["an error is reported once, in its own file", "import \"a\" as a\nimport \"b\" as b", { a: `${E}import "b" as b\nnet n = 10.0.0.1/8\n`, b: `${E}net n = nobody\n` }, "ING303 a:3 10.0.0.1/8", "ING201 b:2 nobody"],
   ["nothing follows from a file that can't be had", "import \"a\" as a\ndeny from a.x\nuse a.t()\ntest \"t\" { from 10.0.0.1 to web => allow }\nexpose w on tcp 1 { allow from a.y sni a.z }", {}, "ING505 2 \"a\"", "ING417 6 sni a.z"],
   ["not even that a name is missing", "import \"a\" as a\ntest \"t\" { from 10.0.0.1 to web => allow by some }", {}, "ING505 2 \"a\""],
   ["nor from one that can't be read", "import \"a\" as a\ndeny from a.x", { a: "edition 2\n" }, "ING112 a:1 2"],
@@ -55,7 +55,7 @@ const ROWS: readonly (readonly [what: string, text: string, files: Readonly<Reco
   ["a list file in an argument is relative to the file that is written in", "import \"x/a\" as a\nuse a.t(file \"l\" max 1)", { "x/a": `${E}template t($l) { deny from $l }\n`, l: "10.0.0.1" }],
   ["back slashes and absolute paths", "import \"x\\\\a\" as a\nimport \"/a\" as b", { a: E }, "ING505 2 \"x\\\\a\"", "ING505 3 \"/a\""],
   ["a set in a circle over files", "import \"a\" as a\nnet n = a.n", { a: `${E}import "policy.ingress" as p\nnet n = p.n\n`, "policy.ingress": "" }, "ING506 a:2 import \"policy.ingress\" as p", "ING206 a:3 p.n"],
-  ["a circle is told once", "import \"a\" as a\nimport \"b\" as b", { a: `${E}import "b" as b\n`, b: `${E}import "a" as a\n` }, "ING506 b:2 import \"a\" as a"],
+  ["a circle is reported once", "import \"a\" as a\nimport \"b\" as b", { a: `${E}import "b" as b\n`, b: `${E}import "a" as a\n` }, "ING506 b:2 import \"a\" as a"],
   ["too large a file", "import \"a\" as a", { a: `${E}#${" ".repeat(bound.MAX_SOURCE_BYTES)}` }, "ING601 a:1"],
   ["not a policy", "import \"a\" as a", { a: "\u0000asm" }, "ING101 a:1 \u0000"],
   ["names of objects", "import \"__proto__\" as __proto__\nimport \"constructor\" as constructor\ndeny from __proto__.x, constructor.y", { constructor: E }, "ING505 2 \"__proto__\"", "ING201 4 constructor.y"],
@@ -69,7 +69,7 @@ for (const [what, text, files, ...briefs] of ROWS) {
   });
 }
 
-imports("an edition that is not read shows who wants it", () => {
+imports("a file without an edition is refused, with the place of its import", () => {
   const { diagnostics: [d] } = front(`${E}import "a" as a\n`, filesOf({ a: "net n = any\n" }));
   assert.is(d?.code, "ING111");
   assert.equal(d?.related.map((r) => `${r.span.file.path} ${r.label}`), ["policy.ingress imported here"]);

@@ -98,7 +98,7 @@ sets("intersects, contains, equal", () => {
   }));
 });
 
-sets("laws hold on the whole space", () => {
+sets("the laws of sets are true of the whole space", () => {
   fc.assert(fc.property(list, (items) => {
     const a = setOf(items);
     const rest = subtract(ANY, a);
@@ -116,7 +116,7 @@ sets("the edges of the space and of IPv4", () => {
   assert.ok(isEmpty(union([])));
   assert.ok(isEmpty(subtract(EMPTY, ANY)));
   assert.ok(equal(subtract(ANY, EMPTY), ANY));
-  // IPv6 prefixes around IPv4 leave it out, wherever their own edges are.
+  // IPv6 prefixes around IPv4 exclude it, whatever their own edges are.
   for (const text of ["::/0", "::/64", "::/80", "::8000:0:0/81", "::fffe:0:0/95"]) {
     assert.not(intersects(prefixes([text]), ANY4), text);
     assert.not(isEmpty(prefixes([text])), text);

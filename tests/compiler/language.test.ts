@@ -1,5 +1,5 @@
 // docs/language.md against the compiler: its example is accepted, it names every keyword and
-// says where it stands, and its bounds are those of the code.
+// its place, and its bounds are those of the code.
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -12,7 +12,7 @@ import { codes, filesOf, front } from "./front.ts";
 const language = suite("language");
 const text = readFileSync(new URL("../../docs/language.md", import.meta.url), "utf8");
 /** Without the grammar, which names every word by itself. */
-const told = text.slice(0, text.indexOf("## Grammar")) + text.slice(text.indexOf("## Layout"));
+const prose = text.slice(0, text.indexOf("## Grammar")) + text.slice(text.indexOf("## Layout"));
 
 language("the example is accepted", () => {
   const example = /```ingress\n([^]*?)```/.exec(text)?.[1] ?? "";
@@ -22,27 +22,27 @@ language("the example is accepted", () => {
 });
 
 for (const word of Object.keys(KEYWORDS)) {
-  language(`${word} is explained`, () => assert.match(told, new RegExp(`\\b${word}\\b`)));
+  language(`${word} is explained`, () => assert.match(prose, new RegExp(`\\b${word}\\b`)));
 }
 
 language("modes, annotations and reasons are named", () => {
-  for (const word of [...WORDS.mode, ...WORDS.annotation, ...WORDS.reason]) assert.match(told, new RegExp(`\`@?${word}\\b`));
+  for (const word of [...WORDS.mode, ...WORDS.annotation, ...WORDS.reason]) assert.match(prose, new RegExp(`\`@?${word}\\b`));
 });
 
 language("built-in nets and the date of the table", () => {
-  for (const name of BUILTIN_NAMES) assert.match(told, `| \`${name}\` |`);
-  assert.match(told, SPECIAL_PURPOSE_DATE);
+  for (const name of BUILTIN_NAMES) assert.match(prose, `| \`${name}\` |`);
+  assert.match(prose, SPECIAL_PURPOSE_DATE);
 });
 
-language("every bound stands in the table with its value", () => {
-  const table = told.slice(told.indexOf("## Bounds"));
+language("every bound is in the table with its value", () => {
+  const table = prose.slice(prose.indexOf("## Bounds"));
   const mib = (n: number): string => `${n / 1024 / 1024} MiB`;
   const { MAX_QUOTE: _, DEFAULT_CAP_CONNECTIONS, DEFAULT_KEY_V4, DEFAULT_KEY_V6, MAX_SOURCE_BYTES, MAX_LIST_BYTES, MAX_IMPORTED_BYTES, ...counts } = bound;
   for (const text of [mib(MAX_SOURCE_BYTES), mib(MAX_LIST_BYTES), mib(MAX_IMPORTED_BYTES), ...Object.values(counts).map((n) => n.toLocaleString("en-US"))]) {
     assert.match(table, `| ${text} |`);
   }
-  assert.match(told, `without it ${DEFAULT_CAP_CONNECTIONS.toLocaleString("en-US")}`);
-  assert.match(told, `/${DEFAULT_KEY_V4} for IPv4 and /${DEFAULT_KEY_V6} for IPv6`);
+  assert.match(prose, `without it ${DEFAULT_CAP_CONNECTIONS.toLocaleString("en-US")}`);
+  assert.match(prose, `/${DEFAULT_KEY_V4} for IPv4 and /${DEFAULT_KEY_V6} for IPv6`);
 });
 
 language("every keyword may name a set and be used", () => {

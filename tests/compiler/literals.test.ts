@@ -1,4 +1,4 @@
-// Literals: every spelling that stands, every one that is refused, and what its fix says.
+// Literals: every spelling that is accepted, every one that is refused, and its fix.
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -11,7 +11,7 @@ import { formatAddress, formatEndpoint, parseAddress } from "../../runtime/net/a
 const literals = suite("literals");
 
 /** `first-last` of a prefix, or `CODE` and `-> fix`. */
-function told(text: string): string {
+function summary(text: string): string {
   const r = readPrefix(text);
   if (isProblem(r)) return r.replace === null ? r.code : `${r.code} -> ${r.replace}`;
   return `${formatAddress(r.first)} - ${formatAddress(r.last)}`;
@@ -125,7 +125,7 @@ const REFUSED: readonly (readonly [string, string])[] = [
 ];
 
 for (const [text, expected] of [...ACCEPTED, ...REFUSED]) {
-  literals(`${text.slice(0, 40)} is ${expected}`, () => assert.is(told(text), expected));
+  literals(`${text.slice(0, 40)} is ${expected}`, () => assert.is(summary(text), expected));
 }
 
 literals("every fix is itself accepted", () => {
@@ -135,7 +135,7 @@ literals("every fix is itself accepted", () => {
   }
 });
 
-literals("the prefixes of a range hold just its addresses, and no two of them could be one", () => {
+literals("the prefixes of a range cover exactly its addresses, and no two of them could be one", () => {
   const valueOf = (words: readonly number[]): bigint => words.reduce((value, word) => (value << 32n) | BigInt(word), 0n);
   const [mapped, mappedEnd] = [0xffffn << 32n, (0xffffn << 32n) | 0xffffffffn];
   const word = fc.oneof(fc.nat(0xffffffff), fc.constantFrom(0, 1, 0xffff, 0xfffe, 0x10000, 0xffffffff, 0x80000000));
@@ -152,7 +152,7 @@ literals("the prefixes of a range hold just its addresses, and no two of them co
       const prefix = readPrefix(text);
       if (isProblem(prefix)) throw new Error(`${text} is no prefix`);
       assert.is(prefix.family, p.family);
-      // What an IPv6 range has of IPv4 is left out.
+      // The IPv4 part of an IPv6 range is excluded.
       if (p.family === 6 && at === mapped) at = mappedEnd + 1n;
       assert.is(valueOf(prefix.first), at, text);
       at = valueOf(prefix.last) + 1n;
@@ -163,7 +163,7 @@ literals("the prefixes of a range hold just its addresses, and no two of them co
   }), { numRuns: 2_000 });
 });
 
-literals("what the runtime prints is read back as the same address", () => {
+literals("an address that the runtime prints is read back as the same address", () => {
   fc.assert(fc.property(fc.tuple(...([0, 1, 2, 3] as const).map(() => fc.nat(0xffffffff))), fc.boolean(), (w, v4) => {
     const [a = 0, b = 0, c = 0, d = 0] = w;
     const address = v4 ? ([0, 0, 0xffff, d] as const) : ([a, b, c, d] as const);
@@ -171,7 +171,7 @@ literals("what the runtime prints is read back as the same address", () => {
   }));
 });
 
-literals("whatever is accepted, the runtime reads alike", () => {
+literals("the runtime reads every accepted address alike", () => {
   const piece = fc.constantFrom("0", "1", "10", "255", "256", "ffff", ":", "::", ".", "a", "08", "%1");
   fc.assert(fc.property(fc.array(piece, { maxLength: 14 }), (pieces) => {
     const text = pieces.join("");

@@ -8,7 +8,7 @@ import { program } from "../ready.ts";
 
 const memory = suite("memory");
 const HUNGRY = program("tests/compiler/hungry.ts");
-/** What Node and the compiler themselves take, in MiB. */
+/** The memory of Node and the compiler themselves, in MiB. */
 const ITSELF = 40;
 
 function answerOf(shape: string, words: number, mib: number): string {

@@ -1,6 +1,6 @@
-// The bounds of the profile `os`: what fits into its one page, what is told of what does not, and
+// The bounds of the profile `os`: what fits into its one page, the messages about what does not, and
 // that the profile is about the module and not about the meaning. tests/cases/profile_os has the
-// clauses that it refuses; tests/engine/profile_os.test.ts asks its modules.
+// clauses that it refuses; tests/engine/profile_os.test.ts runs its modules.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as abi from "../../runtime/abi/layout.ts";
@@ -13,7 +13,7 @@ import { positionOf, type SourceReader } from "../../compiler/source/source.ts";
 const profiles = suite("profile os");
 const times = (n: number, one: (i: number) => string): string => Array.from({ length: n }, (_, i) => one(i)).join(" ");
 const list = (n: number, one: (i: number) => string): string => Array.from({ length: n }, (_, i) => one(i)).join(", ");
-/** What `file "N"` names: N addresses with a gap between each. */
+/** `file "N"` has N addresses with a gap between each. */
 const lists: SourceReader = { read: (path) => ({ path, text: Array.from({ length: Number(path) }, (_, i) => `10.${i >> 7}.${(i & 127) * 2}.1\n`).join("") }) };
 const os = (text: string): CompileResult => compile({ path: "os.ingress", text: `edition 1\n${text}` }, lists, "os");
 
@@ -79,7 +79,7 @@ const net = (n: number): string => `net lots = file "${n}" max ${n}\n`;
 const limited = (n: number): string => `${net(n)}expose web on tcp 443 { ${LIMITED} allow from any deny from lots }`;
 const plain = (n: number): string => `${net(n)}expose web on tcp 443 { allow from any deny from lots }`;
 
-/** The most for which `fits` holds, between the two. */
+/** The largest number between the two for which `fits` is true. */
 function most(fits: (n: number) => boolean, low: number, high: number): number {
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
@@ -107,7 +107,7 @@ profiles("addresses up to the last that fits; limits per source take their least
   }
 });
 
-/** What is the largest, and the words at the place that is named. */
+/** The largest part of a module that is too large, and the words at its place. */
 const TOO_LARGE: readonly (readonly [name: string, text: string, says: RegExp, at: string])[] = [
   ["a rule's own addresses", `expose web on tcp 443 { allow from any deny from 192.0.2.1 deny named all from file "4200" max 4200 }`, /addresses, of which this rule has 4,200 ranges/, "deny named all from"],
   ["host names", `hosts h = ${list(1_600, (i) => `"a${i}.b${i}.example"`)}\nexpose web on tcp 443 as passthrough { allow from any sni "one.example" allow from any sni h }`, /host names, of which this rule has 1,600$/, "allow from any sni h"],
@@ -137,7 +137,7 @@ profiles("caps per source: 1,024 connections at most, fewer beside tables or lim
   const over = caps(1_000, 25).diagnostics;
   assert.equal(over.map((d) => [d.code, positionOf(d.span.file, d.span.start).line, d.related.length]), [["ING807", 2, 1]]);
   assert.match(over[0]?.message ?? "", /up to 1,025 at once, .* room to count 1,024$/);
-  // 2,200 addresses leave room for half as many.
+  // Beside 2,200 addresses half as many fit.
   const lots = `${net(2_200)}deny from lots\n`;
   assert.equal(caps(500, 12, lots).diagnostics, []);
   assert.match(caps(500, 13, lots).diagnostics[0]?.message ?? "", /room to count 512$/);

@@ -68,7 +68,7 @@ export class RandomPolicy {
     }
   }
 
-  /** What stands at top level and in templates alike. */
+  /** A statement that may be at top level and in a template. */
   private item(): void {
     switch (this.c.below(8)) {
       case 0: return this.expose();
@@ -125,7 +125,7 @@ export class RandomPolicy {
     }
   }
 
-  /** A name that is a keyword is told from one by what follows it, so it is not the last. */
+  /** The word after a name that is a keyword shows that it is a name, so it is not the last. */
   private member(last: boolean): void {
     switch (this.c.below(9)) {
       case 0: return this.put(`"${this.c.pick(TEXTS)}"`);

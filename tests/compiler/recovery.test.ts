@@ -14,23 +14,23 @@ import { atLength } from "../at_length.ts";
 
 const recovery = suite("recovery");
 
-function read(text: string): { readonly ast: PolicyNode | null; readonly told: readonly Diagnostic[] } {
+function read(text: string): { readonly ast: PolicyNode | null; readonly reported: readonly Diagnostic[] } {
   const parsed = parse({ path: "policy.ingress", text });
   const built = build(parsed);
-  const told = [...parsed.diagnostics, ...built.diagnostics];
-  for (const d of told) {
+  const reported = [...parsed.diagnostics, ...built.diagnostics];
+  for (const d of reported) {
     const { file, start, end } = d.span;
     assert.ok(0 <= start && start <= end && end <= file.text.length, `${d.code} has the place ${start}..${end}`);
     assert.not.match(render(d, { color: false }), /NaN|undefined|\[object/);
     assert.not.match(d.message, /\n|Token|kw_|\.$/);
   }
-  assert.is(built.ast === null || built.ast.incomplete, told.length > 0);
-  return { ast: built.ast, told };
+  assert.is(built.ast === null || built.ast.incomplete, reported.length > 0);
+  return { ast: built.ast, reported };
 }
 
 /** `CODE text` of each, in the order of the text. */
 const brief = (text: string): string[] =>
-  [...read(`edition 1\n${text}`).told]
+  [...read(`edition 1\n${text}`).reported]
     .sort((a, b) => a.span.start - b.span.start)
     .map((d) => `${d.code} ${d.span.file.text.slice(d.span.start, d.span.end).split("\n")[0] ?? ""}`);
 
@@ -40,39 +40,39 @@ const WHOLE = ["cases/good/office", "cases/good/soft_words", "compiler/texts/one
 for (const [name, text] of WHOLE) {
   /** Words and the space between them alternate; of a long text every other word is tried. */
   const stride = text.length > 2_000 ? atLength(4, 12) : 2;
-  recovery(`${name} is read whole`, () => assert.equal(read(text).told.map((d) => d.message), []));
+  recovery(`${name} is read whole`, () => assert.equal(read(text).reported.map((d) => d.message), []));
 
   recovery(`${name}: every truncation is whole or has at most two errors`, () => {
     const step = Math.max(1, Math.round(text.length / atLength(2_000, 60)));
     for (let i = 0; i <= text.length; i += step) {
-      const { told } = read(text.slice(0, i));
-      assert.ok(told.length <= 2, `${text.slice(0, i)}\n${told.map((d) => d.message).join("\n")}`);
+      const { reported } = read(text.slice(0, i));
+      assert.ok(reported.length <= 2, `${text.slice(0, i)}\n${reported.map((d) => d.message).join("\n")}`);
     }
   });
 
   recovery(`${name}: without any one word it has at most two errors`, () => {
     const words = text.split(/(\s+)/);
     for (let i = 0; i < words.length; i += stride) {
-      const { told } = read(words.filter((_, j) => j !== i).join(""));
-      assert.ok(told.length <= 2, `without ${words[i] ?? ""} ${i / 2}: ${told.map((d) => d.message).join("; ")}`);
+      const { reported } = read(words.filter((_, j) => j !== i).join(""));
+      assert.ok(reported.length <= 2, `without ${words[i] ?? ""} ${i / 2}: ${reported.map((d) => d.message).join("; ")}`);
     }
   });
 
   recovery(`${name}: with any one word misspelt it has at most two errors`, () => {
     const words = text.split(/(\s+)/);
     for (let i = 0; i < words.length; i += stride) {
-      const { told } = read(words.map((w, j) => (j === i ? w.replace(/^([a-z])([a-z])([a-z])/, "$2$1$3") : w)).join(""));
-      assert.ok(told.length <= 2, `misspelt ${words[i] ?? ""} ${i / 2}: ${told.map((d) => d.message).join("; ")}`);
+      const { reported } = read(words.map((w, j) => (j === i ? w.replace(/^([a-z])([a-z])([a-z])/, "$2$1$3") : w)).join(""));
+      assert.ok(reported.length <= 2, `misspelt ${words[i] ?? ""} ${i / 2}: ${reported.map((d) => d.message).join("; ")}`);
     }
   });
 }
 
-/** All that is told of a text, in its order, as code and the text of the place. */
+/** The diagnostics of a text, in its order, as code and the text of the place. */
 recovery("outcomes on lines of their own are no rules", () => {
   assert.equal(brief("test \"t\" {\n  repeat 5 in 0s from a to b => allow 4,\n    deny sni 1\n  repeat 2 in 0s from a to b => deny cidr 1,\n    deny sni by x,\n    deny sni\n}"), []);
 });
 
-const TOLD: readonly (readonly [what: string, text: string, told: readonly string[]])[] = [
+const REPORTED: readonly (readonly [what: string, text: string, reported: readonly string[]])[] = [
   ["clauses behind a misspelt one in a line", "expose a on tcp 1 { alow from any allow from 1.2.3.4 client }", ["ING105 alow", "ING106 }"]],
   ["each misspelt clause of a line", "expose a on tcp 1 { alow from any cap 5 connections lmit 5/s per source deny from b bakend 1 cert \"x\" }", ["ING105 alow", "ING105 lmit", "ING105 bakend"]],
   ["each misspelt statement of a line", "nett a = any net b = any porst c = 1 ports d = 2", ["ING104 nett", "ING104 porst"]],
@@ -83,7 +83,7 @@ const TOLD: readonly (readonly [what: string, text: string, told: readonly strin
   ["each bound", "budget { ports x\n rulse 5 rules 6 module 5 prefixes 1 step 7 }", ["ING106 x", "ING105 rulse", "ING106 prefixes", "ING105 step"]],
   ["in a template", "template t($a) {\n  allow form any\n  expos b on tcp 1 { allow from any }\n  deny from\n}", ["ING105 form", "ING105 expos", "ING106 "]],
   ["statements and clauses in one template", "template t() { net a = any allow from a }", ["ING117 allow from a"]],
-  ["a deny stands on either side", "template t() { deny from a use u() net a = any }\ntemplate v() { deny from a allow from b }", []],
+  ["a deny may be on either side", "template t() { deny from a use u() net a = any }\ntemplate v() { deny from a allow from b }", []],
   ["`on` makes a deny a statement", "template t() { cert \"x\" deny on tcp 1 }", ["ING117 deny on tcp 1"]],
   ["an `allow` at top level", "allow from any", ["ING104 allow"]],
   ["a `dryrun allow` at top level", "dryrun allow from any", ["ING104 allow"]],
@@ -122,7 +122,7 @@ const TOLD: readonly (readonly [what: string, text: string, told: readonly strin
   ["a time that is a number", "deny from a until 2027", ["ING106 2027"]],
 ];
 
-for (const [what, text, told] of TOLD) recovery(what, () => assert.equal(brief(text), told));
+for (const [what, text, reported] of REPORTED) recovery(what, () => assert.equal(brief(text), reported));
 
 /** The help of the first error. */
 const HELPS: readonly (readonly [text: string, help: string])[] = [
@@ -146,7 +146,7 @@ const HELPS: readonly (readonly [text: string, help: string])[] = [
   ["expose a on tcp 1 { import \"x\" as y }", "`import` belongs at top level, outside every block"],
 ];
 
-for (const [text, help] of HELPS) recovery(`${text}: ${help}`, () => assert.is(read(`edition 1\n${text}`).told[0]?.help, help));
+for (const [text, help] of HELPS) recovery(`${text}: ${help}`, () => assert.is(read(`edition 1\n${text}`).reported[0]?.help, help));
 
 /** Of what takes long, more than enough to show what is not linear. */
 const MANY = atLength(200_000, 40_000);
@@ -170,13 +170,14 @@ const HOSTILE: readonly (readonly [what: string, text: string, first: string | n
   ["many misspelt clauses in a line", `edition 1\nexpose a on tcp 1 { ${"alow from any ".repeat(MANY)}}`, "ING105"],
 ];
 
-for (const [what, text, first] of HOSTILE) recovery(what, () => assert.is(read(text).told[0]?.code ?? null, first));
+for (const [what, text, first] of HOSTILE) recovery(what, () => assert.is(read(text).reported[0]?.code ?? null, first));
 
 const UNIT = "@owner \"x\" expose a on tcp 1 as passthrough { backend 127.0.0.1:1 allow named b from any, 10.0.0.0/8 sni \"x\" cap 5 connections use t(1) }\n";
 
-recovery("twice the text takes at most 2.5 times as long", () => {
+// Not how long it takes, only that the work is not quadratic: then four times the text would take sixteen times as long.
+recovery("four times the text takes less than ten times as long", () => {
   for (const unit of [UNIT, "expose a on tcp 1 { alow from any allow form any }\n", "template t($a) { allow from $a, $b }\n", "test \"t\" { from => from a to b => allow\n }\n"]) {
-    // CPU time of this process: others may have the machine's.
+    // CPU time of this process, because others may have the machine's.
     const best = (n: number): number => Math.min(...[1, 2, 3].map(() => {
       const text = `edition 1\n${unit.repeat(n)}`;
       const before = process.cpuUsage();
@@ -184,8 +185,8 @@ recovery("twice the text takes at most 2.5 times as long", () => {
       return process.cpuUsage(before).user / 1000;
     }));
     best(500);
-    const [once, twice] = [best(700), best(1_400)];
-    assert.ok(twice < 2.5 * once + 20, `${once.toFixed(0)} ms, then ${twice.toFixed(0)} ms: ${unit}`);
+    const [once, fourTimes] = [best(1_400), best(5_600)];
+    assert.ok(fourTimes < 10 * once + 20, `${once.toFixed(0)} ms, then ${fourTimes.toFixed(0)} ms: ${unit}`);
   }
 });
 

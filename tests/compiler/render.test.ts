@@ -16,7 +16,7 @@ const plain = (d: Diagnostic): string => render(d, { color: false });
 /** The source line and the line of carets. */
 const lines = (d: Diagnostic): string[] => plain(d).split("\n").slice(3);
 
-rendering("carets stand under their text", () => {
+rendering("carets are under their text", () => {
   assert.equal(lines(diagnostic("one two three", 4, 7)), ["1 | one two three", "  |     ^^^"]);
   assert.equal(lines(diagnostic("one two", 4, 7, { label: "here" })), ["1 | one two", "  |     ^^^ here"]);
   assert.equal(lines(diagnostic("\tone\ttwo", 5, 8)), ["1 |  one two", "  |      ^^^"]);
@@ -61,7 +61,7 @@ rendering("colour only wraps", () => {
   assert.match(render(d, { color: true }), "\u001b[1;31merror[ING201]");
 });
 
-rendering("a list shows no more than the token, wherever it stands", () => {
+rendering("a list shows no more than the token, at every place of the line", () => {
   const secret = "s3cret";
   const { diagnostics } = front("edition 1\nnet a = file \"l\" max 9\n", filesOf({ l: `${secret} x\n  10.0.0.1/8 # ${secret}\n${"y".repeat(500)}${secret}\n` }));
   assert.is(diagnostics.length, 3);

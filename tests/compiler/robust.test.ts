@@ -37,7 +37,7 @@ robust("truncations of edition 1 in one screen", () => {
   for (let i = 0; i <= SCREEN.length; i += atLength(1, 29)) judge(SCREEN.slice(0, i));
 });
 
-robust("leaving out any one word of a good policy gives at most two errors", () => {
+robust("a good policy without any one word has at most two errors", () => {
   const words = GOOD.split(/(\s+)/);
   for (let i = 0; i < words.length; i += atLength(2, 6)) {
     const text = words.filter((_, j) => j !== i).join("");

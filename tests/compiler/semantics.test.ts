@@ -1,4 +1,4 @@
-// What a policy means once it is checked: defaults, sets, order, and what stands for `any`.
+// The meaning of a checked policy: defaults, sets, order, and the meaning of `any`.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { ANY, ANY4, builtinNet, prefixes } from "../../compiler/check/sets/builtin_nets.ts";
@@ -70,7 +70,7 @@ semantics("a set that is written out has its own except", () => {
   }
 });
 
-semantics("`except` takes from everything that stands before it", () => {
+semantics("`except` takes from all members before it", () => {
   isSet(exposeOf("allow from 10.0.0.0/24, 10.0.1.0/24 except 10.0.0.0/25, 10.0.1.128/25").allows[0]?.from, "10.0.0.128/25", "10.0.1.0/25");
 });
 

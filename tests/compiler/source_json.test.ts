@@ -16,9 +16,9 @@ const schema: unknown = JSON.parse(readFileSync(new URL("../../schemas/policy/in
 const validate = new Ajv2020({ strict: true, strictRequired: false, allowUnionTypes: true }).compile(typeof schema === "object" && schema !== null ? schema : {});
 
 /** Whether the schema takes it, and what the decoder says. */
-function both(document: unknown): { readonly schema: boolean; readonly told: readonly string[] } {
+function both(document: unknown): { readonly schema: boolean; readonly messages: readonly string[] } {
   const decoded = decodePolicy(document);
-  return { schema: validate(document), told: decoded.kind === "policy" ? [] : decoded.troubles.map((t) => `${t.pointer}: ${t.message}`) };
+  return { schema: validate(document), messages: decoded.kind === "policy" ? [] : decoded.troubles.map((t) => `${t.pointer}: ${t.message}`) };
 }
 
 const one = (statement: unknown): unknown => ({ edition: 1, statements: [statement] });
@@ -72,7 +72,7 @@ const ACCEPTED: readonly (readonly [document: unknown, text: string])[] = [
 
 for (const [document, text] of ACCEPTED) {
   source(`accepted: ${text.trim().split("\n")[0] ?? ""}`, () => {
-    assert.equal(both(document), { schema: true, told: [] });
+    assert.equal(both(document), { schema: true, messages: [] });
     const imported = importPolicy(JSON.stringify(document));
     assert.is(imported.kind, "imported", JSON.stringify(imported));
     if (imported.kind !== "imported") return;
@@ -83,7 +83,7 @@ for (const [document, text] of ACCEPTED) {
   });
 }
 
-const REFUSED: readonly (readonly [document: unknown, told: string])[] = [
+const REFUSED: readonly (readonly [document: unknown, messages: string])[] = [
   [null, ": expected an object, found null"],
   [[], ": expected an object, found a list"],
   ["edition 1", ": expected an object, found \"edition 1\""],
@@ -159,16 +159,16 @@ const REFUSED: readonly (readonly [document: unknown, told: string])[] = [
   [one({ kind: "deny", "a/b~c": 1 }), "/statements/0/a~1b~0c: unknown key \"a/b~c\""],
 ];
 
-for (const [document, told] of REFUSED) {
-  source(`refused: ${told}`, () => {
+for (const [document, messages] of REFUSED) {
+  source(`refused: ${messages}`, () => {
     const answer = both(document);
     assert.is(answer.schema, false);
-    assert.is(answer.told.length, 1, answer.told.join("\n"));
-    assert.ok(answer.told[0]?.startsWith(told), answer.told[0]);
+    assert.is(answer.messages.length, 1, answer.messages.join("\n"));
+    assert.ok(answer.messages[0]?.startsWith(messages), answer.messages[0]);
   });
 }
 
-/** What a schema can't say, or what is no document at all. */
+/** Faults that a schema can't describe, and texts that are no document at all. */
 const UNREADABLE: readonly (readonly [text: string, pointer: string, message: RegExp])[] = [
   ["", "", /this is not JSON/],
   ["{\"edition\":1,}", "", /this is not JSON/],
@@ -180,7 +180,7 @@ const UNREADABLE: readonly (readonly [text: string, pointer: string, message: Re
   ["[".repeat(100_000) + "]".repeat(100_000), "", /expected an object, found a list/],
 ];
 
-source("what no schema can say is refused too", () => {
+source("a fault that no schema can describe is refused too", () => {
   for (const [text, pointer, message] of UNREADABLE) {
     const imported = importPolicy(text);
     assert.is(imported.kind, "refused", text.slice(0, 80));
@@ -189,7 +189,7 @@ source("what no schema can say is refused too", () => {
   }
 });
 
-source("many troubles are told at once, and not without end", () => {
+source("many faults are reported at once, up to a bound", () => {
   const document = { edition: 1, statements: Array.from({ length: 500 }, () => ({ kind: "net", name: "", set: 1 })) };
   const imported = importPolicy(JSON.stringify(document));
   assert.ok(imported.kind === "refused" && imported.troubles.length === 20);
@@ -209,7 +209,7 @@ source("import of an export is what fmt writes without the comments; export of a
     assert.ok(imported.kind === "imported" && plain.kind === "formatted" && imported.text === plain.text, `seed ${seed}`);
     const again = exportPolicy({ path: "p", text: imported.text });
     assert.ok(again.kind === "exported" && again.text === exported.text, `seed ${seed}`);
-    assert.equal(both(exported.json), { schema: true, told: [] }, `seed ${seed}`);
+    assert.equal(both(exported.json), { schema: true, messages: [] }, `seed ${seed}`);
   }
 });
 
@@ -237,7 +237,7 @@ function mutated(c: Chance, value: unknown): unknown {
   return Object.fromEntries(entries.map(([k, v], i) => (i === at ? [k, mutated(c, v)] : [k, v])));
 }
 
-source("random changes: decoder and schema agree, and what they take is written and read back or refused", () => {
+source("random changes: decoder and schema agree, and a document that they accept is written and read back, or refused", () => {
   let taken = 0;
   let written = 0;
   let rounds = 0;
@@ -250,9 +250,9 @@ source("random changes: decoder and schema agree, and what they take is written 
       const document: unknown = JSON.parse(JSON.stringify(mutated(c, exported.json)));
       const answer = both(document);
       const json = JSON.stringify(document);
-      assert.is(answer.schema, answer.told.length === 0, `seed ${seed}: ${answer.told.join("; ")}\n${json}`);
+      assert.is(answer.schema, answer.messages.length === 0, `seed ${seed}: ${answer.messages.join("; ")}\n${json}`);
       const imported = importPolicy(json);
-      if (answer.told.length > 0) {
+      if (answer.messages.length > 0) {
         assert.is(imported.kind, "refused", json);
         continue;
       }
@@ -285,7 +285,7 @@ for (const [json, at, says] of FAULTS) {
   });
 }
 
-source("a document with a fault is told with its line and column, and a key that stands twice too", () => {
+source("a fault in a document is reported with its line and column, and so is a key that occurs twice", () => {
   const places = (json: string): unknown => {
     const imported = importPolicy(json);
     return imported.kind === "refused" ? imported.troubles.map(({ place }) => `${place?.line}:${place?.column}`) : [];
@@ -294,7 +294,7 @@ source("a document with a fault is told with its line and column, and a key that
   assert.equal(places("{\n  \"edition\": 1, \"statements\": [],\n  \"edition\": 1 }"), ["3:3"]);
 });
 
-source("what is no JSON is just what JSON.parse refuses", () => {
+source("a text is refused as no JSON exactly where JSON.parse refuses it", () => {
   const text = "{\"a\": [1, -2.5e+3, \"x\\u00e9\\n\", true, null, {}, []], \"b\": {\"c\": false}}";
   const parses = (json: string): boolean => {
     try {

@@ -150,7 +150,7 @@ for (const [written, expected] of CLAUSES) {
   });
 }
 
-syntax("a parameter is told from a text that looks like one", () => {
+syntax("a text that looks like a parameter is a text", () => {
   const parsed = parse({ path: "x", text: "edition 1\ntemplate t($a) { backend unix \"$a\" cert $a }" });
   const [template] = build(parsed).ast?.statements ?? [];
   if (template?.kind !== "template") throw new Error("no template");
@@ -159,7 +159,7 @@ syntax("a parameter is told from a text that looks like one", () => {
   assert.equal(cert?.kind === "cert" && [cert.value.text, cert.value.param], ["$a", true]);
 });
 
-syntax("a parameter stands wherever a word, number, literal or text does", () => {
+syntax("a parameter may be in the place of any word, number, literal or text", () => {
   statements(`template t($n, $x) {
     net $n = $x, file $x max $n except $x
     expose $n service $n on tcp $n bind $x as $n {

@@ -120,7 +120,7 @@ const PLACES: readonly (readonly [what: string, text: string, at: string, relate
   ["in an argument", "edition 1\ntemplate t($w) {\n  expose web on tcp 1 { allow from $w }\n}\nuse t(10.0.0.1/8)\n", "ING303 10.0.0.1/8", ["p:3 it is used here"]],
   ["through two templates", "edition 1\ntemplate in($w) {\n  expose web on tcp 1 { allow from $w, x }\n}\ntemplate out($w) {\n  use in($w)\n}\nuse out(any)\n", "ING201 x", ["p:6 used here", "p:8 used here"]],
   ["an argument through two", "edition 1\ntemplate in($w) {\n  cap $w connections\n}\ntemplate out($w) {\n  use in($w)\n}\nexpose web on tcp 1 { use out(0) }\n", "ING310 0", ["p:3 it is used here", "p:6 it is used here"]],
-  ["where the second of two stands", "edition 1\ntemplate t($p) {\n  expose web on tcp $p { }\n}\nuse t(1)\nuse t(2)\n", "ING202 web", ["p:3 first declared here", "p:5 used here", "p:6 used here"]],
+  ["the place of the second of two", "edition 1\ntemplate t($p) {\n  expose web on tcp $p { }\n}\nuse t(1)\nuse t(2)\n", "ING202 web", ["p:3 first declared here", "p:5 used here", "p:6 used here"]],
 ];
 
 for (const [what, text, at, related] of PLACES) {
@@ -141,7 +141,7 @@ templates("depth: 16 and one more", () => {
   assert.equal(codes(chain(5_000)), ["ING609"]);
 });
 
-templates("what doubles sixteen times ends in one diagnostic, soon", () => {
+templates("templates that double sixteen times end in one diagnostic, soon", () => {
   const body = "net x = 10.0.0.1, 10.0.0.2, 10.0.0.3";
   const doubling = `${E}${times(16, (i) => `template t${i}() { ${i < 15 ? times(4, () => `use t${i + 1}() `) : body} }\n`)}use t0()\n`;
   const before = process.cpuUsage();
@@ -149,7 +149,7 @@ templates("what doubles sixteen times ends in one diagnostic, soon", () => {
   assert.ok(process.cpuUsage(before).user < 10_000_000);
 });
 
-templates("the bounds of a policy hold for what comes out", () => {
+templates("the bounds of a policy are those of the expanded policy", () => {
   const ten = `${E}template t($n) { cap $n connections ${times(10, () => "deny from any ")}}\n`;
   assert.equal(codes(`${ten}expose a on tcp 1 { use t(1) use t(2) }`), ["ING405"]);
   const rules = `${E}template many() { ${times(1_000, () => "deny from any\n")} }\n`;

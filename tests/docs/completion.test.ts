@@ -57,7 +57,7 @@ const rows: readonly (readonly [line: string, offered: readonly string[]])[] = [
 ];
 
 /** `printed` has what each row offers, a line each, with `===` after every row. */
-function hold(printed: string): void {
+function checkAnswers(printed: string): void {
   const answers = printed.split("===\n").slice(0, -1).map((block) => block.split("\n").filter((word) => word !== ""));
   assert.is(answers.length, rows.length, printed);
   // The short forms of flags are left out here: zsh offers them only after one dash.
@@ -81,7 +81,7 @@ if (here("bash")) {
     const words = rows.map(([line]) => readlineWords(line)).flatMap((list) => [String(list.length), ...list]);
     const { stdout, stderr } = spawnSync("bash", ["--norc", "--noprofile", "-c", script, "bash", folder, ...words], { encoding: "utf8" });
     assert.is(stderr, "");
-    hold(stdout);
+    checkAnswers(stdout);
   });
 
   if (!here("script")) skip("completion in an interactive bash", "script (util-linux) is not installed");
@@ -118,7 +118,7 @@ if (here("zsh")) {
       zpty -w worker exit; while zpty -r worker; do :; done`;
     const { stderr } = spawnSync("zsh", ["-f", "-c", script, "zsh", folder, ...rows.map(([line]) => line)], { encoding: "utf8", timeout: 60_000 });
     assert.is(stderr, "");
-    hold(readFileSync(out, "utf8"));
+    checkAnswers(readFileSync(out, "utf8"));
   });
 } else {
   skip("completion in zsh", "zsh is not installed");
@@ -131,8 +131,8 @@ test("each program reads exactly the flags that its table gives each command", (
     for (const [command, spec] of table) {
       for (const [name, { value }] of all) {
         const words = [...(command === null ? [] : [command]), `--${name}`, ...(value === null ? [] : ["x"]), ...spec.operands.map(() => "x")];
-        const asked = readCommandLine(program, words);
-        assert.is(asked.ok && asked.value.kind === "run" && asked.value.command === command, Object.hasOwn(spec.flags, name), `${program.name} ${words.join(" ")}`);
+        const parsed = readCommandLine(program, words);
+        assert.is(parsed.ok && parsed.value.kind === "run" && parsed.value.command === command, Object.hasOwn(spec.flags, name), `${program.name} ${words.join(" ")}`);
       }
     }
   }

@@ -29,8 +29,8 @@ interface Page {
 const flat = (text: string): string => text.replace(/\s+/g, " ").trim();
 
 function testsOf(text: string): readonly Named[] {
-  const held = text.split(" Tested by ")[1] ?? "";
-  return [...held.matchAll(/`(tests\/[^`]+)`((?:(?:: |, )"[^"]+")*)/g)].flatMap(([, path = "", titles = ""]) => {
+  const citations = text.split(" Tested by ")[1] ?? "";
+  return [...citations.matchAll(/`(tests\/[^`]+)`((?:(?:: |, )"[^"]+")*)/g)].flatMap(([, path = "", titles = ""]) => {
     const found = [...titles.matchAll(/"([^"]+)"/g)].map(([, title = ""]): Named => ({ path, title }));
     return found.length === 0 ? [{ path, title: null }] : found;
   });
@@ -48,7 +48,7 @@ function pagesOf(equations: string): readonly Page[] {
   });
 }
 
-/** What is wrong with a page, in words. */
+/** The faults of the pages, in words. */
 function faults(pages: readonly Page[]): readonly string[] {
   return pages.flatMap(({ heading, lines }) => [
     ...(lines.length === 0 ? [`${heading}: no line`] : []),
@@ -66,7 +66,7 @@ function missing(path: string, title: string | null): readonly string[] {
   return titlesOf(read(path)).includes(title) ? [] : [`${path} has no test "${title}"`];
 }
 
-/** Titles that stand in a file as they are: of a test that is registered, or of a row of a table. */
+/** Titles that a file has literally: of a test that is registered, or of a row of a table. */
 function titlesOf(text: string): readonly string[] {
   return [...text.matchAll(/(?:^\s*\w+\(|^\s*title: )"([^"\n]+)"/gm)].map(([, title = ""]) => title);
 }

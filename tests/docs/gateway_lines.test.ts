@@ -1,4 +1,4 @@
-// What must be true of the gateway, line by line of its design, and the test that fails without it. (The lines about TLS
+// The statements of the gateway's design, line by line, each with the test that fails where it is not true. (The lines about TLS
 // are with the tests of TLS.)
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -21,7 +21,7 @@ const LINES: readonly (readonly [words: string, ...tests: readonly string[]])[] 
   ["an undefined `remoteAddress`", `${HOST}/ports.test.ts: a peer that disconnects before its decision is a refusal with its own code`],
   ["`0.0.0.0/0` and `::/0` differ", "tests/compiler/literals.test.ts: ::/0", "tests/compiler/literals.test.ts: 0.0.0.0/0"],
   // Policy module
-  ["a policy file, or the directory that holds it", `${HOST}/bad_modules.test.ts: a policy that others can change is refused, file or directory`, `${HOST}/links.test.ts: a directory's link in a loose directory`],
+  ["a policy file, or its directory", `${HOST}/bad_modules.test.ts: a policy that others can change is refused, file or directory`, `${HOST}/links.test.ts: a directory's link in a loose directory`],
   ["below 1024 it needs CAP_NET_BIND_SERVICE", `${HOST}/process.test.ts: a port below 1024 without the capability names it`],
   ["read once into memory; size cap", `${HOST}/bad_modules.test.ts: a policy above policy.max_bytes is refused`, `${HOST}/reload.test.ts: the file watcher sees a rename as one reload and does not see equal bytes`],
   ["Never read the path twice", `${HOST}/change.test.ts: the path is read once: what was checked is what is loaded and kept`],
@@ -36,7 +36,7 @@ const LINES: readonly (readonly [words: string, ...tests: readonly string[]])[] 
   ["Established connections are checked again", `${HOST}/reload.test.ts: established connections: recheck closes what is refused now, and counts the rest again`, `${HOST}/reload.test.ts: on_reload = keep lets refused connections end by themselves`, `${HOST}/passthrough.test.ts: a stream is evaluated again with the name that was kept`],
   ["A request between phases starts again at phase 1", `${HOST}/passthrough.test.ts: between the phases a reload starts again, without a second charge`],
   ["Ports no longer exposed close", `${HOST}/reload.test.ts: ports open and close with the policy, and the report says which`],
-  ["Each audit record carries the policy's generation", `${HOST}/reload.test.ts: no old answer after the acknowledgement, in thousands of probes`],
+  ["Each audit record has the policy's generation", `${HOST}/reload.test.ts: no old answer after the acknowledgement, in thousands of probes`],
   ["loses no allowed connection", `${HOST}/reload.test.ts: a storm of reloads under traffic loses no allowed connection`, "tests/soak/reload_storm.check.ts: reload_storm"],
   ["Watch the directory, not the file", `${HOST}/reload.test.ts: the file watcher sees a rename as one reload and does not see equal bytes`, `${HOST}/links.test.ts: a directory made anew is watched for events again`],
   ["is refused by its hash", `${HOST}/reload.test.ts: half a file is refused`],
@@ -90,9 +90,9 @@ test("moving bytes is behind one interface", () => {
   const importers = (name: string): string[] => gateway.filter(({ text }) => text.includes(`/${name}"`)).map(({ path }) => path);
   assert.equal(importers("node_forwarder.ts"), ["gateway/parts.ts"], "the daemon's parts choose the forwarder");
   assert.equal(importers("relay.ts"), ["gateway/listen/node_transport.ts"], "nothing else moves bytes");
-  assert.equal(importers("tls_end.ts"), ["gateway/forward/relay.ts", "gateway/tls/secure.ts"], "a handshake only tells the relay which socket lies over which");
+  assert.equal(importers("tls_end.ts"), ["gateway/forward/relay.ts", "gateway/tls/secure.ts"], "a handshake only reports to the relay which socket lies over which");
   const dials = gateway.filter(({ text }) => /import \{[^}]*\bconnect\b[^}]*\} from "node:(net|tls)"/.test(text)).map(({ path }) => path);
-  assert.equal(dials, ["gateway/control/socket_path.ts", "gateway/listen/node_transport.ts"], "and nothing else dials (socket_path.ts asks whether an old control socket answers)");
+  assert.equal(dials, ["gateway/control/socket_path.ts", "gateway/listen/node_transport.ts"], "and nothing else dials (socket_path.ts tries whether an old control socket answers)");
 });
 
 test("nothing pipes, and nothing forks workers", () => {

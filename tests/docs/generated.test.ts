@@ -1,4 +1,4 @@
-// What documents have from the code is what the code says: the tables of docs/abi.md name every
+// The generated parts of documents agree with the code: the tables of docs/abi.md name every
 // constant of runtime/abi, and the grammar in docs/language.md every rule and keyword.
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";

@@ -1,5 +1,5 @@
 // docs/performance.md: its tables and its chart are what the recorded results give (generated.test.ts
-// compares them), the required figures stand first, and no requirement is left out.
+// compares them), the required figures come first, and no requirement is left out.
 import { existsSync, readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -42,7 +42,7 @@ function recordedRun(results: ReturnType<typeof readResults>): void {
     assert.is.not(read("docs/performance.svg").replace(/points="[\d.]+/, "points=\"1"), chart(results));
   });
 
-  test("what was recorded is a whole run: both Nodes, every size, hot and random, peers and their answers", () => {
+  test("the recorded results are a whole run: both Nodes, every size, hot and random, peers and their answers", () => {
     assert.equal(Object.keys(results.nodes).map((version) => version.split(".")[0]), ["20", "26"]);
     for (const [version, { decide, swap, sizes }] of Object.entries(results.nodes)) {
       for (const family of ["v4", "v6"]) {

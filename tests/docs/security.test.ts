@@ -9,7 +9,7 @@ const page = readFileSync(new URL("../../docs/security/ingress.md", import.meta.
 const NAMED = /`(tests\/[^`]+)`/g;
 
 test("each threat has its test", () => {
-  // The table of layers says what each leaves open; threats follow it.
+  // The table of layers says what each does not cover; threats follow it.
   const rows = page.replace(/\n\| layer \|[^]*?\n\n/, "\n\n").split("\n").filter((line) => line.startsWith("| ") && !line.startsWith("| ---") && !/^\| (threat|who or what) \|/.test(line));
   const threats = rows.filter((line) => line.split(" | ").length === 3);
   assert.ok(threats.length > 40, `${threats.length}`);
@@ -30,7 +30,7 @@ test("the attackers of the model each have a section", () => {
 });
 
 test("a name that is not there is noticed", () => {
-  for (const wrong of ["tests/none.test.ts: x", "tests/docs/security.test.ts: no such test stands here".replace("stands", "is"), "docs/x.test.ts: x", "tests/docs/security.test.ts"]) {
+  for (const wrong of ["tests/none.test.ts: x", "tests/docs/security.test.ts: no such title is here".replace("title", "test"), "docs/x.test.ts: x", "tests/docs/security.test.ts"]) {
     assert.type(isMissing(wrong), "string", wrong);
   }
 });

@@ -185,7 +185,7 @@ test("the command line of expose", () => {
     [[...good.slice(0, 4), "0", ...good.slice(5)], /is no port/],
     [[...good, "--policy", "p.wasm"], /`ingressd expose` has no flag `--policy`/],
     [["status", "--port", "1"], /`ingressd status` has no flag `--port`/],
-    [["--policy", "p.wasm", "--backend", "x"], /ingressd has no flag `--backend`/],
+    [["--policy", "p.wasm", "--backend", "x"], /unknown flag `--backend`/],
   ];
   for (const [argv, expected] of bad) {
     const command = parseCommand(argv);

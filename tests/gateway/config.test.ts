@@ -3,7 +3,7 @@ import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { ok } from "../../runtime/result/result.ts";
 import { parseCommand } from "../../gateway/cli/arguments.ts";
-import { heldWall } from "../../runtime/host/held_wall.ts";
+import { monotonicWall } from "../../runtime/host/wall_clock.ts";
 import { EXIT_REJECTED, EXIT_UNSUPPORTED } from "../../gateway/exit.ts";
 import { defaultConfig, parseConfig } from "../../gateway/config/read.ts";
 import { canonicalBackend } from "../../gateway/forward/backend.ts";
@@ -115,21 +115,21 @@ test("backends are literal and local", () => {
 
 test("the command line", () => {
   const refused: readonly (readonly [readonly string[], RegExp])[] = [
-    [["--polcy", "x"], /no flag `--polcy`/],
+    [["--polcy", "x"], /unknown flag `--polcy`/],
     [["--policy"], /`--policy` needs a value/],
     [["--policy", "--config"], /`--policy` needs a value/],
     [["--policy", "a", "--policy", "b"], /given twice/],
-    [["serve", "--policy", "a"], /no command `serve`/],
+    [["serve", "--policy", "a"], /unknown command `serve`/],
     [["status", "extra"], /`extra` is one operand too many/],
     [["status", "--policy", "a"], /`ingressd status` has no flag `--policy`; it is a flag of ingressd without a command, `ingressd check-config`;/],
-    [["--policy", "a", "--json"], /ingressd has no flag `--json`; `ingressd --help` lists its flags/],
-    [["--policy", "a", "--service", "web"], /ingressd has no flag `--service`; it is a flag of `ingressd expose`;/],
+    [["--policy", "a", "--json"], /unknown flag `--json`; `ingressd --help` lists its flags/],
+    [["--policy", "a", "--service", "web"], /unknown flag `--service`; it is a flag of `ingressd expose`;/],
     [["expose", "--config", "a"], /`ingressd expose` has no flag `--config`/],
     [["reload", "--watch"], /`ingressd reload` has no flag `--watch`; it is a flag of `ingressd status`;/],
     [["--set"], /`--set` needs a value/],
-    [["constructor"], /no command `constructor`/],
+    [["constructor"], /unknown command `constructor`/],
     [["status", "--json=yes"], /takes no value/],
-    [["-x"], /no flag `-x`/],
+    [["-x"], /unknown flag `-x`/],
   ];
   for (const [argv, expected] of refused) {
     const command = parseCommand(argv);
@@ -147,7 +147,7 @@ test("the command line", () => {
 
 test("a wall clock that is set back does not run back within one run", () => {
   let real = 1_000_000;
-  const wall = heldWall(() => real);
+  const wall = monotonicWall(() => real);
   assert.is(wall(), 1_000_000);
   real = 1_000_000 - 5 * 86_400_000;
   assert.is(wall(), 1_000_000);

@@ -36,7 +36,7 @@ if (process.geteuid?.() === 0) {
   const rows: readonly Row[] = [
     { what: "its own", uid: SELF, gid: OWN_GROUP, mode: 0o600, due: OK },
     { what: "its own, read by its group", uid: SELF, gid: OWN_GROUP, mode: 0o640, due: OK },
-    { what: "its own, read by another group", uid: SELF, gid: OTHER, mode: 0o640, due: /the group 61004, which is none of this process's, can read it \(mode 0640\): run chmod 0600/ },
+    { what: "its own, read by another group", uid: SELF, gid: OTHER, mode: 0o640, due: /the group 61004, which this process is not in, can read it \(mode 0640\): run chmod 0600/ },
     { what: "its own, read by all", uid: SELF, gid: OWN_GROUP, mode: 0o644, due: /others can read it \(mode 0644\): run chmod 0600 / },
     { what: "its own, closed to itself", uid: SELF, gid: OWN_GROUP, mode: 0o000, due: /can't be read .*EACCES.*run chmod 0600 / },
     { what: "Kubernetes: root's, read by the group of the volume", uid: 0, gid: EXTRA_GROUP, mode: 0o440, due: OK },
@@ -100,7 +100,7 @@ if (process.geteuid?.() === 0) {
     const folder = volume("turned", 0o1777);
     lchownSync(join(folder, "..data"), OTHER, OTHER);
     const said = read(join(folder, "key"), "private", SELF);
-    assert.match(said, /the link `.*\/\.\.data` belongs to uid 61004, who could turn it: run chown -h 61001 /);
+    assert.match(said, /the link `.*\/\.\.data` belongs to uid 61004, who could replace it: run chown -h 61001 /);
     execFileSync("sh", ["-c", /: run (.*)$/.exec(said)?.[1] ?? "false"]);
     assert.is(read(join(folder, "key"), "private", SELF), OK);
   });

@@ -115,7 +115,7 @@ test("no slip in trusted_keys turns verification off", async () => {
     [[nowhere], /nowhere\.pub` can't be read/],
     [[state.directory], /can't be read|not a regular file/],
     [[loose], /loose\.pub` is refused: others can write it \(mode 0666\): run chmod go-w/],
-    [[secret], /secret\.key` holds a private key: name the public one/],
+    [[secret], /secret\.key` contains a private key: name the public one/],
     [[state.keyPath, twin], /`.*ours\.pub` and `.*twin\.pub` are one key: name each key once/],
     [[state.keyPath, join(state.directory, "none.pub")], /none\.pub` can't be read/],
     [["/dev/null"], /trusted key `\/dev\/null` (is not a regular file|is refused)/],
@@ -186,7 +186,7 @@ test("a damaged mark is no mark at all: nothing is loaded until somebody has loo
     writeFileSync(state.mark, text, { mode: 0o600 });
     const started = await start({ module, config: state.trusting });
     assert.ok("failure" in started && started.failure.exitCode === EXIT_REJECTED, JSON.stringify(text));
-    if ("failure" in started) assert.match(started.failure.message, /\(mark_unreadable\): revision mark `.*` is damaged, .* put it back from a backup, or remove it once/);
+    if ("failure" in started) assert.match(started.failure.message, /\(mark_unreadable\): revision mark `.*` is damaged, .* restore it from a backup, or remove it once/);
     assert.is(readFileSync(state.mark, "utf8"), text, "it is left for people to look at");
   }
   writeFileSync(state.mark, whole);

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { heldWall } from "../../runtime/host/held_wall.ts";
+import { monotonicWall } from "../../runtime/host/wall_clock.ts";
 import { SWEEP_MS } from "../../gateway/daemon.ts";
 import { backend, eventually, freePort, probe, running, visit } from "./gateway_under_test.ts";
 
@@ -16,7 +16,7 @@ test("forth and back by days", async () => {
   const port = await freePort();
   let wall = Date.UTC(2030, 0, 1);
   const gateway = await running({
-    wall: heldWall(() => wall),
+    wall: monotonicWall(() => wall),
     config: "[timers]\nidle_ms = 0",
     policy: `edition 1
 expose web on tcp ${port} bind 127.0.0.1 {

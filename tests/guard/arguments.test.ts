@@ -1,4 +1,4 @@
-// The command line of ingress-guard: what is understood, and the sentence for each mistake.
+// The command line of ingress-guard: what each one means, and the sentence for each mistake.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parseCommand as readCommand, type Command } from "../../runtime/guard/arguments.ts";
@@ -34,8 +34,8 @@ const rows: readonly (readonly [name: string, argv: readonly string[], sentence:
   ["no service", ["--policy", "p", "--", "x"], /`--service NAME` is missing/],
   ["no program", right, /`-- PROGRAM` is missing/],
   ["an empty program", [...right, "--", ""], /`-- PROGRAM` is missing/],
-  ["a program without its separator", [...right, "nginx"], /no command `nginx`; .*after `--`/],
-  ["an unknown option", [...right, "--isolated", "--", "x"], /has no flag `--isolated`; did you mean `--isolate`/],
+  ["a program without its separator", [...right, "nginx"], /unknown command `nginx`; .*after `--`/],
+  ["an unknown option", [...right, "--isolated", "--", "x"], /unknown flag `--isolated`; did you mean `--isolate`/],
   ["an option twice", [...right, "--service", "b", "--", "x"], /`--service` is given twice/],
   ["an option without its value", ["--policy", "--service", "web", "--", "x"], /`--policy` needs a value/],
   ["a switch with a value", [...right, "--help=yes", "--", "x"], /`--help` takes no value/],

@@ -34,7 +34,7 @@ const EINVAL = -22;
 const EADDRINUSE = -98;
 const EOPNOTSUPP = -95;
 
-/** What becomes of each attempt on a socket of each kind. */
+/** The result of each attempt on a socket of each kind. */
 const LISTENING: Readonly<Record<string, number | readonly string[]>> = {
   "never bound": EACCES,
   "connected": EACCES,
@@ -43,7 +43,7 @@ const LISTENING: Readonly<Record<string, number | readonly string[]>> = {
   "bound, and bound again in vain": EACCES,
   "bound, connected and disconnected": 0,
   "… and listened on again": 0,
-  "bound elsewhere after it": EACCES,
+  "bound again after it": EACCES,
   "… and after its end": EACCES,
   "… which changes nothing": 0,
   "accepted and disconnected": EACCES,
@@ -157,9 +157,9 @@ a, b, c, d = [socket.socket() for _ in range(4)]
 u = socket.socket(type=socket.SOCK_DGRAM)
 bind = lambda s: attempt(lambda: s.bind(("127.0.0.1", 0)))
 first = [bind(a), bind(b), bind(c), bind(u)]
-held = attempt(lambda: a.listen(1))
+full = attempt(lambda: a.listen(1))
 b.close()
-print([*first, held, bind(d), attempt(lambda: d.listen(1)), attempt(lambda: a.listen(1))])`;
+print([*first, full, bind(d), attempt(lambda: d.listen(1)), attempt(lambda: a.listen(1))])`;
   const child = spawn(process.execPath, ["--import", "tsx", program("few"), "python3", "-c", words], { stdio: ["ignore", "pipe", "pipe"], cwd: new URL("../..", import.meta.url) });
   const { out, err } = await ended(child);
   const [results = "", codes = ""] = out.trim().split("\n");

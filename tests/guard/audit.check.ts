@@ -36,7 +36,7 @@ test("an audit that is a link, a pipe that nobody reads, or can't be opened, sta
 
 const LISTENS = "import socket, sys; sys.stdin.readline(); s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(1); print('up', flush=True); sys.stdin.readline()";
 
-test("what the program puts in the audit's place gets nothing, and after SIGHUP the path is opened again", async () => {
+test("a file that the program puts in the audit's place gets no record, and SIGHUP opens the path again", async () => {
   const at = place();
   const child = startWith(at, ["python3", "-c", `import sys; print('up', flush=True)
 for line in sys.stdin:
@@ -62,11 +62,11 @@ for line in sys.stdin:
   remove(at);
 });
 
-test("an audit pipe that is full holds nothing up", async () => {
+test("a full audit pipe blocks no bind", async () => {
   const at = place();
   const pipe = join(at.folder, "pipe");
   assert.is(spawnSync("mkfifo", [pipe]).status, 0);
-  // Held open and filled by who never reads.
+  // The process that opened and filled it never reads.
   const { out, err } = await ended(startWith({ ...at, audit: pipe }, ["python3", "-c", LISTENS], {
     through: ["python3", "-c", `import os, sys
 fd = os.open(${JSON.stringify(pipe)}, os.O_RDWR | os.O_NONBLOCK)

@@ -69,7 +69,7 @@ if (process.arch === "x64") {
   }
 }
 
-test("python3 -m http.server at loopback serves, and elsewhere does not start", ["python3", "ss"], async () => {
+test("python3 -m http.server serves at loopback, and at another address does not start", ["python3", "ss"], async () => {
   const child = start(where, ["python3", "-m", "http.server", "--bind", "127.0.0.1", String(PORT)]);
   const end = ended(child);
   await untilServed(PORT);

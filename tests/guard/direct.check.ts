@@ -33,9 +33,9 @@ const keyFile = join(where.folder, "guard.key");
 writeFileSync(keyFile, `${keyText}\n`, { mode: 0o600 });
 
 /** Not the services' own, since who can put another socket there could answer in ingressd's place. */
-const door = mkdtempSync(join(tmpdir(), "ingressd-door-"));
-chmodSync(door, 0o755);
-guard.after(() => rmSync(door, { recursive: true }));
+const socketFolder = mkdtempSync(join(tmpdir(), "ingressd-socket-"));
+chmodSync(socketFolder, 0o755);
+guard.after(() => rmSync(socketFolder, { recursive: true }));
 
 const policyOf = (port: number): string => `edition 1
 @why "it reads the addresses of its clients itself"
@@ -55,11 +55,11 @@ interface Guarded {
   readonly child: ChildProcess;
   /** Of the guard and the program. */
   readonly err: () => string;
-  ask(...words: readonly unknown[]): Promise<unknown>;
+  request(...words: readonly unknown[]): Promise<unknown>;
   readonly ended: Promise<number | null>;
 }
 
-function under(policy: string, socket: string, more: readonly string[] = [], words: readonly string[] = [process.execPath, program("told")], wrap: readonly string[] = []): Guarded {
+function under(policy: string, socket: string, more: readonly string[] = [], words: readonly string[] = [process.execPath, program("commanded")], wrap: readonly string[] = []): Guarded {
   const key = openSync(keyFile, "r");
   const argv = [...wrap, process.execPath, GUARD, "--policy", policy, "--service", "web", "--audit", where.audit, "--ingressd", socket, "--key", "/dev/fd/3", ...more, "--", ...words];
   const child = spawn(argv[0] ?? "", argv.slice(1), { stdio: ["pipe", "pipe", "pipe", key] });
@@ -67,10 +67,10 @@ function under(policy: string, socket: string, more: readonly string[] = [], wor
   let err = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => { err += text; });
   child.stdin?.on("error", () => undefined);
-  return { child, err: () => err, ask: asking(child), ended: new Promise((resolve) => child.once("close", resolve)) };
+  return { child, err: () => err, request: requestsTo(child), ended: new Promise((resolve) => child.once("close", resolve)) };
 }
 
-function asking(child: ChildProcess): Guarded["ask"] {
+function requestsTo(child: ChildProcess): Guarded["request"] {
   const { stdout } = child;
   if (stdout === null) throw new Error("no output");
   const lines: Interface = createInterface({ input: stdout });
@@ -107,9 +107,9 @@ const reached = (port: number): Promise<boolean> => new Promise((resolve) => {
 
 /** A socket of the program that listens at the port that the policy exposes. */
 async function listens({ guarded, port }: Setting): Promise<number> {
-  const fd = Number(await guarded.ask("socket", INET, STREAM));
-  assert.is(await guarded.ask("bind", fd, at(port)), 0, guarded.err());
-  assert.is(await guarded.ask("listen", fd), 0, guarded.err());
+  const fd = Number(await guarded.request("socket", INET, STREAM));
+  assert.is(await guarded.request("bind", fd, at(port)), 0, guarded.err());
+  assert.is(await guarded.request("listen", fd), 0, guarded.err());
   assert.ok(await reached(port));
   return fd;
 }
@@ -117,17 +117,17 @@ async function listens({ guarded, port }: Setting): Promise<number> {
 async function closed({ guarded, port }: Setting, fd: number, because: RegExp): Promise<void> {
   await eventually(() => because.test(guarded.err()), `${String(because)} in ${guarded.err()}`);
   assert.not.ok(await reached(port), "the port is still open");
-  assert.is(await guarded.ask("listen", fd), EACCES, "and it can be listened on again");
+  assert.is(await guarded.request("listen", fd), EACCES, "and it can be listened on again");
   assert.not.ok(await reached(port));
 }
 
 test("a service binds what is its own, and nothing else", async () => {
   const s = await setting();
   const fd = await listens(s);
-  const other = Number(await s.guarded.ask("socket", INET, STREAM));
-  assert.is(await s.guarded.ask("bind", other, at(s.port + 1)), EACCES);
-  assert.is(await s.guarded.ask("close", fd), 0);
-  // The guard holds no port open that its program has closed, and gives a new token for a new socket.
+  const other = Number(await s.guarded.request("socket", INET, STREAM));
+  assert.is(await s.guarded.request("bind", other, at(s.port + 1)), EACCES);
+  assert.is(await s.guarded.request("close", fd), 0);
+  // The guard keeps no port open that its program has closed, and gives a new token for a new socket.
   assert.not.ok(await reached(s.port));
   const again = await listens(s);
   assert.ok(again > 0);
@@ -141,15 +141,15 @@ test("without the key, or without a gateway, there is no token", async () => {
   const s = await setting();
   const intent = { service: "web", proto: "tcp", port: s.port, mode: "direct", bind: "0.0.0.0", ttl_ms: 60_000 };
   const client = await s.gateway.control();
-  // As the guarded program itself could ask, being the service's own user.
+  // The guarded program itself could send this, since it runs as the service's user.
   for (const proof of [undefined, "0".repeat(64)]) {
     const answer = await client.call("register", { ...intent, ...(proof !== undefined && { proof }) });
     assert.match(JSON.stringify(answer), /"code":"not_gateway"/);
   }
   client.close();
   const nobody = under(s.gateway.policyPath, join(where.folder, "nobody.sock"));
-  const fd = Number(await nobody.ask("socket", INET, STREAM));
-  assert.is(await nobody.ask("bind", fd, at(s.port)), EACCES);
+  const fd = Number(await nobody.request("socket", INET, STREAM));
+  assert.is(await nobody.request("bind", fd, at(s.port)), EACCES);
   assert.match(nobody.err(), /no ingressd answers/);
   nobody.child.kill();
   await nobody.ended;
@@ -211,7 +211,7 @@ test("a token that is not renewed closes the port, and one that is renewed does 
 
 test("a stream that is established goes on after its port is closed", async () => {
   const s = await setting();
-  assert.is(await s.guarded.ask("serve", s.port), "listening", s.guarded.err());
+  assert.is(await s.guarded.request("serve", s.port), "listening", s.guarded.err());
   const stream = connect({ port: s.port, host: "127.0.0.1" });
   const says = (text: string): Promise<string> => new Promise((resolve) => { stream.once("data", (chunk) => resolve(chunk.toString())); stream.write(text); });
   assert.is(await says("before"), "before");
@@ -225,13 +225,13 @@ test("a stream that is established goes on after its port is closed", async () =
 
 test("a UDP socket can't be closed from outside: the service is ended", async () => {
   const s = await setting();
-  const fd = Number(await s.guarded.ask("socket", INET, DGRAM));
-  assert.is(await s.guarded.ask("bind", fd, at(s.port)), 0, s.guarded.err());
+  const fd = Number(await s.guarded.request("socket", INET, DGRAM));
+  assert.is(await s.guarded.request("bind", fd, at(s.port)), 0, s.guarded.err());
   const sender = createSocket("udp4");
   const send = (): Promise<void> => new Promise((resolve) => sender.send("x", s.port, "127.0.0.1", () => resolve()));
-  assert.is(await s.guarded.ask("receive", fd), EAGAIN);
+  assert.is(await s.guarded.request("receive", fd), EAGAIN);
   await send();
-  assert.is(await s.guarded.ask("receive", fd), 1);
+  assert.is(await s.guarded.request("receive", fd), 1);
   s.gateway.clock.advance(60_250);
   assert.is(await s.guarded.ended, 128 + 9);
   assert.match(s.guarded.err(), /web is ended: udp 0\.0\.0\.0:\d+ can't be closed otherwise/);
@@ -240,18 +240,18 @@ test("a UDP socket can't be closed from outside: the service is ended", async ()
 });
 
 /** A process that no guard watches, and what passes a socket of its to the guarded program. */
-function outsideOf(s: Setting): { readonly outside: ChildProcess; readonly ask: Guarded["ask"]; pass(path: string, address: string | null): Promise<number> } {
-  const outside = spawn(process.execPath, [program("told")], { stdio: ["pipe", "pipe", "inherit"] });
-  const ask = asking(outside);
+function outsideOf(s: Setting): { readonly outside: ChildProcess; readonly request: Guarded["request"]; pass(path: string, address: string | null): Promise<number> } {
+  const outside = spawn(process.execPath, [program("commanded")], { stdio: ["pipe", "pipe", "inherit"] });
+  const request = requestsTo(outside);
   return {
-    outside, ask,
+    outside, request,
     async pass(path, address) {
-      const made = Number(await ask("socket", INET, STREAM));
-      if (address !== null) assert.is(await ask("bind", made, address), 0);
-      const taken = s.guarded.ask("take", path);
-      assert.is(await ask("pass", path, made), 0);
+      const made = Number(await request("socket", INET, STREAM));
+      if (address !== null) assert.is(await request("bind", made, address), 0);
+      const taken = s.guarded.request("take", path);
+      assert.is(await request("pass", path, made), 0);
       const mine = Number(await taken);
-      assert.is(await ask("close", made), 0);
+      assert.is(await request("close", made), 0);
       return mine;
     },
   };
@@ -261,9 +261,9 @@ test("a socket that was bound outside and passed in is not listened on, with or 
   const s = await setting();
   const { outside, pass } = outsideOf(s);
   const own = await pass(join(where.folder, "own.sock"), at(s.port));
-  assert.is(await s.guarded.ask("listen", own), EACCES, s.guarded.err());
+  assert.is(await s.guarded.request("listen", own), EACCES, s.guarded.err());
   assert.not.ok(await reached(s.port));
-  // No token was asked for.
+  // No token was requested.
   assert.is(s.gateway.records().filter(({ op }) => op === "token").length, 0);
   await eventually(() => /may not listen on 0\.0\.0\.0:\d+\/tcp: guard_foreign/.test(s.guarded.err()), "the denial's line");
   outside.kill();
@@ -272,26 +272,26 @@ test("a socket that was bound outside and passed in is not listened on, with or 
 
 test("a socket that another process passes is decided as any other", async () => {
   const s = await setting();
-  const { outside, ask, pass } = outsideOf(s);
+  const { outside, request, pass } = outsideOf(s);
   const foreign = await freePort();
   // Bound by a process that no guard watches, at a port that nobody exposes.
   const bound = await pass(join(where.folder, "a.sock"), at(foreign));
-  assert.is(await s.guarded.ask("listen", bound), EACCES);
+  assert.is(await s.guarded.request("listen", bound), EACCES);
   assert.not.ok(await reached(foreign));
   // Not bound at all.
   const unbound = await pass(join(where.folder, "b.sock"), null);
-  assert.is(await s.guarded.ask("listen", unbound), EACCES);
-  assert.is(await s.guarded.ask("bind", unbound, at(foreign)), EACCES);
-  assert.is(await s.guarded.ask("bind", unbound, at(s.port)), 0);
-  assert.is(await s.guarded.ask("listen", unbound), 0);
+  assert.is(await s.guarded.request("listen", unbound), EACCES);
+  assert.is(await s.guarded.request("bind", unbound, at(foreign)), EACCES);
+  assert.is(await s.guarded.request("bind", unbound, at(s.port)), 0);
+  assert.is(await s.guarded.request("listen", unbound), 0);
   assert.ok(await reached(s.port));
   const inside = await pass(join(where.folder, "c.sock"), at(0, "7f000001"));
-  assert.is(await s.guarded.ask("listen", inside), EACCES);
-  // What the program passes on and keeps no descriptor of is closed all the same.
-  const kept = ask("take", join(where.folder, "d.sock"));
-  assert.is(await s.guarded.ask("pass", join(where.folder, "d.sock"), unbound), 0);
+  assert.is(await s.guarded.request("listen", inside), EACCES);
+  // A socket that the program passes on, without a descriptor of its own, is closed all the same.
+  const kept = request("take", join(where.folder, "d.sock"));
+  assert.is(await s.guarded.request("pass", join(where.folder, "d.sock"), unbound), 0);
   assert.ok(Number(await kept) > 0);
-  await s.guarded.ask("close", unbound);
+  await s.guarded.request("close", unbound);
   assert.ok(await reached(s.port));
   s.gateway.clock.advance(60_250);
   await eventually(() => /is closed/.test(s.guarded.err()), "the end");
@@ -301,15 +301,15 @@ test("a socket that another process passes is decided as any other", async () =>
 });
 
 test("a service dials over udp where the policy says so, and has nothing else by it", async () => {
-  const policies = { without: "edition 1\n", with: 'edition 1\n@why "asks others"\ndial web on udp\n', other: 'edition 1\n@why "asks others"\ndial mail on udp\n' };
+  const policies = { without: "edition 1\n", with: 'edition 1\n@why "reads the addresses of others"\ndial web on udp\n', other: 'edition 1\n@why "reads the addresses of others"\ndial mail on udp\n' };
   for (const [name, text] of Object.entries(policies)) {
     const file = join(where.folder, `${name}.wasm`);
     writeFileSync(file, moduleOf(text), { mode: 0o600 });
     const guarded = under(file, "/nowhere");
     const may = name === "with";
-    // What no bind comes before is not asked about: docs/guard.md says so.
-    assert.equal(await guarded.ask("dial"), may ? { sent: "sent", local: "0.0.0.0", unbound: 1 } : { sent: "EACCES", local: "", unbound: 1 }, name);
-    const bound = async (type: number, address: string): Promise<unknown> => guarded.ask("bind", await guarded.ask("socket", INET, type), address);
+    // A datagram that no bind precedes needs no rule, as docs/guard.md says.
+    assert.equal(await guarded.request("dial"), may ? { sent: "sent", local: "0.0.0.0", unbound: 1 } : { sent: "EACCES", local: "", unbound: 1 }, name);
+    const bound = async (type: number, address: string): Promise<unknown> => guarded.request("bind", await guarded.request("socket", INET, type), address);
     assert.is(await bound(DGRAM, at(0)), may ? 0 : EACCES);
     assert.is(await bound(DGRAM, at(await freePort())), EACCES);
     assert.is(await bound(DGRAM, at(0, "0a000001")), EACCES);
@@ -322,7 +322,7 @@ test("a service dials over udp where the policy says so, and has nothing else by
 if (process.getuid?.() === 0) {
   test("neither key nor token is within reach of the program", async () => {
     const nobody = 65_534;
-    const socket = join(door, "web.sock");
+    const socket = join(socketFolder, "web.sock");
     const port = await freePort();
     const gateway = await running({ policy: policyOf(port), config: `[guard]\nkey_file = "${keyFile}"\n[services.web]\nuid = ${nobody}\nsocket = "${socket}"\nmode = "0666"`, wall: Date.now });
     const policy = join(where.folder, "own.wasm");
@@ -333,10 +333,10 @@ if (process.getuid?.() === 0) {
     chownSync(audit, nobody, nobody);
     chownSync(where.folder, nobody, nobody);
     const as = ["setpriv", `--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups"];
-    const guarded = under(policy, socket, [], [process.execPath, program("told")], as);
-    const fd = Number(await guarded.ask("socket", INET, STREAM));
-    assert.is(await guarded.ask("bind", fd, at(port)), 0, guarded.err());
-    const { readable, found } = await guarded.ask("look", keyText) as { readonly readable: readonly string[]; readonly found: readonly string[] };
+    const guarded = under(policy, socket, [], [process.execPath, program("commanded")], as);
+    const fd = Number(await guarded.request("socket", INET, STREAM));
+    assert.is(await guarded.request("bind", fd, at(port)), 0, guarded.err());
+    const { readable, found } = await guarded.request("look", keyText) as { readonly readable: readonly string[]; readonly found: readonly string[] };
     assert.ok(readable.length > 10, "it can look about");
     assert.equal(found, []);
     guarded.child.kill();

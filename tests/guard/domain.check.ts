@@ -1,5 +1,5 @@
-// What a guarded program can't do to the processes outside, and what it can do as ever: a real kernel's Landlock, where
-// it has one.
+// A guarded program can't act on the processes outside, and can do everything else as before: a real kernel's Landlock,
+// where it has one.
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

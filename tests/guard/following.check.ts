@@ -41,7 +41,7 @@ interface Running {
 }
 
 /** A guarded program that waits for its end. */
-async function waiting(at: Place, options: StartOptions = {}): Promise<Running> {
+async function idleProgram(at: Place, options: StartOptions = {}): Promise<Running> {
   const child = startWith(at, [process.execPath, "-e", "console.log('up'); process.stdin.on('end', () => process.exit(0)).resume(); process.on('SIGTERM', () => process.exit(0))"], options);
   let err = "";
   let up = false;
@@ -69,7 +69,7 @@ test("a link to a folder on the policy's way is turned, and turned again", async
   }
   const turn = (to: string): void => { symlinkSync(to, join(at.folder, "turned")); renameSync(join(at.folder, "turned"), join(at.folder, "current")); };
   turn("r1");
-  const s = await waiting({ ...at, policy: join(at.folder, "current", "p.wasm") });
+  const s = await idleProgram({ ...at, policy: join(at.folder, "current", "p.wasm") });
   turn("r2");
   await s.said(LOADED, 1);
   turn("r3");
@@ -101,7 +101,7 @@ test("with trusted keys what is not signed, signed by others, or older is refuse
   await refused(exposing(18_461), /\(signature_missing\): nothing was started|signature/);
   await refused(signed(exposing(18_461), other, { revision: 9n }), /signature/);
   put(at.policy, signed(exposing(18_461), ours, { revision: 5n }));
-  const s = await waiting(at, { words });
+  const s = await idleProgram(at, { words });
   assert.match(readFileSync(join(state, "revision.mark"), "utf8"), / revision=5 /);
   put(at.policy, signed(exposing(18_462), ours, { revision: 4n }));
   await s.said(/\(revision_old\): .*the previous policy stays in force/);
@@ -132,7 +132,7 @@ test("a folder that can't be watched is said once, and followed all the same", a
   put(policy, exposing(18_461), NOBODY);
   // It may be entered, and not read.
   chmodSync(folder, 0o711);
-  const s = await waiting({ ...at, policy });
+  const s = await idleProgram({ ...at, policy });
   await s.said(/the directory `.*closed` can't be watched \(.*EACCES.*\): a change of the file is seen within 2000 ms/);
   put(policy, exposing(18_462), NOBODY);
   await s.said(LOADED);
@@ -143,7 +143,7 @@ test("a folder that can't be watched is said once, and followed all the same", a
 
 test("a reload for which no thread can be started keeps the policy, and the guard", async () => {
   const at = place(undefined, NOBODY);
-  const s = await waiting(at);
+  const s = await idleProgram(at);
   const limit = (threads: string): void => assert.is(spawnSync("prlimit", ["--pid", String(s.child.pid), `--nproc=${threads}`], { uid: NOBODY, gid: NOBODY }).status, 0);
   limit("1:");
   put(at.policy, exposing(18_462), NOBODY);

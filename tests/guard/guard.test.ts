@@ -1,5 +1,5 @@
-// ingress-guard with real programs and a real kernel: what may be bound, and not by a race either.
-// The longer tests stand in whole.check.ts.
+// ingress-guard with real programs and a real kernel: a program binds what it may, and no more by a race.
+// The longer tests are in whole.check.ts.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { spawn } from "node:child_process";
@@ -96,7 +96,7 @@ const test = (name: string, work: () => Promise<void>): void => {
   else guard(`${name} (skipped)`, () => console.log(`SKIP guard ${name}: ${lacks}`));
 };
 
-test("what may be bound, and what not", async () => {
+test("a program binds what the policy allows, and no more", async () => {
   const { out, err, code } = await runNode(where, "binds", JSON.stringify(rows.map(({ family, type, protocol = 0, address, listens = false }) => ({ family, type, protocol, address, listens }))));
   assert.is(code, 0, err);
   const found = out.trim().split("\n").map((line) => JSON.parse(line) as { readonly result: number; readonly local: string });
@@ -112,7 +112,7 @@ test("what may be bound, and what not", async () => {
   assert.equal(wrong, []);
 });
 
-test("1,000 binds while a thread turns the address: none stands at any", async () => {
+test("1,000 binds while a thread turns the address: no socket is bound to any", async () => {
   const counts = printed(await runNode(where, "race", "1000")) as { readonly bound: number; readonly refused: number; readonly leaked: number; readonly other: number };
   assert.equal([counts.leaked, counts.other], [0, 0]);
   assert.ok(counts.bound > 0 && counts.refused > 0, `it never turned: ${JSON.stringify(counts)}`);

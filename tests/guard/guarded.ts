@@ -95,7 +95,7 @@ export function missing(where: Place, words: readonly string[] = []): string | n
   return status === 4 ? stderr.trim() : null;
 }
 
-/** What a program printed, in JSON. */
+/** The output of a program, parsed as JSON. */
 export function printed({ out, err }: Ended): unknown {
   try {
     return JSON.parse(out);

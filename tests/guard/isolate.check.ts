@@ -50,7 +50,7 @@ const namespaces = (): readonly string[] => readdirSync("/proc").filter((name) =
 interface Running {
   readonly child: ChildProcess;
   readonly seen: Seen;
-  readonly door: string;
+  readonly entry: string;
   readonly end: ReturnType<typeof ended>;
 }
 
@@ -77,9 +77,9 @@ async function inside(where: Place, words: readonly string[] = ISOLATED, address
   abstract.close();
   if (text === "") throw new Error((await end).err);
   const at = words.indexOf("--sockets");
-  const door = join(at < 0 ? join(where.runtime, "ingress-guard/web") : words[at + 1] ?? "", `${PORT}.sock`);
+  const entry = join(at < 0 ? join(where.runtime, "ingress-guard/web") : words[at + 1] ?? "", `${PORT}.sock`);
   await opened;
-  return { child, seen: JSON.parse(text) as Seen, door, end };
+  return { child, seen: JSON.parse(text) as Seen, entry, end };
 }
 
 for (const [who, uid] of [["with its own rights", null], ["as a user without rights", root ? NOBODY : null]] as const) {
@@ -93,56 +93,56 @@ for (const [who, uid] of [["with its own rights", null], ["as a user without rig
   };
 
   test("the program sees lo, and reaches nothing of the host; its port is reached through its socket alone", async () => {
-    const { child, seen, door, end } = await inside(where);
+    const { child, seen, entry, end } = await inside(where);
     assert.equal([seen.interfaces, seen.host, seen.abstract], [["lo"], "ECONNREFUSED", "ECONNREFUSED"]);
     assert.is.not(seen.namespace, readlinkSync("/proc/self/ns/net"));
     // No namespace is entered, whichever it is.
     assert.is(seen.outer, 1);
     assert.is(await outcome({ host: "127.0.0.1", port: PORT }), "ECONNREFUSED");
-    assert.is(await outcome({ path: door }), `inside ${uid ?? 0}\n`);
-    assert.equal([dirname(door), door].map((path) => (statSync(path).mode & 0o777).toString(8)), ["700", "600"]);
+    assert.is(await outcome({ path: entry }), `inside ${uid ?? 0}\n`);
+    assert.equal([dirname(entry), entry].map((path) => (statSync(path).mode & 0o777).toString(8)), ["700", "600"]);
     child.kill("SIGTERM");
     assert.is((await end).code, 128 + 15);
   });
 
   test("the program's death ends everything, and the namespace is gone", async () => {
-    const { child, seen, door, end } = await inside(where);
+    const { child, seen, entry, end } = await inside(where);
     const [before, doormen] = [namespaces().filter((name) => name === seen.namespace).length, 1];
     assert.is(before, 1 + doormen);
     child.kill("SIGTERM");
     await end;
-    assert.is(existsSync(door), false);
+    assert.is(existsSync(entry), false);
     await until(() => !namespaces().includes(seen.namespace));
   });
 
   test("when the guard is killed, nobody gets in any more", async () => {
-    const { child, seen, door, end } = await inside(where);
-    const held = namespaces().filter((name) => name === seen.namespace).length;
+    const { child, seen, entry, end } = await inside(where);
+    const ours = namespaces().filter((name) => name === seen.namespace).length;
     const program_ = Number(/^ *(\d+) .*inside\.mjs/m.exec(spawnSync("ps", ["-o", "pid=,args=", "--ppid", String(child.pid)], { encoding: "utf8" }).stdout)?.[1]);
     child.kill("SIGKILL");
-    await until(() => namespaces().filter((name) => name === seen.namespace).length < held);
+    await until(() => namespaces().filter((name) => name === seen.namespace).length < ours);
     // Connections that waited are reset while it goes.
-    let told = "";
-    while (told === "" || told === "ECONNRESET") told = await outcome({ path: door });
-    assert.is(told, "ECONNREFUSED");
+    let result = "";
+    while (result === "" || result === "ECONNRESET") result = await outcome({ path: entry });
+    assert.is(result, "ECONNREFUSED");
     process.kill(program_, "SIGKILL");
     await end;
     await until(() => !namespaces().includes(seen.namespace));
     // The socket that was left makes way.
     const again = await inside(where);
-    assert.is(await outcome({ path: door }), `inside ${uid ?? 0}\n`);
+    assert.is(await outcome({ path: entry }), `inside ${uid ?? 0}\n`);
     again.child.kill("SIGTERM");
     await again.end;
   });
 
   test("IPv6 loopback is reached as well", async () => {
-    const { child, door, end } = await inside(where, ISOLATED, "::1");
-    assert.is(await outcome({ path: door }), `inside ${uid ?? 0}\n`);
+    const { child, entry, end } = await inside(where, ISOLATED, "::1");
+    assert.is(await outcome({ path: entry }), `inside ${uid ?? 0}\n`);
     child.kill("SIGTERM");
     await end;
   });
 
-  test("the same rules hold inside", async () => {
+  test("the same rules apply inside", async () => {
     const rows = [["0200000000000000", 0], ["020000007f000001", 0], ["0200484000000000", 0], ["000000007f000001", 0]].map(([digits]) => ({ family: 2, type: 1, address: `${String(digits)}0000000000000000`, listens: false }));
     const { out } = await ended(startWith(where, [process.execPath, program("binds"), JSON.stringify([...rows, { family: 2, type: 1, address: null, listens: true }])], { words: ISOLATED }));
     assert.equal(out.trim().split("\n").map((line) => (JSON.parse(line) as { readonly result: number }).result), [EACCES, 0, EACCES, EAFNOSUPPORT, EACCES]);
@@ -208,10 +208,10 @@ asRoot("a folder that is given lets its group in, and nobody else", async () => 
   mkdirSync(folder);
   chownSync(folder, 0, NOBODY);
   chmodSync(folder, 0o750);
-  const { child, door, end } = await inside(where, [...ISOLATED, "--sockets", folder]);
-  const { mode, gid } = statSync(door);
+  const { child, entry, end } = await inside(where, [...ISOLATED, "--sockets", folder]);
+  const { mode, gid } = statSync(entry);
   assert.equal([(mode & 0o777).toString(8), gid], ["660", NOBODY]);
-  const as = (uid: number, group: number): string => spawnSync(process.execPath, ["-e", `require("node:net").connect(${JSON.stringify(door)}, () => { console.log("in"); process.exit(); }).on("error", (e) => console.log(e.code));`], { uid, gid: group, encoding: "utf8" }).stdout.trim();
+  const as = (uid: number, group: number): string => spawnSync(process.execPath, ["-e", `require("node:net").connect(${JSON.stringify(entry)}, () => { console.log("in"); process.exit(); }).on("error", (e) => console.log(e.code));`], { uid, gid: group, encoding: "utf8" }).stdout.trim();
   assert.equal([as(12_345, NOBODY), as(12_345, 12_345)], ["in", "EACCES"]);
   child.kill("SIGTERM");
   await end;
@@ -222,15 +222,15 @@ asRoot("a folder that is given lets its group in, and nobody else", async () => 
 });
 
 asRoot("where no user namespace may be made, it says so, exits 4 and starts nothing", async () => {
-  const told = join(where.folder, "told");
+  const started = join(where.folder, "started");
   const script = `echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --inh-caps=-all --bounding-set=-all "$@"`;
-  const { code, err } = await ended(startWith(where, ["touch", told], { words: ISOLATED, through: ["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh"] }));
+  const { code, err } = await ended(startWith(where, ["touch", started], { words: ISOLATED, through: ["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh"] }));
   assert.is(code, 4, err);
   assert.match(err, /^ingress-guard: --isolate can't be had: this user may make no user namespace here \(.+\); .*: nothing was started\n$/);
-  assert.is(existsSync(told), false);
+  assert.is(existsSync(started), false);
 });
 
-asRoot("without util-linux a user is told what is missing", async () => {
+asRoot("without util-linux the message names what is missing", async () => {
   const fresh = place(undefined, NOBODY);
   const { code, err } = await ended(startWith(fresh, ["true"], { words: ISOLATED, env: { PATH: "/none" } }));
   assert.is(code, 4);
@@ -238,7 +238,7 @@ asRoot("without util-linux a user is told what is missing", async () => {
   remove(fresh);
 });
 
-if (chosen("a program that is not there leaves nothing behind")) guard("a program that is not there leaves nothing behind", async () => {
+if (chosen("a missing program makes no files and no namespace")) guard("a missing program makes no files and no namespace", async () => {
   const lacks = missing(where, ISOLATED);
   if (lacks !== null) return console.log(`SKIP guard isolates a program that is not there: ${lacks}`);
   const { code } = await ended(startWith(where, ["no-such-program-anywhere"], { words: ISOLATED }));

@@ -34,10 +34,10 @@ const KILLED = 137;
 const [INET, STREAM] = [2, 1];
 const at = (port: number): string => `0200${port.toString(16).padStart(4, "0")}${"00".repeat(12)}`;
 
-const door = mkdtempSync(join(tmpdir(), "ingressd-door-"));
-chmodSync(door, 0o755);
-guard.after(() => rmSync(door, { recursive: true }));
-const keyFile = join(door, "guard.key");
+const socketFolder = mkdtempSync(join(tmpdir(), "ingressd-socket-"));
+chmodSync(socketFolder, 0o755);
+guard.after(() => rmSync(socketFolder, { recursive: true }));
+const keyFile = join(socketFolder, "guard.key");
 writeFileSync(keyFile, `${randomBytes(32).toString("hex")}\n`, { mode: 0o600 });
 
 interface Kept {
@@ -54,7 +54,7 @@ interface Kept {
 
 async function kept(command: (port: number) => readonly string[], proto: "tcp" | "udp" = "tcp"): Promise<Kept> {
   const port = await freePort();
-  const socket = join(door, `${port}.sock`);
+  const socket = join(socketFolder, `${port}.sock`);
   const text = `edition 1\n@why "it reads the addresses of its clients itself"\nexpose web on ${proto} ${port} as direct { }\n`;
   const gateway = await running({ policy: text, config: `[guard]\nkey_file = "${keyFile}"\n[services.web]\nuid = ${NOBODY}\nsocket = "${socket}"\nmode = "0666"`, wall: Date.now });
   const policy = join(where.folder, `${port}.wasm`);
@@ -62,7 +62,7 @@ async function kept(command: (port: number) => readonly string[], proto: "tcp" |
   chownSync(policy, NOBODY, NOBODY);
   const key = openSync(keyFile, "r");
   // A pipe with a name: one of Node's would be closed when the keeper ends.
-  const fifo = join(door, `${port}.in`);
+  const fifo = join(socketFolder, `${port}.in`);
   execFileSync("mkfifo", [fifo]);
   const input = openSync(fifo, "r+");
   const child = spawn("setpriv", [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", process.execPath, GUARD, "--policy", policy, "--service", "web", "--ingressd", socket, "--key", "/dev/fd/3", "--", ...command(port)], {
@@ -93,9 +93,9 @@ async function kept(command: (port: number) => readonly string[], proto: "tcp" |
   };
 }
 
-const holds = (proto: "tcp" | "udp") => (port: number) => ["python3", fileURLToPath(new URL("programs/holds.py", import.meta.url)), String(port), proto];
+const inOtherSession = (proto: "tcp" | "udp") => (port: number) => ["python3", fileURLToPath(new URL("programs/other_session.py", import.meta.url)), String(port), proto];
 
-/** What `holds.py` and `hops` say when they have the port. */
+/** The line that `other_session.py` and `hops` print when they have the port. */
 async function up(s: Kept): Promise<{ readonly left: number; readonly guard: number }> {
   const line = await s.line();
   const [, left = "", guardsPid = ""] = /^up (\d+) (\d+)$/.exec(line) ?? [];
@@ -123,7 +123,7 @@ const udpBound = (port: number): boolean => readFileSync("/proc/net/udp", "latin
 for (const [how, sentence] of [["SIGKILL", /the guard has ended while its program had a port under a token: all that it guarded is ended/], ["SIGSTOP", /the guard was stopped, or could not go on, while/]] as const) {
   for (const proto of ["tcp", "udp"] as const) {
     test(`a guard that gets ${how} takes a program with a ${proto} port with it, and all that it has forked`, async () => {
-      const s = await kept(holds(proto), proto);
+      const s = await kept(inOtherSession(proto), proto);
       const { left, guard: pid } = await up(s);
       const open = async (): Promise<boolean> => (proto === "tcp" ? reached(s.port) : udpBound(s.port));
       assert.ok(await open(), s.err());
@@ -137,7 +137,7 @@ for (const [how, sentence] of [["SIGKILL", /the guard has ended while its progra
   }
 }
 
-test("what forks without end is ended too", async () => {
+test("a program that forks without end is ended too", async () => {
   const binary = join(where.folder, "hops");
   execFileSync("gcc", ["-O1", "-o", binary, fileURLToPath(new URL("programs/hops.c", import.meta.url))]);
   const s = await kept((port) => [binary, String(port)]);
@@ -150,19 +150,19 @@ test("what forks without end is ended too", async () => {
 }, ["gcc"]);
 
 test("the keeper's end takes it with it as well", async () => {
-  const s = await kept(holds("tcp"));
+  const s = await kept(inOtherSession("tcp"));
   const { left } = await up(s);
   s.child.kill("SIGKILL");
-  await eventually(() => !lives(left), "the end of what holds the port");
+  await eventually(() => !lives(left), "the end of the process that has the port");
   let open = true;
   while (open) open = await reached(s.port);
   await s.gateway.stop();
 });
 
-const told = (): readonly string[] => [process.execPath, program("told")];
+const commanded = (): readonly string[] => [process.execPath, program("commanded")];
 
 test("a program without such a port lives on when its guard is killed, and binds nothing more", async () => {
-  const s = await kept(told);
+  const s = await kept(commanded);
   s.write('["processes"]');
   const [own = 0, pid = 0] = JSON.parse(await s.line()) as readonly number[];
   process.kill(pid, "SIGKILL");
@@ -176,7 +176,7 @@ test("a program without such a port lives on when its guard is killed, and binds
 });
 
 test("without a keeper a program gets no port under a token", async () => {
-  const s = await kept(told);
+  const s = await kept(commanded);
   s.write('["processes"]');
   const [own = 0, pid = 0] = JSON.parse(await s.line()) as readonly number[];
   s.child.kill("SIGKILL");
@@ -195,7 +195,7 @@ test("without a keeper a program gets no port under a token", async () => {
 });
 
 test("the program can signal neither guard nor keeper, by no way", async () => {
-  const s = await kept(holds("tcp"));
+  const s = await kept(inOtherSession("tcp"));
   const { left, guard: pid } = await up(s);
   for (const how of ["SIGSTOP", "SIGKILL", "SIGTERM", "SIGCONT"]) {
     s.write(how);

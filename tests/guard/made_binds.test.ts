@@ -1,4 +1,4 @@
-// What the guard remembers of what it has bound, and of who has a Landlock domain: each bound at its last and at one more.
+// The guard remembers its binds, and the programs with a Landlock domain: each bound at its last and at one more.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createLandlock, MOST_PROCESSES } from "../../runtime/guard/landlock.ts";
@@ -15,9 +15,9 @@ function loopback(): NonNullable<ReturnType<typeof parseAddress>> {
   return address;
 }
 
-/** `most` sockets, of which `held` says the inodes that are still there. */
-function filled(most: number, held: () => ReadonlySet<number>, monoMs: () => number): MadeBinds {
-  const binds = createMadeBinds({ most, inodes: held, monoMs });
+/** `most` sockets; `inodes` returns those that still exist. */
+function filled(most: number, inodes: () => ReadonlySet<number>, monoMs: () => number): MadeBinds {
+  const binds = createMadeBinds({ most, inodes, monoMs });
   for (let i = 1; i <= most; i++) {
     assert.ok(binds.hasRoom(), `room for ${i}`);
     binds.remember({ cookie: BigInt(i), inode: i }, LOCAL);
@@ -56,7 +56,7 @@ test("a socket is its cookie and its inode", () => {
   assert.ok(binds.of({ cookie: 1n, inode: 1 }) !== null, "a twin's end is not its own");
   binds.forget({ cookie: 1n, inode: 1 });
   assert.is(binds.of({ cookie: 1n, inode: 1 }), null);
-  // What has no cookie is never remembered.
+  // A socket without a cookie is never remembered.
   binds.remember({ cookie: -1n, inode: 1 }, LOCAL);
   assert.is(binds.of({ cookie: -1n, inode: 1 }), null);
 });
@@ -70,7 +70,7 @@ const ruleset = (fs: bigint, net?: bigint): Uint8Array => {
 };
 const MAKE_SOCK = 1n << 9n;
 
-test("what a ruleset forbids, and the limit that says so", () => {
+test("a domain has the limits that its rulesets forbid", () => {
   const rows: readonly (readonly [string, readonly (Uint8Array | null)[], number | null])[] = [
     ["no socket in the file system", [ruleset(MAKE_SOCK)], 2],
     ["no bind of a port", [ruleset(0n, 1n)], 1],

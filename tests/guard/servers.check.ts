@@ -1,5 +1,5 @@
 // ingress-guard around servers that people run: Redis, PostgreSQL, Node, a Go program, and one without a C library.
-// What the kernel shows as bound, and what strace saw being asked for, is what the policy exposes: here, loopback.
+// The kernel shows as bound, and strace as allowed, only what the policy exposes: here, loopback.
 import { execFileSync, spawnSync, type ChildProcess } from "node:child_process";
 import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -44,7 +44,7 @@ function boundBy({ pid }: ChildProcess): readonly string[] {
   }).sort();
 }
 
-/** What a server answers at its port first, once it does. */
+/** The first answer of a server at its port. */
 async function answered(child: ChildProcess, port: number, words: string): Promise<string> {
   while (child.exitCode === null) {
     const text = await new Promise<string>((resolve) => {
@@ -57,7 +57,7 @@ async function answered(child: ChildProcess, port: number, words: string): Promi
   return "it has ended";
 }
 
-test("Redis at loopback answers and is bound there alone; elsewhere it does not start", ["redis-server", "ss"], async () => {
+test("Redis answers at loopback and is bound only there; at another address it does not start", ["redis-server", "ss"], async () => {
   const redis = (...words: readonly string[]): readonly string[] => ["redis-server", "--port", String(REDIS), "--save", "", "--dir", where.folder, "--daemonize", "no", ...words];
   const child = start(where, redis("--bind", "127.0.0.1"));
   const end = ended(child);
@@ -74,7 +74,7 @@ test("Redis at loopback answers and is bound there alone; elsewhere it does not 
   assert.is((await run(where, redis("--bind", "127.0.0.1", "0.0.0.0"))).code, 1);
 });
 
-test("PostgreSQL as a user without rights, with its unix socket; elsewhere it does not start", ["postgresql", "root", "ss"], async () => {
+test("PostgreSQL serves as a user without rights, with its unix socket; at another address it does not start", ["postgresql", "root", "ss"], async () => {
   const user = place(undefined, NOBODY);
   const [data, bin] = [join(user.folder, "data"), postgresFolder()];
   mkdirSync(data, { mode: 0o700 });
@@ -152,7 +152,7 @@ function wholeCalls(trace: string): readonly string[] {
   });
 }
 
-test("strace sees each bind that a program asks for, and the kernel shows those that the policy allows", ["strace", "python3", "ss", "root"], async () => {
+test("strace sees each bind that a program calls, and the kernel shows those that the policy allows", ["strace", "python3", "ss", "root"], async () => {
   const trace = join(where.folder, "strace");
   const script = `import socket, sys, time
 def attempt(family, kind, address, listens=False):
@@ -172,11 +172,11 @@ print("up", flush=True); sys.stdin.read()`;
   assert.equal(bound, allowed.filter((socket) => existsSync("/proc/net/if_inet6") || !socket.startsWith("[")));
   child.stdin?.end();
   await end;
-  const asked = wholeCalls(readFileSync(trace, "utf8")).filter((line) => /htons\(1847[6-9]\)/.test(line));
-  const results = (port: number): readonly string[] => [...new Set(asked.filter((line) => line.includes(`htons(${port})`)).map((line) => / = (0|-1 E\w+)(?: \(|$)/.exec(line)?.[1] ?? line))];
+  const calls = wholeCalls(readFileSync(trace, "utf8")).filter((line) => /htons\(1847[6-9]\)/.test(line));
+  const results = (port: number): readonly string[] => [...new Set(calls.filter((line) => line.includes(`htons(${port})`)).map((line) => / = (0|-1 E\w+)(?: \(|$)/.exec(line)?.[1] ?? line))];
   // The guard makes the calls itself: where it does not, strace shows the program's own, refused.
   assert.equal([18476, 18477, 18478, 18479].map((port) => results(port).filter((result) => result !== "0")), [[], ["-1 EACCES"], [], ["-1 EACCES"]]);
-  assert.ok(asked.length >= 8);
+  assert.ok(calls.length >= 8);
 });
 
 guard.run();

@@ -25,7 +25,7 @@ const test = (name: string, work: () => Promise<void>, needsRoot = false): void 
   else guard(`${name} (skipped)`, () => console.log(`SKIP guard ${name}: ${why}`));
 };
 
-test("5,000 binds while a thread turns the address: none stands at any", async () => {
+test("5,000 binds while a thread turns the address: no socket is bound to any", async () => {
   const counts = printed(await runNode(where, "race", "5000")) as { readonly bound: number; readonly refused: number; readonly leaked: number; readonly other: number };
   console.log(`guard: of 5000 binds under a race ${counts.bound} were bound, ${counts.refused} refused, ${counts.leaked} leaked`);
   assert.equal([counts.leaked, counts.other], [0, 0]);
@@ -98,12 +98,12 @@ print(attempt(lambda: s.bind(("127.0.0.1", 0))), attempt(lambda: t.bind(("0.0.0.
 test("only standard descriptors go on, and SIGPIPE ends a program as ever", async () => {
   const { out } = await run(where, ["bash", "-c", "yes | head -n 1; echo ${PIPESTATUS[0]}"]);
   assert.is(out, "y\n141\n");
-  // One that whoever starts the guard has left open, so high that Node doesn't see to it.
+  // A descriptor that the starter of the guard left open, with a number so high that Node doesn't close it.
   const { out: files } = await ended(startWith(where, ["python3", "-c", "import os; print([fd for fd in range(3, 64) if os.path.exists(f'/proc/self/fd/{fd}')])"], { through: ["bash", "-c", "exec 40</dev/null; exec \"$@\"", "bash"] }));
   assert.is(files, "[]\n");
 });
 
-test("what the program leaves running is still guarded", async () => {
+test("a process that outlives the program is still guarded", async () => {
   const { out, code } = await run(where, ["python3", "-c", `${ATTEMPT}import os
 r, w = os.pipe()
 if os.fork() == 0:
@@ -121,11 +121,11 @@ for (const [name, preload, sentence] of [
   ["on a kernel whose notifications signals break", "killable", /the kernel has no seccomp notifications that signals don't interrupt .*\(error 22\): nothing was started/],
 ] as const) {
   test(`${name} it says so in one sentence, exits 4 and starts nothing`, async () => {
-    const told = join(where.folder, `told ${name}`);
-    const { code, err, out } = await ended(startWith(where, ["touch", told], typeof preload === "string" ? { through: [process.execPath, "--import", import.meta.resolve("tsx"), program("refusing"), preload] } : { env: preload }));
+    const started = join(where.folder, `started ${name}`);
+    const { code, err, out } = await ended(startWith(where, ["touch", started], typeof preload === "string" ? { through: [process.execPath, "--import", import.meta.resolve("tsx"), program("refusing"), preload] } : { env: preload }));
     assert.is(code, 4, err);
     assert.match(err, sentence);
-    assert.equal([err.trim().split("\n").length, out, existsSync(told)], [1, "", false]);
+    assert.equal([err.trim().split("\n").length, out, existsSync(started)], [1, "", false]);
   });
 }
 
@@ -148,10 +148,10 @@ test("exit codes, signals and standard streams are the program's own", async () 
   const end = ended(child);
   child.stdin?.end("through");
   assert.is((await end).out, "through");
-  const waiting = start(where, [process.execPath, "-e", "process.on('SIGTERM', () => process.exit(9)); console.log('up'); setInterval(() => {}, 1000)"]);
-  const ending = ended(waiting);
-  await new Promise<void>((resolve) => waiting.stdout?.once("data", () => resolve()));
-  waiting.kill("SIGTERM");
+  const idle = start(where, [process.execPath, "-e", "process.on('SIGTERM', () => process.exit(9)); console.log('up'); setInterval(() => {}, 1000)"]);
+  const ending = ended(idle);
+  await new Promise<void>((resolve) => idle.stdout?.once("data", () => resolve()));
+  idle.kill("SIGTERM");
   assert.is((await ending).code, 9);
 });
 

@@ -1,4 +1,4 @@
-// A module's account of itself: the gateway reads from it which ports to open, so it is checked
+// A module's semantic JSON and source map: the gateway reads from them which ports to open, so they are checked
 // against bounds and the tables. Each row rewrites the semantic JSON of a good module and repairs its hash.
 import { createHash } from "node:crypto";
 import { suite } from "uvu";
@@ -43,8 +43,8 @@ function withPorts(from: string, to: string): Uint8Array {
   return rewritten(ports, new Map([[SECTION_POLICY, encode(account.replace(from, to))]]));
 }
 
-const DIFFER = /^module_selftest: the module's tables and its account of them differ about the ports of `(web|api|far)` \([0-9]+-[0-9]+\)$/;
-const MALFORMED = /^module_malformed: .*can't be read or is beyond its bounds/;
+const DIFFER = /^module_selftest: the module's tables and its semantic JSON differ about the ports of `(web|api|far)` \([0-9]+-[0-9]+\)$/;
+const MALFORMED = /^module_malformed: .*can't be read or exceeds its bounds/;
 const rows: readonly (readonly [name: string, from: string, to: string, due: RegExp])[] = [
   ["nothing changed", '"300"', '"300"', /^loaded$/],
   ["a range split in two", '"100-200"', '"100-150","151-200"', /^loaded$/],
@@ -80,7 +80,7 @@ function accountOf(exposes: readonly unknown[], nets: Readonly<Record<string, re
 const listener = (ranges: readonly string[], bind: string | null = null): unknown =>
   ({ name: "x", service: "x", proto: "tcp", mode: "tcp", ports: ranges, bind, backend: null, allow: [], deny: [], cap: { connections: 1 } });
 /** Read, and then found to be another policy's. */
-const READ = /^module_tables: the module's tables and its account of them differ$/;
+const READ = /^module_tables: the module's tables have other numbers of listeners or rules than its semantic JSON and source map$/;
 const singles = (n: number): string[] => Array.from({ length: n }, (_, i) => String(i + 1));
 const hosts = (n: number): string[] => Array.from({ length: n }, (_, i) => `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}/32`);
 const bounds: readonly (readonly [name: string, most: number, module: (n: number) => Uint8Array])[] = [

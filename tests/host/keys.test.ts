@@ -23,8 +23,8 @@ test("what is no key to trust", () => {
   const rows: readonly (readonly [name: string, text: string, due: RegExp])[] = [
     ["nothing", "", /not one public key in PEM/],
     ["text", "hello", /not one public key in PEM/],
-    ["a private key", pair.privateKey.export({ format: "pem", type: "pkcs8" }).toString(), /holds a private key/],
-    ["a private key and its public one", pair.privateKey.export({ format: "pem", type: "pkcs8" }).toString() + spki(pair.publicKey), /holds a private key/],
+    ["a private key", pair.privateKey.export({ format: "pem", type: "pkcs8" }).toString(), /contains a private key/],
+    ["a private key and its public one", pair.privateKey.export({ format: "pem", type: "pkcs8" }).toString() + spki(pair.publicKey), /contains a private key/],
     ["two keys", pem + spki(pair.publicKey), /not one public key in PEM/],
     ["a key and a line", `# ours\n${pem}`, /not one public key in PEM/],
     ["half a key", pem.slice(0, 60), /not one public key in PEM/],

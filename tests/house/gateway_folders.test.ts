@@ -1,5 +1,4 @@
-// The gateway's folders import each other in one direction, so that each can be read by itself, and no function of
-// the project is long.
+// The gateway's folders import each other in one direction, so that each can be read by itself.
 import { posix } from "node:path";
 import ts from "typescript";
 import { suite } from "uvu";
@@ -67,29 +66,6 @@ house("an import that goes back is found, also through a file at the top of the 
     const back = [...arrows, ...arrowsOf(from, `import "${specifier}";`)];
     assert.ok(files.some(({ path }) => wrong(path, back).length > 0), `${from} -> ${specifier} passes`);
   }
-});
-
-/** Of each function, by place: its name and how many lines it has. */
-function functionsOf(path: string, text: string): readonly (readonly [place: string, lines: number])[] {
-  const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
-  const lineOf = (at: number): number => file.getLineAndCharacterOfPosition(at).line;
-  const found: [string, number][] = [];
-  const visit = (node: ts.Node): void => {
-    if (ts.isFunctionLike(node)) found.push([`${path}:${lineOf(node.getStart()) + 1}`, lineOf(node.end) - lineOf(node.getStart()) + 1]);
-    ts.forEachChild(node, visit);
-  };
-  visit(file);
-  return found;
-}
-
-/** Written by a script, and read by nobody. */
-const GENERATED = ["gateway/control/validators.mjs"];
-
-house("no function has more than 80 lines", () => {
-  const product = sources(".ts", ".mjs").filter(({ path }) => /^(compiler|gateway|runtime|scripts)\//.test(path) && !GENERATED.includes(path));
-  const all = product.flatMap(({ path, text }) => functionsOf(path, text));
-  assert.ok(all.length > 2_000, `only ${all.length} functions`);
-  assert.equal(all.filter(([, lines]) => lines > 80), []);
 });
 
 house.run();

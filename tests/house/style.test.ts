@@ -1,4 +1,5 @@
 // Style rules for names, sizes and text that are cheap to check.
+import ts from "typescript";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { sources } from "./sources.ts";
@@ -23,6 +24,25 @@ house("files stay small", () => {
   assert.equal(sizes.filter((s) => s.lines > 500).map((s) => `${s.path}: ${s.lines} lines`), []);
   const median = sizes.map((s) => s.lines).sort((a, b) => a - b)[Math.floor(sizes.length / 2)] ?? 0;
   assert.ok(median <= 140, `the median file has ${median} lines`);
+});
+
+/** Of each function, by place: its name and how many lines it has. */
+function functionsOf(path: string, text: string): readonly (readonly [place: string, lines: number])[] {
+  const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+  const lineOf = (at: number): number => file.getLineAndCharacterOfPosition(at).line;
+  const found: [string, number][] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isFunctionLike(node)) found.push([`${path}:${lineOf(node.getStart()) + 1}`, lineOf(node.end) - lineOf(node.getStart()) + 1]);
+    ts.forEachChild(node, visit);
+  };
+  visit(file);
+  return found;
+}
+
+house("no function has more than 80 lines", () => {
+  const functions = product.flatMap(({ path, text }) => functionsOf(path, text));
+  assert.ok(functions.length > 2_000, `only ${functions.length} functions`);
+  assert.equal(functions.filter(([, lines]) => lines > 80), []);
 });
 
 house("the top level has only the agreed folders", () => {

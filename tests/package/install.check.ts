@@ -72,7 +72,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** What a client at 127.0.0.1 reads until the end; null where nothing listens. */
+/** The text that a client at 127.0.0.1 reads until the end; null where nothing listens. */
 async function read(port: number): Promise<string | null> {
   const socket = connect(port, "127.0.0.1").setEncoding("utf8");
   let text = "";

@@ -147,4 +147,13 @@ test("no file of the libraries waits at its top level, and none is reached past 
   assert.is(deep.out, "ERR_PACKAGE_PATH_NOT_EXPORTED\n");
 });
 
+test("the compile cache of programs that have run in the clone is not packed", () => {
+  must("npm", ["run", "--silent", "build"], { cwd: PROJECT });
+  const { folder: built } = JSON.parse(readFileSync(join(PROJECT, "dist/build.json"), "utf8")) as { readonly folder: string };
+  mkdirSync(join(PROJECT, "dist", built, "cache"), { recursive: true });
+  writeFileSync(join(PROJECT, "dist", built, "cache", "entry"), "");
+  must("npm", ["run", "--silent", "package"], { cwd: PROJECT });
+  assert.equal(filesBelow(join(PROJECT, "dist/package")).filter((path) => path.includes("cache/")), []);
+});
+
 test.run();

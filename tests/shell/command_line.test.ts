@@ -42,7 +42,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   },
   "a flag before any command that there is not": {
     words: (command, operands) => ["--wrong", "x", command, ...operands], code: "usage.unknown_flag",
-    message: (_called, _valued, name) => `${name} has no flag \`--wrong\``, help: /--help` lists its flags$/,
+    message: () => "unknown flag `--wrong`", help: /--help` lists its flags$/,
   },
   "a switch with a value": {
     words: (command, operands) => [command, ...operands, "--json=yes"], code: "usage.flag_value",
@@ -78,11 +78,11 @@ const ROWS: Readonly<Record<string, Row>> = {
   },
   "a command that is misspelt": {
     words: (command) => [`${command}s`], code: "usage.unknown_command",
-    message: (called, _valued, name) => `${name} has no command \`${called.slice(name.length + 1)}s\``, help: /^did you mean `\w+`\? `.* --help` lists the commands/,
+    message: (called, _valued, name) => `unknown command \`${called.slice(name.length + 1)}s\``, help: /^did you mean `\w+`\? `.* --help` lists the commands/,
   },
   "help for a command that there is not": {
     words: () => ["help", "constructor"], code: "usage.unknown_command",
-    message: (_called, _valued, name) => `${name} has no command \`constructor\``, help: /--help` lists the commands/,
+    message: () => "unknown command `constructor`", help: /--help` lists the commands/,
   },
 };
 

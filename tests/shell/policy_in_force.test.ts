@@ -165,7 +165,7 @@ test("a commit that is taken back for now is tried again by a change, and with n
   assert.is(await load("if_changed"), null);
 });
 
-test("what failed inside is tried again by a change, even where a reload of the same bytes was refused", async () => {
+test("a module that failed inside is tried again after a change, even where a reload of the same bytes was refused", async () => {
   const { put, load, candidate } = setting();
   put(FIRST);
   const first = await candidate();

@@ -24,16 +24,16 @@ function openHost(folder, world) {
   const policy = loaded(folder);
   const engine = openEngine(policy, new Uint8Array(16));
   engine.setClock({ monoMs: 1_000, wallSeconds: null });
-  return { engine, ids: idsOf(policy.value.info, world) };
+  return { engine, ids: idsOf(policy.info, world) };
 }
 
 function openModule(folder, world) {
   const policy = loaded(folder);
-  const exports = instantiate(policy.value.module);
+  const exports = instantiate(policy.module);
   exports.seed(1, 2, 3, 4);
   exports.clock(0, 1_000, 0, 0);
   if (exports.validate() !== 0) throw new Error("the tables are not sound");
-  return { exports, ids: idsOf(policy.value.info, world) };
+  return { exports, ids: idsOf(policy.info, world) };
 }
 
 /** Sources of the traffic as the host takes them. */

@@ -1,5 +1,5 @@
 // The guard without one of its points each: what is taken out of its sources, and the test with a real
-// process that has to notice. Every text stands exactly once in its file.
+// process that has to notice. Every text occurs exactly once in its file.
 
 export interface Edit {
   /** In runtime/guard. */
@@ -18,7 +18,7 @@ export interface Mutant {
 }
 
 const edit = (file: string, text: string, instead: string): Edit => ({ file, text, instead });
-const TABLE = ["guard.test", "what may be bound"] as const;
+const TABLE = ["guard.test", "a program binds what the policy allows"] as const;
 const RACE = ["guard.test", "1,000 binds"] as const;
 const OTHERS = ["whole.check", "rings, other processes"] as const;
 const bindItself = "bind: (fd, address) => libc.bind(fd, address, address.length),";
@@ -29,8 +29,8 @@ const AFTER_COPY = "if (bytes === null) return kernel.isValid(listener, id) ? -E
 const ATTACKS = ["attacks.check", "nothing listens but"] as const;
 const DROPPED = ["attacks.check", "a program that dropped rights"] as const;
 const DOMAINS = ["attacks.check", "a program with a Landlock domain"] as const;
-const ASKED = "...[numbers.bind, numbers.listen, LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF].flatMap(";
-const asked = (gone: string): Edit => edit("filter.ts", ASKED, ASKED.replace(new RegExp(`(?:, )?${gone}\\b`), "").replace("[, ", "["));
+const NOTIFIED = "...[numbers.bind, numbers.listen, LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF].flatMap(";
+const withoutNotification = (gone: string): Edit => edit("filter.ts", NOTIFIED, NOTIFIED.replace(new RegExp(`(?:, )?${gone}\\b`), "").replace("[, ", "["));
 const AS_PROGRAM = "const asProgram = (): number => kernel.as({ capabilities }, () => kernel.bind(fd, bytes)) ?? -EPERM;";
 const asGuard = edit("broker.ts", AS_PROGRAM, "const asProgram = (): number => kernel.bind(fd, bytes);");
 const refusedCalls = "...[numbers.ptrace, numbers.process_vm_writev, PIDFD_GETFD, ...alsoRefused].flatMap((number) => when(number, RET_ERRNO | EPERM)),";
@@ -62,16 +62,16 @@ export const MUTANTS: readonly Mutant[] = [
   { without: "the end of foreign ABIs, x32", noticedBy: ["debian.check", "the ABI x32"], edits: [edit("filter.ts", "...(foreignBit === 0 ? [] :", "...(foreignBit !== 0 ? [] :")] },
   { without: "io_uring's refusal", noticedBy: OTHERS, edits: [edit("filter.ts", "...IO_URING.flatMap((number) => when(number, RET_ERRNO | ENOSYS)),", "")] },
   { without: "the refusal of ptrace and its like", noticedBy: OTHERS, asRoot: true, edits: [withoutDomain, edit("filter.ts", refusedCalls, refusedCalls.replace("numbers.ptrace, ", ""))] },
-  { without: "listen's notification: an unbound socket gets a port at every address", noticedBy: TABLE, edits: [asked("numbers.listen")] },
-  { without: "bind's notification", noticedBy: TABLE, edits: [asked("numbers.bind")] },
+  { without: "listen's notification: an unbound socket gets a port at every address", noticedBy: TABLE, edits: [withoutNotification("numbers.listen")] },
+  { without: "bind's notification", noticedBy: TABLE, edits: [withoutNotification("numbers.bind")] },
   { without: "the refusal to listen on what the guard has not bound", noticedBy: ATTACKS, edits: [edit("broker.ts", 'if (bound === null) return refuse(', 'if (bound === null) return kernel.listen(fd, backlog);\n  if (bound === null) return refuse(')] },
-  { without: "… by the policy's word for it: the socket's own address is asked about", noticedBy: ATTACKS, edits: [edit("broker.ts", "const bound = binds.of(nameOf(kernel, fd));", "const bound = localOf(kernel, fd);")] },
+  { without: "… by the policy's word for it: the socket's own address decides", noticedBy: ATTACKS, edits: [edit("broker.ts", "const bound = binds.of(nameOf(kernel, fd));", "const bound = localOf(kernel, fd);")] },
   { without: "the end of a bind's memory when another one fails", noticedBy: ATTACKS, edits: [edit("broker.ts", "else if (result !== -EINVAL) binds.forget(name);", "")] },
   { without: "the inode of what was bound: an accepted MPTCP socket passes for its listener", noticedBy: ATTACKS, edits: [edit("made_binds.ts", "known?.inode === inode ? known : null", "known ?? null")] },
   { without: "the refusal of a second socket of one cookie", noticedBy: ATTACKS, edits: [edit("broker.ts", "if (binds.hasTwin(name)) return", "if (binds.hasTwin(name) && binds.of(name) !== null) return")] },
   { without: "the address before listening", noticedBy: ATTACKS, edits: [edit("broker.ts", "if (!isAt(local, bound)) return moved();", "")] },
   { without: "the address after listening", noticedBy: ["attacks.check", "a socket that moves while"], edits: [edit("listens.ts", "if (result !== 0 || isAt(localOf(kernel, fd), bound)) return result;", "if (result !== 1) return result;")] },
-  { without: "the end of what listens elsewhere", noticedBy: ["attacks.check", "a socket that moves while"], edits: [edit("listens.ts", "kernel.shutdown(fd);", "")] },
+  { without: "the end of a socket that listens at another address", noticedBy: ["attacks.check", "a socket that moves while"], edits: [edit("listens.ts", "kernel.shutdown(fd);", "")] },
   { without: "an MPTCP socket's subflow: its own word counts", noticedBy: ["attacks.check", "an MPTCP socket that was disconnected"], edits: [edit("listens.ts", "const bytes = subflows === null ?", "const bytes = subflows !== null || subflows === null ?")] },
   { without: "the bound of remembered sockets", noticedBy: ["attacks.check", "two sockets are remembered"], edits: [edit("broker.ts", "if (binds.of(name) === null && !binds.hasRoom()) return", "if (binds.of(name) === null && !binds.hasRoom() && kind.type < 0) return")] },
   { without: "the forgetting of sockets that are gone", noticedBy: ["attacks.check", "two sockets are remembered"], edits: [edit("made_binds.ts", "if (!present.has(inode)) made.delete(cookie);", "void [present, cookie, inode];")] },
@@ -84,8 +84,8 @@ export const MUTANTS: readonly Mutant[] = [
   { without: "the limits of a relative path under another root", noticedBy: DROPPED, asRoot: true, edits: [edit("bind_unix.ts", "const BENEATH = 0x08;", "const BENEATH = 0;")] },
   { without: "the refusal of links that mean the guard's own", noticedBy: DROPPED, asRoot: true, edits: [edit("bind_unix.ts", "const NO_MAGICLINKS = 0x02;", "const NO_MAGICLINKS = 0;")] },
   { without: "the mount of a root", noticedBy: DROPPED, asRoot: true, edits: [edit("proc.ts", "`${mount} ${dev} ${ino}`", "`${dev} ${ino}`")] },
-  { without: "the notice of a Landlock domain", noticedBy: DOMAINS, asRoot: true, edits: [asked("LANDLOCK_RESTRICT_SELF")] },
-  { without: "the notice of what a ruleset forbids", noticedBy: DOMAINS, asRoot: true, edits: [asked("LANDLOCK_CREATE_RULESET")] },
+  { without: "the notice of a Landlock domain", noticedBy: DOMAINS, asRoot: true, edits: [withoutNotification("LANDLOCK_RESTRICT_SELF")] },
+  { without: "the notice of what a ruleset forbids", noticedBy: DOMAINS, asRoot: true, edits: [withoutNotification("LANDLOCK_CREATE_RULESET")] },
   { without: "the refusal of files that a domain might forbid", noticedBy: DOMAINS, asRoot: true, edits: [edit("broker.ts", 'landlock.mayForbid(status.process, "files")', "kind.type < 0")] },
   { without: "the refusal of ports that a domain might forbid", noticedBy: DOMAINS, asRoot: true, edits: [edit("broker.ts", 'landlock.mayForbid(status.process, "ports")', "kind.type < 0")] },
   { without: "the mark that children inherit", noticedBy: DOMAINS, asRoot: true, edits: [edit("landlock.ts", "const forbidden = marked(process) | (late", "const forbidden = (late"), edit("landlock.ts", "if (limit === null || limitLocks(process, limit)) return;", "if (limit === null || limitLocks(process, limit)) return void unmarked.add(nameOf(process));")] },
@@ -107,9 +107,9 @@ export const MUTANTS: readonly Mutant[] = [
   { without: "the refusal of other families: vsock, packets", noticedBy: TABLE, edits: [edit("filter.ts", "answer(RET_ERRNO | EAFNOSUPPORT),", "answer(RET_ALLOW),")] },
   { without: "the refusal of raw sockets", noticedBy: TABLE, asRoot: true, edits: [edit("filter.ts", "...when(SOCK_RAW, RET_ERRNO | EPERM),", "")] },
   { without: "descriptors of threads", noticedBy: OTHERS, edits: [edit("kernel.ts", "return fd >= 0 ? fd : libc.syscall(PIDFD_OPEN, process, 0, 0);", "return libc.syscall(PIDFD_OPEN, thread, 0, 0);"), edit("kernel.ts", "const fd = libc.syscall(PIDFD_OPEN, thread, O_EXCL, 0);", "")] },
-  { without: "children that outlive the program", noticedBy: ["whole.check", "what the program leaves running"], edits: [edit("guard_program.ts", "  await serving;\n", "")] },
-  { without: "a kernel's end of calls when the guard is dead: the program holds its notifications itself", noticedBy: ["whole.check", "when the guard is killed"], edits: [edit("launcher.mjs", "const CLOSE_RANGE_CLOEXEC = 4;", "const CLOSE_RANGE_CLOEXEC = 4 | 2;"), edit("launcher.mjs", "if (closeRange(numbers.closeRange, CHANNEL, 0xffffffff, CLOSE_RANGE_CLOEXEC) !== 0) {", "fcntl(listener, F_SETFD, 0);\nif (CLOSE_RANGE_CLOEXEC === 0) {")] },
-  { without: "a guard that nobody may look into", noticedBy: ["whole.check", "a program without rights, and its guard"], asRoot: true, edits: [withoutDomain, edit("guardian.ts", "prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);", "")] },
+  { without: "children that outlive the program", noticedBy: ["whole.check", "a process that outlives the program"], edits: [edit("guard_program.ts", "  await serving;\n", "")] },
+  { without: "a kernel's end of calls when the guard is dead: the program has the descriptor of its notifications itself", noticedBy: ["whole.check", "when the guard is killed"], edits: [edit("launcher.mjs", "const CLOSE_RANGE_CLOEXEC = 4;", "const CLOSE_RANGE_CLOEXEC = 4 | 2;"), edit("launcher.mjs", "if (closeRange(numbers.closeRange, CHANNEL, 0xffffffff, CLOSE_RANGE_CLOEXEC) !== 0) {", "fcntl(listener, F_SETFD, 0);\nif (CLOSE_RANGE_CLOEXEC === 0) {")] },
+  { without: "a guard that nobody may look into", noticedBy: ["whole.check", "a program without rights, and its guard"], asRoot: true, edits: [withoutDomain, edit("guardian.ts", "  libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);\n", "")] },
   { without: "the end of copied descriptors: hundreds of processes use them up", noticedBy: ["debian.check", "300 processes at once"], edits: [edit("broker.ts", "close(fd);\n    close(pidfd);", "")] },
   { without: "koffi's check", noticedBy: ["whole.check", "without koffi"], edits: [edit("../shell/libc.ts", "  } catch {\n    return null;\n  }", "  } catch {\n    throw new Error(\"none\");\n  }")] },
   { without: "the refusal to start without the kernel's support", noticedBy: ["whole.check", "on a kernel without seccomp"], edits: [edit("launcher.mjs", "if (listener < 0) {", "if (listener < -9) {")] },
@@ -123,7 +123,7 @@ export const MUTANTS: readonly Mutant[] = [
   { without: "the folder's owner and mode", noticedBy: ["status.check", "the folder is this user's alone"], edits: [edit("private_folder.ts", "if ((stats.mode & 0o077) !== 0) return", "if (stats.mode === 0) return")] },
   { without: "the token of a bind that needs one", noticedBy: ["direct.check", "without the key, or without a gateway"], edits: [edit("broker.ts", 'if (decision.code !== "no_token" || setup.direct === null) return made(decision, () => undefined);', 'if (decision.code === "no_token") return act();\n  if (setup.direct === null) return made(decision, () => undefined);')] },
   { without: "ingressd's judgement of the proof", noticedBy: ["direct.check", "without the key, or without a gateway"], edits: [edit("../../gateway/methods/direct.ts", "if (proof !== undefined && isProof(proof, guardKey, issued, service)) return null;", 'if (proof !== "") return null;')] },
-  { without: "the end that ingressd tells", noticedBy: ["direct.check", "the end of a lease"], edits: [edit("leases.ts", 'if (method !== "lease_ended" || notice === null) return;', "return;")] },
+  { without: "ingressd's notice of a lease's end", noticedBy: ["direct.check", "the end of a lease"], edits: [edit("leases.ts", 'if (method !== "lease_ended" || notice === null) return;', "return;")] },
   { without: "the policy that the guard reads again", noticedBy: ["direct.check", "a policy that no longer grants it"], edits: [edit("direct.ts", 'if (policy.judge(proto, address, port).code !== "no_token") revoke(at, "the policy no longer grants it");', "void policy.judge(proto, address, port);")] },
   { without: "the end of a token's time", noticedBy: ["direct.check", "a token that is not renewed"], edits: [edit("direct.ts", "if (now >= at.notAfter) revoke(at,", "if (now < 0) revoke(at,")] },
   { without: "the renewal of tokens", noticedBy: ["direct.check", "a token that is not renewed"], edits: [edit("direct.ts", "if (left.has(name)) void renew(name, place);", "if (left.has(name)) void name;")] },
@@ -140,11 +140,11 @@ export const MUTANTS: readonly Mutant[] = [
   { without: "the reaping of orphans", noticedBy: ["keeper.check", "gets SIGKILL takes a program with a tcp"], asRoot: true, edits: [edit("guardian.ts", "const SI_PID = 16;", "const SI_PID = 12;")] },
   { without: "the guard's notice of its keeper's end", noticedBy: ["keeper.check", "the keeper's end takes it"], asRoot: true, edits: [edit("keeping.ts", "    lost();", "")] },
   { without: "the refusal of tokens without a keeper", noticedBy: ["keeper.check", "without a keeper"], asRoot: true, edits: [edit("direct.ts", "      if (!keeping.alive()) return denial(CODE_GUARD_UNKEPT);\n      const answer", "      const answer"), edit("direct.ts", "      notify();\n      if (!keeping.alive()) return denial(CODE_GUARD_UNKEPT);", "      notify();")] },
-  { without: "signals that are held back", noticedBy: ["keeper.check", "signal neither"], asRoot: true, edits: [edit("confinement.ts", "{ signals: direct && signals }", "{ signals: false }")] },
+  { without: "the scope of signals", noticedBy: ["keeper.check", "signal neither"], asRoot: true, edits: [edit("confinement.ts", "{ signals: direct && signals }", "{ signals: false }")] },
   { without: "the Landlock domain", noticedBy: ["domain.check", "the memory of a process outside"], edits: [edit("launcher.mjs", "if (domain !== null && !enterDomain(", "if (domain === 0 && !enterDomain(")] },
   { without: "renaming between directories in the domain", noticedBy: ["domain.check", "files are renamed"], edits: [edit("domain.mjs", "Number(add(LANDLOCK_ADD_RULE, domain, RULE_PATH_BENEATH, rule, 0)) === 0 && enter()", "Number(add) !== 0 && enter()")] },
   { without: "the sentence where there is no Landlock", noticedBy: ["domain.check", "without Landlock one sentence"], edits: [edit("guard_program.ts", "if (confined.sentence !== null) say(confined.sentence);", "")] },
-  { without: "the refusal of tokens where signals aren't held back", noticedBy: ["domain.check", "without Landlock's scope"], asRoot: true, edits: [edit("confinement.ts", "if (direct && !signals && !root) {", "if (direct && !direct) {")] },
+  { without: "the refusal of tokens where signals have no scope", noticedBy: ["domain.check", "without Landlock's scope"], asRoot: true, edits: [edit("confinement.ts", "if (direct && !signals && !root) {", "if (direct && !direct) {")] },
   { without: "the refusal of others' limits", noticedBy: ["domain.check", "limits of another process"], edits: [edit("filter.ts", "load(DATA_ARGS),\n    ...unless(0, RET_ERRNO | EPERM),\n    ", "")] },
   { without: "the refusal to type into a terminal", noticedBy: ["domain.check", "limits of another process"], edits: [edit("filter.ts", "...of(numbers.ioctl, ioctl),", "")] },
   { without: "links on the policy's way", noticedBy: ["following.check", "a link to a folder"], edits: [edit("policy.ts", "paths: [path, ...trustedKeys]", "paths: trustedKeys")] },
@@ -153,5 +153,5 @@ export const MUTANTS: readonly Mutant[] = [
   { without: "a reload that outlives the lack of threads", noticedBy: ["following.check", "no thread can be started"], asRoot: true, edits: [edit("../host/load_in_worker.ts", "    return refuse(\"module_selftest\", `no thread", "    if (workerData !== null) process.exit(9);\n    return refuse(\"module_selftest\", `no thread")] },
   { without: "the watcher's word", noticedBy: ["following.check", "can't be watched"], asRoot: true, edits: [edit("../shell/watch.ts", "if (!said.has(sentence)) say(sentence);", "")] },
   { without: "an audit that is no link", noticedBy: ["audit.check", "an audit that is a link"], edits: [edit("audit_file.ts", " | constants.O_NOFOLLOW", "")] },
-  { without: "an audit that never waits", noticedBy: ["audit.check", "an audit pipe that is full"], edits: [edit("audit_file.ts", " | constants.O_NONBLOCK", "")] },
+  { without: "an audit that never waits", noticedBy: ["audit.check", "a full audit pipe"], edits: [edit("audit_file.ts", " | constants.O_NONBLOCK", "")] },
 ];

@@ -45,7 +45,7 @@ function noticed(folder: string, [file, name]: Mutant["noticedBy"]): Promise<str
     const timer = setTimeout(() => { late = true; end(); }, TEST_MS);
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => {
       out += text;
-      // uvu's mark of a test that failed; what the test had started may hold it.
+      // uvu's mark of a test that failed; a process that the test started may keep its output open.
       if (!failed && out.includes("\u2718")) { failed = true; end(); }
     });
     child.once("exit", (code) => {
@@ -73,7 +73,7 @@ async function fate(folder: string, { edits, noticedBy }: Mutant): Promise<{ rea
       const path = join(folder, "runtime/guard", file);
       const now = readFileSync(path, "utf8");
       const places = now.split(text).length - 1;
-      if (places !== 1) return { killed: false, how: `its text stands ${places} times in ${file}` };
+      if (places !== 1) return { killed: false, how: `its text occurs ${places} times in ${file}` };
       if (!originals.has(path)) originals.set(path, now);
       writeFileSync(path, now.replace(text, () => instead));
     }

@@ -16,12 +16,12 @@ if (!started.ok) throw new Error(JSON.stringify(started.error));
 const { launched: { child, listener } } = started.value;
 child.once("exit", (code) => process.exit(code));
 while (await kernel.waits(listener)) {
-  const asked = kernel.receive(listener);
-  if (asked === null) continue;
-  const bytes = readMemory(asked.thread, asked.args[1], 16);
+  const call = kernel.receive(listener);
+  if (call === null) continue;
+  const bytes = readMemory(call.thread, call.args[1], 16);
   const loopback = bytes !== null && bytes[4] === 127;
   const answer = Buffer.alloc(24);
-  answer.writeBigUInt64LE(asked.id, 0);
+  answer.writeBigUInt64LE(call.id, 0);
   if (loopback) answer.writeUInt32LE(CONTINUE, 20);
   else answer.writeInt32LE(-13, 16);
   ioctl(listener, IOCTL_SEND, answer);

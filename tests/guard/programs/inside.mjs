@@ -1,4 +1,4 @@
-// What can be seen and reached from a network namespace; then it serves at loopback until it is ended.
+// Prints what it sees and reaches from a network namespace; then it serves at loopback until it is ended.
 // The command line: a port of the host's loopback, an abstract socket's name, a process outside.
 import { openSync, readlinkSync } from "node:fs";
 import { connect, createServer } from "node:net";

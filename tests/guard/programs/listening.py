@@ -77,22 +77,22 @@ def main():
             disconnect(s)
             attempt(name("bound, connected and disconnected"), s)
             attempt(name("… and listened on again"), s)
-            found[name("bound elsewhere after it")] = code(lambda: s.bind(("0.0.0.0" if version == "4" else "::", 0)))
+            found[name("bound again after it")] = code(lambda: s.bind(("0.0.0.0" if version == "4" else "::", 0)))
             disconnect(s)
             found[name("… and after its end")] = code(lambda: s.bind(("0.0.0.0" if version == "4" else "::", 0)))
             attempt(name("… which changes nothing"), s)
 
             # The socket of a connection that was accepted has the listener's address, and no bind of its own.
-            door, client = fresh(), fresh()
-            door.bind((loopback, 0))
-            door.listen(1)
-            client.connect(door.getsockname())
-            accepted = door.accept()[0]
+            listener, client = fresh(), fresh()
+            listener.bind((loopback, 0))
+            listener.listen(1)
+            client.connect(listener.getsockname())
+            accepted = listener.accept()[0]
             disconnect(accepted)
             attempt(name("accepted and disconnected"), accepted)
             found[name("… and bound")] = code(lambda: accepted.bind((loopback, 0)))
             attempt(name("… and listened on after it"), accepted)
-            attempt(name("its listener again"), door)
+            attempt(name("its listener again"), listener)
 
             # Other descriptors, and other processes, of the same socket.
             s = fresh()

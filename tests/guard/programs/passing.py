@@ -1,11 +1,11 @@
-# A process that no guard watches: binds sockets and hands them to whoever connects to the path on its command line.
+# A process that no guard watches: binds sockets and hands them to the process that connects to the path on its command line.
 import array, socket, sys
 
-door = socket.socket(socket.AF_UNIX)
-door.bind(sys.argv[1])
-door.listen(1)
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen(1)
 print("up", flush=True)
-channel = door.accept()[0]
+channel = listener.accept()[0]
 
 
 def bound(address, protocol=0, listens=False):

@@ -24,7 +24,7 @@ for name, family, kind, protocol, loopback in (
             found[f"{name}, sent"] = s.getsockname()[1] == PORT
         except OSError as e:
             found[f"{name}, sent"] = errno.errorcode[e.errno]
-    # What else a program asks of its sockets is its own.
+    # Other options of its sockets are the program's own.
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.setsockopt(socket.SOL_IP, 24, 1)
 

@@ -1,5 +1,5 @@
 // Binds again and again while a thread turns the address in memory between loopback and any, and
-// counts the sockets that came to stand at any.
+// counts the sockets that were bound to any.
 import { Worker } from "node:worker_threads";
 import { bind, close, localOf, socket } from "./raw.mjs";
 

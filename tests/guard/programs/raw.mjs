@@ -41,7 +41,7 @@ export const receive = (fd) => done(recv(fd, Buffer.alloc(64), 64, MSG_DONTWAIT)
 const unixAddress = (path) => Buffer.concat([Buffer.from([1, 0]), Buffer.from(path), Buffer.from([0])]);
 const message = (control) => ({ name: null, nameLength: 0, iov: { base: Buffer.from("x"), length: 1 }, iovCount: 1, control, controlLength: CMSG_BYTES, flags: 0 });
 
-/** SCM_RIGHTS: hands a descriptor to whoever listens at `path`, as soon as there is one. */
+/** SCM_RIGHTS: hands a descriptor to the process that listens at `path`, as soon as one does. */
 export function send(path, fd) {
   const control = Buffer.alloc(CMSG_BYTES);
   control.writeBigUInt64LE(20n, 0);
@@ -60,13 +60,13 @@ export function send(path, fd) {
 
 /** Listens at `path` for one descriptor. */
 export function take(path) {
-  const door = socket(1, 1);
-  if (bind(door, unixAddress(path)) < 0 || listen(door) < 0) return -1;
-  const from = accept(door, null, null);
+  const listener = socket(1, 1);
+  if (bind(listener, unixAddress(path)) < 0 || listen(listener) < 0) return -1;
+  const from = accept(listener, null, null);
   const control = Buffer.alloc(CMSG_BYTES);
   const result = done(recvmsg(from, message(control), 0));
   close(from);
-  close(door);
+  close(listener);
   return result < 0 ? result : control.readInt32LE(16);
 }
 

@@ -1,5 +1,5 @@
 // Runs a program on a kernel that lacks something: `seccomp`: the call is not there; `killable`: it does not
-// know SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV; `landlock`: it has none. A filter stands in for the kernel, and answers as it would.
+// know SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV; `landlock`: it has none. A filter answers in the kernel's place, as it would.
 import koffi from "koffi";
 import { architecture } from "../../../runtime/guard/filter.ts";
 

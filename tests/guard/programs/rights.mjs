@@ -1,4 +1,4 @@
-// Gives up root, then binds a low port and unix sockets: it must get no more than it has itself.
+// Gives up root, then binds a low port and unix sockets. It must get no more than it has itself.
 import { mkdirSync, chownSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { bind, close, socket } from "./raw.mjs";

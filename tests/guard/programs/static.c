@@ -1,4 +1,4 @@
-// What no library stands in the way of: a static binary that makes its system calls itself. Prints the
+// A static binary that makes its system calls itself, without a library. Prints the
 // results in one line: `any=-13 loopback=0 …`; with `i386` or `x32` it calls by that ABI and is to be killed.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -23,7 +23,7 @@ static int bound(unsigned address, unsigned short port) {
   return error;
 }
 
-/* A bound socket that came from elsewhere is listened on by whoever has it. */
+/* Listens on a bound socket that another process passed. */
 static int passed(void) {
   int fd = syscall(SYS_socket, AF_INET, SOCK_STREAM, 0);
   int copy = dup(fd);

@@ -50,7 +50,7 @@ const does = {
       const above = attempt(() => /^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1]) ?? "";
       for (const fd of attempt(() => readdirSync(`/proc/${pid}/fd`)) ?? []) if (pid !== String(process.pid) || Number(fd) > 2) names.push(`/proc/${pid}/fd/${fd}`);
       for (const name of names) {
-        // Its own memory has the text, since it was told.
+        // Its own memory has the text, because it read it.
         const bytes = name.endsWith(`${process.pid}/mem`) ? null : attempt(() => readSome(name));
         if (bytes === null) continue;
         readable.push(name);
@@ -71,7 +71,7 @@ function attempt(work) {
   }
 }
 
-/** What can be read at once, and of a memory what can be read at all. */
+/** The bytes that can be read at once, and of a memory every readable byte. */
 function readSome(name) {
   const fd = openSync(name, constants.O_RDONLY | constants.O_NONBLOCK);
   try {

@@ -1,11 +1,11 @@
-// State of limits from one running module to the next. Records through scratch (exportState,
-// importState) suit any two modules; where both lay their limiter out alike, its words are copied
-// as they stand: a reload moves tables full of debts in the turn in which it swaps.
+// Moves the state of limits from one running module to the next. Records through scratch (exportState, importState)
+// work between any two modules. Where both have the same layout of their limiter, its memory is copied unchanged, because
+// a reload moves full tables in the turn in which it swaps the modules.
 import * as abi from "../abi/layout.ts";
 import { sameBytes } from "./bytes.ts";
 import type { EngineExports } from "./instance.ts";
 
-/** A module's memory, as its header says. */
+/** The limiter in a module's memory, at the places that the tables' header names. */
 class Limiter {
   readonly view: DataView;
   readonly #buffer: ArrayBuffer;
@@ -42,11 +42,11 @@ class Limiter {
 }
 
 /**
- * Copies what both have in the same terms into a module that has not served yet, both of this
- * release's layout and under one seed and time. Returns the identities of limits whose terms differ, which
- * are left to records, or null where all is.
+ * Copies the state of every limit that both modules have with the same record into `to`, which has not served yet. Both
+ * have this release's layout, the same seed and the same time. Returns the identities of limits whose records differ, which
+ * have to go through records of state, or null where all limits have to.
  */
-export function carryState(from: EngineExports, to: EngineExports): ReadonlySet<bigint> | null {
+export function copyLimits(from: EngineExports, to: EngineExports): ReadonlySet<bigint> | null {
   const [before, after] = [new Limiter(from), new Limiter(to)];
   const sets = before.head(abi.H_LIMIT_SETS);
   const cells = before.head(abi.H_SKETCH_CELLS);
@@ -61,7 +61,7 @@ export function carryState(from: EngineExports, to: EngineExports): ReadonlySet<
 const GONE = -1;
 
 interface Matched {
-  /** Of each former limit, its number now, or GONE where it has none in the same terms. */
+  /** For each limit of the previous module its number in the new one, or GONE where no limit there has the same record. */
   readonly moves: Int32Array;
   readonly changed: ReadonlySet<bigint>;
 }
@@ -90,7 +90,7 @@ function copyListenerLimits(before: Limiter, after: Limiter, moves: Int32Array):
   });
 }
 
-/** Each entry keeps its place, which its fingerprint chose; its limit may have another number. */
+/** An entry keeps its place, because its fingerprint determines it; the number of its limit may change. */
 function copyEntries(before: Limiter, after: Limiter, moves: Int32Array, entries: number): void {
   const was = before.words(abi.H_LIMIT_TABLE, entries, abi.ENTRY_BYTES);
   const is = after.words(abi.H_LIMIT_TABLE, entries, abi.ENTRY_BYTES);
@@ -107,7 +107,7 @@ function copyEntries(before: Limiter, after: Limiter, moves: Int32Array, entries
   }
 }
 
-/** The records of exportState that are of some limits. */
+/** The records of exportState that belong to the limits with these identities. */
 export function recordsOf(state: Uint8Array, identities: ReadonlySet<bigint>): Uint8Array {
   const view = new DataView(state.buffer, state.byteOffset, state.byteLength);
   const kept = new Uint8Array(state.length);

@@ -1,5 +1,5 @@
-# A service under a token that doesn't go with its parents: it listens, and a process of its own session holds the
-# socket. usage: holds.py PORT tcp|udp. Prints `guard PID`, `up PID` of the one that is left; each line that is read is a
+# A service under a token that doesn't go with its parents: it listens, and a process of another session has the
+# socket. usage: other_session.py PORT tcp|udp. Prints `guard PID`, `up PID` of the one that is left; each line that is read is a
 # signal for the guard, whose answer is printed.
 import fcntl, os, signal, socket, sys
 port, guard = int(sys.argv[1]), os.getppid()
@@ -15,8 +15,8 @@ if os.fork() == 0:
     if os.fork() != 0: os._exit(0)
     os.write(w, str(os.getpid()).encode())
     while True: signal.pause()
-held = int(os.read(r, 16))
-print("up", held, guard, flush=True)
+holder = int(os.read(r, 16))
+print("up", holder, guard, flush=True)
 for line in sys.stdin:
     how = line.strip()
     if how == "SIGIO":
