@@ -174,6 +174,7 @@ class Running implements Daemon {
     const { context: { ports }, own, descriptors, audit } = this.#parts;
     for (const cancel of this.#timers.splice(0)) cancel();
     for (const open of ports.all()) ports.close(open);
+    this.forwarder.close();
     own.control?.close();
     own.http?.close();
     descriptors.close();

@@ -17,7 +17,7 @@ import { changedKeys } from "./config/changed.ts";
 import { allowedBackends, type Config } from "./config/read.ts";
 import { newCounters } from "./audit/counters.ts";
 import type { Context } from "./methods/context.ts";
-import { connectionCap, openFileLimit, watchDescriptors, type DescriptorWatch } from "./descriptors.ts";
+import { connectionCap, openFileLimit, pipesWithin, watchDescriptors, type DescriptorWatch } from "./descriptors.ts";
 import { EXIT_REJECTED, failure, isFailure, type Failure } from "./exit.ts";
 import { readGuardKey } from "./intents/guard_key.ts";
 import { Leases } from "./intents/leases.ts";
@@ -135,7 +135,9 @@ export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSigna
   });
   const isReset = resetReader();
   const forwarding: ForwarderSetup = { table, decider: admitter.decider, clock, isReset, timers: config.timers };
-  const forwarder: Forwarder = chosen.calls === null ? nodeForwarder(forwarding) : kernelForwarder({ ...forwarding, calls: chosen.calls });
+  const forwarder: Forwarder = chosen.calls === null ? nodeForwarder(forwarding) : kernelForwarder({
+    ...forwarding, calls: chosen.calls, mostPipes: pipesWithin(openFileLimit()), lacked: () => descriptors.lacked(),
+  });
   const opener = createOpener({ ports, forwarder, recorder, maxPorts: config.caps.ports });
   const opening: OpeningsSetup = {
     ports, leases, backends, opener, markers, hostAddresses, maxPorts: config.caps.ports, say, ending,

@@ -61,6 +61,7 @@ export function createConnections(setup: ConnectionsSetup): Forwarder {
       for (let row = 0; row < table.rows; row++) sweep(s, row, now);
     },
     drained: () => (s.live === 0 ? Promise.resolve() : new Promise((resolve) => s.drainers.push(resolve))),
+    close: () => transport.close(),
     buffered: (row) => (table.reading[row]?.bytesRead ?? 0) + (table.flights[row]?.bufferedBytes() ?? 0) + transport.buffered(row),
   };
 }

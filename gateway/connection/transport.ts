@@ -56,6 +56,8 @@ export interface Transport {
   nearPort(row: number): number | null;
   /** Bytes in its buffers in user space. */
   buffered(row: number): number;
+  /** Gives up what it has opened for itself; listening sockets are closed with it. No event comes any more. */
+  close(): void;
 }
 
 export interface TransportEvents {

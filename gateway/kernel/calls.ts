@@ -37,6 +37,7 @@ export interface KernelCalls {
   watch(fd: number, readable: () => void): Watch;
 }
 
+export const AF_UNSPEC = 0;
 export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
@@ -65,11 +66,18 @@ export const EINTR = 4;
 export const EAGAIN = 11;
 export const ENOMEM = 12;
 export const ENODEV = 19;
+export const EINVAL = 22;
 export const ENFILE = 23;
 export const EMFILE = 24;
 export const EPIPE = 32;
-export const ENOBUFS = 105;
+export const EPROTO = 71;
+export const ENETDOWN = 100;
+export const ENETUNREACH = 101;
+export const ECONNABORTED = 103;
 export const ECONNRESET = 104;
+export const ENOBUFS = 105;
+export const EHOSTDOWN = 112;
+export const EHOSTUNREACH = 113;
 export const EINPROGRESS = 115;
 
 const NONBLOCK = 0o4000;

@@ -1,9 +1,10 @@
-// The transport that makes the kernel's calls itself, from Node's event loop. The state of each row is two descriptors;
-// what is about bytes is in pump.ts, what is about listening in listeners.ts.
+// The transport that makes the kernel's calls itself, from Node's event loop. The state of each row is in rows.ts;
+// bytes are moved in pump.ts, backends dialed in dialing.ts, peers accepted in listeners.ts.
 //
 // TLS that ends here is Node's: the client's descriptor is taken out of the poller and given to a socket of Node, and
 // node_transport.ts serves that row from then on.
 import { Socket, type SocketConstructorOpts } from "node:net";
+import { getSystemErrorName } from "node:util";
 import type { Permit } from "../../runtime/host/decision.ts";
 import type { ListenFailure, Local } from "../connection/forwarder.ts";
 import { NO_ROW, type PeerAddress, type Transport, type TransportEvents } from "../connection/transport.ts";
@@ -14,24 +15,15 @@ import { MARKS, NodeTransport } from "../listen/node_transport.ts";
 import type { FirstFlights, FlightStep } from "../tls/first_flights.ts";
 import type { TlsContext } from "../tls/secure.ts";
 import { EAGAIN, type KernelCalls } from "./calls.ts";
-import { isShortage, Listeners } from "./listeners.ts";
+import { Dialing } from "./dialing.ts";
+import { Listeners } from "./listeners.ts";
 import { nearEnd, nearPortOf } from "./near_end.ts";
 import { EPOLLET, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, Poller } from "./poller.ts";
 import { Pump, type PumpOwner } from "./pump.ts";
-import { closeWithReset, connectTo, errorOf } from "./sockets.ts";
+import { NONE, OF_OTHER, READS, RELAYS, DIALS, Rows } from "./rows.ts";
+import { closeWithReset } from "./sockets.ts";
 
 const STREAM = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
-const NONE = -1;
-
-/** Of a row. */
-const READS = 1;
-const DIALS = 2;
-const RELAYS = 4;
-/** Node's transport serves it. */
-const OF_NODE = 8;
-/** It waits for a descriptor. */
-const WANTS = 16;
-
 export interface KernelTransportSetup {
   readonly calls: KernelCalls;
   readonly events: TransportEvents;
@@ -41,6 +33,9 @@ export interface KernelTransportSetup {
   readonly keepAliveMs: number;
   /** Milliseconds of a clock that never goes back, for the bound of a turn. */
   readonly monoMs: () => number;
+  readonly mostPipes: number;
+  /** Peers wait, because there is no descriptor. */
+  readonly lacked: () => void;
 }
 
 export class KernelTransport implements Transport, PumpOwner {
@@ -50,29 +45,28 @@ export class KernelTransport implements Transport, PumpOwner {
   readonly #poller: Poller;
   readonly #listeners: Listeners;
   readonly #pump: Pump;
-  readonly #keepAliveMs: number;
-  readonly #clients: number[] = [];
-  readonly #upstreams: number[] = [];
-  readonly #modes: number[] = [];
-  /** Counts the connections of a row: what was put off for an earlier one is not done. */
-  readonly #epochs: number[] = [];
+  readonly #dialing: Dialing;
+  readonly #rows = new Rows();
   readonly #flights: (FirstFlights | null)[] = [];
-  /** By descriptor. */
-  readonly #rows: number[] = [];
-  /** Rows that wait for a descriptor, and where they are to connect. */
-  #wanting: { readonly row: number; readonly epoch: number; readonly address: BackendAddress }[] = [];
 
-  constructor({ calls, events, isReset, keepAliveMs, monoMs }: KernelTransportSetup) {
+  constructor({ calls, events, isReset, keepAliveMs, monoMs, mostPipes, lacked }: KernelTransportSetup) {
     this.#calls = calls;
     this.#events = events;
-    this.#keepAliveMs = keepAliveMs;
     this.#node = new NodeTransport({ events, isReset, keepAliveMs });
     this.#poller = new Poller({ calls, monoMs, ready: (fd, seen) => this.#ready(fd, seen), fault: (fd, error) => this.#fault(fd, error) });
-    this.#pump = new Pump(calls, this.#poller, this);
+    this.#pump = new Pump(calls, this.#poller, this, mostPipes);
     this.#listeners = new Listeners({
       calls, poller: this.#poller, keepAliveMs,
       accepted: (listening, fd, peer) => this.#accepted(listening, fd, peer),
-      served: () => this.#serveWanting(),
+      served: () => this.#dialing.serveWanting(),
+      lacked: () => {
+        this.#pump.release();
+        lacked();
+      },
+    });
+    this.#dialing = new Dialing({
+      calls, events, rows: this.#rows, poller: this.#poller, pump: this.#pump, listeners: this.#listeners, keepAliveMs, interest: STREAM,
+      later: (row, report) => this.#later(row, report),
     });
   }
 
@@ -97,11 +91,8 @@ export class KernelTransport implements Transport, PumpOwner {
       if (row === NO_ROW) this.#close(fd, true);
     }
     if (row === NO_ROW) return;
-    this.#clients[row] = fd;
-    this.#upstreams[row] = NONE;
-    this.#modes[row] = 0;
+    this.#rows.begin(row, fd);
     this.#flights[row] = null;
-    this.#rows[fd] = row;
     this.#pump.begin(fd);
   }
 
@@ -110,36 +101,37 @@ export class KernelTransport implements Transport, PumpOwner {
       this.#listeners.accept(fd);
       return;
     }
-    const row = this.#rows[fd] ?? NO_ROW;
+    const row = this.#rows.of(fd);
     if (row === NO_ROW) return;
     this.#pump.note(fd, seen);
-    const mode = this.#modes[row] ?? 0;
+    const mode = this.#rows.mode(row);
     if ((mode & RELAYS) !== 0) this.#pump.run(fd);
-    else if ((mode & DIALS) !== 0 && fd === this.#upstreams[row]) this.#dialed(row, fd);
-    else if ((mode & READS) !== 0 && fd === this.#clients[row]) this.#readHello(row, fd);
+    else if ((mode & DIALS) !== 0 && fd === this.#rows.upstream(row)) this.#dialing.ready(row, fd);
+    else if ((mode & READS) !== 0 && fd === this.#rows.client(row)) this.#readHello(row, fd);
   }
 
   /** INVARIANT: an exception ends the connection that it happened to, and no other. */
   #fault(fd: number, error: unknown): void {
-    this.#events.faulted(this.#rows[fd] ?? NO_ROW, error instanceof Error ? error.message : String(error));
+    this.#events.faulted(this.#rows.of(fd), error instanceof Error ? error.message : String(error));
   }
 
   /** The listening socket had the option already. */
   keep(): void {}
 
   read(row: number): void {
-    const fd = this.#clients[row] ?? NONE;
+    const fd = this.#rows.client(row);
     if (fd === NONE) return;
-    this.#modes[row] = READS;
-    if (this.#poller.add(fd, STREAM) < 0) this.#later(row, () => this.#events.clientGone(row));
+    this.#rows.setMode(row, READS);
+    const added = this.#poller.add(fd, STREAM);
+    if (added < 0) this.#later(row, () => this.#events.faulted(row, `epoll does not take the client's socket (${getSystemErrorName(added)})`));
   }
 
   pause(row: number): void {
-    this.#modes[row] = (this.#modes[row] ?? 0) & ~READS;
+    this.#rows.setMode(row, this.#rows.mode(row) & ~READS);
   }
 
   #readHello(row: number, fd: number): void {
-    while (((this.#modes[row] ?? 0) & READS) !== 0 && this.#clients[row] === fd && this.#pump.mayRead(fd)) {
+    while (this.#rows.is(row, READS) && this.#rows.client(row) === fd && this.#pump.mayRead(fd)) {
       const read = this.#pump.read(fd);
       if (typeof read !== "number") this.#events.clientBytes(row, read);
       else if (read === -EAGAIN) return;
@@ -152,82 +144,32 @@ export class KernelTransport implements Transport, PumpOwner {
   }
 
   secure(row: number, context: TlsContext, said: string | null, first: Buffer): void {
-    const fd = this.#clients[row] ?? NONE;
+    const fd = this.#rows.takeClient(row);
     if (fd === NONE) return;
     this.#poller.remove(fd);
     this.#pump.end(fd);
-    this.#rows[fd] = NO_ROW;
-    this.#clients[row] = NONE;
-    this.#modes[row] = OF_NODE;
+    this.#rows.setMode(row, OF_OTHER);
     const options: SocketConstructorOpts & { readonly pauseOnCreate: boolean } = { fd, readable: true, writable: true, pauseOnCreate: true, ...MARKS };
     this.#node.adopt(row, new Socket(options));
     this.#node.secure(row, context, said, first);
   }
 
   dial(row: number, address: BackendAddress): void {
-    if (this.#isOfNode(row)) {
-      this.#node.dial(row, address);
-      return;
-    }
-    if (this.#listeners.isShort || !this.#connect(row, address)) this.#want(row, address);
-  }
-
-  /** False where there is no descriptor for it. */
-  #connect(row: number, address: BackendAddress): boolean {
-    let fd = connectTo(this.#calls, address, this.#keepAliveMs);
-    if (isShortage(fd) && this.#listeners.lack()) fd = connectTo(this.#calls, address, this.#keepAliveMs);
-    if (isShortage(fd)) return false;
-    const [client, modes] = [this.#clients[row] ?? NONE, this.#modes[row] ?? 0];
-    this.#modes[row] = DIALS;
-    if (fd < 0) {
-      this.#later(row, () => this.#events.connectFailed(row, fd === -EAGAIN ? "busy" : "refused"));
-      return true;
-    }
-    this.#upstreams[row] = fd;
-    this.#rows[fd] = row;
-    this.#pump.begin(fd);
-    const isAdded = (this.#poller.isAdded(client) || this.#poller.add(client, STREAM) >= 0) && this.#poller.add(fd, STREAM) >= 0;
-    if (!isAdded) this.#later(row, () => this.#events.connectFailed(row, "no_descriptor"));
-    if (!isAdded) this.#modes[row] = modes & ~DIALS;
-    return true;
-  }
-
-  #want(row: number, address: BackendAddress): void {
-    this.#modes[row] = WANTS;
-    this.#wanting.push({ row, epoch: this.#epochs[row] ?? 0, address });
-  }
-
-  /** Whether nobody waits for a descriptor any more. */
-  #serveWanting(): boolean {
-    const wanting = this.#wanting;
-    this.#wanting = [];
-    for (const [i, { row, epoch, address }] of wanting.entries()) {
-      if ((this.#epochs[row] ?? 0) !== epoch || ((this.#modes[row] ?? 0) & WANTS) === 0) continue;
-      if (this.#connect(row, address)) continue;
-      this.#wanting = wanting.slice(i);
-      return false;
-    }
-    return true;
-  }
-
-  #dialed(row: number, fd: number): void {
-    const error = errorOf(this.#calls, fd);
-    this.#modes[row] = 0;
-    if (error === 0) this.#events.connected(row);
-    else this.#events.connectFailed(row, "refused");
+    if (this.#isOfNode(row)) this.#node.dial(row, address);
+    else this.#dialing.dial(row, address);
   }
 
   hangUp(row: number): void {
     if (this.#isOfNode(row)) this.#node.hangUp(row);
     else {
-      this.#modes[row] = 0;
-      this.#forget(this.#upstreams, row, false);
+      this.#rows.setMode(row, 0);
+      this.#forget(this.#rows.takeUpstream(row), false);
     }
   }
 
   verify(row: number, backend: Backend): string | typeof AGAIN | null {
     if (this.#isOfNode(row)) return this.#node.verify(row, backend);
-    const fd = this.#upstreams[row] ?? NONE;
+    const fd = this.#rows.upstream(row);
     if (fd === NONE) return "it is not connected";
     return backend.verify?.(nearEnd(this.#calls, fd), backend.address) ?? null;
   }
@@ -238,9 +180,9 @@ export class KernelTransport implements Transport, PumpOwner {
       return;
     }
     if (permit.allowed !== true) throw new Error("a relay needs a permit");
-    const [client, upstream] = [this.#clients[row] ?? NONE, this.#upstreams[row] ?? NONE];
+    const [client, upstream] = [this.#rows.client(row), this.#rows.upstream(row)];
     if (client === NONE || upstream === NONE) return;
-    this.#modes[row] = RELAYS;
+    this.#rows.setMode(row, RELAYS);
     this.#flights[row] = flights;
     this.#pump.join(client, upstream, first);
   }
@@ -250,10 +192,10 @@ export class KernelTransport implements Transport, PumpOwner {
       this.#node.breakOff(row);
       return;
     }
-    const isRelayed = ((this.#modes[row] ?? 0) & RELAYS) !== 0;
-    this.#modes[row] = 0;
-    this.#forget(this.#clients, row, true);
-    this.#forget(this.#upstreams, row, isRelayed);
+    const isRelayed = this.#rows.is(row, RELAYS);
+    this.#rows.setMode(row, 0);
+    this.#forget(this.#rows.takeClient(row), true);
+    this.#forget(this.#rows.takeUpstream(row), isRelayed);
     this.#later(row, () => {
       if (isRelayed) this.#events.ended(row, null);
       else this.#events.connectFailed(row, "refused");
@@ -261,49 +203,56 @@ export class KernelTransport implements Transport, PumpOwner {
   }
 
   drop(row: number): void {
-    this.#epochs[row] = (this.#epochs[row] ?? 0) + 1;
+    this.#rows.next(row);
     if (this.#isOfNode(row)) {
-      this.#modes[row] = 0;
+      this.#rows.setMode(row, 0);
       this.#node.drop(row);
       return;
     }
-    const isRelayed = ((this.#modes[row] ?? 0) & RELAYS) !== 0;
-    this.#modes[row] = 0;
+    const isRelayed = this.#rows.is(row, RELAYS);
+    this.#rows.setMode(row, 0);
     this.#flights[row] = null;
-    this.#forget(this.#clients, row, true);
-    this.#forget(this.#upstreams, row, isRelayed);
+    this.#forget(this.#rows.takeClient(row), true);
+    this.#forget(this.#rows.takeUpstream(row), isRelayed);
   }
 
   nearPort(row: number): number | null {
     if (this.#isOfNode(row)) return this.#node.nearPort(row);
-    const fd = this.#upstreams[row] ?? NONE;
+    const fd = this.#rows.upstream(row);
     return fd === NONE ? null : nearPortOf(this.#calls, fd);
   }
 
   buffered(row: number): number {
     if (this.#isOfNode(row)) return this.#node.buffered(row);
     const of = (fd: number): number => (fd === NONE ? 0 : this.#pump.buffered(fd));
-    return of(this.#clients[row] ?? NONE) + of(this.#upstreams[row] ?? NONE);
+    return of(this.#rows.client(row)) + of(this.#rows.upstream(row));
+  }
+
+  close(): void {
+    this.#listeners.shut();
+    this.#pump.close();
+    this.#poller.close();
+    this.#node.close();
   }
 
   /** Of pump.ts, as the next four. */
   took(source: number, bytes: number): void {
-    const row = this.#rows[source] ?? NO_ROW;
+    const row = this.#rows.of(source);
     if (this.isClient(source)) this.#events.fromClient(row, bytes);
     else this.#events.fromBackend(row, bytes);
   }
 
   isClient(fd: number): boolean {
-    return this.#clients[this.#rows[fd] ?? NO_ROW] === fd;
+    return this.#rows.isClient(fd);
   }
 
   readsAlong(source: number): boolean {
-    const flights = this.#flights[this.#rows[source] ?? NO_ROW];
+    const flights = this.#flights[this.#rows.of(source)];
     return flights !== null && flights !== undefined;
   }
 
   step(source: number, chunk: Buffer | null): FlightStep | null {
-    const row = this.#rows[source] ?? NO_ROW;
+    const row = this.#rows.of(source);
     const flights = this.#flights[row];
     if (flights === null || flights === undefined) return null;
     const ofEnd = (): FlightStep => (this.isClient(source) ? flights.clientEnded() : flights.backendEnded());
@@ -318,31 +267,29 @@ export class KernelTransport implements Transport, PumpOwner {
   }
 
   finished(source: number, broken: number): void {
-    const row = this.#rows[source] ?? NO_ROW;
+    const row = this.#rows.of(source);
     const side = broken === NONE ? null : this.isClient(broken) ? "client" : "backend";
-    this.#forget(this.#clients, row, side !== null);
-    this.#forget(this.#upstreams, row, side !== null);
-    this.#modes[row] = 0;
+    this.#forget(this.#rows.takeClient(row), side !== null);
+    this.#forget(this.#rows.takeUpstream(row), side !== null);
+    this.#rows.setMode(row, 0);
     this.#events.ended(row, side);
   }
 
   #isOfNode(row: number): boolean {
-    return ((this.#modes[row] ?? 0) & OF_NODE) !== 0;
+    return this.#rows.is(row, OF_OTHER);
   }
 
   /** Reports after this round, unless the row has got another connection by then. */
   #later(row: number, report: () => void): void {
-    const epoch = this.#epochs[row] ?? 0;
+    const epoch = this.#rows.epoch(row);
     this.#poller.after(() => {
-      if ((this.#epochs[row] ?? 0) === epoch) report();
+      if (this.#rows.epoch(row) === epoch) report();
     });
   }
 
-  #forget(side: number[], row: number, isReset: boolean): void {
-    const fd = side[row] ?? NONE;
-    side[row] = NONE;
+  /** Of a descriptor that is no row's any more, or of NONE. */
+  #forget(fd: number, isReset: boolean): void {
     if (fd === NONE) return;
-    this.#rows[fd] = NO_ROW;
     this.#pump.end(fd);
     this.#close(fd, isReset);
   }

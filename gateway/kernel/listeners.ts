@@ -3,13 +3,17 @@
 import type { ListenFailure, Local } from "../connection/forwarder.ts";
 import type { PeerAddress } from "../connection/transport.ts";
 import { getSystemErrorName } from "node:util";
-import { EMFILE, ENFILE, ENOBUFS, ENOMEM, EAGAIN, type KernelCalls } from "./calls.ts";
+import {
+  EAGAIN, ECONNABORTED, EHOSTDOWN, EHOSTUNREACH, EINTR, EMFILE, ENETDOWN, ENETUNREACH, ENFILE, ENOBUFS, ENOMEM, EPROTO, type KernelCalls,
+} from "./calls.ts";
 import { EPOLLIN, type Poller } from "./poller.ts";
 import { PEER_BYTES, peerFrom } from "./sockaddr.ts";
 import { listenAt } from "./sockets.ts";
 
 /** Peers accepted of one socket in a round. */
 const MOST_ACCEPTED = 64;
+/** Errors of accept4(2) by which one peer is gone, and the next may be accepted. */
+const OF_ONE_PEER: readonly number[] = [EINTR, EPROTO, ENETDOWN, ENETUNREACH, ECONNABORTED, EHOSTDOWN, EHOSTUNREACH];
 /** Between two tries to accept again, where nothing was closed. */
 const RETRY_MS = 100;
 
@@ -20,6 +24,8 @@ export interface ListenersSetup {
   readonly accepted: (listening: number, fd: number, peer: PeerAddress) => void;
   /** Descriptors may be free again: takes those that others wait for, and answers whether all have one. */
   readonly served: () => boolean;
+  /** Nothing is accepted from now on, because there is no descriptor. */
+  readonly lacked: () => void;
 }
 
 export function isShortage(error: number): boolean {
@@ -80,20 +86,28 @@ export class Listeners {
       const listening = this.#numbers.get(fd);
       if (listening === undefined) return;
       const client = calls.accept(fd, this.#peer);
-      if (client >= 0) accepted(listening, client, peerFrom(this.#peer, calls));
-      else if (isShortage(client)) this.lack();
+      if (client >= 0) accepted(listening, client, this.#peerOf(client));
       else if (client === -EAGAIN) return;
+      else if (!OF_ONE_PEER.includes(-client)) this.#pause(isShortage(client));
     }
   }
 
-  /** A descriptor was needed, and there was none. Answers whether the reserve was given up for it. */
-  lack(): boolean {
+  #peerOf(client: number): PeerAddress {
     const { calls } = this.#setup;
-    if (!this.#isShort) this.#pause();
+    try {
+      return peerFrom(this.#peer, calls);
+    } catch (error) {
+      calls.close(client);
+      throw error;
+    }
+  }
+
+  /** A connection that was accepted needs a descriptor, and there was none. Answers whether the reserve was given up for it. */
+  lack(): boolean {
+    this.#pause(true);
     if (this.#reserve < 0) return false;
-    calls.close(this.#reserve);
+    this.#setup.calls.close(this.#reserve);
     this.#reserve = -1;
-    this.freed();
     return true;
   }
 
@@ -117,15 +131,16 @@ export class Listeners {
     this.#isShort = false;
     for (const fd of isOver ? this.#numbers.keys() : []) isOver = poller.add(fd, EPOLLIN) >= 0 && isOver;
     if (isOver) this.#stopRetry();
-    else this.#pause();
+    else this.#pause(false);
   }
 
-  #pause(): void {
+  #pause(isShortage: boolean): void {
+    if (isShortage && this.#retry === null) this.#setup.lacked();
     for (const fd of this.#numbers.keys()) this.#setup.poller.remove(fd);
     this.#isShort = true;
     this.#retry ??= setTimeout(() => {
       this.#retry = null;
-      this.#resume();
+      this.#setup.poller.after(() => this.#resume());
     }, RETRY_MS);
   }
 

@@ -2,19 +2,19 @@
 // moved by reads and writes.
 import type { KernelCalls } from "./calls.ts";
 
-/** Pipes in all, used and free; their descriptors are counted in descriptors.ts. */
-export const MOST_PIPES = 32;
-
 export class Pipes {
   readonly #calls: KernelCalls;
   readonly #ends = new Int32Array(2);
   /** By source: its pipe's ends, and the bytes in it. */
   readonly #in = new Map<number, { readonly reads: number; readonly writes: number; bytes: number }>();
   readonly #free: (readonly [reads: number, writes: number])[] = [];
+  readonly #most: number;
   #made = 0;
 
-  constructor(calls: KernelCalls) {
+  /** `most` in all, used and free; descriptors.ts counts their descriptors. */
+  constructor(calls: KernelCalls, most: number) {
     this.#calls = calls;
+    this.#most = most;
   }
 
   has(source: number): boolean {
@@ -70,7 +70,7 @@ export class Pipes {
   }
 
   #make(): readonly [number, number] | null {
-    if (this.#made >= MOST_PIPES || this.#calls.pipe(this.#ends) < 0) return null;
+    if (this.#made >= this.#most || this.#calls.pipe(this.#ends) < 0) return null;
     this.#made++;
     const [reads = -1, writes = -1] = this.#ends;
     return [reads, writes];

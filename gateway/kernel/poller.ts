@@ -20,12 +20,13 @@ export const MOST_ROUNDS = 8;
 export const MOST_TURN_MS = 4;
 const EVENTS_PER_ROUND = 256;
 const FIRST_DESCRIPTORS = 1024;
+const NO_DESCRIPTOR = -1;
 
 export interface PollerSetup {
   readonly calls: KernelCalls;
   /** The events of `fd` now, by epoll; 0 where `again` requested the call. */
   readonly ready: (fd: number, events: number) => void;
-  /** `ready` threw. */
+  /** `ready` threw, or with -1 what `after` called. */
   readonly fault: (fd: number, error: unknown) => void;
   readonly monoMs: () => number;
 }
@@ -148,7 +149,7 @@ export class Poller {
         for (let i = 0; i < count; i++) this.#reportAt(i * this.#layout.words);
         const after = this.#after;
         this.#after = [];
-        for (const call of after) call();
+        for (const call of after) this.#do(call);
         isOver = count <= 0 && after.length === 0;
         if (isOver || monoMs() >= until) break;
       }
@@ -157,6 +158,14 @@ export class Poller {
       if (!isOver || this.#again.length > 0 || this.#after.length > 0) this.#due();
     }
   };
+
+  #do(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#setup.fault(NO_DESCRIPTOR, error);
+    }
+  }
 
   #reportAt(at: number): void {
     const data = at + this.#layout.data;

@@ -7,7 +7,7 @@
 // All state is by descriptor. Events are edges, so READABLE and WRITABLE stay until the kernel says EAGAIN, or until a
 // read that was not full and came with neither a hang-up nor an urgent mark, at which a read stops early.
 import type { FlightStep } from "../tls/first_flights.ts";
-import { EAGAIN, EINTR, EPIPE, MSG_NOSIGNAL, SHUT_WR, type KernelCalls } from "./calls.ts";
+import { EAGAIN, EINTR, EINVAL, ENOMEM, EPIPE, MSG_NOSIGNAL, SHUT_WR, type KernelCalls } from "./calls.ts";
 import { Pipes } from "./pipes.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, type Poller } from "./poller.ts";
 
@@ -15,6 +15,8 @@ import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, type Polle
 export const READ_BYTES = 64 * 1024;
 /** Reads of a direction in a turn; then others have theirs. */
 const MOST_READS = 16;
+/** Errors of a splice that are not the socket's. */
+const SPLICE_ALONE: readonly number[] = [EAGAIN, EINTR, EINVAL, ENOMEM];
 const FIRST_DESCRIPTORS = 1024;
 const NOBODY = -1;
 
@@ -59,11 +61,11 @@ export class Pump {
   /** By source: bytes that its target has not taken. */
   readonly #left: (Buffer | null)[] = [];
 
-  constructor(calls: KernelCalls, poller: Poller, owner: PumpOwner) {
+  constructor(calls: KernelCalls, poller: Poller, owner: PumpOwner, mostPipes: number) {
     this.#calls = calls;
     this.#poller = poller;
     this.#owner = owner;
-    this.#pipes = new Pipes(calls);
+    this.#pipes = new Pipes(calls, mostPipes);
   }
 
   /** Forgets what was known of an earlier socket with this number. */
@@ -141,6 +143,11 @@ export class Pump {
   /** Read from the socket, and not with its other side. */
   buffered(fd: number): number {
     return (this.#left[fd]?.length ?? 0) + this.#pipes.bytes(fd);
+  }
+
+  /** Closes pipes that no direction uses. */
+  release(): void {
+    this.#pipes.release();
   }
 
   close(): void {
@@ -267,7 +274,7 @@ export class Pump {
     this.#pipes.give(source);
     const flags = this.#flags[source] ?? 0;
     if (got === -EAGAIN && (flags & (HUNG | URGENT)) === 0) this.#flags[source] = flags & ~READABLE;
-    else if (got < 0 && got !== -EAGAIN && got !== -EINTR) this.#flags[source] = flags | FAILED;
+    else if (got < 0 && !SPLICE_ALONE.includes(-got)) this.#flags[source] = flags | FAILED;
   }
 
   /** Passes on bytes that were read along, or an end, as the first flights allow. */

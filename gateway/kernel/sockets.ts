@@ -8,7 +8,7 @@ import {
   AF_INET6, EINPROGRESS, ENODEV, IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, SO_ERROR, SO_KEEPALIVE, SO_LINGER, SO_OOBINLINE, SO_REUSEADDR, SOCK_STREAM,
   SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY, type KernelCalls,
 } from "./calls.ts";
-import { backendAddress, familyOf, internetAddress } from "./sockaddr.ts";
+import { backendAddress, familyOf, internetAddress, PEER_BYTES } from "./sockaddr.ts";
 
 /** As libuv has them. */
 const KEEPALIVE_INTERVAL_S = 1;
@@ -17,6 +17,8 @@ const KEEPALIVE_PROBES = 10;
 const ON = new Int32Array([1]);
 /** struct linger: on, for no time. */
 const RESET = new Int32Array([1, 0]);
+/** An address of the family AF_UNSPEC, which is 0. */
+const NOWHERE = Buffer.alloc(PEER_BYTES);
 const value = new Int32Array(1);
 
 /** A socket that listens. Those that it accepts have its options from the start. */
@@ -57,7 +59,8 @@ export function errorOf(calls: KernelCalls, fd: number): number {
 
 /** Closes so that the other side sees a reset; a unix socket has none. */
 export function closeWithReset(calls: KernelCalls, fd: number): void {
-  calls.setOption(fd, SOL_SOCKET, SO_LINGER, RESET);
+  // INVARIANT: half of the bytes never end in order, so where the option can't be set, a connect to nowhere resets.
+  if (calls.setOption(fd, SOL_SOCKET, SO_LINGER, RESET) < 0) calls.connect(fd, NOWHERE);
   calls.close(fd);
 }
 

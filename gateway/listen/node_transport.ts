@@ -195,6 +195,10 @@ export class NodeTransport implements Transport {
     return this.upstreams[row]?.localPort ?? null;
   }
 
+  close(): void {
+    for (const number of [...this.#servers.keys()]) this.unlisten(number);
+  }
+
   buffered(row: number): number {
     return bufferedBy(this.clients[row]) + bufferedBy(this.upstreams[row]);
   }

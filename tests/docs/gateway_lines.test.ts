@@ -90,7 +90,7 @@ test("moving bytes is behind one interface", () => {
   const importers = (name: string): string[] => gateway.filter(({ text }) => text.includes(`/${name}"`)).map(({ path }) => path);
   assert.equal(importers("node_forwarder.ts"), ["gateway/kernel/kernel_forwarder.ts", "gateway/parts.ts"], "the daemon's parts make the forwarder; the other one shares its type");
   assert.equal(importers("kernel_forwarder.ts"), ["gateway/parts.ts"]);
-  assert.equal(importers("pump.ts"), ["gateway/kernel/kernel_transport.ts"]);
+  assert.equal(importers("pump.ts"), ["gateway/kernel/dialing.ts", "gateway/kernel/kernel_transport.ts"], "dialing has its sockets begin");
   assert.equal(importers("relay.ts"), ["gateway/listen/node_transport.ts"], "nothing else moves bytes");
   assert.equal(importers("tls_end.ts"), ["gateway/forward/relay.ts", "gateway/tls/secure.ts"], "a handshake only reports to the relay which socket lies over which");
   const dials = gateway.filter(({ text }) => /import \{[^}]*\bconnect\b[^}]*\} from "node:(net|tls)"/.test(text)).map(({ path }) => path);

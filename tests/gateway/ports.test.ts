@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { EXIT_DELEGATE, EXIT_REJECTED, EXIT_UNSUPPORTED, isFailure } from "../../gateway/exit.ts";
-import { connectionCap } from "../../gateway/descriptors.ts";
+import { connectionCap, pipesWithin } from "../../gateway/descriptors.ts";
 import { defaultConfig } from "../../gateway/config/read.ts";
 import { CONNECTING, OPEN } from "../../gateway/connection/states.ts";
 import { openCalls } from "../../gateway/kernel/calls.ts";
@@ -70,7 +70,7 @@ async function noUpstreamOf(name: ForwarderName): Promise<void> {
     },
   };
   const made = name === "kernel" ? openCalls() : null;
-  const forwarder = made === null ? nodeForwarder(setup) : kernelForwarder({ ...setup, calls: made });
+  const forwarder = made === null ? nodeForwarder(setup) : kernelForwarder({ ...setup, calls: made, mostPipes: 1, lacked: () => undefined });
   const port = await freePort();
   const socket = await forwarder.open({ host: "127.0.0.1", port }, false);
   assert.ok(!isListenFailure(socket));
@@ -178,6 +178,7 @@ test("nofile: enough, lowered with a sentence, refused", () => {
   const config = defaultConfig();
   const said: string[] = [];
   const say = (sentence: string): void => void said.push(sentence);
+  assert.equal([null, 1_000_000, 1024, 1023, 512, 64, 31, 0].map(pipesWithin), [32, 32, 32, 31, 16, 2, 0, 0]);
   assert.is(connectionCap(config, 1_000_000, say), 10_000);
   assert.is(connectionCap(config, null, say), 10_000);
   assert.equal(said, []);
