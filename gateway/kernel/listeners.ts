@@ -14,6 +14,8 @@ import { listenAt } from "./sockets.ts";
 const MOST_ACCEPTED = 64;
 /** Errors of accept4(2) by which one peer is gone, and the next may be accepted. */
 const OF_ONE_PEER: readonly number[] = [EINTR, EPROTO, ENETDOWN, ENETUNREACH, ECONNABORTED, EHOSTDOWN, EHOSTUNREACH];
+/** More of them in one round are taken for an error that stays. */
+const MOST_ERRORS = 16;
 /** Between two tries to accept again, where nothing was closed. */
 const RETRY_MS = 100;
 
@@ -82,13 +84,14 @@ export class Listeners {
 
   accept(fd: number): void {
     const { calls, accepted } = this.#setup;
+    let errors = 0;
     for (let i = 0; i < MOST_ACCEPTED && !this.#isShort; i++) {
       const listening = this.#numbers.get(fd);
       if (listening === undefined) return;
       const client = calls.accept(fd, this.#peer);
       if (client >= 0) accepted(listening, client, this.#peerOf(client));
       else if (client === -EAGAIN) return;
-      else if (!OF_ONE_PEER.includes(-client)) this.#pause(isShortage(client));
+      else if (!OF_ONE_PEER.includes(-client) || ++errors > MOST_ERRORS) this.#pause(isShortage(client));
     }
   }
 

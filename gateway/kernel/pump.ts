@@ -36,6 +36,8 @@ const DONE = 64;
 const FAILED = 128;
 /** Nothing can be sent to it any more. */
 const DEAF = 256;
+/** The end of the other side could not be passed to it. */
+const ENDLESS = 512;
 
 export interface PumpOwner {
   /** Bytes were read from `source`. */
@@ -169,6 +171,8 @@ export class Pump {
       }
       if ((flags & READABLE) === 0) {
         this.#pipes.give(source);
+        // A socket that can't be sent to and says nothing would be waited for in vain.
+        if ((flags & (DEAF | ENDLESS)) !== 0) this.#owner.finished(source, source);
         return;
       }
       if (this.#pipes.has(source)) this.#splice(source);
@@ -229,10 +233,15 @@ export class Pump {
     }
     if ((flags & DONE) === 0) {
       this.#flags[source] = flags | DONE;
-      // Where the target is gone already there is nobody to be given the end.
-      this.#calls.shutdown(target, SHUT_WR);
+      if (this.#calls.shutdown(target, SHUT_WR) < 0) this.#endless(target);
     }
     if (((this.#flags[target] ?? 0) & DONE) !== 0) this.#owner.finished(source, NOBODY);
+  }
+
+  /** It is gone already, or never gets its end; the rest of its bytes shows which. */
+  #endless(target: number): void {
+    this.#flags[target] = (this.#flags[target] ?? 0) | ENDLESS | READABLE | HUNG;
+    this.#poller.again(target);
   }
 
   #read(source: number, target: number): void {
