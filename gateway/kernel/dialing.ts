@@ -32,7 +32,7 @@ interface Wanting {
 export class Dialing {
   readonly #setup: DialingSetup;
   /** Rows that wait for a descriptor, and where they are to connect. */
-  #wanting: readonly Wanting[] = [];
+  #wanting: Wanting[] = [];
 
   constructor(setup: DialingSetup) {
     this.#setup = setup;
@@ -42,7 +42,7 @@ export class Dialing {
     const { rows, listeners } = this.#setup;
     if (!listeners.isShort && this.#connect(row, address)) return;
     rows.setMode(row, WANTS);
-    this.#wanting = [...this.#wanting, { row, epoch: rows.epoch(row), address }];
+    this.#wanting.push({ row, epoch: rows.epoch(row), address });
   }
 
   /** Serves those that wait. Answers whether nobody waits any more. */

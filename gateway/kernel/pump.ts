@@ -92,8 +92,9 @@ export class Pump {
   join(a: number, b: number, first: Buffer | null): void {
     this.#target[a] = b;
     this.#target[b] = a;
-    this.#flags[a] = (this.#flags[a] ?? 0) | READABLE | WRITABLE;
-    this.#flags[b] = (this.#flags[b] ?? 0) | READABLE | WRITABLE;
+    // What they can be read for was noted, or is reported next.
+    this.#flags[a] = (this.#flags[a] ?? 0) | WRITABLE;
+    this.#flags[b] = (this.#flags[b] ?? 0) | WRITABLE;
     if (first !== null) {
       this.#owner.took(a, first.length);
       if (this.#owner.readsAlong(a)) this.#step(a, first);
@@ -104,8 +105,8 @@ export class Pump {
     if (((this.#flags[a] ?? 0) & (ENDED | BROKEN)) === ENDED && this.#owner.readsAlong(a)) this.#step(a, null);
 
     if (this.#target[a] !== b) return;
-    this.#poller.again(a);
-    this.#poller.again(b);
+    if (((this.#flags[a] ?? 0) & (READABLE | ENDED)) !== 0) this.#poller.again(a);
+    if (((this.#flags[b] ?? 0) & (READABLE | ENDED)) !== 0) this.#poller.again(b);
   }
 
   /** Reads a socket whose bytes don't go on yet. -EAGAIN: nothing now; 0: the end; else the bytes, or a negative error number. */
@@ -231,11 +232,13 @@ export class Pump {
       this.#owner.finished(source, source);
       return;
     }
+    const isLast = ((this.#flags[target] ?? 0) & DONE) !== 0;
     if ((flags & DONE) === 0) {
       this.#flags[source] = flags | DONE;
-      if (this.#calls.shutdown(target, SHUT_WR) < 0) this.#endless(target);
+      // Where the target has ended before, its close is the end that it is given.
+      if (!isLast && this.#calls.shutdown(target, SHUT_WR) < 0) this.#endless(target);
     }
-    if (((this.#flags[target] ?? 0) & DONE) !== 0) this.#owner.finished(source, NOBODY);
+    if (isLast) this.#owner.finished(source, NOBODY);
   }
 
   /** It is gone already, or never gets its end; the rest of its bytes shows which. */

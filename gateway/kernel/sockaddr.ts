@@ -37,7 +37,18 @@ export function internetAddress(host: string, port: number, calls: Pick<KernelCa
   return bytes;
 }
 
+/** A backend is dialed often, and its address has no zone that could change. */
+const known = new WeakMap<BackendAddress, Buffer>();
+
 export function backendAddress(backend: BackendAddress, calls: Pick<KernelCalls, "interfaceNumber">): Buffer | null {
+  const before = known.get(backend);
+  if (before !== undefined) return before;
+  const found = bytesOf(backend, calls);
+  if (found !== null) known.set(backend, found);
+  return found;
+}
+
+function bytesOf(backend: BackendAddress, calls: Pick<KernelCalls, "interfaceNumber">): Buffer | null {
   if (backend.kind === "tcp") return internetAddress(backend.host, backend.port, calls);
   const path = Buffer.from(backend.path);
   const bytes = Buffer.alloc(2 + path.length + 1);
