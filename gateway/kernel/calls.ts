@@ -37,7 +37,6 @@ export interface KernelCalls {
   watch(fd: number, readable: () => void): Watch;
 }
 
-export const AF_UNSPEC = 0;
 export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;

@@ -92,7 +92,7 @@ export class Pump {
   join(a: number, b: number, first: Buffer | null): void {
     this.#target[a] = b;
     this.#target[b] = a;
-    // What they can be read for was noted, or is reported next.
+    // Whether they can be read was noted, or is reported next.
     this.#flags[a] = (this.#flags[a] ?? 0) | WRITABLE;
     this.#flags[b] = (this.#flags[b] ?? 0) | WRITABLE;
     if (first !== null) {
