@@ -56,7 +56,9 @@ export class KernelTransport implements Transport, PumpOwner {
     this.#poller = new Poller({ calls, monoMs, ready: (fd, seen) => this.#ready(fd, seen), fault: (fd, error) => this.#fault(fd, error) });
     this.#pump = new Pump(calls, this.#poller, this, mostPipes);
     this.#listeners = new Listeners({
-      calls, poller: this.#poller, keepAliveMs,
+      calls,
+      poller: this.#poller,
+      keepAliveMs,
       accepted: (listening, fd, peer) => this.#accepted(listening, fd, peer),
       served: () => this.#dialing.serveWanting(),
       lacked: () => {
@@ -65,7 +67,14 @@ export class KernelTransport implements Transport, PumpOwner {
       },
     });
     this.#dialing = new Dialing({
-      calls, events, rows: this.#rows, poller: this.#poller, pump: this.#pump, listeners: this.#listeners, keepAliveMs, interest: STREAM,
+      calls,
+      events,
+      rows: this.#rows,
+      poller: this.#poller,
+      pump: this.#pump,
+      listeners: this.#listeners,
+      keepAliveMs,
+      interest: STREAM,
       later: (row, report) => this.#later(row, report),
     });
   }
@@ -268,7 +277,10 @@ export class KernelTransport implements Transport, PumpOwner {
 
   finished(source: number, broken: number): void {
     const row = this.#rows.of(source);
-    const side = broken === NONE ? null : this.isClient(broken) ? "client" : "backend";
+    const side =
+      broken === NONE ? null
+      : this.isClient(broken) ? "client"
+      : "backend";
     this.#forget(this.#rows.takeClient(row), side !== null);
     this.#forget(this.#rows.takeUpstream(row), side !== null);
     this.#rows.setMode(row, 0);

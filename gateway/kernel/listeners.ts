@@ -4,7 +4,19 @@ import type { ListenFailure, Local } from "../connection/forwarder.ts";
 import type { PeerAddress } from "../connection/transport.ts";
 import { getSystemErrorName } from "node:util";
 import {
-  EAGAIN, ECONNABORTED, EHOSTDOWN, EHOSTUNREACH, EINTR, EMFILE, ENETDOWN, ENETUNREACH, ENFILE, ENOBUFS, ENOMEM, EPROTO, type KernelCalls,
+  EAGAIN,
+  ECONNABORTED,
+  EHOSTDOWN,
+  EHOSTUNREACH,
+  EINTR,
+  EMFILE,
+  ENETDOWN,
+  ENETUNREACH,
+  ENFILE,
+  ENOBUFS,
+  ENOMEM,
+  EPROTO,
+  type KernelCalls,
 } from "./calls.ts";
 import { EPOLLIN, type Poller } from "./poller.ts";
 import { PEER_BYTES, peerFrom } from "./sockaddr.ts";

@@ -9,7 +9,19 @@ import * as assert from "uvu/assert";
 import { FREE } from "../../gateway/connection/states.ts";
 import { resetReader } from "../../gateway/forward/reset.ts";
 import {
-  EAGAIN, ECONNABORTED, ECONNRESET, EINTR, EINVAL, EMFILE, ENETDOWN, ENFILE, ENOBUFS, ENOMEM, EPIPE, EPROTO, type KernelCalls,
+  EAGAIN,
+  ECONNABORTED,
+  ECONNRESET,
+  EINTR,
+  EINVAL,
+  EMFILE,
+  ENETDOWN,
+  ENFILE,
+  ENOBUFS,
+  ENOMEM,
+  EPIPE,
+  EPROTO,
+  type KernelCalls,
 } from "../../gateway/kernel/calls.ts";
 import { usableCalls } from "../../gateway/kernel/self_test.ts";
 import { skip } from "../skip.ts";
@@ -22,7 +34,22 @@ const usable = await usableCalls();
 
 const [EPERM, EIO, ENOENT, EACCES, ENOSPC, ENOTCONN, ECONNREFUSED, EADDRNOTAVAIL, ETIMEDOUT, EBADF] = [1, 5, 2, 13, 28, 107, 111, 99, 110, 9] as const;
 
-type Named = "accept" | "connect" | "socket" | "recv" | "send" | "splice" | "pipe" | "shutdown" | "close" | "getOption" | "setOption" | "getsockname" | "eventfd" | "epollControl" | "epollWait";
+type Named =
+  | "accept"
+  | "connect"
+  | "socket"
+  | "recv"
+  | "send"
+  | "splice"
+  | "pipe"
+  | "shutdown"
+  | "close"
+  | "getOption"
+  | "setOption"
+  | "getsockname"
+  | "eventfd"
+  | "epollControl"
+  | "epollWait";
 
 /**
  * Neither `recv` nor `send` has EAGAIN, because the kernel sends an event after each of its own. A close always closes, whatever it answers.
@@ -63,20 +90,32 @@ class FaultyCalls {
   #plan: Plan | null = null;
 
   constructor(real: KernelCalls) {
-    const faulty = <A extends readonly unknown[]>(name: Named, call: (...given: A) => number) => (...given: A): number => {
-      const step = this.made.get(name) ?? 0;
-      this.made.set(name, step + 1);
-      const plan = this.#plan;
-      if (plan?.name !== name || step < plan.step || (step > plan.step && !plan.stays)) return call(...given);
-      if (name === "close") call(...given);
-      return -plan.error;
-    };
+    const faulty =
+      <A extends readonly unknown[]>(name: Named, call: (...given: A) => number) =>
+      (...given: A): number => {
+        const step = this.made.get(name) ?? 0;
+        this.made.set(name, step + 1);
+        const plan = this.#plan;
+        if (plan?.name !== name || step < plan.step || (step > plan.step && !plan.stays)) return call(...given);
+        if (name === "close") call(...given);
+        return -plan.error;
+      };
     this.calls = {
       ...real,
-      accept: faulty("accept", real.accept), connect: faulty("connect", real.connect), socket: faulty("socket", real.socket), recv: faulty("recv", real.recv),
-      send: faulty("send", real.send), splice: faulty("splice", real.splice), pipe: faulty("pipe", real.pipe), shutdown: faulty("shutdown", real.shutdown),
-      close: faulty("close", real.close), getOption: faulty("getOption", real.getOption), setOption: faulty("setOption", real.setOption),
-      getsockname: faulty("getsockname", real.getsockname), eventfd: faulty("eventfd", real.eventfd), epollControl: faulty("epollControl", real.epollControl),
+      accept: faulty("accept", real.accept),
+      connect: faulty("connect", real.connect),
+      socket: faulty("socket", real.socket),
+      recv: faulty("recv", real.recv),
+      send: faulty("send", real.send),
+      splice: faulty("splice", real.splice),
+      pipe: faulty("pipe", real.pipe),
+      shutdown: faulty("shutdown", real.shutdown),
+      close: faulty("close", real.close),
+      getOption: faulty("getOption", real.getOption),
+      setOption: faulty("setOption", real.setOption),
+      getsockname: faulty("getsockname", real.getsockname),
+      eventfd: faulty("eventfd", real.eventfd),
+      epollControl: faulty("epollControl", real.epollControl),
       epollWait: faulty("epollWait", real.epollWait),
     };
   }
@@ -162,7 +201,8 @@ async function run({ faulty, gateway, behind, at, got }: Scene, plan: Plan | nul
   assert.equal([denied.bytes.length, behind.accepted - accepted <= 1], [0, true], `${what}: nobody is admitted who must not be`);
   if (allowed.ended) assert.ok(allowed.bytes.equals(ANSWER), `${what}: ${allowed.bytes.length} bytes ended in order`);
   // A backend that was dialed and never relayed to sees an end without a byte.
-  if (got.ended && got.bytes.length > 0) assert.ok(Buffer.concat(got.bytes).equals(QUESTION), `${what}: the backend got ${Buffer.concat(got.bytes).length} bytes that ended in order`);
+  if (got.ended && got.bytes.length > 0)
+    assert.ok(Buffer.concat(got.bytes).equals(QUESTION), `${what}: the backend got ${Buffer.concat(got.bytes).length} bytes that ended in order`);
   faulty.arm(null);
   const { table } = daemon.forwarder;
   await eventually(() => daemon.forwarder.live === 0 && behind.sockets.size === 0, `${what}: all have ended`);

@@ -183,7 +183,10 @@ function tests(calls: KernelCalls): void {
     assert.is(String((await echoed)[0]), "still here");
     assert.is(gateway.daemon.counters.ends.get("fault"), 1);
     assert.is(gateway.daemon.forwarder.live, 1);
-    assert.ok(gateway.records().some(({ detail }) => detail === "thrown in a turn"), "a record");
+    assert.ok(
+      gateway.records().some(({ detail }) => detail === "thrown in a turn"),
+      "a record",
+    );
   });
 
   test("an exception before a peer has a row ends that peer, with a record, and the next is served", async () => {
@@ -200,7 +203,10 @@ function tests(calls: KernelCalls): void {
     });
     assert.is(await visit(at).first, "");
     assert.is(await visit(at).first, "hello");
-    assert.ok(gateway.records().some(({ detail }) => detail === "thrown at an accept"), "a record");
+    assert.ok(
+      gateway.records().some(({ detail }) => detail === "thrown at an accept"),
+      "a record",
+    );
   });
 
   test("epoll without memory ends one connection, and the next is served", async () => {
@@ -230,7 +236,10 @@ function tests(calls: KernelCalls): void {
     assert.not(other.socket.destroyed);
   });
 
-  for (const [clients, room] of [[60, 12], [200, 0]] as const) {
+  for (const [clients, room] of [
+    [60, 12],
+    [200, 0],
+  ] as const) {
     test(`${room} descriptors for ${clients} clients: nobody is lost, nothing spins, and peers are accepted again`, () => shortage(calls, clients, room));
   }
 }
@@ -246,7 +255,7 @@ process.on("message", (port) => { for (let i = 0; i < n; i++) { const s = net.co
   s.on("close", () => { if (got === "word " + i) served++; if (++gone === n) process.send(served); }); } });`;
   const child = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
   try {
-    const [port] = await once(child, "message") as unknown[];
+    const [port] = (await once(child, "message")) as unknown[];
     let [accepts, refusals] = [0, 0];
     const { gateway, at } = await gatewayTo(Number(port), {
       ...calls,
