@@ -6,8 +6,12 @@ import type { Config } from "./config/read.ts";
 import type { Counters } from "./audit/counters.ts";
 import { failure, EXIT_UNSUPPORTED, type Failure } from "./exit.ts";
 
-/** For the runtime itself, files that are read, and peers that wait to be refused. */
+/** For the runtime itself, files that are read, peers that wait to be refused, and the kernel forwarder's own: see pipesWithin. */
 const RESERVED_DESCRIPTORS = 256;
+/** Of what is kept back, pipes have a quarter at most; each has two. */
+const PIPES_PART = 8;
+/** More pipes than this are not worth their descriptors. */
+const MOST_PIPES = 32;
 /** Fewer connections than this are not worth a start. */
 const LEAST_CONNECTIONS = 16;
 
@@ -22,7 +26,7 @@ export function connectionCap(config: Config, limit: number | null, say: (senten
   if (limit === null) return connections;
   // Each connection has two descriptors. Ports that are not open do not need theirs.
   const sockets = Math.min(ports, Math.floor(limit / 8)) + Math.min(control_connections, Math.floor(limit / 16));
-  const room = Math.floor((limit - sockets - Math.min(RESERVED_DESCRIPTORS, Math.floor(limit / 4))) / 2);
+  const room = Math.floor((limit - sockets - reservedOf(limit)) / 2);
   if (room >= connections) return connections;
   if (room < LEAST_CONNECTIONS) {
     return failure(
@@ -36,10 +40,19 @@ export function connectionCap(config: Config, limit: number | null, say: (senten
   return room;
 }
 
+/** How many pipes the kernel forwarder may have; they are counted in what is kept back. */
+export function pipesWithin(limit: number | null): number {
+  return limit === null ? MOST_PIPES : Math.min(MOST_PIPES, Math.floor(reservedOf(limit) / PIPES_PART));
+}
+
+function reservedOf(limit: number): number {
+  return Math.min(RESERVED_DESCRIPTORS, Math.floor(limit / 4));
+}
+
 export interface DescriptorWatch {
   /** Called on a tick. */
   check(): void;
-  /** A connection could not be served for lack of a descriptor. */
+  /** A connection could not be served for lack of a descriptor, or waits for one. */
   lacked(): void;
   close(): void;
 }
@@ -54,7 +67,7 @@ export function watchDescriptors(counters: Counters, say: (sentence: string) => 
   let exhausted = false;
   const lacked = (): void => {
     counters.descriptorsExhausted++;
-    if (!exhausted) say("no file descriptor is left: connections are dropped until one is free; raise nofile or lower caps.connections");
+    if (!exhausted) say("no file descriptor is left: new connections wait, or are dropped, until one is free; raise nofile or lower caps.connections");
     exhausted = true;
   };
   return {
@@ -63,20 +76,30 @@ export function watchDescriptors(counters: Counters, say: (sentence: string) => 
       const probe = tryOpen();
       if (probe < 0) {
         lacked();
-        if (spare >= 0) closeSync(spare);
+        tryClose(spare);
         spare = -1;
         return;
       }
       if (spare < 0) spare = probe;
-      else closeSync(probe);
+      else tryClose(probe);
       if (exhausted) say("file descriptors are free again");
       exhausted = false;
     },
     close() {
-      if (spare >= 0) closeSync(spare);
+      tryClose(spare);
       spare = -1;
     },
   };
+}
+
+/** INVARIANT: an error of a close, after which the descriptor is gone as well, ends nothing. */
+function tryClose(fd: number): void {
+  if (fd < 0) return;
+  try {
+    closeSync(fd);
+  } catch {
+    // It is not open any more.
+  }
 }
 
 function tryOpen(): number {

@@ -13,10 +13,11 @@ import { TopDenied } from "./admit/top_denied.ts";
 import { openAudit, type Audit } from "./audit/audit.ts";
 import { createRecorder } from "./audit/recorder.ts";
 import type { GatewayClock } from "./clock.ts";
+import { changedKeys } from "./config/changed.ts";
 import { allowedBackends, type Config } from "./config/read.ts";
 import { newCounters } from "./audit/counters.ts";
 import type { Context } from "./methods/context.ts";
-import { connectionCap, openFileLimit, watchDescriptors, type DescriptorWatch } from "./descriptors.ts";
+import { connectionCap, openFileLimit, pipesWithin, watchDescriptors, type DescriptorWatch } from "./descriptors.ts";
 import { EXIT_REJECTED, failure, isFailure, type Failure } from "./exit.ts";
 import { readGuardKey } from "./intents/guard_key.ts";
 import { Leases } from "./intents/leases.ts";
@@ -28,7 +29,10 @@ import { watchWithdrawn } from "./intents/withdrawn.ts";
 import { resetReader } from "./forward/reset.ts";
 import type { HostAddress } from "./listen/addresses.ts";
 import type { Forwarder } from "./connection/forwarder.ts";
-import { nodeForwarder } from "./listen/node_forwarder.ts";
+import type { KernelCalls } from "./kernel/calls.ts";
+import type { Chosen } from "./kernel/choice.ts";
+import { kernelForwarder } from "./kernel/kernel_forwarder.ts";
+import { nodeForwarder, type ForwarderSetup } from "./listen/node_forwarder.ts";
 import { createOpener } from "./listen/open.ts";
 import { Ports } from "./listen/ports.ts";
 import { createMarkers } from "./audit/markers.ts";
@@ -62,6 +66,10 @@ export interface DaemonSetup {
   readonly participants?: readonly Participant[];
   /** How state reaches the disk; another one only where a test stops it in between. */
   readonly disk?: Disk;
+  /** The kernel's calls in place of those of this machine: where a test makes them fail. */
+  readonly calls?: KernelCalls;
+  /** The configuration as it would be read now. */
+  readonly configNow?: () => Result<Config, Failure>;
 }
 
 /** The gateway's own sockets, beside the ports of a policy; filled in as they are opened. */
@@ -94,7 +102,7 @@ interface Given {
 }
 
 /** Decides connections, serves them and records them. */
-function makeServing(setup: DaemonSetup, { cap, keeper }: Given, ending: AbortSignal) {
+function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen, ending: AbortSignal) {
   const { config, clock, say } = setup;
   const counters = newCounters();
   const audit = openAudit(config.audit.file, counters, say);
@@ -133,7 +141,16 @@ function makeServing(setup: DaemonSetup, { cap, keeper }: Given, ending: AbortSi
     lackedDescriptor: () => descriptors.lacked(),
   });
   const isReset = resetReader();
-  const forwarder: Forwarder = nodeForwarder({ table, decider: admitter.decider, clock, isReset, timers: config.timers });
+  const forwarding: ForwarderSetup = { table, decider: admitter.decider, clock, isReset, timers: config.timers };
+  const forwarder: Forwarder =
+    chosen.calls === null ?
+      nodeForwarder(forwarding)
+    : kernelForwarder({
+        ...forwarding,
+        calls: chosen.calls,
+        mostPipes: pipesWithin(openFileLimit()),
+        lacked: () => descriptors.lacked(),
+      });
   return ok({
     counters,
     audit,
@@ -189,12 +206,12 @@ function makeReloading(setup: DaemonSetup, serving: Serving, keeper: Keeper | nu
 }
 
 /** `ending` is aborted as soon as the gateway is to end; `draining` says so, too, once it has served. */
-export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () => boolean): Result<Parts, Failure> {
+export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSignal, draining: () => boolean): Result<Parts, Failure> {
   const given = readGiven(setup);
   if (!given.ok) return given;
   const { cap, guardKey, keeper } = given.value;
   const { config, clock, say, hostAddresses } = setup;
-  const serving = makeServing(setup, given.value, ending);
+  const serving = makeServing(setup, given.value, chosen, ending);
   if (!serving.ok) return serving;
   const { counters, audit, own, ports, inForce, descriptors, topDenied, markers, recorder, credentials, admitter, forwarder, readsResets } = serving.value;
   const leases = new Leases();
@@ -234,6 +251,8 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
     certificates: () => credentials.ends(),
     closedBecause: (info) => credentials.closedNow(info),
     hostAddresses,
+    chosen,
+    configChanged: () => changedSince(config, setup.configNow, say),
   };
   return ok({
     context,
@@ -283,6 +302,15 @@ function makeBackends({ config }: DaemonSetup, ports: Ports, ownership: Ownershi
       return address.kind === "unix" && credentials === null ? fileBelongsTo([uid, ROOT]) : belongsTo([uid, ROOT], ownership);
     },
   );
+}
+
+/** Says which keys of the configuration have another value by now, because it is read at the start only. */
+function changedSince(config: Config, configNow: DaemonSetup["configNow"], say: (sentence: string) => void): void {
+  const now = configNow?.();
+  if (now?.ok === false)
+    say(`the configuration can't be read any more (${now.error.message}): the one of the start stays in force until a restart, which would fail`);
+  const changed = now?.ok === true ? changedKeys(config, now.value) : [];
+  if (changed.length > 0) say(`the configuration has changed (${changed.join(", ")}), and is read at the start only: restart ingressd`);
 }
 
 function reopen(audit: Audit, say: (sentence: string) => void): string | null {

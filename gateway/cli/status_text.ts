@@ -34,6 +34,7 @@ function head(status: unknown): string[] {
     .join(", ");
   const lines: (readonly [string, string])[] = [
     ["process", `pid ${text(at(status, "pid"))}, up ${duration(at(status, "uptime_ms"))}${at(status, "draining") === true ? ", DRAINING" : ""}`],
+    ["forwarder", forwarderText(at(status, "forwarder"))],
     ...(policy === null ? [] : policyLines(policy)),
     ...rows(at(status, "listeners"))
       .map((row) => at(row, "closed_because"))
@@ -66,6 +67,13 @@ function head(status: unknown): string[] {
   ];
   const width = Math.max(...lines.map(([name]) => name.length));
   return lines.map(([name, words]) => `${name.padEnd(width)}${COLUMN_GAP}${words}`);
+}
+
+function forwarderText(forwarder: unknown): string {
+  const because = at(forwarder, "because");
+  const [backlog, longest] = [at(forwarder, "backlog"), at(forwarder, "somaxconn")];
+  const places = typeof backlog === "number" && typeof longest === "number" ? Math.min(backlog, longest) : backlog;
+  return `${text(at(forwarder, "name"))}${typeof because === "string" ? ` (${text(because)})` : ""}, at most ${text(places)} peers of a port are not yet accepted`;
 }
 
 function policyLines(policy: unknown): (readonly [string, string])[] {

@@ -48,6 +48,13 @@ export const TOP = {
       "how a start treats a certificate or an authority that can't be used: `close` keeps the exposes that need it closed until it is good, `refuse` ends the start",
     ),
   ),
+  forwarder: orElse(
+    "auto",
+    word(
+      ["auto", "kernel", "node"],
+      "what accepts, dials and moves bytes: `kernel` makes the kernel's calls itself (Linux on x86-64, with koffi), `node` uses Node's sockets, `auto` takes `kernel` where it works and else `node`, and says why",
+    ),
+  ),
   state_dir: path(
     "absolute path of the directory that keeps the last good policy and the highest signed revision over restarts; made with mode 0700, one gateway each. Without it the first directory of `STATE_DIRECTORY` (systemd) is taken, else nothing is kept",
   ),

@@ -43,6 +43,8 @@ export interface Forwarder {
   sweep(monoMs: number): void;
   /** Resolves when no admitted connection is left. */
   drained(): Promise<void>;
+  /** Gives up what it has opened for itself. No connection and no listening socket is left. */
+  close(): void;
   /** Bytes buffered in user space for one connection, both directions. */
   buffered(connection: number): number;
 }

@@ -3,7 +3,7 @@
 import type { Answer } from "../../runtime/host/decision.ts";
 import { begin as beginConnecting } from "./connecting.ts";
 import { begin as beginReading } from "./reading.ts";
-import { free, moved, type Listening, type Stage } from "./stage.ts";
+import { endFaulty, free, moved, type Listening, type Stage } from "./stage.ts";
 import { ACCEPTED, REFUSED, PENDING } from "./states.ts";
 import { NO_ROW, type PeerAddress } from "./transport.ts";
 
@@ -18,12 +18,17 @@ export function accepted(s: Stage, number: number, { source, port, zone }: PeerA
   if (listening === undefined || (listening.paused && listening.queued.length >= PAUSED_PEERS)) return NO_ROW;
   const { table } = s;
   const row = table.take();
-  if (!moved(s, row, ACCEPTED)) return NO_ROW;
-  table.socket[row] = number;
-  table.setSource(row, source, port, zone);
-  listening.queued.push(row);
-  if (!listening.paused) queue(s, listening);
-  return row;
+  try {
+    if (!moved(s, row, ACCEPTED)) return NO_ROW;
+    table.socket[row] = number;
+    table.setSource(row, source, port, zone);
+    listening.queued.push(row);
+    if (!listening.paused) queue(s, listening);
+    return row;
+  } catch (error) {
+    endFaulty(s, row, textOf(error));
+    return NO_ROW;
+  }
 }
 
 /** Lets those that wait be decided after this turn. */
@@ -45,10 +50,34 @@ function flush(s: Stage): void {
     listening.queued = [];
     for (let i = 0; i < rows.length; i += BATCH_PEERS) {
       const batch = rows.slice(i, i + BATCH_PEERS).filter((row) => s.table.state[row] === PENDING && s.table.socket[row] === listening.number);
-      const answers = s.decider.accept(listening.number, batch);
-      batch.forEach((row, j) => settle(s, row, answers[j]));
+      const answers = decided(s, listening, batch);
+      batch.forEach((row, j) => settledOrEnded(s, row, answers?.[j]));
     }
   }
+}
+
+/** Null where the decider threw: then each row is refused, and recorded, by itself. */
+function decided(s: Stage, listening: Listening, batch: readonly number[]): readonly Answer[] | null {
+  try {
+    return s.decider.accept(listening.number, batch);
+  } catch (error) {
+    for (const row of batch) endFaulty(s, row, textOf(error));
+    return null;
+  }
+}
+
+/** INVARIANT: what is thrown at one row ends that row, and the rest of the batch is settled. */
+function settledOrEnded(s: Stage, row: number, answer: Answer | undefined): void {
+  if (s.table.state[row] !== PENDING) return;
+  try {
+    settle(s, row, answer);
+  } catch (error) {
+    endFaulty(s, row, textOf(error));
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function settle(s: Stage, row: number, answer: Answer | undefined): void {

@@ -56,6 +56,8 @@ export interface Transport {
   nearPort(row: number): number | null;
   /** Bytes in its buffers in user space. */
   buffered(row: number): number;
+  /** Gives up what it has opened for itself; listening sockets are closed with it. No event comes any more. */
+  close(): void;
 }
 
 export interface TransportEvents {
@@ -74,4 +76,6 @@ export interface TransportEvents {
   secondHello(row: number, fault: SecondHelloFault): void;
   /** Both sides of a relayed connection are gone; the side that broke off, if one did. */
   ended(row: number, reset: "client" | "backend" | null): void;
+  /** The transport failed at this connection alone, by a bug of ours; NO_ROW where it has no row yet. */
+  faulted(row: number, detail: string): void;
 }

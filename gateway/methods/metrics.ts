@@ -40,6 +40,9 @@ export function metricsText(context: Context): string {
   const out = new Families();
   const { engine, generation } = context.inForce;
   out.one("ingressd_ready", "gauge", "1 while connections are served: see /readyz", unready(context) === null ? 1 : 0);
+  out.family("ingressd_forwarder_info", "gauge", "what accepts, dials and moves bytes: the kernel's calls, or Node's sockets", [
+    [{ forwarder: context.chosen.name }, 1],
+  ]);
   out.one("ingressd_policy_generation", "gauge", "generation of the policy in force", generation);
   if (engine !== null) policyFamilies(out, context, engine);
   decisionFamilies(out, context);

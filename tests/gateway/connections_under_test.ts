@@ -88,6 +88,8 @@ class SilentTransport implements Transport {
   nearPort(): null {
     return null;
   }
+  close(): void {}
+
   buffered(): number {
     return 0;
   }

@@ -5,17 +5,19 @@ import { createServer } from "node:net";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { EXIT_DELEGATE, EXIT_REJECTED, EXIT_UNSUPPORTED, isFailure } from "../../gateway/exit.ts";
-import { connectionCap } from "../../gateway/descriptors.ts";
+import { connectionCap, pipesWithin } from "../../gateway/descriptors.ts";
 import { defaultConfig } from "../../gateway/config/read.ts";
 import { CONNECTING, OPEN } from "../../gateway/connection/states.ts";
-import { nodeForwarder } from "../../gateway/listen/node_forwarder.ts";
+import { openCalls } from "../../gateway/kernel/calls.ts";
+import { kernelForwarder } from "../../gateway/kernel/kernel_forwarder.ts";
+import { nodeForwarder, type ForwarderSetup } from "../../gateway/listen/node_forwarder.ts";
 import { isListenFailure } from "../../gateway/connection/forwarder.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Denial } from "../../runtime/host/decision.ts";
 import { ConnectionTable } from "../../gateway/connection/table.ts";
 import { CODE_INTERNAL, CODE_NO_MATCH } from "../../runtime/abi/verdicts.ts";
 import { fromV4, type Address } from "../../runtime/net/address.ts";
-import { backend, eventually, freePort, listening, manualClock, probe, running, start, visit } from "./gateway_under_test.ts";
+import { FORWARDERS, backend, eventually, freePort, listening, manualClock, probe, running, start, visit, type ForwarderName } from "./gateway_under_test.ts";
 
 const test = suite("ports");
 
@@ -52,12 +54,16 @@ test("caps.ports admits N sockets and refuses N + 1", async () => {
 });
 
 test("a denial makes no upstream socket and no admitted connection", async () => {
+  for (const name of FORWARDERS) await noUpstreamOf(name);
+});
+
+async function noUpstreamOf(name: ForwarderName): Promise<void> {
   const calls: string[] = [];
   const nobody = (what: string) => (): Denial => {
     calls.push(what);
     return denial(CODE_INTERNAL);
   };
-  const forwarder = nodeForwarder({
+  const setup: ForwarderSetup = {
     table: new ConnectionTable(),
     clock: manualClock(),
     isReset: null,
@@ -72,15 +78,17 @@ test("a denial makes no upstream socket and no admitted connection", async () =>
       fault: nobody("fault"),
       closed: (_row, end) => calls.push(`closed ${end}`),
     },
-  });
+  };
+  const made = name === "kernel" ? openCalls() : null;
+  const forwarder = made === null ? nodeForwarder(setup) : kernelForwarder({ ...setup, calls: made, mostPipes: 1, lacked: () => undefined });
   const port = await freePort();
   const socket = await forwarder.open({ host: "127.0.0.1", port }, false);
   assert.ok(!isListenFailure(socket));
   assert.is(await probe(port), "deny");
   assert.is(forwarder.live, 0);
-  assert.equal(calls, ["closed null"]);
+  assert.equal(calls, ["closed null"], name);
   if (!isListenFailure(socket)) socket.close();
-});
+}
 
 test("the cap of connections under way to a backend admits N and refuses N + 1, and they time out", async () => {
   // A stopped process accepts nobody: the kernel takes the first few for it, later connects
@@ -181,6 +189,7 @@ test("nofile: enough, lowered with a sentence, refused", () => {
   const config = defaultConfig();
   const said: string[] = [];
   const say = (sentence: string): void => void said.push(sentence);
+  assert.equal([null, 1_000_000, 1024, 1023, 512, 64, 31, 0].map(pipesWithin), [32, 32, 32, 31, 16, 2, 0, 0]);
   assert.is(connectionCap(config, 1_000_000, say), 10_000);
   assert.is(connectionCap(config, null, say), 10_000);
   assert.equal(said, []);

@@ -1,0 +1,315 @@
+// The transport that makes the kernel's calls itself, from Node's event loop. The state of each row is in rows.ts;
+// bytes are moved in pump.ts, backends dialed in dialing.ts, peers accepted in listeners.ts.
+//
+// TLS that ends here is Node's: the client's descriptor is taken out of the poller and given to a socket of Node, and
+// node_transport.ts serves that row from then on.
+import { Socket, type SocketConstructorOpts } from "node:net";
+import { getSystemErrorName } from "node:util";
+import type { Permit } from "../../runtime/host/decision.ts";
+import type { ListenFailure, Local } from "../connection/forwarder.ts";
+import { NO_ROW, type PeerAddress, type Transport, type TransportEvents } from "../connection/transport.ts";
+import type { BackendAddress } from "../forward/backend.ts";
+import type { AGAIN, Backend } from "../forward/backends.ts";
+import type { IsReset } from "../forward/reset.ts";
+import { MARKS, NodeTransport } from "../listen/node_transport.ts";
+import type { FirstFlights, FlightStep } from "../tls/first_flights.ts";
+import type { TlsContext } from "../tls/secure.ts";
+import { EAGAIN, type KernelCalls } from "./calls.ts";
+import { Dialing } from "./dialing.ts";
+import { Listeners } from "./listeners.ts";
+import { nearEnd, nearPortOf } from "./near_end.ts";
+import { EPOLLET, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, Poller } from "./poller.ts";
+import { Pump, type PumpOwner } from "./pump.ts";
+import { NONE, OF_OTHER, READS, RELAYS, DIALS, Rows } from "./rows.ts";
+import { closeWithReset } from "./sockets.ts";
+
+const STREAM = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
+export interface KernelTransportSetup {
+  readonly calls: KernelCalls;
+  readonly events: TransportEvents;
+  /** For Node's sockets; see node_transport.ts. */
+  readonly isReset: IsReset | null;
+  /** Zero switches it off. */
+  readonly keepAliveMs: number;
+  /** Milliseconds of a clock that never goes back, for the bound of a turn. */
+  readonly monoMs: () => number;
+  readonly mostPipes: number;
+  /** Peers wait, because there is no descriptor. */
+  readonly lacked: () => void;
+}
+
+export class KernelTransport implements Transport, PumpOwner {
+  readonly #calls: KernelCalls;
+  readonly #events: TransportEvents;
+  readonly #node: NodeTransport;
+  readonly #poller: Poller;
+  readonly #listeners: Listeners;
+  readonly #pump: Pump;
+  readonly #dialing: Dialing;
+  readonly #rows = new Rows();
+  readonly #flights: (FirstFlights | null)[] = [];
+
+  constructor({ calls, events, isReset, keepAliveMs, monoMs, mostPipes, lacked }: KernelTransportSetup) {
+    this.#calls = calls;
+    this.#events = events;
+    this.#node = new NodeTransport({ events, isReset, keepAliveMs });
+    this.#poller = new Poller({ calls, monoMs, ready: (fd, seen) => this.#ready(fd, seen), fault: (fd, error) => this.#fault(fd, error) });
+    this.#pump = new Pump(calls, this.#poller, this, mostPipes);
+    this.#listeners = new Listeners({
+      calls,
+      poller: this.#poller,
+      keepAliveMs,
+      accepted: (listening, fd, peer) => this.#accepted(listening, fd, peer),
+      served: () => this.#dialing.serveWanting(),
+      lacked: () => {
+        this.#pump.release();
+        lacked();
+      },
+    });
+    this.#dialing = new Dialing({
+      calls,
+      events,
+      rows: this.#rows,
+      poller: this.#poller,
+      pump: this.#pump,
+      listeners: this.#listeners,
+      keepAliveMs,
+      interest: STREAM,
+      later: (row, report) => this.#later(row, report),
+    });
+  }
+
+  /** Calls back after the events of this round. */
+  after(flush: () => void): void {
+    this.#poller.after(flush);
+  }
+
+  listen(listening: number, local: Local): Promise<ListenFailure | null> {
+    return Promise.resolve(this.#listeners.open(listening, local));
+  }
+
+  unlisten(listening: number): void {
+    this.#listeners.close(listening);
+  }
+
+  #accepted(listening: number, fd: number, peer: PeerAddress): void {
+    let row = NO_ROW;
+    try {
+      row = this.#events.accepted(listening, peer);
+    } finally {
+      if (row === NO_ROW) this.#close(fd, true);
+    }
+    if (row === NO_ROW) return;
+    this.#rows.begin(row, fd);
+    this.#flights[row] = null;
+    this.#pump.begin(fd);
+  }
+
+  #ready(fd: number, seen: number): void {
+    if (this.#listeners.has(fd)) {
+      this.#listeners.accept(fd);
+      return;
+    }
+    const row = this.#rows.of(fd);
+    if (row === NO_ROW) return;
+    this.#pump.note(fd, seen);
+    const mode = this.#rows.mode(row);
+    if ((mode & RELAYS) !== 0) this.#pump.run(fd);
+    else if ((mode & DIALS) !== 0 && fd === this.#rows.upstream(row)) this.#dialing.ready(row, fd);
+    else if ((mode & READS) !== 0 && fd === this.#rows.client(row)) this.#readHello(row, fd);
+  }
+
+  /** INVARIANT: an exception ends the connection that it happened to, and no other. */
+  #fault(fd: number, error: unknown): void {
+    this.#events.faulted(this.#rows.of(fd), error instanceof Error ? error.message : String(error));
+  }
+
+  /** The listening socket had the option already. */
+  keep(): void {}
+
+  read(row: number): void {
+    const fd = this.#rows.client(row);
+    if (fd === NONE) return;
+    this.#rows.setMode(row, READS);
+    const added = this.#poller.add(fd, STREAM);
+    if (added < 0) this.#later(row, () => this.#events.faulted(row, `epoll does not take the client's socket (${getSystemErrorName(added)})`));
+  }
+
+  pause(row: number): void {
+    this.#rows.setMode(row, this.#rows.mode(row) & ~READS);
+  }
+
+  #readHello(row: number, fd: number): void {
+    while (this.#rows.is(row, READS) && this.#rows.client(row) === fd && this.#pump.mayRead(fd)) {
+      const read = this.#pump.read(fd);
+      if (typeof read !== "number") this.#events.clientBytes(row, read);
+      else if (read === -EAGAIN) return;
+      else {
+        if (read === 0) this.#events.clientEnded(row);
+        else this.#events.clientGone(row);
+        return;
+      }
+    }
+  }
+
+  secure(row: number, context: TlsContext, said: string | null, first: Buffer): void {
+    const fd = this.#rows.takeClient(row);
+    if (fd === NONE) return;
+    this.#poller.remove(fd);
+    this.#pump.end(fd);
+    this.#rows.setMode(row, OF_OTHER);
+    const options: SocketConstructorOpts & { readonly pauseOnCreate: boolean } = { fd, readable: true, writable: true, pauseOnCreate: true, ...MARKS };
+    this.#node.adopt(row, new Socket(options));
+    this.#node.secure(row, context, said, first);
+  }
+
+  dial(row: number, address: BackendAddress): void {
+    if (this.#isOfNode(row)) this.#node.dial(row, address);
+    else this.#dialing.dial(row, address);
+  }
+
+  hangUp(row: number): void {
+    if (this.#isOfNode(row)) this.#node.hangUp(row);
+    else {
+      this.#rows.setMode(row, 0);
+      this.#forget(this.#rows.takeUpstream(row), false);
+    }
+  }
+
+  verify(row: number, backend: Backend): string | typeof AGAIN | null {
+    if (this.#isOfNode(row)) return this.#node.verify(row, backend);
+    const fd = this.#rows.upstream(row);
+    if (fd === NONE) return "it is not connected";
+    return backend.verify?.(nearEnd(this.#calls, fd), backend.address) ?? null;
+  }
+
+  relay(row: number, permit: Permit, first: Buffer | null, flights: FirstFlights | null): void {
+    if (this.#isOfNode(row)) {
+      this.#node.relay(row, permit, first, flights);
+      return;
+    }
+    if (permit.allowed !== true) throw new Error("a relay needs a permit");
+    const [client, upstream] = [this.#rows.client(row), this.#rows.upstream(row)];
+    if (client === NONE || upstream === NONE) return;
+    this.#rows.setMode(row, RELAYS);
+    this.#flights[row] = flights;
+    this.#pump.join(client, upstream, first);
+  }
+
+  breakOff(row: number): void {
+    if (this.#isOfNode(row)) {
+      this.#node.breakOff(row);
+      return;
+    }
+    const isRelayed = this.#rows.is(row, RELAYS);
+    this.#rows.setMode(row, 0);
+    this.#forget(this.#rows.takeClient(row), true);
+    this.#forget(this.#rows.takeUpstream(row), isRelayed);
+    this.#later(row, () => {
+      if (isRelayed) this.#events.ended(row, null);
+      else this.#events.connectFailed(row, "refused");
+    });
+  }
+
+  drop(row: number): void {
+    this.#rows.next(row);
+    if (this.#isOfNode(row)) {
+      this.#rows.setMode(row, 0);
+      this.#node.drop(row);
+      return;
+    }
+    const isRelayed = this.#rows.is(row, RELAYS);
+    this.#rows.setMode(row, 0);
+    this.#flights[row] = null;
+    this.#forget(this.#rows.takeClient(row), true);
+    this.#forget(this.#rows.takeUpstream(row), isRelayed);
+  }
+
+  nearPort(row: number): number | null {
+    if (this.#isOfNode(row)) return this.#node.nearPort(row);
+    const fd = this.#rows.upstream(row);
+    return fd === NONE ? null : nearPortOf(this.#calls, fd);
+  }
+
+  buffered(row: number): number {
+    if (this.#isOfNode(row)) return this.#node.buffered(row);
+    const of = (fd: number): number => (fd === NONE ? 0 : this.#pump.buffered(fd));
+    return of(this.#rows.client(row)) + of(this.#rows.upstream(row));
+  }
+
+  close(): void {
+    this.#listeners.shut();
+    this.#pump.close();
+    this.#poller.close();
+    this.#node.close();
+  }
+
+  /** Of pump.ts, as the next four. */
+  took(source: number, bytes: number): void {
+    const row = this.#rows.of(source);
+    if (this.isClient(source)) this.#events.fromClient(row, bytes);
+    else this.#events.fromBackend(row, bytes);
+  }
+
+  isClient(fd: number): boolean {
+    return this.#rows.isClient(fd);
+  }
+
+  readsAlong(source: number): boolean {
+    const flights = this.#flights[this.#rows.of(source)];
+    return flights !== null && flights !== undefined;
+  }
+
+  step(source: number, chunk: Buffer | null): FlightStep | null {
+    const row = this.#rows.of(source);
+    const flights = this.#flights[row];
+    if (flights === null || flights === undefined) return null;
+    const ofEnd = (): FlightStep => (this.isClient(source) ? flights.clientEnded() : flights.backendEnded());
+    const ofChunk = (bytes: Buffer): FlightStep => (this.isClient(source) ? flights.fromClient(bytes) : flights.fromBackend(bytes));
+    const step = chunk === null ? ofEnd() : ofChunk(chunk);
+    if (step.fault !== null) {
+      this.#events.secondHello(row, step.fault);
+      return null;
+    }
+    if (step.over) this.#flights[row] = null;
+    return step;
+  }
+
+  finished(source: number, broken: number): void {
+    const row = this.#rows.of(source);
+    const side =
+      broken === NONE ? null
+      : this.isClient(broken) ? "client"
+      : "backend";
+    this.#forget(this.#rows.takeClient(row), side !== null);
+    this.#forget(this.#rows.takeUpstream(row), side !== null);
+    this.#rows.setMode(row, 0);
+    this.#events.ended(row, side);
+  }
+
+  #isOfNode(row: number): boolean {
+    return this.#rows.is(row, OF_OTHER);
+  }
+
+  /** Reports after this round, unless the row has got another connection by then. */
+  #later(row: number, report: () => void): void {
+    const epoch = this.#rows.epoch(row);
+    this.#poller.after(() => {
+      if (this.#rows.epoch(row) === epoch) report();
+    });
+  }
+
+  /** Of a descriptor that is no row's any more, or of NONE. */
+  #forget(fd: number, isReset: boolean): void {
+    if (fd === NONE) return;
+    this.#pump.end(fd);
+    this.#close(fd, isReset);
+  }
+
+  #close(fd: number, isReset: boolean): void {
+    this.#poller.forget(fd);
+    if (isReset) closeWithReset(this.#calls, fd);
+    else this.#calls.close(fd);
+    this.#listeners.freed();
+  }
+}
