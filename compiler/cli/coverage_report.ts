@@ -42,7 +42,7 @@ function share(part: number, whole: number, what: string): string {
 
 export function coverageJson({ rules, members }: Coverage): unknown {
   return {
-    rules: rules.map(({ rule: { id, action, listener, dryrun, names, origins }, decides, matches }) => ({ id, action, listener, dryrun, names, origins, decides, matches })),
+    rules: rules.map(({ rule: { id, action, listener, proto, dryrun, names, origins }, decides, matches }) => ({ id, action, listener, proto, dryrun, names, origins, decides, matches })),
     members: members.map(({ kind, set, text, span, met }) => ({ kind, set, text, file: span.file.path, ...positionOf(span.file, span.start), met })),
   };
 }

@@ -27,7 +27,7 @@ export interface StatementData {
   ING415: { readonly clauses: number };
   ING416: { readonly statement: "expose" | "dial" };
   ING417: Listener;
-  ING418: Listener | { readonly on: "per identity" };
+  ING418: Listener | { readonly on: "per identity"; readonly proto: "tcp" | "udp" };
   ING419: null;
   ING420: { readonly statement: string; readonly place: "top_level" | "expose" };
   ING421: { readonly annotation: string; readonly fault: "empty" | "too_long"; readonly characters: number };
@@ -125,13 +125,13 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
   ING418: (data) => {
     switch (data.on) {
       case "expose":
-        return { message: `${listener(data.mode)} requests no certificate, so that \`client\` is never true`, help: "write `as mtls` to request it, or remove `client`" };
+        return { message: `${listener(data.mode)} requests no certificate, so that \`client\` is never true`, help: data.mode === "udp" ? "remove it: udp has no certificates" : "write `as mtls` to request it, or remove `client`" };
       case "ports":
         return { message: `${quote(data.expose)} requests no certificate, so that \`client\` is never true on its ports`, help: "remove its ports from this rule, or write `as mtls` there" };
       case "udp ports":
         return { message: "udp has no certificates, so that `client` is never true", help: "remove `client`" };
       case "per identity":
-        return { message: "without `as mtls` no client has an identity to count by", help: "count `per source`, or write `as mtls`" };
+        return { message: "without `as mtls` no client has an identity to count by", help: data.proto === "udp" ? "count `per source`: udp has no certificates" : "count `per source`, or write `as mtls`" };
     }
   },
   ING419: () => ({ message: "a `deny` has no end", help: "a refusal that ends by itself would open something unseen: remove the rule when it is no longer wanted, or give an `allow` an end" }),

@@ -20,7 +20,7 @@ const WANTED = new Map<string, readonly [wanted: string, help: string | null]>([
   ["member", ["a member of the set", "members are names, addresses, ports or texts; write a comma only between two of them"]],
   ["identity", ["an identity such as `dns \"jump.example\"`", "an identity is `uri`, `dns`, `ip` or `sha256` and a text in quotes"]],
   ["identities", ["an identity such as `dns \"jump.example\"`", "an identity is `uri`, `dns`, `ip` or `sha256` and a text in quotes"]],
-  ["proto", ["`tcp` or `udp`", "an expose says its protocol and its ports: `on tcp 443`"]],
+  ["proto", ["`tcp` or `udp`", "an expose says its protocol and its ports: `on tcp 443`, or `on tcp, udp 53` for both"]],
   ["time", ["a time", "a time is UTC: `2027-03-01T00:00Z`"]],
   ["duration", ["a duration", "a duration is a number and a unit: `0s`, `10s`, `5m` or `1h`"]],
   ["mode", ["a mode", "the modes are tcp, passthrough, tls, mtls and direct"]],
@@ -89,6 +89,7 @@ export const messages: IParserErrorMessageProvider = {
   buildNoViableAltMessage({ expectedPathsPerAlt, actual, ruleName }) {
     const complaint = wantedIn(ruleName, actual[0]);
     const guess = didYouMean(actual[0], expectedPathsPerAlt.flat().flatMap((path) => path.slice(0, 1)));
+    if (ruleName === "member" && isProto(actual[0])) return pack({ ...complaint, help: "for the same ports of both protocols write `on tcp, udp 53`; for other ports write an expose of its own" });
     return pack(guess === null ? complaint : { ...complaint, ...guess });
   },
   buildEarlyExitMessage({ actual, ruleName }) {
@@ -152,6 +153,10 @@ function nameIn(rule: string): string {
 
 function found(token: IToken | undefined): string {
   return token === undefined || isEnd(token) ? "the end of the file" : quote(token.image);
+}
+
+function isProto(token: IToken | undefined): boolean {
+  return token?.tokenType === KW.tcp || token?.tokenType === KW.udp;
 }
 
 function before(token: IToken): string {

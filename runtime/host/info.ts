@@ -223,8 +223,8 @@ function readRules(rows: readonly unknown[], semantic: Fields, exposes: readonly
     const rule = readRule(f, id, listeners);
     const listener = f["listener"] === null ? null : whole(f["listener"], 0, listeners.length - 1);
     const owner = listener === null ? semantic : exposes[listener];
-    // An expose on tcp and udp has each of its rules twice.
-    const scope = listener !== null && listeners[listener]?.proto === "udp" ? `${rule.listener ?? ""} udp` : rule.listener ?? "";
+    // Modules of releases without udp keep the meanings of their rules.
+    const scope = rule.proto === "udp" ? `${rule.listener ?? ""} udp` : rule.listener ?? "";
     const key = `${rule.action} ${String(f["listener"])}`;
     const at = next.get(key) ?? 0;
     next.set(key, at + 1);
@@ -237,15 +237,15 @@ function readRules(rows: readonly unknown[], semantic: Fields, exposes: readonly
 function readRule(f: Fields, id: number, listeners: readonly ListenerInfo[]): Omit<RuleInfo, "meaning"> {
   const action = f["action"];
   if (action !== "allow" && action !== "deny") throw new Malformed();
-  const listener = f["listener"] === null ? null : listeners[whole(f["listener"], 0, listeners.length - 1)]?.name ?? null;
+  const { name: listener = null, proto = null } = f["listener"] === null ? {} : listeners[whole(f["listener"], 0, listeners.length - 1)] ?? {};
   const origins = list(f["origins"]).map(readOrigin);
   const names = list(f["names"]).map(text);
   // Modules of version 1 have neither annotations nor `dryrun` and `until`.
   if (f["annotations"] === undefined) {
-    return { id, action, listener, dryrun: false, until: null, names, origins, annotations: origins.map(() => NO_ANNOTATIONS) };
+    return { id, action, listener, proto, dryrun: false, until: null, names, origins, annotations: origins.map(() => NO_ANNOTATIONS) };
   }
   const annotations = list(f["annotations"]).map(readAnnotations);
   const until = f["until"] === null ? null : whole(f["until"], 1, MOST_SECONDS);
   if (typeof f["dryrun"] !== "boolean" || annotations.length !== origins.length) throw new Malformed();
-  return { id, action, listener, dryrun: f["dryrun"], until, names, origins, annotations };
+  return { id, action, listener, proto, dryrun: f["dryrun"], until, names, origins, annotations };
 }

@@ -63,6 +63,8 @@ export interface RuleInfo {
   readonly action: "allow" | "deny";
   /** The listener's name; null for a top-level deny. */
   readonly listener: string | null;
+  /** The listener's protocol, since an expose on tcp and udp has each of its rules twice; null for a top-level deny. */
+  readonly proto: "tcp" | "udp" | null;
   /** The rule is never enforced; it only counts for the shadow verdict. */
   readonly dryrun: boolean;
   /** UTC seconds at which an allow ends; null where it has no end. */

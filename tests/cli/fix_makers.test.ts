@@ -48,6 +48,7 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "check/sets/ids.ts": [
     ["ids a = \"a.example\"", "ids a = dns \"a.example\""], ["ids a = \"10.0.0.1\"", "ids a = ip \"10.0.0.1\""], ["ids a = \"spiffe://a/*\"", "ids a = uri \"spiffe://a/*\""], [`ids a = "${SHA}"`, `ids a = sha256 "${SHA}"`],
   ],
+  "check/rules/exposes.ts": [one("amplify 30 allow from any", "allow from any")],
   "check/rules/invariants.ts": [["invariant \"i\" { never from any to any as tsl }", "invariant \"i\" { never from any to any as tls }"]],
   "check/names/literals.ts": [
     ["net a = 10/8", "net a = 10.0.0.0/8"], ["net a = [::1]", "net a = ::1"], t("from [::1] to e => allow", "from ::1 to e => allow"), ["net a = 10.0.0.0/255.0.0.0", "net a = 10.0.0.0/8"],
@@ -76,7 +77,7 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   ],
   "syntax/foreign_forms.ts": [
     ["deny tcp 22", "deny on tcp 22"], ["deny if 10.0.0.0/8", "deny from 10.0.0.0/8"], one("allow all", "allow from any"), ["deny 10.0.0.0/8", "deny from 10.0.0.0/8"],
-    t("from 10.0.0.1 to e -> allow", "from 10.0.0.1 to e => allow"), ["template t(a) { deny from $a }", "template t($a) { deny from $a }"], ["deny on tcp/22", "deny on tcp 22"],
+    t("from 10.0.0.1 to e -> allow", "from 10.0.0.1 to e => allow"), ["template t(a) { deny from $a }", "template t($a) { deny from $a }"], ["deny on tcp/22", "deny on tcp 22"], ["deny on tcp/udp 22", "deny on tcp, udp 22"],
     ["deny on tcp port 22", "deny on tcp 22"], one("backend \"/a\"", "backend unix \"/a\""), one("backend \"127.0.0.1:1\"", "backend 127.0.0.1:1"),
     ["deny from any and sni \"a.example\"", "deny from any sni \"a.example\""], ["net a = any but 10.0.0.0/8", "net a = any except 10.0.0.0/8"],
     one("limit 10r/s per source", "limit 10/s per source"), one("limit 10 per minute per source", "limit 10/m per source"),

@@ -98,7 +98,7 @@ function checkClauses(context: CheckContext, clauses: readonly Clause[], facts: 
         break;
       }
       case "limit": {
-        const limit = checkLimit(context, clause, facts.mode);
+        const limit = checkLimit(context, clause, facts);
         if (++limitCount === MAX_LIMITS + 1) {
           report.say("ING408", null, clause.span);
         }
@@ -115,7 +115,7 @@ function checkClauses(context: CheckContext, clauses: readonly Clause[], facts: 
         if (first !== undefined) {
           report.say("ING405", { clause: clause.kind, in: "expose" }, clause.span, { related: [{ span: first.span, label: "first here" }] });
         } else if (clause.kind === "amplify") inside.amplify = checkAmplify(context, clause);
-        else if (clause.kind === "cap") inside.cap = checkCap(context, clause, facts.mode);
+        else if (clause.kind === "cap") inside.cap = checkCap(context, clause, facts);
         else if (clause.kind === "backend") {
           if (clause.target.kind === "unix") noteHostOnly(context.hostOnly, "unix", "backend unix", clause.span);
           inside.backend = checkBackend(report, clause);

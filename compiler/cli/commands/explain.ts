@@ -21,7 +21,7 @@ export async function run(args: Arguments, { wallSeconds }: Surroundings): Promi
   const subject = subjectOf(file, args.flags.has("profile") ? profile : null);
   if ("class" in subject) return subject;
   const { module, loaded, root } = subject;
-  const request = parseRequest(text, loaded.info.listeners.map((l) => l.name), wallSeconds);
+  const request = parseRequest(text, [...new Set(loaded.info.listeners.map((l) => l.name))], wallSeconds);
   if (!isRequest(request)) return request;
   const explanations = explainRequest(module, loaded, request);
   const words = [...new Set(explanations.map(verdictOf))];
@@ -140,6 +140,7 @@ function annotationText(annotations: readonly Annotations[]): string {
 function explanationJson(e: Explanation): unknown {
   return {
     listener: e.listener?.name ?? null,
+    proto: e.listener?.proto ?? null,
     annotations: e.listener?.annotations ?? null,
     verdict: e.decision.allowed ? "allow" : e.decision.code === "no_token" ? "token" : "deny",
     reason: e.decision.allowed || e.decision.code === "no_token" ? null : e.decision.reason,
@@ -151,6 +152,6 @@ function explanationJson(e: Explanation): unknown {
   };
 }
 
-function ruleJson({ id, action, listener, dryrun, until, names, origins, annotations }: RuleInfo): unknown {
-  return { id, action, listener, dryrun, until, names, origins, annotations };
+function ruleJson({ id, action, listener, proto, dryrun, until, names, origins, annotations }: RuleInfo): unknown {
+  return { id, action, listener, proto, dryrun, until, names, origins, annotations };
 }

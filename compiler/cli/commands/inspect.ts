@@ -80,7 +80,11 @@ function listenerRow(l: ListenerInfo): readonly [string, string] {
   const ports = l.ports.map((r) => (r.first === r.last ? `${r.first}` : `${r.first}-${r.last}`)).join(", ");
   const bind = l.bind === null ? "" : ` bind ${l.bind.slice(0, 4).join(", ")}${l.bind.length > 4 ? ", …" : ""}`;
   const service = l.service === l.name ? "" : ` service ${l.service}`;
-  return [l.name, `${l.proto} ${ports}${bind}${service}${l.mode === "tcp" ? "" : ` as ${l.mode}`}, backend ${backendText(l)}, at most ${count(l.capConnections, "connection")}`];
+  return [l.name, `${l.proto} ${ports}${bind}${service}${l.mode === "tcp" ? "" : ` as ${l.mode}`}, backend ${backendText(l)}, ${amplifyText(l)}at most ${count(l.capConnections, l.amplify === undefined ? "connection" : "flow")}`];
+}
+
+function amplifyText({ amplify }: ListenerInfo): string {
+  return amplify === undefined ? "" : `amplify ${amplify}, `;
 }
 
 function backendText({ backend }: ListenerInfo): string {
