@@ -30,7 +30,10 @@ function answers(request: string): readonly string[] {
   return explainRequest(moduleOf(POLICY), policy, parsed).map(({ steps, listener, nearMisses }) => {
     const last = steps.find(({ phase }) => phase === "accept") ?? steps[0];
     const lost = (last?.overrides ?? []).map((r) => ` > ${ruleText(r, null).split(",")[0] ?? ""}`).join("");
-    const near = nearMisses.filter(({ change }) => change === "target").map(({ value }) => ` near ${value}`).join("");
+    const near = nearMisses
+      .filter(({ change }) => change === "target")
+      .map(({ value }) => ` near ${value}`)
+      .join("");
     return `${listener?.name ?? "-"} ${listener?.proto ?? "-"}: ${last?.verdict ?? ""} ${last?.code ?? ""}${lost}${near}`;
   });
 }
@@ -60,18 +63,36 @@ function passes(lines: readonly string[]): readonly boolean[] {
 }
 
 datagrams("a line about an expose on tcp and udp passes only where it is true of both", () => {
-  assert.equal(passes([
-    "from 10.1.0.1 to dns => allow", "from 10.0.0.1 to dns => allow", "from 10.0.0.1 to dns => deny cidr", "from 10.0.0.1 to tcp 53 => allow",
-    "from 10.0.0.1 to udp 53 => deny cidr by no_udp", "from 10.0.0.1 to udp 53 => allow", "from 10.0.0.1 to udp 443 => allow by net", "from 10.0.0.1 to tcp 443 => deny policy",
-    "bind ingressd on udp 0.0.0.0:53 => allow", "bind dns on udp 0.0.0.0:53 => deny policy", "bind ingressd on udp 0.0.0.0:54 => allow",
-  ]), [true, false, false, true, true, false, true, true, true, true, false]);
+  assert.equal(
+    passes([
+      "from 10.1.0.1 to dns => allow",
+      "from 10.0.0.1 to dns => allow",
+      "from 10.0.0.1 to dns => deny cidr",
+      "from 10.0.0.1 to tcp 53 => allow",
+      "from 10.0.0.1 to udp 53 => deny cidr by no_udp",
+      "from 10.0.0.1 to udp 53 => allow",
+      "from 10.0.0.1 to udp 443 => allow by net",
+      "from 10.0.0.1 to tcp 443 => deny policy",
+      "bind ingressd on udp 0.0.0.0:53 => allow",
+      "bind dns on udp 0.0.0.0:53 => deny policy",
+      "bind ingressd on udp 0.0.0.0:54 => allow",
+    ]),
+    [true, false, false, true, true, false, true, true, true, true, false],
+  );
 });
 
 datagrams("a `repeat` counts the flows of each protocol by itself", () => {
-  assert.equal(passes([
-    "repeat 3 in 0s from 10.1.0.1 to dns => allow 2, deny rate 1", "repeat 3 in 0s from 10.1.0.1 to udp 53 => allow 2, deny rate 1", "repeat 2 in 0s from 10.1.0.1 to dns => allow",
-    "repeat 3 in 0s from 10.1.0.1 to dns => allow", "repeat 2 in 0s from 10.0.0.1 to dns => allow", "repeat 3 in 0s closing from 10.1.0.1 to udp 53 => allow",
-  ]), [true, true, true, false, false, true]);
+  assert.equal(
+    passes([
+      "repeat 3 in 0s from 10.1.0.1 to dns => allow 2, deny rate 1",
+      "repeat 3 in 0s from 10.1.0.1 to udp 53 => allow 2, deny rate 1",
+      "repeat 2 in 0s from 10.1.0.1 to dns => allow",
+      "repeat 3 in 0s from 10.1.0.1 to dns => allow",
+      "repeat 2 in 0s from 10.0.0.1 to dns => allow",
+      "repeat 3 in 0s closing from 10.1.0.1 to udp 53 => allow",
+    ]),
+    [true, true, true, false, false, true],
+  );
 });
 
 datagrams.run();

@@ -20,7 +20,13 @@ function withDatagrams(c: Chance, policy: ModelPolicy): ModelPolicy {
     const proto = i === 0 ? "tcp" : c.pick(["udp", "both", "tcp"] as const);
     const rules = e.rules.map((r) => ({ ...r, dryrun: c.oneIn(5) }));
     if (proto === "tcp") return { ...e, rules };
-    return { ...e, rules, proto, amplify: c.oneIn(3) ? "any" : c.pick([1, 30, 999, 1000]), ...(proto === "udp" && i === 1 && first !== undefined && { ports: first.ports, bind: null }) };
+    return {
+      ...e,
+      rules,
+      proto,
+      amplify: c.oneIn(3) ? "any" : c.pick([1, 30, 999, 1000]),
+      ...(proto === "udp" && i === 1 && first !== undefined && { ports: first.ports, bind: null }),
+    };
   });
   const denies = policy.denies.map((d) => {
     const proto = d.on === null ? "tcp" : c.pick(["udp", "both", "tcp"] as const);
@@ -63,9 +69,11 @@ engine("phase 1 and shadows agree with the oracle, listener by listener", () => 
         const id = idOf(running, expose);
         const expected = accept(policy, expose, source);
         const due = shadow(policy, expose, { source, wall: null, name: undefined });
-        const wrong = difference(running, expected, running.engine.accept(id, words(source)))
-          ?? shadowDifference(running, due, running.engine.shadow(id, words(source), undefined));
-        if (wrong !== null) throw new Error(`seed ${seed}, ${expose.name} over ${protoOf(expose)} from ${addressText(source)}: ${wrong}\n${running.printed.text}`);
+        const wrong =
+          difference(running, expected, running.engine.accept(id, words(source))) ??
+          shadowDifference(running, due, running.engine.shadow(id, words(source), undefined));
+        if (wrong !== null)
+          throw new Error(`seed ${seed}, ${expose.name} over ${protoOf(expose)} from ${addressText(source)}: ${wrong}\n${running.printed.text}`);
         seen[protoOf(expose)]++;
         if (due !== null) seen.shadows++;
         const other = codes.get(expose.name);
@@ -84,20 +92,23 @@ engine("phase 0 agrees with the oracle over both protocols", () => {
     const { policy } = made(310_000 + seed);
     const running = run(policy);
     const ports = policy.exposes.flatMap((e) => e.ports.flatMap((p) => [p.first - 1, p.first, p.last, p.last + 1]));
-    for (const port of ports) for (const local of locals) for (const proto of ["tcp", "udp"] as const) {
-      const at = exposeAt(policy, port, local, proto);
-      assert.is(running.engine.listenerAt(proto, port, words(local)), at === null ? -1 : idOf(running, at));
-      for (const subject of ["ingressd", "svc0", "svc1"]) {
-        const expected = bind(policy, subject, port, local, proto);
-        const wrong = difference(running, expected, running.engine.bind({ subject, proto, address: words(local), port }));
-        if (wrong !== null) throw new Error(`seed ${seed}, ${subject} binds ${proto} ${addressText(local)} ${port}: ${wrong}\n${running.printed.text}`);
-        seen.set(`${proto} ${expected.code}`, (seen.get(`${proto} ${expected.code}`) ?? 0) + 1);
-      }
+    for (const port of ports)
+      for (const local of locals)
+        for (const proto of ["tcp", "udp"] as const) {
+          const at = exposeAt(policy, port, local, proto);
+          assert.is(running.engine.listenerAt(proto, port, words(local)), at === null ? -1 : idOf(running, at));
+          for (const subject of ["ingressd", "svc0", "svc1"]) {
+            const expected = bind(policy, subject, port, local, proto);
+            const wrong = difference(running, expected, running.engine.bind({ subject, proto, address: words(local), port }));
+            if (wrong !== null) throw new Error(`seed ${seed}, ${subject} binds ${proto} ${addressText(local)} ${port}: ${wrong}\n${running.printed.text}`);
+            seen.set(`${proto} ${expected.code}`, (seen.get(`${proto} ${expected.code}`) ?? 0) + 1);
+          }
+        }
+  }
+  for (const code of ["not_exposed", "not_gateway", "gateway_bind", "loopback_bind"])
+    for (const proto of ["tcp", "udp"]) {
+      assert.ok((seen.get(`${proto} ${code}`) ?? 0) > 50, `${proto} ${code}: ${seen.get(`${proto} ${code}`) ?? 0}`);
     }
-  }
-  for (const code of ["not_exposed", "not_gateway", "gateway_bind", "loopback_bind"]) for (const proto of ["tcp", "udp"]) {
-    assert.ok((seen.get(`${proto} ${code}`) ?? 0) > 50, `${proto} ${code}: ${seen.get(`${proto} ${code}`) ?? 0}`);
-  }
 });
 
 engine("flows are charged as connections are, each protocol by itself", () => {
