@@ -2,11 +2,11 @@
 import type { Cst } from "../syntax/cst.ts";
 import { attach, buildAnnotation, type Item } from "./annotations.ts";
 import { buildBudget, buildInvariant } from "./claims.ts";
-import { buildBackend, buildCap, buildCredential, buildLimit, buildUse } from "./clauses.ts";
+import { buildAmplify, buildBackend, buildCap, buildCredential, buildLimit, buildUse } from "./clauses.ts";
 import type { ClauseNode, DialNode, ExposeNode, ImportNode, StatementNode, TemplateNode } from "./nodes.ts";
 import { firstPart, isBroken, node, nodes, piece, pieces, say, spanOf, tokens, type Reader } from "./reader.ts";
 import { buildRule, type Place } from "./rules.ts";
-import { buildDeclaration, buildProto, buildSet } from "./sets.ts";
+import { buildDeclaration, buildProto, buildProtos, buildSet } from "./sets.ts";
 import { buildTest } from "./tests.ts";
 
 export type ItemNode = StatementNode | ClauseNode;
@@ -52,6 +52,8 @@ function buildItem(r: Reader, cst: Cst, place: Place): Item<ItemNode>["built"] {
       return buildCap(r, cst);
     case "limit":
       return buildLimit(r, cst);
+    case "amplify":
+      return buildAmplify(r, cst);
     default:
       return null;
   }
@@ -81,7 +83,7 @@ function buildExpose(r: Reader, cst: Cst): ExposeNode | null {
     kind: "expose",
     name,
     service,
-    proto: buildProto(r, node(head, "proto")),
+    protos: buildProtos(r, node(head, "protos"), "expose"),
     ports,
     bind,
     mode,
@@ -134,6 +136,7 @@ function sortOf(item: ItemNode): "statement" | "clause" | "either" {
     case "ca":
     case "cap":
     case "limit":
+    case "amplify":
       return "clause";
     case "use":
       return "either";
@@ -157,6 +160,7 @@ function isClause(item: ItemNode): item is ClauseNode {
     case "backend":
     case "cap":
     case "limit":
+    case "amplify":
     case "cert":
     case "ca":
     case "use":

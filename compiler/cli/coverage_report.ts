@@ -48,10 +48,11 @@ function share(part: number, whole: number, what: string): string {
 
 export function coverageJson({ rules, members }: Coverage): unknown {
   return {
-    rules: rules.map(({ rule: { id, action, listener, dryrun, names, origins }, decides, matches }) => ({
+    rules: rules.map(({ rule: { id, action, listener, proto, dryrun, names, origins }, decides, matches }) => ({
       id,
       action,
       listener,
+      proto,
       dryrun,
       names,
       origins,

@@ -64,7 +64,13 @@ export function explainRequest(module: Uint8Array, loaded: LoadedPolicy, request
         ...(listener.mode === "direct" ?
           [`\`${listener.name}\` is \`as direct\`: \`${listener.service}\` listens by itself, and neither rules nor limits apply to its clients`]
         : []),
-        ...(sni !== null && listener.mode === "tcp" ? [`\`${listener.name}\` is a plain tcp listener: the name is never read`] : []),
+        ...(sni !== null && listener.mode === "tcp" ?
+          [
+            listener.proto === "udp" ?
+              `udp has no names: \`sni\` is no fact at \`${listener.name}\``
+            : `\`${listener.name}\` is a plain tcp listener: the name is never read`,
+          ]
+        : []),
         ...(client !== null && listener.mode !== "mtls" ? [`\`${listener.name}\` is not \`as mtls\`: the gateway requests no certificate`] : []),
       ],
     };

@@ -20,8 +20,8 @@ export interface Facts {
 export interface StatedRule {
   readonly info: RuleInfo;
   readonly stated: SemanticRule;
-  /** The listener's name; null for a top-level deny. */
-  readonly expose: string | null;
+  /** The listener's number; null for a top-level deny. */
+  readonly listener: number | null;
 }
 
 export interface RuleBook {
@@ -38,10 +38,10 @@ export interface RuleBook {
 }
 
 export function ruleBook(semantic: Semantic, info: PolicyInfo): RuleBook {
-  const rules = inCanonicalOrder(semantic).flatMap(({ stated, expose, action }, id): StatedRule[] => {
+  const rules = inCanonicalOrder(semantic).flatMap(({ stated, expose, listener, action }, id): StatedRule[] => {
     const known = info.rules[id];
     // A map that says something else would put names on the wrong rules.
-    return known?.id === id && known.action === action && known.listener === expose ? [{ info: known, stated, expose }] : [];
+    return known?.id === id && known.action === action && known.listener === expose ? [{ info: known, stated, listener }] : [];
   });
   const nets = new Map<string, readonly Prefix[]>();
   const prefixes = (id: string): readonly Prefix[] => {
@@ -80,31 +80,33 @@ export function ruleBook(semantic: Semantic, info: PolicyInfo): RuleBook {
 interface Listed {
   readonly stated: SemanticRule;
   readonly expose: string | null;
+  readonly listener: number | null;
   readonly action: "allow" | "deny";
 }
 
 /** Numbers count the top-level denies first, then each expose's denies and allows; then those that are `dryrun`, alike. */
 function inCanonicalOrder(semantic: Semantic): readonly Listed[] {
   const all: readonly Listed[] = [
-    ...semantic.deny.map((stated) => ({ stated, expose: null, action: "deny" }) as const),
-    ...semantic.expose.flatMap(({ name, deny, allow }) => [
-      ...deny.map((stated) => ({ stated, expose: name, action: "deny" }) as const),
-      ...allow.map((stated) => ({ stated, expose: name, action: "allow" }) as const),
+    ...semantic.deny.map((stated) => ({ stated, expose: null, listener: null, action: "deny" }) as const),
+    ...semantic.expose.flatMap(({ name, deny, allow }, listener) => [
+      ...deny.map((stated) => ({ stated, expose: name, listener, action: "deny" }) as const),
+      ...allow.map((stated) => ({ stated, expose: name, listener, action: "allow" }) as const),
     ]),
   ];
   return [...all.filter(({ stated }) => !stated.dryrun), ...all.filter(({ stated }) => stated.dryrun)];
 }
 
-/** A top-level deny applies to a listener that has any of its ports; never where the service listens by itself. */
-function appliesTo({ expose, stated: { on } }: StatedRule, listener: ListenerInfo): boolean {
-  if (expose !== null) return expose === listener.name;
+/** A top-level deny applies to a listener that has any of its ports, of its protocol; never where the service listens by itself. */
+function appliesTo({ listener: own, stated: { on } }: StatedRule, listener: ListenerInfo): boolean {
+  if (own !== null) return own === listener.id;
   if (listener.mode === "direct") return false;
   return (
     on === null ||
-    on.some((range) => {
-      const [first = 0, last = first] = range.split("-").map(Number);
-      return listener.ports.some((p) => p.first <= last && first <= p.last);
-    })
+    (on.proto === listener.proto &&
+      on.ports.some((range) => {
+        const [first = 0, last = first] = range.split("-").map(Number);
+        return listener.ports.some((p) => p.first <= last && first <= p.last);
+      }))
   );
 }
 

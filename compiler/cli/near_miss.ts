@@ -41,7 +41,7 @@ export function nearMisses(book: RuleBook, loaded: LoadedPolicy, listener: Liste
     const { wallSeconds, ...wanted } = { ...facts, ...changed };
     return connect(freshEngine(loaded, wallSeconds), listener.id, wanted);
   };
-  const allows = book.rules.filter(({ info, expose }) => expose === listener.name && info.action === "allow" && !info.dryrun);
+  const allows = book.rules.filter(({ info, listener: own }) => own === listener.id && info.action === "allow" && !info.dryrun);
   const names =
     listener.mode === "tcp" ?
       []
@@ -66,7 +66,7 @@ export function nearMisses(book: RuleBook, loaded: LoadedPolicy, listener: Liste
     text: facts.wallSeconds === null ? `would be allowed at a time before \`${timeText(end)}\`` : `was allowed until \`${timeText(end)}\``,
     decide: () => decide({ wallSeconds: end - 1 }),
   }));
-  const denies = book.rules.filter(({ info, expose }) => info.action === "deny" && !info.dryrun && (expose === null || expose === listener.name));
+  const denies = book.rules.filter(({ info, listener: own }) => info.action === "deny" && !info.dryrun && (own === null || own === listener.id));
   const sources = sourcesNear(book, allows, denies, facts.source).map((source): Candidate => ({
     value: formatAddress(source),
     text: `would be allowed from \`${formatAddress(source)}\``,
@@ -82,15 +82,15 @@ export function nearestPlace(loaded: LoadedPolicy, request: Extract<Request, { k
   const { to } = request;
   if (to.kind === "expose") return [];
   const engine = freshEngine(loaded, request.at);
-  const candidates = placesNear(loaded.info.listeners, to).flatMap(({ port, local }): Candidate[] => {
-    const id = engine.listenerAt("tcp", port, local);
+  const candidates = placesNear(loaded.info.listeners, to).flatMap(({ proto, port, local }): Candidate[] => {
+    const id = engine.listenerAt(proto, port, local);
     const name = loaded.info.listeners.find((l) => l.id === id)?.name;
     if (name === undefined) return [];
     const at = to.local === null || formatAddress(local) === formatAddress(to.local) ? "" : ` local ${formatAddress(local)}`;
     return [
       {
-        value: `tcp ${port}${at}`,
-        text: `would be allowed to \`tcp ${port}${at}\`, which is \`${name}\``,
+        value: `${proto} ${port}${at}`,
+        text: `would be allowed to \`${proto} ${port}${at}\`, which is \`${name}\``,
         decide: () => connect(freshEngine(loaded, request.at), id, request),
       },
     ];
@@ -253,6 +253,7 @@ function step(address: Address, by: 1 | -1): Address | null {
 }
 
 interface Place {
+  readonly proto: "tcp" | "udp";
   readonly port: number;
   readonly local: Address;
 }
@@ -260,14 +261,15 @@ interface Place {
 /** Each listener's port that is nearest to the one of the request; its own local address where the request has none. */
 function placesNear(listeners: readonly ListenerInfo[], to: Extract<Target, { kind: "port" }>): readonly Place[] {
   const places = listeners.flatMap((listener) => {
-    const { ports } = listener;
+    const { proto, ports } = listener;
     const near = ports.map(({ first: low, last }) => Math.min(Math.max(to.port, low), last));
     const port = near.reduce((best, p) => (Math.abs(p - to.port) < Math.abs(best - to.port) ? p : best), near[0] ?? 0);
     const own = addressesOf(listener);
     // One thing at a time: with another port the address stays.
-    return (to.local === null || port === to.port ? own : [to.local]).map((local): Place => ({ port, local }));
+    return (to.local === null || port === to.port ? own : [to.local]).map((local): Place => ({ proto, port, local }));
   });
-  return places.sort((x, y) => Math.abs(x.port - to.port) - Math.abs(y.port - to.port));
+  const far = ({ proto, port }: Place): number => 2 * Math.abs(port - to.port) + Number(proto !== to.proto);
+  return places.sort((x, y) => far(x) - far(y));
 }
 
 /** The wildcard where it has no `bind`, else an address of each prefix. */

@@ -13,7 +13,7 @@ export interface SemanticRule {
   readonly until: number | null;
   readonly dryrun: boolean;
   /** Port ranges such as `443` or `8000-8010`; only top-level denies have any, null: every listener. */
-  readonly on: readonly string[] | null;
+  readonly on: { readonly proto: "tcp" | "udp"; readonly ports: readonly string[] } | null;
 }
 
 export interface SemanticExpose {
@@ -57,14 +57,14 @@ export function semanticOf(module: Uint8Array): Semantic {
 /** Version 1 of the tables had the addresses alone, and of `on` the ports alone. */
 function readRule(value: unknown): SemanticRule {
   const { from, sni, client, until, dryrun, on } = fields(value);
-  const ranges = on === null || on === undefined || Array.isArray(on) ? on : fields(on)["ports"];
+  const { proto, ports: ranges } = Array.isArray(on) ? { proto: "tcp", ports: on } : fields(on);
   return {
     from: text(from),
     sni: typeof sni === "string" ? sni : null,
     client: typeof client === "string" ? client : null,
     until: typeof until === "number" ? until : null,
     dryrun: dryrun === true,
-    on: ranges === null || ranges === undefined ? null : list(ranges).map(text),
+    on: ranges === undefined ? null : { proto: proto === "udp" ? "udp" : "tcp", ports: list(ranges).map(text) },
   };
 }
 

@@ -41,7 +41,7 @@ export function codeSays(code: Code): string {
 /** `deny named blocked` in web, policies/demo.ingress:7:3; `root` null keeps paths as they are. */
 export function ruleText(rule: RuleInfo, root: string | null): string {
   const names = rule.names.length === 0 ? "" : ` named ${rule.names.join(", ")}`;
-  const scope = rule.listener === null ? "at top level" : `in ${rule.listener}`;
+  const scope = rule.listener === null ? "at top level" : `in ${rule.listener}${rule.proto === "udp" ? " on udp" : ""}`;
   const places = rule.origins.map((o) => `${root === null ? o.file : shownPath(root, o.file)}:${o.line}:${o.column}`);
   return `\`${rule.action}${names}\` ${scope}, ${places.join(" and ")}`;
 }

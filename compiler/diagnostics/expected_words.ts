@@ -6,6 +6,8 @@ import { didYouMean, type Words } from "./sentence.ts";
 /** Parts of the language of which none was found, although one must be there. */
 export type Part =
   | "member"
+  /** A protocol behind the ports of another one. */
+  | "ports"
   | "identity"
   | "identities"
   | "proto"
@@ -13,6 +15,7 @@ export type Part =
   | "duration"
   | "mode"
   | "backend"
+  | "amplify"
   | "limitKey"
   | "capKey"
   | "target"
@@ -69,11 +72,12 @@ export const MEMBER_HINTS: Readonly<Record<MemberHint, string>> = {
 };
 
 const AN_IDENTITY = ['an identity such as `dns "jump.example"`', "an identity is `uri`, `dns`, `ip` or `sha256` and a text in quotes"] as const;
-const ON = "an expose says its protocol and its ports: `on tcp 443`";
+const ON = "an expose says its protocol and its ports: `on tcp 443`, or `on tcp, udp 53` for both";
 const EXPOSE_LINE = "the first line of an expose is `expose NAME [service S] on tcp PORTS [bind NET] [as MODE] {`";
 
 const PARTS: Readonly<Record<Part, readonly [wanted: string, help: string | null]>> = {
   member: ["a member of the set", "members are names, addresses, ports or texts; write a comma only between two of them"],
+  ports: ["a member of the set", "for the same ports of both protocols write `on tcp, udp 53`; for other ports write an expose of its own"],
   identity: AN_IDENTITY,
   identities: AN_IDENTITY,
   proto: ["`tcp` or `udp`", ON],
@@ -81,6 +85,7 @@ const PARTS: Readonly<Record<Part, readonly [wanted: string, help: string | null
   duration: ["a duration", "a duration is a number and a unit: `0s`, `10s`, `5m` or `1h`"],
   mode: ["a mode", "the modes are tcp, passthrough, tls, mtls and direct"],
   backend: ['`127.0.0.1:PORT` or `unix "PATH"`', "a backend is a loopback address with a port, or a unix socket"],
+  amplify: ["a number or `any`", "`amplify 30` sends a client at most thirty times the bytes that it sent; `amplify any` sets no bound"],
   limitKey: ["`source`, `listener` or `identity`", "a limit counts per source, per listener or per identity: `limit 200/s per source`"],
   capKey: ["`source` or `identity`", "a cap's further parts are `N per source` and `N per identity`"],
   target: ["the name of an expose, or `tcp` and a port", "`from 192.0.2.1 to web => allow`, or `to tcp 443`"],
@@ -120,7 +125,7 @@ const NAMES: Partial<Readonly<Record<Construct, string>>> = {
 
 /** Help where a word is missing, wherever that is. */
 const HELP: ReadonlyMap<string, string> = new Map([
-  ["on", ON],
+  ["on", "an expose says its protocol and its ports: `on tcp 443`"],
   ["max", 'a list file says how many entries it may have: `file "list.txt" max 1000`'],
   ["connections", "`cap 1000 connections`, then perhaps `, 20 per source`"],
   ["in", "`repeat 500 in 10s from 192.0.2.1 to web => allow 400, deny rate 100`"],

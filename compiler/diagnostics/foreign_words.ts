@@ -40,6 +40,7 @@ type PlainForm =
   | "arrow"
   | "bare_parameter"
   | "ports_without_protocol"
+  | "both_protocols"
   | "port_word"
   | "expose_without_on"
   | "quoted_socket"
@@ -54,6 +55,7 @@ const PLAIN: Readonly<Record<PlainForm, readonly [wanted: string, help: string]>
   arrow: ["`=>`", "write the expected outcome after `=>`"],
   bare_parameter: ["a parameter", "a parameter begins with `$`"],
   ports_without_protocol: ["`tcp` or `udp`", "write ports after their protocol: `on tcp 443`"],
+  both_protocols: ["`tcp` or `udp`", "both protocols are written `on tcp, udp 53`"],
   port_word: ["the ports", "the ports follow their protocol at once: `on tcp 443`"],
   expose_without_on: ["`on`", "an expose says its protocol and its ports: `on tcp 443`"],
   quoted_socket: ["`unix` or an address with a port", 'a unix socket is `backend unix "/run/web.sock"`'],

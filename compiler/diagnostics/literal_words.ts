@@ -3,7 +3,8 @@ import { quote } from "./quote.ts";
 import type { Words, WordsOf } from "./sentence.ts";
 
 /** A count by the clause that it is in. */
-export type CountName = "limit" | "burst" | "cap" | "cap_per_source" | "cap_per_identity" | "repeat" | "outcome" | "budget" | "list_max" | "list_min";
+export type CountName =
+  "limit" | "burst" | "cap" | "cap_per_source" | "cap_per_identity" | "amplify" | "repeat" | "outcome" | "budget" | "list_max" | "list_min";
 
 export type TimeFault =
   | { readonly fault: "form" | "letter_case" | "no_time" | "no_zone" | "before_1970" | "month" | "hour" | "minute" | "first_second" }
@@ -190,6 +191,11 @@ export const LITERAL_WORDS: WordsOf<LiteralData> = {
           message: `\`${clause ?? ""}\` of a budget is ${min} to ${max}${zero}, and ${quote(literal)} is not`,
           help: `write a number from ${min} to ${max}`,
         };
+      case "amplify":
+        return {
+          message: `\`amplify\` is \`any\` or ${min} to ${max}${zero}, and ${quote(literal)} is neither`,
+          help: `write how many bytes a client is sent for each that it sent, from ${min} to ${max}`,
+        };
       default:
         return { message: `${COUNTS[of]} is ${min} to ${max}${zero}, and ${quote(literal)} is not`, help: `write a number from ${min} to ${max}` };
     }
@@ -234,7 +240,7 @@ export function literalWords({ code, data }: LiteralProblem): Words {
   return words(data as never);
 }
 
-const COUNTS: Readonly<Record<Exclude<CountName, "budget" | "list_max" | "list_min">, string>> = {
+const COUNTS: Readonly<Record<Exclude<CountName, "amplify" | "budget" | "list_max" | "list_min">, string>> = {
   limit: "the number of new connections of a limit",
   burst: "the burst of a limit",
   cap: "the number of connections of a cap",

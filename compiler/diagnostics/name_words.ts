@@ -41,7 +41,7 @@ export type WrongMember =
   | { readonly wanted: "certificate_names"; readonly found: "other" };
 
 /** The kinds of a parameter: a name, a number, a text, a literal, or an address with a port. */
-export type Slot = "name" | "number" | "text" | "literal" | "address";
+export type Slot = "name" | "number" | "text" | "literal" | "address" | "amplification";
 export type Argument = "name" | "qualified" | "literal" | "number" | "text" | "id" | "file" | "param";
 
 export interface NameData {
@@ -108,6 +108,7 @@ const SLOTS: Readonly<Record<Slot, string>> = {
   text: "a text in quotes",
   literal: "an address, a rate, a length or a time",
   address: "an address with a port",
+  amplification: "a number or `any`",
 };
 
 const ARGUMENTS: Readonly<Record<Argument, string>> = {

@@ -13,13 +13,13 @@ export interface StatementData {
   ING403: { readonly backend: string };
   ING404: { readonly path: string; readonly fault: "empty" | "relative" | "folder" | "dots" | "too_long" };
   /** `clause`: as written, without backticks. */
-  ING405: { readonly clause: string; readonly in: "expose" | "cap" | "budget" | "annotations" };
+  ING405: { readonly clause: string; readonly in: "expose" | "deny" | "cap" | "budget" | "annotations" };
   ING406: { readonly clause: "bind" } | { readonly clause: "local"; readonly address: string };
   ING407: { readonly rate: string; readonly unit: string };
   ING408: null;
   ING409: { readonly reason: string; readonly guess: string | null; readonly reasons: readonly string[] };
   ING410: { readonly expose: string };
-  ING411: { readonly mode: string; readonly fault: "unknown" | "in_claim" | "http" | "udp"; readonly guess: string | null };
+  ING411: { readonly mode: string; readonly fault: "unknown" | "in_claim" | "http" | "udp" | "tcp_udp"; readonly guess: string | null };
   ING412: { readonly clause: "cert" | "ca"; readonly mode: Mode };
   /** `mode` is null where none is written. */
   ING413: { readonly clause: "cert" | "ca"; readonly mode: Mode | null };
@@ -27,13 +27,16 @@ export interface StatementData {
   ING415: { readonly clauses: number };
   ING416: { readonly statement: "expose" | "dial" };
   ING417: Listener;
-  ING418: Listener | { readonly on: "per identity" };
+  ING418: Listener | { readonly on: "per identity"; readonly proto: "tcp" | "udp" };
   ING419: null;
   ING420: { readonly statement: string; readonly place: "top_level" | "expose" };
   ING421: { readonly annotation: string; readonly fault: "empty" | "too_long"; readonly characters: number };
   ING422: { readonly fault: "no_count" } | { readonly fault: "sum"; readonly outcomes: number; readonly connections: number; readonly hasOneOutcome: boolean };
   ING423: { readonly expose: string };
   ING424: null;
+  ING425: null;
+  ING426: null;
+  ING427: { readonly both: boolean };
 }
 
 const MODES: Readonly<Record<Mode, string>> = {
@@ -64,7 +67,7 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
     help: 'write the socket\'s whole path: `backend unix "/run/web.sock"`',
   }),
   ING405: ({ clause, in: place }) => ({
-    message: `${quote(clause)} is given twice${place === "annotations" ? "" : ` in one ${place === "cap" ? "`cap`" : place}`}`,
+    message: `${quote(clause)} is given twice${place === "annotations" ? "" : ` in one ${place === "cap" || place === "deny" ? `\`${place}\`` : place}`}`,
     help: place === "budget" ? "keep the smaller of them" : "keep one of them",
     related: ["first here"],
   }),
@@ -91,9 +94,10 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
     help: "let the service listen on another port, or give the expose a `bind` without loopback addresses",
   }),
   ING411: ({ mode, fault, guess }) => ({
-    message: `${quote(mode)} is not a mode${fault === "udp" ? " of udp" : ""}`,
+    message: `${quote(mode)} is not a mode${fault === "udp" || fault === "tcp_udp" ? " of udp" : ""}`,
     help:
       fault === "udp" ? "remove `as`; of the modes udp has only `direct`"
+      : fault === "tcp_udp" ? "write an expose of its own for udp; of the modes it has only `direct`"
       : fault === "http" ? "HTTP is forwarded as it comes: `as tcp`, which is what no `as` means too"
       : guess !== null ? didYouMean(guess)
       : fault === "in_claim" ? `the modes are ${Object.keys(MODES).join(", ")}`
@@ -158,7 +162,7 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
       case "expose":
         return {
           message: `${listener(data.mode)} requests no certificate, so that \`client\` is never true`,
-          help: "write `as mtls` to request it, or remove `client`",
+          help: data.mode === "udp" ? "remove it: udp has no certificates" : "write `as mtls` to request it, or remove `client`",
         };
       case "ports":
         return {
@@ -169,7 +173,10 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
       case "udp ports":
         return { message: "udp has no certificates, so that `client` is never true", help: "remove `client`" };
       case "per identity":
-        return { message: "without `as mtls` no client has an identity to count by", help: "count `per source`, or write `as mtls`" };
+        return {
+          message: "without `as mtls` no client has an identity to count by",
+          help: data.proto === "udp" ? "count `per source`: udp has no certificates" : "count `per source`, or write `as mtls`",
+        };
     }
   },
   ING419: () => ({
@@ -201,6 +208,21 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
   ING424: () => ({
     message: "a service needs no permission to dial over tcp",
     help: "remove the statement: a service needs no permission for the connections that it makes; `dial` is for udp, where it binds a port for the answers",
+  }),
+  ING425: () => ({
+    message: "an expose on udp says how much it may amplify",
+    help: "add `amplify N`: a client is sent at most N times the bytes that it sent (30 is enough for DNS with DNSSEC), so that forged addresses gain little; or `amplify any` if the protocol itself proves a client's address, as QUIC, DTLS and WireGuard do",
+  }),
+  ING426: () => ({
+    message: "tcp amplifies nothing: a connection begins only when its client has proven its address",
+    help: "remove `amplify`; it belongs in an expose `on udp`",
+  }),
+  ING427: ({ both }) => ({
+    message: "datagrams are not forwarded to a unix socket",
+    help:
+      both ?
+        "let the service listen on a loopback address: `backend 127.0.0.1:5300`, or write an expose of its own for udp"
+      : "let the service listen on a loopback address: `backend 127.0.0.1:5300`",
   }),
 };
 

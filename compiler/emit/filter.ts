@@ -48,8 +48,10 @@ export function filterProfile(policy: CheckedPolicy, subject: string, version: F
     : { ...made, bytes };
 }
 
-function misfitsOf({ name, mode, bind, span }: CheckedExpose, version: FilterVersion): Misfit[] {
+function misfitsOf({ name, proto, mode, bind, span }: CheckedExpose, version: FilterVersion): Misfit[] {
   if (mode === "direct") return [{ reason: `\`${name}\` is bound with a token (\`as direct\`), and a filter sees none`, span }];
+  if (version === 1 && proto === "udp")
+    return [{ reason: `\`${name}\` is exposed on udp, and version 1 has no protocols: its ports would be open over tcp too`, span }];
   return version === 1 && bind !== null ?
       [{ reason: `\`${name}\` is bound at some addresses alone, and version 1 has ports only: it would open all addresses`, span }]
     : [];

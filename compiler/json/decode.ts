@@ -87,6 +87,7 @@ function body(json: BodyJson): TemplateNode["body"][number] {
     case "ca":
     case "cap":
     case "limit":
+    case "amplify":
       return clause(json);
     default:
       return inTemplate(json);
@@ -124,7 +125,7 @@ function expose(json: Extract<Inner, { readonly kind: "expose" }>): ExposeNode {
     kind: "expose",
     name: piece(json.name),
     service: maybe(json.service),
-    proto: proto(json.proto),
+    protos: protos(json.proto),
     ports: set(json.ports),
     bind: maybeSet(json.bind),
     mode: maybe(json.mode),
@@ -138,7 +139,7 @@ function expose(json: Extract<Inner, { readonly kind: "expose" }>): ExposeNode {
 type RuleJson = Extract<Inner | ClauseJson, { readonly kind: "allow" | "deny" }>;
 
 function rule(json: RuleJson): RuleNode {
-  const on = "on" in json && json.on !== undefined ? { proto: proto(json.on.proto), ports: set(json.on.ports) } : null;
+  const on = "on" in json && json.on !== undefined ? { protos: protos(json.on.proto), ports: set(json.on.ports) } : null;
   return {
     kind: "rule",
     action: json.kind,
@@ -183,6 +184,8 @@ function clause(json: ClauseJson): ClauseNode {
         : { kind: per, span: NOWHERE };
       return { kind: "limit", rate: piece(json.rate), burst: maybe(json.burst), per: counted, span: NOWHERE };
     }
+    case "amplify":
+      return { kind: "amplify", factor: piece(json.factor), broken: false, span: NOWHERE };
     case "use":
       return { kind: "use", template: piece(json.template), args: json.args.map(member), span: NOWHERE };
   }
@@ -270,6 +273,18 @@ function annotations(json: AnnotationsJson | undefined): AnnotationNode[] {
 }
 
 const ANNOTATIONS = ["owner", "ticket", "why"] as const;
+
+function protos(json: "tcp" | "udp" | "tcp, udp" | "udp, tcp"): ProtoNode[] {
+  switch (json) {
+    case "tcp":
+    case "udp":
+      return [proto(json)];
+    case "tcp, udp":
+      return [proto("tcp"), proto("udp")];
+    case "udp, tcp":
+      return [proto("udp"), proto("tcp")];
+  }
+}
 
 function proto(json: ProtoNode["proto"]): ProtoNode {
   return { proto: json, span: NOWHERE };

@@ -11,6 +11,7 @@ import type {
   OutcomeNode,
   Piece,
   PolicyNode,
+  ProtoNode,
   RuleNode,
   SetNode,
   TemplateNode,
@@ -86,6 +87,8 @@ function body(node: Body): Json {
       return cap(node);
     case "limit":
       return limit(node);
+    case "amplify":
+      return { kind: "amplify", factor: node.factor.text };
   }
 }
 
@@ -94,7 +97,7 @@ function expose(node: ExposeNode): Json {
     kind: "expose",
     name: node.name.text,
     service: word(node.service),
-    proto: node.proto?.proto ?? null,
+    proto: node.protos.length === 0 ? null : protos(node.protos),
     ports: maybeSet(node.ports),
     bind: maybeSet(node.bind),
     mode: word(node.mode),
@@ -108,13 +111,17 @@ function rule(node: RuleNode): Json {
     kind: node.action,
     dryrun: node.dryrun ? true : null,
     named: word(node.name),
-    on: node.on === null ? null : { proto: node.on.proto.proto, ports: set(node.on.ports) },
+    on: node.on === null ? null : { proto: protos(node.on.protos), ports: set(node.on.ports) },
     from: maybeSet(node.from),
     sni: maybeSet(node.sni),
     client: maybeSet(node.client),
     until: word(node.until),
     annotations: annotations(node.annotations),
   });
+}
+
+function protos(nodes: readonly ProtoNode[]): string {
+  return nodes.map(({ proto }) => proto).join(", ");
 }
 
 function cap({ connections, perSource, perIdentity }: CapNode): Json {

@@ -5,7 +5,7 @@ import type { Construct, Expected, Part, WordKind } from "../diagnostics/expecte
 import type { SyntaxData } from "../diagnostics/syntax_words.ts";
 import { nearest, nearestAlone } from "../../runtime/text/nearest.ts";
 import { isKeyword } from "./keywords.ts";
-import { RBrace } from "./tokens.ts";
+import { KW, RBrace } from "./tokens.ts";
 
 export type Complaint =
   | { readonly code: "ING107"; readonly data: SyntaxData["ING107"]; readonly instead: null }
@@ -19,6 +19,7 @@ export type Complaint =
 /** Grammar rules that are parts of the language with words of their own. */
 const PARTS: ReadonlySet<string> = new Set<Part>([
   "member",
+  "ports",
   "identity",
   "identities",
   "proto",
@@ -26,6 +27,7 @@ const PARTS: ReadonlySet<string> = new Set<Part>([
   "duration",
   "mode",
   "backend",
+  "amplify",
   "limitKey",
   "capKey",
   "target",
@@ -97,6 +99,7 @@ export const messages: IParserErrorMessageProvider = {
       actual[0],
       expectedPathsPerAlt.flat().flatMap((path) => path.slice(0, 1)),
     );
+    if (ruleName === "member" && isProto(actual[0])) return pack(partIn("ports", actual[0], guess));
     return pack(partIn(ruleName, actual[0], guess));
   },
   buildEarlyExitMessage({ actual, ruleName }) {
@@ -150,6 +153,10 @@ function nearWord(actual: IToken | undefined, wanted: readonly TokenType[]): Gue
 /** A keyword or a sign as it is written. */
 export function spelling(type: TokenType): string {
   return (type.LABEL ?? type.name).replaceAll("`", "");
+}
+
+function isProto(token: IToken | undefined): boolean {
+  return token?.tokenType === KW.tcp || token?.tokenType === KW.udp;
 }
 
 /** As written; null at the end of the file. */

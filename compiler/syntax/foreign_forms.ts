@@ -198,7 +198,7 @@ const bareParameters: RewriteRule = (m, at) => {
 
 const PORT_WORD = /^(?:port|ports|dport|dports)$/i;
 
-/** `on port 443`, `on 443`, `on tcp/443`, and the same behind `to`. */
+/** `on port 443`, `on 443`, `on tcp/443`, and the same behind `to`; `on tcp/udp 53`. */
 const withoutProto: RewriteRule = (m, at) => {
   const word = m.tokens[at];
   const next = m.onLine(at + 1);
@@ -214,6 +214,17 @@ const withoutProto: RewriteRule = (m, at) => {
   if (PORT_WORD.test(next.image) && isPorts(m.onLine(at + 2))) {
     m.sayAt(next, { form: "ports_without_protocol", found: m.written(next) }, null);
     m.put(word, m.made(KW.tcp, "tcp", next.startOffset, endOf(next)));
+    return 2;
+  }
+  const both = /^(tcp\/udp|udp\/tcp)$/i.exec(next.image);
+  if (both !== null && word.tokenType === KW.on) {
+    m.sayAt(next, { form: "both_protocols", found: m.written(next) }, instead(next, next, "tcp, udp"));
+    m.put(
+      word,
+      m.made(KW.tcp, "tcp", next.startOffset, endOf(next)),
+      m.made(Comma, ",", endOf(next), endOf(next)),
+      m.made(KW.udp, "udp", endOf(next), endOf(next)),
+    );
     return 2;
   }
   const joined = /^(?:(tcp|udp)[/:]([0-9-]+)|([0-9-]+)\/(tcp|udp))$/i.exec(next.image);

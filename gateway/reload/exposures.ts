@@ -17,6 +17,7 @@ export function staticExposures(engine: PolicyEngine, backends: Backends, host: 
   for (const info of engine.info.listeners) {
     const backend = staticBackend(info, backends);
     if (backend === null) continue;
+    if (info.amplify !== undefined) return failed(`expose \`${info.name}\`: this gateway forwards no datagrams`);
     if (!backend.ok) return failed(`expose \`${info.name}\`: ${backend.error}`);
     const addresses = candidateAddresses(info, host);
     if (addresses.length === 0) continue;

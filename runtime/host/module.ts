@@ -15,13 +15,17 @@ export interface PortRange {
 export interface ListenerInfo {
   /** The position in `listeners`, and the number by which the module's calls name the listener. */
   readonly id: number;
+  /** An expose on tcp and udp is two listeners with this name. */
   readonly name: string;
   readonly service: string;
   readonly proto: "tcp" | "udp";
   readonly ports: readonly PortRange[];
   /** Prefixes of local addresses; null means the wildcard sockets 0.0.0.0 and ::. */
   readonly bind: readonly string[] | null;
-  /** `direct`: the service binds by itself, with a token, and the gateway opens nothing. A udp listener has no other mode yet. */
+  /**
+   * `direct`: the service binds by itself, with a token, and the gateway opens nothing. A udp listener in mode `tcp` is one whose
+   * datagrams are forwarded as they come; it has no other mode.
+   */
   readonly mode: "tcp" | "passthrough" | "tls" | "mtls" | "direct";
   /** The certificate's name, where the gateway terminates TLS. */
   readonly cert: string | null;
@@ -31,6 +35,8 @@ export interface ListenerInfo {
   /** Whether an enforced rule that applies to this listener has `sni`, so that decisions need the client's server name. */
   readonly needsNames: boolean;
   readonly capConnections: number;
+  /** Of a udp listener whose datagrams are forwarded: how many bytes a client is sent at most for each that it sent. Absent for every other listener. */
+  readonly amplify?: number | "any";
   readonly origin: Origin;
   readonly annotations: Annotations;
 }
@@ -56,6 +62,8 @@ export interface RuleInfo {
   readonly action: "allow" | "deny";
   /** The listener's name; null for a top-level deny. */
   readonly listener: string | null;
+  /** The listener's protocol, since an expose on tcp and udp has each of its rules twice; null for a top-level deny. */
+  readonly proto: "tcp" | "udp" | null;
   /** The rule is never enforced; it only counts for the shadow verdict. */
   readonly dryrun: boolean;
   /** UTC seconds at which an allow ends; null where it has no end. */

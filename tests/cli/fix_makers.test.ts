@@ -81,6 +81,7 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['ids a = "spiffe://a/*"', 'ids a = uri "spiffe://a/*"'],
     [`ids a = "${SHA}"`, `ids a = sha256 "${SHA}"`],
   ],
+  "check/rules/exposes.ts": [one("amplify 30 allow from any", "allow from any")],
   "check/rules/invariants.ts": [['invariant "i" { never from any to any as tsl }', 'invariant "i" { never from any to any as tls }']],
   "check/names/literals.ts": [
     ["net a = 10/8", "net a = 10.0.0.0/8"],
@@ -144,6 +145,7 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     t("from 10.0.0.1 to e -> allow", "from 10.0.0.1 to e => allow"),
     ["template t(a) { deny from $a }", "template t($a) { deny from $a }"],
     ["deny on tcp/22", "deny on tcp 22"],
+    ["deny on tcp/udp 22", "deny on tcp, udp 22"],
     ["deny on tcp port 22", "deny on tcp 22"],
     one('backend "/a"', 'backend unix "/a"'),
     one('backend "127.0.0.1:1"', "backend 127.0.0.1:1"),

@@ -51,6 +51,24 @@ const ROWS: readonly Row[] = [
     code: "ING605",
   },
   {
+    what: "exposes on tcp and udp, which are two each",
+    at: E + times(bound.MAX_EXPOSES / 2, (i) => `expose e${i} on tcp, udp ${i + 1} { amplify any }\n`),
+    over: `${E + times(bound.MAX_EXPOSES / 2, (i) => `expose e${i} on tcp, udp ${i + 1} { amplify any }\n`)}expose one on tcp 9999 {}\n`,
+    code: "ING605",
+  },
+  {
+    what: "rules of an expose on tcp and udp, which are two each",
+    at: E,
+    over: `${E}net a = 10.0.0.1\nexpose e on tcp, udp 1 { amplify any ${times(bound.MAX_RULES / 2, () => "deny from a\n")} }\ndeny from a`,
+    code: "ING603",
+  },
+  {
+    what: "`amplify`",
+    at: `${E}expose e on udp 1 { amplify ${bound.MAX_AMPLIFY} }`,
+    over: `${E}expose e on udp 1 { amplify ${bound.MAX_AMPLIFY + 1} }`,
+    code: "ING310",
+  },
+  {
     what: "ranges of ports",
     at: `${E}ports p = ${scattered}\nexpose a on tcp p bind 10.0.0.1 {}\nexpose b on tcp p bind 10.0.0.2 {}\n`,
     over: `${E}ports p = ${scattered}\nexpose a on tcp p bind 10.0.0.1 {}\nexpose b on tcp p bind 10.0.0.2 {}\nexpose c on tcp 1 bind 10.0.0.3 {}\n`,

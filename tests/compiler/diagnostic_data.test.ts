@@ -40,6 +40,8 @@ const WITHOUT_DATA: ReadonlySet<DiagnosticCode> = new Set<DiagnosticCode>([
   "ING408",
   "ING419",
   "ING424",
+  "ING425",
+  "ING426",
   "ING602",
   "ING603",
   "ING606",

@@ -175,6 +175,12 @@ export class RandomPolicy {
     this.put(this.c.pick(["tcp", "udp"]));
   }
 
+  /** As an expose and a deny have them. */
+  private protos(): void {
+    if (this.c.oneIn(3)) this.put(...this.c.shuffle(["tcp", "udp"]).flatMap((word, i) => (i === 0 ? [word] : [",", word])));
+    else this.proto();
+  }
+
   private expose(): void {
     this.annotations();
     this.put("expose", this.name());
@@ -182,7 +188,7 @@ export class RandomPolicy {
       this.put("service", this.name());
     });
     this.put("on");
-    this.proto();
+    this.protos();
     this.set();
     this.maybe(() => {
       this.put("bind");
@@ -199,7 +205,9 @@ export class RandomPolicy {
   }
 
   private clause(): void {
-    switch (this.c.below(9)) {
+    switch (this.c.below(10)) {
+      case 6:
+        return this.put("amplify", this.c.oneIn(3) ? "any" : this.number());
       case 0:
         return this.put("backend", this.param() ?? "127.0.0.1:8080");
       case 1:
@@ -276,7 +284,7 @@ export class RandomPolicy {
     this.put("deny");
     this.matchers(() => {
       this.put("on");
-      this.proto();
+      this.protos();
       this.set();
     });
   }

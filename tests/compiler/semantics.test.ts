@@ -49,6 +49,7 @@ semantics("an empty expose admits nobody and has the documented defaults", () =>
     ca: null,
     cap: { connections: 10_000, perSource: null, perIdentity: null, span: null },
     limits: [],
+    amplify: null,
     allows: [],
     denies: [],
     annotations: { owner: null, ticket: null, why: null },

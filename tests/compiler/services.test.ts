@@ -44,7 +44,7 @@ function servicesOf(text: string, hash?: (name: string) => bigint): readonly Dia
   const context = openContext(scopes, flat.sets, filesOf({}), report);
   checkServices(
     context,
-    flat.exposes.map((e) => checkExpose(context, e, true)),
+    flat.exposes.flatMap((e) => checkExpose(context, e, true)),
     flat.dials,
     hash,
   );

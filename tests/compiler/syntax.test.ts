@@ -66,7 +66,7 @@ const STATEMENTS: readonly (readonly [string, Shape])[] = [
       kind: "rule",
       action: "deny",
       name: "x",
-      on: { proto: { proto: "udp" }, ports: set({ kind: "number", text: "53" }) },
+      on: { protos: [{ proto: "udp" }], ports: set({ kind: "number", text: "53" }) },
       from: set(name("a")),
       sni: set(text("b")),
       client: set(id("dns", "c")),
@@ -90,7 +90,7 @@ const STATEMENTS: readonly (readonly [string, Shape])[] = [
   ['@why "w" net a = b', { kind: "net", name: "a", set: set(name("b")), annotations: [{ name: "why", value: "w" }] }],
   [
     '@why "w" expose a on tcp 1 { }',
-    { kind: "expose", name: "a", proto: { proto: "tcp" }, ports: set({ kind: "number", text: "1" }), annotations: [{ name: "why", value: "w" }] },
+    { kind: "expose", name: "a", protos: [{ proto: "tcp" }], ports: set({ kind: "number", text: "1" }), annotations: [{ name: "why", value: "w" }] },
   ],
   [
     "expose a service s on udp p bind b as direct { }",
@@ -98,7 +98,7 @@ const STATEMENTS: readonly (readonly [string, Shape])[] = [
       kind: "expose",
       name: "a",
       service: "s",
-      proto: { proto: "udp" },
+      protos: [{ proto: "udp" }],
       ports: set(name("p")),
       bind: set(name("b")),
       mode: "direct",
@@ -265,7 +265,7 @@ const CLAUSES: readonly (readonly [string, Shape])[] = [
 
 for (const [written, expected] of CLAUSES) {
   syntax(`in an expose: ${written}`, () => {
-    const base = { kind: "expose", name: "e", proto: { proto: "tcp" }, ports: set({ kind: "number", text: "1" }) };
+    const base = { kind: "expose", name: "e", protos: [{ proto: "tcp" }], ports: set({ kind: "number", text: "1" }) };
     assert.equal(statements(`expose e on tcp 1 { ${written} }`), [{ ...base, clauses: [expected] }]);
     assert.equal(statements(`template t() { ${written} }`), [{ kind: "template", name: "t", body: [expected] }]);
   });

@@ -114,6 +114,42 @@ for (const [name, most, module] of bounds) {
   });
 }
 
+const datagrams = (more: object): unknown => ({
+  name: "x",
+  service: "x",
+  proto: "udp",
+  mode: "tcp",
+  ports: ["1"],
+  bind: null,
+  backend: null,
+  allow: [],
+  deny: [],
+  cap: { connections: 1 },
+  ...more,
+});
+const amplifies: readonly (readonly [name: string, expose: object, due: RegExp])[] = [
+  ["1", { amplify: 1 }, READ],
+  ["1,000", { amplify: 1000 }, READ],
+  ["any", { amplify: "any" }, READ],
+  ["a service that listens by itself over udp", { mode: "direct" }, READ],
+  ["nothing", {}, MALFORMED],
+  ["0", { amplify: 0 }, MALFORMED],
+  ["1,001", { amplify: 1001 }, MALFORMED],
+  ["1.5", { amplify: 1.5 }, MALFORMED],
+  ["a number in quotes", { amplify: "30" }, MALFORMED],
+  ["null", { amplify: null }, MALFORMED],
+  ["over tcp", { proto: "tcp", amplify: 30 }, MALFORMED],
+  ["of a service that listens by itself", { mode: "direct", amplify: 30 }, MALFORMED],
+  ["over udp with passthrough", { mode: "passthrough", amplify: 30 }, MALFORMED],
+  ["another protocol", { proto: "sctp", amplify: 30 }, MALFORMED],
+];
+for (const [name, expose, due] of amplifies) {
+  // A second listener, so that an account that is read is found to be another policy's.
+  test(`amplify: ${name}`, () => {
+    assert.match(answer(accountOf([datagrams(expose), datagrams(expose)])), due);
+  });
+}
+
 const small: JsonBounds = { bytes: 40, containers: 3, keys: 2, values: 3, depth: 2 };
 const texts: readonly (readonly [text: string, due: boolean])[] = [
   ["[1,2,3,4]", true],

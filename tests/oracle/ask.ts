@@ -49,7 +49,7 @@ export interface Running {
   readonly printed: Printed;
   readonly module: Uint8Array;
   readonly engine: PolicyEngine;
-  /** Ids by the name of the expose. */
+  /** Ids by the name of the expose; of two listeners with one name, that over udp. */
   readonly ids: ReadonlyMap<string, number>;
 }
 

@@ -2,7 +2,7 @@
 // looking at every rule every time. It imports nothing of the compiler or the runtime.
 //
 //   permitted(L) = { r : some a in A(L) matches r } \ { r : some d in D(L) matches r }
-import { ANY, setHas, type Membership, type ModelDeny, type ModelExpose, type ModelPolicy, type ModelRule, type Ports } from "./model.ts";
+import { ANY, listenersOf, setHas, type Membership, type ModelDeny, type ModelExpose, type ModelPolicy, type ModelRule, type Ports } from "./model.ts";
 import { idsHave } from "./identities.ts";
 import { hostsHave, isCanonical } from "./names.ts";
 import { lowest, portsMeet } from "./order.ts";
@@ -30,10 +30,10 @@ export interface Facts {
 
 type Truth = "true" | "false" | "open";
 
-/** A top-level deny applies to every listener that has one of its ports, or to all; not to a service that listens by itself. */
+/** A top-level deny applies to every listener that has one of its ports over its protocol, or to all; not to a service that listens by itself. */
 function appliesTo(deny: ModelDeny, expose: ModelExpose): boolean {
   if (expose.mode === "direct") return false;
-  return deny.on === null || portsMeet(deny.on, expose.ports);
+  return deny.on === null || ((deny.proto === "both" || deny.proto === expose.proto) && portsMeet(deny.on, expose.ports));
 }
 
 const inTime = ({ until = null }: ModelRule, wall: number | null): boolean => until === null || (wall !== null && wall < until);
@@ -115,7 +115,7 @@ const isWildcard = (a: bigint): boolean => a === 0n || (isV4(a) && (a & 0xffffff
 /** The expose at a local endpoint; a wildcard address belongs to those without a `bind` alone. */
 export function exposeAt(policy: ModelPolicy, port: number, local: bigint, proto: "tcp" | "udp" = "tcp"): ModelExpose | null {
   const here: readonly Ports[] = [{ first: port, last: port }];
-  const at = policy.exposes.filter((e) => (e.proto ?? "tcp") === proto && portsMeet(e.ports, here));
+  const at = listenersOf(policy).filter((e) => (e.proto ?? "tcp") === proto && portsMeet(e.ports, here));
   return at.find((e) => e.bind === null || (!isWildcard(local) && setHas(e.bind, local))) ?? null;
 }
 

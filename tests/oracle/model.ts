@@ -44,6 +44,8 @@ export interface Ports {
 
 export interface ModelDeny extends ModelRule {
   readonly on: readonly Ports[] | null;
+  /** Of `on`; not written: tcp. */
+  readonly proto?: "udp" | "both";
 }
 
 export interface ModelLimit {
@@ -70,14 +72,25 @@ export interface ModelExpose {
   readonly bind: ModelSet | null;
   /** Not written: plain tcp. */
   readonly mode?: "passthrough" | "tls" | "mtls" | "direct";
-  /** Not written: tcp. */
-  readonly proto?: "udp";
+  /** Not written: tcp. `both` is short for two listeners of one name. */
+  readonly proto?: "udp" | "both";
+  /** Of udp, but for mode direct. */
+  readonly amplify?: number | "any";
   /** Not written: a service on 127.0.0.1:8080; `registers`: no backend in the policy. */
   readonly backend?: "registers";
   readonly cap: ModelCap | null;
   readonly limits: readonly ModelLimit[];
   /** In mode direct one that no text has: `allow from any`. */
   readonly rules: readonly ModelRule[];
+}
+
+/** One per protocol; their rules are the same. */
+export function listenersOf({ exposes }: ModelPolicy): readonly ModelExpose[] {
+  return exposes.flatMap((expose) => {
+    if (expose.proto !== "both") return [expose];
+    const { proto: _, amplify: __, ...tcp } = expose;
+    return [tcp, { ...expose, proto: "udp" as const }];
+  });
 }
 
 export interface ModelPolicy {

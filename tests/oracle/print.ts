@@ -55,6 +55,7 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
     shuffle(list)
       .map((p) => (p.first === p.last ? String(p.first) : `${p.first}-${p.last}`))
       .join(", ");
+  const protos = (proto: "udp" | "both" | undefined): string => (proto === "both" ? shuffle(["tcp", "udp"]).join(", ") : (proto ?? "tcp"));
   const hostTerms = (list: readonly HostTerm[]): string =>
     shuffle(list)
       .map((t) => (t.kind === "hosts" ? t.hosts.name : `"${patternText(t.text)}"`))
@@ -69,7 +70,7 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
     [
       `${indent}${r.dryrun === true ? "dryrun " : ""}${r.action}`,
       r.name === null ? "" : ` named ${r.name}`,
-      "on" in r && r.on !== null ? ` on tcp ${ports(r.on)}` : "",
+      "on" in r && r.on !== null ? ` on ${protos(r.proto)} ${ports(r.on)}` : "",
       r.from === null ? "" : ` from ${set(r.from)}`,
       (r.sni ?? null) === null ? "" : ` sni ${hosts(r.sni ?? { members: [], except: [] })}`,
       (r.client ?? null) === null ? "" : ` client ${ids(r.client ?? { members: [], except: [] })}`,
@@ -86,7 +87,7 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
   const expose = (e: ModelExpose): void => {
     if (e.mode === "direct") out.push('@why "it listens by itself"');
     out.push(
-      `expose ${e.name} on ${e.proto ?? "tcp"} ${ports(e.ports)}${e.bind === null ? "" : ` bind ${set(e.bind)}`}${e.mode === undefined ? "" : ` as ${e.mode}`} {`,
+      `expose ${e.name} on ${protos(e.proto)} ${ports(e.ports)}${e.bind === null ? "" : ` bind ${set(e.bind)}`}${e.mode === undefined ? "" : ` as ${e.mode}`} {`,
     );
     if (e.mode === "direct") {
       for (const r of e.rules) lines.set(r, out.length);
@@ -95,6 +96,7 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
     }
     if (e.mode === "tls" || e.mode === "mtls") out.push(e.mode === "tls" ? '  cert "web"' : '  cert "web" ca "corp"');
     if (e.backend === undefined) out.push("  backend 127.0.0.1:8080");
+    if (e.amplify !== undefined) out.push(`  amplify ${e.amplify}`);
     if (e.cap !== null) {
       const s = e.cap.perSource;
       const perSource = s === null ? "" : `, ${s.connections} per source${s.written ? ` /${s.v4} /${s.v6}` : ""}`;

@@ -8,9 +8,11 @@
 //   admit from ADDRESS to NAME           phase 1 with caps and limits; what is let in stays open
 //   admit … sni … client WORDS           phase 4 alone: the caps and limits of the identity
 //   close from ADDRESS to NAME           gives its caps back; with `sni … client`, those of the identity
-//   bind SUBJECT on ADDRESS PORT         phase 0
-//   at ADDRESS PORT                      the listener there
+//   bind SUBJECT on ADDRESS PORT [udp]   phase 0
+//   at ADDRESS PORT [udp]                the listener there
 //   clock MONOMS TIME|none               the time of what follows
+//
+// NAME is the name of an expose, with `/udp` where its listener over udp is meant.
 //
 // An answer is `allow CODE RULE`, `deny REASON CODE RULE` or `open`; RULE is the rule's names, or `-`.
 import * as assert from "uvu/assert";
@@ -57,9 +59,9 @@ function answerTo(engine: PolicyEngine, question: string): string {
       return "";
     }
     case "bind":
-      return said(engine, engine.bind({ subject: first, proto: "tcp", address: address(third), port: Number(words[4]) }));
+      return said(engine, engine.bind({ subject: first, proto: words[5] === "udp" ? "udp" : "tcp", address: address(third), port: Number(words[4]) }));
     case "at":
-      return engine.info.listeners[engine.listenerAt("tcp", Number(words[2]), address(first))]?.name ?? "-";
+      return engine.info.listeners[engine.listenerAt(words[3] === "udp" ? "udp" : "tcp", Number(words[2]), address(first))]?.name ?? "-";
     case "from":
       return connection(engine, "from", words.slice(1));
     case "shadow":
@@ -75,7 +77,7 @@ function answerTo(engine: PolicyEngine, question: string): string {
 function connection(engine: PolicyEngine, verb: string, words: readonly string[]): string {
   const [source = "", , listener, sni, name = "", , client] = words;
   const at = address(source);
-  const id = engine.info.listeners.find((l) => l.name === listener)?.id;
+  const id = engine.info.listeners.find((l) => listener === (l.proto === "udp" ? `${l.name}/udp` : l.name))?.id;
   if (id === undefined) throw new Error(`no listener ${listener}`);
   const requested =
     sni === undefined ? undefined

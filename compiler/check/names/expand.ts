@@ -56,6 +56,7 @@ const FITS: Readonly<Record<Exclude<Slot, "member">, readonly Member["kind"][]>>
   text: ["text"],
   literal: ["literal"],
   address: ["literal", "number"],
+  amplification: ["number", "name"],
 };
 
 class Expander {

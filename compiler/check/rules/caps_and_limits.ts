@@ -1,14 +1,14 @@
-// `cap` and `limit`: how many connections at once, and how many new ones in a time.
-import type { CapNode, LimitNode } from "../../ast/nodes.ts";
-import { MAX_CAP_CONNECTIONS, MAX_LIMIT_BURST } from "../../source/bounds.ts";
+// `cap` and `limit`: how many connections at once, and how many new ones in a time. `amplify`: how much may answer a datagram.
+import type { AmplifyNode, CapNode, LimitNode } from "../../ast/nodes.ts";
+import { MAX_AMPLIFY, MAX_CAP_CONNECTIONS, MAX_LIMIT_BURST } from "../../source/bounds.ts";
 import type { Span } from "../../source/source.ts";
 import { noteHostOnly } from "./host_only.ts";
 import { readCount, readKey, readRate } from "../names/numbers.ts";
-import type { CheckedCap, CheckedLimit, Mode } from "../../policy/policy.ts";
+import type { CheckedCap, CheckedLimit } from "../../policy/policy.ts";
 import type { CheckContext } from "./context.ts";
+import type { Facts } from "./rules.ts";
 
-/** `mode` is null where it could not be parsed. */
-export function checkCap(context: CheckContext, node: CapNode, mode: Mode | null): CheckedCap | null {
+export function checkCap(context: CheckContext, node: CapNode, facts: Facts): CheckedCap | null {
   const { report } = context;
   const connections = readCount(report, node.connections.text, node.connections, MAX_CAP_CONNECTIONS, "cap");
   let perSource: CheckedCap["perSource"] = null;
@@ -23,26 +23,31 @@ export function checkCap(context: CheckContext, node: CapNode, mode: Mode | null
   if (node.perIdentity !== null) {
     const { connections: written, span } = node.perIdentity;
     perIdentity = readCount(report, written.text, written, MAX_CAP_CONNECTIONS, "cap_per_identity");
-    if (!hasIdentity(context, mode, span) || perIdentity === null) return null;
+    if (!hasIdentity(context, facts, span) || perIdentity === null) return null;
   }
   return connections === null ? null : { connections, perSource, perIdentity, span: node.span };
 }
 
-export function checkLimit(context: CheckContext, node: LimitNode, mode: Mode | null): CheckedLimit | null {
+export function checkAmplify({ report }: CheckContext, { factor, broken }: AmplifyNode): number | "any" | null {
+  if (broken) return null;
+  return factor.text === "any" ? "any" : readCount(report, factor.text, factor, MAX_AMPLIFY, "amplify");
+}
+
+export function checkLimit(context: CheckContext, node: LimitNode, facts: Facts): CheckedLimit | null {
   const { report } = context;
   const { per, span } = node;
   const rate = readRate(report, node.rate);
   const burst = node.burst === null ? rate?.count : readCount(report, node.burst.text, node.burst, MAX_LIMIT_BURST, "burst");
   const key = per.kind === "source" ? readKey(report, per.key) : null;
-  const known = per.kind !== "identity" || hasIdentity(context, mode, per.span);
+  const known = per.kind !== "identity" || hasIdentity(context, facts, per.span);
   if (rate === null || burst === undefined || burst === null || !known) return null;
   if (per.kind !== "source") return { ...rate, burst, key: { kind: per.kind }, span };
   return key === null ? null : { ...rate, burst, key: { kind: "source", ...key }, span };
 }
 
-function hasIdentity({ report, hostOnly }: CheckContext, mode: Mode | null, span: Span): boolean {
+function hasIdentity({ report, hostOnly }: CheckContext, { proto, mode }: Facts, span: Span): boolean {
   noteHostOnly(hostOnly, "identity", "per identity", span);
   if (mode === "mtls" || mode === null) return true;
-  report.say("ING418", { on: "per identity" }, span);
+  report.say("ING418", { on: "per identity", proto }, span);
   return false;
 }

@@ -89,10 +89,16 @@ function built(tested: Tested, out: string, more: readonly (readonly [string, st
     results,
     policy,
   } = tested;
-  const ranges = info.listeners.flatMap((l) => l.ports).sort((a, b) => a.first - b.first);
-  const ports = ranges.map((r) => (r.first === r.last ? `${r.first}` : `${r.first}-${r.last}`));
+  const ports = (["tcp", "udp"] as const).flatMap((proto) => {
+    const ranges = info.listeners
+      .filter((l) => l.proto === proto)
+      .flatMap((l) => l.ports)
+      .sort((a, b) => a.first - b.first);
+    const texts = ranges.map((r) => (r.first === r.last ? `${r.first}` : `${r.first}-${r.last}`));
+    return texts.length === 0 ? [] : [`${proto} ${texts.slice(0, 12).join(", ")}${texts.length > 12 ? ", …" : ""}`];
+  });
   const allows = info.rules.filter((r) => r.action === "allow").length;
-  const listeners = `${info.listeners.length}${ports.length === 0 ? "" : ` (tcp ${ports.slice(0, 12).join(", ")}${ports.length > 12 ? ", …" : ""})`}`;
+  const listeners = `${info.listeners.length}${ports.length === 0 ? "" : ` (${ports.join("; ")})`}`;
   const n = (x: number): string => grouped(x);
   return {
     class: "ok",

@@ -22,11 +22,7 @@ export async function run(args: Arguments, { wallSeconds }: Surroundings): Promi
   const subject = subjectOf(file, args.flags.has("profile") ? profile : null);
   if (!subject.ok) return subject.error;
   const { module, loaded, root } = subject.value;
-  const request = parseRequest(
-    text,
-    loaded.info.listeners.map((l) => l.name),
-    wallSeconds,
-  );
+  const request = parseRequest(text, [...new Set(loaded.info.listeners.map((l) => l.name))], wallSeconds);
   if (!isRequest(request)) return request;
   const explanations = explainRequest(module, loaded, request);
   const words = [...new Set(explanations.map(verdictOf))];
@@ -150,6 +146,7 @@ function annotationText(annotations: readonly Annotations[]): string {
 function explanationJson(e: Explanation): unknown {
   return {
     listener: e.listener?.name ?? null,
+    proto: e.listener?.proto ?? null,
     annotations: e.listener?.annotations ?? null,
     verdict:
       e.decision.allowed ? "allow"
@@ -164,6 +161,6 @@ function explanationJson(e: Explanation): unknown {
   };
 }
 
-function ruleJson({ id, action, listener, dryrun, until, names, origins, annotations }: RuleInfo): unknown {
-  return { id, action, listener, dryrun, until, names, origins, annotations };
+function ruleJson({ id, action, listener, proto, dryrun, until, names, origins, annotations }: RuleInfo): unknown {
+  return { id, action, listener, proto, dryrun, until, names, origins, annotations };
 }

@@ -95,8 +95,12 @@ function listenerRow(l: ListenerInfo): readonly [string, string] {
   const service = l.service === l.name ? "" : ` service ${l.service}`;
   return [
     l.name,
-    `${l.proto} ${ports}${bind}${service}${l.mode === "tcp" ? "" : ` as ${l.mode}`}, backend ${backendText(l)}, at most ${count(l.capConnections, "connection")}`,
+    `${l.proto} ${ports}${bind}${service}${l.mode === "tcp" ? "" : ` as ${l.mode}`}, backend ${backendText(l)}, ${amplifyText(l)}at most ${count(l.capConnections, l.amplify === undefined ? "connection" : "flow")}`,
   ];
+}
+
+function amplifyText({ amplify }: ListenerInfo): string {
+  return amplify === undefined ? "" : `amplify ${amplify}, `;
 }
 
 function backendText({ backend }: ListenerInfo): string {
