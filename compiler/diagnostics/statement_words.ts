@@ -219,6 +219,7 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
   }),
   ING427: ({ both }) => ({
     message: "datagrams are not forwarded to a unix socket",
+    related: ["because of this"],
     help:
       both ?
         "let the service listen on a loopback address: `backend 127.0.0.1:5300`, or write an expose of its own for udp"
