@@ -14,13 +14,18 @@ import { openAudit, type Audit } from "./audit/audit.ts";
 import { createRecorder } from "./audit/recorder.ts";
 import type { GatewayClock } from "./clock.ts";
 import { allowedBackends, type Config } from "./config/read.ts";
-import { newCounters } from "./audit/counters.ts";
+import { bump, newCounters } from "./audit/counters.ts";
+import { createSuppression } from "./audit/suppressed.ts";
 import type { Context } from "./methods/context.ts";
 import { connectionCap, openFileLimit, watchDescriptors, type DescriptorWatch } from "./descriptors.ts";
+import { createFlows } from "./datagram/flows.ts";
+import { NodeDatagrams } from "./datagram/node_datagrams.ts";
+import { withFlows } from "./datagram/with_flows.ts";
 import { EXIT_REJECTED, failure, isFailure, type Failure } from "./exit.ts";
 import { readGuardKey } from "./intents/guard_key.ts";
 import { Leases } from "./intents/leases.ts";
 import { belongsTo, fileBelongsTo, listeningSockets, oncePerTurn, ROOT, type OwnershipSetup } from "./intents/ownership.ts";
+import { udpBelongsTo } from "./intents/udp_ownership.ts";
 import { peerCredentials, type ReadCredentials } from "./intents/peer_credentials.ts";
 import { createRefusals } from "./control/refusals.ts";
 import { openSockDiag } from "./intents/sock_diag.ts";
@@ -124,12 +129,18 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
     inForce, ports, recorder, counters, topDenied, clock, table,
     caps: { connections: cap, backend_connecting: config.caps.backend_connecting },
     lackedDescriptor: () => descriptors.lacked(),
+    suppression: createSuppression(config.audit.udp_denied_per_second, counters), makeRoom: () => flows.makeRoom(),
   });
   const isReset = resetReader();
-  const forwarder: Forwarder = nodeForwarder({ table, decider: admitter.decider, clock, isReset, timers: config.timers });
+  const streams: Forwarder = nodeForwarder({ table, decider: admitter.decider, clock, isReset, timers: config.timers });
+  const flows = createFlows({
+    table, decider: admitter.flowDecider, clock, timers: config.timers, afterTurn: setImmediate,
+    dropped: (because) => bump(counters.datagramsDropped, because), transport: (events) => new NodeDatagrams(events),
+  });
+  const forwarder = withFlows(streams, flows);
   const opener = createOpener({ ports, forwarder, recorder, maxPorts: config.caps.ports });
   const opening: OpeningsSetup = {
-    ports, leases, backends, opener, markers, hostAddresses, maxPorts: config.caps.ports, say, ending,
+    ports, leases, backends, opener, markers, hostAddresses, maxPorts: config.caps.ports, udpPlaces: flows.udpPlaces, say, ending,
     closedBecause: (info) => credentials.closedBecause(info),
   };
   const swapping: SwapSetup = {
@@ -143,7 +154,7 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
   });
   const context: Context = {
     config, allowedBackends: allowed, inForce, ports, leases, backends, forwarder, recorder,
-    refusals: createRefusals(recorder, counters, clock), counters, topDenied, ownership, reloader,
+    flows, refusals: createRefusals(recorder, counters, clock), counters, topDenied, ownership, reloader,
     changes: new CoordinatedChanges({ reloader, clock, counts: counters.changes, say }),
     isPrepared: (open) => swap.isPaused(open), withoutAddress: () => swapping.openings.absent(inForce.engine),
     keeper, clock, turns, startedMs: clock.monoMs(), withdrawn: watchWithdrawn({ leases, ports, clock, say }), guardKey, connectionCap: cap, draining,
@@ -177,10 +188,13 @@ function openKeeper({ stateDirectory, config, disk }: Pick<DaemonSetup, "stateDi
 
 function makeBackends({ config }: DaemonSetup, ports: Ports, ownership: OwnershipSetup, allowed: ReadonlySet<string>): Backends {
   const { credentials } = ownership;
-  return new Backends(notOwnSocket(process.pid, credentials, (address) => ports.isOwn(address)), (service, address) => {
+  return new Backends(notOwnSocket(process.pid, credentials, (address) => ports.isOwn("tcp", address)), (service, address) => {
     const uid = config.services[service]?.uid;
     if (uid === undefined || allowed.has(address.key)) return null;
     return address.kind === "unix" && credentials === null ? fileBelongsTo([uid, ROOT]) : belongsTo([uid, ROOT], ownership);
+  }, (service, address) => {
+    const uid = config.services[service]?.uid;
+    return uid === undefined || allowed.has(address.key) ? null : udpBelongsTo([uid, ROOT], ownership);
   });
 }
 

@@ -27,6 +27,7 @@ export function acceptEntry(table: ConnectionTable, row: number, open: OpenPort 
     connection: row,
     listener: info?.name,
     service: info?.service,
+    proto: info?.proto,
     local: open?.local ?? "",
     source: table.endpointOf(row),
     sni: name ?? undefined,
@@ -50,12 +51,13 @@ export function faultEntry(table: ConnectionTable, row: number, open: OpenPort |
 }
 
 /** The fields that every record of a connection has. */
-export function connectionFacts(table: ConnectionTable, row: number, open: OpenPort | undefined, generation: number): Pick<Entry, "generation" | "connection" | "listener" | "service" | "local" | "source"> {
+export function connectionFacts(table: ConnectionTable, row: number, open: OpenPort | undefined, generation: number): Pick<Entry, "generation" | "connection" | "listener" | "service" | "proto" | "local" | "source"> {
   return {
     generation,
     connection: row,
     listener: open?.serves.info.name,
     service: open?.serves.info.service,
+    proto: open?.serves.info.proto,
     local: open?.local ?? "",
     source: table.endpointOf(row),
   };

@@ -1,5 +1,6 @@
 // `metrics`: what is counted, in the text format of Prometheus 0.0.4. Names end in `_total` where a
 // value only rises; the count of a rule starts again when a reload changes what the rule says.
+import type { ListenerInfo } from "../../runtime/host/module.ts";
 import { closedExposes } from "./closed.ts";
 import type { Context, Endpoint } from "./context.ts";
 
@@ -11,7 +12,7 @@ type Labels = Readonly<Record<string, string | number>>;
 export const metrics: Endpoint = async (context) => ({ result: { text: metricsText(context) } });
 
 export function metricsText(context: Context): string {
-  const { inForce: { engine, generation }, counters, forwarder, leases, ports } = context;
+  const { inForce: { engine, generation }, counters, forwarder, flows, leases, ports } = context;
   const out: string[] = [];
   const family = (name: string, kind: "counter" | "gauge", help: string, rows: readonly (readonly [Labels, number])[]): void => {
     out.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${kind}`);
@@ -26,8 +27,8 @@ export function metricsText(context: Context): string {
   if (engine !== null) {
     const { sha256, treeSha256, listeners } = engine.info;
     family("ingressd_policy_info", "gauge", "the module and the tree hash of the policy in force", [[{ sha256, tree_sha256: treeSha256 }, 1]]);
-    family("ingressd_listener_connections", "gauge", "connections of an expose, as the module counts them", listeners.map(({ id, name }) => [{ listener: name }, engine.connections(id)]));
-    family("ingressd_listener_connections_cap", "gauge", "the cap of an expose", listeners.map(({ name, capConnections }) => [{ listener: name }, capConnections]));
+    family("ingressd_listener_connections", "gauge", "connections of an expose, as the module counts them", listeners.map((info) => [listenerLabels(info), engine.connections(info.id)]));
+    family("ingressd_listener_connections_cap", "gauge", "the cap of an expose", listeners.map((info) => [listenerLabels(info), info.capConnections]));
     family("ingressd_listener_closed", "gauge", "1 for an expose that stays closed because its certificate or authority can't be used", closedExposes(context).map(({ name }) => [{ listener: name }, 1]));
     const { used, places } = engine.limiterFill();
     one("ingressd_limiter_entries", "gauge", "places of the limiter in use", used);
@@ -46,10 +47,13 @@ export function metricsText(context: Context): string {
   one("ingressd_leases", "gauge", "registrations in force", leases.size);
   one("ingressd_withdrawn_ports", "gauge", "ports that a service has bound by itself and still has, without a lease", context.withdrawn.open().length);
   family("ingressd_certificate_not_after_seconds", "gauge", "UTC seconds at which a certificate or authority in use ends", context.certificates().map(({ kind, name, notAfter }) => [{ kind, name }, notAfter.getTime() / 1000]));
+  family("ingressd_flows", "gauge", "flows of datagrams that are open, among the connections", [[{ state: "fresh" }, flows.fresh], [{ state: "proven" }, flows.live - flows.fresh]]);
+  byKey("ingressd_datagrams_dropped_total", "because", "datagrams that were not forwarded", counters.datagramsDropped);
   byKey("ingressd_connection_ends_total", "end", "how admitted connections ended", counters.ends);
   family("ingressd_bytes_total", "counter", "bytes of ended connections", [[{ from: "clients" }, counters.bytesFromClients], [{ from: "backends" }, counters.bytesFromBackends]]);
   one("ingressd_audit_records_total", "counter", "audit records written", counters.auditRecords);
   one("ingressd_audit_dropped_total", "counter", "decisions without a record", counters.auditDropped);
+  one("ingressd_audit_suppressed_total", "counter", "refused datagrams beyond audit.udp_denied_per_second", counters.auditSuppressed);
   one("ingressd_refusals_unrecorded_total", "counter", "refused registrations and messages beyond the rate at which they are recorded", counters.refusalsUnrecorded);
   one("ingressd_clients_turned_away_total", "counter", "connections to control and registration sockets and HTTP that were closed unheard", counters.clientsTurnedAway);
   one("ingressd_deny_markers_suppressed_total", "counter", "deny markers that the rate limit suppressed", counters.denyMarkersSuppressed);
@@ -65,6 +69,11 @@ export function unready({ inForce: { engine }, draining }: Pick<Context, "inForc
   if (draining()) return "the gateway is shutting down";
   if (engine === null) return "no policy is in force";
   return engine.poisoned ? "the policy module failed inside: everything is refused until a reload" : null;
+}
+
+/** Two listeners may have one name, one of tcp and one of udp. */
+function listenerLabels({ name, proto }: ListenerInfo): Labels {
+  return proto === "udp" ? { listener: name, proto } : { listener: name };
 }
 
 function labelText(labels: Labels): string {

@@ -135,7 +135,7 @@ class Round {
     const { engine, numbered } = this.#setup;
     const open = numbered(socket);
     if (open !== undefined) this.#served.set(socket, open.serves);
-    const id = open === undefined ? -1 : engine.listenerAt("tcp", open.port, open.address);
+    const id = open === undefined ? -1 : engine.listenerAt(open.proto, open.port, open.address);
     // Another service behind the same port is not what the client was let in to.
     const same = engine.info.listeners[id]?.service === open?.serves.info.service;
     this.#listeners.set(socket, same ? id : -1);
@@ -152,6 +152,7 @@ class Round {
       connection: row,
       listener: serves?.info.name,
       service: serves?.info.service,
+      proto: serves?.info.proto,
       local: serves?.local ?? "",
       source: table.endpointOf(row),
       detail: decision.code,

@@ -57,7 +57,7 @@ test("the owner of a connection is known at once, or looked up again when the so
   if (typeof address === "string") throw new Error(address);
   const verdicts = (far: FarEnd | null, rows: readonly Listener[][]): unknown[] => {
     let call = 0;
-    const setup: OwnershipSetup = { credentials: null, listening: () => [], sockets: { listeners: () => rows[call++] ?? null, farEnd: () => far, isBound: () => null } };
+    const setup: OwnershipSetup = { credentials: null, listening: () => [], sockets: { listeners: () => rows[call++] ?? null, farEnd: () => far, isBound: () => null, udpSockets: () => null } };
     const verify = belongsTo([OWNER, ROOT], setup);
     return rows.map(() => verify(nearEnd(), address));
   };
