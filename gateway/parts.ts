@@ -13,6 +13,7 @@ import { TopDenied } from "./admit/top_denied.ts";
 import { openAudit, type Audit } from "./audit/audit.ts";
 import { createRecorder } from "./audit/recorder.ts";
 import type { GatewayClock } from "./clock.ts";
+import { changedKeys } from "./config/changed.ts";
 import { allowedBackends, type Config } from "./config/read.ts";
 import { bump, newCounters } from "./audit/counters.ts";
 import { createSuppression } from "./audit/suppressed.ts";
@@ -32,8 +33,10 @@ import { openSockDiag } from "./intents/sock_diag.ts";
 import { watchWithdrawn } from "./intents/withdrawn.ts";
 import { resetReader } from "./forward/reset.ts";
 import type { HostAddress } from "./listen/addresses.ts";
-import type { Forwarder } from "./connection/forwarder.ts";
-import { nodeForwarder } from "./listen/node_forwarder.ts";
+import type { KernelCalls } from "./kernel/calls.ts";
+import type { Chosen } from "./kernel/choice.ts";
+import { kernelForwarder } from "./kernel/kernel_forwarder.ts";
+import { nodeForwarder, type ForwarderSetup } from "./listen/node_forwarder.ts";
 import { createOpener } from "./listen/open.ts";
 import { Ports } from "./listen/ports.ts";
 import { createMarkers } from "./audit/markers.ts";
@@ -67,6 +70,10 @@ export interface DaemonSetup {
   readonly participants?: readonly Participant[];
   /** How state reaches the disk; another one only where a test stops it in between. */
   readonly disk?: Disk;
+  /** The kernel's calls in place of those of this machine: where a test makes them fail. */
+  readonly calls?: KernelCalls;
+  /** The configuration as it would be read now. */
+  readonly configNow?: () => Result<Config, Failure>;
 }
 
 /** The gateway's own sockets, beside the ports of a policy; filled in as they are opened. */
@@ -99,7 +106,7 @@ interface Given {
 }
 
 /** `ending` is aborted as soon as the gateway is to end; `draining` says so, too, once it has served. */
-export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () => boolean): Result<Parts, Failure> {
+export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSignal, draining: () => boolean): Result<Parts, Failure> {
   const given = readGiven(setup);
   if (!given.ok) return given;
   const { cap, guardKey, keeper } = given.value;
@@ -132,7 +139,8 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
     suppression: createSuppression(config.audit.udp_denied_per_second, counters), makeRoom: () => flows.makeRoom(),
   });
   const isReset = resetReader();
-  const streams: Forwarder = nodeForwarder({ table, decider: admitter.decider, clock, isReset, timers: config.timers });
+  const forwarding: ForwarderSetup = { table, decider: admitter.decider, clock, isReset, timers: config.timers };
+  const streams = chosen.calls === null ? nodeForwarder(forwarding) : kernelForwarder({ ...forwarding, calls: chosen.calls });
   const flows = createFlows({
     table, decider: admitter.flowDecider, clock, timers: config.timers, afterTurn: setImmediate,
     dropped: (because) => bump(counters.datagramsDropped, because), transport: (events) => new NodeDatagrams(events),
@@ -159,7 +167,8 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
     isPrepared: (open) => swap.isPaused(open), withoutAddress: () => swapping.openings.absent(inForce.engine),
     keeper, clock, turns, startedMs: clock.monoMs(), withdrawn: watchWithdrawn({ leases, ports, clock, say }), guardKey, connectionCap: cap, draining,
     opener, markers, reopen: () => reopen(audit, say), certificates: () => credentials.ends(),
-    closedBecause: (info) => credentials.closedNow(info), hostAddresses,
+    closedBecause: (info) => credentials.closedNow(info), hostAddresses, chosen,
+    configChanged: () => changedSince(config, setup.configNow, say),
   };
   return ok({
     context, own, audit, admitter, credentials, descriptors, reconciler: new Reconciler(swapping), peers, readsResets: isReset !== null,
@@ -196,6 +205,14 @@ function makeBackends({ config }: DaemonSetup, ports: Ports, ownership: Ownershi
     const uid = config.services[service]?.uid;
     return uid === undefined || allowed.has(address.key) ? null : udpBelongsTo([uid, ROOT], ownership);
   });
+}
+
+/** Says which keys of the configuration have another value by now, because it is read at the start only. */
+function changedSince(config: Config, configNow: DaemonSetup["configNow"], say: (sentence: string) => void): void {
+  const now = configNow?.();
+  if (now?.ok === false) say(`the configuration can't be read any more (${now.error.message}): the one of the start stays in force until a restart, which would fail`);
+  const changed = now?.ok === true ? changedKeys(config, now.value) : [];
+  if (changed.length > 0) say(`the configuration has changed (${changed.join(", ")}), and is read at the start only: restart ingressd`);
 }
 
 function reopen(audit: Audit, say: (sentence: string) => void): string | null {

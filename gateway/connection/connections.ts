@@ -12,7 +12,7 @@ import type { Forwarder, ListenFailure, ListeningSocket, Local } from "./forward
 import * as open from "./open.ts";
 import * as reading from "./reading.ts";
 import * as securing from "./securing.ts";
-import type { Listening, Stage, Timers } from "./stage.ts";
+import { endFaulty, type Listening, type Stage, type Timers } from "./stage.ts";
 import { CLOSING, CONNECTING, OPEN, READING, SECURING } from "./states.ts";
 import type { ConnectionTable } from "./table.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
@@ -44,6 +44,7 @@ export function createConnections(setup: ConnectionsSetup): Forwarder {
     fromBackend: (row, bytes) => open.fromBackend(s, row, bytes),
     secondHello: (row, fault) => open.secondHello(s, row, fault),
     ended: (row, reset) => open.ended(s, row, reset),
+    faulted: (row, detail) => endFaulty(s, row, detail),
   });
   const s: Stage = { table, transport, decider, clock, timers, afterTurn, listening: new Map(), queued: new Set(), drainers: [], live: 0 };
   let sockets = 0;

@@ -77,7 +77,7 @@ function freeRow(s: Stage, row: number, end: End | null): void {
 }
 
 /** INVARIANT: an event that a state does not have is a refusal with a record, and never goes by. */
-function endFaulty(s: Stage, row: number, detail: string): void {
+export function endFaulty(s: Stage, row: number, detail: string): void {
   const { table, decider } = s;
   const refusal: Refusal = { denial: denial(CODE_INTERNAL), by: null, detail };
   const context = table.context[row];

@@ -74,4 +74,6 @@ export interface TransportEvents {
   secondHello(row: number, fault: SecondHelloFault): void;
   /** Both sides of a relayed connection are gone; the side that broke off, if one did. */
   ended(row: number, reset: "client" | "backend" | null): void;
+  /** The transport failed at this connection alone, by a bug of ours; NO_ROW where it has no row yet. */
+  faulted(row: number, detail: string): void;
 }

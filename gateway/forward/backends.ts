@@ -1,13 +1,17 @@
 // Backends in use, one object for each address, so that the cap of connections under way to a
 // backend counts them whichever listener they come from.
 import type { Socket } from "node:net";
+import type { OwnSocket } from "../../runtime/shell/libc.ts";
 import type { BackendAddress } from "./backend.ts";
 
 /** The far side can't be identified for certain, and will be if the connection is made anew. */
 export const AGAIN: unique symbol = Symbol("again");
 
+/** The gateway's socket of a connection to a backend. */
+export type NearEnd = Socket | (OwnSocket & Pick<Socket, "localAddress" | "localPort">);
+
 /** Says at a connect whether the far side is (still) who it must be; a string is why not. */
-export type Verify = (socket: Socket, address: BackendAddress) => string | typeof AGAIN | null;
+export type Verify = (socket: NearEnd, address: BackendAddress) => string | typeof AGAIN | null;
 
 /** Says who has bound a udp backend, where it is not (any more) who it must be. Such a socket has no connection that could be looked at. */
 export type OwnerCheck = (address: BackendAddress) => string | null;

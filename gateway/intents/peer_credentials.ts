@@ -1,7 +1,7 @@
 // SO_PEERCRED of a unix socket through koffi, which is optional: without it nobody's identity
 // is guessed, and what needs it is refused with a sentence.
 import type { Socket } from "node:net";
-import { descriptorOf, openLibc } from "../../runtime/shell/libc.ts";
+import { descriptorOf, openLibc, type OwnSocket } from "../../runtime/shell/libc.ts";
 
 export interface PeerCredentials {
   readonly pid: number;
@@ -10,7 +10,7 @@ export interface PeerCredentials {
 }
 
 /** The process that connected, or that listens on the far end; null when the kernel does not say. */
-export type ReadCredentials = (socket: Socket) => PeerCredentials | null;
+export type ReadCredentials = (socket: Socket | OwnSocket) => PeerCredentials | null;
 
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;

@@ -11,11 +11,11 @@ import type { IsReset } from "../forward/reset.ts";
 import type { Permit } from "../../runtime/host/decision.ts";
 import type { FirstFlights } from "../tls/first_flights.ts";
 import { secure, type Securing, type TlsContext, type TlsOutcome } from "../tls/secure.ts";
+import { BACKLOG } from "./backlog.ts";
 import { peerOf } from "./peer.ts";
 
-const BACKLOG = 511;
 const KEEPALIVE_LEAST_MS = 1_000;
-const MARKS = { allowHalfOpen: true, writableHighWaterMark: MARK_BYTES, readableHighWaterMark: MARK_BYTES };
+export const MARKS = { allowHalfOpen: true, writableHighWaterMark: MARK_BYTES, readableHighWaterMark: MARK_BYTES };
 
 const ROW = Symbol("row");
 const OWNER = Symbol("owner");
@@ -74,6 +74,12 @@ export class NodeTransport implements Transport {
     const row = this.events.accepted(listening, peerOf(client));
     if (row === NO_ROW) breakOff(client);
     else this.clients[row] = this.#marked(client, row);
+  }
+
+  /** Takes over a client that another transport accepted, and has not read on since `secure`'s first bytes. */
+  adopt(row: number, client: Socket): void {
+    client.on("error", ignore);
+    this.clients[row] = this.#marked(client, row);
   }
 
   #marked(socket: Socket, row: number): RowSocket {

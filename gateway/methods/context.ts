@@ -18,6 +18,7 @@ import type { OpenPort, Ports } from "../listen/ports.ts";
 import type { CoordinatedChanges } from "../reload/coordinated.ts";
 import type { Flows } from "../datagram/flows.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
+import type { Chosen } from "../kernel/choice.ts";
 import type { Keeper } from "../reload/keeper.ts";
 import type { Reloader } from "../reload/reload.ts";
 import type { CredentialEnd } from "../tls/credentials.ts";
@@ -67,6 +68,10 @@ export interface Context {
   /** Why a listener of the policy in force stays closed; null where it may be open. */
   readonly closedBecause: (info: ListenerInfo) => string | null;
   readonly hostAddresses: () => readonly HostAddress[];
+  /** Which forwarder serves. */
+  readonly chosen: Chosen;
+  /** To be called at a reload that somebody requested: says which keys of the configuration it does not take over. */
+  readonly configChanged: () => void;
 }
 
 export type Endpoint = (context: Context, client: Client, params: unknown) => Promise<Answer>;

@@ -23,6 +23,7 @@ export function metricsText(context: Context): string {
     family(name, "counter", help, [...map].map(([key, value]) => [{ [label]: key }, value]));
 
   one("ingressd_ready", "gauge", "1 while connections are served: see /readyz", unready(context) === null ? 1 : 0);
+  family("ingressd_forwarder_info", "gauge", "what accepts, dials and moves bytes: the kernel's calls, or Node's sockets", [[{ forwarder: context.chosen.name }, 1]]);
   one("ingressd_policy_generation", "gauge", "generation of the policy in force", generation);
   if (engine !== null) {
     const { sha256, treeSha256, listeners } = engine.info;

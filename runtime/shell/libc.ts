@@ -35,6 +35,17 @@ export interface Libc {
   openat2(number: number, folder: number, path: Uint8Array, how: Uint8Array, bytes: number): number;
   /** Any other function, by its prototype, with its plain result. */
   func(prototype: string): Native;
+  /** The error number of the call just before. */
+  errno(): number;
+  /** Calls back from Node's event loop while `fd` can be read. An exception in the callback is lost. */
+  watch(fd: number, readable: () => void): Watch;
+}
+
+export interface Watch {
+  close(): void;
+  /** The event loop ends with it, or without. */
+  ref(): void;
+  unref(): void;
 }
 
 /** As getsockopt(2). `bytes` is the room in `value`, and afterwards what was filled. */
@@ -48,6 +59,7 @@ export type Native = ((...args: readonly unknown[]) => unknown) & {
 interface Koffi {
   load(path: null): { func(prototype: string): Native };
   errno(): number;
+  readonly node: { poll(fd: number, readable: () => void): Watch };
 }
 
 /** Null where koffi is not installed or has no binary for this machine, and on another system than Linux, whose numbers callers use. */
@@ -104,15 +116,23 @@ function functionsOf(koffi: Koffi): Libc {
     syscallBytes: declare("long syscall(long, long, void *)"),
     openat2: declare("long syscall(long, long, void *, void *, long)"),
     func: (prototype) => library.func(prototype),
+    errno: () => koffi.errno(),
+    watch: (fd, readable) => koffi.node.poll(fd, readable),
   };
 }
 
 function isKoffi(value: unknown): value is Koffi {
-  return typeof value === "object" && value !== null && "load" in value && "errno" in value;
+  return typeof value === "object" && value !== null && "load" in value && "errno" in value && "node" in value;
+}
+
+/** A socket that is not Node's. */
+export interface OwnSocket {
+  readonly fd: number;
 }
 
 /** Node has no public way to a socket's descriptor. Null where the socket has none any more. */
-export function descriptorOf(socket: Socket): number | null {
+export function descriptorOf(socket: Socket | OwnSocket): number | null {
+  if ("fd" in socket) return socket.fd;
   const handle: unknown = "_handle" in socket ? socket._handle : null;
   if (typeof handle !== "object" || handle === null || !("fd" in handle)) return null;
   return typeof handle.fd === "number" && handle.fd >= 0 ? handle.fd : null;

@@ -14,6 +14,8 @@ import { startDaemon, type Daemon } from "../../gateway/daemon.ts";
 import type { Failure } from "../../gateway/exit.ts";
 import type { Disk } from "../../runtime/shell/disk.ts";
 import type { Participant } from "../../gateway/participant.ts";
+import type { KernelCalls } from "../../gateway/kernel/calls.ts";
+import { usableCalls } from "../../gateway/kernel/self_test.ts";
 import { interfaceAddresses } from "../../gateway/listen/addresses.ts";
 import type { Address } from "../../runtime/net/address.ts";
 import { atEnd } from "../suite.ts";
@@ -109,7 +111,18 @@ export interface UnderSetup {
   readonly participants?: readonly Participant[];
   /** The wall clock, where it is to move apart from the monotonic one. */
   readonly wall?: () => number;
+  /** Else the environment's TEST_FORWARDER, or what the gateway takes by itself. */
+  readonly forwarder?: ForwarderName;
+  /** The kernel's forwarder, with calls that fail where the test says so. */
+  readonly calls?: KernelCalls;
 }
+
+export type ForwarderName = "kernel" | "node";
+/** Of the environment, for every gateway that a test starts without naming its forwarder. */
+export const GIVEN_FORWARDER = process.env["TEST_FORWARDER"];
+
+/** Those that this machine has. */
+export const FORWARDERS: readonly ForwarderName[] = (await usableCalls()).ok ? ["kernel", "node"] : ["node"];
 
 /** Closed to others, and gone when the test's process ends. */
 export function temporaryFolder(): string {
@@ -125,7 +138,7 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
   const auditPath = join(folder, "audit.jsonl");
   const controlPath = join(folder, "run", "control.sock");
   const clock = manualClock(setup.wall ?? null);
-  const text = setup.config ?? "";
+  const text = withForwarder(setup.config ?? "", setup.forwarder ?? GIVEN_FORWARDER);
   const parsed = parseConfig(text.includes("[audit]") ? text.replace("AUDIT", auditPath) : `${text}\n[audit]\nfile = "${auditPath}"\n`, "test.toml");
   if (!parsed.ok) throw new Error(parsed.error.message);
   const config = parsed.value;
@@ -144,6 +157,7 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
     hostAddresses: setup.hostAddresses ?? interfaceAddresses,
     print: (line) => markers.push(line),
     say: (sentence) => said.push(sentence),
+    ...(setup.calls !== undefined && { calls: setup.calls }),
   });
   if (!started.ok) {
     rmSync(folder, { recursive: true, force: true });
@@ -165,6 +179,11 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
   };
   atEnd(() => under.stop());
   return under;
+}
+
+/** Puts the key before the first table, unless the text has it. */
+export function withForwarder(config: string, forwarder: string | undefined): string {
+  return forwarder === undefined || /^forwarder = /m.test(config) ? config : `forwarder = "${forwarder}"\n${config}`;
 }
 
 function readRecord(line: string): Record {

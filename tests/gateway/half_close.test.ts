@@ -5,14 +5,18 @@ import type { Socket } from "node:net";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { HIGH_WATER_BYTES, READ_BYTES } from "../../gateway/forward/relay.ts";
-import { backend, eventually, freePort, running, visit, type BackendUnderTest, type Under } from "./gateway_under_test.ts";
+import { backend, eventually, FORWARDERS, freePort, running, visit, type BackendUnderTest, type ForwarderName, type Under } from "./gateway_under_test.ts";
 
-const test = suite("half_close");
+const one = suite("half_close");
 
-async function gatewayTo(behind: BackendUnderTest, config = ""): Promise<{ gateway: Under; port: number }> {
+function test(name: string, body: (forwarder: ForwarderName) => Promise<void>): void {
+  for (const forwarder of FORWARDERS) one(`${forwarder}: ${name}`, () => body(forwarder));
+}
+
+async function gatewayTo(forwarder: ForwarderName, behind: BackendUnderTest, config = ""): Promise<{ gateway: Under; port: number }> {
   const port = await freePort();
   const gateway = await running({
-    config,
+    config, forwarder,
     policy: `edition 1
 expose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow from any }`,
   });
@@ -33,7 +37,7 @@ function readAll(socket: Socket): Promise<Buffer[]> {
   });
 }
 
-test("the client ends first: the backend still answers, with exact bytes", async () => {
+test("the client ends first: the backend still answers, with exact bytes", async (forwarder) => {
   const sent = randomBytes(3_000_000);
   const answer = randomBytes(2_000_000);
   const received: string[] = [];
@@ -44,7 +48,7 @@ test("the client ends first: the backend still answers, with exact bytes", async
       socket.end(answer);
     });
   });
-  const { gateway, port } = await gatewayTo(behind);
+  const { gateway, port } = await gatewayTo(forwarder, behind);
   const { socket, closed } = visit(port);
   const reading = readAll(socket);
   socket.end(sent);
@@ -59,14 +63,14 @@ test("the client ends first: the backend still answers, with exact bytes", async
   behind.close();
 });
 
-test("the backend ends first: the client may still send, with exact bytes", async () => {
+test("the backend ends first: the client may still send, with exact bytes", async (forwarder) => {
   const sent = randomBytes(2_500_000);
   const received: string[] = [];
   const behind = await backend("", (socket) => {
     socket.end("bye");
     void readAll(socket).then((chunks) => received.push(digest(chunks)));
   });
-  const { gateway, port } = await gatewayTo(behind);
+  const { gateway, port } = await gatewayTo(forwarder, behind);
   const { socket, closed } = visit(port);
   assert.is(Buffer.concat(await readAll(socket)).toString(), "bye");
   socket.end(sent);
@@ -77,14 +81,14 @@ test("the backend ends first: the client may still send, with exact bytes", asyn
   behind.close();
 });
 
-test("a reset is a reset on the other side, never a clean end of half the bytes", async () => {
+test("a reset is a reset on the other side, never a clean end of half the bytes", async (forwarder) => {
   const ends: string[] = [];
   const behind = await backend("hello", (socket) => {
     socket.resume();
     socket.once("end", () => ends.push("end"));
     socket.once("close", () => ends.push("close"));
   });
-  const { gateway, port } = await gatewayTo(behind);
+  const { gateway, port } = await gatewayTo(forwarder, behind);
   const { socket, first } = visit(port);
   await first;
   socket.resetAndDestroy();
@@ -95,9 +99,9 @@ test("a reset is a reset on the other side, never a clean end of half the bytes"
   behind.close();
 });
 
-test("a backend that never reads can't grow memory", async () => {
+test("a backend that never reads can't grow memory", async (forwarder) => {
   const behind = await backend("", (socket) => socket.pause());
-  const { gateway, port } = await gatewayTo(behind);
+  const { gateway, port } = await gatewayTo(forwarder, behind);
   const { socket } = visit(port);
   const block = Buffer.alloc(1024 * 1024);
   let taken = 0;
@@ -123,7 +127,7 @@ test("a backend that never reads can't grow memory", async () => {
   behind.close();
 });
 
-test("a client that never reads can't grow memory either", async () => {
+test("a client that never reads can't grow memory either", async (forwarder) => {
   const behind = await backend("", (socket) => {
     const block = Buffer.alloc(1024 * 1024);
     const more = (): void => void socket.write(block, (error) => {
@@ -131,7 +135,7 @@ test("a client that never reads can't grow memory either", async () => {
     });
     more();
   });
-  const { gateway, port } = await gatewayTo(behind);
+  const { gateway, port } = await gatewayTo(forwarder, behind);
   const { socket } = visit(port);
   socket.pause();
   let still = 0;
@@ -148,9 +152,9 @@ test("a client that never reads can't grow memory either", async () => {
   behind.close();
 });
 
-test("idle, lifetime and backend timers", async () => {
+test("idle, lifetime and backend timers", async (forwarder) => {
   const behind = await backend("hello");
-  const { gateway, port } = await gatewayTo(behind, "[timers]\nidle_ms = 5000\nlifetime_ms = 20000");
+  const { gateway, port } = await gatewayTo(forwarder, behind, "[timers]\nidle_ms = 5000\nlifetime_ms = 20000");
   const idle = visit(port);
   const busy = visit(port);
   await Promise.all([idle.first, busy.first]);
@@ -171,10 +175,10 @@ test("idle, lifetime and backend timers", async () => {
   behind.close();
 });
 
-test("a backend that refuses closes the client; the decision stays an allow", async () => {
+test("a backend that refuses closes the client; the decision stays an allow", async (forwarder) => {
   const behind = await backend("hello");
   behind.close();
-  const { gateway, port } = await gatewayTo(behind);
+  const { gateway, port } = await gatewayTo(forwarder, behind);
   const { first, closed } = visit(port);
   assert.is(await first, "");
   await closed;
@@ -184,4 +188,4 @@ test("a backend that refuses closes the client; the decision stays an allow", as
   await gateway.stop();
 });
 
-test.run();
+one.run();

@@ -14,9 +14,14 @@ import { put, putAuthority } from "../tls/tls_under_test.ts";
 import { breakOff } from "../../gateway/forward/relay.ts";
 import { overlay } from "../../gateway/tls/tls_end.ts";
 import type { End } from "../../gateway/end.ts";
-import { eventually, freePort, listening, moduleOf, running, temporaryFolder, type Under } from "./gateway_under_test.ts";
+import { eventually, FORWARDERS, freePort, listening, moduleOf, running, temporaryFolder, type ForwarderName, type Under } from "./gateway_under_test.ts";
 
-const test = suite("reset behind data");
+const one = suite("reset behind data");
+
+function test(name: string, body: (forwarder: ForwarderName) => Promise<void>): void {
+  for (const forwarder of FORWARDERS) one(`${forwarder}: ${name}`, () => body(forwarder));
+}
+
 const HALF = Buffer.alloc(50_000, "half ");
 const ROUNDS = 5;
 const MODES = ["tcp", "passthrough", "tls", "mtls"] as const;
@@ -41,7 +46,7 @@ interface Side {
 
 const watched = ({ socket, wire }: Side): ReturnType<typeof watch> => watch(socket, wire);
 
-async function world(mode: Mode, how: { readonly config?: string } = {}): Promise<World> {
+async function world(forwarder: ForwarderName, mode: Mode, how: { readonly config?: string } = {}): Promise<World> {
   const folder = temporaryFolder();
   const [site, clients] = [authority("site root"), authority("client root")];
   const shown = leaf(site, { names: [dns("www.example.com")] });
@@ -71,7 +76,7 @@ async function world(mode: Mode, how: { readonly config?: string } = {}): Promis
   const policy = (rule: string): string => `edition 1\nexpose web on tcp ${port}${as} { backend ${behind} ${shows} ${authorities} ${rule} }`;
   const rule = mode === "mtls" ? 'allow from any client uri "spiffe://corp.example/ops"' : "allow from any";
   const gateway = await running({
-    folder, policy: policy(rule),
+    forwarder, folder, policy: policy(rule),
     config: `${how.config ?? ""}\n[certs.web]\ncert = "${folder}/web.pem"\nkey = "${folder}/web.key"\n[cas.corp]\nfile = "${folder}/corp.pem"\n`,
   });
   return {
@@ -112,8 +117,8 @@ async function world(mode: Mode, how: { readonly config?: string } = {}): Promis
 }
 
 for (const mode of MODES) {
-  test(`${mode}: the backend breaks off behind its data`, async () => {
-    const w = await world(mode);
+  test(`${mode}: the backend breaks off behind its data`, async (forwarder) => {
+    const w = await world(forwarder, mode);
     for (let round = 0; round < ROUNDS; round++) {
       const client = await w.client();
       const came = watched(client);
@@ -129,8 +134,8 @@ for (const mode of MODES) {
     await w.stop();
   });
 
-  test(`${mode}: the client breaks off behind its data`, async () => {
-    const w = await world(mode);
+  test(`${mode}: the client breaks off behind its data`, async (forwarder) => {
+    const w = await world(forwarder, mode);
     for (let round = 0; round < ROUNDS; round++) {
       const { socket, raw } = await w.client();
       const came = watched(await w.accepted());
@@ -143,8 +148,8 @@ for (const mode of MODES) {
     await w.stop();
   });
 
-  test(`${mode}: what ends stays an end, with all its bytes, and the other direction goes on`, async () => {
-    const w = await world(mode);
+  test(`${mode}: what ends stays an end, with all its bytes, and the other direction goes on`, async (forwarder) => {
+    const w = await world(forwarder, mode);
     for (const first of ["client", "backend"] as const) {
       const client = await w.client();
       const backend = await w.accepted();
@@ -159,8 +164,8 @@ for (const mode of MODES) {
     await w.stop();
   });
 
-  test(`${mode}: what the gateway cuts is broken off on both sides`, async () => {
-    const w = await world(mode, { config: "[timers]\nidle_ms = 5000" });
+  test(`${mode}: what the gateway cuts is broken off on both sides`, async (forwarder) => {
+    const w = await world(forwarder, mode, { config: "[timers]\nidle_ms = 5000" });
     const cuts: readonly (readonly [end: End, cut: () => unknown])[] = [
       ["idle", () => w.gateway.clock.advance(6_000)],
       ["rechecked", () => w.place(mode === "mtls" ? 'allow from 192.0.2.1 client uri "spiffe://corp.example/ops"' : "allow from 192.0.2.1")],
@@ -179,7 +184,7 @@ for (const mode of MODES) {
   });
 }
 
-test("a unix backend that closes with unread data has broken off, and one that ends has not", async () => {
+test("a unix backend that closes with unread data has broken off, and one that ends has not", async (forwarder) => {
   // A process of its own: the gateway never connects to a socket of its own process.
   const program = `let last; const server = require("node:net").createServer({ pauseOnConnect: true }, (s) => { last = s; s.write("x".repeat(50000)); });
 process.on("message", () => last.destroy());
@@ -189,7 +194,7 @@ server.listen(process.argv[1], () => process.send("listens"));`;
   const child = spawn(process.execPath, ["-e", program, path], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
   await once(child, "message");
   const port = await freePort();
-  const gateway = await running({ folder, policy: `edition 1\nexpose web on tcp ${port} { backend unix "${path}" allow from any }` });
+  const gateway = await running({ forwarder, folder, policy: `edition 1\nexpose web on tcp ${port} { backend unix "${path}" allow from any }` });
   const { table } = gateway.daemon.forwarder;
   for (const [seen, sent] of [["reset", "never read"], ["end", ""]] as const) {
     for (let round = 0; round < ROUNDS; round++) {
@@ -207,8 +212,8 @@ server.listen(process.argv[1], () => process.send("listens"));`;
   child.kill();
 });
 
-test("a reset waits while its side is not read: it is seen after the data", async () => {
-  const w = await world("tcp");
+test("a reset waits while its side is not read: it is seen after the data", async (forwarder) => {
+  const w = await world(forwarder, "tcp");
   const client = await w.client();
   const { socket: backend } = await w.accepted();
   client.socket.pause();
@@ -228,8 +233,8 @@ test("a reset waits while its side is not read: it is seen after the data", asyn
   await w.stop();
 });
 
-test("a client that has ended, and resets when it is answered, has ended: its upload is whole", async () => {
-  const w = await world("tcp");
+test("a client that has ended, and resets when it is answered, has ended: its upload is whole", async (forwarder) => {
+  const w = await world(forwarder, "tcp");
   const { socket } = await w.client();
   const side = await w.accepted();
   const backend = side.socket;
@@ -243,9 +248,9 @@ test("a client that has ended, and resets when it is answered, has ended: its up
   await w.stop();
 });
 
-test("TLS that ends without a close_notify was cut, and what came before goes on first", async () => {
+test("TLS that ends without a close_notify was cut, and what came before goes on first", async (forwarder) => {
   for (const mode of ["tls", "mtls"] as const) {
-    const w = await world(mode);
+    const w = await world(forwarder, mode);
     const ways: readonly (readonly [what: string, seen: Seen, disconnect: (client: Side) => void])[] = [
       ["the end of TCP alone", "reset", ({ raw }) => raw.end()],
       ["a close_notify, then the end of TCP", "end", ({ socket }) => socket.end()],
@@ -287,13 +292,13 @@ test("TLS that ends without a close_notify was cut, and what came before goes on
   }
 });
 
-test("a backend's process that is killed over a request that it has not read has broken off", async () => {
+test("a backend's process that is killed over a request that it has not read has broken off", async (forwarder) => {
   const program = `const server = require("node:net").createServer({ pauseOnConnect: true }, (s) => { s.write("x".repeat(50000)); });
 server.listen(0, "127.0.0.1", () => console.log(server.address().port));`;
   const child = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "inherit"] });
   const printed: readonly unknown[] = await once(child.stdout, "data");
   const port = await freePort();
-  const gateway = await running({ policy: `edition 1\nexpose web on tcp ${port} { backend 127.0.0.1:${Number(String(printed[0]))} allow from any }` });
+  const gateway = await running({ forwarder, policy: `edition 1\nexpose web on tcp ${port} { backend 127.0.0.1:${Number(String(printed[0]))} allow from any }` });
   const socket = connectPlain({ port, host: "127.0.0.1", allowHalfOpen: true });
   const came = watch(socket, null);
   socket.write("a request");
@@ -304,7 +309,7 @@ server.listen(0, "127.0.0.1", () => console.log(server.address().port));`;
   await gateway.stop();
 });
 
-test("what is broken off while TLS ends the transport is closed all the same", async () => {
+one("what is broken off while TLS ends the transport is closed all the same", async () => {
   const shown = leaf(authority("site root"), { names: [dns("www.example.com")] });
   const errors: string[] = [];
   const ends: Promise<unknown>[] = [];
@@ -330,4 +335,4 @@ test("what is broken off while TLS ends the transport is closed all the same", a
   server.close();
 });
 
-test.run();
+one.run();

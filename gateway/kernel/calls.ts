@@ -1,0 +1,147 @@
+// The system calls of the kernel transport: the only file of this folder that declares functions for koffi. Each gives
+// its result, or a negative error number, which is read right after the call. Structures are bytes or words that the
+// caller lays out. Every descriptor that is made here is closed by an exec.
+import { openLibc, type Watch } from "../../runtime/shell/libc.ts";
+
+export interface KernelCalls {
+  socket(domain: number, type: number): number;
+  /** Two connected unix sockets; their descriptors come in `pair`. */
+  socketpair(type: number, pair: Int32Array): number;
+  bind(fd: number, address: Uint8Array): number;
+  listen(fd: number, backlog: number): number;
+  /** The peer's address comes in `address`. Doesn't block. */
+  accept(fd: number, address: Uint8Array): number;
+  connect(fd: number, address: Uint8Array): number;
+  getsockname(fd: number, address: Uint8Array): number;
+  recv(fd: number, into: Uint8Array, bytes: number, flags: number): number;
+  send(fd: number, from: Uint8Array, bytes: number, flags: number): number;
+  /** Doesn't block. */
+  splice(from: number, to: number, bytes: number): number;
+  /** The reading end and the writing end come in `ends`. */
+  pipe(ends: Int32Array): number;
+  shutdown(fd: number, how: number): number;
+  close(fd: number): number;
+  /** The value of an option that is one integer comes in `value`. */
+  getOption(fd: number, level: number, option: number, value: Int32Array): number;
+  setOption(fd: number, level: number, option: number, value: Int32Array): number;
+  epollCreate(): number;
+  epollControl(epoll: number, operation: number, fd: number, event: Uint32Array | null): number;
+  epollWait(epoll: number, events: Uint32Array, most: number): number;
+  /** A descriptor that uses up a number and does nothing else. */
+  eventfd(): number;
+  /** The number of a network interface; 0 where there is none of that name. */
+  interfaceNumber(name: string): number;
+  /** The name of a network interface; null where it is gone. */
+  interfaceName(number: number): string | null;
+  /** As in libc.ts. */
+  watch(fd: number, readable: () => void): Watch;
+}
+
+export const AF_UNIX = 1;
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+export const SOCK_STREAM = 1;
+export const SHUT_WR = 1;
+export const MSG_NOSIGNAL = 0x4000;
+
+export const SOL_SOCKET = 1;
+export const SO_REUSEADDR = 2;
+export const SO_ERROR = 4;
+export const SO_KEEPALIVE = 9;
+export const SO_OOBINLINE = 10;
+export const SO_LINGER = 13;
+export const IPPROTO_TCP = 6;
+export const TCP_NODELAY = 1;
+export const TCP_KEEPIDLE = 4;
+export const TCP_KEEPINTVL = 5;
+export const TCP_KEEPCNT = 6;
+export const IPPROTO_IPV6 = 41;
+export const IPV6_V6ONLY = 26;
+
+export const EPOLL_CTL_ADD = 1;
+export const EPOLL_CTL_DEL = 2;
+
+export const EINTR = 4;
+export const EAGAIN = 11;
+export const ENOMEM = 12;
+export const ENODEV = 19;
+export const ENFILE = 23;
+export const EMFILE = 24;
+export const EPIPE = 32;
+export const ENOBUFS = 105;
+export const ECONNRESET = 104;
+export const EINPROGRESS = 115;
+
+const NONBLOCK = 0o4000;
+const CLOEXEC = 0o2000000;
+const SPLICE_FLAGS = 1 | 2;
+const NAME_BYTES = 16;
+
+/** Null where koffi is not installed or has no binary for this machine, and on another system than Linux. */
+export function openCalls(): KernelCalls | null {
+  const libc = openLibc();
+  if (libc === null) return null;
+  const checked = (result: unknown): number => (typeof result === "number" && result >= 0 ? result : -libc.errno());
+  const length = new Uint32Array(1);
+  const socket = libc.func("int socket(int, int, int)");
+  const socketpair = libc.func("int socketpair(int, int, int, void *)");
+  const bind = libc.func("int bind(int, const void *, uint32_t)");
+  const listen = libc.func("int listen(int, int)");
+  const accept4 = libc.func("int accept4(int, void *, void *, int)");
+  const connect = libc.func("int connect(int, const void *, uint32_t)");
+  const getsockname = libc.func("int getsockname(int, void *, void *)");
+  const recv = libc.func("long recv(int, void *, unsigned long, int)");
+  const send = libc.func("long send(int, const void *, unsigned long, int)");
+  const splice = libc.func("long splice(int, uintptr_t, int, uintptr_t, unsigned long, unsigned int)");
+  const pipe2 = libc.func("int pipe2(void *, int)");
+  const shutdown = libc.func("int shutdown(int, int)");
+  const close = libc.func("int close(int)");
+  const getsockopt = libc.func("int getsockopt(int, int, int, void *, void *)");
+  const setsockopt = libc.func("int setsockopt(int, int, int, const void *, uint32_t)");
+  const epollCreate1 = libc.func("int epoll_create1(int)");
+  const epollCtl = libc.func("int epoll_ctl(int, int, int, void *)");
+  const epollWait = libc.func("int epoll_wait(int, void *, int, int)");
+  const eventfd = libc.func("int eventfd(unsigned int, int)");
+  const nameToIndex = libc.func("unsigned int if_nametoindex(const char *)");
+  const indexToName = libc.func("uintptr_t if_indextoname(unsigned int, void *)");
+  return {
+    socket: (domain, type) => checked(socket(domain, type | NONBLOCK | CLOEXEC, 0)),
+    socketpair: (type, pair) => checked(socketpair(AF_UNIX, type | NONBLOCK | CLOEXEC, 0, pair)),
+    bind: (fd, address) => checked(bind(fd, address, address.length)),
+    listen: (fd, backlog) => checked(listen(fd, backlog)),
+    accept(fd, address) {
+      length[0] = address.length;
+      return checked(accept4(fd, address, length, NONBLOCK | CLOEXEC));
+    },
+    connect: (fd, address) => checked(connect(fd, address, address.length)),
+    getsockname(fd, address) {
+      length[0] = address.length;
+      return checked(getsockname(fd, address, length));
+    },
+    recv: (fd, into, bytes, flags) => checked(recv(fd, into, bytes, flags)),
+    send: (fd, from, bytes, flags) => checked(send(fd, from, bytes, flags)),
+    splice: (from, to, bytes) => checked(splice(from, 0, to, 0, bytes, SPLICE_FLAGS)),
+    pipe: (ends) => checked(pipe2(ends, NONBLOCK | CLOEXEC)),
+    shutdown: (fd, how) => checked(shutdown(fd, how)),
+    close: (fd) => checked(close(fd)),
+    getOption(fd, level, option, value) {
+      length[0] = value.byteLength;
+      return checked(getsockopt(fd, level, option, value, length));
+    },
+    setOption: (fd, level, option, value) => checked(setsockopt(fd, level, option, value, value.byteLength)),
+    epollCreate: () => checked(epollCreate1(CLOEXEC)),
+    epollControl: (epoll, operation, fd, event) => checked(epollCtl(epoll, operation, fd, event)),
+    epollWait: (epoll, events, most) => checked(epollWait(epoll, events, most, 0)),
+    eventfd: () => checked(eventfd(0, NONBLOCK | CLOEXEC)),
+    interfaceNumber(name) {
+      const number = nameToIndex(name);
+      return typeof number === "number" ? number : 0;
+    },
+    interfaceName(number) {
+      const name = Buffer.alloc(NAME_BYTES);
+      const found = indexToName(number, name);
+      return found === 0 || found === 0n ? null : name.toString("latin1", 0, name.indexOf(0));
+    },
+    watch: (fd, readable) => libc.watch(fd, readable),
+  };
+}

@@ -1,0 +1,24 @@
+// The forwarder over the kernel's own calls. New peers are decided at the end of the round that accepted them.
+import { createConnections } from "../connection/connections.ts";
+import type { Forwarder } from "../connection/forwarder.ts";
+import type { ForwarderSetup } from "../listen/node_forwarder.ts";
+import type { KernelCalls } from "./calls.ts";
+import { KernelTransport } from "./kernel_transport.ts";
+
+export interface KernelForwarderSetup extends ForwarderSetup {
+  readonly calls: KernelCalls;
+}
+
+/** Throws where the kernel or koffi doesn't allow it; self_test.ts finds that out before. */
+export function kernelForwarder({ table, decider, clock, isReset, timers, calls }: KernelForwarderSetup): Forwarder {
+  const made: KernelTransport[] = [];
+  return createConnections({
+    table, decider, clock, timers,
+    afterTurn: (flush) => made[0]?.after(flush),
+    transport: (events) => {
+      const transport = new KernelTransport({ calls, events, isReset, keepAliveMs: timers.keepalive_ms, monoMs: clock.monoMs });
+      made.push(transport);
+      return transport;
+    },
+  });
+}

@@ -1,0 +1,74 @@
+// Makes and ends single sockets of the kernel transport, with the options that Node's transport gives them.
+import { getSystemErrorName } from "node:util";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
+import type { ListenFailure, Local } from "../connection/forwarder.ts";
+import type { BackendAddress } from "../forward/backend.ts";
+import { BACKLOG } from "../listen/backlog.ts";
+import {
+  AF_INET6, EINPROGRESS, ENODEV, IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, SO_ERROR, SO_KEEPALIVE, SO_LINGER, SO_OOBINLINE, SO_REUSEADDR, SOCK_STREAM,
+  SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY, type KernelCalls,
+} from "./calls.ts";
+import { backendAddress, familyOf, internetAddress } from "./sockaddr.ts";
+
+/** As libuv has them. */
+const KEEPALIVE_INTERVAL_S = 1;
+const KEEPALIVE_PROBES = 10;
+
+const ON = new Int32Array([1]);
+/** struct linger: on, for no time. */
+const RESET = new Int32Array([1, 0]);
+const value = new Int32Array(1);
+
+/** A socket that listens. Those that it accepts have its options from the start. */
+export function listenAt(calls: KernelCalls, { host, port }: Local, keepAliveMs: number): Result<number, ListenFailure> {
+  const address = internetAddress(host, port, calls);
+  if (address === null) return failed({ code: "EADDRNOTAVAIL" });
+  const fd = calls.socket(familyOf(address), SOCK_STREAM);
+  if (fd < 0) return failed({ code: getSystemErrorName(fd) });
+  calls.setOption(fd, SOL_SOCKET, SO_REUSEADDR, ON);
+  if (familyOf(address) === AF_INET6) calls.setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, ON);
+  setStreamOptions(calls, fd, keepAliveMs);
+  const bound = calls.bind(fd, address);
+  const error = bound < 0 ? bound : calls.listen(fd, BACKLOG);
+  if (error >= 0) return ok(fd);
+  calls.close(fd);
+  return failed({ code: getSystemErrorName(error) });
+}
+
+/** A socket that connects to a backend, or is connected already; or a negative error number. */
+export function connectTo(calls: KernelCalls, backend: BackendAddress, keepAliveMs: number): number {
+  const address = backendAddress(backend, calls);
+  if (address === null) return -ENODEV;
+  const fd = calls.socket(familyOf(address), SOCK_STREAM);
+  if (fd < 0) return fd;
+  if (backend.kind === "tcp") setStreamOptions(calls, fd, keepAliveMs);
+  const result = calls.connect(fd, address);
+  if (result >= 0 || result === -EINPROGRESS) return fd;
+  calls.close(fd);
+  return result;
+}
+
+/** The socket's error, which is used up; 0 where there is none. */
+export function errorOf(calls: KernelCalls, fd: number): number {
+  value[0] = 0;
+  const result = calls.getOption(fd, SOL_SOCKET, SO_ERROR, value);
+  return result < 0 ? -result : value[0] ?? 0;
+}
+
+/** Closes so that the other side sees a reset; a unix socket has none. */
+export function closeWithReset(calls: KernelCalls, fd: number): void {
+  calls.setOption(fd, SOL_SOCKET, SO_LINGER, RESET);
+  calls.close(fd);
+}
+
+function setStreamOptions(calls: KernelCalls, fd: number, keepAliveMs: number): void {
+  calls.setOption(fd, IPPROTO_TCP, TCP_NODELAY, ON);
+  // An urgent byte stays in its place among the others.
+  calls.setOption(fd, SOL_SOCKET, SO_OOBINLINE, ON);
+  if (keepAliveMs === 0) return;
+  calls.setOption(fd, SOL_SOCKET, SO_KEEPALIVE, ON);
+  for (const [option, number] of [[TCP_KEEPIDLE, Math.max(1, Math.floor(keepAliveMs / 1000))], [TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S], [TCP_KEEPCNT, KEEPALIVE_PROBES]] as const) {
+    value[0] = number;
+    calls.setOption(fd, IPPROTO_TCP, option, value);
+  }
+}

@@ -1,0 +1,295 @@
+// The kernel forwarder alone: splice, urgent bytes in it, a shortage of descriptors that loses nobody, and calls that fail
+// at one connection. Tests of behaviour that both forwarders have run on both.
+import { spawn } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import type { Socket } from "node:net";
+import { suite } from "../suite.ts";
+import * as assert from "uvu/assert";
+import { tcpBackend } from "../../gateway/forward/backend.ts";
+import { EAGAIN, EMFILE, ENOMEM, EPOLL_CTL_ADD, openCalls, SHUT_WR, type KernelCalls } from "../../gateway/kernel/calls.ts";
+import { MOST_PIPES } from "../../gateway/kernel/pipes.ts";
+import { usableCalls } from "../../gateway/kernel/self_test.ts";
+import { connectTo } from "../../gateway/kernel/sockets.ts";
+import { openLibc } from "../../runtime/shell/libc.ts";
+import { skip } from "../skip.ts";
+import { backend, eventually, freePort, running, visit, type Under } from "./gateway_under_test.ts";
+
+const test = suite("kernel transport");
+const usable = await usableCalls();
+const MSG_OOB = 1;
+const RLIMIT_NOFILE = 7;
+
+async function gatewayTo(port: number, calls: KernelCalls): Promise<{ readonly gateway: Under; readonly at: number }> {
+  const at = await freePort();
+  const gateway = await running({ calls, policy: `edition 1\nexpose web on tcp ${at} { backend 127.0.0.1:${port} allow from any }` });
+  return { gateway, at };
+}
+
+function digestOf(socket: Socket): Promise<string> {
+  const hash = createHash("sha256");
+  return new Promise((resolve) => {
+    socket.on("data", (chunk) => hash.update(chunk));
+    socket.once("end", () => resolve(hash.digest("hex")));
+  });
+}
+
+const digest = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
+
+/** Open descriptors of this process. */
+const descriptors = (): number => readdirSync("/proc/self/fd").length;
+
+/** A limit on this process's descriptors with so many free ones below it. */
+function limitWithRoomFor(room: number): number {
+  const used = new Set(readdirSync("/proc/self/fd").map(Number));
+  let [limit, free] = [0, 0];
+  for (; free < room; limit++) free += used.has(limit) ? 0 : 1;
+  return limit;
+}
+
+function tests(calls: KernelCalls): void {
+  test("a full read is followed by splices, with exact bytes both ways, and pipes are used again", async () => {
+    let [splices, pipes] = [0, 0];
+    const counting: KernelCalls = {
+      ...calls,
+      splice(from, to, bytes) {
+        splices++;
+        return calls.splice(from, to, bytes);
+      },
+      pipe(ends) {
+        pipes++;
+        return calls.pipe(ends);
+      },
+    };
+    const [sent, answer] = [randomBytes(8_000_000), randomBytes(6_000_000)];
+    const received: Promise<string>[] = [];
+    const behind = await backend("", (socket) => {
+      received.push(digestOf(socket));
+      socket.end(answer);
+    });
+    const { gateway, at } = await gatewayTo(behind.port, counting);
+    for (let i = 0; i < 4; i++) {
+      const { socket, closed } = visit(at);
+      const got = digestOf(socket);
+      socket.end(sent);
+      assert.equal([await got, await received[i]], [digest(answer), digest(sent)]);
+      await closed;
+    }
+    await eventually(() => gateway.daemon.forwarder.live === 0, "all have ended");
+    assert.ok(splices > 100, `${splices} splices`);
+    assert.ok(pipes <= 2, `${pipes} pipes were made`);
+    assert.is(gateway.daemon.counters.bytesFromClients, 4 * sent.length);
+    assert.is(gateway.daemon.counters.ends.get("done"), 4);
+  });
+
+  test("where all pipes are in use, or none can be made, reads and writes move the same bytes", async () => {
+    const sent = randomBytes(3_000_000);
+    const received: Promise<string>[] = [];
+    const behind = await backend("", (socket) => {
+      received.push(digestOf(socket));
+      socket.end();
+    });
+    const { at } = await gatewayTo(behind.port, { ...calls, pipe: () => -EMFILE });
+    visit(at).socket.end(sent);
+    await eventually(() => received.length === 1, "a connection");
+    assert.is(await received[0], digest(sent));
+    assert.ok(MOST_PIPES > 0);
+  });
+
+  test("urgent bytes in a bulk transfer stay in their place, and nothing is lost", async () => {
+    // Reads that gave bytes right after a splice had given none.
+    let [marks, last] = [0, -1];
+    const received: Promise<string>[] = [];
+    const sockets: Socket[] = [];
+    const behind = await backend("", (socket) => {
+      received.push(digestOf(socket));
+      socket.pause();
+      sockets.push(socket);
+      socket.on("end", () => socket.end());
+    });
+    const { gateway, at } = await gatewayTo(behind.port, {
+      ...calls,
+      splice(from, to, bytes) {
+        const moved = calls.splice(from, to, bytes);
+        last = moved > 0 ? -1 : from;
+        return moved;
+      },
+      recv(from, into, bytes, flags) {
+        const got = calls.recv(from, into, bytes, flags);
+        if (from === last && got > 0) marks++;
+        last = -1;
+        return got;
+      },
+    });
+    const address = tcpBackend("127.0.0.1", at);
+    if (typeof address === "string") throw new Error(address);
+    const fd = connectTo(calls, address, 0);
+    assert.ok(fd >= 0);
+    const [block, urgent, tail] = [randomBytes(100_000), Buffer.from("!"), Buffer.from("behind it")];
+    const sent: Buffer[] = [];
+    const push = async (bytes: Buffer, flags: number): Promise<void> => {
+      sent.push(bytes);
+      let rest = bytes;
+      await eventually(() => {
+        const took = calls.send(fd, rest, rest.length, flags);
+        if (took > 0) rest = rest.subarray(took);
+        else assert.is(took, -EAGAIN);
+        return rest.length === 0;
+      }, "all is sent");
+    };
+    const total = (): number => sent.reduce((sum, { length }) => sum + length, 0);
+    const { table } = gateway.daemon.forwarder;
+    await eventually(() => sockets.length === 1, "a connection");
+    for (let round = 0; round < 3; round++) {
+      // The backend's side is full, so that what follows waits in the kernel with its mark.
+      let still = 0;
+      while (still < 200) {
+        await push(block, 0);
+        const sum = total();
+        for (still = 0; still < 200 && table.bytesIn[0] !== sum; still++) await new Promise((resolve) => setImmediate(resolve));
+      }
+      // The bytes behind the mark are too few to be reported by an event of its own.
+      await push(urgent, MSG_OOB);
+      await push(tail, 0);
+      sockets[0]?.resume();
+      await eventually(() => table.bytesIn[0] === total(), "all is read");
+      sockets[0]?.pause();
+    }
+    calls.shutdown(fd, SHUT_WR);
+    sockets[0]?.resume();
+    assert.is(await received[0], digest(Buffer.concat(sent)));
+    assert.ok(marks >= 3, `${marks} marks were met by a splice`);
+    await eventually(() => gateway.daemon.counters.ends.get("done") === 1, "it has ended in order");
+    calls.close(fd);
+  });
+
+  test("an exception in a turn ends the connection that caused it, with a record, and no other", async () => {
+    let victim = -1;
+    const behind = await backend("hello");
+    const { gateway, at } = await gatewayTo(behind.port, {
+      ...calls,
+      recv(fd, into, bytes, flags) {
+        const got = calls.recv(fd, into, bytes, flags);
+        if (got === 4 && into[0] === 0x62 && victim < 0) victim = fd;
+        if (fd === victim) throw new Error("thrown in a turn");
+        return got;
+      },
+    });
+    const [good, bad] = [visit(at), visit(at)];
+    await Promise.all([good.first, bad.first]);
+    bad.socket.write("bad!");
+    await bad.closed;
+    const echoed = once(good.socket, "data");
+    good.socket.write("still here");
+    assert.is(String((await echoed)[0]), "still here");
+    assert.is(gateway.daemon.counters.ends.get("fault"), 1);
+    assert.is(gateway.daemon.forwarder.live, 1);
+    assert.ok(gateway.records().some(({ detail }) => detail === "thrown in a turn"), "a record");
+  });
+
+  test("an exception before a peer has a row ends that peer, with a record, and the next is served", async () => {
+    let failures = 1;
+    const behind = await backend("hello");
+    const { gateway, at } = await gatewayTo(behind.port, {
+      ...calls,
+      accept(fd, address) {
+        const client = calls.accept(fd, address);
+        if (client < 0 || failures-- <= 0) return client;
+        calls.close(client);
+        throw new Error("thrown at an accept");
+      },
+    });
+    assert.is(await visit(at).first, "");
+    assert.is(await visit(at).first, "hello");
+    assert.ok(gateway.records().some(({ detail }) => detail === "thrown at an accept"), "a record");
+  });
+
+  test("epoll without memory ends one connection, and the next is served", async () => {
+    let failures = 0;
+    const behind = await backend("hello");
+    const { gateway, at } = await gatewayTo(behind.port, {
+      ...calls,
+      epollControl(epoll, operation, fd, event) {
+        if (operation !== EPOLL_CTL_ADD || failures === 0) return calls.epollControl(epoll, operation, fd, event);
+        failures--;
+        return -ENOMEM;
+      },
+    });
+    const other = visit(at);
+    assert.is(await other.first, "hello");
+    const before = descriptors();
+    for (let i = 0; i < 3; i++) {
+      failures = 1;
+      const lost = visit(at);
+      assert.is(await lost.first, "");
+      await lost.closed;
+    }
+    assert.is(gateway.daemon.counters.ends.get("no_descriptor"), 3);
+    await eventually(() => descriptors() === before, "all descriptors are closed");
+    const next = visit(at);
+    assert.is(await next.first, "hello");
+    assert.not(other.socket.destroyed);
+  });
+
+  test("no descriptor is left: nobody is lost, nothing spins, and peers are accepted again", async () => {
+    const clients = 60;
+    // Backend and clients are another process, so that the limit is the gateway's alone.
+    const program = `const net = require("node:net"); const n = ${clients}; let served = 0, gone = 0, connected = 0; const all = [];
+const server = net.createServer((s) => { s.on("error", () => 0); s.on("data", (x) => s.end(x)); });
+server.listen(0, "127.0.0.1", () => process.send(server.address().port));
+process.on("message", (port) => { for (let i = 0; i < n; i++) { const s = net.connect(port, "127.0.0.1");
+  let got = ""; s.on("error", () => 0); s.on("connect", () => { if (++connected === n) for (const [j, one] of all.entries()) one.write("word " + j); }); all.push(s); s.on("data", (x) => got += x);
+  s.on("close", () => { if (got === "word " + i) served++; if (++gone === n) process.send(served); }); } });`;
+    const child = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    try {
+      const [port] = await once(child, "message") as unknown[];
+      let [accepts, refusals] = [0, 0];
+      const { gateway, at } = await gatewayTo(Number(port), {
+        ...calls,
+        accept(fd, address) {
+          accepts++;
+          const client = calls.accept(fd, address);
+          if (client === -EMFILE) refusals++;
+          return client;
+        },
+        socket(domain, type) {
+          const made = calls.socket(domain, type);
+          if (made === -EMFILE) refusals++;
+          return made;
+        },
+      });
+      const libc = openLibc();
+      if (libc === null) throw new Error("koffi is not installed");
+      const before = Buffer.alloc(16);
+      libc.prlimit(0, RLIMIT_NOFILE, null, before);
+      const low = Buffer.from(before);
+      low.writeBigUInt64LE(BigInt(limitWithRoomFor(12)), 0);
+      const replied = once(child, "message");
+      assert.is(libc.prlimit(0, RLIMIT_NOFILE, low, null), 0);
+      try {
+        child.send(at);
+        assert.equal(await replied, [clients, undefined]);
+      } finally {
+        libc.prlimit(0, RLIMIT_NOFILE, before, null);
+      }
+      await eventually(() => gateway.daemon.forwarder.live === 0, "all have ended");
+      assert.is(gateway.daemon.counters.ends.get("done"), clients);
+      assert.ok(refusals > 0, "none was left");
+      assert.ok(accepts < 10 * clients, `${accepts} calls of accept`);
+    } finally {
+      child.kill();
+    }
+  });
+}
+
+test("the self-test refuses what nobody has tested, and finds the calls here", async () => {
+  const other = await usableCalls("riscv64");
+  assert.equal(!other.ok && other.error, { because: "it was not tested on the processor riscv64", isMissing: false });
+  if (openCalls() !== null && process.arch === "x64") assert.ok(usable.ok);
+});
+
+if (usable.ok) tests(usable.value);
+else skip("kernel transport", usable.error.because);
+
+test.run();
