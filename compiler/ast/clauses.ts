@@ -1,7 +1,7 @@
 // The clauses of an expose out of the concrete tree, rules aside.
 import { diagnostic } from "../diagnostics/diagnostic.ts";
 import type { Cst } from "../syntax/cst.ts";
-import type { CapNode, ClauseNode, LimitNode, UseNode } from "./nodes.ts";
+import type { AmplifyNode, CapNode, ClauseNode, LimitNode, UseNode } from "./nodes.ts";
 import { isBroken, keyword, node, nodes, piece, say, spanOf, tokens, type Reader } from "./reader.ts";
 import { buildKey, buildMember } from "./sets.ts";
 
@@ -54,6 +54,13 @@ export function buildLimit(r: Reader, cst: Cst): LimitNode | null {
   const base = { kind: "limit", rate, burst: piece(r, cst, "Integer"), span: spanOf(r, cst) } as const;
   if (key !== null) return { ...base, per: { kind: "source", key: buildKey(r, key), span: spanOf(r, key) } };
   return whole === null ? null : { ...base, per: { kind: whole.word, span: whole.piece.span } };
+}
+
+/** It is there also where its number is missing, so that the expose does not seem to lack it. */
+export function buildAmplify(r: Reader, cst: Cst): AmplifyNode {
+  const span = spanOf(r, cst);
+  const factor = piece(r, cst, "Word");
+  return { kind: "amplify", factor: factor ?? { text: "", span }, broken: factor === null || isBroken(r, cst), span };
 }
 
 export function buildUse(r: Reader, cst: Cst): UseNode | null {

@@ -63,8 +63,8 @@ export interface RuleNode {
   readonly action: "allow" | "deny";
   readonly dryrun: boolean;
   readonly name: Piece | null;
-  /** `on tcp 443`; only in a `deny` at top level. */
-  readonly on: { readonly proto: ProtoNode; readonly ports: SetNode } | null;
+  /** `on tcp 443`, `on tcp, udp 53`; only in a `deny` at top level. */
+  readonly on: { readonly protos: readonly ProtoNode[]; readonly ports: SetNode } | null;
   readonly from: SetNode | null;
   readonly sni: SetNode | null;
   readonly client: SetNode | null;
@@ -106,6 +106,14 @@ export interface LimitNode {
   readonly span: Span;
 }
 
+/** `amplify 30`, `amplify any`. */
+export interface AmplifyNode {
+  readonly kind: "amplify";
+  readonly factor: Piece;
+  readonly broken: boolean;
+  readonly span: Span;
+}
+
 /** `use NAME(…)`; arguments are single members. */
 export interface UseNode {
   readonly kind: "use";
@@ -115,13 +123,14 @@ export interface UseNode {
   readonly span: Span;
 }
 
-export type ClauseNode = RuleNode | BackendNode | CapNode | LimitNode | CredentialNode | UseNode;
+export type ClauseNode = RuleNode | BackendNode | CapNode | LimitNode | AmplifyNode | CredentialNode | UseNode;
 
 export interface ExposeNode {
   readonly kind: "expose";
   readonly name: Piece;
   readonly service: Piece | null;
-  readonly proto: ProtoNode | null;
+  /** One, or both; none where they could not be read. */
+  readonly protos: readonly ProtoNode[];
   /** Null where the ports could not be read. */
   readonly ports: SetNode | null;
   readonly bind: SetNode | null;

@@ -3,7 +3,7 @@ import { quote } from "../diagnostics/quote.ts";
 import type { Cst } from "../syntax/cst.ts";
 import type { Piece, RuleNode, SetNode } from "./nodes.ts";
 import { isBroken, keyword, node, nodes, piece, say, sayTyped, spanOf, tokens, type Reader } from "./reader.ts";
-import { buildProto, buildSetOf } from "./sets.ts";
+import { buildProtos, buildSetOf } from "./sets.ts";
 
 /** The order of the clauses of a rule. */
 const ORDER = ["named", "on", "from", "sni", "client", "until"] as const;
@@ -40,13 +40,13 @@ export function buildRule(r: Reader, cst: Cst, place: Place): RuleNode {
         name = piece(r, matcher, "Name");
         break;
       case "on": {
-        const proto = buildProto(r, node(matcher, "proto"));
+        const protos = buildProtos(r, node(matcher, "protos"), "deny");
         const ports = buildSetOf(r, matcher);
         if (place === "expose" || action === "allow") {
           broken = true;
           refuseOn(r, word);
-        } else if (proto === null || ports === null) broken = true;
-        else on = { proto, ports };
+        } else if (protos.length === 0 || ports === null) broken = true;
+        else on = { protos, ports };
         break;
       }
       case "from":

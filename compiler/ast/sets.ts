@@ -1,7 +1,7 @@
 // Sets and their members out of the concrete tree.
 import type { Cst } from "../syntax/cst.ts";
 import type { KeyNode, Member, Piece, ProtoNode, SetDeclaration, SetNode } from "./nodes.ts";
-import { isBroken, keyword, node, nodes, piece, pieces, spanOf, tokens, type Reader } from "./reader.ts";
+import { isBroken, keyword, node, nodes, piece, pieces, sayTyped, spanOf, tokens, type Reader } from "./reader.ts";
 
 const SPACES = ["net", "ports", "hosts", "ids"] as const;
 
@@ -82,6 +82,19 @@ export function buildKey(r: Reader, cst: Cst | null): KeyNode {
   const v4 = piece(r, cst, "Slash", 0);
   const v6 = piece(r, cst, "Slash", 1);
   return v4 === null || v6 === null ? null : { v4, v6 };
+}
+
+/** `on tcp 443`, `on tcp, udp 53`; none where a part could not be read. */
+export function buildProtos(r: Reader, cst: Cst | null, of: "expose" | "deny"): readonly ProtoNode[] {
+  const protos: ProtoNode[] = [];
+  for (const part of nodes(cst, "proto")) {
+    const next = buildProto(r, part);
+    if (next === null) return [];
+    const first = protos.find(({ proto }) => proto === next.proto);
+    if (first === undefined) protos.push(next);
+    else sayTyped(r, "ING405", { clause: next.proto, in: of }, next.span, { related: [{ span: first.span, label: "first here" }] });
+  }
+  return protos;
 }
 
 export function buildProto(r: Reader, cst: Cst | null): ProtoNode | null {

@@ -2,11 +2,11 @@
 import type { Cst } from "../syntax/cst.ts";
 import { attach, buildAnnotation, type Item } from "./annotations.ts";
 import { buildBudget, buildInvariant } from "./claims.ts";
-import { buildBackend, buildCap, buildCredential, buildLimit, buildUse } from "./clauses.ts";
+import { buildAmplify, buildBackend, buildCap, buildCredential, buildLimit, buildUse } from "./clauses.ts";
 import type { ClauseNode, DialNode, ExposeNode, ImportNode, StatementNode, TemplateNode } from "./nodes.ts";
 import { firstPart, isBroken, node, nodes, piece, pieces, say, spanOf, tokens, type Reader } from "./reader.ts";
 import { buildRule, type Place } from "./rules.ts";
-import { buildDeclaration, buildProto, buildSet } from "./sets.ts";
+import { buildDeclaration, buildProto, buildProtos, buildSet } from "./sets.ts";
 import { buildTest } from "./tests.ts";
 
 export type ItemNode = StatementNode | ClauseNode;
@@ -37,6 +37,7 @@ function buildItem(r: Reader, cst: Cst, place: Place): Item<ItemNode>["built"] {
     case "credential": return buildCredential(r, cst);
     case "cap": return buildCap(r, cst);
     case "limit": return buildLimit(r, cst);
+    case "amplify": return buildAmplify(r, cst);
     default: return null;
   }
 }
@@ -61,7 +62,7 @@ function buildExpose(r: Reader, cst: Cst): ExposeNode | null {
   const clauses = attach(r, buildItems(r, cst, "clause", "expose")).filter(isClause);
   if (name === null) return null;
   const broken = head === null || isBroken(r, head);
-  return { kind: "expose", name, service, proto: buildProto(r, node(head, "proto")), ports, bind, mode, clauses, annotations: [], broken, span: spanOf(r, cst) };
+  return { kind: "expose", name, service, protos: buildProtos(r, node(head, "protos"), "expose"), ports, bind, mode, clauses, annotations: [], broken, span: spanOf(r, cst) };
 }
 
 /** Null where not even the name is there. */
@@ -91,7 +92,7 @@ function sortOf(item: ItemNode): "statement" | "clause" | "either" {
   switch (item.kind) {
     case "net": case "ports": case "hosts": case "ids": case "expose": case "dial": case "test": case "import": case "template": case "budget": case "invariant":
       return "statement";
-    case "backend": case "cert": case "ca": case "cap": case "limit":
+    case "backend": case "cert": case "ca": case "cap": case "limit": case "amplify":
       return "clause";
     case "use":
       return "either";
@@ -114,7 +115,7 @@ function refuseMixed(r: Reader, body: readonly ItemNode[]): void {
 
 function isClause(item: ItemNode): item is ClauseNode {
   switch (item.kind) {
-    case "rule": case "backend": case "cap": case "limit": case "cert": case "ca": case "use": return true;
+    case "rule": case "backend": case "cap": case "limit": case "amplify": case "cert": case "ca": case "use": return true;
     default: return false;
   }
 }

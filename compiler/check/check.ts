@@ -48,7 +48,7 @@ export function check(program: Program | null, reader: SourceReader): Checked {
   const context = openContext(scopes, flat.sets, reader, report);
   const sets = flat.sets.flatMap((set) => checkSet(context, set) ?? []);
   const names = declared(report, flat.exposes.map((e) => e.node), "expose");
-  const exposes = flat.exposes.map((e) => checkExpose(context, e, flat.whole));
+  const exposes = flat.exposes.flatMap((e) => checkExpose(context, e, flat.whole));
   if (portsWithinBounds(exposes, report)) {
     checkOverlaps(context, exposes);
     checkCircles(context, exposes);
@@ -56,7 +56,8 @@ export function check(program: Program | null, reader: SourceReader): Checked {
   const dials = checkDials(context, flat.dials);
   checkServices(context, exposes, flat.dials);
   const lack = { tcp: lacking(exposes, "tcp"), udp: lacking(exposes, "udp") };
-  const denies = flat.denies.flatMap((node) => checkTopLevelDeny(context, node, lack) ?? []);
+  const denies = flat.denies.flatMap((node) => checkTopLevelDeny(context, node, lack));
+  const deniesDue = flat.denies.reduce((n, { on }) => n + (on?.protos.length ?? 1), 0);
   const known: Known = { exposes: new Set(names.keys()), rules: context.ruleNames, whole: flat.whole && isWhole(program) };
   const tests = flat.tests.map((node) => checkTest(context, node, known));
   for (const node of flat.invariants) checkInvariant(context, node, known);
@@ -65,12 +66,12 @@ export function check(program: Program | null, reader: SourceReader): Checked {
 
   const diagnostics = inOrder(report, program);
   if (diagnostics.length > 0 || program.incomplete || !flat.whole) return { policy: null, diagnostics, prefixes: 0 };
-  const checked = exposes.flatMap((e) => e.checked ?? []).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const checked = exposes.flatMap((e) => e.checked ?? []).sort((a, b) => (a.name === b.name ? (a.proto < b.proto ? -1 : 1) : a.name < b.name ? -1 : 1));
   // INVARIANT: what has no diagnostic is whole; a part that is missing all the same must not
   // silently become a policy without it.
   const lines = flat.tests.reduce((n, t) => n + t.lines.length, 0);
   const kept = tests.reduce((n, t) => n + t.lines.length, 0);
-  if (checked.length !== exposes.length || denies.length !== flat.denies.length || dials.length !== flat.dials.length || kept !== lines) return { policy: null, diagnostics, prefixes: 0 };
+  if (checked.length !== exposes.length || denies.length !== deniesDue || dials.length !== flat.dials.length || kept !== lines) return { policy: null, diagnostics, prefixes: 0 };
   return { policy: { edition: 1, exposes: checked, dials, denies, tests, budget, sets, unenforced: context.unenforced, hostOnly: context.hostOnly }, diagnostics, prefixes: writtenPrefixes(context.tally) };
 }
 
@@ -105,11 +106,13 @@ function named<K, T>(kind: K, sets: Resolver<T>, node: SetDeclaration, annotatio
 }
 
 function withinBounds({ exposes, denies }: Flat, report: Report): boolean {
-  const expose = exposes[MAX_EXPOSES];
+  // An expose or a rule for two protocols is two.
+  const listeners = exposes.flatMap((e) => (e.node.protos.length > 1 ? [e, e] : [e]));
+  const expose = listeners[MAX_EXPOSES];
   if (expose !== undefined) {
     report.say("ING605", { statement: "expose" }, expose.node.name.span);
   }
-  const rules = [...exposes.flatMap((e) => e.clauses.filter((c) => c.kind === "rule")), ...denies];
+  const rules = [...listeners.flatMap((e) => e.clauses.filter((c) => c.kind === "rule")), ...denies.flatMap((d) => ((d.on?.protos.length ?? 1) > 1 ? [d, d] : [d]))];
   const rule = rules[MAX_RULES];
   if (rule !== undefined) {
     report.say("ING603", null, rule.span);

@@ -51,7 +51,7 @@ export interface Meant {
  * at one port and one address, not once per port and prefix.
  */
 export function listenersMeant(info: PolicyInfo, engine: PolicyEngine, to: Target): readonly Meant[] {
-  const places = to.kind === "expose" ? [placeOfExpose(info, to.name)] : placesOfPort(info, to);
+  const places = to.kind === "expose" ? placesOfExpose(info, to.name) : placesOfPort(info, to);
   const meant = new Map<number, Meant>();
   for (const { proto, port, local } of places) {
     const id = local === null ? -1 : engine.listenerAt(proto, port, local);
@@ -89,10 +89,11 @@ interface Place {
   readonly local: Address | null;
 }
 
-function placeOfExpose(info: PolicyInfo, name: string): Place {
-  const listener = info.listeners.find((l) => l.name === name);
-  if (listener === undefined) throw new Error(`the module has no listener named ${name}`);
-  return placeOf(listener, listener.ports[0]?.first ?? 0);
+/** An expose on tcp and udp has a listener for each. */
+function placesOfExpose(info: PolicyInfo, name: string): readonly Place[] {
+  const listeners = info.listeners.filter((l) => l.name === name);
+  if (listeners.length === 0) throw new Error(`the module has no listener named ${name}`);
+  return listeners.map((listener) => placeOf(listener, listener.ports[0]?.first ?? 0));
 }
 
 /** Each listener of the port; where it has none, that is the result. */

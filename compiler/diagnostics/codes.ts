@@ -90,6 +90,9 @@ export const CODES = {
   ING422: line("outcomes that do not add up"),
   ING423: line("a `deny` for ports that the gateway does not open"),
   ING424: line("a `dial` over tcp"),
+  ING425: line("an expose on udp without `amplify`"),
+  ING426: line("`amplify` where no datagrams are forwarded"),
+  ING427: line("a unix socket as the backend of udp"),
 
   ING501: line("a list file that can't be had"),
   ING502: token("a line of a list file that is not an entry"),
@@ -111,8 +114,7 @@ export const CODES = {
   ING610: line("too many host names or identities"),
   ING611: line("more than the budget allows"),
 
-  // ING701 to ING704 were about TLS, clients' certificates, identities and `as direct`, before there was a release that had them.
-  ING705: line("udp is not served in this release"),
+  // ING701 to ING705 were about TLS, clients' certificates, identities, `as direct` and udp, before there was a release that had them.
   ING706: line("invariants are not proven in this release"),
 
   ING801: line("TLS is not terminated in the profile `os`"),
@@ -123,6 +125,7 @@ export const CODES = {
   ING806: line("a policy that does not fit the page of the profile `os`"),
   ING807: line("caps per source that count more than fits the page of the profile `os`"),
   ING808: line("no service dials over udp in the profile `os`"),
+  ING809: line("no datagrams are forwarded in the profile `os`"),
 } as const satisfies Record<`ING${number}`, CodeRow>;
 
 export type DiagnosticCode = keyof typeof CODES;

@@ -3,7 +3,7 @@ import { quote } from "./quote.ts";
 import type { Words, WordsOf } from "./sentence.ts";
 
 /** A count by the clause that it is in. */
-export type CountName = "limit" | "burst" | "cap" | "cap_per_source" | "cap_per_identity" | "repeat" | "outcome" | "budget" | "list_max" | "list_min";
+export type CountName = "limit" | "burst" | "cap" | "cap_per_source" | "cap_per_identity" | "amplify" | "repeat" | "outcome" | "budget" | "list_max" | "list_min";
 
 export type TimeFault =
   | { readonly fault: "form" | "letter_case" | "no_time" | "no_zone" | "before_1970" | "month" | "hour" | "minute" | "first_second" }
@@ -162,6 +162,8 @@ export const LITERAL_WORDS: WordsOf<LiteralData> = {
         return { message: `\`min\` is 1 to ${clause === null ? max : `the \`${clause}\` of the list`}, and ${quote(literal)} is not`, help: "write the fewest entries that the list should ever have, or omit `min`" };
       case "budget":
         return { message: `\`${clause ?? ""}\` of a budget is ${min} to ${max}${zero}, and ${quote(literal)} is not`, help: `write a number from ${min} to ${max}` };
+      case "amplify":
+        return { message: `\`amplify\` is \`any\` or ${min} to ${max}${zero}, and ${quote(literal)} is neither`, help: `write how many bytes a client is sent for each that it sent, from ${min} to ${max}` };
       default:
         return { message: `${COUNTS[of]} is ${min} to ${max}${zero}, and ${quote(literal)} is not`, help: `write a number from ${min} to ${max}` };
     }
@@ -202,7 +204,7 @@ export function literalWords({ code, data }: LiteralProblem): Words {
   return words(data as never);
 }
 
-const COUNTS: Readonly<Record<Exclude<CountName, "budget" | "list_max" | "list_min">, string>> = {
+const COUNTS: Readonly<Record<Exclude<CountName, "amplify" | "budget" | "list_max" | "list_min">, string>> = {
   limit: "the number of new connections of a limit",
   burst: "the burst of a limit",
   cap: "the number of connections of a cap",

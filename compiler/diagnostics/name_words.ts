@@ -32,7 +32,7 @@ export type WrongMember =
   | { readonly wanted: "certificate_names"; readonly found: "other" };
 
 /** The kinds of a parameter: a name, a number, a text, a literal, or an address with a port. */
-export type Slot = "name" | "number" | "text" | "literal" | "address";
+export type Slot = "name" | "number" | "text" | "literal" | "address" | "amplification";
 export type Argument = "name" | "qualified" | "literal" | "number" | "text" | "id" | "file" | "param";
 
 export interface NameData {
@@ -79,6 +79,7 @@ const A_PATTERN = "host names and patterns are written in quotes: `\"*.example.c
 
 const SLOTS: Readonly<Record<Slot, string>> = {
   name: "a name", number: "a number", text: "a text in quotes", literal: "an address, a rate, a length or a time", address: "an address with a port",
+  amplification: "a number or `any`",
 };
 
 const ARGUMENTS: Readonly<Record<Argument, string>> = {

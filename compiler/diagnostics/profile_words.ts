@@ -27,6 +27,7 @@ export interface ProfileData {
   ING806: { readonly bytes: number; readonly part: PageUse["part"] | null; readonly partBytes: number; readonly use: PageUse | null };
   ING807: { readonly counted: number; readonly room: number; readonly caps: number };
   ING808: HostOnly;
+  ING809: HostOnly;
 }
 
 function hostOnly(why: string, help: string): (data: HostOnly) => Words {
@@ -57,6 +58,7 @@ export const PROFILE_WORDS: WordsOf<ProfileData> = {
     help: `write a \`cap\` of at most ${grouped(room)} connections${caps === 1 ? "" : " in all"}, or count none of them \`per source\``,
   }),
   ING808: hostOnly("nothing but what the gateway forwards has a port there", "remove it from a policy for an image"),
+  ING809: hostOnly("an image forwards connections, and no datagrams", "expose the service on tcp there, or remove it from a policy for an image"),
 };
 
 function pageUse(use: PageUse): string {

@@ -2,14 +2,13 @@
 import type { WordsOf } from "./sentence.ts";
 
 interface Later {
-  /** The words, such as `udp`. */
+  /** The words, such as `invariant`. */
   readonly clause: string;
   /** The release that will enforce it, such as `0.8`. */
   readonly release: string;
 }
 
 export interface ReleaseData {
-  ING705: Later;
   ING706: Later;
 }
 
@@ -18,4 +17,4 @@ const later = ({ clause, release }: Later) => ({
   help: "`ingressc check` accepts it already; to build the policy with this release, remove it",
 });
 
-export const RELEASE_WORDS: WordsOf<ReleaseData> = { ING705: later, ING706: later };
+export const RELEASE_WORDS: WordsOf<ReleaseData> = { ING706: later };

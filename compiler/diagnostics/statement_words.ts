@@ -13,13 +13,13 @@ export interface StatementData {
   ING403: { readonly backend: string };
   ING404: { readonly path: string; readonly fault: "empty" | "relative" | "folder" | "dots" | "too_long" };
   /** `clause`: as written, without backticks. */
-  ING405: { readonly clause: string; readonly in: "expose" | "cap" | "budget" | "annotations" };
+  ING405: { readonly clause: string; readonly in: "expose" | "deny" | "cap" | "budget" | "annotations" };
   ING406: { readonly clause: "bind" } | { readonly clause: "local"; readonly address: string };
   ING407: { readonly rate: string; readonly unit: string };
   ING408: null;
   ING409: { readonly reason: string; readonly guess: string | null; readonly reasons: readonly string[] };
   ING410: { readonly expose: string };
-  ING411: { readonly mode: string; readonly fault: "unknown" | "in_claim" | "http" | "udp"; readonly guess: string | null };
+  ING411: { readonly mode: string; readonly fault: "unknown" | "in_claim" | "http" | "udp" | "tcp_udp"; readonly guess: string | null };
   ING412: { readonly clause: "cert" | "ca"; readonly mode: Mode };
   /** `mode` is null where none is written. */
   ING413: { readonly clause: "cert" | "ca"; readonly mode: Mode | null };
@@ -34,6 +34,9 @@ export interface StatementData {
   ING422: { readonly fault: "no_count" } | { readonly fault: "sum"; readonly outcomes: number; readonly connections: number; readonly hasOneOutcome: boolean };
   ING423: { readonly expose: string };
   ING424: null;
+  ING425: null;
+  ING426: null;
+  ING427: { readonly both: boolean };
 }
 
 const MODES: Readonly<Record<Mode, string>> = {
@@ -61,7 +64,7 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
   }),
   ING404: ({ path, fault }) => ({ message: `the path ${quote(path)} of a unix socket ${PATH_FAULTS[fault]}`, help: "write the socket's whole path: `backend unix \"/run/web.sock\"`" }),
   ING405: ({ clause, in: place }) => ({
-    message: `${quote(clause)} is given twice${place === "annotations" ? "" : ` in one ${place === "cap" ? "`cap`" : place}`}`,
+    message: `${quote(clause)} is given twice${place === "annotations" ? "" : ` in one ${place === "cap" || place === "deny" ? `\`${place}\`` : place}`}`,
     help: place === "budget" ? "keep the smaller of them" : "keep one of them",
   }),
   ING406: (data) => data.clause === "bind"
@@ -76,8 +79,9 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
     help: "let the service listen on another port, or give the expose a `bind` without loopback addresses",
   }),
   ING411: ({ mode, fault, guess }) => ({
-    message: `${quote(mode)} is not a mode${fault === "udp" ? " of udp" : ""}`,
+    message: `${quote(mode)} is not a mode${fault === "udp" || fault === "tcp_udp" ? " of udp" : ""}`,
     help: fault === "udp" ? "remove `as`; of the modes udp has only `direct`"
+      : fault === "tcp_udp" ? "write an expose of its own for udp; of the modes it has only `direct`"
       : fault === "http" ? "HTTP is forwarded as it comes: `as tcp`, which is what no `as` means too"
       : guess !== null ? didYouMean(guess)
       : fault === "in_claim" ? `the modes are ${Object.keys(MODES).join(", ")}`
@@ -149,6 +153,15 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
   ING424: () => ({
     message: "a service needs no permission to dial over tcp",
     help: "remove the statement: a service needs no permission for the connections that it makes; `dial` is for udp, where it binds a port for the answers",
+  }),
+  ING425: () => ({
+    message: "an expose on udp says how much it may amplify",
+    help: "add `amplify N`: a client is sent at most N times the bytes that it sent (30 is enough for DNS with DNSSEC), so that forged addresses gain little; or `amplify any` if the protocol itself proves a client's address, as QUIC, DTLS and WireGuard do",
+  }),
+  ING426: () => ({ message: "tcp amplifies nothing: a connection begins only when its client has proven its address", help: "remove `amplify`; it belongs in an expose `on udp`" }),
+  ING427: ({ both }) => ({
+    message: "datagrams are not forwarded to a unix socket",
+    help: both ? "let the service listen on a loopback address: `backend 127.0.0.1:5300`, or write an expose of its own for udp" : "let the service listen on a loopback address: `backend 127.0.0.1:5300`",
   }),
 };
 

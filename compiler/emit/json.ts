@@ -53,6 +53,7 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
     ({ from: net(from), sni: names(sni), ...(client !== null && { client: identities(client) }), until, dryrun });
   const exposes = policy.exposes.map((expose, i) => ({
     allow: rulesOf(i, "allow").map(rule),
+    ...(expose.amplify !== null && { amplify: expose.amplify }),
     backend: backendText(expose),
     bind: expose.bind === null ? null : net(expose.bind),
     ...(expose.ca !== null && { ca: expose.ca }),

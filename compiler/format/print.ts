@@ -4,7 +4,7 @@
 import { COLUMN, LINE, SPACE, block, group, row, token, words, type Doc, type Row } from "./layout.ts";
 import type { ExposeNode, PolicyNode, SetDeclaration, TemplateNode } from "../ast/nodes.ts";
 import { annotated, clauseRows, ruleRows, useDocs } from "./print_clauses.ts";
-import { argumentsDocs, quotedDoc, setDoc } from "./print_sets.ts";
+import { argumentsDocs, protosDocs, quotedDoc, setDoc } from "./print_sets.ts";
 import { claimRow, testLineRow } from "./print_tests.ts";
 import { renderRows } from "./render.ts";
 
@@ -39,6 +39,7 @@ function groupOf(node: Body): Group {
     case "backend":
     case "cap":
     case "limit":
+    case "amplify":
     case "cert":
     case "ca":
       return "clauses";
@@ -98,6 +99,7 @@ function bodyRow(node: Body): Row[] {
     case "backend":
     case "cap":
     case "limit":
+    case "amplify":
     case "cert":
     case "ca":
       return clauseRows(node);
@@ -108,10 +110,10 @@ function setRow({ kind, name, set }: SetDeclaration): Row {
   return row([token(kind), COLUMN, token(name.text), COLUMN, token("="), setDoc(set)], { table: "sets" });
 }
 
-function exposeHead({ name, service, proto, ports, bind, mode }: ExposeNode): Doc[] {
+function exposeHead({ name, service, protos, ports, bind, mode }: ExposeNode): Doc[] {
   const head = words("expose", name.text, ...(service === null ? [] : ["service", service.text]));
   const more: readonly (readonly Doc[])[] = [
-    ...(proto === null || ports === null ? [] : [[...words("on", proto.proto), setDoc(ports)]]),
+    ...(protos.length === 0 || ports === null ? [] : [[...protosDocs(protos), setDoc(ports)]]),
     ...(bind === null ? [] : [[token("bind"), setDoc(bind)]]),
     ...(mode === null ? [] : [words("as", mode.text)]),
   ];

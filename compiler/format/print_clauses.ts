@@ -1,7 +1,7 @@
 // Rules and the other clauses of an expose as rows.
 import { LINE, SPACE, group, placed, row, token, words, type Doc, type Row } from "./layout.ts";
 import type { AnnotationNode, CapNode, ClauseNode, LimitNode, RuleNode, UseNode } from "../ast/nodes.ts";
-import { annotationDocs, argumentsDocs, keyDocs, memberDocs, protoDocs, quotedDoc, setDoc } from "./print_sets.ts";
+import { annotationDocs, argumentsDocs, keyDocs, memberDocs, protosDocs, quotedDoc, setDoc } from "./print_sets.ts";
 
 /** Rows with their annotations on the line above. */
 export function annotated(annotations: readonly AnnotationNode[], rows: readonly Row[]): Row[] {
@@ -23,6 +23,8 @@ export function clauseRows(clause: ClauseNode): Row[] {
       return [row(capDocs(clause))];
     case "limit":
       return [row(limitDocs(clause))];
+    case "amplify":
+      return [row(words("amplify", clause.factor.text))];
     case "cert":
     case "ca":
       return [row([token(clause.kind), SPACE, quotedDoc(clause.value)])];
@@ -34,7 +36,7 @@ export function clauseRows(clause: ClauseNode): Row[] {
 export function ruleRows(rule: RuleNode): Row[] {
   const { on, from, sni, client, until } = rule;
   const clauses: readonly (readonly Doc[])[] = [
-    ...(on === null ? [] : [[...protoDocs(on.proto), setDoc(on.ports)]]),
+    ...(on === null ? [] : [[...protosDocs(on.protos), setDoc(on.ports)]]),
     ...(from === null ? [] : [[token("from"), setDoc(from)]]),
     ...(sni === null ? [] : [[token("sni"), setDoc(sni)]]),
     ...(client === null ? [] : [[token("client"), setDoc(client)]]),

@@ -48,8 +48,9 @@ export function keyDocs(key: KeyNode): Doc[] {
   return key === null ? [] : [SPACE, ...words(key.v4.text, key.v6.text)];
 }
 
-export function protoDocs({ proto }: ProtoNode): Doc[] {
-  return words("on", proto);
+/** `on tcp, udp`, on one line. */
+export function protosDocs(protos: readonly ProtoNode[]): Doc[] {
+  return [token("on"), ...protos.flatMap(({ proto }, i) => [...(i === 0 ? [] : [token(",")]), SPACE, token(proto)])];
 }
 
 /** In one order, whatever it was. */

@@ -61,6 +61,7 @@ function body(json: BodyJson): TemplateNode["body"][number] {
     case "ca":
     case "cap":
     case "limit":
+    case "amplify":
       return clause(json);
     default:
       return inTemplate(json);
@@ -95,7 +96,7 @@ function inTemplate(json: Inner): Exclude<StatementNode, { readonly kind: "impor
 
 function expose(json: Extract<Inner, { readonly kind: "expose" }>): ExposeNode {
   return {
-    kind: "expose", name: piece(json.name), service: maybe(json.service), proto: proto(json.proto), ports: set(json.ports), bind: maybeSet(json.bind),
+    kind: "expose", name: piece(json.name), service: maybe(json.service), protos: protos(json.proto), ports: set(json.ports), bind: maybeSet(json.bind),
     mode: maybe(json.mode), clauses: json.clauses.map(clause), annotations: annotations(json.annotations), broken: false, span: NOWHERE,
   };
 }
@@ -103,7 +104,7 @@ function expose(json: Extract<Inner, { readonly kind: "expose" }>): ExposeNode {
 type RuleJson = Extract<Inner | ClauseJson, { readonly kind: "allow" | "deny" }>;
 
 function rule(json: RuleJson): RuleNode {
-  const on = "on" in json && json.on !== undefined ? { proto: proto(json.on.proto), ports: set(json.on.ports) } : null;
+  const on = "on" in json && json.on !== undefined ? { protos: protos(json.on.proto), ports: set(json.on.ports) } : null;
   return {
     kind: "rule", action: json.kind, dryrun: json.dryrun === true, name: maybe(json.named), on, from: maybeSet(json.from), sni: maybeSet(json.sni),
     client: maybeSet(json.client), until: maybe(json.until), annotations: annotations(json.annotations), broken: false, span: NOWHERE,
@@ -136,6 +137,8 @@ function clause(json: ClauseJson): ClauseNode {
         : per === "source" ? ({ kind: "source", key: null, span: NOWHERE } as const) : { kind: per, span: NOWHERE };
       return { kind: "limit", rate: piece(json.rate), burst: maybe(json.burst), per: counted, span: NOWHERE };
     }
+    case "amplify":
+      return { kind: "amplify", factor: piece(json.factor), broken: false, span: NOWHERE };
     case "use":
       return { kind: "use", template: piece(json.template), args: json.args.map(member), span: NOWHERE };
   }
@@ -215,6 +218,14 @@ function annotations(json: AnnotationsJson | undefined): AnnotationNode[] {
 }
 
 const ANNOTATIONS = ["owner", "ticket", "why"] as const;
+
+function protos(json: "tcp" | "udp" | "tcp, udp" | "udp, tcp"): ProtoNode[] {
+  switch (json) {
+    case "tcp": case "udp": return [proto(json)];
+    case "tcp, udp": return [proto("tcp"), proto("udp")];
+    case "udp, tcp": return [proto("udp"), proto("tcp")];
+  }
+}
 
 function proto(json: ProtoNode["proto"]): ProtoNode {
   return { proto: json, span: NOWHERE };

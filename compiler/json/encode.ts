@@ -1,7 +1,7 @@
 // PolicyNode -> source JSON. Only of a tree without errors: what a syntax error cut short has no
 // form. Absent parts have no keys.
 import type {
-  AnnotationNode, CapNode, ClaimNode, ExposeNode, KeyNode, LimitNode, Member, OutcomeNode, Piece, PolicyNode, RuleNode, SetNode,
+  AnnotationNode, CapNode, ClaimNode, ExposeNode, KeyNode, LimitNode, Member, OutcomeNode, Piece, PolicyNode, ProtoNode, RuleNode, SetNode,
   TemplateNode, TestLineNode,
 } from "../ast/nodes.ts";
 
@@ -70,6 +70,8 @@ function body(node: Body): Json {
       return cap(node);
     case "limit":
       return limit(node);
+    case "amplify":
+      return { kind: "amplify", factor: node.factor.text };
   }
 }
 
@@ -78,7 +80,7 @@ function expose(node: ExposeNode): Json {
     kind: "expose",
     name: node.name.text,
     service: word(node.service),
-    proto: node.proto?.proto ?? null,
+    proto: node.protos.length === 0 ? null : protos(node.protos),
     ports: maybeSet(node.ports),
     bind: maybeSet(node.bind),
     mode: word(node.mode),
@@ -92,13 +94,17 @@ function rule(node: RuleNode): Json {
     kind: node.action,
     dryrun: node.dryrun ? true : null,
     named: word(node.name),
-    on: node.on === null ? null : { proto: node.on.proto.proto, ports: set(node.on.ports) },
+    on: node.on === null ? null : { proto: protos(node.on.protos), ports: set(node.on.ports) },
     from: maybeSet(node.from),
     sni: maybeSet(node.sni),
     client: maybeSet(node.client),
     until: word(node.until),
     annotations: annotations(node.annotations),
   });
+}
+
+function protos(nodes: readonly ProtoNode[]): string {
+  return nodes.map(({ proto }) => proto).join(", ");
 }
 
 function cap({ connections, perSource, perIdentity }: CapNode): Json {

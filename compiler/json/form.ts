@@ -5,6 +5,8 @@ import { constant, eitherList, list, named, object, oneOf, some, wordOr, type De
 import { parameter, path, plainName, wordsIn } from "./word_patterns.ts";
 
 const proto = constant("tcp", "udp");
+/** As an expose and a `deny on` write them. */
+const protos = constant("tcp", "udp", "tcp, udp", "udp, tcp");
 const yes = constant(true);
 
 /** Gives a part its name in the schema: the forms inside of a template have names of their own. */
@@ -36,11 +38,11 @@ function setParts(template: boolean, part: Name) {
 type SetParts = ReturnType<typeof setParts>;
 
 /** Rules and the other clauses of an expose. */
-function clauseParts(part: Name, { name, set, literal, annotations, slash, endpoint, quoted, number, rate, member }: SetParts) {
+function clauseParts(part: Name, { name, set, literal, annotations, slash, endpoint, quoted, number, factor, rate, member }: SetParts) {
   const matchers = { dryrun: yes, named: name, from: set, sni: set, client: set, until: literal, annotations };
   const allow = part("allow", object({ kind: constant("allow") }, matchers));
   const deny = part("deny", object({ kind: constant("deny") }, matchers));
-  const topDeny = part("top_deny", object({ kind: constant("deny") }, { ...matchers, on: object({ proto, ports: set }, {}) }));
+  const topDeny = part("top_deny", object({ kind: constant("deny") }, { ...matchers, on: object({ proto: protos, ports: set }, {}) }));
 
   const key = part("key", object({ v4: slash, v6: slash }, {}));
   const backend = part("backend", oneOf("a backend", [
@@ -51,6 +53,7 @@ function clauseParts(part: Name, { name, set, literal, annotations, slash, endpo
   const cap = part("cap", object({ kind: constant("cap"), connections: number }, { perSource: object({ connections: number }, { key }), perIdentity: number }));
   const per = wordOr(constant("source", "listener", "identity"), object({ source: key }, {}));
   const limit = part("limit", object({ kind: constant("limit"), rate, per }, { burst: number }));
+  const amplify = part("amplify", object({ kind: constant("amplify"), factor }, {}));
   const use = part("use", object({ kind: constant("use"), template: path, args: list(member, 0) }, {}));
   const clause = part("clause", oneOf("a clause", [
     { mark: { kinds: ["allow"] }, shape: allow },
@@ -59,6 +62,7 @@ function clauseParts(part: Name, { name, set, literal, annotations, slash, endpo
     { mark: { kinds: ["cert", "ca"] }, shape: credential },
     { mark: { kinds: ["cap"] }, shape: cap },
     { mark: { kinds: ["limit"] }, shape: limit },
+    { mark: { kinds: ["amplify"] }, shape: amplify },
     { mark: { kinds: ["use"] }, shape: use },
   ]));
   return { topDeny, key, use, clause };
@@ -98,7 +102,7 @@ function partsIn(template: boolean) {
 
   const declaration = part("declaration", object({ kind: constant("net", "ports", "hosts", "ids"), name, set }, { annotations }));
   const expose = part("expose", object(
-    { kind: constant("expose"), name, proto, ports: set, clauses: list(clause, 0) }, { service: name, bind: set, mode: name, annotations },
+    { kind: constant("expose"), name, proto: protos, ports: set, clauses: list(clause, 0) }, { service: name, bind: set, mode: name, annotations },
   ));
 
   const dial = part("dial", object({ kind: constant("dial"), service: name, proto }, { annotations }));
@@ -129,7 +133,7 @@ const outside = partsIn(false);
 const inside = partsIn(true);
 
 /** Clauses that are allowed in an expose and not at top level: one of them makes a template one for exposes. */
-const CLAUSES_ALONE = ["allow", "backend", "cert", "ca", "cap", "limit"];
+const CLAUSES_ALONE = ["allow", "backend", "cert", "ca", "cap", "limit", "amplify"];
 
 const templateStatement = named("template_statement", oneOf("a statement", inside.statements));
 

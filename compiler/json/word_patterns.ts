@@ -44,6 +44,7 @@ export function wordsIn(template: boolean) {
     /** A member that is one word. */
     word: word(WORD, "a word", "a name, an address, a prefix, a port or a range; a text is `{\"text\": \"…\"}`"),
     number: word(NUMBER, "a number in quotes", "write its digits as a string: \"4000\""),
+    factor: word(`${NUMBER}|any`, "a number in quotes, or \"any\"", "write its digits as a string: \"30\""),
     rate: word(RATE, "a rate", "write a number and a unit: \"200/s\""),
     slash: word(SLASH, "a prefix length", "write it with its slash: \"/24\""),
     literal: word(LITERAL, "a literal", "write it as in a policy: \"2027-03-01T00:00Z\", \"10s\""),

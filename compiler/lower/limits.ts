@@ -7,6 +7,8 @@ import type { LimitRow, ListenerRow } from "./tables.ts";
 export function lowerListeners(exposes: readonly CheckedExpose[]): { readonly listeners: readonly ListenerRow[]; readonly limits: readonly LimitRow[] } {
   const limits: LimitRow[] = [];
   const listeners = exposes.map((expose) => {
+    // Two listeners of one name have limits of their own; a name has no space in it.
+    const name = expose.proto === "udp" ? `${expose.name} udp` : expose.name;
     const limitFirst = limits.length;
     const rows = expose.limits.map(({ count, periodMs, burst, key }) => {
       const [v4, v6] = key.kind === "source" ? [key.v4, key.v6] : key.kind === "identity" ? [IDENTITY_KEY_V4, IDENTITY_KEY_V6] : [0, 0];
@@ -15,12 +17,12 @@ export function lowerListeners(exposes: readonly CheckedExpose[]): { readonly li
     const seen = new Map<string, number>();
     for (const row of rows) {
       // The identity of a limit over reloads; its rate may change and the debts stay.
-      const words = `limit ${expose.name} ${row.kind} ${row.periodMs} /${row.v4} /${row.v6}`;
+      const words = `limit ${name} ${row.kind} ${row.periodMs} /${row.v4} /${row.v6}`;
       const twin = seen.get(words) ?? 0;
       seen.set(words, twin + 1);
       limits.push({ ...row, identity: fnv1a64(twin === 0 ? words : `${words} #${twin}`) });
     }
-    return { expose, identity: fnv1a64(`listener ${expose.name}`), limitFirst };
+    return { expose, identity: fnv1a64(`listener ${name}`), limitFirst };
   });
   return { listeners, limits };
 }

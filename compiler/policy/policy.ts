@@ -117,7 +117,7 @@ export interface TopLevelDeny extends CheckedRule {
 
 export type Mode = "tcp" | "passthrough" | "tls" | "mtls" | "direct";
 
-/** One `expose` is one listener: all its ports and addresses share its caps and limits. */
+/** One `expose` is one listener for each of its protocols: all its ports and addresses share its caps and limits. */
 export interface CheckedExpose {
   readonly name: string;
   readonly service: string;
@@ -133,6 +133,8 @@ export interface CheckedExpose {
   readonly backend: Backend | null;
   readonly cap: CheckedCap;
   readonly limits: readonly CheckedLimit[];
+  /** Bytes that a client is sent at most for each that it sent; null where the gateway forwards no datagrams. */
+  readonly amplify: number | "any" | null;
   readonly allows: readonly CheckedRule[];
   readonly denies: readonly CheckedRule[];
   readonly annotations: Annotations;
@@ -242,8 +244,8 @@ export interface NamedSetOf<K, T> {
 
 /** Clauses that `check` accepts and this release can't enforce: `build` refuses each. */
 export interface Unenforced {
-  readonly code: "ING705" | "ING706";
-  /** The words, such as `as mtls` or `per identity`. */
+  readonly code: "ING706";
+  /** The words, such as `invariant`. */
   readonly what: string;
   /** The release that will have it, such as `0.5`. */
   readonly release: string;
@@ -252,7 +254,7 @@ export interface Unenforced {
 
 /** Clauses that only the profile `host` has: the profile `os` refuses each. */
 export interface HostOnly {
-  readonly code: "ING801" | "ING802" | "ING803" | "ING804" | "ING805" | "ING808";
+  readonly code: "ING801" | "ING802" | "ING803" | "ING804" | "ING805" | "ING808" | "ING809";
   /** The words, such as `as mtls` or `backend unix`. */
   readonly what: string;
   readonly span: Span;

@@ -54,6 +54,8 @@ export const DEFAULT_CAP_CONNECTIONS = 10_000;
 export const MAX_LIMIT_COUNT = 1_000_000;
 export const MAX_LIMIT_BURST = 1_000_000;
 export const MAX_LIMITS = 8;
+/** Bytes that a client of a flow may be sent for each that it sent; protocols that need more prove the address themselves. */
+export const MAX_AMPLIFY = 1_000;
 /** The part of a source that is its key in caps and limits, where none is written. */
 export const DEFAULT_KEY_V4 = 32;
 export const DEFAULT_KEY_V6 = 64;

@@ -1,7 +1,7 @@
 // Rules of the grammar for the clauses of an expose, and for rules, which are allowed at top level too.
 import type { CstNode, DSLMethodOpts, IOrAlt, IToken } from "chevrotain";
 import { TestGrammar } from "./test_grammar.ts";
-import { At, Comma, Integer, KW, LParen, Literal, Name, Param, Qualified, RParen, Rate, Slash, Text, Word, isText } from "./tokens.ts";
+import { At, Comma, Integer, KW, LParen, Literal, Name, Param, Qualified, RParen, Rate, Slash, Text, Word, isText, startsLine } from "./tokens.ts";
 
 export class ClauseGrammar extends TestGrammar {
   backend = this.RULE("backend", () => {
@@ -42,6 +42,17 @@ export class ClauseGrammar extends TestGrammar {
       { ALT: () => this.CONSUME(KW.identity) },
     ]);
   });
+
+  amplify = this.RULE("amplify", () => {
+    this.CONSUME(KW.amplify);
+    this.OR([{ GATE: () => this.isAmplification(), ALT: () => this.CONSUME(Word) }]);
+  });
+
+  /** A number, `any`, or a word that is taken for one of them on the same line. */
+  private isAmplification(): boolean {
+    const token = this.LA(1);
+    return [Integer, Name, Param].includes(token.tokenType) && !(startsLine(token) && token.tokenType === Name && token.image !== "any");
+  }
 
   limit = this.RULE("limit", () => {
     this.CONSUME(KW.limit);
@@ -85,7 +96,7 @@ export class ClauseGrammar extends TestGrammar {
 
   private readonly matcherKinds: IOrAlt<void>[] = [
     { ALT: () => { this.CONSUME(KW.named); this.CONSUME(Name); } },
-    { ALT: () => { this.CONSUME(KW.on); this.SUBRULE(this.proto); this.SUBRULE(this.set); } },
+    { ALT: () => { this.CONSUME(KW.on); this.SUBRULE(this.protos); this.SUBRULE(this.set); } },
     { ALT: () => { this.CONSUME(KW.from); this.SUBRULE2(this.set); } },
     { ALT: () => { this.CONSUME(KW.sni); this.SUBRULE3(this.set); } },
     { ALT: () => { this.CONSUME(KW.client); this.SUBRULE4(this.set); } },

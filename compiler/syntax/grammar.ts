@@ -89,7 +89,7 @@ class Grammar extends ClauseGrammar {
       this.CONSUME2(Name);
     });
     this.CONSUME(KW.on);
-    this.SUBRULE(this.proto);
+    this.SUBRULE(this.protos);
     this.SUBRULE(this.set);
     this.OPTION2(() => {
       this.CONSUME(KW.bind);
@@ -117,6 +117,7 @@ class Grammar extends ClauseGrammar {
     { ALT: () => this.SUBRULE(this.credential) },
     { ALT: () => this.SUBRULE(this.cap) },
     { ALT: () => this.SUBRULE(this.limit) },
+    { ALT: () => this.SUBRULE(this.amplify) },
     { ALT: () => this.SUBRULE(this.rule) },
     { ALT: () => this.SUBRULE(this.use) },
     { ALT: () => this.SUBRULE(this.annotation) },
@@ -152,6 +153,7 @@ class Grammar extends ClauseGrammar {
       { ALT: () => this.SUBRULE(this.credential) },
       { ALT: () => this.SUBRULE(this.cap) },
       { ALT: () => this.SUBRULE(this.limit) },
+      { ALT: () => this.SUBRULE(this.amplify) },
       { ALT: () => this.SUBRULE(this.rule) },
       { ALT: () => this.SUBRULE(this.use) },
       { ALT: () => this.SUBRULE(this.annotation) },

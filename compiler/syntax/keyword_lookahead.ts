@@ -35,6 +35,7 @@ const CERTAIN = new Map<TokenType, Certain>([
   [KW.ca, credential],
   [KW.cap, number],
   [KW.limit, is(Rate, Integer, Param)],
+  [KW.amplify, (a) => number(a) || a.image === "any"],
   [KW.from, (a, b) => is(Literal, Param)(a) || is(KW.to)(b)],
   [KW.bind, (a, b) => isName(a) && is(KW.on)(b)],
   [KW.repeat, (a, b) => number(a) && is(KW.in)(b)],

@@ -29,6 +29,7 @@ export const KEYWORDS = {
   ca: at("clause"),
   cap: at("clause"),
   limit: at("clause"),
+  amplify: at("clause"),
 
   named: at("rule"),
   on: at("rule"),

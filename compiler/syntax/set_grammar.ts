@@ -93,11 +93,25 @@ export class SetGrammar extends Recovering {
     });
   });
 
-  proto = this.RULE("proto", () => {
-    this.OR(this.protos);
+  /** `tcp`, `udp`, or both. */
+  protos = this.RULE("protos", () => {
+    this.SUBRULE(this.proto);
+    this.MANY(this.furtherProtos);
   });
 
-  private readonly protos: IOrAlt<IToken>[] = [{ ALT: () => this.CONSUME(KW.tcp) }, { ALT: () => this.CONSUME(KW.udp) }];
+  private readonly furtherProtos: DSLMethodOpts<void> = {
+    GATE: () => !this.isHopeless(),
+    DEF: () => {
+      this.CONSUME(Comma);
+      this.SUBRULE2(this.proto);
+    },
+  };
+
+  proto = this.RULE("proto", () => {
+    this.OR(this.protoKinds);
+  });
+
+  private readonly protoKinds: IOrAlt<IToken>[] = [{ ALT: () => this.CONSUME(KW.tcp) }, { ALT: () => this.CONSUME(KW.udp) }];
 
   /** `2027-03-01T00:00Z` */
   time = this.RULE("time", () => {

@@ -17,6 +17,8 @@ const MEBI = 1024 * 1024;
 const BOUNDS: JsonBounds = { bytes: 128 * MEBI, containers: MEBI, keys: 2 * MEBI, values: 16 * MEBI, depth: 16 };
 /** The end of the year 9999. */
 const MOST_SECONDS = 253_402_300_799;
+/** Bytes sent for each that came. */
+const MOST_AMPLIFY = 1_000;
 export const MOST_LISTENERS = 4_096;
 /** Port ranges of all listeners. */
 export const MOST_PORT_RANGES = 65_536;
@@ -131,7 +133,7 @@ function readAnnotations(value: unknown): Annotations {
 
 function readListener(f: Fields, id: number, bindOf: (id: string) => readonly string[], place: Place | undefined, namesDenied: (port: PortRange) => boolean): ListenerInfo {
   const { mode, proto } = f;
-  if ((proto !== "tcp" && proto !== "udp") || (proto === "udp" && mode !== "direct") || place === undefined) throw new Malformed();
+  if ((proto !== "tcp" && proto !== "udp") || (proto === "udp" && mode !== "direct" && mode !== "tcp") || place === undefined) throw new Malformed();
   if (mode !== "tcp" && mode !== "passthrough" && mode !== "tls" && mode !== "mtls" && mode !== "direct") throw new Malformed();
   // The gateway opens nothing for a service that binds by itself, so there is no backend.
   if (mode === "direct" && f["backend"] !== null) throw new Malformed();
@@ -151,9 +153,16 @@ function readListener(f: Fields, id: number, bindOf: (id: string) => readonly st
     needsNames: mode !== "tcp" && mode !== "direct" && ([...list(f["allow"]), ...list(f["deny"])].map(fields).some(needsName) || ports.some(namesDenied)),
     capConnections: whole(fields(f["cap"])["connections"], 1, 0xffffffff),
     capSource: readCapSource(fields(f["cap"])["perSource"]),
+    ...readAmplify(f, proto === "udp" && mode === "tcp"),
     origin: place.origin,
     annotations: place.annotations,
   };
+}
+
+/** Datagrams are forwarded only with a bound that is written, and a bound is written only where they are. */
+function readAmplify({ amplify }: Fields, isForwarded: boolean): Pick<ListenerInfo, "amplify"> {
+  if (!isForwarded) return absent(amplify) ?? {};
+  return { amplify: amplify === "any" ? amplify : whole(amplify, 1, MOST_AMPLIFY) };
 }
 
 /** Returns whether one of these top-level denies applies to a tcp port of a range. The work is linear in the number of ranges. */
@@ -219,13 +228,16 @@ function readRules(rows: readonly unknown[], semantic: Fields, exposes: readonly
   return rows.map((row, id) => {
     const f = fields(row);
     const rule = readRule(f, id, listeners);
-    const owner = f["listener"] === null ? semantic : exposes[whole(f["listener"], 0, listeners.length - 1)];
+    const listener = f["listener"] === null ? null : whole(f["listener"], 0, listeners.length - 1);
+    const owner = listener === null ? semantic : exposes[listener];
+    // An expose on tcp and udp has each of its rules twice.
+    const scope = listener !== null && listeners[listener]?.proto === "udp" ? `${rule.listener ?? ""} udp` : rule.listener ?? "";
     const key = `${rule.action} ${String(f["listener"])}`;
     const at = next.get(key) ?? 0;
     next.set(key, at + 1);
     const written = owner === undefined ? undefined : list(owner[rule.action])[at];
     if (written === undefined) throw new Malformed();
-    return { ...rule, meaning: btoa(String.fromCharCode(...sha256(new TextEncoder().encode(`${rule.action} ${rule.listener ?? ""} ${JSON.stringify(written)}`)))).slice(0, 16) };
+    return { ...rule, meaning: btoa(String.fromCharCode(...sha256(new TextEncoder().encode(`${rule.action} ${scope} ${JSON.stringify(written)}`)))).slice(0, 16) };
   });
 }
 

@@ -15,13 +15,17 @@ export interface PortRange {
 export interface ListenerInfo {
   /** The position in `listeners`, and the number by which the module's calls name the listener. */
   readonly id: number;
+  /** An expose on tcp and udp is two listeners with this name. */
   readonly name: string;
   readonly service: string;
   readonly proto: "tcp" | "udp";
   readonly ports: readonly PortRange[];
   /** Prefixes of local addresses; null means the wildcard sockets 0.0.0.0 and ::. */
   readonly bind: readonly string[] | null;
-  /** `direct`: the service binds by itself, with a token, and the gateway opens nothing. A udp listener has no other mode yet. */
+  /**
+   * `direct`: the service binds by itself, with a token, and the gateway opens nothing. A udp listener in mode `tcp` is one whose
+   * datagrams are forwarded as they come; it has no other mode.
+   */
   readonly mode: "tcp" | "passthrough" | "tls" | "mtls" | "direct";
   /** The certificate's name, where the gateway terminates TLS. */
   readonly cert: string | null;

@@ -144,12 +144,18 @@ export class RandomPolicy {
     this.put(this.c.pick(["tcp", "udp"]));
   }
 
+  /** As an expose and a deny have them. */
+  private protos(): void {
+    if (this.c.oneIn(3)) this.put(...this.c.shuffle(["tcp", "udp"]).flatMap((word, i) => (i === 0 ? [word] : [",", word])));
+    else this.proto();
+  }
+
   private expose(): void {
     this.annotations();
     this.put("expose", this.name());
     this.maybe(() => { this.put("service", this.name()); });
     this.put("on");
-    this.proto();
+    this.protos();
     this.set();
     this.maybe(() => { this.put("bind"); this.set(); });
     this.maybe(() => { this.put("as", this.c.pick(["tcp", "passthrough", "tls", "mtls", "direct"])); });
@@ -159,7 +165,8 @@ export class RandomPolicy {
   }
 
   private clause(): void {
-    switch (this.c.below(9)) {
+    switch (this.c.below(10)) {
+      case 6: return this.put("amplify", this.c.oneIn(3) ? "any" : this.number());
       case 0: return this.put("backend", this.param() ?? "127.0.0.1:8080");
       case 1: return this.put("backend", "unix", this.text());
       case 2: return this.put(this.c.pick(["cert", "ca"]), this.text());
@@ -202,7 +209,7 @@ export class RandomPolicy {
     this.annotations();
     this.maybe(() => { this.put("dryrun"); });
     this.put("deny");
-    this.matchers(() => { this.put("on"); this.proto(); this.set(); });
+    this.matchers(() => { this.put("on"); this.protos(); this.set(); });
   }
 
   private matchers(on: (() => void) | null): void {

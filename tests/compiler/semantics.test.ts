@@ -36,7 +36,7 @@ semantics("an empty expose admits nobody and has the documented defaults", () =>
   const { span, ...expose } = exposeOf("");
   assert.equal(expose, {
     name: "web", service: "web", proto: "tcp", ports: [{ first: 443, last: 443 }], bind: null, mode: "tcp", backend: null,
-    cert: null, ca: null, cap: { connections: 10_000, perSource: null, perIdentity: null, span: null }, limits: [], allows: [], denies: [],
+    cert: null, ca: null, cap: { connections: 10_000, perSource: null, perIdentity: null, span: null }, limits: [], amplify: null, allows: [], denies: [],
     annotations: { owner: null, ticket: null, why: null },
   });
   assert.is(span.file.text.slice(span.start, span.end).startsWith("expose web"), true);

@@ -35,7 +35,7 @@ function servicesOf(text: string, hash?: (name: string) => bigint): readonly Dia
   const flat = expand(report, scopes, defineTemplates(report, scopes));
   if (flat === null) throw new Error("too much");
   const context = openContext(scopes, flat.sets, filesOf({}), report);
-  checkServices(context, flat.exposes.map((e) => checkExpose(context, e, true)), flat.dials, hash);
+  checkServices(context, flat.exposes.flatMap((e) => checkExpose(context, e, true)), flat.dials, hash);
   return report.diagnostics;
 }
 

@@ -130,7 +130,7 @@ const REFUSED: readonly (readonly [document: unknown, messages: string])[] = [
   [one({ kind: "deny", dryrun: false }), "/statements/0/dryrun: expected true, found false"],
   [one({ kind: "deny", until: "soon" }), "/statements/0/until: expected a literal, found \"soon\""],
   [one({ kind: "deny", until: "5" }), "/statements/0/until: expected a literal, found \"5\""],
-  [one({ kind: "deny", on: { proto: "sctp", ports: any } }), "/statements/0/on/proto: expected \"tcp\" or \"udp\", found \"sctp\""],
+  [one({ kind: "deny", on: { proto: "sctp", ports: any } }), "/statements/0/on/proto: expected \"tcp\" or \"udp\" or \"tcp, udp\" or \"udp, tcp\", found \"sctp\""],
   [inExpose({ kind: "deny", on: { proto: "tcp", ports: any } }), "/statements/0/clauses/0/on: unknown key \"on\""],
   [inExpose({ kind: "net", name: "a", set: any }), "/statements/0/clauses/0/kind: expected a clause, found \"net\""],
   [inExpose({ kind: "backend", tcp: "localhost" }), "/statements/0/clauses/0/tcp: expected an address with a port, found \"localhost\""],

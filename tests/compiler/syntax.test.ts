@@ -49,7 +49,7 @@ const STATEMENTS: readonly (readonly [string, Shape])[] = [
   ["hosts h = \"**.x.example\", g", { kind: "hosts", name: "h", set: set(text("**.x.example"), name("g")) }],
   ["ids i = uri \"u\", dns \"d\", ip \"1\", sha256 \"s\", j", { kind: "ids", name: "i", set: set(id("uri", "u"), id("dns", "d"), id("ip", "1"), id("sha256", "s"), name("j")) }],
   ["deny named x on udp 53 from a sni \"b\" client dns \"c\" until 2027-01-01", {
-    kind: "rule", action: "deny", name: "x", on: { proto: { proto: "udp" }, ports: set({ kind: "number", text: "53" }) },
+    kind: "rule", action: "deny", name: "x", on: { protos: [{ proto: "udp" }], ports: set({ kind: "number", text: "53" }) },
     from: set(name("a")), sni: set(text("b")), client: set(id("dns", "c")), until: "2027-01-01",
   }],
   ["dryrun deny from a", { kind: "rule", action: "deny", dryrun: true, from: set(name("a")) }],
@@ -58,9 +58,9 @@ const STATEMENTS: readonly (readonly [string, Shape])[] = [
     annotations: [{ name: "owner", value: "o" }, { name: "ticket", value: "t" }, { name: "why", value: "w" }],
   }],
   ["@why \"w\" net a = b", { kind: "net", name: "a", set: set(name("b")), annotations: [{ name: "why", value: "w" }] }],
-  ["@why \"w\" expose a on tcp 1 { }", { kind: "expose", name: "a", proto: { proto: "tcp" }, ports: set({ kind: "number", text: "1" }), annotations: [{ name: "why", value: "w" }] }],
+  ["@why \"w\" expose a on tcp 1 { }", { kind: "expose", name: "a", protos: [{ proto: "tcp" }], ports: set({ kind: "number", text: "1" }), annotations: [{ name: "why", value: "w" }] }],
   ["expose a service s on udp p bind b as direct { }", {
-    kind: "expose", name: "a", service: "s", proto: { proto: "udp" }, ports: set(name("p")), bind: set(name("b")), mode: "direct",
+    kind: "expose", name: "a", service: "s", protos: [{ proto: "udp" }], ports: set(name("p")), bind: set(name("b")), mode: "direct",
   }],
   ["use t()", { kind: "use", template: "t" }],
   ["use n.t(a, 1, 2-3, 10.0.0.1, \"x\", uri \"y\", file \"f\" max 1, 5/s, /24, n.b)", {
@@ -144,7 +144,7 @@ const CLAUSES: readonly (readonly [string, Shape])[] = [
 
 for (const [written, expected] of CLAUSES) {
   syntax(`in an expose: ${written}`, () => {
-    const base = { kind: "expose", name: "e", proto: { proto: "tcp" }, ports: set({ kind: "number", text: "1" }) };
+    const base = { kind: "expose", name: "e", protos: [{ proto: "tcp" }], ports: set({ kind: "number", text: "1" }) };
     assert.equal(statements(`expose e on tcp 1 { ${written} }`), [{ ...base, clauses: [expected] }]);
     assert.equal(statements(`template t() { ${written} }`), [{ kind: "template", name: "t", body: [expected] }]);
   });

@@ -32,13 +32,13 @@ pairs("two exposes of one protocol, port and local address", [
   // A wildcard socket and a narrower one shut each other out.
   { bad: two("tcp 443", "tcp 443 bind 10.0.0.0/8"), due: ["ING204"], good: two("tcp 443 bind any4", "tcp 443 bind any6") },
   { bad: two("tcp 443 bind any6, 192.0.2.1", "tcp 443 bind any4"), due: ["ING204"], good: two("tcp 443 bind any6, 192.0.2.1", "tcp 443 bind any4 except 192.0.2.1") },
-  { bad: two("udp 53 as direct", "udp 53").replace("expose one", "@why \"x\" expose one"), due: ["ING204"], good: two("tcp 53", "udp 53") },
+  { bad: two("udp 53 as direct", "udp 53 as direct").replaceAll("expose ", "@why \"x\" expose "), due: ["ING204"], good: two("tcp 53", "udp 53 as direct").replace("expose two", "@why \"x\" expose two") },
 ]);
 
 pairs("`sni` where no name is read", [
   { bad: "expose web on tcp 443 { allow from any sni \"a.example\" }", due: ["ING417"], good: "expose web on tcp 443 as passthrough { allow from any sni \"a.example\" }" },
   { bad: "expose web on tcp 443 { dryrun deny sni \"a.example\" }", due: ["ING417"], good: "expose web on tcp 443 as passthrough { dryrun deny sni \"a.example\" }" },
-  { bad: "expose dns on udp 53 { deny sni \"a.example\" }", due: ["ING417"], good: "expose dns on udp 53 { deny from any }" },
+  { bad: "expose dns on udp 53 { amplify any deny sni \"a.example\" }", due: ["ING417"], good: "expose dns on udp 53 { amplify any deny from any }" },
   // At top level it is silent there, unless `on` names such a listener.
   {
     bad: "expose web on tcp 443 { }\ndeny on tcp 443 sni \"a.example\"", due: ["ING417"],

@@ -41,6 +41,7 @@ export function expand(report: Report, scopes: Scopes, templates: Templates): Fl
 /** The arguments that a parameter takes, by the place that it has. */
 const FITS: Readonly<Record<Exclude<Slot, "member">, readonly Member["kind"][]>> = {
   name: ["name"], number: ["number"], text: ["text"], literal: ["literal"], address: ["literal", "number"],
+  amplification: ["number", "name"],
 };
 
 class Expander {

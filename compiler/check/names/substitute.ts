@@ -6,7 +6,7 @@ import type {
 import type { Span } from "../../source/source.ts";
 
 /** The kinds of a place: those of a member, or `member` where any of them may be written. */
-export type Slot = "name" | "number" | "text" | "literal" | "address" | "member";
+export type Slot = "name" | "number" | "text" | "literal" | "address" | "amplification" | "member";
 
 export interface Substitution {
   span(span: Span): Span;
@@ -28,7 +28,7 @@ export function substituteStatement(c: Substitution, node: StatementNode): State
         ...node, span,
         name: c.piece(node.name, "name"),
         service: maybe(c, node.service, "name"),
-        proto: node.proto === null ? null : proto(c, node.proto),
+        protos: node.protos.map((each) => proto(c, each)),
         ports: maybeSet(c, node.ports),
         bind: maybeSet(c, node.bind),
         mode: maybe(c, node.mode, "name"),
@@ -67,6 +67,8 @@ export function substituteClause(c: Substitution, node: ClauseNode): ClauseNode 
       return cap(c, node);
     case "limit":
       return limit(c, node);
+    case "amplify":
+      return { ...node, factor: c.piece(node.factor, "amplification"), span };
     case "cert":
     case "ca":
       return { ...node, value: c.piece(node.value, "text"), span };
@@ -79,7 +81,7 @@ function rule(c: Substitution, node: RuleNode): RuleNode {
   return {
     ...node,
     name: maybe(c, node.name, "name"),
-    on: node.on === null ? null : { proto: proto(c, node.on.proto), ports: set(c, node.on.ports) },
+    on: node.on === null ? null : { protos: node.on.protos.map((each) => proto(c, each)), ports: set(c, node.on.ports) },
     from: maybeSet(c, node.from),
     sni: maybeSet(c, node.sni),
     client: maybeSet(c, node.client),

@@ -25,6 +25,7 @@ export function isStatement(node: StatementNode | ClauseNode): node is Statement
     case "backend":
     case "cap":
     case "limit":
+    case "amplify":
     case "cert":
     case "ca":
       return false;

@@ -1,6 +1,6 @@
-// `cap` and `limit`: how many connections at once, and how many new ones in a time.
-import type { CapNode, LimitNode } from "../../ast/nodes.ts";
-import { MAX_CAP_CONNECTIONS, MAX_LIMIT_BURST } from "../../source/bounds.ts";
+// `cap` and `limit`: how many connections at once, and how many new ones in a time. `amplify`: how much may answer a datagram.
+import type { AmplifyNode, CapNode, LimitNode } from "../../ast/nodes.ts";
+import { MAX_AMPLIFY, MAX_CAP_CONNECTIONS, MAX_LIMIT_BURST } from "../../source/bounds.ts";
 import type { Span } from "../../source/source.ts";
 import { noteHostOnly } from "./host_only.ts";
 import { readCount, readKey, readRate } from "../names/numbers.ts";
@@ -26,6 +26,11 @@ export function checkCap(context: CheckContext, node: CapNode, mode: Mode | null
     if (!hasIdentity(context, mode, span) || perIdentity === null) return null;
   }
   return connections === null ? null : { connections, perSource, perIdentity, span: node.span };
+}
+
+export function checkAmplify({ report }: CheckContext, { factor, broken }: AmplifyNode): number | "any" | null {
+  if (broken) return null;
+  return factor.text === "any" ? "any" : readCount(report, factor.text, factor, MAX_AMPLIFY, "amplify");
 }
 
 export function checkLimit(context: CheckContext, node: LimitNode, mode: Mode | null): CheckedLimit | null {

@@ -4,13 +4,14 @@ import { DEFAULT_CAP_CONNECTIONS, MAX_BIND_INTERVALS, MAX_LIMITS, MAX_SERVICE_BY
 import { checkAnnotations } from "./annotations.ts";
 import { checkBackend } from "./backend.ts";
 import { ANY, UNBINDABLE } from "../sets/builtin_nets.ts";
-import { checkCap, checkLimit } from "./caps_and_limits.ts";
+import { checkAmplify, checkCap, checkLimit } from "./caps_and_limits.ts";
 import type { FlatExpose } from "../names/expand.ts";
 import { noteHostOnly } from "./host_only.ts";
 import { equal, isEmpty, size, subtract } from "../sets/intervals.ts";
 import { checkCredentials, checkMode } from "./modes.ts";
 import { mayDeclare } from "../names/declarations.ts";
 import type { AddressSet, Annotations, Backend, CheckedCap, CheckedExpose, CheckedLimit, CheckedRule } from "../../policy/policy.ts";
+import type { Span } from "../../source/source.ts";
 import { checkRule, type Facts } from "./rules.ts";
 import type { CheckContext } from "./context.ts";
 import type { PartialExpose } from "./partial_expose.ts";
@@ -18,37 +19,60 @@ import type { PartialExpose } from "./partial_expose.ts";
 /** Of connections that nobody but the service sees. */
 const UNCOUNTED = 0xffffffff;
 
-/** `whole`: no clause is missing because its template was refused. */
-export function checkExpose(context: CheckContext, { node, clauses }: FlatExpose, whole: boolean): PartialExpose {
+/** One for each protocol. `whole`: no clause is missing because its template was refused. */
+export function checkExpose(context: CheckContext, { node, clauses }: FlatExpose, whole: boolean): readonly PartialExpose[] {
   const { report } = context;
   const wrong = report.diagnostics.length;
   const service = checkService(context, node);
   const ports = node.ports === null ? null : context.ports.value(node.ports);
   const bind = checkBind(context, node);
   const mode = checkMode(context, node);
-  const proto = node.proto?.proto ?? null;
+  const protos = node.protos.map(({ proto }) => proto);
+  const isUdp = protos.includes("udp");
   const annotations = checkAnnotations(report, node.annotations);
   // Nothing else is reported of a clause that is not allowed there.
   const clauseMode = mode === "direct" ? null : mode;
-  const inside = checkClauses(context, clauses, { proto: proto ?? "tcp", mode: clauseMode });
+  const inside = checkClauses(context, clauses, { proto: isUdp ? "udp" : "tcp", mode: clauseMode });
   const credentials = checkCredentials(context, node, clauseMode, { cert: inside.cert, ca: inside.ca }, whole);
   if (mode === "direct") checkDirect(context, node, clauses, annotations.why !== null);
-  const partial = { node, clauses, service, proto, mode, ports, bind, backend: inside.backend };
-  const good = whole && !node.broken && inside.whole && ports !== null && bind !== undefined && mode !== null && proto !== null && report.diagnostics.length === wrong;
-  if (!good) return { ...partial, checked: null };
+  else if (mode !== null) checkDatagrams(context, node, clauses, whole);
+  const partial = { node, clauses, service, mode, ports, bind, backend: inside.backend };
+  const good = whole && !node.broken && inside.whole && ports !== null && bind !== undefined && mode !== null && protos.length > 0 && report.diagnostics.length === wrong;
+  if (!good) return protos.length === 0 ? [{ ...partial, proto: null, checked: null }] : protos.map((proto) => ({ ...partial, proto, checked: null }));
   const { backend, cap, limits, denies } = inside;
   const allows = mode === "direct" ? [byItself(node, annotations)] : inside.allows;
-  const checked: CheckedExpose = {
-    name: node.name.text, service, proto, ports, bind, mode, ...credentials, backend,
+  const checked: Omit<CheckedExpose, "proto" | "amplify"> = {
+    name: node.name.text, service, ports, bind, mode, ...credentials, backend,
     cap: cap ?? { connections: mode === "direct" ? UNCOUNTED : DEFAULT_CAP_CONNECTIONS, perSource: null, perIdentity: null, span: null },
     limits, allows, denies, annotations, span: node.span,
   };
-  return { ...partial, checked };
+  return protos.map((proto) => ({ ...partial, proto, checked: { ...checked, proto, amplify: proto === "udp" ? inside.amplify : null } }));
+}
+
+/** With udp `amplify` is written, and a backend is an address; with tcp alone there is nothing to amplify. */
+function checkDatagrams({ report }: CheckContext, node: ExposeNode, clauses: readonly Clause[], whole: boolean): void {
+  const udp = node.protos.find(({ proto }) => proto === "udp");
+  const amplify = clauses.find(({ kind }) => kind === "amplify");
+  if (udp === undefined) {
+    if (amplify !== undefined) report.say("ING426", null, amplify.span, withoutClause(amplify.span));
+    return;
+  }
+  if (amplify === undefined && whole && !node.broken) report.say("ING425", null, udp.span);
+  const unix = clauses.find((clause) => clause.kind === "backend" && clause.target.kind === "unix");
+  if (unix !== undefined) report.say("ING427", { both: node.protos.length > 1 }, unix.span, { related: [{ span: udp.span, label: "because of this" }] });
+}
+
+/** The edit that removes a clause with the spaces before it; none where the clause is a template's. */
+function withoutClause(span: Span): { readonly replace?: string; readonly at?: Span } {
+  if (span.origin !== undefined) return {};
+  const before = span.file.text.slice(0, span.start);
+  return { replace: "", at: { ...span, start: before.replace(/[ \t]+$/, "").length } };
 }
 
 interface Inside {
   backend: Backend | null;
   cap: CheckedCap | null;
+  amplify: number | "any" | null;
   cert: CredentialNode | null;
   ca: CredentialNode | null;
   readonly limits: CheckedLimit[];
@@ -62,7 +86,7 @@ type Clause = Exclude<ClauseNode, UseNode>;
 
 function checkClauses(context: CheckContext, clauses: readonly Clause[], facts: Facts): Inside {
   const { report } = context;
-  const inside: Inside = { backend: null, cap: null, cert: null, ca: null, limits: [], allows: [], denies: [], whole: true };
+  const inside: Inside = { backend: null, cap: null, amplify: null, cert: null, ca: null, limits: [], allows: [], denies: [], whole: true };
   const once = new Map<string, Clause>();
   let limitCount = 0;
   for (const clause of clauses) {
@@ -83,13 +107,15 @@ function checkClauses(context: CheckContext, clauses: readonly Clause[], facts: 
       }
       case "backend":
       case "cap":
+      case "amplify":
       case "cert":
       case "ca": {
         const first = once.get(clause.kind);
         once.set(clause.kind, first ?? clause);
         if (first !== undefined) {
           report.say("ING405", { clause: clause.kind, in: "expose" }, clause.span, { related: [{ span: first.span, label: "first here" }] });
-        } else if (clause.kind === "cap") inside.cap = checkCap(context, clause, facts.mode);
+        } else if (clause.kind === "amplify") inside.amplify = checkAmplify(context, clause);
+        else if (clause.kind === "cap") inside.cap = checkCap(context, clause, facts.mode);
         else if (clause.kind === "backend") {
           if (clause.target.kind === "unix") noteHostOnly(context.hostOnly, "unix", "backend unix", clause.span);
           inside.backend = checkBackend(report, clause);

@@ -6,14 +6,14 @@ import { noteHostOnly } from "./host_only.ts";
 import { didYouMean, editOf, type Guess } from "../names/declarations.ts";
 import type { Mode } from "../../policy/policy.ts";
 import type { CheckContext } from "./context.ts";
-import { noteUnenforced } from "./unenforced.ts";
 
 /** Null where it can't be read. */
 export function checkMode(context: CheckContext, node: ExposeNode): Mode | null {
-  const { report, unenforced, hostOnly } = context;
-  if (node.proto === null) return null;
-  const { proto, span } = node.proto;
-  if (proto === "udp" && node.mode?.text !== "direct") noteUnenforced(unenforced, "udp", "udp", span);
+  const { report, hostOnly } = context;
+  if (node.protos.length === 0) return null;
+  const udp = node.protos.find(({ proto }) => proto === "udp");
+  // Of a service that listens by itself, the mode is refused there.
+  if (udp !== undefined && node.mode?.text !== "direct") noteHostOnly(hostOnly, "udp", "on udp", udp.span);
   if (node.mode === null) return "tcp";
   const { text } = node.mode;
   const mode = WORDS.mode.find((word) => word === text);
@@ -23,8 +23,8 @@ export function checkMode(context: CheckContext, node: ExposeNode): Mode | null 
     report.say("ING411", { mode: text, fault: isHttp ? "http" : "unknown", guess: guess?.word ?? null }, node.mode.span, editOf(guess));
     return null;
   }
-  if (proto === "udp" && mode !== "direct") {
-    report.say("ING411", { mode: text, fault: "udp", guess: null }, node.mode.span);
+  if (udp !== undefined && mode !== "direct") {
+    report.say("ING411", { mode: text, fault: node.protos.length === 1 ? "udp" : "tcp_udp", guess: null }, node.mode.span);
     return null;
   }
   if (mode === "tls" || mode === "mtls" || mode === "direct") {

@@ -97,12 +97,13 @@ export function checkCircles(context: CheckContext, exposes: readonly PartialExp
   }
   if (byPort.size === 0) return;
   for (const listener of exposes) {
-    // A backend is reached over tcp, and what a service opens itself is not the gateway.
-    if (listener.bind === undefined || listener.node.broken || listener.proto !== "tcp" || listener.mode === "direct") continue;
+    // A port that a service opens itself is none of the gateway.
+    if (listener.bind === undefined || listener.node.broken || listener.mode === "direct") continue;
     for (const { first, last } of listener.ports ?? []) {
       for (const [port, from] of byPort) {
         if (port < first || port > last) continue;
-        for (const expose of from) sayCircle(context, expose, listener, port);
+        // A backend is reached over the protocol of its expose.
+        for (const expose of from) if (expose.proto === listener.proto) sayCircle(context, expose, listener, port);
       }
     }
   }

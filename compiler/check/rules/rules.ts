@@ -12,10 +12,10 @@ import type { PortSet } from "../names/port_numbers.ts";
 import { sayProblem } from "../../diagnostics/report.ts";
 import { hostsOf, idsOf, type CheckContext } from "./context.ts";
 import { readTime } from "../names/times.ts";
-import { noteUnenforced } from "./unenforced.ts";
 
 /** The facts that a rule of an expose may use. */
 export interface Facts {
+  /** `udp` also for an expose on both. */
   readonly proto: "tcp" | "udp";
   /** Null where it could not be parsed: then nothing is said about what it lacks. */
   readonly mode: Mode | null;
@@ -27,7 +27,7 @@ export function checkRule(context: CheckContext, rule: RuleNode, facts: Facts): 
   let good = !rule.broken;
   if (rule.on !== null) {
     good = false;
-    report.say("ING114", null, rule.on.proto.span);
+    report.say("ING114", null, rule.on.protos[0]?.span ?? rule.span);
   }
   const { mode } = facts;
   if (rule.sni !== null && mode !== null && !readsName(facts)) {
@@ -62,16 +62,20 @@ export function lacking(exposes: readonly PartialExpose[], proto: "tcp" | "udp")
   };
 }
 
-export function checkTopLevelDeny(context: CheckContext, rule: RuleNode, lack: Readonly<Record<"tcp" | "udp", Lacking>>): TopLevelDeny | null {
-  if (rule.action === "allow") return null;
+/** One for each protocol that it names; none where it is wrong. */
+export function checkTopLevelDeny(context: CheckContext, rule: RuleNode, lack: Readonly<Record<"tcp" | "udp", Lacking>>): readonly TopLevelDeny[] {
+  if (rule.action === "allow") return [];
   const on = rule.on === null ? null : context.ports.value(rule.on.ports);
   const body = checkBody(context, rule);
-  if (rule.on === null) return body === null ? null : { ...body, on: null };
-  if (on === null) return null;
-  const { proto } = rule.on.proto;
-  if (proto === "udp") noteUnenforced(context.unenforced, "udp", "udp", rule.on.proto.span);
-  if (!canMatch(context, rule, proto, rule.on.ports, on, lack[proto]) || body === null) return null;
-  return { ...body, on: { proto, ports: on } };
+  if (rule.on === null) return body === null ? [] : [{ ...body, on: null }];
+  if (on === null) return [];
+  const denies: TopLevelDeny[] = [];
+  for (const { proto, span } of rule.on.protos) {
+    if (proto === "udp") noteHostOnly(context.hostOnly, "udp", "on udp", span);
+    if (!canMatch(context, rule, proto, rule.on.ports, on, lack[proto]) || body === null) return [];
+    denies.push({ ...body, on: { proto, ports: on } });
+  }
+  return denies;
 }
 
 /** A deny that names ports must be able to match at each listener there. */

@@ -5,7 +5,6 @@ import type { Span } from "../../source/source.ts";
 import type { Unenforced } from "../../policy/policy.ts";
 
 const KINDS = {
-  udp: { code: "ING705", release: "0.8" },
   invariant: { code: "ING706", release: "0.7" },
 } as const satisfies Record<string, { readonly code: Unenforced["code"]; readonly release: string }>;
 
