@@ -19,8 +19,7 @@ import { bump, newCounters } from "./audit/counters.ts";
 import { createSuppression } from "./audit/suppressed.ts";
 import type { Context } from "./methods/context.ts";
 import { connectionCap, openFileLimit, watchDescriptors, type DescriptorWatch } from "./descriptors.ts";
-import { createFlows } from "./datagram/flows.ts";
-import { NodeDatagrams } from "./datagram/node_datagrams.ts";
+import { nodeFlows } from "./datagram/node_datagrams.ts";
 import { withFlows } from "./datagram/with_flows.ts";
 import { EXIT_REJECTED, failure, isFailure, type Failure } from "./exit.ts";
 import { readGuardKey } from "./intents/guard_key.ts";
@@ -35,6 +34,7 @@ import { resetReader } from "./forward/reset.ts";
 import type { HostAddress } from "./listen/addresses.ts";
 import type { KernelCalls } from "./kernel/calls.ts";
 import type { Chosen } from "./kernel/choice.ts";
+import { kernelFlows, type FlowsOver } from "./kernel/kernel_flows.ts";
 import { kernelForwarder } from "./kernel/kernel_forwarder.ts";
 import { nodeForwarder, type ForwarderSetup } from "./listen/node_forwarder.ts";
 import { createOpener } from "./listen/open.ts";
@@ -141,10 +141,10 @@ export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSigna
   const isReset = resetReader();
   const forwarding: ForwarderSetup = { table, decider: admitter.decider, clock, isReset, timers: config.timers };
   const streams = chosen.calls === null ? nodeForwarder(forwarding) : kernelForwarder({ ...forwarding, calls: chosen.calls });
-  const flows = createFlows({
-    table, decider: admitter.flowDecider, clock, timers: config.timers, afterTurn: setImmediate,
-    dropped: (because) => bump(counters.datagramsDropped, because), transport: (events) => new NodeDatagrams(events),
-  });
+  const flowing: FlowsOver = {
+    table, decider: admitter.flowDecider, clock, timers: config.timers, dropped: (because) => bump(counters.datagramsDropped, because),
+  };
+  const flows = chosen.calls === null ? nodeFlows(flowing) : kernelFlows(flowing, chosen.calls);
   const forwarder = withFlows(streams, flows);
   const opener = createOpener({ ports, forwarder, recorder, maxPorts: config.caps.ports });
   const opening: OpeningsSetup = {

@@ -16,7 +16,7 @@ import type { FlowDecider, MakeRoom } from "../datagram/decider.ts";
 import type { OpenPort, Ports } from "../listen/ports.ts";
 import { closedFor, decideAtAccept, type Charged } from "./at_accept.ts";
 import { capKeyOf } from "./cap_key.ts";
-import { acceptEntry, notOwnedEntry } from "./entries.ts";
+import { acceptEntry, faultEntry, notOwnedEntry } from "./entries.ts";
 import type { TopDenied } from "./top_denied.ts";
 
 export interface FlowDeskSetup {
@@ -51,6 +51,7 @@ export function createFlowDecider(desk: FlowDeskSetup): FlowDecider {
     },
     amplify: (socket) => amplifyOf(ports.numbered(socket)?.serves.info),
     notOwned: (row, because) => desk.record(notOwnedEntry(table, row, ports.numbered(table.socket[row] ?? -1), inForce.generation, because)),
+    fault: (row, detail) => desk.record(faultEntry(table, row, ports.numbered(table.socket[row] ?? -1), inForce.generation, detail)),
     closed: desk.closed,
     generation: () => inForce.generation,
   };

@@ -15,6 +15,8 @@ export interface FlowDecider {
   capKey(row: number): string;
   /** The `amplify` of the expose that a bound socket serves now. */
   amplify(socket: number): Amplify;
+  /** As Decider.fault. */
+  fault(row: number, detail: string): void;
   notOwned(row: number, because: string): void;
   /** As Decider.closed. */
   closed(row: number, end: End | null): void;

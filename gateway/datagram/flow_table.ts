@@ -73,11 +73,11 @@ export class FlowTable<A> {
     this.table.give(row);
   }
 
-  /** False where too much waits already. */
+  /** Copies the bytes. False where there are too many already. */
   addPending(row: number, bytes: Buffer): boolean {
     const pending = this.#pending[row] ??= [];
     if (pending.length >= PENDING_DATAGRAMS || this.#pendingBytes + bytes.length > PENDING_BYTES) return false;
-    pending.push(bytes);
+    pending.push(Buffer.from(bytes));
     this.#pendingBytes += bytes.length;
     return true;
   }

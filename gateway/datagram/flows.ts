@@ -88,6 +88,10 @@ export function createFlows<A>(setup: FlowsSetup<A>): Flows {
     answered: (row, bytes) => answered(d, row, bytes),
     unreachable: (row) => end(d, row, "backend_unreachable"),
     dropped,
+    faulted(row, detail) {
+      decider.fault(row, detail);
+      end(d, row, "fault");
+    },
   });
   const d: Desk<A> = {
     table, decider, clock, timers, dropped, afterTurn, transport, flows: new FlowTable<A>(table),
@@ -148,8 +152,8 @@ function unbindIfOver<A>(d: Desk<A>, bound: Bound): void {
   d.transport.unbind(bound.number);
 }
 
-function received<A>(d: Desk<A>, number: number, key: string, way: A, bytes: Buffer): void {
-  const row = d.flows.rowOf(key) ?? begun(d, number, key, way);
+function received<A>(d: Desk<A>, number: number, key: string, way: () => A, bytes: Buffer): void {
+  const row = d.flows.rowOf(key) ?? begun(d, number, key, way());
   if (row === null) return;
   if (d.table.state[row] === OPEN) forward(d, row, bytes);
   else if (!d.flows.addPending(row, bytes)) d.dropped("overflow");

@@ -5,6 +5,7 @@ import type { ListenFailure, Local } from "../connection/forwarder.ts";
 import type { PeerAddress } from "../connection/transport.ts";
 import type { BackendAddress } from "../forward/backend.ts";
 import { peerOf } from "../listen/peer.ts";
+import { createFlows, type Flows, type FlowsSetup } from "./flows.ts";
 import type { DatagramEvents, DatagramTransport } from "./transport.ts";
 
 /** The kernel's buffer of a bound socket, for bursts; net.core.rmem_max may be lower. */
@@ -18,7 +19,7 @@ interface Upstream {
   isConnected: boolean;
 }
 
-export class NodeDatagrams implements DatagramTransport<RemoteInfo> {
+class NodeDatagrams implements DatagramTransport<RemoteInfo> {
   readonly udpPlaces = "each_address";
   readonly #events: DatagramEvents<RemoteInfo>;
   readonly #bound = new Map<number, Socket>();
@@ -42,7 +43,7 @@ export class NodeDatagrams implements DatagramTransport<RemoteInfo> {
     // A send that failed, or an answer that nobody took: the datagram is lost and the socket is as good as before.
     socket.on("error", () => undefined);
     enlarge(socket);
-    socket.on("message", (bytes, from) => this.#events.received(number, `${number} ${from.port} ${from.address}`, from, bytes));
+    socket.on("message", (bytes, from) => this.#events.received(number, `${number} ${from.port} ${from.address}`, () => from, bytes));
     this.#bound.set(number, socket);
     return null;
   }
@@ -133,6 +134,10 @@ export class NodeDatagrams implements DatagramTransport<RemoteInfo> {
   buffered(row: number): number {
     return this.#upstreams[row]?.socket.getSendQueueSize() ?? 0;
   }
+}
+
+export function nodeFlows(setup: Omit<FlowsSetup<RemoteInfo>, "transport" | "afterTurn">): Flows {
+  return createFlows({ ...setup, afterTurn: setImmediate, transport: (events) => new NodeDatagrams(events) });
 }
 
 function newSocket(host: string): Socket {

@@ -31,12 +31,14 @@ export interface DatagramTransport<A> {
 }
 
 export interface DatagramEvents<A> {
-  /** `key` is the same for all datagrams of a flow, and for those of no other one. `bytes` is the receiver's. */
-  received(number: number, key: string, way: A, bytes: Buffer): void;
+  /** `key` is the same for all datagrams of a flow, and for those of no other one. The transport may use `bytes` again afterwards. */
+  received(number: number, key: string, way: () => A, bytes: Buffer): void;
   connected(row: number): void;
   connectFailed(row: number, failure: ConnectFailure): void;
   answered(row: number, bytes: Buffer): void;
   /** The backend's host says that nothing has the port. */
   unreachable(row: number): void;
   dropped(because: Drop): void;
+  /** The transport failed at this flow alone, by a bug of ours; NO_ROW where it has no row yet. */
+  faulted(row: number, detail: string): void;
 }

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { parseAddress, type Address } from "../../runtime/net/address.ts";
 import { suite } from "../suite.ts";
 import { freeUdpPort, udpBackend, udpSocket, type UdpSocket } from "./datagrams_under_test.ts";
-import { backend, eventually, moduleOf, probe, running, start, visit, type Record, type Under } from "./gateway_under_test.ts";
+import { backend, eventually, FORWARDERS, type ForwarderName, moduleOf, probe, running, start, visit, type Record, type Under } from "./gateway_under_test.ts";
 
 const test = suite("datagrams");
 
@@ -12,6 +12,18 @@ const LOOPBACK: readonly Address[] = ["127.0.0.1", "::1"].map((text) => {
   if (address === null) throw new Error(text);
   return address;
 });
+
+/** The forwarder of the test that runs. */
+let forwarder: ForwarderName = "node";
+
+function both(title: string, body: () => Promise<void>): void {
+  for (const one of FORWARDERS) {
+    test(`${one}: ${title}`, () => {
+      forwarder = one;
+      return body();
+    });
+  }
+}
 
 interface Served {
   readonly gateway: Under;
@@ -23,7 +35,7 @@ interface Served {
 async function served(clauses: string, { config = "", answers = undefined as ((bytes: Buffer) => readonly (Buffer | string)[]) | undefined } = {}): Promise<Served> {
   const behind = await udpBackend(answers);
   const port = await freeUdpPort();
-  const gateway = await running({ policy: policyOf(port, behind.port, clauses), config, hostAddresses: () => LOOPBACK });
+  const gateway = await running({ policy: policyOf(port, behind.port, clauses), config, hostAddresses: () => LOOPBACK, forwarder });
   return { gateway, port, behind };
 }
 
@@ -51,7 +63,7 @@ function isStatus(value: unknown): value is Status {
   return typeof value === "object" && value !== null && "flows" in value && "ends" in value && "audit" in value;
 }
 
-test("a datagram reaches the backend and its answer the client, from the address and port that it sent to", async () => {
+both("a datagram reaches the backend and its answer the client, from the address and port that it sent to", async () => {
   const { gateway, port, behind } = await served("amplify 1 allow from any");
   for (const host of ["127.0.0.1", "::1"]) {
     const client = await udpSocket(host);
@@ -64,7 +76,8 @@ test("a datagram reaches the backend and its answer the client, from the address
   assert.equal(behind.got.map(({ bytes }) => bytes.toString()), ["one", "two", "one", "two"]);
   const records = accepts(gateway);
   assert.equal(records.map(({ decision, code, listener, local }) => [decision, code, listener, local]), [
-    ["allow", "allowed", "dns", `127.0.0.1:${port}`], ["allow", "allowed", "dns", `[::1]:${port}`],
+    ["allow", "allowed", "dns", forwarder === "node" ? `127.0.0.1:${port}` : `0.0.0.0:${port}`],
+    ["allow", "allowed", "dns", forwarder === "node" ? `[::1]:${port}` : `[::]:${port}`],
   ]);
   assert.ok(gateway.markers.includes(`ingressd: port open (port=${port}, proto=udp)`));
   assert.equal((await statusOf(gateway)).flows, { live: 2, fresh: 0, dropped: {} });
@@ -91,7 +104,7 @@ async function prove(client: UdpSocket, port: number): Promise<void> {
 
 const SIZES = [0, 1, 1_472, 9_000, 65_507];
 
-test("datagrams of every size go both ways, each as one", async () => {
+both("datagrams of every size go both ways, each as one", async () => {
   const { gateway, port, behind } = await served("amplify 1 allow from any");
   const [client] = await clients(1);
   if (client === undefined) return;
@@ -102,7 +115,7 @@ test("datagrams of every size go both ways, each as one", async () => {
   assert.is(accepts(gateway).length, 1, "one flow, one record");
 });
 
-test("a refusal is silent: nothing reaches the backend or comes back", async () => {
+both("a refusal is silent: nothing reaches the backend or comes back", async () => {
   const { gateway, port, behind } = await served("amplify any allow from 10.0.0.0/8");
   const [client] = await clients(1);
   if (client === undefined) return;
@@ -114,7 +127,7 @@ test("a refusal is silent: nothing reaches the backend or comes back", async () 
   assert.equal((await statusOf(gateway)).flows, { live: 0, fresh: 0, dropped: {} });
 });
 
-test("of the refusals of a second N are recorded, the others counted, and the next record says how many", async () => {
+both("of the refusals of a second N are recorded, the others counted, and the next record says how many", async () => {
   const { gateway, port } = await served("amplify any allow from 10.0.0.0/8", { config: "[audit]\nudp_denied_per_second = 3\nfile = \"AUDIT\"" });
   const [client] = await clients(1);
   if (client === undefined) return;
@@ -140,7 +153,7 @@ test("of the refusals of a second N are recorded, the others counted, and the ne
   assert.is(counters.auditRecords + counters.auditSuppressed, counters.allowed + counters.denied, "decisions = records + suppressed");
 });
 
-test("a fresh flow ends after its time, a proven one after the silence of its own", async () => {
+both("a fresh flow ends after its time, a proven one after the silence of its own", async () => {
   const { gateway, port } = await served("amplify 1 allow from any");
   const [once, twice, mute] = await clients();
   if (once === undefined || twice === undefined || mute === undefined) return;
@@ -163,7 +176,7 @@ test("a fresh flow ends after its time, a proven one after the silence of its ow
   assert.is(accepts(gateway).length, 3, "the next datagram of a flow that has ended is decided again");
 });
 
-test("a flow that nobody answers ends as unanswered, however often its client sends", async () => {
+both("a flow that nobody answers ends as unanswered, however often its client sends", async () => {
   const { gateway, port, behind } = await served("amplify 1 allow from any", { answers: () => [] });
   const [client] = await clients(1);
   if (client === undefined) return;
@@ -176,7 +189,7 @@ test("a flow that nobody answers ends as unanswered, however often its client se
   assert.equal((await statusOf(gateway)).ends, { unanswered: 1 });
 });
 
-test("where the cap of the expose is full the oldest fresh flow makes room, and proven ones never do", async () => {
+both("where the cap of the expose is full the oldest fresh flow makes room, and proven ones never do", async () => {
   const { gateway, port } = await served("amplify 1 cap 2 connections allow from any");
   const [first, second, third, fourth] = await clients(4);
   if (first === undefined || second === undefined || third === undefined || fourth === undefined) return;
@@ -198,7 +211,7 @@ test("where the cap of the expose is full the oldest fresh flow makes room, and 
   assert.is(fourth.got.length, 0);
 });
 
-test("where the cap of a source is full its own oldest fresh flow makes room, and no other one", async () => {
+both("where the cap of a source is full its own oldest fresh flow makes room, and no other one", async () => {
   const { gateway, port } = await served("amplify 1 cap 9 connections, 1 per source allow from any");
   const other = await udpSocket("127.0.0.2");
   await other.send("q", port, "127.0.0.1");
@@ -217,12 +230,12 @@ test("where the cap of a source is full its own oldest fresh flow makes room, an
   assert.equal(accepts(gateway).slice(3).map(({ code }) => code), ["cap_source"]);
 });
 
-test("caps.connections counts flows and connections together, and fresh flows make room for both", async () => {
+both("caps.connections counts flows and connections together, and fresh flows make room for both", async () => {
   const behind = await udpBackend();
   const web = await backend("hello");
   const [port, other] = [await freeUdpPort(), await freeUdpPort()];
   const gateway = await running({
-    config: "[caps]\nconnections = 2", hostAddresses: () => LOOPBACK,
+    config: "[caps]\nconnections = 2", hostAddresses: () => LOOPBACK, forwarder,
     policy: `edition 1
 expose dns on udp ${port} { backend 127.0.0.1:${behind.port} amplify 1 allow from any }
 expose web on tcp ${other} { backend 127.0.0.1:${web.port} allow from any }`,
@@ -243,7 +256,7 @@ expose web on tcp ${other} { backend 127.0.0.1:${web.port} allow from any }`,
   stays.socket.destroy();
 });
 
-test("a limit is charged for a flow and not for its datagrams", async () => {
+both("a limit is charged for a flow and not for its datagrams", async () => {
   const { gateway, port } = await served("amplify 1 limit 1/h burst 2 per source allow from any");
   const [first, second, third] = await clients();
   if (first === undefined || second === undefined || third === undefined) return;
@@ -278,7 +291,7 @@ const AMPLIFIED: readonly Amplified[] = [
 ];
 
 for (const { amplify, queries, answers, come } of AMPLIFIED) {
-  test(`amplify ${amplify}: of ${answers.join(", ")} bytes for each of ${queries} times ten come ${come.join(", ")}`, async () => {
+  both(`amplify ${amplify}: of ${answers.join(", ")} bytes for each of ${queries} times ten come ${come.join(", ")}`, async () => {
     const { gateway, port, behind } = await served(`amplify ${amplify} allow from any`, { answers: () => [...answers.map((size) => Buffer.alloc(size)), "end"] });
     const [client] = await clients(1);
     if (client === undefined) return;
@@ -297,7 +310,7 @@ function handled({ daemon: { counters } }: Under, client: UdpSocket): number {
   return client.got.length + (counters.datagramsDropped.get("amplify") ?? 0);
 }
 
-test("when nothing has the backend's port the flow ends, and the client's next datagram is a new one", async () => {
+both("when nothing has the backend's port the flow ends, and the client's next datagram is a new one", async () => {
   const { gateway, port, behind } = await served("amplify 1 allow from any");
   const [client] = await clients(1);
   if (client === undefined) return;
@@ -313,7 +326,7 @@ test("when nothing has the backend's port the flow ends, and the client's next d
   assert.is(accepts(gateway).length, 2);
 });
 
-test("a reload decides flows again: what it refuses is silent from then on, what it admits goes on", async () => {
+both("a reload decides flows again: what it refuses is silent from then on, what it admits goes on", async () => {
   const { gateway, port, behind } = await served("amplify 1 cap 9 connections, 1 per source allow from any");
   const other = await udpSocket("127.0.0.2");
   const [client] = await clients(1);
@@ -337,7 +350,7 @@ test("a reload decides flows again: what it refuses is silent from then on, what
   assert.equal(accepts(gateway).slice(3).map(({ code }) => code), ["cap_source"]);
 });
 
-test("an expose that a reload removes loses its flows and its socket", async () => {
+both("an expose that a reload removes loses its flows and its socket", async () => {
   const { gateway, port, behind } = await served("amplify 1 allow from any");
   const [client] = await clients(1);
   if (client === undefined) return;
@@ -348,7 +361,7 @@ test("an expose that a reload removes loses its flows and its socket", async () 
   await (await udpSocket("0.0.0.0", port)).close();
 });
 
-test("with on_reload = \"keep\" a flow of a removed expose goes on, until its place is needed", async () => {
+both("with on_reload = \"keep\" a flow of a removed expose goes on, until its place is needed", async () => {
   const { gateway, port, behind } = await served("amplify 1 allow from any", { config: "on_reload = \"keep\"" });
   const [client] = await clients(1);
   if (client === undefined) return;
@@ -366,7 +379,7 @@ test("with on_reload = \"keep\" a flow of a removed expose goes on, until its pl
   await query(client, port);
 });
 
-test("an `until` that passes ends flows", async () => {
+both("an `until` that passes ends flows", async () => {
   const { gateway, port } = await served("amplify 1 allow from 127.0.0.1 until 2030-01-01T00:20:00Z");
   const [client] = await clients(1);
   if (client === undefined) return;
@@ -379,7 +392,7 @@ test("an `until` that passes ends flows", async () => {
   assert.equal((await statusOf(gateway)).ends, { rechecked: 1 });
 });
 
-test("a drain serves the flows that there are and refuses new ones", async () => {
+both("a drain serves the flows that there are and refuses new ones", async () => {
   const { gateway, port } = await served("amplify 1 allow from any");
   const [client, late] = await clients(2);
   if (client === undefined || late === undefined) return;
@@ -395,11 +408,11 @@ test("a drain serves the flows that there are and refuses new ones", async () =>
   await (await udpSocket("127.0.0.1", port)).close();
 });
 
-test("without `bind` each address of the host is open, and addresses that come and go are followed", async () => {
+test("node: without `bind` each address of the host is open, and addresses that come and go are followed", async () => {
   const behind = await udpBackend();
   const port = await freeUdpPort();
   const more: Address[] = [...LOOPBACK];
-  const gateway = await running({ policy: policyOf(port, behind.port, "amplify 1 allow from any"), hostAddresses: () => more });
+  const gateway = await running({ policy: policyOf(port, behind.port, "amplify 1 allow from any"), hostAddresses: () => more, forwarder: "node" });
   const second = parseAddress("127.0.0.2");
   if (second === null) return;
   more.push(second);
@@ -414,12 +427,31 @@ test("without `bind` each address of the host is open, and addresses that come a
   await (await udpSocket("127.0.0.2", port)).close();
 });
 
-test("tcp and udp of one port are two sockets of one gateway", async () => {
+if (FORWARDERS.includes("kernel")) {
+  test("kernel: without `bind` one socket has all addresses, and each answer comes from its own", async () => {
+    forwarder = "kernel";
+    const { gateway, port } = await served("amplify 1 allow from any");
+    const client = await udpSocket("127.0.0.1");
+    for (const [i, host] of ["127.0.0.1", "127.0.0.2", "127.9.9.9"].entries()) {
+      await client.send(host, port, host);
+      await client.until(i + 1);
+      assert.equal([client.got[i]?.bytes.toString(), client.got[i]?.from.address, client.got[i]?.from.port], [host, host, port]);
+    }
+    assert.is(accepts(gateway).length, 3, "three flows");
+    // A broadcast of the loopback interface has no address of one host.
+    client.socket.setBroadcast(true);
+    await client.send("all", port, "127.255.255.255");
+    await eventually(() => gateway.daemon.counters.datagramsDropped.get("not_unicast") === 1, "it is dropped");
+    assert.is(accepts(gateway).length, 3);
+  });
+}
+
+both("tcp and udp of one port are two sockets of one gateway", async () => {
   const behind = await udpBackend();
   const web = await backend("hello");
   const port = await freeUdpPort();
   const gateway = await running({
-    hostAddresses: () => LOOPBACK,
+    hostAddresses: () => LOOPBACK, forwarder,
     policy: `edition 1
 expose dns on udp ${port} { backend 127.0.0.1:${behind.port} amplify 1 allow from any }
 expose web on tcp ${port} { backend 127.0.0.1:${web.port} allow from any }`,
@@ -432,10 +464,10 @@ expose web on tcp ${port} { backend 127.0.0.1:${web.port} allow from any }`,
   ]);
 });
 
-test("a place that another program has is named with its protocol", async () => {
+both("a place that another program has is named with its protocol", async () => {
   const taken = await udpSocket("127.0.0.1");
   const behind = await udpBackend();
-  const started = await start({ policy: policyOf(taken.port, behind.port, "amplify 1 allow from any"), hostAddresses: () => LOOPBACK });
+  const started = await start({ policy: policyOf(taken.port, behind.port, "amplify 1 allow from any"), hostAddresses: () => LOOPBACK, forwarder });
   assert.match("failure" in started ? started.failure.message : "started", /in use by another program: stop it \(ss -ulnp/);
 });
 
