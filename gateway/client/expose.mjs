@@ -41,7 +41,7 @@ export function defaultSocket(env) {
 export async function expose(intent) {
   const { onChange = () => undefined, socket = defaultSocket(process.env) } = intent;
   const registration = new Registration(socket, {
-    service: intent.service, proto: "tcp", port: intent.port, mode: intent.mode ?? "tcp", backend: await backendText(intent.backend),
+    service: intent.service, proto: intent.proto ?? "tcp", port: intent.port, mode: intent.mode ?? "tcp", backend: await backendText(intent.backend),
     ...(intent.bind !== undefined && { bind: intent.bind }),
   }, onChange);
   await registration.register();

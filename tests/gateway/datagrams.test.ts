@@ -1,7 +1,12 @@
 // Datagrams through the gateway: a real daemon, real sockets, and a clock that the test moves.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
 import * as assert from "uvu/assert";
+import { expose, ExposeError } from "../../gateway/client/expose.mjs";
 import { parseAddress, type Address } from "../../runtime/net/address.ts";
-import { suite } from "../suite.ts";
+import { skip } from "../skip.ts";
+import { atEnd, suite } from "../suite.ts";
 import { freeUdpPort, udpBackend, udpSocket, type UdpSocket } from "./datagrams_under_test.ts";
 import { backend, eventually, FORWARDERS, type ForwarderName, moduleOf, probe, running, start, visit, type Record, type Under } from "./gateway_under_test.ts";
 
@@ -470,5 +475,74 @@ both("a place that another program has is named with its protocol", async () => 
   const started = await start({ policy: policyOf(taken.port, behind.port, "amplify 1 allow from any"), hostAddresses: () => LOOPBACK, forwarder });
   assert.match("failure" in started ? started.failure.message : "started", /in use by another program: stop it \(ss -ulnp/);
 });
+
+both("a service registers a udp port with its own backend, and it closes with the lease", async () => {
+  const behind = await udpBackend();
+  const port = await freeUdpPort();
+  const gateway = await running({
+    policy: `edition 1\nexpose dns on udp ${port} { amplify 1 allow from any }`, config: `[services.dns]\nuid = ${process.getuid?.() ?? 0}`, hostAddresses: () => LOOPBACK, forwarder,
+  });
+  const socket = join(gateway.folder, "run", "control.sock");
+  const exposure = await expose({ service: "dns", proto: "udp", port, backend: `127.0.0.1:${behind.port}`, socket });
+  assert.equal([...exposure.open].sort(), forwarder === "node" ? [`127.0.0.1:${port}`, `[::1]:${port}`] : [`0.0.0.0:${port}`, `[::]:${port}`]);
+  const [client] = await clients(1);
+  if (client === undefined) return;
+  await query(client, port);
+  const refused = async (more: object): Promise<string> => expose({ service: "dns", proto: "udp", port, backend: `127.0.0.1:${behind.port}`, socket, ...more })
+    .then(() => "open", (error: unknown) => (error instanceof ExposeError ? error.code : String(error)));
+  assert.is(await refused({}), "not_exposed", "it is open already");
+  await exposure.close();
+  assert.is(await refused({ proto: "tcp" }), "not_exposed");
+  assert.is(await refused({ backend: "unix:/run/dns.sock" }), "no_backend");
+  assert.is(await refused({ backend: `127.0.0.1:${await freeUdpPort()}` }), "no_backend", "nothing is bound there");
+  assert.is(await refused({ backend: `127.0.0.1:${port}` }), "no_backend");
+  gateway.clock.advance(3_000);
+  await (await udpSocket("127.0.0.1", port)).close();
+});
+
+const STRANGER = 46_009;
+
+/** A udp backend of another user; null where that user can't start this Node. */
+async function strangersBackend(port: number): Promise<(() => Promise<void>) | null> {
+  const script = `const s = require("dgram").createSocket("udp4"); s.on("message", (m, f) => s.send(m, f.port, f.address)); s.bind(${port}, "127.0.0.1", () => process.stdout.write("up"))`;
+  const child = spawn(process.execPath, ["-e", script], { cwd: "/", stdio: ["ignore", "pipe", "ignore"], uid: STRANGER, gid: STRANGER });
+  const over = once(child, "close");
+  atEnd(() => { child.kill(); });
+  const up = await Promise.race([once(child.stdout, "data").then(() => true), over.then(() => false)]);
+  return up ? async () => { child.kill(); await over; } : null;
+}
+
+const strangers = process.getuid?.() === 0 ? await strangersBackend(await freeUdpPort()) : null;
+await strangers?.();
+if (strangers === null) skip("a udp backend of another user", "not root, or another user can't start this Node");
+else {
+  both("a backend of another user gets nothing, and one that takes the port over loses the flows", async () => {
+    const back = await freeUdpPort();
+    const port = await freeUdpPort();
+    const gateway = await running({
+      policy: `edition 1\nexpose dns on udp ${port} { backend 127.0.0.1:${back} amplify 1 allow from any }`, config: "[services.dns]\nuid = 46001", hostAddresses: () => LOOPBACK, forwarder,
+    });
+    const [client] = await clients(1);
+    if (client === undefined) return;
+    const notOwned = (): readonly Record[] => gateway.records().filter(({ op }) => op === "backend");
+    const first = await strangersBackend(back);
+    await client.send("q", port);
+    await eventually(() => notOwned().length === 1, "the first record");
+    assert.match(notOwned()[0]?.detail ?? "", /belongs to uid 46009, not 46001 or 0/);
+    assert.is(client.got.length, 0);
+    await first?.();
+    // Root's own is as good as the service's.
+    const own = await udpBackend((bytes) => [bytes], back);
+    await query(client, port);
+    await query(client, port);
+    await own.close();
+    await strangersBackend(back);
+    gateway.clock.advance(250);
+    assert.equal(gateway.daemon.counters.ends.get("backend_not_owned"), 2);
+    await client.send("q", port);
+    await eventually(() => notOwned().length === 3, "the third record");
+    assert.is(client.got.length, 2);
+  });
+}
 
 test.run();

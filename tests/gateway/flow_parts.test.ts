@@ -1,4 +1,4 @@
-// The parts of flows by themselves: the budget of `amplify`, lists of rows, keys of caps, and what 100,000 sources leave.
+// The parts of flows by themselves: the budget of `amplify`, lists of rows, keys of caps, and the rows of 100,000 sources.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { capKeyOf } from "../../gateway/admit/cap_key.ts";
@@ -156,7 +156,7 @@ async function silent() {
   return { table, flows, events, turn, ends, sent, clock };
 }
 
-test("100,000 sources leave no more than the cap has room for", async () => {
+test("100,000 sources have no more flows than the cap has room for", async () => {
   const { table, flows, events, turn, ends } = await silent();
   await flows.open(7, { host: "0.0.0.0", port: 53, proto: "udp" }, false);
   for (let i = 0; i < 100_000; i++) {
