@@ -1,7 +1,6 @@
 // Datagrams by the kernel's own calls. One socket has all local addresses of its family, because the kernel names the
 // address that each datagram came to and takes the one that an answer is to come from. Events are level-triggered.
 import { getSystemErrorName } from "node:util";
-import { isV4, type Address } from "../../runtime/net/address.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { ListenFailure, Local } from "../connection/forwarder.ts";
 import { NO_ROW, type PeerAddress } from "../connection/transport.ts";
@@ -53,6 +52,7 @@ export class KernelDatagrams implements DatagramTransport<Way> {
   readonly #numbers: (number | undefined)[] = [];
   readonly #rows: number[] = [];
   readonly #upstreams: number[] = [];
+  readonly #addresses = new WeakMap<BackendAddress, Buffer | null>();
 
   /** Throws where the kernel or koffi doesn't allow it. */
   constructor({ calls, events, monoMs }: KernelDatagramsSetup) {
@@ -113,27 +113,34 @@ export class KernelDatagrams implements DatagramTransport<Way> {
 
   connect(row: number, backend: BackendAddress): void {
     const calls = this.#calls;
-    const address = backend.kind === "tcp" ? backendAddress(backend, calls) : null;
-    const near = backend.kind === "tcp" ? internetAddress(nearHost(backend.address), 0, calls) : null;
-    if (address === null || near === null) {
+    const address = this.#addressOf(backend);
+    if (address === null) {
       this.#events.connectFailed(row, "refused");
       return;
     }
     const fd = calls.socket(familyOf(address), SOCK_DGRAM);
     let error = fd;
-    if (fd >= 0) error = calls.bind(fd, near);
-    if (error >= 0) error = calls.connect(fd, address);
+    if (fd >= 0) error = calls.connect(fd, address);
     if (error >= 0) error = this.#poller.add(fd, EPOLLIN);
     if (error < 0) {
       if (fd >= 0) calls.close(fd);
       this.#events.connectFailed(row, error === -EMFILE || error === -ENFILE ? "no_descriptor" : "refused");
       return;
     }
-    // Anybody on this host may have sent to the socket between its bind and its connect.
+    // The kernel binds the socket before it connects it, and a stranger may have sent to it between the two.
     while (calls.recv(fd, this.#answer, ANSWER_BYTES, 0) >= 0) this.#events.dropped("stranger");
     this.#upstreams[row] = fd;
     this.#rows[fd] = row;
     this.#events.connected(row);
+  }
+
+  #addressOf(backend: BackendAddress): Buffer | null {
+    let address = this.#addresses.get(backend);
+    if (address === undefined) {
+      address = backend.kind === "tcp" ? backendAddress(backend, this.#calls) : null;
+      this.#addresses.set(backend, address);
+    }
+    return address;
   }
 
   toBackend(row: number, bytes: Buffer): void {
@@ -226,8 +233,4 @@ export class KernelDatagrams implements DatagramTransport<Way> {
       else if (bytes !== -EINTR) return;
     }
   }
-}
-
-function nearHost(backend: Address): string {
-  return isV4(backend) ? "127.0.0.1" : "::1";
 }

@@ -66,7 +66,7 @@ const LINES: readonly (readonly [words: string, ...tests: readonly string[]])[] 
   ["A backend that never reads can't grow memory", `${HOST}/half_close.test.ts: a backend that never reads can't grow memory`, `${HOST}/half_close.test.ts: a client that never reads can't grow memory either`],
   // Later: refused with their codes.
   ["PROXY protocol v1/v2 in", `${HOST}/config.test.ts: proxy_protocol = true`, `${HOST}/process.test.ts: sockets that are passed are refused, because nobody would guard them`],
-  ["UDP: flows in a bounded table", `${HOST}/bad_claims.test.ts: unsupported`, "tests/docs/gateway_lines.test.ts: a policy that does not say how much udp may amplify is refused by its code"],
+  ["UDP: flows in a bounded table", `${HOST}/flow_parts.test.ts: 100,000 sources have no more flows than the cap has room for`, "tests/docs/gateway_lines.test.ts: a policy that does not say how much udp may amplify is refused by its code"],
   // Being seen
   ["one JSON line a decision (allowed and denied), control bytes escaped, fields capped at 256 bytes", `${HOST}/audit.test.ts: control bytes are escaped in every line, and fields are cut between characters`],
   ["accepts + denies = records + counted drops", `${HOST}/mixed.test.ts: thousands of mixed connections: exact counts, records = accepts + denies`, `${HOST}/audit.test.ts: whole lines and exact counts are written for every amount of room`],
