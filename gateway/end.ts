@@ -2,10 +2,21 @@
 
 /** Why an admitted connection ended. */
 export type End =
-  | "done" | "client_reset" | "backend_reset"
-  | "backend_refused" | "backend_timeout" | "backend_not_owned" | "no_descriptor"
+  | "done"
+  | "client_reset"
+  | "backend_reset"
+  | "backend_refused"
+  | "backend_timeout"
+  | "backend_not_owned"
+  | "no_descriptor"
   /** Of flows of datagrams. */
-  | "unanswered" | "made_room" | "backend_unreachable"
-  | "idle" | "lifetime" | "rechecked" | "second_hello" | "cut"
+  | "unanswered"
+  | "made_room"
+  | "backend_unreachable"
+  | "idle"
+  | "lifetime"
+  | "rechecked"
+  | "second_hello"
+  | "cut"
   /** An event came that its state does not have: a bug of ours. */
   | "fault";

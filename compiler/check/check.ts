@@ -47,7 +47,11 @@ export function check(program: Program | null, reader: SourceReader): Checked {
 
   const context = openContext(scopes, flat.sets, reader, report);
   const sets = flat.sets.flatMap((set) => checkSet(context, set) ?? []);
-  const names = declared(report, flat.exposes.map((e) => e.node), "expose");
+  const names = declared(
+    report,
+    flat.exposes.map((e) => e.node),
+    "expose",
+  );
   const exposes = flat.exposes.flatMap((e) => checkExpose(context, e, flat.whole));
   if (portsWithinBounds(exposes, report)) {
     checkOverlaps(context, exposes);
@@ -66,13 +70,27 @@ export function check(program: Program | null, reader: SourceReader): Checked {
 
   const diagnostics = inOrder(report, program);
   if (diagnostics.length > 0 || program.incomplete || !flat.whole) return { policy: null, diagnostics, prefixes: 0 };
-  const checked = exposes.flatMap((e) => e.checked ?? []).sort((a, b) => (a.name === b.name ? (a.proto < b.proto ? -1 : 1) : a.name < b.name ? -1 : 1));
+  const checked = exposes
+    .flatMap((e) => e.checked ?? [])
+    .sort((a, b) =>
+      a.name === b.name ?
+        a.proto < b.proto ?
+          -1
+        : 1
+      : a.name < b.name ? -1
+      : 1,
+    );
   // INVARIANT: what has no diagnostic is whole; a part that is missing all the same must not
   // silently become a policy without it.
   const lines = flat.tests.reduce((n, t) => n + t.lines.length, 0);
   const kept = tests.reduce((n, t) => n + t.lines.length, 0);
-  if (checked.length !== exposes.length || denies.length !== deniesDue || dials.length !== flat.dials.length || kept !== lines) return { policy: null, diagnostics, prefixes: 0 };
-  return { policy: { edition: 1, exposes: checked, dials, denies, tests, budget, sets, unenforced: context.unenforced, hostOnly: context.hostOnly }, diagnostics, prefixes: writtenPrefixes(context.tally) };
+  if (checked.length !== exposes.length || denies.length !== deniesDue || dials.length !== flat.dials.length || kept !== lines)
+    return { policy: null, diagnostics, prefixes: 0 };
+  return {
+    policy: { edition: 1, exposes: checked, dials, denies, tests, budget, sets, unenforced: context.unenforced, hostOnly: context.hostOnly },
+    diagnostics,
+    prefixes: writtenPrefixes(context.tally),
+  };
 }
 
 /** False where an import is missing, which may have had any name. */
@@ -95,7 +113,14 @@ function checkSet(context: CheckContext, node: SetDeclaration): NamedSet | null 
       const found = named("ids", context.ids, node, annotations);
       if (found === null) return null;
       // The words of a set are only made when they are used.
-      return { ...found, kind: "ids", get set() { return idSet(found.set); }, members: () => found.members().map((member) => ({ ...member, set: idSet(member.set) })) };
+      return {
+        ...found,
+        kind: "ids",
+        get set() {
+          return idSet(found.set);
+        },
+        members: () => found.members().map((member) => ({ ...member, set: idSet(member.set) })),
+      };
     }
   }
 }
@@ -112,7 +137,10 @@ function withinBounds({ exposes, denies }: Flat, report: Report): boolean {
   if (expose !== undefined) {
     report.say("ING605", { statement: "expose" }, expose.node.name.span);
   }
-  const rules = [...listeners.flatMap((e) => e.clauses.filter((c) => c.kind === "rule")), ...denies.flatMap((d) => ((d.on?.protos.length ?? 1) > 1 ? [d, d] : [d]))];
+  const rules = [
+    ...listeners.flatMap((e) => e.clauses.filter((c) => c.kind === "rule")),
+    ...denies.flatMap((d) => ((d.on?.protos.length ?? 1) > 1 ? [d, d] : [d])),
+  ];
   const rule = rules[MAX_RULES];
   if (rule !== undefined) {
     report.say("ING603", null, rule.span);

@@ -7,11 +7,18 @@ const V4_OFFSET = 96;
 
 export function capKeyOf({ id, capSource }: Pick<ListenerInfo, "id" | "capSource">, source: Address, zone: number): string {
   if (capSource === null) return "";
-  const bits = isLinkLocal6(source) ? 128 : isV4(source) ? V4_OFFSET + capSource.v4 : capSource.v6;
+  const bits =
+    isLinkLocal6(source) ? 128
+    : isV4(source) ? V4_OFFSET + capSource.v4
+    : capSource.v6;
   return `${id} ${source.map((word, i) => (word & maskOf(bits - 32 * i)) >>> 0).join(" ")} ${zone}`;
 }
 
 /** The first `bits` of a word. */
 function maskOf(bits: number): number {
-  return bits <= 0 ? 0 : bits >= 32 ? 0xffffffff : 0xffffffff << (32 - bits);
+  return (
+    bits <= 0 ? 0
+    : bits >= 32 ? 0xffffffff
+    : 0xffffffff << (32 - bits)
+  );
 }

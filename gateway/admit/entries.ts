@@ -14,7 +14,14 @@ export interface PolicyUsed {
   readonly generation: number;
 }
 
-export function acceptEntry(table: ConnectionTable, row: number, open: OpenPort | undefined, decision: Decision, { engine, generation }: PolicyUsed, detail?: string): Entry {
+export function acceptEntry(
+  table: ConnectionTable,
+  row: number,
+  open: OpenPort | undefined,
+  decision: Decision,
+  { engine, generation }: PolicyUsed,
+  detail?: string,
+): Entry {
   const source = table.sourceOf(row);
   const info = open?.serves.info;
   const name = table.name[row];
@@ -43,7 +50,13 @@ export function secondHelloEntry(table: ConnectionTable, row: number, open: Open
 }
 
 export function notOwnedEntry(table: ConnectionTable, row: number, open: OpenPort | undefined, generation: number, detail: string): Entry {
-  return { ...connectionFacts(table, row, open, generation), op: "backend", decision: denial(CODE_BACKEND_NOT_OWNED), backend: table.backend[row]?.address.key, detail };
+  return {
+    ...connectionFacts(table, row, open, generation),
+    op: "backend",
+    decision: denial(CODE_BACKEND_NOT_OWNED),
+    backend: table.backend[row]?.address.key,
+    detail,
+  };
 }
 
 export function faultEntry(table: ConnectionTable, row: number, open: OpenPort | undefined, generation: number, detail: string): Entry {
@@ -51,7 +64,12 @@ export function faultEntry(table: ConnectionTable, row: number, open: OpenPort |
 }
 
 /** The fields that every record of a connection has. */
-export function connectionFacts(table: ConnectionTable, row: number, open: OpenPort | undefined, generation: number): Pick<Entry, "generation" | "connection" | "listener" | "service" | "proto" | "local" | "source"> {
+export function connectionFacts(
+  table: ConnectionTable,
+  row: number,
+  open: OpenPort | undefined,
+  generation: number,
+): Pick<Entry, "generation" | "connection" | "listener" | "service" | "proto" | "local" | "source"> {
   return {
     generation,
     connection: row,

@@ -101,10 +101,14 @@ function sweep(s: Stage, row: number, now: number): void {
   if (s.table.isFlow[row] === 1) return;
   const age = now - (s.table.openedMs[row] ?? now);
   switch (s.table.state[row]) {
-    case READING: return reading.sweep(s, row, age);
-    case SECURING: return securing.sweep(s, row, age);
-    case CONNECTING: return connecting.sweep(s, row, age);
-    case OPEN: return open.sweep(s, row, age, now);
+    case READING:
+      return reading.sweep(s, row, age);
+    case SECURING:
+      return securing.sweep(s, row, age);
+    case CONNECTING:
+      return connecting.sweep(s, row, age);
+    case OPEN:
+      return open.sweep(s, row, age, now);
     default:
   }
 }

@@ -75,7 +75,7 @@ export class FlowTable<A> {
 
   /** Copies the bytes. False where there are too many already. */
   addPending(row: number, bytes: Buffer): boolean {
-    const pending = this.#pending[row] ??= [];
+    const pending = (this.#pending[row] ??= []);
     if (pending.length >= PENDING_DATAGRAMS || this.#pendingBytes + bytes.length > PENDING_BYTES) return false;
     pending.push(Buffer.from(bytes));
     this.#pendingBytes += bytes.length;
@@ -139,8 +139,10 @@ export class FlowTable<A> {
   trafficOf(row: number): Traffic {
     const { bytesIn, bytesOut } = this.table;
     return {
-      bytesIn: bytesIn[row] ?? 0, bytesOut: bytesOut[row] ?? 0,
-      datagramsIn: this.datagramsIn[row] ?? 0, datagramsOut: this.datagramsOut[row] ?? 0,
+      bytesIn: bytesIn[row] ?? 0,
+      bytesOut: bytesOut[row] ?? 0,
+      datagramsIn: this.datagramsIn[row] ?? 0,
+      datagramsOut: this.datagramsOut[row] ?? 0,
     };
   }
 }

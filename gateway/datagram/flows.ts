@@ -94,8 +94,19 @@ export function createFlows<A>(setup: FlowsSetup<A>): Flows {
     },
   });
   const d: Desk<A> = {
-    table, decider, clock, timers, dropped, afterTurn, transport, flows: new FlowTable<A>(table),
-    bound: new Map(), queued: new Set(), drainers: [], filed: -1, live: 0,
+    table,
+    decider,
+    clock,
+    timers,
+    dropped,
+    afterTurn,
+    transport,
+    flows: new FlowTable<A>(table),
+    bound: new Map(),
+    queued: new Set(),
+    drainers: [],
+    filed: -1,
+    live: 0,
   };
   return {
     udpPlaces: transport.udpPlaces,
@@ -204,10 +215,14 @@ function roomFor<A>(d: Desk<A>, code: Code, listener: number, capKey: string): b
   const { flows } = d;
   switch (code) {
     case "cap_overall":
-    case "cap_table": return evict(d, flows.oldestFresh());
-    case "cap_listener": return evict(d, flows.oldestFreshOfListener(listener));
-    case "cap_source": return evict(d, flows.oldestFreshOfSource(capKey));
-    default: return false;
+    case "cap_table":
+      return evict(d, flows.oldestFresh());
+    case "cap_listener":
+      return evict(d, flows.oldestFreshOfListener(listener));
+    case "cap_source":
+      return evict(d, flows.oldestFreshOfSource(capKey));
+    default:
+      return false;
   }
 }
 
@@ -319,14 +334,18 @@ function free<A>(d: Desk<A>, row: number, because: End | null): void {
 }
 
 function sweep<A>(d: Desk<A>, now: number): void {
-  const { table, flows, timers: { udp_fresh_ms: freshMs, udp_idle_ms: idleMs, lifetime_ms: lifetimeMs } } = d;
+  const {
+    table,
+    flows,
+    timers: { udp_fresh_ms: freshMs, udp_idle_ms: idleMs, lifetime_ms: lifetimeMs },
+  } = d;
   /** Results of the owner checks: each backend is checked once a sweep. */
   const found = new Map<Backend, string | null>();
   for (const row of [...flows.rows()]) {
     const state = table.state[row];
     const backend = table.backend[row];
     if ((state !== CONNECTING && state !== OPEN) || backend === undefined) continue;
-    const wrong = found.has(backend) ? found.get(backend) ?? null : ownerFault(backend);
+    const wrong = found.has(backend) ? (found.get(backend) ?? null) : ownerFault(backend);
     found.set(backend, wrong);
     const age = now - (table.openedMs[row] ?? now);
     if (wrong !== null) {

@@ -143,7 +143,9 @@ export function nodeFlows(setup: Omit<FlowsSetup<RemoteInfo>, "transport" | "aft
 function newSocket(host: string): Socket {
   const isV6 = host.includes(":");
   return createSocket({
-    type: isV6 ? "udp6" : "udp4", ipv6Only: isV6, reuseAddr: false,
+    type: isV6 ? "udp6" : "udp4",
+    ipv6Only: isV6,
+    reuseAddr: false,
     // Hosts are literal addresses, so nothing is looked up and nothing waits.
     lookup: (address, _options, found) => found(null, address, isV6 ? 6 : 4),
   });

@@ -33,6 +33,7 @@ function udpSocketsOf(sockets: SockDiag | null, port: number, to: Address): read
 }
 
 function boundInProc(): readonly Listener[] {
-  return ["/proc/self/net/udp", "/proc/self/net/udp6"].flatMap((path) => socketRows(read(path)))
+  return ["/proc/self/net/udp", "/proc/self/net/udp6"]
+    .flatMap((path) => socketRows(read(path)))
     .map(({ address, port, uid }) => ({ address, port, uid, cookie: "", ipv6Only: false }));
 }

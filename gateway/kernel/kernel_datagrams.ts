@@ -7,8 +7,22 @@ import { NO_ROW, type PeerAddress } from "../connection/transport.ts";
 import type { DatagramEvents, DatagramTransport } from "../datagram/transport.ts";
 import type { BackendAddress } from "../forward/backend.ts";
 import {
-  AF_INET6, ECONNREFUSED, EINTR, EMFILE, ENFILE, IP_PKTINFO, IPPROTO_IP, IPPROTO_IPV6, IPV6_RECVPKTINFO, IPV6_V6ONLY, MSG_NOSIGNAL, SO_RCVBUF,
-  SO_RCVBUFFORCE, SOCK_DGRAM, SOL_SOCKET, type KernelCalls,
+  AF_INET6,
+  ECONNREFUSED,
+  EINTR,
+  EMFILE,
+  ENFILE,
+  IP_PKTINFO,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  IPV6_RECVPKTINFO,
+  IPV6_V6ONLY,
+  MSG_NOSIGNAL,
+  SO_RCVBUF,
+  SO_RCVBUFFORCE,
+  SOCK_DGRAM,
+  SOL_SOCKET,
+  type KernelCalls,
 } from "./calls.ts";
 import { DESTINATION_AT, LOCAL_AT, Messages, V4_INFO_BYTES, V6_INFO_BYTES } from "./messages.ts";
 import { EPOLLIN, Poller } from "./poller.ts";
@@ -61,7 +75,9 @@ export class KernelDatagrams implements DatagramTransport<Way> {
     this.#incoming = new Messages(calls, BATCH);
     this.#outgoing = new Messages(calls, BATCH);
     this.#poller = new Poller({
-      calls, monoMs, ready: (fd) => this.#ready(fd),
+      calls,
+      monoMs,
+      ready: (fd) => this.#ready(fd),
       fault: (fd, error) => events.faulted(this.#rows[fd] ?? NO_ROW, error instanceof Error ? error.message : String(error)),
     });
   }
@@ -222,7 +238,12 @@ export class KernelDatagrams implements DatagramTransport<Way> {
     }
     const name = this.#incoming.name(i);
     const local = info.length === V4_INFO_BYTES ? info.toString("latin1", LOCAL_AT, DESTINATION_AT) : info.toString("latin1", 0, V6_INFO_BYTES - 4);
-    this.#events.received(number, `${number} ${name.toString("latin1")} ${local}`, () => ({ name: Buffer.from(name), info: Buffer.from(info) }), this.#incoming.bytes(i));
+    this.#events.received(
+      number,
+      `${number} ${name.toString("latin1")} ${local}`,
+      () => ({ name: Buffer.from(name), info: Buffer.from(info) }),
+      this.#incoming.bytes(i),
+    );
   }
 
   #answers(fd: number, row: number): void {

@@ -70,7 +70,9 @@ export class KernelTransport implements Transport, PumpOwner {
     this.#poller = new Poller({ calls, monoMs, ready: (fd, seen) => this.#ready(fd, seen), fault: (fd, error) => this.#fault(fd, error) });
     this.#pump = new Pump(calls, this.#poller, this);
     this.#listeners = new Listeners({
-      calls, poller: this.#poller, keepAliveMs,
+      calls,
+      poller: this.#poller,
+      keepAliveMs,
       accepted: (listening, fd, peer) => this.#accepted(listening, fd, peer),
       served: () => this.#serveWanting(),
     });
@@ -319,7 +321,10 @@ export class KernelTransport implements Transport, PumpOwner {
 
   finished(source: number, broken: number): void {
     const row = this.#rows[source] ?? NO_ROW;
-    const side = broken === NONE ? null : this.isClient(broken) ? "client" : "backend";
+    const side =
+      broken === NONE ? null
+      : this.isClient(broken) ? "client"
+      : "backend";
     this.#forget(this.#clients, row, side !== null);
     this.#forget(this.#upstreams, row, side !== null);
     this.#modes[row] = 0;

@@ -38,7 +38,9 @@ export class Messages {
   constructor(calls: Pick<KernelCalls, "recvmmsg" | "sendmmsg" | "addressOf">, most: number) {
     this.#calls = calls;
     this.most = most;
-    const [headers, vectors, names, controls, data] = [HEADER_BYTES, IOV_BYTES, PEER_BYTES, CONTROL_BYTES, DATA_BYTES].map((bytes) => Buffer.alloc(most * bytes));
+    const [headers, vectors, names, controls, data] = [HEADER_BYTES, IOV_BYTES, PEER_BYTES, CONTROL_BYTES, DATA_BYTES].map((bytes) =>
+      Buffer.alloc(most * bytes),
+    );
     if (headers === undefined || vectors === undefined || names === undefined || controls === undefined || data === undefined) throw new Error("no memory");
     [this.#headers, this.#vectors, this.#names, this.#controls, this.#data] = [headers, vectors, names, controls, data];
     const [vectorsAt, namesAt, controlsAt, dataAt] = [vectors, names, controls, data].map((bytes) => calls.addressOf(bytes));

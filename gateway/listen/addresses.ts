@@ -10,11 +10,13 @@ export type HostAddress = readonly [...Address, zone?: string];
 
 /** The addresses of this host's interfaces, now. */
 export function interfaceAddresses(): readonly HostAddress[] {
-  return Object.entries(networkInterfaces()).flatMap(([name, entries]) => (entries ?? []).flatMap((entry): HostAddress[] => {
-    const address = parseAddress(entry.address);
-    if (address === null) return [];
-    return [isLinkLocal6(address) ? [...address, name] : address];
-  }));
+  return Object.entries(networkInterfaces()).flatMap(([name, entries]) =>
+    (entries ?? []).flatMap((entry): HostAddress[] => {
+      const address = parseAddress(entry.address);
+      if (address === null) return [];
+      return [isLinkLocal6(address) ? [...address, name] : address];
+    }),
+  );
 }
 
 /** Without the zone, as a policy has it. */
@@ -45,7 +47,11 @@ function eachOnce(addresses: readonly HostAddress[]): readonly HostAddress[] {
 
 /** Where `info` listens on `port`; `local` are the host's addresses. */
 export function localAddresses(
-  engine: PolicyEngine, info: ListenerInfo, port: number, local: readonly HostAddress[], udpPlaces: UdpPlaces = "wildcards",
+  engine: PolicyEngine,
+  info: ListenerInfo,
+  port: number,
+  local: readonly HostAddress[],
+  udpPlaces: UdpPlaces = "wildcards",
 ): readonly HostAddress[] {
   return candidateAddresses(info, local, udpPlaces).filter((address) => listensAt(engine, info, port, address));
 }

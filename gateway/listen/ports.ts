@@ -38,9 +38,7 @@ export interface OpenPort {
   closing: boolean;
 }
 
-export function exposure(
-  at: HostAddress, port: number, info: ListenerInfo, backend: Backend, lease: string | null,
-): Exposure {
+export function exposure(at: HostAddress, port: number, info: ListenerInfo, backend: Backend, lease: string | null): Exposure {
   const [, , , , zone = ""] = at;
   const address = bareAddress(at);
   const local = formatEndpoint(address, port, zone);
@@ -82,7 +80,13 @@ export class Ports {
   }
 
   add(serves: Exposure, socket: ListeningSocket): OpenPort {
-    const { address, port, local, key, info: { proto } } = serves;
+    const {
+      address,
+      port,
+      local,
+      key,
+      info: { proto },
+    } = serves;
     const open: OpenPort = { address, port, local, key, proto, socket, serves, closing: false };
     this.#byKey.set(key, open);
     this.#byNumber.set(socket.number, open);
@@ -131,10 +135,7 @@ function sameFile(x: string, y: string): boolean {
 }
 
 /** Whether two local endpoints of one protocol can't both be open (a wildcard takes its whole family). */
-export function overlaps(
-  a: { readonly address: Address; readonly port: number },
-  b: { readonly address: Address; readonly port: number },
-): boolean {
+export function overlaps(a: { readonly address: Address; readonly port: number }, b: { readonly address: Address; readonly port: number }): boolean {
   if (a.port !== b.port || isV4(a.address) !== isV4(b.address)) return false;
   return isWildcard(a.address) || isWildcard(b.address) || a.address.every((w, i) => w === b.address[i]);
 }

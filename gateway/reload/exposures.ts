@@ -10,7 +10,11 @@ import { exposure, overlaps, type Exposure } from "../listen/ports.ts";
 
 /** Static exposures; an error says why this policy can't be served. */
 export function staticExposures(
-  engine: PolicyEngine, backends: Backends, host: readonly HostAddress[], maxPorts: number, udpPlaces: UdpPlaces = "wildcards",
+  engine: PolicyEngine,
+  backends: Backends,
+  host: readonly HostAddress[],
+  maxPorts: number,
+  udpPlaces: UdpPlaces = "wildcards",
 ): Result<readonly Exposure[], string> {
   const wanted: Exposure[] = [];
   // INVARIANT: sockets are counted before any port is walked, so that the walk has at most
@@ -35,8 +39,10 @@ export function staticExposures(
     }
   }
   const byPort = groupedByPort(wanted);
-  const loop = wanted.find(({ info, backend: { address } }) =>
-    address.kind === "tcp" && byPort.get(address.port)?.some((other) => other.info.proto === info.proto && overlaps(other, address)));
+  const loop = wanted.find(
+    ({ info, backend: { address } }) =>
+      address.kind === "tcp" && byPort.get(address.port)?.some((other) => other.info.proto === info.proto && overlaps(other, address)),
+  );
   if (loop !== undefined) {
     return failed(`expose \`${loop.info.name}\`: its backend ${loop.backend.address.key} is a port that ingressd itself opens; name the service's own port`);
   }
@@ -59,9 +65,7 @@ export const NO_UNIX_DATAGRAMS = "a unix socket is no backend of udp: name a loo
 
 function staticBackend(info: ListenerInfo, backends: Backends): Result<Backend, string> | null {
   if (info.backend === null) return null;
-  const address = info.backend.kind === "tcp"
-    ? tcpBackend(info.backend.host, info.backend.port)
-    : unixBackend(info.backend.path);
+  const address = info.backend.kind === "tcp" ? tcpBackend(info.backend.host, info.backend.port) : unixBackend(info.backend.path);
   if (typeof address === "string") return failed(address);
   if (info.proto === "tcp") return ok(backends.named(info.service, address));
   return address.kind === "unix" ? failed(NO_UNIX_DATAGRAMS) : ok(backends.namedUdp(info.service, address));
@@ -72,9 +76,13 @@ export type Intended = Pick<Lease, "service" | "proto" | "port" | "bind">;
 
 /** The listener that grants a registration, or null. */
 export function granting(engine: PolicyEngine, { service, proto, port, bind }: Intended): ListenerInfo | null {
-  const info = engine.info.listeners.find((listener) =>
-    listener.service === service && listener.proto === proto && listener.ports.some(({ first, last }) => port >= first && port <= last)
-    && (bind === null || engine.listenerAt(proto, port, bind) === listener.id));
+  const info = engine.info.listeners.find(
+    (listener) =>
+      listener.service === service &&
+      listener.proto === proto &&
+      listener.ports.some(({ first, last }) => port >= first && port <= last) &&
+      (bind === null || engine.listenerAt(proto, port, bind) === listener.id),
+  );
   return info ?? null;
 }
 

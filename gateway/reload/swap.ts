@@ -122,8 +122,12 @@ export class Swap {
     openings.sayAbsent(inForce.engine);
     this.#tidy();
     return ok({
-      generation, sha256: policy.info.sha256, opened: opens.map(({ local }) => local), closed: closed.map(({ local }) => local),
-      rechecked, failed: late.failures,
+      generation,
+      sha256: policy.info.sha256,
+      opened: opens.map(({ local }) => local),
+      closed: closed.map(({ local }) => local),
+      rechecked,
+      failed: late.failures,
     });
   }
 

@@ -37,7 +37,10 @@ interface Served {
 }
 
 /** `clauses` are those of the one expose, without its backend. */
-async function served(clauses: string, { config = "", answers = undefined as ((bytes: Buffer) => readonly (Buffer | string)[]) | undefined } = {}): Promise<Served> {
+async function served(
+  clauses: string,
+  { config = "", answers = undefined as ((bytes: Buffer) => readonly (Buffer | string)[]) | undefined } = {},
+): Promise<Served> {
   const behind = await udpBackend(answers);
   const port = await freeUdpPort();
   const gateway = await running({ policy: policyOf(port, behind.port, clauses), config, hostAddresses: () => LOOPBACK, forwarder });
@@ -78,12 +81,18 @@ both("a datagram reaches the backend and its answer the client, from the address
     await client.send("two", port);
     await client.until(2);
   }
-  assert.equal(behind.got.map(({ bytes }) => bytes.toString()), ["one", "two", "one", "two"]);
+  assert.equal(
+    behind.got.map(({ bytes }) => bytes.toString()),
+    ["one", "two", "one", "two"],
+  );
   const records = accepts(gateway);
-  assert.equal(records.map(({ decision, code, listener, local }) => [decision, code, listener, local]), [
-    ["allow", "allowed", "dns", forwarder === "node" ? `127.0.0.1:${port}` : `0.0.0.0:${port}`],
-    ["allow", "allowed", "dns", forwarder === "node" ? `[::1]:${port}` : `[::]:${port}`],
-  ]);
+  assert.equal(
+    records.map(({ decision, code, listener, local }) => [decision, code, listener, local]),
+    [
+      ["allow", "allowed", "dns", forwarder === "node" ? `127.0.0.1:${port}` : `0.0.0.0:${port}`],
+      ["allow", "allowed", "dns", forwarder === "node" ? `[::1]:${port}` : `[::]:${port}`],
+    ],
+  );
   assert.ok(gateway.markers.includes(`ingressd: port open (port=${port}, proto=udp)`));
   assert.equal((await statusOf(gateway)).flows, { live: 2, fresh: 0, dropped: {} });
 });
@@ -114,8 +123,14 @@ both("datagrams of every size go both ways, each as one", async () => {
   const [client] = await clients(1);
   if (client === undefined) return;
   for (const size of SIZES) await query(client, port, Buffer.alloc(size, size % 251));
-  assert.equal(client.got.map(({ bytes }) => bytes.length), SIZES);
-  assert.equal(behind.got.map(({ bytes }) => bytes.length), SIZES);
+  assert.equal(
+    client.got.map(({ bytes }) => bytes.length),
+    SIZES,
+  );
+  assert.equal(
+    behind.got.map(({ bytes }) => bytes.length),
+    SIZES,
+  );
   assert.ok(client.got.every(({ bytes }) => bytes.every((byte) => byte === bytes.length % 251)));
   assert.is(accepts(gateway).length, 1, "one flow, one record");
 });
@@ -133,7 +148,7 @@ both("a refusal is silent: nothing reaches the backend or comes back", async () 
 });
 
 both("of the refusals of a second N are recorded, the others counted, and the next record says how many", async () => {
-  const { gateway, port } = await served("amplify any allow from 10.0.0.0/8", { config: "[audit]\nudp_denied_per_second = 3\nfile = \"AUDIT\"" });
+  const { gateway, port } = await served("amplify any allow from 10.0.0.0/8", { config: '[audit]\nudp_denied_per_second = 3\nfile = "AUDIT"' });
   const [client] = await clients(1);
   if (client === undefined) return;
   const { counters } = gateway.daemon;
@@ -153,7 +168,10 @@ both("of the refusals of a second N are recorded, the others counted, and the ne
   assert.equal([accepts(gateway).length, counters.auditSuppressed], [3, 3]);
   gateway.clock.advance(1);
   await refuse(1);
-  assert.equal(accepts(gateway).map(({ unrecorded }) => unrecorded), [undefined, undefined, undefined, 3]);
+  assert.equal(
+    accepts(gateway).map(({ unrecorded }) => unrecorded),
+    [undefined, undefined, undefined, 3],
+  );
   assert.is((await statusOf(gateway)).audit.suppressed, 3);
   assert.is(counters.auditRecords + counters.auditSuppressed, counters.allowed + counters.denied, "decisions = records + suppressed");
 });
@@ -209,7 +227,12 @@ both("where the cap of the expose is full the oldest fresh flow makes room, and 
   assert.equal((await statusOf(gateway)).flows, { live: 2, fresh: 0, dropped: {} });
   await fourth.send("q", port);
   await eventually(() => accepts(gateway).length === 4, "the fourth record");
-  assert.equal(accepts(gateway).slice(3).map(({ decision, code }) => [decision, code]), [["deny", "cap_listener"]]);
+  assert.equal(
+    accepts(gateway)
+      .slice(3)
+      .map(({ decision, code }) => [decision, code]),
+    [["deny", "cap_listener"]],
+  );
   await query(second, port);
   await query(third, port);
   assert.is(accepts(gateway).length, 4);
@@ -232,7 +255,12 @@ both("where the cap of a source is full its own oldest fresh flow makes room, an
   await query(second, port);
   await third.send("q", port);
   await eventually(() => accepts(gateway).length === 4, "the fourth record");
-  assert.equal(accepts(gateway).slice(3).map(({ code }) => code), ["cap_source"]);
+  assert.equal(
+    accepts(gateway)
+      .slice(3)
+      .map(({ code }) => code),
+    ["cap_source"],
+  );
 });
 
 both("caps.connections counts flows and connections together, and fresh flows make room for both", async () => {
@@ -240,7 +268,9 @@ both("caps.connections counts flows and connections together, and fresh flows ma
   const web = await backend("hello");
   const [port, other] = [await freeUdpPort(), await freeUdpPort()];
   const gateway = await running({
-    config: "[caps]\nconnections = 2", hostAddresses: () => LOOPBACK, forwarder,
+    config: "[caps]\nconnections = 2",
+    hostAddresses: () => LOOPBACK,
+    forwarder,
     policy: `edition 1
 expose dns on udp ${port} { backend 127.0.0.1:${behind.port} amplify 1 allow from any }
 expose web on tcp ${other} { backend 127.0.0.1:${web.port} allow from any }`,
@@ -269,7 +299,10 @@ both("a limit is charged for a flow and not for its datagrams", async () => {
   await query(second, port);
   await third.send("q", port);
   await eventually(() => accepts(gateway).length === 3, "three records");
-  assert.equal(accepts(gateway).map(({ code }) => code), ["allowed", "allowed", "limit_source"]);
+  assert.equal(
+    accepts(gateway).map(({ code }) => code),
+    ["allowed", "allowed", "limit_source"],
+  );
 });
 
 interface Amplified {
@@ -297,7 +330,9 @@ const AMPLIFIED: readonly Amplified[] = [
 
 for (const { amplify, queries, answers, come } of AMPLIFIED) {
   both(`amplify ${amplify}: of ${answers.join(", ")} bytes for each of ${queries} times ten come ${come.join(", ")}`, async () => {
-    const { gateway, port, behind } = await served(`amplify ${amplify} allow from any`, { answers: () => [...answers.map((size) => Buffer.alloc(size)), "end"] });
+    const { gateway, port, behind } = await served(`amplify ${amplify} allow from any`, {
+      answers: () => [...answers.map((size) => Buffer.alloc(size)), "end"],
+    });
     const [client] = await clients(1);
     if (client === undefined) return;
     for (let i = 1; i <= queries; i++) {
@@ -307,7 +342,10 @@ for (const { amplify, queries, answers, come } of AMPLIFIED) {
       const due = i * (answers.length + 1);
       await eventually(() => handled(gateway, client) >= due, "all answers were handled");
     }
-    assert.equal(client.got.map(({ bytes }) => bytes.length).filter((size) => size !== 3), come);
+    assert.equal(
+      client.got.map(({ bytes }) => bytes.length).filter((size) => size !== 3),
+      come,
+    );
   });
 }
 
@@ -342,7 +380,13 @@ both("a reload decides flows again: what it refuses is silent from then on, what
   gateway.place(moduleOf(policyOf(port, behind.port, "amplify 1 cap 9 connections, 1 per source allow from any except 127.0.0.2")));
   const answer = await gateway.daemon.reload();
   assert.is(answer.ok && answer.value.rechecked, 1);
-  assert.equal(gateway.records().filter(({ op }) => op === "recheck").map(({ source, code, detail }) => [source, code, detail]), [[`127.0.0.2:${other.port}`, "rechecked", "no_match"]]);
+  assert.equal(
+    gateway
+      .records()
+      .filter(({ op }) => op === "recheck")
+      .map(({ source, code, detail }) => [source, code, detail]),
+    [[`127.0.0.2:${other.port}`, "rechecked", "no_match"]],
+  );
   await query(client, port);
   assert.is(accepts(gateway).length, 2, "its flow went on");
   await other.send("q", port, "127.0.0.1");
@@ -352,7 +396,12 @@ both("a reload decides flows again: what it refuses is silent from then on, what
   const [second] = await clients(1);
   await second?.send("q", port);
   await eventually(() => accepts(gateway).length === 4, "the fourth record");
-  assert.equal(accepts(gateway).slice(3).map(({ code }) => code), ["cap_source"]);
+  assert.equal(
+    accepts(gateway)
+      .slice(3)
+      .map(({ code }) => code),
+    ["cap_source"],
+  );
 });
 
 both("an expose that a reload removes loses its flows and its socket", async () => {
@@ -366,8 +415,8 @@ both("an expose that a reload removes loses its flows and its socket", async () 
   await (await udpSocket("0.0.0.0", port)).close();
 });
 
-both("with on_reload = \"keep\" a flow of a removed expose goes on, until its place is needed", async () => {
-  const { gateway, port, behind } = await served("amplify 1 allow from any", { config: "on_reload = \"keep\"" });
+both('with on_reload = "keep" a flow of a removed expose goes on, until its place is needed', async () => {
+  const { gateway, port, behind } = await served("amplify 1 allow from any", { config: 'on_reload = "keep"' });
   const [client] = await clients(1);
   if (client === undefined) return;
   await prove(client, port);
@@ -377,7 +426,12 @@ both("with on_reload = \"keep\" a flow of a removed expose goes on, until its pl
   const [stranger] = await clients(1);
   await stranger?.send("q", port);
   await eventually(() => accepts(gateway).length === 2, "a new client is refused");
-  assert.equal(accepts(gateway).slice(1).map(({ decision, code }) => [decision, code]), [["deny", "draining"]]);
+  assert.equal(
+    accepts(gateway)
+      .slice(1)
+      .map(({ decision, code }) => [decision, code]),
+    [["deny", "draining"]],
+  );
   gateway.place(moduleOf(policyOf(port, behind.port, "amplify 1 allow from any")));
   assert.ok((await gateway.daemon.reload()).ok);
   assert.equal((await statusOf(gateway)).ends, { cut: 1 });
@@ -406,7 +460,12 @@ both("a drain serves the flows that there are and refuses new ones", async () =>
   await query(client, port);
   await late.send("q", port);
   await eventually(() => accepts(gateway).length === 2, "the second record");
-  assert.equal(accepts(gateway).slice(1).map(({ code }) => code), ["draining"]);
+  assert.equal(
+    accepts(gateway)
+      .slice(1)
+      .map(({ code }) => code),
+    ["draining"],
+  );
   gateway.clock.advance(10_000);
   await stopped;
   assert.is(gateway.daemon.counters.ends.get("cut"), 1);
@@ -456,7 +515,8 @@ both("tcp and udp of one port are two sockets of one gateway", async () => {
   const web = await backend("hello");
   const port = await freeUdpPort();
   const gateway = await running({
-    hostAddresses: () => LOOPBACK, forwarder,
+    hostAddresses: () => LOOPBACK,
+    forwarder,
     policy: `edition 1
 expose dns on udp ${port} { backend 127.0.0.1:${behind.port} amplify 1 allow from any }
 expose web on tcp ${port} { backend 127.0.0.1:${web.port} allow from any }`,
@@ -465,7 +525,8 @@ expose web on tcp ${port} { backend 127.0.0.1:${web.port} allow from any }`,
   const [client] = await clients(1);
   if (client !== undefined) await query(client, port);
   assert.equal(gateway.markers.filter((line) => line.includes("port open")).sort(), [
-    `ingressd: port open (port=${port}, proto=tcp)`, `ingressd: port open (port=${port}, proto=udp)`,
+    `ingressd: port open (port=${port}, proto=tcp)`,
+    `ingressd: port open (port=${port}, proto=udp)`,
   ]);
 });
 
@@ -480,7 +541,10 @@ both("a service registers a udp port with its own backend, and it closes with th
   const behind = await udpBackend();
   const port = await freeUdpPort();
   const gateway = await running({
-    policy: `edition 1\nexpose dns on udp ${port} { amplify 1 allow from any }`, config: `[services.dns]\nuid = ${process.getuid?.() ?? 0}`, hostAddresses: () => LOOPBACK, forwarder,
+    policy: `edition 1\nexpose dns on udp ${port} { amplify 1 allow from any }`,
+    config: `[services.dns]\nuid = ${process.getuid?.() ?? 0}`,
+    hostAddresses: () => LOOPBACK,
+    forwarder,
   });
   const socket = join(gateway.folder, "run", "control.sock");
   const exposure = await expose({ service: "dns", proto: "udp", port, backend: `127.0.0.1:${behind.port}`, socket });
@@ -488,8 +552,11 @@ both("a service registers a udp port with its own backend, and it closes with th
   const [client] = await clients(1);
   if (client === undefined) return;
   await query(client, port);
-  const refused = async (more: object): Promise<string> => expose({ service: "dns", proto: "udp", port, backend: `127.0.0.1:${behind.port}`, socket, ...more })
-    .then(() => "open", (error: unknown) => (error instanceof ExposeError ? error.code : String(error)));
+  const refused = async (more: object): Promise<string> =>
+    expose({ service: "dns", proto: "udp", port, backend: `127.0.0.1:${behind.port}`, socket, ...more }).then(
+      () => "open",
+      (error: unknown) => (error instanceof ExposeError ? error.code : String(error)),
+    );
   assert.is(await refused({}), "not_exposed", "it is open already");
   await exposure.close();
   assert.is(await refused({ proto: "tcp" }), "not_exposed");
@@ -507,9 +574,16 @@ async function strangersBackend(port: number): Promise<(() => Promise<void>) | n
   const script = `const s = require("dgram").createSocket("udp4"); s.on("message", (m, f) => s.send(m, f.port, f.address)); s.bind(${port}, "127.0.0.1", () => process.stdout.write("up"))`;
   const child = spawn(process.execPath, ["-e", script], { cwd: "/", stdio: ["ignore", "pipe", "ignore"], uid: STRANGER, gid: STRANGER });
   const over = once(child, "close");
-  atEnd(() => { child.kill(); });
+  atEnd(() => {
+    child.kill();
+  });
   const up = await Promise.race([once(child.stdout, "data").then(() => true), over.then(() => false)]);
-  return up ? async () => { child.kill(); await over; } : null;
+  return up ?
+      async () => {
+        child.kill();
+        await over;
+      }
+    : null;
 }
 
 const strangers = process.getuid?.() === 0 ? await strangersBackend(await freeUdpPort()) : null;
@@ -520,7 +594,10 @@ else {
     const back = await freeUdpPort();
     const port = await freeUdpPort();
     const gateway = await running({
-      policy: `edition 1\nexpose dns on udp ${port} { backend 127.0.0.1:${back} amplify 1 allow from any }`, config: "[services.dns]\nuid = 46001", hostAddresses: () => LOOPBACK, forwarder,
+      policy: `edition 1\nexpose dns on udp ${port} { backend 127.0.0.1:${back} amplify 1 allow from any }`,
+      config: "[services.dns]\nuid = 46001",
+      hostAddresses: () => LOOPBACK,
+      forwarder,
     });
     const [client] = await clients(1);
     if (client === undefined) return;

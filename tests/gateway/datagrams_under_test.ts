@@ -15,7 +15,11 @@ export interface UdpSocket {
   close(): Promise<void>;
 }
 
-export async function udpSocket(host = "127.0.0.1", port = 0, receive: (bytes: Buffer, from: RemoteInfo, socket: Socket) => void = () => undefined): Promise<UdpSocket> {
+export async function udpSocket(
+  host = "127.0.0.1",
+  port = 0,
+  receive: (bytes: Buffer, from: RemoteInfo, socket: Socket) => void = () => undefined,
+): Promise<UdpSocket> {
   const socket = createSocket({ type: host.includes(":") ? "udp6" : "udp4", recvBufferSize: 4 * 1024 * 1024 });
   const got: { bytes: Buffer; from: RemoteInfo }[] = [];
   socket.on("message", (bytes, from) => {
@@ -27,14 +31,18 @@ export async function udpSocket(host = "127.0.0.1", port = 0, receive: (bytes: B
     socket.bind(port, host, resolve);
   });
   let isOpen = true;
-  const close = (): Promise<void> => new Promise((resolve) => {
-    if (!isOpen) return resolve();
-    isOpen = false;
-    socket.close(() => resolve());
-  });
+  const close = (): Promise<void> =>
+    new Promise((resolve) => {
+      if (!isOpen) return resolve();
+      isOpen = false;
+      socket.close(() => resolve());
+    });
   atEnd(close);
   return {
-    socket, port: socket.address().port, got, close,
+    socket,
+    port: socket.address().port,
+    got,
+    close,
     send: (bytes, to, at = host) => new Promise((resolve, reject) => socket.send(bytes, to, at, (error) => (error === null ? resolve() : reject(error)))),
     until: (count) => eventually(() => got.length >= count, `${count} datagrams, there are ${got.length}`),
   };

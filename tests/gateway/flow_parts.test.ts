@@ -25,9 +25,19 @@ import { manualClock, moduleOf } from "./gateway_under_test.ts";
 const test = suite("flow parts");
 
 const BUDGETS: readonly (readonly [Amplify, bytesIn: number, datagramsIn: number, bytesOut: number, datagramsOut: number, bytes: number, due: boolean])[] = [
-  [3, 10, 1, 0, 0, 65_507, true], [3, 10, 1, 10, 1, 20, true], [3, 10, 1, 10, 1, 21, false], [3, 10, 1, 30, 1, 0, true], [3, 10, 1, 31, 1, 0, false],
-  [3, 0, 1, 0, 0, 1, true], [3, 0, 1, 1, 1, 1, false], [3, 0, 1, 0, 1, 0, true], [0, 10, 1, 0, 1, 1, false], [0, 10, 2, 9, 1, 1, true],
-  ["any", 0, 0, 1e12, 1e6, 65_507, true], [1_000, 1, 0, 999, 5, 1, true], [1_000, 1, 0, 999, 5, 2, false],
+  [3, 10, 1, 0, 0, 65_507, true],
+  [3, 10, 1, 10, 1, 20, true],
+  [3, 10, 1, 10, 1, 21, false],
+  [3, 10, 1, 30, 1, 0, true],
+  [3, 10, 1, 31, 1, 0, false],
+  [3, 0, 1, 0, 0, 1, true],
+  [3, 0, 1, 1, 1, 1, false],
+  [3, 0, 1, 0, 1, 0, true],
+  [0, 10, 1, 0, 1, 1, false],
+  [0, 10, 2, 9, 1, 1, true],
+  ["any", 0, 0, 1e12, 1e6, 65_507, true],
+  [1_000, 1, 0, 999, 5, 1, true],
+  [1_000, 1, 0, 999, 5, 2, false],
 ];
 for (const [amplify, bytesIn, datagramsIn, bytesOut, datagramsOut, bytes, due] of BUDGETS) {
   test(`amplify ${amplify}: ${bytesOut} of ${bytesIn} bytes in ${datagramsOut} of ${datagramsIn}, ${bytes} more: ${due}`, () => {
@@ -46,10 +56,13 @@ test("lists of rows are what lists are", () => {
     if (key === undefined) {
       const to = random.below(4);
       lists.add(row, to);
-      model.set(to, [...model.get(to) ?? [], row]);
+      model.set(to, [...(model.get(to) ?? []), row]);
     } else {
       lists.remove(row);
-      model.set(key, (model.get(key) ?? []).filter((one) => one !== row));
+      model.set(
+        key,
+        (model.get(key) ?? []).filter((one) => one !== row),
+      );
     }
     lists.remove(99);
     for (let k = 0; k < 4; k++) {
@@ -66,17 +79,30 @@ const at = (text: string): Address => {
 };
 
 const PAIRS: readonly (readonly [string, string, zones: readonly [number, number]])[] = [
-  ["192.0.2.1", "192.0.2.254", [0, 0]], ["192.0.2.1", "192.0.3.1", [0, 0]], ["2001:db8::1", "2001:db8:0:ffff::1", [0, 0]], ["2001:db8::1", "2001:db8:1::1", [0, 0]],
-  ["fe80::1", "fe80::2", [1, 1]], ["fe80::1", "fe80::1", [1, 1]], ["fe80::1", "fe80::1", [1, 2]], ["0.0.0.0", "::", [0, 0]], ["255.255.255.255", "255.255.255.0", [0, 0]],
+  ["192.0.2.1", "192.0.2.254", [0, 0]],
+  ["192.0.2.1", "192.0.3.1", [0, 0]],
+  ["2001:db8::1", "2001:db8:0:ffff::1", [0, 0]],
+  ["2001:db8::1", "2001:db8:1::1", [0, 0]],
+  ["fe80::1", "fe80::2", [1, 1]],
+  ["fe80::1", "fe80::1", [1, 1]],
+  ["fe80::1", "fe80::1", [1, 2]],
+  ["0.0.0.0", "::", [0, 0]],
+  ["255.255.255.255", "255.255.255.0", [0, 0]],
 ];
 for (const lengths of ["/24 /48", "/32 /128", "/8 /16", "/25 /33"]) {
   test(`keys of a cap per source ${lengths} are the engine's`, () => {
-    const engine = freshEngine(loaded(moduleOf(`edition 1\nexpose e on udp 53 { backend 127.0.0.1:1 amplify 1 cap 9 connections, 1 per source ${lengths} allow from any }`)), null);
+    const engine = freshEngine(
+      loaded(moduleOf(`edition 1\nexpose e on udp 53 { backend 127.0.0.1:1 amplify 1 cap 9 connections, 1 per source ${lengths} allow from any }`)),
+      null,
+    );
     const [info] = engine.info.listeners;
     if (info === undefined) throw new Error("no listener");
     for (const [a, b, [zoneA, zoneB]] of PAIRS) {
       engine.setClock({ monoMs: 1, wallSeconds: 1 });
-      const [first, second] = engine.admit([{ listener: 0, source: at(a), zone: zoneA }, { listener: 0, source: at(b), zone: zoneB }]);
+      const [first, second] = engine.admit([
+        { listener: 0, source: at(a), zone: zoneA },
+        { listener: 0, source: at(b), zone: zoneB },
+      ]);
       assert.is(first?.allowed, true);
       assert.is(capKeyOf(info, at(a), zoneA) === capKeyOf(info, at(b), zoneB), second?.allowed === false, `${a} ${b}`);
       engine.release(0, at(a), zoneA);
@@ -88,7 +114,10 @@ for (const lengths of ["/24 /48", "/32 /128", "/8 /16", "/25 /33"]) {
 test("refusals are recorded N times a second for each listener and reason", () => {
   const counters = newCounters();
   const due = createSuppression(2, counters);
-  assert.equal([0, 0, 0].map(() => due.recordDue("a", "cidr", 5)), [0, 0, null]);
+  assert.equal(
+    [0, 0, 0].map(() => due.recordDue("a", "cidr", 5)),
+    [0, 0, null],
+  );
   assert.equal([due.recordDue("b", "cidr", 5), due.recordDue("a", "rate", 5)], [0, 0]);
   assert.equal([due.recordDue("a", "cidr", 1_004), due.recordDue("a", "cidr", 1_005), due.recordDue("a", "cidr", 1_006)], [null, 2, 0]);
   assert.is(counters.auditSuppressed, 2);
@@ -125,15 +154,24 @@ async function silent() {
   if (typeof address === "string") throw new Error(address);
   let admitted = 0;
   const flows = createFlows<Address>({
-    table, clock, timers: { udp_fresh_ms: 3_000, udp_idle_ms: 30_000, lifetime_ms: 0 }, dropped: () => undefined, afterTurn: (flush) => void flushes.push(flush),
+    table,
+    clock,
+    timers: { udp_fresh_ms: 3_000, udp_idle_ms: 30_000, lifetime_ms: 0 },
+    dropped: () => undefined,
+    afterTurn: (flush) => void flushes.push(flush),
     decider: {
-      flows: (_socket, rows, makeRoom) => rows.map((row) => {
-        if (admitted >= CAP && !makeRoom("cap_overall", 0, "")) return denial(CODE_CAP_OVERALL);
-        admitted++;
-        table.backend[row] = { address, verify: null, owner: null, load: { underWay: 0 } };
-        return mintPermit(CODES[CODE_ALLOWED].name, 0);
-      }),
-      capKey: () => "", amplify: () => 1, fault: () => undefined, notOwned: () => undefined, generation: () => 1,
+      flows: (_socket, rows, makeRoom) =>
+        rows.map((row) => {
+          if (admitted >= CAP && !makeRoom("cap_overall", 0, "")) return denial(CODE_CAP_OVERALL);
+          admitted++;
+          table.backend[row] = { address, verify: null, owner: null, load: { underWay: 0 } };
+          return mintPermit(CODES[CODE_ALLOWED].name, 0);
+        }),
+      capKey: () => "",
+      amplify: () => 1,
+      fault: () => undefined,
+      notOwned: () => undefined,
+      generation: () => 1,
       closed(_row, end) {
         ends.set(end, (ends.get(end) ?? 0) + 1);
         if (end !== null) admitted--;
@@ -142,9 +180,16 @@ async function silent() {
     transport: (events) => {
       found.push(events);
       return {
-        udpPlaces: "wildcards", bind: () => Promise.resolve(null), unbind: () => void sent.push("unbound"), peerOf: (source) => ({ source, port: 1, zone: "" }),
-        connect: (row) => events.connected(row), toBackend: (row) => void sent.push(`in ${row}`), toClient: () => void sent.push("out"), close: () => undefined,
-        nearPort: () => null, buffered: () => 0,
+        udpPlaces: "wildcards",
+        bind: () => Promise.resolve(null),
+        unbind: () => void sent.push("unbound"),
+        peerOf: (source) => ({ source, port: 1, zone: "" }),
+        connect: (row) => events.connected(row),
+        toBackend: (row) => void sent.push(`in ${row}`),
+        toClient: () => void sent.push("out"),
+        close: () => undefined,
+        nearPort: () => null,
+        buffered: () => 0,
       };
     },
   });

@@ -37,7 +37,9 @@ function signed(folder: string): { readonly zone: string; readonly anchor: strin
 
 function startUnbound(folder: string, port: number): void {
   const { zone, anchor } = signed(folder);
-  writeFileSync(join(folder, "unbound.conf"), `server:
+  writeFileSync(
+    join(folder, "unbound.conf"),
+    `server:
   interface: 127.0.0.1@${port}
   do-daemonize: no
   username: ""
@@ -57,9 +59,12 @@ auth-zone:
   for-downstream: no
   for-upstream: yes
   fallback-enabled: no
-`);
+`,
+  );
   const child = spawn("unbound", ["-d", "-c", join(folder, "unbound.conf")], { stdio: "ignore" });
-  atEnd(() => { child.kill(); });
+  atEnd(() => {
+    child.kill();
+  });
 }
 
 function drill(port: number, ...words: readonly string[]): Promise<string> {
@@ -69,7 +74,11 @@ function drill(port: number, ...words: readonly string[]): Promise<string> {
   return new Promise((resolve) => child.once("close", () => resolve(out)));
 }
 
-if (spawnSync("ldns-signzone", ["-v"]).error !== undefined || spawnSync("unbound", ["-V"]).error !== undefined || spawnSync("drill", ["-v"]).error !== undefined) {
+if (
+  spawnSync("ldns-signzone", ["-v"]).error !== undefined ||
+  spawnSync("unbound", ["-V"]).error !== undefined ||
+  spawnSync("drill", ["-v"]).error !== undefined
+) {
   skip("DNSSEC through unbound", "unbound and ldnsutils are not installed");
 } else {
   for (const forwarder of FORWARDERS) {
@@ -78,7 +87,12 @@ if (spawnSync("ldns-signzone", ["-v"]).error !== undefined || spawnSync("unbound
       startUnbound(temporaryFolder(), back);
       for (let tries = 0; tries < MOST_TRIES && !(await drill(back, "www.ingress.test")).includes("NOERROR"); tries++);
       const gateway = await running({ policy: `edition 1\nexpose dns on udp ${port} { backend 127.0.0.1:${back} amplify 30 allow from any }`, forwarder });
-      for (const [name, type, has] of [["www.ingress.test", "A", "192.0.2.80"], ["big.ingress.test", "TXT", "c".repeat(250)], ["ingress.test", "DNSKEY", "DNSKEY"], ["none.ingress.test", "A", "NSEC"]] as const) {
+      for (const [name, type, has] of [
+        ["www.ingress.test", "A", "192.0.2.80"],
+        ["big.ingress.test", "TXT", "c".repeat(250)],
+        ["ingress.test", "DNSKEY", "DNSKEY"],
+        ["none.ingress.test", "A", "NSEC"],
+      ] as const) {
         const answer = await drill(port, name, type);
         assert.match(answer, /flags: qr rd ra ad/i, `${name}: ${answer}`);
         assert.match(answer, /RRSIG/);

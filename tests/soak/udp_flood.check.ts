@@ -28,10 +28,15 @@ function isOutcome(value: unknown): value is Outcome {
   return typeof value === "object" && value !== null && "answered" in value && "provenFlows" in value;
 }
 
-if (spawnSync("unshare", [...APART, "true"]).status !== 0 || !FORWARDERS.includes("kernel")) skip("a flood from forged sources", "no network namespaces of one's own, or no koffi");
+if (spawnSync("unshare", [...APART, "true"]).status !== 0 || !FORWARDERS.includes("kernel"))
+  skip("a flood from forged sources", "no network namespaces of one's own, or no koffi");
 else {
   flood("under 20,000 datagrams a second from forged sources 95 % of new clients are answered, and no proven flow ends", () => {
-    const done = spawnSync("unshare", [...APART, process.execPath, "--import", "tsx", fileURLToPath(new URL("../bench/udp_flood_inside.ts", import.meta.url)), "kernel"], { cwd: ROOT, encoding: "utf8", timeout: 120_000 });
+    const done = spawnSync(
+      "unshare",
+      [...APART, process.execPath, "--import", "tsx", fileURLToPath(new URL("../bench/udp_flood_inside.ts", import.meta.url)), "kernel"],
+      { cwd: ROOT, encoding: "utf8", timeout: 120_000 },
+    );
     const outcome: unknown = JSON.parse(done.stdout.trim().split("\n").at(-1) ?? "null");
     if (!isOutcome(outcome)) throw new Error(done.stderr);
     console.log(JSON.stringify(outcome));

@@ -37,14 +37,25 @@ export function checkExpose(context: CheckContext, { node, clauses }: FlatExpose
   if (mode === "direct") checkDirect(context, node, clauses, annotations.why !== null);
   else if (mode !== null) checkDatagrams(context, node, clauses, whole);
   const partial = { node, clauses, service, mode, ports, bind, backend: inside.backend };
-  const good = whole && !node.broken && inside.whole && ports !== null && bind !== undefined && mode !== null && protos.length > 0 && report.diagnostics.length === wrong;
+  const good =
+    whole && !node.broken && inside.whole && ports !== null && bind !== undefined && mode !== null && protos.length > 0 && report.diagnostics.length === wrong;
   if (!good) return protos.length === 0 ? [{ ...partial, proto: null, checked: null }] : protos.map((proto) => ({ ...partial, proto, checked: null }));
   const { backend, cap, limits, denies } = inside;
   const allows = mode === "direct" ? [byItself(node, annotations)] : inside.allows;
   const checked: Omit<CheckedExpose, "proto" | "amplify"> = {
-    name: node.name.text, service, ports, bind, mode, ...credentials, backend,
+    name: node.name.text,
+    service,
+    ports,
+    bind,
+    mode,
+    ...credentials,
+    backend,
     cap: cap ?? { connections: mode === "direct" ? UNCOUNTED : DEFAULT_CAP_CONNECTIONS, perSource: null, perIdentity: null, span: null },
-    limits, allows, denies, annotations, span: node.span,
+    limits,
+    allows,
+    denies,
+    annotations,
+    span: node.span,
   };
   return protos.map((proto) => ({ ...partial, proto, checked: { ...checked, proto, amplify: proto === "udp" ? inside.amplify : null } }));
 }
@@ -119,8 +130,7 @@ function checkClauses(context: CheckContext, clauses: readonly Clause[], facts: 
         else if (clause.kind === "backend") {
           if (clause.target.kind === "unix") noteHostOnly(context.hostOnly, "unix", "backend unix", clause.span);
           inside.backend = checkBackend(report, clause);
-        }
-        else inside[clause.kind] = clause;
+        } else inside[clause.kind] = clause;
         break;
       }
     }
@@ -137,7 +147,9 @@ function byItself(node: ExposeNode, annotations: Annotations): CheckedRule {
 function checkDirect(context: CheckContext, node: ExposeNode, clauses: readonly Clause[], hasWhy: boolean): void {
   const [first] = clauses;
   if (first !== undefined) {
-    context.report.say("ING415", { clauses: clauses.length }, first.span, { related: node.mode === null ? [] : [{ span: node.mode.span, label: "because of this" }] });
+    context.report.say("ING415", { clauses: clauses.length }, first.span, {
+      related: node.mode === null ? [] : [{ span: node.mode.span, label: "because of this" }],
+    });
   }
   if (!hasWhy && !node.annotations.some((a) => a.name === "why")) {
     context.report.say("ING416", { statement: "expose" }, node.mode?.span ?? node.name.span);
