@@ -9,6 +9,10 @@ export type End =
   | "backend_timeout"
   | "backend_not_owned"
   | "no_descriptor"
+  /** Of flows of datagrams. */
+  | "unanswered"
+  | "made_room"
+  | "backend_unreachable"
   | "idle"
   | "lifetime"
   | "rechecked"

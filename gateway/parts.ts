@@ -15,22 +15,26 @@ import { createRecorder } from "./audit/recorder.ts";
 import type { GatewayClock } from "./clock.ts";
 import { changedKeys } from "./config/changed.ts";
 import { allowedBackends, type Config } from "./config/read.ts";
-import { newCounters } from "./audit/counters.ts";
+import { bump, newCounters } from "./audit/counters.ts";
+import { createSuppression } from "./audit/suppressed.ts";
 import type { Context } from "./methods/context.ts";
 import { connectionCap, openFileLimit, pipesWithin, watchDescriptors, type DescriptorWatch } from "./descriptors.ts";
+import { nodeFlows } from "./datagram/node_datagrams.ts";
+import { withFlows } from "./datagram/with_flows.ts";
 import { EXIT_REJECTED, failure, isFailure, type Failure } from "./exit.ts";
 import { readGuardKey } from "./intents/guard_key.ts";
 import { Leases } from "./intents/leases.ts";
 import { belongsTo, fileBelongsTo, listeningSockets, oncePerTurn, ROOT, type OwnershipSetup } from "./intents/ownership.ts";
+import { udpBelongsTo } from "./intents/udp_ownership.ts";
 import { peerCredentials, type ReadCredentials } from "./intents/peer_credentials.ts";
 import { createRefusals } from "./control/refusals.ts";
 import { openSockDiag } from "./intents/sock_diag.ts";
 import { watchWithdrawn } from "./intents/withdrawn.ts";
 import { resetReader } from "./forward/reset.ts";
 import type { HostAddress } from "./listen/addresses.ts";
-import type { Forwarder } from "./connection/forwarder.ts";
 import type { KernelCalls } from "./kernel/calls.ts";
 import type { Chosen } from "./kernel/choice.ts";
+import { kernelFlows, type FlowsOver } from "./kernel/kernel_flows.ts";
 import { kernelForwarder } from "./kernel/kernel_forwarder.ts";
 import { nodeForwarder, type ForwarderSetup } from "./listen/node_forwarder.ts";
 import { createOpener } from "./listen/open.ts";
@@ -139,18 +143,24 @@ function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen,
     table,
     caps: { connections: cap, backend_connecting: config.caps.backend_connecting },
     lackedDescriptor: () => descriptors.lacked(),
+    suppression: createSuppression(config.audit.udp_denied_per_second, counters),
+    makeRoom: () => flows.makeRoom(),
   });
   const isReset = resetReader();
   const forwarding: ForwarderSetup = { table, decider: admitter.decider, clock, isReset, timers: config.timers };
-  const forwarder: Forwarder =
+  const streams =
     chosen.calls === null ?
       nodeForwarder(forwarding)
-    : kernelForwarder({
-        ...forwarding,
-        calls: chosen.calls,
-        mostPipes: pipesWithin(openFileLimit()),
-        lacked: () => descriptors.lacked(),
-      });
+    : kernelForwarder({ ...forwarding, calls: chosen.calls, mostPipes: pipesWithin(openFileLimit()), lacked: () => descriptors.lacked() });
+  const flowing: FlowsOver = {
+    table,
+    decider: admitter.flowDecider,
+    clock,
+    timers: config.timers,
+    dropped: (because) => bump(counters.datagramsDropped, because),
+  };
+  const flows = chosen.calls === null ? nodeFlows(flowing) : kernelFlows(flowing, chosen.calls);
+  const forwarder = withFlows(streams, flows);
   return ok({
     counters,
     audit,
@@ -164,6 +174,7 @@ function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen,
     credentials,
     admitter,
     forwarder,
+    flows,
     readsResets: isReset !== null,
   });
 }
@@ -173,7 +184,7 @@ type Serving = Extract<ReturnType<typeof makeServing>, { ok: true }>["value"];
 /** Opens ports and replaces the policy. */
 function makeReloading(setup: DaemonSetup, serving: Serving, keeper: Keeper | null, backends: Backends, leases: Leases, ending: AbortSignal) {
   const { config, clock, say, hostAddresses } = setup;
-  const { ports, forwarder, recorder, markers, credentials, inForce, counters } = serving;
+  const { ports, forwarder, flows, recorder, markers, credentials, inForce, counters } = serving;
   const turns = createTurns();
   const opener = createOpener({ ports, forwarder, recorder, maxPorts: config.caps.ports });
   const opening: OpeningsSetup = {
@@ -184,6 +195,7 @@ function makeReloading(setup: DaemonSetup, serving: Serving, keeper: Keeper | nu
     markers,
     hostAddresses,
     maxPorts: config.caps.ports,
+    udpPlaces: flows.udpPlaces,
     say,
     ending,
     closedBecause: (info) => credentials.closedBecause(info),
@@ -213,7 +225,8 @@ export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSigna
   const { config, clock, say, hostAddresses } = setup;
   const serving = makeServing(setup, given.value, chosen, ending);
   if (!serving.ok) return serving;
-  const { counters, audit, own, ports, inForce, descriptors, topDenied, markers, recorder, credentials, admitter, forwarder, readsResets } = serving.value;
+  const { counters, audit, own, ports, inForce, descriptors, topDenied, markers, recorder, credentials, admitter, forwarder, flows, readsResets } =
+    serving.value;
   const leases = new Leases();
   const peers = peerCredentials();
   const ownership: OwnershipSetup = { credentials: peers, sockets: openSockDiag(), listening: oncePerTurn(listeningSockets) };
@@ -229,6 +242,7 @@ export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSigna
     backends,
     forwarder,
     recorder,
+    flows,
     refusals: createRefusals(recorder, counters, clock),
     counters,
     topDenied,
@@ -295,11 +309,15 @@ function openKeeper({
 function makeBackends({ config }: DaemonSetup, ports: Ports, ownership: OwnershipSetup, allowed: ReadonlySet<string>): Backends {
   const { credentials } = ownership;
   return new Backends(
-    notOwnSocket(process.pid, credentials, (address) => ports.isOwn(address)),
+    notOwnSocket(process.pid, credentials, (address) => ports.isOwn("tcp", address)),
     (service, address) => {
       const uid = config.services[service]?.uid;
       if (uid === undefined || allowed.has(address.key)) return null;
       return address.kind === "unix" && credentials === null ? fileBelongsTo([uid, ROOT]) : belongsTo([uid, ROOT], ownership);
+    },
+    (service, address) => {
+      const uid = config.services[service]?.uid;
+      return uid === undefined || allowed.has(address.key) ? null : udpBelongsTo([uid, ROOT], ownership);
     },
   );
 }

@@ -52,7 +52,7 @@ def default_socket(env=os.environ):
     return base + "/ingressd/control.sock" if base.startswith("/") else "/run/ingressd/control.sock"
 
 
-def expose(service, port, backend, mode="tcp", bind=None, socket=None, ttl_s=None, on_change=None):
+def expose(service, port, backend, mode="tcp", bind=None, socket=None, ttl_s=None, on_change=None, proto="tcp"):
     """Registers the intent and returns an Exposure once the port is open; raises ExposeError if it is refused.
 
     service    the service's name in the policy; ingressd gets the caller's identity from the kernel
@@ -64,8 +64,9 @@ def expose(service, port, backend, mode="tcp", bind=None, socket=None, ttl_s=Non
     ttl_s      the lease ends after this many seconds unless this client renews it, 1 to 86400; None: no end
     on_change  called from a thread as on_change(open, because): open is a list of local endpoints, because is None
                or says why the port is closed
+    proto      the protocol of the port: "tcp" or "udp"
     """
-    params = {"service": service, "proto": "tcp", "port": port, "mode": mode, "backend": backend}
+    params = {"service": service, "proto": proto, "port": port, "mode": mode, "backend": backend}
     if bind is not None:
         params["bind"] = bind
     if ttl_s is not None:

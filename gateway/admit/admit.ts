@@ -7,9 +7,11 @@ import type { Answer, Decision, Denial } from "../../runtime/host/decision.ts";
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import type { PolicyInForce } from "../../runtime/shell/policy_in_force.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
+import type { Suppression } from "../audit/suppressed.ts";
 import type { GatewayClock } from "../clock.ts";
 import { CHARGED_BACKEND, CHARGED_EVERYTHING, CHARGED_OVERALL, charge, release, type Account } from "../connection/charges.ts";
 import { isContext, type DecidedBy, type Decider, type HelloOutcome, type SecuredOutcome } from "../connection/decider.ts";
+import type { FlowDecider } from "../datagram/decider.ts";
 import type { End } from "../end.ts";
 import { FREE } from "../connection/states.ts";
 import type { ConnectionTable } from "../connection/table.ts";
@@ -20,6 +22,7 @@ import { passedName } from "../tls/server_name.ts";
 import { decideByIdentity, decideByName, type Facts, type Verdict } from "./after_hello.ts";
 import { decideAtAccept, closedFor, type Charged, type Room } from "./at_accept.ts";
 import { acceptEntry, faultEntry, notOwnedEntry, secondHelloEntry } from "./entries.ts";
+import { createFlowDecider } from "./flow_decider.ts";
 import type { TopDenied } from "./top_denied.ts";
 
 /** The policy in force; replaced as a whole at a commit. */
@@ -36,12 +39,16 @@ export interface AdmitSetup {
   readonly caps: { readonly connections: number; readonly backend_connecting: number };
   /** The TLS context of a listener that terminates TLS; a string is the reason why there is none. */
   readonly contextOf: (info: ListenerInfo) => TlsContext | string;
+  readonly suppression: Suppression;
+  /** Ends a flow of datagrams that need not stay; false where there is none. */
+  readonly makeRoom: () => boolean;
   /** A connection that was admitted could not be served for lack of a descriptor. */
   readonly lackedDescriptor: () => void;
 }
 
 export interface Admitter {
   readonly decider: Decider;
+  readonly flowDecider: FlowDecider;
   /** Refuses every peer from now on. */
   drain(): void;
 }
@@ -56,6 +63,15 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
   const { table, inForce } = setup;
   const desk: Desk = { ...setup, account: { table, inForce, overall: 0 }, draining: false };
   return {
+    flowDecider: createFlowDecider({
+      ...setup,
+      account: desk.account,
+      isDraining: () => desk.draining,
+      lost: () => lost(desk),
+      setClock: () => setClock(desk),
+      closed: (row, end) => closed(desk, row, end),
+      record: (entry) => record(desk, entry, null),
+    }),
     decider: {
       accept: (socket, rows) => decideAll(desk, socket, rows),
       named: (row, outcome) => named(desk, row, outcome),
@@ -119,6 +135,7 @@ function decide(desk: Desk, socket: number, rows: readonly number[]): readonly A
   const { engine } = inForce;
   const shut = closedFor(open, engine, ports, desk.draining);
   setClock(desk);
+  for (let room = roomFor(desk, open).overall; room < rows.length && desk.makeRoom(); room++);
   const verdicts = decideAtAccept(
     engine,
     info,

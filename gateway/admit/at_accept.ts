@@ -45,7 +45,7 @@ const PENDING: Pending = { allowed: false, later: true };
 export function closedFor(open: OpenPort | undefined, engine: PolicyEngine | null, ports: Pick<Ports, "isOwn">, draining: boolean): CodeNumber | null {
   if (draining || open === undefined || open.closing) return CODE_DRAINING;
   if (engine === null) return CODE_NO_MODULE;
-  return ports.isOwn(open.serves.backend.address) ? CODE_NO_BACKEND : null;
+  return ports.isOwn(open.proto, open.serves.backend.address) ? CODE_NO_BACKEND : null;
 }
 
 /** In the order of `peers`. `closed`: what closedFor says of the socket. The engine's clock is set. */
@@ -72,7 +72,7 @@ function decideKnown(engine: PolicyEngine, info: ListenerInfo, { overall, backen
   const answers: Charged[] = [];
   let roomOverall = overall;
   // A connection whose hello is read first is not under way to the backend yet.
-  let roomBackend = info.mode === "tcp" ? backend : Infinity;
+  let roomBackend = readsHello(info) ? Infinity : backend;
   // Only as many are decided at once as could be admitted, so none is charged in vain.
   while (answers.length < peers.length) {
     const room = Math.min(roomOverall, roomBackend);
@@ -80,7 +80,7 @@ function decideKnown(engine: PolicyEngine, info: ListenerInfo, { overall, backen
     const part = peers.slice(answers.length, answers.length + room);
     const given = engine.admit(part.map(({ source, zone }) => ({ listener: info.id, source, zone })));
     for (let i = 0; i < part.length; i++) {
-      const answer = atAccept(given[i] ?? denial(CODE_INTERNAL), info.mode);
+      const answer = atAccept(given[i] ?? denial(CODE_INTERNAL), info);
       const goesOn = answer.allowed || answer.later;
       if (goesOn) roomOverall--;
       if (answer.allowed) roomBackend--;
@@ -101,9 +101,14 @@ function decideKnown(engine: PolicyEngine, info: ListenerInfo, { overall, backen
  * TLS never reaches its backend. On any other no name comes, so an open answer is a refusal (it stays
  * charged: such a module contradicts itself, and the host must not trust its counts).
  */
-function atAccept(answer: Answer, mode: ListenerInfo["mode"]): Answer {
-  if (mode !== "tcp") return answer.allowed ? PENDING : answer;
+function atAccept(answer: Answer, info: ListenerInfo): Answer {
+  if (readsHello(info)) return answer.allowed ? PENDING : answer;
   return !answer.allowed && answer.later ? denial(CODE_INTERNAL) : answer;
+}
+
+/** Datagrams have no hello that the gateway reads. */
+function readsHello({ proto, mode }: ListenerInfo): boolean {
+  return proto === "tcp" && mode !== "tcp";
 }
 
 function refused(code: CodeNumber): Charged {

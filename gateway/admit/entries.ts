@@ -34,6 +34,7 @@ export function acceptEntry(
     connection: row,
     listener: info?.name,
     service: info?.service,
+    proto: info?.proto,
     local: open?.local ?? "",
     source: table.endpointOf(row),
     sni: name ?? undefined,
@@ -68,12 +69,13 @@ export function connectionFacts(
   row: number,
   open: Pick<OpenPort, "local" | "serves"> | undefined,
   generation: number,
-): Pick<Entry, "generation" | "connection" | "listener" | "service" | "local" | "source"> {
+): Pick<Entry, "generation" | "connection" | "listener" | "service" | "proto" | "local" | "source"> {
   return {
     generation,
     connection: row,
     listener: open?.serves.info.name,
     service: open?.serves.info.service,
+    proto: open?.serves.info.proto,
     local: open?.local ?? "",
     source: table.endpointOf(row),
   };

@@ -3,6 +3,7 @@ import type { Code, Reason } from "../../runtime/abi/names.ts";
 import type { Decision, Shadow } from "../../runtime/host/decision.ts";
 import { RuleCounts } from "./rule_hits.ts";
 import type { End } from "../end.ts";
+import type { Drop } from "../drop.ts";
 
 /** Changes of policy in the hands of coordinators, since the start. */
 export interface ChangeCounts {
@@ -27,6 +28,10 @@ export interface Counters {
   auditDropped: number;
   /** Refusals of registrations and messages beyond the rate at which they are recorded. */
   refusalsUnrecorded: number;
+  /** Refusals of datagrams beyond the rate at which they are recorded. */
+  auditSuppressed: number;
+  /** Datagrams that were not forwarded, by cause. */
+  readonly datagramsDropped: Map<Drop, number>;
   /** Connections to the control and registration sockets and to HTTP that were closed unheard: too many, or too often. */
   clientsTurnedAway: number;
   /** Ends of admitted connections, by cause. */
@@ -53,6 +58,8 @@ export function newCounters(): Counters {
     auditRecords: 0,
     auditDropped: 0,
     refusalsUnrecorded: 0,
+    auditSuppressed: 0,
+    datagramsDropped: new Map(),
     clientsTurnedAway: 0,
     ends: new Map(),
     bytesFromClients: 0,

@@ -14,6 +14,8 @@ export interface AuditFacts {
   /** Listener (expose) and service names of the policy. */
   readonly listener?: string | undefined;
   readonly service?: string | undefined;
+  /** Only udp is recorded: a record without it is about tcp, or about no port. */
+  readonly proto?: "tcp" | "udp" | undefined;
   /** The caller that requested a bind or a register. */
   readonly subject?: string | undefined;
   /** Local address and port, `host:port`, or the policy's path of a `load`; absent where a message named none. */
@@ -56,6 +58,7 @@ export function auditLine(facts: AuditFacts): string {
       listener: field(facts.listener),
       service: field(facts.service),
       subject: field(facts.subject),
+      ...(facts.proto === "udp" && { proto: "udp" }),
       local: field(facts.local),
       source: field(facts.source),
       sni: field(facts.sni),

@@ -8,7 +8,7 @@ export const DENY_LINES_PER_SECOND = 5;
 
 export interface Markers {
   ready(): void;
-  portOpen(port: number): void;
+  portOpen(port: number, proto: "tcp" | "udp"): void;
   deny(reason: Denial["reason"], monoMs: number): void;
 }
 
@@ -16,7 +16,7 @@ export function createMarkers(print: (line: string) => void, counters: Counters)
   const windows = new Map<string, { startMs: number; lines: number }>();
   return {
     ready: () => print("ingressd: ready"),
-    portOpen: (port) => print(`ingressd: port open (port=${port}, proto=tcp)`),
+    portOpen: (port, proto) => print(`ingressd: port open (port=${port}, proto=${proto})`),
     deny(reason, monoMs) {
       let window = windows.get(reason);
       if (window === undefined || monoMs - window.startMs >= 1000) {

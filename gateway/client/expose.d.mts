@@ -4,6 +4,8 @@ import type { Server } from "node:net";
 export interface ExposeIntent {
   /** The service's name in the policy; the transport must prove it (docs/operations.md). */
   readonly service: string;
+  /** The protocol of the port (default `tcp`). */
+  readonly proto?: "tcp" | "udp";
   /** The port that the policy exposes for it, 1..65535. */
   readonly port: number;
   /**

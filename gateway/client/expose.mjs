@@ -44,7 +44,7 @@ export async function expose(intent) {
     socket,
     {
       service: intent.service,
-      proto: "tcp",
+      proto: intent.proto ?? "tcp",
       port: intent.port,
       mode: intent.mode ?? "tcp",
       backend: await backendText(intent.backend),

@@ -90,6 +90,10 @@ export const TABLES = {
         "path of the audit file (one JSON object a line, appended), `-` or `/dev/stderr` for standard error, or `/dev/stdout` for standard output, which then has the records alone: markers go to standard error",
       ),
     ),
+    udp_denied_per_second: orElse(
+      10,
+      whole(0, 1_000_000, "refused datagrams that are recorded a second, for each expose and reason; the others are counted (`audit.suppressed` of `status`)"),
+    ),
     on_error: orElse(
       "closed",
       word(["closed", "count"], "when a record can't be written: `closed` refuses what could not be recorded, `count` goes on and counts the lost records"),
@@ -110,7 +114,7 @@ export const TABLES = {
   }),
   caps: table("bounds of the gateway; each has its counter and audit code", {
     ports: orElse(1024, whole(1, 65_535, "listening sockets (one an address and port)")),
-    connections: orElse(10_000, whole(1, 1_000_000, "connections overall; lowered at the start when `nofile` is too small")),
+    connections: orElse(10_000, whole(1, 1_000_000, "connections and flows of datagrams overall; lowered at the start when `nofile` is too small")),
     backend_connecting: orElse(512, whole(1, 65_535, "connections under way (not yet accepted) to one backend")),
     intents: orElse(256, whole(0, 65_535, "leases overall")),
     intents_per_service: orElse(16, whole(0, 65_535, "leases of one service")),
@@ -128,7 +132,9 @@ export const TABLES = {
       ),
     ),
     idle_ms: orElse(300_000, whole(0, 604_800_000, "a connection without a byte in either direction is closed; 0: never")),
-    lifetime_ms: orElse(0, whole(0, 2_592_000_000, "the longest life of a connection; 0: no end")),
+    lifetime_ms: orElse(0, whole(0, 2_592_000_000, "the longest life of a connection, or of a flow of datagrams; 0: no end")),
+    udp_fresh_ms: orElse(3_000, whole(100, 600_000, "a flow of datagrams whose client has not sent again after an answer ends")),
+    udp_idle_ms: orElse(30_000, whole(100, 86_400_000, "any other flow of datagrams ends without one in either direction")),
     drain_ms: orElse(10_000, whole(0, 3_600_000, "how long connections may go on after SIGTERM")),
     interface_poll_ms: orElse(5_000, whole(100, 3_600_000, "how often the interface addresses are read for `bind NET` listeners")),
     policy_check_ms: orElse(

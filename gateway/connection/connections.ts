@@ -54,7 +54,7 @@ export function createConnections(setup: ConnectionsSetup): Forwarder {
       return s.live;
     },
     open: (local, paused) => listen(s, { number: sockets++, queued: [], paused }, local),
-    connectedFrom: (port) => connectedFrom(s, port),
+    connectedFrom: (proto, port) => (proto === "tcp" ? connectedFrom(s, port) : null),
     cut: (row, end) => cut(s, row, end),
     refuse: (row, refusal) => refuse(s, row, refusal),
     sweep(now) {
@@ -99,6 +99,7 @@ function refuse(s: Stage, row: number, refusal: Refusal): void {
 }
 
 function sweep(s: Stage, row: number, now: number): void {
+  if (s.table.isFlow[row] === 1) return;
   const age = now - (s.table.openedMs[row] ?? now);
   switch (s.table.state[row]) {
     case READING:
@@ -117,7 +118,7 @@ function connectedFrom(s: Stage, port: number): string | null {
   const { table } = s;
   for (let row = 0; row < table.rows; row++) {
     const state = table.state[row];
-    const address = table.backend[row]?.address;
+    const address = table.isFlow[row] === 1 ? undefined : table.backend[row]?.address;
     if ((state === CONNECTING || state === OPEN || state === CLOSING) && address?.kind === "tcp" && s.transport.nearPort(row) === port) return address.key;
   }
   return null;

@@ -6,6 +6,8 @@ import type { End } from "../end.ts";
 import type { ConnectionTable } from "./table.ts";
 
 export interface Local {
+  /** `tcp` where it is absent. */
+  readonly proto?: "tcp" | "udp";
   readonly host: string;
   readonly port: number;
 }
@@ -33,8 +35,8 @@ export interface Forwarder {
    * number is kept, later ones are refused.
    */
   open(local: Local, paused: boolean): Promise<ListeningSocket | ListenFailure>;
-  /** The backend of a connection whose near end has this port; null where none has. */
-  connectedFrom(port: number): string | null;
+  /** The backend of a connection over `proto` whose near end has this port; null where none has. */
+  connectedFrom(proto: "tcp" | "udp", port: number): string | null;
   /** Ends one connection at once, on both sides; one whose hello is read, or whose handshake goes on, is refused. */
   cut(connection: number, end: End): void;
   /** Refuses a connection whose hello is read, or whose handshake goes on. */

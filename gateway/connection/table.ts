@@ -49,6 +49,8 @@ export class ConnectionTable {
   bytesOut = new Float64Array(FIRST_ROWS);
   /** Bits of charges.ts. */
   charged = new Uint8Array(FIRST_ROWS);
+  /** 1: the row is a flow of datagrams (gateway/datagram); 0: a connection over tcp. */
+  isFlow = new Uint8Array(FIRST_ROWS);
   /** Times that its backend was dialed again. */
   redials = new Uint16Array(FIRST_ROWS);
   /** The name that was read, null where the client sent none; undefined where none is read. */
@@ -83,6 +85,7 @@ export class ConnectionTable {
     if (row >= this.rows) this.rows = row + 1;
     this.listener[row] = -1;
     this.charged[row] = 0;
+    this.isFlow[row] = 0;
     this.redials[row] = 0;
     this.bytesIn[row] = 0;
     this.bytesOut[row] = 0;
@@ -155,6 +158,7 @@ export class ConnectionTable {
     this.bytesIn = wider(new Float64Array(rows), this.bytesIn);
     this.bytesOut = wider(new Float64Array(rows), this.bytesOut);
     this.charged = wider(new Uint8Array(rows), this.charged);
+    this.isFlow = wider(new Uint8Array(rows), this.isFlow);
     this.redials = wider(new Uint16Array(rows), this.redials);
   }
 }

@@ -13,6 +13,12 @@ export type NearEnd = Socket | (OwnSocket & Pick<Socket, "localAddress" | "local
 /** Says at a connect whether the far side is (still) who it must be; a string is why not. */
 export type Verify = (socket: NearEnd, address: BackendAddress) => string | typeof AGAIN | null;
 
+/** Says who has bound a udp backend, where it is not (any more) who it must be. Such a socket has no connection that could be looked at. */
+export type OwnerCheck = (address: BackendAddress) => string | null;
+
+/** The checks of a backend that the policy names for a service over udp. */
+export type StaticOwnerCheck = (service: string, address: BackendAddress) => OwnerCheck | null;
+
 /** The check of a backend that the policy names for a service, or null where none is due. */
 export type StaticVerify = (service: string, address: BackendAddress) => Verify | null;
 
@@ -21,6 +27,8 @@ export interface Backend {
   readonly address: BackendAddress;
   /** Null for a TCP backend that the configuration lists, or that the policy names for a service without a uid. */
   readonly verify: Verify | null;
+  /** The check of a udp backend, at each flow and while there are flows; null where none is due. */
+  readonly owner: OwnerCheck | null;
   /** Shared by all that reach the same address. */
   readonly load: Load;
 }
@@ -36,11 +44,23 @@ export class Backends {
   readonly #ofStatic: StaticVerify;
   /** Kept over reloads: a check remembers what it has found. */
   readonly #checks = new Map<string, Verify | null>();
+  readonly #ownerOf: StaticOwnerCheck;
 
   /** `notOwn` is called at every connect to a unix socket, whether a policy or a lease named it. */
-  constructor(notOwn: Verify, ofStatic: StaticVerify = () => null) {
+  constructor(notOwn: Verify, ofStatic: StaticVerify = () => null, ownerOf: StaticOwnerCheck = () => null) {
     this.#notOwn = notOwn;
     this.#ofStatic = ofStatic;
+    this.#ownerOf = ownerOf;
+  }
+
+  /** One of a udp expose, that the policy names for a service. */
+  namedUdp(service: string, address: BackendAddress): Backend {
+    return this.udpAt(address, this.#ownerOf(service, address));
+  }
+
+  /** Nothing counts as under way there: a flow is connected at once. */
+  udpAt(address: BackendAddress, owner: OwnerCheck | null): Backend {
+    return { address, verify: null, owner, load: { underWay: 0 } };
   }
 
   /** One that the policy names for a service. */
@@ -57,9 +77,9 @@ export class Backends {
       load = { underWay: 0 };
       this.#loads.set(address.key, load);
     }
-    if (address.kind === "tcp") return { address, verify, load };
+    if (address.kind === "tcp") return { address, verify, owner: null, load };
     const notOwn = this.#notOwn;
-    return { address, load, verify: (socket, at) => notOwn(socket, at) ?? verify?.(socket, at) ?? null };
+    return { address, load, owner: null, verify: (socket, at) => notOwn(socket, at) ?? verify?.(socket, at) ?? null };
   }
 
   /** Forgets idle addresses that are not in use, so that registrations can't pile them up. */

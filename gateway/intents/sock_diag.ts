@@ -39,6 +39,7 @@ const TCP_SYN_RECV = 3;
 /** Of a UDP socket that is not connected. */
 const CLOSE = 7;
 const TCP_LISTEN = 10;
+const UDP_STATES = (1 << CLOSE) | (1 << TCP_ESTABLISHED);
 
 /** A listening socket. */
 export interface Listener {
@@ -68,6 +69,8 @@ export type FarEnd =
 export interface SockDiag {
   /** Those of the port number that could take a connection to the address; of a group that shares a loopback address, one. */
   listeners(port: number, to: Address): readonly Listener[] | null;
+  /** The udp sockets bound at the port number that could get what is sent to the address; connected ones too. */
+  udpSockets(port: number, to: Address): readonly Listener[] | null;
   /** Whether a socket that takes clients is bound at exactly this address and port. */
   isBound(proto: "tcp" | "udp", at: Endpoint): boolean | null;
   /** The socket whose own address is `local` and whose peer is `remote`; `accepted` is any that a program has. */
@@ -88,6 +91,10 @@ export function openSockDiag(libc: Libc | null = openLibc()): SockDiag | null {
           const found = isLoopback(to) ? lookUp(query, port, to) : dumpAll(query, port, to);
           return found?.map(listenerOf).filter((one) => one.port === port) ?? null;
         },
+        udpSockets: (port, to) =>
+          dumpAll(query, port, to, "udp", UDP_STATES)
+            ?.map(listenerOf)
+            .filter((one) => one.port === port) ?? null,
         isBound(proto, { address, port }) {
           const found = dumpAll(query, port, address, proto);
           return found?.some(({ bytes }) => bytes.readUInt16BE(4) === port && readAddress(bytes).every((word, i) => word === address[i])) ?? null;
@@ -114,16 +121,22 @@ function lookUp(query: Query, port: number, to: Address): readonly Message[] | n
 }
 
 /** All that listen at the port number: which interface a connection to this address comes in by is not known. */
-function dumpAll(query: Query, port: number, to: Address, proto: "tcp" | "udp" = "tcp"): readonly Message[] | null {
-  const four = isV4(to) ? dump(query, AF_INET, port, proto) : [];
+function dumpAll(
+  query: Query,
+  port: number,
+  to: Address,
+  proto: "tcp" | "udp" = "tcp",
+  states = proto === "tcp" ? 1 << TCP_LISTEN : 1 << CLOSE,
+): readonly Message[] | null {
+  const four = isV4(to) ? dump(query, AF_INET, port, proto, states) : [];
   // A socket of IPv6 may take IPv4 too.
-  const six = four === null ? null : dump(query, AF_INET6, port, proto);
+  const six = four === null ? null : dump(query, AF_INET6, port, proto, states);
   return four === null || six === null ? null : [...four, ...six];
 }
 
-function dump(query: Query, family: number, port: number, proto: "tcp" | "udp"): readonly Message[] | null {
+function dump(query: Query, family: number, port: number, proto: "tcp" | "udp", states: number): readonly Message[] | null {
   for (let tries = 0; tries < MOST_TRIES; tries++) {
-    const request = proto === "tcp" ? newRequest(family, 1 << TCP_LISTEN) : newRequest(family, 1 << CLOSE, IPPROTO_UDP);
+    const request = newRequest(family, states, proto === "tcp" ? IPPROTO_TCP : IPPROTO_UDP);
     request.writeUInt16BE(port, HEAD_BYTES + 8);
     const found = query(request, NLM_F_DUMP);
     if (found === "none") return [];

@@ -30,7 +30,7 @@ export interface Withdrawn {
 export interface WithdrawnSetup {
   readonly leases: Leases;
   /** The ports that the gateway itself has open. */
-  readonly ports: { all(): readonly { readonly local: string }[] };
+  readonly ports: { all(): readonly { readonly local: string; readonly proto: "tcp" | "udp" }[] };
   readonly clock: Pick<GatewayClock, "monoMs">;
   readonly say: (sentence: string) => void;
   /** Whether a place is bound on this host. */
@@ -94,7 +94,7 @@ export function watchWithdrawn({ leases, ports, clock, say, isBound = boundHere(
         else if (at.lookMs === null) at.lookMs = now + GRACE_MS;
         else if (now >= at.lookMs) {
           // A socket that the gateway has opened there since is its own.
-          if (!isBound(at) || ports.all().some(({ local }) => at.proto === "tcp" && local === at.local)) {
+          if (!isBound(at) || ports.all().some(({ local, proto }) => at.proto === proto && local === at.local)) {
             watched.delete(key);
             continue;
           }

@@ -15,6 +15,12 @@ export interface KernelCalls {
   getsockname(fd: number, address: Uint8Array): number;
   recv(fd: number, into: Uint8Array, bytes: number, flags: number): number;
   send(fd: number, from: Uint8Array, bytes: number, flags: number): number;
+  /** Up to `count` datagrams, laid out as messages.ts does; the answer is how many. Don't block. */
+  recvmmsg(fd: number, headers: Uint8Array, count: number): number;
+  /** Those from the one at `headers` on. */
+  sendmmsg(fd: number, headers: Uint8Array, count: number): number;
+  /** As in libc.ts. */
+  addressOf(bytes: Uint8Array): bigint;
   /** Doesn't block. */
   splice(from: number, to: number, bytes: number): number;
   /** The reading end and the writing end come in `ends`. */
@@ -41,15 +47,20 @@ export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
 export const SHUT_WR = 1;
 export const MSG_NOSIGNAL = 0x4000;
 
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
 export const SO_ERROR = 4;
+export const SO_RCVBUF = 8;
 export const SO_KEEPALIVE = 9;
 export const SO_OOBINLINE = 10;
 export const SO_LINGER = 13;
+export const SO_RCVBUFFORCE = 33;
+export const IPPROTO_IP = 0;
+export const IP_PKTINFO = 8;
 export const IPPROTO_TCP = 6;
 export const TCP_NODELAY = 1;
 export const TCP_KEEPIDLE = 4;
@@ -57,6 +68,8 @@ export const TCP_KEEPINTVL = 5;
 export const TCP_KEEPCNT = 6;
 export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY = 26;
+export const IPV6_RECVPKTINFO = 49;
+export const IPV6_PKTINFO = 50;
 
 export const EPOLL_CTL_ADD = 1;
 export const EPOLL_CTL_DEL = 2;
@@ -75,10 +88,12 @@ export const ENETUNREACH = 101;
 export const ECONNABORTED = 103;
 export const ECONNRESET = 104;
 export const ENOBUFS = 105;
+export const ECONNREFUSED = 111;
 export const EHOSTDOWN = 112;
 export const EHOSTUNREACH = 113;
 export const EINPROGRESS = 115;
 
+const MSG_DONTWAIT = 0x40;
 const NONBLOCK = 0o4000;
 const CLOEXEC = 0o2000000;
 const SPLICE_FLAGS = 1 | 2;
@@ -99,6 +114,8 @@ export function openCalls(): KernelCalls | null {
   const getsockname = libc.func("int getsockname(int, void *, void *)");
   const recv = libc.func("long recv(int, void *, unsigned long, int)");
   const send = libc.func("long send(int, const void *, unsigned long, int)");
+  const recvmmsg = libc.func("int recvmmsg(int, void *, unsigned int, int, void *)");
+  const sendmmsg = libc.func("int sendmmsg(int, void *, unsigned int, int)");
   const splice = libc.func("long splice(int, uintptr_t, int, uintptr_t, unsigned long, unsigned int)");
   const pipe2 = libc.func("int pipe2(void *, int)");
   const shutdown = libc.func("int shutdown(int, int)");
@@ -127,6 +144,9 @@ export function openCalls(): KernelCalls | null {
     },
     recv: (fd, into, bytes, flags) => checked(recv(fd, into, bytes, flags)),
     send: (fd, from, bytes, flags) => checked(send(fd, from, bytes, flags)),
+    recvmmsg: (fd, headers, count) => checked(recvmmsg(fd, headers, count, MSG_DONTWAIT, null)),
+    sendmmsg: (fd, headers, count) => checked(sendmmsg(fd, headers, count, MSG_DONTWAIT | MSG_NOSIGNAL)),
+    addressOf: (bytes) => libc.addressOf(bytes),
     splice: (from, to, bytes) => checked(splice(from, 0, to, 0, bytes, SPLICE_FLAGS)),
     pipe: (ends) => checked(pipe2(ends, NONBLOCK | CLOEXEC)),
     shutdown: (fd, how) => checked(shutdown(fd, how)),

@@ -3,24 +3,24 @@
 import type { ListenerInfo } from "../../runtime/host/module.ts";
 import { formatEndpoint } from "../../runtime/net/address.ts";
 import { bareAddress, candidateAddresses, type HostAddress } from "./addresses.ts";
-import type { Ports } from "./ports.ts";
+import { keyOf, type Ports } from "./ports.ts";
 
 /** Prefixes of a `bind` that a sentence names. */
 const MOST_NAMED = 3;
 
-/** `leftOut`: `host:port` of addresses that the host was found to lack. */
+/** `leftOut`: keys of exposures whose address the host was found to lack. */
 export function withoutAddress(
   listeners: readonly ListenerInfo[],
   ports: Ports,
   host: readonly HostAddress[],
   leftOut: ReadonlySet<string>,
 ): readonly ListenerInfo[] {
-  const open = new Set(ports.all().map(({ serves }) => serves.info.name));
+  const open = new Set(ports.all().map(({ serves: { info } }) => `${info.proto} ${info.name}`));
   return listeners.filter((info) => {
-    if (info.bind === null || info.backend === null || open.has(info.name)) return false;
+    if (info.bind === null || info.backend === null || open.has(`${info.proto} ${info.name}`)) return false;
     return candidateAddresses(info, host).every((address) =>
       info.ports.every(({ first, last }) => {
-        for (let port = first; port <= last; port++) if (!leftOut.has(formatEndpoint(bareAddress(address), port, address[4]))) return false;
+        for (let port = first; port <= last; port++) if (!leftOut.has(keyOf(info.proto, formatEndpoint(bareAddress(address), port, address[4])))) return false;
         return true;
       }),
     );

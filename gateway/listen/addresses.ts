@@ -24,27 +24,40 @@ export function bareAddress([a, b, c, d]: HostAddress): Address {
   return [a, b, c, d];
 }
 
+/** How a udp expose without `bind` is opened: at the wildcards, or at each address of the host, where a socket doesn't say which one a datagram came to. */
+export type UdpPlaces = "wildcards" | "each_address";
+
 /**
  * Where `info` may listen, whatever the port: the wildcards, or what of the host's addresses its
  * `bind` has. Of each of them and a port the compiled policy itself has the last word.
  */
-export function candidateAddresses(info: ListenerInfo, local: readonly HostAddress[]): readonly HostAddress[] {
-  if (info.bind === null) return [ANY4, ANY6];
+export function candidateAddresses(info: ListenerInfo, local: readonly HostAddress[], udpPlaces: UdpPlaces = "wildcards"): readonly HostAddress[] {
+  if (info.bind === null) return info.proto === "tcp" || udpPlaces === "wildcards" ? [ANY4, ANY6] : eachOnce(local);
   const prefixes = prefixesOf(info.bind);
+  return eachOnce([...local.filter((address) => prefixes.some((p) => isWithin(p, bareAddress(address)))), ...loopbackHosts(prefixes)]);
+}
+
+function eachOnce(addresses: readonly HostAddress[]): readonly HostAddress[] {
   const seen = new Set<string>();
-  return [...local.filter((address) => prefixes.some((p) => isWithin(p, bareAddress(address)))), ...loopbackHosts(prefixes)].filter((address) => {
+  return addresses.filter((address) => {
     const key = address.join();
     return !seen.has(key) && seen.add(key);
   });
 }
 
 /** Where `info` listens on `port`; `local` are the host's addresses. */
-export function localAddresses(engine: PolicyEngine, info: ListenerInfo, port: number, local: readonly HostAddress[]): readonly HostAddress[] {
-  return candidateAddresses(info, local).filter((address) => listensAt(engine, info, port, address));
+export function localAddresses(
+  engine: PolicyEngine,
+  info: ListenerInfo,
+  port: number,
+  local: readonly HostAddress[],
+  udpPlaces: UdpPlaces = "wildcards",
+): readonly HostAddress[] {
+  return candidateAddresses(info, local, udpPlaces).filter((address) => listensAt(engine, info, port, address));
 }
 
 export function listensAt(engine: PolicyEngine, info: ListenerInfo, port: number, address: HostAddress): boolean {
-  return info.bind === null || engine.listenerAt("tcp", port, bareAddress(address)) === info.id;
+  return info.bind === null || engine.listenerAt(info.proto, port, bareAddress(address)) === info.id;
 }
 
 /** A policy's list never changes, and the same one may be looked up at every look at the host. */

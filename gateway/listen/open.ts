@@ -42,8 +42,8 @@ export function createOpener({ ports, forwarder, recorder, maxPorts }: OpenSetup
       const { address, zone, port, info, local } = wanted;
       const answer =
         ports.size - closing + opening >= maxPorts ? denial(CODE_CAP_PORTS)
-        : engine.listenerAt("tcp", port, address) !== info.id ? denial(CODE_NOT_EXPOSED)
-        : engine.bind({ subject: "ingressd", proto: "tcp", address, port });
+        : engine.listenerAt(info.proto, port, address) !== info.id ? denial(CODE_NOT_EXPOSED)
+        : engine.bind({ subject: "ingressd", proto: info.proto, address, port });
       const [decision] = recorder.record(
         [
           {
@@ -53,6 +53,7 @@ export function createOpener({ ports, forwarder, recorder, maxPorts }: OpenSetup
             subject: "ingressd",
             listener: info.name,
             service: info.service,
+            proto: info.proto,
             local,
             backend: wanted.backend.address.key,
           },
@@ -64,8 +65,8 @@ export function createOpener({ ports, forwarder, recorder, maxPorts }: OpenSetup
       }
       opening++;
       try {
-        const socket = await forwarder.open({ host: formatHost(address, zone), port }, paused);
-        if (isListenFailure(socket)) return notOpened(wanted, socket.code, forwarder.connectedFrom(port));
+        const socket = await forwarder.open({ proto: info.proto, host: formatHost(address, zone), port }, paused);
+        if (isListenFailure(socket)) return notOpened(wanted, socket.code, forwarder.connectedFrom(info.proto, port));
         return ports.add(wanted, socket);
       } finally {
         opening--;
@@ -81,7 +82,7 @@ function remedy(code: Code | undefined, maxPorts: number): string {
 }
 
 /** `backend`: where a connection of ours goes that has `port` at its near end; null where none has. */
-function notOpened({ address, port, local }: Exposure, code: string, backend: string | null): NotOpened {
+function notOpened({ address, port, local, info: { proto } }: Exposure, code: string, backend: string | null): NotOpened {
   switch (code) {
     case "EADDRINUSE":
       if (backend !== null) {
@@ -92,7 +93,7 @@ function notOpened({ address, port, local }: Exposure, code: string, backend: st
       }
       return {
         absent: false,
-        message: `port ${port} (${local}) is in use by another program: stop it (ss -ltnp 'sport = :${port}' names it) or expose another port`,
+        message: `port ${port} (${local}) is in use by another program: stop it (ss -${proto === "udp" ? "u" : "t"}lnp 'sport = :${port}' names it) or expose another port`,
       };
     case "EACCES":
       return {

@@ -1,5 +1,5 @@
-// The listening sockets that are open, by local address and by number, and what each serves
-// under the policy in force.
+// The sockets that are open for clients, tcp ones that listen and udp ones that are bound, by local address and by
+// number, and what each serves under the policy in force.
 import { statSync } from "node:fs";
 import { formatEndpoint, isV4, isWildcard, type Address } from "../../runtime/net/address.ts";
 import type { ListenerInfo } from "../../runtime/host/module.ts";
@@ -8,14 +8,18 @@ import type { BackendAddress } from "../forward/backend.ts";
 import { bareAddress, type HostAddress } from "./addresses.ts";
 import type { ListeningSocket } from "../connection/forwarder.ts";
 
+export type Proto = ListenerInfo["proto"];
+
 /** Something that ought to listen, under one policy. */
 export interface Exposure {
   readonly address: Address;
   readonly port: number;
   /** Name of the interface where the address is link-local; empty: none. */
   readonly zone: string;
-  /** `host:port`, the host with its zone; one key for one socket. */
+  /** `host:port`, the host with its zone. */
   readonly local: string;
+  /** One for one socket: the protocol is in it. */
+  readonly key: string;
   readonly info: ListenerInfo;
   readonly backend: Backend;
   /** The lease that opened it; null for a static exposure. */
@@ -26,6 +30,8 @@ export interface OpenPort {
   readonly address: Address;
   readonly port: number;
   readonly local: string;
+  readonly key: string;
+  readonly proto: Proto;
   readonly socket: ListeningSocket;
   /** The expose that it serves now; changes at a reload. */
   serves: Exposure;
@@ -35,11 +41,17 @@ export interface OpenPort {
 export function exposure(at: HostAddress, port: number, info: ListenerInfo, backend: Backend, lease: string | null): Exposure {
   const [, , , , zone = ""] = at;
   const address = bareAddress(at);
-  return { address, zone, port, local: formatEndpoint(address, port, zone), info, backend, lease };
+  const local = formatEndpoint(address, port, zone);
+  return { address, zone, port, local, key: keyOf(info.proto, local), info, backend, lease };
+}
+
+/** Different for any two sockets. */
+export function keyOf(proto: Proto, local: string): string {
+  return proto === "udp" ? `udp ${local}` : local;
 }
 
 export class Ports {
-  readonly #byLocal = new Map<string, OpenPort>();
+  readonly #byKey = new Map<string, OpenPort>();
   readonly #byNumber = new Map<number, OpenPort>();
   readonly #ownSockets: () => readonly string[];
   readonly #ownPort: () => number | null;
@@ -51,15 +63,15 @@ export class Ports {
   }
 
   get size(): number {
-    return this.#byLocal.size;
+    return this.#byKey.size;
   }
 
   all(): readonly OpenPort[] {
-    return [...this.#byLocal.values()];
+    return [...this.#byKey.values()];
   }
 
-  at(local: string): OpenPort | undefined {
-    return this.#byLocal.get(local);
+  at(key: string): OpenPort | undefined {
+    return this.#byKey.get(key);
   }
 
   /** Also finds a socket that closes, until it is forgotten. */
@@ -68,18 +80,24 @@ export class Ports {
   }
 
   add(serves: Exposure, socket: ListeningSocket): OpenPort {
-    const { address, port, local } = serves;
-    const open: OpenPort = { address, port, local, socket, serves, closing: false };
-    this.#byLocal.set(local, open);
+    const {
+      address,
+      port,
+      local,
+      key,
+      info: { proto },
+    } = serves;
+    const open: OpenPort = { address, port, local, key, proto, socket, serves, closing: false };
+    this.#byKey.set(key, open);
     this.#byNumber.set(socket.number, open);
     return open;
   }
 
-  /** Stops listening at once; connections live on. */
+  /** Takes no new client from now on; connections live on. */
   close(open: OpenPort): void {
     open.closing = true;
     open.socket.close();
-    if (this.#byLocal.get(open.local) === open) this.#byLocal.delete(open.local);
+    if (this.#byKey.get(open.key) === open) this.#byKey.delete(open.key);
   }
 
   /** Forgets closed sockets that no connection refers to any more. */
@@ -89,18 +107,18 @@ export class Ports {
     }
   }
 
-  /** Whether any socket of this port number listens. */
-  hasPort(port: number): boolean {
-    for (const open of this.#byLocal.values()) if (open.port === port) return true;
+  /** Whether any socket of this port number is open. */
+  hasPort(proto: Proto, port: number): boolean {
+    for (const open of this.#byKey.values()) if (open.proto === proto && open.port === port) return true;
     return false;
   }
 
-  /** Whether connecting to `backend` would come back to the gateway. */
-  isOwn(backend: BackendAddress): boolean {
+  /** Whether what is sent to `backend` over `proto` would come back to the gateway. */
+  isOwn(proto: Proto, backend: BackendAddress): boolean {
     if (backend.kind === "unix") return this.#ownSockets().some((own) => sameFile(own, backend.path));
     // On any loopback address, because no other program should listen on that number.
-    if (backend.port === this.#ownPort()) return true;
-    for (const open of this.#byLocal.values()) if (overlaps(open, backend)) return true;
+    if (proto === "tcp" && backend.port === this.#ownPort()) return true;
+    for (const open of this.#byKey.values()) if (open.proto === proto && overlaps(open, backend)) return true;
     return false;
   }
 }
@@ -116,7 +134,7 @@ function sameFile(x: string, y: string): boolean {
   }
 }
 
-/** Whether two local endpoints can't both listen (a wildcard takes its whole family). */
+/** Whether two local endpoints of one protocol can't both be open (a wildcard takes its whole family). */
 export function overlaps(a: { readonly address: Address; readonly port: number }, b: { readonly address: Address; readonly port: number }): boolean {
   if (a.port !== b.port || isV4(a.address) !== isV4(b.address)) return false;
   return isWildcard(a.address) || isWildcard(b.address) || a.address.every((w, i) => w === b.address[i]);

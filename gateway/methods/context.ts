@@ -16,6 +16,7 @@ import type { Opener } from "../listen/open.ts";
 import type { Markers } from "../audit/markers.ts";
 import type { OpenPort, Ports } from "../listen/ports.ts";
 import type { CoordinatedChanges } from "../reload/coordinated.ts";
+import type { Flows } from "../datagram/flows.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
 import type { Chosen } from "../kernel/choice.ts";
 import type { Keeper } from "../reload/keeper.ts";
@@ -33,6 +34,8 @@ export interface Context {
   readonly leases: Leases;
   readonly backends: Backends;
   readonly forwarder: Forwarder;
+  /** Of datagrams; the forwarder has them too. */
+  readonly flows: Flows;
   readonly recorder: Recorder;
   /** Refusals of calls on a control or registration socket. */
   readonly refusals: Refusals;

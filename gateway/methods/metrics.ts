@@ -1,6 +1,6 @@
 // `metrics`: what is counted, in the text format of Prometheus 0.0.4. Names end in `_total` where a
 // value only rises; the count of a rule starts again when a reload changes what the rule says.
-import type { PolicyEngine } from "../../runtime/host/module.ts";
+import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import { closedExposes } from "./closed.ts";
 import type { Context, Endpoint } from "./context.ts";
 
@@ -58,13 +58,13 @@ function policyFamilies(out: Families, context: Context, engine: PolicyEngine): 
     "ingressd_listener_connections",
     "gauge",
     "connections of an expose, as the module counts them",
-    listeners.map(({ id, name }) => [{ listener: name }, engine.connections(id)]),
+    listeners.map((info) => [listenerLabels(info), engine.connections(info.id)]),
   );
   out.family(
     "ingressd_listener_connections_cap",
     "gauge",
     "the cap of an expose",
-    listeners.map(({ name, capConnections }) => [{ listener: name }, capConnections]),
+    listeners.map((info) => [listenerLabels(info), info.capConnections]),
   );
   out.family(
     "ingressd_listener_closed",
@@ -95,7 +95,7 @@ function decisionFamilies(out: Families, { counters }: Context): void {
 }
 
 function connectionFamilies(out: Families, context: Context): void {
-  const { counters, forwarder, leases, ports } = context;
+  const { counters, flows, forwarder, leases, ports } = context;
   out.one("ingressd_connections", "gauge", "connections that are open", forwarder.live);
   out.one("ingressd_connections_cap", "gauge", "connections that may be open", context.connectionCap);
   out.one("ingressd_open_sockets", "gauge", "listening sockets", ports.size);
@@ -113,6 +113,11 @@ function connectionFamilies(out: Families, context: Context): void {
     "UTC seconds at which a certificate or authority in use ends",
     context.certificates().map(({ kind, name, notAfter }) => [{ kind, name }, notAfter.getTime() / 1000]),
   );
+  out.family("ingressd_flows", "gauge", "flows of datagrams that are open, among the connections", [
+    [{ state: "fresh" }, flows.fresh],
+    [{ state: "proven" }, flows.live - flows.fresh],
+  ]);
+  out.byKey("ingressd_datagrams_dropped_total", "because", "datagrams that were not forwarded", counters.datagramsDropped);
   out.byKey("ingressd_connection_ends_total", "end", "how admitted connections ended", counters.ends);
   out.family("ingressd_bytes_total", "counter", "bytes of ended connections", [
     [{ from: "clients" }, counters.bytesFromClients],
@@ -123,6 +128,7 @@ function connectionFamilies(out: Families, context: Context): void {
 function processFamilies(out: Families, { counters, changes }: Context): void {
   out.one("ingressd_audit_records_total", "counter", "audit records written", counters.auditRecords);
   out.one("ingressd_audit_dropped_total", "counter", "decisions without a record", counters.auditDropped);
+  out.one("ingressd_audit_suppressed_total", "counter", "refused datagrams beyond audit.udp_denied_per_second", counters.auditSuppressed);
   out.one(
     "ingressd_refusals_unrecorded_total",
     "counter",
@@ -155,6 +161,11 @@ export function unready({ inForce: { engine }, draining }: Pick<Context, "inForc
   if (draining()) return "the gateway is shutting down";
   if (engine === null) return "no policy is in force";
   return engine.poisoned ? "the policy module failed inside: everything is refused until a reload" : null;
+}
+
+/** Two listeners may have one name, one of tcp and one of udp. */
+function listenerLabels({ name, proto }: ListenerInfo): Labels {
+  return proto === "udp" ? { listener: name, proto } : { listener: name };
 }
 
 function labelText(labels: Labels): string {

@@ -13,7 +13,6 @@ import {
   CODE_NO_MODULE,
   CODE_NOT_EXPOSED,
   CODE_NOT_GATEWAY,
-  CODE_UNSUPPORTED,
 } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
@@ -22,13 +21,14 @@ import type { Client } from "../control/client.ts";
 import type { Context, Endpoint } from "./context.ts";
 import { rpcError, RPC_DENIED, RPC_INVALID_PARAMS, RPC_PORT, type Answer, type RpcError } from "../control/rpc.ts";
 import { canonicalBackend, type BackendAddress } from "../forward/backend.ts";
+import type { Backend } from "../forward/backends.ts";
 import { isNotOpened } from "../listen/open.ts";
-import type { Exposure } from "../listen/ports.ts";
-import { overlaps } from "../listen/ports.ts";
-import { granting, leasedExposures } from "../reload/exposures.ts";
+import { overlaps, type Exposure, type Proto } from "../listen/ports.ts";
+import { granting, leasedExposures, NO_UNIX_DATAGRAMS } from "../reload/exposures.ts";
 import { noGuard, withToken } from "./direct.ts";
 import type { Lease } from "../intents/leases.ts";
 import { belongsTo, claimable } from "../intents/ownership.ts";
+import { udpBelongsTo, udpClaimable } from "../intents/udp_ownership.ts";
 import { endLease } from "../intents/end_lease.ts";
 
 /** As schemas/intents/register.schema.json has checked it. */
@@ -94,8 +94,6 @@ function grant(context: Context, client: Client, intent: ExposeIntent, bind: Add
     return no(CODE_NOT_GATEWAY, `this connection belongs to \`${caller.service}\`, which can't register \`${intent.service}\``);
   }
   const proto = intent.proto === "udp" ? "udp" : "tcp";
-  if (proto === "udp" && intent.mode !== "direct")
-    return no(CODE_UNSUPPORTED, "udp goes through no gateway in this release: expose it `as direct`, or wait for 0.8");
   const info = granting(engine, { service: caller.service, proto, port: intent.port, bind });
   if (info === null) return no(CODE_NOT_EXPOSED, `the policy exposes no ${proto} port ${intent.port} there for \`${caller.service}\``);
   if (info.backend !== null) {
@@ -110,7 +108,7 @@ function grant(context: Context, client: Client, intent: ExposeIntent, bind: Add
     const unproven = noGuard(context, client, caller.service, intent.proof);
     if (unproven !== null) return failed(unproven);
   } else {
-    const unusable = backend === null ? "none is named" : backendProblem(context, caller.uid, backend);
+    const unusable = backend === null ? "none is named" : backendProblem(context, proto, caller.uid, backend);
     if (unusable !== null) return no(CODE_NO_BACKEND, unusable);
   }
   if (leases.size >= config.caps.intents) return no(CODE_CAP_PORTS, `all ${config.caps.intents} leases are in use (caps.intents)`);
@@ -126,14 +124,18 @@ function grant(context: Context, client: Client, intent: ExposeIntent, bind: Add
     port: intent.port,
     mode: info.mode,
     bind,
-    backend:
-      backend === null ? null : (
-        context.backends.at(backend, context.allowedBackends.has(backend.key) || caller.uid === null ? null : belongsTo([caller.uid], context.ownership))
-      ),
+    backend: backend === null ? null : leasedBackend(context, proto, caller.uid, backend),
     expiresMs: intent.ttl_ms === undefined ? null : clock.monoMs() + intent.ttl_ms,
     ended: (because, word) => notify("lease_ended", { lease: id, because, word }),
   };
   return backend === null ? ok({ engine, lease, exposures: null }) : withExposures(context, engine, lease, info, backend);
+}
+
+function leasedBackend(context: Context, proto: Proto, uid: number | null, backend: BackendAddress): Backend {
+  const { backends, allowedBackends, ownership } = context;
+  const isUnproven = allowedBackends.has(backend.key) || uid === null;
+  if (proto === "udp") return backends.udpAt(backend, isUnproven ? null : udpBelongsTo([uid], ownership));
+  return backends.at(backend, isUnproven ? null : belongsTo([uid], ownership));
 }
 
 /** The sockets that the gateway opens for a lease, if it can. */
@@ -142,7 +144,7 @@ function withExposures(context: Context, engine: PolicyEngine, lease: Lease, inf
   const no = (code: CodeNumber, message: string): Result<Granted, Refusal> => failed({ code, message });
   const closed = context.closedBecause(info);
   if (closed !== null) return no(CODE_CERTIFICATE_UNUSABLE, closed);
-  const exposures = leasedExposures(engine, lease, context.hostAddresses());
+  const exposures = leasedExposures(engine, lease, context.hostAddresses(), context.flows.udpPlaces);
   if (exposures.length === 0)
     return no(
       CODE_NOT_EXPOSED,
@@ -150,7 +152,7 @@ function withExposures(context: Context, engine: PolicyEngine, lease: Lease, inf
         `no address of this host is within the \`bind\` of \`${info.name}\``
       : `no interface of this host has the address ${formatAddress(lease.bind)}`,
     );
-  const taken = exposures.find(({ local }) => ports.at(local) !== undefined);
+  const taken = exposures.find(({ key }) => ports.at(key) !== undefined);
   if (taken !== undefined) return no(CODE_NOT_EXPOSED, `${taken.local} is already open under another lease`);
   if (backend.kind === "tcp" && exposures.some((e) => overlaps(e, backend))) {
     return no(CODE_NO_BACKEND, `${backend.key} would be the gateway's own port`);
@@ -158,10 +160,11 @@ function withExposures(context: Context, engine: PolicyEngine, lease: Lease, inf
   return ok({ engine, lease, exposures });
 }
 
-function backendProblem(context: Context, uid: number | null, backend: BackendAddress): string | null {
-  if (context.ports.isOwn(backend)) return `${backend.key} is one of the gateway's own ${backend.kind === "unix" ? "sockets" : "ports"}`;
+function backendProblem(context: Context, proto: Proto, uid: number | null, backend: BackendAddress): string | null {
+  if (proto === "udp" && backend.kind === "unix") return NO_UNIX_DATAGRAMS;
+  if (context.ports.isOwn(proto, backend)) return `${backend.key} is one of the gateway's own ${backend.kind === "unix" ? "sockets" : "ports"}`;
   if (context.allowedBackends.has(backend.key)) return null;
-  const because = claimable(backend, uid, context.ownership);
+  const because = proto === "udp" ? udpClaimable(backend, uid, context.ownership) : claimable(backend, uid, context.ownership);
   return because === null ? null : `the backend ${backend.key} is not this service's: ${because}; an operator can list it in allowed_backends`;
 }
 
@@ -187,7 +190,7 @@ function placeOf({ bind, port }: ExposeIntent): string {
 
 async function openLease(context: Context, client: Client, { engine, lease, exposures }: Granted): Promise<Answer> {
   const { leases, ports, opener, inForce, markers } = context;
-  const before = ports.hasPort(lease.port);
+  const before = ports.hasPort(lease.proto, lease.port);
   leases.add(lease);
   if (exposures === null) return withToken(context, lease, engine);
   const opened: string[] = [];
@@ -205,7 +208,7 @@ async function openLease(context: Context, client: Client, { engine, lease, expo
     endLease(context, lease, null);
     return rpcError(RPC_PORT, `no address of port ${lease.port} could be opened`);
   }
-  if (!before) markers.portOpen(lease.port);
+  if (!before) markers.portOpen(lease.port, lease.proto);
   return {
     result: {
       lease: lease.id,

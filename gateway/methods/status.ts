@@ -8,9 +8,9 @@ const TOP_SOURCES = 10;
 const TOP_RULES = 100;
 
 export const status: Endpoint = async (context) => {
-  const { inForce, ports, leases, counters, forwarder, clock, topDenied, reloader } = context;
+  const { inForce, ports, leases, counters, forwarder, flows, clock, topDenied, reloader } = context;
   const { engine } = inForce;
-  const absent = new Set(context.withoutAddress().map(({ name }) => name));
+  const absent = new Set(context.withoutAddress().map(({ id }) => id));
   let buffered = 0;
   for (let row = 0; row < forwarder.table.rows; row++) buffered += forwarder.buffered(row);
   return {
@@ -39,18 +39,20 @@ export const status: Endpoint = async (context) => {
       listeners: (engine?.info.listeners ?? []).map((info) => ({
         name: info.name,
         service: info.service,
+        proto: info.proto,
         ports: info.ports,
         at: `${info.origin.file}:${info.origin.line}`,
         connections: engine?.connections(info.id) ?? 0,
         cap_connections: info.capConnections,
         closed_because: context.closedBecause(info),
-        waits_for_address: absent.has(info.name),
+        waits_for_address: absent.has(info.id),
         open: ports
           .all()
-          .filter((open) => open.serves.info.name === info.name && !context.isPrepared(open))
+          .filter((open) => open.serves.info.name === info.name && open.proto === info.proto && !context.isPrepared(open))
           .map((open) => ({ local: open.local, backend: open.serves.backend.address.key, lease: open.serves.lease !== null })),
       })),
       connections: { live: forwarder.live, cap: context.connectionCap, buffered_bytes: buffered },
+      flows: { live: flows.live, fresh: flows.fresh, dropped: Object.fromEntries(counters.datagramsDropped) },
       leases: leases.size,
       withdrawn_ports: context.withdrawn.open(),
       certificates: context.certificates().map(({ kind, name, notAfter }) => ({ kind, name, not_after: notAfter.toISOString() })),
@@ -62,7 +64,12 @@ export const status: Endpoint = async (context) => {
       },
       rules: engine === null ? [] : counters.ruleHits.ofPolicy(engine.info, TOP_RULES),
       shadow: { ...counters.shadow },
-      audit: { records: counters.auditRecords, dropped: counters.auditDropped, refusals_unrecorded: counters.refusalsUnrecorded },
+      audit: {
+        records: counters.auditRecords,
+        dropped: counters.auditDropped,
+        suppressed: counters.auditSuppressed,
+        refusals_unrecorded: counters.refusalsUnrecorded,
+      },
       clients_turned_away: counters.clientsTurnedAway,
       ends: Object.fromEntries(counters.ends),
       bytes: { from_clients: counters.bytesFromClients, from_backends: counters.bytesFromBackends },

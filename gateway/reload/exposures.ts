@@ -5,11 +5,17 @@ import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { Backend, Backends } from "../forward/backends.ts";
 import { tcpBackend, unixBackend } from "../forward/backend.ts";
 import type { Lease } from "../intents/leases.ts";
-import { bareAddress, candidateAddresses, listensAt, localAddresses, type HostAddress } from "../listen/addresses.ts";
+import { bareAddress, candidateAddresses, listensAt, localAddresses, type HostAddress, type UdpPlaces } from "../listen/addresses.ts";
 import { exposure, overlaps, type Exposure } from "../listen/ports.ts";
 
 /** Static exposures; an error says why this policy can't be served. */
-export function staticExposures(engine: PolicyEngine, backends: Backends, host: readonly HostAddress[], maxPorts: number): Result<readonly Exposure[], string> {
+export function staticExposures(
+  engine: PolicyEngine,
+  backends: Backends,
+  host: readonly HostAddress[],
+  maxPorts: number,
+  udpPlaces: UdpPlaces = "wildcards",
+): Result<readonly Exposure[], string> {
   const wanted: Exposure[] = [];
   // INVARIANT: sockets are counted before any port is walked, so that the walk has at most
   // `maxPorts` steps; this runs on the thread that serves.
@@ -17,9 +23,8 @@ export function staticExposures(engine: PolicyEngine, backends: Backends, host: 
   for (const info of engine.info.listeners) {
     const backend = staticBackend(info, backends);
     if (backend === null) continue;
-    if (info.amplify !== undefined) return failed(`expose \`${info.name}\`: this gateway forwards no datagrams`);
     if (!backend.ok) return failed(`expose \`${info.name}\`: ${backend.error}`);
-    const addresses = candidateAddresses(info, host);
+    const addresses = candidateAddresses(info, host, udpPlaces);
     if (addresses.length === 0) continue;
     sockets += addresses.length * info.ports.reduce((sum, { first, last }) => sum + last - first + 1, 0);
     if (sockets > maxPorts) {
@@ -34,7 +39,10 @@ export function staticExposures(engine: PolicyEngine, backends: Backends, host: 
     }
   }
   const byPort = groupedByPort(wanted);
-  const loop = wanted.find(({ backend: { address } }) => address.kind === "tcp" && byPort.get(address.port)?.some((other) => overlaps(other, address)));
+  const loop = wanted.find(
+    ({ info, backend: { address } }) =>
+      address.kind === "tcp" && byPort.get(address.port)?.some((other) => other.info.proto === info.proto && overlaps(other, address)),
+  );
   if (loop !== undefined) {
     return failed(`expose \`${loop.info.name}\`: its backend ${loop.backend.address.key} is a port that ingressd itself opens; name the service's own port`);
   }
@@ -52,10 +60,15 @@ export function groupedByPort<E extends { readonly port: number }>(endpoints: It
   return groups;
 }
 
+/** Why a udp expose can't have the backend. */
+export const NO_UNIX_DATAGRAMS = "a unix socket is no backend of udp: name a loopback address with a port";
+
 function staticBackend(info: ListenerInfo, backends: Backends): Result<Backend, string> | null {
   if (info.backend === null) return null;
   const address = info.backend.kind === "tcp" ? tcpBackend(info.backend.host, info.backend.port) : unixBackend(info.backend.path);
-  return typeof address === "string" ? failed(address) : ok(backends.named(info.service, address));
+  if (typeof address === "string") return failed(address);
+  if (info.proto === "tcp") return ok(backends.named(info.service, address));
+  return address.kind === "unix" ? failed(NO_UNIX_DATAGRAMS) : ok(backends.namedUdp(info.service, address));
 }
 
 /** The place at which a service wants to be reached. */
@@ -80,11 +93,11 @@ export function grants(engine: PolicyEngine, lease: Lease): boolean {
 }
 
 /** The sockets that the gateway opens for a lease; none if the policy does not grant it (any more), or the service listens by itself. */
-export function leasedExposures(engine: PolicyEngine, lease: Lease, host: readonly HostAddress[]): readonly Exposure[] {
+export function leasedExposures(engine: PolicyEngine, lease: Lease, host: readonly HostAddress[], udpPlaces: UdpPlaces = "wildcards"): readonly Exposure[] {
   const info = granting(engine, lease);
   const { backend } = lease;
   if (info === null || backend === null || !grants(engine, lease)) return [];
-  const addresses = lease.bind === null ? localAddresses(engine, info, lease.port, host) : placesOf(lease.bind, host);
+  const addresses = lease.bind === null ? localAddresses(engine, info, lease.port, host, udpPlaces) : placesOf(lease.bind, host);
   return addresses.map((address) => exposure(address, lease.port, info, backend, lease.id));
 }
 

@@ -5,7 +5,7 @@ import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { Backends } from "../forward/backends.ts";
 import type { Leases } from "../intents/leases.ts";
 import { addressSentence, withoutAddress } from "../listen/absent.ts";
-import type { HostAddress } from "../listen/addresses.ts";
+import type { HostAddress, UdpPlaces } from "../listen/addresses.ts";
 import { isNotOpened, type Opener } from "../listen/open.ts";
 import type { Exposure, OpenPort, Ports } from "../listen/ports.ts";
 import type { Markers } from "../audit/markers.ts";
@@ -22,6 +22,7 @@ export interface OpeningsSetup {
   readonly markers: Markers;
   readonly hostAddresses: () => readonly HostAddress[];
   readonly maxPorts: number;
+  readonly udpPlaces: UdpPlaces;
   /** Why a listener of the policy in force, or of the one that participants have prepared, stays closed; null where it may open. */
   readonly closedBecause: (info: ListenerInfo) => string | null;
   readonly say: (sentence: string) => void;
@@ -29,14 +30,19 @@ export interface OpeningsSetup {
   readonly ending: AbortSignal;
 }
 
-/** Exposures by their local endpoint. */
+/** One open socket for each port number of a protocol. */
+export function portsOf(open: readonly OpenPort[]): ReadonlyMap<string, OpenPort> {
+  return new Map(open.map((one) => [`${one.proto} ${one.port}`, one]));
+}
+
+/** Exposures by their key. */
 export type Wanted = ReadonlyMap<string, Exposure>;
 
 export class Openings {
   readonly #setup: OpeningsSetup;
   /** The last sentence about an endpoint that can't be opened, so that it is said once. */
   readonly #said = new Map<string, string>();
-  /** Endpoints of addresses that this host lacks. */
+  /** Keys of exposures whose address this host lacks. */
   readonly #absent = new Set<string>();
   #hostSeen = "";
 
@@ -46,19 +52,19 @@ export class Openings {
 
   /** The sockets that should be open; an error says why the policy can't be served. */
   wanted(engine: PolicyEngine, host: readonly HostAddress[]): Result<Wanted, string> {
-    const { backends, leases, maxPorts, closedBecause } = this.#setup;
+    const { backends, leases, maxPorts, closedBecause, udpPlaces } = this.#setup;
     const seen = host.join(" ");
     if (seen !== this.#hostSeen) this.#absent.clear();
     this.#hostSeen = seen;
-    const fixed = staticExposures(engine, backends, host, maxPorts);
+    const fixed = staticExposures(engine, backends, host, maxPorts, udpPlaces);
     if (!fixed.ok) return fixed;
-    const leased = leases.all().flatMap((lease) => leasedExposures(engine, lease, host));
-    return ok(new Map([...fixed.value, ...leased].filter(({ info }) => closedBecause(info) === null).map((e) => [e.local, e])));
+    const leased = leases.all().flatMap((lease) => leasedExposures(engine, lease, host, udpPlaces));
+    return ok(new Map([...fixed.value, ...leased].filter(({ info }) => closedBecause(info) === null).map((e) => [e.key, e])));
   }
 
   /** Those that are not open, without those whose address this host lacks. */
   missing(want: Wanted): readonly Exposure[] {
-    return [...want.values()].filter(({ local }) => this.#setup.ports.at(local) === undefined && !this.#absent.has(local));
+    return [...want.values()].filter(({ key }) => this.#setup.ports.at(key) === undefined && !this.#absent.has(key));
   }
 
   /** Opens all, paused, so that nobody is served there until they are released. The first failure closes them again. */
@@ -93,18 +99,16 @@ export class Openings {
       else if (result.absent) this.#leaveOut(exposure, result.message);
       else {
         failures.push(result.message);
-        this.sayOnce(exposure.local, result.message);
+        this.sayOnce(exposure.key, result.message);
       }
     }
     return { opened, failures };
   }
 
-  /** One marker a port number, whatever the number of its addresses. `before`: port numbers that were open already. */
-  announce(opened: readonly OpenPort[], before: ReadonlySet<number>): void {
-    for (const port of new Set(opened.map((open) => open.port))) {
-      if (!before.has(port)) this.#setup.markers.portOpen(port);
-    }
-    for (const { local } of opened) this.#said.delete(local);
+  /** One marker a port number of a protocol, whatever the number of its addresses. `before`: those that were open already, as `portsOf` has them. */
+  announce(opened: readonly OpenPort[], before: ReadonlyMap<string, OpenPort>): void {
+    for (const [name, { port, proto }] of portsOf(opened)) if (!before.has(name)) this.#setup.markers.portOpen(port, proto);
+    for (const { key } of opened) this.#said.delete(key);
   }
 
   /** Exposes of a policy that listen nowhere, because the host has no address of their `bind`. */
@@ -128,8 +132,8 @@ export class Openings {
     this.#setup.say(message);
   }
 
-  #leaveOut({ local }: Exposure, message: string): void {
-    this.#absent.add(local);
-    this.sayOnce(local, `${message}: it is left out`);
+  #leaveOut({ key }: Exposure, message: string): void {
+    this.#absent.add(key);
+    this.sayOnce(key, `${message}: it is left out`);
   }
 }

@@ -151,7 +151,7 @@ class Round {
     const { engine, numbered } = this.#setup;
     const open = numbered(socket);
     if (open !== undefined) this.#served.set(socket, { local: open.local, serves: open.serves });
-    const id = open === undefined ? -1 : engine.listenerAt("tcp", open.port, open.address);
+    const id = open === undefined ? -1 : engine.listenerAt(open.proto, open.port, open.address);
     // Another service behind the same port is not what the client was let in to.
     const same = engine.info.listeners[id]?.service === open?.serves.info.service;
     this.#listeners.set(socket, same ? id : -1);

@@ -2,6 +2,7 @@
 // Opens what ought to be open and is not, closes what ought not to be.
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import type { HostAddress } from "../listen/addresses.ts";
+import { portsOf } from "./openings.ts";
 import { tidy, type SwapSetup } from "./swap.ts";
 
 export type ReconcileSetup = Pick<
@@ -37,8 +38,8 @@ export class Reconciler {
       openings.sayOnce("", want.error);
       return;
     }
-    const before = new Set(ports.all().map(({ port }) => port));
-    for (const open of ports.all()) if (!want.value.has(open.local)) ports.close(open);
+    const before = portsOf(ports.all());
+    for (const open of ports.all()) if (!want.value.has(open.key)) ports.close(open);
     const { opened, failures } = await openings.openNow(openings.missing(want.value), engine, generation);
     if (ending.aborted) return;
     openings.announce(opened, before);

@@ -12,7 +12,7 @@ import { FREE } from "../connection/states.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
 import { overlaps, type Exposure, type OpenPort } from "../listen/ports.ts";
 import { grants, groupedByPort } from "./exposures.ts";
-import type { Openings, OpeningsSetup, Wanted } from "./openings.ts";
+import { portsOf, type Openings, type OpeningsSetup, type Wanted } from "./openings.ts";
 import { beginRecheck, type Recheck } from "./recheck.ts";
 import { refusedBy, type Refused, type Report } from "./report.ts";
 
@@ -53,8 +53,8 @@ interface Turned {
   readonly generation: number;
   readonly want: Wanted;
   readonly closed: readonly OpenPort[];
-  /** Port numbers that were open before. */
-  readonly before: ReadonlySet<number>;
+  /** Ports that were open before, as portsOf has them. */
+  readonly before: ReadonlyMap<string, OpenPort>;
   readonly recheck: Recheck;
 }
 
@@ -87,9 +87,9 @@ export class Swap {
     const want = openings.wanted(engine, hostAddresses());
     if (!want.ok) return failed({ cause: "policy", message: want.error });
     // The place of an own socket that is to close is free only after the swap.
-    const closing = ports.all().filter(({ local }) => !want.value.has(local));
+    const closing = ports.all().filter(({ key }) => !want.value.has(key));
     const closingAt = groupedByPort(closing);
-    const blocked = (e: Exposure): boolean => closingAt.get(e.port)?.some((open) => overlaps(open, e)) ?? false;
+    const blocked = (e: Exposure): boolean => closingAt.get(e.port)?.some((open) => open.proto === e.info.proto && overlaps(open, e)) ?? false;
     const missing = openings.missing(want.value).filter((e) => !blocked(e));
     const opened = await openings.openPaused(missing, engine, inForce.generation + 1, closing.length);
     if (!opened.ok && busy === "refuse") return failed({ cause: "port", message: opened.error });
@@ -152,16 +152,11 @@ export class Swap {
     const { inForce, ports, leases, forwarder, recorder, onReload, ruleHits } = this.#setup;
     // A lease may have ended since `ready`.
     const want = new Map([...prepared].filter(([, { lease }]) => lease === null || leases.get(lease) !== undefined));
-    const before = new Set(
-      ports
-        .all()
-        .filter((p) => !opened.includes(p))
-        .map((p) => p.port),
-    );
+    const before = portsOf(ports.all().filter((p) => !opened.includes(p)));
     this.#moveLimits(engine, owed);
     const recheck = beginRecheck({ forwarder, recorder, engine, generation: inForce.generation + 1, onReload, numbered: (n) => ports.numbered(n) });
-    const closed = ports.all().filter(({ local }) => !want.has(local));
-    for (const port of ports.all()) port.serves = want.get(port.local) ?? port.serves;
+    const closed = ports.all().filter(({ key }) => !want.has(key));
+    for (const port of ports.all()) port.serves = want.get(port.key) ?? port.serves;
     if (inForce.engine !== null) ruleHits.keepCounts(inForce.engine.info, engine.info);
     const generation = commit(engine);
     this.#current = { policy, open };

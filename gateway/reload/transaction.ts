@@ -77,14 +77,12 @@ export class Transaction {
     const {
       ready: { want, opened, policy },
     } = prepared;
-    const before = setup.ports
-      .all()
-      .filter((open) => !opened.includes(open))
-      .map(({ local }) => local);
+    const before = setup.ports.all().filter((open) => !opened.includes(open));
+    const keys = new Set(before.map(({ key }) => key));
     this.outlook = {
       info: policy.info,
-      opens: [...want.keys()].filter((local) => !before.includes(local)),
-      closes: before.filter((local) => !want.has(local)),
+      opens: [...want.values()].filter(({ key }) => !keys.has(key)).map(({ local }) => local),
+      closes: before.filter(({ key }) => !want.has(key)).map(({ local }) => local),
     };
   }
 

@@ -165,6 +165,7 @@ function readListener(
     backend: readBackend(f["backend"]),
     needsNames: mode !== "tcp" && mode !== "direct" && ([...list(f["allow"]), ...list(f["deny"])].map(fields).some(needsName) || ports.some(namesDenied)),
     capConnections: whole(fields(f["cap"])["connections"], 1, 0xffffffff),
+    capSource: readCapSource(fields(f["cap"])["perSource"]),
     ...readAmplify(f, proto === "udp" && mode === "tcp"),
     origin: place.origin,
     annotations: place.annotations,
@@ -221,6 +222,12 @@ function readBackend(value: unknown): ListenerInfo["backend"] {
   const f = fields(value);
   if (f["unix"] !== undefined) return { kind: "unix", path: text(f["unix"]) };
   return { kind: "tcp", host: text(f["host"]), port: whole(f["port"], 1, 65535) };
+}
+
+function readCapSource(value: unknown): ListenerInfo["capSource"] {
+  if (value === null || value === undefined) return null;
+  const f = fields(value);
+  return { v4: whole(f["v4"], 0, 32), v6: whole(f["v6"], 0, 128) };
 }
 
 function readOrigin(value: unknown): Origin {

@@ -35,6 +35,8 @@ export interface Libc {
   openat2(number: number, folder: number, path: Uint8Array, how: Uint8Array, bytes: number): number;
   /** Any other function, by its prototype, with its plain result. */
   func(prototype: string): Native;
+  /** Where the bytes are in memory; they stay there as long as they are referred to. At least 65 bytes: V8 moves smaller ones. */
+  addressOf(bytes: Uint8Array): bigint;
   /** The error number of the call just before. */
   errno(): number;
   /** Calls back from Node's event loop while `fd` can be read. An exception in the callback is lost. */
@@ -59,6 +61,7 @@ export type Native = ((...args: readonly unknown[]) => unknown) & {
 interface Koffi {
   load(path: null): { func(prototype: string): Native };
   errno(): number;
+  address(bytes: Uint8Array): bigint;
   readonly node: { poll(fd: number, readable: () => void): Watch };
 }
 
@@ -117,13 +120,14 @@ function functionsOf(koffi: Koffi): Libc {
     syscallBytes: declare("long syscall(long, long, void *)"),
     openat2: declare("long syscall(long, long, void *, void *, long)"),
     func: (prototype) => library.func(prototype),
+    addressOf: (bytes) => koffi.address(bytes),
     errno: () => koffi.errno(),
     watch: (fd, readable) => koffi.node.poll(fd, readable),
   };
 }
 
 function isKoffi(value: unknown): value is Koffi {
-  return typeof value === "object" && value !== null && "load" in value && "errno" in value && "node" in value;
+  return typeof value === "object" && value !== null && "load" in value && "errno" in value && "address" in value && "node" in value;
 }
 
 /** A socket that is not Node's. */

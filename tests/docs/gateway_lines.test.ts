@@ -195,7 +195,7 @@ const LINES: readonly (readonly [words: string, ...tests: readonly string[]])[] 
   ],
   [
     "UDP: flows in a bounded table",
-    `${HOST}/bad_claims.test.ts: unsupported`,
+    `${HOST}/flow_parts.test.ts: 100,000 sources have no more flows than the cap has room for`,
     "tests/docs/gateway_lines.test.ts: a policy that does not say how much udp may amplify is refused by its code",
   ],
   // Being seen

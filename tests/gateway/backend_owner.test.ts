@@ -60,7 +60,7 @@ test("the owner of a connection is known at once, or looked up again when the so
     const setup: OwnershipSetup = {
       credentials: null,
       listening: () => [],
-      sockets: { listeners: () => rows[call++] ?? null, farEnd: () => far, isBound: () => null },
+      sockets: { listeners: () => rows[call++] ?? null, farEnd: () => far, isBound: () => null, udpSockets: () => null },
     };
     const verify = belongsTo([OWNER, ROOT], setup);
     return rows.map(() => verify(nearEnd(), address));

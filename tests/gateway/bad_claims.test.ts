@@ -57,7 +57,7 @@ expose fixed service web on tcp ${fixed} { backend 127.0.0.1:${behind.port} allo
     ["another mode: tcp for passthrough", intent(secret, behind.port), "not_exposed"],
     ["another mode: mtls", intent(port, behind.port, { mode: "mtls" }), "not_exposed"],
     ["another mode: direct", intent(port, behind.port, { mode: "direct" }), "not_exposed"],
-    ["udp", intent(port, behind.port, { proto: "udp" }), "unsupported"],
+    ["udp", intent(port, behind.port, { proto: "udp" }), "not_exposed"],
     ["a backend that isn't loopback", intent(port, "10.0.0.1:80"), "bad_intent"],
     ["a wildcard backend", intent(port, "0.0.0.0:80"), "bad_intent"],
     ["a name as backend", intent(port, "localhost:80"), "bad_intent"],

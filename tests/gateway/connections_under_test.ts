@@ -9,6 +9,7 @@ import { identityOf } from "../../runtime/host/identity.ts";
 import { fromV4 } from "../../runtime/net/address.ts";
 import { createAdmitter, type InForce } from "../../gateway/admit/admit.ts";
 import { TopDenied } from "../../gateway/admit/top_denied.ts";
+import { createSuppression } from "../../gateway/audit/suppressed.ts";
 import { createRecorder } from "../../gateway/audit/recorder.ts";
 import { createConnections } from "../../gateway/connection/connections.ts";
 import { isListenFailure, type Forwarder } from "../../gateway/connection/forwarder.ts";
@@ -168,6 +169,8 @@ export async function world(): Promise<World> {
     clock,
     caps: CAPS,
     lackedDescriptor: () => undefined,
+    suppression: createSuppression(10, counters),
+    makeRoom: () => false,
     contextOf: ({ ca }) => ({ ...context, ca, trust: ca ?? "" }),
   });
   const transport = new SilentTransport();

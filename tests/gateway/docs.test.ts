@@ -64,6 +64,7 @@ test("every configuration key has its row with its default and meaning", () => {
 test("every audit field has its row", () => {
   const text = auditLine({
     op: "accept",
+    proto: "udp",
     decision: { ...denial(8), rule: 1 },
     generation: 1,
     wallMs: 0,
@@ -82,7 +83,7 @@ test("every audit field has its row", () => {
   });
   const record: unknown = JSON.parse(text);
   const fields = typeof record === "object" && record !== null ? Object.keys(record) : [];
-  assert.is(fields.length, 19);
+  assert.is(fields.length, 20);
   for (const name of fields) row(`\`${name}\``);
 });
 

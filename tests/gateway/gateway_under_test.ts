@@ -79,6 +79,8 @@ export interface Record {
   readonly service?: string;
   readonly subject?: string;
   readonly detail?: string;
+  readonly proto?: "udp";
+  readonly unrecorded?: number;
   readonly sni?: string;
   readonly client?: string;
   readonly client_more?: number;
@@ -138,7 +140,7 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
   const controlPath = join(folder, "run", "control.sock");
   const clock = manualClock(setup.wall ?? null);
   const text = withForwarder(setup.config ?? "", setup.forwarder ?? GIVEN_FORWARDER);
-  const parsed = parseConfig(text.includes("[audit]") ? text : `${text}\n[audit]\nfile = "${auditPath}"\n`, "test.toml");
+  const parsed = parseConfig(text.includes("[audit]") ? text.replace("AUDIT", auditPath) : `${text}\n[audit]\nfile = "${auditPath}"\n`, "test.toml");
   if (!parsed.ok) throw new Error(parsed.error.message);
   const config = parsed.value;
   const place = (module: Uint8Array): void => {

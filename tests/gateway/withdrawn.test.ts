@@ -139,7 +139,7 @@ const lease = (port: number, id: string): Lease => ({
 test("what the gateway itself serves there since, and what is granted again, is no warning", () => {
   for (const [name, own, again, expected] of [
     ["still bound", [], false, 1],
-    ["the gateway's own", [{ local: "0.0.0.0:53" }], false, 0],
+    ["the gateway's own", [{ local: "0.0.0.0:53", proto: "tcp" }], false, 0],
     ["granted again", [], true, 0],
   ] as const) {
     let now = 0;

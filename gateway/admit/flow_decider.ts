@@ -1,0 +1,146 @@
+// Admission of flows of datagrams: a flow's first datagram is decided, charged and recorded as a connection is. Where a
+// cap is full, a flow that need not stay makes room; and of the refusals only so many a second are recorded.
+import { CODE_BAD_PEER, CODE_INTERNAL } from "../../runtime/abi/verdicts.ts";
+import { denial } from "../../runtime/host/ask.ts";
+import type { Decision, Denial } from "../../runtime/host/decision.ts";
+import type { ListenerInfo } from "../../runtime/host/module.ts";
+import type { PolicyInForce } from "../../runtime/shell/policy_in_force.ts";
+import type { Entry, Recorder } from "../audit/recorder.ts";
+import type { Suppression } from "../audit/suppressed.ts";
+import { CHARGED_EVERYTHING, CHARGED_OVERALL, charge, release, type Account } from "../connection/charges.ts";
+import type { GatewayClock } from "../clock.ts";
+import type { ConnectionTable } from "../connection/table.ts";
+import type { End } from "../end.ts";
+import type { Amplify } from "../datagram/budget.ts";
+import type { FlowDecider, MakeRoom } from "../datagram/decider.ts";
+import type { OpenPort, Ports } from "../listen/ports.ts";
+import { closedFor, decideAtAccept, type Charged } from "./at_accept.ts";
+import { capKeyOf } from "./cap_key.ts";
+import { acceptEntry, faultEntry, notOwnedEntry } from "./entries.ts";
+import type { TopDenied } from "./top_denied.ts";
+
+export interface FlowDeskSetup {
+  readonly table: ConnectionTable;
+  readonly inForce: Pick<PolicyInForce, "engine" | "generation">;
+  readonly ports: Ports;
+  readonly recorder: Recorder;
+  readonly topDenied: TopDenied;
+  readonly clock: GatewayClock;
+  readonly caps: { readonly connections: number };
+  readonly account: Account;
+  readonly suppression: Suppression;
+  readonly isDraining: () => boolean;
+  /** Counts a decision whose record was lost. */
+  readonly lost: () => Denial;
+  readonly setClock: () => void;
+  readonly closed: (row: number, end: End | null) => void;
+  readonly record: (entry: Entry) => void;
+}
+
+/** When one cap has room, another one may be full. */
+const MOST_TRIES = 4;
+
+export function createFlowDecider(desk: FlowDeskSetup): FlowDecider {
+  const { table, inForce, ports } = desk;
+  return {
+    flows: (socket, rows, makeRoom) => flowsOf(desk, socket, rows, makeRoom),
+    capKey(row) {
+      const info = inForce.engine?.info.listeners[table.listener[row] ?? -1];
+      const source = table.sourceOf(row);
+      return info === undefined || typeof source === "number" ? "" : capKeyOf(info, source, table.zone[row] ?? 0);
+    },
+    amplify: (socket) => amplifyOf(ports.numbered(socket)?.serves.info),
+    notOwned: (row, because) => desk.record(notOwnedEntry(table, row, ports.numbered(table.socket[row] ?? -1), inForce.generation, because)),
+    fault: (row, detail) => desk.record(faultEntry(table, row, ports.numbered(table.socket[row] ?? -1), inForce.generation, detail)),
+    closed: desk.closed,
+    generation: () => inForce.generation,
+  };
+}
+
+/** INVARIANT: without `amplify` a client is sent one datagram for each of its own, and no more. */
+function amplifyOf(info: ListenerInfo | undefined): Amplify {
+  return info?.amplify ?? 0;
+}
+
+function flowsOf(desk: FlowDeskSetup, socket: number, rows: readonly number[], makeRoom: MakeRoom): readonly Decision[] {
+  const open = desk.ports.numbered(socket);
+  const verdicts = rows.map((row) => verdictOf(desk, row, open, makeRoom));
+  try {
+    return recorded(desk, rows, open, verdicts).map((decision, i) => settled(desk, rows[i] ?? -1, open, decision));
+  } catch {
+    return rows.map((row) => {
+      release(desk.account, row, CHARGED_EVERYTHING);
+      return desk.lost();
+    });
+  }
+}
+
+/** The verdict, and what it charges is charged. INVARIANT: a failure inside is a refusal. */
+function verdictOf(desk: FlowDeskSetup, row: number, open: OpenPort | undefined, makeRoom: MakeRoom): Decision {
+  const { table, account } = desk;
+  const info = open?.serves.info;
+  try {
+    desk.setClock();
+    const source = table.sourceOf(row);
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const { answer, charged } = decideOnce(desk, row, open);
+      if (answer.allowed) {
+        table.listener[row] = info?.id ?? -1;
+        charge(account, row, charged | CHARGED_OVERALL);
+        return answer;
+      }
+      if (answer.later) return denial(CODE_INTERNAL);
+      if (info === undefined || typeof source === "number" || !makeRoom(answer.code, info.id, capKeyOf(info, source, table.zone[row] ?? 0))) return answer;
+    }
+    return denial(CODE_INTERNAL);
+  } catch {
+    release(account, row, CHARGED_EVERYTHING);
+    return denial(CODE_INTERNAL);
+  }
+}
+
+function decideOnce({ table, inForce, ports, account, caps, isDraining }: FlowDeskSetup, row: number, open: OpenPort | undefined): Charged {
+  const { engine } = inForce;
+  const closed = closedFor(open, engine, ports, isDraining());
+  // A flow is connected to its backend at once, so none is under way there.
+  const room = { overall: caps.connections - account.overall, backend: Infinity };
+  const peer = { source: table.sourceOf(row), zone: table.zone[row] ?? 0 };
+  return decideAtAccept(engine, open?.serves.info, closed, room, [peer])[0] ?? { answer: denial(CODE_BAD_PEER), charged: 0 };
+}
+
+/** The decisions that take effect: one record for each admitted flow, and for as many of the others as are due. */
+function recorded(desk: FlowDeskSetup, rows: readonly number[], open: OpenPort | undefined, verdicts: readonly Decision[]): readonly Decision[] {
+  const { table, inForce, recorder, clock, suppression } = desk;
+  const now = clock.monoMs();
+  const due: number[] = [];
+  const entries: Entry[] = [];
+  verdicts.forEach((decision, i) => {
+    const since = decision.allowed ? 0 : suppression.recordDue(open?.serves.info.name ?? "", decision.reason, now);
+    if (since === null && !decision.allowed) {
+      recorder.count(decision);
+      return;
+    }
+    due.push(i);
+    const entry = acceptEntry(table, rows[i] ?? -1, open, decision, inForce);
+    entries.push(since === null || since === 0 ? entry : { ...entry, unrecorded: since });
+  });
+  const decisions = [...verdicts];
+  recorder.record(entries, inForce.engine?.info ?? null).forEach((decision, at) => {
+    const i = due[at];
+    if (i !== undefined) decisions[i] = decision;
+  });
+  return decisions;
+}
+
+function settled({ table, account, inForce, topDenied }: FlowDeskSetup, row: number, open: OpenPort | undefined, decision: Decision): Decision {
+  if (decision.allowed && open !== undefined) {
+    table.backend[row] = open.serves.backend;
+    table.generation[row] = inForce.generation;
+    return decision;
+  }
+  const host = table.hostOf(row);
+  if (host !== undefined) topDenied.add(host);
+  release(account, row, CHARGED_EVERYTHING);
+  table.listener[row] = -1;
+  return decision.allowed ? denial(CODE_INTERNAL) : decision;
+}

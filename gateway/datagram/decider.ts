@@ -1,0 +1,25 @@
+// The interface through which flows get decisions and report events. Admission (gateway/admit) implements it; everything
+// is about a row of the connection table.
+import type { Code } from "../../runtime/abi/names.ts";
+import type { Decision } from "../../runtime/host/decision.ts";
+import type { End } from "../end.ts";
+import type { Amplify } from "./budget.ts";
+
+/** Ends a flow that need not stay, so that the row may have its place in the cap with this code. False where there is none. */
+export type MakeRoom = (code: Code, listener: number, capKey: string) => boolean;
+
+export interface FlowDecider {
+  /** Phase 1 of flows whose first datagram came to one bound socket; the answers are in the same order. A Permit's row has its backend. Must not throw. */
+  flows(socket: number, rows: readonly number[], makeRoom: MakeRoom): readonly Decision[];
+  /** The key under which a cap per source counts an admitted row. */
+  capKey(row: number): string;
+  /** The `amplify` of the expose that a bound socket serves now. */
+  amplify(socket: number): Amplify;
+  /** As Decider.fault. */
+  fault(row: number, detail: string): void;
+  notOwned(row: number, because: string): void;
+  /** As Decider.closed. */
+  closed(row: number, end: End | null): void;
+  /** Generation of the policy in force. */
+  generation(): number;
+}
