@@ -8,6 +8,9 @@ import { policySchema } from "../compiler/json/form.ts";
 import { grammarText } from "../compiler/syntax/ebnf.ts";
 import { CODES as DIAGNOSTICS } from "../compiler/diagnostics/codes.ts";
 import { CODES, REASON_NAMES } from "../runtime/abi/names.ts";
+import { gatewayChart } from "../tests/bench/gateway/report/chart.ts";
+import { gatewayPage } from "../tests/bench/gateway/report/page.ts";
+import { readGatewayResults } from "../tests/bench/gateway/report/results.ts";
 import { chart } from "../tests/bench/report/chart.ts";
 import { page } from "../tests/bench/report/page.ts";
 import { readResults } from "../tests/bench/report/results.ts";
@@ -113,6 +116,10 @@ const RESULTS = new URL("tests/bench/results.json", root);
 /** The results of the last full run of the bench; null if none was recorded. */
 const figures = existsSync(RESULTS) ? readResults(RESULTS) : null;
 
+const GATEWAY_RESULTS = new URL("tests/bench/gateway/results.json", root);
+/** The results of the last whole run of `npm run bench:gateway`; null if none was recorded. */
+const gatewayFigures = existsSync(GATEWAY_RESULTS) ? readGatewayResults(GATEWAY_RESULTS) : null;
+
 const GENERATED: Readonly<Record<string, () => string>> = {
   exports: exportTable,
   reasons: reasonTable,
@@ -120,6 +127,8 @@ const GENERATED: Readonly<Record<string, () => string>> = {
   config: configTable,
   layout: layoutTables,
   grammar: grammarText,
+  gateway_performance: () =>
+    gatewayFigures === null ? "No run is recorded here yet: `npm run bench:gateway` measures and fills this in." : gatewayPage(gatewayFigures),
   performance: () => (figures === null ? "No run is recorded here yet: `npm run bench` measures and fills this in." : page(figures)),
 };
 
@@ -182,6 +191,7 @@ export const WRITTEN: Readonly<Record<string, (before: string) => string>> = {
   "docs/operations.md": regenerate,
   "docs/performance.md": regenerate,
   ...(figures !== null && { "docs/performance.svg": () => chart(figures) }),
+  ...(gatewayFigures !== null && { "docs/performance_gateway.svg": () => gatewayChart(gatewayFigures) }),
   ...Object.fromEntries(
     PROGRAMS.flatMap((program) => [
       [`docs/deploy/completion/${program.name}.bash`, () => bashCompletion(offered(program))],

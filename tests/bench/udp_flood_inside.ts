@@ -1,5 +1,5 @@
 // Inside a network namespace of its own: a gateway, its backend, a forger, clients whose flows are proven, and new clients.
-// Prints what became of them as JSON. The argument is the forwarder.
+// Prints what became of them as JSON. The arguments are the forwarder and how many datagrams are forged per second.
 import { spawn } from "node:child_process";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
@@ -15,7 +15,7 @@ const BACKEND = 5_301;
 const CLIENTS = 1_000;
 const PROVEN = 20;
 const SECONDS = 25;
-const PER_SECOND = 20_000;
+const PER_SECOND = Number(process.argv[3] ?? 20_000);
 /** As stub resolvers do. */
 const TRIES = 3;
 const TRY_MS = 1_000;

@@ -1,0 +1,64 @@
+// The most that ingressd may need beside HAProxy in the same round, with its audit on, and how that is compared.
+import { figuresOf, median, ratioOf, type GatewayFigure, type GatewayResults } from "./results.ts";
+import { digits } from "../../report/text.ts";
+
+interface Bar {
+  readonly row: string;
+  readonly work: string;
+  readonly required: string;
+  /** By the major version of Node. */
+  readonly most: Readonly<Record<string, number>>;
+  readonly measure: (figure: GatewayFigure) => number | undefined;
+  /** Milliseconds beyond HAProxy's, and not a ratio. */
+  readonly beyond?: boolean;
+  /** The result of a profile, by hand, where the bar is missed. */
+  readonly cause?: string;
+}
+
+const value = ({ value: n }: GatewayFigure): number | undefined => n;
+const both = (most: number): Readonly<Record<string, number>> => ({ 20: most, 26: most });
+
+export const BARS: readonly Bar[] = [
+  { row: "connection", work: "new connection", required: "1.15 / 1.05 x", most: { 20: 1.15, 26: 1.05 }, measure: value },
+  { row: "request", work: "request and response", required: "1.05 x", most: both(1.05), measure: value },
+  { row: "refusal", work: "refusal", required: "1.2 x", most: both(1.2), measure: value },
+  { row: "bulk1", work: "bulk, 1 stream", required: "0.45 x", most: both(0.45), measure: value },
+  { row: "bulk8", work: "bulk, 8 streams", required: "0.45 x", most: both(0.45), measure: value },
+  { row: "tls", work: "TLS", required: "1.1 / 1.0 x", most: { 20: 1.1, 26: 1 }, measure: value },
+  { row: "mtls", work: "mTLS", required: "1.1 / 0.95 x", most: { 20: 1.1, 26: 0.95 }, measure: value },
+  { row: "idle", work: "memory of an idle connection", required: "1.0 x", most: both(1), measure: value },
+  { row: "newcomers", work: "honest p99 among 4,500 newcomers a second", required: "3 x", most: both(3), measure: ({ p99 }) => p99 },
+  { row: "latency", work: "p99.9 at 1,000 connections a second", required: "2 ms more", most: both(2), measure: ({ p999 }) => p999, beyond: true },
+];
+
+export interface Reached {
+  readonly met: boolean;
+  readonly text: string;
+}
+
+/** The forwarder `kernel` where it was measured, else Node's. */
+function measuredId(results: GatewayResults, row: string, major: string): string | null {
+  const ids = [`ingressd-kernel-${major}`, `ingressd-node-${major}`];
+  return ids.find((id) => (results.rows[row]?.subjects[id]?.figures?.length ?? 0) > 0) ?? null;
+}
+
+export function reachedBar(results: GatewayResults, { row, measure, most, beyond = false }: Bar, major: string): Reached | null {
+  const id = measuredId(results, row, major);
+  const limit = most[major];
+  if (id === null || limit === undefined) return null;
+  const found = beyond ? excess(results, row, id, measure) : ratioOf(results.rows[row], id, "haproxy", measure);
+  if (found === null) return null;
+  const forwarder = id.includes("kernel") ? "" : " (forwarder `node`)";
+  return { met: found <= limit, text: `${beyond ? `${digits(found)} ms more` : `${digits(found)} x`}${forwarder}` };
+}
+
+/** The median over the rounds of what the subject needs beyond HAProxy. */
+function excess(results: GatewayResults, row: string, id: string, measure: Bar["measure"]): number | null {
+  const [own, theirs] = [figuresOf(results.rows[row], id, measure), figuresOf(results.rows[row], "haproxy", measure)];
+  return median(
+    own.flatMap((n, i) => {
+      const other = theirs[i];
+      return other === undefined ? [] : [n - other];
+    }),
+  );
+}
