@@ -167,12 +167,13 @@ class Running implements Daemon {
 
   /** Closes everything that it has opened, at once. */
   close(): void {
-    const { context: { ports }, own, descriptors, audit } = this.#parts;
+    const { context: { ports }, own, descriptors, audit, credentials } = this.#parts;
     for (const cancel of this.#timers.splice(0)) cancel();
     for (const open of ports.all()) ports.close(open);
     own.control?.close();
     own.http?.close();
     descriptors.close();
+    credentials.close();
     audit.close();
   }
 
@@ -210,7 +211,7 @@ class Running implements Daemon {
   /** The policy's file, or the last good policy where that is refused. */
   async #loadFirst(ending: AbortSignal): Promise<Result<null, Failure>> {
     const { policyPath, say } = this.#setup;
-    const { context: { reloader, recorder, inForce }, readsResets } = this.#parts;
+    const { context: { reloader, recorder, inForce, engine }, readsResets } = this.#parts;
     const fromFile = await reloader.reload();
     const first = fromFile.ok ? fromFile : await reloader.fallBack(fromFile.error);
     if (ending.aborted) return failed(failure(EXIT_OK, "ended by a signal before it was ready"));
@@ -220,6 +221,8 @@ class Running implements Daemon {
       say(`WARNING: the last good policy is in force in place of the file: ${message}`);
       recorder.record([{ op: "load", decision: denial(CODE_NO_MODULE), generation: inForce.generation, local: policyPath, detail: message }], null);
     }
+    // Why the kernel's forwarder doesn't serve was said by itself.
+    if (engine.because !== null && this.#setup.calls !== undefined) say(`Node's TLS serves in place of OpenSSL's calls: ${engine.because}`);
     if (!readsResets) say("WARNING: koffi is not installed, so resets can't be read from the kernel, and a reset right after data may be passed on as an end");
     say(reportSentence(first.value));
     return ok(null);

@@ -29,6 +29,8 @@ import { resetReader } from "./forward/reset.ts";
 import type { HostAddress } from "./listen/addresses.ts";
 import type { Forwarder } from "./connection/forwarder.ts";
 import type { KernelCalls } from "./kernel/calls.ts";
+import type { OpensslCalls } from "./kernel/openssl.ts";
+import { chooseEngine } from "./kernel/tls_choice.ts";
 import { kernelForwarder } from "./kernel/kernel_forwarder.ts";
 import { nodeForwarder, type ForwarderSetup } from "./listen/node_forwarder.ts";
 import { createOpener } from "./listen/open.ts";
@@ -66,6 +68,8 @@ export interface DaemonSetup {
   readonly disk?: Disk;
   /** Of usableCalls (kernel/self_test.ts): connections go by the kernel's own calls. Without them, by Node's sockets. */
   readonly calls?: KernelCalls;
+  /** OpenSSL's calls in place of those of this machine: where a test makes them fail. */
+  readonly openssl?: OpensslCalls;
 }
 
 /** The gateway's own sockets, beside the ports of a policy; filled in as they are opened. */
@@ -103,6 +107,8 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
   if (!given.ok) return given;
   const { cap, guardKey, keeper } = given.value;
   const { config, clock, say, hostAddresses } = setup;
+  const engine = chooseEngine(config.tls.engine, setup.calls ?? null, setup.openssl);
+  if (!engine.ok) return engine;
   const counters = newCounters();
   const audit = openAudit(config.audit.file, counters, say);
   if (isFailure(audit)) return failed(audit);
@@ -121,7 +127,7 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
   const [topDenied, turns] = [new TopDenied(), createTurns()];
   const markers = createMarkers(setup.print, counters);
   const recorder = createRecorder({ audit, counters, markers, clock, onError: config.audit.on_error });
-  const credentials = createCredentials(config, clock, say);
+  const credentials = createCredentials(config, clock, say, engine.value.native);
   const table = new ConnectionTable();
   const admitter = createAdmitter({
     contextOf: (info) => credentials.contextOf(info),
@@ -153,7 +159,7 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
     isPrepared: (open) => swap.isPaused(open), withoutAddress: () => swapping.openings.absent(inForce.engine),
     keeper, clock, turns, startedMs: clock.monoMs(), withdrawn: watchWithdrawn({ leases, ports, clock, say }), guardKey, connectionCap: cap, draining,
     opener, markers, reopen: () => reopen(audit, say), certificates: () => credentials.ends(),
-    closedBecause: (info) => credentials.closedNow(info), hostAddresses,
+    closedBecause: (info) => credentials.closedNow(info), hostAddresses, engine: engine.value,
   };
   return ok({
     context, own, audit, admitter, credentials, descriptors, reconciler: new Reconciler(swapping), peers, readsResets: isReset !== null,

@@ -23,6 +23,7 @@ function head(status: unknown): string[] {
   const reasons = counted(at(status, "decisions.by_reason")).map(([reason, count]) => `${reason} ${count}`).join(", ");
   const lines: (readonly [string, string])[] = [
     ["process", `pid ${text(at(status, "pid"))}, up ${duration(at(status, "uptime_ms"))}${at(status, "draining") === true ? ", DRAINING" : ""}`],
+    ["TLS engine", engineText(at(status, "tls"))],
     ...(policy === null ? [] : policyLines(policy)),
     ...rows(at(status, "listeners")).map((row) => at(row, "closed_because")).filter((because) => typeof because === "string").map((because) => ["WARNING", text(because)] as const),
     ...stateLines(at(status, "state")),
@@ -37,6 +38,11 @@ function head(status: unknown): string[] {
   ];
   const width = Math.max(...lines.map(([name]) => name.length));
   return lines.map(([name, words]) => `${name.padEnd(width)}${COLUMN_GAP}${words}`);
+}
+
+function engineText(tls: unknown): string {
+  const because = at(tls, "because");
+  return `${text(at(tls, "engine"))}${typeof because === "string" ? ` (${text(because)})` : ""}`;
 }
 
 function policyLines(policy: unknown): (readonly [string, string])[] {

@@ -1,8 +1,9 @@
 // The transport that makes the kernel's calls itself, from Node's event loop. The state of each row is two descriptors;
 // what is about bytes is in pump.ts, what is about listening in listeners.ts.
 //
-// TLS that ends here is Node's: the client's descriptor is taken out of the poller and given to a socket of Node, and
-// node_transport.ts serves that row from then on.
+// A hello is looked at and stays in the kernel until it was decided. TLS that ends here is OpenSSL's, by
+// tls_connections.ts, or Node's: then the client's descriptor is taken out of the poller and given to a socket of Node,
+// and node_transport.ts serves that row from then on.
 import { Socket, type SocketConstructorOpts } from "node:net";
 import type { Permit } from "../../runtime/host/decision.ts";
 import type { ListenFailure, Local } from "../connection/forwarder.ts";
@@ -13,12 +14,14 @@ import type { IsReset } from "../forward/reset.ts";
 import { MARKS, NodeTransport } from "../listen/node_transport.ts";
 import type { FirstFlights, FlightStep } from "../tls/first_flights.ts";
 import type { TlsContext } from "../tls/secure.ts";
-import { EAGAIN, type KernelCalls } from "./calls.ts";
+import { EAGAIN, SO_RCVLOWAT, SOL_SOCKET, type KernelCalls } from "./calls.ts";
 import { isShortage, Listeners } from "./listeners.ts";
 import { nearEnd, nearPortOf } from "./near_end.ts";
 import { EPOLLET, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, Poller } from "./poller.ts";
 import { Pump, type PumpOwner } from "./pump.ts";
 import { closeWithReset, connectTo, errorOf } from "./sockets.ts";
+import { TlsConnections } from "./tls_connections.ts";
+import { OpensslContext } from "./tls_context.ts";
 
 const STREAM = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
 const NONE = -1;
@@ -31,6 +34,8 @@ const RELAYS = 4;
 const OF_NODE = 8;
 /** It waits for a descriptor. */
 const WANTS = 16;
+/** Its handshake is under way. */
+const SECURES = 32;
 
 export interface KernelTransportSetup {
   readonly calls: KernelCalls;
@@ -50,10 +55,15 @@ export class KernelTransport implements Transport, PumpOwner {
   readonly #poller: Poller;
   readonly #listeners: Listeners;
   readonly #pump: Pump;
+  readonly #tls: TlsConnections;
   readonly #keepAliveMs: number;
   readonly #clients: number[] = [];
   readonly #upstreams: number[] = [];
   readonly #modes: number[] = [];
+  /** Bytes of the hello that were looked at. */
+  readonly #seen: number[] = [];
+  /** Bytes that have to be there before the kernel reports the client again. */
+  readonly #due = new Int32Array(1);
   /** Counts the connections of a row: what was put off for an earlier one is not done. */
   readonly #epochs: number[] = [];
   readonly #flights: (FirstFlights | null)[] = [];
@@ -69,6 +79,7 @@ export class KernelTransport implements Transport, PumpOwner {
     this.#node = new NodeTransport({ events, isReset, keepAliveMs });
     this.#poller = new Poller({ calls, monoMs, ready: (fd, seen) => this.#ready(fd, seen), fault: (fd, error) => this.#fault(fd, error) });
     this.#pump = new Pump(calls, this.#poller, this);
+    this.#tls = new TlsConnections(calls, monoMs);
     this.#listeners = new Listeners({
       calls, poller: this.#poller, keepAliveMs,
       accepted: (listening, fd, peer) => this.#accepted(listening, fd, peer),
@@ -101,6 +112,7 @@ export class KernelTransport implements Transport, PumpOwner {
     this.#upstreams[row] = NONE;
     this.#modes[row] = 0;
     this.#flights[row] = null;
+    this.#seen[row] = 0;
     this.#rows[fd] = row;
     this.#pump.begin(fd);
   }
@@ -114,7 +126,10 @@ export class KernelTransport implements Transport, PumpOwner {
     if (row === NO_ROW) return;
     this.#pump.note(fd, seen);
     const mode = this.#modes[row] ?? 0;
-    if ((mode & RELAYS) !== 0) this.#pump.run(fd);
+    if ((mode & RELAYS) !== 0) {
+      if (this.#tls.has(row)) this.#tls.run(row, fd, seen);
+      else this.#pump.run(fd);
+    } else if ((mode & SECURES) !== 0) this.#handshake(row);
     else if ((mode & DIALS) !== 0 && fd === this.#upstreams[row]) this.#dialed(row, fd);
     else if ((mode & READS) !== 0 && fd === this.#clients[row]) this.#readHello(row, fd);
   }
@@ -140,9 +155,13 @@ export class KernelTransport implements Transport, PumpOwner {
 
   #readHello(row: number, fd: number): void {
     while (((this.#modes[row] ?? 0) & READS) !== 0 && this.#clients[row] === fd && this.#pump.mayRead(fd)) {
-      const read = this.#pump.read(fd);
-      if (typeof read !== "number") this.#events.clientBytes(row, read);
-      else if (read === -EAGAIN) return;
+      const seen = this.#seen[row] ?? 0;
+      const read = this.#pump.peek(fd, seen);
+      if (typeof read !== "number") {
+        this.#seen[row] = seen + read.length;
+        const more = this.#events.clientBytes(row, read);
+        if (more > 1) this.#wakeAt(fd, seen + read.length + more);
+      } else if (read === -EAGAIN) return;
       else {
         if (read === 0) this.#events.clientEnded(row);
         else this.#events.clientGone(row);
@@ -151,9 +170,26 @@ export class KernelTransport implements Transport, PumpOwner {
     }
   }
 
+  /** A hello that comes in small pieces is reported when what its records announce is there. */
+  #wakeAt(fd: number, bytes: number): void {
+    this.#due[0] = bytes;
+    this.#calls.setOption(fd, SOL_SOCKET, SO_RCVLOWAT, this.#due);
+  }
+
   secure(row: number, context: TlsContext, said: string | null, first: Buffer): void {
     const fd = this.#clients[row] ?? NONE;
     if (fd === NONE) return;
+    this.#wakeAt(fd, 1);
+    if (context.native instanceof OpensslContext) {
+      const failed = this.#tls.begin(row, fd, context.native, said);
+      this.#modes[row] = SECURES;
+      this.#later(row, () => {
+        if (failed === null) this.#handshake(row);
+        else this.#events.handshaken(row, failed);
+      });
+      return;
+    }
+    this.#pump.skip(fd, first.length);
     this.#poller.remove(fd);
     this.#pump.end(fd);
     this.#rows[fd] = NO_ROW;
@@ -162,6 +198,13 @@ export class KernelTransport implements Transport, PumpOwner {
     const options: SocketConstructorOpts & { readonly pauseOnCreate: boolean } = { fd, readable: true, writable: true, pauseOnCreate: true, ...MARKS };
     this.#node.adopt(row, new Socket(options));
     this.#node.secure(row, context, said, first);
+  }
+
+  #handshake(row: number): void {
+    const outcome = this.#tls.handshake(row);
+    if (outcome === null) return;
+    this.#modes[row] = 0;
+    this.#events.handshaken(row, outcome);
   }
 
   dial(row: number, address: BackendAddress): void {
@@ -242,6 +285,20 @@ export class KernelTransport implements Transport, PumpOwner {
     if (client === NONE || upstream === NONE) return;
     this.#modes[row] = RELAYS;
     this.#flights[row] = flights;
+    if (this.#tls.has(row)) {
+      this.#tls.join(row, upstream, {
+        fromClient: (bytes) => this.#events.fromClient(row, bytes),
+        fromBackend: (bytes) => this.#events.fromBackend(row, bytes),
+        again: () => this.#poller.again(client),
+        finished: (broken) => this.finished(client, broken === null ? NONE : broken === "client" ? client : upstream),
+      });
+      this.#poller.again(client);
+      return;
+    }
+    if (first !== null) {
+      this.#wakeAt(client, 1);
+      this.#pump.skip(client, first.length);
+    }
     this.#pump.join(client, upstream, first);
   }
 
@@ -270,7 +327,7 @@ export class KernelTransport implements Transport, PumpOwner {
     const isRelayed = ((this.#modes[row] ?? 0) & RELAYS) !== 0;
     this.#modes[row] = 0;
     this.#flights[row] = null;
-    this.#forget(this.#clients, row, true);
+    this.#forget(this.#clients, row, !this.#tls.isAlerted(row));
     this.#forget(this.#upstreams, row, isRelayed);
   }
 
@@ -283,7 +340,7 @@ export class KernelTransport implements Transport, PumpOwner {
   buffered(row: number): number {
     if (this.#isOfNode(row)) return this.#node.buffered(row);
     const of = (fd: number): number => (fd === NONE ? 0 : this.#pump.buffered(fd));
-    return of(this.#clients[row] ?? NONE) + of(this.#upstreams[row] ?? NONE);
+    return of(this.#clients[row] ?? NONE) + of(this.#upstreams[row] ?? NONE) + this.#tls.buffered(row);
   }
 
   /** Of pump.ts, as the next four. */
@@ -343,6 +400,7 @@ export class KernelTransport implements Transport, PumpOwner {
     side[row] = NONE;
     if (fd === NONE) return;
     this.#rows[fd] = NO_ROW;
+    if (side === this.#clients) this.#tls.end(row);
     this.#pump.end(fd);
     this.#close(fd, isReset);
   }

@@ -17,6 +17,7 @@ import type { Markers } from "../audit/markers.ts";
 import type { OpenPort, Ports } from "../listen/ports.ts";
 import type { CoordinatedChanges } from "../reload/coordinated.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
+import type { ChosenEngine } from "../kernel/tls_choice.ts";
 import type { Keeper } from "../reload/keeper.ts";
 import type { Reloader } from "../reload/reload.ts";
 import type { CredentialEnd } from "../tls/credentials.ts";
@@ -64,6 +65,8 @@ export interface Context {
   /** Why a listener of the policy in force stays closed; null where it may be open. */
   readonly closedBecause: (info: ListenerInfo) => string | null;
   readonly hostAddresses: () => readonly HostAddress[];
+  /** The engine of TLS that ends here. */
+  readonly engine: ChosenEngine;
 }
 
 export type Endpoint = (context: Context, client: Client, params: unknown) => Promise<Answer>;

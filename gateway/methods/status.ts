@@ -17,6 +17,7 @@ export const status: Endpoint = async (context) => {
       pid: process.pid,
       uptime_ms: clock.monoMs() - context.startedMs,
       draining: context.draining(),
+      tls: { engine: context.engine.name, because: context.engine.because },
       policy: engine === null ? null : {
         generation: inForce.generation,
         sha256: engine.info.sha256,

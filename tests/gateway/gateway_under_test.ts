@@ -14,6 +14,7 @@ import { startDaemon, type Daemon } from "../../gateway/daemon.ts";
 import type { Failure } from "../../gateway/exit.ts";
 import type { Disk } from "../../runtime/shell/disk.ts";
 import type { Participant } from "../../gateway/participant.ts";
+import type { OpensslCalls } from "../../gateway/kernel/openssl.ts";
 import type { KernelCalls } from "../../gateway/kernel/calls.ts";
 import { usableCalls } from "../../gateway/kernel/self_test.ts";
 import { interfaceAddresses } from "../../gateway/listen/addresses.ts";
@@ -111,12 +112,25 @@ export interface UnderSetup {
   readonly wall?: () => number;
   /** The environment's TEST_FORWARDER, or Node's, where it is not given. */
   readonly forwarder?: ForwarderName;
+  /** Else the environment's TEST_TLS_ENGINE, or what the gateway takes by itself. */
+  readonly engine?: EngineName | undefined;
+  /** OpenSSL's calls that fail where the test says so. */
+  readonly openssl?: OpensslCalls;
   /** The kernel's forwarder, with calls that fail where the test says so. */
   readonly calls?: KernelCalls;
 }
 
 export type ForwarderName = "kernel" | "node";
 const givenForwarder: ForwarderName = process.env["TEST_FORWARDER"] === "kernel" ? "kernel" : "node";
+
+export type EngineName = "openssl" | "node";
+/** Of the environment, for every gateway that a test starts without naming its engine of TLS. */
+export const GIVEN_ENGINE = process.env["TEST_TLS_ENGINE"];
+
+/** Puts the key before the first table, unless the text has it. */
+export function withEngine(config: string, engine: string | undefined): string {
+  return engine === undefined || /^tls\.engine = /m.test(config) ? config : `tls.engine = "${engine}"\n${config}`;
+}
 
 /** Those that this machine has. */
 export const FORWARDERS: readonly ForwarderName[] = (await usableCalls()).ok ? ["kernel", "node"] : ["node"];
@@ -143,7 +157,7 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
   const auditPath = join(folder, "audit.jsonl");
   const controlPath = join(folder, "run", "control.sock");
   const clock = manualClock(setup.wall ?? null);
-  const text = setup.config ?? "";
+  const text = withEngine(setup.config ?? "", setup.engine ?? (setup.forwarder === "node" ? undefined : GIVEN_ENGINE));
   const parsed = parseConfig(text.includes("[audit]") ? text : `${text}\n[audit]\nfile = "${auditPath}"\n`, "test.toml");
   if (!parsed.ok) throw new Error(parsed.error.message);
   const config = parsed.value;
@@ -163,6 +177,7 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
     print: (line) => markers.push(line),
     say: (sentence) => said.push(sentence),
     ...await callsFor(setup),
+    ...(setup.openssl !== undefined && { openssl: setup.openssl }),
   });
   if (!started.ok) {
     rmSync(folder, { recursive: true, force: true });
