@@ -21,6 +21,7 @@ import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED, failure, type Failure } from "./
 import { endLease } from "./intents/end_lease.ts";
 import { FREE, READING, SECURING } from "./connection/states.ts";
 import type { Forwarder } from "./connection/forwarder.ts";
+import { chooseForwarder, type Chosen } from "./kernel/choice.ts";
 import { makeParts, type DaemonSetup, type Parts } from "./parts.ts";
 import type { Change } from "./reload/change.ts";
 import { reportSentence, type Refused, type Report } from "./reload/report.ts";
@@ -56,7 +57,9 @@ export async function startDaemon(setup: DaemonSetup): Promise<Result<Daemon, Fa
   /** Aborted as soon as it is to end: a reload under way is abandoned, and none begins. */
   const ending = new AbortController();
   let draining = false;
-  const parts = makeParts(setup, ending.signal, () => draining);
+  const chosen = setup.calls === undefined ? await chooseForwarder(setup.config.forwarder) : ok<Chosen>({ name: "kernel", calls: setup.calls, because: null });
+  if (!chosen.ok) return chosen;
+  const parts = makeParts(setup, chosen.value, ending.signal, () => draining);
   if (!parts.ok) return parts;
   const giveUp = (): void => ending.abort();
   setup.givenUp?.addEventListener("abort", giveUp, { once: true });
@@ -135,6 +138,7 @@ class Running implements Daemon {
   async hangup(): Promise<void> {
     this.reopen();
     const result = await this.reload();
+    this.#parts.context.configChanged();
     this.#setup.say(result.ok ? reportSentence(result.value)
       : `reload refused, generation ${this.#parts.context.inForce.generation} stays in force: ${result.error.message}`);
   }
@@ -211,7 +215,7 @@ class Running implements Daemon {
   /** The policy's file, or the last good policy where that is refused. */
   async #loadFirst(ending: AbortSignal): Promise<Result<null, Failure>> {
     const { policyPath, say } = this.#setup;
-    const { context: { reloader, recorder, inForce, engine }, readsResets } = this.#parts;
+    const { context: { reloader, recorder, inForce, chosen, engine }, readsResets } = this.#parts;
     const fromFile = await reloader.reload();
     const first = fromFile.ok ? fromFile : await reloader.fallBack(fromFile.error);
     if (ending.aborted) return failed(failure(EXIT_OK, "ended by a signal before it was ready"));
@@ -221,8 +225,9 @@ class Running implements Daemon {
       say(`WARNING: the last good policy is in force in place of the file: ${message}`);
       recorder.record([{ op: "load", decision: denial(CODE_NO_MODULE), generation: inForce.generation, local: policyPath, detail: message }], null);
     }
+    if (chosen.because !== null) say(`Node's sockets serve in place of the kernel's calls: ${chosen.because}`);
     // Why the kernel's forwarder doesn't serve was said by itself.
-    if (engine.because !== null && this.#setup.calls !== undefined) say(`Node's TLS serves in place of OpenSSL's calls: ${engine.because}`);
+    if (engine.because !== null && chosen.calls !== null) say(`Node's TLS serves in place of OpenSSL's calls: ${engine.because}`);
     if (!readsResets) say("WARNING: koffi is not installed, so resets can't be read from the kernel, and a reset right after data may be passed on as an end");
     say(reportSentence(first.value));
     return ok(null);

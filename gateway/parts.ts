@@ -13,6 +13,7 @@ import { TopDenied } from "./admit/top_denied.ts";
 import { openAudit, type Audit } from "./audit/audit.ts";
 import { createRecorder } from "./audit/recorder.ts";
 import type { GatewayClock } from "./clock.ts";
+import { changedKeys } from "./config/changed.ts";
 import { allowedBackends, type Config } from "./config/read.ts";
 import { newCounters } from "./audit/counters.ts";
 import type { Context } from "./methods/context.ts";
@@ -29,6 +30,7 @@ import { resetReader } from "./forward/reset.ts";
 import type { HostAddress } from "./listen/addresses.ts";
 import type { Forwarder } from "./connection/forwarder.ts";
 import type { KernelCalls } from "./kernel/calls.ts";
+import type { Chosen } from "./kernel/choice.ts";
 import type { OpensslCalls } from "./kernel/openssl.ts";
 import { chooseEngine } from "./kernel/tls_choice.ts";
 import { kernelForwarder } from "./kernel/kernel_forwarder.ts";
@@ -66,8 +68,10 @@ export interface DaemonSetup {
   readonly participants?: readonly Participant[];
   /** How state reaches the disk; another one only where a test stops it in between. */
   readonly disk?: Disk;
-  /** Of usableCalls (kernel/self_test.ts): connections go by the kernel's own calls. Without them, by Node's sockets. */
+  /** The kernel's calls in place of those of this machine: where a test makes them fail. */
   readonly calls?: KernelCalls;
+  /** The configuration as it would be read now. */
+  readonly configNow?: () => Result<Config, Failure>;
   /** OpenSSL's calls in place of those of this machine: where a test makes them fail. */
   readonly openssl?: OpensslCalls;
 }
@@ -102,12 +106,12 @@ interface Given {
 }
 
 /** `ending` is aborted as soon as the gateway is to end; `draining` says so, too, once it has served. */
-export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () => boolean): Result<Parts, Failure> {
+export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSignal, draining: () => boolean): Result<Parts, Failure> {
   const given = readGiven(setup);
   if (!given.ok) return given;
   const { cap, guardKey, keeper } = given.value;
   const { config, clock, say, hostAddresses } = setup;
-  const engine = chooseEngine(config.tls.engine, setup.calls ?? null, setup.openssl);
+  const engine = chooseEngine(config.tls.engine, chosen.calls, setup.openssl);
   if (!engine.ok) return engine;
   const counters = newCounters();
   const audit = openAudit(config.audit.file, counters, say);
@@ -137,7 +141,7 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
   });
   const isReset = resetReader();
   const forwarding: ForwarderSetup = { table, decider: admitter.decider, clock, isReset, timers: config.timers };
-  const forwarder: Forwarder = setup.calls === undefined ? nodeForwarder(forwarding) : kernelForwarder({ ...forwarding, calls: setup.calls });
+  const forwarder: Forwarder = chosen.calls === null ? nodeForwarder(forwarding) : kernelForwarder({ ...forwarding, calls: chosen.calls });
   const opener = createOpener({ ports, forwarder, recorder, maxPorts: config.caps.ports });
   const opening: OpeningsSetup = {
     ports, leases, backends, opener, markers, hostAddresses, maxPorts: config.caps.ports, say, ending,
@@ -159,7 +163,8 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
     isPrepared: (open) => swap.isPaused(open), withoutAddress: () => swapping.openings.absent(inForce.engine),
     keeper, clock, turns, startedMs: clock.monoMs(), withdrawn: watchWithdrawn({ leases, ports, clock, say }), guardKey, connectionCap: cap, draining,
     opener, markers, reopen: () => reopen(audit, say), certificates: () => credentials.ends(),
-    closedBecause: (info) => credentials.closedNow(info), hostAddresses, engine: engine.value,
+    closedBecause: (info) => credentials.closedNow(info), hostAddresses, chosen, engine: engine.value,
+    configChanged: () => changedSince(config, setup.configNow, say),
   };
   return ok({
     context, own, audit, admitter, credentials, descriptors, reconciler: new Reconciler(swapping), peers, readsResets: isReset !== null,
@@ -193,6 +198,14 @@ function makeBackends({ config }: DaemonSetup, ports: Ports, ownership: Ownershi
     if (uid === undefined || allowed.has(address.key)) return null;
     return address.kind === "unix" && credentials === null ? fileBelongsTo([uid, ROOT]) : belongsTo([uid, ROOT], ownership);
   });
+}
+
+/** Says which keys of the configuration have another value by now, because it is read at the start only. */
+function changedSince(config: Config, configNow: DaemonSetup["configNow"], say: (sentence: string) => void): void {
+  const now = configNow?.();
+  if (now?.ok === false) say(`the configuration can't be read any more (${now.error.message}): the one of the start stays in force until a restart, which would fail`);
+  const changed = now?.ok === true ? changedKeys(config, now.value) : [];
+  if (changed.length > 0) say(`the configuration has changed (${changed.join(", ")}), and is read at the start only: restart ingressd`);
 }
 
 function reopen(audit: Audit, say: (sentence: string) => void): string | null {

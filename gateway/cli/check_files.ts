@@ -6,6 +6,8 @@ import { readTrustedFile } from "../../runtime/host/trusted_file.ts";
 import type { Config } from "../config/read.ts";
 import { readToken } from "../control/http.ts";
 import { readGuardKey } from "../intents/guard_key.ts";
+import { unusableText } from "../kernel/choice.ts";
+import { foundCalls } from "../kernel/self_test.ts";
 import { createKeeper, stateDirectory } from "../reload/keeper.ts";
 import { systemDisk } from "../../runtime/shell/disk.ts";
 import { stateDirectoryFault } from "../../runtime/shell/revision.ts";
@@ -29,6 +31,10 @@ export interface Surroundings {
 type Look = (at: Surroundings) => readonly Finding[];
 
 const LOOKS: readonly Look[] = [
+  ({ config: { forwarder } }) => {
+    const calls = forwarder === "kernel" ? foundCalls() : null;
+    return calls === null || calls.ok ? [] : [{ key: "forwarder", reason: unusableText(calls.error), warning: false }];
+  },
   ({ config: { policy } }) => {
     const keys = readTrustedKeys(policy.trusted_keys, "policy.trusted_keys");
     return keys.ok ? [] : unusable("policy.trusted_keys", keys.error);

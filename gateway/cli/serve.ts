@@ -48,6 +48,7 @@ export async function serve(words: ConfigWords): Promise<void> {
     controlPath: controlPath(config),
     stateDirectory: stateDirectory(config, process.env),
     config,
+    configNow: () => loadConfig(words),
     clock: systemClock(),
     hostAddresses: interfaceAddresses,
     print: (line) => void markers.write(`${line}\n`),

@@ -23,6 +23,7 @@ function head(status: unknown): string[] {
   const reasons = counted(at(status, "decisions.by_reason")).map(([reason, count]) => `${reason} ${count}`).join(", ");
   const lines: (readonly [string, string])[] = [
     ["process", `pid ${text(at(status, "pid"))}, up ${duration(at(status, "uptime_ms"))}${at(status, "draining") === true ? ", DRAINING" : ""}`],
+    ["forwarder", forwarderText(at(status, "forwarder"))],
     ["TLS engine", engineText(at(status, "tls"))],
     ...(policy === null ? [] : policyLines(policy)),
     ...rows(at(status, "listeners")).map((row) => at(row, "closed_because")).filter((because) => typeof because === "string").map((because) => ["WARNING", text(because)] as const),
@@ -38,6 +39,13 @@ function head(status: unknown): string[] {
   ];
   const width = Math.max(...lines.map(([name]) => name.length));
   return lines.map(([name, words]) => `${name.padEnd(width)}${COLUMN_GAP}${words}`);
+}
+
+function forwarderText(forwarder: unknown): string {
+  const because = at(forwarder, "because");
+  const [backlog, longest] = [at(forwarder, "backlog"), at(forwarder, "somaxconn")];
+  const places = typeof backlog === "number" && typeof longest === "number" ? Math.min(backlog, longest) : backlog;
+  return `${text(at(forwarder, "name"))}${typeof because === "string" ? ` (${text(because)})` : ""}, at most ${text(places)} peers of a port are not yet accepted`;
 }
 
 function engineText(tls: unknown): string {

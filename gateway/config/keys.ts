@@ -39,6 +39,7 @@ const credentialName = {
 export const TOP = {
   on_reload: orElse("recheck", word(["recheck", "keep"], "what happens to established connections that a new policy refuses: `recheck` closes them, `keep` lets them end")),
   on_bad_certificate: orElse("close", word(["close", "refuse"], "how a start treats a certificate or an authority that can't be used: `close` keeps the exposes that need it closed until it is good, `refuse` ends the start")),
+  forwarder: orElse("auto", word(["auto", "kernel", "node"], "what accepts, dials and moves bytes: `kernel` makes the kernel's calls itself (Linux on x86-64, with koffi), `node` uses Node's sockets, `auto` takes `kernel` where it works and else `node`, and says why")),
   state_dir: path("absolute path of the directory that keeps the last good policy and the highest signed revision over restarts; made with mode 0700, one gateway each. Without it the first directory of `STATE_DIRECTORY` (systemd) is taken, else nothing is kept"),
   allowed_backends: orElse([], list(text(1, 256, "a backend"), 0, 1024, "backends that any service may have, in the policy or by a registration, without a check of the owner of the listening socket: `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/app.sock`")),
 } satisfies Keys;

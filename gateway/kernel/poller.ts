@@ -56,7 +56,12 @@ export class Poller {
     this.#setup = setup;
     this.#epoll = setup.calls.epollCreate();
     if (this.#epoll < 0) throw new Error(`no epoll descriptor (error ${-this.#epoll})`);
-    this.#watch = setup.calls.watch(this.#epoll, () => this.#due());
+    try {
+      this.#watch = setup.calls.watch(this.#epoll, () => this.#due());
+    } catch (error) {
+      setup.calls.close(this.#epoll);
+      throw error;
+    }
     this.#watch.unref();
   }
 

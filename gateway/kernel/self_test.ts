@@ -9,33 +9,52 @@ const TESTED: readonly string[] = ["x64"];
 const PATIENCE_MS = 2_000;
 const WORD = Buffer.from("self-test");
 
-/** The calls, or why they can't be used here, as the end of a sentence. */
-export async function usableCalls(arch: string = process.arch): Promise<Result<KernelCalls, string>> {
-  if (!TESTED.includes(arch)) return failed(`it was not tested on the processor ${arch}`);
-  const calls = openCalls();
-  if (calls === null) return failed("koffi is not installed, or this is not Linux");
+/** Why the calls can't be used here. */
+export interface Unusable {
+  /** The end of a sentence. */
+  readonly because: string;
+  /** Installing koffi would help. */
+  readonly isMissing: boolean;
+}
+
+/** Tries them, too. */
+export async function usableCalls(arch: string = process.arch): Promise<Result<KernelCalls, Unusable>> {
+  const found = foundCalls(arch);
+  if (!found.ok) return found;
+  const calls = found.value;
   const opened: number[] = [];
   try {
-    return await tried(calls, opened);
+    const because = await fault(calls, opened);
+    return because === null ? found : failed({ because, isMissing: false });
   } catch (error) {
-    return failed(error instanceof Error ? error.message : String(error));
+    return failed({ because: error instanceof Error ? error.message : String(error), isMissing: false });
   } finally {
     for (const fd of opened) calls.close(fd);
   }
 }
 
-async function tried(calls: KernelCalls, opened: number[]): Promise<Result<KernelCalls, string>> {
+/** Without trying them. */
+export function foundCalls(arch: string = process.arch): Result<KernelCalls, Unusable> {
+  if (process.platform !== "linux") return failed({ because: `it is for Linux, and this is ${process.platform}`, isMissing: false });
+  if (!TESTED.includes(arch)) return failed({ because: `it was not tested on the processor ${arch}`, isMissing: false });
+  const calls = openCalls();
+  return calls === null ? failed({ because: "koffi is not installed", isMissing: true }) : ok(calls);
+}
+
+/** Names what does not work, as the end of a sentence. */
+async function fault(calls: KernelCalls, opened: number[]): Promise<string | null> {
   const [pair, ends, back] = [new Int32Array(2), new Int32Array(2), Buffer.alloc(WORD.length)];
-  const made = [calls.socketpair(SOCK_STREAM, pair), calls.pipe(ends)];
-  const [near = -1, far = -1, reads = -1, writes = -1] = [...pair, ...ends];
-  if (made.some((result) => result < 0)) return failed("a socket pair or a pipe can't be made");
-  opened.push(near, far, reads, writes);
-  if (calls.send(far, WORD, WORD.length, 0) !== WORD.length) return failed("send does not work");
+  if (calls.socketpair(SOCK_STREAM, pair) < 0) return "a socket pair can't be made";
+  opened.push(...pair);
+  if (calls.pipe(ends) < 0) return "a pipe can't be made";
+  opened.push(...ends);
+  const [near = -1, far = -1, reads = -1, writes = -1] = opened;
+  if (calls.send(far, WORD, WORD.length, 0) !== WORD.length) return "send does not work";
   const reported = await firstEvent(calls, near);
-  if (reported !== near) return failed("epoll does not report the socket that can be read");
-  if (calls.splice(near, writes, WORD.length) !== WORD.length || calls.splice(reads, near, WORD.length) !== WORD.length) return failed("splice does not work");
+  if (reported !== near) return "epoll does not report the socket that can be read";
+  if (calls.splice(near, writes, WORD.length) !== WORD.length || calls.splice(reads, near, WORD.length) !== WORD.length) return "splice does not work";
   const got = calls.recv(far, back, back.length, 0);
-  return got === WORD.length && back.equals(WORD) ? ok(calls) : failed("splice does not give back what it was given");
+  return got === WORD.length && back.equals(WORD) ? null : "splice does not give back what it was given";
 }
 
 /** The descriptor of the first event; -1 where none came in time. */

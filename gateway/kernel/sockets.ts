@@ -3,14 +3,13 @@ import { getSystemErrorName } from "node:util";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { ListenFailure, Local } from "../connection/forwarder.ts";
 import type { BackendAddress } from "../forward/backend.ts";
+import { BACKLOG } from "../listen/backlog.ts";
 import {
   AF_INET6, EINPROGRESS, ENODEV, IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, SO_ERROR, SO_KEEPALIVE, SO_LINGER, SO_OOBINLINE, SO_REUSEADDR, SOCK_STREAM,
   SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY, type KernelCalls,
 } from "./calls.ts";
 import { backendAddress, familyOf, internetAddress } from "./sockaddr.ts";
 
-/** Peers that the kernel keeps until they are accepted; net.core.somaxconn may be lower. */
-export const BACKLOG = 4096;
 /** As libuv has them. */
 const KEEPALIVE_INTERVAL_S = 1;
 const KEEPALIVE_PROBES = 10;

@@ -11,9 +11,9 @@ import type { IsReset } from "../forward/reset.ts";
 import type { Permit } from "../../runtime/host/decision.ts";
 import type { FirstFlights } from "../tls/first_flights.ts";
 import { secure, type Securing, type TlsContext, type TlsOutcome } from "../tls/secure.ts";
+import { BACKLOG } from "./backlog.ts";
 import { peerOf } from "./peer.ts";
 
-const BACKLOG = 511;
 const KEEPALIVE_LEAST_MS = 1_000;
 export const MARKS = { allowHalfOpen: true, writableHighWaterMark: MARK_BYTES, readableHighWaterMark: MARK_BYTES };
 

@@ -17,6 +17,7 @@ import type { Markers } from "../audit/markers.ts";
 import type { OpenPort, Ports } from "../listen/ports.ts";
 import type { CoordinatedChanges } from "../reload/coordinated.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
+import type { Chosen } from "../kernel/choice.ts";
 import type { ChosenEngine } from "../kernel/tls_choice.ts";
 import type { Keeper } from "../reload/keeper.ts";
 import type { Reloader } from "../reload/reload.ts";
@@ -65,6 +66,10 @@ export interface Context {
   /** Why a listener of the policy in force stays closed; null where it may be open. */
   readonly closedBecause: (info: ListenerInfo) => string | null;
   readonly hostAddresses: () => readonly HostAddress[];
+  /** Which forwarder serves. */
+  readonly chosen: Chosen;
+  /** To be called at a reload that somebody requested: says which keys of the configuration it does not take over. */
+  readonly configChanged: () => void;
   /** The engine of TLS that ends here. */
   readonly engine: ChosenEngine;
 }

@@ -22,6 +22,7 @@ export function metricsText(context: Context): string {
     family(name, "counter", help, [...map].map(([key, value]) => [{ [label]: key }, value]));
 
   one("ingressd_ready", "gauge", "1 while connections are served: see /readyz", unready(context) === null ? 1 : 0);
+  family("ingressd_forwarder_info", "gauge", "what accepts, dials and moves bytes: the kernel's calls, or Node's sockets", [[{ forwarder: context.chosen.name }, 1]]);
   family("ingressd_tls_engine_info", "gauge", "the engine of TLS that ends here: the calls of OpenSSL, on the kernel's forwarder, or Node's", [[{ engine: context.engine.name }, 1]]);
   one("ingressd_policy_generation", "gauge", "generation of the policy in force", generation);
   if (engine !== null) {

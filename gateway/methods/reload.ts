@@ -5,6 +5,7 @@ import { rpcError, RPC_NOT_RELOADED, type RpcError } from "../control/rpc.ts";
 
 export const reload: Endpoint = async (context) => {
   const report = await context.reloader.reload();
+  context.configChanged();
   return report.ok ? { result: report.value } : notReloaded(context, report.error);
 };
 

@@ -1,4 +1,5 @@
 // `status`: what listens, which policy decides, what was counted, who is refused most.
+import { BACKLOG, longestBacklog } from "../listen/backlog.ts";
 import type { SignatureInfo } from "../../runtime/host/module.ts";
 import type { Keeper } from "../reload/keeper.ts";
 import type { Context, Endpoint } from "./context.ts";
@@ -17,6 +18,7 @@ export const status: Endpoint = async (context) => {
       pid: process.pid,
       uptime_ms: clock.monoMs() - context.startedMs,
       draining: context.draining(),
+      forwarder: { name: context.chosen.name, because: context.chosen.because, backlog: BACKLOG, somaxconn: longestBacklog() },
       tls: { engine: context.engine.name, because: context.engine.because },
       policy: engine === null ? null : {
         generation: inForce.generation,

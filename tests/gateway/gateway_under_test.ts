@@ -110,7 +110,7 @@ export interface UnderSetup {
   readonly participants?: readonly Participant[];
   /** The wall clock, where it is to move apart from the monotonic one. */
   readonly wall?: () => number;
-  /** The environment's TEST_FORWARDER, or Node's, where it is not given. */
+  /** Else the environment's TEST_FORWARDER, or what the gateway takes by itself. */
   readonly forwarder?: ForwarderName;
   /** Else the environment's TEST_TLS_ENGINE, or what the gateway takes by itself. */
   readonly engine?: EngineName | undefined;
@@ -121,7 +121,8 @@ export interface UnderSetup {
 }
 
 export type ForwarderName = "kernel" | "node";
-const givenForwarder: ForwarderName = process.env["TEST_FORWARDER"] === "kernel" ? "kernel" : "node";
+/** Of the environment, for every gateway that a test starts without naming its forwarder. */
+export const GIVEN_FORWARDER = process.env["TEST_FORWARDER"];
 
 export type EngineName = "openssl" | "node";
 /** Of the environment, for every gateway that a test starts without naming its engine of TLS. */
@@ -129,19 +130,11 @@ export const GIVEN_ENGINE = process.env["TEST_TLS_ENGINE"];
 
 /** Puts the key before the first table, unless the text has it. */
 export function withEngine(config: string, engine: string | undefined): string {
-  return engine === undefined || /^tls\.engine = /m.test(config) ? config : `tls.engine = "${engine}"\n${config}`;
+  return engine === undefined || /^tls\.engine = |^forwarder = "node"/m.test(config) ? config : `tls.engine = "${engine}"\n${config}`;
 }
 
 /** Those that this machine has. */
 export const FORWARDERS: readonly ForwarderName[] = (await usableCalls()).ok ? ["kernel", "node"] : ["node"];
-
-async function callsFor({ forwarder = givenForwarder, calls: given }: UnderSetup): Promise<{ readonly calls?: KernelCalls }> {
-  if (given !== undefined) return { calls: given };
-  if (forwarder === "node") return {};
-  const calls = await usableCalls();
-  if (!calls.ok) throw new Error(`the kernel's calls can't be used: ${calls.error}`);
-  return { calls: calls.value };
-}
 
 /** Closed to others, and gone when the test's process ends. */
 export function temporaryFolder(): string {
@@ -157,7 +150,7 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
   const auditPath = join(folder, "audit.jsonl");
   const controlPath = join(folder, "run", "control.sock");
   const clock = manualClock(setup.wall ?? null);
-  const text = withEngine(setup.config ?? "", setup.engine ?? (setup.forwarder === "node" ? undefined : GIVEN_ENGINE));
+  const text = withEngine(withForwarder(setup.config ?? "", setup.forwarder ?? GIVEN_FORWARDER), setup.engine ?? (setup.forwarder === "node" ? undefined : GIVEN_ENGINE));
   const parsed = parseConfig(text.includes("[audit]") ? text : `${text}\n[audit]\nfile = "${auditPath}"\n`, "test.toml");
   if (!parsed.ok) throw new Error(parsed.error.message);
   const config = parsed.value;
@@ -176,7 +169,7 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
     hostAddresses: setup.hostAddresses ?? interfaceAddresses,
     print: (line) => markers.push(line),
     say: (sentence) => said.push(sentence),
-    ...await callsFor(setup),
+    ...(setup.calls !== undefined && { calls: setup.calls }),
     ...(setup.openssl !== undefined && { openssl: setup.openssl }),
   });
   if (!started.ok) {
@@ -199,6 +192,11 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
   };
   atEnd(() => under.stop());
   return under;
+}
+
+/** Puts the key before the first table, unless the text has it. */
+export function withForwarder(config: string, forwarder: string | undefined): string {
+  return forwarder === undefined || /^forwarder = /m.test(config) ? config : `forwarder = "${forwarder}"\n${config}`;
 }
 
 function readRecord(line: string): Record {

@@ -5,7 +5,7 @@ import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { program } from "../ready.ts";
 import { atEnd } from "../suite.ts";
-import { moduleOf } from "./gateway_under_test.ts";
+import { GIVEN_ENGINE, GIVEN_FORWARDER, moduleOf, withEngine, withForwarder } from "./gateway_under_test.ts";
 
 const INGRESSD = program("gateway/ingressd.mjs");
 
@@ -34,7 +34,7 @@ export interface LaunchOptions {
 }
 
 export function launch(folder: string, config: string, options: LaunchOptions = {}): Running {
-  writeFileSync(join(folder, "config.toml"), `${config}\n[audit]\nfile = "${join(folder, "audit.jsonl")}"\n`, { mode: 0o644 });
+  writeFileSync(join(folder, "config.toml"), `${withEngine(withForwarder(config, GIVEN_FORWARDER), GIVEN_ENGINE)}\n[audit]\nfile = "${join(folder, "audit.jsonl")}"\n`, { mode: 0o644 });
   const control = join(folder, "run", "control.sock");
   const [command = process.execPath, ...argv] = [
     ...(options.through ?? []), process.execPath, ...(options.node ?? []),
@@ -72,6 +72,24 @@ export function launch(folder: string, config: string, options: LaunchOptions = 
       return { code: done.status, out: done.stdout, err: done.stderr };
     },
   };
+}
+
+/** Node's options with which koffi is not found. */
+export function hidingKoffi(folder: string): readonly string[] {
+  const hide = join(folder, "hide.cjs");
+  writeFileSync(hide, `const { Module } = require("node:module");
+const resolve = Module._resolveFilename;
+Module._resolveFilename = function (name, ...rest) {
+  if (name === "koffi") throw Object.assign(new Error("Cannot find module 'koffi'"), { code: "MODULE_NOT_FOUND" });
+  return resolve.call(this, name, ...rest);
+};
+`);
+  return ["--require", hide];
+}
+
+/** Of what there is without koffi, Node's forwarder is a part. */
+export function withoutKoffi(folder: string, config: string): Running {
+  return launch(folder, withForwarder(config, "auto"), { node: hidingKoffi(folder) });
 }
 
 /** Whether another user can start ingressd: not where Node or the project lies in a folder closed to them. */

@@ -8,14 +8,16 @@ import { EXIT_DELEGATE, EXIT_REJECTED, EXIT_UNSUPPORTED, isFailure } from "../..
 import { connectionCap } from "../../gateway/descriptors.ts";
 import { defaultConfig } from "../../gateway/config/read.ts";
 import { CONNECTING, OPEN } from "../../gateway/connection/states.ts";
-import { nodeForwarder } from "../../gateway/listen/node_forwarder.ts";
+import { openCalls } from "../../gateway/kernel/calls.ts";
+import { kernelForwarder } from "../../gateway/kernel/kernel_forwarder.ts";
+import { nodeForwarder, type ForwarderSetup } from "../../gateway/listen/node_forwarder.ts";
 import { isListenFailure } from "../../gateway/connection/forwarder.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Denial } from "../../runtime/host/decision.ts";
 import { ConnectionTable } from "../../gateway/connection/table.ts";
 import { CODE_INTERNAL, CODE_NO_MATCH } from "../../runtime/abi/verdicts.ts";
 import { fromV4, type Address } from "../../runtime/net/address.ts";
-import { backend, eventually, freePort, listening, manualClock, probe, running, start, visit } from "./gateway_under_test.ts";
+import { FORWARDERS, backend, eventually, freePort, listening, manualClock, probe, running, start, visit, type ForwarderName } from "./gateway_under_test.ts";
 
 const test = suite("ports");
 
@@ -49,12 +51,16 @@ test("caps.ports admits N sockets and refuses N + 1", async () => {
 });
 
 test("a denial makes no upstream socket and no admitted connection", async () => {
+  for (const name of FORWARDERS) await noUpstreamOf(name);
+});
+
+async function noUpstreamOf(name: ForwarderName): Promise<void> {
   const calls: string[] = [];
   const nobody = (what: string) => (): Denial => {
     calls.push(what);
     return denial(CODE_INTERNAL);
   };
-  const forwarder = nodeForwarder({
+  const setup: ForwarderSetup = {
     table: new ConnectionTable(),
     clock: manualClock(), isReset: null, timers: { keepalive_ms: 0, hello_ms: 10_000, backend_connect_ms: 1000, idle_ms: 0, lifetime_ms: 0 },
     decider: {
@@ -62,15 +68,17 @@ test("a denial makes no upstream socket and no admitted connection", async () =>
       named: nobody("named"), secured: nobody("secured"), connected: nobody("connected"), notOwned: nobody("not owned"),
       secondHello: nobody("second hello"), fault: nobody("fault"), closed: (_row, end) => calls.push(`closed ${end}`),
     },
-  });
+  };
+  const made = name === "kernel" ? openCalls() : null;
+  const forwarder = made === null ? nodeForwarder(setup) : kernelForwarder({ ...setup, calls: made });
   const port = await freePort();
   const socket = await forwarder.open({ host: "127.0.0.1", port }, false);
   assert.ok(!isListenFailure(socket));
   assert.is(await probe(port), "deny");
   assert.is(forwarder.live, 0);
-  assert.equal(calls, ["closed null"]);
+  assert.equal(calls, ["closed null"], name);
   if (!isListenFailure(socket)) socket.close();
-});
+}
 
 test("the cap of connections under way to a backend admits N and refuses N + 1, and they time out", async () => {
   // A stopped process accepts nobody: the kernel takes the first few for it, later connects

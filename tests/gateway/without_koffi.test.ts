@@ -1,26 +1,13 @@
 // The shipped ingressd where koffi is not installed: what needs it is refused with a sentence, and
 // the rest works.
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { openConnection } from "../../gateway/client/connection.mjs";
 import { backend, freePort, moduleOf, probe, temporaryFolder } from "./gateway_under_test.ts";
-import { launch, place, type Running } from "./ingressd_process.ts";
+import { place, withoutKoffi } from "./ingressd_process.ts";
 
 const test = suite("without koffi");
-
-function withoutKoffi(folder: string, config: string): Running {
-  const hide = join(folder, "hide.cjs");
-  writeFileSync(hide, `const { Module } = require("node:module");
-const resolve = Module._resolveFilename;
-Module._resolveFilename = function (name, ...rest) {
-  if (name === "koffi") throw Object.assign(new Error("Cannot find module 'koffi'"), { code: "MODULE_NOT_FOUND" });
-  return resolve.call(this, name, ...rest);
-};
-`);
-  return launch(folder, config, { node: ["--require", hide] });
-}
 
 test("a shared registration socket ends the start with exit 4 and the remedy; no port was open", async () => {
   const folder = temporaryFolder();

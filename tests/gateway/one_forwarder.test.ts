@@ -1,0 +1,28 @@
+// The tests that only one forwarder can pass, each with its reason. Every other test of the gateway passes on both:
+// TEST_FORWARDER=kernel and TEST_FORWARDER=node.
+import { readFileSync } from "node:fs";
+import { suite } from "../suite.ts";
+import * as assert from "uvu/assert";
+import { sources } from "../house/sources.ts";
+
+const test = suite("one forwarder");
+
+const MOST = 10;
+
+/** Test files that run on this forwarder whatever TEST_FORWARDER says. */
+const ONE_FORWARDER: readonly (readonly [path: string, forwarder: "kernel" | "node", because: string])[] = [
+  ["tests/gateway/kernel_poller.test.ts", "kernel", "epoll by the poller itself"],
+  ["tests/gateway/kernel_sockaddr.test.ts", "kernel", "the bytes of the kernel's addresses"],
+  ["tests/gateway/kernel_transport.test.ts", "kernel", "splice and its urgent marks, and calls that a test makes fail: libuv makes Node's"],
+  ["tests/gateway/without_koffi.test.ts", "node", "the kernel's calls need koffi"],
+];
+
+test("the list has every test that makes the kernel's calls or starts without koffi, and at most ten", () => {
+  const found = sources(".test.ts").filter(({ path }) => path.startsWith("tests/") && !path.endsWith("one_forwarder.test.ts"))
+    .filter(({ text }) => /\b(withoutKoffi|usableCalls|openCalls)\(|forwarder: "(kernel|node)"/.test(text) && !/ of FORWARDERS\b/.test(text)).map(({ path }) => path);
+  assert.equal(found.sort(), ONE_FORWARDER.map(([path]) => path).sort());
+  assert.ok(ONE_FORWARDER.length <= MOST);
+  for (const [path, , because] of ONE_FORWARDER) assert.ok(readFileSync(path, "utf8").length > 0 && because !== "", path);
+});
+
+test.run();
