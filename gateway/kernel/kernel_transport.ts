@@ -184,8 +184,12 @@ export class KernelTransport implements Transport, PumpOwner {
       const failed = this.#tls.begin(row, fd, context.native, said);
       this.#modes[row] = SECURES;
       this.#later(row, () => {
-        if (failed === null) this.#handshake(row);
-        else this.#events.handshaken(row, failed);
+        try {
+          if (failed === null) this.#handshake(row);
+          else this.#events.handshaken(row, failed);
+        } catch (error) {
+          this.#fault(fd, error);
+        }
       });
       return;
     }

@@ -41,12 +41,14 @@ export class TlsSession {
     const handle = context.newSession();
     if (handle === 0) return null;
     const session = new TlsSession(context, handle, chooseProtocol(protocols, offered));
-    if (calls.SSL_set_fd(handle, fd) !== 1) {
-      session.free();
-      return null;
+    let isReady = false;
+    try {
+      isReady = calls.SSL_set_fd(handle, fd) === 1;
+      if (isReady) calls.SSL_set_accept_state(handle);
+    } finally {
+      if (!isReady) session.free();
     }
-    calls.SSL_set_accept_state(handle);
-    return session;
+    return isReady ? session : null;
   }
 
   /** 0 once it is freed. */
