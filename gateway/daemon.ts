@@ -106,8 +106,14 @@ class Running implements Daemon {
     if (this.#setup.config.policy.watch) this.#watchFiles();
     const loaded = await this.#loadFirst(ending);
     if (!loaded.ok) return loaded;
-    const { clock, config: { timers } } = this.#setup;
-    this.#timers.push(clock.every(SWEEP_MS, () => this.#sweep()), clock.every(timers.interface_poll_ms, () => this.#poll()));
+    const {
+      clock,
+      config: { timers },
+    } = this.#setup;
+    this.#timers.push(
+      clock.every(SWEEP_MS, () => this.#sweep()),
+      clock.every(timers.interface_poll_ms, () => this.#poll()),
+    );
     this.#parts.context.markers.ready();
     return ok(null);
   }
@@ -139,8 +145,9 @@ class Running implements Daemon {
     this.reopen();
     const result = await this.reload();
     this.#parts.context.configChanged();
-    this.#setup.say(result.ok ? reportSentence(result.value)
-      : `reload refused, generation ${this.#parts.context.inForce.generation} stays in force: ${result.error.message}`);
+    this.#setup.say(
+      result.ok ? reportSentence(result.value) : `reload refused, generation ${this.#parts.context.inForce.generation} stays in force: ${result.error.message}`,
+    );
   }
 
   async status(): Promise<unknown> {
@@ -171,7 +178,13 @@ class Running implements Daemon {
 
   /** Closes everything that it has opened, at once. */
   close(): void {
-    const { context: { ports }, own, descriptors, audit, credentials } = this.#parts;
+    const {
+      context: { ports },
+      own,
+      descriptors,
+      audit,
+      credentials,
+    } = this.#parts;
     for (const cancel of this.#timers.splice(0)) cancel();
     for (const open of ports.all()) ports.close(open);
     own.control?.close();
@@ -183,9 +196,25 @@ class Running implements Daemon {
 
   async #openOwnSockets(): Promise<Result<null, Failure>> {
     const { context, own, peers } = this.#parts;
-    const { config, clock, counters, refusals, inForce, leases, changes, ownership: { sockets } } = context;
+    const {
+      config,
+      clock,
+      counters,
+      refusals,
+      inForce,
+      leases,
+      changes,
+      ownership: { sockets },
+    } = context;
     const control = await openOwnSockets({
-      config, controlPath: this.controlPath, credentials: peers, clock, counters, refusals, inForce, method: methodsOf(context),
+      config,
+      controlPath: this.controlPath,
+      credentials: peers,
+      clock,
+      counters,
+      refusals,
+      inForce,
+      method: methodsOf(context),
       isOwner: (client) => leases.ownedBy(client).length > 0 || changes.isOwner(client),
       gone: (client) => {
         void changes.ownerGone(client).catch((error: unknown) => this.#setup.say(`a change could not be aborted: ${String(error)}`));
@@ -205,7 +234,10 @@ class Running implements Daemon {
 
   #watchFiles(): void {
     const { policyPath, clock, say } = this.#setup;
-    const { context: { reloader }, credentials } = this.#parts;
+    const {
+      context: { reloader },
+      credentials,
+    } = this.#parts;
     const changed = (): void => void reloader.changed().catch((error: unknown) => say(`the reload failed: ${String(error)}`));
     const renewed = (): void => void this.renew().catch((error: unknown) => say(`the certificates could not be renewed: ${String(error)}`));
     this.#timers.push(watchFile({ path: policyPath, clock, say, changed }));
@@ -215,7 +247,10 @@ class Running implements Daemon {
   /** The policy's file, or the last good policy where that is refused. */
   async #loadFirst(ending: AbortSignal): Promise<Result<null, Failure>> {
     const { policyPath, say } = this.#setup;
-    const { context: { reloader, recorder, inForce, chosen, engine }, readsResets } = this.#parts;
+    const {
+      context: { reloader, recorder, inForce, chosen, engine },
+      readsResets,
+    } = this.#parts;
     const fromFile = await reloader.reload();
     const first = fromFile.ok ? fromFile : await reloader.fallBack(fromFile.error);
     if (ending.aborted) return failed(failure(EXIT_OK, "ended by a signal before it was ready"));
@@ -254,12 +289,17 @@ class Running implements Daemon {
     const { context } = this.#parts;
     void this.reconcile().catch((error: unknown) => say(`the ports could not be looked at: ${String(error)}`));
     // Also without a watcher, and where it is time alone that makes a certificate good.
-    if (closedExposes(context).length > 0) void this.#renewFiles("missing").catch((error: unknown) => say(`the certificates could not be renewed: ${String(error)}`));
+    if (closedExposes(context).length > 0)
+      void this.#renewFiles("missing").catch((error: unknown) => say(`the certificates could not be renewed: ${String(error)}`));
   }
 
   /** A certificate's files may have changed: shown from the next handshake on. Exposes that were closed without them open. */
   #renewFiles(which: Which): Promise<readonly string[]> {
-    const { context: { turns }, credentials, reconciler } = this.#parts;
+    const {
+      context: { turns },
+      credentials,
+      reconciler,
+    } = this.#parts;
     return turns(async () => {
       const changed = credentials.renew(which);
       if (changed.length > 0) this.#setup.say(`certificates and authorities renewed: ${changed.join(" ")}`);

@@ -119,10 +119,19 @@ export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSigna
   const own: OwnSockets = { control: null, http: null };
   const descriptors = watchDescriptors(counters, say);
   const inForce = policyInForce({
-    path: setup.policyPath, maxBytes: config.policy.max_bytes, checkMs: config.timers.policy_check_ms,
-    trustedKeys: config.policy.trusted_keys, keysOption: "policy.trusted_keys", revisions: keeper, follows: "file", ending,
+    path: setup.policyPath,
+    maxBytes: config.policy.max_bytes,
+    checkMs: config.timers.policy_check_ms,
+    trustedKeys: config.policy.trusted_keys,
+    keysOption: "policy.trusted_keys",
+    revisions: keeper,
+    follows: "file",
+    ending,
   });
-  const ports = new Ports(() => own.control?.paths ?? [], () => own.http?.port ?? null);
+  const ports = new Ports(
+    () => own.control?.paths ?? [],
+    () => own.http?.port ?? null,
+  );
   const leases = new Leases();
   const peers = peerCredentials();
   const ownership: OwnershipSetup = { credentials: peers, sockets: openSockDiag(), listening: oncePerTurn(listeningSockets) };
@@ -135,7 +144,13 @@ export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSigna
   const table = new ConnectionTable();
   const admitter = createAdmitter({
     contextOf: (info) => credentials.contextOf(info),
-    inForce, ports, recorder, counters, topDenied, clock, table,
+    inForce,
+    ports,
+    recorder,
+    counters,
+    topDenied,
+    clock,
+    table,
     caps: { connections: cap, backend_connecting: config.caps.backend_connecting },
     lackedDescriptor: () => descriptors.lacked(),
   });
@@ -144,30 +159,86 @@ export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSigna
   const forwarder: Forwarder = chosen.calls === null ? nodeForwarder(forwarding) : kernelForwarder({ ...forwarding, calls: chosen.calls });
   const opener = createOpener({ ports, forwarder, recorder, maxPorts: config.caps.ports });
   const opening: OpeningsSetup = {
-    ports, leases, backends, opener, markers, hostAddresses, maxPorts: config.caps.ports, say, ending,
+    ports,
+    leases,
+    backends,
+    opener,
+    markers,
+    hostAddresses,
+    maxPorts: config.caps.ports,
+    say,
+    ending,
     closedBecause: (info) => credentials.closedBecause(info),
   };
   const swapping: SwapSetup = {
-    ...opening, inForce, openings: new Openings(opening), forwarder, recorder, clock, seed: randomBytes(16),
-    onReload: config.on_reload, ruleHits: counters.ruleHits,
+    ...opening,
+    inForce,
+    openings: new Openings(opening),
+    forwarder,
+    recorder,
+    clock,
+    seed: randomBytes(16),
+    onReload: config.on_reload,
+    ruleHits: counters.ruleHits,
   };
   const swap = new Swap(swapping);
   const reloader = new Reloader({
-    inForce, keeper, swap, ports, counters, turns, clock, say, ending,
-    participants: [credentials.participant, ...setup.participants ?? []],
+    inForce,
+    keeper,
+    swap,
+    ports,
+    counters,
+    turns,
+    clock,
+    say,
+    ending,
+    participants: [credentials.participant, ...(setup.participants ?? [])],
   });
   const context: Context = {
-    config, allowedBackends: allowed, inForce, ports, leases, backends, forwarder, recorder,
-    refusals: createRefusals(recorder, counters, clock), counters, topDenied, ownership, reloader,
+    config,
+    allowedBackends: allowed,
+    inForce,
+    ports,
+    leases,
+    backends,
+    forwarder,
+    recorder,
+    refusals: createRefusals(recorder, counters, clock),
+    counters,
+    topDenied,
+    ownership,
+    reloader,
     changes: new CoordinatedChanges({ reloader, clock, counts: counters.changes, say }),
-    isPrepared: (open) => swap.isPaused(open), withoutAddress: () => swapping.openings.absent(inForce.engine),
-    keeper, clock, turns, startedMs: clock.monoMs(), withdrawn: watchWithdrawn({ leases, ports, clock, say }), guardKey, connectionCap: cap, draining,
-    opener, markers, reopen: () => reopen(audit, say), certificates: () => credentials.ends(),
-    closedBecause: (info) => credentials.closedNow(info), hostAddresses, chosen, engine: engine.value,
+    isPrepared: (open) => swap.isPaused(open),
+    withoutAddress: () => swapping.openings.absent(inForce.engine),
+    keeper,
+    clock,
+    turns,
+    startedMs: clock.monoMs(),
+    withdrawn: watchWithdrawn({ leases, ports, clock, say }),
+    guardKey,
+    connectionCap: cap,
+    draining,
+    opener,
+    markers,
+    reopen: () => reopen(audit, say),
+    certificates: () => credentials.ends(),
+    closedBecause: (info) => credentials.closedNow(info),
+    hostAddresses,
+    chosen,
+    engine: engine.value,
     configChanged: () => changedSince(config, setup.configNow, say),
   };
   return ok({
-    context, own, audit, admitter, credentials, descriptors, reconciler: new Reconciler(swapping), peers, readsResets: isReset !== null,
+    context,
+    own,
+    audit,
+    admitter,
+    credentials,
+    descriptors,
+    reconciler: new Reconciler(swapping),
+    peers,
+    readsResets: isReset !== null,
     passEnds: createEnds({ inForce, forwarder, recorder, ports, clock, onReload: config.on_reload }),
   });
 }
@@ -182,9 +253,14 @@ function readGiven({ stateDirectory, config, disk = systemDisk, say }: DaemonSet
 }
 
 /** INVARIANT: where keys are trusted there is a mark, else an older policy could come back by itself. */
-function openKeeper({ stateDirectory, config, disk }: Pick<DaemonSetup, "stateDirectory" | "config"> & Required<Pick<DaemonSetup, "disk">>): Result<Keeper | null, Failure> {
+function openKeeper({
+  stateDirectory,
+  config,
+  disk,
+}: Pick<DaemonSetup, "stateDirectory" | "config"> & Required<Pick<DaemonSetup, "disk">>): Result<Keeper | null, Failure> {
   if (stateDirectory === null) {
-    return config.policy.trusted_keys === undefined ? ok(null)
+    return config.policy.trusted_keys === undefined ?
+        ok(null)
       : failed(failure(EXIT_REJECTED, "`policy.trusted_keys` needs a directory that keeps the highest revision over restarts: name one with state_dir"));
   }
   const refused = prepareStateDirectory(stateDirectory, "ingressd", "state_dir");
@@ -193,17 +269,21 @@ function openKeeper({ stateDirectory, config, disk }: Pick<DaemonSetup, "stateDi
 
 function makeBackends({ config }: DaemonSetup, ports: Ports, ownership: OwnershipSetup, allowed: ReadonlySet<string>): Backends {
   const { credentials } = ownership;
-  return new Backends(notOwnSocket(process.pid, credentials, (address) => ports.isOwn(address)), (service, address) => {
-    const uid = config.services[service]?.uid;
-    if (uid === undefined || allowed.has(address.key)) return null;
-    return address.kind === "unix" && credentials === null ? fileBelongsTo([uid, ROOT]) : belongsTo([uid, ROOT], ownership);
-  });
+  return new Backends(
+    notOwnSocket(process.pid, credentials, (address) => ports.isOwn(address)),
+    (service, address) => {
+      const uid = config.services[service]?.uid;
+      if (uid === undefined || allowed.has(address.key)) return null;
+      return address.kind === "unix" && credentials === null ? fileBelongsTo([uid, ROOT]) : belongsTo([uid, ROOT], ownership);
+    },
+  );
 }
 
 /** Says which keys of the configuration have another value by now, because it is read at the start only. */
 function changedSince(config: Config, configNow: DaemonSetup["configNow"], say: (sentence: string) => void): void {
   const now = configNow?.();
-  if (now?.ok === false) say(`the configuration can't be read any more (${now.error.message}): the one of the start stays in force until a restart, which would fail`);
+  if (now?.ok === false)
+    say(`the configuration can't be read any more (${now.error.message}): the one of the start stays in force until a restart, which would fail`);
   const changed = now?.ok === true ? changedKeys(config, now.value) : [];
   if (changed.length > 0) say(`the configuration has changed (${changed.join(", ")}), and is read at the start only: restart ingressd`);
 }

@@ -119,7 +119,13 @@ function decide(desk: Desk, socket: number, rows: readonly number[]): readonly A
   const { engine } = inForce;
   const shut = closedFor(open, engine, ports, desk.draining);
   setClock(desk);
-  const verdicts = decideAtAccept(engine, info, shut, roomFor(desk, open), rows.map((row) => ({ source: table.sourceOf(row), zone: table.zone[row] ?? 0 })));
+  const verdicts = decideAtAccept(
+    engine,
+    info,
+    shut,
+    roomFor(desk, open),
+    rows.map((row) => ({ source: table.sourceOf(row), zone: table.zone[row] ?? 0 })),
+  );
   const due: number[] = [];
   const entries: Entry[] = [];
   const answers = rows.map((row, i): Answer => {
@@ -136,7 +142,7 @@ function decide(desk: Desk, socket: number, rows: readonly number[]): readonly A
     return answer;
   });
   const recorded = recorder.record(entries, engine?.info ?? null);
-  due.forEach((i, at) => answers[i] = recorded[at] ?? denial(CODE_INTERNAL));
+  due.forEach((i, at) => (answers[i] = recorded[at] ?? denial(CODE_INTERNAL)));
   return rows.map((row, i) => settled(desk, row, open, answers[i] ?? denial(CODE_INTERNAL)));
 }
 
@@ -198,8 +204,12 @@ function verdictOf<A>(desk: Desk, row: number, evaluate: (facts: Facts, shut: Re
     const open = portOf(desk, row);
     setClock(desk);
     const facts: Facts = {
-      engine: inForce.engine, info: open?.serves.info, countedBy: table.listener[row] ?? -1,
-      source: table.sourceOf(row), name: table.name[row] ?? null, nameFault: table.nameFault[row] ?? null,
+      engine: inForce.engine,
+      info: open?.serves.info,
+      countedBy: table.listener[row] ?? -1,
+      source: table.sourceOf(row),
+      name: table.name[row] ?? null,
+      nameFault: table.nameFault[row] ?? null,
     };
     const { answer, charged } = evaluate(facts, closedFor(open, inForce.engine, ports, desk.draining), roomFor(desk, open));
     charge(account, row, charged);

@@ -18,10 +18,21 @@ export async function serve(words: ConfigWords): Promise<void> {
   const config = loaded.value;
   // Sockets that were passed would stay open and unserved, and a user might believe that they are guarded.
   if (process.env["LISTEN_PID"] === String(process.pid)) {
-    return end(failure(EXIT_UNSUPPORTED, "this release takes no passed sockets (LISTEN_FDS): start it without the systemd socket unit; it opens the ports that the policy exposes"));
+    return end(
+      failure(
+        EXIT_UNSUPPORTED,
+        "this release takes no passed sockets (LISTEN_FDS): start it without the systemd socket unit; it opens the ports that the policy exposes",
+      ),
+    );
   }
   const { file } = config.policy;
-  if (file === undefined) return end(failure(EXIT_USAGE, "`--policy P.wasm` is missing (or policy.file in the configuration): without a policy nothing may be opened; ingressd --help shows the command line"));
+  if (file === undefined)
+    return end(
+      failure(
+        EXIT_USAGE,
+        "`--policy P.wasm` is missing (or policy.file in the configuration): without a policy nothing may be opened; ingressd --help shows the command line",
+      ),
+    );
   let daemon: Daemon | null = null;
   let stops = 0;
   const starting = new AbortController();
@@ -61,6 +72,6 @@ export async function serve(words: ConfigWords): Promise<void> {
 
 /** INVARIANT: after a failure that nobody foresaw nothing is served any more. */
 function fatal(error: unknown): void {
-  say(`it failed inside and stops: ${error instanceof Error ? error.stack ?? error.message : String(error)}`);
+  say(`it failed inside and stops: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   process.exit(EXIT_INTERNAL);
 }

@@ -24,7 +24,7 @@ export function clientBytes(s: Stage, row: number, chunk: Uint8Array): number {
   const reading = s.table.reading[row];
   const read = reading?.take(chunk) ?? null;
   answered(s, row, read);
-  return read === null ? reading?.bytesDue() ?? 0 : 0;
+  return read === null ? (reading?.bytesDue() ?? 0) : 0;
 }
 
 export function clientEnded(s: Stage, row: number): void {

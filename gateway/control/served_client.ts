@@ -72,7 +72,10 @@ class Serving implements ServedClient {
     this.#socket = socket;
     this.#setup = setup;
     this.#client = {
-      number, caller, challenge: randomBytes(CHALLENGE_BYTES).toString("hex"), alive: () => !socket.destroyed,
+      number,
+      caller,
+      challenge: randomBytes(CHALLENGE_BYTES).toString("hex"),
+      alive: () => !socket.destroyed,
       notify: (method, params) => {
         if (!socket.destroyed) socket.write(`${JSON.stringify({ jsonrpc: "2.0", method, params })}\n`);
       },
@@ -131,7 +134,11 @@ class Serving implements ServedClient {
     this.#sinceMs = clock.monoMs();
     this.#rearm();
     if (frame.text === "") desk.add(this.#work);
-    else void this.#answerFrame(frame.text).then(() => this.#next(), () => this.#socket.destroy());
+    else
+      void this.#answerFrame(frame.text).then(
+        () => this.#next(),
+        () => this.#socket.destroy(),
+      );
     return frame.bytes;
   }
 

@@ -25,12 +25,16 @@ export interface Caller {
   readonly uid: number | null;
 }
 
-export function identify(
-  socket: Socket, at: SocketOf, services: Config["services"], credentials: ReadCredentials | null,
-): Caller {
+export function identify(socket: Socket, at: SocketOf, services: Config["services"], credentials: ReadCredentials | null): Caller {
   const operator = at.kind === "control";
   const nobody = (because: string): Caller => ({ peer: operator ? "operator" : "strangers", operator, service: null, noServiceBecause: because, uid: null });
-  const known = (service: string, uid: number | null): Caller => ({ peer: operator ? "operator" : `service ${service}`, operator, service, noServiceBecause: "", uid });
+  const known = (service: string, uid: number | null): Caller => ({
+    peer: operator ? "operator" : `service ${service}`,
+    operator,
+    service,
+    noServiceBecause: "",
+    uid,
+  });
   const peer = credentials?.(socket) ?? null;
   if (at.kind === "service") {
     const entry = services[at.service];

@@ -13,7 +13,8 @@ export interface Chosen {
 }
 
 export async function chooseForwarder(
-  wanted: "auto" | "kernel" | "node", tried: () => Promise<Result<KernelCalls, Unusable>> = usableCalls,
+  wanted: "auto" | "kernel" | "node",
+  tried: () => Promise<Result<KernelCalls, Unusable>> = usableCalls,
 ): Promise<Result<Chosen, Failure>> {
   if (wanted === "node") return ok({ name: "node", calls: null, because: null });
   const calls = await tried();

@@ -13,7 +13,10 @@ export interface KernelForwarderSetup extends ForwarderSetup {
 export function kernelForwarder({ table, decider, clock, isReset, timers, calls }: KernelForwarderSetup): Forwarder {
   const made: KernelTransport[] = [];
   return createConnections({
-    table, decider, clock, timers,
+    table,
+    decider,
+    clock,
+    timers,
     afterTurn: (flush) => made[0]?.after(flush),
     transport: (events) => {
       const transport = new KernelTransport({ calls, events, isReset, keepAliveMs: timers.keepalive_ms, monoMs: clock.monoMs });

@@ -81,7 +81,9 @@ export class KernelTransport implements Transport, PumpOwner {
     this.#pump = new Pump(calls, this.#poller, this);
     this.#tls = new TlsConnections(calls, monoMs);
     this.#listeners = new Listeners({
-      calls, poller: this.#poller, keepAliveMs,
+      calls,
+      poller: this.#poller,
+      keepAliveMs,
       accepted: (listening, fd, peer) => this.#accepted(listening, fd, peer),
       served: () => this.#serveWanting(),
     });
@@ -294,7 +296,13 @@ export class KernelTransport implements Transport, PumpOwner {
         fromClient: (bytes) => this.#events.fromClient(row, bytes),
         fromBackend: (bytes) => this.#events.fromBackend(row, bytes),
         again: () => this.#poller.again(client),
-        finished: (broken) => this.finished(client, broken === null ? NONE : broken === "client" ? client : upstream),
+        finished: (broken) =>
+          this.finished(
+            client,
+            broken === null ? NONE
+            : broken === "client" ? client
+            : upstream,
+          ),
       });
       this.#poller.again(client);
       return;
@@ -380,7 +388,10 @@ export class KernelTransport implements Transport, PumpOwner {
 
   finished(source: number, broken: number): void {
     const row = this.#rows[source] ?? NO_ROW;
-    const side = broken === NONE ? null : this.isClient(broken) ? "client" : "backend";
+    const side =
+      broken === NONE ? null
+      : this.isClient(broken) ? "client"
+      : "backend";
     this.#forget(this.#clients, row, side !== null);
     this.#forget(this.#upstreams, row, side !== null);
     this.#modes[row] = 0;

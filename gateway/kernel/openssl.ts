@@ -173,7 +173,18 @@ function silent(libc: Libc, prototype: string): (...args: readonly unknown[]) =>
   return (...args) => void native(...args);
 }
 
-function errorsOf(libc: Libc): Pick<OpensslCalls, "OpenSSL_version" | "OPENSSL_version_major" | "OPENSSL_version_minor" | "ERR_clear_error" | "ERR_peek_error" | "ERR_reason_error_string" | "X509_verify_cert_error_string"> {
+function errorsOf(
+  libc: Libc,
+): Pick<
+  OpensslCalls,
+  | "OpenSSL_version"
+  | "OPENSSL_version_major"
+  | "OPENSSL_version_minor"
+  | "ERR_clear_error"
+  | "ERR_peek_error"
+  | "ERR_reason_error_string"
+  | "X509_verify_cert_error_string"
+> {
   const version = libc.func("const char *OpenSSL_version(int)");
   const clear = libc.func("void ERR_clear_error()");
   const reason = libc.func("const char *ERR_reason_error_string(unsigned long)");

@@ -22,7 +22,7 @@ export class Pipes {
   }
 
   bytes(source: number): number {
-    return this.#in.size === 0 ? 0 : this.#in.get(source)?.bytes ?? 0;
+    return this.#in.size === 0 ? 0 : (this.#in.get(source)?.bytes ?? 0);
   }
 
   /** Gives a pipe to the direction, where there is one. */

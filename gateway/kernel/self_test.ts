@@ -61,7 +61,8 @@ async function fault(calls: KernelCalls, opened: number[]): Promise<string | nul
 async function firstEvent(calls: KernelCalls, fd: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const poller = new Poller({
-      calls, monoMs: () => 0,
+      calls,
+      monoMs: () => 0,
       ready: (seen) => finish(() => resolve(seen)),
       fault: () => undefined,
     });

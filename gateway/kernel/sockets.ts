@@ -5,8 +5,24 @@ import type { ListenFailure, Local } from "../connection/forwarder.ts";
 import type { BackendAddress } from "../forward/backend.ts";
 import { BACKLOG } from "../listen/backlog.ts";
 import {
-  AF_INET6, EINPROGRESS, ENODEV, IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, SO_ERROR, SO_KEEPALIVE, SO_LINGER, SO_OOBINLINE, SO_REUSEADDR, SOCK_STREAM,
-  SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY, type KernelCalls,
+  AF_INET6,
+  EINPROGRESS,
+  ENODEV,
+  IPPROTO_IPV6,
+  IPPROTO_TCP,
+  IPV6_V6ONLY,
+  SO_ERROR,
+  SO_KEEPALIVE,
+  SO_LINGER,
+  SO_OOBINLINE,
+  SO_REUSEADDR,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  TCP_KEEPCNT,
+  TCP_KEEPIDLE,
+  TCP_KEEPINTVL,
+  TCP_NODELAY,
+  type KernelCalls,
 } from "./calls.ts";
 import { backendAddress, familyOf, internetAddress } from "./sockaddr.ts";
 
@@ -52,7 +68,7 @@ export function connectTo(calls: KernelCalls, backend: BackendAddress, keepAlive
 export function errorOf(calls: KernelCalls, fd: number): number {
   value[0] = 0;
   const result = calls.getOption(fd, SOL_SOCKET, SO_ERROR, value);
-  return result < 0 ? -result : value[0] ?? 0;
+  return result < 0 ? -result : (value[0] ?? 0);
 }
 
 /** Closes so that the other side sees a reset; a unix socket has none. */
@@ -67,7 +83,11 @@ function setStreamOptions(calls: KernelCalls, fd: number, keepAliveMs: number): 
   calls.setOption(fd, SOL_SOCKET, SO_OOBINLINE, ON);
   if (keepAliveMs === 0) return;
   calls.setOption(fd, SOL_SOCKET, SO_KEEPALIVE, ON);
-  for (const [option, number] of [[TCP_KEEPIDLE, Math.max(1, Math.floor(keepAliveMs / 1000))], [TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S], [TCP_KEEPCNT, KEEPALIVE_PROBES]] as const) {
+  for (const [option, number] of [
+    [TCP_KEEPIDLE, Math.max(1, Math.floor(keepAliveMs / 1000))],
+    [TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S],
+    [TCP_KEEPCNT, KEEPALIVE_PROBES],
+  ] as const) {
     value[0] = number;
     calls.setOption(fd, IPPROTO_TCP, option, value);
   }

@@ -18,10 +18,17 @@ export interface ChosenEngine {
 const NODE: ChosenEngine = { name: "node", native: null, because: null };
 
 /** `kernel` is null where the kernel's forwarder doesn't serve. `calls` in place of this machine's: where a test makes them fail. */
-export function chooseEngine(wanted: "auto" | "openssl" | "node", kernel: KernelCalls | null, calls: OpensslCalls | null = null): Result<ChosenEngine, Failure> {
+export function chooseEngine(
+  wanted: "auto" | "openssl" | "node",
+  kernel: KernelCalls | null,
+  calls: OpensslCalls | null = null,
+): Result<ChosenEngine, Failure> {
   // OpenSSL's engine has to be requested until its leak check has passed on each Node: docs/performance.md.
   if (wanted !== "openssl") return ok(NODE);
-  const found = calls !== null ? ok(calls) : kernel === null ? failed("it needs the kernel's forwarder, and Node's serves") : tested(kernel);
+  const found =
+    calls !== null ? ok(calls)
+    : kernel === null ? failed("it needs the kernel's forwarder, and Node's serves")
+    : tested(kernel);
   if (found.ok) return ok({ name: "openssl", because: null, native: nativeOf(found.value) });
   return failed(failure(EXIT_UNSUPPORTED, `\`tls.engine\` is "openssl", and that can't serve here: ${found.error}; "node" serves everywhere`));
 }

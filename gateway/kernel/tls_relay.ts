@@ -181,7 +181,12 @@ export class TlsRelay {
     let all = 0;
     for (const view of recordViews) {
       const got = session.read(view, RECORD_BYTES, monoMs);
-      if (got <= 0) return all > 0 && (got === -EAGAIN || got === MESSAGE) ? all : all > 0 ? this.#endsBehind(all, got) : got;
+      if (got <= 0)
+        return (
+          all > 0 && (got === -EAGAIN || got === MESSAGE) ? all
+          : all > 0 ? this.#endsBehind(all, got)
+          : got
+        );
       all += got;
       if (got < RECORD_BYTES) break;
     }

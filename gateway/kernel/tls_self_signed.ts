@@ -16,8 +16,18 @@ const ALGORITHM = value(SEQUENCE, value(0x06, Buffer.from("2a8648ce3d040302", "h
 /** From 1950, as X.509 counts, so that a clock that is wrong does no harm. */
 const VALID = value(SEQUENCE, value(0x17, Buffer.from("700101000000Z")), value(0x18, Buffer.from("99991231235959Z")));
 /** basicConstraints: an authority. */
-const EXTENSIONS = value(0xa3, value(SEQUENCE, value(SEQUENCE,
-  value(0x06, Buffer.from("551d13", "hex")), value(0x01, Buffer.from([0xff])), value(0x04, value(SEQUENCE, value(0x01, Buffer.from([0xff])))))));
+const EXTENSIONS = value(
+  0xa3,
+  value(
+    SEQUENCE,
+    value(
+      SEQUENCE,
+      value(0x06, Buffer.from("551d13", "hex")),
+      value(0x01, Buffer.from([0xff])),
+      value(0x04, value(SEQUENCE, value(0x01, Buffer.from([0xff])))),
+    ),
+  ),
+);
 
 export function selfSigned(name: string): SelfSigned {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
@@ -34,6 +44,9 @@ export function selfSigned(name: string): SelfSigned {
 function value(tag: number, ...parts: readonly Buffer[]): Buffer {
   const content = Buffer.concat(parts);
   const n = content.length;
-  const length = n < 0x80 ? [n] : n < 0x100 ? [0x81, n] : [0x82, n >> 8, n & 255];
+  const length =
+    n < 0x80 ? [n]
+    : n < 0x100 ? [0x81, n]
+    : [0x82, n >> 8, n & 255];
   return Buffer.concat([Buffer.from([tag, ...length]), content]);
 }

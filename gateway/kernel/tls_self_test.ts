@@ -77,7 +77,10 @@ function converse(kernel: KernelCalls, calls: OpensslCalls, context: OpensslCont
     const { handle } = session;
     const group = calls.SSL_ctrl(handle, SSL_CTRL_GET_NEGOTIATED_GROUP, 0);
     return ok({
-      step, version: calls.SSL_version(handle), verified: calls.SSL_get_verify_result(handle), shown: calls.peerCertificate(handle),
+      step,
+      version: calls.SSL_version(handle),
+      verified: calls.SSL_get_verify_result(handle),
+      shown: calls.peerCertificate(handle),
       isKnownGroup: GROUPS.includes(group),
     });
   } finally {

@@ -4,7 +4,15 @@
 // INVARIANT: the thread's queue of errors is emptied right before each call whose error is read right after it. One entry
 // that somebody else left would turn "want read" into a fatal error.
 import { EAGAIN, ECONNRESET } from "./calls.ts";
-import { SSL_CTRL_CLEAR_MODE, SSL_ERROR_SYSCALL, SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE, SSL_ERROR_ZERO_RETURN, type Handle, type OpensslCalls } from "./openssl.ts";
+import {
+  SSL_CTRL_CLEAR_MODE,
+  SSL_ERROR_SYSCALL,
+  SSL_ERROR_WANT_READ,
+  SSL_ERROR_WANT_WRITE,
+  SSL_ERROR_ZERO_RETURN,
+  type Handle,
+  type OpensslCalls,
+} from "./openssl.ts";
 import { chooseProtocol, withProtocol } from "./tls_alpn.ts";
 import { made, type OpensslContext } from "./tls_context.ts";
 
@@ -61,7 +69,8 @@ export class TlsSession {
     const handle = this.#handle;
     if (handle === 0) return "gone";
     calls.ERR_clear_error();
-    const result = this.context.protocols.length === 0 ? calls.SSL_do_handshake(handle) : withProtocol(calls, this.#protocol, () => calls.SSL_do_handshake(handle));
+    const result =
+      this.context.protocols.length === 0 ? calls.SSL_do_handshake(handle) : withProtocol(calls, this.#protocol, () => calls.SSL_do_handshake(handle));
     if (result === 1) {
       // From now on a record without data comes back by itself, so that it can be counted.
       calls.SSL_ctrl(handle, SSL_CTRL_CLEAR_MODE, SSL_MODE_AUTO_RETRY);

@@ -76,7 +76,12 @@ export interface NativeEngine {
 /** Ticket keys are replaced after so long; clients then make one handshake of their own. */
 export const TICKET_KEYS_MS = 12 * 3_600_000;
 
-export function createCredentials(config: CredentialConfig, clock: GatewayClock, say: (sentence: string) => void, native: NativeEngine | null = null): Credentials {
+export function createCredentials(
+  config: CredentialConfig,
+  clock: GatewayClock,
+  say: (sentence: string) => void,
+  native: NativeEngine | null = null,
+): Credentials {
   return new CredentialStore(config, clock, say, native);
 }
 
@@ -130,7 +135,8 @@ class CredentialStore implements Credentials {
     const files = this.#read("all");
     for (const info of next) {
       const missing = lackOf(info, files, this.#config);
-      if (missing !== null && !this.#isClosing(info.name, missing)) return failed(`lacks the ${missing.kind} \`${missing.name}\` of expose \`${info.name}\`: ${lackRemedy(missing)}`);
+      if (missing !== null && !this.#isClosing(info.name, missing))
+        return failed(`lacks the ${missing.kind} \`${missing.name}\` of expose \`${info.name}\`: ${lackRemedy(missing)}`);
     }
     this.#staged = files;
     const before = { loaded: this.#current, listeners: this.#listeners };
@@ -186,7 +192,10 @@ class CredentialStore implements Credentials {
       return { ...context, native: native.value };
     }
     const mayFallBack = this.#native?.mayFallBack === true;
-    this.#sayOnce(about, `expose \`${expose}\`: its TLS can't be OpenSSL's: ${native.error}; ${mayFallBack ? "Node's serves it" : "it is refused, because `tls.engine` is \"openssl\""}`);
+    this.#sayOnce(
+      about,
+      `expose \`${expose}\`: its TLS can't be OpenSSL's: ${native.error}; ${mayFallBack ? "Node's serves it" : 'it is refused, because `tls.engine` is "openssl"'}`,
+    );
     return mayFallBack ? context : native.error;
   }
 
@@ -209,7 +218,10 @@ class CredentialStore implements Credentials {
     const now = this.#clock.wallMs();
     for (const { kind, name, notAfter } of this.ends()) {
       const ended = notAfter.getTime() <= now;
-      this.#sayOnce(`end ${kind} ${name}`, ended ? `WARNING: the ${WORDS[kind]} \`${name}\` has expired (${notAfter.toISOString()}) and stays in use: put a new one in its place` : null);
+      this.#sayOnce(
+        `end ${kind} ${name}`,
+        ended ? `WARNING: the ${WORDS[kind]} \`${name}\` has expired (${notAfter.toISOString()}) and stays in use: put a new one in its place` : null,
+      );
     }
   }
 
@@ -276,7 +288,8 @@ class CredentialStore implements Credentials {
       // A fault that closes an expose is logged with the expose.
       const unsaid = fault === undefined || (one === undefined && needed.has(key));
       this.#sayOnce(key, unsaid ? null : `${who} can't be used: ${fault}; ${one === undefined ? "there is no previous one" : "the previous one stays in use"}`);
-      if (fault === undefined) this.#sayOnce(`warning ${key}`, one === undefined || one.warnings.length === 0 ? null : `WARNING: ${who}: ${one.warnings.join("; ")}`);
+      if (fault === undefined)
+        this.#sayOnce(`warning ${key}`, one === undefined || one.warnings.length === 0 ? null : `WARNING: ${who}: ${one.warnings.join("; ")}`);
     };
     for (const name of Object.keys(this.#config.certs)) about("cert", name, this.#current.certs.get(name));
     for (const name of Object.keys(this.#config.cas)) about("ca", name, this.#current.cas.get(name));
@@ -311,7 +324,7 @@ function lackOf(info: ListenerInfo, { certs, cas, faults }: CredentialSet, confi
   for (const [kind, name] of needs(info)) {
     if (kind === "cert" ? certs.has(name) : cas.has(name)) continue;
     const configured = Object.hasOwn(kind === "cert" ? config.certs : config.cas, name);
-    return { kind, name, fault: configured ? faults.get(`${kind} ${name}`) ?? "it was not read yet" : null };
+    return { kind, name, fault: configured ? (faults.get(`${kind} ${name}`) ?? "it was not read yet") : null };
   }
   return null;
 }

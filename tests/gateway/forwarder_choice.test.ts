@@ -31,7 +31,11 @@ async function ready(start: (folder: string) => Running, net = "any"): Promise<{
 
 const SOMAXCONN = Number(readFileSync("/proc/sys/net/core/somaxconn", "utf8"));
 
-for (const [config, name] of [["forwarder = \"auto\"", usual], ["forwarder = \"node\"", "node"], [`forwarder = "${usual}"`, usual]] as const) {
+for (const [config, name] of [
+  ['forwarder = "auto"', usual],
+  ['forwarder = "node"', "node"],
+  [`forwarder = "${usual}"`, usual],
+] as const) {
   test(`${config}: the process serves and refuses, and status names ${name}, without a word on standard error`, async () => {
     const { it, port } = await ready((folder) => launch(folder, config), "127.0.0.1");
     assert.equal([await probe(port), await probe(port, "127.0.0.2")], ["allow", "deny"]);
@@ -46,7 +50,9 @@ for (const [config, name] of [["forwarder = \"auto\"", usual], ["forwarder = \"n
 test("the kernel's queue of a port has the length that status says", async () => {
   for (const forwarder of FORWARDERS) {
     const { it, port } = await ready((folder) => launch(folder, `forwarder = "${forwarder}"`));
-    const listens = spawnSync("ss", ["-Hltn", `sport = :${port}`], { encoding: "utf8" }).stdout.split("\n").filter((line) => line !== "");
+    const listens = spawnSync("ss", ["-Hltn", `sport = :${port}`], { encoding: "utf8" })
+      .stdout.split("\n")
+      .filter((line) => line !== "");
     if (listens.length > 0) assert.equal(new Set(listens.map((line) => line.split(/ +/)[2])), new Set([String(Math.min(4096, SOMAXCONN))]), forwarder);
     it.child.kill("SIGTERM");
     await it.exit;
@@ -54,9 +60,15 @@ test("the kernel's queue of a port has the length that status says", async () =>
 });
 
 test("auto without koffi: Node's sockets serve, one sentence says why, and status has it", async () => {
-  const { it, port } = await ready((folder) => withoutKoffi(folder, "forwarder = \"auto\""));
+  const { it, port } = await ready((folder) => withoutKoffi(folder, 'forwarder = "auto"'));
   assert.is(await probe(port), "allow");
-  assert.is(it.err().split("\n").filter((line) => line.includes("Node's sockets serve in place of the kernel's calls: koffi is not installed")).length, 1);
+  assert.is(
+    it
+      .err()
+      .split("\n")
+      .filter((line) => line.includes("Node's sockets serve in place of the kernel's calls: koffi is not installed")).length,
+    1,
+  );
   const forwarder = forwarderOf(it);
   assert.equal(forwarder, { name: "node", because: "koffi is not installed", backlog: 4096, somaxconn: SOMAXCONN });
   assert.match(it.order("status").out, /^forwarder +node \(koffi is not installed\), /m);
@@ -65,12 +77,14 @@ test("auto without koffi: Node's sockets serve, one sentence says why, and statu
 test("kernel without koffi: no start and no port, exit 4 with the remedy; check-config finds it, too", async () => {
   const [folder, port] = [temporaryFolder(), await freePort()];
   place(folder, web(port, 9));
-  const it = withoutKoffi(folder, "forwarder = \"kernel\"");
+  const it = withoutKoffi(folder, 'forwarder = "kernel"');
   assert.is(await it.exit, 4);
   assert.match(it.err(), /`forwarder` = "kernel" can't be used, because koffi is not installed: npm install koffi, or set forwarder = "auto"\n$/);
   assert.is(it.out(), "");
   const [command = "", ...argv] = program("gateway/ingressd.mjs");
-  const checked = spawnSync(process.execPath, [...hidingKoffi(folder), command, ...argv, "check-config", "--config", join(folder, "config.toml")], { encoding: "utf8" });
+  const checked = spawnSync(process.execPath, [...hidingKoffi(folder), command, ...argv, "check-config", "--config", join(folder, "config.toml")], {
+    encoding: "utf8",
+  });
   assert.is(checked.status, 3);
   assert.match(checked.stderr, /config\.toml: `forwarder` can't be used, because koffi is not installed: npm install koffi, or set forwarder = "auto"\n/);
 });
@@ -79,24 +93,31 @@ test("a machine that the self-test refuses: auto goes on with Node's and says wh
   const refuses = () => Promise.resolve(failed({ because: "splice does not work", isMissing: false }));
   assert.equal(await chooseForwarder("auto", refuses), { ok: true, value: { name: "node", calls: null, because: "splice does not work" } });
   const refused = await chooseForwarder("kernel", refuses);
-  assert.equal(!refused.ok && refused.error, { exitCode: 6, message: "`forwarder` = \"kernel\" can't be used, because splice does not work: set forwarder = \"auto\"" });
+  assert.equal(!refused.ok && refused.error, {
+    exitCode: 6,
+    message: '`forwarder` = "kernel" can\'t be used, because splice does not work: set forwarder = "auto"',
+  });
   const never = () => Promise.reject(new Error("tried"));
-  assert.equal(await chooseForwarder("node", never), { ok: true, value: { name: "node", calls: null, because: null } }, "nothing is tried where Node's is requested");
+  assert.equal(
+    await chooseForwarder("node", never),
+    { ok: true, value: { name: "node", calls: null, because: null } },
+    "nothing is tried where Node's is requested",
+  );
 });
 
 test("a reload says which keys have changed, keeps the forwarder, and says nothing where none has", async () => {
-  const { it, port, folder } = await ready((at) => launch(at, "forwarder = \"node\""));
+  const { it, port, folder } = await ready((at) => launch(at, 'forwarder = "node"'));
   const path = join(folder, "config.toml");
   const text = readFileSync(path, "utf8");
   assert.is(it.order("reload").code, 0);
   assert.not.match(it.err(), /the configuration/);
-  writeFileSync(path, text.replace("\"node\"", "\"auto\"").concat("[caps]\nports = 7\n"));
+  writeFileSync(path, text.replace('"node"', '"auto"').concat("[caps]\nports = 7\n"));
   assert.is(it.order("reload").code, 0);
   await it.says("the configuration has changed (caps.ports, forwarder), and is read at the start only: restart ingressd\n");
   assert.equal(forwarderOf(it), { name: "node", because: null, backlog: 4096, somaxconn: SOMAXCONN });
-  writeFileSync(path, text.replace("\"node\"", "\"nodes\""));
+  writeFileSync(path, text.replace('"node"', '"nodes"'));
   it.child.kill("SIGHUP");
-  await it.says("config.toml:1: `forwarder` = \"nodes\" must be \"auto\" or \"kernel\" or \"node\"");
+  await it.says('config.toml:1: `forwarder` = "nodes" must be "auto" or "kernel" or "node"');
   await it.says("the one of the start stays in force until a restart, which would fail\n");
   assert.is(await probe(port), "allow");
 });
@@ -105,11 +126,11 @@ test("the keys that differ are named by their whole path, in order", () => {
   const before = defaultConfig();
   const rows: readonly (readonly [string, readonly string[]])[] = [
     ["", []],
-    ["forwarder = \"auto\"", []],
-    ["forwarder = \"node\"", ["forwarder"]],
-    ["allowed_backends = [\"127.0.0.1:1\"]", ["allowed_backends"]],
+    ['forwarder = "auto"', []],
+    ['forwarder = "node"', ["forwarder"]],
+    ['allowed_backends = ["127.0.0.1:1"]', ["allowed_backends"]],
     ["[services.web]\nuid = 5", ["services.web"]],
-    ["state_dir = \"/s\"\n[timers]\nidle_ms = 1\nhello_ms = 10000", ["state_dir", "timers.idle_ms"]],
+    ['state_dir = "/s"\n[timers]\nidle_ms = 1\nhello_ms = 10000', ["state_dir", "timers.idle_ms"]],
   ];
   for (const [text, keys] of rows) {
     const after = parseConfig(text, "c.toml");

@@ -150,7 +150,10 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
   const auditPath = join(folder, "audit.jsonl");
   const controlPath = join(folder, "run", "control.sock");
   const clock = manualClock(setup.wall ?? null);
-  const text = withEngine(withForwarder(setup.config ?? "", setup.forwarder ?? GIVEN_FORWARDER), setup.engine ?? (setup.forwarder === "node" ? undefined : GIVEN_ENGINE));
+  const text = withEngine(
+    withForwarder(setup.config ?? "", setup.forwarder ?? GIVEN_FORWARDER),
+    setup.engine ?? (setup.forwarder === "node" ? undefined : GIVEN_ENGINE),
+  );
   const parsed = parseConfig(text.includes("[audit]") ? text : `${text}\n[audit]\nfile = "${auditPath}"\n`, "test.toml");
   if (!parsed.ok) throw new Error(parsed.error.message);
   const config = parsed.value;
@@ -158,12 +161,16 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
     writeFileSync(`${policyPath}.new`, module);
     renameSync(`${policyPath}.new`, policyPath);
   };
-  const module = setup.module === undefined && setup.policy !== undefined ? moduleOf(setup.policy) : setup.module ?? null;
+  const module = setup.module === undefined && setup.policy !== undefined ? moduleOf(setup.policy) : (setup.module ?? null);
   if (module !== null) place(module);
   const markers: string[] = [];
   const said: string[] = [];
   const started = await startDaemon({
-    policyPath, controlPath, config, clock, stateDirectory: config.state_dir ?? null,
+    policyPath,
+    controlPath,
+    config,
+    clock,
+    stateDirectory: config.state_dir ?? null,
     ...(setup.disk !== undefined && { disk: setup.disk }),
     ...(setup.participants !== undefined && { participants: setup.participants }),
     hostAddresses: setup.hostAddresses ?? interfaceAddresses,
@@ -185,7 +192,13 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
     rmSync(folder, { recursive: true, force: true });
   };
   const under: Under = {
-    daemon, clock, folder, policyPath, markers, said, place,
+    daemon,
+    clock,
+    folder,
+    policyPath,
+    markers,
+    said,
+    place,
     records: () => readFileSync(auditPath, "utf8").split("\n").slice(0, -1).map(readRecord),
     control: (path, notified = () => undefined) => openConnection(path ?? controlPath, { notified }),
     stop: () => (stopping ??= stop()),
@@ -279,7 +292,9 @@ export async function backend(greeting: string, serve: (socket: Socket) => void 
       for (const socket of sockets) socket.destroy();
     },
   };
-  atEnd(() => { under.close(); });
+  atEnd(() => {
+    under.close();
+  });
   return under;
 }
 
@@ -301,7 +316,9 @@ export interface Visit {
 
 export function visit(port: number, options: { from?: string; to?: string } = {}): Visit {
   const socket = connect({
-    host: options.to ?? "127.0.0.1", port, allowHalfOpen: true,
+    host: options.to ?? "127.0.0.1",
+    port,
+    allowHalfOpen: true,
     ...(options.from !== undefined && { localAddress: options.from }),
   });
   const first = new Promise<string>((resolve) => {
@@ -311,7 +328,9 @@ export function visit(port: number, options: { from?: string; to?: string } = {}
   });
   const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
   socket.on("error", () => undefined);
-  atEnd(() => { socket.destroy(); });
+  atEnd(() => {
+    socket.destroy();
+  });
   return { socket, first, closed };
 }
 

@@ -16,7 +16,8 @@ function test(name: string, body: (forwarder: ForwarderName) => Promise<void>): 
 async function gatewayTo(forwarder: ForwarderName, behind: BackendUnderTest, config = ""): Promise<{ gateway: Under; port: number }> {
   const port = await freePort();
   const gateway = await running({
-    config, forwarder,
+    config,
+    forwarder,
     policy: `edition 1
 expose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow from any }`,
   });
@@ -105,10 +106,11 @@ test("a backend that never reads can't grow memory", async (forwarder) => {
   const { socket } = visit(port);
   const block = Buffer.alloc(1024 * 1024);
   let taken = 0;
-  const more = (): void => void socket.write(block, () => {
-    taken += block.length;
-    if (taken < 64 * block.length) more();
-  });
+  const more = (): void =>
+    void socket.write(block, () => {
+      taken += block.length;
+      if (taken < 64 * block.length) more();
+    });
   more();
   // The kernel's buffers fill first; then nothing moves for many turns of the event loop.
   let still = 0;
@@ -130,9 +132,10 @@ test("a backend that never reads can't grow memory", async (forwarder) => {
 test("a client that never reads can't grow memory either", async (forwarder) => {
   const behind = await backend("", (socket) => {
     const block = Buffer.alloc(1024 * 1024);
-    const more = (): void => void socket.write(block, (error) => {
-      if (!error) more();
-    });
+    const more = (): void =>
+      void socket.write(block, (error) => {
+        if (!error) more();
+      });
     more();
   });
   const { gateway, port } = await gatewayTo(forwarder, behind);

@@ -34,39 +34,57 @@ export interface LaunchOptions {
 }
 
 export function launch(folder: string, config: string, options: LaunchOptions = {}): Running {
-  writeFileSync(join(folder, "config.toml"), `${withEngine(withForwarder(config, GIVEN_FORWARDER), GIVEN_ENGINE)}\n[audit]\nfile = "${join(folder, "audit.jsonl")}"\n`, { mode: 0o644 });
+  writeFileSync(
+    join(folder, "config.toml"),
+    `${withEngine(withForwarder(config, GIVEN_FORWARDER), GIVEN_ENGINE)}\n[audit]\nfile = "${join(folder, "audit.jsonl")}"\n`,
+    { mode: 0o644 },
+  );
   const control = join(folder, "run", "control.sock");
   const [command = process.execPath, ...argv] = [
-    ...(options.through ?? []), process.execPath, ...(options.node ?? []),
-    ...(options.program ?? INGRESSD), "--policy", join(folder, "policy.wasm"), "--config", join(folder, "config.toml"), "--control", control,
+    ...(options.through ?? []),
+    process.execPath,
+    ...(options.node ?? []),
+    ...(options.program ?? INGRESSD),
+    "--policy",
+    join(folder, "policy.wasm"),
+    "--config",
+    join(folder, "config.toml"),
+    "--control",
+    control,
   ];
   const child = spawn(command, argv, { env: { ...process.env, ...options.env }, ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }) });
   let out = "";
   let err = "";
   child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString()));
-  atEnd(() => { child.kill("SIGKILL"); });
+  atEnd(() => {
+    child.kill("SIGKILL");
+  });
   const exit = once(child, "close").then(([code]) => (typeof code === "number" ? code : null));
   return {
-    child, folder, exit,
+    child,
+    folder,
+    exit,
     out: () => out,
     err: () => err,
-    line: (text) => new Promise((resolve, reject) => {
-      const look = (): void => {
-        if (out.split("\n").includes(text)) resolve();
-      };
-      child.stdout.on("data", look);
-      child.once("close", () => reject(new Error(`it ended before \`${text}\`: ${err}`)));
-      look();
-    }),
-    says: (text) => new Promise((resolve, reject) => {
-      const look = (): void => {
-        if (err.includes(text)) resolve();
-      };
-      child.stderr.on("data", look);
-      child.once("close", () => reject(new Error(`it ended before saying \`${text}\`: ${err}`)));
-      look();
-    }),
+    line: (text) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          if (out.split("\n").includes(text)) resolve();
+        };
+        child.stdout.on("data", look);
+        child.once("close", () => reject(new Error(`it ended before \`${text}\`: ${err}`)));
+        look();
+      }),
+    says: (text) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          if (err.includes(text)) resolve();
+        };
+        child.stderr.on("data", look);
+        child.once("close", () => reject(new Error(`it ended before saying \`${text}\`: ${err}`)));
+        look();
+      }),
     order(...argv) {
       const done = spawnSync(process.execPath, [...INGRESSD, ...argv, "--control", control], { encoding: "utf8" });
       return { code: done.status, out: done.stdout, err: done.stderr };
@@ -77,13 +95,16 @@ export function launch(folder: string, config: string, options: LaunchOptions = 
 /** Node's options with which koffi is not found. */
 export function hidingKoffi(folder: string): readonly string[] {
   const hide = join(folder, "hide.cjs");
-  writeFileSync(hide, `const { Module } = require("node:module");
+  writeFileSync(
+    hide,
+    `const { Module } = require("node:module");
 const resolve = Module._resolveFilename;
 Module._resolveFilename = function (name, ...rest) {
   if (name === "koffi") throw Object.assign(new Error("Cannot find module 'koffi'"), { code: "MODULE_NOT_FOUND" });
   return resolve.call(this, name, ...rest);
 };
-`);
+`,
+  );
   return ["--require", hide];
 }
 

@@ -30,9 +30,13 @@ function world(monoMs: () => number = () => 0): World {
   if (found === null) throw new Error("koffi is not installed");
   const calls = found;
   const w: World = {
-    calls, seen: [], faults: [], onReady: () => undefined,
+    calls,
+    seen: [],
+    faults: [],
+    onReady: () => undefined,
     poller: new Poller({
-      calls, monoMs,
+      calls,
+      monoMs,
       ready(fd, events) {
         w.seen.push({ fd, events });
         w.onReady(fd);
@@ -59,7 +63,13 @@ else {
     const [[a, b], [c, d]] = [w.pair(), w.pair()];
     for (const fd of [a, c]) assert.is(w.poller.add(fd, ALL), 0);
     await eventually(() => w.seen.length === 2, "both can be written to");
-    assert.equal(w.seen.splice(0).sort((x, y) => x.fd - y.fd), [{ fd: a, events: EPOLLOUT }, { fd: c, events: EPOLLOUT }]);
+    assert.equal(
+      w.seen.splice(0).sort((x, y) => x.fd - y.fd),
+      [
+        { fd: a, events: EPOLLOUT },
+        { fd: c, events: EPOLLOUT },
+      ],
+    );
     w.calls.send(b, byte, 1, 0);
     await eventually(() => w.seen.length === 1, "a byte");
     assert.equal(w.seen.splice(0), [{ fd: a, events: EPOLLIN | EPOLLOUT }]);
@@ -135,7 +145,16 @@ else {
   });
 
   test("a turn has at most so many rounds, and so much time; other work of the event loop comes between", async () => {
-    for (const [bound, monoMs] of [[MOST_ROUNDS, () => 0], [1, ((at) => () => (at += 10))(0)]] as const) {
+    for (const [bound, monoMs] of [
+      [MOST_ROUNDS, () => 0],
+      [
+        1,
+        (
+          (at) => () =>
+            (at += 10)
+        )(0),
+      ],
+    ] as const) {
       const w = world(monoMs);
       let rounds = 0;
       const turns: number[] = [];
@@ -163,7 +182,14 @@ else {
   });
 
   test("the layout of an event follows the processor", () => {
-    assert.equal([eventLayout("x64"), eventLayout("arm64"), eventLayout("riscv64")], [{ words: 3, data: 1 }, { words: 4, data: 2 }, { words: 4, data: 2 }]);
+    assert.equal(
+      [eventLayout("x64"), eventLayout("arm64"), eventLayout("riscv64")],
+      [
+        { words: 3, data: 1 },
+        { words: 4, data: 2 },
+        { words: 4, data: 2 },
+      ],
+    );
   });
 
   test("a thousand echoes over socket pairs", async () => {

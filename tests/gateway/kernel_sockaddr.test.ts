@@ -36,7 +36,10 @@ test("a link-local peer whose interface is no more is gone, and a zone at anothe
 });
 
 test("text that is no address, and a zone without an interface, give none", () => {
-  assert.equal(["localhost", "fe80::7%eth8", ""].map((host) => internetAddress(host, 1, names)), [null, null, null]);
+  assert.equal(
+    ["localhost", "fe80::7%eth8", ""].map((host) => internetAddress(host, 1, names)),
+    [null, null, null],
+  );
 });
 
 test("the path of a unix socket ends with a zero byte", () => {

@@ -185,7 +185,10 @@ function tests(calls: KernelCalls): void {
     assert.is(String((await echoed)[0]), "still here");
     assert.is(gateway.daemon.counters.ends.get("fault"), 1);
     assert.is(gateway.daemon.forwarder.live, 1);
-    assert.ok(gateway.records().some(({ detail }) => detail === "thrown in a turn"), "a record");
+    assert.ok(
+      gateway.records().some(({ detail }) => detail === "thrown in a turn"),
+      "a record",
+    );
   });
 
   test("an exception before a peer has a row ends that peer, with a record, and the next is served", async () => {
@@ -202,7 +205,10 @@ function tests(calls: KernelCalls): void {
     });
     assert.is(await visit(at).first, "");
     assert.is(await visit(at).first, "hello");
-    assert.ok(gateway.records().some(({ detail }) => detail === "thrown at an accept"), "a record");
+    assert.ok(
+      gateway.records().some(({ detail }) => detail === "thrown at an accept"),
+      "a record",
+    );
   });
 
   test("epoll without memory ends one connection, and the next is served", async () => {
@@ -243,7 +249,7 @@ process.on("message", (port) => { for (let i = 0; i < n; i++) { const s = net.co
   s.on("close", () => { if (got === "word " + i) served++; if (++gone === n) process.send(served); }); } });`;
     const child = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     try {
-      const [port] = await once(child, "message") as unknown[];
+      const [port] = (await once(child, "message")) as unknown[];
       let [accepts, refusals] = [0, 0];
       const { gateway, at } = await gatewayTo(Number(port), {
         ...calls,

@@ -45,7 +45,7 @@ test("no gateway, no policy, a second gateway: each its exit code and one senten
 test("sockets that are passed are refused, because nobody would guard them", async () => {
   const folder = temporaryFolder();
   place(folder, web(await freePort(), 9));
-  const it = launch(folder, "", { through: ["sh", "-c", "LISTEN_FDS=1 LISTEN_PID=$$ exec \"$@\"", "sh"] });
+  const it = launch(folder, "", { through: ["sh", "-c", 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"', "sh"] });
   assert.is(await it.exit, 6);
   assert.is(it.out(), "");
   assert.match(it.err(), /^ingressd: this release takes no passed sockets \(LISTEN_FDS\): start it without the systemd socket unit/);
@@ -78,8 +78,10 @@ test("a reader of stdout that goes away does not end the gateway", async () => {
   behind.close();
 });
 
-const lacking = process.getuid?.() !== 0 || Number(unprivilegedStart()) <= 1023 ? "not root, or low ports are open to all"
-  : startsAs(OTHER) ? null : "another user can't start ingressd from this folder";
+const lacking =
+  process.getuid?.() !== 0 || Number(unprivilegedStart()) <= 1023 ? "not root, or low ports are open to all"
+  : startsAs(OTHER) ? null
+  : "another user can't start ingressd from this folder";
 if (lacking === null) {
   test("a port below 1024 without the capability names it", async () => {
     const folder = temporaryFolder();

@@ -33,12 +33,23 @@ function mutated(bytes: Buffer, next: Next): Buffer {
   for (let changes = 1 + next(4); changes > 0; changes--) {
     const at = next(Math.max(1, out.length));
     switch (next(6)) {
-      case 0: out[at] = next(256); break;
-      case 1: out[at] = (out[at] ?? 0) ^ (1 << next(8)); break;
-      case 2: out = Buffer.concat([out.subarray(0, at), out.subarray(Math.min(out.length, at + 1 + next(8)))]); break;
-      case 3: out = Buffer.concat([out.subarray(0, at), Buffer.from([next(256), next(256)]), out.subarray(at)]); break;
-      case 4: out = Buffer.concat([out.subarray(0, at), out.subarray(at, at + 40), out.subarray(at)]); break;
-      default: out = out.subarray(0, at);
+      case 0:
+        out[at] = next(256);
+        break;
+      case 1:
+        out[at] = (out[at] ?? 0) ^ (1 << next(8));
+        break;
+      case 2:
+        out = Buffer.concat([out.subarray(0, at), out.subarray(Math.min(out.length, at + 1 + next(8)))]);
+        break;
+      case 3:
+        out = Buffer.concat([out.subarray(0, at), Buffer.from([next(256), next(256)]), out.subarray(at)]);
+        break;
+      case 4:
+        out = Buffer.concat([out.subarray(0, at), out.subarray(at, at + 40), out.subarray(at)]);
+        break;
+      default:
+        out = out.subarray(0, at);
     }
   }
   return out;
@@ -55,7 +66,8 @@ if (FORWARDERS.includes("kernel")) {
       const behind = await backend("greeting");
       const port = await freePort();
       const gateway = await running({
-        forwarder: "kernel", engine: "openssl",
+        forwarder: "kernel",
+        engine: "openssl",
         policy: `edition 1\nexpose web on tcp ${port} as ${mode} { backend 127.0.0.1:${behind.port} cert "web" ${mode === "mtls" ? 'ca "corp"' : ""} allow from any ${mode === "mtls" ? 'client uri "spiffe://corp.example/*"' : ""} }`,
         config: `[certs.web]\ncert = "${folder}/web.pem"\nkey = "${folder}/web.key"\n[cas.corp]\nfile = "${folder}/corp.pem"\n`,
       });
@@ -68,30 +80,45 @@ if (FORWARDERS.includes("kernel")) {
         let flight = 0;
         client.on("data", (chunk: Buffer) => inPieces(onwards, flight++ === due ? mutated(chunk, next) : chunk, next));
         onwards.on("data", (chunk: Buffer) => client.write(chunk));
-        for (const [x, y] of [[client, onwards], [onwards, client]] as const) {
+        for (const [x, y] of [
+          [client, onwards],
+          [onwards, client],
+        ] as const) {
           x.on("error", () => undefined);
           x.on("close", () => y.destroy());
           x.on("end", () => y.end());
         }
       });
       const betweenPort = await listening(between);
-      const good = (to: number): Promise<string> => new Promise((resolve) => {
-        let got = "";
-        const socket = connect({ port: to, host: "127.0.0.1", ca: site.pem, servername: "www.example.com", checkServerIdentity: () => undefined, maxVersion: next(2) === 0 ? "TLSv1.2" : "TLSv1.3", ...certificate });
-        socket.on("data", (chunk: Buffer) => { got += chunk.toString(); });
-        socket.on("error", () => undefined);
-        socket.on("close", () => resolve(got));
-        socket.on("secureConnect", () => socket.end("hello"));
-        socket.setTimeout(300, () => socket.destroy());
-      });
-      const raw = (bytes: Buffer): Promise<void> => new Promise((resolve) => {
-        const socket = connectPlain({ port, host: "127.0.0.1" });
-        socket.on("error", () => undefined);
-        socket.on("close", () => resolve());
-        socket.resume();
-        inPieces(socket, bytes, next);
-        socket.end();
-      });
+      const good = (to: number): Promise<string> =>
+        new Promise((resolve) => {
+          let got = "";
+          const socket = connect({
+            port: to,
+            host: "127.0.0.1",
+            ca: site.pem,
+            servername: "www.example.com",
+            checkServerIdentity: () => undefined,
+            maxVersion: next(2) === 0 ? "TLSv1.2" : "TLSv1.3",
+            ...certificate,
+          });
+          socket.on("data", (chunk: Buffer) => {
+            got += chunk.toString();
+          });
+          socket.on("error", () => undefined);
+          socket.on("close", () => resolve(got));
+          socket.on("secureConnect", () => socket.end("hello"));
+          socket.setTimeout(300, () => socket.destroy());
+        });
+      const raw = (bytes: Buffer): Promise<void> =>
+        new Promise((resolve) => {
+          const socket = connectPlain({ port, host: "127.0.0.1" });
+          socket.on("error", () => undefined);
+          socket.on("close", () => resolve());
+          socket.resume();
+          inPieces(socket, bytes, next);
+          socket.end();
+        });
       const hellos = recorded().map(({ stream }) => stream);
       for (let round = 0; round < ROUNDS; round += AT_ONCE) {
         const accepted = behind.accepted;
@@ -105,7 +132,10 @@ if (FORWARDERS.includes("kernel")) {
       const accepts = gateway.records().filter(({ op }) => op === "accept");
       assert.ok(accepts.length > ROUNDS, `${accepts.length} records`);
       assert.is(accepts.filter(({ decision }) => decision === "allow").length, behind.accepted, "who reached the backend was allowed");
-      assert.not(accepts.some(({ code }) => code === "internal"), "nothing failed inside");
+      assert.not(
+        accepts.some(({ code }) => code === "internal"),
+        "nothing failed inside",
+      );
       await gateway.stop();
       between.close();
       behind.close();

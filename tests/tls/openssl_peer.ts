@@ -52,7 +52,12 @@ export interface Pair {
 }
 
 export function pair({ calls = OPENSSL, trusted, shows, name, most, groups: list, serves = [], offers = [] }: PeerSetup = {}): Pair {
-  const made = OpensslContext.create({ calls, shown: SERVER, trusted: trusted === undefined ? null : { name: "corp", roots: trusted.chain, partial: false }, protocols: serves });
+  const made = OpensslContext.create({
+    calls,
+    shown: SERVER,
+    trusted: trusted === undefined ? null : { name: "corp", roots: trusted.chain, partial: false },
+    protocols: serves,
+  });
   if (!made.ok) throw new Error(made.error);
   const fds = new Int32Array(2);
   KERNEL.socketpair(SOCK_STREAM, fds);
@@ -78,7 +83,9 @@ export function pair({ calls = OPENSSL, trusted, shows, name, most, groups: list
     protocols(peer, wire, wire.length);
   }
   const one: Pair = {
-    session, peer, fds: [near, far],
+    session,
+    peer,
+    fds: [near, far],
     step() {
       OPENSSL.ERR_clear_error();
       OPENSSL.SSL_do_handshake(peer);

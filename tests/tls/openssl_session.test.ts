@@ -28,7 +28,11 @@ function within(setup: PeerSetup, run: (one: Pair) => void): void {
 }
 
 function wordOf(outcome: Handshake): string {
-  return "denial" in outcome ? `${outcome.denial.code}${outcome.detail === undefined ? "" : ` ${outcome.detail}`}` : outcome.identity === null ? "anybody" : "known";
+  return (
+    "denial" in outcome ? `${outcome.denial.code}${outcome.detail === undefined ? "" : ` ${outcome.detail}`}`
+    : outcome.identity === null ? "anybody"
+    : "known"
+  );
 }
 
 test("the name that OpenSSL has read must be the one that was decided about, also after a HelloRetryRequest", () => {
@@ -90,23 +94,24 @@ test("a protocol is answered by preference, and a list without one in common is 
   }
 });
 
-test(`${MOST_MESSAGES} records without data in a second are read, and one more ends the connection`, () => within({}, (one) => {
-  clock.now = 5_000;
-  assert.is(one.handshake(), "done");
-  for (let second = 0; second < 3; second++) {
-    for (let i = 0; i < MOST_MESSAGES; i++) {
-      one.keyUpdate();
-      assert.is(read(one), MESSAGE, `${second} ${i}`);
+test(`${MOST_MESSAGES} records without data in a second are read, and one more ends the connection`, () =>
+  within({}, (one) => {
+    clock.now = 5_000;
+    assert.is(one.handshake(), "done");
+    for (let second = 0; second < 3; second++) {
+      for (let i = 0; i < MOST_MESSAGES; i++) {
+        one.keyUpdate();
+        assert.is(read(one), MESSAGE, `${second} ${i}`);
+      }
+      assert.is(one.send("data"), 4);
+      assert.is(read(one), 4, "what comes between is read");
+      assert.is(read(one), -EAGAIN);
+      clock.now += 1_000;
     }
-    assert.is(one.send("data"), 4);
-    assert.is(read(one), 4, "what comes between is read");
-    assert.is(read(one), -EAGAIN);
-    clock.now += 1_000;
-  }
-  for (let i = 0; i <= MOST_MESSAGES; i++) one.keyUpdate();
-  for (let i = 0; i < MOST_MESSAGES; i++) assert.is(read(one), MESSAGE);
-  assert.is(read(one), -ECONNRESET);
-}));
+    for (let i = 0; i <= MOST_MESSAGES; i++) one.keyUpdate();
+    for (let i = 0; i < MOST_MESSAGES; i++) assert.is(read(one), MESSAGE);
+    assert.is(read(one), -ECONNRESET);
+  }));
 
 test("a client that goes at any step is gone or has failed, and never served", () => {
   const ends: readonly (readonly [what: string, end: (fd: number) => void])[] = [
@@ -157,33 +162,37 @@ test("a close_notify is an end, and a transport that ends without one is a break
   });
 });
 
-test("an error that somebody else left on the thread changes nothing", () => within({}, (one) => {
-  const leave = (): void => {
-    assert.is(OPENSSL.certificateOf(Buffer.from("no certificate")), 0);
-    assert.not.equal(OPENSSL.ERR_peek_error(), 0);
-  };
-  for (let i = 0; i < 8; i++) {
-    OPENSSL.ERR_clear_error();
-    OPENSSL.SSL_do_handshake(one.peer);
+test("an error that somebody else left on the thread changes nothing", () =>
+  within({}, (one) => {
+    const leave = (): void => {
+      assert.is(OPENSSL.certificateOf(Buffer.from("no certificate")), 0);
+      assert.not.equal(OPENSSL.ERR_peek_error(), 0);
+    };
+    for (let i = 0; i < 8; i++) {
+      OPENSSL.ERR_clear_error();
+      OPENSSL.SSL_do_handshake(one.peer);
+      leave();
+      const step = one.session.handshake();
+      if (step === "done") break;
+      assert.is(step, "more");
+    }
     leave();
-    const step = one.session.handshake();
-    if (step === "done") break;
-    assert.is(step, "more");
-  }
-  leave();
-  assert.is(read(one), -EAGAIN);
-  leave();
-  assert.is(one.session.write(Buffer.from("x"), 1), 1);
-  leave();
-  assert.is(one.session.finish(), 0);
-}));
+    assert.is(read(one), -EAGAIN);
+    leave();
+    assert.is(one.session.write(Buffer.from("x"), 1), 1);
+    leave();
+    assert.is(one.session.finish(), 0);
+  }));
 
 test("a session that is freed answers as at a broken connection, and is freed once", () => {
   const one = pair();
   assert.is(one.handshake(), "done");
   one.session.free();
   one.session.free();
-  assert.equal([one.session.handle, one.session.handshake(), read(one), one.session.write(into, 1), one.session.finish()], [0, "gone", -ECONNRESET, -ECONNRESET, -ECONNRESET]);
+  assert.equal(
+    [one.session.handle, one.session.handshake(), read(one), one.session.write(into, 1), one.session.finish()],
+    [0, "gone", -ECONNRESET, -ECONNRESET, -ECONNRESET],
+  );
   assert.is(made.sessions, 0);
   one.session.context.free();
   assert.is(one.session.context.newSession(), 0, "a context that is freed begins nothing");
