@@ -42,6 +42,7 @@ export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const SOCK_STREAM = 1;
 export const SHUT_WR = 1;
+export const MSG_PEEK = 2;
 export const MSG_NOSIGNAL = 0x4000;
 
 export const SOL_SOCKET = 1;
@@ -50,6 +51,7 @@ export const SO_ERROR = 4;
 export const SO_KEEPALIVE = 9;
 export const SO_OOBINLINE = 10;
 export const SO_LINGER = 13;
+export const SO_RCVLOWAT = 18;
 export const IPPROTO_TCP = 6;
 export const TCP_NODELAY = 1;
 export const TCP_KEEPIDLE = 4;

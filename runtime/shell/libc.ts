@@ -35,6 +35,11 @@ export interface Libc {
   openat2(number: number, folder: number, path: Uint8Array, how: Uint8Array, bytes: number): number;
   /** Any other function, by its prototype, with its plain result. */
   func(prototype: string): Native;
+  /**
+   * The address of a C function of this type, which calls `call` on this thread, for as long as the process lives. `call`
+   * must not throw.
+   */
+  callback(prototype: string, call: (...args: readonly unknown[]) => number): bigint;
   /** The error number of the call just before. */
   errno(): number;
   /** Calls back from Node's event loop while `fd` can be read. An exception in the callback is lost. */
@@ -59,6 +64,9 @@ export type Native = ((...args: readonly unknown[]) => unknown) & {
 interface Koffi {
   load(path: null): { func(prototype: string): Native };
   errno(): number;
+  proto(prototype: string): object;
+  pointer(type: object): object;
+  register(call: (...args: readonly unknown[]) => number, type: object): bigint;
   readonly node: { poll(fd: number, readable: () => void): Watch };
 }
 
@@ -117,6 +125,7 @@ function functionsOf(koffi: Koffi): Libc {
     syscallBytes: declare("long syscall(long, long, void *)"),
     openat2: declare("long syscall(long, long, void *, void *, long)"),
     func: (prototype) => library.func(prototype),
+    callback: (prototype, call) => koffi.register(call, koffi.pointer(koffi.proto(prototype))),
     errno: () => koffi.errno(),
     watch: (fd, readable) => koffi.node.poll(fd, readable),
   };
