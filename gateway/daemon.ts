@@ -183,6 +183,7 @@ class Running implements Daemon {
       own,
       descriptors,
       audit,
+      credentials,
     } = this.#parts;
     for (const cancel of this.#timers.splice(0)) cancel();
     for (const open of ports.all()) ports.close(open);
@@ -190,6 +191,7 @@ class Running implements Daemon {
     own.control?.close();
     own.http?.close();
     descriptors.close();
+    credentials.close();
     audit.close();
   }
 
@@ -247,7 +249,7 @@ class Running implements Daemon {
   async #loadFirst(ending: AbortSignal): Promise<Result<null, Failure>> {
     const { policyPath, say } = this.#setup;
     const {
-      context: { reloader, recorder, inForce, chosen },
+      context: { reloader, recorder, inForce, chosen, engine },
       readsResets,
     } = this.#parts;
     const fromFile = await reloader.reload();
@@ -260,6 +262,8 @@ class Running implements Daemon {
       recorder.record([{ op: "load", decision: denial(CODE_NO_MODULE), generation: inForce.generation, local: policyPath, detail: message }], null);
     }
     if (chosen.because !== null) say(`Node's sockets serve in place of the kernel's calls: ${chosen.because}`);
+    // Why the kernel's forwarder doesn't serve was said by itself.
+    if (engine.because !== null && chosen.calls !== null) say(`Node's TLS serves in place of OpenSSL's calls: ${engine.because}`);
     if (!readsResets) say("WARNING: koffi is not installed, so resets can't be read from the kernel, and a reset right after data may be passed on as an end");
     say(reportSentence(first.value));
     return ok(null);

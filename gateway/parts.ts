@@ -35,6 +35,8 @@ import type { HostAddress } from "./listen/addresses.ts";
 import type { KernelCalls } from "./kernel/calls.ts";
 import type { Chosen } from "./kernel/choice.ts";
 import { kernelFlows, type FlowsOver } from "./kernel/kernel_flows.ts";
+import type { OpensslCalls } from "./kernel/openssl.ts";
+import { chooseEngine } from "./kernel/tls_choice.ts";
 import { kernelForwarder } from "./kernel/kernel_forwarder.ts";
 import { nodeForwarder, type ForwarderSetup } from "./listen/node_forwarder.ts";
 import { createOpener } from "./listen/open.ts";
@@ -74,6 +76,8 @@ export interface DaemonSetup {
   readonly calls?: KernelCalls;
   /** The configuration as it would be read now. */
   readonly configNow?: () => Result<Config, Failure>;
+  /** OpenSSL's calls in place of those of this machine: where a test makes them fail. */
+  readonly openssl?: OpensslCalls;
 }
 
 /** The gateway's own sockets, beside the ports of a policy; filled in as they are opened. */
@@ -108,6 +112,8 @@ interface Given {
 /** Decides connections, serves them and records them. */
 function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen, ending: AbortSignal) {
   const { config, clock, say } = setup;
+  const engine = chooseEngine(config.tls.engine, chosen.calls, setup.openssl);
+  if (!engine.ok) return engine;
   const counters = newCounters();
   const audit = openAudit(config.audit.file, counters, say);
   if (isFailure(audit)) return failed(audit);
@@ -130,7 +136,7 @@ function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen,
   const topDenied = new TopDenied();
   const markers = createMarkers(setup.print, counters);
   const recorder = createRecorder({ audit, counters, markers, clock, onError: config.audit.on_error });
-  const credentials = createCredentials(config, clock, say);
+  const credentials = createCredentials(config, clock, say, engine.value.native);
   const table = new ConnectionTable();
   const admitter = createAdmitter({
     contextOf: (info) => credentials.contextOf(info),
@@ -175,6 +181,7 @@ function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen,
     admitter,
     forwarder,
     flows,
+    engine: engine.value,
     readsResets: isReset !== null,
   });
 }
@@ -266,6 +273,7 @@ export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSigna
     closedBecause: (info) => credentials.closedNow(info),
     hostAddresses,
     chosen,
+    engine: serving.value.engine,
     configChanged: () => changedSince(config, setup.configNow, say),
   };
   return ok({

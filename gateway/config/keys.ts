@@ -147,6 +147,15 @@ export const TABLES = {
     ),
     control_idle_ms: orElse(30_000, whole(100, 3_600_000, "a control client that has no lease and sends nothing is closed")),
   }),
+  tls: table("TLS that ends here (`as tls` and `as mtls`)", {
+    engine: orElse(
+      "auto",
+      word(
+        ["auto", "openssl", "node"],
+        "the engine of its handshakes and records: `openssl` calls the OpenSSL inside Node's binary (through koffi, on the kernel's forwarder), `node` is Node's own TLS, `auto` takes `node` in this release",
+      ),
+    ),
+  }),
   policy: table("which policy is served, and how its file is read", {
     file: path("absolute path of the compiled policy; `--policy` goes before it"),
     max_bytes: orElse(134_217_728, whole(1024, 1_073_741_824, "the largest policy file that is read")),

@@ -51,4 +51,16 @@ function backendsLocal({ allowed_backends: backends }: Config): readonly Clash[]
   });
 }
 
-export const RULES: readonly Rule[] = [socketsApart, servicesApart, backendsLocal];
+function engineServed({ forwarder, tls }: Config): readonly Clash[] {
+  return forwarder === "node" && tls.engine === "openssl" ?
+      [
+        {
+          key: "tls.engine",
+          reason: 'needs the kernel\'s forwarder, and `forwarder` is "node": set forwarder = "auto", or tls.engine = "auto"',
+          near: ["forwarder"],
+        },
+      ]
+    : [];
+}
+
+export const RULES: readonly Rule[] = [socketsApart, servicesApart, backendsLocal, engineServed];

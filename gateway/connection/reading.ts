@@ -18,8 +18,13 @@ export function begin(s: Stage, row: number): void {
   s.transport.read(row);
 }
 
-export function clientBytes(s: Stage, row: number, chunk: Uint8Array): void {
-  if (may(s, row, READ)) answered(s, row, s.table.reading[row]?.take(chunk) ?? null);
+/** Gives the bytes that are due at least before more is known; 0 where nothing is read any more. */
+export function clientBytes(s: Stage, row: number, chunk: Uint8Array): number {
+  if (!may(s, row, READ)) return 0;
+  const reading = s.table.reading[row];
+  const read = reading?.take(chunk) ?? null;
+  answered(s, row, read);
+  return read === null ? (reading?.bytesDue() ?? 0) : 0;
 }
 
 export function clientEnded(s: Stage, row: number): void {

@@ -63,7 +63,8 @@ export interface Transport {
 export interface TransportEvents {
   /** A peer was accepted; the answer is its row, or NO_ROW, and then the transport resets it. */
   accepted(listening: number, peer: PeerAddress): number;
-  clientBytes(row: number, chunk: Uint8Array): void;
+  /** Gives how many bytes more have to come at least before there is something new to know. */
+  clientBytes(row: number, chunk: Uint8Array): number;
   clientEnded(row: number): void;
   clientGone(row: number): void;
   handshaken(row: number, outcome: Handshake): void;

@@ -49,6 +49,7 @@ export const AF_INET6 = 10;
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SHUT_WR = 1;
+export const MSG_PEEK = 2;
 export const MSG_NOSIGNAL = 0x4000;
 
 export const SOL_SOCKET = 1;
@@ -58,6 +59,7 @@ export const SO_RCVBUF = 8;
 export const SO_KEEPALIVE = 9;
 export const SO_OOBINLINE = 10;
 export const SO_LINGER = 13;
+export const SO_RCVLOWAT = 18;
 export const SO_RCVBUFFORCE = 33;
 export const IPPROTO_IP = 0;
 export const IP_PKTINFO = 8;

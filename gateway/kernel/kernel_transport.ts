@@ -1,8 +1,9 @@
 // The transport that makes the kernel's calls itself, from Node's event loop. The state of each row is in rows.ts;
 // bytes are moved in pump.ts, backends dialed in dialing.ts, peers accepted in listeners.ts.
 //
-// TLS that ends here is Node's: the client's descriptor is taken out of the poller and given to a socket of Node, and
-// node_transport.ts serves that row from then on.
+// A hello is looked at and stays in the kernel until it was decided. TLS that ends here is OpenSSL's, by
+// tls_connections.ts, or Node's: then the client's descriptor is taken out of the poller and given to a socket of Node,
+// and node_transport.ts serves that row from then on.
 import { Socket, type SocketConstructorOpts } from "node:net";
 import { getSystemErrorName } from "node:util";
 import type { Permit } from "../../runtime/host/decision.ts";
@@ -14,16 +15,19 @@ import type { IsReset } from "../forward/reset.ts";
 import { MARKS, NodeTransport } from "../listen/node_transport.ts";
 import type { FirstFlights, FlightStep } from "../tls/first_flights.ts";
 import type { TlsContext } from "../tls/secure.ts";
-import { EAGAIN, type KernelCalls } from "./calls.ts";
+import { EAGAIN, SO_RCVLOWAT, SOL_SOCKET, type KernelCalls } from "./calls.ts";
 import { Dialing } from "./dialing.ts";
 import { Listeners } from "./listeners.ts";
 import { nearEnd, nearPortOf } from "./near_end.ts";
 import { EPOLLET, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, Poller } from "./poller.ts";
 import { Pump, type PumpOwner } from "./pump.ts";
-import { NONE, OF_OTHER, READS, RELAYS, DIALS, Rows } from "./rows.ts";
+import { NONE, OF_OTHER, READS, RELAYS, DIALS, Rows, SECURES } from "./rows.ts";
 import { closeWithReset } from "./sockets.ts";
+import { TlsConnections } from "./tls_connections.ts";
+import { OpensslContext } from "./tls_context.ts";
 
 const STREAM = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
+
 export interface KernelTransportSetup {
   readonly calls: KernelCalls;
   readonly events: TransportEvents;
@@ -47,6 +51,9 @@ export class KernelTransport implements Transport, PumpOwner {
   readonly #pump: Pump;
   readonly #dialing: Dialing;
   readonly #rows = new Rows();
+  readonly #tls: TlsConnections;
+  /** Bytes that have to be there before the kernel reports the client again. */
+  readonly #due = new Int32Array(1);
   readonly #flights: (FirstFlights | null)[] = [];
 
   constructor({ calls, events, isReset, keepAliveMs, monoMs, mostPipes, lacked }: KernelTransportSetup) {
@@ -55,6 +62,7 @@ export class KernelTransport implements Transport, PumpOwner {
     this.#node = new NodeTransport({ events, isReset, keepAliveMs });
     this.#poller = new Poller({ calls, monoMs, ready: (fd, seen) => this.#ready(fd, seen), fault: (fd, error) => this.#fault(fd, error) });
     this.#pump = new Pump(calls, this.#poller, this, mostPipes);
+    this.#tls = new TlsConnections(calls, monoMs);
     this.#listeners = new Listeners({
       calls,
       poller: this.#poller,
@@ -114,7 +122,10 @@ export class KernelTransport implements Transport, PumpOwner {
     if (row === NO_ROW) return;
     this.#pump.note(fd, seen);
     const mode = this.#rows.mode(row);
-    if ((mode & RELAYS) !== 0) this.#pump.run(fd);
+    if ((mode & RELAYS) !== 0) {
+      if (this.#tls.has(row)) this.#tls.run(row, fd, seen);
+      else this.#pump.run(fd);
+    } else if ((mode & SECURES) !== 0) this.#handshake(row);
     else if ((mode & DIALS) !== 0 && fd === this.#rows.upstream(row)) this.#dialing.ready(row, fd);
     else if ((mode & READS) !== 0 && fd === this.#rows.client(row)) this.#readHello(row, fd);
   }
@@ -141,9 +152,13 @@ export class KernelTransport implements Transport, PumpOwner {
 
   #readHello(row: number, fd: number): void {
     while (this.#rows.is(row, READS) && this.#rows.client(row) === fd && this.#pump.mayRead(fd)) {
-      const read = this.#pump.read(fd);
-      if (typeof read !== "number") this.#events.clientBytes(row, read);
-      else if (read === -EAGAIN) return;
+      const seen = this.#rows.seen(row);
+      const read = this.#pump.peek(fd, seen);
+      if (typeof read !== "number") {
+        this.#rows.setSeen(row, seen + read.length);
+        const more = this.#events.clientBytes(row, read);
+        if (more > 1) this.#wakeAt(fd, seen + read.length + more);
+      } else if (read === -EAGAIN) return;
       else {
         if (read === 0) this.#events.clientEnded(row);
         else this.#events.clientGone(row);
@@ -152,15 +167,44 @@ export class KernelTransport implements Transport, PumpOwner {
     }
   }
 
+  /** A hello that comes in small pieces is reported when what its records announce is there. */
+  #wakeAt(fd: number, bytes: number): void {
+    this.#due[0] = bytes;
+    this.#calls.setOption(fd, SOL_SOCKET, SO_RCVLOWAT, this.#due);
+  }
+
   secure(row: number, context: TlsContext, said: string | null, first: Buffer): void {
-    const fd = this.#rows.takeClient(row);
+    const fd = this.#rows.client(row);
     if (fd === NONE) return;
+    this.#wakeAt(fd, 1);
+    if (context.native instanceof OpensslContext) {
+      const failed = this.#tls.begin(row, fd, context.native, said);
+      this.#rows.setMode(row, SECURES);
+      this.#later(row, () => {
+        try {
+          if (failed === null) this.#handshake(row);
+          else this.#events.handshaken(row, failed);
+        } catch (error) {
+          this.#fault(fd, error);
+        }
+      });
+      return;
+    }
+    this.#pump.skip(fd, first.length);
+    this.#rows.takeClient(row);
     this.#poller.remove(fd);
     this.#pump.end(fd);
     this.#rows.setMode(row, OF_OTHER);
     const options: SocketConstructorOpts & { readonly pauseOnCreate: boolean } = { fd, readable: true, writable: true, pauseOnCreate: true, ...MARKS };
     this.#node.adopt(row, new Socket(options));
     this.#node.secure(row, context, said, first);
+  }
+
+  #handshake(row: number): void {
+    const outcome = this.#tls.handshake(row);
+    if (outcome === null) return;
+    this.#rows.setMode(row, 0);
+    this.#events.handshaken(row, outcome);
   }
 
   dial(row: number, address: BackendAddress): void {
@@ -193,6 +237,26 @@ export class KernelTransport implements Transport, PumpOwner {
     if (client === NONE || upstream === NONE) return;
     this.#rows.setMode(row, RELAYS);
     this.#flights[row] = flights;
+    if (this.#tls.has(row)) {
+      this.#tls.join(row, upstream, {
+        fromClient: (bytes) => this.#events.fromClient(row, bytes),
+        fromBackend: (bytes) => this.#events.fromBackend(row, bytes),
+        again: () => this.#poller.again(client),
+        finished: (broken) =>
+          this.finished(
+            client,
+            broken === null ? NONE
+            : broken === "client" ? client
+            : upstream,
+          ),
+      });
+      this.#poller.again(client);
+      return;
+    }
+    if (first !== null) {
+      this.#wakeAt(client, 1);
+      this.#pump.skip(client, first.length);
+    }
     this.#pump.join(client, upstream, first);
   }
 
@@ -203,7 +267,7 @@ export class KernelTransport implements Transport, PumpOwner {
     }
     const isRelayed = this.#rows.is(row, RELAYS);
     this.#rows.setMode(row, 0);
-    this.#forget(this.#rows.takeClient(row), true);
+    this.#forgetClient(row, true);
     this.#forget(this.#rows.takeUpstream(row), isRelayed);
     this.#later(row, () => {
       if (isRelayed) this.#events.ended(row, null);
@@ -221,7 +285,7 @@ export class KernelTransport implements Transport, PumpOwner {
     const isRelayed = this.#rows.is(row, RELAYS);
     this.#rows.setMode(row, 0);
     this.#flights[row] = null;
-    this.#forget(this.#rows.takeClient(row), true);
+    this.#forgetClient(row, !this.#tls.isAlerted(row));
     this.#forget(this.#rows.takeUpstream(row), isRelayed);
   }
 
@@ -234,7 +298,7 @@ export class KernelTransport implements Transport, PumpOwner {
   buffered(row: number): number {
     if (this.#isOfNode(row)) return this.#node.buffered(row);
     const of = (fd: number): number => (fd === NONE ? 0 : this.#pump.buffered(fd));
-    return of(this.#rows.client(row)) + of(this.#rows.upstream(row));
+    return of(this.#rows.client(row)) + of(this.#rows.upstream(row)) + this.#tls.buffered(row);
   }
 
   close(): void {
@@ -281,7 +345,7 @@ export class KernelTransport implements Transport, PumpOwner {
       broken === NONE ? null
       : this.isClient(broken) ? "client"
       : "backend";
-    this.#forget(this.#rows.takeClient(row), side !== null);
+    this.#forgetClient(row, side !== null);
     this.#forget(this.#rows.takeUpstream(row), side !== null);
     this.#rows.setMode(row, 0);
     this.#events.ended(row, side);
@@ -297,6 +361,12 @@ export class KernelTransport implements Transport, PumpOwner {
     this.#poller.after(() => {
       if (this.#rows.epoch(row) === epoch) report();
     });
+  }
+
+  /** INVARIANT: a session of TLS ends before its descriptor is closed. */
+  #forgetClient(row: number, isReset: boolean): void {
+    this.#tls.end(row);
+    this.#forget(this.#rows.takeClient(row), isReset);
   }
 
   /** Of a descriptor that is no row's any more, or of NONE. */

@@ -7,7 +7,7 @@
 // All state is by descriptor. Events are edges, so READABLE and WRITABLE stay until the kernel says EAGAIN, or until a
 // read that was not full and came with neither a hang-up nor an urgent mark, at which a read stops early.
 import type { FlightStep } from "../tls/first_flights.ts";
-import { EAGAIN, EINTR, EINVAL, ENOMEM, EPIPE, MSG_NOSIGNAL, SHUT_WR, type KernelCalls } from "./calls.ts";
+import { EAGAIN, EINTR, EINVAL, ENOMEM, EPIPE, MSG_NOSIGNAL, MSG_PEEK, SHUT_WR, type KernelCalls } from "./calls.ts";
 import { Pipes } from "./pipes.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, type Poller } from "./poller.ts";
 
@@ -118,6 +118,27 @@ export class Pump {
     if (got === 0) this.#flags[fd] = (this.#flags[fd] ?? 0) | ENDED;
     else if (got !== -EAGAIN) this.#flags[fd] = (this.#flags[fd] ?? 0) | ENDED | BROKEN;
     return got;
+  }
+
+  /** The bytes behind the first `seen`; all of them stay in the kernel. -EAGAIN: nothing now; 0: nothing more comes. */
+  peek(fd: number, seen: number): Buffer | number {
+    let got = 0;
+    do got = this.#calls.recv(fd, this.#shared, READ_BYTES, MSG_PEEK);
+    while (got === -EINTR);
+    if (got > seen) return Buffer.from(this.#shared.subarray(seen, got));
+    const flags = this.#flags[fd] ?? 0;
+    if (got > 0 && (flags & HUNG) !== 0) return 0;
+    if (got > 0 || got === -EAGAIN) this.#flags[fd] = flags & ~READABLE;
+    return got > 0 ? -EAGAIN : got;
+  }
+
+  /** Takes bytes that were seen out of the kernel. */
+  skip(fd: number, bytes: number): void {
+    for (let left = bytes; left > 0;) {
+      const got = this.#calls.recv(fd, this.#shared, Math.min(left, READ_BYTES), 0);
+      if (got <= 0 && got !== -EINTR) return;
+      left -= Math.max(0, got);
+    }
   }
 
   mayRead(fd: number): boolean {

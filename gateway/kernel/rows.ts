@@ -13,6 +13,8 @@ export const RELAYS = 4;
 export const OF_OTHER = 8;
 /** It waits for a descriptor. */
 export const WANTS = 16;
+/** Its handshake is under way. */
+export const SECURES = 32;
 
 const FIRST = 1024;
 
@@ -20,6 +22,8 @@ export class Rows {
   #clients = new Int32Array(FIRST).fill(NONE);
   #upstreams = new Int32Array(FIRST).fill(NONE);
   #modes = new Uint8Array(FIRST);
+  /** Bytes of the hello that were looked at. */
+  #seen = new Uint32Array(FIRST);
   /** Counts the connections of a row: what was put off for an earlier one is not done. */
   #epochs = new Uint32Array(FIRST);
   /** By descriptor. */
@@ -30,6 +34,7 @@ export class Rows {
     this.#clients[row] = client;
     this.#upstreams[row] = NONE;
     this.#modes[row] = 0;
+    this.#seen[row] = 0;
     this.#name(client, row);
   }
 
@@ -40,6 +45,10 @@ export class Rows {
 
   setMode(row: number, mode: number): void {
     this.#modes[row] = mode;
+  }
+
+  setSeen(row: number, bytes: number): void {
+    this.#seen[row] = bytes;
   }
 
   /** Of the connection so far, nothing that was put off is done any more. */
@@ -57,6 +66,10 @@ export class Rows {
 
   mode(row: number): number {
     return this.#modes[row] ?? 0;
+  }
+
+  seen(row: number): number {
+    return this.#seen[row] ?? 0;
   }
 
   is(row: number, bit: number): boolean {
@@ -105,11 +118,12 @@ export class Rows {
   #growRows(row: number): void {
     const room = Math.max(row + 1, 2 * this.#modes.length);
     const [clients, upstreams] = [new Int32Array(room).fill(NONE), new Int32Array(room).fill(NONE)];
-    const [modes, epochs] = [new Uint8Array(room), new Uint32Array(room)];
+    const [modes, seen, epochs] = [new Uint8Array(room), new Uint32Array(room), new Uint32Array(room)];
     clients.set(this.#clients);
     upstreams.set(this.#upstreams);
     modes.set(this.#modes);
+    seen.set(this.#seen);
     epochs.set(this.#epochs);
-    [this.#clients, this.#upstreams, this.#modes, this.#epochs] = [clients, upstreams, modes, epochs];
+    [this.#clients, this.#upstreams, this.#modes, this.#seen, this.#epochs] = [clients, upstreams, modes, seen, epochs];
   }
 }

@@ -53,6 +53,8 @@ export interface HelloReader {
   feed(chunk: Uint8Array): HelloAnswer;
   /** The stream has ended: `malformed` (`cut_short`) unless there is an answer. */
   end(): HelloAnswer;
+  /** Bytes that have to come at least, as the records announce them, before there is an answer; 0 with an answer. */
+  bytesDue(): number;
   /** All bytes that were fed, exactly and in order; none once malformed. Valid until the next feed. */
   bytes(): Buffer;
 }
@@ -92,6 +94,12 @@ class HelloScanner implements HelloReader {
   end(): HelloAnswer {
     if (this.#answer.kind === "more") this.#answer = this.#malformed("cut_short");
     return this.#answer;
+  }
+
+  bytesDue(): number {
+    if (this.#answer.kind !== "more") return 0;
+    // The headers of a record and of the message are judged byte by byte.
+    return this.#recordLeft > 0 && this.#seen >= MESSAGE_HEADER_BYTES ? this.#recordLeft : 1;
   }
 
   bytes(): Buffer {

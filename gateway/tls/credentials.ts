@@ -7,7 +7,7 @@ import type { GatewayClock } from "../clock.ts";
 import type { Part, Participant } from "../participant.ts";
 import { readShown, readTrusted, type Loaded } from "./certificate_files.ts";
 import { createContext, type Shown, type Trusted } from "./context.ts";
-import type { TlsContext } from "./secure.ts";
+import type { NativeContext, TlsContext } from "./secure.ts";
 
 /** The part of the configuration that is about certificates; paths of PEM files. */
 export interface CredentialConfig {
@@ -33,6 +33,8 @@ export interface Credentials {
   ends(): readonly CredentialEnd[];
   /** Warns, once each, of what has ended while it is in use. */
   warnOfEnds(): void;
+  /** No handshake is to begin any more. */
+  close(): void;
 }
 
 export interface CredentialEnd {
@@ -64,8 +66,28 @@ export type Which = "all" | "missing";
 
 const WORDS = { cert: "certificate", ca: "authority" } as const;
 
-export function createCredentials(config: CredentialConfig, clock: GatewayClock, say: (sentence: string) => void): Credentials {
-  return new CredentialStore(config, clock, say);
+/** Makes the contexts of another engine than Node's. A failure is the end of a sentence. */
+export interface NativeEngine {
+  context(shown: Shown, trusted: Trusted | null): Result<NativeContext, string>;
+  /** Node's engine serves where this one can't. */
+  readonly mayFallBack: boolean;
+}
+
+/** Ticket keys are replaced after so long; clients then make one handshake of their own. */
+export const TICKET_KEYS_MS = 12 * 3_600_000;
+
+export function createCredentials(
+  config: CredentialConfig,
+  clock: GatewayClock,
+  say: (sentence: string) => void,
+  native: NativeEngine | null = null,
+): Credentials {
+  return new CredentialStore(config, clock, say, native);
+}
+
+interface KeptContext {
+  readonly context: TlsContext;
+  readonly madeMs: number;
 }
 
 class CredentialStore implements Credentials {
@@ -76,16 +98,32 @@ class CredentialStore implements Credentials {
   #current: CredentialSet = { certs: new Map(), cas: new Map(), faults: new Map() };
   /** The set that the policy under preparation would use. */
   #staged: CredentialSet | null = null;
-  #contexts = new Map<string, TlsContext>();
+  #contexts = new Map<string, KeptContext>();
   /** Of the policy in force; null before the first. */
   #listeners: readonly ListenerInfo[] | null = null;
   /** The last sentence about each thing, so that it is said once. */
   readonly #said = new Map<string, string>();
 
-  constructor(config: CredentialConfig, clock: GatewayClock, say: (sentence: string) => void) {
+  readonly #native: NativeEngine | null;
+
+  constructor(config: CredentialConfig, clock: GatewayClock, say: (sentence: string) => void, native: NativeEngine | null) {
     this.#config = config;
     this.#clock = clock;
     this.#say = say;
+    this.#native = native;
+  }
+
+  close(): void {
+    this.#keepContexts(new Set());
+  }
+
+  /** Frees those of other exposes, and those that are too old. */
+  #keepContexts(keys: ReadonlySet<string>): void {
+    for (const [key, { context }] of this.#contexts) {
+      if (keys.has(key)) continue;
+      this.#contexts.delete(key);
+      context.native?.free();
+    }
   }
 
   get paths(): readonly string[] {
@@ -109,8 +147,7 @@ class CredentialStore implements Credentials {
         shown = true;
         this.#listeners = next;
         this.#show(files);
-        const kept = new Set(next.map(keyOf));
-        this.#contexts = new Map([...this.#contexts].filter(([key]) => kept.has(key)));
+        this.#keepContexts(new Set(next.map(keyOf)));
         this.#report(next);
       },
       abort: () => {
@@ -132,14 +169,34 @@ class CredentialStore implements Credentials {
     const missing = lackOf(info, this.#current, this.#config);
     if (missing !== null) return lackText(missing);
     const key = keyOf(info);
+    const now = this.#clock.monoMs();
     const known = this.#contexts.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined && now - known.madeMs < TICKET_KEYS_MS) return known.context;
     const shown = this.#current.certs.get(info.cert ?? "");
     const trusted = info.mode === "mtls" ? this.#current.cas.get(info.ca ?? "") : null;
     if (shown === undefined || trusted === undefined) return "there is no certificate for it";
-    const made = createContext(shown.value, trusted?.value ?? null);
-    this.#contexts.set(key, made);
+    const made = this.#makeContext(info.name, shown.value, trusted?.value ?? null);
+    if (typeof made === "string") return made;
+    known?.context.native?.free();
+    this.#contexts.set(key, { context: made, madeMs: now });
     return made;
+  }
+
+  #makeContext(expose: string, shown: Shown, trusted: Trusted | null): TlsContext | string {
+    const context = createContext(shown, trusted);
+    const native = this.#native?.context(shown, trusted) ?? null;
+    if (native === null) return context;
+    const about = `engine ${expose}`;
+    if (native.ok) {
+      this.#sayOnce(about, null);
+      return { ...context, native: native.value };
+    }
+    const mayFallBack = this.#native?.mayFallBack === true;
+    this.#sayOnce(
+      about,
+      `expose \`${expose}\`: its TLS can't be OpenSSL's: ${native.error}; ${mayFallBack ? "Node's serves it" : 'it is refused, because `tls.engine` is "openssl"'}`,
+    );
+    return mayFallBack ? context : native.error;
   }
 
   closedBecause(info: ListenerInfo): string | null {
@@ -208,7 +265,7 @@ class CredentialStore implements Credentials {
     ].map(([name]) => name);
     this.#current = next;
     // INVARIANT: a context is of the current set. Handshakes under way keep theirs until they are judged.
-    if (changed.length > 0) this.#contexts = new Map();
+    if (changed.length > 0) this.#keepContexts(new Set());
     return changed;
   }
 

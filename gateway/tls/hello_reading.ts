@@ -35,6 +35,11 @@ export class HelloReading {
     return { denial: denial(CODE_HELLO_GONE) };
   }
 
+  /** Bytes that have to come at least before more is known. */
+  bytesDue(): number {
+    return this.#reader.bytesDue();
+  }
+
   /** All that was read. */
   bytes(): Buffer {
     return this.#reader.bytes();

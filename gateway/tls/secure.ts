@@ -11,9 +11,16 @@ import { identityOf, type Identity } from "../../runtime/host/identity.ts";
 import { overlay } from "./tls_end.ts";
 import { subjectNames } from "./subject_names.ts";
 
+/** A context of another engine than Node's (gateway/kernel); freed when no handshake is to begin with it any more. */
+export interface NativeContext {
+  free(): void;
+}
+
 /** The TLS context of a listener (context.ts makes it). */
 export interface TlsContext {
   readonly server: Server;
+  /** Where another engine than Node's serves the listener. */
+  readonly native?: NativeContext;
   /** The authority's name in the policy; null where no certificate is requested. */
   readonly ca: string | null;
   /** Distinguishes two sets of trusted certificates; empty where there is none. */

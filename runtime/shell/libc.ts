@@ -37,6 +37,11 @@ export interface Libc {
   func(prototype: string): Native;
   /** Where the bytes are in memory; they stay there as long as they are referred to. At least 65 bytes: V8 moves smaller ones. */
   addressOf(bytes: Uint8Array): bigint;
+  /**
+   * The address of a C function of this type, which calls `call` on this thread, for as long as the process lives. `call`
+   * must not throw.
+   */
+  callback(prototype: string, call: (...args: readonly unknown[]) => number): bigint;
   /** The error number of the call just before. */
   errno(): number;
   /** Calls back from Node's event loop while `fd` can be read. An exception in the callback is lost. */
@@ -62,6 +67,9 @@ interface Koffi {
   load(path: null): { func(prototype: string): Native };
   errno(): number;
   address(bytes: Uint8Array): bigint;
+  proto(prototype: string): object;
+  pointer(type: object): object;
+  register(call: (...args: readonly unknown[]) => number, type: object): bigint;
   readonly node: { poll(fd: number, readable: () => void): Watch };
 }
 
@@ -121,6 +129,7 @@ function functionsOf(koffi: Koffi): Libc {
     openat2: declare("long syscall(long, long, void *, void *, long)"),
     func: (prototype) => library.func(prototype),
     addressOf: (bytes) => koffi.address(bytes),
+    callback: (prototype, call) => koffi.register(call, koffi.pointer(koffi.proto(prototype))),
     errno: () => koffi.errno(),
     watch: (fd, readable) => koffi.node.poll(fd, readable),
   };

@@ -15,6 +15,7 @@ import { startDaemon, type Daemon } from "../../gateway/daemon.ts";
 import type { Failure } from "../../gateway/exit.ts";
 import type { Disk } from "../../runtime/shell/disk.ts";
 import type { Participant } from "../../gateway/participant.ts";
+import type { OpensslCalls } from "../../gateway/kernel/openssl.ts";
 import type { KernelCalls } from "../../gateway/kernel/calls.ts";
 import { usableCalls } from "../../gateway/kernel/self_test.ts";
 import { interfaceAddresses } from "../../gateway/listen/addresses.ts";
@@ -114,6 +115,10 @@ export interface UnderSetup {
   readonly wall?: () => number;
   /** Else the environment's TEST_FORWARDER, or what the gateway takes by itself. */
   readonly forwarder?: ForwarderName;
+  /** Else the environment's TEST_TLS_ENGINE, or what the gateway takes by itself. */
+  readonly engine?: EngineName | undefined;
+  /** OpenSSL's calls that fail where the test says so. */
+  readonly openssl?: OpensslCalls;
   /** The kernel's forwarder, with calls that fail where the test says so. */
   readonly calls?: KernelCalls;
 }
@@ -121,6 +126,15 @@ export interface UnderSetup {
 export type ForwarderName = "kernel" | "node";
 /** Of the environment, for every gateway that a test starts without naming its forwarder. */
 export const GIVEN_FORWARDER = process.env["TEST_FORWARDER"];
+
+export type EngineName = "openssl" | "node";
+/** Of the environment, for every gateway that a test starts without naming its engine of TLS. */
+export const GIVEN_ENGINE = process.env["TEST_TLS_ENGINE"];
+
+/** Puts the key before the first table, unless the text has it. */
+export function withEngine(config: string, engine: string | undefined): string {
+  return engine === undefined || /^tls\.engine = |^forwarder = "node"/m.test(config) ? config : `tls.engine = "${engine}"\n${config}`;
+}
 
 /** Those that this machine has. */
 export const FORWARDERS: readonly ForwarderName[] = (await usableCalls()).ok ? ["kernel", "node"] : ["node"];
@@ -139,7 +153,10 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
   const auditPath = join(folder, "audit.jsonl");
   const controlPath = join(folder, "run", "control.sock");
   const clock = manualClock(setup.wall ?? null);
-  const text = withForwarder(setup.config ?? "", setup.forwarder ?? GIVEN_FORWARDER);
+  const text = withEngine(
+    withForwarder(setup.config ?? "", setup.forwarder ?? GIVEN_FORWARDER),
+    setup.engine ?? (setup.forwarder === "node" ? undefined : GIVEN_ENGINE),
+  );
   const parsed = parseConfig(text.includes("[audit]") ? text.replace("AUDIT", auditPath) : `${text}\n[audit]\nfile = "${auditPath}"\n`, "test.toml");
   if (!parsed.ok) throw new Error(parsed.error.message);
   const config = parsed.value;
@@ -163,6 +180,7 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
     print: (line) => markers.push(line),
     say: (sentence) => said.push(sentence),
     ...(setup.calls !== undefined && { calls: setup.calls }),
+    ...(setup.openssl !== undefined && { openssl: setup.openssl }),
   });
   if (!started.ok) {
     rmSync(folder, { recursive: true, force: true });

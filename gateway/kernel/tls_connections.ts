@@ -1,0 +1,92 @@
+// The connections of the kernel transport whose TLS ends here, by row. A row has one session from `begin` to `end`, and
+// nobody else frees it.
+import { denial } from "../../runtime/host/ask.ts";
+import { CODE_TLS_FAILED } from "../../runtime/abi/verdicts.ts";
+import type { Handshake } from "../connection/transport.ts";
+import type { KernelCalls } from "./calls.ts";
+import type { OpensslContext } from "./tls_context.ts";
+import { failedOutcome, goneOutcome, judge } from "./tls_outcome.ts";
+import { TlsRelay, type TlsRelayEvents } from "./tls_relay.ts";
+import { TlsSession } from "./tls_session.ts";
+
+interface TlsConnection {
+  readonly session: TlsSession;
+  readonly fd: number;
+  /** The server name of the hello that was decided about, as it came. */
+  readonly said: string | null;
+  /** The handshake is over, well or not. */
+  isJudged: boolean;
+  /** OpenSSL has sent an alert, which a reset could overtake. */
+  isAlerted: boolean;
+  relay: TlsRelay | null;
+}
+
+export class TlsConnections {
+  readonly #calls: KernelCalls;
+  readonly #monoMs: () => number;
+  readonly #rows: (TlsConnection | null)[] = [];
+
+  constructor(calls: KernelCalls, monoMs: () => number) {
+    this.#calls = calls;
+    this.#monoMs = monoMs;
+  }
+
+  /** A session on the client's socket, whose hello is still in the kernel. Null, or why there is none. */
+  begin(row: number, fd: number, context: OpensslContext, said: string | null): Handshake | null {
+    this.end(row);
+    const session = TlsSession.accept(context, fd, []);
+    if (session === null) return { denial: denial(CODE_TLS_FAILED), detail: "no session of TLS can be made" };
+    this.#rows[row] = { session, fd, said, isJudged: false, isAlerted: false, relay: null };
+    return null;
+  }
+
+  /** Goes on with the handshake. Null while it is under way, and after its outcome was given. */
+  handshake(row: number): Handshake | null {
+    const one = this.#rows[row] ?? null;
+    if (one === null || one.isJudged) return null;
+    const step = one.session.handshake();
+    if (step === "more") return null;
+    one.isJudged = true;
+    if (step === "gone") return goneOutcome();
+    if (step === "done") return judge(one.session, one.said);
+    one.isAlerted = true;
+    return failedOutcome(one.session, step.detail);
+  }
+
+  has(row: number): boolean {
+    return (this.#rows[row] ?? null) !== null;
+  }
+
+  /** Whether the client is to read an alert before the end. */
+  isAlerted(row: number): boolean {
+    return this.#rows[row]?.isAlerted === true;
+  }
+
+  /** Bytes go both ways from now on. */
+  join(row: number, backend: number, events: TlsRelayEvents): void {
+    const one = this.#rows[row] ?? null;
+    if (one === null) return;
+    one.relay = new TlsRelay({ calls: this.#calls, session: one.session, client: one.fd, backend, monoMs: this.#monoMs, events });
+  }
+
+  /** Events of one of the two sockets of a joined row; 0 where it was to be run again. */
+  run(row: number, fd: number, events: number): void {
+    const relay = this.#rows[row]?.relay ?? null;
+    if (relay === null) return;
+    relay.note(fd, events);
+    relay.run();
+  }
+
+  buffered(row: number): number {
+    return this.#rows[row]?.relay?.buffered() ?? 0;
+  }
+
+  /** To be called before the client's descriptor is closed. */
+  end(row: number): void {
+    const one = this.#rows[row] ?? null;
+    if (one === null) return;
+    this.#rows[row] = null;
+    one.relay?.stop();
+    one.session.free();
+  }
+}

@@ -1,0 +1,125 @@
+// A client of OpenSSL's own calls, over a socket pair, whose every step the test says; and the server's side that it speaks to.
+import { openCalls, SOCK_STREAM, type KernelCalls } from "../../gateway/kernel/calls.ts";
+import { openOpenssl, type Handle, type OpensslCalls } from "../../gateway/kernel/openssl.ts";
+import { OpensslContext } from "../../gateway/kernel/tls_context.ts";
+import { selfSigned, type SelfSigned } from "../../gateway/kernel/tls_self_signed.ts";
+import { TlsSession, type HandshakeStep } from "../../gateway/kernel/tls_session.ts";
+import { openLibc } from "../../runtime/shell/libc.ts";
+
+const [kernel, openssl, libc] = [openCalls(), openOpenssl(), openLibc()];
+if (kernel === null || !openssl.ok || libc === null) throw new Error("these tests need koffi");
+
+export const KERNEL: KernelCalls = kernel;
+export const OPENSSL: OpensslCalls = openssl.value;
+const keyUpdate = libc.func("int SSL_key_update(uintptr_t, int)");
+const control = libc.func("long SSL_ctrl(uintptr_t, int, long, const char *)");
+const groups = libc.func("long SSL_ctrl(uintptr_t, int, long, const char *)");
+const protocols = libc.func("int SSL_set_alpn_protos(uintptr_t, const void *, unsigned int)");
+const selected = libc.func("void SSL_get0_alpn_selected(uintptr_t, void *, void *)");
+const copy = libc.func("uintptr_t memcpy(void *, uintptr_t, size_t)");
+const SSL_CTRL_SET_TLSEXT_HOSTNAME = 55;
+const SSL_CTRL_SET_GROUPS_LIST = 92;
+const SSL_CTRL_SET_MAX_PROTO_VERSION = 124;
+
+export const SERVER = selfSigned("server");
+export const CLIENT = selfSigned("client");
+
+export interface PeerSetup {
+  readonly calls?: OpensslCalls;
+  readonly trusted?: SelfSigned;
+  readonly shows?: SelfSigned;
+  readonly name?: string;
+  readonly most?: number;
+  readonly groups?: string;
+  readonly serves?: readonly string[];
+  readonly offers?: readonly string[];
+}
+
+export interface Pair {
+  readonly session: TlsSession;
+  readonly peer: Handle;
+  /** The descriptors of the server's and the client's side. */
+  readonly fds: readonly [near: number, far: number];
+  /** A step of the client, then of the server. */
+  step(): HandshakeStep;
+  /** Until it is over, one way or the other. */
+  handshake(): HandshakeStep;
+  rename(name: string): void;
+  keyUpdate(): void;
+  send(text: string): number;
+  protocol(): string;
+  close(): void;
+}
+
+export function pair({ calls = OPENSSL, trusted, shows, name, most, groups: list, serves = [], offers = [] }: PeerSetup = {}): Pair {
+  const made = OpensslContext.create({
+    calls,
+    shown: SERVER,
+    trusted: trusted === undefined ? null : { name: "corp", roots: trusted.chain, partial: false },
+    protocols: serves,
+  });
+  if (!made.ok) throw new Error(made.error);
+  const fds = new Int32Array(2);
+  KERNEL.socketpair(SOCK_STREAM, fds);
+  const [near = -1, far = -1] = fds;
+  const session = TlsSession.accept(made.value, near, offers);
+  const context = OPENSSL.SSL_CTX_new(OPENSSL.TLS_client_method());
+  if (shows !== undefined) {
+    const [certificate, key] = [OPENSSL.certificateOf(shows.der), OPENSSL.keyOf(shows.keyDer)];
+    OPENSSL.SSL_CTX_use_certificate(context, certificate);
+    OPENSSL.SSL_CTX_use_PrivateKey(context, key);
+    OPENSSL.X509_free(certificate);
+    OPENSSL.EVP_PKEY_free(key);
+  }
+  if (most !== undefined) OPENSSL.SSL_CTX_ctrl(context, SSL_CTRL_SET_MAX_PROTO_VERSION, most);
+  const peer = OPENSSL.SSL_new(context);
+  if (session === null || peer === 0) throw new Error("no session");
+  OPENSSL.SSL_set_fd(peer, far);
+  OPENSSL.SSL_set_connect_state(peer);
+  if (name !== undefined) control(peer, SSL_CTRL_SET_TLSEXT_HOSTNAME, 0, name);
+  if (list !== undefined) groups(peer, SSL_CTRL_SET_GROUPS_LIST, 0, list);
+  if (offers.length > 0) {
+    const wire = Buffer.concat(offers.map((one) => Buffer.from([one.length, ...Buffer.from(one)])));
+    protocols(peer, wire, wire.length);
+  }
+  const one: Pair = {
+    session,
+    peer,
+    fds: [near, far],
+    step() {
+      OPENSSL.ERR_clear_error();
+      OPENSSL.SSL_do_handshake(peer);
+      return session.handshake();
+    },
+    handshake() {
+      for (let i = 0; i < 8; i++) {
+        const step = one.step();
+        if (step !== "more") return step;
+      }
+      return "more";
+    },
+    rename: (to) => void control(peer, SSL_CTRL_SET_TLSEXT_HOSTNAME, 0, to),
+    keyUpdate() {
+      keyUpdate(peer, 0);
+      OPENSSL.SSL_do_handshake(peer);
+    },
+    send: (text) => OPENSSL.SSL_write(peer, Buffer.from(text), text.length),
+    protocol() {
+      const [at, length] = [new BigUint64Array(1), new Uint32Array(1)];
+      selected(peer, at, length);
+      const text = Buffer.alloc(length[0] ?? 0);
+      if (text.length > 0) copy(text, at[0], text.length);
+      return text.toString("latin1");
+    },
+    close() {
+      session.free();
+      made.value.free();
+      OPENSSL.SSL_free(peer);
+      OPENSSL.SSL_CTX_free(context);
+      KERNEL.close(near);
+      KERNEL.close(far);
+      OPENSSL.ERR_clear_error();
+    },
+  };
+  return one;
+}

@@ -1,0 +1,202 @@
+// Conversations with the session of gateway/kernel by a client of OpenSSL's own calls, step by step: names, certificates,
+// protocols, new keys, aborts at every step, and errors that others left behind.
+import { suite } from "../suite.ts";
+import * as assert from "uvu/assert";
+import { EAGAIN, ECONNRESET } from "../../gateway/kernel/calls.ts";
+import { TLS1_2_VERSION } from "../../gateway/kernel/openssl.ts";
+import { made } from "../../gateway/kernel/tls_context.ts";
+import { failedOutcome, judge } from "../../gateway/kernel/tls_outcome.ts";
+import { selfSigned } from "../../gateway/kernel/tls_self_signed.ts";
+import { MESSAGE, MOST_MESSAGES, type HandshakeStep } from "../../gateway/kernel/tls_session.ts";
+import type { Handshake } from "../../gateway/connection/transport.ts";
+import { CLIENT, KERNEL, OPENSSL, pair, type Pair, type PeerSetup } from "./openssl_peer.ts";
+
+const test = suite("openssl session");
+const into = Buffer.alloc(16 * 1024);
+const clock = { now: 0 };
+const monoMs = (): number => clock.now;
+const read = ({ session }: Pair): number => session.read(into, into.length, monoMs);
+
+function within(setup: PeerSetup, run: (one: Pair) => void): void {
+  const one = pair(setup);
+  try {
+    run(one);
+  } finally {
+    one.close();
+  }
+  assert.equal(made, { contexts: 0, sessions: 0 }, "nothing is left");
+}
+
+function wordOf(outcome: Handshake): string {
+  return (
+    "denial" in outcome ? `${outcome.denial.code}${outcome.detail === undefined ? "" : ` ${outcome.detail}`}`
+    : outcome.identity === null ? "anybody"
+    : "known"
+  );
+}
+
+test("the name that OpenSSL has read must be the one that was decided about, also after a HelloRetryRequest", () => {
+  const rows: readonly (readonly [first: string | undefined, second: string | undefined, said: string | null, due: string])[] = [
+    ["a.test", undefined, "a.test", "anybody"],
+    [undefined, undefined, null, "anybody"],
+    ["a.test", undefined, "b.test", "tls_changed another name in a second hello"],
+    ["a.test", undefined, "a.tes", "tls_changed another name in a second hello"],
+    ["a.test", undefined, "a.test\0", "tls_changed another name in a second hello"],
+    ["a.test", undefined, null, "tls_changed another name in a second hello"],
+    [undefined, undefined, "a.test", "tls_changed another name in a second hello"],
+    ["a.test", "a.test", "a.test", "anybody"],
+    ["a.test", "b.test", "a.test", "tls_changed another name in a second hello"],
+    ["a.test", "A.test", "a.test", "tls_changed another name in a second hello"],
+  ];
+  for (const [first, second, said, due] of rows) {
+    // A first share of a group that is not served makes a second hello.
+    within({ ...(first !== undefined && { name: first }), ...(second !== undefined && { groups: "X448:P-256" }) }, (one) => {
+      assert.is(one.step(), "more");
+      if (second !== undefined) one.rename(second);
+      assert.is(one.handshake(), "done", String(first));
+      assert.is(wordOf(judge(one.session, said)), due, `${first} ${second} ${said}`);
+    });
+  }
+});
+
+test("only a verified certificate is one", () => {
+  const stranger = selfSigned("client");
+  const rows: readonly (readonly [shows: typeof CLIENT | undefined, due: string])[] = [
+    [CLIENT, "known"],
+    [stranger, "certificate_refused DEPTH_ZERO_SELF_SIGNED_CERT"],
+    [undefined, "no_certificate"],
+  ];
+  for (const most of [undefined, TLS1_2_VERSION]) {
+    for (const [shows, due] of rows) {
+      within({ trusted: CLIENT, ...(shows !== undefined && { shows }), ...(most !== undefined && { most }) }, (one) => {
+        const step = one.handshake();
+        const word = typeof step === "string" ? wordOf(judge(one.session, null)) : wordOf(failedOutcome(one.session, step.detail));
+        // A key that signed itself with the name of another is a signature that does not verify.
+        assert.ok(word === due || (due.startsWith("certificate_refused") && word.startsWith("certificate_refused ")), word);
+      });
+    }
+  }
+});
+
+test("a protocol is answered by preference, and a list without one in common is not answered", () => {
+  const rows: readonly (readonly [serves: readonly string[], offers: readonly string[], due: string])[] = [
+    [["h2", "http/1.1"], ["http/1.1", "h2"], "h2"],
+    [["h2", "http/1.1"], ["http/1.1"], "http/1.1"],
+    [["h2"], ["http/1.1"], ""],
+    [[], ["h2"], ""],
+    [["x".repeat(255)], ["x".repeat(255)], "x".repeat(255)],
+  ];
+  for (const [serves, offers, due] of rows) {
+    within({ serves, offers }, (one) => {
+      assert.is(one.handshake(), "done");
+      assert.is(one.protocol(), due);
+    });
+  }
+});
+
+test(`${MOST_MESSAGES} records without data in a second are read, and one more ends the connection`, () =>
+  within({}, (one) => {
+    clock.now = 5_000;
+    assert.is(one.handshake(), "done");
+    for (let second = 0; second < 3; second++) {
+      for (let i = 0; i < MOST_MESSAGES; i++) {
+        one.keyUpdate();
+        assert.is(read(one), MESSAGE, `${second} ${i}`);
+      }
+      assert.is(one.send("data"), 4);
+      assert.is(read(one), 4, "what comes between is read");
+      assert.is(read(one), -EAGAIN);
+      clock.now += 1_000;
+    }
+    for (let i = 0; i <= MOST_MESSAGES; i++) one.keyUpdate();
+    for (let i = 0; i < MOST_MESSAGES; i++) assert.is(read(one), MESSAGE);
+    assert.is(read(one), -ECONNRESET);
+  }));
+
+test("a client that goes at any step is gone or has failed, and never served", () => {
+  const ends: readonly (readonly [what: string, end: (fd: number) => void])[] = [
+    ["both directions", (fd) => void KERNEL.shutdown(fd, 2)],
+    ["its end", (fd) => void KERNEL.shutdown(fd, 1)],
+    ["garbage", (fd) => void KERNEL.send(fd, Buffer.from("garbage that is no record"), 25, 0)],
+    ["an alert", (fd) => void KERNEL.send(fd, Buffer.from([21, 3, 3, 0, 2, 2, 40]), 7, 0)],
+    ["a close_notify in the clear", (fd) => void KERNEL.send(fd, Buffer.from([21, 3, 3, 0, 2, 1, 0]), 7, 0)],
+  ];
+  for (const trusted of [undefined, CLIENT]) {
+    for (const most of [undefined, TLS1_2_VERSION]) {
+      for (const [what, end] of ends) {
+        for (let steps = 0; ; steps++) {
+          const one = pair({ ...(trusted !== undefined && { trusted, shows: CLIENT }), ...(most !== undefined && { most }) });
+          let step: HandshakeStep = "more";
+          for (let i = 0; i < steps && step === "more"; i++) step = one.step();
+          const isOver = step !== "more";
+          if (!isOver) {
+            end(one.fds[1]);
+            step = one.session.handshake();
+            // An end in the middle may come behind a whole flight.
+            for (let i = 0; i < 4 && step === "more"; i++) step = one.session.handshake();
+            assert.ok(step === "gone" || typeof step === "object", `${what} after ${steps}: ${JSON.stringify(step)}`);
+            assert.is(one.session.handshake() === "done", false, "nor later");
+          }
+          one.close();
+          if (isOver) break;
+        }
+      }
+    }
+  }
+  assert.equal(made, { contexts: 0, sessions: 0 });
+});
+
+test("a close_notify is an end, and a transport that ends without one is a break", () => {
+  within({}, (one) => {
+    assert.is(one.handshake(), "done");
+    one.send("all");
+    OPENSSL.SSL_shutdown(one.peer);
+    assert.equal([read(one), read(one), read(one)], [3, 0, 0]);
+    assert.is(one.session.write(Buffer.from("answer"), 6), 6, "the other direction is still open");
+  });
+  within({}, (one) => {
+    assert.is(one.handshake(), "done");
+    one.send("half");
+    KERNEL.shutdown(one.fds[1], 1);
+    assert.equal([read(one), read(one)], [4, -ECONNRESET]);
+  });
+});
+
+test("an error that somebody else left on the thread changes nothing", () =>
+  within({}, (one) => {
+    const leave = (): void => {
+      assert.is(OPENSSL.certificateOf(Buffer.from("no certificate")), 0);
+      assert.not.equal(OPENSSL.ERR_peek_error(), 0);
+    };
+    for (let i = 0; i < 8; i++) {
+      OPENSSL.ERR_clear_error();
+      OPENSSL.SSL_do_handshake(one.peer);
+      leave();
+      const step = one.session.handshake();
+      if (step === "done") break;
+      assert.is(step, "more");
+    }
+    leave();
+    assert.is(read(one), -EAGAIN);
+    leave();
+    assert.is(one.session.write(Buffer.from("x"), 1), 1);
+    leave();
+    assert.is(one.session.finish(), 0);
+  }));
+
+test("a session that is freed answers as at a broken connection, and is freed once", () => {
+  const one = pair();
+  assert.is(one.handshake(), "done");
+  one.session.free();
+  one.session.free();
+  assert.equal(
+    [one.session.handle, one.session.handshake(), read(one), one.session.write(into, 1), one.session.finish()],
+    [0, "gone", -ECONNRESET, -ECONNRESET, -ECONNRESET],
+  );
+  assert.is(made.sessions, 0);
+  one.session.context.free();
+  assert.is(one.session.context.newSession(), 0, "a context that is freed begins nothing");
+  one.close();
+});
+
+test.run();
