@@ -17,10 +17,11 @@ import { httpPage } from "./methods/http_pages.ts";
 import { methodsOf } from "./methods/methods.ts";
 import { status } from "./methods/status.ts";
 import type { Counters } from "./audit/counters.ts";
-import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED, failure, type Failure } from "./exit.ts";
+import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED, EXIT_UNSUPPORTED, failure, type Failure } from "./exit.ts";
 import { endLease } from "./intents/end_lease.ts";
 import { FREE, READING, SECURING } from "./connection/states.ts";
 import type { Forwarder } from "./connection/forwarder.ts";
+import { KEPT_MS } from "./listen/inherited.ts";
 import { makeParts, type DaemonSetup, type Parts } from "./parts.ts";
 import type { Change } from "./reload/change.ts";
 import { reportSentence, type Refused, type Report } from "./reload/report.ts";
@@ -105,6 +106,8 @@ class Running implements Daemon {
     if (!loaded.ok) return loaded;
     const { clock, config: { timers } } = this.#setup;
     this.#timers.push(clock.every(SWEEP_MS, () => this.#sweep()), clock.every(timers.interface_poll_ms, () => this.#poll()));
+    const { inherited } = this.#parts;
+    if (inherited.all().length > 0) this.#timers.push(clock.after(KEPT_MS, () => inherited.expire()));
     this.#parts.context.markers.ready();
     return ok(null);
   }
@@ -167,9 +170,10 @@ class Running implements Daemon {
 
   /** Closes everything that it has opened, at once. */
   close(): void {
-    const { context: { ports }, own, descriptors, audit } = this.#parts;
+    const { context: { ports }, own, descriptors, audit, inherited } = this.#parts;
     for (const cancel of this.#timers.splice(0)) cancel();
     for (const open of ports.all()) ports.close(open);
+    inherited.close();
     own.control?.close();
     own.http?.close();
     descriptors.close();
@@ -214,7 +218,7 @@ class Running implements Daemon {
     const fromFile = await reloader.reload();
     const first = fromFile.ok ? fromFile : await reloader.fallBack(fromFile.error);
     if (ending.aborted) return failed(failure(EXIT_OK, "ended by a signal before it was ready"));
-    if (!first.ok) return failed(failure(first.error.cause === "policy" || first.error.cause === "keys" ? EXIT_REJECTED : EXIT_DELEGATE, first.error.message));
+    if (!first.ok) return failed(failure(exitOf(first.error), first.error.message));
     if (!fromFile.ok) {
       const { message } = fromFile.error;
       say(`WARNING: the last good policy is in force in place of the file: ${message}`);
@@ -267,6 +271,11 @@ class Running implements Daemon {
       if (table.state[row] === READING || table.state[row] === SECURING) this.forwarder.cut(row, "cut");
     }
   }
+}
+
+function exitOf({ cause }: Refused): number {
+  if (cause === "sockets") return EXIT_UNSUPPORTED;
+  return cause === "policy" || cause === "keys" ? EXIT_REJECTED : EXIT_DELEGATE;
 }
 
 /** The caller when the daemon calls a method itself. */

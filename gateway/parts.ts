@@ -1,7 +1,9 @@
 // Every part of the gateway, made and connected with the others. Nothing is opened but the audit file; daemon.ts
 // starts and stops what is made here.
 import { randomBytes } from "node:crypto";
+import { closeSync } from "node:fs";
 import { failed, ok, type Result } from "../runtime/result/result.ts";
+import { openLibc } from "../runtime/shell/libc.ts";
 import { systemDisk, type Disk } from "../runtime/shell/disk.ts";
 import { prepareStateDirectory } from "../runtime/shell/revision.ts";
 import { policyInForce } from "../runtime/shell/policy_in_force.ts";
@@ -29,6 +31,7 @@ import { resetReader } from "./forward/reset.ts";
 import type { HostAddress } from "./listen/addresses.ts";
 import type { Forwarder } from "./connection/forwarder.ts";
 import { nodeForwarder } from "./listen/node_forwarder.ts";
+import { Inherited, type InheritedSetup } from "./listen/inherited.ts";
 import { createOpener } from "./listen/open.ts";
 import { Ports } from "./listen/ports.ts";
 import { createMarkers } from "./audit/markers.ts";
@@ -60,6 +63,8 @@ export interface DaemonSetup {
   readonly givenUp?: AbortSignal;
   /** Other parts that change with the policy, in the order in which they are prepared. */
   readonly participants?: readonly Participant[];
+  /** Sockets that this process was given; see listen/inherited.ts. */
+  readonly inherited?: Pick<InheritedSetup, "sockets" | "ignoresForeign">;
   /** How state reaches the disk; another one only where a test stops it in between. */
   readonly disk?: Disk;
 }
@@ -78,6 +83,7 @@ export interface Parts {
   readonly admitter: Admitter;
   readonly credentials: Credentials;
   readonly descriptors: DescriptorWatch;
+  readonly inherited: Inherited;
   readonly reconciler: Reconciler;
   /** Closes streams whose `until` has passed; to be called on a tick. */
   readonly passEnds: () => number;
@@ -127,13 +133,14 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
   });
   const isReset = resetReader();
   const forwarder: Forwarder = nodeForwarder({ table, decider: admitter.decider, clock, isReset, timers: config.timers });
-  const opener = createOpener({ ports, forwarder, recorder, maxPorts: config.caps.ports });
+  const inherited = makeInherited(setup);
+  const opener = createOpener({ ports, forwarder, recorder, maxPorts: config.caps.ports, inherited, say });
   const opening: OpeningsSetup = {
     ports, leases, backends, opener, markers, hostAddresses, maxPorts: config.caps.ports, say, ending,
     closedBecause: (info) => credentials.closedBecause(info),
   };
   const swapping: SwapSetup = {
-    ...opening, inForce, openings: new Openings(opening), forwarder, recorder, clock, seed: randomBytes(16),
+    ...opening, inForce, openings: new Openings(opening), forwarder, recorder, clock, seed: randomBytes(16), inherited,
     onReload: config.on_reload, ruleHits: counters.ruleHits,
   };
   const swap = new Swap(swapping);
@@ -151,9 +158,14 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
     closedBecause: (info) => credentials.closedNow(info), hostAddresses,
   };
   return ok({
-    context, own, audit, admitter, credentials, descriptors, reconciler: new Reconciler(swapping), peers, readsResets: isReset !== null,
+    context, own, audit, admitter, credentials, descriptors, inherited, reconciler: new Reconciler(swapping), peers, readsResets: isReset !== null,
     passEnds: createEnds({ inForce, forwarder, recorder, ports, clock, onReload: config.on_reload }),
   });
+}
+
+function makeInherited({ inherited = { sockets: [], ignoresForeign: false }, say }: DaemonSetup): Inherited {
+  const libc = inherited.sockets.length === 0 ? null : openLibc();
+  return new Inherited({ ...inherited, say, close: closeSync, setBacklog: (fd, peers) => void libc?.listen(fd, peers) });
 }
 
 function readGiven({ stateDirectory, config, disk = systemDisk, say }: DaemonSetup): Result<Given, Failure> {

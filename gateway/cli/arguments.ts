@@ -6,7 +6,7 @@ import { EXPOSE_MODES, INGRESSD, isCommandName } from "./command_table.ts";
 
 export type Command =
   | TextCommand
-  | { readonly kind: "serve" } & ConfigWords
+  | { readonly kind: "serve" } & ServeWords
   | { readonly kind: "check-config"; readonly json: boolean } & ConfigWords
   | { readonly kind: "expose"; readonly intent: ExposeWords }
   | { readonly kind: "status"; readonly json: boolean; readonly watch: boolean } & ConfigWords
@@ -20,6 +20,10 @@ export interface ConfigWords {
   readonly sets: readonly string[];
   readonly policy: string | null;
   readonly control: string | null;
+}
+
+export interface ServeWords extends ConfigWords {
+  readonly ignoresForeign: boolean;
 }
 
 export interface ExposeWords {
@@ -40,7 +44,7 @@ export function parseCommand(words: readonly string[]): Result<Command, Misuse> 
   if (parsed.value.kind !== "run") return ok(parsed.value);
   const { command, args: { flags, lists } } = parsed.value;
   const settings: ConfigWords = { config: flags.get("config") ?? null, sets: lists.get("set") ?? [], policy: flags.get("policy") ?? null, control: flags.get("control") ?? null };
-  if (command === null) return ok({ kind: "serve", ...settings });
+  if (command === null) return ok({ kind: "serve", ignoresForeign: flags.has("ignore-foreign-fds"), ...settings });
   if (!isCommandName(command)) throw new Error(`the command table has no \`${command}\``);
   switch (command) {
     case "expose":

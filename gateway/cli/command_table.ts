@@ -13,6 +13,9 @@ const CONFIG = {
 
 const POLICY = { policy: { short: null, value: "P.wasm", says: "the compiled policy (ingressc build makes it); else policy.file" } } as const satisfies FlagSpecs;
 const CONTROL = { control: { short: null, value: "PATH", says: "the control socket (default: under XDG_RUNTIME_DIR or /run/ingressd)" } } as const satisfies FlagSpecs;
+const SERVE = {
+  "ignore-foreign-fds": { short: null, value: null, says: "close passed sockets (LISTEN_FDS) that the policy does not expose, in place of ending with exit code 6" },
+} as const satisfies FlagSpecs;
 const JSON_FLAG = { json: { short: null, value: null, says: "print one JSON envelope: {ok, class, code, message, data}" } } as const satisfies FlagSpecs;
 /** Of a command that calls a running gateway. */
 const ORDER = { ...JSON_FLAG, config: CONFIG.config, ...CONTROL } as const satisfies FlagSpecs;
@@ -22,7 +25,7 @@ export const INGRESSD = {
   section: 8,
   says: "opens the ports that a compiled policy exposes and decides every connection by it",
   bare: {
-    summary: "serve a policy", operands: [], required: ["policy"], flags: { ...POLICY, ...CONFIG, ...CONTROL },
+    summary: "serve a policy", operands: [], required: ["policy"], flags: { ...POLICY, ...CONFIG, ...CONTROL, ...SERVE },
     manual: "Without a command ingressd serves the policy until it is ended.",
   },
   commands: {

@@ -1,25 +1,25 @@
 // `ingressd --policy P.wasm`: the process that serves. Its signals and its end; everything that decides or listens is
 // behind startDaemon.
 import { systemClock } from "../../runtime/shell/clock.ts";
+import { openLibc } from "../../runtime/shell/libc.ts";
 import { standardStream } from "../audit/audit.ts";
 import { startDaemon, type Daemon } from "../daemon.ts";
-import { EXIT_INTERNAL, EXIT_OK, EXIT_UNSUPPORTED, EXIT_USAGE, failure } from "../exit.ts";
+import { EXIT_INTERNAL, EXIT_OK, EXIT_USAGE, failure } from "../exit.ts";
 import { interfaceAddresses } from "../listen/addresses.ts";
 import { stateDirectory } from "../reload/keeper.ts";
 import { unblockReopenSignal } from "./reopen_signal.ts";
-import type { ConfigWords } from "./arguments.ts";
+import type { ServeWords } from "./arguments.ts";
 import { end, runWithoutReader, say } from "./ending.ts";
 import { controlPath, loadConfig } from "./layers.ts";
+import { takePassed } from "./passed_sockets.ts";
 
-export async function serve(words: ConfigWords): Promise<void> {
+export async function serve(words: ServeWords): Promise<void> {
   runWithoutReader();
   const loaded = loadConfig(words);
   if (!loaded.ok) return end(loaded.error);
   const config = loaded.value;
-  // Sockets that were passed would stay open and unserved, and a user might believe that they are guarded.
-  if (process.env["LISTEN_PID"] === String(process.pid)) {
-    return end(failure(EXIT_UNSUPPORTED, "this release takes no passed sockets (LISTEN_FDS): start it without the systemd socket unit; it opens the ports that the policy exposes"));
-  }
+  const passed = takePassed({ env: process.env, pid: process.pid, libc: openLibc(), ignoresForeign: words.ignoresForeign, say });
+  if (!passed.ok) return end(passed.error);
   const { file } = config.policy;
   if (file === undefined) return end(failure(EXIT_USAGE, "`--policy P.wasm` is missing (or policy.file in the configuration): without a policy nothing may be opened; ingressd --help shows the command line"));
   let daemon: Daemon | null = null;
@@ -53,6 +53,7 @@ export async function serve(words: ConfigWords): Promise<void> {
     print: (line) => void markers.write(`${line}\n`),
     say,
     givenUp: starting.signal,
+    inherited: { sockets: passed.value, ignoresForeign: words.ignoresForeign },
   });
   if (!started.ok) return end(started.error);
   daemon = started.value;

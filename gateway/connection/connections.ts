@@ -8,7 +8,7 @@ import * as closing from "./closing.ts";
 import * as connecting from "./connecting.ts";
 import type { Decider, Refusal } from "./decider.ts";
 import type { End } from "../end.ts";
-import type { Forwarder, ListenFailure, ListeningSocket, Local } from "./forwarder.ts";
+import type { Forwarder, Inherit, ListenFailure, ListeningSocket, Local } from "./forwarder.ts";
 import * as open from "./open.ts";
 import * as reading from "./reading.ts";
 import * as securing from "./securing.ts";
@@ -66,6 +66,7 @@ export function createConnections(setup: ConnectionsSetup): Forwarder {
 
 async function listen(s: Stage, listening: Listening, local: Local): Promise<ListeningSocket | ListenFailure> {
   s.listening.set(listening.number, listening);
+  if (local.inherited !== undefined && listening.paused) return inherit(s, listening, local, local.inherited);
   const failed = await s.transport.listen(listening.number, local);
   if (failed !== null) {
     s.listening.delete(listening.number);
@@ -77,6 +78,31 @@ async function listen(s: Stage, listening: Listening, local: Local): Promise<Lis
     close() {
       s.transport.unlisten(listening.number);
       s.listening.delete(listening.number);
+      pending.release(s, listening);
+    },
+  };
+}
+
+/** INVARIANT: before its release nothing accepts on it, so that its peers are not lost with this process. */
+function inherit(s: Stage, listening: Listening, local: Local, { giveBack, lost }: Inherit): ListeningSocket {
+  const { number } = listening;
+  let begun = false;
+  return {
+    number,
+    release() {
+      if (begun) return;
+      begun = true;
+      listening.paused = false;
+      void s.transport.listen(number, local).then((failed) => {
+        if (failed === null) return;
+        s.listening.delete(number);
+        lost(failed.code);
+      });
+    },
+    close() {
+      s.listening.delete(number);
+      if (begun) s.transport.unlisten(number);
+      else giveBack();
       pending.release(s, listening);
     },
   };

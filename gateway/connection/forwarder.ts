@@ -8,6 +8,17 @@ import type { ConnectionTable } from "./table.ts";
 export interface Local {
   readonly host: string;
   readonly port: number;
+  /** A socket that listens there already; nothing accepts on it before it is released. */
+  readonly inherited?: Inherit;
+}
+
+/** A listening socket that this process did not make. */
+export interface Inherit {
+  readonly fd: number;
+  /** It was closed before it was released, and is its giver's again. */
+  readonly giveBack: () => void;
+  /** Nobody is served there after all; the code is the system's. */
+  readonly lost: (code: string) => void;
 }
 
 /** A system error's code (`EADDRINUSE`, …). */

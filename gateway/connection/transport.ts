@@ -29,7 +29,7 @@ export type DialFailure = "busy" | "no_descriptor" | "refused";
 export type Handshake = { readonly identity: Identity | null } | TlsRefusal;
 
 export interface Transport {
-  /** Listens; each peer is accepted unread, and reported with `listening`. */
+  /** Listens, on an inherited socket where there is one; each peer is accepted unread, and reported with `listening`. */
   listen(listening: number, local: Local): Promise<ListenFailure | null>;
   /** The kernel's socket is gone when this returns; connections live on. */
   unlisten(listening: number): void;

@@ -13,7 +13,8 @@ import type { FirstFlights } from "../tls/first_flights.ts";
 import { secure, type Securing, type TlsContext, type TlsOutcome } from "../tls/secure.ts";
 import { peerOf } from "./peer.ts";
 
-const BACKLOG = 511;
+/** Peers that the kernel keeps until they are accepted; net.core.somaxconn may be lower. */
+export const BACKLOG = 4096;
 const KEEPALIVE_LEAST_MS = 1_000;
 const MARKS = { allowHalfOpen: true, writableHighWaterMark: MARK_BYTES, readableHighWaterMark: MARK_BYTES };
 
@@ -247,11 +248,13 @@ async function listenAt(server: Server, local: Local): Promise<ListenFailure | n
       resolve({ code: "code" in error && typeof error.code === "string" ? error.code : error.message });
     };
     server.once("error", onError);
-    const ipv6Only = local.host.includes(":");
-    server.listen({ host: local.host, port: local.port, ipv6Only, exclusive: true, backlog: BACKLOG }, () => {
+    const onListening = (): void => {
       server.off("error", onError);
       resolve(null);
-    });
+    };
+    const ipv6Only = local.host.includes(":");
+    if (local.inherited === undefined) server.listen({ host: local.host, port: local.port, ipv6Only, exclusive: true, backlog: BACKLOG }, onListening);
+    else server.listen({ fd: local.inherited.fd }, BACKLOG, onListening);
   });
 }
 

@@ -65,7 +65,7 @@ const LINES: readonly (readonly [words: string, ...tests: readonly string[]])[] 
   ["Half-close is kept; bytes are exact both ways", `${HOST}/half_close.test.ts: the client ends first: the backend still answers, with exact bytes`, `${HOST}/half_close.test.ts: the backend ends first: the client may still send, with exact bytes`, `${HOST}/half_close.test.ts: a reset is a reset on the other side, never a clean end of half the bytes`],
   ["A backend that never reads can't grow memory", `${HOST}/half_close.test.ts: a backend that never reads can't grow memory`, `${HOST}/half_close.test.ts: a client that never reads can't grow memory either`],
   // Later: refused with their codes.
-  ["PROXY protocol v1/v2 in", `${HOST}/config.test.ts: proxy_protocol = true`, `${HOST}/process.test.ts: sockets that are passed are refused, because nobody would guard them`],
+  ["PROXY protocol v1/v2 in", `${HOST}/config.test.ts: proxy_protocol = true`, `${HOST}/passed_sockets.test.ts: a socket that the policy does not expose ends the start`],
   ["UDP: flows in a bounded table", `${HOST}/bad_claims.test.ts: unsupported`, "tests/docs/gateway_lines.test.ts: a policy that exposes udp is refused by its code"],
   // Being seen
   ["one JSON line a decision (allowed and denied), control bytes escaped, fields capped at 256 bytes", `${HOST}/audit.test.ts: control bytes are escaped in every line, and fields are cut between characters`],

@@ -11,6 +11,7 @@ import type { GatewayClock } from "../../gateway/clock.ts";
 import { parseConfig } from "../../gateway/config/read.ts";
 import { openConnection, type Connection } from "../../gateway/client/connection.mjs";
 import { startDaemon, type Daemon } from "../../gateway/daemon.ts";
+import type { DaemonSetup } from "../../gateway/parts.ts";
 import type { Failure } from "../../gateway/exit.ts";
 import type { Disk } from "../../runtime/shell/disk.ts";
 import type { Participant } from "../../gateway/participant.ts";
@@ -105,6 +106,7 @@ export interface UnderSetup {
   readonly hostAddresses?: () => readonly Address[];
   readonly disk?: Disk;
   readonly participants?: readonly Participant[];
+  readonly inherited?: DaemonSetup["inherited"];
   /** The wall clock, where it is to move apart from the monotonic one. */
   readonly wall?: () => number;
 }
@@ -138,6 +140,7 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
   const started = await startDaemon({
     policyPath, controlPath, config, clock, stateDirectory: config.state_dir ?? null,
     ...(setup.disk !== undefined && { disk: setup.disk }),
+    ...(setup.inherited !== undefined && { inherited: setup.inherited }),
     ...(setup.participants !== undefined && { participants: setup.participants }),
     hostAddresses: setup.hostAddresses ?? interfaceAddresses,
     print: (line) => markers.push(line),
@@ -157,12 +160,16 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
   };
   const under: Under = {
     daemon, clock, folder, policyPath, markers, said, place,
-    records: () => readFileSync(auditPath, "utf8").split("\n").slice(0, -1).map(readRecord),
+    records: () => recordsIn(auditPath),
     control: (path, notified = () => undefined) => openConnection(path ?? controlPath, { notified }),
     stop: () => (stopping ??= stop()),
   };
   atEnd(() => under.stop());
   return under;
+}
+
+export function recordsIn(path: string): Record[] {
+  return readFileSync(path, "utf8").split("\n").slice(0, -1).map(readRecord);
 }
 
 function readRecord(line: string): Record {
