@@ -109,6 +109,7 @@ class Running implements Daemon {
     const { inherited } = this.#parts;
     if (inherited.all().length > 0) this.#timers.push(clock.after(KEPT_MS, () => inherited.expire()));
     this.#parts.context.markers.ready();
+    this.#parts.reports.ready();
     return ok(null);
   }
 
@@ -149,6 +150,7 @@ class Running implements Daemon {
 
   async stop(): Promise<void> {
     this.#end();
+    this.#parts.reports.stopping();
     const { context, admitter } = this.#parts;
     const { ports, leases, turns, forwarder } = context;
     admitter.drain();
@@ -170,6 +172,7 @@ class Running implements Daemon {
 
   /** Closes everything that it has opened, at once. */
   close(): void {
+    this.#parts.reports.stopping();
     const { context: { ports }, own, descriptors, audit, inherited } = this.#parts;
     for (const cancel of this.#timers.splice(0)) cancel();
     for (const open of ports.all()) ports.close(open);

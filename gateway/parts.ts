@@ -4,6 +4,8 @@ import { randomBytes } from "node:crypto";
 import { closeSync } from "node:fs";
 import { failed, ok, type Result } from "../runtime/result/result.ts";
 import { openLibc } from "../runtime/shell/libc.ts";
+import type { ServiceManager } from "../runtime/shell/service_manager.ts";
+import { reportsToManager, type Reports } from "./reports_to_manager.ts";
 import { systemDisk, type Disk } from "../runtime/shell/disk.ts";
 import { prepareStateDirectory } from "../runtime/shell/revision.ts";
 import { policyInForce } from "../runtime/shell/policy_in_force.ts";
@@ -65,6 +67,8 @@ export interface DaemonSetup {
   readonly participants?: readonly Participant[];
   /** Sockets that this process was given; see listen/inherited.ts. */
   readonly inherited?: Pick<InheritedSetup, "sockets" | "ignoresForeign">;
+  /** The service manager that started this process. */
+  readonly manager?: ServiceManager | null;
   /** How state reaches the disk; another one only where a test stops it in between. */
   readonly disk?: Disk;
 }
@@ -84,6 +88,7 @@ export interface Parts {
   readonly credentials: Credentials;
   readonly descriptors: DescriptorWatch;
   readonly inherited: Inherited;
+  readonly reports: Reports;
   readonly reconciler: Reconciler;
   /** Closes streams whose `until` has passed; to be called on a tick. */
   readonly passEnds: () => number;
@@ -115,6 +120,7 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
     trustedKeys: config.policy.trusted_keys, keysOption: "policy.trusted_keys", revisions: keeper, follows: "file", ending,
   });
   const ports = new Ports(() => own.control?.paths ?? [], () => own.http?.port ?? null);
+  const reports = reportsToManager({ manager: setup.manager ?? null, ports, clock, inForce });
   const leases = new Leases();
   const peers = peerCredentials();
   const ownership: OwnershipSetup = { credentials: peers, sockets: openSockDiag(), listening: oncePerTurn(listeningSockets) };
@@ -145,7 +151,7 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
   };
   const swap = new Swap(swapping);
   const reloader = new Reloader({
-    inForce, keeper, swap, ports, counters, turns, clock, say, ending,
+    inForce, keeper, swap, ports, counters, turns, clock, say, ending, reports,
     participants: [credentials.participant, ...setup.participants ?? []],
   });
   const context: Context = {
@@ -158,14 +164,15 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
     closedBecause: (info) => credentials.closedNow(info), hostAddresses,
   };
   return ok({
-    context, own, audit, admitter, credentials, descriptors, inherited, reconciler: new Reconciler(swapping), peers, readsResets: isReset !== null,
+    context, own, audit, admitter, credentials, descriptors, inherited, reports, reconciler: new Reconciler(swapping), peers, readsResets: isReset !== null,
     passEnds: createEnds({ inForce, forwarder, recorder, ports, clock, onReload: config.on_reload }),
   });
 }
 
-function makeInherited({ inherited = { sockets: [], ignoresForeign: false }, say }: DaemonSetup): Inherited {
+function makeInherited({ inherited = { sockets: [], ignoresForeign: false }, manager, say }: DaemonSetup): Inherited {
   const libc = inherited.sockets.length === 0 ? null : openLibc();
-  return new Inherited({ ...inherited, say, close: closeSync, setBacklog: (fd, peers) => void libc?.listen(fd, peers) });
+  const unstore = (name: string): void => manager?.notify({ FDSTOREREMOVE: 1, FDNAME: name });
+  return new Inherited({ ...inherited, say, unstore, close: closeSync, setBacklog: (fd, peers) => void libc?.listen(fd, peers) });
 }
 
 function readGiven({ stateDirectory, config, disk = systemDisk, say }: DaemonSetup): Result<Given, Failure> {

@@ -3,7 +3,7 @@
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { Libc } from "../../runtime/shell/libc.ts";
 import { EXIT_MISSING, EXIT_UNSUPPORTED, failure, type Failure } from "../exit.ts";
-import { localOf, type InheritedSocket } from "../listen/inherited.ts";
+import { localOf, STORE_PREFIX, type InheritedSocket } from "../listen/inherited.ts";
 import { socketReader } from "../listen/socket_facts.ts";
 
 const FIRST = 3;
@@ -29,14 +29,14 @@ export function takePassed({ env, pid, libc, ignoresForeign, say }: PassedSetup)
   if (!/^[0-9]{1,5}$/.test(count) || end > MOST) return failed(failure(EXIT_UNSUPPORTED, `LISTEN_FDS = "${count}" is no number of descriptors`));
   if (end === FIRST) return ok([]);
   if (libc === null) return failed(failure(EXIT_MISSING, "sockets were passed (LISTEN_FDS), and without koffi they can't be checked: npm install koffi, or start it without the systemd socket unit"));
-  const [sockets, foreign] = read(libc, end, (names ?? "").split(":"));
+  const [sockets, foreign] = read(libc, end, (names ?? "").split(":"), say);
   for (const one of foreign) say(`${one}; it is not served`);
   if (foreign.length === 0 || ignoresForeign) return ok(sockets);
   for (const { fd } of sockets) libc.close(fd);
   return failed(failure(EXIT_UNSUPPORTED, `${foreign.length} of the descriptors that were passed (LISTEN_FDS) can't be served: take them out of the socket unit, or start with --ignore-foreign-fds`));
 }
 
-function read(libc: Libc, end: number, names: readonly string[]): readonly [sockets: readonly InheritedSocket[], foreign: readonly string[]] {
+function read(libc: Libc, end: number, names: readonly string[], say: (sentence: string) => void): readonly [sockets: readonly InheritedSocket[], foreign: readonly string[]] {
   const reader = socketReader(libc);
   const sockets: InheritedSocket[] = [];
   const foreign: string[] = [];
@@ -51,7 +51,9 @@ function read(libc: Libc, end: number, names: readonly string[]): readonly [sock
       sockets.push(socket.value);
       continue;
     }
-    foreign.push(`descriptor ${fd}${name === "" ? "" : ` (${name})`} ${because ?? "can't be read"}`);
+    const sentence = `descriptor ${fd}${name === "" ? "" : ` (${name})`} ${because ?? "can't be read"}`;
+    if (name.startsWith(STORE_PREFIX)) say(`${sentence}; it is not served`);
+    else foreign.push(sentence);
     // A number that nobody passed may be a descriptor of Node's own, which is no socket and must stay open.
     if (socket.ok || socket.error.isSocket) libc.close(fd);
   }

@@ -1,6 +1,7 @@
 // `ingressd --policy P.wasm`: the process that serves. Its signals and its end; everything that decides or listens is
 // behind startDaemon.
 import { systemClock } from "../../runtime/shell/clock.ts";
+import { openServiceManager } from "../../runtime/shell/service_manager.ts";
 import { openLibc } from "../../runtime/shell/libc.ts";
 import { standardStream } from "../audit/audit.ts";
 import { startDaemon, type Daemon } from "../daemon.ts";
@@ -22,6 +23,8 @@ export async function serve(words: ServeWords): Promise<void> {
   if (!passed.ok) return end(passed.error);
   const { file } = config.policy;
   if (file === undefined) return end(failure(EXIT_USAGE, "`--policy P.wasm` is missing (or policy.file in the configuration): without a policy nothing may be opened; ingressd --help shows the command line"));
+  const clock = systemClock();
+  const manager = openServiceManager({ env: process.env, pid: process.pid, clock, say });
   let daemon: Daemon | null = null;
   let stops = 0;
   const starting = new AbortController();
@@ -48,7 +51,8 @@ export async function serve(words: ServeWords): Promise<void> {
     controlPath: controlPath(config),
     stateDirectory: stateDirectory(config, process.env),
     config,
-    clock: systemClock(),
+    clock,
+    manager,
     hostAddresses: interfaceAddresses,
     print: (line) => void markers.write(`${line}\n`),
     say,

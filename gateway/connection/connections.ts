@@ -75,6 +75,7 @@ async function listen(s: Stage, listening: Listening, local: Local): Promise<Lis
   return {
     number: listening.number,
     release: () => pending.release(s, listening),
+    descriptor: () => s.transport.descriptorOf(listening.number),
     close() {
       s.transport.unlisten(listening.number);
       s.listening.delete(listening.number);
@@ -84,11 +85,12 @@ async function listen(s: Stage, listening: Listening, local: Local): Promise<Lis
 }
 
 /** INVARIANT: before its release nothing accepts on it, so that its peers are not lost with this process. */
-function inherit(s: Stage, listening: Listening, local: Local, { giveBack, lost }: Inherit): ListeningSocket {
+function inherit(s: Stage, listening: Listening, local: Local, { fd, giveBack, lost }: Inherit): ListeningSocket {
   const { number } = listening;
   let begun = false;
   return {
     number,
+    descriptor: () => (begun ? s.transport.descriptorOf(number) : fd),
     release() {
       if (begun) return;
       begun = true;

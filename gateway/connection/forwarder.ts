@@ -31,6 +31,8 @@ export interface ListeningSocket {
   readonly number: number;
   /** Decides the peers of a paused socket; those that come later are decided at once. */
   release(): void;
+  /** Of the kernel's socket; null where it has none any more. */
+  descriptor(): number | null;
   /** Stops listening; peers that are not yet decided are decided with what the decider then says. */
   close(): void;
 }

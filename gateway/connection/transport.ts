@@ -33,6 +33,8 @@ export interface Transport {
   listen(listening: number, local: Local): Promise<ListenFailure | null>;
   /** The kernel's socket is gone when this returns; connections live on. */
   unlisten(listening: number): void;
+  /** The descriptor of a listening socket; null where it is gone. */
+  descriptorOf(listening: number): number | null;
   /** The peer was not refused at its accept: from now on the kernel probes it while it is silent. */
   keep(row: number): void;
   /** Reads the client, and reports `clientBytes`, `clientEnded` and `clientGone` until `pause`. */

@@ -23,6 +23,9 @@ export interface InheritedSocket {
   readonly name: string;
 }
 
+/** How the name of a socket begins that a gateway put into the service manager's store itself. */
+export const STORE_PREFIX = "ingressd-port ";
+
 /** How long a socket is kept for a service that has not registered yet; peers wait in the kernel's queue meanwhile. */
 export const KEPT_MS = 5_000;
 /** The most peers that wait at such a socket. */
@@ -34,6 +37,8 @@ export interface InheritedSetup {
   /** Has the kernel keep so many peers of a listening socket. */
   readonly setBacklog: (fd: number, peers: number) => void;
   readonly say: (sentence: string) => void;
+  /** One that came from the service manager's store is closed, so it leaves the store. */
+  readonly unstore: (name: string) => void;
   /** A socket that the policy does not expose is closed with a sentence, and is no failure. */
   readonly ignoresForeign: boolean;
 }
@@ -85,7 +90,8 @@ export class Inherited {
         if (socket.proto === "tcp") this.#setup.setBacklog(socket.fd, KEPT_PEERS);
         continue;
       }
-      foreign.push(`${local}/${socket.proto}`);
+      // A policy may have changed since the gateway before this one stored it.
+      if (!socket.name.startsWith(STORE_PREFIX)) foreign.push(`${local}/${socket.proto}`);
       this.#waiting.delete(key);
       this.#drop(socket, `the policy does not expose it to the gateway (${decision?.code ?? "internal"})`);
     }
@@ -109,6 +115,7 @@ export class Inherited {
 
   #drop(socket: InheritedSocket, because: string): void {
     this.#setup.close(socket.fd);
+    if (socket.name.startsWith(STORE_PREFIX)) this.#setup.unstore(socket.name);
     this.#setup.say(`the inherited socket ${localOf(socket)}/${socket.proto}${socket.name === "" ? "" : ` (${socket.name})`} is closed: ${because}`);
   }
 }

@@ -11,6 +11,7 @@ import type { IsReset } from "../forward/reset.ts";
 import type { Permit } from "../../runtime/host/decision.ts";
 import type { FirstFlights } from "../tls/first_flights.ts";
 import { secure, type Securing, type TlsContext, type TlsOutcome } from "../tls/secure.ts";
+import { descriptorOf } from "../../runtime/shell/libc.ts";
 import { peerOf } from "./peer.ts";
 
 /** Peers that the kernel keeps until they are accepted; net.core.somaxconn may be lower. */
@@ -67,6 +68,11 @@ export class NodeTransport implements Transport {
   unlisten(listening: number): void {
     this.#servers.get(listening)?.close();
     this.#servers.delete(listening);
+  }
+
+  descriptorOf(listening: number): number | null {
+    const server = this.#servers.get(listening);
+    return server === undefined ? null : descriptorOf(server);
   }
 
   #accepted(listening: number, client: Socket): void {

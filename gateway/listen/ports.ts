@@ -40,7 +40,13 @@ export function exposure(
   return { address, zone, port, local: formatEndpoint(address, port, zone), info, backend, lease };
 }
 
+export interface PortWatcher {
+  readonly opened: (open: OpenPort) => void;
+  readonly closed: (open: OpenPort) => void;
+}
+
 export class Ports {
+  #watcher: PortWatcher | null = null;
   readonly #byLocal = new Map<string, OpenPort>();
   readonly #byNumber = new Map<number, OpenPort>();
   readonly #ownSockets: () => readonly string[];
@@ -74,11 +80,18 @@ export class Ports {
     const open: OpenPort = { address, port, local, socket, serves, closing: false };
     this.#byLocal.set(local, open);
     this.#byNumber.set(socket.number, open);
+    this.#watcher?.opened(open);
     return open;
+  }
+
+  /** `opened` is called for each socket from now on, and `closed` before it closes. */
+  watch(watcher: PortWatcher): void {
+    this.#watcher = watcher;
   }
 
   /** Stops listening at once; connections live on. */
   close(open: OpenPort): void {
+    if (!open.closing) this.#watcher?.closed(open);
     open.closing = true;
     open.socket.close();
     if (this.#byLocal.get(open.local) === open) this.#byLocal.delete(open.local);

@@ -4,6 +4,7 @@ import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { Candidate, LoadWhen, PolicyInForce } from "../../runtime/shell/policy_in_force.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Counters } from "../audit/counters.ts";
+import type { Reports } from "../reports_to_manager.ts";
 import type { Turns } from "./turns.ts";
 import { keepTurn, KEPT_MS, type Change, type Undoable } from "./change.ts";
 import { refusedBy, reportSentence, STOPPING, type Refused, type Report } from "./report.ts";
@@ -14,6 +15,7 @@ export interface ReloadSetup extends TransactionSetup {
   readonly counters: Counters;
   readonly turns: Turns;
   readonly clock: GatewayClock;
+  readonly reports: Pick<Reports, "reloading" | "reloaded">;
 }
 
 /** How long a prepared change is kept, and who hears that it was aborted. */
@@ -36,7 +38,11 @@ export class Reloader {
 
   /** Reads the file and puts it in force; the answer comes when only the new policy decides. */
   reload(): Promise<Result<Report, Refused>> {
-    return this.#setup.turns(() => this.#load("always"));
+    const { turns, reports } = this.#setup;
+    return turns(async () => {
+      reports.reloading();
+      return this.#load("always").finally(() => reports.reloaded());
+    });
   }
 
   /** As `reload`, but silent and without effect when the file's bytes are those in force, or those that were refused last. */

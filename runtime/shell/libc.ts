@@ -2,7 +2,7 @@
 // ingress-guard. Every function gives its result, or a negative error number, which is read right after the call, before
 // anything else can change it. Descriptors and other handles are numbers; structures are bytes that the caller lays out.
 import { createRequire } from "node:module";
-import type { Socket } from "node:net";
+import type { Server, Socket } from "node:net";
 
 export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
@@ -127,7 +127,7 @@ function isKoffi(value: unknown): value is Koffi {
 }
 
 /** Node has no public way to a socket's descriptor. Null where the socket has none any more. */
-export function descriptorOf(socket: Socket): number | null {
+export function descriptorOf(socket: Socket | Server): number | null {
   const handle: unknown = "_handle" in socket ? socket._handle : null;
   if (typeof handle !== "object" || handle === null || !("fd" in handle)) return null;
   return typeof handle.fd === "number" && handle.fd >= 0 ? handle.fd : null;

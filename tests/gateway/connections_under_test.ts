@@ -85,6 +85,9 @@ class SilentTransport implements Transport {
     if (this.verdict instanceof Error) throw this.verdict;
     return this.verdict;
   }
+  descriptorOf(): null {
+    return null;
+  }
   nearPort(): null {
     return null;
   }

@@ -41,7 +41,7 @@ export function launch(folder: string, config: string, options: LaunchOptions = 
   writeFileSync(join(folder, "config.toml"), `${config}\n[audit]\nfile = "${join(folder, "audit.jsonl")}"\n`, { mode: 0o644 });
   const control = join(folder, "run", "control.sock");
   const { passed } = options;
-  const listen = passed === undefined ? [] : ["sh", "-c", `LISTEN_FDS=${passed.count ?? passed.fds.length} LISTEN_FDNAMES=${passed.names ?? ""} LISTEN_PID=$$ exec "$@"`, "sh"];
+  const listen = passed === undefined ? [] : ["sh", "-c", `LISTEN_FDS=${passed.count ?? passed.fds.length} LISTEN_FDNAMES="${passed.names ?? ""}" LISTEN_PID=$$ exec "$@"`, "sh"];
   const [command = process.execPath, ...argv] = [
     ...(options.through ?? []), ...listen, process.execPath, ...(options.node ?? []),
     ...(options.program ?? INGRESSD), "--policy", join(folder, "policy.wasm"), "--config", join(folder, "config.toml"), "--control", control, ...(options.words ?? []),
