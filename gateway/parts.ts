@@ -26,6 +26,7 @@ import { readGuardKey } from "./intents/guard_key.ts";
 import { Leases } from "./intents/leases.ts";
 import { belongsTo, fileBelongsTo, listeningSockets, oncePerTurn, ROOT, type OwnershipSetup } from "./intents/ownership.ts";
 import { peerCredentials, type ReadCredentials } from "./intents/peer_credentials.ts";
+import type { OwnUnixSockets } from "./control/own_sockets.ts";
 import { createRefusals } from "./control/refusals.ts";
 import { openSockDiag } from "./intents/sock_diag.ts";
 import { watchWithdrawn } from "./intents/withdrawn.ts";
@@ -47,6 +48,10 @@ import { Reloader } from "./reload/reload.ts";
 import { Swap, type SwapSetup } from "./reload/swap.ts";
 import { createCredentials, type Credentials } from "./tls/credentials.ts";
 import { createTurns } from "./reload/turns.ts";
+import { adopt } from "./takeover/adopting.ts";
+import { Giving, type GivingSetup } from "./takeover/giving.ts";
+import type { Taking } from "./takeover/taking.ts";
+import { openUnixMessages } from "../runtime/shell/unix_messages.ts";
 
 export interface DaemonSetup {
   readonly policyPath: string;
@@ -67,6 +72,8 @@ export interface DaemonSetup {
   readonly participants?: readonly Participant[];
   /** Sockets that this process was given; see listen/inherited.ts. */
   readonly inherited?: Pick<InheritedSetup, "sockets" | "ignoresForeign">;
+  /** The gateway that runs, where this one takes over from it. */
+  readonly taking?: Taking;
   /** The service manager that started this process. */
   readonly manager?: ServiceManager | null;
   /** How state reaches the disk; another one only where a test stops it in between. */
@@ -75,7 +82,7 @@ export interface DaemonSetup {
 
 /** The gateway's own sockets, beside the ports of a policy; filled in as they are opened. */
 export interface OwnSockets {
-  control: { readonly paths: readonly string[]; close(): void } | null;
+  control: OwnUnixSockets | null;
   http: { readonly port: number; close(): void } | null;
 }
 
@@ -89,6 +96,7 @@ export interface Parts {
   readonly descriptors: DescriptorWatch;
   readonly inherited: Inherited;
   readonly reports: Reports;
+  readonly handing: Handing;
   readonly reconciler: Reconciler;
   /** Closes streams whose `until` has passed; to be called on a tick. */
   readonly passEnds: () => number;
@@ -96,6 +104,9 @@ export interface Parts {
   /** False where resets can't be read from the kernel. */
   readonly readsResets: boolean;
 }
+
+/** The daemon's part in its own takeover; it fills them in. See takeover/giving.ts. */
+export type Handing = { -readonly [K in "handedOver" | "done" | "abandoned"]: GivingSetup[K] };
 
 /** Read before any part is made. */
 interface Given {
@@ -109,7 +120,7 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
   const given = readGiven(setup);
   if (!given.ok) return given;
   const { cap, guardKey, keeper } = given.value;
-  const { config, clock, say, hostAddresses } = setup;
+  const { config, clock, say, hostAddresses, taking } = setup;
   const counters = newCounters();
   const audit = openAudit(config.audit.file, counters, say);
   if (isFailure(audit)) return failed(audit);
@@ -140,33 +151,50 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
   const isReset = resetReader();
   const forwarder: Forwarder = nodeForwarder({ table, decider: admitter.decider, clock, isReset, timers: config.timers });
   const inherited = makeInherited(setup);
+  const seed = taking?.seed ?? randomBytes(16);
   const opener = createOpener({ ports, forwarder, recorder, maxPorts: config.caps.ports, inherited, say });
   const opening: OpeningsSetup = {
     ports, leases, backends, opener, markers, hostAddresses, maxPorts: config.caps.ports, say, ending,
     closedBecause: (info) => credentials.closedBecause(info),
   };
   const swapping: SwapSetup = {
-    ...opening, inForce, openings: new Openings(opening), forwarder, recorder, clock, seed: randomBytes(16), inherited,
+    ...opening, inForce, openings: new Openings(opening), forwarder, recorder, clock, seed, inherited,
     onReload: config.on_reload, ruleHits: counters.ruleHits,
   };
   const swap = new Swap(swapping);
   const reloader = new Reloader({
     inForce, keeper, swap, ports, counters, turns, clock, say, ending, reports,
+    beforeFirst: taking === undefined ? null : (engine) => adopt({ taking, forwarder, ports, backends, audit, clock }, engine),
     participants: [credentials.participant, ...setup.participants ?? []],
   });
+  const changes = new CoordinatedChanges({ reloader, clock, counts: counters.changes, say });
+  const handing: Handing = { handedOver: () => undefined, done: () => undefined, abandoned: () => undefined };
+  const giving = new Giving({
+    calls: passingCalls(), ports, forwarder, inForce, turns, clock, seed, say,
+    isBusy: () => changes.current() !== null || draining() || ending.aborted,
+    handedOver: (report) => handing.handedOver(report), done: () => handing.done(), abandoned: () => handing.abandoned(),
+  });
   const context: Context = {
+    giving,
     config, allowedBackends: allowed, inForce, ports, leases, backends, forwarder, recorder,
     refusals: createRefusals(recorder, counters, clock), counters, topDenied, ownership, reloader,
-    changes: new CoordinatedChanges({ reloader, clock, counts: counters.changes, say }),
+    changes,
     isPrepared: (open) => swap.isPaused(open), withoutAddress: () => swapping.openings.absent(inForce.engine),
     keeper, clock, turns, startedMs: clock.monoMs(), withdrawn: watchWithdrawn({ leases, ports, clock, say }), guardKey, connectionCap: cap, draining,
     opener, markers, reopen: () => reopen(audit, say), certificates: () => credentials.ends(),
     closedBecause: (info) => credentials.closedNow(info), hostAddresses,
   };
   return ok({
-    context, own, audit, admitter, credentials, descriptors, inherited, reports, reconciler: new Reconciler(swapping), peers, readsResets: isReset !== null,
+    context, own, audit, admitter, credentials, descriptors, inherited, reports, handing, reconciler: new Reconciler(swapping), peers, readsResets: isReset !== null,
     passEnds: createEnds({ inForce, forwarder, recorder, ports, clock, onReload: config.on_reload }),
   });
+}
+
+/** The calls that pass sockets between processes; null without koffi. */
+export function passingCalls(): GivingSetup["calls"] {
+  const libc = openLibc();
+  const messages = libc === null ? null : openUnixMessages(libc);
+  return libc === null || messages === null ? null : { libc, messages };
 }
 
 function makeInherited({ inherited = { sockets: [], ignoresForeign: false }, manager, say }: DaemonSetup): Inherited {

@@ -1,4 +1,4 @@
-// Reports of a running gateway to the service manager: it is ready, reloads, stops, lives. The
+// Reports of a running gateway to the service manager, such as that it is ready. The
 // listening sockets go into the manager's store, so that peers wait in their queues while a gateway is started again.
 import type { Cancel, GatewayClock } from "./clock.ts";
 import { STORE_PREFIX } from "./listen/inherited.ts";
@@ -22,9 +22,11 @@ export interface Reports {
   reloaded(): void;
   /** From now on sockets that close stay in the store: the next gateway serves them. */
   stopping(): void;
+  /** Another gateway speaks for the service from now on. */
+  handedOver(): void;
 }
 
-const NONE: Reports = { ready: () => undefined, reloading: () => undefined, reloaded: () => undefined, stopping: () => undefined };
+const NONE: Reports = { ready: () => undefined, reloading: () => undefined, reloaded: () => undefined, stopping: () => undefined, handedOver: () => undefined };
 
 export function reportsToManager({ manager, ports, clock, inForce }: ReportsSetup): Reports {
   if (manager === null) return NONE;
@@ -48,6 +50,10 @@ export function reportsToManager({ manager, ports, clock, inForce }: ReportsSetu
     },
     reloaded() {
       if (state === "ready") ready();
+    },
+    handedOver() {
+      state = "stopping";
+      alive();
     },
     stopping() {
       if (state === "stopping") return;

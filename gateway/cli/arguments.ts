@@ -24,6 +24,7 @@ export interface ConfigWords {
 
 export interface ServeWords extends ConfigWords {
   readonly ignoresForeign: boolean;
+  readonly takesOver: boolean;
 }
 
 export interface ExposeWords {
@@ -44,7 +45,7 @@ export function parseCommand(words: readonly string[]): Result<Command, Misuse> 
   if (parsed.value.kind !== "run") return ok(parsed.value);
   const { command, args: { flags, lists } } = parsed.value;
   const settings: ConfigWords = { config: flags.get("config") ?? null, sets: lists.get("set") ?? [], policy: flags.get("policy") ?? null, control: flags.get("control") ?? null };
-  if (command === null) return ok({ kind: "serve", ignoresForeign: flags.has("ignore-foreign-fds"), ...settings });
+  if (command === null) return ok({ kind: "serve", ignoresForeign: flags.has("ignore-foreign-fds"), takesOver: flags.has("takeover"), ...settings });
   if (!isCommandName(command)) throw new Error(`the command table has no \`${command}\``);
   switch (command) {
     case "expose":

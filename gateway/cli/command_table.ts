@@ -14,6 +14,7 @@ const CONFIG = {
 const POLICY = { policy: { short: null, value: "P.wasm", says: "the compiled policy (ingressc build makes it); else policy.file" } } as const satisfies FlagSpecs;
 const CONTROL = { control: { short: null, value: "PATH", says: "the control socket (default: under XDG_RUNTIME_DIR or /run/ingressd)" } } as const satisfies FlagSpecs;
 const SERVE = {
+  takeover: { short: null, value: null, says: "take over from the gateway that answers on the control socket: its sockets, limits and connections" },
   "ignore-foreign-fds": { short: null, value: null, says: "close passed sockets (LISTEN_FDS) that the policy does not expose, in place of ending with exit code 6" },
 } as const satisfies FlagSpecs;
 const JSON_FLAG = { json: { short: null, value: null, says: "print one JSON envelope: {ok, class, code, message, data}" } } as const satisfies FlagSpecs;

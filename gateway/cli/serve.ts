@@ -11,6 +11,8 @@ import { stateDirectory } from "../reload/keeper.ts";
 import { unblockReopenSignal } from "./reopen_signal.ts";
 import type { ServeWords } from "./arguments.ts";
 import { end, runWithoutReader, say } from "./ending.ts";
+import { passingCalls } from "../parts.ts";
+import { beginTaking } from "../takeover/taking.ts";
 import { controlPath, loadConfig } from "./layers.ts";
 import { takePassed } from "./passed_sockets.ts";
 
@@ -21,9 +23,9 @@ export async function serve(words: ServeWords): Promise<void> {
   const config = loaded.value;
   const passed = takePassed({ env: process.env, pid: process.pid, libc: openLibc(), ignoresForeign: words.ignoresForeign, say });
   if (!passed.ok) return end(passed.error);
+  const clock = systemClock();
   const { file } = config.policy;
   if (file === undefined) return end(failure(EXIT_USAGE, "`--policy P.wasm` is missing (or policy.file in the configuration): without a policy nothing may be opened; ingressd --help shows the command line"));
-  const clock = systemClock();
   const manager = openServiceManager({ env: process.env, pid: process.pid, clock, say });
   let daemon: Daemon | null = null;
   let stops = 0;
@@ -46,6 +48,8 @@ export async function serve(words: ServeWords): Promise<void> {
   process.on("unhandledRejection", fatal);
   // Where the audit has standard output, it has it alone.
   const markers = standardStream(config.audit.file) === 1 ? process.stderr : process.stdout;
+  const taking = words.takesOver ? await beginTaking({ path: controlPath(config), calls: passingCalls(), clock }) : null;
+  if (taking?.ok === false) return end(taking.error);
   const started = await startDaemon({
     policyPath: file,
     controlPath: controlPath(config),
@@ -57,10 +61,12 @@ export async function serve(words: ServeWords): Promise<void> {
     print: (line) => void markers.write(`${line}\n`),
     say,
     givenUp: starting.signal,
-    inherited: { sockets: passed.value, ignoresForeign: words.ignoresForeign },
+    ...(taking?.ok === true && { taking: taking.value }),
+    inherited: taking?.ok === true ? { sockets: taking.value.sockets, ignoresForeign: true } : { sockets: passed.value, ignoresForeign: words.ignoresForeign },
   });
   if (!started.ok) return end(started.error);
   daemon = started.value;
+  void daemon.ended.then(() => process.exit(EXIT_OK));
 }
 
 /** INVARIANT: after a failure that nobody foresaw nothing is served any more. */

@@ -4,6 +4,7 @@
 import { CODE_DRAINING } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { GatewayClock } from "../clock.ts";
+import * as remote from "./remote.ts";
 import * as closing from "./closing.ts";
 import * as connecting from "./connecting.ts";
 import type { Decider, Refusal } from "./decider.ts";
@@ -45,7 +46,7 @@ export function createConnections(setup: ConnectionsSetup): Forwarder {
     secondHello: (row, fault) => open.secondHello(s, row, fault),
     ended: (row, reset) => open.ended(s, row, reset),
   });
-  const s: Stage = { table, transport, decider, clock, timers, afterTurn, listening: new Map(), queued: new Set(), drainers: [], live: 0 };
+  const s: Stage = { table, transport, decider, clock, timers, afterTurn, listening: new Map(), queued: new Set(), drainers: [], live: 0, heard: null };
   let sockets = 0;
   return {
     table,
@@ -54,6 +55,12 @@ export function createConnections(setup: ConnectionsSetup): Forwarder {
     },
     open: (local, paused) => listen(s, { number: sockets++, queued: [], paused }, local),
     connectedFrom: (port) => connectedFrom(s, port),
+    adopt: (socket, facts, relay) => remote.adopt(s, socket, facts, relay),
+    remoteEnded: (row, end, bytesIn, bytesOut) => remote.remoteEnded(s, row, end, bytesIn, bytesOut),
+    absentSocket: () => ({ number: sockets++, release: nothing, close: nothing, suspend: nothing, resume: async () => null, descriptor: () => null }),
+    reportEnds(heard) {
+      s.heard = heard;
+    },
     cut: (row, end) => cut(s, row, end),
     refuse: (row, refusal) => refuse(s, row, refusal),
     sweep(now) {
@@ -76,6 +83,8 @@ async function listen(s: Stage, listening: Listening, local: Local): Promise<Lis
     number: listening.number,
     release: () => pending.release(s, listening),
     descriptor: () => s.transport.descriptorOf(listening.number),
+    suspend: () => s.transport.unlisten(listening.number),
+    resume: (fd) => s.transport.listen(listening.number, { ...local, inherited: { fd, giveBack: nothing, lost: nothing } }),
     close() {
       s.transport.unlisten(listening.number);
       s.listening.delete(listening.number);
@@ -91,6 +100,8 @@ function inherit(s: Stage, listening: Listening, local: Local, { fd, giveBack, l
   return {
     number,
     descriptor: () => (begun ? s.transport.descriptorOf(number) : fd),
+    suspend: () => s.transport.unlisten(number),
+    resume: (again) => s.transport.listen(number, { ...local, inherited: { fd: again, giveBack, lost } }),
     release() {
       if (begun) return;
       begun = true;
@@ -125,6 +136,7 @@ function refuse(s: Stage, row: number, refusal: Refusal): void {
 }
 
 function sweep(s: Stage, row: number, now: number): void {
+  if (remote.isRemote(s, row)) return;
   const age = now - (s.table.openedMs[row] ?? now);
   switch (s.table.state[row]) {
     case READING: return reading.sweep(s, row, age);
@@ -144,3 +156,5 @@ function connectedFrom(s: Stage, port: number): string | null {
   }
   return null;
 }
+
+function nothing(): void {}

@@ -37,7 +37,7 @@ export interface InheritedSetup {
   /** Has the kernel keep so many peers of a listening socket. */
   readonly setBacklog: (fd: number, peers: number) => void;
   readonly say: (sentence: string) => void;
-  /** One that came from the service manager's store is closed, so it leaves the store. */
+  /** One that came from the service manager's store is closed, and taken out of the store. */
   readonly unstore: (name: string) => void;
   /** A socket that the policy does not expose is closed with a sentence, and is no failure. */
   readonly ignoresForeign: boolean;

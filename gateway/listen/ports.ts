@@ -84,6 +84,14 @@ export class Ports {
     return open;
   }
 
+  /** A socket of another process, whose connections it relays, so that nobody listens on it here. */
+  addAbsent(serves: Exposure, socket: ListeningSocket): OpenPort {
+    const { address, port, local } = serves;
+    const open: OpenPort = { address, port, local, socket, serves, closing: true };
+    this.#byNumber.set(socket.number, open);
+    return open;
+  }
+
   /** `opened` is called for each socket from now on, and `closed` before it closes. */
   watch(watcher: PortWatcher): void {
     this.#watcher = watcher;

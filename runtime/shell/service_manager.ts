@@ -9,7 +9,7 @@ const ENOBUFS = 105;
 /** Where the manager's queue is full. */
 const RETRY_MS = 100;
 /** Messages that wait for the manager; the oldest are given up. */
-const MOST_WAITING = 4_096;
+const MOST_QUEUED = 4_096;
 
 export type Fields = Readonly<Record<string, string | number>>;
 
@@ -56,7 +56,7 @@ class Manager implements ServiceManager {
   readonly #messages: UnixMessages;
   readonly #fd: number;
   readonly #clock: Pick<Clock, "after">;
-  #waiting: Message[] = [];
+  #queue: Message[] = [];
 
   constructor(messages: UnixMessages, fd: number, clock: Pick<Clock, "after">, watchdogMs: number | null) {
     this.#messages = messages;
@@ -68,7 +68,7 @@ class Manager implements ServiceManager {
   notify(fields: Fields, descriptor?: number): void {
     const text = Object.entries(fields).map(([name, value]) => `${name}=${String(value).replaceAll("\n", " ")}`).join("\n");
     const message = { bytes: Buffer.from(text), descriptors: descriptor === undefined ? [] : [descriptor] };
-    if (this.#waiting.length > 0 || !this.#sent(message)) this.#wait(message);
+    if (this.#queue.length > 0 || !this.#sent(message)) this.#defer(message);
   }
 
   /** False where the manager's queue is full. A message that can't be sent at all is given up. */
@@ -77,17 +77,17 @@ class Manager implements ServiceManager {
     return result !== -EAGAIN && result !== -ENOBUFS;
   }
 
-  #wait(message: Message): void {
-    if (this.#waiting.length === 0) this.#clock.after(RETRY_MS, () => this.#again());
-    this.#waiting.push(message);
-    if (this.#waiting.length > MOST_WAITING) this.#waiting.shift();
+  #defer(message: Message): void {
+    if (this.#queue.length === 0) this.#clock.after(RETRY_MS, () => this.#again());
+    this.#queue.push(message);
+    if (this.#queue.length > MOST_QUEUED) this.#queue.shift();
   }
 
   #again(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const message of waiting) {
-      if (this.#waiting.length > 0 || !this.#sent(message)) this.#wait(message);
+    const queued = this.#queue;
+    this.#queue = [];
+    for (const message of queued) {
+      if (this.#queue.length > 0 || !this.#sent(message)) this.#defer(message);
     }
   }
 }

@@ -150,6 +150,7 @@ export async function world(): Promise<World> {
         return taken;
       },
       reopen: () => null,
+      handOver: () => undefined,
       close: () => undefined,
     },
   });

@@ -59,7 +59,7 @@ test("a denial makes no upstream socket and no admitted connection", async () =>
     clock: manualClock(), isReset: null, timers: { keepalive_ms: 0, hello_ms: 10_000, backend_connect_ms: 1000, idle_ms: 0, lifetime_ms: 0 },
     decider: {
       accept: (_socket, rows) => rows.map(() => denial(CODE_NO_MATCH)),
-      named: nobody("named"), secured: nobody("secured"), connected: nobody("connected"), notOwned: nobody("not owned"),
+      named: nobody("named"), secured: nobody("secured"), connected: nobody("connected"), adopted: nobody("adopted"), notOwned: nobody("not owned"),
       secondHello: nobody("second hello"), fault: nobody("fault"), closed: (_row, end) => calls.push(`closed ${end}`),
     },
   });

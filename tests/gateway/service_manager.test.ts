@@ -14,7 +14,7 @@ const test = suite("service manager");
 const libc = openLibc();
 const messages = libc === null ? null : openUnixMessages(libc);
 
-/** What systemd does with the socket: every message, and the descriptors in its store by name. */
+/** As systemd reads the socket: every message, and the descriptors in its store by name. */
 interface Receiver {
   readonly texts: string[];
   readonly store: Map<string, number>;
@@ -94,7 +94,7 @@ if (libc === null || messages === null) {
     assert.equal(from.texts.map((text) => text.replace(/\d{4,}/, "N")), [
       "RELOADING=1\nMONOTONIC_USEC=N", "READY=1\nSTATUS=generation 2, 1 sockets open", "STOPPING=1\nSTATUS=connections end",
     ]);
-    assert.equal([...from.store.keys()], [`ingressd-port 127.0.0.1_${other}`], "a stop leaves the store as it is");
+    assert.equal([...from.store.keys()], [`ingressd-port 127.0.0.1_${other}`], "a stop does not change the store");
   });
 
   test("a restart, and one after a kill: a peer that comes in between is served, and a stored port of an older policy is closed", async () => {
