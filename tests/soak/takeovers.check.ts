@@ -40,7 +40,7 @@ else {
     const to = `backend 127.0.0.1:${behind.port} allow from any`;
     place(folder, moduleOf(`edition 1
 expose web on tcp ${port} bind 127.0.0.1 { ${to} }
-expose small on tcp ${capped} bind 127.0.0.1 { ${to} cap 2 connections }
+expose narrow on tcp ${capped} bind 127.0.0.1 { ${to} cap 2 connections }
 expose rare on tcp ${limited} bind 127.0.0.1 { ${to} limit 2/h per source }`));
     let gateway: Running = launch(folder, "");
     await gateway.line("ingressd: ready");
