@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// `npm run ok`: types, lint and the tests of files changed since the last commit (`npm run ok -- main`: since main),
+// `npm run ok`: types, lint, format and the tests of files changed since the last commit (`npm run ok -- main`: since main),
 // in less than a minute. It is for use while you work; `.ci/run` checks everything.
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
@@ -33,6 +33,7 @@ const ALWAYS = ["tests/house/arrows", "tests/house/style"];
 const since = process.argv[2] ?? "HEAD";
 const git = (...words) => execFileSync("git", words, { cwd: ROOT, encoding: "utf8" }).split("\n").filter((line) => line !== "");
 const changed = [...git("diff", "--name-only", since), ...git("ls-files", "--others", "--exclude-standard")];
+const sources = changed.filter((path) => /\.(ts|mts|mjs)$/.test(path));
 const filters = new Set(ALWAYS);
 for (const path of changed) {
   if (/^tests\/.*\.test\.ts$/.test(path)) filters.add(path);
@@ -44,6 +45,7 @@ const started = performance.now();
 const failed = [];
 await Promise.all([
   run("types", ["npx", "tsc", "--noEmit", "--incremental", "--tsBuildInfoFile", `${CACHE}/types`]),
+  ...(sources.length === 0 ? [] : [run("format", ["npx", "prettier", "--check", "--log-level", "warn", "--no-error-on-unmatched-pattern", ...sources])]),
   run("lint", ["npx", "eslint", ".", "--max-warnings", "0", "--cache", "--cache-location", `${CACHE}/lint`]),
 ]);
 await run(`tests of ${changed.length} changed files`, [process.execPath, "tests/run.mjs", ...filters]);
