@@ -102,7 +102,9 @@ export function compile(entry: SourceFile, reader: SourceReader, profile: Profil
   const image = writeImage(tables, profile);
   if (isOverflow(image)) {
     const { misfit, parts } = image;
-    return refused([misfit.what === "memory" ? tooLarge(entry, policy, null) : profileOverflow(misfit, parts, policy, tables, { file: entry, start: 0, end: 0 })]);
+    return refused([
+      misfit.what === "memory" ? tooLarge(entry, policy, null) : profileOverflow(misfit, parts, policy, tables, { file: entry, start: 0, end: 0 }),
+    ]);
   }
   platform.begin?.("texts");
   const semantic = semanticJson(policy, tables.rules, platform.sha256);

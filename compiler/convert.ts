@@ -40,7 +40,9 @@ export function importPolicy(source: string): Imported {
   const again = readTree({ path: "", text });
   if (again.kind === "broken") return refused(again.diagnostics.map(unwritable));
   const same = jsonText(encodePolicy(again.ast)) === jsonText(encodePolicy(decoded.ast));
-  return same ? { kind: "imported", text } : refused([{ pointer: "", message: "a policy that says this can't be written", help: "please report it with the document" }]);
+  return same ?
+      { kind: "imported", text }
+    : refused([{ pointer: "", message: "a policy that says this can't be written", help: "please report it with the document" }]);
 }
 
 function unwritable({ message, help }: Diagnostic): Trouble {
@@ -55,7 +57,14 @@ function parseJson(source: string): { readonly value: unknown } | Refused {
     if (!(error instanceof SyntaxError)) throw error;
     const fault = jsonFault(source);
     const help = fault?.help ?? "`ingressc export` writes a document of this form";
-    return refused([{ pointer: "", message: `this is not JSON: ${fault?.says ?? error.message}`, help, ...(fault === null ? {} : { place: positionOf({ path: "", text: source }, fault.at) }) }]);
+    return refused([
+      {
+        pointer: "",
+        message: `this is not JSON: ${fault?.says ?? error.message}`,
+        help,
+        ...(fault === null ? {} : { place: positionOf({ path: "", text: source }, fault.at) }),
+      },
+    ]);
   }
   const twice = repeatedKeys(source);
   return twice.length > 0 ? refused(twice) : { value };

@@ -74,7 +74,10 @@ export function formatPolicy({ path, text }: PolicySource): Result<string, reado
 
 function inputs({ path, text, files = {} }: PolicySource): { readonly entry: SourceFile; readonly reader: SourceReader } {
   const entry: SourceFile = { path, text };
-  const known = new Map<string, SourceFile>([...Object.entries(files).map(([name, other]): [string, SourceFile] => [name, { path: name, text: other }]), [path, entry]]);
+  const known = new Map<string, SourceFile>([
+    ...Object.entries(files).map(([name, other]): [string, SourceFile] => [name, { path: name, text: other }]),
+    [path, entry],
+  ]);
   return { entry, reader: { read: (name, from) => readFrom(known, name, from) } };
 }
 
@@ -92,7 +95,14 @@ function readFrom(known: ReadonlyMap<string, SourceFile>, path: string, from: So
 
 function problemOf(diagnostic: Diagnostic): Problem {
   const { code, message, span, help, fix } = diagnostic;
-  return { code, message, place: placeOf(span), help, fix: fix === null ? null : { place: placeOf(fix.span), text: fix.text }, rendered: render(diagnostic, { color: false }) };
+  return {
+    code,
+    message,
+    place: placeOf(span),
+    help,
+    fix: fix === null ? null : { place: placeOf(fix.span), text: fix.text },
+    rendered: render(diagnostic, { color: false }),
+  };
 }
 
 function placeOf({ file, start, end }: Span): Place {

@@ -108,7 +108,10 @@ class Loader {
       sayFailure(report, "ING505", node.path, file);
       return null;
     }
-    const over = this.#bytes > MAX_IMPORTED_BYTES ? "bytes" : this.#words > MAX_WORDS ? "words" : null;
+    const over =
+      this.#bytes > MAX_IMPORTED_BYTES ? "bytes"
+      : this.#words > MAX_WORDS ? "words"
+      : null;
     if (over !== null) {
       report.say("ING608", { bound: over }, span);
       this.#imports = MAX_IMPORTS + 1;
@@ -123,7 +126,10 @@ class Loader {
     if (path.startsWith("/") || path.includes("\\")) return "outside";
     const folder = from.path.slice(0, from.path.lastIndexOf("/") + 1);
     // `.` and doubled slashes name the same; `..` may not, behind a link.
-    const plain = path.split("/").filter((part) => part !== "" && part !== ".").join("/");
+    const plain = path
+      .split("/")
+      .filter((part) => part !== "" && part !== ".")
+      .join("/");
     const key = JSON.stringify([folder, plain]);
     let file = this.#asked.get(key);
     if (file === undefined) {

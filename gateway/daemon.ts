@@ -90,7 +90,9 @@ class Running implements Daemon {
   readonly #timers: Cancel[] = [];
   #isHandedOver = false;
   #resolveEnded: () => void = () => undefined;
-  readonly ended = new Promise<void>((resolve) => { this.#resolveEnded = resolve; });
+  readonly ended = new Promise<void>((resolve) => {
+    this.#resolveEnded = resolve;
+  });
   /** That the module has failed was said. */
   #poisonSaid = false;
 
@@ -103,7 +105,9 @@ class Running implements Daemon {
     this.#parts = parts;
     this.#end = end;
     Object.assign(parts.handing, {
-      handedOver: (report: Reporting) => this.#handOver(report), done: () => this.#handedOver(), abandoned: () => this.#abandoned(),
+      handedOver: (report: Reporting) => this.#handOver(report),
+      done: () => this.#handedOver(),
+      abandoned: () => this.#abandoned(),
     });
   }
 
@@ -118,8 +122,14 @@ class Running implements Daemon {
     const taken = taking === undefined ? ok(null) : await this.#openOwnSockets();
     if (!taken.ok) return taken;
     await taking?.done();
-    const { clock, config: { timers } } = this.#setup;
-    this.#timers.push(clock.every(SWEEP_MS, () => this.#sweep()), clock.every(timers.interface_poll_ms, () => this.#poll()));
+    const {
+      clock,
+      config: { timers },
+    } = this.#setup;
+    this.#timers.push(
+      clock.every(SWEEP_MS, () => this.#sweep()),
+      clock.every(timers.interface_poll_ms, () => this.#poll()),
+    );
     const { inherited } = this.#parts;
     if (inherited.all().length > 0) this.#timers.push(clock.after(KEPT_MS, () => inherited.expire()));
     this.#parts.context.markers.ready();
@@ -153,8 +163,9 @@ class Running implements Daemon {
   async hangup(): Promise<void> {
     this.reopen();
     const result = await this.reload();
-    this.#setup.say(result.ok ? reportSentence(result.value)
-      : `reload refused, generation ${this.#parts.context.inForce.generation} stays in force: ${result.error.message}`);
+    this.#setup.say(
+      result.ok ? reportSentence(result.value) : `reload refused, generation ${this.#parts.context.inForce.generation} stays in force: ${result.error.message}`,
+    );
   }
 
   async status(): Promise<unknown> {
@@ -186,7 +197,14 @@ class Running implements Daemon {
 
   /** Another gateway serves: this one relays its connections to their end, and decides nothing. */
   #handOver(report: Reporting): void {
-    const { context: { ports }, admitter, reports, own, audit, inherited } = this.#parts;
+    const {
+      context: { ports },
+      admitter,
+      reports,
+      own,
+      audit,
+      inherited,
+    } = this.#parts;
     this.#isHandedOver = true;
     this.#end();
     reports.handedOver();
@@ -221,7 +239,13 @@ class Running implements Daemon {
   /** Closes everything that it has opened, at once. */
   close(): void {
     this.#parts.reports.stopping();
-    const { context: { ports }, own, descriptors, audit, inherited } = this.#parts;
+    const {
+      context: { ports },
+      own,
+      descriptors,
+      audit,
+      inherited,
+    } = this.#parts;
     for (const cancel of this.#timers.splice(0)) cancel();
     for (const open of ports.all()) ports.close(open);
     inherited.close();
@@ -233,9 +257,26 @@ class Running implements Daemon {
 
   async #openOwnSockets(): Promise<Result<null, Failure>> {
     const { context, own, peers } = this.#parts;
-    const { config, clock, counters, refusals, inForce, leases, changes, giving, ownership: { sockets } } = context;
+    const {
+      config,
+      clock,
+      counters,
+      refusals,
+      inForce,
+      leases,
+      changes,
+      giving,
+      ownership: { sockets },
+    } = context;
     const control = await openOwnSockets({
-      config, controlPath: this.controlPath, credentials: peers, clock, counters, refusals, inForce, method: methodsOf(context),
+      config,
+      controlPath: this.controlPath,
+      credentials: peers,
+      clock,
+      counters,
+      refusals,
+      inForce,
+      method: methodsOf(context),
       isOwner: (client) => giving.isOwner(client) || leases.ownedBy(client).length > 0 || changes.isOwner(client),
       gone: (client) => {
         void giving.ownerGone(client);
@@ -256,7 +297,10 @@ class Running implements Daemon {
 
   #watchFiles(): void {
     const { policyPath, clock, say } = this.#setup;
-    const { context: { reloader }, credentials } = this.#parts;
+    const {
+      context: { reloader },
+      credentials,
+    } = this.#parts;
     const changed = (): void => void reloader.changed().catch((error: unknown) => say(`the reload failed: ${String(error)}`));
     const renewed = (): void => void this.renew().catch((error: unknown) => say(`the certificates could not be renewed: ${String(error)}`));
     this.#timers.push(watchFile({ path: policyPath, clock, say, changed }));
@@ -266,7 +310,10 @@ class Running implements Daemon {
   /** The policy's file, or the last good policy where that is refused. */
   async #loadFirst(ending: AbortSignal): Promise<Result<null, Failure>> {
     const { policyPath, say } = this.#setup;
-    const { context: { reloader, recorder, inForce }, readsResets } = this.#parts;
+    const {
+      context: { reloader, recorder, inForce },
+      readsResets,
+    } = this.#parts;
     const fromFile = await reloader.reload();
     const first = fromFile.ok ? fromFile : await reloader.fallBack(fromFile.error);
     if (ending.aborted) return failed(failure(EXIT_OK, "ended by a signal before it was ready"));
@@ -304,12 +351,17 @@ class Running implements Daemon {
     if (this.#isHandedOver) return;
     void this.reconcile().catch((error: unknown) => say(`the ports could not be looked at: ${String(error)}`));
     // Also without a watcher, and where it is time alone that makes a certificate good.
-    if (closedExposes(context).length > 0) void this.#renewFiles("missing").catch((error: unknown) => say(`the certificates could not be renewed: ${String(error)}`));
+    if (closedExposes(context).length > 0)
+      void this.#renewFiles("missing").catch((error: unknown) => say(`the certificates could not be renewed: ${String(error)}`));
   }
 
   /** A certificate's files may have changed: shown from the next handshake on. Exposes that were closed without them open. */
   #renewFiles(which: Which): Promise<readonly string[]> {
-    const { context: { turns }, credentials, reconciler } = this.#parts;
+    const {
+      context: { turns },
+      credentials,
+      reconciler,
+    } = this.#parts;
     return turns(async () => {
       const changed = credentials.renew(which);
       if (changed.length > 0) this.#setup.say(`certificates and authorities renewed: ${changed.join(" ")}`);

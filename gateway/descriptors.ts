@@ -17,9 +17,7 @@ export function openFileLimit(): number | null {
 }
 
 /** How many connections may be open: as configured, or fewer with a sentence. */
-export function connectionCap(
-  config: Config, limit: number | null, say: (sentence: string) => void,
-): number | Failure {
+export function connectionCap(config: Config, limit: number | null, say: (sentence: string) => void): number | Failure {
   const { connections, ports, control_connections } = config.caps;
   if (limit === null) return connections;
   // Each connection has two descriptors. Ports that are not open do not need theirs.
@@ -27,9 +25,14 @@ export function connectionCap(
   const room = Math.floor((limit - sockets - Math.min(RESERVED_DESCRIPTORS, Math.floor(limit / 4))) / 2);
   if (room >= connections) return connections;
   if (room < LEAST_CONNECTIONS) {
-    return failure(EXIT_UNSUPPORTED, `nofile = ${limit} has no room for connections: raise it (ulimit -n, systemd: LimitNOFILE=) to at least ${2 * connections + ports + control_connections + RESERVED_DESCRIPTORS}`);
+    return failure(
+      EXIT_UNSUPPORTED,
+      `nofile = ${limit} has no room for connections: raise it (ulimit -n, systemd: LimitNOFILE=) to at least ${2 * connections + ports + control_connections + RESERVED_DESCRIPTORS}`,
+    );
   }
-  say(`caps.connections = ${connections} is lowered to ${room}, because nofile = ${limit}: raise it (ulimit -n, systemd: LimitNOFILE=) to at least ${2 * connections + ports + control_connections + RESERVED_DESCRIPTORS}`);
+  say(
+    `caps.connections = ${connections} is lowered to ${room}, because nofile = ${limit}: raise it (ulimit -n, systemd: LimitNOFILE=) to at least ${2 * connections + ports + control_connections + RESERVED_DESCRIPTORS}`,
+  );
   return room;
 }
 

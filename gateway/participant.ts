@@ -34,10 +34,17 @@ export interface StagedParts {
 
 /** Prepares all, in order. Where one refuses, those before it are aborted and its sentence is the error. */
 export async function prepareParts(
-  participants: readonly Participant[], next: PolicyInfo, say: (sentence: string) => void,
+  participants: readonly Participant[],
+  next: PolicyInfo,
+  say: (sentence: string) => void,
 ): Promise<Result<StagedParts, string>> {
   const parts: { readonly name: string; readonly part: Part }[] = [];
-  const abort = (): Promise<void> => everyOne(parts.toReversed(), ({ part }) => part.abort(), (name, cause) => say(`${name} could not take a change back (${cause})`));
+  const abort = (): Promise<void> =>
+    everyOne(
+      parts.toReversed(),
+      ({ part }) => part.abort(),
+      (name, cause) => say(`${name} could not take a change back (${cause})`),
+    );
   for (const participant of participants) {
     const { name } = participant;
     const part = await participant.prepare(next).catch((error: unknown) => failed(`failed (${causeOf(error)})`));
@@ -50,7 +57,11 @@ export async function prepareParts(
   return ok({
     async commit() {
       const failures: string[] = [];
-      await everyOne(parts, ({ part }) => part.commit(), (name, cause) => failures.push(`${name} could not take the change over (${cause})`));
+      await everyOne(
+        parts,
+        ({ part }) => part.commit(),
+        (name, cause) => failures.push(`${name} could not take the change over (${cause})`),
+      );
       return failures[0] === undefined ? ok(null) : failed(failures[0]);
     },
     abort,
@@ -59,7 +70,9 @@ export async function prepareParts(
 
 /** Starts all in this turn, then awaits all. */
 async function everyOne<P extends { readonly name: string }>(
-  parts: readonly P[], act: (part: P) => void | Promise<void>, onFailure: (name: string, cause: string) => void,
+  parts: readonly P[],
+  act: (part: P) => void | Promise<void>,
+  onFailure: (name: string, cause: string) => void,
 ): Promise<void> {
   const started = parts.map((part) => {
     try {

@@ -127,10 +127,19 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
   const own: OwnSockets = { control: null, http: null };
   const descriptors = watchDescriptors(counters, say);
   const inForce = policyInForce({
-    path: setup.policyPath, maxBytes: config.policy.max_bytes, checkMs: config.timers.policy_check_ms,
-    trustedKeys: config.policy.trusted_keys, keysOption: "policy.trusted_keys", revisions: keeper, follows: "file", ending,
+    path: setup.policyPath,
+    maxBytes: config.policy.max_bytes,
+    checkMs: config.timers.policy_check_ms,
+    trustedKeys: config.policy.trusted_keys,
+    keysOption: "policy.trusted_keys",
+    revisions: keeper,
+    follows: "file",
+    ending,
   });
-  const ports = new Ports(() => own.control?.paths ?? [], () => own.http?.port ?? null);
+  const ports = new Ports(
+    () => own.control?.paths ?? [],
+    () => own.http?.port ?? null,
+  );
   const reports = reportsToManager({ manager: setup.manager ?? null, ports, clock, inForce });
   const leases = new Leases();
   const peers = peerCredentials();
@@ -144,7 +153,13 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
   const table = new ConnectionTable();
   const admitter = createAdmitter({
     contextOf: (info) => credentials.contextOf(info),
-    inForce, ports, recorder, counters, topDenied, clock, table,
+    inForce,
+    ports,
+    recorder,
+    counters,
+    topDenied,
+    clock,
+    table,
     caps: { connections: cap, backend_connecting: config.caps.backend_connecting },
     lackedDescriptor: () => descriptors.lacked(),
   });
@@ -154,38 +169,106 @@ export function makeParts(setup: DaemonSetup, ending: AbortSignal, draining: () 
   const seed = taking?.seed ?? randomBytes(16);
   const opener = createOpener({ ports, forwarder, recorder, maxPorts: config.caps.ports, inherited, say });
   const opening: OpeningsSetup = {
-    ports, leases, backends, opener, markers, hostAddresses, maxPorts: config.caps.ports, say, ending,
+    ports,
+    leases,
+    backends,
+    opener,
+    markers,
+    hostAddresses,
+    maxPorts: config.caps.ports,
+    say,
+    ending,
     closedBecause: (info) => credentials.closedBecause(info),
   };
   const swapping: SwapSetup = {
-    ...opening, inForce, openings: new Openings(opening), forwarder, recorder, clock, seed, inherited,
-    onReload: config.on_reload, ruleHits: counters.ruleHits,
+    ...opening,
+    inForce,
+    openings: new Openings(opening),
+    forwarder,
+    recorder,
+    clock,
+    seed,
+    inherited,
+    onReload: config.on_reload,
+    ruleHits: counters.ruleHits,
   };
   const swap = new Swap(swapping);
   const reloader = new Reloader({
-    inForce, keeper, swap, ports, counters, turns, clock, say, ending, reports,
+    inForce,
+    keeper,
+    swap,
+    ports,
+    counters,
+    turns,
+    clock,
+    say,
+    ending,
+    reports,
     beforeFirst: taking === undefined ? null : (engine) => adopt({ taking, forwarder, ports, backends, audit, clock }, engine),
-    participants: [credentials.participant, ...setup.participants ?? []],
+    participants: [credentials.participant, ...(setup.participants ?? [])],
   });
   const changes = new CoordinatedChanges({ reloader, clock, counts: counters.changes, say });
   const handing: Handing = { handedOver: () => undefined, done: () => undefined, abandoned: () => undefined };
   const giving = new Giving({
-    calls: passingCalls(), ports, forwarder, inForce, turns, clock, seed, say,
+    calls: passingCalls(),
+    ports,
+    forwarder,
+    inForce,
+    turns,
+    clock,
+    seed,
+    say,
     isBusy: () => changes.current() !== null || draining() || ending.aborted,
-    handedOver: (report) => handing.handedOver(report), done: () => handing.done(), abandoned: () => handing.abandoned(),
+    handedOver: (report) => handing.handedOver(report),
+    done: () => handing.done(),
+    abandoned: () => handing.abandoned(),
   });
   const context: Context = {
     giving,
-    config, allowedBackends: allowed, inForce, ports, leases, backends, forwarder, recorder,
-    refusals: createRefusals(recorder, counters, clock), counters, topDenied, ownership, reloader,
+    config,
+    allowedBackends: allowed,
+    inForce,
+    ports,
+    leases,
+    backends,
+    forwarder,
+    recorder,
+    refusals: createRefusals(recorder, counters, clock),
+    counters,
+    topDenied,
+    ownership,
+    reloader,
     changes,
-    isPrepared: (open) => swap.isPaused(open), withoutAddress: () => swapping.openings.absent(inForce.engine),
-    keeper, clock, turns, startedMs: clock.monoMs(), withdrawn: watchWithdrawn({ leases, ports, clock, say }), guardKey, connectionCap: cap, draining,
-    opener, markers, reopen: () => reopen(audit, say), certificates: () => credentials.ends(),
-    closedBecause: (info) => credentials.closedNow(info), hostAddresses,
+    isPrepared: (open) => swap.isPaused(open),
+    withoutAddress: () => swapping.openings.absent(inForce.engine),
+    keeper,
+    clock,
+    turns,
+    startedMs: clock.monoMs(),
+    withdrawn: watchWithdrawn({ leases, ports, clock, say }),
+    guardKey,
+    connectionCap: cap,
+    draining,
+    opener,
+    markers,
+    reopen: () => reopen(audit, say),
+    certificates: () => credentials.ends(),
+    closedBecause: (info) => credentials.closedNow(info),
+    hostAddresses,
   };
   return ok({
-    context, own, audit, admitter, credentials, descriptors, inherited, reports, handing, reconciler: new Reconciler(swapping), peers, readsResets: isReset !== null,
+    context,
+    own,
+    audit,
+    admitter,
+    credentials,
+    descriptors,
+    inherited,
+    reports,
+    handing,
+    reconciler: new Reconciler(swapping),
+    peers,
+    readsResets: isReset !== null,
     passEnds: createEnds({ inForce, forwarder, recorder, ports, clock, onReload: config.on_reload }),
   });
 }
@@ -213,9 +296,14 @@ function readGiven({ stateDirectory, config, disk = systemDisk, say }: DaemonSet
 }
 
 /** INVARIANT: where keys are trusted there is a mark, else an older policy could come back by itself. */
-function openKeeper({ stateDirectory, config, disk }: Pick<DaemonSetup, "stateDirectory" | "config"> & Required<Pick<DaemonSetup, "disk">>): Result<Keeper | null, Failure> {
+function openKeeper({
+  stateDirectory,
+  config,
+  disk,
+}: Pick<DaemonSetup, "stateDirectory" | "config"> & Required<Pick<DaemonSetup, "disk">>): Result<Keeper | null, Failure> {
   if (stateDirectory === null) {
-    return config.policy.trusted_keys === undefined ? ok(null)
+    return config.policy.trusted_keys === undefined ?
+        ok(null)
       : failed(failure(EXIT_REJECTED, "`policy.trusted_keys` needs a directory that keeps the highest revision over restarts: name one with state_dir"));
   }
   const refused = prepareStateDirectory(stateDirectory, "ingressd", "state_dir");
@@ -224,11 +312,14 @@ function openKeeper({ stateDirectory, config, disk }: Pick<DaemonSetup, "stateDi
 
 function makeBackends({ config }: DaemonSetup, ports: Ports, ownership: OwnershipSetup, allowed: ReadonlySet<string>): Backends {
   const { credentials } = ownership;
-  return new Backends(notOwnSocket(process.pid, credentials, (address) => ports.isOwn(address)), (service, address) => {
-    const uid = config.services[service]?.uid;
-    if (uid === undefined || allowed.has(address.key)) return null;
-    return address.kind === "unix" && credentials === null ? fileBelongsTo([uid, ROOT]) : belongsTo([uid, ROOT], ownership);
-  });
+  return new Backends(
+    notOwnSocket(process.pid, credentials, (address) => ports.isOwn(address)),
+    (service, address) => {
+      const uid = config.services[service]?.uid;
+      if (uid === undefined || allowed.has(address.key)) return null;
+      return address.kind === "unix" && credentials === null ? fileBelongsTo([uid, ROOT]) : belongsTo([uid, ROOT], ownership);
+    },
+  );
 }
 
 function reopen(audit: Audit, say: (sentence: string) => void): string | null {

@@ -1,3 +1,6 @@
 // The types of build.mjs.
 export declare const ENTRIES: Readonly<Record<"ingressc" | "ingressd" | "ingress-guard" | "load_worker" | "launcher" | "doorman", string>>;
-export declare function build(): Promise<{ readonly folder: string; readonly sources: readonly (readonly [path: string, bytes: number, timeMs: number, sha256: string])[] }>;
+export declare function build(): Promise<{
+  readonly folder: string;
+  readonly sources: readonly (readonly [path: string, bytes: number, timeMs: number, sha256: string])[];
+}>;

@@ -49,17 +49,42 @@ export async function build() {
   const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
   const { outputFiles, metafile } = await bundle({
     entryPoints: Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [name, join(ROOT, path)])),
-    absWorkingDir: ROOT, outdir: "/", entryNames: "[name]", chunkNames: "chunk-[hash]", outExtension: { ".js": ".mjs" }, metafile: true, write: false,
-    bundle: true, splitting: true, format: "esm", platform: "node", target: TARGET, external: ["koffi", "wabt"],
+    absWorkingDir: ROOT,
+    outdir: "/",
+    entryNames: "[name]",
+    chunkNames: "chunk-[hash]",
+    outExtension: { ".js": ".mjs" },
+    metafile: true,
+    write: false,
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "node",
+    target: TARGET,
+    external: ["koffi", "wabt"],
     plugins: [sourcesIn(ROOT, { "runtime/package/files.ts": `const VERSION = ${JSON.stringify(version)};${PACKAGE_FILES}` })],
-    sourcemap: "linked", sourcesContent: false, tsconfigRaw: {}, legalComments: "inline", logLevel: "silent",
+    sourcemap: "linked",
+    sourcesContent: false,
+    tsconfigRaw: {},
+    legalComments: "inline",
+    logLevel: "silent",
   });
   const paths = Object.keys(metafile.inputs).filter((path) => !path.startsWith("node_modules/") && !path.includes("<"));
   const sources = [...new Set([...paths, ...ALSO])].sort().map(rowOf);
-  const folder = createHash("sha256").update(JSON.stringify(sources.map(([path, , , sha256]) => [path, sha256]))).digest("hex").slice(0, HASH_DIGITS);
+  const folder = createHash("sha256")
+    .update(JSON.stringify(sources.map(([path, , , sha256]) => [path, sha256])))
+    .digest("hex")
+    .slice(0, HASH_DIGITS);
   mkdirSync(DIST, { recursive: true });
-  put(folder, [...outputFiles, ...await textFiles(version)]);
-  const list = { folder, sources, programs: programsOf(metafile, sources.map(([path]) => path)) };
+  put(folder, [...outputFiles, ...(await textFiles(version))]);
+  const list = {
+    folder,
+    sources,
+    programs: programsOf(
+      metafile,
+      sources.map(([path]) => path),
+    ),
+  };
   const next = join(DIST, `.build-${process.pid}.json`);
   writeFileSync(next, JSON.stringify(list));
   renameSync(next, join(DIST, "build.json"));
@@ -69,8 +94,18 @@ export async function build() {
 
 /** One file for each program, `NAME.texts.json`, with its answers to help and version. */
 async function textFiles(version) {
-  const { outputFiles: [{ text }] } = await bundle({
-    entryPoints: [join(ROOT, "scripts/texts.ts")], absWorkingDir: ROOT, write: false, bundle: true, format: "esm", platform: "node", target: TARGET, tsconfigRaw: {}, logLevel: "silent",
+  const {
+    outputFiles: [{ text }],
+  } = await bundle({
+    entryPoints: [join(ROOT, "scripts/texts.ts")],
+    absWorkingDir: ROOT,
+    write: false,
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    target: TARGET,
+    tsconfigRaw: {},
+    logLevel: "silent",
   });
   const { texts } = await import(`data:text/javascript;base64,${Buffer.from(text).toString("base64")}`);
   return Object.entries(texts(version)).map(([name, words]) => ({ path: `/${name}.texts.json`, contents: JSON.stringify(words) }));
@@ -123,8 +158,10 @@ function put(folder, files) {
 }
 
 function removeOld(current) {
-  const builds = readdirSync(DIST).filter((name) => /^[0-9a-f]+$/.test(name) && name !== current)
-    .map((name) => ({ path: join(DIST, name), timeMs: statSync(join(DIST, name)).mtimeMs })).sort((a, b) => b.timeMs - a.timeMs);
+  const builds = readdirSync(DIST)
+    .filter((name) => /^[0-9a-f]+$/.test(name) && name !== current)
+    .map((name) => ({ path: join(DIST, name), timeMs: statSync(join(DIST, name)).mtimeMs }))
+    .sort((a, b) => b.timeMs - a.timeMs);
   for (const { path } of builds.slice(KEPT - 1)) rmSync(path, { recursive: true, force: true });
 }
 

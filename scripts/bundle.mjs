@@ -21,7 +21,9 @@ export const sourcesIn = (project, replaced) => ({
     on.onLoad({ filter: LOADERS }, () => ({ contents: "" }));
     for (const [path, contents] of Object.entries(replaced)) {
       const file = join(project, path);
-      on.onLoad({ filter: new RegExp(`${path.replaceAll(/[.\\/]/g, "[.\\\\/]")}$`) }, (found) => (found.path === file ? { contents, loader: "js" } : undefined));
+      on.onLoad({ filter: new RegExp(`${path.replaceAll(/[.\\/]/g, "[.\\\\/]")}$`) }, (found) =>
+        found.path === file ? { contents, loader: "js" } : undefined,
+      );
     }
     on.onLoad({ filter: /\.mjs$/ }, ({ path }) => ({ contents: readFileSync(path, "utf8").replace(/^#![^\n]*/, "") }));
     on.onResolve({ filter: /^chevrotain$/ }, () => ({ path: chevrotainFile() }));

@@ -73,25 +73,40 @@ function exportTable(): string {
 }
 
 function codeTable(): string {
-  return table(["number", "code", "reason", "meaning"], Object.entries(CODES).map(([number, { name, reason, says }]) =>
-    [number, `\`${name}\``, REASON_NAMES[reason], says]));
+  return table(
+    ["number", "code", "reason", "meaning"],
+    Object.entries(CODES).map(([number, { name, reason, says }]) => [number, `\`${name}\``, REASON_NAMES[reason], says]),
+  );
 }
 
 function reasonTable(): string {
-  return table(["number", "reason"], Object.entries(REASON_NAMES).map(([number, name]) => [number, `\`${name}\``]));
+  return table(
+    ["number", "reason"],
+    Object.entries(REASON_NAMES).map(([number, name]) => [number, `\`${name}\``]),
+  );
 }
 
 /** Every key of the configuration with its default and its allowed values. */
 function configTable(): string {
   const range = ({ schema: { minimum, maximum, enum: words } }: Field<unknown>): string =>
-    (typeof minimum === "number" ? `${minimum}..${Number(maximum)}` : Array.isArray(words) ? words.map((word) => `\`${String(word)}\``).join(" ") : "");
-  const rows = (prefix: string, keys: Keys): string[][] => Object.entries(keys).map(([key, field]) =>
-    [`\`${prefix}${key}\``, hasFallback(field) ? `\`${JSON.stringify(field.fallback)}\`` : "none", range(field), field.says]);
-  return table(["key", "default", "range", "meaning"], [
-    ...rows("", TOP),
-    ...Object.entries(TABLES).flatMap(([name, { keys }]) => rows(`${name}.`, keys)),
-    ...Object.entries(NAMED).flatMap(([name, { keys }]) => rows(`${name}.NAME.`, keys)),
-  ]);
+    typeof minimum === "number" ? `${minimum}..${Number(maximum)}`
+    : Array.isArray(words) ? words.map((word) => `\`${String(word)}\``).join(" ")
+    : "";
+  const rows = (prefix: string, keys: Keys): string[][] =>
+    Object.entries(keys).map(([key, field]) => [
+      `\`${prefix}${key}\``,
+      hasFallback(field) ? `\`${JSON.stringify(field.fallback)}\`` : "none",
+      range(field),
+      field.says,
+    ]);
+  return table(
+    ["key", "default", "range", "meaning"],
+    [
+      ...rows("", TOP),
+      ...Object.entries(TABLES).flatMap(([name, { keys }]) => rows(`${name}.`, keys)),
+      ...Object.entries(NAMED).flatMap(([name, { keys }]) => rows(`${name}.NAME.`, keys)),
+    ],
+  );
 }
 
 const RESULTS = new URL("tests/bench/results.json", root);
@@ -109,8 +124,10 @@ const GENERATED: Readonly<Record<string, () => string>> = {
 };
 
 export function regenerate(text: string): string {
-  return text.replace(/(<!-- generated: (\w+) -->)[^]*?(<!-- end -->)/g, (_, open: string, name: string, close: string) =>
-    `${open}\n${GENERATED[name]?.() ?? `no table is called ${name}`}\n${close}`);
+  return text.replace(
+    /(<!-- generated: (\w+) -->)[^]*?(<!-- end -->)/g,
+    (_, open: string, name: string, close: string) => `${open}\n${GENERATED[name]?.() ?? `no table is called ${name}`}\n${close}`,
+  );
 }
 
 /**
@@ -118,10 +135,15 @@ export function regenerate(text: string): string {
  * before, or a number with another name, is an error. A removed diagnostic keeps its row, so its number is never reused.
  */
 export function codeNumbers(before: string): string {
-  const rows = new Map(before.split("\n").filter((line) => line !== "").map((line): [string, string] => {
-    const [kind = "", number = "", word = ""] = line.split(" ");
-    return [`${kind} ${number}`, word];
-  }));
+  const rows = new Map(
+    before
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line): [string, string] => {
+        const [kind = "", number = "", word = ""] = line.split(" ");
+        return [`${kind} ${number}`, word];
+      }),
+  );
   const current = new Map([
     ...Object.entries(REASON_NAMES).map(([n, word]): [string, string] => [`reason ${n}`, word]),
     ...Object.entries(CODES).map(([n, { name }]): [string, string] => [`code ${n}`, name]),
@@ -129,19 +151,28 @@ export function codeNumbers(before: string): string {
   ]);
   for (const [row, word] of current) {
     const pinned = rows.get(row);
-    if (pinned !== undefined && pinned !== word) throw new Error(`tests/house/code_numbers.txt pins \`${row} ${pinned}\`, and the code has \`${word}\`: use a new number`);
+    if (pinned !== undefined && pinned !== word)
+      throw new Error(`tests/house/code_numbers.txt pins \`${row} ${pinned}\`, and the code has \`${word}\`: use a new number`);
     rows.set(row, word);
   }
   for (const [row, word] of rows) {
     if (current.has(row) || word === "gone") continue;
-    if (!row.startsWith("diagnostic ")) throw new Error(`tests/house/code_numbers.txt pins \`${row} ${word}\`, which is no longer in the code: a pinned number must not be removed`);
+    if (!row.startsWith("diagnostic "))
+      throw new Error(`tests/house/code_numbers.txt pins \`${row} ${word}\`, which is no longer in the code: a pinned number must not be removed`);
     rows.set(row, "gone");
   }
   const order = ([a]: readonly [string, string], [b]: readonly [string, string]): number => {
     const [[kindA = "", nA], [kindB = "", nB]] = [a.split(" "), b.split(" ")];
-    return kindA === kindB ? Number(nA) - Number(nB) : kindA < kindB ? -1 : 1;
+    return (
+      kindA === kindB ? Number(nA) - Number(nB)
+      : kindA < kindB ? -1
+      : 1
+    );
   };
-  return [...rows].sort(order).map(([row, word]) => `${row} ${word}\n`).join("");
+  return [...rows]
+    .sort(order)
+    .map(([row, word]) => `${row} ${word}\n`)
+    .join("");
 }
 
 /** The content that each generated file should have, given its present content. */
@@ -151,11 +182,13 @@ export const WRITTEN: Readonly<Record<string, (before: string) => string>> = {
   "docs/operations.md": regenerate,
   "docs/performance.md": regenerate,
   ...(figures !== null && { "docs/performance.svg": () => chart(figures) }),
-  ...Object.fromEntries(PROGRAMS.flatMap((program) => [
-    [`docs/deploy/completion/${program.name}.bash`, () => bashCompletion(offered(program))],
-    [`docs/deploy/completion/_${program.name}`, () => zshCompletion(offered(program))],
-    [`docs/deploy/man/${program.name}.${program.section}`, () => manPage(program)],
-  ])),
+  ...Object.fromEntries(
+    PROGRAMS.flatMap((program) => [
+      [`docs/deploy/completion/${program.name}.bash`, () => bashCompletion(offered(program))],
+      [`docs/deploy/completion/_${program.name}`, () => zshCompletion(offered(program))],
+      [`docs/deploy/man/${program.name}.${program.section}`, () => manPage(program)],
+    ]),
+  ),
   "tests/house/code_numbers.txt": codeNumbers,
   "gateway/control/validators.mjs": validatorsText,
   "schemas/config/ingressd.schema.json": () => `${JSON.stringify(configSchema(), null, 2)}\n`,

@@ -16,10 +16,11 @@ const scratch = mkdtempSync(join(tmpdir(), "ingressd-engine-"));
 try {
   const build = (folder, config, name) => {
     const built = join(scratch, name);
-    execFileSync(process.execPath, [
-      join(root, "node_modules/assemblyscript/bin/asc.js"), `${folder}/main.ts`,
-      "--config", config, "--target", "release", "-o", built,
-    ], { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+    execFileSync(
+      process.execPath,
+      [join(root, "node_modules/assemblyscript/bin/asc.js"), `${folder}/main.ts`, "--config", config, "--target", "release", "-o", built],
+      { cwd: root, stdio: ["ignore", "inherit", "inherit"] },
+    );
     return readFileSync(built);
   };
   const bytes = build("runtime/engine", "asconfig.json", "engine.wasm");
@@ -33,7 +34,7 @@ try {
   if (!isEngineC(c)) throw new Error(c.message);
   outputs["compiler/emit/pin.ts"] = Buffer.from(
     "// Made by `npm run engine`: SHA-256 of engine.c and engine.h, as wasm2c writes them of this release's engine.\n" +
-    `export const ENGINE_C_SHA256 = "${sha256OfC(c)}";\n`,
+      `export const ENGINE_C_SHA256 = "${sha256OfC(c)}";\n`,
   );
   outputs["runtime/os/net/build/net.wasm"] = build("runtime/os/net", "runtime/os/net/asconfig.json", "net.wasm");
   console.log(`network half of the OS image: ${outputs["runtime/os/net/build/net.wasm"].length} bytes`);

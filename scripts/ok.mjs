@@ -31,7 +31,10 @@ const TESTS = [
 const ALWAYS = ["tests/house/arrows", "tests/house/style"];
 
 const since = process.argv[2] ?? "HEAD";
-const git = (...words) => execFileSync("git", words, { cwd: ROOT, encoding: "utf8" }).split("\n").filter((line) => line !== "");
+const git = (...words) =>
+  execFileSync("git", words, { cwd: ROOT, encoding: "utf8" })
+    .split("\n")
+    .filter((line) => line !== "");
 const changed = [...git("diff", "--name-only", since), ...git("ls-files", "--others", "--exclude-standard")];
 const sources = changed.filter((path) => /\.(ts|mts|mjs)$/.test(path));
 const filters = new Set(ALWAYS);
@@ -60,7 +63,9 @@ function run(name, [command, ...words]) {
   child.stdout.on("data", (chunk) => chunks.push(chunk));
   child.stderr.on("data", (chunk) => chunks.push(chunk));
   return new Promise((resolve) => {
-    child.once("error", (error) => { chunks.push(Buffer.from(error.message)); });
+    child.once("error", (error) => {
+      chunks.push(Buffer.from(error.message));
+    });
     child.once("close", (code) => {
       const seconds = ((performance.now() - from) / 1000).toFixed(0);
       console.log(`${code === 0 ? "ok  " : "FAIL"}  ${name} (${seconds} s)`);

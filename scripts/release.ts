@@ -23,9 +23,12 @@ function lacks(): readonly string[] {
   if (!/^\d+\.\d+\.\d+$/.test(manifest.version)) found.push(`the version in package.json is \`${manifest.version}\`, not three numbers`);
   const { version } = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8")) as { readonly version: string };
   if (version !== manifest.version) found.push(`package-lock.json has the version ${version}, and package.json ${manifest.version}`);
-  const headings = readFileSync(join(ROOT, "CHANGELOG.md"), "utf8").split("\n").filter((line) => line.startsWith("## "));
+  const headings = readFileSync(join(ROOT, "CHANGELOG.md"), "utf8")
+    .split("\n")
+    .filter((line) => line.startsWith("## "));
   if (!headings.some((line) => line.startsWith(`## ${manifest.version}`))) found.push(`CHANGELOG.md has no heading \`## ${manifest.version}\``);
-  if (headings.some((line) => line.startsWith("## Unreleased"))) found.push(`CHANGELOG.md still has a part \`Unreleased\`: give it the heading \`## ${manifest.version}\``);
+  if (headings.some((line) => line.startsWith("## Unreleased")))
+    found.push(`CHANGELOG.md still has a part \`Unreleased\`: give it the heading \`## ${manifest.version}\``);
   if (run("git", ["status", "--porcelain"]) !== "") found.push("the tree has changes that are not committed");
   return found;
 }
@@ -43,7 +46,11 @@ async function make(node: string): Promise<void> {
 }
 
 function sums(): string {
-  return readdirSync(RELEASE).filter((name) => name !== "SHA256SUMS").sort().map((name) => `${sha256Of(join(RELEASE, name))}  ${name}\n`).join("");
+  return readdirSync(RELEASE)
+    .filter((name) => name !== "SHA256SUMS")
+    .sort()
+    .map((name) => `${sha256Of(join(RELEASE, name))}  ${name}\n`)
+    .join("");
 }
 
 const { values } = parseArgs({ options: { "dry-run": { type: "boolean", default: false }, node: { type: "string", default: process.execPath } } });

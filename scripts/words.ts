@@ -38,8 +38,13 @@ function withoutAllowed(text: string): string {
 function faultsOf(path: string, { line, text, prose }: Piece): readonly Place[] {
   const rest = withoutAllowed(text);
   const at = (index: number, word: string): Place => ({
-    path, word, line: line + rest.slice(0, index).split("\n").length - 1,
-    text: text.slice(Math.max(0, index - 50), index + 60).replace(/\s+/g, " ").trim(),
+    path,
+    word,
+    line: line + rest.slice(0, index).split("\n").length - 1,
+    text: text
+      .slice(Math.max(0, index - 50), index + 60)
+      .replace(/\s+/g, " ")
+      .trim(),
   });
   const words = [...rest.matchAll(PRIVATE)].map((m) => at(m.index, m[0].toLowerCase()));
   const sentences = prose ? SENTENCES.flatMap(({ name, found }) => [...rest.matchAll(found)].map((m) => at(m.index, name))) : [];
@@ -51,13 +56,15 @@ const spaced = (name: string): string => name.replace(/([a-z0-9])([A-Z])/g, "$1 
 
 /** A document without its blocks, its code and the targets of its links: those show what programs print and read. */
 export function proseOf(markdown: string): string {
-  return markdown
-    .replace(/^(```+)[^]*?^\1/gm, blank)
-    .replace(/<!--[^]*?-->/g, blank)
-    // Titles of tests, behind the test's path.
-    .replace(/(?<=`:\s+|",\s+)"[^"]*"/g, blank)
-    .replace(/``[^`]+``|`[^`\n]+`/g, (code) => "`".padEnd(code.length - 1, "x") + "`")
-    .replace(/\]\([^)\n]*\)/g, blank);
+  return (
+    markdown
+      .replace(/^(```+)[^]*?^\1/gm, blank)
+      .replace(/<!--[^]*?-->/g, blank)
+      // Titles of tests, behind the test's path.
+      .replace(/(?<=`:\s+|",\s+)"[^"]*"/g, blank)
+      .replace(/``[^`]+``|`[^`\n]+`/g, (code) => "`".padEnd(code.length - 1, "x") + "`")
+      .replace(/\]\([^)\n]*\)/g, blank)
+  );
 }
 
 function paragraphs(markdown: string): readonly Piece[] {
@@ -77,7 +84,7 @@ const marks = (comment: string): string => comment.replace(/^\s*(\/\/+|\/\*+|\*\
 function declared(node: ts.Node): ts.Identifier | null {
   if (ts.isPropertyAccessExpression(node) || ts.isImportSpecifier(node) || ts.isImportClause(node) || ts.isShorthandPropertyAssignment(node)) return null;
   if (ts.isBindingElement(node) && node.propertyName === undefined && node.dotDotDotToken === undefined) return null;
-  return "name" in node && typeof node.name === "object" && node.name !== null && ts.isIdentifier(node.name as ts.Node) ? node.name as ts.Identifier : null;
+  return "name" in node && typeof node.name === "object" && node.name !== null && ts.isIdentifier(node.name as ts.Node) ? (node.name as ts.Identifier) : null;
 }
 
 /** Comments (lines that follow each other are one), texts and names of TypeScript and JavaScript. */
@@ -88,7 +95,8 @@ function piecesOfCode(path: string, text: string): readonly Piece[] {
   const comments = new Map<number, number>();
   const names = new Set<string>();
   const visit = (node: ts.Node): void => {
-    for (const range of [...(ts.getLeadingCommentRanges(text, node.pos) ?? []), ...(ts.getTrailingCommentRanges(text, node.end) ?? [])]) comments.set(range.pos, range.end);
+    for (const range of [...(ts.getLeadingCommentRanges(text, node.pos) ?? []), ...(ts.getTrailingCommentRanges(text, node.end) ?? [])])
+      comments.set(range.pos, range.end);
     const name = declared(node);
     if (name !== null && !names.has(name.text)) {
       // A name counts once per file, where it is declared; its uses change with it.
@@ -105,7 +113,7 @@ function piecesOfCode(path: string, text: string): readonly Piece[] {
   const joined: { start: number; end: number }[] = [];
   for (const [start, end] of [...comments].sort(([a], [b]) => a - b)) {
     if (last !== null && /^\s*$/.test(text.slice(last.end, start)) && lineOf(start) === lineOf(last.end) + 1) last.end = end;
-    else joined.push(last = { start, end });
+    else joined.push((last = { start, end }));
   }
   for (const { start, end } of joined) {
     const comment = marks(text.slice(start, end)).replace(/`[^`\n]+`/g, (code) => "`".padEnd(code.length - 1, "x") + "`");
@@ -119,12 +127,25 @@ const piecesOfText = (text: string): readonly Piece[] => [{ line: 1, text: space
 
 /** The private words of one file, in order. */
 export function placesOf(path: string, text: string): readonly Place[] {
-  const pieces = path.endsWith(".md") ? paragraphs(text) : /\.(ts|mjs|js)$/.test(path) ? piecesOfCode(path, text) : piecesOfText(text);
+  const pieces =
+    path.endsWith(".md") ? paragraphs(text)
+    : /\.(ts|mjs|js)$/.test(path) ? piecesOfCode(path, text)
+    : piecesOfText(text);
   return pieces.flatMap((piece) => faultsOf(path, piece)).sort((a, b) => a.line - b.line);
 }
 
 /** Names the words themselves, or was written by a machine. */
-const LEFT_OUT = new Set(["node_modules", ".git", "build", "dist", "scripts/words_list.ts", "docs/glossary.md", "gateway/control/validators.mjs", "tests/house/words.test.ts", "tests/house/words.txt"]);
+const LEFT_OUT = new Set([
+  "node_modules",
+  ".git",
+  "build",
+  "dist",
+  "scripts/words_list.ts",
+  "docs/glossary.md",
+  "gateway/control/validators.mjs",
+  "tests/house/words.test.ts",
+  "tests/house/words.txt",
+]);
 const ENDINGS = /\.(md|ts|mjs|js|py|go|rs|c|h|sh|toml|service|ingress)$/;
 
 function walk(folder: string): readonly string[] {
@@ -137,7 +158,26 @@ function walk(folder: string): readonly string[] {
 }
 
 /** The folders that are counted; a file belongs to the first that fits. A move inside one changes no number. */
-const FOLDERS = ["compiler/cli", "compiler", "gateway", "runtime/guard", "runtime/host", "runtime/shell", "runtime/engine", "runtime/os", "runtime", "clients", "policies", "scripts", "docs/decisions", "docs/how_to", "docs/deploy", "docs/security", "docs", "tests"];
+const FOLDERS = [
+  "compiler/cli",
+  "compiler",
+  "gateway",
+  "runtime/guard",
+  "runtime/host",
+  "runtime/shell",
+  "runtime/engine",
+  "runtime/os",
+  "runtime",
+  "clients",
+  "policies",
+  "scripts",
+  "docs/decisions",
+  "docs/how_to",
+  "docs/deploy",
+  "docs/security",
+  "docs",
+  "tests",
+];
 
 export function folderOf(path: string): string {
   return FOLDERS.find((folder) => path.startsWith(`${folder}/`)) ?? path;
@@ -156,20 +196,28 @@ export function countsOf(places: readonly Place[]): ReadonlyMap<string, number> 
 
 /** The most that each folder may have; one that is not listed may have none. */
 export function allowance(): ReadonlyMap<string, number> {
-  const lines = readFileSync(RATCHET, "utf8").split("\n").filter((line) => line !== "" && !line.startsWith("#"));
-  return new Map(lines.map((line) => {
-    const [count = "0", folder = ""] = line.split(" ");
-    return [folder, Number(count)];
-  }));
+  const lines = readFileSync(RATCHET, "utf8")
+    .split("\n")
+    .filter((line) => line !== "" && !line.startsWith("#"));
+  return new Map(
+    lines.map((line) => {
+      const [count = "0", folder = ""] = line.split(" ");
+      return [folder, Number(count)];
+    }),
+  );
 }
 
 /** Folders that have more than they may, with both numbers. */
 export function over(counts: ReadonlyMap<string, number>, may: ReadonlyMap<string, number>): readonly string[] {
-  return [...counts].flatMap(([folder, count]) => (count > (may.get(folder) ?? 0) ? [`${folder}: ${count} private words, at most ${may.get(folder) ?? 0}`] : []));
+  return [...counts].flatMap(([folder, count]) =>
+    count > (may.get(folder) ?? 0) ? [`${folder}: ${count} private words, at most ${may.get(folder) ?? 0}`] : [],
+  );
 }
 
 function lower(counts: ReadonlyMap<string, number>): void {
-  const head = readFileSync(RATCHET, "utf8").split("\n").filter((line) => line.startsWith("#"));
+  const head = readFileSync(RATCHET, "utf8")
+    .split("\n")
+    .filter((line) => line.startsWith("#"));
   const rows = [...allowance()].map(([folder, most]): readonly [string, number] => [folder, Math.min(most, counts.get(folder) ?? 0)]);
   const left = rows.filter(([, most]) => most > 0).map(([folder, most]) => `${most} ${folder}`);
   writeFileSync(RATCHET, [...head, ...left, ""].join("\n"));

@@ -1,17 +1,38 @@
 // The private words that docs/glossary.md replaces, and the uses of them that are plain English.
 
 /** Words that this project used in a sense of its own, with their forms. */
-export const PRIVATE = new RegExp(`\\b(?:${[
-  "stands?", "stood", "standing",
-  "holds?", "held", "holding",
-  "mend(?:s|ed|ing)?",
-  "tells?", "told", "telling",
-  "ask(?:s|ed|ing|er)?",
-  "leaves?", "leaving",
-  "doors?", "homes",
-  "carry", "carries", "carried", "carrying",
-  "sure", "elsewhere", "borrow(?:s|ed|ing)?", "understood", "waiting", "deals?", "former", "whoever",
-].join("|")})\\b`, "gi");
+export const PRIVATE = new RegExp(
+  `\\b(?:${[
+    "stands?",
+    "stood",
+    "standing",
+    "holds?",
+    "held",
+    "holding",
+    "mend(?:s|ed|ing)?",
+    "tells?",
+    "told",
+    "telling",
+    "ask(?:s|ed|ing|er)?",
+    "leaves?",
+    "leaving",
+    "doors?",
+    "homes",
+    "carry",
+    "carries",
+    "carried",
+    "carrying",
+    "sure",
+    "elsewhere",
+    "borrow(?:s|ed|ing)?",
+    "understood",
+    "waiting",
+    "deals?",
+    "former",
+    "whoever",
+  ].join("|")})\\b`,
+  "gi",
+);
 
 interface Sentence {
   readonly name: string;
@@ -23,7 +44,11 @@ export const SENTENCES: readonly Sentence[] = [
   // "What nobody allows is denied." A question may begin so.
   { name: "subjectless sentence", found: /(?:^\W*|(?<=[.!?:;]\s+))(?:What|Who)\b(?![^.!?]*\?)[^.!?]*[.!]/g },
   // "No list is read: nobody wants it." A definition, after code or a value, may have a colon.
-  { name: "colon instead of because", found: /(?<=[a-z)])(?<!\b(?:null|undefined|true|false)): (?:it|they|nobody|nothing|there|he|she|we|you) (?:is|are|was|were|has|have|had|can|can't|could|would|will|must|may|might|does|doesn't|do|don't|did|needs?|wants?)\b/g },
+  {
+    name: "colon instead of because",
+    found:
+      /(?<=[a-z)])(?<!\b(?:null|undefined|true|false)): (?:it|they|nobody|nothing|there|he|she|we|you) (?:is|are|was|were|has|have|had|can|can't|could|would|will|must|may|might|does|doesn't|do|don't|did|needs?|wants?)\b/g,
+  },
 ];
 
 interface Allowed {

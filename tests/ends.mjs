@@ -20,10 +20,13 @@ process.stdout.write = (chunk, ...rest) => {
   text = summary === null ? text.slice(-200) : "";
   if (summary !== null) {
     const failed = summary[1] !== summary[2];
-    ending = setTimeout(() => {
-      if (!failed) write(`\n  still open after ${CLOSING_MS} ms: ${[...new Set(process.getActiveResourcesInfo())].join(", ")}\n`);
-      process.exit(1);
-    }, failed ? 500 : CLOSING_MS);
+    ending = setTimeout(
+      () => {
+        if (!failed) write(`\n  still open after ${CLOSING_MS} ms: ${[...new Set(process.getActiveResourcesInfo())].join(", ")}\n`);
+        process.exit(1);
+      },
+      failed ? 500 : CLOSING_MS,
+    );
     ending.unref();
   }
   return write(chunk, ...rest);

@@ -127,8 +127,7 @@ function runFile(path, ready, { timeoutMs, atLength }) {
   });
 }
 
-const sum = (output, line) =>
-  [...output.matchAll(line)].reduce((total, match) => total + Number(match[1]), 0);
+const sum = (output, line) => [...output.matchAll(line)].reduce((total, match) => total + Number(match[1]), 0);
 
 /** The result of one run: counts, and the reasons of a failure. */
 function judge({ output, code, signal, trouble }) {
@@ -150,8 +149,11 @@ function judge({ output, code, signal, trouble }) {
 }
 
 /** The output of a passing file, without uvu's marks and summary. */
-const ownLines = (output) => output.split("\n").map((line) => line.replace(/^ \S+ {2}(?=\S)/, "").replace(/^[^\n]*[•✘] /u, ""))
-  .filter((line) => line.trim() !== "" && !/^ {2}(Total|Passed|Skipped|Duration): |^[•✘\s]*\(\d+ \/ \d+\)$|^SKIP |• /u.test(line));
+const ownLines = (output) =>
+  output
+    .split("\n")
+    .map((line) => line.replace(/^ \S+ {2}(?=\S)/, "").replace(/^[^\n]*[•✘] /u, ""))
+    .filter((line) => line.trim() !== "" && !/^ {2}(Total|Passed|Skipped|Duration): |^[•✘\s]*\(\d+ \/ \d+\)$|^SKIP |• /u.test(line));
 
 async function main() {
   const chosen = options();

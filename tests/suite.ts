@@ -52,9 +52,16 @@ async function closeAll(): Promise<void> {
   const all = closings ?? [];
   closings = null;
   for (const closing of all.reverse()) {
-    const late = new Promise<void>((resolve) => { setTimeout(resolve, CLOSING_MS).unref(); });
+    const late = new Promise<void>((resolve) => {
+      setTimeout(resolve, CLOSING_MS).unref();
+    });
     // A resource that the test has already closed may throw.
-    await Promise.race([Promise.resolve().then(closing).catch(() => undefined), late]);
+    await Promise.race([
+      Promise.resolve()
+        .then(closing)
+        .catch(() => undefined),
+      late,
+    ]);
   }
 }
 
@@ -72,7 +79,9 @@ async function untilStalled(title: string, body: () => Promise<void>): Promise<v
       clearInterval(timer);
       reject(new Error(`\`${title}\` waits for what does not come; open are ${[...new Set(open)].join(", ")}`));
     }, LOOK_MS);
-    stop = () => { clearInterval(timer); };
+    stop = () => {
+      clearInterval(timer);
+    };
   });
   try {
     await Promise.race([body(), stalled]);

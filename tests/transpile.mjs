@@ -24,7 +24,10 @@ const places = (project, folder, apart) => ({
     on.onLoad({ filter: LOADERS }, () => ({ contents: "" }));
     on.onLoad({ filter: /\.(?:ts|mjs)$/ }, ({ path }) => {
       const text = readFileSync(path, "utf8").replace(/^#![^\n]*/, "");
-      const contents = path === join(project, PACKAGE_FILES) ? text.replace('"../host/load_worker.mjs", import.meta.url', JSON.stringify(pathToFileURL(join(folder, PROGRAMS[0])).href)) : text;
+      const contents =
+        path === join(project, PACKAGE_FILES) ?
+          text.replace('"../host/load_worker.mjs", import.meta.url', JSON.stringify(pathToFileURL(join(folder, PROGRAMS[0])).href))
+        : text;
       return { loader: path.endsWith(".ts") ? "ts" : "js", contents: `const fileUrl = ${JSON.stringify(pathToFileURL(path).href)};${contents}` };
     });
     on.onResolve({ filter: /^chevrotain$/ }, () => ({ path: pathToFileURL(chevrotainFile()).href, external: true }));
@@ -48,12 +51,27 @@ export async function transpile(files, project, apart = []) {
   try {
     const { metafile } = await build({
       entryPoints: [...new Set([...files, ...programs.map((path) => join(project, path))])],
-      absWorkingDir: project, outdir: folder, outbase: project, outExtension: { ".js": ".mjs" }, metafile: true,
-      bundle: true, splitting: true, format: "esm", platform: "node", target: `node${process.versions.node}`, packages: "external",
-      plugins: [places(project, folder, written)], define: { "import.meta.url": "fileUrl" },
-      sourcemap: "linked", sourcesContent: false, tsconfigRaw: {}, logLevel: "silent",
+      absWorkingDir: project,
+      outdir: folder,
+      outbase: project,
+      outExtension: { ".js": ".mjs" },
+      metafile: true,
+      bundle: true,
+      splitting: true,
+      format: "esm",
+      platform: "node",
+      target: `node${process.versions.node}`,
+      packages: "external",
+      plugins: [places(project, folder, written)],
+      define: { "import.meta.url": "fileUrl" },
+      sourcemap: "linked",
+      sourcesContent: false,
+      tsconfigRaw: {},
+      logLevel: "silent",
     });
-    const built = Object.entries(metafile.outputs).flatMap(([out, { entryPoint }]) => (entryPoint === undefined ? [] : [[resolve(project, entryPoint), resolve(project, out)]]));
+    const built = Object.entries(metafile.outputs).flatMap(([out, { entryPoint }]) =>
+      entryPoint === undefined ? [] : [[resolve(project, entryPoint), resolve(project, out)]],
+    );
     return { folder, built: new Map(built), apart: written, remove };
   } catch (error) {
     remove();

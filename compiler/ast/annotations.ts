@@ -19,7 +19,14 @@ export function buildAnnotation(r: Reader, cst: Cst): AnnotationNode | null {
   if (known === undefined) {
     const guess = nearest(name.text, NAMES);
     const fix: Diagnostic["fix"] = guess === null ? null : { span: name.span, text: guess };
-    say(r, "ING116", `${quote(`@${name.text}`)} is not an annotation`, joined(at, name), guess === null ? "the annotations are `@owner`, `@ticket` and `@why`" : `did you mean \`@${guess}\`?`, { fix });
+    say(
+      r,
+      "ING116",
+      `${quote(`@${name.text}`)} is not an annotation`,
+      joined(at, name),
+      guess === null ? "the annotations are `@owner`, `@ticket` and `@why`" : `did you mean \`@${guess}\`?`,
+      { fix },
+    );
     return null;
   }
   return { name: known, value, span: spanOf(r, cst) };
@@ -73,7 +80,10 @@ function once(r: Reader, pending: readonly AnnotationNode[]): AnnotationNode[] {
   for (const annotation of pending) {
     const first = seen.get(annotation.name);
     if (first === undefined) seen.set(annotation.name, annotation);
-    else r.diagnostics.push(diagnostic("ING405", { clause: `@${annotation.name}`, in: "annotations" }, annotation.span, { related: [{ span: first.span, label: "first here" }] }));
+    else
+      r.diagnostics.push(
+        diagnostic("ING405", { clause: `@${annotation.name}`, in: "annotations" }, annotation.span, { related: [{ span: first.span, label: "first here" }] }),
+      );
   }
   return [...seen.values()];
 }

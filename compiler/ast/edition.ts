@@ -27,7 +27,10 @@ export function judgeEdition(r: Reader, parsed: Parsed, statements: readonly Cst
     sayTyped(r, "ING111", { fault: "not_first" }, spanOf(r, first), { related: [{ span: wordOf(r, before), label: "this comes before it" }] });
   }
   for (const again of more) {
-    sayTyped(r, "ING113", null, spanOf(r, again), { related: [{ span: spanOf(r, first), label: "first here" }], fix: piece(r, again, "Integer")?.text === number?.text ? { span: spanOf(r, again), text: "" } : null });
+    sayTyped(r, "ING113", null, spanOf(r, again), {
+      related: [{ span: spanOf(r, first), label: "first here" }],
+      fix: piece(r, again, "Integer")?.text === number?.text ? { span: spanOf(r, again), text: "" } : null,
+    });
   }
   return "known";
 }

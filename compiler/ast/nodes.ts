@@ -241,8 +241,7 @@ export interface InvariantNode {
   readonly span: Span;
 }
 
-export type StatementNode =
-  | SetDeclaration | ExposeNode | DialNode | RuleNode | TestNode | ImportNode | TemplateNode | UseNode | BudgetNode | InvariantNode;
+export type StatementNode = SetDeclaration | ExposeNode | DialNode | RuleNode | TestNode | ImportNode | TemplateNode | UseNode | BudgetNode | InvariantNode;
 
 export interface PolicyNode {
   readonly file: SourceFile;

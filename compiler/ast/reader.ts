@@ -20,7 +20,11 @@ export function readerOf(parsed: Parsed): Reader {
 }
 
 export function say(
-  r: Reader, code: UntypedCode, message: string, span: Span, help: string | null,
+  r: Reader,
+  code: UntypedCode,
+  message: string,
+  span: Span,
+  help: string | null,
   more: { readonly related?: Diagnostic["related"]; readonly fix?: Diagnostic["fix"] } = {},
 ): void {
   r.diagnostics.push({ code, data: null, message, span, label: "", related: more.related ?? [], help, fix: more.fix ?? null });
@@ -86,7 +90,7 @@ function pieceOf(r: Reader, token: Token): Piece {
   const { image } = token;
   const span = { file: r.file, start: token.startOffset, end: endOf(token) };
   if (image.startsWith("$")) return { text: image, span, param: true };
-  return { text: image.startsWith("\"") ? image.replace(/^"|"$/g, "") : image, span };
+  return { text: image.startsWith('"') ? image.replace(/^"|"$/g, "") : image, span };
 }
 
 /** From the start of `a` to the end of `b`. */

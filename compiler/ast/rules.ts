@@ -67,9 +67,16 @@ function refuseOrder(r: Reader, seen: ReadonlyMap<Clause, Piece>, clause: Clause
   const twice = seen.get(clause);
   if (twice !== undefined) {
     const one = clause === "named" || clause === "until";
-    say(r, "ING109", `${quote(clause)} appears twice in one rule`, word.span, one ? "keep one of them" : "list the members in one clause, separated by commas", {
-      related: [{ span: twice.span, label: "first here" }],
-    });
+    say(
+      r,
+      "ING109",
+      `${quote(clause)} appears twice in one rule`,
+      word.span,
+      one ? "keep one of them" : "list the members in one clause, separated by commas",
+      {
+        related: [{ span: twice.span, label: "first here" }],
+      },
+    );
     return true;
   }
   const later = [...seen].find(([c]) => ORDER.indexOf(c) > ORDER.indexOf(clause));

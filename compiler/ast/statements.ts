@@ -22,22 +22,38 @@ export function buildItems(r: Reader, block: Cst, rule: "statement" | "clause" |
 /** Null where it can't be used, and for `edition`; an error was reported. */
 function buildItem(r: Reader, cst: Cst, place: Place): Item<ItemNode>["built"] {
   switch (cst.name) {
-    case "import": return buildImport(r, cst);
-    case "declaration": return buildDeclaration(r, cst);
-    case "expose": return buildExpose(r, cst);
-    case "dial": return buildDial(r, cst);
-    case "rule": return buildRule(r, cst, place);
-    case "template": return buildTemplate(r, cst);
-    case "use": return buildUse(r, cst);
-    case "budget": return buildBudget(r, cst);
-    case "invariant": return buildInvariant(r, cst);
-    case "test": return buildTest(r, cst);
-    case "annotation": return buildAnnotation(r, cst);
-    case "backend": return buildBackend(r, cst);
-    case "credential": return buildCredential(r, cst);
-    case "cap": return buildCap(r, cst);
-    case "limit": return buildLimit(r, cst);
-    default: return null;
+    case "import":
+      return buildImport(r, cst);
+    case "declaration":
+      return buildDeclaration(r, cst);
+    case "expose":
+      return buildExpose(r, cst);
+    case "dial":
+      return buildDial(r, cst);
+    case "rule":
+      return buildRule(r, cst, place);
+    case "template":
+      return buildTemplate(r, cst);
+    case "use":
+      return buildUse(r, cst);
+    case "budget":
+      return buildBudget(r, cst);
+    case "invariant":
+      return buildInvariant(r, cst);
+    case "test":
+      return buildTest(r, cst);
+    case "annotation":
+      return buildAnnotation(r, cst);
+    case "backend":
+      return buildBackend(r, cst);
+    case "credential":
+      return buildCredential(r, cst);
+    case "cap":
+      return buildCap(r, cst);
+    case "limit":
+      return buildLimit(r, cst);
+    default:
+      return null;
   }
 }
 
@@ -61,7 +77,19 @@ function buildExpose(r: Reader, cst: Cst): ExposeNode | null {
   const clauses = attach(r, buildItems(r, cst, "clause", "expose")).filter(isClause);
   if (name === null) return null;
   const broken = head === null || isBroken(r, head);
-  return { kind: "expose", name, service, proto: buildProto(r, node(head, "proto")), ports, bind, mode, clauses, annotations: [], broken, span: spanOf(r, cst) };
+  return {
+    kind: "expose",
+    name,
+    service,
+    proto: buildProto(r, node(head, "proto")),
+    ports,
+    bind,
+    mode,
+    clauses,
+    annotations: [],
+    broken,
+    span: spanOf(r, cst),
+  };
 }
 
 /** Null where not even the name is there. */
@@ -89,9 +117,23 @@ function buildTemplate(r: Reader, cst: Cst): TemplateNode | null {
 /** A node that is allowed at top level and in an expose says nothing about where a template is used. */
 function sortOf(item: ItemNode): "statement" | "clause" | "either" {
   switch (item.kind) {
-    case "net": case "ports": case "hosts": case "ids": case "expose": case "dial": case "test": case "import": case "template": case "budget": case "invariant":
+    case "net":
+    case "ports":
+    case "hosts":
+    case "ids":
+    case "expose":
+    case "dial":
+    case "test":
+    case "import":
+    case "template":
+    case "budget":
+    case "invariant":
       return "statement";
-    case "backend": case "cert": case "ca": case "cap": case "limit":
+    case "backend":
+    case "cert":
+    case "ca":
+    case "cap":
+    case "limit":
       return "clause";
     case "use":
       return "either";
@@ -107,15 +149,30 @@ function refuseMixed(r: Reader, body: readonly ItemNode[]): void {
   const other = body.find((item) => sortOf(item) !== "either" && sortOf(item) !== sortOf(first));
   if (other === undefined) return;
   const [is, was] = sortOf(other) === "clause" ? ["a clause of an expose", "a statement"] : ["a statement", "a clause of an expose"];
-  say(r, "ING117", `this is ${is}, and the template already has ${was}`, other.span, "make two templates: one to be used at top level, one to be used in an expose", {
-    related: [{ span: first.span, label: `${was} here` }],
-  });
+  say(
+    r,
+    "ING117",
+    `this is ${is}, and the template already has ${was}`,
+    other.span,
+    "make two templates: one to be used at top level, one to be used in an expose",
+    {
+      related: [{ span: first.span, label: `${was} here` }],
+    },
+  );
 }
 
 function isClause(item: ItemNode): item is ClauseNode {
   switch (item.kind) {
-    case "rule": case "backend": case "cap": case "limit": case "cert": case "ca": case "use": return true;
-    default: return false;
+    case "rule":
+    case "backend":
+    case "cap":
+    case "limit":
+    case "cert":
+    case "ca":
+    case "use":
+      return true;
+    default:
+      return false;
   }
 }
 

@@ -20,7 +20,9 @@ function buildLine(r: Reader, line: Cst): TestLineNode | null {
   const repeat = node(line, "repeatLine");
   const from = node(line, "fromLine") ?? node(repeat, "fromLine");
   const request = buildRequest(r, node(from, "request"));
-  const outcomes = nodes(from, "outcome").map((o) => buildOutcome(r, o)).filter((o) => o !== null);
+  const outcomes = nodes(from, "outcome")
+    .map((o) => buildOutcome(r, o))
+    .filter((o) => o !== null);
   if (request === null || outcomes.length === 0) return null;
   if (repeat === null) {
     refuseRepetition(r, outcomes, request);
@@ -41,9 +43,17 @@ function refuseRepetition(r: Reader, [first, second]: readonly OutcomeNode[], re
   const count = first?.count ?? null;
   if (isBehindError(r, request.span)) return;
   if (count !== null) {
-    say(r, "ING106", "expected the next line of the test, found a count", count.span, "counts belong to `repeat N in TIME from …`", { fix: { span: count.span, text: "" } });
+    say(r, "ING106", "expected the next line of the test, found a count", count.span, "counts belong to `repeat N in TIME from …`", {
+      fix: { span: count.span, text: "" },
+    });
   } else if (second !== undefined) {
-    say(r, "ING106", "expected the next line of the test, found a second outcome", second.span, "one connection has one outcome; several have `repeat N in TIME` before them");
+    say(
+      r,
+      "ING106",
+      "expected the next line of the test, found a second outcome",
+      second.span,
+      "one connection has one outcome; several have `repeat N in TIME` before them",
+    );
   }
 }
 
@@ -58,7 +68,9 @@ function buildRequest(r: Reader, cst: Cst | null): RequestNode | null {
     if (found === null) continue;
     const first = seen.get(found.word);
     if (first !== undefined) {
-      say(r, "ING109", `${quote(found.word)} appears twice in one request`, found.piece.span, "keep one of them", { related: [{ span: first.span, label: "first here" }] });
+      say(r, "ING109", `${quote(found.word)} appears twice in one request`, found.piece.span, "keep one of them", {
+        related: [{ span: first.span, label: "first here" }],
+      });
       continue;
     }
     seen.set(found.word, found.piece);
@@ -91,7 +103,9 @@ function buildBind(r: Reader, cst: Cst): TestLineNode | null {
   const outcome = written === null ? null : buildOutcome(r, written);
   if (subject === null || endpoint === null || outcome === null) return null;
   if (outcome.count !== null) {
-    say(r, "ING106", "expected the next line of the test, found a count", outcome.count.span, "a bind is tested once", { fix: { span: outcome.count.span, text: "" } });
+    say(r, "ING106", "expected the next line of the test, found a count", outcome.count.span, "a bind is tested once", {
+      fix: { span: outcome.count.span, text: "" },
+    });
   }
   return { kind: "bind", subject, endpoint, proto: buildProto(r, node(cst, "proto")), outcome, span: spanOf(r, cst) };
 }

@@ -47,7 +47,11 @@ export function check(program: Program | null, reader: SourceReader): Checked {
 
   const context = openContext(scopes, flat.sets, reader, report);
   const sets = flat.sets.flatMap((set) => checkSet(context, set) ?? []);
-  const names = declared(report, flat.exposes.map((e) => e.node), "expose");
+  const names = declared(
+    report,
+    flat.exposes.map((e) => e.node),
+    "expose",
+  );
   const exposes = flat.exposes.map((e) => checkExpose(context, e, flat.whole));
   if (portsWithinBounds(exposes, report)) {
     checkOverlaps(context, exposes);
@@ -70,8 +74,13 @@ export function check(program: Program | null, reader: SourceReader): Checked {
   // silently become a policy without it.
   const lines = flat.tests.reduce((n, t) => n + t.lines.length, 0);
   const kept = tests.reduce((n, t) => n + t.lines.length, 0);
-  if (checked.length !== exposes.length || denies.length !== flat.denies.length || dials.length !== flat.dials.length || kept !== lines) return { policy: null, diagnostics, prefixes: 0 };
-  return { policy: { edition: 1, exposes: checked, dials, denies, tests, budget, sets, unenforced: context.unenforced, hostOnly: context.hostOnly }, diagnostics, prefixes: writtenPrefixes(context.tally) };
+  if (checked.length !== exposes.length || denies.length !== flat.denies.length || dials.length !== flat.dials.length || kept !== lines)
+    return { policy: null, diagnostics, prefixes: 0 };
+  return {
+    policy: { edition: 1, exposes: checked, dials, denies, tests, budget, sets, unenforced: context.unenforced, hostOnly: context.hostOnly },
+    diagnostics,
+    prefixes: writtenPrefixes(context.tally),
+  };
 }
 
 /** False where an import is missing, which may have had any name. */
@@ -94,7 +103,14 @@ function checkSet(context: CheckContext, node: SetDeclaration): NamedSet | null 
       const found = named("ids", context.ids, node, annotations);
       if (found === null) return null;
       // The words of a set are only made when they are used.
-      return { ...found, kind: "ids", get set() { return idSet(found.set); }, members: () => found.members().map((member) => ({ ...member, set: idSet(member.set) })) };
+      return {
+        ...found,
+        kind: "ids",
+        get set() {
+          return idSet(found.set);
+        },
+        members: () => found.members().map((member) => ({ ...member, set: idSet(member.set) })),
+      };
     }
   }
 }

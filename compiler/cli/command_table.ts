@@ -17,7 +17,17 @@ const JSON_FLAG = { json: { short: null, value: null, says: "answer with one JSO
 const withJson = <T extends CommandSpec>(spec: T): T & CommandSpec => ({ ...spec, flags: { ...spec.flags, ...JSON_FLAG } });
 
 const COMMANDS = {
-  check, build, test, explain, inspect, fmt, export: exportSource, import: importSource, keygen, sign, verify,
+  check,
+  build,
+  test,
+  explain,
+  inspect,
+  fmt,
+  export: exportSource,
+  import: importSource,
+  keygen,
+  sign,
+  verify,
 } as const satisfies Readonly<Record<string, CommandSpec>>;
 
 export type CommandName = keyof typeof COMMANDS;

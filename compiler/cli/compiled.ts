@@ -109,7 +109,7 @@ export function cannotOpen(path: string, failure: OpenFailure["failure"]): Outco
         class: "reject",
         code: "policy.too_large",
         message: `${name} is larger than 4 MiB`,
-        help: "put long address lists into files of their own and name them with `file \"…\"`",
+        help: 'put long address lists into files of their own and name them with `file "…"`',
       };
   }
 }

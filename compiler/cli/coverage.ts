@@ -44,10 +44,18 @@ export function coverageOf(policy: CheckedPolicy, module: Uint8Array, loaded: Lo
     for (const id of decided) decides.set(id, (decides.get(id) ?? 0) + 1);
     for (const id of matched) matches.set(id, (matches.get(id) ?? 0) + 1);
   }
-  const lines = results.map((line): Met => ({ addresses: addressesOf(line), listeners: line.local === null ? line.probes.map(({ listener }) => listener) : [], ports: portsOf(line), names: namesOf(line), clients: clientsOf(line) }));
+  const lines = results.map((line): Met => ({
+    addresses: addressesOf(line),
+    listeners: line.local === null ? line.probes.map(({ listener }) => listener) : [],
+    ports: portsOf(line),
+    names: namesOf(line),
+    clients: clientsOf(line),
+  }));
   return {
     rules: loaded.info.rules.map((rule) => ({ rule, decides: decides.get(rule.id) ?? 0, matches: matches.get(rule.id) ?? 0 })),
-    members: policy.sets.flatMap((set) => meeting(set).map(({ text, span, isMet }) => ({ kind: set.kind, set: set.name, text, span, met: lines.filter(isMet).length }))),
+    members: policy.sets.flatMap((set) =>
+      meeting(set).map(({ text, span, isMet }) => ({ kind: set.kind, set: set.name, text, span, met: lines.filter(isMet).length })),
+    ),
   };
 }
 
@@ -70,7 +78,9 @@ function meeting(named: NamedSet): readonly { readonly text: string; readonly sp
         return { text, span, isMet: ({ addresses, listeners }) => addresses.some((a) => contains(set, a)) || listeners.some(isBound) };
       });
     case "ports":
-      return named.members().map(({ text, span, set }) => ({ text, span, isMet: ({ ports }) => ports.some((p) => set.some((r) => r.first <= p.last && p.first <= r.last)) }));
+      return named
+        .members()
+        .map(({ text, span, set }) => ({ text, span, isMet: ({ ports }) => ports.some((p) => set.some((r) => r.first <= p.last && p.first <= r.last)) }));
     case "hosts":
       return named.members().map(({ text, span, set }) => ({ text, span, isMet: ({ names }) => names.some((name) => hasHost(set, name)) }));
     case "ids":
@@ -88,11 +98,14 @@ function namesOf({ probes }: LineResult): readonly string[] {
 }
 
 function clientsOf({ probes }: LineResult): readonly string[] {
-  return probes.flatMap(({ listener, facts }) => (listener.mode === "mtls" ? facts.client ?? [] : []));
+  return probes.flatMap(({ listener, facts }) => (listener.mode === "mtls" ? (facts.client ?? []) : []));
 }
 
 function shadowRule(loaded: LoadedPolicy, { listener, facts }: Probe): number {
-  return freshEngine(loaded, facts.wallSeconds).shadow(listener.id, facts.source, facts.sni, facts.client === null ? undefined : identityOf(facts.client))?.rule ?? -1;
+  return (
+    freshEngine(loaded, facts.wallSeconds).shadow(listener.id, facts.source, facts.sni, facts.client === null ? undefined : identityOf(facts.client))?.rule ??
+    -1
+  );
 }
 
 function addressesOf({ probes, local }: LineResult): readonly AddressWords[] {

@@ -16,12 +16,18 @@ export function coverageText(coverage: Coverage, root: string, p: Paint): string
   const decisive = rules.filter(({ decides }) => decides > 0).length;
   const met = members.filter((m) => m.met > 0).length;
   const gaps = [
-    ...rules.filter(({ decides }) => decides === 0).map(({ rule, matches }) =>
-      `${p.bad(matches === 0 ? "never met " : "overridden")}  ${ruleText(rule, root)}${matches === 0 ? "" : `: ${count(matches, "line")} met it, and another rule decided`}`),
-    ...members.filter((m) => m.met === 0).map(({ kind, set, text, span }) => {
-      const { line, column } = positionOf(span.file, span.start);
-      return `${p.bad("never met ")}  \`${text}\` of \`${kind} ${set}\`, ${shownPath(root, span.file.path)}:${line}:${column}`;
-    }),
+    ...rules
+      .filter(({ decides }) => decides === 0)
+      .map(
+        ({ rule, matches }) =>
+          `${p.bad(matches === 0 ? "never met " : "overridden")}  ${ruleText(rule, root)}${matches === 0 ? "" : `: ${count(matches, "line")} met it, and another rule decided`}`,
+      ),
+    ...members
+      .filter((m) => m.met === 0)
+      .map(({ kind, set, text, span }) => {
+        const { line, column } = positionOf(span.file, span.start);
+        return `${p.bad("never met ")}  \`${text}\` of \`${kind} ${set}\`, ${shownPath(root, span.file.path)}:${line}:${column}`;
+      }),
   ];
   const more = gaps.length - MOST_GAPS;
   return [
@@ -42,7 +48,16 @@ function share(part: number, whole: number, what: string): string {
 
 export function coverageJson({ rules, members }: Coverage): unknown {
   return {
-    rules: rules.map(({ rule: { id, action, listener, dryrun, names, origins }, decides, matches }) => ({ id, action, listener, dryrun, names, origins, decides, matches })),
+    rules: rules.map(({ rule: { id, action, listener, dryrun, names, origins }, decides, matches }) => ({
+      id,
+      action,
+      listener,
+      dryrun,
+      names,
+      origins,
+      decides,
+      matches,
+    })),
     members: members.map(({ kind, set, text, span, met }) => ({ kind, set, text, file: span.file.path, ...positionOf(span.file, span.start), met })),
   };
 }

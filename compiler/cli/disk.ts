@@ -191,7 +191,7 @@ function foldersOfLinks(path: string): Set<string> {
   const folders = new Set<string>();
   const rest = parts(isAbsolute(path) ? path : `${process.cwd()}${sep}${path}`);
   let at = "/";
-  for (let links = 0; rest.length > 0 && links <= MOST_LINKS; ) {
+  for (let links = 0; rest.length > 0 && links <= MOST_LINKS;) {
     const name = rest.shift() ?? "";
     if (name === "..") {
       at = dirname(at);

@@ -76,8 +76,10 @@ export function connect(engine: PolicyEngine, listener: number, { source, sni, c
   if (answer === undefined) throw new Error("the module gave no answer for a peer");
   if (answer.allowed || !answer.later) return answer;
   const named = engine.named(listener, source, sni);
-  const decision = named.allowed || !named.later ? named
-    : client === null ? engine.hello(listener, source, sni) : engine.admitIdentity(listener, source, sni, identityOf(client));
+  const decision =
+    named.allowed || !named.later ? named
+    : client === null ? engine.hello(listener, source, sni)
+    : engine.admitIdentity(listener, source, sni, identityOf(client));
   if (!decision.allowed) engine.release(listener, source);
   return decision;
 }

@@ -61,7 +61,9 @@ export function explainRequest(module: Uint8Array, loaded: LoadedPolicy, request
       nearMisses: decision.allowed ? [] : nearMisses(book, loaded, listener, facts),
       notes: [
         ...(isLinkLocal6(source) ? [LINK_LOCAL] : []),
-        ...(listener.mode === "direct" ? [`\`${listener.name}\` is \`as direct\`: \`${listener.service}\` listens by itself, and neither rules nor limits apply to its clients`] : []),
+        ...(listener.mode === "direct" ?
+          [`\`${listener.name}\` is \`as direct\`: \`${listener.service}\` listens by itself, and neither rules nor limits apply to its clients`]
+        : []),
         ...(sni !== null && listener.mode === "tcp" ? [`\`${listener.name}\` is a plain tcp listener: the name is never read`] : []),
         ...(client !== null && listener.mode !== "mtls" ? [`\`${listener.name}\` is not \`as mtls\`: the gateway requests no certificate`] : []),
       ],
@@ -98,15 +100,17 @@ function connectionSteps(book: RuleBook, loaded: LoadedPolicy, listener: Listene
   const { source, sni, client, wallSeconds } = facts;
   const fresh = (): PolicyEngine => freshEngine(loaded, wallSeconds);
   const allows = book.matching(listener, facts).filter((r) => r.action === "allow" && !r.dryrun);
-  const overrides = ({ allowed, code }: Decision): readonly RuleInfo[] => (!allowed && (code === "deny_rule" || code === "deny_name" || code === "deny_identity") ? allows : []);
+  const overrides = ({ allowed, code }: Decision): readonly RuleInfo[] =>
+    !allowed && (code === "deny_rule" || code === "deny_name" || code === "deny_identity") ? allows : [];
   const first = fresh().accept(listener.id, source);
   const accept = isPending(first) ? openStep("accept", place) : stepOf(loaded, "accept", place, first, overrides(first));
   if (accept.verdict === "deny" || listener.mode === "direct") return [accept];
   const admitted = fresh().admit([{ listener: listener.id, source }])[0] ?? first;
   const what = "caps and limits, nothing in use";
   // Caps and limits never admit by themselves: the rule that did is in another step.
-  const limits: Step = isPending(admitted)
-    ? { phase: "limits", what, verdict: "allow", reason: null, code: "allowed", rule: null, overrides: [] }
+  const limits: Step =
+    isPending(admitted) ?
+      { phase: "limits", what, verdict: "allow", reason: null, code: "allowed", rule: null, overrides: [] }
     : { ...stepOf(loaded, "limits", what, admitted, []), rule: null };
   if (limits.verdict === "deny" || !isPending(first)) return [accept, limits];
   const name = sni === null ? "no SNI" : `SNI \`${sni}\``;
@@ -114,7 +118,13 @@ function connectionSteps(book: RuleBook, loaded: LoadedPolicy, listener: Listene
   const hello = isPending(named) ? openStep("hello", name) : stepOf(loaded, "hello", name, named, overrides(named));
   if (!isPending(named)) return [accept, limits, hello];
   const decision = client === null ? fresh().hello(listener.id, source, sni) : fresh().identity(listener.id, source, sni, identityOf(client));
-  const identity = stepOf(loaded, "identity", client === null ? "no certificate" : client.map((word) => `\`${word}\``).join(", "), decision, overrides(decision));
+  const identity = stepOf(
+    loaded,
+    "identity",
+    client === null ? "no certificate" : client.map((word) => `\`${word}\``).join(", "),
+    decision,
+    overrides(decision),
+  );
   if (!decision.allowed || client === null) return [accept, limits, hello, identity];
   const last = fresh().admitIdentity(listener.id, source, sni, identityOf(client));
   return [accept, limits, hello, identity, { ...stepOf(loaded, "identity limits", what, last, []), rule: null }];
@@ -137,7 +147,10 @@ function stepOf(loaded: LoadedPolicy, phase: Step["phase"], what: string, decisi
     phase,
     what,
     // A bind that lacks only its token can still be allowed.
-    verdict: decision.allowed ? "allow" : decision.code === "no_token" ? "open" : "deny",
+    verdict:
+      decision.allowed ? "allow"
+      : decision.code === "no_token" ? "open"
+      : "deny",
     reason: decision.allowed || decision.code === "no_token" ? null : decision.reason,
     code: decision.code,
     rule: ruleNumbered(loaded, decision.rule),

@@ -14,9 +14,14 @@ export const FILTER_VERSIONS: Readonly<Partial<Record<Target, FilterVersion>>> =
 export function readSubject({ flags }: Arguments, target: Target): string | Outcome {
   const subject = flags.get("subject");
   if (subject !== undefined && FILTER_VERSIONS[target] === undefined) {
-    return usage("subject_target", "`--subject` is for `--target abi-filter` and `abi-filter-v2`: other targets are for every service", "omit `--subject`, or add the target");
+    return usage(
+      "subject_target",
+      "`--subject` is for `--target abi-filter` and `abi-filter-v2`: other targets are for every service",
+      "omit `--subject`, or add the target",
+    );
   }
-  if (subject !== undefined && new TextEncoder().encode(subject).length > 48) return usage("subject_long", "a service's name has at most 48 bytes", "give the name as the policy has it");
+  if (subject !== undefined && new TextEncoder().encode(subject).length > 48)
+    return usage("subject_long", "a service's name has at most 48 bytes", "give the name as the policy has it");
   return subject ?? "ingressd";
 }
 
@@ -25,12 +30,18 @@ export type Written = Profile | { readonly outcome: Outcome };
 export async function writeFilter(out: string, { policy, disk }: Tested, subject: string, version: FilterVersion): Promise<Written> {
   const profile = filterProfile(policy, subject, version);
   if (!isProfile(profile)) {
-    const lines = profile.map(({ reason, span }) => (span === null ? reason : `${shownPath(disk.root, span.file.path)}:${positionOf(span.file, span.start).line}: ${reason}`));
+    const lines = profile.map(({ reason, span }) =>
+      span === null ? reason : `${shownPath(disk.root, span.file.path)}:${positionOf(span.file, span.start).line}: ${reason}`,
+    );
     return {
       outcome: {
-        class: "reject", code: "policy.filter_misfit",
+        class: "reject",
+        code: "policy.filter_misfit",
         message: `the policy does not fit a profile of version ${version}, so \`${out}\` is not written: ${profile[0]?.reason ?? ""}`,
-        help: version === 1 ? "`--target abi-filter-v2` has addresses and protocols; what neither can say needs the engine (`--target c`)" : "use the engine instead (`--target c`)",
+        help:
+          version === 1 ?
+            "`--target abi-filter-v2` has addresses and protocols; what neither can say needs the engine (`--target c`)"
+          : "use the engine instead (`--target c`)",
         report: () => `${lines.join("\n")}\n`,
         data: { misfits: lines },
       },
@@ -42,8 +53,12 @@ export async function writeFilter(out: string, { policy, disk }: Tested, subject
 
 /** For people: `tcp 443 at any address`. */
 export function filterRows({ bytes, subject, rules }: Profile): readonly (readonly [string, string])[] {
-  const address = ({ address: a }: FilterRule): string => ("network" in a ? `${addressWords(a.network)}/${a.length}` : a.kind === "any" ? "any address" : "the wildcard");
-  const words = (r: FilterRule): string => `${r.proto === "any" ? "tcp and udp" : r.proto} ${r.first === r.last ? r.first : `${r.first}-${r.last}`} at ${address(r)}`;
+  const address = ({ address: a }: FilterRule): string =>
+    "network" in a ? `${addressWords(a.network)}/${a.length}`
+    : a.kind === "any" ? "any address"
+    : "the wildcard";
+  const words = (r: FilterRule): string =>
+    `${r.proto === "any" ? "tcp and udp" : r.proto} ${r.first === r.last ? r.first : `${r.first}-${r.last}`} at ${address(r)}`;
   return [
     ["subject", `0x${subject.toString(16).padStart(16, "0")}`],
     ["filter", `${count(rules.length, "rule")}, ${count(bytes.length, "byte")}; what none matches is denied`],

@@ -21,7 +21,7 @@ export async function fixFile(disk: DiskPolicy): Promise<FixedFile> {
   const written = new Set<string>();
   for (const [path, { before, after }] of texts) {
     const absolute = join(disk.root, path);
-    const trouble = moved(absolute) ?? await replaceText(absolute, before, `${mark(absolute)}${after}`);
+    const trouble = moved(absolute) ?? (await replaceText(absolute, before, `${mark(absolute)}${after}`));
     if (trouble !== null) return { edits: edits.filter((e) => written.has(e.file)), trouble };
     written.add(path);
   }
@@ -42,7 +42,12 @@ function moved(path: string): Outcome | null {
   } catch {
     // Told below: what is gone can't be written.
   }
-  return { class: "delegate", code: "policy.changed_meanwhile", message: `\`${path}\` was changed by somebody else meanwhile`, help: "nothing was changed in it; run it again" };
+  return {
+    class: "delegate",
+    code: "policy.changed_meanwhile",
+    message: `\`${path}\` was changed by somebody else meanwhile`,
+    help: "nothing was changed in it; run it again",
+  };
 }
 
 /** A byte order mark is not part of the text that was read, and stays. */

@@ -53,15 +53,24 @@ export function fixAll(entry: SourceFile, reader: SourceReader): Fixed {
       progress = true;
       originals.set(file.path, originals.get(file.path) ?? file.text);
       fixed.set(file.path, { path: file.path, text });
-      edits.push(...applied.map(({ code, start, end, text: after }) =>
-        ({ code, file: file.path, place: positionOf(file, start), before: file.text.slice(start, end), after })));
+      edits.push(
+        ...applied.map(({ code, start, end, text: after }) => ({
+          code,
+          file: file.path,
+          place: positionOf(file, start),
+          before: file.text.slice(start, end),
+          after,
+        })),
+      );
     }
     if (!progress) break;
   }
-  const texts = new Map([...fixed].flatMap(([path, { text: after }]) => {
-    const before = originals.get(path) ?? after;
-    return before === after ? [] : [[path, { before, after }] as const];
-  }));
+  const texts = new Map(
+    [...fixed].flatMap(([path, { text: after }]) => {
+      const before = originals.get(path) ?? after;
+      return before === after ? [] : [[path, { before, after }] as const];
+    }),
+  );
   return { edits, texts };
 }
 
@@ -70,16 +79,22 @@ function byFile(diagnostics: readonly Diagnostic[]): Map<SourceFile, Fix[]> {
   const files = new Map<SourceFile, Map<string, Fix | null>>();
   for (const { code, fix } of diagnostics) {
     if (fix === null) continue;
-    const { span: { file, start, end } } = fix;
+    const {
+      span: { file, start, end },
+    } = fix;
     const places = files.get(file) ?? new Map<string, Fix | null>();
     files.set(file, places);
     const text = file.text.includes("\r\n") ? fix.text.replaceAll("\n", "\r\n") : fix.text;
     const key = `${start} ${end}`;
     const there = places.get(key);
-    places.set(key, there === undefined ? { code, start, end, text } : there?.text === text ? there : null);
+    places.set(
+      key,
+      there === undefined ? { code, start, end, text }
+      : there?.text === text ? there
+      : null,
+    );
   }
-  return new Map([...files].map(([file, places]) =>
-    [file, [...places.values()].filter((f) => f !== null).sort((x, y) => x.start - y.start || x.end - y.end)]));
+  return new Map([...files].map(([file, places]) => [file, [...places.values()].filter((f) => f !== null).sort((x, y) => x.start - y.start || x.end - y.end)]));
 }
 
 /** Those that don't overlap; all at once, or one by one where that would tear the text. */

@@ -6,10 +6,17 @@ import type { FlagSpec } from "../../runtime/shell/command_table.ts";
 export const TARGETS = ["wasm", "c", "abi-filter", "abi-filter-v2"] as const;
 export type Target = (typeof TARGETS)[number];
 
-export const PROFILE_FLAG: FlagSpec = { short: null, value: "NAME", says: "what the module is for: `host` (the default) or `os`, one page of memory", oneOf: PROFILES };
+export const PROFILE_FLAG: FlagSpec = {
+  short: null,
+  value: "NAME",
+  says: "what the module is for: `host` (the default) or `os`, one page of memory",
+  oneOf: PROFILES,
+};
 
 export const TARGET_FLAG: FlagSpec = {
-  short: null, value: "NAME", oneOf: TARGETS,
+  short: null,
+  value: "NAME",
+  oneOf: TARGETS,
   says: "what is written: `wasm` (the default), `c` (a folder for native hosts), `abi-filter` or `abi-filter-v2`",
 };
 

@@ -8,7 +8,10 @@ export function identitiesNear(sets: readonly (readonly string[])[], wanted: rea
   const words = new Set(sets.flatMap((set) => set.filter((word) => !word.startsWith("!")).flatMap((pattern) => samplesOf(pattern, set, shown))));
   for (const word of shown) words.delete(word);
   const shares = (word: string): number => shown.reduce((most, other) => Math.max(most, sharedLength(word, other)), 0);
-  return [...words].map((word) => ({ word, shared: shares(word) })).sort((x, y) => y.shared - x.shared).map(({ word }) => word);
+  return [...words]
+    .map((word) => ({ word, shared: shares(word) }))
+    .sort((x, y) => y.shared - x.shared)
+    .map(({ word }) => word);
 }
 
 const ORDINARY = ["a", "web", ..."bcdefghijklmnopqrstuvwxyz0123456789"];

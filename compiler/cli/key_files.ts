@@ -52,7 +52,8 @@ export async function writeKeyPair(privatePath: string, publicPath: string): Pro
     // Half a pair is of no use, and would block the next try.
     for (const path of made) await rm(path, { force: true });
     if (isCode(error, "EEXIST")) return usage("key_exists", `\`${now}\` exists, and no key is ever overwritten`, "give the new pair another name");
-    if (isCode(error, "ENOENT")) return usage("output_folder", `there is no folder \`${dirname(now)}\` to write \`${now}\` into`, `create it with \`mkdir -m 700 ${dirname(now)}\``);
+    if (isCode(error, "ENOENT"))
+      return usage("output_folder", `there is no folder \`${dirname(now)}\` to write \`${now}\` into`, `create it with \`mkdir -m 700 ${dirname(now)}\``);
     return cannotWrite(now, error, "nothing was written; choose another place");
   }
 }
@@ -80,7 +81,10 @@ export function readPrivateKey(path: string): SigningKey | Outcome {
     if (instead !== undefined) return refusedKey(`\`${path}\` contains ${instead}, which can't sign`, "name the `.key` file that `ingressc keygen` wrote");
     if ((stats.mode & OTHERS_READ) !== 0) {
       const mode = (stats.mode & 0o7777).toString(8).padStart(4, "0");
-      return refusedKey(`\`${path}\` has mode ${mode}: others can get at this private key`, `take the key out of use if they may have; else run \`chmod 600 ${path}\``);
+      return refusedKey(
+        `\`${path}\` has mode ${mode}: others can get at this private key`,
+        `take the key out of use if they may have; else run \`chmod 600 ${path}\``,
+      );
     }
     return parsePrivateKey(path, text, kind);
   } catch (error) {
@@ -91,16 +95,30 @@ export function readPrivateKey(path: string): SigningKey | Outcome {
 }
 
 const NO_PRIVATE_KEY: Readonly<Partial<Record<KeyKind, string>>> = {
-  public: "a public key", ssh_public: "a public key of OpenSSH", der_public: "a public key in DER", certificate: "a certificate",
+  public: "a public key",
+  ssh_public: "a public key of OpenSSH",
+  der_public: "a public key in DER",
+  certificate: "a certificate",
 };
 
 function parsePrivateKey(path: string, text: string, kind: KeyKind | null): SigningKey | Outcome {
   if (kind === "encrypted") {
-    return { class: "unsupported", code: "policy.key_encrypted", message: `\`${path}\` is protected by a passphrase, which ingressc can't read`, help: "write it without one, in mode 0600 and on a disk that is encrypted: `openssl pkey -in KEY -out PLAIN`" };
+    return {
+      class: "unsupported",
+      code: "policy.key_encrypted",
+      message: `\`${path}\` is protected by a passphrase, which ingressc can't read`,
+      help: "write it without one, in mode 0600 and on a disk that is encrypted: `openssl pkey -in KEY -out PLAIN`",
+    };
   }
-  if (kind === "ssh_private") return refusedKey(`\`${path}\` contains a key of OpenSSH, and ingressc reads PKCS#8 in PEM`, "make a pair for policies with `ingressc keygen`");
-  if (kind === "der_private") return refusedKey(`\`${path}\` contains a private key in DER, and ingressc reads PEM`, `write it as PEM, in mode 0600: \`openssl pkey -inform DER -in ${path} -out KEY\``);
-  if (kind === "raw") return refusedKey(`\`${path}\` contains only the bytes of a key, and ingressc reads PEM`, "name the `.key` file that `ingressc keygen` wrote");
+  if (kind === "ssh_private")
+    return refusedKey(`\`${path}\` contains a key of OpenSSH, and ingressc reads PKCS#8 in PEM`, "make a pair for policies with `ingressc keygen`");
+  if (kind === "der_private")
+    return refusedKey(
+      `\`${path}\` contains a private key in DER, and ingressc reads PEM`,
+      `write it as PEM, in mode 0600: \`openssl pkey -inform DER -in ${path} -out KEY\``,
+    );
+  if (kind === "raw")
+    return refusedKey(`\`${path}\` contains only the bytes of a key, and ingressc reads PEM`, "name the `.key` file that `ingressc keygen` wrote");
   let key: KeyObject;
   try {
     key = createPrivateKey(text);
@@ -112,7 +130,8 @@ function parsePrivateKey(path: string, text: string, kind: KeyKind | null): Sign
 }
 
 function publicOf(key: KeyObject): TrustedKey | Outcome {
-  if (key.asymmetricKeyType !== "ed25519") return refusedKey(`contains a key of type ${key.asymmetricKeyType ?? "unknown"}`, "policies are signed with Ed25519: make a pair with `ingressc keygen`");
+  if (key.asymmetricKeyType !== "ed25519")
+    return refusedKey(`contains a key of type ${key.asymmetricKeyType ?? "unknown"}`, "policies are signed with Ed25519: make a pair with `ingressc keygen`");
   const made = trustedKey(new Uint8Array(key.export({ format: "der", type: "spki" })).subarray(-PUBLIC_KEY_BYTES));
   return made.ok ? made.value : refusedKey(made.error, "make a new pair with `ingressc keygen`");
 }

@@ -67,7 +67,11 @@ export function ruleBook(semantic: Semantic, info: PolicyInfo): RuleBook {
     namesOf: ({ stated }) => (stated.sni === null ? null : (semantic.hosts.get(stated.sni) ?? [])),
     identitiesOf: ({ stated }) => (stated.client === null ? null : (semantic.ids.get(stated.client) ?? [])),
     matching(listener, facts) {
-      const known = { ...facts, ...((listener.mode === "tcp" || listener.mode === "direct") && { sni: null }), ...(listener.mode !== "mtls" && { client: null }) };
+      const known = {
+        ...facts,
+        ...((listener.mode === "tcp" || listener.mode === "direct") && { sni: null }),
+        ...(listener.mode !== "mtls" && { client: null }),
+      };
       return rules.filter((rule) => appliesTo(rule, listener) && isTrue(rule, known)).map(({ info: found }) => found);
     },
   };
@@ -95,19 +99,28 @@ function inCanonicalOrder(semantic: Semantic): readonly Listed[] {
 function appliesTo({ expose, stated: { on } }: StatedRule, listener: ListenerInfo): boolean {
   if (expose !== null) return expose === listener.name;
   if (listener.mode === "direct") return false;
-  return on === null || on.some((range) => {
-    const [first = 0, last = first] = range.split("-").map(Number);
-    return listener.ports.some((p) => p.first <= last && first <= p.last);
-  });
+  return (
+    on === null ||
+    on.some((range) => {
+      const [first = 0, last = first] = range.split("-").map(Number);
+      return listener.ports.some((p) => p.first <= last && first <= p.last);
+    })
+  );
 }
 
 /** The narrowest word that matches decides: the name itself, `*` for one label, `**` for more. */
 export function hasName(words: ReadonlySet<string>, name: string): boolean {
   const labels = name.split(".");
-  const candidates = [name, ...labels.flatMap((_, i) => {
-    const suffix = labels.slice(i + 1).map((label) => `.${label}`).join("");
-    return i === 0 ? [`*${suffix}`, `**${suffix}`] : [`**${suffix}`];
-  })];
+  const candidates = [
+    name,
+    ...labels.flatMap((_, i) => {
+      const suffix = labels
+        .slice(i + 1)
+        .map((label) => `.${label}`)
+        .join("");
+      return i === 0 ? [`*${suffix}`, `**${suffix}`] : [`**${suffix}`];
+    }),
+  ];
   for (const word of candidates) {
     if (words.has(word)) return true;
     if (words.has(`!${word}`)) return false;
@@ -141,10 +154,13 @@ function matchesId(pattern: string, word: string): boolean {
     const head = wanted.slice(0, -1);
     return parts.length > head.length && head.every((part, i) => part === parts[i]);
   }
-  return parts.length === wanted.length && wanted.every((part, i) => {
-    const own = parts[i] ?? "";
-    return part.endsWith("*") ? own.startsWith(part.slice(0, -1)) && own.length >= part.length : own === part;
-  });
+  return (
+    parts.length === wanted.length &&
+    wanted.every((part, i) => {
+      const own = parts[i] ?? "";
+      return part.endsWith("*") ? own.startsWith(part.slice(0, -1)) && own.length >= part.length : own === part;
+    })
+  );
 }
 
 function partsOf(word: string): readonly string[] {

@@ -16,13 +16,17 @@ export async function writeNative(folder: string, module: Uint8Array, inputs: Re
   const { data, manifest } = nativePolicy(module, sha256);
   const text = (s: string): Uint8Array => new TextEncoder().encode(s);
   const files: readonly (readonly [name: string, bytes: Uint8Array])[] = [
-    ["engine.c", text(c.source)], ["engine.h", text(c.header)], ["abi.h", text(abiHeader(sha256))],
-    ["policy.manifest.json", text(manifest)], ["policy.bin", data],
+    ["engine.c", text(c.source)],
+    ["engine.h", text(c.header)],
+    ["abi.h", text(abiHeader(sha256))],
+    ["policy.manifest.json", text(manifest)],
+    ["policy.bin", data],
   ];
   try {
     await mkdir(folder);
   } catch (error) {
-    if (isCode(error, "ENOENT")) return usage("output_folder", `the folder that \`${folder}\` is to be made in does not exist`, "create it, or give `-o` another path");
+    if (isCode(error, "ENOENT"))
+      return usage("output_folder", `the folder that \`${folder}\` is to be made in does not exist`, "create it, or give `-o` another path");
     if (!isCode(error, "EEXIST")) return cannotWrite(folder, error, "nothing was changed; choose another place with `-o`");
   }
   for (const [name, bytes] of files) {

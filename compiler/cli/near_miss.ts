@@ -42,16 +42,25 @@ export function nearMisses(book: RuleBook, loaded: LoadedPolicy, listener: Liste
     return connect(freshEngine(loaded, wallSeconds), listener.id, wanted);
   };
   const allows = book.rules.filter(({ info, expose }) => expose === listener.name && info.action === "allow" && !info.dryrun);
-  const names = listener.mode === "tcp" ? [] : namesNear(book, allows, facts.sni).map((name): Candidate => ({
-    value: name,
-    text: name === null ? "would be allowed without SNI" : `would be allowed with SNI \`${name}\``,
-    decide: () => decide({ sni: name }),
-  }));
-  const clients = listener.mode !== "mtls" ? [] : identitiesNear(allows.map((rule) => book.identitiesOf(rule) ?? []), facts.client).map((word): Candidate => ({
-    value: word,
-    text: `would be allowed with a certificate for \`${identityText(word)}\``,
-    decide: () => decide({ client: [word] }),
-  }));
+  const names =
+    listener.mode === "tcp" ?
+      []
+    : namesNear(book, allows, facts.sni).map((name): Candidate => ({
+        value: name,
+        text: name === null ? "would be allowed without SNI" : `would be allowed with SNI \`${name}\``,
+        decide: () => decide({ sni: name }),
+      }));
+  const clients =
+    listener.mode !== "mtls" ?
+      []
+    : identitiesNear(
+        allows.map((rule) => book.identitiesOf(rule) ?? []),
+        facts.client,
+      ).map((word): Candidate => ({
+        value: word,
+        text: `would be allowed with a certificate for \`${identityText(word)}\``,
+        decide: () => decide({ client: [word] }),
+      }));
   const times = endsNear(allows, facts.wallSeconds).map((end): Candidate => ({
     value: timeText(end),
     text: facts.wallSeconds === null ? `would be allowed at a time before \`${timeText(end)}\`` : `was allowed until \`${timeText(end)}\``,
@@ -63,7 +72,9 @@ export function nearMisses(book: RuleBook, loaded: LoadedPolicy, listener: Liste
     text: `would be allowed from \`${formatAddress(source)}\``,
     decide: () => decide({ source }),
   }));
-  return [first("sni", names, loaded), first("client", clients, loaded), first("at", times, loaded), first("source", sources, loaded)].filter((miss) => miss !== null);
+  return [first("sni", names, loaded), first("client", clients, loaded), first("at", times, loaded), first("source", sources, loaded)].filter(
+    (miss) => miss !== null,
+  );
 }
 
 /** Where nothing is exposed: the nearest place that would have taken the request. */
@@ -76,11 +87,13 @@ export function nearestPlace(loaded: LoadedPolicy, request: Extract<Request, { k
     const name = loaded.info.listeners.find((l) => l.id === id)?.name;
     if (name === undefined) return [];
     const at = to.local === null || formatAddress(local) === formatAddress(to.local) ? "" : ` local ${formatAddress(local)}`;
-    return [{
-      value: `tcp ${port}${at}`,
-      text: `would be allowed to \`tcp ${port}${at}\`, which is \`${name}\``,
-      decide: () => connect(freshEngine(loaded, request.at), id, request),
-    }];
+    return [
+      {
+        value: `tcp ${port}${at}`,
+        text: `would be allowed to \`tcp ${port}${at}\`, which is \`${name}\``,
+        decide: () => connect(freshEngine(loaded, request.at), id, request),
+      },
+    ];
   });
   return [first("target", candidates, loaded)].filter((miss) => miss !== null);
 }
@@ -92,16 +105,26 @@ export function nearestBind(loaded: LoadedPolicy, request: Extract<Request, { ki
   const addresses = there.flatMap(addressesOf);
   const loopback: Address = [0, 0, 0xffff, 0x7f000001];
   return [
-    first("subject", ["ingressd", ...there.flatMap(({ mode, service }) => (mode === "direct" ? [service] : []))].map((subject): Candidate => ({
-      value: subject,
-      text: `would be allowed to \`${subject}\`${subject === "ingressd" ? "" : ", with a token"}`,
-      decide: () => engine().bind({ ...request, subject }),
-    })), loaded),
-    first("address", [...addresses.slice(0, MOST_TRIED - 1), loopback].map((other): Candidate => ({
-      value: formatEndpoint(other, port),
-      text: `would be allowed on \`${formatEndpoint(other, port)}\``,
-      decide: () => engine().bind({ subject: request.subject, proto, address: other, port }),
-    })).filter(({ value }) => value !== formatEndpoint(address, port)), loaded),
+    first(
+      "subject",
+      ["ingressd", ...there.flatMap(({ mode, service }) => (mode === "direct" ? [service] : []))].map((subject): Candidate => ({
+        value: subject,
+        text: `would be allowed to \`${subject}\`${subject === "ingressd" ? "" : ", with a token"}`,
+        decide: () => engine().bind({ ...request, subject }),
+      })),
+      loaded,
+    ),
+    first(
+      "address",
+      [...addresses.slice(0, MOST_TRIED - 1), loopback]
+        .map((other): Candidate => ({
+          value: formatEndpoint(other, port),
+          text: `would be allowed on \`${formatEndpoint(other, port)}\``,
+          decide: () => engine().bind({ subject: request.subject, proto, address: other, port }),
+        }))
+        .filter(({ value }) => value !== formatEndpoint(address, port)),
+      loaded,
+    ),
   ].filter((miss) => miss !== null);
 }
 
@@ -132,7 +155,13 @@ function samplesOf(word: string, wanted: string | null): readonly string[] {
   const pattern = /^\*\*?(?:\.(.+))?$/.exec(word);
   if (pattern === null) return [word];
   const suffix = pattern[1] === undefined ? "" : `.${pattern[1]}`;
-  const label = wanted !== null && wanted.endsWith(suffix) ? wanted.slice(0, wanted.length - suffix.length).split(".").at(-1) : undefined;
+  const label =
+    wanted !== null && wanted.endsWith(suffix) ?
+      wanted
+        .slice(0, wanted.length - suffix.length)
+        .split(".")
+        .at(-1)
+    : undefined;
   return [...(label === undefined || label === "" ? [] : [label]), "www", "a"].map((l) => `${l}${suffix}`);
 }
 
@@ -144,7 +173,10 @@ function sharedLabels(x: string, y: string): number {
 
 /** Ends of allows that have passed, the latest first; without a clock all of them. */
 function endsNear(allows: readonly StatedRule[], now: number | null): readonly number[] {
-  const ends = allows.map(({ info }) => info.until).filter((end) => end !== null).filter((end) => end > 0 && (now === null || end <= now));
+  const ends = allows
+    .map(({ info }) => info.until)
+    .filter((end) => end !== null)
+    .filter((end) => end > 0 && (now === null || end <= now));
   return [...new Set(ends)].sort((x, y) => y - x);
 }
 
@@ -179,7 +211,8 @@ function joined(prefixes: readonly Prefix[]): readonly Prefix[] {
   for (const prefix of prefixes) {
     const before = intervals.at(-1);
     const next = before === undefined ? null : step(before.last, 1);
-    if (before !== undefined && next?.every((word, i) => word === prefix.first[i]) === true) intervals[intervals.length - 1] = { first: before.first, last: prefix.last };
+    if (before !== undefined && next?.every((word, i) => word === prefix.first[i]) === true)
+      intervals[intervals.length - 1] = { first: before.first, last: prefix.last };
     else intervals.push(prefix);
   }
   return intervals;
@@ -240,7 +273,12 @@ function placesNear(listeners: readonly ListenerInfo[], to: Extract<Target, { ki
 /** The wildcard where it has no `bind`, else an address of each prefix. */
 function addressesOf({ bind }: ListenerInfo): readonly Address[] {
   if (bind === null) return [ANY4];
-  return bind.slice(0, MOST_TRIED).map(parsePrefix).filter((prefix) => prefix !== null).map(bindableAddress).filter((address) => address !== null);
+  return bind
+    .slice(0, MOST_TRIED)
+    .map(parsePrefix)
+    .filter((prefix) => prefix !== null)
+    .map(bindableAddress)
+    .filter((address) => address !== null);
 }
 
 /** As the language writes it. */

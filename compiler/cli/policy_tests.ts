@@ -51,11 +51,13 @@ export function freshEngine(policy: LoadedPolicy, wallSeconds: number | null): P
 
 /** `tests`: those of a policy, or some of them. `ran` is called behind each line. */
 export function runTests(tests: CheckedPolicy["tests"], loaded: LoadedPolicy, ran: () => void = () => undefined): readonly LineResult[] {
-  return tests.flatMap((test) => test.lines.map((line) => {
-    const result = runLine(test, line, loaded);
-    ran();
-    return result;
-  }));
+  return tests.flatMap((test) =>
+    test.lines.map((line) => {
+      const result = runLine(test, line, loaded);
+      ran();
+      return result;
+    }),
+  );
 }
 
 /** The actual or the expected outcome of a line. */
@@ -86,10 +88,20 @@ function runLine({ name, at }: CheckedTest, line: TestLine, loaded: LoadedPolicy
     decision: shown.decision,
     place: shown.place,
     passed: wrong === undefined,
-    probes: line.kind === "bind" ? [] : answers.flatMap(({ listener, rules }) =>
-      (listener === null ? [] : [{ listener, rules, facts: { source: line.source, sni: line.sni, client: line.client, wallSeconds: at } }])),
-    port: line.kind === "bind" ? line.port : line.to.kind === "port" ? line.to.port : null,
-    local: line.kind === "bind" ? line.address : line.to.kind === "port" ? line.to.local : null,
+    probes:
+      line.kind === "bind" ?
+        []
+      : answers.flatMap(({ listener, rules }) =>
+          listener === null ? [] : [{ listener, rules, facts: { source: line.source, sni: line.sni, client: line.client, wallSeconds: at } }],
+        ),
+    port:
+      line.kind === "bind" ? line.port
+      : line.to.kind === "port" ? line.to.port
+      : null,
+    local:
+      line.kind === "bind" ? line.address
+      : line.to.kind === "port" ? line.to.local
+      : null,
   };
 }
 
@@ -103,8 +115,13 @@ function evaluateLine(line: Exclude<TestLine, { kind: "repeat" }>, at: number | 
     const text = decision.code === "no_token" && expected.by === null ? "allow" : actualText(decision, expected.by, info);
     return [{ place: "", text, decision, listener: null, rules: new Set() }];
   }
-  return evaluateAll(info, fresh, line).map(({ place, listener, decision }) =>
-    ({ place, text: actualText(decision, expected.by, info), decision, listener, rules: new Set([decision.rule]) }));
+  return evaluateAll(info, fresh, line).map(({ place, listener, decision }) => ({
+    place,
+    text: actualText(decision, expected.by, info),
+    decision,
+    listener,
+    rules: new Set([decision.rule]),
+  }));
 }
 
 /**
@@ -161,7 +178,10 @@ function actualText(decision: Decision, by: string | null, info: PolicyInfo): st
   if (by === null) return verdictText(decision);
   if (hasName(info, decision, by)) return `${verdictText(decision)} by ${by}`;
   const rule = info.rules.find((r) => r.id === decision.rule);
-  const who = rule === undefined ? "no rule" : rule.names.length === 0 ? "a rule without a name" : rule.names.join(", ");
+  const who =
+    rule === undefined ? "no rule"
+    : rule.names.length === 0 ? "a rule without a name"
+    : rule.names.join(", ");
   return `${verdictText(decision)} by ${who}`;
 }
 

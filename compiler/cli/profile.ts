@@ -9,5 +9,9 @@ export function readProfile({ flags }: Arguments): Profile | Outcome {
   const word = flags.get("profile") ?? "host";
   if (isProfile(word)) return word;
   const near = nearest(word, PROFILES);
-  return usage("unknown_profile", `there is no profile \`${word}\``, `${near === null ? "" : `did you mean \`${near}\`? `}the profiles are ${PROFILES.map((p) => `\`${p}\``).join(" and ")}`);
+  return usage(
+    "unknown_profile",
+    `there is no profile \`${word}\``,
+    `${near === null ? "" : `did you mean \`${near}\`? `}the profiles are ${PROFILES.map((p) => `\`${p}\``).join(" and ")}`,
+  );
 }

@@ -33,7 +33,7 @@ export type Request =
     }
   | { readonly kind: "bind"; readonly subject: string; readonly proto: "tcp" | "udp"; readonly address: Address; readonly port: number };
 
-const SHAPE = "write `from 203.0.113.9 to web`, `from 203.0.113.9 to tcp 443 sni \"www.example.com\" at 2027-01-10T09:00Z` or `bind web on 0.0.0.0:443`";
+const SHAPE = 'write `from 203.0.113.9 to web`, `from 203.0.113.9 to tcp 443 sni "www.example.com" at 2027-01-10T09:00Z` or `bind web on 0.0.0.0:443`';
 const NAME = /^[A-Za-z_][A-Za-z0-9_-]*$/;
 const ID_TYPES = ["uri", "dns", "ip", "sha256"] as const;
 const CLAUSES = ["local", "sni", "client", "at"];
@@ -63,7 +63,8 @@ export function parseRequest(text: string, exposes: readonly string[], now: numb
     const first = reader.take("the request is empty");
     if (!first.quoted && first.text === "from") return readFrom(reader, exposes, now);
     if (!first.quoted && first.text === "bind") return readBind(reader);
-    if (!first.quoted && first.text === "repeat") throw reader.wrong("`explain` answers for one connection, not for several", "write only the part after `repeat … in …`");
+    if (!first.quoted && first.text === "repeat")
+      throw reader.wrong("`explain` answers for one connection, not for several", "write only the part after `repeat … in …`");
     throw reader.wrong(`a request begins with \`from\` or \`bind\`, not ${quote(first.text)}`);
   } catch (error) {
     if (error instanceof Wrong) return error.outcome;
@@ -122,7 +123,10 @@ class Reader {
     const at = this.#next - 1;
     const line = shown.join(" ");
     if (line === "" || line.length > MOST_SHOWN) return outcome;
-    const before = shown.slice(0, at).map((word) => `${word} `).join("");
+    const before = shown
+      .slice(0, at)
+      .map((word) => `${word} `)
+      .join("");
     const mark = "^".repeat(Math.max(1, shown[at]?.length ?? 1));
     return { ...outcome, report: (p) => `  ${line}\n  ${" ".repeat(before.length)}${p.bad(mark)}` };
   }
@@ -159,16 +163,21 @@ function readTarget(reader: Reader, exposes: readonly string[]): Target {
 }
 
 function readLocal(reader: Reader, to: Target): Address {
-  if (to.kind === "expose") throw reader.wrong(`\`local\` follows a port, and ${quote(to.name)} is tested at all its addresses`, "write `to tcp 443 local 192.0.2.1`");
+  if (to.kind === "expose")
+    throw reader.wrong(`\`local\` follows a port, and ${quote(to.name)} is tested at all its addresses`, "write `to tcp 443 local 192.0.2.1`");
   const { text } = reader.take("`local` is followed by an address");
   const local = readSource(reader, text);
-  if (contains(UNBINDABLE, local)) throw reader.wrong(`no connection arrives at ${quote(text)}, which no interface can have`, "omit `local` to test every listener of the port, or name the address of an interface");
+  if (contains(UNBINDABLE, local))
+    throw reader.wrong(
+      `no connection arrives at ${quote(text)}, which no interface can have`,
+      "omit `local` to test every listener of the port, or name the address of an interface",
+    );
   return local;
 }
 
 function readName(reader: Reader): string {
   const missing = "`sni` is followed by a name in quotes";
-  const example = "write `sni \"www.example.com\"`, and the whole request in single quotes";
+  const example = 'write `sni "www.example.com"`, and the whole request in single quotes';
   const { text, quoted } = reader.take(missing);
   if (!quoted) throw reader.wrong(`${missing}, not by ${quote(text)}`, example);
   if (text.includes("*")) throw reader.wrong(`${quote(text)} is a pattern, and a client sends one name`, "write a name that the pattern matches");
@@ -180,7 +189,7 @@ function readName(reader: Reader): string {
 /** `uri "spiffe://corp.example/ops/web", dns "jump.corp.example"` */
 function readClient(reader: Reader): readonly string[] {
   const words: string[] = [];
-  const example = "write `client uri \"spiffe://corp.example/ops/web\", dns \"jump.corp.example\"`, and the whole request in single quotes";
+  const example = 'write `client uri "spiffe://corp.example/ops/web", dns "jump.corp.example"`, and the whole request in single quotes';
   do {
     const missing = "`client` is followed by the names of a certificate, each with its type";
     const type = reader.take(missing);
@@ -190,7 +199,8 @@ function readClient(reader: Reader): readonly string[] {
     if (!quoted) throw reader.wrong(`\`${known}\` is followed by a name in quotes, not by ${quote(text)}`, example);
     const id = readId(known, text);
     if (isProblem(id)) throw reader.wrong(id.message, id.help);
-    if (id.deep || id.segments.some(({ open }) => open)) throw reader.wrong(`${quote(text)} is a pattern, and a certificate has names`, "write a name that the pattern matches");
+    if (id.deep || id.segments.some(({ open }) => open))
+      throw reader.wrong(`${quote(text)} is a pattern, and a certificate has names`, "write a name that the pattern matches");
     words.push(idWord(id));
   } while (reader.passes(","));
   return words;
@@ -226,7 +236,10 @@ function readSource(reader: Reader, text: string): Address {
   const found = parseAddress(text);
   if (found !== null) return found;
   const problem = text === "" ? null : readAddress(text);
-  throw reader.wrong(text === "" ? "the request has no address" : `${quote(text)} is not an IPv4 or IPv6 address`, problem !== null && isProblem(problem) ? problem.help : SHAPE);
+  throw reader.wrong(
+    text === "" ? "the request has no address" : `${quote(text)} is not an IPv4 or IPv6 address`,
+    problem !== null && isProblem(problem) ? problem.help : SHAPE,
+  );
 }
 
 function readPort(reader: Reader, text: string): number {

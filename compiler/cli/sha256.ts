@@ -5,4 +5,5 @@ import { sha256 as portable } from "../emit/hash.ts";
 
 const LARGE_BYTES = 256 * 1024;
 
-export const sha256: Sha256 = (bytes) => (bytes.length < LARGE_BYTES ? portable(bytes) : process.getBuiltinModule("node:crypto").createHash("sha256").update(bytes).digest());
+export const sha256: Sha256 = (bytes) =>
+  bytes.length < LARGE_BYTES ? portable(bytes) : process.getBuiltinModule("node:crypto").createHash("sha256").update(bytes).digest();

@@ -10,8 +10,13 @@ export function readTarget({ flags }: Arguments, profile: Profile): Target | Out
   const target = TARGETS.find((t) => t === word);
   if (target === undefined) {
     const near = nearest(word, TARGETS);
-    return usage("unknown_target", `there is no target \`${word}\``, `${near === null ? "" : `did you mean \`${near}\`? `}the targets are ${TARGETS.map((t) => `\`${t}\``).join(", ")}`);
+    return usage(
+      "unknown_target",
+      `there is no target \`${word}\``,
+      `${near === null ? "" : `did you mean \`${near}\`? `}the targets are ${TARGETS.map((t) => `\`${t}\``).join(", ")}`,
+    );
   }
-  if (target === "c" && profile !== "os") return usage("target_profile", "`--target c` is for the profile `os`, whose bounds native code keeps", "add `--profile os`");
+  if (target === "c" && profile !== "os")
+    return usage("target_profile", "`--target c` is for the profile `os`, whose bounds native code keeps", "add `--profile os`");
   return target;
 }

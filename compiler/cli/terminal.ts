@@ -20,8 +20,10 @@ export interface Paint {
 }
 
 export function paint(options: { readonly color: boolean }): Paint {
-  const sgr = (on: number) => (text: string): string =>
-    options.color && text !== "" ? `\x1b[${on}m${text}\x1b[0m` : text;
+  const sgr =
+    (on: number) =>
+    (text: string): string =>
+      options.color && text !== "" ? `\x1b[${on}m${text}\x1b[0m` : text;
   return { color: options.color, bold: sgr(1), dim: sgr(2), good: sgr(32), bad: sgr(31) };
 }
 

@@ -15,12 +15,19 @@ export function tapText(results: readonly LineResult[], info: PolicyInfo, root: 
     if (r.passed) return line;
     // A string of JSON is one of YAML.
     const facts = Object.entries({
-      expected: r.expected, actual: r.actual, at: placeOf(r, root), "asked": r.place, because: becauseText(r.decision.code, r.decision.rule, info, root),
+      expected: r.expected,
+      actual: r.actual,
+      at: placeOf(r, root),
+      "asked": r.place,
+      because: becauseText(r.decision.code, r.decision.rule, info, root),
     }).map(([key, value]) => `  ${key}: ${printableJson(value)}`);
     return [line, "  ---", ...facts, "  ..."].join("\n");
   });
   const plan = results.length === 0 ? "1..0 # SKIP no tests" : `1..${results.length}`;
-  return [["TAP version 14", plan], points].flat().map((line) => `${line}\n`).join("");
+  return [["TAP version 14", plan], points]
+    .flat()
+    .map((line) => `${line}\n`)
+    .join("");
 }
 
 /** `#` would begin a directive such as `# SKIP`. */
@@ -37,7 +44,7 @@ export function junitText(results: readonly LineResult[], info: PolicyInfo, root
     else suites.push([r]);
   }
   return [
-    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>",
+    '<?xml version="1.0" encoding="UTF-8"?>',
     `<testsuites name="ingressc test" ${totals(results)}>`,
     ...suites.flatMap((lines) => [
       `  <testsuite name="${xml(lines[0]?.test ?? "")}" ${totals(lines)}>`,
@@ -65,7 +72,7 @@ function totals(results: readonly LineResult[]): string {
   return `tests="${results.length}" failures="${results.filter((r) => !r.passed).length}" errors="0" skipped="0"`;
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", "\"": "&quot;", "'": "&apos;" };
+const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;" };
 
 /** In XML 1.0 no escape stands for a control character, so those are spelt out first. */
 function xml(text: string): string {

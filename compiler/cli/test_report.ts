@@ -8,7 +8,10 @@ import { placeText, type LineResult } from "./policy_tests.ts";
 import type { Paint } from "./terminal.ts";
 
 export function failuresText(results: readonly LineResult[], info: PolicyInfo, root: string, p: Paint): string {
-  return results.filter((r) => !r.passed).map((r) => failureText(r, info, root, p)).join("\n\n");
+  return results
+    .filter((r) => !r.passed)
+    .map((r) => failureText(r, info, root, p))
+    .join("\n\n");
 }
 
 function failureText(r: LineResult, info: PolicyInfo, root: string, p: Paint): string {

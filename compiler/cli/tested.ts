@@ -19,7 +19,12 @@ export function isTested(x: Tested | NotCompiled): x is Tested {
 }
 
 /** `wanted` picks the tests that run, by name; without it all do. */
-export function compileAndTest(path: string, profile: Profile = "host", wanted: (name: string) => boolean = () => true, progress: Progress = SILENT): Tested | NotCompiled {
+export function compileAndTest(
+  path: string,
+  profile: Profile = "host",
+  wanted: (name: string) => boolean = () => true,
+  progress: Progress = SILENT,
+): Tested | NotCompiled {
   const compiled = compileFile(path, profile, progress);
   if (isNotCompiled(compiled)) return compiled;
   progress.begin("checking the module");
@@ -35,7 +40,11 @@ export function compileAndTest(path: string, profile: Profile = "host", wanted: 
     return { outcome, inputs: compiled.disk.inputs };
   }
   progress.begin("running the tests");
-  const results = runTests(compiled.policy.tests.filter(({ name }) => wanted(name)), loaded.value, () => progress.step());
+  const results = runTests(
+    compiled.policy.tests.filter(({ name }) => wanted(name)),
+    loaded.value,
+    () => progress.step(),
+  );
   return { ...compiled, loaded: loaded.value, results };
 }
 

@@ -18,7 +18,7 @@ const LF = 10;
 
 function whatIs(bytes: Uint8Array, at: number): string {
   const [first, second] = bytes;
-  if (at === 0 && (first === 0xff && second === 0xfe || first === 0xfe && second === 0xff)) return "the mark of UTF-16";
+  if (at === 0 && ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff))) return "the mark of UTF-16";
   const byte = bytes[at] ?? 0;
   return byte === 0 ? "a NUL character" : `the byte 0x${byte.toString(16).padStart(2, "0")}`;
 }
@@ -28,12 +28,22 @@ function whatIs(bytes: Uint8Array, at: number): string {
  * is needed, at most U+10FFFF), or -1.
  */
 function firstBad(bytes: Uint8Array): number {
-  for (let i = 0; i < bytes.length; ) {
+  for (let i = 0; i < bytes.length;) {
     const lead = bytes[i] ?? 0;
-    const more = lead < 0x80 ? 0 : lead >= 0xc2 && lead <= 0xdf ? 1 : lead >= 0xe0 && lead <= 0xef ? 2 : lead >= 0xf0 && lead <= 0xf4 ? 3 : -1;
+    const more =
+      lead < 0x80 ? 0
+      : lead >= 0xc2 && lead <= 0xdf ? 1
+      : lead >= 0xe0 && lead <= 0xef ? 2
+      : lead >= 0xf0 && lead <= 0xf4 ? 3
+      : -1;
     if (more < 0) return i;
     const second = bytes[i + 1] ?? 0;
-    const [least, most] = lead === 0xe0 ? [0xa0, 0xbf] : lead === 0xed ? [0x80, 0x9f] : lead === 0xf0 ? [0x90, 0xbf] : lead === 0xf4 ? [0x80, 0x8f] : [0x80, 0xbf];
+    const [least, most] =
+      lead === 0xe0 ? [0xa0, 0xbf]
+      : lead === 0xed ? [0x80, 0x9f]
+      : lead === 0xf0 ? [0x90, 0xbf]
+      : lead === 0xf4 ? [0x80, 0x8f]
+      : [0x80, 0xbf];
     if (more > 0 && (second < least || second > most)) return i;
     for (let k = 2; k <= more; k++) if (((bytes[i + k] ?? 0) & 0xc0) !== 0x80) return i;
     i += more + 1;

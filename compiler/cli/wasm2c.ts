@@ -27,10 +27,19 @@ export function writeEngineC(wasm2c: string, engine: Uint8Array): EngineC | Outc
   const scratch = mkdtempSync(join(tmpdir(), "ingressc-c-"));
   try {
     writeFileSync(join(scratch, "engine.wasm"), engine);
-    const { status, stderr } = spawnSync(process.execPath, [wasm2c, "engine.wasm", "-n", "engine", "-o", "engine.c"], { cwd: scratch, encoding: "utf8", timeout: 60_000 });
+    const { status, stderr } = spawnSync(process.execPath, [wasm2c, "engine.wasm", "-n", "engine", "-o", "engine.c"], {
+      cwd: scratch,
+      encoding: "utf8",
+      timeout: 60_000,
+    });
     if (status !== 0 || !["engine.c", "engine.h"].every((name) => existsSync(join(scratch, name)))) {
       const [said = ""] = stderr.trim().split("\n");
-      return { class: "delegate", code: "policy.wasm2c_failed", message: `wasm2c failed: ${said === "" ? "it said nothing" : said}`, help: `install wabt again: npm install wabt@${WABT_VERSION}` };
+      return {
+        class: "delegate",
+        code: "policy.wasm2c_failed",
+        message: `wasm2c failed: ${said === "" ? "it said nothing" : said}`,
+        help: `install wabt again: npm install wabt@${WABT_VERSION}`,
+      };
     }
     return { source: readFileSync(join(scratch, "engine.c"), "utf8"), header: readFileSync(join(scratch, "engine.h"), "utf8") };
   } finally {
@@ -65,12 +74,22 @@ export function pinnedC(): EngineC | Outcome {
 /** The same, made anew by this wasm2c. */
 export function engineC(wasm2c: string | null = findWasm2c()): EngineC | Outcome {
   if (wasm2c === null) {
-    return { class: "missing", code: "policy.wabt_missing", message: "`--target c` needs the npm package wabt, which is not installed", help: `install it beside ingressd: npm install wabt@${WABT_VERSION}` };
+    return {
+      class: "missing",
+      code: "policy.wabt_missing",
+      message: "`--target c` needs the npm package wabt, which is not installed",
+      help: `install it beside ingressd: npm install wabt@${WABT_VERSION}`,
+    };
   }
   const made = writeEngineC(wasm2c, engineBytes());
   if (!isEngineC(made)) return made;
   if (sha256OfC(made) !== ENGINE_C_SHA256) {
-    return { class: "delegate", code: "policy.engine_c", message: "wasm2c wrote other C of the engine than this release was tested with", help: `install the version of wabt that ingressd names: npm install wabt@${WABT_VERSION}` };
+    return {
+      class: "delegate",
+      code: "policy.engine_c",
+      message: "wasm2c wrote other C of the engine than this release was tested with",
+      help: `install the version of wabt that ingressd names: npm install wabt@${WABT_VERSION}`,
+    };
   }
   return made;
 }

@@ -16,7 +16,13 @@ export async function writeModule(out: string, bytes: Uint8Array, inputs: Readon
   if (inputs.has(target)) {
     return usage("output_is_input", `\`${out}\` is a file that the policy is made of`, `give \`${flag}\` another path`);
   }
-  return replace(target, bytes, (file) => file.chmod(MODE), () => Promise.resolve(null), (error) => cannotWrite(out, error, otherPlace(flag)));
+  return replace(
+    target,
+    bytes,
+    (file) => file.chmod(MODE),
+    () => Promise.resolve(null),
+    (error) => cannotWrite(out, error, otherPlace(flag)),
+  );
 }
 
 /**
@@ -28,15 +34,26 @@ export async function replaceText(path: string, before: string, after: string): 
   try {
     const target = await realpath(path);
     const found = await stat(target);
-    return await replace(target, Buffer.from(after), async (file) => {
-      const own = await file.stat();
-      if (own.uid !== found.uid || own.gid !== found.gid) await file.chown(found.uid, found.gid);
-      await file.chmod(found.mode & 0o7777);
-    }, async () => {
-      // Decoded as it was when it was read: without a byte order mark.
-      if (new TextDecoder().decode(await readFile(target)) === before) return null;
-      return { class: "delegate", code: "policy.changed_meanwhile", message: `\`${path}\` was changed by somebody else meanwhile`, help: "nothing was changed; run it again" };
-    }, failed);
+    return await replace(
+      target,
+      Buffer.from(after),
+      async (file) => {
+        const own = await file.stat();
+        if (own.uid !== found.uid || own.gid !== found.gid) await file.chown(found.uid, found.gid);
+        await file.chmod(found.mode & 0o7777);
+      },
+      async () => {
+        // Decoded as it was when it was read: without a byte order mark.
+        if (new TextDecoder().decode(await readFile(target)) === before) return null;
+        return {
+          class: "delegate",
+          code: "policy.changed_meanwhile",
+          message: `\`${path}\` was changed by somebody else meanwhile`,
+          help: "nothing was changed; run it again",
+        };
+      },
+      failed,
+    );
   } catch (error) {
     return failed(error);
   }
@@ -44,7 +61,10 @@ export async function replaceText(path: string, before: string, after: string): 
 
 /** `last` may still say no, just before the new file takes the old one's place. */
 async function replace(
-  target: string, bytes: Uint8Array, prepare: (file: FileHandle) => Promise<void>, last: () => Promise<Outcome | null>,
+  target: string,
+  bytes: Uint8Array,
+  prepare: (file: FileHandle) => Promise<void>,
+  last: () => Promise<Outcome | null>,
   failed: (error: unknown) => Outcome,
 ): Promise<Outcome | null> {
   const temporary = join(dirname(target), temporaryName(target));
@@ -80,7 +100,11 @@ async function resolveTarget(out: string, flag: string): Promise<string | Outcom
   try {
     const found = await stat(out);
     if (found.isDirectory()) {
-      return usage("output_is_folder", `\`${out}\` is a folder`, `name a file in it, for example \`${flag} ${join(out, flag === "-o" ? "policy.wasm" : "report")}\``);
+      return usage(
+        "output_is_folder",
+        `\`${out}\` is a folder`,
+        `name a file in it, for example \`${flag} ${join(out, flag === "-o" ? "policy.wasm" : "report")}\``,
+      );
     }
     if (!found.isFile()) {
       return usage("output_not_a_file", `\`${out}\` is not a regular file`, `give \`${flag}\` the path of a regular file`);

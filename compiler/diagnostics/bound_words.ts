@@ -1,7 +1,19 @@
 // ING6xx: bounds of sources and policies. Their data and their words.
 import {
-  MAX_BIND_INTERVALS, MAX_EXPOSES, MAX_HOSTS, MAX_IDS, MAX_IMPORTED_BYTES, MAX_IMPORTS, MAX_IMPORT_DEPTH, MAX_NESTING, MAX_PORT_RANGES, MAX_PREFIXES, MAX_RULES, MAX_SOURCE_BYTES,
-  MAX_TEMPLATE_DEPTH, MAX_WORDS,
+  MAX_BIND_INTERVALS,
+  MAX_EXPOSES,
+  MAX_HOSTS,
+  MAX_IDS,
+  MAX_IMPORTED_BYTES,
+  MAX_IMPORTS,
+  MAX_IMPORT_DEPTH,
+  MAX_NESTING,
+  MAX_PORT_RANGES,
+  MAX_PREFIXES,
+  MAX_RULES,
+  MAX_SOURCE_BYTES,
+  MAX_TEMPLATE_DEPTH,
+  MAX_WORDS,
 } from "../source/bounds.ts";
 import { MAX_DIALERS, MAX_PAGES, PAGE_BYTES } from "../../runtime/abi/layout.ts";
 import { quote } from "./quote.ts";
@@ -15,7 +27,8 @@ export interface BoundData {
   ING601: { readonly bound: "bytes" | "words" };
   ING602: null;
   ING603: null;
-  ING604: { readonly bound: "prefixes" | "set_work" | "set_intervals" | "port_ranges" | "port_work" } | { readonly bound: "bind_intervals"; readonly used: number };
+  ING604:
+    { readonly bound: "prefixes" | "set_work" | "set_intervals" | "port_ranges" | "port_work" } | { readonly bound: "bind_intervals"; readonly used: number };
   ING605: { readonly statement: "expose" | "dial" };
   ING606: null;
   ING607: { readonly bound: "memory" | "overlaps" | "work" | "names" | "identities" | "effects"; readonly largest: readonly SetUse[]; readonly share: number };
@@ -31,7 +44,7 @@ export type BudgetUse =
   | { readonly by: "list" | "written"; readonly n: number }
   | { readonly by: "module"; readonly exposes: number; readonly rules: number; readonly prefixes: number };
 
-const LISTS = "put long address lists into files of their own: `net x = file \"list.txt\" max 100000`";
+const LISTS = 'put long address lists into files of their own: `net x = file "list.txt" max 100000`';
 const NAME_LARGE = "name a large set once and use its name, instead of building it anew in many places";
 const MEMORY_MIB = (MAX_PAGES * PAGE_BYTES) / 2 ** 20;
 
@@ -46,7 +59,8 @@ const TOO_LARGE: Readonly<Record<BoundData["ING607"]["bound"], string>> = {
 
 export const BOUND_WORDS: WordsOf<BoundData> = {
   ING601: ({ bound }) => ({
-    message: bound === "bytes" ? `the file is larger than ${MAX_SOURCE_BYTES / 1024 / 1024} MiB` : `the file has more than ${grouped(MAX_WORDS)} words and signs`,
+    message:
+      bound === "bytes" ? `the file is larger than ${MAX_SOURCE_BYTES / 1024 / 1024} MiB` : `the file has more than ${grouped(MAX_WORDS)} words and signs`,
     help: LISTS,
   }),
   ING602: () => ({ message: `blocks are nested more than ${MAX_NESTING} deep`, help: "close the blocks that are open" }),
@@ -64,17 +78,23 @@ export const BOUND_WORDS: WordsOf<BoundData> = {
       case "port_work":
         return { message: "the sets of ports of the policy are too large together", help: "name a large set once and use its name" };
       case "bind_intervals":
-        return { message: `a \`bind\` has at most ${MAX_BIND_INTERVALS} ranges of addresses, and this one has ${data.used}`, help: "name the nets of the interfaces" };
+        return {
+          message: `a \`bind\` has at most ${MAX_BIND_INTERVALS} ranges of addresses, and this one has ${data.used}`,
+          help: "name the nets of the interfaces",
+        };
     }
   },
-  ING605: ({ statement }) => statement === "expose"
-    ? { message: `a policy has at most ${MAX_EXPOSES} exposes`, help: "give one expose several ports, or split the policy" }
+  ING605: ({ statement }) =>
+    statement === "expose" ?
+      { message: `a policy has at most ${MAX_EXPOSES} exposes`, help: "give one expose several ports, or split the policy" }
     : { message: `a policy has at most ${MAX_DIALERS} \`dial\``, help: "remove those that no service needs" },
   ING606: () => ({ message: "there are more errors, which are not shown", label: "the next is here", help: "fix the errors above first" }),
   ING607: ({ bound, largest, share }) => ({
     message: `${TOO_LARGE[bound]}${largest.length === 0 ? "" : `; the most comes from ${largest.map(setName).join(", ")}`}`,
     label: largest[0] === undefined ? "" : `${setName(largest[0])}: ${Math.round(share * 100)} % of it`,
-    help: bound === "memory" ? "split the largest sets, or drop listeners that no longer serve"
+    help:
+      bound === "memory" ?
+        "split the largest sets, or drop listeners that no longer serve"
       : "sets that overlap in many ways at once make a case of their own of each overlap: join those that are always used together, or take one out of the other with `except`",
   }),
   ING608: ({ bound }) => {
@@ -82,31 +102,45 @@ export const BOUND_WORDS: WordsOf<BoundData> = {
       case "imports":
         return { message: `a policy has at most ${MAX_IMPORTS} imports`, help: "put small files together" };
       case "bytes":
-        return { message: `the imports of a policy have more than ${MAX_IMPORTED_BYTES / 1024 / 1024} MiB`, help: "put long lists into list files: `file \"…\" max N`" };
+        return {
+          message: `the imports of a policy have more than ${MAX_IMPORTED_BYTES / 1024 / 1024} MiB`,
+          help: 'put long lists into list files: `file "…" max N`',
+        };
       case "words":
-        return { message: `the files of a policy have more than ${grouped(MAX_WORDS)} words and signs together`, help: "put long lists into list files: `file \"…\" max N`" };
+        return {
+          message: `the files of a policy have more than ${grouped(MAX_WORDS)} words and signs together`,
+          help: 'put long lists into list files: `file "…" max N`',
+        };
       case "depth":
         return { message: `imports go at most ${MAX_IMPORT_DEPTH} deep`, help: "import the file nearer to the entry file" };
     }
   },
-  ING609: (data) => data.bound === "depth"
-    ? { message: `templates that use templates go at most ${MAX_TEMPLATE_DEPTH} deep, and ${quote(data.template)} goes deeper`, help: "write one of them out where it is used" }
+  ING609: (data) =>
+    data.bound === "depth" ?
+      {
+        message: `templates that use templates go at most ${MAX_TEMPLATE_DEPTH} deep, and ${quote(data.template)} goes deeper`,
+        help: "write one of them out where it is used",
+      }
     : { message: "the templates of the policy make too much text", help: "use a template with much in it less often: name a large set once, and use its name" },
   ING610: ({ bound }) => {
     switch (bound) {
       case "hosts":
-        return { message: `the policy has more than ${MAX_HOSTS} host names`, help: "use patterns such as `\"**.example.com\"`" };
+        return { message: `the policy has more than ${MAX_HOSTS} host names`, help: 'use patterns such as `"**.example.com"`' };
       case "host_work":
         return { message: "the sets of host names of the policy are too large to be computed", help: NAME_LARGE };
       case "ids":
-        return { message: `the policy has more than ${MAX_IDS} identities`, help: "use patterns such as `uri \"spiffe://corp.example/ops/*\"`" };
+        return { message: `the policy has more than ${MAX_IDS} identities`, help: 'use patterns such as `uri "spiffe://corp.example/ops/*"`' };
       case "id_work":
-        return { message: "the sets of identities of the policy are too large to be computed", help: "name a large set once and use its name, and take out patterns that overlap fewer of its members" };
+        return {
+          message: "the sets of identities of the policy are too large to be computed",
+          help: "name a large set once and use its name, and take out patterns that overlap fewer of its members",
+        };
     }
   },
   ING611: ({ bound, used, most, largest }) => ({
-    message: bound === "module" || bound === "steps"
-      ? `the module needs ${used} ${bound === "module" ? "KiB" : "steps"}, and its budget is ${most}${budgetUse(largest)}`
+    message:
+      bound === "module" || bound === "steps" ?
+        `the module needs ${used} ${bound === "module" ? "KiB" : "steps"}, and its budget is ${most}${budgetUse(largest)}`
       : `the policy has ${used} ${bound}, and its budget is ${most}${budgetUse(largest)}`,
     help: "make the policy smaller, or raise the budget where it is set",
   }),
@@ -115,7 +149,11 @@ export const BOUND_WORDS: WordsOf<BoundData> = {
 /** A set by its name, or by the rule that uses it. */
 export function setName({ kind, name }: SetUse): string {
   if (name !== null) return quote(name);
-  return kind === "net" ? "the sources of a rule" : kind === "hosts" ? "the names of a rule" : "the identities of a rule";
+  return (
+    kind === "net" ? "the sources of a rule"
+    : kind === "hosts" ? "the names of a rule"
+    : "the identities of a rule"
+  );
 }
 
 function budgetUse(use: BudgetUse | null): string {

@@ -40,14 +40,17 @@ const LIST_FAULTS: Readonly<Record<Plain, readonly [fault: string, help: string]
 const IMPORT_FAULTS: Readonly<Record<Plain, readonly [fault: string, help: string]>> = {
   missing: ["does not exist", "the path is relative to the file that imports it"],
   outside: ["is outside of the policy's folder", "imports are in the entry file's folder or below it, without links that lead out of it"],
-  too_large: ["is too large", "put long lists into list files: `file \"…\" max N`"],
+  too_large: ["is too large", 'put long lists into list files: `file "…" max N`'],
   unreadable: ["can't be read", "check that it is a file and its permissions"],
 };
 
 function fileFault(path: string, data: FileFault, faults: Readonly<Record<Plain, readonly [fault: string, help: string]>>): Words {
   switch (data.fault) {
     case "backslash":
-      return { message: `${quote(path)} has a \`\\\`, and paths use \`/\``, help: data.meant === null ? "a path is relative to the file that names it, such as `lists/bad.txt`" : `write ${quote(data.meant)}` };
+      return {
+        message: `${quote(path)} has a \`\\\`, and paths use \`/\``,
+        help: data.meant === null ? "a path is relative to the file that names it, such as `lists/bad.txt`" : `write ${quote(data.meant)}`,
+      };
     case "not_text":
       return { message: `${quote(path)} is not UTF-8 text: line ${data.line}, column ${data.column} has ${data.character}`, help: "save the file as UTF-8" };
     default: {
@@ -66,11 +69,17 @@ export const FILE_WORDS: WordsOf<FileData> = {
       case "entry":
         return literalWords(data.of);
       case "unseen":
-        return { message: `${quote(data.token)} holds ${data.characters.join(", ")}`, help: data.meant === null || data.meant === "" ? "remove it" : `write ${quote(data.meant)}` };
+        return {
+          message: `${quote(data.token)} holds ${data.characters.join(", ")}`,
+          help: data.meant === null || data.meant === "" ? "remove it" : `write ${quote(data.meant)}`,
+        };
     }
   },
   ING503: ({ path, max }) => ({ message: `${quote(path)} has more than ${max} entries`, help: "raise `max`, or check why the list is so long" }),
-  ING504: ({ path, errors, entry }) => ({ message: `${quote(path)} has ${errors} errors, of which ${MAX_LIST_ERRORS} are shown`, help: `has it one ${entry} a line?` }),
+  ING504: ({ path, errors, entry }) => ({
+    message: `${quote(path)} has ${errors} errors, of which ${MAX_LIST_ERRORS} are shown`,
+    help: `has it one ${entry} a line?`,
+  }),
   ING505: (data) => fileFault(data.path, data, IMPORT_FAULTS),
   ING506: ({ path, files }) => ({
     message: `${quote(path)} imports itself`,

@@ -46,12 +46,24 @@ export interface LiteralData {
     | { readonly fault: "octet"; readonly octet: string }
     | { readonly fault: "look_alike"; readonly meant: string }
     /** The first prefixes that the range is, and the number of the others. */
-    | { readonly fault: "range"; readonly prefixes: readonly string[]; readonly more: number });
-  ING308: { readonly literal: string } & ({ readonly fault: "form" | "range" | "too_large" | "leading_zero" } | { readonly fault: "service"; readonly port: number });
+    | { readonly fault: "range"; readonly prefixes: readonly string[]; readonly more: number }
+  );
+  ING308: { readonly literal: string } & (
+    { readonly fault: "form" | "range" | "too_large" | "leading_zero" } | { readonly fault: "service"; readonly port: number }
+  );
   ING309: { readonly range: string; readonly prefixes: readonly string[]; readonly more: number } | { readonly range: string; readonly ports: string };
   /** `bound` is null where `max` is that of the language. */
-  ING310: { readonly of: CountName; readonly clause: string | null; readonly literal: string; readonly min: number; readonly max: number; readonly fault: "range" | "leading_zero" };
-  ING311: { readonly literal: string } & ({ readonly fault: "form" | "ipv6" | "no_address" | "host_name" } | { readonly fault: "localhost"; readonly port: string });
+  ING310: {
+    readonly of: CountName;
+    readonly clause: string | null;
+    readonly literal: string;
+    readonly min: number;
+    readonly max: number;
+    readonly fault: "range" | "leading_zero";
+  };
+  ING311: { readonly literal: string } & (
+    { readonly fault: "form" | "ipv6" | "no_address" | "host_name" } | { readonly fault: "localhost"; readonly port: string }
+  );
   ING312: { readonly literal: string };
   ING313: { readonly literal: string } & TimeFault;
   ING314: { readonly literal: string; readonly fault: "form" } | { readonly literal: string; readonly fault: "too_long"; readonly hours: number };
@@ -78,7 +90,10 @@ const A_URI = "a uri begins with its scheme: `spiffe://corp.example/ops/web`";
 export const LITERAL_WORDS: WordsOf<LiteralData> = {
   ING301: ({ literal, octet, meant }) => ({
     message: `${quote(octet)} in ${quote(literal)} has a leading zero`,
-    help: meant === null ? "some programs read such a number as octal; write it without the zero" : `some programs read such a number as octal; write ${quote(meant)} if that is meant`,
+    help:
+      meant === null ?
+        "some programs read such a number as octal; write it without the zero"
+      : `some programs read such a number as octal; write ${quote(meant)} if that is meant`,
   }),
   ING302: ({ literal, meant }) => ({
     message: `${quote(literal)} is not four decimal numbers`,
@@ -107,7 +122,10 @@ export const LITERAL_WORDS: WordsOf<LiteralData> = {
   },
   ING305: ({ literal, withoutZone }) => ({
     message: `${quote(literal)} has a zone`,
-    help: withoutZone === null ? "an interface is not part of an address: remove the zone" : `an interface is not part of an address: ${quote(withoutZone)} applies on every interface`,
+    help:
+      withoutZone === null ?
+        "an interface is not part of an address: remove the zone"
+      : `an interface is not part of an address: ${quote(withoutZone)} applies on every interface`,
   }),
   ING306: ({ literal, meant }) => ({
     message: `${quote(literal)} is IPv4 in IPv6 with a prefix shorter than /96`,
@@ -127,7 +145,10 @@ export const LITERAL_WORDS: WordsOf<LiteralData> = {
       case "host_name":
         return { message, help: "host names are not resolved: write the addresses that the host has" };
       case "mixed_range":
-        return { message: `${quote(data.literal)} begins in one family of addresses and ends in the other`, help: "write one range for IPv4 and one for IPv6, each as its prefixes" };
+        return {
+          message: `${quote(data.literal)} begins in one family of addresses and ends in the other`,
+          help: "write one range for IPv4 and one for IPv6, each as its prefixes",
+        };
       case "octet":
         return { message: `${message}: ${quote(data.octet)} is more than 255`, help: "each of the four numbers is 0 to 255" };
       case "look_alike":
@@ -150,8 +171,9 @@ export const LITERAL_WORDS: WordsOf<LiteralData> = {
         return { message: `port ${quote(data.literal)} has a leading zero`, help: A_PORT };
     }
   },
-  ING309: (data) => "ports" in data
-    ? { message: `the range ${quote(data.range)} ends before it starts`, help: `write \`${data.ports}\` if that is meant` }
+  ING309: (data) =>
+    "ports" in data ?
+      { message: `the range ${quote(data.range)} ends before it starts`, help: `write \`${data.ports}\` if that is meant` }
     : { message: `the range ${quote(data.range)} ends before it begins`, help: `the other way round it is ${listed(data)}` },
   ING310: ({ of, clause, literal, min, max, fault }) => {
     const zero = fault === "leading_zero" ? ", without leading zeros" : "";
@@ -159,9 +181,15 @@ export const LITERAL_WORDS: WordsOf<LiteralData> = {
       case "list_max":
         return { message: `\`max\` is 1 to ${max}, and ${quote(literal)} is not`, help: "write the most entries that the list should ever have" };
       case "list_min":
-        return { message: `\`min\` is 1 to ${clause === null ? max : `the \`${clause}\` of the list`}, and ${quote(literal)} is not`, help: "write the fewest entries that the list should ever have, or omit `min`" };
+        return {
+          message: `\`min\` is 1 to ${clause === null ? max : `the \`${clause}\` of the list`}, and ${quote(literal)} is not`,
+          help: "write the fewest entries that the list should ever have, or omit `min`",
+        };
       case "budget":
-        return { message: `\`${clause ?? ""}\` of a budget is ${min} to ${max}${zero}, and ${quote(literal)} is not`, help: `write a number from ${min} to ${max}` };
+        return {
+          message: `\`${clause ?? ""}\` of a budget is ${min} to ${max}${zero}, and ${quote(literal)} is not`,
+          help: `write a number from ${min} to ${max}`,
+        };
       default:
         return { message: `${COUNTS[of]} is ${min} to ${max}${zero}, and ${quote(literal)} is not`, help: `write a number from ${min} to ${max}` };
     }
@@ -177,7 +205,10 @@ export const LITERAL_WORDS: WordsOf<LiteralData> = {
       case "host_name":
         return { message: `expected an IP address, found host name ${quote(data.literal)}`, help: `host names are not resolved; ${AN_ENDPOINT}` };
       case "localhost":
-        return { message: `expected an IP address, found host name ${quote(data.literal)}`, help: `host names are not resolved: write \`127.0.0.1:${data.port}\` or \`[::1]:${data.port}\`` };
+        return {
+          message: `expected an IP address, found host name ${quote(data.literal)}`,
+          help: `host names are not resolved: write \`127.0.0.1:${data.port}\` or \`[::1]:${data.port}\``,
+        };
     }
   },
   ING312: ({ literal }) => ({ message: `expected one address, found prefix ${quote(literal)}`, help: "write one address of the prefix" }),
@@ -185,8 +216,9 @@ export const LITERAL_WORDS: WordsOf<LiteralData> = {
     const [fault, help] = timeFault(data);
     return { message: `${quote(data.literal)} ${fault}`, help };
   },
-  ING314: (data) => data.fault === "form"
-    ? { message: `${quote(data.literal)} is not a duration`, help: "a duration is a number with its unit: `0s`, `500ms`, `10m`, `1h`" }
+  ING314: (data) =>
+    data.fault === "form" ?
+      { message: `${quote(data.literal)} is not a duration`, help: "a duration is a number with its unit: `0s`, `500ms`, `10m`, `1h`" }
     : { message: `${quote(data.literal)} is longer than ${data.hours} hours`, help: "take a shorter time" },
   ING315: (data) => {
     const [fault, help] = hostNameFault(data);
@@ -260,9 +292,17 @@ function hostNameFault(data: HostNameFault): Sentence {
     case "form":
       return ["is not a host name", A_HOST_NAME];
     case "not_ascii":
-      return ["is not written in A-labels", data.seen === null ? `a client sends it as ${quote(data.wire)}; write that` : `write ${quote(data.seen)}, or ${quote(data.wire)} if the other letters are meant`];
+      return [
+        "is not written in A-labels",
+        data.seen === null ?
+          `a client sends it as ${quote(data.wire)}; write that`
+        : `write ${quote(data.seen)}, or ${quote(data.wire)} if the other letters are meant`,
+      ];
     case "leading_dot":
-      return ["begins with a dot", `write ${quote(`**.${data.parent}`)} for all names below ${quote(data.parent)}, and ${quote(data.parent)} itself beside it if it is meant too`];
+      return [
+        "begins with a dot",
+        `write ${quote(`**.${data.parent}`)} for all names below ${quote(data.parent)}, and ${quote(data.parent)} itself beside it if it is meant too`,
+      ];
     case "address":
       return ["is an address, not a host name", "a client that connects to an address sends no name"];
     case "empty_label":
@@ -277,7 +317,10 @@ function hostNameFault(data: HostNameFault): Sentence {
 function hostPatternFault(literal: string, fault: Extract<PatternFault, { of: "host" }>["fault"]): Words {
   switch (fault) {
     case "not_a_label":
-      return { message: `the \`*\` in ${quote(literal)} is not a whole label at the left`, help: "`*.example.com` is one label more, `**.example.com` one or more; nothing else can be left open" };
+      return {
+        message: `the \`*\` in ${quote(literal)} is not a whole label at the left`,
+        help: "`*.example.com` is one label more, `**.example.com` one or more; nothing else can be left open",
+      };
     case "not_the_first":
       return { message: `${quote(literal)} has a \`*\` behind its first label`, help: "only the leftmost label can be left open" };
     case "name_wanted":
@@ -323,7 +366,10 @@ function identityFault(literal: string, data: IdentityFault): Words {
     case "uri_authority":
       return says("names no authority", "write `spiffe://DOMAIN/PATH`");
     case "uri_not_in_certificate":
-      return says("is a uri that no certificate can have", "a host without a user or a dot at its end, no empty segment, no `:` behind the host, and `%` only with capital digits and where it is needed");
+      return says(
+        "is a uri that no certificate can have",
+        "a host without a user or a dot at its end, no empty segment, no `:` behind the host, and `%` only with capital digits and where it is needed",
+      );
     case "part":
       return literalWords(data.of);
   }

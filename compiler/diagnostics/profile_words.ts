@@ -42,7 +42,10 @@ const PAGE_HELP: Readonly<Record<PageUse["part"], string>> = {
 };
 
 export const PROFILE_WORDS: WordsOf<ProfileData> = {
-  ING801: hostOnly("no TLS is terminated there", "write `as passthrough`: TLS then goes through to the service, and rules may match the name in the client's hello; remove `cert`"),
+  ING801: hostOnly(
+    "no TLS is terminated there",
+    "write `as passthrough`: TLS then goes through to the service, and rules may match the name in the client's hello; remove `cert`",
+  ),
   ING802: hostOnly("no client certificate is requested there", "distinguish clients by `from` and, with `as passthrough`, by `sni`; remove `ca` and `client`"),
   ING803: hostOnly("clients have no identities there", "count `per source`"),
   ING804: hostOnly("there is no token with which a service could bind by itself there", "expose the service through the gateway, with or without a `backend`"),

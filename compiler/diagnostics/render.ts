@@ -58,9 +58,7 @@ function fixText(fix: NonNullable<Diagnostic["fix"]>): string {
   return `${fix.span.start === fix.span.end ? "insert" : "write"} ${quote(first)}${more.length === 0 ? "" : ` and ${more.length} more ${more.length === 1 ? "line" : "lines"}`}`;
 }
 
-function excerpt(
-  span: Span, label: string, mark: "^" | "-", gutter: number, paintMark: (text: string) => string, paint: Paint, tokenOnly: boolean,
-): string[] {
+function excerpt(span: Span, label: string, mark: "^" | "-", gutter: number, paintMark: (text: string) => string, paint: Paint, tokenOnly: boolean): string[] {
   const { text } = span.file;
   const { line } = positionOf(span.file, span.start);
   const lineStart = text.lastIndexOf("\n", span.start - 1) + 1;
@@ -97,7 +95,10 @@ function shown(text: string): string {
 function width(text: string): number {
   let columns = 0;
   for (const c of text) {
-    columns += /\p{Mn}/u.test(c) ? 0 : /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u.test(c) ? 2 : 1;
+    columns +=
+      /\p{Mn}/u.test(c) ? 0
+      : /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u.test(c) ? 2
+      : 1;
   }
   return columns;
 }

@@ -33,7 +33,8 @@ export function newReport(): Report {
       reported.add(key);
     }
     diagnostics.push({
-      ...said, span,
+      ...said,
+      span,
       related: [...related.flatMap((r) => [r, ...ways(r.span)]), ...ways(span)],
       fix: replace === undefined ? null : { span: at ?? span, text: replace },
     });
@@ -53,7 +54,7 @@ const MAX_WAYS = 4;
 
 function ways(span: Span): Diagnostic["related"][number][] {
   const out: Diagnostic["related"][number][] = [];
-  for (let { origin } = span; origin !== undefined && out.length < MAX_WAYS; ) {
+  for (let { origin } = span; origin !== undefined && out.length < MAX_WAYS;) {
     if (origin.kind === "body") {
       out.push({ span: origin.use, label: "used here" });
       origin = origin.use.origin;

@@ -30,5 +30,9 @@ export function listed({ names, more }: NameList): string | null {
   const shown = names.map(quote);
   if (more > 0) shown.push(`${grouped(more)} more`);
   const last = shown.pop();
-  return last === undefined ? null : shown.length === 0 ? last : `${shown.join(", ")} and ${last}`;
+  return (
+    last === undefined ? null
+    : shown.length === 0 ? last
+    : `${shown.join(", ")} and ${last}`
+  );
 }

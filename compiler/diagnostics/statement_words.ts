@@ -59,17 +59,30 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
     message: `the backend ${quote(backend)} is not a loopback address`,
     help: "a backend is reached on 127.0.0.0/8 or ::1, or through a unix socket, so that nothing reaches it but the gateway",
   }),
-  ING404: ({ path, fault }) => ({ message: `the path ${quote(path)} of a unix socket ${PATH_FAULTS[fault]}`, help: "write the socket's whole path: `backend unix \"/run/web.sock\"`" }),
+  ING404: ({ path, fault }) => ({
+    message: `the path ${quote(path)} of a unix socket ${PATH_FAULTS[fault]}`,
+    help: 'write the socket\'s whole path: `backend unix "/run/web.sock"`',
+  }),
   ING405: ({ clause, in: place }) => ({
     message: `${quote(clause)} is given twice${place === "annotations" ? "" : ` in one ${place === "cap" ? "`cap`" : place}`}`,
     help: place === "budget" ? "keep the smaller of them" : "keep one of them",
   }),
-  ING406: (data) => data.clause === "bind"
-    ? { message: "no interface can have an address of this `bind`", help: "omit `bind` to listen on every address, or name the net that the interface's address is in" }
-    : { message: `no connection arrives at ${quote(data.address)}, which no interface can have`, help: "omit `local` to test every listener of the port, or name the address of an interface" },
+  ING406: (data) =>
+    data.clause === "bind" ?
+      {
+        message: "no interface can have an address of this `bind`",
+        help: "omit `bind` to listen on every address, or name the net that the interface's address is in",
+      }
+    : {
+        message: `no connection arrives at ${quote(data.address)}, which no interface can have`,
+        help: "omit `local` to test every listener of the port, or name the address of an interface",
+      },
   ING407: ({ rate, unit }) => ({ message: `${quote(rate)} is not a rate: ${quote(unit)} is not a unit`, help: "the units are `s`, `m` and `h`: `200/s`" }),
   ING408: () => ({ message: `an expose has at most ${MAX_LIMITS} limits`, help: "remove the ones that others imply" }),
-  ING409: ({ reason, guess, reasons }) => ({ message: `${quote(reason)} is not a reason`, help: guess === null ? `the reasons are ${reasons.join(", ")}` : didYouMean(guess) }),
+  ING409: ({ reason, guess, reasons }) => ({
+    message: `${quote(reason)} is not a reason`,
+    help: guess === null ? `the reasons are ${reasons.join(", ")}` : didYouMean(guess),
+  }),
   ING410: ({ expose }) => ({
     message: `the backend of ${quote(expose)} is a port that the gateway itself opens`,
     label: "the gateway would connect to itself",
@@ -77,24 +90,38 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
   }),
   ING411: ({ mode, fault, guess }) => ({
     message: `${quote(mode)} is not a mode${fault === "udp" ? " of udp" : ""}`,
-    help: fault === "udp" ? "remove `as`; of the modes udp has only `direct`"
+    help:
+      fault === "udp" ? "remove `as`; of the modes udp has only `direct`"
       : fault === "http" ? "HTTP is forwarded as it comes: `as tcp`, which is what no `as` means too"
       : guess !== null ? didYouMean(guess)
       : fault === "in_claim" ? `the modes are ${Object.keys(MODES).join(", ")}`
-      : `the modes are ${Object.entries(MODES).map(([m, means]) => `\`${m}\` (${means})`).join(", ")}`,
+      : `the modes are ${Object.entries(MODES)
+          .map(([m, means]) => `\`${m}\` (${means})`)
+          .join(", ")}`,
   }),
   ING412: ({ clause, mode }) => ({
     message: `\`as ${mode}\` needs a \`${clause}\``,
-    help: clause === "cert" ? "add `cert \"NAME\"`: the certificate that the gateway shows, by the name that its configuration has for it"
+    help:
+      clause === "cert" ?
+        'add `cert "NAME"`: the certificate that the gateway shows, by the name that its configuration has for it'
       : "add `ca \"NAME\"`: the authority that clients' certificates come from, by the name that the gateway's configuration has for it",
   }),
   ING413: ({ clause, mode }) => ({
-    message: `\`${clause}\` is not used here: ${mode === null ? "plain tcp is forwarded as it comes" : mode === "tls" ? "`as tls` requests no client's certificate" : `with \`as ${mode}\` the gateway terminates no TLS`}`,
-    help: clause === "ca" && mode === "tls" ? "write `as mtls` to have clients' certificates verified, or remove it" : `\`${clause}\` belongs in an expose \`as ${clause === "ca" ? "mtls" : "tls"}\`; remove it`,
+    message: `\`${clause}\` is not used here: ${
+      mode === null ? "plain tcp is forwarded as it comes"
+      : mode === "tls" ? "`as tls` requests no client's certificate"
+      : `with \`as ${mode}\` the gateway terminates no TLS`
+    }`,
+    help:
+      clause === "ca" && mode === "tls" ?
+        "write `as mtls` to have clients' certificates verified, or remove it"
+      : `\`${clause}\` belongs in an expose \`as ${clause === "ca" ? "mtls" : "tls"}\`; remove it`,
   }),
   ING414: ({ clause, name, isPath }) => ({
     message: `${quote(name)} is not the name of ${clause === "cert" ? "a certificate" : "an authority"}`,
-    help: isPath ? "a policy has no paths: give it a name, and write the path into the gateway's configuration"
+    help:
+      isPath ?
+        "a policy has no paths: give it a name, and write the path into the gateway's configuration"
       : `a name has letters, digits, \`.\`, \`_\` and \`-\`, and at most ${MAX_CREDENTIAL} of them`,
   }),
   ING415: ({ clauses }) => ({
@@ -102,9 +129,10 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
     label: clauses === 1 ? "" : `the first of ${clauses}`,
     help: "remove them, or expose the service through the gateway",
   }),
-  ING416: ({ statement }) => statement === "expose"
-    ? { message: "an expose `as direct` says why", help: "write `@why \"…\"` before it: readers of the policy must know why traffic bypasses the gateway" }
-    : { message: "a `dial` says why", help: "write `@why \"…\"` before it: readers of the policy must know why a port is open for answers" },
+  ING416: ({ statement }) =>
+    statement === "expose" ?
+      { message: "an expose `as direct` says why", help: 'write `@why "…"` before it: readers of the policy must know why traffic bypasses the gateway' }
+    : { message: "a `dial` says why", help: 'write `@why "…"` before it: readers of the policy must know why a port is open for answers' },
   ING417: (data) => {
     switch (data.on) {
       case "expose":
@@ -113,7 +141,10 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
           help: data.mode === "udp" ? "remove it: udp has no names" : "write `as passthrough` or `as tls` to have the client's hello read, or remove `sni`",
         };
       case "ports":
-        return { message: `${quote(data.expose)} reads no name, so that \`sni\` is never true on its ports`, help: "remove its ports from this rule, or write `as passthrough` there" };
+        return {
+          message: `${quote(data.expose)} reads no name, so that \`sni\` is never true on its ports`,
+          help: "remove its ports from this rule, or write `as passthrough` there",
+        };
       case "udp ports":
         return { message: "udp has no names, so that `sni` is never true", help: "remove `sni`" };
     }
@@ -121,31 +152,45 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
   ING418: (data) => {
     switch (data.on) {
       case "expose":
-        return { message: `${listener(data.mode)} requests no certificate, so that \`client\` is never true`, help: "write `as mtls` to request it, or remove `client`" };
+        return {
+          message: `${listener(data.mode)} requests no certificate, so that \`client\` is never true`,
+          help: "write `as mtls` to request it, or remove `client`",
+        };
       case "ports":
-        return { message: `${quote(data.expose)} requests no certificate, so that \`client\` is never true on its ports`, help: "remove its ports from this rule, or write `as mtls` there" };
+        return {
+          message: `${quote(data.expose)} requests no certificate, so that \`client\` is never true on its ports`,
+          help: "remove its ports from this rule, or write `as mtls` there",
+        };
       case "udp ports":
         return { message: "udp has no certificates, so that `client` is never true", help: "remove `client`" };
       case "per identity":
         return { message: "without `as mtls` no client has an identity to count by", help: "count `per source`, or write `as mtls`" };
     }
   },
-  ING419: () => ({ message: "a `deny` has no end", help: "a refusal that ends by itself would open something unseen: remove the rule when it is no longer wanted, or give an `allow` an end" }),
+  ING419: () => ({
+    message: "a `deny` has no end",
+    help: "a refusal that ends by itself would open something unseen: remove the rule when it is no longer wanted, or give an `allow` an end",
+  }),
   ING420: ({ statement, place }) => ({
     message: `${quote(statement)} is not allowed ${PLACES[place]}`,
     label: `\`${statement}\` of the template`,
     help: place === "top_level" ? "use the template in an expose" : "use the template at top level, outside of every block",
   }),
-  ING421: ({ annotation, fault, characters }) => fault === "empty"
-    ? { message: `\`@${annotation}\` says nothing`, help: "write a few words, or remove it" }
+  ING421: ({ annotation, fault, characters }) =>
+    fault === "empty" ?
+      { message: `\`@${annotation}\` says nothing`, help: "write a few words, or remove it" }
     : { message: `an annotation has at most ${MAX_ANNOTATION} characters, and this one has ${characters}`, help: "name the document that says the rest" },
-  ING422: (data) => data.fault === "no_count"
-    ? { message: "of several outcomes each says how many", help: "write the count behind it: `=> allow 400, deny rate 100`" }
+  ING422: (data) =>
+    data.fault === "no_count" ?
+      { message: "of several outcomes each says how many", help: "write the count behind it: `=> allow 400, deny rate 100`" }
     : {
         message: `the outcomes are ${data.outcomes}, and the connections ${data.connections}`,
         help: data.hasOneOutcome ? "omit the count to mean all, or write the other outcome too" : "each connection has one outcome: let the counts add up",
       },
-  ING423: ({ expose }) => ({ message: `${quote(expose)} is exposed \`as direct\` on these ports, where no rule applies`, help: "remove its ports from this rule, or expose the service through the gateway" }),
+  ING423: ({ expose }) => ({
+    message: `${quote(expose)} is exposed \`as direct\` on these ports, where no rule applies`,
+    help: "remove its ports from this rule, or expose the service through the gateway",
+  }),
   ING424: () => ({
     message: "a service needs no permission to dial over tcp",
     help: "remove the statement: a service needs no permission for the connections that it makes; `dial` is for udp, where it binds a port for the answers",
@@ -155,5 +200,9 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
 const PLACES: Readonly<Record<StatementData["ING420"]["place"], string>> = { top_level: "at top level", expose: "in an expose" };
 
 function listener(mode: Mode | "udp"): string {
-  return mode === "udp" ? "udp" : mode === "tcp" ? "plain tcp" : `\`as ${mode}\``;
+  return (
+    mode === "udp" ? "udp"
+    : mode === "tcp" ? "plain tcp"
+    : `\`as ${mode}\``
+  );
 }

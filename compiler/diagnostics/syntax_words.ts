@@ -12,9 +12,9 @@ export interface SyntaxData {
 
 export const SYNTAX_WORDS: WordsOf<SyntaxData> = {
   ING111: ({ fault }) =>
-    fault === "missing"
-      ? { message: "a policy begins with `edition 1`", help: "write it as the first line" }
-      : { message: "`edition 1` is not the first statement", help: "move it to the top of the file" },
+    fault === "missing" ?
+      { message: "a policy begins with `edition 1`", help: "write it as the first line" }
+    : { message: "`edition 1` is not the first statement", help: "move it to the top of the file" },
   ING112: ({ edition }) => ({ message: `edition ${quote(edition)} is not one that this release reads`, help: "this release reads `edition 1`" }),
   ING113: () => ({ message: "`edition` appears twice", help: "keep the first one" }),
   ING114: () => ({

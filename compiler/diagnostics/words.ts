@@ -13,7 +13,16 @@ import { SYNTAX_WORDS, type SyntaxData } from "./syntax_words.ts";
 
 type Data = SyntaxData & NameData & LiteralData & FileData & StatementData & BoundData & ReleaseData & ProfileData;
 
-const WORDS: WordsOf<Data> = { ...SYNTAX_WORDS, ...NAME_WORDS, ...LITERAL_WORDS, ...FILE_WORDS, ...STATEMENT_WORDS, ...BOUND_WORDS, ...RELEASE_WORDS, ...PROFILE_WORDS };
+const WORDS: WordsOf<Data> = {
+  ...SYNTAX_WORDS,
+  ...NAME_WORDS,
+  ...LITERAL_WORDS,
+  ...FILE_WORDS,
+  ...STATEMENT_WORDS,
+  ...BOUND_WORDS,
+  ...RELEASE_WORDS,
+  ...PROFILE_WORDS,
+};
 
 /** Codes whose diagnostics have typed data and get their words from a family's file. */
 export type TypedCode = keyof Data;

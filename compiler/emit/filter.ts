@@ -32,7 +32,10 @@ export function filterProfile(policy: CheckedPolicy, subject: string, version: F
   const own = policy.exposes.filter((e) => (e.mode === "direct" ? e.service : GATEWAY) === subject);
   const dials = policy.dials.filter(({ service }) => service === subject);
   const misfits: Misfit[] = own.flatMap((e) => misfitsOf(e, version));
-  if (version === 1) misfits.push(...dials.map(({ span }) => ({ reason: `\`${subject}\` may dial over udp, and version 1 has no protocols: port 0 would be open over tcp too`, span })));
+  if (version === 1)
+    misfits.push(
+      ...dials.map(({ span }) => ({ reason: `\`${subject}\` may dial over udp, and version 1 has no protocols: port 0 would be open over tcp too`, span })),
+    );
   const rules = version === 1 ? portRules(own) : [...addressRules(own), ...dials.slice(0, 1).map(() => DIAL)];
   const made: Profile = { bytes: new Uint8Array(0), subject: fnv1a64(subject), rules };
   if (misfits.length === 0 && rules.length > FILTER_MAX_RULES) {
@@ -40,20 +43,27 @@ export function filterProfile(policy: CheckedPolicy, subject: string, version: F
   }
   if (misfits.length > 0) return misfits;
   const bytes = encodeFilter({ version, subject: made.subject, rules });
-  return bytes.length > FILTER_MAX_BYTES ? [{ reason: `the profile has ${bytes.length} bytes, more than ${FILTER_MAX_BYTES}`, span: null }] : { ...made, bytes };
+  return bytes.length > FILTER_MAX_BYTES ?
+      [{ reason: `the profile has ${bytes.length} bytes, more than ${FILTER_MAX_BYTES}`, span: null }]
+    : { ...made, bytes };
 }
 
 function misfitsOf({ name, mode, bind, span }: CheckedExpose, version: FilterVersion): Misfit[] {
   if (mode === "direct") return [{ reason: `\`${name}\` is bound with a token (\`as direct\`), and a filter sees none`, span }];
-  return version === 1 && bind !== null
-    ? [{ reason: `\`${name}\` is bound at some addresses alone, and version 1 has ports only: it would open all addresses`, span }]
+  return version === 1 && bind !== null ?
+      [{ reason: `\`${name}\` is bound at some addresses alone, and version 1 has ports only: it would open all addresses`, span }]
     : [];
 }
 
 /** Every port of exposes without `bind`, joined. */
 function portRules(exposes: readonly CheckedExpose[]): readonly FilterRule[] {
-  return joined(exposes.filter((e) => e.bind === null).flatMap((e) => e.ports))
-    .map(({ first, last }): FilterRule => ({ action: "allow", proto: "any", address: { kind: "any" }, first, last }));
+  return joined(exposes.filter((e) => e.bind === null).flatMap((e) => e.ports)).map(({ first, last }): FilterRule => ({
+    action: "allow",
+    proto: "any",
+    address: { kind: "any" },
+    first,
+    last,
+  }));
 }
 
 /** The built-in allow of loopback binds, then what is exposed. All are allows, so that their order decides nothing. */
@@ -64,10 +74,24 @@ function addressRules(exposes: readonly CheckedExpose[]): readonly FilterRule[] 
     { ...all, address: { kind: "v6", network: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1), length: 128 } },
   ];
   const protos = ["tcp", "udp"] as const;
-  const anywhere = protos.flatMap((proto) => joined(exposes.filter((e) => e.bind === null && e.proto === proto).flatMap((e) => e.ports))
-    .map(({ first, last }): FilterRule => ({ action: "allow", proto, address: { kind: "any" }, first, last })));
-  const somewhere = exposes.flatMap(({ bind, proto, ports }) => (bind === null ? [] : ports.flatMap(({ first, last }) =>
-    prefixes(bind).filter((address) => !isLoopback(address)).map((address): FilterRule => ({ action: "allow", proto, address, first, last })))));
+  const anywhere = protos.flatMap((proto) =>
+    joined(exposes.filter((e) => e.bind === null && e.proto === proto).flatMap((e) => e.ports)).map(({ first, last }): FilterRule => ({
+      action: "allow",
+      proto,
+      address: { kind: "any" },
+      first,
+      last,
+    })),
+  );
+  const somewhere = exposes.flatMap(({ bind, proto, ports }) =>
+    bind === null ?
+      []
+    : ports.flatMap(({ first, last }) =>
+        prefixes(bind)
+          .filter((address) => !isLoopback(address))
+          .map((address): FilterRule => ({ action: "allow", proto, address, first, last })),
+      ),
+  );
   return [...loopback, ...anywhere, ...somewhere];
 }
 

@@ -25,7 +25,9 @@ export function writeIdentities(out: ImageWriter, table: IdentityTable): Identit
     return hashOf(hashes[parent] ?? 0, parent !== 0, parts[node]?.text ?? "");
   });
   const placeOf = new Uint32Array(parts.length);
-  order.forEach((node, at) => { placeOf[node] = at; });
+  order.forEach((node, at) => {
+    placeOf[node] = at;
+  });
   const offsets = new Map<string, number>();
   const texts: string[] = [];
   let bytes = 0;

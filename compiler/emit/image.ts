@@ -58,7 +58,13 @@ export function writeImage(tables: PolicyTables, profile: Profile): Image | Over
   out.header(abi.H_MAX_STEPS, maxSteps);
   const end = out.end();
   out.header(abi.H_TABLES_END, end);
-  const parts = { exposes: exposesEnd - abi.TABLES_BASE, ports: portsEnd - exposesEnd, outcomes: cellsEnd - portsEnd, names: namesEnd - cellsEnd, addresses: end - namesEnd };
+  const parts = {
+    exposes: exposesEnd - abi.TABLES_BASE,
+    ports: portsEnd - exposesEnd,
+    outcomes: cellsEnd - portsEnd,
+    names: namesEnd - cellsEnd,
+    addresses: end - namesEnd,
+  };
   const sizes = stateSizes(tables, end, profile);
   if ("what" in sizes) return { misfit: sizes, parts };
   const usedBytes = placeState(out, tables, sizes, end);
@@ -71,10 +77,22 @@ export function writeImage(tables: PolicyTables, profile: Profile): Image | Over
 
 /** Bytes of the tables, a little more than they take. */
 function room({ cells, nameCells, identityCells, identities, names, residuals, times, v4, v6, listeners, limits, ports }: PolicyTables): number {
-  const words = [cells, nameCells, identityCells].flatMap(({ rows, pages }) => [rows, ...pages]).concat([v4, v6].flatMap(({ starts, classes, trie }) =>
-    (trie === null ? [starts, classes] : [trie.root, trie.pages, trie.values, trie.buckets, trie.keys, trie.classes])));
-  const records = residuals.length * abi.RESIDUAL_BYTES + times.length * abi.TIME_BYTES + names.labels.length * 48 + identities.parts.length * 96
-    + listeners.length * abi.LISTENER_BYTES + limits.length * abi.LIMIT_BYTES + ports.keys.length * 12 + ports.entries.length * abi.PORT_ENTRY_BYTES;
+  const words = [cells, nameCells, identityCells]
+    .flatMap(({ rows, pages }) => [rows, ...pages])
+    .concat(
+      [v4, v6].flatMap(({ starts, classes, trie }) =>
+        trie === null ? [starts, classes] : [trie.root, trie.pages, trie.values, trie.buckets, trie.keys, trie.classes],
+      ),
+    );
+  const records =
+    residuals.length * abi.RESIDUAL_BYTES +
+    times.length * abi.TIME_BYTES +
+    names.labels.length * 48 +
+    identities.parts.length * 96 +
+    listeners.length * abi.LISTENER_BYTES +
+    limits.length * abi.LIMIT_BYTES +
+    ports.keys.length * 12 +
+    ports.entries.length * abi.PORT_ENTRY_BYTES;
   return 4 * words.reduce((sum, { length }) => sum + length + 2, 0) + records + 65536;
 }
 

@@ -49,14 +49,23 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
   const own = byOwner(rules);
   const rulesOf = (listener: number | null, action: "allow" | "deny"): readonly OrderedRule[] => own.get(owner(listener, action)) ?? [];
   // Clauses that need terminated TLS are omitted where it isn't, so that a policy without them keeps its hash.
-  const rule = ({ from, sni, client, until, dryrun }: OrderedRule): object =>
-    ({ from: net(from), sni: names(sni), ...(client !== null && { client: identities(client) }), until, dryrun });
+  const rule = ({ from, sni, client, until, dryrun }: OrderedRule): object => ({
+    from: net(from),
+    sni: names(sni),
+    ...(client !== null && { client: identities(client) }),
+    until,
+    dryrun,
+  });
   const exposes = policy.exposes.map((expose, i) => ({
     allow: rulesOf(i, "allow").map(rule),
     backend: backendText(expose),
     bind: expose.bind === null ? null : net(expose.bind),
     ...(expose.ca !== null && { ca: expose.ca }),
-    cap: { connections: expose.cap.connections, ...(expose.cap.perIdentity !== null && { perIdentity: expose.cap.perIdentity }), perSource: expose.cap.perSource },
+    cap: {
+      connections: expose.cap.connections,
+      ...(expose.cap.perIdentity !== null && { perIdentity: expose.cap.perIdentity }),
+      perSource: expose.cap.perSource,
+    },
     ...(expose.cert !== null && { cert: expose.cert }),
     deny: rulesOf(i, "deny").map(rule),
     limits: expose.limits.map(limitJson).sort(byText),
@@ -66,9 +75,24 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
     proto: expose.proto,
     service: expose.service,
   }));
-  const denies = rulesOf(null, "deny").map((deny) => ({ ...rule(deny), on: deny.on === null ? null : { proto: deny.on.proto, ports: portTexts(deny.on.ports) } }));
+  const denies = rulesOf(null, "deny").map((deny) => ({
+    ...rule(deny),
+    on: deny.on === null ? null : { proto: deny.on.proto, ports: portTexts(deny.on.ports) },
+  }));
   const dials = [...new Set(policy.dials.map(({ service }) => service))].sort();
-  const text = withNets(JSON.stringify(sortKeys({ edition: policy.edition, deny: denies, ...(dials.length > 0 && { dial: dials }), expose: exposes, hosts: Object.fromEntries(hosts), ...(ids.size > 0 && { ids: Object.fromEntries(ids) }) })), nets);
+  const text = withNets(
+    JSON.stringify(
+      sortKeys({
+        edition: policy.edition,
+        deny: denies,
+        ...(dials.length > 0 && { dial: dials }),
+        expose: exposes,
+        hosts: Object.fromEntries(hosts),
+        ...(ids.size > 0 && { ids: Object.fromEntries(ids) }),
+      }),
+    ),
+    nets,
+  );
   return { text };
 }
 
@@ -95,10 +119,12 @@ const COMMA = 44;
 function withNets(json: string, nets: ReadonlyMap<string, PrefixText>): Uint8Array {
   const encoder = new TextEncoder();
   const head = encoder.encode(`${json.slice(0, -1)},"nets":{`);
-  const rows = [...nets].sort(([x], [y]) => (x < y ? -1 : 1)).map(([id, prefixes], i) => {
-    const before = encoder.encode(`${i === 0 ? "" : ","}"${id}":[`);
-    return { prefixes, before, after: encoder.encode("]") };
-  });
+  const rows = [...nets]
+    .sort(([x], [y]) => (x < y ? -1 : 1))
+    .map(([id, prefixes], i) => {
+      const before = encoder.encode(`${i === 0 ? "" : ","}"${id}":[`);
+      return { prefixes, before, after: encoder.encode("]") };
+    });
   const tail = encoder.encode("}}");
   // Each line end becomes three characters, and two quotes are around the lines.
   const listBytes = ({ lines, count }: PrefixText): number => (count === 0 ? 0 : lines.length + 2 * (count - 1) + 2);

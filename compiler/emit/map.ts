@@ -15,7 +15,11 @@ export function sourceMap(tables: PolicyTables, profile: Profile): string {
     origins: rule.spans.map(origin),
     annotations: rule.annotations,
   }));
-  return JSON.stringify({ profile, listeners: tables.listeners.map(({ expose }) => ({ origin: origin(expose.span), annotations: expose.annotations })), rules });
+  return JSON.stringify({
+    profile,
+    listeners: tables.listeners.map(({ expose }) => ({ origin: origin(expose.span), annotations: expose.annotations })),
+    rules,
+  });
 }
 
 function origin(span: Span): unknown {

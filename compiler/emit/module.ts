@@ -2,8 +2,21 @@
 // module. No byte of the engine's code changes.
 import { TABLES_BASE } from "../../runtime/abi/layout.ts";
 import {
-  concatBytes, CORE_SECTIONS, PREAMBLE, readSections, SECTION_CODE, SECTION_CUSTOM, SECTION_DATA, SECTION_HASH, SECTION_MAP,
-  SECTION_MEMORY, SECTION_POLICY, SECTION_VECTORS, writeCustom, writeSection, writeUnsigned,
+  concatBytes,
+  CORE_SECTIONS,
+  PREAMBLE,
+  readSections,
+  SECTION_CODE,
+  SECTION_CUSTOM,
+  SECTION_DATA,
+  SECTION_HASH,
+  SECTION_MAP,
+  SECTION_MEMORY,
+  SECTION_POLICY,
+  SECTION_VECTORS,
+  writeCustom,
+  writeSection,
+  writeUnsigned,
 } from "../../runtime/abi/sections.ts";
 import { sha256, type Sha256 } from "./hash.ts";
 import type { Image } from "./image.ts";

@@ -23,7 +23,9 @@ export function writeNames(out: ImageWriter, names: NameTable): NameSearch {
     return nameHash(hashes[parent] ?? 0, parent !== 0, labels[node] ?? "");
   });
   const placeOf = new Uint32Array(count);
-  order.forEach((node, at) => { placeOf[node] = at; });
+  order.forEach((node, at) => {
+    placeOf[node] = at;
+  });
   const offsets = new Map<string, number>();
   const texts: string[] = [];
   let bytes = 0;

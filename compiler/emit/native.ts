@@ -49,7 +49,9 @@ export function nativePolicy(module: Uint8Array, hash: Sha256 = sha256): NativeP
   const tables = segment.subarray(length[1]);
   const head = new Uint8Array(POLICY_HEAD_BYTES);
   const view = new DataView(head.buffer);
-  [POLICY_MAGIC, POLICY_FORMAT, abi.ABI_VERSION, tables.length].forEach((word, i) => { view.setUint32(4 * i, word, true); });
+  [POLICY_MAGIC, POLICY_FORMAT, abi.ABI_VERSION, tables.length].forEach((word, i) => {
+    view.setUint32(4 * i, word, true);
+  });
   head.set(engineSha256(hash), 16);
   const tree = hash(semantic);
   head.set(tree, 48);
@@ -57,26 +59,49 @@ export function nativePolicy(module: Uint8Array, hash: Sha256 = sha256): NativeP
 }
 
 const NUMBERS: Readonly<Record<string, number>> = {
-  ABI_VERSION: abi.ABI_VERSION, TABLES_BASE: abi.TABLES_BASE,
-  DETAIL_BASE: abi.DETAIL_BASE, DETAIL_VERDICT: abi.DETAIL_VERDICT, DETAIL_REASON: abi.DETAIL_REASON, DETAIL_CODE: abi.DETAIL_CODE, DETAIL_RULE: abi.DETAIL_RULE,
-  H_TABLES_END: abi.H_TABLES_END, H_LISTENER_COUNT: abi.H_LISTENER_COUNT, H_RULE_COUNT: abi.H_RULE_COUNT,
-  R_BATCH_LISTENER: abi.R_BATCH_LISTENER, R_BATCH_SOURCE: abi.R_BATCH_SOURCE, R_BATCH_VERDICT: abi.R_BATCH_VERDICT, R_BATCH_CODE: abi.R_BATCH_CODE, R_BATCH_RULE: abi.R_BATCH_RULE, BATCH_ZONE: abi.BATCH_ZONE,
-  MAX_NAME_BYTES: abi.MAX_NAME_BYTES, NO_RULE: abi.NO_RULE,
-  DENY: v.VERDICT_DENY, ALLOW: v.VERDICT_ALLOW, OPEN: v.VERDICT_OPEN, IDENTITY: v.VERDICT_IDENTITY,
+  ABI_VERSION: abi.ABI_VERSION,
+  TABLES_BASE: abi.TABLES_BASE,
+  DETAIL_BASE: abi.DETAIL_BASE,
+  DETAIL_VERDICT: abi.DETAIL_VERDICT,
+  DETAIL_REASON: abi.DETAIL_REASON,
+  DETAIL_CODE: abi.DETAIL_CODE,
+  DETAIL_RULE: abi.DETAIL_RULE,
+  H_TABLES_END: abi.H_TABLES_END,
+  H_LISTENER_COUNT: abi.H_LISTENER_COUNT,
+  H_RULE_COUNT: abi.H_RULE_COUNT,
+  R_BATCH_LISTENER: abi.R_BATCH_LISTENER,
+  R_BATCH_SOURCE: abi.R_BATCH_SOURCE,
+  R_BATCH_VERDICT: abi.R_BATCH_VERDICT,
+  R_BATCH_CODE: abi.R_BATCH_CODE,
+  R_BATCH_RULE: abi.R_BATCH_RULE,
+  BATCH_ZONE: abi.BATCH_ZONE,
+  MAX_NAME_BYTES: abi.MAX_NAME_BYTES,
+  NO_RULE: abi.NO_RULE,
+  DENY: v.VERDICT_DENY,
+  ALLOW: v.VERDICT_ALLOW,
+  OPEN: v.VERDICT_OPEN,
+  IDENTITY: v.VERDICT_IDENTITY,
 };
 
 /** Every reason and code by its name, beside the numbers that the host reads memory by. */
 export function abiHeader(hash: Sha256 = sha256): string {
   const lines: string[] = [];
-  const define = (name: string, value: number | string): number => lines.push(`#define INGRESS_${name} ${typeof value === "number" && value < 0 ? `(${value})` : value}`);
+  const define = (name: string, value: number | string): number =>
+    lines.push(`#define INGRESS_${name} ${typeof value === "number" && value < 0 ? `(${value})` : value}`);
   for (const [name, value] of Object.entries(NUMBERS)) define(name, value);
   for (const [name, value] of Object.entries(v)) {
     if (name.startsWith("REASON_") || name.startsWith("CODE_")) define(name, value);
   }
-  const last = Math.max(...Object.keys(CODES).map(Number).filter((n) => n < 100));
+  const last = Math.max(
+    ...Object.keys(CODES)
+      .map(Number)
+      .filter((n) => n < 100),
+  );
   const reasons = Array.from({ length: last + 1 }, (_, n) => Object.entries(CODES).find(([code]) => Number(code) === n)?.[1].reason ?? -1);
   define("REASON_OF_CODE", `{${reasons.join(", ")}}`);
-  const admitting = Object.entries(CODES).filter(([code, { reason }]) => reason === v.REASON_NONE && ![v.CODE_OPEN, v.CODE_OPEN_IDENTITY].some((open) => open === Number(code)));
+  const admitting = Object.entries(CODES).filter(
+    ([code, { reason }]) => reason === v.REASON_NONE && ![v.CODE_OPEN, v.CODE_OPEN_IDENTITY].some((open) => open === Number(code)),
+  );
   define("ADMITS(code)", `(${admitting.map(([code]) => `(code) == ${code}`).join(" || ")})`);
   define("POLICY_MAGIC", POLICY_MAGIC);
   define("POLICY_FORMAT", POLICY_FORMAT);

@@ -99,7 +99,15 @@ function decimal(bytes: Uint8Array, start: number, n: number): number {
 /** Writes a number of 16 bits, lower case, without leading zeros; where it ends. */
 function hexadecimal(bytes: Uint8Array, start: number, n: number): number {
   let at = start;
-  for (let shift = n > 0xfff ? 12 : n > 0xff ? 8 : n > 0xf ? 4 : 0; shift >= 0; shift -= 4) {
+  for (
+    let shift =
+      n > 0xfff ? 12
+      : n > 0xff ? 8
+      : n > 0xf ? 4
+      : 0;
+    shift >= 0;
+    shift -= 4
+  ) {
     const digit = (n >>> shift) & 15;
     bytes[at++] = digit + (digit < 10 ? 48 : 87);
   }
@@ -124,7 +132,7 @@ function zeroRun(words: Uint32Array): { readonly from: number; readonly to: numb
 }
 
 function splitV4(first: number, last: number, out: PrefixWriter): void {
-  for (let at = first; at <= last; ) {
+  for (let at = first; at <= last;) {
     // The largest block that begins here and ends within the interval.
     let size = at === 0 ? 0x1_0000_0000 : (at & -at) >>> 0;
     while (at + size - 1 > last) size /= 2;
@@ -159,7 +167,10 @@ function trailingZeros(a: Uint32Array): number {
 function fill(end: Uint32Array, a: Uint32Array, host: number): void {
   for (let w = 0; w < 4; w++) {
     const free = host - 32 * (3 - w);
-    const low = free <= 0 ? 0 : free >= 32 ? 0xffffffff : 0xffffffff >>> (32 - free);
+    const low =
+      free <= 0 ? 0
+      : free >= 32 ? 0xffffffff
+      : 0xffffffff >>> (32 - free);
     end[w] = (a[w] ?? 0) | low;
   }
 }

@@ -21,7 +21,8 @@ export function profileOverflow(misfit: Misfit, parts: Overflow["parts"], policy
 }
 
 function tooManyCounted(most: number, { exposes }: CheckedPolicy, entry: Span): Diagnostic {
-  const counted = exposes.flatMap(({ cap: { connections, perSource, span } }) => (perSource === null || span === null ? [] : [{ connections, span }]))
+  const counted = exposes
+    .flatMap(({ cap: { connections, perSource, span } }) => (perSource === null || span === null ? [] : [{ connections, span }]))
     .sort((x, y) => y.connections - x.connections);
   const sum = counted.reduce((n, { connections }) => n + connections, 0);
   const [first, ...others] = counted;
@@ -41,16 +42,27 @@ function tooLarge(bytes: number, parts: Overflow["parts"], policy: CheckedPolicy
 const PARTS = ["addresses", "names", "outcomes", "ports", "exposes"] as const satisfies readonly Part[];
 
 const USERS: Readonly<Record<Part, (policy: CheckedPolicy, tables: PolicyTables) => User[]>> = {
-  addresses: ({ sets }, { rules }) => rules.flatMap(({ from, spans: [span] }) => {
-    const net = sets.find(({ set }) => set === from);
-    return span === undefined ? [] : [{ use: { part: "addresses", net: net?.name ?? null, ranges: from.bounds.length / 8 }, n: from.bounds.length, span: net?.span ?? span }];
-  }),
-  names: (_, { rules }) => rules.flatMap(({ sni, spans: [span] }) => (sni === null || span === undefined ? [] : [{ use: { part: "names", names: sni.words.length }, n: sni.words.length, span }])),
-  outcomes: ({ exposes }, { classCount }) => exposes.map(({ allows, denies, name, span }) =>
-    ({ use: { part: "outcomes", exposes: exposes.length, classes: classCount, expose: name }, n: allows.length + denies.length, span })),
-  ports: ({ exposes }) => exposes.map(({ name, ports, bind, span }) => {
-    const n = ports.length + (bind === null ? 0 : bind.bounds.length / 8);
-    return { use: { part: "ports", expose: name, ranges: n }, n, span };
-  }),
+  addresses: ({ sets }, { rules }) =>
+    rules.flatMap(({ from, spans: [span] }) => {
+      const net = sets.find(({ set }) => set === from);
+      return span === undefined ?
+          []
+        : [{ use: { part: "addresses", net: net?.name ?? null, ranges: from.bounds.length / 8 }, n: from.bounds.length, span: net?.span ?? span }];
+    }),
+  names: (_, { rules }) =>
+    rules.flatMap(({ sni, spans: [span] }) =>
+      sni === null || span === undefined ? [] : [{ use: { part: "names", names: sni.words.length }, n: sni.words.length, span }],
+    ),
+  outcomes: ({ exposes }, { classCount }) =>
+    exposes.map(({ allows, denies, name, span }) => ({
+      use: { part: "outcomes", exposes: exposes.length, classes: classCount, expose: name },
+      n: allows.length + denies.length,
+      span,
+    })),
+  ports: ({ exposes }) =>
+    exposes.map(({ name, ports, bind, span }) => {
+      const n = ports.length + (bind === null ? 0 : bind.bounds.length / 8);
+      return { use: { part: "ports", expose: name, ranges: n }, n, span };
+    }),
   exposes: ({ exposes }) => exposes.map(({ limits, span }) => ({ use: { part: "exposes", exposes: exposes.length }, n: limits.length, span })),
 };

@@ -1,7 +1,13 @@
 // Self-test vectors: questions with the answers that a host must get from the module before it
 // trusts it. They come from the rules themselves, by scanning, and not from the tables.
 import {
-  CODE_ALLOWED, CODE_DENY_NAME, CODE_DENY_RULE, CODE_EXPIRED, CODE_NO_ALLOW, CODE_NO_MATCH, CODE_NO_NAME,
+  CODE_ALLOWED,
+  CODE_DENY_NAME,
+  CODE_DENY_RULE,
+  CODE_EXPIRED,
+  CODE_NO_ALLOW,
+  CODE_NO_MATCH,
+  CODE_NO_NAME,
   CODE_OPEN_IDENTITY,
 } from "../../runtime/abi/verdicts.ts";
 import { NO_RULE } from "../../runtime/abi/layout.ts";
@@ -14,7 +20,10 @@ const MOST_VECTORS = 64;
 export type Vector = readonly [number, ...AddressWords, number, string | null, number, number];
 
 export function selfTests(policy: CheckedPolicy, rules: readonly OrderedRule[]): readonly Vector[] {
-  const sources: AddressWords[] = [[0, 0, 0xffff, 0x01010101], [0x20010db8, 0, 0, 1]];
+  const sources: AddressWords[] = [
+    [0, 0, 0xffff, 0x01010101],
+    [0x20010db8, 0, 0, 1],
+  ];
   for (const { from } of rules.slice(0, MOST_VECTORS)) sources.push(...edges(from));
   const names = new Set<string | null>([null, "nobody.invalid"]);
   const moments = new Set<number>([0]);
@@ -78,9 +87,16 @@ function hasName({ words }: HostSet, name: string): boolean {
     const suffix = rest.length === 0 ? "" : `.${rest.join(".")}`;
     const front = name.endsWith(suffix) ? name.slice(0, name.length - suffix.length) : "";
     const one = front !== "" && !front.includes(".");
-    const matches = head === "*" ? one : head === "**" ? front !== "" : pattern === name;
+    const matches =
+      head === "*" ? one
+      : head === "**" ? front !== ""
+      : pattern === name;
     // A name itself is narrower than one label before its parent, and that than any before it.
-    const narrowness = 3 * rest.length + (head === "**" ? 0 : head === "*" ? 1 : 2);
+    const narrowness =
+      3 * rest.length +
+      (head === "**" ? 0
+      : head === "*" ? 1
+      : 2);
     if (matches && narrowness > best) {
       best = narrowness;
       inside = !out;
@@ -91,7 +107,10 @@ function hasName({ words }: HostSet, name: string): boolean {
 
 /** A name that a word matches. */
 function example(word: string): string {
-  return word.replace(/^!/, "").replace(/^\*\*(?=\.|$)/, "a.b").replace(/^\*(?=\.|$)/, "c");
+  return word
+    .replace(/^!/, "")
+    .replace(/^\*\*(?=\.|$)/, "a.b")
+    .replace(/^\*(?=\.|$)/, "c");
 }
 
 /** First and last address of a set, and the one behind. */

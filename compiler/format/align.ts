@@ -25,7 +25,10 @@ export function alignLines(lines: readonly Line[]): string[] {
   const texts = new Map<Line, string>();
   for (const run of runs(lines, tableOf, "keep")) {
     const widths: number[] = [];
-    for (const { cells } of run) cells.slice(0, -1).forEach((cell, i) => { widths[i] = Math.max(widths[i] ?? 0, cell.length); });
+    for (const { cells } of run)
+      cells.slice(0, -1).forEach((cell, i) => {
+        widths[i] = Math.max(widths[i] ?? 0, cell.length);
+      });
     for (const line of run) texts.set(line, line.cells.map((cell, i) => (i < line.cells.length - 1 ? cell.padEnd(widths[i] ?? 0) : cell)).join(" "));
   }
   const whole = (line: Code): string => " ".repeat(line.indent) + (texts.get(line) ?? line.cells.join(" "));

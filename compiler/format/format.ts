@@ -24,9 +24,7 @@ export type Formatted =
   /** What the formatter made is not what it was given: it has a defect. */
   | { readonly kind: "defect"; readonly what: string };
 
-export type Tree =
-  | { readonly kind: "tree"; readonly ast: PolicyNode }
-  | { readonly kind: "broken"; readonly diagnostics: readonly Diagnostic[] };
+export type Tree = { readonly kind: "tree"; readonly ast: PolicyNode } | { readonly kind: "broken"; readonly diagnostics: readonly Diagnostic[] };
 
 /** The tree of a text without errors in its syntax; names and literals are not looked at. */
 export function readTree(file: SourceFile): Tree {
@@ -69,7 +67,13 @@ interface Places {
 
 function placesIn(text: string): Places {
   const { tokens } = lex(text);
-  return { words: { texts: tokens.map((t) => t.image), starts: tokens.map((t) => t.startOffset) }, gaps: gapsOf(text, tokens.map((t) => ({ start: t.startOffset, end: t.startOffset + t.image.length }))) };
+  return {
+    words: { texts: tokens.map((t) => t.image), starts: tokens.map((t) => t.startOffset) },
+    gaps: gapsOf(
+      text,
+      tokens.map((t) => ({ start: t.startOffset, end: t.startOffset + t.image.length })),
+    ),
+  };
 }
 
 /** The gaps of the printed tokens; null where a row has other words than the source. */

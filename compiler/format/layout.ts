@@ -86,11 +86,7 @@ export function row(parts: readonly Doc[], more: Partial<Row> = {}): Row {
 export function block(head: readonly Doc[], body: readonly Row[]): Row[] {
   const open: readonly Doc[] = [...head, SPACE, token("{")];
   if (body.length === 0) return [row([...open, group([{ kind: "close" }, token("}")])])];
-  return [
-    row(open, { edge: "opens" }),
-    ...body.map((r) => ({ ...r, indent: r.indent + INDENT })),
-    row([token("}")], { edge: "closes" }),
-  ];
+  return [row(open, { edge: "opens" }), ...body.map((r) => ({ ...r, indent: r.indent + INDENT })), row([token("}")], { edge: "closes" })];
 }
 
 /** All tokens in their order. */

@@ -92,7 +92,10 @@ function bodyRow(node: Body): Row[] {
     case "template":
       return block(templateHead(node), templateRows(node.body));
     case "budget":
-      return block([token("budget")], node.entries.map(({ word, value }) => row(words(word, value.text, ...(word === "module" ? ["KiB"] : [])))));
+      return block(
+        [token("budget")],
+        node.entries.map(({ word, value }) => row(words(word, value.text, ...(word === "module" ? ["KiB"] : [])))),
+      );
     case "invariant":
       return block([token("invariant"), SPACE, quotedDoc(node.title)], node.claims.map(claimRow));
     case "backend":
@@ -115,7 +118,14 @@ function exposeHead({ name, service, proto, ports, bind, mode }: ExposeNode): Do
     ...(bind === null ? [] : [[token("bind"), setDoc(bind)]]),
     ...(mode === null ? [] : [words("as", mode.text)]),
   ];
-  return [...head, SPACE, group(more.flatMap((docs, i) => (i === 0 ? docs : [LINE, ...docs])), 4)];
+  return [
+    ...head,
+    SPACE,
+    group(
+      more.flatMap((docs, i) => (i === 0 ? docs : [LINE, ...docs])),
+      4,
+    ),
+  ];
 }
 
 function templateHead({ name, params }: TemplateNode): Doc[] {

@@ -53,7 +53,9 @@ export function lineDocs(clauses: readonly (readonly Doc[])[]): Doc[] {
 
 function capDocs({ connections, perSource, perIdentity }: CapNode): Doc[] {
   const parts = [
-    ...(perSource === null ? [] : [placed([...words(perSource.connections.text, "per", "source"), ...keyDocs(perSource.key)], { kind: "at", offset: perSource.span.start })]),
+    ...(perSource === null ?
+      []
+    : [placed([...words(perSource.connections.text, "per", "source"), ...keyDocs(perSource.key)], { kind: "at", offset: perSource.span.start })]),
     ...(perIdentity === null ? [] : [placed(words(perIdentity.connections.text, "per", "identity"), { kind: "at", offset: perIdentity.span.start })]),
   ];
   const comma: Doc = { kind: "token", text: ",", from: { kind: "separator" } };

@@ -56,7 +56,8 @@ export function protoDocs({ proto }: ProtoNode): Doc[] {
 export function annotationDocs(annotations: readonly AnnotationNode[]): Doc[] {
   const sorted = [...annotations].sort((a, b) => (a.name < b.name ? -1 : 1));
   const each = sorted.flatMap(({ name, value, span }, i): Doc[] => [
-    ...(i === 0 ? [] : [LINE]), ...placed([token("@"), token(name), SPACE, quotedDoc(value)], { kind: "at", offset: span.start }),
+    ...(i === 0 ? [] : [LINE]),
+    ...placed([token("@"), token(name), SPACE, quotedDoc(value)], { kind: "at", offset: span.start }),
   ]);
   return [group(each, 0)];
 }

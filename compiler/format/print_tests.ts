@@ -28,12 +28,9 @@ function requestDocs({ source, to, sni, client }: RequestNode): Doc[] {
 }
 
 function outcomeDocs(outcomes: readonly OutcomeNode[]): Doc[] {
-  const each = outcomes.map(({ verdict, reason, by, count }) => words(
-    verdict,
-    ...(reason === null ? [] : [reason.text]),
-    ...(count === null ? [] : [count.text]),
-    ...(by === null ? [] : ["by", by.text]),
-  ));
+  const each = outcomes.map(({ verdict, reason, by, count }) =>
+    words(verdict, ...(reason === null ? [] : [reason.text]), ...(count === null ? [] : [count.text]), ...(by === null ? [] : ["by", by.text])),
+  );
   const [first] = outcomes;
   const parts: readonly Doc[] = [SPACE, group(commas(each))];
   return first === undefined ? [token("=>"), ...parts] : clauseDocs("=>", first.span, parts);

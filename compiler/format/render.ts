@@ -12,9 +12,13 @@ const MAX_WIDTH = 100;
 /** `gaps`: one more than the rows have tokens, or none at all. */
 export function renderRows(rows: readonly Row[], gaps: readonly Gap[] = []): string {
   const writer = new Writer(settle(rows, gaps));
-  rows.forEach((row, i) => { writer.row(row, rows[i - 1] ?? null); });
+  rows.forEach((row, i) => {
+    writer.row(row, rows[i - 1] ?? null);
+  });
   writer.end();
-  return alignLines(writer.lines).map((line) => `${line}\n`).join("");
+  return alignLines(writer.lines)
+    .map((line) => `${line}\n`)
+    .join("");
 }
 
 /** Before these no line breaks: a comment before one is printed behind it. */

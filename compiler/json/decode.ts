@@ -1,20 +1,42 @@
 // Source JSON -> PolicyNode, for the printer. Refuses whatever the language could not say: the
 // form restricts every word to what the lexer would read. The pieces have no places.
 import type {
-  AnnotationNode, BackendNode, ClaimNode, ClauseNode, ExposeNode, KeyNode, Member, OutcomeNode, Piece, PolicyNode, ProtoNode, RequestNode, RuleNode, SetNode,
-  StatementNode, TemplateNode, TestLineNode,
+  AnnotationNode,
+  BackendNode,
+  ClaimNode,
+  ClauseNode,
+  ExposeNode,
+  KeyNode,
+  Member,
+  OutcomeNode,
+  Piece,
+  PolicyNode,
+  ProtoNode,
+  RequestNode,
+  RuleNode,
+  SetNode,
+  StatementNode,
+  TemplateNode,
+  TestLineNode,
 } from "../ast/nodes.ts";
 import type { SourceFile, Span } from "../source/source.ts";
 import {
-  policy, type AnnotationsJson, type BodyJson, type ClaimJson, type ClauseJson, type KeyJson, type MemberJson, type OutcomeJson, type SetJson,
-  type StatementJson, type TestLineJson,
+  policy,
+  type AnnotationsJson,
+  type BodyJson,
+  type ClaimJson,
+  type ClauseJson,
+  type KeyJson,
+  type MemberJson,
+  type OutcomeJson,
+  type SetJson,
+  type StatementJson,
+  type TestLineJson,
 } from "./form.ts";
 import type { Trouble } from "./shape.ts";
 import type { TextJson } from "./word_patterns.ts";
 
-export type Decoded =
-  | { readonly kind: "policy"; readonly ast: PolicyNode }
-  | { readonly kind: "refused"; readonly troubles: readonly Trouble[] };
+export type Decoded = { readonly kind: "policy"; readonly ast: PolicyNode } | { readonly kind: "refused"; readonly troubles: readonly Trouble[] };
 
 /** Of a value as `JSON.parse` gives it. */
 export function decodePolicy(value: unknown): Decoded {
@@ -45,8 +67,13 @@ function statement(json: StatementJson): StatementNode {
       return { kind: "import", path: quoted(json.path), alias: piece(json.as), span: NOWHERE };
     case "template":
       return {
-        kind: "template", name: piece(json.name), params: json.params.map(piece), body: json.body.map(body),
-        annotations: [], broken: false, span: NOWHERE,
+        kind: "template",
+        name: piece(json.name),
+        params: json.params.map(piece),
+        body: json.body.map(body),
+        annotations: [],
+        broken: false,
+        span: NOWHERE,
       };
     default:
       return inTemplate(json);
@@ -95,8 +122,17 @@ function inTemplate(json: Inner): Exclude<StatementNode, { readonly kind: "impor
 
 function expose(json: Extract<Inner, { readonly kind: "expose" }>): ExposeNode {
   return {
-    kind: "expose", name: piece(json.name), service: maybe(json.service), proto: proto(json.proto), ports: set(json.ports), bind: maybeSet(json.bind),
-    mode: maybe(json.mode), clauses: json.clauses.map(clause), annotations: annotations(json.annotations), broken: false, span: NOWHERE,
+    kind: "expose",
+    name: piece(json.name),
+    service: maybe(json.service),
+    proto: proto(json.proto),
+    ports: set(json.ports),
+    bind: maybeSet(json.bind),
+    mode: maybe(json.mode),
+    clauses: json.clauses.map(clause),
+    annotations: annotations(json.annotations),
+    broken: false,
+    span: NOWHERE,
   };
 }
 
@@ -105,8 +141,18 @@ type RuleJson = Extract<Inner | ClauseJson, { readonly kind: "allow" | "deny" }>
 function rule(json: RuleJson): RuleNode {
   const on = "on" in json && json.on !== undefined ? { proto: proto(json.on.proto), ports: set(json.on.ports) } : null;
   return {
-    kind: "rule", action: json.kind, dryrun: json.dryrun === true, name: maybe(json.named), on, from: maybeSet(json.from), sni: maybeSet(json.sni),
-    client: maybeSet(json.client), until: maybe(json.until), annotations: annotations(json.annotations), broken: false, span: NOWHERE,
+    kind: "rule",
+    action: json.kind,
+    dryrun: json.dryrun === true,
+    name: maybe(json.named),
+    on,
+    from: maybeSet(json.from),
+    sni: maybeSet(json.sni),
+    client: maybeSet(json.client),
+    until: maybe(json.until),
+    annotations: annotations(json.annotations),
+    broken: false,
+    span: NOWHERE,
   };
 }
 
@@ -132,8 +178,10 @@ function clause(json: ClauseJson): ClauseNode {
     }
     case "limit": {
       const { per } = json;
-      const counted = typeof per !== "string" ? ({ kind: "source", key: key(per.source), span: NOWHERE } as const)
-        : per === "source" ? ({ kind: "source", key: null, span: NOWHERE } as const) : { kind: per, span: NOWHERE };
+      const counted =
+        typeof per !== "string" ? ({ kind: "source", key: key(per.source), span: NOWHERE } as const)
+        : per === "source" ? ({ kind: "source", key: null, span: NOWHERE } as const)
+        : { kind: per, span: NOWHERE };
       return { kind: "limit", rate: piece(json.rate), burst: maybe(json.burst), per: counted, span: NOWHERE };
     }
     case "use":
@@ -152,8 +200,12 @@ function key(json: KeyJson | undefined): KeyNode {
 function testLine(json: TestLineJson): TestLineNode {
   if (json.kind === "bind") {
     return {
-      kind: "bind", subject: piece(json.subject), proto: json.proto === undefined ? null : proto(json.proto), endpoint: piece(json.endpoint),
-      outcome: outcome(json.outcome), span: NOWHERE,
+      kind: "bind",
+      subject: piece(json.subject),
+      proto: json.proto === undefined ? null : proto(json.proto),
+      endpoint: piece(json.endpoint),
+      outcome: outcome(json.outcome),
+      span: NOWHERE,
     };
   }
   const { source, to, sni, client } = json;
@@ -181,7 +233,10 @@ function claim(json: ClaimJson): ClaimNode {
     from: maybeSet(json.from),
     sni: maybeSet(json.sni),
     client: maybeSet(json.client),
-    to: typeof to !== "string" ? { kind: "ports", proto: proto(to.proto), ports: set(to.ports), ...piece("") } : { kind: to === "any" ? "any" : "expose", ...piece(to) },
+    to:
+      typeof to !== "string" ?
+        { kind: "ports", proto: proto(to.proto), ports: set(to.ports), ...piece("") }
+      : { kind: to === "any" ? "any" : "expose", ...piece(to) },
     mode: maybe(json.mode),
     at: maybe(json.at),
     span: NOWHERE,
@@ -200,7 +255,8 @@ function member(json: MemberJson): Member {
   // The printer does not need the kind of the word.
   if (typeof json === "string") return { kind: "literal", ...piece(json) };
   if ("text" in json) return { kind: "text", ...quoted(json.text) };
-  if ("file" in json) return { kind: "file", path: quoted(json.file), max: piece(json.max), min: json.min === undefined ? null : piece(json.min), span: NOWHERE };
+  if ("file" in json)
+    return { kind: "file", path: quoted(json.file), max: piece(json.max), min: json.min === undefined ? null : piece(json.min), span: NOWHERE };
   if ("uri" in json) return { kind: "id", type: "uri", pattern: quoted(json.uri), span: NOWHERE };
   if ("dns" in json) return { kind: "id", type: "dns", pattern: quoted(json.dns), span: NOWHERE };
   if ("ip" in json) return { kind: "id", type: "ip", pattern: quoted(json.ip), span: NOWHERE };

@@ -1,8 +1,20 @@
 // PolicyNode -> source JSON. Only of a tree without errors: what a syntax error cut short has no
 // form. Absent parts have no keys.
 import type {
-  AnnotationNode, CapNode, ClaimNode, ExposeNode, KeyNode, LimitNode, Member, OutcomeNode, Piece, PolicyNode, RuleNode, SetNode,
-  TemplateNode, TestLineNode,
+  AnnotationNode,
+  CapNode,
+  ClaimNode,
+  ExposeNode,
+  KeyNode,
+  LimitNode,
+  Member,
+  OutcomeNode,
+  Piece,
+  PolicyNode,
+  RuleNode,
+  SetNode,
+  TemplateNode,
+  TestLineNode,
 } from "../ast/nodes.ts";
 
 /** A value of JSON. */
@@ -20,7 +32,11 @@ export function jsonText(value: Json): string {
 function sorted(value: Json): Json {
   if (typeof value !== "object") return value;
   if (isList(value)) return value.map(sorted);
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, sorted(inner)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, inner]) => [key, sorted(inner)]),
+  );
 }
 
 function isList(value: Json): value is readonly Json[] {
@@ -122,7 +138,11 @@ function key(node: KeyNode): Json | null {
 function testLine(line: TestLineNode): Json {
   if (line.kind === "bind") {
     return object({
-      kind: "bind", subject: line.subject.text, proto: line.proto?.proto ?? null, endpoint: line.endpoint.text, outcome: outcome(line.outcome),
+      kind: "bind",
+      subject: line.subject.text,
+      proto: line.proto?.proto ?? null,
+      endpoint: line.endpoint.text,
+      outcome: outcome(line.outcome),
     });
   }
   const { source, to, sni, client } = line.request;
@@ -138,7 +158,12 @@ function testLine(line: TestLineNode): Json {
   }
   const { count, duration, closing } = line.repeat;
   return object({
-    kind: "repeat", count: count.text, duration: duration.text, closing: closing ? true : null, ...request, outcomes: line.outcomes.map(outcome),
+    kind: "repeat",
+    count: count.text,
+    duration: duration.text,
+    closing: closing ? true : null,
+    ...request,
+    outcomes: line.outcomes.map(outcome),
   });
 }
 

@@ -20,11 +20,17 @@ function setParts(template: boolean, part: Name) {
     { mark: "ip", shape: object({ ip: quoted }, {}) },
     { mark: "sha256", shape: object({ sha256: quoted }, {}) },
   ] as const;
-  const member = part("member", wordOr(word, oneOf("a member", [
-    ...identities,
-    { mark: "text", shape: object({ text: plainText }, {}) },
-    { mark: "file", shape: object({ file: quoted, max: number }, { min: number }) },
-  ])));
+  const member = part(
+    "member",
+    wordOr(
+      word,
+      oneOf("a member", [
+        ...identities,
+        { mark: "text", shape: object({ text: plainText }, {}) },
+        { mark: "file", shape: object({ file: quoted, max: number }, { min: number }) },
+      ]),
+    ),
+  );
   const identity = oneOf("a name of a client", identities);
   /** The identity in a client's certificate. */
   const shown: Shape<string | Of<typeof identity>> = part("identity", template ? wordOr(parameter, identity) : identity);
@@ -43,47 +49,62 @@ function clauseParts(part: Name, { name, set, literal, annotations, slash, endpo
   const topDeny = part("top_deny", object({ kind: constant("deny") }, { ...matchers, on: object({ proto, ports: set }, {}) }));
 
   const key = part("key", object({ v4: slash, v6: slash }, {}));
-  const backend = part("backend", oneOf("a backend", [
-    { mark: "tcp", shape: object({ kind: constant("backend"), tcp: endpoint }, {}) },
-    { mark: "unix", shape: object({ kind: constant("backend"), unix: quoted }, {}) },
-  ]));
+  const backend = part(
+    "backend",
+    oneOf("a backend", [
+      { mark: "tcp", shape: object({ kind: constant("backend"), tcp: endpoint }, {}) },
+      { mark: "unix", shape: object({ kind: constant("backend"), unix: quoted }, {}) },
+    ]),
+  );
   const credential = part("credential", object({ kind: constant("cert", "ca"), name: quoted }, {}));
   const cap = part("cap", object({ kind: constant("cap"), connections: number }, { perSource: object({ connections: number }, { key }), perIdentity: number }));
   const per = wordOr(constant("source", "listener", "identity"), object({ source: key }, {}));
   const limit = part("limit", object({ kind: constant("limit"), rate, per }, { burst: number }));
   const use = part("use", object({ kind: constant("use"), template: path, args: list(member, 0) }, {}));
-  const clause = part("clause", oneOf("a clause", [
-    { mark: { kinds: ["allow"] }, shape: allow },
-    { mark: { kinds: ["deny"] }, shape: deny },
-    { mark: { kinds: ["backend"] }, shape: backend },
-    { mark: { kinds: ["cert", "ca"] }, shape: credential },
-    { mark: { kinds: ["cap"] }, shape: cap },
-    { mark: { kinds: ["limit"] }, shape: limit },
-    { mark: { kinds: ["use"] }, shape: use },
-  ]));
+  const clause = part(
+    "clause",
+    oneOf("a clause", [
+      { mark: { kinds: ["allow"] }, shape: allow },
+      { mark: { kinds: ["deny"] }, shape: deny },
+      { mark: { kinds: ["backend"] }, shape: backend },
+      { mark: { kinds: ["cert", "ca"] }, shape: credential },
+      { mark: { kinds: ["cap"] }, shape: cap },
+      { mark: { kinds: ["limit"] }, shape: limit },
+      { mark: { kinds: ["use"] }, shape: use },
+    ]),
+  );
   return { topDeny, key, use, clause };
 }
 
 /** Tests: requests, and the outcomes that they should have. */
 function testParts(part: Name, { name, exposeName, reason, word, number, literal, quoted, shown }: SetParts) {
-  const outcome = part("outcome", oneOf("an outcome", [
-    { mark: "allow", shape: object({ allow: yes }, { by: name }) },
-    { mark: "deny", shape: object({ deny: reason }, { by: name }) },
-  ]));
-  const counted = part("counted_outcome", oneOf("an outcome", [
-    { mark: "allow", shape: object({ allow: yes }, { by: name, count: number }) },
-    { mark: "deny", shape: object({ deny: reason }, { by: name, count: number }) },
-  ]));
+  const outcome = part(
+    "outcome",
+    oneOf("an outcome", [
+      { mark: "allow", shape: object({ allow: yes }, { by: name }) },
+      { mark: "deny", shape: object({ deny: reason }, { by: name }) },
+    ]),
+  );
+  const counted = part(
+    "counted_outcome",
+    oneOf("an outcome", [
+      { mark: "allow", shape: object({ allow: yes }, { by: name, count: number }) },
+      { mark: "deny", shape: object({ deny: reason }, { by: name, count: number }) },
+    ]),
+  );
   const request = { source: word, to: wordOr(exposeName, object({ proto, port: word }, { local: word })) };
   const facts = { sni: quoted, client: list(shown, 1) };
-  const line = part("test_line", oneOf("a line of a test", [
-    { mark: { kinds: ["from"] }, shape: object({ kind: constant("from"), ...request, outcome }, facts) },
-    {
-      mark: { kinds: ["repeat"] },
-      shape: object({ kind: constant("repeat"), count: number, duration: literal, ...request, outcomes: list(counted, 1) }, { ...facts, closing: yes }),
-    },
-    { mark: { kinds: ["bind"] }, shape: object({ kind: constant("bind"), subject: name, endpoint: word, outcome }, { proto }) },
-  ]));
+  const line = part(
+    "test_line",
+    oneOf("a line of a test", [
+      { mark: { kinds: ["from"] }, shape: object({ kind: constant("from"), ...request, outcome }, facts) },
+      {
+        mark: { kinds: ["repeat"] },
+        shape: object({ kind: constant("repeat"), count: number, duration: literal, ...request, outcomes: list(counted, 1) }, { ...facts, closing: yes }),
+      },
+      { mark: { kinds: ["bind"] }, shape: object({ kind: constant("bind"), subject: name, endpoint: word, outcome }, { proto }) },
+    ]),
+  );
   const test = part("test", object({ kind: constant("test"), title: quoted, lines: list(line, 0) }, { at: literal }));
   return { counted, line, test };
 }
@@ -97,19 +118,23 @@ function partsIn(template: boolean) {
   const { counted, line, test } = testParts(part, parts);
 
   const declaration = part("declaration", object({ kind: constant("net", "ports", "hosts", "ids"), name, set }, { annotations }));
-  const expose = part("expose", object(
-    { kind: constant("expose"), name, proto, ports: set, clauses: list(clause, 0) }, { service: name, bind: set, mode: name, annotations },
-  ));
+  const expose = part(
+    "expose",
+    object({ kind: constant("expose"), name, proto, ports: set, clauses: list(clause, 0) }, { service: name, bind: set, mode: name, annotations }),
+  );
 
   const dial = part("dial", object({ kind: constant("dial"), service: name, proto }, { annotations }));
 
   const bound = object({ word: constant("ports", "rules", "prefixes", "connections", "module", "steps"), value: number }, {});
   const budget = part("budget", object({ kind: constant("budget"), entries: list(bound, 0) }, {}));
 
-  const claim = part("claim", object(
-    { word: constant("never", "only", "always"), to: wordOr(exposeName, object({ proto, ports: set }, {})) },
-    { from: set, sni: set, client: set, mode: name, at: literal },
-  ));
+  const claim = part(
+    "claim",
+    object(
+      { word: constant("never", "only", "always"), to: wordOr(exposeName, object({ proto, ports: set }, {})) },
+      { from: set, sni: set, client: set, mode: name, at: literal },
+    ),
+  );
   const invariant = part("invariant", object({ kind: constant("invariant"), title: quoted, claims: list(claim, 1) }, {}));
 
   const statements = [
@@ -133,16 +158,27 @@ const CLAUSES_ALONE = ["allow", "backend", "cert", "ca", "cap", "limit"];
 
 const templateStatement = named("template_statement", oneOf("a statement", inside.statements));
 
-const template = named("template", object({
-  kind: constant("template"), name: plainName, params: list(parameter, 0, "unique"),
-  body: eitherList(CLAUSES_ALONE, list(inside.clause, 0), list(templateStatement, 0)),
-}, {}));
+const template = named(
+  "template",
+  object(
+    {
+      kind: constant("template"),
+      name: plainName,
+      params: list(parameter, 0, "unique"),
+      body: eitherList(CLAUSES_ALONE, list(inside.clause, 0), list(templateStatement, 0)),
+    },
+    {},
+  ),
+);
 
-const statement = named("statement", oneOf("a statement", [
-  ...outside.statements,
-  { mark: { kinds: ["import"] }, shape: named("import", object({ kind: constant("import"), path: outside.quoted, as: outside.name }, {})) },
-  { mark: { kinds: ["template"] }, shape: template },
-]));
+const statement = named(
+  "statement",
+  oneOf("a statement", [
+    ...outside.statements,
+    { mark: { kinds: ["import"] }, shape: named("import", object({ kind: constant("import"), path: outside.quoted, as: outside.name }, {})) },
+    { mark: { kinds: ["template"] }, shape: template },
+  ]),
+);
 
 export const policy = object({ edition: constant(1), statements: list(statement, 0) }, {});
 

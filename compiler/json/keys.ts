@@ -42,7 +42,12 @@ export function repeatedKeys(json: string): Trouble[] {
         top.key = String(key);
         top.wantsKey = false;
         if (top.keys.has(top.key)) {
-          troubles.push({ pointer: pointerOf(open), message: `the key ${token} appears twice in one object`, help: "keep one of them", place: positionOf(file, index) });
+          troubles.push({
+            pointer: pointerOf(open),
+            message: `the key ${token} appears twice in one object`,
+            help: "keep one of them",
+            place: positionOf(file, index),
+          });
         }
         top.keys.add(top.key);
       }

@@ -26,8 +26,7 @@ export interface Shape<T> {
 export type Of<S> = S extends Shape<infer T> ? T : never;
 
 type Fields = Readonly<Record<string, Shape<unknown>>>;
-export type ObjectOf<R extends Fields, O extends Fields> =
-  { readonly [K in keyof R]: Of<R[K]> } & { readonly [K in keyof O]?: Of<O[K]> };
+export type ObjectOf<R extends Fields, O extends Fields> = { readonly [K in keyof R]: Of<R[K]> } & { readonly [K in keyof O]?: Of<O[K]> };
 
 /** The name of the pattern, and the remedy where a value does not match. */
 export interface Wanted {
@@ -68,13 +67,18 @@ export function list<T>(item: Shape<T>, least: 0 | 1, repeats: "unique" | "allow
       if (value.length < least) return refuse(troubles, pointer, "the list is empty", "it has one item at least");
       const items: readonly unknown[] = value;
       const before = troubles.length;
-      items.forEach((each, i) => { item.check(each, `${pointer}/${i}`, troubles); });
+      items.forEach((each, i) => {
+        item.check(each, `${pointer}/${i}`, troubles);
+      });
       const again = repeats === "unique" ? items.findIndex((each, i) => items.indexOf(each) < i) : -1;
       if (again >= 0) refuse(troubles, `${pointer}/${again}`, `${shown(items[again])} appears twice in the list`, "remove one of them");
       return troubles.length === before;
     },
     schema: (definitions) => ({
-      type: "array", items: item.schema(definitions), ...(least > 0 ? { minItems: least } : {}), ...(repeats === "unique" ? { uniqueItems: true } : {}),
+      type: "array",
+      items: item.schema(definitions),
+      ...(least > 0 ? { minItems: least } : {}),
+      ...(repeats === "unique" ? { uniqueItems: true } : {}),
     }),
   };
 }
@@ -129,9 +133,7 @@ export function some<T>(shape: Shape<T>): Shape<T> {
 }
 
 /** One of several objects: the first whose mark, a key or a value of `kind`, is there. */
-export function oneOf<S extends readonly { readonly mark: Mark; readonly shape: Shape<unknown> }[]>(
-  what: string, rows: S,
-): Shape<Of<S[number]["shape"]>> {
+export function oneOf<S extends readonly { readonly mark: Mark; readonly shape: Shape<unknown> }[]>(what: string, rows: S): Shape<Of<S[number]["shape"]>> {
   const marks = rows.map(({ mark }) => (typeof mark === "string" ? `\`${mark}\`` : mark.kinds.map((k) => `"${k}"`).join(", "))).join(", ");
   const byKey = typeof rows[0]?.mark === "string";
   const help = byKey ? `it has one of the keys ${marks}` : `its \`kind\` is one of ${marks}`;
@@ -196,6 +198,9 @@ function child(pointer: string, key: string): string {
 const MAX_SHOWN = 60;
 
 function shown(value: unknown): string {
-  const json = Array.isArray(value) ? "a list" : isObject(value) ? "an object" : JSON.stringify(value);
+  const json =
+    Array.isArray(value) ? "a list"
+    : isObject(value) ? "an object"
+    : JSON.stringify(value);
   return json.length > MAX_SHOWN ? `${json.slice(0, MAX_SHOWN)}…` : json;
 }

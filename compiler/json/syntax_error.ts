@@ -48,7 +48,7 @@ export function jsonFault(text: string): SyntaxFault | null {
         at++;
         break;
       case "key":
-        if (c !== "\"") return fault(text, at, "a key", "write keys in double quotes");
+        if (c !== '"') return fault(text, at, "a key", "write keys in double quotes");
         wanted = "colon";
         end = stringEnd(text, at);
         break;
@@ -61,11 +61,19 @@ export function jsonFault(text: string): SyntaxFault | null {
           break;
         }
         wanted = open.length === 0 ? "end" : "more";
-        if (c === "\"") end = stringEnd(text, at);
+        if (c === '"') end = stringEnd(text, at);
         else {
           const word = /(?:true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?![A-Za-z0-9_.+-])/y;
           word.lastIndex = at;
-          if (!word.test(text)) return fault(text, at, "a value", /['`]/.test(c) ? "write texts in double quotes" : c === "/" || c === "#" ? "JSON has no comments" : null);
+          if (!word.test(text))
+            return fault(
+              text,
+              at,
+              "a value",
+              /['`]/.test(c) ? "write texts in double quotes"
+              : c === "/" || c === "#" ? "JSON has no comments"
+              : null,
+            );
           at = word.lastIndex;
         }
         break;
@@ -79,8 +87,9 @@ export function jsonFault(text: string): SyntaxFault | null {
 function stringEnd(text: string, quote: number): number | SyntaxFault {
   for (let at = quote + 1; ; at++) {
     const c = text.charAt(at);
-    if (c === "\"") return at + 1;
-    if (c === "" || c === "\n" || c === "\r") return { at: quote, says: "a text has no closing quote", help: "a text ends on the line where it begins: add `\"`" };
+    if (c === '"') return at + 1;
+    if (c === "" || c === "\n" || c === "\r")
+      return { at: quote, says: "a text has no closing quote", help: 'a text ends on the line where it begins: add `"`' };
     if (c < " ") return { at, says: `a text contains ${characterName(c)}`, help: `write \`\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}\` for it` };
     if (c !== "\\") continue;
     const escape = /["\\/bfnrt]|u[0-9A-Fa-f]{4}/y;
@@ -99,6 +108,9 @@ function skipBlanks(text: string, from: number): number {
 function fault(text: string, at: number, wanted: string, help: string | null): SyntaxFault {
   const [word = ""] = /^(?:[A-Za-z0-9_.+-]+|[^]?)/u.exec(text.slice(at, at + 40)) ?? [];
   const unseen = unseenIn(word);
-  const found = word === "" ? "the end of the document" : unseen.length > 0 ? unseen.map(characterName).join(", ") : quoteOf(word);
+  const found =
+    word === "" ? "the end of the document"
+    : unseen.length > 0 ? unseen.map(characterName).join(", ")
+    : quoteOf(word);
   return { at, says: `expected ${wanted}, found ${found}`, help };
 }

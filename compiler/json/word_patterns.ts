@@ -13,27 +13,28 @@ const SLASH = "\\/[0-9]+";
 const LITERAL = `(?!(?:${[NAME, QUALIFIED, NUMBER, RANGE, RATE, SLASH].join("|")})$)${WORD}`;
 
 /** Between quotes: no quote, no character that ends a line or steers a terminal, no half of a pair. */
-const QUOTED = "[^\"\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff]*";
+const QUOTED = '[^"\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff]*';
 
 const A_NAME = "a name is a letter or `_`, then letters, digits, `_` and `-`";
 
-export const parameter = text({ pattern: `\\$${NAME}`, what: "a parameter", help: "a parameter is a `$` and a name: \"$a\"" });
+export const parameter = text({ pattern: `\\$${NAME}`, what: "a parameter", help: 'a parameter is a `$` and a name: "$a"' });
 
 export const plainName = text({ pattern: NAME, what: "a name", help: A_NAME });
 
 /** A template, or one out of an import. */
-export const path = text({ pattern: `${NAME}(?:\\.${NAME})*`, what: "a name, or one out of an import", help: "write \"name\" or \"alias.name\"" });
+export const path = text({ pattern: `${NAME}(?:\\.${NAME})*`, what: "a name, or one out of an import", help: 'write "name" or "alias.name"' });
 
 const plainText = text({
-  pattern: QUOTED, what: "a text that can be written in quotes", help: "remove `\"`, line breaks and other control characters: the language has no escapes",
+  pattern: QUOTED,
+  what: "a text that can be written in quotes",
+  help: 'remove `"`, line breaks and other control characters: the language has no escapes',
 });
 
 export type TextJson = string | { readonly param: string };
 
 /** The words as they may be inside and outside of a template. */
 export function wordsIn(template: boolean) {
-  const word = (pattern: string, what: string, help: string): Shape<string> =>
-    text({ pattern: template ? `${pattern}|\\$${NAME}` : pattern, what, help });
+  const word = (pattern: string, what: string, help: string): Shape<string> => text({ pattern: template ? `${pattern}|\\$${NAME}` : pattern, what, help });
   const quoted: Shape<TextJson> = template ? wordOr(plainText, object({ param: parameter }, {})) : plainText;
   return {
     name: word(NAME, "a name", A_NAME),
@@ -42,12 +43,12 @@ export function wordsIn(template: boolean) {
     /** A word that begins a line of a test would begin one. */
     reason: word(`(?!(?:from|bind|repeat)$)${NAME}`, "a reason", "the reasons are policy, cidr, sni, rate and mtls"),
     /** A member that is one word. */
-    word: word(WORD, "a word", "a name, an address, a prefix, a port or a range; a text is `{\"text\": \"…\"}`"),
-    number: word(NUMBER, "a number in quotes", "write its digits as a string: \"4000\""),
-    rate: word(RATE, "a rate", "write a number and a unit: \"200/s\""),
-    slash: word(SLASH, "a prefix length", "write it with its slash: \"/24\""),
-    literal: word(LITERAL, "a literal", "write it as in a policy: \"2027-03-01T00:00Z\", \"10s\""),
-    endpoint: word(`${LITERAL}|${NUMBER}`, "an address with a port", "write it as in a policy: \"127.0.0.1:8080\""),
+    word: word(WORD, "a word", 'a name, an address, a prefix, a port or a range; a text is `{"text": "…"}`'),
+    number: word(NUMBER, "a number in quotes", 'write its digits as a string: "4000"'),
+    rate: word(RATE, "a rate", 'write a number and a unit: "200/s"'),
+    slash: word(SLASH, "a prefix length", 'write it with its slash: "/24"'),
+    literal: word(LITERAL, "a literal", 'write it as in a policy: "2027-03-01T00:00Z", "10s"'),
+    endpoint: word(`${LITERAL}|${NUMBER}`, "an address with a port", 'write it as in a policy: "127.0.0.1:8080"'),
     quoted,
     /** Of a member, where a parameter is a word. */
     plainText,

@@ -83,7 +83,12 @@ class Members {
 
   classNow(make: (toggled: Iterable<number>) => number): number {
     this.#changed.sort((x, y) => x - y);
-    this.#row = this.#forest.patch(this.#row, this.#changed, this.#changed.map((word) => this.#bits[word] ?? 0), this.#changed.length);
+    this.#row = this.#forest.patch(
+      this.#row,
+      this.#changed,
+      this.#changed.map((word) => this.#bits[word] ?? 0),
+      this.#changed.length,
+    );
     this.#changed.length = 0;
     const known = this.#classOf.at(this.#row);
     if (known !== 0) return known - 1;
@@ -132,7 +137,7 @@ export function sweep(sets: readonly AddressSet[], words: 1 | 4, classes: Classe
   const note = (at: number): void => {
     const number = classes.now();
     if (stretches > 0 && numbers[stretches - 1] === number) return;
-    for (let w = 0; w < words; w++) starts[stretches * words + w] = at < 0 ? 0 : keys[at * words + w] ?? 0;
+    for (let w = 0; w < words; w++) starts[stretches * words + w] = at < 0 ? 0 : (keys[at * words + w] ?? 0);
     numbers[stretches++] = number;
   };
   if (count > 0 && isZero(keys, words)) pass();
@@ -144,7 +149,9 @@ export function sweep(sets: readonly AddressSet[], words: 1 | 4, classes: Classe
     if (meter.over || classes.full) return null;
   }
   // A set that contains the last address has no edge behind it.
-  active.forEach((isActive, set) => { if (isActive === 1) classes.toggle(set); });
+  active.forEach((isActive, set) => {
+    if (isActive === 1) classes.toggle(set);
+  });
   if (meter.over || classes.full) return null;
   return { words, starts: starts.subarray(0, stretches * words), classes: numbers.subarray(0, stretches) };
 }

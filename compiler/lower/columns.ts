@@ -28,7 +28,9 @@ export function columnsOf(rules: readonly OrderedRule[], exposes: readonly Check
     for (const last of dryrun ? [ends.all] : [ends.enforced, ends.all]) last[listener] = Math.max(last[listener] ?? -1, until ?? Infinity);
   }
   const column = (listener: number, shadow: boolean): Column => ({
-    last: lastFact(exposes[listener]?.mode ?? "tcp"), listener, shadow,
+    last: lastFact(exposes[listener]?.mode ?? "tcp"),
+    listener,
+    shadow,
     lastEnd: (shadow ? ends.all : ends.enforced)[listener] ?? -1,
   });
   const columns = exposes.map((_, i) => column(i, false));

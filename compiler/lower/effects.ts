@@ -30,7 +30,13 @@ export interface Range {
 }
 
 /** Null where there are more than `most` slots. */
-export function effectsOf(rules: readonly OrderedRule[], setOf: (rule: OrderedRule) => number, setCount: number, { columns, shadows }: Columns, most: number): Effects | null {
+export function effectsOf(
+  rules: readonly OrderedRule[],
+  setOf: (rule: OrderedRule) => number,
+  setCount: number,
+  { columns, shadows }: Columns,
+  most: number,
+): Effects | null {
   const groupOf = groupColumns(rules, columns, shadows);
   const groupCount = groupOf.reduce((n, g) => Math.max(n, g + 1), 0);
   // Owners in the order of the row of slots.
@@ -85,7 +91,12 @@ export function effectsOf(rules: readonly OrderedRule[], setOf: (rule: OrderedRu
   const members: number[][] = Array.from({ length: groupCount }, () => []);
   groupOf.forEach((g, column) => members[g]?.push(column));
   return {
-    starts, slots, ruleOf, columnOf, every: range(0), shadows: range(1),
+    starts,
+    slots,
+    ruleOf,
+    columnOf,
+    every: range(0),
+    shadows: range(1),
     groups: members.map((list, g) => ({ ...range(group + g), columns: Uint32Array.from(list) })),
     bounds: ends.subarray(first),
   };

@@ -68,7 +68,12 @@ export class FactRows {
     const known = this.#rowOf.get(key);
     if (known !== undefined) return known;
     const classes = Uint32Array.from(words.keys()).sort();
-    const row = this.forest.patch(this.forest.uniform(most), classes, classes.map((i) => words.get(i) ?? most), classes.length);
+    const row = this.forest.patch(
+      this.forest.uniform(most),
+      classes,
+      classes.map((i) => words.get(i) ?? most),
+      classes.length,
+    );
     this.#rowOf.set(key, row);
     return row;
   }

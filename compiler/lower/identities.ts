@@ -69,14 +69,23 @@ export function lowerIdentities(sets: readonly IdSet[], mostNodes: number, mostW
     // Each part that goes on from here is compared with each beginning.
     work += (whole.size + opened.length) * opened.length;
     const through = (part: string): readonly Progress[] =>
-      opened.flatMap((text) => (part.startsWith(text) && part.length > text.length ? begun.get(text) ?? [] : []));
+      opened.flatMap((text) => (part.startsWith(text) && part.length > text.length ? (begun.get(text) ?? []) : []));
     for (const text of [...whole.keys()].sort()) {
-      add(number, text, false, { progress: [...whole.get(text) ?? [], ...through(text)], matched: beyond });
+      add(number, text, false, { progress: [...(whole.get(text) ?? []), ...through(text)], matched: beyond });
     }
-    for (const text of opened) add(number, text, true, { progress: [...begun.get(text) ?? [], ...through(text)], matched: beyond });
+    for (const text of opened) add(number, text, true, { progress: [...(begun.get(text) ?? []), ...through(text)], matched: beyond });
   }
   if (work + classes.work > mostWork) return excessOf("identityWork", sets, sizes);
-  return { kind: "identities", parents: parents.all(), parts, endOf: endOf.all(), ends: endWords.all(), classCount: classes.count, classesOf: classes.lists(), work: work + classes.work };
+  return {
+    kind: "identities",
+    parents: parents.all(),
+    parts,
+    endOf: endOf.all(),
+    ends: endWords.all(),
+    classCount: classes.count,
+    classesOf: classes.lists(),
+    work: work + classes.work,
+  };
 }
 
 /** The patterns of all sets, each once. */
@@ -179,7 +188,9 @@ class Classes {
 
   lists(): readonly Uint32Array[] {
     const lists = this.#sets.map(() => new WordList());
-    this.#collections.forEach((sets, number) => { for (const set of sets) lists[set]?.push(number); });
+    this.#collections.forEach((sets, number) => {
+      for (const set of sets) lists[set]?.push(number);
+    });
     return lists.map((list) => list.all());
   }
 }

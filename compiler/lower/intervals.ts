@@ -95,6 +95,8 @@ function sortWide({ keys, owners, count }: Edges): Edges {
     }
   }
   const sorted = new Uint32Array(count * 4);
-  order.forEach((i, at) => { for (let w = 0; w < 4; w++) sorted[at * 4 + w] = keys[i * 4 + w] ?? 0; });
+  order.forEach((i, at) => {
+    for (let w = 0; w < 4; w++) sorted[at * 4 + w] = keys[i * 4 + w] ?? 0;
+  });
   return { keys: sorted, owners: order.map((i) => owners[i] ?? 0), count };
 }

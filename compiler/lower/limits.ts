@@ -8,10 +8,15 @@ export function lowerListeners(exposes: readonly CheckedExpose[]): { readonly li
   const limits: LimitRow[] = [];
   const listeners = exposes.map((expose) => {
     const limitFirst = limits.length;
-    const rows = expose.limits.map(({ count, periodMs, burst, key }) => {
-      const [v4, v6] = key.kind === "source" ? [key.v4, key.v6] : key.kind === "identity" ? [IDENTITY_KEY_V4, IDENTITY_KEY_V6] : [0, 0];
-      return { count, periodMs, burst, kind: key.kind, v4, v6 };
-    }).sort((x, y) => x.periodMs - y.periodMs || order(x.kind, y.kind) || x.v4 - y.v4 || x.v6 - y.v6 || x.count - y.count || x.burst - y.burst);
+    const rows = expose.limits
+      .map(({ count, periodMs, burst, key }) => {
+        const [v4, v6] =
+          key.kind === "source" ? [key.v4, key.v6]
+          : key.kind === "identity" ? [IDENTITY_KEY_V4, IDENTITY_KEY_V6]
+          : [0, 0];
+        return { count, periodMs, burst, kind: key.kind, v4, v6 };
+      })
+      .sort((x, y) => x.periodMs - y.periodMs || order(x.kind, y.kind) || x.v4 - y.v4 || x.v6 - y.v6 || x.count - y.count || x.burst - y.burst);
     const seen = new Map<string, number>();
     for (const row of rows) {
       // The identity of a limit over reloads; its rate may change and the debts stay.
@@ -27,5 +32,9 @@ export function lowerListeners(exposes: readonly CheckedExpose[]): { readonly li
 
 /** Of names in ASCII; `localeCompare` would load the locale's tables. */
 function order(a: string, b: string): number {
-  return a === b ? 0 : a < b ? -1 : 1;
+  return (
+    a === b ? 0
+    : a < b ? -1
+    : 1
+  );
 }

@@ -52,7 +52,8 @@ export function lower(policy: CheckedPolicy, bounds = LOWER_BOUNDS): PolicyTable
   const v6 = v4 === null ? null : sweep(sets, 4, classes, meter);
   if (v4 === null || v6 === null) return meter.excess(classes.full ? "cellWords" : "work");
   // Without an expose there is no column, and no row has made a residual.
-  if (outcomes.residuals.length === 0) outcomes.residual({ last: "source", listener: 0, shadow: false, lastEnd: -1 }, { deny: Infinity, allow: Infinity, conditional: [] });
+  if (outcomes.residuals.length === 0)
+    outcomes.residual({ last: "source", listener: 0, shadow: false, lastEnd: -1 }, { deny: Infinity, allow: Infinity, conditional: [] });
 
   return {
     kind: "tables",
@@ -75,7 +76,9 @@ export function lower(policy: CheckedPolicy, bounds = LOWER_BOUNDS): PolicyTable
 }
 
 /** Sets of names or of identities, each once: equal sets have equal words. */
-function distinct<S extends { readonly words: readonly string[] }>(all: readonly (S | null)[]): { readonly sets: readonly S[]; numberOf(set: S | null): number } {
+function distinct<S extends { readonly words: readonly string[] }>(
+  all: readonly (S | null)[],
+): { readonly sets: readonly S[]; numberOf(set: S | null): number } {
   const byObject = new Map<S, number>();
   const byWords = new Map<string, number>();
   const sets: S[] = [];
@@ -86,7 +89,7 @@ function distinct<S extends { readonly words: readonly string[] }>(all: readonly
     byWords.set(words, number);
     byObject.set(set, number);
   }
-  return { sets, numberOf: (set) => (set === null ? -1 : byObject.get(set) ?? -1) };
+  return { sets, numberOf: (set) => (set === null ? -1 : (byObject.get(set) ?? -1)) };
 }
 
 /** Slots that the edges of all sets touch, and how many edges there are. */
@@ -101,7 +104,11 @@ function weigh(sets: readonly AddressSet[], { starts }: Effects): readonly [slot
 }
 
 /** Rows of names and of identities in the order of the residuals that lead to them. */
-function packFacts({ residuals, names, identities }: Outcomes): { readonly residuals: readonly ResidualRow[]; readonly nameCells: CellTree; readonly identityCells: CellTree } {
+function packFacts({ residuals, names, identities }: Outcomes): {
+  readonly residuals: readonly ResidualRow[];
+  readonly nameCells: CellTree;
+  readonly identityCells: CellTree;
+} {
   const numbers = { [VERDICT_OPEN]: new Map<number, number>(), [VERDICT_IDENTITY]: new Map<number, number>() };
   const numberOf = ({ verdict, row }: ResidualRow): number => {
     if (verdict !== VERDICT_OPEN && verdict !== VERDICT_IDENTITY) return row;

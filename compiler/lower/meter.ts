@@ -16,7 +16,14 @@ export interface LowerBounds {
   readonly identityWork: number;
 }
 
-export const LOWER_BOUNDS: LowerBounds = { work: MAX_LOWER_WORK, cellWords: MAX_CELL_WORDS, effects: MAX_EFFECTS, nameMembers: MAX_NAME_MEMBERS, identityNodes: MAX_IDENTITY_NODES, identityWork: MAX_LOWER_WORK };
+export const LOWER_BOUNDS: LowerBounds = {
+  work: MAX_LOWER_WORK,
+  cellWords: MAX_CELL_WORDS,
+  effects: MAX_EFFECTS,
+  nameMembers: MAX_NAME_MEMBERS,
+  identityNodes: MAX_IDENTITY_NODES,
+  identityWork: MAX_LOWER_WORK,
+};
 
 /** The resource that is exceeded, and the sets that use the most of it, the largest share (0 to 1) first. */
 export interface Excess {

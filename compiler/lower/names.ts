@@ -40,7 +40,20 @@ export function lowerNames(sets: readonly HostSet[], most: number): Names | Exce
   const roots = sets.map(({ root }, set) => ({ set, node: root }));
   const at = (place: Place["own"], part: (node: HostNode) => boolean): readonly number[] => place.flatMap(({ set, node }) => (part(node) ? [set] : []));
   // The root is the empty name, which nobody can send.
-  add(0, "", roots, 0, collections.toggled(0, at(roots, (node) => node.one)), collections.toggled(0, at(roots, (node) => node.deep)));
+  add(
+    0,
+    "",
+    roots,
+    0,
+    collections.toggled(
+      0,
+      at(roots, (node) => node.one),
+    ),
+    collections.toggled(
+      0,
+      at(roots, (node) => node.deep),
+    ),
+  );
   // Places are appended while they are walked: parents come before their children.
   for (let number = 0; number < places.length; number++) {
     const place = places[number];
@@ -59,15 +72,40 @@ export function lowerNames(sets: readonly HostSet[], most: number): Names | Exce
       const differ = (from: (above: HostNode) => boolean, to: (node: HostNode) => boolean): number[] =>
         own.flatMap(({ set, node, above }) => (from(above) === to(node) ? [] : [set]));
       add(
-        number, label, own,
-        collections.toggled(place.one, differ((above) => above.one, (node) => node.self)),
-        collections.toggled(place.deep, differ((above) => above.deep, (node) => node.one)),
-        collections.toggled(place.deep, differ((above) => above.deep, (node) => node.deep)),
+        number,
+        label,
+        own,
+        collections.toggled(
+          place.one,
+          differ(
+            (above) => above.one,
+            (node) => node.self,
+          ),
+        ),
+        collections.toggled(
+          place.deep,
+          differ(
+            (above) => above.deep,
+            (node) => node.one,
+          ),
+        ),
+        collections.toggled(
+          place.deep,
+          differ(
+            (above) => above.deep,
+            (node) => node.deep,
+          ),
+        ),
       );
     }
   }
   const { lists: classesOf, over } = collections.classesOf(most);
-  if (over) return excessOf("nameMembers", sets, classesOf.map(({ length }) => length));
+  if (over)
+    return excessOf(
+      "nameMembers",
+      sets,
+      classesOf.map(({ length }) => length),
+    );
   return { kind: "names", parents: parents.all(), labels, endOf: endOf.all(), ends: ends.words(), classCount: collections.count, classesOf };
 }
 

@@ -21,7 +21,8 @@ interface Draft {
 
 export function orderRules(policy: CheckedPolicy): readonly OrderedRule[] {
   const sizes = new Map<AddressSet, bigint>();
-  const draft = (action: "allow" | "deny", listener: number | null, on: TopLevelDeny["on"]) =>
+  const draft =
+    (action: "allow" | "deny", listener: number | null, on: TopLevelDeny["on"]) =>
     (rule: CheckedRule): Draft => {
       const size = sizes.get(rule.from) ?? countAddresses(rule.from);
       sizes.set(rule.from, size);
@@ -29,15 +30,12 @@ export function orderRules(policy: CheckedPolicy): readonly OrderedRule[] {
     };
   const drafts = [
     ...policy.denies.map((deny) => draft("deny", null, deny.on)(deny)),
-    ...policy.exposes.flatMap((expose, i) => [
-      ...expose.denies.map(draft("deny", i, null)),
-      ...expose.allows.map(draft("allow", i, null)),
-    ]),
+    ...policy.exposes.flatMap((expose, i) => [...expose.denies.map(draft("deny", i, null)), ...expose.allows.map(draft("allow", i, null))]),
   ].sort(compareDrafts);
 
   const listenersOf = listenersByPorts(policy.exposes);
   const rules: OrderedRule[] = [];
-  for (let i = 0; i < drafts.length; ) {
+  for (let i = 0; i < drafts.length;) {
     const first = drafts[i];
     if (first === undefined) break;
     const same: Draft[] = [];
@@ -66,11 +64,15 @@ export function orderRules(policy: CheckedPolicy): readonly OrderedRule[] {
 function listenersByPorts(exposes: readonly CheckedExpose[]): (on: TopLevelDeny["on"]) => ReadonlySet<number> | "all" {
   const ruled = exposes.flatMap(({ mode }, listener) => (mode === "direct" ? [] : [listener]));
   const every = ruled.length === exposes.length ? "all" : new Set(ruled);
-  const rows = exposes.flatMap(({ proto, ports, mode }, listener) => mode === "direct" ? [] : ports.map(({ first, last }) => ({ proto, first, last, listener })));
+  const rows = exposes.flatMap(({ proto, ports, mode }, listener) =>
+    mode === "direct" ? [] : ports.map(({ first, last }) => ({ proto, first, last, listener })),
+  );
   rows.sort((x, y) => x.first - y.first);
   /** The last port of the rows up to each. */
   const ends = new Uint32Array(rows.length);
-  rows.forEach(({ last }, i) => { ends[i] = Math.max(last, ends[i - 1] ?? 0); });
+  rows.forEach(({ last }, i) => {
+    ends[i] = Math.max(last, ends[i - 1] ?? 0);
+  });
   const known = new Map<string, ReadonlySet<number>>();
   const found = ({ proto, ports }: NonNullable<TopLevelDeny["on"]>): ReadonlySet<number> => {
     const listeners: number[] = [];
@@ -103,13 +105,22 @@ function compareDrafts(x: Draft, y: Draft): number {
   if (scope !== 0) return scope;
   if (x.action !== y.action) return x.action === "deny" ? -1 : 1;
   if (x.size !== y.size) return x.size < y.size ? -1 : 1;
-  return compareWords(x.rule.from.bounds, y.rule.from.bounds) || comparePorts(x.on, y.on)
-    || compareNames(x.rule.sni, y.rule.sni) || compareNames(x.rule.client, y.rule.client) || compareEnds(x.rule.until, y.rule.until);
+  return (
+    compareWords(x.rule.from.bounds, y.rule.from.bounds) ||
+    comparePorts(x.on, y.on) ||
+    compareNames(x.rule.sni, y.rule.sni) ||
+    compareNames(x.rule.client, y.rule.client) ||
+    compareEnds(x.rule.until, y.rule.until)
+  );
 }
 
 function compareEnds(x: number | null, y: number | null): number {
   if (x === y) return 0;
-  return x === null ? 1 : y === null ? -1 : x - y;
+  return (
+    x === null ? 1
+    : y === null ? -1
+    : x - y
+  );
 }
 
 function compareNames(x: { readonly words: readonly string[] } | null, y: { readonly words: readonly string[] } | null): number {

@@ -1,8 +1,21 @@
 // The outcome of the sources of one class at one column (a listener, or its shadow): the order
 // of a phase from docs/language.md, for each stretch of time between the ends of allows.
 import {
-  CODE_ALLOWED, CODE_DENY_IDENTITY, CODE_DENY_NAME, CODE_DENY_RULE, CODE_EXPIRED, CODE_NO_ALLOW, CODE_NO_IDENTITY,
-  CODE_NO_MATCH, CODE_NO_NAME, CODE_OPEN, CODE_OPEN_IDENTITY, VERDICT_ALLOW, VERDICT_DENY, VERDICT_IDENTITY, VERDICT_OPEN,
+  CODE_ALLOWED,
+  CODE_DENY_IDENTITY,
+  CODE_DENY_NAME,
+  CODE_DENY_RULE,
+  CODE_EXPIRED,
+  CODE_NO_ALLOW,
+  CODE_NO_IDENTITY,
+  CODE_NO_MATCH,
+  CODE_NO_NAME,
+  CODE_OPEN,
+  CODE_OPEN_IDENTITY,
+  VERDICT_ALLOW,
+  VERDICT_DENY,
+  VERDICT_IDENTITY,
+  VERDICT_OPEN,
 } from "../../runtime/abi/verdicts.ts";
 import { NO_RULE } from "../../runtime/abi/layout.ts";
 import type { Column } from "./columns.ts";
@@ -117,14 +130,20 @@ export class Outcomes {
     const allows = withClient.filter(({ action }) => action === "allow");
     const [deny, allow] = [lowest("deny"), Math.min(plain, lowest("allow"))];
     if (deny !== Infinity || (allow === Infinity && allows.length === 0)) return this.#last(deny, Infinity, CODE_DENY_NAME, CODE_NO_NAME);
-    const row = this.identities.row(allow, allows, withClient.filter(({ action }) => action === "deny"));
+    const row = this.identities.row(
+      allow,
+      allows,
+      withClient.filter(({ action }) => action === "deny"),
+    );
     return this.#intern({ verdict: VERDICT_IDENTITY, code: CODE_OPEN_IDENTITY, rule: NO_RULE, row }, "");
   }
 
   /** The residual when no fact is left: the lowest deny, else the lowest allow, else no rule. */
   #last(deny: number, allow: number, denied: number, none: number): number {
-    const [rule, verdict, code] = deny !== Infinity ? [deny, VERDICT_DENY, denied] as const
-      : allow !== Infinity ? [allow, VERDICT_ALLOW, CODE_ALLOWED] as const : [NO_RULE, VERDICT_DENY, none] as const;
+    const [rule, verdict, code] =
+      deny !== Infinity ? ([deny, VERDICT_DENY, denied] as const)
+      : allow !== Infinity ? ([allow, VERDICT_ALLOW, CODE_ALLOWED] as const)
+      : ([NO_RULE, VERDICT_DENY, none] as const);
     const key = `${rule} ${code}`;
     const known = this.#decided.get(key);
     if (known !== undefined) return known;

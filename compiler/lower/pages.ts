@@ -139,7 +139,7 @@ export class PageForest {
     store.copyTo(buffer, page);
     const shift = level * this.bits;
     const mask = 2 ** this.bits - 1;
-    for (let i = from; i < to; ) {
+    for (let i = from; i < to;) {
       const slot = (indexes[i] ?? 0) >>> shift;
       if (level === 0) buffer[slot & mask] = words[i++] ?? 0;
       else {
@@ -186,11 +186,19 @@ export function packRows(forest: PageForest, rows: ArrayLike<number>): CellTree 
   const [top = new Uint32Array(0), ...below] = parts;
   // The lowest pages come first in the file, so numbers of a level count from the end of the one below.
   const ends: number[] = [];
-  counts.slice(1).reverse().forEach((count, level) => ends.push((ends[level - 1] ?? 0) + count));
+  counts
+    .slice(1)
+    .reverse()
+    .forEach((count, level) => ends.push((ends[level - 1] ?? 0) + count));
   const shifted = (words: Uint32Array, level: number): void => {
-    const first = level >= 2 ? ends[level - 2] ?? 0 : 0;
-    if (first > 0) words.forEach((page, i) => { words[i] = page + first; });
+    const first = level >= 2 ? (ends[level - 2] ?? 0) : 0;
+    if (first > 0)
+      words.forEach((page, i) => {
+        words[i] = page + first;
+      });
   };
-  [top, ...below].forEach((words, i) => { shifted(words, depth - i); });
+  [top, ...below].forEach((words, i) => {
+    shifted(words, depth - i);
+  });
   return { rowCount: counts[0] ?? 0, stride: levels[depth]?.width ?? 1, shift: depth * forest.bits, rows: top, pages: below.reverse(), ends };
 }

@@ -101,7 +101,7 @@ export class Rows {
   /** The lowest rule that is true among some slots, or NO_ONE. */
   #first(first: number, end: number): number {
     const slot = this.#true.next(first, end);
-    return slot === end ? NO_ONE : this.#effects.ruleOf[slot] ?? NO_ONE;
+    return slot === end ? NO_ONE : (this.#effects.ruleOf[slot] ?? NO_ONE);
   }
 
   #ownRow(): number {
@@ -139,7 +139,7 @@ export class Rows {
     }
     // From one deny that is true to the next: most groups have none.
     const end = groups.at(-1)?.end ?? 0;
-    for (let slot = this.#true.next(groups[0]?.first ?? end, end); slot < end; ) {
+    for (let slot = this.#true.next(groups[0]?.first ?? end, end); slot < end;) {
       const group = groupAt(groups, slot);
       if (group === undefined) break;
       for (const column of group.columns) refuse(column, ruleOf[slot] ?? NO_ONE);

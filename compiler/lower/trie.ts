@@ -88,7 +88,9 @@ class TrieBuilder {
 
   build(): Trie {
     const root = new Uint32Array(ROOT_SLOTS);
-    this.#fill(0, this.#table.classes.length, 0, 16, root.length, (slot, end, v) => { root.fill(v, slot, end); });
+    this.#fill(0, this.#table.classes.length, 0, 16, root.length, (slot, end, v) => {
+      root.fill(v, slot, end);
+    });
     const [upper, lower] = [this.#upper, this.#lower];
     const pages = new Uint32Array((upper.count + lower.count) * PAGE_WORDS);
     pages.set(upper.groups.all());
@@ -99,8 +101,14 @@ class TrieBuilder {
     values.set(upper.values.all().map((v) => (v % 4 === VALUE_PAGE ? v + upper.count * 2 ** VALUE_SHIFT : v)));
     values.set(lower.values.all(), upper.values.length);
     return {
-      root, pages, pageCount: upper.count + lower.count, upperPages: upper.count, values,
-      buckets: this.#buckets.all(), keys: this.#keys.all(), classes: this.#classes.all(),
+      root,
+      pages,
+      pageCount: upper.count + lower.count,
+      upperPages: upper.count,
+      values,
+      buckets: this.#buckets.all(),
+      keys: this.#keys.all(),
+      classes: this.#classes.all(),
     };
   }
 
@@ -112,7 +120,7 @@ class TrieBuilder {
     const { classes } = this.#table;
     const size = 2 ** bits;
     let first = from;
-    for (let slot = 0; slot < slots; ) {
+    for (let slot = 0; slot < slots;) {
       const start = word + slot * size;
       if (first + 1 < to && this.#isStart(first + 1, start)) first++;
       // Slots without an edge inside are of one class, up to the one with the next edge.
@@ -159,7 +167,7 @@ class TrieBuilder {
     this.#buckets.push(this.#classes.length);
     this.#buckets.push(end - first);
     for (let i = first; i < end; i++) {
-      for (let w = 1; w < 4; w++) this.#keys.push(i === first ? 0 : starts[i * 4 + w] ?? 0);
+      for (let w = 1; w < 4; w++) this.#keys.push(i === first ? 0 : (starts[i * 4 + w] ?? 0));
       this.#classes.push(classes[i] ?? 0);
     }
     return value(VALUE_BUCKET, number);

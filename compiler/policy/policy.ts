@@ -20,9 +20,7 @@ export interface PortRange {
   readonly last: number;
 }
 
-export type Backend =
-  | { readonly kind: "tcp"; readonly host: string; readonly port: number }
-  | { readonly kind: "unix"; readonly path: string };
+export type Backend = { readonly kind: "tcp"; readonly host: string; readonly port: number } | { readonly kind: "unix"; readonly path: string };
 
 /** A prefix length for each family; the part of a source that is its key. */
 export interface SourceKey {

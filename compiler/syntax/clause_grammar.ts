@@ -7,7 +7,13 @@ export class ClauseGrammar extends TestGrammar {
   backend = this.RULE("backend", () => {
     this.CONSUME(KW.backend);
     this.OR([
-      { GATE: () => isText(this.LA(2)), ALT: () => { this.CONSUME(KW.unix); this.CONSUME(Text); } },
+      {
+        GATE: () => isText(this.LA(2)),
+        ALT: () => {
+          this.CONSUME(KW.unix);
+          this.CONSUME(Text);
+        },
+      },
       { GATE: () => [Literal, Integer, Param].includes(this.LA(1).tokenType), ALT: () => this.CONSUME(Word) },
     ]);
   });
@@ -37,10 +43,7 @@ export class ClauseGrammar extends TestGrammar {
   });
 
   capKey = this.RULE("capKey", () => {
-    this.OR([
-      { ALT: () => this.SUBRULE(this.sourceKey) },
-      { ALT: () => this.CONSUME(KW.identity) },
-    ]);
+    this.OR([{ ALT: () => this.SUBRULE(this.sourceKey) }, { ALT: () => this.CONSUME(KW.identity) }]);
   });
 
   limit = this.RULE("limit", () => {
@@ -55,11 +58,7 @@ export class ClauseGrammar extends TestGrammar {
   });
 
   limitKey = this.RULE("limitKey", () => {
-    this.OR([
-      { ALT: () => this.SUBRULE(this.sourceKey) },
-      { ALT: () => this.CONSUME(KW.listener) },
-      { ALT: () => this.CONSUME(KW.identity) },
-    ]);
+    this.OR([{ ALT: () => this.SUBRULE(this.sourceKey) }, { ALT: () => this.CONSUME(KW.listener) }, { ALT: () => this.CONSUME(KW.identity) }]);
   });
 
   sourceKey = this.RULE("sourceKey", () => {
@@ -84,12 +83,43 @@ export class ClauseGrammar extends TestGrammar {
   });
 
   private readonly matcherKinds: IOrAlt<void>[] = [
-    { ALT: () => { this.CONSUME(KW.named); this.CONSUME(Name); } },
-    { ALT: () => { this.CONSUME(KW.on); this.SUBRULE(this.proto); this.SUBRULE(this.set); } },
-    { ALT: () => { this.CONSUME(KW.from); this.SUBRULE2(this.set); } },
-    { ALT: () => { this.CONSUME(KW.sni); this.SUBRULE3(this.set); } },
-    { ALT: () => { this.CONSUME(KW.client); this.SUBRULE4(this.set); } },
-    { ALT: () => { this.CONSUME(KW.until); this.SUBRULE(this.time); } },
+    {
+      ALT: () => {
+        this.CONSUME(KW.named);
+        this.CONSUME(Name);
+      },
+    },
+    {
+      ALT: () => {
+        this.CONSUME(KW.on);
+        this.SUBRULE(this.proto);
+        this.SUBRULE(this.set);
+      },
+    },
+    {
+      ALT: () => {
+        this.CONSUME(KW.from);
+        this.SUBRULE2(this.set);
+      },
+    },
+    {
+      ALT: () => {
+        this.CONSUME(KW.sni);
+        this.SUBRULE3(this.set);
+      },
+    },
+    {
+      ALT: () => {
+        this.CONSUME(KW.client);
+        this.SUBRULE4(this.set);
+      },
+    },
+    {
+      ALT: () => {
+        this.CONSUME(KW.until);
+        this.SUBRULE(this.time);
+      },
+    },
   ];
 
   use = this.RULE("use", () => {

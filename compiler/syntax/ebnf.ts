@@ -14,7 +14,7 @@ const WORDS: readonly (readonly [name: string, is: string])[] = [
   ["Slash", "`/`, digits"],
   ["Literal", "any other run of letters, digits and `_ $ * . : % / [ ] -`"],
   ["Word", "any of these"],
-  ["Text", "`\"`, anything on one line but `\"` and control characters, `\"`"],
+  ["Text", '`"`, anything on one line but `"` and control characters, `"`'],
 ];
 
 export function grammarText(): string {

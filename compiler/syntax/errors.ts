@@ -18,13 +18,13 @@ export interface Complaint {
 /** The missing part of a rule whose alternatives all fail, or whose only token is missing. */
 const WANTED = new Map<string, readonly [wanted: string, help: string | null]>([
   ["member", ["a member of the set", "members are names, addresses, ports or texts; write a comma only between two of them"]],
-  ["identity", ["an identity such as `dns \"jump.example\"`", "an identity is `uri`, `dns`, `ip` or `sha256` and a text in quotes"]],
-  ["identities", ["an identity such as `dns \"jump.example\"`", "an identity is `uri`, `dns`, `ip` or `sha256` and a text in quotes"]],
+  ["identity", ['an identity such as `dns "jump.example"`', "an identity is `uri`, `dns`, `ip` or `sha256` and a text in quotes"]],
+  ["identities", ['an identity such as `dns "jump.example"`', "an identity is `uri`, `dns`, `ip` or `sha256` and a text in quotes"]],
   ["proto", ["`tcp` or `udp`", "an expose says its protocol and its ports: `on tcp 443`"]],
   ["time", ["a time", "a time is UTC: `2027-03-01T00:00Z`"]],
   ["duration", ["a duration", "a duration is a number and a unit: `0s`, `10s`, `5m` or `1h`"]],
   ["mode", ["a mode", "the modes are tcp, passthrough, tls, mtls and direct"]],
-  ["backend", ["`127.0.0.1:PORT` or `unix \"PATH\"`", "a backend is a loopback address with a port, or a unix socket"]],
+  ["backend", ['`127.0.0.1:PORT` or `unix "PATH"`', "a backend is a loopback address with a port, or a unix socket"]],
   ["limitKey", ["`source`, `listener` or `identity`", "a limit counts per source, per listener or per identity: `limit 200/s per source`"]],
   ["capKey", ["`source` or `identity`", "a cap's further parts are `N per source` and `N per identity`"]],
   ["target", ["the name of an expose, or `tcp` and a port", "`from 192.0.2.1 to web => allow`, or `to tcp 443`"]],
@@ -38,7 +38,11 @@ const WANTED = new Map<string, readonly [wanted: string, help: string | null]>([
 
 /** Other languages' names for a word that is wanted. */
 const OF_SOURCE = { ip: "source", src: "source", address: "source", addr: "source" };
-const SAME: Readonly<Record<string, Readonly<Record<string, string>>>> = { limitKey: { ...OF_SOURCE, server: "listener", total: "listener" }, capKey: OF_SOURCE, outcome: { accept: "allow", permit: "allow", allowed: "allow", ok: "allow" } };
+const SAME: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  limitKey: { ...OF_SOURCE, server: "listener", total: "listener" },
+  capKey: OF_SOURCE,
+  outcome: { accept: "allow", permit: "allow", allowed: "allow", ok: "allow" },
+};
 
 /** Rules of a single token that is named by its meaning. */
 const ONE_TOKEN = new Set(["time", "duration", "mode"]);
@@ -46,7 +50,7 @@ const ONE_TOKEN = new Set(["time", "duration", "mode"]);
 /** Help where a token is missing, whatever the rule. */
 const HELP = new Map<TokenType, string>([
   [KW.on, "an expose says its protocol and its ports: `on tcp 443`"],
-  [KW.max, "a list file says how many entries it may have: `file \"list.txt\" max 1000`"],
+  [KW.max, 'a list file says how many entries it may have: `file "list.txt" max 1000`'],
   [KW.connections, "`cap 1000 connections`, then perhaps `, 20 per source`"],
   [KW.in, "`repeat 500 in 10s from 192.0.2.1 to web => allow 400, deny rate 100`"],
   [KW.KiB, "a module is measured in KiB: `module 64 KiB`"],
@@ -57,15 +61,15 @@ const HELP = new Map<TokenType, string>([
 
 /** Help where a token is missing in one rule. */
 const HELP_IN = new Map<string, string>([
-  ["file (Integer)", "a list file says how many entries it may have: `file \"list.txt\" max 1000 min 1`"],
-  ["import (kw_as)", "an import has a short name: `import \"nets.ingress\" as nets`"],
-  ["import (Text)", "a file is named in quotes: `import \"nets.ingress\" as nets`"],
+  ["file (Integer)", 'a list file says how many entries it may have: `file "list.txt" max 1000 min 1`'],
+  ["import (kw_as)", 'an import has a short name: `import "nets.ingress" as nets`'],
+  ["import (Text)", 'a file is named in quotes: `import "nets.ingress" as nets`'],
   ["claim (kw_to)", "a claim says about what it speaks: `never from internet to console`"],
-  ["fact (Text)", "write the name of the client's hello in quotes: `sni \"www.example.com\"`"],
-  ["testHead (Text)", "a test has a title: `test \"who may come\" { … }`"],
-  ["invariant (Text)", "an invariant has a title: `invariant \"the console is ours\" { … }`"],
-  ["annotation (Text)", "write an annotation's text in quotes: `@owner \"web\"`"],
-  ["credential (Text)", "a certificate is named in quotes: `cert \"web-2027\"`"],
+  ["fact (Text)", 'write the name of the client\'s hello in quotes: `sni "www.example.com"`'],
+  ["testHead (Text)", 'a test has a title: `test "who may come" { … }`'],
+  ["invariant (Text)", 'an invariant has a title: `invariant "the console is ours" { … }`'],
+  ["annotation (Text)", 'write an annotation\'s text in quotes: `@owner "web"`'],
+  ["credential (Text)", 'a certificate is named in quotes: `cert "web-2027"`'],
   ["use (LParen)", "a template is used as `use NAME(ARGUMENT, …)`, with `()` if it takes none"],
   ["templateHead (LParen)", "a template has a list of parameters, `()` if it takes none: `template web($name) { … }`"],
   ["use (RParen)", "an argument is one name, number, literal or text; arguments are separated by commas"],
@@ -87,7 +91,10 @@ export const messages: IParserErrorMessageProvider = {
   },
   buildNoViableAltMessage({ expectedPathsPerAlt, actual, ruleName }) {
     const complaint = wantedIn(ruleName, actual[0]);
-    const guess = didYouMean(actual[0], expectedPathsPerAlt.flat().flatMap((path) => path.slice(0, 1)));
+    const guess = didYouMean(
+      actual[0],
+      expectedPathsPerAlt.flat().flatMap((path) => path.slice(0, 1)),
+    );
     return pack(guess === null ? complaint : { ...complaint, ...guess });
   },
   buildEarlyExitMessage({ actual, ruleName }) {

@@ -8,12 +8,34 @@ import { endOf } from "./cst.ts";
 import { bracketed, commas, doubledEquals, minFirst, namedWithColon } from "./foreign_set_forms.ts";
 import { isKeyword, WORDS } from "./keywords.ts";
 import { TokenRewriter, insertedBefore, instead, without, type ForeignForm, type RewriteRule } from "./token_rewriter.ts";
-import { Arrow, Comma, Equals, Integer, KW, LBrace, LParen, Literal, Name, Param, Qualified, RBrace, RParen, Range, Rate, Text, ThinArrow, classify, isName, isText, startsLine } from "./tokens.ts";
+import {
+  Arrow,
+  Comma,
+  Equals,
+  Integer,
+  KW,
+  LBrace,
+  LParen,
+  Literal,
+  Name,
+  Param,
+  Qualified,
+  RBrace,
+  RParen,
+  Range,
+  Rate,
+  Text,
+  ThinArrow,
+  classify,
+  isName,
+  isText,
+  startsLine,
+} from "./tokens.ts";
 
 /** The tokens as they are meant, and what was brought along. */
 export function rewriteForeignForms(text: string, tokens: readonly IToken[]): { readonly tokens: IToken[]; readonly foreignForms: readonly ForeignForm[] } {
   const m = new TokenRewriter(text, tokens);
-  for (let at = 0; at < tokens.length; ) {
+  for (let at = 0; at < tokens.length;) {
     const token = tokens[at];
     if (token === undefined) break;
     let taken = 0;
@@ -49,9 +71,10 @@ const withoutFrom: RewriteRule = (m, at) => {
     m.put(word, m.made(KW.from, "from", next.startOffset, endOf(next)));
     return 2;
   }
-  if (next.tokenType === Name && EVERYONE.has(image) || next.image === "*") {
+  if ((next.tokenType === Name && EVERYONE.has(image)) || next.image === "*") {
     // Where the first match wins, that is the last line; here it would take back every allow.
-    if (word.tokenType === KW.deny) m.expected("`from`", next, "remove it: what no `allow` admits is denied, and `deny from any` would refuse everyone, whatever is allowed", null);
+    if (word.tokenType === KW.deny)
+      m.expected("`from`", next, "remove it: what no `allow` admits is denied, and `deny from any` would refuse everyone, whatever is allowed", null);
     else m.expected("`from`", next, "everyone is `from any`", instead(next, next, "from any"));
     m.put(word, m.made(KW.from, "from", next.startOffset, next.startOffset), m.made(Name, "any", next.startOffset, endOf(next)));
     return 2;
@@ -63,7 +86,9 @@ const withoutFrom: RewriteRule = (m, at) => {
   // A misspelt clause is reported as such.
   if (next.tokenType === Name && isMore && nearest(next.image, MATCHERS) !== null) return 0;
   const isSource = ![Qualified, Text].includes(next.tokenType) && image !== "not" && !declaredApart(m).has(next.image);
-  m.expected("`from`", next, `write ${quote(`${word.image} from ${m.written(next)}`)}`, isSource ? insertedBefore(next, "from ") : null, { doubtful: next.image });
+  m.expected("`from`", next, `write ${quote(`${word.image} from ${m.written(next)}`)}`, isSource ? insertedBefore(next, "from ") : null, {
+    doubtful: next.image,
+  });
   m.put(word, m.made(KW.from, "from", next.startOffset, next.startOffset));
   return 1;
 };
@@ -78,7 +103,20 @@ function declaredApart(m: TokenRewriter): ReadonlySet<string> {
 }
 
 /** Behind these `allow` and `deny` are an outcome or a name. */
-const NO_RULE_BEHIND: ReadonlySet<TokenType> = new Set([Arrow, ThinArrow, Comma, Equals, LParen, KW.from, KW.except, KW.sni, KW.client, KW.named, KW.by, KW.to]);
+const NO_RULE_BEHIND: ReadonlySet<TokenType> = new Set([
+  Arrow,
+  ThinArrow,
+  Comma,
+  Equals,
+  LParen,
+  KW.from,
+  KW.except,
+  KW.sni,
+  KW.client,
+  KW.named,
+  KW.by,
+  KW.to,
+]);
 
 /** `limit 5/s` without `per`. */
 const withoutPer: RewriteRule = (m, at) => {
@@ -92,18 +130,18 @@ const withoutPer: RewriteRule = (m, at) => {
   if (next?.tokenType === Name) return 0;
   const end = endOf(last);
   m.say({
-    start: first.startOffset, end, message: "the limit does not say what it counts",
-    help: "`per source` counts each address by itself, `per listener` all of them together", fix: null,
+    start: first.startOffset,
+    end,
+    message: "the limit does not say what it counts",
+    help: "`per source` counts each address by itself, `per listener` all of them together",
+    fix: null,
   });
   m.put(...m.tokens.slice(at, at + length), m.made(KW.per, "per", end, end), m.made(KW.source, "source", end, end));
   return length;
 };
 
 const PERIOD = "(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?)";
-const RATE_FORMS = [
-  new RegExp(`^([0-9]+)(?:[a-z]+)?/1?${PERIOD}$`, "i"),
-  /^([0-9]+)[a-z]?p([smh])$/i,
-];
+const RATE_FORMS = [new RegExp(`^([0-9]+)(?:[a-z]+)?/1?${PERIOD}$`, "i"), /^([0-9]+)[a-z]?p([smh])$/i];
 
 /** `limit 10r/s`, `limit 10 r/s`, `limit 600rpm`, `limit 10/1s`, `limit rate=10r/s`, `limit 10 per second`. */
 const otherRate: RewriteRule = (m, at) => {
@@ -124,8 +162,11 @@ const otherRate: RewriteRule = (m, at) => {
     const meant = `${digits}/${period.slice(0, 1).toLowerCase()}`;
     const from = m.tokens[at + 1] ?? first;
     m.say({
-      start: from.startOffset, end: endOf(last), message: `${quote(m.text.slice(from.startOffset, endOf(last)))} is not a rate of the language`,
-      help: `a rate is new connections in a second, minute or hour: write ${quote(meant)}`, fix: instead(from, last, meant),
+      start: from.startOffset,
+      end: endOf(last),
+      message: `${quote(m.text.slice(from.startOffset, endOf(last)))} is not a rate of the language`,
+      help: `a rate is new connections in a second, minute or hour: write ${quote(meant)}`,
+      fix: instead(from, last, meant),
     });
     m.put(m.tokens[at], m.made(Rate, meant, from.startOffset, endOf(last)));
     return 1 + named + count;
@@ -195,7 +236,13 @@ const withoutProto: RewriteRule = (m, at) => {
 const portWord: RewriteRule = (m, at) => {
   const word = m.onLine(at + 1);
   const next = m.onLine(at + 2);
-  if (word === undefined || !PORT_WORD.test(word.image) || next === undefined || !(isPorts(next) || next.tokenType === LBrace || (next.tokenType === Name && m.is(at + 3, LBrace)))) return 0;
+  if (
+    word === undefined ||
+    !PORT_WORD.test(word.image) ||
+    next === undefined ||
+    !(isPorts(next) || next.tokenType === LBrace || (next.tokenType === Name && m.is(at + 3, LBrace)))
+  )
+    return 0;
   if (next.tokenType === LBrace && !isPorts(m.tokens[at + 3])) return 0;
   m.expected("the ports", word, "the ports follow their protocol at once: `on tcp 443`", without(m, word));
   m.put(m.tokens[at]);
@@ -220,9 +267,12 @@ const quotedBackend: RewriteRule = (m, at) => {
   const next = m.onLine(at + 1);
   const { previous } = m;
   if (next === undefined || (previous !== undefined && NO_RULE_BEHIND.has(previous.tokenType))) return 0;
-  const socket = next.tokenType === Text ? /^"(?:unix:)?(\/.*)"$/.exec(next.image)?.[1] : next.tokenType === Literal ? /^unix:(\/.*)$/.exec(next.image)?.[1] : undefined;
+  const socket =
+    next.tokenType === Text ? /^"(?:unix:)?(\/.*)"$/.exec(next.image)?.[1]
+    : next.tokenType === Literal ? /^unix:(\/.*)$/.exec(next.image)?.[1]
+    : undefined;
   if (socket !== undefined) {
-    m.expected("`unix` or an address with a port", next, "a unix socket is `backend unix \"/run/web.sock\"`", instead(next, next, `unix "${socket}"`));
+    m.expected("`unix` or an address with a port", next, 'a unix socket is `backend unix "/run/web.sock"`', instead(next, next, `unix "${socket}"`));
     m.put(m.tokens[at], m.made(KW.unix, "unix", next.startOffset, next.startOffset), m.made(Text, `"${socket}"`, next.startOffset, endOf(next)));
     return 2;
   }

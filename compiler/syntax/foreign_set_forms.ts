@@ -4,7 +4,25 @@ import { quote } from "../diagnostics/quote.ts";
 import { endOf } from "./cst.ts";
 import { instead, without, type ForeignForm, type RewriteRule, type TokenRewriter } from "./token_rewriter.ts";
 import { beginsForCertain } from "./keyword_lookahead.ts";
-import { Comma, Equals, Integer, KW, LBrace, LParen, Literal, Name, Param, RBrace, RParen, Range, Text, classify, isName, isText, startsLine } from "./tokens.ts";
+import {
+  Comma,
+  Equals,
+  Integer,
+  KW,
+  LBrace,
+  LParen,
+  Literal,
+  Name,
+  Param,
+  RBrace,
+  RParen,
+  Range,
+  Text,
+  classify,
+  isName,
+  isText,
+  startsLine,
+} from "./tokens.ts";
 
 const BARE = "write members without brackets, separated by commas: `net office = 192.0.2.0/24, 2001:db8::/32`";
 
@@ -29,7 +47,9 @@ export const bracketed: RewriteRule = (m, at) => {
   const { members, close } = found;
   const equals = isDeclaration ? "= " : "";
   m.expected(isDeclaration ? "`=`" : "a member of the set", shown(m, open), BARE, {
-    start: open.startOffset, end: endOf(close), text: `${equals}${withCommas(m, open, close, members)}`,
+    start: open.startOffset,
+    end: endOf(close),
+    text: `${equals}${withCommas(m, open, close, members)}`,
   });
   m.put(before, name);
   if (isDeclaration) m.put(m.made(Equals, "=", open.startOffset, open.startOffset));
@@ -57,7 +77,10 @@ interface Bracketed {
 function membersIn(m: TokenRewriter, first: number): Bracketed | null {
   const open = m.tokens[first];
   if (open === undefined) return null;
-  const closing = open.tokenType === LBrace ? RBrace : open.tokenType === LParen ? RParen : null;
+  const closing =
+    open.tokenType === LBrace ? RBrace
+    : open.tokenType === LParen ? RParen
+    : null;
   if (closing === null && !(open.tokenType === Literal && /^\[[^[\]]*$/.test(open.image))) return null;
   const members: IToken[] = [];
   const rest = closing === null ? open.image.slice(1) : "";
@@ -72,7 +95,7 @@ function membersIn(m: TokenRewriter, first: number): Bracketed | null {
     }
     if (last || token.tokenType === closing) return members.length === 0 ? null : { members: withoutLastComma(members), close: token, end: i + 1 };
     const isMember = isName(token) || isText(token) || [Literal, Integer, Range, Comma].includes(token.tokenType);
-    if (!isMember || token.image.includes("[") && closing === null) return null;
+    if (!isMember || (token.image.includes("[") && closing === null)) return null;
     members.push(token);
   }
 }
@@ -115,13 +138,19 @@ export const commas: RewriteRule = (m, at) => {
   const last = m.tokens[at + count - 1];
   const [next, behind, third] = [m.tokens[at + count], m.tokens[at + count + 1], m.tokens[at + count + 2]];
   if (first === undefined || last === undefined) return 0;
-  const ends = next === undefined || [RBrace, RParen, LBrace].includes(next.tokenType) || (behind !== undefined && (isNoMember(next, behind, third ?? behind) || beginsClause(next, behind)));
+  const ends =
+    next === undefined ||
+    [RBrace, RParen, LBrace].includes(next.tokenType) ||
+    (behind !== undefined && (isNoMember(next, behind, third ?? behind) || beginsClause(next, behind)));
   if (!ends && count === 1) return 0;
   const from = ends ? first : m.tokens[at + 1];
   if (from === undefined) return 0;
   m.say({
-    start: from.startOffset, end: endOf(last), message: "a comma is only allowed between two members",
-    help: "remove it", fix: { start: from.startOffset, end: endOf(last), text: "" },
+    start: from.startOffset,
+    end: endOf(last),
+    message: "a comma is only allowed between two members",
+    help: "remove it",
+    fix: { start: from.startOffset, end: endOf(last), text: "" },
   });
   if (!ends) m.put(first);
   return count;
@@ -165,7 +194,10 @@ export const namedWithColon: RewriteRule = (m, at) => {
   const bare = m.made(Name, name.image.slice(0, -1), name.startOffset, end - 1);
   const hasEquals = colon?.tokenType === Equals;
   m.say({
-    start: end - 1, end, message: "expected `=`, found `:`", help: "write members after `=`",
+    start: end - 1,
+    end,
+    message: "expected `=`, found `:`",
+    help: "write members after `=`",
     fix: hasEquals ? without(m, m.made(Name, ":", end - 1, end)) : { start: end - 1, end, text: " =" },
   });
   m.put(word, bare);
@@ -175,15 +207,29 @@ export const namedWithColon: RewriteRule = (m, at) => {
 
 function equals(m: TokenRewriter, first: IToken, last: IToken): ForeignForm {
   return {
-    start: first.startOffset, end: endOf(last), message: `expected \`=\`, found ${quote(m.text.slice(first.startOffset, endOf(last)))}`,
-    help: "a set has its members behind one `=`", fix: instead(first, last, "="),
+    start: first.startOffset,
+    end: endOf(last),
+    message: `expected \`=\`, found ${quote(m.text.slice(first.startOffset, endOf(last)))}`,
+    help: "a set has its members behind one `=`",
+    fix: instead(first, last, "="),
   };
 }
 
 /** `file "x" min 1 max 10`. */
 export const minFirst: RewriteRule = (m, at) => {
   const [, , min, few, max, many] = m.tokens.slice(at, at + 6);
-  if (min === undefined || few === undefined || max === undefined || many === undefined || !m.is(at + 1, Text, Param) || !m.is(at + 2, KW.min) || !m.is(at + 3, Integer, Param) || !m.is(at + 4, KW.max) || !m.is(at + 5, Integer, Param)) return 0;
+  if (
+    min === undefined ||
+    few === undefined ||
+    max === undefined ||
+    many === undefined ||
+    !m.is(at + 1, Text, Param) ||
+    !m.is(at + 2, KW.min) ||
+    !m.is(at + 3, Integer, Param) ||
+    !m.is(at + 4, KW.max) ||
+    !m.is(at + 5, Integer, Param)
+  )
+    return 0;
   m.expected("`max`", min, "write `min` after `max`", instead(min, many, `max ${m.written(many)} min ${m.written(few)}`));
   m.put(m.tokens[at], m.tokens[at + 1], max, many, min, few);
   return 6;

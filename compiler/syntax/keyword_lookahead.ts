@@ -3,7 +3,10 @@
 import type { IToken, TokenType } from "chevrotain";
 import { Comma, Equals, Integer, KW, LBrace, LParen, Literal, Param, Qualified, Rate, isName, isText } from "./tokens.ts";
 
-const is = (...types: readonly TokenType[]) => (token: IToken): boolean => types.includes(token.tokenType);
+const is =
+  (...types: readonly TokenType[]) =>
+  (token: IToken): boolean =>
+    types.includes(token.tokenType);
 const number = is(Integer, Param);
 const matcher = is(KW.named, KW.on, KW.from, KW.sni, KW.client, KW.until);
 const called = (a: IToken, b: IToken): boolean => (isName(a) || is(Qualified)(a)) && is(LParen)(b);
@@ -56,7 +59,20 @@ export function beginsForCertain(inBudget: boolean, token: IToken, next: IToken,
 }
 
 const WANTS_NAME: ReadonlySet<TokenType> = new Set([
-  Comma, Equals, LParen, KW.except, KW.named, KW.from, KW.sni, KW.client, KW.tcp, KW.udp, KW.by, KW.to, KW.as, KW.service,
+  Comma,
+  Equals,
+  LParen,
+  KW.except,
+  KW.named,
+  KW.from,
+  KW.sni,
+  KW.client,
+  KW.tcp,
+  KW.udp,
+  KW.by,
+  KW.to,
+  KW.as,
+  KW.service,
 ]);
 
 /** True if a keyword behind this token is a name. */

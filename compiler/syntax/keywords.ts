@@ -97,5 +97,7 @@ export function placesOf(word: Keyword): readonly Place[] {
 
 /** The words that begin something at the given places. */
 export function wordsAt(...places: readonly Place[]): Keyword[] {
-  return Object.keys(KEYWORDS).filter(isKeyword).filter((word) => placesOf(word).some((p) => places.includes(p)));
+  return Object.keys(KEYWORDS)
+    .filter(isKeyword)
+    .filter((word) => placesOf(word).some((p) => places.includes(p)));
 }

@@ -46,7 +46,7 @@ class Scan {
       if (first === "#" || takenFor(first) === "#") {
         if (first !== "#") this.#sign(index, first);
         next.lastIndex = this.#first(index, /\n/g);
-      } else if (first === "\"") next.lastIndex = this.#first(index + 1, /["\r\n]/g) + 1;
+      } else if (first === '"') next.lastIndex = this.#first(index + 1, /["\r\n]/g) + 1;
       else if (first === "'" || first === "`") {
         const close = this.#first(index + 1, /['"`\r\n]/g);
         if (text.charAt(close) === first) next.lastIndex = close + 1;
@@ -68,10 +68,16 @@ class Scan {
     const close = this.#first(at + 1, /[“”„‟«»‘’‛＂"\r\n]/g);
     const isClosed = QUOTES.includes(this.#text.charAt(close)) && close < this.#text.length;
     const end = isClosed ? close + 1 : at + 1;
-    this.#put(at, at + 1, "\"");
-    if (isClosed) this.#put(close, end, "\"");
+    this.#put(at, at + 1, '"');
+    if (isClosed) this.#put(close, end, '"');
     const instead = isClosed ? `"${this.#text.slice(at + 1, close)}"` : null;
-    this.#nonAscii.push({ start: at, end, message: `\`${open}\` is ${characterName(open)} and does not begin a text`, help: "write a text in double quotes", instead });
+    this.#nonAscii.push({
+      start: at,
+      end,
+      message: `\`${open}\` is ${characterName(open)} and does not begin a text`,
+      help: "write a text in double quotes",
+      instead,
+    });
     return end;
   }
 
@@ -105,7 +111,10 @@ class Scan {
     for (let c = characterAt(text, end); c !== ""; end += c.length, c = characterAt(text, end)) {
       if (WORD.test(c)) continue;
       const as = takenFor(c);
-      const belongs = c <= "\x7f" || QUOTES.includes(c) ? false : as === null ? LETTER.test(c) : as === "" || WORD.test(as);
+      const belongs =
+        c <= "\x7f" || QUOTES.includes(c) ? false
+        : as === null ? LETTER.test(c)
+        : as === "" || WORD.test(as);
       if (!belongs) break;
       found.push({ c, at: end });
     }
@@ -114,12 +123,24 @@ class Scan {
     for (const { c, at: place } of found) {
       const as = takenFor(c);
       // A letter without a likeness keeps its word in one piece.
-      this.#put(place, place + c.length, (as === null ? "_" : as === "" && !isWord ? " " : as).padEnd(c.length, isWord ? GAP : " "));
+      this.#put(
+        place,
+        place + c.length,
+        (as === null ? "_"
+        : as === "" && !isWord ? " "
+        : as
+        ).padEnd(c.length, isWord ? GAP : " "),
+      );
     }
     const last = found.at(-1);
     const to = last === undefined ? end : last.at + last.c.length;
     const seen = found.every(({ c }) => takenFor(c) !== null) ? asSeen(written) : null;
-    this.#nonAscii.push({ start: at, end: to, ...described([...new Set(found.map(({ c }) => c))], seen), instead: seen === null ? null : asSeen(text.slice(at, to)) });
+    this.#nonAscii.push({
+      start: at,
+      end: to,
+      ...described([...new Set(found.map(({ c }) => c))], seen),
+      instead: seen === null ? null : asSeen(text.slice(at, to)),
+    });
     return end;
   }
 
@@ -142,10 +163,17 @@ const MOST_NAMED = 4;
 /** `seen` is the word as it is taken; null where it has letters that look like no letter of ASCII. */
 function described(characters: readonly string[], seen: string | null): Omit<NonAscii, "start" | "end"> {
   const [only = ""] = characters;
-  const help = seen === null ? "names are letters A to Z, digits, `_` and `-`" : seen === "" ? "remove it" : `write ${quote(seen)}`;
+  const help =
+    seen === null ? "names are letters A to Z, digits, `_` and `-`"
+    : seen === "" ? "remove it"
+    : `write ${quote(seen)}`;
   if (characters.length > 1) {
-    const each = characters.slice(0, MOST_NAMED).map((c) => (takenFor(c) ?? "") === "" ? characterName(c) : `${codePoint(c)} for \`${takenFor(c) ?? ""}\``);
-    return { message: `the word has characters that the language does not have: ${each.join(", ")}${characters.length > MOST_NAMED ? ", …" : ""}`, help, instead: seen };
+    const each = characters.slice(0, MOST_NAMED).map((c) => ((takenFor(c) ?? "") === "" ? characterName(c) : `${codePoint(c)} for \`${takenFor(c) ?? ""}\``));
+    return {
+      message: `the word has characters that the language does not have: ${each.join(", ")}${characters.length > MOST_NAMED ? ", …" : ""}`,
+      help,
+      instead: seen,
+    };
   }
   const as = takenFor(only);
   if (as === "") return { message: `${characterName(only)} can't be seen, and is not a character of the language`, help, instead: "" };

@@ -79,7 +79,14 @@ function headAt(tokens: readonly IToken[], at: number, found: Misplaced[]): Head
     if (token?.tokenType === Param) {
       const first = params.get(token.image);
       if (first === undefined) params.set(token.image, token);
-      else twice.push({ token, why: "twice", message: `${quote(token.image)} appears twice in the list of parameters`, help: "give one of them another name", related: { token: first, label: "first here" } });
+      else
+        twice.push({
+          token,
+          why: "twice",
+          message: `${quote(token.image)} appears twice in the list of parameters`,
+          help: "give one of them another name",
+          related: { token: first, label: "first here" },
+        });
     } else if (token === undefined || ENDS.has(token.tokenType)) {
       const end = token?.tokenType === RParen && tokens[i + 1]?.tokenType === LBrace ? i + 1 : i;
       const opens = tokens[end]?.tokenType === LBrace;
@@ -96,19 +103,33 @@ const ENDS: ReadonlySet<TokenType> = new Set([LParen, RParen, LBrace, RBrace]);
 function judge(token: IToken, template: Template | null, advise: boolean): Misplaced | null {
   const { image, tokenType } = token;
   if (tokenType === Literal && image.includes("$")) {
-    return { token, why: "joined", message: `${quote(image)} joins a parameter with other text`, help: "a parameter stands for a whole word such as `127.0.0.1:8080`: let the argument be all of it", related: null };
+    return {
+      token,
+      why: "joined",
+      message: `${quote(image)} joins a parameter with other text`,
+      help: "a parameter stands for a whole word such as `127.0.0.1:8080`: let the argument be all of it",
+      related: null,
+    };
   }
   if (tokenType !== Param) return null;
   const text = quote(image);
   if (template === null) {
-    return { token, why: "outside", message: `${text} is used outside of a template`, help: "use a parameter in the block of the template that lists it", related: null };
+    return {
+      token,
+      why: "outside",
+      message: `${text} is used outside of a template`,
+      help: "use a parameter in the block of the template that lists it",
+      related: null,
+    };
   }
   const { params, name } = template;
   if (params === null || params.has(image)) return null;
   const guess = advise ? nearest(image, first(params.keys(), MAX_LOOKS / MAX_ERRORS)) : null;
   const list = [...(params.size > MOST_LISTED ? ["…"] : params.keys()), image].join(", ");
   return {
-    token, why: "unknown", message: `${text} is not a parameter of ${quote(name.image)}`,
+    token,
+    why: "unknown",
+    message: `${text} is not a parameter of ${quote(name.image)}`,
     help: guess === null ? `add it to the list: \`template ${name.image}(${list})\`` : `did you mean \`${guess}\`?`,
     related: { token: name, label: "of this template" },
   };

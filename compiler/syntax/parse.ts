@@ -30,19 +30,33 @@ export function parse(file: SourceFile): Parsed {
   const { cst, errors, stray, fresh, inserted } = parseTokens(tokens);
   const misplaced = misplacedParams(tokens);
   // Behind a torn head, or around a block that was closed too early, a parameter may well be in its template.
-  const firstTorn = stray.some((s) => s.token.tokenType === RBrace) ? 0 : [...errors, ...stray].map((e) => e.token.startOffset).filter((offset) => !Number.isNaN(offset)).reduce((least, offset) => Math.min(least, offset), Infinity);
+  const firstTorn =
+    stray.some((s) => s.token.tokenType === RBrace) ? 0 : (
+      [...errors, ...stray]
+        .map((e) => e.token.startOffset)
+        .filter((offset) => !Number.isNaN(offset))
+        .reduce((least, offset) => Math.min(least, offset), Infinity)
+    );
 
   // A form that is read as it was meant makes no error of the text around it.
   const apart = [
     ...foreign(file, lexed),
     ...foreignForms.map(({ start, end, message, help, fix }): Diagnostic => ({
-      code: "ING106", data: null, message, span: { file, start, end }, label: "", related: [], help, fix: fix === null ? null : { span: { file, start: fix.start, end: fix.end }, text: fix.text },
+      code: "ING106",
+      data: null,
+      message,
+      span: { file, start, end },
+      label: "",
+      related: [],
+      help,
+      fix: fix === null ? null : { span: { file, start: fix.start, end: fix.end }, text: fix.text },
     })),
   ];
   const found: Diagnostic[] = [
-    ...few(unclosed).map((t) => at(file, t, "ING102", "the text has no closing quote", "a text ends on the line where it begins: add `\"`")),
+    ...few(unclosed).map((t) => at(file, t, "ING102", "the text has no closing quote", 'a text ends on the line where it begins: add `"`')),
     ...few(tokens.filter((t) => t.tokenType === Text && controlsIn(t.image).length > 0)).map((t) =>
-      at(file, t, "ING103", `a text contains a control character: ${controlsIn(t.image).map(characterName).join(", ")}`, "remove it, or write the text anew")),
+      at(file, t, "ING103", `a text contains a control character: ${controlsIn(t.image).map(characterName).join(", ")}`, "remove it, or write the text anew"),
+    ),
     ...characters(file, lexed, tokens),
     ...withoutUnopened(errors).map((e) => fromParser(file, tokens, e, inserted)),
     ...stray.map((s) => {
@@ -50,10 +64,12 @@ export function parse(file: SourceFile): Parsed {
       const shown = at(file, s.token, code, message, help);
       return { ...shown, label, fix: instead === null ? null : { span: shown.span, text: instead } };
     }),
-    ...misplaced.filter(({ why, token }) => why !== "again" && (why !== "outside" || token.startOffset < firstTorn)).map(({ token, message, help, related }) => ({
-      ...at(file, token, "ING115", message, help),
-      related: related === null ? [] : [{ span: spanOf(file, related.token), label: related.label }],
-    })),
+    ...misplaced
+      .filter(({ why, token }) => why !== "again" && (why !== "outside" || token.startOffset < firstTorn))
+      .map(({ token, message, help, related }) => ({
+        ...at(file, token, "ING115", message, help),
+        related: related === null ? [] : [{ span: spanOf(file, related.token), label: related.label }],
+      })),
   ];
   const brokenAfter = new Set([
     ...errors.flatMap((e) => ("previousToken" in e && isToken(e.previousToken) ? [endOf(e.previousToken)] : [])),
@@ -64,7 +80,14 @@ export function parse(file: SourceFile): Parsed {
   const doubtful = new Set(stray.filter((s) => s.context === "statement" || s.context === "body").flatMap((s) => [s.token.image, s.next.image]));
   for (const { doubtful: name } of foreignForms) if (name !== undefined) doubtful.add(name);
   const whole = found.length === 0 && misplaced.length === 0 && apart.length === 0 && foreignForms.length === 0;
-  return { file, cst, diagnostics: merged(apart, shownWhere(file, tokens, independent(file, tokens, found, unclosed, fresh), errors)), whole, brokenAfter, doubtful };
+  return {
+    file,
+    cst,
+    diagnostics: merged(apart, shownWhere(file, tokens, independent(file, tokens, found, unclosed, fresh), errors)),
+    whole,
+    brokenAfter,
+    doubtful,
+  };
 }
 
 function unread(file: SourceFile, diagnostic: Diagnostic): Parsed {
@@ -83,8 +106,11 @@ function refuseText(file: SourceFile): Diagnostic | null {
   const nul = text.indexOf("\0");
   if (nul < 0) return null;
   return {
-    ...none, code: "ING101", span: { file, start: nul, end: nul + 1 },
-    message: "a NUL character: this is not a text file", help: "a policy is UTF-8 text",
+    ...none,
+    code: "ING101",
+    span: { file, start: nul, end: nul + 1 },
+    message: "a NUL character: this is not a text file",
+    help: "a policy is UTF-8 text",
   };
 }
 
@@ -118,11 +144,23 @@ function foreign(file: SourceFile, { slashed, quoted, nonAscii }: Lexed): Diagno
     ...few(slashed).map((comment): Diagnostic => {
       const { start, end } = comment;
       const mark = file.text.slice(start, start + 2);
-      return { ...none, message: `${quote(mark)} does not begin a comment`, span: { file, start, end: start + 2 }, help: "a comment begins with `#` and ends with its line", fix: isClosed(file.text, comment) ? { span: { file, start, end }, text: withHashes(file.text, comment) } : null };
+      return {
+        ...none,
+        message: `${quote(mark)} does not begin a comment`,
+        span: { file, start, end: start + 2 },
+        help: "a comment begins with `#` and ends with its line",
+        fix: isClosed(file.text, comment) ? { span: { file, start, end }, text: withHashes(file.text, comment) } : null,
+      };
     }),
     ...few(quoted).map((token): Diagnostic => {
       const span = spanOf(file, token);
-      return { ...none, message: `${quote(file.text.slice(span.start, span.start + 1))} does not begin a text`, span, help: "write a text in double quotes", fix: { span, text: token.image } };
+      return {
+        ...none,
+        message: `${quote(file.text.slice(span.start, span.start + 1))} does not begin a text`,
+        span,
+        help: "write a text in double quotes",
+        fix: { span, text: token.image },
+      };
     }),
     ...few(nonAscii).map(({ start, end, message, help, instead }): Diagnostic => {
       const span = { file, start, end };
@@ -146,7 +184,10 @@ function characters(file: SourceFile, { unlexed }: Lexed, tokens: readonly IToke
     const text = file.text.slice(start, start + length);
     const span = { file, start, end: start + length };
     const behindFrom = starts.get(file.text.slice(0, span.start).trimEnd().length) === KW.from;
-    const help = text === "!" && behindFrom ? "everyone but a set is `any except SET`" : ADVICE.get(text.slice(0, 1)) ?? "names are letters A to Z, digits, `_` and `-`; a comment begins with `#`";
+    const help =
+      text === "!" && behindFrom ?
+        "everyone but a set is `any except SET`"
+      : (ADVICE.get(text.slice(0, 1)) ?? "names are letters A to Z, digits, `_` and `-`; a comment begins with `#`");
     const fix = /^;+$/.test(text) ? { span, text: "" } : null;
     const each = [...new Set(text)];
     const names = each.filter((c) => c > "~").map(characterName);
@@ -164,13 +205,20 @@ function fromParser(file: SourceFile, tokens: readonly IToken[], error: IRecogni
   const open = code === "ING107" ? openBrace(tokens, token, atEnd) : null;
   const related = open === null ? [] : [{ span: spanOf(file, open), label: "opened here" }];
   const missing = code === "ING107" && atEnd ? RBrace : inserted.get(error.token);
-  const fix = instead !== null && !atEnd ? { span: base.span, text: instead } : missing === undefined || missing === LBrace || missing === RBrace ? null : insertion(file, atEnd ? null : error.token, token, missing);
+  const fix =
+    instead !== null && !atEnd ? { span: base.span, text: instead }
+    : missing === undefined || missing === LBrace || missing === RBrace ? null
+    : insertion(file, atEnd ? null : error.token, token, missing);
   return { ...base, label, related, fix };
 }
 
 /** Where a word is missing at the end of a line, the error is shown there and not where the next line begins. */
 function shownWhere(file: SourceFile, tokens: readonly IToken[], diagnostics: readonly Diagnostic[], errors: readonly IRecognitionException[]): Diagnostic[] {
-  const starts = new Map(errors.flatMap(({ token, message }) => (token.tokenType !== EOF && startsLine(token) && unpack(message).code === "ING106" ? [[token.startOffset, token]] : [])));
+  const starts = new Map(
+    errors.flatMap(({ token, message }) =>
+      token.tokenType !== EOF && startsLine(token) && unpack(message).code === "ING106" ? [[token.startOffset, token]] : [],
+    ),
+  );
   if (starts.size === 0) return [...diagnostics];
   return diagnostics.map((d) => {
     const token = d.code === "ING106" && d.label === "" ? starts.get(d.span.start) : undefined;
@@ -190,7 +238,14 @@ function shownWhere(file: SourceFile, tokens: readonly IToken[], diagnostics: re
 function insertion(file: SourceFile, before: IToken | null, last: IToken | undefined, missing: TokenType): Diagnostic["fix"] {
   const { text } = file;
   const word = (missing.LABEL ?? "").replaceAll("`", "");
-  if (word === "" || text.slice(0, before?.startOffset ?? text.length).trimEnd().endsWith(` ${word}`)) return null;
+  if (
+    word === "" ||
+    text
+      .slice(0, before?.startOffset ?? text.length)
+      .trimEnd()
+      .endsWith(` ${word}`)
+  )
+    return null;
   if (before === null) {
     const start = last === undefined ? text.length : endOf(last);
     return { span: { file, start, end: start }, text: ` ${word}` };
@@ -228,9 +283,7 @@ const LEXICAL: ReadonlySet<DiagnosticCode> = new Set<DiagnosticCode>(["ING101", 
  * Drops errors that only follow from an earlier one: at the same token, and a few tokens
  * on along the same line; and what an unclosed string has swallowed. Bounded in number.
  */
-function independent(
-  file: SourceFile, tokens: readonly IToken[], found: Diagnostic[], unclosed: readonly IToken[], fresh: readonly number[],
-): Diagnostic[] {
+function independent(file: SourceFile, tokens: readonly IToken[], found: Diagnostic[], unclosed: readonly IToken[], fresh: readonly number[]): Diagnostic[] {
   // Where a brace is inside of an unclosed string, all that comes after it is in the wrong block.
   const swallowed = unclosed.find((t) => /[{}]/.test(t.image))?.startOffset ?? Infinity;
   const open = new Set(unclosed);

@@ -38,23 +38,44 @@ const TOP_ONLY: ReadonlySet<TokenType> = new Set(typesAt("statement").filter((t)
 
 /** A keyword before one of these is itself the member of a set, and not the next clause. */
 const AFTER_MEMBER: ReadonlySet<TokenType> = new Set([
-  Comma, LBrace, RBrace, RParen, EOF, Arrow, KW.except, KW.bind, KW.as, KW.from, KW.sni, KW.client, KW.until, KW.to, KW.at,
-  ...STARTS.statement, ...STARTS.clause, ...STARTS.claim,
+  Comma,
+  LBrace,
+  RBrace,
+  RParen,
+  EOF,
+  Arrow,
+  KW.except,
+  KW.bind,
+  KW.as,
+  KW.from,
+  KW.sni,
+  KW.client,
+  KW.until,
+  KW.to,
+  KW.at,
+  ...STARTS.statement,
+  ...STARTS.clause,
+  ...STARTS.claim,
 ]);
 
 /** Where reading goes on behind an error: in the loop around one of these, or behind the head of a block. */
 const RESUMED = new Map<string, Context | "head">([
-  ["statement", "statement"], ["clause", "clause"], ["bodyItem", "body"], ["testLine", "line"], ["claim", "claim"], ["bound", "bound"],
-  ["exposeHead", "head"], ["templateHead", "head"], ["testHead", "head"],
+  ["statement", "statement"],
+  ["clause", "clause"],
+  ["bodyItem", "body"],
+  ["testLine", "line"],
+  ["claim", "claim"],
+  ["bound", "bound"],
+  ["exposeHead", "head"],
+  ["templateHead", "head"],
+  ["testHead", "head"],
 ]);
 
 /** After one of these a line goes on. */
 const CONTINUES: ReadonlySet<TokenType> = new Set([Comma, Equals, LBrace, LParen, Arrow, KW.except]);
 
 /** Inserting one of these in recovery can't change what the author said. */
-const INSERTABLE: ReadonlySet<TokenType> = new Set([
-  LBrace, RBrace, RParen, Equals, Arrow, KW.on, KW.to, KW.in, KW.connections, KW.per, KW.max, KW.KiB,
-]);
+const INSERTABLE: ReadonlySet<TokenType> = new Set([LBrace, RBrace, RParen, Equals, Arrow, KW.on, KW.to, KW.in, KW.connections, KW.per, KW.max, KW.KiB]);
 
 /** Dropping one of these in recovery would move what follows into another block or statement. */
 const STRUCTURE: ReadonlySet<TokenType> = new Set([LBrace, RBrace, LParen, RParen, At, Arrow, Equals]);
@@ -180,7 +201,7 @@ export class Recovering extends CstParser {
 
   // Its own (11.2.0) makes the children an object without a prototype, which takes four times the room.
 
-  protected declare readonly CST_STACK: CstNode[];
+  declare protected readonly CST_STACK: CstNode[];
 
   protected cstInvocationStateUpdate(rule: string): void {
     this.CST_STACK.push({ name: rule, children: {}, location: { startOffset: NaN, endOffset: NaN } });
@@ -191,7 +212,7 @@ export class Recovering extends CstParser {
   // five methods below are its own (11.2.0) and replace that: an error ends the statement, clause
   // or line in which it is, and its block goes on with the next one.
 
-  protected declare readonly getCurrRuleFullName: () => string;
+  declare protected readonly getCurrRuleFullName: () => string;
 
   protected findReSyncTokenType(): TokenType {
     return EOF;

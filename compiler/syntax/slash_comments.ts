@@ -19,7 +19,7 @@ export function withoutSlashed(text: string): { readonly text: string; readonly 
     const start = match.index;
     const inWord = start > 0 && RUN.test(text.charAt(start - 1));
     if (match[0] === "#") next.lastIndex = lineEnd(text, start);
-    else if (match[0] === "\"") next.lastIndex = textEnd(text, start);
+    else if (match[0] === '"') next.lastIndex = textEnd(text, start);
     else if (!inWord) {
       const end = match[0] === "/*" && start + 2 <= lastEnd ? text.indexOf("*/", start + 2) + 2 : withoutReturn(text, lineEnd(text, start));
       slashed.push({ start, end });
@@ -45,7 +45,10 @@ export function isClosed(text: string, { start, end }: Slashed): boolean {
 export function withHashes(text: string, { start, end }: Slashed): string {
   const written = text.slice(start, end);
   if (written.startsWith("//")) return `#${written.slice(2)}`;
-  const lines = written.slice(2, written.endsWith("*/") ? -2 : undefined).split(/\r?\n/).map((l) => `# ${l.trim().replace(/^\*+ ?/, "")}`.trimEnd());
+  const lines = written
+    .slice(2, written.endsWith("*/") ? -2 : undefined)
+    .split(/\r?\n/)
+    .map((l) => `# ${l.trim().replace(/^\*+ ?/, "")}`.trimEnd());
   const shown = lines.filter((l, i) => l !== "#" || (i > 0 && i < lines.length - 1));
   const behind = text.slice(end, lineEnd(text, end)).trim();
   return `${(shown.length === 0 ? ["#"] : shown).join("\n")}${behind === "" ? "" : "\n"}`;
@@ -61,7 +64,7 @@ function textEnd(text: string, quote: number): number {
   const rest = /["\r\n]/g;
   rest.lastIndex = quote + 1;
   const found = rest.exec(text);
-  return found === null ? text.length : found.index + (found[0] === "\"" ? 1 : 0);
+  return found === null ? text.length : found.index + (found[0] === '"' ? 1 : 0);
 }
 
 function withoutReturn(text: string, end: number): number {

@@ -92,8 +92,18 @@ export class TestGrammar extends SetGrammar {
 
   fact = this.RULE("fact", () => {
     this.OR([
-      { ALT: () => { this.CONSUME(KW.sni); this.CONSUME(Text); } },
-      { ALT: () => { this.CONSUME(KW.client); this.SUBRULE(this.identities); } },
+      {
+        ALT: () => {
+          this.CONSUME(KW.sni);
+          this.CONSUME(Text);
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(KW.client);
+          this.SUBRULE(this.identities);
+        },
+      },
     ]);
   });
 
@@ -118,7 +128,12 @@ export class TestGrammar extends SetGrammar {
 
   private readonly verdicts: IOrAlt<unknown>[] = [
     { ALT: () => this.CONSUME(KW.allow) },
-    { ALT: () => { this.CONSUME(KW.deny); this.SUBRULE(this.reason); } },
+    {
+      ALT: () => {
+        this.CONSUME(KW.deny);
+        this.SUBRULE(this.reason);
+      },
+    },
   ];
 
   reason = this.RULE("reason", () => {
@@ -138,11 +153,7 @@ export class TestGrammar extends SetGrammar {
   });
 
   claim = this.RULE("claim", () => {
-    this.OR([
-      { ALT: () => this.CONSUME(KW.never) },
-      { ALT: () => this.CONSUME(KW.only) },
-      { ALT: () => this.CONSUME(KW.always) },
-    ]);
+    this.OR([{ ALT: () => this.CONSUME(KW.never) }, { ALT: () => this.CONSUME(KW.only) }, { ALT: () => this.CONSUME(KW.always) }]);
     this.MANY({ GATE: () => !this.isHopeless(), DEF: () => this.SUBRULE(this.predicate) });
     this.CONSUME(KW.to);
     this.SUBRULE(this.subject);
@@ -168,7 +179,12 @@ export class TestGrammar extends SetGrammar {
       MAX_LOOKAHEAD: 1,
       IGNORE_AMBIGUITIES: true,
       DEF: [
-        { ALT: () => { this.SUBRULE(this.proto); this.SUBRULE(this.set); } },
+        {
+          ALT: () => {
+            this.SUBRULE(this.proto);
+            this.SUBRULE(this.set);
+          },
+        },
         { GATE: () => !this.isNextLine("claim"), ALT: () => this.CONSUME(Name) },
       ],
     });
@@ -185,12 +201,43 @@ export class TestGrammar extends SetGrammar {
 
   bound = this.RULE("bound", () => {
     this.OR([
-      { ALT: () => { this.CONSUME(KW.ports); this.CONSUME1(Integer); } },
-      { ALT: () => { this.CONSUME(KW.rules); this.CONSUME2(Integer); } },
-      { ALT: () => { this.CONSUME(KW.prefixes); this.CONSUME3(Integer); } },
-      { ALT: () => { this.CONSUME(KW.connections); this.CONSUME4(Integer); } },
-      { ALT: () => { this.CONSUME(KW.module); this.CONSUME5(Integer); this.CONSUME(KW.KiB); } },
-      { ALT: () => { this.CONSUME(KW.steps); this.CONSUME6(Integer); } },
+      {
+        ALT: () => {
+          this.CONSUME(KW.ports);
+          this.CONSUME1(Integer);
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(KW.rules);
+          this.CONSUME2(Integer);
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(KW.prefixes);
+          this.CONSUME3(Integer);
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(KW.connections);
+          this.CONSUME4(Integer);
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(KW.module);
+          this.CONSUME5(Integer);
+          this.CONSUME(KW.KiB);
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(KW.steps);
+          this.CONSUME6(Integer);
+        },
+      },
     ]);
   });
 }

@@ -24,7 +24,10 @@ export const Literal = createToken({ name: "Literal", pattern: never, label: "a 
 export const Text = createToken({ name: "Text", pattern: /"[^"\r\n]*"/, label: "a text in quotes" });
 /** `$a`, a template's parameter: it stands for any one word, number, literal or text, and for no keyword. */
 export const Param = createToken({
-  name: "Param", pattern: never, label: "a parameter such as `$a`", categories: [Name, Integer, Rate, Slash, Literal, Text],
+  name: "Param",
+  pattern: never,
+  label: "a parameter such as `$a`",
+  categories: [Name, Integer, Rate, Slash, Literal, Text],
 });
 
 /** A hyphen before `>` is half of what others write for `=>`; a NUL is the gap of non_ascii.ts. */
@@ -49,17 +52,12 @@ export const At = createToken({ name: "At", pattern: "@", label: "`@`" });
 
 /** A token for each keyword; every keyword is soft, so it is a name as well. */
 export const KW = Object.fromEntries(
-  Object.keys(KEYWORDS).map((word) => [
-    word,
-    createToken({ name: `kw_${word}`, pattern: never, label: `\`${word}\``, categories: [Name] }),
-  ]),
+  Object.keys(KEYWORDS).map((word) => [word, createToken({ name: `kw_${word}`, pattern: never, label: `\`${word}\``, categories: [Name] })]),
 ) as Record<Keyword, TokenType>;
 
 const LEXED = [Space, Comment, Zoned, Run, Text, OpenText, Quoted, ThinArrow, LBrace, RBrace, LParen, RParen, Comma, Arrow, Equals, At];
 
-export const VOCABULARY: TokenType[] = [
-  ...LEXED, Word, Name, Qualified, Integer, Range, Rate, Slash, Literal, Param, ...Object.values(KW),
-];
+export const VOCABULARY: TokenType[] = [...LEXED, Word, Name, Qualified, Integer, Range, Rate, Slash, Literal, Param, ...Object.values(KW)];
 
 /** Its own (11.2.0) makes tokens without the fields that are wanted here; added later, these would take another object each. */
 class TokenLexer extends Lexer {

@@ -8,7 +8,16 @@ import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import type { PolicyInForce } from "../../runtime/shell/policy_in_force.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
 import type { GatewayClock } from "../clock.ts";
-import { CHARGED_BACKEND, CHARGED_EVERYTHING, CHARGED_IDENTITY, CHARGED_LISTENER, CHARGED_OVERALL, charge, release, type Account } from "../connection/charges.ts";
+import {
+  CHARGED_BACKEND,
+  CHARGED_EVERYTHING,
+  CHARGED_IDENTITY,
+  CHARGED_LISTENER,
+  CHARGED_OVERALL,
+  charge,
+  release,
+  type Account,
+} from "../connection/charges.ts";
 import { isContext, type DecidedBy, type Decider, type HelloOutcome, type SecuredOutcome } from "../connection/decider.ts";
 import type { End } from "../end.ts";
 import { FREE } from "../connection/states.ts";
@@ -120,7 +129,13 @@ function decide(desk: Desk, socket: number, rows: readonly number[]): readonly A
   const { engine } = inForce;
   const shut = closedFor(open, engine, ports, desk.draining);
   setClock(desk);
-  const verdicts = decideAtAccept(engine, info, shut, roomFor(desk, open), rows.map((row) => ({ source: table.sourceOf(row), zone: table.zone[row] ?? 0 })));
+  const verdicts = decideAtAccept(
+    engine,
+    info,
+    shut,
+    roomFor(desk, open),
+    rows.map((row) => ({ source: table.sourceOf(row), zone: table.zone[row] ?? 0 })),
+  );
   const due: number[] = [];
   const entries: Entry[] = [];
   const answers = rows.map((row, i): Answer => {
@@ -137,7 +152,7 @@ function decide(desk: Desk, socket: number, rows: readonly number[]): readonly A
     return answer;
   });
   const recorded = recorder.record(entries, engine?.info ?? null);
-  due.forEach((i, at) => answers[i] = recorded[at] ?? denial(CODE_INTERNAL));
+  due.forEach((i, at) => (answers[i] = recorded[at] ?? denial(CODE_INTERNAL)));
   return rows.map((row, i) => settled(desk, row, open, answers[i] ?? denial(CODE_INTERNAL)));
 }
 
@@ -199,8 +214,12 @@ function verdictOf<A>(desk: Desk, row: number, evaluate: (facts: Facts, shut: Re
     const open = portOf(desk, row);
     setClock(desk);
     const facts: Facts = {
-      engine: inForce.engine, info: open?.serves.info, countedBy: table.listener[row] ?? -1,
-      source: table.sourceOf(row), name: table.name[row] ?? null, nameFault: table.nameFault[row] ?? null,
+      engine: inForce.engine,
+      info: open?.serves.info,
+      countedBy: table.listener[row] ?? -1,
+      source: table.sourceOf(row),
+      name: table.name[row] ?? null,
+      nameFault: table.nameFault[row] ?? null,
     };
     const { answer, charged } = evaluate(facts, closedFor(open, inForce.engine, ports, desk.draining), roomFor(desk, open));
     charge(account, row, charged);

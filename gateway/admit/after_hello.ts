@@ -55,7 +55,14 @@ export function decideByName(facts: Facts, closed: CodeNumber | null, room: Room
 }
 
 /** `context` is the one that the handshake was done with; `identity` is null where it requested no certificate. */
-export function decideByIdentity(facts: Facts, closed: CodeNumber | null, room: Room, contextOf: ContextOf, context: TlsContext, identity: Identity | null): Verdict<Decision> {
+export function decideByIdentity(
+  facts: Facts,
+  closed: CodeNumber | null,
+  room: Room,
+  contextOf: ContextOf,
+  context: TlsContext,
+  identity: Identity | null,
+): Verdict<Decision> {
   const at = goingOn(facts, closed);
   if ("allowed" in at) return free(at);
   const { engine, info, source } = at;

@@ -2,7 +2,14 @@
 // answer of each comes with what the module has charged for it; what the gateway charges itself follows the record.
 import type { Address } from "../../runtime/net/address.ts";
 import {
-  CODE_BAD_PEER, CODE_CAP_BACKEND, CODE_CAP_OVERALL, CODE_DRAINING, CODE_INTERNAL, CODE_NO_BACKEND, CODE_NO_MODULE, CODE_NO_PEER,
+  CODE_BAD_PEER,
+  CODE_CAP_BACKEND,
+  CODE_CAP_OVERALL,
+  CODE_DRAINING,
+  CODE_INTERNAL,
+  CODE_NO_BACKEND,
+  CODE_NO_MODULE,
+  CODE_NO_PEER,
 } from "../../runtime/abi/verdicts.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";
 import { denial } from "../../runtime/host/ask.ts";
@@ -42,7 +49,13 @@ export function closedFor(open: OpenPort | undefined, engine: PolicyEngine | nul
 }
 
 /** In the order of `peers`. `closed`: what closedFor says of the socket. The engine's clock is set. */
-export function decideAtAccept(engine: PolicyEngine | null, info: ListenerInfo | undefined, closed: CodeNumber | null, room: Room, peers: readonly PeerFacts[]): readonly Charged[] {
+export function decideAtAccept(
+  engine: PolicyEngine | null,
+  info: ListenerInfo | undefined,
+  closed: CodeNumber | null,
+  room: Room,
+  peers: readonly PeerFacts[],
+): readonly Charged[] {
   const known: Known[] = [];
   const found = peers.map(({ source, zone }): Charged | null => {
     if (typeof source === "number") return refused(source === SOURCE_GONE ? CODE_NO_PEER : CODE_BAD_PEER);

@@ -14,7 +14,14 @@ export interface PolicyUsed {
   readonly generation: number;
 }
 
-export function acceptEntry(table: ConnectionTable, row: number, open: OpenPort | undefined, decision: Decision, { engine, generation }: PolicyUsed, detail?: string): Entry {
+export function acceptEntry(
+  table: ConnectionTable,
+  row: number,
+  open: OpenPort | undefined,
+  decision: Decision,
+  { engine, generation }: PolicyUsed,
+  detail?: string,
+): Entry {
   const source = table.sourceOf(row);
   const info = open?.serves.info;
   const name = table.name[row];
@@ -42,7 +49,13 @@ export function secondHelloEntry(table: ConnectionTable, row: number, open: Open
 }
 
 export function notOwnedEntry(table: ConnectionTable, row: number, open: OpenPort | undefined, generation: number, detail: string): Entry {
-  return { ...connectionFacts(table, row, open, generation), op: "backend", decision: denial(CODE_BACKEND_NOT_OWNED), backend: table.backend[row]?.address.key, detail };
+  return {
+    ...connectionFacts(table, row, open, generation),
+    op: "backend",
+    decision: denial(CODE_BACKEND_NOT_OWNED),
+    backend: table.backend[row]?.address.key,
+    detail,
+  };
 }
 
 export function faultEntry(table: ConnectionTable, row: number, open: OpenPort | undefined, generation: number, detail: string): Entry {
@@ -50,7 +63,12 @@ export function faultEntry(table: ConnectionTable, row: number, open: OpenPort |
 }
 
 /** The fields that every record of a connection has. */
-export function connectionFacts(table: ConnectionTable, row: number, open: OpenPort | undefined, generation: number): Pick<Entry, "generation" | "connection" | "listener" | "service" | "local" | "source"> {
+export function connectionFacts(
+  table: ConnectionTable,
+  row: number,
+  open: OpenPort | undefined,
+  generation: number,
+): Pick<Entry, "generation" | "connection" | "listener" | "service" | "local" | "source"> {
   return {
     generation,
     connection: row,

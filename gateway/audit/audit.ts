@@ -32,8 +32,13 @@ export interface Audit {
 
 /** Paths that name what the process was started with: opening them anew fails for sockets and begins files from their start. */
 const STANDARD: ReadonlyMap<string, 1 | 2> = new Map([
-  ["-", 2], ["/dev/stderr", 2], ["/dev/fd/2", 2], ["/proc/self/fd/2", 2],
-  ["/dev/stdout", 1], ["/dev/fd/1", 1], ["/proc/self/fd/1", 1],
+  ["-", 2],
+  ["/dev/stderr", 2],
+  ["/dev/fd/2", 2],
+  ["/proc/self/fd/2", 2],
+  ["/dev/stdout", 1],
+  ["/dev/fd/1", 1],
+  ["/proc/self/fd/1", 1],
 ]);
 
 /** The descriptor of standard output or error that `path` names, or null. */

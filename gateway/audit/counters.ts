@@ -80,7 +80,16 @@ export function countShadow({ shadow }: Counters, decision: Decision, { verdict 
 }
 
 /** Refusals that a rule, or the lack of one, made: what a cap or a broken hello refuses, no other rule would have admitted. */
-const BY_RULES: ReadonlySet<Code> = new Set(["no_allow", "expired", "deny_rule", "no_match", "deny_name", "no_name", "deny_identity", "no_identity"] satisfies Code[]);
+const BY_RULES: ReadonlySet<Code> = new Set([
+  "no_allow",
+  "expired",
+  "deny_rule",
+  "no_match",
+  "deny_name",
+  "no_name",
+  "deny_identity",
+  "no_identity",
+] satisfies Code[]);
 
 export function bump<K>(map: Map<K, number>, key: K): void {
   map.set(key, (map.get(key) ?? 0) + 1);

@@ -42,30 +42,32 @@ export interface AuditFacts {
 
 export function auditLine(facts: AuditFacts): string {
   const { decision } = facts;
-  return `${escapeControl(JSON.stringify({
-    time: new Date(facts.wallMs).toISOString(),
-    generation: facts.generation,
-    op: facts.op,
-    decision: decision.allowed ? "allow" : "deny",
-    reason: decision.allowed ? "none" : decision.reason,
-    code: decision.code,
-    ...(decision.rule >= 0 && { rule_id: decision.rule }),
-    rule: field(facts.rule),
-    at: field(facts.at),
-    listener: field(facts.listener),
-    service: field(facts.service),
-    subject: field(facts.subject),
-    local: field(facts.local),
-    source: field(facts.source),
-    sni: field(facts.sni),
-    client: facts.client,
-    client_more: facts.client_more,
-    ...(facts.shadow && { shadow: shadowJson(facts.shadow) }),
-    backend: field(facts.backend),
-    connection: facts.connection,
-    detail: field(facts.detail),
-    unrecorded: facts.unrecorded,
-  }))}\n`;
+  return `${escapeControl(
+    JSON.stringify({
+      time: new Date(facts.wallMs).toISOString(),
+      generation: facts.generation,
+      op: facts.op,
+      decision: decision.allowed ? "allow" : "deny",
+      reason: decision.allowed ? "none" : decision.reason,
+      code: decision.code,
+      ...(decision.rule >= 0 && { rule_id: decision.rule }),
+      rule: field(facts.rule),
+      at: field(facts.at),
+      listener: field(facts.listener),
+      service: field(facts.service),
+      subject: field(facts.subject),
+      local: field(facts.local),
+      source: field(facts.source),
+      sni: field(facts.sni),
+      client: facts.client,
+      client_more: facts.client_more,
+      ...(facts.shadow && { shadow: shadowJson(facts.shadow) }),
+      backend: field(facts.backend),
+      connection: facts.connection,
+      detail: field(facts.detail),
+      unrecorded: facts.unrecorded,
+    }),
+  )}\n`;
 }
 
 function shadowJson({ verdict, reason, code, rule }: Shadow): object {

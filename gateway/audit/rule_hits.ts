@@ -16,7 +16,7 @@ export class RuleCounts {
 
   add(info: PolicyInfo, rule: number): void {
     let counts = this.#counts.get(info);
-    if (counts === undefined) this.#counts.set(info, counts = new Map<number, number>());
+    if (counts === undefined) this.#counts.set(info, (counts = new Map<number, number>()));
     counts.set(rule, (counts.get(rule) ?? 0) + 1);
   }
 
@@ -39,7 +39,13 @@ export class RuleCounts {
     return counts.map(([number, hits]) => {
       const rule = info.rules[number];
       const origin = rule?.origins[0];
-      return { rule_id: number, listener: rule?.listener ?? "*", rule: rule?.names[0] ?? "", at: origin === undefined ? "" : `${origin.file}:${origin.line}`, hits };
+      return {
+        rule_id: number,
+        listener: rule?.listener ?? "*",
+        rule: rule?.names[0] ?? "",
+        at: origin === undefined ? "" : `${origin.file}:${origin.line}`,
+        hits,
+      };
     });
   }
 }

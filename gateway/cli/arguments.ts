@@ -6,11 +6,11 @@ import { EXPOSE_MODES, INGRESSD, isCommandName } from "./command_table.ts";
 
 export type Command =
   | TextCommand
-  | { readonly kind: "serve" } & ServeWords
-  | { readonly kind: "check-config"; readonly json: boolean } & ConfigWords
+  | ({ readonly kind: "serve" } & ServeWords)
+  | ({ readonly kind: "check-config"; readonly json: boolean } & ConfigWords)
   | { readonly kind: "expose"; readonly intent: ExposeWords }
-  | { readonly kind: "status"; readonly json: boolean; readonly watch: boolean } & ConfigWords
-  | { readonly kind: "reload" | "reopen"; readonly json: boolean } & ConfigWords;
+  | ({ readonly kind: "status"; readonly json: boolean; readonly watch: boolean } & ConfigWords)
+  | ({ readonly kind: "reload" | "reopen"; readonly json: boolean } & ConfigWords);
 
 /** The part of the command line that is about the configuration. */
 export interface ConfigWords {
@@ -43,8 +43,16 @@ export function parseCommand(words: readonly string[]): Result<Command, Misuse> 
   const parsed = readCommandLine(INGRESSD, words);
   if (!parsed.ok) return parsed;
   if (parsed.value.kind !== "run") return ok(parsed.value);
-  const { command, args: { flags, lists } } = parsed.value;
-  const settings: ConfigWords = { config: flags.get("config") ?? null, sets: lists.get("set") ?? [], policy: flags.get("policy") ?? null, control: flags.get("control") ?? null };
+  const {
+    command,
+    args: { flags, lists },
+  } = parsed.value;
+  const settings: ConfigWords = {
+    config: flags.get("config") ?? null,
+    sets: lists.get("set") ?? [],
+    policy: flags.get("policy") ?? null,
+    control: flags.get("control") ?? null,
+  };
   if (command === null) return ok({ kind: "serve", ignoresForeign: flags.has("ignore-foreign-fds"), takesOver: flags.has("takeover"), ...settings });
   if (!isCommandName(command)) throw new Error(`the command table has no \`${command}\``);
   switch (command) {
@@ -66,9 +74,11 @@ function exposeWords(given: ReadonlyMap<string, string>): Result<Command, Misuse
   if (service === undefined) return missing("--service NAME", "the policy says which services there are");
   if (port === undefined) return missing("--port N", "name a port that the policy exposes for the service");
   if (backend === undefined) return missing("--backend B", "name where connections go, such as 127.0.0.1:8080");
-  if (!/^[1-9][0-9]{0,4}$/.test(port) || Number(port) > 65535) return wrongValue(`\`--port ${port}\` is no port (1 to 65535)`, "name a port that the policy exposes for the service");
+  if (!/^[1-9][0-9]{0,4}$/.test(port) || Number(port) > 65535)
+    return wrongValue(`\`--port ${port}\` is no port (1 to 65535)`, "name a port that the policy exposes for the service");
   const mode = EXPOSE_MODES.find((known) => known === (given.get("mode") ?? "tcp"));
-  if (mode === undefined) return wrongValue(`\`--mode ${given.get("mode")}\` is none of ${EXPOSE_MODES.join(", ")}`, "name the mode that the policy has for the service");
+  if (mode === undefined)
+    return wrongValue(`\`--mode ${given.get("mode")}\` is none of ${EXPOSE_MODES.join(", ")}`, "name the mode that the policy has for the service");
   const intent = { service, port: Number(port), backend, mode, bind: given.get("bind") ?? null, socket: given.get("socket") ?? null };
   return ok({ kind: "expose", intent });
 }

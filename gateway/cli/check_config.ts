@@ -29,16 +29,31 @@ export function checkConfig(decoded: Result<Decoded, readonly Problem[]>, json: 
   if (problems.length > 0 || !decoded.ok) {
     const first = problems[0];
     const message = problems.length === 1 && first !== undefined ? problemText(first) : `${problems.length} things are wrong`;
-    const data = problems.map(({ key, value, reason, place, code }) => ({ code: code ?? "config", key, value: value ?? null, reason, place: placeJson(place) }));
+    const data = problems.map(({ key, value, reason, place, code }) => ({
+      code: code ?? "config",
+      key,
+      value: value ?? null,
+      reason,
+      place: placeJson(place),
+    }));
     const text = problems.map(problemText).join("\n");
     const exitCode = configExit(problems);
     return json ? envelope(exitCode, message, { problems: data }) : { exitCode, stdout: "", stderr: text };
   }
   const { config, places } = decoded.value;
   const given = [...places].map(([key, place]) => ({ key, place: placeText(place), value: valueAt(config, key) })).sort((a, b) => (a.key < b.key ? -1 : 1));
-  if (json) return envelope(EXIT_OK, "the configuration is sound", { config, places: Object.fromEntries([...places].map(([key, place]) => [key, placeJson(place)])), warnings: found.map(({ key, reason, place }) => ({ key, reason, place: placeJson(place) })) });
+  if (json)
+    return envelope(EXIT_OK, "the configuration is sound", {
+      config,
+      places: Object.fromEntries([...places].map(([key, place]) => [key, placeJson(place)])),
+      warnings: found.map(({ key, reason, place }) => ({ key, reason, place: placeJson(place) })),
+    });
   const lines = given.map(({ key, place, value }) => `  ${key} = ${shown(value)}  (${place})`);
-  return { exitCode: EXIT_OK, stdout: [`the configuration is sound: ${given.length} keys are given, the rest are defaults`, ...lines].join("\n"), stderr: found.map((one) => `WARNING: ${problemText(one)}`).join("\n") };
+  return {
+    exitCode: EXIT_OK,
+    stdout: [`the configuration is sound: ${given.length} keys are given, the rest are defaults`, ...lines].join("\n"),
+    stderr: found.map((one) => `WARNING: ${problemText(one)}`).join("\n"),
+  };
 }
 
 function surroundings(): Omit<Surroundings, "config"> {

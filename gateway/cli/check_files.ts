@@ -33,19 +33,35 @@ const LOOKS: readonly Look[] = [
     const keys = readTrustedKeys(policy.trusted_keys, "policy.trusted_keys");
     return keys.ok ? [] : unusable("policy.trusted_keys", keys.error);
   },
-  ({ config: { policy: { file, max_bytes: most } } }) => {
+  ({
+    config: {
+      policy: { file, max_bytes: most },
+    },
+  }) => {
     const bytes = file === undefined ? null : readTrustedFile(resolve(file), most, "policy");
     return bytes === null || bytes.ok ? [] : unusable("policy.file", bytes.error);
   },
-  ({ config: { metrics: { token_file: path } } }) => {
+  ({
+    config: {
+      metrics: { token_file: path },
+    },
+  }) => {
     const token = path === undefined ? null : readToken(path);
     return token === null || token.ok ? [] : unusable("metrics.token_file", token.error.message);
   },
-  ({ config: { guard: { key_file: path } } }) => {
+  ({
+    config: {
+      guard: { key_file: path },
+    },
+  }) => {
     const key = readGuardKey(path);
     return key.ok ? [] : unusable("guard.key_file", key.error.message);
   },
-  ({ config: { audit: { file } } }) => {
+  ({
+    config: {
+      audit: { file },
+    },
+  }) => {
     const fault = auditFault(file);
     return fault === null ? [] : unusable("audit.file", fault);
   },
@@ -73,7 +89,8 @@ function loaded(key: string, read: () => Loaded<unknown>): readonly Finding[] {
 function stateFindings({ config, env }: Surroundings): readonly Finding[] {
   const directory = stateDirectory(config, env);
   if (directory === null) {
-    return config.policy.trusted_keys === undefined ? []
+    return config.policy.trusted_keys === undefined ?
+        []
       : [{ key: "policy.trusted_keys", reason: "needs a directory that keeps the highest revision over restarts: name one with state_dir", warning: false }];
   }
   if (isMissing(directory)) {

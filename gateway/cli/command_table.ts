@@ -6,16 +6,26 @@ export const EXPOSE_MODES = ["tcp", "passthrough", "tls", "mtls"] as const;
 const CONFIG = {
   config: { short: null, value: "C.toml", says: "the configuration; docs/operations.md lists its keys" },
   set: {
-    short: null, value: "KEY=VALUE", many: true,
+    short: null,
+    value: "KEY=VALUE",
+    many: true,
     says: "one key of the configuration, such as timers.idle_ms=60000. A flag goes before the environment (INGRESSD__TIMERS__IDLE_MS), which goes before the file",
   },
 } as const satisfies FlagSpecs;
 
-const POLICY = { policy: { short: null, value: "P.wasm", says: "the compiled policy (ingressc build makes it); else policy.file" } } as const satisfies FlagSpecs;
-const CONTROL = { control: { short: null, value: "PATH", says: "the control socket (default: under XDG_RUNTIME_DIR or /run/ingressd)" } } as const satisfies FlagSpecs;
+const POLICY = {
+  policy: { short: null, value: "P.wasm", says: "the compiled policy (ingressc build makes it); else policy.file" },
+} as const satisfies FlagSpecs;
+const CONTROL = {
+  control: { short: null, value: "PATH", says: "the control socket (default: under XDG_RUNTIME_DIR or /run/ingressd)" },
+} as const satisfies FlagSpecs;
 const SERVE = {
   takeover: { short: null, value: null, says: "take over from the gateway that answers on the control socket: its sockets, limits and connections" },
-  "ignore-foreign-fds": { short: null, value: null, says: "close passed sockets (LISTEN_FDS) that the policy does not expose, in place of ending with exit code 6" },
+  "ignore-foreign-fds": {
+    short: null,
+    value: null,
+    says: "close passed sockets (LISTEN_FDS) that the policy does not expose, in place of ending with exit code 6",
+  },
 } as const satisfies FlagSpecs;
 const JSON_FLAG = { json: { short: null, value: null, says: "print one JSON envelope: {ok, class, code, message, data}" } } as const satisfies FlagSpecs;
 /** Of a command that calls a running gateway. */
@@ -26,22 +36,31 @@ export const INGRESSD = {
   section: 8,
   says: "opens the ports that a compiled policy exposes and decides every connection by it",
   bare: {
-    summary: "serve a policy", operands: [], required: ["policy"], flags: { ...POLICY, ...CONFIG, ...CONTROL, ...SERVE },
+    summary: "serve a policy",
+    operands: [],
+    required: ["policy"],
+    flags: { ...POLICY, ...CONFIG, ...CONTROL, ...SERVE },
     manual: "Without a command ingressd serves the policy until it is ended.",
   },
   commands: {
     "check-config": {
-      summary: "say what is wrong with a configuration", operands: [], flags: { ...JSON_FLAG, ...CONFIG, ...POLICY, ...CONTROL },
+      summary: "say what is wrong with a configuration",
+      operands: [],
+      flags: { ...JSON_FLAG, ...CONFIG, ...POLICY, ...CONTROL },
       manual: "Reads all layers as a start would and looks at every file that a start opens.\nNothing is made, changed or loaded.",
     },
     status: {
-      summary: "show what a running gateway does", operands: [],
-      flags: { ...ORDER, watch: { short: null, value: null, says: "show it again every two seconds (with --json: one line each time)" } }, manual: "",
+      summary: "show what a running gateway does",
+      operands: [],
+      flags: { ...ORDER, watch: { short: null, value: null, says: "show it again every two seconds (with --json: one line each time)" } },
+      manual: "",
     },
     reload: { summary: "have a running gateway read its policy again", operands: [], flags: ORDER, manual: "" },
     reopen: { summary: "have a running gateway open its audit file again", operands: [], flags: ORDER, manual: "" },
     expose: {
-      summary: "keep a service's port open", operands: [], required: ["service", "port", "backend"],
+      summary: "keep a service's port open",
+      operands: [],
+      required: ["service", "port", "backend"],
       flags: {
         service: { short: null, value: "NAME", says: "the service, as the policy names it" },
         port: { short: null, value: "N", says: "the port to open" },

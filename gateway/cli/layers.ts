@@ -22,15 +22,17 @@ export function loadConfig(words: ConfigWords): Result<Config, Failure> {
 export function readLayers({ config: path, sets, policy, control }: ConfigWords): Result<Result<Decoded, readonly Problem[]>, Failure> {
   const bytes = path === null ? null : readTrustedFile(resolve(path), MOST_CONFIG_BYTES, "configuration");
   if (bytes?.ok === false) return failed(failure(EXIT_REJECTED, bytes.error));
-  return ok(readConfig({
-    file: path === null || bytes === null ? null : { name: path, text: new TextDecoder().decode(bytes.value) },
-    env: process.env,
-    sets,
-    flags: [
-      ...(policy === null ? [] : [{ flag: "--policy", path: ["policy", "file"], value: resolve(policy) }]),
-      ...(control === null ? [] : [{ flag: "--control", path: ["control", "socket"], value: resolve(control) }]),
-    ],
-  }));
+  return ok(
+    readConfig({
+      file: path === null || bytes === null ? null : { name: path, text: new TextDecoder().decode(bytes.value) },
+      env: process.env,
+      sets,
+      flags: [
+        ...(policy === null ? [] : [{ flag: "--policy", path: ["policy", "file"], value: resolve(policy) }]),
+        ...(control === null ? [] : [{ flag: "--control", path: ["control", "socket"], value: resolve(control) }]),
+      ],
+    }),
+  );
 }
 
 export function controlPath(config: Config): string {

@@ -22,14 +22,18 @@ export async function order(kind: "status" | "reload" | "reopen", path: string, 
   if (opened.ok) opened.value.close();
   if (answer.ok) {
     if (json) return envelope(EXIT_OK, "ok", "ok", kind, answer.value);
-    return { exitCode: EXIT_OK, stdout: kind === "status" ? statusText(answer.value) : reportText(kind === "reload" ? "reloaded" : "reopened", answer.value), stderr: "" };
+    return {
+      exitCode: EXIT_OK,
+      stdout: kind === "status" ? statusText(answer.value) : reportText(kind === "reload" ? "reloaded" : "reopened", answer.value),
+      stderr: "",
+    };
   }
   const { error } = answer;
   if (error.kind === "absent") {
     const message = `no ingressd answers at \`${path}\` (${error.message}): start it, or name its socket with --control`;
     return json ? envelope(EXIT_DELEGATE, "delegate", "no_gateway", message) : { exitCode: EXIT_DELEGATE, stdout: "", stderr: message };
   }
-  const [exitCode, word] = kind === "reopen" ? [EXIT_DELEGATE, "delegate"] as const : [EXIT_REJECTED, "reject"] as const;
+  const [exitCode, word] = kind === "reopen" ? ([EXIT_DELEGATE, "delegate"] as const) : ([EXIT_REJECTED, "reject"] as const);
   return json ? envelope(exitCode, word, "refused", error.message, error.data) : { exitCode, stdout: "", stderr: error.message };
 }
 

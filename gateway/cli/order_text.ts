@@ -28,10 +28,14 @@ function oneLine(value: object): string | null {
     parts.push(`${key}=${plain(inner)}`);
   }
   const text = parts.join(" ");
-  return text.length > 0 && text.length <= 120 ? text : parts.length === 0 ? "none" : null;
+  return (
+    text.length > 0 && text.length <= 120 ? text
+    : parts.length === 0 ? "none"
+    : null
+  );
 }
 
 function plain(value: unknown): string {
   if (value === null || value === undefined) return "none";
-  return typeof value === "string" ? value : JSON.stringify(value) ?? "none";
+  return typeof value === "string" ? value : (JSON.stringify(value) ?? "none");
 }

@@ -25,8 +25,14 @@ export async function runOrder(command: Extract<Command, { kind: "status" | "rel
   const keepAlive = setInterval(() => undefined, KEEP_ALIVE_MS);
   // A reader that went away wants no more.
   process.stdout.on("error", () => ended.abort());
-  show(await watchStatus({
-    query, clock: systemClock(), ended: ended.signal, print: (text) => void process.stdout.write(text), terminal: process.stdout.isTTY && !command.json,
-  }));
+  show(
+    await watchStatus({
+      query,
+      clock: systemClock(),
+      ended: ended.signal,
+      print: (text) => void process.stdout.write(text),
+      terminal: process.stdout.isTTY && !command.json,
+    }),
+  );
   clearInterval(keepAlive);
 }

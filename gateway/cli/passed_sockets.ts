@@ -28,15 +28,31 @@ export function takePassed({ env, pid, libc, ignoresForeign, say }: PassedSetup)
   const end = FIRST + Number(count);
   if (!/^[0-9]{1,5}$/.test(count) || end > MOST) return failed(failure(EXIT_UNSUPPORTED, `LISTEN_FDS = "${count}" is no number of descriptors`));
   if (end === FIRST) return ok([]);
-  if (libc === null) return failed(failure(EXIT_MISSING, "sockets were passed (LISTEN_FDS), and without koffi they can't be checked: npm install koffi, or start it without the systemd socket unit"));
+  if (libc === null)
+    return failed(
+      failure(
+        EXIT_MISSING,
+        "sockets were passed (LISTEN_FDS), and without koffi they can't be checked: npm install koffi, or start it without the systemd socket unit",
+      ),
+    );
   const [sockets, foreign] = read(libc, end, (names ?? "").split(":"), say);
   for (const one of foreign) say(`${one}; it is not served`);
   if (foreign.length === 0 || ignoresForeign) return ok(sockets);
   for (const { fd } of sockets) libc.close(fd);
-  return failed(failure(EXIT_UNSUPPORTED, `${foreign.length} of the descriptors that were passed (LISTEN_FDS) can't be served: take them out of the socket unit, or start with --ignore-foreign-fds`));
+  return failed(
+    failure(
+      EXIT_UNSUPPORTED,
+      `${foreign.length} of the descriptors that were passed (LISTEN_FDS) can't be served: take them out of the socket unit, or start with --ignore-foreign-fds`,
+    ),
+  );
 }
 
-function read(libc: Libc, end: number, names: readonly string[], say: (sentence: string) => void): readonly [sockets: readonly InheritedSocket[], foreign: readonly string[]] {
+function read(
+  libc: Libc,
+  end: number,
+  names: readonly string[],
+  say: (sentence: string) => void,
+): readonly [sockets: readonly InheritedSocket[], foreign: readonly string[]] {
   const reader = socketReader(libc);
   const sockets: InheritedSocket[] = [];
   const foreign: string[] = [];
@@ -45,7 +61,10 @@ function read(libc: Libc, end: number, names: readonly string[], say: (sentence:
     const name = names[fd - FIRST] ?? "";
     const socket = reader(fd, name);
     const place = socket.ok ? `${socket.value.proto} ${localOf(socket.value)}` : "";
-    const because = !socket.ok ? socket.error.because : places.has(place) ? `is a second socket at ${localOf(socket.value)}` : null;
+    const because =
+      !socket.ok ? socket.error.because
+      : places.has(place) ? `is a second socket at ${localOf(socket.value)}`
+      : null;
     if (because === null && socket.ok) {
       places.add(place);
       sockets.push(socket.value);

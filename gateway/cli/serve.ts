@@ -25,7 +25,13 @@ export async function serve(words: ServeWords): Promise<void> {
   if (!passed.ok) return end(passed.error);
   const clock = systemClock();
   const { file } = config.policy;
-  if (file === undefined) return end(failure(EXIT_USAGE, "`--policy P.wasm` is missing (or policy.file in the configuration): without a policy nothing may be opened; ingressd --help shows the command line"));
+  if (file === undefined)
+    return end(
+      failure(
+        EXIT_USAGE,
+        "`--policy P.wasm` is missing (or policy.file in the configuration): without a policy nothing may be opened; ingressd --help shows the command line",
+      ),
+    );
   const manager = openServiceManager({ env: process.env, pid: process.pid, clock, say });
   let daemon: Daemon | null = null;
   let stops = 0;
@@ -71,6 +77,6 @@ export async function serve(words: ServeWords): Promise<void> {
 
 /** INVARIANT: after a failure that nobody foresaw nothing is served any more. */
 function fatal(error: unknown): void {
-  say(`it failed inside and stops: ${error instanceof Error ? error.stack ?? error.message : String(error)}`);
+  say(`it failed inside and stops: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   process.exit(EXIT_INTERNAL);
 }

@@ -59,12 +59,13 @@ export async function openConnection(path, { notified = () => undefined, backgro
     });
   });
   return {
-    call: (method, params) => new Promise((resolve, reject) => {
-      if (socket.destroyed) return reject(new Error("the connection is closed"));
-      const id = number++;
-      pending.set(id, { resolve, reject });
-      socket.write(`${JSON.stringify({ jsonrpc: "2.0", id, method, ...(params !== undefined && { params }) })}\n`);
-    }),
+    call: (method, params) =>
+      new Promise((resolve, reject) => {
+        if (socket.destroyed) return reject(new Error("the connection is closed"));
+        const id = number++;
+        pending.set(id, { resolve, reject });
+        socket.write(`${JSON.stringify({ jsonrpc: "2.0", id, method, ...(params !== undefined && { params }) })}\n`);
+      }),
     closed,
     close: () => void socket.destroy(),
   };

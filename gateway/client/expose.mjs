@@ -40,10 +40,18 @@ export function defaultSocket(env) {
  */
 export async function expose(intent) {
   const { onChange = () => undefined, socket = defaultSocket(process.env) } = intent;
-  const registration = new Registration(socket, {
-    service: intent.service, proto: "tcp", port: intent.port, mode: intent.mode ?? "tcp", backend: await backendText(intent.backend),
-    ...(intent.bind !== undefined && { bind: intent.bind }),
-  }, onChange);
+  const registration = new Registration(
+    socket,
+    {
+      service: intent.service,
+      proto: "tcp",
+      port: intent.port,
+      mode: intent.mode ?? "tcp",
+      backend: await backendText(intent.backend),
+      ...(intent.bind !== undefined && { bind: intent.bind }),
+    },
+    onChange,
+  );
   await registration.register();
   if (typeof intent.backend === "object") intent.backend.once("close", () => void registration.close());
   return {
@@ -147,13 +155,15 @@ class Registration {
 
   /** @param {number} ms */
   #pause(ms) {
-    return /** @type {Promise<void>} */ (new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms).unref();
-      this.#retryNow = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    }));
+    return /** @type {Promise<void>} */ (
+      new Promise((resolve) => {
+        const timer = setTimeout(resolve, ms).unref();
+        this.#retryNow = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      })
+    );
   }
 }
 
@@ -170,7 +180,10 @@ async function backendText(backend) {
   if (typeof address === "string") return `unix:${address}`;
   const { address: host, port, family } = address;
   if (host === "0.0.0.0" || host === "::") {
-    throw new ExposeError("no_backend", `the server listens on every address of this host (${host}): give listen() the host 127.0.0.1, so that only ingressd reaches it`);
+    throw new ExposeError(
+      "no_backend",
+      `the server listens on every address of this host (${host}): give listen() the host 127.0.0.1, so that only ingressd reaches it`,
+    );
   }
   return family === "IPv6" ? `[${host}]:${port}` : `${host}:${port}`;
 }

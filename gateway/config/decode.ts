@@ -31,17 +31,28 @@ export function decode({ settings, entries, given, problems: found }: Layers): R
     for (const [key, other] of Object.entries(rules.without ?? {})) {
       const setting = at(key);
       if (setting !== undefined && lacks(other)) {
-        problems.push({ key: name(key), value: shown(setting.value), reason: `has no effect without \`${name(other)}\`: give that too, or remove this key`, place: setting.place });
+        problems.push({
+          key: name(key),
+          value: shown(setting.value),
+          reason: `has no effect without \`${name(other)}\`: give that too, or remove this key`,
+          place: setting.place,
+        });
       }
     }
     if (rules.someOf?.every(lacks) === true) {
-      problems.push({ key: prefix.join("."), reason: `needs ${rules.someOf.map((key) => `\`${key}\``).join(" or ")}; it is: ${says}`, place: placeOf(prefix.join(".")) });
+      problems.push({
+        key: prefix.join("."),
+        reason: `needs ${rules.someOf.map((key) => `\`${key}\``).join(" or ")}; it is: ${says}`,
+        place: placeOf(prefix.join(".")),
+      });
     }
-    return Object.fromEntries(Object.entries(keys).flatMap(([key, field]): [string, unknown][] => {
-      const setting = at(key);
-      if (setting !== undefined) return [[key, setting.value]];
-      return hasFallback(field) ? [[key, field.fallback]] : [];
-    }));
+    return Object.fromEntries(
+      Object.entries(keys).flatMap(([key, field]): [string, unknown][] => {
+        const setting = at(key);
+        if (setting !== undefined) return [[key, setting.value]];
+        return hasFallback(field) ? [[key, field.fallback]] : [];
+      }),
+    );
   }
 
   const values: [string, unknown][] = Object.entries(tableOf([], TOP, {}, ""));
@@ -66,11 +77,14 @@ export function decode({ settings, entries, given, problems: found }: Layers): R
 function isConfig(value: unknown): value is Config {
   const rows = (of: unknown): [string, unknown][] => (typeof of === "object" && of !== null ? Object.entries(of) : []);
   const inner = (of: unknown, key: string): unknown => rows(of).find(([name]) => name === key)?.[1];
-  const fits = (of: unknown, keys: Keys): boolean => Object.entries(keys).every(([key, field]) => {
-    const found = inner(of, key);
-    return found === undefined ? !hasFallback(field) && !isNeeded(field) : field.is(found);
-  });
-  return fits(value, TOP)
-    && Object.entries(tables).every(([key, { keys }]) => fits(inner(value, key), keys))
-    && Object.entries(NAMED).every(([key, { keys }]) => rows(inner(value, key)).every(([, entry]) => fits(entry, keys)));
+  const fits = (of: unknown, keys: Keys): boolean =>
+    Object.entries(keys).every(([key, field]) => {
+      const found = inner(of, key);
+      return found === undefined ? !hasFallback(field) && !isNeeded(field) : field.is(found);
+    });
+  return (
+    fits(value, TOP) &&
+    Object.entries(tables).every(([key, { keys }]) => fits(inner(value, key), keys)) &&
+    Object.entries(NAMED).every(([key, { keys }]) => rows(inner(value, key)).every(([, entry]) => fits(entry, keys)))
+  );
 }

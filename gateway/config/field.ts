@@ -30,9 +30,9 @@ export type Keys = Readonly<Record<string, Field<unknown>>>;
 type TypeOf<F> = F extends Field<infer T> ? T : never;
 type Always<F> = F extends Defaulted<unknown> | Needed<unknown> ? true : false;
 /** The decoded values of a table with these keys. */
-export type ValuesOf<K extends Keys> =
-  & { readonly [P in keyof K as Always<K[P]> extends true ? P : never]: TypeOf<K[P]> }
-  & { readonly [P in keyof K as Always<K[P]> extends true ? never : P]?: TypeOf<K[P]> };
+export type ValuesOf<K extends Keys> = { readonly [P in keyof K as Always<K[P]> extends true ? P : never]: TypeOf<K[P]> } & {
+  readonly [P in keyof K as Always<K[P]> extends true ? never : P]?: TypeOf<K[P]>;
+};
 
 export function orElse<T>(fallback: T, field: Field<T>): Defaulted<T> {
   return { ...field, fallback, schema: { ...field.schema, default: fallback } };
@@ -76,7 +76,10 @@ export function truth(says: string): Field<boolean> {
     says,
     is: (value): value is boolean => typeof value === "boolean",
     wanted: "true or false",
-    fromText: (text) => (text === "true" ? true : text === "false" ? false : text),
+    fromText: (text) =>
+      text === "true" ? true
+      : text === "false" ? false
+      : text,
     schema: { type: "boolean" },
   };
 }
@@ -111,7 +114,7 @@ export function socketPath(says: string): Field<string> {
 }
 
 export function mode(says: string): Field<string> {
-  return text(0, 4, says, { text: "^0?[0-7]{3}$", wanted: "an octal mode such as \"0660\"" });
+  return text(0, 4, says, { text: "^0?[0-7]{3}$", wanted: 'an octal mode such as "0660"' });
 }
 
 /** Different values, `least` to `most` of them. */

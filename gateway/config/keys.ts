@@ -37,30 +37,69 @@ const credentialName = {
 };
 
 export const TOP = {
-  on_reload: orElse("recheck", word(["recheck", "keep"], "what happens to established connections that a new policy refuses: `recheck` closes them, `keep` lets them end")),
-  on_bad_certificate: orElse("close", word(["close", "refuse"], "how a start treats a certificate or an authority that can't be used: `close` keeps the exposes that need it closed until it is good, `refuse` ends the start")),
-  state_dir: path("absolute path of the directory that keeps the last good policy and the highest signed revision over restarts; made with mode 0700, one gateway each. Without it the first directory of `STATE_DIRECTORY` (systemd) is taken, else nothing is kept"),
-  allowed_backends: orElse([], list(text(1, 256, "a backend"), 0, 1024, "backends that any service may have, in the policy or by a registration, without a check of the owner of the listening socket: `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/app.sock`")),
+  on_reload: orElse(
+    "recheck",
+    word(["recheck", "keep"], "what happens to established connections that a new policy refuses: `recheck` closes them, `keep` lets them end"),
+  ),
+  on_bad_certificate: orElse(
+    "close",
+    word(
+      ["close", "refuse"],
+      "how a start treats a certificate or an authority that can't be used: `close` keeps the exposes that need it closed until it is good, `refuse` ends the start",
+    ),
+  ),
+  state_dir: path(
+    "absolute path of the directory that keeps the last good policy and the highest signed revision over restarts; made with mode 0700, one gateway each. Without it the first directory of `STATE_DIRECTORY` (systemd) is taken, else nothing is kept",
+  ),
+  allowed_backends: orElse(
+    [],
+    list(
+      text(1, 256, "a backend"),
+      0,
+      1024,
+      "backends that any service may have, in the policy or by a registration, without a check of the owner of the listening socket: `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/app.sock`",
+    ),
+  ),
 } satisfies Keys;
 
 export const TABLES = {
   control: table("the control socket", {
     socket: socketPath("absolute path of the control socket; its directory is made with mode 0700"),
   }),
-  intents: table("one registration socket that all services share; needs koffi, because only the peer's credentials distinguish services on it", {
-    socket: socketPath("absolute path of the shared registration socket"),
-    mode: mode("octal mode of `intents.socket`, `0666` unless given"),
-  }, { without: { mode: "socket" } }),
+  intents: table(
+    "one registration socket that all services share; needs koffi, because only the peer's credentials distinguish services on it",
+    {
+      socket: socketPath("absolute path of the shared registration socket"),
+      mode: mode("octal mode of `intents.socket`, `0666` unless given"),
+    },
+    { without: { mode: "socket" } },
+  ),
   audit: table("where decisions are recorded", {
-    file: orElse("-", text(1, 4096, "path of the audit file (one JSON object a line, appended), `-` or `/dev/stderr` for standard error, or `/dev/stdout` for standard output, which then has the records alone: markers go to standard error")),
-    on_error: orElse("closed", word(["closed", "count"], "when a record can't be written: `closed` refuses what could not be recorded, `count` goes on and counts the lost records")),
+    file: orElse(
+      "-",
+      text(
+        1,
+        4096,
+        "path of the audit file (one JSON object a line, appended), `-` or `/dev/stderr` for standard error, or `/dev/stdout` for standard output, which then has the records alone: markers go to standard error",
+      ),
+    ),
+    on_error: orElse(
+      "closed",
+      word(["closed", "count"], "when a record can't be written: `closed` refuses what could not be recorded, `count` goes on and counts the lost records"),
+    ),
   }),
-  metrics: table("/metrics, /healthz and /readyz over HTTP; every request needs `Authorization: Bearer TOKEN`", {
-    listen: text(1, 64, "a loopback address with a port, such as 127.0.0.1:9600"),
-    token_file: path("absolute path of a file with the token on one line; nobody may read it but its owner and ingressd's groups"),
-  }, { without: { listen: "token_file", token_file: "listen" } }),
+  metrics: table(
+    "/metrics, /healthz and /readyz over HTTP; every request needs `Authorization: Bearer TOKEN`",
+    {
+      listen: text(1, 64, "a loopback address with a port, such as 127.0.0.1:9600"),
+      token_file: path("absolute path of a file with the token on one line; nobody may read it but its owner and ingressd's groups"),
+    },
+    { without: { listen: "token_file", token_file: "listen" } },
+  ),
   guard: table("services that the policy exposes `as direct`: they bind by themselves under `ingress-guard`, with tokens of this gateway", {
-    key_file: path("absolute path of the key that this gateway shares with guards, 64 hexadecimal digits; nobody may read it but its owner and ingressd's groups, least of all the services. Without it no token is minted"),
+    key_file: path(
+      "absolute path of the key that this gateway shares with guards, 64 hexadecimal digits; nobody may read it but its owner and ingressd's groups, least of all the services. Without it no token is minted",
+    ),
   }),
   caps: table("bounds of the gateway; each has its counter and audit code", {
     ports: orElse(1024, whole(1, 65_535, "listening sockets (one an address and port)")),
@@ -73,19 +112,38 @@ export const TABLES = {
   timers: table("all in milliseconds; 0 switches the timer off where 0 is allowed", {
     hello_ms: orElse(10_000, whole(100, 10_000, "until the ClientHello must be whole where one is read, and where TLS is terminated the handshake too")),
     backend_connect_ms: orElse(5_000, whole(1, 600_000, "until the backend must have accepted")),
-    keepalive_ms: orElse(60_000, whole(0, 7_200_000, "how long a TCP connection is silent before the kernel probes the side in question, ten times, a second apart; whole seconds, at least one; 0: never")),
+    keepalive_ms: orElse(
+      60_000,
+      whole(
+        0,
+        7_200_000,
+        "how long a TCP connection is silent before the kernel probes the side in question, ten times, a second apart; whole seconds, at least one; 0: never",
+      ),
+    ),
     idle_ms: orElse(300_000, whole(0, 604_800_000, "a connection without a byte in either direction is closed; 0: never")),
     lifetime_ms: orElse(0, whole(0, 2_592_000_000, "the longest life of a connection; 0: no end")),
     drain_ms: orElse(10_000, whole(0, 3_600_000, "how long connections may go on after SIGTERM")),
     interface_poll_ms: orElse(5_000, whole(100, 3_600_000, "how often the interface addresses are read for `bind NET` listeners")),
-    policy_check_ms: orElse(10_000, whole(100, 600_000, "the longest time that a new policy's self-tests may take, counted in processor time of their own thread (by the clock at most 60 times as long)")),
+    policy_check_ms: orElse(
+      10_000,
+      whole(
+        100,
+        600_000,
+        "the longest time that a new policy's self-tests may take, counted in processor time of their own thread (by the clock at most 60 times as long)",
+      ),
+    ),
     control_idle_ms: orElse(30_000, whole(100, 3_600_000, "a control client that has no lease and sends nothing is closed")),
   }),
   policy: table("which policy is served, and how its file is read", {
     file: path("absolute path of the compiled policy; `--policy` goes before it"),
     max_bytes: orElse(134_217_728, whole(1024, 1_073_741_824, "the largest policy file that is read")),
     watch: orElse(true, truth("reload when the policy file changes (its directory is watched)")),
-    trusted_keys: list(path("a public key"), 1, 64, "absolute paths of public keys (PEM): only policies that one of them has signed are loaded. Without this key no signature is required"),
+    trusted_keys: list(
+      path("a public key"),
+      1,
+      64,
+      "absolute paths of public keys (PEM): only policies that one of them has signed are loaded. Without this key no signature is required",
+    ),
   }),
 } satisfies Readonly<Record<string, Table<Keys>>>;
 
@@ -124,7 +182,6 @@ export const NAMED = {
   },
 } satisfies Readonly<Record<string, NamedTable<Keys>>>;
 
-export type Config =
-  & ValuesOf<typeof TOP>
-  & { readonly [T in keyof typeof TABLES]: ValuesOf<(typeof TABLES)[T]["keys"]> }
-  & { readonly [N in keyof typeof NAMED]: Readonly<Record<string, ValuesOf<(typeof NAMED)[N]["keys"]>>> };
+export type Config = ValuesOf<typeof TOP> & { readonly [T in keyof typeof TABLES]: ValuesOf<(typeof TABLES)[T]["keys"]> } & {
+  readonly [N in keyof typeof NAMED]: Readonly<Record<string, ValuesOf<(typeof NAMED)[N]["keys"]>>>;
+};

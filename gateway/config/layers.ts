@@ -54,7 +54,12 @@ export function addDocument(layers: Layers, document: unknown, at: (path: readon
 
 function addTable(layers: Layers, path: readonly string[], keys: Keys, given: unknown, at: (path: readonly string[]) => Place): void {
   if (!isTable(given)) {
-    layers.problems.push({ key: path.join("."), value: shown(given), reason: `must be a table with the keys ${Object.keys(keys).join(", ")}`, place: at(path) });
+    layers.problems.push({
+      key: path.join("."),
+      value: shown(given),
+      reason: `must be a table with the keys ${Object.keys(keys).join(", ")}`,
+      place: at(path),
+    });
     return;
   }
   for (const [key, value] of Object.entries(given)) {
@@ -84,9 +89,10 @@ export function addEnvironment(layers: Layers, env: Readonly<Record<string, stri
     const rest = variable.slice(ENV_PREFIX.length);
     const [, first = "", middle = ""] = /^([A-Z_]+?)__([^]*)$/.exec(rest) ?? [];
     const lower = upperOnly(rest);
-    const path = first === "" ? [lower]
+    const path =
+      first === "" ? [lower]
       : own(named, first.toLowerCase()) === null ? [first.toLowerCase(), upperOnly(middle)]
-        : [first.toLowerCase(), ...lastWord(middle)];
+      : [first.toLowerCase(), ...lastWord(middle)];
     addText(layers, path, given, { layer: "environment", variable: clip(variable) });
   }
 }
@@ -126,7 +132,10 @@ function addText(layers: Layers, path: readonly string[], given: string, place: 
     layers.entries.set(`${first}.${second}`, layers.entries.get(`${first}.${second}`) ?? place);
     return put(layers, { path, field, value: field.fromText(given), place });
   }
-  const field = path.length === 1 ? own(top, first) : path.length === 2 && table !== null ? own(table.keys, second ?? "") : null;
+  const field =
+    path.length === 1 ? own(top, first)
+    : path.length === 2 && table !== null ? own(table.keys, second ?? "")
+    : null;
   if (field !== null) return put(layers, { path, field, value: field.fromText(given), place });
   if (table !== null && path.length > 1) return unknown(layers, [first], path.slice(1).join("."), Object.keys(table.keys), place);
   if (table !== null || group !== null) {
@@ -170,5 +179,5 @@ function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 function own<V>(rows: Readonly<Record<string, V>>, key: string): V | null {
-  return Object.hasOwn(rows, key) ? rows[key] ?? null : null;
+  return Object.hasOwn(rows, key) ? (rows[key] ?? null) : null;
 }

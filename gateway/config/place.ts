@@ -30,7 +30,7 @@ export function lineOf(text: string, path: readonly string[]): number | null {
     let found = has(cut);
     while (found === null && cut < within - 1 && tries < MOST_TRIES) found = has(++cut);
     if (found === null) {
-      for (cut = middle; found === null && cut > without + 1 && tries < MOST_TRIES; ) found = has(--cut);
+      for (cut = middle; found === null && cut > without + 1 && tries < MOST_TRIES;) found = has(--cut);
       // Nothing between can be cut at: one value over many lines.
       if (found === null) break;
     }

@@ -55,6 +55,9 @@ export function placeText(place: Place): string {
 
 /** One line. */
 export function problemText({ key, value, reason, place }: Problem): string {
-  const subject = key === "" ? "" : value === undefined ? `\`${key}\` ` : `\`${key}\` = ${value} `;
+  const subject =
+    key === "" ? ""
+    : value === undefined ? `\`${key}\` `
+    : `\`${key}\` = ${value} `;
   return `${placeText(place)}: ${subject}${reason}`;
 }

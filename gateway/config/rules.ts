@@ -33,9 +33,14 @@ function servicesApart({ services }: Config): readonly Clash[] {
     if (service === "ingressd") return [{ key: `services.${service}`, reason: "is the gateway's own name: call the service something else" }];
     const other = uid === undefined ? undefined : uids.get(uid);
     if (uid !== undefined && other === undefined) uids.set(uid, service);
-    return other === undefined ? [] : [{
-      key: `services.${service}.uid`, reason: `is also the uid of \`services.${other}\`, so the gateway can't distinguish them: run each under its own user`,
-    }];
+    return other === undefined ?
+        []
+      : [
+          {
+            key: `services.${service}.uid`,
+            reason: `is also the uid of \`services.${other}\`, so the gateway can't distinguish them: run each under its own user`,
+          },
+        ];
   });
 }
 

@@ -26,7 +26,9 @@ export function configSchema(): Schema {
 }
 
 function ofTable({ keys, without, someOf }: TableRules & { readonly keys: Keys }): Schema {
-  const required = Object.entries(keys).filter(([, field]) => isNeeded(field)).map(([key]) => key);
+  const required = Object.entries(keys)
+    .filter(([, field]) => isNeeded(field))
+    .map(([key]) => key);
   return {
     type: "object",
     additionalProperties: false,

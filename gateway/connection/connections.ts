@@ -139,10 +139,14 @@ function sweep(s: Stage, row: number, now: number): void {
   if (remote.isRemote(s, row)) return;
   const age = now - (s.table.openedMs[row] ?? now);
   switch (s.table.state[row]) {
-    case READING: return reading.sweep(s, row, age);
-    case SECURING: return securing.sweep(s, row, age);
-    case CONNECTING: return connecting.sweep(s, row, age);
-    case OPEN: return open.sweep(s, row, age, now);
+    case READING:
+      return reading.sweep(s, row, age);
+    case SECURING:
+      return securing.sweep(s, row, age);
+    case CONNECTING:
+      return connecting.sweep(s, row, age);
+    case OPEN:
+      return open.sweep(s, row, age, now);
     default:
   }
 }

@@ -61,8 +61,19 @@ export const ADOPTED = 12;
 
 /** By number of the event. */
 export const EVENT_NAMES = [
-  "accepted", "hello_due", "read", "handshake_due", "handshaken", "granted", "refused", "connected", "connect_failed",
-  "second_hello", "cut", "ended", "adopted",
+  "accepted",
+  "hello_due",
+  "read",
+  "handshake_due",
+  "handshaken",
+  "granted",
+  "refused",
+  "connected",
+  "connect_failed",
+  "second_hello",
+  "cut",
+  "ended",
+  "adopted",
 ] as const;
 
 /** Instead of a state: the event can't happen there. */
@@ -72,13 +83,26 @@ const EVENTS = EVENT_NAMES.length;
 
 /** [state, event, next state] */
 const TRANSITIONS: readonly (readonly [number, number, number])[] = [
-  [FREE, ACCEPTED, PENDING], [FREE, ADOPTED, OPEN],
-  [PENDING, HELLO_DUE, READING], [PENDING, GRANTED, CONNECTING], [PENDING, REFUSED, FREE],
-  [READING, READ, READING], [READING, HANDSHAKE_DUE, SECURING], [READING, GRANTED, CONNECTING], [READING, REFUSED, FREE],
-  [SECURING, HANDSHAKEN, SECURING], [SECURING, GRANTED, CONNECTING], [SECURING, REFUSED, FREE],
-  [CONNECTING, CONNECTED, OPEN], [CONNECTING, CONNECT_FAILED, FREE], [CONNECTING, CUT, CLOSING],
-  [OPEN, SECOND_HELLO, OPEN], [OPEN, CUT, CLOSING], [OPEN, ENDED, FREE],
-  [CLOSING, CONNECT_FAILED, FREE], [CLOSING, ENDED, FREE],
+  [FREE, ACCEPTED, PENDING],
+  [FREE, ADOPTED, OPEN],
+  [PENDING, HELLO_DUE, READING],
+  [PENDING, GRANTED, CONNECTING],
+  [PENDING, REFUSED, FREE],
+  [READING, READ, READING],
+  [READING, HANDSHAKE_DUE, SECURING],
+  [READING, GRANTED, CONNECTING],
+  [READING, REFUSED, FREE],
+  [SECURING, HANDSHAKEN, SECURING],
+  [SECURING, GRANTED, CONNECTING],
+  [SECURING, REFUSED, FREE],
+  [CONNECTING, CONNECTED, OPEN],
+  [CONNECTING, CONNECT_FAILED, FREE],
+  [CONNECTING, CUT, CLOSING],
+  [OPEN, SECOND_HELLO, OPEN],
+  [OPEN, CUT, CLOSING],
+  [OPEN, ENDED, FREE],
+  [CLOSING, CONNECT_FAILED, FREE],
+  [CLOSING, ENDED, FREE],
 ];
 
 const next = new Int8Array(STATE_NAMES.length * EVENTS).fill(ILLEGAL);

@@ -51,16 +51,26 @@ export async function openHttp({ listen, tokenFile, clock, sockets, turnedAway, 
   const token = readToken(tokenFile);
   if (!token.ok) return token;
   const wanted = digest(token.value);
-  const server = createServer({
-    maxHeaderSize: HEADER_BYTES, requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS, keepAlive: false, connectionsCheckingInterval: 1_000,
-  }, (request, response) => answer(request, response, wanted, page));
+  const server = createServer(
+    {
+      maxHeaderSize: HEADER_BYTES,
+      requestTimeout: REQUEST_MS,
+      headersTimeout: REQUEST_MS,
+      keepAlive: false,
+      connectionsCheckingInterval: 1_000,
+    },
+    (request, response) => answer(request, response, wanted, page),
+  );
   server.maxRequestsPerSocket = 1;
   server.timeout = REQUEST_MS;
-  server.on("connection", createPlaces({
-    clock,
-    userOf: (socket) => userOf(sockets, socket),
-    turnedAway,
-  }));
+  server.on(
+    "connection",
+    createPlaces({
+      clock,
+      userOf: (socket) => userOf(sockets, socket),
+      turnedAway,
+    }),
+  );
   const fault = await new Promise<string | null>((resolve) => {
     server.once("error", (error) => resolve("code" in error ? String(error.code) : error.message));
     server.listen({ host: place.host, port: place.port, exclusive: true }, () => resolve(null));
@@ -107,7 +117,12 @@ export function readToken(path: string): Result<string, Failure> {
   if (!bytes.ok) return failed(failure(EXIT_REJECTED, bytes.error));
   const token = new TextDecoder().decode(bytes.value).trim();
   if (!/^[\x21-\x7e]+$/.test(token) || token.length < LEAST_TOKEN_CHARACTERS) {
-    return failed(failure(EXIT_REJECTED, `the token file \`${path}\` must contain one line of at least ${LEAST_TOKEN_CHARACTERS} printable characters: openssl rand -hex 32 makes one`));
+    return failed(
+      failure(
+        EXIT_REJECTED,
+        `the token file \`${path}\` must contain one line of at least ${LEAST_TOKEN_CHARACTERS} printable characters: openssl rand -hex 32 makes one`,
+      ),
+    );
   }
   return ok(token);
 }

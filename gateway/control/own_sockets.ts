@@ -60,7 +60,7 @@ export async function openOwnSockets(setup: OwnSocketsSetup): Promise<Result<Own
   };
   const shared = sharedSetup(setup);
   for (const { path, of, mode, gid } of wanted.value) {
-    const unusable = prepareDirectory(path, of.kind === "control" ? "private" : "public") ?? await clearStale(path);
+    const unusable = prepareDirectory(path, of.kind === "control" ? "private" : "public") ?? (await clearStale(path));
     const result = unusable !== null ? failed(unusable) : await openSocket({ ...shared, path, of, mode, gid });
     if (!result.ok) {
       close();
@@ -69,7 +69,8 @@ export async function openOwnSockets(setup: OwnSocketsSetup): Promise<Result<Own
     open.push(result.value);
   }
   return ok({
-    paths: open.map(({ path }) => path), close,
+    paths: open.map(({ path }) => path),
+    close,
     unlisten() {
       for (const socket of open) socket.unlisten();
     },
@@ -83,7 +84,12 @@ function wantedSockets({ config: { intents, services }, controlPath, credentials
   const wanted: Wanted[] = [{ path: controlPath, of: { kind: "control" }, mode: 0o600, gid: null }];
   if (intents.socket !== undefined) {
     if (credentials === null) {
-      return failed(failure(EXIT_MISSING, "intents.socket needs koffi, because only the peer's credentials distinguish services on it: npm install koffi, or give each service its own socket (services.NAME.socket)"));
+      return failed(
+        failure(
+          EXIT_MISSING,
+          "intents.socket needs koffi, because only the peer's credentials distinguish services on it: npm install koffi, or give each service its own socket (services.NAME.socket)",
+        ),
+      );
     }
     wanted.push({ path: intents.socket, of: { kind: "shared" }, mode: Number.parseInt(intents.mode ?? SHARED_MODE, 8), gid: null });
   }
@@ -95,7 +101,17 @@ function wantedSockets({ config: { intents, services }, controlPath, credentials
 }
 
 /** The parts that all of the gateway's own sockets share: one desk, one rate of arrivals, one row of numbers. */
-function sharedSetup({ config, credentials, clock, counters, refusals, inForce, method, isOwner, gone }: OwnSocketsSetup): Omit<SocketSetup, "path" | "of" | "mode" | "gid"> {
+function sharedSetup({
+  config,
+  credentials,
+  clock,
+  counters,
+  refusals,
+  inForce,
+  method,
+  isOwner,
+  gone,
+}: OwnSocketsSetup): Omit<SocketSetup, "path" | "of" | "mode" | "gid"> {
   let numbers = 0;
   return {
     maxClients: config.caps.control_connections,
@@ -108,7 +124,11 @@ function sharedSetup({ config, credentials, clock, counters, refusals, inForce, 
     method,
     refused: ({ caller }, service, detail) => {
       refusals.record(caller.peer, {
-        decision: denial(CODE_BAD_INTENT), generation: inForce.generation, subject: caller.service ?? "unknown", service, detail,
+        decision: denial(CODE_BAD_INTENT),
+        generation: inForce.generation,
+        subject: caller.service ?? "unknown",
+        service,
+        detail,
       });
     },
     nextNumber: () => numbers++,

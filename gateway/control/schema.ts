@@ -48,7 +48,11 @@ function sentence(error: ErrorObject): string {
 
 /** `/timers/idle_ms` -> `timers.idle_ms` */
 function keyOf(pointer: string): string {
-  return pointer.slice(1).split("/").map((p) => p.replaceAll("~1", "/").replaceAll("~0", "~")).join(".");
+  return pointer
+    .slice(1)
+    .split("/")
+    .map((p) => p.replaceAll("~1", "/").replaceAll("~0", "~"))
+    .join(".");
 }
 
 function join(key: string, name: string): string {

@@ -73,7 +73,11 @@ class Serving implements ServedClient {
     this.#socket = socket;
     this.#setup = setup;
     this.#client = {
-      number, caller, challenge: randomBytes(CHALLENGE_BYTES).toString("hex"), alive: () => !socket.destroyed, descriptor: () => descriptorOf(socket),
+      number,
+      caller,
+      challenge: randomBytes(CHALLENGE_BYTES).toString("hex"),
+      alive: () => !socket.destroyed,
+      descriptor: () => descriptorOf(socket),
       notify: (method, params) => {
         if (!socket.destroyed) socket.write(`${JSON.stringify({ jsonrpc: "2.0", method, params })}\n`);
       },
@@ -132,7 +136,11 @@ class Serving implements ServedClient {
     this.#sinceMs = clock.monoMs();
     this.#rearm();
     if (frame.text === "") desk.add(this.#work);
-    else void this.#answerFrame(frame.text).then(() => this.#next(), () => this.#socket.destroy());
+    else
+      void this.#answerFrame(frame.text).then(
+        () => this.#next(),
+        () => this.#socket.destroy(),
+      );
     return frame.bytes;
   }
 

@@ -107,7 +107,12 @@ export async function openSocket(setup: SocketSetup): Promise<Result<OpenSocket,
     chmodSync(path, mode);
   } catch (error) {
     server.close();
-    return failed(failure(EXIT_REJECTED, `the socket \`${path}\` can't be given its group or mode (${error instanceof Error ? error.message : String(error)}): ingressd must be in that group`));
+    return failed(
+      failure(
+        EXIT_REJECTED,
+        `the socket \`${path}\` can't be given its group or mode (${error instanceof Error ? error.message : String(error)}): ingressd must be in that group`,
+      ),
+    );
   }
   return ok({
     path,

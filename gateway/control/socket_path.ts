@@ -20,7 +20,10 @@ export function prepareDirectory(path: string, access: "private" | "public"): Fa
   try {
     mkdirSync(folder, { recursive: true, mode: access === "private" ? 0o700 : 0o755 });
   } catch (error) {
-    return failure(EXIT_REJECTED, `the directory \`${folder}\` for the socket \`${path}\` can't be made (${text(error)}): name another path with --control or control.socket`);
+    return failure(
+      EXIT_REJECTED,
+      `the directory \`${folder}\` for the socket \`${path}\` can't be made (${text(error)}): name another path with --control or control.socket`,
+    );
   }
   const { uid, mode } = statSync(folder);
   const self = process.geteuid?.() ?? uid;
@@ -30,7 +33,10 @@ export function prepareDirectory(path: string, access: "private" | "public"): Fa
   }
   if ((mode & others) !== 0) {
     const wanted = access === "private" ? "0700" : "0755";
-    return failure(EXIT_REJECTED, `the directory \`${folder}\` of the socket has mode ${(mode & 0o7777).toString(8).padStart(4, "0")}, which lets others in: run chmod ${wanted} ${folder}`);
+    return failure(
+      EXIT_REJECTED,
+      `the directory \`${folder}\` of the socket has mode ${(mode & 0o7777).toString(8).padStart(4, "0")}, which lets others in: run chmod ${wanted} ${folder}`,
+    );
   }
   return null;
 }

@@ -34,14 +34,18 @@ type Status = keyof typeof STATUSES;
 
 export type FrameRequest =
   | {
-    readonly op: "register"; readonly nonce: number; readonly service: string; readonly proto: keyof typeof PROTOS;
-    readonly mode: keyof typeof MODES; readonly port: number;
-    /** Empty: all that the policy gives. */
-    readonly bind: string;
-    readonly backend: string;
-    /** 0: as long as the connection lives. */
-    readonly ttlMs: number;
-  }
+      readonly op: "register";
+      readonly nonce: number;
+      readonly service: string;
+      readonly proto: keyof typeof PROTOS;
+      readonly mode: keyof typeof MODES;
+      readonly port: number;
+      /** Empty: all that the policy gives. */
+      readonly bind: string;
+      readonly backend: string;
+      /** 0: as long as the connection lives. */
+      readonly ttlMs: number;
+    }
   | { readonly op: "unregister"; readonly nonce: number; readonly lease: string }
   | { readonly op: "renew"; readonly nonce: number; readonly lease: string; readonly ttlMs: number };
 
@@ -176,7 +180,8 @@ function number(value: number, size: number): number[] {
 }
 
 function text(value: string, least: number, most: number, lengthBytes: number): number[] {
-  if (!PRINTABLE.test(value) || value.length < least || value.length > most) throw new RangeError(`\`${value}\` does not fit ${least} to ${most} printable bytes`);
+  if (!PRINTABLE.test(value) || value.length < least || value.length > most)
+    throw new RangeError(`\`${value}\` does not fit ${least} to ${most} printable bytes`);
   return [...number(value.length, lengthBytes), ...Buffer.from(value, "latin1")];
 }
 

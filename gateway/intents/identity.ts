@@ -27,13 +27,25 @@ export interface Caller {
   readonly uid: number | null;
 }
 
-export function identify(
-  socket: Socket, at: SocketOf, services: Config["services"], credentials: ReadCredentials | null,
-): Caller {
+export function identify(socket: Socket, at: SocketOf, services: Config["services"], credentials: ReadCredentials | null): Caller {
   const peer = credentials?.(socket) ?? null;
   const operator = at.kind === "control";
-  const nobody = (because: string): Caller => ({ peer: operator ? "operator" : "strangers", operator, service: null, noServiceBecause: because, uid: null, peerUid: peer?.uid ?? null });
-  const known = (service: string, uid: number | null): Caller => ({ peer: operator ? "operator" : `service ${service}`, operator, service, noServiceBecause: "", uid, peerUid: peer?.uid ?? null });
+  const nobody = (because: string): Caller => ({
+    peer: operator ? "operator" : "strangers",
+    operator,
+    service: null,
+    noServiceBecause: because,
+    uid: null,
+    peerUid: peer?.uid ?? null,
+  });
+  const known = (service: string, uid: number | null): Caller => ({
+    peer: operator ? "operator" : `service ${service}`,
+    operator,
+    service,
+    noServiceBecause: "",
+    uid,
+    peerUid: peer?.uid ?? null,
+  });
   if (at.kind === "service") {
     const entry = services[at.service];
     // Where both are known the kernel's word must agree with the path.

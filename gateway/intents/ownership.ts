@@ -71,7 +71,10 @@ export function belongsTo(owners: readonly number[], setup: OwnershipSetup): Ver
     const rows = candidates(setup, backend);
     const wrong = tcpOwner(rows, owners);
     if (wrong !== null || rows === null) return wrong;
-    const now = rows.map(({ cookie }) => cookie).sort().join();
+    const now = rows
+      .map(({ cookie }) => cookie)
+      .sort()
+      .join();
     const unchanged = now === known;
     known = now;
     // Whichever process took the connection, the same sockets have listened since before it was made.
@@ -81,7 +84,11 @@ export function belongsTo(owners: readonly number[], setup: OwnershipSetup): Ver
   };
 }
 
-function farEndOf({ sockets }: OwnershipSetup, backend: Endpoint, near: { readonly address?: string | undefined; readonly port?: number | undefined }): FarEnd | null {
+function farEndOf(
+  { sockets }: OwnershipSetup,
+  backend: Endpoint,
+  near: { readonly address?: string | undefined; readonly port?: number | undefined },
+): FarEnd | null {
   const address = parseAddress(near.address ?? "");
   return sockets === null || address === null || near.port === undefined ? null : sockets.farEnd(backend, { address, port: near.port });
 }

@@ -82,22 +82,24 @@ interface Message {
 /** Null where koffi is not installed, or the kernel has no such socket for this process. */
 export function openSockDiag(libc: Libc | null = openLibc()): SockDiag | null {
   const query = libc === null ? null : openRequests(libc);
-  return query === null ? null : {
-    listeners(port, to) {
-      const found = isLoopback(to) ? lookUp(query, port, to) : dumpAll(query, port, to);
-      return found?.map(listenerOf).filter((one) => one.port === port) ?? null;
-    },
-    isBound(proto, { address, port }) {
-      const found = dumpAll(query, port, address, proto);
-      return found?.some(({ bytes }) => bytes.readUInt16BE(4) === port && readAddress(bytes).every((word, i) => word === address[i])) ?? null;
-    },
-    farEnd(local, remote) {
-      const found = query(exactRequest(local, remote, ANY_INTERFACE), 0);
-      if (found === "none") return { state: "gone" };
-      const message = found === null || found === "interrupted" ? undefined : found[0];
-      return message === undefined ? null : farEndOf(message.bytes);
-    },
-  };
+  return query === null ? null : (
+      {
+        listeners(port, to) {
+          const found = isLoopback(to) ? lookUp(query, port, to) : dumpAll(query, port, to);
+          return found?.map(listenerOf).filter((one) => one.port === port) ?? null;
+        },
+        isBound(proto, { address, port }) {
+          const found = dumpAll(query, port, address, proto);
+          return found?.some(({ bytes }) => bytes.readUInt16BE(4) === port && readAddress(bytes).every((word, i) => word === address[i])) ?? null;
+        },
+        farEnd(local, remote) {
+          const found = query(exactRequest(local, remote, ANY_INTERFACE), 0);
+          if (found === "none") return { state: "gone" };
+          const message = found === null || found === "interrupted" ? undefined : found[0];
+          return message === undefined ? null : farEndOf(message.bytes);
+        },
+      }
+    );
 }
 
 /**
@@ -108,7 +110,7 @@ export function openSockDiag(libc: Libc | null = openLibc()): SockDiag | null {
 function lookUp(query: Query, port: number, to: Address): readonly Message[] | null {
   const found = query(exactRequest({ address: to, port }, { address: isV4(to) ? ANY4 : ANY6, port: 0 }, LOOPBACK_INTERFACE), 0);
   if (found === "none") return [];
-  return found === "interrupted" ? null : found?.filter(({ bytes }) => bytes[1] === TCP_LISTEN) ?? null;
+  return found === "interrupted" ? null : (found?.filter(({ bytes }) => bytes[1] === TCP_LISTEN) ?? null);
 }
 
 /** All that listen at the port number: which interface a connection to this address comes in by is not known. */

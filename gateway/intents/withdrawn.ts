@@ -53,7 +53,9 @@ export function boundHere(): IsBound {
     if (known !== null) return known;
     if (table === null) {
       table = allBoundHere();
-      setImmediate(() => { table = null; });
+      setImmediate(() => {
+        table = null;
+      });
     }
     return table.has(keyOf(place));
   };
@@ -81,10 +83,12 @@ export function watchWithdrawn({ leases, ports, clock, say, isBound = boundHere(
     look() {
       if (watched.size === 0) return;
       const now = clock.monoMs();
-      const granted = new Set(leases.all().flatMap((lease) => {
-        const place = placeOf(lease);
-        return place === null ? [] : [keyOf(place)];
-      }));
+      const granted = new Set(
+        leases.all().flatMap((lease) => {
+          const place = placeOf(lease);
+          return place === null ? [] : [keyOf(place)];
+        }),
+      );
       for (const [key, at] of watched) {
         if (granted.has(key)) Object.assign(at, { lookMs: null, said: false });
         else if (at.lookMs === null) at.lookMs = now + GRACE_MS;
@@ -94,7 +98,10 @@ export function watchWithdrawn({ leases, ports, clock, say, isBound = boundHere(
             watched.delete(key);
             continue;
           }
-          if (!at.said) say(`WARNING: ${at.local}/${at.proto} is still bound, though ${at.service} has no lease of it any more: its guard does not run or can't close it; end the program that has it (ss -lnp shows it)`);
+          if (!at.said)
+            say(
+              `WARNING: ${at.local}/${at.proto} is still bound, though ${at.service} has no lease of it any more: its guard does not run or can't close it; end the program that has it (ss -lnp shows it)`,
+            );
           Object.assign(at, { said: true, lookMs: now + LOOK_MS });
         }
       }

@@ -9,20 +9,30 @@ import type { Ports } from "./ports.ts";
 const MOST_NAMED = 3;
 
 /** `leftOut`: `host:port` of addresses that the host was found to lack. */
-export function withoutAddress(listeners: readonly ListenerInfo[], ports: Ports, host: readonly HostAddress[], leftOut: ReadonlySet<string>): readonly ListenerInfo[] {
+export function withoutAddress(
+  listeners: readonly ListenerInfo[],
+  ports: Ports,
+  host: readonly HostAddress[],
+  leftOut: ReadonlySet<string>,
+): readonly ListenerInfo[] {
   const open = new Set(ports.all().map(({ serves }) => serves.info.name));
   return listeners.filter((info) => {
     if (info.bind === null || info.backend === null || open.has(info.name)) return false;
-    return candidateAddresses(info, host).every((address) => info.ports.every(({ first, last }) => {
-      for (let port = first; port <= last; port++) if (!leftOut.has(formatEndpoint(bareAddress(address), port, address[4]))) return false;
-      return true;
-    }));
+    return candidateAddresses(info, host).every((address) =>
+      info.ports.every(({ first, last }) => {
+        for (let port = first; port <= last; port++) if (!leftOut.has(formatEndpoint(bareAddress(address), port, address[4]))) return false;
+        return true;
+      }),
+    );
   });
 }
 
 export function addressSentence({ name, bind }: ListenerInfo): string {
   const prefixes = bind ?? [];
-  const named = prefixes.slice(0, MOST_NAMED).map((prefix) => prefix.replace(prefix.includes(":") ? /\/128$/ : /\/32$/, "")).join(", ");
+  const named = prefixes
+    .slice(0, MOST_NAMED)
+    .map((prefix) => prefix.replace(prefix.includes(":") ? /\/128$/ : /\/32$/, ""))
+    .join(", ");
   const more = prefixes.length > MOST_NAMED ? ` and ${prefixes.length - MOST_NAMED} more` : "";
   return `expose \`${name}\` listens nowhere yet: this host has no address of its \`bind\` (${named}${more}); it opens by itself when there is one`;
 }

@@ -10,11 +10,13 @@ export type HostAddress = readonly [...Address, zone?: string];
 
 /** The addresses of this host's interfaces, now. */
 export function interfaceAddresses(): readonly HostAddress[] {
-  return Object.entries(networkInterfaces()).flatMap(([name, entries]) => (entries ?? []).flatMap((entry): HostAddress[] => {
-    const address = parseAddress(entry.address);
-    if (address === null) return [];
-    return [isLinkLocal6(address) ? [...address, name] : address];
-  }));
+  return Object.entries(networkInterfaces()).flatMap(([name, entries]) =>
+    (entries ?? []).flatMap((entry): HostAddress[] => {
+      const address = parseAddress(entry.address);
+      if (address === null) return [];
+      return [isLinkLocal6(address) ? [...address, name] : address];
+    }),
+  );
 }
 
 /** Without the zone, as a policy has it. */
@@ -30,17 +32,14 @@ export function candidateAddresses(info: ListenerInfo, local: readonly HostAddre
   if (info.bind === null) return [ANY4, ANY6];
   const prefixes = prefixesOf(info.bind);
   const seen = new Set<string>();
-  return [...local.filter((address) => prefixes.some((p) => isWithin(p, bareAddress(address)))), ...loopbackHosts(prefixes)]
-    .filter((address) => {
-      const key = address.join();
-      return !seen.has(key) && seen.add(key);
-    });
+  return [...local.filter((address) => prefixes.some((p) => isWithin(p, bareAddress(address)))), ...loopbackHosts(prefixes)].filter((address) => {
+    const key = address.join();
+    return !seen.has(key) && seen.add(key);
+  });
 }
 
 /** Where `info` listens on `port`; `local` are the host's addresses. */
-export function localAddresses(
-  engine: PolicyEngine, info: ListenerInfo, port: number, local: readonly HostAddress[],
-): readonly HostAddress[] {
+export function localAddresses(engine: PolicyEngine, info: ListenerInfo, port: number, local: readonly HostAddress[]): readonly HostAddress[] {
   return candidateAddresses(info, local).filter((address) => listensAt(engine, info, port, address));
 }
 

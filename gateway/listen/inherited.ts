@@ -83,9 +83,12 @@ export class Inherited {
       const local = localOf(socket);
       if (socket.proto === "tcp" && wanted(local)) continue;
       const info = engine.info.listeners[engine.listenerAt(socket.proto, socket.port, socket.address)];
-      const answer: Decision = info === undefined ? denial(CODE_NOT_EXPOSED)
-        : engine.bind({ subject: "ingressd", proto: socket.proto, address: socket.address, port: socket.port });
-      const [decision] = recorder.record([{ op: "bind", decision: answer, generation, subject: "ingressd", listener: info?.name, service: info?.service, local, detail: "inherited" }], engine.info);
+      const answer: Decision =
+        info === undefined ? denial(CODE_NOT_EXPOSED) : engine.bind({ subject: "ingressd", proto: socket.proto, address: socket.address, port: socket.port });
+      const [decision] = recorder.record(
+        [{ op: "bind", decision: answer, generation, subject: "ingressd", listener: info?.name, service: info?.service, local, detail: "inherited" }],
+        engine.info,
+      );
       if (decision?.allowed === true) {
         if (socket.proto === "tcp") this.#setup.setBacklog(socket.fd, KEPT_PEERS);
         continue;
@@ -95,7 +98,8 @@ export class Inherited {
       this.#waiting.delete(key);
       this.#drop(socket, `the policy does not expose it to the gateway (${decision?.code ?? "internal"})`);
     }
-    return foreign.length === 0 || this.#setup.ignoresForeign ? null
+    return foreign.length === 0 || this.#setup.ignoresForeign ?
+        null
       : `passed sockets that are not this policy's: ${foreign.join(" ")}: expose them, take them out of the socket unit, or start with --ignore-foreign-fds`;
   }
 

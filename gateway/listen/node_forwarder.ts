@@ -20,7 +20,10 @@ export interface ForwarderSetup {
 
 export function nodeForwarder({ table, decider, clock, isReset, timers }: ForwarderSetup): Forwarder {
   return createConnections({
-    table, decider, clock, timers,
+    table,
+    decider,
+    clock,
+    timers,
     afterTurn: setImmediate,
     transport: (events) => new NodeTransport({ events, isReset, keepAliveMs: timers.keepalive_ms }),
   });

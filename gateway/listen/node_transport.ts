@@ -132,9 +132,12 @@ export class NodeTransport implements Transport {
     const inner = this.#inner[row];
     if (inner !== null && inner !== undefined) this.clients[row] = this.#marked(inner, row);
     this.#inner[row] = null;
-    const upstream = this.#marked(address.kind === "tcp"
-      ? connect({ host: address.host, port: address.port, noDelay: true, ...this.#keepAlive, ...MARKS })
-      : connect({ path: address.path, ...MARKS }), row);
+    const upstream = this.#marked(
+      address.kind === "tcp" ?
+        connect({ host: address.host, port: address.port, noDelay: true, ...this.#keepAlive, ...MARKS })
+      : connect({ path: address.path, ...MARKS }),
+      row,
+    );
     this.upstreams[row] = upstream;
     upstream.pause();
     upstream.on("error", onDialError);

@@ -44,15 +44,25 @@ export function createOpener({ ports, forwarder, recorder, maxPorts, inherited, 
   return {
     async open(wanted, engine, generation, paused, closing = 0) {
       const { address, zone, port, info, local } = wanted;
-      const answer = ports.size - closing + opening >= maxPorts
-        ? denial(CODE_CAP_PORTS)
-        : engine.listenerAt("tcp", port, address) !== info.id
-          ? denial(CODE_NOT_EXPOSED)
-          : engine.bind({ subject: "ingressd", proto: "tcp", address, port });
-      const [decision] = recorder.record([{
-        op: "bind", decision: answer, generation, subject: "ingressd",
-        listener: info.name, service: info.service, local, backend: wanted.backend.address.key,
-      }], engine.info);
+      const answer =
+        ports.size - closing + opening >= maxPorts ? denial(CODE_CAP_PORTS)
+        : engine.listenerAt("tcp", port, address) !== info.id ? denial(CODE_NOT_EXPOSED)
+        : engine.bind({ subject: "ingressd", proto: "tcp", address, port });
+      const [decision] = recorder.record(
+        [
+          {
+            op: "bind",
+            decision: answer,
+            generation,
+            subject: "ingressd",
+            listener: info.name,
+            service: info.service,
+            local,
+            backend: wanted.backend.address.key,
+          },
+        ],
+        engine.info,
+      );
       if (decision === undefined || !decision.allowed) {
         return { absent: false, message: `port ${port} is not opened (${decision?.code ?? "internal"})${remedy(decision?.code, maxPorts)}` };
       }
@@ -78,7 +88,7 @@ export function createOpener({ ports, forwarder, recorder, maxPorts, inherited, 
 
 function remedy(code: Code | undefined, maxPorts: number): string {
   if (code === "cap_ports") return `: raise caps.ports (now ${maxPorts}) or expose fewer ports`;
-  if (code === "audit_closed") return ": its record can't be written: make room for audit.file, name another, or set audit.on_error = \"count\"";
+  if (code === "audit_closed") return ': its record can\'t be written: make room for audit.file, name another, or set audit.on_error = "count"';
   return "";
 }
 

@@ -32,9 +32,7 @@ export interface OpenPort {
   closing: boolean;
 }
 
-export function exposure(
-  at: HostAddress, port: number, info: ListenerInfo, backend: Backend, lease: string | null,
-): Exposure {
+export function exposure(at: HostAddress, port: number, info: ListenerInfo, backend: Backend, lease: string | null): Exposure {
   const [, , , , zone = ""] = at;
   const address = bareAddress(at);
   return { address, zone, port, local: formatEndpoint(address, port, zone), info, backend, lease };
@@ -140,10 +138,7 @@ function sameFile(x: string, y: string): boolean {
 }
 
 /** Whether two local endpoints can't both listen (a wildcard takes its whole family). */
-export function overlaps(
-  a: { readonly address: Address; readonly port: number },
-  b: { readonly address: Address; readonly port: number },
-): boolean {
+export function overlaps(a: { readonly address: Address; readonly port: number }, b: { readonly address: Address; readonly port: number }): boolean {
   if (a.port !== b.port || isV4(a.address) !== isV4(b.address)) return false;
   return isWildcard(a.address) || isWildcard(b.address) || a.address.every((w, i) => w === b.address[i]);
 }

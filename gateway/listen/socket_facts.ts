@@ -47,7 +47,8 @@ export function socketReader(libc: Libc): ReadSocket {
     const domain = option(libc, fd, SO_DOMAIN);
     if (domain !== AF_INET && domain !== AF_INET6) return no(domain === AF_UNIX ? "is a unix socket, which no policy exposes" : "is of no internet family");
     const namespace = cookieOf(libc, fd);
-    if (home === null || namespace === null) return no("can't be placed, because this kernel does not say which network namespace a socket is in (Linux 5.14 does)");
+    if (home === null || namespace === null)
+      return no("can't be placed, because this kernel does not say which network namespace a socket is in (Linux 5.14 does)");
     if (namespace !== home) return no("belongs to another network namespace");
     const protocol = option(libc, fd, SO_PROTOCOL);
     const isTcp = type === SOCK_STREAM && protocol === IPPROTO_TCP;
@@ -56,8 +57,12 @@ export function socketReader(libc: Libc): ReadSocket {
     const place = boundPlace(libc, fd);
     if (place === null || place.port === 0) return no("is not bound to an address and port");
     const isDual = domain === AF_INET6 && isWildcard(place.address) && option(libc, fd, IPV6_V6ONLY, IPPROTO_IPV6) !== 1;
-    if (isDual) return no(`listens on [::]:${place.port} for IPv4 as well: pass one socket each (systemd: BindIPv6Only=ipv6-only, ListenStream=0.0.0.0:${place.port} and ListenStream=[::]:${place.port})`);
-    if (domain === AF_INET6 && isV4(place.address)) return no(`listens on the mapped address ${formatAddress(place.address)} of an IPv6 socket: bind an IPv4 one`);
+    if (isDual)
+      return no(
+        `listens on [::]:${place.port} for IPv4 as well: pass one socket each (systemd: BindIPv6Only=ipv6-only, ListenStream=0.0.0.0:${place.port} and ListenStream=[::]:${place.port})`,
+      );
+    if (domain === AF_INET6 && isV4(place.address))
+      return no(`listens on the mapped address ${formatAddress(place.address)} of an IPv6 socket: bind an IPv4 one`);
     return ok({ fd, name, proto: isTcp ? "tcp" : "udp", ...place });
   };
 }

@@ -20,7 +20,12 @@ import { endLease } from "../intents/end_lease.ts";
 export const challenge: Endpoint = async (_context, client) => ({ result: { challenge: client.challenge } });
 
 /** Why this caller gets no token, or null. */
-export function noGuard({ guardKey }: Context, { challenge: issued }: Client, service: string, proof: string | undefined): { readonly code: CodeNumber; readonly message: string } | null {
+export function noGuard(
+  { guardKey }: Context,
+  { challenge: issued }: Client,
+  service: string,
+  proof: string | undefined,
+): { readonly code: CodeNumber; readonly message: string } | null {
   if (guardKey === null) return { code: CODE_UNSUPPORTED, message: "this gateway mints no tokens: name the key that it shares with guards (guard.key_file)" };
   if (proof !== undefined && isProof(proof, guardKey, issued, service)) return null;
   return { code: CODE_NOT_GATEWAY, message: "only a guard that has the key registers what a service binds by itself: its proof is missing or wrong" };
@@ -31,10 +36,20 @@ export function withToken(context: Context, lease: Lease, engine: PolicyEngine):
   const { recorder, inForce, clock } = context;
   const minted = mint(context, lease, engine);
   const info = granting(engine, lease);
-  const [decision] = recorder.record([{
-    op: "token", decision: minted.decision, generation: inForce.generation, subject: lease.service, service: lease.service,
-    local: lease.bind === null ? `*:${lease.port}` : formatEndpoint(lease.bind, lease.port), ...(info !== null && { listener: info.name }),
-  }], engine.info);
+  const [decision] = recorder.record(
+    [
+      {
+        op: "token",
+        decision: minted.decision,
+        generation: inForce.generation,
+        subject: lease.service,
+        service: lease.service,
+        local: lease.bind === null ? `*:${lease.port}` : formatEndpoint(lease.bind, lease.port),
+        ...(info !== null && { listener: info.name }),
+      },
+    ],
+    engine.info,
+  );
   if (decision === undefined || !decision.allowed || minted.token === null) {
     endLease(context, lease, null);
     const refused = decision === undefined || decision.allowed ? denial(CODE_INTERNAL) : decision;
@@ -42,14 +57,20 @@ export function withToken(context: Context, lease: Lease, engine: PolicyEngine):
   }
   return {
     result: {
-      lease: lease.id, open: [], token: Buffer.from(minted.token).toString("base64"),
+      lease: lease.id,
+      open: [],
+      token: Buffer.from(minted.token).toString("base64"),
       expires_in_ms: lease.expiresMs === null ? null : lease.expiresMs - clock.monoMs(),
     },
   };
 }
 
 /** The module itself decides about the token that is given away. */
-function mint({ guardKey, clock }: Context, { service, proto, bind, port, expiresMs }: Lease, engine: PolicyEngine): { readonly decision: Decision; readonly token: Uint8Array | null } {
+function mint(
+  { guardKey, clock }: Context,
+  { service, proto, bind, port, expiresMs }: Lease,
+  engine: PolicyEngine,
+): { readonly decision: Decision; readonly token: Uint8Array | null } {
   if (guardKey === null || bind === null || expiresMs === null) return { decision: denial(CODE_INTERNAL), token: null };
   const now = Math.floor(clock.wallMs() / 1000);
   const notAfter = Math.ceil((clock.wallMs() + expiresMs - clock.monoMs()) / 1000);

@@ -6,5 +6,13 @@ import { unready } from "./metrics.ts";
 
 export const health: Endpoint = async (context) => {
   const because = unready(context);
-  return { result: { ready: because === null, because, generation: context.inForce.generation, closed: closedExposes(context), "waiting": context.withoutAddress().map(addressSentence) } };
+  return {
+    result: {
+      ready: because === null,
+      because,
+      generation: context.inForce.generation,
+      closed: closedExposes(context),
+      "waiting": context.withoutAddress().map(addressSentence),
+    },
+  };
 };

@@ -14,7 +14,10 @@ export function httpPage(context: Context, path: string): HttpPage {
     case "/readyz": {
       const because = unready(context);
       if (because !== null) return { status: 503, text: `${because}\n` };
-      return { status: 200, text: ["ready", ...closedExposes(context).map((one) => one.because), ...context.withoutAddress().map(addressSentence), ""].join("\n") };
+      return {
+        status: 200,
+        text: ["ready", ...closedExposes(context).map((one) => one.because), ...context.withoutAddress().map(addressSentence), ""].join("\n"),
+      };
     }
     default:
       return { status: 404, text: "there are /metrics, /healthz and /readyz\n" };

@@ -43,7 +43,11 @@ export const METHODS = {
 
 /** The methods as the sockets see them. */
 export function methodsOf(context: Context): (name: string) => ServedMethod | null {
-  const served = new Map(Object.entries<Method>(METHODS).map(([name, { run, ...method }]): [string, ServedMethod] =>
-    [name, { ...method, run: (client, params) => run(context, client, params) }]));
+  const served = new Map(
+    Object.entries<Method>(METHODS).map(([name, { run, ...method }]): [string, ServedMethod] => [
+      name,
+      { ...method, run: (client, params) => run(context, client, params) },
+    ]),
+  );
   return (name) => served.get(name) ?? null;
 }

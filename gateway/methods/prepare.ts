@@ -7,7 +7,11 @@ import { LEASE_MS } from "../reload/coordinated.ts";
 export const prepare: Endpoint = async (context, client, params) => {
   const leased = await context.changes.prepare(client, leaseOf(params));
   if (!leased.ok) return notReloaded(context, leased.error);
-  const { id, leaseMs, outlook: { info, opens, closes } } = leased.value;
+  const {
+    id,
+    leaseMs,
+    outlook: { info, opens, closes },
+  } = leased.value;
   return { result: { id, lease_ms: leaseMs, sha256: info.sha256, opens, closes } };
 };
 

@@ -5,7 +5,14 @@ import { randomBytes } from "node:crypto";
 import { formatAddress, formatEndpoint, parseAddress, type Address } from "../../runtime/net/address.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";
 import {
-  CODE_BAD_INTENT, CODE_CAP_PORTS, CODE_CERTIFICATE_UNUSABLE, CODE_DRAINING, CODE_NO_BACKEND, CODE_NO_MODULE, CODE_NOT_EXPOSED, CODE_NOT_GATEWAY,
+  CODE_BAD_INTENT,
+  CODE_CAP_PORTS,
+  CODE_CERTIFICATE_UNUSABLE,
+  CODE_DRAINING,
+  CODE_NO_BACKEND,
+  CODE_NO_MODULE,
+  CODE_NOT_EXPOSED,
+  CODE_NOT_GATEWAY,
   CODE_UNSUPPORTED,
 } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
@@ -57,7 +64,10 @@ export const register: Endpoint = async (context, client, params) => {
       return { error: { ...error, code: RPC_INVALID_PARAMS } };
     };
     const bind = params.bind === undefined ? null : parseAddress(params.bind);
-    if (params.bind !== undefined && bind === null) return malformed(`\`bind\` = "${params.bind}" must be a literal address${params.bind.includes("%") ? " without an interface: a link-local address is bound on each that has it" : ""}`);
+    if (params.bind !== undefined && bind === null)
+      return malformed(
+        `\`bind\` = "${params.bind}" must be a literal address${params.bind.includes("%") ? " without an interface: a link-local address is bound on each that has it" : ""}`,
+      );
     if (params.backend === undefined && params.mode !== "direct") return malformed("`backend` is missing: where connections go");
     const backend = params.backend === undefined ? null : canonicalBackend(params.backend);
     if (typeof backend === "string") return malformed(`\`backend\` = "${params.backend ?? ""}": ${backend}`);
@@ -68,11 +78,14 @@ export const register: Endpoint = async (context, client, params) => {
   });
 };
 
-function grant(
-  context: Context, client: Client, intent: ExposeIntent, bind: Address | null, backend: BackendAddress | null,
-): Result<Granted, Refusal> {
+function grant(context: Context, client: Client, intent: ExposeIntent, bind: Address | null, backend: BackendAddress | null): Result<Granted, Refusal> {
   const { number, caller, notify } = client;
-  const { inForce: { engine }, leases, config, clock } = context;
+  const {
+    inForce: { engine },
+    leases,
+    config,
+    clock,
+  } = context;
   const no = (code: CodeNumber, message: string): Result<Granted, Refusal> => failed({ code, message });
   if (context.draining()) return no(CODE_DRAINING, "the gateway is shutting down");
   if (engine === null) return no(CODE_NO_MODULE, "no policy is in force");
@@ -81,7 +94,8 @@ function grant(
     return no(CODE_NOT_GATEWAY, `this connection belongs to \`${caller.service}\`, which can't register \`${intent.service}\``);
   }
   const proto = intent.proto === "udp" ? "udp" : "tcp";
-  if (proto === "udp" && intent.mode !== "direct") return no(CODE_UNSUPPORTED, "udp goes through no gateway in this release: expose it `as direct`, or wait for 0.8");
+  if (proto === "udp" && intent.mode !== "direct")
+    return no(CODE_UNSUPPORTED, "udp goes through no gateway in this release: expose it `as direct`, or wait for 0.8");
   const info = granting(engine, { service: caller.service, proto, port: intent.port, bind });
   if (info === null) return no(CODE_NOT_EXPOSED, `the policy exposes no ${proto} port ${intent.port} there for \`${caller.service}\``);
   if (info.backend !== null) {
@@ -91,7 +105,8 @@ function grant(
     return no(CODE_NOT_EXPOSED, `the policy exposes \`${info.name}\` in the mode ${info.mode}, not in the mode ${intent.mode}`);
   }
   if (intent.mode === "direct") {
-    if (backend !== null || bind === null || intent.ttl_ms === undefined) return no(CODE_BAD_INTENT, "what a service binds by itself has a `bind` and a `ttl_ms`, and no `backend`");
+    if (backend !== null || bind === null || intent.ttl_ms === undefined)
+      return no(CODE_BAD_INTENT, "what a service binds by itself has a `bind` and a `ttl_ms`, and no `backend`");
     const unproven = noGuard(context, client, caller.service, intent.proof);
     if (unproven !== null) return failed(unproven);
   } else {
@@ -104,8 +119,17 @@ function grant(
   }
   const id = randomBytes(16).toString("hex");
   const lease: Lease = {
-    id, service: caller.service, owner: number, proto, port: intent.port, mode: info.mode, bind,
-    backend: backend === null ? null : context.backends.at(backend, context.allowedBackends.has(backend.key) || caller.uid === null ? null : belongsTo([caller.uid], context.ownership)),
+    id,
+    service: caller.service,
+    owner: number,
+    proto,
+    port: intent.port,
+    mode: info.mode,
+    bind,
+    backend:
+      backend === null ? null : (
+        context.backends.at(backend, context.allowedBackends.has(backend.key) || caller.uid === null ? null : belongsTo([caller.uid], context.ownership))
+      ),
     expiresMs: intent.ttl_ms === undefined ? null : clock.monoMs() + intent.ttl_ms,
     ended: (because, word) => notify("lease_ended", { lease: id, because, word }),
   };
@@ -119,7 +143,13 @@ function withExposures(context: Context, engine: PolicyEngine, lease: Lease, inf
   const closed = context.closedBecause(info);
   if (closed !== null) return no(CODE_CERTIFICATE_UNUSABLE, closed);
   const exposures = leasedExposures(engine, lease, context.hostAddresses());
-  if (exposures.length === 0) return no(CODE_NOT_EXPOSED, lease.bind === null ? `no address of this host is within the \`bind\` of \`${info.name}\`` : `no interface of this host has the address ${formatAddress(lease.bind)}`);
+  if (exposures.length === 0)
+    return no(
+      CODE_NOT_EXPOSED,
+      lease.bind === null ?
+        `no address of this host is within the \`bind\` of \`${info.name}\``
+      : `no interface of this host has the address ${formatAddress(lease.bind)}`,
+    );
   const taken = exposures.find(({ local }) => ports.at(local) !== undefined);
   if (taken !== undefined) return no(CODE_NOT_EXPOSED, `${taken.local} is already open under another lease`);
   if (backend.kind === "tcp" && exposures.some((e) => overlaps(e, backend))) {
@@ -138,8 +168,13 @@ function backendProblem(context: Context, uid: number | null, backend: BackendAd
 function refuse(context: Context, { caller }: Client, intent: ExposeIntent, { code, message }: Refusal): RpcError {
   const decision = denial(code);
   context.refusals.record(caller.peer, {
-    decision, generation: context.inForce.generation, subject: caller.service ?? "unknown",
-    service: intent.service, local: placeOf(intent), ...(intent.backend !== undefined && { backend: intent.backend }), detail: message,
+    decision,
+    generation: context.inForce.generation,
+    subject: caller.service ?? "unknown",
+    service: intent.service,
+    local: placeOf(intent),
+    ...(intent.backend !== undefined && { backend: intent.backend }),
+    detail: message,
   });
   return rpcError(RPC_DENIED, message, { reason: decision.reason, code: decision.code });
 }

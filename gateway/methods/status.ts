@@ -17,19 +17,22 @@ export const status: Endpoint = async (context) => {
       pid: process.pid,
       uptime_ms: clock.monoMs() - context.startedMs,
       draining: context.draining(),
-      policy: engine === null ? null : {
-        generation: inForce.generation,
-        sha256: engine.info.sha256,
-        tree_sha256: engine.info.treeSha256,
-        abi_version: engine.info.abiVersion,
-        memory_bytes: engine.info.memoryBytes,
-        max_steps: engine.info.maxSteps,
-        poisoned: engine.poisoned,
-        source: reloader.insteadOf() === null ? "file" : "last_good",
-        instead_of: reloader.insteadOf(),
-        signature: signatureOf(engine.info.signature),
-        limiter: engine.limiterFill(),
-      },
+      policy:
+        engine === null ? null : (
+          {
+            generation: inForce.generation,
+            sha256: engine.info.sha256,
+            tree_sha256: engine.info.treeSha256,
+            abi_version: engine.info.abiVersion,
+            memory_bytes: engine.info.memoryBytes,
+            max_steps: engine.info.maxSteps,
+            poisoned: engine.poisoned,
+            source: reloader.insteadOf() === null ? "file" : "last_good",
+            instead_of: reloader.insteadOf(),
+            signature: signatureOf(engine.info.signature),
+            limiter: engine.limiterFill(),
+          }
+        ),
       state: stateOf(context.keeper),
       listeners: (engine?.info.listeners ?? []).map((info) => ({
         name: info.name,
@@ -40,7 +43,9 @@ export const status: Endpoint = async (context) => {
         cap_connections: info.capConnections,
         closed_because: context.closedBecause(info),
         waits_for_address: absent.has(info.name),
-        open: ports.all().filter((open) => open.serves.info.name === info.name && !context.isPrepared(open))
+        open: ports
+          .all()
+          .filter((open) => open.serves.info.name === info.name && !context.isPrepared(open))
           .map((open) => ({ local: open.local, backend: open.serves.backend.address.key, lease: open.serves.lease !== null })),
       })),
       connections: { live: forwarder.live, cap: context.connectionCap, buffered_bytes: buffered },
@@ -84,5 +89,5 @@ function changeOf({ changes }: Pick<Context, "changes">): object | null {
 function stateOf(keeper: Keeper | null): object | null {
   if (keeper === null) return null;
   const mark = keeper.mark();
-  return { directory: keeper.directory, revision: mark.ok ? mark.value?.revision ?? null : null, trouble: mark.ok ? null : mark.error };
+  return { directory: keeper.directory, revision: mark.ok ? (mark.value?.revision ?? null) : null, trouble: mark.ok ? null : mark.error };
 }

@@ -14,15 +14,24 @@ export const takeover: Endpoint = async (context, client, params) => {
 function stepOf({ giving }: Context, client: Client, given: Readonly<Record<string, unknown>>): Result<unknown, string> | Promise<Result<unknown, string>> {
   const id = textOf(given["id"], "");
   switch (given["step"]) {
-    case "begin": return giving.begin(client, numberOf(given["format"]));
-    case "sockets": return giving.sockets(id, client);
-    case "wait": return giving.wait(id);
-    case "freeze": return giving.freeze(id);
-    case "state": return giving.part(id, numberOf(given["from"]));
-    case "serving": return giving.serving(id);
-    case "done": return giving.done(client);
-    case "cut": return giving.cut(client, rowsOf(given["rows"]));
-    default: return failed("no such step");
+    case "begin":
+      return giving.begin(client, numberOf(given["format"]));
+    case "sockets":
+      return giving.sockets(id, client);
+    case "wait":
+      return giving.wait(id);
+    case "freeze":
+      return giving.freeze(id);
+    case "state":
+      return giving.part(id, numberOf(given["from"]));
+    case "serving":
+      return giving.serving(id);
+    case "done":
+      return giving.done(client);
+    case "cut":
+      return giving.cut(client, rowsOf(given["rows"]));
+    default:
+      return failed("no such step");
   }
 }
 

@@ -108,7 +108,8 @@ class KeptChange implements Change {
     this.#state = "over";
     return this.#turns(async () => {
       const { generation } = this.#setup.inForce;
-      if (generation !== this.#generation) return failed({ cause: "committed", message: `generation ${generation} is in force: a change that is no longer in force can't be taken back` });
+      if (generation !== this.#generation)
+        return failed({ cause: "committed", message: `generation ${generation} is in force: a change that is no longer in force can't be taken back` });
       await this.#change.abort();
       return ok(null);
     });

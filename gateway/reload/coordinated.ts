@@ -137,11 +137,22 @@ export class CoordinatedChanges {
       },
     });
     if (!change.ok) return this.#refuse(change.error);
-    row = { id, leaseMs, outlook: change.value.outlook, owner: owner.number, untilMs: clock.monoMs() + leaseMs, change: change.value, answer: null, aborted: null };
+    row = {
+      id,
+      leaseMs,
+      outlook: change.value.outlook,
+      owner: owner.number,
+      untilMs: clock.monoMs() + leaseMs,
+      change: change.value,
+      answer: null,
+      aborted: null,
+    };
     this.#remember(row);
     counts.prepared++;
     const { opens, closes, info } = row.outlook;
-    say(`change ${id} is prepared: policy ${info.sha256.slice(0, 12)}${listed("opens", opens)}${listed("closes", closes)}; it is aborted unless it is committed within ${leaseMs} ms`);
+    say(
+      `change ${id} is prepared: policy ${info.sha256.slice(0, 12)}${listed("opens", opens)}${listed("closes", closes)}; it is aborted unless it is committed within ${leaseMs} ms`,
+    );
     for (const because of early) this.#over(row, because);
     if (!owner.alive()) await this.#abort(row, "the connection that prepared it closed");
     const { aborted } = row;

@@ -63,7 +63,10 @@ export function createEnds({ inForce, forwarder, recorder, ports, clock, onReloa
       });
     }
     if (refused.length === 0) return 0;
-    recorder.record(refused.map(({ entry }) => entry), engine.info);
+    recorder.record(
+      refused.map(({ entry }) => entry),
+      engine.info,
+    );
     for (const { row } of refused) forwarder.cut(row, "rechecked");
     return refused.length;
   };

@@ -9,9 +9,7 @@ import { bareAddress, candidateAddresses, listensAt, localAddresses, type HostAd
 import { exposure, overlaps, type Exposure } from "../listen/ports.ts";
 
 /** Static exposures; an error says why this policy can't be served. */
-export function staticExposures(
-  engine: PolicyEngine, backends: Backends, host: readonly HostAddress[], maxPorts: number,
-): Result<readonly Exposure[], string> {
+export function staticExposures(engine: PolicyEngine, backends: Backends, host: readonly HostAddress[], maxPorts: number): Result<readonly Exposure[], string> {
   const wanted: Exposure[] = [];
   // INVARIANT: sockets are counted before any port is walked, so that the walk has at most
   // `maxPorts` steps; this runs on the thread that serves.
@@ -35,8 +33,7 @@ export function staticExposures(
     }
   }
   const byPort = groupedByPort(wanted);
-  const loop = wanted.find(({ backend: { address } }) =>
-    address.kind === "tcp" && byPort.get(address.port)?.some((other) => overlaps(other, address)));
+  const loop = wanted.find(({ backend: { address } }) => address.kind === "tcp" && byPort.get(address.port)?.some((other) => overlaps(other, address)));
   if (loop !== undefined) {
     return failed(`expose \`${loop.info.name}\`: its backend ${loop.backend.address.key} is a port that ingressd itself opens; name the service's own port`);
   }
@@ -56,9 +53,7 @@ export function groupedByPort<E extends { readonly port: number }>(endpoints: It
 
 function staticBackend(info: ListenerInfo, backends: Backends): Result<Backend, string> | null {
   if (info.backend === null) return null;
-  const address = info.backend.kind === "tcp"
-    ? tcpBackend(info.backend.host, info.backend.port)
-    : unixBackend(info.backend.path);
+  const address = info.backend.kind === "tcp" ? tcpBackend(info.backend.host, info.backend.port) : unixBackend(info.backend.path);
   return typeof address === "string" ? failed(address) : ok(backends.named(info.service, address));
 }
 
@@ -67,9 +62,13 @@ export type Intended = Pick<Lease, "service" | "proto" | "port" | "bind">;
 
 /** The listener that grants a registration, or null. */
 export function granting(engine: PolicyEngine, { service, proto, port, bind }: Intended): ListenerInfo | null {
-  const info = engine.info.listeners.find((listener) =>
-    listener.service === service && listener.proto === proto && listener.ports.some(({ first, last }) => port >= first && port <= last)
-    && (bind === null || engine.listenerAt(proto, port, bind) === listener.id));
+  const info = engine.info.listeners.find(
+    (listener) =>
+      listener.service === service &&
+      listener.proto === proto &&
+      listener.ports.some(({ first, last }) => port >= first && port <= last) &&
+      (bind === null || engine.listenerAt(proto, port, bind) === listener.id),
+  );
   return info ?? null;
 }
 

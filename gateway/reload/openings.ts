@@ -66,9 +66,7 @@ export class Openings {
     const { opener, ports, ending } = this.#setup;
     const opened: OpenPort[] = [];
     for (const exposure of list) {
-      const result = ending.aborted
-        ? { absent: false, message: "the gateway is stopping" }
-        : await opener.open(exposure, engine, generation, true, closing);
+      const result = ending.aborted ? { absent: false, message: "the gateway is stopping" } : await opener.open(exposure, engine, generation, true, closing);
       if (!isNotOpened(result)) opened.push(result);
       else if (result.absent) this.#leaveOut(exposure, result.message);
       else {
@@ -80,7 +78,11 @@ export class Openings {
   }
 
   /** Opens what can be opened; of the others says why, once. Stops when the gateway does. */
-  async openNow(list: readonly Exposure[], engine: PolicyEngine, generation: number): Promise<{ readonly opened: readonly OpenPort[]; readonly failures: readonly string[] }> {
+  async openNow(
+    list: readonly Exposure[],
+    engine: PolicyEngine,
+    generation: number,
+  ): Promise<{ readonly opened: readonly OpenPort[]; readonly failures: readonly string[] }> {
     const { opener, ending } = this.#setup;
     const opened: OpenPort[] = [];
     const failures: string[] = [];

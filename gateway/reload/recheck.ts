@@ -57,7 +57,10 @@ class Round {
   }
 
   count(): void {
-    const { engine, forwarder: { table } } = this.#setup;
+    const {
+      engine,
+      forwarder: { table },
+    } = this.#setup;
     for (let row = 0; row < this.#rows; row++) {
       const state = table.state[row] ?? FREE;
       if (state === FREE || state === PENDING) continue;
@@ -76,7 +79,7 @@ class Round {
   async decide(): Promise<number> {
     const { recorder, forwarder, engine } = this.#setup;
     let closed = 0;
-    for (let row = 0; row < this.#rows; ) {
+    for (let row = 0; row < this.#rows;) {
       await nextTurn();
       const refused: { readonly row: number; readonly entry: Entry }[] = [];
       let unread = 0;
@@ -86,7 +89,10 @@ class Round {
         else if (answer !== null) refused.push({ row, entry: answer });
       }
       if (refused.length > 0) {
-        recorder.record(refused.map(({ entry }) => entry), engine.info);
+        recorder.record(
+          refused.map(({ entry }) => entry),
+          engine.info,
+        );
         for (const one of refused) forwarder.cut(one.row, "rechecked");
       }
       closed += refused.length;
@@ -114,15 +120,24 @@ class Round {
 
   /** The new policy's answer about a row, or null where nothing is to be decided. */
   #answerFor(row: number): Answer | null {
-    const { engine, generation, onReload, forwarder: { table } } = this.#setup;
+    const {
+      engine,
+      generation,
+      onReload,
+      forwarder: { table },
+    } = this.#setup;
     const state = table.state[row];
     const source = table.sourceOf(row);
     // A row that was taken since has a connection that the new policy itself admitted.
     if (typeof source === "number" || table.generation[row] === generation) return null;
     const listener = table.listener[row] ?? -1;
     if (state === READING) return listener < 0 ? denial(CODE_NOT_EXPOSED) : engine.accept(listener, source);
-    if (state === SECURING) return listener < 0 ? denial(CODE_NOT_EXPOSED) : nameMayCount(engine, listener, table.nameFault[row])
-      ? engine.named(listener, source, table.name[row] ?? null) : denial(CODE_HELLO_MALFORMED);
+    if (state === SECURING)
+      return (
+        listener < 0 ? denial(CODE_NOT_EXPOSED)
+        : nameMayCount(engine, listener, table.nameFault[row]) ? engine.named(listener, source, table.name[row] ?? null)
+        : denial(CODE_HELLO_MALFORMED)
+      );
     if (state !== CONNECTING && state !== OPEN) return null;
     if (listener < 0) return onReload === "keep" ? null : denial(CODE_NOT_EXPOSED);
     if (!nameMayCount(engine, listener, table.nameFault[row])) return denial(CODE_HELLO_MALFORMED);
@@ -143,7 +158,10 @@ class Round {
   }
 
   #entryOf(row: number, decision: Decision): Entry {
-    const { generation, forwarder: { table } } = this.#setup;
+    const {
+      generation,
+      forwarder: { table },
+    } = this.#setup;
     const serves = this.#served.get(table.socket[row] ?? 0);
     return {
       op: "recheck",
@@ -165,9 +183,7 @@ export function nameMayCount(engine: PolicyEngine, listener: number, fault: Name
 }
 
 /** Every phase that it has, on the facts that were kept; a fact that was never read refuses. */
-export function decisionNow(
-  engine: PolicyEngine, listener: number, source: Address, name: string | null | undefined, known: Known | undefined,
-): Decision {
+export function decisionNow(engine: PolicyEngine, listener: number, source: Address, name: string | null | undefined, known: Known | undefined): Decision {
   const info = engine.info.listeners[listener];
   // A client that another authority verified is not known to this listener.
   if (info?.mode === "mtls" && known !== undefined && known.ca === info.ca) return engine.identity(listener, source, name ?? null, known.identity);

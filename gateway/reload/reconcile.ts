@@ -4,7 +4,10 @@ import type { PolicyEngine } from "../../runtime/host/module.ts";
 import type { HostAddress } from "../listen/addresses.ts";
 import { tidy, type SwapSetup } from "./swap.ts";
 
-export type ReconcileSetup = Pick<SwapSetup, "inForce" | "openings" | "ports" | "leases" | "backends" | "forwarder" | "hostAddresses" | "closedBecause" | "ending">;
+export type ReconcileSetup = Pick<
+  SwapSetup,
+  "inForce" | "openings" | "ports" | "leases" | "backends" | "forwarder" | "hostAddresses" | "closedBecause" | "ending"
+>;
 
 export class Reconciler {
   readonly #setup: ReconcileSetup;
@@ -17,7 +20,13 @@ export class Reconciler {
 
   /** Call it in a turn of its own. Nothing is walked again while nothing can have changed. */
   async reconcile(): Promise<void> {
-    const { inForce: { engine, generation }, openings, ports, hostAddresses, ending } = this.#setup;
+    const {
+      inForce: { engine, generation },
+      openings,
+      ports,
+      hostAddresses,
+      ending,
+    } = this.#setup;
     if (engine === null) return;
     const host = hostAddresses();
     const now = this.#situation(engine, host);
@@ -41,8 +50,14 @@ export class Reconciler {
   /** Everything that what ought to be open, and what is open, depend on. */
   #situation(engine: PolicyEngine, host: readonly HostAddress[]): string {
     const { inForce, leases, closedBecause } = this.#setup;
-    const granted = leases.all().map(({ id }) => id).join();
-    const closed = engine.info.listeners.filter((info) => closedBecause(info) !== null).map(({ id }) => id).join();
+    const granted = leases
+      .all()
+      .map(({ id }) => id)
+      .join();
+    const closed = engine.info.listeners
+      .filter((info) => closedBecause(info) !== null)
+      .map(({ id }) => id)
+      .join();
     return `${inForce.generation} ${String(engine.poisoned)} ${host.join(" ")} ${granted} ${closed}`;
   }
 }

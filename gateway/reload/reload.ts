@@ -137,7 +137,8 @@ export class Reloader {
   async #fallBack(why: Refused): Promise<Result<Report, Refused>> {
     const { keeper, ending, counters } = this.#setup;
     // A busy port, a missing key is the same for the copy.
-    if (ending.aborted || why.cause === "port" || why.cause === "sockets" || why.cause === "takeover" || why.cause === "keys" || keeper === null) return failed(why);
+    if (ending.aborted || why.cause === "port" || why.cause === "sockets" || why.cause === "takeover" || why.cause === "keys" || keeper === null)
+      return failed(why);
     const copy = keeper.lastGood();
     if (copy === null) return failed(why);
     const result = copy.ok ? await this.#putCopyInForce(copy.value) : failed<Refused>({ cause: "policy", message: copy.error });

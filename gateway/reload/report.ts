@@ -34,8 +34,11 @@ export function refusedBy({ cause, message }: LoadFailure): Refused {
 
 export function reportSentence(report: Report): string {
   const part = (name: string, list: readonly string[]): string => (list.length > 0 ? `, ${name} ${list.join(" ")}` : "");
-  return `policy generation ${report.generation} (${report.sha256.slice(0, 12)}) is in force`
-    + part("opened", report.opened) + part("closed", report.closed)
-    + (report.rechecked > 0 ? `, ${report.rechecked} connections closed` : "")
-    + (report.failed.length > 0 ? `; not open: ${report.failed.join("; ")}` : "");
+  return (
+    `policy generation ${report.generation} (${report.sha256.slice(0, 12)}) is in force` +
+    part("opened", report.opened) +
+    part("closed", report.closed) +
+    (report.rechecked > 0 ? `, ${report.rechecked} connections closed` : "") +
+    (report.failed.length > 0 ? `; not open: ${report.failed.join("; ")}` : "")
+  );
 }

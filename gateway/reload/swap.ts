@@ -127,8 +127,12 @@ export class Swap {
     openings.sayAbsent(inForce.engine);
     this.#tidy();
     return ok({
-      generation, sha256: policy.info.sha256, opened: opens.map(({ local }) => local), closed: closed.map(({ local }) => local),
-      rechecked, failed: late.failures,
+      generation,
+      sha256: policy.info.sha256,
+      opened: opens.map(({ local }) => local),
+      closed: closed.map(({ local }) => local),
+      rechecked,
+      failed: late.failures,
     });
   }
 
@@ -153,7 +157,12 @@ export class Swap {
     const { inForce, ports, leases, forwarder, recorder, onReload, ruleHits } = this.#setup;
     // A lease may have ended since `ready`.
     const want = new Map([...prepared].filter(([, { lease }]) => lease === null || leases.get(lease) !== undefined));
-    const before = new Set(ports.all().filter((p) => !opened.includes(p)).map((p) => p.port));
+    const before = new Set(
+      ports
+        .all()
+        .filter((p) => !opened.includes(p))
+        .map((p) => p.port),
+    );
     this.#moveLimits(engine, owed);
     const recheck = beginRecheck({ forwarder, recorder, engine, generation: inForce.generation + 1, onReload, numbered: (n) => ports.numbered(n) });
     const closed = ports.all().filter(({ local }) => !want.has(local));

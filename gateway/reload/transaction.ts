@@ -74,8 +74,13 @@ export class Transaction {
   private constructor(setup: TransactionSetup, prepared: Prepared) {
     this.#setup = setup;
     this.#prepared = prepared;
-    const { ready: { want, opened, policy } } = prepared;
-    const before = setup.ports.all().filter((open) => !opened.includes(open)).map(({ local }) => local);
+    const {
+      ready: { want, opened, policy },
+    } = prepared;
+    const before = setup.ports
+      .all()
+      .filter((open) => !opened.includes(open))
+      .map(({ local }) => local);
     this.outlook = {
       info: policy.info,
       opens: [...want.keys()].filter((local) => !before.includes(local)),
@@ -118,7 +123,7 @@ export class Transaction {
     let staged: Staged | null = null;
     let putBack: (() => Promise<void>) | null = null;
     try {
-      staged = await keeper?.stage(bytes, sha256, policy.info) ?? null;
+      staged = (await keeper?.stage(bytes, sha256, policy.info)) ?? null;
       if (finish === "undoable") putBack = staged?.remember() ?? null;
     } catch (error) {
       await staged?.abort();
@@ -135,7 +140,11 @@ export class Transaction {
     this.#state = "over";
     const { swap } = this.#setup;
     const { candidate, parts, ready, staged } = this.#prepared;
-    const report = await swap.take(ready, (engine) => candidate.commit(engine), () => parts.commit());
+    const report = await swap.take(
+      ready,
+      (engine) => candidate.commit(engine),
+      () => parts.commit(),
+    );
     if (!report.ok) {
       await this.#restore("not_now");
       await staged?.abort();
@@ -170,10 +179,17 @@ export class Transaction {
 
   #restore(because: Because): Promise<void> {
     const { candidate, parts, previous } = this.#prepared;
-    return this.#setup.swap.restore(previous, (engine) => candidate.takeBack(engine, because), () => parts.abort());
+    return this.#setup.swap.restore(
+      previous,
+      (engine) => candidate.takeBack(engine, because),
+      () => parts.abort(),
+    );
   }
 }
 
 function notKept(name: string, step: string, error: unknown): Refused {
-  return { cause: "state", message: `${name} is not in force, because it could not be ${step} in the state directory (${causeOf(error)}): fix that and reload` };
+  return {
+    cause: "state",
+    message: `${name} is not in force, because it could not be ${step} in the state directory (${causeOf(error)}): fix that and reload`,
+  };
 }

@@ -69,8 +69,20 @@ function absentSocket({ forwarder, ports, backends }: AdoptSetup, place: HandedP
 /** Records and rechecks need its name and service; nobody is admitted by it. */
 function listenerOf({ listener, service, port }: HandedPlace): ListenerInfo {
   return {
-    id: -1, name: listener, service, proto: "tcp", ports: [{ first: port, last: port }], bind: null, mode: "tcp", cert: null, ca: null, backend: null,
-    needsNames: false, capConnections: 0, origin: { file: "", line: 0, column: 0 }, annotations: { owner: null, ticket: null, why: null },
+    id: -1,
+    name: listener,
+    service,
+    proto: "tcp",
+    ports: [{ first: port, last: port }],
+    bind: null,
+    mode: "tcp",
+    cert: null,
+    ca: null,
+    backend: null,
+    needsNames: false,
+    capConnections: 0,
+    origin: { file: "", line: 0, column: 0 },
+    annotations: { owner: null, ticket: null, why: null },
   };
 }
 

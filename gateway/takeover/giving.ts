@@ -89,21 +89,26 @@ export class Giving {
     const { calls, turns, ports, seed, say, isBusy } = this.#setup;
     if (calls === null) return failed("koffi is not installed here, so sockets can't be handed over");
     const own = process.geteuid?.();
-    if (client.caller.peerUid === null || client.caller.peerUid !== own) return failed(`the caller runs as uid ${client.caller.peerUid ?? "unknown"}, and only uid ${own ?? "unknown"} may take over`);
-    if (format !== STATE_FORMAT) return failed(`the other release reads state of the form ${format}, and this one writes ${STATE_FORMAT}: stop this gateway and start the other one`);
+    if (client.caller.peerUid === null || client.caller.peerUid !== own)
+      return failed(`the caller runs as uid ${client.caller.peerUid ?? "unknown"}, and only uid ${own ?? "unknown"} may take over`);
+    if (format !== STATE_FORMAT)
+      return failed(`the other release reads state of the form ${format}, and this one writes ${STATE_FORMAT}: stop this gateway and start the other one`);
     if (this.#round !== null || this.#over !== null) return failed("another takeover is under way");
     if (isBusy()) return failed("a change is prepared, or the gateway stops: try again when that is over");
     const id = randomBytes(16).toString("hex");
     const round = await new Promise<Round | null>((begun) => {
-      void turns(() => new Promise<void>((release) => {
-        if (this.#round !== null || this.#over !== null || !client.alive() || isBusy()) {
-          begun(null);
-          release();
-          return;
-        }
-        this.#round = { id, client, ports: ports.all(), release, disarm: () => undefined, paused: null, state: null };
-        begun(this.#round);
-      }));
+      void turns(
+        () =>
+          new Promise<void>((release) => {
+            if (this.#round !== null || this.#over !== null || !client.alive() || isBusy()) {
+              begun(null);
+              release();
+              return;
+            }
+            this.#round = { id, client, ports: ports.all(), release, disarm: () => undefined, paused: null, state: null };
+            begun(this.#round);
+          }),
+      );
     });
     if (round === null) return failed("another takeover is under way, or the caller is gone");
     this.#heard(round);
@@ -150,7 +155,10 @@ export class Giving {
       return failed("no descriptor is left");
     }
     const untilMs = clock.monoMs() + SETTLE_MS;
-    while (this.#isUnsettled() && clock.monoMs() < untilMs) await new Promise<void>((resolve) => { setImmediate(resolve); });
+    while (this.#isUnsettled() && clock.monoMs() < untilMs)
+      await new Promise<void>((resolve) => {
+        setImmediate(resolve);
+      });
     if (this.#round !== round) return failed(UNKNOWN);
     const { engine } = inForce;
     engine?.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });

@@ -54,15 +54,25 @@ export function writeState(table: ConnectionTable, ports: Ports, limits: Uint8Ar
       const { serves } = open;
       places.set(number, place);
       written.push({
-        local: open.local, host: formatAddress(open.address), port: open.port, zone: serves.zone,
-        listener: serves.info.name, service: serves.info.service, backend: serves.backend.address.key,
+        local: open.local,
+        host: formatAddress(open.address),
+        port: open.port,
+        zone: serves.zone,
+        listener: serves.info.name,
+        service: serves.info.service,
+        backend: serves.backend.address.key,
       });
     }
     const known = table.identity[row];
     const name = table.name[row];
     rows.push({
-      row, place, source: formatAddress(source), sourcePort: table.sourcePort[row] ?? 0, zone: table.zoneOf(row),
-      ...(name !== undefined && { name }), nameFault: table.nameFault[row] ?? null,
+      row,
+      place,
+      source: formatAddress(source),
+      sourcePort: table.sourcePort[row] ?? 0,
+      zone: table.zoneOf(row),
+      ...(name !== undefined && { name }),
+      nameFault: table.nameFault[row] ?? null,
       ...(known !== undefined && { words: known.identity.words, ca: known.ca }),
     });
   }
@@ -83,7 +93,8 @@ export function readState(text: string): HandedState | null {
     const readConnections = connections.map((one: unknown) => connectionOf(one, places.length));
     if (readPlaces.includes(null) || readConnections.includes(null)) return null;
     return {
-      places: readPlaces.filter((one) => one !== null), connections: readConnections.filter((one) => one !== null),
+      places: readPlaces.filter((one) => one !== null),
+      connections: readConnections.filter((one) => one !== null),
       limits: new Uint8Array(Buffer.from(limits, "base64")),
     };
   } catch {
@@ -96,7 +107,16 @@ function placeOf(value: unknown): HandedPlace | null {
   const words = ["local", "host", "zone", "listener", "service", "backend"].map((name) => textIn(fields, name)).filter((word) => word !== null);
   const [local, host, zone, listener, service, backend] = words;
   const port = numberIn(fields, "port", 65_535);
-  if (local === undefined || host === undefined || zone === undefined || listener === undefined || service === undefined || backend === undefined || port === null) return null;
+  if (
+    local === undefined ||
+    host === undefined ||
+    zone === undefined ||
+    listener === undefined ||
+    service === undefined ||
+    backend === undefined ||
+    port === null
+  )
+    return null;
   return { local, host, port, zone, listener, service, backend };
 }
 
@@ -112,7 +132,8 @@ function connectionOf(value: unknown, places: number): HandedConnection | null {
   if (fault === undefined) return null;
   const isKnown = words !== undefined;
   if (isKnown && (!Array.isArray(words) || !words.every((word) => typeof word === "string") || typeof ca !== "string")) return null;
-  const identity = isKnown && Array.isArray(words) && typeof ca === "string" ? { identity: identityOf(words.filter((word) => typeof word === "string")), ca } : undefined;
+  const identity =
+    isKnown && Array.isArray(words) && typeof ca === "string" ? { identity: identityOf(words.filter((word) => typeof word === "string")), ca } : undefined;
   return { row, place, facts: { source, sourcePort, zone, name, nameFault: fault, identity } };
 }
 

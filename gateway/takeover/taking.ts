@@ -49,14 +49,29 @@ export interface Taking {
 }
 
 export async function beginTaking({ path, calls, clock }: TakingSetup): Promise<Result<Taking, Failure>> {
-  if (calls === null) return failed(failure(EXIT_MISSING, "--takeover needs koffi, which passes sockets between processes: npm install koffi, or stop the gateway that runs and start this one"));
+  if (calls === null)
+    return failed(
+      failure(
+        EXIT_MISSING,
+        "--takeover needs koffi, which passes sockets between processes: npm install koffi, or stop the gateway that runs and start this one",
+      ),
+    );
   const taking = new Round(clock);
-  const opened = await openRpc(path, { answerMs: ANSWER_MS, mostLine: MOST_LINE, notified: (method, params) => taking.notified(method, params), closed: () => taking.closed(), isBackground: false });
+  const opened = await openRpc(path, {
+    answerMs: ANSWER_MS,
+    mostLine: MOST_LINE,
+    notified: (method, params) => taking.notified(method, params),
+    closed: () => taking.closed(),
+    isBackground: false,
+  });
   const no = (because: string): Result<never, Failure> => {
     taking.close();
     return failed(failure(EXIT_DELEGATE, `the gateway at \`${path}\` can't be taken over: ${because}`));
   };
-  if (!opened.ok) return failed(failure(EXIT_DELEGATE, `no ingressd answers at \`${path}\` (${opened.error}): start this one without --takeover, or name the socket with --control`));
+  if (!opened.ok)
+    return failed(
+      failure(EXIT_DELEGATE, `no ingressd answers at \`${path}\` (${opened.error}): start this one without --takeover, or name the socket with --control`),
+    );
   const begun = await taking.begin(opened.value);
   if (!begun.ok) return no(begun.error);
   const fds = await receiveSockets(calls, path, taking.id, begun.value);
@@ -74,7 +89,12 @@ export async function beginTaking({ path, calls, clock }: TakingSetup): Promise<
 }
 
 /** Over a connection of its own, because Node's sockets receive no descriptors. */
-async function receiveSockets({ libc, messages }: NonNullable<TakingSetup["calls"]>, path: string, id: string, count: number): Promise<Result<readonly number[], string>> {
+async function receiveSockets(
+  { libc, messages }: NonNullable<TakingSetup["calls"]>,
+  path: string,
+  id: string,
+  count: number,
+): Promise<Result<readonly number[], string>> {
   const fd = messages.connect(path, "stream");
   if (fd < 0) return failed(`error ${-fd}`);
   const received: number[] = [];
@@ -85,7 +105,7 @@ async function receiveSockets({ libc, messages }: NonNullable<TakingSetup["calls
       const set = Buffer.alloc(8);
       set.writeInt32LE(fd, 0);
       set.writeInt16LE(1, 4);
-      if (await libc.poll(set, 1, ANSWER_MS) !== 1) return giveUp("it sends no sockets in time");
+      if ((await libc.poll(set, 1, ANSWER_MS)) !== 1) return giveUp("it sends no sockets in time");
       const message = messages.receive(fd);
       if (!message.ok) return giveUp(`error ${-message.error}`);
       if (message.value.bytes.length === 0) return giveUp("it closed the connection");
@@ -182,7 +202,8 @@ class Round implements Taking {
     if (this.#from === null) return void this.#early.push([method, params]);
     const fields = fieldsOf(params) ?? {};
     const { row, end, bytesIn, bytesOut, lines } = fields;
-    if (method === "takeover_ended" && typeof row === "number" && typeof end === "string") this.#from.ended(row, end, Number(bytesIn) || 0, Number(bytesOut) || 0);
+    if (method === "takeover_ended" && typeof row === "number" && typeof end === "string")
+      this.#from.ended(row, end, Number(bytesIn) || 0, Number(bytesOut) || 0);
     if (method === "takeover_records" && Array.isArray(lines)) this.#from.records(lines.filter((line): line is string => typeof line === "string"));
   }
 

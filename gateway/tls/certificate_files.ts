@@ -43,7 +43,10 @@ export function readShown(certPath: string, keyPath: string, now: Date): Loaded<
   for (const one of chain) checkStrength(one, certPath);
   // Each is sent with its length, in three bytes.
   const sent = chain.reduce((sum, { raw }) => sum + raw.length + 3, 0);
-  if (sent > MOST_SENT_BYTES) throw new Error(`the chain in \`${certPath}\` has ${sent} bytes, and a handshake has room for ${MOST_SENT_BYTES}: remove the certificates that clients don't need`);
+  if (sent > MOST_SENT_BYTES)
+    throw new Error(
+      `the chain in \`${certPath}\` has ${sent} bytes, and a handshake has room for ${MOST_SENT_BYTES}: remove the certificates that clients don't need`,
+    );
   const shown = { chain: pemOf(chain), key: String(key.export({ type: "pkcs8", format: "pem" })) };
   // OpenSSL reports its errors now, and not at a handshake.
   createContext(shown, null);
@@ -74,7 +77,9 @@ export function readTrusted(name: string, path: string, now: Date): Loaded<Trust
   // Each name is sent with its length, in two bytes.
   const sent = used.reduce((sum, { raw }) => sum + (certificateParts(raw)?.subjectBytes ?? MOST_SENT_BYTES) + 2, 0);
   if (sent > MOST_SENT_BYTES) {
-    throw new Error(`the names of the ${used.length} authorities in \`${path}\` take ${sent} bytes, and a handshake has room for ${MOST_SENT_BYTES}: split them among several exposes`);
+    throw new Error(
+      `the names of the ${used.length} authorities in \`${path}\` take ${sent} bytes, and a handshake has room for ${MOST_SENT_BYTES}: split them among several exposes`,
+    );
   }
   const trusted: Trusted = { name, roots: pemOf(used), partial: isPartial(used) };
   createContext(null, trusted);
@@ -94,7 +99,9 @@ function readCertificates(path: string, what: string): readonly X509Certificate[
         break;
       }
       case "TRUSTED CERTIFICATE":
-        throw new Error(`\`${path}\` has a TRUSTED CERTIFICATE in line ${line}, whose own rules of trust would be lost: \`openssl x509 -in FILE -out NEW\` writes the certificate alone`);
+        throw new Error(
+          `\`${path}\` has a TRUSTED CERTIFICATE in line ${line}, whose own rules of trust would be lost: \`openssl x509 -in FILE -out NEW\` writes the certificate alone`,
+        );
       case "X509 CRL":
         throw new Error(`\`${path}\` has a revocation list in line ${line}, and this release supports none: remove it`);
       default:
@@ -123,7 +130,8 @@ function blocksOf(path: string, what: string): readonly PemBlock[] {
     const pem = readBlocks(bytes);
     if ("fault" in pem) throw new Error(`\`${path}\` ${pem.fault}`);
     // ASN.1's SEQUENCE, with a length in more than one byte.
-    if (pem.blocks.length === 0 && bytes[0] === 0x30 && (bytes[1] ?? 0) > 0x80) throw new Error(`\`${path}\` is DER, not PEM: \`openssl x509 -inform DER -in FILE -out NEW\` writes it as PEM`);
+    if (pem.blocks.length === 0 && bytes[0] === 0x30 && (bytes[1] ?? 0) > 0x80)
+      throw new Error(`\`${path}\` is DER, not PEM: \`openssl x509 -inform DER -in FILE -out NEW\` writes it as PEM`);
     if (pem.blocks.length === 0 && bytes.includes(0)) throw new Error(`\`${path}\` is not PEM: it has zero bytes, as UTF-16 does`);
     return pem.blocks;
   };
@@ -138,7 +146,11 @@ function readKey(path: string): KeyObject {
   const [only] = keys;
   if (only === undefined) throw new Error(notOne);
   if (keys.length > 1) throw new Error(`\`${path}\` has ${keys.length} private keys: keep only the certificate's own`);
-  const type = only.label === "PRIVATE KEY" ? "pkcs8" : only.label === "EC PRIVATE KEY" ? "sec1" : only.label === "RSA PRIVATE KEY" ? "pkcs1" : null;
+  const type =
+    only.label === "PRIVATE KEY" ? "pkcs8"
+    : only.label === "EC PRIVATE KEY" ? "sec1"
+    : only.label === "RSA PRIVATE KEY" ? "pkcs1"
+    : null;
   if (type === null) throw new Error(notOne);
   try {
     return createPrivateKey({ key: only.der, format: "der", type });
@@ -186,7 +198,7 @@ function isPartial(all: readonly X509Certificate[]): boolean {
 /** Those of `all` that signed a certificate. Each is looked for by its name first, so that keys are seldom tried. */
 function issuersAmong(all: readonly X509Certificate[]): (one: X509Certificate) => readonly X509Certificate[] {
   const bySubject = new Map<string, X509Certificate[]>();
-  for (const one of all) bySubject.set(one.subject, [...bySubject.get(one.subject) ?? [], one]);
+  for (const one of all) bySubject.set(one.subject, [...(bySubject.get(one.subject) ?? []), one]);
   const known = new Map<X509Certificate, readonly X509Certificate[]>();
   return (one) => {
     const found = known.get(one) ?? (bySubject.get(one.issuer) ?? []).filter((by) => one.checkIssued(by) && one.verify(by.publicKey));

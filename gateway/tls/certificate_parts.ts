@@ -15,12 +15,16 @@ const VERSION = 0xa0;
 export function certificateParts(der: Buffer): CertificateParts | null {
   const [body, algorithm] = readInside(der, SEQUENCE) ?? [];
   const fields = body?.tag === SEQUENCE ? readValues(body.content) : null;
-  const [id, parameters = null] = algorithm?.tag === SEQUENCE ? readValues(algorithm.content) ?? [] : [];
+  const [id, parameters = null] = algorithm?.tag === SEQUENCE ? (readValues(algorithm.content) ?? []) : [];
   if (fields === null || fields === undefined || id?.tag !== OBJECT_IDENTIFIER) return null;
   // version? serial signature issuer validity subject ...
   const subject = fields[fields[0]?.tag === VERSION ? 5 : 4];
   if (subject?.tag !== SEQUENCE) return null;
   const { length } = subject.content;
-  const head = length < 0x80 ? 2 : length < 0x100 ? 3 : length < 0x10000 ? 4 : 5;
+  const head =
+    length < 0x80 ? 2
+    : length < 0x100 ? 3
+    : length < 0x10000 ? 4
+    : 5;
   return { signature: id.content.toString("hex"), parameters, subjectBytes: head + length };
 }

@@ -43,9 +43,7 @@ export interface ClientHello extends HelloNames {
 }
 
 export type HelloAnswer =
-  | { readonly kind: "more" }
-  | { readonly kind: "hello"; readonly hello: ClientHello }
-  | { readonly kind: "malformed"; readonly fault: HelloFault };
+  { readonly kind: "more" } | { readonly kind: "hello"; readonly hello: ClientHello } | { readonly kind: "malformed"; readonly fault: HelloFault };
 
 export interface HelloReader {
   /**
@@ -102,9 +100,9 @@ class HelloScanner implements HelloReader {
 
   #keep(chunk: Uint8Array): void {
     if (this.#filled + chunk.length > this.#stream.length) {
-      const larger = Buffer.alloc(this.#stream.length === 0
-        ? Math.max(chunk.length, FIRST_BYTES)
-        : Math.max(this.#filled + chunk.length, 2 * this.#stream.length));
+      const larger = Buffer.alloc(
+        this.#stream.length === 0 ? Math.max(chunk.length, FIRST_BYTES) : Math.max(this.#filled + chunk.length, 2 * this.#stream.length),
+      );
       this.#stream.copy(larger, 0, 0, this.#filled);
       this.#stream = larger;
     }

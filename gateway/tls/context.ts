@@ -38,7 +38,9 @@ export function createContext(shown: Shown | null, trusted: Trusted | null): Tls
     ...(requestsCertificate && { ca: trusted.roots }),
   });
   if (trusted?.partial === true && !trustPartialChains(server)) {
-    throw new Error(`an authority of \`${trusted.name}\` was issued by one that is not in its file, and ${process.version} can't trust it by itself: add that one, or run Node 20.19, 22.9 or later`);
+    throw new Error(
+      `an authority of \`${trusted.name}\` was issued by one that is not in its file, and ${process.version} can't trust it by itself: add that one, or run Node 20.19, 22.9 or later`,
+    );
   }
   answerHandshakes(server);
   return { server, ca: trusted?.name ?? null, trust: trusted === null ? "" : trustOf(trusted) };

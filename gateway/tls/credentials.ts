@@ -97,7 +97,8 @@ class CredentialStore implements Credentials {
     const files = this.#read("all");
     for (const info of next) {
       const missing = lackOf(info, files, this.#config);
-      if (missing !== null && !this.#isClosing(info.name, missing)) return failed(`lacks the ${missing.kind} \`${missing.name}\` of expose \`${info.name}\`: ${lackRemedy(missing)}`);
+      if (missing !== null && !this.#isClosing(info.name, missing))
+        return failed(`lacks the ${missing.kind} \`${missing.name}\` of expose \`${info.name}\`: ${lackRemedy(missing)}`);
     }
     this.#staged = files;
     const before = { loaded: this.#current, listeners: this.#listeners };
@@ -160,7 +161,10 @@ class CredentialStore implements Credentials {
     const now = this.#clock.wallMs();
     for (const { kind, name, notAfter } of this.ends()) {
       const ended = notAfter.getTime() <= now;
-      this.#sayOnce(`end ${kind} ${name}`, ended ? `WARNING: the ${WORDS[kind]} \`${name}\` has expired (${notAfter.toISOString()}) and stays in use: put a new one in its place` : null);
+      this.#sayOnce(
+        `end ${kind} ${name}`,
+        ended ? `WARNING: the ${WORDS[kind]} \`${name}\` has expired (${notAfter.toISOString()}) and stays in use: put a new one in its place` : null,
+      );
     }
   }
 
@@ -227,7 +231,8 @@ class CredentialStore implements Credentials {
       // A fault that closes an expose is logged with the expose.
       const unsaid = fault === undefined || (one === undefined && needed.has(key));
       this.#sayOnce(key, unsaid ? null : `${who} can't be used: ${fault}; ${one === undefined ? "there is no previous one" : "the previous one stays in use"}`);
-      if (fault === undefined) this.#sayOnce(`warning ${key}`, one === undefined || one.warnings.length === 0 ? null : `WARNING: ${who}: ${one.warnings.join("; ")}`);
+      if (fault === undefined)
+        this.#sayOnce(`warning ${key}`, one === undefined || one.warnings.length === 0 ? null : `WARNING: ${who}: ${one.warnings.join("; ")}`);
     };
     for (const name of Object.keys(this.#config.certs)) about("cert", name, this.#current.certs.get(name));
     for (const name of Object.keys(this.#config.cas)) about("ca", name, this.#current.cas.get(name));
@@ -262,7 +267,7 @@ function lackOf(info: ListenerInfo, { certs, cas, faults }: CredentialSet, confi
   for (const [kind, name] of needs(info)) {
     if (kind === "cert" ? certs.has(name) : cas.has(name)) continue;
     const configured = Object.hasOwn(kind === "cert" ? config.certs : config.cas, name);
-    return { kind, name, fault: configured ? faults.get(`${kind} ${name}`) ?? "it was not read yet" : null };
+    return { kind, name, fault: configured ? (faults.get(`${kind} ${name}`) ?? "it was not read yet") : null };
   }
   return null;
 }

@@ -19,7 +19,7 @@ const MOST_LENGTH_BYTES = 3;
 /** All values that `bytes` is made of, one behind the other; null where it is not made of values. */
 export function readValues(bytes: Buffer): readonly DerValue[] | null {
   const values: DerValue[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const tag = bytes.readUInt8(at);
     const head = readLength(bytes, at + 1);
     if ((tag & 0x1f) === 0x1f || head === null) return null;
@@ -46,6 +46,10 @@ function readLength(bytes: Buffer, at: number): { readonly length: number; reado
   // 0x80 itself is BER's open length.
   if (count === 0 || count > MOST_LENGTH_BYTES || at + 1 + count > bytes.length) return null;
   const length = bytes.readUIntBE(at + 1, count);
-  const shortest = length < 0x80 ? 0 : length < 0x100 ? 1 : length < 0x10000 ? 2 : 3;
+  const shortest =
+    length < 0x80 ? 0
+    : length < 0x100 ? 1
+    : length < 0x10000 ? 2
+    : 3;
   return shortest === count ? { length, from: at + 1 + count } : null;
 }

@@ -42,11 +42,13 @@ export class HelloReading {
 
   #answer(answer: HelloAnswer): ReadHello | null {
     switch (answer.kind) {
-      case "more": return null;
+      case "more":
+        return null;
       case "hello":
         this.hello = answer.hello;
         return { hello: answer.hello };
-      case "malformed": return { denial: denial(codeOf(answer.fault)), detail: answer.fault };
+      case "malformed":
+        return { denial: denial(codeOf(answer.fault)), detail: answer.fault };
     }
   }
 }

@@ -33,9 +33,11 @@ export function readBlocks(bytes: Uint8Array): Pem {
       if (word === "END") return { fault: `ends a ${label} in ${here} that it never began` };
       open = { label, begin: index, from: end };
     } else {
-      if (word === "BEGIN" || label !== open.label) return { fault: `has no \`-----END ${open.label}-----\` for the block that begins in line ${lineAt(open.begin)}` };
+      if (word === "BEGIN" || label !== open.label)
+        return { fault: `has no \`-----END ${open.label}-----\` for the block that begins in line ${lineAt(open.begin)}` };
       const body = text.slice(open.from, index);
-      if (/^\s*(?:Proc-Type|DEK-Info):/m.test(body)) return { fault: `has a ${label} in line ${lineAt(open.begin)} that a passphrase encrypts: write it without one` };
+      if (/^\s*(?:Proc-Type|DEK-Info):/m.test(body))
+        return { fault: `has a ${label} in line ${lineAt(open.begin)} that a passphrase encrypts: write it without one` };
       const base64 = body.replace(/\s/g, "");
       if (base64 === "" || !BASE64.test(base64)) return { fault: `has a ${label} in line ${lineAt(open.begin)} that is not base64` };
       blocks.push({ label, der: Buffer.from(base64, "base64"), line: lineAt(open.begin) });

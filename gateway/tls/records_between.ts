@@ -50,7 +50,8 @@ export class RecordsBetween {
       case 0:
         this.#type = byte;
         return BETWEEN[byte] === undefined ? "record_type" : null;
-      case 1: return byte === 3 ? null : "record_version";
+      case 1:
+        return byte === 3 ? null : "record_version";
       case 3:
         this.#left = byte << 8;
         return null;
@@ -59,7 +60,8 @@ export class RecordsBetween {
         const bounds = BETWEEN[this.#type];
         return bounds === undefined || this.#left < bounds.least || this.#left > bounds.most ? "record_length" : null;
       }
-      default: return null;
+      default:
+        return null;
     }
   }
 }

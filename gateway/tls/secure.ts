@@ -3,9 +3,7 @@
 // exception.
 import { Server, type TLSSocket } from "node:tls";
 import type { Socket } from "node:net";
-import {
-  CODE_CERTIFICATE_REFUSED, CODE_IDENTITY_MALFORMED, CODE_NO_CERTIFICATE, CODE_TLS_FAILED, CODE_TLS_GONE,
-} from "../../runtime/abi/verdicts.ts";
+import { CODE_CERTIFICATE_REFUSED, CODE_IDENTITY_MALFORMED, CODE_NO_CERTIFICATE, CODE_TLS_FAILED, CODE_TLS_GONE } from "../../runtime/abi/verdicts.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Denial } from "../../runtime/host/decision.ts";

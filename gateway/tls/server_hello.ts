@@ -39,8 +39,10 @@ export function createServerHelloReader(): ServerHelloReader {
       case 0:
         type = byte;
         return type === HANDSHAKE || type === ALERT || type === CHANGE_CIPHER_SPEC;
-      case 1: return byte === 3;
-      case 2: return true;
+      case 1:
+        return byte === 3;
+      case 2:
+        return true;
       case 3:
         left = byte << 8;
         return true;

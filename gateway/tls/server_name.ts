@@ -15,8 +15,15 @@ export const NAME_BYTES = 253;
 export const LABEL_BYTES = 63;
 
 export const NAME_FAULTS = [
-  "name_empty", "name_too_long", "name_nul", "name_wildcard", "name_byte", "name_empty_label",
-  "name_label_too_long", "name_ip_literal", "name_dot",
+  "name_empty",
+  "name_too_long",
+  "name_nul",
+  "name_wildcard",
+  "name_byte",
+  "name_empty_label",
+  "name_label_too_long",
+  "name_ip_literal",
+  "name_dot",
 ] as const;
 export type NameFault = (typeof NAME_FAULTS)[number];
 

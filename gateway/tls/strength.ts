@@ -5,9 +5,7 @@ import { certificateParts, type CertificateParts } from "./certificate_parts.ts"
 import { readInside, readValues, OBJECT_IDENTIFIER, SEQUENCE } from "./der.ts";
 
 const LEAST_RSA_BITS = 2048;
-const CURVES: ReadonlySet<string> = new Set([
-  "prime256v1", "secp384r1", "secp521r1", "secp256k1", "brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1",
-]);
+const CURVES: ReadonlySet<string> = new Set(["prime256v1", "secp384r1", "secp521r1", "secp256k1", "brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1"]);
 
 /** 1.2.840.113549.1.1.10 */
 const RSA_PSS = "2a864886f70d01010a";
@@ -15,11 +13,18 @@ const RSA_PSS = "2a864886f70d01010a";
 const NIST_SIGNATURES = /^60864801650304030([9a-f])$|^6086480165030403(1[0-9a-f])$/;
 const SIGNATURES: ReadonlySet<string> = new Set([
   // 1.2.840.113549.1.1: RSA over SHA-256, 384, 512, 224
-  "2a864886f70d01010b", "2a864886f70d01010c", "2a864886f70d01010d", "2a864886f70d01010e",
+  "2a864886f70d01010b",
+  "2a864886f70d01010c",
+  "2a864886f70d01010d",
+  "2a864886f70d01010e",
   // 1.2.840.10045.4.3: ECDSA over SHA-224, 256, 384, 512
-  "2a8648ce3d040301", "2a8648ce3d040302", "2a8648ce3d040303", "2a8648ce3d040304",
+  "2a8648ce3d040301",
+  "2a8648ce3d040302",
+  "2a8648ce3d040303",
+  "2a8648ce3d040304",
   // 1.3.101: Ed25519, Ed448
-  "2b6570", "2b6571",
+  "2b6570",
+  "2b6571",
 ]);
 /** 2.16.840.1.101.3.4.2: SHA-256, 384, 512, 224 and SHA-3. */
 const PSS_HASH = /^60864801650304020[1-46-9a]$/;

@@ -16,8 +16,15 @@ import { MAX_IDENTITY_BYTES, MAX_IDENTITY_NAMES } from "../../runtime/host/ident
 import { BOOLEAN, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, readInside, readValues, SEQUENCE, type DerValue } from "./der.ts";
 
 const SUBJECT_FAULTS = [
-  "certificate_malformed", "names_twice", "names_malformed", "too_many_names", "names_too_large",
-  "dns_name", "uri_name", "ip_name", "email_name",
+  "certificate_malformed",
+  "names_twice",
+  "names_malformed",
+  "too_many_names",
+  "names_too_large",
+  "dns_name",
+  "uri_name",
+  "ip_name",
+  "email_name",
 ] as const;
 export type SubjectFault = (typeof SUBJECT_FAULTS)[number];
 

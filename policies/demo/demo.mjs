@@ -82,7 +82,7 @@ async function demo() {
   children.push(behind);
   await behind.line("out", (line) => line === "backend: ready");
   const config = join(folder, "ingressd.toml");
-  writeFileSync(config, "[audit]\nfile = \"-\"\n\n[timers]\ndrain_ms = 500\n", { mode: 0o600 });
+  writeFileSync(config, '[audit]\nfile = "-"\n\n[timers]\ndrain_ms = 500\n', { mode: 0o600 });
   const gateway = start("ingressd", [INGRESSD, "--policy", module, "--config", config, "--control", join(folder, "control.sock")]);
   children.push(gateway);
   for (const port of [staff.port, web.port]) {
@@ -97,7 +97,7 @@ async function demo() {
   await explain(module, gateway, HERE, "web", "allow");
 
   // Where a machine has no second loopback address, the console denies the first one.
-  const guest = await hasAddress(GUEST) ? { source: GUEST, name: "web", port: web.port } : { source: HERE, name: "console", port: staff.port };
+  const guest = (await hasAddress(GUEST)) ? { source: GUEST, name: "web", port: web.port } : { source: HERE, name: "console", port: staff.port };
   heading(4, "denied", `from ${guest.source} to port ${guest.port}`);
   const refused = await get(guest.port, guest.source);
   if (refused.failed === null) throw new Trouble(`the policy denies ${guest.source}, but it was served`);
@@ -166,7 +166,9 @@ function get(port, source) {
   return new Promise((resolve) => {
     const sent = request({ host: HERE, port, localAddress: source, agent: false, timeout: 10_000 }, (response) => {
       let body = "";
-      response.setEncoding("utf8").on("data", (text) => { body += text; });
+      response.setEncoding("utf8").on("data", (text) => {
+        body += text;
+      });
       response.on("end", () => resolve({ failed: null, status: response.statusCode, body }));
       response.on("error", ({ code }) => resolve({ failed: code }));
     });

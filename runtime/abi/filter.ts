@@ -100,7 +100,10 @@ interface Read {
   readonly end: number;
 }
 
-const actionOf = (byte: number): FilterRule["action"] | null => (byte === 1 ? "allow" : byte === 0 ? "deny" : null);
+const actionOf = (byte: number): FilterRule["action"] | null =>
+  byte === 1 ? "allow"
+  : byte === 0 ? "deny"
+  : null;
 
 function readRule1(view: DataView, at: number): Read | FilterFault {
   const [kind, action, prefix, spare] = [view.getUint8(at), actionOf(view.getUint8(at + 1)), view.getUint8(at + 2), view.getUint8(at + 3)];
@@ -122,7 +125,10 @@ function readRule2(view: DataView, at: number): Read | FilterFault {
   const kind = keyOf(KINDS, view.getUint8(at + 3));
   const [length, first, last] = [view.getUint8(at + 4), view.getUint16(at + 6, true), view.getUint16(at + 8, true)];
   if (proto === null || kind === null || view.getUint8(at + 5) !== 0 || view.getUint16(at + 10, true) !== 0 || first > last) return "bad_rule";
-  const size = kind === "v4" ? 4 : kind === "v6" ? 16 : 0;
+  const size =
+    kind === "v4" ? 4
+    : kind === "v6" ? 16
+    : 0;
   const end = at + RULE_BYTES[2] + size;
   if (end > view.byteLength || length > 8 * size) return "bad_rule";
   const network = new Uint8Array(view.buffer, view.byteOffset + at + RULE_BYTES[2], size).slice();

@@ -2,8 +2,18 @@
 // entries as there can be keys, so a source finds no free entry only when a bound is reached, not by chance.
 
 import {
-  CAP_LOST, CAP_PROBE_SETS, ENTRY_BYTES, H_CAP_SETS, H_CAP_TABLE, IDENTITY_KEY_V4, IDENTITY_KEY_V6, R_LISTENER_CAP_V4, R_LISTENER_CAP_V6, SET_BYTES,
-  TABLES_BASE, WAYS,
+  CAP_LOST,
+  CAP_PROBE_SETS,
+  ENTRY_BYTES,
+  H_CAP_SETS,
+  H_CAP_TABLE,
+  IDENTITY_KEY_V4,
+  IDENTITY_KEY_V6,
+  R_LISTENER_CAP_V4,
+  R_LISTENER_CAP_V6,
+  SET_BYTES,
+  TABLES_BASE,
+  WAYS,
 } from "../abi/layout";
 import { sourcePrint } from "./limits";
 

@@ -5,11 +5,11 @@ import { CELL_BITS, CELL_SLOTS, T_PAGES, T_ROWS, T_SHIFT, T_STRIDE } from "../ab
 export function cellAt(tree: usize, row: u32, index: u32): u32 {
   let shift = load<u32>(tree, T_SHIFT);
   const place = row * load<u32>(tree, T_STRIDE) + (index >>> shift);
-  let word = load<u32>(load<usize>(tree, T_ROWS) + (<usize>place << 2));
+  let word = load<u32>(load<usize>(tree, T_ROWS) + ((<usize>place) << 2));
   const pages = load<usize>(tree, T_PAGES);
   while (shift != 0) {
     shift -= CELL_BITS;
-    word = load<u32>(pages + (<usize>((word << CELL_BITS) | ((index >>> shift) & (CELL_SLOTS - 1))) << 2));
+    word = load<u32>(pages + ((<usize>((word << CELL_BITS) | ((index >>> shift) & (CELL_SLOTS - 1)))) << 2));
   }
   return word;
 }

@@ -3,20 +3,41 @@
 // charges the listener and the source, phase 4 the identity, whose key has the format of a source address.
 
 import {
-  CAP_LOST, H_LISTENER_STATE, LIMIT_PER_IDENTITY, LIMIT_PER_LISTENER, LISTENER_STATE_BYTES, NO_RULE, R_LIMIT_KIND, R_LIMIT_PERIOD_MS,
-  R_LISTENER_CAP, R_LISTENER_CAP_IDENTITY, R_LISTENER_CAP_SOURCE, R_LISTENER_LIMIT_COUNT, R_LISTENER_LIMIT_FIRST, TABLES_BASE,
-  WORK_DEBTS, WORK_PRINTS,
+  CAP_LOST,
+  H_LISTENER_STATE,
+  LIMIT_PER_IDENTITY,
+  LIMIT_PER_LISTENER,
+  LISTENER_STATE_BYTES,
+  NO_RULE,
+  R_LIMIT_KIND,
+  R_LIMIT_PERIOD_MS,
+  R_LISTENER_CAP,
+  R_LISTENER_CAP_IDENTITY,
+  R_LISTENER_CAP_SOURCE,
+  R_LISTENER_LIMIT_COUNT,
+  R_LISTENER_LIMIT_FIRST,
+  TABLES_BASE,
+  WORK_DEBTS,
+  WORK_PRINTS,
 } from "../abi/layout";
 import {
-  CODE_ALLOWED, CODE_BAD_LISTENER, CODE_BAD_TABLES, CODE_CAP_IDENTITY, CODE_CAP_LISTENER, CODE_CAP_SOURCE, CODE_CAP_TABLE,
-  CODE_LIMIT_IDENTITY, CODE_LIMIT_LISTENER, CODE_LIMIT_SOURCE, REASON_POLICY, REASON_RATE,
+  CODE_ALLOWED,
+  CODE_BAD_LISTENER,
+  CODE_BAD_TABLES,
+  CODE_CAP_IDENTITY,
+  CODE_CAP_LISTENER,
+  CODE_CAP_SOURCE,
+  CODE_CAP_TABLE,
+  CODE_LIMIT_IDENTITY,
+  CODE_LIMIT_LISTENER,
+  CODE_LIMIT_SOURCE,
+  REASON_POLICY,
+  REASON_RATE,
 } from "../abi/verdicts";
 import { addCap, capCount, capEntry, capPrint, dropCap, keepCap } from "./caps";
 import { listenerCount, listenerRecord, valid } from "./decide";
 import { allow, deny } from "./detail";
-import {
-  conforms, limitPrint, limitRecord, listenerDebt, setListenerDebt, setSourceDebt, sourceDebt,
-} from "./limits";
+import { conforms, limitPrint, limitRecord, listenerDebt, setListenerDebt, setSourceDebt, sourceDebt } from "./limits";
 
 function connectionsAt(listener: u32): usize {
   return load<usize>(TABLES_BASE + H_LISTENER_STATE) + <usize>listener * LISTENER_STATE_BYTES;

@@ -1,16 +1,80 @@
 // Phases 0 (bind), 1 (accept), 2 (hello) and 3 (identity): pure lookups in the tables.
 
 import {
-  BIND_BYTES, CLOCK_KNOWN, CLOCK_WALL, DIALER_BYTES, H_BINDS, H_CELL_TREE, H_DIALERS, H_DIALER_COUNT, H_IDENTITY_TREE, H_LISTENERS, H_LISTENER_COUNT, H_NAME_TREE, H_PORT_COUNT, H_PORT_ENTRIES, H_PORT_KEYS, H_PORT_SPANS, H_RESIDUALS, H_SCRATCH, H_TIMES,
-  LISTENER_BYTES, MAX_IDENTITY_WORDS, MAX_IDENTITY_WORD_BYTES, NO_RULE, PORT_ENTRY_BYTES, PORT_SPAN_BYTES, PROTO_TCP, PROTO_UDP, RESIDUAL_BYTES,
-  R_ENTRY_BIND_COUNT, R_ENTRY_BIND_FIRST, R_ENTRY_LISTENER, R_LISTENER_BINDER, R_LISTENER_BIND_ANY, R_LISTENER_SHADOW, R_RESIDUAL_CODE,
-  R_RESIDUAL_ROW, R_RESIDUAL_RULE, R_RESIDUAL_TIME_COUNT, R_RESIDUAL_TIME_FIRST, R_RESIDUAL_VERDICT, R_TIME_RESIDUAL,
-  SCRATCH_IDENTITY, STATUS_VALID, TABLES_BASE, TIME_BYTES,
+  BIND_BYTES,
+  CLOCK_KNOWN,
+  CLOCK_WALL,
+  DIALER_BYTES,
+  H_BINDS,
+  H_CELL_TREE,
+  H_DIALERS,
+  H_DIALER_COUNT,
+  H_IDENTITY_TREE,
+  H_LISTENERS,
+  H_LISTENER_COUNT,
+  H_NAME_TREE,
+  H_PORT_COUNT,
+  H_PORT_ENTRIES,
+  H_PORT_KEYS,
+  H_PORT_SPANS,
+  H_RESIDUALS,
+  H_SCRATCH,
+  H_TIMES,
+  LISTENER_BYTES,
+  MAX_IDENTITY_WORDS,
+  MAX_IDENTITY_WORD_BYTES,
+  NO_RULE,
+  PORT_ENTRY_BYTES,
+  PORT_SPAN_BYTES,
+  PROTO_TCP,
+  PROTO_UDP,
+  RESIDUAL_BYTES,
+  R_ENTRY_BIND_COUNT,
+  R_ENTRY_BIND_FIRST,
+  R_ENTRY_LISTENER,
+  R_LISTENER_BINDER,
+  R_LISTENER_BIND_ANY,
+  R_LISTENER_SHADOW,
+  R_RESIDUAL_CODE,
+  R_RESIDUAL_ROW,
+  R_RESIDUAL_RULE,
+  R_RESIDUAL_TIME_COUNT,
+  R_RESIDUAL_TIME_FIRST,
+  R_RESIDUAL_VERDICT,
+  R_TIME_RESIDUAL,
+  SCRATCH_IDENTITY,
+  STATUS_VALID,
+  TABLES_BASE,
+  TIME_BYTES,
 } from "../abi/layout";
 import {
-  CODE_BAD_IDENTITY, CODE_BAD_LISTENER, CODE_BAD_NAME, CODE_BAD_REQUEST, CODE_BAD_TABLES, CODE_DENY_IDENTITY, CODE_DENY_NAME, CODE_DIAL_BIND, CODE_DIRECT_BIND, CODE_EXPIRED,
-  CODE_GATEWAY_BIND, CODE_LOOPBACK_BIND, CODE_NOT_EXPOSED, CODE_NOT_GATEWAY, CODE_NO_ALLOW, CODE_NO_IDENTITY, CODE_NO_NAME, CODE_NO_TOKEN, CODE_OPEN,
-  CODE_OPEN_IDENTITY, REASON_CIDR, REASON_MTLS, REASON_POLICY, REASON_SNI, VERDICT_ALLOW, VERDICT_IDENTITY, VERDICT_OPEN,
+  CODE_BAD_IDENTITY,
+  CODE_BAD_LISTENER,
+  CODE_BAD_NAME,
+  CODE_BAD_REQUEST,
+  CODE_BAD_TABLES,
+  CODE_DENY_IDENTITY,
+  CODE_DENY_NAME,
+  CODE_DIAL_BIND,
+  CODE_DIRECT_BIND,
+  CODE_EXPIRED,
+  CODE_GATEWAY_BIND,
+  CODE_LOOPBACK_BIND,
+  CODE_NOT_EXPOSED,
+  CODE_NOT_GATEWAY,
+  CODE_NO_ALLOW,
+  CODE_NO_IDENTITY,
+  CODE_NO_NAME,
+  CODE_NO_TOKEN,
+  CODE_OPEN,
+  CODE_OPEN_IDENTITY,
+  REASON_CIDR,
+  REASON_MTLS,
+  REASON_POLICY,
+  REASON_SNI,
+  VERDICT_ALLOW,
+  VERDICT_IDENTITY,
+  VERDICT_OPEN,
 } from "../abi/verdicts";
 import { cellAt } from "./cells";
 import { allow, deny, open } from "./detail";
@@ -156,14 +220,14 @@ function isWildcard(a: u32, b: u32, c: u32, d: u32): bool {
 }
 
 function within(entry: usize, a: u32, b: u32, c: u32, d: u32): bool {
-  const hi = (<u64>a << 32) | b;
-  const lo = (<u64>c << 32) | d;
+  const hi = ((<u64>a) << 32) | b;
+  const lo = ((<u64>c) << 32) | d;
   let bind = load<usize>(TABLES_BASE + H_BINDS) + <usize>load<u32>(entry, R_ENTRY_BIND_FIRST) * BIND_BYTES;
   for (let left = load<u32>(entry, R_ENTRY_BIND_COUNT); left > 0; left--) {
-    const firstHi = (<u64>load<u32>(bind) << 32) | load<u32>(bind, 4);
-    const firstLo = (<u64>load<u32>(bind, 8) << 32) | load<u32>(bind, 12);
-    const lastHi = (<u64>load<u32>(bind, 16) << 32) | load<u32>(bind, 20);
-    const lastLo = (<u64>load<u32>(bind, 24) << 32) | load<u32>(bind, 28);
+    const firstHi = ((<u64>load<u32>(bind)) << 32) | load<u32>(bind, 4);
+    const firstLo = ((<u64>load<u32>(bind, 8)) << 32) | load<u32>(bind, 12);
+    const lastHi = ((<u64>load<u32>(bind, 16)) << 32) | load<u32>(bind, 20);
+    const lastLo = ((<u64>load<u32>(bind, 24)) << 32) | load<u32>(bind, 28);
     if ((hi > firstHi || (hi == firstHi && lo >= firstLo)) && (hi < lastHi || (hi == lastHi && lo <= lastLo))) return true;
     bind += BIND_BYTES;
   }
@@ -208,7 +272,7 @@ export function decideBind(high: u32, low: u32, proto: u32, port: u32, a: u32, b
   if (!valid()) return deny(REASON_POLICY, CODE_BAD_TABLES, NO_RULE);
   if (port > 65535 || (proto != PROTO_TCP && proto != PROTO_UDP)) return deny(REASON_POLICY, CODE_BAD_REQUEST, NO_RULE);
   if (isLoopback(a, b, c, d)) return allow(CODE_LOOPBACK_BIND, NO_RULE);
-  const subject = (<u64>high << 32) | low;
+  const subject = ((<u64>high) << 32) | low;
   if (port == 0 && proto == PROTO_UDP && isWildcard(a, b, c, d) && dials(subject)) return allow(CODE_DIAL_BIND, NO_RULE);
   const listener = listenerAt(proto, port, a, b, c, d);
   if (listener < 0 || load<u64>(listenerRecord(listener), R_LISTENER_BINDER) != subject) {

@@ -1,9 +1,23 @@
 // The lookup of phase 3: finds the class of one word of a certificate in scratch, part by part from the left.
 
 import {
-  H_IDENTITY_BUCKETS, H_IDENTITY_BUCKET_COUNT, H_IDENTITY_BYTES, H_IDENTITY_ENDS, H_IDENTITY_NODES, H_IDENTITY_SEED,
-  IDENTITY_BYTES, IDENTITY_END_BYTES, NAME_HASH_PRIME, R_IDENTITY_END, R_IDENTITY_END_DEEP, R_IDENTITY_END_OPENS,
-  R_IDENTITY_END_SELF, R_IDENTITY_LENGTH, R_IDENTITY_OFFSET, R_IDENTITY_PARENT, TABLES_BASE,
+  H_IDENTITY_BUCKETS,
+  H_IDENTITY_BUCKET_COUNT,
+  H_IDENTITY_BYTES,
+  H_IDENTITY_ENDS,
+  H_IDENTITY_NODES,
+  H_IDENTITY_SEED,
+  IDENTITY_BYTES,
+  IDENTITY_END_BYTES,
+  NAME_HASH_PRIME,
+  R_IDENTITY_END,
+  R_IDENTITY_END_DEEP,
+  R_IDENTITY_END_OPENS,
+  R_IDENTITY_END_SELF,
+  R_IDENTITY_LENGTH,
+  R_IDENTITY_OFFSET,
+  R_IDENTITY_PARENT,
+  TABLES_BASE,
 } from "../abi/layout";
 
 const SLASH: u32 = 47;
@@ -21,7 +35,7 @@ function endOf(node: u32): usize {
 /** The child of a node by a part or (`kind` 1) a prefix of a part, or 0. `hash` is the hash of the word up to that point. */
 function child(parent: u32, kind: u32, hash: u32, part: usize, length: u32): u32 {
   const bucket = (hash ^ (hash >>> 16)) & (load<u32>(TABLES_BASE + H_IDENTITY_BUCKET_COUNT) - 1);
-  const run = load<usize>(TABLES_BASE + H_IDENTITY_BUCKETS) + (<usize>bucket << 2);
+  const run = load<usize>(TABLES_BASE + H_IDENTITY_BUCKETS) + ((<usize>bucket) << 2);
   const end = load<u32>(run, 4);
   for (let number = load<u32>(run); number < end; number++) {
     const node = nodeAt(number);

@@ -7,9 +7,29 @@
 // Traffic of other sources therefore never erases a debt, and new sources are still admitted.
 
 import {
-  CLOCK_MONO, DEBT_SHIFT, ENTRY_BYTES, H_LIMITS, H_LIMIT_COUNT, H_LIMIT_SETS, H_LIMIT_STATE, H_LIMIT_TABLE,
-  H_SKETCH, H_SKETCH_CELLS, LIMIT_BYTES, LINK_LOCAL_BITS, R_LIMIT_BURST, R_LIMIT_COUNT, R_LIMIT_IDENTITY, R_LIMIT_PERIOD_MS,
-  R_LIMIT_V4, R_LIMIT_V6, SET_BYTES, SKETCH_CELL_BYTES, SKETCH_ROWS, TABLES_BASE, WAYS,
+  CLOCK_MONO,
+  DEBT_SHIFT,
+  ENTRY_BYTES,
+  H_LIMITS,
+  H_LIMIT_COUNT,
+  H_LIMIT_SETS,
+  H_LIMIT_STATE,
+  H_LIMIT_TABLE,
+  H_SKETCH,
+  H_SKETCH_CELLS,
+  LIMIT_BYTES,
+  LINK_LOCAL_BITS,
+  R_LIMIT_BURST,
+  R_LIMIT_COUNT,
+  R_LIMIT_IDENTITY,
+  R_LIMIT_PERIOD_MS,
+  R_LIMIT_V4,
+  R_LIMIT_V6,
+  SET_BYTES,
+  SKETCH_CELL_BYTES,
+  SKETCH_ROWS,
+  TABLES_BASE,
+  WAYS,
 } from "../abi/layout";
 import { isV4 } from "./decide";
 import { fingerprint } from "./siphash";
@@ -53,12 +73,12 @@ export function maskWord(word: u64, length: i32): u64 {
  * two links may have the same address.
  */
 export function sourcePrint(identity: u64, v4: u32, v6: u32, a: u32, b: u32, c: u32, d: u32, zone: u32): u64 {
-  const hi = (<u64>a << 32) | b;
-  const lo = (<u64>c << 32) | d;
+  const hi = ((<u64>a) << 32) | b;
+  const lo = ((<u64>c) << 32) | d;
   let length: i32 = isV4(a, b, c) ? <i32>v4 + 96 : <i32>v6;
   if (a >>> 22 == <u32>LINK_LOCAL_BITS) {
     length = 128;
-    identity ^= <u64>zone << 32;
+    identity ^= (<u64>zone) << 32;
   }
   // The length distinguishes ::/0 from a mapped prefix, and two keys of one address.
   return fingerprint(identity + <u64>length, maskWord(hi, length), maskWord(lo, length - 64));
@@ -71,7 +91,7 @@ export function limitPrint(record: usize, a: u32, b: u32, c: u32, d: u32, zone: 
 
 function setOf(print: u64): usize {
   const sets = load<u32>(TABLES_BASE + H_LIMIT_SETS);
-  return load<usize>(TABLES_BASE + H_LIMIT_TABLE) + <usize>((<u32>print & (sets - 1)) * SET_BYTES);
+  return load<usize>(TABLES_BASE + H_LIMIT_TABLE) + <usize>(((<u32>print) & (sets - 1)) * SET_BYTES);
 }
 
 /** The entry of a key, or 0. */
@@ -106,7 +126,7 @@ function freeEntry(print: u64): usize {
 function sketchCell(row: u32, print: u64): usize {
   const cells = load<u32>(TABLES_BASE + H_SKETCH_CELLS);
   // Bits 14..30 and 31..47, which are not used to choose the set.
-  const column = <u32>(print >> (14 + 17 * row)) & (cells - 1);
+  const column = (<u32>(print >> (14 + 17 * row))) & (cells - 1);
   return load<usize>(TABLES_BASE + H_SKETCH) + <usize>(row * cells + column) * SKETCH_CELL_BYTES;
 }
 
@@ -147,12 +167,12 @@ export function setSourceDebt(limit: u32, print: u64, debt: u64): void {
 
 export function listenerDebt(limit: u32): u64 {
   const now = scaledNow(limitRecord(limit));
-  const arrival = load<u64>(load<usize>(TABLES_BASE + H_LIMIT_STATE) + (<usize>limit << 3));
+  const arrival = load<u64>(load<usize>(TABLES_BASE + H_LIMIT_STATE) + ((<usize>limit) << 3));
   return arrival > now ? arrival - now : 0;
 }
 
 export function setListenerDebt(limit: u32, debt: u64): void {
-  store<u64>(load<usize>(TABLES_BASE + H_LIMIT_STATE) + (<usize>limit << 3), scaledNow(limitRecord(limit)) + debt);
+  store<u64>(load<usize>(TABLES_BASE + H_LIMIT_STATE) + ((<usize>limit) << 3), scaledNow(limitRecord(limit)) + debt);
 }
 
 /** Whether one more connection conforms. */

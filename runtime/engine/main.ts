@@ -4,9 +4,28 @@
 // every number, docs/abi.md explains them.
 
 import {
-  ABI_VERSION, BATCH_BYTES, CLOCK_KNOWN, CLOCK_MONO, CLOCK_WALL, DETAIL_BASE, DETAIL_CODE, DETAIL_REASON, DETAIL_RULE,
-  H_SCRATCH, H_SCRATCH_BYTES, MONO_BITS, NO_RULE, R_BATCH_CODE, R_BATCH_LISTENER, R_BATCH_RULE, R_BATCH_SOURCE,
-  R_BATCH_VERDICT, BATCH_ZONE, SEED_BASE, STATUS_VALID, TABLES_BASE,
+  ABI_VERSION,
+  BATCH_BYTES,
+  CLOCK_KNOWN,
+  CLOCK_MONO,
+  CLOCK_WALL,
+  DETAIL_BASE,
+  DETAIL_CODE,
+  DETAIL_REASON,
+  DETAIL_RULE,
+  H_SCRATCH,
+  H_SCRATCH_BYTES,
+  MONO_BITS,
+  NO_RULE,
+  R_BATCH_CODE,
+  R_BATCH_LISTENER,
+  R_BATCH_RULE,
+  R_BATCH_SOURCE,
+  R_BATCH_VERDICT,
+  BATCH_ZONE,
+  SEED_BASE,
+  STATUS_VALID,
+  TABLES_BASE,
 } from "../abi/layout";
 import { CODE_OPEN, VERDICT_ALLOW, VERDICT_DENY, VERDICT_OPEN } from "../abi/verdicts";
 import { charge as chargeOne, connections as connectionsOf, recount as recountOne, release as releaseOne } from "./charge";
@@ -38,8 +57,8 @@ export function seed(a: u32, b: u32, c: u32, d: u32): void {
 
 /** Sets the time for the following calls: monotonic milliseconds and UTC seconds (0: unknown), u64 each. */
 export function clock(monoHigh: u32, monoLow: u32, wallHigh: u32, wallLow: u32): void {
-  const mono = min((<u64>monoHigh << 32) | monoLow, ((<u64>1) << MONO_BITS) - 1);
-  const wall = (<u64>wallHigh << 32) | wallLow;
+  const mono = min(((<u64>monoHigh) << 32) | monoLow, ((<u64>1) << MONO_BITS) - 1);
+  const wall = ((<u64>wallHigh) << 32) | wallLow;
   // Neither clock ever goes backwards.
   store<u64>(CLOCK_MONO, max(mono, load<u64>(CLOCK_MONO)));
   store<u64>(CLOCK_WALL, max(wall, load<u64>(CLOCK_WALL)));

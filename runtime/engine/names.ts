@@ -1,9 +1,26 @@
 // The lookup of phase 2: finds the class of the canonical name in scratch, label by label from the right.
 
 import {
-  END_BYTES, H_NAME_BUCKETS, H_NAME_BUCKET_COUNT, H_NAME_BYTES, H_NAME_ENDS, H_NAME_NODES, H_NAME_SEED, H_SCRATCH,
-  MAX_LABEL_BYTES, MAX_NAME_BYTES, NAME_BYTES, NAME_HASH_PRIME, NAME_LENGTH_BITS, R_END_DEEP, R_END_ONE, R_END_SELF,
-  R_NAME_END, R_NAME_LABEL, R_NAME_PARENT, TABLES_BASE,
+  END_BYTES,
+  H_NAME_BUCKETS,
+  H_NAME_BUCKET_COUNT,
+  H_NAME_BYTES,
+  H_NAME_ENDS,
+  H_NAME_NODES,
+  H_NAME_SEED,
+  H_SCRATCH,
+  MAX_LABEL_BYTES,
+  MAX_NAME_BYTES,
+  NAME_BYTES,
+  NAME_HASH_PRIME,
+  NAME_LENGTH_BITS,
+  R_END_DEEP,
+  R_END_ONE,
+  R_END_SELF,
+  R_NAME_END,
+  R_NAME_LABEL,
+  R_NAME_PARENT,
+  TABLES_BASE,
 } from "../abi/layout";
 
 const DOT: u32 = 46;
@@ -20,7 +37,7 @@ function nodeAt(number: u32): usize {
 /** The child of a node by a label, or 0; `hash` is the hash of the name from its end up to that label. */
 function child(parent: u32, hash: u32, label: usize, length: u32): u32 {
   const bucket = (hash ^ (hash >>> 16)) & (load<u32>(TABLES_BASE + H_NAME_BUCKET_COUNT) - 1);
-  const run = load<usize>(TABLES_BASE + H_NAME_BUCKETS) + (<usize>bucket << 2);
+  const run = load<usize>(TABLES_BASE + H_NAME_BUCKETS) + ((<usize>bucket) << 2);
   const end = load<u32>(run, 4);
   for (let number = load<u32>(run); number < end; number++) {
     const node = nodeAt(number);

@@ -17,7 +17,7 @@ export function fingerprint(identity: u64, hi: u64, lo: u64): u64 {
     if (i == 0) m = identity;
     else if (i == 1) m = hi;
     else if (i == 2) m = lo;
-    else if (i == 3) m = <u64>24 << 56;
+    else if (i == 3) m = (<u64>24) << 56;
     else if (i == 4) v2 ^= 0xff;
     v3 ^= m;
     v0 += v1;

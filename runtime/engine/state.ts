@@ -2,14 +2,32 @@
 // fingerprint, so a module with the same seed finds its own limits, whatever its table sizes.
 
 import {
-  CLOCK_MONO, DEBT_SHIFT, ENTRY_BYTES, H_LIMIT_COUNT, H_LIMIT_SETS, H_LIMIT_TABLE, H_SCRATCH, H_SCRATCH_BYTES,
-  H_SKETCH, H_SKETCH_CELLS, LIMIT_PER_LISTENER, R_LIMIT_KIND, R_STATE_CELLS, R_STATE_DEBT, R_STATE_IDENTITY,
-  R_STATE_KIND, R_STATE_PRINT, SKETCH_ROWS, STATE_BYTES, STATE_LISTENER, STATE_SKETCH, STATE_SOURCE, TABLES_BASE,
+  CLOCK_MONO,
+  DEBT_SHIFT,
+  ENTRY_BYTES,
+  H_LIMIT_COUNT,
+  H_LIMIT_SETS,
+  H_LIMIT_TABLE,
+  H_SCRATCH,
+  H_SCRATCH_BYTES,
+  H_SKETCH,
+  H_SKETCH_CELLS,
+  LIMIT_PER_LISTENER,
+  R_LIMIT_KIND,
+  R_STATE_CELLS,
+  R_STATE_DEBT,
+  R_STATE_IDENTITY,
+  R_STATE_KIND,
+  R_STATE_PRINT,
+  SKETCH_ROWS,
+  STATE_BYTES,
+  STATE_LISTENER,
+  STATE_SKETCH,
+  STATE_SOURCE,
+  TABLES_BASE,
   WAYS,
 } from "../abi/layout";
-import {
-  debtIn, debtOut, entryDebt, limitRecord, listenerDebt, setListenerDebt, setSourceDebt, sourceDebt,
-} from "./limits";
+import { debtIn, debtOut, entryDebt, limitRecord, listenerDebt, setListenerDebt, setSourceDebt, sourceDebt } from "./limits";
 
 function entryCount(): u32 {
   return load<u32>(TABLES_BASE + H_LIMIT_SETS) * WAYS;
@@ -46,7 +64,7 @@ function exportPlace(cursor: u32, at: usize): bool {
     return true;
   }
   const cell = cursor - entries;
-  const arrival = load<u64>(load<usize>(TABLES_BASE + H_SKETCH) + (<usize>cell << 3));
+  const arrival = load<u64>(load<usize>(TABLES_BASE + H_SKETCH) + ((<usize>cell) << 3));
   const now = load<u64>(CLOCK_MONO) << DEBT_SHIFT;
   if (arrival <= now) return false;
   put(at, STATE_SKETCH, 0, cell, arrival - now);
@@ -99,7 +117,7 @@ function importSketch(cell: u32, cells: u32, debt: u64): void {
   const mask = min(own, cells) - 1;
   const step = min(own, cells);
   for (let column = cell & mask; column < own; column += step) {
-    const at = load<usize>(TABLES_BASE + H_SKETCH) + (<usize>(row * own + column) << 3);
+    const at = load<usize>(TABLES_BASE + H_SKETCH) + ((<usize>(row * own + column)) << 3);
     if (load<u64>(at) < arrival) store<u64>(at, arrival);
   }
 }

@@ -30,7 +30,15 @@ export function beginDirect({ kernel, service, key, policy, clock, socket, ttlMs
   const keeping = keptThrough(keeperFd, () => direct.unkept());
   const leases = createLeases({ socket, service, key, ttlMs, ended: (place, because) => direct.ended(place, because) });
   const direct = createDirect({
-    kernel, service, key, leases, policy, clock, ttlMs, keeping, say,
+    kernel,
+    service,
+    key,
+    leases,
+    policy,
+    clock,
+    ttlMs,
+    keeping,
+    say,
     endService(because) {
       ending = true;
       // Ended first, because a message may block where its reader does not read.

@@ -58,7 +58,11 @@ function bindIn(kernel: Kernel, fd: number, bytes: Uint8Array, path: string, { r
   const cut = path.lastIndexOf("/") + 1;
   const [parent, name] = [path.slice(0, cut), path.slice(cut)];
   // Under another root, `..` and links out of the working directory can't be followed as the program would.
-  const resolve = NO_MAGICLINKS | (absolute || cwdIsRoot ? IN_ROOT : sameRoot ? 0 : BENEATH);
+  const resolve =
+    NO_MAGICLINKS |
+    (absolute || cwdIsRoot ? IN_ROOT
+    : sameRoot ? 0
+    : BENEATH);
   const folder = kernel.openFolder(absolute ? root : cwd, parent === "" ? "." : parent, resolve);
   try {
     if (folder < 0) return folder === -ELOOP || folder === -EXDEV ? -EACCES : folder;

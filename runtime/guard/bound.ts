@@ -4,7 +4,12 @@ import { CLOSE, namesIn, read, socketInode, socketRows, target, TCP_LISTEN } fro
 
 const MOST_PROCESSES = 4_096;
 const MOST_SOCKETS = 1_024;
-const TABLES = [["tcp", "tcp"], ["tcp6", "tcp"], ["udp", "udp"], ["udp6", "udp"]] as const;
+const TABLES = [
+  ["tcp", "tcp"],
+  ["tcp6", "tcp"],
+  ["udp", "udp"],
+  ["udp6", "udp"],
+] as const;
 const BOUND_STATE = { tcp: TCP_LISTEN, udp: CLOSE } as const;
 
 export interface BoundSocket {
@@ -50,8 +55,14 @@ export function boundSockets(processes: readonly number[]): readonly BoundSocket
 
 /** Of the process's network namespace, by inode. */
 function socketsInNamespace(process: number | "self"): ReadonlyMap<number, Omit<BoundSocket, "process">> {
-  return new Map(TABLES.flatMap(([table, proto]) => socketRows(read(`/proc/${process}/net/${table}`), BOUND_STATE[proto])
-    .map(({ inode, address, port }): [number, Omit<BoundSocket, "process">] => [inode, { proto, local: formatEndpoint(address, port) }])));
+  return new Map(
+    TABLES.flatMap(([table, proto]) =>
+      socketRows(read(`/proc/${process}/net/${table}`), BOUND_STATE[proto]).map(({ inode, address, port }): [number, Omit<BoundSocket, "process">] => [
+        inode,
+        { proto, local: formatEndpoint(address, port) },
+      ]),
+    ),
+  );
 }
 
 /** `tcp 0.0.0.0:53`: all of this process's network namespace. */

@@ -88,7 +88,11 @@ function noteLandlock({ kernel, listener, landlock }: BrokerSetup, { id, thread,
 }
 
 async function answer(setup: BrokerSetup, { id, thread, call, args }: Notification): Promise<number> {
-  const { kernel, architecture: { numbers }, listener } = setup;
+  const {
+    kernel,
+    architecture: { numbers },
+    listener,
+  } = setup;
   const status = threadStatus(thread);
   if (status === null) return -EPERM;
   const pidfd = kernel.openThread(thread, status.process);
@@ -114,7 +118,15 @@ async function answer(setup: BrokerSetup, { id, thread, call, args }: Notificati
   }
 }
 
-async function bindFor(setup: BrokerSetup, valid: () => boolean, fd: number, kind: SocketKind | null, bytes: Uint8Array, thread: number, status: ThreadStatus): Promise<number> {
+async function bindFor(
+  setup: BrokerSetup,
+  valid: () => boolean,
+  fd: number,
+  kind: SocketKind | null,
+  bytes: Uint8Array,
+  thread: number,
+  status: ThreadStatus,
+): Promise<number> {
   const { kernel, binds, landlock } = setup;
   // No id counts for these: a program of other ids than the guard can take on binds as well.
   const { capabilities } = status.rights;
@@ -124,7 +136,8 @@ async function bindFor(setup: BrokerSetup, valid: () => boolean, fd: number, kin
     case FAMILIES.netlink:
       return asProgram();
     case FAMILIES.unix:
-      if (pathOf(bytes) !== null && landlock.mayForbid(status.process, "files")) return refuse(setup, "bind", status, null, null, v.CODE_GUARD_LANDLOCK, -EACCES);
+      if (pathOf(bytes) !== null && landlock.mayForbid(status.process, "files"))
+        return refuse(setup, "bind", status, null, null, v.CODE_GUARD_LANDLOCK, -EACCES);
       return bindUnix(kernel, fd, bytes, thread, status, valid);
     case FAMILIES.inet:
     case FAMILIES.inet6:
@@ -152,19 +165,28 @@ async function bindFor(setup: BrokerSetup, valid: () => boolean, fd: number, kin
   return decide(setup, valid, { call: "bind", fd, act }, status, proto, local);
 }
 
-async function listenFor(setup: BrokerSetup, valid: () => boolean, fd: number, kind: SocketKind | null, backlog: number, status: ThreadStatus): Promise<number> {
+async function listenFor(
+  setup: BrokerSetup,
+  valid: () => boolean,
+  fd: number,
+  kind: SocketKind | null,
+  backlog: number,
+  status: ThreadStatus,
+): Promise<number> {
   const { kernel, binds } = setup;
   // A unix socket says of its clients' peer whose rights it was listened on with.
   if (kind === null || kind.domain === FAMILIES.unix) return kernel.as(status.rights, () => kernel.listen(fd, backlog)) ?? -EPERM;
   const proto = PROTOCOLS[kind.protocol] ?? null;
   const bound = binds.of(nameOf(kernel, fd));
   const local = localOf(kernel, fd);
-  if (local === null && bound === null && kind.domain !== FAMILIES.inet && kind.domain !== FAMILIES.inet6) return refuse(setup, "listen", status, proto, null, v.CODE_GUARD_FAMILY, -EAFNOSUPPORT);
+  if (local === null && bound === null && kind.domain !== FAMILIES.inet && kind.domain !== FAMILIES.inet6)
+    return refuse(setup, "listen", status, proto, null, v.CODE_GUARD_FAMILY, -EAFNOSUPPORT);
   if (proto === null) return refuse(setup, "listen", status, proto, local, v.CODE_GUARD_PROTOCOL, -EACCES);
   // The kernel has no such call for it.
   if (proto === "udp") return kernel.listen(fd, backlog);
   // Without a bind the kernel would choose a port at every address; a bind that was made outside was never decided about.
-  if (bound === null) return refuse(setup, "listen", status, proto, local, local === null || local.port === 0 ? v.CODE_GUARD_UNBOUND : v.CODE_GUARD_FOREIGN, -EACCES);
+  if (bound === null)
+    return refuse(setup, "listen", status, proto, local, local === null || local.port === 0 ? v.CODE_GUARD_UNBOUND : v.CODE_GUARD_FOREIGN, -EACCES);
   const moved = (): number => refuse(setup, "listen", status, proto, localOf(kernel, fd), v.CODE_GUARD_MOVED, -EACCES);
   if (!isAt(local, bound)) return moved();
   return decide(setup, valid, { call: "listen", fd, act: () => listenAt(kernel, fd, backlog, bound) ?? moved() }, status, proto, bound);
@@ -178,11 +200,19 @@ interface Call {
   readonly act: () => number;
 }
 
-async function decide(setup: BrokerSetup, valid: () => boolean, { call, fd, act }: Call, status: ThreadStatus, proto: Proto | null, local: InetAddress): Promise<number> {
+async function decide(
+  setup: BrokerSetup,
+  valid: () => boolean,
+  { call, fd, act }: Call,
+  status: ThreadStatus,
+  proto: Proto | null,
+  local: InetAddress,
+): Promise<number> {
   if (proto === null) return refuse(setup, call, status, proto, local, v.CODE_GUARD_PROTOCOL, -EACCES);
   // The guard may have a right that the program has not; port 0 is a port of the kernel's choice. A socket that is listened
   // on was bound with the right, which may be gone by now.
-  if (call === "bind" && local.port !== 0 && local.port < unprivilegedPorts() && !status.bindsLowPorts) return refuse(setup, call, status, proto, local, v.CODE_GUARD_LOW_PORT, -EACCES);
+  if (call === "bind" && local.port !== 0 && local.port < unprivilegedPorts() && !status.bindsLowPorts)
+    return refuse(setup, call, status, proto, local, v.CODE_GUARD_LOW_PORT, -EACCES);
   // A loopback address with a port of the kernel's choice is a loopback bind like any other.
   const decision = setup.judge(proto, local.address, local.port === 0 && isLoopback(local.address) ? 1 : local.port);
   const made = (decided: Decision, bound: (name: SocketName) => void): number => {
@@ -200,7 +230,15 @@ async function decide(setup: BrokerSetup, valid: () => boolean, { call, fd, act 
   return "permit" in answer ? made(answer.permit, answer.done) : made(answer, () => undefined);
 }
 
-function refuse(setup: BrokerSetup, call: DecidedCall["call"], { process, command }: ThreadStatus, proto: Proto | null, local: InetAddress | null, code: Parameters<typeof denial>[0], result: number): number {
+function refuse(
+  setup: BrokerSetup,
+  call: DecidedCall["call"],
+  { process, command }: ThreadStatus,
+  proto: Proto | null,
+  local: InetAddress | null,
+  code: Parameters<typeof denial>[0],
+  result: number,
+): number {
   setup.record({ call, process, command, proto, local, decision: denial(code) });
   return result;
 }

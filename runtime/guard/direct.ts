@@ -78,12 +78,18 @@ function createSockets({ kernel, clock, keeping, say, endService }: DirectSetup)
   const tokenSockets = new Map<bigint, TokenSocket>();
   const revoked = new Set<bigint>();
   let bindingUntilMs = 0;
-  const notify = (): void => keeping.report(clock.monoMs() < bindingUntilMs, [...tokenSockets.values()].map(({ place: { proto }, name }) => ({ proto, name })));
+  const notify = (): void =>
+    keeping.report(
+      clock.monoMs() < bindingUntilMs,
+      [...tokenSockets.values()].map(({ place: { proto }, name }) => ({ proto, name })),
+    );
   return {
     notify: notify,
     all: () => [...tokenSockets.values()],
     of: (name) => [...tokenSockets.values()].filter((at) => placeKey(at.place) === name),
-    expect() { bindingUntilMs = clock.monoMs() + BINDING_MS; },
+    expect() {
+      bindingUntilMs = clock.monoMs() + BINDING_MS;
+    },
     isExpecting: () => clock.monoMs() < bindingUntilMs,
     add(at) {
       revoked.delete(at.name.cookie);
@@ -103,7 +109,11 @@ function createSockets({ kernel, clock, keeping, say, endService }: DirectSetup)
       return tokenSockets.get(cookie)?.permit ?? null;
     },
     closeAll() {
-      for (const { place: { proto }, name } of tokenSockets.values()) shut(kernel, proto, name);
+      for (const {
+        place: { proto },
+        name,
+      } of tokenSockets.values())
+        shut(kernel, proto, name);
       tokenSockets.clear();
       bindingUntilMs = 0;
       notify();
@@ -153,7 +163,8 @@ export function createDirect(setup: DirectSetup): Direct {
     const own = sockets.of(name);
     if (answer.ok) for (const at of own) at.notAfter = Math.max(at.notAfter, answer.value.notAfter);
     // ingressd may read a new policy later than the guard: the next renewal asks again, before the end.
-    else if (answer.error !== "absent" && answer.error.code !== denial(CODE_TOKEN_POLICY).code) for (const at of own) revoke(at, `its token is not renewed: ${answer.error.code}`);
+    else if (answer.error !== "absent" && answer.error.code !== denial(CODE_TOKEN_POLICY).code)
+      for (const at of own) revoke(at, `its token is not renewed: ${answer.error.code}`);
   }
 
   function renewAll(): void {

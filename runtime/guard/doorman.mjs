@@ -53,7 +53,9 @@ function obey({ path, host, port }) {
     const both = [outer, inner];
     for (const [one, other] of [both, [inner, outer]]) {
       one.on("error", () => other.destroy());
-      one.on("close", () => { if (!one.readableEnded) other.destroy(); });
+      one.on("close", () => {
+        if (!one.readableEnded) other.destroy();
+      });
       one.pipe(other);
     }
   });
@@ -69,5 +71,7 @@ if (number === null) {
   say({ wrong: wrong ?? "sockets have no namespace's number" });
   process.exit(1);
 }
-createInterface({ input: process.stdin }).on("line", (line) => obey(JSON.parse(line))).on("close", () => process.exit(0));
+createInterface({ input: process.stdin })
+  .on("line", (line) => obey(JSON.parse(line)))
+  .on("close", () => process.exit(0));
 say({ cookie: number });

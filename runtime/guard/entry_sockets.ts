@@ -61,7 +61,8 @@ export async function openEntrySockets({ folder, given, namespace, inside, say, 
   const [file = "", ...words] = [...into, process.execPath, ...WITHOUT_DEBUGGER, fileURLToPath(DOORMAN)];
   const start = { enter: namespace === "user" ? null : inside, outside: readlinkSync("/proc/self/ns/net") };
   const child: ChildProcessByStdio<Writable, Readable, null> = spawn(file, words, {
-    stdio: ["pipe", "pipe", "inherit"], env: { PATH: process.env["PATH"], INGRESS_GUARD_DOORMAN: JSON.stringify(start) },
+    stdio: ["pipe", "pipe", "inherit"],
+    env: { PATH: process.env["PATH"], INGRESS_GUARD_DOORMAN: JSON.stringify(start) },
   });
   child.stdin.on("error", () => undefined);
   const pending = new Map<string, (failed: string | null) => void>();
@@ -84,10 +85,13 @@ export async function openEntrySockets({ folder, given, namespace, inside, say, 
   if (!isReady(first)) return `no process can run in the program's namespace (${isWrong(first) ? first.wrong : "no word"})`;
   ready = true;
   const send = (order: object): void => void child.stdin.write(`${JSON.stringify(order)}\n`);
-  const listen = (port: number) => (path: string): Promise<string | null> => new Promise((resolve) => {
-    pending.set(path, resolve);
-    send({ path, port });
-  });
+  const listen =
+    (port: number) =>
+    (path: string): Promise<string | null> =>
+      new Promise((resolve) => {
+        pending.set(path, resolve);
+        send({ path, port });
+      });
   const prepare = (path: string): void => {
     if (!given) return;
     chownSync(path, -1, statSync(folder).gid);
@@ -126,6 +130,7 @@ function hostOf({ address, port }: InetAddress): string {
 }
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
-const isOpened = (value: unknown): value is { readonly path: string; readonly failed: string | null } => isObject(value) && "path" in value && "failed" in value;
+const isOpened = (value: unknown): value is { readonly path: string; readonly failed: string | null } =>
+  isObject(value) && "path" in value && "failed" in value;
 const isReady = (value: unknown): value is { readonly cookie: string } => isObject(value) && "cookie" in value;
 const isWrong = (value: unknown): value is { readonly wrong: string } => isObject(value) && "wrong" in value;

@@ -23,22 +23,68 @@ export interface Architecture {
   /** Numbers with this bit are of another ABI of the same architecture; 0: there is none. */
   readonly foreignBit: number;
   readonly numbers: {
-    readonly socket: number; readonly bind: number; readonly listen: number; readonly ptrace: number; readonly process_vm_writev: number;
-    readonly setns: number; readonly setgroups: number; readonly setfsuid: number; readonly setfsgid: number; readonly seccomp: number;
-    readonly setresuid: number; readonly setresgid: number; readonly setsockopt: number; readonly setrlimit: number; readonly prlimit64: number;
+    readonly socket: number;
+    readonly bind: number;
+    readonly listen: number;
+    readonly ptrace: number;
+    readonly process_vm_writev: number;
+    readonly setns: number;
+    readonly setgroups: number;
+    readonly setfsuid: number;
+    readonly setfsgid: number;
+    readonly seccomp: number;
+    readonly setresuid: number;
+    readonly setresgid: number;
+    readonly setsockopt: number;
+    readonly setrlimit: number;
+    readonly prlimit64: number;
     readonly ioctl: number;
   };
 }
 
 const X64: Architecture = {
-  audit: 0xc000003e, foreignBit: 0x40000000,
-  numbers: { socket: 41, bind: 49, listen: 50, ptrace: 101, process_vm_writev: 311, setns: 308, setgroups: 116, setfsuid: 122, setfsgid: 123, seccomp: 317,
-    setresuid: 117, setresgid: 119, setsockopt: 54, setrlimit: 160, prlimit64: 302, ioctl: 16 },
+  audit: 0xc000003e,
+  foreignBit: 0x40000000,
+  numbers: {
+    socket: 41,
+    bind: 49,
+    listen: 50,
+    ptrace: 101,
+    process_vm_writev: 311,
+    setns: 308,
+    setgroups: 116,
+    setfsuid: 122,
+    setfsgid: 123,
+    seccomp: 317,
+    setresuid: 117,
+    setresgid: 119,
+    setsockopt: 54,
+    setrlimit: 160,
+    prlimit64: 302,
+    ioctl: 16,
+  },
 };
 const ARM64: Architecture = {
-  audit: 0xc00000b7, foreignBit: 0,
-  numbers: { socket: 198, bind: 200, listen: 201, ptrace: 117, process_vm_writev: 271, setns: 268, setgroups: 159, setfsuid: 151, setfsgid: 152, seccomp: 277,
-    setresuid: 147, setresgid: 149, setsockopt: 208, setrlimit: 164, prlimit64: 261, ioctl: 29 },
+  audit: 0xc00000b7,
+  foreignBit: 0,
+  numbers: {
+    socket: 198,
+    bind: 200,
+    listen: 201,
+    ptrace: 117,
+    process_vm_writev: 271,
+    setns: 268,
+    setgroups: 159,
+    setfsuid: 151,
+    setfsgid: 152,
+    seccomp: 277,
+    setresuid: 147,
+    setresgid: 149,
+    setsockopt: 208,
+    setrlimit: 164,
+    prlimit64: 261,
+    ioctl: 29,
+  },
 };
 
 /** Numbers that every architecture has in common. */
@@ -52,7 +98,11 @@ const IO_URING = [425, 426, 427];
 
 /** Null where the guard does not know the machine. */
 export function architecture(name: string): Architecture | null {
-  return name === "x64" ? X64 : name === "arm64" ? ARM64 : null;
+  return (
+    name === "x64" ? X64
+    : name === "arm64" ? ARM64
+    : null
+  );
 }
 
 const AF_UNIX = 1;
@@ -108,7 +158,10 @@ const when = (k: number, result: number): readonly Instruction[] => [{ code: JUM
 /** Goes on with the next instruction where they are equal, else ends with `result`. */
 const unless = (k: number, result: number): readonly Instruction[] => [{ code: JUMP_EQUAL, k, whenTrue: 1, whenFalse: 0 }, answer(result)];
 /** The instructions for one system call; each way through `block` ends. */
-const of = (number: number, block: readonly Instruction[]): readonly Instruction[] => [{ code: JUMP_EQUAL, k: number, whenTrue: 0, whenFalse: block.length }, ...block];
+const of = (number: number, block: readonly Instruction[]): readonly Instruction[] => [
+  { code: JUMP_EQUAL, k: number, whenTrue: 0, whenFalse: block.length },
+  ...block,
+];
 
 /** The program as `struct sock_filter`s; `alsoRefused`: further system calls that fail with EPERM. */
 export function filterProgram({ audit, foreignBit, numbers }: Architecture, alsoRefused: readonly number[] = []): Uint8Array {
@@ -147,11 +200,7 @@ export function filterProgram({ audit, foreignBit, numbers }: Architecture, also
     ...when(RLIMIT_LOCKS, RET_ERRNO | EPERM),
     answer(RET_ALLOW),
   ];
-  const ioctl = [
-    load(DATA_ARGS + 8),
-    ...[TIOCSTI, TIOCLINUX].flatMap((command) => when(command, RET_ERRNO | EPERM)),
-    answer(RET_ALLOW),
-  ];
+  const ioctl = [load(DATA_ARGS + 8), ...[TIOCSTI, TIOCLINUX].flatMap((command) => when(command, RET_ERRNO | EPERM)), answer(RET_ALLOW)];
   return encode([
     load(DATA_ARCH),
     { code: JUMP_EQUAL, k: audit, whenTrue: 1, whenFalse: 0 },

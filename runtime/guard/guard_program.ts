@@ -57,7 +57,10 @@ async function runGuarded(command: RunCommand, keeper: number): Promise<void> {
   const entrySockets = isolation?.entrySockets() ?? null;
   if (!started.ok) return end(EXIT_CODES.missing, typeof started.error === "string" ? `${started.error}: nothing was started` : notStarted(started.error));
   if (confined.sentence !== null) say(confined.sentence);
-  const { launched: { child, listener }, executed } = started.value;
+  const {
+    launched: { child, listener },
+    executed,
+  } = started.value;
   reapOrphans(libc, new Set([child.pid ?? 0, entrySockets?.process ?? 0]));
   let ended = false;
   const exited = new Promise<number>((done) => {
@@ -75,8 +78,14 @@ async function runGuarded(command: RunCommand, keeper: number): Promise<void> {
   const unseen = await serveStatus(() => {
     const name = prepared.value.policy.name();
     return {
-      service: command.service, program, program_pid: ended ? null : child.pid ?? null, isolated: command.isolate, uptime_ms: clock.monoMs() - startedMs,
-      policy: name === null ? null : { file: prepared.value.path, ...name }, binds: { ...binds }, "doors": entrySockets?.list() ?? [],
+      service: command.service,
+      program,
+      program_pid: ended ? null : (child.pid ?? null),
+      isolated: command.isolate,
+      uptime_ms: clock.monoMs() - startedMs,
+      policy: name === null ? null : { file: prepared.value.path, ...name },
+      binds: { ...binds },
+      "doors": entrySockets?.list() ?? [],
     };
   }, entrySockets?.process ?? 0);
   if (unseen !== null) say(`\`ingress-guard status\` will not show this guard: ${unseen}`);
@@ -105,7 +114,9 @@ interface Deciding {
 function decideBinds({ service, tokens }: RunCommand, prepared: Prepared, listener: number, keeper: number): Deciding {
   const { kernel, architecture, clock, path, signatures, policy, audit, key, isolation } = prepared;
   const write = createRecords({
-    service, wallMs: clock.wallMs, append: audit === null ? null : (line) => audit.append(line),
+    service,
+    wallMs: clock.wallMs,
+    append: audit === null ? null : (line) => audit.append(line),
     print: (line) => void process.stderr.write(`${line}\n`),
   });
   const binds = { allowed: 0, denied: 0 };
@@ -113,15 +124,28 @@ function decideBinds({ service, tokens }: RunCommand, prepared: Prepared, listen
     binds[decided.decision.allowed ? "allowed" : "denied"]++;
     write(decided);
   };
-  const direct = tokens === null || key === null ? null : beginDirect({ kernel, service, key, policy, clock, socket: tokens.socket, ttlMs: tokens.ttlMs, keeperFd: keeper, say });
-  if (audit !== null) process.on("SIGHUP", () => {
-    const kept = audit.reopen();
-    if (kept !== null) say(kept);
-  });
+  const direct =
+    tokens === null || key === null ?
+      null
+    : beginDirect({ kernel, service, key, policy, clock, socket: tokens.socket, ttlMs: tokens.ttlMs, keeperFd: keeper, say });
+  if (audit !== null)
+    process.on("SIGHUP", () => {
+      const kept = audit.reopen();
+      if (kept !== null) say(kept);
+    });
   reloadOnChange({ policy, path, trustedKeys: signatures?.trustedKeys ?? [], clock, say, reloaded: () => direct?.reloaded() });
-  const seen = isolation?.kernel(kernel, () => { binds.denied++; }) ?? kernel;
+  const seen =
+    isolation?.kernel(kernel, () => {
+      binds.denied++;
+    }) ?? kernel;
   const serving = serve({
-    kernel: seen, architecture, listener, judge: policy.judge, direct, record, landlock: createLandlock(kernel),
+    kernel: seen,
+    architecture,
+    listener,
+    judge: policy.judge,
+    direct,
+    record,
+    landlock: createLandlock(kernel),
     binds: createMadeBinds({ most: MOST_BINDS, inodes: socketInodes, monoMs: clock.monoMs }),
   });
   return { serving, direct, binds };

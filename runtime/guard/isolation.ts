@@ -50,12 +50,17 @@ export function prepareIsolation({ service, sockets, say, lost }: IsolationSetup
       },
     },
     entrySockets: () => entrySockets,
-    kernel: (kernel, counted) => (entrySockets === null ? kernel : kernelInside({
-      kernel, cookie: entrySockets.cookie, listening: (local) => entrySockets?.open(local),
-      foreign() {
-        counted();
-        say("a socket of another network namespace is neither bound nor listened on here");
-      },
-    })),
+    kernel: (kernel, counted) =>
+      entrySockets === null ? kernel : (
+        kernelInside({
+          kernel,
+          cookie: entrySockets.cookie,
+          listening: (local) => entrySockets?.open(local),
+          foreign() {
+            counted();
+            say("a socket of another network namespace is neither bound nor listened on here");
+          },
+        })
+      ),
   });
 }

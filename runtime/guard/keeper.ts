@@ -46,7 +46,12 @@ export async function keepGuard({ libc, kernel, clock, argv, keyFd, forwarded, s
   ignoreTerminal(libc);
   const channelFd = keyFd === 3 ? 4 : 3;
   const stdio: ("inherit" | "ignore" | "pipe" | number)[] = ["inherit", "inherit", "inherit"];
-  for (let fd = stdio.length; fd <= Math.max(channelFd, keyFd ?? 0); fd++) stdio.push(fd === channelFd ? "pipe" : fd === keyFd ? fd : "ignore");
+  for (let fd = stdio.length; fd <= Math.max(channelFd, keyFd ?? 0); fd++)
+    stdio.push(
+      fd === channelFd ? "pipe"
+      : fd === keyFd ? fd
+      : "ignore",
+    );
   const child = spawn(process.execPath, argv, { stdio, env: { ...process.env, [KEEPER_VARIABLE]: String(channelFd) } });
   if (keyFd !== null) closeSync(keyFd);
   const own = new Set([child.pid ?? 0]);
@@ -69,11 +74,19 @@ export async function keepGuard({ libc, kernel, clock, argv, keyFd, forwarded, s
   child.kill("SIGKILL");
   const code = await ended;
   own.clear();
-  await Promise.race([heard.closed, new Promise<void>((resolve) => { clock.after(LAST_WORDS_MS, resolve); })]);
+  await Promise.race([
+    heard.closed,
+    new Promise<void>((resolve) => {
+      clock.after(LAST_WORDS_MS, resolve);
+    }),
+  ]);
   if (heard.word.active) {
     await endAll({ kernel, clock, say }, heard.word, reap);
-    say(first === "silent" ? "the guard was stopped, or could not go on, while its program had a port under a token: all that it guarded is ended"
-      : "the guard has ended while its program had a port under a token: all that it guarded is ended");
+    say(
+      first === "silent" ?
+        "the guard was stopped, or could not go on, while its program had a port under a token: all that it guarded is ended"
+      : "the guard has ended while its program had a port under a token: all that it guarded is ended",
+    );
   }
   return code;
 }
@@ -93,7 +106,8 @@ function listenTo(child: ChildProcess, fd: number): Heard {
   const channel = child.stdio[fd] as Duplex;
   channel.on("error", () => channel.destroy());
   const heard: Heard = {
-    word: { active: false, sockets: [] }, silentTicks: 0,
+    word: { active: false, sockets: [] },
+    silentTicks: 0,
     closed: new Promise((resolve) => channel.once("close", resolve)),
   };
   createInterface({ input: channel }).on("line", (line) => {
@@ -116,7 +130,9 @@ async function endAll({ kernel, clock, say }: Pick<KeeperSetup, "kernel" | "cloc
       named = true;
       say(`these processes can't be ended, and may have a port open: ${left.join(" ")}`);
     }
-    await new Promise<void>((resolve) => { setTimeout(resolve, named ? ROUND_MS : 0); });
+    await new Promise<void>((resolve) => {
+      setTimeout(resolve, named ? ROUND_MS : 0);
+    });
   }
   // A process outside that was handed one has it no longer, or keeps one that can't be closed.
   for (const { proto, name } of sockets) if (!shut(kernel, proto, name)) say(`a process outside has a ${proto} socket that can't be closed`);

@@ -53,11 +53,13 @@ export function encodeWord(binding: boolean, sockets: readonly KeptSocket[]): st
 /** Throws for what `encodeWord` does not write. */
 export function decodeWord(line: string): Word {
   const word: unknown = JSON.parse(line);
-  if (typeof word !== "object" || word === null || !("holds" in word) || !("sockets" in word) || !Array.isArray(word.sockets)) throw new Error("not a word of a guard");
+  if (typeof word !== "object" || word === null || !("holds" in word) || !("sockets" in word) || !Array.isArray(word.sockets))
+    throw new Error("not a word of a guard");
   return {
     active: word.holds === true,
     sockets: word.sockets.map((socket: unknown): KeptSocket => {
-      if (typeof socket !== "object" || socket === null || !("proto" in socket) || !("cookie" in socket) || !("inode" in socket)) throw new Error("not a socket of a guard");
+      if (typeof socket !== "object" || socket === null || !("proto" in socket) || !("cookie" in socket) || !("inode" in socket))
+        throw new Error("not a socket of a guard");
       return { proto: socket.proto === "udp" ? "udp" : "tcp", name: { cookie: BigInt(String(socket.cookie)), inode: Number(socket.inode) } };
     }),
   };

@@ -134,9 +134,11 @@ function notificationsOf(libc: Libc): Notifications {
         const set = Buffer.alloc(POLLFD_BYTES);
         set.writeInt32LE(listener, 0);
         set.writeInt16LE(POLLIN, 4);
-        if (await libc.poll(set, 1, -1) > 0) return (set.readInt16LE(6) & POLLIN) !== 0;
+        if ((await libc.poll(set, 1, -1)) > 0) return (set.readInt16LE(6) & POLLIN) !== 0;
         // A signal, or nothing: the next turn polls again.
-        await new Promise<void>((resolve) => { setImmediate(resolve); });
+        await new Promise<void>((resolve) => {
+          setImmediate(resolve);
+        });
       }
     },
     receive(listener) {
@@ -188,7 +190,9 @@ function socketsOf(libc: Libc): Sockets {
       bytes.writeUInt32LE(SUBFLOW_BYTES, 12);
       if (libc.exchangeOption(fd, SOL_MPTCP, MPTCP_SUBFLOW_ADDRS, bytes, [bytes.length]) !== 0) return null;
       const count = bytes.readUInt32LE(4);
-      return Array.from({ length: Math.min(count, MOST_SUBFLOWS) }, (_, i) => bytes.subarray(SUBFLOW_HEAD_BYTES + i * SUBFLOW_BYTES).subarray(0, MOST_SOCKADDR_BYTES));
+      return Array.from({ length: Math.min(count, MOST_SUBFLOWS) }, (_, i) =>
+        bytes.subarray(SUBFLOW_HEAD_BYTES + i * SUBFLOW_BYTES).subarray(0, MOST_SOCKADDR_BYTES),
+      );
     },
     kindOf(fd) {
       const [domain, type, protocol] = [option(fd, SO_DOMAIN), option(fd, SO_TYPE), option(fd, SO_PROTOCOL)];

@@ -25,12 +25,15 @@ export function openKey(path: string, uid: number): Result<Uint8Array, string> {
     if (stats.isFile()) {
       if ((stats.mode & OTHERS_READ) !== 0) return failed(`key \`${path}\` can be read by others: run chmod 600 on it`);
       if (uid !== 0 && stats.uid === uid && (stats.mode & OWNER_READ) !== 0) {
-        return failed(`key \`${path}\` belongs to the user that the program runs as, who could read it: give the file to root and hand it over open, as in \`--key /dev/fd/3 3<KEYFILE\``);
+        return failed(
+          `key \`${path}\` belongs to the user that the program runs as, who could read it: give the file to root and hand it over open, as in \`--key /dev/fd/3 3<KEYFILE\``,
+        );
       }
     }
     const bytes = new Uint8Array(MOST_BYTES);
     let length = 0;
-    for (let read = -1; read !== 0 && length < bytes.length; length += read) read = readSync(fd, bytes, length, bytes.length - length, stats.isFile() ? length : null);
+    for (let read = -1; read !== 0 && length < bytes.length; length += read)
+      read = readSync(fd, bytes, length, bytes.length - length, stats.isFile() ? length : null);
     const key = readKey(bytes.subarray(0, length));
     return key === null ? failed(`key \`${path}\` is not 64 hexadecimal digits: make one with \`openssl rand -hex 32\``) : ok(key);
   } catch (error) {

@@ -44,14 +44,26 @@ export interface Started {
 }
 
 /** An error that is a sentence: `inside` was not ready. */
-export async function launch(kernel: Kernel, architecture: Architecture, program: string, args: readonly string[], domain: Domain, inside?: Inside): Promise<Result<Started, NotLaunched | string>> {
+export async function launch(
+  kernel: Kernel,
+  architecture: Architecture,
+  program: string,
+  args: readonly string[],
+  domain: Domain,
+  inside?: Inside,
+): Promise<Result<Started, NotLaunched | string>> {
   const start = JSON.stringify({
-    program, args, filter: Buffer.from(filterProgram(architecture, inside === undefined ? [] : [architecture.numbers.setns])).toString("base64"),
-    numbers: { seccomp: architecture.numbers.seccomp, closeRange: CLOSE_RANGE }, namespace: inside?.namespace ?? null, domain,
+    program,
+    args,
+    filter: Buffer.from(filterProgram(architecture, inside === undefined ? [] : [architecture.numbers.setns])).toString("base64"),
+    numbers: { seccomp: architecture.numbers.seccomp, closeRange: CLOSE_RANGE },
+    namespace: inside?.namespace ?? null,
+    domain,
   });
   const [file = "", ...words] = [...(inside?.namespace === "user" ? INTO_USER_NAMESPACE : []), process.execPath, ...WITHOUT_DEBUGGER, fileURLToPath(LAUNCHER)];
   const child = spawn(file, words, {
-    stdio: ["inherit", "inherit", "inherit", "pipe"], env: { ...process.env, INGRESS_GUARD_START: start },
+    stdio: ["inherit", "inherit", "inherit", "pipe"],
+    env: { ...process.env, INGRESS_GUARD_START: start },
   });
   child.on("error", () => undefined);
   const channel = child.stdio[CHANNEL] as Duplex;
@@ -59,7 +71,14 @@ export async function launch(kernel: Kernel, architecture: Architecture, program
   const lines = linesOf(channel);
   const first = await lines();
   const number = /^listener (\d+)$/.exec(first?.what ?? "")?.[1];
-  if (number === undefined || child.pid === undefined) return failed({ because: first?.what === "filter" ? "kernel" : first?.what === "namespace" || first?.what === "domain" ? first.what : "launcher", errno: first?.errno ?? 0 });
+  if (number === undefined || child.pid === undefined)
+    return failed({
+      because:
+        first?.what === "filter" ? "kernel"
+        : first?.what === "namespace" || first?.what === "domain" ? first.what
+        : "launcher",
+      errno: first?.errno ?? 0,
+    });
   const pidfd = kernel.openThread(child.pid, child.pid);
   const listener = pidfd < 0 ? pidfd : kernel.takeDescriptor(pidfd, Number(number));
   close(pidfd);
@@ -67,13 +86,15 @@ export async function launch(kernel: Kernel, architecture: Architecture, program
     child.kill("SIGKILL");
     return failed({ because: "kernel", errno: -listener });
   }
-  const notReady = await inside?.ready(child.pid) ?? null;
+  const notReady = (await inside?.ready(child.pid)) ?? null;
   if (notReady !== null) {
     child.kill("SIGKILL");
     return failed(notReady);
   }
   channel.write(GO_AHEAD);
-  const executed = lines().then((line): NotLaunched | null => (line === null ? null : { because: line.what === "program" ? "program" : "launcher", errno: line.errno }));
+  const executed = lines().then((line): NotLaunched | null =>
+    line === null ? null : { because: line.what === "program" ? "program" : "launcher", errno: line.errno },
+  );
   return ok({ launched: { child, listener }, executed });
 }
 
@@ -87,10 +108,19 @@ function linesOf(channel: Duplex): () => Promise<Said | null> {
   let text = "";
   let ended = false;
   let wake: (() => void) | null = null;
-  channel.setEncoding("utf8").on("data", (chunk: string) => { text += chunk; wake?.(); });
-  channel.on("close", () => { ended = true; wake?.(); });
+  channel.setEncoding("utf8").on("data", (chunk: string) => {
+    text += chunk;
+    wake?.();
+  });
+  channel.on("close", () => {
+    ended = true;
+    wake?.();
+  });
   return async () => {
-    while (!text.includes("\n") && !ended) await new Promise<void>((resolve) => { wake = resolve; });
+    while (!text.includes("\n") && !ended)
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
     const end = text.indexOf("\n");
     if (end < 0) return null;
     const line: unknown = JSON.parse(text.slice(0, end));
@@ -102,7 +132,13 @@ function linesOf(channel: Duplex): () => Promise<Said | null> {
 /** Sockets of the network that are bound and not connected, among the descriptors that a program would inherit. A program could listen on them. */
 export function inheritedSockets(): readonly number[] {
   const tables = ["tcp", "tcp6", "udp", "udp6", "udplite", "udplite6", "raw", "raw6"].map((table) => read(`/proc/self/net/${table}`));
-  const bound = new Set(tables.flatMap((text) => socketRows(text).filter(({ isConnected }) => !isConnected).map(({ inode }) => inode)));
+  const bound = new Set(
+    tables.flatMap((text) =>
+      socketRows(text)
+        .filter(({ isConnected }) => !isConnected)
+        .map(({ inode }) => inode),
+    ),
+  );
   return [0, 1, 2].filter((fd) => {
     const inode = socketInode(`/proc/self/fd/${fd}`);
     return inode !== null && bound.has(inode);

@@ -51,7 +51,9 @@ export function createLeases({ socket, service, key, ttlMs, ended }: LeasesSetup
     const known = await opening;
     if (known?.alive() === true) return known;
     leaseOf.clear();
-    const closed = (): void => { if (opening === fresh) opening = null; };
+    const closed = (): void => {
+      if (opening === fresh) opening = null;
+    };
     const fresh = openRpc(socket, { answerMs: ANSWER_MS, mostLine: MOST_LINE, notified, closed, isBackground: true }).then(async (opened) => {
       const answer = opened.ok ? await opened.value.call("challenge", {}) : opened;
       if (!opened.ok || !answer.ok) return null;
@@ -76,7 +78,15 @@ export function createLeases({ socket, service, key, ttlMs, ended }: LeasesSetup
   }
 
   async function register(open: RpcClient, { proto, address, port }: Place): Promise<Result<unknown, RpcFailure>> {
-    return open.call("register", { service, proto, port, mode: "direct", bind: formatAddress(address), ttl_ms: ttlMs, proof: proofOf(key, challenge, service) });
+    return open.call("register", {
+      service,
+      proto,
+      port,
+      mode: "direct",
+      bind: formatAddress(address),
+      ttl_ms: ttlMs,
+      proof: proofOf(key, challenge, service),
+    });
   }
 
   return {

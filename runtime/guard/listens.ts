@@ -7,7 +7,10 @@ import { readInet, type InetAddress } from "./sockaddr.ts";
 export function localOf(kernel: Kernel, fd: number): InetAddress | null {
   const subflows = kernel.subflowAddresses(fd);
   // An MPTCP socket says where it was; its subflow is what is bound.
-  const bytes = subflows === null ? kernel.localAddress(fd) : subflows.length === 1 ? subflows[0] ?? null : null;
+  const bytes =
+    subflows === null ? kernel.localAddress(fd)
+    : subflows.length === 1 ? (subflows[0] ?? null)
+    : null;
   return bytes === null ? null : readInet(bytes);
 }
 

@@ -19,7 +19,9 @@ export interface NoNamespace {
 /** With the rights that the guard has, or else through a user namespace; found out by trying it. */
 export function namespaceHere(): Namespace | NoNamespace {
   if (mayAdminister()) return "own_rights";
-  const { error, status, stderr } = spawnSync(INTO_USER_NAMESPACE[0] ?? "", [...INTO_USER_NAMESPACE.slice(1), "unshare", "--net", "true"], { encoding: "utf8" });
+  const { error, status, stderr } = spawnSync(INTO_USER_NAMESPACE[0] ?? "", [...INTO_USER_NAMESPACE.slice(1), "unshare", "--net", "true"], {
+    encoding: "utf8",
+  });
   if (error !== undefined) return { missing: "`unshare` and `nsenter` of util-linux are not installed" };
   if (status === 0) return "user";
   const said = stderr.trim().split("\n")[0] ?? "";

@@ -50,7 +50,12 @@ export function guardPolicy(path: string, service: string, clock: Moments, signa
   const seed = randomBytes(SEED_BYTES);
   const revisions = signatures === null ? null : revisionsIn(signatures.stateDirectory);
   const inForce = policyInForce({
-    path, maxBytes: MAX_MODULE_BYTES, checkMs: MOST_CHECK_MS, trustedKeys: signatures?.trustedKeys, keysOption: "--trusted-key", revisions,
+    path,
+    maxBytes: MAX_MODULE_BYTES,
+    checkMs: MOST_CHECK_MS,
+    trustedKeys: signatures?.trustedKeys,
+    keysOption: "--trusted-key",
+    revisions,
     follows: "file_and_keys",
   });
 
@@ -83,7 +88,10 @@ export function guardPolicy(path: string, service: string, clock: Moments, signa
         await revisions?.keep(candidate.policy.info, systemDisk);
       } catch (error) {
         candidate.discard("not_now");
-        return failed({ cause: "state", message: `policy \`${path}\` is refused, because its revision could not be kept in the state directory (${error instanceof Error ? error.message : String(error)})` });
+        return failed({
+          cause: "state",
+          message: `policy \`${path}\` is refused, because its revision could not be kept in the state directory (${error instanceof Error ? error.message : String(error)})`,
+        });
       }
       candidate.commit(opened.value);
       return ok("loaded");
@@ -105,7 +113,9 @@ export interface ReloadSetup {
 /** Reads the policy again on SIGHUP, and when its path, or that of a trusted key, leads to other bytes. */
 export function reloadOnChange({ policy, path, trustedKeys, clock, say, reloaded }: ReloadSetup): void {
   const following = followPolicy({
-    paths: [path, ...trustedKeys], clock, say,
+    paths: [path, ...trustedKeys],
+    clock,
+    say,
     async load(because) {
       const result = await policy.load(because === "signal" ? "always" : "if_changed");
       if (!result.ok) return say(`${result.error.message}: the previous policy stays in force`);

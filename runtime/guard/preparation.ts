@@ -72,9 +72,13 @@ export async function prepare(command: RunCommand, say: (sentence: string) => vo
   }
   const path = resolve(command.policy);
   const clock = systemClock();
-  const signatures = command.signatures === null ? null : {
-    trustedKeys: command.signatures.trustedKeys.map((key) => resolve(key)), stateDirectory: resolve(command.signatures.stateDirectory),
-  };
+  const signatures =
+    command.signatures === null ?
+      null
+    : {
+        trustedKeys: command.signatures.trustedKeys.map((key) => resolve(key)),
+        stateDirectory: resolve(command.signatures.stateDirectory),
+      };
   const noState = signatures === null ? null : prepareStateDirectory(signatures.stateDirectory, "this guard", "--state-dir");
   if (noState !== null) return rejected(noState);
   const policy = guardPolicy(path, service, clock, signatures);

@@ -44,7 +44,7 @@ export async function listenAt(path: string, listen: Listen, prepare: (path: str
   try {
     const there = kindOf(path);
     if (there === "other") return `\`${path}\` exists and is not a socket`;
-    if (there === "socket" && await answers(path)) return `another process answers at \`${path}\``;
+    if (there === "socket" && (await answers(path))) return `another process answers at \`${path}\``;
     if (kindOf(coming) !== "nothing") unlinkSync(coming);
     const failed = await listen(coming);
     if (failed !== null) return `no socket can be made at \`${path}\` (${failed})`;
@@ -68,9 +68,15 @@ function kindOf(path: string): "nothing" | "socket" | "other" {
 function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = connect({ path, timeout: PROBE_MS });
-    const say = (word: boolean): void => { probe.destroy(); resolve(word); };
+    const say = (word: boolean): void => {
+      probe.destroy();
+      resolve(word);
+    };
     // A full queue is somebody's queue.
-    probe.once("connect", () => say(true)).once("timeout", () => say(true)).once("error", (error) => say("code" in error && error.code === "EAGAIN"));
+    probe
+      .once("connect", () => say(true))
+      .once("timeout", () => say(true))
+      .once("error", (error) => say("code" in error && error.code === "EAGAIN"));
   });
 }
 

@@ -20,7 +20,11 @@ export function threadStatus(thread: number): ThreadStatus | null {
   try {
     const fields = fieldsOf(`/proc/${thread}/status`);
     const word = (name: string): string => fields.get(name) ?? "";
-    const numbers = (name: string): number[] => word(name).split(/\s+/).filter((x) => x !== "").map(Number);
+    const numbers = (name: string): number[] =>
+      word(name)
+        .split(/\s+/)
+        .filter((x) => x !== "")
+        .map(Number);
     // Real, effective, saved, for files.
     const [[, uid, , fileUid], [, gid, , fileGid], [process]] = [numbers("Uid"), numbers("Gid"), numbers("Tgid")];
     if (uid === undefined || gid === undefined || fileUid === undefined || fileGid === undefined || process === undefined) return null;
@@ -28,7 +32,9 @@ export function threadStatus(thread: number): ThreadStatus | null {
     const sameNamespace = readlinkSync(`/proc/${thread}/ns/user`) === readlinkSync("/proc/self/ns/user");
     const capabilities = sameNamespace ? BigInt(`0x${word("CapEff") || "0"}`) : 0n;
     return {
-      process, command: word("Name"), umask: Number.parseInt(word("Umask") || "22", 8),
+      process,
+      command: word("Name"),
+      umask: Number.parseInt(word("Umask") || "22", 8),
       rights: { uid, gid, fileUid, fileGid, groups: numbers("Groups"), capabilities },
       bindsLowPorts: (capabilities >> CAP_NET_BIND_SERVICE) % 2n === 1n,
     };
@@ -59,7 +65,9 @@ export function unprivilegedPorts(): number {
 
 /** When the process began, in ticks since the machine's start; null where it is gone. */
 export function startOf(process: number): number | null {
-  const fields = read(`/proc/${process}/stat`).replace(/^.*\) /s, "").split(" ");
+  const fields = read(`/proc/${process}/stat`)
+    .replace(/^.*\) /s, "")
+    .split(" ");
   const start = Number(fields[19]);
   return Number.isInteger(start) ? start : null;
 }

@@ -22,11 +22,20 @@ export function createRecords({ service, wallMs, append, print }: RecordsSetup):
   function audit({ call, process, command, proto, local, decision }: DecidedCall): void {
     if (append === null) return;
     try {
-      append(JSON.stringify({
-        time: new Date(wallMs()).toISOString(), op: call, decision: decision.allowed ? "allow" : "deny", service,
-        ...(local !== null && { local: formatEndpoint(local.address, local.port) }), ...(proto !== null && { proto }),
-        ...(!decision.allowed && { reason: decision.reason }), code: decision.code, process, command,
-      }));
+      append(
+        JSON.stringify({
+          time: new Date(wallMs()).toISOString(),
+          op: call,
+          decision: decision.allowed ? "allow" : "deny",
+          service,
+          ...(local !== null && { local: formatEndpoint(local.address, local.port) }),
+          ...(proto !== null && { proto }),
+          ...(!decision.allowed && { reason: decision.reason }),
+          code: decision.code,
+          process,
+          command,
+        }),
+      );
       broken = false;
     } catch (error) {
       if (!broken) print(`ingress-guard: the audit can't be written: ${error instanceof Error ? error.message : String(error)}`);

@@ -39,7 +39,7 @@ export function openRights(libc: Libc, { numbers }: Architecture): RunAs {
     if (libc.capget(head, data) !== 0) throw new Error("the guard's own capabilities can't be read");
     return data;
   }
-  const effective = (data: Buffer): bigint => BigInt(data.readUInt32LE(HIGH)) << 32n | BigInt(data.readUInt32LE(0));
+  const effective = (data: Buffer): bigint => (BigInt(data.readUInt32LE(HIGH)) << 32n) | BigInt(data.readUInt32LE(0));
   function setEffective(own: Buffer, capabilities: bigint): boolean {
     const data = Buffer.from(own);
     data.writeUInt32LE(Number(capabilities & 0xffff_ffffn), 0);
@@ -76,7 +76,8 @@ export function openRights(libc: Libc, { numbers }: Architecture): RunAs {
     } finally {
       // Without the right to set groups nothing was changed. The user 0 brings capabilities of its own along.
       const changed = !sameIds && (own.capabilities >> CAP_SETGID) % 2n === 1n;
-      const again = setEffective(data, own.capabilities) && (!changed || (setUid(own) && setEffective(data, own.capabilities) && setGid(own) && setGroups(own.groups)));
+      const again =
+        setEffective(data, own.capabilities) && (!changed || (setUid(own) && setEffective(data, own.capabilities) && setGid(own) && setGroups(own.groups)));
       if (!again || effective(ownCapabilities()) !== own.capabilities) throw new Error("the guard's own rights can't be set again");
     }
   };

@@ -35,10 +35,12 @@ function withSocket<T>(kernel: Kernel, { cookie, inode }: SocketName, use: (fd: 
 /** The inodes of all sockets that any process has. */
 export function socketInodes(): ReadonlySet<number> {
   const found = new Set<number>();
-  for (const process of numbersIn("/proc")) for (const thread of numbersIn(`/proc/${process}/task`)) for (const fd of numbersIn(`/proc/${process}/task/${thread}/fd`)) {
-    const inode = socketInode(`/proc/${process}/task/${thread}/fd/${fd}`);
-    if (inode !== null) found.add(inode);
-  }
+  for (const process of numbersIn("/proc"))
+    for (const thread of numbersIn(`/proc/${process}/task`))
+      for (const fd of numbersIn(`/proc/${process}/task/${thread}/fd`)) {
+        const inode = socketInode(`/proc/${process}/task/${thread}/fd/${fd}`);
+        if (inode !== null) found.add(inode);
+      }
   return found;
 }
 
@@ -61,5 +63,6 @@ export function shut(kernel: Kernel, proto: "tcp" | "udp", name: SocketName): bo
 /** A TCP socket that listens, or a UDP socket, of this inode. */
 function isBound(inode: number): boolean {
   return ["tcp", "tcp6", "udp", "udp6"].some((table) =>
-    socketRows(read(`/proc/self/net/${table}`), table.startsWith("udp") ? undefined : TCP_LISTEN).some((row) => row.inode === inode));
+    socketRows(read(`/proc/self/net/${table}`), table.startsWith("udp") ? undefined : TCP_LISTEN).some((row) => row.inode === inode),
+  );
 }

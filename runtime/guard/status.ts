@@ -39,9 +39,13 @@ export async function serveStatus(say: () => Omit<GuardStatus, "pid" | "bound">,
   const path = join(folder, `${process.pid}.sock`);
   // A guard of the same number that was killed left it.
   rmSync(path, { force: true });
-  const failed = await listenAt(path, (at) => new Promise((resolve) => {
-    server.once("error", (error) => resolve(error.message)).listen(at, () => resolve(null));
-  }));
+  const failed = await listenAt(
+    path,
+    (at) =>
+      new Promise((resolve) => {
+        server.once("error", (error) => resolve(error.message)).listen(at, () => resolve(null));
+      }),
+  );
   if (failed !== null) return failed;
   server.unref();
   process.on("exit", () => rmSync(path, { force: true }));

@@ -26,7 +26,9 @@ export async function showStatus(json: boolean): Promise<void> {
   const found = await queryGuards(process.env);
   const failed = typeof found === "string";
   if (json) {
-    process.stdout.write(`${envelopeJson(failed ? { class: "delegate", code: "delegate_failed", message: found } : { class: "ok", code: "ok", message: `guards that run: ${found.guards.length}`, data: found })}\n`);
+    process.stdout.write(
+      `${envelopeJson(failed ? { class: "delegate", code: "delegate_failed", message: found } : { class: "ok", code: "ok", message: `guards that run: ${found.guards.length}`, data: found })}\n`,
+    );
   } else if (failed) say(found);
   else process.stdout.write(`${statusTable(found)}\n`);
   if (failed) process.exitCode = EXIT_CODES.delegate;
@@ -39,13 +41,17 @@ async function queryGuards(env: NodeJS.ProcessEnv): Promise<Found | string> {
   let names: readonly string[];
   try {
     const stats = lstatSync(folder);
-    if (!stats.isDirectory() || stats.uid !== uid || (stats.mode & 0o077) !== 0) return `the folder \`${folder}\` is not this user's alone: anyone who may write it could answer`;
+    if (!stats.isDirectory() || stats.uid !== uid || (stats.mode & 0o077) !== 0)
+      return `the folder \`${folder}\` is not this user's alone: anyone who may write it could answer`;
     names = readdirSync(folder);
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return { guards: [], silent: [] };
     return `the folder \`${folder}\` can't be read (${error instanceof Error ? error.message : String(error)})`;
   }
-  const paths = names.filter((name) => /^\d+\.sock$/.test(name)).slice(0, MOST_GUARDS).map((name) => join(folder, name));
+  const paths = names
+    .filter((name) => /^\d+\.sock$/.test(name))
+    .slice(0, MOST_GUARDS)
+    .map((name) => join(folder, name));
   const answers = await Promise.all(paths.map(async (path) => ({ path, answer: await query(path) })));
   // Nobody serves it: its guard was killed.
   for (const { path, answer } of answers) if (answer === "nobody") rmSync(path, { force: true });
@@ -81,8 +87,8 @@ function parsed(text: string): GuardStatus | "silent" {
   }
 }
 
-const isStatus = (value: unknown): value is GuardStatus => typeof value === "object" && value !== null
-  && ["pid", "service", "program", "policy", "binds", "bound", "doors"].every((key) => key in value);
+const isStatus = (value: unknown): value is GuardStatus =>
+  typeof value === "object" && value !== null && ["pid", "service", "program", "policy", "binds", "bound", "doors"].every((key) => key in value);
 
 function statusTable({ guards, silent }: Found): string {
   const heads = ["SERVICE", "GUARD", "PROGRAM", "POLICY", "ALLOWED", "DENIED", "BOUND"];
@@ -95,7 +101,12 @@ function statusTable({ guards, silent }: Found): string {
   });
   const lines = [heads, ...body].map((line) => line.map(escaped));
   const widths = heads.map((_, i) => Math.max(...lines.map((line) => line[i]?.length ?? 0)));
-  const table = lines.map((line) => line.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(COLUMN_GAP).trimEnd());
+  const table = lines.map((line) =>
+    line
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join(COLUMN_GAP)
+      .trimEnd(),
+  );
   return [...(guards.length === 0 ? ["no guard runs for this user"] : table), ...silent.map((path) => `no answer at ${path}`)].join("\n");
 }
 

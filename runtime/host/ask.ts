@@ -74,14 +74,15 @@ class RunningPolicy implements PolicyEngine {
   setClock({ monoMs, wallSeconds }: Clock): void {
     const mono = Number.isFinite(monoMs) ? Math.max(0, Math.floor(monoMs)) : 0;
     const wall = wallSeconds !== null && Number.isFinite(wallSeconds) ? Math.max(0, Math.floor(wallSeconds)) : 0;
-    this.#run(() => { this.#exports.clock(high(mono), low(mono), high(wall), low(wall)); }, undefined);
+    this.#run(() => {
+      this.#exports.clock(high(mono), low(mono), high(wall), low(wall));
+    }, undefined);
   }
 
   bind({ subject, proto, address: [a, b, c, d], port }: BindRequest): Decision {
     if (!isPort(port)) return this.#failure ?? denial(v.CODE_BAD_REQUEST);
     const id = fnv1a64(subject);
-    const answer = this.#query(() =>
-      this.#exports.bind(Number(id >> 32n) | 0, Number(id & 0xffffffffn) | 0, PROTOCOLS[proto], port, a, b, c, d));
+    const answer = this.#query(() => this.#exports.bind(Number(id >> 32n) | 0, Number(id & 0xffffffffn) | 0, PROTOCOLS[proto], port, a, b, c, d));
     return answer.allowed || !answer.later ? answer : this.#poison(v.CODE_MODULE_RESULT);
   }
 
@@ -103,7 +104,7 @@ class RunningPolicy implements PolicyEngine {
   accept(listener: number, source: Address): Answer {
     const [a, b, c, d] = source;
     if (!this.#has(listener)) return this.#failure ?? denial(v.CODE_BAD_LISTENER);
-    return this.#query(() => isV4(source) ? this.#exports.accept4(listener, d) : this.#exports.accept6(listener, a, b, c, d));
+    return this.#query(() => (isV4(source) ? this.#exports.accept4(listener, d) : this.#exports.accept6(listener, a, b, c, d)));
   }
 
   hello(listener: number, source: Address, name: string | null): Decision {
@@ -146,11 +147,17 @@ class RunningPolicy implements PolicyEngine {
   }
 
   releaseIdentity(listener: number, { key: [a, b, c, d] }: Identity): void {
-    if (this.#has(listener)) this.#run(() => { this.#exports.releaseIdentity?.(listener, a, b, c, d); }, undefined);
+    if (this.#has(listener))
+      this.#run(() => {
+        this.#exports.releaseIdentity?.(listener, a, b, c, d);
+      }, undefined);
   }
 
   recountIdentity(listener: number, { key: [a, b, c, d] }: Identity): void {
-    if (this.#has(listener)) this.#run(() => { this.#exports.recountIdentity?.(listener, a, b, c, d); }, undefined);
+    if (this.#has(listener))
+      this.#run(() => {
+        this.#exports.recountIdentity?.(listener, a, b, c, d);
+      }, undefined);
   }
 
   shadow(listener: number, source: Address, name: string | null | undefined, identity?: Identity): Shadow | null {
@@ -165,7 +172,10 @@ class RunningPolicy implements PolicyEngine {
     const answer = this.#answer(verdict);
     const [code, rule] = [this.#detail(abi.DETAIL_CODE), this.#detail(abi.DETAIL_RULE)];
     if (this.poisoned || !isCode(code)) return null;
-    const word = answer.allowed ? "allow" : answer.later ? "undetermined" : "deny";
+    const word =
+      answer.allowed ? "allow"
+      : answer.later ? "undetermined"
+      : "deny";
     return { verdict: word, reason: answer.allowed || answer.later ? "none" : answer.reason, code: CODES[code].name, rule };
   }
 
@@ -218,7 +228,9 @@ class RunningPolicy implements PolicyEngine {
       peers.forEach(({ listener, source, zone = 0 }, i) => {
         const at = this.#scratch + i * abi.BATCH_BYTES;
         view.setInt32(at + abi.R_BATCH_LISTENER, this.#has(listener) ? listener : -1, true);
-        source.forEach((word, w) => { view.setUint32(at + abi.R_BATCH_SOURCE + 4 * w, word, true); });
+        source.forEach((word, w) => {
+          view.setUint32(at + abi.R_BATCH_SOURCE + 4 * w, word, true);
+        });
         view.setInt32(at + abi.R_BATCH_VERDICT, v.VERDICT_DENY, true);
         view.setUint32(at + abi.BATCH_ZONE, zone, true);
       });
@@ -234,12 +246,18 @@ class RunningPolicy implements PolicyEngine {
   }
 
   release(listener: number, [a, b, c, d]: Address, zone = 0): void {
-    if (this.#has(listener)) this.#run(() => { this.#exports.release(listener, a, b, c, d, zone); }, undefined);
+    if (this.#has(listener))
+      this.#run(() => {
+        this.#exports.release(listener, a, b, c, d, zone);
+      }, undefined);
   }
 
   recount(listener: number, source: Address, zone = 0): void {
     // A reload calls this for every connection in one turn, so the address is read without an iterator.
-    if (this.#has(listener)) this.#run(() => { this.#exports.recount(listener, source[0], source[1], source[2], source[3], zone); }, undefined);
+    if (this.#has(listener))
+      this.#run(() => {
+        this.#exports.recount(listener, source[0], source[1], source[2], source[3], zone);
+      }, undefined);
   }
 
   exportState(): Uint8Array {
@@ -346,5 +364,5 @@ function high(n: number): number {
 }
 
 function low(n: number): number {
-  return n % 2 ** 32 | 0;
+  return (n % 2 ** 32) | 0;
 }

@@ -36,9 +36,16 @@ export function readInfo(module: VerifiedModule, maxSteps: number): PolicyInfo |
     const bindOf = binds(fields(semantic["nets"]));
     const annotated = module.engine.abiVersion > 1;
     const origins = atMost(list(places["listeners"]), MOST_LISTENERS).map((x): Place =>
-      (annotated ? { origin: readOrigin(fields(x)["origin"]), annotations: readAnnotations(fields(x)["annotations"]) } : { origin: readOrigin(x), annotations: NO_ANNOTATIONS }));
+      annotated ?
+        { origin: readOrigin(fields(x)["origin"]), annotations: readAnnotations(fields(x)["annotations"]) }
+      : { origin: readOrigin(x), annotations: NO_ANNOTATIONS },
+    );
     const exposes = atMost(list(semantic["expose"]), MOST_LISTENERS).map(fields);
-    whole(exposes.reduce((sum, expose) => sum + list(expose["ports"]).length, 0), 0, MOST_PORT_RANGES);
+    whole(
+      exposes.reduce((sum, expose) => sum + list(expose["ports"]).length, 0),
+      0,
+      MOST_PORT_RANGES,
+    );
     const namesDenied = deniedPorts(list(semantic["deny"]).map(fields).filter(needsName));
     const listeners = exposes.map((expose, id) => readListener(expose, id, bindOf, origins[id], namesDenied));
     return {
@@ -129,7 +136,13 @@ function readAnnotations(value: unknown): Annotations {
   return { owner: one("owner"), ticket: one("ticket"), why: one("why") };
 }
 
-function readListener(f: Fields, id: number, bindOf: (id: string) => readonly string[], place: Place | undefined, namesDenied: (port: PortRange) => boolean): ListenerInfo {
+function readListener(
+  f: Fields,
+  id: number,
+  bindOf: (id: string) => readonly string[],
+  place: Place | undefined,
+  namesDenied: (port: PortRange) => boolean,
+): ListenerInfo {
   const { mode, proto } = f;
   if ((proto !== "tcp" && proto !== "udp") || (proto === "udp" && mode !== "direct") || place === undefined) throw new Malformed();
   if (mode !== "tcp" && mode !== "passthrough" && mode !== "tls" && mode !== "mtls" && mode !== "direct") throw new Malformed();
@@ -218,14 +231,17 @@ function readRules(rows: readonly unknown[], semantic: Fields, exposes: readonly
     next.set(key, at + 1);
     const written = owner === undefined ? undefined : list(owner[rule.action])[at];
     if (written === undefined) throw new Malformed();
-    return { ...rule, meaning: btoa(String.fromCharCode(...sha256(new TextEncoder().encode(`${rule.action} ${rule.listener ?? ""} ${JSON.stringify(written)}`)))).slice(0, 16) };
+    return {
+      ...rule,
+      meaning: btoa(String.fromCharCode(...sha256(new TextEncoder().encode(`${rule.action} ${rule.listener ?? ""} ${JSON.stringify(written)}`)))).slice(0, 16),
+    };
   });
 }
 
 function readRule(f: Fields, id: number, listeners: readonly ListenerInfo[]): Omit<RuleInfo, "meaning"> {
   const action = f["action"];
   if (action !== "allow" && action !== "deny") throw new Malformed();
-  const listener = f["listener"] === null ? null : listeners[whole(f["listener"], 0, listeners.length - 1)]?.name ?? null;
+  const listener = f["listener"] === null ? null : (listeners[whole(f["listener"], 0, listeners.length - 1)]?.name ?? null);
   const origins = list(f["origins"]).map(readOrigin);
   const names = list(f["names"]).map(text);
   // Modules of version 1 have neither annotations nor `dryrun` and `until`.

@@ -12,7 +12,10 @@ const ONE_PUBLIC_KEY = /^\s*-----BEGIN PUBLIC KEY-----\r?\n[A-Za-z0-9+/=\r\n]+--
 const PRIVATE = "contains a private key: name the public one, and keep this file where the policies are signed";
 
 const NO_PUBLIC_KEY: Readonly<Partial<Record<KeyKind, string>>> = {
-  private: PRIVATE, encrypted: PRIVATE, ssh_private: PRIVATE, der_private: PRIVATE,
+  private: PRIVATE,
+  encrypted: PRIVATE,
+  ssh_private: PRIVATE,
+  der_private: PRIVATE,
   certificate: "contains a certificate, not a public key: `ingressc keygen` makes a pair for policies",
   ssh_public: "contains a key of OpenSSH, not one in PEM: make a pair for policies with `ingressc keygen`",
   der_public: "contains a public key in DER, not in PEM: convert it with `openssl pkey -pubin -inform DER -in FILE -out KEY.pub`",

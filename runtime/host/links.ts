@@ -29,7 +29,7 @@ export function followLinks(path: string): Way {
   const steps: Step[] = [];
   let folder = "/";
   let links = 0;
-  for (let rest = parts(path); ; ) {
+  for (let rest = parts(path); ;) {
     const [name, ...behind] = rest;
     if (name === undefined) return { steps, real: null, because: "it is a directory" };
     rest = behind;

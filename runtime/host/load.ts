@@ -4,7 +4,16 @@
 import { H_MAX_STEPS, MAX_NAME_BYTES, PROTO_TCP, PROTO_UDP, TABLES_BASE } from "../abi/layout.ts";
 import { isCode } from "../abi/names.ts";
 import { fnv1a64 } from "../abi/fnv.ts";
-import { CODE_ALLOWED, CODE_DIAL_BIND, CODE_GATEWAY_BIND, CODE_NO_TOKEN, CODE_OPEN_IDENTITY, VERDICT_ALLOW, VERDICT_DENY, VERDICT_IDENTITY } from "../abi/verdicts.ts";
+import {
+  CODE_ALLOWED,
+  CODE_DIAL_BIND,
+  CODE_GATEWAY_BIND,
+  CODE_NO_TOKEN,
+  CODE_OPEN_IDENTITY,
+  VERDICT_ALLOW,
+  VERDICT_DENY,
+  VERDICT_IDENTITY,
+} from "../abi/verdicts.ts";
 import { SECTION_VECTORS, withoutData } from "../abi/sections.ts";
 import { ANY4, ANY6, isLoopback, isWildcard } from "../net/address.ts";
 import type { Address } from "../net/address.ts";
@@ -34,7 +43,11 @@ export function loadPolicyApart(bytes: Uint8Array, trust: Trust): Result<LoadedP
   return checked(bytes, trust, ({ data }) => ({ module: new WebAssembly.Module(withoutData(bytes)), tables: Uint8Array.from(data) }));
 }
 
-function checked(bytes: Uint8Array, trust: Trust, compile: (verified: VerifiedModule) => Pick<LoadedPolicy, "module" | "tables">): Result<LoadedPolicy, Refusal> {
+function checked(
+  bytes: Uint8Array,
+  trust: Trust,
+  compile: (verified: VerifiedModule) => Pick<LoadedPolicy, "module" | "tables">,
+): Result<LoadedPolicy, Refusal> {
   const verification = verifyModule(bytes, trust);
   if (!verification.ok) return verification;
   const verified = verification.value;
@@ -78,10 +91,13 @@ function differenceFrom(exports: EngineExports, { listeners, dialers, abiVersion
     const binder = fnv1a64(mode === "direct" ? service : "ingressd");
     for (const [a, b, c, d] of localsOf(bind)) {
       const listens = (port: number): boolean => exports.listenerAt(proto, port, a, b, c, d) === id;
-      const wrong = ports.find(({ first, last }, i) =>
-        !listens(first) || !listens(last)
-        || (ports[i - 1]?.last !== first - 1 && listens(first - 1))
-        || (ports[i + 1]?.first !== last + 1 && listens(last + 1)));
+      const wrong = ports.find(
+        ({ first, last }, i) =>
+          !listens(first) ||
+          !listens(last) ||
+          (ports[i - 1]?.last !== first - 1 && listens(first - 1)) ||
+          (ports[i + 1]?.first !== last + 1 && listens(last + 1)),
+      );
       if (wrong !== undefined) {
         return `the module's tables and its semantic JSON differ about the ports of \`${name}\` (${wrong.first}-${wrong.last})`;
       }
@@ -114,7 +130,14 @@ function selfTest(exports: EngineExports, module: VerifiedModule, info: PolicyIn
   for (const values of vectors) {
     const vector = module.engine.abiVersion === 1 ? readVector1(values) : readVector(values);
     if (vector === null) return "a self-test vector is malformed";
-    const { listener, source: [a, b, c, d], wall, name, code, rule } = vector;
+    const {
+      listener,
+      source: [a, b, c, d],
+      wall,
+      name,
+      code,
+      rule,
+    } = vector;
     if (listener >= info.listeners.length || !isCode(code) || rule >= info.rules.length) return "a self-test vector is out of range";
     let verdict: number;
     if (exports.hello === undefined) verdict = exports.accept6(listener, a, b, c, d);
@@ -125,9 +148,11 @@ function selfTest(exports: EngineExports, module: VerifiedModule, info: PolicyIn
       exports.clock(0, 0, Math.floor(wall / 2 ** 32), wall | 0);
       verdict = exports.hello(listener, a, b, c, d, text.length);
     }
-    const due = code === CODE_ALLOWED ? VERDICT_ALLOW : code === CODE_OPEN_IDENTITY ? VERDICT_IDENTITY : VERDICT_DENY;
-    const same = verdict === due
-      && detail.getInt32(DETAIL_CODE, true) === code && detail.getInt32(DETAIL_RULE, true) === rule;
+    const due =
+      code === CODE_ALLOWED ? VERDICT_ALLOW
+      : code === CODE_OPEN_IDENTITY ? VERDICT_IDENTITY
+      : VERDICT_DENY;
+    const same = verdict === due && detail.getInt32(DETAIL_CODE, true) === code && detail.getInt32(DETAIL_RULE, true) === rule;
     if (!same) return `the module's answer to a self-test vector is wrong (listener ${listener})`;
   }
   return null;

@@ -58,7 +58,9 @@ export function loadPolicyInWorker(bytes: Uint8Array, trust: Trust, timeoutMs: n
       void worker.terminate();
       resolve(result);
     };
-    const late = (): void => { finish(refuse("module_selftest", `the module's checks took more than ${timeoutMs} ms`)); };
+    const late = (): void => {
+      finish(refuse("module_selftest", `the module's checks took more than ${timeoutMs} ms`));
+    };
     let last = setTimeout(late, timeoutMs * BEGIN_FACTOR);
     let timer: NodeJS.Timeout | undefined;
     const watch = ({ thread }: Began): void => {
@@ -73,9 +75,13 @@ export function loadPolicyInWorker(bytes: Uint8Array, trust: Trust, timeoutMs: n
       };
       timer = setTimeout(look, timeoutMs);
     };
-    const abandon = (): void => { finish(abandoned); };
+    const abandon = (): void => {
+      finish(abandoned);
+    };
     ending?.addEventListener("abort", abandon);
-    const vanished = (): void => { finish(refuse("module_selftest", "the module's checks ended without an answer")); };
+    const vanished = (): void => {
+      finish(refuse("module_selftest", "the module's checks ended without an answer"));
+    };
     // The promise resolves after the thread's descriptors are closed, so that the gateway doesn't count them when it then
     // opens its ports.
     worker.on("message", (result: Result<LoadedInWorker, Refusal> | Began) => {
@@ -83,11 +89,15 @@ export function loadPolicyInWorker(bytes: Uint8Array, trust: Trust, timeoutMs: n
         watch(result);
         return;
       }
-      const end = (): void => { finish(result); };
+      const end = (): void => {
+        finish(result);
+      };
       worker.off("exit", vanished);
       void worker.terminate().then(end, end);
     });
-    worker.once("error", (error: Error) => { finish(refuse("module_selftest", `the module's checks failed: ${error.message}`)); });
+    worker.once("error", (error: Error) => {
+      finish(refuse("module_selftest", `the module's checks failed: ${error.message}`));
+    });
     worker.once("exit", vanished);
   });
 }

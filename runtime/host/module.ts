@@ -27,8 +27,7 @@ export interface ListenerInfo {
   readonly cert: string | null;
   /** The name of the authority of client certificates, where the listener requires them. */
   readonly ca: string | null;
-  readonly backend: { readonly kind: "tcp"; readonly host: string; readonly port: number }
-    | { readonly kind: "unix"; readonly path: string } | null;
+  readonly backend: { readonly kind: "tcp"; readonly host: string; readonly port: number } | { readonly kind: "unix"; readonly path: string } | null;
   /** Whether an enforced rule that applies to this listener has `sni`, so that decisions need the client's server name. */
   readonly needsNames: boolean;
   readonly capConnections: number;
@@ -112,10 +111,22 @@ export interface LoadedPolicy {
 /** Why a module is refused, with a code, and a message that names the cause for an operator. */
 export interface Refusal {
   readonly code:
-    | "module_too_large" | "module_malformed" | "module_hash" | "module_code"
-    | "module_version" | "module_memory" | "module_tables" | "module_selftest" | "module_trailing"
-    | "signature_missing" | "signature_twice" | "signature_malformed" | "signature_version"
-    | "signature_algorithm" | "signature_key" | "signature_bad";
+    | "module_too_large"
+    | "module_malformed"
+    | "module_hash"
+    | "module_code"
+    | "module_version"
+    | "module_memory"
+    | "module_tables"
+    | "module_selftest"
+    | "module_trailing"
+    | "signature_missing"
+    | "signature_twice"
+    | "signature_malformed"
+    | "signature_version"
+    | "signature_algorithm"
+    | "signature_key"
+    | "signature_bad";
   readonly message: string;
 }
 

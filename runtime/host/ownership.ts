@@ -45,7 +45,7 @@ export function unreadable(stats: Stats, path: string, access: Access): string {
  * access list permits this process alone (systemd's credentials), and the group does not count.
  */
 function isForeignGroup({ uid, gid, mode }: Stats): boolean {
-  const groups = [process.getegid?.(), ...process.getgroups?.() ?? []];
+  const groups = [process.getegid?.(), ...(process.getgroups?.() ?? [])];
   return (mode & GROUP_READS) !== 0 && !groups.includes(gid) && !(uid === 0 && self() !== 0);
 }
 

@@ -27,11 +27,14 @@ export function readSignature({ body, start, end }: Section): Result<SignatureFa
     return refuse("signature_malformed", `the signature section has ${end - start} bytes, not ${SIGNATURE_SECTION_BYTES}`);
   }
   const version = body[abi.S_VERSION];
-  if (version !== abi.SIGNATURE_VERSION) return refuse("signature_version", `the signature section has version ${version ?? "none"}, and this release reads version ${abi.SIGNATURE_VERSION}`);
+  if (version !== abi.SIGNATURE_VERSION)
+    return refuse("signature_version", `the signature section has version ${version ?? "none"}, and this release reads version ${abi.SIGNATURE_VERSION}`);
   const algorithm = body[abi.S_ALGORITHM];
-  if (algorithm !== abi.SIGNATURE_ALGORITHM) return refuse("signature_algorithm", `the signature has algorithm ${algorithm ?? "none"}, and this release supports ${abi.SIGNATURE_ALGORITHM} (Ed25519)`);
+  if (algorithm !== abi.SIGNATURE_ALGORITHM)
+    return refuse("signature_algorithm", `the signature has algorithm ${algorithm ?? "none"}, and this release supports ${abi.SIGNATURE_ALGORITHM} (Ed25519)`);
   const revision = new DataView(body.buffer, body.byteOffset, body.byteLength).getBigUint64(abi.S_REVISION, true);
-  if (revision < 1n || revision > BigInt(abi.MAX_REVISION)) return refuse("signature_malformed", `the signature's revision is not between 1 and ${abi.MAX_REVISION}`);
+  if (revision < 1n || revision > BigInt(abi.MAX_REVISION))
+    return refuse("signature_malformed", `the signature's revision is not between 1 and ${abi.MAX_REVISION}`);
   const id = body.subarray(abi.S_KEY_ID, abi.S_KEY_ID + abi.KEY_ID_BYTES);
   return ok({ keyId: hexOf(id), revision: Number(revision) });
 }
@@ -43,9 +46,9 @@ export function checkSignature(bytes: Uint8Array, { keyId }: SignatureFacts, tru
   const at = bytes.length - abi.SIGNATURE_BYTES;
   const signed = verifyEd25519(key.raw, signedMessage(bytes.subarray(0, at)), bytes.subarray(at));
   if (signed === null) return { code: "signature_bad", message: "the signature can't be checked because this platform has no Ed25519" };
-  return signed
-    ? null
-    : { code: "signature_bad", message: `the signature of the key ${keyId} does not match the module's bytes: module, revision or signature was changed` };
+  return signed ? null : (
+      { code: "signature_bad", message: `the signature of the key ${keyId} does not match the module's bytes: module, revision or signature was changed` }
+    );
 }
 
 /** The message that Ed25519 signs: the domain, a zero byte, and all bytes before the signature. */

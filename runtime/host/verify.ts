@@ -2,8 +2,16 @@
 // relies on the earlier ones.
 import * as abi from "../abi/layout.ts";
 import {
-  CORE_SECTIONS, CUSTOM_SECTIONS, pinnedBytes, readSections, readUnsigned, SECTION_CUSTOM, SECTION_DATA,
-  SECTION_HASH, SECTION_MEMORY, SECTION_SIGNATURE,
+  CORE_SECTIONS,
+  CUSTOM_SECTIONS,
+  pinnedBytes,
+  readSections,
+  readUnsigned,
+  SECTION_CUSTOM,
+  SECTION_DATA,
+  SECTION_HASH,
+  SECTION_MEMORY,
+  SECTION_SIGNATURE,
 } from "../abi/sections.ts";
 import type { Section } from "../abi/sections.ts";
 import { hexOf, sameBytes } from "./bytes.ts";
@@ -61,17 +69,20 @@ export function verifyModule(bytes: Uint8Array, trust: Trust): Result<VerifiedMo
 
   const code = hexOf(sha256(pinnedBytes(sections, bytes)));
   const engine = KNOWN_ENGINES.find((known) => known.code === code);
-  if (engine === undefined) return refuse("module_code", "the module's code is not an engine of this release or the previous one: build the policy with this release's ingressc");
+  if (engine === undefined)
+    return refuse("module_code", "the module's code is not an engine of this release or the previous one: build the policy with this release's ingressc");
 
   const memoryBytes = memoryOf(core);
   if (memoryBytes === null) return refuse("module_memory", `the module's memory is not one of fixed size within ${abi.MAX_PAGES * abi.PAGE_BYTES} bytes`);
   const data = dataOf(core);
-  if (data === null || abi.TABLES_BASE + data.length > memoryBytes) return refuse("module_malformed", "the module's data is not one segment at the tables' place within its memory");
+  if (data === null || abi.TABLES_BASE + data.length > memoryBytes)
+    return refuse("module_malformed", "the module's data is not one segment at the tables' place within its memory");
   const version = headerWord(data, abi.H_VERSION);
   if (headerWord(data, abi.H_MAGIC) !== abi.TABLES_MAGIC || version !== engine.abiVersion) {
     return refuse("module_version", `the module's tables have version ${version ?? "none"}, and its engine reads version ${engine.abiVersion}`);
   }
-  if (data.length > (headerWord(data, abi.H_TABLES_END) ?? 0) - abi.TABLES_BASE) return refuse("module_tables", "the module's data continues after its tables, where the engine's state begins");
+  if (data.length > (headerWord(data, abi.H_TABLES_END) ?? 0) - abi.TABLES_BASE)
+    return refuse("module_tables", "the module's data continues after its tables, where the engine's state begins");
   return ok({ sha256: hexOf(digest), engine, memoryBytes, signature: signature.value, data, custom: new Map(customs.map((s) => [s.name, s.body])) });
 }
 

@@ -44,17 +44,27 @@ export function wantsJson(words: readonly string[]): boolean {
 export function readCommandLine(program: ProgramSpec, words: readonly string[]): Result<ParsedCommand, Misuse> {
   if (words[0] === "help") return readCommandLine(program, [...words.slice(1), "--help"]);
   const at = commandAt(program, words);
-  const command = at === null ? null : words[at] ?? null;
-  if (command !== null && !Object.hasOwn(program.commands, command)) return failed(strangeFlag(program, words.slice(0, at ?? 0)) ?? unknownCommand(program, command));
-  const spec = command === null ? program.bare : program.commands[command] ?? null;
+  const command = at === null ? null : (words[at] ?? null);
+  if (command !== null && !Object.hasOwn(program.commands, command))
+    return failed(strangeFlag(program, words.slice(0, at ?? 0)) ?? unknownCommand(program, command));
+  const spec = command === null ? program.bare : (program.commands[command] ?? null);
   const own = beforeSeparator(words);
   if (own.some((word) => word === "--help" || word === "-h")) return ok({ kind: "help", command });
   if (own.some((word) => word === "--version" || word === "-V")) return ok({ kind: "version" });
   if (spec === null) {
     const [first] = own.filter((word) => word !== "--json");
-    return failed(first === undefined ? misuse("no_command", "no command is given", `\`${program.name} --help\` lists the commands`) : unknownFlag(program, null, first, {}));
+    return failed(
+      first === undefined ?
+        misuse("no_command", "no command is given", `\`${program.name} --help\` lists the commands`)
+      : unknownFlag(program, null, first, {}),
+    );
   }
-  const args = readArguments(program, command, spec, words.filter((_, i) => i !== at));
+  const args = readArguments(
+    program,
+    command,
+    spec,
+    words.filter((_, i) => i !== at),
+  );
   return args.ok ? ok({ kind: "run", command, args: args.value }) : args;
 }
 
@@ -62,7 +72,13 @@ export function readCommandLine(program: ProgramSpec, words: readonly string[]):
 export function synopsis(program: ProgramSpec, command: string | null): string {
   const spec = command === null ? program.bare : program.commands[command];
   const needed = (spec?.required ?? []).map((name) => `--${name} ${spec?.flags[name]?.value ?? ""}`);
-  return [program.name, ...(command === null ? [] : [command]), ...needed, ...(spec?.operands ?? []), ...(spec?.program === undefined ? [] : ["--", spec.program])].join(" ");
+  return [
+    program.name,
+    ...(command === null ? [] : [command]),
+    ...needed,
+    ...(spec?.operands ?? []),
+    ...(spec?.program === undefined ? [] : ["--", spec.program]),
+  ].join(" ");
 }
 
 /** The index of the word that is the command; null where there is none. */
@@ -81,7 +97,9 @@ function commandAt(program: ProgramSpec, words: readonly string[]): number | nul
 
 /** A flag that no command has: whether the word after it is its value can't be known. */
 function strangeFlag(program: ProgramSpec, words: readonly string[]): Misuse | null {
-  const written = words.map((word) => word.replace(/^(--[^=]*)=[^]*$/, "$1")).find((word) => word.startsWith("-") && allFlags(program).every((flags) => named(word, flags) === null));
+  const written = words
+    .map((word) => word.replace(/^(--[^=]*)=[^]*$/, "$1"))
+    .find((word) => word.startsWith("-") && allFlags(program).every((flags) => named(word, flags) === null));
   return written === undefined ? null : unknownFlag(program, null, written, program.bare?.flags ?? {});
 }
 
@@ -143,9 +161,13 @@ function unknownCommand(program: ProgramSpec, word: string): Misuse {
 }
 
 function unknownFlag(program: ProgramSpec, command: string | null, written: string, specs: FlagSpecs): Misuse {
-  const near = nearest(written, Object.keys({ ...specs, ...COMMON_FLAGS }).map((name) => `--${name}`));
+  const near = nearest(
+    written,
+    Object.keys({ ...specs, ...COMMON_FLAGS }).map((name) => `--${name}`),
+  );
   const takers = [...(program.bare !== null && command !== null ? [[null, program.bare] as const] : []), ...Object.entries(program.commands)]
-    .filter(([name, spec]) => name !== command && named(written, spec.flags) !== null).map(([name]) => (name === null ? `${program.name} without a command` : `\`${program.name} ${name}\``));
+    .filter(([name, spec]) => name !== command && named(written, spec.flags) !== null)
+    .map(([name]) => (name === null ? `${program.name} without a command` : `\`${program.name} ${name}\``));
   const other = takers.length > 0 && named(written, specs) === null && written !== "--json" ? `it is a flag of ${takers.join(", ")}; ` : "";
   return misuse(
     "unknown_flag",

@@ -15,7 +15,12 @@ const ONLY_OWNER = 0o700;
 export function useCompileCache(packageFolder) {
   const modules = process.getBuiltinModule?.("node:module");
   if (modules?.enableCompileCache === undefined || process.geteuid === undefined) return;
-  const folder = compileCacheFolder({ packageFolder, cacheHome: process.env.XDG_CACHE_HOME ?? "", temporary: process.env.TMPDIR ?? "", uid: process.geteuid() });
+  const folder = compileCacheFolder({
+    packageFolder,
+    cacheHome: process.env.XDG_CACHE_HOME ?? "",
+    temporary: process.env.TMPDIR ?? "",
+    uid: process.geteuid(),
+  });
   if (folder !== null) modules.enableCompileCache(folder);
 }
 

@@ -3,9 +3,8 @@
 import { COMMON_FLAGS, type CommandSpec, type FlagSpec, type ProgramSpec } from "./command_table.ts";
 
 /** The offer at a place: one of some words, a file (by its endings, any if there are none), or nothing. */
-export type Value = { readonly kind: "words"; readonly words: readonly string[] }
-  | { readonly kind: "file"; readonly endings: readonly string[] }
-  | { readonly kind: "text" };
+export type Value =
+  { readonly kind: "words"; readonly words: readonly string[] } | { readonly kind: "file"; readonly endings: readonly string[] } | { readonly kind: "text" };
 
 export interface OfferedFlag {
   /** With its dashes. */
@@ -39,13 +38,26 @@ const file = (...endings: readonly string[]): Value => ({ kind: "file", endings 
 
 /** By the names that operands and values have in the help. */
 const VALUES: Readonly<Record<string, Value>> = {
-  "X.wasm": file("wasm"), "P.wasm": file("wasm"), "C.toml": file("toml"), "FILE...": file("ingress"), FILE: file("ingress"),
-  KEY: file("key"), PUB: file("pub"), OUT: file(), PATH: file(), FOLDER: file(), SOCKET: file(),
+  "X.wasm": file("wasm"),
+  "P.wasm": file("wasm"),
+  "C.toml": file("toml"),
+  "FILE...": file("ingress"),
+  FILE: file("ingress"),
+  KEY: file("key"),
+  PUB: file("pub"),
+  OUT: file(),
+  PATH: file(),
+  FOLDER: file(),
+  SOCKET: file(),
 };
 
 /** Where one name means another kind of file: by `command` or `command --flag`. */
 const PLACES: Readonly<Record<string, Value>> = {
-  explain: file("ingress", "wasm"), import: file("json"), " --trusted-key": file("pub", "pem"), " --audit": file(), " --key": file(),
+  explain: file("ingress", "wasm"),
+  import: file("json"),
+  " --trusted-key": file("pub", "pem"),
+  " --audit": file(),
+  " --key": file(),
 };
 
 export function offered(program: ProgramSpec): Offered {
@@ -69,6 +81,6 @@ function wordsOf(command: string, { summary, operands, flags }: CommandSpec): Of
 }
 
 function flag(command: string, long: string, { short, value, says, many, oneOf }: FlagSpec): OfferedFlag {
-  const values = oneOf === undefined ? PLACES[`${command} --${long}`] ?? VALUES[value ?? ""] ?? text : { kind: "words", words: oneOf } as const;
+  const values = oneOf === undefined ? (PLACES[`${command} --${long}`] ?? VALUES[value ?? ""] ?? text) : ({ kind: "words", words: oneOf } as const);
   return { names: [...(short === null ? [] : [`-${short}`]), `--${long}`], says, value: value === null ? null : values, many: many === true };
 }

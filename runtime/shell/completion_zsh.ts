@@ -14,11 +14,15 @@ export function zshCompletion({ name, bare, commands, runsProgram }: Offered): s
         return " ";
     }
   };
-  const spec = ({ names, says, value, many }: OfferedFlag): string[] => names.map((one) => {
-    const others = many ? "*" : names.length > 1 ? `(${names.join(" ")})` : "";
-    const equals = value !== null && one.startsWith("--") ? "=" : "";
-    return quoted(`${others}${one}${equals}[${plain(says)}]${value === null ? "" : `:value:${say(value)}`}`);
-  });
+  const spec = ({ names, says, value, many }: OfferedFlag): string[] =>
+    names.map((one) => {
+      const others =
+        many ? "*"
+        : names.length > 1 ? `(${names.join(" ")})`
+        : "";
+      const equals = value !== null && one.startsWith("--") ? "=" : "";
+      return quoted(`${others}${one}${equals}[${plain(says)}]${value === null ? "" : `:value:${say(value)}`}`);
+    });
   const argumentsOf = ({ flags: own, operands, several }: OfferedWords): string[] => [
     ...own.flatMap(spec),
     ...operands.map((operand, i) => quoted(`${several && i === operands.length - 1 ? "*" : i + 1}:operand:${say(operand)}`)),
@@ -41,7 +45,12 @@ export function zshCompletion({ name, bare, commands, runsProgram }: Offered): s
     `    command) ${runsProgram ? "if (( ${words[(I)--]} )); then _command_names -e; else _describe -t commands command commands; fi" : "_describe -t commands command commands"} ;;`,
     "    argument)",
     "      case $line[1] in",
-    ...[...commands].flatMap(([command, words]) => [`        ${command})`, "          _arguments \\", ...lines(argumentsOf(words), "            "), "          ;;"]),
+    ...[...commands].flatMap(([command, words]) => [
+      `        ${command})`,
+      "          _arguments \\",
+      ...lines(argumentsOf(words), "            "),
+      "          ;;",
+    ]),
     ...(runsProgram ? ["        *) _normal ;;"] : []),
     "      esac ;;",
     "  esac",

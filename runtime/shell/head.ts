@@ -37,7 +37,12 @@ export function answerText(program: ProgramSpec, parsed: TextCommand, version: s
 /** The same for programs. */
 export function textEnvelope(program: ProgramSpec, parsed: TextCommand, version: string): Envelope {
   const text = answerText(program, parsed, version);
-  return { class: "ok", code: `policy.${parsed.kind}`, message: text.split("\n")[0] ?? "", data: { [parsed.kind]: parsed.kind === "version" ? version : text } };
+  return {
+    class: "ok",
+    code: `policy.${parsed.kind}`,
+    message: text.split("\n")[0] ?? "",
+    data: { [parsed.kind]: parsed.kind === "version" ? version : text },
+  };
 }
 
 /**

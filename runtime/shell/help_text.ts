@@ -16,8 +16,10 @@ export function overview(program: ProgramSpec, version: string): string {
   return [
     `${name} ${version}: ${says}`,
     "",
-    ...[...(bare === null ? [] : [usageLine(program, null)]), `${name} COMMAND [FLAGS]${Object.values(commands).some(({ operands }) => operands.length > 0) ? " OPERANDS" : ""}`]
-      .map((line, i) => `${i === 0 ? "usage:" : "      "} ${line}`),
+    ...[
+      ...(bare === null ? [] : [usageLine(program, null)]),
+      `${name} COMMAND [FLAGS]${Object.values(commands).some(({ operands }) => operands.length > 0) ? " OPERANDS" : ""}`,
+    ].map((line, i) => `${i === 0 ? "usage:" : "      "} ${line}`),
     "",
     wrappedRows(Object.entries(commands).map(([command, spec]) => [[command, ...spec.operands].join(" "), spec.summary])),
     "",
@@ -52,7 +54,8 @@ export function helpText(program: ProgramSpec, command: string | null, version: 
 export function usageLine(program: ProgramSpec, command: string | null): string {
   const spec = command === null ? program.bare : program.commands[command];
   const required = spec?.required ?? [];
-  const optional = Object.entries(spec?.flags ?? {}).filter(([name]) => !required.includes(name))
+  const optional = Object.entries(spec?.flags ?? {})
+    .filter(([name]) => !required.includes(name))
     .map(([name, { value, many }]) => whole(`[--${name}${value === null ? "" : ` ${value}`}]${many === true ? "..." : ""}`));
   const form = synopsis(program, command);
   const behind = form.indexOf(" -- ");
@@ -62,22 +65,36 @@ export function usageLine(program: ProgramSpec, command: string | null): string 
 
 /** The classes with their numbers, and what the program has beside them. */
 export function exitRows(program: ProgramSpec): readonly (readonly [code: number, meaning: string])[] {
-  const classes = Object.entries(EXIT_CODES).map(([name, code]) => [code, Object.entries(EXIT_MEANINGS).find(([known]) => known === name)?.[1] ?? name] as const);
+  const classes = Object.entries(EXIT_CODES).map(
+    ([name, code]) => [code, Object.entries(EXIT_MEANINGS).find(([known]) => known === name)?.[1] ?? name] as const,
+  );
   return [...classes, ...program.exits];
 }
 
 function exits(program: ProgramSpec): string {
-  return wrapped(`exit codes: ${exitRows(program).map(([code, meaning]) => whole(`${code} ${meaning}`)).join(", ")}`, COLUMNS - HEAD_COLUMNS).join(`\n${" ".repeat(HEAD_COLUMNS)}`);
+  return wrapped(
+    `exit codes: ${exitRows(program)
+      .map(([code, meaning]) => whole(`${code} ${meaning}`))
+      .join(", ")}`,
+    COLUMNS - HEAD_COLUMNS,
+  ).join(`\n${" ".repeat(HEAD_COLUMNS)}`);
 }
 
 function flagRows(flags: FlagSpecs): string {
-  return wrappedRows(Object.entries(flags).map(([long, { short, value, says }]) => [`${short === null ? "" : `-${short}, `}--${long}${value === null ? "" : ` ${value}`}`, says]));
+  return wrappedRows(
+    Object.entries(flags).map(([long, { short, value, says }]) => [
+      `${short === null ? "" : `-${short}, `}--${long}${value === null ? "" : ` ${value}`}`,
+      says,
+    ]),
+  );
 }
 
 /** Rows of `label  value`, the values in one column, indented by two; a long value goes on in its column. */
 function wrappedRows(pairs: readonly (readonly [string, string])[]): string {
   const width = Math.max(0, ...pairs.map(([label]) => label.length)) + 2;
-  return pairs.map(([label, value]) => `  ${label.padEnd(width)}${wrapped(value, COLUMNS - width - 2).join(`\n${" ".repeat(width + 2)}`)}`.trimEnd()).join("\n");
+  return pairs
+    .map(([label, value]) => `  ${label.padEnd(width)}${wrapped(value, COLUMNS - width - 2).join(`\n${" ".repeat(width + 2)}`)}`.trimEnd())
+    .join("\n");
 }
 
 /** Lines of at most `columns` characters, broken between words. */

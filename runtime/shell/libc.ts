@@ -99,13 +99,14 @@ function functionsOf(koffi: Koffi): Libc {
     recvmsg: declare("long recvmsg(int, void *, int)"),
     addressOf: (bytes) => koffi.address(bytes),
     ioctl: declare("int ioctl(int, unsigned long, void *)"),
-    poll: (set, count, timeoutMs) => new Promise((resolve, reject) => {
-      poll ??= library.func("int poll(void *, unsigned long, int)");
-      poll.async(set, count, timeoutMs, (error: Error | null, result: number) => {
-        if (error === null) resolve(result);
-        else reject(error);
-      });
-    }),
+    poll: (set, count, timeoutMs) =>
+      new Promise((resolve, reject) => {
+        poll ??= library.func("int poll(void *, unsigned long, int)");
+        poll.async(set, count, timeoutMs, (error: Error | null, result: number) => {
+          if (error === null) resolve(result);
+          else reject(error);
+        });
+      }),
     fchdir: declare("int fchdir(int)"),
     prctl: declare("int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)"),
     prlimit: declare("int prlimit(int, int, void *, void *)"),

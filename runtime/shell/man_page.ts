@@ -5,17 +5,24 @@
 import { usageLine, exitRows } from "./help_text.ts";
 import { COMMON_FLAGS, type CommandSpec, type FlagSpecs, type ProgramSpec } from "./command_table.ts";
 
-const SEE_ALSO = [["ingressc", 1], ["ingressd", 8], ["ingress-guard", 8]] as const;
+const SEE_ALSO = [
+  ["ingressc", 1],
+  ["ingressd", 8],
+  ["ingress-guard", 8],
+] as const;
 
 export function manPage(program: ProgramSpec): string {
   const { name, section, says, bare, commands, notes } = program;
   return `${[
-    ".\\\" Written by `npm run docs` from the command table.",
+    '.\\" Written by `npm run docs` from the command table.',
     `.TH ${name.toUpperCase().replaceAll("-", "\\-")} ${section} "" ingressd "ingressd manual"`,
     ".SH NAME",
     `${plain(name)} \\- ${plain(says)}`,
     ".SH SYNOPSIS",
-    ...[...(bare === null ? [] : [null]), ...Object.keys(commands)].flatMap((command, i) => [...(i === 0 ? [] : [".br"]), `.B ${plain(usageLine(program, command).replaceAll(/\s+/g, " "))}`]),
+    ...[...(bare === null ? [] : [null]), ...Object.keys(commands)].flatMap((command, i) => [
+      ...(i === 0 ? [] : [".br"]),
+      `.B ${plain(usageLine(program, command).replaceAll(/\s+/g, " "))}`,
+    ]),
     ".SH DESCRIPTION",
     `${plain(name)} ${plain(says)}.`,
     ...paragraphs(bare?.manual ?? ""),
@@ -27,7 +34,9 @@ export function manPage(program: ProgramSpec): string {
     ".SH EXIT STATUS",
     ...exitRows(program).flatMap(([code, meaning]) => [".TP", String(code), plain(meaning)]),
     ".SH SEE ALSO",
-    SEE_ALSO.filter(([other]) => other !== name).map(([other, number]) => `${plain(other)}(${number})`).join(", "),
+    SEE_ALSO.filter(([other]) => other !== name)
+      .map(([other, number]) => `${plain(other)}(${number})`)
+      .join(", "),
   ].join("\n")}\n`;
 }
 
@@ -42,18 +51,30 @@ function commandLines(program: ProgramSpec, command: string, spec: CommandSpec):
 
 /** Paragraphs of a manual text; indented lines are examples, and stay as they are. */
 function paragraphs(text: string): string[] {
-  return text === "" ? [] : text.split("\n\n").flatMap((paragraph) => (paragraph.startsWith("  ")
-    ? [".PP", ".nf", ...paragraph.split("\n").map(plain), ".fi"]
-    : [".PP", ...paragraph.split("\n").map(plain)]));
+  return text === "" ?
+      []
+    : text
+        .split("\n\n")
+        .flatMap((paragraph) =>
+          paragraph.startsWith("  ") ? [".PP", ".nf", ...paragraph.split("\n").map(plain), ".fi"] : [".PP", ...paragraph.split("\n").map(plain)],
+        );
 }
 
 function flagLines(flags: FlagSpecs): string[] {
   return Object.entries(flags).flatMap(([long, { short, value, says }]) => [
-    ".TP", `.B ${plain(`${short === null ? "" : `-${short}, `}--${long}${value === null ? "" : ` ${value}`}`)}`, plain(says),
+    ".TP",
+    `.B ${plain(`${short === null ? "" : `-${short}, `}--${long}${value === null ? "" : ` ${value}`}`)}`,
+    plain(says),
   ]);
 }
 
 /** Text that roff prints as it is: a backslash, a hyphen that is typed, and a `.` or `'` that begins a line. */
 function plain(text: string): string {
-  return text.replaceAll("\\", "\\e").replaceAll("-", "\\-").replaceAll("'", "\\(aq").replaceAll("`", "\\(ga").replaceAll("\"", "\\(dq").replace(/^(?=[.'])/, "\\&");
+  return text
+    .replaceAll("\\", "\\e")
+    .replaceAll("-", "\\-")
+    .replaceAll("'", "\\(aq")
+    .replaceAll("`", "\\(ga")
+    .replaceAll('"', "\\(dq")
+    .replace(/^(?=[.'])/, "\\&");
 }

@@ -31,6 +31,7 @@ function checkOf(facts: string): string {
 /** Why a policy may not follow the mark (`revision_old`, `revision_reused`), or null. */
 export function belowMark({ revision }: SignatureInfo, sha256: string, mark: Mark): string | null {
   if (revision > mark.revision || (revision === mark.revision && sha256 === mark.sha256)) return null;
-  if (revision === mark.revision) return `(revision_reused): revision ${revision} was in force with another module (${mark.sha256.slice(0, 12)}): sign this one with revision ${mark.revision + 1} or more`;
+  if (revision === mark.revision)
+    return `(revision_reused): revision ${revision} was in force with another module (${mark.sha256.slice(0, 12)}): sign this one with revision ${mark.revision + 1} or more`;
   return `(revision_old): it has revision ${revision}, and revision ${mark.revision} was in force here: to go back to it, sign it again with revision ${mark.revision + 1} or more`;
 }

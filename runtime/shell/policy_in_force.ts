@@ -94,8 +94,12 @@ export function policyInForce(source: PolicySource): PolicyInForce {
   const name = `policy \`${source.path}\``;
   const state: State = { engine: null, generation: 0, changes: 0, inForce: null, refused: null };
   return {
-    get engine() { return state.engine; },
-    get generation() { return state.generation; },
+    get engine() {
+      return state.engine;
+    },
+    get generation() {
+      return state.generation;
+    },
     load: (when) => read(source, state, name, when).catch((error: unknown) => failed(unforeseen(name, error))),
     async loadCopy(bytes, copyName) {
       try {
@@ -162,10 +166,14 @@ function candidateOf(state: State, { checked: { bytes, trusted: _, ...policy }, 
     if (seen !== null) state.refused = because === "refused" ? seen : null;
   };
   return {
-    policy, bytes, sha256, name,
+    policy,
+    bytes,
+    sha256,
+    name,
     open: (seed) => openEngineInTurns(policy, seed).then(ok, (error: unknown) => failed(unforeseen(name, error))),
     commit(engine) {
-      if (phase !== "loaded" || state.changes !== base) throw new Error(`a candidate that is ${phase === "loaded" ? "older than the policy in force" : phase} can't be committed`);
+      if (phase !== "loaded" || state.changes !== base)
+        throw new Error(`a candidate that is ${phase === "loaded" ? "older than the policy in force" : phase} can't be committed`);
       phase = "committed";
       committed = ++state.changes;
       Object.assign(state, { engine, inForce: seen, refused: seen === null ? state.refused : null });
@@ -189,7 +197,7 @@ function candidateOf(state: State, { checked: { bytes, trusted: _, ...policy }, 
 }
 
 function keysAt({ follows }: PolicySource, ids: readonly string[] | null): string {
-  return follows === "file" ? "" : ids?.join() ?? "none needed";
+  return follows === "file" ? "" : (ids?.join() ?? "none needed");
 }
 
 function keysNow(source: PolicySource): string {

@@ -40,7 +40,9 @@ export function namesIn(path: string): readonly string[] {
 
 /** The names that are numbers: processes, threads, descriptors. */
 export function numbersIn(path: string): readonly number[] {
-  return namesIn(path).filter((name) => /^\d+$/.test(name)).map(Number);
+  return namesIn(path)
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
 }
 
 /** Where a link leads. */
@@ -60,15 +62,21 @@ export function socketInode(path: string): number | null {
 
 /** The fields of a `Name: value` file, as /proc/PID/status is one. */
 export function fieldsOf(path: string): ReadonlyMap<string, string> {
-  return new Map(read(path).split("\n").map((line): [string, string] => {
-    const colon = line.indexOf(":");
-    return [line.slice(0, colon), line.slice(colon + 1).trim()];
-  }));
+  return new Map(
+    read(path)
+      .split("\n")
+      .map((line): [string, string] => {
+        const colon = line.indexOf(":");
+        return [line.slice(0, colon), line.slice(colon + 1).trim()];
+      }),
+  );
 }
 
 /** A limit of a process (`Max open files`), soft and hard; null where the kernel doesn't say. Infinity: none. */
 export function limitOf(process: number | "self", name: string): { readonly soft: number; readonly hard: number } | null {
-  const line = read(`/proc/${process}/limits`).split("\n").find((one) => one.startsWith(`${name} `));
+  const line = read(`/proc/${process}/limits`)
+    .split("\n")
+    .find((one) => one.startsWith(`${name} `));
   const [soft, hard] = (line?.slice(name.length).trim().split(/\s+/) ?? []).map((word) => (word === "unlimited" ? Number.POSITIVE_INFINITY : Number(word)));
   return soft === undefined || hard === undefined ? null : { soft, hard };
 }

@@ -32,7 +32,11 @@ export function revisionsIn(directory: string): Revisions {
     const bytes = readTrustedFile(path, MOST_MARK_BYTES, "revision mark");
     if (!bytes.ok) return bytes;
     const read = parseMark(new TextDecoder().decode(bytes.value));
-    return read !== null ? ok(read) : failed(`revision mark \`${path}\` is damaged, so it is not known which policies are too old: restore it from a backup, or remove it once you know that the policy in place is the newest`);
+    return read !== null ?
+        ok(read)
+      : failed(
+          `revision mark \`${path}\` is damaged, so it is not known which policies are too old: restore it from a backup, or remove it once you know that the policy in place is the newest`,
+        );
   }
 
   function refusal({ signature, sha256 }: PolicyInfo): string | null {
@@ -52,7 +56,10 @@ export function revisionsIn(directory: string): Revisions {
   }
 
   return {
-    path, mark, refusal, due,
+    path,
+    mark,
+    refusal,
+    due,
     async keep(info, disk) {
       const next = due(info);
       if (next === null) return;
@@ -83,8 +90,10 @@ export function stateDirectoryFault(directory: string, program: string, option: 
   try {
     const stats = statSync(directory);
     const self = process.geteuid?.() ?? stats.uid;
-    if (stats.uid !== self) return refused(`belongs to uid ${stats.uid}, not to ${program} (${self}): run chown ${self} ${directory}, or name another one with ${option}`);
-    if ((stats.mode & 0o022) !== 0) return refused(`can be written by others (mode ${(stats.mode & 0o7777).toString(8).padStart(4, "0")}): run chmod 700 ${directory}`);
+    if (stats.uid !== self)
+      return refused(`belongs to uid ${stats.uid}, not to ${program} (${self}): run chown ${self} ${directory}, or name another one with ${option}`);
+    if ((stats.mode & 0o022) !== 0)
+      return refused(`can be written by others (mode ${(stats.mode & 0o7777).toString(8).padStart(4, "0")}): run chmod 700 ${directory}`);
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
     return null;
   } catch (error) {

@@ -73,16 +73,17 @@ function clientOn(socket: Socket, { answerMs, mostLine, notified }: RpcSetup): R
   return {
     alive: () => !socket.destroyed,
     close: () => void socket.destroy(),
-    call: (method, params) => new Promise((resolve) => {
-      if (socket.destroyed) return resolve(absent());
-      const id = ++number;
-      const cancel = after(answerMs, () => socket.destroy());
-      pending.set(id, (answer) => {
-        cancel();
-        resolve(answer);
-      });
-      socket.write(`${JSON.stringify({ jsonrpc: "2.0", id, method, ...(params !== undefined && { params }) })}\n`);
-    }),
+    call: (method, params) =>
+      new Promise((resolve) => {
+        if (socket.destroyed) return resolve(absent());
+        const id = ++number;
+        const cancel = after(answerMs, () => socket.destroy());
+        pending.set(id, (answer) => {
+          cancel();
+          resolve(answer);
+        });
+        socket.write(`${JSON.stringify({ jsonrpc: "2.0", id, method, ...(params !== undefined && { params }) })}\n`);
+      }),
   };
 }
 

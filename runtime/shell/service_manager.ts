@@ -43,7 +43,12 @@ export function openServiceManager({ env, pid, clock, say }: ManagerSetup): Serv
   const fd = messages.connect(path, "datagram");
   if (fd < 0) return failed(`error ${-fd}`);
   const isOurs = owner === undefined || owner === String(pid);
-  return new Manager(messages, fd, clock, isOurs && usec !== undefined && /^[1-9][0-9]{0,14}$/.test(usec) ? Math.max(1, Math.floor(Number(usec) / 2000)) : null);
+  return new Manager(
+    messages,
+    fd,
+    clock,
+    isOurs && usec !== undefined && /^[1-9][0-9]{0,14}$/.test(usec) ? Math.max(1, Math.floor(Number(usec) / 2000)) : null,
+  );
 }
 
 interface Message {
@@ -66,7 +71,9 @@ class Manager implements ServiceManager {
   }
 
   notify(fields: Fields, descriptor?: number): void {
-    const text = Object.entries(fields).map(([name, value]) => `${name}=${String(value).replaceAll("\n", " ")}`).join("\n");
+    const text = Object.entries(fields)
+      .map(([name, value]) => `${name}=${String(value).replaceAll("\n", " ")}`)
+      .join("\n");
     const message = { bytes: Buffer.from(text), descriptors: descriptor === undefined ? [] : [descriptor] };
     if (this.#queue.length > 0 || !this.#sent(message)) this.#defer(message);
   }

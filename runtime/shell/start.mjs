@@ -39,7 +39,10 @@ export async function start(name) {
 /** Whether the head of a program answers alone: the words that runtime/shell/command_line.ts takes for help and version. */
 function isForHead(words) {
   const end = words.indexOf("--");
-  return words[0] === "help" || words.slice(0, end < 0 ? words.length : end).some((word) => word === "--help" || word === "-h" || word === "--version" || word === "-V");
+  return (
+    words[0] === "help" ||
+    words.slice(0, end < 0 ? words.length : end).some((word) => word === "--help" || word === "-h" || word === "--version" || word === "-V")
+  );
 }
 
 /** The text that the build has for these words (scripts/texts.ts), or null. */
@@ -62,12 +65,16 @@ async function currentBuild(name, part) {
   } catch (error) {
     // A package without the builder, or an install without development dependencies, runs what was built last.
     if (error?.code !== "ERR_MODULE_NOT_FOUND") throw error;
-    return last ?? { missing: "there is no build of it, and the packages that make one are not installed: run `npm ci`, or `npm ci --omit=dev` after `npm run build`" };
+    return (
+      last ?? {
+        missing: "there is no build of it, and the packages that make one are not installed: run `npm ci`, or `npm ci --omit=dev` after `npm run build`",
+      }
+    );
   }
   try {
     return await builder.build();
   } catch (error) {
-    if (own !== undefined && await sameText(own)) return last;
+    if (own !== undefined && (await sameText(own))) return last;
     return { missing: `its sources have changed and can't be built here: ${error.message}` };
   }
 }
@@ -94,7 +101,12 @@ async function sameText(sources) {
   // Loading it costs a fifth of a start, and most starts need no hash.
   const { createHash } = await import("node:crypto");
   try {
-    return sources.every(([path, , , sha256]) => createHash("sha256").update(readFileSync(ROOT + path)).digest("hex") === sha256);
+    return sources.every(
+      ([path, , , sha256]) =>
+        createHash("sha256")
+          .update(readFileSync(ROOT + path))
+          .digest("hex") === sha256,
+    );
   } catch (error) {
     if (error.code !== "ENOENT") throw error;
     return false;

@@ -55,8 +55,9 @@ export function watchFile({ path, clock, say, changed }: WatchSetup): Cancel {
 
   function watchFolder(folder: string, names: ReadonlySet<string>): FSWatcher | null {
     const unwatched = (error: unknown): void => {
-      const sentence = `the directory \`${folder}\` can't be watched (${error instanceof Error ? error.message : String(error)}): `
-        + `a change of the file is seen within ${LOOK_MS} ms`;
+      const sentence =
+        `the directory \`${folder}\` can't be watched (${error instanceof Error ? error.message : String(error)}): ` +
+        `a change of the file is seen within ${LOOK_MS} ms`;
       if (!said.has(sentence)) say(sentence);
       said.add(sentence);
     };

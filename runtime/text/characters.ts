@@ -13,28 +13,56 @@ const PAIRS = [
   "αaοoνvιiρpκkυuχxγyΑAΒBΕEΖZΗHΙIΚKΜMΝNΟOΡPΤTΥYΧX",
   "ıiɑaɡgոnսuօoհhցg",
   "‐-‑-‒-–-—-―-−-˗-⁄/∕/⧸/∶:꞉:ː:·.。.、,،,‚,∗*⁎*",
-  "“\"”\"„\"‟\"«\"»\"‘'’'‛'",
+  '“"”"„"‟"«"»"‘\'’\'‛\'',
 ].join("");
 const LIKE: ReadonlyMap<string, string> = new Map(Array.from({ length: PAIRS.length / 2 }, (_, i) => [PAIRS.charAt(2 * i), PAIRS.charAt(2 * i + 1)]));
 
 const NAMES: ReadonlyMap<number, string> = new Map([
-  [0x00, "NUL"], [0x0b, "vertical tab"], [0x0c, "form feed"], [0x1b, "escape"], [0x7f, "delete"], [0x85, "next line"], [0xa0, "no-break space"],
-  [0xad, "soft hyphen"], [0x34f, "combining grapheme joiner"], [0x61c, "Arabic letter mark"], [0x200b, "zero width space"],
-  [0x200c, "zero width non-joiner"], [0x200d, "zero width joiner"], [0x200e, "left-to-right mark"], [0x200f, "right-to-left mark"],
-  [0x2028, "line separator"], [0x2029, "paragraph separator"], [0x202a, "left-to-right embedding"], [0x202b, "right-to-left embedding"],
-  [0x202c, "pop directional formatting"], [0x202d, "left-to-right override"], [0x202e, "right-to-left override"], [0x202f, "narrow no-break space"],
-  [0x2060, "word joiner"], [0x2066, "left-to-right isolate"], [0x2067, "right-to-left isolate"], [0x2068, "first strong isolate"],
-  [0x2069, "pop directional isolate"], [0x3000, "ideographic space"], [0xfeff, "byte order mark"], [0xfffd, "replacement character"],
+  [0x00, "NUL"],
+  [0x0b, "vertical tab"],
+  [0x0c, "form feed"],
+  [0x1b, "escape"],
+  [0x7f, "delete"],
+  [0x85, "next line"],
+  [0xa0, "no-break space"],
+  [0xad, "soft hyphen"],
+  [0x34f, "combining grapheme joiner"],
+  [0x61c, "Arabic letter mark"],
+  [0x200b, "zero width space"],
+  [0x200c, "zero width non-joiner"],
+  [0x200d, "zero width joiner"],
+  [0x200e, "left-to-right mark"],
+  [0x200f, "right-to-left mark"],
+  [0x2028, "line separator"],
+  [0x2029, "paragraph separator"],
+  [0x202a, "left-to-right embedding"],
+  [0x202b, "right-to-left embedding"],
+  [0x202c, "pop directional formatting"],
+  [0x202d, "left-to-right override"],
+  [0x202e, "right-to-left override"],
+  [0x202f, "narrow no-break space"],
+  [0x2060, "word joiner"],
+  [0x2066, "left-to-right isolate"],
+  [0x2067, "right-to-left isolate"],
+  [0x2068, "first strong isolate"],
+  [0x2069, "pop directional isolate"],
+  [0x3000, "ideographic space"],
+  [0xfeff, "byte order mark"],
+  [0xfffd, "replacement character"],
 ]);
 
 const SCRIPTS: readonly (readonly [RegExp, string])[] = [
-  [/\p{Script=Cyrillic}/u, "a Cyrillic letter"], [/\p{Script=Greek}/u, "a Greek letter"], [/\p{Script=Armenian}/u, "an Armenian letter"],
-  [/[\uff01-\uff5e]/u, "a fullwidth form"], [/\p{Pd}|−/u, "a dash"], [/[“”„‟«»‘’‛]/u, "a typographic quote"],
+  [/\p{Script=Cyrillic}/u, "a Cyrillic letter"],
+  [/\p{Script=Greek}/u, "a Greek letter"],
+  [/\p{Script=Armenian}/u, "an Armenian letter"],
+  [/[\uff01-\uff5e]/u, "a fullwidth form"],
+  [/\p{Pd}|−/u, "a dash"],
+  [/[“”„‟«»‘’‛]/u, "a typographic quote"],
 ];
 
 /** The ASCII character, space or empty string that a reader takes a character for; null if it can't be mistaken. */
 export function takenFor(character: string): string | null {
-  if (character >= " " && character <= "~" || character === "\t" || character === "\n" || character === "\r") return null;
+  if ((character >= " " && character <= "~") || character === "\t" || character === "\n" || character === "\r") return null;
   if (BLANK.test(character)) return " ";
   if (UNSEEN.test(character)) return "";
   const form = LIKE.get(character) ?? character.normalize("NFKC");
@@ -84,7 +112,9 @@ export function quoted(text: string): string {
 
 /** ` (with U+0435 for `e`)`, or an empty string. */
 export function likenessNote(text: string): string {
-  const each = likenessesIn(text).slice(0, 4).map(({ character, like }) => `${codePoint(character)} for \`${like}\``);
+  const each = likenessesIn(text)
+    .slice(0, 4)
+    .map(({ character, like }) => `${codePoint(character)} for \`${like}\``);
   return each.length === 0 ? "" : ` (with ${each.join(", ")})`;
 }
 
@@ -94,7 +124,7 @@ export function visible(text: string): string {
   let out = "";
   let before = "";
   for (const c of text) {
-    const keep = c >= " " && c <= "~" || (/[\ufe00-\ufe0f]/.test(c) && /\p{Emoji}/u.test(before)) || !(BLANK.test(c) || UNSEEN.test(c));
+    const keep = (c >= " " && c <= "~") || (/[\ufe00-\ufe0f]/.test(c) && /\p{Emoji}/u.test(before)) || !(BLANK.test(c) || UNSEEN.test(c));
     out += keep ? c : `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`;
     before = c;
   }

@@ -38,8 +38,16 @@ export function buildPolicy(path: string, text: string): NativePolicy {
 }
 
 function numbers(): string {
-  const rows = { H_LISTENERS: abi.H_LISTENERS, H_PORT_KEYS: abi.H_PORT_KEYS, H_PORT_COUNT: abi.H_PORT_COUNT, LISTENER_BYTES: abi.LISTENER_BYTES, R_LISTENER_IDENTITY: abi.R_LISTENER_IDENTITY };
-  return Object.entries(rows).map(([name, value]) => `#define ${name} ${value}\n`).join("");
+  const rows = {
+    H_LISTENERS: abi.H_LISTENERS,
+    H_PORT_KEYS: abi.H_PORT_KEYS,
+    H_PORT_COUNT: abi.H_PORT_COUNT,
+    LISTENER_BYTES: abi.LISTENER_BYTES,
+    R_LISTENER_IDENTITY: abi.R_LISTENER_IDENTITY,
+  };
+  return Object.entries(rows)
+    .map(([name, value]) => `#define ${name} ${value}\n`)
+    .join("");
 }
 
 export interface Image {
@@ -66,10 +74,30 @@ export function buildImage(folder: string): Image {
   run(process.execPath, [wasm2c, NET, "-n", "net", "-o", "net_wasm.c"], folder);
   const objects = compileAll(folder);
   const path = join(folder, "image.elf");
-  run(`${PREFIX}gcc`, [...MACHINE, "-nostdlib", "-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,-z,max-page-size=4096", "-T", join(image, "link.ld"), "-o", path, ...objects, "-lgcc"], folder);
+  run(
+    `${PREFIX}gcc`,
+    [
+      ...MACHINE,
+      "-nostdlib",
+      "-Wl,--gc-sections",
+      "-Wl,--build-id=none",
+      "-Wl,-z,max-page-size=4096",
+      "-T",
+      join(image, "link.ld"),
+      "-o",
+      path,
+      ...objects,
+      "-lgcc",
+    ],
+    folder,
+  );
   run(`${PREFIX}strip`, ["--strip-debug", path], folder);
   const [text = 0, data = 0] = (run(`${PREFIX}size`, [path], folder).split("\n")[1] ?? "").trim().split(/\s+/).map(Number);
-  const places = new Map(run(`${PREFIX}nm`, [path], folder).split("\n").map((line) => [line.split(" ")[2] ?? "", Number.parseInt(line.slice(0, 16), 16)]));
+  const places = new Map(
+    run(`${PREFIX}nm`, [path], folder)
+      .split("\n")
+      .map((line) => [line.split(" ")[2] ?? "", Number.parseInt(line.slice(0, 16), 16)]),
+  );
   const memoryBytes = (places.get("kernel_end") ?? 0) - (places.get("kernel_first") ?? 0);
   return { path, fileBytes: statSync(path).size, textBytes: text, dataBytes: data, memoryBytes };
 }
@@ -81,7 +109,10 @@ function compileAll(folder: string): readonly string[] {
     return object;
   };
   const own = (from: string, to: string): readonly string[] =>
-    readdirSync(from).filter((name) => name.endsWith(".c")).sort().map((name) => unit(join(from, name), join(to, name.replace(/c$/, "o")), ...WARNINGS, ...(to === "." ? [] : NET_RUNTIME)));
+    readdirSync(from)
+      .filter((name) => name.endsWith(".c"))
+      .sort()
+      .map((name) => unit(join(from, name), join(to, name.replace(/c$/, "o")), ...WARNINGS, ...(to === "." ? [] : NET_RUNTIME)));
   return [
     unit(join(image, "start.S"), "start.o"),
     unit("engine.c", "engine.o", "-w"),

@@ -34,8 +34,12 @@ export function client(wire: Wire, source: number, sourcePort: number, port: num
     seq: first,
     ack: 0,
     data,
-    get isReset() { return isReset; },
-    get isEnded() { return isEnded; },
+    get isReset() {
+      return isReset;
+    },
+    get isEnded() {
+      return isEnded;
+    },
 
     async send(segment: Partial<Segment>): Promise<readonly Received[]> {
       return take(await wire.send(tcp({ source, sourcePort, port, seq: self.seq, ack: self.ack, flags: ACK, ...segment })));

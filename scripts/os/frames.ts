@@ -6,7 +6,11 @@ export const MACHINE_ADDRESS = 0x0a00020f;
 export const TESTER_MAC = Buffer.from("525400aabbcc", "hex");
 const BROADCAST = Buffer.alloc(6, 0xff);
 
-export const FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16;
+export const FIN = 1,
+  SYN = 2,
+  RST = 4,
+  PSH = 8,
+  ACK = 16;
 
 export interface Segment {
   readonly source: number;
@@ -111,16 +115,27 @@ export function readTcp(frame: Buffer): Received | null {
   const header = frame.subarray(14, 34);
   const segment = frame.subarray(34, 14 + frame.readUInt16BE(16));
   const to = frame.readUInt32BE(30);
-  if (checksum(header) !== 0 || checksum(pseudo(frame.readUInt32BE(26), to, segment.length), segment) !== 0) throw new Error("the machine sent a wrong checksum");
+  if (checksum(header) !== 0 || checksum(pseudo(frame.readUInt32BE(26), to, segment.length), segment) !== 0)
+    throw new Error("the machine sent a wrong checksum");
   const headerBytes = (segment.readUInt8(12) >> 4) * 4;
   return {
-    to, toPort: segment.readUInt16BE(2), port: segment.readUInt16BE(0), seq: segment.readUInt32BE(4), ack: segment.readUInt32BE(8),
-    flags: segment.readUInt8(13), window: segment.readUInt16BE(14), options: segment.subarray(20, headerBytes), data: segment.subarray(headerBytes),
+    to,
+    toPort: segment.readUInt16BE(2),
+    port: segment.readUInt16BE(0),
+    seq: segment.readUInt32BE(4),
+    ack: segment.readUInt32BE(8),
+    flags: segment.readUInt8(13),
+    window: segment.readUInt16BE(14),
+    options: segment.subarray(20, headerBytes),
+    data: segment.subarray(headerBytes),
   };
 }
 
 // ---- control frames (runtime/os/image/selftest.c) -------------------------------------------
-export const OP_WAIT = 0, OP_ADVANCE = 1, OP_COUNTS = 2, OP_END = 3;
+export const OP_WAIT = 0,
+  OP_ADVANCE = 1,
+  OP_COUNTS = 2,
+  OP_END = 3;
 const CONTROL = 0x88b5;
 
 export function control(op: number, number = 0): Buffer {

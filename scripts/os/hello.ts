@@ -5,7 +5,9 @@ import { connect } from "node:tls";
 export function realHello(servername: string): Promise<Buffer> {
   return new Promise((done, failed) => {
     const socket = new Duplex({
-      read() { /* The server never answers. */ },
+      read() {
+        /* The server never answers. */
+      },
       write(chunk: Buffer, _, next) {
         next();
         done(chunk);

@@ -14,7 +14,9 @@ export const QEMU = "qemu-system-riscv64";
 export const RAM_MIB = 8;
 const HERE = "127.0.0.1";
 /** runtime/os/image/kernel.h */
-const BOOT_AT = 0x80400000, MANIFEST_AT = 0x80401000, POLICY_AT = 0x80410000;
+const BOOT_AT = 0x80400000,
+  MANIFEST_AT = 0x80401000,
+  POLICY_AT = 0x80410000;
 /** Maximum run time of a machine; the image itself gives up earlier. */
 const MOST_MS = 110_000;
 
@@ -64,7 +66,9 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   await once(socket, "listening");
   const theirs = await freePort();
   const child = spawn(QEMU, words(options, scratch, socket.address().port, theirs), { stdio: ["ignore", "pipe", "pipe"] });
-  return machine(child, options.echo ?? (() => undefined), socket, theirs, () => { rmSync(scratch, { recursive: true, force: true }); });
+  return machine(child, options.echo ?? (() => undefined), socket, theirs, () => {
+    rmSync(scratch, { recursive: true, force: true });
+  });
 }
 
 function words(options: MachineOptions, scratch: string, ours: number, theirs: number): readonly string[] {
@@ -75,14 +79,37 @@ function words(options: MachineOptions, scratch: string, ours: number, theirs: n
   const boot = Buffer.alloc(12);
   boot.writeUInt32LE(options.selftest ? 1 : 0, 0);
   boot.writeUInt32LE(options.adversaries ?? 0, 4);
-  const net = options.forward === undefined
-    ? `dgram,id=net,local.type=inet,local.host=${HERE},local.port=${theirs},remote.type=inet,remote.host=${HERE},remote.port=${ours}`
+  const net =
+    options.forward === undefined ?
+      `dgram,id=net,local.type=inet,local.host=${HERE},local.port=${theirs},remote.type=inet,remote.host=${HERE},remote.port=${ours}`
     : `user,id=net,restrict=on${options.forward.map(([port, here]) => `,hostfwd=tcp:${HERE}:${here}-10.0.2.15:${port}`).join("")}`;
   return [
-    "-machine", "virt", "-bios", "none", "-m", `${RAM_MIB}M`, "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot",
-    "-global", "virtio-mmio.force-legacy=false", "-kernel", options.image,
-    ...place("boot.bin", boot, BOOT_AT), ...place("manifest", options.policy.manifest, MANIFEST_AT), ...place("policy.bin", options.policy.data, POLICY_AT),
-    "-device", "virtio-rng-device", "-netdev", net, "-device", "virtio-net-device,netdev=net,mac=52:54:00:12:34:56",
+    "-machine",
+    "virt",
+    "-bios",
+    "none",
+    "-m",
+    `${RAM_MIB}M`,
+    "-display",
+    "none",
+    "-monitor",
+    "none",
+    "-serial",
+    "stdio",
+    "-no-reboot",
+    "-global",
+    "virtio-mmio.force-legacy=false",
+    "-kernel",
+    options.image,
+    ...place("boot.bin", boot, BOOT_AT),
+    ...place("manifest", options.policy.manifest, MANIFEST_AT),
+    ...place("policy.bin", options.policy.data, POLICY_AT),
+    "-device",
+    "virtio-rng-device",
+    "-netdev",
+    net,
+    "-device",
+    "virtio-net-device,netdev=net,mac=52:54:00:12:34:56",
   ];
 }
 
@@ -92,17 +119,34 @@ function machine(child: ChildProcess, echo: (text: string) => void, socket: Sock
   let ended: number | null = null;
   const changed = new Set<() => void>();
   const arrived: Buffer[] = [];
-  const change = (): void => { for (const done of [...changed]) done(); };
-  const kill = (): void => { child.kill("SIGKILL"); };
+  const change = (): void => {
+    for (const done of [...changed]) done();
+  };
+  const kill = (): void => {
+    child.kill("SIGKILL");
+  };
   const timer = setTimeout(kill, MOST_MS);
   process.on("exit", kill);
-  child.stdout?.setEncoding("latin1").on("data", (chunk: string) => { text += chunk; echo(chunk); change(); });
-  child.stderr?.setEncoding("utf8").on("data", (chunk: string) => { errors += chunk; });
-  socket.on("message", (frame) => { arrived.push(frame); change(); });
-  socket.on("error", (error) => { errors += error.message; });
+  child.stdout?.setEncoding("latin1").on("data", (chunk: string) => {
+    text += chunk;
+    echo(chunk);
+    change();
+  });
+  child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
+    errors += chunk;
+  });
+  socket.on("message", (frame) => {
+    arrived.push(frame);
+    change();
+  });
+  socket.on("error", (error) => {
+    errors += error.message;
+  });
 
   const status = new Promise<number>((done) => {
-    child.on("error", (error) => { errors += error.message; });
+    child.on("error", (error) => {
+      errors += error.message;
+    });
     child.on("close", (code) => {
       clearTimeout(timer);
       process.off("exit", kill);
@@ -120,7 +164,10 @@ function machine(child: ChildProcess, echo: (text: string) => void, socket: Sock
       const value = found();
       if (value !== null || ended !== null) return value;
       await new Promise<void>((done) => {
-        const again = (): void => { changed.delete(again); done(); };
+        const again = (): void => {
+          changed.delete(again);
+          done();
+        };
         changed.add(again);
       });
     }
@@ -147,7 +194,19 @@ function machine(child: ChildProcess, echo: (text: string) => void, socket: Sock
     send: (...frames) => quiet([...frames, control(OP_WAIT)]),
     advance: (ms) => quiet([control(OP_ADVANCE, ms)]),
     async line(wanted, times = 1) {
-      if (await until(() => (text.split("\n").slice(0, -1).filter((line) => line === wanted).length >= times ? true : null)) === null) throw over();
+      if (
+        (await until(() =>
+          (
+            text
+              .split("\n")
+              .slice(0, -1)
+              .filter((line) => line === wanted).length >= times
+          ) ?
+            true
+          : null,
+        )) === null
+      )
+        throw over();
     },
     post(frame) {
       socket.send(frame, theirs, HERE);

@@ -11,8 +11,12 @@ import { selftest } from "./selftest.ts";
 import { missingTools } from "./tools.ts";
 
 /** Exit codes of the project: 2 usage, 4 missing dependency, 5 delegate failure. */
-const USAGE = 2, MISSING = 4, DELEGATE = 5;
-const say = (line: string): void => { process.stdout.write(`${line}\n`); };
+const USAGE = 2,
+  MISSING = 4,
+  DELEGATE = 5;
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
 const POLICY = "policies/os_image.ingress";
 
 async function test(image: Image, policy: NativePolicy): Promise<number> {
@@ -28,8 +32,19 @@ async function test(image: Image, policy: NativePolicy): Promise<number> {
 }
 
 async function serve(image: Image, policy: NativePolicy): Promise<number> {
-  const machine = await startMachine({ image: image.path, policy, selftest: false, forward: [[8443, 8443], [8080, 8080]], echo: (text) => process.stdout.write(text) });
-  process.on("SIGINT", () => { void machine.stop(); });
+  const machine = await startMachine({
+    image: image.path,
+    policy,
+    selftest: false,
+    forward: [
+      [8443, 8443],
+      [8080, 8080],
+    ],
+    echo: (text) => process.stdout.write(text),
+  });
+  process.on("SIGINT", () => {
+    void machine.stop();
+  });
   await machine.line("ingressd: ready");
   say("os: curl http://127.0.0.1:8080/ and openssl s_client -connect 127.0.0.1:8443 -servername www.example.com; Ctrl-C ends it");
   await machine.status;
@@ -52,7 +67,9 @@ async function main(words: readonly string[]): Promise<number> {
     const image = buildImage(folder);
     const path = fileURLToPath(new URL(`../../${POLICY}`, import.meta.url));
     const policy = buildPolicy(POLICY, readFileSync(path, "utf8"));
-    say(`os: image ${image.fileBytes} bytes (code and tables ${image.textBytes}), ${image.memoryBytes} bytes of memory in use, of ${RAM_MIB} MiB; policy ${policy.data.length} bytes beside it`);
+    say(
+      `os: image ${image.fileBytes} bytes (code and tables ${image.textBytes}), ${image.memoryBytes} bytes of memory in use, of ${RAM_MIB} MiB; policy ${policy.data.length} bytes beside it`,
+    );
     return words.includes("--serve") ? await serve(image, policy) : await test(image, policy);
   } catch (error) {
     if (!(error instanceof BuildFailed)) throw error;

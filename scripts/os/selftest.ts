@@ -15,7 +15,9 @@ const STRANGER = ip("10.0.3.1");
 /** `limit 10/s burst 20 per source`. */
 export const BURST = 20;
 export const ALERT = Buffer.from("15030300020228", "hex");
-const WEB = 8443, HEALTH = 8080, SSH = 22;
+const WEB = 8443,
+  HEALTH = 8080,
+  SSH = 22;
 
 export interface Seen {
   /** Answers to the ARP request for the machine's hardware address. */
@@ -75,7 +77,12 @@ export async function selftest(wire: Wire): Promise<Seen> {
   if (recovered) await again.reset();
 
   return {
-    arp: arp.length, health: Buffer.concat(health.data).toString("latin1"), web: Buffer.concat(web.data), ended: health.isEnded && web.isEnded,
-    refused: { port, abuser, stranger, name: named.isReset }, admitted, recovered,
+    arp: arp.length,
+    health: Buffer.concat(health.data).toString("latin1"),
+    web: Buffer.concat(web.data),
+    ended: health.isEnded && web.isEnded,
+    refused: { port, abuser, stranger, name: named.isReset },
+    admitted,
+    recovered,
   };
 }

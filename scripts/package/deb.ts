@@ -50,7 +50,11 @@ export async function writeDeb(folder = join(DIST, "deb")): Promise<string> {
 
 /** A package of npm as it was installed, without what only its own build needs. */
 function copyPackage(name: string, to: string): void {
-  cpSync(join(ROOT, "node_modules", name), to, { recursive: true, dereference: true, filter: (path) => !/\/(?:vendor|doc|musl_[^/]*|lib)$|\.(?:cc|hh|h|S|asm)$/.test(path.slice(ROOT.length)) });
+  cpSync(join(ROOT, "node_modules", name), to, {
+    recursive: true,
+    dereference: true,
+    filter: (path) => !/\/(?:vendor|doc|musl_[^/]*|lib)$|\.(?:cc|hh|h|S|asm)$/.test(path.slice(ROOT.length)),
+  });
 }
 
 function put(tree: string, path: string, contents: string | Uint8Array): void {
@@ -80,7 +84,10 @@ function manPages(tree: string): void {
 function control(tree: string, machine: string): void {
   const scripts = ["postinst", "prerm", "postrm"];
   const kib = Math.ceil(Number(run("du", ["-sb", tree]).split("\t")[0]) / 1024);
-  put(tree, "DEBIAN/control", `Package: ingressd
+  put(
+    tree,
+    "DEBIAN/control",
+    `Package: ingressd
 Version: ${manifest.version}
 Architecture: ${machine}
 Maintainer: the ingressd project <ingressd@localhost>
@@ -94,7 +101,8 @@ Description: policy as code for inbound network exposure
  Nothing is reachable unless a policy says so. The programs need Node 20.19 or
  later (20, 22, 24 or 26), which Debian 12 does not have: without it, each
  program says so.
-`);
+`,
+  );
   put(tree, "DEBIAN/conffiles", "/etc/ingressd/ingressd.toml\n/etc/logrotate.d/ingressd\n");
   for (const name of scripts) {
     mkdirSync(join(tree, "DEBIAN"), { recursive: true });

@@ -31,20 +31,37 @@ export async function writeImage(node: string, folder = join(DIST, "image")): Pr
   const created = new Date(sourceSeconds() * 1_000).toISOString();
   const layer = blob(layout, gzipSync(readFileSync(tar), { level: 6 }), "application/vnd.oci.image.layer.v1.tar+gzip");
   const config = json(layout, "application/vnd.oci.image.config.v1+json", {
-    created, architecture: machine, os: "linux",
+    created,
+    architecture: machine,
+    os: "linux",
     config: {
-      User: `${USER}:${USER}`, WorkingDir: "/", StopSignal: "SIGTERM", Env: ["PATH=/usr/bin", "NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt"],
+      User: `${USER}:${USER}`,
+      WorkingDir: "/",
+      StopSignal: "SIGTERM",
+      Env: ["PATH=/usr/bin", "NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt"],
       Entrypoint: ["/usr/bin/node", "/usr/lib/ingressd/ingressd.mjs"],
       Cmd: ["--policy", "/etc/ingressd/policy.wasm", "--control", "/run/ingressd/control.sock"],
       Volumes: { "/run/ingressd": {}, "/var/lib/ingressd": {} },
-      Labels: { "org.opencontainers.image.title": "ingressd", "org.opencontainers.image.version": manifest.version, "org.opencontainers.image.licenses": manifest.license },
+      Labels: {
+        "org.opencontainers.image.title": "ingressd",
+        "org.opencontainers.image.version": manifest.version,
+        "org.opencontainers.image.licenses": manifest.license,
+      },
     },
     rootfs: { type: "layers", diff_ids: [`sha256:${sha256Of(tar)}`] },
     history: [{ created, created_by: "scripts/package/image.ts" }],
   });
-  const image = json(layout, "application/vnd.oci.image.manifest.v1+json", { schemaVersion: 2, mediaType: "application/vnd.oci.image.manifest.v1+json", config, layers: [layer] });
+  const image = json(layout, "application/vnd.oci.image.manifest.v1+json", {
+    schemaVersion: 2,
+    mediaType: "application/vnd.oci.image.manifest.v1+json",
+    config,
+    layers: [layer],
+  });
   writeFileSync(join(layout, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
-  writeFileSync(join(layout, "index.json"), JSON.stringify({ schemaVersion: 2, manifests: [{ ...image, annotations: { "org.opencontainers.image.ref.name": manifest.version } }] }));
+  writeFileSync(
+    join(layout, "index.json"),
+    JSON.stringify({ schemaVersion: 2, manifests: [{ ...image, annotations: { "org.opencontainers.image.ref.name": manifest.version } }] }),
+  );
   const archive = join(folder, `ingressd-${manifest.version}-oci-${machine}.tar`);
   writeTar(layout, archive);
   for (const path of [root, layout, tar]) rmSync(path, { recursive: true });
@@ -54,7 +71,11 @@ export async function writeImage(node: string, folder = join(DIST, "image")): Pr
 async function writeRoot(node: string, root: string): Promise<void> {
   await writeSingleFiles(join(root, "usr/lib/ingressd"));
   for (const name of KOFFI) {
-    cpSync(join(ROOT, "node_modules", name), join(root, "usr/lib/ingressd/node_modules", name), { recursive: true, dereference: true, filter: (path) => !/\/(?:vendor|doc|musl_[^/]*|lib)$|\.(?:cc|hh|h|S|asm)$/.test(path.slice(ROOT.length)) });
+    cpSync(join(ROOT, "node_modules", name), join(root, "usr/lib/ingressd/node_modules", name), {
+      recursive: true,
+      dereference: true,
+      filter: (path) => !/\/(?:vendor|doc|musl_[^/]*|lib)$|\.(?:cc|hh|h|S|asm)$/.test(path.slice(ROOT.length)),
+    });
   }
   put(root, "usr/bin/node", node);
   for (const library of librariesOf(node)) put(root, library.slice(1), realpathSync(library));

@@ -28,13 +28,22 @@ const portable: Plugin = {
 
 /** Writes them into `folder`, which is `dist/lib` of the package. */
 export async function writeLibraries(folder: string): Promise<void> {
-  const common: BuildOptions = { absWorkingDir: ROOT, bundle: true, format: "esm", target: TARGET, tsconfigRaw: {}, legalComments: "inline", logLevel: "error" };
+  const common: BuildOptions = {
+    absWorkingDir: ROOT,
+    bundle: true,
+    format: "esm",
+    target: TARGET,
+    tsconfigRaw: {},
+    legalComments: "inline",
+    logLevel: "error",
+  };
   const sources = sourcesIn(ROOT, {});
   await build({ ...common, entryPoints: [COMPILER], outfile: join(folder, "compiler.mjs"), platform: "browser", plugins: [sources] });
   await build({ ...common, entryPoints: [HOST], outfile: join(folder, "host.mjs"), platform: "node", plugins: [sources] });
   await build({ ...common, entryPoints: [HOST], outfile: join(folder, "host_portable.mjs"), platform: "browser", plugins: [portable, sources] });
   mkdirSync(join(folder, "client"), { recursive: true });
-  for (const name of ["expose.mjs", "expose.d.mts", "connection.mjs", "connection.d.mts"]) copyFileSync(join(ROOT, "gateway/client", name), join(folder, "client", name));
+  for (const name of ["expose.mjs", "expose.d.mts", "connection.mjs", "connection.d.mts"])
+    copyFileSync(join(ROOT, "gateway/client", name), join(folder, "client", name));
   for (const [path, text] of declarations([COMPILER, HOST])) {
     const file = join(folder, "types", path);
     mkdirSync(dirname(file), { recursive: true });
@@ -48,22 +57,31 @@ function declared(source: string): string {
 
 /** The declarations that entry files lead to, by their path; a declaration that no entry mentions is left out. */
 function declarations(entries: readonly string[]): ReadonlyMap<string, string> {
-  const { config } = ts.readConfigFile(join(ROOT, "tsconfig.json"), (path) => ts.sys.readFile(path)) as { readonly config: { readonly compilerOptions: unknown } };
+  const { config } = ts.readConfigFile(join(ROOT, "tsconfig.json"), (path) => ts.sys.readFile(path)) as {
+    readonly config: { readonly compilerOptions: unknown };
+  };
   const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, ROOT);
-  const program = ts.createProgram(entries.map((path) => join(ROOT, path)), { ...options, noEmit: false, declaration: true, emitDeclarationOnly: true, rootDir: ROOT, outDir: "/", stripInternal: true });
+  const program = ts.createProgram(
+    entries.map((path) => join(ROOT, path)),
+    { ...options, noEmit: false, declaration: true, emitDeclarationOnly: true, rootDir: ROOT, outDir: "/", stripInternal: true },
+  );
   const all = new Map<string, string>();
   const { diagnostics } = program.emit(undefined, (path, text) => all.set(path.replace(/^\//, ""), text));
-  if (diagnostics.length > 0) throw new Error(ts.formatDiagnostics(diagnostics, { getCanonicalFileName: (name) => name, getCurrentDirectory: () => ROOT, getNewLine: () => "\n" }));
+  if (diagnostics.length > 0)
+    throw new Error(ts.formatDiagnostics(diagnostics, { getCanonicalFileName: (name) => name, getCurrentDirectory: () => ROOT, getNewLine: () => "\n" }));
   const kept = new Map<string, string>();
   const queue = entries.map(declared);
   for (const path of queue) {
     const text = all.get(path);
     if (text === undefined) throw new Error(`${path} was not declared`);
-    kept.set(path, text.replaceAll(/(from |import\()"(\.[^"]*)\.ts"/g, (_, before: string, to: string) => {
-      const next = posix.join(posix.dirname(path), `${to}.d.ts`);
-      if (!queue.includes(next)) queue.push(next);
-      return `${before}"${to}.js"`;
-    }));
+    kept.set(
+      path,
+      text.replaceAll(/(from |import\()"(\.[^"]*)\.ts"/g, (_, before: string, to: string) => {
+        const next = posix.join(posix.dirname(path), `${to}.d.ts`);
+        if (!queue.includes(next)) queue.push(next);
+        return `${before}"${to}.js"`;
+      }),
+    );
   }
   return kept;
 }

@@ -46,7 +46,8 @@ export function lockedPackage(name: string): Locked {
 
 function lockedPackages(): readonly (readonly [string, Locked])[] {
   const { packages } = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8")) as { readonly packages: Readonly<Record<string, Locked>> };
-  return Object.entries(packages).flatMap(([path, locked]) => (path === "" ? [] : [[path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length), locked] as const]))
+  return Object.entries(packages)
+    .flatMap(([path, locked]) => (path === "" ? [] : [[path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length), locked] as const]))
     .sort(([a], [b]) => (a < b ? -1 : 1));
 }
 

@@ -11,7 +11,13 @@ function component(name: string, { version, license, integrity }: Locked, scope:
   if (license === undefined || integrity?.startsWith("sha512-") !== true) throw new Error(`package-lock.json has no licence or no SHA-512 of ${name}`);
   const purl = refOf(name, version);
   return {
-    type: "library", "bom-ref": purl, name, version, scope, purl, licenses: [{ license: { id: license } }],
+    type: "library",
+    "bom-ref": purl,
+    name,
+    version,
+    scope,
+    purl,
+    licenses: [{ license: { id: license } }],
     hashes: [{ alg: "SHA-512", content: Buffer.from(integrity.slice("sha512-".length), "base64").toString("hex") }],
   };
 }
@@ -23,17 +29,36 @@ export function sbomText(): string {
   const optional = OPTIONAL.map((name) => [name, lockedPackage(name)] as const);
   const refs = new Map([...packages, ...optional].map(([name, { version }]) => [name, refOf(name, version)]));
   const [koffi = "", ...binaries] = optional.map(([name, { version }]) => refOf(name, version));
-  return `${JSON.stringify({
-    bomFormat: "CycloneDX", specVersion: "1.6", version: 1,
-    metadata: {
-      timestamp: new Date(sourceSeconds() * 1_000).toISOString(),
-      component: { type: "application", "bom-ref": purl, name: manifest.name, version: manifest.version, purl, licenses: [{ license: { id: manifest.license } }] },
+  return `${JSON.stringify(
+    {
+      bomFormat: "CycloneDX",
+      specVersion: "1.6",
+      version: 1,
+      metadata: {
+        timestamp: new Date(sourceSeconds() * 1_000).toISOString(),
+        component: {
+          type: "application",
+          "bom-ref": purl,
+          name: manifest.name,
+          version: manifest.version,
+          purl,
+          licenses: [{ license: { id: manifest.license } }],
+        },
+      },
+      components: [
+        ...packages.map(([name, locked]) => component(name, locked, "required")),
+        ...optional.map(([name, locked]) => component(name, locked, "optional")),
+      ],
+      dependencies: [
+        { ref: purl, dependsOn: [...Object.keys(manifest.dependencies).flatMap((name) => refs.get(name) ?? []), koffi] },
+        ...packages.map(([name, { dependencies = {} }]) => ({
+          ref: refs.get(name),
+          dependsOn: Object.keys(dependencies).flatMap((other) => refs.get(other) ?? []),
+        })),
+        { ref: koffi, dependsOn: binaries },
+      ],
     },
-    components: [...packages.map(([name, locked]) => component(name, locked, "required")), ...optional.map(([name, locked]) => component(name, locked, "optional"))],
-    dependencies: [
-      { ref: purl, dependsOn: [...Object.keys(manifest.dependencies).flatMap((name) => refs.get(name) ?? []), koffi] },
-      ...packages.map(([name, { dependencies = {} }]) => ({ ref: refs.get(name), dependsOn: Object.keys(dependencies).flatMap((other) => refs.get(other) ?? []) })),
-      { ref: koffi, dependsOn: binaries },
-    ],
-  }, null, 2)}\n`;
+    null,
+    2,
+  )}\n`;
 }

@@ -36,8 +36,9 @@ process.on("SIGUSR1", () => undefined);`;
 }
 
 function entryOf(program: (typeof PROGRAMS)[number]): string {
-  const parts = program === "ingress-guard"
-    ? `else if (process.env.INGRESS_GUARD_START !== undefined) await import("./${ENTRIES.launcher}");
+  const parts =
+    program === "ingress-guard" ?
+      `else if (process.env.INGRESS_GUARD_START !== undefined) await import("./${ENTRIES.launcher}");
        else if (process.env.INGRESS_GUARD_DOORMAN !== undefined) await import("./${ENTRIES.doorman}");`
     : "";
   return `
@@ -59,9 +60,18 @@ export async function writeSingleFiles(folder = SINGLE): Promise<string> {
   for (const program of PROGRAMS) {
     const { outputFiles } = await build({
       stdin: { contents: entryOf(program), resolveDir: ROOT, sourcefile: `${program}.js`, loader: "js" },
-      absWorkingDir: ROOT, bundle: true, write: false, format: "esm", platform: "node", target: "node20.19", external: ["koffi", "wabt"],
+      absWorkingDir: ROOT,
+      bundle: true,
+      write: false,
+      format: "esm",
+      platform: "node",
+      target: "node20.19",
+      external: ["koffi", "wabt"],
       plugins: [sourcesIn(ROOT, { "runtime/package/files.ts": `const VERSION = ${JSON.stringify(manifest.version)};${PARTS}` })],
-      banner: { js: head(program) }, tsconfigRaw: {}, legalComments: "inline", logLevel: "error",
+      banner: { js: head(program) },
+      tsconfigRaw: {},
+      legalComments: "inline",
+      logLevel: "error",
     });
     const file = join(folder, `${program}.mjs`);
     writeFileSync(file, outputFiles[0]?.contents ?? new Uint8Array(0));
@@ -70,4 +80,5 @@ export async function writeSingleFiles(folder = SINGLE): Promise<string> {
   return folder;
 }
 
-if (process.argv[1]?.endsWith("single_file.ts") === true) console.log(`${(await writeSingleFiles()).slice(ROOT.length)}: ${PROGRAMS.map((name) => `${name}.mjs`).join(", ")}`);
+if (process.argv[1]?.endsWith("single_file.ts") === true)
+  console.log(`${(await writeSingleFiles()).slice(ROOT.length)}: ${PROGRAMS.map((name) => `${name}.mjs`).join(", ")}`);

@@ -62,7 +62,14 @@ function startFiles(programs: readonly string[]): readonly string[] {
 function published(): unknown {
   const { name, version, description, license, engines, bin, optionalDependencies } = manifest;
   return {
-    name, version, description, license, type: "module", engines, bin, exports: EXPORTS,
+    name,
+    version,
+    description,
+    license,
+    type: "module",
+    engines,
+    bin,
+    exports: EXPORTS,
     files: ["compiler/", "dist/", "gateway/", "runtime/", ...DOCUMENTS.filter((document) => document === "CHANGELOG.md")],
     sideEffects: false,
     optionalDependencies: { koffi: optionalDependencies["koffi"] },

@@ -48,10 +48,14 @@ export class Answers {
       const rule = /^(allow|deny) from (?:n(\d+)|any)(?: sni h(\d+))?$/.exec(line);
       const expose = /^expose (\w+) on tcp \d+(?: as passthrough)? \{$/.exec(line)?.[1];
       if (list !== undefined) this.read(kind === "net", Number(number), files.get(list) ?? "");
-      else if (expose !== undefined) this.exposes.set(expose, open = []);
+      else if (expose !== undefined) this.exposes.set(expose, (open = []));
       else if (rule !== null) {
         const [, action, net, hosts] = rule;
-        open.push({ action: action === "allow" ? "allow" : "deny", net: net === undefined ? null : Number(net), hosts: hosts === undefined ? null : Number(hosts) });
+        open.push({
+          action: action === "allow" ? "allow" : "deny",
+          net: net === undefined ? null : Number(net),
+          hosts: hosts === undefined ? null : Number(hosts),
+        });
       } else if (line === "}") open = this.everywhere;
       else if (line !== "" && !/^(edition|backend|cap) /.test(line)) throw new Error(`not of the form that a world has: ${line.slice(0, 80)}`);
     }
@@ -74,7 +78,7 @@ export class Answers {
     if (rules === undefined) throw new Error(`no expose is called ${expose}`);
     const { base, family } = readPrefix(source);
     const nets = new Set([...this.lengths[family]].flatMap((length) => this.nets.get(keyOf(prefixOf(base, length))) ?? []));
-    const hosts = new Set(name === null ? [] : [...this.exact.get(name) ?? [], ...this.wild.get(name.slice(name.indexOf(".") + 1)) ?? []]);
+    const hosts = new Set(name === null ? [] : [...(this.exact.get(name) ?? []), ...(this.wild.get(name.slice(name.indexOf(".") + 1)) ?? [])]);
     const matches = (rule: Rule): boolean => (rule.net === null || nets.has(rule.net)) && (rule.hosts === null || hosts.has(rule.hosts));
     const matching = [...this.everywhere, ...rules].filter(matches);
     return matching.length > 0 && matching.every((rule) => rule.action === "allow");

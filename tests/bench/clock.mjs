@@ -4,9 +4,7 @@
 // function of two i32 arguments, timed in the same process.
 
 /** (module (func (export "f") (param i32 i32) (result i32) local.get 1)) */
-const EMPTY = Uint8Array.from([
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 7, 1, 96, 2, 127, 127, 1, 127, 3, 2, 1, 0, 7, 5, 1, 1, 102, 0, 0, 10, 6, 1, 4, 0, 32, 1, 11,
-]);
+const EMPTY = Uint8Array.from([0, 97, 115, 109, 1, 0, 0, 0, 1, 7, 1, 96, 2, 127, 127, 1, 127, 3, 2, 1, 0, 7, 5, 1, 1, 102, 0, 0, 10, 6, 1, 4, 0, 32, 1, 11]);
 
 /** All loops add to it, so that an optimizer can't remove one. */
 export const sink = { sum: 0 };
@@ -48,7 +46,8 @@ export function time(loop, { runs = 9, runMs = 40, warmMs = 150, mostMs = 4_000 
   while (spent() < warmMs) run();
   const figures = [];
   const from = spent();
-  do figures.push(run()); while (figures.length < runs && spent() - from < mostMs);
+  do figures.push(run());
+  while (figures.length < runs && spent() - from < mostMs);
   return { ...ofRuns(figures), calls: at };
 }
 
@@ -60,9 +59,12 @@ export function ofRuns(figures) {
 /** Nanoseconds of one call of the reference loop. */
 export function reference() {
   const { f } = new WebAssembly.Instance(new WebAssembly.Module(EMPTY)).exports;
-  return time(clocked((from, count) => {
-    let sum = 0;
-    for (let i = 0; i < count; i++) sum = (sum + f(from, i)) | 0;
-    sink.sum += sum;
-  }), { runs: 5, runMs: 20, warmMs: 60 });
+  return time(
+    clocked((from, count) => {
+      let sum = 0;
+      for (let i = 0; i < count; i++) sum = (sum + f(from, i)) | 0;
+      sink.sum += sum;
+    }),
+    { runs: 5, runMs: 20, warmMs: 60 },
+  );
 }

@@ -34,12 +34,19 @@ function run(rules, prefixes, form, runs = "3") {
   const folder = mkdtempSync(join(tmpdir(), "phases-"));
   try {
     execFileSync(process.execPath, [self, "--make", folder, rules, prefixes, form], { stdio: "inherit" });
-    const all = Array.from({ length: Number(runs) }, () => JSON.parse(execFileSync(process.execPath, [self, "--measure", join(folder, "p.ingress")], { encoding: "utf8" })));
+    const all = Array.from({ length: Number(runs) }, () =>
+      JSON.parse(execFileSync(process.execPath, [self, "--measure", join(folder, "p.ingress")], { encoding: "utf8" })),
+    );
     console.log(`\n${rules} rules, ${prefixes} prefixes, in ${form}`);
     const least = (values) => Math.round(Math.min(...values));
-    console.table(all[0].rows.map(({ phase }, i) => ({
-      phase, "CPU ms": least(all.map((r) => r.rows[i].cpu)), ms: least(all.map((r) => r.rows[i].ms)), "peak MiB": least(all.map((r) => r.rows[i].mib)),
-    })));
+    console.table(
+      all[0].rows.map(({ phase }, i) => ({
+        phase,
+        "CPU ms": least(all.map((r) => r.rows[i].cpu)),
+        ms: least(all.map((r) => r.rows[i].ms)),
+        "peak MiB": least(all.map((r) => r.rows[i].mib)),
+      })),
+    );
     console.log(all[0].summary);
   } finally {
     rmSync(folder, { recursive: true });
@@ -73,7 +80,8 @@ async function measure(path) {
   const hash = createHash("sha256").update(module).digest("hex").slice(0, 16);
   return {
     rows,
-    summary: `module ${(module.length / 2 ** 20).toFixed(1)} MiB, ${core.toFixed(1)} without its texts; ${stats.classes} classes, ${stats.stretches} stretches; sha256 ${hash}\n`
-      + `memory: ${before.toFixed(0)} MiB before, ${mib().toFixed(0)} at most, ${((mib() - before) / core).toFixed(1)} times the module`,
+    summary:
+      `module ${(module.length / 2 ** 20).toFixed(1)} MiB, ${core.toFixed(1)} without its texts; ${stats.classes} classes, ${stats.stretches} stretches; sha256 ${hash}\n` +
+      `memory: ${before.toFixed(0)} MiB before, ${mib().toFixed(0)} at most, ${((mib() - before) / core).toFixed(1)} times the module`,
   };
 }

@@ -46,7 +46,10 @@ async function accepts(port) {
   for (;;) {
     const up = await new Promise((resolve) => {
       const probe = connect(port, "127.0.0.1");
-      probe.once("connect", () => { probe.destroy(); resolve(true); });
+      probe.once("connect", () => {
+        probe.destroy();
+        resolve(true);
+      });
       probe.once("error", () => resolve(false));
     });
     if (up) return;
@@ -81,11 +84,16 @@ try {
   const [backend, proxied, guarded] = [await freePort(), await freePort(), await freePort()];
   // nginx gives its folders to its own user, and ingressd refuses a folder of another user.
   mkdirSync(join(folder, "nginx"));
-  writeFileSync(join(folder, "nginx.conf"), `daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log /dev/null;
+  writeFileSync(
+    join(folder, "nginx.conf"),
+    `daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log /dev/null;
 events { worker_connections 4096; }
 http { access_log off; client_body_temp_path ${folder}/nginx; proxy_temp_path ${folder}/nginx; fastcgi_temp_path ${folder}/nginx; uwsgi_temp_path ${folder}/nginx; scgi_temp_path ${folder}/nginx;
-server { listen 127.0.0.1:${backend} backlog=4096; location / { return 200 "hello"; } } }`);
-  writeFileSync(join(folder, "haproxy.cfg"), `global
+server { listen 127.0.0.1:${backend} backlog=4096; location / { return 200 "hello"; } } }`,
+  );
+  writeFileSync(
+    join(folder, "haproxy.cfg"),
+    `global
   nbthread 1
   maxconn 4000
 defaults
@@ -96,26 +104,42 @@ defaults
 listen web
   bind 127.0.0.1:${proxied}
   server one 127.0.0.1:${backend}
-`);
-  writeFileSync(join(folder, "bench.ingress"), `edition 1
+`,
+  );
+  writeFileSync(
+    join(folder, "bench.ingress"),
+    `edition 1
 expose web on tcp ${guarded} bind 127.0.0.1 {
   backend 127.0.0.1:${backend}
   allow from 127.0.0.0/8
 }
-`);
+`,
+  );
   writeFileSync(join(folder, "bench.toml"), `[audit]\nfile = "${join(folder, "audit.jsonl")}"\n`);
-  const built = spawnSync(process.execPath, ["compiler/cli/ingressc.mjs", "build", join(folder, "bench.ingress"), "-o", join(folder, "bench.wasm")], { cwd: root, encoding: "utf8" });
+  const built = spawnSync(process.execPath, ["compiler/cli/ingressc.mjs", "build", join(folder, "bench.ingress"), "-o", join(folder, "bench.wasm")], {
+    cwd: root,
+    encoding: "utf8",
+  });
   if (built.status !== 0) throw new Error(built.stdout + built.stderr);
   start("nginx", ["-p", folder, "-c", join(folder, "nginx.conf")]);
   const haproxy = start("haproxy", ["-f", join(folder, "haproxy.cfg")]);
   const ingressd = start(process.execPath, [
-    "gateway/ingressd.mjs", "--policy", join(folder, "bench.wasm"), "--config", join(folder, "bench.toml"), "--control", join(folder, "run", "control.sock"),
+    "gateway/ingressd.mjs",
+    "--policy",
+    join(folder, "bench.wasm"),
+    "--config",
+    join(folder, "bench.toml"),
+    "--control",
+    join(folder, "run", "control.sock"),
   ]);
   await Promise.all([accepts(backend), accepts(proxied), accepts(guarded)]);
   const results = { haproxy: [], ingressd: [] };
   round(guarded, ingressd.pid);
   for (let i = 0; i < rounds; i++) {
-    for (const [name, port, pid] of [["haproxy", proxied, haproxy.pid], ["ingressd", guarded, ingressd.pid]]) {
+    for (const [name, port, pid] of [
+      ["haproxy", proxied, haproxy.pid],
+      ["ingressd", guarded, ingressd.pid],
+    ]) {
       const { micros, requests } = round(port, pid);
       results[name].push(micros);
       console.log(`round ${i + 1}  ${name.padEnd(8)}  ${micros.toFixed(1).padStart(7)} us of CPU a connection  (${requests} connections)`);

@@ -40,7 +40,11 @@ function cpu(pid) {
   return (Number(fields[11]) + Number(fields[12])) * TICKS_MS;
 }
 const resident = (pid) => Number(/^VmRSS:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1] ?? 0) / 1024;
-const children = (pid) => readdirSync(`/proc/${pid}/task`).flatMap((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, "latin1").trim().split(" ")).filter((word) => word !== "").map(Number);
+const children = (pid) =>
+  readdirSync(`/proc/${pid}/task`)
+    .flatMap((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, "latin1").trim().split(" "))
+    .filter((word) => word !== "")
+    .map(Number);
 const argumentsOf = (pid) => readFileSync(`/proc/${pid}/cmdline`, "latin1");
 
 /** Of a guard and what it has put in the namespace. */
@@ -53,7 +57,9 @@ function childrensCpu() {
 
 function binds() {
   const program = join(folder, "binds.mjs");
-  writeFileSync(program, `import { bind, close, socket } from ${JSON.stringify(here("../guard/programs/raw.mjs"))};
+  writeFileSync(
+    program,
+    `import { bind, close, socket } from ${JSON.stringify(here("../guard/programs/raw.mjs"))};
 const address = Buffer.from("020000007f0000010000000000000000", "hex");
 const times = [];
 for (let i = 0; i < ${BINDS}; i++) {
@@ -63,7 +69,8 @@ for (let i = 0; i < ${BINDS}; i++) {
   times.push(Number(process.hrtime.bigint() - from) / 1000);
   close(fd);
 }
-console.log(times.sort((a, b) => a - b)[times.length >> 1]);`);
+console.log(times.sort((a, b) => a - b)[times.length >> 1]);`,
+  );
   const microseconds = (way) => {
     const { stdout, stderr } = run(way, [program]);
     if (stdout === "") throw new Error(stderr);
@@ -74,7 +81,9 @@ console.log(times.sort((a, b) => a - b)[times.length >> 1]);`);
     native.push(microseconds("native"));
     guard.push(microseconds("guarded"));
   }
-  console.log(`a bind: ${median(native).toFixed(1)} us native, ${median(guard).toFixed(1)} us guarded: ${ratio(median(guard), median(native))} times (medians of ${BINDS} binds, 3 runs each)`);
+  console.log(
+    `a bind: ${median(native).toFixed(1)} us native, ${median(guard).toFixed(1)} us guarded: ${ratio(median(guard), median(native))} times (medians of ${BINDS} binds, 3 runs each)`,
+  );
 }
 
 function starts(ways) {
@@ -89,7 +98,10 @@ function starts(ways) {
       used[way].push(childrensCpu() - before);
     }
   }
-  for (const way of ways) console.log(`start and end of \`node -e 0\`, ${way}: ${least(times[way]).toFixed(0)} ms, ${ratio(least(times[way]), least(times.native))} times native; ${least(used[way])} ms of CPU`);
+  for (const way of ways)
+    console.log(
+      `start and end of \`node -e 0\`, ${way}: ${least(times[way]).toFixed(0)} ms, ${ratio(least(times[way]), least(times.native))} times native; ${least(used[way])} ms of CPU`,
+    );
 }
 
 const SERVER = `const { createServer } = require("node:net");
@@ -99,12 +111,22 @@ process.on("SIGTERM", () => process.exit(0));`;
 async function served(way) {
   const child = spawn(process.execPath, [...WAYS[way], "-e", SERVER], { stdio: ["ignore", "pipe", "pipe"], env });
   let errors = "";
-  child.stderr.setEncoding("utf8").on("data", (text) => { errors += text; });
-  await new Promise((resolve, reject) => { child.stdout.once("data", resolve); child.once("exit", () => reject(new Error(errors))); });
+  child.stderr.setEncoding("utf8").on("data", (text) => {
+    errors += text;
+  });
+  await new Promise((resolve, reject) => {
+    child.stdout.once("data", resolve);
+    child.once("exit", () => reject(new Error(errors)));
+  });
   const socketPath = join(runtime, "ingress-guard", "web", `${PORT}.sock`);
-  while (way === "isolated" && !existsSync(socketPath)) await new Promise((resolve) => { setImmediate(resolve); });
+  while (way === "isolated" && !existsSync(socketPath))
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
   const end = async () => {
-    const gone = new Promise((resolve) => { child.once("exit", resolve); });
+    const gone = new Promise((resolve) => {
+      child.once("exit", resolve);
+    });
     child.kill("SIGTERM");
     await gone;
   };
@@ -126,10 +148,17 @@ function send(at) {
       }
       socket.end();
     };
-    socket.setEncoding("utf8").on("connect", more).on("data", (chunk) => { text += chunk; }).on("error", reject).on("close", () => {
-      const { user, system } = JSON.parse(text);
-      resolve({ ms: performance.now() - from, cpuMs: (user + system) / 1000 });
-    });
+    socket
+      .setEncoding("utf8")
+      .on("connect", more)
+      .on("data", (chunk) => {
+        text += chunk;
+      })
+      .on("error", reject)
+      .on("close", () => {
+        const { user, system } = JSON.parse(text);
+        resolve({ ms: performance.now() - from, cpuMs: (user + system) / 1000 });
+      });
   });
 }
 
@@ -150,7 +179,9 @@ async function traffic(ways) {
   for (const way of ways) {
     const { ms, cpu: used, own } = measured[way];
     const guards = way === "native" ? "" : `, the guard ${least(own)} ms of CPU`;
-    console.log(`${BYTES / 1024 / 1024} MiB over one connection, ${way}: ${least(ms).toFixed(0)} ms, ${ratio(least(ms), least(native.ms))} times native; the server's CPU ${ratio(least(used), least(native.cpu))} times${guards}`);
+    console.log(
+      `${BYTES / 1024 / 1024} MiB over one connection, ${way}: ${least(ms).toFixed(0)} ms, ${ratio(least(ms), least(native.ms))} times native; the server's CPU ${ratio(least(used), least(native.cpu))} times${guards}`,
+    );
   }
 }
 
@@ -160,7 +191,11 @@ async function memory(ways) {
     const own = children(server.pid).map((pid) => ({ pid, text: argumentsOf(pid) }));
     const doorman = own.find(({ text }) => text.includes("doorman.mjs"));
     const others = own.filter(({ text }) => text.includes("esbuild"));
-    const parts = [`the guard ${resident(server.pid).toFixed(0)} MiB`, ...(doorman === undefined ? [] : [`its process in the namespace ${resident(doorman.pid).toFixed(0)} MiB`]), ...(others.length === 0 ? [] : [`what translates its sources ${others.reduce((sum, { pid }) => sum + resident(pid), 0).toFixed(0)} MiB`])];
+    const parts = [
+      `the guard ${resident(server.pid).toFixed(0)} MiB`,
+      ...(doorman === undefined ? [] : [`its process in the namespace ${resident(doorman.pid).toFixed(0)} MiB`]),
+      ...(others.length === 0 ? [] : [`what translates its sources ${others.reduce((sum, { pid }) => sum + resident(pid), 0).toFixed(0)} MiB`]),
+    ];
     console.log(`resident memory, ${way}: ${parts.join(", ")}`);
     await server.end();
   }

@@ -15,12 +15,16 @@ for (const name of positionals.length > 0 ? positionals : Object.keys(OVERLAPS))
     const from = process.cpuUsage();
     let cpu = 0;
     let lowered = 0;
-    const { diagnostics, stats } = compile({ path: "p.ingress", text }, { read: () => "missing" }, "host", { begin(phase) {
-      const { user, system } = process.cpuUsage(from);
-      if (phase === "tables") lowered = (user + system - cpu) / 1000;
-      cpu = user + system;
-    } });
+    const { diagnostics, stats } = compile({ path: "p.ingress", text }, { read: () => "missing" }, "host", {
+      begin(phase) {
+        const { user, system } = process.cpuUsage(from);
+        if (phase === "tables") lowered = (user + system - cpu) / 1000;
+        cpu = user + system;
+      },
+    });
     const kib = (bytes) => `${(bytes / 1024).toFixed(0)} KiB`;
-    console.log(`${name}, ${n} sets: ${stats === null ? `${diagnostics[0]?.code} ${diagnostics[0]?.message}` : `${stats.classes} classes, ${stats.stretches} stretches, ${kib(stats.coreBytes)}, at most ${stats.maxSteps} steps`}; text ${kib(text.length)}, lowered in ${lowered.toFixed(0)} ms of CPU`);
+    console.log(
+      `${name}, ${n} sets: ${stats === null ? `${diagnostics[0]?.code} ${diagnostics[0]?.message}` : `${stats.classes} classes, ${stats.stretches} stretches, ${kib(stats.coreBytes)}, at most ${stats.maxSteps} steps`}; text ${kib(text.length)}, lowered in ${lowered.toFixed(0)} ms of CPU`,
+    );
   }
 }

@@ -14,10 +14,20 @@ const binary = (name) => `${here}node_modules/${name}/bin/node`;
 export function installPeers(quick) {
   const lock = `${here}package-lock.json`;
   const done = `${here}node_modules/.package-lock.json`;
-  const versions = (path) => JSON.stringify(Object.entries(JSON.parse(readFileSync(path, "utf8")).packages).filter(([at]) => at !== "").map(([at, { version, optional }]) => (optional === true ? null : [at, version])).filter((v) => v !== null));
+  const versions = (path) =>
+    JSON.stringify(
+      Object.entries(JSON.parse(readFileSync(path, "utf8")).packages)
+        .filter(([at]) => at !== "")
+        .map(([at, { version, optional }]) => (optional === true ? null : [at, version]))
+        .filter((v) => v !== null),
+    );
   const nodes = quick || process.platform !== "linux" || process.arch !== "x64" || NODES.every((name) => existsSync(binary(name)));
   if (existsSync(done) && versions(done) === versions(lock) && nodes) return;
-  const { status, stdout, stderr } = spawnSync("npm", ["ci", "--ignore-scripts", ...(quick ? ["--omit=optional"] : [])], { cwd: here, encoding: "utf8", timeout: INSTALL_MS });
+  const { status, stdout, stderr } = spawnSync("npm", ["ci", "--ignore-scripts", ...(quick ? ["--omit=optional"] : [])], {
+    cwd: here,
+    encoding: "utf8",
+    timeout: INSTALL_MS,
+  });
   if (status !== 0) throw new Error(`npm ci in tests/bench: ${(stdout + stderr).trim().split("\n").slice(-5).join("\n")}`);
 }
 
@@ -33,5 +43,10 @@ export function nodesOf(quick) {
 
 export function peerVersions() {
   const version = (name) => JSON.parse(readFileSync(`${here}node_modules/${name}/package.json`, "utf8")).version;
-  return { "ipaddr.js": version("ipaddr.js"), casbin: version("casbin"), "Cedar": version("@cedar-policy/cedar-wasm"), "OPA's SDK": version("@open-policy-agent/opa-wasm") };
+  return {
+    "ipaddr.js": version("ipaddr.js"),
+    casbin: version("casbin"),
+    "Cedar": version("@cedar-policy/cedar-wasm"),
+    "OPA's SDK": version("@open-policy-agent/opa-wasm"),
+  };
 }

@@ -15,12 +15,17 @@ export const WHOLE = {
   rows: [
     ...[4, 6].flatMap((family) => SIZES.map((size) => row(list(family, size), [...OURS, ...PEERS], size < 1e6 ? 3 : 0))),
     ...NAME_SIZES.map((size) => row(names(size), [...OURS_NAMES, ...NAME_PEERS], 1)),
-    row(rules(1_000, 100_000), ["call"], 3), row(rules(1_000, 1_000_000), ["call"], 1), row(rules(10_000, 10_000), ["call"], 3),
+    row(rules(1_000, 100_000), ["call"], 3),
+    row(rules(1_000, 1_000_000), ["call"], 1),
+    row(rules(10_000, 10_000), ["call"], 3),
     row(rules(100_000, 1_000_000), ["call"], 0),
   ],
   proxies: SIZES.map((size) => list(4, size)),
   requests: { haproxy: 3_000, nginx: 50_000, rounds: 5 },
-  swaps: [{ megabytes: 1, swaps: 15, "held": 1_000 }, { megabytes: 16, swaps: 7, "held": 1_000 }],
+  swaps: [
+    { megabytes: 1, swaps: 15, "held": 1_000 },
+    { megabytes: 16, swaps: 7, "held": 1_000 },
+  ],
   ours: { runs: 9, runMs: 40, warmMs: 150, mostMs: 3_000, checkMs: 3_000 },
   peers: { runs: 5, runMs: 30, warmMs: 100, mostMs: 1_000, checkMs: 500 },
   /** For one measurement of a peer, its loading included. */
@@ -33,7 +38,8 @@ export const QUICK = {
   ...WHOLE,
   rows: [
     ...[4, 6].map((family) => row(list(family, 1_000), [...OURS, ...PEERS], 0)),
-    row(names(1_000), [...OURS_NAMES, ...NAME_PEERS], 0), row(rules(100, 1_000), ["call"], 0),
+    row(names(1_000), [...OURS_NAMES, ...NAME_PEERS], 0),
+    row(rules(100, 1_000), ["call"], 0),
   ],
   proxies: [list(4, 1_000)],
   requests: { haproxy: 200, nginx: 1_000, rounds: 2 },

@@ -48,7 +48,13 @@ export function makePolicy(size) {
 
   const statements = [
     ...share(written, nets).map((list, n) => `net n${n} = ${setText(list, `lists/n${n}.txt`)}`),
-    ...share(hosts, hostSets).map((list, n) => `hosts h${n} = ${setText(list.map((name) => form === "files" ? name : `"${name}"`), `lists/h${n}.txt`)}`),
+    ...share(hosts, hostSets).map(
+      (list, n) =>
+        `hosts h${n} = ${setText(
+          list.map((name) => (form === "files" ? name : `"${name}"`)),
+          `lists/h${n}.txt`,
+        )}`,
+    ),
   ];
   const bodies = Array.from({ length: exposes }, () => []);
   const denies = [];
@@ -137,7 +143,10 @@ function drawPrefixes(random, count, v6Share, overlap) {
       block = family === 4 ? (1 << 14) + below(222 << 14) : below(2 ** 34);
       if (taken[family].has(block)) continue;
       taken[family].add(block);
-      length = random() < 0.6 ? short : random() < 0.5 ? long : wide + below(long - wide + 1);
+      length =
+        random() < 0.6 ? short
+        : random() < 0.5 ? long
+        : wide + below(long - wide + 1);
       inner = below(2 ** (long - wide));
       known.push({ block, inner, length });
     }

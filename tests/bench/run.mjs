@@ -11,7 +11,9 @@ import { installPeers, nodesOf, peerVersions } from "./peers.mjs";
 import { OURS, QUICK, WHOLE } from "./plan.mjs";
 import { OPA_VERSION, opaModules } from "./tasks/opa.mjs";
 
-const { values: { quick } } = parseArgs({ options: { quick: { type: "boolean", default: false } } });
+const {
+  values: { quick },
+} = parseArgs({ options: { quick: { type: "boolean", default: false } } });
 const plan = quick ? QUICK : WHOLE;
 const child = fileURLToPath(new URL("child.mjs", import.meta.url));
 const OURS_MS = 240_000;
@@ -55,16 +57,30 @@ function measure(node, job, mostMs) {
       late = true;
       ended();
     }, 100);
-    running.stdout.setEncoding("utf8").on("data", (text) => { out += text; });
-    running.stderr.setEncoding("utf8").on("data", (text) => { errors = (errors + text).slice(-2_000); });
+    running.stdout.setEncoding("utf8").on("data", (text) => {
+      out += text;
+    });
+    running.stderr.setEncoding("utf8").on("data", (text) => {
+      errors = (errors + text).slice(-2_000);
+    });
     running.on("close", (code, signal) => {
       clearInterval(timer);
       process.off("exit", ended);
-      const lines = out.split("\n").slice(0, -1).map((line) => JSON.parse(line));
+      const lines = out
+        .split("\n")
+        .slice(0, -1)
+        .map((line) => JSON.parse(line));
       const { result } = lines.at(-1) ?? {};
       if (result !== undefined) return resolve(result);
       if (late) return resolve({ stopped: mostMs / 1000 });
-      resolve({ failed: errors.split("\n").find((line) => /^\w*Error\b/.test(line))?.trim().slice(0, 200) ?? `ended with ${signal ?? code}` });
+      resolve({
+        failed:
+          errors
+            .split("\n")
+            .find((line) => /^\w*Error\b/.test(line))
+            ?.trim()
+            .slice(0, 200) ?? `ended with ${signal ?? code}`,
+      });
     });
   });
 }
@@ -90,7 +106,7 @@ async function onNode({ path, version }, opa) {
     if (compiled === null) continue;
     figures.compile[world.name] = compiled;
     say(`Node ${version}  compile ${world.name}: ${compiled.coldMs.toFixed(0)} ms`);
-    const decided = figures.decide[world.name] = {};
+    const decided = (figures.decide[world.name] = {});
     for (const subject of subjects) {
       const ours = OURS.includes(subject);
       const kind = `${subject} ${world.kind} ${world.family}`;
@@ -105,9 +121,13 @@ async function onNode({ path, version }, opa) {
       decided[subject] = result;
       if (result.failed !== undefined && quick) troubles.push(`${subject} ${world.name}: ${result.failed}`);
       if (ours && result.answers.wrong > 0) troubles.push(`${subject} ${world.name}: ${result.answers.wrong} wrong answers; ${result.answers.first}`);
-      if (result.random === undefined) tooSlow.set(kind, `at ${world.size.toLocaleString("en-US")} it ${result.failed === undefined ? `took more than ${result.stopped} s` : "failed"}`);
-      else if (result.random.median > plan.slowNs) tooSlow.set(kind, `at ${world.size.toLocaleString("en-US")} a decision takes ${(result.random.median / 1e6).toFixed(0)} ms`);
-      say(`Node ${version}  ${world.name} ${subject}: ${result.failed ?? (result.stopped === undefined ? `hot ${ns(result.hot)}, random ${ns(result.random)}, ${result.answers.wrong} of ${result.answers.asked} wrong` : `stopped after ${result.stopped} s`)}`);
+      if (result.random === undefined)
+        tooSlow.set(kind, `at ${world.size.toLocaleString("en-US")} it ${result.failed === undefined ? `took more than ${result.stopped} s` : "failed"}`);
+      else if (result.random.median > plan.slowNs)
+        tooSlow.set(kind, `at ${world.size.toLocaleString("en-US")} a decision takes ${(result.random.median / 1e6).toFixed(0)} ms`);
+      say(
+        `Node ${version}  ${world.name} ${subject}: ${result.failed ?? (result.stopped === undefined ? `hot ${ns(result.hot)}, random ${ns(result.random)}, ${result.answers.wrong} of ${result.answers.asked} wrong` : `stopped after ${result.stopped} s`)}`,
+      );
     }
   }
   for (const swap of plan.swaps) {
@@ -116,7 +136,9 @@ async function onNode({ path, version }, opa) {
     figures.swap.push({ megabytes: swap.megabytes, ...result });
     if (result.visits.failed > 0) troubles.push(`swap ${swap.megabytes} MB: ${result.visits.failed} visits failed`);
     if (result.lost > 0) troubles.push(`swap ${swap.megabytes} MB: ${result.lost} of ${result.held} open connections were lost`);
-    say(`Node ${version}  swap ${swap.megabytes} MB: stop of ${result.stopCpuMs.median.toFixed(2)} ms of CPU, ${result.stopMs.median.toFixed(2)} ms by the clock`);
+    say(
+      `Node ${version}  swap ${swap.megabytes} MB: stop of ${result.stopCpuMs.median.toFixed(2)} ms of CPU, ${result.stopMs.median.toFixed(2)} ms by the clock`,
+    );
   }
   figures.sizes = await needed(path, { task: "sizes" }, "sizes");
   return figures;
@@ -128,14 +150,20 @@ async function proxies() {
     figures[world.name] = {};
     for (const proxy of ["haproxy", "nginx"]) {
       const { rounds } = plan.requests;
-      const result = await measure(process.execPath, { task: "proxies", proxy, folder: at(world), world, requests: plan.requests[proxy], rounds }, 3 * plan.peerMs);
+      const result = await measure(
+        process.execPath,
+        { task: "proxies", proxy, folder: at(world), world, requests: plan.requests[proxy], rounds },
+        3 * plan.peerMs,
+      );
       if (result.missing !== undefined) {
         skipped.push(`${proxy}: ${result.missing}`);
         continue;
       }
       figures[world.name][proxy] = result;
       if (result.failed !== undefined && quick) troubles.push(`${proxy} ${world.name}: ${result.failed}`);
-      say(`${proxy} ${world.name}: ${result.failed ?? (result.stopped === undefined ? `hot ${ns(result.hot)}, random ${ns(result.random)}, ${result.answers.wrong} wrong` : "stopped")}`);
+      say(
+        `${proxy} ${world.name}: ${result.failed ?? (result.stopped === undefined ? `hot ${ns(result.hot)}, random ${ns(result.random)}, ${result.answers.wrong} wrong` : "stopped")}`,
+      );
     }
   }
   return figures;
@@ -164,14 +192,22 @@ const results = {
   made: new Date().toISOString().slice(0, 10),
   machine: { cpu: cpus()[0]?.model.trim() ?? "unknown", cores: cpus().length, memoryGiB: Math.round(totalmem() / 2 ** 30), kernel: release().split("-")[0] },
   versions: { ...peerVersions(), ...(opa.modules === undefined ? {} : { OPA: OPA_VERSION.slice(1) }) },
-  worlds: [...worlds.values()], nodes: {}, proxies: {}, floods: [], skipped, seconds: 0,
+  worlds: [...worlds.values()],
+  nodes: {},
+  proxies: {},
+  floods: [],
+  skipped,
+  seconds: 0,
 };
 for (const node of nodes) results.nodes[node.version] = await onNode(node, opa);
 results.proxies = await proxies();
-results.floods = await needed(nodes.at(-1).path, { task: "floods" }, "floods") ?? [];
+results.floods = (await needed(nodes.at(-1).path, { task: "floods" }, "floods")) ?? [];
 results.seconds = Math.round((performance.now() - started) / 1000);
 const name = quick ? join(folder, "results.json") : fileURLToPath(new URL("results.json", import.meta.url));
-writeFileSync(name, `${JSON.stringify(results, (_, value) => (typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value), 1)}\n`);
+writeFileSync(
+  name,
+  `${JSON.stringify(results, (_, value) => (typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value), 1)}\n`,
+);
 
 // Also in the small bench, so that what writes the page is tried on what was measured.
 await import("../../runtime/host/register.mjs");
@@ -184,6 +220,7 @@ chart(read);
 console.log(`\n${requiredTable(read)}\n`);
 for (const line of new Set(skipped)) console.log(`SKIP ${line}`);
 for (const line of troubles) console.log(`FAIL ${line}`);
-if (!quick) spawnSync(process.execPath, ["--import", import.meta.resolve("tsx"), fileURLToPath(new URL("../../scripts/docs.ts", import.meta.url))], { stdio: "inherit" });
+if (!quick)
+  spawnSync(process.execPath, ["--import", import.meta.resolve("tsx"), fileURLToPath(new URL("../../scripts/docs.ts", import.meta.url))], { stdio: "inherit" });
 say(`done: ${troubles.length} troubles`);
 process.exit(troubles.length === 0 ? 0 : 1);

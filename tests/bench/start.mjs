@@ -48,7 +48,9 @@ let cpu = 0;
 /** User plus system time of the children that have ended, in milliseconds. */
 function cpuOfChildren() {
   // Fields 16 and 17 (cutime, cstime) of /proc/self/stat, in ticks of 10 ms: too coarse for one start, fine for a sum.
-  const fields = readFileSync("/proc/self/stat", "latin1").replace(/^.*\) /, "").split(" ");
+  const fields = readFileSync("/proc/self/stat", "latin1")
+    .replace(/^.*\) /, "")
+    .split(" ");
   return (Number(fields[13]) + Number(fields[14])) * 10;
 }
 function lastCpu(now) {
@@ -64,7 +66,9 @@ async function until(node, words, marker, seen) {
   const lines = createInterface({ input: child.stdout });
   const ended = new Promise((resolve) => child.once("exit", resolve));
   await new Promise((resolve, reject) => {
-    lines.on("line", (line) => { if (line.startsWith(marker)) resolve(undefined); });
+    lines.on("line", (line) => {
+      if (line.startsWith(marker)) resolve(undefined);
+    });
     child.once("exit", (code) => reject(new Error(`${words.join(" ")} ended with ${code}`)));
   });
   const wallMs = Number(process.hrtime.bigint() - from) / 1e6;
@@ -112,18 +116,31 @@ for (const node of values.node ?? [process.execPath]) {
   for (let run = 0; run < runs; run++) {
     for (const [name, words] of Object.entries(SHORT)) keep(name, once(node, words()));
     const control = join(folder, `c${run}`, "control.sock");
-    keep("ingressd to ready", await until(node, [INGRESSD, "--policy", module, "--config", config, "--control", control], "ingressd: ready", run === 0 ? atRest : () => null));
+    keep(
+      "ingressd to ready",
+      await until(node, [INGRESSD, "--policy", module, "--config", config, "--control", control], "ingressd: ready", run === 0 ? atRest : () => null),
+    );
   }
   const control = join(folder, "last", "control.sock");
   await until(node, [INGRESSD, "--policy", module, "--config", config, "--control", control], "ingressd: ready", async () => {
-    keep("ingressd expose", await until(node, [INGRESSD, "expose", "--service", "web", "--port", "18999", "--backend", `127.0.0.1:${backend.address().port}`, "--socket", control], "exposed web on", atRest));
+    keep(
+      "ingressd expose",
+      await until(
+        node,
+        [INGRESSD, "expose", "--service", "web", "--port", "18999", "--backend", `127.0.0.1:${backend.address().port}`, "--socket", control],
+        "exposed web on",
+        atRest,
+      ),
+    );
   }).catch((error) => console.error(`ingressd expose: ${error.message}`));
   const least = (name, figure) => Math.min(...seen.get(name).map((row) => row[figure]));
   const bare = { wallMs: least("node -e 0", "wallMs"), cpuMs: mean(seen.get("node -e 0")) };
   console.log(`\nNode ${version}, ${runs} runs; \`node -e 0\` takes ${bare.wallMs.toFixed(1)} ms`);
   for (const [name, rows] of seen) {
     const rest = rows.find(({ kept }) => kept)?.kept;
-    console.log(`  ${name.padEnd(38)} ${(least(name, "wallMs") / bare.wallMs).toFixed(2).padStart(6)} x  ${least(name, "wallMs").toFixed(1).padStart(7)} ms   CPU ${mean(rows).toFixed(0).padStart(4)} ms${rest === undefined ? "" : `   at rest ${rest.anonMiB.toFixed(1)} MiB anonymous, ${rest.rssMiB.toFixed(1)} MiB resident`}`);
+    console.log(
+      `  ${name.padEnd(38)} ${(least(name, "wallMs") / bare.wallMs).toFixed(2).padStart(6)} x  ${least(name, "wallMs").toFixed(1).padStart(7)} ms   CPU ${mean(rows).toFixed(0).padStart(4)} ms${rest === undefined ? "" : `   at rest ${rest.anonMiB.toFixed(1)} MiB anonymous, ${rest.rssMiB.toFixed(1)} MiB resident`}`,
+    );
   }
 }
 

@@ -31,15 +31,32 @@ export function policyOf(world, seed = 1) {
 }
 
 function lists(word, letter, good, bad, mode, clause) {
-  const files = new Map([[`lists/${letter}0.txt`, `${good.join("\n")}\n`], [`lists/${letter}1.txt`, `${bad.join("\n")}\n`]]);
+  const files = new Map([
+    [`lists/${letter}0.txt`, `${good.join("\n")}\n`],
+    [`lists/${letter}1.txt`, `${bad.join("\n")}\n`],
+  ]);
   const sets = [good, bad].map((set, n) => `${word} ${letter}${n} = file "lists/${letter}${n}.txt" max ${set.length}`);
-  const text = ["edition 1", ...sets, `expose web on tcp 443${mode} {`, "backend 127.0.0.1:8080", "cap 1000000 connections", `allow ${clause(0)}`, `deny ${clause(1)}`, "}", ""].join("\n");
+  const text = [
+    "edition 1",
+    ...sets,
+    `expose web on tcp 443${mode} {`,
+    "backend 127.0.0.1:8080",
+    "cap 1000000 connections",
+    `allow ${clause(0)}`,
+    `deny ${clause(1)}`,
+    "}",
+    "",
+  ].join("\n");
   return { entry: { path: "p.ingress", text }, files };
 }
 
 /** Nine of ten names are exact; every fifth is denied, and each wildcard has one denied name in it. */
 function namesPolicy(size) {
-  const written = Array.from({ length: size }, (_, i) => (i % 10 === 8 ? `*.t${i}.example.net` : i % 10 === 9 ? `bad.t${i - 1}.example.net` : `h${i}.d${i % 997}.example.com`));
+  const written = Array.from({ length: size }, (_, i) =>
+    i % 10 === 8 ? `*.t${i}.example.net`
+    : i % 10 === 9 ? `bad.t${i - 1}.example.net`
+    : `h${i}.d${i % 997}.example.com`,
+  );
   const denied = (i) => i % 10 === 9 || i % 10 === 4;
   const good = written.filter((_, i) => !denied(i));
   const bad = written.filter((_, i) => denied(i));
@@ -54,7 +71,8 @@ export function writeWorld(folder, world, { Answers }) {
   const below = (n) => Math.floor(random() * n);
   const exposes = [...policy.entry.text.matchAll(/^expose (\w+) /gm)].map(([, name]) => name);
   const ranges = policy.prefixes.filter((p) => p.includes(":") === (world.family === 6)).map(rangeOf);
-  const source = ranges.length === 0 ? () => below(2 ** 32) : () => (random() < 0.5 ? inside(ranges[below(ranges.length)], random) : anywhere(world.family, random));
+  const source =
+    ranges.length === 0 ? () => below(2 ** 32) : () => (random() < 0.5 ? inside(ranges[below(ranges.length)], random) : anywhere(world.family, random));
   const name = world.kind === "names" ? () => someName(policy.names, below) : () => null;
 
   const count = Math.min(TRAFFIC, world.kind === "names" ? TEXTS : TRAFFIC);
@@ -82,7 +100,10 @@ export function writeWorld(folder, world, { Answers }) {
 function rangeOf(prefix) {
   const [address, length] = prefix.split("/");
   if (prefix.includes(":")) {
-    const groups = address.replace("::", "").split(":").map((g) => BigInt(`0x${g}`));
+    const groups = address
+      .replace("::", "")
+      .split(":")
+      .map((g) => BigInt(`0x${g}`));
     const first = groups.reduce((sum, g) => (sum << 16n) | g, 0n) << BigInt(64 - 16 * groups.length);
     return { first, last: first + (1n << BigInt(64 - Number(length))) - 1n };
   }
@@ -90,7 +111,8 @@ function rangeOf(prefix) {
   return { first, last: first + 2 ** (32 - Number(length ?? 32)) - 1 };
 }
 
-const inside = ({ first, last }, random) => (typeof first === "bigint" ? first + BigInt(Math.floor(random() * Number(last - first + 1n))) : first + Math.floor(random() * (last - first + 1)));
+const inside = ({ first, last }, random) =>
+  typeof first === "bigint" ? first + BigInt(Math.floor(random() * Number(last - first + 1n))) : first + Math.floor(random() * (last - first + 1));
 const anywhere = (family, random) => (family === 4 ? Math.floor(random() * 2 ** 32) : (0x24n << 56n) + BigInt(Math.floor(random() * 2 ** 53)) * 32n);
 const wordsOf = (family, n, low = [0x12345678, 0x9abcdef0]) => (family === 4 ? [n] : [Number(n >> 32n), Number(n & 0xffffffffn), ...low]);
 
@@ -103,7 +125,10 @@ function edge(family, { first, last }, which) {
 /** The usual text; IPv6 without `::`, for all of these have eight groups. */
 export function textOf(words) {
   if (words.length === 1) return [words[0] >>> 24, (words[0] >>> 16) & 255, (words[0] >>> 8) & 255, words[0] & 255].join(".");
-  return [...words].flatMap((w) => [w >>> 16, w & 0xffff]).map((g) => g.toString(16)).join(":");
+  return [...words]
+    .flatMap((w) => [w >>> 16, w & 0xffff])
+    .map((g) => g.toString(16))
+    .join(":");
 }
 
 /** A name that is written, one within a wildcard, one too deep for it, one beside it, or a stranger. */
@@ -133,12 +158,20 @@ export function readWorld(folder, world) {
 /** The members of a list world's two sets: [allowed, denied]. */
 export function readLists(folder, world) {
   const letter = world.kind === "names" ? "h" : "n";
-  return [0, 1].map((n) => readFileSync(join(folder, `lists/${letter}${n}.txt`), "utf8").trimEnd().split("\n"));
+  return [0, 1].map((n) =>
+    readFileSync(join(folder, `lists/${letter}${n}.txt`), "utf8")
+      .trimEnd()
+      .split("\n"),
+  );
 }
 
 /** A policy from its folder, as compile() takes it. */
 export function readPolicy(folder) {
-  const files = new Map(readdirSync(folder, { recursive: true }).filter((path) => /\.(txt|ingress)$/.test(path)).map((path) => [path, readFileSync(join(folder, path), "utf8")]));
+  const files = new Map(
+    readdirSync(folder, { recursive: true })
+      .filter((path) => /\.(txt|ingress)$/.test(path))
+      .map((path) => [path, readFileSync(join(folder, path), "utf8")]),
+  );
   const entry = { path: "p.ingress", text: files.get("p.ingress") };
   return { entry, reader: { read: (path) => (files.has(path) ? { path, text: files.get(path) } : "missing") } };
 }
@@ -147,7 +180,9 @@ export function readPolicy(folder) {
 export function traffic(world, shape) {
   if (shape === "random") return world;
   return {
-    ...world, words: world.words.slice(0, HOT * world.width), listeners: world.listeners.slice(0, HOT),
+    ...world,
+    words: world.words.slice(0, HOT * world.width),
+    listeners: world.listeners.slice(0, HOT),
     names: world.names?.slice(0, HOT) ?? null,
   };
 }

@@ -36,10 +36,15 @@ function questions({ policy }: Tested): readonly Question[] {
 const source = ({ source: words }: Question): string => addressText(words.reduce((all, word) => (all << 32n) | BigInt(word), 0n));
 const summary = (q: Question, allowed: boolean): string => `${source(q)} ${q.sni ?? ""} ${allowed ? "allow" : "deny"}`;
 
-for (const name of readdirSync(cases).filter((f) => f.endsWith(".ingress")).map((f) => f.slice(0, -".ingress".length))) {
+for (const name of readdirSync(cases)
+  .filter((f) => f.endsWith(".ingress"))
+  .map((f) => f.slice(0, -".ingress".length))) {
   acl(`${name}: the tests of the policy pass`, () => {
     const { results, policy } = tested(name);
-    assert.equal(results.filter((r) => !r.passed).map((r) => `${r.question} => ${r.actual}`), []);
+    assert.equal(
+      results.filter((r) => !r.passed).map((r) => `${r.question} => ${r.actual}`),
+      [],
+    );
     assert.ok(results.length >= 12);
     assert.ok(policy.exposes.every((e) => results.some((r) => r.question.includes(` to ${e.name}`))));
   });
@@ -72,7 +77,9 @@ function served(port: number, question: Question, payload: Buffer): Promise<bool
     const socket = connect(port, "127.0.0.1");
     let answer = "";
     socket.on("error", () => socket.destroy());
-    socket.setEncoding("latin1").on("data", (part: string) => { answer += part; });
+    socket.setEncoding("latin1").on("data", (part: string) => {
+      answer += part;
+    });
     socket.once("close", () => resolve(answer.startsWith("HTTP/1.1 200 ")));
     socket.write(Buffer.concat([Buffer.from(`PROXY ${family} ${source(question)} ${local} 40000 ${port}\r\n`), payload]));
   });
@@ -81,7 +88,9 @@ function served(port: number, question: Question, payload: Buffer): Promise<bool
 /** Resolves once the port takes connections; a program that ends first is an error. */
 async function listening(port: number, ended: Promise<unknown>): Promise<void> {
   let over = false;
-  void ended.then(() => { over = true; });
+  void ended.then(() => {
+    over = true;
+  });
   for (;;) {
     const socket = connect(port, "127.0.0.1");
     const open = await new Promise<boolean>((resolve) => {
@@ -107,26 +116,32 @@ const PROXIES: readonly Proxy[] = [
   {
     program: "nginx",
     policy: "office_http",
-    config: (port, to, dir) => [
-      `daemon off; master_process off; pid ${dir}/pid; error_log stderr;`,
-      "events { worker_connections 64; }",
-      "http { access_log off; set_real_ip_from 127.0.0.1; real_ip_header proxy_protocol;",
-      ...["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((kind) => `${kind}_temp_path ${dir}/${kind};`),
-      adapted("office_http.nginx.conf", [
-        ["listen 8080;", `listen 127.0.0.1:${port} proxy_protocol;`], ["127.0.0.1:9000", `127.0.0.1:${to}`],
-      ]),
-      "}",
-    ].join("\n"),
+    config: (port, to, dir) =>
+      [
+        `daemon off; master_process off; pid ${dir}/pid; error_log stderr;`,
+        "events { worker_connections 64; }",
+        "http { access_log off; set_real_ip_from 127.0.0.1; real_ip_header proxy_protocol;",
+        ...["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((kind) => `${kind}_temp_path ${dir}/${kind};`),
+        adapted("office_http.nginx.conf", [
+          ["listen 8080;", `listen 127.0.0.1:${port} proxy_protocol;`],
+          ["127.0.0.1:9000", `127.0.0.1:${to}`],
+        ]),
+        "}",
+      ].join("\n"),
     args: (file, dir) => ["-p", dir, "-c", file],
     payload: () => Buffer.from("GET / HTTP/1.1\r\nHost: intranet\r\nConnection: close\r\n\r\n"),
   },
   {
     program: "haproxy",
     policy: "tenants_tls",
-    config: (port, to) => [
-      "defaults\n    timeout connect 5s\n    timeout client 5s\n    timeout server 5s",
-      adapted("tenants_tls.haproxy.cfg", [["bind :8443", `bind 127.0.0.1:${port} accept-proxy`], ["127.0.0.1:9443", `127.0.0.1:${to}`]]),
-    ].join("\n"),
+    config: (port, to) =>
+      [
+        "defaults\n    timeout connect 5s\n    timeout client 5s\n    timeout server 5s",
+        adapted("tenants_tls.haproxy.cfg", [
+          ["bind :8443", `bind 127.0.0.1:${port} accept-proxy`],
+          ["127.0.0.1:9443", `127.0.0.1:${to}`],
+        ]),
+      ].join("\n"),
     args: (file) => ["-db", "-f", file],
     payload: ({ sni }) => records(sni === null ? helloWith() : helloWith(serverName(sni))),
   },
@@ -144,13 +159,20 @@ for (const { program, policy, config, args, payload } of PROXIES) {
     const port = await freePort();
     const child = spawn(program, args(dir.write("config", config(port, to, dir.path)), dir.path), { stdio: ["ignore", "ignore", "pipe"] });
     let said = "";
-    child.stderr.setEncoding("utf8").on("data", (part: string) => { said += part; });
+    child.stderr.setEncoding("utf8").on("data", (part: string) => {
+      said += part;
+    });
     const ended = once(child, "close");
     try {
-      await listening(port, ended).catch((error: unknown) => { throw new Error(`${String(error)}: ${said}`); });
+      await listening(port, ended).catch((error: unknown) => {
+        throw new Error(`${String(error)}: ${said}`);
+      });
       const requests = questions(tested(policy));
       const answers = await Promise.all(requests.map((q) => served(port, q, payload(q))));
-      assert.equal(requests.map((q, i) => summary(q, answers[i] === true)), requests.map((q) => summary(q, q.expected.verdict === "allow")));
+      assert.equal(
+        requests.map((q, i) => summary(q, answers[i] === true)),
+        requests.map((q) => summary(q, q.expected.verdict === "allow")),
+      );
       assert.ok(answers.includes(true) && answers.includes(false));
     } finally {
       child.kill("SIGKILL");
@@ -174,24 +196,32 @@ const PROBE = `
 `;
 
 const INSIDE = 'ip link set lo up; nft -f "$1"; for a in $2; do ip addr add $a/32 dev lo; done; exec "$3" -e "$4" "$5"';
-const namespace = spawnSync("unshare", ["-n", "sh", "-ec", INSIDE, "sh", join(cases, "host_rules.nft"), "192.0.2.1", process.execPath, PROBE, "[[],[]]"], { encoding: "utf8" });
+const namespace = spawnSync("unshare", ["-n", "sh", "-ec", INSIDE, "sh", join(cases, "host_rules.nft"), "192.0.2.1", process.execPath, PROBE, "[[],[]]"], {
+  encoding: "utf8",
+});
 if (namespace.status === 0) {
   acl("nft decides like host_rules", () => {
     const policy = tested("host_rules");
     const requests = questions(policy).flatMap((q) => {
       const { to } = q;
-      const ranges = to.kind === "port" ? [{ first: to.port, last: to.port }] : policy.policy.exposes.find((e) => e.name === to.name)?.ports ?? [];
+      const ranges = to.kind === "port" ? [{ first: to.port, last: to.port }] : (policy.policy.exposes.find((e) => e.name === to.name)?.ports ?? []);
       return ranges.flatMap(({ first, last }) => Array.from({ length: last - first + 1 }, (_, i) => ({ q, port: first + i })));
     });
     assert.ok(requests.length > questions(policy).length);
     const sources = [...new Set(requests.map(({ q }) => source(q)))].join(" ");
     const work = JSON.stringify([[...new Set(requests.map(({ port }) => port))], requests.map(({ q, port }) => [source(q), port])]);
     const { status, stdout, stderr } = spawnSync(
-      "unshare", ["-n", "sh", "-ec", INSIDE, "sh", join(cases, "host_rules.nft"), sources, process.execPath, PROBE, work], { encoding: "utf8", timeout: 10_000 },
+      "unshare",
+      ["-n", "sh", "-ec", INSIDE, "sh", join(cases, "host_rules.nft"), sources, process.execPath, PROBE, work],
+      { encoding: "utf8", timeout: 10_000 },
     );
     assert.is(status, 0, stderr);
     const answers: unknown = JSON.parse(stdout);
-    assert.equal(answers, requests.map(({ q }) => q.expected.verdict === "allow"), requests.map(({ q, port }) => `${source(q)}:${port}`).join(" "));
+    assert.equal(
+      answers,
+      requests.map(({ q }) => q.expected.verdict === "allow"),
+      requests.map(({ q, port }) => `${source(q)}:${port}`).join(" "),
+    );
   });
 } else {
   skip("nft decides like host_rules", `nft in a network namespace: ${namespace.error?.message ?? namespace.stderr.trim().split("\n")[0] ?? ""}`);

@@ -13,7 +13,10 @@ import { formatAddress } from "../../runtime/net/address.ts";
 const words = suite("arguments");
 
 /** `fmt` takes any number of operands and `build` more flags: both in one, to try the reading of words. */
-const TABLE: ProgramSpec = { ...INGRESSC, commands: { build: { summary: "", manual: "", operands: ["FILE..."], flags: INGRESSC.commands["build"]?.flags ?? {} } } };
+const TABLE: ProgramSpec = {
+  ...INGRESSC,
+  commands: { build: { summary: "", manual: "", operands: ["FILE..."], flags: INGRESSC.commands["build"]?.flags ?? {} } },
+};
 const read = (line: string): ReturnType<typeof readCommandLine> => readCommandLine(TABLE, `build ${line}`.split(" "));
 
 words("flags and operands", () => {
@@ -54,9 +57,14 @@ words("flags and operands", () => {
 });
 
 words("an unknown flag gets the nearest one", () => {
-  assert.equal(read("--wathc a"), failed({
-    code: "usage.unknown_flag", message: "`ingressc build` has no flag `--wathc`", help: "did you mean `--watch`? `ingressc build --help` lists its flags",
-  }));
+  assert.equal(
+    read("--wathc a"),
+    failed({
+      code: "usage.unknown_flag",
+      message: "`ingressc build` has no flag `--wathc`",
+      help: "did you mean `--watch`? `ingressc build --help` lists its flags",
+    }),
+  );
 });
 
 function meaning(parsed: ParsedCommand): string {
@@ -93,9 +101,9 @@ words("requests", () => {
     ["from 1.2.3.4 to web now", "usage.request"],
     ["from 1.2.3.4 to wbe", "usage.unknown_expose"],
     ["from 1.2.3.4 to tcp 443 local 10.0.0.1", "1.2.3.4 -> tcp 443 local 10.0.0.1"],
-    ["from 1.2.3.4 to web sni \"WWW.Example.com.\"", "1.2.3.4 -> web sni www.example.com"],
-    ["from 1.2.3.4 to web at 2027-01-10T09:00Z sni \"a.b\"", "1.2.3.4 -> web sni a.b at 1799571600"],
-    ["from 1.2.3.4 to tcp 443 sni \"a.b\" at 1970-01-01T00:00:07Z local ::1", "1.2.3.4 -> tcp 443 local ::1 sni a.b at 7"],
+    ['from 1.2.3.4 to web sni "WWW.Example.com."', "1.2.3.4 -> web sni www.example.com"],
+    ['from 1.2.3.4 to web at 2027-01-10T09:00Z sni "a.b"', "1.2.3.4 -> web sni a.b at 1799571600"],
+    ['from 1.2.3.4 to tcp 443 sni "a.b" at 1970-01-01T00:00:07Z local ::1', "1.2.3.4 -> tcp 443 local ::1 sni a.b at 7"],
     ["bind web on udp 0.0.0.0:53", "web on udp 0.0.0.0 53"],
     ["bind web on tcp [::1]:53", "web on ::1 53"],
     ["bind web on :443", "usage.request"],
@@ -123,7 +131,7 @@ words("a wrong word of a request is marked, with a remedy", () => {
   // The arrows enclose the wrong word; the message and the remedy follow.
   const rows: readonly (readonly [given: string, message: RegExp, help: RegExp])[] = [
     [">form< 1.2.3.4 to web", /begins with `from` or `bind`, not `form`/, /write `from 203/],
-    [">\"from\"< 1.2.3.4 to web", /not `from`/, /write/],
+    ['>"from"< 1.2.3.4 to web', /not `from`/, /write/],
     [">repeat< 5 in 1s from 1.2.3.4 to web", /one connection/, /after `repeat/],
     ["from >010.0.0.1< to web", /is not an IPv4 or IPv6 address/, /octal/],
     ["from >10.0.0.0/8< to web", /is not an IPv4 or IPv6 address/, /./],
@@ -135,37 +143,37 @@ words("a wrong word of a request is marked, with a remedy", () => {
     ["from 1.2.3.4 to tcp >0<", /not a port from 1 to 65535/, /write/],
     ["from 1.2.3.4 to tcp >443-445<", /not a port/, /write/],
     ["from 1.2.3.4 to >wbe<", /no expose `wbe`/, /did you mean `web`/],
-    ["from 1.2.3.4 to >\"web\"<", /no expose `web`/, /did you mean `web`/],
+    ['from 1.2.3.4 to >"web"<', /no expose `web`/, /did you mean `web`/],
     ["from 1.2.3.4 to web >local< 10.0.0.1", /`local` follows a port/, /to tcp 443 local/],
     ["from 1.2.3.4 to tcp 443 local ><", /followed by an address/, /write/],
     ["from 1.2.3.4 to tcp 443 local >10.0.0.0/8<", /is not an IPv4/, /./],
     ["from 1.2.3.4 to tcp 443 local 10.0.0.1 >local< 10.0.0.2", /`local` is written twice/, /remove one/],
     ["from 1.2.3.4 to web sni ><", /followed by a name in quotes/, /write/],
     ["from 1.2.3.4 to web sni >a.b<", /in quotes, not by `a\.b`/, /single quotes/],
-    ["from 1.2.3.4 to web sni >\"<a.b", /in quotes, not by `"`/, /single quotes/],
-    ["from 1.2.3.4 to web sni >\"\"<", /is empty/, /without `sni`/],
-    ["from 1.2.3.4 to web sni >\"*.a.b\"<", /is a pattern/, /a name that the pattern matches/],
-    ["from 1.2.3.4 to web sni >\"1.2.3.4\"<", /is an address/, /sends no name/],
-    ["from 1.2.3.4 to web sni >\"a..b\"<", /empty label/, /one dot/],
-    ["from 1.2.3.4 to web sni >\"https://a.b/\"<", /is a URL/, /host alone/],
-    ["from 1.2.3.4 to web sni >\"a.b:443\"<", /has a port/, /alone/],
-    ["from 1.2.3.4 to web sni >\"bücher.example\"<", /A-labels/, /xn--bcher-kva/],
-    ["from 1.2.3.4 to web sni \"a.b\" >sni< \"c.d\"", /`sni` is written twice/, /remove one/],
+    ['from 1.2.3.4 to web sni >"<a.b', /in quotes, not by `"`/, /single quotes/],
+    ['from 1.2.3.4 to web sni >""<', /is empty/, /without `sni`/],
+    ['from 1.2.3.4 to web sni >"*.a.b"<', /is a pattern/, /a name that the pattern matches/],
+    ['from 1.2.3.4 to web sni >"1.2.3.4"<', /is an address/, /sends no name/],
+    ['from 1.2.3.4 to web sni >"a..b"<', /empty label/, /one dot/],
+    ['from 1.2.3.4 to web sni >"https://a.b/"<', /is a URL/, /host alone/],
+    ['from 1.2.3.4 to web sni >"a.b:443"<', /has a port/, /alone/],
+    ['from 1.2.3.4 to web sni >"bücher.example"<', /A-labels/, /xn--bcher-kva/],
+    ['from 1.2.3.4 to web sni "a.b" >sni< "c.d"', /`sni` is written twice/, /remove one/],
     ["from 1.2.3.4 to web at ><", /followed by a time/, /write/],
-    ["from 1.2.3.4 to web at >\"unknown\"<", /is not a time/, /UTC/],
+    ['from 1.2.3.4 to web at >"unknown"<', /is not a time/, /UTC/],
     ["from 1.2.3.4 to web at unknown >at< 2027-01-10T09:00Z", /`at` is written twice/, /remove one/],
     ["from 1.2.3.4 to web at >now<", /is not a time/, /UTC/],
     ["from 1.2.3.4 to web at >2027-01-10<", /no time of day/, /T00:00Z/],
     ["from 1.2.3.4 to web at >2027-02-30T00:00Z<", /no day of the calendar/, /28 days/],
     ["from 1.2.3.4 to web at >2027-01-10T09:00<", /which zone/, /`Z`/],
     ["from 1.2.3.4 to web >ta< 2027-01-10T09:00Z", /one word too many/, /./],
-    ["from 1.2.3.4 to web >sin< \"a.b\"", /one word too many/, /did you mean `sni`/],
+    ['from 1.2.3.4 to web >sin< "a.b"', /one word too many/, /did you mean `sni`/],
     ["from 1.2.3.4 to web >=>< allow", /ends before `=>`/, /omit `=>`/],
-    ["from 1.2.3.4 to web >\"sni\"< \"a.b\"", /one word too many/, /write/],
-    ["from 1.2.3.4 to web client >dns2< \"a.b\"", /`client` is followed by the names of a certificate/, /write `client uri/],
+    ['from 1.2.3.4 to web >"sni"< "a.b"', /one word too many/, /write/],
+    ['from 1.2.3.4 to web client >dns2< "a.b"', /`client` is followed by the names of a certificate/, /write `client uri/],
     ["from 1.2.3.4 to web client dns >a.b<", /`dns` is followed by a name in quotes/, /write `client uri/],
-    ["from 1.2.3.4 to web client dns >\"*.b\"<", /has a `\*`/, /name each dns/],
-    ["from 1.2.3.4 to web client uri >\"spiffe://a/*\"<", /is a pattern, and a certificate has names/, /write a name/],
+    ['from 1.2.3.4 to web client dns >"*.b"<', /has a `\*`/, /name each dns/],
+    ['from 1.2.3.4 to web client uri >"spiffe://a/*"<', /is a pattern, and a certificate has names/, /write a name/],
     ["bind ><", /before the name of a service/, /write/],
     ["bind >9web< on 0.0.0.0:443", /not the name of a service/, /write/],
     ["bind web on udp ><", /has no address/, /write/],
@@ -179,7 +187,7 @@ words("a wrong word of a request is marked, with a remedy", () => {
     ["bind web on >sctp< 0.0.0.0:443", /not an address with a port/, /written/],
     ["bind web on 0.0.0.0:443 >at< 2027-01-10T09:00Z", /depends on the time/, /omit `at`/],
     ["bind web on 0.0.0.0:443 >=>< allow", /ends before `=>`/, /omit `=>`/],
-    ["bind web on 0.0.0.0:443 >sni< \"a.b\"", /one word too many/, /./],
+    ['bind web on 0.0.0.0:443 >sni< "a.b"', /one word too many/, /./],
   ];
   for (const [given, message, help] of rows) {
     const [, before = "", word = "", after = ""] = /^([^>]*?)>([^]*)<([^<]*)$/.exec(given) ?? [];
@@ -220,7 +228,7 @@ words("nothing that steers a terminal passes, our own colours do", () => {
     ["naïve 中文 🙂", "naïve 中文 🙂"],
   ];
   for (const [given, shown] of rows) assert.is(printable(given), shown);
-  assert.is(printableJson({ a: "\u009b\u202e" }), "{\"a\":\"\\u009b\\u202e\"}");
+  assert.is(printableJson({ a: "\u009b\u202e" }), '{"a":"\\u009b\\u202e"}');
   assert.equal(JSON.parse(printableJson({ a: "\u009b\u202e" })), { a: "\u009b\u202e" });
 });
 

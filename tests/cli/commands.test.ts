@@ -7,7 +7,9 @@ import { shipped } from "../ready.ts";
 import { envelope, folder, ingressc, ingresscHere, start, type Ended, type Folder } from "./programs.ts";
 
 const commands = suite<{ dir: Folder }>("commands");
-commands.before((context) => { context.dir = folder(); });
+commands.before((context) => {
+  context.dir = folder();
+});
 commands.after(({ dir }) => dir.remove());
 
 const GOOD = `edition 1
@@ -79,8 +81,16 @@ commands("a usage mistake is one sentence with a remedy, exit 2", async ({ dir }
     { args: ["build", "good.ingress", "-o", "none/p.wasm"], exit: 2, err: /no folder `none`.*\nhelp: create it with `mkdir -p none`/ },
     { args: ["build", "good.ingress", "-o", "good.ingress"], exit: 2, err: /is the policy itself/ },
     { args: ["build", "good.ingress", "-o", "folder"], exit: 2, err: /`folder` is a folder/ },
-    { args: ["explain", "good.ingress", "from 1.2.3.4 tp web"], exit: 2, err: /^ {2}from 1\.2\.3\.4 tp web\n {15}\^\^\ningressc: expected `to`, found `tp`\nhelp: / },
-    { args: ["explain", "good.ingress", "from 1.2.3.4 to web sni x"], exit: 2, err: /\n {26}\^\ningressc: `sni` is followed by a name in quotes, not by `x`\nhelp: write `sni "/ },
+    {
+      args: ["explain", "good.ingress", "from 1.2.3.4 tp web"],
+      exit: 2,
+      err: /^ {2}from 1\.2\.3\.4 tp web\n {15}\^\^\ningressc: expected `to`, found `tp`\nhelp: /,
+    },
+    {
+      args: ["explain", "good.ingress", "from 1.2.3.4 to web sni x"],
+      exit: 2,
+      err: /\n {26}\^\ningressc: `sni` is followed by a name in quotes, not by `x`\nhelp: write `sni "/,
+    },
     { args: ["explain", "good.ingress", "from 1.2.3.4 to web client dns x"], exit: 2, err: /`dns` is followed by a name in quotes, not by `x`/ },
   ]);
   assert.is(readFileSync(dir.at("good.ingress"), "utf8"), GOOD);
@@ -91,7 +101,7 @@ commands("a refused input shows all its errors and a count, exit 3", async ({ di
   dir.write("binary.ingress", Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 0, 1, 2, 3));
   dir.write("binary.wasm", Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 0, 1, 2, 3));
   dir.write("empty.ingress", "");
-  dir.write("escape.ingress", "edition 1\nnet x = file \"../secret.txt\" max 5\n");
+  dir.write("escape.ingress", 'edition 1\nnet x = file "../secret.txt" max 5\n');
   const both = /error\[ING403\][^]*two\.ingress:3:\d+[^]*error\[ING303\][^]*two\.ingress:4:\d+[^]*ingressc: 2 errors in `two\.ingress`\n$/;
   await checkAll(dir, [
     { args: ["check", "two.ingress"], exit: 3, err: both },
@@ -111,7 +121,8 @@ commands("a refused input shows all its errors and a count, exit 3", async ({ di
 commands("a failing test is shown side by side, exit 1, and nothing is written", async ({ dir }) => {
   dir.write("fails.ingress", FAILING);
   dir.write("fails.wasm", "the last good module");
-  const beside = /FAIL "lab"\n +--> fails\.ingress:8:3\n +8 \| from 198\.51\.100\.7 to web => deny cidr\n +\| expected +actual\n +\| deny cidr +allow at tcp 443 of web\n +=.*`allow named staff` in web, fails\.ingress:4:3\n/;
+  const beside =
+    /FAIL "lab"\n +--> fails\.ingress:8:3\n +8 \| from 198\.51\.100\.7 to web => deny cidr\n +\| expected +actual\n +\| deny cidr +allow at tcp 443 of web\n +=.*`allow named staff` in web, fails\.ingress:4:3\n/;
   await checkAll(dir, [
     { args: ["test", "fails.ingress"], exit: 1, out: new RegExp(`${beside.source}[^]*1 of 2 test lines failed\n$`) },
     { args: ["build", "fails.ingress"], exit: 1, out: /1 of 2 test lines failed, so `fails\.wasm` is not written\n$/ },
@@ -122,24 +133,36 @@ commands("a failing test is shown side by side, exit 1, and nothing is written",
 
 commands("build writes a module that inspect and explain answer from alone", async ({ dir }) => {
   dir.write("good.ingress", GOOD);
-  await checkAll(dir, [{
-    args: ["build", "good.ingress"], exit: 0,
-    out: /^built good\.wasm\n  listeners  1 \(tcp 443\)\n  rules      2 \(1 allow, 1 deny\)\n  prefixes   2\n  tests      2 lines of 1 test passed\n  module     [\d,]+ bytes\n  decision   at most \d+ steps\n  sha256     [0-9a-f]{64}\n$/,
-  }]);
+  await checkAll(dir, [
+    {
+      args: ["build", "good.ingress"],
+      exit: 0,
+      out: /^built good\.wasm\n  listeners  1 \(tcp 443\)\n  rules      2 \(1 allow, 1 deny\)\n  prefixes   2\n  tests      2 lines of 1 test passed\n  module     [\d,]+ bytes\n  decision   at most \d+ steps\n  sha256     [0-9a-f]{64}\n$/,
+    },
+  ]);
   assert.is(statSync(dir.at("good.wasm")).mode & 0o777, 0o644);
   const module = readFileSync(dir.at("good.wasm"));
   dir.write("moved/alone.wasm", module);
   module[module.length >> 1] = (module[module.length >> 1] ?? 0) ^ 1;
   dir.write("flipped.wasm", module);
   await checkAll(dir, [
-    { args: ["inspect", "moved/alone.wasm"], exit: 0, out: /this release loads it[^]*abi version  \d+[^]*ingress\.sha256[^]*web  tcp 443, backend 127\.0\.0\.1:8080[^]*`deny named lab` in web, good\.ingress:5:3/ },
+    {
+      args: ["inspect", "moved/alone.wasm"],
+      exit: 0,
+      out: /this release loads it[^]*abi version  \d+[^]*ingress\.sha256[^]*web  tcp 443, backend 127\.0\.0\.1:8080[^]*`deny named lab` in web, good\.ingress:5:3/,
+    },
     { args: ["inspect", "flipped.wasm"], exit: 3, err: /code [^]*is refused \(module_hash\)/ },
     {
-      args: ["explain", "moved/alone.wasm", "from 198.51.100.200 to web"], exit: 0,
+      args: ["explain", "moved/alone.wasm", "from 198.51.100.200 to web"],
+      exit: 0,
       out: /deny cidr: a deny rule matches the source\n +by `deny named lab` in web, good\.ingress:5:3\n +overrides `allow named staff` in web, good\.ingress:4:3\n\n  deny \(reason=cidr\)\n  would be allowed from `198\.51\.100\.127`, by `allow named staff`[^\n]*\n$/,
     },
     { args: ["explain", "moved/alone.wasm", "from 198.51.100.1 to tcp 443"], exit: 0, out: /by `allow named staff`[^]*limits[^]*\n {2}allow\n$/ },
-    { args: ["explain", "moved/alone.wasm", "from 198.51.100.1 to tcp 22"], exit: 0, out: /the policy exposes nothing there\n\n {2}deny \(reason=policy\)\n {2}would be allowed to `tcp 443`, which is `web`, by [^\n]*\n$/ },
+    {
+      args: ["explain", "moved/alone.wasm", "from 198.51.100.1 to tcp 22"],
+      exit: 0,
+      out: /the policy exposes nothing there\n\n {2}deny \(reason=policy\)\n {2}would be allowed to `tcp 443`, which is `web`, by [^\n]*\n$/,
+    },
     { args: ["explain", "good.ingress", "bind web on 0.0.0.0:443"], exit: 0, out: /web on 0\.0\.0\.0:443\n +deny policy: only ingressd binds/ },
     { args: ["explain", "good.ingress", "bind anything on [::1]:9999"], exit: 0, out: /a loopback bind is always allowed\n\n {2}allow\n$/ },
     { args: ["test", "good.ingress"], exit: 0, out: /^ok "lab" 2 lines\n2 test lines of 1 test passed\n$/ },

@@ -11,7 +11,9 @@ import { folder, PROJECT, start, type Ended, type Folder } from "./programs.ts";
 const demo = suite<{ dir: Folder }>("demo");
 const START = join(PROJECT, "policies/demo/start.mjs");
 
-demo.before.each((context) => { context.dir = folder(); });
+demo.before.each((context) => {
+  context.dir = folder();
+});
 demo.after.each(({ dir }) => dir.remove());
 
 /** Other programs (tsx) keep caches in a temporary folder; the demo keeps nothing. */
@@ -31,8 +33,12 @@ function npmStart(words: readonly string[], env: NodeJS.ProcessEnv): Promise<End
     const child = spawn("npm", ["start", "--silent", ...words], { cwd: PROJECT, env, stdio: ["ignore", "pipe", "pipe"] });
     let out = "";
     let err = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => { out += text; });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => { err += text; });
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      out += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      err += text;
+    });
     child.once("error", reject);
     child.once("close", (code) => resolve({ code, out, err }));
   });
@@ -42,7 +48,9 @@ function get(port: number): Promise<string> {
   return new Promise((resolve) => {
     const sent = request({ host: "127.0.0.1", port, agent: false }, (response) => {
       let body = "";
-      response.setEncoding("utf8").on("data", (text: string) => { body += text; });
+      response.setEncoding("utf8").on("data", (text: string) => {
+        body += text;
+      });
       response.on("end", () => resolve(`${response.statusCode ?? 0} ${body.trim()}`));
     });
     sent.on("error", () => resolve("closed"));
@@ -70,17 +78,30 @@ demo("npm start -- --once: markers, both decisions with their lines, exit 0", as
 demo("`npm start` serves until Ctrl-C reaches every process in the foreground, exits 0, and removes its files", async ({ dir }) => {
   // A terminal signals the whole foreground group: npm, its shell and the demo.
   const npm = spawn("npm", ["start", "--silent"], { cwd: PROJECT, env: here(dir), detached: true, stdio: ["ignore", "pipe", "pipe"] });
-  const ended = new Promise<unknown>((resolve) => { npm.once("close", (code, signal) => { resolve(signal ?? code); }); });
+  const ended = new Promise<unknown>((resolve) => {
+    npm.once("close", (code, signal) => {
+      resolve(signal ?? code);
+    });
+  });
   let out = "";
   let err = "";
-  npm.stderr.on("data", (chunk: Buffer) => { err += chunk.toString(); });
-  const says = (pattern: RegExp): Promise<void> => new Promise((resolve, reject) => {
-    const look = (): void => { if (pattern.test(out)) resolve(); };
-    npm.stdout.on("data", look);
-    npm.once("close", () => { reject(new Error(`it ended without ${String(pattern)}: ${out}${err}`)); });
-    look();
+  npm.stderr.on("data", (chunk: Buffer) => {
+    err += chunk.toString();
   });
-  npm.stdout.on("data", (chunk: Buffer) => { out += chunk.toString(); });
+  const says = (pattern: RegExp): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (pattern.test(out)) resolve();
+      };
+      npm.stdout.on("data", look);
+      npm.once("close", () => {
+        reject(new Error(`it ended without ${String(pattern)}: ${out}${err}`));
+      });
+      look();
+    });
+  npm.stdout.on("data", (chunk: Buffer) => {
+    out += chunk.toString();
+  });
   try {
     await says(/Ctrl-C ends it/);
     assert.is(await get(18443), "200 hello from behind ingressd");

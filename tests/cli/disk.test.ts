@@ -12,7 +12,9 @@ import { skip } from "../skip.ts";
 import { folder, type Folder } from "./programs.ts";
 
 const disk = suite<{ dir: Folder }>("disk");
-disk.before.each((context) => { context.dir = folder(); });
+disk.before.each((context) => {
+  context.dir = folder();
+});
 disk.after.each(({ dir }) => dir.remove());
 
 function opened(path: string): DiskPolicy {
@@ -164,7 +166,19 @@ disk("a text is refused as no UTF-8 exactly where a fatal decoder refuses it", (
   };
   let good = 0;
   for (let n = 0; n < 20_000; n++) {
-    const parts = Array.from({ length: 1 + c.below(4) }, () => c.pick([[0x61], [0xc3, 0xa9], [0xe2, 0x82, 0xac], [0xf0, 0x9f, 0x98, 0x80], [0xe0, 0x80 + c.below(64), 0x80], [0xed, 0x80 + c.below(64), 0x80], [0xf0, 0x80 + c.below(64), 0x80, 0x80], [0xf4, 0x80 + c.below(64), 0x80, 0x80], [1 + c.below(255)]]));
+    const parts = Array.from({ length: 1 + c.below(4) }, () =>
+      c.pick([
+        [0x61],
+        [0xc3, 0xa9],
+        [0xe2, 0x82, 0xac],
+        [0xf0, 0x9f, 0x98, 0x80],
+        [0xe0, 0x80 + c.below(64), 0x80],
+        [0xed, 0x80 + c.below(64), 0x80],
+        [0xf0, 0x80 + c.below(64), 0x80, 0x80],
+        [0xf4, 0x80 + c.below(64), 0x80, 0x80],
+        [1 + c.below(255)],
+      ]),
+    );
     const bytes = Uint8Array.from(parts.flat());
     const found = decodeText(bytes);
     if (isGood(bytes)) good++;
@@ -204,7 +218,10 @@ disk("the reader lists the files that it read and the ones that it missed", ({ d
   reader.read("../secret.txt", entry);
   assert.equal([...inputs.folders].map((f) => f.slice(root.length)).sort(), ["", "/sub"]);
   assert.equal([...inputs.found.keys()].map((f) => f.slice(root.length)).sort(), ["/main.ingress", "/sub/none.txt"]);
-  assert.equal([...inputs.files].map((f) => f.slice(root.length)), ["/main.ingress"]);
+  assert.equal(
+    [...inputs.files].map((f) => f.slice(root.length)),
+    ["/main.ingress"],
+  );
 });
 
 disk.run();

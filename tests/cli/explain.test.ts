@@ -30,12 +30,17 @@ const policy = loaded(module);
 
 /** The phases of each answer: `phase verdict code rule > overridden, …`. */
 function phases(request: string): readonly string[] {
-  const parsed = parseRequest(request, policy.info.listeners.map((l) => l.name));
+  const parsed = parseRequest(
+    request,
+    policy.info.listeners.map((l) => l.name),
+  );
   if (!isRequest(parsed)) throw new Error(parsed.message);
-  return explainRequest(module, policy, parsed).flatMap(({ steps }) => steps.map((s) => {
-    const lost = s.overrides.map((r) => r.names.join()).join(", ");
-    return [s.phase, s.verdict, s.code, s.rule?.names.join() ?? "-", ...(lost === "" ? [] : [`> ${lost}`])].join(" ");
-  }));
+  return explainRequest(module, policy, parsed).flatMap(({ steps }) =>
+    steps.map((s) => {
+      const lost = s.overrides.map((r) => r.names.join()).join(", ");
+      return [s.phase, s.verdict, s.code, s.rule?.names.join() ?? "-", ...(lost === "" ? [] : [`> ${lost}`])].join(" ");
+    }),
+  );
 }
 
 const bound = "bind allow gateway_bind -";

@@ -43,7 +43,10 @@ const module = moduleOf(POLICY);
 const policy = loaded(module);
 
 function explain(request: string): readonly Explanation[] {
-  const parsed = parseRequest(request, policy.info.listeners.map((l) => l.name));
+  const parsed = parseRequest(
+    request,
+    policy.info.listeners.map((l) => l.name),
+  );
   if (!isRequest(parsed)) throw new Error(parsed.message);
   return explainRequest(module, policy, parsed);
 }
@@ -51,10 +54,12 @@ function explain(request: string): readonly Explanation[] {
 /** Phases but for the first one, then what is tried out, then each near miss with its rule. */
 function summary({ steps, shadow, nearMisses }: Explanation): readonly string[] {
   return [
-    ...steps.filter((s) => s.phase !== "bind").map((s) => {
-      const lost = s.overrides.map((r) => r.names.join()).join(", ");
-      return [s.phase, s.verdict, s.code, s.rule?.names.join() ?? "-", ...(lost === "" ? [] : [`> ${lost}`])].join(" ");
-    }),
+    ...steps
+      .filter((s) => s.phase !== "bind")
+      .map((s) => {
+        const lost = s.overrides.map((r) => r.names.join()).join(", ");
+        return [s.phase, s.verdict, s.code, s.rule?.names.join() ?? "-", ...(lost === "" ? [] : [`> ${lost}`])].join(" ");
+      }),
     ...(shadow === null ? [] : [`dryrun ${shadow.verdict} ${shadow.rule?.names.join() ?? "-"}`]),
     ...nearMisses.map(({ change, value, rule }) => `${change} ${value ?? "none"}: ${rule?.names.join() ?? "-"}`),
   ];
@@ -64,50 +69,53 @@ const open = "accept open open -";
 const within = "limits allow allowed -";
 
 const rows: readonly (readonly [request: string, summary: readonly string[]])[] = [
-  ["from 10.1.1.1 to web sni \"www.example.com\"", [open, within, "hello allow allowed staff", "dryrun allow staff"]],
-  ["from 10.1.1.1 to web sni \"WWW.example.com.\"", [open, within, "hello allow allowed staff", "dryrun allow staff"]],
-  ["from 10.7.1.1 to web sni \"www.example.com\"", [open, within, "hello allow allowed staff", "dryrun deny tryout"]],
+  ['from 10.1.1.1 to web sni "www.example.com"', [open, within, "hello allow allowed staff", "dryrun allow staff"]],
+  ['from 10.1.1.1 to web sni "WWW.example.com."', [open, within, "hello allow allowed staff", "dryrun allow staff"]],
+  ['from 10.7.1.1 to web sni "www.example.com"', [open, within, "hello allow allowed staff", "dryrun deny tryout"]],
   // A name alone is another; the nearest one comes first.
-  ["from 10.1.1.1 to web sni \"wwww.example.com\"", [open, within, "hello deny no_name -", "dryrun allow wider", "sni www.example.com: staff"]],
-  ["from 10.1.1.1 to web sni \"old.apps.example.com\"", [open, within, "hello deny no_name -", "dryrun allow wider", "sni www.apps.example.com: staff"]],
-  ["from 10.1.1.1 to web sni \"a.b.apps.example.com\"", [open, within, "hello deny no_name -", "dryrun allow wider", "sni b.apps.example.com: staff"]],
+  ['from 10.1.1.1 to web sni "wwww.example.com"', [open, within, "hello deny no_name -", "dryrun allow wider", "sni www.example.com: staff"]],
+  ['from 10.1.1.1 to web sni "old.apps.example.com"', [open, within, "hello deny no_name -", "dryrun allow wider", "sni www.apps.example.com: staff"]],
+  ['from 10.1.1.1 to web sni "a.b.apps.example.com"', [open, within, "hello deny no_name -", "dryrun allow wider", "sni b.apps.example.com: staff"]],
   ["from 10.1.1.1 to web", [open, within, "hello deny no_name -", "dryrun deny -", "sni www.example.com: staff"]],
-  ["from 10.1.1.1 to web sni \"shop.example.com\"", [open, within, "hello deny no_name -", "dryrun allow wider", "sni www.example.com: staff"]],
+  ['from 10.1.1.1 to web sni "shop.example.com"', [open, within, "hello deny no_name -", "dryrun allow wider", "sni www.example.com: staff"]],
   // A deny by name: another name or another source would do.
-  ["from 10.9.0.1 to web sni \"x.apps.example.com\"", [open, within, "hello deny deny_name odd > staff", "dryrun deny odd", "sni www.apps.example.com: staff", "source 10.8.255.255: staff"]],
-  ["from 10.1.1.1 to web sni \"a.evil.example\"", [open, within, "hello deny deny_name nowhere", "dryrun deny nowhere", "sni www.example.com: staff"]],
-  ["from 2001:db8::1 to open sni \"no.example\"", [open, within, "hello deny deny_name ", "dryrun deny ", "sni none: "]],
+  [
+    'from 10.9.0.1 to web sni "x.apps.example.com"',
+    [open, within, "hello deny deny_name odd > staff", "dryrun deny odd", "sni www.apps.example.com: staff", "source 10.8.255.255: staff"],
+  ],
+  ['from 10.1.1.1 to web sni "a.evil.example"', [open, within, "hello deny deny_name nowhere", "dryrun deny nowhere", "sni www.example.com: staff"]],
+  ['from 2001:db8::1 to open sni "no.example"', [open, within, "hello deny deny_name ", "dryrun deny ", "sni none: "]],
   ["from 2001:db8::1 to open", [open, within, "hello allow allowed ", "dryrun allow "]],
   ["from 2001:db7:ffff::1 to open", ["accept deny no_match -", "dryrun deny -", "source 2001:db8::: "]],
-  ["from 2001:db9::1 to open sni \"a.example\"", ["accept deny no_match -", "dryrun deny -", "source 2001:db8:ffff:ffff:ffff:ffff:ffff:ffff: "]],
+  ['from 2001:db9::1 to open sni "a.example"', ["accept deny no_match -", "dryrun deny -", "source 2001:db8:ffff:ffff:ffff:ffff:ffff:ffff: "]],
   ["from 192.0.2.1 to open", ["accept deny no_match -", "dryrun deny -", "source 2001:db8::: "]],
   // Times: without a clock, after the last end, between two ends, in the last second.
-  ["from 192.0.2.1 to web sni \"shop.example.com\"", ["accept deny no_match -", "dryrun deny -", "at 2027-03-01T00:00Z: shop"]],
-  ["from 192.0.2.1 to web sni \"shop.example.com\" at 2028-01-01T00:00Z", ["accept deny no_match -", "dryrun deny -", "at 2027-03-01T00:00Z: shop"]],
-  ["from 192.0.2.1 to web sni \"shop.example.com\" at 2027-03-01T00:00Z", ["accept deny no_match -", "dryrun deny -", "at 2027-03-01T00:00Z: shop"]],
-  ["from 192.0.2.1 to web sni \"shop.example.com\" at 2027-02-28T23:59:59Z", [open, within, "hello allow allowed shop", "dryrun allow shop"]],
-  ["from 192.0.2.1 to web sni \"shop.example.com\" at 2026-06-01T00:00Z", [open, within, "hello allow allowed shop", "dryrun allow shop"]],
+  ['from 192.0.2.1 to web sni "shop.example.com"', ["accept deny no_match -", "dryrun deny -", "at 2027-03-01T00:00Z: shop"]],
+  ['from 192.0.2.1 to web sni "shop.example.com" at 2028-01-01T00:00Z', ["accept deny no_match -", "dryrun deny -", "at 2027-03-01T00:00Z: shop"]],
+  ['from 192.0.2.1 to web sni "shop.example.com" at 2027-03-01T00:00Z', ["accept deny no_match -", "dryrun deny -", "at 2027-03-01T00:00Z: shop"]],
+  ['from 192.0.2.1 to web sni "shop.example.com" at 2027-02-28T23:59:59Z', [open, within, "hello allow allowed shop", "dryrun allow shop"]],
+  ['from 192.0.2.1 to web sni "shop.example.com" at 2026-06-01T00:00Z', [open, within, "hello allow allowed shop", "dryrun allow shop"]],
   // Two things are wrong: nothing alone would do, and nothing is said.
   ["from 192.0.2.1 to web", ["accept deny no_match -", "dryrun deny -"]],
-  ["from 203.0.113.9 to web sni \"www.example.org\"", ["accept deny no_match -", "dryrun deny -"]],
+  ['from 203.0.113.9 to web sni "www.example.org"', ["accept deny no_match -", "dryrun deny -"]],
   // Sources: the nearest edge, in and out of a deny.
-  ["from 203.0.113.9 to web sni \"www.example.com\"", ["accept deny no_match -", "dryrun deny -", "source 10.255.255.255: staff"]],
-  ["from 10.66.0.0 to web sni \"www.example.com\"", ["accept deny deny_rule blocked > staff", "dryrun deny blocked", "source 10.65.255.255: staff"]],
-  ["from 10.66.255.255 to web sni \"www.example.com\"", ["accept deny deny_rule blocked > staff", "dryrun deny blocked", "source 10.67.0.0: staff"]],
-  ["from ::1 to web sni \"www.example.com\"", ["accept deny no_match -", "dryrun deny -", "source 10.0.0.0: staff"]],
+  ['from 203.0.113.9 to web sni "www.example.com"', ["accept deny no_match -", "dryrun deny -", "source 10.255.255.255: staff"]],
+  ['from 10.66.0.0 to web sni "www.example.com"', ["accept deny deny_rule blocked > staff", "dryrun deny blocked", "source 10.65.255.255: staff"]],
+  ['from 10.66.255.255 to web sni "www.example.com"', ["accept deny deny_rule blocked > staff", "dryrun deny blocked", "source 10.67.0.0: staff"]],
+  ['from ::1 to web sni "www.example.com"', ["accept deny no_match -", "dryrun deny -", "source 10.0.0.0: staff"]],
   ["from 198.51.100.150 to admin", ["accept deny no_match -", "dryrun deny -", "source 198.51.100.127: one"]],
   ["from 198.51.100.170 to admin", ["accept deny no_match -", "dryrun deny -", "source 198.51.100.192: two"]],
   // 10.66.0.1 is nearer and an allow has it, but a deny at the top refuses it.
   ["from 10.66.0.2 to admin", ["accept deny deny_rule blocked", "dryrun deny blocked", "source 198.51.100.0: one"]],
   // A plain tcp listener has no name to be wrong.
-  ["from 198.51.100.1 to admin sni \"a.evil.example\"", ["accept allow allowed one", within, "dryrun allow one"]],
+  ['from 198.51.100.1 to admin sni "a.evil.example"', ["accept allow allowed one", within, "dryrun allow one"]],
   // Places.
   ["from 198.51.100.1 to tcp 9443", ["accept allow allowed one", within, "dryrun allow one"]],
   ["from 198.51.100.1 to tcp 9443 local 10.1.2.3", ["accept allow allowed one", within, "dryrun allow one"]],
   ["from 198.51.100.1 to tcp 9443 local 10.2.0.0", ["accept deny not_exposed -", "target tcp 9443 local 10.1.0.0: one"]],
   ["from 198.51.100.1 to tcp 9442", ["accept deny not_exposed -", "target tcp 9443: one"]],
   ["from 198.51.100.1 to udp 9443", ["accept deny not_exposed -", "target tcp 9443: one"]],
-  ["from 10.1.1.1 to tcp 8442 sni \"www.example.com\"", ["accept deny not_exposed -", "target tcp 443: staff"]],
+  ['from 10.1.1.1 to tcp 8442 sni "www.example.com"', ["accept deny not_exposed -", "target tcp 443: staff"]],
   ["from 203.0.113.9 to tcp 1", ["accept deny not_exposed -"]],
   ["bind web on 0.0.0.0:443", ["subject ingressd: -", "address 127.0.0.1:443: -"]],
   ["bind web on 0.0.0.0:444", ["address 127.0.0.1:444: -"]],
@@ -115,12 +123,27 @@ const rows: readonly (readonly [request: string, summary: readonly string[]])[] 
   ["bind ingressd on udp 0.0.0.0:443", ["address 127.0.0.1:443: -"]],
   ["bind ingressd on 10.1.0.9:9443", []],
   // For another certificate the nearest allowed one is named, and none that a deny takes out.
-  ["from 10.1.1.1 to console client uri \"spiffe://corp.example/dev/alice\"", [open, within, "hello open open_identity -", "identity deny no_identity -", "dryrun deny -", "client uri:spiffe://corp.example/ops/alice: ops"]],
-  ["from 10.1.1.1 to console client uri \"spiffe://corp.example/ops/carol\"", [open, within, "hello open open_identity -", "identity deny deny_identity gone > ops", "dryrun deny gone", "client uri:spiffe://corp.example/ops/a: ops"]],
+  [
+    'from 10.1.1.1 to console client uri "spiffe://corp.example/dev/alice"',
+    [open, within, "hello open open_identity -", "identity deny no_identity -", "dryrun deny -", "client uri:spiffe://corp.example/ops/alice: ops"],
+  ],
+  [
+    'from 10.1.1.1 to console client uri "spiffe://corp.example/ops/carol"',
+    [open, within, "hello open open_identity -", "identity deny deny_identity gone > ops", "dryrun deny gone", "client uri:spiffe://corp.example/ops/a: ops"],
+  ],
   // Of a pattern what nothing takes out, and an exception's exception.
-  ["from 10.1.1.1 to vault client uri \"spiffe://corp.example/ops/carol\"", [open, within, "hello open open_identity -", "identity deny no_identity -", "dryrun deny -", "client uri:spiffe://corp.example/ops/c: keys"]],
-  ["from 10.1.1.1 to vault client uri \"spiffe://corp.example/dev/walt\"", [open, within, "hello open open_identity -", "identity deny no_identity -", "dryrun deny -", "client uri:spiffe://corp.example/dev/walter: keys"]],
-  ["from 10.1.1.1 to console", [open, within, "hello open open_identity -", "identity deny no_certificate -", "dryrun undetermined -", "client dns:jump.corp.example: ops"]],
+  [
+    'from 10.1.1.1 to vault client uri "spiffe://corp.example/ops/carol"',
+    [open, within, "hello open open_identity -", "identity deny no_identity -", "dryrun deny -", "client uri:spiffe://corp.example/ops/c: keys"],
+  ],
+  [
+    'from 10.1.1.1 to vault client uri "spiffe://corp.example/dev/walt"',
+    [open, within, "hello open open_identity -", "identity deny no_identity -", "dryrun deny -", "client uri:spiffe://corp.example/dev/walter: keys"],
+  ],
+  [
+    "from 10.1.1.1 to console",
+    [open, within, "hello open open_identity -", "identity deny no_certificate -", "dryrun undetermined -", "client dns:jump.corp.example: ops"],
+  ],
 ];
 
 for (const [request, expected] of rows) {
@@ -162,7 +185,10 @@ near("the module allows each near miss, and an allowed request has none", () => 
       for (const miss of nearMisses) {
         const other = changed(request, miss);
         assert.is.not(other, request);
-        assert.ok(explain(other).every((e) => e.decision.allowed), `${request} -> ${other}`);
+        assert.ok(
+          explain(other).every((e) => e.decision.allowed),
+          `${request} -> ${other}`,
+        );
         tried++;
       }
     }
@@ -172,7 +198,8 @@ near("the module allows each near miss, and an allowed request has none", () => 
 
 near("a long deny list does not hide the nearest source, and a list of allows is searched to its end", () => {
   const many = Array.from({ length: 4_000 }, (_, i) => `12.${i >> 8}.${i & 255}.0/25`).join(", ");
-  const text = (deny: string, allow: string): string => `edition 1\nexpose web on tcp 80 {\n backend 127.0.0.1:8080\n allow from ${allow}\n deny from ${deny}\n}\n`;
+  const text = (deny: string, allow: string): string =>
+    `edition 1\nexpose web on tcp 80 {\n backend 127.0.0.1:8080\n allow from ${allow}\n deny from ${deny}\n}\n`;
   const cases: readonly (readonly [deny: string, allow: string, source: string, nearest: string | null])[] = [
     [many, "10.0.0.0/8", "12.0.5.5", "10.255.255.255"],
     [many, "12.0.0.0/8", "12.0.5.5", "12.0.4.255"],
@@ -184,15 +211,25 @@ near("a long deny list does not hide the nearest source, and a list of allows is
     const bytes = moduleOf(text(deny, allow));
     const request = parseRequest(`from ${source} to web`, ["web"]);
     assert.ok(isRequest(request));
-    assert.equal(explainRequest(bytes, loaded(bytes), request).flatMap((e) => e.nearMisses.map(({ value }) => value)), nearest === null ? [] : [nearest]);
+    assert.equal(
+      explainRequest(bytes, loaded(bytes), request).flatMap((e) => e.nearMisses.map(({ value }) => value)),
+      nearest === null ? [] : [nearest],
+    );
   }
 });
 
 near("the narrowest word decides whether a name is in a set", () => {
   const words = new Set(["**.example.com", "!*.example.com", "www.example.com", "!old.a.example.com"]);
   const names: readonly (readonly [name: string, is: boolean])[] = [
-    ["example.com", false], ["www.example.com", true], ["x.example.com", false], ["a.b.example.com", true],
-    ["old.a.example.com", false], ["x.old.a.example.com", true], ["notexample.com", false], ["com", false], ["", false],
+    ["example.com", false],
+    ["www.example.com", true],
+    ["x.example.com", false],
+    ["a.b.example.com", true],
+    ["old.a.example.com", false],
+    ["x.old.a.example.com", true],
+    ["notexample.com", false],
+    ["com", false],
+    ["", false],
   ];
   for (const [name, is] of names) assert.is(hasName(words, name), is, name);
   assert.is(hasName(new Set(["*"]), "one"), true);
@@ -206,11 +243,13 @@ near("the text names owners, tickets, ends and `dryrun` rules; a module alone ha
   try {
     dir.write("edge.ingress", POLICY);
     assert.is((await ingresscHere(["build", "edge.ingress"], dir.path)).code, 0);
-    const request = "from 192.0.2.1 to web sni \"shop.example.com\" at 2027-02-28T23:59Z";
+    const request = 'from 192.0.2.1 to web sni "shop.example.com" at 2027-02-28T23:59Z';
     const source = await ingresscHere(["explain", "edge.ingress", request], dir.path);
     const alone = await ingresscHere(["explain", "edge.wasm", request], dir.path);
     assert.is(source.out, alone.out);
-    assert.is(source.out, `${request}
+    assert.is(
+      source.out,
+      `${request}
 
   time    2027-02-28T23:59Z
   bind    ingressd on 0.0.0.0:443
@@ -230,12 +269,16 @@ near("the text names owners, tickets, ends and `dryrun` rules; a module alone ha
              until 2027-03-01T00:00Z, owner "sales", ticket "OPS-2", why "their shop"
 
   allow
-`);
-    const refused = await ingresscHere(["explain", "edge.wasm", "from 10.1.1.1 to web sni \"a.example.com\""], dir.path);
-    assert.match(refused.out, /allow, which differs: [^]*`allow named wider`[^]*\n {2}deny \(reason=sni\)\n {2}would be allowed with SNI `www\.example\.com`, by `allow named staff` in web, edge\.ingress:12:3\n$/);
-    const plain = await ingresscHere(["explain", "edge.wasm", "from 198.51.100.1 to admin sni \"a.b\""], dir.path);
+`,
+    );
+    const refused = await ingresscHere(["explain", "edge.wasm", 'from 10.1.1.1 to web sni "a.example.com"'], dir.path);
+    assert.match(
+      refused.out,
+      /allow, which differs: [^]*`allow named wider`[^]*\n {2}deny \(reason=sni\)\n {2}would be allowed with SNI `www\.example\.com`, by `allow named staff` in web, edge\.ingress:12:3\n$/,
+    );
+    const plain = await ingresscHere(["explain", "edge.wasm", 'from 198.51.100.1 to admin sni "a.b"'], dir.path);
     assert.match(plain.out, /`admin` is a plain tcp listener: the name is never read\n/);
-    const ended = await ingresscHere(["explain", "edge.wasm", "from 192.0.2.1 to web sni \"shop.example.com\" at 2028-01-01T00:00Z"], dir.path);
+    const ended = await ingresscHere(["explain", "edge.wasm", 'from 192.0.2.1 to web sni "shop.example.com" at 2028-01-01T00:00Z'], dir.path);
     assert.match(ended.out, /\n {2}was allowed until `2027-03-01T00:00Z`, by `allow named shop`/);
     const json = JSON.stringify(envelope(await ingresscHere(["explain", "edge.wasm", "from 10.7.0.1 to web", "--json"], dir.path)));
     assert.match(json, /"dryrun":\{"verdict":"deny".*"nearMisses":\[\{"change":"sni","value":"www\.example\.com".*"annotations":\[/);

@@ -14,7 +14,9 @@ import { brief, filesOf, front } from "../compiler/front.ts";
 import { folder, ingresscHere, type Folder } from "./programs.ts";
 
 const fixes = suite<{ dir: Folder }>("check --fix");
-fixes.before.each((context) => { context.dir = folder(); });
+fixes.before.each((context) => {
+  context.dir = folder();
+});
 fixes.after.each(({ dir }) => dir.remove());
 
 const textOf = (dir: Folder, name: string): string => readFileSync(dir.at(name), "utf8");
@@ -23,7 +25,10 @@ fixes("edits only the places, keeps the mark, CRLF, blanks and comments, and say
   dir.write("p.ingress", "\ufeffnet  office =   10.0.0.0/08  # ours\r\nexpose web on tcp 443 { allow from office }\r\n\r\n");
   const ended = await ingresscHere(["check", "--fix", "p.ingress"], dir.path);
   assert.equal([ended.code, ended.err], [0, ""]);
-  assert.match(ended.out, /fixed p\.ingress:1:1: inserted `edition 1` \(ING111\)\nfixed p\.ingress:1:17: `10\.0\.0\.0\/08` is `10\.0\.0\.0\/8` now \(ING304\)\n`p\.ingress` is valid/);
+  assert.match(
+    ended.out,
+    /fixed p\.ingress:1:1: inserted `edition 1` \(ING111\)\nfixed p\.ingress:1:17: `10\.0\.0\.0\/08` is `10\.0\.0\.0\/8` now \(ING304\)\n`p\.ingress` is valid/,
+  );
   assert.is(textOf(dir, "p.ingress"), "\ufeffedition 1\r\nnet  office =   10.0.0.0/8  # ours\r\nexpose web on tcp 443 { allow from office }\r\n\r\n");
   assert.equal(readdirSync(dir.path), ["p.ingress"], "no temporary file is left");
 });
@@ -45,12 +50,12 @@ fixes("without --fix nothing is written", async ({ dir }) => {
 });
 
 fixes("imports and list files are fixed too, and a fault without a fix is still reported", async ({ dir }) => {
-  dir.write("p.ingress", "edition 1\nimport \"sub/n.ingress\" as n\ndeny from n.office, nowhere_at_all\n");
-  dir.write("sub/n.ingress", "edition 1\nnet office = 10.0.0.0/08, file \"l.txt\" max 3\n");
+  dir.write("p.ingress", 'edition 1\nimport "sub/n.ingress" as n\ndeny from n.office, nowhere_at_all\n');
+  dir.write("sub/n.ingress", 'edition 1\nnet office = 10.0.0.0/08, file "l.txt" max 3\n');
   dir.write("sub/l.txt", "192.0.2.1\n");
   const ended = await ingresscHere(["check", "--fix", "--json", "p.ingress"], dir.path);
   assert.is(ended.code, 3);
-  assert.is(textOf(dir, "sub/n.ingress"), "edition 1\nnet office = 10.0.0.0/8, file \"l.txt\" max 3\n");
+  assert.is(textOf(dir, "sub/n.ingress"), 'edition 1\nnet office = 10.0.0.0/8, file "l.txt" max 3\n');
   assert.is(textOf(dir, "sub/l.txt"), "192.0.2.1\n");
   assert.match(ended.out, /"code":"ING201"[^]*"fixed":\[\{"code":"ING304","file":"sub\/n\.ingress"/);
 });
@@ -58,7 +63,7 @@ fixes("imports and list files are fixed too, and a fault without a fix is still 
 fixes("a file outside of the policy root stays as it is, also by way of a link", async ({ dir }) => {
   const text = "edition 1\nnet office = 10.0.0.0/08\n";
   dir.write("out.ingress", text);
-  dir.write("in/p.ingress", "edition 1\nimport \"../out.ingress\" as a\nimport \"link.ingress\" as b\n");
+  dir.write("in/p.ingress", 'edition 1\nimport "../out.ingress" as a\nimport "link.ingress" as b\n');
   symlinkSync("../out.ingress", dir.at("in/link.ingress"));
   const ended = await ingresscHere(["check", "--fix", "in/p.ingress"], dir.path);
   assert.is(ended.code, 3);
@@ -66,7 +71,8 @@ fixes("a file outside of the policy root stays as it is, also by way of a link",
 });
 
 const root = fileURLToPath(new URL("../cases/", import.meta.url));
-const cases = readdirSync(root, { recursive: true, withFileTypes: true }).filter((d) => d.isFile() && /\.(ingress|txt)$/.test(d.name))
+const cases = readdirSync(root, { recursive: true, withFileTypes: true })
+  .filter((d) => d.isFile() && /\.(ingress|txt)$/.test(d.name))
   .map((d) => `${d.parentPath}/${d.name}`.replaceAll("//", "/").slice(root.length));
 const everything = Object.fromEntries(cases.map((path) => [path, readFileSync(`${root}${path}`, "utf8")]));
 
@@ -88,7 +94,11 @@ fixes("every fix of every case is applied, and no file is damaged", () => {
     assert.equal(left, [], `${path} has fixes left`);
     if (before.length > 0 && before.every((d) => d.fix !== null && d.span.file.path === path)) {
       whole.push(path);
-      assert.equal(after.filter((d) => !d.code.startsWith("ING7")).map((d) => brief(d, path)), UNCOVERED[path] ?? [], `${path} does not compile`);
+      assert.equal(
+        after.filter((d) => !d.code.startsWith("ING7")).map((d) => brief(d, path)),
+        UNCOVERED[path] ?? [],
+        `${path} does not compile`,
+      );
     }
     if (edits.length > 0) assert.ok(after.length < before.length || before.some((d) => d.code.startsWith("ING1")), path);
     edited += edits.length;
@@ -102,29 +112,94 @@ fixes("every fix of every case is applied, and no file is damaged", () => {
 const STAYS = null;
 const FORMS: readonly (readonly [before: string, after: string | null])[] = [
   // Addresses: host bits, missing numbers, octal, an interface, IPv4 in IPv6.
-  ["net a = 203.0.113.9/0", STAYS], ["net a = 10.1.2.3/8", STAYS], ["net a = 2001:db8::1/32", STAYS], ["net a = 192.168.1", STAYS], ["net a = 127.1", STAYS], ["net a = 0x7f.1", STAYS],
-  ["net a = 010.0.0.1", STAYS], ["net a = fe80::1%eth0", STAYS], ["net a = ::ffff:10.0.0.0/8", STAYS], ["net a = 192.168/24", STAYS], ["net a = 0.0.0.0/0.0.0.0", STAYS],
-  ["net a = 10/8", "net a = 10.0.0.0/8"], ["net a = 192.168/16", "net a = 192.168.0.0/16"], ["net a = 10.0.0.0/255.0.0.0", "net a = 10.0.0.0/8"], ["net a = 10.0.0.0/08", "net a = 10.0.0.0/8"],
-  ["net a = 10.0.*", "net a = 10.0.0.0/16"], ["net a = 10.0.0.0-10.0.0.255", "net a = 10.0.0.0/24"], ["net a = 10.0.0.0-10.0.0.254", "net a = 10.0.0.0/25, 10.0.0.128/26, 10.0.0.192/27, 10.0.0.224/28, 10.0.0.240/29, 10.0.0.248/30, 10.0.0.252/31, 10.0.0.254"], ["net a = \"10.0.0.0/8\"", "net a = 10.0.0.0/8"], ["net a = ip \"10.0.0.1\"", "net a = 10.0.0.1"], ["net a = 10.*.*.*.*", STAYS], ["net a = 0.0.0.0/255.255.255.255", STAYS], ["net a = 10.0.0.0/010", STAYS], ["net a = 10.0.0.0 255.0.0.0", STAYS], ["net a = any 10.0.0.0/8", STAYS],
+  ["net a = 203.0.113.9/0", STAYS],
+  ["net a = 10.1.2.3/8", STAYS],
+  ["net a = 2001:db8::1/32", STAYS],
+  ["net a = 192.168.1", STAYS],
+  ["net a = 127.1", STAYS],
+  ["net a = 0x7f.1", STAYS],
+  ["net a = 010.0.0.1", STAYS],
+  ["net a = fe80::1%eth0", STAYS],
+  ["net a = ::ffff:10.0.0.0/8", STAYS],
+  ["net a = 192.168/24", STAYS],
+  ["net a = 0.0.0.0/0.0.0.0", STAYS],
+  ["net a = 10/8", "net a = 10.0.0.0/8"],
+  ["net a = 192.168/16", "net a = 192.168.0.0/16"],
+  ["net a = 10.0.0.0/255.0.0.0", "net a = 10.0.0.0/8"],
+  ["net a = 10.0.0.0/08", "net a = 10.0.0.0/8"],
+  ["net a = 10.0.*", "net a = 10.0.0.0/16"],
+  ["net a = 10.0.0.0-10.0.0.255", "net a = 10.0.0.0/24"],
+  ["net a = 10.0.0.0-10.0.0.254", "net a = 10.0.0.0/25, 10.0.0.128/26, 10.0.0.192/27, 10.0.0.224/28, 10.0.0.240/29, 10.0.0.248/30, 10.0.0.252/31, 10.0.0.254"],
+  ['net a = "10.0.0.0/8"', "net a = 10.0.0.0/8"],
+  ['net a = ip "10.0.0.1"', "net a = 10.0.0.1"],
+  ["net a = 10.*.*.*.*", STAYS],
+  ["net a = 0.0.0.0/255.255.255.255", STAYS],
+  ["net a = 10.0.0.0/010", STAYS],
+  ["net a = 10.0.0.0 255.0.0.0", STAYS],
+  ["net a = any 10.0.0.0/8", STAYS],
   // Names that are near, or that other languages have.
-  ["net office = any\nnet a = ofice", STAYS], ["net a = lan", STAYS], ["net a = everyone", STAYS], ["ports a = https", STAYS], ["ports a = 0443", STAYS], ["ports a = 089", "ports a = 89"], ["ports a = 445-443", STAYS], ["ports a = 443:445", "ports a = 443-445"],
-  ["hosts a = \"https://a.example/\"", "hosts a = \"a.example\""], ["hosts a = \"https://a.example/admin\"", STAYS], ["hosts a = \"a.example:8443\"", STAYS], ["hosts a = www.example.com", "hosts a = \"www.example.com\""],
-  ["hosts a = *", STAYS], ["hosts a = 0x7f", STAYS], ["hosts a = \"*.example.com\" \"b.example.com\"", STAYS],
+  ["net office = any\nnet a = ofice", STAYS],
+  ["net a = lan", STAYS],
+  ["net a = everyone", STAYS],
+  ["ports a = https", STAYS],
+  ["ports a = 0443", STAYS],
+  ["ports a = 089", "ports a = 89"],
+  ["ports a = 445-443", STAYS],
+  ["ports a = 443:445", "ports a = 443-445"],
+  ['hosts a = "https://a.example/"', 'hosts a = "a.example"'],
+  ['hosts a = "https://a.example/admin"', STAYS],
+  ['hosts a = "a.example:8443"', STAYS],
+  ["hosts a = www.example.com", 'hosts a = "www.example.com"'],
+  ["hosts a = *", STAYS],
+  ["hosts a = 0x7f", STAYS],
+  ['hosts a = "*.example.com" "b.example.com"', STAYS],
   // Statements.
-  ["edition 2", STAYS], ["net a = any not except 10.0.0.0/8", STAYS], ["expose e on tcp 1 { } }", STAYS], ["net a = any /* except 10.0.0.0/8", STAYS], ["/* a */ net a = any", "# a\n net a = any"],
-  ["deny on ucp 22", STAYS], ["deny not from 10.0.0.0/8", STAYS], ["net o = any4\nhosts o = \"a.example\"\ndeny o", STAYS], ["ids o = dns \"a.example\"\ndeny o", STAYS], ["net o = any4\ndeny o", "net o = any4\ndeny from o"], ["deny \"a.example\"", STAYS],
-  ["deny from any4 until 2030-01-01T00:00Z", STAYS], ["expose e service on tcp 1 { allow from any }", STAYS], ["expose e on tcp 1 { backend 127.0.0.1:80\n10 connections }", STAYS],
+  ["edition 2", STAYS],
+  ["net a = any not except 10.0.0.0/8", STAYS],
+  ["expose e on tcp 1 { } }", STAYS],
+  ["net a = any /* except 10.0.0.0/8", STAYS],
+  ["/* a */ net a = any", "# a\n net a = any"],
+  ["deny on ucp 22", STAYS],
+  ["deny not from 10.0.0.0/8", STAYS],
+  ['net o = any4\nhosts o = "a.example"\ndeny o', STAYS],
+  ['ids o = dns "a.example"\ndeny o', STAYS],
+  ["net o = any4\ndeny o", "net o = any4\ndeny from o"],
+  ['deny "a.example"', STAYS],
+  ["deny from any4 until 2030-01-01T00:00Z", STAYS],
+  ["expose e service on tcp 1 { allow from any }", STAYS],
+  ["expose e on tcp 1 { backend 127.0.0.1:80\n10 connections }", STAYS],
   // Clauses.
-  ["expose e on tcp 1 { allow from any until 2030-01-01 00:00Z }", STAYS], ["expose e on tcp 1 { limit 5/s per host }", STAYS], ["expose e on tcp 1 { cap 010 connections }", STAYS], ["expose e on tcp 1 { cap 08 connections }", "expose e on tcp 1 { cap 8 connections }"],
-  ["expose e on tcp 1 { alow from any }", "expose e on tcp 1 { allow from any }"], ["expose e on tcp 1 { allow 10.0.0.0/8 }", "expose e on tcp 1 { allow from 10.0.0.0/8 }"], ["expose e on tcp 1 { allow all }", "expose e on tcp 1 { allow from any }"],
-  ["expose e on tcp 1 { allow from any deny all }", STAYS], ["expose e on tcp 1 { allow from !10.0.0.0/8 }", STAYS], ["expose e on tcp 1 { limit 5/s allow from any }", STAYS], ["expose e on tcp 1 { limit 5/min per listener allow from any }", "expose e on tcp 1 { limit 5/m per listener allow from any }"],
-  ["expose e on 443 { allow from any }", STAYS], ["expose e 443 { allow from any }", STAYS], ["expose e on port 443 { allow from any }", STAYS], ["expose e on tcp/443 { allow from any }", "expose e on tcp 443 { allow from any }"], ["deny on 22", STAYS],
-  ["expose e on tcp 1 { backend localhost:80 allow from any }", STAYS], ["expose e on tcp 1 { backend ::1:8080 allow from any }", STAYS], ["expose e on tcp 1 { backend \"127.0.0.1:80\" allow from any }", "expose e on tcp 1 { backend 127.0.0.1:80 allow from any }"],
-  ["expose e on tcp 1 as http { allow from any }", STAYS], ["expose e on tcp 1 as passthrough { allow from any deny sni any }", STAYS], ["expose e on tcp 1 { allow from any\ndeny from 10.0.0.1\nexpose f on tcp 2 { allow from any }", STAYS],
+  ["expose e on tcp 1 { allow from any until 2030-01-01 00:00Z }", STAYS],
+  ["expose e on tcp 1 { limit 5/s per host }", STAYS],
+  ["expose e on tcp 1 { cap 010 connections }", STAYS],
+  ["expose e on tcp 1 { cap 08 connections }", "expose e on tcp 1 { cap 8 connections }"],
+  ["expose e on tcp 1 { alow from any }", "expose e on tcp 1 { allow from any }"],
+  ["expose e on tcp 1 { allow 10.0.0.0/8 }", "expose e on tcp 1 { allow from 10.0.0.0/8 }"],
+  ["expose e on tcp 1 { allow all }", "expose e on tcp 1 { allow from any }"],
+  ["expose e on tcp 1 { allow from any deny all }", STAYS],
+  ["expose e on tcp 1 { allow from !10.0.0.0/8 }", STAYS],
+  ["expose e on tcp 1 { limit 5/s allow from any }", STAYS],
+  ["expose e on tcp 1 { limit 5/min per listener allow from any }", "expose e on tcp 1 { limit 5/m per listener allow from any }"],
+  ["expose e on 443 { allow from any }", STAYS],
+  ["expose e 443 { allow from any }", STAYS],
+  ["expose e on port 443 { allow from any }", STAYS],
+  ["expose e on tcp/443 { allow from any }", "expose e on tcp 443 { allow from any }"],
+  ["deny on 22", STAYS],
+  ["expose e on tcp 1 { backend localhost:80 allow from any }", STAYS],
+  ["expose e on tcp 1 { backend ::1:8080 allow from any }", STAYS],
+  ['expose e on tcp 1 { backend "127.0.0.1:80" allow from any }', "expose e on tcp 1 { backend 127.0.0.1:80 allow from any }"],
+  ["expose e on tcp 1 as http { allow from any }", STAYS],
+  ["expose e on tcp 1 as passthrough { allow from any deny sni any }", STAYS],
+  ["expose e on tcp 1 { allow from any\ndeny from 10.0.0.1\nexpose f on tcp 2 { allow from any }", STAYS],
   // Tests.
-  ["expose web on tcp 1 { allow from any }\ntest \"t\" { from 10.0.0.* to web => allow }", STAYS], ["expose web on tcp 1 { allow from any }\ntest \"t\" { from 10.0.0.1 to ucp 1 => allow }", STAYS],
-  ["expose web on tcp 1 { allow from any }\ntest \"t\" { from 10.0.0.0/8 to web => allow }", STAYS], ["expose web on tcp 1 { allow from any }\ntest \"t\" { from 10.0.0.1 to wbe => allow }", STAYS],
-  ["expose web on tcp 1 { allow from any }\ntest \"t\" { from 10.0.0.1 to web -> allow }", "expose web on tcp 1 { allow from any }\ntest \"t\" { from 10.0.0.1 to web => allow }"],
+  ['expose web on tcp 1 { allow from any }\ntest "t" { from 10.0.0.* to web => allow }', STAYS],
+  ['expose web on tcp 1 { allow from any }\ntest "t" { from 10.0.0.1 to ucp 1 => allow }', STAYS],
+  ['expose web on tcp 1 { allow from any }\ntest "t" { from 10.0.0.0/8 to web => allow }', STAYS],
+  ['expose web on tcp 1 { allow from any }\ntest "t" { from 10.0.0.1 to wbe => allow }', STAYS],
+  [
+    'expose web on tcp 1 { allow from any }\ntest "t" { from 10.0.0.1 to web -> allow }',
+    'expose web on tcp 1 { allow from any }\ntest "t" { from 10.0.0.1 to web => allow }',
+  ],
 ];
 
 for (const [before, after] of FORMS) {
@@ -160,7 +235,12 @@ fixes("after the edits no allow has a source that no word of the case names", ()
     const { edits, texts } = fixAll(entry, filesOf(everything));
     if (edits.length === 0) continue;
     const files = { ...everything, ...Object.fromEntries([...texts].map(([p, t]) => [p, t.after])) };
-    const words = worded(Object.entries(everything).filter(([p]) => p === path || texts.has(p)).map(([, text]) => text).join("\n"));
+    const words = worded(
+      Object.entries(everything)
+        .filter(([p]) => p === path || texts.has(p))
+        .map(([, text]) => text)
+        .join("\n"),
+    );
     const { policy } = front(files[path] ?? "", filesOf(files), path);
     for (const expose of policy?.exposes ?? []) {
       for (const { from } of expose.allows) assert.ok(isEmpty(subtract(from, words)), `${path}: ${expose.name}`);

@@ -47,7 +47,8 @@ test "t" at 2027-01-01T00:00Z {
 /** Words and signs, without white space. */
 const words = (text: string): string => (text.match(/"[^"\n]*"|[^\s"{},]+|[{},]/g) ?? []).join(" ");
 /** Keywords and signs; nothing says which name, number or text was meant. */
-const MISTYPED = /\b(?:net|ports|hosts|ids|deny|named|from|on|tcp|expose|bind|backend|cap|connections|per|source|limit|burst|listener|allow|except|service|as|passthrough|sni|until|mtls|cert|ca|identity|client|invariant|never|to|test|at|by|local|repeat|in|closing|cidr|uri|dns)\b|=>|[=,{}]/g;
+const MISTYPED =
+  /\b(?:net|ports|hosts|ids|deny|named|from|on|tcp|expose|bind|backend|cap|connections|per|source|limit|burst|listener|allow|except|service|as|passthrough|sni|until|mtls|cert|ca|identity|client|invariant|never|to|test|at|by|local|repeat|in|closing|cidr|uri|dns)\b|=>|[=,{}]/g;
 
 const WAYS: readonly (readonly [string, (word: string) => readonly string[]])[] = [
   ["left out", () => [""]],
@@ -63,8 +64,12 @@ const WAYS: readonly (readonly [string, (word: string) => readonly string[]])[] 
 
 /** Slips that say something else of which nothing but that can be meant: a rule of its own, or nothing where a word need not be. */
 const MEANT: ReadonlySet<string> = new Set([
-  "2 except: deny: ING106 =>from ", "7 from: deny: ING106 =>from ", "13 except: deny: ING106 =>from ",
-  "33 closing: and: ING106 and =>", "33 closing: ;: ING101 ;=>", "34 tcp: ;: ING101 ;=>",
+  "2 except: deny: ING106 =>from ",
+  "7 from: deny: ING106 =>from ",
+  "13 except: deny: ING106 =>from ",
+  "33 closing: and: ING106 and =>",
+  "33 closing: ;: ING101 ;=>",
+  "34 tcp: ;: ING101 ;=>",
 ]);
 
 for (const [way, mistyped] of WAYS) {
@@ -94,7 +99,13 @@ for (const [way, mistyped] of WAYS) {
 slips("words of other languages may be names", () => {
   for (const name of ["but", "and", "without", "if", "not"]) {
     const text = `edition 1\nnet ${name} = any4\ndeny named ${name} from ${name}\nexpose e service ${name} on tcp 1 { allow named ${name} from any except ${name} }\n`;
-    assert.equal(front(text, filesOf({}), "p.ingress").diagnostics.filter((d) => !d.code.startsWith("ING7")).map((d) => d.message), [], name);
+    assert.equal(
+      front(text, filesOf({}), "p.ingress")
+        .diagnostics.filter((d) => !d.code.startsWith("ING7"))
+        .map((d) => d.message),
+      [],
+      name,
+    );
   }
 });
 

@@ -7,7 +7,9 @@ import { skip } from "../skip.ts";
 import { envelope, folder, ingressc, ingresscHere, type Ended, type Folder } from "./programs.ts";
 
 const commands = suite<{ dir: Folder }>("fmt, export, import");
-commands.before.each((context) => { context.dir = folder(); });
+commands.before.each((context) => {
+  context.dir = folder();
+});
 commands.after.each(({ dir }) => dir.remove());
 
 const LOOSE = "edition 1 # one\nnet  a = any\ndeny from a # two\n";
@@ -95,7 +97,10 @@ commands("export and import are each other's way back", async ({ dir }) => {
   assert.is(shown.code, 0);
   assert.equal(JSON.parse(shown.out), {
     edition: 1,
-    statements: [{ kind: "net", name: "a", set: { members: ["any"] } }, { kind: "deny", from: { members: ["a"] } }],
+    statements: [
+      { kind: "net", name: "a", set: { members: ["any"] } },
+      { kind: "deny", from: { members: ["a"] } },
+    ],
   });
   assert.is((await run(dir, "export", "loose.ingress", "-o", "p.json")).code, 0);
   assert.is(textOf(dir, "p.json"), shown.out);
@@ -107,16 +112,20 @@ commands("export and import are each other's way back", async ({ dir }) => {
 
 commands("a fault that prevents an export or import is reported with its place", async ({ dir }) => {
   dir.write("broken.ingress", BROKEN);
-  dir.write("bad.json", "{\"edition\":1,\"statements\":[{\"kind\":\"net\",\"name\":\"a b\",\"set\":{\"members\":[]}}]}");
+  dir.write("bad.json", '{"edition":1,"statements":[{"kind":"net","name":"a b","set":{"members":[]}}]}');
   dir.write("not.json", "edition 1\n");
   dir.write("bytes.json", Uint8Array.of(0xff, 0xfe, 0x00));
-  dir.write("steers.ingress", "edition 1\n@why \"a\u200eb\"\nnet a = any\n");
+  dir.write("steers.ingress", 'edition 1\n@why "a\u200eb"\nnet a = any\n');
   mkdirSync(dir.at("folder"));
   const rows: readonly (readonly [args: string, exit: number, err: RegExp])[] = [
     ["export broken.ingress", 3, /error\[ING106\]/],
     ["export none.ingress", 2, /there is no file/],
     ["export broken.ingress loose.ingress", 2, /one operand too many/],
-    ["import bad.json", 3, /expected a name, found "a b"\n {2}at \/statements\/0\/name\nhelp: [^]*the list is empty\n {2}at \/statements\/0\/set\/members\n[^]*2 errors in `bad\.json`/],
+    [
+      "import bad.json",
+      3,
+      /expected a name, found "a b"\n {2}at \/statements\/0\/name\nhelp: [^]*the list is empty\n {2}at \/statements\/0\/set\/members\n[^]*2 errors in `bad\.json`/,
+    ],
     ["import not.json", 3, /this is not JSON[^]*at not\.json:1:1\n/],
     ["import bytes.json", 3, /is not UTF-8 text/],
     ["import folder", 2, /is a folder/],
@@ -146,7 +155,13 @@ commands("--json is one envelope each", async ({ dir }) => {
     ["export --json loose.ingress", true, "policy.exported", 0, /"policy":\{"edition":1/],
     ["import --json bad.json", false, "policy.document_refused", 3, /"errors":\[\{"pointer":""/],
     ["fmt --json broken.ingress", false, "policy.rejected", 3, /"diagnostics":\[\{"code":"ING106"/],
-    ["fmt --json loose.ingress broken.ingress", false, "policy.rejected", 3, /"result":"formatted"\},\{"file":"broken\.ingress","result":"failed","code":"policy\.rejected"/],
+    [
+      "fmt --json loose.ingress broken.ingress",
+      false,
+      "policy.rejected",
+      3,
+      /"result":"formatted"\},\{"file":"broken\.ingress","result":"failed","code":"policy\.rejected"/,
+    ],
     ["fmt --json loose.ingress", true, "policy.formatted", 0, /"result":"unchanged"/],
     ["fmt --check --json loose.ingress", true, "policy.is_formatted", 0, /"result":"unchanged"/],
   ];

@@ -13,8 +13,8 @@ import { envelope, folder, ingresscHere, type Folder } from "./programs.ts";
 
 const native = suite<{ dir: Folder }>("--target c");
 
-const WEB = "edition 1\nexpose web on tcp 443 as passthrough { limit 5/s per source allow from 10.0.0.0/8 sni \"a.example.com\" }\n";
-const TURNED = "edition 1\nexpose web on tcp 443 as passthrough { allow from 10.128.0.0/9, 10.0.0.0/9 sni \"A.example.com\" limit 5/s per source }\n";
+const WEB = 'edition 1\nexpose web on tcp 443 as passthrough { limit 5/s per source allow from 10.0.0.0/8 sni "a.example.com" }\n';
+const TURNED = 'edition 1\nexpose web on tcp 443 as passthrough { allow from 10.128.0.0/9, 10.0.0.0/9 sni "A.example.com" limit 5/s per source }\n';
 
 native.before.each((context) => {
   context.dir = folder();
@@ -25,10 +25,15 @@ native.before.each((context) => {
 native.after.each(({ dir }) => dir.remove());
 
 const ALL = ["abi.h", "engine.c", "engine.h", "policy.bin", "policy.manifest.json"];
-const build = (dir: Folder, file: string, out: string): ReturnType<typeof ingresscHere> => ingresscHere(["build", "--profile", "os", "--target", "c", "-o", out, file], dir.path);
+const build = (dir: Folder, file: string, out: string): ReturnType<typeof ingresscHere> =>
+  ingresscHere(["build", "--profile", "os", "--target", "c", "-o", out, file], dir.path);
 
 native("the engine's C is one text for all policies, the data one for equal ones", async ({ dir }) => {
-  for (const [file, out] of [["web", "one"], ["turned", "turned"], ["none", "none"]] as const) {
+  for (const [file, out] of [
+    ["web", "one"],
+    ["turned", "turned"],
+    ["none", "none"],
+  ] as const) {
     const run = await build(dir, `${file}.ingress`, out);
     assert.is(run.code, 0, run.err);
     assert.equal(readdirSync(dir.at(out)).sort(), ALL);
@@ -61,20 +66,35 @@ native("policy.bin and its manifest, byte by byte", async ({ dir }) => {
 });
 
 native("abi.h has every code and reason", () => {
-  const defined = new Map(abiHeader().split("\n").flatMap((line) => {
-    const [, name, value] = /^#define (INGRESS_\S+) (.+)$/.exec(line) ?? [];
-    return name === undefined || value === undefined ? [] : [[name, value] as const];
-  }));
+  const defined = new Map(
+    abiHeader()
+      .split("\n")
+      .flatMap((line) => {
+        const [, name, value] = /^#define (INGRESS_\S+) (.+)$/.exec(line) ?? [];
+        return name === undefined || value === undefined ? [] : [[name, value] as const];
+      }),
+  );
   for (const [number, { name }] of Object.entries(CODES)) assert.is(defined.get(`INGRESS_CODE_${name.toUpperCase()}`), number, name);
   // By hand: the words that the host's decisions hang on.
-  for (const [name, value] of [["DENY", "0"], ["ALLOW", "1"], ["OPEN", "2"], ["IDENTITY", "3"], ["NO_RULE", "(-1)"], ["TABLES_BASE", "1024"], ["DETAIL_BASE", "16"], ["CODE_OPEN", "21"], ["REASON_RATE", "4"]]) {
+  for (const [name, value] of [
+    ["DENY", "0"],
+    ["ALLOW", "1"],
+    ["OPEN", "2"],
+    ["IDENTITY", "3"],
+    ["NO_RULE", "(-1)"],
+    ["TABLES_BASE", "1024"],
+    ["DETAIL_BASE", "16"],
+    ["CODE_OPEN", "21"],
+    ["REASON_RATE", "4"],
+  ]) {
     assert.is(defined.get(`INGRESS_${name}`), value, name);
   }
   const reasons = (defined.get("INGRESS_REASON_OF_CODE") ?? "").replace(/[{}]/g, "").split(", ").map(Number);
   assert.equal(reasons.slice(0, 10), [1, 0, 0, 0, 1, 1, 1, 2, 2, 4]);
 });
 
-const PLACED = "edition 1\nexpose web on tcp 443 { backend 127.0.0.1:80 allow from any }\n\nexpose admin on tcp 22 bind 10.0.0.0/8 { backend 127.0.0.1:81 allow from any }\n";
+const PLACED =
+  "edition 1\nexpose web on tcp 443 { backend 127.0.0.1:80 allow from any }\n\nexpose admin on tcp 22 bind 10.0.0.0/8 { backend 127.0.0.1:81 allow from any }\n";
 
 native("an ABI filter's profile: version 1 where it fits, else the clause that is to blame", async ({ dir }) => {
   dir.write("placed.ingress", PLACED);
@@ -90,7 +110,10 @@ native("an ABI filter's profile: version 1 where it fits, else the clause that i
   assert.not.ok(readdirSync(dir.path).includes("placed.af1"));
   const two = await filter("--target", "abi-filter-v2", "--profile", "os", "placed.ingress");
   assert.is(two.code, 0, two.err);
-  assert.match(two.out, /^ +may bind +tcp and udp 0-65535 at 127\.0\.0\.0\/8\n +tcp and udp 0-65535 at ::1\/128\n +tcp 443 at any address\n +tcp 22 at 10\.0\.0\.0\/8$/m);
+  assert.match(
+    two.out,
+    /^ +may bind +tcp and udp 0-65535 at 127\.0\.0\.0\/8\n +tcp and udp 0-65535 at ::1\/128\n +tcp 443 at any address\n +tcp 22 at 10\.0\.0\.0\/8$/m,
+  );
   assert.is(readFileSync(dir.at("placed.af2"))[3], 4);
   const other = await filter("--target", "abi-filter-v2", "--subject", "admin", "-o", "admin.af2", "placed.ingress");
   assert.is(other.code, 0, other.err);

@@ -10,7 +10,9 @@ import { ingresscHere, PROJECT } from "./programs.ts";
 const examples = suite("policies");
 const folder = join(PROJECT, "policies");
 /** The files that are built: a policy of one file, or a folder's entry `edge.ingress`, which imports the rest of it. */
-const all = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ingress")).sort();
+const all = readdirSync(folder, { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".ingress"))
+  .sort();
 const files = all.filter((name) => !name.includes(sep) || basename(name) === "edge.ingress");
 
 examples("there are examples", () => {
@@ -20,18 +22,31 @@ examples("there are examples", () => {
 });
 
 /** Each example for the host, and those of an OS image for that, too. */
-const built = files.flatMap((file): readonly (readonly [string, Profile])[] => (file.startsWith("os_") ? [[file, "host"], [file, "os"]] : [[file, "host"]]));
+const built = files.flatMap((file): readonly (readonly [string, Profile])[] =>
+  file.startsWith("os_") ?
+    [
+      [file, "host"],
+      [file, "os"],
+    ]
+  : [[file, "host"]],
+);
 
 for (const [file, profile] of built) {
   examples(`${file} for ${profile}`, () => {
     const tested = compileAndTest(join(folder, file), profile);
     assert.ok(isTested(tested), isTested(tested) ? "" : tested.outcome.message);
-    assert.equal(tested.results.filter((r) => !r.passed).map((r) => `${r.question} => ${r.actual}`), []);
+    assert.equal(
+      tested.results.filter((r) => !r.passed).map((r) => `${r.question} => ${r.actual}`),
+      [],
+    );
     // A test that only expects "allow" would pass under a policy that allows everything.
     const denies = tested.results.filter((r) => r.expected !== "allow").length;
     assert.ok(denies >= 2 && denies * 3 >= tested.results.length, `${denies} of ${tested.results.length} lines expect a deny`);
     for (const { name } of tested.policy.exposes) {
-      assert.ok(tested.results.some((r) => r.question.includes(` to ${name}`)), `no test line is about ${name}`);
+      assert.ok(
+        tested.results.some((r) => r.question.includes(` to ${name}`)),
+        `no test line is about ${name}`,
+      );
     }
   });
 }
@@ -42,7 +57,10 @@ examples("no file of a folder is left out of its policy", () => {
     assert.ok(isTested(tested));
     const read = new Set([...tested.disk.inputs.files].map((path) => basename(path)));
     const parts = all.filter((name) => dirname(name) === dirname(entry)).map((name) => basename(name));
-    assert.equal(parts.filter((part) => !read.has(part)), []);
+    assert.equal(
+      parts.filter((part) => !read.has(part)),
+      [],
+    );
   }
 });
 

@@ -85,20 +85,23 @@ test "reasons" {
   bind ingressd on 0.0.0.0:80  => allow
   bind ingressd on 0.0.0.0:443 => allow
 }`;
-  assert.equal(results(text).map((r) => `${r.passed} ${r.expected} / ${r.actual}`), [
-    "false deny policy / deny cidr",
-    "true deny policy / deny policy",
-    "false deny cidr / deny policy",
-    "false deny cidr / deny policy",
-    "false deny cidr / deny policy",
-    "false allow / deny policy",
-    "true allow / allow",
-    "false allow / deny policy",
-  ]);
+  assert.equal(
+    results(text).map((r) => `${r.passed} ${r.expected} / ${r.actual}`),
+    [
+      "false deny policy / deny cidr",
+      "true deny policy / deny policy",
+      "false deny cidr / deny policy",
+      "false deny cidr / deny policy",
+      "false deny cidr / deny policy",
+      "false allow / deny policy",
+      "true allow / allow",
+      "false allow / deny policy",
+    ],
+  );
 });
 
 lines("a question is quoted on one line, whatever its layout is", () => {
-  const text = "\nexpose web on tcp 80 { backend 127.0.0.1:8080 allow from any }\ntest \"x\" { from 192.0.2.1\n  # a comment\n  to web => deny cidr }";
+  const text = '\nexpose web on tcp 80 { backend 127.0.0.1:8080 allow from any }\ntest "x" { from 192.0.2.1\n  # a comment\n  to web => deny cidr }';
   const [first] = results(text);
   assert.match(first?.question ?? "", /^from 192\.0\.2\.1 (# a comment )?to web$/);
 });

@@ -20,7 +20,7 @@ test "both" {
   from 192.0.2.1 to web => deny cidr by abuse
 }
 `;
-const UNIX = "edition 1\nexpose web on tcp 443 { backend unix \"/run/web.sock\" allow from any }\n";
+const UNIX = 'edition 1\nexpose web on tcp 443 { backend unix "/run/web.sock" allow from any }\n';
 
 profile.before.each((context) => {
   context.dir = folder();
@@ -36,16 +36,24 @@ profile("build: both modules have one meaning, and the image's fits in its page"
   const os = await ingresscHere(["build", "--profile", "os", "fits.ingress", "-o", "os.wasm"], dir.path);
   assert.is(os.code, 0, os.err);
   for (const line of [
-    /^ +profile +os$/m, /^ +memory +\d\d,\d{3} of 65,536 bytes$/m, /^ +code +\d+,\d{3} of 16,384 bytes$/m,
-    /^ +limits +1,024 sources apart, then a sketch of 2 x 2,048$/m, /^ +caps +256 places for sources$/m, /^ +tests +3 lines of 1 test passed$/m,
-  ]) assert.match(os.out, line);
+    /^ +profile +os$/m,
+    /^ +memory +\d\d,\d{3} of 65,536 bytes$/m,
+    /^ +code +\d+,\d{3} of 16,384 bytes$/m,
+    /^ +limits +1,024 sources apart, then a sketch of 2 x 2,048$/m,
+    /^ +caps +256 places for sources$/m,
+    /^ +tests +3 lines of 1 test passed$/m,
+  ])
+    assert.match(os.out, line);
   const host = await ingresscHere(["build", "fits.ingress", "-o", "host.wasm"], dir.path);
   assert.is(host.code, 0, host.err);
   assert.not.match(host.out, /profile|sketch/);
 
   const inspect = async (module: string): Promise<ReturnType<typeof data>> => data(await ingresscHere(["inspect", "--json", module], dir.path));
   const said = [await inspect("os.wasm"), await inspect("host.wasm")];
-  assert.equal(said.map((d) => d["profile"]), ["os", "host"]);
+  assert.equal(
+    said.map((d) => d["profile"]),
+    ["os", "host"],
+  );
   assert.is(said[0]?.["treeSha256"], said[1]?.["treeSha256"]);
   assert.is(said[0]?.["memoryBytes"], 65_536);
   assert.ok(Number(said[1]?.["memoryBytes"]) > 65_536);
@@ -87,11 +95,18 @@ profile("a module has its profile already", async ({ dir }) => {
   assert.match(plain.out, /deny \(reason=cidr\)/);
   assert.is((await explain("--profile", "os")).out, plain.out);
   const other = await explain("--profile", "host");
-  assert.equal([other.code, other.err], [2, "ingressc: `os.wasm` is a module of the profile `os`\nhelp: omit `--profile`, or name the policy that the module was built from\n"]);
+  assert.equal(
+    [other.code, other.err],
+    [2, "ingressc: `os.wasm` is a module of the profile `os`\nhelp: omit `--profile`, or name the policy that the module was built from\n"],
+  );
 });
 
 profile("words that are no profile", async ({ dir }) => {
-  for (const [word, says] of [["OS", /there is no profile `OS`/], ["hots", /did you mean `host`\? the profiles are `host` and `os`/], ["__proto__", /there is no profile `__proto__`/]] as const) {
+  for (const [word, says] of [
+    ["OS", /there is no profile `OS`/],
+    ["hots", /did you mean `host`\? the profiles are `host` and `os`/],
+    ["__proto__", /there is no profile `__proto__`/],
+  ] as const) {
     const { code, err } = await ingresscHere(["check", "--profile", word, "fits.ingress"], dir.path);
     assert.is(code, 2);
     assert.match(err, says);

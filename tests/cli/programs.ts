@@ -56,7 +56,9 @@ export function start(words: readonly string[], args: readonly string[], { cwd, 
   const lines: string[] = [];
   const looks = new Set<() => void>();
   let err = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => { err += text; });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    err += text;
+  });
   createInterface({ input: child.stdout }).on("line", (line) => {
     lines.push(line);
     for (const look of [...looks]) look();

@@ -49,7 +49,10 @@ progress("a step shows the phase, at most five times a second", () => {
     clock.ms += ms;
     on.step();
   }
-  assert.equal(written, Array.from({ length: 3 }, () => `${CLEAR}ingressc: running the tests, 1 s`));
+  assert.equal(
+    written,
+    Array.from({ length: 3 }, () => `${CLEAR}ingressc: running the tests, 1 s`),
+  );
 });
 
 progress("a large policy's progress is shown from its first phase on", () => {
@@ -87,24 +90,32 @@ progress("progress is shown only on a terminal that can erase a line", () => {
 
 /** A policy that is large by its text alone, so that no time has to go by. */
 const LARGE = {
-  "p.ingress": 'edition 1\nnet a = file "l" max 9\nexpose web on tcp 443 { backend 127.0.0.1:1\n allow from a }\ntest "t" { from 192.0.2.1 to web => allow\n from 10.0.0.1 to web => deny cidr }\n',
+  "p.ingress":
+    'edition 1\nnet a = file "l" max 9\nexpose web on tcp 443 { backend 127.0.0.1:1\n allow from a }\ntest "t" { from 192.0.2.1 to web => allow\n from 10.0.0.1 to web => deny cidr }\n',
   l: `192.0.2.1\n${`# ${"x".repeat(998)}\n`.repeat(2_000)}`,
 };
 
-progress("each phase, each file and each test line is reported when it begins", () => inLarge(async (cwd) => {
-  const heard: string[] = [];
-  const on: Progress = { begin: (what) => heard.push(what), step: (read = 0) => heard.push(`${read}`), end: () => heard.push("end") };
-  assert.ok(isTested(compileAndTest(join(cwd, "p.ingress"), "host", undefined, on)));
-  const [read, check, ...rest] = PHASES.map((phase) => PHASE_WORDS[phase]);
-  assert.equal(heard, [`${LARGE["p.ingress"].length}`, read, check, `${LARGE.l.length}`, ...rest, "checking the module", "running the tests", "0", "0"]);
-}));
+progress("each phase, each file and each test line is reported when it begins", () =>
+  inLarge(async (cwd) => {
+    const heard: string[] = [];
+    const on: Progress = { begin: (what) => heard.push(what), step: (read = 0) => heard.push(`${read}`), end: () => heard.push("end") };
+    assert.ok(isTested(compileAndTest(join(cwd, "p.ingress"), "host", undefined, on)));
+    const [read, check, ...rest] = PHASES.map((phase) => PHASE_WORDS[phase]);
+    assert.equal(heard, [`${LARGE["p.ingress"].length}`, read, check, `${LARGE.l.length}`, ...rest, "checking the module", "running the tests", "0", "0"]);
+  }),
+);
 
-progress("a pipe gets no progress", () => inLarge(async (cwd) => {
-  for (const words of [["build", "p.ingress"], ["check", "p.ingress", "--json"]]) {
-    const { code, err } = await ingressc(words, { cwd });
-    assert.equal({ code, err }, { code: 0, err: "" });
-  }
-}));
+progress("a pipe gets no progress", () =>
+  inLarge(async (cwd) => {
+    for (const words of [
+      ["build", "p.ingress"],
+      ["check", "p.ingress", "--json"],
+    ]) {
+      const { code, err } = await ingressc(words, { cwd });
+      assert.equal({ code, err }, { code: 0, err: "" });
+    }
+  }),
+);
 
 /** Runs `f` in a folder with the large policy. */
 async function inLarge<T>(f: (path: string) => Promise<T>): Promise<T> {
@@ -127,19 +138,29 @@ function onTerminal(cwd: string, words: string): string {
 
 if (spawnSync("script", ["--version"]).status !== 0) skip("progress on a pseudo terminal", "util-linux script");
 else {
-  progress("a terminal shows progress, and only the answer in the end", () => inLarge(async (cwd) => {
-    const log = onTerminal(cwd, "build p.ingress");
-    const lines = log.split(CLEAR);
-    // On a busy machine the first phases take their second, too, and some are drawn again.
-    const shown = lines.slice(1, -1).map((line) => line.replace(/, \d+ s$/, "")).filter((line, i, all) => line !== all[i - 1]);
-    const large = [...PHASES.slice(2).map((phase) => PHASE_WORDS[phase]), "checking the module", "running the tests"];
-    assert.equal(shown.slice(-large.length), large.map((what) => `ingressc: ${what}`));
-    assert.match(lines.at(-1) ?? "", /^built p\.wasm/);
-  }));
+  progress("a terminal shows progress, and only the answer in the end", () =>
+    inLarge(async (cwd) => {
+      const log = onTerminal(cwd, "build p.ingress");
+      const lines = log.split(CLEAR);
+      // On a busy machine the first phases take their second, too, and some are drawn again.
+      const shown = lines
+        .slice(1, -1)
+        .map((line) => line.replace(/, \d+ s$/, ""))
+        .filter((line, i, all) => line !== all[i - 1]);
+      const large = [...PHASES.slice(2).map((phase) => PHASE_WORDS[phase]), "checking the module", "running the tests"];
+      assert.equal(
+        shown.slice(-large.length),
+        large.map((what) => `ingressc: ${what}`),
+      );
+      assert.match(lines.at(-1) ?? "", /^built p\.wasm/);
+    }),
+  );
 
-  progress("with --json a terminal has the envelope alone", () => inLarge(async (cwd) => {
-    assert.not.match(onTerminal(cwd, "check p.ingress --json"), "ingressc:");
-  }));
+  progress("with --json a terminal has the envelope alone", () =>
+    inLarge(async (cwd) => {
+      assert.not.match(onTerminal(cwd, "check p.ingress --json"), "ingressc:");
+    }),
+  );
 }
 
 progress.run();

@@ -22,7 +22,10 @@ readme("the policy has eight lines, compiles, and its tests pass", async () => {
   assert.is(policy.trimEnd().split("\n").length, 8);
   const dir = folder();
   dir.write("edge.ingress", policy);
-  const commands = blocks("sh").join("\n").split("\n").filter((l) => /^npx ingressc .*\bedge\.ingress\b/.test(l));
+  const commands = blocks("sh")
+    .join("\n")
+    .split("\n")
+    .filter((l) => /^npx ingressc .*\bedge\.ingress\b/.test(l));
   assert.ok(commands.length >= 2);
   for (const line of commands) {
     const words = line.replace(/ *#.*/, "").split(" ").slice(2);
@@ -73,7 +76,10 @@ readme("every command and exit code is named, and every link leads somewhere", (
   for (const code of Object.values(EXIT_CODES)) assert.match(text, new RegExp(`[\\s,]${code} [a-z]`));
   const links = [...text.matchAll(/\]\(([^)#]+)\)/g)].map((m) => m[1] ?? "");
   assert.ok(links.length > 5);
-  assert.equal(links.filter((link) => !existsSync(join(PROJECT, link))), []);
+  assert.equal(
+    links.filter((link) => !existsSync(join(PROJECT, link))),
+    [],
+  );
 });
 
 readme.run();

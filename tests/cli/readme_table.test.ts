@@ -11,7 +11,10 @@ import { folder, ingresscHere, PROJECT } from "./programs.ts";
 const table = suite("README's table");
 const readme = readFileSync(join(PROJECT, "README.md"), "utf8");
 const section = readme.slice(readme.indexOf("### Coming from nginx or HAProxy"));
-const rows = section.slice(0, section.indexOf("\n\n", section.indexOf("| ---"))).split("\n").filter((line) => /^\| .*`/.test(line))
+const rows = section
+  .slice(0, section.indexOf("\n\n", section.indexOf("| ---")))
+  .split("\n")
+  .filter((line) => /^\| .*`/.test(line))
   .map((line) => line.split(" | ").map((cell) => [...cell.matchAll(/`([^`]+)`/g)].map((m) => m[1] ?? "")));
 
 interface Row {
@@ -28,35 +31,68 @@ const web = (clauses: string, head = "expose web on tcp 443"): string => `${head
 
 const ROWS: readonly Row[] = [
   {
-    there: "listen 8443;", policy: (expose = "") => expose.replace("…", "allow from any"),
+    there: "listen 8443;",
+    policy: (expose = "") => expose.replace("…", "allow from any"),
     lines: "from 192.0.2.1 to tcp 8443 => allow from 192.0.2.1 to tcp 8444 => deny policy bind ingressd on 0.0.0.0:8443 => allow",
   },
   {
-    there: "listen 10.1.2.3:8443", policy: (expose = "") => expose.replace("…", "allow from any"),
-    lines: "bind ingressd on 10.1.2.3:8443 => allow bind ingressd on 10.1.2.4:8443 => deny policy bind ingressd on 0.0.0.0:8443 => deny policy from 192.0.2.1 to tcp 8443 local 10.1.2.4 => deny policy",
+    there: "listen 10.1.2.3:8443",
+    policy: (expose = "") => expose.replace("…", "allow from any"),
+    lines:
+      "bind ingressd on 10.1.2.3:8443 => allow bind ingressd on 10.1.2.4:8443 => deny policy bind ingressd on 0.0.0.0:8443 => deny policy from 192.0.2.1 to tcp 8443 local 10.1.2.4 => deny policy",
   },
-  { there: "proxy_pass 127.0.0.1:8080", policy: (backend = "") => web(`${backend} allow from any`), lines: "from 192.0.2.1 to web => allow", backend: "127.0.0.1:8080" },
-  { there: "allow 198.51.100.0/24; deny all;", policy: (allow = "") => web(allow), lines: "from 198.51.100.255 to web => allow from 198.51.101.0 to web => deny cidr from 2001:db8::1 to web => deny cidr" },
   {
-    there: "deny 198.51.100.7; allow 198.51.100.0/24; deny all;", policy: (allow = "", deny = "") => web(`${allow} ${deny}`),
+    there: "proxy_pass 127.0.0.1:8080",
+    policy: (backend = "") => web(`${backend} allow from any`),
+    lines: "from 192.0.2.1 to web => allow",
+    backend: "127.0.0.1:8080",
+  },
+  {
+    there: "allow 198.51.100.0/24; deny all;",
+    policy: (allow = "") => web(allow),
+    lines: "from 198.51.100.255 to web => allow from 198.51.101.0 to web => deny cidr from 2001:db8::1 to web => deny cidr",
+  },
+  {
+    there: "deny 198.51.100.7; allow 198.51.100.0/24; deny all;",
+    policy: (allow = "", deny = "") => web(`${allow} ${deny}`),
     lines: "from 198.51.100.7 to web => deny cidr from 198.51.100.6 to web => allow from 192.0.2.1 to web => deny cidr",
   },
   {
-    there: "allow 198.51.100.7; deny 198.51.100.0/24; allow all;", policy: (allow = "", net = "") => `${net}\n${web(allow)}`,
+    there: "allow 198.51.100.7; deny 198.51.100.0/24; allow all;",
+    policy: (allow = "", net = "") => `${net}\n${web(allow)}`,
     lines: "from 198.51.100.7 to web => allow from 198.51.100.6 to web => deny cidr from 192.0.2.1 to web => allow",
   },
-  { there: "geo $bad { … }", policy: (net = "") => `${net}\n${web("allow from any")}\ndeny from bad`, lines: "from 192.0.2.66 to web => deny cidr from 192.0.2.67 to web => allow" },
-  { there: "limit_conn per_ip 20", policy: (cap = "") => web(`${cap} allow from any`), lines: "repeat 25 in 1s from 192.0.2.1 to web => allow 20, deny rate 5 repeat 25 in 1s closing from 192.0.2.1 to web => allow" },
-  // 20 at once and no more; 10 a second for as long as one likes.
-  { there: "limit_req zone=z rate=10r/s burst=20", policy: (limit = "") => web(`${limit} allow from any`), lines: "repeat 25 in 0s from 192.0.2.1 to web => allow 20, deny rate 5 repeat 30 in 3s from 192.0.2.1 to web => allow" },
-  { there: "listen 443 ssl", policy: (as = "", cert = "") => web(`${cert} allow from any sni "www.example.com"`, `expose web on tcp 443 ${as}`), lines: "from 192.0.2.1 to web sni \"www.example.com\" => allow from 192.0.2.1 to web => deny sni" },
   {
-    there: "ssl_verify_client on", policy: (as = "", ca = "", allow = "") => web(`cert "web" ${ca} ${allow}`, `expose web on tcp 443 ${as}`),
-    lines: "from 192.0.2.1 to web client uri \"spiffe://corp.example/a\" => allow from 192.0.2.1 to web client uri \"spiffe://corp.example/a/b\" => deny mtls from 192.0.2.1 to web client dns \"corp.example\" => deny mtls from 192.0.2.1 to web => deny mtls",
+    there: "geo $bad { … }",
+    policy: (net = "") => `${net}\n${web("allow from any")}\ndeny from bad`,
+    lines: "from 192.0.2.66 to web => deny cidr from 192.0.2.67 to web => allow",
   },
   {
-    there: "ssl_preread on", policy: (as = "", allow = "") => web(allow, `expose web on tcp 443 ${as}`),
-    lines: "from 192.0.2.1 to web sni \"www.example.com\" => allow from 192.0.2.1 to web sni \"example.com\" => deny sni from 192.0.2.1 to web => deny sni",
+    there: "limit_conn per_ip 20",
+    policy: (cap = "") => web(`${cap} allow from any`),
+    lines: "repeat 25 in 1s from 192.0.2.1 to web => allow 20, deny rate 5 repeat 25 in 1s closing from 192.0.2.1 to web => allow",
+  },
+  // 20 at once and no more; 10 a second for as long as one likes.
+  {
+    there: "limit_req zone=z rate=10r/s burst=20",
+    policy: (limit = "") => web(`${limit} allow from any`),
+    lines: "repeat 25 in 0s from 192.0.2.1 to web => allow 20, deny rate 5 repeat 30 in 3s from 192.0.2.1 to web => allow",
+  },
+  {
+    there: "listen 443 ssl",
+    policy: (as = "", cert = "") => web(`${cert} allow from any sni "www.example.com"`, `expose web on tcp 443 ${as}`),
+    lines: 'from 192.0.2.1 to web sni "www.example.com" => allow from 192.0.2.1 to web => deny sni',
+  },
+  {
+    there: "ssl_verify_client on",
+    policy: (as = "", ca = "", allow = "") => web(`cert "web" ${ca} ${allow}`, `expose web on tcp 443 ${as}`),
+    lines:
+      'from 192.0.2.1 to web client uri "spiffe://corp.example/a" => allow from 192.0.2.1 to web client uri "spiffe://corp.example/a/b" => deny mtls from 192.0.2.1 to web client dns "corp.example" => deny mtls from 192.0.2.1 to web => deny mtls',
+  },
+  {
+    there: "ssl_preread on",
+    policy: (as = "", allow = "") => web(allow, `expose web on tcp 443 ${as}`),
+    lines: 'from 192.0.2.1 to web sni "www.example.com" => allow from 192.0.2.1 to web sni "example.com" => deny sni from 192.0.2.1 to web => deny sni',
   },
 ];
 
@@ -75,7 +111,10 @@ for (const [i, { there, policy, lines, backend }] of ROWS.entries()) {
     dir.remove();
     if (!isTested(tested)) throw new Error(tested.outcome.message);
     for (const code of right) assert.ok(readPolicy(tested.policy.exposes[0]?.span.file.text ?? "", code), `${code} is not in the policy`);
-    assert.equal(tested.results.filter((r) => !r.passed).map((r) => `${r.question} => ${r.actual}`), []);
+    assert.equal(
+      tested.results.filter((r) => !r.passed).map((r) => `${r.question} => ${r.actual}`),
+      [],
+    );
     const target = tested.policy.exposes[0]?.backend ?? null;
     if (backend !== undefined) assert.is(target?.kind === "tcp" ? `${target.host}:${target.port}` : "", backend);
   });
@@ -88,7 +127,7 @@ function readPolicy(text: string, code: string): boolean {
 
 table("nginx -t => check and test", async () => {
   const dir = folder();
-  dir.write("FILE", "edition 1\nexpose web on tcp 443 { allow from any }\ntest \"all\" { from 192.0.2.1 to web => allow }\n");
+  dir.write("FILE", 'edition 1\nexpose web on tcp 443 { allow from any }\ntest "all" { from 192.0.2.1 to web => allow }\n');
   const [left = [], right = []] = rows.at(-1) ?? [];
   assert.is(left[0], "nginx -t");
   for (const command of right) assert.is((await ingresscHere(command.split(" ").slice(2), dir.path)).code, 0, command);

@@ -16,7 +16,13 @@ signing.before(async (context) => {
   context.dir = dir;
   dir.write("edge.ingress", POLICY);
   dir.write("wide.ingress", POLICY.replace("198.51.100.0/24", "any"));
-  for (const args of [["build", "edge.ingress"], ["build", "wide.ingress"], ["keygen", "a"], ["keygen", "b"], ["sign", "edge.wasm", "--key", "a.key", "--revision", "7", "-o", "signed.wasm"]]) {
+  for (const args of [
+    ["build", "edge.ingress"],
+    ["build", "wide.ingress"],
+    ["keygen", "a"],
+    ["keygen", "b"],
+    ["sign", "edge.wasm", "--key", "a.key", "--revision", "7", "-o", "signed.wasm"],
+  ]) {
     const { code, err } = await ingresscHere(args, dir.path);
     assert.is(code, 0, err);
   }
@@ -26,12 +32,20 @@ signing.after(({ dir }) => dir.remove());
 const mode = (path: string): string => (statSync(path).mode & 0o777).toString(8);
 const idOf = (dir: Folder, name: string): string => {
   const der = Buffer.from(readFileSync(dir.at(name), "utf8").replace(/-----.*-----|\n/g, ""), "base64");
-  return spawnSync("sha256sum", { input: der.subarray(-32) }).stdout.toString().slice(0, 32);
+  return spawnSync("sha256sum", { input: der.subarray(-32) })
+    .stdout.toString()
+    .slice(0, 32);
 };
 
 signing("keygen writes a pair once, says its id, and never over a file", async ({ dir }) => {
   const made = await ingresscHere(["keygen", "keys", "--json"], dir.path);
-  assert.equal(envelope(made), { ok: true, class: "ok", code: "policy.keys_made", message: `made the key ${idOf(dir, "keys.pub")}`, data: { keyId: idOf(dir, "keys.pub"), private: "keys.key", public: "keys.pub" } });
+  assert.equal(envelope(made), {
+    ok: true,
+    class: "ok",
+    code: "policy.keys_made",
+    message: `made the key ${idOf(dir, "keys.pub")}`,
+    data: { keyId: idOf(dir, "keys.pub"), private: "keys.key", public: "keys.pub" },
+  });
   assert.equal([mode(dir.at("keys.key")), mode(dir.at("keys.pub"))], ["600", "644"]);
   const before = [readFileSync(dir.at("keys.key"), "utf8"), readFileSync(dir.at("keys.pub"), "utf8")];
   const again = await ingresscHere(["keygen", "keys"], dir.path);
@@ -82,12 +96,18 @@ signing("verify: yes, no, and no policy", async ({ dir }) => {
   dir.write("more.wasm", Buffer.concat([bytes, Buffer.of(0, 2, 1, 0x78)]));
   dir.write("text.wasm", "edition 1\n");
   dir.write("two.pub", readFileSync(dir.at("a.pub"), "utf8") + readFileSync(dir.at("b.pub"), "utf8"));
-  const verified = new RegExp(`^verified \`signed\\.wasm\`: signed by a trusted key\n  key       ${idOf(dir, "a.pub")}\n  revision  7\n  sha256    [0-9a-f]{64}\n$`);
+  const verified = new RegExp(
+    `^verified \`signed\\.wasm\`: signed by a trusted key\n  key       ${idOf(dir, "a.pub")}\n  revision  7\n  sha256    [0-9a-f]{64}\n$`,
+  );
   await checkAll(dir, [
     { args: ["verify", "signed.wasm", "--key", "a.pub"], exit: 0, out: verified },
     { args: ["verify", "signed.wasm", "-k", "b.pub", "-k", "a.pub"], exit: 0, out: verified },
     { args: ["verify", "signed.wasm", "--key=b.pub", "--key=a.pub"], exit: 0, out: verified },
-    { args: ["verify", "signed.wasm", "--key", "b.pub"], exit: 1, out: /is not verified \(signature_key\): the module is signed with the key [0-9a-f]{32}, which is not a trusted one\nhelp: add its public key/ },
+    {
+      args: ["verify", "signed.wasm", "--key", "b.pub"],
+      exit: 1,
+      out: /is not verified \(signature_key\): the module is signed with the key [0-9a-f]{32}, which is not a trusted one\nhelp: add its public key/,
+    },
     { args: ["verify", "edge.wasm", "--key", "a.pub"], exit: 1, out: /is not verified \(signature_missing\): the module is not signed/ },
     { args: ["verify", "flipped.wasm", "--key", "a.pub"], exit: 1, out: /is not verified \(signature_bad\)/ },
     { args: ["verify", "raised.wasm", "--key", "a.pub"], exit: 1, out: /is not verified \(signature_bad\)/ },
@@ -130,7 +150,9 @@ signing("sign: what it takes and what it refuses", async ({ dir }) => {
     { args: ["sign", "signed.wasm", "--revision", "8"], exit: 2, err: /`--key` is missing/ },
     { args: ["sign", "signed.wasm", "--key", "a.key"], exit: 2, err: /`--revision` is missing\nhelp: give one that is higher/ },
     ...["0", "-1", "1.5", "1e3", "07", "x", "9007199254740992", "99999999999999999"].map((revision): Row => ({
-      args: ["sign", "signed.wasm", "--key", "a.key", `--revision=${revision}`, "-o", "out.wasm"], exit: 2, err: /is not a revision\nhelp: write a whole number from 1 to 9007199254740991/,
+      args: ["sign", "signed.wasm", "--key", "a.key", `--revision=${revision}`, "-o", "out.wasm"],
+      exit: 2,
+      err: /is not a revision\nhelp: write a whole number from 1 to 9007199254740991/,
     })),
     { args: by("none.key", "8"), exit: 2, err: /there is no file `none\.key`/ },
     { args: by(".", "8"), exit: 2, err: /`\.` is a folder/ },
@@ -145,7 +167,11 @@ signing("sign: what it takes and what it refuses", async ({ dir }) => {
     { args: by("der.key", "8"), exit: 3, err: /contains a private key in DER, and ingressc reads PEM/ },
     { args: by("ssh.key", "8"), exit: 3, err: /contains a key of OpenSSH, and ingressc reads PKCS#8 in PEM/ },
     { args: by("raw.key", "8"), exit: 3, err: /contains only the bytes of a key, and ingressc reads PEM/ },
-    ...["a.key", "locked.key", "ssh.key", "der.key"].map((key): Row => ({ args: ["verify", "signed.wasm", "--key", key], exit: 3, err: /contains a private key: name the public one/ })),
+    ...["a.key", "locked.key", "ssh.key", "der.key"].map((key): Row => ({
+      args: ["verify", "signed.wasm", "--key", key],
+      exit: 3,
+      err: /contains a private key: name the public one/,
+    })),
     { args: ["verify", "signed.wasm", "--key", "cert.pem"], exit: 3, err: /contains a certificate, not a public key/ },
     { args: ["verify", "signed.wasm", "--key", "ssh.pub"], exit: 3, err: /contains a key of OpenSSH, not one in PEM/ },
     { args: ["verify", "signed.wasm", "--key", "a.der"], exit: 3, err: /contains a public key in DER, not in PEM/ },
@@ -153,8 +179,16 @@ signing("sign: what it takes and what it refuses", async ({ dir }) => {
     { args: by("locked.key", "8"), exit: 6, err: /is protected by a passphrase/ },
     { args: by("a.key", "8", "damaged.wasm"), exit: 3, err: /is refused \(module_hash\)/ },
     { args: by("a.key", "8", "none.wasm"), exit: 2, err: /there is no file/ },
-    { args: by("a.key", "6"), exit: 3, err: /`signed\.wasm` has revision 7 already, and gateways that served it refuse the lower 6\nhelp: give `--revision 8` or more/ },
-    { args: ["sign", "wide.wasm", "--key", "a.key", "--revision", "7", "-o", "signed.wasm"], exit: 3, err: /`signed\.wasm` has revision 7 already, .* another module of the same/ },
+    {
+      args: by("a.key", "6"),
+      exit: 3,
+      err: /`signed\.wasm` has revision 7 already, and gateways that served it refuse the lower 6\nhelp: give `--revision 8` or more/,
+    },
+    {
+      args: ["sign", "wide.wasm", "--key", "a.key", "--revision", "7", "-o", "signed.wasm"],
+      exit: 3,
+      err: /`signed\.wasm` has revision 7 already, .* another module of the same/,
+    },
   ]);
   assert.not(existsSync(dir.at("out.wasm")));
   assert.ok(readFileSync(dir.at("signed.wasm")).equals(signed), "nothing was changed");
@@ -195,7 +229,10 @@ if (openssl.status === 0 && openssl.stdout.startsWith("OpenSSL 3")) {
     const bytes = readFileSync(dir.at("theirs.wasm"));
     dir.write("message", Buffer.concat([Buffer.from("ingressd policy signature v1\0"), bytes.subarray(0, -64)]));
     dir.write("signature", bytes.subarray(-64));
-    assert.match(run("pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "a.pub", "-in", "message", "-sigfile", "signature"), /Signature Verified Successfully/);
+    assert.match(
+      run("pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "a.pub", "-in", "message", "-sigfile", "signature"),
+      /Signature Verified Successfully/,
+    );
     // And a pair that openssl made signs too.
     run("genpkey", "-algorithm", "ed25519", "-out", "theirs.key");
     chmodSync(dir.at("theirs.key"), 0o600);

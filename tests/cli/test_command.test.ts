@@ -8,7 +8,7 @@ const testing = suite<{ dir: Folder }>("ingressc test");
 testing.before((context) => {
   context.dir = folder();
   context.dir.write("edge.ingress", POLICY);
-  context.dir.write("fails.ingress", POLICY.replace("to web sni \"c.apps.example.com\" => deny sni", "to web sni \"c.apps.example.com\" => allow"));
+  context.dir.write("fails.ingress", POLICY.replace('to web sni "c.apps.example.com" => deny sni', 'to web sni "c.apps.example.com" => allow'));
   context.dir.write("bare.ingress", "edition 1\n");
 });
 testing.after(({ dir }) => dir.remove());
@@ -55,7 +55,11 @@ const rows: readonly Row[] = [
   { args: "edge.ingress --filter GUESTS", exit: 0, says: /^ok "guests" 1 line\n1 test line of 1 test passed, 2 tests left out\n$/ },
   { args: "edge.ingress --filter t", exit: 0, says: /6 test lines of 3 tests passed\n$/ },
   { args: "fails.ingress --filter guests", exit: 0, says: /1 test line of 1 test passed, 2 tests left out/ },
-  { args: "fails.ingress --filter staff", exit: 1, says: /FAIL "Staff[^]*expected +actual[^]*allow +deny sni at tcp 443 of web[^]*`deny named secret`[^]*1 of 3 test lines failed\n$/ },
+  {
+    args: "fails.ingress --filter staff",
+    exit: 1,
+    says: /FAIL "Staff[^]*expected +actual[^]*allow +deny sni at tcp 443 of web[^]*`deny named secret`[^]*1 of 3 test lines failed\n$/,
+  },
   { args: "edge.ingress --filter gests", exit: 2, says: /^ingressc: no test has `gests` in its name\nhelp: did you mean "guests"\? its tests are "Staff/ },
   { args: "edge.ingress --filter .*", exit: 2, says: /no test has `\.\*`/ },
   { args: "bare.ingress --filter x", exit: 2, says: /no test has `x` in its name\nhelp: the policy has no tests/ },
@@ -92,7 +96,9 @@ testing("a refused flag changes neither the policy nor its folder", ({ dir }) =>
 
 testing("coverage names the rules that decide no line, and the rules and members that no line meets, with their places", async ({ dir }) => {
   const { out } = await ingresscHere(["test", "edge.ingress", "--coverage"], dir.path);
-  assert.is(out.slice(out.indexOf("coverage")), `coverage
+  assert.is(
+    out.slice(out.indexOf("coverage")),
+    `coverage
   rules            5 of 8 decide a line (62%)
   members of sets  3 of 6 are met by a line (50%)
   overridden  \`deny named blocked\` at top level, edge.ingress:5:1: 1 line met it, and another rule decided
@@ -101,7 +107,8 @@ testing("coverage names the rules that decide no line, and the rules and members
   never met   \`2001:db8::/32\` of \`net office\`, edge.ingress:2:26
   never met   \`192.0.2.128/25\` of \`net guests\`, edge.ingress:3:28
   never met   \`10.1.0.0/16\` of \`net inside\`, edge.ingress:4:14
-`);
+`,
+  );
 });
 
 testing("coverage has ports and names too, and sets by way of other sets", async ({ dir }) => {
@@ -109,7 +116,9 @@ testing("coverage has ports and names too, and sets by way of other sets", async
   dir.write("nets.ingress", "edition 1\nnet lab = 198.51.100.0/25, 198.51.100.128/25\n");
   const { out } = await ingresscHere(["test", "sets.ingress", "--coverage"], dir.path);
   // By hand: the lines use the ports 8443 and 9501, and of the names only www.example.com where one is read.
-  assert.is(out.slice(out.indexOf("coverage")), `coverage
+  assert.is(
+    out.slice(out.indexOf("coverage")),
+    `coverage
   rules            2 of 2 decide a line (100%)
   members of sets  8 of 14 are met by a line (57%)
   never met   \`9600\` of \`ports admin\`, sets.ingress:3:32
@@ -118,7 +127,8 @@ testing("coverage has ports and names too, and sets by way of other sets", async
   never met   \`shop\` of \`hosts both\`, sets.ingress:7:20
   never met   \`2001:db8::/32\` of \`net all\`, sets.ingress:8:30
   never met   \`198.51.100.0/25\` of \`net lab\`, nets.ingress:2:11
-`);
+`,
+  );
   await ingresscHere(["test", "sets.ingress", "--lcov", "sets.info"], dir.path);
   const records = readFileSync(dir.at("sets.info"), "utf8").split("end_of_record\n");
   assert.match(records[0] ?? "", /^TN:\nSF:sets\.ingress\nDA:3,0\nDA:4,2\nDA:5,0\nDA:6,0\nDA:7,0\nDA:8,0\nDA:10,1\nDA:13,1\nLF:8\nLH:3\n$/);
@@ -130,13 +140,16 @@ testing("coverage has identities where a certificate is required, and the names 
   const { out } = await ingresscHere(["test", "ids.ingress", "--coverage"], dir.path);
   // By hand: alice is of `ops/*`; a line uses the retired one, and what is taken out of `staff` is no member;
   // the dns name comes where no certificate is required. Of the names, lines use one as tls and one as mtls.
-  assert.is(out.slice(out.indexOf("coverage")), `coverage
+  assert.is(
+    out.slice(out.indexOf("coverage")),
+    `coverage
   rules            2 of 3 decide a line (66%)
   members of sets  4 of 6 are met by a line (66%)
   never met   \`deny named gone\` in console, ids.ingress:13:3
   never met   \`dns "jump.corp.example"\` of \`ids ops\`, ids.ingress:3:46
   never met   \`ip "192.0.2.9"\` of \`ids staff\`, ids.ingress:4:18
-`);
+`,
+  );
 });
 
 const IDS = `edition 1
@@ -185,10 +198,18 @@ test "some" {
 testing("coverage counts the tests that ran, and is in the envelope", async ({ dir }) => {
   const decided = async (args: readonly string[]): Promise<readonly string[]> => {
     const { data } = envelope(await ingresscHere(["test", "edge.ingress", "--coverage", "--json", ...args], dir.path));
-    return [...JSON.stringify(data).matchAll(/"names":\["([a-z]+)"\][^{}]*\{[^{}]*\}\],"decides":([0-9]+),"matches":([0-9]+)/g)].map(([, name, d, m]) => `${name} ${d}/${m}`);
+    return [...JSON.stringify(data).matchAll(/"names":\["([a-z]+)"\][^{}]*\{[^{}]*\}\],"decides":([0-9]+),"matches":([0-9]+)/g)].map(
+      ([, name, d, m]) => `${name} ${d}/${m}`,
+    );
   };
-  assert.equal(await decided([]), ["shadowed 1/1", "blocked 0/1", "secret 1/1", "guest 1/1", "staff 1/2", "ops 0/0", "untried 0/0", "tryout 1/1"].sort(inOrder));
-  assert.equal(await decided(["--filter", "guests"]), ["shadowed 0/0", "blocked 0/0", "secret 0/0", "guest 1/1", "staff 0/0", "ops 0/0", "untried 0/0", "tryout 0/0"].sort(inOrder));
+  assert.equal(
+    await decided([]),
+    ["shadowed 1/1", "blocked 0/1", "secret 1/1", "guest 1/1", "staff 1/2", "ops 0/0", "untried 0/0", "tryout 1/1"].sort(inOrder),
+  );
+  assert.equal(
+    await decided(["--filter", "guests"]),
+    ["shadowed 0/0", "blocked 0/0", "secret 0/0", "guest 1/1", "staff 0/0", "ops 0/0", "untried 0/0", "tryout 0/0"].sort(inOrder),
+  );
 });
 
 /** Listeners come in the order of their names, and `dryrun` rules last. */
@@ -200,18 +221,45 @@ function inOrder(x: string, y: string): number {
 
 testing("lcov has a line for each rule and each line of members, the least of them", async ({ dir }) => {
   assert.is((await ingresscHere(["test", "edge.ingress", "--lcov", "lcov.info"], dir.path)).code, 0);
-  assert.is(readFileSync(dir.at("lcov.info"), "utf8"), [
-    "TN:", "SF:edge.ingress", "DA:2,0", "DA:3,0", "DA:4,0", "DA:5,0", "DA:6,1", "DA:7,1", "DA:8,0", "DA:11,1", "DA:12,1", "DA:13,1", "DA:15,0",
-    "LF:11", "LH:5", "end_of_record", "",
-  ].join("\n"));
+  assert.is(
+    readFileSync(dir.at("lcov.info"), "utf8"),
+    [
+      "TN:",
+      "SF:edge.ingress",
+      "DA:2,0",
+      "DA:3,0",
+      "DA:4,0",
+      "DA:5,0",
+      "DA:6,1",
+      "DA:7,1",
+      "DA:8,0",
+      "DA:11,1",
+      "DA:12,1",
+      "DA:13,1",
+      "DA:15,0",
+      "LF:11",
+      "LH:5",
+      "end_of_record",
+      "",
+    ].join("\n"),
+  );
 });
 
 testing("in lcov a template's line has the hits of the use that has the most, each use its own", async ({ dir }) => {
-  dir.write("t.ingress", [
-    "edition 1", "template team($net) {", "  allow from $net", "  deny from 10.9.0.0/16", "}",
-    "expose a on tcp 1 { backend 127.0.0.1:81 use team(10.0.0.0/8) }", "expose b on tcp 2 { backend 127.0.0.1:82 use team(192.0.2.0/24) }",
-    "test \"t\" { from 10.1.1.1 to a => allow }", "",
-  ].join("\n"));
+  dir.write(
+    "t.ingress",
+    [
+      "edition 1",
+      "template team($net) {",
+      "  allow from $net",
+      "  deny from 10.9.0.0/16",
+      "}",
+      "expose a on tcp 1 { backend 127.0.0.1:81 use team(10.0.0.0/8) }",
+      "expose b on tcp 2 { backend 127.0.0.1:82 use team(192.0.2.0/24) }",
+      'test "t" { from 10.1.1.1 to a => allow }',
+      "",
+    ].join("\n"),
+  );
   assert.is((await ingresscHere(["test", "t.ingress", "--lcov", "t.info"], dir.path)).code, 0);
   assert.match(readFileSync(dir.at("t.info"), "utf8"), /DA:3,1\nDA:4,0\n/);
 });
@@ -220,11 +268,14 @@ testing("TAP has a point a line; a failed one says why; nothing in a name is a d
   const good = await ingresscHere(["test", "edge.ingress", "--tap", "-"], dir.path);
   const lines = good.out.trimEnd().split("\n");
   assert.equal([good.code, good.err, lines[0], lines[1]], [0, "", "TAP version 14", "1..6"]);
-  assert.is(lines[2], "ok 1 - Staff <&'> \\# one: from 10.3.1.1 to web sni \"www.example.com\" => allow by staff");
+  assert.is(lines[2], 'ok 1 - Staff <&\'> \\# one: from 10.3.1.1 to web sni "www.example.com" => allow by staff');
   assert.is(lines.length, 8);
   const bad = await ingresscHere(["test", "fails.ingress", "--tap", "-"], dir.path);
   assert.is(bad.code, 1);
-  assert.match(bad.out, /\nnot ok 2 - [^\n]*\n {2}---\n {2}expected: "allow"\n {2}actual: "deny sni"\n {2}at: "fails\.ingress:18:3"\n {2}asked: "tcp 443 of web"\n {2}because: "[^\n]*secret[^\n]*"\n {2}\.\.\.\nok 3 - /);
+  assert.match(
+    bad.out,
+    /\nnot ok 2 - [^\n]*\n {2}---\n {2}expected: "allow"\n {2}actual: "deny sni"\n {2}at: "fails\.ingress:18:3"\n {2}asked: "tcp 443 of web"\n {2}because: "[^\n]*secret[^\n]*"\n {2}\.\.\.\nok 3 - /,
+  );
   assert.not.match(bad.out, /test lines? failed/);
   const none = await ingresscHere(["test", "bare.ingress", "--tap", "-"], dir.path);
   assert.is(none.out, "TAP version 14\n1..0 # SKIP no tests\n");
@@ -242,7 +293,7 @@ testing("JUnit has a suite a test; names can't break out of it; it is written wh
 });
 
 testing("a character that XML doesn't allow is spelt out", async ({ dir }) => {
-  dir.write("odd.ingress", POLICY.replace("\"guests\"", "\"a]]>b\"").replace("from 192.0.2.200 to", "from 192.0.2.200 # \ufffe\u0001 <x>\n to"));
+  dir.write("odd.ingress", POLICY.replace('"guests"', '"a]]>b"').replace("from 192.0.2.200 to", "from 192.0.2.200 # \ufffe\u0001 <x>\n to"));
   const ended: Ended = await ingresscHere(["test", "odd.ingress", "--junit", "-"], dir.path);
   assert.is(ended.code, 0, ended.err);
   assert.match(ended.out, /<testsuite name="a\]\]&gt;b"/);

@@ -54,18 +54,26 @@ watching("changes, errors, lists, renames and a folder that comes and goes", asy
 
     // The whole folder of the list is exchanged.
     dir.write("lists.new/bad.txt", "nonsense\n");
-    await after(running, () => {
-      renameSync(dir.at("lists"), dir.at("lists.old"));
-      renameSync(dir.at("lists.new"), dir.at("lists"));
-    }, "policy.rejected");
+    await after(
+      running,
+      () => {
+        renameSync(dir.at("lists"), dir.at("lists.old"));
+        renameSync(dir.at("lists.new"), dir.at("lists"));
+      },
+      "policy.rejected",
+    );
     await after(running, () => dir.write("lists/bad.txt", "192.0.2.9\n"), "policy.built");
 
     // A list file that is missing at first.
     await after(running, () => writeFileSync(file, policy(1004, "later/list.txt")), "policy.rejected");
-    await after(running, () => {
-      mkdirSync(dir.at("later"));
-      dir.write("later/list.txt", "192.0.2.5\n");
-    }, "policy.built");
+    await after(
+      running,
+      () => {
+        mkdirSync(dir.at("later"));
+        dir.write("later/list.txt", "192.0.2.5\n");
+      },
+      "policy.built",
+    );
     assert.is(portOf(dir.at("out.wasm")), 1004);
 
     // A failing test writes nothing either.
@@ -97,10 +105,14 @@ watching("a symlink that is turned to another file is a change; a neighbour's fi
     await running.line(/"code":"policy.watching"/);
     const lines = running.count();
     dir.write("neighbour.txt", "nothing to the policy");
-    await after(running, () => {
-      symlinkSync("v2/p.ingress", dir.at("p.next"));
-      renameSync(dir.at("p.next"), dir.at("p.ingress"));
-    }, "policy.built");
+    await after(
+      running,
+      () => {
+        symlinkSync("v2/p.ingress", dir.at("p.next"));
+        renameSync(dir.at("p.next"), dir.at("p.ingress"));
+      },
+      "policy.built",
+    );
     assert.is(running.count(), lines + 1, "one build for one change");
     assert.is(portOf(dir.at("out.wasm")), 2002);
     running.child.kill("SIGTERM");
@@ -123,9 +135,16 @@ const TURNS: readonly (readonly [what: string, links: Readonly<Record<string, st
 for (const [what, links, policyPath, [link, target]] of TURNS) {
   watching(`a release is exchanged: ${what}, where only a list or an import differs`, async () => {
     const dir = folder();
-    for (const [release, entry] of [["1", "192.0.2.1"], ["2", "192.0.2.2"], ["3", "192.0.2.3"]] as const) {
-      dir.write(`releases/${release}/p.ingress`, `edition 1\nimport "teams/n.ingress" as n\nexpose web on tcp 443 { backend 127.0.0.1:8080 allow from any except n.bad }\n`);
-      dir.write(`releases/${release}/teams/n.ingress`, "edition 1\nnet bad = file \"bad.txt\" max 9\n");
+    for (const [release, entry] of [
+      ["1", "192.0.2.1"],
+      ["2", "192.0.2.2"],
+      ["3", "192.0.2.3"],
+    ] as const) {
+      dir.write(
+        `releases/${release}/p.ingress`,
+        `edition 1\nimport "teams/n.ingress" as n\nexpose web on tcp 443 { backend 127.0.0.1:8080 allow from any except n.bad }\n`,
+      );
+      dir.write(`releases/${release}/teams/n.ingress`, 'edition 1\nnet bad = file "bad.txt" max 9\n');
       dir.write(`releases/${release}/teams/bad.txt`, `${entry}\n`);
     }
     mkdirSync(dir.at("etc"));
@@ -169,10 +188,14 @@ watching("a link to a list is turned", async () => {
   try {
     await running.line(/"code":"policy.watching"/);
     const first = readFileSync(dir.at("out.wasm")).toString("hex");
-    await after(running, () => {
-      symlinkSync("lists/2.txt", dir.at("turned"));
-      renameSync(dir.at("turned"), dir.at("bad.txt"));
-    }, "policy.built");
+    await after(
+      running,
+      () => {
+        symlinkSync("lists/2.txt", dir.at("turned"));
+        renameSync(dir.at("turned"), dir.at("bad.txt"));
+      },
+      "policy.built",
+    );
     assert.is.not(readFileSync(dir.at("out.wasm")).toString("hex"), first);
   } finally {
     running.child.kill("SIGKILL");

@@ -6,7 +6,9 @@ import { writeModule } from "../../compiler/cli/write.ts";
 import { folder, type Folder } from "./programs.ts";
 
 const writing = suite<{ dir: Folder }>("write");
-writing.before.each((context) => { context.dir = folder(); });
+writing.before.each((context) => {
+  context.dir = folder();
+});
 writing.after.each(({ dir }) => dir.remove());
 
 const BYTES = Uint8Array.of(0, 0x61, 0x73, 0x6d);

@@ -26,7 +26,11 @@ interface Client {
 }
 
 function built(command: string, words: readonly string[], cwd: string): void {
-  const { status, error, stderr } = spawnSync(command, words, { cwd, encoding: "utf8", env: { ...process.env, GOFLAGS: "-mod=mod", GO111MODULE: "on", GOTOOLCHAIN: "local", GOCACHE: join(folder, "go-cache") } });
+  const { status, error, stderr } = spawnSync(command, words, {
+    cwd,
+    encoding: "utf8",
+    env: { ...process.env, GOFLAGS: "-mod=mod", GO111MODULE: "on", GOTOOLCHAIN: "local", GOCACHE: join(folder, "go-cache") },
+  });
   assert.is(status, 0, error?.message ?? stderr);
 }
 
@@ -105,7 +109,10 @@ else {
     const shared = temporaryFolder();
     const gateway = await running({ policy: policy(port), config: `[services.web]\nuid = ${self}\nsocket = "${shared}/expose.sock"\n[policy]\nwatch = false` });
     const service = join(shared, "service.py");
-    writeFileSync(service, `import sys\nsys.path.insert(0, ${JSON.stringify(at("../../clients/python"))})\n${text.replaceAll("/run/web", shared).replace("8443", String(port))}`);
+    writeFileSync(
+      service,
+      `import sys\nsys.path.insert(0, ${JSON.stringify(at("../../clients/python"))})\n${text.replaceAll("/run/web", shared).replace("8443", String(port))}`,
+    );
     const child = spawn("unshare", ["--net", "python3", "-B", service], { stdio: ["ignore", "inherit", "inherit"] });
     await eventually(() => gateway.markers.includes(`ingressd: port open (port=${port}, proto=tcp)`), "its port opens");
     assert.is(await probe(port), "allow");
@@ -126,7 +133,9 @@ for (const [name, { needs, make }] of Object.entries(CLIENTS)) {
     continue;
   }
   let client: Client = { name, command: ["false"] };
-  test.before(() => { client = { name, command: make() }; });
+  test.before(() => {
+    client = { name, command: make() };
+  });
 
   test("a thousand answers give the expected results", async () => {
     const answers = thousandAnswers();
@@ -154,11 +163,17 @@ for (const [name, { needs, make }] of Object.entries(CLIENTS)) {
 
   test("a line that exceeds the bound ends the attempt", async () => {
     const path = join(folder, `${name}-endless.sock`);
-    const server = await listen(path, (socket) => void socket.once("data", () => {
-      const more = (): void => { while (socket.writable && socket.write(Buffer.alloc(16 * 1024, 0x20))); };
-      socket.on("drain", more);
-      more();
-    }));
+    const server = await listen(
+      path,
+      (socket) =>
+        void socket.once("data", () => {
+          const more = (): void => {
+            while (socket.writable && socket.write(Buffer.alloc(16 * 1024, 0x20)));
+          };
+          socket.on("drain", more);
+          more();
+        }),
+    );
     const driven = drive(client, ["answers", path, 1]);
     assert.equal(await driven.next(), { code: "unreachable", message: "" });
     assert.is(await driven.ended, 0);
@@ -170,14 +185,19 @@ for (const [name, { needs, make }] of Object.entries(CLIENTS)) {
     const requests: string[] = [];
     let registrations = 0;
     const server = await listen(path, (socket) => {
-      createInterface({ input: socket }).on("error", () => undefined).on("line", (line) => {
-        const { id, method, params } = JSON.parse(line) as { id: number; method: string; params: { lease?: string; ttl_ms?: number } };
-        requests.push(`${method} ${params.lease ?? ""} ${params.ttl_ms ?? ""}`.trim());
-        if (method === "register") registrations++;
-        const refused = method === "renew" && requests.filter((word) => word.startsWith("renew")).length === 3;
-        const answer = refused ? { error: { code: -32001, message: "no such lease", data: { code: "no_lease" } } } : { result: method === "register" ? { lease: `lease${registrations}`, open: ["127.0.0.1:1"] } : {} };
-        socket.write(`${JSON.stringify({ jsonrpc: "2.0", id, ...answer })}\n`);
-      });
+      createInterface({ input: socket })
+        .on("error", () => undefined)
+        .on("line", (line) => {
+          const { id, method, params } = JSON.parse(line) as { id: number; method: string; params: { lease?: string; ttl_ms?: number } };
+          requests.push(`${method} ${params.lease ?? ""} ${params.ttl_ms ?? ""}`.trim());
+          if (method === "register") registrations++;
+          const refused = method === "renew" && requests.filter((word) => word.startsWith("renew")).length === 3;
+          const answer =
+            refused ?
+              { error: { code: -32001, message: "no such lease", data: { code: "no_lease" } } }
+            : { result: method === "register" ? { lease: `lease${registrations}`, open: ["127.0.0.1:1"] } : {} };
+          socket.write(`${JSON.stringify({ jsonrpc: "2.0", id, ...answer })}\n`);
+        });
     });
     const driven = drive(client, ["keep", path, 8443, "127.0.0.1:9", 1]);
     assert.equal(await driven.next(), { open: ["127.0.0.1:1"], because: "" });

@@ -15,16 +15,23 @@ import { brief, filesOf, front } from "./front.ts";
 const cases = suite("cases");
 const root = fileURLToPath(new URL("../cases/", import.meta.url));
 const read = (path: string): string => readFileSync(`${root}${path}`, "utf8");
-const topics = readdirSync(root, { withFileTypes: true }).filter((d) => d.isDirectory()).map((d) => d.name);
+const topics = readdirSync(root, { withFileTypes: true })
+  .filter((d) => d.isDirectory())
+  .map((d) => d.name);
 const names = topics.flatMap((topic) =>
-  readdirSync(`${root}${topic}`).filter((f) => f.endsWith(".ingress")).map((f) => `${topic}/${f.slice(0, -".ingress".length)}`));
+  readdirSync(`${root}${topic}`)
+    .filter((f) => f.endsWith(".ingress"))
+    .map((f) => `${topic}/${f.slice(0, -".ingress".length)}`),
+);
 
 /** Everything under tests/cases, by its path from there: what imports and list files name. */
 const everything = Object.fromEntries(
-  readdirSync(root, { recursive: true, withFileTypes: true }).filter((d) => d.isFile() && /\.(ingress|txt)$/.test(d.name)).map((d) => {
-    const path = `${relative(root, d.parentPath)}/${d.name}`;
-    return [path, read(path)];
-  }),
+  readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((d) => d.isFile() && /\.(ingress|txt)$/.test(d.name))
+    .map((d) => {
+      const path = `${relative(root, d.parentPath)}/${d.name}`;
+      return [path, read(path)];
+    }),
 );
 const files = filesOf(everything);
 
@@ -34,11 +41,16 @@ for (const name of names) {
   cases(name, () => {
     const path = `${name}.ingress`;
     const { policy, diagnostics } = front(read(path), files, path, profileOf(name));
-    const expected = read(`${name}.expected`).split("\n").filter((line) => line !== "");
+    const expected = read(`${name}.expected`)
+      .split("\n")
+      .filter((line) => line !== "");
     const folder = name.slice(0, name.indexOf("/") + 1);
     assert.equal(diagnostics.map((d) => brief(d, path).replace(` ${folder}`, " ")).sort(), [...expected].sort());
     // A policy that only uses a clause of a later release, or of another profile, is a policy all the same.
-    assert.is(policy !== null, expected.every((line) => /^ING[78]/.test(line)));
+    assert.is(
+      policy !== null,
+      expected.every((line) => /^ING[78]/.test(line)),
+    );
     if (existsSync(`${root}${name}.rendered`)) {
       assert.is(`${diagnostics.map((d) => render(d, { color: false })).join("\n\n")}\n`, read(`${name}.rendered`));
     }
@@ -53,15 +65,23 @@ cases("every fix removes its error, and its text has no new error", () => {
     const { diagnostics } = front(text, files, path, profileOf(name));
     for (const d of diagnostics) {
       if (d.fix === null || d.fix.span.file.path !== path) continue;
-      const { span: { start, end }, text: put } = d.fix;
+      const {
+        span: { start, end },
+        text: put,
+      } = d.fix;
       const after = front(`${text.slice(0, start)}${put}${text.slice(end)}`, files, path, profileOf(name)).diagnostics;
       const grown = put.length - (end - start);
       const moved = d.span.start >= end ? d.span.start + grown : d.span.start;
       const left = after.filter((x) => x.code === d.code && x.message === d.message && x.span.start === moved);
       // In other places it may uncover what could not be checked before.
-      const made = after.filter(({ span }) => span.file.path === path && span.start < start + put.length && span.end > start)
+      const made = after
+        .filter(({ span }) => span.file.path === path && span.start < start + put.length && span.end > start)
         .filter((x) => !diagnostics.some((b) => b.code === x.code && b.message === x.message));
-      assert.equal([...left, ...made].map((x) => brief(x, path)), [], `${name}: ${d.message} -> ${put}`);
+      assert.equal(
+        [...left, ...made].map((x) => brief(x, path)),
+        [],
+        `${name}: ${d.message} -> ${put}`,
+      );
       applied++;
     }
   }
@@ -78,7 +98,10 @@ const WITHOUT_CASE = ["ING209", "ING601", "ING602", "ING603", "ING604", "ING605"
 
 cases("every code has a case", () => {
   const seen = new Set(names.flatMap((n) => read(`${n}.expected`).match(/^ING\d+/gm) ?? []));
-  assert.equal(Object.keys(CODES).filter((code) => !seen.has(code) && !WITHOUT_CASE.includes(code)), []);
+  assert.equal(
+    Object.keys(CODES).filter((code) => !seen.has(code) && !WITHOUT_CASE.includes(code)),
+    [],
+  );
 });
 
 cases.run();

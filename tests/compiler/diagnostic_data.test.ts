@@ -12,10 +12,12 @@ import { filesOf, front } from "./front.ts";
 const data = suite("diagnostic_data");
 const root = fileURLToPath(new URL("../cases/", import.meta.url));
 const texts = Object.fromEntries(
-  readdirSync(root, { recursive: true, withFileTypes: true }).filter((d) => d.isFile() && /\.(ingress|txt)$/.test(d.name)).map((d) => {
-    const path = `${relative(root, d.parentPath)}/${d.name}`;
-    return [path, readFileSync(`${root}${path}`, "utf8")];
-  }),
+  readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((d) => d.isFile() && /\.(ingress|txt)$/.test(d.name))
+    .map((d) => {
+      const path = `${relative(root, d.parentPath)}/${d.name}`;
+      return [path, readFileSync(`${root}${path}`, "utf8")];
+    }),
 );
 
 function diagnosticsOf(path: string, text: string): readonly Diagnostic[] {
@@ -43,7 +45,7 @@ data("the words of every case follow from its code and its data", () => {
 });
 
 data("a program reads what is wrong without reading sentences", () => {
-  const [twice] = diagnosticsOf("p.ingress", "edition 1\nexpose a on tcp 443 as tls {\n  cert \"x\"\n  cert \"y\"\n  backend 127.0.0.1:80\n  allow from any\n}\n");
+  const [twice] = diagnosticsOf("p.ingress", 'edition 1\nexpose a on tcp 443 as tls {\n  cert "x"\n  cert "y"\n  backend 127.0.0.1:80\n  allow from any\n}\n');
   assert.equal([twice?.code, twice?.data], ["ING405", { clause: "cert", in: "expose" }]);
   const [mode] = diagnosticsOf("p.ingress", "edition 1\nexpose a on tcp 443 as tsl { backend 127.0.0.1:80 allow from any }\n");
   assert.equal([mode?.code, mode?.data], ["ING411", { mode: "tsl", fault: "unknown", guess: "tls" }]);

@@ -8,14 +8,20 @@ import { codes } from "./front.ts";
 
 const docs = suite("diagnostics");
 const text = readFileSync(new URL("../../docs/diagnostics.md", import.meta.url), "utf8");
-const sections = text.split(/^### /m).slice(1).map((s) => {
-  const [heading = "", ...body] = s.split("\n");
-  const [code = "", ...title] = heading.split(": ");
-  return { code, title: title.join(": "), body: body.join("\n") };
-});
+const sections = text
+  .split(/^### /m)
+  .slice(1)
+  .map((s) => {
+    const [heading = "", ...body] = s.split("\n");
+    const [code = "", ...title] = heading.split(": ");
+    return { code, title: title.join(": "), body: body.join("\n") };
+  });
 
 docs("every code has its heading, in the order of the table, and no heading is without a code", () => {
-  assert.equal(sections.map((s) => `${s.code}: ${s.title}`), Object.entries(CODES).map(([code, row]) => `${code}: ${row.title}`));
+  assert.equal(
+    sections.map((s) => `${s.code}: ${s.title}`),
+    Object.entries(CODES).map(([code, row]) => `${code}: ${row.title}`),
+  );
 });
 
 /** Too large, or too rare, to be printed. */
@@ -26,7 +32,7 @@ const FILES = {
   "broken.txt": "192.0.2.1\nexample.com\n",
   "empty.txt": "# nobody yet\n",
   "nets.ingress": "edition 1\nnet office = 198.51.100.0/24\n",
-  "circle.ingress": "edition 1\nimport \"circle.ingress\" as again\n",
+  "circle.ingress": 'edition 1\nimport "circle.ingress" as again\n',
   "prose.txt": "word\n".repeat(20),
 };
 
@@ -51,7 +57,15 @@ for (const { code, body } of sections) {
     const codesOf = (t: string): string[] => codes(whole(t), FILES, os ? "os" : "host").filter((c) => waits || !c.startsWith("ING7"));
     const found = codesOf(before);
     if (waits || os) assert.ok(found.includes(code) && found.every((c) => c.startsWith(code.slice(0, 4))), found.join());
-    else assert.equal(found, [code, ...(BESIDE[code] ?? [])].sort((a, b) => (a === code ? -1 : b === code ? 1 : 0)));
+    else
+      assert.equal(
+        found,
+        [code, ...(BESIDE[code] ?? [])].sort((a, b) =>
+          a === code ? -1
+          : b === code ? 1
+          : 0,
+        ),
+      );
     assert.equal(codesOf(after), []);
   });
 }

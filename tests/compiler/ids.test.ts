@@ -26,11 +26,36 @@ const uri = (path: string): IdPattern => ({ type: "uri", text: `spiffe://x/${pat
 
 /** Two patterns, and the one that they have in common. */
 const SHARED: readonly (readonly [a: string, b: string, both: string | null])[] = [
-  ["a", "a", "a"], ["a", "b", null], ["a/b", "a", null],
-  ["*", "a", "a"], ["a*", "a", null], ["a*", "ab", "ab"], ["a*", "b", null], ["a*", "ab*", "ab*"], ["a*", "a*", "a*"], ["a*", "b*", null], ["*", "a*", "a*"],
-  ["a/*", "*/b", "a/b"], ["a*/b", "ab/*", "ab/b"], ["a*/b", "a/*", null], ["*/b", "a/c", null], ["*/b", "*/c", null], ["*/a", "a/b*", null],
-  ["**", "a", "a"], ["**", "a/b*", "a/b*"], ["a/**", "a", null], ["a/**", "a/b", "a/b"], ["a/**", "*/b", "a/b"], ["a/**", "*/b/c", "a/b/c"], ["a/**", "*", null],
-  ["a/**", "a/*/c", "a/*/c"], ["a/**", "b/**", null], ["**", "a/**", "a/**"], ["a/**", "a/b/**", "a/b/**"], ["a/**", "a/**", "a/**"], ["a/b/**", "*/c/d", null],
+  ["a", "a", "a"],
+  ["a", "b", null],
+  ["a/b", "a", null],
+  ["*", "a", "a"],
+  ["a*", "a", null],
+  ["a*", "ab", "ab"],
+  ["a*", "b", null],
+  ["a*", "ab*", "ab*"],
+  ["a*", "a*", "a*"],
+  ["a*", "b*", null],
+  ["*", "a*", "a*"],
+  ["a/*", "*/b", "a/b"],
+  ["a*/b", "ab/*", "ab/b"],
+  ["a*/b", "a/*", null],
+  ["*/b", "a/c", null],
+  ["*/b", "*/c", null],
+  ["*/a", "a/b*", null],
+  ["**", "a", "a"],
+  ["**", "a/b*", "a/b*"],
+  ["a/**", "a", null],
+  ["a/**", "a/b", "a/b"],
+  ["a/**", "*/b", "a/b"],
+  ["a/**", "*/b/c", "a/b/c"],
+  ["a/**", "*", null],
+  ["a/**", "a/*/c", "a/*/c"],
+  ["a/**", "b/**", null],
+  ["**", "a/**", "a/**"],
+  ["a/**", "a/b/**", "a/b/**"],
+  ["a/**", "a/**", "a/**"],
+  ["a/b/**", "*/c/d", null],
 ];
 
 for (const [a, b, both] of SHARED) {
@@ -53,7 +78,13 @@ for (const [a, b, both] of SHARED) {
 }
 
 ids("nothing is common to two types or two authorities", () => {
-  const all: readonly IdPattern[] = [{ type: "dns", text: "a.example" }, { type: "uri", text: "urn:a.example" }, { type: "uri", text: "spiffe://a.example/**" }, { type: "uri", text: "spiffe://b.example/**" }, { type: "ip", text: "192.0.2.1" }];
+  const all: readonly IdPattern[] = [
+    { type: "dns", text: "a.example" },
+    { type: "uri", text: "urn:a.example" },
+    { type: "uri", text: "spiffe://a.example/**" },
+    { type: "uri", text: "spiffe://b.example/**" },
+    { type: "ip", text: "192.0.2.1" },
+  ];
   for (const a of all) for (const b of all) assert.is(sharedId(read(a), read(b)) !== null, a === b);
 });
 
@@ -66,7 +97,10 @@ function combine(members: readonly Ids[], except: readonly Ids[] = []): Ids {
 }
 
 const without = (a: Ids, ...b: readonly Ids[]): Ids => combine([a], b);
-const words = (set: Ids): string => idSet(set).words.map((word) => word.replace("uri:spiffe://x/", "")).join(" ");
+const words = (set: Ids): string =>
+  idSet(set)
+    .words.map((word) => word.replace("uri:spiffe://x/", ""))
+    .join(" ");
 
 const WORDS: readonly (readonly [set: () => Ids, words: string])[] = [
   [() => of("b", "a", "a"), "a b"],
@@ -116,7 +150,12 @@ ids("three layers of unions and exceptions contain what the patterns one by one 
   let empty = 0;
   for (let seed = 0; seed < 100; seed++) {
     const c = chance(900_000 + seed);
-    const named = layered<IdTerm>(c, { name: "ids", plain: () => idTerm(c, 2, ["spiffe://x.example"]), use: (set) => ({ type: "ids", ids: set }), isEmpty: () => false });
+    const named = layered<IdTerm>(c, {
+      name: "ids",
+      plain: () => idTerm(c, 2, ["spiffe://x.example"]),
+      use: (set) => ({ type: "ids", ids: set }),
+      isEmpty: () => false,
+    });
     const known = new Map<ModelIds, Ids>();
     const all = [...kindsOf(named.flatMap(({ set }) => idPatternsOf(set)))];
     const byMembers = new Map<string, string>();
@@ -131,7 +170,8 @@ ids("three layers of unions and exceptions contain what the patterns one by one 
       assert.is(byMembers.get(members) ?? said.words.join(" "), said.words.join(" "), `seed ${seed}: ${name}`);
       byMembers.set(members, said.words.join(" "));
       if (value.length === 0) empty++;
-      if (said.words.some((word) => word.startsWith("!") && !word.includes("*")) && said.words.some((word) => word.includes("/*/") || /\*\/[a-z]/.test(word))) across++;
+      if (said.words.some((word) => word.startsWith("!") && !word.includes("*")) && said.words.some((word) => word.includes("/*/") || /\*\/[a-z]/.test(word)))
+        across++;
     }
   }
   assert.ok(across > 25 && empty > 50, `${across} with patterns that lie across each other, ${empty} empty`);
@@ -183,7 +223,8 @@ ids("the work of the algebra is bounded, at N and at one less", () => {
 });
 
 ids("sets that overlap too often end in one diagnostic, soon", () => {
-  const text = (n: number): string => `edition 1\nids a = ${many(n, (i) => `*/${i}`)}\nids b = ${many(n, (i) => `${i}/*`)}\nids c = a except b\nids d = b except c\n`;
+  const text = (n: number): string =>
+    `edition 1\nids a = ${many(n, (i) => `*/${i}`)}\nids b = ${many(n, (i) => `${i}/*`)}\nids c = a except b\nids d = b except c\n`;
   const before = process.cpuUsage();
   assert.equal(codes(text(200)), []);
   assert.equal(codes(text(5_000)), ["ING610"]);

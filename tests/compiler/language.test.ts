@@ -17,7 +17,10 @@ const prose = text.slice(0, text.indexOf("## Grammar")) + text.slice(text.indexO
 language("the example is accepted", () => {
   const example = /```ingress\n([^]*?)```/.exec(text)?.[1] ?? "";
   const { policy, diagnostics } = front(example, filesOf({ "lists/scanners.txt": "192.0.2.1\n" }));
-  assert.equal(diagnostics.map((d) => d.message), []);
+  assert.equal(
+    diagnostics.map((d) => d.message),
+    [],
+  );
   assert.is(policy?.exposes.length, 2);
 });
 
@@ -48,7 +51,13 @@ language("every bound is in the table with its value", () => {
 language("every keyword may name a set and be used", () => {
   for (const word of Object.keys(KEYWORDS)) {
     if (word === "tcp" || word === "udp") continue;
-    assert.equal(codes(`edition 1\nnet ${word} = 10.0.0.0/8, 192.0.2.1\nports ${word} = 1-2\nexpose ${word} service ${word} on tcp ${word} bind ${word} {\n  allow named ${word} from ${word}, ${word} except 192.0.2.1\n}\ntest "x" { from 10.0.0.1 to ${word} => allow }\n`), [], word);
+    assert.equal(
+      codes(
+        `edition 1\nnet ${word} = 10.0.0.0/8, 192.0.2.1\nports ${word} = 1-2\nexpose ${word} service ${word} on tcp ${word} bind ${word} {\n  allow named ${word} from ${word}, ${word} except 192.0.2.1\n}\ntest "x" { from 10.0.0.1 to ${word} => allow }\n`,
+      ),
+      [],
+      word,
+    );
   }
 });
 

@@ -139,53 +139,66 @@ literals("the prefixes of a range cover exactly its addresses, and no two of the
   const valueOf = (words: readonly number[]): bigint => words.reduce((value, word) => (value << 32n) | BigInt(word), 0n);
   const [mapped, mappedEnd] = [0xffffn << 32n, (0xffffn << 32n) | 0xffffffffn];
   const word = fc.oneof(fc.nat(0xffffffff), fc.constantFrom(0, 1, 0xffff, 0xfffe, 0x10000, 0xffffffff, 0x80000000));
-  const address = fc.oneof(fc.tuple(fc.constant(0), fc.constant(0), fc.constant(0xffff), word), fc.tuple(fc.constantFrom(0, 0x20010db8), fc.constantFrom(0, 1), word, word));
-  fc.assert(fc.property(address, address, (a, b) => {
-    const [x, y] = [formatAddress(a), formatAddress(b)];
-    const [first, last] = valueOf(a) <= valueOf(b) ? [a, b] : [b, a];
-    const found = readPrefix(`${formatAddress(first)}-${formatAddress(last)}`);
-    const [p, q] = [readPrefix(x), readPrefix(y)];
-    if (isProblem(p) || isProblem(q) || p.family !== q.family) return;
-    assert.ok(isProblem(found) && found.replace !== null, x);
-    let at = valueOf(first);
-    for (const text of isProblem(found) ? (found.replace ?? "").split(", ") : []) {
-      const prefix = readPrefix(text);
-      if (isProblem(prefix)) throw new Error(`${text} is no prefix`);
-      assert.is(prefix.family, p.family);
-      // The IPv4 part of an IPv6 range is excluded.
-      if (p.family === 6 && at === mapped) at = mappedEnd + 1n;
-      assert.is(valueOf(prefix.first), at, text);
-      at = valueOf(prefix.last) + 1n;
-    }
-    assert.is(at, valueOf(last) + 1n);
-    const count = isProblem(found) ? (found.replace ?? "").split(", ").length : 0;
-    assert.ok(count <= (p.family === 4 ? 62 : 254), `${count}`);
-  }), { numRuns: 2_000 });
+  const address = fc.oneof(
+    fc.tuple(fc.constant(0), fc.constant(0), fc.constant(0xffff), word),
+    fc.tuple(fc.constantFrom(0, 0x20010db8), fc.constantFrom(0, 1), word, word),
+  );
+  fc.assert(
+    fc.property(address, address, (a, b) => {
+      const [x, y] = [formatAddress(a), formatAddress(b)];
+      const [first, last] = valueOf(a) <= valueOf(b) ? [a, b] : [b, a];
+      const found = readPrefix(`${formatAddress(first)}-${formatAddress(last)}`);
+      const [p, q] = [readPrefix(x), readPrefix(y)];
+      if (isProblem(p) || isProblem(q) || p.family !== q.family) return;
+      assert.ok(isProblem(found) && found.replace !== null, x);
+      let at = valueOf(first);
+      for (const text of isProblem(found) ? (found.replace ?? "").split(", ") : []) {
+        const prefix = readPrefix(text);
+        if (isProblem(prefix)) throw new Error(`${text} is no prefix`);
+        assert.is(prefix.family, p.family);
+        // The IPv4 part of an IPv6 range is excluded.
+        if (p.family === 6 && at === mapped) at = mappedEnd + 1n;
+        assert.is(valueOf(prefix.first), at, text);
+        at = valueOf(prefix.last) + 1n;
+      }
+      assert.is(at, valueOf(last) + 1n);
+      const count = isProblem(found) ? (found.replace ?? "").split(", ").length : 0;
+      assert.ok(count <= (p.family === 4 ? 62 : 254), `${count}`);
+    }),
+    { numRuns: 2_000 },
+  );
 });
 
 literals("an address that the runtime prints is read back as the same address", () => {
-  fc.assert(fc.property(fc.tuple(...([0, 1, 2, 3] as const).map(() => fc.nat(0xffffffff))), fc.boolean(), (w, v4) => {
-    const [a = 0, b = 0, c = 0, d = 0] = w;
-    const address = v4 ? ([0, 0, 0xffff, d] as const) : ([a, b, c, d] as const);
-    assert.equal(readAddress(formatAddress(address)), address);
-  }));
+  fc.assert(
+    fc.property(fc.tuple(...([0, 1, 2, 3] as const).map(() => fc.nat(0xffffffff))), fc.boolean(), (w, v4) => {
+      const [a = 0, b = 0, c = 0, d = 0] = w;
+      const address = v4 ? ([0, 0, 0xffff, d] as const) : ([a, b, c, d] as const);
+      assert.equal(readAddress(formatAddress(address)), address);
+    }),
+  );
 });
 
 literals("the runtime reads every accepted address alike", () => {
   const piece = fc.constantFrom("0", "1", "10", "255", "256", "ffff", ":", "::", ".", "a", "08", "%1");
-  fc.assert(fc.property(fc.array(piece, { maxLength: 14 }), (pieces) => {
-    const text = pieces.join("");
-    const r = readAddress(text);
-    if (!isProblem(r)) assert.equal(parseAddress(text), r);
-  }), { numRuns: 2000 });
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 14 }), (pieces) => {
+      const text = pieces.join("");
+      const r = readAddress(text);
+      if (!isProblem(r)) assert.equal(parseAddress(text), r);
+    }),
+    { numRuns: 2000 },
+  );
 });
 
 literals("no text makes a reader throw", () => {
-  fc.assert(fc.property(fc.string({ maxLength: 90 }), (text) => {
-    readPrefix(text);
-    readEndpoint(text);
-    readPorts(text);
-  }));
+  fc.assert(
+    fc.property(fc.string({ maxLength: 90 }), (text) => {
+      readPrefix(text);
+      readEndpoint(text);
+      readPorts(text);
+    }),
+  );
 });
 
 const ENDPOINTS: readonly (readonly [string, string])[] = [
@@ -214,16 +227,37 @@ const ENDPOINTS: readonly (readonly [string, string])[] = [
 for (const [text, expected] of ENDPOINTS) {
   literals(`endpoint ${text}`, () => {
     const r = readEndpoint(text);
-    const says = "code" in r ? (r.replace === null ? r.code : `${r.code} -> ${r.replace}`) : formatEndpoint(r.address, r.port);
+    const says =
+      "code" in r ?
+        r.replace === null ?
+          r.code
+        : `${r.code} -> ${r.replace}`
+      : formatEndpoint(r.address, r.port);
     assert.is(says, expected);
   });
 }
 
 const PORTS: readonly (readonly [string, string])[] = [
-  ["1", "1-1"], ["65535", "65535-65535"], ["1-65535", "1-65535"], ["9500-9509", "9500-9509"], ["80-80", "80-80"],
-  ["0", "ING308"], ["65536", "ING308"], ["00", "ING308"], ["080", "ING308"], ["", "ING308"], ["-", "ING308"], ["1-", "ING308"],
-  ["-1", "ING308"], ["1-2-3", "ING308"], ["80:90", "ING308"], ["1e3", "ING308"], ["0x50", "ING308"], ["0-1", "ING308"],
-  ["1-65536", "ING308"], ["20-10", "ING309"],
+  ["1", "1-1"],
+  ["65535", "65535-65535"],
+  ["1-65535", "1-65535"],
+  ["9500-9509", "9500-9509"],
+  ["80-80", "80-80"],
+  ["0", "ING308"],
+  ["65536", "ING308"],
+  ["00", "ING308"],
+  ["080", "ING308"],
+  ["", "ING308"],
+  ["-", "ING308"],
+  ["1-", "ING308"],
+  ["-1", "ING308"],
+  ["1-2-3", "ING308"],
+  ["80:90", "ING308"],
+  ["1e3", "ING308"],
+  ["0x50", "ING308"],
+  ["0-1", "ING308"],
+  ["1-65536", "ING308"],
+  ["20-10", "ING309"],
 ];
 
 for (const [text, expected] of PORTS) {
@@ -237,18 +271,20 @@ literals("sets of ports against plain membership", () => {
   const range = fc.tuple(fc.integer({ min: 1, max: 60 }), fc.nat(8)).map(([first, n]) => ({ first, last: first + n }));
   const lists = fc.array(range, { maxLength: 8 });
   const has = (set: readonly { first: number; last: number }[], p: number): boolean => set.some((r) => r.first <= p && p <= r.last);
-  fc.assert(fc.property(lists, lists, (a, b) => {
-    const [x, y] = [unionPorts([a]), unionPorts([b])];
-    const both = unionPorts([x, y]);
-    const cut = subtractPorts(x, y);
-    for (let p = 0; p <= 70; p++) {
-      assert.is(has(both, p), has(a, p) || has(b, p));
-      assert.is(has(cut, p), has(a, p) && !has(b, p));
-    }
-    for (const set of [both, cut]) {
-      set.forEach((r, i) => assert.ok(i === 0 || r.first > (set[i - 1]?.last ?? 0) + 1, "sorted, disjoint, not adjacent"));
-    }
-  }));
+  fc.assert(
+    fc.property(lists, lists, (a, b) => {
+      const [x, y] = [unionPorts([a]), unionPorts([b])];
+      const both = unionPorts([x, y]);
+      const cut = subtractPorts(x, y);
+      for (let p = 0; p <= 70; p++) {
+        assert.is(has(both, p), has(a, p) || has(b, p));
+        assert.is(has(cut, p), has(a, p) && !has(b, p));
+      }
+      for (const set of [both, cut]) {
+        set.forEach((r, i) => assert.ok(i === 0 || r.first > (set[i - 1]?.last ?? 0) + 1, "sorted, disjoint, not adjacent"));
+      }
+    }),
+  );
 });
 
 literals.run();

@@ -28,7 +28,7 @@ function words(n: bigint): AddressWords {
 function model(first: bigint, last: bigint): string[] {
   const out: string[] = [];
   const v4 = first >= V4 && first < V4 + (1n << 32n);
-  for (let at = first; at <= last; ) {
+  for (let at = first; at <= last;) {
     let host = 0n;
     while (host < (v4 ? 32n : 128n) && at % (1n << (host + 1n)) === 0n && at + (1n << (host + 1n)) - 1n <= last) host++;
     out.push(`${formatAddress(words(at))}/${(v4 ? 32n : 128n) - host}`);
@@ -53,7 +53,12 @@ texts("every shape of zero groups is written as the runtime writes it", () => {
   for (let bits = 0; bits < 256; bits++) {
     for (const group of [1, 0xf, 0x10, 0xff, 0x100, 0xfff, 0x1000, 0xffff]) {
       const at = (i: number): number => ((bits >>> (7 - i)) & 1) * group;
-      const address: AddressWords = [((at(0) << 16) | at(1)) >>> 0, ((at(2) << 16) | at(3)) >>> 0, ((at(4) << 16) | at(5)) >>> 0, ((at(6) << 16) | at(7)) >>> 0];
+      const address: AddressWords = [
+        ((at(0) << 16) | at(1)) >>> 0,
+        ((at(2) << 16) | at(3)) >>> 0,
+        ((at(4) << 16) | at(5)) >>> 0,
+        ((at(6) << 16) | at(7)) >>> 0,
+      ];
       // That is IPv4, and it is written so.
       if (address[0] === 0 && address[1] === 0 && address[2] === 0xffff) continue;
       const builder = new SetBuilder();
@@ -68,16 +73,28 @@ texts("an interval is the fewest prefixes, in their order", () => {
     ...[1n, 1n << 32n, 1n << 64n, 1n << 96n, (1n << 128n) - 70n].map((base) => fc.bigInt({ min: 0n, max: 60n }).map((d) => base + d)),
     fc.bigInt({ min: 0n, max: (1n << 128n) - 1n }),
   );
-  const v4 = fc.oneof(fc.nat(70), fc.nat(0xffffffff), fc.nat(70).map((n) => 0xffffffff - n)).map((n) => V4 + BigInt(n));
-  const family = (n: bigint): number => (n < V4 ? 0 : n < V4 + (1n << 32n) ? 1 : 2);
-  fc.assert(fc.property(fc.oneof(fc.tuple(near, near), fc.tuple(v4, v4)), ([a, b]) => {
-    const [first, last] = a < b ? [a, b] : [b, a];
-    if (family(first) !== family(last)) return;
-    const builder = new SetBuilder();
-    if (family(first) === 1) builder.addV4(Number(first - V4), Number(last - V4));
-    else builder.addV6(words(first), words(last));
-    assert.equal(lines(builder.done()), model(first, last));
-  }), { numRuns: 500 });
+  const v4 = fc
+    .oneof(
+      fc.nat(70),
+      fc.nat(0xffffffff),
+      fc.nat(70).map((n) => 0xffffffff - n),
+    )
+    .map((n) => V4 + BigInt(n));
+  const family = (n: bigint): number =>
+    n < V4 ? 0
+    : n < V4 + (1n << 32n) ? 1
+    : 2;
+  fc.assert(
+    fc.property(fc.oneof(fc.tuple(near, near), fc.tuple(v4, v4)), ([a, b]) => {
+      const [first, last] = a < b ? [a, b] : [b, a];
+      if (family(first) !== family(last)) return;
+      const builder = new SetBuilder();
+      if (family(first) === 1) builder.addV4(Number(first - V4), Number(last - V4));
+      else builder.addV6(words(first), words(last));
+      assert.equal(lines(builder.done()), model(first, last));
+    }),
+    { numRuns: 500 },
+  );
 });
 
 texts.run();

@@ -37,7 +37,11 @@ function header(sections: readonly Section[]): (field: number) => number {
 }
 
 profiles("one page, least and most, whatever the policy is", () => {
-  for (const text of ["", "expose web on tcp 443 { allow from any }", "expose web on tcp 443 { cap 9 connections, 2 per source limit 5/s per source allow from any }"]) {
+  for (const text of [
+    "",
+    "expose web on tcp 443 { allow from any }",
+    "expose web on tcp 443 { cap 9 connections, 2 per source limit 5/s per source allow from any }",
+  ]) {
     const { stats, sections, module } = built(text);
     assert.equal([...section(sections, SECTION_MEMORY)], [1, 1, 1, 1]);
     assert.is(stats.memoryBytes, 65_536);
@@ -68,10 +72,16 @@ const SIZES: readonly (readonly [clauses: string, entries: number, cells: number
 
 for (const [clauses, entries, cells, caps] of SIZES) {
   profiles(`sizes with \`${clauses}\``, () => {
-    const { stats: { sizes }, sections } = built(`expose web on tcp 443 { ${clauses} allow from any }`);
+    const {
+      stats: { sizes },
+      sections,
+    } = built(`expose web on tcp 443 { ${clauses} allow from any }`);
     assert.equal([sizes.limitSets * abi.WAYS, sizes.sketchCells, sizes.capEntries, sizes.scratchBytes], [entries, cells, caps, 1_024]);
     const head = header(sections);
-    assert.equal([head(abi.H_LIMIT_SETS) * abi.WAYS, head(abi.H_SKETCH_CELLS), head(abi.H_CAP_SETS) * abi.WAYS, head(abi.H_SCRATCH_BYTES)], [entries, cells, caps, 1_024]);
+    assert.equal(
+      [head(abi.H_LIMIT_SETS) * abi.WAYS, head(abi.H_SKETCH_CELLS), head(abi.H_CAP_SETS) * abi.WAYS, head(abi.H_SCRATCH_BYTES)],
+      [entries, cells, caps, 1_024],
+    );
   });
 }
 
@@ -100,26 +110,65 @@ profiles("addresses up to the last that fits; limits per source take their least
   assert.equal([stats.sizes.limitSets, stats.sizes.sketchCells], [64, 256]);
   assert.ok(stats.usedBytes > 65_536 - 64, String(stats.usedBytes));
   for (const text of [plain(alone + 1), limited(beside + 1)]) {
-    const { diagnostics: [said, ...others] } = os(text);
+    const {
+      diagnostics: [said, ...others],
+    } = os(text);
     assert.equal([said?.code, others], ["ING806", []]);
-    assert.match(said?.message ?? "", /needs 65,\d\d\d bytes of memory, and the profile `os` has one page of 65,536; the most, 6\d,\d\d\d|5\d,\d\d\d, go to addresses, of which the net `lots` has \d,\d\d\d ranges/);
+    assert.match(
+      said?.message ?? "",
+      /needs 65,\d\d\d bytes of memory, and the profile `os` has one page of 65,536; the most, 6\d,\d\d\d|5\d,\d\d\d, go to addresses, of which the net `lots` has \d,\d\d\d ranges/,
+    );
     assert.is(said?.span.file.text.slice(said.span.start, said.span.start + 8), "net lots");
   }
 });
 
 /** The largest part of a module that is too large, and the words at its place. */
 const TOO_LARGE: readonly (readonly [name: string, text: string, says: RegExp, at: string])[] = [
-  ["a rule's own addresses", `expose web on tcp 443 { allow from any deny from 192.0.2.1 deny named all from file "4200" max 4200 }`, /addresses, of which this rule has 4,200 ranges/, "deny named all from"],
-  ["host names", `hosts h = ${list(1_600, (i) => `"a${i}.b${i}.example"`)}\nexpose web on tcp 443 as passthrough { allow from any sni "one.example" allow from any sni h }`, /host names, of which this rule has 1,600$/, "allow from any sni h"],
-  ["ports", `expose few on tcp 2 {}\nexpose many on tcp ${list(2_500, (i) => String(2 * i + 3))} {}`, /ports and `bind`, of which `many` has 2,500 ranges/, "expose many"],
-  ["a bind", `${times(60, (i) => `expose e${i} on tcp ${i + 1} bind ${list(40, (j) => `10.${i}.${2 * j}.1`)} {}`)} expose much on tcp 99 bind ${list(900, (j) => `10.${128 + (j >> 7)}.${(j & 127) * 2}.1`)} {}`, /ports and `bind`, of which `much` has 901 ranges/, "expose much"],
-  ["exposes times sources", `${times(300, (i) => `expose e${i} on tcp ${i + 1} { allow from 10.0.${i >> 8}.${i & 255} }`)} expose most on tcp 999 { allow from 10.0.0.1 deny from 10.0.0.2 }`, /what 301 exposes do with 301 kinds of sources; the most rules are those of `most`/, "expose most"],
-  ["exposes and limits", `${times(220, (i) => `expose e${i} on tcp ${i + 1} { ${times(7, (j) => `limit ${j + 1}/s per listener`)} }`)} expose full on tcp 999 { ${times(8, (j) => `limit ${j + 1}/s per listener`)} }`, /221 exposes and their limits/, "expose full"],
+  [
+    "a rule's own addresses",
+    `expose web on tcp 443 { allow from any deny from 192.0.2.1 deny named all from file "4200" max 4200 }`,
+    /addresses, of which this rule has 4,200 ranges/,
+    "deny named all from",
+  ],
+  [
+    "host names",
+    `hosts h = ${list(1_600, (i) => `"a${i}.b${i}.example"`)}\nexpose web on tcp 443 as passthrough { allow from any sni "one.example" allow from any sni h }`,
+    /host names, of which this rule has 1,600$/,
+    "allow from any sni h",
+  ],
+  [
+    "ports",
+    `expose few on tcp 2 {}\nexpose many on tcp ${list(2_500, (i) => String(2 * i + 3))} {}`,
+    /ports and `bind`, of which `many` has 2,500 ranges/,
+    "expose many",
+  ],
+  [
+    "a bind",
+    `${times(60, (i) => `expose e${i} on tcp ${i + 1} bind ${list(40, (j) => `10.${i}.${2 * j}.1`)} {}`)} expose much on tcp 99 bind ${list(900, (j) => `10.${128 + (j >> 7)}.${(j & 127) * 2}.1`)} {}`,
+    /ports and `bind`, of which `much` has 901 ranges/,
+    "expose much",
+  ],
+  [
+    "exposes times sources",
+    `${times(300, (i) => `expose e${i} on tcp ${i + 1} { allow from 10.0.${i >> 8}.${i & 255} }`)} expose most on tcp 999 { allow from 10.0.0.1 deny from 10.0.0.2 }`,
+    /what 301 exposes do with 301 kinds of sources; the most rules are those of `most`/,
+    "expose most",
+  ],
+  [
+    "exposes and limits",
+    `${times(220, (i) => `expose e${i} on tcp ${i + 1} { ${times(7, (j) => `limit ${j + 1}/s per listener`)} }`)} expose full on tcp 999 { ${times(8, (j) => `limit ${j + 1}/s per listener`)} }`,
+    /221 exposes and their limits/,
+    "expose full",
+  ],
 ];
 
 for (const [name, text, says, at] of TOO_LARGE) {
   profiles(`too large: ${name}`, () => {
-    const { diagnostics: [said, ...others], module, policy } = os(text);
+    const {
+      diagnostics: [said, ...others],
+      module,
+      policy,
+    } = os(text);
     assert.equal([said?.code, others, module], ["ING806", [], null]);
     assert.ok(policy !== null);
     assert.match(said?.message ?? "", says);
@@ -132,10 +181,15 @@ for (const [name, text, says, at] of TOO_LARGE) {
 
 profiles("caps per source: 1,024 connections at most, fewer beside tables or limits", () => {
   const caps = (first: number, second: number, before = ""): CompileResult =>
-    os(`${before}expose a on tcp 1 { cap ${first} connections, 9 per source allow from any }\nexpose b on tcp 2 { cap ${second} connections, 9 per source allow from any }`);
+    os(
+      `${before}expose a on tcp 1 { cap ${first} connections, 9 per source allow from any }\nexpose b on tcp 2 { cap ${second} connections, 9 per source allow from any }`,
+    );
   assert.equal(caps(1_000, 24).diagnostics, []);
   const over = caps(1_000, 25).diagnostics;
-  assert.equal(over.map((d) => [d.code, positionOf(d.span.file, d.span.start).line, d.related.length]), [["ING807", 2, 1]]);
+  assert.equal(
+    over.map((d) => [d.code, positionOf(d.span.file, d.span.start).line, d.related.length]),
+    [["ING807", 2, 1]],
+  );
   assert.match(over[0]?.message ?? "", /up to 1,025 at once, .* room to count 1,024$/);
   // Beside 2,200 addresses half as many fit.
   const lots = `${net(2_200)}deny from lots\n`;

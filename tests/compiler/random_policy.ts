@@ -6,7 +6,7 @@ import type { Chance } from "../oracle/random.ts";
 const NAMES = [...Object.keys(KEYWORDS), "web", "office", "a", "_x-1", "constructor", "__proto__"];
 const NETS = ["198.51.100.0/24", "2001:db8::/32", "any", "10.0.0.0/08", "nets.vendor", "10.1.2.3", "internet"];
 const TEXTS = ["", "www.example.com", "**.example", "$a", "# no comment", "ünïcode → ✓ 😀", "a { b", "'; x", "spiffe://corp.example/ops/*"];
-const COMMENTS = ["# a comment", "#", "#tight", "# \"quoted\" { } => ,", "# ünïcode 😀", "#  two  spaces", "#!x", "## # #"];
+const COMMENTS = ["# a comment", "#", "#tight", '# "quoted" { } => ,', "# ünïcode 😀", "#  two  spaces", "#!x", "## # #"];
 
 interface Scope {
   readonly params: readonly string[];
@@ -24,7 +24,9 @@ export class RandomPolicy {
   /** The words of the policy in their order. */
   words(): readonly string[] {
     this.put("edition", "1");
-    this.times(6, () => { this.statement(); });
+    this.times(6, () => {
+      this.statement();
+    });
     return this.tokens;
   }
 
@@ -62,21 +64,30 @@ export class RandomPolicy {
 
   private statement(): void {
     switch (this.c.below(10)) {
-      case 0: return this.put("import", `"${this.c.pick(TEXTS)}"`, "as", this.c.pick(NAMES));
-      case 1: return this.template();
-      default: return this.item();
+      case 0:
+        return this.put("import", `"${this.c.pick(TEXTS)}"`, "as", this.c.pick(NAMES));
+      case 1:
+        return this.template();
+      default:
+        return this.item();
     }
   }
 
   /** A statement that may be at top level and in a template. */
   private item(): void {
     switch (this.c.below(8)) {
-      case 0: return this.expose();
-      case 1: return this.topDeny();
-      case 2: return this.use();
-      case 3: return this.budget();
-      case 4: return this.invariant();
-      case 5: return this.test();
+      case 0:
+        return this.expose();
+      case 1:
+        return this.topDeny();
+      case 2:
+        return this.use();
+      case 3:
+        return this.budget();
+      case 4:
+        return this.invariant();
+      case 5:
+        return this.test();
       default:
         this.annotations();
         this.put(this.c.pick(["net", "ports", "hosts", "ids"]), this.name(), "=");
@@ -87,11 +98,23 @@ export class RandomPolicy {
   private template(): void {
     const params = ["$a", "$b", "$long-one"].slice(0, this.c.below(4));
     this.put("template", this.c.pick(NAMES));
-    this.list("(", params.map((p) => () => { this.put(p); }), ")");
+    this.list(
+      "(",
+      params.map((p) => () => {
+        this.put(p);
+      }),
+      ")",
+    );
     this.put("{");
     this.scope = { params };
-    if (this.c.oneIn(2)) this.times(4, () => { this.item(); });
-    else this.times(4, () => { this.clause(); });
+    if (this.c.oneIn(2))
+      this.times(4, () => {
+        this.item();
+      });
+    else
+      this.times(4, () => {
+        this.clause();
+      });
     this.scope = { params: [] };
     this.put("}");
   }
@@ -128,15 +151,23 @@ export class RandomPolicy {
   /** The word after a name that is a keyword shows that it is a name, so it is not the last. */
   private member(last: boolean): void {
     switch (this.c.below(9)) {
-      case 0: return this.put(`"${this.c.pick(TEXTS)}"`);
-      case 1: return this.put(this.c.pick(["uri", "dns", "ip", "sha256"]), this.text());
+      case 0:
+        return this.put(`"${this.c.pick(TEXTS)}"`);
+      case 1:
+        return this.put(this.c.pick(["uri", "dns", "ip", "sha256"]), this.text());
       case 2:
         this.put("file", this.text(), "max", this.number());
-        return this.maybe(() => { this.put("min", this.number()); });
-      case 3: return this.put(this.c.pick(["443", "9500-9509", "80-"]));
-      case 4: return this.put(this.param() ?? "10.0.0.0/8");
-      case 5: return this.put(last ? "office" : this.c.pick(NAMES));
-      default: return this.put(this.c.pick(NETS));
+        return this.maybe(() => {
+          this.put("min", this.number());
+        });
+      case 3:
+        return this.put(this.c.pick(["443", "9500-9509", "80-"]));
+      case 4:
+        return this.put(this.param() ?? "10.0.0.0/8");
+      case 5:
+        return this.put(last ? "office" : this.c.pick(NAMES));
+      default:
+        return this.put(this.c.pick(NETS));
     }
   }
 
@@ -147,32 +178,55 @@ export class RandomPolicy {
   private expose(): void {
     this.annotations();
     this.put("expose", this.name());
-    this.maybe(() => { this.put("service", this.name()); });
+    this.maybe(() => {
+      this.put("service", this.name());
+    });
     this.put("on");
     this.proto();
     this.set();
-    this.maybe(() => { this.put("bind"); this.set(); });
-    this.maybe(() => { this.put("as", this.c.pick(["tcp", "passthrough", "tls", "mtls", "direct"])); });
+    this.maybe(() => {
+      this.put("bind");
+      this.set();
+    });
+    this.maybe(() => {
+      this.put("as", this.c.pick(["tcp", "passthrough", "tls", "mtls", "direct"]));
+    });
     this.put("{");
-    this.times(5, () => { this.clause(); });
+    this.times(5, () => {
+      this.clause();
+    });
     this.put("}");
   }
 
   private clause(): void {
     switch (this.c.below(9)) {
-      case 0: return this.put("backend", this.param() ?? "127.0.0.1:8080");
-      case 1: return this.put("backend", "unix", this.text());
-      case 2: return this.put(this.c.pick(["cert", "ca"]), this.text());
-      case 3: return this.cap();
-      case 4: return this.limit();
-      case 5: return this.use();
-      default: return this.rule();
+      case 0:
+        return this.put("backend", this.param() ?? "127.0.0.1:8080");
+      case 1:
+        return this.put("backend", "unix", this.text());
+      case 2:
+        return this.put(this.c.pick(["cert", "ca"]), this.text());
+      case 3:
+        return this.cap();
+      case 4:
+        return this.limit();
+      case 5:
+        return this.use();
+      default:
+        return this.rule();
     }
   }
 
   private cap(): void {
     this.put("cap", this.number(), "connections");
-    const parts = this.c.shuffle([() => { this.sourceKey(); }, () => { this.put("identity"); }]);
+    const parts = this.c.shuffle([
+      () => {
+        this.sourceKey();
+      },
+      () => {
+        this.put("identity");
+      },
+    ]);
     for (const part of parts.slice(0, this.c.below(3))) {
       this.put(",", this.number(), "per");
       part();
@@ -181,40 +235,76 @@ export class RandomPolicy {
 
   private sourceKey(): void {
     this.put("source");
-    this.maybe(() => { this.put("/24", this.param() ?? "/48"); });
+    this.maybe(() => {
+      this.put("/24", this.param() ?? "/48");
+    });
   }
 
   private limit(): void {
     this.put("limit", this.param() ?? "200/s");
-    this.maybe(() => { this.put("burst", this.number()); });
+    this.maybe(() => {
+      this.put("burst", this.number());
+    });
     this.put("per");
-    this.c.pick([() => { this.sourceKey(); }, () => { this.put("listener"); }, () => { this.put("identity"); }])();
+    this.c.pick([
+      () => {
+        this.sourceKey();
+      },
+      () => {
+        this.put("listener");
+      },
+      () => {
+        this.put("identity");
+      },
+    ])();
   }
 
   private rule(): void {
     this.annotations();
-    this.maybe(() => { this.put("dryrun"); });
+    this.maybe(() => {
+      this.put("dryrun");
+    });
     this.put(this.c.pick(["allow", "deny"]));
     this.matchers(null);
   }
 
   private topDeny(): void {
     this.annotations();
-    this.maybe(() => { this.put("dryrun"); });
+    this.maybe(() => {
+      this.put("dryrun");
+    });
     this.put("deny");
-    this.matchers(() => { this.put("on"); this.proto(); this.set(); });
+    this.matchers(() => {
+      this.put("on");
+      this.proto();
+      this.set();
+    });
   }
 
   private matchers(on: (() => void) | null): void {
-    this.maybe(() => { this.put("named", this.name()); });
+    this.maybe(() => {
+      this.put("named", this.name());
+    });
     if (on !== null) this.maybe(on);
-    for (const word of ["from", "sni", "client"]) this.maybe(() => { this.put(word); this.set(); });
-    this.maybe(() => { this.put("until", this.time()); });
+    for (const word of ["from", "sni", "client"])
+      this.maybe(() => {
+        this.put(word);
+        this.set();
+      });
+    this.maybe(() => {
+      this.put("until", this.time());
+    });
   }
 
   private use(): void {
     this.put("use", this.c.pick(["t", "nets.t", "deny"]));
-    this.list("(", Array.from({ length: this.c.below(4) }, () => () => { this.member(false); }), ")");
+    this.list(
+      "(",
+      Array.from({ length: this.c.below(4) }, () => () => {
+        this.member(false);
+      }),
+      ")",
+    );
   }
 
   private budget(): void {
@@ -236,7 +326,10 @@ export class RandomPolicy {
     this.put(this.c.pick(["never", "only", "always"]));
     const predicates = this.c.shuffle(["from", "sni", "client"]).slice(0, this.c.below(4));
     const before = this.c.below(predicates.length + 1);
-    const write = (word: string): void => { this.put(word); this.set(); };
+    const write = (word: string): void => {
+      this.put(word);
+      this.set();
+    };
     predicates.slice(0, before).forEach(write);
     this.put("to");
     if (this.c.oneIn(2)) this.put(this.c.pick(["any", "web", "console"]));
@@ -245,15 +338,23 @@ export class RandomPolicy {
       this.set();
     }
     predicates.slice(before).forEach(write);
-    this.maybe(() => { this.put("as", "tls"); });
-    this.maybe(() => { this.put("at", this.time()); });
+    this.maybe(() => {
+      this.put("as", "tls");
+    });
+    this.maybe(() => {
+      this.put("at", this.time());
+    });
   }
 
   private test(): void {
     this.put("test", this.text());
-    this.maybe(() => { this.put("at", this.time()); });
+    this.maybe(() => {
+      this.put("at", this.time());
+    });
     this.put("{");
-    this.times(5, () => { this.line(); });
+    this.times(5, () => {
+      this.line();
+    });
     this.put("}");
   }
 
@@ -261,15 +362,22 @@ export class RandomPolicy {
     switch (this.c.below(4)) {
       case 0:
         this.put("bind", this.name(), "on");
-        this.maybe(() => { this.proto(); });
+        this.maybe(() => {
+          this.proto();
+        });
         this.put(this.c.pick(["0.0.0.0:443", "[::]:443"]), "=>");
         return this.outcome(false);
       case 1:
         this.put("repeat", this.number(), "in", this.c.pick(["0s", "10m"]));
-        this.maybe(() => { this.put("closing"); });
+        this.maybe(() => {
+          this.put("closing");
+        });
         this.request();
         this.outcome(true);
-        return this.times(2, () => { this.put(","); this.outcome(true); });
+        return this.times(2, () => {
+          this.put(",");
+          this.outcome(true);
+        });
       default:
         this.request();
         return this.outcome(false);
@@ -282,21 +390,37 @@ export class RandomPolicy {
     else {
       this.proto();
       this.put(this.number());
-      this.maybe(() => { this.put("local", "10.0.0.1"); });
+      this.maybe(() => {
+        this.put("local", "10.0.0.1");
+      });
     }
     const facts = [
-      () => { this.put("sni", this.text()); },
-      () => { this.put("client", "dns", this.text(), ...(this.c.oneIn(2) ? [",", "uri", this.text()] : [])); },
+      () => {
+        this.put("sni", this.text());
+      },
+      () => {
+        this.put("client", "dns", this.text(), ...(this.c.oneIn(2) ? [",", "uri", this.text()] : []));
+      },
     ];
-    this.c.shuffle(facts).slice(0, this.c.below(3)).forEach((write) => { write(); });
+    this.c
+      .shuffle(facts)
+      .slice(0, this.c.below(3))
+      .forEach((write) => {
+        write();
+      });
     this.put("=>");
   }
 
   private outcome(counted: boolean): void {
     if (this.c.oneIn(2)) this.put("allow");
     else this.put("deny", this.c.pick(["policy", "cidr", "sni", "rate", "mtls"]));
-    if (counted) this.maybe(() => { this.put(this.number()); });
-    this.maybe(() => { this.put("by", "vendor"); });
+    if (counted)
+      this.maybe(() => {
+        this.put(this.number());
+      });
+    this.maybe(() => {
+      this.put("by", "vendor");
+    });
   }
 }
 

@@ -33,7 +33,12 @@ rendering("places at the edges", () => {
 });
 
 rendering("long lines are shortened around the place", () => {
-  for (const [before, behind] of [[0, 5000], [5000, 0], [5000, 5000], [50, 60]] as const) {
+  for (const [before, behind] of [
+    [0, 5000],
+    [5000, 0],
+    [5000, 5000],
+    [50, 60],
+  ] as const) {
     const text = `${"a".repeat(before)}XYZ${"b".repeat(behind)}`;
     const [source = "", carets = ""] = lines(diagnostic(text, before, before + 3));
     assert.ok(source.length <= 110, `${source.length} columns`);
@@ -47,7 +52,15 @@ rendering("long lines are shortened around the place", () => {
 
 rendering("nothing of the source reaches the terminal as a command", () => {
   const evil = "\u001b[2J\u0007\u202e\u0000\ud800\u009b31m";
-  const out = plain(diagnostic(`a ${evil} b`, 2, 2 + evil.length, { message: `bad \`${evil}\``, label: evil, help: evil, fix: { span: { file: { path: "p", text: "" }, start: 0, end: 0 }, text: evil }, span: { file: { path: `p${evil}`, text: `a ${evil} b` }, start: 2, end: 2 + evil.length } }));
+  const out = plain(
+    diagnostic(`a ${evil} b`, 2, 2 + evil.length, {
+      message: `bad \`${evil}\``,
+      label: evil,
+      help: evil,
+      fix: { span: { file: { path: "p", text: "" }, start: 0, end: 0 }, text: evil },
+      span: { file: { path: `p${evil}`, text: `a ${evil} b` }, start: 2, end: 2 + evil.length },
+    }),
+  );
   // eslint-disable-next-line no-control-regex -- control characters are what it looks for
   assert.not.match(out.replaceAll("\n", ""), /[\u0000-\u001f\u007f-\u009f\u202e\ud800]/);
   const [, carets = ""] = out.split("\n").slice(4);
@@ -63,12 +76,15 @@ rendering("colour only wraps", () => {
 
 rendering("a list shows no more than the token, at every place of the line", () => {
   const secret = "s3cret";
-  const { diagnostics } = front("edition 1\nnet a = file \"l\" max 9\n", filesOf({ l: `${secret} x\n  10.0.0.1/8 # ${secret}\n${"y".repeat(500)}${secret}\n` }));
+  const { diagnostics } = front('edition 1\nnet a = file "l" max 9\n', filesOf({ l: `${secret} x\n  10.0.0.1/8 # ${secret}\n${"y".repeat(500)}${secret}\n` }));
   assert.is(diagnostics.length, 3);
   for (const d of diagnostics) {
     const out = plain(d);
     assert.not.match(out, secret);
-    assert.ok(out.split("\n").every((line) => line.length < 160), out);
+    assert.ok(
+      out.split("\n").every((line) => line.length < 160),
+      out,
+    );
   }
 });
 

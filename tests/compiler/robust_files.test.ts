@@ -14,8 +14,14 @@ const robust = suite("robust files");
 
 function judge(text: string): void {
   const { policy, diagnostics } = front(text);
-  assert.is(policy === null, diagnostics.some((d) => !d.code.startsWith("ING7")));
-  for (const { span: { file, start, end }, code } of diagnostics) {
+  assert.is(
+    policy === null,
+    diagnostics.some((d) => !d.code.startsWith("ING7")),
+  );
+  for (const {
+    span: { file, start, end },
+    code,
+  } of diagnostics) {
     assert.ok(0 <= start && start <= end && end <= file.text.length, `${code} has the place ${start}..${end}`);
   }
 }
@@ -37,12 +43,15 @@ for (const folder of ["../../policies/", "../cases/good/"]) {
 }
 
 robust("bytes at random, decoded as a browser would", () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
-    const text = new TextDecoder().decode(bytes);
-    judge(text);
-    judge(`edition 1\n${text}`);
-    judge(`edition 1\nexpose web on tcp 443 { allow from ${text} }`);
-  }), { numRuns: atLength(1_000, 100) });
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+      const text = new TextDecoder().decode(bytes);
+      judge(text);
+      judge(`edition 1\n${text}`);
+      judge(`edition 1\nexpose web on tcp 443 { allow from ${text} }`);
+    }),
+    { numRuns: atLength(1_000, 100) },
+  );
 });
 
 const BORN = ["__proto__", "constructor", "toString", "hasOwnProperty", "valueOf", "prototype", "then"];

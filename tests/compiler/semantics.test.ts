@@ -12,7 +12,10 @@ const semantics = suite("semantics");
 
 function policyOf(body: string, files: Readonly<Record<string, string>> = {}): CheckedPolicy {
   const { policy, diagnostics } = front(`edition 1\n${body}`, filesOf(files));
-  assert.equal(diagnostics.map((d) => `${d.code} ${d.message}`), []);
+  assert.equal(
+    diagnostics.map((d) => `${d.code} ${d.message}`),
+    [],
+  );
   if (policy === null) throw new Error("no policy");
   return policy;
 }
@@ -35,20 +38,40 @@ semantics("an empty policy exposes nothing", () => {
 semantics("an empty expose admits nobody and has the documented defaults", () => {
   const { span, ...expose } = exposeOf("");
   assert.equal(expose, {
-    name: "web", service: "web", proto: "tcp", ports: [{ first: 443, last: 443 }], bind: null, mode: "tcp", backend: null,
-    cert: null, ca: null, cap: { connections: 10_000, perSource: null, perIdentity: null, span: null }, limits: [], allows: [], denies: [],
+    name: "web",
+    service: "web",
+    proto: "tcp",
+    ports: [{ first: 443, last: 443 }],
+    bind: null,
+    mode: "tcp",
+    backend: null,
+    cert: null,
+    ca: null,
+    cap: { connections: 10_000, perSource: null, perIdentity: null, span: null },
+    limits: [],
+    allows: [],
+    denies: [],
     annotations: { owner: null, ticket: null, why: null },
   });
   assert.is(span.file.text.slice(span.start, span.end).startsWith("expose web"), true);
 });
 
 semantics("exposes are sorted by name, whatever their order", () => {
-  assert.equal(policyOf("expose c on tcp 3 { }\nexpose a on tcp 1 { }\nexpose b on tcp 2 { }").exposes.map((e) => e.name), ["a", "b", "c"]);
+  assert.equal(
+    policyOf("expose c on tcp 3 { }\nexpose a on tcp 1 { }\nexpose b on tcp 2 { }").exposes.map((e) => e.name),
+    ["a", "b", "c"],
+  );
 });
 
 semantics("ports are joined and cut", () => {
   const e = exposeOf("", "expose web on tcp 80, admin, 443, 9510 except 9503, 9505-9506", "ports admin = 9500-9509, 81");
-  assert.equal(e.ports, [{ first: 80, last: 81 }, { first: 443, last: 443 }, { first: 9500, last: 9502 }, { first: 9504, last: 9504 }, { first: 9507, last: 9510 }]);
+  assert.equal(e.ports, [
+    { first: 80, last: 81 },
+    { first: 443, last: 443 },
+    { first: 9500, last: 9502 },
+    { first: 9504, last: 9504 },
+    { first: 9507, last: 9510 },
+  ]);
 });
 
 semantics("sets: members, names before their declaration, except, list files", () => {
@@ -56,7 +79,9 @@ semantics("sets: members, names before their declaration, except, list files", (
 net b = 10.0.0.0/8
 net c = 10.0.0.0/9
 net listed = file "l.txt" max 5 except 198.51.100.9`;
-  const { exposes } = policyOf(`${before}\nexpose web on tcp 1 { allow from a deny from listed }`, { "l.txt": "\ufeff198.51.100.8/31\r\n# x\r\n2001:db8::1 # y" });
+  const { exposes } = policyOf(`${before}\nexpose web on tcp 1 { allow from a deny from listed }`, {
+    "l.txt": "\ufeff198.51.100.8/31\r\n# x\r\n2001:db8::1 # y",
+  });
   isSet(exposes[0]?.allows[0]?.from, "10.128.0.0/9", "192.0.2.0/25");
   isSet(exposes[0]?.denies[0]?.from, "198.51.100.8", "2001:db8::1");
 });
@@ -64,7 +89,13 @@ net listed = file "l.txt" max 5 except 198.51.100.9`;
 semantics("a set that is written out has its own except", () => {
   const e = exposeOf("allow from any except private, 192.0.2.0/24\ndeny from 10.0.0.0/8, 2001:db8::/32 except 10.0.0.1");
   const [allow] = e.allows;
-  for (const [text, inside] of [["8.8.8.8", true], ["10.1.1.1", false], ["192.0.2.1", false], ["2001:db8::1", true], ["fd00::1", false]] as const) {
+  for (const [text, inside] of [
+    ["8.8.8.8", true],
+    ["10.1.1.1", false],
+    ["192.0.2.1", false],
+    ["2001:db8::1", true],
+    ["fd00::1", false],
+  ] as const) {
     const address = parseAddress(text);
     assert.ok(address !== null && allow !== undefined && contains(allow.from, address) === inside, text);
   }
@@ -93,7 +124,7 @@ semantics("backends", () => {
   assert.equal(exposeOf("backend 127.0.0.2:8080").backend, { kind: "tcp", host: "127.0.0.2", port: 8080 });
   assert.equal(exposeOf("backend [::1]:1").backend, { kind: "tcp", host: "::1", port: 1 });
   assert.equal(exposeOf("backend [::ffff:127.0.0.1]:1").backend, { kind: "tcp", host: "127.0.0.1", port: 1 });
-  assert.equal(exposeOf("backend unix \"/run/a b.sock\"").backend, { kind: "unix", path: "/run/a b.sock" });
+  assert.equal(exposeOf('backend unix "/run/a b.sock"').backend, { kind: "unix", path: "/run/a b.sock" });
 });
 
 semantics("caps and limits with their defaults", () => {
@@ -101,17 +132,27 @@ semantics("caps and limits with their defaults", () => {
   const { span: at, ...cap } = e.cap;
   assert.equal(cap, { connections: 5, perSource: { connections: 2, v4: 32, v6: 64 }, perIdentity: null });
   assert.is(at?.file.text.slice(at.start, at.end), "cap 5 connections, 2 per source");
-  assert.equal(e.limits.map(({ span, ...limit }) => ({ ...limit, at: span.file.text.slice(span.start, span.end) })), [
-    { count: 200, periodMs: 1_000, burst: 200, key: { kind: "source", v4: 24, v6: 48 }, at: "limit 200/s per source /24 /48" },
-    { count: 3, periodMs: 60_000, burst: 7, key: { kind: "listener" }, at: "limit 3/m burst 7 per listener" },
-    { count: 1, periodMs: 3_600_000, burst: 1, key: { kind: "source", v4: 32, v6: 64 }, at: "limit 1/h per source" },
-  ]);
+  assert.equal(
+    e.limits.map(({ span, ...limit }) => ({ ...limit, at: span.file.text.slice(span.start, span.end) })),
+    [
+      { count: 200, periodMs: 1_000, burst: 200, key: { kind: "source", v4: 24, v6: 48 }, at: "limit 200/s per source /24 /48" },
+      { count: 3, periodMs: 60_000, burst: 7, key: { kind: "listener" }, at: "limit 3/m burst 7 per listener" },
+      { count: 1, periodMs: 3_600_000, burst: 1, key: { kind: "source", v4: 32, v6: 64 }, at: "limit 1/h per source" },
+    ],
+  );
   assert.equal(exposeOf("cap 1000000 connections, 1 per source /1 /128").cap.perSource, { connections: 1, v4: 1, v6: 128 });
 });
 
 semantics("top-level denies: ports, sources, both", () => {
   const { denies } = policyOf("ports p = 22, 23\ndeny named a on tcp p\ndeny from 10.0.0.0/8\ndeny on tcp 80 from any6");
-  assert.equal(denies.map((d) => [d.name, d.on]), [["a", { proto: "tcp", ports: [{ first: 22, last: 23 }] }], [null, null], [null, { proto: "tcp", ports: [{ first: 80, last: 80 }] }]]);
+  assert.equal(
+    denies.map((d) => [d.name, d.on]),
+    [
+      ["a", { proto: "tcp", ports: [{ first: 22, last: 23 }] }],
+      [null, null],
+      [null, { proto: "tcp", ports: [{ first: 80, last: 80 }] }],
+    ],
+  );
   assert.ok(equal(denies[0]?.from ?? ANY4, ANY), "without `from` everyone is meant");
 });
 
@@ -122,24 +163,73 @@ test "t" {
   from ::ffff:192.0.2.1 to tcp 22 => deny policy
   bind web on [::1]:80 => deny cidr
 }`);
-  assert.equal(tests.map((t) => [t.name, t.lines.map(({ span: _, ...line }) => line)]), [["t", [
-    { kind: "from", source: [0, 0, 0xffff, 0xc0000201], to: { kind: "expose", name: "web" }, sni: null, client: null, expected: { verdict: "allow", reason: null, by: null } },
-    { kind: "from", source: [0, 0, 0xffff, 0xc0000201], to: { kind: "port", proto: "tcp", port: 22, local: null }, sni: null, client: null, expected: { verdict: "deny", reason: "policy", by: null } },
-    { kind: "bind", subject: "web", proto: "tcp", address: [0, 0, 0, 1], port: 80, expected: { verdict: "deny", reason: "cidr", by: null } },
-  ]]]);
+  assert.equal(
+    tests.map((t) => [t.name, t.lines.map(({ span: _, ...line }) => line)]),
+    [
+      [
+        "t",
+        [
+          {
+            kind: "from",
+            source: [0, 0, 0xffff, 0xc0000201],
+            to: { kind: "expose", name: "web" },
+            sni: null,
+            client: null,
+            expected: { verdict: "allow", reason: null, by: null },
+          },
+          {
+            kind: "from",
+            source: [0, 0, 0xffff, 0xc0000201],
+            to: { kind: "port", proto: "tcp", port: 22, local: null },
+            sni: null,
+            client: null,
+            expected: { verdict: "deny", reason: "policy", by: null },
+          },
+          { kind: "bind", subject: "web", proto: "tcp", address: [0, 0, 0, 1], port: 80, expected: { verdict: "deny", reason: "cidr", by: null } },
+        ],
+      ],
+    ],
+  );
 });
 
 const MEMBERS: readonly (readonly [string, string, boolean])[] = [
-  ["internet", "8.8.8.8", true], ["internet", "2606:4700::1111", true], ["internet", "192.0.0.9", true], ["internet", "192.0.0.8", false],
-  ["internet", "10.0.0.1", false], ["internet", "100.64.0.1", false], ["internet", "100.128.0.1", true], ["internet", "224.0.0.1", false],
-  ["internet", "255.255.255.255", false], ["internet", "2001:db8::1", false], ["internet", "2001:20::1", true], ["internet", "2001:0:1::", false],
-  ["internet", "fd00::1", false], ["internet", "ff02::1", false], ["internet", "::1", false], ["internet", "198.17.255.255", true],
-  ["internet", "198.18.0.0", false], ["internet", "3fff::1", false],
-  ["private", "172.15.255.255", false], ["private", "172.16.0.0", true], ["private", "172.31.255.255", true], ["private", "172.32.0.0", false],
-  ["private", "fc00::", true], ["private", "fdff:ffff::", true], ["private", "fe00::", false],
-  ["loopback", "127.255.255.255", true], ["loopback", "::1", true], ["loopback", "::2", false], ["loopback", "128.0.0.0", false],
-  ["linklocal", "169.254.1.1", true], ["linklocal", "fe80::1", true], ["linklocal", "febf::", true], ["linklocal", "fec0::", false],
-  ["any4", "::1", false], ["any6", "1.1.1.1", false], ["any6", "::fffe:1.1.1.1", true], ["any", "::", true],
+  ["internet", "8.8.8.8", true],
+  ["internet", "2606:4700::1111", true],
+  ["internet", "192.0.0.9", true],
+  ["internet", "192.0.0.8", false],
+  ["internet", "10.0.0.1", false],
+  ["internet", "100.64.0.1", false],
+  ["internet", "100.128.0.1", true],
+  ["internet", "224.0.0.1", false],
+  ["internet", "255.255.255.255", false],
+  ["internet", "2001:db8::1", false],
+  ["internet", "2001:20::1", true],
+  ["internet", "2001:0:1::", false],
+  ["internet", "fd00::1", false],
+  ["internet", "ff02::1", false],
+  ["internet", "::1", false],
+  ["internet", "198.17.255.255", true],
+  ["internet", "198.18.0.0", false],
+  ["internet", "3fff::1", false],
+  ["private", "172.15.255.255", false],
+  ["private", "172.16.0.0", true],
+  ["private", "172.31.255.255", true],
+  ["private", "172.32.0.0", false],
+  ["private", "fc00::", true],
+  ["private", "fdff:ffff::", true],
+  ["private", "fe00::", false],
+  ["loopback", "127.255.255.255", true],
+  ["loopback", "::1", true],
+  ["loopback", "::2", false],
+  ["loopback", "128.0.0.0", false],
+  ["linklocal", "169.254.1.1", true],
+  ["linklocal", "fe80::1", true],
+  ["linklocal", "febf::", true],
+  ["linklocal", "fec0::", false],
+  ["any4", "::1", false],
+  ["any6", "1.1.1.1", false],
+  ["any6", "::fffe:1.1.1.1", true],
+  ["any", "::", true],
 ];
 
 for (const [name, text, inside] of MEMBERS) {

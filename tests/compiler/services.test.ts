@@ -15,14 +15,21 @@ import { filesOf } from "./front.ts";
 const services = suite("services");
 
 // Published vectors of FNV-1a, 64 bits.
-for (const [text, hash] of [["", 0xcbf29ce484222325n], ["a", 0xaf63dc4c8601ec8cn], ["foobar", 0x85944171f73967e8n]] as const) {
+for (const [text, hash] of [
+  ["", 0xcbf29ce484222325n],
+  ["a", 0xaf63dc4c8601ec8cn],
+  ["foobar", 0x85944171f73967e8n],
+] as const) {
   services(`the hash of "${text}"`, () => assert.is(fnv1a64(text), hash));
 }
 
 const weak = (name: string): bigint => BigInt(name.length);
 
 services("collisions name the later with the first", () => {
-  assert.equal(collisions(["aa", "b", "cc", "aa", "dd"], weak), [["cc", "aa"], ["dd", "aa"]]);
+  assert.equal(collisions(["aa", "b", "cc", "aa", "dd"], weak), [
+    ["cc", "aa"],
+    ["dd", "aa"],
+  ]);
   assert.equal(collisions(["web", "web", "api"]), []);
 });
 
@@ -35,7 +42,12 @@ function servicesOf(text: string, hash?: (name: string) => bigint): readonly Dia
   const flat = expand(report, scopes, defineTemplates(report, scopes));
   if (flat === null) throw new Error("too much");
   const context = openContext(scopes, flat.sets, filesOf({}), report);
-  checkServices(context, flat.exposes.map((e) => checkExpose(context, e, true)), flat.dials, hash);
+  checkServices(
+    context,
+    flat.exposes.map((e) => checkExpose(context, e, true)),
+    flat.dials,
+    hash,
+  );
   return report.diagnostics;
 }
 
@@ -50,7 +62,10 @@ services("two services with one hash are refused, one service twice is not", () 
 });
 
 services("a service may not hash like the gateway itself", () => {
-  assert.equal(servicesOf("edition 1\nexpose elephant on tcp 1 { }\n", weak).map((d) => d.code), ["ING209"]);
+  assert.equal(
+    servicesOf("edition 1\nexpose elephant on tcp 1 { }\n", weak).map((d) => d.code),
+    ["ING209"],
+  );
 });
 
 services.run();

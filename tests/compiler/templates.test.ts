@@ -13,7 +13,10 @@ const templates = suite("templates");
 
 function policyOf(body: string, files: Readonly<Record<string, string>> = {}): CheckedPolicy {
   const { policy, diagnostics } = front(`edition 1\n${body}`, filesOf(files));
-  assert.equal(diagnostics.map((d) => `${d.code} ${d.message}`), []);
+  assert.equal(
+    diagnostics.map((d) => `${d.code} ${d.message}`),
+    [],
+  );
   if (policy === null) throw new Error("no policy");
   return policy;
 }
@@ -26,7 +29,13 @@ function exposeOf(policy: CheckedPolicy, name: string): CheckedExpose {
 
 /** The policy without its places. */
 function meaning(policy: CheckedPolicy): unknown {
-  return JSON.parse(JSON.stringify(policy, (key, value: unknown) => (key === "span" ? undefined : value instanceof Uint32Array ? [...value] : value)));
+  return JSON.parse(
+    JSON.stringify(policy, (key, value: unknown) =>
+      key === "span" ? undefined
+      : value instanceof Uint32Array ? [...value]
+      : value,
+    ),
+  );
 }
 
 const SAME: readonly (readonly [what: string, used: string, written: string])[] = [
@@ -63,11 +72,11 @@ const SAME: readonly (readonly [what: string, used: string, written: string])[] 
     "a list file and a text as arguments",
     `template only($list, $path) { expose web on tcp 443 { backend unix $path allow from $list } }
      use only(file "l.txt" max 3, "/run/web.sock")`,
-    "expose web on tcp 443 { backend unix \"/run/web.sock\" allow from file \"l.txt\" max 3 }",
+    'expose web on tcp 443 { backend unix "/run/web.sock" allow from file "l.txt" max 3 }',
   ],
   ["nothing", "template none() { } use none() expose web on tcp 1 { use none() }", "expose web on tcp 1 { }"],
   ["a use before its template", "use t(web) template t($n) { expose $n on tcp 1 { } }", "expose web on tcp 1 { }"],
-  ["a text that looks like a parameter", "template t($n) { @why \"$n\" expose $n on tcp 1 { } } use t(web)", "@why \"$n\" expose web on tcp 1 { }"],
+  ["a text that looks like a parameter", 'template t($n) { @why "$n" expose $n on tcp 1 { } } use t(web)', '@why "$n" expose web on tcp 1 { }'],
 ];
 
 for (const [what, used, written] of SAME) {
@@ -83,11 +92,14 @@ net office = 192.0.2.0/24
 net own = 198.51.100.0/24
 template open($name, $port, $who) { expose $name on tcp $port { allow from office, own deny from $who } }
 `;
-  const policy = policyOf(`import "lib.ingress" as lib
+  const policy = policyOf(
+    `import "lib.ingress" as lib
 net office = 10.0.0.0/8
 use lib.open(web, 443, office)
 use lib.open(api, 444, lib.office)
-`, { "lib.ingress": lib });
+`,
+    { "lib.ingress": lib },
+  );
   const [web, api] = [exposeOf(policy, "web"), exposeOf(policy, "api")];
   assert.ok(equal(web.allows[0]?.from ?? prefixes([]), prefixes(["192.0.2.0/24", "198.51.100.0/24"])));
   assert.ok(equal(web.denies[0]?.from ?? prefixes([]), prefixes(["10.0.0.0/8"])));
@@ -116,11 +128,36 @@ function places(d: Diagnostic | undefined): string[] {
 }
 
 const PLACES: readonly (readonly [what: string, text: string, at: string, related: readonly string[]])[] = [
-  ["in the body", "edition 1\ntemplate t($n, $p) {\n  expose $n on tcp $p { allow from nobody }\n}\nuse t(web, 1)\nuse t(api, 2)\n", "ING201 nobody", ["p:5 used here"]],
-  ["in an argument", "edition 1\ntemplate t($w) {\n  expose web on tcp 1 { allow from $w }\n}\nuse t(10.0.0.1/8)\n", "ING303 10.0.0.1/8", ["p:3 it is used here"]],
-  ["through two templates", "edition 1\ntemplate in($w) {\n  expose web on tcp 1 { allow from $w, x }\n}\ntemplate out($w) {\n  use in($w)\n}\nuse out(any)\n", "ING201 x", ["p:6 used here", "p:8 used here"]],
-  ["an argument through two", "edition 1\ntemplate in($w) {\n  cap $w connections\n}\ntemplate out($w) {\n  use in($w)\n}\nexpose web on tcp 1 { use out(0) }\n", "ING310 0", ["p:3 it is used here", "p:6 it is used here"]],
-  ["the place of the second of two", "edition 1\ntemplate t($p) {\n  expose web on tcp $p { }\n}\nuse t(1)\nuse t(2)\n", "ING202 web", ["p:3 first declared here", "p:5 used here", "p:6 used here"]],
+  [
+    "in the body",
+    "edition 1\ntemplate t($n, $p) {\n  expose $n on tcp $p { allow from nobody }\n}\nuse t(web, 1)\nuse t(api, 2)\n",
+    "ING201 nobody",
+    ["p:5 used here"],
+  ],
+  [
+    "in an argument",
+    "edition 1\ntemplate t($w) {\n  expose web on tcp 1 { allow from $w }\n}\nuse t(10.0.0.1/8)\n",
+    "ING303 10.0.0.1/8",
+    ["p:3 it is used here"],
+  ],
+  [
+    "through two templates",
+    "edition 1\ntemplate in($w) {\n  expose web on tcp 1 { allow from $w, x }\n}\ntemplate out($w) {\n  use in($w)\n}\nuse out(any)\n",
+    "ING201 x",
+    ["p:6 used here", "p:8 used here"],
+  ],
+  [
+    "an argument through two",
+    "edition 1\ntemplate in($w) {\n  cap $w connections\n}\ntemplate out($w) {\n  use in($w)\n}\nexpose web on tcp 1 { use out(0) }\n",
+    "ING310 0",
+    ["p:3 it is used here", "p:6 it is used here"],
+  ],
+  [
+    "the place of the second of two",
+    "edition 1\ntemplate t($p) {\n  expose web on tcp $p { }\n}\nuse t(1)\nuse t(2)\n",
+    "ING202 web",
+    ["p:3 first declared here", "p:5 used here", "p:6 used here"],
+  ],
 ];
 
 for (const [what, text, at, related] of PLACES) {
@@ -166,10 +203,10 @@ const REFUSED: readonly (readonly [text: string, ...codes: string[]])[] = [
   ["template a($x) { deny from any }", "ING213"],
   ["template a($x) { cap $x connections } expose w on tcp 1 { use a(any) }", "ING214"],
   ["template a($x) { limit $x per listener } expose w on tcp 1 { use a(10) }", "ING214"],
-  ["template a($x) { expose $x on tcp 1 { } } use a(\"w\")", "ING214"],
+  ['template a($x) { expose $x on tcp 1 { } } use a("w")', "ING214"],
   ["template a($x) { expose $x on tcp 1 { } } use a(10.0.0.1)", "ING214"],
   ["template a($x) { cert $x } expose w on tcp 1 as tls { use a(w) }", "ING214", "ING701"],
-  ["template a($x) { deny from any until $x }\nuse a(\"2027\")", "ING214"],
+  ['template a($x) { deny from any until $x }\nuse a("2027")', "ING214"],
   ["template a($x) { deny from $x } use a(443)", "ING208"],
   ["template a($x) { deny from $x } use a()", "ING212"],
   ["use b.a()", "ING201"],
@@ -182,7 +219,12 @@ const REFUSED: readonly (readonly [text: string, ...codes: string[]])[] = [
 ];
 
 for (const [text, ...expected] of REFUSED) {
-  templates(text, () => assert.equal(codes(`${E}${text}`).filter((c) => !c.startsWith("ING7")), expected.filter((c) => !c.startsWith("ING7"))));
+  templates(text, () =>
+    assert.equal(
+      codes(`${E}${text}`).filter((c) => !c.startsWith("ING7")),
+      expected.filter((c) => !c.startsWith("ING7")),
+    ),
+  );
 }
 
 templates.run();

@@ -50,15 +50,22 @@ const read = (path: string): string => (existsSync(path) ? readFileSync(path, "u
 
 /** The descendants of a process that run ingressd. */
 function gatewaysBelow(pid: number): number[] {
-  return read(`/proc/${pid}/task/${pid}/children`).split(" ").filter((word) => /^\d+$/.test(word)).map(Number).flatMap((child) => [
-    ...(read(`/proc/${child}/cmdline`).includes("gateway/ingressd.mjs\0--policy") && read(`/proc/${child}/comm`).startsWith("node") ? [child] : []),
-    ...gatewaysBelow(child),
-  ]);
+  return read(`/proc/${pid}/task/${pid}/children`)
+    .split(" ")
+    .filter((word) => /^\d+$/.test(word))
+    .map(Number)
+    .flatMap((child) => [
+      ...(read(`/proc/${child}/cmdline`).includes("gateway/ingressd.mjs\0--policy") && read(`/proc/${child}/comm`).startsWith("node") ? [child] : []),
+      ...gatewaysBelow(child),
+    ]);
 }
 
 /** The control groups at the top of each hierarchy; a systemd in namespaces makes some there. */
 function groups(): string[] {
-  const folders = (path: string): string[] => readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => join(path, entry.name));
+  const folders = (path: string): string[] =>
+    readdirSync(path, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => join(path, entry.name));
   return folders("/sys/fs/cgroup").flatMap(folders);
 }
 
@@ -74,10 +81,12 @@ function removeGroup(path: string): boolean {
   }
 }
 
-const missing = process.getuid?.() !== 0 ? "not root"
+const missing =
+  process.getuid?.() !== 0 ? "not root"
   : existsSync("/run/systemd/system") ? "this machine is run by systemd, whose control groups a second one would share"
-    : !existsSync("/lib/systemd/systemd") ? "systemd is not installed"
-    : spawnSync("unshare", ["--fork", "--pid", "--mount", "--net", "true"]).status !== 0 ? "no namespaces can be made" : null;
+  : !existsSync("/lib/systemd/systemd") ? "systemd is not installed"
+  : spawnSync("unshare", ["--fork", "--pid", "--mount", "--net", "true"]).status !== 0 ? "no namespaces can be made"
+  : null;
 if (missing === null) {
   test("a real systemd runs the unit, and restarts it with the last good policy", async () => {
     const scratch = mkdtempSync(join(tmpdir(), "ingressd-unit-"));
@@ -86,12 +95,20 @@ if (missing === null) {
     writeFileSync(join(scratch, "policy.wasm"), moduleOf("edition 1\nexpose web on tcp 181 { backend 127.0.0.1:9 allow from any }"));
     writeFileSync(join(scratch, "units", "alone.target"), "[Unit]\nWants=ingressd.service\n");
     // The targets that every service depends on; they are empty.
-    for (const name of ["sysinit", "basic", "shutdown", "network-online"]) writeFileSync(join(scratch, "units", `${name}.target`), "[Unit]\nDefaultDependencies=no\n");
+    for (const name of ["sysinit", "basic", "shutdown", "network-online"])
+      writeFileSync(join(scratch, "units", `${name}.target`), "[Unit]\nDefaultDependencies=no\n");
     // As it is shipped, but for where output goes (there is no journal here) and where Node lies.
-    const text = readFileSync(unit, "utf8").replace("[Service]\n", `[Service]\nStandardOutput=append:/run/out\nStandardError=append:/run/err\nEnvironment=PATH=${dirname(process.execPath)}:/usr/bin:/bin\n`);
+    const text = readFileSync(unit, "utf8").replace(
+      "[Service]\n",
+      `[Service]\nStandardOutput=append:/run/out\nStandardError=append:/run/err\nEnvironment=PATH=${dirname(process.execPath)}:/usr/bin:/bin\n`,
+    );
     writeFileSync(join(scratch, "units", "ingressd.service"), text);
     const before = new Set(groups());
-    const outer = spawn("unshare", ["--fork", "--kill-child", "--pid", "--mount", "--net", "sh", join(project, "tests/deploy/inside_namespaces.sh"), scratch, project], { stdio: ["ignore", "pipe", "pipe"] });
+    const outer = spawn(
+      "unshare",
+      ["--fork", "--kill-child", "--pid", "--mount", "--net", "sh", join(project, "tests/deploy/inside_namespaces.sh"), scratch, project],
+      { stdio: ["ignore", "pipe", "pipe"] },
+    );
     let log = "";
     for (const stream of [outer.stdout, outer.stderr]) stream.on("data", (chunk: Buffer) => (log += chunk.toString()));
     try {
@@ -103,8 +120,15 @@ if (missing === null) {
       assert.match(read(inside("/run/out")), /^ingressd: port open \(port=181, proto=tcp\)\n/);
 
       const [gateway = 0] = gatewaysBelow(systemd());
-      const status = new Map(read(`/proc/${gateway}/status`).split("\n").map((line) => [line.split(":")[0] ?? "", line.replace(/^[^:]*:\s*/, "")]));
-      const uid = read(inside("/etc/passwd")).split("\n").find((line) => line.startsWith("ingressd:"))?.split(":")[2];
+      const status = new Map(
+        read(`/proc/${gateway}/status`)
+          .split("\n")
+          .map((line) => [line.split(":")[0] ?? "", line.replace(/^[^:]*:\s*/, "")]),
+      );
+      const uid = read(inside("/etc/passwd"))
+        .split("\n")
+        .find((line) => line.startsWith("ingressd:"))
+        ?.split(":")[2];
       assert.is(status.get("Uid"), [uid, uid, uid, uid].join("\t"));
       assert.is.not(uid, "0");
       // CAP_NET_BIND_SERVICE is bit 10.
@@ -113,21 +137,39 @@ if (missing === null) {
 
       const within = (command: string): string => spawnSync("nsenter", ["-t", String(gateway), "-m", "sh", "-c", command], { encoding: "utf8" }).stdout.trim();
       for (const place of ["/etc/ingressd", "/opt/ingressd", "/usr", "/var"]) assert.is(within(`touch ${place}/x 2>/dev/null || echo no`), "no", place);
-      assert.is(within("stat -c '%a %U' /var/lib/ingressd /run/ingressd /run/ingressd/control.sock /var/lib/ingressd/last_good.wasm /run/ingressd-services/web.sock | tr '\\n' ' '"), "700 ingressd 700 ingressd 600 ingressd 600 ingressd 660 ingressd");
+      assert.is(
+        within(
+          "stat -c '%a %U' /var/lib/ingressd /run/ingressd /run/ingressd/control.sock /var/lib/ingressd/last_good.wasm /run/ingressd-services/web.sock | tr '\\n' ' '",
+        ),
+        "700 ingressd 700 ingressd 600 ingressd 600 ingressd 660 ingressd",
+      );
       assert.is(within("find /home /root -mindepth 1 | wc -l"), "0");
 
       rmSync(inside("/etc/ingressd/policy.wasm"));
       process.kill(gateway, "SIGKILL");
       await until(() => read(inside("/run/out")).split("ingressd: ready\n").length === 3, output);
-      assert.match(read(inside("/run/err")), /WARNING: the last good policy is in force in place of the file: policy `\/etc\/ingressd\/policy\.wasm` can't be read/);
+      assert.match(
+        read(inside("/run/err")),
+        /WARNING: the last good policy is in force in place of the file: policy `\/etc\/ingressd\/policy\.wasm` can't be read/,
+      );
       assert.is.not(gatewaysBelow(systemd())[0], gateway);
     } finally {
       outer.kill("SIGKILL");
       await new Promise((resolve) => outer.once("close", resolve));
       rmSync(scratch, { recursive: true, force: true });
-      await until(() => groups().filter((group) => !before.has(group)).every(removeGroup), () => "the end of its control groups");
+      await until(
+        () =>
+          groups()
+            .filter((group) => !before.has(group))
+            .every(removeGroup),
+        () => "the end of its control groups",
+      );
     }
-    assert.equal(readdirSync("/etc").filter((name) => name === "ingressd"), [], "nothing of it is left");
+    assert.equal(
+      readdirSync("/etc").filter((name) => name === "ingressd"),
+      [],
+      "nothing of it is left",
+    );
   });
 } else {
   skip("systemd runs the unit", missing);

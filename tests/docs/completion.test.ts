@@ -58,7 +58,10 @@ const rows: readonly (readonly [line: string, offered: readonly string[]])[] = [
 
 /** `printed` has what each row offers, a line each, with `===` after every row. */
 function checkAnswers(printed: string): void {
-  const answers = printed.split("===\n").slice(0, -1).map((block) => block.split("\n").filter((word) => word !== ""));
+  const answers = printed
+    .split("===\n")
+    .slice(0, -1)
+    .map((block) => block.split("\n").filter((word) => word !== ""));
   assert.is(answers.length, rows.length, printed);
   // The short forms of flags are left out here: zsh offers them only after one dash.
   rows.forEach(([line, offered], i) => assert.equal([...new Set(answers[i])].filter((word) => !/^-.$/.test(word)).sort(), offered, line));
@@ -66,7 +69,10 @@ function checkAnswers(printed: string): void {
 
 /** As readline splits a line: `=` is a word of its own. */
 function readlineWords(line: string): string[] {
-  return line.split(" ").flatMap((word) => word.split(/(=)/)).filter((word, i, all) => word !== "" || i === all.length - 1);
+  return line
+    .split(" ")
+    .flatMap((word) => word.split(/(=)/))
+    .filter((word, i, all) => word !== "" || i === all.length - 1);
 }
 
 const here = (program: string): boolean => spawnSync(program, ["--version"]).status === 0;
@@ -85,14 +91,20 @@ if (here("bash")) {
   });
 
   if (!here("script")) skip("completion in an interactive bash", "script (util-linux) is not installed");
-  else test("an interactive bash completes a line after a Tab", () => {
-    const rc = join(folder, ".rc");
-    writeFileSync(rc, `source ${at("ingressc.bash")}\nPS1='$ '\nbind 'set enable-bracketed-paste off'\ningressc() { printf 'got:%s\\n' "$*"; }\n`);
-    const typed = "ingressc insp\tedge.w\t\ningressc sign edge.wasm --k\ta\t\nexit\n";
-    const { stdout } = spawnSync("script", ["-qec", `bash --noprofile --rcfile ${rc} -i`, "/dev/null"], { cwd: folder, input: typed, encoding: "utf8", timeout: 20_000 });
-    assert.match(stdout, /got:inspect edge\.wasm/);
-    assert.match(stdout, /got:sign edge\.wasm --key a key\.key/);
-  });
+  else
+    test("an interactive bash completes a line after a Tab", () => {
+      const rc = join(folder, ".rc");
+      writeFileSync(rc, `source ${at("ingressc.bash")}\nPS1='$ '\nbind 'set enable-bracketed-paste off'\ningressc() { printf 'got:%s\\n' "$*"; }\n`);
+      const typed = "ingressc insp\tedge.w\t\ningressc sign edge.wasm --k\ta\t\nexit\n";
+      const { stdout } = spawnSync("script", ["-qec", `bash --noprofile --rcfile ${rc} -i`, "/dev/null"], {
+        cwd: folder,
+        input: typed,
+        encoding: "utf8",
+        timeout: 20_000,
+      });
+      assert.match(stdout, /got:inspect edge\.wasm/);
+      assert.match(stdout, /got:sign edge\.wasm --key a key\.key/);
+    });
 } else {
   skip("completion in bash", "bash is not installed");
 }
@@ -102,7 +114,9 @@ if (here("zsh")) {
     const out = join(folder, ".offered");
     writeFileSync(out, "");
     // Each match that zsh would offer goes through compadd, which notes it here.
-    writeFileSync(join(folder, ".zshrc"), `
+    writeFileSync(
+      join(folder, ".zshrc"),
+      `
       PS1=READY; setopt no_beep; unset zle_bracketed_paste
       fpath=(${at("")} $fpath); autoload -Uz compinit; compinit -u -D
       bindkey -e; bindkey '^I' complete-word; zstyle ':completion:*' insert-tab false
@@ -112,7 +126,8 @@ if (here("zsh")) {
       }
       done_() { print -r -- '===' >>.offered; comppostfuncs=(done_) }
       comppostfuncs=(done_)
-    `);
+    `,
+    );
     const script = `zmodload zsh/zpty; cd $1; export ZDOTDIR=$1; zpty worker zsh -d -i; zpty -r -m worker REPLY '*READY*'
       for line in "\${@[2,-1]}"; do zpty -n -w worker "$line"$'\\t'$'\\C-u'; done
       zpty -w worker exit; while zpty -r worker; do :; done`;
@@ -132,7 +147,11 @@ test("each program reads exactly the flags that its table gives each command", (
       for (const [name, { value }] of all) {
         const words = [...(command === null ? [] : [command]), `--${name}`, ...(value === null ? [] : ["x"]), ...spec.operands.map(() => "x")];
         const parsed = readCommandLine(program, words);
-        assert.is(parsed.ok && parsed.value.kind === "run" && parsed.value.command === command, Object.hasOwn(spec.flags, name), `${program.name} ${words.join(" ")}`);
+        assert.is(
+          parsed.ok && parsed.value.kind === "run" && parsed.value.command === command,
+          Object.hasOwn(spec.flags, name),
+          `${program.name} ${words.join(" ")}`,
+        );
       }
     }
   }
@@ -142,7 +161,10 @@ test("a flag takes a value in all commands of a program or in none: the command 
   for (const { bare, commands } of PROGRAMS) {
     const flags = [...Object.values(commands), ...(bare === null ? [] : [bare])].flatMap((spec) => Object.entries(spec.flags));
     const taking = new Set(flags.filter(([, { value }]) => value !== null).map(([name]) => name));
-    assert.equal(flags.filter(([name, { value }]) => value === null && taking.has(name)), []);
+    assert.equal(
+      flags.filter(([name, { value }]) => value === null && taking.has(name)),
+      [],
+    );
   }
 });
 

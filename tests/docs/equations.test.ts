@@ -37,15 +37,18 @@ function testsOf(text: string): readonly Named[] {
 }
 
 function pagesOf(equations: string): readonly Page[] {
-  return equations.split(/\n## /).slice(1).map((page) => {
-    const [head = "", ...items] = page.split(/\n- \*\*/);
-    const [heading = "", ...intro] = head.split("\n");
-    const lines = items.map((item): Line => {
-      const text = flat(item);
-      return { number: /^[R0-9.]+(?=\*\*)/.exec(text)?.[0] ?? "", tests: testsOf(text) };
+  return equations
+    .split(/\n## /)
+    .slice(1)
+    .map((page) => {
+      const [head = "", ...items] = page.split(/\n- \*\*/);
+      const [heading = "", ...intro] = head.split("\n");
+      const lines = items.map((item): Line => {
+        const text = flat(item);
+        return { number: /^[R0-9.]+(?=\*\*)/.exec(text)?.[0] ?? "", tests: testsOf(text) };
+      });
+      return { heading, intro: flat(intro.join(" ")), lines };
     });
-    return { heading, intro: flat(intro.join(" ")), lines };
-  });
 }
 
 /** The faults of the pages, in words. */
@@ -74,8 +77,14 @@ function titlesOf(text: string): readonly string[] {
 const pages = pagesOf(document);
 
 test("rules and phases 0 to 4 have a page each", () => {
-  assert.equal(pages.map((p) => p.heading), ["Rules", "Phase 0: bind", "Phase 1: accept", "Phase 2: hello", "Phase 3: identity", "Phase 4: caps and limits of an identity"]);
-  assert.equal(pages.map((p) => p.lines[0]?.number), ["R.1", "0.1", "1.1", "2.1", "3.1", "4.1"]);
+  assert.equal(
+    pages.map((p) => p.heading),
+    ["Rules", "Phase 0: bind", "Phase 1: accept", "Phase 2: hello", "Phase 3: identity", "Phase 4: caps and limits of an identity"],
+  );
+  assert.equal(
+    pages.map((p) => p.lines[0]?.number),
+    ["R.1", "0.1", "1.1", "2.1", "3.1", "4.1"],
+  );
 });
 
 test("every line names a test, and every test that is named is there", () => {
@@ -86,16 +95,20 @@ test("every line names a test, and every test that is named is there", () => {
 test("every table of tests/semantics is named by a line", () => {
   const named = new Set(pages.flatMap((p) => p.lines.flatMap((l) => l.tests.map((t) => `${t.path}: ${t.title ?? ""}`))));
   const folder = "tests/semantics/";
-  const all = readdirSync(new URL(folder, root)).filter((f) => f.endsWith(".test.ts") && f !== "errors.test.ts")
+  const all = readdirSync(new URL(folder, root))
+    .filter((f) => f.endsWith(".test.ts") && f !== "errors.test.ts")
     .flatMap((file) => titlesOf(read(folder + file)).map((title) => `${folder}${file}: ${title}`));
   assert.ok(all.length >= 40, `only ${all.length}`);
-  assert.equal(all.filter((title) => !named.has(title)), []);
+  assert.equal(
+    all.filter((title) => !named.has(title)),
+    [],
+  );
 });
 
 test("a line without a test, a title that is none and a page that is missing are noticed", () => {
   const rows: readonly (readonly [from: string | RegExp, to: string, fault: RegExp])[] = [
-    ["  Tested by `tests/engine/decisions.test.ts`: \"a port out of range is never bound\".\n", "", /no test/],
-    ["\"permitted: a rule matches when all its clauses do\"", "\"permitted: a rule matches when all its clause do\"", /has no test "permitted: a rule/],
+    ['  Tested by `tests/engine/decisions.test.ts`: "a port out of range is never bound".\n', "", /no test/],
+    ['"permitted: a rule matches when all its clauses do"', '"permitted: a rule matches when all its clause do"', /has no test "permitted: a rule/],
     ["`tests/engine/state.test.ts`", "`tests/engine/states.test.ts`", /states.test.ts is no file of tests/],
     ["`tests/cases/modes/ids`", "`tests/cases/modes/idz`", /idz is no case/],
     ["- **1.4** ", "- **1.5** ", /line 4 is numbered 1.5/],
@@ -103,7 +116,10 @@ test("a line without a test, a title that is none and a page that is missing are
   for (const [from, to, fault] of rows) {
     const changed = document.replace(from, to);
     assert.is.not(changed, document, String(from));
-    assert.ok(faults(pagesOf(changed)).some((f) => fault.test(f)), String(fault));
+    assert.ok(
+      faults(pagesOf(changed)).some((f) => fault.test(f)),
+      String(fault),
+    );
   }
   assert.is.not(pagesOf(document.replace("\n## Phase 2: hello\n", "\n")).length, pages.length);
 });

@@ -35,34 +35,45 @@ test("a configuration with an unknown key is noticed", () => {
 });
 
 if (!here("systemd-analyze")) skip("how to: systemd", "systemd-analyze is not installed");
-else test("systemd: the unit beside a service is accepted", () => {
-  const dir = folder();
-  const [unit = ""] = blocks("systemd", "ini");
-  // The units and the user that it names are the reader's.
-  const path = dir.write("web-exposed.service", unit.replace(/^BindsTo=.*\n/m, "").replace(/^After=.*\n/m, "").replace("User=web", "User=root"));
-  const { status, stdout, stderr } = spawnSync("systemd-analyze", ["verify", "--man=no", path], { encoding: "utf8", env: { ...process.env, SYSTEMD_LOG_LEVEL: "warning" } });
-  assert.is(status, 0, stdout + stderr);
-  assert.not.match(stderr, /web-exposed\.service:\d+: Unknown/);
-  dir.remove();
-});
+else
+  test("systemd: the unit beside a service is accepted", () => {
+    const dir = folder();
+    const [unit = ""] = blocks("systemd", "ini");
+    // The units and the user that it names are the reader's.
+    const path = dir.write(
+      "web-exposed.service",
+      unit
+        .replace(/^BindsTo=.*\n/m, "")
+        .replace(/^After=.*\n/m, "")
+        .replace("User=web", "User=root"),
+    );
+    const { status, stdout, stderr } = spawnSync("systemd-analyze", ["verify", "--man=no", path], {
+      encoding: "utf8",
+      env: { ...process.env, SYSTEMD_LOG_LEVEL: "warning" },
+    });
+    assert.is(status, 0, stdout + stderr);
+    assert.not.match(stderr, /web-exposed\.service:\d+: Unknown/);
+    dir.remove();
+  });
 
 if (!here("logrotate")) skip("how to: logrotate", "logrotate is not installed");
-else test("logrotate: the configuration is accepted, and the postrotate command is the one that runs", () => {
-  const dir = folder();
-  dir.write("audit.jsonl", "{}\n");
-  const user = execFileSync("id", ["-un"], { encoding: "utf8" }).trim();
-  const group = execFileSync("id", ["-gn"], { encoding: "utf8" }).trim();
-  const [block = ""] = blocks("logrotate", "");
-  const text = block.replace("/var/log/ingressd", dir.path).replaceAll("ingressd ingressd", `${user} ${group}`);
-  const path = dir.write("logrotate.conf", text);
-  chmodSync(path, 0o644);
-  chmodSync(dir.path, 0o755);
-  const { status, stderr } = spawnSync("logrotate", ["-d", "-f", "-s", dir.at("state"), path], { encoding: "utf8" });
-  assert.is(status, 0, stderr);
-  assert.not.match(stderr, /error/i);
-  assert.match(stderr, /ingressd reopen --control/);
-  dir.remove();
-});
+else
+  test("logrotate: the configuration is accepted, and the postrotate command is the one that runs", () => {
+    const dir = folder();
+    dir.write("audit.jsonl", "{}\n");
+    const user = execFileSync("id", ["-un"], { encoding: "utf8" }).trim();
+    const group = execFileSync("id", ["-gn"], { encoding: "utf8" }).trim();
+    const [block = ""] = blocks("logrotate", "");
+    const text = block.replace("/var/log/ingressd", dir.path).replaceAll("ingressd ingressd", `${user} ${group}`);
+    const path = dir.write("logrotate.conf", text);
+    chmodSync(path, 0o644);
+    chmodSync(dir.path, 0o755);
+    const { status, stderr } = spawnSync("logrotate", ["-d", "-f", "-s", dir.at("state"), path], { encoding: "utf8" });
+    assert.is(status, 0, stderr);
+    assert.not.match(stderr, /error/i);
+    assert.match(stderr, /ingressd reopen --control/);
+    dir.remove();
+  });
 
 test("certbot: the deploy hook puts both files in place with their modes", () => {
   const dir = folder();
@@ -88,34 +99,49 @@ test("prometheus: every metric that an alert or graph uses is one that ingressd 
   const source = readFileSync(new URL("../../gateway/methods/metrics.ts", import.meta.url), "utf8");
   const used = [...page("prometheus").matchAll(/\bingressd_[a-z_]+/g)].map(([name]) => name);
   assert.ok(used.length > 8);
-  assert.equal(used.filter((name) => !source.includes(name)), []);
+  assert.equal(
+    used.filter((name) => !source.includes(name)),
+    [],
+  );
 });
 
 if (!here("promtool")) skip("how to: prometheus", "promtool is not installed");
-else test("prometheus: promtool accepts both files", () => {
-  const dir = folder();
-  const [scrape = "", rules = ""] = blocks("prometheus", "yaml");
-  copyFileSync(dir.write("rules.yml", rules), dir.at("copy.yml"));
-  for (const words of [["check", "config", "--syntax-only", dir.write("prometheus.yml", scrape)], ["check", "rules", dir.at("rules.yml")]]) {
-    const { status, stdout, stderr } = spawnSync("promtool", words, { encoding: "utf8" });
-    assert.is(status, 0, stdout + stderr);
-  }
-  dir.remove();
-});
+else
+  test("prometheus: promtool accepts both files", () => {
+    const dir = folder();
+    const [scrape = "", rules = ""] = blocks("prometheus", "yaml");
+    copyFileSync(dir.write("rules.yml", rules), dir.at("copy.yml"));
+    for (const words of [
+      ["check", "config", "--syntax-only", dir.write("prometheus.yml", scrape)],
+      ["check", "rules", dir.at("rules.yml")],
+    ]) {
+      const { status, stdout, stderr } = spawnSync("promtool", words, { encoding: "utf8" });
+      assert.is(status, 0, stdout + stderr);
+    }
+    dir.remove();
+  });
 
-const lacking = !here("keepalived") ? "keepalived is not installed"
-  : spawnSync("unshare", ["--net", "ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth2"]).status === 0 ? null : "no network namespace with an interface can be made";
+const lacking =
+  !here("keepalived") ? "keepalived is not installed"
+  : spawnSync("unshare", ["--net", "ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth2"]).status === 0 ? null
+  : "no network namespace with an interface can be made";
 if (lacking !== null) skip("how to: shared address", lacking);
-else test("shared address: keepalived accepts the configuration", () => {
-  const dir = folder();
-  const [conf = ""] = blocks("shared_address", "");
-  const path = dir.write("keepalived.conf", conf);
-  chmodSync(path, 0o644);
-  const checkOf = (file: string) => spawnSync("unshare", ["--net", "sh", "-c", 'ip link add eth0 type veth peer name eth2 && exec keepalived --config-test --log-console --use-file "$0"', file], { encoding: "utf8" });
-  const { status, stdout, stderr } = checkOf(path);
-  assert.equal([status, /SECURITY|Unknown|ignor/i.exec(stdout + stderr)?.[0]], [0, undefined], stdout + stderr);
-  assert.is.not(checkOf(dir.write("wrong.conf", conf.replace("eth0", "eth1"))).status, 0);
-  dir.remove();
-});
+else
+  test("shared address: keepalived accepts the configuration", () => {
+    const dir = folder();
+    const [conf = ""] = blocks("shared_address", "");
+    const path = dir.write("keepalived.conf", conf);
+    chmodSync(path, 0o644);
+    const checkOf = (file: string) =>
+      spawnSync(
+        "unshare",
+        ["--net", "sh", "-c", 'ip link add eth0 type veth peer name eth2 && exec keepalived --config-test --log-console --use-file "$0"', file],
+        { encoding: "utf8" },
+      );
+    const { status, stdout, stderr } = checkOf(path);
+    assert.equal([status, /SECURITY|Unknown|ignor/i.exec(stdout + stderr)?.[0]], [0, undefined], stdout + stderr);
+    assert.is.not(checkOf(dir.write("wrong.conf", conf.replace("eth0", "eth1"))).status, 0);
+    dir.remove();
+  });
 
 test.run();

@@ -10,5 +10,5 @@ export function isMissing(named: string): string | null {
   if (at < 0 || name.length < 4 || !/^tests\/[\w/.-]+\.(test|check)\.ts$/.test(path)) return `${named}: write tests/PATH: NAME`;
   if (!existsSync(new URL(path, root))) return `${named}: there is no such file`;
   const text = readFileSync(new URL(path, root), "utf8");
-  return ["\"", "`"].some((quote) => text.includes(`${quote}${name}`)) ? null : `${named}: the file has no test of that name`;
+  return ['"', "`"].some((quote) => text.includes(`${quote}${name}`)) ? null : `${named}: the file has no test of that name`;
 }

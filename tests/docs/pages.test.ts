@@ -15,7 +15,14 @@ const withoutBlocks = (text: string): string => text.replace(/^(```+)[^]*?^\1/gm
 /** The anchors that a forge makes of a page's headings. */
 function anchorsOf(text: string): ReadonlySet<string> {
   const headings = [...withoutBlocks(text).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) => heading);
-  return new Set(headings.map((heading) => heading.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, "").replace(/ /g, "-")));
+  return new Set(
+    headings.map((heading) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+        .replace(/ /g, "-"),
+    ),
+  );
 }
 
 /** Links of a page that lead nowhere. */
@@ -31,14 +38,23 @@ function broken(path: string, text: string): readonly string[] {
 
 test("every link leads to a file and a heading", () => {
   assert.ok(pages.length > 40, `${pages.length}`);
-  assert.equal(pages.flatMap(({ path, text }) => broken(path, text)), []);
-  assert.equal(broken("docs/README.md", "[a](none.md) [b](glossary.md#none) [c](glossary.md#deciding)"), ["docs/README.md: none.md", "docs/README.md: glossary.md#none (no such heading)"]);
+  assert.equal(
+    pages.flatMap(({ path, text }) => broken(path, text)),
+    [],
+  );
+  assert.equal(broken("docs/README.md", "[a](none.md) [b](glossary.md#none) [c](glossary.md#deciding)"), [
+    "docs/README.md: none.md",
+    "docs/README.md: glossary.md#none (no such heading)",
+  ]);
 });
 
 test("the index has every page", () => {
   const linked = new Set([...textOf("docs/README.md").matchAll(/\]\(([^)#]+)\)/g)].map(([, link = ""]) => posix.join("docs", link)));
   const all = pages.map(({ path }) => path).filter((path) => path.startsWith("docs/") && !/^docs\/(README\.md|decisions\/\d|deploy\/)/.test(path));
-  assert.equal(all.filter((path) => !linked.has(path)), []);
+  assert.equal(
+    all.filter((path) => !linked.has(path)),
+    [],
+  );
 });
 
 test("decisions are numbered without gaps, have three headings and are in their index", () => {
@@ -48,29 +64,50 @@ test("decisions are numbered without gaps, have three headings and are in their 
   all.forEach(({ path, text }, i) => {
     assert.is(Number(posix.basename(path).slice(0, 4)), i + 1, path);
     assert.ok(text.startsWith(`# ${i + 1}. `), path);
-    assert.equal([...text.matchAll(/^## (.+)$/gm)].map(([, heading]) => heading), ["Context", "Decision", "Consequences"], path);
+    assert.equal(
+      [...text.matchAll(/^## (.+)$/gm)].map(([, heading]) => heading),
+      ["Context", "Decision", "Consequences"],
+      path,
+    );
     assert.ok(index.includes(`(${posix.basename(path)})`), path);
   });
 });
 
 test("paths that the guides for contributors name exist", () => {
   for (const path of ["docs/architecture.md", "CONTRIBUTING.md"]) {
-    const named = [...textOf(path).matchAll(/`((?:compiler|runtime|gateway|tests|scripts|schemas|policies|clients|docs)\/[\w./-]*)`/g)].map(([, name = ""]) => name);
+    const named = [...textOf(path).matchAll(/`((?:compiler|runtime|gateway|tests|scripts|schemas|policies|clients|docs)\/[\w./-]*)`/g)].map(
+      ([, name = ""]) => name,
+    );
     assert.ok(named.length > 20, path);
-    assert.equal(named.filter((name) => !/NAME|FOLDER/.test(name) && !existsSync(root + name)), [], path);
+    assert.equal(
+      named.filter((name) => !/NAME|FOLDER/.test(name) && !existsSync(root + name)),
+      [],
+      path,
+    );
   }
 });
 
 test("the architecture has its five drawings", () => {
   const architecture = textOf("docs/architecture.md");
-  for (const heading of ["Who queries which phase", "Phases, with facts and charges", "States of a connection", "A reload with its points of no return", "The module's sections"]) {
+  for (const heading of [
+    "Who queries which phase",
+    "Phases, with facts and charges",
+    "States of a connection",
+    "A reload with its points of no return",
+    "The module's sections",
+  ]) {
     assert.ok(architecture.includes(`\n## ${heading}\n`), heading);
   }
 });
 
 test("nothing reads the design notes", () => {
   const notes = ["shared", "design"].join("/");
-  assert.equal(sources(".ts", ".mjs", ".md", ".json", "/run").filter(({ text }) => text.includes(notes)).map(({ path }) => path), []);
+  assert.equal(
+    sources(".ts", ".mjs", ".md", ".json", "/run")
+      .filter(({ text }) => text.includes(notes))
+      .map(({ path }) => path),
+    [],
+  );
 });
 
 for (const { path, text } of pages.filter((page) => /^docs\/(quick_start\.md|how_to\/|troubleshooting\.md)/.test(page.path))) {

@@ -17,9 +17,13 @@ test("has one row for each word, and no other", () => {
 test("states the bounds of the reader", () => {
   const n = (value: number): string => value.toLocaleString("en-US");
   for (const row of [
-    `over all records | ${n(HELLO_BYTES)} bytes |`, `spread over | ${n(HELLO_RECORDS)} |`, `content of a record | 1 to ${n(RECORD_BYTES)} bytes |`,
-    `server name | ${n(NAME_BYTES)} bytes |`, `label of a server name | ${n(LABEL_BYTES)} bytes |`,
-  ]) assert.ok(page.includes(row), row);
+    `over all records | ${n(HELLO_BYTES)} bytes |`,
+    `spread over | ${n(HELLO_RECORDS)} |`,
+    `content of a record | 1 to ${n(RECORD_BYTES)} bytes |`,
+    `server name | ${n(NAME_BYTES)} bytes |`,
+    `label of a server name | ${n(LABEL_BYTES)} bytes |`,
+  ])
+    assert.ok(page.includes(row), row);
 });
 
 test.run();

@@ -29,7 +29,13 @@ function recordedRun(results: ReturnType<typeof readResults>): void {
     const [head = "", , , , ...rows] = generated.split("\n").filter((line) => line !== "");
     assert.is(head, "## Required against reached");
     const table = generated.split("\n\n")[2] ?? "";
-    assert.equal(table.split("\n").slice(2).map((row) => row.split(" | ")[0]), REQUIREMENTS.map(({ work }) => `| ${work}`));
+    assert.equal(
+      table
+        .split("\n")
+        .slice(2)
+        .map((row) => row.split(" | ")[0]),
+      REQUIREMENTS.map(({ work }) => `| ${work}`),
+    );
     assert.ok(rows.length > REQUIREMENTS.length);
   });
 
@@ -39,18 +45,28 @@ function recordedRun(results: ReturnType<typeof readResults>): void {
     const edited = text.replace(generated, generated.replace(figure, "0.01 ms"));
     assert.is.not(edited, text);
     assert.is(regenerate(edited), text);
-    assert.is.not(read("docs/performance.svg").replace(/points="[\d.]+/, "points=\"1"), chart(results));
+    assert.is.not(read("docs/performance.svg").replace(/points="[\d.]+/, 'points="1'), chart(results));
   });
 
   test("the recorded results are a whole run: both Nodes, every size, hot and random, peers and their answers", () => {
-    assert.equal(Object.keys(results.nodes).map((version) => version.split(".")[0]), ["20", "26"]);
+    assert.equal(
+      Object.keys(results.nodes).map((version) => version.split(".")[0]),
+      ["20", "26"],
+    );
     for (const [version, { decide, swap, sizes }] of Object.entries(results.nodes)) {
       for (const family of ["v4", "v6"]) {
         for (const size of [10, 1_000, 100_000, 1_000_000]) {
-          assert.equal(Object.keys(decide[`${family}-${size}`] ?? {}).slice(0, 9), ["call", "host", "text", "batch", "admit", "blocklist", "ipaddr", "casbin", "cedar"], `${family} ${size} on ${version}`);
+          assert.equal(
+            Object.keys(decide[`${family}-${size}`] ?? {}).slice(0, 9),
+            ["call", "host", "text", "batch", "admit", "blocklist", "ipaddr", "casbin", "cedar"],
+            `${family} ${size} on ${version}`,
+          );
         }
       }
-      assert.equal(swap.map(({ megabytes }) => megabytes), [1, 16]);
+      assert.equal(
+        swap.map(({ megabytes }) => megabytes),
+        [1, 16],
+      );
       assert.ok(sizes !== null);
     }
     for (const machine of ["/home/", "/root/", "/work/", "/tmp/"]) assert.not.ok(read("tests/bench/results.json").includes(machine), machine);

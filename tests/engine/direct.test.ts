@@ -17,9 +17,21 @@ const KEY = new Uint8Array(32).fill(7);
 /** Makes some of the exposes direct, a few of these over udp; no deny names their ports. */
 function withDirect(c: Chance, policy: ModelPolicy): ModelPolicy {
   const everybody = (): ModelRule => ({ action: "allow", name: null, from: ANY });
-  const exposes = policy.exposes.map((e): ModelExpose => (c.oneIn(2)
-    ? { name: e.name, ports: e.ports, bind: e.bind, mode: "direct", ...(c.oneIn(2) && { proto: "udp" as const }), backend: "registers", cap: null, limits: [], rules: [everybody()] }
-    : e));
+  const exposes = policy.exposes.map((e): ModelExpose =>
+    c.oneIn(2) ?
+      {
+        name: e.name,
+        ports: e.ports,
+        bind: e.bind,
+        mode: "direct",
+        ...(c.oneIn(2) && { proto: "udp" as const }),
+        backend: "registers",
+        cap: null,
+        limits: [],
+        rules: [everybody()],
+      }
+    : e,
+  );
   const own = exposes.filter(({ mode, proto }) => mode === "direct" && proto === undefined);
   const dials = ["svc0", "svc2", "other"].filter(() => c.oneIn(2));
   return { ...policy, dials, exposes, denies: policy.denies.filter(({ on }) => on === null || !own.some((e) => portsMeet(on, e.ports))) };
@@ -42,21 +54,31 @@ direct("phase 0 agrees with the oracle, with a token and without one", () => {
     // A deny `on` a port that a direct expose shares would be refused.
     const policy = withDirect(c, plain);
     const running = run(policy);
-    const ports = [0, 65_535, ...policy.exposes.flatMap((e) => e.ports.flatMap((p) => [p.first - 1, p.first, p.last + 1]))].filter((p) => p >= 0 && p <= 65_535);
-    for (const port of ports) for (const local of LOCALS) for (const proto of ["tcp", "udp"] as const) {
-      const at = exposeAt(policy, port, local, proto);
-      if (port > 0) assert.is(running.engine.listenerAt(proto, port, words(local)), at === null ? -1 : running.ids.get(at.name), `${proto} ${addressText(local)} port ${port}\n${running.printed.text}`);
-      for (const subject of ["ingressd", ...policy.exposes.map((e) => e.name), "other"]) {
-        const where = `${subject} binds ${proto} ${addressText(local)} port ${port}\n${running.printed.text}`;
-        const without = bind(policy, subject, port, local, proto);
-        assert.is(difference(running, without, running.engine.bind({ subject, proto, address: words(local), port })), null, where);
-        const owed = bind(policy, subject, port, local, proto, true);
-        assert.is(difference(running, owed, running.engine.bindWithToken(tokenFor(running, subject, proto, port, local))), null, `with a token ${where}`);
-        for (const { code } of [without, owed]) seen.set(code, (seen.get(code) ?? 0) + 1);
-      }
-    }
+    const ports = [0, 65_535, ...policy.exposes.flatMap((e) => e.ports.flatMap((p) => [p.first - 1, p.first, p.last + 1]))].filter(
+      (p) => p >= 0 && p <= 65_535,
+    );
+    for (const port of ports)
+      for (const local of LOCALS)
+        for (const proto of ["tcp", "udp"] as const) {
+          const at = exposeAt(policy, port, local, proto);
+          if (port > 0)
+            assert.is(
+              running.engine.listenerAt(proto, port, words(local)),
+              at === null ? -1 : running.ids.get(at.name),
+              `${proto} ${addressText(local)} port ${port}\n${running.printed.text}`,
+            );
+          for (const subject of ["ingressd", ...policy.exposes.map((e) => e.name), "other"]) {
+            const where = `${subject} binds ${proto} ${addressText(local)} port ${port}\n${running.printed.text}`;
+            const without = bind(policy, subject, port, local, proto);
+            assert.is(difference(running, without, running.engine.bind({ subject, proto, address: words(local), port })), null, where);
+            const owed = bind(policy, subject, port, local, proto, true);
+            assert.is(difference(running, owed, running.engine.bindWithToken(tokenFor(running, subject, proto, port, local))), null, `with a token ${where}`);
+            for (const { code } of [without, owed]) seen.set(code, (seen.get(code) ?? 0) + 1);
+          }
+        }
   }
-  for (const code of ["loopback_bind", "not_exposed", "not_gateway", "gateway_bind", "no_token", "direct_bind", "dial_bind"]) assert.ok((seen.get(code) ?? 0) > 50, `${code}: ${seen.get(code) ?? 0}`);
+  for (const code of ["loopback_bind", "not_exposed", "not_gateway", "gateway_bind", "no_token", "direct_bind", "dial_bind"])
+    assert.ok((seen.get(code) ?? 0) > 50, `${code}: ${seen.get(code) ?? 0}`);
 });
 
 direct("it counts as `allow from any`, and no deny applies to it", () => {
@@ -65,13 +87,14 @@ direct("it counts as `allow from any`, and no deny applies to it", () => {
     const c = chance(82_000 + i);
     const policy = withDirect(c, wholePolicy(c, { nets: 3, exposes: 3, rules: 3, denies: 2 }));
     const running = run(policy);
-    for (const expose of policy.exposes) for (const local of LOCALS) {
-      const expected = decide(policy, expose, { source: local, wall: null, name: undefined });
-      const answer = running.engine.accept(running.ids.get(expose.name) ?? -1, words(local));
-      assert.is(difference(running, expected, answer), null, `${addressText(local)} to ${expose.name}\n${running.printed.text}`);
-      if (expose.mode === "direct") assert.ok(answer.allowed);
-      else if (!answer.allowed) refused++;
-    }
+    for (const expose of policy.exposes)
+      for (const local of LOCALS) {
+        const expected = decide(policy, expose, { source: local, wall: null, name: undefined });
+        const answer = running.engine.accept(running.ids.get(expose.name) ?? -1, words(local));
+        assert.is(difference(running, expected, answer), null, `${addressText(local)} to ${expose.name}\n${running.printed.text}`);
+        if (expose.mode === "direct") assert.ok(answer.allowed);
+        else if (!answer.allowed) refused++;
+      }
   }
   assert.ok(refused > 50);
 });

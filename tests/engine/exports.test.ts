@@ -10,10 +10,12 @@ import { compileText, load } from "../oracle/ask.ts";
 
 const exports = suite("exports");
 
-const policy = load(compileText(`edition 1
+const policy = load(
+  compileText(`edition 1
 expose a on tcp 1000-1001 { cap 5 connections, 2 per source allow from any }
 expose b on tcp 65535 bind 10.0.0.0/8 { allow from 10.0.0.0/8 }
-`));
+`),
+);
 
 interface Detail {
   readonly verdict: number;
@@ -57,27 +59,55 @@ exports("before the first request, memory says deny", () => {
 
 exports("with tables that were not validated, every request is denied", () => {
   const engine = instantiate(policy.module);
-  assert.equal(said(engine, (e) => e.accept4(0, 0x0a000001)), NOT_VALID);
-  assert.equal(said(engine, (e) => e.accept6(0, 0, 0, 0xffff, 1)), NOT_VALID);
-  assert.equal(said(engine, (e) => e.charge(0, 0, 0, 0xffff, 1)), NOT_VALID);
-  assert.equal(said(engine, (e) => e.bind(HIGH, LOW, abi.PROTO_TCP, 1000, 0, 0, 0, 0)), NOT_VALID);
+  assert.equal(
+    said(engine, (e) => e.accept4(0, 0x0a000001)),
+    NOT_VALID,
+  );
+  assert.equal(
+    said(engine, (e) => e.accept6(0, 0, 0, 0xffff, 1)),
+    NOT_VALID,
+  );
+  assert.equal(
+    said(engine, (e) => e.charge(0, 0, 0, 0xffff, 1)),
+    NOT_VALID,
+  );
+  assert.equal(
+    said(engine, (e) => e.bind(HIGH, LOW, abi.PROTO_TCP, 1000, 0, 0, 0, 0)),
+    NOT_VALID,
+  );
   // This includes a bind of loopback, which tables can't change.
-  assert.equal(said(engine, (e) => e.bind(HIGH, LOW, abi.PROTO_TCP, 1000, 0, 0, 0, 1)), NOT_VALID);
+  assert.equal(
+    said(engine, (e) => e.bind(HIGH, LOW, abi.PROTO_TCP, 1000, 0, 0, 0, 1)),
+    NOT_VALID,
+  );
   assert.is(engine.listenerAt(abi.PROTO_TCP, 1000, 0, 0, 0, 0), -1);
   assert.equal([engine.batch(3), engine.scratchBytes(), engine.exportState(0), engine.connections(0), engine.limiterUsed()], [0, 0, 0, 0, 0]);
 });
 
 exports("a shadow has its own verdict, and a listener without one has none", () => {
-  const tried = instantiate(load(compileText(`edition 1
+  const tried = instantiate(
+    load(
+      compileText(`edition 1
 expose a on tcp 1 as passthrough { backend 127.0.0.1:80 allow from any dryrun deny sni "x.example" }
 expose b on tcp 2 { backend 127.0.0.1:80 allow from any }
-`)).module);
+`),
+    ).module,
+  );
   assert.is(tried.shadow?.(0, 0, 0, 0xffff, 1, -1, -1), -1);
   assert.is(tried.validate(), 0);
-  assert.equal([-1, 0].map((length) => tried.shadow?.(0, 0, 0, 0xffff, 1, length, -1)), [v.VERDICT_OPEN, v.VERDICT_ALLOW]);
+  assert.equal(
+    [-1, 0].map((length) => tried.shadow?.(0, 0, 0, 0xffff, 1, length, -1)),
+    [v.VERDICT_OPEN, v.VERDICT_ALLOW],
+  );
   new Uint8Array(tried.memory.buffer).set(new TextEncoder().encode("x.example"), tried.scratch());
-  assert.equal([9, 8].map((length) => tried.shadow?.(0, 0, 0, 0xffff, 1, length, -1)), [v.VERDICT_DENY, v.VERDICT_ALLOW]);
-  assert.equal([1, 2].map((listener) => tried.shadow?.(listener, 0, 0, 0xffff, 1, 0, -1)), [-1, -1]);
+  assert.equal(
+    [9, 8].map((length) => tried.shadow?.(0, 0, 0, 0xffff, 1, length, -1)),
+    [v.VERDICT_DENY, v.VERDICT_ALLOW],
+  );
+  assert.equal(
+    [1, 2].map((listener) => tried.shadow?.(listener, 0, 0, 0xffff, 1, 0, -1)),
+    [-1, -1],
+  );
 });
 
 exports("abiVersion returns the version of the layout", () => assert.is(fresh().abiVersion(), abi.ABI_VERSION));
@@ -85,10 +115,22 @@ exports("abiVersion returns the version of the layout", () => assert.is(fresh().
 for (const listener of OUTSIDE) {
   exports(`listener ${listener} is refused and charges nothing`, () => {
     const engine = fresh();
-    assert.equal(said(engine, (e) => e.accept4(listener, 0x0a000001)), BAD_LISTENER);
-    assert.equal(said(engine, (e) => e.accept6(listener, 0, 0, 0, 1)), BAD_LISTENER);
-    assert.equal(said(engine, (e) => e.charge(listener, 0, 0, 0xffff, 1)), BAD_LISTENER);
-    assert.equal(said(engine, (e) => e.hello?.(listener, 0, 0, 0xffff, 1, 0) ?? -1), BAD_LISTENER);
+    assert.equal(
+      said(engine, (e) => e.accept4(listener, 0x0a000001)),
+      BAD_LISTENER,
+    );
+    assert.equal(
+      said(engine, (e) => e.accept6(listener, 0, 0, 0, 1)),
+      BAD_LISTENER,
+    );
+    assert.equal(
+      said(engine, (e) => e.charge(listener, 0, 0, 0xffff, 1)),
+      BAD_LISTENER,
+    );
+    assert.equal(
+      said(engine, (e) => e.hello?.(listener, 0, 0, 0xffff, 1, 0) ?? -1),
+      BAD_LISTENER,
+    );
     assert.is(engine.shadow?.(listener, 0, 0, 0xffff, 1, 0, -1), -1);
     const before = Buffer.from(new Uint8Array(engine.memory.buffer)).toString("base64");
     engine.release(listener, 0, 0, 0xffff, 1);
@@ -110,22 +152,37 @@ for (const proto of [0, 1, 7, 132, 255, 256 + 6, -1, 2 ** 31 - 1]) {
   exports(`protocol ${proto} is denied`, () => {
     const engine = fresh();
     assert.is(engine.listenerAt(proto, 1000, 0, 0, 0, 0), -1);
-    assert.equal(said(engine, (e) => e.bind(HIGH, LOW, proto, 1000, 0, 0, 0, 1)), BAD_REQUEST);
+    assert.equal(
+      said(engine, (e) => e.bind(HIGH, LOW, proto, 1000, 0, 0, 0, 1)),
+      BAD_REQUEST,
+    );
   });
 }
 
 exports("a wildcard address is only theirs who bind any", () => {
   const engine = fresh();
-  for (const [c, d] of [[0, 0], [0xffff, 0]] as const) {
+  for (const [c, d] of [
+    [0, 0],
+    [0xffff, 0],
+  ] as const) {
     assert.is(engine.listenerAt(abi.PROTO_TCP, 1000, 0, 0, c, d), 0);
-    assert.equal(said(engine, (e) => e.bind(HIGH, LOW, abi.PROTO_TCP, 65_535, 0, 0, c, d)), NOT_EXPOSED);
+    assert.equal(
+      said(engine, (e) => e.bind(HIGH, LOW, abi.PROTO_TCP, 65_535, 0, 0, c, d)),
+      NOT_EXPOSED,
+    );
   }
   assert.is(engine.listenerAt(abi.PROTO_TCP, 65_535, 0, 0, 0xffff, 0x0a000000), 1);
 });
 
 exports("a subject with half of ingressd's number is not ingressd", () => {
   const engine = fresh();
-  for (const [high, low] of [[HIGH, 0], [0, LOW], [HIGH, LOW + 1], [HIGH + 1, LOW], [LOW, HIGH]] as const) {
+  for (const [high, low] of [
+    [HIGH, 0],
+    [0, LOW],
+    [HIGH, LOW + 1],
+    [HIGH + 1, LOW],
+    [LOW, HIGH],
+  ] as const) {
     assert.is(said(engine, (e) => e.bind(high, low, abi.PROTO_TCP, 1000, 0, 0, 0, 0)).code, v.CODE_NOT_GATEWAY);
   }
   assert.is(said(engine, (e) => e.bind(HIGH, LOW, abi.PROTO_TCP, 1000, 0, 0, 0, 0)).code, v.CODE_GATEWAY_BIND);

@@ -15,9 +15,15 @@ const suites = suite("flood");
 function policy(profile: Profile, crowd: number): LoadedPolicy {
   const list = Array.from({ length: crowd }, (_, i) => `10.${i >> 7}.${(i & 127) * 2}.1\n`).join("");
   const deny = crowd === 0 ? "" : `deny from file "crowd" max ${crowd}`;
-  return load(compileText(`edition 1
+  return load(
+    compileText(
+      `edition 1
 expose web on tcp 443 { cap 1000000 connections limit 1/s burst 6 per source allow from any ${deny} }
-`, new Map([["crowd", list]]), profile));
+`,
+      new Map([["crowd", list]]),
+      profile,
+    ),
+  );
 }
 
 interface Table {
@@ -39,12 +45,17 @@ const WINDOW_MS = 6_000;
 /** Admits many sources and closes each, because caps are not measured here. */
 function served(engine: PolicyEngine, sources: readonly bigint[]): number {
   const decisions = engine.admit(sources.map((source) => ({ listener: 0, source: words(source) })));
-  sources.forEach((source, i) => { if (decisions[i]?.allowed === true) engine.release(0, words(source)); });
+  sources.forEach((source, i) => {
+    if (decisions[i]?.allowed === true) engine.release(0, words(source));
+  });
   return decisions.filter((d) => d.allowed).length;
 }
 
 /** Sources that share no key: each has its own /64. */
-const family = (tag: bigint) => (i: number): bigint => (tag << 112n) | (BigInt(i) << 64n) | 1n;
+const family =
+  (tag: bigint) =>
+  (i: number): bigint =>
+    (tag << 112n) | (BigInt(i) << 64n) | 1n;
 const flooder = family(0x2001n);
 const newcomer = family(0x2a00n);
 const abuser = family(0x2600n)(1);

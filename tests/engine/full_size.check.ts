@@ -26,11 +26,20 @@ size("100,000 rules x 1,000,000 prefixes", () => {
   const folder = mkdtempSync(join(tmpdir(), "ingressd-size-"));
   try {
     task({ task: "world", world: WORLD, folder });
-    const compiled = task({ task: "compile", folder, warm: 0 }) as { readonly peakMiB: number; readonly coreBytes: number; readonly rules: number; readonly coldCpuMs: number };
-    console.log(`full size: ${compiled.rules} rules after joining, module of ${compiled.coreBytes} bytes without its texts, ${Math.round(compiled.peakMiB)} MiB at most, ${Math.round(compiled.coldCpuMs)} ms of CPU`);
+    const compiled = task({ task: "compile", folder, warm: 0 }) as {
+      readonly peakMiB: number;
+      readonly coreBytes: number;
+      readonly rules: number;
+      readonly coldCpuMs: number;
+    };
+    console.log(
+      `full size: ${compiled.rules} rules after joining, module of ${compiled.coreBytes} bytes without its texts, ${Math.round(compiled.peakMiB)} MiB at most, ${Math.round(compiled.coldCpuMs)} ms of CPU`,
+    );
     assert.ok(compiled.peakMiB <= MOST_MIB, `${compiled.peakMiB} MiB`);
     const times = { runs: 1, runMs: 5, warmMs: 5, mostMs: 500, checkMs: 20_000 };
-    const { answers } = task({ task: "decide", subject: "call", folder, world: WORLD, times }) as { readonly answers: { readonly "asked": number; readonly wrong: number } };
+    const { answers } = task({ task: "decide", subject: "call", folder, world: WORLD, times }) as {
+      readonly answers: { readonly "asked": number; readonly wrong: number };
+    };
     console.log(`full size: ${answers.asked} questions, ${answers.wrong} answered wrongly`);
     assert.ok(answers.asked >= LEAST_QUESTIONS, `only ${answers.asked} questions`);
     assert.is(answers.wrong, 0);

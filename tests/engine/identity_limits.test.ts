@@ -18,17 +18,32 @@ const STEPS = 120;
 const SOURCES = ["192.0.2.1", "192.0.2.2", "2001:db8::1"].map((text) => readPrefix(text).base);
 /** The first two are one identity; the next shares a name with them; the last two have no names. */
 const CLIENTS: readonly (readonly string[])[] = [
-  ["dns:a.example", "uri:spiffe://x/a"], ["uri:spiffe://x/a", "dns:a.example"], ["dns:a.example"],
-  ["dns:b.example"], ["dns:refused.example"], [`sha256:${"0".repeat(64)}`], [`sha256:${"1".repeat(64)}`],
+  ["dns:a.example", "uri:spiffe://x/a"],
+  ["uri:spiffe://x/a", "dns:a.example"],
+  ["dns:a.example"],
+  ["dns:b.example"],
+  ["dns:refused.example"],
+  [`sha256:${"0".repeat(64)}`],
+  [`sha256:${"1".repeat(64)}`],
 ];
 
 function policyOf(c: Chance): ModelPolicy {
-  const limit = (key: ModelLimit["key"]): ModelLimit => ({ count: 1 + c.below(4), per: c.pick(["s", "m", "h"] as const), burst: c.oneIn(2) ? null : 1 + c.below(3), key });
+  const limit = (key: ModelLimit["key"]): ModelLimit => ({
+    count: 1 + c.below(4),
+    per: c.pick(["s", "m", "h"] as const),
+    burst: c.oneIn(2) ? null : 1 + c.below(3),
+    key,
+  });
   const expose = (name: string, port: number): ModelExpose => {
     const cap: ModelCap | null = c.oneIn(4) ? null : { connections: 3 + c.below(30), perSource: null, perIdentity: c.oneIn(3) ? null : 1 + c.below(3) };
     const keys: ModelLimit["key"][] = [...(c.oneIn(3) ? [] : [{ kind: "identity" } as const]), ...(c.oneIn(3) ? [{ kind: "listener" } as const] : [])];
     return {
-      name, ports: [{ first: port, last: port }], bind: null, mode: "mtls", cap, limits: keys.map(limit),
+      name,
+      ports: [{ first: port, last: port }],
+      bind: null,
+      mode: "mtls",
+      cap,
+      limits: keys.map(limit),
       rules: [
         { action: "allow", name: null, from: ANY },
         { action: "deny", name: null, from: ANY, client: { members: [{ type: "dns", text: "refused.example" }], except: [] } },
@@ -38,7 +53,11 @@ function policyOf(c: Chance): ModelPolicy {
   return { nets: [], denies: [], exposes: [expose("one", 443), expose("two", 444)] };
 }
 
-interface Open { readonly expose: ModelExpose; readonly source: bigint; readonly names: readonly string[] }
+interface Open {
+  readonly expose: ModelExpose;
+  readonly source: bigint;
+  readonly names: readonly string[];
+}
 
 /** Number of answers per code. */
 function play(policy: ModelPolicy, c: Chance, where: string, seen: Map<string, number>): void {
@@ -72,9 +91,18 @@ function play(policy: ModelPolicy, c: Chance, where: string, seen: Map<string, n
     }
     assert.ok(!first.allowed && first.later, at);
     const rules = decide(policy, expose, { source, wall: null, name: null, client: names });
-    const code = rules.allowed ? meter.admitIdentity(names) ?? "allowed" : rules.code;
+    const code = rules.allowed ? (meter.admitIdentity(names) ?? "allowed") : rules.code;
     const decision = decided(engine.admitIdentity(id, words(source), null, identityOf(names)));
-    assert.equal([decision.code, decision.allowed ? "none" : decision.reason], [code, code === "allowed" ? "none" : rules.allowed ? "rate" : "mtls"], at);
+    assert.equal(
+      [decision.code, decision.allowed ? "none" : decision.reason],
+      [
+        code,
+        code === "allowed" ? "none"
+        : rules.allowed ? "rate"
+        : "mtls",
+      ],
+      at,
+    );
     seen.set(code, (seen.get(code) ?? 0) + 1);
     if (code === "allowed") open.push({ expose, source, names });
     else {

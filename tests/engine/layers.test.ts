@@ -14,13 +14,23 @@ import { addressText, edges, prefixOf, readPrefix, words, type Prefix } from "..
 const test = suite("layers");
 const POLICIES = 60;
 
-const expose = (rules: readonly ModelRule[], more: Partial<ModelExpose> = {}): ModelExpose =>
-  ({ name: "e", ports: [{ first: 443, last: 443 }], bind: null, cap: null, limits: [], rules, ...more });
+const expose = (rules: readonly ModelRule[], more: Partial<ModelExpose> = {}): ModelExpose => ({
+  name: "e",
+  ports: [{ first: 443, last: 443 }],
+  bind: null,
+  cap: null,
+  limits: [],
+  rules,
+  ...more,
+});
 
 /** A few prefixes around one, so that sets of them overlap. */
 function prefix(c: Chance): Prefix {
   if (c.oneIn(8)) return randomPrefix(c);
-  const [base, length] = c.oneIn(3) ? [readPrefix("2001:db8::").base | (BigInt(c.below(8)) << 93n), 32 + c.below(4)] : [readPrefix("10.0.0.0").base + BigInt(c.below(8) * 2 ** 21), 8 + c.below(4)];
+  const [base, length] =
+    c.oneIn(3) ?
+      [readPrefix("2001:db8::").base | (BigInt(c.below(8)) << 93n), 32 + c.below(4)]
+    : [readPrefix("10.0.0.0").base + BigInt(c.below(8) * 2 ** 21), 8 + c.below(4)];
   return prefixOf(base, length);
 }
 
@@ -28,9 +38,22 @@ test("nets of three layers contain the addresses that the equations give them", 
   const seen = new Map<boolean, number>();
   for (let seed = 0; seed < POLICIES; seed++) {
     const c = chance(1_100_000 + seed);
-    const nets: readonly ModelNet[] = layered<Term>(c, { name: "net", plain: () => ({ kind: "prefix", prefix: prefix(c) }), use: (net) => ({ kind: "net", net }), isEmpty });
-    const rule = (net: ModelNet, i: number): ModelRule => ({ action: i % 3 === 2 ? "deny" : "allow", name: null, from: { members: [{ kind: "net", net }], except: [] } });
-    const policy: ModelPolicy = { nets, denies: [], exposes: [expose(c.shuffle(nets).map(rule)), ...nets.map((net, i) => expose([rule(net, 0)], { name: `n${i}`, ports: [{ first: i + 1, last: i + 1 }] }))] };
+    const nets: readonly ModelNet[] = layered<Term>(c, {
+      name: "net",
+      plain: () => ({ kind: "prefix", prefix: prefix(c) }),
+      use: (net) => ({ kind: "net", net }),
+      isEmpty,
+    });
+    const rule = (net: ModelNet, i: number): ModelRule => ({
+      action: i % 3 === 2 ? "deny" : "allow",
+      name: null,
+      from: { members: [{ kind: "net", net }], except: [] },
+    });
+    const policy: ModelPolicy = {
+      nets,
+      denies: [],
+      exposes: [expose(c.shuffle(nets).map(rule)), ...nets.map((net, i) => expose([rule(net, 0)], { name: `n${i}`, ports: [{ first: i + 1, last: i + 1 }] }))],
+    };
     const running = run(policy);
     const all = [...new Set(nets.flatMap(({ set }) => prefixesOf(set).flatMap(edges)))];
     for (const e of policy.exposes) {
@@ -54,17 +77,30 @@ function pattern(c: Chance): string {
 /** Names at, below and beside each pattern. */
 function namesOf(hosts: readonly NamedHosts[]): readonly string[] {
   const tails = [...new Set(hosts.flatMap(({ set }) => patternsOf(set).map(tailOf)))];
-  return [...new Set(tails.flatMap((tail) => ["", "a.", "b.", "q.", "a.b.", "q.a.", "q.r.", "q.r.s."].map((front) => `${front}${tail}`.replace(/\.$/, ""))))].filter((name) => name !== "");
+  return [
+    ...new Set(tails.flatMap((tail) => ["", "a.", "b.", "q.", "a.b.", "q.a.", "q.r.", "q.r.s."].map((front) => `${front}${tail}`.replace(/\.$/, "")))),
+  ].filter((name) => name !== "");
 }
 
 test("sets of host names of three layers contain the names that the equations give them", () => {
   const seen = new Map<string, number>();
   for (let seed = 0; seed < POLICIES; seed++) {
     const c = chance(1_200_000 + seed);
-    const hosts: readonly NamedHosts[] = layered<HostTerm>(c, { name: "hosts", plain: () => ({ kind: "pattern", text: pattern(c) }), use: (set) => ({ kind: "hosts", hosts: set }), isEmpty: isEmptyHosts });
+    const hosts: readonly NamedHosts[] = layered<HostTerm>(c, {
+      name: "hosts",
+      plain: () => ({ kind: "pattern", text: pattern(c) }),
+      use: (set) => ({ kind: "hosts", hosts: set }),
+      isEmpty: isEmptyHosts,
+    });
     const any: Term = { kind: "builtin", name: "any" };
-    const rule = (set: NamedHosts, i: number): ModelRule => ({ action: i % 3 === 2 ? "deny" : "allow", name: null, from: { members: [any], except: [] }, sni: { members: [{ kind: "hosts", hosts: set }], except: [] } });
-    const one = (set: NamedHosts, i: number): ModelExpose => expose([rule(set, 0)], { name: `h${i}`, ports: [{ first: i + 1, last: i + 1 }], mode: "passthrough" });
+    const rule = (set: NamedHosts, i: number): ModelRule => ({
+      action: i % 3 === 2 ? "deny" : "allow",
+      name: null,
+      from: { members: [any], except: [] },
+      sni: { members: [{ kind: "hosts", hosts: set }], except: [] },
+    });
+    const one = (set: NamedHosts, i: number): ModelExpose =>
+      expose([rule(set, 0)], { name: `h${i}`, ports: [{ first: i + 1, last: i + 1 }], mode: "passthrough" });
     const policy: ModelPolicy = { nets: [], hosts, denies: [], exposes: [expose(c.shuffle(hosts).map(rule), { mode: "passthrough" }), ...hosts.map(one)] };
     const running = run(policy);
     const all = namesOf(hosts);

@@ -15,11 +15,25 @@ import { addressText, readPrefix, v4, words } from "../oracle/space.ts";
 const engine = suite("limits");
 
 // Neighbours under /24, /48 and /64 keys, and unrelated sources.
-const SOURCES = ["192.0.2.1", "192.0.2.2", "192.0.3.1", "203.0.113.9", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "2001:db8:1::1", "::1", "::c000:201"]
-  .map((text) => ({ source: readPrefix(text).base, zone: 0 }));
+const SOURCES = [
+  "192.0.2.1",
+  "192.0.2.2",
+  "192.0.3.1",
+  "203.0.113.9",
+  "2001:db8::1",
+  "2001:db8::2",
+  "2001:db8:0:1::1",
+  "2001:db8:1::1",
+  "::1",
+  "::c000:201",
+].map((text) => ({ source: readPrefix(text).base, zone: 0 }));
 // Hosts of a link share its prefix, and two links may have the same address; addresses next to fe80::/10 are ordinary.
-const LINK_LOCAL = ["fe80::1", "fe80::2", "fe80:0:0:1::1", "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff"].flatMap((text) => [0, 1, 2 ** 32 - 1].map((zone) => ({ source: readPrefix(text).base, zone })));
-const BESIDE = ["fe7f:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "fec0::1", "fec0::2"].flatMap((text) => [0, 1].map((zone) => ({ source: readPrefix(text).base, zone })));
+const LINK_LOCAL = ["fe80::1", "fe80::2", "fe80:0:0:1::1", "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff"].flatMap((text) =>
+  [0, 1, 2 ** 32 - 1].map((zone) => ({ source: readPrefix(text).base, zone })),
+);
+const BESIDE = ["fe7f:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "fec0::1", "fec0::2"].flatMap((text) =>
+  [0, 1].map((zone) => ({ source: readPrefix(text).base, zone })),
+);
 const PEERS = [...SOURCES, ...LINK_LOCAL, ...BESIDE];
 
 const NAMES = ["a.example", "b.example", null];
@@ -29,14 +43,22 @@ const WRAPS = [2 ** 31 - 1, 2 ** 31, 2 ** 31 + 1, 2 ** 32 - 1, 2 ** 32, 2 ** 32 
 
 function nextTime(c: Chance, now: number): number {
   switch (c.below(12)) {
-    case 0: return now + 1;
-    case 1: return now + c.below(1_100);
-    case 2: return now + 60_000 + c.below(3) - 1;
-    case 3: return now + c.below(3_600_000);
-    case 4: return Math.max(0, now - 1 - c.below(100_000));
-    case 5: return now + c.pick(WRAPS);
-    case 6: return Math.max(now, c.pick(WRAPS));
-    default: return now;
+    case 0:
+      return now + 1;
+    case 1:
+      return now + c.below(1_100);
+    case 2:
+      return now + 60_000 + c.below(3) - 1;
+    case 3:
+      return now + c.below(3_600_000);
+    case 4:
+      return Math.max(0, now - 1 - c.below(100_000));
+    case 5:
+      return now + c.pick(WRAPS);
+    case 6:
+      return Math.max(now, c.pick(WRAPS));
+    default:
+      return now;
   }
 }
 
@@ -102,7 +124,10 @@ function play(policy: ModelPolicy, running: Running, c: Chance, steps: number, w
       named++;
       running.engine.release(id, words(peer.source), peer.zone);
       meters.get(peer.expose)?.release(peer.source, peer.zone);
-      open.splice(open.findIndex((o) => o.expose === peer.expose && o.source === peer.source && o.zone === peer.zone), 1);
+      open.splice(
+        open.findIndex((o) => o.expose === peer.expose && o.source === peer.source && o.zone === peer.zone),
+        1,
+      );
     }
   }
   for (const [expose, meter] of meters) assert.is(running.engine.connections(running.ids.get(expose.name) ?? -1), meter.connections, where);
@@ -119,7 +144,8 @@ engine("random runs agree with the oracle", () => {
     const open = { action: "allow", name: null, from: ANY } as const;
     const byName: ModelRule = { ...open, sni: { members: [{ kind: "pattern", text: "a.example" }], except: [] } };
     const policy: ModelPolicy = {
-      ...made, denies: [],
+      ...made,
+      denies: [],
       exposes: made.exposes.map((e): ModelExpose => {
         if (c.oneIn(5)) return e;
         return c.oneIn(3) ? { ...e, mode: "passthrough", rules: [byName] } : { ...e, rules: [open] };
@@ -137,20 +163,29 @@ const SOURCE: ModelLimit["key"] = { kind: "source", v4: 32, v6: 64, written: fal
 
 function one(limits: readonly ModelLimit[], cap: ModelCap | null = null, name = "web"): ModelPolicy {
   return {
-    nets: [], denies: [],
+    nets: [],
+    denies: [],
     exposes: [{ name, ports: [{ first: 443, last: 443 }], bind: null, cap, limits, rules: [{ action: "allow", name: null, from: ANY }] }],
   };
 }
 
 const codeFrom = (running: Running, source: bigint): string => decided(running.engine.admit([{ listener: 0, source: words(source) }])[0]).code;
-const at = (running: Running, monoMs: number): void => { running.engine.setClock({ monoMs, wallSeconds: null }); };
+const at = (running: Running, monoMs: number): void => {
+  running.engine.setClock({ monoMs, wallSeconds: null });
+};
 const HOST = v4(0xc0000201);
 
 // Both ends of every bound of a limit: the burst is admitted, one more connection is not, and one emission interval
 // later exactly one is.
 const ENDS: readonly { readonly count: number; readonly per: "s" | "m" | "h"; readonly burst: number }[] = [
-  { count: 1, per: "s", burst: 1 }, { count: 1, per: "h", burst: 1 }, { count: 3, per: "s", burst: 2 }, { count: 1000, per: "s", burst: 7 },
-  { count: 1_000_000, per: "s", burst: 5 }, { count: 1_000_000, per: "h", burst: 3 }, { count: 1, per: "h", burst: 1_000 }, { count: 7, per: "m", burst: 7 },
+  { count: 1, per: "s", burst: 1 },
+  { count: 1, per: "h", burst: 1 },
+  { count: 3, per: "s", burst: 2 },
+  { count: 1000, per: "s", burst: 7 },
+  { count: 1_000_000, per: "s", burst: 5 },
+  { count: 1_000_000, per: "h", burst: 3 },
+  { count: 1, per: "h", burst: 1_000 },
+  { count: 7, per: "m", burst: 7 },
 ];
 
 for (const key of [SOURCE, { kind: "listener" } as const]) {
@@ -203,7 +238,15 @@ engine("an invalid clock refills nothing", () => {
 });
 
 engine("a refusal charges neither other limits nor caps", () => {
-  const running = run(one([{ count: 1, per: "h", burst: 3, key: { kind: "listener" } }, { count: 1, per: "h", burst: 1, key: SOURCE }], { connections: 9, perSource: null }));
+  const running = run(
+    one(
+      [
+        { count: 1, per: "h", burst: 3, key: { kind: "listener" } },
+        { count: 1, per: "h", burst: 1, key: SOURCE },
+      ],
+      { connections: 9, perSource: null },
+    ),
+  );
   at(running, 1);
   assert.is(codeFrom(running, HOST), "allowed");
   for (let i = 0; i < 20; i++) assert.is(codeFrom(running, HOST), "limit_source");
@@ -256,10 +299,17 @@ engine("closing what is not open gives nothing away", () => {
 
 // The `::1` of another network is another source. Sources with the same prefix share a key, except on a link.
 const TWO: readonly (readonly [first: readonly [string, number], second: readonly [string, number], key: "one key" | "two keys"])[] = [
-  [["fe80::1", 7], ["fe80::1", 7], "one key"], [["fe80::1", 7], ["fe80::2", 7], "two keys"], [["fe80::1", 7], ["fe80::1", 8], "two keys"],
-  [["fe80::1", 0], ["fe80::1", 1], "two keys"], [["fe80::1", 2 ** 32 - 1], ["fe80::1", 2 ** 31], "two keys"], [["fe80:0:0:1::1", 7], ["fe80::1", 7], "two keys"],
-  [["febf:ffff::1", 7], ["febf:ffff::2", 7], "two keys"], [["febf:ffff::1", 7], ["febf:ffff::1", 8], "two keys"],
-  [["fec0::1", 7], ["fec0::2", 8], "one key"], [["fe7f:ffff::1", 7], ["fe7f:ffff::2", 8], "one key"], [["2001:db8::1", 7], ["2001:db8::2", 8], "one key"],
+  [["fe80::1", 7], ["fe80::1", 7], "one key"],
+  [["fe80::1", 7], ["fe80::2", 7], "two keys"],
+  [["fe80::1", 7], ["fe80::1", 8], "two keys"],
+  [["fe80::1", 0], ["fe80::1", 1], "two keys"],
+  [["fe80::1", 2 ** 32 - 1], ["fe80::1", 2 ** 31], "two keys"],
+  [["fe80:0:0:1::1", 7], ["fe80::1", 7], "two keys"],
+  [["febf:ffff::1", 7], ["febf:ffff::2", 7], "two keys"],
+  [["febf:ffff::1", 7], ["febf:ffff::1", 8], "two keys"],
+  [["fec0::1", 7], ["fec0::2", 8], "one key"],
+  [["fe7f:ffff::1", 7], ["fe7f:ffff::2", 8], "one key"],
+  [["2001:db8::1", 7], ["2001:db8::2", 8], "one key"],
   [["169.254.0.1", 7], ["169.254.0.2", 8], "one key"],
 ];
 
@@ -270,7 +320,8 @@ for (const v6 of [48, 64, 128]) {
       const [source, other] = [words(readPrefix(text).base), words(readPrefix(otherText).base)];
       const v4 = 16;
       if (v6 === 128 && source[2] === 0xffff) return;
-      const admit = (running: Running, from: typeof source, on: number): string => decided(running.engine.admit([{ listener: 0, source: from, zone: on }])[0]).code;
+      const admit = (running: Running, from: typeof source, on: number): string =>
+        decided(running.engine.admit([{ listener: 0, source: from, zone: on }])[0]).code;
       const limited = run(one([{ count: 1, per: "h", burst: 1, key: { kind: "source", v4, v6, written: true } }]));
       assert.is(admit(limited, source, zone), "allowed");
       assert.is(admit(limited, source, zone), "limit_source");
@@ -291,7 +342,10 @@ for (const v6 of [48, 64, 128]) {
 }
 
 engine("debts outlive a reload, and a recounted cap only blocks new connections", () => {
-  const limits: readonly ModelLimit[] = [{ count: 1, per: "m", burst: 2, key: SOURCE }, { count: 1, per: "m", burst: 5, key: { kind: "listener" } }];
+  const limits: readonly ModelLimit[] = [
+    { count: 1, per: "m", burst: 2, key: SOURCE },
+    { count: 1, per: "m", burst: 5, key: { kind: "listener" } },
+  ];
   const before = run(one(limits));
   at(before, 1_000_000);
   assert.equal([codeFrom(before, HOST), codeFrom(before, HOST), codeFrom(before, HOST)], ["allowed", "allowed", "limit_source"]);

@@ -32,7 +32,7 @@ function pieces(module: Uint8Array): readonly Piece[] {
       if (byte < 128) return [value, at + i + 1];
     }
   };
-  for (let at = 8; at < module.length; ) {
+  for (let at = 8; at < module.length;) {
     const id = module[at] ?? 0;
     const [size, body] = number(at + 1);
     const [nameSize, nameAt] = id === 0 ? number(body) : [0, body];
@@ -69,23 +69,32 @@ modules("a changed rule, port, cap or limit gives another module", () => {
   const text = (rule: string, port = 443, more = "cap 10 connections"): string =>
     `edition 1\nexpose web on tcp ${port} { backend 127.0.0.1:8080 ${more} ${rule} }\n`;
   const trees = [
-    text("allow from 10.0.0.0/8"), text("allow from 10.0.0.0/9"), text("deny from 10.0.0.0/8"), text("allow from any"), text("allow from any4"),
-    text("allow from 10.0.0.0/8", 444), text("allow from 10.0.0.0/8", 443, "cap 11 connections"),
-    text("allow from 10.0.0.0/8", 443, "cap 10 connections limit 1/s per source"), text("allow from 10.0.0.0/8", 443, "cap 10 connections limit 2/s per source"),
-    text("allow from 10.0.0.0/8", 443, "cap 10 connections limit 1/s per listener"), text(""),
+    text("allow from 10.0.0.0/8"),
+    text("allow from 10.0.0.0/9"),
+    text("deny from 10.0.0.0/8"),
+    text("allow from any"),
+    text("allow from any4"),
+    text("allow from 10.0.0.0/8", 444),
+    text("allow from 10.0.0.0/8", 443, "cap 11 connections"),
+    text("allow from 10.0.0.0/8", 443, "cap 10 connections limit 1/s per source"),
+    text("allow from 10.0.0.0/8", 443, "cap 10 connections limit 2/s per source"),
+    text("allow from 10.0.0.0/8", 443, "cap 10 connections limit 1/s per listener"),
+    text(""),
   ].map((t) => load(compileText(t)).info.treeSha256);
   assert.is(new Set(trees).size, trees.length);
 });
 
-const prefixes = (count: number): string => Array.from({ length: count }, (_, i) => {
-  const bits = Math.imul(i + 1, 0x9e3779b1) >>> 0;
-  return `${bits >>> 24}.${(bits >>> 16) & 255}.${(bits >>> 8) & 255}.${bits & 255}\n`;
-}).join("");
+const prefixes = (count: number): string =>
+  Array.from({ length: count }, (_, i) => {
+    const bits = Math.imul(i + 1, 0x9e3779b1) >>> 0;
+    return `${bits >>> 24}.${(bits >>> 16) & 255}.${(bits >>> 8) & 255}.${bits & 255}\n`;
+  }).join("");
 
-const fromList = (list: string): Uint8Array => compileText(
-  "edition 1\nnet many = file \"many.txt\" max 100000\nexpose web on tcp 443 { backend 127.0.0.1:8080 allow from many }\n",
-  new Map([["many.txt", list]]),
-);
+const fromList = (list: string): Uint8Array =>
+  compileText(
+    'edition 1\nnet many = file "many.txt" max 100000\nexpose web on tcp 443 { backend 127.0.0.1:8080 allow from many }\n',
+    new Map([["many.txt", list]]),
+  );
 
 modules("lists of 10 and of 90,000 prefixes have equal code bytes", () => {
   const small = fromList(prefixes(10));
@@ -93,15 +102,22 @@ modules("lists of 10 and of 90,000 prefixes have equal code bytes", () => {
   assert.ok(large.length > 10 * small.length);
   assert.ok(engineOf(small).some((p) => p.id === 10 && p.bytes > KiB));
   assert.equal(engineOf(small), engineOf(large));
-  const core = (m: Uint8Array): number => pieces(m).filter((p) => p.id !== 0).reduce((sum, p) => sum + p.bytes, 8);
+  const core = (m: Uint8Array): number =>
+    pieces(m)
+      .filter((p) => p.id !== 0)
+      .reduce((sum, p) => sum + p.bytes, 8);
   console.log(`modules: 10 prefixes ${core(small)} bytes, 90,000 prefixes ${core(large)} bytes, without custom sections`);
 });
 
 modules("a module of ten rules is at most 16 KiB without its custom sections", () => {
   const rules = Array.from({ length: 10 }, (_, i) => `  ${i % 3 === 2 ? "deny" : "allow"} named rule${i} from 198.51.${i}.0/24, 2001:db8:${i}::/48\n`).join("");
-  const module = compileText(`edition 1\nnet office = 203.0.113.0/24\nexpose web on tcp 443 {\n  backend 127.0.0.1:8080\n  cap 400 connections, 5 per source\n  limit 20/s per source\n${rules}}\n`);
+  const module = compileText(
+    `edition 1\nnet office = 203.0.113.0/24\nexpose web on tcp 443 {\n  backend 127.0.0.1:8080\n  cap 400 connections, 5 per source\n  limit 20/s per source\n${rules}}\n`,
+  );
   assert.is(load(module).info.rules.length, 10);
-  const bytes = pieces(module).filter((p) => p.id !== 0).reduce((sum, p) => sum + p.bytes, 8);
+  const bytes = pieces(module)
+    .filter((p) => p.id !== 0)
+    .reduce((sum, p) => sum + p.bytes, 8);
   console.log(`modules: ten rules ${bytes} bytes without custom sections, ${module.length} in all`);
   assert.ok(bytes <= 16 * KiB, `${bytes} bytes`);
 });
@@ -111,7 +127,12 @@ modules("the engine is at most 12 KiB, imports nothing and starts nothing", () =
   assert.ok(engine.length <= 12 * KiB, `${engine.length} bytes`);
   for (const module of [engine, fromList(prefixes(10))]) {
     // No imports, tables, start section or element segments, so no code runs unless it is called.
-    assert.equal(pieces(module).map((p) => p.id).filter((id) => [2, 4, 8, 9].includes(id)), []);
+    assert.equal(
+      pieces(module)
+        .map((p) => p.id)
+        .filter((id) => [2, 4, 8, 9].includes(id)),
+      [],
+    );
   }
 });
 

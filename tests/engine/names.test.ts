@@ -14,8 +14,10 @@ const LETTERS = [..."abcdefghijklmnopqrstuvwxyz0123456789"];
 const SOURCE = words(v4(0x0a000001));
 
 function admitting(list: readonly string[]): { readonly module: Uint8Array; readonly says: (name: string) => string } {
-  const module = compileText("edition 1\nhosts some = file \"names\" max 200000\nexpose web on tcp 443 as passthrough { backend 127.0.0.1:8443 allow from any sni some }\n",
-    new Map([["names", `${list.join("\n")}\n`]]));
+  const module = compileText(
+    'edition 1\nhosts some = file "names" max 200000\nexpose web on tcp 443 as passthrough { backend 127.0.0.1:8443 allow from any sni some }\n',
+    new Map([["names", `${list.join("\n")}\n`]]),
+  );
   const engine = openEngine(load(module), SEED);
   return { module, says: (name) => engine.hello(0, SOURCE, name).code };
 }
@@ -39,7 +41,13 @@ names("3,000 names of all lengths are found, and not with a byte changed, remove
   for (const name of list) {
     assert.is(says(name), "allowed", name);
     const at = c.below(name.indexOf("."));
-    for (const other of [`${name.slice(0, at)}${c.pick(LETTERS)}${name.slice(at + 1)}`, name.slice(1), `a${name}`, `a.${name}`, name.replace(".example", ".examplf")]) {
+    for (const other of [
+      `${name.slice(0, at)}${c.pick(LETTERS)}${name.slice(at + 1)}`,
+      name.slice(1),
+      `a${name}`,
+      `a.${name}`,
+      name.replace(".example", ".examplf"),
+    ]) {
       if (other.startsWith(".")) continue;
       if (!inside.has(other)) near++;
       assert.is(says(other), inside.has(other) ? "allowed" : "no_name", other);

@@ -36,7 +36,9 @@ function known(before: number, wall: number | null): { readonly latest: number; 
 
 test("random policies answer as the equations say", () => {
   const seen = new Map<string, number>();
-  const count = (what: string): void => { seen.set(what, (seen.get(what) ?? 0) + 1); };
+  const count = (what: string): void => {
+    seen.set(what, (seen.get(what) ?? 0) + 1);
+  };
   for (let seed = 0; seed < POLICIES; seed++) {
     const c = chance(400_000 + seed);
     const policy = wholePolicy(c, { nets: 3, exposes: 1 + c.below(3), rules: 1 + c.below(8), denies: 3 });
@@ -57,7 +59,9 @@ test("random policies answer as the equations say", () => {
         const tried = shadow(policy, expose, facts);
         const wrong = difference(running, expected, answer) ?? shadowDifference(running, tried, running.engine.shadow(id, at, facts.name));
         if (wrong !== null) {
-          throw new Error(`seed ${seed}: ${expose.name} from ${addressText(facts.source)} for ${JSON.stringify(facts.name)} at ${clock.wall} (${time}): ${wrong}\n${running.printed.text}`);
+          throw new Error(
+            `seed ${seed}: ${expose.name} from ${addressText(facts.source)} for ${JSON.stringify(facts.name)} at ${clock.wall} (${time}): ${wrong}\n${running.printed.text}`,
+          );
         }
         count(expected.code);
         if (tried !== null) count(tried.code === expected.code ? "shadow alike" : "shadow other");
@@ -73,7 +77,15 @@ test("random policies answer as the equations say", () => {
 test("each of many names is found, and no other name is", () => {
   const names = Array.from({ length: 6_000 }, (_, i) => `n${i % 977}.${(i * 7).toString(36)}.example`);
   const list = new Map([["names.txt", names.join("\n")]]);
-  const engine = openEngine(load(compileText("edition 1 hosts many = file \"names.txt\" max 9000 expose web on tcp 443 as passthrough { backend 127.0.0.1:80 allow from any sni many }", list)), SEED);
+  const engine = openEngine(
+    load(
+      compileText(
+        'edition 1 hosts many = file "names.txt" max 9000 expose web on tcp 443 as passthrough { backend 127.0.0.1:80 allow from any sni many }',
+        list,
+      ),
+    ),
+    SEED,
+  );
   const known = new Set(names);
   for (const name of names) {
     assert.is(engine.hello(0, address("10.0.0.1"), name).code, "allowed", name);
@@ -87,11 +99,27 @@ test("a name that is not in canonical form, or too long, is refused", () => {
   const engine = engineOf("edition 1 expose web on tcp 443 as passthrough { backend 127.0.0.1:80 allow from any }");
   const long = (n: number): string => `${"a.".repeat(Math.floor(n / 2))}${"a".repeat(n % 2)}`.replace(/\.$/, "b");
   const rows: readonly (readonly [string, string])[] = [
-    ["a", "allowed"], ["a-1_b.c", "allowed"], ["a".repeat(63), "allowed"], ["a".repeat(64), "bad_name"],
-    [long(255), "allowed"], [long(256), "bad_name"], ["", "bad_name"], ["A", "bad_name"], ["a.", "bad_name"],
-    [".a", "bad_name"], ["a..b", "bad_name"], ["*.a", "bad_name"], ["a\0", "bad_name"], ["ä", "bad_name"], ["a b", "bad_name"],
+    ["a", "allowed"],
+    ["a-1_b.c", "allowed"],
+    ["a".repeat(63), "allowed"],
+    ["a".repeat(64), "bad_name"],
+    [long(255), "allowed"],
+    [long(256), "bad_name"],
+    ["", "bad_name"],
+    ["A", "bad_name"],
+    ["a.", "bad_name"],
+    [".a", "bad_name"],
+    ["a..b", "bad_name"],
+    ["*.a", "bad_name"],
+    ["a\0", "bad_name"],
+    ["ä", "bad_name"],
+    ["a b", "bad_name"],
     // Bytes just outside the ranges that are valid in a label.
-    ["a/", "bad_name"], ["a:", "bad_name"], ["`", "bad_name"], ["{", "bad_name"], ["0-9_az", "allowed"],
+    ["a/", "bad_name"],
+    ["a:", "bad_name"],
+    ["`", "bad_name"],
+    ["{", "bad_name"],
+    ["0-9_az", "allowed"],
   ];
   for (const [name, code] of rows) assert.is(engine.hello(0, address("10.0.0.1"), name).code, code, JSON.stringify(name));
 });
@@ -104,7 +132,15 @@ test("an end in 2039, and a clock that is unknown or goes back", () => {
     return engine.hello(0, address("10.0.0.1"), "a").code;
   };
   assert.equal([null, 2 ** 31, 2 ** 31 + 1, end - 1, null, end - 5, end, end - 1, null].map(at), [
-    "expired", "allowed", "allowed", "allowed", "expired", "allowed", "expired", "expired", "expired",
+    "expired",
+    "allowed",
+    "allowed",
+    "allowed",
+    "expired",
+    "allowed",
+    "expired",
+    "expired",
+    "expired",
   ]);
 });
 

@@ -20,7 +20,9 @@ export function opcodes(code: Uint8Array): readonly number[] {
     return read[0];
   };
   /** A LEB128 of any length whose value doesn't matter. */
-  const skip = (): void => { while (byte() >= 0x80); };
+  const skip = (): void => {
+    while (byte() >= 0x80);
+  };
 
   const functions = unsigned();
   for (let i = 0; i < functions; i++) {
@@ -34,11 +36,14 @@ export function opcodes(code: Uint8Array): readonly number[] {
       const op = byte();
       out.push(op);
       if (op === 0x0e) for (let targets = unsigned() + 1; targets > 0; targets--) unsigned();
-      else if (op === 0x11 || (op >= 0x28 && op <= 0x3e)) { skip(); skip(); }
-      else if ((op >= 0x02 && op <= 0x04) || op === 0x0c || op === 0x0d || op === 0x10 || (op >= 0x20 && op <= 0x24) || (op >= 0x3f && op <= 0x42)) skip();
+      else if (op === 0x11 || (op >= 0x28 && op <= 0x3e)) {
+        skip();
+        skip();
+      } else if ((op >= 0x02 && op <= 0x04) || op === 0x0c || op === 0x0d || op === 0x10 || (op >= 0x20 && op <= 0x24) || (op >= 0x3f && op <= 0x42)) skip();
       else if (op === 0x43) at += 4;
       else if (op === 0x44) at += 8;
-      else if (op > 0xbf || (op >= 0x06 && op <= 0x0a) || (op >= 0x12 && op <= 0x19) || (op >= 0x1c && op <= 0x1f) || (op >= 0x25 && op <= 0x27)) throw new Error(`not an MVP instruction: 0x${op.toString(16)}`);
+      else if (op > 0xbf || (op >= 0x06 && op <= 0x0a) || (op >= 0x12 && op <= 0x19) || (op >= 0x1c && op <= 0x1f) || (op >= 0x25 && op <= 0x27))
+        throw new Error(`not an MVP instruction: 0x${op.toString(16)}`);
     }
     if (at !== end) throw new Error("an instruction goes beyond its function");
   }

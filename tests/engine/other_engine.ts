@@ -49,7 +49,9 @@ function runNode(path: string, ms: number): Promise<Ran> {
     const child = spawn(process.execPath, [path], { cwd: root, stdio: ["ignore", "pipe", "inherit"], detached: true });
     let output = "";
     let failed = false;
-    const end = (): void => { if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL"); };
+    const end = (): void => {
+      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL");
+    };
     const timer = setTimeout(end, ms);
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       output += text;
@@ -57,7 +59,9 @@ function runNode(path: string, ms: number): Promise<Ran> {
       failed = true;
       end();
     });
-    child.on("error", () => { done({ code: null, output }); });
+    child.on("error", () => {
+      done({ code: null, output });
+    });
     child.on("close", (code) => {
       clearTimeout(timer);
       done({ code: failed ? 1 : code, output });
@@ -76,7 +80,11 @@ const OF_ENGINE = ["runtime/engine/build/bytes.ts", "runtime/host/pin.ts"] as co
 
 /** Throws where one of the programs does not build. */
 export async function engineTests(paths: readonly string[]): Promise<EngineTests> {
-  const ready = await transpile(paths.map((path) => join(root, path)), root, OF_ENGINE);
+  const ready = await transpile(
+    paths.map((path) => join(root, path)),
+    root,
+    OF_ENGINE,
+  );
   if (ready === null) throw new Error("the tests of the engine do not build");
   return {
     use(engine) {

@@ -49,7 +49,11 @@ const bytesOf = (tables: PolicyTables): number => {
  * grow fourfold, and if sets are denser, more of them contain one source.
  */
 const GROWTH: Readonly<Record<string, number>> = {
-  "sets times exposes": 8, "denies on many columns": 5, "names all but one": 5, "names times sources": 3.5, "ends times names": 3,
+  "sets times exposes": 8,
+  "denies on many columns": 5,
+  "names all but one": 5,
+  "names times sources": 3.5,
+  "ends times names": 3,
 };
 const SETS = 48;
 
@@ -81,7 +85,11 @@ for (const name of Object.keys(OVERLAPS)) {
           for (const name of expose.mode === "passthrough" ? names : [null]) {
             const [code, rule] = scan(own, expose, { source, name, wall });
             const answer = engine.hello(listener, source, name);
-            assert.is(`${answer.code} ${answer.rule}`, `${Object.entries(CODES).find(([n]) => Number(n) === code)?.[1].name ?? ""} ${rule}`, `${listener} from ${source.join()} for ${name}`);
+            assert.is(
+              `${answer.code} ${answer.rule}`,
+              `${Object.entries(CODES).find(([n]) => Number(n) === code)?.[1].name ?? ""} ${rule}`,
+              `${listener} from ${source.join()} for ${name}`,
+            );
             seen.add(answer.code);
           }
         });
@@ -101,8 +109,9 @@ for (const name of Object.keys(OVERLAPS)) {
 
 overlaps("stretches in which all sets are equal cost nothing extra", () => {
   // A list that every expose refuses has two kinds of stretches, at any length.
-  const text = (prefixes: number): string => `edition 1\nnet bad = ${Array.from({ length: prefixes }, (_, i) => `10.${i >> 7}.${2 * (i & 127)}.0/24`).join(", ")}\n`
-    + Array.from({ length: 64 }, (_, e) => `expose e${e} on tcp ${e + 1} { allow from 192.0.2.${e} deny from bad }\n`).join("");
+  const text = (prefixes: number): string =>
+    `edition 1\nnet bad = ${Array.from({ length: prefixes }, (_, i) => `10.${i >> 7}.${2 * (i & 127)}.0/24`).join(", ")}\n` +
+    Array.from({ length: 64 }, (_, e) => `expose e${e} on tcp ${e + 1} { allow from 192.0.2.${e} deny from bad }\n`).join("");
   const [short, long] = [lowered(checked(text(10))), lowered(checked(text(2_000)))];
   assert.is(short.classCount, long.classCount);
   assert.ok(long.work <= short.work + 64, `${short.work} ${long.work}`);
@@ -120,16 +129,42 @@ expose m on tcp 443 as mtls { backend 127.0.0.1:9 cert "c" ca "c" allow from any
 
 /** A bound, how much of it a policy needs, and the message with a bound one lower. */
 const BOUNDS: readonly (readonly [what: keyof LowerBounds, text: string, used: (tables: PolicyTables) => number, says: RegExp])[] = [
-  ["work", `edition 1\nnet calm = 10.0.0.0/8\nnet wild = ${Array.from({ length: 50 }, (_, i) => `10.${i}.0.0/24`).join(", ")}\nexpose a on tcp 1 { allow from calm deny from wild }\n`,
-    ({ work }) => work, /overlap in more ways than the compiler follows; the most comes from `wild`, `calm` \| net wild = .* \| net calm = /],
-  ["effects", "edition 1\nnet lan = 10.0.0.0/8\nexpose a on tcp 1 { allow from lan allow from any deny from lan }\nexpose b on tcp 2 { allow from lan }\n",
-    () => 4, /apply to more listeners than the compiler follows; the most comes from `lan`/],
-  ["nameMembers", `edition 1\nhosts h = "a.example", "*.b.example"\nexpose a on tcp 1 as passthrough { backend 127.0.0.1:9 allow from any sni h deny from any sni "a.example" }\n`,
-    () => 3, /host names overlap in more ways .* the most comes from `h`, the names of a rule \| hosts h = .* \| deny from any sni$/],
-  ["identityNodes", IDENTITIES, ({ identities }) => identities.parents.length, /patterns of identities overlap in more ways than the compiler follows; the most comes from `team`, the identities of a rule \| ids team = .* \| deny from any client/],
-  ["identityWork", IDENTITIES, ({ identities }) => identities.work, /patterns of identities overlap in more ways than the compiler follows; the most comes from `team`/],
-  ["cellWords", `edition 1\n${Array.from({ length: 40 }, (_, i) => `expose e${i} on tcp ${i + 1} { allow from 10.0.${i}.0/24 }\n`).join("")}`,
-    ({ cells }) => cells.rowCount * cells.stride + cells.pages.reduce((sum, { length }) => sum + length, 0), /need more than 256 MiB of memory; the most comes from the sources of a rule/],
+  [
+    "work",
+    `edition 1\nnet calm = 10.0.0.0/8\nnet wild = ${Array.from({ length: 50 }, (_, i) => `10.${i}.0.0/24`).join(", ")}\nexpose a on tcp 1 { allow from calm deny from wild }\n`,
+    ({ work }) => work,
+    /overlap in more ways than the compiler follows; the most comes from `wild`, `calm` \| net wild = .* \| net calm = /,
+  ],
+  [
+    "effects",
+    "edition 1\nnet lan = 10.0.0.0/8\nexpose a on tcp 1 { allow from lan allow from any deny from lan }\nexpose b on tcp 2 { allow from lan }\n",
+    () => 4,
+    /apply to more listeners than the compiler follows; the most comes from `lan`/,
+  ],
+  [
+    "nameMembers",
+    `edition 1\nhosts h = "a.example", "*.b.example"\nexpose a on tcp 1 as passthrough { backend 127.0.0.1:9 allow from any sni h deny from any sni "a.example" }\n`,
+    () => 3,
+    /host names overlap in more ways .* the most comes from `h`, the names of a rule \| hosts h = .* \| deny from any sni$/,
+  ],
+  [
+    "identityNodes",
+    IDENTITIES,
+    ({ identities }) => identities.parents.length,
+    /patterns of identities overlap in more ways than the compiler follows; the most comes from `team`, the identities of a rule \| ids team = .* \| deny from any client/,
+  ],
+  [
+    "identityWork",
+    IDENTITIES,
+    ({ identities }) => identities.work,
+    /patterns of identities overlap in more ways than the compiler follows; the most comes from `team`/,
+  ],
+  [
+    "cellWords",
+    `edition 1\n${Array.from({ length: 40 }, (_, i) => `expose e${i} on tcp ${i + 1} { allow from 10.0.${i}.0/24 }\n`).join("")}`,
+    ({ cells }) => cells.rowCount * cells.stride + cells.pages.reduce((sum, { length }) => sum + length, 0),
+    /need more than 256 MiB of memory; the most comes from the sources of a rule/,
+  ],
 ];
 
 for (const [what, text, used, says] of BOUNDS) {

@@ -50,14 +50,20 @@ expose small on tcp 8444 { backend 127.0.0.1:80 cap 10 connections, 2 per source
   assert.is(connect(engine, flood(0), small), "cap_table");
   engine.release(small, flood(alive - 1));
   assert.is(engine.connections(small), 0);
-  assert.equal([1, 2, 3].map(() => connect(engine, flood(0), small)), ["allowed", "allowed", "cap_source"]);
+  assert.equal(
+    [1, 2, 3].map(() => connect(engine, flood(0), small)),
+    ["allowed", "allowed", "cap_source"],
+  );
 });
 
 test("a recounted connection counts only for its own source", () => {
   const engine = engineOf(`edition 1
 expose web on tcp 8443 { backend 127.0.0.1:80 cap 100 connections, 2 per source allow from any }`);
   engine.recount(0, honest(1));
-  assert.equal([honest(2), honest(1), honest(1), honest(2), honest(2)].map((source) => connect(engine, source)), ["allowed", "allowed", "cap_source", "allowed", "cap_source"]);
+  assert.equal(
+    [honest(2), honest(1), honest(1), honest(2), honest(2)].map((source) => connect(engine, source)),
+    ["allowed", "allowed", "cap_source", "allowed", "cap_source"],
+  );
   engine.release(0, honest(1));
   assert.is(connect(engine, honest(1)), "allowed");
 });

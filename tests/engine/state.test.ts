@@ -77,7 +77,10 @@ test("a reload every second never refills a budget", () => {
 test("with another seed no state is found, and nothing fails", () => {
   const old = engineOf(policy(perSource));
   spend(old, 10);
-  const next = openEngine(loaded(moduleOf(policy(perSource))), Uint8Array.from({ length: 16 }, () => 9));
+  const next = openEngine(
+    loaded(moduleOf(policy(perSource))),
+    Uint8Array.from({ length: 16 }, () => 9),
+  );
   next.setClock({ monoMs: 0, wallSeconds: null });
   next.importState(old.exportState());
   assert.is(left(next), 10);
@@ -104,13 +107,22 @@ const rotate = (x: bigint, by: bigint): bigint => ((x << by) | (x >> (64n - by))
 /** SipHash-1-3 of 24 bytes, from its paper. */
 function sipHash(key: readonly [bigint, bigint], words: readonly bigint[]): bigint {
   const v: [bigint, bigint, bigint, bigint] = [
-    key[0] ^ 0x736f6d6570736575n, key[1] ^ 0x646f72616e646f6dn, key[0] ^ 0x6c7967656e657261n, key[1] ^ 0x7465646279746573n,
+    key[0] ^ 0x736f6d6570736575n,
+    key[1] ^ 0x646f72616e646f6dn,
+    key[0] ^ 0x6c7967656e657261n,
+    key[1] ^ 0x7465646279746573n,
   ];
   const round = (): void => {
-    v[0] = (v[0] + v[1]) & MASK; v[1] = rotate(v[1], 13n) ^ v[0]; v[0] = rotate(v[0], 32n);
-    v[2] = (v[2] + v[3]) & MASK; v[3] = rotate(v[3], 16n) ^ v[2];
-    v[0] = (v[0] + v[3]) & MASK; v[3] = rotate(v[3], 21n) ^ v[0];
-    v[2] = (v[2] + v[1]) & MASK; v[1] = rotate(v[1], 17n) ^ v[2]; v[2] = rotate(v[2], 32n);
+    v[0] = (v[0] + v[1]) & MASK;
+    v[1] = rotate(v[1], 13n) ^ v[0];
+    v[0] = rotate(v[0], 32n);
+    v[2] = (v[2] + v[3]) & MASK;
+    v[3] = rotate(v[3], 16n) ^ v[2];
+    v[0] = (v[0] + v[3]) & MASK;
+    v[3] = rotate(v[3], 21n) ^ v[0];
+    v[2] = (v[2] + v[1]) & MASK;
+    v[1] = rotate(v[1], 17n) ^ v[2];
+    v[2] = rotate(v[2], 32n);
   };
   for (const word of [...words, 24n << 56n]) {
     v[3] ^= word;

@@ -27,13 +27,19 @@ const large = ((): Uint8Array => {
   const c = chance(3);
   const v4Lines = Array.from({ length: 5_000 }, (_, i) => `10.${i >> 8}.${i & 255}.${c.below(120) * 2}\n`);
   const v6Lines = Array.from({ length: 5_000 }, (_, i) => `2001:db8:${(i >> 4).toString(16)}:${(i * 2).toString(16)}::/64\n`);
-  return compileText("edition 1\nnet many = file \"many\" max 20000\nexpose web on tcp 443 { allow from many }\n", new Map([["many", [...v4Lines, ...v6Lines].join("")]]));
+  return compileText(
+    'edition 1\nnet many = file "many" max 20000\nexpose web on tcp 443 { allow from many }\n',
+    new Map([["many", [...v4Lines, ...v6Lines].join("")]]),
+  );
 })();
 
 /** More columns and more classes of names than fit one page of cells. */
 const wide = ((): Uint8Array => {
-  const exposes = Array.from({ length: 20 }, (_, i) => `expose e${i} on tcp ${i + 1} as passthrough { backend 127.0.0.1:8080
-  allow from 10.${i}.0.0/16 sni "h${i}.example", "*.w${i}.example" deny from 10.0.0.0/${i + 8} sni "bad${i}.example" }\n`);
+  const exposes = Array.from(
+    { length: 20 },
+    (_, i) => `expose e${i} on tcp ${i + 1} as passthrough { backend 127.0.0.1:8080
+  allow from 10.${i}.0.0/16 sni "h${i}.example", "*.w${i}.example" deny from 10.0.0.0/${i + 8} sni "bad${i}.example" }\n`,
+  );
   return compileText(`edition 1\n${exposes.join("")}`);
 })();
 
@@ -111,28 +117,82 @@ const openAt = (field: number): number => head(wide, abi.H_RESIDUALS) + openResi
 
 const rows: readonly Row[] = [
   { name: "a row's page of cells", module: wide, address: tree(cells, abi.T_ROWS), sound: tree(cells, abi.T_ENDS) - 1, broken: tree(cells, abi.T_ENDS) },
-  { name: "a page's residual", module: wide, address: cellPage(cells, 0), sound: head(wide, abi.H_RESIDUAL_COUNT) - 1, broken: head(wide, abi.H_RESIDUAL_COUNT) },
+  {
+    name: "a page's residual",
+    module: wide,
+    address: cellPage(cells, 0),
+    sound: head(wide, abi.H_RESIDUAL_COUNT) - 1,
+    broken: head(wide, abi.H_RESIDUAL_COUNT),
+  },
   { name: "a row narrower than the columns", module: wide, address: abi.TABLES_BASE + cells + abi.T_STRIDE, sound: 2, broken: 1 },
-  { name: "rows more than classes", module: wide, address: abi.TABLES_BASE + cells + abi.T_ROW_COUNT, sound: tree(cells, abi.T_ROW_COUNT), broken: tree(cells, abi.T_ROW_COUNT) - 1 },
+  {
+    name: "rows more than classes",
+    module: wide,
+    address: abi.TABLES_BASE + cells + abi.T_ROW_COUNT,
+    sound: tree(cells, abi.T_ROW_COUNT),
+    broken: tree(cells, abi.T_ROW_COUNT) - 1,
+  },
   { name: "a shift that is no depth", module: wide, address: abi.TABLES_BASE + cells + abi.T_SHIFT, sound: 4, broken: 5 },
   { name: "a shift beyond the depths", module: wide, address: abi.TABLES_BASE + cells + abi.T_SHIFT, sound: 4, broken: 4 * (abi.TREE_DEPTH + 1) },
-  { name: "pages that end before those below", module: wide, address: abi.TABLES_BASE + nameCells + abi.T_ENDS, sound: tree(nameCells, abi.T_ENDS), broken: 0xffffffff },
+  {
+    name: "pages that end before those below",
+    module: wide,
+    address: abi.TABLES_BASE + nameCells + abi.T_ENDS,
+    sound: tree(nameCells, abi.T_ENDS),
+    broken: 0xffffffff,
+  },
   { name: "pages behind the tables", module: wide, address: abi.TABLES_BASE + cells + abi.T_ENDS, sound: tree(cells, abi.T_ENDS), broken: 0x1000000 },
-  { name: "a row's page of name cells", module: wide, address: tree(nameCells, abi.T_ROWS), sound: tree(nameCells, abi.T_ENDS) - 1, broken: tree(nameCells, abi.T_ENDS) },
+  {
+    name: "a row's page of name cells",
+    module: wide,
+    address: tree(nameCells, abi.T_ROWS),
+    sound: tree(nameCells, abi.T_ENDS) - 1,
+    broken: tree(nameCells, abi.T_ENDS),
+  },
   { name: "a name cell that waits for a name", module: wide, address: cellPage(nameCells, 0), sound: word(wide, cellPage(nameCells, 0)), broken: openResidual },
-  { name: "a row of names that isn't there", module: wide, address: openAt(abi.R_RESIDUAL_ROW), sound: tree(nameCells, abi.T_ROW_COUNT) - 1, broken: tree(nameCells, abi.T_ROW_COUNT) },
+  {
+    name: "a row of names that isn't there",
+    module: wide,
+    address: openAt(abi.R_RESIDUAL_ROW),
+    sound: tree(nameCells, abi.T_ROW_COUNT) - 1,
+    broken: tree(nameCells, abi.T_ROW_COUNT),
+  },
   { name: "a root with a label", module: wide, address: node(0, abi.R_NAME_LABEL), sound: 0, broken: 1 },
   { name: "a node without a label", module: wide, address: node(1, abi.R_NAME_LABEL), sound: labelOf(0, 1), broken: labelOf(0, 0) },
   { name: "a label behind the bytes", module: wide, address: node(1, abi.R_NAME_LABEL), sound: labelOf(labelBytes - 1, 1), broken: labelOf(labelBytes, 1) },
-  { name: "a label that ends behind the bytes", module: wide, address: node(1, abi.R_NAME_LABEL), sound: labelOf(labelBytes - 5, 5), broken: labelOf(labelBytes - 5, 6) },
+  {
+    name: "a label that ends behind the bytes",
+    module: wide,
+    address: node(1, abi.R_NAME_LABEL),
+    sound: labelOf(labelBytes - 5, 5),
+    broken: labelOf(labelBytes - 5, 6),
+  },
   { name: "a parent that isn't there", module: wide, address: node(1, abi.R_NAME_PARENT), sound: nodes - 1, broken: nodes },
-  { name: "an end record that isn't there", module: wide, address: node(1, abi.R_NAME_END), sound: head(wide, abi.H_NAME_END_COUNT) - 1, broken: head(wide, abi.H_NAME_END_COUNT) },
+  {
+    name: "an end record that isn't there",
+    module: wide,
+    address: node(1, abi.R_NAME_END),
+    sound: head(wide, abi.H_NAME_END_COUNT) - 1,
+    broken: head(wide, abi.H_NAME_END_COUNT),
+  },
   { name: "a class of names", module: wide, address: ends(), sound: head(wide, abi.H_NAME_CLASS_COUNT) - 1, broken: head(wide, abi.H_NAME_CLASS_COUNT) },
   { name: "a root in a bucket", module: wide, address: buckets, sound: 1, broken: 0 },
   { name: "buckets that fall", module: wide, address: buckets + 4 * 8, sound: word(wide, buckets + 4 * 8), broken: 0 },
   { name: "a bucket behind the nodes", module: wide, address: buckets + 4 * head(wide, abi.H_NAME_BUCKET_COUNT), sound: nodes, broken: nodes + 1 },
-  { name: "buckets that are no power of two", module: wide, address: abi.TABLES_BASE + abi.H_NAME_BUCKET_COUNT, sound: head(wide, abi.H_NAME_BUCKET_COUNT), broken: head(wide, abi.H_NAME_BUCKET_COUNT) - 1 },
-  { name: "scratch too small for a name", module: wide, address: abi.TABLES_BASE + abi.H_SCRATCH_BYTES, sound: abi.MAX_NAME_BYTES + 1, broken: abi.MAX_NAME_BYTES },
+  {
+    name: "buckets that are no power of two",
+    module: wide,
+    address: abi.TABLES_BASE + abi.H_NAME_BUCKET_COUNT,
+    sound: head(wide, abi.H_NAME_BUCKET_COUNT),
+    broken: head(wide, abi.H_NAME_BUCKET_COUNT) - 1,
+  },
+  {
+    name: "scratch too small for a name",
+    module: wide,
+    address: abi.TABLES_BASE + abi.H_SCRATCH_BYTES,
+    sound: abi.MAX_NAME_BYTES + 1,
+    broken: abi.MAX_NAME_BYTES,
+  },
   { name: "a limit's count", module: small, address: limit(abi.R_LIMIT_COUNT), sound: abi.MAX_LIMIT_COUNT, broken: abi.MAX_LIMIT_COUNT + 1 },
   { name: "a limit's count of none", module: small, address: limit(abi.R_LIMIT_COUNT), sound: 1, broken: 0 },
   { name: "a limit's burst", module: small, address: limit(abi.R_LIMIT_BURST), sound: abi.MAX_LIMIT_BURST, broken: abi.MAX_LIMIT_BURST + 1 },
@@ -154,18 +214,54 @@ const rows: readonly Row[] = [
   { name: "a row of names where no name decides", module: small, address: residual(abi.R_RESIDUAL_ROW), sound: 0, broken: 1 },
   { name: "a residual's first time entry", module: small, address: residual(abi.R_RESIDUAL_TIME_FIRST), sound: 0, broken: 1 },
   { name: "a residual's time entries", module: small, address: residual(abi.R_RESIDUAL_TIME_COUNT), sound: 0, broken: 1 },
-  { name: "a cell's set", module: small, address: at(small, abi.H_CELL_TREE + abi.T_ROWS, 0), sound: head(small, abi.H_RESIDUAL_COUNT) - 1, broken: head(small, abi.H_RESIDUAL_COUNT) },
-  { name: "a port's first entry", module: small, address: at(small, abi.H_PORT_SPANS, 0), sound: head(small, abi.H_PORT_ENTRY_COUNT), broken: head(small, abi.H_PORT_ENTRY_COUNT) + 1 },
-  { name: "a port's entries", module: small, address: at(small, abi.H_PORT_SPANS, 4), sound: head(small, abi.H_PORT_ENTRY_COUNT), broken: head(small, abi.H_PORT_ENTRY_COUNT) + 1 },
+  {
+    name: "a cell's set",
+    module: small,
+    address: at(small, abi.H_CELL_TREE + abi.T_ROWS, 0),
+    sound: head(small, abi.H_RESIDUAL_COUNT) - 1,
+    broken: head(small, abi.H_RESIDUAL_COUNT),
+  },
+  {
+    name: "a port's first entry",
+    module: small,
+    address: at(small, abi.H_PORT_SPANS, 0),
+    sound: head(small, abi.H_PORT_ENTRY_COUNT),
+    broken: head(small, abi.H_PORT_ENTRY_COUNT) + 1,
+  },
+  {
+    name: "a port's entries",
+    module: small,
+    address: at(small, abi.H_PORT_SPANS, 4),
+    sound: head(small, abi.H_PORT_ENTRY_COUNT),
+    broken: head(small, abi.H_PORT_ENTRY_COUNT) + 1,
+  },
   { name: "an entry's listener", module: small, address: entry(abi.R_ENTRY_LISTENER), sound: 1, broken: 2 },
-  { name: "an entry's bind", module: small, address: entry(abi.PORT_ENTRY_BYTES + abi.R_ENTRY_BIND_COUNT), sound: head(small, abi.H_BIND_COUNT), broken: head(small, abi.H_BIND_COUNT) + 1 },
+  {
+    name: "an entry's bind",
+    module: small,
+    address: entry(abi.PORT_ENTRY_BYTES + abi.R_ENTRY_BIND_COUNT),
+    sound: head(small, abi.H_BIND_COUNT),
+    broken: head(small, abi.H_BIND_COUNT) + 1,
+  },
   { name: "the first port key", module: small, address: at(small, abi.H_PORT_KEYS, 0), sound: 0, broken: 1 },
-  { name: "port keys that do not rise", module: small, address: at(small, abi.H_PORT_KEYS, 8), sound: null, broken: word(small, at(small, abi.H_PORT_KEYS, 4)) },
+  {
+    name: "port keys that do not rise",
+    module: small,
+    address: at(small, abi.H_PORT_KEYS, 8),
+    sound: null,
+    broken: word(small, at(small, abi.H_PORT_KEYS, 4)),
+  },
   { name: "the first address key", module: small, address: keys4, sound: 0, broken: 1 },
   { name: "address keys that do not rise", module: small, address: keys4 + 8, sound: word(small, keys4 + 4) + 1, broken: word(small, keys4 + 4) },
   { name: "address keys that fall", module: small, address: keys4 + 8, sound: word(small, keys4 + 4) + 1, broken: word(small, keys4 + 4) - 1 },
   { name: "a key's class", module: small, address: keys4 + 4 * count4, sound: head(small, abi.H_CLASS_COUNT) - 1, broken: head(small, abi.H_CLASS_COUNT) },
-  { name: "a root's class", module: large, address: root4, sound: (head(large, abi.H_CLASS_COUNT) - 1) << abi.VALUE_SHIFT, broken: head(large, abi.H_CLASS_COUNT) << abi.VALUE_SHIFT },
+  {
+    name: "a root's class",
+    module: large,
+    address: root4,
+    sound: (head(large, abi.H_CLASS_COUNT) - 1) << abi.VALUE_SHIFT,
+    broken: head(large, abi.H_CLASS_COUNT) << abi.VALUE_SHIFT,
+  },
   { name: "a root's page", module: large, address: root4, sound: page(upper4 - 1), broken: page(upper4) },
   { name: "a root's kind", module: large, address: root4, sound: null, broken: 3 },
   { name: "an IPv4 bucket", module: large, address: root4, sound: null, broken: bucket(0) },
@@ -236,7 +332,10 @@ function exercise(engine: PolicyEngine, listeners: readonly number[]): string {
   return answer === undefined || (!answer.allowed && answer.later) ? "none" : answer.code;
 }
 
-for (const [name, module, listeners, stride] of [["small", small, [0, 1], atLength(4, 28)], ["wide", wide, [0, 19], atLength(140, 420)]] as const) {
+for (const [name, module, listeners, stride] of [
+  ["small", small, [0, 1], atLength(4, 28)],
+  ["wide", wide, [0, 19], atLength(140, 420)],
+] as const) {
   tables(`no changed word of the ${name} one makes a loaded module trap`, () => {
     const length = head(module, abi.H_TABLES_END) - abi.TABLES_BASE;
     const c = chance(11);

@@ -35,16 +35,37 @@ function policyOf(c: Chance, count4: number, count6: number): { readonly policy:
   const make = (): Prefix[] => [...Array.from({ length: count4 }, () => prefix4(c)), ...Array.from({ length: count6 }, () => prefix6(c))];
   const lists = [make(), make(), make().slice(0, 50)];
   const nets = lists.map((list, i) => net(`list${i}`, list));
-  const rule = (action: "allow" | "deny", i: number): ModelRule => ({ action, name: null, from: { members: nets.slice(i, i + 1).map((n) => ({ kind: "net", net: n })), except: [] } });
-  const rest: ModelRule = { action: "allow", name: null, from: { members: [{ kind: "builtin", name: "any" }], except: nets.slice(0, 1).map((n) => ({ kind: "net", net: n })) } };
+  const rule = (action: "allow" | "deny", i: number): ModelRule => ({
+    action,
+    name: null,
+    from: { members: nets.slice(i, i + 1).map((n) => ({ kind: "net", net: n })), except: [] },
+  });
+  const rest: ModelRule = {
+    action: "allow",
+    name: null,
+    from: { members: [{ kind: "builtin", name: "any" }], except: nets.slice(0, 1).map((n) => ({ kind: "net", net: n })) },
+  };
   const rows: readonly (readonly ModelRule[])[] = [[rule("allow", 0)], [rule("allow", 0), rule("deny", 1)], [rule("allow", 1), rest, rule("deny", 2)]];
-  const exposes = rows.map((rules, i): ModelExpose => ({ name: `svc${i}`, ports: [{ first: 1000 + i, last: 1000 + i }], bind: null, cap: null, limits: [], rules }));
+  const exposes = rows.map((rules, i): ModelExpose => ({
+    name: `svc${i}`,
+    ports: [{ first: 1000 + i, last: 1000 + i }],
+    bind: null,
+    cap: null,
+    limits: [],
+    rules,
+  }));
   return { policy: { nets, denies: [], exposes }, prefixes: lists.flat() };
 }
 
 const ENDS = ["0.0.0.0", "255.255.255.255", "::", "::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"].map((text) => readPrefix(text).base);
 
-for (const [count4, count6] of [[6_000, 0], [0, 6_000], [6_000, 6_000], [6_000, 20], [20, 6_000]] as const) {
+for (const [count4, count6] of [
+  [6_000, 0],
+  [0, 6_000],
+  [6_000, 6_000],
+  [6_000, 20],
+  [20, 6_000],
+] as const) {
   tries(`${count4} IPv4 and ${count6} IPv6 prefixes a list agree with the oracle`, () => {
     const c = chance(count4 * 7 + count6);
     const { policy, prefixes } = policyOf(c, count4, count6);

@@ -23,7 +23,10 @@ let files = 0;
 
 function disk(regular: boolean): AuditFile & { room: number; bytes: Buffer } {
   return {
-    regular, id: String(files++), room: Number.POSITIVE_INFINITY, bytes: Buffer.alloc(0),
+    regular,
+    id: String(files++),
+    room: Number.POSITIVE_INFINITY,
+    bytes: Buffer.alloc(0),
     write(bytes) {
       const n = Math.min(this.room, bytes.length);
       if (n === 0) throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
@@ -45,11 +48,14 @@ function disk(regular: boolean): AuditFile & { room: number; bytes: Buffer } {
 const line = (n: number): string => `${JSON.stringify({ n, fill: "x".repeat(40) })}\n`;
 
 test("control bytes are escaped in every line, and fields are cut between characters", () => {
-  const hostile = "a\nb\r\u0000\u001b[2J\u007f\u009b31m\u2028\u2029\"}\\";
+  const hostile = 'a\nb\r\u0000\u001b[2J\u007f\u009b31m\u2028\u2029"}\\';
   const text = auditLine({ op: "register", decision: refused, generation: 1, wallMs: 0, local: "", detail: hostile });
   assert.is(text.split("\n").length, 2);
   const unsafe = (c: number): boolean => c < 0x20 || (c >= 0x7f && c <= 0x9f) || c === 0x2028 || c === 0x2029;
-  assert.equal([...text.slice(0, -1)].filter((c) => unsafe(c.charCodeAt(0))), []);
+  assert.equal(
+    [...text.slice(0, -1)].filter((c) => unsafe(c.charCodeAt(0))),
+    [],
+  );
   const parsed: unknown = JSON.parse(text);
   assert.is(typeof parsed === "object" && parsed !== null && "detail" in parsed && parsed.detail, hostile);
   assert.is(field("x".repeat(FIELD_BYTES)), "x".repeat(FIELD_BYTES));
@@ -63,7 +69,11 @@ test("a regular file is cut back to whole lines; drops are counted; it recovers"
   const file = disk(true);
   const counters = newCounters();
   const said: string[] = [];
-  const audit = createAudit(() => file, counters, (s) => said.push(s));
+  const audit = createAudit(
+    () => file,
+    counters,
+    (s) => said.push(s),
+  );
   assert.is(audit.write([line(1), line(2)]), 2);
   file.room = line(3).length + 10;
   assert.is(audit.write([line(3), line(4), line(5)]), 1, "line 4 was torn and is cut back");
@@ -82,7 +92,11 @@ test("a line that had begun in a pipe is lost when the file is opened again", ()
   const next = disk(false);
   const files = [pipe, next];
   const counters = newCounters();
-  const audit = createAudit(() => files.shift() ?? next, counters, () => undefined);
+  const audit = createAudit(
+    () => files.shift() ?? next,
+    counters,
+    () => undefined,
+  );
   pipe.room = line(1).length + 10;
   assert.is(audit.write([line(1), line(2), line(3)]), 2, "the second has begun and counts");
   assert.equal([counters.auditRecords, counters.auditDropped], [2, 1]);
@@ -96,7 +110,11 @@ test("a line that had begun in a pipe is lost when the file is opened again", ()
 test("a line that had begun in a pipe is finished where the same pipe is opened again", () => {
   const pipe = disk(false);
   const counters = newCounters();
-  const audit = createAudit(() => pipe, counters, () => undefined);
+  const audit = createAudit(
+    () => pipe,
+    counters,
+    () => undefined,
+  );
   pipe.room = line(1).length + 10;
   assert.is(audit.write([line(1), line(2)]), 2);
   assert.is(audit.reopen(), null);
@@ -132,7 +150,11 @@ test("whole lines and exact counts are written for every amount of room", () => 
     for (const regular of [true, false]) {
       const file = disk(regular);
       const counters = newCounters();
-      const audit = createAudit(() => file, counters, () => undefined);
+      const audit = createAudit(
+        () => file,
+        counters,
+        () => undefined,
+      );
       file.room = room;
       audit.write(lines);
       file.room = Number.POSITIVE_INFINITY;
@@ -156,17 +178,36 @@ test("closed: what can't be recorded is refused; count: it goes on", () => {
   if (source === null) throw new Error("no address");
   const [allowed] = engine.admit([{ listener: 0, source }]);
   assert.ok(allowed?.allowed);
-  for (const [onError, expected] of [["closed", ["audit_closed", "no_match"]], ["count", ["allowed", "no_match"]]] as const) {
+  for (const [onError, expected] of [
+    ["closed", ["audit_closed", "no_match"]],
+    ["count", ["allowed", "no_match"]],
+  ] as const) {
     const file = disk(true);
     file.room = 0;
     const counters = newCounters();
     const recorder = createRecorder({
-      audit: createAudit(() => file, counters, () => undefined), counters, onError, clock: manualClock(),
+      audit: createAudit(
+        () => file,
+        counters,
+        () => undefined,
+      ),
+      counters,
+      onError,
+      clock: manualClock(),
       markers: createMarkers(() => undefined, counters),
     });
     const base = { op: "accept" as const, generation: 1, local: "127.0.0.1:4443" };
-    const final = recorder.record([{ ...base, decision: allowed ?? refused }, { ...base, decision: refused }], null);
-    assert.equal(final.map(({ code }) => code), expected);
+    const final = recorder.record(
+      [
+        { ...base, decision: allowed ?? refused },
+        { ...base, decision: refused },
+      ],
+      null,
+    );
+    assert.equal(
+      final.map(({ code }) => code),
+      expected,
+    );
     assert.equal([counters.auditRecords, counters.auditDropped], [0, 2]);
     assert.is(counters.allowed + counters.denied, counters.auditRecords + counters.auditDropped);
   }
@@ -178,8 +219,14 @@ test("a real full device: /dev/full refuses to start in closed mode, serves in c
   const policy = `edition 1\nexpose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow from any }`;
   const closed = await start({ policy, config: '[audit]\nfile = "/dev/full"' });
   assert.ok("failure" in closed, "no bind without its record");
-  assert.match("failure" in closed ? closed.failure.message : "", /^port [0-9]+ is not opened \(audit_closed\): its record can't be written: make room for audit\.file, name another, or set audit\.on_error = "count"$/);
-  assert.equal(closed.markers.filter((m) => !m.includes("deny")), []);
+  assert.match(
+    "failure" in closed ? closed.failure.message : "",
+    /^port [0-9]+ is not opened \(audit_closed\): its record can't be written: make room for audit\.file, name another, or set audit\.on_error = "count"$/,
+  );
+  assert.equal(
+    closed.markers.filter((m) => !m.includes("deny")),
+    [],
+  );
   const gateway = await running({ policy, config: '[audit]\nfile = "/dev/full"\non_error = "count"' });
   assert.is(await probe(port), "allow");
   const { counters } = gateway.daemon;

@@ -57,7 +57,11 @@ test("the owner of a connection is known at once, or looked up again when the so
   if (typeof address === "string") throw new Error(address);
   const verdicts = (far: FarEnd | null, rows: readonly Listener[][]): unknown[] => {
     let call = 0;
-    const setup: OwnershipSetup = { credentials: null, listening: () => [], sockets: { listeners: () => rows[call++] ?? null, farEnd: () => far, isBound: () => null } };
+    const setup: OwnershipSetup = {
+      credentials: null,
+      listening: () => [],
+      sockets: { listeners: () => rows[call++] ?? null, farEnd: () => far, isBound: () => null },
+    };
     const verify = belongsTo([OWNER, ROOT], setup);
     return rows.map(() => verify(nearEnd(), address));
   };
@@ -74,7 +78,12 @@ test("the owner of a connection is known at once, or looked up again when the so
 if (diag === null) skip("the kernel's sockets", "koffi is not installed, or there is no NETLINK_SOCK_DIAG");
 else {
   test("the kernel says who listens and who has accepted", async () => {
-    for (const [host, to] of [["127.0.0.1", LO], ["0.0.0.0", LO], ["::", LO], ["::1", LO6]] as const) {
+    for (const [host, to] of [
+      ["127.0.0.1", LO],
+      ["0.0.0.0", LO],
+      ["::", LO],
+      ["::1", LO6],
+    ] as const) {
       const server = createServer();
       const accepted = once(server, "connection");
       let port = 0;
@@ -85,7 +94,11 @@ else {
         continue;
       }
       const rows = (diag.listeners(port, to) ?? []).filter((found) => couldAccept(found, to));
-      assert.equal(rows.map(({ port: at, uid }) => [at, uid]), [[port, self]], host);
+      assert.equal(
+        rows.map(({ port: at, uid }) => [at, uid]),
+        [[port, self]],
+        host,
+      );
       const client = connect({ host: to === LO ? "127.0.0.1" : "::1", port });
       await once(client, "connect");
       await accepted;
@@ -100,16 +113,27 @@ else {
   });
 
   test("what listens at another address, or for IPv6 alone, is not what a connection would get", async () => {
-    for (const [host, to, ipv6Only] of [["127.0.0.2", LO, false], ["::", LO, true], ["0.0.0.0", LO6, false], ["::1", LO, false]] as const) {
+    for (const [host, to, ipv6Only] of [
+      ["127.0.0.2", LO, false],
+      ["::", LO, true],
+      ["0.0.0.0", LO6, false],
+      ["::1", LO, false],
+    ] as const) {
       const server = createServer();
       try {
-        await new Promise<void>((resolve, reject) => { server.once("error", reject).listen({ host, port: 0, ipv6Only }, resolve); });
+        await new Promise<void>((resolve, reject) => {
+          server.once("error", reject).listen({ host, port: 0, ipv6Only }, resolve);
+        });
       } catch {
         skip(`no listener at ${host}`, "this host has no IPv6");
         continue;
       }
       const bound = server.address();
-      assert.equal((diag.listeners(typeof bound === "object" ? bound?.port ?? 0 : 0, to) ?? []).filter((found) => couldAccept(found, to)), [], host);
+      assert.equal(
+        (diag.listeners(typeof bound === "object" ? (bound?.port ?? 0) : 0, to) ?? []).filter((found) => couldAccept(found, to)),
+        [],
+        host,
+      );
       server.close();
       await once(server, "close");
     }
@@ -119,7 +143,9 @@ else {
     const [four, six] = [createServer(), createServer()];
     const port = await listening(four, "0.0.0.0");
     try {
-      await new Promise<void>((resolve, reject) => { six.once("error", reject).listen({ host: "::", port, ipv6Only: true }, resolve); });
+      await new Promise<void>((resolve, reject) => {
+        six.once("error", reject).listen({ host: "::", port, ipv6Only: true }, resolve);
+      });
     } catch {
       skip("two wildcards", "this host has no IPv6");
     }
@@ -133,7 +159,11 @@ else {
 }
 
 /** Why another user's backend can't be tried. */
-const lacking = self !== 0 ? "not root" : diag === null ? "koffi is not installed" : await canStart() ? null : "another user can't start this Node";
+const lacking =
+  self !== 0 ? "not root"
+  : diag === null ? "koffi is not installed"
+  : (await canStart()) ? null
+  : "another user can't start this Node";
 
 async function canStart(): Promise<boolean> {
   const child = await backendProcess(await freePort(), "", { uid: STRANGER });
@@ -160,7 +190,10 @@ else {
     assert.equal([await served(STRANGER), await served(OWNER), await served(STRANGER), await served(ROOT)], ["", `uid ${OWNER}`, "", `uid ${ROOT}`]);
     assert.is(gateway.daemon.counters.ends.get("backend_not_owned"), 2);
     const refused = gateway.records().filter(({ op }) => op === "backend");
-    assert.equal(refused.map(({ code, service }) => [code, service]), Array.from({ length: 2 }, () => ["backend_not_owned", "web"]));
+    assert.equal(
+      refused.map(({ code, service }) => [code, service]),
+      Array.from({ length: 2 }, () => ["backend_not_owned", "web"]),
+    );
     assert.match(refused[0]?.detail ?? "", /belongs to uid 46009, not 46001 or 0/);
     // A reload keeps the check.
     gateway.place(moduleOf(`${policy} `));
@@ -180,7 +213,10 @@ else {
     const port = await freePort();
     const policy = `edition 1\nexpose web on tcp ${port} { backend unix "${path}" allow from any }`;
     const app = await backendProcess(path, "hello");
-    for (const [uid, expected] of [[OWNER, "allow"], [STRANGER, "allow"]] as const) {
+    for (const [uid, expected] of [
+      [OWNER, "allow"],
+      [STRANGER, "allow"],
+    ] as const) {
       // Root's listener is everybody's own.
       const gateway = await running({ policy, config: `[services.web]\nuid = ${uid}` });
       assert.is(await probe(port), expected);
@@ -190,7 +226,8 @@ else {
     if (typeof address === "string") throw new Error(address);
     const socket = connect(path);
     await once(socket, "connect");
-    const byUid = (uid: number): string => String(belongsTo([OWNER, ROOT], { credentials: () => ({ pid: 1, uid, gid: uid }), sockets: null, listening: () => [] })(socket, address));
+    const byUid = (uid: number): string =>
+      String(belongsTo([OWNER, ROOT], { credentials: () => ({ pid: 1, uid, gid: uid }), sockets: null, listening: () => [] })(socket, address));
     assert.equal([byUid(OWNER), byUid(ROOT)], ["null", "null"]);
     assert.match(byUid(STRANGER), /runs as uid 46009/);
     const byFile = (at: BackendAddress): string => String(fileBelongsTo([OWNER])(socket, at));

@@ -7,14 +7,14 @@ import { once } from "node:events";
  * loopback port or the path of a unix socket; it greets and ends. Null where that user can't
  * start this Node.
  */
-export async function backendProcess(
-  at: number | string, greeting: string, user: { readonly uid?: number } = {},
-): Promise<{ stop(): Promise<void> } | null> {
+export async function backendProcess(at: number | string, greeting: string, user: { readonly uid?: number } = {}): Promise<{ stop(): Promise<void> } | null> {
   const listen = JSON.stringify(typeof at === "string" ? { path: at } : { host: "127.0.0.1", port: at });
   const script = `require("net").createServer((s) => s.on("error", () => {}).end(${JSON.stringify(greeting)})).listen(${listen}, () => process.stdout.write("up"))`;
   // A folder that every user can enter.
   const child = spawn(process.execPath, ["-e", script], {
-    cwd: "/", stdio: ["ignore", "pipe", "ignore"], ...(user.uid !== undefined && { uid: user.uid, gid: user.uid }),
+    cwd: "/",
+    stdio: ["ignore", "pipe", "ignore"],
+    ...(user.uid !== undefined && { uid: user.uid, gid: user.uid }),
   });
   const over = new Promise<void>((resolve) => {
     child.once("error", () => resolve());

@@ -29,7 +29,9 @@ async function ground(): Promise<Ground> {
   const behind = await backend(GREETING);
   const to = `bind 127.0.0.1`;
   return {
-    folder, ports, behind,
+    folder,
+    ports,
+    behind,
     policy: `edition 1
 expose plain on tcp ${ports[0]} ${to} { backend 127.0.0.1:${behind.port} allow from any }
 expose web on tcp ${ports[1]} ${to} as tls { backend 127.0.0.1:${behind.port} cert "web" allow from any }
@@ -50,11 +52,20 @@ test("what is unusable at a start closes its exposes alone, is named everywhere,
   const gateway = await running({ policy: g.policy, config: `${g.config}\n[metrics]\nlisten = "127.0.0.1:${http}"\ntoken_file = "${token}"` });
   const [plain, tls, mtls] = g.ports;
   assert.ok(gateway.markers.includes("ingressd: ready"));
-  assert.equal(gateway.markers.filter((line) => line.includes("port open")), [`ingressd: port open (port=${plain}, proto=tcp)`]);
+  assert.equal(
+    gateway.markers.filter((line) => line.includes("port open")),
+    [`ingressd: port open (port=${plain}, proto=tcp)`],
+  );
   const sentence = (name: string): string[] => gateway.said.filter((line) => line.includes(`expose \`${name}\` is closed: `));
-  assert.match(sentence("web").join("\n"), /^expose `web` is closed: the certificate `web` can't be used: a certificate of `.*web\.pem` has expired \(.*\); it opens by itself once that is repaired$/);
+  assert.match(
+    sentence("web").join("\n"),
+    /^expose `web` is closed: the certificate `web` can't be used: a certificate of `.*web\.pem` has expired \(.*\); it opens by itself once that is repaired$/,
+  );
   assert.match(sentence("ops").join("\n"), /^expose `ops` is closed: the authority `corp` can't be used: `.*corp\.pem` has no certificate in PEM; /);
-  assert.equal(["plain", "web", "ops", "app"].map((name) => sentence(name).length), [0, 1, 1, 1]);
+  assert.equal(
+    ["plain", "web", "ops", "app"].map((name) => sentence(name).length),
+    [0, 1, 1, 1],
+  );
   // Nothing of it is said again, however often it is tried.
   const lines = gateway.said.length;
   for (let i = 0; i < 3; i++) {
@@ -72,7 +83,14 @@ test("what is unusable at a start closes its exposes alone, is named everywhere,
   const [code, body] = await get("/readyz");
   assert.is(code, 200);
   assert.equal([body.split("\n")[0], body.split("\n").at(-1)], ["ready", ""]);
-  assert.equal(body.split("\n").slice(1, -1).map((line) => line.slice(0, 24)).sort(), ["app", "ops", "web"].map((name) => `expose \`${name}\` is closed: `));
+  assert.equal(
+    body
+      .split("\n")
+      .slice(1, -1)
+      .map((line) => line.slice(0, 24))
+      .sort(),
+    ["app", "ops", "web"].map((name) => `expose \`${name}\` is closed: `),
+  );
   for (const name of ["web", "ops", "app"]) assert.ok((await get("/metrics"))[1].includes(`ingressd_listener_closed{listener="${name}"} 1\n`));
   const service = await gateway.control(join(g.folder, "app.sock"));
   const intent = { service: "app", proto: "tcp", port: g.ports[3], mode: "tls", backend: `127.0.0.1:${g.behind.port}` };
@@ -85,7 +103,10 @@ test("what is unusable at a start closes its exposes alone, is named everywhere,
   // An expose that was not closed for it is another matter: by its name, and by what it needs.
   const more = await freePort();
   const rows: readonly (readonly [policy: string, due: RegExp])[] = [
-    [`${g.policy}\nexpose more on tcp ${more} bind 127.0.0.1 as tls { backend 127.0.0.1:${g.behind.port} cert "web" allow from any }`, /lacks the cert `web` of expose `more`/],
+    [
+      `${g.policy}\nexpose more on tcp ${more} bind 127.0.0.1 as tls { backend 127.0.0.1:${g.behind.port} cert "web" allow from any }`,
+      /lacks the cert `web` of expose `more`/,
+    ],
     [g.policy.replace('cert "ops" ca "corp"', 'cert "web" ca "corp"'), /lacks the cert `web` of expose `ops`/],
   ];
   for (const [policy, due] of rows) {
@@ -127,13 +148,18 @@ test("a certificate of the future opens its expose when its time has come", asyn
   g.behind.close();
 });
 
-test("on_bad_certificate = \"refuse\" ends the start; a busy port does in either case", async () => {
+test('on_bad_certificate = "refuse" ends the start; a busy port does in either case', async () => {
   const g = await ground();
   put(g.folder, "web", leaf(site, { ...good, from: -9, until: -1 }));
   put(g.folder, "ops", leaf(site, good));
   putAuthority(g.folder, "corp", authority("client root"));
   const refused = await start({ policy: g.policy, config: `on_bad_certificate = "refuse"\n${g.config}` });
-  assert.ok("failure" in refused && refused.failure.exitCode === 5 && /lacks the cert `web` of expose `(?:web|app)`: .*has expired.*; repair that and reload/.test(refused.failure.message), JSON.stringify(refused));
+  assert.ok(
+    "failure" in refused &&
+      refused.failure.exitCode === 5 &&
+      /lacks the cert `web` of expose `(?:web|app)`: .*has expired.*; repair that and reload/.test(refused.failure.message),
+    JSON.stringify(refused),
+  );
   assert.equal(refused.markers, []);
   const other = await backend("");
   const busy = await start({ policy: g.policy.replace(`on tcp ${g.ports[0]} `, `on tcp ${other.port} `), config: g.config });
@@ -149,15 +175,26 @@ test("at a reload nothing changes: a policy that needs what can't be used is ref
   putAuthority(g.folder, "corp", authority("client root"));
   writeFileSync(join(g.folder, "new.pem"), "nothing", { mode: 0o600 });
   let wall = Date.now();
-  const gateway = await running({ policy: g.policy, config: `${g.config}\n[certs.new]\ncert = "${g.folder}/new.pem"\nkey = "${g.folder}/web.key"`, wall: () => wall });
+  const gateway = await running({
+    policy: g.policy,
+    config: `${g.config}\n[certs.new]\ncert = "${g.folder}/new.pem"\nkey = "${g.folder}/web.key"`,
+    wall: () => wall,
+  });
   gateway.place(moduleOf(g.policy.replace('cert "web"', 'cert "new"')));
   const answer = await gateway.daemon.reload();
-  assert.match(answer.ok ? "" : answer.error.message, /lacks the cert `new` of expose `(?:web|app)`: `.*new\.pem` has no certificate in PEM; repair that and reload/);
+  assert.match(
+    answer.ok ? "" : answer.error.message,
+    /lacks the cert `new` of expose `(?:web|app)`: `.*new\.pem` has no certificate in PEM; repair that and reload/,
+  );
   assert.is((await call({ port: g.ports[1], site })).got, SERVED, "the previous policy stays");
 
   wall += 20 * 86_400_000;
   gateway.clock.advance(1_000);
-  assert.is(gateway.said.filter((line) => /^WARNING: the certificate `web` has expired \(.*Z\) and stays in use: put a new one in its place$/.test(line)).length, 1, gateway.said.join("\n"));
+  assert.is(
+    gateway.said.filter((line) => /^WARNING: the certificate `web` has expired \(.*Z\) and stays in use: put a new one in its place$/.test(line)).length,
+    1,
+    gateway.said.join("\n"),
+  );
   gateway.clock.advance(10_000);
   assert.is(gateway.said.filter((line) => line.startsWith("WARNING: the certificate `web` has expired")).length, 1, "once");
   gateway.place(moduleOf(g.policy));
@@ -172,7 +209,11 @@ test("a look for what is missing reads nothing else, and forgets no fault of it"
   const folder = temporaryFolder();
   const said: string[] = [];
   const entry = (name: string): { cert: string; key: string } => ({ cert: join(folder, `${name}.pem`), key: join(folder, `${name}.key`) });
-  const credentials = createCredentials({ certs: { kept: entry("kept"), late: entry("late") }, cas: {}, on_bad_certificate: "close" }, manualClock(() => Date.now()), (sentence) => said.push(sentence));
+  const credentials = createCredentials(
+    { certs: { kept: entry("kept"), late: entry("late") }, cas: {}, on_bad_certificate: "close" },
+    manualClock(() => Date.now()),
+    (sentence) => said.push(sentence),
+  );
   const faults = (): number => said.filter((line) => /^the certificate `kept` can't be used: /.test(line)).length;
   put(folder, "kept", leaf(site, good));
   assert.equal(credentials.renew(), ["kept"]);

@@ -20,7 +20,10 @@ const byCredentials = (name: string, run: () => Promise<void>): void => {
 
 /** The code of the last registration that was refused, as the audit has it. */
 const recorded = (gateway: Under): string =>
-  gateway.records().filter(({ op, decision }) => op === "register" && decision === "deny").at(-1)?.code ?? "none";
+  gateway
+    .records()
+    .filter(({ op, decision }) => op === "register" && decision === "deny")
+    .at(-1)?.code ?? "none";
 
 const count = (gateway: Under): number => gateway.records().filter(({ op }) => op === "register").length;
 
@@ -35,9 +38,12 @@ byCredentials("each is refused with its code, recorded, and opens nothing", asyn
   const behind = await backend("hello");
   const [port, fixed, foreign, secret] = [await freePort(), await freePort(), await freePort(), await freePort()];
   const gateway = await running({
-    policy: policy(port, `expose api on tcp ${foreign} { allow from any }
+    policy: policy(
+      port,
+      `expose api on tcp ${foreign} { allow from any }
 expose sealed service web on tcp ${secret} as passthrough { allow from any }
-expose fixed service web on tcp ${fixed} { backend 127.0.0.1:${behind.port} allow from any }`),
+expose fixed service web on tcp ${fixed} { backend 127.0.0.1:${behind.port} allow from any }`,
+    ),
     config: `[services.web]\nuid = ${self}\n[services.api]\nuid = ${self + 7}`,
   });
   const client = await gateway.control();
@@ -91,7 +97,10 @@ byCredentials("over a cap: the last place is given, the one after is refused", a
   const behind = await backend("hello");
   const ports = [await freePort(), await freePort(), await freePort()];
   const [a = 0, b = 0, c = 0] = ports;
-  for (const [cap, code] of [["intents = 2", "cap_ports"], ["intents_per_service = 2", "cap_ports"]] as const) {
+  for (const [cap, code] of [
+    ["intents = 2", "cap_ports"],
+    ["intents_per_service = 2", "cap_ports"],
+  ] as const) {
     const gateway = await running({
       policy: `edition 1\nexpose web on tcp ${ports.join(", ")} { allow from any }`,
       config: `[caps]\n${cap}\n[services.web]\nuid = ${self}`,
@@ -115,7 +124,10 @@ byCredentials("stale: a lease that ended, another's, and one that never was", as
   const lease = await leaseOf(client, intent(port, behind.port));
   await client.call("unregister", { lease });
   for (const params of [{ lease }, { lease: "0".repeat(32) }]) {
-    for (const [method, more] of [["unregister", {}], ["renew", { ttl_ms: 5000 }]] as const) {
+    for (const [method, more] of [
+      ["unregister", {}],
+      ["renew", { ttl_ms: 5000 }],
+    ] as const) {
       assert.match(denialOf(await client.call(method, { ...params, ...more })), /^no_lease: /);
       assert.is(recorded(gateway), "no_lease");
     }

@@ -68,7 +68,10 @@ test("at a reload: the good policy stays in force", async () => {
     assert.is(await probe(port), "allow", name);
     assert.is(await probe(other), "deny", name);
   }
-  assert.equal(gateway.markers.filter((line) => line.includes("port open")), [`ingressd: port open (port=${port}, proto=tcp)`]);
+  assert.equal(
+    gateway.markers.filter((line) => line.includes("port open")),
+    [`ingressd: port open (port=${port}, proto=tcp)`],
+  );
   await gateway.stop();
   behind.close();
 });
@@ -97,11 +100,14 @@ test("a policy that others can change is refused, file or directory", async () =
   assert.match(await refused((_, file) => chmodSync(file, 0o664)), /others can write it \(mode 0664\): run chmod go-w/);
   assert.match(await refused((_, file) => chmodSync(file, 0o646)), /others can write it/);
   assert.match(await refused((folder) => chmodSync(folder, 0o1777)), /its directory .*chmod go-w/);
-  assert.match(await refused((_, file) => {
-    chmodSync(file, 0o644);
-    // A directory where a file should be.
-    mkdirSync(join(file, "..", "sub"));
-  }), /^started$/);
+  assert.match(
+    await refused((_, file) => {
+      chmodSync(file, 0o644);
+      // A directory where a file should be.
+      mkdirSync(join(file, "..", "sub"));
+    }),
+    /^started$/,
+  );
 });
 
 test("a policy above policy.max_bytes is refused", async () => {

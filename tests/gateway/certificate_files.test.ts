@@ -56,10 +56,21 @@ const texts: readonly (readonly [what: string, text: string | Buffer, due: numbe
   ["a block without its end", one.pem + two.pem.slice(0, 200), /has no `-----END CERTIFICATE-----` for the block that begins in line \d+/],
   ["a block in a block", one.pem.slice(0, 200) + two.pem, /has no `-----END CERTIFICATE-----` for the block that begins in line 1/],
   ["an end without a beginning", one.pem + two.pem.slice(30), /ends a CERTIFICATE in line \d+ that it never began/],
-  ["markers with a dash too few", one.pem + two.pem.replace(/-----(BEGIN|END) CERTIFICATE-----/g, "----$1 CERTIFICATE----"), /has a damaged marker in line \d+/],
+  [
+    "markers with a dash too few",
+    one.pem + two.pem.replace(/-----(BEGIN|END) CERTIFICATE-----/g, "----$1 CERTIFICATE----"),
+    /has a damaged marker in line \d+/,
+  ],
   ["a byte that is not base64", one.pem.replace(/MII/, "M*I"), /not base64/],
   ["a line that is lost", one.pem.replace(/\n[A-Za-z0-9+/=]{64}\n/, "\n"), /can't be read/],
-  ["bytes behind the certificate", one.pem.replace(/-----BEGIN[^]*END CERTIFICATE-----/, () => `-----BEGIN CERTIFICATE-----\n${Buffer.concat([one.der, Buffer.from("more")]).toString("base64")}\n-----END CERTIFICATE-----`), /can't be read/],
+  [
+    "bytes behind the certificate",
+    one.pem.replace(
+      /-----BEGIN[^]*END CERTIFICATE-----/,
+      () => `-----BEGIN CERTIFICATE-----\n${Buffer.concat([one.der, Buffer.from("more")]).toString("base64")}\n-----END CERTIFICATE-----`,
+    ),
+    /can't be read/,
+  ],
   ["DER", one.der, /is DER, not PEM: `openssl x509 -inform DER/],
   ["UTF-16", Buffer.from(`\ufeff${one.pem}`, "utf16le"), /UTF-16/],
   ["no authority", leaf(one, {}).pem, /is not an authority's/],
@@ -91,64 +102,82 @@ test("what is left out is said, and an intermediate alone is trusted by itself",
   assert.equal(trusted(two.pem + between.pem), { names: 2, partial: true, warnings: "" });
   const left = trusted(late.pem + ofLate.pem + one.pem);
   assert.ok(typeof left !== "string" && !left.partial);
-  if (typeof left !== "string") assert.match(left.warnings, /^the certificate `CN=late` of `\/file\.pem` is left out: it has expired \(.*\); the certificate `CN=of late` of `\/file\.pem` is left out: the authority that issued it has expired$/);
+  if (typeof left !== "string")
+    assert.match(
+      left.warnings,
+      /^the certificate `CN=late` of `\/file\.pem` is left out: it has expired \(.*\); the certificate `CN=of late` of `\/file\.pem` is left out: the authority that issued it has expired$/,
+    );
 });
 
 const small = (n: number, long: number): string => Array.from({ length: n }, (_, i) => authority(String(i).padStart(long, "0")).pem).join("");
 
-test("the names of authorities are bounded by what a handshake has room for", () => within("allow from any", {}, async (s) => {
-  /** Thirteen bytes around the letters, and two for its length. */
-  const sent = (letters: number): number => letters + 15;
-  const own = s.clients;
-  const left = MOST_SENT_BYTES - sent(own.name.length);
-  const many = Math.floor(left / sent(100)) - 1;
-  const text = small(many, 100);
-  const filler = (more: number): string => {
-    const letters = left - many * sent(100) - 2 * sent(0);
-    const half = Math.floor(letters / 2);
-    return authority("e".repeat(half)).pem + authority("f".repeat(letters - half + more)).pem;
-  };
-  const path = join(s.folder, "corp.pem");
-  writeFileSync(path, own.pem + text + filler(0));
-  await s.gateway.daemon.renew();
-  assert.match(s.gateway.said.join("\n"), /renewed: corp/);
-  for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
-    assert.is((await call(s, { certificate: s.issue({ names: [uri("spiffe://a/b")] }), options: { minVersion: version, maxVersion: version } })).got, SERVED, version);
-  }
-  writeFileSync(path, own.pem + text + filler(1));
-  await s.gateway.daemon.renew();
-  assert.match(s.gateway.said.at(-1) ?? "", new RegExp(`the names of the ${many + 3} authorities in .* take ${MOST_SENT_BYTES + 1} bytes, and a handshake has room for ${MOST_SENT_BYTES}: .*previous one stays`));
-}));
+test("the names of authorities are bounded by what a handshake has room for", () =>
+  within("allow from any", {}, async (s) => {
+    /** Thirteen bytes around the letters, and two for its length. */
+    const sent = (letters: number): number => letters + 15;
+    const own = s.clients;
+    const left = MOST_SENT_BYTES - sent(own.name.length);
+    const many = Math.floor(left / sent(100)) - 1;
+    const text = small(many, 100);
+    const filler = (more: number): string => {
+      const letters = left - many * sent(100) - 2 * sent(0);
+      const half = Math.floor(letters / 2);
+      return authority("e".repeat(half)).pem + authority("f".repeat(letters - half + more)).pem;
+    };
+    const path = join(s.folder, "corp.pem");
+    writeFileSync(path, own.pem + text + filler(0));
+    await s.gateway.daemon.renew();
+    assert.match(s.gateway.said.join("\n"), /renewed: corp/);
+    for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
+      assert.is(
+        (await call(s, { certificate: s.issue({ names: [uri("spiffe://a/b")] }), options: { minVersion: version, maxVersion: version } })).got,
+        SERVED,
+        version,
+      );
+    }
+    writeFileSync(path, own.pem + text + filler(1));
+    await s.gateway.daemon.renew();
+    assert.match(
+      s.gateway.said.at(-1) ?? "",
+      new RegExp(
+        `the names of the ${many + 3} authorities in .* take ${MOST_SENT_BYTES + 1} bytes, and a handshake has room for ${MOST_SENT_BYTES}: .*previous one stays`,
+      ),
+    );
+  }));
 
-test("an intermediate alone is an anchor, and the clients of others are refused", () => within("allow from any", {}, async (s) => {
-  const [root, other] = [authority("root"), authority("other")];
-  const [middle, sister] = [authority("middle", { by: root }), authority("sister", { by: root })];
-  writeFileSync(join(s.folder, "corp.pem"), middle.pem);
-  await s.gateway.daemon.renew();
-  const rows: readonly (readonly [what: string, by: Authority, more: string, served: boolean])[] = [
-    ["its own", middle, "", true],
-    ["its own, with the whole chain", middle, middle.pem + root.pem, true],
-    ["another intermediate's", sister, sister.pem + root.pem, false],
-    ["the root's", root, root.pem, false],
-    ["a stranger's", other, other.pem, false],
-    ["one below it", authority("below", { by: middle }), "", false],
-  ];
-  for (const [what, by, more, served] of rows) {
-    const { pem, key, der } = leaf(by, { names: [uri("spiffe://a/b")] });
-    const came = await call(s, { certificate: { pem: pem + more, key, der } });
-    assert.equal([came.got, lastAccept(s).code], served ? [SERVED, "allowed"] : ["", "certificate_refused"], what);
-  }
-}));
+test("an intermediate alone is an anchor, and the clients of others are refused", () =>
+  within("allow from any", {}, async (s) => {
+    const [root, other] = [authority("root"), authority("other")];
+    const [middle, sister] = [authority("middle", { by: root }), authority("sister", { by: root })];
+    writeFileSync(join(s.folder, "corp.pem"), middle.pem);
+    await s.gateway.daemon.renew();
+    const rows: readonly (readonly [what: string, by: Authority, more: string, served: boolean])[] = [
+      ["its own", middle, "", true],
+      ["its own, with the whole chain", middle, middle.pem + root.pem, true],
+      ["another intermediate's", sister, sister.pem + root.pem, false],
+      ["the root's", root, root.pem, false],
+      ["a stranger's", other, other.pem, false],
+      ["one below it", authority("below", { by: middle }), "", false],
+    ];
+    for (const [what, by, more, served] of rows) {
+      const { pem, key, der } = leaf(by, { names: [uri("spiffe://a/b")] });
+      const came = await call(s, { certificate: { pem: pem + more, key, der } });
+      assert.equal([came.got, lastAccept(s).code], served ? [SERVED, "allowed"] : ["", "certificate_refused"], what);
+    }
+  }));
 
-test("a client's own key and signature have the same bounds", () => within("allow from any", {}, async (s) => {
-  const key = (modulusLength: number): Wish => ({ key: generateKeyPairSync("rsa", { modulusLength }).privateKey });
-  for (const [what, wish, code] of [
-    ["RSA of 2048 bits", key(2048), "allowed"], ["RSA of 1024 bits", key(1024), "certificate_refused"], ["a signature over SHA-1", { digest: "sha1" }, "certificate_refused"],
-  ] as const) {
-    await call(s, { certificate: s.issue(wish), options: { ciphers: "DEFAULT@SECLEVEL=0" } });
-    assert.is(lastAccept(s).code, code, what);
-  }
-}));
+test("a client's own key and signature have the same bounds", () =>
+  within("allow from any", {}, async (s) => {
+    const key = (modulusLength: number): Wish => ({ key: generateKeyPairSync("rsa", { modulusLength }).privateKey });
+    for (const [what, wish, code] of [
+      ["RSA of 2048 bits", key(2048), "allowed"],
+      ["RSA of 1024 bits", key(1024), "certificate_refused"],
+      ["a signature over SHA-1", { digest: "sha1" }, "certificate_refused"],
+    ] as const) {
+      await call(s, { certificate: s.issue(wish), options: { ciphers: "DEFAULT@SECLEVEL=0" } });
+      assert.is(lastAccept(s).code, code, what);
+    }
+  }));
 
 /** The chain that is sent for a chain file and a key, or the reason why it can't be used. */
 function shown(chain: string, key: string): string {
@@ -179,8 +208,18 @@ test("chains and keys", () => {
   const secret = web.key.replaceAll("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
   const rows: readonly (readonly [what: string, chain: string, key: string, due: RegExp])[] = [
     ["a chain", web.pem + between.pem, web.key, /^2$/],
-    ["joined, with a mark and CR LF", `\u00ef\u00bb\u00bf${web.pem.trimEnd()}${between.pem.replaceAll("\n", "\r\n")}`, `\u00ef\u00bb\u00bf${web.key.replaceAll("\n", "\r\n")}`, /^2$/],
-    ["an expired one more in the chain", web.pem + between.pem + late.pem, web.key, /^2 the certificate `CN=late` of `\/chain\.pem` is left out: it has expired/],
+    [
+      "joined, with a mark and CR LF",
+      `\u00ef\u00bb\u00bf${web.pem.trimEnd()}${between.pem.replaceAll("\n", "\r\n")}`,
+      `\u00ef\u00bb\u00bf${web.key.replaceAll("\n", "\r\n")}`,
+      /^2$/,
+    ],
+    [
+      "an expired one more in the chain",
+      web.pem + between.pem + late.pem,
+      web.key,
+      /^2 the certificate `CN=late` of `\/chain\.pem` is left out: it has expired/,
+    ],
     ["key and chain in one text", web.key + web.pem, web.pem + web.key, /^1$/],
     ["PKCS #1", withRsa.pem, String(rsaKey.export({ type: "pkcs1", format: "pem" })), /^1$/],
     ["RSA of 1024 bits", rsa(1024).pem, rsa(1024).key, /is not the key of|RSA key of 1024 bits/],
@@ -196,18 +235,22 @@ test("chains and keys", () => {
   assert.match(shown(web.pem + weak.pem, web.key), /an RSA key of 1024 bits/, "in the chain too");
 });
 
-test("a chain with as many bytes as there is room for is shown", () => within("allow from any", { mode: "tls" }, async (s) => {
-  const pad = leaf(s.site, { ca: true, more: [extension(oid(1, 3, 6, 1, 4, 1, 99999, 2), tlv(0x04, Buffer.alloc(64_000)))] });
-  const web = leaf(s.site, { names: [dns("www.example.com")] });
-  put(s.folder, "web", { ...web, pem: web.pem + pad.pem });
-  await s.gateway.daemon.renew();
-  assert.match(s.gateway.said.join("\n"), /renewed: web/);
-  assert.is((await call(s)).got, SERVED);
-}));
+test("a chain with as many bytes as there is room for is shown", () =>
+  within("allow from any", { mode: "tls" }, async (s) => {
+    const pad = leaf(s.site, { ca: true, more: [extension(oid(1, 3, 6, 1, 4, 1, 99999, 2), tlv(0x04, Buffer.alloc(64_000)))] });
+    const web = leaf(s.site, { names: [dns("www.example.com")] });
+    put(s.folder, "web", { ...web, pem: web.pem + pad.pem });
+    await s.gateway.daemon.renew();
+    assert.match(s.gateway.said.join("\n"), /renewed: web/);
+    assert.is((await call(s)).got, SERVED);
+  }));
 
 test("the lines of blocks", () => {
   const read = readBlocks(Buffer.from(`a\n${one.pem}b\n${two.pem}`));
-  assert.equal("blocks" in read ? read.blocks.map(({ label, line }) => `${label} ${line}`) : read.fault, ["CERTIFICATE 2", `CERTIFICATE ${one.pem.split("\n").length + 2}`]);
+  assert.equal("blocks" in read ? read.blocks.map(({ label, line }) => `${label} ${line}`) : read.fault, [
+    "CERTIFICATE 2",
+    `CERTIFICATE ${one.pem.split("\n").length + 2}`,
+  ]);
 });
 
 test.run();

@@ -13,7 +13,8 @@ const test = suite("change");
 const behind = await backend("hello");
 const [a, b] = [await freePort(), await freePort()];
 
-const expose = (name: string, port: number, rest: string): string => `expose ${name} on tcp ${port} bind 127.0.0.1 { backend 127.0.0.1:${behind.port} ${rest} }\n`;
+const expose = (name: string, port: number, rest: string): string =>
+  `expose ${name} on tcp ${port} bind 127.0.0.1 { backend 127.0.0.1:${behind.port} ${rest} }\n`;
 const LIMIT = "limit 1/m burst 4 per source";
 /** Port a for 127.0.0.1, with a limit. */
 const OLD = `edition 1\n${expose("web", a, `${LIMIT} allow from 127.0.0.1`)}`;
@@ -28,7 +29,7 @@ async function seen(): Promise<string> {
 
 async function allowed(times: number, from: string): Promise<number> {
   let count = 0;
-  for (let i = 0; i < times; i++) if (await probe(a, from) === "allow") count++;
+  for (let i = 0; i < times; i++) if ((await probe(a, from)) === "allow") count++;
   return count;
 }
 
@@ -74,11 +75,20 @@ test("all prepare, then all commit in the turn of the swap; where one refuses or
     { script: [{ name: "second", refuses: "says no" }], message: /^second says no$/, log: ["first prepare", "second prepare", "first abort"] },
     { script: [{ name: "second", refuses: "throw" }], message: /^second failed \(boom\)$/, log: ["first prepare", "second prepare", "first abort"] },
     {
-      script: [{ name: "first", commit: () => { throw new Error("at once"); } }], message: /is not in force: first could not take the change over \(at once\)$/,
+      script: [
+        {
+          name: "first",
+          commit: () => {
+            throw new Error("at once");
+          },
+        },
+      ],
+      message: /is not in force: first could not take the change over \(at once\)$/,
       log: ["first prepare", "second prepare", "first commit", "second commit", "second abort", "first abort"],
     },
     {
-      script: [{ name: "second", commit: () => Promise.reject(new Error("later")) }], message: /is not in force: second could not take the change over \(later\)$/,
+      script: [{ name: "second", commit: () => Promise.reject(new Error("later")) }],
+      message: /is not in force: second could not take the change over \(later\)$/,
       log: ["first prepare", "second prepare", "first commit", "second commit", "second abort", "first abort"],
     },
   ];
@@ -93,9 +103,20 @@ test("all prepare, then all commit in the turn of the swap; where one refuses or
   }
 
   const generations: unknown[] = [];
-  script = [{ name: "first", commit: () => { void gateway.daemon.status().then((status) => generations.push(status)); } }];
+  script = [
+    {
+      name: "first",
+      commit: () => {
+        void gateway.daemon.status().then((status) => generations.push(status));
+      },
+    },
+  ];
   assert.ok((await gateway.daemon.reload()).ok);
-  assert.match(JSON.stringify(generations[0]), /"generation":6,/, "the new policy decides when they commit: 1, then 2 to 5 for two that were taken back, then 6");
+  assert.match(
+    JSON.stringify(generations[0]),
+    /"generation":6,/,
+    "the new policy decides when they commit: 1, then 2 to 5 for two that were taken back, then 6",
+  );
   assert.equal([await seen(), state.revision()], ["-++", 2]);
   await gateway.stop();
 });
@@ -104,7 +125,9 @@ test("where the ports can't even be looked at, what participants had prepared is
   const log: string[] = [];
   let broken = false;
   const gateway = await running({
-    module: moduleOf(OLD), config: "[policy]\nwatch = false", participants: chorus(log, () => []),
+    module: moduleOf(OLD),
+    config: "[policy]\nwatch = false",
+    participants: chorus(log, () => []),
     hostAddresses: () => {
       if (broken) throw new Error("no interfaces");
       return [];
@@ -128,7 +151,11 @@ async function prepared(gateway: Under): Promise<Change> {
   return change.value;
 }
 
-const variants: readonly { readonly name: string; readonly policy: string; /** Of four tokens, two are used before, one is tried meanwhile. */ readonly left: number }[] = [
+const variants: readonly {
+  readonly name: string;
+  readonly policy: string;
+  /** Of four tokens, two are used before, one is tried meanwhile. */ readonly left: number;
+}[] = [
   { name: "which has no limit", policy: `edition 1\n${expose("web", a, "allow from any")}`, left: 2 },
   { name: "which has the same limit", policy: `edition 1\n${expose("web", a, `${LIMIT} allow from any`)}`, left: 1 },
   { name: "which has another limit under the same name", policy: `edition 1\n${expose("web", a, "limit 1/m burst 3 per source allow from any")}`, left: 1 },

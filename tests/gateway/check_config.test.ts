@@ -17,14 +17,20 @@ const INGRESSD = program("gateway/ingressd.mjs");
 const folder = temporaryFolder();
 const path = join(folder, "c.toml");
 
-function run(text: string, argv: readonly string[] = [], env: Readonly<Record<string, string>> = {}): { readonly code: number | null; readonly out: string; readonly err: string } {
+function run(
+  text: string,
+  argv: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): { readonly code: number | null; readonly out: string; readonly err: string } {
   writeFileSync(path, text, { mode: 0o644 });
   const done = spawnSync(process.execPath, [...INGRESSD, "check-config", "--config", path, ...argv], { encoding: "utf8", env: { ...process.env, ...env } });
   return { code: done.status, out: done.stdout, err: done.stderr };
 }
 
 test("a sound one: what is given, and by whom", () => {
-  const { code, out, err } = run("[timers]\nidle_ms = 1\n[control]\nsocket = \"/c\"", ["--set", "caps.ports=5", "--policy", path], { INGRESSD__TIMERS__IDLE_MS: "2" });
+  const { code, out, err } = run('[timers]\nidle_ms = 1\n[control]\nsocket = "/c"', ["--set", "caps.ports=5", "--policy", path], {
+    INGRESSD__TIMERS__IDLE_MS: "2",
+  });
   assert.equal([code, err], [0, ""]);
   assert.equal(out.split("\n"), [
     "the configuration is sound: 4 keys are given, the rest are defaults",
@@ -41,10 +47,21 @@ test("what this release does not have is refused with a code of its own", () => 
   for (const key of ["proxy_protocol", "crl", "crls", "socket_activation"]) {
     assert.equal([run(`${key} = true`).code, run(`${key} = true\nprots = 5`).code], [6, 3], key);
     const answer: unknown = JSON.parse(run(`${key} = true`, ["--json"]).out);
-    assert.equal(answer, {
-      ok: false, class: "unsupported", code: "unsupported", message: `${path}:1: \`${key}\` is not supported in this release: remove it`,
-      data: { problems: [{ code: "unsupported", key, value: null, reason: "is not supported in this release: remove it", place: { layer: "file", file: path, line: 1 } }] },
-    }, key);
+    assert.equal(
+      answer,
+      {
+        ok: false,
+        class: "unsupported",
+        code: "unsupported",
+        message: `${path}:1: \`${key}\` is not supported in this release: remove it`,
+        data: {
+          problems: [
+            { code: "unsupported", key, value: null, reason: "is not supported in this release: remove it", place: { layer: "file", file: path, line: 1 } },
+          ],
+        },
+      },
+      key,
+    );
   }
 });
 
@@ -52,21 +69,51 @@ test("a wrong one: all of it, in text and as JSON", () => {
   const wrong = "[timers]\nidle_ms = -1\n[caps]\nprots = 5";
   const text = run(wrong, [], { INGRESSD__CAPS__PORTS: "0" });
   assert.equal([text.code, text.out], [3, ""]);
-  assert.equal(text.err.trimEnd().split("\n").map((line) => line.slice(0, 60 + path.length)), [
-    `ingressd: ${path}:2: \`timers.idle_ms\` = -1 must be a whole number from 0`.slice(0, 60 + path.length),
-    `ingressd: ${path}:4: unknown key \`prots\` in \`caps\`: the keys here are ports`.slice(0, 60 + path.length),
-    "ingressd: INGRESSD__CAPS__PORTS: `caps.ports` = 0 must be a whole number from 1 to 65535; it is: listening sockets (one an address and port)".slice(0, 60 + path.length),
-  ]);
+  assert.equal(
+    text.err
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.slice(0, 60 + path.length)),
+    [
+      `ingressd: ${path}:2: \`timers.idle_ms\` = -1 must be a whole number from 0`.slice(0, 60 + path.length),
+      `ingressd: ${path}:4: unknown key \`prots\` in \`caps\`: the keys here are ports`.slice(0, 60 + path.length),
+      "ingressd: INGRESSD__CAPS__PORTS: `caps.ports` = 0 must be a whole number from 1 to 65535; it is: listening sockets (one an address and port)".slice(
+        0,
+        60 + path.length,
+      ),
+    ],
+  );
   const json = run(wrong, ["--json"], { INGRESSD__CAPS__PORTS: "0" });
   assert.equal([json.code, json.err], [3, ""]);
   const envelope: unknown = JSON.parse(json.out);
   assert.equal(envelope, {
-    ok: false, class: "reject", code: "config", message: "3 things are wrong",
+    ok: false,
+    class: "reject",
+    code: "config",
+    message: "3 things are wrong",
     data: {
       problems: [
-        { code: "config", key: "timers.idle_ms", value: "-1", reason: "must be a whole number from 0 to 604800000; it is: a connection without a byte in either direction is closed; 0: never", place: { layer: "file", file: path, line: 2 } },
-        { code: "config", key: "", value: null, reason: "unknown key `prots` in `caps`: the keys here are ports, connections, backend_connecting, intents, intents_per_service, control_connections", place: { layer: "file", file: path, line: 4 } },
-        { code: "config", key: "caps.ports", value: "0", reason: "must be a whole number from 1 to 65535; it is: listening sockets (one an address and port)", place: { layer: "environment", variable: "INGRESSD__CAPS__PORTS" } },
+        {
+          code: "config",
+          key: "timers.idle_ms",
+          value: "-1",
+          reason: "must be a whole number from 0 to 604800000; it is: a connection without a byte in either direction is closed; 0: never",
+          place: { layer: "file", file: path, line: 2 },
+        },
+        {
+          code: "config",
+          key: "",
+          value: null,
+          reason: "unknown key `prots` in `caps`: the keys here are ports, connections, backend_connecting, intents, intents_per_service, control_connections",
+          place: { layer: "file", file: path, line: 4 },
+        },
+        {
+          code: "config",
+          key: "caps.ports",
+          value: "0",
+          reason: "must be a whole number from 1 to 65535; it is: listening sockets (one an address and port)",
+          place: { layer: "environment", variable: "INGRESSD__CAPS__PORTS" },
+        },
       ],
     },
   });
@@ -75,7 +122,10 @@ test("a wrong one: all of it, in text and as JSON", () => {
 test("the configuration to begin with is sound, and so is all that is commented out in it", () => {
   const text = readFileSync(new URL("../../docs/deploy/ingressd.toml", import.meta.url), "utf8");
   const whole = text.replace(/^# (?=\[|\w+ = )/gm, "");
-  for (const [shown, keys] of [[text, 3], [whole, 8]] as const) {
+  for (const [shown, keys] of [
+    [text, 3],
+    [whole, 8],
+  ] as const) {
     const decoded = readConfig({ file: { name: "ingressd.toml", text: shown }, env: {}, sets: [], flags: [] });
     assert.ok(decoded.ok, JSON.stringify(decoded));
     if (decoded.ok) assert.is(decoded.value.places.size, keys);
@@ -89,7 +139,7 @@ test("the files that it names", () => {
   writeFileSync(token, "0123456789abcdef\n", { mode: 0o600 });
   const problemOf = (text: string): string => {
     const { exitCode, stdout, stderr } = checkConfig(readConfig({ file: { name: "c.toml", text }, env: {}, sets: [], flags: [] }), false);
-    return exitCode === 0 ? stdout.split(":")[0] ?? "" : stderr;
+    return exitCode === 0 ? (stdout.split(":")[0] ?? "") : stderr;
   };
   const state = `state_dir = "${folder}/state"\n`;
   const sound = "the configuration is sound";
@@ -128,7 +178,11 @@ test("every file that a start opens is looked at, and nothing is made or changed
   symlinkSync("audit.jsonl", join(place, "link"));
   spawnSync("mkfifo", [join(place, "pipe")]);
   const look = (text: string): string => {
-    const { exitCode, stdout, stderr } = checkConfig(readConfig({ file: { name: "c.toml", text: text.replaceAll("AT", place) }, env: {}, sets: [], flags: [] }), false, { env: {}, now: new Date() });
+    const { exitCode, stdout, stderr } = checkConfig(
+      readConfig({ file: { name: "c.toml", text: text.replaceAll("AT", place) }, env: {}, sets: [], flags: [] }),
+      false,
+      { env: {}, now: new Date() },
+    );
     return exitCode === 0 ? stderr || (stdout.split(":")[0] ?? "") : stderr;
   };
   const rows: readonly (readonly [text: string, due: RegExp])[] = [
@@ -158,7 +212,9 @@ test("every file that a start opens is looked at, and nothing is made or changed
   for (const [text, due] of rows) assert.match(look(text), due, text);
   assert.equal(readdirSync(place, { recursive: true }).sort(), before, "nothing is made");
   assert.is(readFileSync(join(place, "audit.jsonl"), "utf8"), "a record\n");
-  const warned: unknown = JSON.parse(checkConfig(readConfig({ file: { name: "c.toml", text: `[cas.corp]\nfile = "${place}/both.pem"` }, env: {}, sets: [], flags: [] }), true).stdout);
+  const warned: unknown = JSON.parse(
+    checkConfig(readConfig({ file: { name: "c.toml", text: `[cas.corp]\nfile = "${place}/both.pem"` }, env: {}, sets: [], flags: [] }), true).stdout,
+  );
   assert.match(JSON.stringify(warned), /"warnings":\[\{"key":"cas\.corp\.file","reason":"the certificate `CN=old`/);
 });
 

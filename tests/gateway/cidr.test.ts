@@ -71,7 +71,7 @@ test("IPv6 sources are decided as such", async () => {
 expose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow from any6 }`,
   });
   const six = createServer();
-  if (await listening(six, "::1").catch(() => null) === null) {
+  if ((await listening(six, "::1").catch(() => null)) === null) {
     skip("cidr IPv6 sources", "no IPv6 loopback");
   } else {
     six.close();

@@ -70,7 +70,10 @@ byCredentials("a port that the policy withdraws is reported, and opens again whe
   const gateway = await running({ policy: policy(port), config });
   const changes: (string | null)[] = [];
   const exposure = await expose({
-    service: "web", port, backend: `127.0.0.1:${behind.port}`, socket: gateway.daemon.controlPath,
+    service: "web",
+    port,
+    backend: `127.0.0.1:${behind.port}`,
+    socket: gateway.daemon.controlPath,
     onChange: ({ because }) => changes.push(because),
   });
   gateway.place(moduleOf("edition 1"));
@@ -112,7 +115,8 @@ byCredentials("the service of README is reachable as it says", async () => {
   const port = await freePort();
   const gateway = await running({ policy: policy(port), config });
   const child = spawn(process.execPath, ["--input-type=module", "-e", `${program.replace("8443", String(port))}\nconsole.log("open");`], {
-    stdio: ["ignore", "pipe", "inherit"], cwd: fileURLToPath(new URL("../..", import.meta.url)),
+    stdio: ["ignore", "pipe", "inherit"],
+    cwd: fileURLToPath(new URL("../..", import.meta.url)),
     env: { ...process.env, INGRESSD_SOCKET: gateway.daemon.controlPath },
   });
   assert.match(String((await once(child.stdout, "data"))[0]), /^open/);
@@ -133,7 +137,18 @@ byCredentials("ingressd expose keeps the port open until it is ended", async () 
   const behind = await backend("hello");
   const port = await freePort();
   const gateway = await running({ policy: policy(port), config });
-  const command = (at: number): string[] => [...INGRESSD, "expose", "--service", "web", "--port", String(at), "--backend", `127.0.0.1:${behind.port}`, "--socket", gateway.daemon.controlPath];
+  const command = (at: number): string[] => [
+    ...INGRESSD,
+    "expose",
+    "--service",
+    "web",
+    "--port",
+    String(at),
+    "--backend",
+    `127.0.0.1:${behind.port}`,
+    "--socket",
+    gateway.daemon.controlPath,
+  ];
   const child = spawn(process.execPath, command(port), { stdio: ["ignore", "pipe", "inherit"] });
   const line = String((await once(child.stdout, "data"))[0]);
   assert.match(line, new RegExp(`^exposed web on 0\\.0\\.0\\.0:${port}`));
@@ -158,7 +173,8 @@ byCredentials("a service that is killed is not reachable any more", async () => 
 const server = createServer((_, response) => response.end("hello")).listen(0, "127.0.0.1");
 await expose({ service: "web", port: ${port}, backend: server }); console.log("open");`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
-    stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, INGRESSD_SOCKET: gateway.daemon.controlPath },
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, INGRESSD_SOCKET: gateway.daemon.controlPath },
   });
   assert.match(String((await once(child.stdout, "data"))[0]), /^open/);
   assert.is(await (await fetch(`http://127.0.0.1:${port}/`)).text(), "hello");
@@ -173,9 +189,13 @@ await expose({ service: "web", port: ${port}, backend: server }); console.log("o
 
 test("the command line of expose", () => {
   const good = ["expose", "--service", "web", "--port", "8443", "--backend", "127.0.0.1:80"];
-  assert.equal(parseCommand(good), ok({
-    kind: "expose", intent: { service: "web", port: 8443, backend: "127.0.0.1:80", mode: "tcp", bind: null, socket: null },
-  }));
+  assert.equal(
+    parseCommand(good),
+    ok({
+      kind: "expose",
+      intent: { service: "web", port: 8443, backend: "127.0.0.1:80", mode: "tcp", bind: null, socket: null },
+    }),
+  );
   const bad: readonly (readonly [readonly string[], RegExp])[] = [
     [["expose"], /`--service NAME` is missing/],
     [good.slice(0, 3), /`--port N` is missing/],
@@ -194,7 +214,11 @@ test("the command line of expose", () => {
 });
 
 test("the client is plain JavaScript that needs nothing but Node", async () => {
-  const child = spawn(process.execPath, ["-e", `import(${JSON.stringify(new URL("../../gateway/client/expose.mjs", import.meta.url).href)}).then((m) => console.log(typeof m.expose))`], { cwd: temporaryFolder(), stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(
+    process.execPath,
+    ["-e", `import(${JSON.stringify(new URL("../../gateway/client/expose.mjs", import.meta.url).href)}).then((m) => console.log(typeof m.expose))`],
+    { cwd: temporaryFolder(), stdio: ["ignore", "pipe", "inherit"] },
+  );
   assert.match(String((await once(child.stdout, "data"))[0]), /^function/);
 });
 

@@ -7,7 +7,22 @@ import { HELLO_FAULTS, type HelloFault } from "../../gateway/tls/hello_faults.ts
 import { LABEL_BYTES, NAME_BYTES } from "../../gateway/tls/server_name.ts";
 import { decidedByName, type DecidedByName } from "./decided_by_name.ts";
 import {
-  alpn, body, bytes, extension, helloWith, hostName, message, padding, record, records, serverName, u16, u24, u8, vector16, vector8,
+  alpn,
+  body,
+  bytes,
+  extension,
+  helloWith,
+  hostName,
+  message,
+  padding,
+  record,
+  records,
+  serverName,
+  u16,
+  u24,
+  u8,
+  vector16,
+  vector8,
 } from "./hello_bytes.ts";
 
 const test = suite("client hello");
@@ -137,7 +152,10 @@ const otherRows: readonly HelloFault[] = ["session_id", "too_many_records", "cut
 
 test("the table of refusals has every word", () => {
   const shown = new Set<string>([...otherRows, ...refused.map(([, , fault]) => fault)]);
-  assert.equal(HELLO_FAULTS.filter((word) => !shown.has(word)), []);
+  assert.equal(
+    HELLO_FAULTS.filter((word) => !shown.has(word)),
+    [],
+  );
 });
 
 test("each bound at N and N + 1", () => {
@@ -166,8 +184,12 @@ test("each bound at N and N + 1", () => {
 
 test("a fault is reported at the first byte that shows it", () => {
   const early: readonly (readonly [stream: Buffer, at: number])[] = [
-    [bytes("GET / HTTP/1.1\r\n"), 1], [bytes(u8(22), u8(2), "abc"), 2], [bytes("\x80\x2e\x01\x03\x01"), 3],
-    [bytes(u8(22), u16(0x0301), u16(0), "abc"), 5], [record(bytes(u8(2), u24(70))), 6], [record(bytes(u8(1), u24(HELLO_BYTES - 3), "abc")), 9],
+    [bytes("GET / HTTP/1.1\r\n"), 1],
+    [bytes(u8(22), u8(2), "abc"), 2],
+    [bytes("\x80\x2e\x01\x03\x01"), 3],
+    [bytes(u8(22), u16(0x0301), u16(0), "abc"), 5],
+    [record(bytes(u8(2), u24(70))), 6],
+    [record(bytes(u8(1), u24(HELLO_BYTES - 3), "abc")), 9],
   ];
   for (const [stream, at] of early) {
     assert.is(read(stream.subarray(0, at - 1)).kind, "more", stream.toString("hex"));

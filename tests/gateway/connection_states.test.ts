@@ -5,7 +5,16 @@ import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { CODE_DRAINING } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
-import { CHARGED_BACKEND, CHARGED_EVERYTHING, CHARGED_IDENTITY, CHARGED_LISTENER, CHARGED_OVERALL, charge, release, type Account } from "../../gateway/connection/charges.ts";
+import {
+  CHARGED_BACKEND,
+  CHARGED_EVERYTHING,
+  CHARGED_IDENTITY,
+  CHARGED_LISTENER,
+  CHARGED_OVERALL,
+  charge,
+  release,
+  type Account,
+} from "../../gateway/connection/charges.ts";
 import { CLOSING, CONNECTING, EVENT_NAMES, FREE, ILLEGAL, OPEN, READING, SECURING, STATE_NAMES, stateAfter, PENDING } from "../../gateway/connection/states.ts";
 import { ConnectionTable } from "../../gateway/connection/table.ts";
 import { NO_ROW } from "../../gateway/connection/transport.ts";
@@ -46,22 +55,31 @@ const WAYS: readonly (readonly [state: number, way: (w: World) => number])[] = [
   [FREE, () => 0],
   [PENDING, (w) => w.peer(PLAIN, 1)],
   [READING, (w) => decided(w, THROUGH)],
-  [SECURING, (w) => {
-    const row = decided(w, MTLS);
-    w.events.clientBytes(row, HELLO);
-    return row;
-  }],
+  [
+    SECURING,
+    (w) => {
+      const row = decided(w, MTLS);
+      w.events.clientBytes(row, HELLO);
+      return row;
+    },
+  ],
   [CONNECTING, (w) => decided(w, PLAIN)],
-  [OPEN, (w) => {
-    const row = decided(w, PLAIN);
-    w.events.connected(row);
-    return row;
-  }],
-  [CLOSING, (w) => {
-    const row = decided(w, PLAIN);
-    w.forwarder.cut(row, "cut");
-    return row;
-  }],
+  [
+    OPEN,
+    (w) => {
+      const row = decided(w, PLAIN);
+      w.events.connected(row);
+      return row;
+    },
+  ],
+  [
+    CLOSING,
+    (w) => {
+      const row = decided(w, PLAIN);
+      w.forwarder.cut(row, "cut");
+      return row;
+    },
+  ],
 ];
 
 function decided(w: World, listener: number): number {
@@ -136,28 +154,53 @@ const anyRow = fc.nat({ max: 9 });
 const at = (row: number, w: World): number => row % Math.max(1, w.table.rows);
 const reports = fc.tuple(fc.constantFrom(...REPORTS), anyRow).map(([[what, , report], row]): Step => [`${what} of ${row}`, (w) => report(w, at(row, w))]);
 /** Only what the row's state may have, so that connections come far. */
-const fitting = fc.tuple(fc.nat({ max: 20 }), anyRow).map(([n, row]): Step => [`the fitting report ${n} of ${row}`, (w) => {
-  const fit = REPORTS.filter(([, may]) => may.includes(w.table.state[at(row, w)] ?? FREE));
-  fit[n % Math.max(1, fit.length)]?.[2](w, at(row, w));
-}]);
+const fitting = fc.tuple(fc.nat({ max: 20 }), anyRow).map(([n, row]): Step => [
+  `the fitting report ${n} of ${row}`,
+  (w) => {
+    const fit = REPORTS.filter(([, may]) => may.includes(w.table.state[at(row, w)] ?? FREE));
+    fit[n % Math.max(1, fit.length)]?.[2](w, at(row, w));
+  },
+]);
 const steps: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 6, arbitrary: fc.tuple(fc.nat({ max: 3 }), fc.integer({ min: 1, max: 3 })).map(([listener, host]): Step => [`peer ${host} at ${listener}`, (w) => void w.peer(listener, host)]) },
+  {
+    weight: 6,
+    arbitrary: fc
+      .tuple(fc.nat({ max: 3 }), fc.integer({ min: 1, max: 3 }))
+      .map(([listener, host]): Step => [`peer ${host} at ${listener}`, (w) => void w.peer(listener, host)]),
+  },
   { weight: 6, arbitrary: fc.constant<Step>(["turn", (w) => w.turn()]) },
   { weight: 12, arbitrary: fitting },
   { weight: 1, arbitrary: reports },
   { weight: 1, arbitrary: anyRow.map((row): Step => [`another hello of ${row}`, (w) => w.events.clientBytes(at(row, w), OTHER_HELLO)]) },
   { weight: 1, arbitrary: anyRow.map((row): Step => [`no identity of ${row}`, (w) => w.events.handshaken(at(row, w), SHOWN)]) },
   { weight: 1, arbitrary: anyRow.map((row): Step => [`half a hello of ${row}`, (w) => w.events.clientBytes(at(row, w), HELLO.subarray(0, 20))]) },
-  { weight: 2, arbitrary: fc.tuple(anyRow, fc.constantFrom("busy" as const, "no_descriptor" as const)).map(([row, failure]): Step => [`${failure} of ${row}`, (w) => {
-    if (w.table.state[at(row, w)] === CONNECTING && w.table.redial[at(row, w)] === undefined) w.events.connectFailed(at(row, w), failure);
-  }]) },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(anyRow, fc.constantFrom("busy" as const, "no_descriptor" as const)).map(([row, failure]): Step => [
+      `${failure} of ${row}`,
+      (w) => {
+        if (w.table.state[at(row, w)] === CONNECTING && w.table.redial[at(row, w)] === undefined) w.events.connectFailed(at(row, w), failure);
+      },
+    ]),
+  },
   { weight: 1, arbitrary: anyRow.map((row): Step => [`cut ${row}`, (w) => w.forwarder.cut(at(row, w), "cut")]) },
   { weight: 1, arbitrary: anyRow.map((row): Step => [`refuse ${row}`, (w) => w.forwarder.refuse(at(row, w), { denial: denial(CODE_DRAINING), by: null })]) },
-  { weight: 1, arbitrary: fc.constantFrom(1, 300, TIMERS.hello_ms, TIMERS.backend_connect_ms).map((ms): Step => [`${ms} ms`, (w) => {
-    w.clock.advance(ms);
-    w.forwarder.sweep(w.clock.monoMs());
-  }]) },
-  { weight: 1, arbitrary: fc.constantFrom(null, "another's", AGAIN, new Error("trap")).map((verdict): Step => [`verdict ${String(verdict)}`, (w) => void (w.transport.verdict = verdict)]) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(1, 300, TIMERS.hello_ms, TIMERS.backend_connect_ms).map((ms): Step => [
+      `${ms} ms`,
+      (w) => {
+        w.clock.advance(ms);
+        w.forwarder.sweep(w.clock.monoMs());
+      },
+    ]),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .constantFrom(null, "another's", AGAIN, new Error("trap"))
+      .map((verdict): Step => [`verdict ${String(verdict)}`, (w) => void (w.transport.verdict = verdict)]),
+  },
   { weight: 1, arbitrary: fc.boolean().map((full): Step => [full ? "the disk is full" : "the disk has room", (w) => void (w.isFull = full)]) },
   { weight: 1, arbitrary: fc.constant<Step>(["a reload", reload]) },
 );
@@ -167,7 +210,12 @@ function reload(w: World): void {
   const engine = w.newEngine();
   const generation = w.inForce.generation + 1;
   beginRecheck({
-    forwarder: w.forwarder, recorder: { record: () => [], count: () => undefined }, engine, generation, onReload: "keep", numbered: (n) => w.ports.numbered(n),
+    forwarder: w.forwarder,
+    recorder: { record: () => [], count: () => undefined },
+    engine,
+    generation,
+    onReload: "keep",
+    numbered: (n) => w.ports.numbered(n),
   });
   w.inForce.engine = engine;
   w.inForce.generation = generation;
@@ -178,34 +226,37 @@ test("any sequence of events gives back exactly what was charged, once, and ends
   const reached = new Set<number>();
   let faults = 0;
   let reused = 0;
-  await fc.assert(fc.asyncProperty(fc.array(steps, { minLength: 20, maxLength: 150, size: "max" }), async (sequence) => {
-    const w = await world();
-    for (const [what, act] of sequence) {
-      act(w);
-      try {
-        balanced(w);
-      } catch (error) {
-        throw new Error(`after ${what}: ${String(error)}`);
+  await fc.assert(
+    fc.asyncProperty(fc.array(steps, { minLength: 20, maxLength: 150, size: "max" }), async (sequence) => {
+      const w = await world();
+      for (const [what, act] of sequence) {
+        act(w);
+        try {
+          balanced(w);
+        } catch (error) {
+          throw new Error(`after ${what}: ${String(error)}`);
+        }
+        most = Math.max(most, w.forwarder.live);
+        for (let row = 0; row < w.table.rows; row++) reached.add(w.table.state[row] ?? FREE);
       }
-      most = Math.max(most, w.forwarder.live);
-      for (let row = 0; row < w.table.rows; row++) reached.add(w.table.state[row] ?? FREE);
-    }
-    faults += w.lines.filter((line) => / in the state /.test(line)).length;
-    reused += w.table.rows < w.counters.allowed ? 1 : 0;
-    w.isFull = false;
-    w.turn();
-    for (let row = 0; row < w.table.rows; row++) w.forwarder.cut(row, "cut");
-    for (let row = 0; row < w.table.rows; row++) if (w.table.state[row] === CLOSING) w.events.ended(row, null);
-    balanced(w);
-    for (let row = 0; row < w.table.rows; row++) assert.is(w.table.state[row], FREE, `row ${row}`);
-    assert.is(w.forwarder.live, 0);
-    await w.forwarder.drained();
-    // All places are free again: as many are admitted as at the start.
-    w.transport.verdict = null;
-    for (let i = 0; i < 3; i++) w.peer(PLAIN, i + 1);
-    w.turn();
-    assert.is(w.forwarder.live, 3);
-  }), { numRuns: 300 });
+      faults += w.lines.filter((line) => / in the state /.test(line)).length;
+      reused += w.table.rows < w.counters.allowed ? 1 : 0;
+      w.isFull = false;
+      w.turn();
+      for (let row = 0; row < w.table.rows; row++) w.forwarder.cut(row, "cut");
+      for (let row = 0; row < w.table.rows; row++) if (w.table.state[row] === CLOSING) w.events.ended(row, null);
+      balanced(w);
+      for (let row = 0; row < w.table.rows; row++) assert.is(w.table.state[row], FREE, `row ${row}`);
+      assert.is(w.forwarder.live, 0);
+      await w.forwarder.drained();
+      // All places are free again: as many are admitted as at the start.
+      w.transport.verdict = null;
+      for (let i = 0; i < 3; i++) w.peer(PLAIN, i + 1);
+      w.turn();
+      assert.is(w.forwarder.live, 3);
+    }),
+    { numRuns: 300 },
+  );
   assert.equal([...reached].sort(), [FREE, PENDING, CONNECTING, OPEN, CLOSING, READING, SECURING]);
   assert.ok(most > CAPS.connections / 2 && most <= CAPS.connections, `at most ${most} were live`);
   assert.ok(faults > 0 && reused > 0, `${faults} faults, ${reused} runs in which a row was used again`);

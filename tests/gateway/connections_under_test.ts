@@ -125,7 +125,7 @@ function policy(): LoadedPolicy {
   if (loaded !== null) return loaded;
   const read = loadPolicy(moduleOf(POLICY));
   if (!read.ok) throw new Error(read.error.message);
-  return loaded = read.value;
+  return (loaded = read.value);
 }
 
 const context: Pick<TlsContext, "server"> = { server: createServer() };
@@ -138,9 +138,15 @@ export async function world(): Promise<World> {
   const newEngine = (): PolicyEngine => openEngine(policy(), new Uint8Array(16));
   const engine = newEngine();
   const inForce: World["inForce"] = { engine, generation: 1 };
-  const ports = new Ports(() => [], () => null);
+  const ports = new Ports(
+    () => [],
+    () => null,
+  );
   const recorder = createRecorder({
-    counters, clock, onError: "closed", markers: createMarkers(() => undefined, counters),
+    counters,
+    clock,
+    onError: "closed",
+    markers: createMarkers(() => undefined, counters),
     audit: {
       write(batch) {
         const taken = w.isFull ? 0 : batch.length;
@@ -155,14 +161,26 @@ export async function world(): Promise<World> {
     },
   });
   const admitter = createAdmitter({
-    table, inForce, ports, recorder, counters, topDenied: new TopDenied(), clock, caps: CAPS, lackedDescriptor: () => undefined,
+    table,
+    inForce,
+    ports,
+    recorder,
+    counters,
+    topDenied: new TopDenied(),
+    clock,
+    caps: CAPS,
+    lackedDescriptor: () => undefined,
     contextOf: ({ ca }) => ({ ...context, ca, trust: ca ?? "" }),
   });
   const transport = new SilentTransport();
   const flushes: (() => void)[] = [];
   const found: TransportEvents[] = [];
   const forwarder = createConnections({
-    table, decider: admitter.decider, clock, timers: TIMERS, afterTurn: (flush) => void flushes.push(flush),
+    table,
+    decider: admitter.decider,
+    clock,
+    timers: TIMERS,
+    afterTurn: (flush) => void flushes.push(flush),
     transport: (given) => {
       found.push(given);
       return transport;
@@ -185,7 +203,19 @@ export async function world(): Promise<World> {
     sockets.push(socket.number);
   }
   const w: World = {
-    forwarder, events, transport, table, clock, inForce, counters, backends, ports, sockets, lines, newEngine, isFull: false,
+    forwarder,
+    events,
+    transport,
+    table,
+    clock,
+    inForce,
+    counters,
+    backends,
+    ports,
+    sockets,
+    lines,
+    newEngine,
+    isFull: false,
     turn() {
       for (const flush of flushes.splice(0)) flush();
     },

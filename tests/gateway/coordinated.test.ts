@@ -7,7 +7,19 @@ import type { Connection } from "../../gateway/client/connection.mjs";
 import { LEASE_MOST_MS, LEASE_MS, REMEMBERED } from "../../gateway/reload/coordinated.ts";
 import type { Participant } from "../../gateway/participant.ts";
 import { ok } from "../../runtime/result/result.ts";
-import { backend, eventually, freePort, listening, moduleOf, probe, running, visit, type BackendUnderTest, type Under, type UnderSetup } from "./gateway_under_test.ts";
+import {
+  backend,
+  eventually,
+  freePort,
+  listening,
+  moduleOf,
+  probe,
+  running,
+  visit,
+  type BackendUnderTest,
+  type Under,
+  type UnderSetup,
+} from "./gateway_under_test.ts";
 import { newState } from "./state_under_test.ts";
 
 const test = suite("coordinated");
@@ -89,7 +101,10 @@ test("prepare says what would happen, commit does it, and again gives the same a
   assert.equal(await call(await gateway.control(), "commit", { id }), done);
   assert.is(gateway.daemon.counters.reloads, 2, "it was put in force once");
   assert.equal(await call(client, "abort", { id }), {
-    number: -32002, cause: "committed", generation: 2, message: `change ${String(id)} is committed: to go back, put the previous policy in the file's place and reload`,
+    number: -32002,
+    cause: "committed",
+    generation: 2,
+    message: `change ${String(id)} is committed: to go back, put the previous policy in the file's place and reload`,
   });
   assert.is(await seen(a, b), "-+");
   assert.is(await change(g), null);
@@ -149,14 +164,23 @@ for (const lease of [1, LEASE_MS, LEASE_MOST_MS]) {
 test("a lease is 1 to 60,000 whole milliseconds, an id 32 digits", async () => {
   const { client } = await ground();
   const rows: readonly (readonly [string, object])[] = [
-    ["prepare", { lease_ms: 0 }], ["prepare", { lease_ms: LEASE_MOST_MS + 1 }], ["prepare", { lease_ms: 1.5 }], ["prepare", { lease: 5 }],
-    ["commit", {}], ["commit", { id: "f" }], ["abort", { id: "F".repeat(32) }], ["abort", { id: "0".repeat(33) }],
+    ["prepare", { lease_ms: 0 }],
+    ["prepare", { lease_ms: LEASE_MOST_MS + 1 }],
+    ["prepare", { lease_ms: 1.5 }],
+    ["prepare", { lease: 5 }],
+    ["commit", {}],
+    ["commit", { id: "f" }],
+    ["abort", { id: "F".repeat(32) }],
+    ["abort", { id: "0".repeat(33) }],
   ];
   for (const [method, params] of rows) assert.is((await call(client, method, params))["number"], -32602, `${method} ${JSON.stringify(params)}`);
   const unknown = "0".repeat(32);
   for (const method of ["commit", "abort"]) {
     assert.equal(await call(client, method, { id: unknown }), {
-      number: -32002, cause: "unknown", generation: 1, message: `no change has the id ${unknown}: prepare it first (the last 16 changes of this run are remembered)`,
+      number: -32002,
+      cause: "unknown",
+      generation: 1,
+      message: `no change has the id ${unknown}: prepare it first (the last 16 changes of this run are remembered)`,
     });
   }
 });
@@ -176,10 +200,12 @@ test("SIGHUP, a changed file and a registration's turn wait; commit applies what
   let order = "";
   const hangup = gateway.daemon.hangup().then(() => (order += "hangup"));
   assert.is(await probe(b), "allow", "nothing has changed");
-  const generation = (await call(client, "commit", { id }).then((answer) => {
-    order += "commit ";
-    return answer;
-  }))["generation"];
+  const generation = (
+    await call(client, "commit", { id }).then((answer) => {
+      order += "commit ";
+      return answer;
+    })
+  )["generation"];
   await hangup;
   assert.equal([generation, order], [3, "commit hangup"]);
   assert.equal([await seen(a, b), await probe(c)], ["--", "allow"]);
@@ -203,7 +229,10 @@ test("one change at a time: a second coordinator is refused at once and can't ta
   const [won, lost, loser] = typeof first["id"] === "string" ? [first, second, other] : [second, first, client];
   assert.equal([lost["number"], lost["cause"]], [-32002, "busy"]);
   gateway.clock.advance(4_000);
-  assert.match(String((await call(loser, "prepare"))["message"]), /^another change is prepared; it is aborted in 6000 ms unless it is committed: try again when it is over$/);
+  assert.match(
+    String((await call(loser, "prepare"))["message"]),
+    /^another change is prepared; it is aborted in 6000 ms unless it is committed: try again when it is over$/,
+  );
   loser.close();
   const third = await gateway.control();
   assert.is((await call(third, "prepare"))["cause"], "busy", "the change outlives a connection that is not its owner's");
@@ -237,7 +266,10 @@ test("the connection that prepared closes: aborted, also while it still prepares
     gone.close();
     await gone.closed;
   };
-  await gone.call("prepare").then(() => assert.unreachable(), () => undefined);
+  await gone.call("prepare").then(
+    () => assert.unreachable(),
+    () => undefined,
+  );
   await eventually(() => gateway.daemon.counters.changes.aborted === 2, "what it prepared is aborted");
   staging = null;
   assert.is(await seen(a, b), "+-");
@@ -277,7 +309,11 @@ test("only the control socket takes them, and a stop aborts what is prepared", a
   const folder = newState().directory;
   const { gateway, a, b, client } = await ground({ config: `[policy]\nwatch = false\n[services.web]\nuid = 12345\nsocket = "${folder}/web.sock"` });
   const service = await gateway.control(`${folder}/web.sock`);
-  for (const [method, params] of [["prepare", {}], ["commit", { id: "0".repeat(32) }], ["abort", { id: "0".repeat(32) }]] as const) {
+  for (const [method, params] of [
+    ["prepare", {}],
+    ["commit", { id: "0".repeat(32) }],
+    ["abort", { id: "0".repeat(32) }],
+  ] as const) {
     assert.is((await call(service, method, params))["code"], "not_gateway", method);
   }
   await prepared(client, { lease_ms: LEASE_MOST_MS });

@@ -22,7 +22,9 @@ function coordinator(): Coordinator {
   const child = spawn(process.execPath, [PROGRAM], { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const exit = once(child, "close");
-  atEnd(() => { child.kill("SIGKILL"); });
+  atEnd(() => {
+    child.kill("SIGKILL");
+  });
   return {
     async call({ folder }, method, params = {}) {
       child.stdin.write(`${JSON.stringify({ socket: join(folder, "run", "control.sock"), method, params })}\n`);
@@ -74,7 +76,12 @@ async function site(): Promise<Site> {
 }
 
 test("both are prepared and committed; one that can't be prepared aborts both", async () => {
-  const { gateways: [one, two], seen, place: placeNew, busy } = await site();
+  const {
+    gateways: [one, two],
+    seen,
+    place: placeNew,
+    busy,
+  } = await site();
   const broker = coordinator();
   // The second gateway's new port is the first one's.
   placeNew(busy);
@@ -99,7 +106,11 @@ test("both are prepared and committed; one that can't be prepared aborts both", 
 });
 
 test("a change is whole or absent after a kill of the coordinator or of one gateway of two", async () => {
-  const { gateways: [one, two], seen, place: placeNew } = await site();
+  const {
+    gateways: [one, two],
+    seen,
+    place: placeNew,
+  } = await site();
   placeNew();
   const broker = coordinator();
   const lost = [idOf(await broker.call(one, "prepare", { lease_ms: 60_000 })), idOf(await broker.call(two, "prepare", { lease_ms: 60_000 }))] as const;
@@ -119,7 +130,11 @@ test("a change is whole or absent after a kill of the coordinator or of one gate
 });
 
 test("a lease ends by the real clock", async () => {
-  const { gateways: [one], seen, place: placeNew } = await site();
+  const {
+    gateways: [one],
+    seen,
+    place: placeNew,
+  } = await site();
   placeNew();
   const broker = coordinator();
   const id = idOf(await broker.call(one, "prepare", { lease_ms: 200 }));

@@ -30,14 +30,17 @@ async function patiently(isSo: () => boolean, what: () => string): Promise<void>
 
 /** Ports that a process of this host listens on. */
 function listeningOf(pid: number): number[] {
-  const inodes = new Set(readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
-    try {
-      return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? [];
-    } catch {
-      return [];
-    }
-  }));
-  return ["tcp", "tcp6"].flatMap((name) => (existsSync(`/proc/net/${name}`) ? readFileSync(`/proc/net/${name}`, "latin1").split("\n").slice(1) : []))
+  const inodes = new Set(
+    readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+      try {
+        return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? [];
+      } catch {
+        return [];
+      }
+    }),
+  );
+  return ["tcp", "tcp6"]
+    .flatMap((name) => (existsSync(`/proc/net/${name}`) ? readFileSync(`/proc/net/${name}`, "latin1").split("\n").slice(1) : []))
     .map((line) => line.trim().split(/\s+/))
     .filter((columns) => columns[3] === "0A" && inodes.has(columns[9] ?? ""))
     .map((columns) => Number.parseInt(columns[1]?.split(":")[1] ?? "", 16));
@@ -46,7 +49,10 @@ function listeningOf(pid: number): number[] {
 /** Sends the signal once so many milliseconds have passed; the time is what is tested. */
 async function signalAfter(child: ChildProcessWithoutNullStreams, ms: number): Promise<void> {
   const from = performance.now();
-  await patiently(() => performance.now() - from >= ms, () => `${ms} ms`);
+  await patiently(
+    () => performance.now() - from >= ms,
+    () => `${ms} ms`,
+  );
   child.kill("SIGUSR1");
 }
 
@@ -69,7 +75,10 @@ async function signalled(command: string, args: readonly string[], word: string,
   let over = false;
   void ended.then(() => (over = true));
   await signalAfter(child, ms);
-  await patiently(() => over || text().includes(word), () => `${word}: ${text()}`);
+  await patiently(
+    () => over || text().includes(word),
+    () => `${word}: ${text()}`,
+  );
   assert.not.match(text(), /Debugger listening/, `${command} after ${ms} ms`);
   if (!over && child.pid !== undefined) assert.equal(listeningOf(child.pid), [], `${command} after ${ms} ms`);
   child.kill("SIGKILL");
@@ -85,7 +94,12 @@ else {
 
   test("SIGUSR1 opens no port, 0 to 500 ms after the start", async () => {
     for (const [i, ms] of DELAYS.entries()) {
-      await signalled(path("gateway/ingressd.mjs"), ["--policy", join(folder, "none.wasm"), "--control", join(folder, `run${i}`, "c.sock"), "--set", "audit.file=/dev/null"], "ingressd: ready", ms);
+      await signalled(
+        path("gateway/ingressd.mjs"),
+        ["--policy", join(folder, "none.wasm"), "--control", join(folder, `run${i}`, "c.sock"), "--set", "audit.file=/dev/null"],
+        "ingressd: ready",
+        ms,
+      );
     }
   });
 
@@ -104,7 +118,15 @@ else {
 
   test("without the option, what was opened before the first line is closed by it", async () => {
     for (const ms of [15, 35]) {
-      const { child, text, ended } = start(process.execPath, [path("gateway/ingressd.mjs"), "--policy", join(folder, "none.wasm"), "--control", join(folder, `plain${ms}`, "c.sock"), "--set", "audit.file=/dev/null"]);
+      const { child, text, ended } = start(process.execPath, [
+        path("gateway/ingressd.mjs"),
+        "--policy",
+        join(folder, "none.wasm"),
+        "--control",
+        join(folder, `plain${ms}`, "c.sock"),
+        "--set",
+        "audit.file=/dev/null",
+      ]);
       let over = false;
       void ended.then(() => (over = true));
       await signalAfter(child, ms);
@@ -116,7 +138,16 @@ else {
   });
 
   test("a debugger that the command line requests stays", async () => {
-    const { child, text, ended } = start(process.execPath, ["--inspect=127.0.0.1:0", path("gateway/ingressd.mjs"), "--policy", join(folder, "none.wasm"), "--control", join(folder, "asked", "c.sock"), "--set", "audit.file=/dev/null"]);
+    const { child, text, ended } = start(process.execPath, [
+      "--inspect=127.0.0.1:0",
+      path("gateway/ingressd.mjs"),
+      "--policy",
+      join(folder, "none.wasm"),
+      "--control",
+      join(folder, "asked", "c.sock"),
+      "--set",
+      "audit.file=/dev/null",
+    ]);
     await patiently(() => text().includes("ingressd: ready"), text);
     assert.is(listeningOf(child.pid ?? 0).length, 1);
     child.kill("SIGKILL");
@@ -150,7 +181,11 @@ test("SIGUSR1 and `reopen` open the audit file again, and do nothing else", asyn
   behind.close();
 });
 
-for (const [name, stream] of [["stdout", "out"], ["stderr", "err"], ["fd/1", "out"]] as const) {
+for (const [name, stream] of [
+  ["stdout", "out"],
+  ["stderr", "err"],
+  ["fd/1", "out"],
+] as const) {
   test(`audit.file may be /dev/${name}`, async () => {
     const folder = temporaryFolder();
     const [port, behind] = [await freePort(), await backend("hello")];

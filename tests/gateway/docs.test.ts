@@ -17,7 +17,10 @@ const page = read("docs/operations.md");
 function row(head: string): readonly string[] {
   const line = page.split("\n").find((text) => text.startsWith(`| ${head} |`));
   assert.ok(line !== undefined, `docs/operations.md has no row ${head}`);
-  return (line ?? "").split("|").slice(1, -1).map((cell) => cell.trim());
+  return (line ?? "")
+    .split("|")
+    .slice(1, -1)
+    .map((cell) => cell.trim());
 }
 
 test("every code has its row, and there is no other", () => {
@@ -61,8 +64,22 @@ test("every configuration key has its row with its default and meaning", () => {
 
 test("every audit field has its row", () => {
   const text = auditLine({
-    op: "accept", decision: { ...denial(8), rule: 1 }, generation: 1, wallMs: 0, listener: "l", service: "s", subject: "x",
-    local: "l", source: "s", backend: "b", sni: "n", shadow: { verdict: "deny", reason: "sni", code: "deny_name", rule: 1 }, connection: 1, rule: "r", at: "a", detail: "d",
+    op: "accept",
+    decision: { ...denial(8), rule: 1 },
+    generation: 1,
+    wallMs: 0,
+    listener: "l",
+    service: "s",
+    subject: "x",
+    local: "l",
+    source: "s",
+    backend: "b",
+    sni: "n",
+    shadow: { verdict: "deny", reason: "sni", code: "deny_name", rule: 1 },
+    connection: 1,
+    rule: "r",
+    at: "a",
+    detail: "d",
   });
   const record: unknown = JSON.parse(text);
   const fields = typeof record === "object" && record !== null ? Object.keys(record) : [];

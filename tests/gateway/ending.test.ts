@@ -42,7 +42,10 @@ test("a stop abandons the reload under way, and none begins after it", async () 
   assert.not(visitor.socket.destroyed, "the drain goes on");
   assert.is(gateway.daemon.counters.reloads, 1);
   assert.equal([await probe(a), await probe(b)], ["deny", "deny"]);
-  assert.equal(gateway.markers.filter((line) => line.includes(`port=${b}`)), []);
+  assert.equal(
+    gateway.markers.filter((line) => line.includes(`port=${b}`)),
+    [],
+  );
   gateway.daemon.cut();
   await stopped;
   await visitor.closed;
@@ -81,8 +84,15 @@ test("a start that is given up before it begins opens nothing and says why", asy
   const markers: string[] = [];
   const control = join(folder, "run", "control.sock");
   const started = await startDaemon({
-    policyPath: join(folder, "policy.wasm"), controlPath: control, stateDirectory: null, config: defaultConfig(), clock: manualClock(),
-    hostAddresses: () => [], print: (line) => markers.push(line), say: () => undefined, givenUp: AbortSignal.abort(),
+    policyPath: join(folder, "policy.wasm"),
+    controlPath: control,
+    stateDirectory: null,
+    config: defaultConfig(),
+    clock: manualClock(),
+    hostAddresses: () => [],
+    print: (line) => markers.push(line),
+    say: () => undefined,
+    givenUp: AbortSignal.abort(),
   });
   assert.equal(!started.ok && started.error, { exitCode: 0, message: "ended by a signal before it was ready" });
   assert.equal([markers, existsSync(control), await probe(port)], [[], false, "deny"]);

@@ -225,7 +225,12 @@ test("who owns a listening socket", () => {
   const rows = [...parseListening(text), ...parseListening(six)];
   const owner = (host: string, port: number, uid: number): string | null => {
     const address = parseAddress(host);
-    return address === null ? "bad" : tcpOwner(rows.filter((row) => row.port === port && couldAccept(row, address)), [uid]);
+    return address === null ? "bad" : (
+        tcpOwner(
+          rows.filter((row) => row.port === port && couldAccept(row, address)),
+          [uid],
+        )
+      );
   };
   assert.is(owner("127.0.0.1", 8080, 1001), null);
   assert.match(owner("127.0.0.1", 8080, 1002) ?? "", /uid 1001/);

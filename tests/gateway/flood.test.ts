@@ -59,11 +59,17 @@ test("the third malformed frame ends a connection; blank lines and whole request
 test("frames: one at a time, the longest and one byte more, cut anywhere", () => {
   const frames = createFrames();
   frames.push(Buffer.from("a\nb\n\nc"));
-  assert.equal([frames.next(), frames.next(), frames.next(), frames.next()], [{ text: "a", bytes: 2 }, { text: "b", bytes: 2 }, { text: "", bytes: 1 }, "none"]);
+  assert.equal(
+    [frames.next(), frames.next(), frames.next(), frames.next()],
+    [{ text: "a", bytes: 2 }, { text: "b", bytes: 2 }, { text: "", bytes: 1 }, "none"],
+  );
   assert.is(frames.unfinished(), true);
   frames.push(Buffer.from("d\n"));
   assert.equal([frames.next(), frames.unfinished()], [{ text: "cd", bytes: 3 }, false]);
-  for (const [length, expected] of [[FRAME_BYTES - 1, FRAME_BYTES], [FRAME_BYTES, "too_long"]] as const) {
+  for (const [length, expected] of [
+    [FRAME_BYTES - 1, FRAME_BYTES],
+    [FRAME_BYTES, "too_long"],
+  ] as const) {
     const one = createFrames();
     for (let at = 0; at < length; at += 1000) {
       one.push(Buffer.alloc(Math.min(1000, length - at), "x"));
@@ -79,7 +85,11 @@ test("frames: one at a time, the longest and one byte more, cut anywhere", () =>
 });
 
 test("a turn handles a bounded number of frames and bytes, one a client at a time", async () => {
-  for (const [size, each] of [[1, FRAMES_PER_TURN], [BYTES_PER_TURN, 1], [BYTES_PER_TURN / 2, 2]] as const) {
+  for (const [size, each] of [
+    [1, FRAMES_PER_TURN],
+    [BYTES_PER_TURN, 1],
+    [BYTES_PER_TURN / 2, 2],
+  ] as const) {
     const desk = createDesk(manualClock());
     const done: string[] = [];
     for (const peer of ["a", "b", "c"]) {
@@ -92,7 +102,10 @@ test("a turn handles a bounded number of frames and bytes, one a client at a tim
       counts.push(done.length);
     }
     // The desk's own turn comes before or after ours, and always by the same number.
-    assert.ok(counts.every((count, i) => i === 0 || count - (counts[i - 1] ?? 0) <= Math.min(each, 3)), `${size}: ${counts.join()}`);
+    assert.ok(
+      counts.every((count, i) => i === 0 || count - (counts[i - 1] ?? 0) <= Math.min(each, 3)),
+      `${size}: ${counts.join()}`,
+    );
     assert.equal(done.slice(0, 3), ["a", "b", "c"]);
   }
 });
@@ -177,7 +190,14 @@ test("a client that is being ended and reads nothing loses its place", async () 
   gateway.clock.advance(1_000);
   const client = await gateway.control();
   let answer = "";
-  void client.call("list").then((got) => { answer = JSON.stringify(got); }, (error: unknown) => { answer = String(error); });
+  void client.call("list").then(
+    (got) => {
+      answer = JSON.stringify(got);
+    },
+    (error: unknown) => {
+      answer = String(error);
+    },
+  );
   await eventually(() => {
     // The flood has used up the requests of this peer.
     gateway.clock.advance(5);
@@ -223,12 +243,14 @@ test("connections that come too often are closed unheard", async () => {
 test("silent connections do not keep HTTP from answering", async () => {
   const http = await freePort();
   const gateway = await running({ policy: "edition 1", config: `[metrics]\nlisten = "127.0.0.1:${http}"\ntoken_file = "${tokenFile("0123456789abcdef")}"` });
-  const silent = await Promise.all(Array.from({ length: MOST_CONNECTIONS + 8 }, async () => {
-    const socket = connect(http, "127.0.0.1");
-    socket.on("error", () => undefined);
-    await once(socket, "connect");
-    return socket;
-  }));
+  const silent = await Promise.all(
+    Array.from({ length: MOST_CONNECTIONS + 8 }, async () => {
+      const socket = connect(http, "127.0.0.1");
+      socket.on("error", () => undefined);
+      await once(socket, "connect");
+      return socket;
+    }),
+  );
   const response = await fetch(`http://127.0.0.1:${http}/healthz`, { headers: { authorization: "Bearer 0123456789abcdef" } });
   assert.is(response.status, 200);
   assert.ok(gateway.daemon.counters.clientsTurnedAway >= 8);
@@ -238,7 +260,10 @@ test("silent connections do not keep HTTP from answering", async () => {
 
 test("HTTP's places: of a user and of all, at N and N + 1; the most silent goes first", async () => {
   const server = await backend("");
-  for (const [user, most] of [[1001, MOST_OF_USER], [null, MOST_CONNECTIONS]] as const) {
+  for (const [user, most] of [
+    [1001, MOST_OF_USER],
+    [null, MOST_CONNECTIONS],
+  ] as const) {
     let away = 0;
     const takeIn = createPlaces({ clock: manualClock(), userOf: () => user, turnedAway: () => away++ });
     const sockets: Socket[] = [];

@@ -133,12 +133,16 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
     writeFileSync(`${policyPath}.new`, module);
     renameSync(`${policyPath}.new`, policyPath);
   };
-  const module = setup.module === undefined && setup.policy !== undefined ? moduleOf(setup.policy) : setup.module ?? null;
+  const module = setup.module === undefined && setup.policy !== undefined ? moduleOf(setup.policy) : (setup.module ?? null);
   if (module !== null) place(module);
   const markers: string[] = [];
   const said: string[] = [];
   const started = await startDaemon({
-    policyPath, controlPath, config, clock, stateDirectory: config.state_dir ?? null,
+    policyPath,
+    controlPath,
+    config,
+    clock,
+    stateDirectory: config.state_dir ?? null,
     ...(setup.disk !== undefined && { disk: setup.disk }),
     ...(setup.inherited !== undefined && { inherited: setup.inherited }),
     ...(setup.participants !== undefined && { participants: setup.participants }),
@@ -159,7 +163,13 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
     rmSync(folder, { recursive: true, force: true });
   };
   const under: Under = {
-    daemon, clock, folder, policyPath, markers, said, place,
+    daemon,
+    clock,
+    folder,
+    policyPath,
+    markers,
+    said,
+    place,
     records: () => recordsIn(auditPath),
     control: (path, notified = () => undefined) => openConnection(path ?? controlPath, { notified }),
     stop: () => (stopping ??= stop()),
@@ -252,7 +262,9 @@ export async function backend(greeting: string, serve: (socket: Socket) => void 
       for (const socket of sockets) socket.destroy();
     },
   };
-  atEnd(() => { under.close(); });
+  atEnd(() => {
+    under.close();
+  });
   return under;
 }
 
@@ -274,7 +286,9 @@ export interface Visit {
 
 export function visit(port: number, options: { from?: string; to?: string } = {}): Visit {
   const socket = connect({
-    host: options.to ?? "127.0.0.1", port, allowHalfOpen: true,
+    host: options.to ?? "127.0.0.1",
+    port,
+    allowHalfOpen: true,
     ...(options.from !== undefined && { localAddress: options.from }),
   });
   const first = new Promise<string>((resolve) => {
@@ -284,7 +298,9 @@ export function visit(port: number, options: { from?: string; to?: string } = {}
   });
   const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
   socket.on("error", () => undefined);
-  atEnd(() => { socket.destroy(); });
+  atEnd(() => {
+    socket.destroy();
+  });
   return { socket, first, closed };
 }
 

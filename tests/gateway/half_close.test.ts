@@ -101,10 +101,11 @@ test("a backend that never reads can't grow memory", async () => {
   const { socket } = visit(port);
   const block = Buffer.alloc(1024 * 1024);
   let taken = 0;
-  const more = (): void => void socket.write(block, () => {
-    taken += block.length;
-    if (taken < 64 * block.length) more();
-  });
+  const more = (): void =>
+    void socket.write(block, () => {
+      taken += block.length;
+      if (taken < 64 * block.length) more();
+    });
   more();
   // The kernel's buffers fill first; then nothing moves for many turns of the event loop.
   let still = 0;
@@ -126,9 +127,10 @@ test("a backend that never reads can't grow memory", async () => {
 test("a client that never reads can't grow memory either", async () => {
   const behind = await backend("", (socket) => {
     const block = Buffer.alloc(1024 * 1024);
-    const more = (): void => void socket.write(block, (error) => {
-      if (!error) more();
-    });
+    const more = (): void =>
+      void socket.write(block, (error) => {
+        if (!error) more();
+      });
     more();
   });
   const { gateway, port } = await gatewayTo(behind);

@@ -27,8 +27,12 @@ export interface BodyParts {
 /** A hello's body; each part that is given stands for the right one, its length included. */
 export function body(parts: Partial<BodyParts> = {}): Buffer {
   const whole: BodyParts = {
-    version: u16(0x0303), session: vector8(Buffer.alloc(32, 7)), suites: vector16(Buffer.from([0x13, 1, 0x13, 2])),
-    compression: vector8(u8(0)), extensions: Buffer.alloc(0), ...parts,
+    version: u16(0x0303),
+    session: vector8(Buffer.alloc(32, 7)),
+    suites: vector16(Buffer.from([0x13, 1, 0x13, 2])),
+    compression: vector8(u8(0)),
+    extensions: Buffer.alloc(0),
+    ...parts,
   };
   return bytes(whole.version, Buffer.alloc(32, 9), whole.session, whole.suites, whole.compression, whole.extensions);
 }

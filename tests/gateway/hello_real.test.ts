@@ -33,7 +33,10 @@ test("recorded hellos", () => {
 
 test("a post-quantum hello comes in two segments", () => {
   const large = recorded().filter(({ stream }) => stream.length > SEGMENT_BYTES);
-  assert.equal(large.map(({ name }) => name), ["chromium156", "node24", "go126"]);
+  assert.equal(
+    large.map(({ name }) => name),
+    ["chromium156", "node24", "go126"],
+  );
   for (const { name, stream } of large) {
     const key = stream.indexOf(bytes(u16(X25519MLKEM768), u16(1216)));
     assert.ok(key > 0, `${name} has the share of X25519MLKEM768`);
@@ -84,7 +87,12 @@ test("hellos of this Node", async () => {
     ["both, with ALPN", { servername: "www.example.com", ALPNProtocols: ["h2", "http/1.1"] }, "www.example.com", ["h2", "http/1.1"]],
     ["as it was typed", { servername: "WWW.Example.COM." }, "www.example.com", []],
     ["no name", {}, null, []],
-    ["a long list of protocols", { servername: "a.example", ALPNProtocols: Array.from({ length: 200 }, (_, i) => `p-${i}`) }, "a.example", Array.from({ length: 200 }, (_, i) => `p-${i}`)],
+    [
+      "a long list of protocols",
+      { servername: "a.example", ALPNProtocols: Array.from({ length: 200 }, (_, i) => `p-${i}`) },
+      "a.example",
+      Array.from({ length: 200 }, (_, i) => `p-${i}`),
+    ],
   ];
   for (const [what, options, name, protocols] of table) {
     const stream = await firstFlight(options);
@@ -198,16 +206,17 @@ async function opensslHello(args: readonly string[]): Promise<Buffer> {
 }
 
 if (!hasOpenssl) skip("hellos of openssl s_client", "no openssl command");
-else test("hellos of openssl s_client", async () => {
-  const table: readonly (readonly [args: readonly string[], name: string | null, protocols: readonly string[]])[] = [
-    [["-servername", "www.example.com", "-tls1_3", "-alpn", "h2,http/1.1"], "www.example.com", ["h2", "http/1.1"]],
-    [["-servername", "www.example.com", "-tls1_2"], "www.example.com", []],
-    [["-noservername"], null, []],
-  ];
-  for (const [args, name, protocols] of table) {
-    const stream = await opensslHello(args);
-    assert.equal(read(stream), { kind: "hello", hello: { serverName: name, alpn: protocols, streamBytes: stream.length } }, args.join(" "));
-  }
-});
+else
+  test("hellos of openssl s_client", async () => {
+    const table: readonly (readonly [args: readonly string[], name: string | null, protocols: readonly string[]])[] = [
+      [["-servername", "www.example.com", "-tls1_3", "-alpn", "h2,http/1.1"], "www.example.com", ["h2", "http/1.1"]],
+      [["-servername", "www.example.com", "-tls1_2"], "www.example.com", []],
+      [["-noservername"], null, []],
+    ];
+    for (const [args, name, protocols] of table) {
+      const stream = await opensslHello(args);
+      assert.equal(read(stream), { kind: "hello", hello: { serverName: name, alpn: protocols, streamBytes: stream.length } }, args.join(" "));
+    }
+  });
 
 test.run();

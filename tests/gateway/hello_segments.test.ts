@@ -6,12 +6,31 @@ import * as assert from "uvu/assert";
 import { BUFFERED_BYTES, HELLO_BYTES, HELLO_RECORDS, createHelloReader } from "../../gateway/tls/client_hello.ts";
 import { atLength } from "../at_length.ts";
 import { decidedByName, type DecidedByName } from "./decided_by_name.ts";
-import { alpn, body, bytes, extension, helloWith, message, padding, record, recorded, records, serverName, u16, u24, u8, vector16, vector8 } from "./hello_bytes.ts";
+import {
+  alpn,
+  body,
+  bytes,
+  extension,
+  helloWith,
+  message,
+  padding,
+  record,
+  recorded,
+  records,
+  serverName,
+  u16,
+  u24,
+  u8,
+  vector16,
+  vector8,
+} from "./hello_bytes.ts";
 import { oracle } from "./hello_oracle.ts";
 
 const test = suite("hello segments");
 
-const small = record(helloWith(extension(0x0a0a, Buffer.alloc(0)), alpn("h2", "http/1.1"), serverName("www.example.com"), extension(43, Buffer.from([2, 3, 4]))));
+const small = record(
+  helloWith(extension(0x0a0a, Buffer.alloc(0)), alpn("h2", "http/1.1"), serverName("www.example.com"), extension(43, Buffer.from([2, 3, 4]))),
+);
 const streams: readonly (readonly [name: string, stream: Buffer])[] = [
   ["small", small],
   ["in three records", records(small.subarray(5), 2, 70)],
@@ -116,40 +135,49 @@ test("a byte taken out or put in", () => {
 test("any bytes, with a likely start or without", () => {
   const tail = fc.uint8Array({ maxLength: 300 }).map((a) => Buffer.from(a));
   const starts = [Buffer.alloc(0), bytes("\x16\x03\x01"), bytes("\x16\x03\x01\x00\x40\x01\x00\x00\x3c\x03\x03"), small.subarray(0, 80)];
-  fc.assert(fc.property(fc.constantFrom(...starts), tail, fc.nat(300), (start, rest, at) => {
-    const stream = bytes(start, rest);
-    const whole = agrees(stream, stream.toString("hex"));
-    // A fault in the first segment is the answer, whatever follows.
-    assert.equal(feedAll([stream.subarray(0, at), stream.subarray(at)]).answer, whole);
-    assert.equal(feedAll(oneByOne(stream)).answer, whole);
-  }), { numRuns: 800 });
+  fc.assert(
+    fc.property(fc.constantFrom(...starts), tail, fc.nat(300), (start, rest, at) => {
+      const stream = bytes(start, rest);
+      const whole = agrees(stream, stream.toString("hex"));
+      // A fault in the first segment is the answer, whatever follows.
+      assert.equal(feedAll([stream.subarray(0, at), stream.subarray(at)]).answer, whole);
+      assert.equal(feedAll(oneByOne(stream)).answer, whole);
+    }),
+    { numRuns: 800 },
+  );
 });
 
 test("built hellos, in any records and any segments", () => {
   const label = fc.stringMatching(/^[a-zA-Z][a-zA-Z0-9-]{0,20}$/);
-  const name = fc.option(fc.array(label, { minLength: 1, maxLength: 5 }).map((l) => l.join(".")), { nil: null });
+  const name = fc.option(
+    fc.array(label, { minLength: 1, maxLength: 5 }).map((l) => l.join(".")),
+    { nil: null },
+  );
   const protocols = fc.array(fc.stringMatching(/^[ -~]{1,12}$/), { maxLength: 4 });
   const others = fc.uniqueArray(fc.tuple(fc.integer({ min: 17, max: 0xffff }), fc.nat(40)), { selector: ([type]) => type, maxLength: 6 });
   const cuts = fc.array(fc.nat(400), { maxLength: 8 });
   const input = fc.record({ name, protocols, others, session: fc.nat(32), records: cuts, segments: cuts, tail: fc.uint8Array({ maxLength: 30 }) });
-  fc.assert(fc.property(input, (given) => {
-    const list = [
-      ...given.others.map(([type, length]) => extension(type, Buffer.alloc(length, type))),
-      ...(given.protocols.length > 0 ? [alpn(...given.protocols)] : []),
-      ...(given.name === null ? [] : [serverName(given.name)]),
-    ];
-    const content = message(body({ session: vector8(Buffer.alloc(given.session)), extensions: vector16(bytes(...list)) }));
-    const inside = (list: readonly number[], end: number): number[] => [...new Set(list)].filter((n) => n > 0 && n < end).sort((a, b) => a - b);
-    const hello = records(content, ...inside(given.records, content.length));
-    const stream = bytes(hello, Buffer.from(given.tail));
-    const edges = [0, ...inside(given.segments, stream.length), stream.length];
-    const { answer, kept } = feedAll(edges.slice(1).map((end, i) => stream.subarray(edges[i], end)));
-    assert.equal(answer, {
-      kind: "hello",
-      hello: { serverName: given.name?.toLowerCase() ?? null, alpn: given.protocols, streamBytes: hello.length },
-    });
-    assert.equal(kept, stream);
-  }), { numRuns: 300 });
+  fc.assert(
+    fc.property(input, (given) => {
+      const list = [
+        ...given.others.map(([type, length]) => extension(type, Buffer.alloc(length, type))),
+        ...(given.protocols.length > 0 ? [alpn(...given.protocols)] : []),
+        ...(given.name === null ? [] : [serverName(given.name)]),
+      ];
+      const content = message(body({ session: vector8(Buffer.alloc(given.session)), extensions: vector16(bytes(...list)) }));
+      const inside = (list: readonly number[], end: number): number[] => [...new Set(list)].filter((n) => n > 0 && n < end).sort((a, b) => a - b);
+      const hello = records(content, ...inside(given.records, content.length));
+      const stream = bytes(hello, Buffer.from(given.tail));
+      const edges = [0, ...inside(given.segments, stream.length), stream.length];
+      const { answer, kept } = feedAll(edges.slice(1).map((end, i) => stream.subarray(edges[i], end)));
+      assert.equal(answer, {
+        kind: "hello",
+        hello: { serverName: given.name?.toLowerCase() ?? null, alpn: given.protocols, streamBytes: hello.length },
+      });
+      assert.equal(kept, stream);
+    }),
+    { numRuns: 300 },
+  );
 });
 
 /** Runs `work` and counts the bytes that it has Buffer allocate and the fields that it reads. */

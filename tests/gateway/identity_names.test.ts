@@ -102,27 +102,50 @@ for (const [what, name, due] of rows) {
 }
 
 /** Excludes names below `jump.example`, and the address 192.0.2.7. */
-const EXCLUDES = extension(oid(2, 5, 29, 30), sequence(tlv(0xa1, Buffer.concat([
-  sequence(tlv(0x82, Buffer.from("jump.example"))), sequence(tlv(0x86, Buffer.from("jump.example"))), sequence(tlv(0x81, Buffer.from("jump.example"))),
-  sequence(tlv(0x87, Buffer.from([192, 0, 2, 7, 255, 255, 255, 255]))),
-]))), true);
+const EXCLUDES = extension(
+  oid(2, 5, 29, 30),
+  sequence(
+    tlv(
+      0xa1,
+      Buffer.concat([
+        sequence(tlv(0x82, Buffer.from("jump.example"))),
+        sequence(tlv(0x86, Buffer.from("jump.example"))),
+        sequence(tlv(0x81, Buffer.from("jump.example"))),
+        sequence(tlv(0x87, Buffer.from([192, 0, 2, 7, 255, 255, 255, 255]))),
+      ]),
+    ),
+  ),
+  true,
+);
 
-test("no spelling of an excluded name passes an authority's name constraints", () => within("allow from any", {}, async (s) => {
-  const between = authority("constrained", { by: s.clients, more: [EXCLUDES] });
-  const names: readonly Name[] = [
-    dns("jump.example"), dns("jump.example."), dns("JUMP.example"), ip(192, 0, 2, 7), v6(0xff, 0xff, 192, 0, 2, 7),
-    uri("https://jump.example/a"), uri("https://jump.example./a"), uri("https://user@jump.example/a"), uri("https://jump.example/a:b"), uri("https://jump.example?a"), uri("https://%6Aump.example/a"),
-    email("ops@jump.example"), email("ops@jump.example."), email("a@jump.example@other.example"),
-  ];
-  for (const name of names) {
-    const { pem, key, der } = leaf(between, { names: [name] });
-    const came = await call(s, { certificate: { pem: pem + between.pem, key, der } });
-    assert.is(came.got, "", String(name.content));
-    assert.ok(["certificate_refused", "identity_malformed"].includes(lastAccept(s).code), lastAccept(s).code);
-  }
-  const good = leaf(between, { names: [dns("other.example"), uri("https://other.example/a")] });
-  assert.is((await call(s, { certificate: { ...good, pem: good.pem + between.pem } })).got, SERVED);
-}));
+test("no spelling of an excluded name passes an authority's name constraints", () =>
+  within("allow from any", {}, async (s) => {
+    const between = authority("constrained", { by: s.clients, more: [EXCLUDES] });
+    const names: readonly Name[] = [
+      dns("jump.example"),
+      dns("jump.example."),
+      dns("JUMP.example"),
+      ip(192, 0, 2, 7),
+      v6(0xff, 0xff, 192, 0, 2, 7),
+      uri("https://jump.example/a"),
+      uri("https://jump.example./a"),
+      uri("https://user@jump.example/a"),
+      uri("https://jump.example/a:b"),
+      uri("https://jump.example?a"),
+      uri("https://%6Aump.example/a"),
+      email("ops@jump.example"),
+      email("ops@jump.example."),
+      email("a@jump.example@other.example"),
+    ];
+    for (const name of names) {
+      const { pem, key, der } = leaf(between, { names: [name] });
+      const came = await call(s, { certificate: { pem: pem + between.pem, key, der } });
+      assert.is(came.got, "", String(name.content));
+      assert.ok(["certificate_refused", "identity_malformed"].includes(lastAccept(s).code), lastAccept(s).code);
+    }
+    const good = leaf(between, { names: [dns("other.example"), uri("https://other.example/a")] });
+    assert.is((await call(s, { certificate: { ...good, pem: good.pem + between.pem } })).got, SERVED);
+  }));
 
 const HASH = `sha256:${"0".repeat(64)}`;
 
@@ -138,11 +161,12 @@ test("the fingerprint and the matching name are in a record whole; of the others
     ["a long one that matches", ["dns:a", HASH, long], long, `${HASH} ${long}`, 1],
     ["a long one that doesn't", ["dns:a", HASH, long], "dns:a", `${HASH} dns:a`, 1],
   ];
-  for (const [what, words, matching, client, more] of records) assert.equal(clientWords({ words }, matching), { client, ...(more !== undefined && { client_more: more }) }, what);
+  for (const [what, words, matching, client, more] of records)
+    assert.equal(clientWords({ words }, matching), { client, ...(more !== undefined && { client_more: more }) }, what);
 });
 
-test("of 64 names the record has the one that the deciding rule matches", () => within(
-  'allow from any client uri "spiffe://corp.example/ops/*"\n  deny client dns "z.example"', {}, async (s) => {
+test("of 64 names the record has the one that the deciding rule matches", () =>
+  within('allow from any client uri "spiffe://corp.example/ops/*"\n  deny client dns "z.example"', {}, async (s) => {
     const others = Array.from({ length: 62 }, (_, i) => dns(`n${i}.${"a".repeat(40)}.example`));
     const path = "x".repeat(600);
     const table: readonly (readonly [names: readonly Name[], code: string, matching: string])[] = [
@@ -159,7 +183,6 @@ test("of 64 names the record has the one that the deciding rule matches", () => 
       assert.ok(record.client?.startsWith(`${hash} ${matching}`), record.client);
       assert.ok((record.client_more ?? 0) > 50);
     }
-  },
-));
+  }));
 
 test.run();

@@ -6,7 +6,13 @@ import { fileURLToPath } from "node:url";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import {
-  decodeReply, decodeRequest, encodeReply, encodeRequest, FRAME_MOST_BYTES, type FrameReply, type FrameRequest,
+  decodeReply,
+  decodeRequest,
+  encodeReply,
+  encodeRequest,
+  FRAME_MOST_BYTES,
+  type FrameReply,
+  type FrameRequest,
 } from "../../gateway/intents/byte_frame.ts";
 import { skip } from "../skip.ts";
 
@@ -22,7 +28,9 @@ function members(kind: "struct" | "enum", name: string): readonly string[] {
   return found.map(([word]) => word);
 }
 
-interface Property { readonly enum?: readonly string[] }
+interface Property {
+  readonly enum?: readonly string[];
+}
 
 function properties(schema: string): Readonly<Record<string, Property>> {
   const document: unknown = JSON.parse(read(`intents/${schema}.schema.json`));
@@ -30,12 +38,15 @@ function properties(schema: string): Readonly<Record<string, Property>> {
   return document.properties;
 }
 
-const isSchema = (value: unknown): value is { properties: Record<string, Property> } =>
-  typeof value === "object" && value !== null && "properties" in value;
+const isSchema = (value: unknown): value is { properties: Record<string, Property> } => typeof value === "object" && value !== null && "properties" in value;
 
 const snake = (word: string): string => word.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
 
-for (const [struct, schema] of [["ExposeIntent", "register"], ["Unregister", "unregister"], ["Renew", "renew"]] as const) {
+for (const [struct, schema] of [
+  ["ExposeIntent", "register"],
+  ["Unregister", "unregister"],
+  ["Renew", "renew"],
+] as const) {
   test(`${struct} has the fields of ${schema}.schema.json`, () => {
     assert.equal([...members("struct", struct)].map(snake).sort(), Object.keys(properties(schema)).sort());
   });
@@ -108,8 +119,13 @@ test("frames: each bound at N and N + 1", () => {
   assert.ok(frame.length <= FRAME_MOST_BYTES);
   assert.equal(decodeRequest(frame), most);
   const bad: readonly (readonly [string, Partial<typeof most>])[] = [
-    ["service 49", { service: "s".repeat(49) }], ["service 0", { service: "" }], ["bind 46", { bind: "f".repeat(46) }],
-    ["backend 257", { backend: "b".repeat(257) }], ["backend 0", { backend: "" }], ["not ASCII", { service: "wéb" }], ["a space", { service: "w b" }],
+    ["service 49", { service: "s".repeat(49) }],
+    ["service 0", { service: "" }],
+    ["bind 46", { bind: "f".repeat(46) }],
+    ["backend 257", { backend: "b".repeat(257) }],
+    ["backend 0", { backend: "" }],
+    ["not ASCII", { service: "wéb" }],
+    ["a space", { service: "w b" }],
   ];
   for (const [name, change] of bad) assert.throws(() => encodeRequest({ ...most, ...change }), RangeError, name);
   for (const port of [-1, 65536, 1.5, NaN]) assert.throws(() => encodeRequest({ ...most, ...{ port } }), RangeError);

@@ -41,38 +41,61 @@ export function launch(folder: string, config: string, options: LaunchOptions = 
   writeFileSync(join(folder, "config.toml"), `${config}\n[audit]\nfile = "${join(folder, "audit.jsonl")}"\n`, { mode: 0o644 });
   const control = join(folder, "run", "control.sock");
   const { passed } = options;
-  const listen = passed === undefined ? [] : ["sh", "-c", `LISTEN_FDS=${passed.count ?? passed.fds.length} LISTEN_FDNAMES="${passed.names ?? ""}" LISTEN_PID=$$ exec "$@"`, "sh"];
+  const listen =
+    passed === undefined ?
+      []
+    : ["sh", "-c", `LISTEN_FDS=${passed.count ?? passed.fds.length} LISTEN_FDNAMES="${passed.names ?? ""}" LISTEN_PID=$$ exec "$@"`, "sh"];
   const [command = process.execPath, ...argv] = [
-    ...(options.through ?? []), ...listen, process.execPath, ...(options.node ?? []),
-    ...(options.program ?? INGRESSD), "--policy", join(folder, "policy.wasm"), "--config", join(folder, "config.toml"), "--control", control, ...(options.words ?? []),
+    ...(options.through ?? []),
+    ...listen,
+    process.execPath,
+    ...(options.node ?? []),
+    ...(options.program ?? INGRESSD),
+    "--policy",
+    join(folder, "policy.wasm"),
+    "--config",
+    join(folder, "config.toml"),
+    "--control",
+    control,
+    ...(options.words ?? []),
   ];
-  const child = spawned(command, argv, { stdio: ["pipe", "pipe", "pipe", ...(passed?.fds ?? [])], env: { ...process.env, ...options.env }, ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }) });
+  const child = spawned(command, argv, {
+    stdio: ["pipe", "pipe", "pipe", ...(passed?.fds ?? [])],
+    env: { ...process.env, ...options.env },
+    ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }),
+  });
   let out = "";
   let err = "";
   child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString()));
-  atEnd(() => { child.kill("SIGKILL"); });
+  atEnd(() => {
+    child.kill("SIGKILL");
+  });
   const exit = once(child, "close").then(([code]) => (typeof code === "number" ? code : null));
   return {
-    child, folder, exit,
+    child,
+    folder,
+    exit,
     out: () => out,
     err: () => err,
-    line: (text) => new Promise((resolve, reject) => {
-      const look = (): void => {
-        if (out.split("\n").includes(text)) resolve();
-      };
-      child.stdout.on("data", look);
-      child.once("close", () => reject(new Error(`it ended before \`${text}\`: ${err}`)));
-      look();
-    }),
-    says: (text) => new Promise((resolve, reject) => {
-      const look = (): void => {
-        if (err.includes(text)) resolve();
-      };
-      child.stderr.on("data", look);
-      child.once("close", () => reject(new Error(`it ended before saying \`${text}\`: ${err}`)));
-      look();
-    }),
+    line: (text) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          if (out.split("\n").includes(text)) resolve();
+        };
+        child.stdout.on("data", look);
+        child.once("close", () => reject(new Error(`it ended before \`${text}\`: ${err}`)));
+        look();
+      }),
+    says: (text) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          if (err.includes(text)) resolve();
+        };
+        child.stderr.on("data", look);
+        child.once("close", () => reject(new Error(`it ended before saying \`${text}\`: ${err}`)));
+        look();
+      }),
     order(...argv) {
       const done = spawnSync(process.execPath, [...INGRESSD, ...argv, "--control", control], { encoding: "utf8" });
       return { code: done.status, out: done.stdout, err: done.stderr };

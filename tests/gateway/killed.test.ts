@@ -66,7 +66,7 @@ test("at each step", async () => {
     const keeper = createKeeper(directory, 1 << 24, systemDisk);
     const verdict = (bytes: Uint8Array): string => {
       const policy = loadPolicy(bytes, [state.ours.trusted]);
-      return !policy.ok ? policy.error.code : keeper.refusal(policy.value.info)?.split(":")[0] ?? "may come";
+      return !policy.ok ? policy.error.code : (keeper.refusal(policy.value.info)?.split(":")[0] ?? "may come");
     };
     assert.equal([verdict(older), verdict(old), verdict(next)], ["(revision_old)", mark === 3 ? "(revision_old)" : "may come", "may come"], step);
 
@@ -75,7 +75,11 @@ test("at each step", async () => {
     assert.is(status.source, "last_good", step);
     assert.equal([await probe(first), await probe(second)], serves === "old" ? ["allow", "deny"] : ["deny", "allow"], step);
     assert.equal(status.signature, { key_id: state.ours.trusted.id, revision: serves === "old" ? 2 : 3, verified: true }, step);
-    assert.match(readFileSync(join(directory, "revision.mark"), "utf8"), new RegExp(` revision=${serves === "old" ? 2 : 3} `), "what serves is what the mark says");
+    assert.match(
+      readFileSync(join(directory, "revision.mark"), "utf8"),
+      new RegExp(` revision=${serves === "old" ? 2 : 3} `),
+      "what serves is what the mark says",
+    );
     await after.stop();
   }
   behind.close();

@@ -37,8 +37,15 @@ const parsed = parseConfig(text, "killed.toml");
 if (!parsed.ok) throw new Error(parsed.error.message);
 const config = parsed.value;
 const daemon = await startDaemon({
-  policyPath: join(folder, "policy.wasm"), controlPath: join(folder, "run", "control.sock"), stateDirectory: config.state_dir ?? null,
-  config, clock: systemClock(), hostAddresses: () => [], print: () => undefined, say: () => undefined, disk,
+  policyPath: join(folder, "policy.wasm"),
+  controlPath: join(folder, "run", "control.sock"),
+  stateDirectory: config.state_dir ?? null,
+  config,
+  clock: systemClock(),
+  hostAddresses: () => [],
+  print: () => undefined,
+  say: () => undefined,
+  disk,
 });
 if (!daemon.ok) throw new Error(daemon.error.message);
 renameSync(join(folder, "next.wasm"), join(folder, "policy.wasm"));

@@ -11,7 +11,9 @@ import { backend, freePort, moduleOf, probe, running, start, temporaryFolder, ty
 import { newState, policyStatus } from "./state_under_test.ts";
 
 const test = suite<{ behind: BackendUnderTest }>("last_good");
-test.before(async (context) => { context.behind = await backend("hello"); });
+test.before(async (context) => {
+  context.behind = await backend("hello");
+});
 test.after(({ behind }) => behind.close());
 
 const policy = (port: number, behind: BackendUnderTest): Uint8Array =>
@@ -36,7 +38,10 @@ test("a restart without its file serves the copy and says so everywhere", async 
   assert.is(status.source, "last_good");
   assert.match(status.instead_of ?? "", /can't be read \(ENOENT/);
   const records = second.records().filter(({ op }) => op === "load");
-  assert.equal(records.map(({ decision, code, local }) => [decision, code, local]), [["deny", "no_module", second.policyPath]]);
+  assert.equal(
+    records.map(({ decision, code, local }) => [decision, code, local]),
+    [["deny", "no_module", second.policyPath]],
+  );
   assert.match(records[0]?.detail ?? "", /can't be read/);
 
   // The very bytes of the copy, put back as the file: that is loaded too, and ends the warning.
@@ -122,7 +127,9 @@ test("the previous policy stays in force when the disk refuses a write, before t
   const [port, other] = [await freePort(), await freePort()];
   let disk: Disk = systemDisk;
   const through: Disk = {
-    write: (path, bytes) => disk.write(path, bytes), replace: (from, to) => disk.replace(from, to), remove: (path) => disk.remove(path),
+    write: (path, bytes) => disk.write(path, bytes),
+    replace: (from, to) => disk.replace(from, to),
+    remove: (path) => disk.remove(path),
   };
   const broken: readonly (readonly [string, Partial<Disk>, RegExp])[] = [
     ["at the copy", { write: full }, /^policy `.*` is not in force, because it could not be kept in the state directory \(ENOSPC/],
@@ -196,7 +203,11 @@ test("a file is synced before it takes its place, and the directory after", asyn
   const seen: string[] = [];
   // Lets every fsync through and notes what lay in the folder at that moment.
   Reflect.set(proto, "sync", function sync(this: unknown): Promise<void> {
-    seen.push(readdirSync(folder).map((name) => `${name} ${readFileSync(join(folder, name), "utf8")}`).join());
+    seen.push(
+      readdirSync(folder)
+        .map((name) => `${name} ${readFileSync(join(folder, name), "utf8")}`)
+        .join(),
+    );
     return Reflect.apply(own, this, []);
   });
   try {

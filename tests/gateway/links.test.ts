@@ -1,8 +1,6 @@
 // A policy that is reached through links: who may turn them, and whether it is noticed when they
 // are turned, when their target is replaced, or when a directory on the way is made anew.
-import {
-  chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, utimesSync, writeFileSync,
-} from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
@@ -56,7 +54,10 @@ for (const [path, real, steps] of ways) {
     const top = tree();
     const way = followLinks(join(top, path));
     assert.is(way.real, real === null ? null : join(top, real));
-    assert.equal(way.steps.map(({ folder, name }) => join(folder, name)), steps.map((step) => join(top, step)));
+    assert.equal(
+      way.steps.map(({ folder, name }) => join(folder, name)),
+      steps.map((step) => join(top, step)),
+    );
     assert.is(way.because === null, real !== null);
   });
 }
@@ -71,7 +72,10 @@ test("links that follow each other without end, and as many as may", () => {
 });
 
 type Spoil = (top: string) => void;
-const loose = (name: string, mode: number): Spoil => (top) => chmodSync(join(top, name), mode);
+const loose =
+  (name: string, mode: number): Spoil =>
+  (top) =>
+    chmodSync(join(top, name), mode);
 const trust: readonly (readonly [name: string, path: string, spoil: Spoil, due: RegExp])[] = [
   ["a plain file", "real/policy.wasm", () => undefined, /^of real$/],
   ["a link to the file", "links/file", () => undefined, /^of real$/],
@@ -79,17 +83,32 @@ const trust: readonly (readonly [name: string, path: string, spoil: Spoil, due: 
   ["links through links", "links/thrice", () => undefined, /^of real$/],
   ["an ancestor that others can write", "deep/er/policy.wasm", loose("deep", 0o777), /^of deep\/er$/],
   ["a loose directory at the end", "links/file", loose("real", 0o775), /is refused: others can write its directory `.*\/real` \(mode 0775\): run chmod go-w/],
-  ["a loose directory at the start", "links/file", loose("links", 0o757), /is refused: others can write the directory of a link on its way, `.*\/links` \(mode 0757\): run chmod go-w/],
-  ["a link in a loose directory in the middle", "links/middle", (top) => {
-    symlinkSync(join(top, "real", "policy.wasm"), join(top, "other", "hop"));
-    symlinkSync("../other/hop", join(top, "links", "middle"));
-    chmodSync(join(top, "other"), 0o777);
-  }, /is refused: others can write the directory of a link on its way, `.*\/other` \(mode 0777\): run chmod go-w/],
-  ["a directory's link in a loose directory", "links/middle/policy.wasm", (top) => {
-    symlinkSync(join(top, "real"), join(top, "other", "hop"));
-    symlinkSync(join(top, "other", "hop"), join(top, "links", "middle"));
-    chmodSync(join(top, "other"), 0o777);
-  }, /is refused: others can write the directory of a link on its way, `.*\/other`/],
+  [
+    "a loose directory at the start",
+    "links/file",
+    loose("links", 0o757),
+    /is refused: others can write the directory of a link on its way, `.*\/links` \(mode 0757\): run chmod go-w/,
+  ],
+  [
+    "a link in a loose directory in the middle",
+    "links/middle",
+    (top) => {
+      symlinkSync(join(top, "real", "policy.wasm"), join(top, "other", "hop"));
+      symlinkSync("../other/hop", join(top, "links", "middle"));
+      chmodSync(join(top, "other"), 0o777);
+    },
+    /is refused: others can write the directory of a link on its way, `.*\/other` \(mode 0777\): run chmod go-w/,
+  ],
+  [
+    "a directory's link in a loose directory",
+    "links/middle/policy.wasm",
+    (top) => {
+      symlinkSync(join(top, "real"), join(top, "other", "hop"));
+      symlinkSync(join(top, "other", "hop"), join(top, "links", "middle"));
+      chmodSync(join(top, "other"), 0o777);
+    },
+    /is refused: others can write the directory of a link on its way, `.*\/other`/,
+  ],
   ["a loose file behind a link", "links/file", loose("real/policy.wasm", 0o666), /is refused: others can write it \(mode 0666\)/],
   ["a link to nothing", "links/dangling", () => undefined, /can't be read \(ENOENT/],
   ["a link to itself", "links/loop", () => undefined, /can't be read \(more than 40 links/],
@@ -120,10 +139,15 @@ type Change = (top: string) => void;
 const changes: readonly (readonly [name: string, path: string, change: Change, changed: boolean])[] = [
   ["a plain file replaced", "real/policy.wasm", (top) => put(join(top, "real", "policy.wasm"), "new"), true],
   ["a plain file rewritten in the same size", "real/policy.wasm", (top) => writeFileSync(join(top, "real", "policy.wasm"), "OF REAL"), true],
-  ["rewritten, and its old time set again", "real/policy.wasm", (top) => {
-    writeFileSync(join(top, "real", "policy.wasm"), "OF REAL");
-    utimesSync(join(top, "real", "policy.wasm"), 1, 1);
-  }, true],
+  [
+    "rewritten, and its old time set again",
+    "real/policy.wasm",
+    (top) => {
+      writeFileSync(join(top, "real", "policy.wasm"), "OF REAL");
+      utimesSync(join(top, "real", "policy.wasm"), 1, 1);
+    },
+    true,
+  ],
   ["a plain file removed", "real/policy.wasm", (top) => unlinkSync(join(top, "real", "policy.wasm")), true],
   ["the target of a link replaced", "links/file", (top) => put(join(top, "real", "policy.wasm"), "new"), true],
   ["the target of three links replaced", "links/thrice", (top) => put(join(top, "real", "policy.wasm"), "new"), true],
@@ -137,21 +161,36 @@ const changes: readonly (readonly [name: string, path: string, change: Change, c
 ];
 /** No event is raised for these, or none that names the file. */
 const unseen: typeof changes = [
-  ["its directory renamed and made anew", "real/policy.wasm", (top) => {
-    renameSync(join(top, "real"), join(top, "old"));
-    mkdirSync(join(top, "real"));
-    writeFileSync(join(top, "real", "policy.wasm"), "new");
-  }, true],
-  ["an ancestor renamed and made anew", "deep/er/policy.wasm", (top) => {
-    renameSync(join(top, "deep"), join(top, "old"));
-    mkdirSync(join(top, "deep", "er"), { recursive: true });
-    writeFileSync(join(top, "deep", "er", "policy.wasm"), "new");
-  }, true],
-  ["the directory of a link renamed and made anew", "links/file", (top) => {
-    renameSync(join(top, "links"), join(top, "old"));
-    mkdirSync(join(top, "links"));
-    symlinkSync("../other/policy.wasm", join(top, "links", "file"));
-  }, true],
+  [
+    "its directory renamed and made anew",
+    "real/policy.wasm",
+    (top) => {
+      renameSync(join(top, "real"), join(top, "old"));
+      mkdirSync(join(top, "real"));
+      writeFileSync(join(top, "real", "policy.wasm"), "new");
+    },
+    true,
+  ],
+  [
+    "an ancestor renamed and made anew",
+    "deep/er/policy.wasm",
+    (top) => {
+      renameSync(join(top, "deep"), join(top, "old"));
+      mkdirSync(join(top, "deep", "er"), { recursive: true });
+      writeFileSync(join(top, "deep", "er", "policy.wasm"), "new");
+    },
+    true,
+  ],
+  [
+    "the directory of a link renamed and made anew",
+    "links/file",
+    (top) => {
+      renameSync(join(top, "links"), join(top, "old"));
+      mkdirSync(join(top, "links"));
+      symlinkSync("../other/policy.wasm", join(top, "links", "file"));
+    },
+    true,
+  ],
 ];
 
 for (const [name, path, change, due] of [...changes, ...unseen]) {
@@ -187,14 +226,17 @@ for (const [name, path, change] of changes.filter(([, , , due]) => due)) {
     const clock = manualClock();
     let calls = 0;
     const stop = watchFile({
-      path: join(top, path), say: () => undefined, changed: () => calls++,
+      path: join(top, path),
+      say: () => undefined,
+      changed: () => calls++,
       // Never looks by itself.
       clock: { ...clock, every: () => () => undefined },
     });
-    const settled = (n: number): Promise<void> => eventually(() => {
-      clock.advance(SETTLE_MS);
-      return calls >= n;
-    }, `change ${n}`);
+    const settled = (n: number): Promise<void> =>
+      eventually(() => {
+        clock.advance(SETTLE_MS);
+        return calls >= n;
+      }, `change ${n}`);
     change(top);
     await settled(1);
     const before = calls;
@@ -234,10 +276,11 @@ test("a gateway serves a policy behind a link, and follows its target", async ()
   symlinkSync(join(releases, "policy.wasm"), join(folder, "policy.wasm"));
   const gateway = await running({ folder });
   assert.equal([await probe(port), await probe(port, "127.0.0.2")], ["deny", "allow"]);
-  const inForce = (n: number): Promise<void> => eventually(() => {
-    gateway.clock.advance(SETTLE_MS);
-    return gateway.daemon.counters.reloads === n;
-  }, `policy ${n}`);
+  const inForce = (n: number): Promise<void> =>
+    eventually(() => {
+      gateway.clock.advance(SETTLE_MS);
+      return gateway.daemon.counters.reloads === n;
+    }, `policy ${n}`);
   place(releases, web(port, behind.port));
   await inForce(2);
   assert.equal([await probe(port), await probe(port, "127.0.0.2")], ["allow", "allow"]);

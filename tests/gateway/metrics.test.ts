@@ -29,12 +29,14 @@ function value(text: string, row: string): number {
 test("traffic is counted, by decision, reason, code and rule", async () => {
   const behind = await backend("hello");
   const port = await freePort();
-  const { gateway, http } = await withHttp(`edition 1
+  const { gateway, http } = await withHttp(
+    `edition 1
 deny named "lab" from 127.0.0.3
 expose web on tcp ${port} {
   backend 127.0.0.1:${behind.port}
   allow named local from 127.0.0.0/29
-}`.replace('named "lab"', "named lab"));
+}`.replace('named "lab"', "named lab"),
+  );
   for (const from of ["127.0.0.1", "127.0.0.1", "127.0.0.3", "127.0.0.9"]) await probe(port, from);
   const { status, text, type } = await get(http, "/metrics");
   assert.is(status, 200);
@@ -78,7 +80,10 @@ test("hits are those of the policy in force, and a rule that a reload doesn't ch
   gateway.place(moduleOf(`edition 1\n\nexpose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow from any }`));
   await gateway.daemon.reload();
   assert.is(value((await get(http, "/metrics")).text, row.replace(":2", ":3")), 2, "on another line");
-  for (const changed of [`expose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow from 0.0.0.0/1 }`, `expose site on tcp ${port} { backend 127.0.0.1:${behind.port} allow from any }`]) {
+  for (const changed of [
+    `expose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow from 0.0.0.0/1 }`,
+    `expose site on tcp ${port} { backend 127.0.0.1:${behind.port} allow from any }`,
+  ]) {
     gateway.place(moduleOf(`edition 1\n${changed}`));
     await gateway.daemon.reload();
     assert.not.match((await get(http, "/metrics")).text, /^ingressd_rule_hits_total\{/m, changed);

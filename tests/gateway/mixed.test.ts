@@ -35,9 +35,8 @@ expose limited on tcp ${limited} { backend 127.0.0.1:${behind.port} limit 1/h bu
 
   async function one(n: number): Promise<void> {
     const kind = kindOf(n);
-    const { socket, first, closed } = kind === "rate"
-      ? visit(limited, { from: "127.0.2.1" })
-      : visit(open, { from: kind === "cidr" ? "127.0.3.1" : `127.0.1.${1 + (n % 250)}` });
+    const { socket, first, closed } =
+      kind === "rate" ? visit(limited, { from: "127.0.2.1" }) : visit(open, { from: kind === "cidr" ? "127.0.3.1" : `127.0.1.${1 + (n % 250)}` });
     const answer = await first;
     if (kind === "abort") {
       assert.is(answer, "hello");
@@ -59,9 +58,11 @@ expose limited on tcp ${limited} { backend 127.0.0.1:${behind.port} limit 1/h bu
   }
 
   let next = 0;
-  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
-    while (next < ALL) await one(next++);
-  }));
+  await Promise.all(
+    Array.from({ length: AT_ONCE }, async () => {
+      while (next < ALL) await one(next++);
+    }),
+  );
   await eventually(() => forwarder.live === 0, "all have ended");
 
   assert.equal(seen, { allow: ALLOWED, cidr: FIFTH, rate: FIFTH - BURST, abort: FIFTH, limitedAllow: BURST });

@@ -34,14 +34,22 @@ test("ports that a reload closes do not count against caps.ports; one more than 
 test("a port that one of our own connections has is reported as that", async () => {
   const behind = await backend("hello");
   const port = await freePort();
-  const gateway = await running({ policy: `edition 1\nexpose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow from any }`, config: "[policy]\nwatch = false" });
+  const gateway = await running({
+    policy: `edition 1\nexpose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow from any }`,
+    config: "[policy]\nwatch = false",
+  });
   const client = visit(port);
   assert.is(await client.first, "hello");
   const [upstream] = [...behind.sockets];
   const near = upstream?.remotePort ?? 0;
   gateway.place(moduleOf(`edition 1\nexpose web on tcp ${port}, ${near} { backend 127.0.0.1:${behind.port} allow from any }`));
   const refused = await gateway.daemon.reload();
-  assert.match(refused.ok ? "" : refused.error.message, new RegExp(`^port ${near} .* is in use by one of ingressd's own connections to the backend 127\\.0\\.0\\.1:${behind.port}.*ip_local_reserved_ports=${near}`));
+  assert.match(
+    refused.ok ? "" : refused.error.message,
+    new RegExp(
+      `^port ${near} .* is in use by one of ingressd's own connections to the backend 127\\.0\\.0\\.1:${behind.port}.*ip_local_reserved_ports=${near}`,
+    ),
+  );
   client.socket.destroy();
   await client.closed;
   await gateway.stop();
@@ -56,7 +64,8 @@ test("an expose whose address the host lacks is named at ready, in status and by
     policy: `edition 1
 expose web on tcp ${port} bind 127.0.0.0/8 { backend 127.0.0.1:${behind.port} allow from any }
 expose vpn on tcp ${other} bind 127.8.0.0/16 { backend 127.0.0.1:${behind.port} allow from any }`,
-    hostAddresses: () => host, config: "[policy]\nwatch = false",
+    hostAddresses: () => host,
+    config: "[policy]\nwatch = false",
   });
   const sentence = "expose `vpn` listens nowhere yet: this host has no address of its `bind` (127.8.0.0/16); it opens by itself when there is one";
   const seen = async (): Promise<[number, string]> => {
@@ -69,7 +78,10 @@ expose vpn on tcp ${other} bind 127.8.0.0/16 { backend 127.0.0.1:${behind.port} 
     assert.match(answers[2] ?? "", `ingressd_exposes_without_address ${waits === "true" ? 1 : 0}`);
     return [gateway.said.filter((said) => said === sentence).length, waits];
   };
-  assert.equal(gateway.markers.filter((line) => line.includes("port open")), [`ingressd: port open (port=${port}, proto=tcp)`]);
+  assert.equal(
+    gateway.markers.filter((line) => line.includes("port open")),
+    [`ingressd: port open (port=${port}, proto=tcp)`],
+  );
   assert.is(gateway.markers.at(-1), "ingressd: ready");
   assert.equal(await seen(), [1, "true"]);
   await gateway.daemon.reconcile();
@@ -91,16 +103,24 @@ const TICKS_PER_SECOND = 100;
 /** Kernel timer of each connection to a local port: 2 is keep-alive; it is due within `withinSeconds`, else "late" is the answer. */
 function timers(port: number, column: 1 | 2, withinSeconds: number): string[] {
   const hex = port.toString(16).toUpperCase().padStart(4, "0");
-  return readFileSync("/proc/net/tcp", "latin1").split("\n").map((line) => line.trim().split(/\s+/))
+  return readFileSync("/proc/net/tcp", "latin1")
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
     .filter((row) => row[3] === "01" && row[column]?.endsWith(`:${hex}`) === true)
-    .map((row) => row[5]?.split(":") ?? []).map(([kind = "", due = ""]) => (Number.parseInt(due, 16) <= withinSeconds * TICKS_PER_SECOND ? kind : "late"));
+    .map((row) => row[5]?.split(":") ?? [])
+    .map(([kind = "", due = ""]) => (Number.parseInt(due, 16) <= withinSeconds * TICKS_PER_SECOND ? kind : "late"));
 }
 
 if (!existsSync("/proc/net/tcp")) skip("keep-alive", "there is no /proc/net/tcp");
 else {
   test("keep-alive is on at both sides, and off where the configuration says so", async () => {
     // Whole seconds, at least one: less would be the kernel's two hours.
-    const rows = [["", "02", 60], ["[timers]\nkeepalive_ms = 1", "02", 1], ["[timers]\nkeepalive_ms = 1999", "02", 1], ["[timers]\nkeepalive_ms = 0", "00", 0]] as const;
+    const rows = [
+      ["", "02", 60],
+      ["[timers]\nkeepalive_ms = 1", "02", 1],
+      ["[timers]\nkeepalive_ms = 1999", "02", 1],
+      ["[timers]\nkeepalive_ms = 0", "00", 0],
+    ] as const;
     for (const [config, expected, within] of rows) {
       const sockets: Socket[] = [];
       const server = createServer((socket) => {
@@ -114,7 +134,10 @@ else {
       client.socket.write("x");
       assert.is(await client.first, "x");
       // The gateway's near end to the client has the port as its own; that to the backend has it as its peer's.
-      await eventually(() => timers(port, 1, within).join() === expected && timers(back, 2, within).join() === expected, `${expected}: ${timers(port, 1, within).join()} ${timers(back, 2, within).join()}`);
+      await eventually(
+        () => timers(port, 1, within).join() === expected && timers(back, 2, within).join() === expected,
+        `${expected}: ${timers(port, 1, within).join()} ${timers(back, 2, within).join()}`,
+      );
       client.socket.destroy();
       for (const socket of sockets) socket.destroy();
       server.close();
@@ -139,7 +162,10 @@ function blockMs(ms: number): void {
 
 test("a thread of self-checks that is not heard to begin within six times their limit is refused", async () => {
   const module = moduleOf("edition 1\nexpose web on tcp 80 { backend 127.0.0.1:9 allow from any }");
-  for (const [limitMs, blockedMs, due] of [[50, 50 * 6 + 1, "module_selftest"], [1_000, 50 * 6 + 1, "checked"]] as const) {
+  for (const [limitMs, blockedMs, due] of [
+    [50, 50 * 6 + 1, "module_selftest"],
+    [1_000, 50 * 6 + 1, "checked"],
+  ] as const) {
     // After this phase of the event loop timers come before messages.
     await new Promise<void>((resolve) => setImmediate(resolve));
     const checking = loadPolicyInWorker(Uint8Array.from(module), null, limitMs);

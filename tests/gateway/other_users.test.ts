@@ -17,7 +17,11 @@ const self = process.getuid?.() ?? 0;
 /** nobody */
 const OTHER = 65534;
 /** Why a service of another user can't be tried; a folder that is closed to them is one reason. */
-const lacking = !koffi ? "koffi is not installed" : self !== 0 ? "not root" : await startsAsOther() ? null : "another user can't start this Node";
+const lacking =
+  !koffi ? "koffi is not installed"
+  : self !== 0 ? "not root"
+  : (await startsAsOther()) ? null
+  : "another user can't start this Node";
 
 async function startsAsOther(): Promise<boolean> {
   const child = await backendProcess(await freePort(), "", { uid: OTHER });
@@ -52,7 +56,10 @@ if (lacking === null) {
     const [port, other] = [await freePort(), await freePort()];
     const database = await backendProcess(other, "database", { uid: OTHER });
     assert.ok(database);
-    for (const [config, expected] of [["", /^no_backend: .*belongs to uid 65534, not 0/], [`allowed_backends = ["127.0.0.1:${other}"]`, /^granted$/]] as const) {
+    for (const [config, expected] of [
+      ["", /^no_backend: .*belongs to uid 65534, not 0/],
+      [`allowed_backends = ["127.0.0.1:${other}"]`, /^granted$/],
+    ] as const) {
       const gateway = await running({ policy: policy(port), config: `${config}\n[services.web]\nuid = 0` });
       const client = await gateway.control();
       assert.match(denialOf(await client.call("register", intent(port, other))), expected);
@@ -71,14 +78,15 @@ if (lacking === null) {
       policy: policy(port, `expose api on tcp ${other} { allow from any }`),
       config: `allowed_backends = ["127.0.0.1:${behind.port}"]\n[intents]\nsocket = "${shared}"\n[services.web]\nuid = 0\n[services.api]\nuid = 65534`,
     });
-    const asOther = (params: object): Promise<string> => new Promise((resolve) => {
-      // Root opens the socket's folder; the other user needs only to connect.
-      const script = `process.setgid(65534);process.setuid(65534);const s=require("net").connect(${JSON.stringify(shared)},()=>s.write(${JSON.stringify(`${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "register", params })}\n`)}));s.on("data",(d)=>{process.stdout.write(d);process.exit()});s.on("error",(e)=>{process.stdout.write(e.message);process.exit()})`;
-      const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
-      let out = "";
-      child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
-      child.once("exit", () => resolve(out));
-    });
+    const asOther = (params: object): Promise<string> =>
+      new Promise((resolve) => {
+        // Root opens the socket's folder; the other user needs only to connect.
+        const script = `process.setgid(65534);process.setuid(65534);const s=require("net").connect(${JSON.stringify(shared)},()=>s.write(${JSON.stringify(`${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "register", params })}\n`)}));s.on("data",(d)=>{process.stdout.write(d);process.exit()});s.on("error",(e)=>{process.stdout.write(e.message);process.exit()})`;
+        const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+        let out = "";
+        child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
+        child.once("exit", () => resolve(out));
+      });
     // The folder of a shared socket must be open to those who register.
     chmodSync(folder, 0o755);
     assert.match(await asOther({ ...intent(port, behind.port) }), /this connection belongs to `api`/);

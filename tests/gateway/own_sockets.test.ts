@@ -15,10 +15,13 @@ const test = suite("own sockets");
 
 const paths: readonly (readonly [name: string, path: (folder: string) => string])[] = [
   ["as it is", (folder) => join(folder, "run", "control.sock")],
-  ["through a link", (folder) => {
-    symlinkSync(join(folder, "run", "control.sock"), join(folder, "link.sock"));
-    return join(folder, "link.sock");
-  }],
+  [
+    "through a link",
+    (folder) => {
+      symlinkSync(join(folder, "run", "control.sock"), join(folder, "link.sock"));
+      return join(folder, "link.sock");
+    },
+  ],
   ["through /proc", (folder) => `/proc/self/root${join(folder, "run", "control.sock")}`],
 ];
 
@@ -28,7 +31,13 @@ for (const [name, path] of paths) {
     const port = await freePort();
     const gateway = await running({ folder, policy: `edition 1\nexpose web on tcp ${port} { backend unix "${path(folder)}" allow from any }` });
     assert.is(await probe(port), "deny");
-    assert.equal(gateway.records().filter(({ op }) => op === "accept").map(({ decision, code }) => [decision, code]), [["deny", "no_backend"]]);
+    assert.equal(
+      gateway
+        .records()
+        .filter(({ op }) => op === "accept")
+        .map(({ decision, code }) => [decision, code]),
+      [["deny", "no_backend"]],
+    );
     await gateway.stop();
   });
 }
@@ -54,7 +63,14 @@ test("a link that is turned to the control socket after the decision", async () 
   assert.is(await first, "", "not a byte of the control socket's answer");
   await closed;
   gateway.clock.monoMs = monoMs;
-  assert.equal(gateway.records().filter(({ op }) => op === "accept").map(({ code }) => code), ["allowed"], "it was too late for the decision");
+  assert.equal(
+    gateway
+      .records()
+      .filter(({ op }) => op === "accept")
+      .map(({ code }) => code),
+    ["allowed"],
+    "it was too late for the decision",
+  );
   assert.is(gateway.daemon.counters.ends.get("backend_not_owned"), 1);
   await gateway.stop();
 });
@@ -81,9 +97,33 @@ test("the process that listens is looked up at each connect, and an unknown one 
   await once(socket, "connect");
   const peer = { pid: 41, uid: 0, gid: 0 };
   const table = [
-    ["another process", notOwnSocket(42, () => peer, () => true), null],
-    ["the gateway", notOwnSocket(41, () => peer, () => false), /own sockets/],
-    ["unknown", notOwnSocket(42, () => null, () => false), /does not say/],
+    [
+      "another process",
+      notOwnSocket(
+        42,
+        () => peer,
+        () => true,
+      ),
+      null,
+    ],
+    [
+      "the gateway",
+      notOwnSocket(
+        41,
+        () => peer,
+        () => false,
+      ),
+      /own sockets/,
+    ],
+    [
+      "unknown",
+      notOwnSocket(
+        42,
+        () => null,
+        () => false,
+      ),
+      /does not say/,
+    ],
     ["without koffi, another path", notOwnSocket(42, null, () => false), null],
     ["without koffi, an own path", notOwnSocket(42, null, () => true), /own sockets/],
   ] as const;

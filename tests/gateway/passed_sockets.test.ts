@@ -47,7 +47,10 @@ if (raw === null) {
     assert.is(await early.first, "hello");
     assert.is(await probe(port), "allow");
     const bound = records(folder).filter(({ op }) => op === "bind");
-    assert.equal(bound.map(({ decision, local }) => [decision, local]), [["allow", `127.0.0.1:${port}`]]);
+    assert.equal(
+      bound.map(({ decision, local }) => [decision, local]),
+      [["allow", `127.0.0.1:${port}`]],
+    );
     // The variables are in no environment that a process of it would get.
     it.child.kill("SIGTERM");
     assert.is(await it.exit, 0);
@@ -86,9 +89,17 @@ if (raw === null) {
     place(folder, only(port, 9));
     const it = launch(folder, "", { passed: { fds: [raw.listening("127.0.0.1", port), raw.listening("127.0.0.1", foreign)], names: "web:odd" } });
     const said = await refused(it);
-    assert.match(said, new RegExp(`the inherited socket 127\\.0\\.0\\.1:${foreign}/tcp \\(odd\\) is closed: the policy does not expose it to the gateway \\(not_exposed\\)`));
+    assert.match(
+      said,
+      new RegExp(`the inherited socket 127\\.0\\.0\\.1:${foreign}/tcp \\(odd\\) is closed: the policy does not expose it to the gateway \\(not_exposed\\)`),
+    );
     assert.match(said, new RegExp(`passed sockets that are not this policy's: 127\\.0\\.0\\.1:${foreign}/tcp: .*--ignore-foreign-fds`));
-    assert.equal(records(folder).filter(({ op, decision }) => op === "bind" && decision === "deny").map(({ local, code }) => [local, code]), [[`127.0.0.1:${foreign}`, "not_exposed"]]);
+    assert.equal(
+      records(folder)
+        .filter(({ op, decision }) => op === "bind" && decision === "deny")
+        .map(({ local, code }) => [local, code]),
+      [[`127.0.0.1:${foreign}`, "not_exposed"]],
+    );
   });
 
   test("with --ignore-foreign-fds it is closed with the same sentence, and the others are served", async () => {
@@ -117,7 +128,10 @@ if (raw === null) {
     ];
     for (const [fd, because] of rows) assert.match(await refused(launch(folder, "", { passed: { fds: [fd] } })), because);
     const twice = raw.listening("127.0.0.1", port);
-    assert.match(await refused(launch(folder, "", { passed: { fds: [twice, twice] } })), new RegExp(`descriptor 4 is a second socket at 127\\.0\\.0\\.1:${port}`));
+    assert.match(
+      await refused(launch(folder, "", { passed: { fds: [twice, twice] } })),
+      new RegExp(`descriptor 4 is a second socket at 127\\.0\\.0\\.1:${port}`),
+    );
   });
 
   test("a number that nobody passed is Node's own and stays open", async () => {
@@ -138,7 +152,10 @@ if (raw === null) {
       const port = await freePort();
       const folder = temporaryFolder();
       place(folder, only(port, 9));
-      assert.match(await refused(launch(folder, "", { through: ["unshare", "--net"], passed: { fds: [raw.listening("127.0.0.1", port)] } })), /descriptor 3 belongs to another network namespace/);
+      assert.match(
+        await refused(launch(folder, "", { through: ["unshare", "--net"], passed: { fds: [raw.listening("127.0.0.1", port)] } })),
+        /descriptor 3 belongs to another network namespace/,
+      );
     });
   } else {
     skip("a socket of another network namespace is refused", "no namespaces can be made");
@@ -171,7 +188,11 @@ if (raw === null) {
     const policy = `edition 1\nexpose web on tcp ${early}, ${late} bind 127.0.0.1 { allow from any }`;
     const sockets = [early, late].map((port) => facts(raw.libc, raw.give(raw.listening("127.0.0.1", port))));
     const socket = join(temporaryFolder(), "web.sock");
-    const it = await running({ policy, config: `allowed_backends = ["127.0.0.1:${behind.port}"]\n[services.web]\nuid = ${process.getuid?.() ?? 0}\nsocket = "${socket}"`, inherited: { sockets, ignoresForeign: false } });
+    const it = await running({
+      policy,
+      config: `allowed_backends = ["127.0.0.1:${behind.port}"]\n[services.web]\nuid = ${process.getuid?.() ?? 0}\nsocket = "${socket}"`,
+      inherited: { sockets, ignoresForeign: false },
+    });
     const [first, second] = [visit(early), visit(late)];
     const service = await it.control(socket);
     await leaseOf(service, intent(early, behind.port));

@@ -59,7 +59,11 @@ async function client(port: number, from = "127.0.0.1"): Promise<Client> {
 }
 
 const BODY = 'allow from any sni "www.example.com", "*.apps.example.com"\n  deny sni "evil.apps.example.com"';
-const code = (s: Setting): string | undefined => s.gateway.records().filter(({ op }) => op === "accept").at(-1)?.code;
+const code = (s: Setting): string | undefined =>
+  s.gateway
+    .records()
+    .filter(({ op }) => op === "accept")
+    .at(-1)?.code;
 
 test("the name decides, and the bytes that were read reach the backend", async () => {
   const s = await setting(BODY);
@@ -138,7 +142,10 @@ test("a connection that is reading is ended exactly at the deadline", async () =
 
 test("a hello that is whole at the deadline is late, and a millisecond earlier it is not, whenever timers are looked at", async () => {
   const s = await setting(BODY, "[timers]\nhello_ms = 120");
-  for (const [ms, due] of [[119, "allowed"], [120, "hello_late"]] as const) {
+  for (const [ms, due] of [
+    [119, "allowed"],
+    [120, "hello_late"],
+  ] as const) {
     const c = await client(s.port);
     c.socket.write(GOOD.subarray(0, 40));
     await eventually(() => s.gateway.daemon.forwarder.buffered(0) === 40, "the first bytes");
@@ -244,7 +251,10 @@ test("a reload that takes the source away refuses while the hello is read", asyn
   s.gateway.place(moduleOf(s.policy('allow from 127.0.0.2 sni "www.example.com"')));
   assert.ok((await s.gateway.daemon.reload()).ok);
   await eventually(c.closed, "the refusal");
-  const last = s.gateway.records().filter(({ op }) => op === "accept").at(-1);
+  const last = s.gateway
+    .records()
+    .filter(({ op }) => op === "accept")
+    .at(-1);
   assert.is(last?.code, "no_match");
   assert.is(last?.generation, 2);
   assert.is(s.gateway.daemon.forwarder.live, 0);
@@ -254,12 +264,14 @@ test("a reload that takes the source away refuses while the hello is read", asyn
 test("a stream is evaluated again with the name that was kept", async () => {
   const s = await setting(BODY);
   const names = ["www.example.com", "a.apps.example.com"];
-  const [gone, stays] = await Promise.all(names.map(async (name) => {
-    const c = await client(s.port);
-    c.socket.write(helloOf(name));
-    await eventually(() => c.got().length > 0, name);
-    return c;
-  }));
+  const [gone, stays] = await Promise.all(
+    names.map(async (name) => {
+      const c = await client(s.port);
+      c.socket.write(helloOf(name));
+      await eventually(() => c.got().length > 0, name);
+      return c;
+    }),
+  );
   s.gateway.place(moduleOf(s.policy('allow from any sni "*.apps.example.com"')));
   const report = await s.gateway.daemon.reload();
   assert.is(report.ok && report.value.rechecked, 1);
@@ -286,12 +298,14 @@ test("a stream whose name was never read does not survive that the name decides"
 
 test("an `until` that passes ends the streams that it admitted, and no others", async () => {
   const s = await setting('allow from 127.0.0.1 sni "www.example.com" until 2030-01-01T01:00Z\n  allow from 127.0.0.2');
-  const [ends, stays] = await Promise.all(["127.0.0.1", "127.0.0.2"].map(async (from) => {
-    const c = await client(s.port, from);
-    c.socket.write(GOOD);
-    await eventually(() => c.got().length > 0, from);
-    return c;
-  }));
+  const [ends, stays] = await Promise.all(
+    ["127.0.0.1", "127.0.0.2"].map(async (from) => {
+      const c = await client(s.port, from);
+      c.socket.write(GOOD);
+      await eventually(() => c.got().length > 0, from);
+      return c;
+    }),
+  );
   // The time is 00:16:40; the stream is not idle for as long as the test is about.
   for (let i = 0; i < 43; i++) {
     s.gateway.clock.advance(60_000);

@@ -15,7 +15,11 @@ const SHARED = { ciphers: "PSK-AES256-GCM-SHA384", maxVersion: "TLSv1.2", minVer
 
 const policyOf = (port: number, behind: number, rule: string): string => `edition 1
 expose web on tcp ${port} as passthrough { backend 127.0.0.1:${behind} ${rule} }`;
-const lastCode = (gateway: Under): string | undefined => gateway.records().filter(({ op }) => op === "accept").at(-1)?.code;
+const lastCode = (gateway: Under): string | undefined =>
+  gateway
+    .records()
+    .filter(({ op }) => op === "accept")
+    .at(-1)?.code;
 
 test("the session is between the client and the backend", async () => {
   const names: (string | false | null)[] = [];
@@ -27,9 +31,15 @@ test("the session is between the client and the backend", async () => {
   const behind = await listening(server);
   const port = await freePort();
   const gateway = await running({ policy: policyOf(port, behind, 'allow from any sni "www.example.com"') });
-  const dial = (servername: string): ReturnType<typeof connect> => connect({
-    ...SHARED, port, host: "127.0.0.1", servername, pskCallback: () => PSK, checkServerIdentity: () => undefined,
-  });
+  const dial = (servername: string): ReturnType<typeof connect> =>
+    connect({
+      ...SHARED,
+      port,
+      host: "127.0.0.1",
+      servername,
+      pskCallback: () => PSK,
+      checkServerIdentity: () => undefined,
+    });
 
   const good = dial("www.example.com");
   await once(good, "secureConnect");

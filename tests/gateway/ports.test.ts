@@ -28,7 +28,10 @@ test("a busy port at the start: no marker, exit 5, a sentence with the remedy; t
   if ("failure" in started) {
     assert.equal(started.markers, []);
     assert.is(started.failure.exitCode, EXIT_DELEGATE);
-    assert.match(started.failure.message, new RegExp(`^port ${busy} \\(0\\.0\\.0\\.0:${busy}\\) is in use by another program: stop it \\(ss .*\\) or expose another port$`));
+    assert.match(
+      started.failure.message,
+      new RegExp(`^port ${busy} \\(0\\.0\\.0\\.0:${busy}\\) is in use by another program: stop it \\(ss .*\\) or expose another port$`),
+    );
   }
   assert.is(await probe(free), "deny");
   other.close();
@@ -56,11 +59,19 @@ test("a denial makes no upstream socket and no admitted connection", async () =>
   };
   const forwarder = nodeForwarder({
     table: new ConnectionTable(),
-    clock: manualClock(), isReset: null, timers: { keepalive_ms: 0, hello_ms: 10_000, backend_connect_ms: 1000, idle_ms: 0, lifetime_ms: 0 },
+    clock: manualClock(),
+    isReset: null,
+    timers: { keepalive_ms: 0, hello_ms: 10_000, backend_connect_ms: 1000, idle_ms: 0, lifetime_ms: 0 },
     decider: {
       accept: (_socket, rows) => rows.map(() => denial(CODE_NO_MATCH)),
-      named: nobody("named"), secured: nobody("secured"), connected: nobody("connected"), adopted: nobody("adopted"), notOwned: nobody("not owned"),
-      secondHello: nobody("second hello"), fault: nobody("fault"), closed: (_row, end) => calls.push(`closed ${end}`),
+      named: nobody("named"),
+      secured: nobody("secured"),
+      connected: nobody("connected"),
+      adopted: nobody("adopted"),
+      notOwned: nobody("not owned"),
+      secondHello: nobody("second hello"),
+      fault: nobody("fault"),
+      closed: (_row, end) => calls.push(`closed ${end}`),
     },
   });
   const port = await freePort();
@@ -75,7 +86,8 @@ test("a denial makes no upstream socket and no admitted connection", async () =>
 test("the cap of connections under way to a backend admits N and refuses N + 1, and they time out", async () => {
   // A stopped process accepts nobody: the kernel takes the first few for it, later connects
   // stay under way.
-  const script = 'require("net").createServer().listen({port:0,host:"127.0.0.1",backlog:1},function(){process.stdout.write(String(this.address().port));setImmediate(()=>process.kill(process.pid,"SIGSTOP"))})';
+  const script =
+    'require("net").createServer().listen({port:0,host:"127.0.0.1",backlog:1},function(){process.stdout.write(String(this.address().port));setImmediate(()=>process.kill(process.pid,"SIGSTOP"))})';
   const stopped = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
   const text = await new Promise<string>((resolve) => stopped.stdout.once("data", (chunk: Buffer) => resolve(chunk.toString())));
   const port = await freePort();
@@ -191,8 +203,16 @@ test("a peer that disconnects before its decision is a refusal with its own code
     await closed;
   }
   await eventually(() => counters.allowed + counters.denied >= 51, "all were decided");
-  const codes = new Set(gateway.records().filter(({ op }) => op === "accept").map(({ code }) => code));
-  assert.ok([...codes].every((code) => code === "no_peer" || code === "allowed"), [...codes].join());
+  const codes = new Set(
+    gateway
+      .records()
+      .filter(({ op }) => op === "accept")
+      .map(({ code }) => code),
+  );
+  assert.ok(
+    [...codes].every((code) => code === "no_peer" || code === "allowed"),
+    [...codes].join(),
+  );
   await eventually(() => gateway.daemon.forwarder.live === 0, "none is left");
   await gateway.stop();
   behind.close();

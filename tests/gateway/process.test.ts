@@ -69,8 +69,10 @@ test("a reader of stdout that goes away does not end the gateway", async () => {
   behind.close();
 });
 
-const lacking = process.getuid?.() !== 0 || Number(unprivilegedStart()) <= 1023 ? "not root, or low ports are open to all"
-  : startsAs(OTHER) ? null : "another user can't start ingressd from this folder";
+const lacking =
+  process.getuid?.() !== 0 || Number(unprivilegedStart()) <= 1023 ? "not root, or low ports are open to all"
+  : startsAs(OTHER) ? null
+  : "another user can't start ingressd from this folder";
 if (lacking === null) {
   test("a port below 1024 without the capability names it", async () => {
     const folder = temporaryFolder();

@@ -7,7 +7,7 @@ const test = suite("rate");
 
 async function count(port: number, times: number, from: string): Promise<number> {
   let allowed = 0;
-  for (let i = 0; i < times; i++) if (await probe(port, from) === "allow") allowed++;
+  for (let i = 0; i < times; i++) if ((await probe(port, from)) === "allow") allowed++;
   return allowed;
 }
 

@@ -25,7 +25,9 @@ export function rawSockets(): RawSockets | null {
     const fd = libc.socket(domain, type | 0o2000000, 0);
     if (fd < 0) throw new Error(`socket: ${fd}`);
     own.add(fd);
-    atEnd(() => { if (own.delete(fd)) closeSync(fd); });
+    atEnd(() => {
+      if (own.delete(fd)) closeSync(fd);
+    });
     return fd;
   };
   const checked = (result: number): void => {

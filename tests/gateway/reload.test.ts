@@ -44,8 +44,15 @@ expose web on tcp ${port} { backend 127.0.0.1:${behind.port} cap 20000 connectio
   assert.is(probes, ROUNDS * BATCHES * 50);
   assert.is(old, 0);
   assert.is(gateway.records().filter(({ op }) => op === "accept").length, probes);
-  assert.equal(gateway.records().filter(({ op, decision, source, generation }) =>
-    op === "accept" && (decision === "allow") !== (source?.startsWith(generation % 2 === 0 ? "127.0.1.2:" : "127.0.1.1:"))), []);
+  assert.equal(
+    gateway
+      .records()
+      .filter(
+        ({ op, decision, source, generation }) =>
+          op === "accept" && (decision === "allow") !== source?.startsWith(generation % 2 === 0 ? "127.0.1.2:" : "127.0.1.1:"),
+      ),
+    [],
+  );
   await gateway.stop();
   behind.close();
 });
@@ -53,7 +60,8 @@ expose web on tcp ${port} { backend 127.0.0.1:${behind.port} cap 20000 connectio
 test("a storm of reloads under traffic loses no allowed connection", async () => {
   const behind = await backend("hello");
   const port = await freePort();
-  const policy = (extra: string): Uint8Array => moduleOf(`edition 1
+  const policy = (extra: string): Uint8Array =>
+    moduleOf(`edition 1
 expose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow from 127.0.0.1 ${extra} }`);
   const modules = [policy(""), policy("allow from 127.0.0.2")];
   const gateway = await running({ module: policy(""), config: "[policy]\nwatch = false" });
@@ -66,7 +74,10 @@ expose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow from 127.0.0.
   over = true;
   await Promise.all(traffic);
   assert.ok(answers.length > 20);
-  assert.equal(answers.filter((answer) => answer !== "allow"), []);
+  assert.equal(
+    answers.filter((answer) => answer !== "allow"),
+    [],
+  );
   await gateway.stop();
   behind.close();
 });
@@ -132,9 +143,7 @@ expose web on tcp ${port} bind 127.0.0.1 { backend 127.0.0.1:${behind.port} allo
   assert.equal(report.opened, [`127.0.0.1:${b}`]);
   assert.equal(report.closed, [`127.0.0.1:${a}`]);
   assert.is(report.generation, 2);
-  assert.equal(gateway.markers, [
-    `ingressd: port open (port=${a}, proto=tcp)`, "ingressd: ready", `ingressd: port open (port=${b}, proto=tcp)`,
-  ]);
+  assert.equal(gateway.markers, [`ingressd: port open (port=${a}, proto=tcp)`, "ingressd: ready", `ingressd: port open (port=${b}, proto=tcp)`]);
   assert.equal([await probe(a), await probe(b)], ["deny", "allow"]);
   await gateway.stop();
   behind.close();
@@ -207,7 +216,8 @@ expose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow from ${net} }
 test("two phases: abort before and after the commit", async () => {
   const behind = await backend("hello");
   const [a, b] = [await freePort(), await freePort()];
-  const module = (port: number): Uint8Array => moduleOf(`edition 1
+  const module = (port: number): Uint8Array =>
+    moduleOf(`edition 1
 expose web on tcp ${port} bind 127.0.0.1 { backend 127.0.0.1:${behind.port} allow from any }`);
   const gateway = await running({ module: module(a), config: "[policy]\nwatch = false" });
   gateway.place(module(b));

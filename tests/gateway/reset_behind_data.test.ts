@@ -71,7 +71,8 @@ async function world(mode: Mode, how: { readonly config?: string } = {}): Promis
   const policy = (rule: string): string => `edition 1\nexpose web on tcp ${port}${as} { backend ${behind} ${shows} ${authorities} ${rule} }`;
   const rule = mode === "mtls" ? 'allow from any client uri "spiffe://corp.example/ops"' : "allow from any";
   const gateway = await running({
-    folder, policy: policy(rule),
+    folder,
+    policy: policy(rule),
     config: `${how.config ?? ""}\n[certs.web]\ncert = "${folder}/web.pem"\nkey = "${folder}/web.key"\n[cas.corp]\nfile = "${folder}/corp.pem"\n`,
   });
   return {
@@ -85,7 +86,10 @@ async function world(mode: Mode, how: { readonly config?: string } = {}): Promis
       }
       const wire = new Wire(raw);
       const socket = connectTls({
-        socket: wire, ca: site.pem, servername: "www.example.com", checkServerIdentity: () => undefined,
+        socket: wire,
+        ca: site.pem,
+        servername: "www.example.com",
+        checkServerIdentity: () => undefined,
         ...(mode === "mtls" && { cert: own.pem, key: own.key }),
       });
       wire.transports(socket);
@@ -172,7 +176,11 @@ for (const mode of MODES) {
       backend.socket.write(HALF);
       await eventually(() => (w.gateway.daemon.forwarder.table.bytesOut[0] ?? 0) >= HALF.length, "half an answer");
       await cut();
-      assert.equal((await Promise.all(seen)).map((x) => x.seen), ["reset", "reset"], end);
+      assert.equal(
+        (await Promise.all(seen)).map((x) => x.seen),
+        ["reset", "reset"],
+        end,
+      );
       await eventually(() => w.gateway.daemon.counters.ends.get(end) === 1, end);
     }
     await w.stop();
@@ -191,7 +199,10 @@ server.listen(process.argv[1], () => process.send("listens"));`;
   const port = await freePort();
   const gateway = await running({ folder, policy: `edition 1\nexpose web on tcp ${port} { backend unix "${path}" allow from any }` });
   const { table } = gateway.daemon.forwarder;
-  for (const [seen, sent] of [["reset", "never read"], ["end", ""]] as const) {
+  for (const [seen, sent] of [
+    ["reset", "never read"],
+    ["end", ""],
+  ] as const) {
     for (let round = 0; round < ROUNDS; round++) {
       const socket = connectPlain({ port, host: "127.0.0.1", allowHalfOpen: true });
       const came = watch(socket, null);
@@ -271,7 +282,7 @@ test("TLS that ends without a close_notify was cut, and what came before goes on
       client.socket.write(much, () => disconnect(client));
       let [still, last] = [0, -1];
       await eventually(() => {
-        const now = w.gateway.daemon.counters.bytesFromClients + (w.gateway.daemon.forwarder.table.bytesIn.reduce((a, b) => a + b, 0));
+        const now = w.gateway.daemon.counters.bytesFromClients + w.gateway.daemon.forwarder.table.bytesIn.reduce((a, b) => a + b, 0);
         still = now === last ? still + 1 : 0;
         last = now;
         return still > 1_000;

@@ -27,16 +27,34 @@ if (process.geteuid?.() === 0) {
   /** As a process of that user reads it: what it says. */
   const read = (path: string, access: string, uid: number): string => {
     const groups = uid === 0 ? [0] : [OWN_GROUP, EXTRA_GROUP];
-    const done = spawnSync(process.execPath, ["--import", import.meta.resolve("tsx"), reader, path, access, String(uid), String(uid === 0 ? 0 : OWN_GROUP), JSON.stringify(groups)], { encoding: "utf8" });
+    const done = spawnSync(
+      process.execPath,
+      ["--import", import.meta.resolve("tsx"), reader, path, access, String(uid), String(uid === 0 ? 0 : OWN_GROUP), JSON.stringify(groups)],
+      { encoding: "utf8" },
+    );
     assert.is(done.status, 0, done.stderr);
     return done.stdout;
   };
   const OK = "secret";
-  interface Row { readonly what: string; readonly uid: number; readonly gid: number; readonly mode: number; readonly access?: string; readonly by?: number; readonly due: string | RegExp }
+  interface Row {
+    readonly what: string;
+    readonly uid: number;
+    readonly gid: number;
+    readonly mode: number;
+    readonly access?: string;
+    readonly by?: number;
+    readonly due: string | RegExp;
+  }
   const rows: readonly Row[] = [
     { what: "its own", uid: SELF, gid: OWN_GROUP, mode: 0o600, due: OK },
     { what: "its own, read by its group", uid: SELF, gid: OWN_GROUP, mode: 0o640, due: OK },
-    { what: "its own, read by another group", uid: SELF, gid: OTHER, mode: 0o640, due: /the group 61004, which this process is not in, can read it \(mode 0640\): run chmod 0600/ },
+    {
+      what: "its own, read by another group",
+      uid: SELF,
+      gid: OTHER,
+      mode: 0o640,
+      due: /the group 61004, which this process is not in, can read it \(mode 0640\): run chmod 0600/,
+    },
     { what: "its own, read by all", uid: SELF, gid: OWN_GROUP, mode: 0o644, due: /others can read it \(mode 0644\): run chmod 0600 / },
     { what: "its own, closed to itself", uid: SELF, gid: OWN_GROUP, mode: 0o000, due: /can't be read .*EACCES.*run chmod 0600 / },
     { what: "Kubernetes: root's, read by the group of the volume", uid: 0, gid: EXTRA_GROUP, mode: 0o440, due: OK },
@@ -94,7 +112,10 @@ if (process.geteuid?.() === 0) {
     assert.match(read(join(loose, "key"), "private", SELF), /others can write the directory of a link on its way, .*run chmod go-w/);
     const others = volume("others", 0o1777);
     chownSync(others, OTHER, OTHER);
-    assert.match(read(join(others, "key"), "private", SELF), /the directory of a link on its way, .* belongs to uid 61004, who could change it: run chown 61001 .* && chmod go-w/);
+    assert.match(
+      read(join(others, "key"), "private", SELF),
+      /the directory of a link on its way, .* belongs to uid 61004, who could change it: run chown 61001 .* && chmod go-w/,
+    );
   });
   test("another user's link in a sticky directory is not; after the remedy it is", () => {
     const folder = volume("turned", 0o1777);
@@ -109,7 +130,10 @@ if (process.geteuid?.() === 0) {
     mkdirSync(folder);
     writeFileSync(join(folder, "key"), OK, { mode: 0o600 });
     chmodSync(folder, 0o1777);
-    assert.match(read(join(folder, "key"), "private", 0), /others can write its directory .* \(mode 1777\): put it into a directory that nobody else may write, or, if no other program uses this one, run chmod go-w /);
+    assert.match(
+      read(join(folder, "key"), "private", 0),
+      /others can write its directory .* \(mode 1777\): put it into a directory that nobody else may write, or, if no other program uses this one, run chmod go-w /,
+    );
   });
 } else {
   skip("secret files", "not root: no file can be given to another user");

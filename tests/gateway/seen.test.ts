@@ -61,7 +61,7 @@ test("clients of the control socket: the cap, one more, and a place that comes f
     const socket = connect(gateway.daemon.controlPath);
     socket.on("error", () => undefined);
     socket.write('{"jsonrpc":"2.0","id":1,"method":"status"}\n');
-    const [data] = await once(socket, "data") as [Buffer];
+    const [data] = (await once(socket, "data")) as [Buffer];
     return {
       answer: data.toString(),
       close: async () => {

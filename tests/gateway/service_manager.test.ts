@@ -25,12 +25,17 @@ function receiver(calls: Libc, from: UnixMessages, path: string): Receiver {
   const fd = calls.socket(1, 2 | 0o2000000, 0);
   const address = unixAddress(path);
   if (fd < 0 || address === null || calls.bind(fd, address, address.length) < 0) throw new Error("no receiver");
-  atEnd(() => { closeSync(fd); });
+  atEnd(() => {
+    closeSync(fd);
+  });
   const texts: string[] = [];
   const store = new Map<string, number>();
-  atEnd(() => { for (const one of store.values()) closeSync(one); });
+  atEnd(() => {
+    for (const one of store.values()) closeSync(one);
+  });
   return {
-    texts, store,
+    texts,
+    store,
     look() {
       for (let next = from.receive(fd); next.ok; next = from.receive(fd)) {
         const text = next.value.bytes.toString();
@@ -91,9 +96,10 @@ if (libc === null || messages === null) {
     it.child.kill("SIGTERM");
     assert.is(await it.exit, 0);
     from.look();
-    assert.equal(from.texts.map((text) => text.replace(/\d{4,}/, "N")), [
-      "RELOADING=1\nMONOTONIC_USEC=N", "READY=1\nSTATUS=generation 2, 1 sockets open", "STOPPING=1\nSTATUS=connections end",
-    ]);
+    assert.equal(
+      from.texts.map((text) => text.replace(/\d{4,}/, "N")),
+      ["RELOADING=1\nMONOTONIC_USEC=N", "READY=1\nSTATUS=generation 2, 1 sockets open", "STOPPING=1\nSTATUS=connections end"],
+    );
     assert.equal([...from.store.keys()], [`ingressd-port 127.0.0.1_${other}`], "a stop does not change the store");
   });
 
@@ -171,7 +177,10 @@ if (libc === null || messages === null) {
       from.look();
       clock.advance(100);
     }
-    assert.equal(from.texts, Array.from({ length: count }, (_, i) => `STATUS=${i} READY=1`));
+    assert.equal(
+      from.texts,
+      Array.from({ length: count }, (_, i) => `STATUS=${i} READY=1`),
+    );
   });
 }
 

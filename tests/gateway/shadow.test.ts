@@ -9,14 +9,16 @@ const test = suite("shadow");
 test("it differs by what the rules say, whatever a cap says", async () => {
   const behind = await backend("hello");
   const port = await freePort();
-  const gateway = await running({ policy: `edition 1
+  const gateway = await running({
+    policy: `edition 1
 expose web on tcp ${port} {
   backend 127.0.0.1:${behind.port}
   cap 1 connections
   allow from 127.0.0.0/29
   dryrun deny from 127.0.0.3
   dryrun allow from 127.0.0.9
-}` });
+}`,
+  });
   const { counters, forwarder } = gateway.daemon;
   const visitor = visit(port, { from: "127.0.0.1" });
   assert.is(await visitor.first, "hello");

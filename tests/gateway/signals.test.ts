@@ -57,7 +57,10 @@ test("markers verbatim, status, reload, SIGHUP, and SIGTERM drains to exit 0", a
   behind.close();
 });
 
-for (const [first, second] of [["SIGTERM", "SIGTERM"], ["SIGINT", "SIGINT"]] as const) {
+for (const [first, second] of [
+  ["SIGTERM", "SIGTERM"],
+  ["SIGINT", "SIGINT"],
+] as const) {
   test(`${first} drains and a second one cuts, exit 0`, async () => {
     const behind = await backend("hello");
     const port = await freePort();

@@ -30,8 +30,16 @@ test("what is refused changes nothing, and what is newer raises the mark once it
   const refusals: readonly (readonly [string, Uint8Array, RegExp])[] = [
     ["unsigned", changed, /is refused \(signature_missing\): the module is not signed, .*; sign it with ingressc sign$/],
     ["a higher revision written in", altered(sign(changed, 6), 72), /\(signature_bad\)/],
-    ["an older revision", sign(changed, 4), /is refused \(revision_old\): it has revision 4, and revision 5 was in force here: to go back to it, sign it again with revision 6 or more$/],
-    ["the same revision of another module", sign(changed, 5), /\(revision_reused\): revision 5 was in force with another module \([0-9a-f]{12}\): sign this one with revision 6 or more$/],
+    [
+      "an older revision",
+      sign(changed, 4),
+      /is refused \(revision_old\): it has revision 4, and revision 5 was in force here: to go back to it, sign it again with revision 6 or more$/,
+    ],
+    [
+      "the same revision of another module",
+      sign(changed, 5),
+      /\(revision_reused\): revision 5 was in force with another module \([0-9a-f]{12}\): sign this one with revision 6 or more$/,
+    ],
   ];
   const before = readFileSync(state.mark, "utf8");
   for (const [name, module, due] of refusals) {
@@ -133,11 +141,11 @@ test("no slip in trusted_keys turns verification off", async () => {
 
   const texts: readonly (readonly [toml: string, due: RegExp])[] = [
     ["trusted_keys = []", /`policy\.trusted_keys` = \[\] must be a list of 1 to 64 different values, .*; it is: absolute paths/],
-    ["trusted_keys = \"/a.pub\"", /must be a list/],
-    ["trusted_keys = [\"a.pub\"]", /each an absolute path/],
-    ["trusted_keys = [\"\"]", /each an absolute path/],
-    ["trusted_keys = [\"/a\", \"/a\"]", /1 to 64 different values/],
-    ["trusted_key = [\"/a\"]", /unknown key `trusted_key` in `policy`/],
+    ['trusted_keys = "/a.pub"', /must be a list/],
+    ['trusted_keys = ["a.pub"]', /each an absolute path/],
+    ['trusted_keys = [""]', /each an absolute path/],
+    ['trusted_keys = ["/a", "/a"]', /1 to 64 different values/],
+    ['trusted_key = ["/a"]', /unknown key `trusted_key` in `policy`/],
     [`trusted_keys = [${Array.from({ length: 65 }, (_, i) => `"/${i}"`).join(",")}]`, /1 to 64 different values/],
   ];
   for (const [toml, due] of texts) {
@@ -163,14 +171,20 @@ test("the mark is whole or it is none", () => {
     bytes[i >> 3] = (bytes[i >> 3] ?? 0) ^ (1 << (i & 7));
   }
   for (const revision of [0, -1, 1.5, 2 ** 53, Number.NaN]) assert.is(parseMark(markText({ revision, sha256: hash })), null, String(revision));
-  for (const text of [`${whole}\n`, `${whole}${whole}`, ` ${whole}`, whole.toUpperCase(), whole.replace("v1", "v2"), "\0".repeat(whole.length)]) assert.is(parseMark(text), null);
+  for (const text of [`${whole}\n`, `${whole}${whole}`, ` ${whole}`, whole.toUpperCase(), whole.replace("v1", "v2"), "\0".repeat(whole.length)])
+    assert.is(parseMark(text), null);
 });
 
 test("what may follow the mark", () => {
   const mark = { revision: 7, sha256: hash };
   const rows: readonly (readonly [revision: number, sha256: string, due: RegExp | null])[] = [
-    [8, "cd".repeat(32), null], [8, hash, null], [2 ** 53 - 1, hash, null], [7, hash, null],
-    [7, "cd".repeat(32), /^\(revision_reused\)/], [6, hash, /^\(revision_old\)/], [1, "cd".repeat(32), /^\(revision_old\)/],
+    [8, "cd".repeat(32), null],
+    [8, hash, null],
+    [2 ** 53 - 1, hash, null],
+    [7, hash, null],
+    [7, "cd".repeat(32), /^\(revision_reused\)/],
+    [6, hash, /^\(revision_old\)/],
+    [1, "cd".repeat(32), /^\(revision_old\)/],
   ];
   for (const [revision, sha256, due] of rows) {
     const why = belowMark({ keyId: "", revision, verified: true }, sha256, mark);
@@ -186,7 +200,8 @@ test("a damaged mark is no mark at all: nothing is loaded until somebody has loo
     writeFileSync(state.mark, text, { mode: 0o600 });
     const started = await start({ module, config: state.trusting });
     assert.ok("failure" in started && started.failure.exitCode === EXIT_REJECTED, JSON.stringify(text));
-    if ("failure" in started) assert.match(started.failure.message, /\(mark_unreadable\): revision mark `.*` is damaged, .* restore it from a backup, or remove it once/);
+    if ("failure" in started)
+      assert.match(started.failure.message, /\(mark_unreadable\): revision mark `.*` is damaged, .* restore it from a backup, or remove it once/);
     assert.is(readFileSync(state.mark, "utf8"), text, "it is left for people to look at");
   }
   writeFileSync(state.mark, whole);

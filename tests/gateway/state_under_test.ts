@@ -31,7 +31,11 @@ export function newState(): StateUnderTest {
   const kept = `state_dir = "${directory}"`;
   const mark = join(directory, "revision.mark");
   return {
-    directory, mark, ours, keyPath, kept,
+    directory,
+    mark,
+    ours,
+    keyPath,
+    kept,
     copy: join(directory, "last_good.wasm"),
     trusting: `${kept}\n[policy]\nwatch = false\ntrusted_keys = ["${keyPath}"]`,
     sign: (module, revision) => signed(module, ours, { revision: BigInt(revision) }),
@@ -60,5 +64,7 @@ export async function policyStatus(gateway: Under): Promise<PolicyStatus> {
 }
 
 function hasPolicy(value: unknown): value is { readonly policy: PolicyStatus } {
-  return typeof value === "object" && value !== null && "policy" in value && typeof value.policy === "object" && value.policy !== null && "source" in value.policy;
+  return (
+    typeof value === "object" && value !== null && "policy" in value && typeof value.policy === "object" && value.policy !== null && "source" in value.policy
+  );
 }

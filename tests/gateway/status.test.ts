@@ -26,7 +26,10 @@ expose web service site on tcp ${port} bind 127.0.0.1 {
   deny named lab from 127.0.0.9
 }`,
   });
-  assert.equal([await probe(port), await probe(port, "127.0.0.9"), await probe(port, "127.0.0.9"), await probe(port, "127.0.0.200")], ["allow", "deny", "deny", "deny"]);
+  assert.equal(
+    [await probe(port), await probe(port, "127.0.0.9"), await probe(port, "127.0.0.9"), await probe(port, "127.0.0.200")],
+    ["allow", "deny", "deny", "deny"],
+  );
   await eventually(() => gateway.daemon.counters.ends.size > 0, "the allowed one ended");
   return { gateway, port };
 }
@@ -53,9 +56,16 @@ test("a table with listeners, generation, hits a rule with its place, top denied
     "DENIED | SOURCE",
     "2 | 127.0.0.9",
     "1 | 127.0.0.200",
-  ]) assert.ok(lines.includes(due), `${due}\n${stdout}`);
-  assert.ok(lines.some((line) => /^policy \| generation 1, module [0-9a-f]{12}, not signed$/.test(line)), stdout);
-  assert.ok(lines.some((line) => /^limiter \| 1 of \d+ entries in use$/.test(line)), stdout);
+  ])
+    assert.ok(lines.includes(due), `${due}\n${stdout}`);
+  assert.ok(
+    lines.some((line) => /^policy \| generation 1, module [0-9a-f]{12}, not signed$/.test(line)),
+    stdout,
+  );
+  assert.ok(
+    lines.some((line) => /^limiter \| 1 of \d+ entries in use$/.test(line)),
+    stdout,
+  );
   assert.ok(!stdout.includes("descriptors"));
 });
 
@@ -64,7 +74,14 @@ test("as JSON: one envelope; and nobody there is exit 5", async () => {
   const envelope: unknown = JSON.parse(stdout);
   assert.is(exitCode, 0);
   assert.ok(typeof envelope === "object" && envelope !== null && "data" in envelope && typeof envelope.data === "object" && envelope.data !== null);
-  if (typeof envelope === "object" && envelope !== null && "data" in envelope && typeof envelope.data === "object" && envelope.data !== null && "rules" in envelope.data) {
+  if (
+    typeof envelope === "object" &&
+    envelope !== null &&
+    "data" in envelope &&
+    typeof envelope.data === "object" &&
+    envelope.data !== null &&
+    "rules" in envelope.data
+  ) {
     assert.equal(envelope.data.rules, [
       { rule_id: 0, listener: "web", rule: "lab", at: "test.ingress:6", hits: 2 },
       { rule_id: 1, listener: "web", rule: "office", at: "test.ingress:5", hits: 1 },
@@ -75,18 +92,53 @@ test("as JSON: one envelope; and nobody there is exit 5", async () => {
 
 test("faults are prominent in the text", () => {
   const text = statusText({
-    pid: 1, uptime_ms: 999, draining: true,
-    policy: { generation: 3, sha256: "ab".repeat(32), poisoned: true, source: "last_good", instead_of: "the file is gone", signature: { key_id: "k", revision: 7, verified: false }, limiter: { used: 1, places: 2 } },
+    pid: 1,
+    uptime_ms: 999,
+    draining: true,
+    policy: {
+      generation: 3,
+      sha256: "ab".repeat(32),
+      poisoned: true,
+      source: "last_good",
+      instead_of: "the file is gone",
+      signature: { key_id: "k", revision: 7, verified: false },
+      limiter: { used: 1, places: 2 },
+    },
     state: { directory: "/s", revision: null, trouble: "it is damaged" },
-    listeners: [{ name: "a\u001b[2Jb", service: "s", ports: [{ first: 1, last: 2 }, { first: 9, last: 9 }], at: "x:1", connections: 0, cap_connections: 5, open: [] }],
-    connections: { live: 0, cap: 1, buffered_bytes: 0 }, leases: 0, decisions: { allowed: 0, denied: 0, by_reason: {} },
-    rules: Array.from({ length: 23 }, (_, i) => ({ hits: 1, listener: "*", rule: "", at: `x:${i}` })), audit: { records: 0, dropped: 4 }, ends: {}, reloads: { done: 0, refused: 1 }, descriptors_exhausted: 6, top_denied: [],
+    listeners: [
+      {
+        name: "a\u001b[2Jb",
+        service: "s",
+        ports: [
+          { first: 1, last: 2 },
+          { first: 9, last: 9 },
+        ],
+        at: "x:1",
+        connections: 0,
+        cap_connections: 5,
+        open: [],
+      },
+    ],
+    connections: { live: 0, cap: 1, buffered_bytes: 0 },
+    leases: 0,
+    decisions: { allowed: 0, denied: 0, by_reason: {} },
+    rules: Array.from({ length: 23 }, (_, i) => ({ hits: 1, listener: "*", rule: "", at: `x:${i}` })),
+    audit: { records: 0, dropped: 4 },
+    ends: {},
+    reloads: { done: 0, refused: 1 },
+    descriptors_exhausted: 6,
+    top_denied: [],
   });
   for (const due of [
-    /^process +pid 1, up 0s, DRAINING$/m, /^policy +generation 3, module abababababab, revision 7 signed by k \(not verified: no keys are trusted\), FAILED INSIDE/m,
-    /^WARNING +the last good policy is in force in place of the file: the file is gone$/m, /^state +\/s, highest revision none: it is damaged$/m,
-    /^a\\u\{1b\}\[2Jb +s +1-2,9 +\(not open\) +- +0\/5 +x:1$/m, /^and 3 more$/m, /^descriptors +none was left 6 times/m,
-  ]) assert.match(text, due);
+    /^process +pid 1, up 0s, DRAINING$/m,
+    /^policy +generation 3, module abababababab, revision 7 signed by k \(not verified: no keys are trusted\), FAILED INSIDE/m,
+    /^WARNING +the last good policy is in force in place of the file: the file is gone$/m,
+    /^state +\/s, highest revision none: it is damaged$/m,
+    /^a\\u\{1b\}\[2Jb +s +1-2,9 +\(not open\) +- +0\/5 +x:1$/m,
+    /^and 3 more$/m,
+    /^descriptors +none was left 6 times/m,
+  ])
+    assert.match(text, due);
   assert.not.match(text.replaceAll("\n", ""), /\p{Cc}/u);
   assert.not.match(text, /^DENIED/m, "no empty tables");
   assert.match(statusText({ policy: null }), /no policy is in force: everything is refused/);
@@ -98,7 +150,10 @@ test("--watch shows each answer until a signal, or until the gateway does not an
   const shown: string[] = [];
   let count = 0;
   const watching = watchStatus({
-    clock, ended: ended.signal, terminal: true, print: (text) => shown.push(text),
+    clock,
+    ended: ended.signal,
+    terminal: true,
+    print: (text) => shown.push(text),
     query: () => Promise.resolve({ exitCode: 0, stdout: `answer ${++count}`, stderr: "" }),
   });
   await eventually(() => shown.length === 1, "the first");
@@ -111,11 +166,16 @@ test("--watch shows each answer until a signal, or until the gateway does not an
   assert.equal(await watching, { exitCode: 0, stdout: "", stderr: "" });
   assert.equal(shown, ["\u001b[H\u001b[2Janswer 1\n", "\u001b[H\u001b[2Janswer 2\n"]);
   const gone = { exitCode: 5, stdout: "", stderr: "no ingressd answers" };
-  assert.equal(await watchStatus({ clock, ended: new AbortController().signal, terminal: false, print: () => undefined, query: () => Promise.resolve(gone) }), gone);
+  assert.equal(
+    await watchStatus({ clock, ended: new AbortController().signal, terminal: false, print: () => undefined, query: () => Promise.resolve(gone) }),
+    gone,
+  );
 });
 
 test("the command: --watch --json is a line each time, and a signal ends it with 0", async () => {
-  const child = spawn(process.execPath, [...INGRESSD, "status", "--watch", "--json", "--control", gateway.daemon.controlPath], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [...INGRESSD, "status", "--watch", "--json", "--control", gateway.daemon.controlPath], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   let out = "";
   child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
   await eventually(() => out.includes("\n"), "the first answer");

@@ -19,9 +19,17 @@ const only = (port: number, behind: number, more = "allow from any"): Uint8Array
 const takeOver = (folder: string, config = ""): Running => launch(folder, config, { words: ["--takeover"] });
 
 async function caller(folder: string): Promise<RpcClient> {
-  const opened = await openRpc(join(folder, "run", "control.sock"), { answerMs: 5_000, mostLine: 1 << 24, notified: () => undefined, closed: () => undefined, isBackground: true });
+  const opened = await openRpc(join(folder, "run", "control.sock"), {
+    answerMs: 5_000,
+    mostLine: 1 << 24,
+    notified: () => undefined,
+    closed: () => undefined,
+    isBackground: true,
+  });
   if (!opened.ok) throw new Error(opened.error);
-  atEnd(() => { opened.value.close(); });
+  atEnd(() => {
+    opened.value.close();
+  });
   return opened.value;
 }
 
@@ -71,7 +79,12 @@ if (openLibc() === null) {
     early.socket.destroy();
     assert.is(await first.exit, 0);
     assert.match(status(), /"connections":\{"live":0,/, "the end that the first reports");
-    assert.equal(recordsIn(join(folder, "audit.jsonl")).filter(({ op }) => op === "accept").map(({ decision }) => decision), ["allow", "allow"]);
+    assert.equal(
+      recordsIn(join(folder, "audit.jsonl"))
+        .filter(({ op }) => op === "accept")
+        .map(({ decision }) => decision),
+      ["allow", "allow"],
+    );
   });
 
   test("a cap counts what the one before relays, exactly, and its end frees the place", async () => {
@@ -134,7 +147,12 @@ if (openLibc() === null) {
     assert.is(second.order("reload").code, 0);
     await cut.closed;
     assert.is(await says(kept.socket, "on"), "on");
-    assert.equal(recordsIn(join(folder, "audit.jsonl")).filter(({ op }) => op === "recheck").map(({ code, source }) => [code, source?.split(":")[0]]), [["rechecked", "127.0.0.1"]]);
+    assert.equal(
+      recordsIn(join(folder, "audit.jsonl"))
+        .filter(({ op }) => op === "recheck")
+        .map(({ code, source }) => [code, source?.split(":")[0]]),
+      [["rechecked", "127.0.0.1"]],
+    );
     kept.socket.destroy();
     assert.is(await first.exit, 0);
   });
@@ -152,7 +170,8 @@ if (openLibc() === null) {
       const rpc = await caller(folder);
       const id = await begun(rpc);
       assert.match(id, /^[0-9a-f]{32}$/);
-      for (const name of ["wait", "freeze", "state"].slice(0, ["begin", "wait", "freeze", "state"].indexOf(last))) assert.type(await step(rpc, name, { id, from: 0 }), "object", name);
+      for (const name of ["wait", "freeze", "state"].slice(0, ["begin", "wait", "freeze", "state"].indexOf(last)))
+        assert.type(await step(rpc, name, { id, from: 0 }), "object", name);
       const queued = last === "freeze" ? visit(port) : null;
       rpc.close();
       assert.is(await probe(port), "allow", `after ${last}`);

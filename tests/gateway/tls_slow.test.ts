@@ -21,10 +21,15 @@ async function gatewayTo(behind: BackendUnderTest): Promise<{ readonly gateway: 
   put(folder, "web", leaf(site, { names: [dns("www.example.com")] }));
   const port = await freePort();
   const gateway = await running({
-    folder, policy: `edition 1\nexpose web on tcp ${port} as tls { backend 127.0.0.1:${behind.port} cert "web" allow from any }`,
+    folder,
+    policy: `edition 1\nexpose web on tcp ${port} as tls { backend 127.0.0.1:${behind.port} cert "web" allow from any }`,
     config: `[certs.web]\ncert = "${join(folder, "web.pem")}"\nkey = "${join(folder, "web.key")}"\n`,
   });
-  const client = (): TLSSocket => connect({ socket: connectPlain(port, "127.0.0.1"), ca: site.pem, servername: "www.example.com", checkServerIdentity: () => undefined }).on("error", () => undefined);
+  const client = (): TLSSocket =>
+    connect({ socket: connectPlain(port, "127.0.0.1"), ca: site.pem, servername: "www.example.com", checkServerIdentity: () => undefined }).on(
+      "error",
+      () => undefined,
+    );
   return { gateway, client };
 }
 
@@ -43,7 +48,10 @@ async function untilStill(gateway: Under, moved: () => number): Promise<number> 
 
 test("a TLS client that never reads makes its backend wait", async () => {
   const behind = await backend("", (socket) => {
-    const more = (): void => void socket.write(BLOCK, (error) => { if (!error) more(); });
+    const more = (): void =>
+      void socket.write(BLOCK, (error) => {
+        if (!error) more();
+      });
     more();
   });
   const { gateway, client } = await gatewayTo(behind);
@@ -60,7 +68,10 @@ test("a backend that never reads makes its TLS client wait", async () => {
   const behind = await backend("", (socket) => socket.pause());
   const { gateway, client } = await gatewayTo(behind);
   const socket = client();
-  const more = (): void => void socket.write(BLOCK, (error) => { if (!error) more(); });
+  const more = (): void =>
+    void socket.write(BLOCK, (error) => {
+      if (!error) more();
+    });
   more();
   const taken = await untilStill(gateway, () => gateway.daemon.forwarder.table.bytesIn[0] ?? 0);
   assert.ok(taken < KERNEL_BYTES, `${taken} bytes were taken from the client`);

@@ -10,8 +10,16 @@ import { helloWith, record, serverName } from "./hello_bytes.ts";
 
 const test = suite("unasked names");
 const ODD: readonly (readonly [name: string, fault: string])[] = [
-  ["192.0.2.7", "name_ip_literal"], ["::1", "name_ip_literal"], ["127.1", "name_ip_literal"], ["localhost:8443", "name_byte"], ["", "name_empty"],
-  ["a..b", "name_empty_label"], ["a\0b", "name_nul"], ["*.a.test", "name_wildcard"], [`${"a".repeat(64)}.test`, "name_label_too_long"], ["a.test.", "name_dot"],
+  ["192.0.2.7", "name_ip_literal"],
+  ["::1", "name_ip_literal"],
+  ["127.1", "name_ip_literal"],
+  ["localhost:8443", "name_byte"],
+  ["", "name_empty"],
+  ["a..b", "name_empty_label"],
+  ["a\0b", "name_nul"],
+  ["*.a.test", "name_wildcard"],
+  [`${"a".repeat(64)}.test`, "name_label_too_long"],
+  ["a.test.", "name_dot"],
 ];
 
 test("as passthrough: an odd name is refused where an enforced rule has `sni`, and admitted otherwise", async () => {
@@ -21,12 +29,12 @@ test("as passthrough: an odd name is refused where an enforced rule has `sni`, a
   const gateway = await running({ policy: policy("allow from any") });
   const rows: readonly (readonly [body: string, top: string, hasSni: boolean])[] = [
     ["allow from any", "", false],
-    ["allow from any\n dryrun deny sni \"b.test\"", "", false],
+    ['allow from any\n dryrun deny sni "b.test"', "", false],
     ["allow from any", `deny on tcp ${port + 1}-65535 sni "b.test"`, false],
     ["allow from any", `dryrun deny sni "b.test"`, false],
-    ["allow from any\n deny sni \"b.test\"", "", true],
-    ["allow from 192.0.2.1 sni \"b.test\"\n allow from any", "", true],
-    ["allow from any", "deny sni \"b.test\"", true],
+    ['allow from any\n deny sni "b.test"', "", true],
+    ['allow from 192.0.2.1 sni "b.test"\n allow from any', "", true],
+    ["allow from any", 'deny sni "b.test"', true],
     ["allow from any", `deny on tcp 1-${port} sni "b.test"`, true],
   ];
   // A deny may name no port that nobody exposes as TLS.
@@ -40,11 +48,22 @@ test("as passthrough: an odd name is refused where an enforced rule has `sni`, a
       const hello = record(helloWith(serverName(name)));
       const socket = connect(port, "127.0.0.1");
       let got = Buffer.alloc(0);
-      socket.on("error", () => undefined).on("data", (chunk: Buffer) => { got = Buffer.concat([got, chunk]); });
+      socket
+        .on("error", () => undefined)
+        .on("data", (chunk: Buffer) => {
+          got = Buffer.concat([got, chunk]);
+        });
       socket.write(hello);
       await eventually(() => socket.closed || got.length === hello.length, `${body}, ${name}`);
-      const said = gateway.records().filter(({ op }) => op === "accept").at(-1);
-      assert.equal([said?.code, said?.detail, said?.sni, behind.accepted - reached], [hasSni ? "hello_malformed" : "allowed", fault, undefined, hasSni ? 0 : 1], `${top} ${body}, ${name}`);
+      const said = gateway
+        .records()
+        .filter(({ op }) => op === "accept")
+        .at(-1);
+      assert.equal(
+        [said?.code, said?.detail, said?.sni, behind.accepted - reached],
+        [hasSni ? "hello_malformed" : "allowed", fault, undefined, hasSni ? 0 : 1],
+        `${top} ${body}, ${name}`,
+      );
       socket.destroy();
       await eventually(() => gateway.daemon.forwarder.live === 0, "its end");
     }

@@ -51,7 +51,10 @@ expose web on tcp ${port} bind 127.0.0.1 {
   gateway.clock.advance(3_600_000);
   assert.equal([await from2(), await from2()], ["allow", "deny"]);
 
-  const times = readFileSync(join(gateway.folder, "audit.jsonl"), "utf8").split("\n").slice(0, -1).map((line) => /"time":"([^"]+)"/.exec(line)?.[1] ?? "");
+  const times = readFileSync(join(gateway.folder, "audit.jsonl"), "utf8")
+    .split("\n")
+    .slice(0, -1)
+    .map((line) => /"time":"([^"]+)"/.exec(line)?.[1] ?? "");
   assert.ok(times.length > 10);
   assert.equal(times, times.toSorted());
   stays.socket.destroy();

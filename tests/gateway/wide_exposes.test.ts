@@ -32,8 +32,7 @@ function counted(engine: PolicyEngine): { engine: PolicyEngine; calls: () => num
   return { engine: counting, calls: () => calls };
 }
 
-const twenty = Array.from({ length: 20 }, (_, i) =>
-  `expose e${i} on tcp 1-65535 bind 10.${i}.0.0/16 { backend 127.0.0.1:9 allow from any }`).join("\n");
+const twenty = Array.from({ length: 20 }, (_, i) => `expose e${i} on tcp 1-65535 bind 10.${i}.0.0/16 { backend 127.0.0.1:9 allow from any }`).join("\n");
 const wide = engineOf(`edition 1\n${twenty}`);
 const narrow = engineOf("edition 1\nexpose e on tcp 1000-1099, 2000 bind 10.0.0.0/8 { backend 127.0.0.1:9 allow from any }");
 const outside = Array.from({ length: 50 }, (_, i) => address(`192.0.2.${i}`));
@@ -62,23 +61,45 @@ test("a backend among the ports is found where there are very many", () => {
   const engine = engineOf("edition 1\nexpose e on tcp 1-30000 bind 127.0.0.1, 127.0.0.2 { backend 127.0.0.1:30001 allow from any }");
   // The compiler refuses it, but a module need not be its work.
   const info = { ...engine.info, listeners: engine.info.listeners.map((l) => ({ ...l, backend: { kind: "tcp", host: "127.0.0.1", port: 29_999 } as const })) };
-  const loop = new Proxy(engine, { get: (target, key) => (key === "info" ? info : key === "listenerAt" ? target.listenerAt.bind(target) : undefined) });
+  const loop = new Proxy(engine, {
+    get: (target, key) =>
+      key === "info" ? info
+      : key === "listenerAt" ? target.listenerAt.bind(target)
+      : undefined,
+  });
   const answer = staticExposures(loop, backends(), [], 65_535);
   assert.match(answer.ok ? "served" : answer.error, /^expose `e`: its backend 127\.0\.0\.1:29999 is a port that ingressd itself opens/);
 });
 
 test("which addresses a bind has", () => {
-  const [info] = engineOf("edition 1\nexpose e on tcp 1 bind 10.0.0.0/31, 2001:db8::/32, 127.0.0.5, 127.0.1.0/24 { backend 127.0.0.1:9 allow from any }").info.listeners;
+  const [info] = engineOf("edition 1\nexpose e on tcp 1 bind 10.0.0.0/31, 2001:db8::/32, 127.0.0.5, 127.0.1.0/24 { backend 127.0.0.1:9 allow from any }").info
+    .listeners;
   if (info === undefined) throw new Error("no listener");
   const host = ["10.0.0.1", "10.0.0.2", "9.255.255.255", "2001:db8:ffff::1", "2001:db9::", "127.0.0.1", "::1", "0.0.0.0", "::"].map(address);
-  assert.equal(candidateAddresses(info, host).map((own) => formatAddress(bareAddress(own))), ["10.0.0.1", "2001:db8:ffff::1", "127.0.0.5"]);
+  assert.equal(
+    candidateAddresses(info, host).map((own) => formatAddress(bareAddress(own))),
+    ["10.0.0.1", "2001:db8:ffff::1", "127.0.0.5"],
+  );
 });
 
 const prefixes: readonly (readonly [text: string, first: string | null, last: string])[] = [
-  ["0.0.0.0/0", "0.0.0.0", "255.255.255.255"], ["10.0.0.0/8", "10.0.0.0", "10.255.255.255"], ["1.2.3.4/32", "1.2.3.4", "1.2.3.4"],
-  ["::/0", "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"], ["2001:db8::/33", "2001:db8::", "2001:db8:7fff:ffff:ffff:ffff:ffff:ffff"], ["::1/128", "::1", "::1"],
-  ["10.0.0.0", null, ""], ["10.0.0.0/33", null, ""], ["10.0.0.0/", null, ""], ["10.0.0.0/08", null, ""], ["10.0.0.1/8", null, ""],
-  ["::/129", null, ""], ["::1/127", null, ""], ["/8", null, ""], ["10.0.0.0/8/8", null, ""], ["10.0.0.0/-1", null, ""], ["fe80::%1/64", null, ""],
+  ["0.0.0.0/0", "0.0.0.0", "255.255.255.255"],
+  ["10.0.0.0/8", "10.0.0.0", "10.255.255.255"],
+  ["1.2.3.4/32", "1.2.3.4", "1.2.3.4"],
+  ["::/0", "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"],
+  ["2001:db8::/33", "2001:db8::", "2001:db8:7fff:ffff:ffff:ffff:ffff:ffff"],
+  ["::1/128", "::1", "::1"],
+  ["10.0.0.0", null, ""],
+  ["10.0.0.0/33", null, ""],
+  ["10.0.0.0/", null, ""],
+  ["10.0.0.0/08", null, ""],
+  ["10.0.0.1/8", null, ""],
+  ["::/129", null, ""],
+  ["::1/127", null, ""],
+  ["/8", null, ""],
+  ["10.0.0.0/8/8", null, ""],
+  ["10.0.0.0/-1", null, ""],
+  ["fe80::%1/64", null, ""],
 ];
 for (const [text, first, last] of prefixes) {
   test(`the prefix \`${text}\``, () => {
@@ -101,10 +122,13 @@ test("nothing is walked again while nothing has changed, and a change is followe
   const behind = await backend("hello");
   const port = await freePort();
   let host: Address[] = Looked.of(address("127.0.0.1"));
-  const policy = (more: string): Uint8Array => moduleOf(`edition 1
+  const policy = (more: string): Uint8Array =>
+    moduleOf(`edition 1
 expose web on tcp ${port} bind 127.0.0.0/8 { backend 127.0.0.1:${behind.port} allow from any ${more} }`);
   const gateway = await running({
-    module: policy(""), hostAddresses: () => host, config: "[policy]\nwatch = false\n[timers]\ninterface_poll_ms = 1000",
+    module: policy(""),
+    hostAddresses: () => host,
+    config: "[policy]\nwatch = false\n[timers]\ninterface_poll_ms = 1000",
   });
   const looksOf = async (): Promise<number> => {
     const before = Looked.looks;
@@ -134,7 +158,8 @@ test("a port that could not be opened is tried at every look", async () => {
   let host: Address[] = Looked.of();
   const gateway = await running({
     policy: `edition 1\nexpose web on tcp ${busy.port} bind 127.0.0.0/8 { backend 127.0.0.1:${behind.port} allow from any }`,
-    hostAddresses: () => host, config: "[policy]\nwatch = false",
+    hostAddresses: () => host,
+    config: "[policy]\nwatch = false",
   });
   host = Looked.of(address("127.0.0.1"));
   const before = Looked.looks;

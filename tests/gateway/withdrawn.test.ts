@@ -15,20 +15,44 @@ import { freePort, moduleOf, running, temporaryFolder, type Under } from "./gate
 
 const test = suite("withdrawn ports");
 const key = randomBytes(32);
-const policyOf = (proto: string, port: number): string => `edition 1\n@why "it reads the addresses of its clients itself"\nexpose web on ${proto} ${port} as direct { }\n`;
+const policyOf = (proto: string, port: number): string =>
+  `edition 1\n@why "it reads the addresses of its clients itself"\nexpose web on ${proto} ${port} as direct { }\n`;
 
 type Proto = "tcp" | "udp";
 
 /** A service that binds by itself: its lease, and its socket. */
-async function service(proto: Proto): Promise<{ readonly gateway: Under; readonly port: number; readonly lease: string; call(method: string, params: object): Promise<unknown>; close(): Promise<void> }> {
+async function service(
+  proto: Proto,
+): Promise<{
+  readonly gateway: Under;
+  readonly port: number;
+  readonly lease: string;
+  call(method: string, params: object): Promise<unknown>;
+  close(): Promise<void>;
+}> {
   const port = await freePort();
   const keyPath = join(temporaryFolder(), "guard.key");
   writeFileSync(keyPath, key.toString("hex"), { mode: 0o600 });
-  const gateway = await running({ policy: policyOf(proto, port), config: `[policy]\nwatch = false\n[guard]\nkey_file = "${keyPath}"\n[services.web]\nuid = ${process.getuid?.() ?? 0}` });
+  const gateway = await running({
+    policy: policyOf(proto, port),
+    config: `[policy]\nwatch = false\n[guard]\nkey_file = "${keyPath}"\n[services.web]\nuid = ${process.getuid?.() ?? 0}`,
+  });
   const client = await gateway.control();
-  const { result: { challenge } } = await client.call("challenge") as { readonly result: { readonly challenge: string } };
-  const answer = await client.call("register", { service: "web", proto, port, mode: "direct", bind: "0.0.0.0", ttl_ms: 600_000, proof: proofOf(key, challenge, "web") });
-  const { result: { lease } } = answer as { readonly result: { readonly lease: string } };
+  const {
+    result: { challenge },
+  } = (await client.call("challenge")) as { readonly result: { readonly challenge: string } };
+  const answer = await client.call("register", {
+    service: "web",
+    proto,
+    port,
+    mode: "direct",
+    bind: "0.0.0.0",
+    ttl_ms: 600_000,
+    proof: proofOf(key, challenge, "web"),
+  });
+  const {
+    result: { lease },
+  } = answer as { readonly result: { readonly lease: string } };
   const close = await bindAt(proto, port);
   return { gateway, port, lease, call: (method, params) => client.call(method, params), close };
 }
@@ -91,22 +115,45 @@ test("which places are bound: exactly there, and no longer once closed", async (
   for (const proto of ["tcp", "udp"] as const) {
     const port = await freePort();
     const close = await bindAt(proto, port);
-    assert.equal([at(proto, port, any), at(proto, port, loopback), at(proto, port + 1, any), at(proto === "tcp" ? "udp" : "tcp", port, any)], [true, false, false, false], proto);
+    assert.equal(
+      [at(proto, port, any), at(proto, port, loopback), at(proto, port + 1, any), at(proto === "tcp" ? "udp" : "tcp", port, any)],
+      [true, false, false, false],
+      proto,
+    );
     await close();
     assert.is(at(proto, port, any), false, proto);
   }
 });
 
 const lease = (port: number, id: string): Lease => ({
-  id, service: "web", owner: 1, proto: "tcp", port, mode: "direct", bind: fromV4(0), backend: null, expiresMs: null, ended: () => undefined,
+  id,
+  service: "web",
+  owner: 1,
+  proto: "tcp",
+  port,
+  mode: "direct",
+  bind: fromV4(0),
+  backend: null,
+  expiresMs: null,
+  ended: () => undefined,
 });
 
 test("what the gateway itself serves there since, and what is granted again, is no warning", () => {
-  for (const [name, own, again, expected] of [["still bound", [], false, 1], ["the gateway's own", [{ local: "0.0.0.0:53" }], false, 0], ["granted again", [], true, 0]] as const) {
+  for (const [name, own, again, expected] of [
+    ["still bound", [], false, 1],
+    ["the gateway's own", [{ local: "0.0.0.0:53" }], false, 0],
+    ["granted again", [], true, 0],
+  ] as const) {
     let now = 0;
     const leases = new Leases();
     const said: string[] = [];
-    const seen = watchWithdrawn({ leases, ports: { all: () => own }, clock: { monoMs: () => now }, say: (s) => said.push(s), isBound: ({ proto, local }) => `${proto} ${local}` === "tcp 0.0.0.0:53" });
+    const seen = watchWithdrawn({
+      leases,
+      ports: { all: () => own },
+      clock: { monoMs: () => now },
+      say: (s) => said.push(s),
+      isBound: ({ proto, local }) => `${proto} ${local}` === "tcp 0.0.0.0:53",
+    });
     leases.add(lease(53, "a"));
     leases.delete("a");
     seen.look();
@@ -117,7 +164,10 @@ test("what the gateway itself serves there since, and what is granted again, is 
   }
 });
 
-for (const [places, remembered] of [[MOST_PLACES, true], [MOST_PLACES + 1, false]] as const) {
+for (const [places, remembered] of [
+  [MOST_PLACES, true],
+  [MOST_PLACES + 1, false],
+] as const) {
   test(`${places} places: the first is ${remembered ? "remembered" : "forgotten"}`, () => {
     let now = 0;
     const leases = new Leases();

@@ -12,13 +12,16 @@ const test = suite("without koffi");
 
 function withoutKoffi(folder: string, config: string): Running {
   const hide = join(folder, "hide.cjs");
-  writeFileSync(hide, `const { Module } = require("node:module");
+  writeFileSync(
+    hide,
+    `const { Module } = require("node:module");
 const resolve = Module._resolveFilename;
 Module._resolveFilename = function (name, ...rest) {
   if (name === "koffi") throw Object.assign(new Error("Cannot find module 'koffi'"), { code: "MODULE_NOT_FOUND" });
   return resolve.call(this, name, ...rest);
 };
-`);
+`,
+  );
   return launch(folder, config, { node: ["--require", hide] });
 }
 

@@ -21,7 +21,9 @@ const test = suite("zones");
 
 const APART = ["unshare", "-n", "sh", "-ec", 'ip link set lo up; exec "$@"', "sh"];
 const [unshare = "unshare", ...argv] = APART;
-const tried = spawnSync(unshare, [...argv, "sh", "-ec", "nsenter --version; ip link add va type veth peer name vb; ip addr add fe80::1/64 dev va nodad"], { encoding: "utf8" });
+const tried = spawnSync(unshare, [...argv, "sh", "-ec", "nsenter --version; ip link add va type veth peer name vb; ip addr add fe80::1/64 dev va nodad"], {
+  encoding: "utf8",
+});
 
 /** Nothing else is in the namespaces. */
 const POLICY = `edition 1
@@ -111,8 +113,13 @@ if (tried.status === 0) {
     // A shell that waits for the end of its input: the namespace lives as long as it does.
     const client = spawn("unshare", ["-n", "sh", "-ec", "ip link set lo up; echo up; read -r _ || true"], { stdio: ["pipe", "pipe", "inherit"] });
     await once(client.stdout, "data");
-    const inside = (pid: number | undefined, ...command: readonly string[]) => spawnSync("nsenter", ["-t", String(pid), "-n", ...command], { encoding: "utf8", timeout: 20_000 });
-    const links = inside(it.child.pid, "sh", "-ec", `
+    const inside = (pid: number | undefined, ...command: readonly string[]) =>
+      spawnSync("nsenter", ["-t", String(pid), "-n", ...command], { encoding: "utf8", timeout: 20_000 });
+    const links = inside(
+      it.child.pid,
+      "sh",
+      "-ec",
+      `
       for pair in "va vb" "vc vd"; do
         set -- $pair
         ip link add $1 type veth peer name $2 netns ${client.pid}
@@ -122,24 +129,46 @@ if (tried.status === 0) {
       for a in febf:ffff:ffff:ffff:: fec0:: 2001:db8::; do
         ip addr add \${a}a/64 dev va nodad
         nsenter -t ${client.pid} -n sh -ec "for h in b c; do ip addr add $a\\$h/64 dev vb nodad; done"
-      done`);
+      done`,
+    );
     assert.is(links.status, 0, links.stderr);
     const audit = (): readonly string[] => readFileSync(join(home, "audit.jsonl"), "utf8").split("\n");
-    const opened = (): number => audit().filter((line) => line.includes('"op":"bind"') && line.includes('"listener":"lan"') && /"local":"\[fe80::a%v[ac]\]:8444"/.test(line)).length;
+    const opened = (): number =>
+      audit().filter((line) => line.includes('"op":"bind"') && line.includes('"listener":"lan"') && /"local":"\[fe80::a%v[ac]\]:8444"/.test(line)).length;
     await eventually(() => opened() >= 2, "it listens on the link-local address of each interface");
-    const backend = spawn("nsenter", ["-t", String(it.child.pid), "-n", process.execPath, "-e",
-      'require("node:net").createServer((s) => s.on("error", () => {}).write("hello")).listen(9000, "127.0.0.1", () => console.log("up"))'], { stdio: ["ignore", "pipe", "inherit"] });
+    const backend = spawn(
+      "nsenter",
+      [
+        "-t",
+        String(it.child.pid),
+        "-n",
+        process.execPath,
+        "-e",
+        'require("node:net").createServer((s) => s.on("error", () => {}).write("hello")).listen(9000, "127.0.0.1", () => console.log("up"))',
+      ],
+      { stdio: ["ignore", "pipe", "inherit"] },
+    );
     await once(backend.stdout, "data");
 
     const visited = inside(client.pid, process.execPath, "-e", CLIENT, JSON.stringify(VISITS));
-    assert.equal(visited.stdout.trim().split("\n"), VISITS.map(({ answer }) => answer), visited.stderr);
-    const records = audit().filter((line) => line.includes('"op":"accept"')).map((line) => /"code":"([a-z_]+)".*"source":"([^"]*):\d+"/.exec(line)?.slice(1));
-    assert.equal(records, VISITS.map(({ code, source }) => [code, source]));
+    assert.equal(
+      visited.stdout.trim().split("\n"),
+      VISITS.map(({ answer }) => answer),
+      visited.stderr,
+    );
+    const records = audit()
+      .filter((line) => line.includes('"op":"accept"'))
+      .map((line) => /"code":"([a-z_]+)".*"source":"([^"]*):\d+"/.exec(line)?.slice(1));
+    assert.equal(
+      records,
+      VISITS.map(({ code, source }) => [code, source]),
+    );
     assert.match(it.order("status", "--json").out, /"source":"fe80::bad%va"/);
     // A place is taken and given back under one key, over a reload too.
     const stays = spawn("nsenter", ["-t", String(client.pid), "-n", process.execPath, "-e", STAYS], { stdio: ["pipe", "pipe", "inherit"] });
     await once(stays.stdout, "data");
-    const visit = (from: string): string => inside(client.pid, process.execPath, "-e", CLIENT, JSON.stringify([{ port: 8445, to: "fe80::a%vb", from }])).stdout.trim();
+    const visit = (from: string): string =>
+      inside(client.pid, process.execPath, "-e", CLIENT, JSON.stringify([{ port: 8445, to: "fe80::a%vb", from }])).stdout.trim();
     assert.equal(["fe80::b%vb", "fe80::c%vb"].map(visit), ["refused", "hello"]);
     place(home, moduleOf(`${POLICY}expose more on tcp 8446 { backend 127.0.0.1:9000 allow from any }`));
     assert.is(it.order("reload").code, 0);
@@ -152,18 +181,27 @@ if (tried.status === 0) {
     const lease = { service: "leased", port: 8447, backend: "127.0.0.1:9000", bind: "fe80::a", socket: join(home, "run", "control.sock") };
     const exposure = await expose(lease);
     assert.equal([...exposure.open].sort(), ["[fe80::a%va]:8447", "[fe80::a%vc]:8447"]);
-    const leased = (to: string, from: string): string => inside(client.pid, process.execPath, "-e", CLIENT, JSON.stringify([{ port: 8447, to, from }])).stdout.trim();
+    const leased = (to: string, from: string): string =>
+      inside(client.pid, process.execPath, "-e", CLIENT, JSON.stringify([{ port: 8447, to, from }])).stdout.trim();
     assert.equal([leased("fe80::a%vb", "fe80::b%vb"), leased("fe80::a%vd", "fe80::b%vd"), leased("fe80::a%vb", "fe80::bad%vb")], ["hello", "hello", "refused"]);
     assert.match(leased("2001:db8::a", "2001:db8::b"), /ECONNREFUSED/);
     await exposure.close();
     assert.match(leased("fe80::a%vb", "fe80::b%vb"), /ECONNREFUSED/);
-    const refused = async (bind: string): Promise<string> => expose({ ...lease, bind }).then(() => "open", (error: unknown) => (error instanceof ExposeError ? `${error.code}: ${error.message}` : String(error)));
+    const refused = async (bind: string): Promise<string> =>
+      expose({ ...lease, bind }).then(
+        () => "open",
+        (error: unknown) => (error instanceof ExposeError ? `${error.code}: ${error.message}` : String(error)),
+      );
     assert.match(await refused("fe80::d"), /^not_exposed: .*fe80::d/);
     assert.match(await refused("fe80::a%va"), /^bad_intent: .*without an interface/);
     assert.match(await refused("fe80::00a.0.0.1"), /^bad_intent: /);
     assert.match(readFileSync(join(home, "audit.jsonl"), "utf8"), /"local":"\[fe80::d\]:8447"/);
 
-    for (const [request, verdict] of [["from fe80::b to web", "allow"], ["from fe80::bad to web", "deny (reason=cidr)"], ["from fe80::b to lan", "allow"]] as const) {
+    for (const [request, verdict] of [
+      ["from fe80::b to web", "allow"],
+      ["from fe80::bad to web", "deny (reason=cidr)"],
+      ["from fe80::b to lan", "allow"],
+    ] as const) {
       const { out } = await ingresscHere(["explain", "edge.wasm", request], sources.path);
       assert.ok(out.includes(`\n  ${verdict}\n`), out);
       assert.match(out, /the source is link-local: every host on the link chooses its address/);
@@ -182,34 +220,65 @@ if (tried.status === 0) {
 }
 
 const TEXTS: readonly (readonly [text: string | undefined, source: string])[] = [
-  ["192.0.2.1", "192.0.2.1"], ["::ffff:192.0.2.1", "192.0.2.1"], ["2001:db8::1", "2001:db8::1"], ["fe80::1", "fe80::1"],
-  ["fe80::1%eth0", "fe80::1 on eth0"], ["febf::1%eth0", "febf::1 on eth0"], ["fe80::1%a%b", "fe80::1 on a%b"],
-  ["fe7f::1%eth0", "odd"], ["fec0::1%eth0", "odd"], ["2001:db8::1%eth0", "odd"], ["192.0.2.1%eth0", "odd"], ["::ffff:192.0.2.1%eth0", "odd"],
-  ["fe80::1%", "odd"], ["%eth0", "odd"], ["", "odd"], ["fe80::01.2.3.4%eth0", "odd"], ["::ffff:010.0.0.1", "odd"], [undefined, "gone"],
+  ["192.0.2.1", "192.0.2.1"],
+  ["::ffff:192.0.2.1", "192.0.2.1"],
+  ["2001:db8::1", "2001:db8::1"],
+  ["fe80::1", "fe80::1"],
+  ["fe80::1%eth0", "fe80::1 on eth0"],
+  ["febf::1%eth0", "febf::1 on eth0"],
+  ["fe80::1%a%b", "fe80::1 on a%b"],
+  ["fe7f::1%eth0", "odd"],
+  ["fec0::1%eth0", "odd"],
+  ["2001:db8::1%eth0", "odd"],
+  ["192.0.2.1%eth0", "odd"],
+  ["::ffff:192.0.2.1%eth0", "odd"],
+  ["fe80::1%", "odd"],
+  ["%eth0", "odd"],
+  ["", "odd"],
+  ["fe80::01.2.3.4%eth0", "odd"],
+  ["::ffff:010.0.0.1", "odd"],
+  [undefined, "gone"],
 ];
 
 for (const [text, due] of TEXTS) {
   test(`a peer that the kernel calls ${text ?? "nothing"} is ${due}`, () => {
     const { source, zone, port } = peerOf({ remoteAddress: text, remotePort: 7 });
-    const said = source === SOURCE_ODD ? "odd" : source === SOURCE_GONE ? "gone" : formatAddress(source);
+    const said =
+      source === SOURCE_ODD ? "odd"
+      : source === SOURCE_GONE ? "gone"
+      : formatAddress(source);
     assert.is(zone === "" ? said : `${said} on ${zone}`, due);
     assert.is(port, 7);
   });
 }
 
 test("a peer whose interface is gone has gone too", () => {
-  const { source } = peerOf({ get remoteAddress(): string { throw new Error("uv_if_indextoiid"); }, remotePort: 7 });
+  const { source } = peerOf({
+    get remoteAddress(): string {
+      throw new Error("uv_if_indextoiid");
+    },
+    remotePort: 7,
+  });
   assert.is(source, SOURCE_GONE);
 });
 
 test("interfaces are numbered once, up to the bound", () => {
   const zones = new Zones();
-  assert.equal(["", "a", "b", "a"].map((name) => zones.numberOf(name)), [0, 1, 2, 1]);
+  assert.equal(
+    ["", "a", "b", "a"].map((name) => zones.numberOf(name)),
+    [0, 1, 2, 1],
+  );
   for (let i = 3; i <= MAX_ZONES; i++) zones.numberOf(`v${i}`);
   assert.is(zones.nameOf(MAX_ZONES), `v${MAX_ZONES}`);
   assert.is(zones.numberOf("one more"), null);
-  assert.equal(["b", ""].map((name) => zones.numberOf(name)), [2, 0]);
-  assert.equal([1, 2, 0].map((number) => zones.nameOf(number)), ["a", "b", ""]);
+  assert.equal(
+    ["b", ""].map((name) => zones.numberOf(name)),
+    [2, 0],
+  );
+  assert.equal(
+    [1, 2, 0].map((number) => zones.nameOf(number)),
+    ["a", "b", ""],
+  );
 });
 
 test("a row forgets the interface of the peer before", () => {

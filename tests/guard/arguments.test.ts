@@ -15,12 +15,43 @@ function parseCommand(words: readonly string[]): Command {
 const right = ["--policy", "p.wasm", "--service", "web"];
 
 test("everything in its place", () => {
-  assert.equal(parseCommand([...right, "--audit", "a", "--", "nginx", "-g", "--policy", "--"]), { kind: "run", policy: "p.wasm", signatures: null, service: "web", audit: "a", isolate: false, sockets: null, tokens: null, program: "nginx", args: ["-g", "--policy", "--"] });
-  assert.equal(parseCommand([...right, "--isolate", "--sockets", "s", "--", "x", "--isolate"]), { kind: "run", policy: "p.wasm", signatures: null, service: "web", audit: null, isolate: true, sockets: "s", tokens: null, program: "x", args: ["--isolate"] });
+  assert.equal(parseCommand([...right, "--audit", "a", "--", "nginx", "-g", "--policy", "--"]), {
+    kind: "run",
+    policy: "p.wasm",
+    signatures: null,
+    service: "web",
+    audit: "a",
+    isolate: false,
+    sockets: null,
+    tokens: null,
+    program: "nginx",
+    args: ["-g", "--policy", "--"],
+  });
+  assert.equal(parseCommand([...right, "--isolate", "--sockets", "s", "--", "x", "--isolate"]), {
+    kind: "run",
+    policy: "p.wasm",
+    signatures: null,
+    service: "web",
+    audit: null,
+    isolate: true,
+    sockets: "s",
+    tokens: null,
+    program: "x",
+    args: ["--isolate"],
+  });
   assert.equal(parseCommand(["status"]), { kind: "status", json: false });
   assert.equal(parseCommand(["status", "--json"]), { kind: "status", json: true });
   assert.equal(parseCommand([...right, "--ingressd", "s", "--key", "/dev/fd/3", "--token-ms", "1000", "--", "x"]), {
-    kind: "run", policy: "p.wasm", signatures: null, service: "web", audit: null, isolate: false, sockets: null, tokens: { socket: "s", key: "/dev/fd/3", ttlMs: 1000 }, program: "x", args: [],
+    kind: "run",
+    policy: "p.wasm",
+    signatures: null,
+    service: "web",
+    audit: null,
+    isolate: false,
+    sockets: null,
+    tokens: { socket: "s", key: "/dev/fd/3", ttlMs: 1000 },
+    program: "x",
+    args: [],
   });
   const signatures = [...Array.from({ length: 64 }, (_, i) => ["--trusted-key", `${i}.pub`]).flat(), "--state-dir", "s"];
   const signed = parseCommand([...right, ...signatures, "--", "x"]);
@@ -52,8 +83,9 @@ const rows: readonly (readonly [name: string, argv: readonly string[], sentence:
   ["a gateway without a key", [...right, "--ingressd", "s", "--", "x"], /go together/],
   ["a key without a gateway", [...right, "--key", "k", "--", "x"], /go together/],
   ["a time without a gateway", [...right, "--token-ms", "1000", "--", "x"], /goes with `--ingressd`/],
-  ...["999", "86400001", "1e3", "1000.5", "-1000", "x"].map((ms) =>
-    [`a time of ${ms}`, [...right, "--ingressd", "s", "--key", "k", `--token-ms=${ms}`, "--", "x"], /whole number from 1000 to 86400000/] as const),
+  ...["999", "86400001", "1e3", "1000.5", "-1000", "x"].map(
+    (ms) => [`a time of ${ms}`, [...right, "--ingressd", "s", "--key", "k", `--token-ms=${ms}`, "--", "x"], /whole number from 1000 to 86400000/] as const,
+  ),
   ["a gateway and a namespace", [...right, "--isolate", "--ingressd", "s", "--key", "k", "--", "x"], /does not go with `--isolate`/],
   ["the gateway's name", ["--policy", "p", "--service", "ingressd", "--", "x"], /the gateway's own name/],
 ];

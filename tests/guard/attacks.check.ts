@@ -89,11 +89,21 @@ test("nothing listens but what the guard has bound, where it has bound it", asyn
     return has;
   });
   assert.ok(kinds.includes("tcp 4"));
-  const due = Object.fromEntries(kinds.flatMap((kind) => Object.entries({ ...LISTENING, ...ACCEPTED[kind.split(" ")[0] ?? ""] }).map(([name, result]) => [`${name}, ${kind}`, result])));
-  const wrong = Object.entries({ ...due, ...FROM_OUTSIDE }).filter(([name, result]) => JSON.stringify(found[name]) !== JSON.stringify(result)).map(([name, result]) => `${name}: ${JSON.stringify(found[name])} and not ${JSON.stringify(result)}`);
+  const due = Object.fromEntries(
+    kinds.flatMap((kind) => Object.entries({ ...LISTENING, ...ACCEPTED[kind.split(" ")[0] ?? ""] }).map(([name, result]) => [`${name}, ${kind}`, result])),
+  );
+  const wrong = Object.entries({ ...due, ...FROM_OUTSIDE })
+    .filter(([name, result]) => JSON.stringify(found[name]) !== JSON.stringify(result))
+    .map(([name, result]) => `${name}: ${JSON.stringify(found[name])} and not ${JSON.stringify(result)}`);
   assert.equal(wrong, []);
-  assert.equal(Object.keys(found).filter((name) => !(name in due) && !(name in FROM_OUTSIDE)), []);
-  const records = readFileSync(where.audit, "utf8").trim().split("\n").map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+  assert.equal(
+    Object.keys(found).filter((name) => !(name in due) && !(name in FROM_OUTSIDE)),
+    [],
+  );
+  const records = readFileSync(where.audit, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
   const denied = records.filter(({ op, decision }) => op === "listen" && decision === "deny").map(({ code }) => code);
   assert.equal([...new Set(denied)].sort(), ["guard_foreign", "guard_moved", "guard_unbound"]);
   // Only the one that was moved outside is noticed by where it is, and before anything listens.
@@ -144,7 +154,10 @@ test("an MPTCP socket that was disconnected is where its subflow is, not where i
   const connected = localOf(kernel, client);
   assert.is(connect(client, Buffer.alloc(16), 16), 0);
   const disconnected = localOf(kernel, client);
-  assert.equal([connected, disconnected].map((local) => local !== null && formatAddress(local.address)), ["127.0.0.1", "0.0.0.0"]);
+  assert.equal(
+    [connected, disconnected].map((local) => local !== null && formatAddress(local.address)),
+    ["127.0.0.1", "0.0.0.0"],
+  );
   for (const one of [server, client]) kernel.shutdown(one);
 });
 
@@ -160,11 +173,17 @@ first = [bind(a), bind(b), bind(c), bind(u)]
 full = attempt(lambda: a.listen(1))
 b.close()
 print([*first, full, bind(d), attempt(lambda: d.listen(1)), attempt(lambda: a.listen(1))])`;
-  const child = spawn(process.execPath, ["--import", "tsx", program("few"), "python3", "-c", words], { stdio: ["ignore", "pipe", "pipe"], cwd: new URL("../..", import.meta.url) });
+  const child = spawn(process.execPath, ["--import", "tsx", program("few"), "python3", "-c", words], {
+    stdio: ["ignore", "pipe", "pipe"],
+    cwd: new URL("../..", import.meta.url),
+  });
   const { out, err } = await ended(child);
   const [results = "", codes = ""] = out.trim().split("\n");
   assert.equal(JSON.parse(results || "[]"), [0, 0, EACCES, 0, 0, 0, 0, 0], err);
-  assert.equal((JSON.parse(codes || "[]") as readonly string[]).filter((word) => !word.endsWith("loopback_bind")), ["bind guard_sockets_full"]);
+  assert.equal(
+    (JSON.parse(codes || "[]") as readonly string[]).filter((word) => !word.endsWith("loopback_bind")),
+    ["bind guard_sockets_full"],
+  );
 });
 
 test("a socket that is never bound has no port of the program's choice", async () => {
@@ -205,7 +224,13 @@ const LONG = `jail/${"n".repeat(80)}/${"n".repeat(25)}`;
 
 /** All of the host is mounted again and read-only, in `again`: before the guard's start, since a program with a Landlock domain may mount nothing. */
 const mountedAgain = (folder: string, ...user: readonly string[]): readonly string[] => [
-  "unshare", ...user, "--mount", "sh", "-ec", 'mount --make-rprivate /; mkdir "$0/again"; mount --rbind / "$0/again"; mount -o remount,ro,bind "$0/again"; exec "$@"', folder,
+  "unshare",
+  ...user,
+  "--mount",
+  "sh",
+  "-ec",
+  'mount --make-rprivate /; mkdir "$0/again"; mount --rbind / "$0/again"; mount -o remount,ro,bind "$0/again"; exec "$@"',
+  folder,
 ];
 
 async function dropped(folder: string, names: readonly string[], through: readonly string[] = []): Promise<Readonly<Record<string, unknown>>> {
@@ -213,24 +238,40 @@ async function dropped(folder: string, names: readonly string[], through: readon
   return printed(await ended(startWith(where, ["python3", python("dropped"), folder, ...names], { through }))) as Readonly<Record<string, unknown>>;
 }
 
-test("a program that dropped rights gets none of them back", async () => {
-  const folder = join(where.folder, "dropped");
-  const { sockets, ...found } = await dropped(folder, Object.keys(DROPPED), mountedAgain(folder));
-  assert.equal(found, DROPPED);
-  assert.equal(sockets, [
-    "jail/above.sock", LONG, "jail/outside/from_root.sock", "jail/plain.sock", "jail/run/deep/inside.sock", "jail/run/relative.sock",
-    "jail/run/up_from_root.sock", `jail${folder}/absolute.sock`, "nobodys/nobody.sock",
-  ]);
-  rmSync(folder, { recursive: true });
-}, true);
+test(
+  "a program that dropped rights gets none of them back",
+  async () => {
+    const folder = join(where.folder, "dropped");
+    const { sockets, ...found } = await dropped(folder, Object.keys(DROPPED), mountedAgain(folder));
+    assert.equal(found, DROPPED);
+    assert.equal(sockets, [
+      "jail/above.sock",
+      LONG,
+      "jail/outside/from_root.sock",
+      "jail/plain.sock",
+      "jail/run/deep/inside.sock",
+      "jail/run/relative.sock",
+      "jail/run/up_from_root.sock",
+      `jail${folder}/absolute.sock`,
+      "nobodys/nobody.sock",
+    ]);
+    rmSync(folder, { recursive: true });
+  },
+  true,
+);
 
-test("a program with a Landlock domain of its own gets no bind outside it", async () => {
-  const without = spawn("python3", ["-c", "import ctypes; raise SystemExit(int(ctypes.CDLL(None).syscall(444, None, 0, 1) < 4))"]);
-  if (await new Promise((resolve) => without.once("exit", resolve)) !== 0) return console.log("SKIP guard Landlock: this kernel has none that rules over ports");
-  const { sockets, ...found } = await dropped(join(where.folder, "domains"), Object.keys(DOMAINS), WITHOUT_RESOURCE);
-  assert.equal(found, DOMAINS);
-  assert.equal(sockets, ["nobodys/none.sock", "nobodys/other.sock", "nobodys/ports.sock"]);
-}, true);
+test(
+  "a program with a Landlock domain of its own gets no bind outside it",
+  async () => {
+    const without = spawn("python3", ["-c", "import ctypes; raise SystemExit(int(ctypes.CDLL(None).syscall(444, None, 0, 1) < 4))"]);
+    if ((await new Promise((resolve) => without.once("exit", resolve))) !== 0)
+      return console.log("SKIP guard Landlock: this kernel has none that rules over ports");
+    const { sockets, ...found } = await dropped(join(where.folder, "domains"), Object.keys(DOMAINS), WITHOUT_RESOURCE);
+    assert.equal(found, DOMAINS);
+    assert.equal(sockets, ["nobodys/none.sock", "nobodys/other.sock", "nobodys/ports.sock"]);
+  },
+  true,
+);
 
 test("a guard without rights makes the sockets of a root of its user's in the program's own root", async () => {
   const user = place(undefined, root ? NOBODY : null);

@@ -25,7 +25,12 @@ test("an audit that is a link, a pipe that nobody reads, or can't be opened, sta
   writeFileSync(join(at.folder, "target"), "");
   symlinkSync("target", link);
   assert.is(spawnSync("mkfifo", [pipe]).status, 0);
-  for (const [audit, because] of [[link, /is a link, which the program could turn/], [pipe, /is a pipe that nobody reads/], [join(at.folder, "none", "a"), /can't be opened for appending \(ENOENT\)/], [at.folder, /can't be opened for appending \(EISDIR\)/]] as const) {
+  for (const [audit, because] of [
+    [link, /is a link, which the program could turn/],
+    [pipe, /is a pipe that nobody reads/],
+    [join(at.folder, "none", "a"), /can't be opened for appending \(ENOENT\)/],
+    [at.folder, /can't be opened for appending \(EISDIR\)/],
+  ] as const) {
     const { code, out, err } = await run({ ...at, audit }, ["echo", "runs"]);
     assert.equal([code, out], [3, ""], err);
     assert.match(err, because);
@@ -34,16 +39,23 @@ test("an audit that is a link, a pipe that nobody reads, or can't be opened, sta
   remove(at);
 });
 
-const LISTENS = "import socket, sys; sys.stdin.readline(); s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(1); print('up', flush=True); sys.stdin.readline()";
+const LISTENS =
+  "import socket, sys; sys.stdin.readline(); s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(1); print('up', flush=True); sys.stdin.readline()";
 
 test("a file that the program puts in the audit's place gets no record, and SIGHUP opens the path again", async () => {
   const at = place();
-  const child = startWith(at, ["python3", "-c", `import sys; print('up', flush=True)
+  const child = startWith(at, [
+    "python3",
+    "-c",
+    `import sys; print('up', flush=True)
 for line in sys.stdin:
-  import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print('bound', flush=True)`]);
+  import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print('bound', flush=True)`,
+  ]);
   const end = ended(child);
   let out = "";
-  child.stdout?.on("data", (chunk: Buffer) => { out += chunk.toString(); });
+  child.stdout?.on("data", (chunk: Buffer) => {
+    out += chunk.toString();
+  });
   const lines = (path: string): number => (existsSync(path) ? readFileSync(path, "utf8").split("\n").length - 1 : 0);
   await eventually(() => out.includes("up"), "the start");
   const [rotated, target] = [`${at.audit}.1`, join(at.folder, "target")];
@@ -67,15 +79,22 @@ test("a full audit pipe blocks no bind", async () => {
   const pipe = join(at.folder, "pipe");
   assert.is(spawnSync("mkfifo", [pipe]).status, 0);
   // The process that opened and filled it never reads.
-  const { out, err } = await ended(startWith({ ...at, audit: pipe }, ["python3", "-c", LISTENS], {
-    through: ["python3", "-c", `import os, sys
+  const { out, err } = await ended(
+    startWith({ ...at, audit: pipe }, ["python3", "-c", LISTENS], {
+      through: [
+        "python3",
+        "-c",
+        `import os, sys
 fd = os.open(${JSON.stringify(pipe)}, os.O_RDWR | os.O_NONBLOCK)
 try:
   while True: os.write(fd, b"x" * 512)
 except BlockingIOError: pass
 os.set_inheritable(fd, True)
-os.execvp(sys.argv[1], sys.argv[1:])`], stdin: "ignore",
-  }));
+os.execvp(sys.argv[1], sys.argv[1:])`,
+      ],
+      stdin: "ignore",
+    }),
+  );
   assert.is(out, "up\n", err);
   assert.match(err, /the audit can't be written/);
   remove(at);

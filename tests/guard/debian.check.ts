@@ -28,13 +28,19 @@ function test(name: string, tools: readonly string[], work: () => Promise<void>)
 
 /** Local addresses at which the kernel has a TCP listener on a port. */
 function listening(port: number): readonly string[] {
-  return execFileSync("ss", ["-Hltn"], { encoding: "utf8" }).split("\n").map((line) => line.trim().split(/\s+/)[3] ?? "").filter((local) => local.endsWith(`:${port}`));
+  return execFileSync("ss", ["-Hltn"], { encoding: "utf8" })
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/)[3] ?? "")
+    .filter((local) => local.endsWith(`:${port}`));
 }
 
 async function untilServed(port: number): Promise<void> {
   for (;;) {
     const served = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, "127.0.0.1", () => { socket.destroy(); resolve(true); });
+      const socket = connect(port, "127.0.0.1", () => {
+        socket.destroy();
+        resolve(true);
+      });
       socket.on("error", () => resolve(false));
     });
     if (served) return;
@@ -88,7 +94,10 @@ function nginxConfig(listen: string): string {
   mkdirSync(folder);
   const file = join(folder, "nginx.conf");
   const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((word) => `${word}_temp_path ${folder}/${word};`).join(" ");
-  writeFileSync(file, `pid ${folder}/pid; error_log stderr; daemon off; worker_processes 2; events {} http { access_log off; ${paths} server { listen ${listen}; return 200 "guarded\\n"; } }\n`);
+  writeFileSync(
+    file,
+    `pid ${folder}/pid; error_log stderr; daemon off; worker_processes 2; events {} http { access_log off; ${paths} server { listen ${listen}; return 200 "guarded\\n"; } }\n`,
+  );
   return file;
 }
 
@@ -116,10 +125,16 @@ test("nc listens at loopback alone", ["nc", "ss"], async () => {
 });
 
 test("the record of it all", ["python3"], () => {
-  const records = readFileSync(where.audit, "utf8").trim().split("\n").map((line) => JSON.parse(line) as { readonly decision: string; readonly local?: string });
+  const records = readFileSync(where.audit, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { readonly decision: string; readonly local?: string });
   const public_ = records.filter(({ local }) => local !== undefined && !/^(127\.|\[::1\])/.test(local));
   assert.ok(public_.length > 0);
-  assert.equal(public_.filter(({ decision }) => decision !== "deny"), []);
+  assert.equal(
+    public_.filter(({ decision }) => decision !== "deny"),
+    [],
+  );
   return Promise.resolve();
 });
 

@@ -59,13 +59,38 @@ interface Guarded {
   readonly ended: Promise<number | null>;
 }
 
-function under(policy: string, socket: string, more: readonly string[] = [], words: readonly string[] = [process.execPath, program("commanded")], wrap: readonly string[] = []): Guarded {
+function under(
+  policy: string,
+  socket: string,
+  more: readonly string[] = [],
+  words: readonly string[] = [process.execPath, program("commanded")],
+  wrap: readonly string[] = [],
+): Guarded {
   const key = openSync(keyFile, "r");
-  const argv = [...wrap, process.execPath, GUARD, "--policy", policy, "--service", "web", "--audit", where.audit, "--ingressd", socket, "--key", "/dev/fd/3", ...more, "--", ...words];
+  const argv = [
+    ...wrap,
+    process.execPath,
+    GUARD,
+    "--policy",
+    policy,
+    "--service",
+    "web",
+    "--audit",
+    where.audit,
+    "--ingressd",
+    socket,
+    "--key",
+    "/dev/fd/3",
+    ...more,
+    "--",
+    ...words,
+  ];
   const child = spawn(argv[0] ?? "", argv.slice(1), { stdio: ["pipe", "pipe", "pipe", key] });
   closeSync(key);
   let err = "";
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => { err += text; });
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    err += text;
+  });
   child.stdin?.on("error", () => undefined);
   return { child, err: () => err, request: requestsTo(child), ended: new Promise((resolve) => child.once("close", resolve)) };
 }
@@ -76,20 +101,27 @@ function requestsTo(child: ChildProcess): Guarded["request"] {
   const lines: Interface = createInterface({ input: stdout });
   let fail = (): void => undefined;
   child.once("close", () => fail());
-  return (...words) => new Promise((resolve, reject) => {
-    fail = () => reject(new Error("the program has ended"));
-    lines.once("line", (line) => resolve(JSON.parse(line)));
-    child.stdin?.write(`${JSON.stringify(words)}\n`);
-  });
+  return (...words) =>
+    new Promise((resolve, reject) => {
+      fail = () => reject(new Error("the program has ended"));
+      lines.once("line", (line) => resolve(JSON.parse(line)));
+      child.stdin?.write(`${JSON.stringify(words)}\n`);
+    });
 }
 
 async function setting(more: readonly string[] = []): Promise<Setting> {
   const port = await freePort();
-  const gateway = await running({ policy: policyOf(port), config: `[guard]\nkey_file = "${keyFile}"\n[services.web]\nuid = ${process.getuid?.() ?? 0}`, wall: Date.now });
+  const gateway = await running({
+    policy: policyOf(port),
+    config: `[guard]\nkey_file = "${keyFile}"\n[services.web]\nuid = ${process.getuid?.() ?? 0}`,
+    wall: Date.now,
+  });
   chmodSync(gateway.policyPath, 0o600);
   const guarded = under(gateway.policyPath, gateway.daemon.controlPath, more);
   return {
-    port, gateway, guarded,
+    port,
+    gateway,
+    guarded,
     async stop() {
       guarded.child.stdin?.end();
       guarded.child.kill();
@@ -99,11 +131,15 @@ async function setting(more: readonly string[] = []): Promise<Setting> {
   };
 }
 
-const reached = (port: number): Promise<boolean> => new Promise((resolve) => {
-  const socket = connect({ port, host: "127.0.0.1" });
-  socket.once("connect", () => { socket.destroy(); resolve(true); });
-  socket.once("error", () => resolve(false));
-});
+const reached = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect({ port, host: "127.0.0.1" });
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
 
 /** A socket of the program that listens at the port that the policy exposes. */
 async function listens({ guarded, port }: Setting): Promise<number> {
@@ -160,7 +196,7 @@ test("unregistering closes the port", async () => {
   const s = await setting();
   const fd = await listens(s);
   const client = await s.gateway.control();
-  const list = await client.call("list") as { readonly result: readonly { readonly lease: string }[] };
+  const list = (await client.call("list")) as { readonly result: readonly { readonly lease: string }[] };
   assert.is(list.result.length, 1);
   await client.call("unregister", { lease: list.result[0]?.lease });
   await closed(s, fd, /is closed: it was unregistered/);
@@ -213,7 +249,11 @@ test("a stream that is established goes on after its port is closed", async () =
   const s = await setting();
   assert.is(await s.guarded.request("serve", s.port), "listening", s.guarded.err());
   const stream = connect({ port: s.port, host: "127.0.0.1" });
-  const says = (text: string): Promise<string> => new Promise((resolve) => { stream.once("data", (chunk) => resolve(chunk.toString())); stream.write(text); });
+  const says = (text: string): Promise<string> =>
+    new Promise((resolve) => {
+      stream.once("data", (chunk) => resolve(chunk.toString()));
+      stream.write(text);
+    });
   assert.is(await says("before"), "before");
   s.gateway.clock.advance(60_250);
   await eventually(() => /is closed/.test(s.guarded.err()), "the end");
@@ -240,11 +280,16 @@ test("a UDP socket can't be closed from outside: the service is ended", async ()
 });
 
 /** A process that no guard watches, and what passes a socket of its to the guarded program. */
-function outsideOf(s: Setting): { readonly outside: ChildProcess; readonly request: Guarded["request"]; pass(path: string, address: string | null): Promise<number> } {
+function outsideOf(s: Setting): {
+  readonly outside: ChildProcess;
+  readonly request: Guarded["request"];
+  pass(path: string, address: string | null): Promise<number>;
+} {
   const outside = spawn(process.execPath, [program("commanded")], { stdio: ["pipe", "pipe", "inherit"] });
   const request = requestsTo(outside);
   return {
-    outside, request,
+    outside,
+    request,
     async pass(path, address) {
       const made = Number(await request("socket", INET, STREAM));
       if (address !== null) assert.is(await request("bind", made, address), 0);
@@ -301,7 +346,11 @@ test("a socket that another process passes is decided as any other", async () =>
 });
 
 test("a service dials over udp where the policy says so, and has nothing else by it", async () => {
-  const policies = { without: "edition 1\n", with: 'edition 1\n@why "reads the addresses of others"\ndial web on udp\n', other: 'edition 1\n@why "reads the addresses of others"\ndial mail on udp\n' };
+  const policies = {
+    without: "edition 1\n",
+    with: 'edition 1\n@why "reads the addresses of others"\ndial web on udp\n',
+    other: 'edition 1\n@why "reads the addresses of others"\ndial mail on udp\n',
+  };
   for (const [name, text] of Object.entries(policies)) {
     const file = join(where.folder, `${name}.wasm`);
     writeFileSync(file, moduleOf(text), { mode: 0o600 });
@@ -324,7 +373,11 @@ if (process.getuid?.() === 0) {
     const nobody = 65_534;
     const socket = join(socketFolder, "web.sock");
     const port = await freePort();
-    const gateway = await running({ policy: policyOf(port), config: `[guard]\nkey_file = "${keyFile}"\n[services.web]\nuid = ${nobody}\nsocket = "${socket}"\nmode = "0666"`, wall: Date.now });
+    const gateway = await running({
+      policy: policyOf(port),
+      config: `[guard]\nkey_file = "${keyFile}"\n[services.web]\nuid = ${nobody}\nsocket = "${socket}"\nmode = "0666"`,
+      wall: Date.now,
+    });
     const policy = join(where.folder, "own.wasm");
     writeFileSync(policy, moduleOf(policyOf(port)), { mode: 0o600 });
     chownSync(policy, nobody, nobody);
@@ -336,7 +389,7 @@ if (process.getuid?.() === 0) {
     const guarded = under(policy, socket, [], [process.execPath, program("commanded")], as);
     const fd = Number(await guarded.request("socket", INET, STREAM));
     assert.is(await guarded.request("bind", fd, at(port)), 0, guarded.err());
-    const { readable, found } = await guarded.request("look", keyText) as { readonly readable: readonly string[]; readonly found: readonly string[] };
+    const { readable, found } = (await guarded.request("look", keyText)) as { readonly readable: readonly string[]; readonly found: readonly string[] };
     assert.ok(readable.length > 10, "it can look about");
     assert.equal(found, []);
     guarded.child.kill();

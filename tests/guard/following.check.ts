@@ -42,17 +42,26 @@ interface Running {
 
 /** A guarded program that waits for its end. */
 async function idleProgram(at: Place, options: StartOptions = {}): Promise<Running> {
-  const child = startWith(at, [process.execPath, "-e", "console.log('up'); process.stdin.on('end', () => process.exit(0)).resume(); process.on('SIGTERM', () => process.exit(0))"], options);
+  const child = startWith(
+    at,
+    [process.execPath, "-e", "console.log('up'); process.stdin.on('end', () => process.exit(0)).resume(); process.on('SIGTERM', () => process.exit(0))"],
+    options,
+  );
   let err = "";
   let up = false;
-  child.stderr?.on("data", (chunk: Buffer) => { err += chunk.toString(); });
-  child.stdout?.on("data", () => { up = true; });
+  child.stderr?.on("data", (chunk: Buffer) => {
+    err += chunk.toString();
+  });
+  child.stdout?.on("data", () => {
+    up = true;
+  });
   const end = ended(child);
   await eventually(() => up || child.exitCode !== null, `the program's start: ${err}`);
   assert.ok(up, err);
   const count = (words: RegExp): number => [...err.matchAll(new RegExp(words, "g"))].length;
   return {
-    child, count,
+    child,
+    count,
     said: (words, times = 1) => eventually(() => count(words) >= times, `${String(words)} in ${err}`),
     async stop() {
       child.kill("SIGTERM");
@@ -63,11 +72,18 @@ async function idleProgram(at: Place, options: StartOptions = {}): Promise<Runni
 
 test("a link to a folder on the policy's way is turned, and turned again", async () => {
   const at = place();
-  for (const [name, port] of [["r1", 18_461], ["r2", 18_462], ["r3", 18_463]] as const) {
+  for (const [name, port] of [
+    ["r1", 18_461],
+    ["r2", 18_462],
+    ["r3", 18_463],
+  ] as const) {
     mkdirSync(join(at.folder, name), { mode: 0o755 });
     writeFileSync(join(at.folder, name, "p.wasm"), exposing(port), { mode: 0o600 });
   }
-  const turn = (to: string): void => { symlinkSync(to, join(at.folder, "turned")); renameSync(join(at.folder, "turned"), join(at.folder, "current")); };
+  const turn = (to: string): void => {
+    symlinkSync(to, join(at.folder, "turned"));
+    renameSync(join(at.folder, "turned"), join(at.folder, "current"));
+  };
   turn("r1");
   const s = await idleProgram({ ...at, policy: join(at.folder, "current", "p.wasm") });
   turn("r2");
@@ -124,35 +140,44 @@ test("with trusted keys what is not signed, signed by others, or older is refuse
   remove(at);
 });
 
-test("a folder that can't be watched is said once, and followed all the same", async () => {
-  const at = place(undefined, NOBODY);
-  const folder = join(at.folder, "closed");
-  mkdirSync(folder);
-  const policy = join(folder, "p.wasm");
-  put(policy, exposing(18_461), NOBODY);
-  // It may be entered, and not read.
-  chmodSync(folder, 0o711);
-  const s = await idleProgram({ ...at, policy });
-  await s.said(/the directory `.*closed` can't be watched \(.*EACCES.*\): a change of the file is seen within 2000 ms/);
-  put(policy, exposing(18_462), NOBODY);
-  await s.said(LOADED);
-  assert.is(s.count(/can't be watched/g), 1);
-  await s.stop();
-  remove(at);
-}, true);
+test(
+  "a folder that can't be watched is said once, and followed all the same",
+  async () => {
+    const at = place(undefined, NOBODY);
+    const folder = join(at.folder, "closed");
+    mkdirSync(folder);
+    const policy = join(folder, "p.wasm");
+    put(policy, exposing(18_461), NOBODY);
+    // It may be entered, and not read.
+    chmodSync(folder, 0o711);
+    const s = await idleProgram({ ...at, policy });
+    await s.said(/the directory `.*closed` can't be watched \(.*EACCES.*\): a change of the file is seen within 2000 ms/);
+    put(policy, exposing(18_462), NOBODY);
+    await s.said(LOADED);
+    assert.is(s.count(/can't be watched/g), 1);
+    await s.stop();
+    remove(at);
+  },
+  true,
+);
 
-test("a reload for which no thread can be started keeps the policy, and the guard", async () => {
-  const at = place(undefined, NOBODY);
-  const s = await idleProgram(at);
-  const limit = (threads: string): void => assert.is(spawnSync("prlimit", ["--pid", String(s.child.pid), `--nproc=${threads}`], { uid: NOBODY, gid: NOBODY }).status, 0);
-  limit("1:");
-  put(at.policy, exposing(18_462), NOBODY);
-  await s.said(/no thread could be started for the module's checks .*the previous policy stays in force/);
-  limit("5000:");
-  s.child.kill("SIGHUP");
-  await s.said(LOADED);
-  assert.is((await s.stop()).code, 0);
-  remove(at);
-}, true);
+test(
+  "a reload for which no thread can be started keeps the policy, and the guard",
+  async () => {
+    const at = place(undefined, NOBODY);
+    const s = await idleProgram(at);
+    const limit = (threads: string): void =>
+      assert.is(spawnSync("prlimit", ["--pid", String(s.child.pid), `--nproc=${threads}`], { uid: NOBODY, gid: NOBODY }).status, 0);
+    limit("1:");
+    put(at.policy, exposing(18_462), NOBODY);
+    await s.said(/no thread could be started for the module's checks .*the previous policy stays in force/);
+    limit("5000:");
+    s.child.kill("SIGHUP");
+    await s.said(LOADED);
+    assert.is((await s.stop()).code, 0);
+    remove(at);
+  },
+  true,
+);
 
 guard.run();

@@ -24,7 +24,10 @@ const [ICMP, MPTCP, UDPLITE] = [1, 262, 136];
 
 const hex = (n: number, bytes: number): string => n.toString(16).padStart(2 * bytes, "0");
 const v4 = (address: string, port: number, family = "0200"): string =>
-  `${family}${hex(port, 2)}${address.split(".").map((part) => hex(Number(part), 1)).join("")}${"00".repeat(8)}`;
+  `${family}${hex(port, 2)}${address
+    .split(".")
+    .map((part) => hex(Number(part), 1))
+    .join("")}${"00".repeat(8)}`;
 const v6 = (digits: string, port: number): string => `0a00${hex(port, 2)}00000000${digits.padStart(32, "0")}00000000`;
 const unix = (path: string): string => `0100${Buffer.from(path).toString("hex")}`;
 
@@ -72,7 +75,15 @@ const rows: readonly Row[] = [
   { name: "UDP IPv6 any", family: INET6, type: DGRAM, address: v6("0", PORT), due: EACCES, unlessMissing: true },
   { name: "MPTCP loopback", family: INET, type: STREAM, protocol: MPTCP, address: v4("127.0.0.1", 0), listens: true, due: 0, unlessMissing: true },
   { name: "MPTCP any", family: INET, type: STREAM, protocol: MPTCP, address: v4("0.0.0.0", PORT), due: EACCES, unlessMissing: true },
-  { name: "UDP-Lite, for which the policy has no word", family: INET, type: DGRAM, protocol: UDPLITE, address: v4("127.0.0.1", 0), due: EACCES, unlessMissing: true },
+  {
+    name: "UDP-Lite, for which the policy has no word",
+    family: INET,
+    type: DGRAM,
+    protocol: UDPLITE,
+    address: v4("127.0.0.1", 0),
+    due: EACCES,
+    unlessMissing: true,
+  },
   { name: "raw IP", family: INET, type: RAW, protocol: ICMP, address: v4("127.0.0.1", 0), due: EPERM },
   { name: "raw IPv6", family: INET6, type: RAW, protocol: 58, address: v6("1", 0), due: EPERM },
   { name: "packets, without a bind", family: PACKET, type: RAW, address: null, due: EAFNOSUPPORT },
@@ -97,9 +108,16 @@ const test = (name: string, work: () => Promise<void>): void => {
 };
 
 test("a program binds what the policy allows, and no more", async () => {
-  const { out, err, code } = await runNode(where, "binds", JSON.stringify(rows.map(({ family, type, protocol = 0, address, listens = false }) => ({ family, type, protocol, address, listens }))));
+  const { out, err, code } = await runNode(
+    where,
+    "binds",
+    JSON.stringify(rows.map(({ family, type, protocol = 0, address, listens = false }) => ({ family, type, protocol, address, listens }))),
+  );
   assert.is(code, 0, err);
-  const found = out.trim().split("\n").map((line) => JSON.parse(line) as { readonly result: number; readonly local: string });
+  const found = out
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { readonly result: number; readonly local: string });
   assert.is(found.length, rows.length);
   const wrong = rows.flatMap(({ name, due, unlessMissing = false }, i) => {
     const { result = 1 } = found[i] ?? {};
@@ -113,7 +131,12 @@ test("a program binds what the policy allows, and no more", async () => {
 });
 
 test("1,000 binds while a thread turns the address: no socket is bound to any", async () => {
-  const counts = printed(await runNode(where, "race", "1000")) as { readonly bound: number; readonly refused: number; readonly leaked: number; readonly other: number };
+  const counts = printed(await runNode(where, "race", "1000")) as {
+    readonly bound: number;
+    readonly refused: number;
+    readonly leaked: number;
+    readonly other: number;
+  };
   assert.equal([counts.leaked, counts.other], [0, 0]);
   assert.ok(counts.bound > 0 && counts.refused > 0, `it never turned: ${JSON.stringify(counts)}`);
 });
@@ -123,14 +146,17 @@ test("a socket that comes as standard input is refused", async () => {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const handle: unknown = "_handle" in server ? server._handle : null;
   const fd = typeof handle === "object" && handle !== null && "fd" in handle ? Number(handle.fd) : -1;
-  const child = spawn(process.execPath, [GUARD, "--policy", where.policy, "--service", "web", "--", process.execPath, "-e", "0"], { stdio: [fd, "pipe", "pipe"] });
+  const child = spawn(process.execPath, [GUARD, "--policy", where.policy, "--service", "web", "--", process.execPath, "-e", "0"], {
+    stdio: [fd, "pipe", "pipe"],
+  });
   const { code, err } = await ended(child);
   server.close();
   assert.is(code, 3);
   assert.match(err, /descriptor 0 is a socket that could be listened on/);
 });
 
-const LISTEN = "const s = require('node:net').createServer(); s.once('error', (e) => { console.log(e.code); process.exit(); }); s.listen(18462, '0.0.0.0', () => { console.log('listening'); process.exit(); });";
+const LISTEN =
+  "const s = require('node:net').createServer(); s.once('error', (e) => { console.log(e.code); process.exit(); }); s.listen(18462, '0.0.0.0', () => { console.log('listening'); process.exit(); });";
 
 test("a denial has its marker and its record, an allowed bind its record", async () => {
   const fresh = place();
@@ -140,12 +166,18 @@ test("a denial has its marker and its record, an allowed bind its record", async
   assert.ok(lines.includes("abi-filter: deny (subject=web syscall=net.bind)"), err);
   assert.match(err, /`\S+` \(process \d+\) may not bind 0\.0\.0\.0:18462\/tcp: not_gateway/);
   await run(fresh, [process.execPath, "-e", LISTEN.replace("0.0.0.0", "127.0.0.1")], "nobody");
-  const records = readFileSync(fresh.audit, "utf8").trim().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
-  assert.equal(records.map(({ op, decision, service, local, proto, code }) => [op, decision, service, local, proto, code]), [
-    ["bind", "deny", "web", "0.0.0.0:18462", "tcp", "not_gateway"],
-    ["bind", "allow", "nobody", "127.0.0.1:18462", "tcp", "loopback_bind"],
-    ["listen", "allow", "nobody", "127.0.0.1:18462", "tcp", "loopback_bind"],
-  ]);
+  const records = readFileSync(fresh.audit, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  assert.equal(
+    records.map(({ op, decision, service, local, proto, code }) => [op, decision, service, local, proto, code]),
+    [
+      ["bind", "deny", "web", "0.0.0.0:18462", "tcp", "not_gateway"],
+      ["bind", "allow", "nobody", "127.0.0.1:18462", "tcp", "loopback_bind"],
+      ["listen", "allow", "nobody", "127.0.0.1:18462", "tcp", "loopback_bind"],
+    ],
+  );
   remove(fresh);
 });
 

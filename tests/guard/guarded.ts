@@ -64,9 +64,23 @@ export interface StartOptions {
 
 export function startWith(where: Place, command: readonly string[], options: StartOptions = {}): ChildProcess {
   const { service = "web", words = [], stdin = "pipe", through = [], env = {} } = options;
-  const [file = "", ...rest] = [...through, process.execPath, GUARD, "--policy", where.policy, "--service", service, "--audit", where.audit, ...words, "--", ...command];
+  const [file = "", ...rest] = [
+    ...through,
+    process.execPath,
+    GUARD,
+    "--policy",
+    where.policy,
+    "--service",
+    service,
+    "--audit",
+    where.audit,
+    ...words,
+    "--",
+    ...command,
+  ];
   const child = spawn(file, rest, {
-    stdio: [stdin, "pipe", "pipe"], env: { ...process.env, XDG_RUNTIME_DIR: where.runtime, ...env },
+    stdio: [stdin, "pipe", "pipe"],
+    env: { ...process.env, XDG_RUNTIME_DIR: where.runtime, ...env },
     ...(where.uid !== null && { uid: where.uid, gid: where.uid }),
   });
   atEnd(() => child.kill("SIGKILL"));
@@ -77,8 +91,12 @@ export const start = (where: Place, command: readonly string[], service = "web")
 
 export function ended(child: ChildProcess): Promise<Ended> {
   let [out, err] = ["", ""];
-  child.stdout?.setEncoding("utf8").on("data", (text: string) => { out += text; });
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => { err += text; });
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    out += text;
+  });
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    err += text;
+  });
   return new Promise((resolve) => child.once("close", (code, signal) => resolve({ code, signal, out, err })));
 }
 
@@ -90,7 +108,9 @@ export const runNode = (where: Place, name: string, ...args: readonly string[]):
 /** Why no program can be guarded here, or null: found out by trying it. */
 export function missing(where: Place, words: readonly string[] = []): string | null {
   const { status, stderr } = spawnSync(process.execPath, [GUARD, "--policy", where.policy, "--service", "web", ...words, "--", process.execPath, "-e", "0"], {
-    encoding: "utf8", env: { ...process.env, XDG_RUNTIME_DIR: where.runtime }, ...(where.uid !== null && { uid: where.uid, gid: where.uid }),
+    encoding: "utf8",
+    env: { ...process.env, XDG_RUNTIME_DIR: where.runtime },
+    ...(where.uid !== null && { uid: where.uid, gid: where.uid }),
   });
   return status === 4 ? stderr.trim() : null;
 }

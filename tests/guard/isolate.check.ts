@@ -27,25 +27,34 @@ interface Seen {
   readonly outer: number | string;
 }
 
-const outcome = (options: NetConnectOpts): Promise<string> => new Promise((resolve) => {
-  let text = "";
-  const socket = connect(options).setEncoding("utf8").on("data", (chunk: string) => { text += chunk; });
-  socket.on("error", (error) => resolve("code" in error ? String(error.code) : error.message)).on("close", () => resolve(text));
-});
-const listening = (server: Server, at: string | number): Promise<void> => new Promise((resolve) => {
-  if (typeof at === "string") server.listen(at, resolve);
-  else server.listen(at, "127.0.0.1", resolve);
-});
+const outcome = (options: NetConnectOpts): Promise<string> =>
+  new Promise((resolve) => {
+    let text = "";
+    const socket = connect(options)
+      .setEncoding("utf8")
+      .on("data", (chunk: string) => {
+        text += chunk;
+      });
+    socket.on("error", (error) => resolve("code" in error ? String(error.code) : error.message)).on("close", () => resolve(text));
+  });
+const listening = (server: Server, at: string | number): Promise<void> =>
+  new Promise((resolve) => {
+    if (typeof at === "string") server.listen(at, resolve);
+    else server.listen(at, "127.0.0.1", resolve);
+  });
 async function until(what: () => boolean): Promise<void> {
   while (!what()) await new Promise((resolve) => setImmediate(resolve));
 }
-const namespaces = (): readonly string[] => readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map((pid) => {
-  try {
-    return readlinkSync(`/proc/${pid}/ns/net`);
-  } catch {
-    return "";
-  }
-});
+const namespaces = (): readonly string[] =>
+  readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => {
+      try {
+        return readlinkSync(`/proc/${pid}/ns/net`);
+      } catch {
+        return "";
+      }
+    });
 
 interface Running {
   readonly child: ChildProcess;
@@ -77,12 +86,15 @@ async function inside(where: Place, words: readonly string[] = ISOLATED, address
   abstract.close();
   if (text === "") throw new Error((await end).err);
   const at = words.indexOf("--sockets");
-  const entry = join(at < 0 ? join(where.runtime, "ingress-guard/web") : words[at + 1] ?? "", `${PORT}.sock`);
+  const entry = join(at < 0 ? join(where.runtime, "ingress-guard/web") : (words[at + 1] ?? ""), `${PORT}.sock`);
   await opened;
   return { child, seen: JSON.parse(text) as Seen, entry, end };
 }
 
-for (const [who, uid] of [["with its own rights", null], ["as a user without rights", root ? NOBODY : null]] as const) {
+for (const [who, uid] of [
+  ["with its own rights", null],
+  ["as a user without rights", root ? NOBODY : null],
+] as const) {
   const where = place(undefined, uid);
   const lacks = who === "with its own rights" && !root ? "not root here" : missing(where, ISOLATED);
   guard.after(() => remove(where));
@@ -100,7 +112,10 @@ for (const [who, uid] of [["with its own rights", null], ["as a user without rig
     assert.is(seen.outer, 1);
     assert.is(await outcome({ host: "127.0.0.1", port: PORT }), "ECONNREFUSED");
     assert.is(await outcome({ path: entry }), `inside ${uid ?? 0}\n`);
-    assert.equal([dirname(entry), entry].map((path) => (statSync(path).mode & 0o777).toString(8)), ["700", "600"]);
+    assert.equal(
+      [dirname(entry), entry].map((path) => (statSync(path).mode & 0o777).toString(8)),
+      ["700", "600"],
+    );
     child.kill("SIGTERM");
     assert.is((await end).code, 128 + 15);
   });
@@ -118,7 +133,9 @@ for (const [who, uid] of [["with its own rights", null], ["as a user without rig
   test("when the guard is killed, nobody gets in any more", async () => {
     const { child, seen, entry, end } = await inside(where);
     const ours = namespaces().filter((name) => name === seen.namespace).length;
-    const program_ = Number(/^ *(\d+) .*inside\.mjs/m.exec(spawnSync("ps", ["-o", "pid=,args=", "--ppid", String(child.pid)], { encoding: "utf8" }).stdout)?.[1]);
+    const program_ = Number(
+      /^ *(\d+) .*inside\.mjs/m.exec(spawnSync("ps", ["-o", "pid=,args=", "--ppid", String(child.pid)], { encoding: "utf8" }).stdout)?.[1],
+    );
     child.kill("SIGKILL");
     await until(() => namespaces().filter((name) => name === seen.namespace).length < ours);
     // Connections that waited are reset while it goes.
@@ -143,34 +160,80 @@ for (const [who, uid] of [["with its own rights", null], ["as a user without rig
   });
 
   test("the same rules apply inside", async () => {
-    const rows = [["0200000000000000", 0], ["020000007f000001", 0], ["0200484000000000", 0], ["000000007f000001", 0]].map(([digits]) => ({ family: 2, type: 1, address: `${String(digits)}0000000000000000`, listens: false }));
-    const { out } = await ended(startWith(where, [process.execPath, program("binds"), JSON.stringify([...rows, { family: 2, type: 1, address: null, listens: true }])], { words: ISOLATED }));
-    assert.equal(out.trim().split("\n").map((line) => (JSON.parse(line) as { readonly result: number }).result), [EACCES, 0, EACCES, EAFNOSUPPORT, EACCES]);
+    const rows = [
+      ["0200000000000000", 0],
+      ["020000007f000001", 0],
+      ["0200484000000000", 0],
+      ["000000007f000001", 0],
+    ].map(([digits]) => ({ family: 2, type: 1, address: `${String(digits)}0000000000000000`, listens: false }));
+    const { out } = await ended(
+      startWith(where, [process.execPath, program("binds"), JSON.stringify([...rows, { family: 2, type: 1, address: null, listens: true }])], {
+        words: ISOLATED,
+      }),
+    );
+    assert.equal(
+      out
+        .trim()
+        .split("\n")
+        .map((line) => (JSON.parse(line) as { readonly result: number }).result),
+      [EACCES, 0, EACCES, EAFNOSUPPORT, EACCES],
+    );
   });
 
   test("a socket that comes from outside is not bound, nor is one as standard input taken", async () => {
     const path = join(where.folder, "passing.sock");
-    const passing = spawn("python3", ["-c", `import socket
+    const passing = spawn(
+      "python3",
+      [
+        "-c",
+        `import socket
 l = socket.socket(socket.AF_UNIX); l.bind("${path}")
 import os; os.chmod("${path}", 0o666); l.listen(1); print("up", flush=True)
 c = l.accept()[0]
 s = [socket.socket(f, t) for f, t in ((socket.AF_INET, 1), (socket.AF_INET, 2), (socket.AF_UNIX, 1))]
-socket.send_fds(c, [b"x"], [x.fileno() for x in s]); c.recv(1)`], { stdio: ["ignore", "pipe", "inherit"] });
+socket.send_fds(c, [b"x"], [x.fileno() for x in s]); c.recv(1)`,
+      ],
+      { stdio: ["ignore", "pipe", "inherit"] },
+    );
     await new Promise<void>((resolve) => passing.stdout.once("data", () => resolve()));
-    const { out, err } = await ended(startWith(where, ["python3", "-c", `import socket
+    const { out, err } = await ended(
+      startWith(
+        where,
+        [
+          "python3",
+          "-c",
+          `import socket
 c = socket.socket(socket.AF_UNIX); c.connect("${path}")
 fds = socket.recv_fds(c, 1, 8)[1]
 def attempt(s, call):
   try: call(s); return 0
   except OSError as e: return e.errno
 tcp, udp, unix = [socket.socket(fileno=fd) for fd in fds]
-print(attempt(tcp, lambda s: s.bind(("127.0.0.1", 0))), attempt(tcp, lambda s: s.listen(1)), attempt(udp, lambda s: s.bind(("127.0.0.1", 0))), attempt(unix, lambda s: s.bind(b"\\0from-inside")))`], { words: ISOLATED }));
+print(attempt(tcp, lambda s: s.bind(("127.0.0.1", 0))), attempt(tcp, lambda s: s.listen(1)), attempt(udp, lambda s: s.bind(("127.0.0.1", 0))), attempt(unix, lambda s: s.bind(b"\\0from-inside")))`,
+        ],
+        { words: ISOLATED },
+      ),
+    );
     assert.is(out, "1 1 1 1\n", err);
     assert.match(err, /a socket of another network namespace is neither bound nor listened on here/);
-    const taken = spawnSync("python3", ["-c", `import socket, subprocess, sys
+    const taken = spawnSync(
+      "python3",
+      [
+        "-c",
+        `import socket, subprocess, sys
 s = socket.socket(); r = subprocess.run(sys.argv[1:], stdin=s.fileno(), capture_output=True, text=True); print(r.returncode, r.stderr)`,
-      process.execPath, fileURLToPath(new URL("../../runtime/guard/ingress-guard.mjs", import.meta.url)), "--policy", where.policy, "--service", "web", "--isolate", "--", "true"],
-    { encoding: "utf8", ...(uid !== null && { uid, gid: uid }) });
+        process.execPath,
+        fileURLToPath(new URL("../../runtime/guard/ingress-guard.mjs", import.meta.url)),
+        "--policy",
+        where.policy,
+        "--service",
+        "web",
+        "--isolate",
+        "--",
+        "true",
+      ],
+      { encoding: "utf8", ...(uid !== null && { uid, gid: uid }) },
+    );
     assert.match(taken.stdout, /^3 ingress-guard: descriptor 0 is a socket of the network outside/);
   });
 
@@ -180,11 +243,19 @@ s = socket.socket(); r = subprocess.run(sys.argv[1:], stdin=s.fileno(), capture_
     if (uid !== null) chownSync(folder, uid, uid);
     const served = place(POLICY(folder), uid);
     const { child, end } = await inside(where, [...ISOLATED, "--sockets", folder]);
-    const gateway = spawn(process.execPath, [fileURLToPath(new URL("../../gateway/ingressd.mjs", import.meta.url)), "--policy", served.policy, "--control", join(served.runtime, "c/control.sock")],
-      { stdio: ["ignore", "pipe", "ignore"], ...(uid !== null && { uid, gid: uid }) });
+    const gateway = spawn(
+      process.execPath,
+      [fileURLToPath(new URL("../../gateway/ingressd.mjs", import.meta.url)), "--policy", served.policy, "--control", join(served.runtime, "c/control.sock")],
+      { stdio: ["ignore", "pipe", "ignore"], ...(uid !== null && { uid, gid: uid }) },
+    );
     let out = "";
     const gone = new Promise((resolve) => gateway.once("exit", resolve));
-    await new Promise<void>((resolve) => gateway.stdout.setEncoding("utf8").on("data", (text: string) => { out += text; if (out.includes("ingressd: ready")) resolve(); }));
+    await new Promise<void>((resolve) =>
+      gateway.stdout.setEncoding("utf8").on("data", (text: string) => {
+        out += text;
+        if (out.includes("ingressd: ready")) resolve();
+      }),
+    );
     assert.is(await outcome({ host: "127.0.0.1", port: PORT + 9 }), `inside ${uid ?? 0}\n`);
     assert.is(await outcome({ host: "127.0.0.1", port: PORT }), "ECONNREFUSED");
     gateway.kill("SIGTERM");
@@ -211,7 +282,12 @@ asRoot("a folder that is given lets its group in, and nobody else", async () => 
   const { child, entry, end } = await inside(where, [...ISOLATED, "--sockets", folder]);
   const { mode, gid } = statSync(entry);
   assert.equal([(mode & 0o777).toString(8), gid], ["660", NOBODY]);
-  const as = (uid: number, group: number): string => spawnSync(process.execPath, ["-e", `require("node:net").connect(${JSON.stringify(entry)}, () => { console.log("in"); process.exit(); }).on("error", (e) => console.log(e.code));`], { uid, gid: group, encoding: "utf8" }).stdout.trim();
+  const as = (uid: number, group: number): string =>
+    spawnSync(
+      process.execPath,
+      ["-e", `require("node:net").connect(${JSON.stringify(entry)}, () => { console.log("in"); process.exit(); }).on("error", (e) => console.log(e.code));`],
+      { uid, gid: group, encoding: "utf8" },
+    ).stdout.trim();
   assert.equal([as(12_345, NOBODY), as(12_345, 12_345)], ["in", "EACCES"]);
   child.kill("SIGTERM");
   await end;
@@ -224,7 +300,9 @@ asRoot("a folder that is given lets its group in, and nobody else", async () => 
 asRoot("where no user namespace may be made, it says so, exits 4 and starts nothing", async () => {
   const started = join(where.folder, "started");
   const script = `echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --inh-caps=-all --bounding-set=-all "$@"`;
-  const { code, err } = await ended(startWith(where, ["touch", started], { words: ISOLATED, through: ["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh"] }));
+  const { code, err } = await ended(
+    startWith(where, ["touch", started], { words: ISOLATED, through: ["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh"] }),
+  );
   assert.is(code, 4, err);
   assert.match(err, /^ingress-guard: --isolate can't be had: this user may make no user namespace here \(.+\); .*: nothing was started\n$/);
   assert.is(existsSync(started), false);
@@ -238,12 +316,13 @@ asRoot("without util-linux the message names what is missing", async () => {
   remove(fresh);
 });
 
-if (chosen("a missing program makes no files and no namespace")) guard("a missing program makes no files and no namespace", async () => {
-  const lacks = missing(where, ISOLATED);
-  if (lacks !== null) return console.log(`SKIP guard isolates a program that is not there: ${lacks}`);
-  const { code } = await ended(startWith(where, ["no-such-program-anywhere"], { words: ISOLATED }));
-  assert.is(code, 127);
-  assert.equal(readdirSync(join(where.runtime, "ingress-guard")), ["web"]);
-});
+if (chosen("a missing program makes no files and no namespace"))
+  guard("a missing program makes no files and no namespace", async () => {
+    const lacks = missing(where, ISOLATED);
+    if (lacks !== null) return console.log(`SKIP guard isolates a program that is not there: ${lacks}`);
+    const { code } = await ended(startWith(where, ["no-such-program-anywhere"], { words: ISOLATED }));
+    assert.is(code, 127);
+    assert.equal(readdirSync(join(where.runtime, "ingress-guard")), ["web"]);
+  });
 
 guard.run();

@@ -56,7 +56,11 @@ async function kept(command: (port: number) => readonly string[], proto: "tcp" |
   const port = await freePort();
   const socket = join(socketFolder, `${port}.sock`);
   const text = `edition 1\n@why "it reads the addresses of its clients itself"\nexpose web on ${proto} ${port} as direct { }\n`;
-  const gateway = await running({ policy: text, config: `[guard]\nkey_file = "${keyFile}"\n[services.web]\nuid = ${NOBODY}\nsocket = "${socket}"\nmode = "0666"`, wall: Date.now });
+  const gateway = await running({
+    policy: text,
+    config: `[guard]\nkey_file = "${keyFile}"\n[services.web]\nuid = ${NOBODY}\nsocket = "${socket}"\nmode = "0666"`,
+    wall: Date.now,
+  });
   const policy = join(where.folder, `${port}.wasm`);
   writeFileSync(policy, moduleOf(text), { mode: 0o600 });
   chownSync(policy, NOBODY, NOBODY);
@@ -65,21 +69,60 @@ async function kept(command: (port: number) => readonly string[], proto: "tcp" |
   const fifo = join(socketFolder, `${port}.in`);
   execFileSync("mkfifo", [fifo]);
   const input = openSync(fifo, "r+");
-  const child = spawn("setpriv", [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", process.execPath, GUARD, "--policy", policy, "--service", "web", "--ingressd", socket, "--key", "/dev/fd/3", "--", ...command(port)], {
-    stdio: [input, "pipe", "pipe", key], env: { ...process.env, XDG_RUNTIME_DIR: where.runtime },
-  });
+  const child = spawn(
+    "setpriv",
+    [
+      `--reuid=${NOBODY}`,
+      `--regid=${NOBODY}`,
+      "--clear-groups",
+      process.execPath,
+      GUARD,
+      "--policy",
+      policy,
+      "--service",
+      "web",
+      "--ingressd",
+      socket,
+      "--key",
+      "/dev/fd/3",
+      "--",
+      ...command(port),
+    ],
+    {
+      stdio: [input, "pipe", "pipe", key],
+      env: { ...process.env, XDG_RUNTIME_DIR: where.runtime },
+    },
+  );
   closeSync(key);
   let err = "";
-  child.stderr?.setEncoding("utf8").on("data", (chunk: string) => { err += chunk; });
+  child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
+    err += chunk;
+  });
   const lines: string[] = [];
   let heard = (): void => undefined;
   let over = false;
-  if (child.stdout !== null) createInterface({ input: child.stdout }).on("line", (line) => { lines.push(line); heard(); }).on("close", () => { over = true; heard(); });
+  if (child.stdout !== null)
+    createInterface({ input: child.stdout })
+      .on("line", (line) => {
+        lines.push(line);
+        heard();
+      })
+      .on("close", () => {
+        over = true;
+        heard();
+      });
   const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
   return {
-    port, gateway, child, err: () => err, ended,
+    port,
+    gateway,
+    child,
+    err: () => err,
+    ended,
     async line() {
-      while (lines.length === 0 && !over) await new Promise<void>((resolve) => { heard = resolve; });
+      while (lines.length === 0 && !over)
+        await new Promise<void>((resolve) => {
+          heard = resolve;
+        });
       const line = lines.shift();
       if (line === undefined) throw new Error(`the program has ended: ${err}`);
       return line;
@@ -93,7 +136,12 @@ async function kept(command: (port: number) => readonly string[], proto: "tcp" |
   };
 }
 
-const inOtherSession = (proto: "tcp" | "udp") => (port: number) => ["python3", fileURLToPath(new URL("programs/other_session.py", import.meta.url)), String(port), proto];
+const inOtherSession = (proto: "tcp" | "udp") => (port: number) => [
+  "python3",
+  fileURLToPath(new URL("programs/other_session.py", import.meta.url)),
+  String(port),
+  proto,
+];
 
 /** The line that `other_session.py` and `hops` print when they have the port. */
 async function up(s: Kept): Promise<{ readonly left: number; readonly guard: number }> {
@@ -103,11 +151,15 @@ async function up(s: Kept): Promise<{ readonly left: number; readonly guard: num
   return { left: Number(left), guard: Number(guardsPid) };
 }
 
-const reached = (port: number): Promise<boolean> => new Promise((resolve) => {
-  const socket = connect({ port, host: "127.0.0.1" });
-  socket.once("connect", () => { socket.destroy(); resolve(true); });
-  socket.once("error", () => resolve(false));
-});
+const reached = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect({ port, host: "127.0.0.1" });
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
 
 /** Neither a zombie nor gone. */
 function lives(pid: number): boolean {
@@ -118,9 +170,13 @@ function lives(pid: number): boolean {
   }
 }
 
-const udpBound = (port: number): boolean => readFileSync("/proc/net/udp", "latin1").includes(`:${port.toString(16).toUpperCase().padStart(4, "0")} 00000000:0000 07`);
+const udpBound = (port: number): boolean =>
+  readFileSync("/proc/net/udp", "latin1").includes(`:${port.toString(16).toUpperCase().padStart(4, "0")} 00000000:0000 07`);
 
-for (const [how, sentence] of [["SIGKILL", /the guard has ended while its program had a port under a token: all that it guarded is ended/], ["SIGSTOP", /the guard was stopped, or could not go on, while/]] as const) {
+for (const [how, sentence] of [
+  ["SIGKILL", /the guard has ended while its program had a port under a token: all that it guarded is ended/],
+  ["SIGSTOP", /the guard was stopped, or could not go on, while/],
+] as const) {
   for (const proto of ["tcp", "udp"] as const) {
     test(`a guard that gets ${how} takes a program with a ${proto} port with it, and all that it has forked`, async () => {
       const s = await kept(inOtherSession(proto), proto);
@@ -137,17 +193,21 @@ for (const [how, sentence] of [["SIGKILL", /the guard has ended while its progra
   }
 }
 
-test("a program that forks without end is ended too", async () => {
-  const binary = join(where.folder, "hops");
-  execFileSync("gcc", ["-O1", "-o", binary, fileURLToPath(new URL("programs/hops.c", import.meta.url))]);
-  const s = await kept((port) => [binary, String(port)]);
-  const { guard: pid } = await up(s);
-  assert.ok(await reached(s.port));
-  process.kill(pid, "SIGKILL");
-  await s.ended;
-  assert.not.ok(await reached(s.port));
-  await s.gateway.stop();
-}, ["gcc"]);
+test(
+  "a program that forks without end is ended too",
+  async () => {
+    const binary = join(where.folder, "hops");
+    execFileSync("gcc", ["-O1", "-o", binary, fileURLToPath(new URL("programs/hops.c", import.meta.url))]);
+    const s = await kept((port) => [binary, String(port)]);
+    const { guard: pid } = await up(s);
+    assert.ok(await reached(s.port));
+    process.kill(pid, "SIGKILL");
+    await s.ended;
+    assert.not.ok(await reached(s.port));
+    await s.gateway.stop();
+  },
+  ["gcc"],
+);
 
 test("the keeper's end takes it with it as well", async () => {
   const s = await kept(inOtherSession("tcp"));

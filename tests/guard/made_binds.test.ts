@@ -29,7 +29,14 @@ test("65,536 sockets, and one more where one is gone", () => {
   assert.is(MOST_BINDS, 65_536);
   const all = new Set(Array.from({ length: MOST_BINDS }, (_, i) => i + 1));
   let [now, looks] = [0, 0];
-  const binds = filled(MOST_BINDS, () => { looks++; return all; }, () => now);
+  const binds = filled(
+    MOST_BINDS,
+    () => {
+      looks++;
+      return all;
+    },
+    () => now,
+  );
   assert.is(looks, 0, "it looks only where it is full");
   assert.not.ok(binds.hasRoom());
   all.delete(7);
@@ -46,8 +53,17 @@ test("65,536 sockets, and one more where one is gone", () => {
 });
 
 test("a socket is its cookie and its inode", () => {
-  const binds = filled(1, () => new Set([1]), () => 0);
-  const rows = [[1n, 1, true, false], [1n, 2, false, true], [2n, 1, false, false], [-1n, 1, false, false]] as const;
+  const binds = filled(
+    1,
+    () => new Set([1]),
+    () => 0,
+  );
+  const rows = [
+    [1n, 1, true, false],
+    [1n, 2, false, true],
+    [2n, 1, false, false],
+    [-1n, 1, false, false],
+  ] as const;
   for (const [cookie, inode, known, twin] of rows) {
     const name = { cookie, inode };
     assert.equal([binds.of(name) !== null, binds.hasTwin(name)], [known, twin], `${cookie} ${inode}`);
@@ -93,7 +109,10 @@ test("a domain has the limits that its rulesets forbid", () => {
 });
 
 test("1,024 processes with rulesets are known, and of the oldest of one more nothing is", () => {
-  for (const [others, due] of [[MOST_PROCESSES - 1, 2], [MOST_PROCESSES, 0]] as const) {
+  for (const [others, due] of [
+    [MOST_PROCESSES - 1, 2],
+    [MOST_PROCESSES, 0],
+  ] as const) {
     const limits: number[] = [];
     const landlock = createLandlock({ limitLocks: (_process, most) => limits.push(most) > 0 });
     landlock.creates(process.pid, ruleset(MAKE_SOCK));
@@ -116,7 +135,10 @@ test("where no mark can be set, the process and all that begin later are taken f
 
 test("1,024 processes are known that no mark can be set on; with one more all are taken for restricted", () => {
   if (locksLimit(1) !== null) return console.log("SKIP guard remembers: process 1 has a limit of its own");
-  for (const [count, due] of [[MOST_PROCESSES, false], [MOST_PROCESSES + 1, true]] as const) {
+  for (const [count, due] of [
+    [MOST_PROCESSES, false],
+    [MOST_PROCESSES + 1, true],
+  ] as const) {
     const landlock = createLandlock({ limitLocks: () => false });
     for (let i = 0; i < count; i++) landlock.restricts(1e9 + i);
     assert.is(landlock.mayForbid(1, "files"), due, String(count));

@@ -18,10 +18,18 @@ const [REDIS, POSTGRES, NODE] = [18_471, 18_472, 18_473];
 
 const postgresFolder = (): string => {
   const base = "/usr/lib/postgresql";
-  const version = existsSync(base) ? readdirSync(base).sort((a, b) => Number(a) - Number(b)).at(-1) : undefined;
+  const version =
+    existsSync(base) ?
+      readdirSync(base)
+        .sort((a, b) => Number(a) - Number(b))
+        .at(-1)
+    : undefined;
   return version === undefined ? "" : join(base, version, "bin");
 };
-const has = (tool: string): boolean => (tool === "postgresql" ? postgresFolder() !== "" : tool === "root" ? process.getuid?.() === 0 : spawnSync("sh", ["-c", `command -v ${tool}`]).status === 0);
+const has = (tool: string): boolean =>
+  tool === "postgresql" ? postgresFolder() !== ""
+  : tool === "root" ? process.getuid?.() === 0
+  : spawnSync("sh", ["-c", `command -v ${tool}`]).status === 0;
 
 function test(name: string, tools: readonly string[], work: () => Promise<void>): void {
   if (!chosen(name)) return;
@@ -33,15 +41,23 @@ function test(name: string, tools: readonly string[], work: () => Promise<void>)
 
 /** Sockets that listen, and UDP sockets, of the processes that `child` started: `127.0.0.1:80/tcp`. */
 function boundBy({ pid }: ChildProcess): readonly string[] {
-  const parents = new Map(execFileSync("ps", ["-eo", "pid=,ppid="], { encoding: "utf8" }).trim().split("\n").map((line): [string, string] => {
-    const [own = "", parent = ""] = line.trim().split(/\s+/);
-    return [own, parent];
-  }));
+  const parents = new Map(
+    execFileSync("ps", ["-eo", "pid=,ppid="], { encoding: "utf8" })
+      .trim()
+      .split("\n")
+      .map((line): [string, string] => {
+        const [own = "", parent = ""] = line.trim().split(/\s+/);
+        return [own, parent];
+      }),
+  );
   const ours = (process_: string): boolean => process_ === String(pid) || (parents.has(process_) && ours(parents.get(process_) ?? ""));
-  return execFileSync("ss", ["-Hltunp"], { encoding: "utf8" }).split("\n").flatMap((line) => {
-    const [proto = "", , , , local = ""] = line.trim().split(/\s+/);
-    return [...line.matchAll(/pid=(\d+)/g)].some(([, process_ = ""]) => ours(process_)) ? [`${local}/${proto}`] : [];
-  }).sort();
+  return execFileSync("ss", ["-Hltunp"], { encoding: "utf8" })
+    .split("\n")
+    .flatMap((line) => {
+      const [proto = "", , , , local = ""] = line.trim().split(/\s+/);
+      return [...line.matchAll(/pid=(\d+)/g)].some(([, process_ = ""]) => ours(process_)) ? [`${local}/${proto}`] : [];
+    })
+    .sort();
 }
 
 /** The first answer of a server at its port. */
@@ -49,7 +65,11 @@ async function answered(child: ChildProcess, port: number, words: string): Promi
   while (child.exitCode === null) {
     const text = await new Promise<string>((resolve) => {
       let out = "";
-      const socket = connect(port, "127.0.0.1", () => socket.end(words)).setEncoding("utf8").on("data", (chunk: string) => { out += chunk; });
+      const socket = connect(port, "127.0.0.1", () => socket.end(words))
+        .setEncoding("utf8")
+        .on("data", (chunk: string) => {
+          out += chunk;
+        });
       socket.on("error", () => resolve("")).on("close", () => resolve(out));
     });
     if (text !== "") return text;
@@ -58,7 +78,18 @@ async function answered(child: ChildProcess, port: number, words: string): Promi
 }
 
 test("Redis answers at loopback and is bound only there; at another address it does not start", ["redis-server", "ss"], async () => {
-  const redis = (...words: readonly string[]): readonly string[] => ["redis-server", "--port", String(REDIS), "--save", "", "--dir", where.folder, "--daemonize", "no", ...words];
+  const redis = (...words: readonly string[]): readonly string[] => [
+    "redis-server",
+    "--port",
+    String(REDIS),
+    "--save",
+    "",
+    "--dir",
+    where.folder,
+    "--daemonize",
+    "no",
+    ...words,
+  ];
   const child = start(where, redis("--bind", "127.0.0.1"));
   const end = ended(child);
   assert.is(await answered(child, REDIS, "PING\r\nQUIT\r\n"), "+PONG\r\n+OK\r\n");
@@ -82,10 +113,23 @@ test("PostgreSQL serves as a user without rights, with its unix socket; at anoth
   const as = { uid: NOBODY, gid: NOBODY, encoding: "utf8", env: { PATH: process.env["PATH"], LC_ALL: "C", HOME: user.folder }, cwd: user.folder } as const;
   const made = spawnSync(join(bin, "initdb"), ["-D", data, "-A", "trust", "-U", "postgres", "--no-sync"], as);
   assert.is(made.status, 0, made.stderr);
-  const postgres = (addresses: string): readonly string[] => [join(bin, "postgres"), "-D", data, "-p", String(POSTGRES), "-k", user.folder, "-c", `listen_addresses=${addresses}`, "-c", "fsync=off"];
+  const postgres = (addresses: string): readonly string[] => [
+    join(bin, "postgres"),
+    "-D",
+    data,
+    "-p",
+    String(POSTGRES),
+    "-k",
+    user.folder,
+    "-c",
+    `listen_addresses=${addresses}`,
+    "-c",
+    "fsync=off",
+  ];
   const child = start(user, postgres("127.0.0.1"));
   const end = ended(child);
-  const ready = (at: string): ReturnType<typeof spawnSync> => spawnSync(join(bin, "psql"), ["-h", at, "-p", String(POSTGRES), "-U", "postgres", "-Atc", "select 40 + 2"], as);
+  const ready = (at: string): ReturnType<typeof spawnSync> =>
+    spawnSync(join(bin, "psql"), ["-h", at, "-p", String(POSTGRES), "-U", "postgres", "-Atc", "select 40 + 2"], as);
   while (ready("127.0.0.1").status !== 0) assert.is(child.exitCode, null);
   assert.is(ready("127.0.0.1").stdout, "42\n");
   assert.is(ready(user.folder).stdout, "42\n");
@@ -114,25 +158,44 @@ else { createServer((_, response) => response.end("guarded")).listen(${NODE}, "1
   const { code, out } = await end;
   assert.is(code, 0);
   assert.match(out, /^EACCES\n/);
-  const client = await run(where, [process.execPath, "-e", `require("node:dgram").createSocket("udp4").on("error", (e) => console.log(e.code)).send("x", 9, "127.0.0.1")`]);
+  const client = await run(where, [
+    process.execPath,
+    "-e",
+    `require("node:dgram").createSocket("udp4").on("error", (e) => console.log(e.code)).send("x", 9, "127.0.0.1")`,
+  ]);
   assert.is(client.out, "EACCES\n");
 });
 
 test("a Go program, whose runtime makes its own system calls", ["go"], async () => {
   const binary = join(where.folder, "listens");
-  const built = spawnSync("go", ["build", "-o", binary, fileURLToPath(new URL("programs/listens.go", import.meta.url))],
-    { encoding: "utf8", env: { ...process.env, CGO_ENABLED: "0", GOPROXY: "off", GO111MODULE: "off", GOCACHE: join(where.folder, "go"), HOME: where.folder } });
+  const built = spawnSync("go", ["build", "-o", binary, fileURLToPath(new URL("programs/listens.go", import.meta.url))], {
+    encoding: "utf8",
+    env: { ...process.env, CGO_ENABLED: "0", GOPROXY: "off", GO111MODULE: "off", GOCACHE: join(where.folder, "go"), HOME: where.folder },
+  });
   assert.is(built.status, 0, built.stderr);
   const { out, err } = await run(where, [binary]);
   const [wrong, ...lines] = out.trim().split("\n");
   assert.is(wrong, "0", err);
-  assert.equal(lines.map((line) => (/permission denied$/.test(line) ? "denied" : line)), ["denied", "denied", "denied", "denied", "listens"]);
+  assert.equal(
+    lines.map((line) => (/permission denied$/.test(line) ? "denied" : line)),
+    ["denied", "denied", "denied", "denied", "listens"],
+  );
 });
 
 if (process.arch === "x64") {
   test("a program without a C library, with threads by clone", ["gcc"], async () => {
     const binary = join(where.folder, "raw_threads");
-    execFileSync("gcc", ["-O1", "-nostdlib", "-static", "-fno-stack-protector", "-fno-pie", "-no-pie", "-o", binary, fileURLToPath(new URL("programs/raw_threads.c", import.meta.url))]);
+    execFileSync("gcc", [
+      "-O1",
+      "-nostdlib",
+      "-static",
+      "-fno-stack-protector",
+      "-fno-pie",
+      "-no-pie",
+      "-o",
+      binary,
+      fileURLToPath(new URL("programs/raw_threads.c", import.meta.url)),
+    ]);
     assert.is((await run(where, [binary])).code, 0);
     // The same program without the guard finds any address open: its second bit.
     assert.is(spawnSync(binary).status, 2);
@@ -169,13 +232,21 @@ print("up", flush=True); sys.stdin.read()`;
   await new Promise<void>((resolve) => child.stdout?.once("data", () => resolve()));
   const allowed = ["127.0.0.1:18476/tcp", "127.0.0.1:18476/udp", "[::1]:18478/tcp", "[::1]:18478/udp"];
   const bound = boundBy(child);
-  assert.equal(bound, allowed.filter((socket) => existsSync("/proc/net/if_inet6") || !socket.startsWith("[")));
+  assert.equal(
+    bound,
+    allowed.filter((socket) => existsSync("/proc/net/if_inet6") || !socket.startsWith("[")),
+  );
   child.stdin?.end();
   await end;
   const calls = wholeCalls(readFileSync(trace, "utf8")).filter((line) => /htons\(1847[6-9]\)/.test(line));
-  const results = (port: number): readonly string[] => [...new Set(calls.filter((line) => line.includes(`htons(${port})`)).map((line) => / = (0|-1 E\w+)(?: \(|$)/.exec(line)?.[1] ?? line))];
+  const results = (port: number): readonly string[] => [
+    ...new Set(calls.filter((line) => line.includes(`htons(${port})`)).map((line) => / = (0|-1 E\w+)(?: \(|$)/.exec(line)?.[1] ?? line)),
+  ];
   // The guard makes the calls itself: where it does not, strace shows the program's own, refused.
-  assert.equal([18476, 18477, 18478, 18479].map((port) => results(port).filter((result) => result !== "0")), [[], ["-1 EACCES"], [], ["-1 EACCES"]]);
+  assert.equal(
+    [18476, 18477, 18478, 18479].map((port) => results(port).filter((result) => result !== "0")),
+    [[], ["-1 EACCES"], [], ["-1 EACCES"]],
+  );
   assert.ok(calls.length >= 8);
 });
 

@@ -34,7 +34,8 @@ function ip(...words: readonly string[]): void {
   if (status !== 0) throw new Error(`ip ${words.join(" ")}: ${stderr}`);
 }
 
-const inside = (namespace: string, command: readonly string[]): string => spawnSync("ip", ["netns", "exec", namespace, ...command], { encoding: "utf8" }).stdout.trim();
+const inside = (namespace: string, command: readonly string[]): string =>
+  spawnSync("ip", ["netns", "exec", namespace, ...command], { encoding: "utf8" }).stdout.trim();
 const scan = (namespace: string, address: string): string => inside(namespace, ["python3", "-c", SCAN, address]);
 
 function lacking(): string | null {
@@ -62,12 +63,19 @@ else {
       ip("netns", "add", GATE);
       ip("netns", "add", OUTSIDE);
       ip("link", "add", "veth0", "netns", GATE, "type", "veth", "peer", "name", "veth0", "netns", OUTSIDE);
-      for (const [namespace, host] of [[GATE, 1], [OUTSIDE, 2]] as const) {
+      for (const [namespace, host] of [
+        [GATE, 1],
+        [OUTSIDE, 2],
+      ] as const) {
         ip("-n", namespace, "addr", "add", `198.51.100.${host}/24`, "dev", "veth0");
         ip("-n", namespace, "addr", "add", `2001:db8::${host}/64`, "dev", "veth0", "nodad");
         for (const device of ["lo", "veth0"]) ip("-n", namespace, "link", "set", device, "up");
       }
-      const started = spawn("ip", ["netns", "exec", GATE, "bash", "-c", `umask 022\n${text}\nwait`], { cwd: folder, stdio: ["ignore", "pipe", "pipe"], detached: true });
+      const started = spawn("ip", ["netns", "exec", GATE, "bash", "-c", `umask 022\n${text}\nwait`], {
+        cwd: folder,
+        stdio: ["ignore", "pipe", "pipe"],
+        detached: true,
+      });
       shell = started;
       let out = "";
       await new Promise<void>((resolve) => {
@@ -84,7 +92,10 @@ else {
       const found = [scan(OUTSIDE, "198.51.100.1"), scan(OUTSIDE, "2001:db8::1"), scan(GATE, "127.0.0.1")];
       assert.equal(found, ["[8443]", "[8443]", "[8443]"]);
       console.log(`guard: of 65535 TCP ports of the gateway, ${found[0] ?? ""} are open from outside, and from its own loopback`);
-      const ways = inside(GATE, ["ss", "-Hltn"]).split("\n").map((line) => line.trim().split(/\s+/)[3]).sort();
+      const ways = inside(GATE, ["ss", "-Hltn"])
+        .split("\n")
+        .map((line) => line.trim().split(/\s+/)[3])
+        .sort();
       assert.equal(ways, ["0.0.0.0:8443", "[::]:8443"]);
     } finally {
       if (shell?.pid !== undefined && shell.exitCode === null) {

@@ -67,18 +67,37 @@ const rows: readonly (readonly [name: string, from: string, to: string, due: Reg
   ["a bind that is no prefix", '"10.0.0.0/8"', '"10.0.0.0/33"', MALFORMED],
   ["a bind with bits below its length", '"10.0.0.0/8"', '"10.0.0.1/8"', MALFORMED],
 ];
-for (const [name, from, to, due] of rows) test(name, () => { assert.match(answer(withPorts(from, to)), due); });
+for (const [name, from, to, due] of rows)
+  test(name, () => {
+    assert.match(answer(withPorts(from, to)), due);
+  });
 
 /** A module whose account has the given listeners; its tables have one. */
 function accountOf(exposes: readonly unknown[], nets: Readonly<Record<string, readonly string[]>> = {}): Uint8Array {
   const place = { file: "p", line: 1, column: 1 };
-  return rewritten(ports, new Map([
-    [SECTION_POLICY, encode(JSON.stringify({ expose: exposes, deny: [], nets }))],
-    [SECTION_MAP, encode(JSON.stringify({ listeners: exposes.map(() => ({ origin: place, annotations: { owner: null, ticket: null, why: null } })), rules: [] }))],
-  ]));
+  return rewritten(
+    ports,
+    new Map([
+      [SECTION_POLICY, encode(JSON.stringify({ expose: exposes, deny: [], nets }))],
+      [
+        SECTION_MAP,
+        encode(JSON.stringify({ listeners: exposes.map(() => ({ origin: place, annotations: { owner: null, ticket: null, why: null } })), rules: [] })),
+      ],
+    ]),
+  );
 }
-const listener = (ranges: readonly string[], bind: string | null = null): unknown =>
-  ({ name: "x", service: "x", proto: "tcp", mode: "tcp", ports: ranges, bind, backend: null, allow: [], deny: [], cap: { connections: 1 } });
+const listener = (ranges: readonly string[], bind: string | null = null): unknown => ({
+  name: "x",
+  service: "x",
+  proto: "tcp",
+  mode: "tcp",
+  ports: ranges,
+  bind,
+  backend: null,
+  allow: [],
+  deny: [],
+  cap: { connections: 1 },
+});
 /** Read, and then found to be another policy's. */
 const READ = /^module_tables: the module's tables have other numbers of listeners or rules than its semantic JSON and source map$/;
 const singles = (n: number): string[] => Array.from({ length: n }, (_, i) => String(i + 1));
@@ -97,16 +116,27 @@ for (const [name, most, module] of bounds) {
 
 const small: JsonBounds = { bytes: 40, containers: 3, keys: 2, values: 3, depth: 2 };
 const texts: readonly (readonly [text: string, due: boolean])[] = [
-  ["[1,2,3,4]", true], ["[1,2,3,4,5]", false],
-  ["[[],[]]", true], ["[[],[],[]]", false], ["[[[]]]", false],
-  ['{"a":1,"b":2}', true], ['{"a":1,"b":2,"c":3}', false],
-  ['"[[[[:::,,,,{{{{"', true], ['["\\"[[[[","\\\\",":,:,:,:"]', true], ['["\\\\",[[1]]]', false],
-  [`"${"x".repeat(38)}"`, true], [`"${"x".repeat(39)}"`, false],
+  ["[1,2,3,4]", true],
+  ["[1,2,3,4,5]", false],
+  ["[[],[]]", true],
+  ["[[],[],[]]", false],
+  ["[[[]]]", false],
+  ['{"a":1,"b":2}', true],
+  ['{"a":1,"b":2,"c":3}', false],
+  ['"[[[[:::,,,,{{{{"', true],
+  ['["\\"[[[[","\\\\",":,:,:,:"]', true],
+  ['["\\\\",[[1]]]', false],
+  [`"${"x".repeat(38)}"`, true],
+  [`"${"x".repeat(39)}"`, false],
 ];
 for (const [text, due] of texts) {
   test(`${text} is ${due ? "within" : "beyond"} its bounds`, () => {
     if (due) assert.equal(parseBounded(encode(text), small), JSON.parse(text));
-    else assert.throws(() => parseBounded(encode(text), small), (error: unknown) => error instanceof BeyondBounds);
+    else
+      assert.throws(
+        () => parseBounded(encode(text), small),
+        (error: unknown) => error instanceof BeyondBounds,
+      );
   });
 }
 
@@ -114,7 +144,12 @@ const slow: readonly (readonly [name: string, section: string, body: string, due
   ["two million lists in the account", SECTION_POLICY, `[${"[],".repeat(2_000_000)}1]`, MALFORMED],
   ["two million keys in the map", SECTION_MAP, `{${'"a":1,'.repeat(2_000_000)}"a":1}`, MALFORMED],
   ["lists a million deep in the account", SECTION_POLICY, "[".repeat(1_000_000), MALFORMED],
-  ["self-tests of more than two mebibytes", SECTION_VECTORS, `[${" ".repeat(2 * 1024 * 1024)}]`, /^module_selftest: the self-test vectors are not a list within bounds/],
+  [
+    "self-tests of more than two mebibytes",
+    SECTION_VECTORS,
+    `[${" ".repeat(2 * 1024 * 1024)}]`,
+    /^module_selftest: the self-test vectors are not a list within bounds/,
+  ],
 ];
 for (const [name, where, body, due] of slow) {
   test(`${name}: refused before it is parsed`, () => {

@@ -27,20 +27,87 @@ function nodeAgrees(text: string): boolean {
 }
 
 const READ = [
-  "0.0.0.0", "255.255.255.255", "10.0.0.1", "::", "::1", "1::", "2001:db8::1", "2001:DB8::1", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8",
-  "::ffff:10.0.0.1", "::ffff:a00:1", "0:0:0:0:0:ffff:10.0.0.1", "::10.0.0.1", "64:ff9b::10.0.0.1", "1:2:3:4:5:6:10.0.0.1", "1::4:5:6:10.0.0.1", "fe80::1",
+  "0.0.0.0",
+  "255.255.255.255",
+  "10.0.0.1",
+  "::",
+  "::1",
+  "1::",
+  "2001:db8::1",
+  "2001:DB8::1",
+  "1:2:3:4:5:6:7:8",
+  "1:2:3:4:5:6:7::",
+  "::2:3:4:5:6:7:8",
+  "::ffff:10.0.0.1",
+  "::ffff:a00:1",
+  "0:0:0:0:0:ffff:10.0.0.1",
+  "::10.0.0.1",
+  "64:ff9b::10.0.0.1",
+  "1:2:3:4:5:6:10.0.0.1",
+  "1::4:5:6:10.0.0.1",
+  "fe80::1",
 ];
 const REFUSED = [
-  "", " ", "10.0.0", "10.0.0.1.2", "10.0.0.256", "010.0.0.1", "10.00.0.1", "0x0a.0.0.1", "10.1", "167772161", "0x0a000001", "10.0.0.1 ", " 10.0.0.1", "10..0.1", "１0.0.0.1",
-  "::ffff:010.0.0.1", "::ffff:0x0a.0.0.1", "::ffff:10.0.0.01", "::ffff:10.0.0", "::ffff:10.0.0.256", "::ffff:10.1", "::10.0.0.1:1", "10.0.0.1::", "::ffff:10.0.0.1.", "::ffff:.10.0.0.1",
-  "1:2:3:4:5:6:7:10.0.0.1", "1:2:3:4:5:10.0.0.1", "1::2:3:4:5:6:10.0.0.1:", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7:8::", "::1:2:3:4:5:6:7:8", ":::", "1::2::3", ":1", "1:", "12345::", "00001::", "g::", "0x1::", "::ffff:a.b.c.d",
-  "fe80::1%eth0", "fe80::1%", "::1%1", "[::1]", "10.0.0.1%eth0", "10.0.0.1/32", "::/0", "*", "any", "localhost", "\u0000", "10.0.0.1\n",
+  "",
+  " ",
+  "10.0.0",
+  "10.0.0.1.2",
+  "10.0.0.256",
+  "010.0.0.1",
+  "10.00.0.1",
+  "0x0a.0.0.1",
+  "10.1",
+  "167772161",
+  "0x0a000001",
+  "10.0.0.1 ",
+  " 10.0.0.1",
+  "10..0.1",
+  "１0.0.0.1",
+  "::ffff:010.0.0.1",
+  "::ffff:0x0a.0.0.1",
+  "::ffff:10.0.0.01",
+  "::ffff:10.0.0",
+  "::ffff:10.0.0.256",
+  "::ffff:10.1",
+  "::10.0.0.1:1",
+  "10.0.0.1::",
+  "::ffff:10.0.0.1.",
+  "::ffff:.10.0.0.1",
+  "1:2:3:4:5:6:7:10.0.0.1",
+  "1:2:3:4:5:10.0.0.1",
+  "1::2:3:4:5:6:10.0.0.1:",
+  "1:2:3:4:5:6:7",
+  "1:2:3:4:5:6:7:8:9",
+  "1:2:3:4:5:6:7:8::",
+  "::1:2:3:4:5:6:7:8",
+  ":::",
+  "1::2::3",
+  ":1",
+  "1:",
+  "12345::",
+  "00001::",
+  "g::",
+  "0x1::",
+  "::ffff:a.b.c.d",
+  "fe80::1%eth0",
+  "fe80::1%",
+  "::1%1",
+  "[::1]",
+  "10.0.0.1%eth0",
+  "10.0.0.1/32",
+  "::/0",
+  "*",
+  "any",
+  "localhost",
+  "\u0000",
+  "10.0.0.1\n",
 ];
 
-for (const text of READ) addresses(`${text} is an address`, () => {
-  assert.is.not(parseAddress(text), null);
-  assert.ok(nodeAgrees(text));
-});
+for (const text of READ)
+  addresses(`${text} is an address`, () => {
+    assert.is.not(parseAddress(text), null);
+    assert.ok(nodeAgrees(text));
+  });
 
 /** Blanks end a word of a request. */
 const explains = (request: string, text: string): boolean => !/\s/.test(text) && isRequest(parseRequest(request, ["web"]));
@@ -62,28 +129,46 @@ const READERS: Readonly<Record<string, (text: string) => boolean>> = {
 for (const text of REFUSED) {
   addresses(`${JSON.stringify(text)} is none, wherever one is read`, () => {
     assert.ok(nodeAgrees(text));
-    assert.equal(Object.entries(READERS).filter(([, takes]) => takes(text)).map(([name]) => name), []);
+    assert.equal(
+      Object.entries(READERS)
+        .filter(([, takes]) => takes(text))
+        .map(([name]) => name),
+      [],
+    );
   });
 }
 
 addresses("what the readers refuse is not refused for nothing", () => {
   const taken = Object.entries(READERS).map(([name, takes]) => `${name}: ${["::1", "::ffff:127.0.0.1", "127.0.0.1"].filter(takes).length}`);
-  assert.equal(taken, Object.keys(READERS).map((name) => `${name}: 3`));
+  assert.equal(
+    taken,
+    Object.keys(READERS).map((name) => `${name}: 3`),
+  );
 });
 
 addresses("every text is read as Node reads it, or refused", () => {
   const piece = fc.constantFrom("0", "1", "10", "25", "255", "256", "ffff", "abcd", ":", "::", ".", "/8", "08", "0x0a", "%1", "g", "::ffff:", "10.0.0.1");
   let read = 0;
-  fc.assert(fc.property(fc.array(piece, { maxLength: 14 }), (pieces) => {
-    const text = pieces.join("");
-    if (parseAddress(text) !== null) read++;
-    assert.ok(nodeAgrees(text), text);
-  }), { numRuns: 20_000 });
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 14 }), (pieces) => {
+      const text = pieces.join("");
+      if (parseAddress(text) !== null) read++;
+      assert.ok(nodeAgrees(text), text);
+    }),
+    { numRuns: 20_000 },
+  );
   assert.ok(read > 100, `${read} read`);
 });
 
 addresses("link-local is fe80::/10, and nothing beside it", () => {
-  const rows = [["fe7f:ffff:ffff:ffff:ffff:ffff:ffff:ffff", false], ["fe80::", true], ["febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff", true], ["fec0::", false], ["169.254.0.1", false], ["::fe80:1", false]] as const;
+  const rows = [
+    ["fe7f:ffff:ffff:ffff:ffff:ffff:ffff:ffff", false],
+    ["fe80::", true],
+    ["febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff", true],
+    ["fec0::", false],
+    ["169.254.0.1", false],
+    ["::fe80:1", false],
+  ] as const;
   for (const [text, is] of rows) {
     const address = parseAddress(text);
     assert.is(address !== null && isLinkLocal6(address), is, text);

@@ -52,14 +52,20 @@ function rawPem(raw: Uint8Array, head = HEAD): string {
 /** All encodings of the eight points whose order divides 8. */
 const ff = "ff".repeat(30);
 const small = [
-  `00${"00".repeat(31)}`, `01${"00".repeat(31)}`, `ec${ff}7f`, `ed${ff}7f`, `ee${ff}7f`,
+  `00${"00".repeat(31)}`,
+  `01${"00".repeat(31)}`,
+  `ec${ff}7f`,
+  `ed${ff}7f`,
+  `ee${ff}7f`,
   "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
   "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
-].flatMap((hex) => [0, 0x80].map((sign) => {
-  const raw = Buffer.from(hex, "hex");
-  raw[31] = (raw[31] ?? 0) | sign;
-  return raw;
-}));
+].flatMap((hex) =>
+  [0, 0x80].map((sign) => {
+    const raw = Buffer.from(hex, "hex");
+    raw[31] = (raw[31] ?? 0) | sign;
+    return raw;
+  }),
+);
 
 test("every key of small order is refused, whatever this Node would accept for it", () => {
   for (const raw of small) {
@@ -71,8 +77,8 @@ test("every key of small order is refused, whatever this Node would accept for i
 /** Of 64 messages, those for which S = 0 and one of fourteen R passes as the key's signature: about every second. */
 function forged(raw: Uint8Array): number {
   const key = createPublicKey({ key: Buffer.concat([Buffer.from(HEAD, "hex"), raw]), format: "der", type: "spki" });
-  return Array.from({ length: 64 }, (_, i) => small.some((r) => verify(null, Buffer.of(i), key, Buffer.concat([r, Buffer.alloc(32)]))))
-    .filter((yes) => yes).length;
+  return Array.from({ length: 64 }, (_, i) => small.some((r) => verify(null, Buffer.of(i), key, Buffer.concat([r, Buffer.alloc(32)])))).filter((yes) => yes)
+    .length;
 }
 
 const forgeries = small.map(forged);
@@ -85,8 +91,13 @@ if (forgeries.some((n) => n > 0)) {
 test("y at and around the field's order", () => {
   const at = (first: number, last: number, middle = 0xff): Uint8Array => Uint8Array.of(first, ...new Uint8Array(30).fill(middle), last);
   const rows: readonly (readonly [Uint8Array, boolean])[] = [
-    [at(0xeb, 0x7f), true], [at(0xec, 0x7f), false], [at(0xed, 0x7f), false], [at(0xff, 0x7f), false], [at(0xff, 0xff), false],
-    [at(0xff, 0x7e), true], [at(0xff, 0x7f, 0xfe), true],
+    [at(0xeb, 0x7f), true],
+    [at(0xec, 0x7f), false],
+    [at(0xed, 0x7f), false],
+    [at(0xff, 0x7f), false],
+    [at(0xff, 0xff), false],
+    [at(0xff, 0x7e), true],
+    [at(0xff, 0x7f, 0xfe), true],
   ];
   for (const [raw, taken] of rows) assert.is(trustedKey(raw).ok, taken, Buffer.from(raw).toString("hex"));
   for (const length of [0, 31, 33]) assert.ok(!trustedKey(new Uint8Array(length).fill(7)).ok, String(length));

@@ -16,7 +16,11 @@ const V4 = address("192.0.2.1");
 const V6 = address("2001:db8::1");
 
 const open = (odd: Odd): PolicyEngine => openEngine(oddEngine(info, odd), new Uint8Array(16));
-const word = (d: Answer | undefined): string => d === undefined ? "nothing" : !d.allowed && d.later ? "later" : d.allowed ? `allow ${d.code}` : `${d.reason} ${d.code}`;
+const word = (d: Answer | undefined): string =>
+  d === undefined ? "nothing"
+  : !d.allowed && d.later ? "later"
+  : d.allowed ? `allow ${d.code}`
+  : `${d.reason} ${d.code}`;
 const accept = (e: PolicyEngine): Answer => e.accept(0, V4);
 const accept6 = (e: PolicyEngine): Answer => e.accept(0, V6);
 const bind = (e: PolicyEngine): Answer => e.bind({ subject: "ingressd", proto: "tcp", address: V4, port: 8443 });
@@ -53,7 +57,10 @@ const rows: readonly (readonly [name: string, odd: Odd, call: Call, due: string]
   ["tables that do not validate", { results: { validate: 3, accept4: 1 }, detail: allowed }, accept, "policy bad_tables"],
 ];
 
-for (const [name, odd, call, due] of rows) test(name, () => { assert.is(word(call(open(odd))), due); });
+for (const [name, odd, call, due] of rows)
+  test(name, () => {
+    assert.is(word(call(open(odd))), due);
+  });
 
 test("a failed engine never answers again", () => {
   const engine = open({ results: { accept4: 1, bind: 1, accept6: "trap" }, detail: allowed, batch: batchAllowed });
@@ -70,7 +77,10 @@ test("a failed engine never answers again", () => {
 
 test("a failure in the middle of a batch allows nobody of it", () => {
   const engine = open({ results: { batch: 1 }, batch: batchAllowed });
-  const decisions = engine.admit([{ listener: 0, source: V4 }, { listener: 0, source: V4 }]);
+  const decisions = engine.admit([
+    { listener: 0, source: V4 },
+    { listener: 0, source: V4 },
+  ]);
   assert.equal(decisions.map(word), ["policy module_result", "policy module_result"]);
 });
 
@@ -107,7 +117,10 @@ test("numbers that would wrap to a listener or port are none", () => {
 });
 
 test("a clock that is no number is none", () => {
-  const engine = openEngine(loaded(moduleOf("edition 1\nexpose web on tcp 8443 { backend 127.0.0.1:80 limit 1/s per source allow from any }")), new Uint8Array(16));
+  const engine = openEngine(
+    loaded(moduleOf("edition 1\nexpose web on tcp 8443 { backend 127.0.0.1:80 limit 1/s per source allow from any }")),
+    new Uint8Array(16),
+  );
   const visit = (): string => {
     const answer = word(admit(engine));
     engine.release(0, V4);

@@ -7,9 +7,25 @@ import type { LoadedPolicy, PolicyInfo } from "../../runtime/host/module.ts";
 const TRAP = "trap";
 /** Parameters and results of every export, in the order of their function numbers. */
 const SHAPES = {
-  abiVersion: [0, 1], validate: [0, 1], seed: [4, 0], clock: [4, 0], scratch: [0, 1], scratchBytes: [0, 1],
-  listenerAt: [6, 1], bind: [8, 1], accept4: [2, 1], accept6: [5, 1], charge: [5, 1], release: [5, 0], recount: [5, 0],
-  batch: [1, 1], exportState: [1, 1], exportNext: [0, 1], importState: [1, 0], connections: [1, 1], limiterUsed: [0, 1],
+  abiVersion: [0, 1],
+  validate: [0, 1],
+  seed: [4, 0],
+  clock: [4, 0],
+  scratch: [0, 1],
+  scratchBytes: [0, 1],
+  listenerAt: [6, 1],
+  bind: [8, 1],
+  accept4: [2, 1],
+  accept6: [5, 1],
+  charge: [5, 1],
+  release: [5, 0],
+  recount: [5, 0],
+  batch: [1, 1],
+  exportState: [1, 1],
+  exportNext: [0, 1],
+  importState: [1, 0],
+  connections: [1, 1],
+  limiterUsed: [0, 1],
 } as const satisfies Record<string, readonly [params: number, results: number]>;
 
 export interface Odd {
@@ -54,15 +70,22 @@ export function oddEngine(info: PolicyInfo, { results = {}, detail = [0, 0, 0, 0
   const bodies = names.map(([name, [, count]]) => {
     const result = { ...defaults, ...results }[name as keyof typeof defaults] ?? 0;
     const stores = name === "batch" ? batch.flatMap((value, i) => stored(SCRATCH + abi.R_BATCH_VERDICT + 4 * i, value)) : [];
-    const code = result === TRAP ? [0x00] : count === 0 ? [] : [...stores, 0x41, ...signed(result)];
+    const code =
+      result === TRAP ? [0x00]
+      : count === 0 ? []
+      : [...stores, 0x41, ...signed(result)];
     const body = [0, ...code, 0x0b];
     return [...writeUnsigned(body.length), ...body];
   });
   const segment = (at: number, bytes: readonly number[]): number[] => [0, 0x41, ...signed(at), 0x0b, ...writeUnsigned(bytes.length), ...bytes];
   const bytes = concatBytes([
     Uint8Array.from(PREAMBLE),
-    writeSection(1, vector(names.map(([, [params, count]]) =>
-      [0x60, params, ...Array.from({ length: params }, () => 0x7f), count, ...Array.from({ length: count }, () => 0x7f)]))),
+    writeSection(
+      1,
+      vector(
+        names.map(([, [params, count]]) => [0x60, params, ...Array.from({ length: params }, () => 0x7f), count, ...Array.from({ length: count }, () => 0x7f)]),
+      ),
+    ),
     writeSection(3, vector(names.map((_, i) => writeUnsigned(i)))),
     writeSection(5, Uint8Array.from([1, 1, 1, 1])),
     writeSection(7, vector([...names.map(([name], i) => [...text(name), 0, ...writeUnsigned(i)]), [...text("memory"), 2, 0]])),

@@ -29,7 +29,9 @@ test("Node checks Ed25519; without Node the answer is that it can't", () => {
 test("a turn comes later on both", async () => {
   for (const { nextTurn } of [node, portable]) {
     let came = false;
-    const turn = nextTurn().then(() => { came = true; });
+    const turn = nextTurn().then(() => {
+      came = true;
+    });
     await Promise.resolve();
     assert.not.ok(came);
     await turn;

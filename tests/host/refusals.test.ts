@@ -6,8 +6,18 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as abi from "../../runtime/abi/layout.ts";
 import {
-  concatBytes, readSections, SECTION_CODE, SECTION_DATA, SECTION_HASH, SECTION_MAP, SECTION_MEMORY, SECTION_POLICY,
-  SECTION_VECTORS, writeCustom, writeSection, writeUnsigned,
+  concatBytes,
+  readSections,
+  SECTION_CODE,
+  SECTION_DATA,
+  SECTION_HASH,
+  SECTION_MAP,
+  SECTION_MEMORY,
+  SECTION_POLICY,
+  SECTION_VECTORS,
+  writeCustom,
+  writeSection,
+  writeUnsigned,
 } from "../../runtime/abi/sections.ts";
 import type { Section } from "../../runtime/abi/sections.ts";
 import { loadPolicy } from "../../runtime/host/load.ts";
@@ -43,8 +53,13 @@ const all = (sections: readonly Section[]): Uint8Array[] => sections.map(whole);
 
 /** The module with one section's body replaced. */
 function withBody(id: number, name: string, make: (body: Uint8Array) => Uint8Array): Uint8Array {
-  return rebuilt((sections) => sections.map((s) =>
-    s.id !== id || s.name !== name ? whole(s) : name === "" ? writeSection(id, make(s.body)) : writeCustom(name, make(s.body))));
+  return rebuilt((sections) =>
+    sections.map((s) =>
+      s.id !== id || s.name !== name ? whole(s)
+      : name === "" ? writeSection(id, make(s.body))
+      : writeCustom(name, make(s.body)),
+    ),
+  );
 }
 
 const dataIn = (body: Uint8Array): Uint8Array => body.subarray(body.length - tablesLength());
@@ -86,15 +101,27 @@ const rows: readonly (readonly [name: string, bytes: () => Uint8Array, due: stri
   ["bytes behind the hash", () => concatBytes([good, Uint8Array.of(0)]), "module_malformed"],
   ["a custom section behind the hash", () => concatBytes([good, writeCustom("x", text("y"))]), "module_trailing"],
   ["a second hash", () => concatBytes([good, writeCustom(SECTION_HASH, createHash("sha256").update(good).digest())]), "module_malformed"],
-  ["a hash of 31 bytes", () => concatBytes([good.subarray(0, readSections(good)?.at(-1)?.start), writeCustom(SECTION_HASH, new Uint8Array(31))]), "module_hash"],
+  [
+    "a hash of 31 bytes",
+    () => concatBytes([good.subarray(0, readSections(good)?.at(-1)?.start), writeCustom(SECTION_HASH, new Uint8Array(31))]),
+    "module_hash",
+  ],
   ["no semantic JSON", () => rebuilt((s) => all(s.filter((x) => x.name !== SECTION_POLICY))), "module_malformed"],
   ["custom sections in another order", () => rebuilt((s) => all([...s.slice(0, -2), ...s.slice(-2).reverse()])), "module_malformed"],
   ["a custom section before the code", () => rebuilt((s) => [writeCustom(SECTION_POLICY, text("{}")), ...all(s)]), "module_malformed"],
   ["an unknown custom section", () => rebuilt((s) => [...all(s), writeCustom("ingress.more", text("{}"))]), "module_malformed"],
-  ["a start section", () => rebuilt((s) => all(s).flatMap((b, i) => s[i]?.id === SECTION_CODE ? [writeSection(8, Uint8Array.of(0)), b] : [b])), "module_malformed"],
-  ["an import section", () => rebuilt((s) => all(s).flatMap((b, i) => i === 1 ? [writeSection(2, Uint8Array.of(0)), b] : [b])), "module_malformed"],
-  ["an element section", () => rebuilt((s) => all(s).flatMap((b, i) => s[i]?.id === SECTION_CODE ? [writeSection(9, Uint8Array.of(0)), b] : [b])), "module_malformed"],
-  ["one byte of the code changed", () => withBody(SECTION_CODE, "", (b) => b.map((x, i) => i === 1000 ? x ^ 1 : x)), "module_code"],
+  [
+    "a start section",
+    () => rebuilt((s) => all(s).flatMap((b, i) => (s[i]?.id === SECTION_CODE ? [writeSection(8, Uint8Array.of(0)), b] : [b]))),
+    "module_malformed",
+  ],
+  ["an import section", () => rebuilt((s) => all(s).flatMap((b, i) => (i === 1 ? [writeSection(2, Uint8Array.of(0)), b] : [b]))), "module_malformed"],
+  [
+    "an element section",
+    () => rebuilt((s) => all(s).flatMap((b, i) => (s[i]?.id === SECTION_CODE ? [writeSection(9, Uint8Array.of(0)), b] : [b]))),
+    "module_malformed",
+  ],
+  ["one byte of the code changed", () => withBody(SECTION_CODE, "", (b) => b.map((x, i) => (i === 1000 ? x ^ 1 : x))), "module_code"],
   ["memory that may grow", () => withBody(SECTION_MEMORY, "", () => memory(40, 41)), "module_memory"],
   ["memory without a maximum", () => withBody(SECTION_MEMORY, "", () => Uint8Array.from([1, 0, 40])), "module_memory"],
   ["two memories", () => withBody(SECTION_MEMORY, "", () => Uint8Array.from([2, 1, 40, 40, 1, 40, 40])), "module_memory"],
@@ -113,7 +140,11 @@ const rows: readonly (readonly [name: string, bytes: () => Uint8Array, due: stri
   ["one rule more", () => withHeader(abi.H_RULE_COUNT, 2), "module_tables"],
   ["limit sets that are no power of two", () => withHeader(abi.H_LIMIT_SETS, 3), "module_tables"],
   ["no cap table for a cap", () => withHeader(abi.H_CAP_SETS, 0), "module_tables"],
-  ["data that goes on behind the tables", () => withBody(SECTION_DATA, "", (body) => withData(concatBytes([dataIn(body), new Uint8Array(8)]))), "module_tables"],
+  [
+    "data that goes on behind the tables",
+    () => withBody(SECTION_DATA, "", (body) => withData(concatBytes([dataIn(body), new Uint8Array(8)]))),
+    "module_tables",
+  ],
   ["scratch over the state", () => withHeader(abi.H_SCRATCH_BYTES, 0x20000), "module_tables"],
   ["semantic JSON that is none", () => withBody(0, SECTION_POLICY, () => text("{")), "module_malformed"],
   ["semantic JSON in another shape", () => withBody(0, SECTION_POLICY, () => text("[]")), "module_malformed"],
@@ -124,7 +155,10 @@ const rows: readonly (readonly [name: string, bytes: () => Uint8Array, due: stri
   ["self-tests that are no list", () => withBody(0, SECTION_VECTORS, () => text("null")), "module_selftest"],
 ];
 
-for (const [name, bytes, due] of rows) test(name, () => { assert.is(codeOf(bytes()), due); });
+for (const [name, bytes, due] of rows)
+  test(name, () => {
+    assert.is(codeOf(bytes()), due);
+  });
 
 test("a module cut at any byte", () => {
   for (let length = 0; length < good.length; length++) assert.is.not(codeOf(good.subarray(0, length)), "loaded", `cut to ${length} bytes`);

@@ -21,7 +21,9 @@ test.before.each((context) => {
   const paths = Object.fromEntries(["smol-toml", "ajv/dist/2020.js", "ipaddr.js", "@assemblyscript/loader"].map((name) => [name, ["./evil.ts"]]));
   writeFileSync(join(context.dir, "tsconfig.json"), JSON.stringify({ compilerOptions: { baseUrl: ".", paths } }));
 });
-test.after.each(({ dir }) => { rmSync(dir, { recursive: true, force: true }); });
+test.after.each(({ dir }) => {
+  rmSync(dir, { recursive: true, force: true });
+});
 
 function options(dir: string): { cwd: string; env: NodeJS.ProcessEnv } {
   const env: NodeJS.ProcessEnv = { ...process.env, TMPDIR: join(dir, "tmp") };
@@ -39,13 +41,16 @@ test("ingressd in a folder with a foreign tsconfig.json", async ({ dir }) => {
 
 test("the worker that checks a module there", async ({ dir }) => {
   writeFileSync(join(dir, "good.wasm"), moduleOf("edition 1\nexpose web on tcp 8443 { allow from any }"));
-  writeFileSync(join(dir, "ask.mjs"), `
+  writeFileSync(
+    join(dir, "ask.mjs"),
+    `
     await import(${JSON.stringify(at("runtime/host/register.mjs"))});
     const { loadPolicyInWorker } = await import(${JSON.stringify(at("runtime/host/load_in_worker.ts"))});
     const { readFileSync } = await import("node:fs");
     const result = await loadPolicyInWorker(readFileSync("good.wasm"), null, 60000);
     console.log(result.value?.info.listeners[0]?.name ?? result.error.message);
-  `);
+  `,
+  );
   const { stdout } = await run(process.execPath, ["ask.mjs"], options(dir));
   assert.is(stdout, "web\n");
   assert.equal(readdirSync(join(dir, "tmp")), []);

@@ -37,11 +37,18 @@ function accepts(engine: PolicyEngine, rows: readonly (readonly [listener: strin
 
 function binds(engine: PolicyEngine): void {
   const rows: readonly (readonly [subject: string, local: string, port: number, due: string])[] = [
-    ["ingressd", "0.0.0.0", 443, "gateway_bind"], ["ingressd", "::", 8443, "gateway_bind"], ["ingressd", "0.0.0.0", 444, "not_exposed"],
-    ["ingressd", "10.0.0.1", 9443, "gateway_bind"], ["ingressd", "10.255.255.255", 9443, "gateway_bind"], ["ingressd", "11.0.0.0", 9443, "not_exposed"],
-    ["ingressd", "0.0.0.0", 9443, "not_exposed"], ["web", "0.0.0.0", 443, "not_gateway"], ["anything", "127.0.0.1", 9999, "loopback_bind"],
+    ["ingressd", "0.0.0.0", 443, "gateway_bind"],
+    ["ingressd", "::", 8443, "gateway_bind"],
+    ["ingressd", "0.0.0.0", 444, "not_exposed"],
+    ["ingressd", "10.0.0.1", 9443, "gateway_bind"],
+    ["ingressd", "10.255.255.255", 9443, "gateway_bind"],
+    ["ingressd", "11.0.0.0", 9443, "not_exposed"],
+    ["ingressd", "0.0.0.0", 9443, "not_exposed"],
+    ["web", "0.0.0.0", 443, "not_gateway"],
+    ["anything", "127.0.0.1", 9999, "loopback_bind"],
   ];
-  for (const [subject, local, port, due] of rows) assert.is(engine.bind({ subject, proto: "tcp", address: address(local), port }).code, due, `${subject} on ${local}:${port}`);
+  for (const [subject, local, port, due] of rows)
+    assert.is(engine.bind({ subject, proto: "tcp", address: address(local), port }).code, due, `${subject} on ${local}:${port}`);
 }
 
 function admitted(engine: PolicyEngine, listener: string, source: string): string {
@@ -50,20 +57,30 @@ function admitted(engine: PolicyEngine, listener: string, source: string): strin
 
 const RELEASES: readonly Release[] = [
   {
-    release: "0.1.0", tables: 1,
+    release: "0.1.0",
+    tables: 1,
     evaluate(engine) {
       engine.setClock({ monoMs: 1_000, wallSeconds: null });
       accepts(engine, [
-        ["web", "203.0.113.9", "allowed all"], ["web", "2001:db8::1", "allowed all"],
-        ["web", "192.0.2.15", "deny_rule scan"], ["web", "192.0.2.16", "allowed all"],
-        ["web", "198.51.100.127", "allowed all"], ["web", "198.51.100.128", "deny_rule guests"],
-        ["console", "198.51.100.6", "allowed staff"], ["console", "198.51.100.7", "no_match -"], ["console", "198.51.100.8", "allowed staff"],
-        ["console", "2001:db8:1:ffff::1", "allowed staff"], ["console", "2001:db8:2::1", "no_match -"], ["console", "192.0.2.0", "deny_rule scan"],
+        ["web", "203.0.113.9", "allowed all"],
+        ["web", "2001:db8::1", "allowed all"],
+        ["web", "192.0.2.15", "deny_rule scan"],
+        ["web", "192.0.2.16", "allowed all"],
+        ["web", "198.51.100.127", "allowed all"],
+        ["web", "198.51.100.128", "deny_rule guests"],
+        ["console", "198.51.100.6", "allowed staff"],
+        ["console", "198.51.100.7", "no_match -"],
+        ["console", "198.51.100.8", "allowed staff"],
+        ["console", "2001:db8:1:ffff::1", "allowed staff"],
+        ["console", "2001:db8:2::1", "no_match -"],
+        ["console", "192.0.2.0", "deny_rule scan"],
       ]);
       binds(engine);
       // At most two of one source and three in all; three a minute of one /24.
-      assert.equal(["203.0.113.9", "203.0.113.9", "203.0.113.9", "203.0.113.10", "198.51.100.1"].map((source) => admitted(engine, "web", source)),
-        ["allowed all", "allowed all", "cap_source all", "allowed all", "cap_listener all"]);
+      assert.equal(
+        ["203.0.113.9", "203.0.113.9", "203.0.113.9", "203.0.113.10", "198.51.100.1"].map((source) => admitted(engine, "web", source)),
+        ["allowed all", "allowed all", "cap_source all", "allowed all", "cap_listener all"],
+      );
       engine.release(idOf(engine, "web"), address("203.0.113.9"));
       assert.is(admitted(engine, "web", "203.0.113.10"), "limit_source all");
       engine.setClock({ monoMs: 20_999, wallSeconds: null });
@@ -76,13 +93,17 @@ const RELEASES: readonly Release[] = [
     },
   },
   {
-    release: "0.2.0", tables: 2,
+    release: "0.2.0",
+    tables: 2,
     evaluate(engine) {
       const end = Date.UTC(2027, 2, 1) / 1000;
       engine.setClock({ monoMs: 1_000, wallSeconds: end - 1 });
       accepts(engine, [
-        ["web", "203.0.113.9", "open"], ["web", "192.0.2.15", "deny_rule scan"],
-        ["console", "198.51.100.6", "allowed staff"], ["console", "198.51.100.7", "no_match -"], ["console", "192.0.2.0", "deny_rule scan"],
+        ["web", "203.0.113.9", "open"],
+        ["web", "192.0.2.15", "deny_rule scan"],
+        ["console", "198.51.100.6", "allowed staff"],
+        ["console", "198.51.100.7", "no_match -"],
+        ["console", "192.0.2.0", "deny_rule scan"],
       ]);
       binds(engine);
       const web = idOf(engine, "web");
@@ -90,28 +111,45 @@ const RELEASES: readonly Release[] = [
         for (const [source, name, due] of rows) assert.is(said(engine, engine.hello(web, address(source), name)), due, `${source} for ${name}`);
       };
       hellos([
-        ["203.0.113.9", "www.example.com", "allowed all"], ["203.0.113.9", "a.apps.example.com", "allowed all"], ["203.0.113.9", "a.b.apps.example.com", "no_name -"],
-        ["203.0.113.9", "apps.example.com", "no_name -"], ["203.0.113.9", "old.apps.example.com", "no_name -"], ["203.0.113.9", "gone.apps.example.com", "deny_name gone"],
-        ["203.0.113.9", null, "no_name -"], ["203.0.113.9", "WWW.example.com", "bad_name -"],
-        ["198.51.100.6", "other.example", "allowed vendor"], ["198.51.100.6", null, "allowed vendor"], ["198.51.100.7", "other.example", "no_name -"],
+        ["203.0.113.9", "www.example.com", "allowed all"],
+        ["203.0.113.9", "a.apps.example.com", "allowed all"],
+        ["203.0.113.9", "a.b.apps.example.com", "no_name -"],
+        ["203.0.113.9", "apps.example.com", "no_name -"],
+        ["203.0.113.9", "old.apps.example.com", "no_name -"],
+        ["203.0.113.9", "gone.apps.example.com", "deny_name gone"],
+        ["203.0.113.9", null, "no_name -"],
+        ["203.0.113.9", "WWW.example.com", "bad_name -"],
+        ["198.51.100.6", "other.example", "allowed vendor"],
+        ["198.51.100.6", null, "allowed vendor"],
+        ["198.51.100.7", "other.example", "no_name -"],
         ["192.0.2.15", "www.example.com", "deny_rule scan"],
       ]);
       assert.equal(engine.shadow(web, address("203.0.113.9"), "www.example.com")?.verdict, "deny");
       assert.equal(engine.shadow(web, address("198.51.100.6"), "www.example.com")?.verdict, "allow");
       assert.is(engine.shadow(idOf(engine, "console"), address("198.51.100.6"), null), null);
       engine.setClock({ monoMs: 1_000, wallSeconds: end });
-      hellos([["198.51.100.6", "other.example", "no_name -"], ["198.51.100.6", "www.example.com", "allowed all"]]);
-      assert.equal(["203.0.113.9", "203.0.113.9", "203.0.113.9", "198.51.100.1", "198.51.100.2"].map((source) => admitted(engine, "web", source)),
-        ["open", "open", "cap_source -", "open", "cap_listener -"]);
-      assert.equal(["198.51.100.1", "198.51.100.2", "198.51.100.3"].map((source) => admitted(engine, "console", source)),
-        ["allowed staff", "allowed staff", "limit_source staff"]);
+      hellos([
+        ["198.51.100.6", "other.example", "no_name -"],
+        ["198.51.100.6", "www.example.com", "allowed all"],
+      ]);
+      assert.equal(
+        ["203.0.113.9", "203.0.113.9", "203.0.113.9", "198.51.100.1", "198.51.100.2"].map((source) => admitted(engine, "web", source)),
+        ["open", "open", "cap_source -", "open", "cap_listener -"],
+      );
+      assert.equal(
+        ["198.51.100.1", "198.51.100.2", "198.51.100.3"].map((source) => admitted(engine, "console", source)),
+        ["allowed staff", "allowed staff", "limit_source staff"],
+      );
       assert.equal(engine.info.listeners[web]?.annotations, { owner: "web", ticket: "OPS-1", why: null });
     },
   },
 ];
 
 test("the host knows its own release's engine and the previous one's, and no other", () => {
-  assert.equal(KNOWN_ENGINES.map((e) => e.abiVersion), [ENGINE_ABI_VERSION, ENGINE_ABI_VERSION - 1]);
+  assert.equal(
+    KNOWN_ENGINES.map((e) => e.abiVersion),
+    [ENGINE_ABI_VERSION, ENGINE_ABI_VERSION - 1],
+  );
 });
 
 for (const { release, tables, evaluate } of RELEASES) {

@@ -62,13 +62,28 @@ const rows: readonly Row[] = [
   { name: "signed by us, with the highest revision", bytes: signed(good, ours, { revision: 2n ** 53n - 1n }), due: "loaded" },
   { name: "not signed", bytes: good, due: "signature_missing", unchecked: "loaded" },
   { name: "signed by others", bytes: signed(good, theirs), due: "signature_key", unchecked: "loaded" },
-  { name: "signed by others under our key id", bytes: signed(good, theirs, { keyId: Buffer.from(ours.trusted.id, "hex") }), due: "signature_bad", unchecked: "loaded" },
-  { name: "signed by us under their key id", bytes: signed(good, ours, { keyId: Buffer.from(theirs.trusted.id, "hex") }), due: "signature_key", unchecked: "loaded" },
+  {
+    name: "signed by others under our key id",
+    bytes: signed(good, theirs, { keyId: Buffer.from(ours.trusted.id, "hex") }),
+    due: "signature_bad",
+    unchecked: "loaded",
+  },
+  {
+    name: "signed by us under their key id",
+    bytes: signed(good, ours, { keyId: Buffer.from(theirs.trusted.id, "hex") }),
+    due: "signature_key",
+    unchecked: "loaded",
+  },
   { name: "another module's signature", bytes: concatBytes([other, right.subarray(good.length)]), due: "signature_bad", unchecked: "loaded" },
   { name: "another revision's signature", bytes: withLast64(signed(good, ours, { revision: 2n }), last64(right)), due: "signature_bad", unchecked: "loaded" },
   { name: "a signature of zeros", bytes: withLast64(right, new Uint8Array(64)), due: "signature_bad", unchecked: "loaded" },
   { name: "S raised by the group's order", bytes: withLast64(right, raisedS(last64(right))), due: "signature_bad", unchecked: "loaded" },
-  { name: "R of small order", bytes: withLast64(right, concatBytes([Uint8Array.of(1), new Uint8Array(31), last64(right).subarray(32)])), due: "signature_bad", unchecked: "loaded" },
+  {
+    name: "R of small order",
+    bytes: withLast64(right, concatBytes([Uint8Array.of(1), new Uint8Array(31), last64(right).subarray(32)])),
+    due: "signature_bad",
+    unchecked: "loaded",
+  },
   { name: "signed without the domain", bytes: signed(good, ours, { domain: "" }), due: "signature_bad", unchecked: "loaded" },
   { name: "signed for another domain", bytes: signed(good, ours, { domain: "ingressd policy signature v2\0" }), due: "signature_bad", unchecked: "loaded" },
   { name: "revision 0", bytes: signed(good, ours, { revision: 0n }), due: "signature_malformed" },
@@ -126,7 +141,9 @@ test("what is known of a signature says whether it was checked", () => {
 
 test("every bit of the section, and of every part of the module, counts", () => {
   const copy = Uint8Array.from(right);
-  const flip = (byte: number, bit: number): void => { copy[byte] = (copy[byte] ?? 0) ^ (1 << bit); };
+  const flip = (byte: number, bit: number): void => {
+    copy[byte] = (copy[byte] ?? 0) ^ (1 << bit);
+  };
   const passes = (): boolean => verifyModule(copy, trust).ok;
   let tried = 0;
   const refuses = (byte: number, bit: number): void => {
@@ -164,7 +181,12 @@ test("the worker checks signatures too", async () => {
     const result = await loadPolicyInWorker(Uint8Array.from(bytes), keys, 60_000);
     return !result.ok ? result.error.code : String(result.value.info.signature?.verified);
   };
-  assert.equal(await Promise.all([outcomeOf(right, trust), outcomeOf(good, trust), outcomeOf(right, []), outcomeOf(right, null)]), ["true", "signature_missing", "signature_key", "false"]);
+  assert.equal(await Promise.all([outcomeOf(right, trust), outcomeOf(good, trust), outcomeOf(right, []), outcomeOf(right, null)]), [
+    "true",
+    "signature_missing",
+    "signature_key",
+    "false",
+  ]);
 });
 
 test("the product's writer makes the same bytes", () => {

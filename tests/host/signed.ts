@@ -46,9 +46,7 @@ export function signed(module: Uint8Array, { key, trusted }: Signer, fields: Fie
   revision.writeBigUInt64LE(fields.revision ?? 1n);
   const name = Buffer.from(fields.name ?? "ingress.signature");
   const between = fields.between ?? Buffer.alloc(0);
-  const head = Buffer.concat([
-    Buffer.of(name.length), name, Buffer.of(fields.version ?? 1, fields.algorithm ?? 1), id, revision, between,
-  ]);
+  const head = Buffer.concat([Buffer.of(name.length), name, Buffer.of(fields.version ?? 1, fields.algorithm ?? 1), id, revision, between]);
   const size = head.length + 64;
   const length = fields.sizeBytes === 2 ? Buffer.of(0x80 | (size & 0x7f), size >> 7) : Buffer.of(size);
   const before = Buffer.concat([module, Buffer.of(0), length, head]);

@@ -23,7 +23,19 @@ function said(token: Uint8Array, request: Partial<TokenFacts> = {}, now = END - 
 }
 
 test("its bytes are these", () => {
-  const due = ["01", "04", "11", "01", "3500", "0000", "0094357700000000", fnvOf("dns"), "00000000000000000000ffff0a010203", Buffer.from(nonce).toString("hex"), POLICY].join("");
+  const due = [
+    "01",
+    "04",
+    "11",
+    "01",
+    "3500",
+    "0000",
+    "0094357700000000",
+    fnvOf("dns"),
+    "00000000000000000000ffff0a010203",
+    Buffer.from(nonce).toString("hex"),
+    POLICY,
+  ].join("");
   const mac = createHmac("sha256", key).update(Buffer.from(due, "hex")).digest("hex");
   assert.is(Buffer.from(minted).toString("hex"), due + mac);
   assert.is(minted.length, TOKEN_BYTES);
@@ -77,12 +89,22 @@ test("one address in place of every one", () => assert.is(said(minted, { address
 
 test("every byte, turned in every bit, is seen", () => {
   for (let at = 0; at < TOKEN_BYTES; at++) {
-    for (let bit = 0; bit < 8; bit++) assert.is(said(withByte(at, (minted[at] ?? 0) ^ (1 << bit))), at === 0 ? "token_version" : "token_forged", `byte ${at} bit ${bit}`);
+    for (let bit = 0; bit < 8; bit++)
+      assert.is(said(withByte(at, (minted[at] ?? 0) ^ (1 << bit))), at === 0 ? "token_version" : "token_forged", `byte ${at} bit ${bit}`);
   }
 });
 
 test("another key", () => {
-  for (let at = 0; at < KEY_BYTES; at++) assert.is(said(minted, {}, END - 1, key.map((b, i) => (i === at ? b ^ 1 : b))), "token_forged");
+  for (let at = 0; at < KEY_BYTES; at++)
+    assert.is(
+      said(
+        minted,
+        {},
+        END - 1,
+        key.map((b, i) => (i === at ? b ^ 1 : b)),
+      ),
+      "token_forged",
+    );
 });
 
 test("a wrong token uses up no nonce, and a token is accepted once", () => {
@@ -97,7 +119,10 @@ test("a wrong token uses up no nonce, and a token is accepted once", () => {
 test("the set of nonces is bounded: N are taken, one more is refused until one has ended", () => {
   const nonces = new NonceSet(3);
   const token = (n: number, end: number): Uint8Array => mintToken(facts, end, new Uint8Array(16).fill(n), key);
-  assert.equal([1, 2, 3].map((n) => said(token(n, END + n), {}, 1_000, key, nonces)), ["ok", "ok", "ok"]);
+  assert.equal(
+    [1, 2, 3].map((n) => said(token(n, END + n), {}, 1_000, key, nonces)),
+    ["ok", "ok", "ok"],
+  );
   assert.is(said(token(4, END + 9), {}, 1_000, key, nonces), "token_nonces_full");
   // A full set still knows those that it has.
   assert.is(said(token(2, END + 2), {}, 1_000, key, nonces), "token_replayed");
@@ -109,8 +134,15 @@ test("the set of nonces is bounded: N are taken, one more is refused until one h
 test("a proof is of one key, one challenge and one service", () => {
   const proof = proofOf(key, "c0ffee", "dns");
   assert.ok(isProof(proof, key, "c0ffee", "dns"));
-  for (const [k, challenge, service, text] of [[key.map((b) => b ^ 1), "c0ffee", "dns", proof], [key, "c0ffed", "dns", proof], [key, "c0ffee", "web", proof],
-    [key, "c0ffee", "dns", proof.slice(1)], [key, "c0ffee", "dns", ""], [key, "c0ffee", "dns", proof.toUpperCase()], [key, "c0ff", "ee\0dns", proof]] as const) {
+  for (const [k, challenge, service, text] of [
+    [key.map((b) => b ^ 1), "c0ffee", "dns", proof],
+    [key, "c0ffed", "dns", proof],
+    [key, "c0ffee", "web", proof],
+    [key, "c0ffee", "dns", proof.slice(1)],
+    [key, "c0ffee", "dns", ""],
+    [key, "c0ffee", "dns", proof.toUpperCase()],
+    [key, "c0ff", "ee\0dns", proof],
+  ] as const) {
     assert.not.ok(isProof(text, k, challenge, service));
   }
 });

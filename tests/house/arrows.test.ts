@@ -26,27 +26,161 @@ const folders: readonly Folder[] = [
   { at: "runtime/text/", may: ["runtime/text/"], packages: [], node: false, why: "the compiler and the gateway show text alike" },
   { at: "runtime/engine/", may: ["runtime/engine/", "runtime/abi/"], packages: [], node: false, why: "the engine has zero imports" },
   { at: "runtime/package/", may: ["runtime/package/"], packages: [], node: true, why: "a build replaces it, so it depends on nothing" },
-  { at: "runtime/shell/", may: ["runtime/shell/", "runtime/package/", "runtime/host/", "runtime/abi/", "runtime/net/", "runtime/text/", "scripts/build.mjs", "runtime/result/"], packages: ["koffi"], node: true, why: "what all programs share knows none of them" },
-  { at: "runtime/host/", may: ["runtime/host/", "runtime/package/", "runtime/abi/", "runtime/net/", "runtime/engine/build/", "runtime/result/"], packages: ["@assemblyscript/loader", "@noble/hashes"], node: true, why: "what decides must not depend on what compiles or serves" },
-  { at: "runtime/guard/", may: ["runtime/guard/", "runtime/shell/", "runtime/package/", "runtime/host/", "runtime/abi/", "runtime/net/", "runtime/text/", "runtime/result/"], packages: ["koffi"], node: true, why: "the guardrail works without a gateway" },
+  {
+    at: "runtime/shell/",
+    may: ["runtime/shell/", "runtime/package/", "runtime/host/", "runtime/abi/", "runtime/net/", "runtime/text/", "scripts/build.mjs", "runtime/result/"],
+    packages: ["koffi"],
+    node: true,
+    why: "what all programs share knows none of them",
+  },
+  {
+    at: "runtime/host/",
+    may: ["runtime/host/", "runtime/package/", "runtime/abi/", "runtime/net/", "runtime/engine/build/", "runtime/result/"],
+    packages: ["@assemblyscript/loader", "@noble/hashes"],
+    node: true,
+    why: "what decides must not depend on what compiles or serves",
+  },
+  {
+    at: "runtime/guard/",
+    may: ["runtime/guard/", "runtime/shell/", "runtime/package/", "runtime/host/", "runtime/abi/", "runtime/net/", "runtime/text/", "runtime/result/"],
+    packages: ["koffi"],
+    node: true,
+    why: "the guardrail works without a gateway",
+  },
   { at: "runtime/os/", may: ["runtime/os/", "runtime/abi/"], packages: [], node: false, why: "what runs on bare metal has no Node and no C library" },
-  { at: "compiler/cli/", may: ["compiler/", "runtime/shell/", "runtime/package/", "runtime/host/", "runtime/abi/", "runtime/net/", "runtime/text/", "runtime/result/", "runtime/engine/build/"], packages: [], node: true, why: "the command line evaluates the shipped module and never uses the gateway" },
-  { at: "compiler/source/", may: ["compiler/source/", "runtime/abi/", "runtime/text/", "runtime/result/"], packages: [], node: false, why: `${pure}; every phase reads texts and places` },
-  { at: "compiler/diagnostics/", may: ["compiler/diagnostics/", "compiler/source/", "runtime/abi/", "runtime/text/", "runtime/result/"], packages: [], node: false, why: `${pure}; every phase makes diagnostics` },
-  { at: "compiler/policy/", may: ["compiler/policy/", "runtime/abi/", "runtime/net/", ...COMPILER], packages: [], node: false, why: `${pure}; the checked policy is types alone` },
+  {
+    at: "compiler/cli/",
+    may: [
+      "compiler/",
+      "runtime/shell/",
+      "runtime/package/",
+      "runtime/host/",
+      "runtime/abi/",
+      "runtime/net/",
+      "runtime/text/",
+      "runtime/result/",
+      "runtime/engine/build/",
+    ],
+    packages: [],
+    node: true,
+    why: "the command line evaluates the shipped module and never uses the gateway",
+  },
+  {
+    at: "compiler/source/",
+    may: ["compiler/source/", "runtime/abi/", "runtime/text/", "runtime/result/"],
+    packages: [],
+    node: false,
+    why: `${pure}; every phase reads texts and places`,
+  },
+  {
+    at: "compiler/diagnostics/",
+    may: ["compiler/diagnostics/", "compiler/source/", "runtime/abi/", "runtime/text/", "runtime/result/"],
+    packages: [],
+    node: false,
+    why: `${pure}; every phase makes diagnostics`,
+  },
+  {
+    at: "compiler/policy/",
+    may: ["compiler/policy/", "runtime/abi/", "runtime/net/", ...COMPILER],
+    packages: [],
+    node: false,
+    why: `${pure}; the checked policy is types alone`,
+  },
   { at: "compiler/syntax/", may: ["compiler/syntax/", ...COMPILER], packages: ["chevrotain"], node: false, why: pure },
-  { at: "compiler/ast/", may: ["compiler/ast/", "compiler/syntax/", ...COMPILER], packages: [], node: false, why: `${pure}; only compiler/syntax imports Chevrotain` },
-  { at: "compiler/json/", may: ["compiler/json/", "compiler/ast/nodes.ts", "compiler/syntax/keywords.ts", ...COMPILER], packages: [], node: false, why: `${pure}; source JSON is another spelling of the tree` },
-  { at: "compiler/format/", may: ["compiler/format/", "compiler/ast/", "compiler/json/encode.ts", "compiler/syntax/", ...COMPILER], packages: [], node: false, why: `${pure}; the formatter knows the tree and no checks` },
-  { at: "compiler/check/names/", may: ["compiler/check/names/", ...CHECK], packages: [], node: false, why: `${pure}; names and literals come before sets and rules` },
-  { at: "compiler/check/sets/", may: ["compiler/check/sets/", "compiler/check/names/", ...CHECK], packages: [], node: false, why: `${pure}; sets are computed from names and literals, before rules` },
-  { at: "compiler/check/rules/", may: ["compiler/check/rules/", "compiler/check/sets/", "compiler/check/names/", ...CHECK], packages: [], node: false, why: `${pure}; rules are checked with names and sets` },
-  { at: "compiler/check/", may: ["compiler/check/", ...CHECK], packages: [], node: false, why: `${pure}; a phase reads the types-only file of the phase before` },
-  { at: "compiler/lower/", may: ["compiler/lower/", "compiler/policy/", "runtime/abi/", "runtime/net/", ...COMPILER], packages: [], node: false, why: `${pure}; a phase reads the types-only file of the phase before` },
-  { at: "compiler/emit/", may: ["compiler/emit/", "compiler/lower/tables.ts", "compiler/policy/", "runtime/abi/", "runtime/net/", "runtime/engine/build/", ...COMPILER], packages: ["@noble/hashes"], node: false, why: `${pure}; a phase reads the types-only file of the phase before` },
-  { at: "compiler/", may: ["compiler/", "runtime/abi/", "runtime/net/", "runtime/text/", "runtime/result/", "runtime/engine/build/"], packages: ["@noble/hashes"], node: false, why: pure },
-  { at: "gateway/", may: ["gateway/", "runtime/shell/", "runtime/package/", "runtime/host/", "runtime/guard/", "runtime/abi/", "runtime/net/", "runtime/text/", "runtime/result/"], packages: ["ajv", "smol-toml", "koffi"], node: true, why: "the gateway loads only .wasm: it never compiles, so it can't be made to" },
-  { at: "policies/", may: ["policies/", "gateway/client/", "runtime/host/debugger.mjs"], packages: [], node: true, why: "an example uses the product as its users do" },
+  {
+    at: "compiler/ast/",
+    may: ["compiler/ast/", "compiler/syntax/", ...COMPILER],
+    packages: [],
+    node: false,
+    why: `${pure}; only compiler/syntax imports Chevrotain`,
+  },
+  {
+    at: "compiler/json/",
+    may: ["compiler/json/", "compiler/ast/nodes.ts", "compiler/syntax/keywords.ts", ...COMPILER],
+    packages: [],
+    node: false,
+    why: `${pure}; source JSON is another spelling of the tree`,
+  },
+  {
+    at: "compiler/format/",
+    may: ["compiler/format/", "compiler/ast/", "compiler/json/encode.ts", "compiler/syntax/", ...COMPILER],
+    packages: [],
+    node: false,
+    why: `${pure}; the formatter knows the tree and no checks`,
+  },
+  {
+    at: "compiler/check/names/",
+    may: ["compiler/check/names/", ...CHECK],
+    packages: [],
+    node: false,
+    why: `${pure}; names and literals come before sets and rules`,
+  },
+  {
+    at: "compiler/check/sets/",
+    may: ["compiler/check/sets/", "compiler/check/names/", ...CHECK],
+    packages: [],
+    node: false,
+    why: `${pure}; sets are computed from names and literals, before rules`,
+  },
+  {
+    at: "compiler/check/rules/",
+    may: ["compiler/check/rules/", "compiler/check/sets/", "compiler/check/names/", ...CHECK],
+    packages: [],
+    node: false,
+    why: `${pure}; rules are checked with names and sets`,
+  },
+  {
+    at: "compiler/check/",
+    may: ["compiler/check/", ...CHECK],
+    packages: [],
+    node: false,
+    why: `${pure}; a phase reads the types-only file of the phase before`,
+  },
+  {
+    at: "compiler/lower/",
+    may: ["compiler/lower/", "compiler/policy/", "runtime/abi/", "runtime/net/", ...COMPILER],
+    packages: [],
+    node: false,
+    why: `${pure}; a phase reads the types-only file of the phase before`,
+  },
+  {
+    at: "compiler/emit/",
+    may: ["compiler/emit/", "compiler/lower/tables.ts", "compiler/policy/", "runtime/abi/", "runtime/net/", "runtime/engine/build/", ...COMPILER],
+    packages: ["@noble/hashes"],
+    node: false,
+    why: `${pure}; a phase reads the types-only file of the phase before`,
+  },
+  {
+    at: "compiler/",
+    may: ["compiler/", "runtime/abi/", "runtime/net/", "runtime/text/", "runtime/result/", "runtime/engine/build/"],
+    packages: ["@noble/hashes"],
+    node: false,
+    why: pure,
+  },
+  {
+    at: "gateway/",
+    may: [
+      "gateway/",
+      "runtime/shell/",
+      "runtime/package/",
+      "runtime/host/",
+      "runtime/guard/",
+      "runtime/abi/",
+      "runtime/net/",
+      "runtime/text/",
+      "runtime/result/",
+    ],
+    packages: ["ajv", "smol-toml", "koffi"],
+    node: true,
+    why: "the gateway loads only .wasm: it never compiles, so it can't be made to",
+  },
+  {
+    at: "policies/",
+    may: ["policies/", "gateway/client/", "runtime/host/debugger.mjs"],
+    packages: [],
+    node: true,
+    why: "an example uses the product as its users do",
+  },
 ];
 
 const ROOMS = ["compiler/", "runtime/", "gateway/", "policies/"];
@@ -76,11 +210,15 @@ function refusal({ from, specifier, to }: Arrow): string | null {
   if (folder === undefined) return `${from} is in no known folder`;
   const says = `${from} must not import ${specifier}: ${folder.why}`;
   if (to !== null) {
-    if (!folder.at.startsWith("compiler/cli/") && to.startsWith("compiler/cli/")) return `${from} must not import ${specifier}: only the command line has side effects`;
+    if (!folder.at.startsWith("compiler/cli/") && to.startsWith("compiler/cli/"))
+      return `${from} must not import ${specifier}: only the command line has side effects`;
     return folder.may.some((m) => (m.endsWith("/") ? to.startsWith(m) : to === m)) ? null : says;
   }
   if (specifier.startsWith("node:")) return folder.node ? null : says;
-  const name = specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/");
+  const name = specifier
+    .split("/")
+    .slice(0, specifier.startsWith("@") ? 2 : 1)
+    .join("/");
   return folder.packages.includes(name) || (name === "tsx" && from.endsWith(".mjs")) ? null : says;
 }
 
@@ -93,14 +231,29 @@ house("the check finds files and imports", () => {
 
 house("the freestanding host includes its own headers, what is made for it, and the compiler's alone", () => {
   const own = sources(".c", ".h").filter((f) => f.path.startsWith("runtime/os/"));
-  const names = new Set([...own.map((f) => f.path.split("/").at(-1)), "abi.h", "engine.h", "net_wasm.h", "numbers.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h"]);
+  const names = new Set([
+    ...own.map((f) => f.path.split("/").at(-1)),
+    "abi.h",
+    "engine.h",
+    "net_wasm.h",
+    "numbers.h",
+    "stdarg.h",
+    "stdbool.h",
+    "stddef.h",
+    "stdint.h",
+  ]);
   assert.ok(own.length >= 4, `only ${own.length} files`);
-  const strange = own.flatMap((f) => [...f.text.matchAll(/^#include ["<]([^">]+)[">]/gm)].flatMap(([, name = ""]) => (names.has(name) ? [] : [`${f.path}: ${name}`])));
+  const strange = own.flatMap((f) =>
+    [...f.text.matchAll(/^#include ["<]([^">]+)[">]/gm)].flatMap(([, name = ""]) => (names.has(name) ? [] : [`${f.path}: ${name}`])),
+  );
   assert.equal(strange, []);
 });
 
 house("every import is allowed", () => {
-  assert.equal(arrows.flatMap((a) => refusal(a) ?? []), []);
+  assert.equal(
+    arrows.flatMap((a) => refusal(a) ?? []),
+    [],
+  );
 });
 
 house("the rules refuse forbidden imports", () => {
@@ -197,7 +350,9 @@ house("no import cycles between folders", () => {
 });
 
 house("permits are made in one file only", () => {
-  const others = files.filter((f) => /\bmintPermit\b/.test(f.text)).map((f) => f.path)
+  const others = files
+    .filter((f) => /\bmintPermit\b/.test(f.text))
+    .map((f) => f.path)
     .filter((p) => p !== "runtime/host/ask.ts" && p !== "runtime/host/decision.ts");
   assert.equal(others, []);
 });
@@ -207,13 +362,19 @@ const CLOCKS = new Set(["runtime/shell/clock.ts", "compiler/cli/terminal.ts"]);
 
 house("only the clocks read the time", () => {
   const readers = files.filter((f) => /\b(Date\.now|performance\.now|hrtime)\b|\bnew Date\(\s*\)/.test(f.text.replace(/\/\/.*$/gm, "")));
-  assert.equal(readers.map((f) => f.path).filter((p) => !CLOCKS.has(p)), []);
+  assert.equal(
+    readers.map((f) => f.path).filter((p) => !CLOCKS.has(p)),
+    [],
+  );
 });
 
 house("pure folders use no randomness and no environment", () => {
   const pureFolders = files.filter((f) => folders.find((r) => f.path.startsWith(r.at))?.node === false);
   const unclean = pureFolders.filter((f) => /\bMath\.random\b|\bprocess\.|\bglobalThis\b|\bconsole\.|\bcrypto\./.test(f.text.replace(/\/\/.*$/gm, "")));
-  assert.equal(unclean.map((f) => f.path), []);
+  assert.equal(
+    unclean.map((f) => f.path),
+    [],
+  );
 });
 
 house.run();

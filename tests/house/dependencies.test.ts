@@ -40,22 +40,37 @@ house("every version is exact and equals the locked one", () => {
 });
 
 house("only approved libraries are used", () => {
-  assert.equal(Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }).sort(),
-    ["@assemblyscript/loader", "@noble/hashes", "chevrotain", "ipaddr.js", "koffi", "smol-toml", "wabt"]);
+  assert.equal(Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }).sort(), [
+    "@assemblyscript/loader",
+    "@noble/hashes",
+    "chevrotain",
+    "ipaddr.js",
+    "koffi",
+    "smol-toml",
+    "wabt",
+  ]);
 });
 
 house("the lockfile has no registry addresses, and a hash for every package", () => {
   assert.is(lock.lockfileVersion, 3);
-  assert.equal(locked.filter(([, p]) => p.resolved !== undefined).map(([path]) => path), []);
-  assert.equal(locked.filter(([, p]) => p.integrity?.startsWith("sha512-") !== true).map(([path]) => path), []);
+  assert.equal(
+    locked.filter(([, p]) => p.resolved !== undefined).map(([path]) => path),
+    [],
+  );
+  assert.equal(
+    locked.filter(([, p]) => p.integrity?.startsWith("sha512-") !== true).map(([path]) => path),
+    [],
+  );
   assert.not.match(read("package-lock.json"), /https?:\/\/[^"]*registry/);
   assert.match(read(".npmrc"), /^omit-lockfile-registry-resolved=true$/m);
 });
 
 house("the lockfile has the optional packages of every platform", () => {
-  const missing = locked.flatMap(([path, p]) => Object.keys(p.optionalDependencies ?? {})
-    .filter((name) => lock.packages[`node_modules/${name}`] === undefined && lock.packages[`${path}/node_modules/${name}`] === undefined)
-    .map((name) => `${path} wants ${name}`));
+  const missing = locked.flatMap(([path, p]) =>
+    Object.keys(p.optionalDependencies ?? {})
+      .filter((name) => lock.packages[`node_modules/${name}`] === undefined && lock.packages[`${path}/node_modules/${name}`] === undefined)
+      .map((name) => `${path} wants ${name}`),
+  );
   assert.equal(missing, []);
   for (const name of ["@esbuild/linux-x64", "@esbuild/linux-arm64", "@esbuild/darwin-arm64", "@esbuild/win32-x64"]) {
     assert.ok(lock.packages[`node_modules/${name}`], `${name} is not locked`);
@@ -67,7 +82,10 @@ house("the product's dependencies are under Apache-2.0, MIT, BSD or ISC", () => 
   // Development tools may also be under Blue Oak, which requires no more.
   const goodForChecks = new Set([...good, "BlueOak-1.0.0"]);
   const bad = locked.filter(([, p]) => !(p.dev === true ? goodForChecks : good).has(p.license ?? "none"));
-  assert.equal(bad.map(([path, p]) => `${path}: ${p.license ?? "none"}`), []);
+  assert.equal(
+    bad.map(([path, p]) => `${path}: ${p.license ?? "none"}`),
+    [],
+  );
 });
 
 for (const folder of ["tests/bench", "tests/package/tools"]) {
@@ -80,9 +98,15 @@ for (const folder of ["tests/bench", "tests/package/tools"]) {
       assert.is(packages[`node_modules/${name}`]?.version, exact, name);
     }
     const peers = Object.entries(packages).filter(([path]) => path !== "");
-    assert.equal(peers.filter(([, p]) => p.resolved !== undefined || p.integrity?.startsWith("sha512-") !== true).map(([path]) => path), []);
+    assert.equal(
+      peers.filter(([, p]) => p.resolved !== undefined || p.integrity?.startsWith("sha512-") !== true).map(([path]) => path),
+      [],
+    );
     const good = new Set(["Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "0BSD", "BlueOak-1.0.0"]);
-    assert.equal(peers.filter(([, p]) => !good.has(p.license ?? "none")).map(([path, p]) => `${path} ${p.license ?? ""}`), []);
+    assert.equal(
+      peers.filter(([, p]) => !good.has(p.license ?? "none")).map(([path, p]) => `${path} ${p.license ?? ""}`),
+      [],
+    );
     assert.is(read(`${folder}/.npmrc`), read(".npmrc"));
   });
 }
@@ -100,7 +124,12 @@ house("the supported versions of Node are stated", () => {
 });
 
 house("each executable exists and starts Node with the expected options", () => {
-  for (const [name, path] of Object.entries(manifest.bin)) assert.match(read(path), /^#!\/bin\/sh\n":" \/\/; unset NODE_COMPILE_CACHE; [^\n]*--disable-sigusr1[^\n]*; exec node \$o "\$0" "\$@"\nprocess\.on\("SIGUSR1"/, name);
+  for (const [name, path] of Object.entries(manifest.bin))
+    assert.match(
+      read(path),
+      /^#!\/bin\/sh\n":" \/\/; unset NODE_COMPILE_CACHE; [^\n]*--disable-sigusr1[^\n]*; exec node \$o "\$0" "\$@"\nprocess\.on\("SIGUSR1"/,
+      name,
+    );
 });
 
 house.run();

@@ -19,8 +19,9 @@ const files = sources(".ts", ".mjs").filter(({ path }) => path.startsWith("gatew
 const arrows: readonly Arrow[] = files.flatMap(({ path, text }) => arrowsOf(path, text));
 
 function arrowsOf(path: string, text: string): Arrow[] {
-  return ts.preProcessFile(text, true, true).importedFiles
-    .filter(({ fileName }) => fileName.startsWith("."))
+  return ts
+    .preProcessFile(text, true, true)
+    .importedFiles.filter(({ fileName }) => fileName.startsWith("."))
     .map(({ fileName }) => ({ from: path, to: posix.join(posix.dirname(path), fileName) }))
     .filter(({ to }) => to.startsWith("gateway/"));
 }
@@ -28,18 +29,20 @@ function arrowsOf(path: string, text: string): Arrow[] {
 /** The folder of a file; null for a file at the top of the gateway, which belongs to none of them. */
 function folderOf(path: string): string | null {
   const parts = path.split("/");
-  return parts.length > 2 ? parts[1] ?? null : null;
+  return parts.length > 2 ? (parts[1] ?? null) : null;
 }
 
 /** Every folder that a file imports, directly or through files at the top of the gateway. */
 function reached(from: string, all: readonly Arrow[], seen = new Set<string>()): readonly string[] {
-  return all.filter((arrow) => arrow.from === from).flatMap(({ to }) => {
-    const folder = folderOf(to);
-    if (folder !== null) return [folder];
-    if (seen.has(to)) return [];
-    seen.add(to);
-    return reached(to, all, seen);
-  });
+  return all
+    .filter((arrow) => arrow.from === from)
+    .flatMap(({ to }) => {
+      const folder = folderOf(to);
+      if (folder !== null) return [folder];
+      if (seen.has(to)) return [];
+      seen.add(to);
+      return reached(to, all, seen);
+    });
 }
 
 function wrong(path: string, all: readonly Arrow[]): readonly string[] {
@@ -51,7 +54,10 @@ function wrong(path: string, all: readonly Arrow[]): readonly string[] {
 house("each folder imports only those before it", () => {
   assert.equal([...new Set(files.flatMap(({ path }) => folderOf(path) ?? []))].sort(), [...ORDER].sort());
   assert.ok(arrows.length > 400, `only ${arrows.length} imports`);
-  assert.equal(files.flatMap(({ path }) => wrong(path, arrows)), []);
+  assert.equal(
+    files.flatMap(({ path }) => wrong(path, arrows)),
+    [],
+  );
 });
 
 house("an import that goes back is found, also through a file at the top of the gateway", () => {
@@ -64,7 +70,10 @@ house("an import that goes back is found, also through a file at the top of the 
   ];
   for (const [from, specifier] of rows) {
     const back = [...arrows, ...arrowsOf(from, `import "${specifier}";`)];
-    assert.ok(files.some(({ path }) => wrong(path, back).length > 0), `${from} -> ${specifier} passes`);
+    assert.ok(
+      files.some(({ path }) => wrong(path, back).length > 0),
+      `${from} -> ${specifier} passes`,
+    );
   }
 });
 

@@ -11,7 +11,10 @@ import { read } from "./sources.ts";
 const house = suite("numbers");
 
 /** One line per number, written by `npm run docs`, which only adds rows. */
-const PINNED = read("tests/house/code_numbers.txt").split("\n").filter((line) => line !== "").map((line) => line.split(" "));
+const PINNED = read("tests/house/code_numbers.txt")
+  .split("\n")
+  .filter((line) => line !== "")
+  .map((line) => line.split(" "));
 const pinned = (kind: string): ReadonlyMap<number, string> => new Map(PINNED.filter(([k]) => k === kind).map(([, n, word]) => [Number(n), word ?? ""]));
 const wordsOf = (rows: Readonly<Record<number, string>>): ReadonlyMap<number, string> => new Map(Object.entries(rows).map(([n, word]) => [Number(n), word]));
 
@@ -26,13 +29,19 @@ house("no number was given another word, and every one is pinned", () => {
   assert.equal([...wordsOf(words)], [...pinned("code")]);
   const diagnostics = new Set(Object.keys(DIAGNOSTICS));
   // The number of a removed diagnostic is never reused.
-  for (const [n, word] of pinned("diagnostic")) assert.ok(word === "gone" ? !diagnostics.has(`ING${n}`) : diagnostics.has(`ING${n}`), `ING${n} is pinned as ${word}`);
-  assert.equal([...diagnostics].filter((code) => pinned("diagnostic").get(Number(code.slice(3))) !== "used"), []);
+  for (const [n, word] of pinned("diagnostic"))
+    assert.ok(word === "gone" ? !diagnostics.has(`ING${n}`) : diagnostics.has(`ING${n}`), `ING${n} is pinned as ${word}`);
+  assert.equal(
+    [...diagnostics].filter((code) => pinned("diagnostic").get(Number(code.slice(3))) !== "used"),
+    [],
+  );
 });
 
 for (const prefix of ["VERDICT_", "REASON_", "CODE_"]) {
   house(`${prefix} numbers and names are one to one`, () => {
-    const numbers = Object.entries(verdicts).filter(([name]) => name.startsWith(prefix)).map(([, n]) => n);
+    const numbers = Object.entries(verdicts)
+      .filter(([name]) => name.startsWith(prefix))
+      .map(([, n]) => n);
     assert.is(new Set(numbers).size, numbers.length);
   });
 }
@@ -48,7 +57,9 @@ house("every code has a unique name, a reason and a sentence", () => {
 });
 
 house("only the allowing codes have no reason", () => {
-  const without = Object.values(CODES).filter((c) => c.reason === verdicts.REASON_NONE).map((c) => c.name);
+  const without = Object.values(CODES)
+    .filter((c) => c.reason === verdicts.REASON_NONE)
+    .map((c) => c.name);
   assert.equal(without, ["allowed", "loopback_bind", "gateway_bind", "open", "open_identity", "direct_bind", "dial_bind"]);
 });
 
@@ -60,7 +71,9 @@ house("a number without a name is not a code", () => {
 
 house("both compilers read the same literals", () => {
   for (const file of ["runtime/abi/verdicts.ts", "runtime/abi/layout.ts"]) {
-    const exports = read(file).split("\n").filter((line) => line.startsWith("export"));
+    const exports = read(file)
+      .split("\n")
+      .filter((line) => line.startsWith("export"));
     assert.ok(exports.length > 10);
     for (const line of exports) {
       const literal = /^export const [A-Z][A-Z0-9_]* = (-?(?:0x[0-9a-f]+|\d+));$/.exec(line)?.[1];
@@ -85,12 +98,18 @@ const records: readonly { readonly prefix: string; readonly bytes: number; reado
 
 for (const { prefix, bytes, wide } of records) {
   house(`the fields of ${prefix}* do not overlap`, () => {
-    const fields = Object.entries(layout).filter(([name]) => name.startsWith(prefix)).sort((a, b) => a[1] - b[1]);
+    const fields = Object.entries(layout)
+      .filter(([name]) => name.startsWith(prefix))
+      .sort((a, b) => a[1] - b[1]);
     assert.ok(fields.length > 2);
     let free = 0;
     for (const [name, at] of fields) {
       assert.ok(at >= free, `${name} overlaps the field before it`);
-      const size = name.startsWith("H_FAMILY") ? layout.FAMILY_BYTES : wide.includes(name) ? 8 : name === "R_BATCH_SOURCE" ? 16 : 4;
+      const size =
+        name.startsWith("H_FAMILY") ? layout.FAMILY_BYTES
+        : wide.includes(name) ? 8
+        : name === "R_BATCH_SOURCE" ? 16
+        : 4;
       if (size === 8) assert.is(at % 8, 0, `${name} is not aligned`);
       free = at + size;
     }

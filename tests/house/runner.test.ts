@@ -30,26 +30,95 @@ const rows: readonly Row[] = [
   { name: "forgets run", text: `${uvu}${passing}`, last: "0 passed, 1 failed, 0 skipped", says: ["does it end with `.run()`?"] },
   { name: "has no test", text: `${uvu}t.run();`, last: "0 passed, 1 failed, 0 skipped", says: ["has no tests"] },
   { name: "is empty", text: "", last: "0 passed, 1 failed, 0 skipped", says: ["ran no tests"] },
-  { name: "one of two fails", text: `${uvu}${passing}${failing}t.run();`, last: "1 passed, 1 failed, 0 skipped", says: ["exit code 1", "1 of 2 tests", "FAIL"] },
+  {
+    name: "one of two fails",
+    text: `${uvu}${passing}${failing}t.run();`,
+    last: "1 passed, 1 failed, 0 skipped",
+    says: ["exit code 1", "1 of 2 tests", "FAIL"],
+  },
   { name: "throws at import", text: `throw new Error("broken at import");`, last: "0 passed, 1 failed, 0 skipped", says: ["broken at import", "exit code 1"] },
   { name: "does not parse", text: "const = ;", last: "0 passed, 1 failed, 0 skipped", says: ["exit code 1"] },
-  { name: "a hook throws", text: `${uvu}t.before(() => { throw new Error("no"); });${passing}t.run();`, last: "0 passed, 1 failed, 0 skipped", says: ["1 of 1 tests did not pass"] },
-  { name: "fails after its tests", text: `${uvu}${passing}t.run(); process.on("exit", () => { process.exitCode = 3; });`, last: "1 passed, 1 failed, 0 skipped", says: ["exit code 3"] },
-  { name: "waits for what never comes", text: `${uvu}t("p", () => new Promise(() => {}));t.run();`, last: "0 passed, 1 failed, 0 skipped", says: ["exit code 1"] },
+  {
+    name: "a hook throws",
+    text: `${uvu}t.before(() => { throw new Error("no"); });${passing}t.run();`,
+    last: "0 passed, 1 failed, 0 skipped",
+    says: ["1 of 1 tests did not pass"],
+  },
+  {
+    name: "fails after its tests",
+    text: `${uvu}${passing}t.run(); process.on("exit", () => { process.exitCode = 3; });`,
+    last: "1 passed, 1 failed, 0 skipped",
+    says: ["exit code 3"],
+  },
+  {
+    name: "waits for what never comes",
+    text: `${uvu}t("p", () => new Promise(() => {}));t.run();`,
+    last: "0 passed, 1 failed, 0 skipped",
+    says: ["exit code 1"],
+  },
   // tests/ends.mjs: no code of the process runs after its last turn, including Node's own teardown.
-  { name: "is ended, not left to end", text: `${uvu}${passing}t.run(); process.on("beforeExit", () => { process.exitCode = 3; });`, last: "1 passed, 0 failed, 0 skipped", says: [] },
+  {
+    name: "is ended, not left to end",
+    text: `${uvu}${passing}t.run(); process.on("beforeExit", () => { process.exitCode = 3; });`,
+    last: "1 passed, 0 failed, 0 skipped",
+    says: [],
+  },
   // tests/ends.mjs: resources of a failed test do not keep the file running; resources of passed tests are named.
-  { name: "fails with an open server", text: `${uvu}import { createServer } from "node:net"; t("f", () => { createServer().listen(0); assert.is(1, 2); });t.run();`, last: "0 passed, 1 failed, 0 skipped", says: ["1 of 1 tests did not pass"], arguments: ["--timeout-ms", "20000"] },
-  { name: "passes with an open server", text: `${uvu}import { createServer } from "node:net"; t("p", () => { createServer().listen(0); });t.run();`, last: "1 passed, 1 failed, 0 skipped", says: ["still open after 8000 ms: ", "TCPServerWrap"], arguments: ["--timeout-ms", "20000"] },
-  { name: "waits in a suite that closes", text: `import { suite } from ${JSON.stringify(suiteFile)}; import { createServer } from "node:net"; const t = suite("t"); t("w", async () => { createServer().listen(0); await new Promise(() => {}); });t.run();`, last: "0 passed, 1 failed, 0 skipped", says: ["`w` waits for what does not come; open are", "TCPServerWrap"], arguments: ["--timeout-ms", "20000"] },
-  { name: "closes what a failed test has opened", text: `import { suite, atEnd } from ${JSON.stringify(suiteFile)}; const t = suite("t"); let closed = 0; t("f", () => { atEnd(() => { closed += 1; }); atEnd(() => { closed *= 10; }); throw new Error("f"); }); t("s", () => { if (closed !== 1) throw new Error(\`closed \${closed}\`); });t.run();`, last: "1 passed, 1 failed, 0 skipped", says: ["1 of 2 tests did not pass"] },
+  {
+    name: "fails with an open server",
+    text: `${uvu}import { createServer } from "node:net"; t("f", () => { createServer().listen(0); assert.is(1, 2); });t.run();`,
+    last: "0 passed, 1 failed, 0 skipped",
+    says: ["1 of 1 tests did not pass"],
+    arguments: ["--timeout-ms", "20000"],
+  },
+  {
+    name: "passes with an open server",
+    text: `${uvu}import { createServer } from "node:net"; t("p", () => { createServer().listen(0); });t.run();`,
+    last: "1 passed, 1 failed, 0 skipped",
+    says: ["still open after 8000 ms: ", "TCPServerWrap"],
+    arguments: ["--timeout-ms", "20000"],
+  },
+  {
+    name: "waits in a suite that closes",
+    text: `import { suite } from ${JSON.stringify(suiteFile)}; import { createServer } from "node:net"; const t = suite("t"); t("w", async () => { createServer().listen(0); await new Promise(() => {}); });t.run();`,
+    last: "0 passed, 1 failed, 0 skipped",
+    says: ["`w` waits for what does not come; open are", "TCPServerWrap"],
+    arguments: ["--timeout-ms", "20000"],
+  },
+  {
+    name: "closes what a failed test has opened",
+    text: `import { suite, atEnd } from ${JSON.stringify(suiteFile)}; const t = suite("t"); let closed = 0; t("f", () => { atEnd(() => { closed += 1; }); atEnd(() => { closed *= 10; }); throw new Error("f"); }); t("s", () => { if (closed !== 1) throw new Error(\`closed \${closed}\`); });t.run();`,
+    last: "1 passed, 1 failed, 0 skipped",
+    says: ["1 of 2 tests did not pass"],
+  },
   { name: "exits early", text: `${uvu}t("p", () => process.exit(0));t.run();`, last: "0 passed, 1 failed, 0 skipped", says: ["exit code 1"] },
-  { name: "ends by a signal", text: `process.kill(process.pid, "SIGKILL"); setInterval(() => {}, 1000);`, last: "0 passed, 1 failed, 0 skipped", says: ["ended by SIGKILL"] },
-  { name: "hangs", text: `setInterval(() => {}, 1000);`, last: "0 passed, 1 failed, 0 skipped", says: ["took more than 1500 ms"], arguments: ["--timeout-ms", "1500"] },
+  {
+    name: "ends by a signal",
+    text: `process.kill(process.pid, "SIGKILL"); setInterval(() => {}, 1000);`,
+    last: "0 passed, 1 failed, 0 skipped",
+    says: ["ended by SIGKILL"],
+  },
+  {
+    name: "hangs",
+    text: `setInterval(() => {}, 1000);`,
+    last: "0 passed, 1 failed, 0 skipped",
+    says: ["took more than 1500 ms"],
+    arguments: ["--timeout-ms", "1500"],
+  },
   { name: "skips a test", text: `${uvu}${passing}t.skip("s", () => {});t.run();`, last: "1 passed, 1 failed, 0 skipped", says: ["print a SKIP line"] },
   { name: "runs only one", text: `${uvu}${passing}t.only("s", () => {});t.run();`, last: "1 passed, 1 failed, 0 skipped", says: ["left out by"] },
-  { name: "says what is missing", text: `${uvu}console.log("SKIP v6: no IPv6 here");${passing}t.run();`, last: "1 passed, 0 failed, 1 skipped", says: ["SKIP  v6: no IPv6 here"] },
-  { name: "says it beside dots", text: `${uvu}${passing}t("s", () => console.log("SKIP v6: no IPv6 here"));t.run();`, last: "2 passed, 0 failed, 1 skipped", says: ["SKIP  v6"] },
+  {
+    name: "says what is missing",
+    text: `${uvu}console.log("SKIP v6: no IPv6 here");${passing}t.run();`,
+    last: "1 passed, 0 failed, 1 skipped",
+    says: ["SKIP  v6: no IPv6 here"],
+  },
+  {
+    name: "says it beside dots",
+    text: `${uvu}${passing}t("s", () => console.log("SKIP v6: no IPv6 here"));t.run();`,
+    last: "2 passed, 0 failed, 1 skipped",
+    says: ["SKIP  v6"],
+  },
   { name: "only skips", text: `console.log("SKIP all: nothing is here");`, last: "0 passed, 0 failed, 1 skipped", says: [] },
 ];
 
@@ -107,8 +176,11 @@ runnerTest("--output shows the output of passing files", () => {
 runnerTest("files are transpiled first except with --as-shipped, and see --at-length", () => {
   const folder = join(root, "how");
   mkdirSync(folder);
-  writeFileSync(join(folder, "a.test.ts"), `${uvu}const place: string = import.meta.url;
-t("p", () => console.log(process.argv[1]?.endsWith("a.test.mjs"), place.endsWith("how/a.test.ts"), process.env["INGRESSD_TESTS_READY"] !== undefined, process.env["INGRESSD_TESTS_AT_LENGTH"]));t.run();`);
+  writeFileSync(
+    join(folder, "a.test.ts"),
+    `${uvu}const place: string = import.meta.url;
+t("p", () => console.log(process.argv[1]?.endsWith("a.test.mjs"), place.endsWith("how/a.test.ts"), process.env["INGRESSD_TESTS_READY"] !== undefined, process.env["INGRESSD_TESTS_AT_LENGTH"]));t.run();`,
+  );
   const said = (...args: string[]): string | undefined => run("--root", folder, "--output", ...args).lines[1];
   assert.is(said(), "    | true true true undefined");
   assert.is(said("--at-length"), "    | true true true 1");

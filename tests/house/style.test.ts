@@ -9,19 +9,24 @@ const code = sources(".ts", ".mjs");
 /** Generated files may have any length. */
 const WRITTEN = "gateway/control/validators.mjs";
 const product = code.filter((f) => !f.path.startsWith("tests/") && f.path !== WRITTEN);
-const all = sources(".ts", ".mjs", ".js", ".json", ".md", ".ingress", ".toml", ".txt", ".sh", ".capnp", "/run")
-  .filter((f) => f.path !== "package-lock.json");
+const all = sources(".ts", ".mjs", ".js", ".json", ".md", ".ingress", ".toml", ".txt", ".sh", ".capnp", "/run").filter((f) => f.path !== "package-lock.json");
 
 const linesOf = (text: string): number => text.split("\n").length - 1;
 
 house("no file has a generic name", () => {
   const bad = code.filter((f) => /(^|\/)(index|utils?|helpers?|common|types|misc|shared)(\/|\.\w+$)/.test(f.path));
-  assert.equal(bad.map((f) => f.path), []);
+  assert.equal(
+    bad.map((f) => f.path),
+    [],
+  );
 });
 
 house("files stay small", () => {
   const sizes = product.map((f) => ({ path: f.path, lines: linesOf(f.text) }));
-  assert.equal(sizes.filter((s) => s.lines > 500).map((s) => `${s.path}: ${s.lines} lines`), []);
+  assert.equal(
+    sizes.filter((s) => s.lines > 500).map((s) => `${s.path}: ${s.lines} lines`),
+    [],
+  );
   const median = sizes.map((s) => s.lines).sort((a, b) => a - b)[Math.floor(sizes.length / 2)] ?? 0;
   assert.ok(median <= 140, `the median file has ${median} lines`);
 });
@@ -42,13 +47,19 @@ function functionsOf(path: string, text: string): readonly (readonly [place: str
 house("no function has more than 80 lines", () => {
   const functions = product.flatMap(({ path, text }) => functionsOf(path, text));
   assert.ok(functions.length > 2_000, `only ${functions.length} functions`);
-  assert.equal(functions.filter(([, lines]) => lines > 80), []);
+  assert.equal(
+    functions.filter(([, lines]) => lines > 80),
+    [],
+  );
 });
 
 house("the top level has only the agreed folders", () => {
   const rooms = new Set(["compiler", "clients", "runtime", "gateway", "policies", "schemas", "tests", "docs", "scripts", ".ci"]);
   const tops = new Set(all.filter((f) => f.path.includes("/")).map((f) => f.path.split("/")[0] ?? ""));
-  assert.equal([...tops].filter((t) => !rooms.has(t)), []);
+  assert.equal(
+    [...tops].filter((t) => !rooms.has(t)),
+    [],
+  );
 });
 
 /** Patterns that a reviewer would reject; the first line with one is shown. */
@@ -63,39 +74,54 @@ const words: readonly { readonly name: string; readonly found: RegExp }[] = [
 ];
 
 house("no code has a forbidden pattern", () => {
-  const found = code.filter((f) => f.path !== "tests/house/style.test.ts" && f.path !== "tests/house/runner.test.ts")
+  const found = code
+    .filter((f) => f.path !== "tests/house/style.test.ts" && f.path !== "tests/house/runner.test.ts")
     .flatMap((f) => words.filter((w) => w.found.test(f.text)).map((w) => `${f.path}: ${w.name}`));
   assert.equal(found, []);
 });
 
 house("the project contains no machine paths", () => {
   const path = new RegExp(`(?:^|[^\\w.$}])/(?:${["work", "root", "home", "farm"].join("|")})/\\w`, "m");
-  assert.equal(all.filter((f) => path.test(f.text)).map((f) => f.path), []);
+  assert.equal(
+    all.filter((f) => path.test(f.text)).map((f) => f.path),
+    [],
+  );
 });
 
 house("text ends with one line end and has no trailing blanks", () => {
   const ragged = code.filter((f) => !/[^\n]\n$/.test(f.text) || /[ \t]+$/m.test(f.text) || f.text.includes("\r"));
-  assert.equal(ragged.map((f) => f.path), []);
+  assert.equal(
+    ragged.map((f) => f.path),
+    [],
+  );
 });
 
 house("every suite that a test makes is run", () => {
   const tests = code.filter((f) => f.path.endsWith(".test.ts") && !f.path.startsWith("tests/house/"));
   const short = tests.filter((f) => (f.text.match(/= suite(<[^(]*>)?\(/g) ?? []).length !== (f.text.match(/^\s*\w+\.run\(\);$/gm) ?? []).length);
-  assert.equal(short.map((f) => f.path), []);
+  assert.equal(
+    short.map((f) => f.path),
+    [],
+  );
 });
 
 /** The time limit of a test and its closings. */
 const LIMITS = "tests/suite.ts";
 
 house("no test sleeps", () => {
-  const sleepers = code.filter((f) => f.path.startsWith("tests/") && !f.path.startsWith("tests/bench/") && /timers\/promises|setTimeout\(\s*(resolve|done|r)\b/.test(f.text))
-    .map((f) => f.path).filter((p) => p !== "tests/house/style.test.ts" && p !== LIMITS);
+  const sleepers = code
+    .filter((f) => f.path.startsWith("tests/") && !f.path.startsWith("tests/bench/") && /timers\/promises|setTimeout\(\s*(resolve|done|r)\b/.test(f.text))
+    .map((f) => f.path)
+    .filter((p) => p !== "tests/house/style.test.ts" && p !== LIMITS);
   assert.equal(sleepers, []);
 });
 
 house("folders open with their role", () => {
   const headless = product.filter((f) => f.path.endsWith(".ts") && !/^(\/\/|\/\*\*|#!)/.test(f.text));
-  assert.equal(headless.map((f) => f.path), []);
+  assert.equal(
+    headless.map((f) => f.path),
+    [],
+  );
 });
 
 house.run();

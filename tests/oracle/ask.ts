@@ -30,7 +30,12 @@ export function readerOf(files: ReadonlyMap<string, string>): SourceReader {
 export function compileText(text: string, files: ReadonlyMap<string, string> = new Map(), profile: Profile = "host"): Uint8Array {
   const { diagnostics, module } = compile({ path: ENTRY, text }, readerOf(files), profile);
   if (module !== null) return module;
-  throw new Error(`does not compile:\n${diagnostics.slice(0, 3).map((d) => render(d, { color: false })).join("\n")}\n${text.slice(0, 4000)}`);
+  throw new Error(
+    `does not compile:\n${diagnostics
+      .slice(0, 3)
+      .map((d) => render(d, { color: false }))
+      .join("\n")}\n${text.slice(0, 4000)}`,
+  );
 }
 
 export function load(module: Uint8Array): LoadedPolicy {

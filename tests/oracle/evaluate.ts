@@ -44,8 +44,18 @@ function truth(rule: ModelRule, expose: ModelExpose, { source, wall, name, clien
   if (!has(rule.from ?? ANY, source) || !inTime(rule, wall)) return "false";
   const { sni = null, client: ids = null } = rule;
   // Plain tcp reads no name, and only mtls requests a certificate.
-  const named: Truth = sni === null ? "true" : !readsName(expose) ? "false" : name === undefined ? "open" : name !== null && hostsHave(sni, name) ? "true" : "false";
-  const known: Truth = ids === null ? "true" : expose.mode !== "mtls" ? "false" : client === undefined ? "open" : idsHave(ids, client) ? "true" : "false";
+  const named: Truth =
+    sni === null ? "true"
+    : !readsName(expose) ? "false"
+    : name === undefined ? "open"
+    : name !== null && hostsHave(sni, name) ? "true"
+    : "false";
+  const known: Truth =
+    ids === null ? "true"
+    : expose.mode !== "mtls" ? "false"
+    : client === undefined ? "open"
+    : idsHave(ids, client) ? "true"
+    : "false";
   if (named === "false" || known === "false") return "false";
   return named === "open" || known === "open" ? "open" : "true";
 }

@@ -1,8 +1,18 @@
 // Random policies: nets that overlap and are built of each other, `except`, several listeners,
 // top-level denies with and without `on`, rules written twice, caps and limits.
 import {
-  isEmpty, type BuiltIn, type ModelCap, type ModelDeny, type ModelExpose, type ModelLimit, type ModelNet,
-  type ModelPolicy, type ModelRule, type ModelSet, type Ports, type Term,
+  isEmpty,
+  type BuiltIn,
+  type ModelCap,
+  type ModelDeny,
+  type ModelExpose,
+  type ModelLimit,
+  type ModelNet,
+  type ModelPolicy,
+  type ModelRule,
+  type ModelSet,
+  type Ports,
+  type Term,
 } from "./model.ts";
 import type { Chance } from "./random.ts";
 import { prefixOf, v4, type Prefix } from "./space.ts";
@@ -76,7 +86,9 @@ function limit(c: Chance): ModelLimit {
   const count = c.pick([1, 2, 3, 7, 60, 1000]);
   const burst = c.oneIn(2) ? null : 1 + c.below(6);
   return {
-    count, burst, per: c.pick(["s", "m", "h"] as const),
+    count,
+    burst,
+    per: c.pick(["s", "m", "h"] as const),
     key: c.oneIn(3) ? { kind: "listener" } : { kind: "source", ...sourceKey(c) },
   };
 }
@@ -101,7 +113,13 @@ function ports(c: Chance, i: number): Ports[] {
   return list;
 }
 
-const BINDS: readonly Prefix[] = [prefixOf(v4(0x0a000000), 8), prefixOf(v4(0xc0a80100), 24), prefixOf(0x20010db8n << 96n, 32), prefixOf(v4(0), 1), prefixOf(0n, 3)];
+const BINDS: readonly Prefix[] = [
+  prefixOf(v4(0x0a000000), 8),
+  prefixOf(v4(0xc0a80100), 24),
+  prefixOf(0x20010db8n << 96n, 32),
+  prefixOf(v4(0), 1),
+  prefixOf(0n, 3),
+];
 
 export function randomPolicy(c: Chance, size: Size): ModelPolicy {
   const nets: ModelNet[] = [];

@@ -62,7 +62,7 @@ export function* kindsOf(patterns: readonly IdPattern[]): Generator<string> {
   for (const pattern of patterns) {
     const [head = ""] = /^(?:[a-z]+:\/\/)?[^/]*/.exec(pattern.text) ?? [];
     const key = `${pattern.type}:${head}`;
-    heads.set(key, [...heads.get(key) ?? [], pattern]);
+    heads.set(key, [...(heads.get(key) ?? []), pattern]);
   }
   for (const [head, own] of heads) {
     if (own.every(({ type }) => type !== "uri")) {
@@ -70,10 +70,15 @@ export function* kindsOf(patterns: readonly IdPattern[]): Generator<string> {
       continue;
     }
     const paths = own.map(({ type, text }) => `${type}:${text}`.slice(head.length + 1).split("/"));
-    const partsAt = (at: number): readonly string[] => [...new Set([STRANGE, ...paths.flatMap((path) => {
-      const part = path[at]?.replace(/\*+$/, "") ?? "";
-      return part === "" ? [] : [part, `${part}${STRANGE}`];
-    })])];
+    const partsAt = (at: number): readonly string[] => [
+      ...new Set([
+        STRANGE,
+        ...paths.flatMap((path) => {
+          const part = path[at]?.replace(/\*+$/, "") ?? "";
+          return part === "" ? [] : [part, `${part}${STRANGE}`];
+        }),
+      ]),
+    ];
     let level = [head];
     for (let at = 0; at < Math.max(...paths.map((path) => path.length)) + 1; at++) {
       level = level.flatMap((word) => partsAt(at).map((part) => `${word}/${part}`));

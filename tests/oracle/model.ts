@@ -51,7 +51,10 @@ export interface ModelLimit {
   readonly per: "s" | "m" | "h";
   /** Null: not written, so the count. */
   readonly burst: number | null;
-  readonly key: { readonly kind: "listener" } | { readonly kind: "identity" } | { readonly kind: "source"; readonly v4: number; readonly v6: number; readonly written: boolean };
+  readonly key:
+    | { readonly kind: "listener" }
+    | { readonly kind: "identity" }
+    | { readonly kind: "source"; readonly v4: number; readonly v6: number; readonly written: boolean };
 }
 
 export interface ModelCap {
@@ -103,10 +106,14 @@ export const ANY: ModelSet = { members: [{ kind: "builtin", name: "any" }], exce
 
 function termHas(term: Term, a: bigint): boolean {
   switch (term.kind) {
-    case "prefix": return inPrefix(term.prefix, a);
-    case "net": return setHas(term.net.set, a);
-    case "file": return term.prefixes.some((p) => inPrefix(p, a));
-    case "builtin": return BUILT_INS[term.name].some((p) => inPrefix(p, a));
+    case "prefix":
+      return inPrefix(term.prefix, a);
+    case "net":
+      return setHas(term.net.set, a);
+    case "file":
+      return term.prefixes.some((p) => inPrefix(p, a));
+    case "builtin":
+      return BUILT_INS[term.name].some((p) => inPrefix(p, a));
   }
 }
 
@@ -119,10 +126,14 @@ export function setHas(set: ModelSet, a: bigint): boolean {
 export function prefixesOf(set: ModelSet): Prefix[] {
   return [...set.members, ...set.except].flatMap((term) => {
     switch (term.kind) {
-      case "prefix": return [term.prefix];
-      case "net": return prefixesOf(term.net.set);
-      case "file": return [...term.prefixes];
-      case "builtin": return [...BUILT_INS[term.name]];
+      case "prefix":
+        return [term.prefix];
+      case "net":
+        return prefixesOf(term.net.set);
+      case "file":
+        return [...term.prefixes];
+      case "builtin":
+        return [...BUILT_INS[term.name]];
     }
   });
 }
@@ -132,9 +143,7 @@ export function prefixesOf(set: ModelSet): Prefix[] {
  * space wherever membership could change, and test each piece.
  */
 export function rangesOf(set: ModelSet, has: Membership = setHas): Range[] {
-  const at = [...new Set([...FAMILY_CUTS, ...prefixesOf(set).flatMap(cuts)])]
-    .filter((a) => a <= LAST)
-    .sort((a, b) => (a < b ? -1 : 1));
+  const at = [...new Set([...FAMILY_CUTS, ...prefixesOf(set).flatMap(cuts)])].filter((a) => a <= LAST).sort((a, b) => (a < b ? -1 : 1));
   const ranges: { first: bigint; last: bigint }[] = [];
   at.forEach((first, i) => {
     if (!has(set, first)) return;

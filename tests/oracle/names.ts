@@ -2,9 +2,7 @@
 // pattern by pattern. Written apart from compiler/check and from the engine's trie.
 
 /** `www.example.com`, `*.example.com` (one label more), `**.example.com` (one or more), `*`, `**`. */
-export type HostTerm =
-  | { readonly kind: "pattern"; readonly text: string }
-  | { readonly kind: "hosts"; readonly hosts: NamedHosts };
+export type HostTerm = { readonly kind: "pattern"; readonly text: string } | { readonly kind: "hosts"; readonly hosts: NamedHosts };
 
 export interface ModelHosts {
   readonly members: readonly HostTerm[];
@@ -32,8 +30,7 @@ function patternHas(pattern: string, name: string): boolean {
   return pattern.startsWith("**") ? more >= 1 : more === 1;
 }
 
-const termHas = (term: HostTerm, name: string): boolean =>
-  term.kind === "pattern" ? patternHas(term.text, name) : hostsHave(term.hosts.set, name);
+const termHas = (term: HostTerm, name: string): boolean => (term.kind === "pattern" ? patternHas(term.text, name) : hostsHave(term.hosts.set, name));
 
 /** Whether a name in canonical form is in a set. */
 export function hostsHave(set: ModelHosts, name: string): boolean {
@@ -71,15 +68,17 @@ export function wordsOf(set: ModelHosts): readonly string[] {
     const behind = end === "" ? "" : `.${end}`;
     return [end !== "" && hostsHave(set, end), hostsHave(set, STRANGE + behind), hostsHave(set, `${STRANGE}.${STRANGE}${behind}`)];
   };
-  return endings(patternsOf(set)).flatMap((end) => {
-    const [self, one, more] = says(end);
-    const parent = end === "" ? null : says(labelsOf(end).slice(1).join("."));
-    const [selfSaid, oneSaid, moreSaid] = parent === null ? [false, false, false] : [parent[1], parent[2], parent[2]];
-    const behind = end === "" ? "" : `.${end}`;
-    const word = (text: string, is: boolean, said: boolean): string[] => (is === said ? [] : [is ? text : `!${text}`]);
-    // `**` speaks of one label as well, until `*` says otherwise.
-    return [...word(end, self, selfSaid), ...word(`**${behind}`, more, moreSaid), ...word(`*${behind}`, one, more === moreSaid ? oneSaid : more)];
-  }).sort();
+  return endings(patternsOf(set))
+    .flatMap((end) => {
+      const [self, one, more] = says(end);
+      const parent = end === "" ? null : says(labelsOf(end).slice(1).join("."));
+      const [selfSaid, oneSaid, moreSaid] = parent === null ? [false, false, false] : [parent[1], parent[2], parent[2]];
+      const behind = end === "" ? "" : `.${end}`;
+      const word = (text: string, is: boolean, said: boolean): string[] => (is === said ? [] : [is ? text : `!${text}`]);
+      // `**` speaks of one label as well, until `*` says otherwise.
+      return [...word(end, self, selfSaid), ...word(`**${behind}`, more, moreSaid), ...word(`*${behind}`, one, more === moreSaid ? oneSaid : more)];
+    })
+    .sort();
 }
 
 /** A name as a client may request it: at most 255 bytes, labels of 1 to 63 of `a-z 0-9 - _`. */

@@ -3,8 +3,7 @@
 import { ANY, rangesOf, type Membership, type ModelDeny, type ModelRule, type Ports } from "./model.ts";
 import { wordsOf } from "./names.ts";
 
-export const portsMeet = (a: readonly Ports[], b: readonly Ports[]): boolean =>
-  a.some((x) => b.some((y) => x.first <= y.last && y.first <= x.last));
+export const portsMeet = (a: readonly Ports[], b: readonly Ports[]): boolean => a.some((x) => b.some((y) => x.first <= y.last && y.first <= x.last));
 
 interface Weight {
   readonly count: bigint;
@@ -60,15 +59,24 @@ function canonical(a: ModelRule | ModelDeny, b: ModelRule | ModelDeny, has: Memb
   if (a === b) return 0;
   const x = weigh(a, has);
   const y = weigh(b, has);
-  return Number(a.dryrun ?? false) - Number(b.dryrun ?? false)
+  return (
+    Number(a.dryrun ?? false) - Number(b.dryrun ?? false) ||
     // The policy's own denies come before every listener's rules.
-    || Number("on" in b) - Number("on" in a)
-    || (x.count === y.count ? 0 : x.count < y.count ? -1 : 1)
-    || byNumbers(x.bounds, y.bounds)
+    Number("on" in b) - Number("on" in a) ||
+    (x.count === y.count ? 0
+    : x.count < y.count ? -1
+    : 1) ||
+    byNumbers(x.bounds, y.bounds) ||
     // A deny without `on` comes first.
-    || -byPresence(x.ports, y.ports) || byNumbers(x.ports ?? [], y.ports ?? [])
-    || byPresence(x.words, y.words) || (x.words === y.words ? 0 : (x.words ?? "") < (y.words ?? "") ? -1 : 1)
-    || byPresence(a.until ?? null, b.until ?? null) || (a.until ?? 0) - (b.until ?? 0);
+    -byPresence(x.ports, y.ports) ||
+    byNumbers(x.ports ?? [], y.ports ?? []) ||
+    byPresence(x.words, y.words) ||
+    (x.words === y.words ? 0
+    : (x.words ?? "") < (y.words ?? "") ? -1
+    : 1) ||
+    byPresence(a.until ?? null, b.until ?? null) ||
+    (a.until ?? 0) - (b.until ?? 0)
+  );
 }
 
 /** The lowest of some rules of one kind, and those that are the same rule written again. */

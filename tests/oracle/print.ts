@@ -31,33 +31,50 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
   const term = (t: Term): string => {
     switch (t.kind) {
       // A host is sometimes written bare, as authors do.
-      case "prefix": return rangeOf(t.prefix).first === rangeOf(t.prefix).last && t.prefix.base % 2n === 0n
-        ? prefixText(t.prefix).split("/")[0] ?? "" : prefixText(t.prefix);
-      case "net": return t.net.name;
-      case "builtin": return t.name;
+      case "prefix":
+        return rangeOf(t.prefix).first === rangeOf(t.prefix).last && t.prefix.base % 2n === 0n ?
+            (prefixText(t.prefix).split("/")[0] ?? "")
+          : prefixText(t.prefix);
+      case "net":
+        return t.net.name;
+      case "builtin":
+        return t.name;
       case "file":
-        files.set(t.path, shuffle(t.prefixes).map((p) => `${prefixText(p)}\n`).join(""));
+        files.set(
+          t.path,
+          shuffle(t.prefixes)
+            .map((p) => `${prefixText(p)}\n`)
+            .join(""),
+        );
         return `file "${t.path}" max ${Math.max(1, t.prefixes.length)}`;
     }
   };
   const terms = (list: readonly Term[]): string => shuffle(list).map(term).join(", ");
   const set = (s: ModelSet): string => `${terms(s.members)}${s.except.length === 0 ? "" : ` except ${terms(s.except)}`}`;
   const ports = (list: readonly Ports[]): string =>
-    shuffle(list).map((p) => (p.first === p.last ? String(p.first) : `${p.first}-${p.last}`)).join(", ");
+    shuffle(list)
+      .map((p) => (p.first === p.last ? String(p.first) : `${p.first}-${p.last}`))
+      .join(", ");
   const hostTerms = (list: readonly HostTerm[]): string =>
-    shuffle(list).map((t) => (t.kind === "hosts" ? t.hosts.name : `"${patternText(t.text)}"`)).join(", ");
+    shuffle(list)
+      .map((t) => (t.kind === "hosts" ? t.hosts.name : `"${patternText(t.text)}"`))
+      .join(", ");
   const hosts = (s: ModelHosts): string => `${hostTerms(s.members)}${s.except.length === 0 ? "" : ` except ${hostTerms(s.except)}`}`;
-  const idTerms = (list: readonly IdTerm[]): string => shuffle(list).map((t) => (t.type === "ids" ? t.ids.name : `${t.type} "${t.text}"`)).join(", ");
+  const idTerms = (list: readonly IdTerm[]): string =>
+    shuffle(list)
+      .map((t) => (t.type === "ids" ? t.ids.name : `${t.type} "${t.text}"`))
+      .join(", ");
   const ids = (s: ModelIds): string => `${idTerms(s.members)}${s.except.length === 0 ? "" : ` except ${idTerms(s.except)}`}`;
-  const rule = (r: ModelRule | ModelDeny, indent: string): string => [
-    `${indent}${r.dryrun === true ? "dryrun " : ""}${r.action}`,
-    r.name === null ? "" : ` named ${r.name}`,
-    "on" in r && r.on !== null ? ` on tcp ${ports(r.on)}` : "",
-    r.from === null ? "" : ` from ${set(r.from)}`,
-    (r.sni ?? null) === null ? "" : ` sni ${hosts(r.sni ?? { members: [], except: [] })}`,
-    (r.client ?? null) === null ? "" : ` client ${ids(r.client ?? { members: [], except: [] })}`,
-    (r.until ?? null) === null ? "" : ` until ${new Date((r.until ?? 0) * 1000).toISOString().replace(".000Z", "Z")}`,
-  ].join("");
+  const rule = (r: ModelRule | ModelDeny, indent: string): string =>
+    [
+      `${indent}${r.dryrun === true ? "dryrun " : ""}${r.action}`,
+      r.name === null ? "" : ` named ${r.name}`,
+      "on" in r && r.on !== null ? ` on tcp ${ports(r.on)}` : "",
+      r.from === null ? "" : ` from ${set(r.from)}`,
+      (r.sni ?? null) === null ? "" : ` sni ${hosts(r.sni ?? { members: [], except: [] })}`,
+      (r.client ?? null) === null ? "" : ` client ${ids(r.client ?? { members: [], except: [] })}`,
+      (r.until ?? null) === null ? "" : ` until ${new Date((r.until ?? 0) * 1000).toISOString().replace(".000Z", "Z")}`,
+    ].join("");
   const limit = (l: ModelLimit): string => {
     const key = l.key.kind !== "source" ? l.key.kind : `source${l.key.written ? ` /${l.key.v4} /${l.key.v6}` : ""}`;
     return `  limit ${l.count}/${l.per}${l.burst === null ? "" : ` burst ${l.burst}`} per ${key}`;
@@ -68,7 +85,9 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
   };
   const expose = (e: ModelExpose): void => {
     if (e.mode === "direct") out.push('@why "it listens by itself"');
-    out.push(`expose ${e.name} on ${e.proto ?? "tcp"} ${ports(e.ports)}${e.bind === null ? "" : ` bind ${set(e.bind)}`}${e.mode === undefined ? "" : ` as ${e.mode}`} {`);
+    out.push(
+      `expose ${e.name} on ${e.proto ?? "tcp"} ${ports(e.ports)}${e.bind === null ? "" : ` bind ${set(e.bind)}`}${e.mode === undefined ? "" : ` as ${e.mode}`} {`,
+    );
     if (e.mode === "direct") {
       for (const r of e.rules) lines.set(r, out.length);
       out.push("}");
@@ -88,12 +107,24 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
   };
 
   const statements = [
-    ...policy.nets.map((n) => () => { out.push(`net ${n.name} = ${set(n.set)}`); }),
-    ...(policy.hosts ?? []).map((h) => () => { out.push(`hosts ${h.name} = ${hosts(h.set)}`); }),
-    ...(policy.ids ?? []).map((i) => () => { out.push(`ids ${i.name} = ${ids(i.set)}`); }),
-    ...policy.denies.map((d) => () => { writeRule(d, ""); }),
-    ...(policy.dials ?? []).map((service) => () => { out.push(`@why "it sends requests" dial ${service} on udp`); }),
-    ...policy.exposes.map((e) => () => { expose(e); }),
+    ...policy.nets.map((n) => () => {
+      out.push(`net ${n.name} = ${set(n.set)}`);
+    }),
+    ...(policy.hosts ?? []).map((h) => () => {
+      out.push(`hosts ${h.name} = ${hosts(h.set)}`);
+    }),
+    ...(policy.ids ?? []).map((i) => () => {
+      out.push(`ids ${i.name} = ${ids(i.set)}`);
+    }),
+    ...policy.denies.map((d) => () => {
+      writeRule(d, "");
+    }),
+    ...(policy.dials ?? []).map((service) => () => {
+      out.push(`@why "it sends requests" dial ${service} on udp`);
+    }),
+    ...policy.exposes.map((e) => () => {
+      expose(e);
+    }),
   ];
   for (const write of shuffle(statements)) write();
   return { text: `${out.join("\n")}\n`, lines, files };

@@ -59,10 +59,13 @@ export function sortedMembership(): Membership {
   };
   const term = (t: Term, a: bigint): boolean => {
     switch (t.kind) {
-      case "file": return listed(t.prefixes, a);
-      case "net": return has(t.net.set, a);
+      case "file":
+        return listed(t.prefixes, a);
+      case "net":
+        return has(t.net.set, a);
       case "prefix":
-      case "builtin": return setHas({ members: [t], except: [] }, a);
+      case "builtin":
+        return setHas({ members: [t], except: [] }, a);
     }
   };
   const has = (set: ModelSet, a: bigint): boolean => set.members.some((t) => term(t, a)) && !set.except.some((t) => term(t, a));

@@ -80,7 +80,9 @@ export function wholePolicy(c: Chance, size: Size): ModelPolicy {
     const [first] = plain.exposes;
     const where = shared && first !== undefined ? { ports: first.ports, bind: place(c, i) } : {};
     return {
-      ...e, ...where, ...(reads ? { mode: "passthrough" as const } : {}),
+      ...e,
+      ...where,
+      ...(reads ? { mode: "passthrough" as const } : {}),
       rules: [...e.rules.map((r) => clauses(c, named, r, reads)), ...wide(c, named, reads)],
     };
   });
@@ -95,9 +97,15 @@ export function namesFor(c: Chance, policy: ModelPolicy): readonly (string | nul
     const tail = tailOf(text);
     if (tail === "") return ["a", "a.b"];
     const parent = tail.split(".").slice(1).join(".");
-    return [tail, parent, `a.${tail}`, `q.${tail}`, `q.r.${tail}`, `q${tail}`, `q.${parent}`, `${tail}.a`, `${tail}q`].filter((name) => name !== "" && !name.endsWith("."));
+    return [tail, parent, `a.${tail}`, `q.${tail}`, `q.r.${tail}`, `q${tail}`, `q.${parent}`, `${tail}.a`, `${tail}q`].filter(
+      (name) => name !== "" && !name.endsWith("."),
+    );
   });
-  const long = (bytes: number): string => "a.".repeat(bytes).slice(0, bytes - 1).replace(/\.$/, "b") + "c";
+  const long = (bytes: number): string =>
+    "a."
+      .repeat(bytes)
+      .slice(0, bytes - 1)
+      .replace(/\.$/, "b") + "c";
   const odd = ["A", "a.", ".a", "a..b", "*.a", "a b", "a\0", "ä", "", "a".repeat(64), `a.${"b".repeat(64)}`, long(255), long(256), LONGEST, `q.${LONGEST}`];
   return [null, ...c.shuffle([...new Set(near)]).slice(0, 12), ...c.shuffle(odd).slice(0, 4)];
 }

@@ -23,18 +23,25 @@ export interface Toolchain {
 }
 
 export const HOSTED: Toolchain = {
-  name: "native x86-64", packages: { gcc: "gcc" }, cc: "gcc",
-  flags: ["-O2"], link: ["-Wl,--gc-sections"], machine: ["posix.c"],
+  name: "native x86-64",
+  packages: { gcc: "gcc" },
+  cc: "gcc",
+  flags: ["-O2"],
+  link: ["-Wl,--gc-sections"],
+  machine: ["posix.c"],
 };
 
 /** The same with gcc's address and undefined-behaviour sanitizers. */
 export const SANITIZED: Toolchain = {
-  ...HOSTED, name: "sanitized x86-64", flags: ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"],
+  ...HOSTED,
+  name: "sanitized x86-64",
+  flags: ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"],
   link: ["-fsanitize=address,undefined"],
 };
 
 export const RISCV: Toolchain = {
-  name: "rv64imac", packages: { "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf", "qemu-system-riscv64": "qemu-system-misc" },
+  name: "rv64imac",
+  packages: { "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf", "qemu-system-riscv64": "qemu-system-misc" },
   cc: "riscv64-unknown-elf-gcc",
   flags: ["-march=rv64imac", "-mabi=lp64", "-mcmodel=medany", "-Os", "-msave-restore"],
   link: ["-nostdlib", "-Wl,--gc-sections", "-Wl,--no-warn-rwx-segments", `-Wl,-T,${join(NATIVE, "virt.ld")}`],
@@ -49,10 +56,19 @@ export function missing({ packages }: Toolchain): string | null {
 
 /** The addresses at which faults.c changes the tables. */
 const BROKEN = {
-  H_RESIDUALS: abi.H_RESIDUALS, H_RESIDUAL_COUNT: abi.H_RESIDUAL_COUNT, RESIDUAL_BYTES: abi.RESIDUAL_BYTES,
-  HEADER_BYTES: abi.HEADER_BYTES, H_SEAL: abi.H_SEAL, SEAL_START: abi.SEAL_START, SEAL_TURN_FIRST: abi.SEAL_TURN_FIRST,
-  SEAL_TURN_SECOND: abi.SEAL_TURN_SECOND, SEAL_PRIME_FIRST: abi.SEAL_PRIME_FIRST, SEAL_PRIME_SECOND: abi.SEAL_PRIME_SECOND,
-  R_RESIDUAL_VERDICT: abi.R_RESIDUAL_VERDICT, R_RESIDUAL_CODE: abi.R_RESIDUAL_CODE, R_RESIDUAL_RULE: abi.R_RESIDUAL_RULE,
+  H_RESIDUALS: abi.H_RESIDUALS,
+  H_RESIDUAL_COUNT: abi.H_RESIDUAL_COUNT,
+  RESIDUAL_BYTES: abi.RESIDUAL_BYTES,
+  HEADER_BYTES: abi.HEADER_BYTES,
+  H_SEAL: abi.H_SEAL,
+  SEAL_START: abi.SEAL_START,
+  SEAL_TURN_FIRST: abi.SEAL_TURN_FIRST,
+  SEAL_TURN_SECOND: abi.SEAL_TURN_SECOND,
+  SEAL_PRIME_FIRST: abi.SEAL_PRIME_FIRST,
+  SEAL_PRIME_SECOND: abi.SEAL_PRIME_SECOND,
+  R_RESIDUAL_VERDICT: abi.R_RESIDUAL_VERDICT,
+  R_RESIDUAL_CODE: abi.R_RESIDUAL_CODE,
+  R_RESIDUAL_RULE: abi.R_RESIDUAL_RULE,
 };
 
 /** engine.c, engine.h and abi.h in `folder`. */
@@ -72,7 +88,10 @@ export function called(command: string, args: readonly string[], cwd: string): s
 
 /** Compiles and links the engine, the host and `programs` of tests/os/native in `folder`; returns the path of the result. */
 export function build(tools: Toolchain, folder: string, programs: readonly string[], withHost = true): string {
-  const prefix = tools === RISCV ? "rv" : tools === SANITIZED ? "xs" : "x";
+  const prefix =
+    tools === RISCV ? "rv"
+    : tools === SANITIZED ? "xs"
+    : "x";
   const sources: readonly (readonly [path: string, ours: boolean])[] = [
     [join(folder, "engine.c"), false],
     ...(withHost ? [[join(OS, "host.c"), true] as const] : []),
@@ -83,11 +102,31 @@ export function build(tools: Toolchain, folder: string, programs: readonly strin
     const object = join(folder, `${prefix}-${path.split("/").at(-1) ?? ""}.o`);
     // Only posix.c is linked with a C library.
     const freestanding = path.endsWith("posix.c") ? [] : ["-ffreestanding", "-isystem", join(OS, "include")];
-    called(tools.cc, [
-      ...tools.flags, "-std=c11", "-fno-strict-aliasing", "-ffunction-sections", "-fdata-sections", "-fcallgraph-info=su", ...freestanding,
-      ...Object.entries(BROKEN).map(([name, value]) => `-DTEST_${name}=${value}`),
-      ...(ours ? ["-Wall", "-Wextra", "-Werror"] : ["-w"]), "-I", folder, "-I", OS, "-I", NATIVE, "-c", path, "-o", object,
-    ], folder);
+    called(
+      tools.cc,
+      [
+        ...tools.flags,
+        "-std=c11",
+        "-fno-strict-aliasing",
+        "-ffunction-sections",
+        "-fdata-sections",
+        "-fcallgraph-info=su",
+        ...freestanding,
+        ...Object.entries(BROKEN).map(([name, value]) => `-DTEST_${name}=${value}`),
+        ...(ours ? ["-Wall", "-Wextra", "-Werror"] : ["-w"]),
+        "-I",
+        folder,
+        "-I",
+        OS,
+        "-I",
+        NATIVE,
+        "-c",
+        path,
+        "-o",
+        object,
+      ],
+      folder,
+    );
     return object;
   });
   const out = join(folder, `${prefix}-${programs[0] ?? "program"}.elf`);
@@ -103,11 +142,34 @@ export interface Run {
 
 /** The status and output of a program for one part of the file. */
 export function answered(tools: Toolchain, program: string, file: string, part: number): Run {
-  const [command, args] = tools === RISCV
-    ? ["qemu-system-riscv64", [
-      "-M", "virt", "-m", "64M", "-smp", "1", "-display", "none", "-monitor", "none", "-serial", "stdio", "-nodefaults", "-bios", "none", "-kernel", program,
-      "-device", `loader,file=${file},addr=0x82000000,force-raw=on`, "-device", `loader,addr=0x81fff000,data=${part},data-len=4`,
-    ]]
+  const [command, args] =
+    tools === RISCV ?
+      [
+        "qemu-system-riscv64",
+        [
+          "-M",
+          "virt",
+          "-m",
+          "64M",
+          "-smp",
+          "1",
+          "-display",
+          "none",
+          "-monitor",
+          "none",
+          "-serial",
+          "stdio",
+          "-nodefaults",
+          "-bios",
+          "none",
+          "-kernel",
+          program,
+          "-device",
+          `loader,file=${file},addr=0x82000000,force-raw=on`,
+          "-device",
+          `loader,addr=0x81fff000,data=${part},data-len=4`,
+        ],
+      ]
     : [program, [file, String(part)]];
   const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: "utf8", timeout: 60_000 });
   if (status === null) throw new Error(`${tools.name}: ${error?.message ?? "ended by a signal"}: ${stdout}${stderr}`);

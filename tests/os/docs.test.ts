@@ -26,18 +26,33 @@ test("docs/os.md has the bounds of the network half", () => {
 
 test("docs/os.md has the number of every call", () => {
   const list = /enum \{([^}]*)\}/.exec(read("runtime/os/image/calls.h"))?.[1] ?? "";
-  const names = [...list.matchAll(/CALL_(\w+)(?: = (\d+))?/g)].map(([, name = "", number]) => ({ name: name.toLowerCase().replace("_", " "), number: number === undefined ? null : Number(number) }));
+  const names = [...list.matchAll(/CALL_(\w+)(?: = (\d+))?/g)].map(([, name = "", number]) => ({
+    name: name.toLowerCase().replace("_", " "),
+    number: number === undefined ? null : Number(number),
+  }));
   let next = 0;
   const numbered = names.map(({ name, number }) => ({ name, number: (next = (number ?? next) + 1) - 1 }));
   const common = numbered.filter(({ number }) => number < 16);
-  const said = [...page.matchAll(/^\| (\d+)(?:, (\d+))? \| (\w+)(?:, (\w+))? \|/gm)].flatMap(([, a, b, x, y]) => [{ name: x, number: Number(a) }, ...(b === undefined ? [] : [{ name: y, number: Number(b) }])]);
+  const said = [...page.matchAll(/^\| (\d+)(?:, (\d+))? \| (\w+)(?:, (\w+))? \|/gm)].flatMap(([, a, b, x, y]) => [
+    { name: x, number: Number(a) },
+    ...(b === undefined ? [] : [{ name: y, number: Number(b) }]),
+  ]);
   assert.equal(said, common);
   const own = numbered.filter(({ number }) => number >= 16);
-  assert.ok(page.includes(`| ${own[0]?.number} to ${own.at(-1)?.number} | ingressd's own: ${own.map(({ name }) => name).join(", ").replace("end in", "end")} |`));
+  assert.ok(
+    page.includes(
+      `| ${own[0]?.number} to ${own.at(-1)?.number} | ingressd's own: ${own
+        .map(({ name }) => name)
+        .join(", ")
+        .replace("end in", "end")} |`,
+    ),
+  );
 });
 
 test("docs/os.md has every line that the kernel prints", () => {
-  const printed = ["markers.c", "selftest.c", "process.c", "power.c"].flatMap((file) => [...read(`runtime/os/image/${file}`).matchAll(/print\("([a-zA-Z-]+: [^"\\(]*)/g)].map(([, text = ""]) => text.trim()));
+  const printed = ["markers.c", "selftest.c", "process.c", "power.c"].flatMap((file) =>
+    [...read(`runtime/os/image/${file}`).matchAll(/print\("([a-zA-Z-]+: [^"\\(]*)/g)].map(([, text = ""]) => text.trim()),
+  );
   assert.ok(printed.length >= 7, `${printed.length}`);
   for (const line of printed) assert.ok(page.includes(`\`${line}`), line);
 });

@@ -32,7 +32,11 @@ test("if the client ends first, its last bytes and its end reach the service and
 });
 
 test("if the service ends first, late segments of the client are still matched for 2 s", async () => {
-  const plain = await opened({ onBytes: (s) => { s.isFinished = true; } });
+  const plain = await opened({
+    onBytes: (s) => {
+      s.isFinished = true;
+    },
+  });
   const { machine, c } = plain;
   await c.say(Buffer.from("GET"));
   assert.ok(c.isEnded);
@@ -41,7 +45,10 @@ test("if the service ends first, late segments of the client are still matched f
   assert.equal([text(plain.s), machine.whole, counted(plain)], ["GETmore", 0, 1]);
   await c.finish();
   assert.equal([machine.connections(), machine.whole, counted(plain)], [1, 1, 0]);
-  assert.equal((await c.send({ seq: (c.seq - 1) >>> 0, flags: ACK | FIN })).map(({ flags }) => flags), [ACK]);
+  assert.equal(
+    (await c.send({ seq: (c.seq - 1) >>> 0, flags: ACK | FIN })).map(({ flags }) => flags),
+    [ACK],
+  );
   machine.tick(n.TIME_WAIT_MS - 1);
   assert.is(machine.connections(), 1);
   machine.tick(1);
@@ -49,8 +56,16 @@ test("if the service ends first, late segments of the client are still matched f
 });
 
 test("a SYN with a newer number reuses the slot of an ended connection, and one with an older number does not", async () => {
-  for (const [ahead, isTaken] of [[1, true], [0, true], [-5, false]] as const) {
-    const { machine, c } = await opened({ onBytes: (s) => { s.isFinished = true; } });
+  for (const [ahead, isTaken] of [
+    [1, true],
+    [0, true],
+    [-5, false],
+  ] as const) {
+    const { machine, c } = await opened({
+      onBytes: (s) => {
+        s.isFinished = true;
+      },
+    });
     await c.say(Buffer.from("GET"));
     await c.finish();
     const again = client(machine, PEER, 40_000, PORT, (c.seq + ahead + (ahead === 0 ? 1 : 0)) >>> 0);
@@ -76,8 +91,14 @@ test("a lost FIN is retransmitted", async () => {
   const { machine, c, s } = await opened();
   s.answers.push(Buffer.from("end"));
   s.isFinished = true;
-  assert.equal(segments(machine.tick()).map(({ flags, data }) => [flags & FIN, data.toString()]), [[FIN, "end"]]);
-  assert.equal(segments(machine.tick(1_000)).map(({ flags, data }) => [flags & FIN, data.toString()]), [[FIN, "end"]]);
+  assert.equal(
+    segments(machine.tick()).map(({ flags, data }) => [flags & FIN, data.toString()]),
+    [[FIN, "end"]],
+  );
+  assert.equal(
+    segments(machine.tick(1_000)).map(({ flags, data }) => [flags & FIN, data.toString()]),
+    [[FIN, "end"]],
+  );
   assert.equal(await c.send({ ack: (c.ack + 3) >>> 0 }).then((back) => back.map(({ flags, data }) => [flags & FIN, data.length])), [[FIN, 0]]);
   assert.equal(await c.send({ ack: (c.ack + 4) >>> 0 }), []);
 });
@@ -93,7 +114,10 @@ test("a connection ends after 30 s without a byte in either direction, and not o
   // A segment without new data does not count as activity.
   await c.send({});
   const sent = segments(await machine.advance(1));
-  assert.equal(sent.map(({ flags }) => flags & RST), [RST]);
+  assert.equal(
+    sent.map(({ flags }) => flags & RST),
+    [RST],
+  );
   assert.equal([machine.connections(), machine.counter(n.N_IDLE), counted(plain), machine.whole], [0, 1, 0, 0]);
 });
 
@@ -124,9 +148,16 @@ test("the idle bound works across a wrap of the clock", async () => {
 test("when a service stops, its connections end and later ones are refused", async () => {
   const plain = await opened();
   plain.s.isGone = true;
-  assert.equal(segments(plain.machine.tick()).map(({ flags }) => flags & RST), [RST]);
+  assert.equal(
+    segments(plain.machine.tick()).map(({ flags }) => flags & RST),
+    [RST],
+  );
   assert.equal([plain.machine.connections(), counted(plain)], [0, 0]);
-  const machine = plainMachine({ onServed: (s) => { s.isGone = true; } });
+  const machine = plainMachine({
+    onServed: (s) => {
+      s.isGone = true;
+    },
+  });
   const c = client(machine, PEER, 40_000, PORT);
   assert.not.ok(await c.open());
   assert.ok(c.isReset);

@@ -11,7 +11,9 @@ import { makeVectors, VECTOR_SEED } from "./vectors.ts";
 
 const check = suite("faults");
 const folder = mkdtempSync(join(tmpdir(), "ingressd-faults-"));
-process.on("exit", () => { rmSync(folder, { recursive: true, force: true }); });
+process.on("exit", () => {
+  rmSync(folder, { recursive: true, force: true });
+});
 const file = join(folder, "vectors.bin");
 writeFileSync(file, makeVectors(VECTOR_SEED).bytes);
 writeEngine(folder);

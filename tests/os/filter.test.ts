@@ -5,7 +5,15 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { filterProfile, isProfile } from "../../compiler/emit/filter.ts";
 import { compile } from "../../compiler/compile.ts";
-import { decodeFilter, encodeFilter, FILTER_MAX_BYTES, filterAllows, type FilterProfile, type FilterRule, type FilterVersion } from "../../runtime/abi/filter.ts";
+import {
+  decodeFilter,
+  encodeFilter,
+  FILTER_MAX_BYTES,
+  filterAllows,
+  type FilterProfile,
+  type FilterRule,
+  type FilterVersion,
+} from "../../runtime/abi/filter.ts";
 import { fnv1a64 } from "../../runtime/abi/fnv.ts";
 import { openEngine } from "../../runtime/host/ask.ts";
 import { ENTRY, load, readerOf, SEED } from "../oracle/ask.ts";
@@ -45,7 +53,9 @@ const bytesOf = (address: bigint): Uint8Array => Uint8Array.from({ length: 16 },
 
 test("the vectors of the document are encoded and decoded exactly", () => {
   const rows: readonly (readonly [string, string, string, FilterVersion])[] = [
-    ["v1", APPS, "ingressd", 1], ["v2-none", APPS, "web", 2], ["v2", ADMIN, "ingressd", 2],
+    ["v1", APPS, "ingressd", 1],
+    ["v2-none", APPS, "web", 2],
+    ["v2", ADMIN, "ingressd", 2],
   ];
   for (const [name, text, subject, version] of rows) {
     assert.equal(built(text, subject, version), block(name), name);
@@ -69,9 +79,14 @@ test("a policy that a version can't express is refused, with the expose that cau
     assert.ok(!(said instanceof Uint8Array), text);
     if (said instanceof Uint8Array) continue;
     assert.is(said.length, reasons.length);
-    reasons.forEach((reason, i) => { assert.match(said[i] ?? "", reason); });
+    reasons.forEach((reason, i) => {
+      assert.match(said[i] ?? "", reason);
+    });
   }
-  for (const [text, version, rules] of [[many(16), 1, 16], [many(14), 2, 16]] as const) {
+  for (const [text, version, rules] of [
+    [many(16), 1, 16],
+    [many(14), 2, 16],
+  ] as const) {
     const made = built(text, "ingressd", version);
     assert.is(made instanceof Uint8Array ? made[3] : null, rules);
   }
@@ -94,8 +109,12 @@ test("adjacent ports become one rule, and loopback addresses need no rule of the
 
 test("the gateway's profile ignores an expose `as direct`, and the profile of its service is refused", () => {
   const text = `${WEB}@why "it speaks to phones by itself"\nexpose calls on udp 5000-5010 as direct {}\n`;
-  assert.equal([1, 2].map((version) => built(text, "ingressd", version === 1 ? 1 : 2)), [1, 2].map((version) => built(WEB, "ingressd", version === 1 ? 1 : 2)));
-  for (const version of [1, 2] as const) assert.match(String(built(text, "calls", version)), /^`calls` is bound with a token \(`as direct`\), and a filter sees none$/);
+  assert.equal(
+    [1, 2].map((version) => built(text, "ingressd", version === 1 ? 1 : 2)),
+    [1, 2].map((version) => built(WEB, "ingressd", version === 1 ? 1 : 2)),
+  );
+  for (const version of [1, 2] as const)
+    assert.match(String(built(text, "calls", version)), /^`calls` is bound with a token \(`as direct`\), and a filter sees none$/);
 });
 
 test("a service that may dial over udp gets the wildcard address at port 0, which version 1 can't express", () => {
@@ -105,13 +124,16 @@ test("a service that may dial over udp gets the wildcard address at port 0, whic
   if (expose === undefined) throw new Error("no expose");
   const dialling = { ...policy, dials: [{ service: "resolver", annotations: expose.annotations, span: expose.span }] };
   const one = filterProfile(dialling, "resolver", 1);
-  assert.match(isProfile(one) ? "" : one[0]?.reason ?? "", /^`resolver` may dial over udp, and version 1 has no protocols/);
+  assert.match(isProfile(one) ? "" : (one[0]?.reason ?? ""), /^`resolver` may dial over udp, and version 1 has no protocols/);
   const two = filterProfile(dialling, "resolver", 2);
   assert.ok(isProfile(two));
   if (!isProfile(two)) return;
   const may = (proto: "tcp" | "udp", port: number, address: string): boolean =>
     filterAllows(decoded(two.bytes), { subject: fnv1a64("resolver"), proto, port, address: bytesOf(readPrefix(address).base) });
-  assert.equal([may("udp", 0, "0.0.0.0"), may("udp", 0, "::"), may("tcp", 0, "0.0.0.0"), may("udp", 1, "0.0.0.0"), may("udp", 0, "10.0.0.1")], [true, true, false, false, false]);
+  assert.equal(
+    [may("udp", 0, "0.0.0.0"), may("udp", 0, "::"), may("tcp", 0, "0.0.0.0"), may("udp", 1, "0.0.0.0"), may("udp", 0, "10.0.0.1")],
+    [true, true, false, false, false],
+  );
   assert.equal(filterProfile(dialling, "ingressd", 1), filterProfile(policy, "ingressd", 1));
 });
 
@@ -120,8 +142,25 @@ const RULE: FilterRule = { action: "allow", proto: "tcp", address: { kind: "any"
 test("a profile has at most 16 rules and at most 512 bytes", () => {
   const wide: FilterRule = { ...RULE, address: { kind: "v6", network: new Uint8Array(16), length: 0 } };
   const profile = (version: FilterVersion, rules: readonly FilterRule[]): FilterProfile => ({ version, subject: 1n, rules });
-  assert.is(encodeFilter(profile(2, Array.from({ length: 16 }, () => wide))).length, 20 + 16 * 28);
-  assert.throws(() => encodeFilter(profile(2, Array.from({ length: 17 }, () => RULE))), /too_many_rules/);
+  assert.is(
+    encodeFilter(
+      profile(
+        2,
+        Array.from({ length: 16 }, () => wide),
+      ),
+    ).length,
+    20 + 16 * 28,
+  );
+  assert.throws(
+    () =>
+      encodeFilter(
+        profile(
+          2,
+          Array.from({ length: 17 }, () => RULE),
+        ),
+      ),
+    /too_many_rules/,
+  );
   assert.throws(() => encodeFilter(profile(1, [RULE])), /ports only/);
   // Rules of the other class can fill a version 1 profile.
   const paths = (total: number): Uint8Array => {
@@ -137,13 +176,40 @@ test("a profile has at most 16 rules and at most 512 bytes", () => {
 
 /** A byte of a sound profile changed, and why it is none then. */
 const CHANGED: readonly (readonly [name: string, at: number, to: number, fault: string])[] = [
-  ["v1", 0, 0x42, "malformed"], ["v1", 1, 0x47, "malformed"], ["v1", 2, 0, "malformed"], ["v1", 2, 3, "malformed"], ["v1", 2, 2, "malformed"],
-  ["v1", 3, 1, "malformed"], ["v1", 3, 3, "malformed"], ["v1", 3, 17, "too_many_rules"], ["v1", 12, 0, "bad_class"], ["v1", 12, 3, "bad_class"],
-  ["v1", 13, 2, "bad_action"], ["v1", 14, 1, "bad_rule"], ["v1", 15, 1, "bad_rule"], ["v1", 17, 2, "bad_rule"],
-  ["v2", 2, 1, "bad_class"], ["v2", 12, 1, "malformed"], ["v2", 16, 1, "malformed"], ["v2", 19, 0, "malformed"], ["v2", 19, 0x81, "malformed"],
-  ["v2", 3, 4, "malformed"], ["v2", 3, 6, "malformed"], ["v2", 20, 1, "bad_class"], ["v2", 21, 2, "bad_action"], ["v2", 22, 1, "bad_rule"], ["v2", 22, 18, "bad_rule"],
-  ["v2", 23, 2, "bad_rule"], ["v2", 24, 33, "bad_rule"], ["v2", 24, 7, "bad_rule"], ["v2", 25, 1, "bad_rule"], ["v2", 30, 1, "bad_rule"],
-  ["v2", 31, 1, "bad_rule"], ["v2", 35, 1, "bad_rule"], ["v2", 40, 129, "bad_rule"], ["v2", 40, 127, "bad_rule"],
+  ["v1", 0, 0x42, "malformed"],
+  ["v1", 1, 0x47, "malformed"],
+  ["v1", 2, 0, "malformed"],
+  ["v1", 2, 3, "malformed"],
+  ["v1", 2, 2, "malformed"],
+  ["v1", 3, 1, "malformed"],
+  ["v1", 3, 3, "malformed"],
+  ["v1", 3, 17, "too_many_rules"],
+  ["v1", 12, 0, "bad_class"],
+  ["v1", 12, 3, "bad_class"],
+  ["v1", 13, 2, "bad_action"],
+  ["v1", 14, 1, "bad_rule"],
+  ["v1", 15, 1, "bad_rule"],
+  ["v1", 17, 2, "bad_rule"],
+  ["v2", 2, 1, "bad_class"],
+  ["v2", 12, 1, "malformed"],
+  ["v2", 16, 1, "malformed"],
+  ["v2", 19, 0, "malformed"],
+  ["v2", 19, 0x81, "malformed"],
+  ["v2", 3, 4, "malformed"],
+  ["v2", 3, 6, "malformed"],
+  ["v2", 20, 1, "bad_class"],
+  ["v2", 21, 2, "bad_action"],
+  ["v2", 22, 1, "bad_rule"],
+  ["v2", 22, 18, "bad_rule"],
+  ["v2", 23, 2, "bad_rule"],
+  ["v2", 24, 33, "bad_rule"],
+  ["v2", 24, 7, "bad_rule"],
+  ["v2", 25, 1, "bad_rule"],
+  ["v2", 30, 1, "bad_rule"],
+  ["v2", 31, 1, "bad_rule"],
+  ["v2", 35, 1, "bad_rule"],
+  ["v2", 40, 129, "bad_rule"],
+  ["v2", 40, 127, "bad_rule"],
 ];
 
 test("a profile with any unexpected byte is refused as a whole", () => {
@@ -158,7 +224,11 @@ test("a profile with any unexpected byte is refused as a whole", () => {
     assert.is(decodeFilter(Uint8Array.from([...bytes, 0])), "malformed");
   }
   // A flag that upstream's own version 2 knows, and none: not this version.
-  for (const flags of [[0, 0, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0x80]]) {
+  for (const flags of [
+    [0, 0, 0, 0],
+    [1, 0, 0, 0],
+    [1, 0, 0, 0x80],
+  ]) {
     const bytes = block("v2");
     bytes.set(flags, 16);
     assert.is(decodeFilter(bytes), "malformed");
@@ -185,27 +255,42 @@ test("the first matching rule decides, and no prefix matches a wildcard address"
   const all: FilterRule = { action: "allow", proto: "any", address: { kind: "any" }, first: 0, last: 65_535 };
   const rows: readonly (readonly [rules: readonly FilterRule[], proto: "tcp" | "udp", port: number, address: string, allowed: boolean])[] = [
     [[], "tcp", 80, "127.0.0.1", false],
-    [[all], "tcp", 0, "0.0.0.0", true], [[all], "udp", 65_535, "::", true],
+    [[all], "tcp", 0, "0.0.0.0", true],
+    [[all], "udp", 65_535, "::", true],
     [[{ ...all, action: "deny", first: 80, last: 80 }, all], "tcp", 80, "10.0.0.1", false],
     [[{ ...all, action: "deny", first: 80, last: 80 }, all], "tcp", 81, "10.0.0.1", true],
     [[all, { ...all, action: "deny" }], "tcp", 80, "10.0.0.1", true],
     [[{ ...all, proto: "tcp" }], "udp", 80, "10.0.0.1", false],
-    [[{ ...all, first: 80, last: 90 }], "tcp", 79, "10.0.0.1", false], [[{ ...all, first: 80, last: 90 }], "tcp", 80, "10.0.0.1", true],
-    [[{ ...all, first: 80, last: 90 }], "tcp", 90, "10.0.0.1", true], [[{ ...all, first: 80, last: 90 }], "tcp", 91, "10.0.0.1", false],
-    [[{ ...all, address: v4("0.0.0.0", 0) }], "tcp", 80, "0.0.0.0", false], [[{ ...all, address: v4("0.0.0.0", 0) }], "tcp", 80, "0.0.0.1", true],
-    [[{ ...all, address: v4("0.0.0.0", 0) }], "tcp", 80, "::1", false], [[{ ...all, address: v4("0.0.0.0", 0) }], "tcp", 80, "::", false],
+    [[{ ...all, first: 80, last: 90 }], "tcp", 79, "10.0.0.1", false],
+    [[{ ...all, first: 80, last: 90 }], "tcp", 80, "10.0.0.1", true],
+    [[{ ...all, first: 80, last: 90 }], "tcp", 90, "10.0.0.1", true],
+    [[{ ...all, first: 80, last: 90 }], "tcp", 91, "10.0.0.1", false],
+    [[{ ...all, address: v4("0.0.0.0", 0) }], "tcp", 80, "0.0.0.0", false],
+    [[{ ...all, address: v4("0.0.0.0", 0) }], "tcp", 80, "0.0.0.1", true],
+    [[{ ...all, address: v4("0.0.0.0", 0) }], "tcp", 80, "::1", false],
+    [[{ ...all, address: v4("0.0.0.0", 0) }], "tcp", 80, "::", false],
     [[{ ...all, address: { kind: "v6", network: new Uint8Array(16), length: 0 } }], "tcp", 80, "::", false],
     [[{ ...all, address: { kind: "v6", network: new Uint8Array(16), length: 0 } }], "tcp", 80, "10.0.0.1", false],
     [[{ ...all, address: { kind: "v6", network: new Uint8Array(16), length: 0 } }], "tcp", 80, "2001:db8::1", true],
-    [[{ ...all, address: { kind: "wildcard" } }], "tcp", 80, "0.0.0.0", true], [[{ ...all, address: { kind: "wildcard" } }], "tcp", 80, "::", true],
-    [[{ ...all, address: { kind: "wildcard" } }], "tcp", 80, "10.0.0.1", false], [[{ ...all, address: { kind: "wildcard" } }], "tcp", 80, "::1", false],
-    [[{ ...all, address: v4("10.0.0.0", 9) }], "tcp", 80, "10.127.255.255", true], [[{ ...all, address: v4("10.0.0.0", 9) }], "tcp", 80, "10.128.0.0", false],
+    [[{ ...all, address: { kind: "wildcard" } }], "tcp", 80, "0.0.0.0", true],
+    [[{ ...all, address: { kind: "wildcard" } }], "tcp", 80, "::", true],
+    [[{ ...all, address: { kind: "wildcard" } }], "tcp", 80, "10.0.0.1", false],
+    [[{ ...all, address: { kind: "wildcard" } }], "tcp", 80, "::1", false],
+    [[{ ...all, address: v4("10.0.0.0", 9) }], "tcp", 80, "10.127.255.255", true],
+    [[{ ...all, address: v4("10.0.0.0", 9) }], "tcp", 80, "10.128.0.0", false],
   ];
   for (const [rules, proto, port, address, allowed] of rows) {
-    assert.is(filterAllows(profile(rules), { subject: 7n, proto, port, address: bytesOf(readPrefix(address).base) }), allowed, `${JSON.stringify(rules)} ${proto} ${port} ${address}`);
+    assert.is(
+      filterAllows(profile(rules), { subject: 7n, proto, port, address: bytesOf(readPrefix(address).base) }),
+      allowed,
+      `${JSON.stringify(rules)} ${proto} ${port} ${address}`,
+    );
   }
   const own = { proto: "tcp" as const, port: 80, address: bytesOf(0n) };
-  assert.equal([6n, 7n, 8n].map((subject) => filterAllows(profile([all]), { ...own, subject })), [false, true, false]);
+  assert.equal(
+    [6n, 7n, 8n].map((subject) => filterAllows(profile([all]), { ...own, subject })),
+    [false, true, false],
+  );
   assert.not.ok(filterAllows(profile([all]), { ...own, subject: 7n, address: new Uint8Array(15) }));
 });
 
@@ -220,10 +305,18 @@ test("every request that a version can express is answered as the module answers
     const engine = openEngine(load(module), SEED);
     const near = model.exposes.flatMap((e) => e.ports.flatMap(({ first, last }) => [first - 1, first, last, last + 1]));
     const ports = [...new Set([0, 1, 65_535, ...near])];
-    const locals = [...new Set([
-      ...model.exposes.flatMap((e) => (e.bind === null ? [] : prefixesOf(e.bind).flatMap(edges))), 0n, 1n, 2n, LAST,
-      ...["0.0.0.0", "0.0.0.1", "126.255.255.255", "127.0.0.0", "127.255.255.255", "128.0.0.0", "203.0.113.9", "2001:db8::7"].map((text) => readPrefix(text).base),
-    ])];
+    const locals = [
+      ...new Set([
+        ...model.exposes.flatMap((e) => (e.bind === null ? [] : prefixesOf(e.bind).flatMap(edges))),
+        0n,
+        1n,
+        2n,
+        LAST,
+        ...["0.0.0.0", "0.0.0.1", "126.255.255.255", "127.0.0.0", "127.255.255.255", "128.0.0.0", "203.0.113.9", "2001:db8::7"].map(
+          (text) => readPrefix(text).base,
+        ),
+      ]),
+    ];
     for (const version of [1, 2] as const) {
       for (const subject of ["ingressd", "svc0", "web"]) {
         const made = filterProfile(policy, subject, version);
@@ -234,12 +327,13 @@ test("every request that a version can express is answered as the module answers
         seen.written++;
         const profile = decoded(made.bytes);
         // Version 1 is only compared for tcp at the wildcard address.
-        for (const proto of version === 1 ? ["tcp"] as const : ["tcp", "udp"] as const) {
+        for (const proto of version === 1 ? (["tcp"] as const) : (["tcp", "udp"] as const)) {
           for (const local of version === 1 ? [0n, readPrefix("0.0.0.0").base] : locals) {
             for (const port of ports) {
               const said = filterAllows(profile, { subject: fnv1a64(subject), proto, port, address: bytesOf(local) });
               const due = engine.bind({ subject, proto, port, address: words(local) }).allowed;
-              if (said !== due) throw new Error(`seed ${seed}: version ${version}, ${subject} ${proto} ${port} at ${addressText(local)}: ${String(said)}\n${printed.text}`);
+              if (said !== due)
+                throw new Error(`seed ${seed}: version ${version}, ${subject} ${proto} ${port} at ${addressText(local)}: ${String(said)}\n${printed.text}`);
               seen[said ? "allowed" : "denied"]++;
             }
           }
@@ -248,7 +342,11 @@ test("every request that a version can express is answered as the module answers
     }
     assert.not.ok(engine.poisoned);
   }
-  console.log(Object.entries(seen).map(([what, n]) => `${what} ${n}`).join(", "));
+  console.log(
+    Object.entries(seen)
+      .map(([what, n]) => `${what} ${n}`)
+      .join(", "),
+  );
   assert.ok(seen.written > 120 && seen.refused > 12 && seen.allowed > 4_000 && seen.denied > 15_000, JSON.stringify(seen));
 });
 

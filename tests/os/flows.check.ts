@@ -74,8 +74,35 @@ else {
       writeFileSync(join(folder, "policy.bin"), policy.data);
       writeFileSync(join(folder, "manifest"), policy.manifest);
       const os = join(root, "runtime/os");
-      const flags = ["-std=gnu11", "-O1", "-g", "-fsanitize=undefined", "-fno-sanitize-recover=all", "-fno-strict-aliasing", "-w", "-I", folder, "-I", os, "-I", join(os, "image")];
-      called(HOSTED.cc, [...flags, "engine.c", join(os, "host.c"), join(os, "image/flows.c"), join(os, "image/process.c"), join(root, "tests/os/native/flows.c"), "-o", "flows"], folder);
+      const flags = [
+        "-std=gnu11",
+        "-O1",
+        "-g",
+        "-fsanitize=undefined",
+        "-fno-sanitize-recover=all",
+        "-fno-strict-aliasing",
+        "-w",
+        "-I",
+        folder,
+        "-I",
+        os,
+        "-I",
+        join(os, "image"),
+      ];
+      called(
+        HOSTED.cc,
+        [
+          ...flags,
+          "engine.c",
+          join(os, "host.c"),
+          join(os, "image/flows.c"),
+          join(os, "image/process.c"),
+          join(root, "tests/os/native/flows.c"),
+          "-o",
+          "flows",
+        ],
+        folder,
+      );
       assert.is(called(join(folder, "flows"), ["policy.bin", "manifest"], folder), DUE);
     } finally {
       rmSync(folder, { recursive: true, force: true });

@@ -32,15 +32,47 @@ function repaired(change: (frame: Buffer) => void): Buffer {
 test("ARP is answered only for our own address", () => {
   const machine = plainMachine();
   const [answer] = machine.frame(arpRequest(PEER));
-  assert.is(answer?.toString("hex"), `${TESTER_MAC.toString("hex")}${MACHINE_MAC.toString("hex")}0806${"0001080006040002"}${MACHINE_MAC.toString("hex")}0a00020f${TESTER_MAC.toString("hex")}c6336407`);
+  assert.is(
+    answer?.toString("hex"),
+    `${TESTER_MAC.toString("hex")}${MACHINE_MAC.toString("hex")}0806${"0001080006040002"}${MACHINE_MAC.toString("hex")}0a00020f${TESTER_MAC.toString("hex")}c6336407`,
+  );
   for (const [why, frame] of [
     ["another address", arpRequest(PEER, MACHINE_ADDRESS + 1)],
-    ["an unsolicited answer", (() => { const f = arpRequest(PEER); f[21] = 2; return f; })()],
-    ["other hardware", (() => { const f = arpRequest(PEER); f[15] = 6; return f; })()],
-    ["other lengths", (() => { const f = arpRequest(PEER); f[18] = 8; return f; })()],
+    [
+      "an unsolicited answer",
+      (() => {
+        const f = arpRequest(PEER);
+        f[21] = 2;
+        return f;
+      })(),
+    ],
+    [
+      "other hardware",
+      (() => {
+        const f = arpRequest(PEER);
+        f[15] = 6;
+        return f;
+      })(),
+    ],
+    [
+      "other lengths",
+      (() => {
+        const f = arpRequest(PEER);
+        f[18] = 8;
+        return f;
+      })(),
+    ],
     ["one byte short", arpRequest(PEER).subarray(0, 41)],
-    ["from a group's address", (() => { const f = arpRequest(PEER); f[6] = 0x53; return f; })()],
-  ] as const) dropped(machine, frame, why);
+    [
+      "from a group's address",
+      (() => {
+        const f = arpRequest(PEER);
+        f[6] = 0x53;
+        return f;
+      })(),
+    ],
+  ] as const)
+    dropped(machine, frame, why);
   assert.is(machine.counter(n.N_ARP_REPLIES), 1);
 });
 
@@ -68,24 +100,90 @@ test("one flipped bit anywhere after the Ethernet header is detected", () => {
 
 test("packets that are not for this machine are dropped", () => {
   const rows: readonly (readonly [why: string, frame: Buffer])[] = [
-    ["IPv6", repaired((f) => { f[14] = 0x65; })],
-    ["options of IPv4", repaired((f) => { f[14] = 0x46; })],
-    ["more fragments", repaired((f) => { f[20] = 0x20; })],
-    ["a later fragment", repaired((f) => { f[21] = 1; })],
-    ["UDP", repaired((f) => { f[23] = 17; })],
-    ["a length below two headers", repaired((f) => { f.writeUInt16BE(39, 16); })],
-    ["a length beyond the frame", repaired((f) => { f.writeUInt16BE(47, 16); })],
+    [
+      "IPv6",
+      repaired((f) => {
+        f[14] = 0x65;
+      }),
+    ],
+    [
+      "options of IPv4",
+      repaired((f) => {
+        f[14] = 0x46;
+      }),
+    ],
+    [
+      "more fragments",
+      repaired((f) => {
+        f[20] = 0x20;
+      }),
+    ],
+    [
+      "a later fragment",
+      repaired((f) => {
+        f[21] = 1;
+      }),
+    ],
+    [
+      "UDP",
+      repaired((f) => {
+        f[23] = 17;
+      }),
+    ],
+    [
+      "a length below two headers",
+      repaired((f) => {
+        f.writeUInt16BE(39, 16);
+      }),
+    ],
+    [
+      "a length beyond the frame",
+      repaired((f) => {
+        f.writeUInt16BE(47, 16);
+      }),
+    ],
     ["another target", tcp({ source: PEER, sourcePort: 40_000, port: PORT, seq: 1, flags: SYN }, MACHINE_ADDRESS + 1)],
     ["a broadcast", tcp({ source: PEER, sourcePort: 40_000, port: PORT, seq: 1, flags: SYN }, ip("10.0.2.255"))],
-    ["another machine's hardware address", (() => { const f = Buffer.from(SYN_FRAME); f[5] = 0x57; return f; })()],
-    ["to everybody", (() => { const f = Buffer.from(SYN_FRAME); f.fill(0xff, 0, 6); return f; })()],
-    ["from a group's hardware address", (() => { const f = Buffer.from(SYN_FRAME); f[6] = 1; return f; })()],
+    [
+      "another machine's hardware address",
+      (() => {
+        const f = Buffer.from(SYN_FRAME);
+        f[5] = 0x57;
+        return f;
+      })(),
+    ],
+    [
+      "to everybody",
+      (() => {
+        const f = Buffer.from(SYN_FRAME);
+        f.fill(0xff, 0, 6);
+        return f;
+      })(),
+    ],
+    [
+      "from a group's hardware address",
+      (() => {
+        const f = Buffer.from(SYN_FRAME);
+        f[6] = 1;
+        return f;
+      })(),
+    ],
     ["source port 0", tcp({ source: PEER, sourcePort: 0, port: PORT, seq: 1, flags: SYN })],
     ["port 0", tcp({ source: PEER, sourcePort: 40_000, port: 0, seq: 1, flags: SYN })],
-    ["a header of TCP below 20 bytes", ipv4(PEER, (() => { const s = Buffer.from("9c401b58000003e8000000004002ffff00000000", "hex"); return s; })())],
+    [
+      "a header of TCP below 20 bytes",
+      ipv4(
+        PEER,
+        (() => {
+          const s = Buffer.from("9c401b58000003e8000000004002ffff00000000", "hex");
+          return s;
+        })(),
+      ),
+    ],
     ["longer than a frame may be", Buffer.concat([SYN_FRAME, Buffer.alloc(1_515 - SYN_FRAME.length)])],
-    ...["0.0.0.0", "0.1.2.3", "127.0.0.1", "127.255.255.255", "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255", "10.0.2.15"].map((source) =>
-      [`from ${source}`, tcp({ source: ip(source), sourcePort: 40_000, port: PORT, seq: 1, flags: SYN })] as const),
+    ...["0.0.0.0", "0.1.2.3", "127.0.0.1", "127.255.255.255", "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255", "10.0.2.15"].map(
+      (source) => [`from ${source}`, tcp({ source: ip(source), sourcePort: 40_000, port: PORT, seq: 1, flags: SYN })] as const,
+    ),
   ];
   const machine = plainMachine();
   for (const [why, frame] of rows) dropped(machine, frame, why);
@@ -112,14 +210,23 @@ test("a header length beyond the segment is refused even with a correct checksum
 
 /** Every byte that is not in a place of layout.ts, and the counters' end. */
 function stray(memory: Uint8Array): number {
-  const gaps = [[0, n.COUNTERS], [n.COUNTERS + 4 * n.COUNTER_COUNT, n.FRAME_IN], [n.NAME + 256, n.CONNECTIONS],
-    [n.CONNECTIONS + n.CONNECTION_COUNT * n.CONNECTION_BYTES, n.HALF_OPEN], [n.HALF_OPEN + n.HALF_OPEN_COUNT * n.HALF_OPEN_BYTES, n.RECEIVED]] as const;
+  const gaps = [
+    [0, n.COUNTERS],
+    [n.COUNTERS + 4 * n.COUNTER_COUNT, n.FRAME_IN],
+    [n.NAME + 256, n.CONNECTIONS],
+    [n.CONNECTIONS + n.CONNECTION_COUNT * n.CONNECTION_BYTES, n.HALF_OPEN],
+    [n.HALF_OPEN + n.HALF_OPEN_COUNT * n.HALF_OPEN_BYTES, n.RECEIVED],
+  ] as const;
   return gaps.reduce((sum, [from, to]) => sum + memory.subarray(from, to).reduce((a, b) => a + (b === 0 ? 0 : 1), 0), 0);
 }
 
 test("after thirty thousand damaged frames nothing has trapped, memory is intact and a client is served", async () => {
   const served: string[] = [];
-  const machine = plainMachine({ onServed: (s) => { served.push(s.service); } });
+  const machine = plainMachine({
+    onServed: (s) => {
+      served.push(s.service);
+    },
+  });
   const { memory } = machine;
   const r = chance(20_260);
   const flagsOf = [SYN, ACK, ACK | PSH, ACK | FIN, RST, RST | ACK, SYN | ACK, 0x3f];
@@ -130,8 +237,14 @@ test("after thirty thousand damaged frames nothing has trapped, memory is intact
     const isSyn = r.oneIn(5);
     const near = (x: number): number => (x + (r.oneIn(3) ? r.below(9_000) - 4_500 : 0)) >>> 0;
     let frame = tcp({
-      source: from.source, sourcePort: from.port, port: r.oneIn(20) ? r.below(65_536) : PORT, seq: near(from.seq), ack: near(from.ack),
-      flags: isSyn ? SYN : r.pick(flagsOf), window: r.oneIn(5) ? r.below(5) : r.below(65_536), data: Buffer.alloc(r.oneIn(2) ? 0 : r.below(1_400), i),
+      source: from.source,
+      sourcePort: from.port,
+      port: r.oneIn(20) ? r.below(65_536) : PORT,
+      seq: near(from.seq),
+      ack: near(from.ack),
+      flags: isSyn ? SYN : r.pick(flagsOf),
+      window: r.oneIn(5) ? r.below(5) : r.below(65_536),
+      data: Buffer.alloc(r.oneIn(2) ? 0 : r.below(1_400), i),
       options: Buffer.from(Array.from({ length: 4 * r.below(11) }, () => (r.oneIn(2) ? r.below(5) : r.below(256)))),
     });
     if (r.oneIn(6)) {
@@ -148,7 +261,12 @@ test("after thirty thousand damaged frames nothing has trapped, memory is intact
     }
     if (r.oneIn(20)) machine.tick(r.below(1_000));
     if (r.oneIn(15)) for (const s of machine.served.values()) if (r.oneIn(3)) s.space = r.below(3_000);
-    if (r.oneIn(20)) for (const s of machine.served.values()) if (r.oneIn(4)) { s.answers.push(Buffer.alloc(r.below(6_000), 9)); s.isFinished = s.isFinished || r.oneIn(3); }
+    if (r.oneIn(20))
+      for (const s of machine.served.values())
+        if (r.oneIn(4)) {
+          s.answers.push(Buffer.alloc(r.below(6_000), 9));
+          s.isFinished = s.isFinished || r.oneIn(3);
+        }
     if (r.oneIn(400)) for (const s of machine.served.values()) if (r.oneIn(9)) s.isGone = true;
     most = Math.max(most, machine.connections());
     if (machine.connections() > n.CONNECTION_COUNT || machine.halfOpen() > n.HALF_OPEN_COUNT) throw new Error(`frame ${i}`);

@@ -8,8 +8,11 @@ import { FLOWS, nodeMachine, type NodeMachine } from "./node_machine.ts";
 import { another, PEER, plainMachine, PORT, segments } from "./plain.ts";
 
 const test = suite("handshakes of the image");
-const syn = (machine: NodeMachine, sourcePort: number, more: { readonly options?: Buffer; readonly source?: number; readonly port?: number } = {}): readonly Received[] =>
-  segments(machine.frame(tcp({ source: PEER, port: PORT, ...more, sourcePort, seq: 1_000, flags: SYN })));
+const syn = (
+  machine: NodeMachine,
+  sourcePort: number,
+  more: { readonly options?: Buffer; readonly source?: number; readonly port?: number } = {},
+): readonly Received[] => segments(machine.frame(tcp({ source: PEER, port: PORT, ...more, sourcePort, seq: 1_000, flags: SYN })));
 const one = (answers: readonly Received[]): Received => {
   const [first] = answers;
   if (first === undefined || answers.length !== 1) throw new Error(`${answers.length} answers`);
@@ -34,7 +37,14 @@ test("a SYN-ACK is retransmitted after 1 s and 3 s, and the slot is freed after 
   const machine = plainMachine();
   syn(machine, 40_000);
   // Milliseconds since the SYN, and how many segments the machine sends then.
-  const rows = [[999, 0], [1_000, 1], [1_001, 0], [2_999, 0], [3_000, 1], [6_999, 0]] as const;
+  const rows = [
+    [999, 0],
+    [1_000, 1],
+    [1_001, 0],
+    [2_999, 0],
+    [3_000, 1],
+    [6_999, 0],
+  ] as const;
   let at = 0;
   for (const [ms, due] of rows) {
     const sent = segments(machine.tick(ms - at));
@@ -113,11 +123,19 @@ test("a source that the policy refuses gets no SYN-ACK", () => {
   const policy = `edition 1\nnet lan = 10.0.2.0/24\nexpose plain on tcp ${PORT} { cap 100 connections allow named lan from lan }\n`;
   // Source, port, and what comes back.
   const rows: readonly (readonly [source: string, port: number, answer: number])[] = [
-    ["10.0.2.2", PORT, SYN | ACK], ["10.0.3.1", PORT, RST | ACK], ["10.0.2.2", PORT + 1, RST | ACK], ["10.0.2.2", PORT - 1, RST | ACK], ["10.0.1.255", PORT, RST | ACK],
+    ["10.0.2.2", PORT, SYN | ACK],
+    ["10.0.3.1", PORT, RST | ACK],
+    ["10.0.2.2", PORT + 1, RST | ACK],
+    ["10.0.2.2", PORT - 1, RST | ACK],
+    ["10.0.1.255", PORT, RST | ACK],
   ];
   for (const [source, port, answer] of rows) {
     const machine = nodeMachine({ policy });
-    assert.equal(syn(machine, 40_000, { source: ip(source), port }).map(({ flags, ack }) => [flags, ack]), [[answer, 1_001]], `${source} ${port}`);
+    assert.equal(
+      syn(machine, 40_000, { source: ip(source), port }).map(({ flags, ack }) => [flags, ack]),
+      [[answer, 1_001]],
+      `${source} ${port}`,
+    );
     assert.is(machine.halfOpen(), answer === (SYN | ACK) ? 1 : 0);
   }
 });
@@ -143,7 +161,10 @@ test("segments with invalid flags are dropped silently", () => {
 
 test("a segment for no connection gets an acceptable reset, and a reset gets no answer", () => {
   const machine = plainMachine();
-  assert.equal(send(machine, 40_000, 5, 77, ACK).map((s) => [s.flags, s.seq]), [[RST, 77]]);
+  assert.equal(
+    send(machine, 40_000, 5, 77, ACK).map((s) => [s.flags, s.seq]),
+    [[RST, 77]],
+  );
   assert.equal(send(machine, 40_000, 5, 77, RST), []);
   assert.equal(send(machine, 40_000, 5, 77, RST | ACK), []);
 });
@@ -162,12 +183,28 @@ test("initial sequence numbers depend on the peer, the port, the secret and the 
 test("the peer's largest segment is limited to our bounds", async () => {
   // The option's bytes, and the length of the first segment of a long answer.
   const rows: readonly (readonly [options: string, bytes: number])[] = [
-    ["", 536], ["020405b4", 1_460], ["0204ffff", 1_460], ["02040000", 64], ["02040040", 64], ["02040041", 65], ["0101020405b400", 1_460],
-    ["0002040200", 536], ["0203ff00", 536], ["02", 536], ["0201", 536], ["02ff0000", 536], ["0303070002040100", 536], ["03030702040200", 512],
+    ["", 536],
+    ["020405b4", 1_460],
+    ["0204ffff", 1_460],
+    ["02040000", 64],
+    ["02040040", 64],
+    ["02040041", 65],
+    ["0101020405b400", 1_460],
+    ["0002040200", 536],
+    ["0203ff00", 536],
+    ["02", 536],
+    ["0201", 536],
+    ["02ff0000", 536],
+    ["0303070002040100", 536],
+    ["03030702040200", 512],
   ];
   for (const [hex, bytes] of rows) {
     const options = Buffer.from(hex.padEnd(Math.ceil(hex.length / 8) * 8, "0"), "hex");
-    const machine = plainMachine({ onServed: (s) => { s.answers.push(Buffer.alloc(4_000, 1)); } });
+    const machine = plainMachine({
+      onServed: (s) => {
+        s.answers.push(Buffer.alloc(4_000, 1));
+      },
+    });
     const answer = one(syn(machine, 40_000, { options }));
     const out = machine.frame(tcp({ source: PEER, port: PORT, sourcePort: 40_000, seq: 1_001, ack: answer.seq + 1, flags: ACK }));
     assert.is(out.map((frame) => readTcp(frame)?.data.length ?? 0)[0], bytes, hex);

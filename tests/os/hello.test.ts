@@ -6,7 +6,23 @@ import { createHelloReader } from "../../gateway/tls/client_hello.ts";
 import * as n from "../../runtime/os/net/layout.ts";
 import { client } from "../../scripts/os/client.ts";
 import { chance } from "../oracle/random.ts";
-import { alpn, body, bytes, extension, helloWith, message, padding, record, recorded, records, serverName, u16, u8, vector16, vector8 } from "../gateway/hello_bytes.ts";
+import {
+  alpn,
+  body,
+  bytes,
+  extension,
+  helloWith,
+  message,
+  padding,
+  record,
+  recorded,
+  records,
+  serverName,
+  u16,
+  u8,
+  vector16,
+  vector8,
+} from "../gateway/hello_bytes.ts";
 import { nodeMachine } from "./node_machine.ts";
 import { PEER } from "./plain.ts";
 
@@ -75,10 +91,16 @@ test("no byte reaches the service before the name is admitted, and then all byte
 test("bytes that can't start a hello are refused at once, not at the timeout", async () => {
   const sni = serverName("a.example.com");
   const rows: readonly (readonly [name: string, stream: Buffer])[] = [
-    ["HTTP", Buffer.from("G")], ["SSL 2", Buffer.from("802e01", "hex")], ["another version of records", Buffer.from("1602", "hex")],
-    ["an alert", Buffer.from("15", "hex")], ["an empty record", Buffer.from("1603010000", "hex")], ["a record above 2^14", Buffer.from("1603014001", "hex")],
-    ["a server's hello", Buffer.from("160301002002", "hex")], ["a byte behind the message in its record", record(bytes(helloWith(sni), u8(0)))],
-    ["a message above the ring", Buffer.from("160301010001001000", "hex")], ["two names", record(helloWith(serverName("a.b", "c.d")))],
+    ["HTTP", Buffer.from("G")],
+    ["SSL 2", Buffer.from("802e01", "hex")],
+    ["another version of records", Buffer.from("1602", "hex")],
+    ["an alert", Buffer.from("15", "hex")],
+    ["an empty record", Buffer.from("1603010000", "hex")],
+    ["a record above 2^14", Buffer.from("1603014001", "hex")],
+    ["a server's hello", Buffer.from("160301002002", "hex")],
+    ["a byte behind the message in its record", record(bytes(helloWith(sni), u8(0)))],
+    ["a message above the ring", Buffer.from("160301010001001000", "hex")],
+    ["two names", record(helloWith(serverName("a.b", "c.d")))],
   ];
   for (const [i, [name, stream]] of rows.entries()) {
     const c = client(machine, PEER, 62_000 + i, PORT);
@@ -121,8 +143,46 @@ test("names in every form are read as by the gateway", async () => {
   const label = "a".repeat(63);
   const longest = `${label}.${label}.${label}.${"a".repeat(61)}`;
   const names = [
-    "www.example.com", "WWW.Example.COM", "www.example.com.", "www.example.com..", "old.example.com", "OLD.EXAMPLE.COM.", ".", "", "a", "a.", ".a", "a..b", "xn--bcher-kva.example", "a_b.c-d",
-    label, `${label}a`, longest, `${longest}.`, `${longest}a`, "127.0.0.1", "127.1", "1", "0x7f", "0x", "0x7g", "a.0xff", "a.1", "1.a", "a.1.", "::1", "[::1]", "*.example.com", "a b", "a\0b", "a/b", "\u00e9.com", "[a", "a`b", "a{b", "A@b",
+    "www.example.com",
+    "WWW.Example.COM",
+    "www.example.com.",
+    "www.example.com..",
+    "old.example.com",
+    "OLD.EXAMPLE.COM.",
+    ".",
+    "",
+    "a",
+    "a.",
+    ".a",
+    "a..b",
+    "xn--bcher-kva.example",
+    "a_b.c-d",
+    label,
+    `${label}a`,
+    longest,
+    `${longest}.`,
+    `${longest}a`,
+    "127.0.0.1",
+    "127.1",
+    "1",
+    "0x7f",
+    "0x",
+    "0x7g",
+    "a.0xff",
+    "a.1",
+    "1.a",
+    "a.1.",
+    "::1",
+    "[::1]",
+    "*.example.com",
+    "a b",
+    "a\0b",
+    "a/b",
+    "\u00e9.com",
+    "[a",
+    "a`b",
+    "a{b",
+    "A@b",
   ];
   for (const name of names) {
     const stream = record(helloWith(serverName(name)));
@@ -133,20 +193,43 @@ test("names in every form are read as by the gateway", async () => {
 test("bodies with one error are read as by the gateway", async () => {
   const sni = serverName("a.example.com");
   const contents = [
-    message(body()), message(body({ extensions: vector16(Buffer.alloc(0)) })), message(body({ version: u16(0x0200), extensions: vector16(sni) })), message(body({ version: u16(0x03ff), extensions: vector16(sni) })),
-    message(body({ session: vector8(Buffer.alloc(33)), extensions: vector16(sni) })), message(body({ suites: vector16(Buffer.alloc(0)) })), message(body({ suites: vector16(Buffer.alloc(3)) })),
-    message(body({ compression: vector8(Buffer.alloc(0)) })), message(bytes(body({ extensions: vector16(sni) }), u8(0))), message(body({ extensions: bytes(u16(sni.length + 1), sni) })), message(body({ extensions: bytes(u16(sni.length - 1), sni) })),
-    helloWith(sni, sni), helloWith(sni, extension(64, Buffer.alloc(1)), extension(128, Buffer.alloc(1))), helloWith(extension(64, Buffer.alloc(0)), sni, extension(64, Buffer.alloc(0))),
-    helloWith(extension(0, Buffer.alloc(0))), helloWith(extension(0, vector16(Buffer.alloc(0)))), helloWith(serverName("a.example.com", "b.example.com")), helloWith(extension(0, vector16(bytes(u8(1), vector16(bytes("a.b")))))),
-    helloWith(extension(0, bytes(vector16(bytes(u8(0), vector16(bytes("a.b")))), u8(0)))), helloWith(alpn("h2", "http/1.1"), sni), helloWith(extension(16, vector16(Buffer.alloc(0)))), helloWith(alpn("")), helloWith(alpn("h2", "")),
-    helloWith(extension(16, bytes(vector16(vector8(bytes("h2"))), u8(0)))), helloWith(extension(16, vector16(bytes(u8(9), "h2")))), helloWith(sni, extension(1, Buffer.alloc(0)), extension(2, Buffer.alloc(0))),
+    message(body()),
+    message(body({ extensions: vector16(Buffer.alloc(0)) })),
+    message(body({ version: u16(0x0200), extensions: vector16(sni) })),
+    message(body({ version: u16(0x03ff), extensions: vector16(sni) })),
+    message(body({ session: vector8(Buffer.alloc(33)), extensions: vector16(sni) })),
+    message(body({ suites: vector16(Buffer.alloc(0)) })),
+    message(body({ suites: vector16(Buffer.alloc(3)) })),
+    message(body({ compression: vector8(Buffer.alloc(0)) })),
+    message(bytes(body({ extensions: vector16(sni) }), u8(0))),
+    message(body({ extensions: bytes(u16(sni.length + 1), sni) })),
+    message(body({ extensions: bytes(u16(sni.length - 1), sni) })),
+    helloWith(sni, sni),
+    helloWith(sni, extension(64, Buffer.alloc(1)), extension(128, Buffer.alloc(1))),
+    helloWith(extension(64, Buffer.alloc(0)), sni, extension(64, Buffer.alloc(0))),
+    helloWith(extension(0, Buffer.alloc(0))),
+    helloWith(extension(0, vector16(Buffer.alloc(0)))),
+    helloWith(serverName("a.example.com", "b.example.com")),
+    helloWith(extension(0, vector16(bytes(u8(1), vector16(bytes("a.b")))))),
+    helloWith(extension(0, bytes(vector16(bytes(u8(0), vector16(bytes("a.b")))), u8(0)))),
+    helloWith(alpn("h2", "http/1.1"), sni),
+    helloWith(extension(16, vector16(Buffer.alloc(0)))),
+    helloWith(alpn("")),
+    helloWith(alpn("h2", "")),
+    helloWith(extension(16, bytes(vector16(vector8(bytes("h2"))), u8(0)))),
+    helloWith(extension(16, vector16(bytes(u8(9), "h2")))),
+    helloWith(sni, extension(1, Buffer.alloc(0)), extension(2, Buffer.alloc(0))),
   ];
   for (const [i, content] of contents.entries()) assert.is(await answerOf(record(content)), gateway(record(content)), `content ${i}`);
 });
 
 test("five thousand damaged hellos are read as by the gateway", async () => {
   const r = chance(8_443);
-  const seeds = [...recorded().map(({ stream }) => stream), record(helloWith(serverName("a.example.com"), alpn("h2"), extension(43, Buffer.alloc(3)))), records(helloWith(alpn("x"), serverName("b.example.com")), 3, 40, 90)];
+  const seeds = [
+    ...recorded().map(({ stream }) => stream),
+    record(helloWith(serverName("a.example.com"), alpn("h2"), extension(43, Buffer.alloc(3)))),
+    records(helloWith(alpn("x"), serverName("b.example.com")), 3, 40, 90),
+  ];
   let readable = 0;
   for (let i = 0; i < 5_000; i++) {
     let stream = Buffer.from(r.pick(seeds));

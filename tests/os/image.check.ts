@@ -22,15 +22,24 @@ import { callGraph, deepest } from "./stack.ts";
 
 const test = suite("the image");
 const folder = mkdtempSync(join(tmpdir(), "ingress-image-check-"));
-process.on("exit", () => { rmSync(folder, { recursive: true, force: true }); });
+process.on("exit", () => {
+  rmSync(folder, { recursive: true, force: true });
+});
 const SHIPPED = "policies/os_image.ingress";
 const BOOTS = 20;
 
 const OPENED = ["ingressd: port open (port=8080, proto=tcp)", "ingressd: port open (port=8443, proto=tcp)", "ingressd: ready"];
-const STOPPED = ["abi-filter: deny (subject=binder syscall=net.bind)", "kernel: stopped (subject=pointer cause=pointer)", "kernel: stopped (subject=poker cause=store)"];
+const STOPPED = [
+  "abi-filter: deny (subject=binder syscall=net.bind)",
+  "kernel: stopped (subject=pointer cause=pointer)",
+  "kernel: stopped (subject=poker cause=store)",
+];
 const deny = (reason: string): string => `ingressd: deny (reason=${reason})`;
-const verdict = (allow: string, refused: string, rate: string): readonly string[] =>
-  [`SELFTEST: ingress allow ${allow}`, `SELFTEST: ingress deny ${refused}`, `SELFTEST: ingress rate ${rate}`];
+const verdict = (allow: string, refused: string, rate: string): readonly string[] => [
+  `SELFTEST: ingress allow ${allow}`,
+  `SELFTEST: ingress deny ${refused}`,
+  `SELFTEST: ingress rate ${rate}`,
+];
 const WHOLE = [...STOPPED, ...OPENED, deny("policy"), deny("cidr"), deny("cidr"), deny("sni"), deny("rate"), ...verdict("ok", "ok", "ok")];
 
 const ALLOW_ALL = `edition 1
@@ -58,9 +67,18 @@ function checks(image: Image, shipped: NativePolicy): void {
     const readyMs = performance.now() - started;
     const seen = await selftest(machine);
     assert.match(seen.health, /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nok\n$/);
-    assert.equal({ ...seen, health: "" }, {
-      arp: 1, health: "", web: ALERT, ended: true, refused: { port: true, abuser: true, stranger: true, name: true }, admitted: BURST, recovered: true,
-    });
+    assert.equal(
+      { ...seen, health: "" },
+      {
+        arp: 1,
+        health: "",
+        web: ALERT,
+        ended: true,
+        refused: { port: true, abuser: true, stranger: true, name: true },
+        admitted: BURST,
+        recovered: true,
+      },
+    );
     assert.is(await machine.end(), 0);
     assert.equal(lines(machine), WHOLE);
     console.log(`boot to ready ${readyMs.toFixed(0)} ms; image ${image.fileBytes} bytes, ${image.memoryBytes} bytes of memory in use of ${RAM_MIB} MiB`);
@@ -77,9 +95,7 @@ function checks(image: Image, shipped: NativePolicy): void {
 
   // Another policy, and the machine's verdict on the same traffic.
   const others: readonly (readonly [name: string, text: string, due: readonly string[]])[] = [
-    ["allows all", ALLOW_ALL, [
-      "ingressd: port open (port=22, proto=tcp)", ...OPENED, ...verdict("ok", "FAIL", "FAIL"),
-    ]],
+    ["allows all", ALLOW_ALL, ["ingressd: port open (port=22, proto=tcp)", ...OPENED, ...verdict("ok", "FAIL", "FAIL")]],
     ["denies all", DENY_ALL, [...OPENED, ...Array.from({ length: 5 }, () => deny("policy")), deny("policy"), ...verdict("FAIL", "FAIL", "FAIL")]],
   ];
   for (const [name, text, due] of others) {
@@ -97,7 +113,11 @@ function checks(image: Image, shipped: NativePolicy): void {
     assert.equal(lines(machine), [...OPENED, ...verdict("FAIL", "FAIL", "FAIL")]);
   });
 
-  const adversaries = [["binds for the outside without a grant", 1], ["passes a pointer into the kernel", 2], ["writes to the serial line", 4]] as const;
+  const adversaries = [
+    ["binds for the outside without a grant", 1],
+    ["passes a pointer into the kernel", 2],
+    ["writes to the serial line", 4],
+  ] as const;
   for (const [i, [name, bit]] of adversaries.entries()) {
     test(`a service that ${name} is stopped, and the others continue to serve`, async () => {
       const machine = await ready({ adversaries: bit });
@@ -128,11 +148,15 @@ function checks(image: Image, shipped: NativePolicy): void {
     const net = callGraph(folder, "net_wasm");
     const both = { frames: new Map([...net.frames, ...user.frames]), calls: new Map([...net.calls, ...user.calls]) };
     const rows = [
-      ["kernel", kernel, ["trap", "kernel_main", "kernel_fell"], 8_192], ["ingressd", both, ["ingressd_main"], 8_192],
+      ["kernel", kernel, ["trap", "kernel_main", "kernel_fell"], 8_192],
+      ["ingressd", both, ["ingressd_main"], 8_192],
       ...["web", "health", "binder", "pointer", "poker", "pretender", "hog"].map((name) => [name, user, [`${name}_main`], 4_096] as const),
     ] as const;
     for (const [name, graph, entries, bound] of rows) {
-      assert.ok(entries.every((entry) => graph.frames.has(entry)), name);
+      assert.ok(
+        entries.every((entry) => graph.frames.has(entry)),
+        name,
+      );
       const { bytes, way } = deepest(graph, entries);
       console.log(`stack of ${name}: at most ${bytes} of ${bound} bytes (${way.join(" > ")})`);
       assert.ok(bytes <= bound, name);
@@ -231,8 +255,13 @@ function checks(image: Image, shipped: NativePolicy): void {
     for (let batch = 0; batch < 100; batch++) {
       const frames = Array.from({ length: 20 }, () => {
         const frame = tcp({
-          source: r.oneIn(2) ? LAN : OUTSIDE + r.below(200), sourcePort: 1 + r.below(300), port: r.pick([22, 8080, 8443]), seq: r.word(), ack: r.word(),
-          flags: r.pick([SYN, ACK, RST, ACK | FIN, ACK | PSH, 0x3f, 0]), data: Buffer.alloc(r.below(900), 0x16),
+          source: r.oneIn(2) ? LAN : OUTSIDE + r.below(200),
+          sourcePort: 1 + r.below(300),
+          port: r.pick([22, 8080, 8443]),
+          seq: r.word(),
+          ack: r.word(),
+          flags: r.pick([SYN, ACK, RST, ACK | FIN, ACK | PSH, 0x3f, 0]),
+          data: Buffer.alloc(r.below(900), 0x16),
         });
         for (let times = r.below(3); times > 0; times--) frame[r.below(frame.length)] = r.below(256);
         return frame.subarray(0, r.oneIn(5) ? 1 + r.below(frame.length) : frame.length);
@@ -249,10 +278,20 @@ function checks(image: Image, shipped: NativePolicy): void {
 
   test("real clients are served through QEMU's own network", async () => {
     const [health = 0, web = 0] = await Promise.all([freePort(), freePort()]);
-    const machine = await ready({ selftest: false, forward: [[8080, health], [8443, web]] });
+    const machine = await ready({
+      selftest: false,
+      forward: [
+        [8080, health],
+        [8443, web],
+      ],
+    });
     assert.is(execFileSync("curl", ["-sS", "--max-time", "20", `http://127.0.0.1:${health}/`], { encoding: "utf8" }), "ok\n");
     const tls = (name: string): string => {
-      const { stdout, stderr } = spawnSync("openssl", ["s_client", "-connect", `127.0.0.1:${web}`, "-servername", name], { input: "", encoding: "utf8", timeout: 20_000 });
+      const { stdout, stderr } = spawnSync("openssl", ["s_client", "-connect", `127.0.0.1:${web}`, "-servername", name], {
+        input: "",
+        encoding: "utf8",
+        timeout: 20_000,
+      });
       return stdout + stderr;
     };
     // The service has no keys, so its alert proves that it received the hello.
@@ -275,8 +314,14 @@ async function freePort(): Promise<number> {
 }
 
 test("without its tools `npm run os` names the packages, and exits with 4", () => {
-  const { status, stdout } = spawnSync(process.execPath, [fileURLToPath(new URL("../../scripts/os.mjs", import.meta.url))], { env: { PATH: folder }, encoding: "utf8" });
-  assert.is(stdout, "SKIP os: qemu-system-riscv64, riscv64-unknown-elf-gcc are not here; on Debian: apt-get install --no-install-recommends qemu-system-misc gcc-riscv64-unknown-elf\n");
+  const { status, stdout } = spawnSync(process.execPath, [fileURLToPath(new URL("../../scripts/os.mjs", import.meta.url))], {
+    env: { PATH: folder },
+    encoding: "utf8",
+  });
+  assert.is(
+    stdout,
+    "SKIP os: qemu-system-riscv64, riscv64-unknown-elf-gcc are not here; on Debian: apt-get install --no-install-recommends qemu-system-misc gcc-riscv64-unknown-elf\n",
+  );
   assert.is(status, 4);
 });
 

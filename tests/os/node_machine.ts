@@ -115,8 +115,15 @@ export function nodeMachine({ policy, onServed, onBytes, startMs = 1_000 }: Node
       if (f?.state !== "allowed") throw new Error("connect on a flow that was not admitted");
       f.state = "connected";
       const one: Served = {
-        flow, service: engine.info.listeners[f.listener]?.service ?? "", source: f.source, received: [], space: Number.POSITIVE_INFINITY,
-        answers: [], isFinished: false, isGone: false, clientEnded: false,
+        flow,
+        service: engine.info.listeners[f.listener]?.service ?? "",
+        source: f.source,
+        received: [],
+        space: Number.POSITIVE_INFINITY,
+        answers: [],
+        isFinished: false,
+        isGone: false,
+        clientEnded: false,
       };
       served.set(flow, one);
       onServed?.(one);
@@ -172,7 +179,10 @@ export function nodeMachine({ policy, onServed, onBytes, startMs = 1_000 }: Node
 
   const all = (): readonly Buffer[] => sent.splice(0);
   const self: NodeMachine = {
-    engine, served, requests, whole: 0,
+    engine,
+    served,
+    requests,
+    whole: 0,
     frame(frame) {
       view().set(frame.subarray(0, 2048), net.frameAddress());
       net.frame(frame.length, now >>> 0);

@@ -11,7 +11,9 @@ import { makeVectors, VECTOR_SEED } from "./vectors.ts";
 
 const check = suite("parity");
 const folder = mkdtempSync(join(tmpdir(), "ingressd-native-"));
-process.on("exit", () => { rmSync(folder, { recursive: true, force: true }); });
+process.on("exit", () => {
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const vectors = makeVectors(VECTOR_SEED);
 const file = join(folder, "vectors.bin");

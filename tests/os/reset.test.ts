@@ -18,7 +18,11 @@ interface Forged {
 }
 
 const forge = ({ machine, c }: Plain, { seq, ack = 0, flags, data }: Forged): readonly Received[] =>
-  segments(machine.frame(tcp({ source: PEER, sourcePort: 40_000, port: PORT, seq: (c.seq + seq) >>> 0, ack: (c.ack + ack) >>> 0, flags, ...(data !== undefined && { data }) })));
+  segments(
+    machine.frame(
+      tcp({ source: PEER, sourcePort: 40_000, port: PORT, seq: (c.seq + seq) >>> 0, ack: (c.ack + ack) >>> 0, flags, ...(data !== undefined && { data }) }),
+    ),
+  );
 const X = Buffer.from("x");
 
 test("the sequence numbers of a segment decide its answer", async () => {
@@ -46,7 +50,7 @@ test("the sequence numbers of a segment decide its answer", async () => {
   for (const [name, forged, answer, lives] of rows) {
     const plain = await opened();
     const back = forge(plain, forged);
-    const isSound = back.every(({ flags, seq, ack }) => flags === ACK && seq === plain.c.ack && ((ack - plain.c.seq) >>> 0) <= 1);
+    const isSound = back.every(({ flags, seq, ack }) => flags === ACK && seq === plain.c.ack && (ack - plain.c.seq) >>> 0 <= 1);
     assert.ok(isSound, name);
     assert.is(back.length, answer === "none" ? 0 : 1, name);
     assert.is(plain.machine.counter(n.N_CHALLENGES), answer === "challenge" ? 1 : 0, name);
@@ -91,9 +95,15 @@ test("a challenged client resets with the expected number", async () => {
 
 test("a segment with the right numbers from another peer matches no connection", async () => {
   const plain = await opened();
-  for (const [source, sourcePort] of [[PEER + 1, 40_000], [PEER, 40_001]] as const) {
+  for (const [source, sourcePort] of [
+    [PEER + 1, 40_000],
+    [PEER, 40_001],
+  ] as const) {
     const back = segments(plain.machine.frame(tcp({ source, sourcePort, port: PORT, seq: plain.c.seq, ack: plain.c.ack, flags: ACK | PSH, data: X })));
-    assert.equal(back.map(({ flags }) => flags), [RST]);
+    assert.equal(
+      back.map(({ flags }) => flags),
+      [RST],
+    );
   }
   assert.is(text(plain.s), "");
   assert.is(plain.machine.connections(), 1);

@@ -21,8 +21,13 @@ test("allowed traffic is admitted, and each kind of denied traffic is refused", 
     },
   });
   assert.equal(await selftest(machine), {
-    arp: 1, health: HTTP, web: ALERT, ended: true,
-    refused: { port: true, abuser: true, stranger: true, name: true }, admitted: BURST, recovered: true,
+    arp: 1,
+    health: HTTP,
+    web: ALERT,
+    ended: true,
+    refused: { port: true, abuser: true, stranger: true, name: true },
+    admitted: BURST,
+    recovered: true,
   });
   assert.is(machine.whole, 2);
   // The services ended first, so the two connections stay for two seconds, of which one has passed.

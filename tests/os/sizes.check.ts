@@ -17,7 +17,9 @@ const STATE_BYTES = 256;
 
 const check = suite("sizes");
 const folder = mkdtempSync(join(tmpdir(), "ingressd-sizes-"));
-process.on("exit", () => { rmSync(folder, { recursive: true, force: true }); });
+process.on("exit", () => {
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const OURS = /^(w2c_|wasm2c_|wasm_rt_|ingress_|call_|i32_|i64_|enter|evaluate|checked|deny|word|put|is_manifest|reasons|engine_sha256|digits|before|after)/;
 const MEMORY = /^(memcpy|memmove|memset|memcmp)$/;
@@ -33,10 +35,12 @@ if (lacks !== null) skip("sizes of rv64imac", lacks);
 else {
   writeEngine(folder);
   const program = build(RISCV, folder, ["vectors.c"]);
-  const symbols = called("riscv64-unknown-elf-nm", ["-S", program], folder).split("\n").flatMap((line): readonly Sym[] => {
-    const [, bytes, kind, name] = /^[0-9a-f]+ ([0-9a-f]+) (\w) (\S+)$/.exec(line) ?? [];
-    return bytes === undefined || kind === undefined || name === undefined ? [] : [{ name, bytes: Number.parseInt(bytes, 16), kind: kind.toLowerCase() }];
-  });
+  const symbols = called("riscv64-unknown-elf-nm", ["-S", program], folder)
+    .split("\n")
+    .flatMap((line): readonly Sym[] => {
+      const [, bytes, kind, name] = /^[0-9a-f]+ ([0-9a-f]+) (\w) (\S+)$/.exec(line) ?? [];
+      return bytes === undefined || kind === undefined || name === undefined ? [] : [{ name, bytes: Number.parseInt(bytes, 16), kind: kind.toLowerCase() }];
+    });
   const sum = (of: (s: Sym) => boolean): number => symbols.filter(of).reduce((total, { bytes }) => total + bytes, 0);
 
   check("the engine, the host and the functions that they call fit into 16 KiB of code", () => {
@@ -56,7 +60,10 @@ else {
     assert.ok(rest > 64 && rest <= STATE_BYTES, String(rest));
     // Engine and host write to nothing else.
     const written = symbols.filter(({ name, kind }) => "bdsg".includes(kind) && !["page", "engine", "state", "inside", "resume", "scratch"].includes(name));
-    assert.equal(written.map(({ name }) => name), []);
+    assert.equal(
+      written.map(({ name }) => name),
+      [],
+    );
   });
 
   check("no call needs more stack than is stated", () => {
@@ -73,7 +80,10 @@ else {
     const used = Array.from({ length: 4 }, (_, part) => Number(/^stack (\d+)$/m.exec(answered(RISCV, program, file, part).output)?.[1]));
     const whole = deepest(graph, ["start"]).bytes;
     console.log(`rv64imac stack: the vectors' program used ${Math.max(...used)} bytes of at most ${whole}`);
-    assert.ok(used.every((n) => n > whole / 2 && n <= whole), `${used.join()} of ${whole}`);
+    assert.ok(
+      used.every((n) => n > whole / 2 && n <= whole),
+      `${used.join()} of ${whole}`,
+    );
   });
 }
 

@@ -29,7 +29,10 @@ export function callGraph(folder: string, prefix: string): Graph {
     }
   }
   // The host calls through a pointer in one place, and only its own call_* functions.
-  calls.set(INDIRECT, [...frames.keys()].filter((title) => /:call_\w+$/.test(title)));
+  calls.set(
+    INDIRECT,
+    [...frames.keys()].filter((title) => /:call_\w+$/.test(title)),
+  );
   frames.set(INDIRECT, 0);
   return { frames, calls };
 }

@@ -11,7 +11,13 @@ const test = suite("streams of the image");
 const RING = 4_096;
 const letters = (length: number, from = 0): Buffer => Buffer.from(Array.from({ length }, (_, i) => 97 + ((from + i) % 26)));
 /** A segment of the client, its number counted from the first byte of its stream. */
-const piece = ({ machine, c }: Plain, at: number, data: Buffer, flags = ACK | PSH, more: { readonly window?: number; readonly ack?: number } = {}): readonly Received[] =>
+const piece = (
+  { machine, c }: Plain,
+  at: number,
+  data: Buffer,
+  flags = ACK | PSH,
+  more: { readonly window?: number; readonly ack?: number } = {},
+): readonly Received[] =>
   segments(machine.frame(tcp({ source: PEER, sourcePort: 40_000, port: PORT, seq: (c.seq + at) >>> 0, ack: c.ack, flags, data, ...more })));
 const acked = ({ c }: Plain, answers: readonly Received[]): readonly number[] => answers.map(({ ack }) => (ack - c.seq) | 0);
 
@@ -50,7 +56,11 @@ test("a gap is acknowledged at once, and again when it closes", async () => {
 
 test("four out-of-order stretches are kept, and a fifth is dropped", async () => {
   // With a fifth kept it would be 120.
-  for (const [stretches, due] of [[1, 40], [n.STRETCH_COUNT, 100], [n.STRETCH_COUNT + 1, 100]] as const) {
+  for (const [stretches, due] of [
+    [1, 40],
+    [n.STRETCH_COUNT, 100],
+    [n.STRETCH_COUNT + 1, 100],
+  ] as const) {
     const plain = await opened();
     for (let i = 1; i <= stretches; i++) piece(plain, 20 * i, letters(10, 20 * i));
     for (let i = 0; i <= stretches; i++) piece(plain, 20 * i + 10, letters(10, 20 * i + 10));
@@ -65,7 +75,10 @@ test("bytes after the window are dropped", async () => {
     plain.s.space = 0;
     for (let at = 0; at < RING - 100; at += 999) piece(plain, at, letters(999, at));
     const answers = piece(plain, RING - 100, letters(100 + over, RING - 100));
-    assert.equal(answers.map(({ ack, window }) => [(ack - plain.c.seq) | 0, window]), [[RING, 0]]);
+    assert.equal(
+      answers.map(({ ack, window }) => [(ack - plain.c.seq) | 0, window]),
+      [[RING, 0]],
+    );
     plain.s.space = RING + 1_000;
     plain.machine.tick();
     assert.is(text(plain.s), letters(RING).toString());
@@ -76,12 +89,18 @@ test("a larger window is announced once half of the ring is free, and a probe of
   const plain = await opened();
   plain.s.space = 0;
   for (let at = 0; at < RING; at += 1_024) piece(plain, at, letters(1_024, at));
-  assert.equal(piece(plain, RING, letters(1)).map(({ window }) => window), [0]);
+  assert.equal(
+    piece(plain, RING, letters(1)).map(({ window }) => window),
+    [0],
+  );
   assert.is(text(plain.s), "");
   plain.s.space = RING / 2 - 1;
   assert.equal(segments(plain.machine.tick()), []);
   plain.s.space = 1;
-  assert.equal(segments(plain.machine.tick()).map(({ ack, window }) => [(ack - plain.c.seq) | 0, window]), [[RING, RING / 2]]);
+  assert.equal(
+    segments(plain.machine.tick()).map(({ ack, window }) => [(ack - plain.c.seq) | 0, window]),
+    [[RING, RING / 2]],
+  );
 });
 
 test("duplicate bytes are acknowledged and not passed again", async () => {
@@ -102,17 +121,39 @@ async function answering(answer: Buffer): Promise<Plain> {
 test("lost data is retransmitted after 1, 3, 7, 15 and 31 s, and the connection is dropped after 47 s", async () => {
   const plain = await answering(letters(100));
   const { machine, c } = plain;
-  assert.equal(segments(machine.tick()).map(({ data }) => data.length), [100]);
+  assert.equal(
+    segments(machine.tick()).map(({ data }) => data.length),
+    [100],
+  );
   // The client acknowledges nothing of it; it goes on talking, so that the idle bound is not what ends it.
   let at = 0;
   let said = 0;
-  for (const [ms, due] of [[999, 0], [1_000, 1], [2_999, 0], [3_000, 1], [6_999, 0], [7_000, 1], [14_999, 0], [15_000, 1], [30_999, 0], [31_000, 1], [46_999, 0]] as const) {
+  for (const [ms, due] of [
+    [999, 0],
+    [1_000, 1],
+    [2_999, 0],
+    [3_000, 1],
+    [6_999, 0],
+    [7_000, 1],
+    [14_999, 0],
+    [15_000, 1],
+    [30_999, 0],
+    [31_000, 1],
+    [46_999, 0],
+  ] as const) {
     const sent = segments(machine.tick(ms - at));
     at = ms;
-    assert.equal(sent.map(({ seq, data }) => [(seq - c.ack) | 0, data.length]), due === 1 ? [[0, 100]] : [], `${ms} ms`);
+    assert.equal(
+      sent.map(({ seq, data }) => [(seq - c.ack) | 0, data.length]),
+      due === 1 ? [[0, 100]] : [],
+      `${ms} ms`,
+    );
     piece(plain, said++, letters(1));
   }
-  assert.equal(segments(machine.tick(1)).map(({ flags }) => flags & RST), [RST]);
+  assert.equal(
+    segments(machine.tick(1)).map(({ flags }) => flags & RST),
+    [RST],
+  );
   assert.is(machine.connections(), 0);
   assert.is(machine.counter(n.N_GIVEN_UP), 1);
   assert.is(machine.counter(n.N_RETRANSMITS), 5);
@@ -122,10 +163,19 @@ test("an acknowledgement resets the timer, and the rest is sent one segment per 
   const plain = await answering(letters(2_000));
   const { machine, c } = plain;
   const first = segments(machine.tick());
-  assert.equal(first.map(({ data }) => data.length), [536, 536, 536, 392]);
-  assert.equal(segments(machine.tick(1_000)).map(({ seq, data }) => [(seq - c.ack) | 0, data.length]), [[0, 536]]);
+  assert.equal(
+    first.map(({ data }) => data.length),
+    [536, 536, 536, 392],
+  );
+  assert.equal(
+    segments(machine.tick(1_000)).map(({ seq, data }) => [(seq - c.ack) | 0, data.length]),
+    [[0, 536]],
+  );
   const ack = (by: number): readonly Received[] => piece(plain, 0, Buffer.alloc(0), ACK, { ack: (c.ack + by) >>> 0 });
-  assert.equal(ack(536).map(({ seq, data }) => [(seq - c.ack) | 0, data.length]), [[536, 536]]);
+  assert.equal(
+    ack(536).map(({ seq, data }) => [(seq - c.ack) | 0, data.length]),
+    [[536, 536]],
+  );
   assert.equal(ack(2_000), []);
   assert.equal(segments(machine.tick(20_000)), []);
 });
@@ -147,23 +197,40 @@ test("a closed window is probed with one byte, and sending continues when it ope
   plain.s.answers.push(letters(10));
   assert.equal(segments(machine.tick()), []);
   const probe = segments(machine.tick(1_000));
-  assert.equal(probe.map(({ data }) => data.toString()), ["a"]);
+  assert.equal(
+    probe.map(({ data }) => data.toString()),
+    ["a"],
+  );
   // The answer has a window that is still closed, so it is probed again and the connection is kept.
   for (const wait of [2_000, 4_000, 8_000]) {
     piece(plain, 1, Buffer.alloc(0), ACK, { window: 0 });
-    assert.equal(segments(machine.tick(wait)).map(({ data }) => data.length), [1], `${wait}`);
+    assert.equal(
+      segments(machine.tick(wait)).map(({ data }) => data.length),
+      [1],
+      `${wait}`,
+    );
   }
   const rest = piece(plain, 1, Buffer.alloc(0), ACK, { window: 500, ack: (c.ack + 1) >>> 0 });
-  assert.equal(rest.map(({ data }) => data.toString()), ["bcdefghij"]);
+  assert.equal(
+    rest.map(({ data }) => data.toString()),
+    ["bcdefghij"],
+  );
 });
 
 test("the window of an older segment is ignored", async () => {
   // The segments in the order in which they come, and what may go out after them.
-  for (const [first, second, due] of [[{ at: 10, window: 0 }, { at: 0, window: 4_000 }, 0], [{ at: 0, window: 4_000 }, { at: 10, window: 0 }, 0], [{ at: 10, window: 4_000 }, { at: 0, window: 0 }, 10]] as const) {
+  for (const [first, second, due] of [
+    [{ at: 10, window: 0 }, { at: 0, window: 4_000 }, 0],
+    [{ at: 0, window: 4_000 }, { at: 10, window: 0 }, 0],
+    [{ at: 10, window: 4_000 }, { at: 0, window: 0 }, 10],
+  ] as const) {
     const plain = await opened();
     for (const { at, window } of [first, second]) piece(plain, at, letters(10, at), ACK | PSH, { window });
     plain.s.answers.push(letters(10));
-    assert.is(segments(plain.machine.tick()).reduce((sum, { data }) => sum + data.length, 0), due);
+    assert.is(
+      segments(plain.machine.tick()).reduce((sum, { data }) => sum + data.length, 0),
+      due,
+    );
   }
 });
 

@@ -11,18 +11,35 @@ const vectors = makeVectors(VECTOR_SEED);
 
 /** Codes that no request of the vectors can have, by hand: the profile `os` has no certificates, no `direct` and no tokens, and no table fills up. */
 const NEVER = [
-  "none", "cap_table", "bad_tables", "deny_identity", "no_identity", "bad_identity", "open_identity", "cap_identity", "limit_identity",
-  "direct_bind", "no_token", "dial_bind",
+  "none",
+  "cap_table",
+  "bad_tables",
+  "deny_identity",
+  "no_identity",
+  "bad_identity",
+  "open_identity",
+  "cap_identity",
+  "limit_identity",
+  "direct_bind",
+  "no_token",
+  "dial_bind",
 ];
 
 test("the vectors have 10,000 answers of V8, nearly all confirmed by the oracle", () => {
   assert.is(vectors.answers, 10_000);
   assert.ok(vectors.compared >= 9_500, String(vectors.compared));
-  console.log(`${vectors.answers} answers, ${vectors.compared} also compared with the oracle; ${[...vectors.seen].sort(([, a], [, b]) => b - a).map(([what, n]) => `${what} ${n}`).join(", ")}`);
+  console.log(
+    `${vectors.answers} answers, ${vectors.compared} also compared with the oracle; ${[...vectors.seen]
+      .sort(([, a], [, b]) => b - a)
+      .map(([what, n]) => `${what} ${n}`)
+      .join(", ")}`,
+  );
 });
 
 test("every kind of request and every code of the engine occurs many times", () => {
-  const codes = Object.entries(CODES).filter(([number, { name }]) => Number(number) < 100 && !NEVER.includes(name)).map(([, { name }]) => name);
+  const codes = Object.entries(CODES)
+    .filter(([number, { name }]) => Number(number) < 100 && !NEVER.includes(name))
+    .map(([, { name }]) => name);
   assert.ok(codes.length >= 18, codes.join());
   for (const what of [...codes, ...Object.keys(OPS).filter((op) => op !== "clock" && op !== "release")]) {
     assert.ok((vectors.seen.get(what) ?? 0) >= 50, `${what}: only ${vectors.seen.get(what) ?? 0}`);

@@ -78,7 +78,9 @@ class Part {
 
 function wordBytes(list: readonly number[]): Uint8Array {
   const view = new DataView(new ArrayBuffer(4 * list.length));
-  list.forEach((word, i) => { view.setUint32(4 * i, word, true); });
+  list.forEach((word, i) => {
+    view.setUint32(4 * i, word, true);
+  });
   return new Uint8Array(view.buffer);
 }
 
@@ -95,7 +97,10 @@ function sourcesOf(policy: ModelPolicy, c: Chance): readonly bigint[] {
 
 function localsOf(policy: ModelPolicy): readonly bigint[] {
   const own = policy.exposes.flatMap((e) => (e.bind === null ? [] : prefixesOf(e.bind).flatMap(edges)));
-  return [...own, ...["0.0.0.0", "::", "127.0.0.1", "126.255.255.255", "128.0.0.0", "::1", "::2", "192.0.2.1", "2001:db8::9"].map((text) => readPrefix(text).base)];
+  return [
+    ...own,
+    ...["0.0.0.0", "::", "127.0.0.1", "126.255.255.255", "128.0.0.0", "::1", "::2", "192.0.2.1", "2001:db8::9"].map((text) => readPrefix(text).base),
+  ];
 }
 
 const STEPS_MS = [0, 0, 1, 1, 2, 17, 17, 100, 999, 1_000, 1_001, 60_000, 3_600_000, 2 ** 31, 2 ** 32, 2 ** 32 + 1];
@@ -130,10 +135,12 @@ class Session {
     this.#meters = new Map(this.#policy.exposes.map((e) => [e, new Meter(e, DEFAULT_CAP_CONNECTIONS)]));
     this.#seen = seen;
     this.#sources = sourcesOf(this.#policy, this.#c);
-    const welcome = this.#sources.filter((source) => this.#policy.exposes.some((e) => {
-      const { allowed, later } = decide(this.#policy, e, { source, wall: 1, name: undefined });
-      return allowed || later;
-    }));
+    const welcome = this.#sources.filter((source) =>
+      this.#policy.exposes.some((e) => {
+        const { allowed, later } = decide(this.#policy, e, { source, wall: 1, name: undefined });
+        return allowed || later;
+      }),
+    );
     this.#welcome = welcome.length === 0 ? this.#sources : welcome.slice(0, 4);
     this.#locals = localsOf(this.#policy);
     this.#names = namesFor(this.#c, this.#policy);
@@ -145,7 +152,11 @@ class Session {
     if (this.#running.engine.poisoned) throw new Error("the engine is poisoned");
     const { data, manifest } = nativePolicy(this.#running.module);
     const digest = createHash("sha256").update(SEED).digest();
-    return this.part.bytes(data, manifest, [0, 4, 8, 12].map((at) => digest.readUInt32BE(at)));
+    return this.part.bytes(
+      data,
+      manifest,
+      [0, 4, 8, 12].map((at) => digest.readUInt32BE(at)),
+    );
   }
 
   #step(): void {
@@ -158,13 +169,24 @@ class Session {
         this.#clock(Math.max(0, mono > 2 ** 42 && !c.oneIn(40) ? this.#mono + 1 : mono), wall !== null && wall > 2 ** 33 && !c.oneIn(6) ? null : wall);
         return;
       }
-      case 1: case 2: return this.#bind();
-      case 3: return this.#at();
-      case 4: case 5: return this.#accept();
-      case 6: return this.#release();
-      case 7: return this.#connections();
-      case 8: case 9: case 10: return this.#hello();
-      default: return this.#connection();
+      case 1:
+      case 2:
+        return this.#bind();
+      case 3:
+        return this.#at();
+      case 4:
+      case 5:
+        return this.#accept();
+      case 6:
+        return this.#release();
+      case 7:
+        return this.#connections();
+      case 8:
+      case 9:
+      case 10:
+        return this.#hello();
+      default:
+        return this.#connection();
     }
   }
 
@@ -195,14 +217,21 @@ class Session {
 
   #bind(): void {
     const c = this.#c;
-    const [subject, proto] = [c.pick(SUBJECTS), c.oneIn(6) ? "udp" as const : "tcp" as const];
+    const [subject, proto] = [c.pick(SUBJECTS), c.oneIn(6) ? ("udp" as const) : ("tcp" as const)];
     const ports = this.#policy.exposes.flatMap((e) => e.ports.flatMap(({ first, last }) => [first - 1, first, last, last + 1]));
     const [port, local] = [c.oneIn(8) ? c.pick([0, 1, 65_535, 65_536, 2 ** 32 - 1]) : c.pick(ports), c.pick(this.#locals)];
     const answer = this.#running.engine.bind({ subject, proto, address: words(local), port });
     const id = fnv1a64(subject);
     // A port out of range is refused before the oracle is called.
     const due = port <= 65_535 ? bind(this.#policy, subject, port, local, proto) : null;
-    this.#note("bind", [id >> 32n, id & 0xffffffffn, proto === "tcp" ? 6 : 17, port, ...words(local)], null, answer, due, `bind ${subject} ${port} ${addressText(local)}`);
+    this.#note(
+      "bind",
+      [id >> 32n, id & 0xffffffffn, proto === "tcp" ? 6 : 17, port, ...words(local)],
+      null,
+      answer,
+      due,
+      `bind ${subject} ${port} ${addressText(local)}`,
+    );
   }
 
   #at(): void {
@@ -235,7 +264,14 @@ class Session {
     let [expose, source, name, due] = this.#named();
     for (let i = this.#c.oneIn(3) ? 40 : 0; i > 0 && due.code !== "deny_name"; i--) [expose, source, name, due] = this.#named();
     const id = this.#running.ids.get(expose.name) ?? -1;
-    this.#note("hello", [id, ...words(source)], name, this.#running.engine.named(id, words(source), name), due, `hello ${expose.name} ${addressText(source)} ${JSON.stringify(name)}`);
+    this.#note(
+      "hello",
+      [id, ...words(source)],
+      name,
+      this.#running.engine.named(id, words(source), name),
+      due,
+      `hello ${expose.name} ${addressText(source)} ${JSON.stringify(name)}`,
+    );
   }
 
   #named(): readonly [ModelExpose, bigint, string | null, Answer] {
@@ -248,11 +284,18 @@ class Session {
     const [expose, source] = [this.#c.pick(this.#policy.exposes), this.#source()];
     const id = this.#running.ids.get(expose.name) ?? -1;
     const rules = decide(this.#policy, expose, { source, wall: this.#wall, name: undefined });
-    const refused = rules.allowed || rules.later ? this.#meters.get(expose)?.admit(source) ?? null : null;
+    const refused = rules.allowed || rules.later ? (this.#meters.get(expose)?.admit(source) ?? null) : null;
     const due: Answer = refused === null ? rules : { allowed: false, later: false, reason: "rate", code: refused, rules: [] };
     const [answer] = this.#running.engine.admit([{ listener: id, source: words(source) }]);
     if (answer === undefined) throw new Error("no answer");
-    this.#note("admit", [id, ...words(source)], null, answer, refused === null ? due : { ...due, rules: this.#charged(answer) }, `admit ${expose.name} ${addressText(source)}`);
+    this.#note(
+      "admit",
+      [id, ...words(source)],
+      null,
+      answer,
+      refused === null ? due : { ...due, rules: this.#charged(answer) },
+      `admit ${expose.name} ${addressText(source)}`,
+    );
     if (answer.allowed || answer.later) this.#open.push({ expose, source });
   }
 

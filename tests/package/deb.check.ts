@@ -23,12 +23,17 @@ function later(file: string): string {
   const tree = join(folder, "tree");
   must("dpkg-deb", ["--raw-extract", file, tree]);
   const control = join(tree, "DEBIAN/control");
-  writeFileSync(control, readFileSync(control, "utf8").replace(/^Version: .*$/m, (line) => `${line}+later`));
+  writeFileSync(
+    control,
+    readFileSync(control, "utf8").replace(/^Version: .*$/m, (line) => `${line}+later`),
+  );
   must("dpkg-deb", ["--root-owner-group", "-Znone", "--build", tree, join(folder, "next.deb")]);
   return join(folder, "next.deb");
 }
 
-test.after(() => { rmSync(folder, { recursive: true, force: true }); });
+test.after(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
 
 test("it is installed, started, upgraded and purged", () => {
   const file = packageFile();
@@ -36,10 +41,31 @@ test("it is installed, started, upgraded and purged", () => {
   const scratch = join(folder, "scratch");
   mkdirSync(scratch);
   const inside = fileURLToPath(new URL("deb_inside.sh", import.meta.url));
-  const { code, out, err } = run("unshare", ["--mount", "--net", "--pid", "--fork", "--kill-child", "sh", inside, scratch, process.execPath, file, later(file)]);
+  const { code, out, err } = run("unshare", [
+    "--mount",
+    "--net",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "sh",
+    inside,
+    scratch,
+    process.execPath,
+    file,
+    later(file),
+  ]);
   assert.is(code, 0, out + err);
-  for (const line of [/^uid=\d+\(ingressd\)/m, /^started$/m, /^kept$/m, new RegExp(`^${version.replaceAll(".", "\\.")}\\+later$`, "m"), /^started again$/m, /^rotates$/m, /^purged$/m,
-    /^ingressd: it needs Node 20\.19 or later \(20, 22, 24, 26\), found v18\.19\.0$/m, /^ingressd: it needs Node 20\.19 or later \(20, 22, 24, 26\), found no node$/m]) {
+  for (const line of [
+    /^uid=\d+\(ingressd\)/m,
+    /^started$/m,
+    /^kept$/m,
+    new RegExp(`^${version.replaceAll(".", "\\.")}\\+later$`, "m"),
+    /^started again$/m,
+    /^rotates$/m,
+    /^purged$/m,
+    /^ingressd: it needs Node 20\.19 or later \(20, 22, 24, 26\), found v18\.19\.0$/m,
+    /^ingressd: it needs Node 20\.19 or later \(20, 22, 24, 26\), found no node$/m,
+  ]) {
     assert.match(out, line);
   }
   assert.equal(out.match(new RegExp(`^(?:ingressc |ingressd |ingress-guard )?${version.replaceAll(".", "\\.")}$`, "gm"))?.length, 3);

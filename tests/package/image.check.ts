@@ -63,11 +63,23 @@ test.after(() => {
 function configure(args: readonly string[]): void {
   rmSync(join(bundle, "config.json"), { force: true });
   must("runc", ["spec", "--bundle", bundle]);
-  const spec = json<{ process: Record<string, unknown>; root: Record<string, unknown>; mounts: unknown[]; linux: Record<string, unknown> }>(join(bundle, "config.json"));
+  const spec = json<{ process: Record<string, unknown>; root: Record<string, unknown>; mounts: unknown[]; linux: Record<string, unknown> }>(
+    join(bundle, "config.json"),
+  );
   const [uid = 0, gid = 0] = config.config.User.split(":").map(Number);
-  Object.assign(spec.process, { terminal: false, user: { uid, gid }, env: config.config.Env, cwd: "/", args, noNewPrivileges: true, capabilities: {}, rlimits: [] });
+  Object.assign(spec.process, {
+    terminal: false,
+    user: { uid, gid },
+    env: config.config.Env,
+    cwd: "/",
+    args,
+    noNewPrivileges: true,
+    capabilities: {},
+    rlimits: [],
+  });
   Object.assign(spec.root, { readonly: true });
-  for (const path of ["/run/ingressd", "/var/lib/ingressd"]) spec.mounts.push({ destination: path, type: "tmpfs", source: "tmpfs", options: ["nosuid", "nodev", "mode=0700", `uid=${uid}`, `gid=${gid}`] });
+  for (const path of ["/run/ingressd", "/var/lib/ingressd"])
+    spec.mounts.push({ destination: path, type: "tmpfs", source: "tmpfs", options: ["nosuid", "nodev", "mode=0700", `uid=${uid}`, `gid=${gid}`] });
   delete spec.linux["resources"];
   writeFileSync(join(bundle, "config.json"), JSON.stringify(spec));
 }
@@ -88,7 +100,9 @@ test("ingressd serves a policy in it, and can't write its root", async () => {
   const runc = spawn("runc", ["--root", join(folder, "state"), "run", "--bundle", bundle, id], { stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
   const ready = new Promise<void>((resolve, reject) => {
-    const late = setTimeout(() => { reject(new Error(`not ready after ${START_MS} ms:\n${said}`)); }, START_MS);
+    const late = setTimeout(() => {
+      reject(new Error(`not ready after ${START_MS} ms:\n${said}`));
+    }, START_MS);
     for (const stream of [runc.stdout, runc.stderr]) {
       stream.setEncoding("utf8").on("data", (part: string) => {
         said += part;
@@ -106,9 +120,15 @@ test("ingressd serves a policy in it, and can't write its root", async () => {
   const inside = (script: string): string => must("runc", ["--root", join(folder, "state"), "exec", id, "/usr/bin/node", "-e", script]).trim();
   assert.is(inside("console.log(process.getuid(), process.getgid())"), `${USER} ${USER}`);
   assert.is(inside('try { require("fs").writeFileSync("/written", ""); } catch (error) { console.log(error.code); }'), "EROFS");
-  const served = 'const { connect, createServer } = require("net"); createServer((s) => s.end("served")).listen(8080, "127.0.0.1", () => connect(8443, "127.0.0.1").on("data", (d) => console.log(String(d))).on("error", (e) => console.log(e.code)).on("close", () => process.exit()))';
+  const served =
+    'const { connect, createServer } = require("net"); createServer((s) => s.end("served")).listen(8080, "127.0.0.1", () => connect(8443, "127.0.0.1").on("data", (d) => console.log(String(d))).on("error", (e) => console.log(e.code)).on("close", () => process.exit()))';
   assert.is(inside(served), "served");
-  assert.match(inside('console.log(require("child_process").spawnSync(process.execPath, ["/usr/lib/ingressd/ingressd.mjs", "status", "--control", "/run/ingressd/control.sock"], { encoding: "utf8" }).stdout)'), /generation/);
+  assert.match(
+    inside(
+      'console.log(require("child_process").spawnSync(process.execPath, ["/usr/lib/ingressd/ingressd.mjs", "status", "--control", "/run/ingressd/control.sock"], { encoding: "utf8" }).stdout)',
+    ),
+    /generation/,
+  );
   assert.not.match(said, /koffi/);
   must("runc", ["--root", join(folder, "state"), "kill", id, "TERM"]);
   const [code] = (await once(runc, "exit")) as [number | null];

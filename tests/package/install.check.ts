@@ -33,8 +33,12 @@ function started(text: string, name: string, ...words: readonly string[]): Promi
   running.push(child);
   let said = "";
   return new Promise((resolve, reject) => {
-    const fail = (why: string): void => { reject(new Error(`${name} ${why} before it said \`${text}\`:\n${said}`)); };
-    const late = setTimeout(() => { fail(`ran ${START_MS} ms`); }, START_MS);
+    const fail = (why: string): void => {
+      reject(new Error(`${name} ${why} before it said \`${text}\`:\n${said}`));
+    };
+    const late = setTimeout(() => {
+      fail(`ran ${START_MS} ms`);
+    }, START_MS);
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (part: string) => {
         said += part;
@@ -76,11 +80,17 @@ async function freePort(): Promise<number> {
 async function read(port: number): Promise<string | null> {
   const socket = connect(port, "127.0.0.1").setEncoding("utf8");
   let text = "";
-  socket.on("data", (part: string) => { text += part; });
+  socket.on("data", (part: string) => {
+    text += part;
+  });
   return new Promise((resolve) => {
     // A gateway resets a connection that it refuses.
-    socket.once("error", (error: NodeJS.ErrnoException) => { resolve(error.code === "ECONNREFUSED" ? null : text); });
-    socket.once("close", () => { resolve(text); });
+    socket.once("error", (error: NodeJS.ErrnoException) => {
+      resolve(error.code === "ECONNREFUSED" ? null : text);
+    });
+    socket.once("close", () => {
+      resolve(text);
+    });
   });
 }
 
@@ -119,11 +129,14 @@ test("nothing of it is built or written after the install", () => {
 test("a policy is compiled, a connection is served, and another client is refused", async () => {
   const [open, closed] = [await freePort(), await freePort()];
   const backend = await echo("served\n");
-  writeFileSync(join(work, "edge.ingress"), `edition 1
+  writeFileSync(
+    join(work, "edge.ingress"),
+    `edition 1
 expose web on tcp ${open} bind 127.0.0.1 { backend 127.0.0.1:${backend} allow from 127.0.0.0/8 }
 expose lab on tcp ${closed} bind 127.0.0.1 { backend 127.0.0.1:${backend} allow from 198.51.100.0/24 }
 test "loopback" { from 127.0.0.1 to web => allow from 127.0.0.1 to lab => deny cidr }
-`);
+`,
+  );
   const built = installed("ingressc", "build", "edge.ingress");
   assert.is(built.code, 0, built.err);
   chmodSync(join(work, "edge.wasm"), 0o600);
@@ -143,7 +156,19 @@ test("a service is exposed while it runs", async () => {
   writeFileSync(join(work, "service.toml"), `[intents]\nsocket = "${work}/expose.sock"\n[services.web]\nuid = ${process.getuid?.() ?? 0}\n`, { mode: 0o600 });
   await started("ready", "ingressd", "--policy", "service.wasm", "--config", "service.toml", "--control", join(work, "private/control.sock"));
   assert.is(await read(port), null);
-  await started("exposed web", "ingressd", "expose", "--service", "web", "--port", String(port), "--backend", `127.0.0.1:${backend}`, "--socket", join(work, "expose.sock"));
+  await started(
+    "exposed web",
+    "ingressd",
+    "expose",
+    "--service",
+    "web",
+    "--port",
+    String(port),
+    "--backend",
+    `127.0.0.1:${backend}`,
+    "--socket",
+    join(work, "expose.sock"),
+  );
   assert.is(await read(port), "registered\n");
 });
 

@@ -28,23 +28,41 @@ test.before(() => {
   writeFileSync(join(consumer, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
   must("npm", ["install", "--prefer-offline", "--ignore-scripts", packed], { cwd: consumer });
 });
-test.after(() => { rmSync(folder, { recursive: true, force: true }); });
+test.after(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
 
 test("the tarball has few files, and nothing of the sources, tests or scripts", () => {
   const files = filesBelow(installed);
   console.log(`${files.length} files, ${statSync(packed).size} bytes packed`);
   assert.ok(files.length > 20 && files.length <= MOST_FILES, `${files.length} files`);
   assert.ok(statSync(packed).size <= MOST_BYTES, `${statSync(packed).size} bytes`);
-  assert.equal(files.filter((path) => /(?<!\.d)\.ts$|\.map$|^(?:tests|scripts|policies|node_modules)\//.test(path)), []);
+  assert.equal(
+    files.filter((path) => /(?<!\.d)\.ts$|\.map$|^(?:tests|scripts|policies|node_modules)\//.test(path)),
+    [],
+  );
   const outside = files.filter((path) => !path.startsWith("dist/")).sort();
-  assert.equal(outside, ["CHANGELOG.md", "LICENSE", "README.md", "compiler/cli/ingressc.mjs", "gateway/ingressd.mjs", "package.json",
-    ...outside.filter((path) => path.startsWith("runtime/"))].sort());
+  assert.equal(
+    outside,
+    [
+      "CHANGELOG.md",
+      "LICENSE",
+      "README.md",
+      "compiler/cli/ingressc.mjs",
+      "gateway/ingressd.mjs",
+      "package.json",
+      ...outside.filter((path) => path.startsWith("runtime/")),
+    ].sort(),
+  );
   assert.ok(outside.every((path) => statSync(join(installed, path)).size < 64 * 1024));
 });
 
 test("it is small when it is installed, with koffi", () => {
   const modules = join(consumer, "node_modules");
-  assert.ok(filesBelow(modules).some((path) => path.endsWith("koffi.node")), "koffi's binary is there");
+  assert.ok(
+    filesBelow(modules).some((path) => path.endsWith("koffi.node")),
+    "koffi's binary is there",
+  );
   const bytes = filesBelow(modules).reduce((sum, path) => sum + statSync(join(modules, path)).size, 0);
   console.log(`${bytes} bytes installed`);
   assert.ok(bytes <= MOST_INSTALLED_BYTES, `${bytes} bytes`);
@@ -58,7 +76,8 @@ test("it has no script that npm would run, and needs nothing but koffi", () => {
 
 test("the licence of every package in the bundles is with it", () => {
   const text = readFileSync(join(installed, "dist/LICENSES.txt"), "utf8");
-  for (const name of ["chevrotain", "lodash-es", "ipaddr.js", "smol-toml", "@noble/hashes", "@assemblyscript/loader"]) assert.match(text, new RegExp(`^${name} \\d`, "m"));
+  for (const name of ["chevrotain", "lodash-es", "ipaddr.js", "smol-toml", "@noble/hashes", "@assemblyscript/loader"])
+    assert.match(text, new RegExp(`^${name} \\d`, "m"));
 });
 
 const TYPED = `
@@ -83,14 +102,35 @@ export const exposed: Promise<Exposure> = expose({ service: "web", port: 8443, b
 compilePolicy({ path: "", text: "" }, { profile: "other" });
 `;
 
-for (const [module, resolution] of [["NodeNext", "NodeNext"], ["ESNext", "Bundler"]] as const) {
+for (const [module, resolution] of [
+  ["NodeNext", "NodeNext"],
+  ["ESNext", "Bundler"],
+] as const) {
   test(`a project with module resolution ${resolution} has the types`, () => {
     symlinkSync(join(PROJECT, "node_modules/@types"), join(consumer, "node_modules/@types"));
     const file = join(consumer, "uses.ts");
     writeFileSync(file, TYPED);
-    const { options } = ts.convertCompilerOptionsFromJson({ module, moduleResolution: resolution, target: "ES2022", lib: ["ES2023", "DOM"], types: ["node"], strict: true, exactOptionalPropertyTypes: true, noEmit: true, skipLibCheck: false }, consumer);
-    const said = ts.getPreEmitDiagnostics(ts.createProgram([file], options)).filter(({ file: place }) => place === undefined || !place.fileName.includes("/@types/"));
-    assert.equal(said.map(({ messageText, file: place }) => `${relative(consumer, place?.fileName ?? "")}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`), []);
+    const { options } = ts.convertCompilerOptionsFromJson(
+      {
+        module,
+        moduleResolution: resolution,
+        target: "ES2022",
+        lib: ["ES2023", "DOM"],
+        types: ["node"],
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        noEmit: true,
+        skipLibCheck: false,
+      },
+      consumer,
+    );
+    const said = ts
+      .getPreEmitDiagnostics(ts.createProgram([file], options))
+      .filter(({ file: place }) => place === undefined || !place.fileName.includes("/@types/"));
+    assert.equal(
+      said.map(({ messageText, file: place }) => `${relative(consumer, place?.fileName ?? "")}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`),
+      [],
+    );
     rmSync(join(consumer, "node_modules/@types"));
   });
 }
@@ -114,10 +154,25 @@ globalThis.seen = JSON.stringify({ codes, wrong: wrong.ok ? null : wrong.error[0
 test("the compiler and the host bundle for a browser, and run where nothing of Node is", async () => {
   const file = join(consumer, "page.js");
   writeFileSync(file, IN_A_BROWSER);
-  const { outputFiles, metafile } = await build({ entryPoints: [file], bundle: true, write: false, platform: "browser", format: "iife", metafile: true, logLevel: "silent" });
-  const used = Object.values(metafile.inputs).flatMap(({ imports }) => imports).filter(({ external }) => external === true);
+  const { outputFiles, metafile } = await build({
+    entryPoints: [file],
+    bundle: true,
+    write: false,
+    platform: "browser",
+    format: "iife",
+    metafile: true,
+    logLevel: "silent",
+  });
+  const used = Object.values(metafile.inputs)
+    .flatMap(({ imports }) => imports)
+    .filter(({ external }) => external === true);
   assert.equal(used, []);
-  assert.equal(Object.keys(metafile.inputs).map((path) => path.split("ingressd/dist/lib/")[1] ?? "page").sort(), ["compiler.mjs", "host_portable.mjs", "page"]);
+  assert.equal(
+    Object.keys(metafile.inputs)
+      .map((path) => path.split("ingressd/dist/lib/")[1] ?? "page")
+      .sort(),
+    ["compiler.mjs", "host_portable.mjs", "page"],
+  );
   // A bare realm has the language alone; these are what the web and Node have alike.
   const realm = createContext({ WebAssembly, TextEncoder, TextDecoder, atob, btoa, setTimeout });
   runInContext(outputFiles[0]?.text ?? "", realm);
@@ -133,9 +188,25 @@ test("a library that names a module of Node can't be bundled for a browser", asy
 
 test("every library can be required, and imported, on this Node", () => {
   const wants = "[typeof c.compilePolicy, typeof h.loadModule, typeof e.expose].join()";
-  const required = run(process.execPath, ["--input-type=commonjs", "-e", `const c = require("ingressd/compiler"), h = require("ingressd/host"), e = require("ingressd/client"); console.log(${wants})`], { cwd: consumer });
+  const required = run(
+    process.execPath,
+    [
+      "--input-type=commonjs",
+      "-e",
+      `const c = require("ingressd/compiler"), h = require("ingressd/host"), e = require("ingressd/client"); console.log(${wants})`,
+    ],
+    { cwd: consumer },
+  );
   assert.equal(required, { code: 0, out: "function,function,function\n", err: "" });
-  const imported = run(process.execPath, ["--input-type=module", "-e", `import * as c from "ingressd/compiler"; import * as h from "ingressd/host"; import * as e from "ingressd/client"; console.log(${wants})`], { cwd: consumer });
+  const imported = run(
+    process.execPath,
+    [
+      "--input-type=module",
+      "-e",
+      `import * as c from "ingressd/compiler"; import * as h from "ingressd/host"; import * as e from "ingressd/client"; console.log(${wants})`,
+    ],
+    { cwd: consumer },
+  );
   assert.equal(imported, { code: 0, out: "function,function,function\n", err: "" });
 });
 
@@ -153,7 +224,10 @@ test("the compile cache of programs that have run in the clone is not packed", (
   mkdirSync(join(PROJECT, "dist", built, "cache"), { recursive: true });
   writeFileSync(join(PROJECT, "dist", built, "cache", "entry"), "");
   must("npm", ["run", "--silent", "package"], { cwd: PROJECT });
-  assert.equal(filesBelow(join(PROJECT, "dist/package")).filter((path) => path.includes("cache/")), []);
+  assert.equal(
+    filesBelow(join(PROJECT, "dist/package")).filter((path) => path.includes("cache/")),
+    [],
+  );
 });
 
 test.run();

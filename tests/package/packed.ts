@@ -16,9 +16,15 @@ export interface Ended {
 }
 
 /** Runs a program to its end; a test's own Node comes first on the path. */
-export function run(program: string, words: readonly string[], { cwd = PROJECT, env = {} }: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {}): Ended {
+export function run(
+  program: string,
+  words: readonly string[],
+  { cwd = PROJECT, env = {} }: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
+): Ended {
   const { status, stdout, stderr, error } = spawnSync(program, words, {
-    cwd, encoding: "utf8", maxBuffer: 64 * 1024 * 1024,
+    cwd,
+    encoding: "utf8",
+    maxBuffer: 64 * 1024 * 1024,
     env: { ...process.env, NO_COLOR: "1", PATH: `${dirname(process.execPath)}:${process.env["PATH"] ?? ""}`, ...env },
   });
   if (error !== undefined) throw error;

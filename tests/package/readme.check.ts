@@ -14,7 +14,10 @@ const test = suite("README install");
 
 const { version } = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8")) as { readonly version: string };
 const part = /^## Install\n([^]*?)^## /m.exec(readFileSync(join(PROJECT, "README.md"), "utf8"))?.[1] ?? "";
-const lines = (/^```sh\n([^]*?)^```$/m.exec(part)?.[1] ?? "").trimEnd().split("\n").map((line) => line.replace(/ +#.*$/, ""));
+const lines = (/^```sh\n([^]*?)^```$/m.exec(part)?.[1] ?? "")
+  .trimEnd()
+  .split("\n")
+  .map((line) => line.replace(/ +#.*$/, ""));
 
 function line(word: string): string {
   const [found, ...others] = lines.filter((text) => text.includes(word));
@@ -22,14 +25,17 @@ function line(word: string): string {
   return found;
 }
 
-const inClone = (command: string, env: NodeJS.ProcessEnv = {}): string => must("sh", ["-c", command], { cwd: clone, env: { npm_config_prefix: prefix, ...env } });
+const inClone = (command: string, env: NodeJS.ProcessEnv = {}): string =>
+  must("sh", ["-c", command], { cwd: clone, env: { npm_config_prefix: prefix, ...env } });
 
 test.before(() => {
   cpSync(PROJECT, clone, { recursive: true, filter: (path) => !LEFT_OUT.has(path.slice(PROJECT.length).split("/")[0] ?? "") });
   symlinkSync(join(PROJECT, "node_modules"), join(clone, "node_modules"));
   mkdirSync(prefix);
 });
-test.after(() => { rmSync(folder, { recursive: true, force: true }); });
+test.after(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
 
 test("there are four lines, of this version", () => {
   assert.is(lines.length, 4);

@@ -46,24 +46,40 @@ const bom = JSON.parse(document()) as Bom;
 /** Production packages by name, found by following `dependencies` from the manifest. */
 function production(): ReadonlyMap<string, Locked> {
   const queue = Object.keys(manifest.dependencies);
-  for (const name of queue) for (const other of Object.keys(packages[`node_modules/${name}`]?.dependencies ?? {})) if (!queue.includes(other)) queue.push(other);
-  return new Map([...queue, "koffi", "@koromix/koffi-linux-arm64", "@koromix/koffi-linux-x64"].map((name) => {
-    const locked = packages[`node_modules/${name}`];
-    if (locked === undefined) throw new Error(`package-lock.json has no ${name}`);
-    return [name, locked];
-  }));
+  for (const name of queue)
+    for (const other of Object.keys(packages[`node_modules/${name}`]?.dependencies ?? {})) if (!queue.includes(other)) queue.push(other);
+  return new Map(
+    [...queue, "koffi", "@koromix/koffi-linux-arm64", "@koromix/koffi-linux-x64"].map((name) => {
+      const locked = packages[`node_modules/${name}`];
+      if (locked === undefined) throw new Error(`package-lock.json has no ${name}`);
+      return [name, locked];
+    }),
+  );
 }
 
-test.before(() => { installTools(); });
+test.before(() => {
+  installTools();
+});
 
 test("it is valid by the published schema, and a wrong one is not", () => {
-  const schema = (name: string): object => JSON.parse(readFileSync(join(TOOLS, "node_modules/@cyclonedx/cyclonedx-library/res/schema", `${name}.SNAPSHOT.schema.json`), "utf8")) as object;
+  const schema = (name: string): object =>
+    JSON.parse(readFileSync(join(TOOLS, "node_modules/@cyclonedx/cyclonedx-library/res/schema", `${name}.SNAPSHOT.schema.json`), "utf8")) as object;
   // Formats (dates, addresses) are not checked here: the rows below compare their values.
-  const ajv = new Ajv.default({ strict: false, validateFormats: false, schemas: Object.fromEntries(["spdx", "jsf-0.82", "cryptography-defs"].map((name) => [`http://cyclonedx.org/schema/${name}.SNAPSHOT.schema.json`, schema(name)])) });
+  const ajv = new Ajv.default({
+    strict: false,
+    validateFormats: false,
+    schemas: Object.fromEntries(
+      ["spdx", "jsf-0.82", "cryptography-defs"].map((name) => [`http://cyclonedx.org/schema/${name}.SNAPSHOT.schema.json`, schema(name)]),
+    ),
+  });
   const isValid = ajv.compile(schema("bom-1.6"));
   assert.ok(isValid(bom), JSON.stringify(isValid.errors?.slice(0, 3)));
   const [first, ...others] = bom.components;
-  for (const wrong of [{ ...bom, specVersion: 1.6 }, { ...bom, components: [{ ...first, licenses: [{ license: { id: "no licence" } }] }, ...others] }, { ...bom, components: [{ ...first, hashes: [{ alg: "SHA-512", content: "00" }] }] }]) {
+  for (const wrong of [
+    { ...bom, specVersion: 1.6 },
+    { ...bom, components: [{ ...first, licenses: [{ license: { id: "no licence" } }] }, ...others] },
+    { ...bom, components: [{ ...first, hashes: [{ alg: "SHA-512", content: "00" }] }] },
+  ]) {
     assert.not(isValid(wrong));
   }
 });
@@ -73,10 +89,19 @@ test("it has every production dependency, with version, licence and hash", () =>
     assert.match(integrity, /^sha512-/);
     return `${name} ${version} ${license} SHA-512 ${Buffer.from(integrity.slice("sha512-".length), "base64").toString("hex")}`;
   });
-  const found = bom.components.map(({ name, version, licenses, hashes }) => `${name} ${version} ${licenses.map(({ license }) => license.id).join()} ${hashes.map(({ alg, content }) => `${alg} ${content}`).join()}`);
+  const found = bom.components.map(
+    ({ name, version, licenses, hashes }) =>
+      `${name} ${version} ${licenses.map(({ license }) => license.id).join()} ${hashes.map(({ alg, content }) => `${alg} ${content}`).join()}`,
+  );
   assert.ok(wanted.length > 10);
   assert.equal(found.sort(), wanted.sort());
-  assert.equal(bom.components.filter(({ scope }) => scope === "optional").map(({ name }) => name).sort(), ["@koromix/koffi-linux-arm64", "@koromix/koffi-linux-x64", "koffi"]);
+  assert.equal(
+    bom.components
+      .filter(({ scope }) => scope === "optional")
+      .map(({ name }) => name)
+      .sort(),
+    ["@koromix/koffi-linux-arm64", "@koromix/koffi-linux-x64", "koffi"],
+  );
 });
 
 test("its references are unique, and lead from the application to every component", () => {

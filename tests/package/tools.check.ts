@@ -11,14 +11,22 @@ const test = suite("package tools");
 
 const tool = (path: string, ...words: readonly string[]): ReturnType<typeof run> => run(process.execPath, [join(TOOLS, "node_modules", path), ...words]);
 
-test.before(() => { installTools(); });
-test.after(() => { rmSync(folder, { recursive: true, force: true }); });
+test.before(() => {
+  installTools();
+});
+test.after(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
 
 test("publint finds nothing but two programs that sh starts", () => {
   const { out, err } = tool("publint/src/cli.js", "run", tarball(folder), "--strict", "--no-color");
   const found = (out + err).split("\n").filter((line) => /^\d+\. /.test(line));
   // It looks for `#!/usr/bin/env`. `node --disable-sigusr1` can't be a first line, because Node 20 does not know the option.
-  assert.equal(found.map((line) => /^\d+\. pkg\.bin\W+([a-z-]+)\W.* should start with a shebang/.exec(line)?.[1] ?? line), ["ingressd", "ingress-guard"], out + err);
+  assert.equal(
+    found.map((line) => /^\d+\. pkg\.bin\W+([a-z-]+)\W.* should start with a shebang/.exec(line)?.[1] ?? line),
+    ["ingressd", "ingress-guard"],
+    out + err,
+  );
   for (const path of ["gateway/ingressd.mjs", "runtime/guard/ingress-guard.mjs"]) assert.match(readFileSync(join(PROJECT, path), "utf8"), /^#!\/bin\/sh\n/);
 });
 

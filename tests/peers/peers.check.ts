@@ -70,12 +70,19 @@ expose plain on tcp ${ports.quantum} as tls { backend 127.0.0.1:${behind.plain} 
 `,
   config: `[certs.web]\ncert = "${file("web.pem")}"\nkey = "${file("web.key")}"\n[cas.corp]\nfile = "${file("corp.pem")}"\n`,
 });
-const code = (): string => gateway.records().filter(({ op }) => op === "accept").at(-1)?.code ?? "nothing";
+const code = (): string =>
+  gateway
+    .records()
+    .filter(({ op }) => op === "accept")
+    .at(-1)?.code ?? "nothing";
 
 async function serving(port: number): Promise<void> {
   for (let i = 0; i < 2000; i++) {
     const open = await new Promise<boolean>((resolve) => {
-      const socket = connect({ port, host: "127.0.0.1" }, () => { socket.destroy(); resolve(true); });
+      const socket = connect({ port, host: "127.0.0.1" }, () => {
+        socket.destroy();
+        resolve(true);
+      });
       socket.on("error", () => resolve(false));
     });
     if (open) return;
@@ -92,7 +99,16 @@ const curl = (port: number, ...more: readonly string[]): Promise<Ran> =>
   run("curl", ["-sS", "--max-time", "20", "--cacert", file("site.pem"), "--resolve", `${NAME}:${port}:127.0.0.1`, ...more, `https://${NAME}:${port}/`]);
 const request = `GET / HTTP/1.0\r\nHost: ${NAME}\r\n\r\n`;
 const s_client = (port: number, ...more: readonly string[]): Promise<Ran> =>
-  run("sh", ["-c", `{ printf 'GET / HTTP/1.0\\r\\nHost: ${NAME}\\r\\n\\r\\n'; sleep 1; } | openssl s_client -connect 127.0.0.1:${port} -CAfile ${file("site.pem")} -verify_return_error "$@"`, "sh", ...more], request);
+  run(
+    "sh",
+    [
+      "-c",
+      `{ printf 'GET / HTTP/1.0\\r\\nHost: ${NAME}\\r\\n\\r\\n'; sleep 1; } | openssl s_client -connect 127.0.0.1:${port} -CAfile ${file("site.pem")} -verify_return_error "$@"`,
+      "sh",
+      ...more,
+    ],
+    request,
+  );
 const as = (who: string): readonly string[] => ["-cert", file(`${who}.pem`), "-key", file(`${who}.key`)];
 
 await needs("openssl", ["openssl"], "openssl s_client and s_server", async () => {
@@ -101,7 +117,10 @@ await needs("openssl", ["openssl"], "openssl s_client and s_server", async () =>
     assert.ok(served.out.includes(WORDS), `${version}: ${served.out.slice(-800)}`);
     const known = await s_client(ports.mtls, "-servername", NAME, version, ...as("ops"));
     assert.ok(known.out.includes(WORDS), `${version} as ops`);
-    for (const [who, due] of [[as("guest"), "no_identity"], [[], "no_certificate"]] as const) {
+    for (const [who, due] of [
+      [as("guest"), "no_identity"],
+      [[], "no_certificate"],
+    ] as const) {
       const refused = await s_client(ports.mtls, "-servername", NAME, version, ...who);
       assert.equal([refused.out.includes(WORDS), code()], [false, due], version);
     }
@@ -111,7 +130,8 @@ await needs("openssl", ["openssl"], "openssl s_client and s_server", async () =>
     const again = await s_client(ports.mtls, "-servername", NAME, version, ...as("ops"), "-sess_in", session);
     assert.ok(first.out.includes(WORDS) && again.out.includes(WORDS) && !/^Reused/m.test(again.out), `${version}: resumed`);
   }
-  for (const version of ["-tls1", "-tls1_1"]) assert.not.ok((await s_client(ports.tls, "-servername", NAME, version, "-cipher", "DEFAULT@SECLEVEL=0")).out.includes(WORDS));
+  for (const version of ["-tls1", "-tls1_1"])
+    assert.not.ok((await s_client(ports.tls, "-servername", NAME, version, "-cipher", "DEFAULT@SECLEVEL=0")).out.includes(WORDS));
   assert.not.ok((await s_client(ports.tls, "-noservername")).out.includes(WORDS));
   assert.is(code(), "no_name");
   serve("openssl", ["s_server", "-accept", `127.0.0.1:${behind.openssl}`, "-cert", file("web.pem"), "-key", file("web.key"), "-www", "-quiet"]);
@@ -131,13 +151,16 @@ await needs("curl", ["curl"], "curl", async () => {
 
 await needs("nginx", ["nginx", "curl"], "nginx, with TLS behind passthrough and without behind termination", async () => {
   mkdirSync(file("nginx"), { recursive: true });
-  writeFileSync(file("nginx.conf"), `daemon off; pid ${file("nginx/pid")}; error_log stderr; worker_processes 1; master_process off;
+  writeFileSync(
+    file("nginx.conf"),
+    `daemon off; pid ${file("nginx/pid")}; error_log stderr; worker_processes 1; master_process off;
 events {}
 http { access_log off;
 ${["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${file(`nginx/${name}`)};`).join("\n")}
 server { listen 127.0.0.1:${behind.nginx} ssl; server_name ${NAME}; ssl_certificate ${file("web.pem")}; ssl_certificate_key ${file("web.key")}; location / { return 200 "${WORDS}"; } }
 server { listen 127.0.0.1:${behind.plain}; location / { return 200 "${WORDS}"; } } }
-`);
+`,
+  );
   serve("/usr/sbin/nginx", ["-p", file("nginx"), "-c", file("nginx.conf")]);
   await serving(behind.nginx);
   assert.ok((await curl(ports.nginx)).out.includes(WORDS));
@@ -147,7 +170,9 @@ server { listen 127.0.0.1:${behind.plain}; location / { return 200 "${WORDS}"; }
 
 await needs("stunnel", ["stunnel", "curl"], "stunnel as a client with a certificate", async () => {
   const [good, bare] = [await freePort(), await freePort()];
-  writeFileSync(file("stunnel.conf"), `foreground = yes
+  writeFileSync(
+    file("stunnel.conf"),
+    `foreground = yes
 pid =
 [ops]
 client = yes
@@ -163,7 +188,8 @@ client = yes
 accept = 127.0.0.1:${bare}
 connect = 127.0.0.1:${ports.mtls}
 sni = ${NAME}
-`);
+`,
+  );
   serve("stunnel", [file("stunnel.conf")]);
   await serving(good);
   const get = (port: number): Promise<Ran> => run("curl", ["-sS", "--max-time", "20", `http://127.0.0.1:${port}/`]);
@@ -183,10 +209,22 @@ await needs("chromium", ["chromium", "nginx"], "headless Chromium, through termi
       for (const socket of [client, onwards]) socket.on("error", () => undefined);
     });
     const port = await listening(between);
-    const { out } = await run("chromium", [
-      "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--ignore-certificate-errors", `--user-data-dir=${file(`chromium${port}`)}`,
-      `--host-resolver-rules=MAP ${NAME} 127.0.0.1`, "--dump-dom", `https://${NAME}:${port}/`,
-    ], "", 120);
+    const { out } = await run(
+      "chromium",
+      [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--ignore-certificate-errors",
+        `--user-data-dir=${file(`chromium${port}`)}`,
+        `--host-resolver-rules=MAP ${NAME} 127.0.0.1`,
+        "--dump-dom",
+        `https://${NAME}:${port}/`,
+      ],
+      "",
+      120,
+    );
     between.close();
     assert.ok(out.includes(WORDS), out.slice(-1500));
     // X25519MLKEM768 (0x11ec) with its share of 1,216 bytes (0x04c0).

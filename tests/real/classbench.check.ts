@@ -34,7 +34,9 @@ function readRows(name: string): Read {
   const rows = new Map<string, Row>();
   const left = new Map<string, number>();
   const skip = (reason: string): void => void left.set(reason, (left.get(reason) ?? 0) + 1);
-  for (const line of readFileSync(dataPath(`classbench/${name}.rules`), "utf8").split("\n").filter((l) => l.trim() !== "")) {
+  for (const line of readFileSync(dataPath(`classbench/${name}.rules`), "utf8")
+    .split("\n")
+    .filter((l) => l.trim() !== "")) {
     const match = /^@([\d.]+\/\d+)\s+[\d.]+\/\d+\s+\d+ : \d+\s+(\d+) : (\d+)\s+0x([0-9A-Fa-f]+)\/0x([0-9A-Fa-f]+)/.exec(line);
     if (match === null) {
       skip("not a filter");
@@ -72,12 +74,16 @@ function exposes(rows: readonly Row[], denyEvery: number | null): ModelExpose[] 
     return set;
   };
   const rules = rows.map((r, i): ModelRule => ({
-    action: denyEvery !== null && i % denyEvery === denyEvery - 1 ? "deny" : "allow", name: null, from: setOf(r.from),
+    action: denyEvery !== null && i % denyEvery === denyEvery - 1 ? "deny" : "allow",
+    name: null,
+    from: setOf(r.from),
   }));
   return cuts.flatMap((first, i) => {
     const last = (cuts[i + 1] ?? 65_536) - 1;
     const here = rows.flatMap((r, at) => (r.ports.first <= first && last <= r.ports.last ? [rules[at]] : [])).flatMap((r) => r ?? []);
-    return here.length === 0 ? [] : [{ name: `p${first}`, ports: [{ first, last }], bind: null, backend: "registers", cap: null, limits: [], rules: here.map((r) => ({ ...r })) }];
+    return here.length === 0 ?
+        []
+      : [{ name: `p${first}`, ports: [{ first, last }], bind: null, backend: "registers", cap: null, limits: [], rules: here.map((r) => ({ ...r })) }];
   });
 }
 
@@ -155,7 +161,9 @@ else {
         const sum = (of: (c: Counts) => number): number => counts.reduce((total, c) => total + of(c), 0);
         const wrong = counts.flatMap((c) => c.wrong);
         const out = [...left].map(([reason, n]) => `${n} ${reason}`).join(", ");
-        console.log(`classbench: ${name}: ${rows.length} rows (left out: ${out === "" ? "none" : out}), ${policies.length} policies, ${sum((c) => c.exposes)} exposes, ${sum((c) => c.rules)} rules, ${sum((c) => c.questions)} questions, ${sum((c) => c.allowed)} allowed, ${wrong.length} differ`);
+        console.log(
+          `classbench: ${name}: ${rows.length} rows (left out: ${out === "" ? "none" : out}), ${policies.length} policies, ${sum((c) => c.exposes)} exposes, ${sum((c) => c.rules)} rules, ${sum((c) => c.questions)} questions, ${sum((c) => c.allowed)} allowed, ${wrong.length} differ`,
+        );
         assert.equal(wrong.slice(0, 5), []);
         assert.ok(sum((c) => c.questions) > 10_000);
         // The sets end with a row for everyone: that decides the verdict, the rules decide its name.

@@ -40,7 +40,12 @@ interface Guest extends Visitor {
   readonly expose: ModelExpose;
 }
 
-function guests(): { readonly guests: readonly Guest[]; readonly text: string; readonly files: ReadonlyMap<string, string>; readonly allowed: readonly boolean[] } {
+function guests(): {
+  readonly guests: readonly Guest[];
+  readonly text: string;
+  readonly files: ReadonlyMap<string, string>;
+  readonly allowed: readonly boolean[];
+} {
   const { lists, policy } = realLists();
   const c = chance(20_260_101);
   const ends = [...lists.values()].map((list) => c.shuffle(list.slice(0, 4_000)).slice(0, 200).flatMap(edges).filter(canVisit));
@@ -78,7 +83,11 @@ exec "$2" --import "$3" "$4" "$1"
 function visitAll(folder: string, list: readonly Guest[], text: string, files: ReadonlyMap<string, string>): Visits {
   for (const [path, content] of files) writeFileSync(join(folder, path), content);
   writeFileSync(join(folder, "policy.ingress"), text);
-  const built = spawnSync(process.execPath, [fileURLToPath(new URL("../../compiler/cli/ingressc.mjs", import.meta.url)), "build", join(folder, "policy.ingress"), "-o", join(folder, "policy.wasm")], { encoding: "utf8" });
+  const built = spawnSync(
+    process.execPath,
+    [fileURLToPath(new URL("../../compiler/cli/ingressc.mjs", import.meta.url)), "build", join(folder, "policy.ingress"), "-o", join(folder, "policy.wasm")],
+    { encoding: "utf8" },
+  );
   assert.is(built.status, 0, `ingressc build: ${built.stdout}${built.stderr}`);
   writeFileSync(join(folder, "nginx.conf"), NGINX);
   writeFileSync(join(folder, "config.toml"), `[control]\nsocket = "${join(folder, "control.sock")}"\n[audit]\nfile = "${join(folder, "audit.jsonl")}"\n`);
@@ -87,7 +96,11 @@ function visitAll(folder: string, list: readonly Guest[], text: string, files: R
   const own = new Set(list.filter((g) => !isV4(g.at)).map((g) => g.source));
   writeFileSync(join(folder, "addresses"), [...own].map((a) => `addr add ${a}/128 dev lo nodad\n`).join(""));
   const visitors = fileURLToPath(new URL("visitors.ts", import.meta.url));
-  const ran = spawnSync("unshare", [...ISOLATED, "sh", "-ec", SCRIPT, "sh", folder, process.execPath, import.meta.resolve("tsx"), visitors], { cwd: folder, encoding: "utf8", timeout: 300_000 });
+  const ran = spawnSync("unshare", [...ISOLATED, "sh", "-ec", SCRIPT, "sh", folder, process.execPath, import.meta.resolve("tsx"), visitors], {
+    cwd: folder,
+    encoding: "utf8",
+    timeout: 300_000,
+  });
   assert.is(ran.status, 0, `${ran.error?.message ?? ""}${ran.stdout}${ran.stderr}`);
   return JSON.parse(readFileSync(join(folder, "visits.json"), "utf8")) as Visits;
 }
@@ -100,16 +113,24 @@ else {
     try {
       const { guests: list, text, files, allowed } = guests();
       const { outcomes, markers, exitCode } = visitAll(folder, list, text, files);
-      const wrong = list.flatMap((g, i) => (outcomes[i] === (allowed[i] === true ? "body" : "closed") ? []
-        : [`${g.expose.name} from ${g.source}: ${outcomes[i] ?? "nothing"}, and the oracle says ${allowed[i] === true ? "allow" : "deny"}`]));
+      const wrong = list.flatMap((g, i) =>
+        outcomes[i] === (allowed[i] === true ? "body" : "closed") ?
+          []
+        : [`${g.expose.name} from ${g.source}: ${outcomes[i] ?? "nothing"}, and the oracle says ${allowed[i] === true ? "allow" : "deny"}`],
+      );
       const yes = allowed.filter((a) => a).length;
-      console.log(`connections: ${list.length} sources (${list.filter((g) => isV4(g.at)).length} v4), ${yes} allowed, ${list.length - yes} denied, ${wrong.length} differ from the oracle`);
+      console.log(
+        `connections: ${list.length} sources (${list.filter((g) => isV4(g.at)).length} v4), ${yes} allowed, ${list.length - yes} denied, ${wrong.length} differ from the oracle`,
+      );
       assert.equal(wrong.slice(0, 5), []);
       assert.ok(yes > 300 && list.length - yes > 300);
       assert.is(outcomes.length, VISITORS);
       assert.is(exitCode, 0);
       for (const port of new Set(list.map((g) => g.port))) assert.ok(markers.includes(`ingressd: port open (port=${port}, proto=tcp)`), `port ${port}`);
-      const records = readFileSync(join(folder, "audit.jsonl"), "utf8").trimEnd().split("\n").map((line) => JSON.parse(line) as { readonly op: string; readonly decision: string });
+      const records = readFileSync(join(folder, "audit.jsonl"), "utf8")
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as { readonly op: string; readonly decision: string });
       const accepts = records.filter((r) => r.op === "accept");
       assert.equal([accepts.length, accepts.filter((r) => r.decision === "allow").length], [VISITORS, yes]);
     } finally {

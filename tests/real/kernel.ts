@@ -31,7 +31,10 @@ function query(sets: ReadonlyMap<string, readonly Prefix[]>, questions: readonly
     // nft -i goes on after an error; without its line editor it is forty times as quick.
     writeFileSync(join(folder, ".editrc"), "edit off\n");
     const { status, stdout, stderr } = spawnSync("unshare", ["-n", "sh", "-ec", "nft -f load; nft -i <queries"], {
-      cwd: folder, encoding: "utf8", maxBuffer: 2 ** 28, env: { ...process.env, EDITRC: join(folder, ".editrc"), HOME: folder },
+      cwd: folder,
+      encoding: "utf8",
+      maxBuffer: 2 ** 28,
+      env: { ...process.env, EDITRC: join(folder, ".editrc"), HOME: folder },
     });
     const missing = new Set([...stderr.matchAll(/^Error: Could not process rule: No such file or directory\n(get element .*)$/gm)].map((m) => m[1]));
     const misses = lines.filter((line) => missing.has(line)).length;
@@ -52,7 +55,8 @@ export interface KernelAnswers {
 /** Queries for each edge of a list whether that list has it, and then whether the last list has it. */
 export function queryKernel(lists: ReadonlyMap<string, readonly Prefix[]>): KernelAnswers {
   const last = [...lists.keys()].at(-1) ?? "";
-  const all = [...lists].flatMap(([list, prefixes]) => prefixes.map((prefix) => ({ list, prefix, ...rangeOf(prefix) })))
+  const all = [...lists]
+    .flatMap(([list, prefixes]) => prefixes.map((prefix) => ({ list, prefix, ...rangeOf(prefix) })))
     .sort((a, b) => (a.first < b.first ? -1 : 1));
   const members = new Map([...lists.keys()].map((list) => [list, new Map<bigint, Set<string>>()]));
   let queried = 0;
@@ -63,7 +67,12 @@ export function queryKernel(lists: ReadonlyMap<string, readonly Prefix[]>): Kern
     const high = chunk.reduce((most, p) => (p.last > most ? p.last : most), 0n) + 1n;
     const near = all.filter((p) => p.last >= low && p.first <= high);
     const sets = new Map([...lists.keys()].map((list) => [list, near.filter((p) => p.list === list).map((p) => p.prefix)]));
-    const questions = chunk.flatMap(({ list, prefix }) => edges(prefix).filter(isV4).map((address) => ({ list, address })))
+    const questions = chunk
+      .flatMap(({ list, prefix }) =>
+        edges(prefix)
+          .filter(isV4)
+          .map((address) => ({ list, address })),
+      )
       .filter(({ list, address }) => members.get(list)?.has(address) === false);
     const unique = [...new Map(questions.map((q) => [`${q.list} ${q.address}`, q])).values()];
     const own = query(sets, unique);
@@ -71,7 +80,9 @@ export function queryKernel(lists: ReadonlyMap<string, readonly Prefix[]>): Kern
     // A member of a list may be in the last one as well; the others are settled.
     const again = unique.filter((q, i) => own[i] === true && q.list !== last).map((q) => ({ ...q, list: last, of: q.list }));
     const also = query(sets, again);
-    again.forEach((q, i) => { if (also[i] === true) members.get(q.of)?.get(q.address)?.add(last); });
+    again.forEach((q, i) => {
+      if (also[i] === true) members.get(q.of)?.get(q.address)?.add(last);
+    });
     queried += unique.length + again.length;
   }
   return { members, queried };

@@ -39,7 +39,9 @@ else {
       }
     }
     const questions = addresses.size * policy.exposes.length;
-    console.log(`lists: ${addresses.size} addresses (${[...addresses].filter(isV4).length} v4), ${questions} questions, ${allowed} allowed, ${wrong.length} differ from the oracle`);
+    console.log(
+      `lists: ${addresses.size} addresses (${[...addresses].filter(isV4).length} v4), ${questions} questions, ${allowed} allowed, ${wrong.length} differ from the oracle`,
+    );
     assert.equal(wrong.slice(0, 5), []);
     assert.ok(allowed > 100_000 && questions - allowed > 100_000);
   });

@@ -20,8 +20,11 @@ export function missingData(): string | null {
 }
 
 function readList(file: string): readonly Prefix[] {
-  return readFileSync(dataPath(`lists/${file}.txt`), "utf8").split("\n")
-    .map((line) => line.replace(/#.*/, "").trim()).filter((line) => line !== "").map(readPrefix);
+  return readFileSync(dataPath(`lists/${file}.txt`), "utf8")
+    .split("\n")
+    .map((line) => line.replace(/#.*/, "").trim())
+    .filter((line) => line !== "")
+    .map(readPrefix);
 }
 
 export interface RealLists {
@@ -43,7 +46,8 @@ export function realLists(): RealLists {
     return { kind: "net", net: found };
   };
   const set = (members: readonly string[], except: readonly string[] = []): ModelSet => ({
-    members: members.length === 0 ? [{ kind: "builtin", name: "any" }] : members.map(net), except: except.map(net),
+    members: members.length === 0 ? [{ kind: "builtin", name: "any" }] : members.map(net),
+    except: except.map(net),
   });
   const rule = (action: "allow" | "deny", from: ModelSet): ModelRule => ({ action, name: null, from });
   const rows: readonly (readonly [string, readonly ModelRule[]])[] = [
@@ -54,10 +58,19 @@ export function realLists(): RealLists {
     ["overlap", [rule("allow", set(["us", "de", "jp"])), rule("allow", set(["us"])), rule("deny", set(["br"]))]],
   ];
   const exposes: ModelExpose[] = rows.map(([name, rules], i) => ({
-    name, rules, ports: [{ first: 2000 + i, last: 2000 + i }], bind: null, cap: null, limits: [],
+    name,
+    rules,
+    ports: [{ first: 2000 + i, last: 2000 + i }],
+    bind: null,
+    cap: null,
+    limits: [],
   }));
   return {
     lists,
-    policy: { nets: [...countries.values(), blocked], denies: [{ action: "deny", name: "blocklist", on: null, from: { members: [{ kind: "net", net: blocked }], except: [] } }], exposes },
+    policy: {
+      nets: [...countries.values(), blocked],
+      denies: [{ action: "deny", name: "blocklist", on: null, from: { members: [{ kind: "net", net: blocked }], except: [] } }],
+      exposes,
+    },
   };
 }

@@ -56,7 +56,9 @@ async function main(folder: string): Promise<void> {
   const markers: string[] = [];
   const ready = new Promise<void>((done, fail) => {
     child.on("error", fail);
-    child.on("exit", (code) => { fail(new Error(`ingressd ended with ${String(code)} before it was ready`)); });
+    child.on("exit", (code) => {
+      fail(new Error(`ingressd ended with ${String(code)} before it was ready`));
+    });
     createInterface({ input: child.stdout }).on("line", (line) => {
       markers.push(line);
       if (line === "ingressd: ready") done();

@@ -77,7 +77,10 @@ function connection(engine: PolicyEngine, verb: string, words: readonly string[]
   const at = address(source);
   const id = engine.info.listeners.find((l) => l.name === listener)?.id;
   if (id === undefined) throw new Error(`no listener ${listener}`);
-  const requested = sni === undefined ? undefined : name === "none" ? null : name;
+  const requested =
+    sni === undefined ? undefined
+    : name === "none" ? null
+    : name;
   const identity = client === undefined ? undefined : identityOf(client.split(","));
   if (identity !== undefined) {
     if (verb === "from") return said(engine, engine.identity(id, at, requested ?? null, identity));
@@ -96,7 +99,7 @@ function connection(engine: PolicyEngine, verb: string, words: readonly string[]
   return said(engine, requested === undefined ? engine.accept(id, at) : engine.named(id, at, requested));
 }
 
-const named = (engine: PolicyEngine, rule: number): string => (rule < 0 ? "-" : engine.info.rules[rule]?.names.join() ?? "no such rule");
+const named = (engine: PolicyEngine, rule: number): string => (rule < 0 ? "-" : (engine.info.rules[rule]?.names.join() ?? "no such rule"));
 
 function said(engine: PolicyEngine, answer: Answer | undefined): string {
   if (answer === undefined) return "no answer";

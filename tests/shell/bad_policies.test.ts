@@ -33,7 +33,8 @@ function setting(): Setting {
   const policy = join(folder, "policy.wasm");
   writeFileSync(join(folder, "ours.pub"), OURS.pem, { mode: 0o644 });
   return {
-    folder, policy,
+    folder,
+    policy,
     put(bytes) {
       writeFileSync(`${policy}.new`, bytes, { mode: 0o644 });
       renameSync(`${policy}.new`, policy);
@@ -53,10 +54,19 @@ interface Options {
 }
 
 function begin(words: readonly string[], uid: number | undefined, runtime: string): Started {
-  const child = spawn(process.execPath, words, { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, XDG_RUNTIME_DIR: runtime }, ...(uid !== undefined && { uid, gid: uid }) });
-  atEnd(() => { child.kill("SIGKILL"); });
+  const child = spawn(process.execPath, words, {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: { ...process.env, XDG_RUNTIME_DIR: runtime },
+    ...(uid !== undefined && { uid, gid: uid }),
+  });
+  atEnd(() => {
+    child.kill("SIGKILL");
+  });
   let text = "";
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (part: string) => { text += part; });
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (part: string) => {
+      text += part;
+    });
   return { child, text: () => text, code: new Promise((resolve) => child.once("close", resolve)) };
 }
 
@@ -66,10 +76,21 @@ function startGateway({ folder, policy }: Setting, { trusting = false, uid }: Op
   chmodSync(own, 0o777);
   const config = join(folder, "config.toml");
   // As large as the guard takes, so that the sentence is the same.
-  writeFileSync(config, [
-    ...(trusting ? [`state_dir = "${join(own, "state")}"`] : []), "[policy]", `max_bytes = ${MAX_MODULE_BYTES}`,
-    ...(trusting ? [`trusted_keys = ["${join(folder, "ours.pub")}"]`] : []), "[caps]", "connections = 64", "[audit]", `file = "${join(own, "audit.jsonl")}"`, "",
-  ].join("\n"), { mode: 0o644 });
+  writeFileSync(
+    config,
+    [
+      ...(trusting ? [`state_dir = "${join(own, "state")}"`] : []),
+      "[policy]",
+      `max_bytes = ${MAX_MODULE_BYTES}`,
+      ...(trusting ? [`trusted_keys = ["${join(folder, "ours.pub")}"]`] : []),
+      "[caps]",
+      "connections = 64",
+      "[audit]",
+      `file = "${join(own, "audit.jsonl")}"`,
+      "",
+    ].join("\n"),
+    { mode: 0o644 },
+  );
   return begin([...program("gateway/ingressd.mjs"), "--policy", policy, "--config", config, "--control", join(own, "run", "control.sock")], uid, own);
 }
 
@@ -77,13 +98,32 @@ function startGuard({ folder, policy }: Setting, { trusting = false, uid }: Opti
   const runtime = join(folder, "guard");
   mkdirSync(runtime, { recursive: true, mode: 0o700 });
   const words = trusting ? ["--trusted-key", join(folder, "ours.pub"), "--state-dir", join(runtime, "state")] : [];
-  return begin([...program("runtime/guard/ingress-guard.mjs"), "--policy", policy, "--service", "web", ...words, "--",
-    process.execPath, "-e", "console.log('up'); process.stdin.resume().on('end', () => process.exit(0))"], uid, runtime);
+  return begin(
+    [
+      ...program("runtime/guard/ingress-guard.mjs"),
+      "--policy",
+      policy,
+      "--service",
+      "web",
+      ...words,
+      "--",
+      process.execPath,
+      "-e",
+      "console.log('up'); process.stdin.resume().on('end', () => process.exit(0))",
+    ],
+    uid,
+    runtime,
+  );
 }
 
 /** Without what only one of the programs says: its name, that nothing was started, and how its keys are named. */
-const common = (text: string): string => text.trim().replace(/^ingress(d|-guard): /, "").replace(/: nothing was started$/, "")
-  .replaceAll("policy.trusted_keys", "KEYS").replaceAll("--trusted-key", "KEYS");
+const common = (text: string): string =>
+  text
+    .trim()
+    .replace(/^ingress(d|-guard): /, "")
+    .replace(/: nothing was started$/, "")
+    .replaceAll("policy.trusted_keys", "KEYS")
+    .replaceAll("--trusted-key", "KEYS");
 
 const GOOD = moduleOf("edition 1\nexpose web on tcp 8443 { backend 127.0.0.1:9 allow from any }");
 
@@ -101,7 +141,8 @@ const ROWS: readonly Row[] = [
   { name: "missing", make: () => undefined, says: /^policy `.*policy\.wasm` can't be read \(ENOENT/ },
   bytesRow("empty", new Uint8Array(0), new RegExp(`is refused \\(module_malformed\\): .*; ${build}`)),
   {
-    name: "too large", says: new RegExp(`has more than ${MAX_MODULE_BYTES} bytes`),
+    name: "too large",
+    says: new RegExp(`has more than ${MAX_MODULE_BYTES} bytes`),
     make(at) {
       at.put(GOOD);
       truncateSync(at.policy, MAX_MODULE_BYTES + 1);
@@ -110,12 +151,18 @@ const ROWS: readonly Row[] = [
   bytesRow("torn", GOOD.subarray(0, GOOD.length >> 1), new RegExp(`is refused \\(module_malformed\\): .*; ${build}`)),
   bytesRow("another ABI", rehashed(GOOD, otherAbi), new RegExp(`is refused \\(module_version\\): .*; ${build}`)),
   bytesRow("unsigned", GOOD, /is refused \(signature_missing\): .*; sign it with ingressc sign$/, { trusting: true }),
-  bytesRow("signed with another key", signed(GOOD, OTHER), /is refused \(signature_key\): .*; sign it with a key of KEYS, or add this key's public file there$/, { trusting: true }),
+  bytesRow(
+    "signed with another key",
+    signed(GOOD, OTHER),
+    /is refused \(signature_key\): .*; sign it with a key of KEYS, or add this key's public file there$/,
+    { trusting: true },
+  ),
   { name: "a directory", make: (at) => mkdirSync(at.policy), says: /is not a regular file: name the file itself$/ },
   { name: "a link that leads nowhere", make: (at) => symlinkSync("nothing", at.policy), says: /can't be read \(ENOENT/ },
   { name: "a link to itself", make: (at) => symlinkSync("policy.wasm", at.policy), says: /more than 40 links follow each other/ },
   {
-    name: "a link to a file that others can write", says: /is refused: others can write it \(mode 0666\): run chmod go-w .*other\.wasm$/,
+    name: "a link to a file that others can write",
+    says: /is refused: others can write it \(mode 0666\): run chmod go-w .*other\.wasm$/,
     make({ folder, policy }) {
       writeFileSync(join(folder, "other.wasm"), GOOD);
       chmodSync(join(folder, "other.wasm"), 0o666);
@@ -123,7 +170,9 @@ const ROWS: readonly Row[] = [
     },
   },
   {
-    name: "unreadable", uid: NOBODY, says: /can't be read \(EACCES.*\): it belongs to uid 0 and gid 0, and has mode 0600: run chmod 0644 /,
+    name: "unreadable",
+    uid: NOBODY,
+    says: /can't be read \(EACCES.*\): it belongs to uid 0 and gid 0, and has mode 0600: run chmod 0644 /,
     make(at) {
       at.put(GOOD);
       chmodSync(at.policy, 0o600);
@@ -141,7 +190,8 @@ function noGuard(): string | null {
 const lacks = noGuard();
 
 for (const row of ROWS) {
-  const why = lacks ?? (row.uid === undefined || (process.getuid?.() === 0 && startsAs(row.uid)) ? null : "not root here, or the project is closed to other users");
+  const why =
+    lacks ?? (row.uid === undefined || (process.getuid?.() === 0 && startsAs(row.uid)) ? null : "not root here, or the project is closed to other users");
   if (why !== null) {
     skip(`bad policies ${row.name}`, why);
     continue;
@@ -171,35 +221,39 @@ async function refusals({ gateway, guard }: { readonly gateway: Started; readonl
 
 const sign = (module: Uint8Array, revision: number): Uint8Array => signed(module, OURS, { revision: BigInt(revision) });
 
-if (lacks === null) test("while they run: a bad file that is renamed into place changes nothing, and a good one is put in force by a link too", async () => {
-  const at = setting();
-  const exposing = async (): Promise<Uint8Array> => moduleOf(`edition 1\nexpose web on tcp ${await freePort()} { backend 127.0.0.1:9 allow from any }`);
-  const [good, next] = [await exposing(), await exposing()];
-  at.put(sign(good, 5));
-  const both = { gateway: startGateway(at, { trusting: true }), guard: startGuard(at, { trusting: true }) };
-  await eventually(() => both.gateway.text().includes("ingressd: ready") && both.guard.text().includes("up\n"), "both run");
-  const rows: readonly (readonly [name: string, make: () => void, says: RegExp])[] = [
-    ["torn", () => at.put(good.subarray(0, 100)), /\(module_malformed\)/],
-    ["unsigned", () => at.put(next), /\(signature_missing\)/],
-    ["another key", () => at.put(signed(next, OTHER, { revision: 9n })), /\(signature_key\)/],
-    ["a lower revision", () => at.put(sign(next, 4)), /\(revision_old\): it has revision 4, and revision 5 was in force here/],
-    ["the revision of another module", () => at.put(sign(next, 5)), /\(revision_reused\)/],
-    ["missing", () => unlinkSync(at.policy), /can't be read \(ENOENT/],
-    ["a directory", () => mkdirSync(at.policy), /is not a regular file/],
-  ];
-  for (const [i, [name, make, says]] of rows.entries()) {
-    make();
-    const [gateway = "", guard = ""] = await refusals(both, i + 1);
-    assert.is(guard, gateway, name);
-    assert.match(gateway, says, name);
-  }
-  rmSync(at.policy, { recursive: true });
-  writeFileSync(join(at.folder, "release.wasm"), sign(next, 6), { mode: 0o644 });
-  symlinkSync("release.wasm", `${at.policy}.new`);
-  renameSync(`${at.policy}.new`, at.policy);
-  await eventually(() => both.gateway.text().includes("policy generation 2 ") && both.guard.text().includes("the policy was read again and is in force"), "both have it in force");
-  for (const { child } of [both.gateway, both.guard]) child.kill("SIGTERM");
-  await Promise.all([both.gateway.code, both.guard.code]);
-});
+if (lacks === null)
+  test("while they run: a bad file that is renamed into place changes nothing, and a good one is put in force by a link too", async () => {
+    const at = setting();
+    const exposing = async (): Promise<Uint8Array> => moduleOf(`edition 1\nexpose web on tcp ${await freePort()} { backend 127.0.0.1:9 allow from any }`);
+    const [good, next] = [await exposing(), await exposing()];
+    at.put(sign(good, 5));
+    const both = { gateway: startGateway(at, { trusting: true }), guard: startGuard(at, { trusting: true }) };
+    await eventually(() => both.gateway.text().includes("ingressd: ready") && both.guard.text().includes("up\n"), "both run");
+    const rows: readonly (readonly [name: string, make: () => void, says: RegExp])[] = [
+      ["torn", () => at.put(good.subarray(0, 100)), /\(module_malformed\)/],
+      ["unsigned", () => at.put(next), /\(signature_missing\)/],
+      ["another key", () => at.put(signed(next, OTHER, { revision: 9n })), /\(signature_key\)/],
+      ["a lower revision", () => at.put(sign(next, 4)), /\(revision_old\): it has revision 4, and revision 5 was in force here/],
+      ["the revision of another module", () => at.put(sign(next, 5)), /\(revision_reused\)/],
+      ["missing", () => unlinkSync(at.policy), /can't be read \(ENOENT/],
+      ["a directory", () => mkdirSync(at.policy), /is not a regular file/],
+    ];
+    for (const [i, [name, make, says]] of rows.entries()) {
+      make();
+      const [gateway = "", guard = ""] = await refusals(both, i + 1);
+      assert.is(guard, gateway, name);
+      assert.match(gateway, says, name);
+    }
+    rmSync(at.policy, { recursive: true });
+    writeFileSync(join(at.folder, "release.wasm"), sign(next, 6), { mode: 0o644 });
+    symlinkSync("release.wasm", `${at.policy}.new`);
+    renameSync(`${at.policy}.new`, at.policy);
+    await eventually(
+      () => both.gateway.text().includes("policy generation 2 ") && both.guard.text().includes("the policy was read again and is in force"),
+      "both have it in force",
+    );
+    for (const { child } of [both.gateway, both.guard]) child.kill("SIGTERM");
+    await Promise.all([both.gateway.code, both.guard.code]);
+  });
 
 test.run();

@@ -14,11 +14,20 @@ import { atEnd, suite } from "../suite.ts";
 
 const test = suite("command line");
 
-const BINS: Readonly<Record<ProgramSpec["name"], string>> = { ingressc: "compiler/cli/ingressc.mjs", ingressd: "gateway/ingressd.mjs", "ingress-guard": "runtime/guard/ingress-guard.mjs" };
+const BINS: Readonly<Record<ProgramSpec["name"], string>> = {
+  ingressc: "compiler/cli/ingressc.mjs",
+  ingressd: "gateway/ingressd.mjs",
+  "ingress-guard": "runtime/guard/ingress-guard.mjs",
+};
 const bin = (name: ProgramSpec["name"]): string => fileURLToPath(new URL(`../../${BINS[name]}`, import.meta.url));
 
 /** A command of each that takes `--json`, what it needs, and a flag of it that takes a value. */
-const USES: Readonly<Record<ProgramSpec["name"], { readonly command: string; readonly operands: readonly string[]; readonly valued: readonly [flag: string, value: string] | null }>> = {
+const USES: Readonly<
+  Record<
+    ProgramSpec["name"],
+    { readonly command: string; readonly operands: readonly string[]; readonly valued: readonly [flag: string, value: string] | null }
+  >
+> = {
   ingressc: { command: "check", operands: ["x.ingress"], valued: ["--profile", "NAME"] },
   ingressd: { command: "status", operands: [], valued: ["--control", "PATH"] },
   "ingress-guard": { command: "status", operands: [], valued: null },
@@ -33,56 +42,82 @@ interface Row {
 
 const ROWS: Readonly<Record<string, Row>> = {
   "a flag that is misspelt": {
-    words: (command, operands) => [command, ...operands, "--jsno"], code: "usage.unknown_flag",
-    message: (called) => `\`${called}\` has no flag \`--jsno\``, help: /^did you mean `--json`\? `.* --help` lists its flags$/,
+    words: (command, operands) => [command, ...operands, "--jsno"],
+    code: "usage.unknown_flag",
+    message: (called) => `\`${called}\` has no flag \`--jsno\``,
+    help: /^did you mean `--json`\? `.* --help` lists its flags$/,
   },
   "a short flag that there is not": {
-    words: (command, operands) => [command, ...operands, "-x"], code: "usage.unknown_flag",
-    message: (called) => `\`${called}\` has no flag \`-x\``, help: /lists its flags$/,
+    words: (command, operands) => [command, ...operands, "-x"],
+    code: "usage.unknown_flag",
+    message: (called) => `\`${called}\` has no flag \`-x\``,
+    help: /lists its flags$/,
   },
   "a flag before any command that there is not": {
-    words: (command, operands) => ["--wrong", "x", command, ...operands], code: "usage.unknown_flag",
-    message: () => "unknown flag `--wrong`", help: /--help` lists its flags$/,
+    words: (command, operands) => ["--wrong", "x", command, ...operands],
+    code: "usage.unknown_flag",
+    message: () => "unknown flag `--wrong`",
+    help: /--help` lists its flags$/,
   },
   "a switch with a value": {
-    words: (command, operands) => [command, ...operands, "--json=yes"], code: "usage.flag_value",
-    message: () => "`--json` takes no value", help: /^write `--json` alone$/,
+    words: (command, operands) => [command, ...operands, "--json=yes"],
+    code: "usage.flag_value",
+    message: () => "`--json` takes no value",
+    help: /^write `--json` alone$/,
   },
   "a switch twice": {
-    words: (command, operands) => [command, "--json", ...operands, "--json"], code: "usage.flag_twice",
-    message: () => "`--json` is given twice", help: /^remove one of them$/,
+    words: (command, operands) => [command, "--json", ...operands, "--json"],
+    code: "usage.flag_twice",
+    message: () => "`--json` is given twice",
+    help: /^remove one of them$/,
   },
   "a flag without its value": {
-    words: (command, operands, [flag]) => [command, ...operands, flag], code: "usage.flag_value",
-    message: (_called, [flag]) => `\`${flag}\` needs a value`, help: /^write `--\w+ [A-Z]+`$/,
+    words: (command, operands, [flag]) => [command, ...operands, flag],
+    code: "usage.flag_value",
+    message: (_called, [flag]) => `\`${flag}\` needs a value`,
+    help: /^write `--\w+ [A-Z]+`$/,
   },
   "a flag with a flag for its value": {
-    words: (command, operands, [flag]) => [command, ...operands, flag, "--json"], code: "usage.flag_value",
-    message: (_called, [flag]) => `\`${flag}\` needs a value`, help: /^write `--\w+ [A-Z]+`$/,
+    words: (command, operands, [flag]) => [command, ...operands, flag, "--json"],
+    code: "usage.flag_value",
+    message: (_called, [flag]) => `\`${flag}\` needs a value`,
+    help: /^write `--\w+ [A-Z]+`$/,
   },
   "a flag with an empty value": {
-    words: (command, operands, [flag]) => [command, ...operands, `${flag}=`], code: "usage.flag_value",
-    message: (_called, [flag]) => `\`${flag}\` needs a value`, help: /^write `--\w+ [A-Z]+`$/,
+    words: (command, operands, [flag]) => [command, ...operands, `${flag}=`],
+    code: "usage.flag_value",
+    message: (_called, [flag]) => `\`${flag}\` needs a value`,
+    help: /^write `--\w+ [A-Z]+`$/,
   },
   "a flag with a value twice": {
-    words: (command, operands, [flag]) => [command, ...operands, flag, "a", `${flag}=b`], code: "usage.flag_twice",
-    message: (_called, [flag]) => `\`${flag}\` is given twice`, help: /^remove one of them$/,
+    words: (command, operands, [flag]) => [command, ...operands, flag, "a", `${flag}=b`],
+    code: "usage.flag_twice",
+    message: (_called, [flag]) => `\`${flag}\` is given twice`,
+    help: /^remove one of them$/,
   },
   "an operand too many": {
-    words: (command, operands) => [command, ...operands, "more"], code: "usage.extra_operand",
-    message: () => "`more` is one operand too many", help: /^write `ingress/,
+    words: (command, operands) => [command, ...operands, "more"],
+    code: "usage.extra_operand",
+    message: () => "`more` is one operand too many",
+    help: /^write `ingress/,
   },
   "an operand too many after --": {
-    words: (command, operands) => [command, ...operands, "--", "--json"], code: "usage.extra_operand",
-    message: () => "`--json` is one operand too many", help: /^write `ingress/,
+    words: (command, operands) => [command, ...operands, "--", "--json"],
+    code: "usage.extra_operand",
+    message: () => "`--json` is one operand too many",
+    help: /^write `ingress/,
   },
   "a command that is misspelt": {
-    words: (command) => [`${command}s`], code: "usage.unknown_command",
-    message: (called, _valued, name) => `unknown command \`${called.slice(name.length + 1)}s\``, help: /^did you mean `\w+`\? `.* --help` lists the commands/,
+    words: (command) => [`${command}s`],
+    code: "usage.unknown_command",
+    message: (called, _valued, name) => `unknown command \`${called.slice(name.length + 1)}s\``,
+    help: /^did you mean `\w+`\? `.* --help` lists the commands/,
   },
   "help for a command that there is not": {
-    words: () => ["help", "constructor"], code: "usage.unknown_command",
-    message: () => "unknown command `constructor`", help: /--help` lists the commands/,
+    words: () => ["help", "constructor"],
+    code: "usage.unknown_command",
+    message: () => "unknown command `constructor`",
+    help: /--help` lists the commands/,
   },
 };
 
@@ -103,10 +138,17 @@ for (const [title, { words, code, message, help }] of Object.entries(ROWS)) {
 
 /** The words after the program's name, and what the three of them mean by them. */
 const MEANT: readonly (readonly [words: string, meant: string])[] = [
-  ["--help", "help of null"], ["-h", "help of null"], ["help", "help of null"],
-  ["--version", "version"], ["-V", "version"], ["--json --version", "version"],
-  ["COMMAND --help", "help of COMMAND"], ["help COMMAND", "help of COMMAND"], ["--json COMMAND -h", "help of COMMAND"],
-  ["COMMAND --wrong --help", "help of COMMAND"], ["COMMAND -V", "version"],
+  ["--help", "help of null"],
+  ["-h", "help of null"],
+  ["help", "help of null"],
+  ["--version", "version"],
+  ["-V", "version"],
+  ["--json --version", "version"],
+  ["COMMAND --help", "help of COMMAND"],
+  ["help COMMAND", "help of COMMAND"],
+  ["--json COMMAND -h", "help of COMMAND"],
+  ["COMMAND --wrong --help", "help of COMMAND"],
+  ["COMMAND -V", "version"],
 ];
 test("every program takes help and version alike, whatever other words follow", () => {
   for (const program of PROGRAMS) {
@@ -137,13 +179,25 @@ for (const program of PROGRAMS) {
   test(`${name} as a process: mistakes on standard error with exit 2, or an envelope on standard output`, () => {
     const words = [command, ...operands, "--jsno"];
     assert.equal(run(name, words), {
-      code: 2, out: "", err: `${name}: \`${name} ${command}\` has no flag \`--jsno\`\nhelp: did you mean \`--json\`? \`${name} ${command} --help\` lists its flags\n`,
+      code: 2,
+      out: "",
+      err: `${name}: \`${name} ${command}\` has no flag \`--jsno\`\nhelp: did you mean \`--json\`? \`${name} ${command} --help\` lists its flags\n`,
     });
     const { code, out, err } = run(name, [...words, "--json"]);
-    assert.equal([code, err, JSON.parse(out)], [2, "", {
-      ok: false, class: "usage", code: "usage.unknown_flag", message: `\`${name} ${command}\` has no flag \`--jsno\``,
-      help: `did you mean \`--json\`? \`${name} ${command} --help\` lists its flags`,
-    }]);
+    assert.equal(
+      [code, err, JSON.parse(out)],
+      [
+        2,
+        "",
+        {
+          ok: false,
+          class: "usage",
+          code: "usage.unknown_flag",
+          message: `\`${name} ${command}\` has no flag \`--jsno\``,
+          help: `did you mean \`--json\`? \`${name} ${command} --help\` lists its flags`,
+        },
+      ],
+    );
   });
 
   test(`${name} as a process: help and version on standard output with exit 0, from the build's text or the table`, () => {
@@ -160,12 +214,15 @@ for (const program of PROGRAMS) {
   for (const words of [["--help"], ["help", "constructor", "--json"]]) {
     test(`${name} ${words.join(" ")}: an output that takes nothing is no stack trace, exit 5`, async () => {
       // Writing to /dev/full fails, as writing to a closed pipe does.
-      const piped = spawn("sh", ["-c", "{ \"$0\" \"$@\" 2>&3; echo \"exit $?\" >&3; } 3>&1 >\"$FULL\"", process.execPath, bin(name), ...words], {
-        env: { ...process.env, FULL: "/dev/full" }, stdio: ["ignore", "pipe", "inherit"],
+      const piped = spawn("sh", ["-c", '{ "$0" "$@" 2>&3; echo "exit $?" >&3; } 3>&1 >"$FULL"', process.execPath, bin(name), ...words], {
+        env: { ...process.env, FULL: "/dev/full" },
+        stdio: ["ignore", "pipe", "inherit"],
       });
       atEnd(() => piped.kill("SIGKILL"));
       let text = "";
-      piped.stdout.setEncoding("utf8").on("data", (chunk: string) => { text += chunk; });
+      piped.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+        text += chunk;
+      });
       await once(piped, "close");
       assert.is(text, "exit 5\n");
     });

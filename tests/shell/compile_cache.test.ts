@@ -19,7 +19,9 @@ const isSafe = (path: string): boolean => {
 };
 
 /** Nothing below the temporary folder is ever used, so the tests have a folder where only this user and root can write. */
-const BASE = [join(PROJECT, "node_modules"), homedir(), "/var/lib"].find((path) => existsSync(path) && !path.startsWith("/tmp/") && isSafe(path) && statSync(path).uid === uid);
+const BASE = [join(PROJECT, "node_modules"), homedir(), "/var/lib"].find(
+  (path) => existsSync(path) && !path.startsWith("/tmp/") && isSafe(path) && statSync(path).uid === uid,
+);
 
 interface Context {
   /** Below a folder that only this user and root can write. */
@@ -123,7 +125,9 @@ else {
 
   test("an executable does not have NODE_COMPILE_CACHE", ({ root }) => {
     const given = folder(root, "given", 0o700);
-    const { status } = spawnSync("sh", [join(PROJECT, "compiler/cli/ingressc.mjs"), "check", join(PROJECT, "policies/demo.ingress")], { env: { ...process.env, NODE_COMPILE_CACHE: given } });
+    const { status } = spawnSync("sh", [join(PROJECT, "compiler/cli/ingressc.mjs"), "check", join(PROJECT, "policies/demo.ingress")], {
+      env: { ...process.env, NODE_COMPILE_CACHE: given },
+    });
     assert.is(status, 0);
     assert.equal(readdirSync(given), []);
   });

@@ -28,7 +28,10 @@ for (const program of PROGRAMS) {
     const lines = page.trimEnd().split("\n");
     assert.match(lines[0] ?? "", /^\.\\" /);
     assert.match(lines[1] ?? "", new RegExp(`^\\.TH [A-Z\\\\-]+ ${section} "" ingressd "ingressd manual"$`));
-    assert.equal(lines.filter((line) => line.startsWith(".SH ")).map((line) => line.slice(4)), SECTIONS);
+    assert.equal(
+      lines.filter((line) => line.startsWith(".SH ")).map((line) => line.slice(4)),
+      SECTIONS,
+    );
     let isFilled = true;
     lines.forEach((line, i) => {
       if (i === 0) return;
@@ -51,21 +54,31 @@ for (const program of PROGRAMS) {
     const shown = page.replaceAll("\\-", "-");
     for (const [command, spec] of [["", program.bare] as const, ...Object.entries(program.commands)]) {
       if (command !== "") assert.ok(shown.includes(`\n.SS ${name} ${command}`), command);
-      for (const [flag, { value }] of Object.entries(spec?.flags ?? {})) assert.ok(shown.includes(`--${flag}${value === null ? "" : ` ${value}`}\n`), `${command} --${flag}`);
+      for (const [flag, { value }] of Object.entries(spec?.flags ?? {}))
+        assert.ok(shown.includes(`--${flag}${value === null ? "" : ` ${value}`}\n`), `${command} --${flag}`);
     }
     for (const code of [0, 1, 2, 3, 4, 5, 6, 7, ...program.exits.map(([number]) => number)]) assert.ok(shown.includes(`\n.TP\n${code}\n`), String(code));
   });
 
-  for (const [formatter, words] of [["man", ["--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z"]], ["groff", ["-man", "-ww", "-z", "-Tutf8"]], ["mandoc", ["-Tlint", "-Wwarning"]]] as const) {
-    if (spawnSync(formatter, [formatter === "mandoc" ? "-V" : "--version"]).error !== undefined) skip(`${name}.${section} for ${formatter}`, `${formatter} is not installed`);
-    else test(`${name}.${section} is clean for ${formatter}`, () => {
-      const { status, stderr, stdout } = spawnSync(formatter, [...words, fileOf(program)], { encoding: "utf8" });
-      if (formatter !== "mandoc") return assert.equal([status, stderr], [0, ""]);
-      // A date would make the page differ from one release to the next where nothing of it has changed.
-      const warnings = stdout.trimEnd().split("\n").map((line) => line.replace(/^.*?:(?=\d+:)/, ""));
-      assert.match(warnings.join("\n"), /^2:\d+: WARNING: missing date, using "": TH$/);
-      assert.equal([status, stderr], [2, ""]);
-    });
+  for (const [formatter, words] of [
+    ["man", ["--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z"]],
+    ["groff", ["-man", "-ww", "-z", "-Tutf8"]],
+    ["mandoc", ["-Tlint", "-Wwarning"]],
+  ] as const) {
+    if (spawnSync(formatter, [formatter === "mandoc" ? "-V" : "--version"]).error !== undefined)
+      skip(`${name}.${section} for ${formatter}`, `${formatter} is not installed`);
+    else
+      test(`${name}.${section} is clean for ${formatter}`, () => {
+        const { status, stderr, stdout } = spawnSync(formatter, [...words, fileOf(program)], { encoding: "utf8" });
+        if (formatter !== "mandoc") return assert.equal([status, stderr], [0, ""]);
+        // A date would make the page differ from one release to the next where nothing of it has changed.
+        const warnings = stdout
+          .trimEnd()
+          .split("\n")
+          .map((line) => line.replace(/^.*?:(?=\d+:)/, ""));
+        assert.match(warnings.join("\n"), /^2:\d+: WARNING: missing date, using "": TH$/);
+        assert.equal([status, stderr], [2, ""]);
+      });
   }
 }
 

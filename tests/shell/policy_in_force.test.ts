@@ -28,14 +28,27 @@ interface Setting {
 
 function setting(demands: Partial<PolicySource> = {}): Setting {
   const path = join(temporaryFolder(), "policy.wasm");
-  const inForce = policyInForce({ path, maxBytes: 1 << 20, checkMs: 30_000, trustedKeys: undefined, keysOption: "--keys", revisions: null, follows: "file_and_keys", ...demands });
+  const inForce = policyInForce({
+    path,
+    maxBytes: 1 << 20,
+    checkMs: 30_000,
+    trustedKeys: undefined,
+    keysOption: "--keys",
+    revisions: null,
+    follows: "file_and_keys",
+    ...demands,
+  });
   const load = async (when: LoadWhen = "always"): Promise<Candidate | string | null> => {
     const result = await inForce.load(when);
     return result.ok ? result.value : `${result.error.cause}: ${result.error.message}`;
   };
-  const unexpected = (): never => { throw new Error("it is loaded"); };
+  const unexpected = (): never => {
+    throw new Error("it is loaded");
+  };
   return {
-    path, inForce, load,
+    path,
+    inForce,
+    load,
     async failure(when = "always") {
       const loaded = await load(when);
       return typeof loaded === "string" ? loaded : unexpected();
@@ -171,7 +184,7 @@ test("a module that failed inside is tried again after a change, even where a re
   const first = await candidate();
   const engine = await engineOf(first);
   let poisoned = false;
-  first.commit(new Proxy(engine, { get: (on, key) => (key === "poisoned" ? poisoned : Reflect.get(on, key, on) as unknown) }));
+  first.commit(new Proxy(engine, { get: (on, key) => (key === "poisoned" ? poisoned : (Reflect.get(on, key, on) as unknown)) }));
   (await candidate("always")).discard("refused");
   assert.is(await load("if_changed"), null);
   poisoned = true;
@@ -184,7 +197,7 @@ test("a module that failed inside is loaded again, though its file is the same",
   const first = await candidate();
   const sound = openEngine(first.policy, SEED);
   let poisoned = false;
-  first.commit(new Proxy(sound, { get: (on, key) => (key === "poisoned" ? poisoned : Reflect.get(on, key, on) as unknown) }));
+  first.commit(new Proxy(sound, { get: (on, key) => (key === "poisoned" ? poisoned : (Reflect.get(on, key, on) as unknown)) }));
   assert.is(await load("if_changed"), null);
   poisoned = true;
   await commit(await candidate("if_changed"));

@@ -23,17 +23,32 @@ async function setting(answer: (line: string, socket: Socket) => void, answerMs:
   const heard: string[] = [];
   const server = createServer((socket) => {
     atEnd(() => socket.destroy());
-    socket.on("error", () => socket.destroy()).setEncoding("utf8").on("data", (line: string) => {
-      heard.push(line);
-      answer(line, socket);
-    });
+    socket
+      .on("error", () => socket.destroy())
+      .setEncoding("utf8")
+      .on("data", (line: string) => {
+        heard.push(line);
+        answer(line, socket);
+      });
   });
-  atEnd(() => { server.close(); });
-  await new Promise<void>((resolve) => { server.listen(path, resolve); });
+  atEnd(() => {
+    server.close();
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(path, resolve);
+  });
   const notified: unknown[] = [];
   let end = (): void => undefined;
-  const closed = new Promise<void>((resolve) => { end = resolve; });
-  const opened = await openRpc(path, { answerMs, mostLine: MOST_LINE, notified: (method, params) => notified.push([method, params]), closed: () => end(), isBackground: false });
+  const closed = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const opened = await openRpc(path, {
+    answerMs,
+    mostLine: MOST_LINE,
+    notified: (method, params) => notified.push([method, params]),
+    closed: () => end(),
+    isBackground: false,
+  });
   if (!opened.ok) throw new Error(opened.error);
   const client = opened.value;
   atEnd(() => client.close());
@@ -43,9 +58,21 @@ async function setting(answer: (line: string, socket: Socket) => void, answerMs:
 const ROWS: readonly (readonly [name: string, answer: string, due: unknown])[] = [
   ["a result", '{"jsonrpc":"2.0","id":1,"result":{"a":1}}\n', { ok: true, value: { a: 1 } }],
   ["a result of null", '{"jsonrpc":"2.0","id":1,"result":null}\n', { ok: true, value: null }],
-  ["a refusal with a code", '{"jsonrpc":"2.0","id":1,"error":{"code":-32001,"message":"no","data":{"code":"no_lease"}}}\n', { ok: false, error: { kind: "refused", code: "no_lease", message: "no", data: { code: "no_lease" } } }],
-  ["a refusal without a code", '{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"no"}}\n', { ok: false, error: { kind: "refused", code: "unknown", message: "no", data: undefined } }],
-  ["answers to others first, and a notification", '{"id":7,"result":1}\n{"id":"1","result":2}\n{"method":"m","params":[]}\n{"id":1,"result":3}\n', { ok: true, value: 3 }],
+  [
+    "a refusal with a code",
+    '{"jsonrpc":"2.0","id":1,"error":{"code":-32001,"message":"no","data":{"code":"no_lease"}}}\n',
+    { ok: false, error: { kind: "refused", code: "no_lease", message: "no", data: { code: "no_lease" } } },
+  ],
+  [
+    "a refusal without a code",
+    '{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"no"}}\n',
+    { ok: false, error: { kind: "refused", code: "unknown", message: "no", data: undefined } },
+  ],
+  [
+    "answers to others first, and a notification",
+    '{"id":7,"result":1}\n{"id":"1","result":2}\n{"method":"m","params":[]}\n{"id":1,"result":3}\n',
+    { ok: true, value: 3 },
+  ],
   ["text that is no JSON", "hello\n", { ok: false, error: { kind: "absent", message: "ingressd closed the connection" } }],
   ["a number", "4\n", { ok: false, error: { kind: "absent", message: "ingressd closed the connection" } }],
 ];
@@ -70,7 +97,10 @@ test("requests are numbered, and have params only where some are given", async (
 test("an answer that is late ends the connection, and every call under way", async () => {
   const { client, closed } = await setting(() => undefined, 50);
   const both = await Promise.all([client.call("a"), client.call("b")]);
-  assert.equal(both.map(({ ok }) => ok), [false, false]);
+  assert.equal(
+    both.map(({ ok }) => ok),
+    [false, false],
+  );
   await closed;
   assert.equal([client.alive(), (await client.call("c")).ok], [false, false]);
 });
@@ -78,14 +108,23 @@ test("an answer that is late ends the connection, and every call under way", asy
 test("the longest line is taken, and one character more is not", async () => {
   const head = '{"id":1,"result":"';
   const line = (length: number): string => `${head}${"x".repeat(length - head.length - 2)}"}`;
-  for (const [length, ok] of [[MOST_LINE, true], [MOST_LINE + 1, false]] as const) {
+  for (const [length, ok] of [
+    [MOST_LINE, true],
+    [MOST_LINE + 1, false],
+  ] as const) {
     const { client } = await setting((_line, socket) => void socket.write(`${line(length)}\n`));
     assert.is((await client.call("a")).ok, ok, String(length));
   }
 });
 
 test("where nobody answers, the system says why", async () => {
-  const opened = await openRpc(join(temporaryFolder(), "nobody.sock"), { answerMs: 1_000, mostLine: MOST_LINE, notified: () => undefined, closed: () => undefined, isBackground: false });
+  const opened = await openRpc(join(temporaryFolder(), "nobody.sock"), {
+    answerMs: 1_000,
+    mostLine: MOST_LINE,
+    notified: () => undefined,
+    closed: () => undefined,
+    isBackground: false,
+  });
   assert.match(opened.ok ? "" : opened.error, /^connect ENOENT /);
 });
 

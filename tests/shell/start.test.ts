@@ -10,7 +10,22 @@ import { skip } from "../skip.ts";
 import { start as startProcess } from "../cli/programs.ts";
 
 const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
-const SOURCES = ["compiler", "gateway", "runtime/abi", "runtime/engine/build", "runtime/guard", "runtime/host", "runtime/net", "runtime/package", "runtime/result", "runtime/shell", "runtime/text", "scripts", "package.json", "package-lock.json"];
+const SOURCES = [
+  "compiler",
+  "gateway",
+  "runtime/abi",
+  "runtime/engine/build",
+  "runtime/guard",
+  "runtime/host",
+  "runtime/net",
+  "runtime/package",
+  "runtime/result",
+  "runtime/shell",
+  "runtime/text",
+  "scripts",
+  "package.json",
+  "package-lock.json",
+];
 const INGRESSC = "compiler/cli/ingressc.mjs";
 /** The version's row of the overview, which the tests change. */
 const TEXT = "runtime/shell/help_text.ts";
@@ -22,7 +37,9 @@ test.before.each((context) => {
   for (const path of SOURCES) cpSync(join(PROJECT, path), join(context.folder, path), { recursive: true });
   symlinkSync(join(PROJECT, "node_modules"), join(context.folder, "node_modules"));
 });
-test.after.each(({ folder }) => { rmSync(folder, { recursive: true, force: true }); });
+test.after.each(({ folder }) => {
+  rmSync(folder, { recursive: true, force: true });
+});
 
 interface Ended {
   readonly code: number | null;
@@ -63,7 +80,10 @@ test("a run without changes builds nothing", ({ folder }) => {
   run(folder, ["--help"]);
   // A builder that can only fail, listed as it is now.
   writeFileSync(join(folder, "scripts/build.mjs"), "throw new Error('built again');\n");
-  const list = JSON.parse(readFileSync(join(folder, "dist/build.json"), "utf8")) as { readonly folder: string; readonly sources: readonly (readonly unknown[])[] };
+  const list = JSON.parse(readFileSync(join(folder, "dist/build.json"), "utf8")) as {
+    readonly folder: string;
+    readonly sources: readonly (readonly unknown[])[];
+  };
   const { size, mtimeMs } = statSync(join(folder, "scripts/build.mjs"));
   const sources = list.sources.map((row) => (row[0] === "scripts/build.mjs" ? [row[0], size, mtimeMs, ""] : row));
   writeFileSync(join(folder, "dist/build.json"), JSON.stringify({ ...list, sources }));
@@ -78,7 +98,11 @@ test("without esbuild the last build runs as it is; without any, a sentence says
   const last = run(folder, ["--help"]);
   assert.equal([last.code, last.out.includes("ingressc edited")], [0, false]);
   rmSync(join(folder, "dist"), { recursive: true });
-  for (const [program, name] of [[INGRESSC, "ingressc"], ["gateway/ingressd.mjs", "ingressd"], ["runtime/guard/ingress-guard.mjs", "ingress-guard"]] as const) {
+  for (const [program, name] of [
+    [INGRESSC, "ingressc"],
+    ["gateway/ingressd.mjs", "ingressd"],
+    ["runtime/guard/ingress-guard.mjs", "ingress-guard"],
+  ] as const) {
     const none = run(folder, ["--help"], program);
     assert.equal([none.code, none.out], [4, ""]);
     assert.match(none.err, new RegExp(`^${name}: there is no build of it, and the packages that make one are not installed: run \`npm ci\`[^\\n]*\\n$`));
@@ -100,25 +124,34 @@ const NOBODY = 65534;
 const asNobody = process.getuid?.() === 0 && spawnSync(process.execPath, ["--version"], { uid: NOBODY, gid: NOBODY }).status === 0;
 
 if (!asNobody) skip("start as another user", "not root, or another user can't start this Node");
-else test("a copy has other times and the same text: it runs where nothing can be written", ({ folder }) => {
-  run(folder, ["--help"]);
-  const now = Date.now() / 1000 + 60;
-  utimesSync(join(folder, TEXT), now, now);
-  spawnSync("chmod", ["-R", "a+rX,go-w", folder]);
-  const other = (words: readonly string[]): Ended => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [join(folder, INGRESSC), ...words], { encoding: "utf8", cwd: folder, uid: NOBODY, gid: NOBODY });
-    return { code: status, out: stdout, err: stderr };
-  };
-  assert.equal([other(["--help"]).code, other(["--help"]).err], [0, ""]);
-  edit(folder, TEXT, /`\$\{name\} /, "`${name} edited ");
-  const { code, err } = other(["--help"]);
-  assert.is(code, 4);
-  assert.match(err, /its sources have changed and can't be built here: EACCES/);
-});
+else
+  test("a copy has other times and the same text: it runs where nothing can be written", ({ folder }) => {
+    run(folder, ["--help"]);
+    const now = Date.now() / 1000 + 60;
+    utimesSync(join(folder, TEXT), now, now);
+    spawnSync("chmod", ["-R", "a+rX,go-w", folder]);
+    const other = (words: readonly string[]): Ended => {
+      const { status, stdout, stderr } = spawnSync(process.execPath, [join(folder, INGRESSC), ...words], {
+        encoding: "utf8",
+        cwd: folder,
+        uid: NOBODY,
+        gid: NOBODY,
+      });
+      return { code: status, out: stdout, err: stderr };
+    };
+    assert.equal([other(["--help"]).code, other(["--help"]).err], [0, ""]);
+    edit(folder, TEXT, /`\$\{name\} /, "`${name} edited ");
+    const { code, err } = other(["--help"]);
+    assert.is(code, 4);
+    assert.match(err, /its sources have changed and can't be built here: EACCES/);
+  });
 
 test("several first starts at once all run", async ({ folder }) => {
   const ended = await Promise.all(Array.from({ length: 4 }, () => startProcess([join(folder, INGRESSC)], ["--help"]).ended));
-  assert.equal(ended.map(({ code, err }) => [code, err]), Array.from({ length: 4 }, () => [0, ""]));
+  assert.equal(
+    ended.map(({ code, err }) => [code, err]),
+    Array.from({ length: 4 }, () => [0, ""]),
+  );
   assert.is(builds(folder).length, 1);
 });
 

@@ -19,8 +19,12 @@ function pair(calls: Libc): readonly [number, number] {
   const two = new Int32Array(2);
   assert.is(calls.func("int socketpair(int, int, int, void *)")(1, 1 | 0o2000000, 0, two), 0);
   const [a = -1, b = -1] = two;
-  atEnd(() => { closeSync(a); });
-  atEnd(() => { closeSync(b); });
+  atEnd(() => {
+    closeSync(a);
+  });
+  atEnd(() => {
+    closeSync(b);
+  });
   return [a, b];
 }
 
@@ -41,7 +45,10 @@ if (libc === null || messages === null) {
     for (const fd of sent) closeSync(fd);
     const { text, descriptors } = received(messages, b);
     assert.is(text, "three");
-    assert.equal(descriptors.map((fd) => fstatSync(fd).ino), paths.map((path) => fstatSync(openSync(path, "r")).ino));
+    assert.equal(
+      descriptors.map((fd) => fstatSync(fd).ino),
+      paths.map((path) => fstatSync(openSync(path, "r")).ino),
+    );
     for (const fd of descriptors) {
       assert.is(libc.fcntl(fd, 1, 0), 1);
       closeSync(fd);
@@ -58,7 +65,10 @@ if (libc === null || messages === null) {
       for (const fd of descriptors) closeSync(fd);
       return [text, descriptors.length];
     });
-    assert.equal(counts, [["x", 1], ["y", 2]]);
+    assert.equal(counts, [
+      ["x", 1],
+      ["y", 2],
+    ]);
   });
 
   test("the bounds: descriptors and bytes of one message", () => {

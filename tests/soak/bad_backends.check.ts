@@ -23,8 +23,17 @@ test(`${CROWD} clients a second of each bad backend for ${SECONDS} s`, async () 
   const ports = { good: await freePort(), refuse: await freePort(), reset: await freePort(), stall: await freePort() };
   const behind = { good: good.port, refuse: closed.port, reset: resets.port, stall: stalls.port };
   const folder = temporaryFolder();
-  place(folder, moduleOf(`edition 1\n${Object.entries(ports).map(([name, port]) =>
-    `expose ${name} on tcp ${port} bind 127.0.0.1 { backend 127.0.0.1:${behind[name === "good" || name === "refuse" || name === "reset" ? name : "stall"]} allow from any }`).join("\n")}`));
+  place(
+    folder,
+    moduleOf(
+      `edition 1\n${Object.entries(ports)
+        .map(
+          ([name, port]) =>
+            `expose ${name} on tcp ${port} bind 127.0.0.1 { backend 127.0.0.1:${behind[name === "good" || name === "refuse" || name === "reset" ? name : "stall"]} allow from any }`,
+        )
+        .join("\n")}`,
+    ),
+  );
   const it = launch(folder, `[policy]\nwatch = false\n[timers]\nidle_ms = ${IDLE_MS}`);
   await it.line("ingressd: ready");
   const pid = it.child.pid ?? -1;
@@ -52,10 +61,13 @@ test(`${CROWD} clients a second of each bad backend for ${SECONDS} s`, async () 
     // More than the kernel's buffers on the way take.
     if (tick === 0) for (let i = 0; i < FLOODERS; i++) bad("stall", 256);
     const from = performance.now();
-    for (let i = 0; i < 2; i++) pending.push(probe(ports.good).then((answer) => {
-      answers[answer]++;
-      waits.push(performance.now() - from);
-    }));
+    for (let i = 0; i < 2; i++)
+      pending.push(
+        probe(ports.good).then((answer) => {
+          answers[answer]++;
+          waits.push(performance.now() - from);
+        }),
+      );
     if (tick % 10 !== 0) return;
     memory.push(residentKiB(pid));
     pending.push(control.call("status").then((answer) => bufferedBytes.push(Number(/"buffered_bytes":(\d+)/.exec(JSON.stringify(answer))?.[1]))));
@@ -68,7 +80,10 @@ test(`${CROWD} clients a second of each bad backend for ${SECONDS} s`, async () 
   const text = it.order("status", "--json").out;
   const counted = (end: string): number => Number(new RegExp(`"${end}":(\\d+)`).exec(text)?.[1] ?? 0);
 
-  figure("good clients served, refused; their median and 99 %", `${answers.allow}, ${answers.deny}; ${quantile(waits, 0.5).toFixed(0)} ms, ${quantile(waits, 0.99).toFixed(0)} ms`);
+  figure(
+    "good clients served, refused; their median and 99 %",
+    `${answers.allow}, ${answers.deny}; ${quantile(waits, 0.5).toFixed(0)} ms, ${quantile(waits, 0.99).toFixed(0)} ms`,
+  );
   figure("ends: refused, reset, idle (stalled)", `${counted("backend_refused")}, ${counted("backend_reset")}, ${counted("idle")}`);
   figure("most bytes buffered under load; most memory", `${(buffered / 2 ** 20).toFixed(1)} MiB; ${(Math.max(...memory) / 1024).toFixed(0)} MiB`);
   figure("descriptors at the start, at the end", `${atStart}, ${descriptors(pid)}`);

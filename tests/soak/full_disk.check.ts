@@ -15,10 +15,20 @@ const UNSHARE = ["unshare", ...(process.getuid?.() === 0 ? [] : ["--user", "--ma
 const mounts = spawnSync(UNSHARE[0] ?? "", [...UNSHARE.slice(1), "sh", "-c", "mount -t tmpfs -o size=16k none /mnt"], { encoding: "utf8" });
 const MOST_PROBES = 2_000;
 
-function counts(status: string): { readonly allowed: number; readonly denied: number; readonly records: number; readonly dropped: number; readonly closed: number } {
+function counts(status: string): {
+  readonly allowed: number;
+  readonly denied: number;
+  readonly records: number;
+  readonly dropped: number;
+  readonly closed: number;
+} {
   const one = (pattern: RegExp): number => Number(pattern.exec(status)?.[1] ?? 0);
   return {
-    allowed: one(/"allowed":(\d+),"denied"/), denied: one(/"denied":(\d+),"by_reason"/), records: one(/"records":(\d+)/), dropped: one(/"dropped":(\d+)/), closed: one(/"audit_closed":(\d+)/),
+    allowed: one(/"allowed":(\d+),"denied"/),
+    denied: one(/"denied":(\d+),"by_reason"/),
+    records: one(/"records":(\d+)/),
+    dropped: one(/"dropped":(\d+)/),
+    closed: one(/"audit_closed":(\d+)/),
   };
 }
 

@@ -52,7 +52,7 @@ test(`${KILLS} times`, async () => {
   const measure = await openConnection(control);
   const from = performance.now();
   place(folder, signed(++revision));
-  assert.ok("result" in await measure.call("reload"));
+  assert.ok("result" in (await measure.call("reload")));
   const reloadMs = performance.now() - from;
   measure.close();
 
@@ -61,7 +61,10 @@ test(`${KILLS} times`, async () => {
     const client = await openConnection(control);
     place(folder, signed(revision + 1));
     let acknowledged = false;
-    client.call("reload").then((answer) => (acknowledged = "result" in answer), () => undefined);
+    client.call("reload").then(
+      (answer) => (acknowledged = "result" in answer),
+      () => undefined,
+    );
     const until = performance.now() + randomInt(Math.ceil(reloadMs * 1300)) / 1000;
     await within(60_000, () => performance.now() >= until);
     it.child.kill("SIGKILL");

@@ -29,7 +29,7 @@ export function slope(samples: readonly number[]): number {
   const middle = (n - 1) / 2;
   const up = samples.reduce((sum, y, x) => sum + (x - middle) * (y - mean), 0);
   const across = samples.reduce((sum, _, x) => sum + (x - middle) ** 2, 0);
-  return n < 2 ? 0 : (up / across) * (n - 1) / mean;
+  return n < 2 ? 0 : ((up / across) * (n - 1)) / mean;
 }
 
 export function percent(part: number): string {

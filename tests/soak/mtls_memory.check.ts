@@ -31,27 +31,51 @@ test(`${AT_ONCE * ROUNDS} mTLS connections don't grow the memory`, async () => {
   const [site, clients] = [authority("site root"), authority("client root")];
   // With an intermediate, as most clients come: the object of a chain is kept the longest. A large one is seen above
   // what the allocator's arenas take and give.
-  const between = authority("client intermediate", { by: clients, more: [extension(oid(1, 3, 6, 1, 4, 1, 99999, 2), tlv(0x04, Buffer.alloc(INTERMEDIATE_BYTES)))] });
+  const between = authority("client intermediate", {
+    by: clients,
+    more: [extension(oid(1, 3, 6, 1, 4, 1, 99999, 2), tlv(0x04, Buffer.alloc(INTERMEDIATE_BYTES)))],
+  });
   const client = leaf(between, { names: [uri("spiffe://corp.example/ops/web"), dns("web.corp.example")] });
   const behind = await backend(GREETING);
   const port = await freePort();
   const folder = temporaryFolder();
   put(folder, "web", leaf(site, { names: [dns("www.example.com")] }));
   putAuthority(folder, "corp", clients);
-  place(folder, moduleOf(`edition 1
-expose web on tcp ${port} bind 127.0.0.1 as mtls { backend 127.0.0.1:${behind.port} cert "web" ca "corp" allow from any client uri "spiffe://corp.example/ops/*" }`));
-  const it = launch(folder, `[policy]\nwatch = false\n[certs.web]\ncert = "${folder}/web.pem"\nkey = "${folder}/web.key"\n[cas.corp]\nfile = "${folder}/corp.pem"`, { node: [...NO_FULL_COLLECTION, "--import", REPORTER] });
+  place(
+    folder,
+    moduleOf(`edition 1
+expose web on tcp ${port} bind 127.0.0.1 as mtls { backend 127.0.0.1:${behind.port} cert "web" ca "corp" allow from any client uri "spiffe://corp.example/ops/*" }`),
+  );
+  const it = launch(
+    folder,
+    `[policy]\nwatch = false\n[certs.web]\ncert = "${folder}/web.pem"\nkey = "${folder}/web.key"\n[cas.corp]\nfile = "${folder}/corp.pem"`,
+    { node: [...NO_FULL_COLLECTION, "--import", REPORTER] },
+  );
   await it.line("ingressd: ready");
   const pid = it.child.pid ?? -1;
   const atStart = descriptors(pid);
 
   /** All are open at the same time, then all end. */
   async function round(): Promise<void> {
-    const sockets = await Promise.all(Array.from({ length: AT_ONCE }, () => new Promise<TLSSocket>((resolve, reject) => {
-      const socket = connect({ port, host: "127.0.0.1", ca: site.pem, servername: "www.example.com", cert: client.pem + between.pem, key: client.key, checkServerIdentity: () => undefined });
-      socket.once("data", () => resolve(socket));
-      socket.once("error", reject);
-    })));
+    const sockets = await Promise.all(
+      Array.from(
+        { length: AT_ONCE },
+        () =>
+          new Promise<TLSSocket>((resolve, reject) => {
+            const socket = connect({
+              port,
+              host: "127.0.0.1",
+              ca: site.pem,
+              servername: "www.example.com",
+              cert: client.pem + between.pem,
+              key: client.key,
+              checkServerIdentity: () => undefined,
+            });
+            socket.once("data", () => resolve(socket));
+            socket.once("error", reject);
+          }),
+      ),
+    );
     await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once("close", resolve).end())));
   }
   let requests = 0;

@@ -43,7 +43,8 @@ test(`${STREAMS} streams, a reload a second for ${SECONDS} s`, async () => {
   const behind = await backend("");
   const greets = await backend("hello");
   const [kept, fresh, extra] = [await freePort(), await freePort(), await freePort()];
-  const policy = (more: string): Uint8Array => moduleOf(`edition 1
+  const policy = (more: string): Uint8Array =>
+    moduleOf(`edition 1
 expose streams on tcp ${kept} bind 127.0.0.1 { backend 127.0.0.1:${behind.port} limit 5000/s per listener allow from any }
 expose fresh on tcp ${fresh} bind 127.0.0.1 { backend 127.0.0.1:${greets.port} allow from 127.0.0.1 ${more === "" ? "" : "allow from 127.0.0.3"} }
 ${more}`);
@@ -85,14 +86,16 @@ ${more}`);
     memory.push(residentKiB(pid));
     // On a machine that is busy a reload may take more than its second; they don't queue.
     if (reloading) return;
-    place(folder, modules[(++reloads) % 2] ?? new Uint8Array());
+    place(folder, modules[++reloads % 2] ?? new Uint8Array());
     reloading = true;
     const from = performance.now();
-    pending.push(control.call("reload").then((answer) => {
-      reloading = false;
-      if ("error" in answer) refused++;
-      reloadMs.push(performance.now() - from);
-    }));
+    pending.push(
+      control.call("reload").then((answer) => {
+        reloading = false;
+        if ("error" in answer) refused++;
+        reloadMs.push(performance.now() - from);
+      }),
+    );
   });
   await Promise.all(pending);
   for (const { socket } of streams) socket.end();
@@ -104,11 +107,17 @@ ${more}`);
   const climb = slope(settled);
   assert.ok(await within(5_000, () => descriptors(pid) <= atStart - 1), `descriptors: ${atStart} at the start, ${descriptors(pid)} at the end`);
 
-  figure(`reloads in ${SECONDS} s, refused, median and worst answer`, `${reloadMs.length}, ${refused}, ${quantile(reloadMs, 0.5).toFixed(0)} ms, ${quantile(reloadMs, 1).toFixed(0)} ms`);
+  figure(
+    `reloads in ${SECONDS} s, refused, median and worst answer`,
+    `${reloadMs.length}, ${refused}, ${quantile(reloadMs, 0.5).toFixed(0)} ms, ${quantile(reloadMs, 1).toFixed(0)} ms`,
+  );
   figure("streams, reset or cut short, with unequal hashes", `${streams.length}, ${broken.length}, ${unequal.length}`);
   figure("bytes that went and came back", `${(streams.reduce((sum, { backBytes }) => sum + backBytes, 0) / 2 ** 20).toFixed(0)} MiB`);
   figure("new connections allowed, refused", `${answers.allow}, ${answers.deny}`);
-  figure(`memory after ${WARM_UP} s, least and most; its slope over ${settled.length} s`, `${(Math.min(...settled) / 1024).toFixed(0)} MiB, ${(Math.max(...settled) / 1024).toFixed(0)} MiB; ${percent(climb)}`);
+  figure(
+    `memory after ${WARM_UP} s, least and most; its slope over ${settled.length} s`,
+    `${(Math.min(...settled) / 1024).toFixed(0)} MiB, ${(Math.max(...settled) / 1024).toFixed(0)} MiB; ${percent(climb)}`,
+  );
   figure("descriptors at the start (with our own), at the end", `${atStart}, ${descriptors(pid)}`);
   assert.ok(reloadMs.length >= SECONDS / 4, `${reloadMs.length} reloads`);
   assert.equal([broken.length, unequal.length, refused, answers.deny], [0, 0, 0, 0], broken[0]?.broken ?? "");

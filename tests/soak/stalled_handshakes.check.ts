@@ -24,8 +24,11 @@ test(`${STALLED} handshakes that never end`, async () => {
   const port = await freePort();
   const folder = temporaryFolder();
   put(folder, "web", leaf(site, { names: [dns("www.example.com")] }));
-  place(folder, moduleOf(`edition 1
-expose web on tcp ${port} bind 127.0.0.1 as tls { backend 127.0.0.1:${behind.port} cert "web" allow from any sni "www.example.com" }`));
+  place(
+    folder,
+    moduleOf(`edition 1
+expose web on tcp ${port} bind 127.0.0.1 as tls { backend 127.0.0.1:${behind.port} cert "web" allow from any sni "www.example.com" }`),
+  );
   const it = launch(folder, `[policy]\nwatch = false\n[timers]\nhello_ms = ${HELLO_MS}\n[certs.web]\ncert = "${folder}/web.pem"\nkey = "${folder}/web.key"`);
   await it.line("ingressd: ready");
   const pid = it.child.pid ?? -1;
@@ -68,7 +71,10 @@ expose web on tcp ${port} bind 127.0.0.1 as tls { backend 127.0.0.1:${behind.por
 
   figure("a good client, handshake included: median, 99 % alone", `${quantile(alone, 0.5).toFixed(1)} ms, ${quantile(alone, 0.99).toFixed(1)} ms`);
   figure(`a good client: median, 99 % beside ${live} stalled`, `${quantile(beside, 0.5).toFixed(1)} ms, ${quantile(beside, 0.99).toFixed(1)} ms`);
-  figure(`stalled gone after (hello_ms = ${HELLO_MS}): first, last`, `${(Math.min(...lives) / 1000).toFixed(1)} s, ${(Math.max(...lives) / 1000).toFixed(1)} s`);
+  figure(
+    `stalled gone after (hello_ms = ${HELLO_MS}): first, last`,
+    `${(Math.min(...lives) / 1000).toFixed(1)} s, ${(Math.max(...lives) / 1000).toFixed(1)} s`,
+  );
   figure("memory before, beside them; codes", `${(before / 1024).toFixed(0)} MiB, ${(during / 1024).toFixed(0)} MiB; ${codes}`);
   assert.ok(codes.includes(`"tls_late":${STALLED}`), codes);
   assert.ok(live >= STALLED * 0.5, `${live} were stalled while good clients came`);

@@ -20,8 +20,11 @@ test(`${STALLED} hellos that never end`, async () => {
   const behind = await backend("", (socket) => socket.once("data", () => socket.end("served")));
   const port = await freePort();
   const folder = temporaryFolder();
-  place(folder, moduleOf(`edition 1
-expose web on tcp ${port} bind 127.0.0.1 as passthrough { backend 127.0.0.1:${behind.port} allow from any sni "www.example.com" }`));
+  place(
+    folder,
+    moduleOf(`edition 1
+expose web on tcp ${port} bind 127.0.0.1 as passthrough { backend 127.0.0.1:${behind.port} allow from any sni "www.example.com" }`),
+  );
   const it = launch(folder, `[policy]\nwatch = false\n[timers]\nhello_ms = ${HELLO_MS}`);
   await it.line("ingressd: ready");
   const pid = it.child.pid ?? -1;
@@ -55,7 +58,14 @@ expose web on tcp ${port} bind 127.0.0.1 as passthrough { backend 127.0.0.1:${be
       opened++;
     });
     // Silence, one byte, or all but the last one.
-    socket.write(hello.subarray(0, n % 3 === 0 ? 0 : n % 3 === 1 ? 1 : hello.length - 1));
+    socket.write(
+      hello.subarray(
+        0,
+        n % 3 === 0 ? 0
+        : n % 3 === 1 ? 1
+        : hello.length - 1,
+      ),
+    );
     socket.resume();
     void closed.then(() => lives.push(performance.now() - from));
   };
@@ -73,7 +83,10 @@ expose web on tcp ${port} bind 127.0.0.1 as passthrough { backend 127.0.0.1:${be
 
   figure("a good client: median, 99 % alone", `${quantile(alone, 0.5).toFixed(1)} ms, ${quantile(alone, 0.99).toFixed(1)} ms`);
   figure(`a good client: median, 99 % beside ${live} stalled`, `${quantile(beside, 0.5).toFixed(1)} ms, ${quantile(beside, 0.99).toFixed(1)} ms`);
-  figure(`stalled gone after (hello_ms = ${HELLO_MS}): first, last`, `${(Math.min(...lives) / 1000).toFixed(1)} s, ${(Math.max(...lives) / 1000).toFixed(1)} s; ${late} counted as hello_late`);
+  figure(
+    `stalled gone after (hello_ms = ${HELLO_MS}): first, last`,
+    `${(Math.min(...lives) / 1000).toFixed(1)} s, ${(Math.max(...lives) / 1000).toFixed(1)} s; ${late} counted as hello_late`,
+  );
   figure("memory before, beside them", `${(before / 1024).toFixed(0)} MiB, ${(during / 1024).toFixed(0)} MiB`);
   assert.ok(live >= STALLED * 0.95, `${live} were stalled while good clients came`);
   assert.is(late, STALLED);

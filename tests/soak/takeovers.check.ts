@@ -21,7 +21,9 @@ function arrival(port: number): Promise<number | string> {
     const from = performance.now();
     const socket = connect({ host: "127.0.0.1", port });
     let connectedMs = -1;
-    socket.once("connect", () => { connectedMs = performance.now() - from; });
+    socket.once("connect", () => {
+      connectedMs = performance.now() - from;
+    });
     socket.once("data", () => {
       resolve(connectedMs);
       socket.destroy();
@@ -38,10 +40,13 @@ else {
     const [port, capped, limited] = [await freePort(), await freePort(), await freePort()];
     const folder = temporaryFolder();
     const to = `backend 127.0.0.1:${behind.port} allow from any`;
-    place(folder, moduleOf(`edition 1
+    place(
+      folder,
+      moduleOf(`edition 1
 expose web on tcp ${port} bind 127.0.0.1 { ${to} }
 expose narrow on tcp ${capped} bind 127.0.0.1 { ${to} cap 2 connections }
-expose rare on tcp ${limited} bind 127.0.0.1 { ${to} limit 2/h per source }`));
+expose rare on tcp ${limited} bind 127.0.0.1 { ${to} limit 2/h per source }`),
+    );
     let gateway: Running = launch(folder, "");
     await gateway.line("ingressd: ready");
     const kept = [visit(capped), visit(capped)];
@@ -63,7 +68,10 @@ expose rare on tcp ${limited} bind 127.0.0.1 { ${to} limit 2/h per source }`));
     const refused = outcomes.filter((one) => typeof one === "string");
     const times = outcomes.filter((one) => typeof one === "number").sort((a, b) => a - b);
     const p99 = times[Math.floor(times.length * 0.99)] ?? Infinity;
-    figure("connections; refused; p50, p99 and longest connect time", `${outcomes.length}; ${refused.length}; ${(times[times.length >> 1] ?? 0).toFixed(1)}, ${p99.toFixed(1)} and ${(times.at(-1) ?? 0).toFixed(1)} ms`);
+    figure(
+      "connections; refused; p50, p99 and longest connect time",
+      `${outcomes.length}; ${refused.length}; ${(times[times.length >> 1] ?? 0).toFixed(1)}, ${p99.toFixed(1)} and ${(times.at(-1) ?? 0).toFixed(1)} ms`,
+    );
     assert.equal([...new Set(refused)], []);
     assert.ok(p99 <= P99_MS, `p99 ${p99.toFixed(1)} ms`);
     for (const { socket } of kept) socket.destroy();

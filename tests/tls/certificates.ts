@@ -47,7 +47,8 @@ export interface Wish {
 }
 
 export function authority(
-  name: string, { from = -1, until = 3650, by, more = [], digest = "sha256" }: Pick<Wish, "from" | "until" | "more" | "digest"> & { readonly by?: Authority } = {},
+  name: string,
+  { from = -1, until = 3650, by, more = [], digest = "sha256" }: Pick<Wish, "from" | "until" | "more" | "digest"> & { readonly by?: Authority } = {},
 ): Authority {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const issued = made(by ?? { name, signer: privateKey }, privateKey, { commonName: name, ca: true, use: "none", from, until, more, digest });
@@ -106,7 +107,11 @@ export function sequence(...parts: readonly Buffer[]): Buffer {
 
 export function tlv(tag: number, content: Buffer): Buffer {
   const n = content.length;
-  const length = n < 0x80 ? [n] : n < 0x100 ? [0x81, n] : n < 0x10000 ? [0x82, n >> 8, n & 255] : [0x83, n >> 16, (n >> 8) & 255, n & 255];
+  const length =
+    n < 0x80 ? [n]
+    : n < 0x100 ? [0x81, n]
+    : n < 0x10000 ? [0x82, n >> 8, n & 255]
+    : [0x83, n >> 16, (n >> 8) & 255, n & 255];
   return Buffer.concat([Buffer.from([tag, ...length]), content]);
 }
 
@@ -134,7 +139,14 @@ function distinguished(commonName: string): Buffer {
 }
 
 function integer(n: number): Buffer {
-  return tlv(0x02, Buffer.from(n < 128 ? [n] : n < 32768 ? [n >> 8, n & 255] : [0, n >> 16, (n >> 8) & 255, n & 255]));
+  return tlv(
+    0x02,
+    Buffer.from(
+      n < 128 ? [n]
+      : n < 32768 ? [n >> 8, n & 255]
+      : [0, n >> 16, (n >> 8) & 255, n & 255],
+    ),
+  );
 }
 
 function time(days: number): Buffer {

@@ -14,12 +14,16 @@ export class Wire extends Duplex {
   constructor(raw: Socket) {
     super({ allowHalfOpen: true });
     this.raw = raw;
-    raw.on("data", (chunk: Buffer) => { if (!this.push(chunk)) raw.pause(); });
+    raw.on("data", (chunk: Buffer) => {
+      if (!this.push(chunk)) raw.pause();
+    });
     raw.on("end", () => this.push(null));
     raw.on("error", () => this.destroy());
     raw.on("close", () => this.destroy());
     // Before the TLS socket hears of it: has it had its close_notify?
-    this.once("end", () => { this.isCut = this.#secured?.readableLength !== undefined && !hasEnd(this.#secured); });
+    this.once("end", () => {
+      this.isCut = this.#secured?.readableLength !== undefined && !hasEnd(this.#secured);
+    });
   }
 
   /** Before it reads. */
@@ -57,7 +61,9 @@ export function watch(socket: Socket, wire: Wire | null): Promise<{ readonly see
   let ended = false;
   return new Promise((resolve) => {
     const say = (seen: Seen): void => resolve({ seen, bytes });
-    socket.on("data", (chunk: Buffer) => { bytes += chunk.length; });
+    socket.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+    });
     socket.once("error", () => say("reset"));
     // One that has ended on both sides closes by itself.
     socket.once("close", () => say(ended ? "end" : "reset"));

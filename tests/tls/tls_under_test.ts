@@ -46,7 +46,10 @@ export interface How {
 }
 
 export function lastAccept({ gateway }: Setting): Record {
-  const record = gateway.records().filter(({ op }) => op === "accept").at(-1);
+  const record = gateway
+    .records()
+    .filter(({ op }) => op === "accept")
+    .at(-1);
   if (record === undefined) throw new Error("nothing was recorded");
   return record;
 }
@@ -65,11 +68,18 @@ expose web on tcp ${port} as ${as} {
   ${text}
 }`;
   const gateway = await running({
-    folder, policy: policy(body),
+    folder,
+    policy: policy(body),
     config: `${config}\n[certs.web]\ncert = "${folder}/web.pem"\nkey = "${folder}/web.key"\n[cas.corp]\nfile = "${folder}/corp.pem"\n${more.replace("FOLDER", folder)}`,
   });
   return {
-    gateway, behind, folder, port, site, clients, policy,
+    gateway,
+    behind,
+    folder,
+    port,
+    site,
+    clients,
+    policy,
     issue: (wish) => leaf(clients, wish),
     async end() {
       await gateway.stop();
@@ -105,9 +115,14 @@ export interface Call {
 }
 
 /** Connects, reads to the end or to the refusal. */
-export async function call({ port, site }: Pick<Setting, "port" | "site">, { name = "www.example.com", certificate, options = {}, from = "127.0.0.1" }: Call = {}): Promise<Came> {
+export async function call(
+  { port, site }: Pick<Setting, "port" | "site">,
+  { name = "www.example.com", certificate, options = {}, from = "127.0.0.1" }: Call = {},
+): Promise<Came> {
   const socket = connect({
-    socket: connectPlain({ port, host: "127.0.0.1", localAddress: from }), ca: site.pem, checkServerIdentity: () => undefined,
+    socket: connectPlain({ port, host: "127.0.0.1", localAddress: from }),
+    ca: site.pem,
+    checkServerIdentity: () => undefined,
     ...(name !== "" && { servername: name }),
     ...(certificate !== undefined && { cert: certificate.pem, key: certificate.key }),
     ...options,
@@ -129,7 +144,9 @@ export async function read(socket: TLSSocket): Promise<Came> {
     socket.end("hello");
   });
   socket.on("data", (chunk: Buffer) => parts.push(chunk));
-  socket.on("error", (cause: Error) => { error = "code" in cause ? String(cause.code) : cause.message; });
+  socket.on("error", (cause: Error) => {
+    error = "code" in cause ? String(cause.code) : cause.message;
+  });
   await new Promise((resolve) => socket.once("close", resolve));
   return { got: Buffer.concat(parts).toString(), reused, protocol, sessions, error };
 }

@@ -58,7 +58,11 @@ export function editOf(guess: Guess | null): { readonly replace?: string } {
 export function didYouMean(name: string, candidates: Iterable<string>): Guess | null {
   const all = [...candidates];
   const guess = nearest(name, all);
-  return guess === null ? null : nearestAlone(name, all) === null ? { word: guess } : { word: guess, replace: guess };
+  return (
+    guess === null ? null
+    : nearestAlone(name, all) === null ? { word: guess }
+    : { word: guess, replace: guess }
+  );
 }
 
 /**

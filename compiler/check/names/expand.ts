@@ -2,7 +2,18 @@
 // policy has. The copy of a template's text keeps its place in the body and knows the `use`
 // (Span.origin); an argument keeps the place where it was written.
 import type {
-  BudgetNode, ClauseNode, DialNode, ExposeNode, InvariantNode, Member, Piece, RuleNode, SetDeclaration, StatementNode, TestNode, UseNode,
+  BudgetNode,
+  ClauseNode,
+  DialNode,
+  ExposeNode,
+  InvariantNode,
+  Member,
+  Piece,
+  RuleNode,
+  SetDeclaration,
+  StatementNode,
+  TestNode,
+  UseNode,
 } from "../../ast/nodes.ts";
 import { MAX_EXPANDED_PLACES } from "../../source/bounds.ts";
 import type { NameList } from "../../diagnostics/sentence.ts";
@@ -40,7 +51,11 @@ export function expand(report: Report, scopes: Scopes, templates: Templates): Fl
 
 /** The arguments that a parameter takes, by the place that it has. */
 const FITS: Readonly<Record<Exclude<Slot, "member">, readonly Member["kind"][]>> = {
-  name: ["name"], number: ["number"], text: ["text"], literal: ["literal"], address: ["literal", "number"],
+  name: ["name"],
+  number: ["number"],
+  text: ["text"],
+  literal: ["literal"],
+  address: ["literal", "number"],
 };
 
 class Expander {
@@ -67,7 +82,13 @@ class Expander {
     for (const { ast } of this.#scopes.program.units) for (const s of ast.statements) this.#statement(s);
     if (this.#places > MAX_EXPANDED_PLACES) return null;
     return {
-      sets: this.#sets, exposes: this.#exposes, dials: this.#dials, denies: this.#denies, tests: this.#tests, budgets: this.#budgets, invariants: this.#invariants,
+      sets: this.#sets,
+      exposes: this.#exposes,
+      dials: this.#dials,
+      denies: this.#denies,
+      tests: this.#tests,
+      budgets: this.#budgets,
+      invariants: this.#invariants,
       whole: this.#whole,
     };
   }
@@ -103,7 +124,8 @@ class Expander {
         break;
       case "use":
         this.#use(node, (item, substitution) => {
-          if (!isStatement(item) || (item.kind === "rule" && item.action === "allow")) this.#misplaced(node, item.span, item.kind === "rule" ? item.action : item.kind, "top_level");
+          if (!isStatement(item) || (item.kind === "rule" && item.action === "allow"))
+            this.#misplaced(node, item.span, item.kind === "rule" ? item.action : item.kind, "top_level");
           else this.#statement(substituteStatement(substitution, item));
         });
         break;
@@ -150,7 +172,10 @@ class Expander {
     if (text.includes(".")) sayQualified(this.#report, this.#scopes, use.template, "template", (scope) => scope.templates);
     else if (!isDoubtful(this.#scopes, span, text)) {
       const near = nearName(this.#report, text, templateNames(this.#scopes, span));
-      const hint = near !== null ? { near } : isSetName(this.#scopes, use.template) ? { isSet: true as const } : { templates: templatesOf(this.#scopes.of(span)) };
+      const hint =
+        near !== null ? { near }
+        : isSetName(this.#scopes, use.template) ? { isSet: true as const }
+        : { templates: templatesOf(this.#scopes.of(span)) };
       this.#report.say("ING201", { of: "template", name: text, hint }, span);
     }
     return null;
@@ -180,7 +205,9 @@ class Expander {
 
   #misplaced(use: UseNode, span: Span, statement: string, place: "top_level" | "expose"): void {
     this.#whole = false;
-    this.#report.say("ING420", { statement, place }, span, { related: [{ span: use.span, label: `used ${place === "expose" ? "in an expose" : "at top level"}` }] });
+    this.#report.say("ING420", { statement, place }, span, {
+      related: [{ span: use.span, label: `used ${place === "expose" ? "in an expose" : "at top level"}` }],
+    });
   }
 }
 
@@ -205,8 +232,11 @@ function substitutionOf({ node }: Template, use: UseNode, origin: Origin): Subst
           return { ...arg, pattern: { ...arg.pattern, span: moved(arg.pattern.span, piece.span) }, span: at };
         case "file":
           return {
-            ...arg, path: { ...arg.path, span: moved(arg.path.span, piece.span) }, max: { ...arg.max, span: moved(arg.max.span, piece.span) },
-            min: arg.min === null ? null : { ...arg.min, span: moved(arg.min.span, piece.span) }, span: at,
+            ...arg,
+            path: { ...arg.path, span: moved(arg.path.span, piece.span) },
+            max: { ...arg.max, span: moved(arg.max.span, piece.span) },
+            min: arg.min === null ? null : { ...arg.min, span: moved(arg.min.span, piece.span) },
+            span: at,
           };
         default:
           return { ...arg, span: at };

@@ -45,7 +45,11 @@ export function readHostName(text: string): string | Problem {
   const port = /^([^:]+):[0-9]+$/.exec(text);
   if (port !== null) return no({ fault: "port" });
   const unseen = unseenIn(text);
-  if (unseen.length > 0) return no({ fault: "unseen", characters: unseen.map(characterName) }, unseen.some((c) => /\p{Cc}/u.test(c)) ? null : good([...text].filter((c) => !unseen.includes(c)).join("")));
+  if (unseen.length > 0)
+    return no(
+      { fault: "unseen", characters: unseen.map(characterName) },
+      unseen.some((c) => /\p{Cc}/u.test(c)) ? null : good([...text].filter((c) => !unseen.includes(c)).join("")),
+    );
   const wire = ascii(text);
   if (wire === null) return no({ fault: "form" });
   // Two names look alike: which of them is meant, only the author knows.

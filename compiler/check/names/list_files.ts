@@ -39,7 +39,7 @@ function readEntries(report: Report, file: SourceFile, node: FileMember, { min, 
   const related = [{ span: node.path.span, label: "read because of this" }];
   let entries = 0;
   let errors = 0;
-  for (let at = text.charCodeAt(0) === 0xfeff ? 1 : 0; at < text.length; ) {
+  for (let at = text.charCodeAt(0) === 0xfeff ? 1 : 0; at < text.length;) {
     let lineEnd = text.indexOf("\n", at);
     if (lineEnd < 0) lineEnd = text.length;
     const start = skipSpace(text, at, lineEnd);
@@ -149,7 +149,12 @@ export function readSize(report: Report, { max: most, min: least }: FileMember):
   if (least === null) return isMax ? { min: 0, max } : null;
   const min = Number(least.text);
   const isMin = COUNT.test(least.text) && min <= (isMax ? max : MAX_PREFIXES);
-  if (!isMin) report.say("ING310", { of: "list_min", clause: isMax ? "max" : null, literal: least.text, min: 1, max: isMax ? max : MAX_PREFIXES, fault: "range" }, least.span);
+  if (!isMin)
+    report.say(
+      "ING310",
+      { of: "list_min", clause: isMax ? "max" : null, literal: least.text, min: 1, max: isMax ? max : MAX_PREFIXES, fault: "range" },
+      least.span,
+    );
   return isMax && isMin ? { min, max } : null;
 }
 

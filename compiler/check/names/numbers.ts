@@ -18,7 +18,11 @@ export function readCount(report: Report, text: string, at: Piece, max: number, 
   return null;
 }
 
-const PERIODS = new Map<string, CheckedLimit["periodMs"]>([["s", 1_000], ["m", 60_000], ["h", 3_600_000]]);
+const PERIODS = new Map<string, CheckedLimit["periodMs"]>([
+  ["s", 1_000],
+  ["m", 60_000],
+  ["h", 3_600_000],
+]);
 
 export function readRate(report: Report, rate: Piece): { readonly count: number; readonly periodMs: CheckedLimit["periodMs"] } | null {
   const [digits = "", unit = ""] = rate.text.split("/");

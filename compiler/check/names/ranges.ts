@@ -41,7 +41,7 @@ const MAPPED_END = MAPPED | 0xffffffffn;
 function prefixesOf(from: bigint, to: bigint): string[] {
   const isV4 = from >= MAPPED && to <= MAPPED_END;
   const found: string[] = [];
-  for (let at = from; at <= to; ) {
+  for (let at = from; at <= to;) {
     let bits = 0;
     while (bits < 128 && ((at >> BigInt(bits)) & 1n) === 0n && at + (1n << BigInt(bits + 1)) - 1n <= to) bits++;
     const end = at + (1n << BigInt(bits));

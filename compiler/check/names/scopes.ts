@@ -37,7 +37,14 @@ export class Scopes {
   /** A new scope for the body of a template. */
   open(origin: Origin, template: TemplateNode): void {
     const outer = this.#files.get(template.span.file) ?? this.#entry;
-    this.#uses.set(origin, this.#scope(outer.unit, outer, template.params.map((p) => p.text)));
+    this.#uses.set(
+      origin,
+      this.#scope(
+        outer.unit,
+        outer,
+        template.params.map((p) => p.text),
+      ),
+    );
   }
 
   /** The scope of the names at a place. */

@@ -1,7 +1,20 @@
 // A copy of a part of a template's body, with each piece of text and each place put through a
 // `Substitution`. It serves to expand a template, and to find the places of its parameters.
 import type {
-  AnnotationNode, CapNode, ClaimNode, ClauseNode, KeyNode, LimitNode, Member, OutcomeNode, Piece, ProtoNode, RuleNode, SetNode, StatementNode, TestLineNode,
+  AnnotationNode,
+  CapNode,
+  ClaimNode,
+  ClauseNode,
+  KeyNode,
+  LimitNode,
+  Member,
+  OutcomeNode,
+  Piece,
+  ProtoNode,
+  RuleNode,
+  SetNode,
+  StatementNode,
+  TestLineNode,
 } from "../../ast/nodes.ts";
 import type { Span } from "../../source/source.ts";
 
@@ -25,7 +38,8 @@ export function substituteStatement(c: Substitution, node: StatementNode): State
       return { ...node, name: c.piece(node.name, "name"), set: set(c, node.set), annotations: annotations(c, node.annotations), span };
     case "expose":
       return {
-        ...node, span,
+        ...node,
+        span,
         name: c.piece(node.name, "name"),
         service: maybe(c, node.service, "name"),
         proto: node.proto === null ? null : proto(c, node.proto),
@@ -42,7 +56,13 @@ export function substituteStatement(c: Substitution, node: StatementNode): State
     case "test":
       return { ...node, title: c.piece(node.title, "text"), at: maybe(c, node.at, "literal"), lines: node.lines.map((l) => line(c, l)), span };
     case "dial":
-      return { ...node, service: c.piece(node.service, "name"), proto: node.proto === null ? null : proto(c, node.proto), annotations: annotations(c, node.annotations), span };
+      return {
+        ...node,
+        service: c.piece(node.service, "name"),
+        proto: node.proto === null ? null : proto(c, node.proto),
+        annotations: annotations(c, node.annotations),
+        span,
+      };
     case "budget":
       return { ...node, entries: node.entries.map((e) => ({ ...e, value: c.piece(e.value, "number"), span: c.span(e.span) })), span };
     case "invariant":
@@ -115,24 +135,31 @@ function line(c: Substitution, node: TestLineNode): TestLineNode {
   const span = c.span(node.span);
   if (node.kind === "bind") {
     return {
-      ...node, span, subject: c.piece(node.subject, "name"), endpoint: c.piece(node.endpoint, "address"),
-      proto: node.proto === null ? null : proto(c, node.proto), outcome: outcome(c, node.outcome),
+      ...node,
+      span,
+      subject: c.piece(node.subject, "name"),
+      endpoint: c.piece(node.endpoint, "address"),
+      proto: node.proto === null ? null : proto(c, node.proto),
+      outcome: outcome(c, node.outcome),
     };
   }
   const { request, repeat } = node;
   const { to } = request;
   return {
-    ...node, span,
+    ...node,
+    span,
     request: {
       source: c.piece(request.source, "literal"),
-      to: to.kind === "expose"
-        ? { kind: "expose", ...substituted(c, to, "name") }
+      to:
+        to.kind === "expose" ?
+          { kind: "expose", ...substituted(c, to, "name") }
         : { kind: "port", proto: proto(c, to.proto), local: maybe(c, to.local, "literal"), ...substituted(c, to, "number") },
       sni: maybe(c, request.sni, "text"),
       client: request.client?.map((m) => member(c, m)) ?? null,
       span: c.span(request.span),
     },
-    repeat: repeat === null ? null : { ...repeat, count: c.piece(repeat.count, "number"), duration: c.piece(repeat.duration, "literal"), span: c.span(repeat.span) },
+    repeat:
+      repeat === null ? null : { ...repeat, count: c.piece(repeat.count, "number"), duration: c.piece(repeat.duration, "literal"), span: c.span(repeat.span) },
     outcomes: node.outcomes.map((o) => outcome(c, o)),
   };
 }
@@ -148,8 +175,9 @@ function substituteClaim(c: Substitution, node: ClaimNode): ClaimNode {
     from: maybeSet(c, node.from),
     sni: maybeSet(c, node.sni),
     client: maybeSet(c, node.client),
-    to: to.kind === "ports"
-      ? { kind: "ports", proto: proto(c, to.proto), ports: set(c, to.ports), text: to.text, span: c.span(to.span) }
+    to:
+      to.kind === "ports" ?
+        { kind: "ports", proto: proto(c, to.proto), ports: set(c, to.ports), text: to.text, span: c.span(to.span) }
       : { kind: to.kind, ...substituted(c, to, "name") },
     mode: maybe(c, node.mode, "name"),
     at: maybe(c, node.at, "literal"),
@@ -182,7 +210,13 @@ function member(c: Substitution, m: Member): Member {
     case "id":
       return { ...m, pattern: c.piece(m.pattern, "text"), span: c.span(m.span) };
     case "file":
-      return { ...m, path: c.piece(m.path, "text"), max: c.piece(m.max, "number"), min: m.min === null ? null : c.piece(m.min, "number"), span: c.span(m.span) };
+      return {
+        ...m,
+        path: c.piece(m.path, "text"),
+        max: c.piece(m.max, "number"),
+        min: m.min === null ? null : c.piece(m.min, "number"),
+        span: c.span(m.span),
+      };
     default:
       return { ...m, span: c.span(m.span) };
   }

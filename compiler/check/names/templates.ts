@@ -96,7 +96,11 @@ function define(report: Report, node: TemplateNode, certain: boolean): Template 
 
 /** The `use` statements of a template, with those in its exposes. */
 function usesOf(node: TemplateNode): UseNode[] {
-  return node.body.flatMap((item) => (item.kind === "use" ? [item] : item.kind === "expose" ? item.clauses.filter((c) => c.kind === "use") : []));
+  return node.body.flatMap((item) =>
+    item.kind === "use" ? [item]
+    : item.kind === "expose" ? item.clauses.filter((c) => c.kind === "use")
+    : [],
+  );
 }
 
 interface Open {
@@ -125,7 +129,12 @@ function refuseCircles(report: Report, scopes: Scopes, templates: Templates): vo
       if (inner === undefined) continue;
       const known = depths.get(inner);
       if (onPath.has(inner)) {
-        refuseCircle(report, templates, use, path.slice(path.findIndex((o) => o.node === inner)).map((o) => o.node));
+        refuseCircle(
+          report,
+          templates,
+          use,
+          path.slice(path.findIndex((o) => o.node === inner)).map((o) => o.node),
+        );
       } else if (known === undefined) {
         onPath.add(inner);
         path.push({ node: inner, uses: usesOf(inner), next: 0, depth: 1 });

@@ -18,7 +18,8 @@ export function readTime(text: string): number | Problem {
     return no({ fault: "form" });
   }
   const [year, month, day, hour, minute, second] = parts.slice(1).map((p) => Number(p ?? "0"));
-  if (year === undefined || month === undefined || day === undefined || hour === undefined || minute === undefined || second === undefined) return no({ fault: "form" });
+  if (year === undefined || month === undefined || day === undefined || hour === undefined || minute === undefined || second === undefined)
+    return no({ fault: "form" });
   if (year < 1970) return no({ fault: "before_1970" });
   if (month < 1 || month > 12) return no({ fault: "month" });
   if (day < 1 || day > daysIn(year, month)) return no({ fault: "day", days: daysIn(year, month) });
@@ -47,13 +48,19 @@ function daysIn(year: number, month: number): number {
   return [4, 6, 9, 11].includes(month) ? 30 : 31;
 }
 
-const UNITS = new Map([["ms", 1], ["s", 1_000], ["m", 60_000], ["h", 3_600_000]]);
+const UNITS = new Map([
+  ["ms", 1],
+  ["s", 1_000],
+  ["m", 60_000],
+  ["h", 3_600_000],
+]);
 
 /** Milliseconds, 0 to `maxMs`. */
 export function readDuration(text: string, maxMs: number): number | Problem {
   const parts = /^(0|[1-9][0-9]{0,9})([A-Za-z]*)$/.exec(text);
   const unit = UNITS.get(parts?.[2] ?? "");
-  if (parts === null || unit === undefined) return problem("ING314", { literal: text, fault: "form" }, /^[0-9]{1,9}sec(?:onds?)?$/.test(text) ? text.replace(/[a-z]+$/, "s") : null);
+  if (parts === null || unit === undefined)
+    return problem("ING314", { literal: text, fault: "form" }, /^[0-9]{1,9}sec(?:onds?)?$/.test(text) ? text.replace(/[a-z]+$/, "s") : null);
   const ms = Number(parts[1]) * unit;
   if (ms > maxMs) return problem("ING314", { literal: text, fault: "too_long", hours: maxMs / 3_600_000 });
   return ms;

@@ -60,7 +60,13 @@ function importedName(scopes: Scopes, file: Scope, kind: SetKind, name: string):
 }
 
 /** `a.b` where no import `a` has a `b`. */
-export function sayQualified(report: Report, scopes: Scopes, name: Piece, as: SetKind | "template", names: (scope: Scope) => ReadonlyMap<string, unknown>): void {
+export function sayQualified(
+  report: Report,
+  scopes: Scopes,
+  name: Piece,
+  as: SetKind | "template",
+  names: (scope: Scope) => ReadonlyMap<string, unknown>,
+): void {
   const scope = scopes.of(name.span);
   const file = scope.outer ?? scope;
   const dot = name.text.indexOf(".");

@@ -61,11 +61,18 @@ export function enforceBudget(context: CheckContext, budget: CheckedBudget, expo
   const rows: readonly (readonly [word: string, bound: Bound | null, use: () => Use])[] = [
     ["ports", budget.ports, () => largest(exposes, (e) => (e.ports ?? []).reduce((n, r) => n + r.last - r.first + 1, 0), 0)],
     ["rules", budget.rules, () => largest(exposes, (e) => e.clauses.filter((c) => c.kind === "rule").length, denies)],
-    ["prefixes", budget.prefixes, () => {
-      const { largest: most } = tally;
-      return { used: writtenPrefixes(tally), most: most === null ? null : { use: { by: most.entries === 1 ? "written" : "list", n: most.entries }, span: most.span } };
-    }],
-    ["connections", budget.connections, () => largest(exposes, (e) => (e.mode === "direct" ? 0 : e.checked?.cap.connections ?? 0), 0)],
+    [
+      "prefixes",
+      budget.prefixes,
+      () => {
+        const { largest: most } = tally;
+        return {
+          used: writtenPrefixes(tally),
+          most: most === null ? null : { use: { by: most.entries === 1 ? "written" : "list", n: most.entries }, span: most.span },
+        };
+      },
+    ],
+    ["connections", budget.connections, () => largest(exposes, (e) => (e.mode === "direct" ? 0 : (e.checked?.cap.connections ?? 0)), 0)],
   ];
   for (const [word, bound, use] of rows) {
     if (bound === null) continue;

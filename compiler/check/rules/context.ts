@@ -33,7 +33,9 @@ export function openContext(scopes: Scopes, sets: readonly SetDeclaration[], rea
   const first = sets.filter((s) => declare(report, scopes.of(s.name.span).sets[s.kind], s, s.kind));
   const nets = new NetAlgebra(report, scopes, reader);
   return {
-    scopes, report, tally: nets.tally,
+    scopes,
+    report,
+    tally: nets.tally,
     nets: new Resolver(report, scopes, nets, first),
     ports: new Resolver(report, scopes, portAlgebra(report, scopes), first),
     hosts: new Resolver(report, scopes, new HostAlgebra(report, scopes, reader), first),

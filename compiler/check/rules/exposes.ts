@@ -34,14 +34,26 @@ export function checkExpose(context: CheckContext, { node, clauses }: FlatExpose
   const credentials = checkCredentials(context, node, clauseMode, { cert: inside.cert, ca: inside.ca }, whole);
   if (mode === "direct") checkDirect(context, node, clauses, annotations.why !== null);
   const partial = { node, clauses, service, proto, mode, ports, bind, backend: inside.backend };
-  const good = whole && !node.broken && inside.whole && ports !== null && bind !== undefined && mode !== null && proto !== null && report.diagnostics.length === wrong;
+  const good =
+    whole && !node.broken && inside.whole && ports !== null && bind !== undefined && mode !== null && proto !== null && report.diagnostics.length === wrong;
   if (!good) return { ...partial, checked: null };
   const { backend, cap, limits, denies } = inside;
   const allows = mode === "direct" ? [byItself(node, annotations)] : inside.allows;
   const checked: CheckedExpose = {
-    name: node.name.text, service, proto, ports, bind, mode, ...credentials, backend,
+    name: node.name.text,
+    service,
+    proto,
+    ports,
+    bind,
+    mode,
+    ...credentials,
+    backend,
     cap: cap ?? { connections: mode === "direct" ? UNCOUNTED : DEFAULT_CAP_CONNECTIONS, perSource: null, perIdentity: null, span: null },
-    limits, allows, denies, annotations, span: node.span,
+    limits,
+    allows,
+    denies,
+    annotations,
+    span: node.span,
   };
   return { ...partial, checked };
 }
@@ -93,8 +105,7 @@ function checkClauses(context: CheckContext, clauses: readonly Clause[], facts: 
         else if (clause.kind === "backend") {
           if (clause.target.kind === "unix") noteHostOnly(context.hostOnly, "unix", "backend unix", clause.span);
           inside.backend = checkBackend(report, clause);
-        }
-        else inside[clause.kind] = clause;
+        } else inside[clause.kind] = clause;
         break;
       }
     }
@@ -111,7 +122,9 @@ function byItself(node: ExposeNode, annotations: Annotations): CheckedRule {
 function checkDirect(context: CheckContext, node: ExposeNode, clauses: readonly Clause[], hasWhy: boolean): void {
   const [first] = clauses;
   if (first !== undefined) {
-    context.report.say("ING415", { clauses: clauses.length }, first.span, { related: node.mode === null ? [] : [{ span: node.mode.span, label: "because of this" }] });
+    context.report.say("ING415", { clauses: clauses.length }, first.span, {
+      related: node.mode === null ? [] : [{ span: node.mode.span, label: "because of this" }],
+    });
   }
   if (!hasWhy && !node.annotations.some((a) => a.name === "why")) {
     context.report.say("ING416", { statement: "expose" }, node.mode?.span ?? node.name.span);

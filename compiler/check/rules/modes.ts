@@ -44,7 +44,13 @@ export interface Credentials {
 }
 
 /** Checks that the clauses of a mode are there, and no others. */
-export function checkCredentials(context: CheckContext, node: ExposeNode, mode: Mode | null, written: Readonly<Record<"cert" | "ca", CredentialNode | null>>, isWhole: boolean): Credentials {
+export function checkCredentials(
+  context: CheckContext,
+  node: ExposeNode,
+  mode: Mode | null,
+  written: Readonly<Record<"cert" | "ca", CredentialNode | null>>,
+  isWhole: boolean,
+): Credentials {
   const { report, hostOnly } = context;
   const out: { cert: string | null; ca: string | null } = { cert: null, ca: null };
   for (const kind of ["cert", "ca"] as const) {

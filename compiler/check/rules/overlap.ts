@@ -19,13 +19,18 @@ interface Claim {
 /** Reports, for each expose, the first port that an earlier one has at a common address. */
 export function checkOverlaps(context: CheckContext, exposes: readonly PartialExpose[]): void {
   for (const proto of ["tcp", "udp"] as const) {
-    overlapsOf(context, exposes.filter((e) => e.proto === proto), proto);
+    overlapsOf(
+      context,
+      exposes.filter((e) => e.proto === proto),
+      proto,
+    );
   }
 }
 
 function overlapsOf(context: CheckContext, exposes: readonly PartialExpose[], proto: "tcp" | "udp"): void {
   const claims: Claim[] = exposes.flatMap((expose, at) =>
-    expose.bind === undefined || expose.node.broken ? [] : (expose.ports ?? []).map((range) => ({ ...range, at, expose })));
+    expose.bind === undefined || expose.node.broken ? [] : (expose.ports ?? []).map((range) => ({ ...range, at, expose })),
+  );
   claims.sort((a, b) => a.first - b.first || a.at - b.at);
   const met = new Map<PartialExpose, { readonly port: number; readonly other: PartialExpose; readonly otherAt: number }>();
   // All pairs that share a port are looked at, most of them only at the ends of their binds.
@@ -113,7 +118,9 @@ function sayCircle(context: CheckContext, expose: PartialExpose, listener: Parti
   const clause = expose.clauses.find((c) => c.kind === "backend");
   const meets = listener.bind === null || (listener.bind !== undefined && host !== null && contains(listener.bind, host));
   if (!meets || clause === undefined) return;
-  context.report.say("ING410", { expose: expose.node.name.text }, clause.span, { related: [{ span: spanOfPort(context, listener, port), label: "exposed here" }] });
+  context.report.say("ING410", { expose: expose.node.name.text }, clause.span, {
+    related: [{ span: spanOfPort(context, listener, port), label: "exposed here" }],
+  });
 }
 
 /** The member of an expose's ports that a port comes from. */

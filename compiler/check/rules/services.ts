@@ -36,6 +36,8 @@ export function checkServices(context: CheckContext, exposes: readonly PartialEx
     const place = named(later);
     if (place === undefined) continue;
     const other = named(first);
-    context.report.say("ING209", { service: later, other: first }, place.span, { related: other === undefined ? [] : [{ span: other.span, label: "the other one" }] });
+    context.report.say("ING209", { service: later, other: first }, place.span, {
+      related: other === undefined ? [] : [{ span: other.span, label: "the other one" }],
+    });
   }
 }

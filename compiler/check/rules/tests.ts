@@ -124,7 +124,11 @@ export function isExpose(context: CheckContext, name: Piece, { exposes, whole }:
   if (exposes.has(name.text)) return true;
   if (whole && !isDoubtfulAnywhere(context.scopes, name.text)) {
     const near = nearName(context.report, name.text, exposes);
-    context.report.say("ING201", { of: "expose", name: name.text, or, hint: near === null ? { exposes: firstNames(exposes, exposes.size) } : { near } }, name.span);
+    context.report.say(
+      "ING201",
+      { of: "expose", name: name.text, or, hint: near === null ? { exposes: firstNames(exposes, exposes.size) } : { near } },
+      name.span,
+    );
   }
   return false;
 }
@@ -135,7 +139,11 @@ function checkOutcome(context: CheckContext, node: OutcomeNode, known: Known): E
   if (node.by !== null && !known.rules.has(node.by.text)) {
     if (known.whole && !isDoubtfulAnywhere(scopes, node.by.text)) {
       const near = nearName(report, node.by.text, known.rules);
-      report.say("ING201", { of: "rule", name: node.by.text, hint: near === null ? { rules: firstNames(known.rules, known.rules.size) } : { near } }, node.by.span);
+      report.say(
+        "ING201",
+        { of: "rule", name: node.by.text, hint: near === null ? { rules: firstNames(known.rules, known.rules.size) } : { near } },
+        node.by.span,
+      );
     }
     return null;
   }
@@ -156,7 +164,11 @@ function checkReason({ report }: CheckContext, { text, span }: Piece): (typeof W
 type Counted = Extract<TestLine, { kind: "repeat" }>["expected"];
 
 /** One outcome without a count is that of all; several have counts that add up. */
-function checkCounts({ report }: CheckContext, outcomes: readonly { readonly outcome: Expected | null; readonly node: OutcomeNode }[], total: number): Counted | null {
+function checkCounts(
+  { report }: CheckContext,
+  outcomes: readonly { readonly outcome: Expected | null; readonly node: OutcomeNode }[],
+  total: number,
+): Counted | null {
   const out: { outcome: Expected; count: number }[] = [];
   let whole = true;
   for (const { outcome, node } of outcomes) {

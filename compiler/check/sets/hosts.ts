@@ -100,7 +100,9 @@ export class HostAlgebra implements Algebra<HostNode> {
       case "name":
       case "literal": {
         // `www.example.com` reads like a name out of an import, `*.example.com` like a literal.
-        const looksLikeHost = member.kind === "literal" || (member.kind === "qualified" && this.#scopes.imported(this.#scopes.of(member.span), member.text.slice(0, member.text.indexOf("."))) === undefined);
+        const looksLikeHost =
+          member.kind === "literal" ||
+          (member.kind === "qualified" && this.#scopes.imported(this.#scopes.of(member.span), member.text.slice(0, member.text.indexOf("."))) === undefined);
         if (member.kind !== "literal" && !looksLikeHost) sayUnknown(report, this.#scopes, member, "hosts");
         // `*` alone is everything to some, and a name of one label here.
         else if (looksLikeHost && /[^.]\.[^.]/.test(member.text) && !isProblem(readHostPattern(member.text))) {

@@ -32,7 +32,10 @@ export function readId(type: IdType, text: string): ReadId | Problem {
   if (text.length > MAX_ID_BYTES) return problem("ING317", { literal: text, fault: "too_long", most: MAX_ID_BYTES });
   if (type === "uri") return readUri(text);
   if (text.includes("*")) return problem("ING316", { literal: text, of: "identity", fault: "not_a_uri", type });
-  const head = type === "dns" ? readHostName(text) : type === "ip" ? readIp(text) : readHash(text);
+  const head =
+    type === "dns" ? readHostName(text)
+    : type === "ip" ? readIp(text)
+    : readHash(text);
   if (typeof head === "string") return { type, head, segments: [], deep: false };
   return head.code === "ING317" ? head : problem("ING317", { literal: text, fault: "part", of: literalProblem(head) }, head.replace);
 }

@@ -39,7 +39,12 @@ function united(sets: readonly Ids[], work: IdWork): Ids {
   if (sets.length === 1 && only !== undefined) return only;
   const isPlain = (ids: Ids): boolean => ids.every(({ included }) => included);
   // Where nothing is taken out, both include what two patterns have in common.
-  const plain = new Map(sets.filter(isPlain).flat().map((entry) => [entry.word, entry]));
+  const plain = new Map(
+    sets
+      .filter(isPlain)
+      .flat()
+      .map((entry) => [entry.word, entry]),
+  );
   work.left -= sets.reduce((n, set) => n + set.length, 0);
   let level = [reduced([...plain.values()], work), ...sets.filter((set) => !isPlain(set))];
   // Pair by pair, so that what is written first is not looked at again for each set that follows.

@@ -114,7 +114,7 @@ function word(x: Uint32Array, i: number): number {
 function merged(x: Uint32Array, y: Uint32Array): Uint32Array {
   const out = new Uint32Array(x.length + y.length);
   let n = 0;
-  for (let i = 0, j = 0; i < x.length || j < y.length; ) {
+  for (let i = 0, j = 0; i < x.length || j < y.length;) {
     if (j >= y.length || (i < x.length && compare(x, i, y, j) <= 0)) {
       n = append(out, n, x, i);
       i += STRIDE;

@@ -147,7 +147,8 @@ export class NetAlgebra implements Algebra<AddressSet> {
     for (const { text, span } of members) {
       const problem = read(builder, text);
       // An argument of a template is one member.
-      if (problem !== null) sayProblem(this.#report, span.origin !== undefined && problem.replace?.includes(",") === true ? { ...problem, replace: null } : problem, span);
+      if (problem !== null)
+        sayProblem(this.#report, span.origin !== undefined && problem.replace?.includes(",") === true ? { ...problem, replace: null } : problem, span);
       if (problem !== null || !this.#count(1, span)) good = false;
     }
     return good ? builder.done() : null;

@@ -11,7 +11,10 @@ const SLASH = 47;
  * words into `bounds`, as in a set. The family, or 0 for anything else; IPv4 within IPv6 is that.
  */
 export function scanPrefix(text: string, start: number, end: number, bounds: Uint32Array): 0 | 4 | 6 {
-  const slash = text.charCodeAt(end - 2) === SLASH ? end - 2 : text.charCodeAt(end - 3) === SLASH ? end - 3 : end - 4;
+  const slash =
+    text.charCodeAt(end - 2) === SLASH ? end - 2
+    : text.charCodeAt(end - 3) === SLASH ? end - 3
+    : end - 4;
   const whole = slash < start || text.charCodeAt(slash) !== SLASH;
   const stop = whole ? end : slash;
   const length = whole ? -1 : scanLength(text, slash + 1, end);
@@ -37,7 +40,10 @@ function scanLength(text: string, start: number, end: number): number {
 function fill(bounds: Uint32Array, length: number): boolean {
   for (let w = 0; w < 4; w++) {
     const kept = length - 32 * w;
-    const host = kept <= 0 ? 0xffffffff : kept >= 32 ? 0 : 0xffffffff >>> kept;
+    const host =
+      kept <= 0 ? 0xffffffff
+      : kept >= 32 ? 0
+      : 0xffffffff >>> kept;
     const first = bounds[w] ?? 0;
     if ((first & host) !== 0) return false;
     bounds[4 + w] = first | host;

@@ -82,7 +82,12 @@ function besides(file: string, target: Target): string {
 }
 
 function built(tested: Tested, out: string, more: readonly (readonly [string, string])[] = []): Outcome {
-  const { stats, loaded: { info }, results, policy } = tested;
+  const {
+    stats,
+    loaded: { info },
+    results,
+    policy,
+  } = tested;
   const ranges = info.listeners.flatMap((l) => l.ports).sort((a, b) => a.first - b.first);
   const ports = ranges.map((r) => (r.first === r.last ? `${r.first}` : `${r.first}-${r.last}`));
   const allows = info.rules.filter((r) => r.action === "allow").length;
@@ -93,23 +98,32 @@ function built(tested: Tested, out: string, more: readonly (readonly [string, st
     code: "policy.built",
     message: `built \`${out}\``,
     data: {
-      out, sha256: info.sha256, treeSha256: info.treeSha256, bytes: tested.module.length, maxSteps: info.maxSteps,
-      listeners: info.listeners.length, rules: info.rules.length, prefixes: stats.prefixes, testLines: results.length,
-      profile: stats.profile, memory: memoryJson(stats),
+      out,
+      sha256: info.sha256,
+      treeSha256: info.treeSha256,
+      bytes: tested.module.length,
+      maxSteps: info.maxSteps,
+      listeners: info.listeners.length,
+      rules: info.rules.length,
+      prefixes: stats.prefixes,
+      testLines: results.length,
+      profile: stats.profile,
+      memory: memoryJson(stats),
     },
-    report: (p) => [
-      `${p.good("built")} ${p.bold(out)}`,
-      rows([
-        ["listeners", listeners],
-        ["rules", `${n(info.rules.length)} (${n(allows)} allow, ${n(info.rules.length - allows)} deny)`],
-        ["prefixes", n(stats.prefixes)],
-        ["tests", results.length === 0 ? "none written" : `${count(results.length, "line")} of ${count(policy.tests.length, "test")} passed`],
-        ["module", `${n(tested.module.length)} bytes`],
-        ...memoryRows(stats),
-        ["decision", `at most ${count(info.maxSteps, "step")}`],
-        ["sha256", info.sha256],
-        ...more,
-      ]),
-    ].join("\n"),
+    report: (p) =>
+      [
+        `${p.good("built")} ${p.bold(out)}`,
+        rows([
+          ["listeners", listeners],
+          ["rules", `${n(info.rules.length)} (${n(allows)} allow, ${n(info.rules.length - allows)} deny)`],
+          ["prefixes", n(stats.prefixes)],
+          ["tests", results.length === 0 ? "none written" : `${count(results.length, "line")} of ${count(policy.tests.length, "test")} passed`],
+          ["module", `${n(tested.module.length)} bytes`],
+          ...memoryRows(stats),
+          ["decision", `at most ${count(info.maxSteps, "step")}`],
+          ["sha256", info.sha256],
+          ...more,
+        ]),
+      ].join("\n"),
   };
 }

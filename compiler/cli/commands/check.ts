@@ -35,8 +35,6 @@ async function fixed(file: string, profile: Profile, progress: Progress): Promis
   return {
     ...after,
     data: { ...data, root: disk.root, fixed: edits },
-    report: (p) => [
-      ...lines, ...(after.report === undefined ? [] : [after.report(p)]), ...(after.class === "ok" ? [after.message] : []),
-    ].join("\n"),
+    report: (p) => [...lines, ...(after.report === undefined ? [] : [after.report(p)]), ...(after.class === "ok" ? [after.message] : [])].join("\n"),
   };
 }

@@ -21,7 +21,11 @@ export async function run(args: Arguments, { wallSeconds }: Surroundings): Promi
   const subject = subjectOf(file, args.flags.has("profile") ? profile : null);
   if ("class" in subject) return subject;
   const { module, loaded, root } = subject;
-  const request = parseRequest(text, loaded.info.listeners.map((l) => l.name), wallSeconds);
+  const request = parseRequest(
+    text,
+    loaded.info.listeners.map((l) => l.name),
+    wallSeconds,
+  );
   if (!isRequest(request)) return request;
   const explanations = explainRequest(module, loaded, request);
   const words = [...new Set(explanations.map(verdictOf))];
@@ -50,7 +54,11 @@ function subjectOf(file: string, wanted: Profile | null): Subject | Outcome {
     if (loaded.ok) {
       const { profile } = loaded.value.info;
       if (wanted === null || wanted === profile) return { module: bytes, loaded: loaded.value, root: null };
-      return usage("other_profile", `\`${file}\` is a module of the profile \`${profile}\``, "omit `--profile`, or name the policy that the module was built from");
+      return usage(
+        "other_profile",
+        `\`${file}\` is a module of the profile \`${profile}\``,
+        "omit `--profile`, or name the policy that the module was built from",
+      );
     }
     return {
       class: "reject",
@@ -133,7 +141,9 @@ function shadowRows({ shadow, decision }: Explanation, root: string | null): rea
 
 /** `owner "web", ticket "OPS-4411", why "public site"`; equal rules may have several. */
 function annotationText(annotations: readonly Annotations[]): string {
-  const words = annotations.flatMap((a) => (["owner", "ticket", "why"] as const).flatMap((key) => (a[key] === null ? [] : [`${key} ${JSON.stringify(a[key])}`])));
+  const words = annotations.flatMap((a) =>
+    (["owner", "ticket", "why"] as const).flatMap((key) => (a[key] === null ? [] : [`${key} ${JSON.stringify(a[key])}`])),
+  );
   return [...new Set(words)].join(", ");
 }
 
@@ -141,7 +151,10 @@ function explanationJson(e: Explanation): unknown {
   return {
     listener: e.listener?.name ?? null,
     annotations: e.listener?.annotations ?? null,
-    verdict: e.decision.allowed ? "allow" : e.decision.code === "no_token" ? "token" : "deny",
+    verdict:
+      e.decision.allowed ? "allow"
+      : e.decision.code === "no_token" ? "token"
+      : "deny",
     reason: e.decision.allowed || e.decision.code === "no_token" ? null : e.decision.reason,
     code: e.decision.code,
     phases: e.steps.map((s) => ({ ...s, rule: s.rule === null ? null : ruleJson(s.rule), overrides: s.overrides.map(ruleJson) })),

@@ -36,7 +36,9 @@ async function formatFile(path: string, check: boolean): Promise<Result> {
 
 function defect(path: string, what: string): Outcome {
   return {
-    class: "internal", code: "policy.format_defect", message: `${quote(path)} can't be written in the one layout: ${what}`,
+    class: "internal",
+    code: "policy.format_defect",
+    message: `${quote(path)} can't be written in the one layout: ${what}`,
     help: "nothing was changed; this is a defect of ingressc, please report it with the policy",
   };
 }
@@ -46,7 +48,9 @@ function summary(results: readonly Result[], check: boolean): Outcome {
   const failed = results.flatMap(({ trouble }) => (trouble === null ? [] : [trouble]));
   const changed = results.filter((r) => r.result === "formatted" || r.result === "would_change");
   const files = results.map(({ path, result, trouble }) => ({
-    file: path, result, ...(trouble === null ? {} : { code: trouble.code, message: trouble.message, ...(trouble.data === undefined ? {} : { data: trouble.data }) }),
+    file: path,
+    result,
+    ...(trouble === null ? {} : { code: trouble.code, message: trouble.message, ...(trouble.data === undefined ? {} : { data: trouble.data }) }),
   }));
   const verb = check ? "would change" : "formatted";
   const names = changed.map((r) => `${verb} ${r.path}`);
@@ -55,15 +59,25 @@ function summary(results: readonly Result[], check: boolean): Outcome {
     if (results.length === 1) return first;
     const many = `${failed.length} of ${count(results.length, "file")} can't be formatted`;
     return {
-      class: first.class, code: first.code, message: others.length === 0 ? first.message : many, data: { files },
+      class: first.class,
+      code: first.code,
+      message: others.length === 0 ? first.message : many,
+      data: { files },
       ...(first.help === undefined || others.length > 0 ? {} : { help: first.help }),
-      report: (p) => [...names, ...failed.flatMap((f) => [...(f.report === undefined ? [] : [f.report(p)]), ...(others.length === 0 ? [] : [f.message])])].join("\n"),
+      report: (p) =>
+        [...names, ...failed.flatMap((f) => [...(f.report === undefined ? [] : [f.report(p)]), ...(others.length === 0 ? [] : [f.message])])].join("\n"),
     };
   }
   const answer: OutcomeClass = check && changed.length > 0 ? "no" : "ok";
-  const message = check
-    ? changed.length > 0 ? `${count(changed.length, "file")} of ${results.length} would change; \`ingressc fmt\` writes them` : `${count(results.length, "file")} in the one layout`
+  const message =
+    check ?
+      changed.length > 0 ?
+        `${count(changed.length, "file")} of ${results.length} would change; \`ingressc fmt\` writes them`
+      : `${count(results.length, "file")} in the one layout`
     : `${count(changed.length, "file")} formatted, ${results.length - changed.length} as before`;
-  const code = answer === "no" ? "policy.not_formatted" : check ? "policy.is_formatted" : "policy.formatted";
+  const code =
+    answer === "no" ? "policy.not_formatted"
+    : check ? "policy.is_formatted"
+    : "policy.formatted";
   return { class: answer, code, message, data: { files }, report: () => [...names, ...(answer === "no" ? [] : [message])].join("\n") };
 }

@@ -25,7 +25,8 @@ export async function run(args: Arguments): Promise<Outcome> {
   const out = args.flags.get("out");
   if (out === undefined) {
     // A terminal gets no characters that steer it, and the policy would be another without them.
-    if (printable(text) !== text) return usage("needs_out", "the policy contains control characters that a terminal would act on", "write it into a file with `-o`");
+    if (printable(text) !== text)
+      return usage("needs_out", "the policy contains control characters that a terminal would act on", "write it into a file with `-o`");
     return { class: "ok", code: "policy.imported", message: `imported \`${path}\``, data: { policy: text }, report: () => text.trimEnd() };
   }
   const trouble = await writeModule(out, Buffer.from(text), new Set([read.real]));

@@ -14,8 +14,19 @@ import { ruleText } from "../test_report.ts";
 const MOST_RULES = 50;
 
 const SECTION_NAMES: Readonly<Record<number, string>> = {
-  0: "custom", 1: "type", 2: "import", 3: "function", 4: "table", 5: "memory", 6: "global",
-  7: "export", 8: "start", 9: "element", 10: "code", 11: "data", 12: "data count",
+  0: "custom",
+  1: "type",
+  2: "import",
+  3: "function",
+  4: "table",
+  5: "memory",
+  6: "global",
+  7: "export",
+  8: "start",
+  9: "element",
+  10: "code",
+  11: "data",
+  12: "data count",
 };
 
 export async function run(args: Arguments): Promise<Outcome> {
@@ -38,29 +49,30 @@ export async function run(args: Arguments): Promise<Outcome> {
     code: "policy.inspected",
     message: `\`${file}\` loads in this release`,
     data: { loads: true, bytes: bytes.length, ...info, sections: sectionData },
-    report: (p) => [
-      `${p.bold(file)}: ${p.good("this release loads it")}`,
-      "",
-      rows([
-        ["sha256", info.sha256],
-        ["tree sha256", info.treeSha256],
-        ["signature", signatureText(info)],
-        ["abi version", String(info.abiVersion)],
-        ["profile", info.profile],
-        ["size", count(bytes.length, "byte")],
-        ["memory", `${count(info.memoryBytes / 65536, "page")} (${count(info.memoryBytes, "byte")})`],
-        ["decision", `at most ${count(info.maxSteps, "step")}`],
-      ]),
-      "",
-      p.bold("sections"),
-      sectionsText(sections),
-      "",
-      p.bold("listeners"),
-      info.listeners.length === 0 ? "  none: this policy opens nothing" : rows(info.listeners.map(listenerRow)),
-      "",
-      p.bold("rules"),
-      rulesText(info),
-    ].join("\n"),
+    report: (p) =>
+      [
+        `${p.bold(file)}: ${p.good("this release loads it")}`,
+        "",
+        rows([
+          ["sha256", info.sha256],
+          ["tree sha256", info.treeSha256],
+          ["signature", signatureText(info)],
+          ["abi version", String(info.abiVersion)],
+          ["profile", info.profile],
+          ["size", count(bytes.length, "byte")],
+          ["memory", `${count(info.memoryBytes / 65536, "page")} (${count(info.memoryBytes, "byte")})`],
+          ["decision", `at most ${count(info.maxSteps, "step")}`],
+        ]),
+        "",
+        p.bold("sections"),
+        sectionsText(sections),
+        "",
+        p.bold("listeners"),
+        info.listeners.length === 0 ? "  none: this policy opens nothing" : rows(info.listeners.map(listenerRow)),
+        "",
+        p.bold("rules"),
+        rulesText(info),
+      ].join("\n"),
   };
 }
 
@@ -80,7 +92,10 @@ function listenerRow(l: ListenerInfo): readonly [string, string] {
   const ports = l.ports.map((r) => (r.first === r.last ? `${r.first}` : `${r.first}-${r.last}`)).join(", ");
   const bind = l.bind === null ? "" : ` bind ${l.bind.slice(0, 4).join(", ")}${l.bind.length > 4 ? ", …" : ""}`;
   const service = l.service === l.name ? "" : ` service ${l.service}`;
-  return [l.name, `${l.proto} ${ports}${bind}${service}${l.mode === "tcp" ? "" : ` as ${l.mode}`}, backend ${backendText(l)}, at most ${count(l.capConnections, "connection")}`];
+  return [
+    l.name,
+    `${l.proto} ${ports}${bind}${service}${l.mode === "tcp" ? "" : ` as ${l.mode}`}, backend ${backendText(l)}, at most ${count(l.capConnections, "connection")}`,
+  ];
 }
 
 function backendText({ backend }: ListenerInfo): string {
@@ -91,7 +106,9 @@ function backendText({ backend }: ListenerInfo): string {
 
 function rulesText(info: PolicyInfo): string {
   if (info.rules.length === 0) return "  none: everything is denied";
-  const shown = info.rules.slice(0, MOST_RULES).map((r): [string, string] => [String(r.id), `${r.dryrun ? "dryrun, " : ""}${ruleText(r, null)}${r.until === null ? "" : `, until ${timeText(r.until)}`}`]);
+  const shown = info.rules
+    .slice(0, MOST_RULES)
+    .map((r): [string, string] => [String(r.id), `${r.dryrun ? "dryrun, " : ""}${ruleText(r, null)}${r.until === null ? "" : `, until ${timeText(r.until)}`}`]);
   const more = info.rules.length - shown.length;
   return `${rows(shown)}${more > 0 ? `\n  … and ${grouped(more)} more; \`--json\` has all` : ""}`;
 }

@@ -14,12 +14,13 @@ export async function run(args: Arguments): Promise<Outcome> {
     code: "policy.keys_made",
     message: `made the key ${key.id}`,
     data: { keyId: key.id, ...paths },
-    report: (p) => [
-      `${p.good("made")} the key ${p.bold(key.id)}`,
-      rows([
-        ["private", `${paths.private} (for \`ingressc sign\`; nobody else may read it)`],
-        ["public", `${paths.public} (for \`ingressc verify\` and \`policy.trusted_keys\`)`],
-      ]),
-    ].join("\n"),
+    report: (p) =>
+      [
+        `${p.good("made")} the key ${p.bold(key.id)}`,
+        rows([
+          ["private", `${paths.private} (for \`ingressc sign\`; nobody else may read it)`],
+          ["public", `${paths.public} (for \`ingressc verify\` and \`policy.trusted_keys\`)`],
+        ]),
+      ].join("\n"),
   };
 }

@@ -17,7 +17,8 @@ export async function run(args: Arguments): Promise<Outcome> {
   const keyPath = args.flags.get("key");
   const written = args.flags.get("revision");
   if (keyPath === undefined) return usage("missing_flag", "`--key` is missing", "name the private key that `ingressc keygen` wrote: `--key KEY`");
-  if (written === undefined) return usage("missing_flag", "`--revision` is missing", "give one that is higher than that of every policy given out before: `--revision N`");
+  if (written === undefined)
+    return usage("missing_flag", "`--revision` is missing", "give one that is higher than that of every policy given out before: `--revision N`");
   const revision = readRevision(written);
   if (revision === null) return usage("flag_value", `\`${written}\` is not a revision`, `write a whole number from 1 to ${MAX_REVISION}`);
   const bytes = readModule(file);
@@ -38,10 +39,15 @@ export async function run(args: Arguments): Promise<Outcome> {
     code: "policy.signed",
     message: `signed \`${out}\``,
     data: { out, keyId: key.public.id, revision, sha256: info.sha256, bytes: signed.length },
-    report: (p) => [
-      `${p.good("signed")} ${p.bold(out)}`,
-      rows([["key", key.public.id], ["revision", String(revision)], ["sha256", info.sha256]]),
-    ].join("\n"),
+    report: (p) =>
+      [
+        `${p.good("signed")} ${p.bold(out)}`,
+        rows([
+          ["key", key.public.id],
+          ["revision", String(revision)],
+          ["sha256", info.sha256],
+        ]),
+      ].join("\n"),
   };
 }
 

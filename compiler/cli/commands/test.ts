@@ -42,7 +42,11 @@ export async function run(args: Arguments, { show, progress }: Surroundings): Pr
   if (!isTested(tested)) return tested.outcome;
   const names = tested.policy.tests.map(({ name }) => name);
   if (filter !== null && !names.some(picked)) return noSuchTest(args.flags.get("filter") ?? "", names);
-  const outcome = withCoverage(failedTests(tested, "") ?? noTests(file, tested, args.flags.has("require-tests")) ?? passed(tested, picked), tested, args.flags.has("coverage"));
+  const outcome = withCoverage(
+    failedTests(tested, "") ?? noTests(file, tested, args.flags.has("require-tests")) ?? passed(tested, picked),
+    tested,
+    args.flags.has("coverage"),
+  );
   for (const document of wanted) {
     if (document.file === "-") continue;
     const trouble = await writeModule(document.file, Buffer.from(document.text(tested)), tested.disk.inputs.files, document.flag);
@@ -58,10 +62,20 @@ export async function run(args: Arguments, { show, progress }: Surroundings): Pr
 function noTests(file: string, { results }: Tested, required: boolean): Outcome | null {
   if (results.length > 0) return null;
   const data = { failed: 0, leftOut: 0, results: [] };
-  if (!required) return { class: "ok", code: "policy.no_tests", message: `\`${file}\` is valid and has no tests`, data, report: () => `\`${file}\` is valid and has no tests` };
+  if (!required)
+    return {
+      class: "ok",
+      code: "policy.no_tests",
+      message: `\`${file}\` is valid and has no tests`,
+      data,
+      report: () => `\`${file}\` is valid and has no tests`,
+    };
   return {
-    class: "no", code: "policy.no_tests", message: `\`${file}\` has no tests, and \`--require-tests\` wants some`,
-    help: "a test is `test \"who may come\" { from 198.51.100.7 to web => allow }`", data,
+    class: "no",
+    code: "policy.no_tests",
+    message: `\`${file}\` has no tests, and \`--require-tests\` wants some`,
+    help: 'a test is `test "who may come" { from 198.51.100.7 to web => allow }`',
+    data,
   };
 }
 
@@ -101,12 +115,19 @@ function clashOf(wanted: readonly Wanted[], json: boolean): Outcome | null {
   const places = wanted.map(({ file }) => (file === "-" ? "-" : resolve(file)));
   const second = wanted.find((_, i) => places.indexOf(places[i] ?? "") !== i);
   if (second === undefined) return null;
-  return usage("output_twice", `two documents would be written to ${second.file === "-" ? "standard output" : `\`${second.file}\``}`, `give \`${second.flag}\` another place`);
+  return usage(
+    "output_twice",
+    `two documents would be written to ${second.file === "-" ? "standard output" : `\`${second.file}\``}`,
+    `give \`${second.flag}\` another place`,
+  );
 }
 
 function noSuchTest(text: string, names: readonly string[]): Outcome {
   const near = nearest(text, names);
-  const some = names.slice(0, 8).map((name) => JSON.stringify(name)).join(", ");
+  const some = names
+    .slice(0, 8)
+    .map((name) => JSON.stringify(name))
+    .join(", ");
   const known = names.length === 0 ? "the policy has no tests" : `its tests are ${some}${names.length > 8 ? ", …" : ""}`;
   return usage("no_such_test", `no test has ${quote(text)} in its name`, near === null ? known : `did you mean ${JSON.stringify(near)}? ${known}`);
 }

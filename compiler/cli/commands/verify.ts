@@ -41,9 +41,14 @@ export async function run(args: Arguments): Promise<Outcome> {
     code: "policy.verified",
     message: text("verified"),
     data: { verified: true, keyId: signature?.keyId, revision: signature?.revision, sha256 },
-    report: (p) => [
-      text(p.good("verified")),
-      rows([["key", signature?.keyId ?? ""], ["revision", String(signature?.revision ?? "")], ["sha256", sha256]]),
-    ].join("\n"),
+    report: (p) =>
+      [
+        text(p.good("verified")),
+        rows([
+          ["key", signature?.keyId ?? ""],
+          ["revision", String(signature?.revision ?? "")],
+          ["sha256", sha256],
+        ]),
+      ].join("\n"),
   };
 }

@@ -3,7 +3,7 @@
 import { COUNTERS } from "./layout";
 
 export function get16(at: usize): u32 {
-  return (<u32>load<u8>(at) << 8) | load<u8>(at, 1);
+  return ((<u32>load<u8>(at)) << 8) | load<u8>(at, 1);
 }
 
 export function get32(at: usize): u32 {

@@ -9,7 +9,7 @@ export function sum(from: usize, length: u32, start: u32): u32 {
     total += get16(from);
     from += 2;
   }
-  return length == 0 ? total : total + (<u32>load<u8>(from) << 8);
+  return length == 0 ? total : total + ((<u32>load<u8>(from)) << 8);
 }
 
 /** For at most 64 KiB the sum fits 32 bits, so folding once at the end is enough. */

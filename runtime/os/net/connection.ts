@@ -2,8 +2,23 @@
 
 import { copy } from "./bytes";
 import {
-  CONNECTION_BYTES, CONNECTION_COUNT, CONNECTIONS, C_FLAGS, C_MAC, C_PEER, C_PHASE_AT, C_PORTS, C_RECEIVE_NEXT, C_RECEIVE_READ,
-  C_STATE, FLAG_FIN_RECEIVED, RECEIVED, RING_BYTES, STATE_FREE, STATE_TIME_WAIT, TO_SEND,
+  CONNECTION_BYTES,
+  CONNECTION_COUNT,
+  CONNECTIONS,
+  C_FLAGS,
+  C_MAC,
+  C_PEER,
+  C_PHASE_AT,
+  C_PORTS,
+  C_RECEIVE_NEXT,
+  C_RECEIVE_READ,
+  C_STATE,
+  FLAG_FIN_RECEIVED,
+  RECEIVED,
+  RING_BYTES,
+  STATE_FREE,
+  STATE_TIME_WAIT,
+  TO_SEND,
 } from "./layout";
 
 export function connectionAt(index: u32): usize {
@@ -40,7 +55,7 @@ export function take(peer: u32, ports: u32, mac: usize): usize {
 }
 
 function ring(base: usize, c: usize): usize {
-  return base + (c - CONNECTIONS) / CONNECTION_BYTES * RING_BYTES;
+  return base + ((c - CONNECTIONS) / CONNECTION_BYTES) * RING_BYTES;
 }
 
 export function receiveRing(c: usize): usize {

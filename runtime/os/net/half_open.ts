@@ -4,8 +4,24 @@
 
 import { copy, count } from "./bytes";
 import {
-  HALF_OPEN, HALF_OPEN_BYTES, HALF_OPEN_COUNT, N_HALF_OPEN_EVICTED, N_HALF_OPEN_TIMEOUT, O_MAC, O_MSS, O_OURS, O_PEER, O_PORTS, O_SINCE,
-  O_THEIRS, O_TIMER_AT, O_TRIES, O_USED, RETRANSMIT_MS, RING_BYTES, SYN_TRIES,
+  HALF_OPEN,
+  HALF_OPEN_BYTES,
+  HALF_OPEN_COUNT,
+  N_HALF_OPEN_EVICTED,
+  N_HALF_OPEN_TIMEOUT,
+  O_MAC,
+  O_MSS,
+  O_OURS,
+  O_PEER,
+  O_PORTS,
+  O_SINCE,
+  O_THEIRS,
+  O_TIMER_AT,
+  O_TRIES,
+  O_USED,
+  RETRANSMIT_MS,
+  RING_BYTES,
+  SYN_TRIES,
 } from "./layout";
 import { putSegment, SEGMENT, sendSegment, TCP_BYTES } from "./out";
 import { firstSequence, now } from "./self";

@@ -176,7 +176,7 @@ function extensions(): i32 {
     if (bad) return FAULT;
     const end = rest - length;
     // Types that share a bit are compared individually; for others the bit is enough.
-    const bit = <u64>1 << (type & 63);
+    const bit = (<u64>1) << (type & 63);
     if ((seen & bit) != 0 && twice(type, firstAt, firstLeft, firstRest, beforeRest)) return FAULT;
     seen |= bit;
     if (type == SERVER_NAME) {

@@ -6,9 +6,30 @@ import { has, receiveRing, sendRing, set, contiguous, unread } from "./connectio
 import { FAULT, MORE, readHello } from "./hello";
 import { admit, close, connect, finish, hello, read, write } from "./kernel";
 import {
-  C_FLOW, C_MOVED_AT, C_PEER, C_PHASE, C_PHASE_AT, C_PORTS, C_RECEIVE_READ, C_SEND_END, C_SEND_UNACKED, C_STATE, FLAG_END_PASSED,
-  FLAG_FIN_ACKED, FLAG_FIN_QUEUED, FLAG_FIN_RECEIVED, FLAG_PEER_FIRST, HELLO_MS, NAME, N_BAD_HELLO, N_CLOSED, PHASE_FORWARD, PHASE_HELLO, RING_BYTES,
-  STATE_FREE, STATE_TIME_WAIT,
+  C_FLOW,
+  C_MOVED_AT,
+  C_PEER,
+  C_PHASE,
+  C_PHASE_AT,
+  C_PORTS,
+  C_RECEIVE_READ,
+  C_SEND_END,
+  C_SEND_UNACKED,
+  C_STATE,
+  FLAG_END_PASSED,
+  FLAG_FIN_ACKED,
+  FLAG_FIN_QUEUED,
+  FLAG_FIN_RECEIVED,
+  FLAG_PEER_FIRST,
+  HELLO_MS,
+  NAME,
+  N_BAD_HELLO,
+  N_CLOSED,
+  PHASE_FORWARD,
+  PHASE_HELLO,
+  RING_BYTES,
+  STATE_FREE,
+  STATE_TIME_WAIT,
 } from "./layout";
 import { now } from "./self";
 import { sendReset, announceWindow } from "./send";
@@ -35,7 +56,7 @@ export function begin(c: usize): bool {
     abort(c);
     return false;
   }
-  store<u32>(c, <u32>answer >>> 1, C_FLOW);
+  store<u32>(c, (<u32>answer) >>> 1, C_FLOW);
   store<u32>(c, PHASE_HELLO, C_PHASE);
   store<u32>(c, now(), C_PHASE_AT);
   return (answer & 1) != 0 || forward(c);

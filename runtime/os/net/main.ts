@@ -7,8 +7,22 @@ import { frame as takeFrame } from "./ethernet";
 import { halfOpenCount, tickHalfOpen } from "./half_open";
 import { abort } from "./ingress";
 import {
-  CONNECTION_COUNT, COUNTERS, COUNTER_COUNT, C_MOVED_AT, C_PHASE_AT, C_STATE, C_TIMER_AT, FLAG_TIMER, FRAME_IN, IDLE_MS, N_GIVEN_UP, N_IDLE,
-  STATE_FREE, STATE_OPEN, STATE_TIME_WAIT, TIME_WAIT_MS,
+  CONNECTION_COUNT,
+  COUNTERS,
+  COUNTER_COUNT,
+  C_MOVED_AT,
+  C_PHASE_AT,
+  C_STATE,
+  C_TIMER_AT,
+  FLAG_TIMER,
+  FRAME_IN,
+  IDLE_MS,
+  N_GIVEN_UP,
+  N_IDLE,
+  STATE_FREE,
+  STATE_OPEN,
+  STATE_TIME_WAIT,
+  TIME_WAIT_MS,
 } from "./layout";
 import { count } from "./bytes";
 import { has } from "./connection";
@@ -65,5 +79,5 @@ export function halfOpen(): u32 {
 
 /** The counter of number `index` (layout.ts, N_*, divided by 4). */
 export function counter(index: u32): u32 {
-  return index < <u32>COUNTER_COUNT ? load<u32>(<usize>COUNTERS + (<usize>index << 2)) : 0;
+  return index < <u32>COUNTER_COUNT ? load<u32>(<usize>COUNTERS + ((<usize>index) << 2)) : 0;
 }

@@ -7,7 +7,7 @@ import { receiveRing, contiguous } from "./connection";
 import { C_RECEIVE_NEXT, C_RECEIVE_READ, C_STRETCHES, C_STRETCH_COUNT, N_OUT_OF_ORDER, RING_BYTES, STRETCH_COUNT } from "./layout";
 
 function stretchAt(c: usize, index: u32): usize {
-  return c + C_STRETCHES + (<usize>index << 3);
+  return c + C_STRETCHES + ((<usize>index) << 3);
 }
 
 function remove(c: usize, index: u32): void {

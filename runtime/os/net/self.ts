@@ -17,8 +17,8 @@ export function setSelf(ip: u32, high: u32, low: u32): void {
 }
 
 export function setSecret(a: u32, b: u32, c: u32, d: u32): void {
-  key0 = (<u64>a << 32) | b;
-  key1 = (<u64>c << 32) | d;
+  key0 = ((<u64>a) << 32) | b;
+  key1 = ((<u64>c) << 32) | d;
 }
 
 export function setNow(ms: u32): void {
@@ -55,8 +55,8 @@ export function firstSequence(peer: u32, ports: u32): u32 {
   // One word in, then the word with the length (8), then three rounds.
   for (let i: u32 = 0; i < 5; i++) {
     let m: u64 = 0;
-    if (i == 0) m = (<u64>peer << 32) | ports;
-    else if (i == 1) m = <u64>8 << 56;
+    if (i == 0) m = ((<u64>peer) << 32) | ports;
+    else if (i == 1) m = (<u64>8) << 56;
     else if (i == 2) v2 ^= 0xff;
     v3 ^= m;
     v0 += v1;

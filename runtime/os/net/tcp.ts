@@ -7,9 +7,36 @@ import { beginHandshake, dropHalfOpen, findHalfOpen, OWN_MSS, sendSynAck } from 
 import { begin, end, isOver, pump } from "./ingress";
 import { peek } from "./kernel";
 import {
-  C_MAC, C_MOVED_AT, C_MSS, C_PHASE_AT, C_RECEIVE_NEXT, C_RECEIVE_READ, C_RECEIVE_ANNOUNCED, C_SEND_END, C_SEND_NEXT, C_SEND_UNACKED,
-  C_SEND_WINDOW, C_STATE, C_TRIES, C_WINDOW_ACK, C_WINDOW_SEQ, FLAG_ACK_DUE, FLAG_FIN_ACKED, FLAG_FIN_RECEIVED, FLAG_FIN_SENT,
-  N_ESTABLISHED, N_NO_SLOT, N_REFUSED, N_RESETS_TAKEN, N_SYNS, O_MSS, O_OURS, O_THEIRS, RING_BYTES, STATE_OPEN, STATE_TIME_WAIT,
+  C_MAC,
+  C_MOVED_AT,
+  C_MSS,
+  C_PHASE_AT,
+  C_RECEIVE_NEXT,
+  C_RECEIVE_READ,
+  C_RECEIVE_ANNOUNCED,
+  C_SEND_END,
+  C_SEND_NEXT,
+  C_SEND_UNACKED,
+  C_SEND_WINDOW,
+  C_STATE,
+  C_TRIES,
+  C_WINDOW_ACK,
+  C_WINDOW_SEQ,
+  FLAG_ACK_DUE,
+  FLAG_FIN_ACKED,
+  FLAG_FIN_RECEIVED,
+  FLAG_FIN_SENT,
+  N_ESTABLISHED,
+  N_NO_SLOT,
+  N_REFUSED,
+  N_RESETS_TAKEN,
+  N_SYNS,
+  O_MSS,
+  O_OURS,
+  O_THEIRS,
+  RING_BYTES,
+  STATE_OPEN,
+  STATE_TIME_WAIT,
 } from "./layout";
 import { TCP_BYTES } from "./out";
 import { receive } from "./receive";
@@ -36,7 +63,7 @@ let sender: usize = 0;
 /** Parses a segment of `length` bytes (at least 20) with a correct checksum. Returns false if it is malformed. */
 export function segment(from: usize, length: u32, source: u32, mac: usize): bool {
   at = from;
-  headerBytes = <u32>load<u8>(at, 12) >>> 4 << 2;
+  headerBytes = ((<u32>load<u8>(at, 12)) >>> 4) << 2;
   flags = load<u8>(at, 13);
   if (headerBytes < TCP_BYTES || headerBytes > length || !hasValidFlags()) return false;
   dataBytes = length - headerBytes;

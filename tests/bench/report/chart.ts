@@ -69,10 +69,16 @@ export function chart(results: Results): string {
   ];
   for (let tick = 0; tick <= decades; tick++) {
     const line = y(10 ** tick);
-    out.push(`<line class="grid" x1="${LEFT}" y1="${at(line)}" x2="${LEFT + plotWidth}" y2="${at(line)}"/>`, `<text class="faint" x="${LEFT - 8}" y="${at(line + 4)}" text-anchor="end">${TICKS[tick] ?? ""}</text>`);
+    out.push(
+      `<line class="grid" x1="${LEFT}" y1="${at(line)}" x2="${LEFT + plotWidth}" y2="${at(line)}"/>`,
+      `<text class="faint" x="${LEFT - 8}" y="${at(line + 4)}" text-anchor="end">${TICKS[tick] ?? ""}</text>`,
+    );
   }
   for (const { size } of worlds) {
-    out.push(`<line class="grid" x1="${at(x(size))}" y1="${TOP}" x2="${at(x(size))}" y2="${bottom}"/>`, `<text class="faint" x="${at(x(size))}" y="${bottom + 20}" text-anchor="middle">${thousands(size)}</text>`);
+    out.push(
+      `<line class="grid" x1="${at(x(size))}" y1="${TOP}" x2="${at(x(size))}" y2="${bottom}"/>`,
+      `<text class="faint" x="${at(x(size))}" y="${bottom + 20}" text-anchor="middle">${thousands(size)}</text>`,
+    );
   }
   out.push(`<text class="text" x="${at(LEFT + plotWidth / 2)}" y="${bottom + 44}" text-anchor="middle">prefixes in the policy</text>`);
   out.push(`<text class="text" transform="translate(18 ${at(TOP + plotHeight / 2)}) rotate(-90)" text-anchor="middle">time of one decision</text>`);
@@ -82,8 +88,14 @@ export function chart(results: Results): string {
     const labelY = labels[i] ?? end.y;
     const labelX = LEFT + plotWidth + 26;
     out.push(`<polyline fill="none" stroke="${colour}" stroke-width="2.5" points="${points.map((p) => `${at(p.x)},${at(p.y)}`).join(" ")}"/>`);
-    points.forEach((p, n) => out.push(`<circle cx="${at(p.x)}" cy="${at(p.y)}" r="4" stroke="${colour}" stroke-width="2" ${ended && n === points.length - 1 ? `class="ground"` : `fill="${colour}"`}/>`));
-    out.push(`<line stroke="${colour}" stroke-width="1" stroke-dasharray="2 3" x1="${at(end.x + 6)}" y1="${at(end.y)}" x2="${labelX - 4}" y2="${at(labelY)}"/>`);
+    points.forEach((p, n) =>
+      out.push(
+        `<circle cx="${at(p.x)}" cy="${at(p.y)}" r="4" stroke="${colour}" stroke-width="2" ${ended && n === points.length - 1 ? `class="ground"` : `fill="${colour}"`}/>`,
+      ),
+    );
+    out.push(
+      `<line stroke="${colour}" stroke-width="1" stroke-dasharray="2 3" x1="${at(end.x + 6)}" y1="${at(end.y)}" x2="${labelX - 4}" y2="${at(labelY)}"/>`,
+    );
     out.push(`<text class="text" x="${labelX}" y="${at(labelY + 4)}"><tspan fill="${colour}">■</tspan> ${escape(label)}</text>`);
   });
   return `${out.join("\n")}\n</svg>\n`;

@@ -13,7 +13,10 @@ export function requiredTable(results: Results): string {
   const rows = REQUIREMENTS.map((requirement) => {
     const reached = nodes.map(([, node]) => requirement.reached(node, results));
     const short = reached.some((r) => r !== null && !isMet(requirement, r));
-    const verdict = reached.every((r) => r === null) ? "not measured" : short ? "**falls short**" : "reached";
+    const verdict =
+      reached.every((r) => r === null) ? "not measured"
+      : short ? "**falls short**"
+      : "reached";
     if (short) causes.push(`- *${requirement.work}*: ${requirement.cause ?? "the cause is not known yet."}`);
     return [requirement.work, requirement.required, ...reached.map((r) => r?.text ?? "not measured"), verdict];
   });
@@ -40,14 +43,20 @@ function wrongCell(outcomes: readonly (Outcome | undefined)[]): string {
 
 type Lookup = (world: World, subject: string) => Outcome | undefined;
 
-const lookup = (node: OnNode, results: Results): Lookup => (world, subject) => node.decide[world.name]?.[subject] ?? results.proxies[world.name]?.[subject];
+const lookup =
+  (node: OnNode, results: Results): Lookup =>
+  (world, subject) =>
+    node.decide[world.name]?.[subject] ?? results.proxies[world.name]?.[subject];
 
 function decisionTable(worlds: readonly World[], find: Lookup): string {
   const rows = SUBJECTS.flatMap(({ id, label }: Subject) => {
     const outcomes = worlds.map((world) => find(world, id));
     if (outcomes.every((o) => o === undefined)) return [];
     return (["hot", "random"] as const).map((shape) => [
-      shape === "hot" ? label : "", shape, ...outcomes.map((o) => cell(o, shape)), shape === "hot" ? wrongCell(outcomes) : "",
+      shape === "hot" ? label : "",
+      shape,
+      ...outcomes.map((o) => cell(o, shape)),
+      shape === "hot" ? wrongCell(outcomes) : "",
     ]);
   });
   return table(["", "", ...worlds.map(({ size }) => thousands(size)), "wrong answers"], rows);
@@ -57,7 +66,7 @@ function loadTable(worlds: readonly World[], find: Lookup): string {
   const rows = SUBJECTS.filter(({ loads }) => loads).flatMap(({ id, label }) => {
     const outcomes = worlds.map((world) => find(world, id));
     if (!outcomes.some(isDecided)) return [];
-    return [[label, ...outcomes.map((o) => isDecided(o) ? `${duration(o.loadMs * 1e6)}, ${digits(Math.max(0, o.rssMiB))} MiB` : cell(o, "hot"))]];
+    return [[label, ...outcomes.map((o) => (isDecided(o) ? `${duration(o.loadMs * 1e6)}, ${digits(Math.max(0, o.rssMiB))} MiB` : cell(o, "hot")))]];
   });
   return table(["", ...worlds.map(({ size }) => thousands(size))], rows);
 }
@@ -78,9 +87,12 @@ function decisions(results: Results): string {
 
 function worldText({ kind, family, size, rules }: World): string {
   switch (kind) {
-    case "list": return `${thousands(size)} prefixes, IPv${family}`;
-    case "names": return `${thousands(size)} host names`;
-    case "rules": return `${thousands(rules)} rules x ${thousands(size)} prefixes`;
+    case "list":
+      return `${thousands(size)} prefixes, IPv${family}`;
+    case "names":
+      return `${thousands(size)} host names`;
+    case "rules":
+      return `${thousands(rules)} rules x ${thousands(size)} prefixes`;
   }
 }
 
@@ -90,7 +102,11 @@ function compileTable(results: Results): string {
     const figures = nodes.map(([, node]) => node.compile[world.name]);
     const one = figures.find((f) => f !== undefined);
     if (one === undefined) return [];
-    const times = figures.map((f) => f === undefined ? "" : `${duration(f.coldMs * 1e6)} (CPU ${duration(f.coldCpuMs * 1e6)})${f.warmMs === null ? "" : `, again ${duration(f.warmMs * 1e6)}`}; ${digits(f.peakMiB)} MiB (+${digits(Math.max(0, f.peakMiB - f.beforeMiB))})`);
+    const times = figures.map((f) =>
+      f === undefined ? "" : (
+        `${duration(f.coldMs * 1e6)} (CPU ${duration(f.coldCpuMs * 1e6)})${f.warmMs === null ? "" : `, again ${duration(f.warmMs * 1e6)}`}; ${digits(f.peakMiB)} MiB (+${digits(Math.max(0, f.peakMiB - f.beforeMiB))})`
+      ),
+    );
     const same = new Set(figures.map((f) => f?.sha256)).size === 1;
     return [[worldText(world), ...times, `${bytes(one.coreBytes)}${same ? "" : ", **differs between Nodes**"}`, thousands(one.maxSteps)]];
   });
@@ -98,10 +114,16 @@ function compileTable(results: Results): string {
 }
 
 function swapTable(results: Results): string {
-  const rows = nodesOf(results).flatMap(([version, { swap }]) => swap.map((s) => [
-    `${bytes(s.bytes)}, Node ${version}`, `${digits(s.stopMs.median)} ms, at most ${digits(s.stopMs.most)} ms`, `${digits(s.stopCpuMs.median)} ms`,
-    `${digits(s.quietMs.median)} ms, at most ${digits(s.quietMs.most)} ms`, `${digits(s.wholeMs.median)} ms`, `${thousands(s.visits.served)}, ${s.visits.failed} failed`,
-  ]));
+  const rows = nodesOf(results).flatMap(([version, { swap }]) =>
+    swap.map((s) => [
+      `${bytes(s.bytes)}, Node ${version}`,
+      `${digits(s.stopMs.median)} ms, at most ${digits(s.stopMs.most)} ms`,
+      `${digits(s.stopCpuMs.median)} ms`,
+      `${digits(s.quietMs.median)} ms, at most ${digits(s.quietMs.most)} ms`,
+      `${digits(s.wholeMs.median)} ms`,
+      `${thousands(s.visits.served)}, ${s.visits.failed} failed`,
+    ]),
+  );
   return table(["module", "longest stop", "CPU time of it", "longest stop without a swap", "whole reload", "visits meanwhile"], rows);
 }
 
@@ -110,7 +132,10 @@ function notes(results: Results): string {
   const seen = new Set<string>();
   const note = (where: string, subject: string, outcome: Outcome): void => {
     const label = SUBJECTS.find(({ id }) => id === subject)?.label ?? subject;
-    const text = "notTried" in outcome ? `not tried: ${outcome.notTried}` : "failed" in outcome ? `failed: ${outcome.failed}` : null;
+    const text =
+      "notTried" in outcome ? `not tried: ${outcome.notTried}`
+      : "failed" in outcome ? `failed: ${outcome.failed}`
+      : null;
     if (text !== null && !seen.has(`${label} ${where} ${text}`)) {
       seen.add(`${label} ${where} ${text}`);
       lines.push(`- ${label}, ${where}: ${text}`);
@@ -126,22 +151,40 @@ function notes(results: Results): string {
 }
 
 function made({ made: day, machine: { cpu, cores, memoryGiB, kernel }, versions, nodes, seconds, proxies }: Results): string {
-  const servers = new Set(Object.values(proxies).flatMap((at) => Object.values(at).map((o) => o.version?.replace(/^nginx version: /, "").replace(/ 20\d\d.*$/, ""))));
+  const servers = new Set(
+    Object.values(proxies).flatMap((at) => Object.values(at).map((o) => o.version?.replace(/^nginx version: /, "").replace(/ 20\d\d.*$/, ""))),
+  );
   const all = [...Object.entries(versions).map(([name, version]) => `${name} ${version}`), ...[...servers].filter((s) => s !== undefined)];
   return `Measured on ${day} in ${Math.round(seconds / 60)} minutes: ${cpu}, ${cores} cores, ${memoryGiB} GiB, Linux ${kernel}; Node ${Object.keys(nodes).join(" and ")}; ${all.join(", ")}.`;
 }
 
 export function page(results: Results): string {
   const v4 = results.worlds.filter(({ kind, family }) => kind === "list" && family === 4);
-  const loads = nodesOf(results).slice(-1).map(([version, node]) => `Node ${version}; time, and growth of the process.\n\n${loadTable(v4, lookup(node, results))}`);
+  const loads = nodesOf(results)
+    .slice(-1)
+    .map(([version, node]) => `Node ${version}; time, and growth of the process.\n\n${loadTable(v4, lookup(node, results))}`);
   const rest = notes(results);
   return [
-    "## Required against reached", made(results), requiredTable(results),
-    "## Decisions", "![Nanoseconds a decision by the number of prefixes](performance.svg)", decisions(results),
+    "## Required against reached",
+    made(results),
+    requiredTable(results),
+    "## Decisions",
+    "![Nanoseconds a decision by the number of prefixes](performance.svg)",
+    decisions(results),
     ...(rest === "" ? [] : [rest]),
-    "## Compiling", "First time in a fresh process with the CPU time of all its threads, then again; the largest that the process became, and how much of it came by compiling.", compileTable(results),
-    "## Loading an IPv4 list", ...loads,
-    "## Swapping", swapTable(results),
-    "## Floods", results.floods.map((f) => `- ${f.name}: ${thousands(f.served)} of ${thousands(f.asked)} newcomers served; the abuser got ${f.abuser} of at most ${f.due}; ${thousands(f.places)} places`).join("\n"),
+    "## Compiling",
+    "First time in a fresh process with the CPU time of all its threads, then again; the largest that the process became, and how much of it came by compiling.",
+    compileTable(results),
+    "## Loading an IPv4 list",
+    ...loads,
+    "## Swapping",
+    swapTable(results),
+    "## Floods",
+    results.floods
+      .map(
+        (f) =>
+          `- ${f.name}: ${thousands(f.served)} of ${thousands(f.asked)} newcomers served; the abuser got ${f.abuser} of at most ${f.due}; ${thousands(f.places)} places`,
+      )
+      .join("\n"),
   ].join("\n\n");
 }

@@ -49,17 +49,28 @@ function swapped(megabytes: number): Requirement["reached"] {
   };
 }
 
-const LOOKUP = "sources spread at random over so many prefixes find their page, their values and their cell in memory and not in a cache: three or four waits, which are longer where other work shares the cache. Next: the values of a page beside its bitmaps, one line of memory less.";
-const COLD = "code that runs for the first time has a large part in it (the second figure is the same again in one process), and where there are a million prefixes the sweep over them. Next: a start-up snapshot, so that the compiler begins warm, and the two families in threads of their own.";
+const LOOKUP =
+  "sources spread at random over so many prefixes find their page, their values and their cell in memory and not in a cache: three or four waits, which are longer where other work shares the cache. Next: the values of a page beside its bitmaps, one line of memory less.";
+const COLD =
+  "code that runs for the first time has a large part in it (the second figure is the same again in one process), and where there are a million prefixes the sweep over them. Next: a start-up snapshot, so that the compiler begins warm, and the two families in threads of their own.";
 
 export const REQUIREMENTS: readonly Requirement[] = [
-  { work: "accept from TypeScript, 1,000 rules x 100,000 prefixes, random", required: "<= 60 ns", most: 60, reached: accept("rules-1000-100000"), cause: LOOKUP },
+  {
+    work: "accept from TypeScript, 1,000 rules x 100,000 prefixes, random",
+    required: "<= 60 ns",
+    most: 60,
+    reached: accept("rules-1000-100000"),
+    cause: LOOKUP,
+  },
   { work: "the same, 1,000 rules x 1,000,000 prefixes", required: "<= 120 ns", most: 120, reached: accept("rules-1000-1000000"), cause: LOOKUP },
   { work: "compile 1,000 rules x 100,000 prefixes from source text", required: "<= 300 ms", most: 300, reached: compiled("rules-1000-100000"), cause: COLD },
   { work: "compile 1,000 rules x 1,000,000 prefixes", required: "<= 2.5 s", most: 2_500, reached: compiled("rules-1000-1000000"), cause: COLD },
   {
-    work: "its peak memory, the whole process", required: "<= 10 x the module", most: 10,
-    cause: "Node and the compiler's own code are 150 MiB of it before a policy is read. Next: write the tables into the module's bytes at once, and not beside it.",
+    work: "its peak memory, the whole process",
+    required: "<= 10 x the module",
+    most: 10,
+    cause:
+      "Node and the compiler's own code are 150 MiB of it before a policy is read. Next: write the tables into the module's bytes at once, and not beside it.",
     reached: ({ compile }) => {
       const figure = compile["rules-1000-1000000"];
       if (figure === undefined) return null;
@@ -68,40 +79,67 @@ export const REQUIREMENTS: readonly Requirement[] = [
     },
   },
   {
-    work: "peak memory for 100,000 rules x 1,000,000 prefixes, the whole process", required: "<= 1 GiB", most: 1024,
+    work: "peak memory for 100,000 rules x 1,000,000 prefixes, the whole process",
+    required: "<= 1 GiB",
+    most: 1024,
     reached: ({ compile }) => {
       const figure = compile["rules-100000-1000000"];
-      return figure === undefined ? null : { value: figure.peakMiB, text: `${digits(figure.peakMiB)} MiB for ${bytes(figure.coreBytes)}, ${duration(figure.coldMs * 1e6)}` };
+      return figure === undefined ? null : (
+          { value: figure.peakMiB, text: `${digits(figure.peakMiB)} MiB for ${bytes(figure.coreBytes)}, ${duration(figure.coldMs * 1e6)}` }
+        );
     },
   },
   { work: "compile 10,000 rules x 10,000 prefixes", required: "<= 1 s", most: 1_000, reached: compiled("rules-10000-10000"), cause: COLD },
-  { work: "longest stop while a policy of 1 MB is swapped", required: "<= 2 ms", most: 2, reached: swapped(1), cause: "the turn of the swap copies the limits and counts every open connection. Next: count them in slices before the swap, and only what changed in its turn." },
+  {
+    work: "longest stop while a policy of 1 MB is swapped",
+    required: "<= 2 ms",
+    most: 2,
+    reached: swapped(1),
+    cause:
+      "the turn of the swap copies the limits and counts every open connection. Next: count them in slices before the swap, and only what changed in its turn.",
+  },
   { work: "the same, 16 MB", required: "<= 10 ms", most: 10, reached: swapped(16) },
   {
-    work: "module of a ten-rule policy, without custom sections", required: "<= 16 KB", most: 16_000,
-    reached: ({ sizes }) => sizes === null ? null : { value: sizes.tenRuleBytes, text: `${thousands(sizes.tenRuleBytes)} bytes` },
+    work: "module of a ten-rule policy, without custom sections",
+    required: "<= 16 KB",
+    most: 16_000,
+    reached: ({ sizes }) => (sizes === null ? null : { value: sizes.tenRuleBytes, text: `${thousands(sizes.tenRuleBytes)} bytes` }),
   },
   {
-    work: "the engine in it", required: "<= 12 KiB", most: 12 * 1024,
-    reached: ({ sizes }) => sizes === null ? null : { value: sizes.engineBytes, text: `${thousands(sizes.engineBytes)} bytes` },
+    work: "the engine in it",
+    required: "<= 12 KiB",
+    most: 12 * 1024,
+    reached: ({ sizes }) => (sizes === null ? null : { value: sizes.engineBytes, text: `${thousands(sizes.engineBytes)} bytes` }),
   },
   {
-    work: "honest newcomers served under each flood", required: ">= 95 %", least: 95,
+    work: "honest newcomers served under each flood",
+    required: ">= 95 %",
+    least: 95,
     reached: (_, { floods }) => {
       const shares = floods.map(({ served, asked }) => (100 * served) / asked);
       return shares.length === 0 ? null : { value: Math.min(...shares), text: `at least ${digits(Math.min(...shares))} % of ${shares.length} floods` };
     },
   },
   {
-    work: "an abuser's budget under them", required: "never refilled", most: 0,
-    reached: (_, { floods }) => floods.length === 0 ? null : {
-      value: Math.max(0, ...floods.map(({ abuser, due }) => abuser - due)), text: [...new Set(floods.map(({ abuser, due }) => `${abuser} of at most ${due}`))].join(", "),
-    },
+    work: "an abuser's budget under them",
+    required: "never refilled",
+    most: 0,
+    reached: (_, { floods }) =>
+      floods.length === 0 ?
+        null
+      : {
+          value: Math.max(0, ...floods.map(({ abuser, due }) => abuser - due)),
+          text: [...new Set(floods.map(({ abuser, due }) => `${abuser} of at most ${due}`))].join(", "),
+        },
   },
   {
-    work: "wrong answers of ingressd, all worlds", required: "0", most: 0,
+    work: "wrong answers of ingressd, all worlds",
+    required: "0",
+    most: 0,
     reached: ({ decide }) => {
-      const ours = Object.values(decide).flatMap((subjects) => ["call", "host", "text", "batch", "admit"].map((s) => subjects[s])).filter(isDecided);
+      const ours = Object.values(decide)
+        .flatMap((subjects) => ["call", "host", "text", "batch", "admit"].map((s) => subjects[s]))
+        .filter(isDecided);
       if (ours.length === 0) return null;
       const sum = (of: "asked" | "wrong"): number => ours.reduce((n, { answers }) => n + answers[of], 0);
       return { value: sum("wrong"), text: `${sum("wrong")} of ${thousands(sum("asked"))}` };

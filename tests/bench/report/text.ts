@@ -10,7 +10,12 @@ export function digits(n: number): string {
   return n.toFixed(Math.abs(n) >= 10 ? 1 : 2);
 }
 
-const UNITS = [["ns", 1], ["µs", 1e3], ["ms", 1e6], ["s", 1e9]] as const;
+const UNITS = [
+  ["ns", 1],
+  ["µs", 1e3],
+  ["ms", 1e6],
+  ["s", 1e9],
+] as const;
 
 /** The unit in which the number is below a thousand. */
 function unitOf(ns: number): readonly [string, number] {

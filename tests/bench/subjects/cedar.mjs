@@ -22,14 +22,21 @@ export function cedar(folder, world) {
     return [...(exact.length > 0 ? [`${quoted(exact)}.contains(context.name)`] : []), ...groups(wild).map((group) => group.join(" || "))];
   };
   const [permits, forbids] = readLists(folder, world).map(conditions);
-  const policy = (effect) => (condition, i) => [`${effect}${i}`, `${effect}(principal, action == Action::"connect", resource == Listener::"web") when { ${condition} };`];
+  const policy = (effect) => (condition, i) => [
+    `${effect}${i}`,
+    `${effect}(principal, action == Action::"connect", resource == Listener::"web") when { ${condition} };`,
+  ];
   const parsed = preparsePolicySet("bench", { staticPolicies: Object.fromEntries([...permits.map(policy("permit")), ...forbids.map(policy("forbid"))]) });
   if (parsed.type !== "success") throw new Error(parsed.errors[0]?.message ?? "the policies were refused");
   return {
     decide(source, name) {
       const answer = statefulIsAuthorized({
-        principal: { type: "Peer", id: "peer" }, action: { type: "Action", id: "connect" }, resource: { type: "Listener", id: "web" },
-        context: name === null ? { source: { __extn: { fn: "ip", arg: source } } } : { name }, preparsedPolicySetId: "bench", entities: [],
+        principal: { type: "Peer", id: "peer" },
+        action: { type: "Action", id: "connect" },
+        resource: { type: "Listener", id: "web" },
+        context: name === null ? { source: { __extn: { fn: "ip", arg: source } } } : { name },
+        preparsedPolicySetId: "bench",
+        entities: [],
       });
       if (answer.type !== "success") throw new Error(answer.errors[0]?.message ?? "no answer");
       return answer.response.decision === "allow";

@@ -38,16 +38,23 @@ function openModule(folder, world) {
 
 /** Sources of the traffic as the host takes them. */
 function addressesOf({ words, width }, most) {
-  return Array.from({ length: Math.min(most, words.length / width) }, (_, i) => (width === 1 ? fromV4(words[i]) : [words[4 * i], words[4 * i + 1], words[4 * i + 2], words[4 * i + 3]]));
+  return Array.from({ length: Math.min(most, words.length / width) }, (_, i) =>
+    width === 1 ? fromV4(words[i]) : [words[4 * i], words[4 * i + 1], words[4 * i + 2], words[4 * i + 3]],
+  );
 }
 
 const numbered = ({ listeners }, ids) => Int32Array.from(listeners, (l) => ids[l]);
 const addressIn = (text) => parseAddress(text) ?? raise(`not an address: ${text}`);
-const raise = (message) => { throw new Error(message); };
+const raise = (message) => {
+  throw new Error(message);
+};
 
 /** The exported functions themselves, u32 words in, verdict out. */
 function call(folder, world) {
-  const { exports: { accept4, accept6, hello, scratch, memory }, ids } = openModule(folder, world);
+  const {
+    exports: { accept4, accept6, hello, scratch, memory },
+    ids,
+  } = openModule(folder, world);
   const bytes = new Uint8Array(memory.buffer);
   const at = scratch() >>> 0;
   const encoder = new TextEncoder();
@@ -107,7 +114,8 @@ function host(folder, world) {
       const mask = addresses.length - 1;
       return (from, count) => {
         let sum = 0;
-        for (let i = from; i < from + count; i++) sum += decide(listeners[i & mask], addresses[i & mask], names === null ? null : names[i & mask]).allowed ? 1 : 0;
+        for (let i = from; i < from + count; i++)
+          sum += decide(listeners[i & mask], addresses[i & mask], names === null ? null : names[i & mask]).allowed ? 1 : 0;
         sink.sum += sum;
       };
     },
@@ -118,7 +126,11 @@ function host(folder, world) {
 function text(folder, world) {
   const { engine, ids } = openHost(folder, world);
   return {
-    allows: ({ expose, source, name }) => (name === null ? engine.accept(ids[world.exposes.indexOf(expose)], addressIn(source)) : engine.hello(ids[world.exposes.indexOf(expose)], addressIn(source), name)).allowed,
+    allows: ({ expose, source, name }) =>
+      (name === null ?
+        engine.accept(ids[world.exposes.indexOf(expose)], addressIn(source))
+      : engine.hello(ids[world.exposes.indexOf(expose)], addressIn(source), name)
+      ).allowed,
     loop(part) {
       const listeners = numbered(part, ids);
       const { names, width } = part;
@@ -170,7 +182,9 @@ function batch(folder, world) {
       const source = (i, w) => (width === 1 ? [0, 0, 0xffff, words[i & mask]][w] : words[((i & mask) << 2) + w]);
       const decide = (first, n, verdicts, at) => {
         if (width === 1) for (let i = 0; i < n; i++) write(i, listeners[(first + i) & mask], 0, 0, 0xffff, words[(first + i) & mask]);
-        else for (let i = 0, w = (first & mask) << 2; i < n; i++, w = ((first + i) & mask) << 2) write(i, listeners[(first + i) & mask], words[w], words[w + 1], words[w + 2], words[w + 3]);
+        else
+          for (let i = 0, w = (first & mask) << 2; i < n; i++, w = ((first + i) & mask) << 2)
+            write(i, listeners[(first + i) & mask], words[w], words[w + 1], words[w + 2], words[w + 3]);
         exports.batch(n);
         for (let i = 0; i < n; i++) verdicts[at + i] = verdict(i);
       };

@@ -29,7 +29,19 @@ export function run({ folder, warm }) {
   const times = Array.from({ length: warm }, () => once(policy).ms);
   const { coreBytes, maxSteps, stretches, classes, prefixes, rules } = stats;
   return {
-    coldMs: ms, coldCpuMs: cpu, warmMs: times.length === 0 ? null : ofRuns(times).least, peakMiB, beforeMiB: before, moduleBytes: module.length, coreBytes,
-    maxSteps, stretches, classes, prefixes, rules, sha256: createHash("sha256").update(module).digest("hex"), reference: reference(),
+    coldMs: ms,
+    coldCpuMs: cpu,
+    warmMs: times.length === 0 ? null : ofRuns(times).least,
+    peakMiB,
+    beforeMiB: before,
+    moduleBytes: module.length,
+    coreBytes,
+    maxSteps,
+    stretches,
+    classes,
+    prefixes,
+    rules,
+    sha256: createHash("sha256").update(module).digest("hex"),
+    reference: reference(),
   };
 }

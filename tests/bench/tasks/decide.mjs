@@ -3,7 +3,11 @@ import { clocked, cpuMs, reference, sink, time } from "../clock.mjs";
 import { TEXTS, readWorld, textOf, traffic } from "../worlds.mjs";
 
 const SUBJECTS = {
-  call: ours, host: ours, text: ours, batch: ours, admit: ours,
+  call: ours,
+  host: ours,
+  text: ours,
+  batch: ours,
+  admit: ours,
   blocklist: async () => (await import("../subjects/blocklist.mjs")).blocklist,
   ipaddr: async () => (await import("../subjects/ipaddr.mjs")).ipaddrJs,
   casbin: async () => (await import("../subjects/casbin.mjs")).casbin,

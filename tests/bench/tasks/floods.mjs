@@ -11,6 +11,7 @@ export function run() {
     const [served, asked, abuser, due, places] = numbers.map(Number);
     return { name, served, asked, abuser, due, places };
   });
-  if (status !== 0 || floods.length === 0) throw new Error(`the flood test ${status === 0 ? "prints no figures" : "fails"}: ${(stdout + stderr).trim().slice(-300)}`);
+  if (status !== 0 || floods.length === 0)
+    throw new Error(`the flood test ${status === 0 ? "prints no figures" : "fails"}: ${(stdout + stderr).trim().slice(-300)}`);
   return floods;
 }

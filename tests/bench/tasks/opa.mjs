@@ -26,7 +26,10 @@ export function opaModules({ build }) {
     if (!existsSync(binary)) {
       if (!build) return { missing: "its compiler is not built; the whole bench builds it" };
       if (spawnSync("go", ["version"]).status !== 0) return { missing: "go is not installed, which builds its compiler" };
-      run("go", ["install", `github.com/open-policy-agent/opa@${OPA_VERSION}`], { env: { ...process.env, GOBIN: home, GOTOOLCHAIN: "local", GOFLAGS: "-trimpath" }, timeout: BUILD_MS });
+      run("go", ["install", `github.com/open-policy-agent/opa@${OPA_VERSION}`], {
+        env: { ...process.env, GOBIN: home, GOTOOLCHAIN: "local", GOFLAGS: "-trimpath" },
+        timeout: BUILD_MS,
+      });
     }
     for (const [name, path] of Object.entries(modules)) {
       writeFileSync(join(home, `${name}.rego`), REGO[name]);

@@ -28,17 +28,24 @@ function writeHaproxy(folder, ports, [good, bad]) {
   const files = [join(folder, "good.lst"), join(folder, "bad.lst")];
   const sources = Array.from({ length: EACH }, (_, i) => `req.hdr_ip(x-source,${i + 1})`);
   // The same fetches with and without the lookup in a file of addresses.
-  const lines = (lookup) => sources.flatMap((source, i) => files.map((file, f) => `  http-request set-var(txn.v${i}_${f}) ${source}${lookup ? `,map_ip(${file}.map,0)` : ""}`));
+  const lines = (lookup) =>
+    sources.flatMap((source, i) => files.map((file, f) => `  http-request set-var(txn.v${i}_${f}) ${source}${lookup ? `,map_ip(${file}.map,0)` : ""}`));
   files.forEach((file, f) => writeFileSync(`${file}.map`, (f === 0 ? good : bad).map((p) => `${p} 1\n`).join("")));
   const front = (port, lookup) => `frontend f${port}
   bind 127.0.0.1:${port}
-${lookup === null ? `  acl good req.hdr_ip(x-source) -f ${files[0]}
+${
+  lookup === null ?
+    `  acl good req.hdr_ip(x-source) -f ${files[0]}
   acl bad req.hdr_ip(x-source) -f ${files[1]}
   http-request return status 200 content-type text/plain string "allow" if good !bad
-  http-request return status 200 content-type text/plain string "deny."` : `${lines(lookup).join("\n")}
-  http-request return status 200 content-type text/plain string "done."`}
+  http-request return status 200 content-type text/plain string "deny."`
+  : `${lines(lookup).join("\n")}
+  http-request return status 200 content-type text/plain string "done."`
+}
 `;
-  writeFileSync(join(folder, "haproxy.cfg"), `global
+  writeFileSync(
+    join(folder, "haproxy.cfg"),
+    `global
   nbthread 1
   maxconn 1000
 defaults
@@ -47,15 +54,19 @@ defaults
   timeout client 300s
   timeout server 300s
   timeout http-request 300s
-${front(ports.with, true)}${front(ports.without, false)}${front(ports.check, null)}`);
+${front(ports.with, true)}${front(ports.without, false)}${front(ports.check, null)}`,
+  );
 }
 
 function writeNginx(folder, ports, [good, bad]) {
   mkdirSync(join(folder, "temp"), { recursive: true });
   [good, bad].forEach((list, n) => writeFileSync(join(folder, `geo${n}.conf`), list.map((p) => `${p} 1;\n`).join("")));
   const temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${folder}/temp;`).join(" ");
-  const server = (port, body) => `server { listen 127.0.0.1:${port}; keepalive_requests 1000000000; location / { default_type text/plain; return 200 "${body}"; } }`;
-  writeFileSync(join(folder, "nginx.conf"), `daemon off; master_process off; pid ${folder}/nginx.pid; error_log /dev/null;
+  const server = (port, body) =>
+    `server { listen 127.0.0.1:${port}; keepalive_requests 1000000000; location / { default_type text/plain; return 200 "${body}"; } }`;
+  writeFileSync(
+    join(folder, "nginx.conf"),
+    `daemon off; master_process off; pid ${folder}/nginx.pid; error_log /dev/null;
 events { worker_connections 64; }
 http { access_log off; ${temp}
 geo $http_x_source $good { default 0; include ${folder}/geo0.conf; }
@@ -65,7 +76,8 @@ map $http_x_source $nothing { default "deny."; "10" "allow"; }
 ${server(ports.with, "$answer")}
 ${server(ports.without, "$nothing")}
 ${server(ports.check, "$answer")}
-}`);
+}`,
+  );
 }
 
 function freePort() {
@@ -82,11 +94,16 @@ async function accepts(port, child, mostMs) {
   const from = performance.now();
   while (performance.now() - from < mostMs && child.exitCode === null) {
     const up = await new Promise((resolve) => {
-      const probe = connect(port, "127.0.0.1", () => { probe.destroy(); resolve(true); });
+      const probe = connect(port, "127.0.0.1", () => {
+        probe.destroy();
+        resolve(true);
+      });
       probe.on("error", () => resolve(false));
     });
     if (up) return true;
-    await new Promise((resolve) => { setTimeout(resolve, 20); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 20);
+    });
   }
   return false;
 }
@@ -111,23 +128,28 @@ function pipeline(port, requests) {
       if (part.length > 0) socket.write(part.join(""));
     };
     const socket = connect(port, "127.0.0.1", more);
-    socket.setNoDelay(true).setEncoding("latin1").on("data", (chunk) => {
-      rest += chunk;
-      let at = 0;
-      for (let end = rest.indexOf("\r\n\r\n"); end >= 0 && rest.length >= end + 4 + BODY_BYTES; end = rest.indexOf("\r\n\r\n", at)) {
-        if (!rest.startsWith("HTTP/1.1 200", at)) {
-          socket.destroy(new Error(rest.slice(at, at + 30)));
-          return;
+    socket
+      .setNoDelay(true)
+      .setEncoding("latin1")
+      .on("data", (chunk) => {
+        rest += chunk;
+        let at = 0;
+        for (let end = rest.indexOf("\r\n\r\n"); end >= 0 && rest.length >= end + 4 + BODY_BYTES; end = rest.indexOf("\r\n\r\n", at)) {
+          if (!rest.startsWith("HTTP/1.1 200", at)) {
+            socket.destroy(new Error(rest.slice(at, at + 30)));
+            return;
+          }
+          at = end + 4 + BODY_BYTES;
+          bodies.push(rest.slice(end + 4, at));
         }
-        at = end + 4 + BODY_BYTES;
-        bodies.push(rest.slice(end + 4, at));
-      }
-      rest = rest.slice(at);
-      if (bodies.length === requests.length) {
-        socket.end();
-        resolve(bodies);
-      } else if (bodies.length === sent) more();
-    }).on("error", reject).on("close", () => reject(new Error(`the connection ended after ${bodies.length} of ${requests.length} answers`)));
+        rest = rest.slice(at);
+        if (bodies.length === requests.length) {
+          socket.end();
+          resolve(bodies);
+        } else if (bodies.length === sent) more();
+      })
+      .on("error", reject)
+      .on("close", () => reject(new Error(`the connection ended after ${bodies.length} of ${requests.length} answers`)));
   });
 }
 
@@ -145,21 +167,32 @@ export async function run({ proxy: name, folder, world: described, requests, rou
     write(here, ports, readLists(folder, world));
     const started = performance.now();
     child = spawn(needs, args(here), { stdio: ["ignore", "ignore", "inherit"] });
-    if (!await accepts(ports.check, child, 60_000)) throw new Error(child.exitCode === null ? "it did not start within 60 s" : `it ended with exit code ${child.exitCode}`);
+    if (!(await accepts(ports.check, child, 60_000)))
+      throw new Error(child.exitCode === null ? "it did not start within 60 s" : `it ended with exit code ${child.exitCode}`);
     const loadMs = performance.now() - started;
     const rss = rssMiB(child.pid);
     report({ loadedMs: loadMs });
 
     const { checked } = world;
-    const bodies = await pipeline(ports.check, checked.map(({ source }) => request([source])));
+    const bodies = await pipeline(
+      ports.check,
+      checked.map(({ source }) => request([source])),
+    );
     const wrong = checked.filter(({ allowed }, i) => (bodies[i] === "allow") !== allowed);
-    const answers = { "asked": checked.length, wrong: wrong.length, allowed: checked.filter((q) => q.allowed).length, first: wrong[0] === undefined ? null : `${wrong[0].source} should be ${wrong[0].allowed ? "allowed" : "denied"}` };
+    const answers = {
+      "asked": checked.length,
+      wrong: wrong.length,
+      allowed: checked.filter((q) => q.allowed).length,
+      first: wrong[0] === undefined ? null : `${wrong[0].source} should be ${wrong[0].allowed ? "allowed" : "denied"}`,
+    };
     report({ answers });
 
     const result = { loadMs, rssMiB: rss, heapMiB: null, answers, version: (installed.stdout + installed.stderr).split("\n")[0].trim() };
     for (const shape of ["hot", "random"]) {
       const most = shape === "hot" ? 64 : world.words.length;
-      const texts = Array.from({ length: requests }, (_, r) => request(Array.from({ length: each }, (_, s) => textOf(world.words.subarray((r * each + s) % most, (r * each + s) % most + 1)))));
+      const texts = Array.from({ length: requests }, (_, r) =>
+        request(Array.from({ length: each }, (_, s) => textOf(world.words.subarray((r * each + s) % most, ((r * each + s) % most) + 1)))),
+      );
       const round = async (port) => {
         const before = cpuNs(child.pid);
         await pipeline(port, texts);
@@ -168,10 +201,18 @@ export async function run({ proxy: name, folder, world: described, requests, rou
       const costs = { with: [], without: [] };
       for (let i = 0; i <= rounds; i++) {
         const some = [await round(ports.with), await round(ports.without)];
-        if (i > 0) { costs.with.push(some[0]); costs.without.push(some[1]); }
+        if (i > 0) {
+          costs.with.push(some[0]);
+          costs.without.push(some[1]);
+        }
       }
       const differences = costs.with.map((ns, i) => ns - costs.without[i]);
-      result[shape] = { ...ofRuns(differences), least: Math.min(...costs.with) - Math.min(...costs.without), calls: requests * each * rounds, withoutNs: ofRuns(costs.without).median };
+      result[shape] = {
+        ...ofRuns(differences),
+        least: Math.min(...costs.with) - Math.min(...costs.without),
+        calls: requests * each * rounds,
+        withoutNs: ofRuns(costs.without).median,
+      };
       report({ [shape]: result[shape] });
     }
     return result;

@@ -50,14 +50,17 @@ function call(path, method) {
   return new Promise((resolve, reject) => {
     let text = "";
     const socket = connect(path, () => socket.write(`${JSON.stringify({ jsonrpc: "2.0", id: 1, method })}\n`));
-    socket.setEncoding("utf8").on("data", (chunk) => {
-      text += chunk;
-      if (!text.includes("\n")) return;
-      socket.destroy();
-      const answer = JSON.parse(text);
-      if (answer.error === undefined) resolve(answer.result);
-      else reject(new Error(answer.error.message));
-    }).on("error", reject);
+    socket
+      .setEncoding("utf8")
+      .on("data", (chunk) => {
+        text += chunk;
+        if (!text.includes("\n")) return;
+        socket.destroy();
+        const answer = JSON.parse(text);
+        if (answer.error === undefined) resolve(answer.result);
+        else reject(new Error(answer.error.message));
+      })
+      .on("error", reject);
   });
 }
 
@@ -66,7 +69,13 @@ function visit(port) {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1", () => socket.write("x"));
     socket.setTimeout(10_000, () => socket.destroy());
-    socket.on("data", () => { socket.end(); resolve(true); }).on("error", () => resolve(false)).on("close", () => resolve(false));
+    socket
+      .on("data", () => {
+        socket.end();
+        resolve(true);
+      })
+      .on("error", () => resolve(false))
+      .on("close", () => resolve(false));
   });
 }
 
@@ -74,38 +83,75 @@ function visit(port) {
 async function openConnections(port, count, onClose) {
   const sockets = [];
   while (sockets.length < count) {
-    sockets.push(...await Promise.all(Array.from({ length: Math.min(50, count - sockets.length) }, () => new Promise((resolve, reject) => {
-      const socket = connect(port, "127.0.0.1", () => socket.write("x"));
-      socket.on("error", reject).on("close", onClose).once("data", () => resolve(socket));
-    }))));
+    sockets.push(
+      ...(await Promise.all(
+        Array.from(
+          { length: Math.min(50, count - sockets.length) },
+          () =>
+            new Promise((resolve, reject) => {
+              const socket = connect(port, "127.0.0.1", () => socket.write("x"));
+              socket
+                .on("error", reject)
+                .on("close", onClose)
+                .once("data", () => resolve(socket));
+            }),
+        ),
+      )),
+    );
   }
   return sockets;
 }
 
-const message = (child) => new Promise((resolve) => { child.once("message", resolve); child.send({}); });
-const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+const message = (child) =>
+  new Promise((resolve) => {
+    child.once("message", resolve);
+    child.send({});
+  });
+const pause = (ms) =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
 
 export async function run({ megabytes, swaps, held }, report) {
   const folder = mkdtempSync(join(tmpdir(), "ingressd-bench-"));
   const backend = createServer((socket) => socket.on("error", () => socket.destroy()).pipe(socket));
-  await new Promise((resolve) => { backend.listen(0, "127.0.0.1", resolve); });
+  await new Promise((resolve) => {
+    backend.listen(0, "127.0.0.1", resolve);
+  });
   const port = await freePort();
   const policies = policiesOf(megabytes * MB, port, backend.address().port);
   const policyPath = join(folder, "p.wasm");
   const control = join(folder, "run", "control.sock");
   writeFileSync(policyPath, policies[0].module, { mode: 0o600 });
   writeFileSync(join(folder, "c.toml"), `[audit]\nfile = "${join(folder, "audit.jsonl")}"\n[policy]\nwatch = false\n`, { mode: 0o600 });
-  const daemon = spawn(process.execPath, ["--import", new URL("../stop_probe.mjs", import.meta.url).href, join(root, "gateway/ingressd.mjs"), "--policy", policyPath, "--config", join(folder, "c.toml"), "--control", control],
-    { cwd: root, stdio: ["ignore", "pipe", "inherit", "ipc"] });
+  const daemon = spawn(
+    process.execPath,
+    [
+      "--import",
+      new URL("../stop_probe.mjs", import.meta.url).href,
+      join(root, "gateway/ingressd.mjs"),
+      "--policy",
+      policyPath,
+      "--config",
+      join(folder, "c.toml"),
+      "--control",
+      control,
+    ],
+    { cwd: root, stdio: ["ignore", "pipe", "inherit", "ipc"] },
+  );
   let serving = true;
   try {
     await new Promise((resolve, reject) => {
       daemon.once("exit", (code) => reject(new Error(`ingressd ended with ${code}`)));
-      daemon.stdout.setEncoding("utf8").on("data", (text) => { if (text.includes("ingressd: ready")) resolve(); });
+      daemon.stdout.setEncoding("utf8").on("data", (text) => {
+        if (text.includes("ingressd: ready")) resolve();
+      });
     });
     const visits = { served: 0, failed: 0 };
     let lost = 0;
-    const sockets = await openConnections(port, held, () => { if (serving) lost++; });
+    const sockets = await openConnections(port, held, () => {
+      if (serving) lost++;
+    });
     const clients = Array.from({ length: 4 }, async () => {
       while (serving) {
         if (await visit(port)) visits.served++;
@@ -142,8 +188,17 @@ export async function run({ megabytes, swaps, held }, report) {
     for (const socket of sockets) socket.destroy();
     const { generation } = await call(control, "status");
     return {
-      bytes: policies[0].bytes, fileBytes: policies[0].module.length, swaps, generation, held, lost, visits,
-      stopMs: { ...ofRuns(stops), most: Math.max(...stops) }, stopCpuMs: { ...ofRuns(cpu), most: Math.max(...cpu) }, quietMs: { ...ofRuns(quiet), most: Math.max(...quiet) }, wholeMs: ofRuns(wholeMs),
+      bytes: policies[0].bytes,
+      fileBytes: policies[0].module.length,
+      swaps,
+      generation,
+      held,
+      lost,
+      visits,
+      stopMs: { ...ofRuns(stops), most: Math.max(...stops) },
+      stopCpuMs: { ...ofRuns(cpu), most: Math.max(...cpu) },
+      quietMs: { ...ofRuns(quiet), most: Math.max(...quiet) },
+      wholeMs: ofRuns(wholeMs),
     };
   } finally {
     serving = false;

@@ -20,7 +20,13 @@ const OUT_OF_RANGE = -2;
 const EACH = 12;
 
 /** The pure requests, on the exports themselves, plus `extra` sources. */
-function pure(engine: EngineExports, { names, moments, locals, ports }: Subject, sources: readonly bigint[], listeners: number, rules: number): { readonly verdicts: number[]; readonly codes: number[] } {
+function pure(
+  engine: EngineExports,
+  { names, moments, locals, ports }: Subject,
+  sources: readonly bigint[],
+  listeners: number,
+  rules: number,
+): { readonly verdicts: number[]; readonly codes: number[] } {
   const verdicts: number[] = [];
   const codes: number[] = [];
   const detail = new DataView(engine.memory.buffer, abi.DETAIL_BASE);
@@ -67,7 +73,12 @@ function charged(policy: LoadedPolicy): string[] {
       for (const source of sources) {
         for (let i = 0; i < EACH; i++) {
           const [answer] = engine.admit([{ listener, source }]);
-          out.push(answer === undefined ? "none" : answer.allowed ? "allowed" : answer.later ? "later" : answer.code);
+          out.push(
+            answer === undefined ? "none"
+            : answer.allowed ? "allowed"
+            : answer.later ? "later"
+            : answer.code,
+          );
           if (i % 3 === 2) engine.release(listener, source);
         }
       }

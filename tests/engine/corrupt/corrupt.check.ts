@@ -24,7 +24,9 @@ for (const seal of ["left", "repaired"] as const) {
   corrupt(`all of them, seal ${seal}`, () => {
     const sum = (of: (o: Outcomes) => number): number => all.reduce((total, o) => total + of(o), 0);
     const tried = sum((o) => o.tried);
-    console.log(`corrupt, seal ${seal}: ${tried} damaged modules: ${sum(refusedIn)} refused, ${sum((o) => o.untouched)} not changed at all, ${sum((o) => o.same)} answer the same, ${sum((o) => o.stricter)} otherwise but nothing more is allowed, ${sum((o) => o.opened.length)} allow more, ${sum((o) => o.odd.length)} out of range`);
+    console.log(
+      `corrupt, seal ${seal}: ${tried} damaged modules: ${sum(refusedIn)} refused, ${sum((o) => o.untouched)} not changed at all, ${sum((o) => o.same)} answer the same, ${sum((o) => o.stricter)} otherwise but nothing more is allowed, ${sum((o) => o.opened.length)} allow more, ${sum((o) => o.odd.length)} out of range`,
+    );
     assert.ok(tried >= 8_000);
   });
 }

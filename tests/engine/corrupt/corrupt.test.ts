@@ -47,7 +47,15 @@ corrupt("the requests detect a policy that allows more", () => {
     const other = answersOf(load(compileText(SMALL_TEXT.replace(from, to))), small, small.sources);
     return other.verdicts.length === good.verdicts.length && flips(good, other).opens;
   };
-  assert.equal([opens("10.9.0.0/16", "10.9.0.0/17"), opens("2001:db8::/32", "2001:db8::/31"), opens("except 10.0.0.0/8", "except 10.0.0.0/9"), opens("192.168.0.0/16", "192.168.0.0/15")], [true, true, true, true]);
+  assert.equal(
+    [
+      opens("10.9.0.0/16", "10.9.0.0/17"),
+      opens("2001:db8::/32", "2001:db8::/31"),
+      opens("except 10.0.0.0/8", "except 10.0.0.0/9"),
+      opens("192.168.0.0/16", "192.168.0.0/15"),
+    ],
+    [true, true, true, true],
+  );
   assert.equal([opens("10.9.0.0/16", "10.9.0.0/16"), opens("10.9.0.0/16", "10.8.0.0/15")], [false, false]);
 });
 

@@ -3,7 +3,15 @@
 import { createHash } from "node:crypto";
 import * as abi from "../../../runtime/abi/layout.ts";
 import {
-  concatBytes, PREAMBLE, readSections, SECTION_DATA, SECTION_HASH, SECTION_MEMORY, writeCustom, writeSection, writeUnsigned,
+  concatBytes,
+  PREAMBLE,
+  readSections,
+  SECTION_DATA,
+  SECTION_HASH,
+  SECTION_MEMORY,
+  writeCustom,
+  writeSection,
+  writeUnsigned,
 } from "../../../runtime/abi/sections.ts";
 import type { Chance } from "../../oracle/random.ts";
 import { reseal } from "../resealed.ts";
@@ -43,18 +51,34 @@ export function partsOf(module: Uint8Array): Parts {
 
 /** The module with other data and memory, and a matching hash. */
 export function rebuilt({ module }: Parts, data: Uint8Array, [least, most]: readonly [number, number]): Uint8Array {
-  const parts = (readSections(module) ?? []).filter(({ name }) => name !== SECTION_HASH).map((section) => {
-    if (section.id === SECTION_DATA) return writeSection(SECTION_DATA, concatBytes([Uint8Array.from([...SEGMENT_HEAD, ...writeUnsigned(data.length)]), data]));
-    if (section.id === SECTION_MEMORY) return writeSection(SECTION_MEMORY, Uint8Array.from([1, 1, ...writeUnsigned(least), ...writeUnsigned(most)]));
-    return module.subarray(section.start, section.end);
-  });
+  const parts = (readSections(module) ?? [])
+    .filter(({ name }) => name !== SECTION_HASH)
+    .map((section) => {
+      if (section.id === SECTION_DATA)
+        return writeSection(SECTION_DATA, concatBytes([Uint8Array.from([...SEGMENT_HEAD, ...writeUnsigned(data.length)]), data]));
+      if (section.id === SECTION_MEMORY) return writeSection(SECTION_MEMORY, Uint8Array.from([1, 1, ...writeUnsigned(least), ...writeUnsigned(most)]));
+      return module.subarray(section.start, section.end);
+    });
   const body = concatBytes([Uint8Array.from(PREAMBLE), ...parts]);
   return concatBytes([body, writeCustom(SECTION_HASH, createHash("sha256").update(body).digest())]);
 }
 
-const BOUNDARIES = [0, 1, 2, 3, 4, 7, 8, 31, 32, 33, 63, 64, 127, 128, 129, 255, 256, 1023, 1024, 4096, 65_535, 65_536, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff];
+const BOUNDARIES = [
+  0, 1, 2, 3, 4, 7, 8, 31, 32, 33, 63, 64, 127, 128, 129, 255, 256, 1023, 1024, 4096, 65_535, 65_536, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff,
+];
 /** Sizes of repeated items: words, pairs, and the records of every table. */
-const RECORDS = [4, 8, abi.TIME_BYTES, abi.PORT_ENTRY_BYTES, abi.RESIDUAL_BYTES, abi.LIMIT_BYTES, abi.NAME_BYTES, abi.BIND_BYTES, abi.LISTENER_BYTES, abi.PAGE_BYTES_TRIE];
+const RECORDS = [
+  4,
+  8,
+  abi.TIME_BYTES,
+  abi.PORT_ENTRY_BYTES,
+  abi.RESIDUAL_BYTES,
+  abi.LIMIT_BYTES,
+  abi.NAME_BYTES,
+  abi.BIND_BYTES,
+  abi.LISTENER_BYTES,
+  abi.PAGE_BYTES_TRIE,
+];
 
 type Change = (parts: Parts, view: DataView, c: Chance) => { readonly how: string; readonly words: readonly number[] };
 
@@ -93,13 +117,16 @@ const CHANGES: readonly Change[] = [
     const places = Math.floor((data.length - abi.HEADER_BYTES) / size);
     const [a, b] = [c.below(places), c.oneIn(2) ? c.below(places) : 0].map((n) => abi.HEADER_BYTES + n * size);
     const near = Math.min((a ?? 0) + size, abi.HEADER_BYTES + (places - 1) * size);
-    const [x, y] = [a ?? 0, c.oneIn(2) ? near : b ?? 0];
+    const [x, y] = [a ?? 0, c.oneIn(2) ? near : (b ?? 0)];
     const [first, second] = [data.slice(x, x + size), data.slice(y, y + size)];
     const bytes = new Uint8Array(view.buffer);
     bytes.set(second, x);
     bytes.set(first, y);
     const moved = new DataView(concatBytes([first, second]).buffer);
-    return { how: `records of ${size} bytes at ${x} and ${y} swapped`, words: Array.from({ length: moved.byteLength / 4 }, (_, i) => moved.getUint32(4 * i, true)) };
+    return {
+      how: `records of ${size} bytes at ${x} and ${y} swapped`,
+      words: Array.from({ length: moved.byteLength / 4 }, (_, i) => moved.getUint32(4 * i, true)),
+    };
   },
 ];
 
@@ -111,7 +138,16 @@ export function damaged(parts: Parts, c: Chance, seal: Seal): Damaged {
   const pages: readonly [number, number] = [parts.pages, parts.pages];
   if (c.oneIn(20)) return cut(parts, c);
   if (c.oneIn(20)) {
-    const [least, most] = c.pick([[parts.pages - 1, parts.pages - 1], [parts.pages + 1, parts.pages + 1], [1, 1], [0, 0], [parts.pages, parts.pages + 1], [parts.pages + 1, parts.pages], [4096, 4096], [4097, 4097]] as const);
+    const [least, most] = c.pick([
+      [parts.pages - 1, parts.pages - 1],
+      [parts.pages + 1, parts.pages + 1],
+      [1, 1],
+      [0, 0],
+      [parts.pages, parts.pages + 1],
+      [parts.pages + 1, parts.pages],
+      [4096, 4096],
+      [4097, 4097],
+    ] as const);
     return { module: rebuilt(parts, parts.data, [least, most]), how: `memory of ${least} to ${most} pages in place of ${parts.pages}`, words: [] };
   }
   const data = Uint8Array.from(parts.data);
@@ -123,7 +159,10 @@ export function damaged(parts: Parts, c: Chance, seal: Seal): Damaged {
 
 /** The end is missing (memory is zero there), or random bytes follow. */
 function cut(parts: Parts, c: Chance): Damaged {
-  const length = c.oneIn(4) ? parts.data.length + 4 * c.below(64) : c.oneIn(2) ? c.below(parts.data.length) : parts.data.length - 1 - c.below(Math.min(64, parts.data.length));
+  const length =
+    c.oneIn(4) ? parts.data.length + 4 * c.below(64)
+    : c.oneIn(2) ? c.below(parts.data.length)
+    : parts.data.length - 1 - c.below(Math.min(64, parts.data.length));
   const data = new Uint8Array(Math.max(0, length));
   data.set(parts.data.subarray(0, data.length));
   for (let at = parts.data.length; at < data.length; at++) data[at] = c.below(256);

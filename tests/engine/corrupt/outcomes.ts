@@ -76,6 +76,9 @@ export function refusedIn({ refused }: Outcomes): number {
 }
 
 export function outcomeLine({ name, tried, untouched, refused, same, stricter, opened, odd }: Outcomes): string {
-  const codes = [...refused].sort().map(([code, n]) => `${n} ${code}`).join(", ");
+  const codes = [...refused]
+    .sort()
+    .map(([code, n]) => `${n} ${code}`)
+    .join(", ");
   return `corrupt: ${name}: ${tried} damaged, ${untouched} by nothing; refused ${codes}; loaded: ${same} the same, ${stricter} stricter or otherwise named, ${opened.length} open more, ${odd.length} odd`;
 }

@@ -48,8 +48,14 @@ const PORTS = [0, 1, 79, 80, 81, 442, 443, 444, 1000, 8079, 8080, 8081, 8443, 90
 function subject(name: string, text: string, more: Partial<Subject> = {}, files: ReadonlyMap<string, string> = new Map()): Subject {
   const all = edges([text, ...files.values()].join("\n"));
   return {
-    name, module: compileText(text, files), sources: [...new Set([...ANY, ...all])], names: [null], moments: [0],
-    locals: [...new Set([...ANY, ...edges(text).slice(0, 200)])], ports: PORTS, ...more,
+    name,
+    module: compileText(text, files),
+    sources: [...new Set([...ANY, ...all])],
+    names: [null],
+    moments: [0],
+    locals: [...new Set([...ANY, ...edges(text).slice(0, 200)])],
+    ports: PORTS,
+    ...more,
   };
 }
 
@@ -61,14 +67,19 @@ expose none on tcp 9000 { deny from any }
 `;
 const small = subject("small", SMALL_TEXT);
 
-const limits = subject("limits and caps", `edition 1
+const limits = subject(
+  "limits and caps",
+  `edition 1
 deny from 198.51.100.0/24
 expose api on tcp 8080 { cap 10 connections, 3 per source /24 /48 limit 5/m burst 4 per source /24 /48 limit 9/m per listener allow from 10.0.0.0/8, 2001:db8::/32 }
 expose web on tcp 443 { cap 7 connections, 2 per source limit 20/s burst 3 per source allow from any }
 expose raw on tcp 9000 { cap 2 connections limit 1/h per listener allow from any4 }
-`);
+`,
+);
 
-const ends = subject("ends and shadows", `edition 1
+const ends = subject(
+  "ends and shadows",
+  `edition 1
 dryrun deny from 203.0.113.0/24
 expose web on tcp 443 {
   allow from 192.0.2.0/24 until 2030-01-01T00:00Z
@@ -79,10 +90,20 @@ expose web on tcp 443 {
   dryrun allow from 198.51.100.0/24
 }
 expose gone on tcp 8080 { allow from any until 2029-01-01T00:00Z }
-`, { moments: [0, ...[2029, 2030, 2031].flatMap((year) => [-1, 0].map((step) => Date.UTC(year, 0, 1) / 1000 + step)), ...[-1, 0].map((step) => Date.UTC(2039, 5, 1) / 1000 + step)] });
+`,
+  {
+    moments: [
+      0,
+      ...[2029, 2030, 2031].flatMap((year) => [-1, 0].map((step) => Date.UTC(year, 0, 1) / 1000 + step)),
+      ...[-1, 0].map((step) => Date.UTC(2039, 5, 1) / 1000 + step),
+    ],
+  },
+);
 
 const NAMES = ["example.com", "www.example.com", "*.shop.example.com", "**.corp.example.net", "a.b.c.d.e", "api.example.org", "x.example.org"];
-const names = subject("names", `edition 1
+const names = subject(
+  "names",
+  `edition 1
 hosts shop = "www.example.com", "example.com", "*.shop.example.com"
 hosts corp = "**.corp.example.net", "a.b.c.d.e" except "secret.corp.example.net"
 expose tls on tcp 443 as passthrough {
@@ -93,22 +114,36 @@ expose tls on tcp 443 as passthrough {
   allow from 2001:db8::/32 sni "api.example.org" until 2030-01-01T00:00Z
 }
 expose other on tcp 8443 as passthrough { allow from any sni "x.example.org", "*.x.example.org" deny from 203.0.113.0/24 }
-`, {
-  names: [null, "nobody.invalid", "secret.corp.example.net", ...NAMES.flatMap((word) => {
-    const base = word.replace(/^\*+\./, "");
-    return [base, `q.${base}`, `q.q.${base}`, `x${base}`, `${base}.q`, base.replace(/^[^.]*\./, "")];
-  })].filter((name, i, all) => all.indexOf(name) === i),
-  moments: [0, Date.UTC(2030, 0, 1) / 1000 - 1, Date.UTC(2030, 0, 1) / 1000],
-});
+`,
+  {
+    names: [
+      null,
+      "nobody.invalid",
+      "secret.corp.example.net",
+      ...NAMES.flatMap((word) => {
+        const base = word.replace(/^\*+\./, "");
+        return [base, `q.${base}`, `q.q.${base}`, `x${base}`, `${base}.q`, base.replace(/^[^.]*\./, "")];
+      }),
+    ].filter((name, i, all) => all.indexOf(name) === i),
+    moments: [0, Date.UTC(2030, 0, 1) / 1000 - 1, Date.UTC(2030, 0, 1) / 1000],
+  },
+);
 
 /** Large enough for tries of both families, over several lists. */
 const tries = ((): Subject => {
   const c = chance(3);
-  const lists = [0, 1, 2].map((n) => [
-    ...Array.from({ length: 2_500 }, (_, i) => `${10 + n}.${i >> 7}.${(i & 127) * 2}.${c.below(250)}/${c.pick([24, 28, 31, 32])}`.replace(/\.(\d+)\/(\d+)$/, (_all, d: string, l: string) => `.${(Number(d) >> (32 - Number(l))) << (32 - Number(l))}/${l}`)),
-    ...Array.from({ length: 1_700 }, (_, i) => `2001:db8:${(n * 512 + (i >> 3)).toString(16)}:${(i * 2).toString(16)}::/64`),
-    ...Array.from({ length: 60 }, (_, i) => `2${n}00:${(i * 4).toString(16)}::/30`),
-  ].join("\n"));
+  const lists = [0, 1, 2].map((n) =>
+    [
+      ...Array.from({ length: 2_500 }, (_, i) =>
+        `${10 + n}.${i >> 7}.${(i & 127) * 2}.${c.below(250)}/${c.pick([24, 28, 31, 32])}`.replace(
+          /\.(\d+)\/(\d+)$/,
+          (_all, d: string, l: string) => `.${(Number(d) >> (32 - Number(l))) << (32 - Number(l))}/${l}`,
+        ),
+      ),
+      ...Array.from({ length: 1_700 }, (_, i) => `2001:db8:${(n * 512 + (i >> 3)).toString(16)}:${(i * 2).toString(16)}::/64`),
+      ...Array.from({ length: 60 }, (_, i) => `2${n}00:${(i * 4).toString(16)}::/30`),
+    ].join("\n"),
+  );
   const files = new Map(lists.map((list, n) => [`l${n}`, `${list}\n`]));
   const text = `edition 1
 net a = file "l0" max 20000

@@ -10,7 +10,11 @@ export interface Mutant {
 }
 
 export const MUTANTS: readonly Mutant[] = [
-  { file: "decide", text: "if (listener >= listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);\n  return answer(", instead: "if (listener > listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);\n  return answer(" },
+  {
+    file: "decide",
+    text: "if (listener >= listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);\n  return answer(",
+    instead: "if (listener > listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);\n  return answer(",
+  },
   { file: "decide", text: "return (a | b) == 0 && c == 0xffff;", instead: "return (a | b) == 0 || c == 0xffff;" },
   { file: "cells", text: "row * load<u32>(tree, T_STRIDE) + (index >>> shift)", instead: "row * load<u32>(tree, T_STRIDE) - (index >>> shift)" },
   { file: "cells", text: "shift -= CELL_BITS;", instead: "shift += CELL_BITS;" },
@@ -29,13 +33,31 @@ export const MUTANTS: readonly Mutant[] = [
   { file: "identities", text: "if (next == 0 && begun == 0) return", instead: "if (next == 0 || begun == 0) return" },
   { file: "identities", text: "((length << 1) | kind)", instead: "((length << 1) & kind)" },
   { file: "identities", text: "if (load<u32>(node, R_IDENTITY_PARENT) != parent ||", instead: "if (load<u32>(node, R_IDENTITY_PARENT) < parent ||" },
-  { file: "identities", text: "same < length && load<u8>(text + same) == load<u8>(part + same)", instead: "same < length && load<u8>(text + same) >= load<u8>(part + same)" },
+  {
+    file: "identities",
+    text: "same < length && load<u8>(text + same) == load<u8>(part + same)",
+    instead: "same < length && load<u8>(text + same) >= load<u8>(part + same)",
+  },
   { file: "identities", text: "if (byte == QUESTION || byte == HASH) whole = 1;", instead: "if (byte == QUESTION && byte == HASH) whole = 1;" },
   { file: "decide", text: "if (order < 0 ||", instead: "if (order > 0 ||", nearest: "engine/identities" },
-  { file: "decide", text: "load<i32>(own, R_RESIDUAL_RULE) < load<i32>(best, R_RESIDUAL_RULE)", instead: "load<i32>(own, R_RESIDUAL_RULE) > load<i32>(best, R_RESIDUAL_RULE)", nearest: "engine/identities" },
-  { file: "decide", text: "words == <u32>MAX_IDENTITY_WORDS || end - at < 2", instead: "words > <u32>MAX_IDENTITY_WORDS || end - at < 2", nearest: "engine/identities" },
+  {
+    file: "decide",
+    text: "load<i32>(own, R_RESIDUAL_RULE) < load<i32>(best, R_RESIDUAL_RULE)",
+    instead: "load<i32>(own, R_RESIDUAL_RULE) > load<i32>(best, R_RESIDUAL_RULE)",
+    nearest: "engine/identities",
+  },
+  {
+    file: "decide",
+    text: "words == <u32>MAX_IDENTITY_WORDS || end - at < 2",
+    instead: "words > <u32>MAX_IDENTITY_WORDS || end - at < 2",
+    nearest: "engine/identities",
+  },
   { file: "decide", text: "if (size > end - at - 2)", instead: "if (size >= end - at - 2)", nearest: "engine/identities" },
-  { file: "charge", text: "if (!ofIdentity && load<u32>(state) >= load<u32>(record, R_LISTENER_CAP))", instead: "if (!ofIdentity || load<u32>(state) >= load<u32>(record, R_LISTENER_CAP))" },
+  {
+    file: "charge",
+    text: "if (!ofIdentity && load<u32>(state) >= load<u32>(record, R_LISTENER_CAP))",
+    instead: "if (!ofIdentity || load<u32>(state) >= load<u32>(record, R_LISTENER_CAP))",
+  },
   { file: "decide", text: "if (verdict == VERDICT_ALLOW) return allow", instead: "if (verdict != VERDICT_ALLOW) return allow" },
   { file: "decide", text: "code == CODE_NO_ALLOW ||", instead: "code != CODE_NO_ALLOW ||" },
   { file: "decide", text: "return d >>> 24 == 127;", instead: "return d >>> 24 >= 127;" },
@@ -89,7 +111,11 @@ export const MUTANTS: readonly Mutant[] = [
   { file: "validate", text: "if (word < first || word >= end) return false;", instead: "if (word < first || word > end) return false;" },
   { file: "validate", text: "if (!isLater(word, waits)) return false;", instead: "if (isLater(word, waits)) return false;" },
   { file: "validate", text: "indexes - 1 >>> shift >= stride", instead: "indexes - 1 >>> shift > stride" },
-  { file: "validate", text: "row >= load<u32>(<usize>(TABLES_BASE + tree), T_ROW_COUNT)", instead: "row > load<u32>(<usize>(TABLES_BASE + tree), T_ROW_COUNT)" },
+  {
+    file: "validate",
+    text: "row >= load<u32>(<usize>(TABLES_BASE + tree), T_ROW_COUNT)",
+    instead: "row > load<u32>(<usize>(TABLES_BASE + tree), T_ROW_COUNT)",
+  },
   { file: "validate", text: "load<u32>(at, R_NAME_PARENT) >= nodes", instead: "load<u32>(at, R_NAME_PARENT) > nodes" },
   { file: "validate", text: "load<u32>(at, R_NAME_END) >= ends", instead: "load<u32>(at, R_NAME_END) > ends" },
   { file: "validate", text: "length > bytes - offset || load<u32>(at, R_NAME_END)", instead: "length > bytes + offset || load<u32>(at, R_NAME_END)" },

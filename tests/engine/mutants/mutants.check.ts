@@ -10,11 +10,31 @@ import { PHASES } from "./phases.ts";
 
 const MUTANTS: readonly Mutant[] = [...OF_TABLES, ...PHASES];
 
-const TESTS = ["engine/exports", "engine/decisions", "engine/names_and_ends", "engine/names", "engine/identities", "engine/limits", "engine/tries", "engine/tables", "engine/state", "engine/places"];
+const TESTS = [
+  "engine/exports",
+  "engine/decisions",
+  "engine/names_and_ends",
+  "engine/names",
+  "engine/identities",
+  "engine/limits",
+  "engine/tries",
+  "engine/tables",
+  "engine/state",
+  "engine/places",
+];
 /** The test that is nearest to a file goes first; the first that fails ends the row. */
 const NEAREST: Readonly<Record<Mutant["file"], string>> = {
-  cells: "engine/tables", decide: "engine/decisions", search: "engine/tries", charge: "engine/limits", caps: "engine/limits",
-  identities: "engine/identities", limits: "engine/limits", main: "engine/limits", names: "engine/names", state: "engine/state", validate: "engine/tables",
+  cells: "engine/tables",
+  decide: "engine/decisions",
+  search: "engine/tries",
+  charge: "engine/limits",
+  caps: "engine/limits",
+  identities: "engine/identities",
+  limits: "engine/limits",
+  main: "engine/limits",
+  names: "engine/names",
+  state: "engine/state",
+  validate: "engine/tables",
 };
 /** A mutant may loop for ever; then it was noticed. */
 const TEST_MS = 60_000;
@@ -64,9 +84,11 @@ try {
   first.use(plain);
   baseline = await noticedBy(first, "engine/decisions");
   const queue = baseline === null ? [...MUTANTS] : [];
-  await Promise.all(workers.map(async (tests) => {
-    for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) fates.set(mutant, await fate(tests, plain, mutant));
-  }));
+  await Promise.all(
+    workers.map(async (tests) => {
+      for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) fates.set(mutant, await fate(tests, plain, mutant));
+    }),
+  );
 } finally {
   for (const tests of workers) tests.remove();
 }

@@ -10,7 +10,12 @@ const STATE = "engine/state";
 export const PHASES: readonly Mutant[] = [
   // ends
   { file: "decide", text: "* TIME_BYTES) <= now) {", instead: "* TIME_BYTES) < now) {", nearest: NAMES },
-  { file: "decide", text: "if (left == 0 || load<u32>(CLOCK_KNOWN) == 0) return record;", instead: "if (left == 0 && load<u32>(CLOCK_KNOWN) == 0) return record;", nearest: NAMES },
+  {
+    file: "decide",
+    text: "if (left == 0 || load<u32>(CLOCK_KNOWN) == 0) return record;",
+    instead: "if (left == 0 && load<u32>(CLOCK_KNOWN) == 0) return record;",
+    nearest: NAMES,
+  },
   { file: "decide", text: "load<u32>(CLOCK_KNOWN) == 0) return record;", instead: "load<u32>(CLOCK_KNOWN) != 0) return record;", nearest: NAMES },
   { file: "decide", text: "first += half + 1;", instead: "first += half - 1;", nearest: NAMES },
   { file: "decide", text: "return first == end ? record", instead: "return first != end ? record", nearest: NAMES },
@@ -20,11 +25,26 @@ export const PHASES: readonly Mutant[] = [
   { file: "main", text: "const mono = min(", instead: "const mono = max(" },
   // the open verdict and the name
   { file: "decide", text: "code == CODE_EXPIRED) return REASON_POLICY;", instead: "code != CODE_EXPIRED) return REASON_POLICY;", nearest: NAMES },
-  { file: "decide", text: "return code == CODE_DENY_NAME || code == CODE_NO_NAME", instead: "return code == CODE_DENY_NAME && code == CODE_NO_NAME", nearest: NAMES },
+  {
+    file: "decide",
+    text: "return code == CODE_DENY_NAME || code == CODE_NO_NAME",
+    instead: "return code == CODE_DENY_NAME && code == CODE_NO_NAME",
+    nearest: NAMES,
+  },
   { file: "decide", text: "if (verdict == VERDICT_OPEN) return open", instead: "if (verdict != VERDICT_OPEN) return open", nearest: NAMES },
   { file: "decide", text: "if (class_ < 0) return 0;", instead: "if (class_ <= 0) return 0;", nearest: NAMES },
-  { file: "decide", text: "R_RESIDUAL_VERDICT) == VERDICT_OPEN && length >= 0) {", instead: "R_RESIDUAL_VERDICT) != VERDICT_OPEN && length >= 0) {", nearest: NAMES },
-  { file: "decide", text: "if (listener >= listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);\n  return decided(", instead: "if (listener > listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);\n  return decided(", nearest: EXPORTS },
+  {
+    file: "decide",
+    text: "R_RESIDUAL_VERDICT) == VERDICT_OPEN && length >= 0) {",
+    instead: "R_RESIDUAL_VERDICT) != VERDICT_OPEN && length >= 0) {",
+    nearest: NAMES,
+  },
+  {
+    file: "decide",
+    text: "if (listener >= listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);\n  return decided(",
+    instead: "if (listener > listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);\n  return decided(",
+    nearest: EXPORTS,
+  },
   { file: "main", text: "const waits = verdict != VERDICT_ALLOW;", instead: "const waits = verdict == VERDICT_ALLOW;" },
   { file: "main", text: "if (waits && verdict != VERDICT_DENY)", instead: "if (waits || verdict != VERDICT_DENY)" },
   { file: "names", text: "byte - 48 < 10 ||", instead: "byte - 48 <= 10 ||" },
@@ -37,7 +57,12 @@ export const PHASES: readonly Mutant[] = [
   { file: "names", text: "const size = end - start;", instead: "const size = end + start;" },
   { file: "names", text: "if (same == length) return number;", instead: "if (same != length) return number;" },
   // shadows
-  { file: "decide", text: "if (!valid() || listener >= listenerCount()) return -1;", instead: "if (!valid() && listener >= listenerCount()) return -1;", nearest: EXPORTS },
+  {
+    file: "decide",
+    text: "if (!valid() || listener >= listenerCount()) return -1;",
+    instead: "if (!valid() && listener >= listenerCount()) return -1;",
+    nearest: EXPORTS,
+  },
   { file: "decide", text: "listener >= listenerCount()) return -1;", instead: "listener > listenerCount()) return -1;", nearest: EXPORTS },
   { file: "decide", text: "return column == 0 ? -1", instead: "return column != 0 ? -1", nearest: EXPORTS },
   { file: "decide", text: "VERDICT_OPEN && length >= 0) {", instead: "VERDICT_OPEN || length >= 0) {", nearest: EXPORTS },
@@ -47,7 +72,11 @@ export const PHASES: readonly Mutant[] = [
   // caps
   { file: "charge", text: "if (capKey != 0) {", instead: "if (capKey == 0) {" },
   { file: "charge", text: "if (capKey != 0) addCap(entry, print);", instead: "if (capKey == 0) addCap(entry, print);" },
-  { file: "charge", text: "store<u32>(state, load<u32>(state) + 1);\n  if (capKey != 0)", instead: "store<u32>(state, load<u32>(state) - 1);\n  if (capKey != 0)" },
+  {
+    file: "charge",
+    text: "store<u32>(state, load<u32>(state) + 1);\n  if (capKey != 0)",
+    instead: "store<u32>(state, load<u32>(state) - 1);\n  if (capKey != 0)",
+  },
   { file: "charge", text: "store<u32>(state, load<u32>(state) + 1);\n  if (capOf", instead: "store<u32>(state, load<u32>(state) - 1);\n  if (capOf" },
   { file: "charge", text: "if (capOf(record, ofIdentity) != 0) dropCap", instead: "if (capOf(record, ofIdentity) == 0) dropCap" },
   { file: "charge", text: "if (capOf(record, ofIdentity) != 0) keepCap", instead: "if (capOf(record, ofIdentity) == 0) keepCap", nearest: PLACES },
@@ -61,7 +90,11 @@ export const PHASES: readonly Mutant[] = [
   // limits
   { file: "charge", text: "if (kind == LIMIT_PER_LISTENER) {", instead: "if (kind != LIMIT_PER_LISTENER) {" },
   { file: "charge", text: "if (kind == LIMIT_PER_LISTENER) setListenerDebt", instead: "if (kind != LIMIT_PER_LISTENER) setListenerDebt" },
-  { file: "charge", text: "if (!conforms(limit, debt)) return deny(REASON_RATE, CODE_LIMIT_LISTENER, rule);", instead: "if (conforms(limit, debt)) return deny(REASON_RATE, CODE_LIMIT_LISTENER, rule);" },
+  {
+    file: "charge",
+    text: "if (!conforms(limit, debt)) return deny(REASON_RATE, CODE_LIMIT_LISTENER, rule);",
+    instead: "if (conforms(limit, debt)) return deny(REASON_RATE, CODE_LIMIT_LISTENER, rule);",
+  },
   { file: "limits", text: "return debt + load<u32>(record, R_LIMIT_PERIOD_MS)", instead: "return debt - load<u32>(record, R_LIMIT_PERIOD_MS)" },
   { file: "limits", text: "R_LIMIT_BURST) * load<u32>(record, R_LIMIT_PERIOD_MS)", instead: "R_LIMIT_BURST) + load<u32>(record, R_LIMIT_PERIOD_MS)" },
   { file: "limits", text: "<< (64 - length)", instead: "<< (64 + length)" },

@@ -33,7 +33,9 @@ function worst({ module, sources, names = [], identities = [] }: Row): { readonl
   for (const source of sources) {
     for (let listener = 0; listener < info.listeners.length; listener++) {
       view.setInt32(at + abi.R_BATCH_LISTENER, listener, true);
-      words(source).forEach((word, i) => { view.setUint32(at + abi.R_BATCH_SOURCE + 4 * i, word, true); });
+      words(source).forEach((word, i) => {
+        view.setUint32(at + abi.R_BATCH_SOURCE + 4 * i, word, true);
+      });
       steps();
       engine.batch(1);
       // One of the steps is the batch's own loop.
@@ -65,14 +67,19 @@ function writeWords(view: DataView, from: number, identity: readonly string[]): 
   for (const word of identity) {
     const bytes = new TextEncoder().encode(word);
     view.setUint16(at, bytes.length, true);
-    bytes.forEach((byte, i) => { view.setUint8(at + 2 + i, byte); });
+    bytes.forEach((byte, i) => {
+      view.setUint8(at + 2 + i, byte);
+    });
     at += 2 + bytes.length;
   }
   return at - from;
 }
 
 const someSources = (c: Chance, count: number): bigint[] =>
-  Array.from({ length: count }, () => { const { first, last } = rangeOf(randomPrefix(c)); return c.oneIn(2) ? first : last; });
+  Array.from({ length: count }, () => {
+    const { first, last } = rangeOf(randomPrefix(c));
+    return c.oneIn(2) ? first : last;
+  });
 
 function rows(): Row[] {
   const c = chance(77);
@@ -80,18 +87,33 @@ function rows(): Row[] {
     const policy = randomPolicy(c, { nets: 3, exposes: 3, rules: 6, denies: 2 });
     return { name: `random ${i}`, module: compileText(printPolicy(policy).text), sources: someSources(c, 200) };
   });
-  const list = (count: number): string => Array.from({ length: count }, () => randomPrefix(c)).filter((p) => p.length >= 24).map((p) => `${prefixText(p)}\n`).join("");
+  const list = (count: number): string =>
+    Array.from({ length: count }, () => randomPrefix(c))
+      .filter((p) => p.length >= 24)
+      .map((p) => `${prefixText(p)}\n`)
+      .join("");
   const large = [2_000, 20_000].map((count): Row => ({
-    name: `${count} prefixes`, sources: someSources(c, 20_000), tight: true,
-    module: compileText("edition 1\nnet many = file \"many\" max 100000\nexpose web on tcp 443 { allow from any except many }\n", new Map([["many", list(count)]])),
+    name: `${count} prefixes`,
+    sources: someSources(c, 20_000),
+    tight: true,
+    module: compileText(
+      'edition 1\nnet many = file "many" max 100000\nexpose web on tcp 443 { allow from any except many }\n',
+      new Map([["many", list(count)]]),
+    ),
   }));
   const columns: Row = {
-    name: "300 listeners", sources: someSources(c, 200), tight: true,
-    module: compileText(`edition 1\n${Array.from({ length: 300 }, (_, i) => `expose e${i} on tcp ${i + 1} { allow from 10.${i >> 8}.${i & 255}.0/24, 2001:db8:${i}::/48 }\n`).join("")}`),
+    name: "300 listeners",
+    sources: someSources(c, 200),
+    tight: true,
+    module: compileText(
+      `edition 1\n${Array.from({ length: 300 }, (_, i) => `expose e${i} on tcp ${i + 1} { allow from 10.${i >> 8}.${i & 255}.0/24, 2001:db8:${i}::/48 }\n`).join("")}`,
+    ),
   };
   // The tables fill up, so that every path through a charge is taken.
   const flood: Row = {
-    name: "flood", tight: true, sources: Array.from({ length: 150_000 }, (_, i) => v4(Math.imul(i, 0x9e3779b1))),
+    name: "flood",
+    tight: true,
+    sources: Array.from({ length: 150_000 }, (_, i) => v4(Math.imul(i, 0x9e3779b1))),
     module: compileText(`edition 1
 expose web on tcp 443 { cap 100000 connections, 2 per source /24 /48
   limit 1/h per source limit 5/h per source /24 /48 limit 1000/s per listener limit 100000/m per listener allow from any }
@@ -107,10 +129,13 @@ function named(c: Chance): Row[] {
   const long = Array.from({ length: 2_000 }, () => `${label(62)}.${label(63)}.${label(63)}.example`);
   const deep = Array.from({ length: 20 }, () => Array.from({ length: 127 }, () => label(1).replace("a", () => letters[c.below(26)] ?? "a")).join("."));
   const many = Array.from({ length: 20_000 }, (_, i) => `${label(8)}.d${i % 97}.example`);
-  const policy = (names: readonly string[]): Uint8Array => compileText(
-    "edition 1\nhosts some = file \"names\" max 100000\nexpose web on tcp 443 as passthrough { backend 127.0.0.1:8443 allow from any sni some }\n",
-    new Map([["names", `${names.join("\n")}\n`]]));
-  const requested = (names: readonly string[]): string[] => names.flatMap((name) => [name, `x${name.slice(1)}`, `${name.slice(0, 30)}-${name.slice(31)}`, name.slice(2), "y.example"]);
+  const policy = (names: readonly string[]): Uint8Array =>
+    compileText(
+      'edition 1\nhosts some = file "names" max 100000\nexpose web on tcp 443 as passthrough { backend 127.0.0.1:8443 allow from any sni some }\n',
+      new Map([["names", `${names.join("\n")}\n`]]),
+    );
+  const requested = (names: readonly string[]): string[] =>
+    names.flatMap((name) => [name, `x${name.slice(1)}`, `${name.slice(0, 30)}-${name.slice(31)}`, name.slice(2), "y.example"]);
   return [
     { name: "long labels", module: policy(long), names: requested(long), sources: [1n], tight: true },
     { name: "many labels", module: policy(deep), names: requested(deep), sources: [1n] },
@@ -120,7 +145,8 @@ function named(c: Chance): Row[] {
 
 /** The longest certificates, which match to the last part; ten thousand identities; parts with a common prefix. */
 function identified(): Row[] {
-  const policy = (patterns: readonly string[]): Uint8Array => compileText(`edition 1
+  const policy = (patterns: readonly string[]): Uint8Array =>
+    compileText(`edition 1
 ids some = ${patterns.map((p) => `uri "${p}"`).join(", ")}
 expose m on tcp 443 as mtls { backend 127.0.0.1:80 cert "w" ca "c" cap 10 connections, 2 per source, 2 per identity limit 9/s per identity allow from any client some }
 `);
@@ -130,9 +156,24 @@ expose m on tcp 443 as mtls { backend 127.0.0.1:80 cert "w" ca "c" cap 10 connec
   const deep = `spiffe://corp.example/${"abcdefgh/".repeat(11)}x`;
   const begun = Array.from({ length: 60 }, (_, i) => `spiffe://corp.example/${"a".repeat(i + 1)}*`);
   return [
-    { name: "10,000 identities", module: policy(teams), identities: [sixtyFour((i) => `uri:${teams[i] ?? ""}`), sixtyFour((i) => `uri:${teams[9_000 + i] ?? ""}x`)], sources: [1n] },
-    { name: "deep identities", module: policy([deep]), identities: [sixtyFour(() => `uri:${deep}`), [`uri:${deep}/${"y".repeat(8_000)}`, hash]], sources: [1n] },
-    { name: "parts that begin alike", module: policy(begun), identities: [sixtyFour(() => `uri:spiffe://corp.example/${"a".repeat(102)}`), [`uri:spiffe://corp.example/${"a".repeat(8_160)}`, hash]], sources: [1n] },
+    {
+      name: "10,000 identities",
+      module: policy(teams),
+      identities: [sixtyFour((i) => `uri:${teams[i] ?? ""}`), sixtyFour((i) => `uri:${teams[9_000 + i] ?? ""}x`)],
+      sources: [1n],
+    },
+    {
+      name: "deep identities",
+      module: policy([deep]),
+      identities: [sixtyFour(() => `uri:${deep}`), [`uri:${deep}/${"y".repeat(8_000)}`, hash]],
+      sources: [1n],
+    },
+    {
+      name: "parts that begin alike",
+      module: policy(begun),
+      identities: [sixtyFour(() => `uri:spiffe://corp.example/${"a".repeat(102)}`), [`uri:spiffe://corp.example/${"a".repeat(8_160)}`, hash]],
+      sources: [1n],
+    },
   ];
 }
 

@@ -8,9 +8,9 @@ import { counted, instrumentedEngine } from "./instrument.ts";
 const steps = suite("steps");
 
 steps("the counter finds every kind of loop", () => {
-  assert.equal(counted("while (a) { b(); }").text, "import { tick } from \"./steps\";\nwhile (a) { tick(); b(); }");
-  assert.equal(counted("for (;;) b();").text, "import { tick } from \"./steps\";\nfor (;;) { tick(); b(); }");
-  assert.equal(counted("for (;;) for (;;) b();").text, "import { tick } from \"./steps\";\nfor (;;) { tick(); for (;;) { tick(); b(); } }");
+  assert.equal(counted("while (a) { b(); }").text, 'import { tick } from "./steps";\nwhile (a) { tick(); b(); }');
+  assert.equal(counted("for (;;) b();").text, 'import { tick } from "./steps";\nfor (;;) { tick(); b(); }');
+  assert.equal(counted("for (;;) for (;;) b();").text, 'import { tick } from "./steps";\nfor (;;) { tick(); for (;;) { tick(); b(); } }');
   assert.equal(counted("const a = 1;"), { text: "const a = 1;", loops: 0 });
 });
 
@@ -25,7 +25,10 @@ steps("no decision takes more steps than its module promises, and some take near
     tests.use(engine);
     const { code, output } = await tests.run(program, 300_000);
     assert.is(code, 0);
-    const rows = output.trim().split("\n").map((line) => JSON.parse(line) as { readonly name: string; readonly most: number; readonly promised: number; readonly tight: boolean });
+    const rows = output
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { readonly name: string; readonly most: number; readonly promised: number; readonly tight: boolean });
     assert.ok(rows.length >= 20);
     for (const { name, most, promised } of rows) assert.ok(most <= promised, `${name}: ${most} steps of ${promised}`);
     for (const { name, most, promised, tight } of rows.slice(25)) {

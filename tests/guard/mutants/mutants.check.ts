@@ -37,17 +37,29 @@ function build(folder: string): void {
 function noticed(folder: string, [file, name]: Mutant["noticedBy"]): Promise<string | null> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), join(folder, "tests/guard", `${file}.ts`)], {
-      cwd: folder, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, INGRESSD_GUARD_ONLY: name, NO_COLOR: "1" }, detached: true,
+      cwd: folder,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, INGRESSD_GUARD_ONLY: name, NO_COLOR: "1" },
+      detached: true,
     });
     let out = "";
     let [late, failed] = [false, false];
-    const end = (): void => { if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL"); };
-    const timer = setTimeout(() => { late = true; end(); }, TEST_MS);
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => {
-      out += text;
-      // uvu's mark of a test that failed; a process that the test started may keep its output open.
-      if (!failed && out.includes("\u2718")) { failed = true; end(); }
-    });
+    const end = (): void => {
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+    };
+    const timer = setTimeout(() => {
+      late = true;
+      end();
+    }, TEST_MS);
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        out += text;
+        // uvu's mark of a test that failed; a process that the test started may keep its output open.
+        if (!failed && out.includes("\u2718")) {
+          failed = true;
+          end();
+        }
+      });
     child.once("exit", (code) => {
       clearTimeout(timer);
       try {
@@ -61,7 +73,7 @@ function noticed(folder: string, [file, name]: Mutant["noticedBy"]): Promise<str
       const skipped = /SKIP (?![^\n]*no such socket)([^\n]+)/.exec(out)?.[1];
       if (code === 0 && skipped !== undefined) return resolve(`${SKIPPED}${skipped}`);
       if (code === 0 && !/Passed: {4}[1-9]/.test(out)) return resolve(NO_TEST);
-      return resolve(code === 0 ? null : /^ {4}([^\n]+)/m.exec(out)?.[1] ?? `exit code ${code}`);
+      return resolve(code === 0 ? null : (/^ {4}([^\n]+)/m.exec(out)?.[1] ?? `exit code ${code}`));
     });
   });
 }
@@ -75,7 +87,10 @@ async function fate(folder: string, { edits, noticedBy }: Mutant): Promise<{ rea
       const places = now.split(text).length - 1;
       if (places !== 1) return { killed: false, how: `its text occurs ${places} times in ${file}` };
       if (!originals.has(path)) originals.set(path, now);
-      writeFileSync(path, now.replace(text, () => instead));
+      writeFileSync(
+        path,
+        now.replace(text, () => instead),
+      );
     }
     build(folder);
     const how = await noticed(folder, noticedBy);
@@ -95,10 +110,13 @@ const FILTER = process.env["INGRESSD_MUTANT"] ?? "";
 if (lacks !== null) mutants("skipped", () => console.log(`SKIP guard mutants: ${lacks}`));
 else {
   const copies = Array.from({ length: COPIES }, copyProject);
-  mutants.after(() => { for (const folder of copies) rmSync(folder, { recursive: true }); });
+  mutants.after(() => {
+    for (const folder of copies) rmSync(folder, { recursive: true });
+  });
   const chosen = MUTANTS.filter(({ without }) => without.includes(FILTER));
   const able = chosen.filter(({ asRoot = false }) => root || !asRoot);
-  for (const { without } of chosen.filter((mutant) => !able.includes(mutant))) mutants(`${without} (skipped)`, () => console.log(`SKIP guard mutants ${without.replaceAll(":", ",")}: not root here`));
+  for (const { without } of chosen.filter((mutant) => !able.includes(mutant)))
+    mutants(`${without} (skipped)`, () => console.log(`SKIP guard mutants ${without.replaceAll(":", ",")}: not root here`));
 
   const skipped = new Map<string, string>();
   mutants("the guard as it is passes", async () => {
@@ -120,7 +138,10 @@ else {
       const copy = free[index % free.length] ?? Promise.resolve("");
       const result = copy.then((folder) => fate(folder, mutant));
       fates.set(mutant, result);
-      free[index % free.length] = result.then(() => copy, () => copy);
+      free[index % free.length] = result.then(
+        () => copy,
+        () => copy,
+      );
     }
   });
 
@@ -128,7 +149,7 @@ else {
     mutants(`without ${mutant.without}`, async () => {
       const why = skipped.get(mutant.noticedBy.join());
       if (why !== undefined) return console.log(`SKIP guard mutants ${mutant.without.replaceAll(":", ",")}: ${why}`);
-      const { killed, how } = await fates.get(mutant) ?? { killed: false, how: "it was not tried" };
+      const { killed, how } = (await fates.get(mutant)) ?? { killed: false, how: "it was not tried" };
       console.log(`mutant ${killed ? "noticed" : "LIVES"} (${mutant.noticedBy.join(": ")}: ${how}): without ${mutant.without}`);
       assert.ok(killed, how);
     });

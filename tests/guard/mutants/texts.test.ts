@@ -7,8 +7,16 @@ import { MUTANTS } from "./list.ts";
 const test = suite("guard mutants' texts");
 
 test("each text of a mutant occurs exactly once", () => {
-  const places = MUTANTS.flatMap(({ without, edits }) => edits.map(({ file, text }) => ({ without, count: readFileSync(new URL(`../../../runtime/guard/${file}`, import.meta.url), "utf8").split(text).length - 1 })));
-  assert.equal(places.filter(({ count }) => count !== 1), []);
+  const places = MUTANTS.flatMap(({ without, edits }) =>
+    edits.map(({ file, text }) => ({
+      without,
+      count: readFileSync(new URL(`../../../runtime/guard/${file}`, import.meta.url), "utf8").split(text).length - 1,
+    })),
+  );
+  assert.equal(
+    places.filter(({ count }) => count !== 1),
+    [],
+  );
   assert.ok(MUTANTS.length >= 40, `${MUTANTS.length}`);
 });
 

@@ -13,7 +13,9 @@ const kernel = openKernel(library, machine);
 const ioctl = koffi.load(null).func("int ioctl(int, unsigned long, void *)");
 const started = await launch(kernel, machine, process.execPath, process.argv.slice(2), null);
 if (!started.ok) throw new Error(JSON.stringify(started.error));
-const { launched: { child, listener } } = started.value;
+const {
+  launched: { child, listener },
+} = started.value;
 child.once("exit", (code) => process.exit(code));
 while (await kernel.waits(listener)) {
   const call = kernel.receive(listener);

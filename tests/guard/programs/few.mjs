@@ -13,11 +13,17 @@ const machine = architecture(process.arch);
 const kernel = openKernel(openLibc(), machine);
 const started = await launch(kernel, machine, process.argv[2], process.argv.slice(3), null);
 if (!started.ok) throw new Error(JSON.stringify(started.error));
-const { launched: { child, listener } } = started.value;
+const {
+  launched: { child, listener },
+} = started.value;
 let now = 0;
 const codes = [];
 await serve({
-  kernel, architecture: machine, listener, direct: null, landlock: createLandlock(kernel),
+  kernel,
+  architecture: machine,
+  listener,
+  direct: null,
+  landlock: createLandlock(kernel),
   judge: () => ({ allowed: true, code: "loopback_bind" }),
   binds: createMadeBinds({ most: 2, inodes: socketInodes, monoMs: () => (now += 1_000) }),
   record: ({ call, decision }) => codes.push(`${call} ${decision.code}`),

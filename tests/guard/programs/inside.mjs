@@ -6,10 +6,14 @@ import { networkInterfaces } from "node:os";
 import koffi from "koffi";
 
 const [hostPort, abstract, process_, port, address = "127.0.0.1"] = process.argv.slice(2);
-const outcome = (options) => new Promise((resolve) => {
-  const socket = connect(options, () => { socket.destroy(); resolve("connected"); });
-  socket.on("error", (error) => resolve(error.code));
-});
+const outcome = (options) =>
+  new Promise((resolve) => {
+    const socket = connect(options, () => {
+      socket.destroy();
+      resolve("connected");
+    });
+    socket.on("error", (error) => resolve(error.code));
+  });
 const libc = koffi.load(null);
 const setns = libc.func("int setns(int, int)");
 function enter() {
@@ -23,8 +27,13 @@ function enter() {
   return setns(fd, 0x40000000) === 0 ? "entered" : koffi.errno();
 }
 const found = {
-  interfaces: Object.keys(networkInterfaces()), host: await outcome({ host: "127.0.0.1", port: Number(hostPort) }),
-  abstract: await outcome({ path: `\0${abstract}` }), namespace: readlinkSync("/proc/self/ns/net"), outer: enter(),
+  interfaces: Object.keys(networkInterfaces()),
+  host: await outcome({ host: "127.0.0.1", port: Number(hostPort) }),
+  abstract: await outcome({ path: `\0${abstract}` }),
+  namespace: readlinkSync("/proc/self/ns/net"),
+  outer: enter(),
 };
-const server = createServer((socket) => { socket.on("error", () => undefined).end(`inside ${process.getuid()}\n`); });
+const server = createServer((socket) => {
+  socket.on("error", () => undefined).end(`inside ${process.getuid()}\n`);
+});
 server.listen(Number(port), address, () => console.log(JSON.stringify(found)));

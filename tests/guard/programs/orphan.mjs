@@ -12,5 +12,8 @@ const alive = () => {
   }
 };
 console.log("here");
-while (alive()) await new Promise((resolve) => { setImmediate(resolve); });
+while (alive())
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 writeFileSync(result, String(bind(socket(2, 1), Buffer.from("02000000" + "7f000001" + "0000000000000000", "hex"))));

@@ -29,7 +29,15 @@ const accept = libc.func("int accept(int, void *, void *)");
 const connect = libc.func("int connect(int, void *, uint32_t)");
 const sendto = libc.func("long sendto(int, const char *, size_t, int, void *, uint32_t)");
 koffi.struct("iovec", { base: "void *", length: "size_t" });
-koffi.struct("msghdr", { name: "void *", nameLength: "uint32_t", iov: "iovec *", iovCount: "size_t", control: "void *", controlLength: "size_t", flags: "int" });
+koffi.struct("msghdr", {
+  name: "void *",
+  nameLength: "uint32_t",
+  iov: "iovec *",
+  iovCount: "size_t",
+  control: "void *",
+  controlLength: "size_t",
+  flags: "int",
+});
 const sendmsg = libc.func("long sendmsg(int, msghdr *, int)");
 const recvmsg = libc.func("long recvmsg(int, _Inout_ msghdr *, int)");
 const MSG_DONTWAIT = 0x40;
@@ -39,7 +47,15 @@ const CMSG_BYTES = 24;
 export const receive = (fd) => done(recv(fd, Buffer.alloc(64), 64, MSG_DONTWAIT));
 
 const unixAddress = (path) => Buffer.concat([Buffer.from([1, 0]), Buffer.from(path), Buffer.from([0])]);
-const message = (control) => ({ name: null, nameLength: 0, iov: { base: Buffer.from("x"), length: 1 }, iovCount: 1, control, controlLength: CMSG_BYTES, flags: 0 });
+const message = (control) => ({
+  name: null,
+  nameLength: 0,
+  iov: { base: Buffer.from("x"), length: 1 },
+  iovCount: 1,
+  control,
+  controlLength: CMSG_BYTES,
+  flags: 0,
+});
 
 /** SCM_RIGHTS: hands a descriptor to the process that listens at `path`, as soon as one does. */
 export function send(path, fd) {
@@ -49,7 +65,7 @@ export function send(path, fd) {
   control.writeInt32LE(1, 12);
   control.writeInt32LE(fd, 16);
   const address = unixAddress(path);
-  for (const end = Date.now() + 20_000; Date.now() < end; ) {
+  for (const end = Date.now() + 20_000; Date.now() < end;) {
     const to = socket(1, 1);
     const result = done(connect(to, address, address.length)) < 0 ? -1 : done(sendmsg(to, message(control), 0));
     close(to);
